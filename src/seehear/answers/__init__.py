@@ -1,0 +1,93 @@
+"""The answers: what each must provide, and the one table that lists them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from numpy.typing import NDArray
+from pydantic import BaseModel
+
+from seehear.geometry import Grid, Warp
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+    from torch import nn
+
+Array = NDArray[Any]
+Arrays = Mapping[str, Array]
+
+
+class Answer(Protocol):
+    """One answer to one example: a truth read from a table, or a recogniser's own."""
+
+    @property
+    def confidence(self) -> float:
+        """Calibrated probability that this answer is right, 0 to 1; 1 for a truth."""
+
+    @property
+    def alternatives(self) -> Sequence[tuple[Any, float]]:
+        """The likeliest other answers with their probabilities, best first; () where there are none."""
+
+    def moved(self, warp: Warp) -> Answer:
+        """The same answer after the example was moved by warp."""
+
+    def to_json(self) -> dict[str, Any]: ...
+
+    def __str__(self) -> str: ...
+
+
+class AnswerKind(Protocol):
+    """One kind of question. `name` is the table column, the flag and the key in every printed result."""
+
+    name: str
+    columns: tuple[str, ...]  # headings that mean this answer, likeliest first
+    senses: tuple[frozenset[str], ...]  # the sets of senses it is tested with
+    headline: str  # the metric that one would quote, a key of what `metrics` gives
+    Spec: type[BaseModel]
+
+    def plan(self, cells: Iterable[str], column: str) -> Any:
+        """The Spec of a column: its classes, its unit. Raises DataError where nothing can be learned from it."""
+
+    def fits(self, cells: Sequence[str]) -> bool:
+        """Whether cells of an unnamed column look like this answer."""
+
+    def read(self, cell: str, spec: Any) -> Answer:
+        """The truth in one cell of the table. Raises InputError for what spec does not know."""
+
+    def stratum(self, cell: str) -> str:
+        """What a split should balance: the class, or nothing."""
+
+    def target(self, answer: Any, spec: Any, grid: Grid | None) -> dict[str, Array]:
+        """What the head's loss compares with, one example, no batch axis."""
+
+    def calibrate(self, raw: Arrays, truths: Sequence[Any], spec: Any) -> dict[str, float]:
+        """Fit the numbers that make confidences honest, on raw arrays (n, ...) of examples held out of training."""
+
+    def from_raw(self, raw: Arrays, spec: Any, calibration: Mapping[str, float], warp: Warp | None) -> Answer:
+        """The answer to one example from the head's arrays without the batch axis."""
+
+    def right(self, answer: Any, truth: Any, spec: Any) -> bool:
+        """Whether an answer counts as right, as confidence means it."""
+
+    def compare(self, answers: Sequence[Any], truths: Sequence[Any], spec: Any) -> dict[str, Array]:
+        """What the metrics need, as arrays with one row per example: rows may be resampled for intervals."""
+
+    def metrics(self, compared: Arrays, spec: Any) -> dict[str, float]:
+        """Every published metric of this kind; nan where it is not defined on these rows."""
+
+    def draw(self, compared: Arrays, spec: Any) -> Image:
+        """The picture of the report: a confusion matrix, a scatter of truth against answer."""
+
+    def head(self, spec: Any, width: int) -> nn.Module:
+        """A module: forward(Cells) -> {name: (B, ...)} raw arrays; loss(raw, target) -> (B,)."""
+
+
+def _answers() -> dict[str, AnswerKind]:
+    from seehear.answers.label import LABEL
+    from seehear.answers.score import SCORE
+
+    return {kind.name: kind for kind in (LABEL, SCORE)}
+
+
+ANSWERS: dict[str, AnswerKind] = _answers()

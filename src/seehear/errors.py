@@ -1,0 +1,61 @@
+"""Every error that seehear raises on purpose, and the exit code each earns.
+
+    SeehearError
+    ├── UsageError     a wrong flag, argument or combination            exit 2
+    ├── InputError     one input cannot be used; the others go on       exit 1
+    ├── DataError      the table as a whole cannot be learned from      exit 3
+    ├── BundleError    a model file is refused                          exit 3
+    └── TrainingError  training or export cannot go on                  exit 3
+
+Each says which thing, what came, what is allowed and what to do next.
+"""
+
+from __future__ import annotations
+
+
+class SeehearError(Exception):
+    """What went wrong, where, what would be right, and what to do about it.
+
+    Printed as `where: what. Allowed: allowed. Next: hint.`, leaving out what is empty.
+    """
+
+    exit_code = 3
+
+    def __init__(self, what: str, *, where: str = "", allowed: str = "", hint: str = "") -> None:
+        self.what, self.where, self.allowed, self.hint = what, where, allowed, hint
+        sentences = [f"{where}: {what}" if where else what]
+        sentences += [f"Allowed: {allowed}"] if allowed else []
+        sentences += [f"Next: {hint}"] if hint else []
+        super().__init__(" ".join(s if s.endswith((".", "?", "!")) else s + "." for s in sentences))
+
+    def at(self, where: str) -> SeehearError:
+        """The same error, said of another place: a reader knows what, its caller knows where."""
+        return type(self)(self.what, where=where, allowed=self.allowed, hint=self.hint)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        keywords = {"where": self.where, "allowed": self.allowed, "hint": self.hint}
+        return _rebuild, (type(self), self.what, keywords)
+
+
+def _rebuild(kind: type[SeehearError], what: str, keywords: dict[str, str]) -> SeehearError:
+    return kind(what, **keywords)
+
+
+class UsageError(SeehearError):
+    exit_code = 2
+
+
+class InputError(SeehearError):
+    exit_code = 1
+
+
+class DataError(SeehearError):
+    exit_code = 3
+
+
+class BundleError(SeehearError):
+    exit_code = 3
+
+
+class TrainingError(SeehearError):
+    exit_code = 3

@@ -1,0 +1,65 @@
+"""Where things are: grids of cells, and the way between original and prepared coordinates.
+
+One alphabet names the axes of every array in this project:
+B batch, N cells, D channels, T time, H W pixels, C classes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Grid:
+    """What one cell covers: `Grid((14, 14), 16.0, "px")` or `Grid((150,), 0.02, "s")`."""
+
+    shape: tuple[int, ...]
+    pitch: float
+    unit: str
+
+
+@dataclass(frozen=True)
+class Cells:
+    """What encoders give, fusion mixes and heads read: one vector per patch of picture or slice of time.
+
+    x (B, N, D) and real (B, N), False where padded, are torch tensors; this module does not import torch.
+    `finer` holds the same example on finer grids, finest first, for heads that ask for them.
+    """
+
+    x: Any
+    real: Any
+    grid: Grid
+    finer: tuple[Cells, ...] = ()
+
+
+@dataclass(frozen=True)
+class Warp:
+    """prepared = scale * original + offset, one number per axis: (x, y) in pixels or (t,) in seconds.
+
+    A stretch, letterbox, crop, flip (negative scale) or resampling is one such map, and so is any chain of
+    them: `first.then(second)`.
+    """
+
+    scale: tuple[float, ...]
+    offset: tuple[float, ...]
+
+    @classmethod
+    def identity(cls, axes: int) -> Warp:
+        return cls((1.0,) * axes, (0.0,) * axes)
+
+    def forward(self, points: NDArray[Any]) -> NDArray[Any]:
+        """points (..., axes) in original coordinates -> the same points in prepared coordinates."""
+        return np.asarray(points) * np.asarray(self.scale) + np.asarray(self.offset)
+
+    def back(self, points: NDArray[Any]) -> NDArray[Any]:
+        """points (..., axes) in prepared coordinates -> the same points in original coordinates."""
+        return (np.asarray(points) - np.asarray(self.offset)) / np.asarray(self.scale)
+
+    def then(self, after: Warp) -> Warp:
+        scale = tuple(a * b for a, b in zip(self.scale, after.scale, strict=True))
+        offset = tuple(o * b + p for o, b, p in zip(self.offset, after.scale, after.offset, strict=True))
+        return Warp(scale, offset)

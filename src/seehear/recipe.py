@@ -1,0 +1,105 @@
+"""The recipe: everything a recogniser is, but its weights, as one frozen value saved beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import tomllib
+from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, ValidationError, field_validator
+
+from seehear.answers import ANSWERS
+from seehear.errors import DataError
+from seehear.senses import SENSES
+
+
+class Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class RiskCurve(Frozen):
+    """How wrong the accepted answers were, on held-out examples, for each confidence one might demand.
+
+    confidence falls; wrong[i] is the share of wrong answers, with its uncertainty taken against us, among
+    those at least as confident as confidence[i].
+    """
+
+    confidence: tuple[float, ...] = ()
+    wrong: tuple[float, ...] = ()
+
+    def threshold(self, wrong_at_most: float) -> float:
+        """The lowest confidence at which no more than that share was wrong; 1.01, never reached, if none."""
+        good = [c for c, w in zip(self.confidence, self.wrong, strict=True) if w <= wrong_at_most]
+        return min(good, default=1.01)
+
+
+class Trust(Frozen):
+    """When to believe an answer, for one set of senses in use."""
+
+    calibration: dict[str, float] = {}
+    risk: RiskCurve = RiskCurve()
+
+
+class Training(Frozen):
+    """How the weights are found. `minutes` is the one dial; `steps`, if given, counts instead of the clock."""
+
+    minutes: float = Field(gt=0)
+    steps: int | None = Field(default=None, gt=0)
+    seed: int = 0
+    batch: int = Field(gt=0)
+    learning_rate: float = Field(gt=0)
+    precision: str = "float32"
+    held_out: float = Field(default=0.1, gt=0, lt=1)
+
+
+class Recipe(Frozen):
+    """A recogniser's shape, complete before its weights: senses, answer, training, and later its trust."""
+
+    format: int = 1
+    senses: dict[str, SerializeAsAny[BaseModel]]
+    kind: str
+    answer: SerializeAsAny[BaseModel]
+    width: int = Field(gt=0)  # D, channels of the cells where senses meet
+    training: Training
+    wrong_at_most: float = Field(default=0.05, gt=0, lt=1)
+    trust: dict[str, Trust] = {}  # by senses in use, joined with "+": "image+audio", "image", "audio"
+    unfamiliar_above: dict[str, float] = {}  # by sense: the score beyond which an input is unlike the training's
+    results: dict[str, Any] = {}  # what was measured when it was made, for `show` and the card
+
+    @field_validator("senses", mode="before")
+    @classmethod
+    def _senses(cls, value: dict[str, Any]) -> dict[str, BaseModel]:
+        return {name: SENSES[name].Spec.model_validate(_plain(spec)) for name, spec in value.items()}
+
+    @field_validator("answer", mode="before")
+    @classmethod
+    def _answer(cls, value: Any, info: Any) -> BaseModel:
+        return ANSWERS[info.data["kind"]].Spec.model_validate(_plain(value))
+
+    def to_json(self) -> str:
+        return self.model_dump_json(indent=2)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Recipe:
+        """Raises DataError, naming the field, for what is not a recipe."""
+        try:
+            return cls.model_validate_json(text)
+        except (ValidationError, KeyError, ValueError) as error:
+            raise DataError(f"not a recipe: {error}", where="recipe.json") from None
+
+    @classmethod
+    def from_toml(cls, text: str) -> Recipe:
+        try:
+            return cls.model_validate(tomllib.loads(text))
+        except (ValidationError, KeyError, ValueError) as error:
+            raise DataError(f"not a recipe: {error}", where="recipe") from None
+
+
+def used_key(used: Iterable[str]) -> str:
+    """The key of `Recipe.trust` for a set of senses: their names in SENSES' order, joined with +."""
+    wanted = set(used)
+    return "+".join(name for name in SENSES if name in wanted)
+
+
+def _plain(spec: Any) -> Any:
+    return spec.model_dump() if isinstance(spec, BaseModel) else spec

@@ -1,0 +1,66 @@
+"""The senses: what each must provide, and the one table that lists them.
+
+A sense is a folder with `read` and `prepare` (numpy, shared by training and serving) and, right of the bar,
+`augment` and `encoder` (torch, never imported by serving).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel
+
+from seehear.geometry import Warp
+
+if TYPE_CHECKING:
+    from torch import nn
+
+Array = NDArray[Any]
+Source = str | Path | bytes | Array | Any  # a path, the bytes of a file, a decoded array or a PIL image
+
+
+class Sense(Protocol):
+    """One way to perceive. `name` is the table column, the flag and the key in every printed result."""
+
+    name: str
+    Spec: type[BaseModel]
+
+    def read(self, source: Source) -> Array:
+        """Decode one input. Raises InputError, in bounded time and memory, for all that is not readable."""
+
+    def facts(self, signal: Array) -> dict[str, float]:
+        """What the plan wants to know of one example: its size, its rate, its colour."""
+
+    def plan(self, facts: Sequence[Mapping[str, float]], examples: int, gigaflops: float) -> Any:
+        """A Spec from the facts of some examples, how many there are, and what one example may cost in a step."""
+
+    def prepare(self, signal: Array, spec: Any) -> tuple[Array, Warp]:
+        """Bring one decoded input to the shape the encoder expects. Not random; the same for training and serving."""
+
+    def collate(self, prepared: Sequence[Array | None], spec: Any) -> dict[str, Array]:
+        """Stack prepared inputs into the arrays that the encoder is fed by name; None is a sense withheld."""
+
+    def encoder(self, spec: Any) -> nn.Module:
+        """collate's arrays as tensors -> Cells."""
+
+    def augment(self, spec: Any) -> nn.Module:
+        """collate's tensors -> the same, randomly changed without changing the answer."""
+
+    def draw(self, signal: Array) -> Any:
+        """A PIL picture of one decoded input: the picture itself, or the spectrogram of a sound."""
+
+
+def _senses() -> dict[str, Sense]:
+    from seehear.senses.hearing import HEARING
+    from seehear.senses.sight import SIGHT
+
+    return {sense.name: sense for sense in (SIGHT, HEARING)}
+
+
+SENSES: dict[str, Sense] = _senses()
+
+__all__ = ["SENSES", "Array", "Sense", "Source", "np"]
