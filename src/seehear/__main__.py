@@ -1,0 +1,5 @@
+"""`python -m seehear` is `seehear`."""
+
+from seehear.cli import main
+
+main()

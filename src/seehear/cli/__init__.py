@@ -1,0 +1,100 @@
+"""The command line: results to stdout, progress and words to stderr, one red line for an error.
+
+Exit codes: 0 all well; 1 some inputs failed, the others were answered; 2 wrong usage; 3 cannot go on;
+130 interrupted.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from collections.abc import Sequence
+from difflib import get_close_matches
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from seehear.cli.demo import demo
+from seehear.cli.evaluate import evaluate
+from seehear.cli.predict import predict
+from seehear.cli.show import show
+from seehear.cli.train import plan, train
+from seehear.errors import SeehearError
+
+app = typer.Typer(
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for command in (train, plan, predict, evaluate, show, demo):
+    app.command()(command)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"seehear {version('seehear')}")
+        raise typer.Exit
+
+
+@app.callback()
+def seehear(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", envvar="SEEHEAR_DEBUG", help="Show where an unexpected error came from.")
+    ] = False,
+) -> None:
+    """Teach a computer to see and hear, from your own few hundred examples, on your own machine."""
+    if debug:
+        os.environ["SEEHEAR_DEBUG"] = "1"
+
+
+def main() -> None:
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # file names need not be text in the terminal's encoding
+            stream.reconfigure(errors="surrogateescape" if stream is sys.stdin else "backslashreplace")
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """One command, start to end -> its exit code. Nothing escapes as a traceback unless --debug asks for it."""
+    command = typer.main.get_command(app)
+    try:
+        with command.make_context("seehear", list(arguments) or ["--help"]) as context:
+            command.invoke(context)
+        sys.stdout.flush()
+    except typer.Exit as leaving:
+        return leaving.exit_code
+    except SeehearError as error:
+        return _failed(str(error), error.exit_code)
+    except typer.TyperException as error:
+        return _failed(_usage(error), 2)
+    except KeyboardInterrupt:
+        return _failed("interrupted", 130)
+    except BrokenPipeError:
+        # Whoever read our output has had enough; without this, Python complains when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except Exception as error:
+        if os.environ.get("SEEHEAR_DEBUG"):
+            raise
+        what = f"{type(error).__name__}: {error}".strip().splitlines()[0]
+        return _failed(f"unexpected {what} Next: set SEEHEAR_DEBUG=1 to see where, and please report it.", 3)
+    return 0
+
+
+def _usage(error: typer.TyperException) -> str:
+    """The parser's complaint as one line, with the flag that was probably meant."""
+    near = get_close_matches(str(getattr(error, "option_name", "")), getattr(error, "possibilities", None) or (), n=1)
+    if near:
+        return f"{getattr(error, 'message', error)}. Did you mean {near[0]}?"
+    return error.format_message().strip()
+
+
+def _failed(message: str, code: int) -> int:
+    red = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+    typer.secho(f"seehear: {message}", err=True, fg=typer.colors.RED if red else None)
+    return code

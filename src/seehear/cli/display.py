@@ -1,0 +1,129 @@
+"""Events drawn on stderr: bars on a terminal, otherwise a plain line every few seconds."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterable
+from types import TracebackType
+from typing import Any, Protocol
+
+from seehear.events import Advanced, Event, Finished, Said, Started
+
+EVERY_S = 10.0  # how often a task speaks where there are no bars
+NAMED = 20  # how many problems are told one by one before the rest is counted
+
+
+class Problem(Protocol):
+    """What a row or file that was left out says of itself."""
+
+    @property
+    def where(self) -> str: ...
+    @property
+    def what(self) -> str: ...
+    @property
+    def hint(self) -> str: ...
+
+
+class Painter(Protocol):
+    def hear(self, event: Event) -> None: ...
+    def close(self) -> None: ...
+
+
+class Display:
+    """A listener for the length of a `with`."""
+
+    def __enter__(self) -> Display:
+        self._painter: Painter = Bars() if sys.stderr.isatty() else Lines()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._painter.close()
+
+    def __call__(self, event: Event) -> None:
+        self._painter.hear(event)
+
+    def say(self, text: str) -> None:
+        self._painter.hear(Said(text))
+
+    def problems(self, problems: Iterable[Problem]) -> None:
+        """Name what was left out and why."""
+        listed = list(problems)
+        if listed:
+            self.say(f"Left out {len(listed):,}:")
+        for problem in listed[:NAMED]:
+            self.say("  " + ". ".join(filter(None, (f"{problem.where}: {problem.what}", problem.hint))))
+        if len(listed) > NAMED:
+            self.say(f"  and {len(listed) - NAMED:,} more")
+
+
+class Lines:
+    """For logs and pipes: sentences as they come, and long tasks now and then."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._started: dict[str, Started] = {}
+        self._spoke_s: dict[str, float] = {}
+
+    def hear(self, event: Event) -> None:
+        match event:
+            case Said(text):
+                _to_stderr(text)
+            case Started(task):
+                self._started[task], self._spoke_s[task] = event, self._clock()
+            case Advanced(task, done, note) if self._clock() - self._spoke_s[task] >= EVERY_S:
+                self._spoke_s[task] = self._clock()
+                _to_stderr(", ".join(filter(None, (f"{task}: {_amount(self._started[task], done)}", note))))
+            case _:
+                pass
+
+    def close(self) -> None:
+        pass
+
+
+class Bars:
+    """For a terminal: a bar for each task with the time left and what it knows by now."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+        self._console = Console(stderr=True, highlight=False)
+        self._progress = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            TextColumn("{task.fields[amount]}", markup=False),
+            TimeRemainingColumn(compact=True),
+            TextColumn("{task.fields[note]}", markup=False),
+            console=self._console,
+        )
+        self._progress.start()
+        self._tasks: dict[str, tuple[Started, Any]] = {}
+
+    def hear(self, event: Event) -> None:
+        match event:
+            case Said(text):
+                self._console.print(text, markup=False, soft_wrap=True)
+            case Started(task, total, _):
+                bar = self._progress.add_task(task, total=total, amount="", note="")
+                self._tasks[task] = (event, bar)
+            case Advanced(task, done, note):
+                started, bar = self._tasks[task]
+                self._progress.update(bar, completed=done, amount=_amount(started, done), note=note)
+            case Finished(task):
+                started, bar = self._tasks.pop(task)
+                if started.total is not None:
+                    self._progress.update(bar, completed=started.total, amount=_amount(started, started.total))
+                self._progress.stop_task(bar)
+
+    def close(self) -> None:
+        self._progress.stop()
+
+
+def _amount(started: Started, done: float) -> str:
+    total = "" if started.total is None else f" of {started.total:,.0f}"
+    return f"{done:,.0f}{total} {started.unit}"
+
+
+def _to_stderr(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)

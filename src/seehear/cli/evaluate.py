@@ -1,0 +1,41 @@
+"""`seehear evaluate`."""
+
+from __future__ import annotations
+
+from json import dumps
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from seehear.cli import options
+from seehear.cli.display import Display
+
+
+def evaluate(
+    model: options.Model,
+    data: options.Data,
+    json: options.Json = False,
+    report: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write a page with the worst mistakes and a picture of them all.")
+    ] = None,
+    senses: options.Senses = None,
+    answer: options.Answer = None,
+    wrong_at_most: options.WrongAtMost = None,
+) -> None:
+    """Measure a model on examples it has not seen."""
+    from seehear import api
+
+    recogniser = api.load(options.existing(model))
+    with Display() as display:
+        evaluation = recogniser.evaluate(
+            options.existing(data),
+            listen=display,
+            **options.given(report=report, senses=options.names(senses), answer=answer, wrong_at_most=wrong_at_most),
+        )
+        display.problems(evaluation.skipped)
+        if report is not None:
+            display.say(f"The report: {report / 'index.html'}")
+    typer.echo(dumps(evaluation.to_json(), ensure_ascii=False) if json else str(evaluation))
+    if evaluation.skipped:
+        raise typer.Exit(1)

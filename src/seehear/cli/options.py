@@ -1,0 +1,74 @@
+"""The flags that several commands share, and how their words become values.
+
+No flag states a default: one that is not given is not passed on, so the Python signature decides.
+"""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from seehear.errors import UsageError
+
+
+def share(text: str) -> float:
+    """A share of one, from "2%", "2 %" or "0.02"."""
+    number, percent, rest = text.strip().partition("%")
+    try:
+        value = float(number) / (100 if percent else 1)
+    except ValueError:
+        value = float("nan")
+    if rest or not 0 < value < 1:
+        raise typer.BadParameter(f"{text!r} is not a share between 0% and 100%. Write 2% or 0.02.")
+    return value
+
+
+def given(**flags: Any) -> dict[str, Any]:
+    """Only the flags that were given."""
+    return {name: value for name, value in flags.items() if value is not None}
+
+
+def names(text: str | None) -> list[str] | None:
+    """The names in "image,audio"."""
+    return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
+
+
+def existing(path: Path) -> Path:
+    """The path, if something is there. Raises UsageError with the nearest name that is."""
+    if not path.exists():
+        raise UsageError("there is no such file or folder", where=str(path), hint=nearest(path))
+    return path
+
+
+def nearest(path: Path) -> str:
+    """The question whether a neighbour with a similar name was meant; "" if there is none."""
+    if not path.parent.is_dir():
+        return nearest(path.parent) if path.parent != path else ""
+    close = get_close_matches(path.name, [entry.name for entry in path.parent.iterdir()], n=1)
+    return f"did you mean {path.parent / close[0]}?" if close else ""
+
+
+Data = Annotated[
+    Path,
+    typer.Argument(
+        metavar="DATA", help="Folder of class folders, table (csv, tsv, jsonl, parquet), or a tar or zip of one."
+    ),
+]
+Model = Annotated[Path, typer.Argument(metavar="MODEL", help="A model file, such as pets.seehear.")]
+Senses = Annotated[str | None, typer.Option(metavar="NAMES", help="Use only these: image, audio or image,audio.")]
+Answer = Annotated[str | None, typer.Option(metavar="COLUMN", help="The column or kind of answer: label, score:age.")]
+WrongAtMost = Annotated[
+    float | None,
+    typer.Option(parser=share, metavar="SHARE", help="Answer only where this few are wrong, such as 2%; else say so."),
+]
+Minutes = Annotated[float | None, typer.Option(help="Time to learn in. Chosen from the data unless given.")]
+Steps = Annotated[int | None, typer.Option(help="Learn for so many steps instead: repeats a run exactly.")]
+Held = Annotated[
+    Path | None, typer.Option("--val", metavar="DATA", help="Examples to hold out. Unless given, some of DATA.")
+]
+RecipeFile = Annotated[Path | None, typer.Option("--recipe", metavar="TOML", help="A recipe that `plan` printed.")]
+Seed = Annotated[int | None, typer.Option(help="Number that chance starts from.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]

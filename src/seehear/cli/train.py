@@ -1,0 +1,111 @@
+"""`seehear train` and `seehear plan`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from seehear.cli import options
+from seehear.cli.display import Display
+from seehear.errors import UsageError
+
+if TYPE_CHECKING:
+    from seehear.api import Recogniser
+
+
+def train(  # noqa: PLR0913 - each flag is an argument
+    data: options.Data,
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="MODEL", help="Where to put it: pets.seehear.")],
+    minutes: options.Minutes = None,
+    steps: options.Steps = None,
+    val: options.Held = None,
+    recipe: options.RecipeFile = None,
+    seed: options.Seed = None,
+    device: Annotated[
+        str | None, typer.Option(metavar="NAME", help="cpu or cuda. The best there is, unless given.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where a run for the same model was stopped.")] = False,
+    answer: options.Answer = None,
+    senses: options.Senses = None,
+    wrong_at_most: options.WrongAtMost = None,
+    cache: Annotated[Path | None, typer.Option(metavar="DIR", help="Where to keep decoded examples.")] = None,
+) -> None:
+    """Learn from examples and write a model file."""
+    _writable(out)
+    from seehear import api
+
+    with Display() as display:
+        model = api.train(
+            options.existing(data),
+            out,
+            resume=resume,
+            listen=display,
+            **options.given(
+                minutes=minutes,
+                steps=steps,
+                val=val and options.existing(val),
+                recipe=recipe and options.existing(recipe),
+                seed=seed,
+                device=device,
+                answer=answer,
+                senses=options.names(senses),
+                wrong_at_most=wrong_at_most,
+                cache=cache,
+            ),
+        )
+        _conclude(display, model, data, out)
+    if model.problems:
+        raise typer.Exit(1)
+
+
+def plan(  # noqa: PLR0913 - each flag is an argument
+    data: options.Data,
+    minutes: options.Minutes = None,
+    steps: options.Steps = None,
+    val: options.Held = None,
+    seed: options.Seed = None,
+    answer: options.Answer = None,
+    senses: options.Senses = None,
+    wrong_at_most: options.WrongAtMost = None,
+) -> None:
+    """Print the recipe that train would follow.
+
+    Edit it and give it back with --recipe."""
+    import tomli_w
+
+    from seehear import api
+
+    with Display() as display:
+        recipe = api.plan(
+            options.existing(data),
+            listen=display,
+            **options.given(
+                minutes=minutes,
+                steps=steps,
+                val=val and options.existing(val),
+                seed=seed,
+                answer=answer,
+                senses=options.names(senses),
+                wrong_at_most=wrong_at_most,
+            ),
+        )
+    sys.stdout.write(tomli_w.dumps(recipe.model_dump(mode="json", exclude_none=True)))
+
+
+def _writable(out: Path) -> None:
+    """Raises UsageError before the work is done, rather than after it."""
+    if out.suffix != ".seehear":
+        raise UsageError("a model file is called something.seehear", where=f"-o {out}")
+    if not out.parent.is_dir():
+        raise UsageError("there is no such folder", where=str(out.parent), hint=f"mkdir -p {out.parent}")
+
+
+def _conclude(display: Display, model: Recogniser, data: Path, out: Path) -> None:
+    display.problems(model.problems)
+    display.say(f"\nSaved {out} ({out.stat().st_size / 1e6:.1f} MB). Next:")
+    display.say(f"  seehear predict {out} FILE...     ask it")
+    display.say(f"  seehear evaluate {out} DATA       measure it on examples it has not seen")
+    display.say(f"  seehear show {out}                what it answers, how good it was, its limits")

@@ -1,0 +1,47 @@
+"""What a long task says while it works, for whoever listens: a command line, a notebook, a log.
+
+A listener is any function of one event. Tasks are named, and may overlap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Said:
+    """A sentence for a person to read."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Started:
+    """A task begins. `total` counts in `unit` ("s", "examples"); None where nobody knows how long it takes."""
+
+    task: str
+    total: float | None
+    unit: str
+
+
+@dataclass(frozen=True)
+class Advanced:
+    """A task has come as far as `done` of its total; `note` is what it knows by now, such as its loss."""
+
+    task: str
+    done: float
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Finished:
+    task: str
+
+
+Event = Said | Started | Advanced | Finished
+Listener = Callable[[Event], None]
+
+
+def silence(_event: Event) -> None:
+    """The listener of those who want to hear nothing."""
