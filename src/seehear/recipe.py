@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
-
 import tomllib
-from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, ValidationError, field_validator
+from collections.abc import Iterable
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, ValidationError, field_validator, model_validator
 
 from seehear.answers import ANSWERS
 from seehear.errors import DataError
@@ -14,7 +14,7 @@ from seehear.senses import SENSES
 
 
 class Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class RiskCurve(Frozen):
@@ -26,6 +26,12 @@ class RiskCurve(Frozen):
 
     confidence: tuple[float, ...] = ()
     wrong: tuple[float, ...] = ()
+
+    @model_validator(mode="after")
+    def _paired(self) -> Self:
+        if len(self.confidence) != len(self.wrong):
+            raise ValueError("confidence and wrong differ in length")
+        return self
 
     def threshold(self, wrong_at_most: float) -> float:
         """The lowest confidence at which no more than that share was wrong; 1.01, never reached, if none."""
@@ -68,12 +74,16 @@ class Recipe(Frozen):
 
     @field_validator("senses", mode="before")
     @classmethod
-    def _senses(cls, value: dict[str, Any]) -> dict[str, BaseModel]:
+    def _senses(cls, value: Any) -> dict[str, BaseModel]:
+        if not isinstance(value, dict) or not value or not value.keys() <= SENSES.keys():
+            raise ValueError(f"needs one or more of {', '.join(SENSES)}")
         return {name: SENSES[name].Spec.model_validate(_plain(spec)) for name, spec in value.items()}
 
     @field_validator("answer", mode="before")
     @classmethod
     def _answer(cls, value: Any, info: Any) -> BaseModel:
+        if info.data.get("kind") not in ANSWERS:
+            raise ValueError(f"kind must be one of {', '.join(ANSWERS)}")
         return ANSWERS[info.data["kind"]].Spec.model_validate(_plain(value))
 
     def to_json(self) -> str:
@@ -84,21 +94,30 @@ class Recipe(Frozen):
         """Raises DataError, naming the field, for what is not a recipe."""
         try:
             return cls.model_validate_json(text)
-        except (ValidationError, KeyError, ValueError) as error:
-            raise DataError(f"not a recipe: {error}", where="recipe.json") from None
+        except ValidationError as error:
+            raise DataError(f"not a recipe: {_first(error)}", where="recipe.json") from None
 
     @classmethod
     def from_toml(cls, text: str) -> Recipe:
         try:
             return cls.model_validate(tomllib.loads(text))
-        except (ValidationError, KeyError, ValueError) as error:
-            raise DataError(f"not a recipe: {error}", where="recipe") from None
+        except ValidationError as error:
+            raise DataError(f"not a recipe: {_first(error)}", where="recipe") from None
+        except tomllib.TOMLDecodeError as error:
+            raise DataError(f"not TOML: {error}", where="recipe") from None
 
 
 def used_key(used: Iterable[str]) -> str:
     """The key of `Recipe.trust` for a set of senses: their names in SENSES' order, joined with +."""
     wanted = set(used)
     return "+".join(name for name in SENSES if name in wanted)
+
+
+def _first(error: ValidationError) -> str:
+    """The first of pydantic's complaints in one line: the field and what is wrong with it."""
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    field = ".".join(str(part) for part in first["loc"])
+    return f"{field}: {first['msg']}" if field else first["msg"]
 
 
 def _plain(spec: Any) -> Any:

@@ -1,0 +1,139 @@
+"""What a graph must not hold: anything that makes onnxruntime open a file or run code that is not its own.
+
+A walk over the protobuf wire format, without decoding tensors and without importing onnx, which serving does
+not have. Every field that onnx.proto (ONNX 1.23) knows is listed; a field that it does not know is refused,
+so that nothing is skipped here that another reader would follow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from seehear.errors import BundleError
+
+MOST_FIELDS = 500_000  # a network of thousands of nodes has some ten thousand; bounds the time of the walk
+MOST_DEPTH = 64  # of messages in messages; graphs inside nodes (If, Loop) nest four messages each
+OWN_DOMAINS = (b"", b"ai.onnx")
+
+
+class Message(NamedTuple):
+    """The field numbers of one message of onnx.proto: to follow, to refuse with the reason, and to let pass."""
+
+    name: str
+    follow: dict[int, str]
+    refuse: dict[int, str]
+    other: frozenset[int]
+
+
+MESSAGES = {
+    message.name: message
+    for message in (
+        Message(
+            "ModelProto",
+            {7: "GraphProto"},
+            {20: "training steps", 25: "functions of its own"},
+            frozenset({1, 2, 3, 4, 5, 6, 8, 14, 26}),
+        ),
+        Message(
+            "GraphProto",
+            {1: "NodeProto", 5: "TensorProto"},
+            {15: "sparse tensors"},
+            frozenset({2, 10, 11, 12, 13, 14, 16}),
+        ),
+        Message("NodeProto", {5: "AttributeProto"}, {}, frozenset({1, 2, 3, 4, 6, 7, 8, 9, 10})),
+        Message(
+            "AttributeProto",
+            {5: "TensorProto", 6: "GraphProto", 10: "TensorProto", 11: "GraphProto"},
+            {22: "sparse tensors", 23: "sparse tensors"},
+            frozenset({1, 2, 3, 4, 7, 8, 9, 13, 14, 15, 20, 21}),
+        ),
+        Message(
+            "TensorProto",
+            {},
+            {13: "tensors kept in other files"},
+            frozenset({1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 14, 16}),
+        ),
+    )
+}
+NODE_DOMAIN, TENSOR_LOCATION = ("NodeProto", 7), ("TensorProto", 14)
+
+
+def check_graph(model: bytes) -> None:
+    """Raises BundleError for a model.onnx that is not one, or that reaches beyond itself."""
+    if model[4:8] == b"ORTM":
+        raise _refused("it is in onnxruntime's own format")
+    waiting = [("ModelProto", memoryview(model), 0)]
+    fields, nodes = 0, 0
+    while waiting:
+        name, data, depth = waiting.pop()
+        nodes += name == "NodeProto"
+        for number, value in _fields(data):
+            fields += 1
+            if fields > MOST_FIELDS or depth > MOST_DEPTH:
+                raise _refused(f"it has more than {MOST_FIELDS:,} fields or {MOST_DEPTH} levels")
+            child = _check_field(MESSAGES[name], number, value)
+            if child:
+                waiting.append((*child, depth + 1))
+    if not nodes:
+        raise _refused("it holds no operator")
+
+
+def _check_field(message: Message, number: int, value: memoryview | int) -> tuple[str, memoryview] | None:
+    """The message in this field, by name and contents, if it holds one to follow."""
+    if number in message.refuse:
+        raise _refused(f"it has {message.refuse[number]}")
+    if number in message.follow:
+        if isinstance(value, int):
+            raise _refused(f"field {number} of {message.name} is a number where a message should be")
+        return message.follow[number], value
+    if number not in message.other:
+        raise _refused(f"{message.name} has no field {number}")
+    place = message.name, number
+    if place == NODE_DOMAIN and (isinstance(value, int) or bytes(value) not in OWN_DOMAINS):
+        shown = value if isinstance(value, int) else bytes(value[:40]).decode("utf-8", "replace")
+        raise _refused(f"it has operators of another domain, {shown!r}")
+    if place == TENSOR_LOCATION and value != 0:
+        raise _refused("it has tensors kept in other files")
+    return None
+
+
+def _fields(data: memoryview) -> Iterator[tuple[int, memoryview[int] | int]]:
+    """(number, value) of each field of one message: a view where the wire says bytes, else an int."""
+    at = 0
+    while at < len(data):
+        tag, at = _varint(data, at)
+        value: memoryview | int
+        match tag & 7:
+            case 0:
+                value, at = _varint(data, at)
+            case 1:
+                value, at = int.from_bytes(data[at : at + 8], "little"), at + 8
+            case 2:
+                length, at = _varint(data, at)
+                value, at = data[at : at + length], at + length
+            case 5:
+                value, at = int.from_bytes(data[at : at + 4], "little"), at + 4
+            case wire:
+                raise _refused(f"it is not protobuf: wire type {wire}")
+        if at > len(data):
+            raise _refused("it is not protobuf: a field goes beyond its message")
+        yield tag >> 3, value
+
+
+def _varint(data: memoryview, at: int) -> tuple[int, int]:
+    """The number that begins at byte `at`, seven bits a byte, and where it ends."""
+    value = 0
+    for shift in range(0, 70, 7):
+        if at >= len(data):
+            break
+        byte = data[at]
+        at += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, at
+    raise _refused("it is not protobuf: a number does not end")
+
+
+def _refused(reason: str) -> BundleError:
+    return BundleError(f"model.onnx is refused: {reason}")

@@ -1,0 +1,55 @@
+"""The one place that knows onnxruntime: a graph in memory, numpy in, numpy out, on this machine's processor."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+# Wheels from 1.29 on keep an identity in the home folder and send telemetry unless this is set before the import.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+
+import onnxruntime
+
+from seehear.errors import BundleError
+from seehear.senses import Array
+
+
+class Session:
+    """A graph ready to run. Raises BundleError for a graph that onnxruntime does not accept."""
+
+    def __init__(self, model: bytes) -> None:
+        try:
+            self._session = onnxruntime.InferenceSession(model, _options(), providers=["CPUExecutionProvider"])
+        except Exception as error:  # onnxruntime's errors have no common base but this
+            raise BundleError(f"onnxruntime refuses the graph: {_first_line(error)}") from None
+        self.inputs = tuple(value.name for value in self._session.get_inputs())
+        self.outputs = tuple(value.name for value in self._session.get_outputs())
+
+    def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        """Every output by name. Raises BundleError where the graph cannot take these arrays."""
+        try:
+            return dict(zip(self.outputs, self._session.run(None, dict(feeds)), strict=True))
+        except Exception as error:
+            raise BundleError(f"the graph failed: {_first_line(error)}") from None
+
+
+def threads() -> int:
+    """The processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _options() -> onnxruntime.SessionOptions:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads()
+    options.log_severity_level = 4  # what matters comes as an exception; nothing else may reach stderr
+    # A plan of memory is kept for every new input shape, and sounds have many: without, memory stays flat.
+    options.enable_mem_pattern = False
+    # Idle threads that spin take the cores from those that decode the next inputs.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # Never the format that onnxruntime detects by itself, which the check of the graph does not read.
+    options.add_session_config_entry("session.load_model_format", "ONNX")
+    return options
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0][:300] if str(error).strip() else type(error).__name__
