@@ -1,0 +1,88 @@
+"""From whatever a caller hands over to arrays ready for the graph, or to words about why not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from seehear.errors import InputError, SeehearError
+from seehear.geometry import Warp
+from seehear.senses import SENSES, Array, Source
+
+Example = Mapping[str, Source] | Source  # {"image": …, "audio": …}, or one source for whatever senses are in it
+
+
+@dataclass(frozen=True)
+class Perceived:
+    """One example as its senses prepared it. `errors` says, by sense, what could not be read."""
+
+    input: str
+    prepared: dict[str, Array]
+    warps: dict[str, Warp]
+    errors: dict[str, str]
+
+    @property
+    def elements(self) -> int:
+        """How much there is to compute, as far as one can tell before."""
+        return sum(array.size for array in self.prepared.values())
+
+
+def perceive(example: Example, specs: Mapping[str, Any], wanted: Sequence[str]) -> Perceived:
+    """Read and prepare the wanted senses of one example. Never raises: what is wrong with it stays with it."""
+    name = named(example)
+    if isinstance(example, Mapping):
+        sources = {sense: example[sense] for sense in wanted if example.get(sense) is not None}
+        if not sources:
+            nothing = f"{name or 'an example'}: nothing for {' or '.join(wanted)} in it."
+            return Perceived(name, {}, {}, {wanted[0]: nothing})
+        return _perceived(name, {sense: _sensed(sense, source, specs) for sense, source in sources.items()})
+    if len(wanted) == 1:
+        return _perceived(name, {wanted[0]: _sensed(wanted[0], example, specs)})
+    return _whatever_is_in_it(name, example, specs, wanted)
+
+
+def named(example: Example) -> str:
+    """What to call an example in results: its path, its paths, or what kind of thing it is."""
+    if isinstance(example, Mapping):
+        return " + ".join(dict.fromkeys(named(source) for source in example.values() if source is not None))
+    if isinstance(example, str | Path):
+        return str(example)
+    if isinstance(example, bytes):
+        return f"<{len(example):,} bytes>"
+    size = getattr(example, "shape", None) or getattr(example, "size", None)
+    return f"<{type(example).__name__}{f' {size}' if size else ''}>"
+
+
+def _whatever_is_in_it(name: str, source: Source, specs: Mapping[str, Any], wanted: Sequence[str]) -> Perceived:
+    """A video has something for both senses, a picture or a recording for one: what reads is what it is.
+
+    The samples of a file may serve several senses; an array in memory is one thing, the first that it can be.
+    """
+    tried: dict[str, tuple[Array, Warp] | str] = {}
+    for sense in wanted:
+        tried[sense] = _sensed(sense, source, specs)
+        if not isinstance(tried[sense], str) and not isinstance(source, str | Path | bytes):
+            break
+    read = {sense: found for sense, found in tried.items() if not isinstance(found, str)}
+    return _perceived(name, read or tried)
+
+
+def _perceived(name: str, found: Mapping[str, tuple[Array, Warp] | str]) -> Perceived:
+    read = {sense: each for sense, each in found.items() if not isinstance(each, str)}
+    return Perceived(
+        input=name,
+        prepared={sense: array for sense, (array, _) in read.items()},
+        warps={sense: warp for sense, (_, warp) in read.items()},
+        errors={sense: each for sense, each in found.items() if isinstance(each, str)},
+    )
+
+
+def _sensed(sense: str, source: Source, specs: Mapping[str, Any]) -> tuple[Array, Warp] | str:
+    try:
+        return SENSES[sense].prepare(SENSES[sense].read(source), specs[sense])
+    except SeehearError as error:
+        return str(error if error.where else error.at(named(source)))
+    except Exception as error:  # one input must not end a run over a hundred thousand
+        return str(InputError(f"cannot be used: {type(error).__name__}: {error}", where=named(source)))

@@ -1,0 +1,63 @@
+"""One result for every kind of answer: what was said, how sure, and whether to believe it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from seehear.answers import Answer
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The answer to one input.
+
+    accepted is False where the answer should not be trusted, and `reason` says why. `used` names the senses that
+    it rests on. `error` says what could not be read: all of the input, and then there is no answer, or one of its
+    senses, and then the answer rests on the others.
+    """
+
+    input: str
+    answer: Answer | None
+    confidence: float
+    accepted: bool
+    alternatives: tuple[tuple[Any, float], ...] = ()
+    reason: str = ""
+    used: tuple[str, ...] = ()
+    error: str = ""
+
+    @classmethod
+    def failed(cls, source: str, error: str) -> Prediction:
+        """No answer, because nothing of the input could be used."""
+        return cls(source, None, 0.0, False, reason="it could not be read", error=error)
+
+    def to_json(self) -> dict[str, Any]:
+        told: dict[str, Any] = {
+            "input": self.input,
+            "answer": None if self.answer is None else self.answer.to_json(),
+            "confidence": self.confidence,
+            "accepted": self.accepted,
+            "alternatives": [{"answer": _plain(other), "confidence": sure} for other, sure in self.alternatives],
+            "reason": self.reason,
+            "used": list(self.used),
+        }
+        return told | ({"error": self.error} if self.error else {})
+
+    def __str__(self) -> str:
+        if self.answer is None:
+            return f"{self.input}: {self.error}"
+        sure = f"{self.answer} ({share(self.confidence)} sure)"
+        return (
+            f"{self.input}: {sure}" if self.accepted else f"{self.input}: I don't know: {self.reason}; a guess: {sure}"
+        )
+
+
+def share(part: float) -> str:
+    """A part of one as people write it: "61 %", and "0.5 %" where a whole number would hide it."""
+    percent = 100 * part
+    digits = 0 if 1 <= percent <= 99 or percent in (0, 100) else 1
+    return f"{percent:.{digits}f} %"
+
+
+def _plain(answer: Any) -> Any:
+    return answer.to_json() if hasattr(answer, "to_json") else answer
