@@ -1,0 +1,62 @@
+"""Hearing: recordings, and the sound tracks of videos."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel
+
+from seehear.geometry import Warp
+from seehear.senses.hearing.plan import RATE_HZ, HearingSpec, plan_hearing
+from seehear.senses.hearing.prepare import collate, prepare
+from seehear.senses.hearing.read import read
+from seehear.senses.hearing.spectrum import draw, top_hz
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+    from torch import nn
+
+Samples = NDArray[np.float32]
+
+
+class Hearing:
+    """The `Sense` of sound: (T,) float32 at RATE_HZ, one channel."""
+
+    name = "audio"
+    Spec: type[BaseModel] = HearingSpec
+
+    def read(self, source: Any) -> Samples:
+        return read(source)
+
+    def facts(self, signal: Samples) -> dict[str, float]:
+        """seconds; top_hz, the highest frequency with anything in it; rms of full scale."""
+        rms = float(np.sqrt(np.square(signal).mean()))
+        return {"seconds": len(signal) / RATE_HZ, "top_hz": top_hz(signal), "rms": rms}
+
+    def plan(self, facts: Sequence[Mapping[str, float]], examples: int, gigaflops: float) -> HearingSpec:
+        return plan_hearing(facts, examples, gigaflops)
+
+    def prepare(self, signal: Samples, spec: HearingSpec) -> tuple[Samples, Warp]:
+        return prepare(signal, spec)
+
+    def collate(self, prepared: Sequence[Samples | None], spec: HearingSpec) -> dict[str, NDArray[Any]]:
+        return collate(prepared, spec)
+
+    def encoder(self, spec: HearingSpec) -> nn.Module:
+        from seehear.senses.hearing.encoder import Listener
+
+        return Listener(spec)
+
+    def augment(self, spec: HearingSpec) -> nn.Module:
+        from seehear.senses.hearing.augment import AugmentHearing
+
+        return AugmentHearing(spec)
+
+    def draw(self, signal: Samples) -> Image:
+        return draw(signal)
+
+
+HEARING = Hearing()

@@ -1,0 +1,116 @@
+"""Recordings as blocks of samples, so that memory is bounded however long they claim to be.
+
+libsndfile reads what is plain or lossless, and Ogg. libav reads the rest, and the sound track of a video: mp3 too,
+because libsndfile's own decoder of mp3 writes to stderr.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import BytesIO
+from itertools import chain
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seehear.errors import InputError
+from seehear.senses.hearing.whole import check_whole
+from seehear.senses.sniff import SNIFFED_BYTES, described, sniff
+from seehear.senses.video import DEMUXERS, container, frames
+
+Block = NDArray[np.float32]
+
+READABLE = "a wav, flac, ogg, opus, mp3, m4a, webm, aiff, au or caf recording, or a video with sound"
+_SNDFILE = frozenset(("wav", "flac", "ogg", "aiff", "au", "caf", "w64", "sphere"))
+_BLOCK_SAMPLES = 1 << 18  # of all channels together
+_COMES = 0.98  # a container's own length is off by some coder delay; if less of it comes, the file was cut
+_DELAY_S = 0.1
+
+
+@dataclass(frozen=True)
+class Sound:
+    """blocks (frames, channels); frames_said by the header, 0 if it does not; at_least so many must come."""
+
+    rate_hz: int
+    channels: int
+    blocks: Iterator[Block]
+    frames_said: int = 0
+    at_least: int = 0
+
+
+@contextmanager
+def decoding(file: BinaryIO) -> Iterator[Sound]:
+    """An open file as one Sound, while the context lasts. Raises InputError for what is not a recording."""
+    kind = sniff(file.read(SNIFFED_BYTES))
+    if kind not in _SNDFILE and kind not in DEMUXERS:
+        raise InputError(f"not a recording but {described(kind)}", allowed=READABLE)
+    check_whole(file, kind)
+    opened = _sndfile(file) if kind in _SNDFILE else None
+    if opened is None:
+        with container(file, kind) as media:
+            yield _libav(media)
+    else:
+        with opened:
+            yield _blocks_of(opened)
+
+
+def _sndfile(file: BinaryIO) -> Any:
+    """A soundfile.SoundFile, or None where libsndfile does not know what the container holds: Speex, ADPCM, …"""
+    import soundfile  # 0.13 s to import: paid by those who listen
+
+    file.seek(0)
+    if not isinstance(file, BytesIO):
+        # The descriptor, not the file: soundfile believes the ending of a file's name, which may lie.
+        os.lseek(file.fileno(), 0, os.SEEK_SET)
+    try:
+        return soundfile.SoundFile(file if isinstance(file, BytesIO) else file.fileno(), closefd=False)
+    except soundfile.LibsndfileError:
+        return None
+
+
+def _blocks_of(opened: Any) -> Sound:
+    def blocks() -> Iterator[Block]:
+        size = max(1, _BLOCK_SAMPLES // opened.channels)
+        while len(block := opened.read(size, dtype="float32", always_2d=True)):
+            yield block
+
+    return Sound(opened.samplerate, opened.channels, blocks(), frames_said=opened.frames, at_least=opened.frames)
+
+
+def _libav(media: Any) -> Sound:
+    """The first sound track. Its rate is the first frame's: some codecs double the one that the header states."""
+    import av
+
+    if not media.streams.audio:
+        raise InputError("a video without sound", hint="use it as image")
+    stream = media.streams.audio[0]
+    stream.codec_context.thread_count = 1
+    decoded = frames(media, stream)
+    first = next(decoded, None)
+    if first is None:
+        raise InputError("damaged: no sound in it can be decoded", hint="copy or export it again")
+    planar = av.AudioResampler(format="fltp", layout=first.layout.name, rate=first.sample_rate)
+
+    def blocks() -> Iterator[Block]:
+        for frame in chain([first], decoded):
+            yield from (_block(out) for out in planar.resample(frame))
+        yield from (_block(out) for out in planar.resample(None))
+
+    said_s = float(stream.duration * stream.time_base) if stream.duration else 0.0
+    must_s = max(0.0, said_s * _COMES - _DELAY_S)
+    return Sound(
+        first.sample_rate,
+        first.layout.nb_channels,
+        blocks(),
+        frames_said=int(said_s * first.sample_rate),
+        at_least=int(must_s * first.sample_rate),
+    )
+
+
+def _block(frame: Any) -> Block:
+    block: Block = frame.to_ndarray().T
+    return block

@@ -1,0 +1,114 @@
+"""Hearing's `read`: any recording, or the sound track of a video, to 16 kHz mono."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seehear.errors import InputError
+from seehear.senses.hearing.decode import Sound, decoding
+from seehear.senses.hearing.plan import RATE_HZ
+from seehear.senses.hearing.whole import cut_short
+from seehear.senses.source import name_of, opened
+
+Samples = NDArray[np.float32]
+
+LONGEST_S = 3_600
+LOWEST_RATE_HZ, HIGHEST_RATE_HZ = 1_000, 384_000
+MOST_CHANNELS = 64
+_MOST_SAMPLES = LONGEST_S * 48_000 * 8  # of all channels together: bounds the work, not only the length
+
+
+def read(source: Any) -> Samples:
+    """A path, the bytes of a file, samples, or (samples, rate_hz) -> (T,) at RATE_HZ, within -1 to 1.
+
+    Samples are (T,) or (T, channels) of floats, int16, int32 or uint8, at RATE_HZ unless a rate is given. Channels
+    are averaged. A recording that goes beyond full scale is made quieter as a whole, not clipped.
+    Raises InputError for what is not a recording, damaged, cut short, or longer than LONGEST_S.
+    """
+    try:
+        return _read(source)
+    except InputError as error:
+        raise error.at(name_of(source)) from None
+    except Exception as error:  # decoders raise anything at all on damaged bytes
+        what = f"damaged: the recording can not be decoded ({error or type(error).__name__})"
+        raise InputError(what, where=name_of(source), hint="copy or export it again") from error
+
+
+def _read(source: Any) -> Samples:
+    if isinstance(source, tuple) and len(source) == 2:
+        return _mono(_from_array(np.asarray(source[0]), source[1]))
+    if isinstance(source, np.ndarray):
+        return _mono(_from_array(source, RATE_HZ))
+    with opened(source) as file, decoding(file) as sound:
+        return _mono(sound)
+
+
+def _mono(sound: Sound) -> Samples:
+    _check(sound)
+    import soxr  # 0.1 s to import: paid by those who listen
+
+    to_rate = soxr.ResampleStream(sound.rate_hz, RATE_HZ, 1, dtype="float32")
+    pieces: list[Samples] = []
+    frames = 0
+    for block in sound.blocks:
+        frames += len(block)
+        _check_length(frames, sound)
+        mono = _averaged(block)
+        pieces.append(mono if sound.rate_hz == RATE_HZ else to_rate.resample_chunk(mono))
+    if frames < sound.at_least:
+        raise cut_short(f"{frames / sound.rate_hz:.2f} s of {sound.frames_said / sound.rate_hz:.2f} s")
+    if sound.rate_hz != RATE_HZ:
+        pieces.append(to_rate.resample_chunk(np.zeros(0, np.float32), last=True))
+    samples = np.concatenate([np.zeros(0, np.float32), *pieces], dtype=np.float32)
+    if not len(samples):
+        raise InputError(f"a recording of no length ({frames} samples)", hint="record it again")
+    peak = float(np.abs(samples).max())
+    return samples / np.float32(peak) if peak > 1 else samples
+
+
+def _check(sound: Sound) -> None:
+    if not LOWEST_RATE_HZ <= sound.rate_hz <= HIGHEST_RATE_HZ:
+        raise InputError(f"a sample rate of {sound.rate_hz} Hz", allowed=f"{LOWEST_RATE_HZ} to {HIGHEST_RATE_HZ} Hz")
+    if not 1 <= sound.channels <= MOST_CHANNELS:
+        raise InputError(
+            f"{sound.channels} channels",
+            allowed=f"1 to {MOST_CHANNELS}",
+            hint="an array is (samples, channels), not (channels, samples)",
+        )
+    _check_length(sound.frames_said, sound)
+
+
+def _check_length(frames: int, sound: Sound) -> None:
+    if frames > LONGEST_S * sound.rate_hz or frames * sound.channels > _MOST_SAMPLES:
+        raise InputError(
+            f"longer than can be read: {frames / sound.rate_hz / 60:.0f} minutes and more, {sound.channels} channels",
+            allowed=f"up to {LONGEST_S // 60} minutes",
+            hint="cut it into pieces",
+        )
+
+
+def _averaged(block: NDArray[np.float32]) -> Samples:
+    mono = np.ascontiguousarray(block[:, 0] if block.shape[1] == 1 else block.mean(axis=1), np.float32)
+    if not np.isfinite(mono).all():
+        raise InputError("samples that are not numbers (nan or infinite)", hint="export the recording again")
+    return mono
+
+
+def _from_array(samples: NDArray[Any], rate_hz: Any) -> Sound:
+    if samples.ndim not in (1, 2):
+        raise InputError(f"an array of shape {samples.shape}", allowed="(T,) or (T, channels)")
+    if not isinstance(rate_hz, (int, np.integer)):
+        raise InputError(f"a sample rate of {rate_hz!r}", allowed="a whole number of Hz")
+    if samples.dtype == np.uint8:  # as in 8-bit wav files, silence is 128
+        scaled = (samples.astype(np.float32) - np.float32(128)) / np.float32(128)
+    elif samples.dtype in (np.int16, np.int32):
+        scaled = samples.astype(np.float32) / np.float32(-float(np.iinfo(samples.dtype).min))
+    elif samples.dtype.kind == "f":
+        scaled = samples.astype(np.float32, copy=False)
+    else:
+        raise InputError(f"an array of {samples.dtype}", allowed="floats, int16, int32 or uint8")
+    block = scaled if scaled.ndim == 2 else scaled[:, None]
+    return Sound(int(rate_hz), block.shape[1], iter([block]), frames_said=len(block))

@@ -1,0 +1,64 @@
+"""Sight: pictures, and frames of videos."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from pydantic import BaseModel
+
+from seehear.geometry import Warp
+from seehear.senses.sight.plan import SightSpec, plan_sight
+from seehear.senses.sight.prepare import collate, prepare
+from seehear.senses.sight.read import read
+
+if TYPE_CHECKING:
+    from torch import nn
+
+Pixels = NDArray[np.uint8]
+
+GREY_WITHIN = 2  # levels by which a jpeg's channels may differ though the picture is grey
+
+
+class Sight:
+    """The `Sense` of pictures: (H, W, C) uint8, C 1 or 3."""
+
+    name = "image"
+    Spec: type[BaseModel] = SightSpec
+
+    def read(self, source: Any) -> Pixels:
+        return read(source)
+
+    def facts(self, signal: Pixels) -> dict[str, float]:
+        """height and width in pixels, channels as seen (1 for a grey picture kept in three), std in levels of 255."""
+        height, width, channels = signal.shape
+        grey = channels == 1 or int(np.ptp(signal, axis=2).max()) <= GREY_WITHIN
+        return {"height": height, "width": width, "channels": 1 if grey else channels, "std": float(signal.std())}
+
+    def plan(self, facts: Sequence[Mapping[str, float]], examples: int, gigaflops: float) -> SightSpec:
+        return plan_sight(facts, examples, gigaflops)
+
+    def prepare(self, signal: Pixels, spec: SightSpec) -> tuple[Pixels, Warp]:
+        return prepare(signal, spec)
+
+    def collate(self, prepared: Sequence[Pixels | None], spec: SightSpec) -> dict[str, NDArray[Any]]:
+        return collate(prepared, spec)
+
+    def encoder(self, spec: SightSpec) -> nn.Module:
+        from seehear.senses.sight.encoder import Pyramid
+
+        return Pyramid(spec)
+
+    def augment(self, spec: SightSpec) -> nn.Module:
+        from seehear.senses.sight.augment import AugmentSight
+
+        return AugmentSight(spec)
+
+    def draw(self, signal: Pixels) -> Image.Image:
+        return Image.fromarray(signal if signal.shape[2] == 3 else signal[:, :, 0])
+
+
+SIGHT = Sight()

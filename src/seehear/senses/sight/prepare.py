@@ -1,0 +1,82 @@
+"""Sight's `prepare`: any size of picture to the one the encoder expects."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from seehear.geometry import Warp
+
+if TYPE_CHECKING:
+    from seehear.senses.sight.plan import SightSpec
+
+Pixels = NDArray[np.uint8]
+
+MOST_STRETCH = 1.05  # an aspect that differs less is stretched: less harm than a border
+
+
+def prepare(pixels: Pixels, spec: SightSpec) -> tuple[Pixels, Warp]:
+    """(H, W, C) -> (spec.height, spec.width, spec.channels) and the way between their pixel coordinates.
+
+    Stretched where the aspect nearly fits, else letterboxed on the mean colour of the border. A picture that already
+    fits is returned as it is.
+    """
+    pixels = _channels(pixels, min(spec.channels, pixels.shape[2]))
+    height, width = _fitted(pixels.shape[0], pixels.shape[1], spec)
+    warp = Warp((width / pixels.shape[1], height / pixels.shape[0]), (0.0, 0.0))
+    pixels, inset = _letterboxed(_resized(pixels, height, width), spec)
+    return _channels(pixels, spec.channels), warp.then(Warp((1.0, 1.0), inset))
+
+
+def _fitted(height: int, width: int, spec: SightSpec) -> tuple[int, int]:
+    across, down = spec.width / width, spec.height / height
+    if max(across, down) < MOST_STRETCH * min(across, down):
+        return spec.height, spec.width
+    scale = min(across, down)
+    return max(1, round(height * scale)), max(1, round(width * scale))
+
+
+def _resized(pixels: Pixels, height: int, width: int) -> Pixels:
+    """Bicubic, its kernel widened when it makes smaller; much smaller goes by whole-pixel averages first."""
+    if pixels.shape[:2] == (height, width):
+        return pixels
+    picture = Image.fromarray(pixels if pixels.shape[2] == 3 else pixels[:, :, 0])
+    resized = np.asarray(picture.resize((width, height), Image.Resampling.BICUBIC, reducing_gap=3.0))
+    return resized.reshape(height, width, -1)
+
+
+def _letterboxed(pixels: Pixels, spec: SightSpec) -> tuple[Pixels, tuple[float, float]]:
+    height, width, channels = pixels.shape
+    if (height, width) == (spec.height, spec.width):
+        return pixels, (0.0, 0.0)
+    top, left = (spec.height - height) // 2, (spec.width - width) // 2
+    framed = np.empty((spec.height, spec.width, channels), np.uint8)
+    framed[:] = np.rint(_border(pixels).mean(axis=0))
+    framed[top : top + height, left : left + width] = pixels
+    return framed, (float(left), float(top))
+
+
+def _border(pixels: Pixels) -> Pixels:
+    """(H, W, C) -> the pixels of its four edges (N, C)."""
+    return np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
+
+
+def _channels(pixels: Pixels, channels: int) -> Pixels:
+    if pixels.shape[2] == channels:
+        return pixels
+    if channels == 3:
+        return np.repeat(pixels, 3, axis=2)
+    return np.asarray(Image.fromarray(pixels).convert("L"))[:, :, None]
+
+
+def collate(prepared: Sequence[Pixels | None], spec: SightSpec) -> dict[str, NDArray[Any]]:
+    """-> image (B, H, W, C) uint8; a picture withheld is black."""
+    images = np.zeros((len(prepared), spec.height, spec.width, spec.channels), np.uint8)
+    for row, pixels in zip(images, prepared, strict=True):
+        if pixels is not None:
+            row[:] = pixels
+    return {"image": images}

@@ -1,0 +1,99 @@
+"""Containers of moving pictures and of sound that libsndfile does not know, through libav.
+
+A container's kind is decided by `sniff` and its demuxer named, so that libav never guesses: its guesses include
+playlists, which would open other files and addresses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seehear.errors import InputError
+
+DEMUXERS = {
+    "mp4": "mov",
+    "matroska": "matroska",
+    "avi": "avi",
+    "asf": "asf",
+    "flv": "flv",
+    "mpeg-ps": "mpeg",
+    "mpeg-ts": "mpegts",
+    "ogg": "ogg",
+    "wav": "wav",
+    "mp3": "mp3",
+    "aac": "aac",
+    "amr": "amr",
+    "wavpack": "wv",
+}
+MOVING = ("mp4", "matroska", "avi", "asf", "flv", "mpeg-ps", "mpeg-ts", "ogg")
+_MOST_PACKETS = 1_000_000
+_MOST_FRAMES = 1_000  # decoded on the way from a keyframe; encoders place one every 250 frames or so
+
+
+@contextmanager
+def container(file: BinaryIO, kind: str) -> Iterator[Any]:
+    import av  # 0.06 s to import: paid by those who need it
+
+    file.seek(0)
+    with av.open(file, format=DEMUXERS[kind], metadata_errors="replace") as opened:
+        yield opened
+
+
+def middle_frame(file: BinaryIO, kind: str, most_pixels: int) -> NDArray[np.uint8]:
+    """The frame in the middle of a video -> (H, W, 3), turned upright."""
+    with container(file, kind) as video:
+        if not video.streams.video:
+            raise InputError("a recording without a picture", hint="use it as audio")
+        stream = video.streams.video[0]
+        stream.codec_context.thread_count = 1
+        stream.codec_context.options = {"max_pixels": str(most_pixels)}
+        length = _length(video, stream)
+        if length is not None:
+            video.seek(_start(stream) + length // 2, stream=stream)
+        frame = _first_at(video, stream, None if length is None else _start(stream) + length // 2)
+        turned = np.rot90(frame.to_ndarray(format="rgb24"), k=round(frame.rotation / 90))
+        return np.ascontiguousarray(turned)
+
+
+def _start(stream: Any) -> int:
+    return stream.start_time or 0
+
+
+def _length(video: Any, stream: Any) -> int | None:
+    """How long a stream is, in its time base; None where the container does not say."""
+    if stream.duration:
+        return int(stream.duration)
+    if video.duration:
+        return int(video.duration / 1_000_000 / stream.time_base)
+    return None
+
+
+def _first_at(video: Any, stream: Any, wanted: int | None) -> Any:
+    """The first frame shown at or after a time; the last one before where there is none."""
+    frame = None
+    for decoded, frame in enumerate(frames(video, stream)):
+        if wanted is None or frame.pts is None or frame.pts >= wanted or decoded == _MOST_FRAMES:
+            break
+    if frame is None:
+        raise InputError("damaged: no frame of this video can be decoded", hint="copy or export it again")
+    return frame
+
+
+def frames(video: Any, stream: Any) -> Iterator[Any]:
+    """Decoded frames, however many packets lie; damaged packets are left out, as players do."""
+    import av
+
+    packets = 0
+    for packet in video.demux(stream):
+        packets += 1
+        if packets > _MOST_PACKETS:
+            raise InputError(f"more than {_MOST_PACKETS} packets")
+        try:
+            yield from packet.decode()
+        except av.error.InvalidDataError:
+            continue
