@@ -1,0 +1,225 @@
+"""A label: the class of an example, or the classes it has; what a column of labels is, and one label of it."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, model_validator
+
+from seehear.errors import DataError, InputError
+from seehear.geometry import Grid, Warp
+
+MANY = 20  # distinct numbers beyond which a column measures rather than names
+ALTERNATIVES = 4
+
+Array = NDArray[Any]
+
+
+class LabelSpec(BaseModel):
+    """The classes, in the order of the head's outputs; whether an example may have several; examples per class."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    classes: tuple[str, ...]
+    several: bool
+    counts: tuple[int, ...]
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if not self.classes or len(set(self.classes)) != len(self.classes) or len(self.counts) != len(self.classes):
+            raise ValueError(f"{len(self.classes)} classes, each once, need {len(self.classes)} counts")
+        return self
+
+    @cached_property
+    def index(self) -> dict[str, int]:
+        return {name: i for i, name in enumerate(self.classes)}
+
+    def __str__(self) -> str:
+        kinds = f"{len(self.classes):,} classes"
+        shown = ", ".join(f"{c} ({n:,})" for c, n in zip(self.classes[:10], self.counts, strict=False))
+        more = f" and {len(self.classes) - 10:,} more" if len(self.classes) > 10 else ""
+        return f"{f'any number of {kinds}' if self.several else f'one of {kinds}'}: {shown}{more}"
+
+
+@dataclass(frozen=True)
+class Label:
+    """The classes named: exactly one, or any number where `several`. `probabilities` follow the spec's classes."""
+
+    names: tuple[str, ...]
+    several: bool = False
+    confidence: float = 1.0
+    alternatives: tuple[tuple[Any, float], ...] = ()
+    probabilities: tuple[float, ...] = ()
+
+    def moved(self, warp: Warp) -> Label:
+        """Where a thing is does not change what it is."""
+        return self
+
+    def to_json(self) -> dict[str, Any]:
+        return {"labels": list(self.names)} if self.several else {"label": self.names[0]}
+
+    def __str__(self) -> str:
+        return ", ".join(self.names) or "none of the classes"
+
+
+def plan(cells: Iterable[str], column: str) -> LabelSpec:
+    counted = Counter(cell.strip() for cell in cells)
+    where, rows = f"column '{column}'", counted.total()
+    if not rows:
+        raise DataError("holds no answers", where=where, hint="give every example its class")
+    several = _holds_several(counted)
+    classes: Counter[str] = Counter()
+    for cell, times in counted.items():
+        classes.update(dict.fromkeys(_names(cell, several), times))
+    if len(classes) > max(MANY, rows / 2) and not several:
+        raise DataError(
+            f"{len(classes):,} different answers in {rows:,} rows are not classes: {_quoted(list(classes)[:3])}, …",
+            where=where,
+            allowed="classes that come back, each at least twice",
+            hint="numbers to be measured are a score: name the column so; or choose another answer column",
+        )
+    only = next(iter(classes), "")
+    if len(classes) < 2 and (not several or classes[only] in (0, rows)):
+        raise DataError(
+            f"every row has the same answer, '{only}'",
+            where=where,
+            allowed="at least two classes",
+            hint="add examples of what it is not, for instance a class 'other'",
+        )
+    rare = [name for name, times in classes.items() if times < 2]
+    if rare:
+        raise DataError(
+            f"{_some(len(rare))} with one example: {_quoted(rare[:5])}{', …' if len(rare) > 5 else ''}",
+            where=where,
+            allowed="at least 2 examples of each class, better 20",
+            hint="add examples, merge the class with another, or remove it",
+        )
+    order = sorted(classes, key=_natural)
+    return LabelSpec(classes=tuple(order), several=several, counts=tuple(classes[name] for name in order))
+
+
+def fits(cells: Sequence[str]) -> bool:
+    """Few distinct answers that come back; not many numbers, which measure something."""
+    distinct = set(cells)
+    numbers = len(distinct) > MANY and all(map(_is_number, distinct))
+    return 0 < len(distinct) <= len(cells) / 2 and not numbers
+
+
+def read(cell: str, spec: LabelSpec) -> Label:
+    names = _names(cell.strip(), spec.several)
+    for name in names:
+        if name not in spec.index:
+            near = difflib.get_close_matches(name.casefold(), [c.casefold() for c in spec.classes], n=1)
+            meant = [c for c in spec.classes if c.casefold() in near]
+            raise InputError(
+                f"'{name}' is not one of the {len(spec.classes):,} classes",
+                allowed=", ".join(spec.classes[:10]) + (", …" if len(spec.classes) > 10 else ""),
+                hint=f"did you mean '{meant[0]}'?" if meant else "",
+            )
+    return Label(tuple(sorted(names, key=spec.index.__getitem__)), spec.several)
+
+
+def target(answer: Label, spec: LabelSpec, grid: Grid | None) -> dict[str, Array]:
+    """{"classes": (C,) float32}: 1 for the class it has, or for each of them."""
+    has = np.zeros(len(spec.classes), np.float32)
+    has[[spec.index[name] for name in answer.names]] = 1
+    return {"classes": has}
+
+
+def from_raw(raw: Mapping[str, Array], spec: LabelSpec, calibration: Mapping[str, float], warp: Warp | None) -> Label:
+    """raw: logits (C,). A softmax over classes, or a sigmoid for each where several, at the fitted temperature."""
+    logits = raw["logits"].astype(np.float64) / calibration.get("temperature", 1.0)
+    return _any_number(logits, spec) if spec.several else _one(logits, spec)
+
+
+def right(answer: Label, truth: Label, spec: LabelSpec) -> bool:
+    return set(answer.names) == set(truth.names)
+
+
+def _one(logits: Array, spec: LabelSpec) -> Label:
+    odds = np.exp(logits - logits.max())
+    probabilities = odds / odds.sum()
+    best, *others = np.argsort(-probabilities, kind="stable")[: ALTERNATIVES + 1]
+    return Label(
+        names=(spec.classes[best],),
+        confidence=float(probabilities[best]),
+        alternatives=tuple((spec.classes[i], float(probabilities[i])) for i in others),
+        probabilities=tuple(probabilities.tolist()),
+    )
+
+
+def _any_number(logits: Array, spec: LabelSpec) -> Label:
+    """Confident as far as all classes are right at once, taken as independent; an alternative changes one class."""
+    probabilities = np.exp(-np.logaddexp(0, -logits))
+    sure = np.maximum(probabilities, 1 - probabilities)
+    confidence = float(sure.prod())
+    has = probabilities > 0.5
+
+    def but(i: int) -> list[str]:
+        return [name for k, name in enumerate(spec.classes) if has[k] ^ (k == i)]
+
+    unsure = np.argsort(sure, kind="stable")[:ALTERNATIVES]
+    return Label(
+        names=tuple(name for name, yes in zip(spec.classes, has, strict=True) if yes),
+        several=True,
+        confidence=confidence,
+        alternatives=tuple((but(i), confidence * float((1 - sure[i]) / sure[i])) for i in unsure),
+        probabilities=tuple(probabilities.tolist()),
+    )
+
+
+def _holds_several(cells: Iterable[str]) -> bool:
+    """A list, or `cat;dog` whose parts also stand elsewhere; a class may have a ; in its name."""
+    distinct = set(cells)
+    if any(_listed(cell) is not None for cell in distinct):
+        return True
+    parts = Counter(part for cell in distinct for part in set(_names(cell, several=True)))
+    return any(
+        parts[part] > 1 for cell in distinct if ";" in cell or "|" in cell for part in _names(cell, several=True)
+    )
+
+
+def _names(cell: str, several: bool) -> list[str]:
+    if not several:
+        return [cell]
+    listed = _listed(cell)
+    parts = re.split(r"[;|]", cell) if listed is None else listed
+    return list(dict.fromkeys(part.strip() for part in parts if part.strip()))
+
+
+def _listed(cell: str) -> list[str] | None:
+    """The names in a JSON list; None for what is none."""
+    if not cell.startswith("["):
+        return None
+    try:
+        names = json.loads(cell)
+    except (ValueError, RecursionError):
+        return None
+    return [str(name) for name in names] if isinstance(names, list) else None
+
+
+def _natural(name: str) -> tuple[tuple[bool, int, str], ...]:
+    """2 before 10, class2 before class10."""
+    parts = re.findall(r"[0-9]+|[^0-9]+", name)
+    return tuple((not p.isdigit(), int(p) if p.isdigit() else 0, p) for p in parts)
+
+
+def _is_number(cell: str) -> bool:
+    return re.fullmatch(r"\s*[+-]?[0-9]*[.,]?[0-9]+([eE][+-]?[0-9]+)?\s*", cell) is not None
+
+
+def _quoted(names: Sequence[str]) -> str:
+    return ", ".join(f"'{name}'" for name in names)
+
+
+def _some(n: int) -> str:
+    return "1 class" if n == 1 else f"{n:,} classes"

@@ -1,0 +1,208 @@
+"""A score: one number with a unit and a direction; what a column of numbers is, and one number of it."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from seehear.errors import DataError, InputError
+from seehear.geometry import Grid, Warp
+
+NINETY = 1.6448536269514722  # standard deviations that hold 90 % of a normal distribution, either side
+MANY = 20  # distinct numbers beyond which a column measures rather than names
+UNITS = frozenset(
+    (
+        *("s", "ms", "sec", "seconds", "min", "minutes", "h", "hours", "days", "weeks", "months", "years"),
+        *("mm", "cm", "m", "km", "inch", "inches", "ft", "px", "mm2", "cm2", "m2", "ml", "l", "cm3", "m3"),
+        *("mg", "g", "kg", "t", "lb", "n", "kn", "pa", "kpa", "bar", "mmhg", "j", "kj", "kcal", "w", "kw"),
+        *("v", "mv", "a", "ma", "hz", "khz", "mhz", "bpm", "rpm", "db", "dba", "c", "f", "k", "deg", "degrees"),
+        *("percent", "pct", "ppm", "points", "stars", "eur", "usd", "euro", "dollars"),
+    )
+)
+
+Array = NDArray[Any]
+Direction = Literal["better", "worse", "more"]
+
+
+class ScoreSpec(BaseModel):
+    """What the number is and how it lay in the examples. All but `unit` and `higher_is` are in that unit."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    unit: str = ""
+    higher_is: Direction = "more"
+    mean: float
+    spread: float = Field(gt=0)  # standard deviation
+    low: float
+    high: float
+    tolerance: float = Field(gt=0)  # an answer no further off is right
+
+    def __str__(self) -> str:
+        direction = "" if self.higher_is == "more" else f", higher is {self.higher_is}"
+        unit = f" in {self.unit}" if self.unit else ", unit unknown"
+        return f"a number{unit}{direction}, {self.low:g} to {self.high:g}; right within {self.tolerance:g}"
+
+
+@dataclass(frozen=True)
+class Score:
+    """`value` and the interval, `low` to `high`, that holds the truth 9 times in 10."""
+
+    value: float
+    unit: str
+    low: float
+    high: float
+    confidence: float = 1.0
+
+    @property
+    def alternatives(self) -> tuple[()]:
+        return ()
+
+    def moved(self, warp: Warp) -> Score:
+        """Where a thing is does not change how much it is."""
+        return self
+
+    def to_json(self) -> dict[str, Any]:
+        return {"score": _short(self.value), "unit": self.unit, "low": _short(self.low), "high": _short(self.high)}
+
+    def __str__(self) -> str:
+        width = self.high - self.low
+        places = max(0, 1 - math.floor(math.log10(width))) if width > 0 else 6
+        numbers = [f"{_short(round(n, places)):g}" for n in (self.value, self.low, self.high)]
+        unit = f" {self.unit}" if self.unit else ""
+        return numbers[0] + unit + (f" ({numbers[1]} to {numbers[2]})" if width > 0 else "")
+
+
+def plan(cells: Iterable[str], column: str) -> ScoreSpec:
+    where = f"column '{column}'"
+    numbers, strange = _numbers(cells)
+    if not numbers and not strange:
+        raise DataError("holds no answers", where=where, hint="give every example its number")
+    if len(strange) > len(numbers):
+        raise DataError(
+            f"{len(strange):,} of {len(strange) + len(numbers):,} answers are not numbers, such as '{strange[0]}'",
+            where=where,
+            allowed="numbers like 3.2",
+            hint="for names of classes use a column 'label'",
+        )
+    values = np.asarray(numbers, np.float64)
+    low, high = float(values.min()), float(values.max())
+    if low == high:
+        raise DataError(
+            f"every answer is {low:g}", where=where, allowed="numbers that differ", hint="add examples with others"
+        )
+    unit, higher_is = _heading(column)
+    spread = float(values.std())
+    return ScoreSpec(
+        unit=unit,
+        higher_is=higher_is,
+        mean=float(values.mean()),
+        spread=spread,
+        low=low,
+        high=high,
+        tolerance=_round_number(spread / 2),
+    )
+
+
+def fits(cells: Sequence[str]) -> bool:
+    """Nearly all are numbers, and too many different ones to be names of classes."""
+    numbers, strange = _numbers(cells)
+    return len(strange) * 20 <= len(cells) and len(set(numbers)) > min(MANY, len(cells) / 2)
+
+
+def read(cell: str, spec: ScoreSpec) -> Score:
+    value = _number(cell)
+    return Score(value, spec.unit, low=value, high=value)
+
+
+def stratum(cell: str) -> str:
+    """A split need not balance numbers."""
+    return ""
+
+
+def target(answer: Score, spec: ScoreSpec, grid: Grid | None) -> dict[str, Array]:
+    """{"value": () float32}, in spreads from the mean."""
+    return {"value": np.asarray((answer.value - spec.mean) / spec.spread, np.float32)}
+
+
+def from_raw(raw: Mapping[str, Array], spec: ScoreSpec, calibration: Mapping[str, float], warp: Warp | None) -> Score:
+    """raw: mean (), log_scale () of a normal distribution, in spreads from the mean."""
+    value = spec.mean + spec.spread * float(raw["mean"])
+    deviation = spec.spread * float(np.exp(raw["log_scale"])) * calibration.get("scale", 1.0)
+    within = math.erf(spec.tolerance / (math.sqrt(2) * max(deviation, 1e-9 * spec.spread)))
+    return Score(value, spec.unit, value - NINETY * deviation, value + NINETY * deviation, confidence=within)
+
+
+def right(answer: Score, truth: Score, spec: ScoreSpec) -> bool:
+    return abs(answer.value - truth.value) <= spec.tolerance
+
+
+def _numbers(cells: Iterable[str]) -> tuple[list[float], list[str]]:
+    """The numbers, and the cells that hold none."""
+    numbers, strange = [], []
+    for cell in cells:
+        try:
+            numbers.append(_number(cell))
+        except InputError:
+            strange.append(cell)
+    return numbers, strange
+
+
+def _number(cell: str) -> float:
+    """3.2, -1e-3, 1,234.5 and, where it can mean nothing else, 3,2 and 1.234,5."""
+    text = cell.strip()
+    if "," in text:
+        text = _without_commas(text)
+    if not re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?", text) or math.isinf(float(text)):
+        raise InputError(f"'{cell}' is not a number", allowed="numbers like 3.2", hint="correct or remove the row")
+    return float(text)
+
+
+def _without_commas(text: str) -> str:
+    if re.fullmatch(r"[+-]?[1-9][0-9]{0,2},[0-9]{3}", text):
+        raise InputError(
+            f"'{text}' may be a thousand or a decimal number",
+            allowed="numbers like 1234 or 1.234",
+            hint="write it with a decimal point",
+        )
+    if re.fullmatch(r"[+-]?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]+)?", text):
+        return text.replace(",", "")
+    if re.fullmatch(r"[+-]?([0-9]+|[0-9]{1,3}(\.[0-9]{3})+),[0-9]+", text):
+        return text.replace(".", "").replace(",", ".")
+    return text
+
+
+def _heading(column: str) -> tuple[str, Direction]:
+    """Unit and direction from `age_years`, `length [cm]` or `pain [points, lower is better]`."""
+    bracket = re.search(r"[\[(](.*?)[\])]", column)
+    said = bracket.group(1) if bracket else column.replace(" ", "_").rpartition("_")[2]
+    words = [word.strip() for word in re.split(r"[,;]", said)]
+    unit = next((w for w in words if not re.search(r"\b(lower|higher)\b", w)), "")
+    known = bracket is not None or ("_" in column.replace(" ", "_") and unit.casefold() in UNITS)
+    direction = re.search(r"\b(lower|higher)[ _]is[ _](better|worse)\b", column.casefold())
+    return (unit if known else ""), _DIRECTIONS[direction.groups() if direction else ()]
+
+
+_DIRECTIONS: dict[tuple[str, ...], Direction] = {
+    (): "more",
+    ("higher", "better"): "better",
+    ("lower", "worse"): "better",
+    ("higher", "worse"): "worse",
+    ("lower", "better"): "worse",
+}
+
+
+def _round_number(positive: float) -> float:
+    """The nearest of 1, 2 and 5 times a power of ten."""
+    power = math.floor(math.log10(positive))
+    return min((float(f"{m}e{power}") for m in (1, 2, 5, 10)), key=lambda n: abs(math.log(n / positive)))
+
+
+def _short(number: float) -> float:
+    return float(f"{number:.6g}")

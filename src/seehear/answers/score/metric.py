@@ -1,0 +1,52 @@
+"""How close scores are, and how honest their intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seehear.answers.score.answer import Score, ScoreSpec
+
+Array = NDArray[Any]
+PRIOR = 5  # examples' worth of belief in the head's own deviation
+
+
+def calibrate(raw: Mapping[str, Array], truths: Sequence[Score], spec: ScoreSpec) -> dict[str, float]:
+    """raw: mean (n,), log_scale (n,). What to multiply deviations by: the likeliest factor for normal errors."""
+    truth = (np.array([t.value for t in truths], np.float64) - spec.mean) / spec.spread
+    off = (truth - raw["mean"]) / np.exp(np.asarray(raw["log_scale"], np.float64))
+    return {"scale": float(np.sqrt((np.sum(off**2) + PRIOR) / (len(truth) + PRIOR)))}
+
+
+def compare(answers: Sequence[Score], truths: Sequence[Score], spec: ScoreSpec) -> dict[str, Array]:
+    """truth, answer (n,) in the spec's unit."""
+    return {
+        "truth": np.array([t.value for t in truths], np.float64),
+        "answer": np.array([a.value for a in answers], np.float64),
+    }
+
+
+def metrics(compared: Mapping[str, Array], spec: ScoreSpec) -> dict[str, float]:
+    """mae and rmse in the spec's unit; pearson and spearman, nan where either side is constant."""
+    truth, answer = compared["truth"], compared["answer"]
+    return {
+        "mae": float(np.abs(answer - truth).mean()),
+        "rmse": float(np.sqrt(np.square(answer - truth).mean())),
+        "pearson": _correlation(truth, answer),
+        "spearman": _correlation(_ranks(truth), _ranks(answer)),
+    }
+
+
+def _correlation(a: Array, b: Array) -> float:
+    a, b = a - a.mean(), b - b.mean()
+    spread = float(np.sqrt((a @ a) * (b @ b)))
+    return float(a @ b) / spread if spread > 0 else float("nan")
+
+
+def _ranks(values: Array) -> Array:
+    """Places from 1 on; equal values share the mean of theirs."""
+    _, place, times = np.unique(values, return_inverse=True, return_counts=True)
+    return (times.cumsum() - (times - 1) / 2)[place]
