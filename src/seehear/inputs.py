@@ -1,6 +1,6 @@
 """The examples to ask about, found one at a time in files, folders and tables.
 
-Kept apart from the tables one learns from, because serving must not need what reads those.
+Kept apart from the tables that one learns from: serving must not need what reads those.
 """
 
 from __future__ import annotations
@@ -14,17 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from seehear.errors import UsageError
-
-PICTURES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".dcm"))
-RECORDINGS = frozenset((".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".m4a", ".aac", ".aiff", ".au"))
-VIDEOS = frozenset((".mp4", ".m4v", ".webm", ".mkv", ".mov", ".avi", ".mpg", ".mpeg", ".ts"))
-FOUND_IN = {
-    "image": PICTURES | VIDEOS,
-    "audio": RECORDINGS | VIDEOS,
-}  # the suffixes in which each sense finds something
-TABLES = frozenset((".csv", ".tsv", ".jsonl"))
+from seehear.media import SENSES, medium_of
+from seehear.senses.sniff import SNIFFED_BYTES, sniff
 
 Found = Path | Mapping[str, Path]
+TABLES = (".csv", ".tsv", ".jsonl")
 
 
 def gather(
@@ -32,16 +26,16 @@ def gather(
 ) -> Iterator[Found]:
     """Yield each example: a path, or a path for each of its senses.
 
-    A folder gives its files, those of its folders included, in the order of their names; what no sense can read
+    A folder gives its files and those of its folders, in the order of their names; what is for none of the senses
     goes to `left_out`. A table gives its rows. For more than one sense, neighbours that differ in nothing but their
-    suffix (seven.png, seven.wav) are one example. Raises UsageError for a table that cannot be followed.
+    extension (seven.png, seven.wav) are one example. Raises UsageError for a table that can not be followed.
     """
     found = (each for source in sources for each in _within(Path(source), senses, left_out))
     if len(senses) < 2:
         yield from found
         return
-    for _, neighbours in groupby(found, key=_without_suffix):
-        yield from _one_example(list(neighbours), senses)
+    for _, neighbours in groupby(found, key=_name):
+        yield from _one_example(list(neighbours))
 
 
 def _within(source: Path, senses: Sequence[str], left_out: Callable[[Path], None]) -> Iterator[Found]:
@@ -54,41 +48,55 @@ def _within(source: Path, senses: Sequence[str], left_out: Callable[[Path], None
 
 
 def _folder(folder: Path, senses: Sequence[str], left_out: Callable[[Path], None]) -> Iterator[Path]:
-    wanted = frozenset().union(*(FOUND_IN[sense] for sense in senses))
     for here, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(files, key=os.path.splitext):
+        for name in sorted((name for name in files if not name.startswith(".")), key=os.path.splitext):
             path = Path(here, name)
-            if path.suffix.lower() in wanted:
+            medium = medium_of(name) or ("picture" if _is_dicom(path) else "")
+            if set(SENSES.get(medium, ())) & set(senses):
                 yield path
-            elif not name.startswith("."):
+            else:
                 left_out(path)
 
 
-def _without_suffix(found: Found) -> object:
+def _is_dicom(path: Path) -> bool:
+    """Scanners name their files by numbers, without an extension."""
+    try:
+        with path.open("rb") as file:
+            return sniff(file.read(SNIFFED_BYTES)) == "dicom"
+    except OSError:
+        return False
+
+
+def _name(found: Found) -> object:
     return found.with_suffix("") if isinstance(found, Path) else id(found)
 
 
-def _one_example(neighbours: Sequence[Found], senses: Sequence[str]) -> Iterator[Found]:
-    """Neighbours of one name: an example together if each is for another sense, otherwise one by one."""
-    paths = [found for found in neighbours if isinstance(found, Path)]
-    together = {sense: path for sense in senses for path in paths if path.suffix.lower() in FOUND_IN[sense] - VIDEOS}
-    if len(neighbours) > 1 and len(together) == len(neighbours):
-        yield together
+def _one_example(neighbours: Sequence[Found]) -> Iterator[Found]:
+    """Neighbours of one name: together if each is for another sense, otherwise one by one."""
+    alone = {senses[0]: path for path in neighbours if isinstance(path, Path) and len(senses := _senses(path)) == 1}
+    if len(alone) == len(neighbours) > 1:
+        yield alone
     else:
         yield from neighbours
 
 
+def _senses(path: Path) -> tuple[str, ...]:
+    return SENSES.get(medium_of(path.name), ())
+
+
 def _table(table: Path, senses: Sequence[str]) -> Iterator[Found]:
     rows = _json_rows(table) if table.suffix.lower() == ".jsonl" else _csv_rows(table)
-    for row in rows:
+    for number, row in enumerate(rows, 1):
         columns = {sense: sense for sense in senses if sense in row}
         if not columns and "video" in row:
             columns = dict.fromkeys(senses, "video")
         if not columns:
             wanted = ", ".join((*senses, "video"))
-            raise UsageError(f"has the columns {', '.join(row)}", where=str(table), allowed=f"one of {wanted}")
-        yield {sense: table.parent / row[name] for sense, name in columns.items() if row[name]}
+            raise UsageError(f"the columns {', '.join(map(str, row))}", where=str(table), allowed=f"one of {wanted}")
+        named = {sense: table.parent / str(row[column]) for sense, column in columns.items() if row[column]}
+        # A row without a file still is an input that was asked about: it fails by this name.
+        yield named or {sense: Path(f"{table}, row {number}") for sense in columns}
 
 
 def _csv_rows(table: Path) -> Iterator[dict[str, Any]]:
@@ -97,7 +105,7 @@ def _csv_rows(table: Path) -> Iterator[dict[str, Any]]:
         with table.open(encoding="utf-8-sig", newline="") as lines:
             yield from csv.DictReader(lines, delimiter=delimiter)
     except (UnicodeDecodeError, csv.Error) as error:
-        raise UsageError(f"is not a table: {error}", where=str(table), allowed="csv in UTF-8") from None
+        raise UsageError(f"not a table: {error}", where=str(table), allowed="csv in UTF-8") from None
 
 
 def _json_rows(table: Path) -> Iterator[dict[str, Any]]:
@@ -108,5 +116,5 @@ def _json_rows(table: Path) -> Iterator[dict[str, Any]]:
             except ValueError:
                 row = None
             if not isinstance(row, dict):
-                raise UsageError("is not a JSON object", where=f"{table}, line {number}")
+                raise UsageError("not a JSON object", where=f"{table}, line {number}")
             yield row

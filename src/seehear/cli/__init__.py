@@ -11,11 +11,11 @@ import os
 import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
-from importlib.metadata import version
 from typing import Annotated
 
 import typer
 
+from seehear import __version__
 from seehear.cli.demo import demo
 from seehear.cli.evaluate import evaluate
 from seehear.cli.predict import predict
@@ -35,7 +35,7 @@ for command in (train, plan, predict, evaluate, show, demo):
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"seehear {version('seehear')}")
+        typer.echo(f"seehear {__version__}")
         raise typer.Exit
 
 
@@ -78,6 +78,8 @@ def run(arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         # Whoever read our output has had enough; without this, Python complains when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        return _failed(f"{error.filename or 'the system'}: {error.strerror or error}", 3)
     except Exception as error:
         if os.environ.get("SEEHEAR_DEBUG"):
             raise

@@ -48,7 +48,7 @@ def nearest(path: Path) -> str:
     if not path.parent.is_dir():
         return nearest(path.parent) if path.parent != path else ""
     close = get_close_matches(path.name, [entry.name for entry in path.parent.iterdir()], n=1)
-    return f"did you mean {path.parent / close[0]}?" if close else ""
+    return f"Did you mean {path.parent / close[0]}?" if close else ""
 
 
 Data = Annotated[

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import sys
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,7 +14,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from seehear.cli import options
+from seehear.cli.display import Display
 from seehear.errors import UsageError
+from seehear.events import Advanced, Started
 
 if TYPE_CHECKING:
     from seehear.runtime.prediction import Prediction
@@ -39,19 +42,18 @@ def predict(
     from seehear.inputs import gather
 
     recogniser = api.load(options.existing(model))
-    unread: list[Path] = []
-    asked = gather(_sources(inputs), tuple(recogniser.recipe.senses), left_out=unread.append)
-    flags = options.given(senses=options.names(senses), wrong_at_most=wrong_at_most)
-    tally = Tally()
-    with ExitStack() as stack:
-        files = stack.enter_context(Files(out)) if out else None
-        line = Line()
+    line = Line()
+    with Display() as display, _kept(out) as keep:
+        tally = Tally(display)
+        asked = gather(_sources(inputs), tuple(recogniser.recipe.senses), left_out=tally.leave)
+        flags = options.given(senses=options.names(senses), wrong_at_most=wrong_at_most)
         for prediction in recogniser.predict(asked, **flags):
-            print(dumps(prediction.to_json(), ensure_ascii=False) if json else line.of(prediction))
+            print(dumps(prediction.to_json(), ensure_ascii=False) if json else line.of(prediction), flush=True)
+            keep(prediction)
             tally.count(prediction)
-            if files:
-                files.write(prediction)
-    tally.conclude(unread, out)
+        tally.conclude(out)
+    if tally.failed:
+        raise typer.Exit(1)
 
 
 def _sources(inputs: Iterable[str]) -> Iterator[str]:
@@ -70,18 +72,9 @@ class Line:
 
     def of(self, prediction: Prediction) -> str:
         name = printable(prediction.input)
+        said = printable(str(prediction).removeprefix(f"{prediction.input}: "))
         self._width = max(self._width, min(len(name), WIDEST))
-        return f"{name:<{self._width}}  {said(prediction)}"
-
-
-def said(prediction: Prediction) -> str:
-    """The answer in words, with how sure it is, or why there is none."""
-    if prediction.error:
-        return "not read"
-    sure = f"{prediction.confidence:.0%} sure"
-    if prediction.accepted:
-        return f"{printable(str(prediction.answer))}  ({sure})"
-    return f"I don't know: {prediction.reason}  (at a guess: {printable(str(prediction.answer))}, {sure})"
+        return f"{name:<{self._width}}  {'not read' if prediction.answer is None else said}"
 
 
 def printable(text: str) -> str:
@@ -89,61 +82,72 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
-class Files:
-    """predictions.jsonl and predictions.csv in a folder, a line as soon as it is known."""
+@contextmanager
+def _kept(folder: Path | None) -> Iterator[Callable[[Prediction], None]]:
+    """What writes each prediction to predictions.jsonl and predictions.csv of a folder, as soon as it is known."""
+    if folder is None:
+        yield lambda _: None
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    opened = partial(Path.open, mode="w", encoding="utf-8", errors="backslashreplace", newline="")
+    with opened(folder / "predictions.jsonl") as objects, opened(folder / "predictions.csv") as table:
+        rows = csv.writer(table)
+        rows.writerow(COLUMNS)
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        def keep(prediction: Prediction) -> None:
+            print(dumps(prediction.to_json(), ensure_ascii=False), file=objects)
+            rows.writerow(_row(prediction))
 
-    def __enter__(self) -> Files:
-        self._folder.mkdir(parents=True, exist_ok=True)
-        self._jsonl = (self._folder / "predictions.jsonl").open("w", encoding="utf-8", errors="backslashreplace")
-        self._csv = (self._folder / "predictions.csv").open(
-            "w", encoding="utf-8", errors="backslashreplace", newline=""
-        )
-        self._rows = csv.writer(self._csv)
-        self._rows.writerow(COLUMNS)
-        return self
+        yield keep
 
-    def __exit__(self, *_: object) -> None:
-        self._jsonl.close()
-        self._csv.close()
 
-    def write(self, prediction: Prediction) -> None:
-        print(dumps(prediction.to_json(), ensure_ascii=False), file=self._jsonl)
-        answer = "" if prediction.answer is None else str(prediction.answer)
-        confidence = f"{prediction.confidence:.4f}"
-        accepted = "yes" if prediction.accepted else "no"
-        used = "+".join(prediction.used)
-        self._rows.writerow((prediction.input, answer, confidence, accepted, prediction.reason, used, prediction.error))
+def _row(prediction: Prediction) -> tuple[str, ...]:
+    answer = "" if prediction.answer is None else str(prediction.answer)
+    accepted = "yes" if prediction.accepted else "no"
+    used = "+".join(prediction.used)
+    return prediction.input, answer, f"{prediction.confidence:.4f}", accepted, prediction.reason, used, prediction.error
 
 
 class Tally:
-    """How many were answered, and each failure by name on stderr."""
+    """How many were asked and answered, and every failure by name."""
 
-    def __init__(self) -> None:
-        self.asked = self.answered = self.failed = 0
+    def __init__(self, display: Display) -> None:
+        self._display = display
+        self._left_out, self._first_left_out = 0, Path()
+        self._asked = self._answered = self._unread = 0
+        self.failed = 0
+        # A terminal that shows the answers as they come needs no bar.
+        self._task = None if sys.stdout.isatty() else "asked"
+        if self._task:
+            display(Started(self._task, None, "inputs"))
+
+    def leave(self, path: Path) -> None:
+        self._first_left_out = self._first_left_out if self._left_out else path
+        self._left_out += 1
 
     def count(self, prediction: Prediction) -> None:
-        self.asked += 1
-        self.answered += prediction.accepted
+        self._asked += 1
+        self._answered += prediction.accepted
+        self._unread += prediction.answer is None
+        self.failed += bool(prediction.error)
         if prediction.error:
-            self.failed += 1
-            hint = "" if Path(prediction.input).exists() else options.nearest(Path(prediction.input))
-            _tell(" ".join(filter(None, (printable(prediction.error), hint and f"Next: {hint}"))))
+            self._display.say(printable(f"{prediction.error} {_meant(prediction.input)}".strip()))
+        if self._task:
+            self._display(Advanced(self._task, self._asked))
 
-    def conclude(self, unread: list[Path], out: Path | None) -> None:
-        """Sum up. Raises UsageError if there was nothing to ask about, Exit(1) if some inputs failed."""
-        if unread:
-            _tell(f"left out {len(unread):,} files that are of another kind, the first: {printable(str(unread[0]))}")
-        if not self.asked:
-            raise UsageError("no pictures or recordings for this model there", hint="seehear predict --help")
-        unsure = self.asked - self.answered - self.failed
-        told = f'{self.asked:,} asked: {self.answered:,} answered, {unsure:,} times "I don\'t know"'
-        _tell(told + (f", {self.failed:,} not read" if self.failed else "") + (f"; kept in {out}" if out else ""))
-        if self.failed:
-            raise typer.Exit(1)
+    def conclude(self, out: Path | None) -> None:
+        """Sum up. Raises UsageError if there was nothing to ask about."""
+        if self._left_out:
+            first = printable(str(self._first_left_out))
+            self._display.say(f"Left out {self._left_out:,} files that are for no sense of this model, first {first}")
+        if not self._asked:
+            raise UsageError("nothing to ask about", hint="name files, or folders that hold some")
+        unsure = self._asked - self._answered - self._unread
+        told = f'{self._asked:,} asked: {self._answered:,} answered, {unsure:,} times "I don\'t know"'
+        told += f", {self._unread:,} not read" if self._unread else ""
+        self._display.say(told + (f"; written to {out}" if out else ""))
 
 
-def _tell(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+def _meant(name: str) -> str:
+    """The name that was probably meant, for one that is not there."""
+    return "" if " + " in name or Path(name).exists() else options.nearest(Path(name))
