@@ -10,6 +10,7 @@ from typing import Any
 from seehear.errors import InputError, SeehearError
 from seehear.geometry import Warp
 from seehear.senses import SENSES, Array, Source
+from seehear.senses.source import name_of
 
 Example = Mapping[str, Source] | Source  # {"image": …, "audio": …}, or one source for whatever senses are in it
 
@@ -46,13 +47,8 @@ def perceive(example: Example, specs: Mapping[str, Any], wanted: Sequence[str]) 
 def named(example: Example) -> str:
     """What to call an example in results: its path, its paths, or what kind of thing it is."""
     if isinstance(example, Mapping):
-        return " + ".join(dict.fromkeys(named(source) for source in example.values() if source is not None))
-    if isinstance(example, str | Path):
-        return str(example)
-    if isinstance(example, bytes):
-        return f"<{len(example):,} bytes>"
-    size = getattr(example, "shape", None) or getattr(example, "size", None)
-    return f"<{type(example).__name__}{f' {size}' if size else ''}>"
+        return " + ".join(dict.fromkeys(name_of(source) for source in example.values() if source is not None))
+    return name_of(example)
 
 
 def _whatever_is_in_it(name: str, source: Source, specs: Mapping[str, Any], wanted: Sequence[str]) -> Perceived:
@@ -83,6 +79,6 @@ def _sensed(sense: str, source: Source, specs: Mapping[str, Any]) -> tuple[Array
     try:
         return SENSES[sense].prepare(SENSES[sense].read(source), specs[sense])
     except SeehearError as error:
-        return str(error if error.where else error.at(named(source)))
+        return str(error if error.where else error.at(name_of(source)))
     except Exception as error:  # one input must not end a run over a hundred thousand
-        return str(InputError(f"cannot be used: {type(error).__name__}: {error}", where=named(source)))
+        return str(InputError(f"cannot be used: {type(error).__name__}: {error}", where=name_of(source)))

@@ -12,7 +12,7 @@ from typing import Any
 
 from seehear.errors import BundleError
 
-MOST_HEADER_BYTES = 16 << 20
+MOST_HEADER_BYTES = 4 << 20
 BITS = {
     "BOOL": 8, "U8": 8, "I8": 8, "U16": 16, "I16": 16, "F16": 16, "BF16": 16,
     "U32": 32, "I32": 32, "F32": 32, "U64": 64, "I64": 64, "F64": 64,

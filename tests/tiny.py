@@ -1,0 +1,122 @@
+"""Recognisers small enough to work out by hand, made without training: is a picture dark or bright, a sound loud?"""
+
+from __future__ import annotations
+
+import struct
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from seehear.recipe import Recipe, RiskCurve, Training, Trust
+from seehear.runtime.bundle import Bundle
+
+CLASSES = ("dark", "bright")
+SIGHT = {"height": 8, "width": 8, "channels": 1, "stages": (16,)}
+HEARING = {"longest_s": 2.0, "top_hz": 8000.0, "stages": (16, 16, 16), "width": 16}
+
+
+def recipe(*senses: str, **changes: Any) -> Recipe:
+    senses = senses or ("image",)
+    specs = {"image": SIGHT, "audio": HEARING}
+    subsets = {"+".join(senses), *senses}
+    values = {
+        "senses": {sense: specs[sense] for sense in senses},
+        "kind": "label",
+        "answer": {"classes": CLASSES, "several": False, "counts": (10, 10)},
+        "width": 16,
+        "training": Training(minutes=1, batch=16, learning_rate=0.01),
+        "trust": {key: Trust(risk=RiskCurve(confidence=(0.9, 0.8), wrong=(0.01, 0.05))) for key in subsets},
+        "unfamiliar_above": dict.fromkeys(senses, 0.5),
+    }
+    return Recipe.model_validate(values | changes)
+
+
+def model(*senses: str) -> bytes:
+    """logits = ±20 (x - 1/2), x the mean brightness; or the mean loudness, clipped to 1, where there is no picture.
+
+    Not finite for a picture that is black all over. unfamiliar_image is how far its pixels range, 0 to 1;
+    unfamiliar_audio is always 0.
+    """
+    senses = senses or ("image",)
+    return _model(senses).SerializeToString()
+
+
+def _model(senses: tuple[str, ...]) -> onnx.ModelProto:
+    nodes, inputs, outputs, x = [], [], ["logits"], {}
+    if "image" in senses:
+        inputs.append(helper.make_tensor_value_info("image", TensorProto.UINT8, ["B", 8, 8, 1]))
+        outputs.append("unfamiliar_image")
+        x["image"] = "brightness"
+        nodes += [
+            helper.make_node("Cast", ["image"], ["pixels"], to=TensorProto.FLOAT),
+            helper.make_node("Div", ["pixels", "white"], ["scaled"]),
+            helper.make_node("ReduceMean", ["scaled", "hwc"], ["mean"], keepdims=0),
+            helper.make_node("Log", ["mean"], ["log"]),
+            helper.make_node("Mul", ["log", "zero"], ["nothing"]),
+            helper.make_node("Add", ["mean", "nothing"], ["brightness"]),
+            helper.make_node("ReduceMax", ["scaled", "hwc"], ["most"], keepdims=0),
+            helper.make_node("ReduceMin", ["scaled", "hwc"], ["least"], keepdims=0),
+            helper.make_node("Sub", ["most", "least"], ["unfamiliar_image"]),
+        ]
+    if "audio" in senses:
+        inputs.append(helper.make_tensor_value_info("audio", TensorProto.FLOAT, ["B", "T"]))
+        inputs.append(helper.make_tensor_value_info("audio_samples", TensorProto.INT64, ["B"]))
+        outputs.append("unfamiliar_audio")
+        x["audio"] = "loudness"
+        nodes += [
+            helper.make_node("Abs", ["audio"], ["absolute"]),
+            helper.make_node("ReduceSum", ["absolute", "t"], ["sum"], keepdims=0),
+            helper.make_node("Cast", ["audio_samples"], ["samples"], to=TensorProto.FLOAT),
+            helper.make_node("Div", ["sum", "samples"], ["loudness"]),
+            helper.make_node("Mul", ["samples", "zero"], ["unfamiliar_audio"]),
+        ]
+    if len(senses) > 1:
+        inputs.append(helper.make_tensor_value_info("present", TensorProto.BOOL, ["B", 2]))
+        nodes += [
+            helper.make_node("Gather", ["present", "first"], ["seen"], axis=1),
+            helper.make_node("Where", ["seen", "brightness", "loudness"], ["x"]),
+        ]
+    else:
+        nodes.append(helper.make_node("Identity", [x[senses[0]]], ["x"]))
+    nodes += [
+        helper.make_node("Sub", ["x", "half"], ["offset"]),
+        helper.make_node("Unsqueeze", ["offset", "t"], ["column"]),
+        helper.make_node("MatMul", ["column", "weight"], ["logits"]),
+    ]
+    constants = {
+        "white": np.float32(255),
+        "zero": np.float32(0),
+        "half": np.float32(0.5),
+        "hwc": np.array([1, 2, 3]),
+        "t": np.array([1]),
+        "first": np.array(0),
+        "weight": np.array([[-20, 20]], np.float32),
+    }
+    used = {name for node in nodes for name in node.input}
+    graph = helper.make_graph(
+        nodes,
+        "tiny",
+        inputs,
+        [
+            helper.make_tensor_value_info(name, TensorProto.FLOAT, ["B", 2] if name == "logits" else ["B"])
+            for name in outputs
+        ],
+        [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items() if name in used],
+    )
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
+    onnx.checker.check_model(made)
+    return made
+
+
+def weights(header: bytes = b'{"w":{"dtype":"F32","shape":[1,2],"data_offsets":[0,8]}}') -> bytes:
+    return struct.pack("<Q", len(header)) + header + np.array([-20, 20], "<f4").tobytes()
+
+
+def bundle(*senses: str, **changes: Any) -> Bundle:
+    return Bundle(recipe=recipe(*senses, **changes), model=model(*senses), weights=weights(), card="# Dark or bright?\n")
+
+
+def picture(brightness: float, size: tuple[int, int] = (8, 8)) -> np.ndarray:
+    return np.full((*size, 1), round(255 * brightness), np.uint8)
