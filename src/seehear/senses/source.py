@@ -12,6 +12,8 @@ from typing import Any, BinaryIO
 
 from seehear.errors import InputError
 
+SMALL_BYTES = 1 << 20
+
 
 def name_of(source: Any) -> str:
     """How errors and results name a source: its path, or what kind of thing it is."""
@@ -23,39 +25,75 @@ def name_of(source: Any) -> str:
 
 
 @contextmanager
+def naming(source: Any, noun: str) -> Iterator[None]:
+    """Turns whatever a decoder raises within into an InputError that names the source: a damaged `noun`."""
+    try:
+        yield
+    except InputError as error:
+        raise error.at(name_of(source)) from None
+    except Exception as error:  # decoders raise anything at all on damaged bytes
+        reason = getattr(error, "strerror", None) or getattr(error, "error_string", None) or error or type(error)
+        raise InputError(
+            f"damaged: the {noun} can not be decoded ({str(reason).removeprefix('Error : ').rstrip('.')})",
+            where=name_of(source),
+            hint="copy or export it again",
+        ) from error
+
+
+@contextmanager
 def opened(source: Any) -> Iterator[BinaryIO]:
-    """A path or the bytes of a file, open for reading at its start. Raises InputError, without `where`."""
+    """A path or the bytes of a file, open for reading at its start. Raises InputError, without `where`.
+
+    A small file comes as BytesIO: one read instead of many.
+    """
     if isinstance(source, (bytes, bytearray, memoryview)):
         if len(source) == 0:
-            raise InputError("empty: 0 bytes", hint="find out why nothing was written")
+            raise _empty()
         yield BytesIO(source)
     elif isinstance(source, (str, Path)):
-        with os.fdopen(_descriptor(source), "rb") as file:
-            yield file
+        descriptor = _descriptor(source)
+        try:
+            yield _file(descriptor)
+        finally:
+            os.close(descriptor)
     else:
         raise InputError(
             f"a {type(source).__name__} can not be read", allowed="a path, the bytes of a file, or a decoded array"
         )
 
 
+def _empty() -> InputError:
+    return InputError("empty: 0 bytes", hint="find out why nothing was written")
+
+
 def _descriptor(path: str | Path) -> int:
     """Not blocking, so that a pipe without a writer is refused instead of waited for."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        return os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     except FileNotFoundError:
-        raise InputError("there is no such file", hint="check the path; a relative one starts at its table") from None
+        raise InputError(
+            "there is no such file", hint="check the path; in a table, it is relative to the table"
+        ) from None
     except IsADirectoryError:
-        raise InputError("a folder, not a file") from None
+        raise _folder() from None
     except PermissionError:
         raise InputError("this user may not read it", hint="check the file's permissions") from None
     except (OSError, ValueError) as error:
         raise InputError(f"can not be opened: {error}") from None
+
+
+def _file(descriptor: int) -> BinaryIO:
     status = os.fstat(descriptor)
-    if stat.S_ISREG(status.st_mode) and status.st_size:
-        return descriptor
-    os.close(descriptor)
     if stat.S_ISDIR(status.st_mode):
-        raise InputError("a folder, not a file", hint="name the files in it")
-    if stat.S_ISREG(status.st_mode):
-        raise InputError("empty: 0 bytes", hint="find out why nothing was written")
-    raise InputError("a pipe or a device, not a file", hint="save it to a file, or pass its bytes")
+        raise _folder()
+    if not stat.S_ISREG(status.st_mode):
+        raise InputError("a pipe or a device, not a file", hint="save it to a file, or pass its bytes")
+    if status.st_size == 0:
+        raise _empty()
+    if status.st_size <= SMALL_BYTES:
+        return BytesIO(os.read(descriptor, status.st_size))
+    return os.fdopen(descriptor, "rb", closefd=False)
+
+
+def _folder() -> InputError:
+    return InputError("a folder, not a file", hint="name the files in it")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -53,35 +54,32 @@ def middle_frame(file: BinaryIO, kind: str, most_pixels: int) -> NDArray[np.uint
         stream.codec_context.thread_count = 1
         stream.codec_context.options = {"max_pixels": str(most_pixels)}
         length = _length(video, stream)
-        if length is not None:
-            video.seek(_start(stream) + length // 2, stream=stream)
-        frame = _first_at(video, stream, None if length is None else _start(stream) + length // 2)
+        frame = _frame_at(video, stream, (stream.start_time or 0) + length // 2)
         turned = np.rot90(frame.to_ndarray(format="rgb24"), k=round(frame.rotation / 90))
         return np.ascontiguousarray(turned)
 
 
-def _start(stream: Any) -> int:
-    return stream.start_time or 0
-
-
-def _length(video: Any, stream: Any) -> int | None:
-    """How long a stream is, in its time base; None where the container does not say."""
+def _length(video: Any, stream: Any) -> int:
+    """How long a stream is, in its time base; 0, so that its first frame is its middle, where nothing says it."""
     if stream.duration:
         return int(stream.duration)
-    if video.duration:
-        return int(video.duration / 1_000_000 / stream.time_base)
-    return None
+    return int(video.duration / 1_000_000 / stream.time_base) if video.duration else 0
 
 
-def _first_at(video: Any, stream: Any, wanted: int | None) -> Any:
-    """The first frame shown at or after a time; the last one before where there is none."""
-    frame = None
-    for decoded, frame in enumerate(frames(video, stream)):
-        if wanted is None or frame.pts is None or frame.pts >= wanted or decoded == _MOST_FRAMES:
-            break
-    if frame is None:
-        raise InputError("damaged: no frame of this video can be decoded", hint="copy or export it again")
-    return frame
+def _frame_at(video: Any, stream: Any, wanted: int) -> Any:
+    """The first frame shown at or after a time, in the stream's time base; the last before it where there is none.
+
+    Some containers jump to where decoding can not begin. Then it is decoded from the start.
+    """
+    for begin in (wanted, 0):
+        video.seek(begin, stream=stream)
+        frame = None
+        for frame in islice(frames(video, stream), _MOST_FRAMES):
+            if frame.pts is None or frame.pts >= wanted:
+                break
+        if frame is not None:
+            return frame
+    raise InputError("damaged: no frame of this video can be decoded", hint="copy or export it again")
 
 
 def frames(video: Any, stream: Any) -> Iterator[Any]:

@@ -18,17 +18,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seehear.errors import InputError
-from seehear.senses.hearing.whole import check_whole
 from seehear.senses.sniff import SNIFFED_BYTES, described, sniff
 from seehear.senses.video import DEMUXERS, container, frames
+from seehear.senses.whole import check_whole
 
 Block = NDArray[np.float32]
 
 READABLE = "a wav, flac, ogg, opus, mp3, m4a, webm, aiff, au or caf recording, or a video with sound"
 _SNDFILE = frozenset(("wav", "flac", "ogg", "aiff", "au", "caf", "w64", "sphere"))
 _BLOCK_SAMPLES = 1 << 18  # of all channels together
-_COMES = 0.98  # a container's own length is off by some coder delay; if less of it comes, the file was cut
-_DELAY_S = 0.1
 
 
 @dataclass(frozen=True)
@@ -49,7 +47,7 @@ def decoding(file: BinaryIO) -> Iterator[Sound]:
     if kind not in _SNDFILE and kind not in DEMUXERS:
         raise InputError(f"not a recording but {described(kind)}", allowed=READABLE)
     check_whole(file, kind)
-    opened = _sndfile(file) if kind in _SNDFILE else None
+    opened = _sndfile(file, kind) if kind in _SNDFILE else None
     if opened is None:
         with container(file, kind) as media:
             yield _libav(media)
@@ -58,7 +56,7 @@ def decoding(file: BinaryIO) -> Iterator[Sound]:
             yield _blocks_of(opened)
 
 
-def _sndfile(file: BinaryIO) -> Any:
+def _sndfile(file: BinaryIO, kind: str) -> Any:
     """A soundfile.SoundFile, or None where libsndfile does not know what the container holds: Speex, ADPCM, …"""
     import soundfile  # 0.13 s to import: paid by those who listen
 
@@ -69,7 +67,9 @@ def _sndfile(file: BinaryIO) -> Any:
     try:
         return soundfile.SoundFile(file if isinstance(file, BytesIO) else file.fileno(), closefd=False)
     except soundfile.LibsndfileError:
-        return None
+        if kind in DEMUXERS:
+            return None
+        raise
 
 
 def _blocks_of(opened: Any) -> Sound:
@@ -101,14 +101,7 @@ def _libav(media: Any) -> Sound:
         yield from (_block(out) for out in planar.resample(None))
 
     said_s = float(stream.duration * stream.time_base) if stream.duration else 0.0
-    must_s = max(0.0, said_s * _COMES - _DELAY_S)
-    return Sound(
-        first.sample_rate,
-        first.layout.nb_channels,
-        blocks(),
-        frames_said=int(said_s * first.sample_rate),
-        at_least=int(must_s * first.sample_rate),
-    )
+    return Sound(first.sample_rate, first.layout.nb_channels, blocks(), frames_said=int(said_s * first.sample_rate))
 
 
 def _block(frame: Any) -> Block:

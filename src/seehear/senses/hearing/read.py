@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from seehear.errors import InputError
 from seehear.senses.hearing.decode import Sound, decoding
 from seehear.senses.hearing.plan import RATE_HZ
-from seehear.senses.hearing.whole import cut_short
-from seehear.senses.source import name_of, opened
+from seehear.senses.source import naming, opened
+from seehear.senses.whole import cut_short
 
 Samples = NDArray[np.float32]
 
@@ -28,13 +28,8 @@ def read(source: Any) -> Samples:
     are averaged. A recording that goes beyond full scale is made quieter as a whole, not clipped.
     Raises InputError for what is not a recording, damaged, cut short, or longer than LONGEST_S.
     """
-    try:
+    with naming(source, "recording"):
         return _read(source)
-    except InputError as error:
-        raise error.at(name_of(source)) from None
-    except Exception as error:  # decoders raise anything at all on damaged bytes
-        what = f"damaged: the recording can not be decoded ({error or type(error).__name__})"
-        raise InputError(what, where=name_of(source), hint="copy or export it again") from error
 
 
 def _read(source: Any) -> Samples:

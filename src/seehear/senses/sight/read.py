@@ -13,6 +13,7 @@ content where the file leaves no doubt:
 
 from __future__ import annotations
 
+import os
 import re
 import warnings
 from io import BytesIO
@@ -34,8 +35,9 @@ from PIL import (
 
 from seehear.errors import InputError
 from seehear.senses.sniff import SNIFFED_BYTES, described, sniff
-from seehear.senses.source import name_of, opened
+from seehear.senses.source import naming, opened
 from seehear.senses.video import MOVING, middle_frame
+from seehear.senses.whole import check_whole
 
 Pixels = NDArray[np.uint8]
 
@@ -76,13 +78,10 @@ def read(source: Any) -> Pixels:
     Arrays are (H, W) or (H, W, 1 | 3 | 4) of uint8, uint16, bool, or floats from 0 to 1.
     Raises InputError for what is not a picture, damaged, or larger than MOST_PIXELS.
     """
-    try:
-        return _reasonable(_read(source))
-    except InputError as error:
-        raise error.at(name_of(source)) from None
-    except Exception as error:  # decoders raise anything at all on damaged bytes
-        what = f"damaged: the picture can not be decoded ({error or type(error).__name__})"
-        raise InputError(what, where=name_of(source), hint="copy or export it again") from error
+    with naming(source, "picture"):
+        pixels = _read(source)
+        check_size(pixels.shape[1], pixels.shape[0])
+        return pixels
 
 
 def _read(source: Any) -> Pixels:
@@ -91,15 +90,15 @@ def _read(source: Any) -> Pixels:
     if isinstance(source, Image.Image):
         return _from_pil(source)
     with opened(source) as file:
-        head = file.read(SNIFFED_BYTES)
-        kind = sniff(head)
+        kind = sniff(file.read(SNIFFED_BYTES))
         if kind in _PLUGINS:
-            return _from_pil(_open(kind, head + _rest(file)))
+            return _from_pil(_open(kind, _whole(file)))
         if kind == "dicom":
             from seehear.senses.sight.dicom import read_dicom
 
-            return read_dicom(head + _rest(file), MOST_PIXELS)
+            return read_dicom(_whole(file), MOST_PIXELS)
         if kind in MOVING:
+            check_whole(file, kind)
             return middle_frame(file, kind, MOST_PIXELS)
     raise InputError(f"not a picture but {described(kind)}", allowed=READABLE, hint=_ADVICE.get(kind, ""))
 
@@ -107,11 +106,12 @@ def _read(source: Any) -> Pixels:
 _ADVICE = {"heif": "save it as jpeg (on an iPhone: Settings, Camera, Formats, Most Compatible)"}
 
 
-def _rest(file: BinaryIO) -> bytes:
-    rest = file.read(MOST_FILE_BYTES)
-    if len(rest) == MOST_FILE_BYTES:
-        raise InputError("the file is too large for a picture", allowed=f"up to {MOST_FILE_BYTES >> 20} MiB")
-    return rest
+def _whole(file: BinaryIO) -> bytes:
+    size = file.seek(0, os.SEEK_END)
+    if size > MOST_FILE_BYTES:
+        raise InputError(f"{size >> 20} MiB is too large for a picture", allowed=f"up to {MOST_FILE_BYTES >> 20} MiB")
+    file.seek(0)
+    return file.read()
 
 
 def _open(kind: str, data: bytes) -> ImageFile.ImageFile:
@@ -233,8 +233,3 @@ def _array_eight_bits(values: NDArray[Any]) -> Pixels:
 def _on_white(rgba: Pixels) -> Pixels:
     picture = _plain(Image.fromarray(rgba))
     return np.asarray(picture)
-
-
-def _reasonable(pixels: Pixels) -> Pixels:
-    check_size(pixels.shape[1], pixels.shape[0])
-    return pixels
