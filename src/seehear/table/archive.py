@@ -1,0 +1,160 @@
+"""Unpacking a tar or zip that a stranger may have made: nothing outside the folder, nothing without bound."""
+
+from __future__ import annotations
+
+import lzma
+import os
+import stat
+import tarfile
+import tempfile
+import zipfile
+import zlib
+from pathlib import Path, PurePosixPath
+from typing import IO, Any
+
+from seehear.errors import DataError
+
+_TAR = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.bz2", ".tbz2")
+_BLOCK = 1 << 20
+_MOST_MEMBERS = 2_000_000
+_MOST_HEADER_BYTES = 1 << 20
+# Recordings of silence and flat drawings shrink about a hundredfold, a bomb thousandfold.
+_MOST_GROWTH = 200
+_ALWAYS_ALLOWED_BYTES = 1 << 30
+_LONGEST_LINK = 4096
+
+
+def is_archive(place: Path) -> bool:
+    return place.is_file() and place.name.lower().endswith((".zip", *_TAR))
+
+
+def unpack(archive: Path, workspace: Path) -> Path:
+    """The folder in workspace that the archive's files were written to. Raises DataError for one that is refused."""
+    workspace.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix=archive.name.partition(".")[0][:40] + "-", dir=workspace))
+    writer = _Writer(archive, folder)
+    try:
+        (_unzip if archive.suffix.lower() == ".zip" else _untar)(archive, writer)
+        writer.link_all()
+    except (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError) as error:
+        raise DataError(f"damaged: {error}", where=str(archive), hint="copy or download it again") from None
+    except (NotImplementedError, RuntimeError) as error:  # zipfile's words for methods and passwords it lacks
+        raise DataError(str(error), where=str(archive), hint="unpack it yourself and point at the folder") from None
+    except (OSError, ValueError) as error:
+        raise DataError(f"can not be unpacked: {error}", where=str(archive)) from None
+    return folder
+
+
+class _Writer:
+    """Writes members below one folder, each name once, within bounds."""
+
+    def __init__(self, archive: Path, folder: Path) -> None:
+        self._archive, self._folder = archive, folder
+        disk = os.statvfs(folder)
+        allowed = max(_ALWAYS_ALLOWED_BYTES, _MOST_GROWTH * archive.stat().st_size)
+        self._bytes_left = min(allowed, disk.f_bavail * disk.f_frsize)
+        self._members = 0
+        self._written: set[str] = set()
+        self._links: dict[str, str] = {}
+
+    def refuse(self, what: str, member: str = "") -> DataError:
+        where = f"{self._archive}: {member!r}" if member else str(self._archive)
+        return DataError(what, where=where, hint="unpack it yourself if you trust it, and point at the folder")
+
+    def count(self) -> None:
+        self._members += 1
+        if self._members > _MOST_MEMBERS:
+            raise self.refuse(f"more than {_MOST_MEMBERS:,} members")
+
+    def write(self, member: str, content: IO[bytes]) -> None:
+        target = self._folder / self._new(member)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with target.open("xb") as file:
+            while block := content.read(_BLOCK):
+                self._bytes_left -= len(block)
+                if self._bytes_left < 0:
+                    raise self.refuse("it unpacks to more than it should, or than the disk holds", member)
+                file.write(block)
+
+    def link(self, member: str, target: str) -> None:
+        """A link to another member; what it leads to must lie in the archive. Made at the end, as a hard link."""
+        self._links[self._new(member)] = self._inside(target, member)
+
+    def link_all(self) -> None:
+        for name, target in self._links.items():
+            if target in self._written - self._links.keys():
+                (self._folder / name).parent.mkdir(parents=True, exist_ok=True)
+                os.link(self._folder / target, self._folder / name)
+            else:
+                raise self.refuse(f"a link to {target!r}, which is no file in it", name)
+
+    def _new(self, member: str) -> str:
+        name = self._inside(member, member)
+        if name in self._written:
+            raise self.refuse("this name occurs twice", member)
+        self._written.add(name)
+        return name
+
+    def _inside(self, path: str, member: str) -> str:
+        path = path.replace("\\", "/")
+        normal = os.path.normpath(path)
+        if path.startswith("/") or path[1:2] == ":" or "\0" in path or normal.split("/")[0] in ("..", "."):
+            raise self.refuse(f"{path!r} leads out of the archive", member)
+        if ".." in PurePosixPath(member.replace("\\", "/")).parts:
+            raise self.refuse("a name with '..' in it", member)
+        return normal
+
+
+class _Header(tarfile.TarInfo):
+    """A tar header whose own extension, which tarfile reads whole into memory, is bounded."""
+
+    @classmethod
+    def frombuf(cls, buf: Any, encoding: str, errors: str) -> _Header:
+        header = super().frombuf(buf, encoding, errors)
+        if header.type in (b"x", b"g", b"X", b"L", b"K") and header.size > _MOST_HEADER_BYTES:
+            raise tarfile.ReadError("a header of absurd length")
+        return header
+
+
+def _untar(archive: Path, writer: _Writer) -> None:
+    with tarfile.open(archive, "r|*", tarinfo=_Header) as tar:
+        for member in tar:
+            writer.count()
+            if member.isreg() and (content := tar.extractfile(member)):
+                writer.write(member.name, content)
+            elif member.islnk():
+                writer.link(member.name, member.linkname)
+            elif member.issym():
+                writer.link(member.name, str(PurePosixPath(member.name).parent / member.linkname))
+            elif not member.isdir():
+                raise writer.refuse("neither a file nor a folder", member.name)
+
+
+def _unzip(archive: Path, writer: _Writer) -> None:
+    with zipfile.ZipFile(archive) as file:
+        _check_no_overlap(file, writer)
+        for member in file.infolist():
+            writer.count()
+            mode = member.external_attr >> 16
+            if member.is_dir():
+                continue
+            with file.open(member) as content:
+                if stat.S_ISLNK(mode):
+                    target = content.read(_LONGEST_LINK).decode("utf-8", "replace")
+                    writer.link(member.filename, str(PurePosixPath(member.filename).parent / target))
+                elif stat.S_IFMT(mode) in (0, stat.S_IFREG):
+                    writer.write(member.filename, content)
+                else:
+                    raise writer.refuse("neither a file nor a folder", member.filename)
+
+
+def _check_no_overlap(file: zipfile.ZipFile, writer: _Writer) -> None:
+    """Members that share bytes are how a small zip grows without end (Fifield 2019, "A better zip bomb")."""
+    members = sorted(file.infolist(), key=lambda member: member.header_offset)
+    ends = [member.header_offset + _SHORTEST_HEADER + member.compress_size for member in members]
+    for end, after in zip(ends, members[1:], strict=False):
+        if end > after.header_offset:
+            raise writer.refuse("its members overlap", after.filename)
+
+
+_SHORTEST_HEADER = 30  # bytes of a member's local header without its name: APPNOTE.TXT 4.3.7

@@ -1,0 +1,58 @@
+"""How the bytes of a text table become characters."""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Iterator
+from pathlib import Path
+
+from seehear.errors import DataError
+
+_MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+_KNOWN = {
+    b"PK\x03\x04": "an Excel workbook or a zip",
+    b"\x89PNG": "a PNG picture",
+    b"\xff\xd8\xff": "a JPEG picture",
+    b"RIFF": "a WAV recording or similar",
+    b"%PDF": "a PDF",
+    b"PAR1": "a parquet file",
+    b"\x1f\x8b": "packed with gzip",
+}
+_BLOCK = 1 << 20
+_HINT = "save it as csv with a line of headings"
+
+
+def encoding_of(path: Path, name: str) -> tuple[str, list[str]]:
+    """(encoding, what to say of it): what a byte order mark says, UTF-8 if every byte agrees, else Latin-1.
+
+    Raises DataError for a file that is not text.
+    """
+    head = next(_blocks(path), b"")
+    for magic, what in _KNOWN.items():
+        if head.startswith(magic):
+            raise DataError(f"not a text table but {what}", where=name, hint=_HINT)
+    marked = next((encoding for mark, encoding in _MARKS if head.startswith(mark)), None)
+    if marked != "utf-16" and any(b"\0" in block for block in _blocks(path)):
+        raise DataError("not a text table: it holds NUL bytes", where=name, hint=_HINT)
+    if _decodes(path, marked or "utf-8"):
+        return marked or "utf-8", []
+    if marked:
+        raise DataError(f"its first bytes say {marked}, the rest is not", where=name, hint=_HINT)
+    return "latin-1", [f"{name} is not UTF-8; its letters are read as Latin-1"]
+
+
+def _decodes(path: Path, encoding: str) -> bool:
+    decoder = codecs.getincrementaldecoder(encoding)()
+    try:
+        for block in _blocks(path):
+            decoder.decode(block)
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _blocks(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            yield block

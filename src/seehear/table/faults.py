@@ -1,0 +1,79 @@
+"""What is wrong with rows: files that are missing, empty or of no use, and answers that are not there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from seehear.table.layouts import Found
+from seehear.table.media import speaks_to
+from seehear.table.presence import present
+from seehear.table.rows import Columns, Problem
+
+
+@dataclass(frozen=True)
+class _Fault:
+    rows: NDArray[np.bool_]
+    what: Callable[[int], str]
+    hint: str = ""
+
+
+def judge(found: Found, columns: Columns, *, confined: bool) -> tuple[NDArray[np.int64], list[Problem]]:
+    """(positions of the rows that can be used, a Problem for each other row, in order).
+
+    confined: the files must lie below found.root, as those of an unpacked archive.
+    """
+    faults = [_no_file(found, columns)]
+    for sense, cells in columns.senses.items():
+        faults += _file_faults(found, sense, cells, confined)
+    if columns.answer is not None:
+        empty = f"{'no answer' if found.file is not None else 'it lies in no class folder'}"
+        faults.append(_Fault(pc.is_null(columns.answer).to_numpy(), lambda _: empty))
+    first = np.full(len(found.cells), len(faults))
+    for number, fault in reversed(list(enumerate(faults))):
+        first[fault.rows] = number
+    problems = [
+        Problem(_where(found, columns, i), faults[first[i]].what(i), faults[first[i]].hint)
+        for i in np.flatnonzero(first < len(faults)).tolist()
+    ]
+    return np.flatnonzero(first == len(faults)), problems
+
+
+def _where(found: Found, columns: Columns, i: int) -> str:
+    if found.file is None:
+        return str(columns.key[i])
+    return f"{found.file[i]} row {found.row[i]}"
+
+
+def _no_file(found: Found, columns: Columns) -> _Fault:
+    none = np.logical_and.reduce([pc.is_null(cells).to_numpy() for cells in columns.senses.values()])
+    return _Fault(none, lambda i: "it names no file that can be seen or heard")
+
+
+def _file_faults(found: Found, sense: str, cells: pa.ChunkedArray, confined: bool) -> list[_Fault]:
+    filled = pc.is_valid(cells).to_numpy()
+    there, full = present(found.root, cells)
+
+    def name(i: int) -> str:
+        return repr(cells[i].as_py())
+
+    def matching(pattern: str) -> NDArray[np.bool_]:
+        rows: NDArray[np.bool_] = pc.fill_null(pc.match_substring_regex(cells, pattern), False).to_numpy()
+        return rows
+
+    outside = matching(r"^/|^[A-Za-z]:|(^|/)\.\.(/|$)") if confined else np.zeros(len(filled), np.bool_)
+    return [
+        _Fault(outside, lambda i: f"{name(i)} points out of the archive"),
+        _Fault(matching("^[a-z0-9]+://"), lambda i: f"{name(i)} is an address on the net", "download it first"),
+        _Fault(filled & ~there, lambda i: f"no file {name(i)}"),
+        _Fault(filled & ~full, lambda i: f"{name(i)} is empty"),
+        _Fault(
+            filled & ~speaks_to(sense, cells, nameless=True),
+            lambda i: f"{name(i)} is of a kind that {sense} does not read, by its extension",
+        ),
+    ]

@@ -1,0 +1,89 @@
+"""What a reader of a layout gives: columns of text, and where each row came from."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from seehear.errors import DataError
+from seehear.table.parts import part_of
+from seehear.table.rows import Problem
+from seehear.table.sheets import EXTENSIONS
+
+
+@dataclass(frozen=True)
+class Found:
+    """One row per example, nothing checked yet.
+
+    cells    columns of large_string by heading; files are named relative to root / folder[i], or absolutely
+    file     (rows,) the table file each row stands in, relative to root; None if a file tree is the table
+    row      (rows,) its row there
+    part     (rows,) train, val, test or ""
+    """
+
+    root: Path
+    cells: pa.Table
+    part: pa.ChunkedArray
+    file: pa.ChunkedArray | None = None
+    row: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    problems: tuple[Problem, ...] = ()
+    said: tuple[str, ...] = ()
+
+
+_LEFT_BEHIND = {"__MACOSX", "Thumbs.db", "desktop.ini", "Icon\r"}
+
+
+def visible(folder: Path) -> tuple[list[Path], list[Path]]:
+    """(folders, files) in a folder by name, without hidden ones and what systems leave behind.
+
+    A link to nothing counts as a file. Raises DataError for a folder that can not be opened.
+    """
+    folders: list[Path] = []
+    files: list[Path] = []
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if not entry.name.startswith(".") and entry.name not in _LEFT_BEHIND:
+                    (folders if _is_folder(entry) else files).append(Path(entry.path))
+    except OSError as error:
+        raise DataError(f"can not be opened: {error.strerror}", where=str(folder)) from None
+    return sorted(folders), sorted(files)
+
+
+def files_below(folder: Path, above: frozenset[tuple[int, int]] = frozenset()) -> Iterator[Path]:
+    """Every visible file in a folder and its folders, in order. A folder that a link leads back to is
+    entered once."""
+    status = folder.stat()
+    here = (status.st_dev, status.st_ino)
+    if here in above:
+        return
+    folders, files = visible(folder)
+    yield from files
+    for inner in folders:
+        yield from files_below(inner, above | {here})
+
+
+def unwrapped(place: Path) -> Path:
+    """The folder inside, where a folder holds but one that holds folders or tables in turn, as archives do."""
+    while place.is_dir():
+        folders, files = visible(place)
+        if len(folders) != 1 or files or part_of(folders[0].name):
+            break
+        inner_folders, inner_files = visible(folders[0])
+        if not inner_folders and not any(file.suffix.lower() in EXTENSIONS for file in inner_files):
+            break
+        place = folders[0]
+    return place
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # links in a circle
+        return False

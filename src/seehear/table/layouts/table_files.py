@@ -1,0 +1,72 @@
+"""Tables: one file, a folder with one (metadata.csv, examples.csv), or one per part (train.csv, train/metadata.csv)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from seehear.errors import DataError
+from seehear.table.layouts.found import Found, visible
+from seehear.table.parts import part_of
+from seehear.table.roles import names_files
+from seehear.table.sheets import EXTENSIONS, Sheet, read_sheet
+
+_PEEK_ROWS = 200
+
+
+def table_file(place: Path) -> Found | None:
+    if not place.is_file() or place.suffix.lower() not in EXTENSIONS:
+        return None
+    return _together(place.parent, [(place, "")])
+
+
+def tables_in_folder(place: Path) -> Found | None:
+    if not place.is_dir():
+        return None
+    tables, said = _tables(place)
+    if tables:
+        return _together(place, tables, said)
+    parts = [(folder, part_of(folder.name)) for folder in visible(place)[0]]
+    tables = [(table, part) for folder, part in parts if part for table, _ in _tables(folder)[0]]
+    return _together(place, tables) if tables else None
+
+
+def _tables(folder: Path) -> tuple[list[tuple[Path, str]], list[str]]:
+    """The table files of a folder that name examples, with their parts: metadata.*, else one per part, else the one."""
+    tables = [file for file in visible(folder)[1] if file.suffix.lower() in EXTENSIONS]
+    naming = [table for table in tables if names_files(read_sheet(table, table.name, _PEEK_ROWS).cells)]
+    said = [f"{table.name} names no pictures or recordings and is not used" for table in tables if table not in naming]
+    described = [table for table in naming if table.stem.lower() == "metadata"]
+    if len(described) == 1:
+        return [(described[0], "")], said
+    if naming and all(part_of(table.stem) for table in naming):
+        return [(table, part_of(table.stem)) for table in naming], said
+    if len(naming) > 1:
+        names = ", ".join(table.name for table in naming)
+        raise DataError(f"holds {len(naming)} tables: {names}", where=str(folder), hint="point at one of them")
+    return [(table, "") for table in naming], said
+
+
+def _together(root: Path, tables: Sequence[tuple[Path, str]], said: Sequence[str] = ()) -> Found:
+    names = [table.relative_to(root).as_posix() for table, _ in tables]
+    sheets = [read_sheet(table, name) for (table, _), name in zip(tables, names, strict=True)]
+    return Found(
+        root,
+        pa.concat_tables([sheet.cells for sheet in sheets], promote_options="default"),
+        part=_repeated([part for _, part in tables], sheets),
+        file=_repeated(names, sheets),
+        row=np.concatenate([sheet.row for sheet in sheets]),
+        problems=tuple(problem for sheet in sheets for problem in sheet.problems),
+        said=(*said, *(sentence for sheet in sheets for sentence in sheet.said)),
+    )
+
+
+def _repeated(values: Sequence[str], sheets: Sequence[Sheet]) -> pa.ChunkedArray:
+    pieces = [
+        pa.repeat(pa.scalar(value, pa.large_string()), len(sheet.cells))
+        for value, sheet in zip(values, sheets, strict=True)
+    ]
+    return pa.chunked_array(pieces)

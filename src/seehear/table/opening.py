@@ -1,0 +1,146 @@
+"""Opening a table: find its layout, tell the roles of its columns, set aside the rows that can not be used."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from seehear.errors import DataError, SeehearError
+from seehear.table import media
+from seehear.table.archive import is_archive, unpack
+from seehear.table.faults import judge
+from seehear.table.groups import is_group
+from seehear.table.layouts import Found, read_layout
+from seehear.table.layouts.found import unwrapped
+from seehear.table.parts import part_of
+from seehear.table.roles import KindLike, Roles, infer
+from seehear.table.rows import Columns, Table
+
+_NOUNS = {"image": "pictures", "audio": "recordings"}
+
+
+def open_table(
+    data: str | Path,
+    *,
+    senses_known: Sequence[str],
+    kinds: Sequence[KindLike],
+    answer: str | None = None,
+    senses: Sequence[str] | None = None,
+    workspace: Path,
+) -> Table:
+    """The examples at a path, in any of the layouts of `READERS`, also inside a tar or zip.
+
+    senses_known  the senses there are; `senses` those to use, all that the table has by default
+    kinds         the kinds of answer there are, likeliest first; () to take the table as one without answers
+    answer        a heading, the name of a kind, or kind:heading, where the guess would be another
+    workspace     a folder for what is unpacked; it must last as long as the table
+
+    Rows that can not be used are in `problems`. Raises DataError where nothing can be used or no role can be
+    told, UsageError for a wish that the table can not fulfil.
+    """
+    place = Path(data).expanduser()
+    if not place.exists():
+        raise DataError("no such file or folder", where=str(data))
+    packed = is_archive(place)
+    found = read_layout(unwrapped(unpack(place, workspace) if packed else place))
+    try:
+        roles = infer(found.cells, kinds, senses_known=senses_known, senses=senses, answer=answer)
+    except SeehearError as error:
+        raise error.at(str(data)) from None
+    columns = _columns(found, roles)
+    good, problems = judge(found, columns, confined=packed)
+    if not len(good):
+        reasons = "; ".join(map(str, (*found.problems, *problems)[:3]))
+        raise DataError(f"none of {len(found.cells):,} examples can be used: {reasons}", where=str(data))
+    columns = columns.take(good)
+    senses_had = {name: cells for name, cells in columns.senses.items() if cells.null_count < len(cells)}
+    columns = replace(columns, senses=senses_had, key=_keys(columns))
+    return Table(
+        columns,
+        root=found.root,
+        kind=roles.kind,
+        answer_column=roles.answer,
+        said=(*found.said, *roles.said, *_said(found, roles, columns)),
+        problems=(*found.problems, *problems),
+    )
+
+
+def _columns(found: Found, roles: Roles) -> Columns:
+    """The columns by role, files named relative to found.root. The keys are the rows' first files."""
+    senses = {sense: _files(found, sense, headings) for sense, headings in roles.senses.items()}
+    return Columns(
+        key=pc.fill_null(pc.coalesce(*senses.values()), ""),
+        senses=senses,
+        answer=found.cells[roles.answer] if roles.answer else None,
+        metadata={name: found.cells[name] for name in roles.metadata},
+        part=found.part if roles.part is None else _parts(found, found.cells[roles.part]),
+    )
+
+
+def _files(found: Found, sense: str, headings: dict[str, str]) -> pa.ChunkedArray:
+    files = []
+    for heading, medium in headings.items():
+        cells = found.cells[heading]
+        if medium == "mixed":
+            mine = pa.array(media.speaks_to(sense, cells))
+            cells = pc.if_else(mine, cells, pa.scalar(None, pa.large_string()))
+        files.append(cells)
+    cells = files[0] if len(files) == 1 else pc.coalesce(*files)
+    return cells if found.file is None else _from_root(cells, found.file)
+
+
+def _from_root(cells: pa.ChunkedArray, file: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Files named relative to the table file that each row stands in -> relative to the root of all."""
+    cells = pc.replace_substring(cells, "\\", "/")
+    folder = pc.replace_substring_regex(file, r"[^/]*$", "")
+    if not pc.any(pc.not_equal(folder, "")).as_py():
+        return cells
+    absolute = pc.match_substring_regex(cells, r"^(/|[A-Za-z]:)")
+    return pc.if_else(absolute, cells, pc.binary_join_element_wise(folder, cells, ""))
+
+
+def _parts(found: Found, cells: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The parts that a column names, in one spelling; train where it is empty. A table file of a part goes before."""
+    encoded = pc.fill_null(cells, "train").combine_chunks().dictionary_encode()
+    spelled = pa.array([part_of(value) for value in encoded.dictionary.to_pylist()], pa.large_string())
+    return pc.if_else(pc.equal(found.part, ""), spelled.take(encoded.indices), found.part)
+
+
+def _keys(columns: Columns) -> pa.ChunkedArray:
+    """A name for each row: its first file; for rows that share one, with #2, #3, ... behind."""
+    keys = columns.key
+    if pc.count_distinct(keys).as_py() == len(keys):
+        return keys
+    seen: dict[str, int] = {}
+    names = []
+    for key in keys.to_pylist():
+        seen[key] = seen.get(key, 0) + 1
+        names.append(key if seen[key] == 1 else f"{key}#{seen[key]}")
+    return pa.chunked_array([pa.array(names, pa.large_string())])
+
+
+def _said(found: Found, roles: Roles, columns: Columns) -> list[str]:
+    sentences = []
+    if found.file is not None:
+        sentences += [_sense_said(sense, headings, columns) for sense, headings in roles.senses.items()]
+    if columns.answer is not None:
+        different = pc.count_distinct(columns.answer).as_py()
+        kind = "" if roles.kind == roles.answer else f" as {roles.kind}"
+        sentences.append(f"answering {roles.answer!r}{kind} ({different:,} different)")
+    sentences += [f"keeping {name!r} together in splits" for name in roles.metadata if is_group(name)]
+    kept = [repr(name) for name in roles.metadata if not is_group(name)]
+    sentences += [f"describing the examples: {', '.join(kept)}"] if kept else []
+    counts = {count["values"]: count["counts"] for count in pc.value_counts(columns.part).to_pylist()}
+    parts = [f"{part} {counts[part]:,}" for part in ("train", "val", "test") if part in counts]
+    return [*sentences, f"in parts: {', '.join(parts)}"] if parts else sentences
+
+
+def _sense_said(sense: str, headings: dict[str, str], columns: Columns) -> str:
+    named = " and ".join(map(repr, headings))
+    cells = columns.senses.get(sense)
+    count = 0 if cells is None else len(cells) - cells.null_count
+    return f"column {named} holds {count:,} {_NOUNS.get(sense, sense)}"

@@ -1,0 +1,206 @@
+"""What each column is for: which hold files for a sense, which one the answer, and which describe the example."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from seehear.errors import DataError, UsageError
+from seehear.table import media, parts
+from seehear.table.groups import is_group
+
+_SAMPLE = 1000  # cells looked at to tell what a column holds
+
+# Headings that name a medium, after the endings of _ENDING are taken off: image_path, "Audio file", wav_filename.
+_MEDIUM = {
+    "picture": ("image", "img", "picture", "pic", "photo", "photograph", "frame", "scan", "xray", "x_ray"),
+    "recording": ("audio", "sound", "recording", "wav", "speech", "voice"),
+    "video": ("video", "movie", "film"),
+}
+_FILE = ("file", "path", "name", "file_name", "filename", "filepath", "file_path", "fname", "clip", "uri")
+_ENDING = re.compile(r"_?(path|file|filename|filepath|file_name|file_path|name)$")
+_DESCRIBES = (
+    *("id", "index", "sex", "gender", "age", "accent", "language", "locale", "country", "date", "time", "year"),
+    *("source", "license", "licence", "device", "camera", "microphone", "notes", "note", "comment", "duration"),
+)
+
+
+class KindLike(Protocol):
+    """What the table needs to know of a kind of answer."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def columns(self) -> tuple[str, ...]: ...
+
+    def fits(self, cells: Sequence[str]) -> bool: ...
+
+
+@dataclass(frozen=True)
+class Roles:
+    """senses: by sense, the columns that may hold its file with their media; the first that does wins."""
+
+    senses: dict[str, dict[str, str]]
+    kind: str | None
+    answer: str | None
+    part: str | None
+    metadata: tuple[str, ...]
+    said: tuple[str, ...] = ()
+
+
+def names_files(cells: pa.Table) -> bool:
+    """Whether a table has a column of pictures, recordings or videos."""
+    return bool(_sense_columns(cells))
+
+
+def infer(
+    cells: pa.Table,
+    kinds: Sequence[KindLike],
+    *,
+    senses_known: Sequence[str],
+    senses: Sequence[str] | None = None,
+    answer: str | None = None,
+) -> Roles:
+    """The roles of a table's columns. `answer` is a heading, a kind, or kind:heading; `senses` are those to use.
+
+    Raises UsageError for a wish that the table can not fulfil, DataError where no role can be told.
+    """
+    columns = _sense_columns(cells)
+    found = {
+        sense: {heading: medium for heading, medium in columns.items() if sense in media.SENSES[medium]}
+        for sense in senses_known
+    }
+    used = _wanted({sense: headings for sense, headings in found.items() if headings}, senses, senses_known, cells)
+    part = _part_column(cells)
+    others = [name for name in cells.column_names if name not in columns and name != part]
+    kind, heading, said = _answer(cells, others, kinds, answer)
+    return Roles(used, kind, heading, part, tuple(name for name in others if name != heading), tuple(said))
+
+
+def _sense_columns(cells: pa.Table) -> dict[str, str]:
+    """The columns that hold files, with their media; `picture` of an own column before `video` before plain files."""
+    looks = {name: media.looks_like_files(_sample(cells, name)) for name in cells.column_names}
+    named = {name: medium for name in looks if (medium := _medium_named(name))}
+    columns = {name: medium for name, medium in named.items() if looks[name]}
+    columns = columns or {name: medium for name, medium in named.items() if name.lower() in ("image", "audio", "video")}
+    if not columns:
+        files = [name for name, look in looks.items() if look]
+        columns = dict.fromkeys(sorted(files, key=lambda name: _word(name) not in _FILE)[:1], "mixed")
+    return dict(sorted(columns.items(), key=lambda item: item[1] == "video"))
+
+
+def _medium_named(heading: str) -> str:
+    words = {_word(heading), _ENDING.sub("", _word(heading))}
+    return next((medium for medium, names in _MEDIUM.items() if words & set(names)), "")
+
+
+def _word(heading: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "_", heading.lower()).strip("_")
+
+
+def _sample(cells: pa.Table, name: str) -> list[str]:
+    filled = cells[name].drop_null()
+    places = np.unique(np.linspace(0, len(filled) - 1, min(_SAMPLE, len(filled))).astype(np.int64))
+    sample: list[str] = filled.take(places).to_pylist()
+    return sample
+
+
+def _wanted(
+    found: dict[str, dict[str, str]], senses: Sequence[str] | None, known: Sequence[str], cells: pa.Table
+) -> dict[str, dict[str, str]]:
+    for sense in senses or ():
+        if sense not in known:
+            raise UsageError(f"no sense {sense!r}", allowed=", ".join(known))
+        if sense not in found:
+            raise DataError(f"no column for the sense {sense!r} among {_listed(cells.column_names)}")
+    if not found:
+        hint = "call the column with the files image, audio or video"
+        raise DataError(f"no column names pictures or recordings: {_listed(cells.column_names)}", hint=hint)
+    return {sense: headings for sense, headings in found.items() if senses is None or sense in senses}
+
+
+def _part_column(cells: pa.Table) -> str | None:
+    for name in cells.column_names:
+        if _word(name) in parts.HEADINGS:
+            values = pc.unique(cells[name]).drop_null().to_pylist()
+            if values and all(parts.part_of(value) for value in values):
+                return str(name)
+    return None
+
+
+def _answer(
+    cells: pa.Table, others: Sequence[str], kinds: Sequence[KindLike], wish: str | None
+) -> tuple[str | None, str | None, list[str]]:
+    """(kind, heading, what to say); (None, None, []) for a table without answers."""
+    if wish is not None:
+        return *_asked(cells, others, kinds, wish), []
+    named = [(kind, heading) for kind in kinds for heading in _named(others, kind)]
+    if named:
+        kind, heading = named[0]
+        rest = list(dict.fromkeys(other for _, other in named[1:] if other != heading))
+        said = [f"{_listed(rest)} could be the answer too: choose with --answer"] if rest else []
+        return kind.name, heading, said
+    unknown = [name for name in others if not is_group(name) and _word(name) not in _DESCRIBES]
+    fitting = [(kind, name) for name in unknown if (kind := _fitting(cells, name, kinds))]
+    if len(fitting) == 1:
+        return fitting[0][0].name, fitting[0][1], []
+    if unknown and kinds:
+        hint = f"say it with --answer {unknown[0]!r}, or call it {kinds[0].columns[0]!r}"
+        raise DataError(f"which column is the answer? Perhaps {_listed(unknown)}", hint=hint)
+    return None, None, []
+
+
+def _asked(cells: pa.Table, others: Sequence[str], kinds: Sequence[KindLike], wish: str) -> tuple[str, str]:
+    """(kind, heading) of a wish that is a heading, kind:heading or a kind, understood in this order."""
+    by_name = {kind.name: kind for kind in kinds}
+    prefix, _, rest = wish.partition(":")
+    if heading := _heading(others, wish):
+        return _kind_of(cells, heading, kinds), heading
+    if prefix in by_name and (heading := _heading(others, rest)):
+        return prefix, heading
+    if wish in by_name and (heading := _heading_for(cells, others, by_name[wish])):
+        return wish, heading
+    allowed = f"a column ({_listed(others)}), a kind ({', '.join(by_name)}), or kind:column"
+    raise UsageError(f"no column for the answer {wish!r}", allowed=allowed)
+
+
+def _kind_of(cells: pa.Table, heading: str, kinds: Sequence[KindLike]) -> str:
+    named = [kind for kind in kinds if _named([heading], kind)]
+    kind = named[0] if named else _fitting(cells, heading, kinds)
+    if kind is None:
+        hint = f"say it with --answer {kinds[0].name}:{heading}" if kinds else ""
+        raise DataError(f"column {heading!r} looks like no kind of answer", hint=hint)
+    return kind.name
+
+
+def _heading_for(cells: pa.Table, others: Sequence[str], kind: KindLike) -> str | None:
+    fitting = [name for name in others if _fitting(cells, name, [kind])]
+    only = others if len(others) == 1 else []
+    return next(iter((*_named(others, kind), *fitting, *only)), None)
+
+
+def _named(others: Sequence[str], kind: KindLike) -> list[str]:
+    """The headings that mean this kind, likeliest first."""
+    words = {_word(name): name for name in reversed(others)}
+    return [words[column] for column in kind.columns if column in words]
+
+
+def _heading(others: Sequence[str], wanted: str) -> str | None:
+    by_case = {name.lower(): name for name in reversed(others)}
+    return wanted if wanted in others else by_case.get(wanted.lower())
+
+
+def _fitting(cells: pa.Table, name: str, kinds: Sequence[KindLike]) -> KindLike | None:
+    sample = _sample(cells, name)
+    return next((kind for kind in kinds if sample and kind.fits(sample)), None)
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(map(repr, names)) or "nothing"

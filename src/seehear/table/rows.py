@@ -1,0 +1,173 @@
+"""The table: one row per example, kept in columns so that a million rows are a few hundred megabytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from seehear.errors import DataError, UsageError
+
+_BATCH = 4096  # rows turned into Python objects at a time
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A row or file that can not be used: which, why, and what to do about it."""
+
+    where: str
+    what: str
+    hint: str = ""
+
+    def to_json(self) -> dict[str, str]:
+        return {"where": self.where, "what": self.what} | ({"hint": self.hint} if self.hint else {})
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what}" + (f" ({self.hint})" if self.hint else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One example. `key` names it within its table; `inputs` holds the file of each sense that it has."""
+
+    key: str
+    inputs: dict[str, Path]
+    answer: str | None
+    metadata: dict[str, str]
+    part: str
+
+
+@dataclass(frozen=True)
+class Columns:
+    """What a table holds, as text of one length: the file of each sense (null where the example lacks it), ..."""
+
+    key: pa.ChunkedArray
+    senses: dict[str, pa.ChunkedArray]
+    answer: pa.ChunkedArray | None
+    metadata: dict[str, pa.ChunkedArray]
+    part: pa.ChunkedArray
+
+    def take(self, indices: NDArray[np.int64]) -> Columns:
+        return Columns(
+            self.key.take(indices),
+            {name: column.take(indices) for name, column in self.senses.items()},
+            None if self.answer is None else self.answer.take(indices),
+            {name: column.take(indices) for name, column in self.metadata.items()},
+            self.part.take(indices),
+        )
+
+
+class Table:
+    """Examples in a fixed order, with the roles of their columns.
+
+    senses         the senses that its rows have, of which a row may lack some (but not all)
+    kind           the kind of answer its rows carry; None where they carry none
+    answer_column  the heading the answers came from
+    metadata       headings of the other columns
+    said           what was inferred, in sentences for the person who made the table
+    problems       the rows and files that were left out; of the whole table, also in parts of it
+    """
+
+    def __init__(
+        self,
+        columns: Columns,
+        *,
+        root: Path,
+        kind: str | None = None,
+        answer_column: str | None = None,
+        said: Sequence[str] = (),
+        problems: Sequence[Problem] = (),
+    ) -> None:
+        self._columns = columns
+        self.root = root
+        self.senses = tuple(columns.senses)
+        self.kind = kind
+        self.answer_column = answer_column
+        self.metadata = tuple(columns.metadata)
+        self.said = tuple(said)
+        self.problems = tuple(problems)
+
+    def __len__(self) -> int:
+        return len(self._columns.key)
+
+    def __getitem__(self, index: int) -> Row:
+        position = range(len(self))[index]
+        return next(self._rows(position, position + 1))
+
+    def __iter__(self) -> Iterator[Row]:
+        for start in range(0, len(self), _BATCH):
+            yield from self._rows(start, min(start + _BATCH, len(self)))
+
+    def __repr__(self) -> str:
+        return f"<Table of {len(self):,} examples: {'+'.join(self.senses)} -> {self.kind}>"
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The parts the table comes in, of train, val and test; () where it is not divided."""
+        present = set(pc.unique(self._columns.part).to_pylist())
+        return tuple(part for part in ("train", "val", "test") if part in present)
+
+    def part(self, name: str) -> Table:
+        if name not in self.parts:
+            raise DataError(
+                f"no part {name!r}", where=str(self.root), allowed=", ".join(self.parts) or "no parts at all"
+            )
+        return self.take(np.flatnonzero(pc.equal(self._columns.part, name).to_numpy()))
+
+    def take(self, indices: Sequence[int] | NDArray[Any]) -> Table:
+        """The rows at these positions, in their order, a position as often as it occurs."""
+        return Table(
+            self._columns.take(np.asarray(indices, dtype=np.int64)),
+            root=self.root,
+            kind=self.kind,
+            answer_column=self.answer_column,
+            said=self.said,
+            problems=self.problems,
+        )
+
+    def answers(self) -> list[str]:
+        """The answer of each row. Raises DataError for a table without answers."""
+        if self._columns.answer is None:
+            raise DataError("the table has no answers", where=str(self.root), hint="add a column such as 'label'")
+        answers: list[str] = self._columns.answer.to_pylist()
+        return answers
+
+    def metadata_column(self, name: str) -> list[str]:
+        """One metadata cell a row, "" where it is empty."""
+        cells: list[str] = pc.fill_null(self._metadata(name), "").to_pylist()
+        return cells
+
+    def coded(self, name: str | None = None) -> tuple[NDArray[np.int64], list[str]]:
+        """A metadata column (or, without a name, the answers) as (codes (rows,), values): -1 where a cell is empty.
+
+        For counting and grouping many rows without a Python object for each.
+        """
+        column = self._columns.answer if name is None else self._metadata(name)
+        if column is None:
+            return np.zeros(len(self), np.int64), [""]
+        encoded = column.combine_chunks().dictionary_encode()
+        return pc.fill_null(encoded.indices, -1).to_numpy().astype(np.int64), encoded.dictionary.to_pylist()
+
+    def _metadata(self, name: str) -> pa.ChunkedArray:
+        if name not in self._columns.metadata:
+            raise UsageError(f"no metadata column {name!r}", where=str(self.root), allowed=", ".join(self.metadata))
+        return self._columns.metadata[name]
+
+    def _rows(self, start: int, stop: int) -> Iterator[Row]:
+        def lists(columns: dict[str, pa.ChunkedArray]) -> dict[str, list[str | None]]:
+            return {name: column.slice(start, stop - start).to_pylist() for name, column in columns.items()}
+
+        c = self._columns
+        own = lists({"key": c.key, "part": c.part} | ({} if c.answer is None else {"answer": c.answer}))
+        answers = own.get("answer", [None] * (stop - start))
+        senses, metadata = lists(c.senses), lists(c.metadata)
+        for i, (key, part) in enumerate(zip(own["key"], own["part"], strict=True)):
+            inputs = {sense: self.root / cell for sense, cells in senses.items() if (cell := cells[i]) is not None}
+            extra = {name: cells[i] or "" for name, cells in metadata.items()}
+            yield Row(key or "", inputs, answers[i], extra, part or "")

@@ -1,0 +1,229 @@
+"""Reading one table file (csv, tsv, jsonl, parquet) into columns of text, with the row numbers a person sees.
+
+Every cell becomes trimmed text, an empty one null. A row that can not be read becomes a Problem and the rest goes
+on; a file that is no table at all raises DataError.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from seehear.errors import DataError
+from seehear.table.encoding import encoding_of
+from seehear.table.media import medium_of
+from seehear.table.rows import Problem
+
+_CHUNK = 65_536  # rows held as Python objects at a time
+_MOST_COLUMNS = 4096
+EXTENSIONS = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """cells: columns of large_string by heading. row (rows,): as a spreadsheet counts, or the line of a jsonl."""
+
+    cells: pa.Table
+    row: NDArray[np.int64]
+    problems: tuple[Problem, ...] = ()
+    said: tuple[str, ...] = ()
+
+
+@dataclass
+class _Pile:
+    """What a reader has gathered so far."""
+
+    name: str
+    tables: list[pa.Table] = field(default_factory=list)
+    rows: list[NDArray[np.int64]] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+    def add(self, columns: Mapping[str, Sequence[Any]], rows: Sequence[int]) -> None:
+        self.tables.append(pa.table({heading: _text(cells) for heading, cells in columns.items()}))
+        self.rows.append(np.asarray(rows, np.int64))
+
+    def problem(self, row: int, what: str, hint: str = "") -> None:
+        self.problems.append(Problem(f"{self.name} row {row}", what, hint))
+
+    def sheet(self, said: Iterable[str] = ()) -> Sheet:
+        cells = pa.concat_tables(self.tables, promote_options="default") if self.tables else pa.table({})
+        if not len(cells):
+            first = f"; {self.problems[0]}" if self.problems else ""
+            raise DataError(f"no rows that can be read{first}", where=self.name)
+        return Sheet(cells, np.concatenate(self.rows), tuple(self.problems), tuple(said))
+
+
+def read_sheet(path: Path, name: str, most_rows: int | None = None) -> Sheet:
+    """Read a table file, called `name` in problems and errors; only its first rows with most_rows.
+
+    Raises DataError for a file that is no table, has no rows, or repeats a heading.
+    """
+    try:
+        if path.suffix.lower() == ".parquet":
+            return _parquet(path, name, most_rows)
+        if path.suffix.lower() in (".jsonl", ".ndjson"):
+            return _jsonl(path, name, most_rows)
+        return _csv(path, name, most_rows)
+    except OSError as error:
+        raise DataError(f"can not be opened: {error.strerror or error}", where=name) from None
+
+
+def _csv(path: Path, name: str, most_rows: int | None) -> Sheet:
+    encoding, said = encoding_of(path, name)
+    delimiter, more = _delimiter(path, encoding, name)
+    with path.open(encoding=encoding, newline="") as file:
+        pile = _Pile(name)
+        rows = _csv_rows(csv.reader(file, delimiter=delimiter, strict=True), pile)
+        headings = _headings(next(rows, (1, []))[1], name)
+        rows = ((number, cells) for number, cells in rows if _fits(cells, headings, number, pile))
+        while chunk := list(islice(rows, min(_CHUNK, most_rows or _CHUNK))):
+            columns = zip(*(cells for _, cells in chunk), strict=True)
+            named = {heading: cells for heading, cells in zip(headings, columns, strict=True) if heading}
+            pile.add(named, [number for number, _ in chunk])
+            if most_rows:
+                break
+    unnamed = [str(i) for i, heading in enumerate(headings, 1) if not heading]
+    more += [f"{name}: column {', '.join(unnamed)} has no heading and is not used"] if unnamed else []
+    return pile.sheet([*said, *more])
+
+
+def _csv_rows(reader: Any, pile: _Pile) -> Iterator[tuple[int, list[str]]]:
+    number = 0
+    while True:
+        number += 1
+        try:
+            yield number, next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            if "unexpected end" in str(error) or "field larger" in str(error):
+                hint = 'is a quote (") opened there and not closed?'
+                raise DataError("one cell swallows the rest", where=f"{pile.name} row {number}", hint=hint) from None
+            pile.problem(number, f"the quotes are wrong: {error}")
+
+
+def _delimiter(path: Path, encoding: str, name: str) -> tuple[str, list[str]]:
+    with path.open(encoding=encoding, newline="") as file:
+        first = file.readline(1 << 20)
+    usual = "\t" if path.suffix.lower() == ".tsv" else ","
+    if usual in first:
+        return usual, []
+    for other, word in ((";", "semicolons"), ("\t", "tabs"), (",", "commas")):
+        if other in first:
+            return other, [f"{name} is divided by {word}"]
+    return usual, []
+
+
+def _headings(cells: list[str], name: str) -> list[str]:
+    headings = [cell.strip() for cell in cells]
+    if not any(headings):
+        raise DataError("the table is empty", where=name, hint="begin with a line of headings such as image,label")
+    if any(medium_of(heading) for heading in headings):
+        hint = "put a line of headings such as image,label above it"
+        raise DataError(f"the first row looks like an example, not like headings: {cells}", where=name, hint=hint)
+    _check_headings([heading for heading in headings if heading], name)
+    return headings
+
+
+def _check_headings(headings: Sequence[str], name: str) -> None:
+    twice = sorted({heading for heading in headings if headings.count(heading) > 1})
+    if twice:
+        raise DataError(f"more than one column is called {', '.join(map(repr, twice))}", where=name)
+    if len(headings) > _MOST_COLUMNS:
+        raise DataError(f"{len(headings):,} columns", where=name, allowed=f"at most {_MOST_COLUMNS:,}")
+
+
+def _fits(cells: list[str], headings: list[str], number: int, pile: _Pile) -> bool:
+    if len(cells) == len(headings):
+        return True
+    if cells:  # a blank line is no example
+        pile.problem(number, f"{len(cells)} cells under {len(headings)} headings")
+    return False
+
+
+def _jsonl(path: Path, name: str, most_rows: int | None) -> Sheet:
+    encoding, said = encoding_of(path, name)
+    pile = _Pile(name)
+    with path.open(encoding=encoding) as file:
+        objects = _json_objects(file, pile)
+        headings: dict[str, None] = {}
+        while chunk := list(islice(objects, min(_CHUNK, most_rows or _CHUNK))):
+            headings |= dict.fromkeys(key for _, example in chunk for key in example)
+            _check_headings(list(headings), name)
+            columns = {heading: [_plain(example.get(heading)) for _, example in chunk] for heading in headings}
+            pile.add(columns, [number for number, _ in chunk])
+            if most_rows:
+                break
+    return pile.sheet(said)
+
+
+def _json_objects(lines: Iterable[str], pile: _Pile) -> Iterator[tuple[int, dict[str, Any]]]:
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            example = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            pile.problem(number, f"not JSON: {error}")
+            continue
+        if isinstance(example, dict):
+            yield number, example
+        else:
+            pile.problem(number, f"not a JSON object: {line.strip()[:60]}", 'one {"image": ..., "label": ...} a line')
+
+
+def _plain(value: Any) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _parquet(path: Path, name: str, most_rows: int | None) -> Sheet:
+    try:
+        file = pq.ParquetFile(path)
+        _check_headings(file.schema_arrow.names, name)
+        if embedded := [field.name for field in file.schema_arrow if _holds_bytes(field.type)]:
+            hint = "write them to files and list these"
+            raise DataError(f"column {embedded[0]!r} holds files themselves, not paths", where=name, hint=hint)
+        pile = _Pile(name)
+        for batch in file.iter_batches(batch_size=min(_CHUNK, most_rows or _CHUNK)):
+            start = sum(map(len, pile.rows)) + 1
+            pile.add(dict(zip(batch.schema.names, batch.columns, strict=True)), range(start, start + len(batch)))
+            if most_rows:
+                break
+    except (pa.ArrowException, ValueError) as error:
+        raise DataError(f"not a parquet file that can be read: {error}", where=name) from None
+    return pile.sheet()
+
+
+def _holds_bytes(kind: Any) -> bool:
+    if pa.types.is_struct(kind):
+        return any(_holds_bytes(kind.field(i).type) for i in range(kind.num_fields))
+    return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind))
+
+
+def _text(cells: Any) -> pa.Array:
+    """Any cells as trimmed text, null where empty."""
+    if isinstance(cells, pa.Array):
+        try:
+            text = cells.cast(pa.large_string())
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+            text = pa.array([_plain(value) for value in cells.to_pylist()], pa.large_string())
+    else:
+        try:
+            text = pa.array(cells, pa.large_string())
+        except UnicodeEncodeError:  # half a surrogate pair, which JSON can spell
+            text = pa.array([c and c.encode("utf-8", "replace").decode() for c in cells], pa.large_string())
+    text = pc.utf8_trim_whitespace(text)
+    return pc.if_else(pc.equal(text, ""), pa.scalar(None, pa.large_string()), text)

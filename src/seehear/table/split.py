@@ -1,0 +1,189 @@
+"""Holding examples out: no person or place on both sides, every class in training, the same for the same seed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seehear.table.groups import is_group, plural
+from seehear.table.rows import Table
+
+Indices = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+
+_TRIES = 64  # random orders in which few groups are tried
+_FEW_GROUPS = 500
+_MOST_HELD_OUT = 0.45  # a share beyond which keeping groups together would cost too much to learn from
+_NAMED = 4  # groups that are named in what is said
+
+
+@dataclass(frozen=True)
+class Split:
+    """train, held_out: positions of rows, each ascending, together every row. said: how, for a person."""
+
+    train: Indices
+    held_out: Indices
+    said: str
+
+
+def split(table: Table, held_out: float, *, seed: int, stratum: Callable[[str], str]) -> Split:
+    """Hold out a share (0 to 1) of a table's rows, as near as its groups allow.
+
+    Rows that share a value in a column such as speaker or patient stay together where that leaves enough to learn
+    and to judge from; where it does not, it is said. `stratum` gives what to balance for an answer: its class.
+    """
+    rng = np.random.default_rng(seed)
+    strata, names = _strata(table, stratum)
+    columns = [name for name in table.metadata if is_group(name)]
+    given_up: list[str] = []
+    while columns:
+        groups = _groups(table, columns)
+        if groups.max(initial=0) + 1 == len(table):
+            break  # nothing to keep together
+        if (out := _hold_out_groups(groups, strata, held_out, rng)) is not None:
+            return _split(out, _groups_said(table, columns, groups, out) + _missed(strata, names, out, given_up))
+        coarsest = min(columns, key=lambda name: len(table.coded(name)[1]))
+        columns.remove(coarsest)
+        given_up.append(coarsest)
+    out = _hold_out_rows(strata, held_out, rng)
+    said = f"held out {out.sum():,} of {len(table):,} examples at random, every class in its share"
+    return _split(out, said + _missed(strata, names, out, given_up))
+
+
+def _split(out: Mask, said: str) -> Split:
+    return Split(np.flatnonzero(~out), np.flatnonzero(out), said)
+
+
+def _strata(table: Table, stratum: Callable[[str], str]) -> tuple[Indices, list[str]]:
+    codes, answers = table.coded()
+    names, merged = np.unique([stratum(answer) for answer in answers], return_inverse=True)
+    return merged[codes], names.tolist()
+
+
+def _groups(table: Table, columns: Sequence[str]) -> Indices:
+    """(rows,) the group of each row, 0 to the number of groups: rows that share a value in any of the columns."""
+    groups = np.arange(len(table))
+    coded = [codes for codes, _ in map(table.coded, columns)]
+    before = None
+    while before is None or (groups != before).any():
+        before = groups
+        for codes in coded:
+            lowest = np.full(codes.max(initial=-1) + 2, len(table))  # its last place is for empty cells
+            np.minimum.at(lowest, codes, groups)
+            groups = np.where(codes >= 0, lowest[codes], groups)
+    return np.unique(groups, return_inverse=True)[1]
+
+
+def _hold_out_groups(groups: Indices, strata: Indices, share: float, rng: np.random.Generator) -> Mask | None:
+    """(rows,) which to hold out, whole groups; None where too few groups leave no fair part to learn or judge from.
+
+    Where the asked share reaches too few classes, up to three times as much is held out.
+    """
+    contents, totals = _contents(groups, strata)
+    tries = _TRIES if len(contents) <= _FEW_GROUPS else 1
+    for wish in (share, 2 * share, 3 * share):
+        choices = (_choose(contents, totals, wish, rng) for _ in range(tries))
+        out: Mask = np.isin(groups, min(choices, key=_Choice.gap).taken)
+        classes = len(np.unique(strata[out]))
+        enough = min(len(totals), max(2, min(len(totals), int(out.sum())) // 2))
+        if 0 < out.mean() <= max(_MOST_HELD_OUT, 1.25 * share) and classes >= enough:
+            return out
+    return None
+
+
+def _contents(groups: Indices, strata: Indices) -> tuple[list[dict[int, int]], list[int]]:
+    """(for each group its rows by class, rows of each class)."""
+    totals = np.bincount(strata)
+    pairs, counts = np.unique(groups * len(totals) + strata, return_counts=True)
+    contents: list[dict[int, int]] = [{} for _ in range(int(groups.max()) + 1)]
+    for pair, count in zip(pairs.tolist(), counts.tolist(), strict=True):
+        contents[pair // len(totals)][pair % len(totals)] = count
+    return contents, totals.tolist()
+
+
+def _choose(contents: list[dict[int, int]], totals: list[int], share: float, rng: np.random.Generator) -> _Choice:
+    """Groups in random order, each taken that brings the classes and the whole nearer to their share; at least one."""
+    choice = _Choice(totals, share)
+    order = rng.permutation(len(contents)).tolist()
+    for group in order:
+        if choice.rows >= choice.wanted_rows:
+            break
+        if choice.leaves_classes(contents[group]) and choice.gain(contents[group]) > 0:
+            choice.take(group, contents[group])
+    if not choice.taken:
+        possible = [group for group in order if choice.leaves_classes(contents[group])]
+        for group in sorted(possible, key=lambda group: sum(contents[group].values()))[:1]:
+            choice.take(group, contents[group])
+    return choice
+
+
+class _Choice:
+    """Groups taken so far, and how far their rows are from a share of every class and of the whole."""
+
+    def __init__(self, totals: list[int], share: float) -> None:
+        self.totals = totals
+        self.wanted = [share * total for total in totals]
+        self.wanted_rows = share * sum(totals)
+        self.held = [0] * len(totals)
+        self.rows = 0
+        self.taken: list[int] = []
+
+    def leaves_classes(self, content: dict[int, int]) -> bool:
+        return all(self.held[c] + count < self.totals[c] for c, count in content.items())
+
+    def gain(self, content: dict[int, int]) -> float:
+        more = sum(content.values())
+        gain = abs(self.rows - self.wanted_rows) - abs(self.rows + more - self.wanted_rows)
+        for c, count in content.items():
+            gain += abs(self.held[c] - self.wanted[c]) - abs(self.held[c] + count - self.wanted[c])
+        return gain
+
+    def take(self, group: int, content: dict[int, int]) -> None:
+        self.taken.append(group)
+        self.rows += sum(content.values())
+        for c, count in content.items():
+            self.held[c] += count
+
+    def gap(self) -> float:
+        by_class = sum(abs(held - wanted) for held, wanted in zip(self.held, self.wanted, strict=True))
+        return by_class + abs(self.rows - self.wanted_rows)
+
+
+def _hold_out_rows(strata: Indices, share: float, rng: np.random.Generator) -> Mask:
+    """(rows,) which to hold out: the same share of every class at random, and of every class one stays."""
+    totals = np.bincount(strata)
+    quota = np.minimum(np.floor(share * totals).astype(np.int64), totals - 1)
+    missing = max(1, round(share * len(strata))) - int(quota.sum())
+    remainder = np.where(quota < totals - 1, share * totals - quota, -1)
+    by_remainder = np.lexsort((rng.random(len(totals)), -remainder))
+    quota[by_remainder[: max(0, missing)]] += remainder[by_remainder[: max(0, missing)]] >= 0
+    shuffled = rng.permutation(len(strata))
+    by_class = shuffled[np.argsort(strata[shuffled], kind="stable")]
+    rank = np.arange(len(strata)) - np.repeat(np.cumsum(totals) - totals, totals)
+    out = np.zeros(len(strata), np.bool_)
+    out[by_class[rank < np.repeat(quota, totals)]] = True
+    return out
+
+
+def _groups_said(table: Table, columns: Sequence[str], groups: Indices, out: Mask) -> str:
+    held, rows = len(np.unique(groups[out])), f"{out.sum():,} of {len(table):,} examples"
+    if len(columns) > 1:
+        named = " and ".join(map(plural, columns))
+        return f"held out {held:,} of {groups.max() + 1:,} groups that share no {named}: {rows}"
+    codes, values = table.coded(columns[0])
+    names = [values[code] for code in np.unique(codes[out]) if code >= 0]
+    listed = f" ({', '.join(sorted(names))})" if len(names) <= _NAMED else ""
+    return f"held out {held:,} of {groups.max() + 1:,} {plural(columns[0])}{listed}: {rows}"
+
+
+def _missed(strata: Indices, names: list[str], out: Mask, given_up: Sequence[str]) -> str:
+    """What the held-out part does not do, to go behind what it does."""
+    missed = sorted(set(range(len(names))) - set(strata[out].tolist()))
+    listed = ", ".join(repr(names[c]) for c in missed[:_NAMED]) + (", ..." if len(missed) > _NAMED else "")
+    said = f"; none of {listed}" if missed else ""
+    for column in given_up:
+        said += f"; {plural(column)} are on both sides, there are too few to keep each together"
+    return said
