@@ -5,8 +5,10 @@ No flag states a default: one that is not given is not passed on, so the Python 
 
 from __future__ import annotations
 
+import sys
 from difflib import get_close_matches
 from pathlib import Path
+from shutil import which
 from typing import Annotated, Any
 
 import typer
@@ -49,6 +51,12 @@ def nearest(path: Path) -> str:
         return nearest(path.parent) if path.parent != path else ""
     close = get_close_matches(path.name, [entry.name for entry in path.parent.iterdir()], n=1)
     return f"Did you mean {path.parent / close[0]}?" if close else ""
+
+
+def program() -> str:
+    """How this program was called, for the commands it suggests."""
+    called = Path(sys.argv[0])
+    return str(called) if called.name == "seehear" and not which("seehear") else "seehear"
 
 
 Data = Annotated[

@@ -56,7 +56,7 @@ def train(  # noqa: PLR0913 - each flag is an argument
                 cache=cache,
             ),
         )
-        _conclude(display, model, data, out)
+        _conclude(display, model, out)
     if model.problems:
         raise typer.Exit(1)
 
@@ -103,9 +103,10 @@ def _writable(out: Path) -> None:
         raise UsageError("there is no such folder", where=str(out.parent), hint=f"mkdir -p {out.parent}")
 
 
-def _conclude(display: Display, model: Recogniser, data: Path, out: Path) -> None:
+def _conclude(display: Display, model: Recogniser, out: Path) -> None:
     display.problems(model.problems)
     display.say(f"\nSaved {out} ({out.stat().st_size / 1e6:.1f} MB). Next:")
-    display.say(f"  seehear predict {out} FILE...     ask it")
-    display.say(f"  seehear evaluate {out} DATA       measure it on examples it has not seen")
-    display.say(f"  seehear show {out}                what it answers, how good it was, its limits")
+    seehear = options.program()
+    display.say(f"  {seehear} predict {out} FILE...     ask it")
+    display.say(f"  {seehear} evaluate {out} DATA       measure it on examples it has not seen")
+    display.say(f"  {seehear} show {out}                what it answers, how good it was, its limits")

@@ -54,17 +54,18 @@ class Digits:
 def make_digits(folder: Path, *, seed: int = 0, limit: int | None = None, listen: Listener = silence) -> Digits:
     """Write `train.csv` and `test.csv` (image, audio, label, speaker), their files, and `unfamiliar/`, into a folder.
 
-    The voices of the test are none of those to learn from. `limit` keeps the first so many rows of each.
+    The voices of the test are none of those to learn from. The same seed gives the same pictures, voices and noise;
+    how a voice wavers is espeak-ng's own chance. `limit` keeps the first so many of everything.
     """
     from sklearn.datasets import load_digits
 
     scans = load_digits()
     examples = list(zip(scans.images / scans.images.max(), scans.target, strict=True))
-    random = np.random.default_rng(seed)
-    train = _write_part(folder / "train.csv", examples[:-FOR_TEST][:limit], voices=HEARD, random=random, listen=listen)
-    test = _write_part(folder / "test.csv", examples[-FOR_TEST:][:limit], voices=UNHEARD, random=random, listen=listen)
-    unfamiliar = tuple(_write_unfamiliar(folder / "unfamiliar" / name, make, random) for name, make in _STRANGE.items())
-    return Digits(train, test, unfamiliar)
+    train = _write_part(folder / "train.csv", examples[:-FOR_TEST][:limit], voices=HEARD, seed=seed, listen=listen)
+    test = _write_part(folder / "test.csv", examples[-FOR_TEST:][:limit], voices=UNHEARD, seed=seed, listen=listen)
+    strange = range(UNFAMILIAR)[:limit]
+    unfamiliar = [_write_unfamiliar(folder / "unfamiliar" / name, make, strange) for name, make in _STRANGE.items()]
+    return Digits(train, test, tuple(unfamiliar))
 
 
 def _write_part(
@@ -72,7 +73,7 @@ def _write_part(
     examples: Sequence[tuple[Picture, int]],
     *,
     voices: Sequence[str],
-    random: np.random.Generator,
+    seed: int,
     listen: Listener,
 ) -> Path:
     """The table, and beside it a folder of the same name with the files of its rows."""
@@ -83,6 +84,7 @@ def _write_part(
         rows = csv.writer(file)
         rows.writerow(("image", "audio", "label", "speaker"))
         for number, (picture, digit) in enumerate(examples, 1):
+            random = np.random.default_rng((seed, len(voices), number))
             throat = int(random.integers(len(voices)))
             voice = f"{ACCENTS[throat % len(ACCENTS)]}+{voices[throat]}"
             image, audio = f"{part}/{number:04d}.png", f"{part}/{number:04d}.wav"
@@ -154,10 +156,10 @@ _STRANGE: dict[str, Strange] = {
 }
 
 
-def _write_unfamiliar(folder: Path, make: Strange, random: np.random.Generator) -> Path:
+def _write_unfamiliar(folder: Path, make: Strange, numbers: range) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
-    for number in range(UNFAMILIAR):
-        picture, sound = make(number, random)
+    for number in numbers:
+        picture, sound = make(number, np.random.default_rng(number))
         _write_picture(folder / f"{number:02d}.png", picture)
         _write_sound(folder / f"{number:02d}.wav", *sound)
     return folder
