@@ -90,5 +90,5 @@ def test_faster_is_shorter_and_another_throat_sounds_different():
 
 
 def test_a_voice_that_is_not_there_is_refused():
-    with pytest.raises(UsageError, match="^xx-nowhere: espeak-ng has no such voice. Allowed: an accent and a"):
+    with pytest.raises(UsageError, match="^xx-nowhere: espeak-ng has no such voice"):
         espeak.speak("one", "xx-nowhere")
