@@ -10,8 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import tiny
 
+import tiny
 from seehear.errors import BundleError, SeehearError
 from seehear.files import write_whole
 from seehear.runtime.bundle import LIMITS, read_bundle, write_bundle
@@ -46,7 +46,7 @@ def test_a_card_cannot_move_the_cursor_of_a_terminal(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("change", [{"model": b"not a graph"}, {"weights": b""}, {"card": "x" * (1 << 21)}])
 def test_what_could_not_be_read_is_not_written(tmp_path: Path, change: dict[str, object]) -> None:
-    with pytest.raises(BundleError, match="m.seehear"):
+    with pytest.raises(BundleError, match=r"m\.seehear"):
         write_bundle(tmp_path / "m.seehear", replace(tiny.bundle(), **change))
     assert list(tmp_path.iterdir()) == []
 
@@ -124,5 +124,5 @@ write_whole(Path(sys.argv[1]), chunks())
 
 @pytest.mark.parametrize("name", ["nowhere/f.bin", ".", "/dev/null"])
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path, name: str) -> None:
-    with pytest.raises(SeehearError, match="cannot be written|not a regular file"):
+    with pytest.raises(SeehearError, match=r"cannot be written|not a regular file"):
         write_whole(tmp_path / name, b"x")

@@ -20,9 +20,9 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-import tiny
 from onnx import TensorProto, helper, numpy_helper, onnx_ml_pb2
 
+import tiny
 from seehear.errors import BundleError
 from seehear.runtime import archive, graph_safety
 from seehear.runtime.bundle import LIMITS, MANIFEST, _manifest, read_bundle, write_bundle
@@ -177,8 +177,8 @@ def test_one_member_more(tmp_path: Path) -> None:
 
 
 def test_a_compressed_bomb(tmp_path: Path) -> None:
-    entries = [*members().items()][:-1] + [("model.onnx", bytes(50 << 20))]
-    refused(tmp_path, zipped(entries, zipfile.ZIP_DEFLATED))
+    blown_up = members() | {"model.onnx": bytes(50 << 20)}
+    refused(tmp_path, zipped(list(blown_up.items()), zipfile.ZIP_DEFLATED))
 
 
 def test_members_that_overlap(tmp_path: Path) -> None:
@@ -245,7 +245,9 @@ RECIPES: dict[str, Callable[[], bytes]] = {
     "no senses": lambda: re.sub(rb'"senses":\{.*?\}\}', b'"senses":{}', recipe_with("", "")),
     "a field more": lambda: recipe_with('"kind":', '"__class__":"os","kind":'),
     "not a number": lambda: recipe_with('"wrong_at_most":0.05', '"wrong_at_most":NaN'),
-    "a limit of infinity": lambda: recipe_with('"unfamiliar_above":{"image":0.5}', '"unfamiliar_above":{"image":1e999}'),
+    "a limit of infinity": lambda: recipe_with(
+        '"unfamiliar_above":{"image":0.5}', '"unfamiliar_above":{"image":1e999}'
+    ),
     "a huge picture": lambda: recipe_with('"height":8', '"height":1000000000'),
     "a huge number": lambda: recipe_with('"seed":0', f'"seed":"{"9" * 10_000}"'),
     "a risk without confidence": lambda: recipe_with('"wrong":[0.01,0.05]', '"wrong":[0.01]'),
@@ -365,7 +367,7 @@ GRAPHS: dict[str, tuple[Callable[[], bytes], str]] = {
         "sparse",
     ),
     "nested": (lambda: graph(lambda m: m.graph.node.append(branch(25, constant(tensor())))), "levels"),
-    "many fields": (lambda: tiny.model() + b"\x08\x01" * 600_000, "fields"),
+    "many fields": (lambda: tiny.model() + b"\x08\x01" * 210_000, "fields"),
     "a field that onnx does not know": (lambda: tiny.model() + b"\xf8\x01\x01", "no field 31"),
     "a second graph": (
         lambda: tiny.model() + graph(lambda m: external(m.graph.initializer[0])),

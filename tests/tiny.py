@@ -115,7 +115,9 @@ def weights(header: bytes = b'{"w":{"dtype":"F32","shape":[1,2],"data_offsets":[
 
 
 def bundle(*senses: str, **changes: Any) -> Bundle:
-    return Bundle(recipe=recipe(*senses, **changes), model=model(*senses), weights=weights(), card="# Dark or bright?\n")
+    return Bundle(
+        recipe=recipe(*senses, **changes), model=model(*senses), weights=weights(), card="# Dark or bright?\n"
+    )
 
 
 def picture(brightness: float, size: tuple[int, int] = (8, 8)) -> np.ndarray:

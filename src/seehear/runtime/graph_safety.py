@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from seehear.errors import BundleError
 
-MOST_FIELDS = 500_000  # a network of thousands of nodes has some ten thousand; bounds the time of the walk
+MOST_FIELDS = 200_000  # a network of thousands of nodes has some ten thousand; bounds the time of the walk
 MOST_DEPTH = 64  # of messages in messages; a graph inside a node (If, Loop) is three messages deeper
 OWN_DOMAINS = (b"", b"ai.onnx")
 

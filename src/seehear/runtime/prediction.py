@@ -28,8 +28,8 @@ class Prediction:
 
     @classmethod
     def failed(cls, source: str, error: str) -> Prediction:
-        """No answer, because nothing of the input could be used."""
-        return cls(source, None, 0.0, False, reason="it could not be read", error=error)
+        """No answer; `error` names the source and says why."""
+        return cls(source, None, 0.0, False, reason="it could not be answered", error=error)
 
     def to_json(self) -> dict[str, Any]:
         told: dict[str, Any] = {
@@ -45,7 +45,7 @@ class Prediction:
 
     def __str__(self) -> str:
         if self.answer is None:
-            return f"{self.input}: {self.error}"
+            return self.error
         sure = f"{self.answer} ({share(self.confidence)} sure)"
         return (
             f"{self.input}: {sure}" if self.accepted else f"{self.input}: I don't know: {self.reason}; a guess: {sure}"

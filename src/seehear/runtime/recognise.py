@@ -12,7 +12,7 @@ import numpy as np
 from seehear.answers import ANSWERS
 from seehear.errors import BundleError, UsageError
 from seehear.recipe import Recipe, Trust, used_key
-from seehear.runtime.bundle import Bundle, read_bundle
+from seehear.runtime.bundle import Bundle
 from seehear.runtime.perceive import Example, Perceived, perceive
 from seehear.runtime.prediction import Prediction, share
 from seehear.runtime.session import Session, threads
@@ -31,17 +31,9 @@ class Recogniser:
 
     def __init__(self, bundle: Bundle) -> None:
         self.recipe: Recipe = bundle.recipe
-        self.card = bundle.card
         self._session = Session(bundle.model)
         self._kind = ANSWERS[self.recipe.kind]
         self._check_fit()
-
-    @classmethod
-    def open(cls, path: Path) -> Recogniser:
-        try:
-            return cls(read_bundle(path))
-        except BundleError as error:
-            raise error if error.where else error.at(str(path)) from None
 
     def predict_one(
         self, example: Example, *, senses: Sequence[str] | None = None, wrong_at_most: float | None = None
@@ -108,6 +100,8 @@ class Recogniser:
             return Prediction.failed(perceived.input, f"{perceived.input}: the graph gave numbers that are not finite.")
         trust = self.recipe.trust.get(used_key(used), Trust())
         answer = self._kind.from_raw(raw, self.recipe.answer, trust.calibration, perceived.warps[used[0]])
+        if not 0 <= answer.confidence <= 1:
+            return Prediction.failed(perceived.input, f"{perceived.input}: a confidence of {answer.confidence}.")
         doubts = [*self._unfamiliar(unlike), *_unsure(answer.confidence, trust, used, limit)]
         return Prediction(
             input=perceived.input,

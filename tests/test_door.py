@@ -1,0 +1,72 @@
+"""The door: few names, light and silent to import, and no training framework behind it until training is asked for."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import seehear
+
+HEAVY = ("torch", "sklearn", "scipy", "pyarrow", "pandas", "onnx", "onnxscript", "safetensors", "matplotlib")
+SERVING = ("onnxruntime", "av", "soundfile", "PIL", "pydantic", "rich", "typer", "numpy")
+
+
+def loaded_by(statement: str) -> set[str]:
+    """The packages that are loaded after a statement, in a fresh interpreter in which a warning is an error."""
+    program = f"{statement}\nimport sys\nprint('loaded', *{{name.split('.')[0] for name in sys.modules}})"
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program],
+        env=dict(os.environ, PYTHONPATH=str(Path(seehear.__file__).parent.parent)),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    said, _, loaded = done.stdout.rpartition("loaded ")
+    assert not said or "help" in statement
+    return set(loaded.split())
+
+
+def test_importing_seehear_loads_nothing_but_the_standard_library_and_shows_nothing_but_the_door() -> None:
+    own = "{'annotations', 'TYPE_CHECKING', 'Any', 'import_module'}"
+    only = f"assert {{n for n in vars(seehear) if n[0] != '_'}} <= {{*seehear.__all__}} | {own}, dir(seehear)"
+    assert not loaded_by(f"import seehear\n{only}") & {*HEAVY, *SERVING}
+
+
+def test_serving_loads_no_training_framework() -> None:
+    serving = """
+import seehear.recipe, seehear.runtime.bundle, seehear.runtime.recognise
+from seehear import Label, Prediction, Recogniser, Score, SeehearError, load
+"""
+    assert not loaded_by(serving) & set(HEAVY)
+
+
+def test_help_loads_neither_training_nor_serving() -> None:
+    ask = """
+import sys
+from seehear.cli import main
+sys.argv = ["seehear", "--help"]
+try:
+    main()
+except SystemExit:
+    pass
+"""
+    assert not loaded_by(ask) & {*HEAVY, "onnxruntime", "av", "soundfile"}
+
+
+def test_the_door_has_few_names_and_each_can_be_reached() -> None:
+    assert len(seehear.__all__) <= 12
+    assert sorted(seehear.__all__) == list(seehear.__all__)
+    assert dir(seehear) == seehear.__all__
+    for name in seehear.__all__:
+        assert getattr(seehear, name) is not None, name
+
+
+def test_a_wrong_name_is_told_the_right_ones() -> None:
+    with pytest.raises(AttributeError, match=r"seehear has no 'tarin'; it has Label, .*train"):
+        _ = seehear.tarin

@@ -1,0 +1,205 @@
+"""The house rules: which room may import which, where each framework lives, and how large things grow.
+
+The source is read, not run, so that imports inside functions count as well.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from seehear.answers import ANSWERS
+
+SOURCE = Path(__file__).parent.parent / "src"
+MODULES = {
+    ".".join(path.relative_to(SOURCE).with_suffix("").parts).removesuffix(".__init__"): path
+    for path in sorted((SOURCE / "seehear").rglob("*.py"))
+}
+
+FLOOR = {"errors", "geometry"}
+LEFT = FLOOR | {"files", "senses", "answers", "recipe"}  # what serving stands on
+MAY_IMPORT = {
+    "errors": set(),
+    "geometry": set(),
+    "events": set(),
+    "media": set(),
+    "files": {"errors"},
+    "inputs": {"errors", "media", "senses"},
+    "table": FLOOR | {"files", "media"},
+    "senses": FLOOR,
+    "answers": FLOOR,
+    "recipe": FLOOR | {"senses", "answers"},
+    "measure": LEFT | {"table"},
+    "runtime": LEFT,
+    "learn": LEFT | {"table", "measure", "runtime", "events"},
+    "judging": LEFT | {"table", "measure", "runtime", "events"},
+    "api": LEFT | {"table", "measure", "runtime", "events", "inputs", "media", "learn", "judging"},
+    "demo": FLOOR | {"files", "events"},
+}
+DOORS = {"cli", "__init__", "__main__"}  # each part of which loads what it needs
+
+ONLY_IN = {
+    "torch": ("encoder.py", "augment.py", "head.py", "learn/"),
+    "onnx": ("learn/",),
+    "onnxscript": ("learn/",),
+    "safetensors": ("learn/",),
+    "onnxruntime": ("runtime/session.py",),
+    "pyarrow": ("table/",),
+    "sklearn": ("measure/", "demo/"),
+    "scipy": ("measure/",),
+    "typer": ("cli/",),
+    "rich": ("cli/",),
+    "pydicom": ("senses/sight/",),
+    "soundfile": ("senses/", "demo/"),
+    "av": ("senses/",),
+    "soxr": ("senses/", "demo/"),
+    "espeakng_loader": ("demo/",),
+    "zipfile": ("table/",),
+    "pickle": (),
+    "marshal": (),
+    "shelve": (),
+    "torchvision": (),
+    "torchaudio": (),
+    "requests": (),
+    "urllib": (),
+    "http": (),
+    "socket": (),
+}
+VAGUE = {"utils", "util", "helpers", "helper", "common", "misc", "core", "base", "tools", "stuff"}
+MOST_LINES, MOST_FUNCTION_LINES = 400, 60
+
+
+class Import(NamedTuple):
+    module: str  # the importing one
+    target: str  # the imported one, as exactly as the statement says
+    line: int
+    typing_only: bool
+
+
+@cache
+def parsed(module: str) -> ast.Module:
+    return ast.parse(MODULES[module].read_text(encoding="utf-8"))
+
+
+def imports(module: str) -> Iterator[Import]:
+    typing_only = {
+        id(inner)
+        for node in ast.walk(parsed(module))
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        for inner in ast.walk(node)
+    }
+    for node in ast.walk(parsed(module)):
+        for target in _targets(node):
+            yield Import(module, target, node.lineno, id(node) in typing_only)
+
+
+def _targets(node: ast.AST) -> list[str]:
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if isinstance(node, ast.ImportFrom):
+        assert node.level == 0, f"line {node.lineno}: imports name the whole module, from seehear down"
+        inner = [f"{node.module}.{alias.name}" for alias in node.names]
+        return [name if name in MODULES else str(node.module) for name in inner]
+    return []
+
+
+EVERY = [each for module in MODULES for each in imports(module)]
+OWN = [each for each in EVERY if each.target.split(".")[0] == "seehear"]
+
+
+def room(module: str) -> str:
+    return module.split(".")[1] if "." in module else "__init__"
+
+
+def place(module: str) -> str:
+    return MODULES[module].relative_to(SOURCE / "seehear").as_posix()
+
+
+def test_every_room_has_a_place_in_the_table() -> None:
+    assert {room(module) for module in MODULES} <= MAY_IMPORT.keys() | DOORS
+
+
+def test_imports_flow_one_way() -> None:
+    wrong = [
+        f"{place(each.module)}:{each.line} imports {each.target}"
+        for each in OWN
+        if room(each.module) not in DOORS
+        and room(each.target) != room(each.module)
+        and room(each.target) not in MAY_IMPORT[room(each.module)]
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_senses_and_answers_do_not_know_their_neighbours() -> None:
+    """A folder of senses/ or answers/ imports none beside it; so one can be added or taken away."""
+    folders = {module: module.split(".")[1:3] for module, path in MODULES.items() if path.name == "__init__.py"}
+    alcoves = {tuple(parts) for parts in folders.values() if len(parts) == 2 and parts[0] in ("senses", "answers")}
+    wrong = [
+        f"{place(each.module)}:{each.line} imports {each.target}"
+        for each in OWN
+        if (here := tuple(each.module.split(".")[1:3])) in alcoves
+        and (there := tuple(each.target.split(".")[1:3])) in alcoves
+        and here != there
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_no_imports_go_round_in_a_circle() -> None:
+    edges: dict[str, set[str]] = {module: set() for module in MODULES}
+    for each in OWN:
+        if not each.typing_only:
+            edges[each.module].add(each.target)
+    while leaves := {module for module, targets in edges.items() if not targets & edges.keys()}:
+        edges = {module: targets - leaves for module, targets in edges.items() if module not in leaves}
+    assert not edges, f"these import each other: {', '.join(edges)}"
+
+
+@pytest.mark.parametrize("package", ONLY_IN)
+def test_each_framework_has_its_place(package: str) -> None:
+    wrong = [
+        f"{place(each.module)}:{each.line}"
+        for each in EVERY
+        if each.target.split(".")[0] == package
+        and not each.typing_only
+        and not any(
+            place(each.module).startswith(where) or place(each.module).endswith("/" + where)
+            for where in ONLY_IN[package]
+        )
+    ]
+    assert not wrong, f"{package} belongs in {' '.join(ONLY_IN[package]) or 'no room'}, not in {' '.join(wrong)}"
+
+
+@pytest.mark.parametrize("kind", ANSWERS)
+def test_an_answer_is_known_by_name_to_its_own_folder_alone(kind: str) -> None:
+    """The shell, the demo and the headings of layouts are words for people; all else asks the protocol."""
+    for_people = ("cli/", "demo/", "table/layouts/", f"answers/{kind}/")
+    wrong = [
+        f"{place(module)}:{node.lineno}"
+        for module in MODULES
+        if not place(module).startswith(for_people)
+        for node in ast.walk(parsed(module))
+        if isinstance(node, ast.Constant) and node.value == kind
+    ]
+    assert not wrong, f"{kind!r} is written in {', '.join(wrong)}"
+
+
+def test_no_module_has_a_name_that_says_nothing() -> None:
+    assert not [place(module) for module in MODULES if VAGUE & set(module.split("."))]
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_files_and_functions_stay_small(module: str) -> None:
+    lines = len(MODULES[module].read_text(encoding="utf-8").splitlines())
+    assert lines <= MOST_LINES, f"{lines} lines"
+    long = [
+        f"{node.name}: {length} lines"
+        for node in ast.walk(parsed(module))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and (length := (node.end_lineno or 0) - node.lineno + 1) > MOST_FUNCTION_LINES
+    ]
+    assert not long, ", ".join(long)

@@ -1,0 +1,329 @@
+"""Asking a recogniser: answers and doubts, one or two senses, streams, and the silence of onnxruntime."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+from PIL import Image
+
+import tiny
+from seehear.errors import BundleError, UsageError
+from seehear.runtime.bundle import write_bundle
+from seehear.runtime.prediction import Prediction, share
+from seehear.runtime.recognise import Recogniser
+from seehear.runtime.stream import AHEAD, CHUNK, PADDING, WINDOW, in_batches, read_ahead
+
+
+@pytest.fixture(scope="module")
+def seeing() -> Recogniser:
+    return Recogniser(tiny.bundle())
+
+
+@pytest.fixture(scope="module")
+def both() -> Recogniser:
+    return Recogniser(tiny.bundle("image", "audio"))
+
+
+def save_picture(path: Path, brightness: float) -> Path:
+    Image.fromarray(tiny.picture(brightness)[..., 0]).save(path)
+    return path
+
+
+def save_sound(path: Path, loudness: float, seconds: float = 0.5) -> Path:
+    soundfile.write(path, np.full(int(16_000 * seconds), loudness, np.float32), 16_000, subtype="FLOAT")
+    return path
+
+
+# --- One example -----------------------------------------------------------------------------------------------------
+
+
+def test_a_clear_picture_is_answered_and_accepted(seeing: Recogniser, tmp_path: Path) -> None:
+    path = save_picture(tmp_path / "day.png", 0.9)
+    prediction = seeing.predict_one(path)
+    assert str(prediction.answer) == "bright"
+    assert prediction.confidence == pytest.approx(1 / (1 + np.exp(-40 * (round(255 * 0.9) / 255 - 0.5))), abs=1e-6)
+    assert (prediction.accepted, prediction.reason, prediction.used) == (True, "", ("image",))
+    assert prediction.input == str(path)
+
+
+@pytest.mark.parametrize("form", ["path", "text", "bytes", "array", "picture", "mapping"])
+def test_every_form_of_one_picture_gets_the_same_answer(seeing: Recogniser, tmp_path: Path, form: str) -> None:
+    path = save_picture(tmp_path / "night.png", 0.2)
+    with Image.open(path) as picture:
+        forms = {
+            "path": path,
+            "text": str(path),
+            "bytes": path.read_bytes(),
+            "array": tiny.picture(0.2),
+            "picture": picture,
+            "mapping": {"image": path},
+        }
+        prediction = seeing.predict_one(forms[form])
+    assert str(prediction.answer) == "dark"
+    assert prediction.input
+    assert not prediction.error
+
+
+def test_an_unsure_answer_is_not_accepted_and_says_what_it_would_need(seeing: Recogniser) -> None:
+    prediction = seeing.predict_one(tiny.picture(0.51))
+    assert str(prediction.answer) == "bright"
+    assert not prediction.accepted
+    assert prediction.reason == f"only {100 * prediction.confidence:.0f} % sure; 5 % wrong at most needs 80 %"
+
+
+def test_the_wished_error_moves_the_line(seeing: Recogniser) -> None:
+    picture = tiny.picture(0.545)
+    assert 0.8 < seeing.predict_one(picture).confidence < 0.9
+    assert seeing.predict_one(picture).accepted
+    assert seeing.predict_one(picture, wrong_at_most=0.01).reason.endswith("1 % wrong at most needs 90 %")
+    assert seeing.predict_one(picture, wrong_at_most=0.001).reason.endswith(
+        "sure; no confidence was enough for 0.1 % wrong at most"
+    )
+
+
+def test_an_unfamiliar_input_is_not_accepted_however_sure(seeing: Recogniser) -> None:
+    picture = tiny.picture(1.0)
+    picture[0, 0] = 0
+    prediction = seeing.predict_one(picture)
+    assert prediction.confidence > 0.99
+    assert not prediction.accepted
+    assert prediction.reason == "the image is unlike all it was taught (score 1.0, limit 0.5)"
+
+
+def test_what_was_never_measured_is_not_accepted() -> None:
+    prediction = Recogniser(tiny.bundle(trust={})).predict_one(tiny.picture(0.9))
+    assert not prediction.accepted
+    assert prediction.reason == "how often it is right by image was never measured"
+
+
+def test_a_result_that_is_not_finite_is_an_error_and_no_answer(seeing: Recogniser) -> None:
+    prediction = seeing.predict_one(tiny.picture(0.0))
+    assert (prediction.answer, prediction.accepted, prediction.used) == (None, False, ())
+    assert "not finite" in prediction.error
+
+
+@pytest.mark.parametrize(("content", "because"), [(b"", "empty"), (b"hello", "not a picture|can not|cannot")])
+def test_an_unreadable_file_is_named_and_raises_nothing(
+    seeing: Recogniser, tmp_path: Path, content: bytes, because: str
+) -> None:
+    (tmp_path / "x.png").write_bytes(content)
+    prediction = seeing.predict_one(tmp_path / "x.png")
+    assert prediction.answer is None
+    assert not prediction.accepted
+    assert str(tmp_path / "x.png") in prediction.error
+
+
+def test_json_has_exactly_the_published_keys(seeing: Recogniser, tmp_path: Path) -> None:
+    told = json.loads(json.dumps(seeing.predict_one(tiny.picture(0.9)).to_json()))
+    assert list(told) == ["input", "answer", "confidence", "accepted", "alternatives", "reason", "used"]
+    assert told["answer"] == {"label": "bright"}
+    assert told["alternatives"] == [{"answer": "dark", "confidence": pytest.approx(1 - told["confidence"], abs=1e-6)}]
+    failed = seeing.predict_one(tmp_path / "none.png").to_json()
+    assert (failed["answer"], failed["confidence"], failed["used"]) == (None, 0.0, [])
+    assert "none.png" in failed["error"]
+
+
+@pytest.mark.parametrize(
+    ("part", "words"), [(0.613, "61 %"), (0.005, "0.5 %"), (0.999, "99.9 %"), (1.0, "100 %"), (0.0, "0 %")]
+)
+def test_shares_in_words(part: float, words: str) -> None:
+    assert share(part) == words
+
+
+@pytest.mark.parametrize("wrong", [{"senses": ["audio"]}, {"senses": []}, {"wrong_at_most": 0}, {"wrong_at_most": 2.0}])
+def test_wrong_keywords_are_refused_at_once(seeing: Recogniser, wrong: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match="Allowed"):
+        seeing.predict([], **wrong)
+    with pytest.raises(UsageError, match="Allowed"):
+        seeing.predict_one(tiny.picture(0.9), **wrong)
+
+
+def test_one_path_is_not_taken_for_many(seeing: Recogniser) -> None:
+    with pytest.raises(UsageError, match="predict_one"):
+        seeing.predict("picture.png")
+
+
+# --- Two senses ------------------------------------------------------------------------------------------------------
+
+
+def test_either_sense_answers_and_says_so(both: Recogniser, tmp_path: Path) -> None:
+    dark, loud = save_picture(tmp_path / "dark.png", 0.1), save_sound(tmp_path / "loud.wav", 0.9)
+    asked = [{"image": dark, "audio": loud}, {"image": dark}, {"audio": loud}, dark, loud, str(loud), loud.read_bytes()]
+    got = [(str(each.answer), each.used, each.error) for each in both.predict(asked)]
+    seen, heard = ("dark", ("image",), ""), ("bright", ("audio",), "")
+    assert got == [("dark", ("image", "audio"), ""), seen, heard, seen, heard, heard, heard]
+
+
+def test_a_sense_can_be_withheld(both: Recogniser, tmp_path: Path) -> None:
+    dark, loud = save_picture(tmp_path / "dark.png", 0.1), save_sound(tmp_path / "loud.wav", 0.9)
+    prediction = both.predict_one({"image": dark, "audio": loud}, senses=["audio"])
+    assert (str(prediction.answer), prediction.used) == ("bright", ("audio",))
+    assert not both.predict_one(dark, senses=["audio"]).used
+
+
+def test_an_array_is_one_thing(both: Recogniser) -> None:
+    assert both.predict_one(tiny.picture(0.9)).used == ("image",)
+    assert both.predict_one(np.full(8_000, 0.9, np.float32)).used == ("audio",)
+
+
+def test_an_unreadable_sense_is_told_and_the_other_answers(both: Recogniser, tmp_path: Path) -> None:
+    loud = save_sound(tmp_path / "loud.wav", 0.9)
+    prediction = both.predict_one({"image": tmp_path / "gone.png", "audio": loud})
+    assert (str(prediction.answer), prediction.used, prediction.accepted) == ("bright", ("audio",), True)
+    assert "gone.png" in prediction.error
+    assert prediction.input == f"{tmp_path / 'gone.png'} + {loud}"
+
+
+def test_nothing_at_all_is_an_error(both: Recogniser, tmp_path: Path) -> None:
+    for nothing in ({}, {"image": None, "audio": None}, {"smell": "rose.txt"}, {"image": tmp_path / "gone.png"}):
+        prediction = both.predict_one(nothing)
+        assert prediction.answer is None
+        assert prediction.error
+    assert both.predict_one(tmp_path / "gone.xyz").error.count("gone.xyz") == 1, "said once, not once for each sense"
+
+
+# --- Streams ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_stream_gives_what_one_by_one_gives_in_order(both: Recogniser, tmp_path: Path) -> None:
+    """Sounds of many lengths, pictures and failures mixed: batching and padding change no answer."""
+    rng = np.random.default_rng(0)
+    asked: list[Any] = []
+    for i in range(150):
+        sound = np.full(int(rng.integers(2_000, 40_000)), rng.uniform(0.1, 0.9), np.float32)
+        picture = tiny.picture(rng.uniform(0.1, 0.9))
+        asked.append([{"audio": sound}, {"image": picture, "audio": sound}, picture, tmp_path / f"{i}.png"][i % 4])
+    streamed = list(both.predict(asked))
+    single = [both.predict_one(each) for each in asked]
+    assert [(p.input, str(p.answer), p.used, p.error) for p in streamed] == [
+        (p.input, str(p.answer), p.used, p.error) for p in single
+    ]
+    np.testing.assert_allclose([p.confidence for p in streamed], [p.confidence for p in single], atol=1e-5)
+
+
+def test_a_stream_reads_no_further_than_it_must_and_stops_when_left(seeing: Recogniser) -> None:
+    taken = 0
+
+    def endless() -> Iterator[np.ndarray]:
+        nonlocal taken
+        while True:
+            taken += 1
+            yield tiny.picture(0.9)
+
+    threads_before = threading.active_count()
+    stream = seeing.predict(endless())
+    for _ in range(200):
+        next(stream)
+    assert taken <= 200 + 2 * WINDOW + AHEAD * CHUNK * (os.cpu_count() or 1)
+    stream.close()
+    assert threading.active_count() == threads_before
+
+
+def test_an_error_of_the_caller_own_iterator_is_his(seeing: Recogniser) -> None:
+    def broken() -> Iterator[np.ndarray]:
+        yield tiny.picture(0.9)
+        raise KeyError("mine")
+
+    with pytest.raises(KeyError, match="mine"):
+        list(seeing.predict(broken()))
+
+
+class Item:
+    def __init__(self, number: int, elements: int) -> None:
+        self.number, self.elements = number, elements
+
+
+def test_batches_are_of_like_size_and_keep_the_order() -> None:
+    sizes = np.random.default_rng(0).integers(1, 1_000_000, 300)
+    batches: list[list[int]] = []
+
+    def run(batch: Any) -> list[int]:
+        batches.append([item.elements for item in batch])
+        return [item.number for item in batch]
+
+    items = [Item(i, int(size)) for i, size in enumerate(sizes)]
+    assert list(in_batches(run, items)) == list(range(300))
+    assert all(max(batch) <= PADDING * min(batch) for batch in batches)
+    assert len(batches) < 150
+
+
+def test_reading_ahead_keeps_the_order_and_passes_errors_on() -> None:
+    assert list(read_ahead(lambda i: i * i, range(1000), threads=3)) == [i * i for i in range(1000)]
+    with pytest.raises(ZeroDivisionError):
+        list(read_ahead(lambda i: 1 // (i - 50), range(100), threads=3))
+
+
+def test_where_a_batch_fails_its_examples_are_asked_one_by_one(seeing: Recogniser, monkeypatch: Any) -> None:
+    run = seeing._session.run
+
+    def fails_on_many(feeds: Any) -> Any:
+        if len(feeds["image"]) > 1 or feeds["image"].mean() > 250:
+            raise BundleError("the graph failed: too much")
+        return run(feeds)
+
+    monkeypatch.setattr(seeing._session, "run", fails_on_many)
+    got = list(seeing.predict([tiny.picture(0.9), tiny.picture(1.0), tiny.picture(0.1)]))
+    assert [str(each.answer) for each in got] == ["bright", "None", "dark"]
+    assert "too much" in got[1].error
+
+
+# --- A graph that does not fit, and silence --------------------------------------------------------------------------
+
+
+def test_a_graph_of_other_senses_is_refused() -> None:
+    with pytest.raises(BundleError, match=r"the graph takes audio, audio_samples and gives logits, unfamiliar_audio"):
+        Recogniser(replace(tiny.bundle(), model=tiny.model("audio")))
+
+
+def test_a_graph_of_another_answer_is_refused() -> None:
+    number = {"mean": 0.0, "spread": 1.0, "low": -1.0, "high": 1.0, "tolerance": 0.5}
+    with pytest.raises(BundleError, match=r"logits \(2,\) do not fit the answer"):
+        Recogniser(tiny.bundle(kind="score", answer=number))
+
+
+def test_a_graph_that_onnxruntime_refuses_is_an_error_in_words(capfd: Any) -> None:
+    with pytest.raises(BundleError, match=r"onnxruntime refuses the graph: .*ReduceFoo"):
+        Recogniser(replace(tiny.bundle(), model=tiny.model().replace(b"ReduceMax", b"ReduceFoo")))
+    assert capfd.readouterr() == ("", "")
+
+
+def test_loading_and_asking_write_nothing_anywhere(tmp_path: Path) -> None:
+    """onnxruntime's telemetry writes an identity into the home folder and a file into the temporary one."""
+    home, temporary = tmp_path / "home", tmp_path / "tmp"
+    home.mkdir()
+    temporary.mkdir()
+    write_bundle(tmp_path / "m.seehear", tiny.bundle())
+    ask = """
+import sys
+from pathlib import Path
+from PIL import Image
+from seehear.runtime.bundle import read_bundle
+from seehear.runtime.recognise import Recogniser
+print(Recogniser(read_bundle(Path("m.seehear"))).predict_one(Image.new("L", (8, 8), 230)).answer)
+unwanted = {"torch", "sklearn", "pyarrow", "pandas", "onnx", "scipy"} & set(sys.modules)
+sys.exit(str(unwanted) if unwanted else 0)
+"""
+    environment = {
+        **{"HOME": str(home), "TMPDIR": str(temporary), "XDG_CACHE_HOME": str(home / ".cache")},
+        **{"PYTHONPATH": str(Path("src").resolve()), "PYTHONDONTWRITEBYTECODE": "1"},
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", ask], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "bright\n", "")
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["home", "m.seehear", "tmp"]
+
+
+def test_a_failed_prediction_prints_its_error() -> None:
+    assert str(Prediction.failed("a.png", "a.png: empty.")) == "a.png: empty."
