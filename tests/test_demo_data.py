@@ -16,7 +16,7 @@ from seehear.events import Advanced, Finished, Started
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    return make_digits(tmp_path_factory.mktemp("demo"), limit=12)
+    return make_digits(tmp_path_factory.mktemp("demo"), limit=6)
 
 
 def _rows(table):
@@ -27,7 +27,7 @@ def _rows(table):
 def test_every_row_names_a_picture_and_a_recording_that_are_there(made):
     for table in (made.train, made.test):
         rows = _rows(table)
-        assert len(rows) == 12
+        assert len(rows) == 6
         for row in rows:
             assert Image.open(table.parent / row["image"]).size == (digits.SIDE_PX, digits.SIDE_PX)
             samples, rate_hz = soundfile.read(table.parent / row["audio"])
@@ -53,8 +53,8 @@ def test_labels_are_those_of_the_scans(made):
     from sklearn.datasets import load_digits
 
     target = load_digits().target
-    assert [int(row["label"]) for row in _rows(made.train)] == target[:12].tolist()
-    assert [int(row["label"]) for row in _rows(made.test)] == target[-digits.FOR_TEST :][:12].tolist()
+    assert [int(row["label"]) for row in _rows(made.train)] == target[:6].tolist()
+    assert [int(row["label"]) for row in _rows(made.test)] == target[-digits.FOR_TEST :][:6].tolist()
 
 
 def test_the_same_seed_makes_the_same_pictures_and_voices_and_another_does_not(made, tmp_path):
@@ -70,7 +70,7 @@ def test_the_same_seed_makes_the_same_pictures_and_voices_and_another_does_not(m
 def test_unfamiliar_things_come_in_pairs(made):
     for folder in made.unfamiliar:
         names = sorted(path.name for path in folder.iterdir())
-        assert names == sorted(f"{i:02d}.{suffix}" for i in range(12) for suffix in ("png", "wav"))
+        assert names == sorted(f"{i:02d}.{suffix}" for i in range(6) for suffix in ("png", "wav"))
 
 
 def test_it_says_how_far_it_is(tmp_path):
@@ -90,5 +90,5 @@ def test_faster_is_shorter_and_another_throat_sounds_different():
 
 
 def test_a_voice_that_is_not_there_is_refused():
-    with pytest.raises(UsageError, match="^xx-nowhere: espeak-ng has no such voice"):
+    with pytest.raises(UsageError, match="xx-nowhere: espeak-ng has no such voice"):
         espeak.speak("one", "xx-nowhere")

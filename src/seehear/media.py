@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 PICTURES = ("png", "jpg", "jpeg", "jpe", "jfif", "webp", "tif", "tiff", "bmp", "dib", "gif", "dcm", "dicom")
-RECORDINGS = ("wav", "wave", "flac", "ogg", "oga", "opus", "mp3", "m4a", "aac", "aif", "aiff", "aifc", "au", "caf")
-RECORDINGS += ("wma", "amr", "mka", "weba")
+RECORDINGS = (
+    *("wav", "wave", "flac", "ogg", "oga", "opus", "mp3", "m4a", "aac", "aif", "aiff", "aifc", "au", "caf"),
+    *("wma", "amr", "mka", "weba"),
+)
 VIDEOS = ("mp4", "m4v", "mov", "mkv", "webm", "avi", "mpg", "mpeg", "ogv", "3gp", "wmv", "flv")
 EXTENSIONS = {"picture": PICTURES, "recording": RECORDINGS, "video": VIDEOS}
 

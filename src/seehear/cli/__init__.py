@@ -84,7 +84,7 @@ def run(arguments: Sequence[str]) -> int:
         if os.environ.get("SEEHEAR_DEBUG"):
             raise
         what = f"{type(error).__name__}: {error}".strip().splitlines()[0]
-        return _failed(f"unexpected {what} Next: set SEEHEAR_DEBUG=1 to see where, and please report it.", 3)
+        return _failed(f"unexpected {what}. Next: set SEEHEAR_DEBUG=1 to see where, and please report it.", 3)
     return 0
 
 

@@ -34,10 +34,11 @@ def demo(
     from seehear import api
     from seehear.demo.digits import make_digits
 
+    _check_ours(out)
     with Display() as display:
         display.say(BEFORE)
         chance = options.given(seed=seed)
-        digits = make_digits(_ours(out), **chance, listen=display)
+        digits = make_digits(out, **chance, listen=display)
         model = api.train(digits.train, out / "digits.seehear", minutes=minutes, listen=display, **chance)
     typer.echo("\nOn voices and hands that it did not learn from:")
     for by, senses in (("both senses", ["image", "audio"]), ("sight alone", ["image"]), ("hearing alone", ["audio"])):
@@ -48,11 +49,10 @@ def demo(
     typer.echo(_next(out))
 
 
-def _ours(out: Path) -> Path:
-    """The folder, new or from an earlier demo. Raises UsageError for one that holds something else."""
+def _check_ours(out: Path) -> None:
+    """Raises UsageError unless the folder is new, empty, or from an earlier demo."""
     if out.exists() and any(out.iterdir()) and not (out / "unfamiliar").is_dir():
         raise UsageError("there is something else in it", where=str(out), hint="choose another folder with --out")
-    return out
 
 
 def _how_good(model: Recogniser, digits: Digits, senses: Sequence[str]) -> str:

@@ -41,7 +41,7 @@ def names(text: str | None) -> list[str] | None:
 def existing(path: Path) -> Path:
     """The path, if something is there. Raises UsageError with the nearest name that is."""
     if not path.exists():
-        raise UsageError("there is no such file or folder", where=str(path), hint=nearest(path))
+        raise UsageError(f"there is no such file or folder. {nearest(path)}".strip(), where=str(path))
     return path
 
 
@@ -79,4 +79,5 @@ Held = Annotated[
 ]
 RecipeFile = Annotated[Path | None, typer.Option("--recipe", metavar="TOML", help="A recipe that `plan` printed.")]
 Seed = Annotated[int | None, typer.Option(help="Number that chance starts from.")]
+Device = Annotated[str | None, typer.Option(metavar="NAME", help="cpu or cuda. The best there is, unless given.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]

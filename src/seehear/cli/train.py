@@ -24,9 +24,7 @@ def train(  # noqa: PLR0913 - each flag is an argument
     val: options.Held = None,
     recipe: options.RecipeFile = None,
     seed: options.Seed = None,
-    device: Annotated[
-        str | None, typer.Option(metavar="NAME", help="cpu or cuda. The best there is, unless given.")
-    ] = None,
+    device: options.Device = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where a run for the same model was stopped.")] = False,
     answer: options.Answer = None,
     senses: options.Senses = None,
@@ -67,6 +65,7 @@ def plan(  # noqa: PLR0913 - each flag is an argument
     steps: options.Steps = None,
     val: options.Held = None,
     seed: options.Seed = None,
+    device: options.Device = None,
     answer: options.Answer = None,
     senses: options.Senses = None,
     wrong_at_most: options.WrongAtMost = None,
@@ -87,6 +86,7 @@ def plan(  # noqa: PLR0913 - each flag is an argument
                 steps=steps,
                 val=val and options.existing(val),
                 seed=seed,
+                device=device,
                 answer=answer,
                 senses=options.names(senses),
                 wrong_at_most=wrong_at_most,

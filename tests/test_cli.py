@@ -1,0 +1,333 @@
+"""What a person at a terminal meets: exit codes, the words of errors, and results apart from talk."""
+
+from __future__ import annotations
+
+import csv
+import inspect
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+from PIL import Image
+
+import seehear
+import tiny
+from seehear import api, cli
+from seehear.cli import options, run
+from seehear.cli.display import EVERY_S, Lines
+from seehear.errors import DataError
+from seehear.events import Advanced, Finished, Said, Started
+from seehear.runtime.bundle import write_bundle
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder to stand in, with a model of one sense, one of two, and things to ask about."""
+    monkeypatch.chdir(tmp_path)
+    write_bundle(Path("dark.seehear"), tiny.bundle())
+    write_bundle(Path("both.seehear"), tiny.bundle("image", "audio"))
+    Path("things/deep").mkdir(parents=True)
+    for name, brightness in (("a", 0.02), ("b", 0.5), ("deep/c", 0.98)):
+        Image.fromarray(tiny.picture(brightness)[..., 0]).save(f"things/{name}.png")
+        soundfile.write(f"things/{name}.wav", np.full(8000, 0.9 * brightness), 16_000)
+    Path("things/notes.txt").write_text("not for a sense")
+    return tmp_path
+
+
+def _asked(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, list[dict[str, Any]], str]:
+    code = run(["predict", *arguments, "--json"])
+    said = capsys.readouterr()
+    return code, [json.loads(line) for line in said.out.splitlines()], said.err
+
+
+def test_a_folder_is_asked_in_order_and_what_is_no_input_is_said(here, capsys):
+    code, answers, said = _asked(capsys, "dark.seehear", "things")
+    assert code == 0
+    assert [each["input"] for each in answers] == ["things/a.png", "things/b.png", "things/deep/c.png"]
+    assert [each["answer"]["label"] for each in answers if each["accepted"]] == ["dark", "bright"]
+    assert "Left out 4 files that are for no sense of this model, first things/a.wav" in said
+    assert said.endswith('3 asked: 2 answered, 1 times "I don\'t know"\n')
+
+
+def test_files_of_one_name_are_one_example_for_two_senses(here, capsys):
+    _, answers, _ = _asked(capsys, "both.seehear", "things", "things/a.wav", "things/b.png")
+    used = [(each["input"], "+".join(each["used"])) for each in answers]
+    assert used == [
+        ("things/a.png + things/a.wav", "image+audio"),
+        ("things/b.png + things/b.wav", "image+audio"),
+        ("things/deep/c.png + things/deep/c.wav", "image+audio"),
+        ("things/a.wav", "audio"),
+        ("things/b.png", "image"),
+    ]
+
+
+def test_a_withheld_sense_is_not_used(here, capsys):
+    _, answers, _ = _asked(capsys, "both.seehear", "things", "--senses", "audio")
+    assert {tuple(each["used"]) for each in answers} == {("audio",)}
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("rows.csv", "image,audio\na.png,a.wav\ndeep/c.png,\n"),
+        ("rows.tsv", "\ufeffimage\taudio\na.png\ta.wav\ndeep/c.png\t\n"),
+        ("rows.jsonl", '{"image": "a.png", "audio": "a.wav"}\n{"image": "deep/c.png", "audio": null}\n'),
+    ],
+)
+def test_a_table_is_asked_row_by_row(here, capsys, name, text):
+    Path("things", name).write_text(text, encoding="utf-8")
+    code, answers, _ = _asked(capsys, "both.seehear", f"things/{name}")
+    assert code == 0
+    assert [each["used"] for each in answers] == [["image", "audio"], ["image"]]
+
+
+def test_a_row_without_a_file_fails_by_name(here, capsys):
+    Path("rows.csv").write_text('image\nthings/a.png\n""\n')
+    code, answers, said = _asked(capsys, "dark.seehear", "rows.csv")
+    assert code == 1 and len(answers) == 2
+    assert "rows.csv, row 2: there is no such file" in said
+
+
+def test_a_table_that_can_not_be_followed_is_wrong_usage(here, capsys):
+    Path("rows.csv").write_text("colour\nred\n")
+    assert run(["predict", "dark.seehear", "rows.csv"]) == 2
+    assert "rows.csv: the columns colour. Allowed: one of image, video." in capsys.readouterr().err
+    Path("rows.jsonl").write_text("[1]\n")
+    assert run(["predict", "dark.seehear", "rows.jsonl"]) == 2
+    assert "rows.jsonl, line 1: not a JSON object." in capsys.readouterr().err
+
+
+def test_names_come_from_stdin_and_blank_lines_do_not_count(here, capsys, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.StringIO("things/a.png\n\n  \nthings/deep\r\n"))
+    _, answers, _ = _asked(capsys, "dark.seehear", "-")
+    assert [each["input"] for each in answers] == ["things/a.png", "things/deep/c.png"]
+
+
+def test_a_failed_input_is_named_and_the_others_are_answered(here, capsys):
+    Path("things/broken.png").write_text("no picture")
+    code, answers, said = _asked(capsys, "dark.seehear", "things/broken.png", "things/aa.png", "things/a.png")
+    assert code == 1
+    assert [each["answer"] for each in answers] == [None, None, {"label": "dark"}]
+    assert "things/broken.png: not a picture but text." in said
+    assert "things/aa.png: there is no such file." in said and "Did you mean things/a.png?" in said
+    assert '3 asked: 1 answered, 0 times "I don\'t know", 2 not read' in said
+
+
+def test_lines_for_people_align_and_doubt_in_words(here, capsys):
+    Path("things/broken.png").write_text("no picture")
+    assert run(["predict", "dark.seehear", "things/deep/c.png", "things/b.png", "things/broken.png"]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("things/deep/c.png  bright (")
+    assert lines[1].startswith("things/b.png       I don't know: only 52 % sure; 5 % wrong at most needs 80 %")
+    assert lines[2] == "things/broken.png  not read"
+
+
+def test_a_name_can_not_write_to_the_terminal(here, capsys):
+    Path("things/a.png").rename("things/\x1b[31mred.png")
+    run(["predict", "dark.seehear", "things"])
+    said = capsys.readouterr()
+    assert "\x1b" not in said.out + said.err and r"things/\x1b[31mred.png" in said.out
+
+
+def test_results_are_also_kept_in_files(here, capsys):
+    _, answers, said = _asked(capsys, "dark.seehear", "things", "--out", "results/today")
+    kept = Path("results/today/predictions.jsonl").read_text().splitlines()
+    assert [json.loads(line) for line in kept] == answers
+    with Path("results/today/predictions.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["answer"] for row in rows] == ["dark", "bright", "bright"]
+    assert [row["accepted"] for row in rows] == ["yes", "no", "yes"]
+    assert "written to results/today" in said
+
+
+def test_wrong_at_most_decides_what_is_accepted(here, capsys):
+    Path("few").mkdir()
+    Image.fromarray(tiny.picture(0.54)[..., 0]).save("few/x.png")
+    lenient, strict = (
+        _asked(capsys, "dark.seehear", "few", "--wrong-at-most", share)[1][0]["accepted"] for share in ("5 %", "0.02")
+    )
+    assert lenient and not strict
+
+
+@pytest.mark.parametrize(("text", "value"), [("2%", 0.02), ("2 %", 0.02), ("0.02", 0.02), (" 0.5% ", 0.005)])
+def test_a_share_is_read_as_people_write_it(text, value):
+    assert options.share(text) == pytest.approx(value)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (
+            ["predict", "drak.seehear", "x"],
+            2,
+            "drak.seehear: there is no such file or folder. Did you mean dark.seehear?",
+        ),
+        (["predict", "dark.seehear"], 2, "Missing argument 'INPUT...'."),
+        (["predict", "dark.seehear", "things", "--senses", "smell"], 2, "senses smell. Allowed: image."),
+        (["predict", "dark.seehear", "empty"], 2, "nothing to ask about. Next: name files, or folders that hold some."),
+        (["predict", "dark.seehear", "things", "--wrong-at-most", "2"], 2, "'2' is not a share between 0% and 100%."),
+        (["predict", "dark.seehear", "things", "--jason"], 2, "No such option: --jason. Did you mean --json?"),
+        (["predcit"], 2, "No such command 'predcit'. Did you mean 'predict'?"),
+        (["train", "things", "-o", "x.onnx"], 2, "-o x.onnx: a model file is called something.seehear."),
+        (["train", "things", "-o", "no/x.seehear"], 2, "no: there is no such folder. Next: mkdir -p no."),
+        (["train", "thing", "-o", "x.seehear"], 2, "thing: there is no such file or folder. Did you mean things?"),
+        (["show", "things/a.png"], 3, "things/a.png: "),
+        (["predict", "dark.seehear", "things", "--out", "things/a.png"], 3, "things/a.png: File exists"),
+        (
+            ["demo", "--out", "things"],
+            2,
+            "things: there is something else in it. Next: choose another folder with --out.",
+        ),
+    ],
+)
+def test_errors_say_what_is_wrong_in_one_line(here, capsys, arguments, code, words):
+    Path("empty").mkdir()
+    assert run(arguments) == code
+    said = capsys.readouterr()
+    assert not said.out
+    (line,) = said.err.splitlines()
+    assert line.startswith("seehear: ") and words in line
+
+
+def test_no_argument_is_a_cry_for_help(capsys):
+    assert run([]) == 0
+    assert "Commands:" in capsys.readouterr().out
+
+
+def test_show_prints_the_card_or_the_recipe(here, capsys):
+    assert run(["show", "dark.seehear"]) == 0
+    assert capsys.readouterr().out == tiny.bundle().card + "\n"
+    assert run(["show", "dark.seehear", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["kind"] == "label"
+
+
+def _flags(command: Any) -> set[str]:
+    return set(inspect.signature(command).parameters) - {"json", "model", "inputs", "listen", "self"}
+
+
+def test_every_flag_is_a_keyword_in_python_and_the_other_way_round():
+    assert _flags(cli.train) == _flags(api.train)
+    assert _flags(cli.plan) == _flags(api.plan)
+    assert _flags(cli.evaluate) == _flags(api.Recogniser.evaluate)
+    assert _flags(cli.predict) == _flags(api.Recogniser.predict) | {"out"}
+
+
+class Learned:
+    """What api.train gives, without the learning: it keeps what it was asked."""
+
+    def __init__(self, problems: tuple[Any, ...] = ()) -> None:
+        self.problems = problems
+
+    def __call__(self, data: Path, out: Path, **keywords: Any) -> Learned:
+        self.data, self.keywords = data, keywords
+        keywords["listen"](Said("column 'label' is the answer"))
+        out.write_bytes(bytes(2_000_000))
+        return self
+
+
+def test_only_flags_that_were_given_are_passed_on(here, capsys, monkeypatch):
+    learned = Learned()
+    monkeypatch.setattr(api, "train", learned)
+    assert (
+        run(["train", "things", "-o", "new.seehear", "--minutes", "2", "--senses", "image, audio", "--seed", "0"]) == 0
+    )
+    del learned.keywords["listen"]
+    assert learned.keywords == {"resume": False, "minutes": 2.0, "senses": ["image", "audio"], "seed": 0}
+    said = capsys.readouterr()
+    assert not said.out
+    assert said.err.startswith("column 'label' is the answer\n\nSaved new.seehear (2.0 MB). Next:\n")
+    assert "predict new.seehear FILE" in said.err
+
+
+def test_skipped_rows_are_named_and_change_the_exit_code(here, capsys, monkeypatch):
+    from seehear.table import Problem
+
+    monkeypatch.setattr(api, "train", Learned(tuple(Problem(f"{i}.png", "empty", "remove it") for i in range(30))))
+    assert run(["train", "things", "-o", "new.seehear"]) == 1
+    said = capsys.readouterr().err
+    assert "Left out 30:\n  0.png: empty. remove it\n" in said and "  and 10 more\n" in said
+
+
+@pytest.mark.parametrize(
+    ("raised", "code", "line"),
+    [
+        (
+            DataError("one class only", where="things", hint="add another"),
+            3,
+            "things: one class only. Next: add another.",
+        ),
+        (KeyboardInterrupt(), 130, "interrupted"),
+        (
+            ZeroDivisionError("by zero"),
+            3,
+            "unexpected ZeroDivisionError: by zero. Next: set SEEHEAR_DEBUG=1 to see where",
+        ),
+        (OSError(28, "No space left on device", "new.seehear"), 3, "new.seehear: No space left on device"),
+    ],
+)
+def test_no_traceback_whatever_happens(here, capsys, monkeypatch, raised, code, line):
+    def train(*_: Any, **__: Any) -> None:
+        raise raised
+
+    monkeypatch.setattr(api, "train", train)
+    monkeypatch.delenv("SEEHEAR_DEBUG", raising=False)
+    assert run(["train", "things", "-o", "new.seehear"]) == code
+    said = capsys.readouterr().err
+    assert said.startswith(f"seehear: {line}") and said.count("\n") == 1
+
+
+def test_a_traceback_for_those_who_ask(here, monkeypatch):
+    def load(*_: Any) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(api, "load", load)
+    monkeypatch.setenv("SEEHEAR_DEBUG", "1")
+    with pytest.raises(ZeroDivisionError):
+        run(["show", "dark.seehear"])
+
+
+def test_a_log_hears_of_a_long_task_now_and_then(capsys):
+    now_s = 0.0
+    lines = Lines(clock=lambda: now_s)
+    lines.hear(Started("learning", 60, "s"))
+    for second in range(1, 61):
+        now_s = float(second)
+        lines.hear(Advanced("learning", second, f"loss {1 / second:.2f}"))
+    lines.hear(Finished("learning"))
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 60 // EVERY_S
+    assert said[0] == "learning: 10 of 60 s, loss 0.10"
+
+
+def _program(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    source = str(Path(seehear.__file__).parents[1])
+    environment = {**os.environ, "PYTHONPATH": source, "NO_COLOR": "1"}
+    command = [sys.executable, "-m", "seehear", *arguments]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, **options)
+
+
+def test_the_program_tells_its_version():
+    assert _program("--version").stdout == f"seehear {seehear.__version__}\n"
+
+
+def test_a_closed_pipe_is_quiet_and_names_need_not_be_text(here):
+    name = os.fsdecode(b"things/\xff.png")
+    Path("things/a.png").rename(name)
+    command = f"ls things/*.png | {sys.executable} -m seehear predict dark.seehear - --json | head -1"
+    source = str(Path(seehear.__file__).parents[1])
+    done = subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {command}"],
+        env={**os.environ, "PYTHONPATH": source, "LC_ALL": "C.UTF-8"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0 and "Traceback" not in done.stderr and "Broken" not in done.stderr
+    assert json.loads(done.stdout)["input"].startswith("things/")
