@@ -26,6 +26,7 @@ DEMUXERS = {
     "mpeg-ts": "mpegts",
     "ogg": "ogg",
     "wav": "wav",
+    "flac": "flac",
     "mp3": "mp3",
     "aac": "aac",
     "amr": "amr",

@@ -31,13 +31,14 @@ class Hearing:
     def read(self, source: Any) -> Samples:
         return read(source)
 
-    def facts(self, signal: Samples) -> dict[str, float]:
-        """seconds; top_hz, the highest frequency with anything in it; rms of full scale."""
-        rms = float(np.sqrt(np.square(signal).mean()))
-        return {"seconds": len(signal) / RATE_HZ, "top_hz": top_hz(signal), "rms": rms}
+    def facts(self, signal: Samples) -> dict[str, Any]:
+        """seconds; top_hz, the highest frequency with anything in it; whether it is constant, such as silence."""
+        return {"seconds": len(signal) / RATE_HZ, "top_hz": top_hz(signal), "constant": float(np.ptp(signal)) == 0}
 
-    def plan(self, facts: Sequence[Mapping[str, float]], examples: int, gigaflops: float) -> HearingSpec:
-        return plan_hearing(facts, examples, gigaflops)
+    def plan(
+        self, facts: Sequence[Mapping[str, Any]], strata: Sequence[str], examples: int, gigaflop: float
+    ) -> HearingSpec:
+        return plan_hearing(facts, examples, gigaflop)
 
     def prepare(self, signal: Samples, spec: HearingSpec) -> tuple[Samples, Warp]:
         return prepare(signal, spec)

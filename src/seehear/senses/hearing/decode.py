@@ -26,6 +26,7 @@ Block = NDArray[np.float32]
 
 READABLE = "a wav, flac, ogg, opus, mp3, m4a, webm, aiff, au or caf recording, or a video with sound"
 _SNDFILE = frozenset(("wav", "flac", "ogg", "aiff", "au", "caf", "w64", "sphere"))
+_UNSAID_FRAMES = 1 << 62  # libsndfile's word for a length that the header leaves open; it can not read such files
 _BLOCK_SAMPLES = 1 << 18  # of all channels together
 
 
@@ -47,29 +48,47 @@ def decoding(file: BinaryIO) -> Iterator[Sound]:
     if kind not in _SNDFILE and kind not in DEMUXERS:
         raise InputError(f"not a recording but {described(kind)}", allowed=READABLE)
     check_whole(file, kind)
-    opened = _sndfile(file, kind) if kind in _SNDFILE else None
-    if opened is None:
-        with container(file, kind) as media:
-            yield _libav(media)
-    else:
+    if kind in _SNDFILE and (opened := _sndfile(file, kind)):
         with opened:
             yield _blocks_of(opened)
+    else:
+        length_s = _counted_s(file, kind)
+        with container(file, kind) as media:
+            yield _libav(media, length_s)
 
 
 def _sndfile(file: BinaryIO, kind: str) -> Any:
-    """A soundfile.SoundFile, or None where libsndfile does not know what the container holds: Speex, ADPCM, …"""
+    """A soundfile.SoundFile, or None where libav may know better what the container holds: Speex, ADPCM, …"""
     import soundfile  # 0.13 s to import: paid by those who listen
 
-    file.seek(0)
-    if not isinstance(file, BytesIO):
-        # The descriptor, not the file: soundfile believes the ending of a file's name, which may lie.
-        os.lseek(file.fileno(), 0, os.SEEK_SET)
+    if isinstance(file, BytesIO):
+        readable: Any = _Staying(file.getvalue())
+    else:  # the descriptor, not the file: soundfile believes the ending of a file's name, which may lie
+        readable = file.fileno()
+        os.lseek(readable, 0, os.SEEK_SET)
     try:
-        return soundfile.SoundFile(file if isinstance(file, BytesIO) else file.fileno(), closefd=False)
+        opened = soundfile.SoundFile(readable, closefd=False)
     except soundfile.LibsndfileError:
         if kind in DEMUXERS:
             return None
         raise
+    if opened.frames < _UNSAID_FRAMES:
+        return opened
+    opened.close()
+    return None
+
+
+class _Staying(BytesIO):
+    """Stays where it is when libsndfile, misled by a damaged file, seeks to before its start.
+
+    An exception could not pass through libsndfile and would be printed to stderr.
+    """
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+        try:
+            return super().seek(offset, whence)
+        except ValueError:
+            return self.tell()
 
 
 def _blocks_of(opened: Any) -> Sound:
@@ -81,12 +100,20 @@ def _blocks_of(opened: Any) -> Sound:
     return Sound(opened.samplerate, opened.channels, blocks(), frames_said=opened.frames, at_least=opened.frames)
 
 
-def _libav(media: Any) -> Sound:
+def _counted_s(file: BinaryIO, kind: str) -> float:
+    """The length of the first sound track, by its packets: counting costs little, decoding to find out much."""
+    with container(file, kind) as media:
+        if not media.streams.audio:
+            raise InputError("a video without sound", hint="use it as image")
+        stream = media.streams.audio[0]
+        ticks = sum(packet.duration or 0 for packet in media.demux(stream))
+        return float(ticks * stream.time_base)
+
+
+def _libav(media: Any, length_s: float) -> Sound:
     """The first sound track. Its rate is the first frame's: some codecs double the one that the header states."""
     import av
 
-    if not media.streams.audio:
-        raise InputError("a video without sound", hint="use it as image")
     stream = media.streams.audio[0]
     stream.codec_context.thread_count = 1
     decoded = frames(media, stream)
@@ -100,8 +127,7 @@ def _libav(media: Any) -> Sound:
             yield from (_block(out) for out in planar.resample(frame))
         yield from (_block(out) for out in planar.resample(None))
 
-    said_s = float(stream.duration * stream.time_base) if stream.duration else 0.0
-    return Sound(first.sample_rate, first.layout.nb_channels, blocks(), frames_said=int(said_s * first.sample_rate))
+    return Sound(first.sample_rate, first.layout.nb_channels, blocks(), frames_said=int(length_s * first.sample_rate))
 
 
 def _block(frame: Any) -> Block:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 Pixels = NDArray[np.uint8]
 
+THUMBNAIL_PX = 16
 GREY_WITHIN = 2  # levels by which a jpeg's channels may differ though the picture is grey
 
 

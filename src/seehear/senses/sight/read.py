@@ -34,6 +34,7 @@ from PIL import (
 )
 
 from seehear.errors import InputError
+from seehear.senses.sight.quiet import quieten_libtiff
 from seehear.senses.sniff import SNIFFED_BYTES, described, sniff
 from seehear.senses.source import naming, opened
 from seehear.senses.video import MOVING, middle_frame
@@ -120,6 +121,7 @@ def _open(kind: str, data: bytes) -> ImageFile.ImageFile:
     if kind == "jpeg":
         _check_scans(data, picture.width * picture.height)
     if kind == "tiff":
+        quieten_libtiff()
         _check_tiles(picture)
     return picture
 
