@@ -50,6 +50,11 @@ class Sheet:
     def dot(self, middle: Point, *, radius: float, color: str) -> None:
         self.draw.circle(_scaled(middle), radius * SCALE, fill=color)
 
+    def picture(self, corner: Point, picture: Image.Image) -> None:
+        """Pasted as it is: SCALE of its pixels to one of the page."""
+        x, y = _scaled(corner)
+        self.image.paste(picture, (round(x), round(y)))
+
     def finished(self) -> Image.Image:
         return self.image.reduce(SMOOTH)
 

@@ -22,7 +22,7 @@ Array = NDArray[Any]
 SHARES = ("wrong", "coverage", "accepted_error")
 RESAMPLES = 1000
 FEWEST_RESAMPLES = 200  # enough for two digits, where a thousand would take minutes
-NUMBERS_DRAWN = 2e9  # bounds the time of the bootstrap on large tables
+NUMBERS_DRAWN = 1e9  # bounds the time of the bootstrap on large tables
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Evaluation:
             "skipped": [problem.to_json() for problem in self.skipped],
         }
 
-    def worst(self, most: int = 24) -> list[int]:
+    def worst(self, most: int = 25) -> list[int]:
         """Places, among all that were asked, of the wrong answers, the most confident first."""
         wrong = np.flatnonzero(~self.judged.right)
         order = wrong[np.argsort(-self.judged.confidence[wrong], kind="stable")]
@@ -70,28 +70,26 @@ class Evaluation:
 
     def __str__(self) -> str:
         """People's units first: so many per 100; then every metric with its interval."""
-        wrong, coverage, accepted_error = (self._per_100(share) for share in SHARES)
-        itself = f"answers {coverage} itself; of those wrong {accepted_error}"
+        wrong, coverage, accepted_error = (f"{self.per_100(s)} per 100 ({self.per_100_interval(s)})" for s in SHARES)
+        itself = f"answers {coverage} itself; of those {accepted_error} are wrong"
         figures = [(name, value, *self.intervals[name]) for name, value in self.metrics.items() if name not in SHARES]
         width = max(len(name) for name, *_ in figures)
         return "\n".join(
             [
-                f"{self.n:,} examples: wrong {wrong}",
+                f"{self.n:,} examples: {wrong} are wrong",
                 itself if self.metrics["coverage"] else "answers none of them itself: unsure of all",
-                *(
-                    f"  {name:<{width}}  {_short(v)}  ({_short(low)} to {_short(high)})"
-                    for name, v, low, high in figures
-                ),
+                *(f"  {name:<{width}}  {short(v)}  ({short(low)} to {short(high)})" for name, v, low, high in figures),
                 f"in brackets 95 % intervals ({self.resamples:,} resamples; Wilson's for shares)",
-                *([f"left out: {len(self.skipped):,} examples"] if self.skipped else []),
+                *([f"left out: {len(self.skipped):,}"] if self.skipped else []),
             ]
         )
 
-    def _per_100(self, share: str) -> str:
-        value, low, high = (
-            f"{100 * x:.{0 if x >= 0.1 else 1}f}" for x in (self.metrics[share], *self.intervals[share])
-        )
-        return f"{value} per 100 ({low} to {high})"
+    def per_100(self, share: str) -> str:
+        """One of SHARES in people's units; "unknown" where it is not defined."""
+        return _percent(self.metrics[share])
+
+    def per_100_interval(self, share: str) -> str:
+        return " to ".join(map(_percent, self.intervals[share]))
 
 
 def evaluate(
@@ -147,5 +145,10 @@ def _known(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _short(value: float) -> str:
+def short(value: float) -> str:
+    """Three digits, as people read them."""
     return "unknown" if math.isnan(value) else f"{value:.3g}"
+
+
+def _percent(share: float) -> str:
+    return "unknown" if math.isnan(share) else f"{100 * share:.{1 if 0 < share < 0.0995 else 0}f}"

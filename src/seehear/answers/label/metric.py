@@ -100,15 +100,16 @@ def _macro_f1(truth: Array, said: Array) -> float:
 
 
 def _auroc(truth: Array, rank: Array) -> float:
-    """The share of (with, without) pairs that are ordered rightly, half for ties: Mann-Whitney's U, by counting."""
-    places, classes = int(rank.max()) + 1, rank.shape[1]
-    slot = rank + places * np.arange(classes)
-    everyone = np.bincount(slot.ravel(), minlength=places * classes).reshape(classes, places)
-    positive = np.bincount(slot[truth], minlength=places * classes).reshape(classes, places)
-    negative = everyone - positive
-    ordered = (positive * (negative.cumsum(1) - negative / 2)).sum(1)
-    pairs = positive.sum(1) * negative.sum(1)
-    return float(np.mean(ordered[pairs > 0] / pairs[pairs > 0])) if pairs.any() else float("nan")
+    """The mean over classes of Mann and Whitney's U, from sums of mean ranks; counting finds them without sorting."""
+    areas = []
+    for has, place in zip(truth.T, rank.T, strict=True):
+        there = np.bincount(place)
+        mean_rank = there.cumsum() - (there - 1) / 2
+        positive = np.count_nonzero(has)
+        if 0 < positive < len(has):
+            ordered = mean_rank[place[has]].sum() - positive * (positive + 1) / 2
+            areas.append(ordered / (positive * (len(has) - positive)))
+    return float(np.mean(areas)) if areas else float("nan")
 
 
 def _ece(right: Array, confidence: Array) -> float:

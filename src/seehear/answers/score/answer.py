@@ -73,7 +73,7 @@ class Score:
 
     def __str__(self) -> str:
         width = self.high - self.low
-        places = max(0, 1 - math.floor(math.log10(width))) if width > 0 else 6
+        places = 1 - math.floor(math.log10(width)) if width > 0 else 6
         numbers = [f"{_short(round(n, places)):g}" for n in (self.value, self.low, self.high)]
         unit = f" {self.unit}" if self.unit else ""
         return numbers[0] + unit + (f" ({numbers[1]} to {numbers[2]})" if width > 0 else "")
@@ -171,7 +171,7 @@ def _without_commas(text: str) -> str:
             allowed="numbers like 1234 or 1.234",
             hint="write it with a decimal point",
         )
-    if re.fullmatch(r"[+-]?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]+)?", text):
+    if re.fullmatch(r"[+-]?[1-9][0-9]{0,2}(,[0-9]{3})+(\.[0-9]+)?", text):
         return text.replace(",", "")
     if re.fullmatch(r"[+-]?([0-9]+|[0-9]{1,3}(\.[0-9]{3})+),[0-9]+", text):
         return text.replace(".", "").replace(",", ".")
@@ -181,12 +181,11 @@ def _without_commas(text: str) -> str:
 def _heading(column: str) -> tuple[str, Direction]:
     """Unit and direction from `age_years`, `length [cm]` or `pain [points, lower is better]`."""
     bracket = re.search(r"[\[(](.*?)[\])]", column)
-    said = bracket.group(1) if bracket else column.replace(" ", "_").rpartition("_")[2]
-    words = [word.strip() for word in re.split(r"[,;]", said)]
-    unit = next((w for w in words if not re.search(r"\b(lower|higher)\b", w)), "")
-    known = bracket is not None or ("_" in column.replace(" ", "_") and unit.casefold() in UNITS)
-    direction = re.search(r"\b(lower|higher)[ _]is[ _](better|worse)\b", column.casefold())
-    return (unit if known else ""), _DIRECTIONS[direction.groups() if direction else ()]
+    *before, last = re.split(r"[ _]", column)
+    words = [word.strip() for word in re.split(r"[,;]", bracket.group(1))] if bracket else [last] if before else []
+    units = [word for word in words if (bracket or word.casefold() in UNITS) and not re.search("lower|higher", word)]
+    direction = re.search(r"(lower|higher) is (better|worse)", column.casefold().replace("_", " "))
+    return units[0] if units else "", _DIRECTIONS[direction.groups() if direction else ()]
 
 
 _DIRECTIONS: dict[tuple[str, ...], Direction] = {

@@ -1,0 +1,72 @@
+"""The pictures that every kind of answer has in its report: its honesty, its reach, and its worst mistakes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from seehear.answers import Answer
+from seehear.answers.figure import BLUE, FAINT, GRID, RED, SCALE, Axis, Field, Sheet, shortened
+from seehear.measure.intervals import wilson
+
+Array = NDArray[Any]
+Mistake = tuple[str, Image.Image, Answer, Answer]  # key of the row, its picture, what was answered, the truth
+PARTS = 10  # of the reliability diagram, with as many examples each: bins of equal width may hold none
+ACROSS = 5  # mistakes in a row of the sheet
+TILE, CAPTION, GAP = 160, 58, 16  # pixels of the page
+
+
+def reliability(confidence: Array, right: Array) -> Image.Image:
+    """How often answers were right, by how sure they were, with Wilson's intervals; honest is the diagonal."""
+    field = Field(Axis("how sure it was", 0, 1, percent=True), Axis("how often it was right", 0, 1, percent=True))
+    field.curve([0, 1], [0, 1], color=FAINT, width=1)
+    order = np.argsort(confidence, kind="stable")
+    for part in np.array_split(order, min(PARTS, len(order))):
+        sure, often = float(confidence[part].mean()), float(right[part].mean())
+        low, high = wilson(int(right[part].sum()), len(part))
+        field.curve([sure, sure], [low, high], color=BLUE + "80")
+        field.dots([sure], [often], radius=4.5)
+    return field.finished()
+
+
+def risk_coverage(confidence: Array, right: Array, *, coverage: float) -> Image.Image:
+    """How wrong its surest answers were, by the share of all that they are; a line where it stops answering."""
+    order = np.argsort(-confidence, kind="stable")
+    given = np.arange(1, len(order) + 1)
+    wrong = np.cumsum(~right[order]) / given
+    top = min(1.0, 0.05 + float(wrong[len(wrong) // 20 :].max()))
+    field = Field(
+        Axis("share that it answers itself", 0, 1, percent=True), Axis("wrong among those", 0, top, percent=True)
+    )
+    field.curve([coverage, coverage], [0, top], color=RED, width=1)
+    shown = np.unique(np.linspace(0, len(order) - 1, 500).astype(int))
+    field.curve(given[shown] / len(order), wrong[shown])
+    return field.finished()
+
+
+def contact_sheet(mistakes: Sequence[Mistake]) -> Image.Image:
+    """The mistakes as small pictures, each with what was said, how surely, and the truth."""
+    across = min(ACROSS, len(mistakes))
+    down = -(-len(mistakes) // across)
+    sheet = Sheet(GAP + across * (TILE + GAP), GAP + down * (TILE + CAPTION + GAP))
+    for place, (key, picture, answer, truth) in enumerate(mistakes):
+        x, y = GAP + place % across * (TILE + GAP), GAP + place // across * (TILE + CAPTION + GAP)
+        sheet.box((x, y), (TILE, TILE), GRID)
+        sheet.picture((x, y), _tile(picture))
+        said = f"{answer}, {answer.confidence:.0%} sure"
+        sheet.text((x, y + TILE + 14), shortened(said, TILE, 12), size=12, color=RED)
+        sheet.text((x, y + TILE + 31), shortened(f"truth: {truth}", TILE, 12), size=12)
+        sheet.text((x, y + TILE + 47), shortened(key, TILE, 10), size=10, color=FAINT)
+    return sheet.finished()
+
+
+def _tile(picture: Image.Image) -> Image.Image:
+    """Fitted whole into a tile, without smearing the pixels of a small picture."""
+    size = round(TILE * SCALE)
+    small = max(picture.size) * 4 <= size
+    method = Image.Resampling.NEAREST if small else Image.Resampling.LANCZOS
+    return ImageOps.pad(picture.convert("RGB"), (size, size), method=method, color=GRID)

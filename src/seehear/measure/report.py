@@ -1,0 +1,128 @@
+"""The report: one page that needs nothing else, and its pictures as files beside it."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from importlib import resources
+from io import BytesIO
+from pathlib import Path
+from string import Template
+from typing import Any, NamedTuple
+
+from PIL import Image
+
+from seehear.answers import AnswerKind
+from seehear.answers.figure import SCREEN
+from seehear.files import write_whole
+from seehear.measure.evaluate import SHARES, Evaluation, short
+from seehear.measure.pictures import Mistake, contact_sheet, reliability, risk_coverage
+
+MOST_LISTED = 500  # rows of a list on the page; all are in the JSON
+RELIABILITY = (
+    "Each dot is a tenth of the examples, from the least sure to the surest. On the line “90 % sure” is right "
+    "9 times in 10; below it the recogniser is too sure of itself."
+)
+RISK = "Answering only what it is surest of, it makes fewer mistakes. At the red line it stops: “I don't know”."
+
+
+class Picture(NamedTuple):
+    png: bytes
+    width: int  # pixels of the page
+
+
+def write_report(
+    folder: str | Path, evaluation: Evaluation, kind: AnswerKind, spec: Any, worst: Sequence[Mistake]
+) -> Path:
+    """Write index.html and its pictures; the page holds copies of them, so that it can be sent alone. -> the page.
+
+    `worst` is shown in its own order; `Evaluation.worst` finds the rows, the most confident mistakes first.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    judged = evaluation.judged
+    pictures = {
+        "answers.png": kind.draw(judged.compared, spec),
+        "reliability.png": reliability(judged.confidence, judged.right),
+        "risk-coverage.png": risk_coverage(judged.confidence, judged.right, coverage=evaluation.metrics["coverage"]),
+    } | ({"mistakes.png": contact_sheet(worst)} if worst else {})
+    files = {name: _png(picture) for name, picture in pictures.items()}
+    for name, picture in files.items():
+        write_whole(folder / name, picture.png)
+    page = folder / "index.html"
+    write_whole(page, _page(evaluation, spec, worst, files).encode())
+    return page
+
+
+def _page(evaluation: Evaluation, spec: Any, worst: Sequence[Mistake], files: Mapping[str, Picture]) -> str:
+    sections = [
+        _section("The answers", f"<p>{escape(str(spec))}</p>" + _image(files, "answers.png", "answers beside truths")),
+        _section("Every figure", _figures(evaluation)),
+        _section(
+            "Whether to believe it",
+            "<div class=pair>"
+            + _image(files, "reliability.png", "how often it was right, by how sure it was", RELIABILITY)
+            + _image(files, "risk-coverage.png", "how wrong its surest answers were", RISK)
+            + "</div>",
+        ),
+    ]
+    if worst:
+        sections.append(_section("The worst mistakes", _mistakes(worst, files)))
+    if evaluation.skipped:
+        sections.append(_section(f"Left out: {len(evaluation.skipped):,}", _skipped(evaluation)))
+    page = Template(resources.files(__package__).joinpath("report.html").read_text("utf-8"))
+    return page.substitute(n=f"{evaluation.n:,}", shares=_shares(evaluation), sections="\n".join(sections))
+
+
+def _shares(evaluation: Evaluation) -> str:
+    """The three figures that come first, in people's units."""
+    words = zip(SHARES, ("are wrong", "it answers itself", "of those are wrong"), strict=True)
+    cards = [(evaluation.per_100(s), f"of 100 {said}", evaluation.per_100_interval(s)) for s, said in words]
+    return "\n".join(f"<div><b>{n}</b><br>{said}<br><small>{reach}</small></div>" for n, said, reach in cards)
+
+
+def _figures(evaluation: Evaluation) -> str:
+    rows = (
+        (name, short(value), "{} to {}".format(*map(short, evaluation.intervals[name])))
+        for name, value in evaluation.metrics.items()
+    )
+    note = f"95 % intervals, from {evaluation.resamples:,} resamples of the examples; Wilson's for shares."
+    return _table(("", "", "95 % interval"), rows) + f"<p><small>{note}</small></p>"
+
+
+def _mistakes(worst: Sequence[Mistake], files: Mapping[str, Picture]) -> str:
+    rows = ((key, str(answer), f"{answer.confidence:.0%}", str(truth)) for key, _, answer, truth in worst)
+    image = _image(files, "mistakes.png", "pictures of the mistakes, named in the table below")
+    return "<p>The surest first.</p>" + image + _table(("example", "answer", "sure", "truth"), rows)
+
+
+def _skipped(evaluation: Evaluation) -> str:
+    rows = [(p.where, p.what, p.hint) for p in evaluation.skipped[:MOST_LISTED]]
+    more = len(evaluation.skipped) - len(rows)
+    return _table(("where", "what", "what to do"), rows) + (f"<p>and {more:,} more</p>" if more else "")
+
+
+def _section(title: str, body: str) -> str:
+    return f"<section><h2>{escape(title)}</h2>{body}</section>"
+
+
+def _image(files: Mapping[str, Picture], name: str, alt: str, caption: str = "") -> str:
+    picture = files[name]
+    below = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
+    source = f"data:image/png;base64,{base64.b64encode(picture.png).decode()}"
+    return f'<figure><img alt="{escape(alt)}" width="{picture.width}" src="{source}">{below}</figure>'
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    def row(cells: Sequence[str], tag: str) -> str:
+        return "<tr>" + "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in cells) + "</tr>"
+
+    body = "\n".join(row(cells, "td") for cells in rows)
+    return f"<div class=wide><table><thead>{row(head, 'th')}</thead><tbody>\n{body}\n</tbody></table></div>"
+
+
+def _png(picture: Image.Image) -> Picture:
+    file = BytesIO()
+    picture.save(file, "PNG")
+    return Picture(file.getvalue(), round(picture.width / SCREEN))

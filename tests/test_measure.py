@@ -1,0 +1,157 @@
+"""Intervals that cover, thresholds that keep their promise, evaluations that print themselves."""
+
+from __future__ import annotations
+
+import json
+import math
+from functools import partial
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from seehear.answers.label import LABEL, Label, LabelSpec
+from seehear.errors import DataError
+from seehear.measure.evaluate import evaluate
+from seehear.measure.intervals import bootstrap, wilson
+from seehear.measure.trust import familiar_limit, fit_risk
+from seehear.table import Problem
+
+SPEC = LabelSpec(classes=("no", "yes"), several=False, counts=(50, 50))
+
+
+def said(name: str, confidence: float) -> Label:
+    yes = confidence if name == "yes" else 1 - confidence
+    return Label((name,), confidence=confidence, probabilities=(1 - yes, yes))
+
+
+def test_wilson_agrees_with_scipy():
+    expected = stats.binomtest(7, 50).proportion_ci(method="wilson")
+    assert wilson(7, 50) == pytest.approx((expected.low, expected.high))
+    assert wilson(0, 20)[0] == 0
+    assert all(map(math.isnan, wilson(0, 0)))
+
+
+def test_the_bootstrap_covers_a_mean_and_repeats():
+    values = {"x": np.random.default_rng(0).normal(5, 2, 400)}
+    mean = {"mean": lambda rows: float(rows["x"].mean())}
+    interval = partial(bootstrap, values, lambda rows: {k: f(rows) for k, f in mean.items()}, resamples=500)
+    (low, high) = interval()["mean"]
+    assert (low, high) == pytest.approx((values["x"].mean() - 0.196, values["x"].mean() + 0.196), abs=0.03)
+    assert interval() == interval()
+    assert interval(seed=1) != interval()
+
+
+def test_the_bootstrap_leaves_out_resamples_where_a_metric_is_not_defined():
+    values = {"x": np.array([1.0, 1.0, math.nan])}
+    got = bootstrap(values, lambda rows: {"sum": float(rows["x"].sum()), "never": math.nan}, resamples=50)
+    assert got["sum"] == (3, 3)
+    assert all(map(math.isnan, got["never"]))
+
+
+# The share of wrong answers at each confidence: calibrated, hard, overconfident, and with noise in the truths.
+ERRORS = {
+    "calibrated": (lambda random, n: random.beta(8, 1, n), lambda c: 1 - c),
+    "hard": (lambda random, n: random.beta(3, 1.5, n), lambda c: 1 - c),
+    "overconfident": (lambda random, n: random.beta(8, 1, n), lambda c: np.minimum(1, 2 * (1 - c))),
+    "noisy": (lambda random, n: random.beta(8, 1, n), lambda c: 0.02 + 0.98 * (1 - c)),
+    "easy": (lambda random, n: random.beta(60, 1, n), lambda c: 1 - c),
+}
+
+
+@pytest.mark.parametrize("name", ERRORS)
+@pytest.mark.parametrize("n", [60, 300, 2000])
+def test_accepted_answers_are_wrong_no_more_often_than_wished(name, n):
+    draw, error = ERRORS[name]
+    random = np.random.default_rng(0)
+    new = np.sort(draw(random, 100_000))[::-1]
+    wrong_above = np.cumsum(error(new)) / np.arange(1, len(new) + 1)  # the true error above each confidence
+    broken, runs = 0, 100
+    for _ in range(runs):
+        confidence = draw(random, n)
+        curve = fit_risk(confidence, random.random(n) >= error(confidence))
+        accepted = np.searchsorted(-new, -curve.threshold(0.05), side="right")
+        broken += accepted > 0 and wrong_above[accepted - 1] > 0.05
+    assert broken <= runs / 10
+
+
+def test_the_risk_curve_is_useful_with_few_examples():
+    confidence = np.linspace(0.5, 1, 60)
+    curve = fit_risk(confidence, confidence > 0.55)
+    assert (confidence >= curve.threshold(0.05)).mean() > 0.8
+    assert curve.threshold(0.001) > 1
+
+
+def test_the_risk_curve_is_monotone_and_short():
+    random = np.random.default_rng(0)
+    curve = fit_risk(random.random(5000), random.random(5000) < 0.8)
+    assert len(curve.confidence) <= 200
+    assert list(curve.confidence) == sorted(curve.confidence, reverse=True)
+    assert list(curve.wrong) == sorted(curve.wrong)
+
+
+@pytest.mark.parametrize(("confidence", "right"), [([], []), ([0.7], [True]), ([0.9] * 40, [True] * 20 + [False] * 20)])
+def test_a_risk_curve_of_little_or_of_equals_accepts_nothing(confidence, right):
+    curve = fit_risk(np.array(confidence), np.array(right, bool))
+    assert curve.threshold(0.05) > 1
+
+
+@pytest.mark.parametrize("n", [30, 60, 1000])
+@pytest.mark.parametrize("draw", [stats.norm(5, 1), stats.lognorm(0.5), stats.gamma(3)])
+def test_about_one_familiar_input_in_fifty_is_refused(n, draw):
+    refused = [draw.sf(familiar_limit(draw.rvs(n, random_state=seed))) for seed in range(100)]
+    assert 0.005 < np.mean(refused) < 0.04
+
+
+def test_familiarity_needs_a_few_examples():
+    assert familiar_limit(np.array([1.0, 2.0])) == math.inf
+    assert familiar_limit(np.full(30, 2.0)) == 2.0
+
+
+@pytest.fixture(scope="module")
+def evaluation():
+    answers = [said("yes", 0.9)] * 80 + [said("no", 0.6)] * 12 + [said("yes", 0.97)] * 2 + [said("yes", 0.7)] * 6
+    truths = [Label(("yes",))] * 80 + [Label(("no",))] * 20
+    accepted = [True] * 80 + [False] * 12 + [True] * 2 + [False] * 6
+    unread = Problem("row 12", "the picture is cut off", "replace the file")
+    rest = [None, *answers], [Label(("no",)), *truths], [False, *accepted]
+    return evaluate(LABEL, SPEC, rest[0], rest[1], accepted=rest[2], skipped=[unread])
+
+
+def test_an_evaluation_measures_all_that_was_answered(evaluation):
+    got = evaluation
+    assert (got.answer, got.n, got.resamples) == ("label", 100, 1000)
+    assert got.metrics["accuracy"] == pytest.approx(0.92)
+    assert got.metrics["wrong"] == pytest.approx(0.08)
+    assert got.metrics["coverage"] == pytest.approx(0.82)
+    assert got.metrics["accepted_error"] == pytest.approx(2 / 82)
+    assert got.intervals["wrong"] == wilson(8, 100)
+    assert all(low <= got.metrics[name] <= high for name, (low, high) in got.intervals.items())
+
+
+def test_the_worst_mistakes_are_the_surest_of_all_that_were_asked(evaluation):
+    assert evaluation.worst(3) == [93, 94, 95]
+    assert len(evaluation.worst()) == 8
+
+
+def test_an_evaluation_prints_human_units_first(evaluation):
+    lines = str(evaluation).splitlines()
+    assert lines[0] == "100 examples: 8.0 per 100 (4.1 to 15) are wrong"
+    assert lines[1] == "answers 82 per 100 (73 to 88) itself; of those 2.4 per 100 (0.7 to 8.5) are wrong"
+    assert lines[2].split()[:2] == ["accuracy", "0.92"]
+    assert lines[-1] == "left out: 1"
+
+
+def test_the_json_of_an_evaluation_is_plain_and_knows_null(evaluation):
+    got = evaluate(LABEL, SPEC, [said("yes", 0.9)] * 3, [Label(("yes",))] * 3, accepted=[False] * 3)
+    told = json.loads(json.dumps(got.to_json(), allow_nan=False))
+    assert list(told) == ["answer", "n", "metrics", "intervals", "skipped"]
+    assert (told["metrics"]["coverage"], told["metrics"]["accepted_error"]) == (0, None)
+    assert (told["metrics"]["auroc"], told["intervals"]["auroc"]) == (None, [None, None])
+    assert "answers none of them itself" in str(got)
+    assert evaluation.to_json()["skipped"][0]["where"] == "row 12"
+
+
+def test_nothing_answered_is_an_error():
+    with pytest.raises(DataError, match="none of 2 examples could be answered"):
+        evaluate(LABEL, SPEC, [None, None], [Label(("yes",))] * 2, accepted=[False] * 2)

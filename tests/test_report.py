@@ -1,0 +1,69 @@
+"""The report is one page that needs nothing else, and no name in it can act."""
+
+from __future__ import annotations
+
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from seehear.answers.label import LABEL, Label, LabelSpec
+from seehear.answers.score import SCORE, Score, ScoreSpec
+from seehear.measure.evaluate import evaluate
+from seehear.measure.report import write_report
+from seehear.table import Problem
+
+EVIL = '<script>alert("1")</script>'
+SPEC = LabelSpec(classes=("no", EVIL), several=False, counts=(5, 5))
+
+
+class Seen(HTMLParser):
+    """The tags of a page, and where it points to."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.links: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.links += [value for name, value in attrs if name in ("src", "href")]
+
+
+def labels():
+    answers = [Label((EVIL,), confidence=0.9, probabilities=(0.1, 0.9))] * 10
+    truths = [Label((EVIL,))] * 8 + [Label(("no",))] * 2
+    skipped = [Problem(EVIL, "is cut off", "replace it")]
+    return evaluate(LABEL, SPEC, answers, truths, accepted=[True] * 10, skipped=skipped), answers, truths
+
+
+def test_the_page_stands_alone_and_escapes_every_name(tmp_path):
+    evaluation, answers, truths = labels()
+    picture = Image.new("L", (8, 8), 128)
+    worst = [(f"{EVIL}/{i}.png", picture, answers[i], truths[i]) for i in evaluation.worst()]
+    page = write_report(tmp_path / "new" / "report", evaluation, LABEL, SPEC, worst).read_text("utf-8")
+    seen = Seen(page)
+    assert "script" not in seen.tags
+    assert seen.tags.count("img") == 4
+    assert all(link.startswith("data:image/png;base64,") for link in seen.links)
+    assert "http" not in page.replace("http-equiv", "")
+    assert page.count("&lt;script&gt;") >= 5
+    assert "$" not in page
+    written = {"index.html", "answers.png", "reliability.png", "risk-coverage.png", "mistakes.png"}
+    assert {path.name for path in (tmp_path / "new" / "report").iterdir()} == written
+
+
+@pytest.mark.parametrize(("n", "accepted"), [(1, False), (12, True)])
+def test_scores_without_mistakes_to_show_are_reported_too(tmp_path, n, accepted):
+    spec = ScoreSpec(unit="cm", mean=5, spread=2, low=0, high=10, tolerance=1)
+    numbers = np.linspace(0, 10, n)
+    answers = [Score(x + 0.1, "cm", x - 1, x + 1, confidence=0.6) for x in numbers]
+    truths = [Score(x, "cm", x, x) for x in numbers]
+    evaluation = evaluate(SCORE, spec, answers, truths, accepted=[accepted] * n)
+    page = write_report(tmp_path, evaluation, SCORE, spec, []).read_text("utf-8")
+    assert "a number in cm" in page
+    assert "The worst mistakes" not in page
+    assert not (tmp_path / "mistakes.png").exists()
+    assert ("unknown" in page) == (n == 1 or not accepted)
