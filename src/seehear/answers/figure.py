@@ -17,6 +17,8 @@ SMOOTH = 2  # drawn so many times larger and then averaged: Pillow's own shapes 
 SCREEN = 2  # pixels of the finished picture to one of the page, for sharp screens
 SCALE = SMOOTH * SCREEN
 
+LONGEST = 500  # characters of a text that are looked at at all
+
 Point = tuple[float, float]
 Numbers = Iterable[float] | NDArray[Any]
 Anchor = Literal["lm", "mm", "rm", "ma", "la", "ra", "ms"]
@@ -129,7 +131,7 @@ def text_width(text: str, size: float = 12) -> float:
 
 def shortened(text: str, most: float, size: float = 12) -> str:
     """The text, cut to at most that many pixels of the page."""
-    text = " ".join(text.split())
+    text = " ".join(text[:LONGEST].encode("utf-8", "replace").decode().split())  # file names may hold what is not text
     if text_width(text, size) <= most:
         return text
     while text and text_width(text + "…", size) > most:

@@ -51,7 +51,7 @@ def write_report(
     for name, picture in files.items():
         write_whole(folder / name, picture.png)
     page = folder / "index.html"
-    write_whole(page, _page(evaluation, spec, worst, files).encode())
+    write_whole(page, _page(evaluation, spec, worst, files).encode("utf-8", "replace"))
     return page
 
 
