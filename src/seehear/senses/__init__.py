@@ -32,11 +32,11 @@ class Sense(Protocol):
     def read(self, source: Source) -> Array:
         """Decode one input. Raises InputError, in bounded time and memory, for all that is not readable."""
 
-    def facts(self, signal: Array) -> dict[str, float]:
+    def facts(self, signal: Array) -> dict[str, Any]:
         """What the plan wants to know of one example: its size, its rate, its colour."""
 
-    def plan(self, facts: Sequence[Mapping[str, float]], examples: int, gigaflops: float) -> Any:
-        """A Spec from the facts of some examples, how many there are, and what one example may cost in a step."""
+    def plan(self, facts: Sequence[Mapping[str, Any]], strata: Sequence[str], examples: int, gigaflop: float) -> Any:
+        """A Spec from the facts and classes of some examples, how many there are, and all the work to be spent."""
 
     def prepare(self, signal: Array, spec: Any) -> tuple[Array, Warp]:
         """Bring one decoded input to the shape the encoder expects. Not random; the same for training and serving."""

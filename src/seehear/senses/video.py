@@ -35,6 +35,7 @@ DEMUXERS = {
 MOVING = ("mp4", "matroska", "avi", "asf", "flv", "mpeg-ps", "mpeg-ts", "ogg")
 _MOST_PACKETS = 1_000_000
 _MOST_FRAMES = 1_000  # decoded on the way from a keyframe; encoders place one every 250 frames or so
+_MOST_DECODED_PIXELS = 2_000_000_000  # on that way: all of those frames at 1080p, fewer if they are larger
 
 
 @contextmanager
@@ -72,10 +73,11 @@ def _frame_at(video: Any, stream: Any, wanted: int) -> Any:
 
     Some containers jump to where decoding can not begin. Then it is decoded from the start.
     """
+    most = min(_MOST_FRAMES, 1 + _MOST_DECODED_PIXELS // max(1, stream.width * stream.height))
     for begin in (wanted, 0):
         video.seek(begin, stream=stream)
         frame = None
-        for frame in islice(frames(video, stream), _MOST_FRAMES):
+        for frame in islice(frames(video, stream), most):
             if frame.pts is None or frame.pts >= wanted:
                 break
         if frame is not None:

@@ -56,6 +56,7 @@ class _Writer:
         self._members = 0
         self._written: set[str] = set()
         self._links: dict[str, str] = {}
+        self._folders: set[str] = set()
 
     def refuse(self, what: str, member: str = "") -> DataError:
         where = f"{self._archive}: {member!r}" if member else str(self._archive)
@@ -67,9 +68,9 @@ class _Writer:
             raise self.refuse(f"more than {_MOST_MEMBERS:,} members")
 
     def write(self, member: str, content: IO[bytes]) -> None:
-        target = self._folder / self._new(member)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with target.open("xb") as file:
+        name = self._new(member)
+        self._make_parent(name)
+        with (self._folder / name).open("xb") as file:
             while block := content.read(_BLOCK):
                 self._bytes_left -= len(block)
                 if self._bytes_left < 0:
@@ -83,10 +84,16 @@ class _Writer:
     def link_all(self) -> None:
         for name, target in self._links.items():
             if target in self._written - self._links.keys():
-                (self._folder / name).parent.mkdir(parents=True, exist_ok=True)
+                self._make_parent(name)
                 os.link(self._folder / target, self._folder / name)
             else:
                 raise self.refuse(f"a link to {target!r}, which is no file in it", name)
+
+    def _make_parent(self, name: str) -> None:
+        parent = os.path.dirname(name)
+        if parent not in self._folders:
+            (self._folder / parent).mkdir(parents=True, exist_ok=True)
+            self._folders.add(parent)
 
     def _new(self, member: str) -> str:
         name = self._inside(member, member)

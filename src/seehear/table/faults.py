@@ -1,4 +1,4 @@
-"""What is wrong with rows: files that are missing, empty or of no use, and answers that are not there."""
+"""What is wrong with rows: files that are missing or of no use, and answers that are not there."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def _no_file(found: Found, columns: Columns) -> _Fault:
 
 def _file_faults(found: Found, sense: str, cells: pa.ChunkedArray, confined: bool) -> list[_Fault]:
     filled = pc.is_valid(cells).to_numpy()
-    there, full = present(found.root, cells)
+    there = present(found.root, cells)
 
     def name(i: int) -> str:
         return repr(cells[i].as_py())
@@ -71,7 +71,6 @@ def _file_faults(found: Found, sense: str, cells: pa.ChunkedArray, confined: boo
         _Fault(outside, lambda i: f"{name(i)} points out of the archive"),
         _Fault(matching("^[a-z0-9]+://"), lambda i: f"{name(i)} is an address on the net", "download it first"),
         _Fault(filled & ~there, lambda i: f"no file {name(i)}"),
-        _Fault(filled & ~full, lambda i: f"{name(i)} is empty"),
         _Fault(
             filled & ~speaks_to(sense, cells, nameless=True),
             lambda i: f"{name(i)} is of a kind that {sense} does not read, by its extension",

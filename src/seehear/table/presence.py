@@ -15,38 +15,26 @@ from seehear.table.media import is_text
 _TEXT = pa.large_string()
 
 
-def present(root: Path, cells: pa.ChunkedArray) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """((rows,) whether the file named by each cell exists, (rows,) whether it has any bytes). False for null."""
+def present(root: Path, cells: pa.ChunkedArray) -> NDArray[np.bool_]:
+    """(rows,) whether the file that each cell names, relative to root or absolutely, is there. False for null."""
     folders = pc.unique(pc.replace_substring_regex(cells, r"[^/]*$", "")).drop_null().to_pylist()
-    there, full = [pa.array([], _TEXT)], [pa.array([], _TEXT)]
-    for folder in folders:
-        names, with_bytes = _files(root, folder)
-        there.append(pa.array(names, _TEXT))
-        full.append(pa.array(with_bytes, _TEXT))
-    return _in(cells, there), _in(cells, full)
+    names = pa.chunked_array([_files(root, folder) for folder in folders], pa.large_string())
+    found: NDArray[np.bool_] = pc.is_in(cells, value_set=names).to_numpy()
+    return found
 
 
-def _files(root: Path, folder: str) -> tuple[list[str], list[str]]:
-    names: list[str] = []
-    with_bytes: list[str] = []
+def _files(root: Path, folder: str) -> pa.Array:
+    """The files in a folder, named as cells name them. Their size is not asked: that costs a question a file."""
     try:
         with os.scandir(root / folder) as entries:
-            for entry in entries:
-                if is_text(entry.name) and (size := _size(entry)) is not None:
-                    names.append(folder + entry.name)
-                    with_bytes += [names[-1]] if size else []
+            names = [folder + entry.name for entry in entries if is_text(entry.name) and _is_file(entry)]
     except (OSError, ValueError):  # no such folder, not a folder, not allowed, a NUL in its name
-        return [], []
-    return names, with_bytes
+        names = []
+    return pa.array(names, pa.large_string())
 
 
-def _size(entry: os.DirEntry[str]) -> int | None:
+def _is_file(entry: os.DirEntry[str]) -> bool:
     try:
-        return entry.stat().st_size if entry.is_file() else None
-    except OSError:  # a link to nothing, links in a circle
-        return None
-
-
-def _in(cells: pa.ChunkedArray, names: list[pa.Array]) -> NDArray[np.bool_]:
-    found: NDArray[np.bool_] = pc.is_in(cells, value_set=pa.chunked_array(names)).to_numpy()
-    return found
+        return entry.is_file()
+    except OSError:  # links in a circle
+        return False

@@ -148,9 +148,10 @@ def _answer(
         said = [f"{_listed(rest)} could be the answer too: choose with --answer"] if rest else []
         return kind.name, heading, said
     unknown = [name for name in others if not is_group(name) and _word(name) not in _DESCRIBES]
-    fitting = [(kind, name) for name in unknown if (kind := _fitting(cells, name, kinds))]
+    fits = {name: _fitting(cells, name, kinds) for name in unknown}
+    fitting = [(fit.name, name) for name, fit in fits.items() if fit is not None]
     if len(fitting) == 1:
-        return fitting[0][0].name, fitting[0][1], []
+        return *fitting[0], []
     if unknown and kinds:
         hint = f"say it with --answer {unknown[0]!r}, or call it {kinds[0].columns[0]!r}"
         raise DataError(f"which column is the answer? Perhaps {_listed(unknown)}", hint=hint)

@@ -82,15 +82,14 @@ def read_sheet(path: Path, name: str, most_rows: int | None = None) -> Sheet:
 def _csv(path: Path, name: str, most_rows: int | None) -> Sheet:
     encoding, said = encoding_of(path, name)
     delimiter, more = _delimiter(path, encoding, name)
+    pile = _Pile(name)
     with path.open(encoding=encoding, newline="") as file:
-        pile = _Pile(name)
-        rows = _csv_rows(csv.reader(file, delimiter=delimiter, strict=True), pile)
-        headings = _headings(next(rows, (1, []))[1], name)
-        rows = ((number, cells) for number, cells in rows if _fits(cells, headings, number, pile))
-        while chunk := list(islice(rows, min(_CHUNK, most_rows or _CHUNK))):
-            columns = zip(*(cells for _, cells in chunk), strict=True)
-            named = {heading: cells for heading, cells in zip(headings, columns, strict=True) if heading}
-            pile.add(named, [number for number, _ in chunk])
+        reader = csv.reader(file, delimiter=delimiter, strict=True)
+        headings = _headings((_csv_rows(reader, 1, 1, pile) or [[]])[0], name)
+        number = 2
+        while rows := _csv_rows(reader, min(_CHUNK, most_rows or _CHUNK), number, pile):
+            _add_rows(rows, number, headings, pile)
+            number += len(rows)
             if most_rows:
                 break
     unnamed = [str(i) for i, heading in enumerate(headings, 1) if not heading]
@@ -98,19 +97,33 @@ def _csv(path: Path, name: str, most_rows: int | None) -> Sheet:
     return pile.sheet([*said, *more])
 
 
-def _csv_rows(reader: Any, pile: _Pile) -> Iterator[tuple[int, list[str]]]:
-    number = 0
-    while True:
-        number += 1
+def _csv_rows(reader: Any, most: int, number: int, pile: _Pile) -> list[list[str]]:
+    """The next rows, [] in place of one that can not be parsed, so that the others keep their numbers."""
+    rows: list[list[str]] = []
+    while len(rows) < most:
         try:
-            yield number, next(reader)
-        except StopIteration:
-            return
+            rows.extend(islice(reader, most - len(rows)))  # keeps what came before an error
+            return rows
         except csv.Error as error:
+            row = number + len(rows)
             if "unexpected end" in str(error) or "field larger" in str(error):
                 hint = 'is a quote (") opened there and not closed?'
-                raise DataError("one cell swallows the rest", where=f"{pile.name} row {number}", hint=hint) from None
-            pile.problem(number, f"the quotes are wrong: {error}")
+                raise DataError("one cell swallows the rest", where=f"{pile.name} row {row}", hint=hint) from None
+            pile.problem(row, f"the quotes are wrong: {error}")
+            rows.append([])
+    return rows
+
+
+def _add_rows(rows: list[list[str]], number: int, headings: list[str], pile: _Pile) -> None:
+    numbers: Sequence[int] = range(number, number + len(rows))
+    if set(map(len, rows)) != {len(headings)}:
+        fitting = [i for i, cells in enumerate(rows) if len(cells) == len(headings)]
+        for row, cells in zip(numbers, rows, strict=True):
+            if cells and len(cells) != len(headings):  # a blank line is no example
+                pile.problem(row, f"{len(cells)} cells under {len(headings)} headings")
+        rows, numbers = [rows[i] for i in fitting], [numbers[i] for i in fitting]
+    columns = zip(headings, zip(*rows, strict=True), strict=False)
+    pile.add({heading: cells for heading, cells in columns if heading}, numbers)
 
 
 def _delimiter(path: Path, encoding: str, name: str) -> tuple[str, list[str]]:
@@ -142,14 +155,6 @@ def _check_headings(headings: Sequence[str], name: str) -> None:
         raise DataError(f"more than one column is called {', '.join(map(repr, twice))}", where=name)
     if len(headings) > _MOST_COLUMNS:
         raise DataError(f"{len(headings):,} columns", where=name, allowed=f"at most {_MOST_COLUMNS:,}")
-
-
-def _fits(cells: list[str], headings: list[str], number: int, pile: _Pile) -> bool:
-    if len(cells) == len(headings):
-        return True
-    if cells:  # a blank line is no example
-        pile.problem(number, f"{len(cells)} cells under {len(headings)} headings")
-    return False
 
 
 def _jsonl(path: Path, name: str, most_rows: int | None) -> Sheet:

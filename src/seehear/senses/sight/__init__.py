@@ -33,14 +33,26 @@ class Sight:
     def read(self, source: Any) -> Pixels:
         return read(source)
 
-    def facts(self, signal: Pixels) -> dict[str, float]:
-        """height and width in pixels, channels as seen (1 for a grey picture kept in three), std in levels of 255."""
+    def facts(self, signal: Pixels) -> dict[str, Any]:
+        """height and width in pixels; channels as seen, 1 for a grey picture kept in three; whether it is constant.
+
+        Also a thumbnail, (THUMBNAIL_PX, THUMBNAIL_PX) float32, of the whole picture in grey, 0 to 255.
+        """
         height, width, channels = signal.shape
         grey = channels == 1 or int(np.ptp(signal, axis=2).max()) <= GREY_WITHIN
-        return {"height": height, "width": width, "channels": 1 if grey else channels, "std": float(signal.std())}
+        small = self.draw(signal).convert("L").resize((THUMBNAIL_PX, THUMBNAIL_PX), Image.Resampling.BOX)
+        return {
+            "height": height,
+            "width": width,
+            "channels": 1 if grey else channels,
+            "constant": bool(np.ptp(signal, axis=(0, 1)).max() == 0),
+            "thumbnail": np.asarray(small, np.float32),
+        }
 
-    def plan(self, facts: Sequence[Mapping[str, float]], examples: int, gigaflops: float) -> SightSpec:
-        return plan_sight(facts, examples, gigaflops)
+    def plan(
+        self, facts: Sequence[Mapping[str, Any]], strata: Sequence[str], examples: int, gigaflop: float
+    ) -> SightSpec:
+        return plan_sight(facts, strata, examples, gigaflop)
 
     def prepare(self, signal: Pixels, spec: SightSpec) -> tuple[Pixels, Warp]:
         return prepare(signal, spec)

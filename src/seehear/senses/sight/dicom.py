@@ -10,14 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seehear.errors import InputError
+from seehear.senses.sight.limits import check_size
 
 Pixels = NDArray[np.uint8]
+
+_DEFLATED = b"1.2.840.10008.1.2.1.99"  # a transfer syntax that inflates without bounds, hardly used for pictures
+_META_BYTES = 4096  # where a file's own description of itself lies
 
 # As for Pillow in read.py: pydicom warns of odd metadata in pictures that decode well.
 warnings.filterwarnings("ignore", module=r"pydicom\.")
 
 
-def read_dicom(data: bytes, most_pixels: int) -> Pixels:
+def read_dicom(data: bytes) -> Pixels:
     """The bytes of a DICOM file -> (H, W, 1 | 3): its first frame, windowed, white always the brighter end."""
     try:
         from pydicom import dcmread
@@ -26,8 +30,10 @@ def read_dicom(data: bytes, most_pixels: int) -> Pixels:
     except ImportError:
         raise InputError("a DICOM picture needs pydicom", hint="pip install 'seehear[dicom]'") from None
 
+    if _DEFLATED in data[:_META_BYTES]:
+        raise InputError("a deflated DICOM file", hint="save it with another transfer syntax")
     dataset = dcmread(BytesIO(data))
-    _check(dataset, most_pixels)
+    _check(dataset)
     frame = pixel_array(dataset, index=0)
     if dataset.PhotometricInterpretation == "PALETTE COLOR":
         coloured = apply_color_lut(frame, dataset)
@@ -38,12 +44,10 @@ def read_dicom(data: bytes, most_pixels: int) -> Pixels:
     return np.uint8(255) - grey if dataset.PhotometricInterpretation == "MONOCHROME1" else grey
 
 
-def _check(dataset: Any, most_pixels: int) -> None:
+def _check(dataset: Any) -> None:
     if "Rows" not in dataset or "Columns" not in dataset or "PixelData" not in dataset:
         raise InputError(f"a DICOM file without a picture (modality {dataset.get('Modality', 'unknown')})")
-    pixels = int(dataset.Rows) * int(dataset.Columns)
-    if pixels > most_pixels:
-        raise InputError(f"{dataset.Columns} by {dataset.Rows} pixels is too large", allowed=f"{most_pixels} pixels")
+    check_size(int(dataset.Columns), int(dataset.Rows))
 
 
 def _scaled(unit: NDArray[Any]) -> Pixels:

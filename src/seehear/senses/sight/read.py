@@ -1,14 +1,7 @@
 """Sight's `read`: any picture, or the middle frame of a video, to 8 bits a channel.
 
-Grey pictures stay one channel; everything else becomes red, green, blue. Transparency is laid on white. EXIF
-orientation is applied. Values of more than 8 bits keep their proportions, by a rule and not by the picture's own
-content where the file leaves no doubt:
-
-* 16-bit integers are divided by 65535; but a picture whose greatest value is at most 4095 is taken as the 12 bits
-  that cameras and scanners keep in 16-bit files, and divided by 4095;
-* floats from 0 to 1 are multiplied by 255;
-* in files, 32-bit integers beyond 65535 and floats beyond 0 to 1 have no known range: the picture's own least and
-  greatest value become 0 and 255.
+Grey pictures stay one channel; everything else becomes red, green, blue. Transparency is laid on white, EXIF
+orientation is applied, deeper values become 8 bits as `depth` tells.
 """
 
 from __future__ import annotations
@@ -34,6 +27,8 @@ from PIL import (
 )
 
 from seehear.errors import InputError
+from seehear.senses.sight.depth import eight_bits, from_array
+from seehear.senses.sight.limits import MOST_FILE_BYTES, MOST_PIXELS, check_size
 from seehear.senses.sight.quiet import quieten_libtiff
 from seehear.senses.sniff import SNIFFED_BYTES, described, sniff
 from seehear.senses.source import naming, opened
@@ -42,9 +37,6 @@ from seehear.senses.whole import check_whole
 
 Pixels = NDArray[np.uint8]
 
-MOST_PIXELS = 100_000_000
-MOST_ASPECT = 200
-MOST_FILE_BYTES = 1 << 30
 READABLE = "a jpeg, png, webp, tiff, bmp, gif, ppm or DICOM picture, or a video"
 
 # The classes themselves, not Image.open, which warns of large pictures before this module can refuse them.
@@ -57,6 +49,7 @@ _PLUGINS: dict[str, type[ImageFile.ImageFile]] = {
     "gif": GifImagePlugin.GifImageFile,
     "ppm": PpmImagePlugin.PpmImageFile,
 }
+_ADVICE = {"heif": "save it as jpeg (on an iPhone: Settings, Camera, Formats, Most Compatible)"}
 _ORIENTATION_TAG = 0x0112
 _UPRIGHT = {  # EXIF 2.32, table 5: what undoes each orientation
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -80,34 +73,32 @@ def read(source: Any) -> Pixels:
     Raises InputError for what is not a picture, damaged, or larger than MOST_PIXELS.
     """
     with naming(source, "picture"):
-        pixels = _read(source)
+        if isinstance(source, np.ndarray):
+            pixels = from_array(source)
+            return _from_pil(Image.fromarray(pixels)) if pixels.shape[2] == 4 else pixels
+        if isinstance(source, Image.Image):
+            return _from_pil(source)
+        with opened(source) as file:
+            return _from_file(file)
+
+
+def _from_file(file: BinaryIO) -> Pixels:
+    kind = sniff(file.read(SNIFFED_BYTES))
+    if kind in _PLUGINS:
+        return _from_pil(_open(kind, _bytes_of(file)))
+    if kind == "dicom":
+        from seehear.senses.sight.dicom import read_dicom
+
+        return read_dicom(_bytes_of(file))
+    if kind in MOVING:
+        check_whole(file, kind)
+        pixels = middle_frame(file, kind, MOST_PIXELS)
         check_size(pixels.shape[1], pixels.shape[0])
         return pixels
-
-
-def _read(source: Any) -> Pixels:
-    if isinstance(source, np.ndarray):
-        return from_array(source)
-    if isinstance(source, Image.Image):
-        return _from_pil(source)
-    with opened(source) as file:
-        kind = sniff(file.read(SNIFFED_BYTES))
-        if kind in _PLUGINS:
-            return _from_pil(_open(kind, _whole(file)))
-        if kind == "dicom":
-            from seehear.senses.sight.dicom import read_dicom
-
-            return read_dicom(_whole(file), MOST_PIXELS)
-        if kind in MOVING:
-            check_whole(file, kind)
-            return middle_frame(file, kind, MOST_PIXELS)
     raise InputError(f"not a picture but {described(kind)}", allowed=READABLE, hint=_ADVICE.get(kind, ""))
 
 
-_ADVICE = {"heif": "save it as jpeg (on an iPhone: Settings, Camera, Formats, Most Compatible)"}
-
-
-def _whole(file: BinaryIO) -> bytes:
+def _bytes_of(file: BinaryIO) -> bytes:
     size = file.seek(0, os.SEEK_END)
     if size > MOST_FILE_BYTES:
         raise InputError(f"{size >> 20} MiB is too large for a picture", allowed=f"up to {MOST_FILE_BYTES >> 20} MiB")
@@ -124,22 +115,6 @@ def _open(kind: str, data: bytes) -> ImageFile.ImageFile:
         quieten_libtiff()
         _check_tiles(picture)
     return picture
-
-
-def check_size(width: int, height: int, most_pixels: int = MOST_PIXELS) -> None:
-    """Before decoding: a few bytes may claim, and decode to, gigabytes."""
-    if width < 1 or height < 1:
-        raise InputError(f"a picture of {width} by {height} pixels", allowed="at least 1 by 1")
-    if width * height > most_pixels:
-        raise InputError(
-            f"{width} by {height} pixels is too large",
-            allowed=f"up to {most_pixels // 1_000_000} million pixels",
-            hint="make it smaller or cut it into tiles",
-        )
-    if max(width, height) > MOST_ASPECT * min(width, height):
-        raise InputError(
-            f"{width} by {height} pixels: more than {MOST_ASPECT} times as long as wide", hint="cut it into pieces"
-        )
 
 
 def _check_scans(data: bytes, pixels: int) -> None:
@@ -165,7 +140,7 @@ def _from_pil(picture: Image.Image) -> Pixels:
     picture.load()
     picture = _upright(picture)
     if picture.mode in ("I", "F") or picture.mode.startswith("I;16"):
-        return _eight_bits(np.asarray(picture))[:, :, None]
+        return eight_bits(np.asarray(picture))[:, :, None]
     if picture.mode not in ("L", "RGB") or "transparency" in picture.info:
         picture = _plain(picture)
     pixels = np.asarray(picture)
@@ -189,49 +164,3 @@ def _plain(picture: Image.Image) -> Image.Image:
         rgba = picture.convert("RGBA")
         picture = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
     return picture.convert("L" if grey else "RGB")
-
-
-def _eight_bits(values: NDArray[Any]) -> Pixels:
-    """Values of more than 8 bits, of a file -> uint8, by the rule at the head of this module."""
-    least, greatest = float(values.min()), float(values.max())
-    if not np.isfinite(least + greatest):
-        raise InputError("pixels that are not numbers (nan or infinite)", hint="export the picture again")
-    whole = values.dtype.kind in "iu"
-    if whole and least >= 0 and greatest <= 65535:
-        low, high = 0.0, 4095.0 if greatest <= 4095 else 65535.0
-    elif not whole and least >= 0 and greatest <= 1:
-        low, high = 0.0, 1.0
-    else:
-        low, high = least, max(greatest, least + 1)
-    return np.rint((values.astype(np.float64) - low) * (255 / (high - low))).astype(np.uint8)
-
-
-def from_array(values: NDArray[Any]) -> Pixels:
-    """A decoded picture (H, W) or (H, W, 1 | 3 | 4) -> (H, W, 1 | 3). Raises InputError."""
-    if values.ndim == 2:
-        values = values[:, :, None]
-    if values.ndim != 3 or values.shape[2] not in (1, 3, 4):
-        raise InputError(f"an array of shape {values.shape}", allowed="(H, W) or (H, W, 1 | 3 | 4)")
-    check_size(values.shape[1], values.shape[0])
-    pixels = _array_eight_bits(values)
-    return _on_white(pixels) if pixels.shape[2] == 4 else np.ascontiguousarray(pixels)
-
-
-def _array_eight_bits(values: NDArray[Any]) -> Pixels:
-    if values.dtype == np.uint8:
-        return values
-    if values.dtype == np.bool_:
-        return values.astype(np.uint8) * np.uint8(255)
-    if values.dtype == np.uint16:
-        return _eight_bits(values)
-    if values.dtype.kind == "f":
-        least, greatest = float(values.min()), float(values.max())
-        if least >= 0 and greatest <= 1:
-            return _eight_bits(values)
-        raise InputError(f"an array of floats from {least:g} to {greatest:g}", allowed="floats from 0 to 1, or uint8")
-    raise InputError(f"an array of {values.dtype}", allowed="uint8, uint16, bool, or floats from 0 to 1")
-
-
-def _on_white(rgba: Pixels) -> Pixels:
-    picture = _plain(Image.fromarray(rgba))
-    return np.asarray(picture)

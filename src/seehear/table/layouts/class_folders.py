@@ -15,6 +15,34 @@ from seehear.table.parts import part_of
 from seehear.table.rows import Problem
 
 
+# Folders named for what they hold, where all are: what lies in images/ and masks/ is not of two classes.
+_HOLDERS = {
+    "image",
+    "images",
+    "img",
+    "imgs",
+    "pictures",
+    "photos",
+    "audio",
+    "sounds",
+    "recordings",
+    "wav",
+    "wavs",
+    "clips",
+}
+_HOLDERS |= {
+    "video",
+    "videos",
+    "masks",
+    "labels",
+    "annotations",
+    "jpegimages",
+    "imagesets",
+    "segmentationclass",
+    "data",
+}
+
+
 @dataclass
 class _Examples:
     """Columns as they grow, and what could not be an example."""
@@ -89,9 +117,10 @@ def _read_part(folder: Path, part: str, examples: _Examples, said: list[str]) ->
     others = [file.name for file in files if not medium_of(file.name)]
     said += [f"not read: {', '.join(others)}"] if others else []
     examples.add((file for file in files if medium_of(file.name)), None, part)
+    classes = not all(inner.name.lower() in _HOLDERS for inner in folders)
     for inner in folders:
         if is_text(inner.name):
-            examples.add(files_below(inner), inner.name, part)
+            examples.add(files_below(inner), inner.name if classes else None, part)
         else:
             examples.problems.append(Problem(repr(inner.name), "its name is not valid text", "rename the folder"))
 

@@ -1,0 +1,33 @@
+"""Pooling that heads of whole-example answers share."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from seehear.geometry import Cells
+
+VIEWS = 4  # attention weights over the cells, each for its own share of the channels
+
+
+class Pool(nn.Module):
+    """Cells (B, N, D) -> (B, 2 D): what stands out anywhere (the maximum), and what attention gathers.
+
+    Attention pooling after Safari & Hernando, "Self Multi-Head Attention for Speaker Recognition" (2019): every view
+    weighs all cells and reads its own channels. It starts as the mean.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        if width % VIEWS:
+            raise ValueError(f"Expected a width that {VIEWS} divides, got {width}")
+        self.width = 2 * width
+        self.score = nn.Linear(width, VIEWS)
+        nn.init.zeros_(self.score.weight)
+
+    def forward(self, cells: Cells) -> Tensor:
+        x, padded = cells.x, ~cells.real[:, :, None]
+        weights = self.score(x).masked_fill(padded, -1e4).softmax(1)  # (B, N, VIEWS)
+        gathered = torch.einsum("bnv,bnvd->bvd", weights, x.unflatten(2, (VIEWS, -1))).flatten(1)
+        standing_out = x.masked_fill(padded, -1e4).amax(1)
+        return torch.cat([standing_out, gathered], 1)

@@ -1,0 +1,38 @@
+"""From cells to class scores."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from seehear.answers.head import Pool
+from seehear.geometry import Cells
+
+if TYPE_CHECKING:
+    from seehear.answers.label import LabelSpec
+
+SMOOTHING = 0.1  # label smoothing (Szegedy 2016)
+
+
+class LabelHead(nn.Module):
+    """Cells -> {"logits": (B, C)}."""
+
+    def __init__(self, spec: LabelSpec, width: int) -> None:
+        super().__init__()
+        self.several = spec.several
+        self.pool = Pool(width)
+        self.norm = nn.LayerNorm(self.pool.width)
+        self.classify = nn.Linear(self.pool.width, len(spec.classes))
+        nn.init.zeros_(self.classify.weight)
+
+    def forward(self, cells: Cells) -> dict[str, Tensor]:
+        return {"logits": self.classify(self.norm(self.pool(cells)))}
+
+    def loss(self, raw: dict[str, Tensor], target: dict[str, Tensor]) -> Tensor:
+        """Cross-entropy (B,): over the classes for one label, over each class's yes or no for several."""
+        logits, truth = raw["logits"], target["label"]  # (B, C); (B,) the class, or (B, C) 0 or 1
+        if self.several:
+            return F.binary_cross_entropy_with_logits(logits, truth, reduction="none").sum(1)
+        return F.cross_entropy(logits, truth, reduction="none", label_smoothing=SMOOTHING)

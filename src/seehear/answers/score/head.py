@@ -1,0 +1,41 @@
+"""From cells to a number and how unsure it is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from seehear.answers.head import Pool
+from seehear.geometry import Cells
+
+if TYPE_CHECKING:
+    from seehear.answers.score import ScoreSpec
+
+LOG_SCALE_RANGE = (-4.0, 2.0)  # in standard deviations of the training answers: 2 % to 7 times
+
+
+class ScoreHead(nn.Module):
+    """Cells -> {"mean": (B,), "log_scale": (B,)}, both in standard deviations of the training answers."""
+
+    def __init__(self, spec: ScoreSpec, width: int) -> None:
+        super().__init__()
+        self.pool = Pool(width)
+        self.norm = nn.LayerNorm(self.pool.width)
+        self.regress = nn.Linear(self.pool.width, 2)
+        nn.init.zeros_(self.regress.weight)
+
+    def forward(self, cells: Cells) -> dict[str, Tensor]:
+        mean, log_scale = self.regress(self.norm(self.pool(cells))).unbind(1)
+        low, high = LOG_SCALE_RANGE
+        return {"mean": mean, "log_scale": low + (high - low) * torch.sigmoid(log_scale)}
+
+    def loss(self, raw: dict[str, Tensor], target: dict[str, Tensor]) -> Tensor:
+        """beta-NLL with beta = 1/2 (Seitzer 2022, arXiv:2203.09168, equation 5), (B,).
+
+        The plain Gaussian likelihood lets a network call hard examples noise and stop learning from them.
+        """
+        variance = torch.exp(2 * raw["log_scale"])
+        nll = 0.5 * ((target["value"] - raw["mean"]).square() / variance + variance.log())
+        return nll * variance.detach().sqrt()

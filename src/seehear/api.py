@@ -1,0 +1,249 @@
+"""The door: train, plan, load, and the recogniser that they give. Everything heavy is imported where it is used."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from seehear.errors import UsageError
+from seehear.events import Listener, Said, silence
+from seehear.recipe import Recipe
+from seehear.runtime.bundle import Bundle, write_bundle
+from seehear.runtime.prediction import Prediction
+from seehear.runtime.recognise import Recogniser as Runtime
+
+if TYPE_CHECKING:
+    from seehear.measure.evaluate import Evaluation
+    from seehear.table import Problem, Table
+
+WRONG_AT_MOST = 0.05
+
+
+class Recogniser:
+    """A trained recogniser: ask it, measure it, save it.
+
+    recipe    everything it is but its weights
+    problems  the rows of its training data that could not be used; () for one that was loaded
+    """
+
+    def __init__(self, bundle: Bundle, problems: Sequence[Problem] = ()) -> None:
+        self._bundle = bundle
+        self._runtime = Runtime(bundle)
+        self.recipe = bundle.recipe
+        self.problems = tuple(problems)
+
+    def predict(
+        self, inputs: Any, *, senses: Sequence[str] | None = None, wrong_at_most: float | None = None
+    ) -> Any:
+        """One input gives a Prediction; a folder, a list or a generator gives a generator of them.
+
+        One input is a path, the bytes of a file, an array, a PIL image, or a mapping of senses to these.
+        """
+        options = {"senses": senses, "wrong_at_most": wrong_at_most}
+        if isinstance(inputs, str | Path) and Path(inputs).is_dir():
+            from seehear.inputs import gather
+
+            return self._runtime.predict(gather([inputs], tuple(self.recipe.senses)), **options)  # type: ignore[arg-type]
+        if isinstance(inputs, Iterable) and not isinstance(inputs, str | bytes | Mapping) and not _is_array(inputs):
+            return self._runtime.predict(inputs, **options)  # type: ignore[arg-type]
+        return self._runtime.predict_one(inputs, **options)  # type: ignore[arg-type]
+
+    def evaluate(
+        self,
+        data: str | Path,
+        *,
+        answer: str | None = None,
+        senses: Sequence[str] | None = None,
+        wrong_at_most: float | None = None,
+        report: Path | None = None,
+        listen: Listener = silence,
+    ) -> Evaluation:
+        """Ask every row of a table, and compare with its answers.
+
+        A table in parts is measured on its `test`, else its `val` part. `senses` withholds the others; `report` is a
+        folder for pictures of the mistakes.
+        """
+        from seehear.judging import judge
+
+        with _workspace(None) as workspace:
+            table = _open(data, answer or self.recipe.kind, list(self.recipe.senses), workspace)
+            return judge(self._runtime, table, senses=senses, wrong_at_most=wrong_at_most, report=report, listen=listen)
+
+    def card(self) -> str:
+        """What it answers, how good it was, its limits: Markdown."""
+        return self._bundle.card
+
+    def save(self, path: str | Path) -> None:
+        write_bundle(Path(path), self._bundle)
+
+
+def load(path: str | Path) -> Recogniser:
+    """Raises BundleError, with the reason, for what is not a whole model file."""
+    from seehear.runtime.bundle import read_bundle
+
+    return Recogniser(read_bundle(Path(path)))
+
+
+def train(
+    data: str | Path,
+    out: str | Path | None = None,
+    *,
+    minutes: float | None = None,
+    steps: int | None = None,
+    val: str | Path | None = None,
+    recipe: str | Path | Recipe | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    resume: bool = False,
+    answer: str | None = None,
+    senses: Sequence[str] | None = None,
+    wrong_at_most: float = WRONG_AT_MOST,
+    cache: Path | None = None,
+    listen: Listener = silence,
+) -> Recogniser:
+    """Learn from a folder or table of examples; write the model to `out`, if given, at the end.
+
+    While it works, decoded examples and checkpoints lie in `cache` (beside `out` if not given). They are deleted
+    when the model is written, and kept when the run is killed: `resume` goes on from there.
+    """
+    from seehear.learn.machine import choose_device
+    from seehear.learn.train import train as learn
+
+    place = choose_device(device)
+    with _run_folder(out, cache, resume) as run:
+        table, held_out = _tables(data, val, answer, senses, run, listen)
+        if not isinstance(recipe, Recipe):
+            recipe = _recipe(recipe) if recipe else _plan(table, minutes, steps, seed, device, wrong_at_most)
+        listen(Said(_estimate(recipe, len(table))))
+        bundle, problems = learn(table, recipe, val=held_out, run=run, device=place, listen=listen)
+        if out is not None:
+            write_bundle(Path(out), bundle)
+    return Recogniser(bundle, (*table.problems, *problems))
+
+
+def plan(
+    data: str | Path,
+    *,
+    minutes: float | None = None,
+    steps: int | None = None,
+    val: str | Path | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    answer: str | None = None,
+    senses: Sequence[str] | None = None,
+    wrong_at_most: float = WRONG_AT_MOST,
+    listen: Listener = silence,
+) -> Recipe:
+    """The recipe that `train` would follow."""
+    with _workspace(None) as workspace:
+        table, _ = _tables(data, val, answer, senses, workspace, listen)
+        return _plan(table, minutes, steps, seed, device, wrong_at_most)
+
+
+def _plan(
+    table: Table, minutes: float | None, steps: int | None, seed: int, device: str, wrong_at_most: float
+) -> Recipe:
+    from seehear.learn.machine import choose_device, choose_precision, matrix_rate
+    from seehear.learn.plan import Budget
+    from seehear.learn.plan import plan as derive
+
+    place = choose_device(device)
+    precision = choose_precision(place)
+    rate = matrix_rate(place, precision)
+    return derive(table, Budget(minutes, steps, seed, rate, precision, wrong_at_most))
+
+
+def _recipe(path: str | Path) -> Recipe:
+    try:
+        return Recipe.from_toml(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"cannot be read: {error}", where=str(path), hint="make one with `seehear plan`") from None
+
+
+def _tables(
+    data: str | Path,
+    val: str | Path | None,
+    answer: str | None,
+    senses: Sequence[str] | None,
+    workspace: Path,
+    listen: Listener,
+) -> tuple[Table, Table | None]:
+    """What to learn from, and what to judge by where the data has such a part or `val` names one."""
+    from seehear.senses import SENSES
+
+    table = _open(data, answer, senses or list(SENSES), workspace / "unpacked", chosen=senses)
+    for sentence in table.said:
+        listen(Said(sentence))
+    held_out = None
+    if val is not None:
+        held_out = _open(val, answer or table.kind, list(table.senses), workspace / "unpacked-val")
+    elif "val" in table.parts and "train" in table.parts:
+        held_out = table.part("val")
+    if "train" in table.parts:
+        listen(Said(f"Learning from the part 'train'; the others are {', '.join(table.parts)}."))
+        table = table.part("train")
+    return table, held_out
+
+
+def _open(
+    data: str | Path,
+    answer: str | None,
+    known: Sequence[str],
+    workspace: Path,
+    *,
+    chosen: Sequence[str] | None = None,
+) -> Table:
+    from seehear.answers import ANSWERS
+    from seehear.senses import SENSES
+    from seehear.table import open_table
+
+    workspace.mkdir(parents=True, exist_ok=True)
+    kinds = list(ANSWERS.values())
+    table = open_table(
+        data, senses_known=list(SENSES), kinds=kinds, answer=answer, senses=chosen or known, workspace=workspace
+    )
+    return table
+
+
+def _estimate(recipe: Recipe, examples: int) -> str:
+    amount = f"{recipe.training.steps:,} steps" if recipe.training.steps else f"{recipe.training.minutes:g} minutes"
+    sizes = "; ".join(f"{name}: {spec}" for name, spec in recipe.senses.items())
+    return f"Learning {recipe.kind} from {examples:,} examples will take {amount}. {sizes}"
+
+
+@contextmanager
+def _run_folder(out: str | Path | None, cache: Path | None, resume: bool) -> Iterator[Path]:
+    """Where a run keeps its work: emptied before a new one, kept for `resume` when it is cut off."""
+    if out is None and cache is None:
+        if resume:
+            raise UsageError("resume without a place to go on from", hint="give the same out or cache as before")
+        with _workspace(None) as temporary:
+            yield temporary
+        return
+    folder = Path(cache) / "seehear-run" if cache else Path(f"{out}.work")
+    if resume and not (folder / "checkpoint.safetensors").exists():
+        raise UsageError("there is no run to go on with", where=str(folder), hint="train without --resume")
+    if not resume:
+        shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _workspace(folder: Path | None) -> Iterator[Path]:
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield folder
+        return
+    with tempfile.TemporaryDirectory(prefix="seehear-") as temporary:
+        yield Path(temporary)
+
+
+def _is_array(value: Any) -> bool:
+    """A decoded signal: a numpy array, a PIL image, or samples with their rate."""
+    return hasattr(value, "__array_interface__") or (isinstance(value, tuple) and len(value) == 2)

@@ -1,0 +1,92 @@
+"""Asking a recogniser every row of a table and comparing with the truth."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from seehear.answers import ANSWERS
+from seehear.errors import DataError, InputError
+from seehear.events import Advanced, Finished, Listener, Started
+from seehear.measure.evaluate import Evaluation, evaluate
+from seehear.recipe import Recipe
+from seehear.runtime.recognise import Recogniser
+from seehear.senses import SENSES
+from seehear.table import Problem, Row, Table
+
+TASK = "evaluating"
+TOLD_EVERY = 32
+MOST_SHOWN = 24  # mistakes in a report
+
+
+def judge(
+    recogniser: Recogniser,
+    table: Table,
+    *,
+    senses: Sequence[str] | None,
+    wrong_at_most: float | None,
+    report: Path | None,
+    listen: Listener,
+) -> Evaluation:
+    """Raises DataError where no row has both an answer and something to perceive."""
+    recipe = recogniser.recipe
+    kind = ANSWERS[recipe.kind]
+    for part in ("test", "val"):
+        if part in table.parts:
+            table = table.part(part)
+            break
+    truths, problems, keep = _truths(table, recipe)
+    if not keep:
+        raise DataError("no row can be judged", where=str(table.root), hint=str(problems[0]) if problems else "")
+    table = table.take(keep)
+    answers, accepted = [], []
+    listen(Started(TASK, len(table), "examples"))
+    asked = recogniser.predict((row.inputs for row in table), senses=senses, wrong_at_most=wrong_at_most)
+    for number, prediction in enumerate(asked):
+        answers.append(prediction.answer)
+        accepted.append(prediction.accepted)
+        if prediction.answer is None:
+            problems.append(Problem(prediction.input, prediction.error))
+        if number % TOLD_EVERY == 0:
+            listen(Advanced(TASK, number))
+    listen(Finished(TASK))
+    result = evaluate(
+        kind, recipe.answer, answers, truths, accepted=accepted, skipped=(*table.problems, *problems)
+    )
+    if report is not None:
+        _write_report(report, result, recipe, table, answers, truths)
+    return result
+
+
+def _truths(table: Table, recipe: Recipe) -> tuple[list[Any], list[Problem], list[int]]:
+    """The readable truths, the problems of the others, and the positions of the readable."""
+    kind = ANSWERS[recipe.kind]
+    truths, problems, keep = [], [], []
+    for position, row in enumerate(table):
+        try:
+            truths.append(kind.read(row.answer or "", recipe.answer))
+            keep.append(position)
+        except InputError as error:
+            problems.append(Problem(row.key, error.what, error.hint))
+    return truths, problems, keep
+
+
+def _write_report(
+    folder: Path, result: Evaluation, recipe: Recipe, table: Table, answers: Sequence[Any], truths: Sequence[Any]
+) -> None:
+    from seehear.measure.report import write_report
+
+    worst = [
+        (table[place].key, picture, answers[place], truths[place])
+        for place in result.worst(MOST_SHOWN)
+        for picture in _pictures(table[place])
+    ]
+    write_report(folder, result, ANSWERS[recipe.kind], recipe.answer, worst)
+
+
+def _pictures(row: Row) -> Iterator[Any]:
+    """One picture of an example: of the first of its senses."""
+    for name, path in row.inputs.items():
+        yield SENSES[name].draw(SENSES[name].read(path))
+        return

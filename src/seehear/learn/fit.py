@@ -1,0 +1,220 @@
+"""From a recipe and a shelf of examples to trained weights."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from copy import deepcopy
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from seehear.errors import TrainingError
+from seehear.events import Advanced, Finished, Listener, Started
+from seehear.learn import checkpoint
+from seehear.learn.checkpoint import Progress
+from seehear.learn.muon import Muon
+from seehear.learn.network import Network, Tensors
+from seehear.learn.shelf import Batch, Shelf
+from seehear.recipe import Training
+from seehear.senses import SENSES
+
+TASK = "training"
+WARM_UP = 0.05  # share of the run in which the learning rate rises
+MUON_RATE = 10.0  # Muon's learning rate for every unit of AdamW's
+WEIGHT_DECAY = 0.02
+LONGEST_GRADIENT = 1.0
+AVERAGED = 0.06  # share of the steps so far over which weights are averaged
+MIXED = 0.5  # share of the batches that are mixed with themselves, at full augmentation
+BEGIN_EXAMPLES = 1024
+SAVE_EVERY_S = 20.0
+TELL_EVERY_S = 0.5
+LIKE_LENGTHS = 8  # batches among which examples of like length are put together
+
+
+@dataclass(frozen=True)
+class Clock:
+    """How far a run is, 0 to 1: by its steps if they are given, otherwise by the time it may take."""
+
+    training: Training
+    seconds: float
+
+    def done(self, progress: Progress) -> float:
+        if self.training.steps is not None:
+            return progress.step / self.training.steps
+        return progress.elapsed_s / self.seconds
+
+
+def fit(
+    network: Network, shelf: Shelf, rows: NDArray[np.int64], clock: Clock, *, saved: Path, listen: Listener
+) -> tuple[Network, Progress]:
+    """Train on these rows of the shelf -> the network with averaged weights, and how far it came.
+
+    Goes on from `saved` where it exists. Every step is seeded by its number, so a run told its steps gives the same
+    weights again on the same machine, whether it was interrupted or not.
+    """
+    run = Run.start(network, shelf, rows, clock, saved)
+    total, unit = (clock.training.steps, "steps") if clock.training.steps else (clock.seconds, "s")
+    listen(Started(TASK, total, unit))
+    last_saved_s = last_told_s = time.monotonic()
+    for batch in run.batches():
+        run.step(batch)
+        now_s = time.monotonic()
+        if now_s - last_saved_s > SAVE_EVERY_S:
+            checkpoint.save(saved, run.progress, network, run.average, run.optimizers)
+            last_saved_s = now_s
+        if now_s - last_told_s > TELL_EVERY_S:
+            done = run.progress.step if clock.training.steps else run.progress.elapsed_s
+            listen(Advanced(TASK, done, f"loss {run.progress.loss:.3f}"))
+            last_told_s = now_s
+    listen(Finished(TASK))
+    return run.average.eval(), run.progress
+
+
+class Run:
+    """A training in progress: what changes from step to step."""
+
+    def __init__(self, network: Network, shelf: Shelf, rows: NDArray[np.int64], clock: Clock) -> None:
+        self.network, self.shelf, self.rows, self.clock = network.train(), shelf, rows, clock
+        self.training = clock.training
+        self.device = next(network.parameters()).device
+        self.average = deepcopy(network)
+        self.optimizers = optimizers(network, self.training)
+        self.rates = [group["lr"] for optimizer in self.optimizers for group in optimizer.param_groups]
+        self.progress = Progress()
+        senses = network.recipe.senses
+        self.augments = {name: SENSES[name].augment(spec) for name, spec in senses.items()}
+        self.mixed = MIXED * min(float(spec.strength) for spec in senses.values())  # type: ignore[attr-defined]
+
+    @classmethod
+    def start(cls, network: Network, shelf: Shelf, rows: NDArray[np.int64], clock: Clock, saved: Path) -> Run:
+        device = next(network.parameters()).device
+        if not saved.exists():
+            chosen = np.random.default_rng(clock.training.seed).permutation(rows)[:BEGIN_EXAMPLES]
+            network.begin(_to(device, shelf.batch(chosen).inputs))
+        run = cls(network, shelf, rows, clock)
+        if saved.exists():
+            run.progress = checkpoint.restore(saved, network, run.average, run.optimizers)
+        return run
+
+    def batches(self) -> Iterator[Batch]:
+        """Batches until the clock says that it is over; the time since the last one counts."""
+        size = min(self.training.batch, len(self.rows))
+        per_pass = len(self.rows) // size
+        order: NDArray[np.int64] | None = None
+        last_s = time.monotonic()
+        while self.clock.done(self.progress) < 1:
+            position = self.progress.step % per_pass
+            if order is None or position == 0:
+                number = self.progress.step // per_pass
+                order = pass_order(self.rows, self.shelf.lengths, size, (self.training.seed, number))
+            yield self.shelf.batch(order[position])
+            now_s = time.monotonic()
+            self.progress.elapsed_s += now_s - last_s
+            last_s = now_s
+
+    def step(self, batch: Batch) -> None:
+        """One update of the weights."""
+        torch.manual_seed(self.training.seed * 1_000_003 + self.progress.step)
+        self._set_rates()
+        with _autocast(self.device, self.training.precision):
+            loss = self._loss(batch)
+        value = float(loss.detach())
+        if not np.isfinite(value):
+            raise TrainingError(f"the loss became {value} at step {self.progress.step:,}", hint="lower learning_rate")
+        for optimizer in self.optimizers:
+            optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(self.network.parameters(), LONGEST_GRADIENT)
+        for optimizer in self.optimizers:
+            optimizer.step()
+        self._average()
+        self.progress.step += 1
+        known = np.isfinite(self.progress.loss)
+        self.progress.loss = 0.95 * self.progress.loss + 0.05 * value if known else value
+
+    def _loss(self, batch: Batch) -> Tensor:
+        """Mean loss over the batch and over every set of senses one may have: sense dropout, all cases at once."""
+        inputs: Tensors = {}
+        target, present = _to(self.device, batch.target), batch.present.to(self.device)
+        partner = torch.randperm(len(present)) if torch.rand(()) < self.mixed else None
+        share = torch.rand(()) if partner is not None else torch.ones(())
+        for name, augment in self.augments.items():
+            own = augment(_to(self.device, self.network.own(name, batch.inputs)))
+            if partner is not None:
+                own, share = augment.mix(own, partner.to(self.device), share)
+            inputs |= own
+        cells = self.network.encode(inputs)
+        losses = []
+        for way in self.network.ways(len(present)):
+            here = way.to(self.device) & present
+            raw = self.network.answer(cells, here)
+            loss = self.network.head.loss(raw, target)  # type: ignore[operator]
+            if partner is not None:
+                other = {key: value[partner.to(value.device)] for key, value in target.items()}
+                loss = share * loss + (1 - share) * self.network.head.loss(raw, other)  # type: ignore[operator]
+            some = here.any(1)
+            losses.append((loss * some).sum() / some.sum().clamp_min(1))
+        return torch.stack(losses).mean()
+
+    def _set_rates(self) -> None:
+        """A linear rise over WARM_UP, then a linear fall to nothing at the end of the run."""
+        done = self.clock.done(self.progress)
+        scale = min((done + 1e-3) / WARM_UP, (1 - done) / (1 - WARM_UP))
+        groups = (group for optimizer in self.optimizers for group in optimizer.param_groups)
+        for group, rate in zip(groups, self.rates, strict=True):
+            group["lr"] = rate * max(0.0, scale)
+
+    @torch.no_grad()
+    def _average(self) -> None:
+        """Polynomial-decay averaging (Shamir & Zhang 2013): the window grows with the run, so no constant to tune."""
+        weight = 1 / (1 + AVERAGED * self.progress.step)
+        for mean, now in zip(self.average.state_dict().values(), self.network.state_dict().values(), strict=True):
+            if mean.is_floating_point():
+                mean.lerp_(now, weight)
+            else:
+                mean.copy_(now)
+
+
+def optimizers(network: Network, training: Training) -> tuple[Optimizer, Optimizer]:
+    """Muon for the matrices inside encoders and fusion; AdamW for the stems, the head, gains and biases."""
+    inner, outer = [], []
+    for name, weight in network.named_parameters():
+        if weight.requires_grad:
+            hidden = weight.ndim >= 2 and not name.startswith("head.") and name != "fusion.sense"
+            (inner if hidden else outer).append(weight)
+    rate = training.learning_rate
+    return (
+        Muon(inner, lr=MUON_RATE * rate, weight_decay=WEIGHT_DECAY),
+        torch.optim.AdamW(outer, lr=rate, betas=(0.9, 0.95), weight_decay=WEIGHT_DECAY),
+    )
+
+
+def pass_order(
+    rows: NDArray[np.int64], lengths: NDArray[np.int64], size: int, seed: tuple[int, int]
+) -> NDArray[np.int64]:
+    """One pass over the rows in random batches (batches, size), those of like length together; the rest waits."""
+    random = np.random.default_rng(seed)
+    shuffled = random.permutation(rows)
+    batches = []
+    for start in range(0, len(shuffled), size * LIKE_LENGTHS):
+        near = shuffled[start : start + size * LIKE_LENGTHS]
+        if lengths[near].min() < lengths[near].max():
+            near = near[np.argsort(lengths[near], kind="stable")]
+        whole = len(near) // size * size
+        batches.append(near[:whole].reshape(-1, size))
+    return random.permutation(np.concatenate(batches))
+
+
+def _autocast(device: torch.device, precision: str) -> AbstractContextManager[object]:
+    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16")
+
+
+def _to(device: torch.device, tensors: Tensors) -> Tensors:
+    return {name: tensor.to(device, non_blocking=True) for name, tensor in tensors.items()}

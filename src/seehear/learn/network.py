@@ -1,0 +1,71 @@
+"""A recogniser as a network: senses -> encoders -> fusion -> answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+
+from seehear.answers import ANSWERS
+from seehear.geometry import Cells
+from seehear.learn.familiarity import Familiarity
+from seehear.learn.fusion import Fusion
+from seehear.recipe import Recipe
+from seehear.senses import SENSES
+
+Tensors = dict[str, Tensor]
+
+
+class Network(nn.Module):
+    """Every sense's inputs by name, and which senses are present (B, S) -> the head's raw arrays and unfamiliarity."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        super().__init__()
+        self.recipe = recipe
+        self.encoders = nn.ModuleDict({name: SENSES[name].encoder(spec) for name, spec in recipe.senses.items()})
+        widths = [int(encoder.width) for encoder in self.encoders.values()]  # type: ignore[arg-type]
+        self.fusion = Fusion(widths, recipe.width)
+        self.head = ANSWERS[recipe.kind].head(recipe.answer, recipe.width)
+        self.familiar = nn.ModuleDict(
+            {name: Familiarity(width) for name, width in zip(self.encoders, widths, strict=True)}
+        )
+
+    def begin(self, inputs: Tensors) -> None:
+        """Fit what is a statistic of the training examples, before the first step."""
+        for name, encoder in self.encoders.items():
+            encoder.begin(self.own(name, inputs))  # type: ignore[operator]
+
+    def own(self, sense: str, inputs: Tensors) -> Tensors:
+        """The inputs of one sense: those named like it, or like it and an underscore."""
+        return {key: value for key, value in inputs.items() if key == sense or key.startswith(f"{sense}_")}
+
+    def encode(self, inputs: Tensors) -> list[Cells]:
+        return [encoder(**self.own(name, inputs)) for name, encoder in self.encoders.items()]
+
+    def answer(self, cells: list[Cells], present: Tensor) -> Tensors:
+        raw: Tensors = self.head(self.fusion(withheld(cells, present)))
+        return raw
+
+    def forward(self, inputs: Tensors, present: Tensor) -> Tensors:
+        cells = self.encode(inputs)
+        unfamiliar = {
+            f"unfamiliar_{name}": self.familiar[name](own) for name, own in zip(self.encoders, cells, strict=True)
+        }
+        return self.answer(cells, present) | unfamiliar
+
+    def ways(self, batch: int) -> Iterator[Tensor]:
+        """Every set of senses that one may have: all (B, S) `present`, then each sense alone."""
+        senses = len(self.encoders)
+        yield torch.ones(batch, senses, dtype=torch.bool)
+        if senses > 1:
+            for alone in torch.eye(senses, dtype=torch.bool):
+                yield alone.expand(batch, senses)
+
+
+def withheld(cells: list[Cells], present: Tensor) -> list[Cells]:
+    """The same cells, not real where their sense is not present. One sense alone is always present."""
+    if len(cells) == 1:
+        return cells
+    return [replace(own, real=own.real & present[:, i, None]) for i, own in enumerate(cells)]

@@ -1,0 +1,97 @@
+"""Training from a table to a model file."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from seehear.answers import ANSWERS
+from seehear.errors import DataError
+from seehear.events import Listener, Said
+from seehear.learn.card import card
+from seehear.learn.export import to_onnx, to_safetensors
+from seehear.learn.fit import Clock, fit
+from seehear.learn.network import Network
+from seehear.learn.shelf import Shelf
+from seehear.learn.trial import remember, trusted
+from seehear.recipe import Recipe
+from seehear.runtime.bundle import Bundle
+from seehear.table import Problem, Table, split
+
+FEWEST_HELD_OUT = 2
+TAIL_SHARE, SHORTEST_TAIL_S = 0.03, 8.0  # of the budget, kept for measuring and exporting
+
+
+@dataclass(frozen=True)
+class Material:
+    """Rows of a shelf to learn from, and rows of the same or another shelf to judge by."""
+
+    shelf: Shelf
+    rows: NDArray[np.int64]
+    judges: Shelf
+    held_out: NDArray[np.int64]
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        return self.shelf.problems + (self.judges.problems if self.judges is not self.shelf else ())
+
+
+def train(
+    table: Table, recipe: Recipe, *, val: Table | None, run: Path, device: torch.device, listen: Listener
+) -> tuple[Bundle, tuple[Problem, ...]]:
+    """Decode, fit, try on what was held out, export. What a killed run needs to go on lies in the folder `run`.
+
+    Gives the bundle and the rows that could not be used. Raises DataError for too few examples, TrainingError
+    where training or export fails.
+    """
+    started_s = time.monotonic()
+    material = gather(table, val, recipe, run, listen)
+    torch.manual_seed(recipe.training.seed)
+    network = Network(recipe).to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    clock = Clock(recipe.training, _seconds_left(recipe, started_s))
+    network, progress = fit(
+        network, material.shelf, material.rows, clock, saved=run / "checkpoint.safetensors", listen=listen
+    )
+    listen(Said(f"Trained {progress.step:,} steps in {progress.elapsed_s / 60:.1f} minutes."))
+    remember(network, material.shelf, material.rows)
+    recipe = trusted(network, material.judges, material.held_out, listen=listen)
+    recipe = recipe.model_copy(update={"training": recipe.training.model_copy(update={"steps": progress.step})})
+    graph = to_onnx(network, material.judges, material.held_out)
+    return Bundle(recipe, graph, to_safetensors(network), card(recipe)), material.problems
+
+
+def gather(table: Table, val: Table | None, recipe: Recipe, run: Path, listen: Listener) -> Material:
+    """Decode what is to be learned from and what is to judge it: `val`, or a part held out of the table."""
+    shelf = Shelf.fill(table, recipe, run / "examples", listen=listen)
+    if val is not None:
+        judges = Shelf.fill(val, recipe, run / "val", listen=listen)
+        rows, held_out = np.arange(len(shelf)), np.arange(len(judges))
+    else:
+        parts = split(
+            shelf.table,
+            recipe.training.held_out,
+            seed=recipe.training.seed,
+            stratum=ANSWERS[recipe.kind].stratum,
+        )
+        listen(Said(parts.said))
+        judges, rows, held_out = shelf, parts.train, parts.held_out
+    if len(held_out) < FEWEST_HELD_OUT or len(rows) < FEWEST_HELD_OUT:
+        raise DataError(
+            f"{len(rows)} examples to learn from and {len(held_out)} to judge by are too few",
+            where=str(table.root),
+            allowed=f"at least {FEWEST_HELD_OUT} of each; some tens are better",
+            hint="add examples",
+        )
+    return Material(shelf, rows, judges, held_out)
+
+
+def _seconds_left(recipe: Recipe, started_s: float) -> float:
+    """For the fit itself: what decoding has left of the budget, less what measuring and exporting will take."""
+    budget_s = recipe.training.minutes * 60
+    tail_s = max(SHORTEST_TAIL_S, TAIL_SHARE * budget_s)
+    return max(budget_s / 2, budget_s - (time.monotonic() - started_s) - tail_s)

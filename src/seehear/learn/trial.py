@@ -1,0 +1,104 @@
+"""A trained network on examples held out of its training: what its confidence is worth and what is unfamiliar."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from seehear.answers import ANSWERS
+from seehear.events import Advanced, Finished, Listener, Started
+from seehear.learn.familiarity import BANK
+from seehear.learn.network import Network
+from seehear.learn.shelf import Batch, Shelf
+from seehear.measure.evaluate import evaluate
+from seehear.measure.trust import familiar_limit, fit_risk
+from seehear.recipe import Recipe, Trust, used_key
+
+Array = NDArray[Any]
+TASK = "measuring"
+TOGETHER = 128
+MOST_HELD_OUT = 5000  # enough for every figure; more would only take time
+
+
+@torch.no_grad()
+def remember(network: Network, shelf: Shelf, rows: NDArray[np.int64]) -> None:
+    """Fill the memory of what is familiar with examples it was trained on."""
+    chosen = rows[np.linspace(0, len(rows) - 1, min(len(rows), BANK)).round().astype(int)]
+    features: dict[str, list[torch.Tensor]] = {name: [] for name in network.encoders}
+    for batch in _batches(shelf, chosen):
+        for i, (name, cells) in enumerate(zip(network.encoders, _encode(network, batch), strict=True)):
+            features[name].append(network.familiar[name].features(cells)[batch.present[:, i]])  # type: ignore[operator]
+    for name, parts in features.items():
+        network.familiar[name].remember(torch.cat(parts))  # type: ignore[operator]
+
+
+@torch.no_grad()
+def trusted(network: Network, shelf: Shelf, rows: NDArray[np.int64], *, listen: Listener) -> Recipe:
+    """The network's recipe with its trust, its limits of the familiar and its results, from held-out rows."""
+    recipe = network.recipe
+    kind, spec = ANSWERS[recipe.kind], recipe.answer
+    rows = rows[:: -(-len(rows) // MOST_HELD_OUT)]
+    truths = [shelf.truth(int(row)) for row in rows]
+    raws, unfamiliar, present = _raws(network, shelf, rows, listen)
+    limits = {
+        name: familiar_limit(scores[present[:, i]]) for i, (name, scores) in enumerate(unfamiliar.items())
+    }
+    trust, results = {}, {}
+    for used, raw in raws.items():
+        has = _usable(used, recipe, present)
+        here = {key: value[has] for key, value in raw.items()}
+        true = [truth for truth, yes in zip(truths, has, strict=True) if yes]
+        calibration = kind.calibrate(here, true, spec)
+        answers = [
+            kind.from_raw({key: value[i] for key, value in here.items()}, spec, calibration, None)
+            for i in range(len(true))
+        ]
+        confidence = np.array([answer.confidence for answer in answers])
+        right = np.array([kind.right(answer, truth, spec) for answer, truth in zip(answers, true, strict=True)])
+        trust[used] = Trust(calibration=calibration, risk=fit_risk(confidence, right))
+        accepted = confidence >= trust[used].risk.threshold(recipe.wrong_at_most)
+        results[used] = evaluate(kind, spec, answers, true, accepted=accepted.tolist()).to_json()
+    return recipe.model_copy(update={"trust": trust, "unfamiliar_above": limits, "results": results})
+
+
+def _raws(
+    network: Network, shelf: Shelf, rows: NDArray[np.int64], listen: Listener
+) -> tuple[dict[str, dict[str, Array]], dict[str, Array], Array]:
+    """The head's arrays by senses in use, unfamiliarity by sense, and which senses each row has (n, S)."""
+    parts: dict[str, list[dict[str, Array]]] = {}
+    unfamiliar: dict[str, list[Array]] = {name: [] for name in network.encoders}
+    present = []
+    listen(Started(TASK, len(rows), "examples"))
+    for number, batch in enumerate(_batches(shelf, rows)):
+        cells = _encode(network, batch)
+        for name, own in zip(network.encoders, cells, strict=True):
+            unfamiliar[name].append(network.familiar[name](own).cpu().numpy())
+        for way in network.ways(len(batch.present)):
+            used = used_key(name for name, yes in zip(network.encoders, way[0].tolist(), strict=True) if yes)
+            raw = network.answer(cells, (way & batch.present).to(cells[0].x.device))
+            parts.setdefault(used, []).append({key: value.float().cpu().numpy() for key, value in raw.items()})
+        present.append(batch.present.numpy())
+        listen(Advanced(TASK, min(len(rows), (number + 1) * TOGETHER)))
+    listen(Finished(TASK))
+    raws = {used: {key: np.concatenate([p[key] for p in own]) for key in own[0]} for used, own in parts.items()}
+    return raws, {name: np.concatenate(own) for name, own in unfamiliar.items()}, np.concatenate(present)
+
+
+def _usable(used: str, recipe: Recipe, present: Array) -> Array:
+    """(n,) which rows have all the senses in use."""
+    wanted = [i for i, name in enumerate(recipe.senses) if name in used.split("+")]
+    return present[:, wanted].all(1)
+
+
+def _encode(network: Network, batch: Batch) -> Any:
+    device = next(network.parameters()).device
+    return network.encode({name: tensor.to(device) for name, tensor in batch.inputs.items()})
+
+
+def _batches(shelf: Shelf, rows: NDArray[np.int64]) -> Iterator[Batch]:
+    for start in range(0, len(rows), TOGETHER):
+        yield shelf.batch(rows[start : start + TOGETHER])

@@ -1,0 +1,106 @@
+"""Random changes of sounds that leave the answer as it is, as operations on whole batches."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from seehear.senses.hearing.plan import HOP_SAMPLES, RATE_HZ, HearingSpec
+
+GAIN_DB = 9.0
+SPEED = 0.18  # pitch and formants move with speed, so one speaker becomes many
+NOISE_SHARE, NOISE_DB = 0.5, (3.0, 35.0)  # how many get noise, and the range of its signal-to-noise ratio
+ROOM_SHARE, ROOM_S = 0.3, 0.25
+LEAD_S = 0.1  # silence put before the sound, at most
+MASK_BANDS, MASK_S, MASKS = 0.2, 0.12, 2  # SpecAugment (Park 2019), at full strength
+TILT = 0.6  # of the random spectral colour, in units of each band's spread: microphones and rooms differ so
+
+
+class AugmentHearing(nn.Module):
+    """audio (B, T), audio_samples (B,) -> the same: other speed, level, room and noise."""
+
+    def __init__(self, spec: HearingSpec) -> None:
+        super().__init__()
+        self.spec = spec
+
+    def forward(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        audio, samples = inputs["audio"], inputs["audio_samples"]
+        strength = self.spec.strength
+        audio, samples = _respeed(audio, samples, SPEED * strength, int(LEAD_S * RATE_HZ * strength))
+        audio = _in_a_room(audio, ROOM_SHARE * strength)
+        audio = _noisy(audio, samples, NOISE_SHARE * (0.5 + 0.5 * strength))
+        gain_db = GAIN_DB * (torch.rand(len(audio), 1) * 2 - 1)
+        return {"audio": audio * (10 ** (gain_db / 20)).to(audio), "audio_samples": samples}
+
+    def mix(self, inputs: dict[str, Tensor], partner: Tensor, share: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+        """Add example partner[i] to example i (mixup, Zhang 2018): share () of i, the rest of its partner."""
+        audio, samples = inputs["audio"], inputs["audio_samples"]
+        mixed = {"audio": share * audio + (1 - share) * audio[partner]}
+        return mixed | {"audio_samples": torch.maximum(samples, samples[partner])}, share
+
+
+def mask_spectrogram(x: Tensor, strength: float) -> Tensor:
+    """x (B, M, F) normalised: random spectral colour, then random bands and stretches of time set to the mean.
+
+    The colour is a smooth random curve over the bands; masks after SpecAugment (Park 2019, arXiv:1904.08779).
+    """
+    batch, bands, frames = x.shape
+    knots = torch.randn(batch, 1, 6, device=x.device) * TILT * strength
+    x = x + nn.functional.interpolate(knots, bands, mode="linear", align_corners=True).transpose(1, 2)
+    for _ in range(MASKS):
+        x = x * _gaps(batch, bands, MASK_BANDS * strength * bands, x)[:, :, None]
+        x = x * _gaps(batch, frames, MASK_S * strength * RATE_HZ / HOP_SAMPLES, x)[:, None, :]
+    return x
+
+
+def _gaps(batch: int, size: int, widest: float, like: Tensor) -> Tensor:
+    """(B, size) of ones with one run of zeros each, 0 to `widest` long."""
+    width = torch.rand(batch, 1, device=like.device) * widest
+    start = torch.rand(batch, 1, device=like.device) * (size - width)
+    steps = torch.arange(size, device=like.device)
+    return ((steps < start) | (steps >= start + width)).to(like)
+
+
+def _respeed(audio: Tensor, samples: Tensor, most: float, most_lead: int) -> tuple[Tensor, Tensor]:
+    """Play each recording 1 - most to 1 + most times as fast, after up to most_lead samples of silence."""
+    batch, steps = audio.shape
+    speed = 1 + most * (torch.rand(batch, 1, device=audio.device) * 2 - 1)
+    lead = torch.randint(0, most_lead + 1, (batch, 1), device=audio.device)
+    longest = int(steps / (1 - most)) + most_lead + 1
+    at = (torch.arange(longest, device=audio.device) - lead) * speed  # (B, longest), in the original's samples
+    before = at.floor().long()
+    weight = at - before
+    inside = (before >= 0) & (before < samples[:, None] - 1)
+    before = before.clamp(0, steps - 2)
+    moved = audio.gather(1, before) * (1 - weight) + audio.gather(1, before + 1) * weight
+    new_samples = torch.clamp((samples / speed[:, 0]).long() + lead[:, 0], max=longest)
+    return moved * inside, new_samples
+
+
+def _in_a_room(audio: Tensor, share: float) -> Tensor:
+    """Convolve a share of the batch with decaying noise, as a small room would."""
+    batch, steps = audio.shape
+    tail = int(ROOM_S * RATE_HZ)
+    decay_s = 0.02 + 0.08 * torch.rand(batch, 1)
+    time_s = torch.arange(tail) / RATE_HZ
+    response = torch.randn(batch, tail) * torch.exp(-time_s / decay_s) * 0.05
+    response[:, 0] = 1
+    response[torch.rand(batch) >= share, 1:] = 0
+    size = steps + tail
+    wet = torch.fft.irfft(torch.fft.rfft(audio, size) * torch.fft.rfft(response.to(audio), size), size)
+    return wet[:, :steps]
+
+
+def _noisy(audio: Tensor, samples: Tensor, share: float) -> Tensor:
+    """Add white to brown noise to a share of the batch, at a random signal-to-noise ratio."""
+    batch, steps = audio.shape
+    spectrum = torch.fft.rfft(torch.randn(batch, steps))
+    slope = torch.rand(batch, 1)  # 0 white, 1 brown
+    spectrum = spectrum / torch.arange(1, spectrum.shape[1] + 1) ** slope
+    noise = torch.fft.irfft(spectrum, steps).to(audio)
+    noise = noise / noise.square().mean(1, keepdim=True).sqrt().clamp_min(1e-9)
+    level = (audio.square().sum(1, keepdim=True) / samples[:, None]).sqrt()
+    low, high = NOISE_DB
+    ratio_db = low + (high - low) * torch.rand(batch, 1)
+    chosen = torch.rand(batch, 1) < share
+    return audio + noise * level * (chosen * 10 ** (-ratio_db / 20)).to(audio)

@@ -1,0 +1,190 @@
+"""The convolutional-recurrent encoder for hearing: waveform -> log-mel -> convolutions -> two-way GRU.
+
+The log-mel spectrogram is inside the graph (the Fourier transform as a fixed convolution), so serving feeds samples
+and nothing can differ. Every layer blanks what lies beyond a recording's own end, so a recording gets the same cells
+alone or padded in a batch.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from seehear.geometry import Cells, Grid
+from seehear.senses.hearing.augment import mask_spectrogram
+from seehear.senses.hearing.plan import (
+    CELL_S,
+    FRAMES_PER_CELL,
+    HOP_SAMPLES,
+    LOWEST_HZ,
+    RATE_HZ,
+    WINDOW_SAMPLES,
+    HearingSpec,
+)
+
+FFT_SAMPLES = 512
+QUIETEST_POWER = 1e-7  # added before the logarithm: about 70 dB under a full-scale tone's peak
+
+
+class Listener(nn.Module):
+    """audio (B, T) at RATE_HZ, audio_samples (B,) -> Cells of CELL_S each."""
+
+    def __init__(self, spec: HearingSpec) -> None:
+        super().__init__()
+        self.spec = spec
+        self.width = spec.width
+        self.flexible = {"audio": {1: "samples"}}  # axes that vary from batch to batch, beside the first
+        self.logmel = LogMel(spec.mels, spec.top_hz)
+        before = (1, *spec.stages[:-1])
+        pools = ((2, 2), (2, 2), (2, 1))  # bands, frames
+        self.stages = nn.ModuleList(Stage(*shape) for shape in zip(before, spec.stages, pools, strict=True))
+        self.project = nn.Linear(spec.stages[-1] * (spec.mels // 8), spec.width)
+        self.norm = nn.LayerNorm(spec.width)
+        self.ahead = GRU(spec.width, spec.width // 2, batch_first=True)
+        self.back = GRU(spec.width, spec.width // 2, batch_first=True)
+
+    @torch.no_grad()
+    def begin(self, inputs: dict[str, Tensor]) -> None:
+        """Fit the parts that are statistics of the training recordings, before the first step."""
+        self.logmel.begin(inputs["audio"], inputs["audio_samples"])
+
+    def forward(self, audio: Tensor, audio_samples: Tensor) -> Cells:
+        x = self.logmel(audio)  # (B, M, F)
+        frames = _ceil_divide(audio_samples, HOP_SAMPLES)  # (B,)
+        if self.training:
+            x = mask_spectrogram(x, self.spec.strength)
+        # Three frames more than needed, so that pooling by four never drops a recording's last frames.
+        x = F.pad(x, (0, FRAMES_PER_CELL - 1))[:, None] * _real(frames, x.shape[-1] + FRAMES_PER_CELL - 1, 4)
+        for stage in self.stages:
+            x = stage(x, frames)
+            frames = _ceil_divide(frames, stage.pool[1])
+        x = self.norm(F.gelu(self.project(x.flatten(1, 2).transpose(1, 2))))  # (B, N, D)
+        real = _real(frames, x.shape[1], 2)
+        turned = _turned(x, frames)
+        both = torch.cat([self.ahead(x), _turned(self.back(turned), frames)], 2)
+        return Cells((x + both) * real[:, :, None], real, Grid((x.shape[1],), CELL_S, "s"))
+
+
+class LogMel(nn.Module):
+    """audio (B, T) -> normalised log-mel power (B, M, F), one frame every HOP_SAMPLES.
+
+    Triangular filters on the HTK mel scale, 2595 log10(1 + f / 700), between LOWEST_HZ and top_hz.
+    """
+
+    fourier: Tensor
+    filters: Tensor
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(self, mels: int, top_hz: float) -> None:
+        super().__init__()
+        self.register_buffer("fourier", torch.from_numpy(_fourier_kernels())[:, None], persistent=False)
+        self.register_buffer("filters", torch.from_numpy(mel_filters(mels, top_hz)), persistent=False)
+        self.register_buffer("mean", torch.zeros(mels))
+        self.register_buffer("scale", torch.ones(mels))
+
+    def begin(self, audio: Tensor, samples: Tensor) -> None:
+        log = self._log(audio)  # (B, M, F)
+        real = _real(_ceil_divide(samples, HOP_SAMPLES), log.shape[-1], 2)
+        frames = log.transpose(1, 2)[real]  # (frames, M)
+        self.mean.copy_(frames.mean(0))
+        self.scale.copy_(1 / frames.std(0).clamp_min(0.1))
+
+    def forward(self, audio: Tensor) -> Tensor:
+        return (self._log(audio) - self.mean[:, None]) * self.scale[:, None]
+
+    def _log(self, audio: Tensor) -> Tensor:
+        lead = (WINDOW_SAMPLES - HOP_SAMPLES) // 2
+        padded = F.pad(audio[:, None], (lead, WINDOW_SAMPLES - HOP_SAMPLES - lead))
+        spectrum = F.conv1d(padded, self.fourier, stride=HOP_SAMPLES)  # (B, 2 * bins, F): real parts, then imaginary
+        real, imaginary = spectrum.chunk(2, 1)
+        return torch.log(self.filters @ (real.square() + imaginary.square()) + QUIETEST_POWER)
+
+
+class Stage(nn.Module):
+    """(B, D, M, F) -> (B, D', M / pool, F / pool): two 3x3 convolutions, pooled between, blank beyond `frames`."""
+
+    def __init__(self, before: int, after: int, pool: tuple[int, int]) -> None:
+        super().__init__()
+        self.pool = pool
+        self.first = nn.Conv2d(before, after, 3, padding=1, bias=False)
+        self.second = nn.Conv2d(after, after, 3, padding=1, bias=False)
+        self.norms = nn.ModuleList(nn.BatchNorm2d(after) for _ in range(2))
+
+    def forward(self, x: Tensor, frames: Tensor) -> Tensor:
+        x = F.gelu(self.norms[0](self.first(x)))
+        x = F.max_pool2d(x * _real(frames, x.shape[-1], 4), self.pool)
+        real = _real(_ceil_divide(frames, self.pool[1]), x.shape[-1], 4)
+        return (x + F.gelu(self.norms[1](self.second(x)))) * real
+
+
+class GRU(nn.GRU):
+    """One layer, one direction, batch first: (B, N, D) -> (B, N, H).
+
+    Under the exporter it becomes one ONNX GRU node: torch's own translation unrolls time and freezes its length.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]
+        if not torch.onnx.is_in_onnx_export():
+            return super().forward(x)[0]
+        weights = [_update_first(weight)[None] for weight in (self.weight_ih_l0, self.weight_hh_l0)]
+        bias = torch.cat([_update_first(bias) for bias in (self.bias_ih_l0, self.bias_hh_l0)])[None]
+        batch, steps, _ = x.shape
+        start = x.new_zeros(1, batch, self.hidden_size)
+        states, _ = torch.onnx.ops.symbolic_multi_out(
+            "GRU",
+            (x.transpose(0, 1), *weights, bias, None, start),
+            {"hidden_size": self.hidden_size, "linear_before_reset": 1},
+            dtypes=(torch.float32, torch.float32),
+            shapes=((steps, 1, batch, self.hidden_size), (1, batch, self.hidden_size)),
+        )
+        return states.squeeze(1).transpose(0, 1)
+
+
+def mel_filters(mels: int, top_hz: float) -> NDArray[np.float32]:
+    """(M, bins) triangles of height 1 whose corners are evenly spaced on the mel scale."""
+    bins_hz = np.arange(FFT_SAMPLES // 2 + 1) * RATE_HZ / FFT_SAMPLES
+    low, high = (2595 * np.log10(1 + hz / 700) for hz in (LOWEST_HZ, top_hz))
+    corners_hz = 700 * (10 ** (np.linspace(low, high, mels + 2) / 2595) - 1)
+    left, centre, right = corners_hz[:-2, None], corners_hz[1:-1, None], corners_hz[2:, None]
+    rising, falling = (bins_hz - left) / (centre - left), (right - bins_hz) / (right - centre)
+    triangles = np.maximum(0, np.minimum(rising, falling))
+    # Low bands narrower than a bin would be empty: give each the bin nearest its centre.
+    nearest = np.abs(bins_hz - centre).argmin(1)
+    empty = triangles.sum(1) == 0
+    triangles[empty, nearest[empty]] = 1
+    return triangles.astype(np.float32)
+
+
+def _fourier_kernels() -> NDArray[np.float32]:
+    """(2 * bins, WINDOW_SAMPLES): the windowed cosines, then the windowed sines, scaled to a full-scale tone of 1."""
+    window = np.hanning(WINDOW_SAMPLES + 1)[:-1]
+    phase = 2 * np.pi * np.outer(np.arange(FFT_SAMPLES // 2 + 1), np.arange(WINDOW_SAMPLES)) / FFT_SAMPLES
+    return (np.concatenate([np.cos(phase), -np.sin(phase)]) * window * 2 / window.sum()).astype(np.float32)
+
+
+def _ceil_divide(x: Tensor, by: int) -> Tensor:
+    return (x + by - 1) // by
+
+
+def _real(lengths: Tensor, steps: int, axes: int) -> Tensor:
+    """(B, 1, ..., steps): 1 before each length, 0 after; boolean for two axes."""
+    real = torch.arange(steps, device=lengths.device) < lengths[:, None]
+    return real if axes == 2 else real.float().reshape(real.shape[0], *[1] * (axes - 2), real.shape[1])
+
+
+def _turned(x: Tensor, lengths: Tensor) -> Tensor:
+    """Reverse the real steps of x (B, N, D) in time; the padding stays behind them."""
+    steps = torch.arange(x.shape[1], device=x.device)
+    from_end = lengths[:, None] - 1 - steps
+    index = torch.where(from_end >= 0, from_end, steps)  # (B, N)
+    return x.gather(1, index[:, :, None].expand(-1, -1, x.shape[2]))
+
+
+def _update_first(weight: Tensor) -> Tensor:
+    """torch stacks the gates reset, update, new; ONNX wants update, reset, new."""
+    reset, update, new = weight.chunk(3)
+    return torch.cat([update, reset, new])

@@ -1,0 +1,73 @@
+"""What a network for hearing looks like: sizes that follow from the recordings, the examples and the budget."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+RATE_HZ = 16_000
+HOP_SAMPLES = 160  # 10 ms between frames
+WINDOW_SAMPLES = 400  # 25 ms
+FRAMES_PER_CELL = 4
+CELL_S = FRAMES_PER_CELL * HOP_SAMPLES / RATE_HZ
+
+LOWEST_HZ = 40.0
+LONGEST_S, SHORTEST_S = 60.0, 0.25
+MELS = 64
+
+# Channels of the three convolution stages and the width of the recurrent part, cheapest first. One second of sound
+# costs about 0.16, 0.5, 1.0 and 2.2 GFLOP to learn from once.
+LADDER = (((16, 32, 48), 96), ((24, 64, 96), 160), ((32, 96, 128), 224), ((48, 128, 192), 320))
+PASSES_WANTED = 40.0  # a sound is seldom heard twice alike; small data gains from many varied passes
+
+
+class HearingSpec(BaseModel):
+    """One recording is (T,) float32 at RATE_HZ, shortest_s to longest_s long."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    longest_s: float = Field(gt=0, le=LONGEST_S)
+    shortest_s: float = Field(default=SHORTEST_S, gt=0)
+    top_hz: float = Field(gt=LOWEST_HZ, le=RATE_HZ / 2)
+    mels: int = Field(default=MELS, ge=16, le=128)
+    stages: tuple[int, int, int]
+    width: int = Field(ge=16)
+    strength: float = Field(default=0.5, ge=0, le=1)  # of augmentation
+
+    @property
+    def cell_width(self) -> int:
+        return self.width
+
+    def step_gigaflop(self, seconds: float) -> float:
+        """Work to learn from one recording once: 2 FLOP a multiply-add, forward, and twice that backward."""
+        area = seconds * RATE_HZ / HOP_SAMPLES * self.mels  # frames times bands
+        before, total = 1, 0.0
+        for i, channels in enumerate(self.stages):
+            total += 9 * before * channels * area
+            area /= 2 if i == len(self.stages) - 1 else 4
+            total += 9 * channels * channels * area
+            before = channels
+        cells = seconds / CELL_S
+        total += cells * (self.stages[-1] * self.mels / 8 * self.width + 6 * self.width * self.width)
+        return 6 * total / 1e9
+
+
+def plan_hearing(facts: Sequence[Mapping[str, Any]], examples: int, gigaflop: float) -> HearingSpec:
+    """facts: seconds, top_hz of some recordings; gigaflop: all the work that this sense may spend in training."""
+    seconds = np.array([fact["seconds"] for fact in facts])
+    longest_s = float(np.clip(np.quantile(seconds, 0.98) * 1.25, 2 * SHORTEST_S, LONGEST_S))
+    top_hz = float(np.clip(np.median([fact["top_hz"] for fact in facts]), 2_000, RATE_HZ / 2))
+    rungs = [
+        HearingSpec(longest_s=round(longest_s, 2), top_hz=round(top_hz, -2), stages=stages, width=width)
+        for stages, width in LADDER
+    ]
+    cost = [spec.step_gigaflop(float(seconds.mean())) * examples for spec in rungs]
+    affordable = [spec for spec, once in zip(rungs, cost, strict=True) if once * PASSES_WANTED <= gigaflop]
+    spec = affordable[-1] if affordable else rungs[0]
+    passes = gigaflop / cost[rungs.index(spec)]
+    strength = float(np.clip(math.log2(max(passes, 1e-9) / 2) / 4, 0, 1))
+    return spec.model_copy(update={"strength": round(strength, 2)})

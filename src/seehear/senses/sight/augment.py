@@ -1,0 +1,109 @@
+"""Random changes of pictures that leave the answer as it is, as operations on whole batches."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from seehear.senses.sight.plan import SightSpec
+
+SHIFT = 1 / 16  # of a side, plus as much again at full strength
+TURN_DEGREES, ZOOM, STRETCH = 15.0, 0.2, 0.15  # at full strength
+BRIGHTNESS, CONTRAST, SATURATION = 0.25, 0.35, 0.4
+CUTOUT = 0.4  # side of the square that is blanked, at full strength, in shares of the picture's side
+
+
+class AugmentSight(nn.Module):
+    """image (B, H, W, C) uint8 -> the same shape, float 0..255.
+
+    Mirror and shift always; turn, zoom, stretch, colour and cutout (DeVries & Taylor, arXiv:1708.04552) grow with
+    `spec.strength`, since what is seen often must be varied.
+    """
+
+    def __init__(self, spec: SightSpec) -> None:
+        super().__init__()
+        self.spec = spec
+
+    def forward(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        x = inputs["image"].permute(0, 3, 1, 2).float()  # (B, C, H, W)
+        x = self._moved(x)
+        if self.spec.strength > 0:
+            x = _cut_out(self._coloured(x), CUTOUT * self.spec.strength)
+        return {"image": x.permute(0, 2, 3, 1)}
+
+    def mix(self, inputs: dict[str, Tensor], partner: Tensor, share: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+        """Paste a box of example partner[i] into example i (CutMix, Yun 2019): share () is what should remain of i.
+
+        Returns the inputs and the share of the area that did remain.
+        """
+        image = inputs["image"]  # (B, H, W, C)
+        height, width = image.shape[1:3]
+        box_height, box_width = (int(side * math.sqrt(1 - float(share))) for side in (height, width))
+        top = int(torch.randint(0, height - box_height + 1, ()))
+        left = int(torch.randint(0, width - box_width + 1, ()))
+        mixed = image.clone()
+        rows, columns = slice(top, top + box_height), slice(left, left + box_width)
+        mixed[:, rows, columns] = image[partner][:, rows, columns]
+        return {"image": mixed}, torch.tensor(1 - box_height * box_width / (height * width))
+
+    def _moved(self, x: Tensor) -> Tensor:
+        if self.spec.strength == 0:
+            return _shifted(self._mirrored(x), SHIFT)
+        batch, strength = len(x), self.spec.strength
+        turn = _uniform(batch) * math.radians(TURN_DEGREES) * strength
+        zoom = 1 + _uniform(batch) * ZOOM * strength
+        stretch = 1 + _uniform(batch) * STRETCH * strength
+        shift = 2 * SHIFT * (1 + strength) * torch.stack([_uniform(batch), _uniform(batch)], 1)
+        cos, sin = torch.cos(turn), torch.sin(turn)
+        aspect = x.shape[3] / x.shape[2]
+        matrix = torch.stack([cos * zoom * stretch, -sin * zoom / aspect, sin * zoom * aspect, cos * zoom / stretch], 1)
+        theta = torch.cat([matrix.reshape(batch, 2, 2), shift[:, :, None]], 2)  # (B, 2, 3)
+        grid = F.affine_grid(theta, list(x.shape), align_corners=False)
+        return F.grid_sample(self._mirrored(x), grid.to(x), padding_mode="reflection", align_corners=False)
+
+    def _mirrored(self, x: Tensor) -> Tensor:
+        if not self.spec.mirror:
+            return x
+        flip = torch.rand(len(x)) < 0.5
+        return torch.where(flip[:, None, None, None].to(x.device), x.flip(3), x)
+
+    def _coloured(self, x: Tensor) -> Tensor:
+        strength = self.spec.strength
+        batch = (len(x), 1, 1, 1)
+        brightness = 255 * BRIGHTNESS * strength * _uniform(*batch)
+        contrast = 1 + CONTRAST * strength * _uniform(*batch)
+        saturation = 1 + SATURATION * strength * _uniform(*batch)
+        mean = x.mean((1, 2, 3), keepdim=True)
+        x = (x - mean) * contrast.to(x) + mean + brightness.to(x)
+        grey = x.mean(1, keepdim=True)
+        return ((x - grey) * saturation.to(x) + grey).clamp(0, 255)
+
+
+def _shifted(x: Tensor, share: float) -> Tensor:
+    """Each picture moved by up to `share` of its sides, whole pixels, the border reflected."""
+    batch, _, height, width = x.shape
+    reach_y, reach_x = max(1, round(height * share)), max(1, round(width * share))
+    padded = F.pad(x, (reach_x, reach_x, reach_y, reach_y), mode="reflect")
+    rows = torch.randint(0, 2 * reach_y + 1, (batch, 1)) + torch.arange(height)  # (B, H)
+    columns = torch.randint(0, 2 * reach_x + 1, (batch, 1)) + torch.arange(width)  # (B, W)
+    which = torch.arange(batch)[:, None, None]
+    return padded.permute(0, 2, 3, 1)[which, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
+
+
+def _cut_out(x: Tensor, share: float) -> Tensor:
+    """Half of the pictures lose one square to their mean colour."""
+    batch, _, height, width = x.shape
+    half = share * min(height, width) / 2
+    y, x_centre = torch.rand(batch, 1) * height, torch.rand(batch, 1) * width
+    in_rows = (torch.arange(height) - y).abs() < half  # (B, H)
+    in_columns = (torch.arange(width) - x_centre).abs() < half  # (B, W)
+    hole = in_rows[:, None, :, None] & in_columns[:, None, None, :] & (torch.rand(batch, 1, 1, 1) < 0.5)
+    return torch.where(hole.to(x.device), x.mean((2, 3), keepdim=True), x)
+
+
+def _uniform(*shape: int) -> Tensor:
+    """Random numbers in [-1, 1)."""
+    return torch.rand(shape) * 2 - 1

@@ -1,0 +1,61 @@
+"""Pixels of any type to 8 bits. Proportions are kept, by a rule and not by the picture's content where possible:
+
+* 16-bit integers are divided by 65535; but a picture whose greatest value is at most 4095 is taken as the 12 bits
+  that cameras and scanners keep in 16-bit files, and divided by 4095;
+* floats from 0 to 1 are multiplied by 255;
+* in files, integers beyond 65535 and floats beyond 0 to 1 have no known range: the picture's own least and greatest
+  value become 0 and 255. An array must say what it means: such values are refused.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seehear.errors import InputError
+from seehear.senses.sight.limits import check_size
+
+Pixels = NDArray[np.uint8]
+
+
+def eight_bits(values: NDArray[Any]) -> Pixels:
+    """Integers or floats -> uint8 of the same shape, by the rule at the head of this module."""
+    least, greatest = float(values.min()), float(values.max())
+    if not np.isfinite(least + greatest):
+        raise InputError("pixels that are not numbers (nan or infinite)", hint="export the picture again")
+    whole = values.dtype.kind in "iu"
+    if whole and least >= 0 and greatest <= 65535:
+        low, high = 0.0, 4095.0 if greatest <= 4095 else 65535.0
+    elif not whole and least >= 0 and greatest <= 1:
+        low, high = 0.0, 1.0
+    else:
+        low, high = least, greatest
+    scale = 255 / (high - low) if high > low else 0.0
+    scaled: Pixels = np.rint((values - np.float32(low)) * np.float32(scale)).astype(np.uint8)
+    return scaled
+
+
+def from_array(values: NDArray[Any]) -> Pixels:
+    """A decoded picture (H, W) or (H, W, 1 | 3 | 4) -> (H, W, 1 | 3 | 4) uint8. Raises InputError."""
+    if values.ndim == 2:
+        values = values[:, :, None]
+    if values.ndim != 3 or values.shape[2] not in (1, 3, 4):
+        raise InputError(f"an array of shape {values.shape}", allowed="(H, W) or (H, W, 1 | 3 | 4)")
+    check_size(values.shape[1], values.shape[0])
+    if values.dtype == np.bool_:
+        return values.astype(np.uint8) * np.uint8(255)
+    if values.dtype == np.uint8:
+        return np.ascontiguousarray(values)
+    if values.dtype == np.uint16 or (values.dtype.kind == "f" and _unit(values)):
+        return eight_bits(values)
+    raise InputError(
+        f"an array of {values.dtype} from {values.min()} to {values.max()}",
+        allowed="uint8, uint16, bool, or floats from 0 to 1",
+    )
+
+
+def _unit(values: NDArray[Any]) -> bool:
+    """Whether values lie within 0 to 1; those that are no numbers are for eight_bits to refuse."""
+    return not (values.min() < 0 or values.max() > 1)

@@ -1,0 +1,127 @@
+"""What a pyramid for sight looks like: sizes that follow from the pictures, the examples and the budget."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+STAGES = 3  # each halves the grid
+SMALLEST_PX, LARGEST_PX = 16, 224
+LONGEST_EXTRA = 3.0  # pictures longer than this times their height are letterboxed to it
+ROUND_PX = 8  # sides larger than 64 px are rounded to this
+
+# Channels of the last stage, and how many convolutions each stage has, from the cheapest pyramid to the dearest.
+# On 32 px pictures these cost about 0.02, 0.10, 0.22, 0.39 and 1.1 GFLOP to learn from one example once.
+LADDER = ((96, 2), (160, 2), (224, 2), (256, 2), (384, 3))
+PASSES_WANTED = 9.0  # times that every example should be seen before a larger pyramid pays
+
+
+class SightSpec(BaseModel):
+    """One picture is (height, width, channels) uint8; the pyramid has `stages` channels at each halving."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    height: int = Field(ge=8, le=1024)
+    width: int = Field(ge=8, le=1024)
+    channels: int = Field(ge=1, le=3)
+    stages: tuple[int, ...] = Field(min_length=1, max_length=6)
+    depth: int = Field(default=2, ge=1, le=8)
+    mirror: bool = False  # whether a mirrored picture has the same answer
+    strength: float = Field(default=0.5, ge=0, le=1)  # of augmentation
+
+    @property
+    def cell_width(self) -> int:
+        return self.stages[-1]
+
+    @property
+    def stem_stride(self) -> int:
+        """Pixels between neighbours of the first map: 1 below 64 px, then what keeps that map 32 to 63 cells wide."""
+        return int(2 ** max(0, math.floor(math.log2(min(self.height, self.width) / 32))))
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Rows and columns of the coarsest map."""
+        step = self.stem_stride * 2 ** len(self.stages)
+        return max(1, self.height // step), max(1, self.width // step)
+
+    def step_gigaflop(self) -> float:
+        """Work to learn from one picture once: 2 FLOP a multiply-add, forward, and twice that backward."""
+        area = (self.height // self.stem_stride) * (self.width // self.stem_stride)
+        before, total = 48, 0.0
+        for channels in self.stages:
+            total += 9 * before * channels * area + 9 * channels * channels * (self.depth - 1) * area / 4
+            before, area = channels, area // 4
+        return 6 * total / 1e9
+
+
+def plan_sight(
+    facts: Sequence[Mapping[str, Any]], strata: Sequence[str], examples: int, gigaflop: float
+) -> SightSpec:
+    """facts and classes (strata) of some pictures; gigaflop: all the work that this sense may spend in training."""
+    height, width = _common_size(facts)
+    channels = 3 if any(fact["channels"] > 1 for fact in facts) else 1
+    rungs = [
+        SightSpec(height=height, width=width, channels=channels, stages=_stages(last), depth=depth)
+        for last, depth in LADDER
+    ]
+    affordable = [spec for spec in rungs if spec.step_gigaflop() * examples * PASSES_WANTED <= gigaflop]
+    spec = affordable[-1] if affordable else rungs[0]
+    passes = gigaflop / (spec.step_gigaflop() * examples)
+    mirror = mirror_keeps_class(np.stack([fact["thumbnail"] for fact in facts]), strata)
+    return spec.model_copy(update={"strength": strength_for(passes), "mirror": mirror})
+
+
+def strength_for(passes: float) -> float:
+    """Augmentation from none at 4 passes over the data to full at 128: what is seen often must be varied."""
+    return round(float(np.clip(math.log2(max(passes, 1e-9) / 4) / 5, 0, 1)), 2)
+
+
+def mirror_keeps_class(thumbnails: NDArray[np.float32], strata: Sequence[str]) -> bool:
+    """Whether mirrored pictures (n, H, W) are as good examples of their class as the pictures themselves.
+
+    Asks each picture's nearest other, first among the pictures and then also among their mirror images: where a
+    mirror image has another meaning (b and d), the second question is answered worse. Without classes, no.
+    """
+    classes = np.unique(np.asarray(strata), return_inverse=True)[1]
+    if classes.max(initial=0) == 0:
+        return False
+    plain = _unit(thumbnails)
+    near, near_mirrored = plain @ plain.T, plain @ _unit(thumbnails[:, :, ::-1]).T
+    np.fill_diagonal(near, -np.inf)
+    np.fill_diagonal(near_mirrored, -np.inf)
+    right = classes[near.argmax(1)] == classes
+    best = np.where(near_mirrored.max(1) > near.max(1), near_mirrored.argmax(1), near.argmax(1))
+    right_with_mirrored = classes[best] == classes
+    return bool(right_with_mirrored.sum() >= right.sum())
+
+
+def _unit(pictures: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(n, H, W) -> (n, H * W) centred, of length 1: products are correlations."""
+    flat = pictures.reshape(len(pictures), -1)
+    flat = flat - flat.mean(1, keepdims=True)
+    unit: NDArray[np.float32] = flat / np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-6)
+    return unit
+
+
+def _stages(last: int) -> tuple[int, ...]:
+    """Fewer channels where the maps are large: a quarter, a half, all of them."""
+    return tuple(max(16, last // 2 ** (STAGES - 1 - i)) for i in range(STAGES))
+
+
+def _common_size(facts: Sequence[Mapping[str, Any]]) -> tuple[int, int]:
+    """The median size, kept within bounds; aspect from the median aspect, so most pictures fill their frame."""
+    heights = np.array([fact["height"] for fact in facts])
+    widths = np.array([fact["width"] for fact in facts])
+    aspect = float(np.clip(np.median(widths / heights), 1 / LONGEST_EXTRA, LONGEST_EXTRA))
+    side = float(np.clip(np.sqrt(np.median(heights * widths)), SMALLEST_PX, LARGEST_PX))
+    return _rounded(side / math.sqrt(aspect)), _rounded(side * math.sqrt(aspect))
+
+
+def _rounded(side_px: float) -> int:
+    step = 1 if side_px <= 64 else ROUND_PX
+    return max(8, round(side_px / step) * step)
