@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import lzma
 import os
+import shutil
 import stat
 import tarfile
 import tempfile
@@ -50,9 +51,8 @@ class _Writer:
 
     def __init__(self, archive: Path, folder: Path) -> None:
         self._archive, self._folder = archive, folder
-        disk = os.statvfs(folder)
         allowed = max(_ALWAYS_ALLOWED_BYTES, _MOST_GROWTH * archive.stat().st_size)
-        self._bytes_left = min(allowed, disk.f_bavail * disk.f_frsize)
+        self._bytes_left = min(allowed, shutil.disk_usage(folder).free)
         self._members = 0
         self._written: set[str] = set()
         self._links: dict[str, str] = {}
@@ -90,7 +90,7 @@ class _Writer:
                 raise self.refuse(f"a link to {target!r}, which is no file in it", name)
 
     def _make_parent(self, name: str) -> None:
-        parent = os.path.dirname(name)
+        parent = name.rpartition("/")[0]
         if parent not in self._folders:
             (self._folder / parent).mkdir(parents=True, exist_ok=True)
             self._folders.add(parent)

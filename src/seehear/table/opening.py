@@ -46,11 +46,11 @@ def open_table(
     if not place.exists():
         raise DataError("no such file or folder", where=str(data))
     packed = is_archive(place)
-    found = read_layout(unwrapped(unpack(place, workspace) if packed else place))
     try:
+        found = read_layout(unwrapped(unpack(place, workspace) if packed else place))
         roles = infer(found.cells, kinds, senses_known=senses_known, senses=senses, answer=answer)
     except SeehearError as error:
-        raise error.at(str(data)) from None
+        raise error.at(error.where or str(data)) from None
     columns = _columns(found, roles)
     good, problems = judge(found, columns, confined=packed)
     if not len(good):
@@ -136,7 +136,8 @@ def _said(found: Found, roles: Roles, columns: Columns) -> list[str]:
     sentences += [f"describing the examples: {', '.join(kept)}"] if kept else []
     counts = {count["values"]: count["counts"] for count in pc.value_counts(columns.part).to_pylist()}
     parts = [f"{part} {counts[part]:,}" for part in ("train", "val", "test") if part in counts]
-    return [*sentences, f"in parts: {', '.join(parts)}"] if parts else sentences
+    sentences += [f"in parts: {', '.join(parts)}"] if parts else []
+    return sentences
 
 
 def _sense_said(sense: str, headings: dict[str, str], columns: Columns) -> str:

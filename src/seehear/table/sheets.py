@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from seehear.errors import DataError
 from seehear.table.encoding import encoding_of
-from seehear.table.media import medium_of
+from seehear.table.media import is_text, medium_of
 from seehear.table.rows import Problem
 
 _CHUNK = 65_536  # rows held as Python objects at a time
@@ -153,6 +153,8 @@ def _check_headings(headings: Sequence[str], name: str) -> None:
     twice = sorted({heading for heading in headings if headings.count(heading) > 1})
     if twice:
         raise DataError(f"more than one column is called {', '.join(map(repr, twice))}", where=name)
+    if wrong := [heading for heading in headings if not is_text(heading)]:
+        raise DataError(f"the heading {wrong[0]!r} is not valid text", where=name)
     if len(headings) > _MOST_COLUMNS:
         raise DataError(f"{len(headings):,} columns", where=name, allowed=f"at most {_MOST_COLUMNS:,}")
 

@@ -25,7 +25,6 @@ def read_layout(place: Path) -> Found:
             return found
     raise DataError(
         "no layout that can be read",
-        where=str(place),
         allowed="a folder of class folders, or a csv, tsv, jsonl or parquet table that names pictures or recordings",
         hint="make examples.csv with the headings image,label (or audio,label) beside the files",
     )

@@ -14,7 +14,6 @@ from seehear.table.media import SENSES, is_text, medium_of
 from seehear.table.parts import part_of
 from seehear.table.rows import Problem
 
-
 # Folders named for what they hold, where all are: what lies in images/ and masks/ is not of two classes.
 _HOLDERS = {
     "image",

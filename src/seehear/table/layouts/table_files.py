@@ -27,27 +27,34 @@ def tables_in_folder(place: Path) -> Found | None:
     if not place.is_dir():
         return None
     tables, said = _tables(place)
-    if tables:
-        return _together(place, tables, said)
-    parts = [(folder, part_of(folder.name)) for folder in visible(place)[0]]
-    tables = [(table, part) for folder, part in parts if part for table, _ in _tables(folder)[0]]
-    return _together(place, tables) if tables else None
+    folders = visible(place)[0]
+    if not tables:
+        inside = [(folder, part_of(folder.name)) for folder in folders]
+        tables = [(table, part) for folder, part in inside if part for table, _ in _tables(folder)[0]]
+    if not tables:
+        return None
+    said.append(f"reading {', '.join(table.relative_to(place).as_posix() for table, _ in tables)}")
+    if len(folders) > 1:
+        said.append("the names of the folders beside it are not taken for answers")
+    return _together(place, tables, said)
 
 
 def _tables(folder: Path) -> tuple[list[tuple[Path, str]], list[str]]:
-    """The table files of a folder that name examples, with their parts: metadata.*, else one per part, else the one."""
+    """(table files of a folder that name examples, with their parts; what to say of the others).
+
+    metadata.* alone if it is there, else one for each part, else the only one.
+    """
     tables = [file for file in visible(folder)[1] if file.suffix.lower() in EXTENSIONS]
     naming = [table for table in tables if names_files(read_sheet(table, table.name, _PEEK_ROWS).cells)]
     said = [f"{table.name} names no pictures or recordings and is not used" for table in tables if table not in naming]
     described = [table for table in naming if table.stem.lower() == "metadata"]
     if len(described) == 1:
         return [(described[0], "")], said
-    if naming and all(part_of(table.stem) for table in naming):
-        return [(table, part_of(table.stem)) for table in naming], said
-    if len(naming) > 1:
+    parts = [part_of(table.stem) for table in naming]
+    if len(naming) > 1 and not (all(parts) and len(set(parts)) == len(parts)):
         names = ", ".join(table.name for table in naming)
-        raise DataError(f"holds {len(naming)} tables: {names}", where=str(folder), hint="point at one of them")
-    return [(table, "") for table in naming], said
+        raise DataError(f"{folder.name} holds {len(naming)} tables: {names}", hint="point at one of them")
+    return list(zip(naming, parts, strict=True)), said
 
 
 def _together(root: Path, tables: Sequence[tuple[Path, str]], said: Sequence[str] = ()) -> Found:
