@@ -169,7 +169,7 @@ def test_a_share_is_read_as_people_write_it(text, value):
             2,
             "drak.seehear: there is no such file or folder. Did you mean dark.seehear?",
         ),
-        (["predict", "dark.seehear"], 2, "Missing argument 'INPUT...'."),
+        (["predict", "dark.seehear"], 2, "Missing argument 'INPUT'."),
         (["predict", "dark.seehear", "things", "--senses", "smell"], 2, "senses smell. Allowed: image."),
         (["predict", "dark.seehear", "empty"], 2, "nothing to ask about. Next: name files, or folders that hold some."),
         (["predict", "dark.seehear", "things", "--wrong-at-most", "2"], 2, "'2' is not a share between 0% and 100%."),

@@ -28,7 +28,7 @@ COLUMNS = ("input", "answer", "confidence", "accepted", "reason", "used", "error
 def predict(
     model: options.Model,
     inputs: Annotated[
-        list[str], typer.Argument(metavar="INPUT...", help="Files, folders, tables; - reads their names from stdin.")
+        list[str], typer.Argument(metavar="INPUT", help="Files, folders, tables; - reads their names from stdin.")
     ],
     json: options.Json = False,
     out: Annotated[
