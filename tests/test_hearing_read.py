@@ -1,0 +1,175 @@
+from __future__ import annotations
+
+import io
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from malformed_corpus import SEEDS, nan_wav, recorded, seed, silent_flac, tone, wide_wav
+from seehear.errors import InputError
+from seehear.senses.hearing import HEARING
+from seehear.senses.hearing.plan import RATE_HZ
+
+SOUNDING = [name for name, (senses, _) in SEEDS.items() if "audio" in senses]
+LOSSY_S = 0.05  # of delay and of padding that coders add
+
+
+def written(samples: np.ndarray, rate_hz: int, kind: str = "WAV", subtype: str | None = "PCM_16") -> bytes:
+    file = io.BytesIO()
+    soundfile.write(file, samples, rate_hz, format=kind, subtype=subtype)
+    return file.getvalue()
+
+
+def pitch_hz(samples: np.ndarray) -> float:
+    power = np.abs(np.fft.rfft(samples * np.hanning(len(samples))))
+    return float(power.argmax() * RATE_HZ / len(samples))
+
+
+def refusal(source: Any) -> InputError:
+    with pytest.raises(InputError) as caught:
+        HEARING.read(source)
+    return caught.value
+
+
+@given(
+    rate_hz=st.sampled_from([8_000, 11_025, 16_000, 22_050, 32_000, 44_100, 48_000, 96_000]),
+    channels=st.integers(1, 6),
+    subtype=st.sampled_from(["PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE"]),
+    tenths=st.integers(2, 12),
+)
+@settings(max_examples=25, deadline=None)
+def test_a_tone_stays_that_tone_at_any_rate_and_number_of_channels(
+    rate_hz: int, channels: int, subtype: str, tenths: int
+) -> None:
+    t_s = np.arange(rate_hz * tenths // 10) / rate_hz
+    wave = 0.5 * np.sin(2 * np.pi * 1_000 * t_s)
+    data = written(np.repeat(wave[:, None], channels, axis=1), rate_hz, subtype=subtype)
+    samples = HEARING.read(data)
+    assert samples.dtype == np.float32 and samples.ndim == 1
+    assert abs(len(samples) - RATE_HZ * tenths / 10) <= 2
+    assert pitch_hz(samples) == pytest.approx(1_000, abs=12)
+    assert np.abs(samples).max() == pytest.approx(0.5, abs=0.03)
+
+
+@pytest.mark.parametrize("name", SOUNDING)
+def test_every_format_is_read_from_path_and_bytes_whatever_its_name(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "a wrong name.raw"
+    path.write_bytes(seed(name))
+    samples = HEARING.read(path)
+    assert len(samples) == pytest.approx(RATE_HZ, abs=LOSSY_S * RATE_HZ)
+    assert pitch_hz(samples) == pytest.approx(440, abs=3)
+    assert np.quantile(np.abs(samples), 0.99) == pytest.approx(0.4, abs=0.05)  # coders ring at an abrupt end
+    np.testing.assert_array_equal(HEARING.read(path.read_bytes()), samples)
+
+
+def test_large_files_are_read_like_small_ones(tmp_path: Path) -> None:
+    path = tmp_path / "long.raw"
+    path.write_bytes(written(tone(48_000, 12.0), 48_000, subtype="PCM_16"))
+    assert path.stat().st_size > 1 << 20
+    np.testing.assert_array_equal(HEARING.read(path), HEARING.read(path.read_bytes()))
+
+
+@pytest.mark.parametrize("name", [name for name in SOUNDING if name != "ts"])
+def test_a_file_cut_anywhere_is_refused_or_whole(name: str) -> None:
+    data = seed(name)
+    whole = HEARING.read(data)
+    for length in {*range(1, len(data) - 64, len(data) // 12), len(data) - 65}:
+        try:
+            samples = HEARING.read(data[:length])
+        except InputError:
+            continue
+        np.testing.assert_array_equal(samples, whole)
+
+
+def test_a_wav_whose_recorder_did_not_know_its_length_is_whole() -> None:
+    data = recorded("WAV", "PCM_16")
+    start = data.index(b"data") + 4
+    unknown = data[:start] + struct.pack("<I", 0xFFFFFFFF) + data[start + 4 :]
+    np.testing.assert_array_equal(HEARING.read(unknown), HEARING.read(data))
+
+
+def test_a_flac_whose_header_leaves_its_length_open_is_whole() -> None:
+    assert len(HEARING.read(silent_flac(0))) == 60 * RATE_HZ
+
+
+def test_arrays_are_at_16_khz_unless_they_say_otherwise() -> None:
+    wave = tone(RATE_HZ)
+    np.testing.assert_array_equal(HEARING.read(wave), wave)
+    np.testing.assert_array_equal(HEARING.read((wave, RATE_HZ)), wave)
+    assert len(HEARING.read((tone(48_000), 48_000))) == pytest.approx(RATE_HZ, abs=2)
+    np.testing.assert_allclose(HEARING.read((wave * 32_768).astype(np.int16)), wave, atol=1e-4)
+    np.testing.assert_allclose(HEARING.read((wave * 127 + 128).astype(np.uint8)), wave, atol=2e-2)
+    np.testing.assert_allclose(HEARING.read(np.stack([wave, 0 * wave], axis=1)), wave / 2, atol=1e-6)
+
+
+def test_what_goes_beyond_full_scale_is_made_quieter_not_clipped() -> None:
+    wave = tone(RATE_HZ)
+    loud = HEARING.read(wave * 5)
+    np.testing.assert_allclose(loud, wave / np.abs(wave).max(), atol=1e-6)
+
+
+def test_silence_is_a_legal_sound() -> None:
+    assert not HEARING.read(np.zeros(800, np.float32)).any()
+    assert HEARING.facts(np.zeros(800, np.float32)) == {"seconds": 0.05, "top_hz": 0.0, "constant": True}
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        (np.zeros(0, np.float32), "a recording of no length"),
+        (np.zeros((5, 5, 5)), "an array of shape (5, 5, 5). Allowed: (T,) or (T, channels)."),
+        (np.zeros((2, 48_000)), "48000 channels. Allowed: 1 to 64. Next: an array is (samples, channels)"),
+        (np.zeros(5, np.complex64), "an array of complex64. Allowed: floats, int16, int32 or uint8."),
+        (np.array([0.0, np.inf]), "samples that are not numbers (nan or infinite)."),
+        ((np.zeros(5), 500), "a sample rate of 500 Hz. Allowed: 1000 to 384000 Hz."),
+        ((np.zeros(5), "fast"), "a sample rate of 'fast'. Allowed: a whole number of Hz."),
+        (np.broadcast_to(np.float32(0), 16_000 * 3_601), "longer than can be read: 60 minutes and more, 1 channels."),
+        (b"", "empty: 0 bytes."),
+        (b"seven,8\n", "not a recording but text. Allowed: a wav, flac,"),
+        (b"#EXTM3U\nhttp://localhost/a.wav\n", "not a recording but text."),
+        (None, "a NoneType can not be read."),
+    ],
+)
+def test_what_is_no_recording_is_refused_with_the_reason(source: Any, words: str) -> None:
+    assert words in str(refusal(source))
+
+
+def test_hostile_files_are_refused_with_the_reason(tmp_path: Path) -> None:
+    path = tmp_path / "a.wav"
+    path.write_bytes(nan_wav())
+    assert str(refusal(path)).startswith(f"{path}: samples that are not numbers (nan or infinite).")
+    assert "1800 minutes and more, 2 channels. Allowed: up to 60 minutes." in str(refusal(silent_flac(30)))
+    assert "cut short: 1879044192 bytes are missing." in str(refusal(wide_wav(1, data_bytes=0x7000_0000)))
+    assert "a sample rate of 500 Hz" in str(refusal(wide_wav(1, rate_hz=500)))
+    assert "not a recording but png." in str(refusal(seed("png")))
+    assert "a video without sound. Next: use it as image." in str(refusal(seed_without_sound()))
+
+
+def seed_without_sound() -> bytes:
+    from malformed_corpus import filmed
+
+    return filmed("mp4", None, "mpeg4")
+
+
+@pytest.mark.parametrize("rate_hz", [8_000, 16_000])
+def test_top_hz_tells_how_high_a_recording_reaches(rate_hz: int) -> None:
+    noise = np.random.default_rng(0).normal(0, 0.1, rate_hz).astype(np.float32)
+    facts = HEARING.facts(HEARING.read(written(noise, rate_hz)))
+    assert facts["top_hz"] == pytest.approx(rate_hz / 2, rel=0.06)
+    assert facts["seconds"] == pytest.approx(1.0, abs=0.001)
+    assert not facts["constant"]
+
+
+@pytest.mark.parametrize("seconds", [0.003, 1.0, 90.0])
+def test_a_recording_draws_its_spectrogram(seconds: float) -> None:
+    wave = (0.5 * np.sin(2 * np.pi * 1_000 * np.arange(int(seconds * RATE_HZ)) / RATE_HZ)).astype(np.float32)
+    drawn = np.asarray(HEARING.draw(wave).convert("L"), float)
+    brightest = drawn[:240].mean(axis=1).argmax() / 240
+    mel = 2595 * np.log10(1 + np.array([1_000, 8_000]) / 700)
+    assert brightest == pytest.approx(1 - mel[0] / mel[1], abs=0.05)

@@ -1,0 +1,52 @@
+"""Whatever a file holds, reading it gives a signal or an InputError that names it: no crash, no hang, no words."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import malformed_corpus
+import seehear
+
+HUNG_S = 60  # far beyond what the whole sample takes, on a slow machine too
+MOST_RESIDENT_KIB = 1_500_000
+
+
+def read_in_a_process(first: int, last: int, every: int, patience_s: float) -> tuple[list[str], int]:
+    """What each file came to, and the most memory that was used. Fails naming the file that crashed or hung."""
+    environment = {**os.environ, "PYTHONPATH": str(Path(seehear.__file__).parents[1]), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, malformed_corpus.__file__, str(first), str(last), str(every)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=patience_s, check=False)
+    except subprocess.TimeoutExpired as expired:
+        pytest.fail(f"hung at {(expired.stdout or b'').splitlines()[-1:]}")
+    lines = done.stdout.splitlines()
+    assert done.returncode == 0, f"ended with {done.returncode} at {lines[-1:]}: {done.stderr}"
+    assert done.stderr == ""
+    said = [json.loads(line) for line in lines]
+    return [line["outcome"] for line in said if "outcome" in line], said[-1]["resident_kib"]
+
+
+def test_a_sample_of_malformed_files_is_read_or_refused_by_name() -> None:
+    outcomes, resident_kib = read_in_a_process(0, malformed_corpus.COUNT, 7, HUNG_S)
+    assert len(outcomes) > malformed_corpus.COUNT / 7
+    assert sum(words != "read" for words in outcomes) > len(outcomes) / 2
+    assert resident_kib < MOST_RESIDENT_KIB
+
+
+@pytest.mark.slow
+def test_all_malformed_files_are_read_or_refused_by_name() -> None:
+    outcomes, resident_kib = read_in_a_process(0, malformed_corpus.COUNT, 1, 10 * HUNG_S)
+    assert len(outcomes) > malformed_corpus.COUNT
+    assert resident_kib < MOST_RESIDENT_KIB
+
+
+def test_every_bomb_is_made_and_every_format_damaged() -> None:
+    names = [name for name, _, _ in malformed_corpus.malformed()]
+    assert len(names) == malformed_corpus.COUNT == len(set(names))
+    assert all(any(name.endswith(f".{seed}") for name in names) for seed in malformed_corpus.SEEDS)

@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from seehear.senses import SENSES
+from seehear.senses.hearing import HEARING
+from seehear.senses.hearing.plan import RATE_HZ, HearingSpec
+from seehear.senses.sight import SIGHT
+from seehear.senses.sight.plan import SightSpec
+
+SIDE = st.integers(8, 90)
+
+
+def sight_spec(height: int, width: int, channels: int) -> SightSpec:
+    return SightSpec(height=height, width=width, channels=channels, stages=(16, 32, 64))
+
+
+def hearing_spec(longest_s: float = 1.0, shortest_s: float = 0.25) -> HearingSpec:
+    return HearingSpec(longest_s=longest_s, shortest_s=shortest_s, top_hz=8_000, stages=(16, 32, 48), width=64)
+
+
+def test_every_sense_is_wired_whole() -> None:
+    assert list(SENSES) == ["image", "audio"]
+    assert all(name == sense.name for name, sense in SENSES.items())
+
+
+@given(
+    height=SIDE, width=SIDE, to_height=SIDE, to_width=SIDE, channels=st.sampled_from([1, 3]), to=st.sampled_from([1, 3])
+)
+@settings(max_examples=60, deadline=None)
+def test_any_picture_comes_to_the_planned_shape_and_its_points_there_and_back(
+    height: int, width: int, to_height: int, to_width: int, channels: int, to: int
+) -> None:
+    pixels = np.random.default_rng(height * width).integers(0, 256, (height, width, channels), dtype=np.uint8)
+    prepared, warp = SIGHT.prepare(pixels, sight_spec(to_height, to_width, to))
+    assert prepared.shape == (to_height, to_width, to) and prepared.dtype == np.uint8
+    corners = np.array([[0, 0], [width, 0], [0, height], [width, height]], float)
+    there = warp.forward(corners)
+    np.testing.assert_allclose(warp.back(there), corners, atol=1e-9)
+    assert there.min() >= 0 and (there.max(axis=0) <= np.array([to_width, to_height]) + 1e-9).all()
+    inside = there[3] - there[0]
+    assert np.isclose(inside, [to_width, to_height]).any()  # it fills its frame one way at least
+    same_aspect = inside[0] / inside[1] / (width / height)
+    slack = 1 / min(inside)  # sides are whole pixels
+    assert 1 / 1.05 - slack < same_aspect < 1.05 + slack
+
+
+def test_a_picture_that_fits_is_left_alone() -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (24, 32, 3), dtype=np.uint8)
+    prepared, warp = SIGHT.prepare(pixels, sight_spec(24, 32, 3))
+    assert prepared is pixels
+    np.testing.assert_array_equal(warp.forward(np.array([5.0, 7.0])), [5.0, 7.0])
+
+
+def test_a_dot_lies_where_the_warp_says() -> None:
+    pixels = np.zeros((60, 30, 1), np.uint8)
+    pixels[40:44, 10:14] = 255
+    prepared, warp = SIGHT.prepare(pixels, sight_spec(32, 64, 1))
+    y, x = np.array(np.unravel_index(prepared[:, :, 0].argmax(), (32, 64))) + 0.5
+    np.testing.assert_allclose(warp.back(np.array([x, y])), [12, 42], atol=1.5)
+
+
+def test_a_letterbox_takes_the_colour_of_the_border() -> None:
+    pixels = np.full((20, 40, 3), (10, 200, 30), np.uint8)
+    pixels[5:15, 5:35] = 0
+    prepared, _ = SIGHT.prepare(pixels, sight_spec(40, 40, 3))
+    np.testing.assert_array_equal(prepared[0, 0], (10, 200, 30))
+    np.testing.assert_array_equal(prepared[20, 20], (0, 0, 0))
+
+
+def test_an_aspect_off_by_little_is_stretched() -> None:
+    pixels = np.full((100, 103, 1), 255, np.uint8)
+    prepared, warp = SIGHT.prepare(pixels, sight_spec(50, 50, 1))
+    assert warp.scale == (50 / 103, 0.5) and warp.offset == (0.0, 0.0)
+    assert (prepared == 255).all()
+
+
+def test_pictures_are_stacked_and_those_withheld_are_black() -> None:
+    pixels = np.full((8, 9, 1), 7, np.uint8)
+    image = SIGHT.collate([pixels, None], sight_spec(8, 9, 1))["image"]
+    assert image.shape == (2, 8, 9, 1) and image.dtype == np.uint8
+    assert (image[0] == 7).all() and (image[1] == 0).all()
+
+
+@given(samples=st.integers(1, 50_000), silent=st.integers(0, 50_000))
+@settings(max_examples=40, deadline=None)
+def test_any_recording_comes_to_a_length_within_bounds_and_its_times_there_and_back(samples: int, silent: int) -> None:
+    spec = hearing_spec()
+    wave = np.concatenate([np.zeros(silent), np.sin(np.arange(samples))]).astype(np.float32)
+    prepared, warp = HEARING.prepare(wave, spec)
+    assert spec.shortest_s <= len(prepared) / RATE_HZ <= spec.longest_s and prepared.dtype == np.float32
+    middle_s = np.array([len(prepared) / 2 / RATE_HZ])
+    np.testing.assert_allclose(warp.forward(warp.back(middle_s)), middle_s)
+    at = round(float(warp.back(middle_s)[0]) * RATE_HZ)
+    if at < len(wave):
+        assert prepared[round(float(middle_s[0]) * RATE_HZ)] == pytest.approx(wave[at])
+
+
+def test_a_long_recording_is_cut_from_where_its_sound_begins() -> None:
+    wave = np.zeros(4 * RATE_HZ, np.float32)
+    wave[2 * RATE_HZ :] = 0.5
+    prepared, warp = HEARING.prepare(wave, hearing_spec())
+    assert prepared.mean() == 0.5 and warp.offset == (-2.0,)
+    late = np.zeros(4 * RATE_HZ, np.float32)
+    late[-100:] = 0.5
+    assert HEARING.prepare(late, hearing_spec())[1].offset == (-3.0,)
+    assert HEARING.prepare(np.zeros(4 * RATE_HZ, np.float32), hearing_spec())[1].offset == (0.0,)
+
+
+def test_a_recording_that_fits_is_left_alone_and_a_short_one_followed_by_silence() -> None:
+    wave = np.ones(RATE_HZ // 2, np.float32)
+    assert HEARING.prepare(wave, hearing_spec())[0] is wave
+    short, _ = HEARING.prepare(wave[:100], hearing_spec())
+    assert len(short) == RATE_HZ // 4 and short[:100].all() and not short[100:].any()
+
+
+def test_recordings_are_padded_to_tenths_of_a_second_and_those_withheld_are_silent() -> None:
+    fed = HEARING.collate([np.ones(5_000, np.float32), None], hearing_spec())
+    assert fed["audio"].shape == (2, 6_400) and fed["audio"].dtype == np.float32
+    np.testing.assert_array_equal(fed["audio_samples"], [5_000, 4_000])
+    assert fed["audio_samples"].dtype == np.int64
+    assert fed["audio"].sum() == 5_000
+    assert HEARING.collate([None], hearing_spec())["audio"].shape == (1, 4_800)
