@@ -224,6 +224,8 @@ class Learned:
 
     def __init__(self, problems: tuple[Any, ...] = ()) -> None:
         self.problems = problems
+        shares = {"wrong": 0.084, "coverage": 0.75, "accepted_error": 0.021}
+        self.recipe = tiny.recipe(results={"image": {"n": 1200, "metrics": shares}})
 
     def __call__(self, data: Path, out: Path, **keywords: Any) -> Learned:
         self.data, self.keywords = data, keywords
@@ -242,7 +244,12 @@ def test_only_flags_that_were_given_are_passed_on(here, capsys, monkeypatch):
     assert learned.keywords == {"resume": False, "minutes": 2.0, "senses": ["image", "audio"], "seed": 0}
     said = capsys.readouterr()
     assert not said.out
-    assert said.err.startswith("column 'label' is the answer\n\nSaved new.seehear (2.0 MB). Next:\n")
+    assert said.err.startswith(
+        "column 'label' is the answer\n"
+        "By image, on 1,200 examples held out: "
+        "wrong 8.4 per 100; answers 75 per 100 itself, of those wrong 2.1 per 100.\n"
+        "\nSaved new.seehear (2.0 MB). Next:\n"
+    )
     assert "predict new.seehear FILE" in said.err
 
 

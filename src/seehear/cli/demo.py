@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,11 +9,11 @@ import typer
 
 from seehear.cli import options
 from seehear.cli.display import Display
+from seehear.cli.figures import told
 from seehear.errors import UsageError
 
 if TYPE_CHECKING:
     from seehear.api import Recogniser
-    from seehear.demo.digits import Digits
 
 MINUTES = 1.5
 
@@ -42,7 +41,7 @@ def demo(
         model = api.train(digits.train, out / "digits.seehear", minutes=minutes, listen=display, **chance)
     typer.echo("\nOn voices and hands that it did not learn from:")
     for by, senses in (("both senses", ["image", "audio"]), ("sight alone", ["image"]), ("hearing alone", ["audio"])):
-        typer.echo(f"  {by:<18} {_how_good(model, digits, senses)}")
+        typer.echo(f"  {by:<18} {told(model.evaluate(digits.test, senses=senses).metrics)}")
     typer.echo('\nOn what is no digit at all, the share to which it says "I don\'t know":')
     for folder in digits.unfamiliar:
         typer.echo(f"  {folder.name:<18} {_refused(model, folder):4.0%}")
@@ -53,12 +52,6 @@ def _check_ours(out: Path) -> None:
     """Raises UsageError unless the folder is new, empty, or from an earlier demo."""
     if out.exists() and any(out.iterdir()) and not (out / "unfamiliar").is_dir():
         raise UsageError("there is something else in it", where=str(out), hint="choose another folder with --out")
-
-
-def _how_good(model: Recogniser, digits: Digits, senses: Sequence[str]) -> str:
-    figures = {name: 100 * value for name, value in model.evaluate(digits.test, senses=senses).metrics.items()}
-    said = f"wrong {figures['wrong']:4.1f} per 100; answers {figures['coverage']:3.0f} of 100 itself"
-    return said + f", of those wrong {figures['accepted_error']:.1f} per 100" * (figures["coverage"] > 0)
 
 
 def _refused(model: Recogniser, folder: Path) -> float:

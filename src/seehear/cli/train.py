@@ -10,6 +10,7 @@ import typer
 
 from seehear.cli import options
 from seehear.cli.display import Display
+from seehear.cli.figures import told
 from seehear.errors import UsageError
 
 if TYPE_CHECKING:
@@ -92,7 +93,9 @@ def plan(  # noqa: PLR0913 - each flag is an argument
                 wrong_at_most=wrong_at_most,
             ),
         )
-    sys.stdout.write(tomli_w.dumps(recipe.model_dump(mode="json", exclude_none=True)))
+    # What only a training finds out is empty yet, and no business of whoever edits this.
+    planned = {name: value for name, value in recipe.model_dump(mode="json", exclude_none=True).items() if value != {}}
+    sys.stdout.write(tomli_w.dumps(planned))
 
 
 def _writable(out: Path) -> None:
@@ -105,6 +108,9 @@ def _writable(out: Path) -> None:
 
 def _conclude(display: Display, model: Recogniser, out: Path) -> None:
     display.problems(model.problems)
+    for used, result in model.recipe.results.items():
+        by = used.replace("+", " and ")
+        display.say(f"By {by}, on {result['n']:,} examples held out: {told(result['metrics'])}.")
     display.say(f"\nSaved {out} ({out.stat().st_size / 1e6:.1f} MB). Next:")
     seehear = options.program()
     display.say(f"  {seehear} predict {out} FILE...     ask it")
