@@ -113,11 +113,16 @@ class _Writer:
 
 
 class _Header(tarfile.TarInfo):
-    """A tar header whose own extension, which tarfile reads whole into memory, is bounded."""
+    """A header in a tar. tarfile takes a damaged one for the archive's end, and reads long names whole into memory."""
 
     @classmethod
     def frombuf(cls, buf: Any, encoding: str, errors: str) -> _Header:
-        header = super().frombuf(buf, encoding, errors)
+        try:
+            header = super().frombuf(buf, encoding, errors)
+        except tarfile.HeaderError as error:
+            if buf and not any(buf):  # zeros: the proper end
+                raise
+            raise tarfile.ReadError(f"it ends within, or a header is wrong ({error})") from None
         if header.type in (b"x", b"g", b"X", b"L", b"K") and header.size > _MOST_HEADER_BYTES:
             raise tarfile.ReadError("a header of absurd length")
         return header

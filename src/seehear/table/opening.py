@@ -100,7 +100,7 @@ def _from_root(cells: pa.ChunkedArray, file: pa.ChunkedArray) -> pa.ChunkedArray
     if not pc.any(pc.not_equal(folder, "")).as_py():
         return cells
     absolute = pc.match_substring_regex(cells, r"^(/|[A-Za-z]:)")
-    return pc.if_else(absolute, cells, pc.binary_join_element_wise(folder, cells, ""))
+    return pc.if_else(absolute, cells, pc.binary_join_element_wise(folder, cells, pa.scalar("", pa.large_string())))
 
 
 def _parts(found: Found, cells: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -150,7 +151,7 @@ def _headings(cells: list[str], name: str) -> list[str]:
 
 
 def _check_headings(headings: Sequence[str], name: str) -> None:
-    twice = sorted({heading for heading in headings if headings.count(heading) > 1})
+    twice = [heading for heading, times in Counter(headings).items() if times > 1]
     if twice:
         raise DataError(f"more than one column is called {', '.join(map(repr, twice))}", where=name)
     if wrong := [heading for heading in headings if not is_text(heading)]:

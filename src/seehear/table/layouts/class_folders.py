@@ -119,7 +119,7 @@ def _read_part(folder: Path, part: str, examples: _Examples, said: list[str]) ->
     classes = not all(inner.name.lower() in _HOLDERS for inner in folders)
     for inner in folders:
         if is_text(inner.name):
-            examples.add(files_below(inner), inner.name if classes else None, part)
+            examples.add(files_below(inner, frozenset({folder.resolve()})), inner.name if classes else None, part)
         else:
             examples.problems.append(Problem(repr(inner.name), "its name is not valid text", "rename the folder"))
 

@@ -56,11 +56,9 @@ def visible(folder: Path) -> tuple[list[Path], list[Path]]:
     return sorted(folders), sorted(files)
 
 
-def files_below(folder: Path, above: frozenset[tuple[int, int]] = frozenset()) -> Iterator[Path]:
-    """Every visible file in a folder and its folders, in order. A folder that a link leads back to is
-    entered once."""
-    status = folder.stat()
-    here = (status.st_dev, status.st_ino)
+def files_below(folder: Path, above: frozenset[Path]) -> Iterator[Path]:
+    """Every visible file in a folder and its folders, in order; not through links back to a folder above."""
+    here = folder.resolve()
     if here in above:
         return
     folders, files = visible(folder)

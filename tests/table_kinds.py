@@ -1,0 +1,41 @@
+"""Two kinds of answer as the table knows them, and small data sets on disk, for the tests of the table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from seehear.table import Table, open_table
+
+
+def _number(cell: str) -> bool:
+    return cell.replace(".", "", 1).isdigit()
+
+
+@dataclass(frozen=True)
+class Kind:
+    name: str
+    columns: tuple[str, ...]
+
+    def fits(self, cells: Sequence[str]) -> bool:
+        numbers = all(map(_number, cells)) and len(set(cells)) > 3
+        return numbers if self.name == "score" else not numbers and 2 * len(set(cells)) <= len(cells)
+
+
+KINDS = (Kind("label", ("label", "class", "target")), Kind("score", ("score", "rating")))
+
+
+def opened(data: Path, workspace: Path | None = None, **wishes: Any) -> Table:
+    wishes = {"senses_known": ("image", "audio"), "kinds": KINDS, "workspace": workspace or data.parent / "ws"} | wishes
+    return open_table(data, **wishes)
+
+
+def make(folder: Path, files: Mapping[str, str | bytes] | Sequence[str]) -> Path:
+    """Files below a folder; of those without content, which the table does not read, the bytes are one letter."""
+    for name in files:
+        content = files[name] if isinstance(files, Mapping) else b"x"
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+    return folder

@@ -1,0 +1,182 @@
+"""Splits: nobody on both sides, every class in training, the share that was asked for, and all of it said."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from seehear.table import Split, Table, split
+from seehear.table.groups import is_group, plural
+from seehear.table.rows import Columns
+
+
+def _table(answers: Sequence[str] | None, **metadata: Sequence[str | None]) -> Table:
+    def column(cells: Sequence[str | None]) -> pa.ChunkedArray:
+        return pa.chunked_array([pa.array(cells, pa.large_string())])
+
+    rows = len(answers if answers is not None else next(iter(metadata.values())))
+    keys = column([f"{i}.png" for i in range(rows)])
+    return Table(
+        Columns(
+            key=keys,
+            senses={"image": keys},
+            answer=None if answers is None else column(answers),
+            metadata={name: column(cells) for name, cells in metadata.items()},
+            part=column([""] * rows),
+        ),
+        root=Path(),
+    )
+
+
+def _split(table: Table, share: float, seed: int = 0) -> Split:
+    return split(table, share, seed=seed, stratum=str.strip)
+
+
+def _share(table: Table, out: Split, answer: str) -> float:
+    answers = np.array(table.answers())
+    return float(np.mean(np.isin(np.flatnonzero(answers == answer), out.held_out)))
+
+
+def test_every_class_gives_its_share() -> None:
+    table = _table(["cat"] * 700 + ["dog"] * 280 + ["newt"] * 20)
+    out = _split(table, 0.1)
+    assert out.said == "held out 100 of 1,000 examples at random, every class in its share"
+    assert [_share(table, out, answer) for answer in ("cat", "dog", "newt")] == [0.1, 0.1, 0.1]
+    assert sorted([*out.train, *out.held_out]) == list(range(1000))
+    assert (np.diff(out.train) > 0).all()
+    assert (np.diff(out.held_out) > 0).all()
+
+
+def test_the_same_seed_gives_the_same_split() -> None:
+    table = _table(["a", "b"] * 50, speaker=[f"s{i // 5}" for i in range(100)])
+    for plain in (table, _table(table.answers())):
+        assert _split(plain, 0.2, 3).held_out.tolist() == _split(plain, 0.2, 3).held_out.tolist()
+        assert _split(plain, 0.2, 3).held_out.tolist() != _split(plain, 0.2, 4).held_out.tolist()
+
+
+def test_speakers_stay_together_and_are_named() -> None:
+    speakers = ["jackson", "theo", "lucas", "nicolas", "yweweler"]
+    table = _table([str(i % 10) for i in range(500)], speaker=[speakers[i // 100] for i in range(500)])
+    out = _split(table, 0.4)
+    held = sorted({speakers[i // 100] for i in out.held_out})
+    assert (len(held), len(out.held_out)) == (2, 200)
+    assert out.said == f"held out 2 of 5 speakers ({', '.join(held)}): 200 of 500 examples"
+    assert len(_split(table, 0.05).held_out) == 100  # one speaker is the least
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(["p1", "p2", "p3", "p4", "p5", None])), min_size=1),
+    st.floats(0.05, 0.5),
+    st.integers(0, 99),
+)
+def test_whatever_the_table(rows: list[tuple[str, str | None]], share: float, seed: int) -> None:
+    table = _table([answer for answer, _ in rows], patient=[patient for _, patient in rows])
+    out = _split(table, share, seed)
+    assert sorted([*out.train, *out.held_out]) == list(range(len(rows)))
+    assert {rows[i][0] for i in out.train} == {answer for answer, _ in rows}
+    both = {rows[i][1] for i in out.train} & {rows[i][1] for i in out.held_out} - {None}
+    assert not both or "patients are on both sides" in out.said
+    assert len(out.held_out) <= max(0.46 * len(rows), 1.25 * share * len(rows), 1)
+
+
+def test_groups_are_stratified_and_near_the_share() -> None:
+    rng = np.random.default_rng(0)
+    patients = rng.integers(0, 300, 3000)
+    ill = rng.random(300) < 0.2
+    table = _table(["ill" if ill[p] else "well" for p in patients], patient_id=[f"p{p}" for p in patients])
+    out = _split(table, 0.2)
+    assert abs(len(out.held_out) / 3000 - 0.2) < 0.01
+    assert abs(_share(table, out, "ill") - 0.2) < 0.03
+    assert not set(patients[out.train]) & set(patients[out.held_out])
+    assert " of 300 patients: " in out.said
+
+
+def test_more_is_held_out_where_the_share_would_reach_too_few_classes() -> None:
+    """Twenty drives, each of one kind of road: a tenth of them would show two kinds of ten."""
+    drives = [i // 10 for i in range(200)]
+    table = _table([f"road {d % 10}" for d in drives], drive=[str(d) for d in drives])
+    out = _split(table, 0.1)
+    assert 0.2 < len(out.held_out) / 200 <= 0.3
+    assert len({drives[i] % 10 for i in out.held_out}) >= 5
+    assert "; none of 'road " in out.said
+
+
+@pytest.mark.parametrize(
+    ("answers", "groups", "words"),
+    [
+        (["a", "b"] * 20, ["anna"] * 40, "patients are on both sides, there are too few to keep each together"),
+        (["a", "b"] * 20, ["anna"] * 20 + ["bert"] * 20, "patients are on both sides"),
+        (["a"] * 20 + ["b"] * 20, ["anna"] * 20 + ["bert"] * 20, "patients are on both sides"),
+        (["a", "b"] * 20, [f"p{i}" for i in range(40)], "at random, every class in its share"),
+        (["a", "b"] * 20, [None] * 40, "at random, every class in its share"),
+    ],
+)
+def test_too_few_groups_fall_back_and_say_so(answers: list[str], groups: list[str | None], words: str) -> None:
+    out = _split(_table(answers, Patient=groups), 0.2)
+    assert words in out.said
+    assert len(out.held_out) == 8
+    assert ("both sides" in words) == ("both sides" in out.said)
+
+
+def test_groups_that_share_a_row_are_one() -> None:
+    """A patient seen at two sites ties them together; sites alone would be too few, so they are given up first."""
+    patients = [f"p{i // 4}" for i in range(80)]
+    table = _table(["a", "b"] * 40, patient=patients, site=["north", "south"] * 40, sex=["m", "f"] * 40)
+    out = _split(table, 0.2)
+    assert not {patients[i] for i in out.train} & {patients[i] for i in out.held_out}
+    assert "of 20 patients" in out.said
+    assert out.said.endswith("; sites are on both sides, there are too few to keep each together")
+    sites = [f"s{i // 8}" for i in range(80)]
+    out = _split(_table(["a", "b"] * 40, patient=patients, site=sites), 0.2)
+    assert out.said == "held out 2 of 10 groups that share no patients and sites: 16 of 80 examples"
+    assert not {sites[i] for i in out.train} & {sites[i] for i in out.held_out}
+
+
+def test_a_class_of_one_stays_in_training() -> None:
+    table = _table(["a"] * 9 + ["rare"])
+    out = _split(table, 0.3)
+    assert 9 in out.train
+    assert out.said.endswith("; none of 'rare'")
+    assert len(_split(_table(["a", "b"]), 0.5).held_out) == 0
+
+
+def test_scores_are_split_without_strata() -> None:
+    table = _table([str(i / 7) for i in range(100)])
+    assert len(split(table, 0.25, seed=0, stratum=lambda _: "").held_out) == 25
+    assert len(_split(_table(None, note=["x"] * 10), 0.3).held_out) == 3
+
+
+def test_many_groups_are_quick() -> None:
+    """A greedy pass looks at each group once: 20,000 groups must not take 20,000 squared steps."""
+    rows = np.arange(60_000)
+    table = _table([str(i % 7) for i in rows], user=[str(i // 3) for i in rows])
+    out = _split(table, 0.1)
+    assert len(out.held_out) == pytest.approx(6000, abs=6)
+
+
+@pytest.mark.parametrize(
+    "heading", ["speaker", "Patient", "patient_id", "Patient ID", "client_id", "siteName", "SUBJECT-NO"]
+)
+def test_headings_that_group(heading: str) -> None:
+    assert is_group(heading)
+
+
+@pytest.mark.parametrize("heading", ["label", "sex", "age", "id", "name", "speakers_age", "filename", ""])
+def test_headings_that_do_not_group(heading: str) -> None:
+    assert not is_group(heading)
+
+
+def test_plurals() -> None:
+    assert [plural(heading) for heading in ("patient_id", "person", "Site", "child")] == [
+        "patients",
+        "people",
+        "sites",
+        "children",
+    ]

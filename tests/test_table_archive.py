@@ -1,0 +1,197 @@
+"""Archives: every kind unpacks to the same rows, and what would write or grow beyond its place is refused."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from seehear.errors import DataError
+from seehear.table import archive as archives
+from seehear.table.archive import unpack
+from table_kinds import make, opened
+
+FILES = ["top/a/1.png", "top/a/2.png", "top/b/3.png", "__MACOSX/a/._1.png"]
+
+
+def _tar(path: Path, *members: tuple[str, dict[str, object]], mode: str = "w") -> Path:
+    with tarfile.open(path, mode) as tar:  # type: ignore[call-overload]
+        for name, fields in members:
+            info = tarfile.TarInfo(name)
+            for field, value in fields.items():
+                setattr(info, field, value)
+            content = b"" if info.type != tarfile.REGTYPE else b"x"
+            info.size = len(content)
+            tar.addfile(info, io.BytesIO(content))
+    return path
+
+
+def _zip(path: Path, *names: str) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+        for name in names:
+            file.writestr(name, b"x")
+    return path
+
+
+@pytest.mark.parametrize("name", ["d.tar", "d.tar.gz", "d.tgz", "d.tar.xz", "d.tar.bz2", "d.ZIP"])
+def test_every_kind_of_archive(tmp_path: Path, name: str) -> None:
+    kind = {"gz": "w:gz", "tgz": "w:gz", "xz": "w:xz", "bz2": "w:bz2"}.get(name.rpartition(".")[2], "w")
+    if name == "d.ZIP":
+        _zip(tmp_path / name, *FILES)
+    else:
+        _tar(tmp_path / name, *((member, {}) for member in FILES), mode=kind)
+    table = opened(tmp_path / name)
+    assert [(row.key, row.answer) for row in table] == [("a/1.png", "a"), ("a/2.png", "a"), ("b/3.png", "b")]
+    assert all(row.inputs["image"].is_relative_to(tmp_path / "ws") for row in table)
+    assert table[0].inputs["image"].read_bytes() == b"x"
+
+
+def test_a_table_in_an_archive_may_not_point_out_of_it(tmp_path: Path) -> None:
+    make(tmp_path, ["secret.png"])
+    rows = f"image,label\n1.png,a\n{tmp_path}/secret.png,b\n../../secret.png,c\n"
+    with zipfile.ZipFile(tmp_path / "d.zip", "w") as file:
+        file.writestr("t.csv", rows)
+        file.writestr("1.png", b"x")
+    table = opened(tmp_path / "d.zip")
+    assert len(table) == 1
+    assert [problem.what for problem in table.problems] == [
+        f"'{tmp_path}/secret.png' points out of the archive",
+        "'../../secret.png' points out of the archive",
+    ]
+
+
+def test_links_to_members_are_followed(tmp_path: Path) -> None:
+    links = [
+        ("a/2.png", {"type": tarfile.LNKTYPE, "linkname": "a/1.png"}),
+        ("b/3.png", {"type": tarfile.SYMTYPE, "linkname": "../a/1.png"}),
+    ]
+    table = opened(_tar(tmp_path / "d.tar", ("a/1.png", {}), *links))
+    assert [row.key for row in table] == ["a/1.png", "a/2.png", "b/3.png"]
+    assert not table[2].inputs["image"].is_symlink()
+
+
+@pytest.mark.parametrize(
+    ("members", "words"),
+    [
+        ([("../x.png", {})], "leads out of the archive"),
+        ([("a/../../x.png", {})], "leads out of the archive"),
+        ([("a/../b/x.png", {})], "a name with '..' in it"),
+        ([("/tmp/x.png", {})], "leads out of the archive"),
+        ([("C:\\x.png", {})], "leads out of the archive"),
+        ([("..\\x.png", {})], "leads out of the archive"),
+        ([("a/x.png", {}), ("a/x.png", {})], "this name occurs twice"),
+        ([("a/x.png", {}), ("a/./x.png", {})], "this name occurs twice"),
+        ([("a", {}), ("a/x.png", {})], "can not be unpacked"),
+        ([("x.png", {"type": tarfile.SYMTYPE, "linkname": "/etc/passwd"})], "a link to '/etc/passwd'|leads out"),
+        ([("x.png", {"type": tarfile.SYMTYPE, "linkname": "../../etc"})], "leads out of the archive"),
+        (
+            [("x.png", {"type": tarfile.LNKTYPE, "linkname": "gone.png"})],
+            "a link to 'gone.png', which is no file in it",
+        ),
+        ([("x.png", {"type": tarfile.CHRTYPE})], "neither a file nor a folder"),
+        ([("x.png", {"type": tarfile.FIFOTYPE})], "neither a file nor a folder"),
+        ([("n" * 300, {})], "can not be unpacked"),
+    ],
+)
+def test_hostile_tars_are_refused(tmp_path: Path, members: list[tuple[str, dict[str, object]]], words: str) -> None:
+    path = _tar(tmp_path / "d.tar", *members)
+    with pytest.raises(DataError, match=words) as caught:
+        unpack(path, tmp_path / "deep" / "ws")
+    assert str(path) in str(caught.value)
+    inside = [file for file in tmp_path.rglob("*") if file.is_file() and file != path]
+    assert all(file.is_relative_to(tmp_path / "deep" / "ws") for file in inside)
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        (["../x.png"], "leads out of the archive"),
+        (["/x.png"], "leads out of the archive"),
+        (["a\\..\\..\\x.png"], "leads out of the archive"),
+        (["a/x.png", "a/x.png"], "this name occurs twice"),
+    ],
+)
+def test_hostile_zips_are_refused(tmp_path: Path, names: list[str], words: str) -> None:
+    with pytest.raises(DataError, match=words):
+        unpack(_zip(tmp_path / "d.zip", *names), tmp_path / "ws")
+
+
+def test_a_zip_link_out_is_refused(tmp_path: Path) -> None:
+    link = zipfile.ZipInfo("x.png")
+    link.external_attr = 0o120777 << 16
+    with zipfile.ZipFile(tmp_path / "d.zip", "w") as file:
+        file.writestr(link, "../../etc/passwd")
+    with pytest.raises(DataError, match="leads out of the archive"):
+        unpack(tmp_path / "d.zip", tmp_path / "ws")
+
+
+def test_members_that_share_bytes_are_refused(tmp_path: Path) -> None:
+    path = _zip(tmp_path / "d.zip", "a/1.png", "a/2.png")
+    content = bytearray(path.read_bytes())
+    second = content.index(b"PK\x01\x02", content.index(b"PK\x01\x02") + 1)
+    content[second + 42 : second + 46] = bytes(4)  # the offset of the second member: that of the first
+    path.write_bytes(content)
+    with pytest.raises(DataError, match="its members overlap"):
+        unpack(path, tmp_path / "ws")
+
+
+@pytest.mark.parametrize("name", ["d.zip", "d.tar.xz"])
+def test_bombs_are_refused(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archives, "_ALWAYS_ALLOWED_BYTES", 1 << 20)
+    big = io.BytesIO(bytes(4 << 20))
+    if name == "d.zip":
+        with zipfile.ZipFile(tmp_path / name, "w", zipfile.ZIP_DEFLATED) as file:
+            file.writestr("a/1.png", big.getvalue())
+    else:
+        with tarfile.open(tmp_path / name, "w:xz") as tar:
+            info = tarfile.TarInfo("a/1.png")
+            info.size = 4 << 20
+            tar.addfile(info, big)
+    with pytest.raises(DataError, match="it unpacks to more than it should"):
+        unpack(tmp_path / name, tmp_path / "ws")
+    monkeypatch.setattr(archives, "_MOST_MEMBERS", 2)
+    with pytest.raises(DataError, match="more than 2 members"):
+        unpack(_zip(tmp_path / "many.zip", "1", "2", "3"), tmp_path / "ws")
+
+
+def test_a_header_of_absurd_length_is_refused(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "d.tar", "w", format=tarfile.PAX_FORMAT) as tar:
+        info = tarfile.TarInfo("a/1.png")
+        info.pax_headers = {"comment": "x" * (2 << 20)}
+        tar.addfile(info, io.BytesIO())
+    with pytest.raises(DataError, match="damaged: a header of absurd length"):
+        unpack(tmp_path / "d.tar", tmp_path / "ws")
+
+
+def test_a_tar_cut_between_members_is_damaged(tmp_path: Path) -> None:
+    path = _tar(tmp_path / "d.tar", *((member, {}) for member in FILES))
+    path.write_bytes(path.read_bytes()[: 2 * 1024])
+    with pytest.raises(DataError, match="damaged: it ends within"):
+        unpack(path, tmp_path / "ws")
+
+
+def _half(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def _nonsense(path: Path) -> None:
+    path.write_bytes(b"nonsense" * 100)
+
+
+@pytest.mark.parametrize("name", ["d.zip", "d.tar.gz", "d.tar.xz"])
+@pytest.mark.parametrize("damage", [_half, _nonsense])
+def test_damaged_archives(tmp_path: Path, name: str, damage: Callable[[Path], None]) -> None:
+    path = tmp_path / name
+    if name == "d.zip":
+        _zip(path, *FILES)
+    else:
+        _tar(path, *((member, {}) for member in FILES), mode=f"w:{name[6:]}")
+    damage(path)
+    with pytest.raises(DataError, match="damaged") as caught:
+        opened(path)
+    assert str(path) in str(caught.value)

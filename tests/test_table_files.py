@@ -1,0 +1,189 @@
+"""Reading the table file itself: encodings, quotes, ragged rows, and files that are no tables."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from seehear.errors import DataError
+from seehear.table import Problem
+from seehear.table.sheets import read_sheet
+from table_kinds import make, opened
+
+
+def _sheet(folder: Path, content: str | bytes, name: str = "t.csv") -> tuple[dict[str, list[str | None]], list[int]]:
+    sheet = read_sheet(make(folder, {name: content}) / name, name)
+    return sheet.cells.to_pydict(), sheet.row.tolist()
+
+
+@pytest.mark.parametrize(
+    ("encoding", "said"),
+    [
+        ("utf-8", ()),
+        ("utf-8-sig", ()),
+        ("utf-16", ()),
+        ("latin-1", ("t.csv is not UTF-8; its letters are read as Latin-1",)),
+    ],
+)
+def test_encodings(tmp_path: Path, encoding: str, said: tuple[str, ...]) -> None:
+    path = make(tmp_path, {"t.csv": "image,label\r\ncafé.png,größer\r\n".encode(encoding)}) / "t.csv"
+    sheet = read_sheet(path, "t.csv")
+    assert sheet.cells.to_pydict() == {"image": ["café.png"], "label": ["größer"]}
+    assert sheet.said == said
+
+
+def test_quotes_and_row_numbers(tmp_path: Path) -> None:
+    content = 'image,note\n1.png,"two\nlines, ""so"""\n\n 2.png , \n'
+    assert _sheet(tmp_path, content) == ({"image": ["1.png", "2.png"], "note": ['two\nlines, "so"', None]}, [2, 4])
+
+
+def test_a_row_with_wrong_quotes_is_a_problem_and_the_rest_goes_on(tmp_path: Path) -> None:
+    path = make(tmp_path, {"t.csv": 'image,label\n1.png,a\n"2"x.png,b\n3.png,c,d\n4.png,e\n'}) / "t.csv"
+    sheet = read_sheet(path, "t.csv")
+    assert (sheet.cells["label"].to_pylist(), sheet.row.tolist()) == (["a", "e"], [2, 5])
+    assert sheet.problems == (
+        Problem("t.csv row 3", "the quotes are wrong: ',' expected after '\"'"),
+        Problem("t.csv row 4", "3 cells under 2 headings"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("image;label\n1.png;a,b\n", ("t.csv is divided by semicolons",)),
+        ("image\tlabel\n1.png\ta,b\n", ("t.csv is divided by tabs",)),
+        (',image,label\n0,1.png,"a,b"\n', ("t.csv: column 1 has no heading and is not used",)),
+    ],
+)
+def test_dividers_and_unnamed_columns(tmp_path: Path, content: str, said: tuple[str, ...]) -> None:
+    sheet = read_sheet(make(tmp_path, {"t.csv": content}) / "t.csv", "t.csv")
+    assert sheet.cells.to_pydict() == {"image": ["1.png"], "label": ["a,b"]}
+    assert sheet.said == said
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("", "t.csv: the table is empty. Next: begin with a line of headings such as image,label"),
+        ("\n\n", "t.csv: the table is empty"),
+        ("image,label\n", "t.csv: no rows that can be read"),
+        ("image,label\n1.png\n", "no rows that can be read; t.csv row 2: 1 cells under 2 headings"),
+        ("image,label,label\n1.png,a,b\n", "t.csv: more than one column is called 'label'"),
+        ("1.png,cat\n2.png,dog\n", "the first row looks like an example, not like headings: ['1.png', 'cat']"),
+        ('image,label\n1.png,"a\n2.png,b\n', 't.csv row 2: one cell swallows the rest. Next: is a quote (") opened'),
+        ("image,label\n1.png," + "a" * 200_000, "t.csv row 2: one cell swallows the rest"),
+        ("image,label\n1.png,a\0b\n", "not a text table: it holds NUL bytes"),
+        (b"image,label\n\xff.png,a\0b\n", "not a text table: it holds NUL bytes"),
+        (b"PK\x03\x04\x14\x00", "not a text table but an Excel workbook or a zip. Next: save it as csv"),
+        (b"\x89PNG\r\n\x1a\n", "not a text table but a PNG picture"),
+        (b"\xff\xfei\x00m\x00a", "its first bytes say utf-16, the rest is not"),
+        (",".join(f"c{i}" for i in range(5000)), "5,000 columns. Allowed: at most 4,096"),
+    ],
+)
+def test_what_is_no_table(tmp_path: Path, content: str | bytes, words: str) -> None:
+    with pytest.raises(DataError) as caught:
+        _sheet(tmp_path, content)
+    assert words in str(caught.value)
+
+
+def test_jsonl(tmp_path: Path) -> None:
+    lines = [
+        '{"image": "1.png", "label": ["a", "b"]}',
+        "",
+        '{"image": "2.png", "n": 1.5, "ok": true}',
+        "[1]",
+        '{"image',
+        "null",
+    ]
+    path = make(tmp_path, {"t.jsonl": "\n".join(lines)}) / "t.jsonl"
+    sheet = read_sheet(path, "t.jsonl")
+    assert sheet.cells.to_pydict() == {
+        "image": ["1.png", "2.png"],
+        "label": ['["a", "b"]', None],
+        "n": [None, "1.5"],
+        "ok": [None, "true"],
+    }
+    assert sheet.row.tolist() == [1, 3]
+    assert [problem.where for problem in sheet.problems] == ["t.jsonl row 4", "t.jsonl row 5", "t.jsonl row 6"]
+    assert "not a JSON object: [1]" in str(sheet.problems[0])
+
+
+@pytest.mark.parametrize("line", ['{"image": "\\ud800.png"}', "[" * 100_000, "1" * 5000])
+def test_hostile_json_lines_do_not_stop_the_others(tmp_path: Path, line: str) -> None:
+    cells, _ = _sheet(tmp_path, f'{line}\n{{"image": "1.png"}}\n', "t.jsonl")
+    assert cells["image"][-1] == "1.png"
+
+
+def test_parquet(tmp_path: Path) -> None:
+    columns = {
+        "image": pa.array(["1.png", "2.png"]).dictionary_encode(),
+        "score": [1.5, None],
+        "n": pa.array([1, 2], pa.int8()),
+        "labels": [["a", "b"], []],
+    }
+    pq.write_table(pa.table(columns), tmp_path / "t.parquet")
+    cells = read_sheet(tmp_path / "t.parquet", "t.parquet").cells.to_pydict()
+    assert cells == {
+        "image": ["1.png", "2.png"],
+        "score": ["1.5", None],
+        "n": ["1", "2"],
+        "labels": ['["a", "b"]', "[]"],
+    }
+
+
+def test_parquet_that_can_not_be_used(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"image": [{"bytes": b"x", "path": "1.png"}]}), tmp_path / "t.parquet")
+    with pytest.raises(DataError, match="column 'image' holds files themselves, not paths"):
+        read_sheet(tmp_path / "t.parquet", "t.parquet")
+    content = (tmp_path / "t.parquet").read_bytes()
+    for broken in (b"", b"PAR1", content[:-9], content[:20] + b"\xff" * 40 + content[60:]):
+        with pytest.raises(DataError, match=r"t\.parquet"):
+            _sheet(tmp_path, broken, "t.parquet")
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.sampled_from(["t.csv", "t.tsv", "t.jsonl"]), st.binary(max_size=80) | st.text('a,"\n;\t\r{}[]:1', max_size=40)
+)
+def test_any_bytes_are_a_table_or_an_error_with_a_name(
+    tmp_path_factory: pytest.TempPathFactory, name: str, content: bytes | str
+) -> None:
+    folder = tmp_path_factory.mktemp("any")
+    try:
+        cells, rows = _sheet(folder, content, name)
+        assert all(len(column) == len(rows) for column in cells.values())
+    except DataError as error:
+        assert name in str(error)
+
+
+CELLS = st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=5)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.tuples(CELLS, CELLS), min_size=1, max_size=5))
+def test_what_is_written_is_read(tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str]]) -> None:
+    folder = tmp_path_factory.mktemp("round")
+    quoted = "\n".join(",".join('"' + cell.replace('"', '""') + '"' for cell in row) for row in [("h", "i"), *rows])
+    expected = {"h": [a for a, _ in rows], "i": [b for _, b in rows]}
+    assert _sheet(folder, quoted)[0] == expected
+    assert _sheet(folder, "\n".join(json.dumps({"h": a, "i": b}) for a, b in rows), "t.jsonl")[0] == expected
+
+
+def test_many_rows_keep_their_numbers(tmp_path: Path) -> None:
+    lines = [f"{i}.png,{i % 3}" for i in range(70_000)]
+    lines[66_000] = "ragged"
+    _, rows = _sheet(tmp_path, "image,label\n" + "\n".join(lines))
+    assert (len(rows), rows[65_999], rows[66_000], rows[-1]) == (69_999, 66_001, 66_003, 70_001)
+
+
+def test_a_table_without_its_folder_of_files(tmp_path: Path) -> None:
+    data = make(tmp_path / "d", {"t.csv": "image,label\n" + "1.png,a\n" * 3 + "2.png,b\n", "1.png": "x"})
+    table = opened(data)
+    assert [row.key for row in table] == ["1.png", "1.png#2", "1.png#3"]
+    assert [str(problem) for problem in table.problems] == ["t.csv row 5: no file '2.png'"]
