@@ -41,7 +41,7 @@ def split(table: Table, held_out: float, *, seed: int, stratum: Callable[[str], 
     given_up: list[str] = []
     while columns:
         groups = _groups(table, columns)
-        if groups.max(initial=0) + 1 == len(table):
+        if groups.max(initial=0) + 1 >= len(table):
             break  # nothing to keep together
         if (out := _hold_out_groups(groups, strata, held_out, rng)) is not None:
             return _split(out, _groups_said(table, columns, groups, out) + _missed(strata, names, out, given_up))
