@@ -233,10 +233,10 @@ def tiff_bomb(width: int, height: int, tile: int = 0) -> bytes:
 
 
 def silent_flac(hours: float) -> bytes:
-    """Frames of constant silence, repeated with right numbers and checksums; the header says nothing of its length."""
+    """Ten silent seconds whose header claims so many hours; 0 leaves the length open."""
     file = io.BytesIO()
     rate_hz = 48_000
-    soundfile.write(file, np.zeros((int(rate_hz * 60), 2), np.float32), rate_hz, format="FLAC")
+    soundfile.write(file, np.zeros((int(rate_hz * 10), 2), np.float32), rate_hz, format="FLAC")
     data = file.getvalue()
     head = bytearray(data)
     samples = int(hours * 3_600 * rate_hz)

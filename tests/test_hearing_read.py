@@ -95,7 +95,7 @@ def test_a_wav_whose_recorder_did_not_know_its_length_is_whole() -> None:
 
 
 def test_a_flac_whose_header_leaves_its_length_open_is_whole() -> None:
-    assert len(HEARING.read(silent_flac(0))) == 60 * RATE_HZ
+    assert len(HEARING.read(silent_flac(0))) == 10 * RATE_HZ
 
 
 def test_arrays_are_at_16_khz_unless_they_say_otherwise() -> None:
@@ -144,7 +144,9 @@ def test_hostile_files_are_refused_with_the_reason(tmp_path: Path) -> None:
     path = tmp_path / "a.wav"
     path.write_bytes(nan_wav())
     assert str(refusal(path)).startswith(f"{path}: samples that are not numbers (nan or infinite).")
-    assert "1800 minutes and more, 2 channels. Allowed: up to 60 minutes." in str(refusal(silent_flac(30)))
+    assert "1800 minutes and more, 2 channels. Allowed: up to 60 minutes, fewer of many channels." in str(
+        refusal(silent_flac(30))
+    )
     assert "cut short: 1879044192 bytes are missing." in str(refusal(wide_wav(1, data_bytes=0x7000_0000)))
     assert "a sample rate of 500 Hz" in str(refusal(wide_wav(1, rate_hz=500)))
     assert "not a recording but png." in str(refusal(seed("png")))

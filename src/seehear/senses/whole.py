@@ -75,7 +75,9 @@ def _ogg(file: BinaryIO, size: int) -> int:
     """RFC 3533, section 6: a page's segment table says how long it is."""
     file.seek(max(0, size - _OGG_PAGE_BYTES))
     tail = file.read(_OGG_PAGE_BYTES)
-    page = tail[max(tail.rfind(b"OggS"), 0) :]
+    if b"OggS" not in tail:
+        return 0  # something else was appended
+    page = tail[tail.rfind(b"OggS") :]
     if len(page) < 27 or len(page) < 27 + page[26]:
         return 1
     return 27 + page[26] + sum(page[27 : 27 + page[26]]) - len(page)

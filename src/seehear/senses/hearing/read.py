@@ -18,7 +18,7 @@ Samples = NDArray[np.float32]
 LONGEST_S = 3_600
 LOWEST_RATE_HZ, HIGHEST_RATE_HZ = 1_000, 384_000
 MOST_CHANNELS = 64
-_MOST_SAMPLES = LONGEST_S * 48_000 * 8  # of all channels together: bounds the work, not only the length
+_MOST_SAMPLES = LONGEST_S * 48_000 * 4  # of all channels together: bounds the work, not only the length
 
 
 def read(source: Any) -> Samples:
@@ -80,7 +80,7 @@ def _check_length(frames: int, sound: Sound) -> None:
     if frames > LONGEST_S * sound.rate_hz or frames * sound.channels > _MOST_SAMPLES:
         raise InputError(
             f"longer than can be read: {frames / sound.rate_hz / 60:.0f} minutes and more, {sound.channels} channels",
-            allowed=f"up to {LONGEST_S // 60} minutes",
+            allowed=f"up to {LONGEST_S // 60} minutes, fewer of many channels",
             hint="cut it into pieces",
         )
 
