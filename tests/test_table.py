@@ -24,7 +24,7 @@ def test_class_folders(tmp_path: Path) -> None:
     assert table[3] == Row("b/deep/4.dcm", {"image": tmp_path / "d/b/deep/4.dcm"}, "b", {}, "")
     assert list(table) == [table[i] for i in range(4)]
     assert table[-1] == table[3]
-    assert table.said == ("4 pictures in folders of 2 classes", "answering 'label' (2 different)")
+    assert table.said == ("4 pictures in folders of 2 classes", "answering 'label' (2 different answers)")
     with pytest.raises(IndexError):
         table[4]
 
@@ -263,7 +263,7 @@ def test_an_unnamed_answer_is_found_by_what_it_holds(tmp_path: Path) -> None:
     data = make(tmp_path / "d", {"t.csv": "image,mood,patient_id,sex\n" + rows, "1.png": "x"})
     table = opened(data)
     assert (table.kind, table.answer_column, table.metadata) == ("label", "mood", ("patient_id", "sex"))
-    assert "answering 'mood' as label (2 different)" in table.said
+    assert "answering 'mood' as label (2 different answers)" in table.said
 
 
 @pytest.mark.parametrize(

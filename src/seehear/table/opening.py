@@ -130,7 +130,7 @@ def _said(found: Found, roles: Roles, columns: Columns) -> list[str]:
     if columns.answer is not None:
         different = pc.count_distinct(columns.answer).as_py()
         kind = "" if roles.kind == roles.answer else f" as {roles.kind}"
-        sentences.append(f"answering {roles.answer!r}{kind} ({different:,} different)")
+        sentences.append(f"answering {roles.answer!r}{kind} ({different:,} different answers)")
     sentences += [f"keeping {name!r} together in splits" for name in roles.metadata if is_group(name)]
     kept = [repr(name) for name in roles.metadata if not is_group(name)]
     sentences += [f"describing the examples: {', '.join(kept)}"] if kept else []

@@ -194,22 +194,24 @@ def _json_objects(lines: Iterable[str], pile: _Pile) -> Iterator[tuple[int, dict
 def _plain(value: Any) -> str | None:
     if value is None or isinstance(value, str):
         return value
-    return json.dumps(value, ensure_ascii=False)
+    return json.dumps(value, ensure_ascii=False, default=str)
 
 
 def _parquet(path: Path, name: str, most_rows: int | None) -> Sheet:
+    pile = _Pile(name)
     try:
-        file = pq.ParquetFile(path)
-        _check_headings(file.schema_arrow.names, name)
-        if embedded := [field.name for field in file.schema_arrow if _holds_bytes(field.type)]:
-            hint = "write them to files and list these"
-            raise DataError(f"column {embedded[0]!r} holds files themselves, not paths", where=name, hint=hint)
-        pile = _Pile(name)
-        for batch in file.iter_batches(batch_size=min(_CHUNK, most_rows or _CHUNK)):
-            start = sum(map(len, pile.rows)) + 1
-            pile.add(dict(zip(batch.schema.names, batch.columns, strict=True)), range(start, start + len(batch)))
-            if most_rows:
-                break
+        with pq.ParquetFile(path) as file:
+            _check_headings(file.schema_arrow.names, name)
+            if embedded := [field.name for field in file.schema_arrow if _holds_bytes(field.type)]:
+                hint = "write them to files and list these"
+                raise DataError(f"column {embedded[0]!r} holds files themselves, not paths", where=name, hint=hint)
+            number = 1
+            for batch in file.iter_batches(batch_size=min(_CHUNK, most_rows or _CHUNK)):
+                columns = dict(zip(batch.schema.names, batch.columns, strict=True))
+                pile.add(columns, range(number, number + len(batch)))
+                number += len(batch)
+                if most_rows:
+                    break
     except (pa.ArrowException, ValueError) as error:
         raise DataError(f"not a parquet file that can be read: {error}", where=name) from None
     return pile.sheet()

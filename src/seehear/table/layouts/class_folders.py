@@ -14,31 +14,12 @@ from seehear.table.media import SENSES, is_text, medium_of
 from seehear.table.parts import part_of
 from seehear.table.rows import Problem
 
+_NAMED = 4  # things named in one sentence
+
 # Folders named for what they hold, where all are: what lies in images/ and masks/ is not of two classes.
 _HOLDERS = {
-    "image",
-    "images",
-    "img",
-    "imgs",
-    "pictures",
-    "photos",
-    "audio",
-    "sounds",
-    "recordings",
-    "wav",
-    "wavs",
-    "clips",
-}
-_HOLDERS |= {
-    "video",
-    "videos",
-    "masks",
-    "labels",
-    "annotations",
-    "jpegimages",
-    "imagesets",
-    "segmentationclass",
-    "data",
+    *("image", "images", "img", "imgs", "pictures", "photos", "jpegimages", "audio", "sounds", "recordings", "wavs"),
+    *("clips", "video", "videos", "data", "masks", "labels", "annotations", "imagesets", "segmentationclass"),
 }
 
 
@@ -46,7 +27,6 @@ _HOLDERS |= {
 class _Examples:
     """Columns as they grow, and what could not be an example."""
 
-    root: str
     image: list[str | None] = field(default_factory=list)
     audio: list[str | None] = field(default_factory=list)
     label: list[str | None] = field(default_factory=list)
@@ -55,11 +35,10 @@ class _Examples:
     pairs: int = 0
     videos: int = 0
 
-    def add(self, files: Iterable[Path], label: str | None, part: str) -> None:
+    def add(self, files: Iterable[str], label: str | None, part: str) -> None:
         """The files of one class folder; those of one stem together."""
         stems: dict[str, dict[str, str]] = {}
-        for file in files:
-            name = file.as_posix()[len(self.root) + 1 :]
+        for name in files:
             medium = medium_of(name)
             if not is_text(name):
                 self.problems.append(Problem(repr(name), "its name is not valid text", "rename it"))
@@ -83,10 +62,10 @@ class _Examples:
 def class_folders(place: Path) -> Found | None:
     if not place.is_dir():
         return None
-    examples = _Examples(place.as_posix())
+    examples = _Examples()
     said: list[str] = []
     for folder, part in _part_folders(place, said):
-        _read_part(folder, part, examples, said)
+        _read_part(place, folder, part, examples, said)
     if not examples.part:
         return None
     text = pa.large_string()
@@ -101,27 +80,28 @@ def class_folders(place: Path) -> Found | None:
     )
 
 
-def _part_folders(place: Path, said: list[str]) -> list[tuple[Path, str]]:
-    folders = [(folder, part_of(folder.name)) for folder in visible(place)[0]]
-    parts = {part for _, part in folders if part}
-    if "train" not in parts and not (parts and all(part for _, part in folders)):
-        return [(place, "")]
-    others = [folder.name for folder, part in folders if not part]
-    said += [f"not read, for they are no parts: {', '.join(others)}"] if others else []
-    return [(folder, part) for folder, part in folders if part]
+def _part_folders(place: Path, said: list[str]) -> list[tuple[str, str]]:
+    """Prefixes of names below place, with their parts: ("train/", "train"), ...; ("", "") where there are none."""
+    folders = visible(place)[0]
+    parts = {folder: part_of(folder) for folder in folders}
+    if "train" not in parts.values() and not (parts and all(parts.values())):
+        return [("", "")]
+    others = [folder for folder, part in parts.items() if not part]
+    said += [f"not read, for they are no parts: {_few(others)}"] if others else []
+    return [(f"{folder}/", part) for folder, part in parts.items() if part]
 
 
-def _read_part(folder: Path, part: str, examples: _Examples, said: list[str]) -> None:
-    folders, files = visible(folder)
-    others = [file.name for file in files if not medium_of(file.name)]
-    said += [f"not read: {', '.join(others)}"] if others else []
-    examples.add((file for file in files if medium_of(file.name)), None, part)
-    classes = not all(inner.name.lower() in _HOLDERS for inner in folders)
-    for inner in folders:
-        if is_text(inner.name):
-            examples.add(files_below(inner, frozenset({folder.resolve()})), inner.name if classes else None, part)
+def _read_part(place: Path, prefix: str, part: str, examples: _Examples, said: list[str]) -> None:
+    folders, files = visible(place / prefix)
+    others = [file for file in files if not medium_of(file)]
+    said += [f"not read: {_few(others)}"] if others else []
+    examples.add((prefix + file for file in files if medium_of(file)), None, part)
+    classes = not all(folder.lower() in _HOLDERS for folder in folders)
+    for folder in folders:
+        if is_text(folder):
+            examples.add(files_below(place, prefix + folder), folder if classes else None, part)
         else:
-            examples.problems.append(Problem(repr(inner.name), "its name is not valid text", "rename the folder"))
+            examples.problems.append(Problem(repr(folder), "its name is not valid text", "rename the folder"))
 
 
 def _sentences(examples: _Examples) -> list[str]:
@@ -133,3 +113,8 @@ def _sentences(examples: _Examples) -> list[str]:
     where = f" in folders of {classes:,} {'classes' if classes > 1 else 'class'}" if classes else ""
     pairs = f", {examples.pairs:,} of them pairs with one name" if examples.pairs else ""
     return [what + where + pairs]
+
+
+def _few(names: list[str]) -> str:
+    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more

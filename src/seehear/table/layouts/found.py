@@ -39,45 +39,52 @@ class Found:
 _LEFT_BEHIND = {"__MACOSX", "Thumbs.db", "desktop.ini", "Icon\r"}
 
 
-def visible(folder: Path) -> tuple[list[Path], list[Path]]:
-    """(folders, files) in a folder by name, without hidden ones and what systems leave behind.
+def visible(folder: Path) -> tuple[list[str], list[str]]:
+    """(names of folders, names of files) in a folder, in order, without hidden ones and what systems leave behind.
 
     A link to nothing counts as a file. Raises DataError for a folder that can not be opened.
     """
-    folders: list[Path] = []
-    files: list[Path] = []
+    folders: list[str] = []
+    files: list[str] = []
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
                 if not entry.name.startswith(".") and entry.name not in _LEFT_BEHIND:
-                    (folders if _is_folder(entry) else files).append(Path(entry.path))
+                    (folders if _is_folder(entry) else files).append(entry.name)
     except OSError as error:
         raise DataError(f"can not be opened: {error.strerror}", where=str(folder)) from None
     return sorted(folders), sorted(files)
 
 
-def files_below(folder: Path, above: frozenset[Path]) -> Iterator[Path]:
-    """Every visible file in a folder and its folders, in order; not through links back to a folder above."""
-    here = folder.resolve()
+def files_below(root: Path, folder: str, above: frozenset[Path] = frozenset()) -> Iterator[str]:
+    """Every visible file in root / folder and its folders, in order, named from root with slashes.
+
+    Not through links that lead back to a folder above.
+    """
+    here = (root / folder).resolve()
     if here in above:
         return
-    folders, files = visible(folder)
-    yield from files
+    folders, files = visible(root / folder)
+    yield from (f"{folder}/{file}" for file in files)
     for inner in folders:
-        yield from files_below(inner, above | {here})
+        yield from files_below(root, f"{folder}/{inner}", above | {here, root.resolve()})
 
 
 def unwrapped(place: Path) -> Path:
     """The folder inside, where a folder holds but one that holds folders or tables in turn, as archives do."""
     while place.is_dir():
         folders, files = visible(place)
-        if len(folders) != 1 or files or part_of(folders[0].name):
+        if len(folders) != 1 or files or part_of(folders[0]):
             break
-        inner_folders, inner_files = visible(folders[0])
-        if not inner_folders and not any(file.suffix.lower() in EXTENSIONS for file in inner_files):
+        inner_folders, inner_files = visible(place / folders[0])
+        if not inner_folders and not any(is_table(file) for file in inner_files):
             break
-        place = folders[0]
+        place = place / folders[0]
     return place
+
+
+def is_table(name: str) -> bool:
+    return Path(name).suffix.lower() in EXTENSIONS
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

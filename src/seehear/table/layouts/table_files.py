@@ -9,16 +9,16 @@ import numpy as np
 import pyarrow as pa
 
 from seehear.errors import DataError
-from seehear.table.layouts.found import Found, visible
+from seehear.table.layouts.found import Found, is_table, visible
 from seehear.table.parts import part_of
 from seehear.table.roles import names_files
-from seehear.table.sheets import EXTENSIONS, Sheet, read_sheet
+from seehear.table.sheets import Sheet, read_sheet
 
 _PEEK_ROWS = 200
 
 
 def table_file(place: Path) -> Found | None:
-    if not place.is_file() or place.suffix.lower() not in EXTENSIONS:
+    if not place.is_file() or not is_table(place.name):
         return None
     return _together(place.parent, [(place, "")])
 
@@ -29,7 +29,7 @@ def tables_in_folder(place: Path) -> Found | None:
     tables, said = _tables(place)
     folders = visible(place)[0]
     if not tables:
-        inside = [(folder, part_of(folder.name)) for folder in folders]
+        inside = [(place / folder, part_of(folder)) for folder in folders]
         tables = [(table, part) for folder, part in inside if part for table, _ in _tables(folder)[0]]
     if not tables:
         return None
@@ -44,7 +44,7 @@ def _tables(folder: Path) -> tuple[list[tuple[Path, str]], list[str]]:
 
     metadata.* alone if it is there, else one for each part, else the only one.
     """
-    tables = [file for file in visible(folder)[1] if file.suffix.lower() in EXTENSIONS]
+    tables = [folder / file for file in visible(folder)[1] if is_table(file)]
     naming = [table for table in tables if names_files(read_sheet(table, table.name, _PEEK_ROWS).cells)]
     said = [f"{table.name} names no pictures or recordings and is not used" for table in tables if table not in naming]
     described = [table for table in naming if table.stem.lower() == "metadata"]
