@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,9 +36,7 @@ class Recogniser:
         self.recipe = bundle.recipe
         self.problems = tuple(problems)
 
-    def predict(
-        self, inputs: Any, *, senses: Sequence[str] | None = None, wrong_at_most: float | None = None
-    ) -> Any:
+    def predict(self, inputs: Any, *, senses: Sequence[str] | None = None, wrong_at_most: float | None = None) -> Any:
         """One input gives a Prediction; a folder, a list or a generator gives a generator of them.
 
         One input is a path, the bytes of a file, an array, a PIL image, or a mapping of senses to these.
@@ -70,7 +68,7 @@ class Recogniser:
         from seehear.judging import judge
 
         with _workspace(None) as workspace:
-            table = _open(data, answer or self.recipe.kind, list(self.recipe.senses), workspace)
+            table = _open(data, answer or self.recipe.kind, None, workspace)
             return judge(self._runtime, table, senses=senses, wrong_at_most=wrong_at_most, report=report, listen=listen)
 
     def card(self) -> str:
@@ -173,46 +171,40 @@ def _tables(
     listen: Listener,
 ) -> tuple[Table, Table | None]:
     """What to learn from, and what to judge by where the data has such a part or `val` names one."""
-    from seehear.senses import SENSES
-
-    table = _open(data, answer, senses or list(SENSES), workspace / "unpacked", chosen=senses)
+    table = _open(data, answer, senses, workspace / "unpacked")
     for sentence in table.said:
         listen(Said(sentence))
     held_out = None
     if val is not None:
-        held_out = _open(val, answer or table.kind, list(table.senses), workspace / "unpacked-val")
+        held_out = _open(val, answer or table.kind, table.senses, workspace / "unpacked-val")
     elif "val" in table.parts and "train" in table.parts:
         held_out = table.part("val")
     if "train" in table.parts:
-        listen(Said(f"Learning from the part 'train'; the others are {', '.join(table.parts)}."))
+        listen(Said("learning from the part 'train'" + (" and judging by 'val'" if held_out is not None else "")))
         table = table.part("train")
     return table, held_out
 
 
-def _open(
-    data: str | Path,
-    answer: str | None,
-    known: Sequence[str],
-    workspace: Path,
-    *,
-    chosen: Sequence[str] | None = None,
-) -> Table:
+def _open(data: str | Path, answer: str | None, senses: Sequence[str] | None, workspace: Path) -> Table:
     from seehear.answers import ANSWERS
     from seehear.senses import SENSES
     from seehear.table import open_table
 
     workspace.mkdir(parents=True, exist_ok=True)
-    kinds = list(ANSWERS.values())
-    table = open_table(
-        data, senses_known=list(SENSES), kinds=kinds, answer=answer, senses=chosen or known, workspace=workspace
+    return open_table(
+        data,
+        senses_known=tuple(SENSES),
+        kinds=tuple(ANSWERS.values()),
+        answer=answer,
+        senses=senses,
+        workspace=workspace,
     )
-    return table
 
 
 def _estimate(recipe: Recipe, examples: int) -> str:
     amount = f"{recipe.training.steps:,} steps" if recipe.training.steps else f"{recipe.training.minutes:g} minutes"
     sizes = "; ".join(f"{name}: {spec}" for name, spec in recipe.senses.items())
-    return f"Learning {recipe.kind} from {examples:,} examples will take {amount}. {sizes}"
+    return f"learning '{recipe.kind}' from {examples:,} examples will take {amount}. {sizes}"
 
 
 @contextmanager

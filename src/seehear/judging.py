@@ -42,7 +42,7 @@ def judge(
     table = table.take(keep)
     answers, accepted = [], []
     listen(Started(TASK, len(table), "examples"))
-    asked = recogniser.predict((row.inputs for row in table), senses=senses, wrong_at_most=wrong_at_most)
+    asked = recogniser.predict((_known(row, recipe) for row in table), senses=senses, wrong_at_most=wrong_at_most)
     for number, prediction in enumerate(asked):
         answers.append(prediction.answer)
         accepted.append(prediction.accepted)
@@ -51,12 +51,15 @@ def judge(
         if number % TOLD_EVERY == 0:
             listen(Advanced(TASK, number))
     listen(Finished(TASK))
-    result = evaluate(
-        kind, recipe.answer, answers, truths, accepted=accepted, skipped=(*table.problems, *problems)
-    )
+    result = evaluate(kind, recipe.answer, answers, truths, accepted=accepted, skipped=(*table.problems, *problems))
     if report is not None:
         _write_report(report, result, recipe, table, answers, truths)
     return result
+
+
+def _known(row: Row, recipe: Recipe) -> dict[str, Path]:
+    """What a row has for the recogniser's own senses."""
+    return {name: path for name, path in row.inputs.items() if name in recipe.senses}
 
 
 def _truths(table: Table, recipe: Recipe) -> tuple[list[Any], list[Problem], list[int]]:

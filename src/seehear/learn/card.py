@@ -51,13 +51,15 @@ def _figure(result: dict[str, Any], name: str) -> str:
     value, interval = result["metrics"].get(name), result["intervals"].get(name)
     if value is None:
         return "–"
-    return f"{value:.3g} ({interval[0]:.3g} to {interval[1]:.3g})" if interval and None not in interval else f"{value:.3g}"
+    return (
+        f"{value:.3g} ({interval[0]:.3g} to {interval[1]:.3g})" if interval and None not in interval else f"{value:.3g}"
+    )
 
 
 def _limit(recipe: Recipe, sense: str) -> str:
     limit = recipe.unfamiliar_above.get(sense)
     return (
-        f"An {sense} whose unfamiliarity is above {limit:.3g} is refused as unlike all it was taught."
-        if limit is not None and limit < float("inf")
+        f"What it is given as {sense} is refused as unlike all it was taught where its distance is above {limit:.3g}."
+        if limit is not None
         else f"There were too few held-out examples to tell an unfamiliar {sense}."
     )

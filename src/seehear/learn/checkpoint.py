@@ -26,7 +26,9 @@ class Progress:
     loss: float = float("nan")
 
 
-def save(path: Path, progress: Progress, network: nn.Module, average: nn.Module, optimizers: Sequence[Optimizer]) -> None:
+def save(
+    path: Path, progress: Progress, network: nn.Module, average: nn.Module, optimizers: Sequence[Optimizer]
+) -> None:
     """Written whole or not at all; without pickle."""
     tensors = _named(network, average, optimizers)
     content = safetensors.torch.save(

@@ -34,7 +34,7 @@ class Served(nn.Module):
         named = dict(zip(self.inputs, tensors, strict=True))
         present = named.pop(PRESENT, None)
         if present is None:
-            present = torch.ones(len(tensors[0]), 1, dtype=torch.bool, device=tensors[0].device)
+            present = torch.ones(tensors[0].shape[0], 1, dtype=torch.bool, device=tensors[0].device)
         raw = self.network(named, present)
         return tuple(raw[name] for name in self.outputs)
 
@@ -96,7 +96,8 @@ def _export(served: Served, feeds: Tensors, network: Network) -> bytes:
     shapes = tuple({0: "batch", **flexible.get(name, {})} for name in feeds)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+        for talker in ("torch.onnx", "onnxscript", "onnx_ir"):
+            logging.getLogger(talker).setLevel(logging.ERROR)
         program = torch.onnx.export(
             served,
             tuple(feeds.values()),

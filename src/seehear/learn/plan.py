@@ -55,9 +55,7 @@ def plan(table: Table, budget: Budget) -> Recipe:
     facts, strata = look(table, budget.seed)
     minutes = budget.minutes or _minutes_for(len(table))
     gigaflop = minutes * 60 * budget.gigaflops * EFFICIENCY / len(table.senses)
-    senses = {
-        name: SENSES[name].plan(facts[name], strata[name], len(table), gigaflop) for name in table.senses
-    }
+    senses = {name: SENSES[name].plan(facts[name], strata[name], len(table), gigaflop) for name in table.senses}
     return Recipe(
         senses=senses,
         kind=table.kind,

@@ -24,7 +24,7 @@ from seehear.runtime.bundle import Bundle
 from seehear.table import Problem, Table, split
 
 FEWEST_HELD_OUT = 2
-TAIL_SHARE, SHORTEST_TAIL_S = 0.03, 8.0  # of the budget, kept for measuring and exporting
+TAIL_SHARE, SHORTEST_TAIL_S = 0.03, 12.0  # of the budget, kept for measuring and exporting
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def train(
     network, progress = fit(
         network, material.shelf, material.rows, clock, saved=run / "checkpoint.safetensors", listen=listen
     )
-    listen(Said(f"Trained {progress.step:,} steps in {progress.elapsed_s / 60:.1f} minutes."))
+    listen(Said(f"trained {progress.step:,} steps in {progress.elapsed_s / 60:.1f} minutes"))
     remember(network, material.shelf, material.rows)
     recipe = trusted(network, material.judges, material.held_out, listen=listen)
     recipe = recipe.model_copy(update={"training": recipe.training.model_copy(update={"steps": progress.step})})

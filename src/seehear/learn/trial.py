@@ -44,9 +44,8 @@ def trusted(network: Network, shelf: Shelf, rows: NDArray[np.int64], *, listen: 
     rows = rows[:: -(-len(rows) // MOST_HELD_OUT)]
     truths = [shelf.truth(int(row)) for row in rows]
     raws, unfamiliar, present = _raws(network, shelf, rows, listen)
-    limits = {
-        name: familiar_limit(scores[present[:, i]]) for i, (name, scores) in enumerate(unfamiliar.items())
-    }
+    limits = {name: familiar_limit(scores[present[:, i]]) for i, (name, scores) in enumerate(unfamiliar.items())}
+    limits = {name: limit for name, limit in limits.items() if np.isfinite(limit)}  # none: too few to tell
     trust, results = {}, {}
     for used, raw in raws.items():
         has = _usable(used, recipe, present)

@@ -32,7 +32,7 @@ class LabelHead(nn.Module):
 
     def loss(self, raw: dict[str, Tensor], target: dict[str, Tensor]) -> Tensor:
         """Cross-entropy (B,): over the classes for one label, over each class's yes or no for several."""
-        logits, truth = raw["logits"], target["label"]  # (B, C); (B,) the class, or (B, C) 0 or 1
+        logits, truth = raw["logits"], target["classes"]  # (B, C); (B,) the class, or (B, C) 0 or 1
         if self.several:
             return F.binary_cross_entropy_with_logits(logits, truth, reduction="none").sum(1)
         return F.cross_entropy(logits, truth, reduction="none", label_smoothing=SMOOTHING)

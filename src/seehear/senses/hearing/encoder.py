@@ -128,7 +128,7 @@ class GRU(nn.GRU):
     """
 
     def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]
-        if not torch.onnx.is_in_onnx_export():
+        if not (torch.compiler.is_exporting() or torch.onnx.is_in_onnx_export()):
             return super().forward(x)[0]
         weights = [_update_first(weight)[None] for weight in (self.weight_ih_l0, self.weight_hh_l0)]
         bias = torch.cat([_update_first(bias) for bias in (self.bias_ih_l0, self.bias_hh_l0)])[None]

@@ -38,6 +38,12 @@ class HearingSpec(BaseModel):
     width: int = Field(ge=16)
     strength: float = Field(default=0.5, ge=0, le=1)  # of augmentation
 
+    def __str__(self) -> str:
+        return (
+            f"up to {self.longest_s:g} s, {LOWEST_HZ:g} to {self.top_hz:g} Hz, convolutions of "
+            f"{', '.join(map(str, self.stages))} channels, a GRU of {self.width} both ways"
+        )
+
     @property
     def cell_width(self) -> int:
         return self.width

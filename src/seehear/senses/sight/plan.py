@@ -34,6 +34,11 @@ class SightSpec(BaseModel):
     mirror: bool = False  # whether a mirrored picture has the same answer
     strength: float = Field(default=0.5, ge=0, le=1)  # of augmentation
 
+    def __str__(self) -> str:
+        colour = "grey" if self.channels == 1 else "colour"
+        stages = ", ".join(map(str, self.stages))
+        return f"{self.width} x {self.height} px in {colour}, {self.depth} convolutions each of {stages} channels"
+
     @property
     def cell_width(self) -> int:
         return self.stages[-1]
@@ -59,9 +64,7 @@ class SightSpec(BaseModel):
         return 6 * total / 1e9
 
 
-def plan_sight(
-    facts: Sequence[Mapping[str, Any]], strata: Sequence[str], examples: int, gigaflop: float
-) -> SightSpec:
+def plan_sight(facts: Sequence[Mapping[str, Any]], strata: Sequence[str], examples: int, gigaflop: float) -> SightSpec:
     """facts and classes (strata) of some pictures; gigaflop: all the work that this sense may spend in training."""
     height, width = _common_size(facts)
     channels = 3 if any(fact["channels"] > 1 for fact in facts) else 1

@@ -1,0 +1,73 @@
+"""Small real data to learn from: scikit-learn's handwritten digits, and tones whose pitch follows the digit."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+from PIL import Image
+from sklearn.datasets import load_digits
+
+from seehear.answers import ANSWERS
+from seehear.events import silence
+from seehear.learn.shelf import Shelf
+from seehear.recipe import Recipe, Training
+from seehear.senses import SENSES
+from seehear.senses.hearing.plan import RATE_HZ, HearingSpec
+from seehear.senses.sight.plan import SightSpec
+from seehear.table import Table, open_table
+
+SETS_OF_SENSES = (("image",), ("audio",), ("image", "audio"))
+EXAMPLES = 16
+ANSWER_CELLS = {  # ten lines here, and an answer has its tests
+    "label": [("odd", "even")[i % 2] for i in range(EXAMPLES)],
+    "score": [str(i * 1.5 - 3) for i in range(EXAMPLES)],
+}
+SPECS: dict[str, Any] = {
+    "image": SightSpec(height=16, width=16, channels=1, stages=(8, 16), depth=2, strength=0.0),
+    "audio": HearingSpec(longest_s=1.0, top_hz=4000, mels=16, stages=(8, 8, 8), width=16, strength=0.0),
+}
+
+
+def recipe_for(kind: str, senses: tuple[str, ...], **training: Any) -> Recipe:
+    settings = {"minutes": 1, "batch": 8, "learning_rate": 0.004, "held_out": 0.25} | training
+    return Recipe(
+        senses={name: SPECS[name] for name in senses},
+        kind=kind,
+        answer=ANSWERS[kind].plan(ANSWER_CELLS[kind], kind),
+        width=16,
+        training=Training(**settings),
+    )
+
+
+def digits_table(folder: Path, cells: dict[str, list[str]], senses: tuple[str, ...]) -> Path:
+    """examples.csv with a picture, a sound or both in each row; sounds of several lengths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    pictures, digits = load_digits(return_X_y=True)
+    rows = []
+    for i in range(len(next(iter(cells.values())))):
+        if "image" in senses:
+            Image.fromarray((pictures[i].reshape(8, 8) * 15.9).astype(np.uint8)).save(folder / f"{i}.png")
+        if "audio" in senses:
+            seconds = np.arange(int(RATE_HZ * (0.3 + 0.05 * (i % 5)))) / RATE_HZ
+            soundfile.write(folder / f"{i}.wav", 0.3 * np.sin(2 * np.pi * 250 * (1 + digits[i]) * seconds), RATE_HZ)
+        files = {"image": f"{i}.png", "audio": f"{i}.wav"}
+        rows.append({name: files[name] for name in senses} | {name: column[i] for name, column in cells.items()})
+    with (folder / "examples.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    return folder / "examples.csv"
+
+
+def shelf_of(recipe: Recipe, folder: Path) -> Shelf:
+    senses = tuple(recipe.senses)
+    path = digits_table(folder / "data", {recipe.kind: ANSWER_CELLS[recipe.kind]}, senses)
+    return Shelf.fill(opened(path, folder), recipe, folder / "shelf", listen=silence)
+
+
+def opened(path: Path, folder: Path) -> Table:
+    return open_table(path, senses_known=tuple(SENSES), kinds=tuple(ANSWERS.values()), workspace=folder)

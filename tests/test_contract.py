@@ -1,0 +1,119 @@
+"""What every answer and every sense earns by being in the table: the same tests for all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from learning import ANSWER_CELLS, SETS_OF_SENSES, recipe_for, shelf_of
+from torch import Tensor
+
+from seehear.answers import ANSWERS
+from seehear.geometry import Warp
+from seehear.learn.network import Network
+from seehear.learn.shelf import Shelf
+from seehear.senses import SENSES
+
+EVERY_SET = pytest.mark.parametrize("senses", SETS_OF_SENSES, ids="+".join)
+EVERY_ANSWER = pytest.mark.parametrize("kind", sorted(ANSWERS))
+
+
+def outputs(network: Network, shelf: Shelf, rows: list[int]) -> dict[str, Tensor]:
+    batch = shelf.batch(rows)
+    with torch.no_grad():
+        raw: dict[str, Tensor] = network.eval()(batch.inputs, batch.present)
+    return raw
+
+
+@EVERY_ANSWER
+def test_a_sample_column_for_every_answer(kind: str) -> None:
+    assert kind in ANSWER_CELLS
+
+
+@EVERY_ANSWER
+def test_truth_survives_target_json_and_motion(kind: str) -> None:
+    cells = ANSWER_CELLS[kind]
+    spec = ANSWERS[kind].plan(cells, kind)
+    for cell in cells:
+        truth = ANSWERS[kind].read(cell, spec)
+        assert all(np.isfinite(array).all() for array in ANSWERS[kind].target(truth, spec, None).values())
+        assert truth.moved(Warp((2.0, 2.0), (1.0, 0.0))).moved(Warp((0.5, 0.5), (-0.5, 0.0))) == truth
+        assert kind in "".join(truth.to_json())
+    assert type(spec).model_validate_json(spec.model_dump_json()) == spec
+
+
+@EVERY_ANSWER
+@EVERY_SET
+def test_every_parameter_gets_a_gradient(kind: str, senses: tuple[str, ...], make_shelf: Callable[..., Shelf]) -> None:
+    shelf = make_shelf(kind, senses)
+    network = Network(shelf.recipe).train()
+    batch = shelf.batch(range(8))
+    network.begin(batch.inputs)
+    with torch.no_grad():  # layers that start at zero pass nothing on until they have moved
+        for weight in network.parameters():
+            weight.add_(0.01 * torch.randn_like(weight))
+    raw = network(batch.inputs, batch.present)
+    network.head.loss(raw, batch.target).mean().backward()
+    still = [
+        name
+        for name, weight in network.named_parameters()
+        if weight.requires_grad and (weight.grad is None or not weight.grad.abs().sum() > 0)
+    ]
+    assert still == []
+
+
+@EVERY_SET
+def test_a_batch_of_one_equals_a_batch_of_many(senses: tuple[str, ...], make_shelf: Callable[..., Shelf]) -> None:
+    shelf = make_shelf("label", senses)
+    network = Network(shelf.recipe)
+    network.begin(shelf.batch(range(16)).inputs)
+    together = outputs(network, shelf, list(range(6)))
+    for row in range(6):
+        for name, alone in outputs(network, shelf, [row]).items():
+            apart = float((alone[0] - together[name][row]).abs().max())
+            assert apart < 1e-4, f"{name} of example {row} differs by {apart:.2g} when padded"
+
+
+def test_a_withheld_sense_changes_nothing(make_shelf: Callable[..., Shelf]) -> None:
+    shelf = make_shelf("label", ("image", "audio"))
+    network = Network(shelf.recipe).eval()
+    with torch.no_grad():
+        for weight in network.parameters():
+            weight.add_(0.05 * torch.randn_like(weight))
+        batch, other = shelf.batch([0, 1]), shelf.batch([2, 3])
+        only_image = torch.tensor([[True, False]] * 2)
+        sound = {name: array for name, array in other.inputs.items() if name.startswith("audio")}
+        ours = network(batch.inputs, only_image)["logits"]
+        theirs = network(batch.inputs | sound, only_image)["logits"]
+    assert torch.allclose(ours, theirs, atol=1e-5)
+
+
+@EVERY_SET
+def test_augmenting_keeps_shapes_and_stays_finite(senses: tuple[str, ...], make_shelf: Callable[..., Shelf]) -> None:
+    shelf = make_shelf("label", senses)
+    batch = shelf.batch(range(8))
+    network = Network(shelf.recipe)
+    for name, spec in shelf.recipe.senses.items():
+        augment = SENSES[name].augment(spec.model_copy(update={"strength": 1.0, **_mirrored(spec)}))
+        changed = augment(network.own(name, batch.inputs))
+        mixed, share = augment.mix(changed, torch.randperm(8), torch.tensor(0.6))
+        assert set(mixed) == set(network.own(name, batch.inputs))
+        assert 0 <= float(share) <= 1
+        assert all(torch.isfinite(tensor.float()).all() for tensor in mixed.values())
+        assert not torch.equal(changed[name].float()[:, :4], batch.inputs[name].float()[:, :4])
+
+
+def _mirrored(spec: Any) -> dict[str, bool]:
+    return {"mirror": True} if "mirror" in type(spec).model_fields else {}
+
+
+@pytest.fixture
+def make_shelf(tmp_path: Any) -> Callable[..., Shelf]:
+    def make(kind: str, senses: tuple[str, ...]) -> Shelf:
+        torch.manual_seed(0)
+        return shelf_of(recipe_for(kind, senses), tmp_path)
+
+    return make

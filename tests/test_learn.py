@@ -1,0 +1,200 @@
+"""Training: it learns, repeats itself, survives being killed, and refuses to save what differs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from learning import EXAMPLES, SETS_OF_SENSES, digits_table, opened, recipe_for, shelf_of
+from onnx import numpy_helper
+
+from seehear import api
+from seehear.answers import ANSWERS
+from seehear.errors import DataError, TrainingError, UsageError
+from seehear.events import silence
+from seehear.learn import checkpoint, export
+from seehear.learn.fit import Clock, Run, fit, pass_order
+from seehear.learn.muon import orthogonal
+from seehear.learn.network import Network
+from seehear.learn.shelf import Shelf
+
+
+class Killed(BaseException):
+    """As good as SIGKILL for what is on disk: nothing after it runs."""
+
+
+def fitted(shelf: Shelf, saved: Path, steps: int, kill_after: int | None = None) -> dict[str, torch.Tensor]:
+    training = shelf.recipe.training.model_copy(update={"steps": steps})
+    torch.manual_seed(training.seed)
+    network = Network(shelf.recipe)
+    clock = Clock(training, 60.0)
+    if kill_after is None:
+        return fit(network, shelf, np.arange(len(shelf)), clock, saved=saved, listen=silence)[0].state_dict()
+    run = Run.start(network, shelf, np.arange(len(shelf)), clock, saved)
+    for batch in run.batches():
+        run.step(batch)
+        if run.progress.step == kill_after:
+            checkpoint.save(saved, run.progress, network, run.average, run.optimizers)
+        if run.progress.step == kill_after + 2:
+            raise Killed
+    raise AssertionError("the run was over before it was killed")
+
+
+@pytest.mark.parametrize("senses", SETS_OF_SENSES, ids="+".join)
+def test_a_killed_run_resumes_to_the_same_weights(senses: tuple[str, ...], tmp_path: Path) -> None:
+    shelf = shelf_of(recipe_for("label", senses), tmp_path)
+    whole = fitted(shelf, tmp_path / "whole", steps=8)
+    with pytest.raises(Killed):
+        fitted(shelf, tmp_path / "cut", steps=8, kill_after=3)
+    resumed = fitted(shelf, tmp_path / "cut", steps=8)
+    assert [name for name in whole if not torch.equal(whole[name], resumed[name])] == []
+
+
+def test_another_seed_gives_other_weights(tmp_path: Path) -> None:
+    shelf = shelf_of(recipe_for("label", ("image",)), tmp_path)
+    other = shelf_of(recipe_for("label", ("image",), seed=1), tmp_path / "other")
+    one, two = fitted(shelf, tmp_path / "a", steps=2), fitted(other, tmp_path / "b", steps=2)
+    assert not torch.equal(one["head.classify.weight"], two["head.classify.weight"])
+
+
+def test_a_checkpoint_of_another_network_is_refused(tmp_path: Path) -> None:
+    sight = shelf_of(recipe_for("label", ("image",)), tmp_path)
+    with pytest.raises(Killed):
+        fitted(sight, tmp_path / "run", steps=8, kill_after=1)
+    hearing = shelf_of(recipe_for("label", ("audio",)), tmp_path / "other")
+    with pytest.raises(TrainingError, match="another network"):
+        fitted(hearing, tmp_path / "run", steps=8)
+
+
+@pytest.mark.parametrize("kind", sorted(ANSWERS))
+@pytest.mark.parametrize("senses", SETS_OF_SENSES, ids="+".join)
+def test_sixteen_examples_are_learned_by_heart(kind: str, senses: tuple[str, ...], tmp_path: Path) -> None:
+    shelf = shelf_of(recipe_for(kind, senses, learning_rate=0.01), tmp_path)
+    rows = np.arange(EXAMPLES)
+    training = shelf.recipe.training.model_copy(update={"steps": 60})
+    torch.manual_seed(0)
+    network = Network(shelf.recipe)
+    before = _loss(network.eval(), shelf)
+    network, _ = fit(network, shelf, rows, Clock(training, 60.0), saved=tmp_path / "run", listen=silence)
+    after = _loss(network, shelf)
+    assert after < (0.75 * before if kind == "label" else before - 0.2), f"loss {before:.3f} -> {after:.3f}"
+
+
+def _loss(network: Network, shelf: Shelf) -> float:
+    batch = shelf.batch(range(EXAMPLES))
+    with torch.no_grad():
+        return float(network.head.loss(network(batch.inputs, batch.present), batch.target).mean())
+
+
+@pytest.mark.slow
+def test_a_graph_that_differs_is_refused(tmp_path: Path) -> None:
+    shelf = shelf_of(recipe_for("label", ("image", "audio")), tmp_path)
+    network = Network(shelf.recipe).eval()
+    with torch.no_grad():
+        network.head.classify.weight.normal_()
+    content = export.to_onnx(network, shelf, np.arange(EXAMPLES))
+    graph = onnx.load_from_string(content)
+    for tensor in graph.graph.initializer:
+        if tensor.name.endswith("head.classify.bias"):
+            tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor) + 0.5, tensor.name))
+    with pytest.raises(TrainingError, match=r"'logits' differs by 0\.\d+"):
+        export.check_parity(network, graph.SerializeToString(), shelf, np.arange(EXAMPLES))
+
+
+def test_every_row_comes_once_a_pass_and_like_lengths_together() -> None:
+    rows, lengths = np.arange(64), np.random.default_rng(0).integers(1, 1000, 64)
+    order = pass_order(rows, lengths, 8, (0, 0))
+    assert sorted(order.ravel()) == list(rows)
+    assert np.mean([np.ptp(lengths[batch]) for batch in order]) < 300
+    assert not np.array_equal(order, pass_order(rows, lengths, 8, (0, 1)))
+
+
+def test_orthogonal_keeps_directions_and_evens_lengths() -> None:
+    matrix = torch.randn(12, 30, generator=torch.Generator().manual_seed(0))
+    lengths = torch.linalg.svdvals(orthogonal(matrix))
+    assert 0.3 < float(lengths.min()) and float(lengths.max()) < 1.4
+    left, _, right = torch.linalg.svd(matrix, full_matrices=False)
+    assert float((left.T @ orthogonal(matrix) @ right.T).diagonal().min()) > 0
+
+
+def test_train_ask_measure_and_load_again(tmp_path: Path) -> None:
+    cells = {"label": [("odd", "even")[i % 2] for i in range(24)]}
+    data = digits_table(tmp_path / "data", cells, ("image", "audio"))
+    out = tmp_path / "m.seehear"
+    trained = api.train(data, out, steps=4, minutes=1)
+    assert trained.recipe.training.steps == 4
+    assert set(trained.recipe.trust) == {"image+audio", "image", "audio"}
+    model = api.load(out)
+    answer = model.predict({"image": data.parent / "0.png", "audio": data.parent / "0.wav"})
+    assert answer.used == ("image", "audio") and set(answer.to_json()["answer"]) == {"label"}
+    assert model.predict(data.parent / "0.png").used == ("image",)
+    assert len(list(model.predict([data.parent / "0.wav", data.parent / "1.wav"]))) == 2
+    figures = model.evaluate(data, senses=["audio"], report=tmp_path / "report").to_json()
+    assert figures["n"] == 24 and figures["answer"] == "label" and "coverage" in figures["metrics"]
+    assert (tmp_path / "report" / "index.html").exists()
+    assert [path.name for path in tmp_path.iterdir() if path.name.endswith(".work")] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", sorted(ANSWERS))
+@pytest.mark.parametrize("senses", SETS_OF_SENSES, ids="+".join)
+def test_every_pair_trains_and_answers(kind: str, senses: tuple[str, ...], tmp_path: Path) -> None:
+    cells = {kind: [("odd", "even")[i % 2] if kind == "label" else str(i * 1.5) for i in range(24)]}
+    data = digits_table(tmp_path / "data", cells, senses)
+    model = api.train(data, steps=4, minutes=1)
+    rows = {
+        name: data.parent / f"0.{suffix}" for name, suffix in (("image", "png"), ("audio", "wav")) if name in senses
+    }
+    assert model.predict(rows).answer is not None
+
+
+def test_unreadable_examples_are_named_and_the_rest_goes_on(tmp_path: Path) -> None:
+    cells = {"label": [("odd", "even")[i % 2] for i in range(24)]}
+    data = digits_table(tmp_path / "data", cells, ("image",))
+    (data.parent / "3.png").write_bytes((data.parent / "3.png").read_bytes()[:40])
+    table = opened(data, tmp_path)
+    shelf = Shelf.fill(table, recipe_for("label", ("image",)), tmp_path / "shelf", listen=silence)
+    assert len(shelf) == 23
+    assert [Path(problem.where).name for problem in shelf.problems] == ["3.png"]
+
+
+@pytest.mark.parametrize(
+    ("cells", "words"),
+    [
+        (["same"] * 8, "every row has the same answer"),
+        (["a", "a", "a", "a", "b", "b", "b", "c"], "with one example: 'c'"),
+    ],
+)
+def test_data_that_cannot_work_is_refused_early(cells: list[str], words: str, tmp_path: Path) -> None:
+    data = digits_table(tmp_path / "data", {"label": cells}, ("image",))
+    with pytest.raises(DataError, match=words):
+        api.train(data, steps=1)
+
+
+def test_constant_pictures_are_refused_early(tmp_path: Path) -> None:
+    data = digits_table(tmp_path / "data", {"label": ["a", "b"] * 4}, ("image",))
+    from PIL import Image
+
+    for i in range(8):
+        Image.new("L", (8, 8), 7).save(data.parent / f"{i}.png")
+    with pytest.raises(DataError, match=r"every image looked at \(8\) is constant"):
+        api.train(data, steps=1)
+
+
+@pytest.mark.parametrize(
+    ("wishes", "words"),
+    [
+        ({"minutes": -1.0}, "--minutes -1"),
+        ({"steps": 0}, "--steps 0"),
+        ({"device": "abacus"}, "no device 'abacus'"),
+        ({"resume": True}, "resume without a place"),
+    ],
+)
+def test_wishes_that_cannot_be_granted(wishes: dict[str, Any], words: str, tmp_path: Path) -> None:
+    data = digits_table(tmp_path / "data", {"label": ["a", "b"] * 8}, ("image",))
+    with pytest.raises(UsageError, match=words):
+        api.train(data, **wishes)
