@@ -11,6 +11,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Iterator, Mapping
+from os import fstat
 from pathlib import Path
 from stat import S_ISREG
 from typing import BinaryIO
@@ -62,7 +63,7 @@ def unpack(path: Path, limits: Mapping[str, int], most_bytes: int) -> dict[str, 
         if not S_ISREG(path.stat().st_mode):
             raise BundleError("not a regular file")
         with path.open("rb") as file:
-            sizes = _check_headers(file, path.stat().st_size, limits, most_bytes)
+            sizes = _check_headers(file, fstat(file.fileno()).st_size, limits, most_bytes)
             return dict(_contents(file, sizes))
     except OSError as error:
         raise BundleError(f"cannot be read: {error.strerror or error}") from None
@@ -91,11 +92,11 @@ def _check_headers(
     if not tail < length <= most_bytes:
         raise BundleError(f"{length:,} bytes long", allowed=f"{tail:,} to {most_bytes:,} bytes")
     file.seek(length - END.size)
-    _compare("the end record", END_FIELDS, END.unpack(file.read(END.size)), _end(names, length - tail))
+    _compare("the end record", END_FIELDS, END.unpack(_read(file, END.size)), _end(names, length - tail))
     file.seek(length - tail)
     found, offset = {}, 0
     for name in names:
-        size, checksum = _check_central(file.read(CENTRAL.size + len(name)), name, offset)
+        size, checksum = _check_central(_read(file, CENTRAL.size + len(name)), name, offset)
         if size > limits[name]:
             raise BundleError(f"{name} is {size:,} bytes long", allowed=f"at most {limits[name]:,}")
         found[name] = size, checksum
@@ -116,15 +117,22 @@ def _check_central(record: bytes, name: str, offset: int) -> tuple[int, int]:
 def _contents(file: BinaryIO, sizes: Mapping[str, tuple[int, int]]) -> Iterator[tuple[str, bytes]]:
     file.seek(0)
     for name, (size, checksum) in sizes.items():
-        header = file.read(LOCAL.size + len(name))
+        header = _read(file, LOCAL.size + len(name))
         _compare(
             f"the header of {name}", LOCAL_FIELDS, LOCAL.unpack(header[: LOCAL.size]), _local(name, size, checksum)
         )
         _compare(f"the header of {name}", ("name",), (header[LOCAL.size :],), (name.encode(),))
-        content = file.read(size)
-        if len(content) != size or zlib.crc32(content) != checksum:
+        content = _read(file, size)
+        if zlib.crc32(content) != checksum:
             raise BundleError(f"the contents of {name} do not match their checksum: the file is damaged")
         yield name, content
+
+
+def _read(file: BinaryIO, size: int) -> bytes:
+    content = file.read(size)
+    if len(content) != size:
+        raise BundleError("became shorter while it was read", hint="wait until it is written, then try again")
+    return content
 
 
 def _compare(what: str, names: tuple[str, ...], found: Fields, right: Fields) -> None:

@@ -98,7 +98,7 @@ class Recogniser:
         unlike = {sense: outputs[UNFAMILIAR + sense] for sense in used}
         if not all(np.isfinite(array).all() for array in (*raw.values(), *unlike.values())):
             return Prediction.failed(perceived.input, f"{perceived.input}: the graph gave numbers that are not finite.")
-        trust = self.recipe.trust.get(used_key(used), Trust())
+        trust = self.recipe.trust.get(used_key(used)) or Trust()
         answer = self._kind.from_raw(raw, self.recipe.answer, trust.calibration, perceived.warps[used[0]])
         if not 0 <= answer.confidence <= 1:
             return Prediction.failed(perceived.input, f"{perceived.input}: a confidence of {answer.confidence}.")
@@ -143,6 +143,11 @@ class Recogniser:
                 allowed=f"{', '.join(feeds)}, and {', '.join(sorted(wanted))} beside the answer",
             )
         (outputs,) = self._run([{}])
+        for name in wanted:
+            if outputs[name].shape:
+                raise BundleError(
+                    f"the graph gives {name} of shape {outputs[name].shape} for one example", allowed="()"
+                )
         zeros = {name: np.zeros_like(array) for name, array in _of_head(outputs).items()}
         for trust in (Trust(), *self.recipe.trust.values()):
             try:
