@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 import soundfile
 from PIL import Image
@@ -290,6 +291,15 @@ def test_a_graph_of_another_answer_is_refused() -> None:
     number = {"mean": 0.0, "spread": 1.0, "low": -1.0, "high": 1.0, "tolerance": 0.5}
     with pytest.raises(BundleError, match=r"logits \(2,\) do not fit the answer"):
         Recogniser(tiny.bundle(kind="score", answer=number))
+
+
+def test_a_graph_with_more_than_one_doubt_for_an_example_is_refused() -> None:
+    graph = onnx.load_from_string(tiny.model())
+    next(node for node in graph.graph.node if node.output[0] == "unfamiliar_image").output[0] = "doubt"
+    graph.graph.node.append(onnx.helper.make_node("Unsqueeze", ["doubt", "t"], ["unfamiliar_image"]))
+    graph.graph.output[1].type.tensor_type.ClearField("shape")
+    with pytest.raises(BundleError, match=r"unfamiliar_image of shape \(1,\)"):
+        Recogniser(replace(tiny.bundle(), model=graph.SerializeToString()))
 
 
 def test_a_graph_that_onnxruntime_refuses_is_an_error_in_words(capfd: Any) -> None:
