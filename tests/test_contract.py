@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from learning import ANSWER_CELLS, SETS_OF_SENSES, recipe_for, shelf_of
 from torch import Tensor
 
+from learning import ANSWER_CELLS, SETS_OF_SENSES, recipe_for, shelf_of
 from seehear.answers import ANSWERS
 from seehear.geometry import Warp
 from seehear.learn.network import Network

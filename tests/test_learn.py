@@ -9,9 +9,9 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from learning import EXAMPLES, SETS_OF_SENSES, digits_table, opened, recipe_for, shelf_of
 from onnx import numpy_helper
 
+from learning import EXAMPLES, SETS_OF_SENSES, digits_table, opened, recipe_for, shelf_of
 from seehear import api
 from seehear.answers import ANSWERS
 from seehear.errors import DataError, TrainingError, UsageError
@@ -116,7 +116,7 @@ def test_every_row_comes_once_a_pass_and_like_lengths_together() -> None:
 def test_orthogonal_keeps_directions_and_evens_lengths() -> None:
     matrix = torch.randn(12, 30, generator=torch.Generator().manual_seed(0))
     lengths = torch.linalg.svdvals(orthogonal(matrix))
-    assert 0.3 < float(lengths.min()) and float(lengths.max()) < 1.4
+    assert float(lengths.min()) > 0.3 and float(lengths.max()) < 1.4
     left, _, right = torch.linalg.svd(matrix, full_matrices=False)
     assert float((left.T @ orthogonal(matrix) @ right.T).diagonal().min()) > 0
 

@@ -13,7 +13,6 @@ from seehear.errors import UsageError
 from seehear.events import Listener, Said, silence
 from seehear.recipe import Recipe
 from seehear.runtime.bundle import Bundle, write_bundle
-from seehear.runtime.prediction import Prediction
 from seehear.runtime.recognise import Recogniser as Runtime
 
 if TYPE_CHECKING:
@@ -86,7 +85,7 @@ def load(path: str | Path) -> Recogniser:
     return Recogniser(read_bundle(Path(path)))
 
 
-def train(
+def train(  # noqa: PLR0913 - one dial and the wishes beside it
     data: str | Path,
     out: str | Path | None = None,
     *,
@@ -123,7 +122,7 @@ def train(
     return Recogniser(bundle, (*table.problems, *problems))
 
 
-def plan(
+def plan(  # noqa: PLR0913 - the wishes of train
     data: str | Path,
     *,
     minutes: float | None = None,

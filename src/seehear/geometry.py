@@ -53,11 +53,13 @@ class Warp:
 
     def forward(self, points: NDArray[Any]) -> NDArray[Any]:
         """points (..., axes) in original coordinates -> the same points in prepared coordinates."""
-        return np.asarray(points) * np.asarray(self.scale) + np.asarray(self.offset)
+        moved: NDArray[Any] = np.asarray(points) * np.asarray(self.scale) + np.asarray(self.offset)
+        return moved
 
     def back(self, points: NDArray[Any]) -> NDArray[Any]:
         """points (..., axes) in prepared coordinates -> the same points in original coordinates."""
-        return (np.asarray(points) - np.asarray(self.offset)) / np.asarray(self.scale)
+        original: NDArray[Any] = (np.asarray(points) - np.asarray(self.offset)) / np.asarray(self.scale)
+        return original
 
     def then(self, after: Warp) -> Warp:
         scale = tuple(a * b for a, b in zip(self.scale, after.scale, strict=True))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import logging
 import warnings
 
@@ -108,6 +107,5 @@ def _export(served: Served, feeds: Tensors, network: Network) -> bytes:
             dynamo=True,
             verbose=False,
         )
-    buffer = io.BytesIO()
-    program.save(buffer)  # type: ignore[union-attr]
-    return buffer.getvalue()
+    content: bytes = program.model_proto.SerializeToString()  # type: ignore[union-attr]
+    return content

@@ -155,10 +155,10 @@ class Run:
         for way in self.network.ways(len(present)):
             here = way.to(self.device) & present
             raw = self.network.answer(cells, here)
-            loss = self.network.head.loss(raw, target)  # type: ignore[operator]
+            loss = self.network.loss(raw, target)
             if partner is not None:
                 other = {key: value[partner.to(value.device)] for key, value in target.items()}
-                loss = share * loss + (1 - share) * self.network.head.loss(raw, other)  # type: ignore[operator]
+                loss = share * loss + (1 - share) * self.network.loss(raw, other)
             some = here.any(1)
             losses.append((loss * some).sum() / some.sum().clamp_min(1))
         return torch.stack(losses).mean()
@@ -184,7 +184,8 @@ class Run:
 
 def optimizers(network: Network, training: Training) -> tuple[Optimizer, Optimizer]:
     """Muon for the matrices inside encoders and fusion; AdamW for the stems, the head, gains and biases."""
-    inner, outer = [], []
+    inner: list[Tensor] = []
+    outer: list[Tensor] = []
     for name, weight in network.named_parameters():
         if weight.requires_grad:
             hidden = weight.ndim >= 2 and not name.startswith("head.") and name != "fusion.sense"

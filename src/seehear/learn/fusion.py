@@ -43,8 +43,8 @@ class Block(nn.Module):
         super().__init__()
         self.before_mix, self.before_think = nn.LayerNorm(width), nn.LayerNorm(width)
         self.query_key_value, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
-        self.think = nn.Sequential(nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width))
-        for last in (self.out, self.think[-1]):
+        self.widen, self.narrow = nn.Linear(width, 2 * width), nn.Linear(2 * width, width)
+        for last in (self.out, self.narrow):
             nn.init.zeros_(last.weight)
             nn.init.zeros_(last.bias)
 
@@ -53,4 +53,5 @@ class Block(nn.Module):
         query, key, value = qkv.permute(2, 0, 3, 1, 4)
         mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=real[:, None, None, :])
         x = x + self.out(mixed.transpose(1, 2).flatten(2))
-        return x + self.think(self.before_think(x))
+        thought: Tensor = self.narrow(F.gelu(self.widen(self.before_think(x))))
+        return x + thought

@@ -49,4 +49,5 @@ def orthogonal(matrix: Tensor) -> Tensor:
     for _ in range(ITERATIONS):
         square = x @ x.T
         x = a * x + (b * square + c * square @ square) @ x
-    return x.T if matrix.shape[0] > matrix.shape[1] else x
+    turned: Tensor = x.T if matrix.shape[0] > matrix.shape[1] else x
+    return turned

@@ -48,6 +48,11 @@ class Network(nn.Module):
         raw: Tensors = self.head(self.fusion(withheld(cells, present)))
         return raw
 
+    def loss(self, raw: Tensors, target: Tensors) -> Tensor:
+        """(B,), as the head defines it."""
+        value: Tensor = self.head.loss(raw, target)  # type: ignore[operator]
+        return value
+
     def forward(self, inputs: Tensors, present: Tensor) -> Tensors:
         cells = self.encode(inputs)
         unfamiliar = {

@@ -101,7 +101,8 @@ def look(table: Table, seed: int) -> tuple[dict[str, list[Mapping[str, Any]]], d
 
 def _facts(row: Row) -> tuple[dict[str, Mapping[str, Any]], str]:
     """Facts by sense, and why a sense could not be read."""
-    found, error = {}, ""
+    found: dict[str, Mapping[str, Any]] = {}
+    error = ""
     for name, path in row.inputs.items():
         try:
             found[name] = SENSES[name].facts(SENSES[name].read(path))

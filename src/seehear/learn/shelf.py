@@ -105,7 +105,8 @@ class Shelf:
         if stored.dtype == np.int16:
             return stored.astype(np.float32) / FULL_SCALE
         spec = self.recipe.senses[sense]
-        return np.asarray(stored).reshape(spec.height, spec.width, spec.channels)  # type: ignore[attr-defined]
+        picture: Array = np.asarray(stored).reshape(spec.height, spec.width, spec.channels)  # type: ignore[attr-defined]
+        return picture
 
 
 def _decode_all(table: Table, recipe: Recipe, folder: Path, listen: Listener) -> dict[str, Any]:

@@ -90,7 +90,8 @@ def _raws(
 def _usable(used: str, recipe: Recipe, present: Array) -> Array:
     """(n,) which rows have all the senses in use."""
     wanted = [i for i, name in enumerate(recipe.senses) if name in used.split("+")]
-    return present[:, wanted].all(1)
+    usable: Array = np.asarray(present[:, wanted].all(1))
+    return usable
 
 
 def _encode(network: Network, batch: Batch) -> Any:

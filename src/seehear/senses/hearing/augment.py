@@ -88,7 +88,8 @@ def _in_a_room(audio: Tensor, share: float) -> Tensor:
     response[torch.rand(batch) >= share, 1:] = 0
     size = steps + tail
     wet = torch.fft.irfft(torch.fft.rfft(audio, size) * torch.fft.rfft(response.to(audio), size), size)
-    return wet[:, :steps]
+    heard: Tensor = wet[:, :steps]
+    return heard
 
 
 def _noisy(audio: Tensor, samples: Tensor, share: float) -> Tensor:
@@ -103,4 +104,5 @@ def _noisy(audio: Tensor, samples: Tensor, share: float) -> Tensor:
     low, high = NOISE_DB
     ratio_db = low + (high - low) * torch.rand(batch, 1)
     chosen = torch.rand(batch, 1) < share
-    return audio + noise * level * (chosen * 10 ** (-ratio_db / 20)).to(audio)
+    gain: Tensor = level * (chosen * 10 ** (-ratio_db / 20)).to(audio)
+    return audio + noise * gain

@@ -59,8 +59,7 @@ class Listener(nn.Module):
         # Three frames more than needed, so that pooling by four never drops a recording's last frames.
         x = F.pad(x, (0, FRAMES_PER_CELL - 1))[:, None] * _real(frames, x.shape[-1] + FRAMES_PER_CELL - 1, 4)
         for stage in self.stages:
-            x = stage(x, frames)
-            frames = _ceil_divide(frames, stage.pool[1])
+            x, frames = stage(x, frames)
         x = self.norm(F.gelu(self.project(x.flatten(1, 2).transpose(1, 2))))  # (B, N, D)
         real = _real(frames, x.shape[1], 2)
         turned = _turned(x, frames)
@@ -105,7 +104,10 @@ class LogMel(nn.Module):
 
 
 class Stage(nn.Module):
-    """(B, D, M, F) -> (B, D', M / pool, F / pool): two 3x3 convolutions, pooled between, blank beyond `frames`."""
+    """(B, D, M, F), frames (B,) -> (B, D', M / pool, F / pool), frames: two 3x3 convolutions, pooled between.
+
+    Blank beyond each recording's frames.
+    """
 
     def __init__(self, before: int, after: int, pool: tuple[int, int]) -> None:
         super().__init__()
@@ -114,11 +116,11 @@ class Stage(nn.Module):
         self.second = nn.Conv2d(after, after, 3, padding=1, bias=False)
         self.norms = nn.ModuleList(nn.BatchNorm2d(after) for _ in range(2))
 
-    def forward(self, x: Tensor, frames: Tensor) -> Tensor:
+    def forward(self, x: Tensor, frames: Tensor) -> tuple[Tensor, Tensor]:
         x = F.gelu(self.norms[0](self.first(x)))
         x = F.max_pool2d(x * _real(frames, x.shape[-1], 4), self.pool)
-        real = _real(_ceil_divide(frames, self.pool[1]), x.shape[-1], 4)
-        return (x + F.gelu(self.norms[1](self.second(x)))) * real
+        frames = _ceil_divide(frames, self.pool[1])
+        return (x + F.gelu(self.norms[1](self.second(x)))) * _real(frames, x.shape[-1], 4), frames
 
 
 class GRU(nn.GRU):
@@ -130,13 +132,13 @@ class GRU(nn.GRU):
     def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]
         if not (torch.compiler.is_exporting() or torch.onnx.is_in_onnx_export()):
             return super().forward(x)[0]
-        weights = [_update_first(weight)[None] for weight in (self.weight_ih_l0, self.weight_hh_l0)]
-        bias = torch.cat([_update_first(bias) for bias in (self.bias_ih_l0, self.bias_hh_l0)])[None]
+        weight_input, weight_hidden, *biases = (_update_first(weight) for weight in self.all_weights[0])
+        bias = torch.cat(biases)[None]
         batch, steps, _ = x.shape
         start = x.new_zeros(1, batch, self.hidden_size)
         states, _ = torch.onnx.ops.symbolic_multi_out(
             "GRU",
-            (x.transpose(0, 1), *weights, bias, None, start),
+            (x.transpose(0, 1), weight_input[None], weight_hidden[None], bias, None, start),
             {"hidden_size": self.hidden_size, "linear_before_reset": 1},
             dtypes=(torch.float32, torch.float32),
             shapes=((steps, 1, batch, self.hidden_size), (1, batch, self.hidden_size)),
@@ -156,14 +158,16 @@ def mel_filters(mels: int, top_hz: float) -> NDArray[np.float32]:
     nearest = np.abs(bins_hz - centre).argmin(1)
     empty = triangles.sum(1) == 0
     triangles[empty, nearest[empty]] = 1
-    return triangles.astype(np.float32)
+    filters: NDArray[np.float32] = triangles.astype(np.float32)
+    return filters
 
 
 def _fourier_kernels() -> NDArray[np.float32]:
     """(2 * bins, WINDOW_SAMPLES): the windowed cosines, then the windowed sines, scaled to a full-scale tone of 1."""
     window = np.hanning(WINDOW_SAMPLES + 1)[:-1]
     phase = 2 * np.pi * np.outer(np.arange(FFT_SAMPLES // 2 + 1), np.arange(WINDOW_SAMPLES)) / FFT_SAMPLES
-    return (np.concatenate([np.cos(phase), -np.sin(phase)]) * window * 2 / window.sum()).astype(np.float32)
+    kernels = np.concatenate([np.cos(phase), -np.sin(phase)]) * window * 2 / window.sum()
+    return np.asarray(kernels, np.float32)
 
 
 def _ceil_divide(x: Tensor, by: int) -> Tensor:

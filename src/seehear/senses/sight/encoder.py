@@ -92,7 +92,7 @@ class Stage(nn.Module):
         )
         self.norms = nn.ModuleList(nn.BatchNorm2d(after) for _ in range(depth))
         for conv in self.convs:
-            nn.init.dirac_(conv.weight[: conv.weight.shape[1]])  # type: ignore[operator, index]
+            nn.init.dirac_(conv.weight[: conv.weight.shape[1]])  # type: ignore[index]
 
     def forward(self, x: Tensor) -> Tensor:
         skip = x
