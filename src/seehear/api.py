@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from seehear.measure.evaluate import Evaluation
     from seehear.table import Problem, Table
 
-WRONG_AT_MOST = 0.05
-
 
 class Recogniser:
     """A trained recogniser: ask it, measure it, save it.
@@ -93,12 +91,12 @@ def train(  # noqa: PLR0913 - one dial and the wishes beside it
     steps: int | None = None,
     val: str | Path | None = None,
     recipe: str | Path | Recipe | None = None,
-    seed: int = 0,
+    seed: int | None = None,
     device: str = "auto",
     resume: bool = False,
     answer: str | None = None,
     senses: Sequence[str] | None = None,
-    wrong_at_most: float = WRONG_AT_MOST,
+    wrong_at_most: float | None = None,
     cache: Path | None = None,
     listen: Listener = silence,
 ) -> Recogniser:
@@ -107,14 +105,15 @@ def train(  # noqa: PLR0913 - one dial and the wishes beside it
     While it works, decoded examples and checkpoints lie in `cache` (beside `out` if not given). They are deleted
     when the model is written, and kept when the run is killed: `resume` goes on from there.
     """
-    from seehear.learn.machine import choose_device
+    from seehear.learn.machine import choose_device, machine_of
+    from seehear.learn.plan import Wishes, adopt
+    from seehear.learn.plan import plan as derive
     from seehear.learn.train import train as learn
 
-    place = choose_device(device)
+    place, wishes = choose_device(device), Wishes(minutes, steps, seed, wrong_at_most)
     with _run_folder(out, cache, resume) as run:
         table, held_out = _tables(data, val, answer, senses, run, listen)
-        if not isinstance(recipe, Recipe):
-            recipe = _recipe(recipe) if recipe else _plan(table, minutes, steps, seed, device, wrong_at_most)
+        recipe = adopt(_recipe(recipe), table, wishes) if recipe else derive(table, wishes, machine_of(place))
         listen(Said(_estimate(recipe, len(table))))
         bundle, problems = learn(table, recipe, val=held_out, run=run, device=place, listen=listen)
         if out is not None:
@@ -128,37 +127,31 @@ def plan(  # noqa: PLR0913 - the wishes of train
     minutes: float | None = None,
     steps: int | None = None,
     val: str | Path | None = None,
-    seed: int = 0,
+    seed: int | None = None,
     device: str = "auto",
     answer: str | None = None,
     senses: Sequence[str] | None = None,
-    wrong_at_most: float = WRONG_AT_MOST,
+    wrong_at_most: float | None = None,
     listen: Listener = silence,
 ) -> Recipe:
     """The recipe that `train` would follow."""
-    with _workspace(None) as workspace:
-        table, _ = _tables(data, val, answer, senses, workspace, listen)
-        return _plan(table, minutes, steps, seed, device, wrong_at_most)
-
-
-def _plan(
-    table: Table, minutes: float | None, steps: int | None, seed: int, device: str, wrong_at_most: float
-) -> Recipe:
-    from seehear.learn.machine import choose_device, choose_precision, matrix_rate
-    from seehear.learn.plan import Budget
+    from seehear.learn.machine import choose_device, machine_of
+    from seehear.learn.plan import Wishes
     from seehear.learn.plan import plan as derive
 
-    place = choose_device(device)
-    precision = choose_precision(place)
-    rate = matrix_rate(place, precision)
-    return derive(table, Budget(minutes, steps, seed, rate, precision, wrong_at_most))
+    place, wishes = choose_device(device), Wishes(minutes, steps, seed, wrong_at_most)
+    with _workspace(None) as workspace:
+        table, _ = _tables(data, val, answer, senses, workspace, listen)
+        return derive(table, wishes, machine_of(place))
 
 
-def _recipe(path: str | Path) -> Recipe:
+def _recipe(recipe: str | Path | Recipe) -> Recipe:
+    if isinstance(recipe, Recipe):
+        return recipe
     try:
-        return Recipe.from_toml(Path(path).read_text(encoding="utf-8"))
+        return Recipe.from_toml(Path(recipe).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"cannot be read: {error}", where=str(path), hint="make one with `seehear plan`") from None
+        raise UsageError(f"cannot be read: {error}", where=str(recipe), hint="make one with `seehear plan`") from None
 
 
 def _tables(

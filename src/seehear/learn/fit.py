@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -89,7 +90,7 @@ class Run:
         self.rates = [group["lr"] for optimizer in self.optimizers for group in optimizer.param_groups]
         self.progress = Progress()
         senses = network.recipe.senses
-        self.augments = {name: SENSES[name].augment(spec) for name, spec in senses.items()}
+        self.augments: dict[str, Any] = {name: SENSES[name].augment(spec) for name, spec in senses.items()}
         self.mixed = MIXED * min(float(spec.strength) for spec in senses.values())  # type: ignore[attr-defined]
 
     @classmethod

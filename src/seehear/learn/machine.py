@@ -7,10 +7,10 @@ import time
 import torch
 
 from seehear.errors import UsageError
+from seehear.learn.plan import Machine
 
 SIDE = 1024
 MEASURED_S = 0.15
-EFFICIENCY = 0.6  # share of the matrix-product rate that training a small convolutional network reaches
 
 
 def choose_device(wish: str) -> torch.device:
@@ -30,6 +30,11 @@ def choose_precision(device: torch.device) -> str:
     if device.type == "cuda":
         return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
     return "bfloat16" if torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported() else "float32"
+
+
+def machine_of(device: torch.device) -> Machine:
+    precision = choose_precision(device)
+    return Machine(matrix_rate(device, precision), precision)
 
 
 def matrix_rate(device: torch.device, precision: str) -> float:

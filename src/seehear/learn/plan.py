@@ -11,7 +11,6 @@ import numpy as np
 
 from seehear.answers import ANSWERS
 from seehear.errors import DataError, InputError, UsageError
-from seehear.learn.machine import EFFICIENCY
 from seehear.recipe import Recipe, Training
 from seehear.runtime.session import threads
 from seehear.senses import SENSES
@@ -21,6 +20,8 @@ LOOKED_AT = 600  # examples that the plan reads
 BATCHES_WANTED = 24  # in one pass, at least, before a batch grows
 BATCH_RANGE = (32, 256)
 LEARNING_RATE = 0.004
+EFFICIENCY = 0.6  # share of the matrix-product rate that training a small convolutional network reaches
+WRONG_AT_MOST = 0.05
 HELD_OUT = (0.1, 5000)  # the share of examples that judges, and how many are enough
 FUSED_WIDTH = 160
 
@@ -28,33 +29,62 @@ SHORTEST_MIN, LONGEST_MIN = 2.0, 60.0
 
 
 @dataclass(frozen=True)
-class Budget:
-    """What may be spent: minutes of a machine that does so many GFLOP/s, or a number of steps."""
+class Wishes:
+    """What the person asked for; None leaves it to the plan, or to the recipe that they gave."""
 
-    minutes: float | None
-    steps: int | None
-    seed: int
-    gigaflops: float
-    precision: str
-    wrong_at_most: float
+    minutes: float | None = None
+    steps: int | None = None
+    seed: int | None = None
+    wrong_at_most: float | None = None
 
     def __post_init__(self) -> None:
         if self.minutes is not None and not 0 < self.minutes < 60 * 24 * 30:
             raise UsageError(f"--minutes {self.minutes:g}", allowed="more than 0, at most a month")
         if self.steps is not None and self.steps < 1:
             raise UsageError(f"--steps {self.steps}", allowed="1 or more")
+        if self.wrong_at_most is not None and not 0 < self.wrong_at_most < 1:
+            raise UsageError(
+                f"wrong_at_most is {self.wrong_at_most:g}", allowed="more than 0, less than 1: 0.02 is 2 %"
+            )
 
 
-def plan(table: Table, budget: Budget) -> Recipe:
+@dataclass(frozen=True)
+class Machine:
+    """What it can do: GFLOP/s of matrix products, in the precision that it is fastest in."""
+
+    gigaflops: float
+    precision: str
+
+
+def adopt(recipe: Recipe, table: Table, wishes: Wishes) -> Recipe:
+    """A person's own recipe with their wishes. Raises UsageError where it is not for this table."""
+    if recipe.kind != table.kind or not set(recipe.senses) <= set(table.senses):
+        raise UsageError(
+            f"the recipe answers {recipe.kind} by {' + '.join(recipe.senses)}",
+            where=str(table.root),
+            allowed=f"{table.kind} by {' + '.join(table.senses)}, as the table has it",
+            hint="make a recipe for it with `seehear plan`",
+        )
+    wished = {name: getattr(wishes, name) for name in ("minutes", "steps", "seed")}
+    wished = {name: value for name, value in wished.items() if value is not None}
+    if "minutes" in wished:
+        wished.setdefault("steps", None)
+    training = recipe.training.model_copy(update=wished)
+    return recipe.model_copy(
+        update={"training": training, "wrong_at_most": wishes.wrong_at_most or recipe.wrong_at_most}
+    )
+
+
+def plan(table: Table, wishes: Wishes, machine: Machine) -> Recipe:
     """Read some examples and derive the rest. Raises DataError for data that cannot be learned from."""
     if table.kind is None:
         raise DataError("the table has no answers", where=str(table.root), hint="add a column such as 'label'")
     kind = ANSWERS[table.kind]
     _check_supported(table)
     answer = kind.plan(table.answers(), table.answer_column or table.kind)
-    facts, strata = look(table, budget.seed)
-    minutes = budget.minutes or _minutes_for(len(table))
-    gigaflop = minutes * 60 * budget.gigaflops * EFFICIENCY / len(table.senses)
+    facts, strata = look(table, wishes.seed or 0)
+    minutes = wishes.minutes or _minutes_for(len(table))
+    gigaflop = minutes * 60 * machine.gigaflops * EFFICIENCY / len(table.senses)
     senses = {name: SENSES[name].plan(facts[name], strata[name], len(table), gigaflop) for name in table.senses}
     return Recipe(
         senses=senses,
@@ -63,14 +93,14 @@ def plan(table: Table, budget: Budget) -> Recipe:
         width=FUSED_WIDTH if len(senses) > 1 else next(iter(senses.values())).cell_width,
         training=Training(
             minutes=minutes,
-            steps=budget.steps,
-            seed=budget.seed,
+            steps=wishes.steps,
+            seed=wishes.seed or 0,
             batch=int(np.clip(2 ** int(np.log2(max(len(table) / BATCHES_WANTED, 1))), *BATCH_RANGE)),
             learning_rate=LEARNING_RATE,
-            precision=budget.precision,
+            precision=machine.precision,
             held_out=float(min(HELD_OUT[0], HELD_OUT[1] / len(table))),
         ),
-        wrong_at_most=budget.wrong_at_most,
+        wrong_at_most=wishes.wrong_at_most or WRONG_AT_MOST,
     )
 
 

@@ -170,7 +170,8 @@ def _storable(array: Array | None) -> Array:
         return np.zeros(0, np.uint8)
     if array.dtype == np.uint8:
         return array.ravel()
-    return np.rint(np.clip(array, -1, 1) * FULL_SCALE).astype(np.int16)
+    integers: Array = np.rint(np.clip(array, -1, 1) * FULL_SCALE).astype(np.int16)
+    return integers
 
 
 def _stored(path: Path, dtype: str) -> Array:

@@ -104,5 +104,6 @@ def _noisy(audio: Tensor, samples: Tensor, share: float) -> Tensor:
     low, high = NOISE_DB
     ratio_db = low + (high - low) * torch.rand(batch, 1)
     chosen = torch.rand(batch, 1) < share
-    gain: Tensor = level * (chosen * 10 ** (-ratio_db / 20)).to(audio)
-    return audio + noise * gain
+    gain = level * (chosen * 10 ** (-ratio_db / 20)).to(audio)
+    heard: Tensor = audio + noise * gain
+    return heard
