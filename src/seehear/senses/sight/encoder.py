@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from seehear.geometry import Cells, Grid
 from seehear.senses.sight.plan import SightSpec
 
-STEM_DIRECTIONS = 24  # leading principal directions of the patches; each is used with both signs
+STEM_DIRECTIONS = 12  # leading principal directions of the patches; each is used with both signs
 WHITENING_FLOOR = 5e-4  # added to patch variances: keeps the stem from amplifying noise (Jordan 2024, section 3.1)
 
 

@@ -10,15 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-STAGES = 3  # each halves the grid
 SMALLEST_PX, LARGEST_PX = 16, 224
 LONGEST_EXTRA = 3.0  # pictures longer than this times their height are letterboxed to it
 ROUND_PX = 8  # sides larger than 64 px are rounded to this
 
 # Channels of the last stage, and how many convolutions each stage has, from the cheapest pyramid to the dearest.
-# On 32 px pictures these cost about 0.02, 0.10, 0.22, 0.39 and 1.1 GFLOP to learn from one example once.
-LADDER = ((96, 2), (160, 2), (224, 2), (256, 2), (384, 3))
-PASSES_WANTED = 9.0  # times that every example should be seen before a larger pyramid pays
+# On 32 px pictures these cost about 0.07, 0.20, 0.34, 0.52 and 1.0 GFLOP to learn from one example once.
+LADDER = ((96, 2), (192, 2), (256, 2), (320, 2), (384, 3))
+PASSES_WANTED = 6.5  # times that every example should be seen before a larger pyramid pays
 
 
 class SightSpec(BaseModel):
@@ -57,7 +56,7 @@ class SightSpec(BaseModel):
     def step_gigaflop(self) -> float:
         """Work to learn from one picture once: 2 FLOP a multiply-add, forward, and twice that backward."""
         area = (self.height // self.stem_stride) * (self.width // self.stem_stride)
-        before, total = 48, 0.0
+        before, total = 24, 0.0  # channels after the stem
         for channels in self.stages:
             total += 9 * before * channels * area + 9 * channels * channels * (self.depth - 1) * area / 4
             before, area = channels, area // 4
@@ -80,8 +79,8 @@ def plan_sight(facts: Sequence[Mapping[str, Any]], strata: Sequence[str], exampl
 
 
 def strength_for(passes: float) -> float:
-    """Augmentation from none at 4 passes over the data to full at 128: what is seen often must be varied."""
-    return round(float(np.clip(math.log2(max(passes, 1e-9) / 4) / 5, 0, 1)), 2)
+    """Augmentation from the least at 8 passes over the data to full at 128: what is seen often must be varied."""
+    return round(float(np.clip(math.log2(max(passes, 1e-9) / 8) / 4, 0, 1)), 2)
 
 
 def mirror_keeps_class(thumbnails: NDArray[np.float32], strata: Sequence[str]) -> bool:
@@ -112,8 +111,8 @@ def _unit(pictures: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _stages(last: int) -> tuple[int, ...]:
-    """Fewer channels where the maps are large: a quarter, a half, all of them."""
-    return tuple(max(16, last // 2 ** (STAGES - 1 - i)) for i in range(STAGES))
+    """Fewer channels where the maps are large and convolutions wait for memory: an eighth, a half, all of them."""
+    return max(16, last // 8), last // 2, last
 
 
 def _common_size(facts: Sequence[Mapping[str, Any]]) -> tuple[int, int]:
