@@ -103,17 +103,20 @@ def train(  # noqa: PLR0913 - one dial and the wishes beside it
     """Learn from a folder or table of examples; write the model to `out`, if given, at the end.
 
     While it works, decoded examples and checkpoints lie in `cache` (beside `out` if not given). They are deleted
-    when the model is written, and kept when the run is killed: `resume` goes on from there.
+    when the model is written, and kept when the run is cut off: `resume` goes on from there, with the recipe that it
+    began with. Raises UsageError where a wish or the data is not what it began with.
     """
     from seehear.learn.machine import choose_device, machine_of
     from seehear.learn.plan import Wishes, adopt
     from seehear.learn.plan import plan as derive
     from seehear.learn.train import train as learn
+    from seehear.learn.workplace import begun
 
     place, wishes = choose_device(device), Wishes(minutes, steps, seed, wrong_at_most)
-    with _run_folder(out, cache, resume) as run:
+    with _place_of_work(out, cache, resume, listen) as run:
         table, held_out = _tables(data, val, answer, senses, run, listen)
-        recipe = adopt(_recipe(recipe), table, wishes) if recipe else derive(table, wishes, machine_of(place))
+        base = _recipe(recipe) if recipe else begun(run)
+        recipe = adopt(base, table, wishes) if base else derive(table, wishes, machine_of(place))
         listen(Said(_estimate(recipe, len(table))))
         bundle, problems = learn(table, recipe, val=held_out, run=run, device=place, listen=listen)
         if out is not None:
@@ -163,6 +166,8 @@ def _tables(
     listen: Listener,
 ) -> tuple[Table, Table | None]:
     """What to learn from, and what to judge by where the data has such a part or `val` names one."""
+    for leftover in ("unpacked", "unpacked-val"):
+        shutil.rmtree(workspace / leftover, ignore_errors=True)  # of a run that was cut off
     table = _open(data, answer, senses, workspace / "unpacked")
     for sentence in table.said:
         listen(Said(sentence))
@@ -200,22 +205,19 @@ def _estimate(recipe: Recipe, examples: int) -> str:
 
 
 @contextmanager
-def _run_folder(out: str | Path | None, cache: Path | None, resume: bool) -> Iterator[Path]:
-    """Where a run keeps its work: emptied before a new one, kept for `resume` when it is cut off."""
-    if out is None and cache is None:
-        if resume:
-            raise UsageError("resume without a place to go on from", hint="give the same out or cache as before")
-        with _workspace(None) as temporary:
-            yield temporary
+def _place_of_work(out: str | Path | None, cache: Path | None, resume: bool, listen: Listener) -> Iterator[Path]:
+    """Where a run keeps its work: a temporary folder for one that nobody could name to resume it."""
+    from seehear.learn.workplace import workplace
+
+    if out is not None or cache is not None:
+        folder = Path(cache, "seehear-run") if cache else Path(f"{out}.work")
+        with workplace(folder, resume=resume, listen=listen):
+            yield folder
         return
-    folder = Path(cache) / "seehear-run" if cache else Path(f"{out}.work")
-    if resume and not (folder / "checkpoint.safetensors").exists():
-        raise UsageError("there is no run to go on with", where=str(folder), hint="train without --resume")
-    if not resume:
-        shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True, exist_ok=True)
-    yield folder
-    shutil.rmtree(folder, ignore_errors=True)
+    if resume:
+        raise UsageError("resume without a place to go on from", hint="give the same out or cache as before")
+    with _workspace(None) as temporary:
+        yield temporary
 
 
 @contextmanager

@@ -6,10 +6,10 @@ import contextlib
 import fcntl
 import os
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from seehear.errors import SeehearError
+from seehear.errors import SeehearError, UsageError
 
 LEFTOVER = ".part"
 
@@ -32,6 +32,21 @@ def write_whole(path: Path, chunks: Iterable[bytes] | bytes) -> None:
             where=str(path),
             hint="choose a folder that exists, may be written to and has room",
         ) from error
+
+
+@contextlib.contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """A folder that one process at a time may work in. Raises UsageError where another one does."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            _lock(descriptor)
+        except BlockingIOError:
+            hint = "wait until it is done, or work elsewhere"
+            raise UsageError("another process is at work in it", where=str(folder), hint=hint) from None
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _write_and_rename(path: Path, chunks: Iterable[bytes]) -> None:

@@ -15,6 +15,7 @@ from torch.optim import Optimizer
 
 from seehear.errors import TrainingError
 from seehear.files import write_whole
+from seehear.learn.workplace import ANEW
 
 
 @dataclass
@@ -23,6 +24,7 @@ class Progress:
 
     step: int = 0
     elapsed_s: float = 0.0
+    allowed_s: float = 0.0  # what the fit may take in all
     loss: float = float("nan")
 
 
@@ -38,17 +40,21 @@ def save(
 
 
 def restore(path: Path, network: nn.Module, average: nn.Module, optimizers: Sequence[Optimizer]) -> Progress:
-    """Raises TrainingError where the file belongs to another network."""
+    """Raises TrainingError where the file is damaged or belongs to another network."""
     for optimizer in optimizers:
         _create_state(optimizer)
-    with safetensors.safe_open(path, "pt") as file:
-        progress = Progress(**json.loads(file.metadata()["progress"]))
-        tensors = _named(network, average, optimizers)
-        if set(tensors) != set(file.keys()):
-            raise TrainingError("the run was of another network", where=str(path), hint="start anew, without --resume")
-        with torch.no_grad():
-            for name, tensor in tensors.items():
-                tensor.copy_(file.get_tensor(name))
+    tensors = _named(network, average, optimizers)
+    try:
+        with safetensors.safe_open(path, "pt") as file:
+            progress = Progress(**json.loads(file.metadata()["progress"]))
+            found = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
+    except (safetensors.SafetensorError, OSError) as error:
+        raise TrainingError(f"the run cannot be read: {error}", where=str(path), hint=ANEW) from None
+    if {name: tensor.shape for name, tensor in tensors.items()} != {name: t.shape for name, t in found.items()}:
+        raise TrainingError("the run was of another network", where=str(path), hint=ANEW)
+    with torch.no_grad():
+        for name, tensor in tensors.items():
+            tensor.copy_(found[name])
     return progress
 
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +61,7 @@ def fit(
     weights again on the same machine, whether it was interrupted or not.
     """
     run = Run.start(network, shelf, rows, clock, saved)
-    total, unit = (clock.training.steps, "steps") if clock.training.steps else (clock.seconds, "s")
+    total, unit = (clock.training.steps, "steps") if clock.training.steps else (run.clock.seconds, "s")
     listen(Started(TASK, total, unit))
     last_saved_s = last_told_s = time.monotonic()
     for batch in run.batches():
@@ -74,6 +74,7 @@ def fit(
             done = run.progress.step if clock.training.steps else run.progress.elapsed_s
             listen(Advanced(TASK, done, f"loss {run.progress.loss:.3f}"))
             last_told_s = now_s
+    checkpoint.save(saved, run.progress, network, run.average, run.optimizers)
     listen(Finished(TASK))
     return run.average.eval(), run.progress
 
@@ -88,7 +89,7 @@ class Run:
         self.average = deepcopy(network)
         self.optimizers = optimizers(network, self.training)
         self.rates = [group["lr"] for optimizer in self.optimizers for group in optimizer.param_groups]
-        self.progress = Progress()
+        self.progress = Progress(allowed_s=clock.seconds)
         senses = network.recipe.senses
         self.augments: dict[str, Any] = {name: SENSES[name].augment(spec) for name, spec in senses.items()}
         self.mixed = MIXED * min(float(spec.strength) for spec in senses.values())  # type: ignore[attr-defined]
@@ -102,6 +103,7 @@ class Run:
         run = cls(network, shelf, rows, clock)
         if saved.exists():
             run.progress = checkpoint.restore(saved, network, run.average, run.optimizers)
+            run.clock = replace(clock, seconds=run.progress.allowed_s)  # the learning rate goes on where it was
         return run
 
     def batches(self) -> Iterator[Batch]:

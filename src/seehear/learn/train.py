@@ -19,6 +19,7 @@ from seehear.learn.fit import Clock, fit
 from seehear.learn.network import Network
 from seehear.learn.shelf import Shelf
 from seehear.learn.trial import remember, trusted
+from seehear.learn.workplace import begin
 from seehear.recipe import Recipe
 from seehear.runtime.bundle import Bundle
 from seehear.table import Problem, Table, split
@@ -47,9 +48,10 @@ def train(
     """Decode, fit, try on what was held out, export. What a killed run needs to go on lies in the folder `run`.
 
     Gives the bundle and the rows that could not be used. Raises DataError for too few examples, TrainingError
-    where training or export fails.
+    where training or export fails, UsageError where the folder holds a run that began otherwise.
     """
     started_s = time.monotonic()
+    begin(run, recipe, table, val)
     material = gather(table, val, recipe, run, listen)
     torch.manual_seed(recipe.training.seed)
     network = Network(recipe).to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
