@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seehear.errors import UsageError
+from seehear.errors import BundleError, UsageError
 from seehear.events import Listener, Said, silence
 from seehear.recipe import Recipe
 from seehear.runtime.bundle import Bundle, write_bundle
@@ -80,7 +80,11 @@ def load(path: str | Path) -> Recogniser:
     """Raises BundleError, with the reason, for what is not a whole model file."""
     from seehear.runtime.bundle import read_bundle
 
-    return Recogniser(read_bundle(Path(path)))
+    bundle = read_bundle(Path(path))
+    try:
+        return Recogniser(bundle)
+    except BundleError as error:
+        raise error.at(str(path)) from None
 
 
 def train(  # noqa: PLR0913 - one dial and the wishes beside it

@@ -22,8 +22,9 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from seehear.errors import DataError
+from seehear.media import medium_of
 from seehear.table.encoding import encoding_of
-from seehear.table.media import is_text, medium_of
+from seehear.table.media import is_text
 from seehear.table.rows import Problem
 
 _CHUNK = 65_536  # rows held as Python objects at a time

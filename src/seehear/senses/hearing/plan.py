@@ -31,7 +31,7 @@ class HearingSpec(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     longest_s: float = Field(gt=0, le=LONGEST_S)
-    shortest_s: float = Field(default=SHORTEST_S, gt=0)
+    shortest_s: float = Field(default=SHORTEST_S, gt=0, le=LONGEST_S)
     top_hz: float = Field(gt=LOWEST_HZ, le=RATE_HZ / 2)
     mels: int = Field(default=MELS, ge=16, le=128)
     stages: tuple[int, int, int]

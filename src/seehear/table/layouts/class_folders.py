@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from seehear.media import SENSES, medium_of
 from seehear.table.layouts.found import Found, files_below, visible
-from seehear.table.media import SENSES, is_text, medium_of
+from seehear.table.media import is_text
 from seehear.table.parts import part_of
 from seehear.table.rows import Problem
 
