@@ -1,0 +1,189 @@
+"""How good recognisers are after so many standard minutes: right answers, honesty, and "I don't know".
+
+python -m benchmarks.accuracy [NAMES] [--data ../shared/data] [--seed 0]
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from benchmarks.data import DATA, SPEAKERS, AbsentError, Examples, Store, cifar10, cifar10_few, digits, fsdd, pneumonia
+from benchmarks.machine import pace
+from benchmarks.results import Figure, record
+from benchmarks.unfamiliar import unfamiliarity
+from seehear.api import Recogniser, train
+from seehear.events import Advanced, Event, Said
+from seehear.measure.evaluate import Evaluation
+
+TOLD_EVERY_S = 60.0
+SENSE_WORDS = {"image": "sight", "audio": "hearing"}
+SHARES = ("accuracy", "coverage", "accepted_error")
+WISHED_ECE = 0.03
+WISHED_SHARE_OF_ERROR = 0.5  # with both senses, of the better single one's
+WISHED_POINTS = 2.0  # that a sense alone may be behind a recogniser that was taught by it alone
+
+
+@dataclass(frozen=True)
+class Task:
+    """A set, its budget, and the accuracy (and area under the ROC) wished of it."""
+
+    prepare: Callable[..., Examples]  # of a Store
+    standard_minutes: float
+    senses: tuple[str, ...]
+    own: str  # the set that it is made of
+    accuracy: float | None = None
+    auroc: float | None = None
+    ece: float | None = None
+    in_noise: bool = False
+
+
+TASKS = {
+    "pneumonia": Task(pneumonia, 3, ("image",), "pneumonia", accuracy=0.90, auroc=0.96),
+    "cifar10": Task(cifar10, 8, ("image",), "cifar10", accuracy=0.88, ece=WISHED_ECE),
+    "cifar10-few": Task(cifar10_few, 3, ("image",), "cifar10", accuracy=0.50),
+    "fsdd": Task(fsdd, 3, ("audio",), "fsdd", accuracy=0.90),
+    "digits": Task(digits, 3, ("image", "audio"), "digits", in_noise=True),
+}
+
+
+@dataclass(frozen=True)
+class Budget:
+    """`minutes` of this machine's clock; `steps`, if given, instead of them, to try a benchmark out."""
+
+    minutes: float
+    steps: int | None = None
+    seed: int = 0
+
+
+def taught(examples: Examples, budget: Budget, senses: Sequence[str], *, out: Path) -> Recogniser:
+    """Train one recogniser as anyone would, into the model file `out`."""
+    started_s = time.monotonic()
+    model = train(
+        examples.train,
+        out,
+        val=examples.val,
+        minutes=budget.minutes,
+        steps=budget.steps,
+        seed=budget.seed,
+        senses=senses,
+        listen=Log(),
+    )
+    for name, spec in model.recipe.senses.items():
+        print(f"  {name}: {spec}")
+    taken = (time.monotonic() - started_s) / 60
+    print(f"  taught by {' + '.join(senses)} in {taken:.1f} of {budget.minutes:.1f} minutes", flush=True)
+    return model
+
+
+def measure(name: str, task: Task, store: Store, options: argparse.Namespace) -> None:
+    examples = task.prepare(store)
+    before = pace()
+    standard = task.standard_minutes * options.minutes_scale
+    budget = Budget(before.minutes(standard), options.steps, options.seed)
+    print(f"\n{name}: {standard:g} standard minutes are {budget.minutes:.1f} here, at {before}", flush=True)
+    model = taught(examples, budget, task.senses, out=store.cache / f"{name}.seehear")
+    (judge, test), *others = examples.tests.items()
+    evaluation = model.evaluate(test)
+    figures = list(_figures(evaluation, task, model.recipe.wrong_at_most))
+    for other, place in others:
+        again = model.evaluate(place)
+        figures += [figure(again, metric, f"{metric} on {other}") for metric in ("accuracy", "auroc")]
+    if len(task.senses) > 1:
+        figures += _each_sense(model, examples, budget, evaluation, store)
+    for sense in task.senses:
+        figures += unfamiliarity(model, sense, test, store, own=task.own, in_noise=task.in_noise)
+    note = f"{standard:g} standard minutes; judged on {evaluation.n:,} examples: {judge}; seed {budget.seed}"
+    record(name, note, figures, before=before, after=pace(), keep=options.steps is None)
+
+
+def figure(
+    evaluation: Evaluation,
+    metric: str,
+    what: str = "",
+    *,
+    at_least: float | None = None,
+    at_most: float | None = None,
+) -> Figure:
+    unit = "%" if metric in SHARES else ""
+    low, high = evaluation.intervals[metric]
+    return Figure(what or metric, evaluation.metrics[metric], unit, low, high, at_least=at_least, at_most=at_most)
+
+
+def _figures(evaluation: Evaluation, task: Task, wrong_at_most: float) -> Iterator[Figure]:
+    yield figure(evaluation, "accuracy", at_least=task.accuracy)
+    yield figure(evaluation, "macro_f1")
+    yield figure(evaluation, "auroc", at_least=task.auroc)
+    yield figure(evaluation, "log_loss")
+    yield figure(evaluation, "ece", "calibration error (ece)", at_most=task.ece)
+    yield figure(evaluation, "coverage", "answered by itself")
+    if evaluation.metrics["coverage"]:
+        yield figure(evaluation, "accepted_error", "error of the accepted answers", at_most=wrong_at_most)
+
+
+def _each_sense(
+    both: Recogniser, examples: Examples, budget: Budget, with_both: Evaluation, store: Store
+) -> Iterator[Figure]:
+    """With one sense withheld, beside recognisers that were taught by the other alone, in the same minutes."""
+    test = next(iter(examples.tests.values()))
+    errors = []
+    for sense, word in SENSE_WORDS.items():
+        alone = both.evaluate(test, senses=[sense])
+        specialist = taught(examples, budget, (sense,), out=store.cache / f"{sense}.seehear").evaluate(test)
+        yield figure(alone, "accuracy", f"accuracy by {word} alone")
+        yield figure(specialist, "accuracy", f"accuracy of a recogniser taught by {word} alone")
+        behind = 100 * (specialist.metrics["accuracy"] - alone.metrics["accuracy"])
+        yield Figure(f"behind it, by {word} alone", behind, "points", at_most=WISHED_POINTS)
+        errors += [alone.metrics["wrong"], specialist.metrics["wrong"]]
+    share = with_both.metrics["wrong"] / max(min(errors), 1 / with_both.n)
+    yield Figure("error with both, of the best with one sense", share, "%", at_most=WISHED_SHARE_OF_ERROR)
+
+
+class Log:
+    """A listener for a log: sentences, and how far each task is from time to time."""
+
+    def __init__(self) -> None:
+        self.told_s = time.monotonic()
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, Said):
+            print(f"  {event.text}", file=sys.stderr, flush=True)
+        elif isinstance(event, Advanced) and time.monotonic() - self.told_s > TOLD_EVERY_S:
+            self.told_s = time.monotonic()
+            print(f"  {event.task}: {event.done:,.0f} {event.note}", file=sys.stderr, flush=True)
+
+
+def task_named(name: str) -> Task:
+    """A task of TASKS, or one of them with another speaker held out: fsdd-lucas, digits-nicolas."""
+    base, _, speaker = name.partition("-")
+    if name in TASKS:
+        return TASKS[name]
+    return replace(TASKS[base], prepare=partial(TASKS[base].prepare, speaker=speaker))
+
+
+def main() -> None:
+    others = [f"{name}-{speaker}" for name in ("fsdd", "digits") for speaker in SPEAKERS[1:]]
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.accuracy", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(TASKS)}; also {', '.join(others)}")
+    parser.add_argument("--data", type=Path, default=DATA, help="the folder of the archives")
+    parser.add_argument("--minutes-scale", type=float, default=1.0, help="of every budget")
+    parser.add_argument("--steps", type=int, help="instead of minutes, to try it out: nothing is recorded")
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    if unknown := set(options.names) - {*TASKS, *others}:
+        parser.error(f"no {', '.join(sorted(unknown))}; there are {', '.join((*TASKS, *others))}")
+    store = Store(options.data)
+    for name in options.names or TASKS:
+        try:
+            measure(name, task_named(name), store, options)
+        except AbsentError as absent:
+            print(f"{name}: {absent}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,206 @@
+"""The sets of examples: unpacked once into a cache, with a part that no training sees.
+
+Archives are read from a folder that is not the project's; where one is absent, `AbsentError` says so.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+import shutil
+import tarfile
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+from PIL import Image
+
+from seehear.demo.digits import FOR_TEST, SIDE_PX, faint, noisy
+
+DATA = Path("../shared/data")
+CACHE = Path(".cache/benchmarks")
+SEED = 0
+FEW = 50  # pictures a class
+HELD_SHARE = 0.1
+SPEAKERS = ("theo", "jackson", "lucas", "nicolas", "yweweler")
+WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+
+
+class AbsentError(Exception):
+    """A set that is not on this machine."""
+
+
+@dataclass(frozen=True)
+class Examples:
+    """What to learn from; what calibrates (None: a part that training holds out itself); what judges, by name.
+
+    The first of `tests` is the judge.
+    """
+
+    train: Path
+    val: Path | None
+    tests: Mapping[str, Path]
+
+
+@dataclass(frozen=True)
+class Store:
+    """`data` holds NAME.tar.xz; `cache` gets everything that is made of them."""
+
+    data: Path = DATA
+    cache: Path = CACHE
+
+    def unpacked(self, name: str) -> Path:
+        """The folder of a set. Raises AbsentError."""
+        archive = self.data / f"{name}.tar.xz"
+        if not archive.exists() and not (self.cache / name).exists():
+            raise AbsentError(f"no {archive}: left out")
+
+        def unpack(folder: Path) -> None:
+            with tarfile.open(archive) as packed:
+                packed.extractall(folder, filter="data")
+            for path in (folder / name).iterdir():
+                path.rename(folder / path.name)
+            (folder / name).rmdir()
+
+        return self.made(name, unpack)
+
+    def made(self, name: str, make: Callable[[Path], None]) -> Path:
+        """A folder of the cache: as an earlier run made it, or made now, whole or not at all."""
+        folder = self.cache / name
+        if not folder.exists():
+            part = folder.with_name(f"{name}.part")
+            shutil.rmtree(part, ignore_errors=True)
+            part.mkdir(parents=True)
+            make(part)
+            part.rename(folder)
+        return folder
+
+
+def pneumonia(store: Store) -> Examples:
+    """A tenth of the train part judges; the val part calibrates, and is reported too."""
+    given = store.unpacked("pneumonia")
+
+    def make(folder: Path) -> None:
+        for label, files in _classes(given / "train"):
+            held = round(HELD_SHARE * len(files))
+            _link(files[:held], folder / "test" / label)
+            _link(files[held:], folder / "train" / label)
+
+    made = store.made("pneumonia-held", make)
+    tests = {"a tenth held out of the train part": made / "test", "the val part, which calibrated": given / "val"}
+    return Examples(made / "train", given / "val", tests)
+
+
+def cifar10(store: Store) -> Examples:
+    given = store.unpacked("cifar10")
+    return Examples(given / "train", None, {"5,000 of the test part": given / "test"})
+
+
+def cifar10_few(store: Store) -> Examples:
+    """FEW pictures of each class, drawn from the train part."""
+    given = store.unpacked("cifar10")
+
+    def make(folder: Path) -> None:
+        for label, files in _classes(given / "train"):
+            _link(files[:FEW], folder / label)
+
+    return Examples(store.made(f"cifar10-{FEW}", make), None, {"5,000 of the test part": given / "test"})
+
+
+def fsdd(store: Store, speaker: str = SPEAKERS[0]) -> Examples:
+    """Every speaker but one; that one judges."""
+    rows = _fsdd_rows(store)
+
+    def make(folder: Path) -> None:
+        for name, mine in (("train", False), ("test", True)):
+            chosen = [row for row in rows if (row["speaker"] == speaker) == mine]
+            columns = [{**row, "audio": f"../fsdd/{row['audio']}"} for row in chosen]
+            _write_table(folder / f"{name}.csv", columns)
+
+    made = store.made(f"fsdd-without-{speaker}", make)
+    return Examples(made / "train.csv", None, {f"{speaker}, never heard": made / "test.csv"})
+
+
+def digits(store: Store, speaker: str = SPEAKERS[0]) -> Examples:
+    """Handwriting, faint and grainy, each with a recording of the same digit in white noise as loud as the voice.
+
+    Other people wrote the pictures of the test, and a speaker never heard in training says them.
+    """
+    from sklearn.datasets import load_digits
+
+    rows, audio = _fsdd_rows(store), store.unpacked("fsdd")
+    scans = load_digits()
+    written = list(zip(scans.images / scans.images.max(), scans.target.tolist(), strict=True))
+
+    def make(folder: Path) -> None:
+        random = np.random.default_rng(SEED)
+        for name, mine, pictures in (("train", False, written[:-FOR_TEST]), ("test", True, written[-FOR_TEST:])):
+            spoken = _by_label([row for row in rows if (row["speaker"] == speaker) == mine], random)
+            pairs = _pairs(pictures, spoken, folder / name, audio, random)
+            _write_table(folder / f"{name}.csv", list(pairs))
+
+    made = store.made(f"digits-without-{speaker}", make)
+    tests = {f"digits that others wrote, said by {speaker}, never heard": made / "test.csv"}
+    return Examples(made / "train.csv", None, tests)
+
+
+def _pairs(
+    pictures: Iterable[tuple[NDArray[np.float64], int]],
+    spoken: Mapping[str, Iterator[dict[str, str]]],
+    folder: Path,
+    audio: Path,
+    random: np.random.Generator,
+) -> Iterator[dict[str, str]]:
+    folder.mkdir()
+    for number, (picture, digit) in enumerate(pictures):
+        row = next(spoken[WORDS[digit]])
+        pixels = Image.fromarray(np.uint8(255 * (1 - faint(picture, random))))
+        pixels.resize((SIDE_PX, SIDE_PX), Image.Resampling.BICUBIC).save(folder / f"{number:04d}.png")
+        samples, rate_hz = soundfile.read(audio / row["audio"])
+        samples, rate_hz = noisy(samples, rate_hz, random)
+        soundfile.write(folder / f"{number:04d}.wav", samples, rate_hz, subtype="PCM_16")
+        files = {"image": f"{folder.name}/{number:04d}.png", "audio": f"{folder.name}/{number:04d}.wav"}
+        yield {**files, "label": WORDS[digit], "speaker": row["speaker"]}
+
+
+def _by_label(rows: list[dict[str, str]], random: np.random.Generator) -> dict[str, Iterator[dict[str, str]]]:
+    """The rows of each label in random order, from the beginning again when there are no more."""
+    grouped: dict[str, list[dict[str, str]]] = defaultdict(list)
+    for number in random.permutation(len(rows)):
+        grouped[rows[number]["label"]].append(rows[number])
+
+    def endless(mine: list[dict[str, str]]) -> Iterator[dict[str, str]]:
+        while True:
+            yield from mine
+
+    return {label: endless(mine) for label, mine in grouped.items()}
+
+
+def _fsdd_rows(store: Store) -> list[dict[str, str]]:
+    with (store.unpacked("fsdd") / "examples.csv").open(encoding="utf-8", newline="") as lines:
+        return list(csv.DictReader(lines))
+
+
+def _write_table(path: Path, rows: list[dict[str, str]]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as lines:
+        table = csv.DictWriter(lines, rows[0])
+        table.writeheader()
+        table.writerows(rows)
+
+
+def _classes(folder: Path) -> Iterator[tuple[str, list[Path]]]:
+    """Each class and its files in an order of chance that is the same every time."""
+    random = np.random.default_rng(SEED)
+    for label in sorted(path for path in folder.iterdir() if path.is_dir()):
+        files = sorted(label.iterdir())
+        yield label.name, [files[i] for i in random.permutation(len(files))]
+
+
+def _link(files: Iterable[Path], folder: Path) -> None:
+    folder.mkdir(parents=True)
+    for file in files:
+        os.link(file, folder / file.name)
