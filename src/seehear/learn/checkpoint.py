@@ -41,15 +41,15 @@ def save(
 
 def restore(path: Path, network: nn.Module, average: nn.Module, optimizers: Sequence[Optimizer]) -> Progress:
     """Raises TrainingError where the file is damaged or belongs to another network."""
-    for optimizer in optimizers:
-        _create_state(optimizer)
-    tensors = _named(network, average, optimizers)
     try:
         with safetensors.safe_open(path, "pt") as file:
             progress = Progress(**json.loads(file.metadata()["progress"]))
             found = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
     except (safetensors.SafetensorError, OSError) as error:
         raise TrainingError(f"the run cannot be read: {error}", where=str(path), hint=ANEW) from None
+    for optimizer in optimizers:
+        _create_state(optimizer)
+    tensors = _named(network, average, optimizers)
     if {name: tensor.shape for name, tensor in tensors.items()} != {name: t.shape for name, t in found.items()}:
         raise TrainingError("the run was of another network", where=str(path), hint=ANEW)
     with torch.no_grad():

@@ -1,0 +1,321 @@
+"""Killed at any moment, a training leaves the old or the new file, whole, and goes on to the same weights."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import safetensors
+import safetensors.numpy
+
+import mortal
+import seehear
+import tiny
+from learning import digits_table, recipe_for
+from seehear import api
+from seehear.errors import DataError, TrainingError, UsageError
+from seehear.events import Event, Said, Started
+from seehear.files import held
+from seehear.runtime.bundle import read_bundle, write_bundle
+
+LABELS = {"label": [("odd", "even")[i % 2] for i in range(64)]}
+# What a run is at, in order; within how many seconds it is killed there, and how often in one life.
+PHASES = {
+    "opening": (0.02, 1),
+    "reading": (0.04, 4),
+    "training": (0.02, 9),
+    "measuring": (0.02, 4),
+    "exporting": (4.0, 3),
+    "writing": (0.004, 1),
+}
+MOST_STEPS = 3  # of training that are waited for before
+LIVES = 2
+REWRITES = 15
+PATIENCE_S = 300.0
+
+
+@pytest.fixture(scope="module")
+def nursery() -> Iterator[Any]:
+    """Processes forked from one that is warm, of one thread each and without a GPU, which no fork survives."""
+    folders = [str(Path(mortal.__file__).parent), str(Path(seehear.__file__).parents[1])]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", os.pathsep.join(folders))
+        patch.setenv("OMP_NUM_THREADS", "1")
+        patch.setenv("CUDA_VISIBLE_DEVICES", "")
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(["pytest", "warmed"])
+        yield context
+
+
+def born(nursery: Any, task: Callable[..., None], *arguments: object) -> tuple[BaseProcess, Connection]:
+    here, there = nursery.Pipe(duplex=False)
+    process = nursery.Process(target=task, args=(*arguments, there), daemon=True)
+    process.start()
+    there.close()
+    return process, here
+
+
+def stopped(data: Path, out: Path, patch: pytest.MonkeyPatch, **wishes: Any) -> list[Event]:
+    """Train until it would begin to fit, and interrupt it there -> what it said."""
+
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    heard: list[Event] = []
+    recipe = None if wishes.get("resume") else recipe_for("label", ("image",), steps=mortal.STEPS)
+    with patch.context() as inner, pytest.raises(KeyboardInterrupt):
+        inner.setattr("seehear.learn.train.fit", interrupt)
+        api.train(data, out, **({"recipe": recipe} | wishes), listen=heard.append)
+    return heard
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    return digits_table(tmp_path / "data", LABELS, ("image",))
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path / "m.seehear"
+
+
+def test_a_run_goes_on_from_before_its_first_checkpoint(data: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = stopped(data, out, monkeypatch)
+    assert first[-1] == Said(f"The work is kept in {out}.work. Give the same command with --resume to go on.")
+    again = stopped(data, out, monkeypatch, resume=True)
+    assert Started("reading", len(LABELS["label"]), "examples") in first
+    assert not [event for event in again if isinstance(event, Started)], "what was read is not read again"
+    assert any("will take 16 steps" in event.text for event in again if isinstance(event, Said)), "the recipe is kept"
+
+
+@pytest.mark.parametrize("left", [[], ["checkpoint.safetensors"]], ids=["no run", "no beginning"])
+def test_where_there_is_no_run_there_is_none_to_go_on_with(left: list[str], data: Path, out: Path) -> None:
+    for name in left:
+        _work(out).mkdir()
+        (_work(out) / name).write_bytes(b"")
+    with pytest.raises(
+        UsageError, match=r"m.seehear.work: there is no run to go on with\. Next: train without --resume"
+    ):
+        api.train(data, out, resume=True)
+
+
+def test_a_new_run_knows_nothing_of_the_one_before(data: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stopped(data, out, monkeypatch)
+    (_work(out) / "checkpoint.safetensors").write_bytes(b"of another run")
+    stopped(data, out, monkeypatch)
+    assert not (_work(out) / "checkpoint.safetensors").exists()
+
+
+def touch(data: Path) -> None:
+    picture = data.parent / "3.png"
+    os.utime(picture, ns=(0, picture.stat().st_mtime_ns + 1))
+
+
+def relabel(data: Path) -> None:
+    data.write_text(data.read_text().replace("0.png,odd", "0.png,even"))
+
+
+def shorten(data: Path) -> None:
+    data.write_text("".join(data.read_text().splitlines(keepends=True)[:-2]))
+
+
+@pytest.mark.parametrize("change", [touch, relabel, shorten])
+def test_other_data_is_not_mixed_into_a_run(
+    change: Callable[[Path], None], data: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopped(data, out, monkeypatch)
+    change(data)
+    with pytest.raises(UsageError, match=r"these are not the examples that the run began with.* or train without"):
+        api.train(data, out, resume=True)
+    assert _resumable(out), "the run is still there, for whoever undoes the change"
+
+
+def test_other_held_out_data_is_not_mixed_into_a_run(data: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stopped(data, out, monkeypatch)
+    with pytest.raises(UsageError, match="these are not the held-out examples that the run began with"):
+        api.train(data, out, val=data, resume=True)
+
+
+@pytest.mark.parametrize(
+    ("wishes", "words"),
+    [
+        ({"minutes": 3.0}, "minutes 1.0, not 3.0"),
+        ({"steps": 17}, "steps 16, not 17"),
+        ({"seed": 1}, "seed 0, not 1"),
+        ({"wrong_at_most": 0.1}, "wrong_at_most 0.05, not 0.1"),
+        ({"recipe": recipe_for("label", ("image",), steps=16).model_copy(update={"width": 8})}, "another recipe"),
+    ],
+)
+def test_other_wishes_are_not_mixed_into_a_run(
+    wishes: dict[str, Any], words: str, data: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopped(data, out, monkeypatch)
+    with pytest.raises(UsageError, match=f"the run began with .*{words}.* Next: leave that to the run, or train with"):
+        api.train(data, out, resume=True, **wishes)
+
+
+def test_an_archive_is_known_by_what_is_in_it(tmp_path: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = digits_table(tmp_path / "data", LABELS, ("image",))
+    packed = Path(shutil.make_archive(str(tmp_path / "packed"), "zip", data.parent))
+    stopped(packed, out, monkeypatch)
+    stopped(packed, out, monkeypatch, resume=True)
+    assert len(list((_work(out) / "unpacked").iterdir())) == 1, "what was unpacked before is cleared"
+    shutil.copy(data.parent / "1.png", data.parent / "3.png")
+    packed = Path(shutil.make_archive(str(tmp_path / "packed"), "zip", data.parent))
+    with pytest.raises(UsageError, match="these are not the examples"):
+        api.train(packed, out, resume=True)
+
+
+def test_two_runs_do_not_share_a_folder(data: Path, out: Path) -> None:
+    _work(out).mkdir()
+    with held(_work(out)), pytest.raises(UsageError, match=r"m\.seehear\.work: another process is at work in it"):
+        api.train(data, out)
+
+
+def test_data_that_cannot_work_leaves_nothing_behind(tmp_path: Path, out: Path) -> None:
+    data = digits_table(tmp_path / "data", {"label": ["same"] * 8}, ("image",))
+    with pytest.raises(DataError):
+        api.train(data, out)
+    assert sorted(tmp_path.iterdir()) == [data.parent]
+
+
+def test_a_damaged_checkpoint_is_refused_in_words(data: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stopped(data, out, monkeypatch)
+    (_work(out) / "checkpoint.safetensors").write_bytes(b"\xff" * 100)
+    with pytest.raises(TrainingError, match=r"checkpoint.safetensors: the run cannot be read: .*without --resume"):
+        api.train(data, out, resume=True)
+
+
+@pytest.mark.slow
+def test_killed_while_it_writes_the_old_or_the_new_file_is_there_whole(nursery: Any, tmp_path: Path) -> None:
+    contents = [tmp_path / "one.seehear", tmp_path / "two.seehear"]
+    for i, content in enumerate(contents):
+        weights = safetensors.numpy.save({"w": np.full(500_000, i, np.float32)})
+        write_bundle(content, replace(tiny.bundle(), weights=weights))
+    known = [content.read_bytes() for content in contents]
+    folder = tmp_path / "models"
+    folder.mkdir()
+    write_bundle(folder / "m.seehear", read_bundle(contents[0]))
+    found = []
+    for _ in range(REWRITES):
+        process, said = born(nursery, mortal.rewrite, folder / "m.seehear", contents)
+        assert said.poll(PATIENCE_S)
+        time.sleep(random.uniform(0, 0.1))
+        process.kill()
+        process.join()
+        found.append(known.index((folder / "m.seehear").read_bytes()))
+        assert len(list(folder.iterdir())) <= 2, "a part beside it at most, and none of an earlier kill"
+    assert set(found) == {0, 1}
+
+
+@pytest.mark.slow
+def test_killed_at_any_moment_a_training_goes_on_to_the_same_weights(nursery: Any, tmp_path: Path) -> None:
+    data = digits_table(tmp_path / "data", LABELS, ("image",))
+    reference = tmp_path / "reference.seehear"
+    process, _said = born(nursery, mortal.train, data, reference, False)
+    process.join(PATIENCE_S)
+    assert process.exitcode == 0
+    weights = read_bundle(reference).weights
+
+    for life in range(LIVES):
+        folder = tmp_path / f"life-{life}"
+        folder.mkdir()
+        out = folder / "m.seehear"
+        write_bundle(out, tiny.bundle())
+        old, steps = out.read_bytes(), 0
+        for phase, (longest_s, times) in PHASES.items():
+            for _ in range(times):
+                _end_in(phase, nursery, data, out, random.uniform(0, longest_s))
+                if out.read_bytes() != old:
+                    assert read_bundle(out).weights == weights, phase
+                    break
+                steps, before = _steps(out), steps
+                assert steps >= before, f"killed while {phase}: a checkpoint was lost"
+        process, _said = born(nursery, mortal.train, data, out, _resumable(out))
+        process.join(PATIENCE_S)
+        assert process.exitcode == 0
+        assert read_bundle(out).weights == weights
+        assert list(folder.iterdir()) == [out]
+
+
+def _end_in(phase: str, nursery: Any, data: Path, out: Path, after_s: float) -> None:
+    """Train, going on where the last one was killed, up to the phase and a while into it; then kill."""
+    process, said = born(nursery, mortal.train, data, out, _resumable(out))
+    _wait_for(phase, said, out)
+    time.sleep(after_s)
+    process.kill()
+    process.join()
+    assert process.exitcode in (-signal.SIGKILL, 0)
+
+
+def _wait_for(phase: str, said: Connection, out: Path) -> None:
+    """Until it is in the phase, or in one that follows because this one is behind it."""
+    order = list(PHASES)
+    now = "opening"
+    while order.index(now) < order.index(phase):
+        if now == "exporting":
+            while not list(out.parent.glob(f".{out.name}*.part")):
+                time.sleep(0.001)
+            return
+        now = _heard(said)
+    for _ in range(random.randint(0, MOST_STEPS) if now == phase == "training" else 0):
+        _heard(said)
+
+
+def _heard(said: Connection) -> str:
+    """The phase that a process says it is in."""
+    assert said.poll(PATIENCE_S), "nothing was heard for long"
+    what, task = said.recv()
+    return "exporting" if (what, task) == ("Finished", "measuring") else str(task)
+
+
+def _work(out: Path) -> Path:
+    return out.with_name(out.name + ".work")
+
+
+def _resumable(out: Path) -> bool:
+    return (_work(out) / "run.json").exists()
+
+
+def _steps(out: Path) -> int:
+    """How far the checkpoint is; 0 without one."""
+    path = _work(out) / "checkpoint.safetensors"
+    if not path.exists():
+        return 0
+    with safetensors.safe_open(path, "np") as file:
+        assert all(np.isfinite(file.get_tensor(name)).all() for name in file.keys())  # noqa: SIM118 - no mapping
+        return int(json.loads(file.metadata()["progress"])["step"])
+
+
+@pytest.mark.slow
+def test_interrupted_at_the_keyboard_it_says_how_to_go_on(data: Path, out: Path) -> None:
+    command = [sys.executable, "-m", "seehear", "train", str(data), "-o", str(out), "--minutes", "5"]
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(Path(seehear.__file__).parents[1])}
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:
+        end_s = time.monotonic() + PATIENCE_S
+        while not (_work(out) / "examples" / "index.json").exists() and time.monotonic() < end_s:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        _, told = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 130
+    lines = told.splitlines()
+    assert lines[-2:] == [
+        f"The work is kept in {out}.work. Give the same command with --resume to go on.",
+        "seehear: interrupted",
+    ]
+    assert _resumable(out)
