@@ -22,7 +22,7 @@ from seehear.runtime.recognise import UNFAMILIAR
 from seehear.senses import SENSES
 
 EACH = 200  # things of a kind
-FAMILIAR = 1000
+FAMILIAR = 500
 TOGETHER = 64
 RATE_HZ = 16_000
 WISHED_AUROC = 0.90

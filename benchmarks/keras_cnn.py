@@ -1,0 +1,112 @@
+"""Beside the convolutional network of Keras' tutorial: the same pictures, the same minutes of the same clock.
+
+python -m benchmarks.keras_cnn [--budgets 1 3 8] [--data ../shared/data]
+TensorFlow gets a virtual environment of its own, made here when there is none.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from benchmarks.accuracy import Budget, taught
+from benchmarks.data import DATA, AbsentError, Examples, Store, cifar10
+from benchmarks.machine import pace
+from benchmarks.results import Figure, record
+
+BUDGETS = (1.0, 3.0, 8.0)  # standard minutes
+
+
+def compare(standard_minutes: float, examples: Examples, store: Store, *, tried_s: float | None = None) -> None:
+    """Ours, and right after it theirs. Our minutes hold all, from reading files to the written model; theirs the fit.
+
+    tried_s  to try it out: so many seconds of theirs after a few steps of ours, and nothing recorded
+    """
+    before = pace()
+    minutes = before.minutes(standard_minutes)
+    budget = Budget(minutes, steps=None if tried_s is None else 2)
+    (judge, test), *_ = examples.tests.items()
+    ours = taught(examples, budget, ("image",), out=store.cache / "beside-keras.seehear").evaluate(test)
+    theirs = tutorial(environment(store), pictures(examples, store), tried_s or minutes * 60)
+    accuracy, best = ours.metrics["accuracy"], max(theirs)
+    figures = [
+        Figure("accuracy of seehear", accuracy, "%", *ours.intervals["accuracy"]),
+        Figure("accuracy of Keras' tutorial network", theirs[-1], "%"),
+        Figure(f"the same after the best of its {len(theirs)} epochs for the test", best, "%"),
+        Figure("seehear ahead of that", 100 * (accuracy - best), "points", at_least=0.0),
+    ]
+    note = f"all of CIFAR-10's train part, {standard_minutes:g} standard minutes each; judged on {judge}"
+    name = f"keras-{standard_minutes:g}"
+    record(name, note, figures, before=before, after=pace(), keep=tried_s is None)
+
+
+def environment(store: Store) -> Path:
+    """The Python of an environment that has TensorFlow and nothing of ours."""
+
+    def make(folder: Path) -> None:
+        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+        subprocess.run([str(folder / "bin/python"), "-m", "pip", "install", "--quiet", "tensorflow-cpu"], check=True)
+
+    return store.made("keras", make) / "bin/python"
+
+
+def pictures(examples: Examples, store: Store) -> Path:
+    """Both parts decoded into one file, so that theirs has nothing to decode."""
+
+    def make(folder: Path) -> None:
+        (train_images, train_labels), (test_images, test_labels) = map(_decoded, (examples.train, test))
+        np.savez(
+            folder / "cifar10.npz",
+            train_images=train_images,
+            train_labels=train_labels,
+            test_images=test_images,
+            test_labels=test_labels,
+        )
+
+    test = next(iter(examples.tests.values()))
+    return store.made("keras-pictures", make) / "cifar10.npz"
+
+
+def _decoded(place: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """A folder of class folders -> images (n, H, W, 3) and the numbers of their classes (n,)."""
+    classes = sorted(path.name for path in place.iterdir())
+    files = sorted(place.glob("*/*.jpg"))
+    images = np.stack([np.asarray(Image.open(file).convert("RGB")) for file in files])
+    return images, np.array([classes.index(file.parent.name) for file in files])
+
+
+def tutorial(python: Path, npz: Path, seconds: float) -> list[float]:
+    """Test accuracies after each epoch, the last one at the end of the time."""
+    script = Path(__file__).with_name("keras_tutorial.py")
+    quiet = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": ""}
+    done = subprocess.run([python, script, npz, str(seconds)], env=quiet, stdout=subprocess.PIPE, text=True, check=True)
+    accuracies: list[float] = json.loads(done.stdout.splitlines()[-1])["accuracies"]
+    return accuracies
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.keras_cnn", description=__doc__)
+    parser.add_argument("--budgets", type=float, nargs="+", default=BUDGETS, help="standard minutes")
+    parser.add_argument("--data", type=Path, default=DATA, help="the folder of the archives")
+    parser.add_argument("--tried-s", type=float, help="so many seconds, to try it out: nothing is recorded")
+    options = parser.parse_args()
+    store = Store(options.data)
+    try:
+        examples = cifar10(store)
+    except AbsentError as absent:
+        print(f"keras: {absent}")
+        return
+    for standard_minutes in options.budgets:
+        compare(standard_minutes, examples, store, tried_s=options.tried_s)
+
+
+if __name__ == "__main__":
+    main()
