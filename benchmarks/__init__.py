@@ -3,4 +3,6 @@
 `python -m benchmarks.accuracy`, `.keras_cnn`, `.speed` and `.table` run alone as well; each tells its own by --help.
 """
 
-import seehear.learn  # noqa: F401 - before torch is imported: it tells how torch's threads should wait
+# Before torch and onnxruntime: the one is told how its threads should wait, the other to send nothing.
+import seehear.learn
+import seehear.runtime.session  # noqa: F401

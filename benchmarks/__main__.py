@@ -1,0 +1,38 @@
+"""All benchmarks, or those named, each in a process of its own; then the tables. `make bench NAMES="fsdd speed"`."""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+from benchmarks.accuracy import TASKS
+from benchmarks.data import DATA
+
+COMMANDS = {name: ("benchmarks.accuracy", name) for name in TASKS} | {
+    "keras": ("benchmarks.keras_cnn",),
+    "speed": ("benchmarks.speed",),
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(COMMANDS)}; all by default")
+    parser.add_argument("--data", type=Path, default=DATA, help="the folder of the archives")
+    options = parser.parse_args()
+    if unknown := set(options.names) - set(COMMANDS):
+        parser.error(f"no {', '.join(sorted(unknown))}; there are {', '.join(COMMANDS)}")
+    failed = [name for name in options.names or COMMANDS if _run(*COMMANDS[name], "--data", str(options.data))]
+    _run("benchmarks.table")
+    if failed:
+        print(f"failed: {', '.join(failed)}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def _run(*module: str) -> int:
+    return subprocess.run([sys.executable, "-m", *module]).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())

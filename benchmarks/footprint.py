@@ -1,0 +1,80 @@
+"""What seehear costs to have: time to import, disk of an installation that only predicts, memory."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.data import Examples, Store
+from benchmarks.results import Figure
+
+IMPORTS = 9
+LINKED = 400  # pictures that the predicted files are links to
+WISHED_IMPORT_S, WISHED_INSTALL_MB, WISHED_TRAINING_MB, WISHED_GROWTH = 0.15, 250.0, 2000.0, 1.05
+
+IMPORT = """
+import sys, time
+started_s = time.perf_counter()
+import seehear
+print(time.perf_counter() - started_s)
+seehear.load
+print(time.perf_counter() - started_s)
+print("torch" in sys.modules)
+"""
+
+
+def importing() -> list[Figure]:
+    """The door alone, and with what answers behind it, in fresh processes: medians."""
+    doors, rooms, torch = zip(*(_python("-c", IMPORT).split() for _ in range(IMPORTS)), strict=True)
+    return [
+        Figure("import seehear", statistics.median(map(float, doors)), "s", at_most=WISHED_IMPORT_S),
+        Figure("import seehear, and all that predicting needs", statistics.median(map(float, rooms)), "s"),
+        Figure(f"times of {IMPORTS} that torch came with it", torch.count("True"), at_most=0),
+    ]
+
+
+def installing(store: Store) -> list[Figure]:
+    """A fresh environment with seehear and what it needs to predict; without pip itself."""
+    folder = store.cache / "install"
+    shutil.rmtree(folder, ignore_errors=True)
+    _python("-m", "venv", "--without-pip", str(folder))
+    _python("-m", "pip", "--quiet", "--python", str(folder / "bin/python"), "install", ".")
+    size = sum(path.lstat().st_blocks * 512 for path in folder.rglob("*") if not path.is_symlink())
+    shutil.rmtree(folder)
+    return [Figure("runtime-only installation on disk", size / 1e6, "MB", at_most=WISHED_INSTALL_MB)]
+
+
+def memory_of_training(examples: Examples, minutes: float, steps: int) -> list[Figure]:
+    told = json.loads(_python("-m", "benchmarks.memory", "train", str(examples.train), str(minutes), str(steps)))
+    what = f"memory: training on {told['examples']:,} small pictures, {steps} steps, at its peak"
+    return [Figure(what, told["peak_mb"], "MB", at_most=WISHED_TRAINING_MB)]
+
+
+def memory_of_predicting(saved: Path, pictures: Sequence[Path], store: Store, files: int) -> list[Figure]:
+    folder = _many(pictures[:LINKED], files, store)
+    told = json.loads(_python("-m", "benchmarks.memory", "predict", str(saved), str(folder)))
+    shares = {"a tenth": 0.1, "half": 0.5, "all": 1.0}
+    at_mb = dict(zip(shares, told["mb"], strict=True))
+    figures = [Figure(f"memory: predicting {files:,} files, after {share}", mb, "MB") for share, mb in at_mb.items()]
+    growth = at_mb["all"] / at_mb["a tenth"]
+    return [*figures, Figure("memory: growth from a tenth to all", growth, "times", at_most=WISHED_GROWTH)]
+
+
+def _many(pictures: Sequence[Path], files: int, store: Store) -> Path:
+    """A folder of so many files, each a link to one of a few."""
+
+    def make(folder: Path) -> None:
+        for number in range(files):
+            os.link(pictures[number % len(pictures)], folder / f"{number:06d}.jpg")
+
+    return store.made(f"links-{files}", make)
+
+
+def _python(*arguments: str) -> str:
+    return subprocess.run([sys.executable, *arguments], stdout=subprocess.PIPE, text=True, check=True).stdout
