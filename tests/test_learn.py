@@ -23,6 +23,9 @@ from seehear.learn.network import Network
 from seehear.learn.shelf import Shelf
 
 
+PARITY = {"label": [("odd", "even")[i % 2] for i in range(24)]}
+
+
 class Killed(BaseException):
     """As good as SIGKILL for what is on disk: nothing after it runs."""
 
@@ -122,21 +125,29 @@ def test_orthogonal_keeps_directions_and_evens_lengths() -> None:
 
 
 def test_train_ask_measure_and_load_again(tmp_path: Path) -> None:
-    cells = {"label": [("odd", "even")[i % 2] for i in range(24)]}
-    data = digits_table(tmp_path / "data", cells, ("image", "audio"))
+    data = digits_table(tmp_path / "data", PARITY, ("image",))
     out = tmp_path / "m.seehear"
-    trained = api.train(data, out, steps=4, minutes=1)
+    trained = api.train(data, out, steps=4, minutes=0.05)
     assert trained.recipe.training.steps == 4
-    assert set(trained.recipe.trust) == {"image+audio", "image", "audio"}
     model = api.load(out)
-    answer = model.predict({"image": data.parent / "0.png", "audio": data.parent / "0.wav"})
-    assert answer.used == ("image", "audio") and set(answer.to_json()["answer"]) == {"label"}
-    assert model.predict(data.parent / "0.png").used == ("image",)
-    assert len(list(model.predict([data.parent / "0.wav", data.parent / "1.wav"]))) == 2
-    figures = model.evaluate(data, senses=["audio"], report=tmp_path / "report").to_json()
+    assert set(model.predict(data.parent / "0.png").to_json()["answer"]) == {"label"}
+    assert len(list(model.predict([data.parent / "0.png", data.parent / "1.png"]))) == 2
+    figures = model.evaluate(data, report=tmp_path / "report").to_json()
     assert figures["n"] == 24 and figures["answer"] == "label" and "coverage" in figures["metrics"]
     assert (tmp_path / "report" / "index.html").exists()
     assert [path.name for path in tmp_path.iterdir() if path.name.endswith(".work")] == []
+
+
+@pytest.mark.slow
+def test_two_senses_serve_together_and_each_alone(tmp_path: Path) -> None:
+    data = digits_table(tmp_path / "data", PARITY, ("image", "audio"))
+    model = api.train(data, steps=4, minutes=0.05)
+    assert set(model.recipe.trust) == {"image+audio", "image", "audio"}
+    picture, sound = data.parent / "0.png", data.parent / "0.wav"
+    assert model.predict({"image": picture, "audio": sound}).used == ("image", "audio")
+    assert model.predict(picture).used == ("image",)
+    assert model.predict(sound).used == ("audio",)
+    assert model.evaluate(data, senses=["audio"]).n == 24
 
 
 @pytest.mark.slow
@@ -145,7 +156,7 @@ def test_train_ask_measure_and_load_again(tmp_path: Path) -> None:
 def test_every_pair_trains_and_answers(kind: str, senses: tuple[str, ...], tmp_path: Path) -> None:
     cells = {kind: [("odd", "even")[i % 2] if kind == "label" else str(i * 1.5) for i in range(24)]}
     data = digits_table(tmp_path / "data", cells, senses)
-    model = api.train(data, steps=4, minutes=1)
+    model = api.train(data, steps=4, minutes=0.05)
     rows = {
         name: data.parent / f"0.{suffix}" for name, suffix in (("image", "png"), ("audio", "wav")) if name in senses
     }

@@ -21,6 +21,7 @@ from seehear.recipe import Recipe, Trust, used_key
 Array = NDArray[Any]
 TASK = "measuring"
 TOGETHER = 128
+FEWEST = 2  # examples that have the senses in question
 MOST_HELD_OUT = 5000  # enough for every figure; more would only take time
 
 
@@ -49,6 +50,8 @@ def trusted(network: Network, shelf: Shelf, rows: NDArray[np.int64], *, listen: 
     trust, results = {}, {}
     for used, raw in raws.items():
         has = _usable(used, recipe, present)
+        if has.sum() < FEWEST:
+            continue  # without trust, no such answer will be accepted
         here = {key: value[has] for key, value in raw.items()}
         true = [truth for truth, yes in zip(truths, has, strict=True) if yes]
         calibration = kind.calibrate(here, true, spec)
