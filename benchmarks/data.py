@@ -97,7 +97,7 @@ def pneumonia(store: Store) -> Examples:
 
 def cifar10(store: Store) -> Examples:
     given = store.unpacked("cifar10")
-    return Examples(given / "train", None, {"5,000 of the test part": given / "test"})
+    return Examples(given / "train", None, {"half of the official test part": given / "test"})
 
 
 def cifar10_few(store: Store) -> Examples:
@@ -108,7 +108,7 @@ def cifar10_few(store: Store) -> Examples:
         for label, files in _classes(given / "train"):
             _link(files[:FEW], folder / label)
 
-    return Examples(store.made(f"cifar10-{FEW}", make), None, {"5,000 of the test part": given / "test"})
+    return Examples(store.made(f"cifar10-{FEW}", make), None, {"half of the official test part": given / "test"})
 
 
 def fsdd(store: Store, speaker: str = SPEAKERS[0]) -> Examples:

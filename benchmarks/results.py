@@ -79,7 +79,7 @@ def record(name: str, note: str, figures: Sequence[Figure], *, before: Pace, aft
         name=name,
         note=note,
         figures=tuple(figures),
-        command=f"python -m {Path(sys.argv[0]).parent.name}.{Path(sys.argv[0]).stem} {' '.join(sys.argv[1:])}".strip(),
+        command=_command(),
         date=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         commit=_commit(),
         gigaflops=(round(before.gigaflops, 1), round(after.gigaflops, 1)),
@@ -93,6 +93,15 @@ def record(name: str, note: str, figures: Sequence[Figure], *, before: Pace, aft
     for figure in figures:
         missed = "" if figure.reached else "  NOT REACHED"
         print(f"  {figure.what:<60} {figure.measured:<32} {figure.wished}{missed}", flush=True)
+
+
+def _command() -> str:
+    """As it was typed, but for where the data lie, which is another place on every machine."""
+    script, arguments = Path(sys.argv[0]), sys.argv[1:]
+    if "--data" in arguments:
+        place = arguments.index("--data")
+        arguments = arguments[:place] + arguments[place + 2 :]
+    return " ".join(["python -m", f"{script.parent.name}.{script.stem}", *arguments])
 
 
 def _commit() -> str:

@@ -22,7 +22,6 @@ from seehear.learn.muon import orthogonal
 from seehear.learn.network import Network
 from seehear.learn.shelf import Shelf
 
-
 PARITY = {"label": [("odd", "even")[i % 2] for i in range(24)]}
 
 
