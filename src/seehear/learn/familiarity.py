@@ -1,47 +1,61 @@
-"""How unlike the training examples an input is, judged in the space of its encoder's cells."""
+"""How unlike the training examples an input is, judged by its encoder's cells at every level."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from seehear.geometry import Cells
 
 BANK = 1024  # training examples remembered
 NEIGHBOURS = 5
+FAINTEST = 1e-3  # added to spreads: what varies less does not count as varying
 
 
 class Familiarity(nn.Module):
     """Cells -> (B,): distance to the NEIGHBOURS-th nearest of BANK training examples; larger is stranger.
 
-    Deep nearest neighbours (Sun 2022, arXiv:2204.06507), on the normalised mean and spread of the cells.
+    Deep nearest neighbours (Sun 2022, arXiv:2204.06507) on the mean and the logarithm of the spread of every channel,
+    standardised, at every level of the encoder: the coarsest alone takes a blank picture for an X-ray.
     """
 
     bank: Tensor
     centre: Tensor
+    scale: Tensor
+    share: Tensor
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, widths: Sequence[int]) -> None:
         super().__init__()
-        self.register_buffer("centre", torch.zeros(2 * width))
-        self.register_buffer("bank", torch.zeros(BANK, 2 * width))
+        size = 2 * sum(widths)
+        self.register_buffer("centre", torch.zeros(size))
+        self.register_buffer("scale", torch.ones(size))
+        self.register_buffer("bank", torch.zeros(BANK, size))
+        each = torch.cat([torch.full((2 * width,), 1 / (2 * width * len(widths))) for width in widths])
+        self.register_buffer("share", each.sqrt(), persistent=False)  # every level weighs the same
 
     def features(self, cells: Cells) -> Tensor:
-        """(B, 2 D): mean and standard deviation over the real cells."""
-        real = cells.real[:, :, None].to(cells.x.dtype)
-        count = real.sum(1).clamp_min(1)
-        mean = (cells.x * real).sum(1) / count
-        variance = ((cells.x - mean[:, None]).square() * real).sum(1) / count
-        return torch.cat([mean, (variance + 1e-6).sqrt()], 1)
+        """(B, 2 * sum of D): mean and log spread over the real cells of each level, finest first."""
+        return torch.cat([_mean_and_spread(level) for level in (*cells.finer, cells)], 1)
 
     @torch.no_grad()
     def remember(self, features: Tensor) -> None:
-        """features (n, 2 D) of training examples; when there are fewer than BANK they are repeated."""
+        """features (n, ...) of training examples; when there are fewer than BANK they are repeated."""
         self.centre.copy_(features.mean(0))
+        self.scale.copy_(self.share / (features.std(0) + FAINTEST))
         chosen = torch.linspace(0, len(features) - 1, BANK).round().long()
-        self.bank.copy_(F.normalize(features[chosen] - self.centre, dim=1))
+        self.bank.copy_((features[chosen] - self.centre) * self.scale)
 
     def forward(self, cells: Cells) -> Tensor:
-        query = F.normalize(self.features(cells) - self.centre, dim=1)
-        similar = query @ self.bank.T  # (B, BANK)
-        return 1 - similar.topk(NEIGHBOURS, dim=1).values[:, -1]
+        query = (self.features(cells) - self.centre) * self.scale
+        apart = query.square().sum(1, keepdim=True) - 2 * query @ self.bank.T + self.bank.square().sum(1)  # (B, BANK)
+        return apart.topk(NEIGHBOURS, dim=1, largest=False).values[:, -1].clamp_min(0).sqrt()
+
+
+def _mean_and_spread(cells: Cells) -> Tensor:
+    real = cells.real[:, :, None].to(cells.x.dtype)
+    count = real.sum(1).clamp_min(1)
+    mean = (cells.x * real).sum(1) / count
+    variance = ((cells.x - mean[:, None]).square() * real).sum(1) / count
+    return torch.cat([mean, 0.5 * (variance + FAINTEST**2).log()], 1)

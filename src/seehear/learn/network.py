@@ -25,12 +25,9 @@ class Network(nn.Module):
         super().__init__()
         self.recipe = recipe
         self.encoders = nn.ModuleDict({name: SENSES[name].encoder(spec) for name, spec in recipe.senses.items()})
-        widths = [int(encoder.width) for encoder in self.encoders.values()]  # type: ignore[arg-type]
-        self.fusion = Fusion(widths, recipe.width)
+        self.fusion = Fusion([spec.cell_width for spec in recipe.senses.values()], recipe.width)  # type: ignore[attr-defined]
         self.head = ANSWERS[recipe.kind].head(recipe.answer, recipe.width)
-        self.familiar = nn.ModuleDict(
-            {name: Familiarity(width) for name, width in zip(self.encoders, widths, strict=True)}
-        )
+        self.familiar = nn.ModuleDict({name: Familiarity(own.widths) for name, own in self.encoders.items()})  # type: ignore[arg-type]
 
     def begin(self, inputs: Tensors) -> None:
         """Fit what is a statistic of the training examples, before the first step."""

@@ -35,7 +35,7 @@ class Listener(nn.Module):
     def __init__(self, spec: HearingSpec) -> None:
         super().__init__()
         self.spec = spec
-        self.width = spec.width
+        self.widths = (spec.width,)  # channels of each level of cells
         self.flexible = {"audio": {1: "samples"}}  # axes that vary from batch to batch, beside the first
         self.logmel = LogMel(spec.mels, spec.top_hz)
         before = (1, *spec.stages[:-1])

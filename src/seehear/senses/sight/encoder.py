@@ -24,7 +24,7 @@ class Pyramid(nn.Module):
     def __init__(self, spec: SightSpec) -> None:
         super().__init__()
         self.spec = spec
-        self.width = spec.stages[-1]
+        self.widths = spec.stages  # channels of each level of cells, the finest first
         self.flexible: dict[str, dict[int, str]] = {}  # axes that vary from batch to batch, beside the first
         self.stem = Stem(spec.channels, spec.stem_stride)
         widths = (self.stem.width, *spec.stages)
