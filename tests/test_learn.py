@@ -21,6 +21,7 @@ from seehear.learn.fit import Clock, Run, fit, pass_order
 from seehear.learn.muon import orthogonal
 from seehear.learn.network import Network
 from seehear.learn.shelf import Shelf
+from seehear.runtime.bundle import read_bundle
 
 PARITY = {"label": [("odd", "even")[i % 2] for i in range(24)]}
 
@@ -135,6 +136,15 @@ def test_train_ask_measure_and_load_again(tmp_path: Path) -> None:
     assert figures["n"] == 24 and figures["answer"] == "label" and "coverage" in figures["metrics"]
     assert (tmp_path / "report" / "index.html").exists()
     assert [path.name for path in tmp_path.iterdir() if path.name.endswith(".work")] == []
+
+
+@pytest.mark.slow
+def test_steps_repeat_a_run_exactly_and_a_model_is_a_recipe(tmp_path: Path) -> None:
+    data = digits_table(tmp_path / "data", PARITY, ("image",))
+    first, second = tmp_path / "first.seehear", tmp_path / "second.seehear"
+    api.train(data, first, steps=3)
+    api.train(data, second, recipe=first)
+    assert read_bundle(second).weights == read_bundle(first).weights
 
 
 @pytest.mark.slow

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from seehear.errors import BundleError, UsageError
 from seehear.events import Listener, Said, silence
 from seehear.recipe import Recipe
-from seehear.runtime.bundle import Bundle, write_bundle
+from seehear.runtime.bundle import Bundle, read_bundle, write_bundle
 from seehear.runtime.recognise import Recogniser as Runtime
 
 if TYPE_CHECKING:
@@ -78,8 +78,6 @@ class Recogniser:
 
 def load(path: str | Path) -> Recogniser:
     """Raises BundleError, with the reason, for what is not a whole model file."""
-    from seehear.runtime.bundle import read_bundle
-
     bundle = read_bundle(Path(path))
     try:
         return Recogniser(bundle)
@@ -105,6 +103,8 @@ def train(  # noqa: PLR0913 - one dial and the wishes beside it
     listen: Listener = silence,
 ) -> Recogniser:
     """Learn from a folder or table of examples; write the model to `out`, if given, at the end.
+
+    A `recipe` is one that `plan` gave, its TOML file, or a model file, whose steps it takes again.
 
     While it works, decoded examples and checkpoints lie in `cache` (beside `out` if not given). They are deleted
     when the model is written, and kept when the run is cut off: `resume` goes on from there, with the recipe that it
@@ -155,6 +155,8 @@ def plan(  # noqa: PLR0913 - the wishes of train
 def _recipe(recipe: str | Path | Recipe) -> Recipe:
     if isinstance(recipe, Recipe):
         return recipe
+    if Path(recipe).suffix == ".seehear":
+        return read_bundle(Path(recipe)).recipe
     try:
         return Recipe.from_toml(Path(recipe).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:

@@ -77,7 +77,9 @@ Steps = Annotated[int | None, typer.Option(help="Learn for so many steps instead
 Held = Annotated[
     Path | None, typer.Option("--val", metavar="DATA", help="Examples to hold out. Unless given, some of DATA.")
 ]
-RecipeFile = Annotated[Path | None, typer.Option("--recipe", metavar="TOML", help="A recipe that `plan` printed.")]
+RecipeFile = Annotated[
+    Path | None, typer.Option("--recipe", metavar="TOML", help="A recipe that `plan` printed, or a model to repeat.")
+]
 Seed = Annotated[int | None, typer.Option(help="Number that chance starts from.")]
 Device = Annotated[str | None, typer.Option(metavar="NAME", help="cpu or cuda. The best there is, unless given.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]

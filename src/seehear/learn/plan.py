@@ -20,6 +20,7 @@ LOOKED_AT = 600  # examples that the plan reads
 BATCHES_WANTED = 24  # in one pass, at least, before a batch grows
 BATCH_RANGE = (32, 256)
 LEARNING_RATE = 0.004
+USUAL_GIGAFLOPS = 120.0  # of two cores in fp32
 EFFICIENCY = 0.6  # share of the matrix-product rate that training a small convolutional network reaches
 WRONG_AT_MOST = 0.05
 HELD_OUT = (0.1, 5000)  # the share of examples that judges, and how many are enough
@@ -84,7 +85,9 @@ def plan(table: Table, wishes: Wishes, machine: Machine) -> Recipe:
     answer = kind.plan(table.answers(), table.answer_column or table.kind)
     facts, strata = look(table, wishes.seed or 0)
     minutes = wishes.minutes or _minutes_for(len(table))
-    gigaflop = minutes * 60 * machine.gigaflops * EFFICIENCY / len(table.senses)
+    # Told its steps, a run must be the same on every day, so it is planned for a machine of the usual rate.
+    rate = machine.gigaflops if wishes.steps is None else USUAL_GIGAFLOPS
+    gigaflop = minutes * 60 * rate * EFFICIENCY / len(table.senses)
     senses = {name: SENSES[name].plan(facts[name], strata[name], len(table), gigaflop) for name in table.senses}
     return Recipe(
         senses=senses,
