@@ -13,6 +13,7 @@ from seehear.geometry import Cells
 from seehear.learn.familiarity import Familiarity
 from seehear.learn.fusion import Fusion
 from seehear.recipe import Recipe
+from seehear.runtime.recognise import UNFAMILIAR
 from seehear.senses import SENSES
 
 Tensors = dict[str, Tensor]
@@ -53,7 +54,7 @@ class Network(nn.Module):
     def forward(self, inputs: Tensors, present: Tensor) -> Tensors:
         cells = self.encode(inputs)
         unfamiliar = {
-            f"unfamiliar_{name}": self.familiar[name](own) for name, own in zip(self.encoders, cells, strict=True)
+            UNFAMILIAR + name: self.familiar[name](own) for name, own in zip(self.encoders, cells, strict=True)
         }
         return self.answer(cells, present) | unfamiliar
 

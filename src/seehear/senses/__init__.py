@@ -45,10 +45,17 @@ class Sense(Protocol):
         """Stack prepared inputs into the arrays that the encoder is fed by name; None is a sense withheld."""
 
     def encoder(self, spec: Any) -> nn.Module:
-        """collate's arrays as tensors -> Cells."""
+        """A module: forward(collate's tensors by name) -> Cells, with `finer` ones where it has them.
+
+        `widths` tells the channels of each level of cells, finest first; `flexible` the axes that vary from batch to
+        batch, by input; `begin(inputs)` fits what is a statistic of training examples, before the first step.
+        """
 
     def augment(self, spec: Any) -> nn.Module:
-        """collate's tensors -> the same, randomly changed without changing the answer."""
+        """A module: collate's tensors -> the same, randomly changed without changing the answer.
+
+        `mix(inputs, partner, share)` blends each example with another of its batch -> inputs and the share that is left.
+        """
 
     def draw(self, signal: Array) -> Any:
         """A PIL picture of one decoded input: the picture itself, or the spectrogram of a sound."""
