@@ -54,7 +54,7 @@ class Sense(Protocol):
     def augment(self, spec: Any) -> nn.Module:
         """A module: collate's tensors -> the same, randomly changed without changing the answer.
 
-        `mix(inputs, partner, share)` blends each example with another of its batch -> inputs and the share that is left.
+        `mix(inputs, partner, share)` blends each example with another of its batch -> inputs, and the share left.
         """
 
     def draw(self, signal: Array) -> Any:
