@@ -11,6 +11,7 @@ from seehear.geometry import Cells
 
 BANK = 1024  # training examples remembered
 NEIGHBOURS = 5
+NEAREST, FARTHEST = 0.1, 20.0  # standard deviations between which distances are told apart
 FAINTEST = 1e-3  # added to spreads: what varies less does not count as varying
 
 
@@ -45,12 +46,17 @@ class Familiarity(nn.Module):
         self.centre.copy_(features.mean(0))
         self.scale.copy_(self.share / (features.std(0) + FAINTEST))
         chosen = torch.linspace(0, len(features) - 1, BANK).round().long()
-        self.bank.copy_((features[chosen] - self.centre) * self.scale)
+        self.bank.copy_(self._standardised(features[chosen]))
 
     def forward(self, cells: Cells) -> Tensor:
-        query = (self.features(cells) - self.centre) * self.scale
+        query = self._standardised(self.features(cells))
         apart = query.square().sum(1, keepdim=True) - 2 * query @ self.bank.T + self.bank.square().sum(1)  # (B, BANK)
-        return apart.topk(NEIGHBOURS, dim=1, largest=False).values[:, -1].clamp_min(0).sqrt()
+        return apart.topk(NEIGHBOURS, dim=1, largest=False).values[:, -1].clamp_min(NEAREST**2).sqrt()
+
+    def _standardised(self, features: Tensor) -> Tensor:
+        """In standard deviations, none beyond FARTHEST: larger squares would drown the small ones in rounding."""
+        farthest = FARTHEST * self.share
+        return torch.minimum(torch.maximum((features - self.centre) * self.scale, -farthest), farthest)
 
 
 def _mean_and_spread(cells: Cells) -> Tensor:
