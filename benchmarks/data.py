@@ -113,13 +113,13 @@ def cifar10_few(store: Store) -> Examples:
 
 def fsdd(store: Store, speaker: str = SPEAKERS[0]) -> Examples:
     """Every speaker but one; that one judges."""
-    rows = _fsdd_rows(store)
+    rows = fsdd_rows(store)
 
     def make(folder: Path) -> None:
         for name, mine in (("train", False), ("test", True)):
             chosen = [row for row in rows if (row["speaker"] == speaker) == mine]
             columns = [{**row, "audio": f"../fsdd/{row['audio']}"} for row in chosen]
-            _write_table(folder / f"{name}.csv", columns)
+            write_table(folder / f"{name}.csv", columns)
 
     made = store.made(f"fsdd-without-{speaker}", make)
     return Examples(made / "train.csv", None, {f"{speaker}, never heard": made / "test.csv"})
@@ -132,7 +132,7 @@ def digits(store: Store, speaker: str = SPEAKERS[0]) -> Examples:
     """
     from sklearn.datasets import load_digits
 
-    rows, audio = _fsdd_rows(store), store.unpacked("fsdd")
+    rows, audio = fsdd_rows(store), store.unpacked("fsdd")
     scans = load_digits()
     written = list(zip(scans.images / scans.images.max(), scans.target.tolist(), strict=True))
 
@@ -141,7 +141,7 @@ def digits(store: Store, speaker: str = SPEAKERS[0]) -> Examples:
         for name, mine, pictures in (("train", False, written[:-FOR_TEST]), ("test", True, written[-FOR_TEST:])):
             spoken = _by_label([row for row in rows if (row["speaker"] == speaker) == mine], random)
             pairs = _pairs(pictures, spoken, folder / name, audio, random)
-            _write_table(folder / f"{name}.csv", list(pairs))
+            write_table(folder / f"{name}.csv", list(pairs))
 
     made = store.made(f"digits-without-{speaker}", make)
     tests = {f"digits that others wrote, said by {speaker}, never heard": made / "test.csv"}
@@ -180,12 +180,12 @@ def _by_label(rows: list[dict[str, str]], random: np.random.Generator) -> dict[s
     return {label: endless(mine) for label, mine in grouped.items()}
 
 
-def _fsdd_rows(store: Store) -> list[dict[str, str]]:
+def fsdd_rows(store: Store) -> list[dict[str, str]]:
     with (store.unpacked("fsdd") / "examples.csv").open(encoding="utf-8", newline="") as lines:
         return list(csv.DictReader(lines))
 
 
-def _write_table(path: Path, rows: list[dict[str, str]]) -> None:
+def write_table(path: Path, rows: list[dict[str, str]]) -> None:
     with path.open("w", encoding="utf-8", newline="") as lines:
         table = csv.DictWriter(lines, rows[0])
         table.writeheader()

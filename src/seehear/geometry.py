@@ -65,3 +65,9 @@ class Warp:
         scale = tuple(a * b for a, b in zip(self.scale, after.scale, strict=True))
         offset = tuple(o * b + p for o, b, p in zip(self.offset, after.scale, after.offset, strict=True))
         return Warp(scale, offset)
+
+    def inverse(self) -> Warp:
+        """The map from prepared to original coordinates."""
+        return Warp(
+            tuple(1 / a for a in self.scale), tuple(-o / a for a, o in zip(self.scale, self.offset, strict=True))
+        )

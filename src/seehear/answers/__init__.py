@@ -44,6 +44,8 @@ class AnswerKind(Protocol):
     columns: tuple[str, ...]  # headings that mean this answer, likeliest first
     senses: tuple[frozenset[str], ...]  # the sets of senses it is tested with
     headline: str  # the metric that one would quote, a key of what `metrics` gives
+    blends: bool  # whether one example laid over another has something of both answers, which mixup learns from
+    whole: bool  # whether all of an example counts, so that none of it may be cut off
     Spec: type[BaseModel]
 
     def plan(self, cells: Iterable[str], column: str) -> Any:
@@ -59,7 +61,10 @@ class AnswerKind(Protocol):
         """What a split should balance: the class, or nothing."""
 
     def target(self, answer: Any, spec: Any, grid: Grid | None) -> dict[str, Array]:
-        """What the head's loss compares with, one example, no batch axis."""
+        """What the head's loss compares with, one example, no batch axis.
+
+        In a batch, zeros follow what is shorter than the longest.
+        """
 
     def calibrate(self, raw: Arrays, truths: Sequence[Any], spec: Any) -> dict[str, float]:
         """Fit the numbers that make confidences honest, on raw arrays (n, ...) of examples held out of training."""
@@ -86,8 +91,9 @@ class AnswerKind(Protocol):
 def _answers() -> dict[str, AnswerKind]:
     from seehear.answers.label import LABEL
     from seehear.answers.score import SCORE
+    from seehear.answers.text import TEXT
 
-    return {kind.name: kind for kind in (LABEL, SCORE)}
+    return {kind.name: kind for kind in (LABEL, SCORE, TEXT)}
 
 
 ANSWERS: dict[str, AnswerKind] = _answers()

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from seehear.answers import ANSWERS
 from seehear.errors import TrainingError
 from seehear.events import Advanced, Finished, Listener, Started
 from seehear.learn import checkpoint
@@ -28,7 +29,7 @@ from seehear.senses import SENSES
 
 TASK = "training"
 WARM_UP = 0.05  # share of the run in which the learning rate rises
-MUON_RATE = 10.0  # Muon's learning rate for every unit of AdamW's
+MATRIX_RATE, CONVOLUTION_RATE = 10.0, 30.0  # Muon's learning rates for every unit of AdamW's
 WEIGHT_DECAY = 0.02
 LONGEST_GRADIENT = 1.0
 AVERAGED = 0.06  # share of the steps so far over which weights are averaged
@@ -92,7 +93,8 @@ class Run:
         self.progress = Progress(allowed_s=clock.seconds)
         senses = network.recipe.senses
         self.augments: dict[str, Any] = {name: SENSES[name].augment(spec) for name, spec in senses.items()}
-        self.mixed = MIXED * min(float(spec.strength) for spec in senses.values())  # type: ignore[attr-defined]
+        blends = ANSWERS[network.recipe.kind].blends
+        self.mixed = MIXED * blends * min(float(spec.strength) for spec in senses.values())  # type: ignore[attr-defined]
 
     @classmethod
     def start(cls, network: Network, shelf: Shelf, rows: NDArray[np.int64], clock: Clock, saved: Path) -> Run:
@@ -186,16 +188,24 @@ class Run:
 
 
 def optimizers(network: Network, training: Training) -> tuple[Optimizer, Optimizer]:
-    """Muon for the matrices inside encoders and fusion; AdamW for the stems, the head, gains and biases."""
-    inner: list[Tensor] = []
+    """Muon for what is inside encoders and fusion; AdamW for the stems, the head, gains and biases.
+
+    Convolutions may be moved further than matrices: a normalisation follows each, so that their size says nothing.
+    """
+    convolutions: list[Tensor] = []
+    matrices: list[Tensor] = []
     outer: list[Tensor] = []
     for name, weight in network.named_parameters():
         if weight.requires_grad:
             hidden = weight.ndim >= 2 and not name.startswith("head.") and name != "fusion.sense"
-            (inner if hidden else outer).append(weight)
+            (outer if not hidden else matrices if weight.ndim == 2 else convolutions).append(weight)
     rate = training.learning_rate
+    inner = [
+        {"params": convolutions, "lr": CONVOLUTION_RATE * rate},
+        {"params": matrices, "lr": MATRIX_RATE * rate},
+    ]
     return (
-        Muon(inner, lr=MUON_RATE * rate, weight_decay=WEIGHT_DECAY),
+        Muon([group for group in inner if group["params"]], lr=rate, weight_decay=WEIGHT_DECAY),
         torch.optim.AdamW(outer, lr=rate, betas=(0.9, 0.95), weight_decay=WEIGHT_DECAY),
     )
 

@@ -88,7 +88,10 @@ def plan(table: Table, wishes: Wishes, machine: Machine) -> Recipe:
     # Told its steps, a run must be the same on every day, so it is planned for a machine of the usual rate.
     rate = machine.gigaflops if wishes.steps is None else USUAL_GIGAFLOPS
     gigaflop = minutes * 60 * rate * EFFICIENCY / len(table.senses)
-    senses = {name: SENSES[name].plan(facts[name], strata[name], len(table), gigaflop) for name in table.senses}
+    senses = {
+        name: SENSES[name].plan(facts[name], strata[name], len(table), gigaflop, whole=kind.whole)
+        for name in table.senses
+    }
     return Recipe(
         senses=senses,
         kind=table.kind,

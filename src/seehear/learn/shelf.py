@@ -86,11 +86,21 @@ class Shelf:
             inputs |= SENSES[name].collate([self._prepared[name][int(row)] for row in rows], spec)
         present = np.stack([prepared.lengths[rows] > 0 for prepared in self._prepared.values()], 1)
         targets = [self.kind.target(self.truth(int(row)), self.recipe.answer, None) for row in rows]
-        target = {key: torch.from_numpy(np.stack([t[key] for t in targets])) for key in targets[0]}
+        target = {key: torch.from_numpy(stacked([t[key] for t in targets])) for key in targets[0]}
         return Batch({key: torch.from_numpy(value) for key, value in inputs.items()}, torch.from_numpy(present), target)
 
     def truth(self, row: int) -> Any:
         return self.kind.read(self._answers[row], self.recipe.answer)
+
+
+def stacked(arrays: Sequence[Array]) -> Array:
+    """(n, ...) of arrays of one rank, zeros behind those that are shorter than the longest."""
+    if len({array.shape for array in arrays}) == 1:
+        return np.stack(arrays)
+    stack = np.zeros((len(arrays), *np.max([array.shape for array in arrays], axis=0)), arrays[0].dtype)
+    for place, array in zip(stack, arrays, strict=True):
+        place[tuple(map(slice, array.shape))] = array
+    return stack
 
 
 def _decode_all(table: Table, recipe: Recipe, folder: Path, listen: Listener) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from seehear.answers import ANSWERS
 from seehear.events import Advanced, Finished, Listener, Started
 from seehear.learn.familiarity import BANK
 from seehear.learn.network import Network
-from seehear.learn.shelf import Batch, Shelf
+from seehear.learn.shelf import Batch, Shelf, stacked
 from seehear.measure.evaluate import evaluate
 from seehear.measure.trust import familiar_limit, fit_risk
 from seehear.recipe import Recipe, Trust, used_key
@@ -86,7 +86,7 @@ def _raws(
         present.append(batch.present.numpy())
         listen(Advanced(TASK, min(len(rows), (number + 1) * TOGETHER)))
     listen(Finished(TASK))
-    raws = {used: {key: np.concatenate([p[key] for p in own]) for key in own[0]} for used, own in parts.items()}
+    raws = {used: {key: stacked([row for p in own for row in p[key]]) for key in own[0]} for used, own in parts.items()}
     return raws, {name: np.concatenate(own) for name, own in unfamiliar.items()}, np.concatenate(present)
 
 

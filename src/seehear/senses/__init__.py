@@ -35,8 +35,19 @@ class Sense(Protocol):
     def facts(self, signal: Array) -> dict[str, Any]:
         """What the plan wants to know of one example: its size, its rate, its colour."""
 
-    def plan(self, facts: Sequence[Mapping[str, Any]], strata: Sequence[str], examples: int, gigaflop: float) -> Any:
-        """A Spec from the facts and classes of some examples, how many there are, and all the work to be spent."""
+    def plan(
+        self,
+        facts: Sequence[Mapping[str, Any]],
+        strata: Sequence[str],
+        examples: int,
+        gigaflop: float,
+        *,
+        whole: bool = False,
+    ) -> Any:
+        """A Spec from the facts and classes of some examples, how many there are, and all the work to be spent.
+
+        whole: whether the answer rests on all of an example, so that the longest sets the length, not most.
+        """
 
     def prepare(self, signal: Array, spec: Any) -> tuple[Array, Warp]:
         """Bring one decoded input to the shape the encoder expects. Not random; the same for training and serving."""

@@ -24,6 +24,7 @@ class LabelKind:
     )
     senses: tuple[frozenset[str], ...] = (frozenset({"image"}), frozenset({"audio"}), frozenset({"image", "audio"}))
     headline = "accuracy"
+    blends, whole = True, False
     Spec: type[BaseModel] = LabelSpec
 
     plan = staticmethod(answer.plan)

@@ -30,6 +30,7 @@ class ScoreKind:
     )
     senses: tuple[frozenset[str], ...] = (frozenset({"image"}), frozenset({"audio"}), frozenset({"image", "audio"}))
     headline = "mae"
+    blends, whole = True, False
     Spec: type[BaseModel] = ScoreSpec
 
     plan = staticmethod(answer.plan)

@@ -36,9 +36,15 @@ class Hearing:
         return {"seconds": len(signal) / RATE_HZ, "top_hz": top_hz(signal), "constant": float(np.ptp(signal)) == 0}
 
     def plan(
-        self, facts: Sequence[Mapping[str, Any]], strata: Sequence[str], examples: int, gigaflop: float
+        self,
+        facts: Sequence[Mapping[str, Any]],
+        strata: Sequence[str],
+        examples: int,
+        gigaflop: float,
+        *,
+        whole: bool = False,
     ) -> HearingSpec:
-        return plan_hearing(facts, examples, gigaflop)
+        return plan_hearing(facts, examples, gigaflop, whole=whole)
 
     def prepare(self, signal: Samples, spec: HearingSpec) -> tuple[Samples, Warp]:
         return prepare(signal, spec)

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from seehear.geometry import Cells, Grid
+from seehear.layers import BothWays
 from seehear.senses.hearing.augment import mask_spectrogram
 from seehear.senses.hearing.plan import (
     CELL_S,
@@ -43,8 +44,7 @@ class Listener(nn.Module):
         self.stages = nn.ModuleList(Stage(*shape) for shape in zip(before, spec.stages, pools, strict=True))
         self.project = nn.Linear(spec.stages[-1] * (spec.mels // 8), spec.width)
         self.norm = nn.LayerNorm(spec.width)
-        self.ahead = GRU(spec.width, spec.width // 2, batch_first=True)
-        self.back = GRU(spec.width, spec.width // 2, batch_first=True)
+        self.recurrent = BothWays(spec.width)
 
     @torch.no_grad()
     def begin(self, inputs: dict[str, Tensor]) -> None:
@@ -62,9 +62,8 @@ class Listener(nn.Module):
             x, frames = stage(x, frames)
         x = self.norm(F.gelu(self.project(x.flatten(1, 2).transpose(1, 2))))  # (B, N, D)
         real = _real(frames, x.shape[1], 2)
-        turned = _turned(x, frames)
-        both = torch.cat([self.ahead(x), _turned(self.back(turned), frames)], 2)
-        return Cells((x + both) * real[:, :, None], real, Grid((x.shape[1],), CELL_S, "s"))
+        x = (x + self.recurrent(x, frames)) * real[:, :, None]
+        return Cells(x, real, Grid((x.shape[1],), CELL_S, "s"))
 
 
 class LogMel(nn.Module):
@@ -123,29 +122,6 @@ class Stage(nn.Module):
         return (x + F.gelu(self.norms[1](self.second(x)))) * _real(frames, x.shape[-1], 4), frames
 
 
-class GRU(nn.GRU):
-    """One layer, one direction, batch first: (B, N, D) -> (B, N, H).
-
-    Under the exporter it becomes one ONNX GRU node: torch's own translation unrolls time and freezes its length.
-    """
-
-    def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]
-        if not (torch.compiler.is_exporting() or torch.onnx.is_in_onnx_export()):
-            return super().forward(x)[0]
-        weight_input, weight_hidden, *biases = (_update_first(weight) for weight in self.all_weights[0])
-        bias = torch.cat(biases)[None]
-        batch, steps, _ = x.shape
-        start = x.new_zeros(1, batch, self.hidden_size)
-        states, _ = torch.onnx.ops.symbolic_multi_out(
-            "GRU",
-            (x.transpose(0, 1), weight_input[None], weight_hidden[None], bias, None, start),
-            {"hidden_size": self.hidden_size, "linear_before_reset": 1},
-            dtypes=(torch.float32, torch.float32),
-            shapes=((steps, 1, batch, self.hidden_size), (1, batch, self.hidden_size)),
-        )
-        return states.squeeze(1).transpose(0, 1)
-
-
 def mel_filters(mels: int, top_hz: float) -> NDArray[np.float32]:
     """(M, bins) triangles of height 1 whose corners are evenly spaced on the mel scale."""
     bins_hz = np.arange(FFT_SAMPLES // 2 + 1) * RATE_HZ / FFT_SAMPLES
@@ -178,17 +154,3 @@ def _real(lengths: Tensor, steps: int, axes: int) -> Tensor:
     """(B, 1, ..., steps): 1 before each length, 0 after; boolean for two axes."""
     real = torch.arange(steps, device=lengths.device) < lengths[:, None]
     return real if axes == 2 else real.float().reshape(real.shape[0], *[1] * (axes - 2), real.shape[1])
-
-
-def _turned(x: Tensor, lengths: Tensor) -> Tensor:
-    """Reverse the real steps of x (B, N, D) in time; the padding stays behind them."""
-    steps = torch.arange(x.shape[1], device=x.device)
-    from_end = lengths[:, None] - 1 - steps
-    index = torch.where(from_end >= 0, from_end, steps)  # (B, N)
-    return x.gather(1, index[:, :, None].expand(-1, -1, x.shape[2]))
-
-
-def _update_first(weight: Tensor) -> Tensor:
-    """torch stacks the gates reset, update, new; ONNX wants update, reset, new."""
-    reset, update, new = weight.chunk(3)
-    return torch.cat([update, reset, new])

@@ -62,10 +62,16 @@ class HearingSpec(BaseModel):
         return 6 * total / 1e9
 
 
-def plan_hearing(facts: Sequence[Mapping[str, Any]], examples: int, gigaflop: float) -> HearingSpec:
-    """facts: seconds, top_hz of some recordings; gigaflop: all the work that this sense may spend in training."""
+def plan_hearing(
+    facts: Sequence[Mapping[str, Any]], examples: int, gigaflop: float, *, whole: bool = False
+) -> HearingSpec:
+    """facts: seconds, top_hz of some recordings; gigaflop: all the work that this sense may spend in training.
+
+    What is longer than most is cut to their length, unless the whole of it counts.
+    """
     seconds = np.array([fact["seconds"] for fact in facts])
-    longest_s = float(np.clip(np.quantile(seconds, 0.98) * 1.25, 2 * SHORTEST_S, LONGEST_S))
+    usual_s = LONGEST_S if whole else np.quantile(seconds, 0.98) * 1.25
+    longest_s = float(np.clip(usual_s, 2 * SHORTEST_S, LONGEST_S))
     top_hz = float(np.clip(np.median([fact["top_hz"] for fact in facts]), 2_000, RATE_HZ / 2))
     rungs = [
         HearingSpec(longest_s=round(longest_s, 2), top_hz=round(top_hz, -2), stages=stages, width=width)

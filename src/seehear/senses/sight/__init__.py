@@ -50,9 +50,15 @@ class Sight:
         }
 
     def plan(
-        self, facts: Sequence[Mapping[str, Any]], strata: Sequence[str], examples: int, gigaflop: float
+        self,
+        facts: Sequence[Mapping[str, Any]],
+        strata: Sequence[str],
+        examples: int,
+        gigaflop: float,
+        *,
+        whole: bool = False,
     ) -> SightSpec:
-        return plan_sight(facts, strata, examples, gigaflop)
+        return plan_sight(facts, strata, examples, gigaflop)  # which never cuts anything off
 
     def prepare(self, signal: Pixels, spec: SightSpec) -> tuple[Pixels, Warp]:
         return prepare(signal, spec)

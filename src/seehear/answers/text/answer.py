@@ -1,0 +1,210 @@
+"""A text: what is said, word by word, with the time and the confidence of each word."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import groupby
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from seehear.answers.text.honesty import calibrated
+from seehear.answers.text.language import Automaton
+from seehear.answers.text.ngrams import NGrams
+from seehear.answers.text.normal import normal
+from seehear.answers.text.search import Hypothesis, Search, Weights
+from seehear.errors import DataError
+from seehear.geometry import Grid, Warp
+
+Array = NDArray[Any]
+
+SPACE = " "
+BEAMS = 16
+ALTERNATIVES = 3
+WORDS = 2  # a cell, on average, from which a column reads as text
+TAIL_CELLS, LAST_CELL = 4, 1 << 30  # how long after its last letter begins a word may sound, if no other begins
+RARELY = 3  # times a letter must occur to be learned
+USUAL = {"language": 0.4, "insertion": 0.6}  # what one log probability of the language, and a token, weigh
+
+
+class TextSpec(BaseModel):
+    """What may be written: `tokens`, each a letter, and `language`, how they followed each other in the examples."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    tokens: tuple[str, ...] = Field(min_length=2, max_length=5000)
+    language: str = Field(repr=False)  # NGrams.to_text
+    texts: int = Field(ge=0)  # how many it was planned from
+    words: int = Field(ge=0)  # how many different ones those had
+
+    @field_validator("tokens")
+    @classmethod
+    def _letters(cls, tokens: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(tokens)) < len(tokens) or any(len(token) != 1 for token in tokens):
+            raise ValueError("tokens are different single letters")
+        return tokens
+
+    def __str__(self) -> str:
+        letters = "".join(self.tokens).strip()
+        some = letters if len(letters) <= 60 else letters[:60] + "…"
+        return f"text in {len(self.tokens)} letters ({some}); {self.words:,} different words in {self.texts:,} texts"
+
+    @cached_property
+    def index(self) -> dict[str, int]:
+        return {token: i for i, token in enumerate(self.tokens)}
+
+    @cached_property
+    def automaton(self) -> Automaton:
+        return Automaton.of(NGrams.from_text(self.language))
+
+    def encode(self, text: str) -> list[int]:
+        """The tokens of a normal text; what is none of them is left out."""
+        return [self.index[letter] for letter in text if letter in self.index]
+
+
+@dataclass(frozen=True)
+class Word:
+    """One word, from start_s to end_s of the recording; nan where a truth does not say."""
+
+    text: str
+    start_s: float = math.nan
+    end_s: float = math.nan
+    confidence: float = 1.0
+
+    def to_json(self) -> dict[str, Any]:
+        times = {"start_s": self.start_s, "end_s": self.end_s}
+        known = {name: round(time, 3) for name, time in times.items() if math.isfinite(time)}
+        return {"text": self.text, **known, "confidence": round(self.confidence, 4)}
+
+
+class Spelled(NamedTuple):
+    """A word of a hypothesis: its first cell, the one after its last, and the mean confidence of its letters."""
+
+    text: str
+    start: int
+    end: int
+    sure: float
+
+
+@dataclass(frozen=True)
+class Text:
+    """Words in their order; none where nothing is said."""
+
+    words: tuple[Word, ...]
+    confidence: float = 1.0
+    alternatives: tuple[tuple[str, float], ...] = ()
+
+    @classmethod
+    def of(cls, text: str) -> Text:
+        """A truth, as it was written: without times."""
+        return cls(tuple(map(Word, normal(text).split())))
+
+    def moved(self, warp: Warp) -> Text:
+        """In another time; where the warp is of space, what is said stays."""
+        if len(warp.scale) != 1:
+            return self
+        words = [
+            replace(word, start_s=float(start_s), end_s=float(end_s))
+            for word in self.words
+            for start_s, end_s in [warp.forward(np.array([[word.start_s], [word.end_s]]))[:, 0]]
+        ]
+        return replace(self, words=tuple(words))
+
+    def to_json(self) -> dict[str, Any]:
+        return {"text": str(self), "words": [word.to_json() for word in self.words]}
+
+    def __str__(self) -> str:
+        return " ".join(word.text for word in self.words)
+
+
+def plan(cells: Iterable[str], column: str) -> TextSpec:
+    """The letters of a column of texts, and how they follow each other. Raises DataError where there are none."""
+    texts = [normal(cell) for cell in cells]
+    spoken = [text for text in texts if text]
+    letters = Counter("".join(spoken))
+    often = sorted(letter for letter, times in letters.items() if times >= min(RARELY, len(spoken)))
+    tokens = tuple(dict.fromkeys([SPACE, *often]))
+    if len(tokens) < 2:
+        raise DataError("holds no words", where=f"column '{column}'", hint="write what is said in each recording")
+    index = {token: i for i, token in enumerate(tokens)}
+    sentences = ([index[letter] for letter in text if letter in index] for text in spoken)
+    words = {word for text in spoken for word in text.split()}
+    language = NGrams.of(sentences, len(tokens)).to_text()
+    return TextSpec(tokens=tokens, language=language, texts=len(texts), words=len(words))
+
+
+def fits(cells: Sequence[str]) -> bool:
+    """Several words a cell, and more different cells than names of classes would have."""
+    spoken = [normal(cell).split() for cell in cells]
+    words = sum(map(len, spoken))
+    return bool(spoken) and words >= WORDS * len(spoken) and 2 * len(set(cells)) > len(cells)
+
+
+def read(cell: str, spec: TextSpec) -> Text:
+    """The truth of a cell; words may have letters that spec does not know."""
+    return Text.of(cell)
+
+
+def stratum(cell: str) -> str:
+    """Every text is its own: there is nothing to balance."""
+    return ""
+
+
+def target(answer: Text, spec: TextSpec, grid: Grid | None) -> dict[str, Array]:
+    """tokens (L,) int64 and their number."""
+    tokens = np.array(spec.encode(str(answer)), np.int64)
+    return {"tokens": tokens, "length": np.array(len(tokens), np.int64)}
+
+
+def from_raw(raw: Mapping[str, Array], spec: TextSpec, calibration: Mapping[str, float], warp: Warp | None) -> Text:
+    """raw: logp (N, V + 1), of which the first `cells` () are real, each of `cell_s` () seconds."""
+    best, *others = hypotheses(raw, spec, calibration)
+    cell_s = float(raw["cell_s"])
+    words = tuple(
+        Word(each.text, each.start * cell_s, each.end * cell_s, calibrated(each.sure, calibration, "word"))
+        for each in spelled(best, spec)
+    )
+    confidence = calibrated(math.prod(word.confidence for word in words), calibration, "text")
+    odds = [(written(other, spec), confidence * math.exp(other.score - best.score)) for other in others]
+    alternatives = tuple((text, min(sure, 1 - confidence)) for text, sure in odds)
+    heard = Text(words, confidence, alternatives)
+    return heard if warp is None else heard.moved(warp.inverse())
+
+
+def hypotheses(raw: Mapping[str, Array], spec: TextSpec, calibration: Mapping[str, float]) -> list[Hypothesis]:
+    """What may have been said, likeliest first."""
+    weights = Weights(**{name: calibration.get(name, usual) for name, usual in USUAL.items()})
+    search = Search(spec.automaton, None, weights, beams=BEAMS)
+    search.feed(raw["logp"][: int(raw["cells"])])
+    return search.best(1 + ALTERNATIVES, finished=True)
+
+
+def written(hypothesis: Hypothesis, spec: TextSpec) -> str:
+    return " ".join("".join(spec.tokens[token] for token in hypothesis.tokens).split())
+
+
+def spelled(hypothesis: Hypothesis, spec: TextSpec) -> list[Spelled]:
+    """The words of a hypothesis; each ends where the next one begins, or soon after its last letter."""
+    letters = zip(hypothesis.tokens, hypothesis.frames, hypothesis.confidence, strict=True)
+    words = [list(word) for blank, word in groupby(letters, lambda each: spec.tokens[each[0]] == SPACE) if not blank]
+    starts = [word[0][1] for word in words]
+    ends = [min(word[-1][1] + TAIL_CELLS, after) for word, after in zip(words, [*starts[1:], LAST_CELL], strict=True)]
+    return [
+        Spelled(
+            text="".join(spec.tokens[token] for token, _, _ in word),
+            start=start,
+            end=max(end, start + 1),
+            sure=math.prod(sure for _, _, sure in word) ** (1 / len(word)),
+        )
+        for word, start, end in zip(words, starts, ends, strict=True)
+    ]
+
+
+def right(answer: Text, truth: Text, spec: TextSpec) -> bool:
+    return str(answer) == str(truth)
