@@ -128,6 +128,11 @@ def read(cell: str, spec: LabelSpec) -> Label:
     return Label(tuple(sorted(names, key=spec.index.__getitem__)), spec.several)
 
 
+def stratum(cell: str) -> str:
+    """A split balances the classes; several together are a class of their own."""
+    return cell.strip()
+
+
 def target(answer: Label, spec: LabelSpec, grid: Grid | None) -> dict[str, Array]:
     """{"classes": (C,) float32}: 1 for the class it has, or for each of them."""
     has = np.zeros(len(spec.classes), np.float32)
