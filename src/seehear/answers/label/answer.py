@@ -72,6 +72,10 @@ class Label:
 
 
 def plan(cells: Iterable[str], column: str) -> LabelSpec:
+    """The classes in natural order, each with how many examples have it; several for an example where cells hold lists.
+
+    Raises DataError for a column that names no two classes, each at least twice.
+    """
     counted = Counter(cell.strip() for cell in cells)
     where, rows = f"column '{column}'", counted.total()
     if not rows:

@@ -82,6 +82,10 @@ class Score:
 
 
 def plan(cells: Iterable[str], column: str) -> ScoreSpec:
+    """How the numbers lie; unit and direction as the heading tells them. Cells without a number are left out.
+
+    Raises DataError where most are, or where all numbers are the same.
+    """
     where = f"column '{column}'"
     numbers, strange = _numbers(cells)
     if not numbers and not strange:
