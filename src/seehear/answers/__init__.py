@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 Array = NDArray[Any]
 Arrays = Mapping[str, Array]
+Shape = tuple[int | None, ...]  # None for a length that varies from example to example
 
 
 class Answer(Protocol):
@@ -67,8 +68,11 @@ class AnswerModule(Protocol):
     def target(self, answer: Any, spec: Any, grid: Grid | None) -> dict[str, Array]:
         """What the head's loss compares with, one example, no batch axis."""
 
+    def raw_shapes(self, spec: Any) -> Mapping[str, Shape]:
+        """The head's arrays by name and their shapes, without the batch axis: a graph with others is refused."""
+
     def from_raw(self, raw: Arrays, spec: Any, calibration: Mapping[str, float], warp: Warp | None) -> Answer:
-        """The answer to one example from the head's arrays without the batch axis."""
+        """The answer to one example from the head's arrays, in their `raw_shapes`."""
 
     def right(self, answer: Any, truth: Any, spec: Any) -> bool:
         """Whether an answer counts as right, as confidence means it."""
@@ -104,7 +108,8 @@ class _Kind:
         self.name, self.columns, self.senses = facts.name, facts.columns, facts.senses
         self.headline, self.Spec = facts.headline, facts.Spec
         self.plan, self.fits, self.read, self.stratum = answer.plan, answer.fits, answer.read, answer.stratum
-        self.target, self.from_raw, self.right = answer.target, answer.from_raw, answer.right
+        self.target, self.raw_shapes, self.from_raw = answer.target, answer.raw_shapes, answer.from_raw
+        self.right = answer.right
         self.calibrate, self.compare, self.metrics = metric.calibrate, metric.compare, metric.metrics
 
     def draw(self, compared: Arrays, spec: Any) -> Image:

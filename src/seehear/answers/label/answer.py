@@ -144,6 +144,11 @@ def target(answer: Label, spec: LabelSpec, grid: Grid | None) -> dict[str, Array
     return {"classes": has}
 
 
+def raw_shapes(spec: LabelSpec) -> dict[str, tuple[int, ...]]:
+    """A logit for each class."""
+    return {"logits": (len(spec.classes),)}
+
+
 def from_raw(raw: Mapping[str, Array], spec: LabelSpec, calibration: Mapping[str, float], warp: Warp | None) -> Label:
     """raw: logits (C,). A softmax over classes, or a sigmoid for each where several, at the fitted temperature."""
     logits = raw["logits"].astype(np.float64) / calibration.get("temperature", 1.0)

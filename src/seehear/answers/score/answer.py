@@ -138,6 +138,11 @@ def target(answer: Score, spec: ScoreSpec, grid: Grid | None) -> dict[str, Array
     return {"value": np.asarray((answer.value - spec.mean) / spec.spread, np.float32)}
 
 
+def raw_shapes(spec: ScoreSpec) -> dict[str, tuple[int, ...]]:
+    """A normal distribution of one number."""
+    return {"mean": (), "log_scale": ()}
+
+
 def from_raw(raw: Mapping[str, Array], spec: ScoreSpec, calibration: Mapping[str, float], warp: Warp | None) -> Score:
     """raw: mean (), log_scale () of a normal distribution, in spreads from the mean."""
     value = spec.mean + spec.spread * float(raw["mean"])
