@@ -44,7 +44,7 @@ def installing(store: Store) -> list[Figure]:
     folder = store.cache / "install"
     shutil.rmtree(folder, ignore_errors=True)
     _python("-m", "venv", "--without-pip", str(folder))
-    _python("-m", "pip", "--quiet", "--python", str(folder / "bin/python"), "install", ".")
+    _python("-m", "pip", "--quiet", "--python", str(folder / "bin/python"), "install", "-c", "constraints.txt", ".")
     size = sum(path.lstat().st_blocks * 512 for path in folder.rglob("*") if not path.is_symlink())
     shutil.rmtree(folder)
     return [Figure("runtime-only installation on disk", size / 1e6, "MB", at_most=WISHED_INSTALL_MB)]

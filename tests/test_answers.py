@@ -12,11 +12,12 @@ from scipy import stats
 from sklearn import metrics as judge
 
 from seehear.answers import ANSWERS
-from seehear.answers.label import LABEL, Label, LabelSpec
-from seehear.answers.score import SCORE, Score, ScoreSpec
+from seehear.answers.label import Label, LabelSpec
+from seehear.answers.score import Score, ScoreSpec
 from seehear.errors import DataError, InputError
 from seehear.geometry import Warp
 
+LABEL, SCORE = ANSWERS["label"], ANSWERS["score"]
 PETS = ["cat", "dog", "cat", "dog", "owl", "owl"]
 SOUNDS = ["car;siren", "car", "siren|horn", "horn", '["car", "horn"]', "[]"]
 LENGTHS = ["1.5", "2,5", "30", "4e1", "5"]

@@ -65,6 +65,17 @@ def test_every_parameter_gets_a_gradient(kind: str, senses: tuple[str, ...], mak
     assert still == []
 
 
+@EVERY_ANSWER
+def test_the_head_gives_what_the_answer_reads(kind: str, make_shelf: Callable[..., Shelf]) -> None:
+    shelf = make_shelf(kind, ("image",))
+    network, batch = Network(shelf.recipe), shelf.batch(range(3))
+    given = network.answer(network.encode(batch.inputs), batch.present)
+    wanted = ANSWERS[kind].raw_shapes(shelf.recipe.answer)
+    assert wanted.keys() == given.keys()
+    for name, shape in wanted.items():
+        assert all(length in (None, n) for n, length in zip(given[name].shape, (3, *shape), strict=True))
+
+
 @EVERY_SET
 def test_a_batch_of_one_equals_a_batch_of_many(senses: tuple[str, ...], make_shelf: Callable[..., Shelf]) -> None:
     shelf = make_shelf("label", senses)

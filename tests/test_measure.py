@@ -10,13 +10,15 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from seehear.answers.label import LABEL, Label, LabelSpec
+from seehear.answers import ANSWERS
+from seehear.answers.label import Label, LabelSpec
 from seehear.errors import DataError
 from seehear.measure.evaluate import evaluate
 from seehear.measure.intervals import bootstrap, wilson
 from seehear.measure.trust import familiar_limit, fit_risk
 from seehear.table import Problem
 
+LABEL = ANSWERS["label"]
 SPEC = LabelSpec(classes=("no", "yes"), several=False, counts=(50, 50))
 
 

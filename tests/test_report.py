@@ -8,13 +8,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seehear.answers.label import LABEL, Label, LabelSpec
-from seehear.answers.score import SCORE, Score, ScoreSpec
+from seehear.answers import ANSWERS
+from seehear.answers.label import Label, LabelSpec
+from seehear.answers.score import Score, ScoreSpec
 from seehear.measure.evaluate import evaluate
 from seehear.measure.pictures import contact_sheet
 from seehear.measure.report import write_report
 from seehear.table import Problem
 
+LABEL, SCORE = ANSWERS["label"], ANSWERS["score"]
 EVIL = '<script>alert("1")</script>'
 SPEC = LabelSpec(classes=("no", EVIL), several=False, counts=(5, 5))
 

@@ -19,6 +19,7 @@ import soundfile
 from PIL import Image
 
 import tiny
+from seehear.answers import ANSWERS
 from seehear.errors import BundleError, UsageError
 from seehear.runtime.bundle import write_bundle
 from seehear.runtime.prediction import Prediction, share
@@ -289,8 +290,53 @@ def test_a_graph_of_other_senses_is_refused() -> None:
 
 def test_a_graph_of_another_answer_is_refused() -> None:
     number = {"mean": 0.0, "spread": 1.0, "low": -1.0, "high": 1.0, "tolerance": 0.5}
-    with pytest.raises(BundleError, match=r"logits \(2,\) do not fit the answer"):
+    with pytest.raises(BundleError, match=r"gives logits, unfamiliar_image. Allowed: image, and mean, log_scale, unf"):
         Recogniser(tiny.bundle(kind="score", answer=number))
+
+
+@pytest.mark.parametrize("several", [False, True])
+@pytest.mark.parametrize("classes", ["d", "dbg"])
+def test_a_graph_of_another_number_of_classes_is_refused(classes: str, several: bool) -> None:
+    answer = {"classes": tuple(classes), "several": several, "counts": (10,) * len(classes)}
+    with pytest.raises(BundleError, match=rf"logits of shape \(1, 2\) .* Allowed: \(1, {len(classes)}\)"):
+        Recogniser(tiny.bundle(answer=answer))
+
+
+def test_a_graph_whose_number_of_classes_follows_the_input_fails_by_name() -> None:
+    """Zeros get two logits when it is loaded; a bright picture gets one more."""
+    graph = onnx.load_from_string(tiny.model())
+    next(node for node in graph.graph.node if "logits" in node.output).output[0] = "two"
+    for name, value in (("none", np.zeros(3, np.int64)), ("almost_two", np.float32(1.9))):
+        graph.graph.initializer.append(onnx.numpy_helper.from_array(np.asarray(value), name))
+    graph.graph.node.extend(
+        [
+            onnx.helper.make_node("ReduceMax", ["mean"], ["brightest"], keepdims=1),
+            onnx.helper.make_node("Mul", ["brightest", "almost_two"], ["scaled_up"]),
+            onnx.helper.make_node("Cast", ["scaled_up"], ["more"], to=onnx.TensorProto.INT64),
+            onnx.helper.make_node("Concat", ["none", "more"], ["after"], axis=0),
+            onnx.helper.make_node("Pad", ["two", "after"], ["logits"]),
+        ]
+    )
+    graph.graph.output[0].type.tensor_type.ClearField("shape")
+    seeing = Recogniser(replace(tiny.bundle(), model=graph.SerializeToString()))
+    assert str(seeing.predict_one(tiny.picture(0.3)).answer) == "dark"
+    failed = seeing.predict_one(tiny.picture(0.9))
+    assert failed.answer is None
+    assert "the graph gives logits of shape (1, 3) for a batch of 1. Allowed: (1, 2)." in failed.error
+
+
+def test_a_length_that_varies_is_for_the_answer_to_judge(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ANSWERS["label"], "raw_shapes", lambda spec: {"logits": (None,)})
+    assert str(Recogniser(tiny.bundle()).predict_one(tiny.picture(0.9)).answer) == "bright"
+
+
+def test_a_graph_that_answers_in_words_is_refused() -> None:
+    graph = onnx.load_from_string(tiny.model())
+    next(node for node in graph.graph.node if "logits" in node.output).output[0] = "numbers"
+    graph.graph.node.append(onnx.helper.make_node("Cast", ["numbers"], ["logits"], to=onnx.TensorProto.STRING))
+    graph.graph.output[0].type.tensor_type.elem_type = onnx.TensorProto.STRING
+    with pytest.raises(BundleError, match=r"the graph gives logits as tensor\(string\). Allowed: tensor\(float\)"):
+        Recogniser(replace(tiny.bundle(), model=graph.SerializeToString()))
 
 
 def test_a_graph_with_more_than_one_doubt_for_an_example_is_refused() -> None:
@@ -298,7 +344,7 @@ def test_a_graph_with_more_than_one_doubt_for_an_example_is_refused() -> None:
     next(node for node in graph.graph.node if node.output[0] == "unfamiliar_image").output[0] = "doubt"
     graph.graph.node.append(onnx.helper.make_node("Unsqueeze", ["doubt", "t"], ["unfamiliar_image"]))
     graph.graph.output[1].type.tensor_type.ClearField("shape")
-    with pytest.raises(BundleError, match=r"unfamiliar_image of shape \(1,\)"):
+    with pytest.raises(BundleError, match=r"unfamiliar_image of shape \(1, 1\) for a batch of 1. Allowed: \(1,\)"):
         Recogniser(replace(tiny.bundle(), model=graph.SerializeToString()))
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
 
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
+from seehear.answers import label, score, text
 from seehear.geometry import Grid, Warp
 
 if TYPE_CHECKING:
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
 Array = NDArray[Any]
 Arrays = Mapping[str, Array]
+Shape = tuple[int | None, ...]  # None for a length that varies from example to example
 
 
 class Answer(Protocol):
@@ -37,16 +40,20 @@ class Answer(Protocol):
     def __str__(self) -> str: ...
 
 
-class AnswerKind(Protocol):
-    """One kind of question. `name` is the table column, the flag and the key in every printed result."""
+class Facts(Protocol):
+    """What an answer is, for all who ask; in `__init__.py` of its folder."""
 
-    name: str
+    name: str  # the folder, the table column, the flag and the key in every printed result
     columns: tuple[str, ...]  # headings that mean this answer, likeliest first
     senses: tuple[frozenset[str], ...]  # the sets of senses it is tested with
     headline: str  # the metric that one would quote, a key of what `metrics` gives
     blends: bool  # whether one example laid over another has something of both answers, which mixup learns from
     whole: bool  # whether all of an example counts, so that none of it may be cut off
     Spec: type[BaseModel]
+
+
+class AnswerModule(Protocol):
+    """From a column to its Spec, from a cell to the truth, from a head's arrays to the answer; `answer.py`."""
 
     def plan(self, cells: Iterable[str], column: str) -> Any:
         """The Spec of a column: its classes, its unit. Raises DataError where nothing can be learned from it."""
@@ -66,20 +73,31 @@ class AnswerKind(Protocol):
         In a batch, zeros follow what is shorter than the longest.
         """
 
-    def calibrate(self, raw: Arrays, truths: Sequence[Any], spec: Any) -> dict[str, float]:
-        """Fit the numbers that make confidences honest, on raw arrays (n, ...) of examples held out of training."""
+    def raw_shapes(self, spec: Any) -> Mapping[str, Shape]:
+        """The head's arrays by name and their shapes, without the batch axis: a graph with others is refused."""
 
     def from_raw(self, raw: Arrays, spec: Any, calibration: Mapping[str, float], warp: Warp | None) -> Answer:
-        """The answer to one example from the head's arrays without the batch axis."""
+        """The answer to one example from the head's arrays, in their `raw_shapes`."""
 
     def right(self, answer: Any, truth: Any, spec: Any) -> bool:
         """Whether an answer counts as right, as confidence means it."""
+
+
+class MetricModule(Protocol):
+    """How good and how honest answers are; `metric.py`."""
+
+    def calibrate(self, raw: Arrays, truths: Sequence[Any], spec: Any) -> dict[str, float]:
+        """Fit the numbers that make confidences honest, on raw arrays (n, ...) of examples held out of training."""
 
     def compare(self, answers: Sequence[Any], truths: Sequence[Any], spec: Any) -> dict[str, Array]:
         """What the metrics need, as arrays with one row per example: rows may be resampled for intervals."""
 
     def metrics(self, compared: Arrays, spec: Any) -> dict[str, float]:
         """Every published metric of this kind; nan where it is not defined on these rows."""
+
+
+class AnswerKind(Facts, AnswerModule, MetricModule, Protocol):
+    """One kind of question, whole: all that the other rooms ask of an answer. `draw.py` and `head.py` add the rest."""
 
     def draw(self, compared: Arrays, spec: Any) -> Image:
         """The picture of the report: a confusion matrix, a scatter of truth against answer."""
@@ -88,12 +106,31 @@ class AnswerKind(Protocol):
         """A module: forward(Cells) -> {name: (B, ...)} raw arrays; loss(raw, target) -> (B,)."""
 
 
-def _answers() -> dict[str, AnswerKind]:
-    from seehear.answers.label import LABEL
-    from seehear.answers.score import SCORE
-    from seehear.answers.text import TEXT
+class _Kind:
+    """The AnswerKind that lies in a folder. What needs more than numpy is imported when it is asked for."""
 
-    return {kind.name: kind for kind in (LABEL, SCORE, TEXT)}
+    def __init__(self, facts: Facts, answer: AnswerModule, metric: MetricModule) -> None:
+        self.name, self.columns, self.senses = facts.name, facts.columns, facts.senses
+        self.headline, self.Spec = facts.headline, facts.Spec
+        self.blends, self.whole = facts.blends, facts.whole
+        self.plan, self.fits, self.read, self.stratum = answer.plan, answer.fits, answer.read, answer.stratum
+        self.target, self.raw_shapes, self.from_raw = answer.target, answer.raw_shapes, answer.from_raw
+        self.right = answer.right
+        self.calibrate, self.compare, self.metrics = metric.calibrate, metric.compare, metric.metrics
+
+    def draw(self, compared: Arrays, spec: Any) -> Image:
+        picture: Image = import_module(f"{__name__}.{self.name}.draw").draw(compared, spec)
+        return picture
+
+    def head(self, spec: Any, width: int) -> nn.Module:
+        module: nn.Module = import_module(f"{__name__}.{self.name}.head").Head(spec, width)
+        return module
 
 
-ANSWERS: dict[str, AnswerKind] = _answers()
+_KINDS: tuple[AnswerKind, ...] = (
+    _Kind(label, label.answer, label.metric),
+    _Kind(score, score.answer, score.metric),
+    _Kind(text, text.answer, text.metric),
+)
+
+ANSWERS: dict[str, AnswerKind] = {kind.name: kind for kind in _KINDS}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from seehear.answers import ANSWERS
+from seehear.answers import ANSWERS, Shape
 from seehear.errors import BundleError, UsageError
 from seehear.recipe import Recipe, Trust, used_key
 from seehear.runtime.bundle import Bundle
@@ -33,6 +33,9 @@ class Recogniser:
         self.recipe: Recipe = bundle.recipe
         self._session = Session(bundle.model)
         self._kind = ANSWERS[self.recipe.kind]
+        self._head_shapes = self._kind.raw_shapes(self.recipe.answer)
+        doubts: dict[str, Shape] = {UNFAMILIAR + sense: () for sense in self.recipe.senses}
+        self._shapes = {**self._head_shapes, **doubts}
         self._check_fit()
 
     def predict_one(
@@ -77,12 +80,15 @@ class Recogniser:
         return [next(answers) if each.prepared else _unread(each) for each in batch]
 
     def _run(self, batch: Sequence[Mapping[str, Array]]) -> list[dict[str, Array]]:
-        """The graph's outputs for each of a batch, without the batch axis."""
+        """The graph's outputs for each of a batch, without the batch axis, in the shapes that the answer wants."""
         outputs = self._session.run(self._feeds(batch))
-        for name, array in outputs.items():
-            if array.shape[:1] != (len(batch),):
-                raise BundleError(f"the graph gives {name} of shape {array.shape} for {len(batch)} examples")
-        return [{name: array[i] for name, array in outputs.items()} for i in range(len(batch))]
+        for name, shape in self._shapes.items():
+            if not _is_of(outputs[name], (len(batch), *shape)):
+                raise BundleError(
+                    f"the graph gives {name} of shape {outputs[name].shape} for a batch of {len(batch)}",
+                    allowed=f"{(len(batch), *shape)}",
+                )
+        return [{name: outputs[name][i] for name in self._shapes} for i in range(len(batch))]
 
     def _feeds(self, batch: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
         feeds: dict[str, Array] = {}
@@ -94,7 +100,7 @@ class Recogniser:
 
     def _answer(self, perceived: Perceived, outputs: Mapping[str, Array], limit: float) -> Prediction:
         used = tuple(sense for sense in self.recipe.senses if sense in perceived.prepared)
-        raw = _of_head(outputs)
+        raw = {name: outputs[name] for name in self._head_shapes}
         unlike = {sense: outputs[UNFAMILIAR + sense] for sense in used}
         if not all(np.isfinite(array).all() for array in (*raw.values(), *unlike.values())):
             return Prediction.failed(perceived.input, f"{perceived.input}: the graph gave numbers that are not finite.")
@@ -135,30 +141,17 @@ class Recogniser:
 
     def _check_fit(self) -> None:
         """Ask once about nothing: the graph must take what the senses feed and give what the answer reads."""
-        wanted = {UNFAMILIAR + sense for sense in self.recipe.senses}
         feeds = self._feeds([{}])
-        if set(feeds) != set(self._session.inputs) or not wanted <= set(self._session.outputs):
+        if set(feeds) != set(self._session.inputs) or not set(self._shapes) <= set(self._session.outputs):
             raise BundleError(
                 f"the graph takes {', '.join(self._session.inputs)} and gives {', '.join(self._session.outputs)}",
-                allowed=f"{', '.join(feeds)}, and {', '.join(sorted(wanted))} beside the answer",
+                allowed=f"{', '.join(feeds)}, and {', '.join(self._shapes)}",
             )
-        (outputs,) = self._run([{}])
-        for name in wanted:
-            if outputs[name].shape:
-                raise BundleError(
-                    f"the graph gives {name} of shape {outputs[name].shape} for one example", allowed="()"
-                )
-        zeros = {name: np.zeros_like(array) for name, array in _of_head(outputs).items()}
-        for trust in (Trust(), *self.recipe.trust.values()):
-            try:
-                self._kind.from_raw(zeros, self.recipe.answer, trust.calibration, None)
-            except Exception as error:
-                shapes = ", ".join(f"{name} {array.shape}" for name, array in zeros.items())
-                raise BundleError(f"the graph's {shapes} do not fit the answer: {type(error).__name__}") from error
+        self._run([{}])
 
 
-def _of_head(outputs: Mapping[str, Array]) -> dict[str, Array]:
-    return {name: array for name, array in outputs.items() if not name.startswith(UNFAMILIAR)}
+def _is_of(array: Array, shape: Shape) -> bool:
+    return array.ndim == len(shape) and all(wanted in (None, n) for n, wanted in zip(array.shape, shape, strict=True))
 
 
 def _unsure(confidence: float, trust: Trust, used: Sequence[str], limit: float) -> Iterator[str]:

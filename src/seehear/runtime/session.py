@@ -13,9 +13,11 @@ import onnxruntime
 from seehear.errors import BundleError
 from seehear.senses import Array
 
+NUMBERS = ("tensor(float)", "tensor(float16)", "tensor(double)")
+
 
 class Session:
-    """A graph ready to run. Raises BundleError for a graph that onnxruntime does not accept."""
+    """A graph ready to run. Raises BundleError for one that onnxruntime does not accept, or that gives no numbers."""
 
     def __init__(self, model: bytes) -> None:
         try:
@@ -24,6 +26,9 @@ class Session:
             raise BundleError(f"onnxruntime refuses the graph: {_first_line(error)}") from None
         self.inputs = tuple(value.name for value in self._session.get_inputs())
         self.outputs = tuple(value.name for value in self._session.get_outputs())
+        for value in self._session.get_outputs():
+            if value.type not in NUMBERS:
+                raise BundleError(f"the graph gives {value.name} as {value.type}", allowed=", ".join(NUMBERS))
 
     def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
         """Every output by name. Raises BundleError where the graph cannot take these arrays."""

@@ -40,7 +40,15 @@ _MOST_DECODED_PIXELS = 2_000_000_000  # on that way: all of those frames at 1080
 
 @contextmanager
 def container(file: BinaryIO, kind: str) -> Iterator[Any]:
-    import av  # 0.06 s to import: paid by those who need it
+    """A file of that kind, opened by libav. Raises InputError, without `where`, where libav is not installed."""
+    try:
+        import av  # 0.06 s to import: paid by those who need it
+    except ImportError:
+        raise InputError(
+            f"this {kind} needs PyAV, which is not installed",
+            allowed="without it, pictures, and plain wav, flac, ogg, opus, aiff, au and caf recordings",
+            hint="pip install 'seehear[media]'",
+        ) from None
 
     file.seek(0)
     with av.open(file, format=DEMUXERS[kind], metadata_errors="replace") as opened:

@@ -72,6 +72,10 @@ class Label:
 
 
 def plan(cells: Iterable[str], column: str) -> LabelSpec:
+    """The classes in natural order, each with how many examples have it; several for an example where cells hold lists.
+
+    Raises DataError for a column that names no two classes, each at least twice.
+    """
     counted = Counter(cell.strip() for cell in cells)
     where, rows = f"column '{column}'", counted.total()
     if not rows:
@@ -128,11 +132,21 @@ def read(cell: str, spec: LabelSpec) -> Label:
     return Label(tuple(sorted(names, key=spec.index.__getitem__)), spec.several)
 
 
+def stratum(cell: str) -> str:
+    """A split balances the classes; several together are a class of their own."""
+    return cell.strip()
+
+
 def target(answer: Label, spec: LabelSpec, grid: Grid | None) -> dict[str, Array]:
     """{"classes": (C,) float32}: 1 for the class it has, or for each of them."""
     has = np.zeros(len(spec.classes), np.float32)
     has[[spec.index[name] for name in answer.names]] = 1
     return {"classes": has}
+
+
+def raw_shapes(spec: LabelSpec) -> dict[str, tuple[int, ...]]:
+    """A logit for each class."""
+    return {"logits": (len(spec.classes),)}
 
 
 def from_raw(raw: Mapping[str, Array], spec: LabelSpec, calibration: Mapping[str, float], warp: Warp | None) -> Label:

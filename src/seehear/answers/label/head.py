@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 SMOOTHING = 0.1  # label smoothing (Szegedy 2016)
 
 
-class LabelHead(nn.Module):
+class Head(nn.Module):
     """Cells -> {"logits": (B, C)}."""
 
     def __init__(self, spec: LabelSpec, width: int) -> None:

@@ -82,6 +82,10 @@ class Score:
 
 
 def plan(cells: Iterable[str], column: str) -> ScoreSpec:
+    """How the numbers lie; unit and direction as the heading tells them. Cells without a number are left out.
+
+    Raises DataError where most are, or where all numbers are the same.
+    """
     where = f"column '{column}'"
     numbers, strange = _numbers(cells)
     if not numbers and not strange:
@@ -132,6 +136,11 @@ def stratum(cell: str) -> str:
 def target(answer: Score, spec: ScoreSpec, grid: Grid | None) -> dict[str, Array]:
     """{"value": () float32}, in spreads from the mean."""
     return {"value": np.asarray((answer.value - spec.mean) / spec.spread, np.float32)}
+
+
+def raw_shapes(spec: ScoreSpec) -> dict[str, tuple[int, ...]]:
+    """A normal distribution of one number."""
+    return {"mean": (), "log_scale": ()}
 
 
 def from_raw(raw: Mapping[str, Array], spec: ScoreSpec, calibration: Mapping[str, float], warp: Warp | None) -> Score:

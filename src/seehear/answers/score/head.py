@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 LOG_SCALE_RANGE = (-4.0, 2.0)  # in standard deviations of the training answers: 2 % to 7 times
 
 
-class ScoreHead(nn.Module):
+class Head(nn.Module):
     """Cells -> {"mean": (B,), "log_scale": (B,)}, both in standard deviations of the training answers."""
 
     def __init__(self, spec: ScoreSpec, width: int) -> None:

@@ -162,6 +162,11 @@ def target(answer: Text, spec: TextSpec, grid: Grid | None) -> dict[str, Array]:
     return {"tokens": tokens, "length": np.array(len(tokens), np.int64)}
 
 
+def raw_shapes(spec: TextSpec) -> dict[str, tuple[int | None, ...]]:
+    """logp: log probabilities of the letters and of the blank, for each cell; how many cells are real; their pitch."""
+    return {"logp": (None, len(spec.tokens) + 1), "cells": (), "cell_s": ()}
+
+
 def from_raw(raw: Mapping[str, Array], spec: TextSpec, calibration: Mapping[str, float], warp: Warp | None) -> Text:
     """raw: logp (N, V + 1), of which the first `cells` () are real, each of `cell_s` () seconds."""
     best, *others = hypotheses(raw, spec, calibration)

@@ -18,7 +18,7 @@ LAYERS = 2
 DROPOUT = 0.15
 
 
-class TextHead(nn.Module):
+class Head(nn.Module):
     """Cells -> {"logp": (B, N, V + 1), "cells": (B,) how many are real, "cell_s": (B,) seconds each}.
 
     The last of the V + 1 is the blank of CTC (Graves et al. 2006).

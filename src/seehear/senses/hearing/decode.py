@@ -1,7 +1,7 @@
 """Recordings as blocks of samples, so that memory is bounded however long they claim to be.
 
-libsndfile reads what is plain or lossless, and Ogg. libav reads the rest, and the sound track of a video: mp3 too,
-because libsndfile's own decoder of mp3 writes to stderr.
+libsndfile reads what is plain or lossless, and Ogg. libav, where it is installed, reads the rest, and the sound track
+of a video: mp3 too, because libsndfile's own decoder of mp3 writes to stderr.
 """
 
 from __future__ import annotations
