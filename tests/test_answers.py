@@ -69,7 +69,7 @@ def test_an_answer_keeps_the_protocol(kind, spec, raw):
 
 
 def test_answers_are_listed_in_order():
-    assert list(ANSWERS) == ["label", "score"]
+    assert list(ANSWERS) == ["label", "score", "text"]
 
 
 # Labels
@@ -333,7 +333,7 @@ def test_score_metrics_agree_with_scikit_learn_and_scipy():
     assert math.isnan(flat["pearson"])
 
 
-# Which of the two a column is, if its heading does not say
+# Which of them a column is, if its heading does not say
 
 
 @pytest.mark.parametrize(
@@ -344,6 +344,7 @@ def test_score_metrics_agree_with_scikit_learn_and_scipy():
         ([f"{i * 0.37:.2f}" for i in range(100)], "score"),
         (["1.5", "2.5", "3.25", "4"], "score"),
         ([f"sentence {i}" for i in range(100)], None),
+        ([f"please bring {'abcdefghij'[i % 10] * (i + 1)} to me" for i in range(100)], "text"),
         ([], None),
     ],
 )

@@ -51,6 +51,7 @@ ONLY_IN = {
     "safetensors": ("learn/",),
     "onnxruntime": ("runtime/session.py",),
     "pyarrow": ("table/",),
+    "rapidfuzz": ("answers/text/",),
     "sklearn": ("measure/", "demo/"),
     "scipy": ("measure/",),
     "typer": ("cli/",),
@@ -177,8 +178,8 @@ def test_each_framework_has_its_place(package: str) -> None:
 
 @pytest.mark.parametrize("kind", ANSWERS)
 def test_an_answer_is_known_by_name_to_its_own_folder_alone(kind: str) -> None:
-    """The shell, the demo and the headings of layouts are words for people; all else asks the protocol."""
-    for_people = ("cli/", "demo/", "table/layouts/", f"answers/{kind}/")
+    """The shell, the demo, headings and names of formats are words for people; all else asks the protocol."""
+    for_people = ("cli/", "demo/", "table/layouts/", "senses/sniff.py", f"answers/{kind}/")
     wrong = [
         f"{place(module)}:{node.lineno}"
         for module in MODULES

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from seehear.geometry import Cells
 
@@ -16,47 +17,85 @@ FAINTEST = 1e-3  # added to spreads: what varies less does not count as varying
 
 
 class Familiarity(nn.Module):
-    """Cells -> (B,): distance to the NEIGHBOURS-th nearest of BANK training examples; larger is stranger.
+    """Cells -> (B,): how much stranger an input is than training examples are to each other; larger is stranger.
 
-    Deep nearest neighbours (Sun 2022, arXiv:2204.06507) on the mean and the logarithm of the spread of every channel,
-    standardised, at every level of the encoder: the coarsest alone takes a blank picture for an X-ray.
+    The sum of two distances to the NEIGHBOURS-th nearest of BANK training examples (Sun 2022, arXiv:2204.06507), each
+    in standard deviations of what it is among those. One is of texture: the mean and the logarithm of the spread of
+    every channel, standardised. The other is of what stands out: the angle between the maxima of all channels. Both
+    look at every level of the encoder: the coarsest alone takes a blank picture for an X-ray.
     """
 
-    bank: Tensor
     centre: Tensor
     scale: Tensor
-    share: Tensor
+    texture: Tensor
+    standout: Tensor
+    usual: Tensor
+    spread: Tensor
 
     def __init__(self, widths: Sequence[int]) -> None:
         super().__init__()
-        size = 2 * sum(widths)
-        self.register_buffer("centre", torch.zeros(size))
-        self.register_buffer("scale", torch.ones(size))
-        self.register_buffer("bank", torch.zeros(BANK, size))
-        each = torch.cat([torch.full((2 * width,), 1 / (2 * width * len(widths))) for width in widths])
-        self.register_buffer("share", each.sqrt(), persistent=False)  # every level weighs the same
+        self.widths = tuple(widths)
+        size = sum(widths)
+        self.register_buffer("centre", torch.zeros(2 * size))
+        self.register_buffer("scale", torch.ones(2 * size))
+        self.register_buffer("texture", torch.zeros(BANK, 2 * size))
+        self.register_buffer("standout", torch.zeros(BANK, size))
+        self.register_buffer("usual", torch.zeros(2))  # the mean of both distances among training examples
+        self.register_buffer("spread", torch.ones(2))  # and their standard deviation
 
     def features(self, cells: Cells) -> Tensor:
-        """(B, 2 * sum of D): mean and log spread over the real cells of each level, finest first."""
-        return torch.cat([_mean_and_spread(level) for level in (*cells.finer, cells)], 1)
+        """(B, 3 * sum of D): means and log spreads over the real cells of each level, finest first; then maxima."""
+        levels = (*cells.finer, cells)
+        return torch.cat([*map(_mean_and_spread, levels), *map(_standout, levels)], 1)
 
     @torch.no_grad()
     def remember(self, features: Tensor) -> None:
         """features (n, ...) of training examples; when there are fewer than BANK they are repeated."""
-        self.centre.copy_(features.mean(0))
-        self.scale.copy_(self.share / (features.std(0) + FAINTEST))
+        texture, standout = self._parted(features)
+        self.centre.copy_(texture.mean(0))
+        self.scale.copy_(self._share(texture) / (texture.std(0) + FAINTEST))
+        texture = self._standardised(texture)
         chosen = torch.linspace(0, len(features) - 1, BANK).round().long()
-        self.bank.copy_(self._standardised(features[chosen]))
+        self.texture.copy_(texture[chosen])
+        self.standout.copy_(standout[chosen])
+        others = min(NEIGHBOURS + 1, len(features))  # each is its own nearest
+        among = torch.stack([_apart(texture, texture, others), _angle(standout, standout, others)], 1)  # (n, 2)
+        self.usual.copy_(among.mean(0))
+        self.spread.copy_(among.std(0) + FAINTEST)
 
     def forward(self, cells: Cells) -> Tensor:
-        query = self._standardised(self.features(cells))
-        apart = query.square().sum(1, keepdim=True) - 2 * query @ self.bank.T + self.bank.square().sum(1)  # (B, BANK)
-        return apart.topk(NEIGHBOURS, dim=1, largest=False).values[:, -1].clamp_min(NEAREST**2).sqrt()
+        texture, standout = self._parted(self.features(cells))
+        apart = _apart(self._standardised(texture), self.texture, NEIGHBOURS)
+        angle = _angle(standout, self.standout, NEIGHBOURS)
+        return ((torch.stack([apart, angle], 1) - self.usual) / self.spread).sum(1)
 
-    def _standardised(self, features: Tensor) -> Tensor:
+    def _parted(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Texture (B, 2 * sum of D), and directions of what stands out (B, sum of D), every level of length 1."""
+        texture, standout = features.tensor_split([2 * sum(self.widths)], 1)
+        directions = [F.normalize(level, dim=1) for level in torch.split(standout, list(self.widths), 1)]
+        return texture, torch.cat(directions, 1) / len(self.widths) ** 0.5
+
+    def _standardised(self, texture: Tensor) -> Tensor:
         """In standard deviations, none beyond FARTHEST: larger squares would drown the small ones in rounding."""
-        farthest = FARTHEST * self.share
-        return torch.minimum(torch.maximum((features - self.centre) * self.scale, -farthest), farthest)
+        farthest = FARTHEST * self._share(texture)
+        return torch.minimum(torch.maximum((texture - self.centre) * self.scale, -farthest), farthest)
+
+    def _share(self, like: Tensor) -> Tensor:
+        """(2 * sum of D): what makes every level weigh the same, and the square of all standard deviations 1."""
+        shares = [1 / (2 * width * len(self.widths)) for width in self.widths for _ in range(2 * width)]
+        return torch.tensor(shares, dtype=like.dtype, device=like.device).sqrt()
+
+
+def _apart(query: Tensor, bank: Tensor, nearest: int) -> Tensor:
+    """(B,) Euclidean distance to the nearest-th of a bank."""
+    squares = query.square().sum(1, keepdim=True) - 2 * query @ bank.T + bank.square().sum(1)  # (B, n)
+    return squares.topk(nearest, dim=1, largest=False).values[:, -1].clamp_min(NEAREST**2).sqrt()
+
+
+def _angle(query: Tensor, bank: Tensor, nearest: int) -> Tensor:
+    """(B,) 1 - cosine of the angle to the nearest-th of a bank; all of length 1."""
+    angle: Tensor = 1 - (query @ bank.T).topk(nearest, dim=1).values[:, -1]
+    return angle
 
 
 def _mean_and_spread(cells: Cells) -> Tensor:
@@ -65,3 +104,8 @@ def _mean_and_spread(cells: Cells) -> Tensor:
     mean = (cells.x * real).sum(1) / count
     variance = ((cells.x - mean[:, None]).square() * real).sum(1) / count
     return torch.cat([mean, 0.5 * (variance + FAINTEST**2).log()], 1)
+
+
+def _standout(cells: Cells) -> Tensor:
+    standout: Tensor = cells.x.masked_fill(~cells.real[:, :, None], -1e4).amax(1)
+    return standout

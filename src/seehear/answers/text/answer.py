@@ -140,10 +140,9 @@ def plan(cells: Iterable[str], column: str) -> TextSpec:
 
 
 def fits(cells: Sequence[str]) -> bool:
-    """Several words a cell, and more different cells than names of classes would have."""
-    spoken = [normal(cell).split() for cell in cells]
-    words = sum(map(len, spoken))
-    return bool(spoken) and words >= WORDS * len(spoken) and 2 * len(set(cells)) > len(cells)
+    """Several words a cell, with letters, and more different cells than names of classes would have."""
+    words = sum(any(map(str.isalpha, word)) for cell in cells for word in normal(cell).split())
+    return bool(cells) and words >= WORDS * len(cells) and 2 * len(set(cells)) > len(cells)
 
 
 def read(cell: str, spec: TextSpec) -> Text:
@@ -175,19 +174,20 @@ def from_raw(raw: Mapping[str, Array], spec: TextSpec, calibration: Mapping[str,
         Word(each.text, each.start * cell_s, each.end * cell_s, calibrated(each.sure, calibration, "word"))
         for each in spelled(best, spec)
     )
-    confidence = calibrated(math.prod(word.confidence for word in words), calibration, "text")
-    odds = [(written(other, spec), confidence * math.exp(other.score - best.score)) for other in others]
-    alternatives = tuple((text, min(sure, 1 - confidence)) for text, sure in odds)
-    heard = Text(words, confidence, alternatives)
+    odds = np.exp([other.score - best.score for other in others])
+    confidence = calibrated(float(1 / (1 + odds.sum())), calibration, "text")
+    shares = (1 - confidence) * odds / max(odds.sum(), 1)
+    likeliest = list(zip(others, shares.tolist(), strict=True))[:ALTERNATIVES]
+    heard = Text(words, confidence, tuple((written(other, spec), share) for other, share in likeliest))
     return heard if warp is None else heard.moved(warp.inverse())
 
 
 def hypotheses(raw: Mapping[str, Array], spec: TextSpec, calibration: Mapping[str, float]) -> list[Hypothesis]:
-    """What may have been said, likeliest first."""
+    """All that may have been said, likeliest first."""
     weights = Weights(**{name: calibration.get(name, usual) for name, usual in USUAL.items()})
     search = Search(spec.automaton, None, weights, beams=BEAMS)
     search.feed(raw["logp"][: int(raw["cells"])])
-    return search.best(1 + ALTERNATIVES, finished=True)
+    return search.best(BEAMS, finished=True)
 
 
 def written(hypothesis: Hypothesis, spec: TextSpec) -> str:
@@ -196,16 +196,17 @@ def written(hypothesis: Hypothesis, spec: TextSpec) -> str:
 
 def spelled(hypothesis: Hypothesis, spec: TextSpec) -> list[Spelled]:
     """The words of a hypothesis; each ends where the next one begins, or soon after its last letter."""
-    letters = zip(hypothesis.tokens, hypothesis.frames, hypothesis.confidence, strict=True)
-    words = [list(word) for blank, word in groupby(letters, lambda each: spec.tokens[each[0]] == SPACE) if not blank]
-    starts = [word[0][1] for word in words]
-    ends = [min(word[-1][1] + TAIL_CELLS, after) for word, after in zip(words, [*starts[1:], LAST_CELL], strict=True)]
+    space = spec.index[SPACE]
+    words = [list(word) for between, word in groupby(hypothesis.spelt, lambda each: each.token == space) if not between]
+    starts = [word[0].frame for word in words]
+    nexts = [*starts[1:], LAST_CELL][: len(words)]
+    ends = [min(word[-1].frame + TAIL_CELLS, after) for word, after in zip(words, nexts, strict=True)]
     return [
         Spelled(
-            text="".join(spec.tokens[token] for token, _, _ in word),
+            text="".join(spec.tokens[each.token] for each in word),
             start=start,
             end=max(end, start + 1),
-            sure=math.prod(sure for _, _, sure in word) ** (1 / len(word)),
+            sure=math.prod(each.confidence for each in word) ** (1 / len(word)),
         )
         for word, start, end in zip(words, starts, ends, strict=True)
     ]

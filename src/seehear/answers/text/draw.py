@@ -21,7 +21,7 @@ NOTHING = "–"
 
 def draw(compared: Mapping[str, Array], spec: TextSpec) -> Image:
     """A bar for each of the most frequent word errors: the word said, the word heard instead, how often."""
-    often = Counter(confused(compared["truth"], compared["said"])).most_common(MOST_SHOWN)
+    often = Counter(confused(compared["truth"].tolist(), compared["said"].tolist())).most_common(MOST_SHOWN)
     names = [(shortened(truth or NOTHING, WORD), shortened(said or NOTHING, WORD)) for (truth, said), _ in often]
     left, right = (max([text_width(pair[i]) for pair in names] or [0]) for i in (0, 1))
     start = MARGIN + left + 30 + right + 14

@@ -108,8 +108,7 @@ def confused(truths: Sequence[str], said: Sequence[str]) -> Iterator[tuple[str, 
             )
 
 
-def _edits(truth: Sequence[str], said: Sequence[str]) -> Sequence[Any]:
+def _edits(truth: Sequence[str], said: Sequence[str]) -> list[Any]:
     from rapidfuzz.distance import Levenshtein
 
-    edits: Sequence[Any] = Levenshtein.editops(truth, said)
-    return edits
+    return list(Levenshtein.editops(truth, said))

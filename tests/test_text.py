@@ -1,0 +1,168 @@
+"""Texts: what counts of them, how they are planned and read off, and how good and honest they are."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seehear.answers import ANSWERS
+from seehear.answers.text import Text, TextSpec, Word
+from seehear.answers.text.honesty import calibrated, fit_honesty
+from seehear.answers.text.normal import normal
+from seehear.errors import DataError
+from seehear.geometry import Warp
+
+TEXT = ANSWERS["text"]
+SAID = ["one two", "two three", "three one two", "one", "two two three"]
+CELL_S = 0.04
+
+
+@cache
+def planned() -> TextSpec:
+    spec: TextSpec = TEXT.plan(SAID * 4, "text")
+    return spec
+
+
+def heard(text: str, spec: TextSpec, sure: float = 0.98, cells_a_letter: int = 2) -> dict[str, np.ndarray]:
+    """Raw arrays in which each letter of a text sounds for some cells, with a blank behind it."""
+    path = [token for letter in spec.encode(text) for token in (*[letter] * cells_a_letter, len(spec.tokens))]
+    logp = np.full((len(path) + 3, len(spec.tokens) + 1), (1 - sure) / len(spec.tokens))
+    logp[np.arange(len(path)), path] = sure
+    logp[len(path) :] = 1 / logp.shape[1]  # padding, which must not be looked at
+    return {"logp": np.log(logp), "cells": np.array(len(path)), "cell_s": np.array(CELL_S)}
+
+
+@pytest.mark.parametrize(
+    ("written", "counts"),
+    [
+        ("Don’t stop, please!", "don't stop please"),
+        ("  montre-moi   ta 'blessure' ", "montre-moi ta blessure"),
+        ("É" + "e\u0301", "éé"),
+        ("kyéma yeékirá — ikóó", "kyéma yeékirá ikóó"),
+        ("Room 12, 3.5%", "room 12 3 5"),
+        ("...", ""),
+        ("你好。", "你好"),
+    ],
+)
+def test_what_counts_of_a_text(written: str, counts: str) -> None:
+    assert normal(written) == counts
+
+
+@given(st.text())
+def test_what_is_normal_stays_normal(text: str) -> None:
+    once = normal(text)
+    assert normal(once) == once
+    assert once == " ".join(once.split())
+
+
+def test_a_plan_knows_letters_and_words() -> None:
+    spec = planned()
+    assert spec.tokens == (" ", "e", "h", "n", "o", "r", "t", "w")
+    assert (spec.texts, spec.words) == (20, 3)
+    assert "8 letters (ehnortw)" in str(spec)
+
+
+def test_a_rare_letter_is_left_out() -> None:
+    spec = TEXT.plan(["one two"] * 50 + ["ø two"], "text")
+    assert "ø" not in spec.tokens
+    assert spec.encode("øne") == spec.encode("ne")
+
+
+def test_a_column_without_words_is_refused() -> None:
+    with pytest.raises(DataError, match="column 'text': holds no words"):
+        TEXT.plan(["", "!?"], "text")
+
+
+@pytest.mark.parametrize("text", [*SAID, ""])
+def test_what_is_heard_clearly_is_written(text: str) -> None:
+    spec = planned()
+    answer = TEXT.from_raw(heard(text, spec), spec, {}, None)
+    assert str(answer) == text
+    assert answer.confidence > 0.8
+    starts = [word.start_s for word in answer.words]
+    assert starts == sorted(starts)
+    assert all(word.end_s > word.start_s for word in answer.words)
+
+
+def test_words_stand_where_they_were_said() -> None:
+    """In the original's time: half a second was cut off before what the network was given."""
+    spec = planned()
+    first, second = TEXT.from_raw(heard("one two", spec), spec, {}, Warp((1.0,), (-0.5,))).words
+    assert first.start_s == pytest.approx(0.5, abs=CELL_S)
+    assert second.start_s == pytest.approx(0.5 + 4 * 3 * CELL_S, abs=2 * CELL_S)
+
+
+def test_a_mumble_is_less_sure_than_a_word() -> None:
+    spec = planned()
+    clear, unclear = (TEXT.from_raw(heard("one two", spec, sure), spec, {}, None) for sure in (0.99, 0.6))
+    assert unclear.confidence < clear.confidence
+    assert unclear.words[0].confidence < clear.words[0].confidence
+    total = unclear.confidence + sum(sure for _, sure in unclear.alternatives[:1])
+    assert total <= 1
+
+
+def test_a_text_moves_in_time_and_stays_in_space() -> None:
+    text = Text((Word("one", 1.0, 2.0),))
+    assert text.moved(Warp((2.0,), (1.0,))).words == (Word("one", 3.0, 5.0),)
+    assert text.moved(Warp((2.0, 2.0), (1.0, 0.0))) == text
+
+
+def test_word_errors_are_counted_as_people_count_them() -> None:
+    spec = planned()
+    truths = [Text.of(text) for text in ("one two three", "two", "three one")]
+    answers = [Text.of(text) for text in ("one three three", "two two", "one")]
+    compared = TEXT.compare(answers, truths, spec)
+    got = TEXT.metrics(compared, spec)
+    assert got["wer"] == pytest.approx(3 / 6)
+    assert (got["substitutions"], got["insertions"], got["deletions"]) == pytest.approx((1 / 6, 1 / 6, 1 / 6))
+    assert compared["right"].tolist() == [False, False, False]
+
+
+@given(st.lists(st.sampled_from("ab"), max_size=6), st.lists(st.sampled_from("ab"), max_size=6))
+def test_edits_are_the_fewest(truth: list[str], said: list[str]) -> None:
+    """Wagner and Fischer's table (1974), row by row, is the judge."""
+    row = list(range(len(said) + 1))
+    for i, letter in enumerate(truth, 1):
+        before, row = row, [i]
+        for j, other in enumerate(said, 1):
+            row.append(min(before[j] + 1, row[-1] + 1, before[j - 1] + (letter != other)))
+    spec = planned()
+    compared = TEXT.compare([Text.of(" ".join(said))], [Text.of(" ".join(truth))], spec)
+    assert sum(int(compared[edit][0]) for edit in ("replaced", "inserted", "deleted")) == row[-1]
+
+
+def test_confidence_becomes_honest() -> None:
+    random = np.random.default_rng(0)
+    honest = random.uniform(0.05, 0.95, 4000)
+    boastful = 1 / (1 + ((1 - honest) / honest) ** 2)
+    line = fit_honesty(boastful, random.random(4000) < honest, "word")
+    mended = np.array([calibrated(sure, line, "word") for sure in boastful])
+    assert np.abs(mended - honest).max() < 0.05
+
+
+def test_little_changes_where_nothing_is_known() -> None:
+    assert calibrated(0.7, fit_honesty(np.zeros(0), np.zeros(0, bool), "word"), "word") == pytest.approx(0.7)
+
+
+def test_calibrating_chooses_weights_and_makes_words_honest() -> None:
+    spec = planned()
+    raws = [heard(text, spec, sure) for text in SAID for sure in (0.95, 0.5)]
+    longest = max(len(raw["logp"]) for raw in raws)
+    padded = [np.pad(raw["logp"], ((0, longest - len(raw["logp"])), (0, 0))) for raw in raws]
+    raw = {"logp": np.stack(padded), **{name: np.array([r[name] for r in raws]) for name in ("cells", "cell_s")}}
+    calibration = TEXT.calibrate(raw, [Text.of(text) for text in SAID for _ in range(2)], spec)
+    assert {"language", "insertion", "word_slope", "word_offset", "text_slope", "text_offset"} == calibration.keys()
+    assert all(np.isfinite(value) for value in calibration.values())
+    assert str(TEXT.from_raw(raws[0], spec, calibration, None)) == SAID[0]
+
+
+def test_confused_words_are_drawn() -> None:
+    spec = planned()
+    truths = [Text.of(text) for text in SAID]
+    some = TEXT.draw(TEXT.compare(truths[::-1], truths, spec), spec)
+    none = TEXT.draw(TEXT.compare(truths, truths, spec), spec)
+    assert some.height > none.height
