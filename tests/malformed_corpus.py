@@ -52,8 +52,10 @@ def recorded(kind: str, subtype: str | None = None, rate_hz: int = 16_000) -> by
     return file.getvalue()
 
 
-def filmed(kind: str, audio: str | None, video: str | None, rate_hz: int = 48_000) -> bytes:
-    """One second of 25 ever brighter frames and of a tone."""
+def filmed(
+    kind: str, audio: str | None, video: str | None, rate_hz: int = 48_000, samples: np.ndarray | None = None
+) -> bytes:
+    """One second of 25 ever brighter frames, and of a tone where no other samples are given."""
     file = io.BytesIO()
     with av.open(file, "w", format=kind) as out:
         sound = out.add_stream(audio, rate=rate_hz, layout="mono") if audio else None
@@ -65,7 +67,8 @@ def filmed(kind: str, audio: str | None, video: str | None, rate_hz: int = 48_00
                 out.mux(sight.encode(frame))
             out.mux(sight.encode(None))
         if sound:
-            samples, size = tone(rate_hz), sound.codec_context.frame_size or 1024
+            samples = tone(rate_hz) if samples is None else samples
+            size = sound.codec_context.frame_size or 1024
             for start in range(0, len(samples) - size + 1, size):
                 block = av.AudioFrame.from_ndarray(samples[None, start : start + size], format="fltp", layout="mono")
                 block.sample_rate, block.pts = rate_hz, start

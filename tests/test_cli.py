@@ -95,6 +95,20 @@ def test_a_row_without_a_file_fails_by_name(here, capsys):
     assert "rows.csv, row 2: there is no such file" in said
 
 
+def test_a_table_may_ask_about_stretches_of_recordings(here, capsys):
+    quiet_then_loud = np.repeat([0.05, 0.9], 8_000)
+    soundfile.write("talk.wav", quiet_then_loud, 16_000)
+    Path("rows.csv").write_text("audio,start,end\ntalk.wav,0,0.5\ntalk.wav,0.5,1\ntalk.wav,1,2\n")
+    code, answers, said = _asked(capsys, "both.seehear", "rows.csv")
+    assert (code, [each["input"] for each in answers[:2]]) == (
+        1,
+        ["talk.wav [0.00 s to 0.50 s]", "talk.wav [0.50 s to 1.00 s]"],
+    )
+    assert [each["answer"]["label"] for each in answers[:2]] == ["dark", "bright"]
+    assert "talk.wav [1.00 s to 2.00 s]: the stretch ends at 2.00 s, the recording at 1.00 s." in said
+    assert "Did you mean" not in said
+
+
 def test_a_table_that_can_not_be_followed_is_wrong_usage(here, capsys):
     Path("rows.csv").write_text("colour\nred\n")
     assert run(["predict", "dark.seehear", "rows.csv"]) == 2

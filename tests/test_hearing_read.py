@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import io
 import struct
+from functools import cache
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any
 
 import numpy as np
@@ -11,8 +13,9 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from malformed_corpus import SEEDS, nan_wav, recorded, seed, silent_flac, tone, wide_wav
+from malformed_corpus import SEEDS, filmed, nan_wav, recorded, seed, silent_flac, tone, wide_wav
 from seehear.errors import InputError
+from seehear.media import Excerpt
 from seehear.senses.hearing import HEARING
 from seehear.senses.hearing.plan import RATE_HZ
 
@@ -154,9 +157,92 @@ def test_hostile_files_are_refused_with_the_reason(tmp_path: Path) -> None:
 
 
 def seed_without_sound() -> bytes:
-    from malformed_corpus import filmed
-
     return filmed("mp4", None, "mpeg4")
+
+
+SECONDS = 6
+SPOKEN = {  # how the recordings are made from which stretches are read
+    "wav": lambda wave: written(wave, 48_000),
+    "flac": lambda wave: written(wave, 48_000, "FLAC"),
+    "ogg": lambda wave: written(wave, 48_000, "OGG", "VORBIS"),
+    "opus": lambda wave: written(wave, 48_000, "OGG", "OPUS"),
+    "mp3": lambda wave: filmed("mp3", "libmp3lame", None, samples=wave),
+    "m4a": lambda wave: filmed("mp4", "aac", None, samples=wave),
+    "mp4": lambda wave: filmed("mp4", "aac", "mpeg4", samples=wave),
+    "mkv": lambda wave: filmed("matroska", "flac", None, samples=wave),
+    "webm": lambda wave: filmed("webm", "libopus", None, samples=wave),
+    "ts": lambda wave: filmed("mpegts", "aac", None, samples=wave),
+}
+TIMED_TO_1_MS = ("mkv", "webm")
+
+
+@cache
+def spoken(kind: str) -> bytes:
+    """SECONDS of a tone that rises from 100 to 1,000 Hz, so that no two stretches are alike."""
+    t_s = np.arange(48_000 * SECONDS) / 48_000
+    return SPOKEN[kind]((0.4 * np.sin(2 * np.pi * (100 * t_s + 75 * t_s**2))).astype(np.float32))
+
+
+@pytest.mark.parametrize("kind", SPOKEN)
+@pytest.mark.parametrize(("start_s", "end_s"), [(0.0, 0.5), (0.3, 1.2), (3.21, 4.987), (4.9, 5.9)])
+def test_an_excerpt_is_that_stretch_of_the_whole(tmp_path: Path, kind: str, start_s: float, end_s: float) -> None:
+    path = tmp_path / f"talk.{kind}"
+    path.write_bytes(spoken(kind))
+    excerpt = HEARING.read(Excerpt(path, start_s, end_s))
+    assert len(excerpt) == pytest.approx((end_s - start_s) * RATE_HZ, abs=2)
+    first = round(start_s * RATE_HZ)
+    whole = HEARING.read(path)[first : first + len(excerpt)]
+    inner = slice(200, -200)  # a resampler knows nothing of what lies before and after an excerpt
+    tolerance = 0.4 * 2 * np.pi * 1_000 * 0.001 / 2 if kind in TIMED_TO_1_MS else 0.002
+    np.testing.assert_allclose(excerpt[inner], whole[inner], atol=tolerance)
+
+
+@given(start=st.integers(0, 5_800), length=st.integers(1, 5_800))
+@settings(max_examples=40, deadline=None)
+def test_any_stretch_within_a_recording_is_read(start: int, length: int) -> None:
+    end = min(start + length, 5_900)
+    with NamedTemporaryFile(suffix=".flac") as file:
+        file.write(spoken("flac"))
+        file.flush()
+        samples = HEARING.read(Excerpt(Path(file.name), start / 1_000, end / 1_000))
+    assert len(samples) == pytest.approx((end - start) * RATE_HZ / 1_000, abs=2)
+
+
+@pytest.mark.parametrize("kind", SPOKEN)
+@pytest.mark.parametrize("start_s", [5.0, 60.0])
+def test_a_stretch_beyond_the_end_is_refused_with_the_length(tmp_path: Path, kind: str, start_s: float) -> None:
+    path = tmp_path / f"talk.{kind}"
+    path.write_bytes(spoken(kind))
+    words = str(refusal(Excerpt(path, start_s, start_s + 2)))
+    where = f"{path} [{start_s:.2f} s to {start_s + 2:.2f} s]"
+    assert words.startswith(f"{where}: the stretch ends at {start_s + 2:.2f} s, the recording at ")
+    told_s = float(words.partition("the recording at ")[2].split()[0])
+    assert told_s == pytest.approx(SECONDS, abs=LOSSY_S)
+
+
+def test_an_end_that_was_rounded_up_is_the_end(tmp_path: Path) -> None:
+    path = tmp_path / "talk.wav"
+    path.write_bytes(spoken("wav"))
+    assert len(HEARING.read(Excerpt(path, 5.5, 6.04))) == pytest.approx(RATE_HZ / 2, abs=2)
+
+
+@pytest.mark.parametrize(("start_s", "end_s"), [(2.0, 1.0), (1.0, 1.0), (-1.0, 1.0), (np.nan, 1.0), (0.0, np.inf)])
+def test_what_is_no_stretch_is_refused(tmp_path: Path, start_s: float, end_s: float) -> None:
+    words = str(refusal(Excerpt(tmp_path / "talk.wav", start_s, end_s)))
+    assert f"a stretch from {start_s:g} s to {end_s:g} s. Allowed: seconds from 0 on, the end after the start." in words
+
+
+def test_an_excerpt_of_what_is_not_there_is_refused_by_its_name(tmp_path: Path) -> None:
+    words = str(refusal(Excerpt(tmp_path / "talk.wav", 1, 2)))
+    assert words.startswith(f"{tmp_path / 'talk.wav'} [1.00 s to 2.00 s]: there is no such file.")
+
+
+def test_a_short_excerpt_of_a_recording_that_is_too_long_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "day.wav"
+    with soundfile.SoundFile(path, "w", 1_000, 1, "PCM_U8") as file:
+        file.write(np.full(1_000 * 3_700, 0.25))
+    assert "longer than can be read" in str(refusal(path))
+    assert len(HEARING.read(Excerpt(path, 3_650, 3_651))) == pytest.approx(RATE_HZ, abs=2)
 
 
 @pytest.mark.parametrize("rate_hz", [8_000, 16_000])

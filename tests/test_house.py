@@ -21,7 +21,7 @@ MODULES = {
     for path in sorted((SOURCE / "seehear").rglob("*.py"))
 }
 
-FLOOR = {"errors", "geometry"}
+FLOOR = {"errors", "geometry", "media"}
 LEFT = FLOOR | {"files", "senses", "answers", "recipe"}  # what serving stands on
 MAY_IMPORT = {
     "errors": set(),
@@ -31,7 +31,7 @@ MAY_IMPORT = {
     "layers": set(),
     "files": {"errors"},
     "inputs": {"errors", "media", "senses"},
-    "table": FLOOR | {"files", "media"},
+    "table": FLOOR | {"files"},
     "senses": FLOOR | {"layers"},
     "answers": FLOOR | {"layers"},
     "recipe": FLOOR | {"senses", "answers"},
@@ -39,7 +39,7 @@ MAY_IMPORT = {
     "runtime": LEFT,
     "learn": LEFT | {"table", "measure", "runtime", "events"},
     "judging": LEFT | {"table", "measure", "runtime", "events"},
-    "api": LEFT | {"table", "measure", "runtime", "events", "inputs", "media", "learn", "judging"},
+    "api": LEFT | {"table", "measure", "runtime", "events", "inputs", "learn", "judging"},
     "demo": FLOOR | {"files", "events"},
 }
 DOORS = {"cli", "__init__", "__main__"}  # each part of which loads what it needs

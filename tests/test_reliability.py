@@ -28,10 +28,13 @@ import seehear
 import tiny
 from learning import digits_table, recipe_for
 from seehear import api
+from seehear.answers import ANSWERS
 from seehear.errors import DataError, TrainingError, UsageError
 from seehear.events import Event, Said, Started
 from seehear.files import held
+from seehear.learn.workplace import begin
 from seehear.runtime.bundle import read_bundle, write_bundle
+from seehear.table import open_table
 
 LABELS = {"label": [("odd", "even")[i % 2] for i in range(64)]}
 # What a run is at, in order; within how many seconds it is killed there, and how often in one life.
@@ -179,6 +182,21 @@ def test_an_archive_is_known_by_what_is_in_it(tmp_path: Path, out: Path, monkeyp
     packed = Path(shutil.make_archive(str(tmp_path / "packed"), "zip", data.parent))
     with pytest.raises(UsageError, match="these are not the examples"):
         api.train(packed, out, resume=True)
+
+
+def test_a_table_that_cuts_elsewhere_is_another(tmp_path: Path) -> None:
+    table, recipe = tmp_path / "t.csv", tiny.recipe("audio")
+    (tmp_path / "a.wav").write_bytes(b"x")
+
+    def begun_with(end_s: str) -> None:
+        table.write_text(f"audio,start,end,label\na.wav,1,{end_s},odd\n")
+        examples = open_table(table, senses_known=("audio",), kinds=tuple(ANSWERS.values()), workspace=tmp_path)
+        begin(tmp_path, recipe, examples, None)
+
+    begun_with("2.001")
+    begun_with("2.001")
+    with pytest.raises(UsageError, match="these are not the examples that the run began with"):
+        begun_with("2.002")
 
 
 def test_two_runs_do_not_share_a_folder(data: Path, out: Path) -> None:

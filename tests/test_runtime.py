@@ -19,8 +19,10 @@ import soundfile
 from PIL import Image
 
 import tiny
+from malformed_corpus import seed
 from seehear.answers import ANSWERS
 from seehear.errors import BundleError, UsageError
+from seehear.media import Excerpt
 from seehear.runtime.bundle import write_bundle
 from seehear.runtime.prediction import Prediction, share
 from seehear.runtime.recognise import Recogniser
@@ -165,6 +167,13 @@ def test_either_sense_answers_and_says_so(both: Recogniser, tmp_path: Path) -> N
     got = [(str(each.answer), each.used, each.error) for each in both.predict(asked)]
     seen, heard = ("dark", ("image",), ""), ("bright", ("audio",), "")
     assert got == [("dark", ("image", "audio"), ""), seen, heard, seen, heard, heard, heard]
+
+
+def test_an_excerpt_of_a_video_is_both_seen_and_heard(both: Recogniser, tmp_path: Path) -> None:
+    film = tmp_path / "film.mp4"
+    film.write_bytes(seed("mp4"))
+    prediction = both.predict_one(Excerpt(film, 0.25, 0.75))
+    assert (prediction.input, prediction.used) == (f"{film} [0.25 s to 0.75 s]", ("image", "audio"))
 
 
 def test_a_sense_can_be_withheld(both: Recogniser, tmp_path: Path) -> None:

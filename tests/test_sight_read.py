@@ -15,6 +15,7 @@ from PIL import Image
 
 from malformed_corpus import SEEDS, encoded, filmed, patched, picture, seed
 from seehear.errors import InputError
+from seehear.media import Excerpt
 from seehear.senses.sight import SIGHT
 from seehear.senses.sight.limits import MOST_PIXELS
 
@@ -188,6 +189,28 @@ def test_the_middle_frame_of_a_video_is_its_picture() -> None:
         np.testing.assert_allclose(pixels.mean(), 120, atol=15, err_msg=name)
     assert "a recording without a picture. Next: use it as audio." in str(refusal(seed("m4a")))
     assert "not a picture but wav." in str(refusal(seed("wav")))
+
+
+@pytest.mark.parametrize("name", ["mp4", "webm", "mkv", "avi"])
+@pytest.mark.parametrize(("start_s", "end_s"), [(0.0, 0.2), (0.32, 0.4), (0.7, 0.9)])
+def test_the_picture_of_an_excerpt_is_the_frame_in_its_middle(
+    tmp_path: Path, name: str, start_s: float, end_s: float
+) -> None:
+    path = tmp_path / f"film.{name}"
+    path.write_bytes(seed(name))
+    level = 10 * 25 * (start_s + end_s) / 2  # of 25 frames in one second each is 10 brighter
+    np.testing.assert_allclose(SIGHT.read(Excerpt(path, start_s, end_s)).mean(), level, atol=15)
+
+
+def test_excerpts_that_have_no_picture_are_refused(tmp_path: Path) -> None:
+    for name in ("mp4", "png"):
+        (tmp_path / name).write_bytes(seed(name))
+    beyond = str(refusal(Excerpt(tmp_path / "mp4", 1.5, 2.5)))
+    assert beyond.startswith(
+        f"{tmp_path / 'mp4'} [1.50 s to 2.50 s]: the stretch ends at 2.50 s, the recording at 1.00"
+    )
+    still = str(refusal(Excerpt(tmp_path / "png", 0, 1)))
+    assert "a stretch of time in what is not a video but png. Next: name the whole file." in still
 
 
 def test_a_video_held_upright_is_turned() -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
@@ -14,21 +15,22 @@ from pathlib import Path
 from typing import Any
 
 from seehear.errors import UsageError
-from seehear.media import SENSES, medium_of
+from seehear.media import SENSES, Excerpt, Input, SpanColumns, medium_of, span_columns
 from seehear.senses.sniff import SNIFFED_BYTES, sniff
 
-Found = Path | Mapping[str, Path]
+Found = Path | Mapping[str, Input]
 TABLES = (".csv", ".tsv", ".jsonl")
 
 
 def gather(
     sources: Iterable[str | Path], senses: Sequence[str], *, left_out: Callable[[Path], None] = lambda _: None
 ) -> Iterator[Found]:
-    """Yield each example: a path, or a path for each of its senses.
+    """Yield each example: a path, or for each of its senses a path or an excerpt.
 
     A folder gives its files and those of its folders, in the order of their names; what is for none of the senses
-    goes to `left_out`. A table gives its rows. For more than one sense, neighbours that differ in nothing but their
-    extension (seven.png, seven.wav) are one example. Raises UsageError for a table that can not be followed.
+    goes to `left_out`. A table gives its rows, or the stretches of recordings that they tell. For more than one sense,
+    neighbours that differ in nothing but their extension (seven.png, seven.wav) are one example. Raises UsageError for
+    a table that can not be followed.
     """
     found = (each for source in sources for each in _within(Path(source), senses, left_out))
     if len(senses) < 2:
@@ -94,9 +96,32 @@ def _table(table: Path, senses: Sequence[str]) -> Iterator[Found]:
         if not columns:
             wanted = ", ".join((*senses, "video"))
             raise UsageError(f"the columns {', '.join(map(str, row))}", where=str(table), allowed=f"one of {wanted}")
-        named = {sense: table.parent / str(row[column]) for sense, column in columns.items() if row[column]}
+        span = span_columns(filter(None, row))  # csv keeps what lies beyond the headings under None
+        named = {
+            sense: _input(table.parent / str(row[column]), row, span)
+            for sense, column in columns.items()
+            if row[column]
+        }
         # A row without a file still is an input that was asked about: it fails by this name.
         yield named or {sense: Path(f"{table}, row {number}") for sense in columns}
+
+
+def _input(file: Path, row: Mapping[str, Any], span: SpanColumns | None) -> Input:
+    """A file, or the stretch of it that a row tells; one that is no stretch is refused by who reads it."""
+    if span is None or medium_of(file.name) == "picture":
+        return file
+    start, end = row[span.start], row[span.end]
+    if start in (None, "") and (span.lasts or end in (None, "")):
+        return file
+    start_s, end_s = _seconds(start), _seconds(end)
+    return Excerpt(file, start_s, start_s + end_s if span.lasts else end_s)
+
+
+def _seconds(cell: Any) -> float:
+    try:
+        return float(cell)
+    except (TypeError, ValueError):
+        return math.nan
 
 
 def _csv_rows(table: Path) -> Iterator[dict[str, Any]]:

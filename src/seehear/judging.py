@@ -10,6 +10,7 @@ from seehear.answers import ANSWERS
 from seehear.errors import DataError, InputError
 from seehear.events import Advanced, Finished, Listener, Started
 from seehear.measure.evaluate import Evaluation, evaluate
+from seehear.media import Input
 from seehear.recipe import Recipe
 from seehear.runtime.recognise import Recogniser
 from seehear.senses import SENSES
@@ -57,9 +58,9 @@ def judge(
     return result
 
 
-def _known(row: Row, recipe: Recipe) -> dict[str, Path]:
+def _known(row: Row, recipe: Recipe) -> dict[str, Input]:
     """What a row has for the recogniser's own senses."""
-    return {name: path for name, path in row.inputs.items() if name in recipe.senses}
+    return {name: source for name, source in row.inputs.items() if name in recipe.senses}
 
 
 def _truths(table: Table, recipe: Recipe) -> tuple[list[Any], list[Problem], list[int]]:
@@ -90,6 +91,6 @@ def _write_report(
 
 def _pictures(row: Row) -> Iterator[Any]:
     """One picture of an example: of the first of its senses."""
-    for name, path in row.inputs.items():
-        yield SENSES[name].draw(SENSES[name].read(path))
+    for name, source in row.inputs.items():
+        yield SENSES[name].draw(SENSES[name].read(source))
         return

@@ -1,6 +1,11 @@
-"""What a file's name says it is, and which senses have use for it. The senses judge by content later."""
+"""What a file's name says it is, which senses have use for it, and a stretch of it. Content is judged by the senses."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
 
 PICTURES = ("png", "jpg", "jpeg", "jpe", "jfif", "webp", "tif", "tiff", "bmp", "dib", "gif", "dcm", "dicom")
 RECORDINGS = (
@@ -18,3 +23,44 @@ _MEDIUM = {extension: medium for medium, extensions in EXTENSIONS.items() for ex
 def medium_of(name: str) -> str:
     """picture, recording or video; "" for a name that says none of them."""
     return _MEDIUM.get(name.rpartition(".")[2].lower(), "") if "." in name else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Excerpt:
+    """A stretch of a recording or a video, in seconds from its start; 0 <= start_s < end_s, as its reader checks."""
+
+    path: Path
+    start_s: float
+    end_s: float
+
+    def __str__(self) -> str:
+        return f"{self.path} {stretch(self.start_s, self.end_s)}"
+
+
+Input = Path | Excerpt  # what one sense of an example reads: a whole file, or a stretch of one
+
+
+def stretch(start_s: float, end_s: float) -> str:
+    """How a stretch is written behind the name of its file."""
+    return f"[{start_s:.2f} s to {end_s:.2f} s]"
+
+
+class SpanColumns(NamedTuple):
+    """The headings of a table that cut recordings. `end` holds a time or, where `lasts`, seconds after the start."""
+
+    start: str
+    end: str
+    lasts: bool
+
+
+STARTS, ENDS, DURATIONS = ("start", "start_s", "offset"), ("end", "end_s"), ("duration", "duration_s")
+
+
+def span_columns(headings: Iterable[str]) -> SpanColumns | None:
+    """None for a table of whole files: a duration alone tells how long a file is, and cuts nothing."""
+    words = {heading.lower(): heading for heading in headings}
+    start = next((words[word] for word in STARTS if word in words), None)
+    end = next((words[word] for word in (*ENDS, *DURATIONS) if word in words), None)
+    if start is None or end is None:
+        return None
+    return SpanColumns(start, end, lasts=end.lower() in DURATIONS)

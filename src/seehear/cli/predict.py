@@ -150,4 +150,5 @@ class Tally:
 
 def _meant(name: str) -> str:
     """The name that was probably meant, for one that is not there."""
-    return "" if " + " in name or Path(name).exists() else options.nearest(Path(name))
+    file = Path(name.partition(" [")[0])  # of an excerpt, without its stretch
+    return "" if " + " in name or Path(name).exists() or file.exists() else options.nearest(Path(name))

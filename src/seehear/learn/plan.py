@@ -139,9 +139,9 @@ def _facts(row: Row) -> tuple[dict[str, Mapping[str, Any]], str]:
     """Facts by sense, and why a sense could not be read."""
     found: dict[str, Mapping[str, Any]] = {}
     error = ""
-    for name, path in row.inputs.items():
+    for name, source in row.inputs.items():
         try:
-            found[name] = SENSES[name].facts(SENSES[name].read(path))
+            found[name] = SENSES[name].facts(SENSES[name].read(source))
         except InputError as refused:
             error = str(refused)
     return found, error

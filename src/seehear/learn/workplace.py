@@ -6,6 +6,7 @@ import hashlib
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache, partial
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -13,10 +14,12 @@ from pydantic import ValidationError
 from seehear.errors import UsageError
 from seehear.events import Listener, Said
 from seehear.files import held, write_whole
+from seehear.media import Excerpt
 from seehear.recipe import Frozen, Recipe
 from seehear.table import Table
 
 BEGINNING = "run.json"  # a folder with it holds a run that `resume` can go on with
+STATES_KEPT = 16  # of files: the stretches of one recording follow each other
 ANEW = "train without --resume to start anew"
 
 
@@ -94,12 +97,16 @@ def _beginning(folder: Path) -> Beginning:
 def _fingerprint(table: Table, folder: Path) -> str:
     """Of the rows and of their files: their times and sizes, or the content of what was unpacked for this run."""
     unpacked = table.root.resolve().is_relative_to(folder.resolve())
+    state = lru_cache(maxsize=STATES_KEPT)(partial(_state, unpacked=unpacked))
     digest = hashlib.sha256()
     for row in table:
         digest.update(f"{row.key}\0{row.answer}\0{sorted(row.metadata.items())}\n".encode())
-        for name, path in row.inputs.items():
-            relative = str(path).removeprefix(str(table.root))
-            digest.update(f"{name}\0{relative}\0{_state(path, unpacked)}\n".encode())
+        for name, source in row.inputs.items():
+            file, span_s = (
+                (source.path, (source.start_s, source.end_s)) if isinstance(source, Excerpt) else (source, ())
+            )
+            relative = str(file).removeprefix(str(table.root))
+            digest.update(f"{name}\0{relative}\0{span_s or ''}\0{state(file)}\n".encode())
     return digest.hexdigest()
 
 

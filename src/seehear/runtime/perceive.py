@@ -9,6 +9,7 @@ from typing import Any
 
 from seehear.errors import InputError, SeehearError
 from seehear.geometry import Warp
+from seehear.media import Excerpt
 from seehear.senses import SENSES, Array, Source
 from seehear.senses.source import name_of
 
@@ -59,7 +60,7 @@ def _whatever_is_in_it(name: str, source: Source, specs: Mapping[str, Any], want
     tried: dict[str, tuple[Array, Warp] | str] = {}
     for sense in wanted:
         tried[sense] = _sensed(sense, source, specs)
-        if not isinstance(tried[sense], str) and not isinstance(source, str | Path | bytes):
+        if not isinstance(tried[sense], str) and not isinstance(source, str | Path | Excerpt | bytes):
             break
     read = {sense: found for sense, found in tried.items() if not isinstance(found, str)}
     return _perceived(name, read or tried)

@@ -15,12 +15,13 @@ from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from seehear.geometry import Warp
+from seehear.media import Excerpt
 
 if TYPE_CHECKING:
     from torch import nn
 
 Array = NDArray[Any]
-Source = str | Path | bytes | Array | Any  # a path, the bytes of a file, a decoded array or a PIL image
+Source = str | Path | Excerpt | bytes | Array | Any  # a file, a stretch of one, its bytes, an array or a PIL image
 
 
 class Sense(Protocol):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import stat
 from collections.abc import Iterator
@@ -11,13 +12,14 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from seehear.errors import InputError
+from seehear.media import Excerpt
 
 SMALL_BYTES = 1 << 20
 
 
 def name_of(source: Any) -> str:
-    """How errors and results name a source: its path, or what kind of thing it is."""
-    if isinstance(source, (str, Path)):
+    """How errors and results name a source: its path, with the stretch of it, or what kind of thing it is."""
+    if isinstance(source, (str, Path, Excerpt)):
         return str(source)
     if isinstance(source, (bytes, bytearray, memoryview)):
         return f"{len(source)} bytes"
@@ -42,16 +44,16 @@ def naming(source: Any, noun: str) -> Iterator[None]:
 
 @contextmanager
 def opened(source: Any) -> Iterator[BinaryIO]:
-    """A path or the bytes of a file, open for reading at its start. Raises InputError, without `where`.
+    """A path, the file of an excerpt, or the bytes of a file, open for reading at its start.
 
-    A small file comes as BytesIO: one read instead of many.
+    A small file comes as BytesIO: one read instead of many. Raises InputError, without `where`.
     """
     if isinstance(source, (bytes, bytearray, memoryview)):
         if len(source) == 0:
             raise _empty()
         yield BytesIO(source)
-    elif isinstance(source, (str, Path)):
-        descriptor = _descriptor(source)
+    elif isinstance(source, (str, Path, Excerpt)):
+        descriptor = _descriptor(_path(source))
         try:
             yield _file(descriptor)
         finally:
@@ -60,6 +62,25 @@ def opened(source: Any) -> Iterator[BinaryIO]:
         raise InputError(
             f"a {type(source).__name__} can not be read", allowed="a path, the bytes of a file, or a decoded array"
         )
+
+
+def beyond(excerpt: Excerpt, length_s: float) -> InputError:
+    """The refusal of a stretch that a recording or video of this length does not have."""
+    return InputError(
+        f"the stretch ends at {excerpt.end_s:.2f} s, the recording at {length_s:.2f} s",
+        hint="correct the stretch; are its times in seconds, and of this file?",
+    )
+
+
+def _path(source: str | Path | Excerpt) -> str | Path:
+    if not isinstance(source, Excerpt):
+        return source
+    if not 0 <= source.start_s < source.end_s < math.inf:
+        raise InputError(
+            f"a stretch from {source.start_s:g} s to {source.end_s:g} s",
+            allowed="seconds from 0 on, the end after the start",
+        )
+    return source.path
 
 
 def _empty() -> InputError:

@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seehear.errors import InputError
+from seehear.media import Excerpt
+from seehear.senses.source import beyond
 
 DEMUXERS = {
     "mp4": "mov",
@@ -55,18 +57,27 @@ def container(file: BinaryIO, kind: str) -> Iterator[Any]:
         yield opened
 
 
-def middle_frame(file: BinaryIO, kind: str, most_pixels: int) -> NDArray[np.uint8]:
-    """The frame in the middle of a video -> (H, W, 3), turned upright."""
+def middle_frame(file: BinaryIO, kind: str, most_pixels: int, excerpt: Excerpt | None = None) -> NDArray[np.uint8]:
+    """The frame in the middle of a video, or of an excerpt of it -> (H, W, 3), turned upright."""
     with container(file, kind) as video:
         if not video.streams.video:
             raise InputError("a recording without a picture", hint="use it as audio")
         stream = video.streams.video[0]
         stream.codec_context.thread_count = 1
         stream.codec_context.options = {"max_pixels": str(most_pixels)}
-        length = _length(video, stream)
-        frame = _frame_at(video, stream, (stream.start_time or 0) + length // 2)
+        frame = _frame_at(video, stream, (stream.start_time or 0) + _middle(_length(video, stream), stream, excerpt))
         turned = np.rot90(frame.to_ndarray(format="rgb24"), k=round(frame.rotation / 90))
         return np.ascontiguousarray(turned)
+
+
+def _middle(length: int, stream: Any, excerpt: Excerpt | None) -> int:
+    """The time of the middle after the start, in the stream's time base."""
+    if excerpt is None:
+        return length // 2
+    middle = int((excerpt.start_s + excerpt.end_s) / 2 / stream.time_base)
+    if 0 < length <= middle:
+        raise beyond(excerpt, float(length * stream.time_base))
+    return middle
 
 
 def _length(video: Any, stream: Any) -> int:

@@ -1,4 +1,4 @@
-"""How the bytes of a text table become characters."""
+"""How the bytes of tables and transcripts become characters."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ _KNOWN = {
     b"\x1f\x8b": "packed with gzip",
 }
 _BLOCK = 1 << 20
+_MOST_TEXT_BYTES = 1 << 30
 _HINT = "save it as csv with a line of headings"
 
 
@@ -39,6 +40,33 @@ def encoding_of(path: Path, name: str) -> tuple[str, list[str]]:
     if marked:
         raise DataError(f"its first bytes say {marked}, the rest is not", where=name, hint=_HINT)
     return "latin-1", [f"{name} is not UTF-8; its letters are read as Latin-1"]
+
+
+def read_text(path: Path, name: str) -> str:
+    """All of a text file, called `name` in errors. Raises DataError for one that is too large, or not in UTF-8.
+
+    Not Latin-1 for want of better, as in tables: wrong letters in a transcript would be learned.
+    """
+    try:
+        data = path.read_bytes() if path.stat().st_size <= _MOST_TEXT_BYTES else None
+    except OSError as error:
+        raise DataError(f"can not be opened: {error.strerror or error}", where=name) from None
+    if data is None:
+        raise DataError("too large for text", where=name, allowed=f"up to {_MOST_TEXT_BYTES >> 20} MiB")
+    encoding = next((encoding for mark, encoding in _MARKS if data.startswith(mark)), "utf-8")
+    if encoding != "utf-16" and b"\0" in data:
+        raise DataError("not text: it holds NUL bytes", where=name, hint="save it again, in UTF-8")
+    try:
+        return data.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        what = f"not in {encoding.removesuffix('-sig').upper()}: byte 0x{data[error.start]:02x} in line {line}"
+        raise DataError(what, where=name, hint="save it again, in UTF-8") from None
+
+
+def read_lines(path: Path, name: str) -> list[str]:
+    """The lines of a text file. Not as str.splitlines has them, which ends a line at letters that texts may hold."""
+    return read_text(path, name).replace("\r\n", "\n").replace("\r", "\n").split("\n")
 
 
 def _decodes(path: Path, encoding: str) -> bool:

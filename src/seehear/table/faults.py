@@ -10,10 +10,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from seehear.media import SpanColumns
 from seehear.table.layouts import Found
 from seehear.table.media import speaks_to
 from seehear.table.presence import present
 from seehear.table.rows import Columns, Problem
+from seehear.table.spans import cut
 
 
 @dataclass(frozen=True)
@@ -23,14 +25,19 @@ class _Fault:
     hint: str = ""
 
 
-def judge(found: Found, columns: Columns, *, confined: bool) -> tuple[NDArray[np.int64], list[Problem]]:
+def judge(
+    found: Found, columns: Columns, span: SpanColumns | None, *, confined: bool
+) -> tuple[NDArray[np.int64], list[Problem]]:
     """(positions of the rows that can be used, a Problem for each other row, in order).
 
+    span: the columns that columns.span_s was read from.
     confined: the files must lie below found.root, as those of an unpacked archive.
     """
     faults = [_no_file(found, columns)]
     for sense, cells in columns.senses.items():
         faults += _file_faults(found, sense, cells, confined)
+    if span is not None and columns.span_s is not None:
+        faults += _span_faults(found, span, columns.span_s)
     if columns.answer is not None:
         empty = f"{'no answer' if found.file is not None else 'it lies in no class folder'}"
         faults.append(_Fault(pc.is_null(columns.answer).to_numpy(), lambda _: empty))
@@ -75,4 +82,21 @@ def _file_faults(found: Found, sense: str, cells: pa.ChunkedArray, confined: boo
             filled & ~speaks_to(sense, cells, nameless=True),
             lambda i: f"{name(i)} is of a kind that {sense} does not read, by its extension",
         ),
+    ]
+
+
+def _span_faults(found: Found, span: SpanColumns, span_s: NDArray[np.float64]) -> list[_Fault]:
+    start_s, end_s = span_s[:, 0], span_s[:, 1]
+
+    def cells(i: int) -> str:
+        return " and ".join(f"{name} {found.cells[name][i].as_py() or ''!r}" for name in (span.start, span.end))
+
+    return [
+        _Fault(
+            cut(found.cells, span) & ~np.isfinite(span_s).all(axis=1),
+            lambda i: f"{cells(i)} are no stretch",
+            "write both in seconds, such as 12.5",
+        ),
+        _Fault(start_s < 0, lambda i: f"{cells(i)}: it starts before the recording"),
+        _Fault(end_s <= start_s, lambda i: f"{cells(i)}: it ends at {end_s[i]:g} s, not after {start_s[i]:g} s"),
     ]

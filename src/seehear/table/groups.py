@@ -7,7 +7,7 @@ import re
 _WORDS = {
     *("speaker", "patient", "subject", "participant", "person", "user", "client", "signer", "singer", "actor", "voice"),
     *("child", "student", "author", "writer", "site", "hospital", "clinic", "location", "place", "drive", "session"),
-    *("scene", "sequence", "animal", "plant", "individual", "donor", "study"),
+    *("scene", "sequence", "animal", "plant", "individual", "donor", "study", "recording"),
 }
 _ENDING = re.compile(r"[_\W]*(id|ids|no|nr|number|name|code|hash)$")
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from seehear.errors import DataError, SeehearError
+from seehear.media import SpanColumns, stretch
 from seehear.table import media
 from seehear.table.archive import is_archive, unpack
 from seehear.table.faults import judge
@@ -19,8 +23,10 @@ from seehear.table.layouts.found import unwrapped
 from seehear.table.parts import part_of
 from seehear.table.roles import KindLike, Roles, infer
 from seehear.table.rows import Columns, Table
+from seehear.table.spans import spans
 
 _NOUNS = {"image": "pictures", "audio": "recordings"}
+RECORDING = "recording"  # the metadata that keeps the stretches of one together
 
 
 def open_table(
@@ -52,7 +58,7 @@ def open_table(
     except SeehearError as error:
         raise error.at(error.where or str(data)) from None
     columns = _columns(found, roles)
-    good, problems = judge(found, columns, confined=packed)
+    good, problems = judge(found, columns, roles.span, confined=packed)
     if not len(good):
         reasons = "; ".join(map(str, (*found.problems, *problems)[:3]))
         raise DataError(f"none of {len(found.cells):,} examples can be used: {reasons}", where=str(data))
@@ -72,12 +78,15 @@ def open_table(
 def _columns(found: Found, roles: Roles) -> Columns:
     """The columns by role, files named relative to found.root. The keys are the rows' first files."""
     senses = {sense: _files(found, sense, headings) for sense, headings in roles.senses.items()}
+    key = pc.fill_null(pc.coalesce(*senses.values()), "")
+    metadata = {name: found.cells[name] for name in roles.metadata}
     return Columns(
-        key=pc.fill_null(pc.coalesce(*senses.values()), ""),
+        key=key,
         senses=senses,
         answer=found.cells[roles.answer] if roles.answer else None,
-        metadata={name: found.cells[name] for name in roles.metadata},
+        metadata=metadata if roles.span is None else {RECORDING: key} | metadata,
         part=found.part if roles.part is None else _parts(found, found.cells[roles.part]),
+        span_s=None if roles.span is None else spans(found.cells, roles.span),
     )
 
 
@@ -111,8 +120,8 @@ def _parts(found: Found, cells: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _keys(columns: Columns) -> pa.ChunkedArray:
-    """A name for each row: its first file; for rows that share one, with #2, #3, ... behind."""
-    keys = columns.key
+    """A name for each row: its first file with its stretch; for rows that share both, with #2, #3, ... behind."""
+    keys = columns.key if columns.span_s is None else _stretches(columns.key, columns.span_s)
     if pc.count_distinct(keys).as_py() == len(keys):
         return keys
     seen: dict[str, int] = {}
@@ -123,8 +132,18 @@ def _keys(columns: Columns) -> pa.ChunkedArray:
     return pa.chunked_array([pa.array(names, pa.large_string())])
 
 
+def _stretches(keys: pa.ChunkedArray, span_s: NDArray[np.float64]) -> pa.ChunkedArray:
+    named = [
+        key if math.isnan(start_s) else f"{key} {stretch(start_s, end_s)}"
+        for key, (start_s, end_s) in zip(keys.to_pylist(), span_s.tolist(), strict=True)
+    ]
+    return pa.chunked_array([pa.array(named, pa.large_string())])
+
+
 def _said(found: Found, roles: Roles, columns: Columns) -> list[str]:
     sentences = []
+    if roles.span is not None:
+        sentences.append(_span_said(roles.span))
     if found.file is not None:
         sentences += [_sense_said(sense, headings, columns) for sense, headings in roles.senses.items()]
     if columns.answer is not None:
@@ -138,6 +157,11 @@ def _said(found: Found, roles: Roles, columns: Columns) -> list[str]:
     parts = [f"{part} {counts[part]:,}" for part in ("train", "val", "test") if part in counts]
     sentences += [f"in parts: {', '.join(parts)}"] if parts else []
     return sentences
+
+
+def _span_said(columns: SpanColumns) -> str:
+    reach = f"that last {columns.end!r} seconds" if columns.lasts else f"to {columns.end!r}"
+    return f"an example is the stretch of its file from {columns.start!r} {reach}"
 
 
 def _sense_said(sense: str, headings: dict[str, str], columns: Columns) -> str:

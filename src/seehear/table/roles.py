@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from seehear.errors import DataError, UsageError
+from seehear.media import DURATIONS, SpanColumns, span_columns
 from seehear.table import media, parts
 from seehear.table.groups import is_group
 
@@ -27,7 +28,7 @@ _FILE = ("file", "path", "name", "file_name", "filename", "filepath", "file_path
 _ENDING = re.compile(r"_?(path|file|filename|filepath|file_name|file_path|name)$")
 _DESCRIBES = (
     *("id", "index", "sex", "gender", "age", "accent", "language", "locale", "country", "date", "time", "year"),
-    *("source", "license", "licence", "device", "camera", "microphone", "notes", "note", "comment", "duration"),
+    *("source", "license", "licence", "device", "camera", "microphone", "notes", "note", "comment", *DURATIONS),
 )
 
 
@@ -45,13 +46,17 @@ class KindLike(Protocol):
 
 @dataclass(frozen=True)
 class Roles:
-    """senses: by sense, the columns that may hold its file with their media; the first that does wins."""
+    """senses: by sense, the columns that may hold its file with their media; the first that does wins.
+
+    span: the columns that say which stretch of a recording a row is.
+    """
 
     senses: dict[str, dict[str, str]]
     kind: str | None
     answer: str | None
     part: str | None
     metadata: tuple[str, ...]
+    span: SpanColumns | None = None
     said: tuple[str, ...] = ()
 
 
@@ -79,9 +84,12 @@ def infer(
     }
     used = _wanted({sense: headings for sense, headings in found.items() if headings}, senses, senses_known, cells)
     part = _part_column(cells)
-    others = [name for name in cells.column_names if name not in columns and name != part]
+    span = span_columns(cells.column_names) if set(columns.values()) - {"picture"} else None
+    taken = {*columns, part, *([span.start, span.end] if span else [])}
+    others = [name for name in cells.column_names if name not in taken]
     kind, heading, said = _answer(cells, others, kinds, answer)
-    return Roles(used, kind, heading, part, tuple(name for name in others if name != heading), tuple(said))
+    metadata = tuple(name for name in others if name != heading)
+    return Roles(used, kind, heading, part, metadata, span, tuple(said))
 
 
 def _sense_columns(cells: pa.Table) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +14,10 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from seehear.errors import DataError, UsageError
+from seehear.media import Excerpt, Input, medium_of
 
 _BATCH = 4096  # rows turned into Python objects at a time
+_WHOLE = [math.nan, math.nan]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +37,10 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One example. `key` names it within its table; `inputs` holds the file of each sense that it has."""
+    """One example. `key` names it within its table; `inputs` holds what each sense that it has reads."""
 
     key: str
-    inputs: dict[str, Path]
+    inputs: dict[str, Input]
     answer: str | None
     metadata: dict[str, str]
     part: str
@@ -45,13 +48,17 @@ class Row:
 
 @dataclass(frozen=True)
 class Columns:
-    """What a table holds, as text of one length: the file of each sense (null where the example lacks it), ..."""
+    """What a table holds, as text of one length: the file of each sense (null where the example lacks it), ...
+
+    span_s (rows, 2): where in its file each example starts and ends, nan for a whole file; None if all are whole.
+    """
 
     key: pa.ChunkedArray
     senses: dict[str, pa.ChunkedArray]
     answer: pa.ChunkedArray | None
     metadata: dict[str, pa.ChunkedArray]
     part: pa.ChunkedArray
+    span_s: NDArray[np.float64] | None = None
 
     def take(self, indices: NDArray[np.int64]) -> Columns:
         return Columns(
@@ -60,6 +67,7 @@ class Columns:
             None if self.answer is None else self.answer.take(indices),
             {name: column.take(indices) for name, column in self.metadata.items()},
             self.part.take(indices),
+            None if self.span_s is None else self.span_s[indices],
         )
 
 
@@ -167,7 +175,15 @@ class Table:
         own = lists({"key": c.key, "part": c.part} | ({} if c.answer is None else {"answer": c.answer}))
         answers = own.get("answer", [None] * (stop - start))
         senses, metadata = lists(c.senses), lists(c.metadata)
+        spans = [_WHOLE] * (stop - start) if c.span_s is None else c.span_s[start:stop].tolist()
         for i, (key, part) in enumerate(zip(own["key"], own["part"], strict=True)):
-            inputs = {sense: self.root / cell for sense, cells in senses.items() if (cell := cells[i]) is not None}
+            files = {sense: cell for sense, cells in senses.items() if (cell := cells[i]) is not None}
+            inputs = {sense: _input(self.root / file, spans[i]) for sense, file in files.items()}
             extra = {name: cells[i] or "" for name, cells in metadata.items()}
             yield Row(key or "", inputs, answers[i], extra, part or "")
+
+
+def _input(file: Path, span_s: Sequence[float]) -> Input:
+    """A picture beside a recording has no stretches."""
+    start_s, end_s = span_s
+    return file if math.isnan(start_s) or medium_of(file.name) == "picture" else Excerpt(file, start_s, end_s)

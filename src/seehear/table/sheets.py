@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -30,6 +30,7 @@ from seehear.table.rows import Problem
 _CHUNK = 65_536  # rows held as Python objects at a time
 _MOST_COLUMNS = 4096
 EXTENSIONS = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
+JSON_LINES = (".jsonl", ".ndjson", ".json")  # the last is read if asked for; by its name alone it is no table
 
 
 @dataclass(frozen=True)
@@ -66,27 +67,29 @@ class _Pile:
         return Sheet(cells, np.concatenate(self.rows), tuple(self.problems), tuple(said))
 
 
-def read_sheet(path: Path, name: str, most_rows: int | None = None) -> Sheet:
+def read_sheet(path: Path, name: str, most_rows: int | None = None, *, quoted: bool = True) -> Sheet:
     """Read a table file, called `name` in problems and errors; only its first rows with most_rows.
 
+    quoted: whether a quote (") in a csv or tsv holds a cell together; otherwise it is a letter like others.
     Raises DataError for a file that is no table, has no rows, or repeats a heading.
     """
     try:
         if path.suffix.lower() == ".parquet":
             return _parquet(path, name, most_rows)
-        if path.suffix.lower() in (".jsonl", ".ndjson"):
+        if path.suffix.lower() in JSON_LINES:
             return _jsonl(path, name, most_rows)
-        return _csv(path, name, most_rows)
+        return _csv(path, name, most_rows, quoted)
     except OSError as error:
         raise DataError(f"can not be opened: {error.strerror or error}", where=name) from None
 
 
-def _csv(path: Path, name: str, most_rows: int | None) -> Sheet:
+def _csv(path: Path, name: str, most_rows: int | None, quoted: bool) -> Sheet:
+    quotes: Literal[0, 3] = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
     encoding, said = encoding_of(path, name)
     delimiter, more = _delimiter(path, encoding, name)
     pile = _Pile(name)
     with path.open(encoding=encoding, newline="") as file:
-        reader = csv.reader(file, delimiter=delimiter, strict=True)
+        reader = csv.reader(file, delimiter=delimiter, quoting=quotes, strict=True)
         headings = _headings((_csv_rows(reader, 1, 1, pile) or [[]])[0], name)
         number = 2
         while rows := _csv_rows(reader, min(_CHUNK, most_rows or _CHUNK), number, pile):

@@ -18,7 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seehear.errors import InputError
+from seehear.media import Excerpt
 from seehear.senses.sniff import SNIFFED_BYTES, described, sniff
+from seehear.senses.source import beyond
 from seehear.senses.video import DEMUXERS, container, frames
 from seehear.senses.whole import check_whole
 
@@ -27,12 +29,16 @@ Block = NDArray[np.float32]
 READABLE = "a wav, flac, ogg, opus, mp3, m4a, webm, aiff, au or caf recording, or a video with sound"
 _SNDFILE = frozenset(("wav", "flac", "ogg", "aiff", "au", "caf", "w64", "sphere"))
 _UNSAID_FRAMES = 1 << 62  # libsndfile's word for a length that the header leaves open; it can not read such files
+_EXACT = _SNDFILE - {"ogg"}  # where libsndfile jumps to the very sample; in Vorbis it misses near the end
 _BLOCK_SAMPLES = 1 << 18  # of all channels together
+_ROUNDED_S = 0.1  # by which a stretch may reach beyond the end: times are rounded, and coders cut
+_TIMED = ("mp4", "matroska")  # containers that tell when each packet sounds, so that one can jump to a stretch
+_LEAD_S = 0.5  # decoded before a stretch that was jumped to: coders need what came before (Opus 0.08 s, AAC 0.05 s)
 
 
 @dataclass(frozen=True)
 class Sound:
-    """blocks (frames, channels); frames_said by the header, 0 if it does not; at_least so many must come."""
+    """blocks (frames, channels); frames_said to decode, 0 if the header leaves it open; at_least so many must come."""
 
     rate_hz: int
     channels: int
@@ -42,19 +48,25 @@ class Sound:
 
 
 @contextmanager
-def decoding(file: BinaryIO) -> Iterator[Sound]:
-    """An open file as one Sound, while the context lasts. Raises InputError for what is not a recording."""
+def decoding(file: BinaryIO, excerpt: Excerpt | None = None) -> Iterator[Sound]:
+    """An open file, or the excerpt of it, as one Sound, while the context lasts.
+
+    Raises InputError, then or while the blocks come, for what is not a recording or ends before the excerpt does.
+    """
     kind = sniff(file.read(SNIFFED_BYTES))
     if kind not in _SNDFILE and kind not in DEMUXERS:
         raise InputError(f"not a recording but {described(kind)}", allowed=READABLE)
     check_whole(file, kind)
     if kind in _SNDFILE and (opened := _sndfile(file, kind)):
         with opened:
-            yield _blocks_of(opened)
-    else:
+            yield _blocks_of(opened) if excerpt is None else _sndfile_excerpt(opened, excerpt, exact=kind in _EXACT)
+    elif excerpt is None:
         length_s = _counted_s(file, kind)
         with container(file, kind) as media:
             yield _libav(media, length_s)
+    else:
+        with container(file, kind) as media:
+            yield _libav_excerpt(media, excerpt, timed=kind in _TIMED)
 
 
 def _sndfile(file: BinaryIO, kind: str) -> Any:
@@ -100,6 +112,20 @@ def _blocks_of(opened: Any) -> Sound:
     return Sound(opened.samplerate, opened.channels, blocks(), frames_said=opened.frames, at_least=opened.frames)
 
 
+def _sndfile_excerpt(opened: Any, excerpt: Excerpt, *, exact: bool) -> Sound:
+    rate_hz = opened.samplerate
+    begin, end = _frames_of(excerpt, rate_hz)
+    if end > opened.frames + _ROUNDED_S * rate_hz:
+        raise beyond(excerpt, opened.frames / rate_hz)
+    at = opened.seek(min(begin, opened.frames)) if exact else 0
+    blocks = _cut(_blocks_of(opened).blocks, at, excerpt, rate_hz)
+    return Sound(rate_hz, opened.channels, blocks, frames_said=end - at, at_least=min(end, opened.frames) - begin)
+
+
+def _frames_of(excerpt: Excerpt, rate_hz: int) -> tuple[int, int]:
+    return round(excerpt.start_s * rate_hz), round(excerpt.end_s * rate_hz)
+
+
 def _counted_s(file: BinaryIO, kind: str) -> float:
     """The length of the first sound track, by its packets: counting costs little, decoding to find out much."""
     with container(file, kind) as media:
@@ -111,23 +137,73 @@ def _counted_s(file: BinaryIO, kind: str) -> float:
 
 
 def _libav(media: Any, length_s: float) -> Sound:
-    """The first sound track. Its rate is the first frame's: some codecs double the one that the header states."""
-    import av
+    _, decoded = _begun(media)
+    first = next(decoded)
+    blocks = _planar(first, chain([first], decoded))
+    return Sound(first.sample_rate, first.layout.nb_channels, blocks, frames_said=int(length_s * first.sample_rate))
 
+
+def _libav_excerpt(media: Any, excerpt: Excerpt, *, timed: bool) -> Sound:
+    """A stretch, jumped to where packets are timed, else reached by decoding from the start.
+
+    frames_said counts what is decoded, so that a stretch far into a recording without times is refused as too long.
+    """
+    stream, decoded = _begun(media)
+    first, at = next(decoded), 0
+    decoded = chain([first], decoded)
+    if timed and first.pts is not None and excerpt.start_s > _LEAD_S:
+        decoded, at = _jumped(media, stream, first.pts, excerpt.start_s - _LEAD_S)
+    blocks = _cut(_planar(first, decoded), at, excerpt, first.sample_rate)
+    end = _frames_of(excerpt, first.sample_rate)[1]
+    return Sound(first.sample_rate, first.layout.nb_channels, blocks, frames_said=end - at)
+
+
+def _begun(media: Any) -> tuple[Any, Iterator[Any]]:
+    """(the first sound track, its decoded frames: one at least)."""
+    if not media.streams.audio:
+        raise InputError("a video without sound", hint="use it as image")
     stream = media.streams.audio[0]
     stream.codec_context.thread_count = 1
     decoded = frames(media, stream)
     first = next(decoded, None)
     if first is None:
         raise InputError("damaged: no sound in it can be decoded", hint="copy or export it again")
+    return stream, chain([first], decoded)
+
+
+def _jumped(media: Any, stream: Any, origin: int, time_s: float) -> tuple[Iterator[Any], int]:
+    """(decoded frames from at or before a time on, how many samples after the origin the first of them begins)."""
+    wanted = origin + int(time_s / stream.time_base)
+    for begin in (wanted, origin):  # some files jump too far
+        media.seek(begin, stream=stream)
+        decoded = frames(media, stream)
+        frame = next(decoded, None)
+        if frame is not None and frame.pts is not None and frame.pts <= wanted:
+            return chain([frame], decoded), round((frame.pts - origin) * stream.time_base * frame.sample_rate)
+    raise InputError("damaged: its sound is not timed", hint="copy or export it again")
+
+
+def _planar(first: Any, decoded: Iterator[Any]) -> Iterator[Block]:
+    """Decoded frames as blocks at the rate of the first: some codecs double the one that the header states."""
+    import av
+
     planar = av.AudioResampler(format="fltp", layout=first.layout.name, rate=first.sample_rate)
+    for frame in decoded:
+        yield from (_block(out) for out in planar.resample(frame))
+    yield from (_block(out) for out in planar.resample(None))
 
-    def blocks() -> Iterator[Block]:
-        for frame in chain([first], decoded):
-            yield from (_block(out) for out in planar.resample(frame))
-        yield from (_block(out) for out in planar.resample(None))
 
-    return Sound(first.sample_rate, first.layout.nb_channels, blocks(), frames_said=int(length_s * first.sample_rate))
+def _cut(blocks: Iterator[Block], at: int, excerpt: Excerpt, rate_hz: int) -> Iterator[Block]:
+    """Of blocks of which the first begins at frame `at`, the frames of the excerpt."""
+    begin, end = _frames_of(excerpt, rate_hz)
+    for block in blocks:
+        if at + len(block) > begin:
+            yield block[max(0, begin - at) : end - at]
+        at += len(block)
+        if at >= end:
+            return
+    if at + _ROUNDED_S * rate_hz < end:
+        raise beyond(excerpt, at / rate_hz)
 
 
 def _block(frame: Any) -> Block:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seehear.errors import InputError
+from seehear.media import Excerpt
 from seehear.senses.hearing.decode import Sound, decoding
 from seehear.senses.hearing.plan import RATE_HZ
 from seehear.senses.source import naming, opened
@@ -22,11 +23,12 @@ _MOST_SAMPLES = LONGEST_S * 48_000 * 4  # of all channels together: bounds the w
 
 
 def read(source: Any) -> Samples:
-    """A path, the bytes of a file, samples, or (samples, rate_hz) -> (T,) at RATE_HZ, within -1 to 1.
+    """A path, an Excerpt, the bytes of a file, samples, or (samples, rate_hz) -> (T,) at RATE_HZ, within -1 to 1.
 
     Samples are (T,) or (T, channels) of floats, int16, int32 or uint8, at RATE_HZ unless a rate is given. Channels
     are averaged. A recording that goes beyond full scale is made quieter as a whole, not clipped.
-    Raises InputError for what is not a recording, damaged, cut short, or longer than LONGEST_S.
+    Raises InputError for what is not a recording, damaged, cut short, longer than LONGEST_S, or ends before the
+    excerpt does.
     """
     with naming(source, "recording"):
         return _read(source)
@@ -37,7 +39,8 @@ def _read(source: Any) -> Samples:
         return _mono(_from_array(np.asarray(source[0]), source[1]))
     if isinstance(source, np.ndarray):
         return _mono(_from_array(source, RATE_HZ))
-    with opened(source) as file, decoding(file) as sound:
+    excerpt = source if isinstance(source, Excerpt) else None
+    with opened(source) as file, decoding(file, excerpt) as sound:
         return _mono(sound)
 
 
@@ -54,7 +57,7 @@ def _mono(sound: Sound) -> Samples:
         mono = _averaged(block)
         pieces.append(mono if sound.rate_hz == RATE_HZ else to_rate.resample_chunk(mono))
     if frames < sound.at_least:
-        raise cut_short(f"{frames / sound.rate_hz:.2f} s of {sound.frames_said / sound.rate_hz:.2f} s")
+        raise cut_short(f"{frames / sound.rate_hz:.2f} s of {sound.at_least / sound.rate_hz:.2f} s")
     if sound.rate_hz != RATE_HZ:
         pieces.append(to_rate.resample_chunk(np.zeros(0, np.float32), last=True))
     samples = np.concatenate([np.zeros(0, np.float32), *pieces], dtype=np.float32)

@@ -27,6 +27,7 @@ from PIL import (
 )
 
 from seehear.errors import InputError
+from seehear.media import Excerpt
 from seehear.senses.sight.depth import eight_bits, from_array
 from seehear.senses.sight.limits import MOST_FILE_BYTES, MOST_PIXELS, check_size
 from seehear.senses.sight.quiet import quieten_libtiff
@@ -67,7 +68,9 @@ warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 def read(source: Any) -> Pixels:
-    """A path, the bytes of a file, a numpy array or a PIL image -> (H, W, C), C 1 for grey or 3 for colour.
+    """A path, an Excerpt of a video, the bytes of a file, a numpy array or a PIL image -> (H, W, C).
+
+    C is 1 for grey or 3 for colour. Of a video it is the frame in the middle, of an Excerpt that of the stretch.
 
     Arrays are (H, W) or (H, W, 1 | 3 | 4) of uint8, uint16, bool, or floats from 0 to 1.
     Raises InputError for what is not a picture, damaged, or larger than MOST_PIXELS.
@@ -79,11 +82,13 @@ def read(source: Any) -> Pixels:
         if isinstance(source, Image.Image):
             return _from_pil(source)
         with opened(source) as file:
-            return _from_file(file)
+            return _from_file(file, source if isinstance(source, Excerpt) else None)
 
 
-def _from_file(file: BinaryIO) -> Pixels:
+def _from_file(file: BinaryIO, excerpt: Excerpt | None) -> Pixels:
     kind = sniff(file.read(SNIFFED_BYTES))
+    if excerpt is not None and kind not in MOVING:
+        raise InputError(f"a stretch of time in what is not a video but {described(kind)}", hint="name the whole file")
     if kind in _PLUGINS:
         return _from_pil(_open(kind, _bytes_of(file)))
     if kind == "dicom":
@@ -92,7 +97,7 @@ def _from_file(file: BinaryIO) -> Pixels:
         return read_dicom(_bytes_of(file))
     if kind in MOVING:
         check_whole(file, kind)
-        pixels = middle_frame(file, kind, MOST_PIXELS)
+        pixels = middle_frame(file, kind, MOST_PIXELS, excerpt)
         check_size(pixels.shape[1], pixels.shape[0])
         return pixels
     raise InputError(f"not a picture but {described(kind)}", allowed=READABLE, hint=_ADVICE.get(kind, ""))

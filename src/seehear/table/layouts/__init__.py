@@ -11,23 +11,40 @@ from pathlib import Path
 
 from seehear.errors import DataError
 from seehear.table.layouts.class_folders import class_folders
+from seehear.table.layouts.common_voice import common_voice
 from seehear.table.layouts.found import Found
+from seehear.table.layouts.kaldi import kaldi
+from seehear.table.layouts.ljspeech import ljspeech
+from seehear.table.layouts.nemo import nemo
 from seehear.table.layouts.table_files import table_file, tables_in_folder
+from seehear.table.layouts.transcripts import transcripts
 
-# The explicit before the implied: a table in a folder says more than the folder's shape.
-READERS: tuple[Callable[[Path], Found | None], ...] = (table_file, tables_in_folder, class_folders)
+# The explicit before the implied: what a corpus alone has, then tables of any kind, then what the files' names tell.
+READERS: tuple[Callable[[Path], Found | None], ...] = (
+    *(kaldi, common_voice, ljspeech, nemo),
+    *(table_file, tables_in_folder),
+    *(transcripts, class_folders),
+)
 
 
 def read_layout(place: Path) -> Found:
     """What is at a place, by the first reader that knows its layout. Raises DataError if none does."""
     for reader in READERS:
         if (found := reader(place)) is not None:
+            _check_not_empty(found)
             return found
     raise DataError(
         "no layout that can be read",
-        allowed="a folder of class folders, or a csv, tsv, jsonl or parquet table that names pictures or recordings",
+        allowed="a folder of class folders, a csv, tsv, jsonl or parquet table that names pictures or recordings, "
+        "recordings beside their texts or subtitles, or a corpus as of Kaldi, NeMo, Common Voice or LJSpeech",
         hint="make examples.csv with the headings image,label (or audio,label) beside the files",
     )
+
+
+def _check_not_empty(found: Found) -> None:
+    if not len(found.cells):
+        first = f"; the first problem: {found.problems[0]}" if found.problems else ""
+        raise DataError(f"no example in it can be used{first}")
 
 
 __all__ = ["READERS", "Found", "read_layout"]

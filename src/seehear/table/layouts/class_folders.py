@@ -10,12 +10,9 @@ from pathlib import Path
 import pyarrow as pa
 
 from seehear.media import SENSES, medium_of
-from seehear.table.layouts.found import Found, files_below, visible
+from seehear.table.layouts.found import Found, few, files_below, part_folders, text_table, visible
 from seehear.table.media import is_text
-from seehear.table.parts import part_of
 from seehear.table.rows import Problem
-
-_NAMED = 4  # things named in one sentence
 
 # Folders named for what they hold, where all are: what lies in images/ and masks/ is not of two classes.
 _HOLDERS = {
@@ -65,37 +62,23 @@ def class_folders(place: Path) -> Found | None:
         return None
     examples = _Examples()
     said: list[str] = []
-    for folder, part in _part_folders(place, said):
+    for folder, part in part_folders(place, said):
         _read_part(place, folder, part, examples, said)
     if not examples.part:
         return None
-    text = pa.large_string()
-    columns = {"image": examples.image, "audio": examples.audio, "label": examples.label}
-    cells = {heading: pa.array(column, text) for heading, column in columns.items() if any(column)}
     return Found(
         place,
-        pa.table(cells),
-        part=pa.chunked_array([pa.array(examples.part, text)]),
+        text_table({"image": examples.image, "audio": examples.audio, "label": examples.label}),
+        part=pa.chunked_array([pa.array(examples.part, pa.large_string())]),
         problems=tuple(examples.problems),
         said=tuple(said + _sentences(examples)),
     )
 
 
-def _part_folders(place: Path, said: list[str]) -> list[tuple[str, str]]:
-    """Prefixes of names below place, with their parts: ("train/", "train"), ...; ("", "") where there are none."""
-    folders = visible(place)[0]
-    parts = {folder: part_of(folder) for folder in folders}
-    if "train" not in parts.values() and not (parts and all(parts.values())):
-        return [("", "")]
-    others = [folder for folder, part in parts.items() if not part]
-    said += [f"not read, for they are no parts: {_few(others)}"] if others else []
-    return [(f"{folder}/", part) for folder, part in parts.items() if part]
-
-
 def _read_part(place: Path, prefix: str, part: str, examples: _Examples, said: list[str]) -> None:
     folders, files = visible(place / prefix)
     others = [file for file in files if not medium_of(file)]
-    said += [f"not read: {_few(others)}"] if others else []
+    said += [f"not read: {few(others)}"] if others else []
     examples.add((prefix + file for file in files if medium_of(file)), None, part)
     classes = not all(folder.lower() in _HOLDERS for folder in folders)
     for folder in folders:
@@ -114,8 +97,3 @@ def _sentences(examples: _Examples) -> list[str]:
     where = f" in folders of {classes:,} {'classes' if classes > 1 else 'class'}" if classes else ""
     pairs = f", {examples.pairs:,} of them pairs with one name" if examples.pairs else ""
     return [what + where + pairs]
-
-
-def _few(names: list[str]) -> str:
-    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + more

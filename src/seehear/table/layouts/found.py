@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -36,6 +36,7 @@ class Found:
     said: tuple[str, ...] = ()
 
 
+_NAMED = 4  # things named in one sentence
 _LEFT_BEHIND = {"__MACOSX", "Thumbs.db", "desktop.ini", "Icon\r"}
 
 
@@ -81,6 +82,30 @@ def unwrapped(place: Path) -> Path:
             break
         place = place / folders[0]
     return place
+
+
+def part_folders(place: Path, said: list[str], named: Callable[[str], str] = part_of) -> list[tuple[str, str]]:
+    """Prefixes of names below place, with their parts: ("train/", "train"), ...; ("", "") where there are none.
+
+    `named` gives the part that a folder's name tells. Folders that are left out go to `said`.
+    """
+    parts = {folder: named(folder) for folder in visible(place)[0]}
+    if "train" not in parts.values() and not (parts and all(parts.values())):
+        return [("", "")]
+    others = [folder for folder, part in parts.items() if not part]
+    said += [f"not read, for they are no parts: {few(others)}"] if others else []
+    return [(f"{folder}/", part) for folder, part in parts.items() if part]
+
+
+def text_table(columns: Mapping[str, Sequence[str | None]]) -> pa.Table:
+    """Columns of text, without those that are empty."""
+    text = pa.large_string()
+    return pa.table({heading: pa.array(cells, text) for heading, cells in columns.items() if any(cells)})
+
+
+def few(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
 
 
 def is_table(name: str) -> bool:

@@ -14,13 +14,13 @@ from seehear.table.parts import part_of
 from seehear.table.roles import names_files
 from seehear.table.sheets import Sheet, read_sheet
 
-_PEEK_ROWS = 200
+PEEK_ROWS = 200
 
 
 def table_file(place: Path) -> Found | None:
     if not place.is_file() or not is_table(place.name):
         return None
-    return _together(place.parent, [(place, "")])
+    return together(place.parent, [(place, "")])
 
 
 def tables_in_folder(place: Path) -> Found | None:
@@ -36,7 +36,7 @@ def tables_in_folder(place: Path) -> Found | None:
     said.append(f"reading {', '.join(table.relative_to(place).as_posix() for table, _ in tables)}")
     if len(folders) > 1:
         said.append("the names of the folders beside it are not taken for answers")
-    return _together(place, tables, said)
+    return together(place, tables, said)
 
 
 def _tables(folder: Path) -> tuple[list[tuple[Path, str]], list[str]]:
@@ -45,7 +45,7 @@ def _tables(folder: Path) -> tuple[list[tuple[Path, str]], list[str]]:
     metadata.* alone if it is there, else one for each part, else the only one.
     """
     tables = [folder / file for file in visible(folder)[1] if is_table(file)]
-    naming = [table for table in tables if names_files(read_sheet(table, table.name, _PEEK_ROWS).cells)]
+    naming = [table for table in tables if names_files(read_sheet(table, table.name, PEEK_ROWS).cells)]
     said = [f"{table.name} names no pictures or recordings and is not used" for table in tables if table not in naming]
     described = [table for table in naming if table.stem.lower() == "metadata"]
     if len(described) == 1:
@@ -57,9 +57,10 @@ def _tables(folder: Path) -> tuple[list[tuple[Path, str]], list[str]]:
     return list(zip(naming, parts, strict=True)), said
 
 
-def _together(root: Path, tables: Sequence[tuple[Path, str]], said: Sequence[str] = ()) -> Found:
+def together(root: Path, tables: Sequence[tuple[Path, str]], said: Sequence[str] = (), *, quoted: bool = True) -> Found:
+    """Table files with their parts as one; `quoted` as `read_sheet` has it."""
     names = [table.relative_to(root).as_posix() for table, _ in tables]
-    sheets = [read_sheet(table, name) for (table, _), name in zip(tables, names, strict=True)]
+    sheets = [read_sheet(table, name, quoted=quoted) for (table, _), name in zip(tables, names, strict=True)]
     return Found(
         root,
         pa.concat_tables([sheet.cells for sheet in sheets], promote_options="default"),

@@ -1,0 +1,172 @@
+"""Kaldi's data folders: wav.scp names recordings, segments cuts them into utterances, text tells what is said.
+
+https://kaldi-asr.org/doc/data_prep.html. A line of wav.scp may be a command that makes the recording; none is run.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from seehear.table.encoding import read_lines
+from seehear.table.layouts.found import Found, few, text_table, visible
+from seehear.table.parts import part_of_subset
+from seehear.table.rows import Problem
+
+_ABOVE = ("", "../", "../../", "../../../")  # recipes name files from where they run, with data/train/ below
+
+
+class _Entry(NamedTuple):
+    """What a line says of its first word."""
+
+    row: int
+    said: str
+
+
+class _Segment(NamedTuple):
+    """An utterance: its recording, its times as they are written, and the line that tells them."""
+
+    recording: str
+    start: str | None
+    end: str | None
+    row: int
+
+
+@dataclass
+class _Utterances:
+    """Columns as they grow, and what could not be an utterance."""
+
+    audio: list[str] = field(default_factory=list)
+    start_s: list[str | None] = field(default_factory=list)
+    end_s: list[str | None] = field(default_factory=list)
+    text: list[str | None] = field(default_factory=list)
+    speaker: list[str | None] = field(default_factory=list)
+    part: list[str] = field(default_factory=list)
+    file: list[str] = field(default_factory=list)
+    row: list[int] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+
+def kaldi(place: Path) -> Found | None:
+    said: list[str] = []
+    folders = _data_folders(place, said)
+    if not folders:
+        return None
+    utterances = _Utterances()
+    for prefix, part in folders:
+        _read(place, prefix, part, utterances)
+    headings = ("audio", "start_s", "end_s", "text", "speaker")
+    return Found(
+        place,
+        text_table({heading: getattr(utterances, heading) for heading in headings}),
+        part=pa.chunked_array([pa.array(utterances.part, pa.large_string())]),
+        file=pa.chunked_array([pa.array(utterances.file, pa.large_string())]),
+        row=np.array(utterances.row, np.int64),
+        problems=tuple(utterances.problems),
+        said=tuple(said),
+    )
+
+
+def _data_folders(place: Path, said: list[str]) -> list[tuple[str, str]]:
+    """Prefixes of the names in each data folder, with its part; those without one are left out where some have one."""
+    if not place.is_dir():
+        return []
+    if (place / "wav.scp").is_file():
+        return [("", "")]
+    folders = [folder for folder in visible(place)[0] if (place / folder / "wav.scp").is_file()]
+    parts = {folder: part_of_subset(folder) for folder in folders}
+    others = [folder for folder, part in parts.items() if not part]
+    if len(others) < len(folders):
+        said += [f"not read, for they are no parts: {few(others)}"] if others else []
+        parts = {folder: part for folder, part in parts.items() if part}
+    return [(f"{folder}/", part) for folder, part in parts.items()]
+
+
+def _read(place: Path, prefix: str, part: str, utterances: _Utterances) -> None:
+    problems = utterances.problems
+    recordings = _entries(place, f"{prefix}wav.scp", problems)
+    words = _entries(place, f"{prefix}text", problems)
+    speakers = _entries(place, f"{prefix}utt2spk", problems)
+    cut = (place / prefix / "segments").is_file()
+    told_in = f"{prefix}segments" if cut else f"{prefix}wav.scp"
+    segments = _segments(place, told_in, problems) if cut else _whole(recordings)
+    problems += _not_heard(f"{prefix}wav.scp", recordings, segments)
+    above = _above(place / prefix, recordings)
+    for name, segment in segments.items():
+        recording = recordings.get(segment.recording)
+        if recording is None:
+            problems.append(Problem(f"{told_in} row {segment.row}", f"no recording {segment.recording!r} in wav.scp"))
+        elif words and name not in words:
+            problems.append(Problem(f"{told_in} row {segment.row}", f"{name!r} has no line in text"))
+        elif not _is_command(recording):
+            file = recording.said
+            utterances.audio.append(file if Path(file).is_absolute() else above + file)
+            utterances.start_s.append(segment.start)
+            utterances.end_s.append(segment.end)
+            utterances.text.append(words[name].said if name in words else None)
+            utterances.speaker.append(speakers[name].said if name in speakers else None)
+            utterances.part.append(part)
+            utterances.file.append(told_in)
+            utterances.row.append(segment.row)
+    missing = [(name, entry.row) for name, entry in words.items() if name not in segments]
+    problems += [Problem(f"{prefix}text row {row}", f"no {name!r} in {told_in}") for name, row in missing]
+
+
+def _entries(place: Path, name: str, problems: list[Problem]) -> dict[str, _Entry]:
+    """By the first word of each line the rest of it; none for a file that is not there."""
+    entries: dict[str, _Entry] = {}
+    lines = read_lines(place / name, name) if (place / name).is_file() else []
+    for row, line in enumerate(lines, 1):
+        first, *rest = line.split(maxsplit=1) or [""]
+        if first in entries:
+            problems.append(Problem(f"{name} row {row}", f"{first!r} stands in row {entries[first].row} too"))
+        elif first:
+            entries[first] = _Entry(row, " ".join(rest).strip())
+    return entries
+
+
+def _segments(place: Path, name: str, problems: list[Problem]) -> dict[str, _Segment]:
+    segments: dict[str, _Segment] = {}
+    for utterance, (row, said) in _entries(place, name, problems).items():
+        match said.split():
+            case [recording, start, end]:
+                segments[utterance] = _Segment(recording, start, end, row)
+            case words:
+                what = f"{1 + len(words)} words, not 4: utterance, recording, start and end in seconds"
+                problems.append(Problem(f"{name} row {row}", what))
+    return segments
+
+
+def _whole(recordings: Mapping[str, _Entry]) -> dict[str, _Segment]:
+    return {name: _Segment(name, None, None, entry.row) for name, entry in recordings.items()}
+
+
+def _not_heard(name: str, recordings: Mapping[str, _Entry], segments: Mapping[str, _Segment]) -> Iterator[Problem]:
+    """A problem for each recording that is made by a command, or that nothing is cut from."""
+    utterances = Counter(segment.recording for segment in segments.values())
+    for recording, entry in recordings.items():
+        where, lost = f"{name} row {entry.row}", utterances[recording]
+        if _is_command(entry):
+            what = f"{recording!r} is made by a command, and commands are never run (utterances lost: {lost:,})"
+            yield Problem(where, what, "run it yourself and name the file that it makes")
+        elif not lost:
+            yield Problem(where, f"no segment of {recording!r}")
+
+
+def _is_command(recording: _Entry) -> bool:
+    return recording.said.endswith("|")
+
+
+def _above(folder: Path, recordings: Mapping[str, _Entry]) -> str:
+    """What leads from a data folder to where its files are named from, by the first that is there."""
+    for entry in recordings.values():
+        for above in _ABOVE:
+            if not _is_command(entry) and (folder / above / entry.said).is_file():
+                return above
+    return ""

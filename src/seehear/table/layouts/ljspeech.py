@@ -1,0 +1,69 @@
+"""LJSpeech: wavs/ beside a metadata.csv of `name|text` or `name|text|normalised text`, without headings or quotes.
+
+https://keithito.com/LJ-Speech-Dataset
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from seehear.media import medium_of
+from seehear.table.encoding import read_lines
+from seehear.table.layouts.found import Found, text_table, visible
+from seehear.table.rows import Problem
+
+_TABLE, _FOLDER = "metadata.csv", "wavs"
+_BEGINNING_BYTES = 4096
+
+
+def ljspeech(place: Path) -> Found | None:
+    """The folder, or its metadata.csv. Where a text is also normalised (numbers as words), that is what is said."""
+    folder = place.parent if place.is_file() and place.name == _TABLE else place
+    fields = _fields(folder)
+    if not fields:
+        return None
+    audio: list[str] = []
+    text: list[str | None] = []
+    rows: list[int] = []
+    problems: list[Problem] = []
+    for row, line in enumerate(read_lines(folder / _TABLE, _TABLE), 1):
+        cells = [cell.strip() for cell in line.split("|")]
+        if len(cells) == fields:
+            audio.append(f"{_FOLDER}/{cells[0].removesuffix('.wav')}.wav")
+            text.append(cells[-1] or None)
+            rows.append(row)
+        elif line.strip():
+            problems.append(Problem(f"{_TABLE} row {row}", f"{len(cells)} fields between |, not {fields}"))
+    problems += _untold(folder, audio)
+    return Found(
+        folder,
+        text_table({"audio": audio, "text": text}),
+        part=_repeated("", len(rows)),
+        file=_repeated(_TABLE, len(rows)),
+        row=np.array(rows, np.int64),
+        problems=tuple(problems),
+        said=(f"reading {_TABLE}, of {fields} fields: the last tells what is said",),
+    )
+
+
+def _fields(folder: Path) -> int:
+    """How many fields a line has, by the first; 0 for what is not this layout."""
+    if not (folder / _FOLDER).is_dir() or not (folder / _TABLE).is_file():
+        return 0
+    with (folder / _TABLE).open("rb") as file:
+        fields = file.readline(_BEGINNING_BYTES).count(b"|") + 1
+    return fields if fields in (2, 3) else 0
+
+
+def _untold(folder: Path, audio: list[str]) -> list[Problem]:
+    """The recordings that no line names."""
+    named = set(audio)
+    files = (f"{_FOLDER}/{name}" for name in visible(folder / _FOLDER)[1] if medium_of(name))
+    return [Problem(file, f"no line of {_TABLE} tells what is said in it") for file in files if file not in named]
+
+
+def _repeated(value: str, times: int) -> pa.ChunkedArray:
+    return pa.chunked_array([pa.repeat(pa.scalar(value, pa.large_string()), times)])

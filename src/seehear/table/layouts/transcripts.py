@@ -1,0 +1,206 @@
+"""Recordings or videos beside their words, in one folder or below it: talk.wav beside talk.txt, talk.vtt or talk.srt,
+and LibriSpeech's 84-121123.trans.txt with a line for each recording beside it. Subtitles cut a recording into cues."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import zip_longest
+from pathlib import Path
+
+import pyarrow as pa
+
+from seehear.errors import DataError
+from seehear.media import medium_of
+from seehear.table.cues import read_cues
+from seehear.table.encoding import read_lines, read_text
+from seehear.table.layouts.found import Found, few, files_below, part_folders, text_table, visible
+from seehear.table.media import is_text
+from seehear.table.parts import part_of_subset
+from seehear.table.rows import Problem
+
+_SUBTITLES = (".vtt", ".srt")  # the first wins
+_WORDS = (*_SUBTITLES, ".txt")
+_LIST = ".trans.txt"
+
+
+@dataclass
+class _Stem:
+    """The files of one name: what is heard or seen, and what tells its words, by extension."""
+
+    recordings: list[str] = field(default_factory=list)
+    videos: list[str] = field(default_factory=list)
+    words: dict[str, str] = field(default_factory=dict)
+
+    def files(self) -> Iterator[tuple[str | None, str | None]]:
+        """(recording, video) of each example: one of both kinds together."""
+        return zip_longest(self.recordings, self.videos)
+
+
+@dataclass
+class _Files:
+    """What lies in one part. `told`: the stems that a list tells the words of."""
+
+    stems: dict[str, _Stem] = field(default_factory=dict)
+    lists: list[str] = field(default_factory=list)
+    others: list[str] = field(default_factory=list)
+    told: set[str] = field(default_factory=set)
+
+    def add(self, name: str) -> None:
+        medium, extension = medium_of(name), Path(name).suffix.lower()
+        stem = name[: len(name) - len(extension)]
+        if not is_text(name):
+            self.others.append(repr(name))
+        elif name.lower().endswith(_LIST):
+            self.lists.append(name)
+        elif medium in ("recording", "video"):
+            files = self.stems.setdefault(stem, _Stem())
+            (files.recordings if medium == "recording" else files.videos).append(name)
+        elif extension in _WORDS:
+            self.stems.setdefault(stem, _Stem()).words[extension] = name
+        else:
+            self.others.append(name)
+
+    def have_words(self) -> bool:
+        """Whether most recordings do: notes beside a few are no layout."""
+        heard = [stem for stem in self.stems.values() if stem.recordings or stem.videos]
+        return bool(self.lists and heard) or 0 < len(heard) <= 2 * sum(bool(stem.words) for stem in heard)
+
+
+@dataclass
+class _Utterances:
+    """Columns as they grow, and what could not be an utterance."""
+
+    audio: list[str | None] = field(default_factory=list)
+    video: list[str | None] = field(default_factory=list)
+    start_s: list[str | None] = field(default_factory=list)
+    end_s: list[str | None] = field(default_factory=list)
+    text: list[str | None] = field(default_factory=list)
+    speaker: list[str | None] = field(default_factory=list)
+    part: list[str] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    wordless: int = 0
+    passed_over: list[str] = field(default_factory=list)  # texts beside subtitles
+
+    def add(self, stem: _Stem, text: str, speaker: str, part: str, span_s: tuple[float, float] | None = None) -> None:
+        for recording, video in stem.files():
+            self.audio.append(recording)
+            self.video.append(video)
+            self.start_s.append(None if span_s is None else str(span_s[0]))
+            self.end_s.append(None if span_s is None else str(span_s[1]))
+            self.text.append(text)
+            self.speaker.append(speaker or None)
+            self.part.append(part)
+
+
+def transcripts(place: Path) -> Found | None:
+    if not place.is_dir():
+        return None
+    said: list[str] = []
+    parts = [(part, _files(place, prefix)) for prefix, part in part_folders(place, said, part_of_subset)]
+    if not any(files.have_words() for _, files in parts):
+        return None
+    utterances = _Utterances()
+    for part, files in parts:
+        for name in files.lists:
+            _read_list(place, name, files, part, utterances)
+        for name, stem in files.stems.items():
+            if name not in files.told:
+                _read_stem(place, stem, part, utterances)
+        said += [f"not read: {few(files.others)}"] if files.others else []
+    headings = ("audio", "video", "text", "speaker", "start_s", "end_s")
+    return Found(
+        place,
+        text_table({heading: getattr(utterances, heading) for heading in headings}),
+        part=pa.chunked_array([pa.array(utterances.part, pa.large_string())]),
+        problems=tuple(utterances.problems),
+        said=(*said, *_sentences(utterances)),
+    )
+
+
+def _files(place: Path, prefix: str) -> _Files:
+    found = _Files()
+    folders, files = visible(place / prefix)
+    for file in files:
+        found.add(prefix + file)
+    for folder in folders:
+        for file in files_below(place, prefix + folder):
+            found.add(file)
+    return found
+
+
+def _read_list(place: Path, name: str, files: _Files, part: str, utterances: _Utterances) -> None:
+    """A line for each recording in the folder of the list: its name, then its words."""
+    folder = name.rpartition("/")[0]
+    try:
+        lines = read_lines(place / name, name)
+    except DataError as error:
+        utterances.problems.append(Problem(name, error.what, error.hint))
+        return
+    for number, line in enumerate(lines, 1):
+        utterance, _, words = line.strip().partition(" ")
+        stem = f"{folder}/{utterance}" if folder else utterance
+        if not utterance:
+            continue
+        files.told.add(stem)
+        if stem not in files.stems:
+            utterances.problems.append(Problem(f"{name} line {number}", f"no recording {utterance!r} beside it"))
+        elif not words.strip():
+            utterances.problems.append(Problem(f"{name} line {number}", f"no words for {utterance!r}"))
+        else:
+            utterances.add(files.stems[stem], words.strip(), _speaker(folder, utterance), part)
+
+
+def _speaker(folder: str, utterance: str) -> str:
+    """84 of 84/121123/84-121123-0000: LibriSpeech's folders are speakers, then chapters."""
+    speaker, _, chapter = "/".join(folder.split("/")[-2:]).partition("/")
+    return speaker if chapter and utterance.startswith(f"{speaker}-{chapter}-") else ""
+
+
+def _read_stem(place: Path, stem: _Stem, part: str, utterances: _Utterances) -> None:
+    files = [*stem.recordings, *stem.videos]
+    if not files:
+        problems = (Problem(name, "no recording of this name beside it") for name in stem.words.values())
+        utterances.problems += problems
+        return
+    if not stem.words:
+        beside = Path(files[0]).stem
+        hint = f"put {beside}.txt or {beside}.vtt beside it"
+        utterances.problems += (Problem(file, "no text beside it", hint) for file in files)
+        return
+    used, *others = (stem.words[extension] for extension in _WORDS if extension in stem.words)
+    utterances.passed_over += others
+    try:
+        text = read_text(place / used, used)
+    except DataError as error:
+        utterances.problems.append(Problem(used, error.what, error.hint))
+        return
+    if Path(used).suffix.lower() in _SUBTITLES:
+        _read_subtitles(text, used, stem, part, utterances)
+    elif words := " ".join(text.split()):
+        utterances.add(stem, words, "", part)
+    else:
+        utterances.problems.append(Problem(used, "it is empty"))
+
+
+def _read_subtitles(text: str, name: str, stem: _Stem, part: str, utterances: _Utterances) -> None:
+    cues, problems = read_cues(text, name)
+    utterances.problems += problems
+    for cue in cues:
+        if cue.text:
+            utterances.add(stem, cue.text, cue.speaker, part, (cue.start_s, cue.end_s))
+    wordless = sum(not cue.text for cue in cues)
+    utterances.wordless += wordless
+    if wordless == len(cues):
+        utterances.problems.append(Problem(name, "no cue with words in it"))
+
+
+def _sentences(utterances: _Utterances) -> list[str]:
+    files = {audio or video for audio, video in zip(utterances.audio, utterances.video, strict=True)}
+    cut = sum(start is not None for start in utterances.start_s)
+    said = [f"{len(files):,} recordings with their words" + (f", {cut:,} cues of subtitles" if cut else "")]
+    if utterances.wordless:
+        said.append(f"left out {utterances.wordless:,} cues without words, such as [music]")
+    if others := utterances.passed_over:
+        said.append(f"not used, for subtitles lie beside them: {few(others)}")
+    return said
