@@ -33,12 +33,20 @@ class Recogniser:
         self.recipe = bundle.recipe
         self.problems = tuple(problems)
 
-    def predict(self, inputs: Any, *, senses: Sequence[str] | None = None, wrong_at_most: float | None = None) -> Any:
+    def predict(
+        self,
+        inputs: Any,
+        *,
+        senses: Sequence[str] | None = None,
+        wrong_at_most: float | None = None,
+        terms: Sequence[str] | None = None,
+    ) -> Any:
         """One input gives a Prediction; a folder, a list or a generator gives a generator of them.
 
-        One input is a path, the bytes of a file, an array, a PIL image, or a mapping of senses to these.
+        One input is a path, the bytes of a file, an array, a PIL image, or a mapping of senses to these. `terms` are
+        words or phrases that a transcript may well hold.
         """
-        options = {"senses": senses, "wrong_at_most": wrong_at_most}
+        options = {"senses": senses, "wrong_at_most": wrong_at_most, "terms": terms}
         if isinstance(inputs, str | Path) and Path(inputs).is_dir():
             from seehear.inputs import gather
 
@@ -54,6 +62,7 @@ class Recogniser:
         answer: str | None = None,
         senses: Sequence[str] | None = None,
         wrong_at_most: float | None = None,
+        terms: Sequence[str] | None = None,
         report: Path | None = None,
         listen: Listener = silence,
     ) -> Evaluation:
@@ -66,7 +75,8 @@ class Recogniser:
 
         with _workspace(None) as workspace:
             table = _open(data, answer or self.recipe.kind, None, workspace)
-            return judge(self._runtime, table, senses=senses, wrong_at_most=wrong_at_most, report=report, listen=listen)
+            how = {"senses": senses, "wrong_at_most": wrong_at_most, "terms": terms}
+            return judge(self._runtime, table, how, report=report, listen=listen)
 
     def card(self) -> str:
         """What it answers, how good it was, its limits: Markdown."""
@@ -99,17 +109,20 @@ def train(  # noqa: PLR0913 - one dial and the wishes beside it
     answer: str | None = None,
     senses: Sequence[str] | None = None,
     wrong_at_most: float | None = None,
+    text: Iterable[str] | None = None,
     cache: Path | None = None,
     listen: Listener = silence,
 ) -> Recogniser:
     """Learn from a folder or table of examples; write the model to `out`, if given, at the end.
 
-    A `recipe` is one that `plan` gave, its TOML file, or a model file, whose steps it takes again.
+    A `recipe` is one that `plan` gave, its TOML file, or a model file, whose steps it takes again. `text` is lines
+    of what else may be said, for transcripts: only the odds of words are learned from them.
 
     While it works, decoded examples and checkpoints lie in `cache` (beside `out` if not given). They are deleted
     when the model is written, and kept when the run is cut off: `resume` goes on from there, with the recipe that it
     began with. Raises UsageError where a wish or the data is not what it began with.
     """
+    from seehear.answers import ANSWERS
     from seehear.learn.machine import choose_device, machine_of
     from seehear.learn.plan import Wishes, adopt
     from seehear.learn.plan import plan as derive
@@ -119,8 +132,11 @@ def train(  # noqa: PLR0913 - one dial and the wishes beside it
     place, wishes = choose_device(device), Wishes(minutes, steps, seed, wrong_at_most)
     with _place_of_work(out, cache, resume, listen) as run:
         table, held_out = _tables(data, val, answer, senses, run, listen)
-        base = _recipe(recipe) if recipe else begun(run)
+        before = begun(run)
+        base = _recipe(recipe) if recipe else before
         recipe = adopt(base, table, wishes) if base else derive(table, wishes, machine_of(place))
+        if text is not None and (recipe is not None or before is None):  # a run that goes on knows it already
+            recipe = recipe.model_copy(update={"answer": ANSWERS[recipe.kind].knowing(recipe.answer, text)})
         listen(Said(_estimate(recipe, len(table))))
         bundle, problems = learn(table, recipe, val=held_out, run=run, device=place, listen=listen)
         if out is not None:

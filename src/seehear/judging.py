@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +24,15 @@ MOST_SHOWN = 24  # mistakes in a report
 def judge(
     recogniser: Recogniser,
     table: Table,
+    how: Mapping[str, Any],
     *,
-    senses: Sequence[str] | None,
-    wrong_at_most: float | None,
     report: Path | None,
     listen: Listener,
 ) -> Evaluation:
-    """Raises DataError where no row has both an answer and something to perceive."""
+    """Asks as `how` says, the keywords of `predict`.
+
+    Raises DataError where no row has both an answer and something to perceive.
+    """
     recipe = recogniser.recipe
     kind = ANSWERS[recipe.kind]
     for part in ("test", "val"):
@@ -43,7 +45,7 @@ def judge(
     table = table.take(keep)
     answers, accepted = [], []
     listen(Started(TASK, len(table), "examples"))
-    asked = recogniser.predict((_known(row, recipe) for row in table), senses=senses, wrong_at_most=wrong_at_most)
+    asked = recogniser.predict((_known(row, recipe) for row in table), **how)
     for number, prediction in enumerate(asked):
         answers.append(prediction.answer)
         accepted.append(prediction.accepted)

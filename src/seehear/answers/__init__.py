@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from seehear.answers import label, score, text
+from seehear.errors import UsageError
 from seehear.geometry import Grid, Warp
 
 if TYPE_CHECKING:
@@ -99,6 +100,12 @@ class MetricModule(Protocol):
 class AnswerKind(Facts, AnswerModule, MetricModule, Protocol):
     """One kind of question, whole: all that the other rooms ask of an answer. `draw.py` and `head.py` add the rest."""
 
+    def favouring(self, spec: Any, terms: Sequence[str]) -> Any:
+        """The Spec for inputs in which these terms are expected. Raises UsageError where they mean nothing."""
+
+    def knowing(self, spec: Any, lines: Iterable[str]) -> Any:
+        """The Spec that knows some text more. Raises UsageError where text means nothing."""
+
     def draw(self, compared: Arrays, spec: Any) -> Image:
         """The picture of the report: a confusion matrix, a scatter of truth against answer."""
 
@@ -117,6 +124,20 @@ class _Kind:
         self.target, self.raw_shapes, self.from_raw = answer.target, answer.raw_shapes, answer.from_raw
         self.right = answer.right
         self.calibrate, self.compare, self.metrics = metric.calibrate, metric.compare, metric.metrics
+        self._answer = answer
+
+    def favouring(self, spec: Any, terms: Sequence[str]) -> Any:
+        return self._told("favouring", "terms")(spec, terms)
+
+    def knowing(self, spec: Any, lines: Iterable[str]) -> Any:
+        return self._told("knowing", "more text")(spec, lines)
+
+    def _told(self, function: str, what: str) -> Callable[..., Any]:
+        """A function that only answers of words have."""
+        if (told := getattr(self._answer, function, None)) is None:
+            raise UsageError(f"{what} for an answer of the kind {self.name!r}, which is not made of words")
+        found: Callable[..., Any] = told
+        return found
 
     def draw(self, compared: Arrays, spec: Any) -> Image:
         picture: Image = import_module(f"{__name__}.{self.name}.draw").draw(compared, spec)

@@ -12,7 +12,7 @@ from seehear.cli import options
 from seehear.cli.display import Display
 
 
-def evaluate(
+def evaluate(  # noqa: PLR0913 - each flag is an argument
     model: options.Model,
     data: options.Data,
     json: options.Json = False,
@@ -22,6 +22,7 @@ def evaluate(
     senses: options.Senses = None,
     answer: options.Answer = None,
     wrong_at_most: options.WrongAtMost = None,
+    terms: options.Terms = None,
 ) -> None:
     """Measure a model on examples it has not seen."""
     from seehear import api
@@ -31,7 +32,13 @@ def evaluate(
         evaluation = recogniser.evaluate(
             options.existing(data),
             listen=display,
-            **options.given(report=report, senses=options.names(senses), answer=answer, wrong_at_most=wrong_at_most),
+            **options.given(
+                report=report,
+                senses=options.names(senses),
+                answer=answer,
+                wrong_at_most=wrong_at_most,
+                terms=options.lines(terms),
+            ),
         )
         display.problems(evaluation.skipped)
         if report is not None:

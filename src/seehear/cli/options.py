@@ -38,6 +38,17 @@ def names(text: str | None) -> list[str] | None:
     return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
 
 
+def lines(path: Path | None) -> list[str] | None:
+    """The lines of a text file that are not empty. Raises UsageError where it cannot be read."""
+    if path is None:
+        return None
+    try:
+        text = existing(path).read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"cannot be read: {error}", where=str(path), allowed="a text file in UTF-8") from None
+    return [line.strip() for line in text.splitlines() if line.strip()]
+
+
 def existing(path: Path) -> Path:
     """The path, if something is there. Raises UsageError with the nearest name that is."""
     if not path.exists():
@@ -71,6 +82,9 @@ Answer = Annotated[str | None, typer.Option(metavar="COLUMN", help="The column o
 WrongAtMost = Annotated[
     float | None,
     typer.Option(parser=share, metavar="SHARE", help="Answer only where this few are wrong, such as 2%; else say so."),
+]
+Terms = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Words and phrases to expect in transcripts, one a line.")
 ]
 Minutes = Annotated[float | None, typer.Option(help="Time to learn in. Chosen from the data unless given.")]
 Steps = Annotated[int | None, typer.Option(help="Learn for so many steps instead: repeats a run exactly.")]

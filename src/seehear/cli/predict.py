@@ -36,6 +36,7 @@ def predict(
     ] = None,
     senses: options.Senses = None,
     wrong_at_most: options.WrongAtMost = None,
+    terms: options.Terms = None,
 ) -> None:
     """Ask a model about pictures, recordings or both."""
     from seehear import api
@@ -46,7 +47,7 @@ def predict(
     with Display() as display, _kept(out) as keep:
         tally = Tally(display)
         asked = gather(_sources(inputs), tuple(recogniser.recipe.senses), left_out=tally.leave)
-        flags = options.given(senses=options.names(senses), wrong_at_most=wrong_at_most)
+        flags = options.given(senses=options.names(senses), wrong_at_most=wrong_at_most, terms=options.lines(terms))
         for prediction in recogniser.predict(asked, **flags):
             print(dumps(prediction.to_json(), ensure_ascii=False) if json else line.of(prediction), flush=True)
             keep(prediction)

@@ -30,6 +30,9 @@ def train(  # noqa: PLR0913 - each flag is an argument
     answer: options.Answer = None,
     senses: options.Senses = None,
     wrong_at_most: options.WrongAtMost = None,
+    text: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="What else may be said in transcripts, a sentence a line.")
+    ] = None,
     cache: Annotated[Path | None, typer.Option(metavar="DIR", help="Where to keep decoded examples.")] = None,
 ) -> None:
     """Learn from examples and write a model file."""
@@ -52,6 +55,7 @@ def train(  # noqa: PLR0913 - each flag is an argument
                 answer=answer,
                 senses=options.names(senses),
                 wrong_at_most=wrong_at_most,
+                text=options.lines(text),
                 cache=cache,
             ),
         )

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -21,6 +23,15 @@ from seehear.senses import SENSES, Array
 
 PRESENT = "present"  # bool (B, S), fed to graphs of several senses: which of the recipe's senses an example has
 UNFAMILIAR = "unfamiliar_"  # + sense: float (B,), how unlike the training's an input is
+
+
+@dataclass(frozen=True)
+class How:
+    """How an example is asked about: by which senses, how few of the accepted may be wrong, by which Spec."""
+
+    senses: tuple[str, ...]
+    wrong_at_most: float
+    answer: Any
 
 
 class Recogniser:
@@ -39,11 +50,16 @@ class Recogniser:
         self._check_fit()
 
     def predict_one(
-        self, example: Example, *, senses: Sequence[str] | None = None, wrong_at_most: float | None = None
+        self,
+        example: Example,
+        *,
+        senses: Sequence[str] | None = None,
+        wrong_at_most: float | None = None,
+        terms: Sequence[str] | None = None,
     ) -> Prediction:
         """The answer to one example, straight away in this thread. Raises UsageError for its keywords only."""
-        wanted, limit = self._wanted(senses), self._limit(wrong_at_most)
-        return self._answers([perceive(example, self.recipe.senses, wanted)], limit)[0]
+        how = self._how(senses, wrong_at_most, terms)
+        return self._answers([perceive(example, self.recipe.senses, how.senses)], how)[0]
 
     def predict(
         self,
@@ -51,23 +67,24 @@ class Recogniser:
         *,
         senses: Sequence[str] | None = None,
         wrong_at_most: float | None = None,
+        terms: Sequence[str] | None = None,
     ) -> Iterator[Prediction]:
         """An answer to each example, in order, as they come; memory does not grow with their number.
 
-        `senses` withholds the others; `wrong_at_most` overrides the recipe's. Raises UsageError for these at once
-        and nothing for an example: one that cannot be read gives a Prediction with its error.
+        `senses` withholds the others; `wrong_at_most` overrides the recipe's; `terms` are expected and so favoured.
+        Raises UsageError for these at once and nothing for an example: one that cannot be read gives a Prediction
+        with its error.
         """
         if isinstance(examples, str | bytes | Path | Mapping):
             raise UsageError("one example where many are expected", hint="ask predict_one, or pass a list")
-        wanted, limit = self._wanted(senses), self._limit(wrong_at_most)
-        return self._stream(examples, wanted, limit)
+        return self._stream(examples, self._how(senses, wrong_at_most, terms))
 
-    def _stream(self, examples: Iterable[Example], wanted: Sequence[str], limit: float) -> Iterator[Prediction]:
-        read = partial(perceive, specs=self.recipe.senses, wanted=wanted)
+    def _stream(self, examples: Iterable[Example], how: How) -> Iterator[Prediction]:
+        read = partial(perceive, specs=self.recipe.senses, wanted=how.senses)
         with closing(read_ahead(read, examples, threads=threads())) as perceived:
-            yield from in_batches(partial(self._answers, limit=limit), perceived)
+            yield from in_batches(partial(self._answers, how=how), perceived)
 
-    def _answers(self, batch: Sequence[Perceived], limit: float) -> list[Prediction]:
+    def _answers(self, batch: Sequence[Perceived], how: How) -> list[Prediction]:
         """One Prediction for each of a batch; where the graph fails on a batch, its examples are asked one by one."""
         readable = [each for each in batch if each.prepared]
         try:
@@ -75,8 +92,8 @@ class Recogniser:
         except BundleError as error:
             if len(batch) == 1:
                 return [Prediction.failed(batch[0].input, f"{batch[0].input}: {error}")]
-            return [answer for each in batch for answer in self._answers([each], limit)]
-        answers = iter(self._answer(each, outputs, limit) for each, outputs in zip(readable, raw, strict=True))
+            return [answer for each in batch for answer in self._answers([each], how)]
+        answers = iter(self._answer(each, outputs, how) for each, outputs in zip(readable, raw, strict=True))
         return [next(answers) if each.prepared else _unread(each) for each in batch]
 
     def _run(self, batch: Sequence[Mapping[str, Array]]) -> list[dict[str, Array]]:
@@ -98,17 +115,17 @@ class Recogniser:
             feeds[PRESENT] = np.array([[sense in prepared for sense in self.recipe.senses] for prepared in batch])
         return feeds
 
-    def _answer(self, perceived: Perceived, outputs: Mapping[str, Array], limit: float) -> Prediction:
+    def _answer(self, perceived: Perceived, outputs: Mapping[str, Array], how: How) -> Prediction:
         used = tuple(sense for sense in self.recipe.senses if sense in perceived.prepared)
         raw = {name: outputs[name] for name in self._head_shapes}
         unlike = {sense: outputs[UNFAMILIAR + sense] for sense in used}
         if not all(np.isfinite(array).all() for array in (*raw.values(), *unlike.values())):
             return Prediction.failed(perceived.input, f"{perceived.input}: the graph gave numbers that are not finite.")
         trust = self.recipe.trust.get(used_key(used)) or Trust()
-        answer = self._kind.from_raw(raw, self.recipe.answer, trust.calibration, perceived.warps[used[0]])
+        answer = self._kind.from_raw(raw, how.answer, trust.calibration, perceived.warps[used[0]])
         if not 0 <= answer.confidence <= 1:
             return Prediction.failed(perceived.input, f"{perceived.input}: a confidence of {answer.confidence}.")
-        doubts = [*self._unfamiliar(unlike), *_unsure(answer.confidence, trust, used, limit)]
+        doubts = [*self._unfamiliar(unlike), *_unsure(answer.confidence, trust, used, how.wrong_at_most)]
         return Prediction(
             input=perceived.input,
             answer=answer,
@@ -125,6 +142,11 @@ class Recogniser:
             most = self.recipe.unfamiliar_above.get(sense, np.inf)
             if score > most:
                 yield f"the {sense} is unlike all it was taught (score {score:.1f}, limit {most:.1f})"
+
+    def _how(self, senses: Sequence[str] | None, wrong_at_most: float | None, terms: Sequence[str] | None) -> How:
+        spec = self.recipe.answer
+        answer = spec if terms is None else self._kind.favouring(spec, terms)
+        return How(self._wanted(senses), self._limit(wrong_at_most), answer)
 
     def _wanted(self, senses: Sequence[str] | None) -> tuple[str, ...]:
         known = tuple(self.recipe.senses)

@@ -19,7 +19,8 @@ from seehear.answers.text.language import Automaton
 from seehear.answers.text.ngrams import NGrams
 from seehear.answers.text.normal import normal
 from seehear.answers.text.search import Hypothesis, Search, Weights
-from seehear.errors import DataError
+from seehear.answers.text.terms import Terms
+from seehear.errors import DataError, UsageError
 from seehear.geometry import Grid, Warp
 
 Array = NDArray[Any]
@@ -30,6 +31,7 @@ ALTERNATIVES = 3
 WORDS = 2  # a cell, on average, from which a column reads as text
 TAIL_CELLS, LAST_CELL = 4, 1 << 30  # how long after its last letter begins a word may sound, if no other begins
 RARELY = 3  # times a letter must occur to be learned
+FAVOUR = 1.0  # log odds for each letter of a term
 USUAL = {"language": 0.4, "insertion": 0.6}  # what one log probability of the language, and a token, weigh
 
 
@@ -42,6 +44,7 @@ class TextSpec(BaseModel):
     language: str = Field(repr=False)  # NGrams.to_text
     texts: int = Field(ge=0)  # how many it was planned from
     words: int = Field(ge=0)  # how many different ones those had
+    terms: tuple[str, ...] = ()  # favoured, for as long as somebody expects them
 
     @field_validator("tokens")
     @classmethod
@@ -62,6 +65,12 @@ class TextSpec(BaseModel):
     @cached_property
     def automaton(self) -> Automaton:
         return Automaton.of(NGrams.from_text(self.language))
+
+    @cached_property
+    def favoured(self) -> Terms | None:
+        if not self.terms:
+            return None
+        return Terms.of(map(self.encode, self.terms), len(self.tokens), self.index[SPACE])
 
     def encode(self, text: str) -> list[int]:
         """The tokens of a normal text; what is none of them is left out."""
@@ -145,6 +154,26 @@ def fits(cells: Sequence[str]) -> bool:
     return bool(cells) and words >= WORDS * len(cells) and 2 * len(set(cells)) > len(cells)
 
 
+def favouring(spec: TextSpec, terms: Sequence[str]) -> TextSpec:
+    """Raises UsageError for a term with a letter that was never learned."""
+    expected = tuple(dict.fromkeys(filter(None, map(normal, terms))))
+    for term in expected:
+        if strange := sorted(set(term) - set(spec.tokens)):
+            raise UsageError(
+                f"the term {term!r} has {''.join(strange)!r}",
+                allowed=f"the letters that were learned: {''.join(spec.tokens).strip()}",
+                hint="write it as it sounds in these letters",
+            )
+    return spec.model_copy(update={"terms": expected})
+
+
+def knowing(spec: TextSpec, lines: Iterable[str]) -> TextSpec:
+    """As if the lines had been said in the examples, as far as the odds of words go."""
+    sentences = (spec.encode(text) for line in lines if (text := normal(line)))
+    more = NGrams.of(sentences, len(spec.tokens))
+    return spec.model_copy(update={"language": NGrams.from_text(spec.language).plus(more).to_text()})
+
+
 def read(cell: str, spec: TextSpec) -> Text:
     """The truth of a cell; words may have letters that spec does not know."""
     return Text.of(cell)
@@ -184,8 +213,8 @@ def from_raw(raw: Mapping[str, Array], spec: TextSpec, calibration: Mapping[str,
 
 def hypotheses(raw: Mapping[str, Array], spec: TextSpec, calibration: Mapping[str, float]) -> list[Hypothesis]:
     """All that may have been said, likeliest first."""
-    weights = Weights(**{name: calibration.get(name, usual) for name, usual in USUAL.items()})
-    search = Search(spec.automaton, None, weights, beams=BEAMS)
+    weights = Weights(**{name: calibration.get(name, usual) for name, usual in USUAL.items()}, term=FAVOUR)
+    search = Search(spec.automaton, spec.favoured, weights, beams=BEAMS)
     search.feed(raw["logp"][: int(raw["cells"])])
     return search.best(BEAMS, finished=True)
 

@@ -1,20 +1,12 @@
-"""The beginnings of sentences that a search has in hand, as one tree, with what was heard of each token."""
+"""Beginnings of sentences: which of them are the same, and what was heard of each token."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
-
-ROOT = 0
-_NODE = np.dtype(
-    [("parent", np.int64), ("token", np.int64), ("peak", np.float64), ("frame", np.int64), ("confidence", np.float64)]
-)
+FEW = 4096  # numbers that are kept without asking whether anybody needs them
 
 
 class Spelt(NamedTuple):
@@ -25,69 +17,58 @@ class Spelt(NamedTuple):
     confidence: float
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Trail:
+    """What was spelt, last token first: beams that have a beginning in common share it."""
+
+    spelt: Spelt
+    before: Trail | None
+
+    @classmethod
+    def of(cls, spelt: Iterable[Spelt]) -> Trail | None:
+        trail = None
+        for each in spelt:
+            trail = cls(each, trail)
+        return trail
+
+
+def along(trail: Trail | None) -> list[Spelt]:
+    """What was spelt, from its beginning."""
+    spelt = []
+    while trail is not None:
+        spelt.append(trail.spelt)
+        trail = trail.before
+    return spelt[::-1]
+
+
 class Prefixes:
-    """Each node is its parent's prefix and one token more; a prefix has one node, so that equal ones can be merged.
+    """A number for each prefix, the same as long as a beam may come to it again. The empty one is 0."""
 
-    The root is the empty prefix, or what was settled. A node comes after its parent.
-    """
+    def __init__(self) -> None:
+        self._numbers: dict[tuple[int, int], int] = {}  # of a prefix, by that without its last token, and that token
+        self._next = 1
+        self._most = FEW
 
-    def __init__(self, room: int) -> None:
-        """`room`: how many nodes may be added until the first must be forgotten."""
-        self._room = room
-        self._nodes = np.zeros(1 + room, _NODE)
-        self._nodes["parent"][ROOT] = -1
-        self._used = 1
-        self._children: dict[tuple[int, int], int] = {}  # (node, token): node
+    def longer(self, prefix: int, token: int) -> int:
+        """The number of a prefix and one token more."""
+        number = self._numbers.setdefault((prefix, token), self._next)
+        self._next = max(self._next, number + 1)
+        return number
 
-    def parents(self, nodes: Ints) -> Ints:
-        """The node before each; -1 before the root."""
-        parents: Ints = self._nodes["parent"][nodes]
-        return parents
+    def forget(self, beams: Sequence[int]) -> None:
+        """If there are many: forget the prefixes that are not on a way from one beam to another.
 
-    def child(self, node: int, token: int) -> int:
-        """The node of a prefix and one token more, for which there must be room."""
-        child = self._children.setdefault((node, token), self._used)
-        if child == self._used:
-            self._nodes[child] = (node, token, -np.inf, 0, 0.0)
-            self._used += 1
-        return child
-
-    def path(self, node: int) -> list[int]:
-        """The nodes from the root, without it, to this one."""
-        path: list[int] = []
-        while node != ROOT:
-            path.append(node)
-            node = int(self._nodes["parent"][node])
-        return path[::-1]
-
-    def spelt(self, path: Iterable[int]) -> tuple[Spelt, ...]:
-        """What was heard along a path."""
-        nodes = self._nodes[list(path)]
-        return tuple(map(Spelt, *(nodes[name].tolist() for name in Spelt._fields)))
-
-    def hear(self, nodes: Ints, loudness: Floats, frame: int, confidence: Floats) -> None:
-        """Keep the frame, and the confidence in it, in which the last token of each node was heard best."""
-        louder = loudness > self._nodes["peak"][nodes]
-        nodes = nodes[louder]
-        self._nodes["peak"][nodes] = loudness[louder]
-        self._nodes["frame"][nodes] = frame
-        self._nodes["confidence"][nodes] = confidence[louder]
-
-    def has_room(self, nodes: int) -> bool:
-        return self._used + nodes <= len(self._nodes)
-
-    def rerooted(self, root: int, leaves: Ints) -> Ints:
-        """Forget all but the paths from a new root to the leaves beneath it; gives the new nodes of the leaves."""
-        kept = {root}
-        for leaf in leaves.tolist():
-            while leaf not in kept:
-                kept.add(leaf)
-                leaf = int(self._nodes["parent"][leaf])
-        old = np.array(sorted(kept))
-        nodes = self._nodes[old]
-        nodes["parent"] = np.searchsorted(old, nodes["parent"])
-        edges = zip(nodes["parent"].tolist(), nodes["token"].tolist(), strict=True)
-        self._children = {edge: node for node, edge in enumerate(edges) if node != ROOT}
-        nodes["parent"][ROOT] = -1
-        self._nodes, self._used = np.append(nodes, np.zeros(self._room, _NODE)), len(nodes)
-        return np.searchsorted(old, leaves)
+        Beams only grow, so the others can not be reached any more.
+        """
+        if len(self._numbers) <= self._most:
+            return
+        shorter = {number: prefix for (prefix, _), number in self._numbers.items()}
+        between: set[int] = set()
+        for beam in beams:
+            path = [beam]
+            while path[-1] in shorter:
+                path.append(shorter[path[-1]])
+            highest = max(i for i, prefix in enumerate(path) if prefix in beams)
+            between.update(path[:highest])
+        self._numbers = {edge: number for edge, number in self._numbers.items() if number in between}
+        self._most = max(FEW, 2 * len(self._numbers))

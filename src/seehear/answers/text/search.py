@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seehear.answers.text.language import Automaton
-from seehear.answers.text.prefixes import ROOT, Prefixes, Spelt
+from seehear.answers.text.prefixes import Prefixes, Spelt, Trail, along
 from seehear.answers.text.terms import Terms
 from seehear.errors import InputError, UsageError
 
@@ -23,12 +23,11 @@ BEAMS = 16
 CERTAIN_BLANK = math.log(0.999)  # frames no less sure begin no token
 MOST_UNSETTLED = 200  # tokens, some 15 s of speech in letters
 ROUNDING = 1e-3  # how far above 0 a log probability may lie
-ROOM_PER_BEAM = 64  # prefixes
 
 
 @dataclass(frozen=True)
 class Weights:
-    """A sentence's score is log p(frames) + language log p(sentence) + insertion tokens + term tokens in terms."""
+    """score = log p(sentence | sound) + language * log p(sentence) + insertion * its tokens + term * those in terms."""
 
     language: float = 0.0
     insertion: float = 0.0
@@ -60,12 +59,17 @@ class _Guide(NamedTuple):
 class _Beams:
     """K prefixes, no two alike, with the log probability of all paths that spell them."""
 
-    node: Ints  # (K,) in Prefixes
-    last: Ints  # (K,) last token; -1 where there is none
+    prefix: Ints  # (K,) its number
+    shorter: Ints  # (K,) the number of that without the last token; -1 where there is none
+    last: Ints  # (K,) that token; -1 where there is none
     blank: Floats  # (K,) of the paths that end in a blank
-    token: Floats  # (K,) of the paths that end in that token
+    token: Floats  # (K,) of the paths that end in the last token
     gained: Floats  # (K,) what the guides added
     states: NDArray[np.int32]  # (G, K) where each guide stands
+    loudness: Floats  # (K,) log probability of being in the last token, where it was most, against the best beam's
+    frame: Ints  # (K,) that frame
+    confidence: Floats  # (K,) probability of the token in it
+    trail: NDArray[np.object_]  # (K,) of Trail: the tokens before the last one
 
     @property
     def heard(self) -> Floats:
@@ -74,14 +78,14 @@ class _Beams:
 
     def at(self, chosen: NDArray[Any]) -> _Beams:
         """Copies of those at these indices, or where this mask is true."""
-        return _Beams(
-            self.node[chosen],
-            self.last[chosen],
-            self.blank[chosen],
-            self.token[chosen],
-            self.gained[chosen],
-            self.states[:, chosen],
-        )
+        return _Beams(*(getattr(self, field.name)[..., chosen] for field in fields(self)))
+
+    def whole_trail(self, beam: int) -> Trail | None:
+        """All that one of them spells and is not settled."""
+        if self.last[beam] < 0:
+            return None
+        last = Spelt(int(self.last[beam]), int(self.frame[beam]), float(self.confidence[beam]))
+        return Trail(last, self.trail[beam])
 
 
 class Search:
@@ -104,14 +108,19 @@ class Search:
         self._most = beams
         self._frame = 0  # the next to be fed
         self._width = self._guides[0].gain.shape[1] if self._guides else None  # V + 1
-        self._prefixes = Prefixes(room=ROOM_PER_BEAM * beams)
+        self._prefixes = Prefixes()
         self._beams = _Beams(
-            node=np.array([ROOT]),
-            last=np.array([-1]),
+            prefix=np.zeros(1, np.int64),
+            shorter=np.full(1, -1),
+            last=np.full(1, -1),
             blank=np.zeros(1),
             token=np.full(1, -np.inf),
             gained=np.zeros(1),
-            states=np.array([[guide.start] for guide in self._guides], np.int32).reshape(-1, 1),
+            states=np.array([guide.start for guide in self._guides], np.int32)[:, None],
+            loudness=np.full(1, -np.inf),
+            frame=np.zeros(1, np.int64),
+            confidence=np.zeros(1),
+            trail=np.full(1, None),
         )
 
     def feed(self, logp: NDArray[Any]) -> None:
@@ -133,26 +142,23 @@ class Search:
             for guide, states in zip(self._guides, beams.states, strict=True):
                 scores = scores + guide.weight * guide.gain[states, -1]
         order = np.argsort(-scores, kind="stable")[:n]
-        paths = [self._prefixes.path(node) for node in beams.node[order].tolist()]
-        return [Hypothesis(self._prefixes.spelt(path), float(scores[k])) for path, k in zip(paths, order, strict=True)]
+        return [Hypothesis(tuple(along(beams.whole_trail(beam))), float(scores[beam])) for beam in order]
 
     def settled(self) -> tuple[Spelt, ...]:
         """The tokens on which all beams agree, once: they are forgotten, and `best` gives what follows them.
 
         Where the best differs from others further back than 200 tokens, it is taken at its word and they are dropped.
         """
-        paths = [self._prefixes.path(node) for node in self._beams.node.tolist()]
-        agreed = _agreed(paths)
-        best = paths[int(np.argmax(self._beams.heard + self._beams.gained))]
+        trails = [along(trail) for trail in self._beams.trail]
+        agreed = _agreed(trails)
+        best = trails[int(np.argmax(self._beams.heard + self._beams.gained))]
         if len(best) - len(agreed) > MOST_UNSETTLED:
-            decided = best[: len(best) - MOST_UNSETTLED // 2]
-            follows = [path[: len(decided)] == decided for path in paths]
+            agreed = best[: len(best) - MOST_UNSETTLED // 2]
+            follows = [trail[: len(agreed)] == agreed for trail in trails]
             self._beams = self._beams.at(np.array(follows))
-            agreed = _agreed([path for path, kept in zip(paths, follows, strict=True) if kept])
-        spelt = self._prefixes.spelt(agreed)
         if agreed:
-            self._beams.node = self._prefixes.rerooted(agreed[-1], self._beams.node)
-        return spelt
+            self._beams.trail[:] = [Trail.of(along(trail)[len(agreed) :]) for trail in self._beams.trail]
+        return tuple(agreed)
 
     def _pass(self, logp: Floats) -> None:
         """A frame (V + 1,) in which no token begins."""
@@ -161,34 +167,38 @@ class Search:
 
     def _hear(self, logp: Floats) -> None:
         """A frame (V + 1,) in which any token may begin."""
-        if not self._prefixes.has_room(self._most):
-            self._beams.node = self._prefixes.rerooted(ROOT, self._beams.node)
         beams = self._beams
         longer = beams.heard[:, None] + logp  # (K, V + 1): a prefix and one token more
         again = np.arange(len(beams.last)), beams.last
         longer[again] = beams.blank + logp[beams.last]  # between equal tokens there is a blank
         self._pass(logp)
-        self._merge(longer)
+        source = self._merge(longer)
         gained = self._gained(len(logp))
         scores = longer + gained
         scores[:, -1] = beams.heard + beams.gained  # the prefix as it is
         beam, token = np.divmod(_largest(scores.ravel(), self._most), len(logp))
         chosen, grown = beams.at(beam), token < len(logp) - 1
         if grown.any():
-            self._grow(chosen, grown, token[grown])
             at = beam[grown], token[grown]
             chosen.blank[grown], chosen.token[grown], chosen.gained[grown] = -np.inf, longer[at], gained[at]
-        loudness = chosen.token - chosen.heard.max()
-        self._prefixes.hear(chosen.node, loudness, self._frame, np.exp(logp[chosen.last]))
+            self._grow(chosen, grown, token[grown])
+            self._prefixes.forget(chosen.prefix.tolist())
+        self._listen(chosen, np.where(grown, beam, source[beam]), logp)
         self._beams = chosen
 
-    def _merge(self, longer: Floats) -> None:
-        """Where a prefix and one token more is another beam's prefix, the paths become that beam's."""
+    def _merge(self, longer: Floats) -> Ints:
+        """Where a prefix and one token more is another beam's prefix, the paths become that beam's.
+
+        source (K,): the beam from which most of the paths come that end in the last token; -1 where from itself.
+        """
         beams = self._beams
-        child, parent = np.nonzero(self._prefixes.parents(beams.node)[:, None] == beams.node)
+        child, parent = np.nonzero(beams.shorter[:, None] == beams.prefix)
         at = parent, beams.last[child]
+        source = np.full(len(beams.last), -1)
+        source[child] = np.where(longer[at] > beams.token[child], parent, -1)
         beams.token[child] = np.logaddexp(beams.token[child], longer[at])
         longer[at] = -np.inf
+        return source
 
     def _gained(self, width: int) -> Floats:
         """(K, V + 1): what the guides add to each prefix and one token more."""
@@ -199,11 +209,21 @@ class Search:
 
     def _grow(self, beams: _Beams, grown: NDArray[np.bool_], tokens: Ints) -> None:
         """Those of the beams that have grown stand one token, one of `tokens`, further."""
-        pairs = zip(beams.node[grown].tolist(), tokens.tolist(), strict=True)
-        beams.node[grown] = [self._prefixes.child(node, token) for node, token in pairs]
-        beams.last[grown] = tokens
+        beams.shorter[grown] = beams.prefix[grown]
+        pairs = zip(beams.shorter[grown].tolist(), tokens.tolist(), strict=True)
+        beams.prefix[grown] = [self._prefixes.longer(prefix, token) for prefix, token in pairs]
+        beams.last[grown], beams.loudness[grown] = tokens, -np.inf
         for guide, state in zip(self._guides, beams.states, strict=True):
             state[grown] = guide.follow[state[grown], tokens]
+
+    def _listen(self, beams: _Beams, source: Ints, logp: Floats) -> None:
+        """Note whose last token is heard better in this frame than in any before, and what was spelt until it."""
+        loudness = beams.token - beams.heard.max()
+        louder = loudness > beams.loudness
+        beams.loudness[louder], beams.frame[louder] = loudness[louder], self._frame
+        beams.confidence[louder] = np.exp(logp[beams.last[louder]])
+        for beam in np.flatnonzero(louder & (source >= 0)):
+            beams.trail[beam] = self._beams.whole_trail(source[beam])
 
 
 def greedy(logp: NDArray[Any]) -> Hypothesis:
@@ -227,10 +247,10 @@ def _largest(scores: Floats, most: int) -> Ints:
     return largest[scores[largest] > -np.inf]
 
 
-def _agreed(paths: Sequence[Sequence[int]]) -> list[int]:
-    """The nodes that all paths share, but for one on which a path ends: its token may still be heard better."""
-    shared = [step[0] for step in zip(*paths, strict=False) if len(set(step)) == 1]
-    return [node for node in shared if all(path[-1] != node for path in paths)]
+def _agreed(trails: Sequence[Sequence[Spelt]]) -> list[Spelt]:
+    """What all begin with."""
+    differ = (i for i, step in enumerate(zip(*trails, strict=False)) if any(each != step[0] for each in step))
+    return list(trails[0][: next(differ, min(map(len, trails)))])
 
 
 def _checked(logp: NDArray[Any], width: int | None) -> Floats:
