@@ -1,0 +1,112 @@
+"""Terms that a user expects, such as names: spellings of them are favoured while they are on their way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seehear.errors import DataError
+
+Floats = NDArray[np.float32]
+
+MOST_CELLS = 1 << 23  # states times tokens: 64 MiB as float32 and int32
+
+
+@dataclass(frozen=True, eq=False)
+class Terms:
+    """A deterministic machine that gives each token of a term 1, and takes it back where the term is left unfinished
+    (Zhao et al. 2019, "Shallow-fusion end-to-end contextual biasing", section 3).
+
+    bonus (S, V + 1) float32: what each next token adds, and in the last column what the end of the sentence adds.
+    follow (S, V) int32: the state after a token. `start`: the state in which a sentence begins.
+
+    A term is whole words: it begins where a word does, and is finished where one ends. At each end of a word, the
+    longest of the terms that end there counts its tokens, less what the ends of words inside it have counted. So the
+    bonuses of a sentence add up to the tokens in its terms, and to 0 where it has none. Terms within a term count
+    nothing more; only of terms that overlap otherwise may the tokens they share count twice.
+    """
+
+    bonus: NDArray[np.float32]
+    follow: NDArray[np.int32]
+    start: int
+
+    @classmethod
+    def of(cls, terms: Iterable[Sequence[int]], vocabulary: int, space: int | None) -> Terms:
+        """`space` is the token between words; None where every token is a word of its own.
+
+        Raises DataError for a term that cannot be said, and for more terms than 8 million states times tokens hold.
+        """
+        trie = _Trie(space)
+        for term in terms:
+            _check_term(term, vocabulary, space)
+            trie.add(term)
+        if len(trie.children) * vocabulary > MOST_CELLS:
+            raise DataError(
+                f"the terms have {len(trie.children):,} different beginnings",
+                allowed=f"{MOST_CELLS // vocabulary:,} with {vocabulary:,} tokens",
+                hint="give fewer or shorter terms",
+            )
+        return trie.machine(vocabulary)
+
+
+@dataclass
+class _Trie:
+    """The beginnings of terms. State 0 is inside no term; words begin in `start`, after a space if there is one."""
+
+    space: int | None
+    children: list[dict[int, int]] = field(default_factory=lambda: [{}])
+    finished: list[bool] = field(default_factory=lambda: [False])
+
+    def __post_init__(self) -> None:
+        self.start = 0 if self.space is None else self._child(0, self.space)
+
+    def add(self, term: Sequence[int]) -> None:
+        state = self.start
+        for token in term:
+            state = self._child(state, token)
+        self.finished[state] = True
+
+    def _child(self, state: int, token: int) -> int:
+        child = self.children[state].setdefault(token, len(self.children))
+        if child == len(self.children):
+            self.children.append({})
+            self.finished.append(False)
+        return child
+
+    def machine(self, vocabulary: int) -> Terms:
+        """Aho & Corasick 1975: where a beginning does not go on, the longest of its ends that is a beginning does."""
+        states = len(self.children)
+        follow = np.zeros((states, vocabulary), np.int32)  # (S, V)
+        backoff = [0] * states  # that longest end
+        lent = np.zeros(states, np.float32)  # tokens of a beginning that have not been counted
+        counted = np.zeros(states, np.float32)  # those that count when a word ends here
+        queue = [0]
+        for state in queue:
+            follow[state] = follow[backoff[state]]
+            for token, child in self.children[state].items():
+                backoff[child], follow[state, token] = follow[state, token], child
+                if child != self.start:
+                    lent[child] = 1 + lent[state] - (counted[state] if self.space in (None, token) else 0)
+                counted[child] = lent[child] if self.finished[child] else counted[backoff[child]]
+            queue += self.children[state].values()
+        return Terms(self._bonus(follow, lent, counted), follow, self.start)
+
+    def _bonus(self, follow: NDArray[np.int32], lent: Floats, counted: Floats) -> Floats:
+        """(S, V + 1): what a token lends and counts, less what was lent before."""
+        nothing = np.zeros((len(follow), 1), np.float32)
+        bonus: Floats = np.hstack([lent[follow], nothing]) - lent[:, None]
+        ends_word = slice(None) if self.space is None else [self.space, -1]
+        bonus[:, ends_word] += counted[:, None]
+        return bonus
+
+
+def _check_term(term: Sequence[int], vocabulary: int, space: int | None) -> None:
+    """Raises DataError where no sentence can hold this term as whole words."""
+    if not len(term) or not all(0 <= token < vocabulary for token in term) or space in (term[0], term[-1]):
+        raise DataError(
+            f"the tokens {list(term)} are no term",
+            allowed=f"one or more tokens from 0 to {vocabulary - 1:,}, without spaces around them",
+        )
