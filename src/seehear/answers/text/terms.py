@@ -8,11 +8,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from seehear.answers.text.language import MOST_CELLS
 from seehear.errors import DataError
 
 Floats = NDArray[np.float32]
-
-MOST_CELLS = 1 << 23  # states times tokens: 64 MiB as float32 and int32
 
 
 @dataclass(frozen=True, eq=False)
