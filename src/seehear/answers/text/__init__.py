@@ -1,1 +1,33 @@
-"""Text: the words of a recording, spelt token by token from what is heard and what is usually said."""
+"""Text: what is said in a recording, word by word."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel
+
+from seehear.answers.text import answer, metric
+from seehear.answers.text.answer import Text, TextSpec, Word
+
+name = "text"
+columns: tuple[str, ...] = (
+    *("text", "transcript", "transcription", "transcripts", "sentence", "utterance"),
+    *("normalized_text", "translation", "caption", "words", "said"),
+)
+senses: tuple[frozenset[str], ...] = (frozenset({"audio"}),)
+headline = "wer"
+blends, whole = False, True
+Spec: type[BaseModel] = TextSpec
+
+__all__ = [
+    "Spec",
+    "Text",
+    "TextSpec",
+    "Word",
+    "answer",
+    "blends",
+    "columns",
+    "headline",
+    "metric",
+    "name",
+    "senses",
+    "whole",
+]

@@ -170,7 +170,7 @@ def favouring(spec: TextSpec, terms: Sequence[str]) -> TextSpec:
 def knowing(spec: TextSpec, lines: Iterable[str]) -> TextSpec:
     """As if the lines had been said in the examples, as far as the odds of words go."""
     sentences = (spec.encode(text) for line in lines if (text := normal(line)))
-    more = NGrams.of(sentences, len(spec.tokens))
+    more = NGrams.of(sentences, len(spec.tokens), least=1)
     return spec.model_copy(update={"language": NGrams.from_text(spec.language).plus(more).to_text()})
 
 
