@@ -80,8 +80,8 @@ def plan_sight(facts: Sequence[Mapping[str, Any]], strata: Sequence[str], exampl
 
 
 def strength_for(passes: float) -> float:
-    """Augmentation from the least at 8 passes over the data to full at 128: what is seen often must be varied."""
-    return round(float(np.clip(math.log2(max(passes, 1e-9) / 8) / 4, 0, 1)), 2)
+    """Augmentation from the least at 16 passes over the data to full at 128: what is seen often must be varied."""
+    return round(float(np.clip(math.log2(max(passes, 1e-9) / 16) / 3, 0, 1)), 2)
 
 
 def mirror_keeps_class(thumbnails: NDArray[np.float32], strata: Sequence[str]) -> bool:
