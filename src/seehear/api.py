@@ -36,7 +36,7 @@ class Recogniser:
     def predict(self, inputs: Any, *, senses: Sequence[str] | None = None, wrong_at_most: float | None = None) -> Any:
         """One input gives a Prediction; a folder, a list or a generator gives a generator of them.
 
-        One input is a path, the bytes of a file, an array, a PIL image, or a mapping of senses to these.
+        One input is a path, an Excerpt, the bytes of a file, an array, a PIL image, or a mapping of senses to these.
         """
         options = {"senses": senses, "wrong_at_most": wrong_at_most}
         if isinstance(inputs, str | Path) and Path(inputs).is_dir():
