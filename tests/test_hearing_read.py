@@ -7,6 +7,7 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 import soundfile
@@ -158,6 +159,23 @@ def test_hostile_files_are_refused_with_the_reason(tmp_path: Path) -> None:
 
 def seed_without_sound() -> bytes:
     return filmed("mp4", None, "mpeg4")
+
+
+@pytest.mark.parametrize(("layout", "channels"), [("stereo", 2), ("5.1", 6), ("7.1", 8)])
+def test_surround_sound_of_a_video_is_averaged(layout: str, channels: int) -> None:
+    interleaved = np.repeat(tone(48_000), channels)[None]
+    file = io.BytesIO()
+    with av.open(file, "w", format="mp4") as out:
+        sound = out.add_stream("aac", rate=48_000, layout=layout)
+        for start in range(0, 46 * 1_024, 1_024):
+            samples = interleaved[:, start * channels : (start + 1_024) * channels]
+            frame = av.AudioFrame.from_ndarray(samples, format="flt", layout=layout)
+            frame.sample_rate, frame.pts = 48_000, start
+            out.mux(sound.encode(frame))
+        out.mux(sound.encode(None))
+    samples = HEARING.read(file.getvalue())
+    assert len(samples) == pytest.approx(RATE_HZ, abs=LOSSY_S * RATE_HZ)
+    assert pitch_hz(samples) == pytest.approx(440, abs=3)
 
 
 SECONDS = 6

@@ -296,8 +296,9 @@ def test_recordings_beside_their_texts(tmp_path: Path) -> None:
 
 def test_recordings_beside_their_texts_in_parts(tmp_path: Path) -> None:
     files = [f"{part}/a.{extension}" for part in ("train", "test") for extension in ("mp4", "wav", "txt")]
-    data = make(tmp_path / "d", files)
+    data = make(tmp_path / "d", [*files, "loose.wav", "old/a.wav"])
     table = heard(data)
+    assert "not read, for they are no parts: old, loose.wav" in table.said
     assert [(row.inputs, row.part) for row in table] == [
         ({"image": data / part / "a.mp4", "audio": data / part / "a.wav"}, part) for part in ("test", "train")
     ]

@@ -43,8 +43,8 @@ class Recogniser:
     ) -> Any:
         """One input gives a Prediction; a folder, a list or a generator gives a generator of them.
 
-        One input is a path, the bytes of a file, an array, a PIL image, or a mapping of senses to these. `terms` are
-        words or phrases that a transcript may well hold.
+        One input is a path, an Excerpt, the bytes of a file, an array, a PIL image, or a mapping of senses to these.
+        `terms` are words or phrases that a transcript may well hold.
         """
         options = {"senses": senses, "wrong_at_most": wrong_at_most, "terms": terms}
         if isinstance(inputs, str | Path) and Path(inputs).is_dir():

@@ -197,8 +197,13 @@ def raw_shapes(spec: TextSpec) -> dict[str, tuple[int | None, ...]]:
 
 def from_raw(raw: Mapping[str, Array], spec: TextSpec, calibration: Mapping[str, float], warp: Warp | None) -> Text:
     """raw: logp (N, V + 1), of which the first `cells` () are real, each of `cell_s` () seconds."""
-    best, *others = hypotheses(raw, spec, calibration)
-    cell_s = float(raw["cell_s"])
+    heard = told(hypotheses(raw, spec, calibration), float(raw["cell_s"]), spec, calibration)
+    return heard if warp is None else heard.moved(warp.inverse())
+
+
+def told(likeliest: Sequence[Hypothesis], cell_s: float, spec: TextSpec, calibration: Mapping[str, float]) -> Text:
+    """The answer, in cells of `cell_s` seconds from 0, out of all that may have been said, likeliest first."""
+    best, *others = likeliest
     words = tuple(
         Word(each.text, each.start * cell_s, each.end * cell_s, calibrated(each.sure, calibration, "word"))
         for each in spelled(best, spec)
@@ -206,9 +211,8 @@ def from_raw(raw: Mapping[str, Array], spec: TextSpec, calibration: Mapping[str,
     odds = np.exp([other.score - best.score for other in others])
     confidence = calibrated(float(1 / (1 + odds.sum())), calibration, "text")
     shares = (1 - confidence) * odds / max(odds.sum(), 1)
-    likeliest = list(zip(others, shares.tolist(), strict=True))[:ALTERNATIVES]
-    heard = Text(words, confidence, tuple((written(other, spec), share) for other, share in likeliest))
-    return heard if warp is None else heard.moved(warp.inverse())
+    alternatives = zip(others[:ALTERNATIVES], shares.tolist(), strict=False)
+    return Text(words, confidence, tuple((written(other, spec), share) for other, share in alternatives))
 
 
 def hypotheses(raw: Mapping[str, Array], spec: TextSpec, calibration: Mapping[str, float]) -> list[Hypothesis]:

@@ -38,7 +38,7 @@ class Head(nn.Module):
         for norm, layer in zip(self.norms, self.layers, strict=True):
             x = (x + self.drop(layer(norm(x), length))) * cells.real[:, :, None]
         logp = self.classify(self.drop(self.norm(x))).float().log_softmax(2)
-        return {"logp": logp, "cells": length, "cell_s": torch.full_like(logp[:, 0, 0], cells.grid.pitch)}
+        return {"logp": logp, "cells": length.to(logp), "cell_s": torch.full_like(logp[:, 0, 0], cells.grid.pitch)}
 
     def loss(self, raw: dict[str, Tensor], target: dict[str, Tensor]) -> Tensor:
         """(B,): -log probability of the letters, per letter; 0 where there are more letters than cells for them."""
@@ -46,7 +46,7 @@ class Head(nn.Module):
         loss = F.ctc_loss(
             raw["logp"].transpose(0, 1),
             target["tokens"],
-            raw["cells"],
+            raw["cells"].long(),
             length,
             blank=self.blank,
             reduction="none",

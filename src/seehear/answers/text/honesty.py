@@ -11,24 +11,35 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 EDGE = 1e-4  # from certainty: log odds stay finite
 PRIOR = 1.0  # one over the variance of slope and offset about 1 and 0: decides where few examples do not
-ROUNDS = 20
+ROUNDS, HALVINGS = 20, 10
 
 
 def calibrated(sure: float, calibration: Mapping[str, float], what: str) -> float:
     """The honest probability for a raw one, as fitted for `what`; as it is where nothing was fitted."""
     slope, offset = (calibration.get(f"{what}_{name}", usual) for name, usual in (("slope", 1.0), ("offset", 0.0)))
-    return float(1 / (1 + np.exp(-(slope * _log_odds(np.array(sure)) + offset))))
+    return float(np.exp(-np.logaddexp(0, -(slope * _log_odds(np.array(sure)) + offset))))
 
 
 def fit_honesty(sure: Array, correct: Array, what: str) -> dict[str, float]:
-    """sure (n,) 0 to 1, correct (n,) bool -> slope and offset of the line, by Newton's method."""
-    line, start = np.array([1.0, 0.0]), np.array([1.0, 0.0])
+    """sure (n,) 0 to 1, correct (n,) bool -> slope and offset of the line.
+
+    Newton's method, which takes a shorter step where a whole one would be worse.
+    """
+    usual = np.array([1.0, 0.0])
     x = np.stack([_log_odds(sure), np.ones(len(sure))], 1)  # (n, 2)
+
+    def surprise(line: Array) -> float:
+        wrong_way = np.where(correct, -1, 1) * (x @ line)
+        return float(np.logaddexp(0, wrong_way).sum() + PRIOR / 2 * np.square(line - usual).sum())
+
+    line = usual
     for _ in range(ROUNDS):
-        p = 1 / (1 + np.exp(-(x @ line).clip(-30, 30)))
-        slope = x.T @ (p - correct) + PRIOR * (line - start)
+        p = np.exp(-np.logaddexp(0, -(x @ line)))
+        slope = x.T @ (p - correct) + PRIOR * (line - usual)
         bend = (x * (p * (1 - p))[:, None]).T @ x + PRIOR * np.eye(2)
-        line = line - np.linalg.solve(bend, slope)
+        step = np.linalg.solve(bend, slope)
+        steps = (line - step / 2**halved for halved in range(HALVINGS))
+        line = next((shorter for shorter in steps if surprise(shorter) < surprise(line)), line)
     return {f"{what}_slope": max(float(line[0]), 0.0), f"{what}_offset": float(line[1])}
 
 

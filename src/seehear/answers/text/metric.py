@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seehear.answers.text.answer import USUAL, Text, TextSpec, from_raw, hypotheses, right, spelled, written
+from seehear.answers.text.answer import USUAL, Text, TextSpec, hypotheses, right, spelled, told, written
 from seehear.answers.text.honesty import fit_honesty
 
 Array = NDArray[Any]
@@ -22,14 +22,13 @@ def calibrate(raw: Mapping[str, Array], truths: Sequence[Text], spec: TextSpec) 
     the fewest word errors; and how the confidence of words, then of whole texts, becomes honest."""
     examples = [{name: array[i] for name, array in raw.items()} for i in range(len(truths))]
     chosen = _weights(examples[:TUNED], truths[:TUNED], spec)
-    best = [hypotheses(example, spec, chosen)[0] for example in examples]
-    sure, correct = _judged_words([spelled(each, spec) for each in best], truths)
+    likeliest = [hypotheses(example, spec, chosen) for example in examples]
+    sure, correct = _judged_words([spelled(each[0], spec) for each in likeliest], truths)
     chosen |= fit_honesty(sure, correct, "word")
-    heard = [from_raw(example, spec, chosen, None) for example in examples]
+    heard = [told(each, 1.0, spec, chosen) for each in likeliest]
     whole = np.array([text.confidence for text in heard])
-    return chosen | fit_honesty(
-        whole, np.array([right(*pair, spec) for pair in zip(heard, truths, strict=True)]), "text"
-    )
+    exact = np.array([right(*pair, spec) for pair in zip(heard, truths, strict=True)])
+    return chosen | fit_honesty(whole, exact, "text")
 
 
 def _weights(examples: Sequence[Mapping[str, Array]], truths: Sequence[Text], spec: TextSpec) -> dict[str, float]:

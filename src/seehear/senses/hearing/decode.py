@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
-from itertools import chain
+from itertools import chain, groupby
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -139,7 +139,7 @@ def _counted_s(file: BinaryIO, kind: str) -> float:
 def _libav(media: Any, length_s: float) -> Sound:
     _, decoded = _begun(media)
     first = next(decoded)
-    blocks = _planar(first, chain([first], decoded))
+    blocks = _resampled(first, chain([first], decoded))
     return Sound(first.sample_rate, first.layout.nb_channels, blocks, frames_said=int(length_s * first.sample_rate))
 
 
@@ -153,7 +153,7 @@ def _libav_excerpt(media: Any, excerpt: Excerpt, *, timed: bool) -> Sound:
     decoded = chain([first], decoded)
     if timed and first.pts is not None and excerpt.start_s > _LEAD_S:
         decoded, at = _jumped(media, stream, first.pts, excerpt.start_s - _LEAD_S)
-    blocks = _cut(_planar(first, decoded), at, excerpt, first.sample_rate)
+    blocks = _cut(_resampled(first, decoded), at, excerpt, first.sample_rate)
     end = _frames_of(excerpt, first.sample_rate)[1]
     return Sound(first.sample_rate, first.layout.nb_channels, blocks, frames_said=end - at)
 
@@ -183,14 +183,22 @@ def _jumped(media: Any, stream: Any, origin: int, time_s: float) -> tuple[Iterat
     raise InputError("damaged: its sound is not timed", hint="copy or export it again")
 
 
-def _planar(first: Any, decoded: Iterator[Any]) -> Iterator[Block]:
-    """Decoded frames as blocks at the rate of the first: some codecs double the one that the header states."""
+def _resampled(first: Any, decoded: Iterator[Any]) -> Iterator[Block]:
+    """Decoded frames as blocks at the rate of the first: some codecs double the one that the header states.
+
+    Channels are interleaved, for PyAV reads beyond the planes of a frame that has eight or more. Their number may
+    change, as between a broadcast's programmes.
+    """
     import av
 
-    planar = av.AudioResampler(format="fltp", layout=first.layout.name, rate=first.sample_rate)
-    for frame in decoded:
-        yield from (_block(out) for out in planar.resample(frame))
-    yield from (_block(out) for out in planar.resample(None))
+    for (_, layout, _), alike in groupby(decoded, key=_form):
+        interleaved = av.AudioResampler(format="flt", layout=layout, rate=first.sample_rate)
+        for frame in chain(alike, [None]):  # None brings what is left in it
+            yield from (_block(out) for out in interleaved.resample(frame))
+
+
+def _form(frame: Any) -> tuple[str, str, int]:
+    return frame.format.name, frame.layout.name, frame.sample_rate
 
 
 def _cut(blocks: Iterator[Block], at: int, excerpt: Excerpt, rate_hz: int) -> Iterator[Block]:
@@ -207,5 +215,5 @@ def _cut(blocks: Iterator[Block], at: int, excerpt: Excerpt, rate_hz: int) -> It
 
 
 def _block(frame: Any) -> Block:
-    block: Block = frame.to_ndarray().T
+    block: Block = frame.to_ndarray().reshape(-1, frame.layout.nb_channels)
     return block

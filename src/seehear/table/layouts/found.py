@@ -87,12 +87,13 @@ def unwrapped(place: Path) -> Path:
 def part_folders(place: Path, said: list[str], named: Callable[[str], str] = part_of) -> list[tuple[str, str]]:
     """Prefixes of names below place, with their parts: ("train/", "train"), ...; ("", "") where there are none.
 
-    `named` gives the part that a folder's name tells. Folders that are left out go to `said`.
+    `named` gives the part that a folder's name tells. What lies beside the parts goes to `said`.
     """
-    parts = {folder: named(folder) for folder in visible(place)[0]}
+    folders, files = visible(place)
+    parts = {folder: named(folder) for folder in folders}
     if "train" not in parts.values() and not (parts and all(parts.values())):
         return [("", "")]
-    others = [folder for folder, part in parts.items() if not part]
+    others = [*(folder for folder, part in parts.items() if not part), *files]
     said += [f"not read, for they are no parts: {few(others)}"] if others else []
     return [(f"{folder}/", part) for folder, part in parts.items() if part]
 
