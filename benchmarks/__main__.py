@@ -7,13 +7,17 @@ import subprocess
 import sys
 from pathlib import Path
 
-from benchmarks.accuracy import TASKS
+from benchmarks import accuracy, transcripts
 from benchmarks.data import DATA
 
-COMMANDS = {name: ("benchmarks.accuracy", name) for name in TASKS} | {
-    "keras": ("benchmarks.keras_cnn",),
-    "speed": ("benchmarks.speed",),
-}
+COMMANDS = (
+    {name: ("benchmarks.accuracy", name) for name in accuracy.TASKS}
+    | {name: ("benchmarks.transcripts", name) for name in transcripts.TASKS}
+    | {
+        "keras": ("benchmarks.keras_cnn",),
+        "speed": ("benchmarks.speed",),
+    }
+)
 
 
 def main() -> int:

@@ -23,7 +23,10 @@ from seehear.measure.evaluate import Evaluation
 
 TOLD_EVERY_S = 60.0
 SENSE_WORDS = {"image": "sight", "audio": "hearing"}
-SHARES = ("accuracy", "coverage", "accepted_error")
+SHARES = (
+    *("accuracy", "wrong", "coverage", "accepted_error"),
+    *("wer", "cer", "substitutions", "insertions", "deletions"),
+)
 WISHED_ECE = 0.03
 WISHED_SHARE_OF_ERROR = 0.5  # with both senses, of the better single one's
 WISHED_POINTS = 2.0  # that a sense alone may be behind a recogniser that was taught by it alone

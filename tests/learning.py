@@ -25,8 +25,9 @@ EXAMPLES = 16
 ANSWER_CELLS = {  # ten lines here, and an answer has its tests
     "label": [("odd", "even")[i % 2] for i in range(EXAMPLES)],
     "score": [str(i * 1.5 - 3) for i in range(EXAMPLES)],
-    "text": [("a", "b a", "ab", "", "b b a")[i % 5] for i in range(EXAMPLES)],
+    "text": [("a", "b a", "ab", "b", "b b a")[i % 5] for i in range(EXAMPLES)],
 }
+PAIRS = [(kind, senses) for kind in sorted(ANSWERS) for senses in SETS_OF_SENSES if {*senses} in ANSWERS[kind].senses]
 SPECS: dict[str, Any] = {
     "image": SightSpec(height=16, width=16, channels=1, stages=(8, 16), depth=2, strength=0.0),
     "audio": HearingSpec(longest_s=1.0, top_hz=4000, mels=16, stages=(8, 8, 8), width=16, strength=0.0),

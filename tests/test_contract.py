@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from learning import ANSWER_CELLS, SETS_OF_SENSES, recipe_for, shelf_of
+from learning import ANSWER_CELLS, PAIRS, SETS_OF_SENSES, recipe_for, shelf_of
 from seehear.answers import ANSWERS
 from seehear.geometry import Warp
 from seehear.learn.network import Network
@@ -19,11 +19,7 @@ from seehear.senses import SENSES
 
 EVERY_SET = pytest.mark.parametrize("senses", SETS_OF_SENSES, ids="+".join)
 EVERY_ANSWER = pytest.mark.parametrize("kind", sorted(ANSWERS))
-EVERY_PAIR = pytest.mark.parametrize(
-    ("kind", "senses"),
-    [(kind, senses) for kind in sorted(ANSWERS) for senses in SETS_OF_SENSES if {*senses} in ANSWERS[kind].senses],
-    ids=lambda each: each if isinstance(each, str) else "+".join(each),
-)
+EVERY_PAIR = pytest.mark.parametrize(("kind", "senses"), PAIRS, ids=str)
 
 
 def outputs(network: Network, shelf: Shelf, rows: list[int]) -> dict[str, Tensor]:

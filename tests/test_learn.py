@@ -11,9 +11,8 @@ import pytest
 import torch
 from onnx import numpy_helper
 
-from learning import EXAMPLES, SETS_OF_SENSES, digits_table, opened, recipe_for, shelf_of
+from learning import ANSWER_CELLS, EXAMPLES, PAIRS, SETS_OF_SENSES, digits_table, opened, recipe_for, shelf_of
 from seehear import api
-from seehear.answers import ANSWERS
 from seehear.errors import DataError, TrainingError, UsageError
 from seehear.events import silence
 from seehear.learn import checkpoint, export
@@ -73,8 +72,7 @@ def test_a_checkpoint_of_another_network_is_refused(tmp_path: Path) -> None:
         fitted(hearing, tmp_path / "run", steps=8)
 
 
-@pytest.mark.parametrize("kind", sorted(ANSWERS))
-@pytest.mark.parametrize("senses", SETS_OF_SENSES, ids="+".join)
+@pytest.mark.parametrize(("kind", "senses"), PAIRS, ids=str)
 def test_sixteen_examples_are_learned_by_heart(kind: str, senses: tuple[str, ...], tmp_path: Path) -> None:
     shelf = shelf_of(recipe_for(kind, senses, learning_rate=0.01), tmp_path)
     rows = np.arange(EXAMPLES)
@@ -160,11 +158,9 @@ def test_two_senses_serve_together_and_each_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", sorted(ANSWERS))
-@pytest.mark.parametrize("senses", SETS_OF_SENSES, ids="+".join)
+@pytest.mark.parametrize(("kind", "senses"), PAIRS, ids=str)
 def test_every_pair_trains_and_answers(kind: str, senses: tuple[str, ...], tmp_path: Path) -> None:
-    cells = {kind: [("odd", "even")[i % 2] if kind == "label" else str(i * 1.5) for i in range(24)]}
-    data = digits_table(tmp_path / "data", cells, senses)
+    data = digits_table(tmp_path / "data", {kind: (ANSWER_CELLS[kind] * 2)[:24]}, senses)
     model = api.train(data, steps=4, minutes=0.05)
     rows = {
         name: data.parent / f"0.{suffix}" for name, suffix in (("image", "png"), ("audio", "wav")) if name in senses
