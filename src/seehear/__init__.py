@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from seehear.answers.label import Label
     from seehear.answers.score import Score
+    from seehear.answers.text import Text
     from seehear.api import Recogniser, load, train
     from seehear.errors import SeehearError
     from seehear.runtime.prediction import Prediction
@@ -26,11 +27,12 @@ _ROOMS = {
     "Recogniser": "seehear.api",
     "Score": "seehear.answers.score",
     "SeehearError": "seehear.errors",
+    "Text": "seehear.answers.text",
     "load": "seehear.api",
     "train": "seehear.api",
 }
 
-__all__ = ["Label", "Prediction", "Recogniser", "Score", "SeehearError", "__version__", "load", "train"]
+__all__ = ["Label", "Prediction", "Recogniser", "Score", "SeehearError", "Text", "__version__", "load", "train"]
 
 
 def __getattr__(name: str) -> Any:
