@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from seehear.errors import InputError
 from seehear.senses import SENSES
 from seehear.senses.hearing import HEARING
 from seehear.senses.hearing.plan import RATE_HZ, HearingSpec
@@ -124,3 +125,10 @@ def test_recordings_are_padded_to_tenths_of_a_second_and_those_withheld_are_sile
     assert fed["audio_samples"].dtype == np.int64
     assert fed["audio"].sum() == 5_000
     assert HEARING.collate([None], hearing_spec())["audio"].shape == (1, 4_800)
+
+
+def test_where_the_whole_counts_a_long_recording_is_refused_instead_of_cut() -> None:
+    spec = hearing_spec().model_copy(update={"whole": True})
+    assert len(HEARING.prepare(np.ones(RATE_HZ, np.float32), spec)[0]) == RATE_HZ
+    with pytest.raises(InputError, match=r"1\.5 s of sound, of which every second counts\. Allowed: up to 1 s"):
+        HEARING.prepare(np.ones(RATE_HZ * 3 // 2, np.float32), spec)

@@ -17,6 +17,7 @@ from seehear.runtime.recognise import Recogniser as Runtime
 
 if TYPE_CHECKING:
     from seehear.measure.evaluate import Evaluation
+    from seehear.runtime.live import Heard
     from seehear.table import Problem, Table
 
 
@@ -54,6 +55,15 @@ class Recogniser:
         if isinstance(inputs, Iterable) and not isinstance(inputs, str | bytes | Mapping) and not _is_array(inputs):
             return self._runtime.predict(inputs, **options)  # type: ignore[arg-type]
         return self._runtime.predict_one(inputs, **options)  # type: ignore[arg-type]
+
+    def live(self, sound: Iterable[Any], *, terms: Sequence[str] | None = None) -> Iterator[Heard]:
+        """Answer a sound while it goes on: portions (T,) of samples at 16 kHz, as they come.
+
+        Each stretch between pauses is guessed at while it lasts, and answered when it is over (`final`).
+        """
+        from seehear.runtime.live import live
+
+        return live(self._runtime, sound, terms=terms)
 
     def evaluate(
         self,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from json import dumps
@@ -15,6 +15,7 @@ import typer
 
 from seehear.cli import options
 from seehear.cli.display import Display
+from seehear.cli.live import listen
 from seehear.errors import UsageError
 from seehear.events import Advanced, Started
 
@@ -25,7 +26,7 @@ WIDEST = 48  # beyond this a long name no longer pushes the answers to the right
 COLUMNS = ("input", "answer", "confidence", "accepted", "reason", "used", "error")
 
 
-def predict(
+def predict(  # noqa: PLR0913 - each flag is an argument
     model: options.Model,
     inputs: Annotated[
         list[str], typer.Argument(metavar="INPUT", help="Files, folders, tables; - reads their names from stdin.")
@@ -37,12 +38,19 @@ def predict(
     senses: options.Senses = None,
     wrong_at_most: options.WrongAtMost = None,
     terms: options.Terms = None,
+    live: Annotated[
+        bool, typer.Option("--live", help="Answer while it sounds: INPUT is -, raw PCM of 16 bits at 16 kHz.")
+    ] = False,
 ) -> None:
     """Ask a model about pictures, recordings or both."""
     from seehear import api
     from seehear.inputs import gather
 
     recogniser = api.load(options.existing(model))
+    if live:
+        _check_live(inputs, out=out, senses=senses, wrong_at_most=wrong_at_most)
+        listen(recogniser, json=json, terms=options.lines(terms))
+        return
     line = Line()
     with Display() as display, _kept(out) as keep:
         tally = Tally(display)
@@ -55,6 +63,15 @@ def predict(
         tally.conclude(out)
     if tally.failed:
         raise typer.Exit(1)
+
+
+def _check_live(inputs: Sequence[str], **others: object) -> None:
+    """Raises UsageError for what a running sound has no use for."""
+    strange = [f"--{name.replace('_', '-')}" for name, value in others.items() if value is not None]
+    if list(inputs) != ["-"] or strange:
+        raise UsageError(
+            f"--live with {' '.join([*inputs, *strange])}", allowed="predict MODEL --live -, --json, --terms"
+        )
 
 
 def _sources(inputs: Iterable[str]) -> Iterator[str]:

@@ -37,6 +37,7 @@ class HearingSpec(BaseModel):
     stages: tuple[int, int, int]
     width: int = Field(ge=16)
     strength: float = Field(default=0.5, ge=0, le=1)  # of augmentation
+    whole: bool = False  # whether what is longer than longest_s is refused instead of cut
 
     def __str__(self) -> str:
         return (
@@ -67,14 +68,14 @@ def plan_hearing(
 ) -> HearingSpec:
     """facts: seconds, top_hz of some recordings; gigaflop: all the work that this sense may spend in training.
 
-    What is longer than most is cut to their length, unless the whole of it counts.
+    What is longer than most is cut to their length; where the whole counts, LONGEST_S is the limit for all.
     """
     seconds = np.array([fact["seconds"] for fact in facts])
     usual_s = LONGEST_S if whole else np.quantile(seconds, 0.98) * 1.25
     longest_s = float(np.clip(usual_s, 2 * SHORTEST_S, LONGEST_S))
     top_hz = float(np.clip(np.median([fact["top_hz"] for fact in facts]), 2_000, RATE_HZ / 2))
     rungs = [
-        HearingSpec(longest_s=round(longest_s, 2), top_hz=round(top_hz, -2), stages=stages, width=width)
+        HearingSpec(longest_s=round(longest_s, 2), top_hz=round(top_hz, -2), stages=stages, width=width, whole=whole)
         for stages, width in LADDER
     ]
     cost = [spec.step_gigaflop(float(seconds.mean())) * examples for spec in rungs]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from seehear.errors import InputError
 from seehear.geometry import Warp
 from seehear.senses.hearing.plan import RATE_HZ
 
@@ -25,11 +26,18 @@ def prepare(samples: Samples, spec: HearingSpec) -> tuple[Samples, Warp]:
     """(T,) -> (T,) between spec.shortest_s and spec.longest_s, and the way between their times in seconds.
 
     What is too long is cut to longest_s from where the sound begins, or to the last longest_s if it begins later
-    than those; what is too short is followed by silence. All else is returned as it is.
+    than those; what is too short is followed by silence. All else is returned as it is. Raises InputError for what is
+    too long where the whole of it counts.
     """
     longest, shortest = round(spec.longest_s * RATE_HZ), round(spec.shortest_s * RATE_HZ)
     start = 0
     if len(samples) > longest:
+        if spec.whole:
+            raise InputError(
+                f"{len(samples) / RATE_HZ:.1f} s of sound, of which every second counts",
+                allowed=f"up to {spec.longest_s:g} s",
+                hint="cut it at pauses, or name its stretches in a table with start and end",
+            )
         start = min(_onset(samples), len(samples) - longest)
         samples = samples[start : start + longest]
     if len(samples) < shortest:

@@ -1,0 +1,44 @@
+"""`seehear predict MODEL --live -`: answers to the sound that comes on stdin, while it comes."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from json import dumps
+from typing import TYPE_CHECKING, BinaryIO
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from seehear.api import Recogniser
+    from seehear.runtime.live import Heard
+
+PORTION_BYTES = 1600  # 50 ms of 16-bit samples at 16 kHz
+
+
+def listen(recogniser: Recogniser, *, json: bool, terms: Sequence[str] | None) -> None:
+    """stdin is raw PCM, 16-bit, little-endian, 16 kHz, one channel: `arecord -f S16_LE -r 16000 -t raw`.
+
+    Guesses are printed as JSON, or on a terminal, where the next one takes their place; answers everywhere.
+    """
+    over_last = "\r\033[K" if sys.stdout.isatty() else ""
+    for heard in recogniser.live(_portions(sys.stdin.buffer), terms=terms):
+        if json:
+            print(dumps(heard.to_json(), ensure_ascii=False), flush=True)
+        elif heard.final:
+            print(over_last + _line(heard), flush=True)
+        elif over_last:
+            print(f"{over_last}{heard} …", end="", flush=True)
+
+
+def _line(heard: Heard) -> str:
+    said = heard.prediction
+    if said.answer is None:
+        return said.error
+    return str(heard) + ("" if said.accepted else f"   (I don't know: {said.reason})")
+
+
+def _portions(stream: BinaryIO) -> Iterator[np.ndarray]:
+    while portion := stream.read(PORTION_BYTES):
+        samples = np.frombuffer(portion[: len(portion) // 2 * 2], "<i2")
+        yield samples.astype(np.float32) / np.float32(32768)

@@ -1,0 +1,115 @@
+"""Running sound: where its stretches begin and end, and what is said of them while they last."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import seehear
+import tiny
+from seehear.errors import UsageError
+from seehear.runtime.bundle import write_bundle
+from seehear.runtime.live import live
+from seehear.runtime.recognise import Recogniser
+from seehear.senses.hearing.pauses import LONGEST_S, PAUSE_S, Pauses, Stretch
+from seehear.senses.hearing.plan import RATE_HZ
+
+
+def sound(*seconds: float, noise: float = 0.001, tone: float = 0.3) -> np.ndarray:
+    """Silence, tone, silence, tone, ..., each so long, all in faint noise."""
+    loud = np.concatenate([np.full(round(s * RATE_HZ), i % 2) for i, s in enumerate(seconds)])
+    time_s = np.arange(len(loud)) / RATE_HZ
+    noisy = noise * np.random.default_rng(0).standard_normal(len(loud))
+    return (loud * tone * np.sign(np.sin(2 * np.pi * 440 * time_s)) + noisy).astype(np.float32)
+
+
+def stretches(samples: np.ndarray, portions: list[int] | None = None) -> list[Stretch]:
+    pauses = Pauses()
+    cuts = np.cumsum(portions or [])
+    fed = [stretch for portion in np.split(samples, cuts[cuts < len(samples)]) for stretch in pauses.feed(portion)]
+    return [stretch for stretch in fed if stretch.over] + pauses.finish()
+
+
+def test_stretches_lie_where_it_sounds() -> None:
+    first, second = stretches(sound(1, 0.8, 1.5, 0.4, 1))
+    assert first.start_s == pytest.approx(1.0, abs=0.35)
+    assert 1.8 <= first.end_s <= 1.8 + PAUSE_S + 0.1
+    assert second.start_s == pytest.approx(3.3, abs=0.35)
+    assert first.start_s <= 1.0
+    assert second.start_s <= 3.3
+
+
+def test_a_short_pause_ends_nothing() -> None:
+    assert len(stretches(sound(1, 0.5, PAUSE_S - 0.2, 0.5, 1))) == 1
+
+
+@pytest.mark.parametrize("samples", [np.zeros(3 * RATE_HZ, np.float32), sound(5), sound(5, noise=0.05), sound(1)[:0]])
+def test_silence_and_steady_noise_are_no_sound(samples: np.ndarray) -> None:
+    assert stretches(samples) == []
+
+
+def test_a_sound_is_found_in_noise() -> None:
+    (found,) = stretches(sound(2, 1, 2, noise=0.03))
+    assert found.start_s == pytest.approx(2, abs=0.35)
+
+
+def test_sound_without_end_is_cut_and_nothing_of_it_lost() -> None:
+    parts = stretches(sound(0.5, *[0.2, 0.1] * 134, 1))
+    assert max(part.end_s - part.start_s for part in parts) <= LONGEST_S
+    for before, after in pairwise(parts):
+        assert after.start_s == pytest.approx(before.end_s)
+    assert parts[-1].end_s - parts[0].start_s > 40
+
+
+@given(st.lists(st.integers(1, 20_000), max_size=12))
+@settings(max_examples=25, deadline=None)
+def test_portions_do_not_matter(portions: list[int]) -> None:
+    samples = sound(0.7, 0.6, 0.8, 0.5, 0.3)
+    whole, parts = stretches(samples), stretches(samples, portions)
+    assert [(s.start_s, s.end_s) for s in whole] == [(s.start_s, s.end_s) for s in parts]
+    assert all(np.array_equal(a.samples, b.samples) for a, b in zip(whole, parts, strict=True))
+
+
+def portions(samples: np.ndarray) -> list[np.ndarray]:
+    return np.array_split(samples, max(1, len(samples) // 800))
+
+
+def test_guesses_come_before_the_answer() -> None:
+    """The tiny recogniser takes the loud for bright."""
+    heard = list(live(Recogniser(tiny.bundle("audio")), portions(sound(0.5, 2, 0.8, tone=0.9))))
+    *guesses, last = heard
+    assert [each.final for each in heard] == [False] * len(guesses) + [True]
+    assert len(guesses) >= 3
+    assert str(last.prediction.answer) == "bright"
+    assert last.prediction.input == f"{last.start_s:.2f} s to {last.end_s:.2f} s"
+    assert last.to_json()["final"] is True
+
+
+def test_only_who_hears_is_asked_about_sound() -> None:
+    with pytest.raises(UsageError, match="does not hear"):
+        next(live(Recogniser(tiny.bundle("image")), [sound(0.1)]))
+
+
+def test_the_command_line_answers_raw_sound_from_stdin(tmp_path: Path) -> None:
+    write_bundle(tmp_path / "loud.seehear", tiny.bundle("audio"))
+    raw = (sound(0.5, 2, 0.8, tone=0.9) * 32767).astype("<i2").tobytes()
+    command = [sys.executable, "-m", "seehear", "predict", str(tmp_path / "loud.seehear")]
+    environment = dict(os.environ, PYTHONPATH=str(Path(seehear.__file__).parent.parent))
+    done = subprocess.run(
+        [*command, "--live", "--json", "-"], input=raw, env=environment, capture_output=True, check=True
+    )
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [line["final"] for line in lines][-1] is True
+    assert lines[-1]["answer"] == {"label": "bright"}
+    refused = subprocess.run([*command, "--live", "a.wav"], env=environment, capture_output=True, check=False)
+    assert refused.returncode == 2
+    assert b"--live with a.wav. Allowed: predict MODEL --live -" in refused.stderr
