@@ -111,10 +111,14 @@ def _writable(out: Path) -> None:
 
 
 def _conclude(display: Display, model: Recogniser, out: Path) -> None:
+    from seehear.answers import ANSWERS
+
     display.problems(model.problems)
+    headline = ANSWERS[model.recipe.kind].headline
     for used, result in model.recipe.results.items():
-        by = used.replace("+", " and ")
-        display.say(f"By {by}, on {result['n']:,} examples held out: {told(result['metrics'])}.")
+        by, metrics = used.replace("+", " and "), result["metrics"]
+        first = "" if metrics[headline] is None else f"{headline} {metrics[headline]:.3g}; "
+        display.say(f"By {by}, on {result['n']:,} examples held out: {first}{told(metrics)}.")
     display.say(f"\nSaved {out} ({out.stat().st_size / 1e6:.1f} MB). Next:")
     seehear = options.program()
     display.say(f"  {seehear} predict {out} FILE...     ask it")
