@@ -44,14 +44,15 @@ class Familiarity(nn.Module):
         self.register_buffer("spread", torch.ones(2))  # and their standard deviation
 
     def features(self, cells: Cells) -> Tensor:
-        """(B, 3 * sum of D): means and log spreads over the real cells of each level, finest first; then maxima."""
+        """(B, 3 * sum of D): means and log spreads over the real cells of each level, finest first; then the directions
+        of the maxima of each, all levels together of length 1."""
         levels = (*cells.finer, cells)
-        return torch.cat([*map(_mean_and_spread, levels), *map(_standout, levels)], 1)
+        return torch.cat([*map(_mean_and_spread, levels), *(_standout(x) / len(levels) ** 0.5 for x in levels)], 1)
 
     @torch.no_grad()
     def remember(self, features: Tensor) -> None:
         """features (n, ...) of training examples; when there are fewer than BANK they are repeated."""
-        texture, standout = self._parted(features)
+        texture, standout = features.tensor_split([len(self.centre)], 1)
         self.centre.copy_(texture.mean(0))
         self.scale.copy_(self._share(texture) / (texture.std(0) + FAINTEST))
         texture = self._standardised(texture)
@@ -64,16 +65,10 @@ class Familiarity(nn.Module):
         self.spread.copy_(among.std(0) + FAINTEST)
 
     def forward(self, cells: Cells) -> Tensor:
-        texture, standout = self._parted(self.features(cells))
+        texture, standout = self.features(cells).tensor_split([len(self.centre)], 1)
         apart = _apart(self._standardised(texture), self.texture, NEIGHBOURS)
         angle = _angle(standout, self.standout, NEIGHBOURS)
         return ((torch.stack([apart, angle], 1) - self.usual) / self.spread).sum(1)
-
-    def _parted(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        """Texture (B, 2 * sum of D), and directions of what stands out (B, sum of D), every level of length 1."""
-        texture, standout = features.tensor_split([2 * sum(self.widths)], 1)
-        directions = [F.normalize(level, dim=1) for level in torch.split(standout, list(self.widths), 1)]
-        return texture, torch.cat(directions, 1) / len(self.widths) ** 0.5
 
     def _standardised(self, texture: Tensor) -> Tensor:
         """In standard deviations, none beyond FARTHEST: larger squares would drown the small ones in rounding."""
@@ -107,5 +102,5 @@ def _mean_and_spread(cells: Cells) -> Tensor:
 
 
 def _standout(cells: Cells) -> Tensor:
-    standout: Tensor = cells.x.masked_fill(~cells.real[:, :, None], -1e4).amax(1)
-    return standout
+    """(B, D) of length 1: the maximum of every channel over the real cells."""
+    return F.normalize(cells.x.masked_fill(~cells.real[:, :, None], -1e4).amax(1), dim=1)

@@ -117,8 +117,9 @@ class Stage(nn.Module):
 
 def _mean_of_ways(x: Tensor) -> Tensor:
     """(2 B, D, H, W), mirror images last -> (B, D, H, W)."""
-    straight, mirrored = x.chunk(2)
-    return (straight + mirrored.flip(3)) / 2
+    ways: Tensor = x.unflatten(0, (2, -1))  # type: ignore[no-untyped-call]
+    mean: Tensor = (ways[0] + ways[1].flip(3)) / 2
+    return mean
 
 
 def _planes(image: Tensor) -> Tensor:
