@@ -37,7 +37,14 @@ class Answer(Protocol):
 
     def to_json(self) -> dict[str, Any]: ...
 
-    def __str__(self) -> str: ...
+    def files(self) -> Mapping[str, bytes]:
+        """What people expect such an answer as, by extension: subtitles, a picture; {} where one line says it all."""
+
+    def marked(self) -> str:
+        """The line in which people read it, with a mark at every part that should not be believed."""
+
+    def __str__(self) -> str:
+        """All of it in one line, for programs too."""
 
 
 class Facts(Protocol):

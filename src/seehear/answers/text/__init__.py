@@ -5,7 +5,8 @@ from __future__ import annotations
 from pydantic import BaseModel
 
 from seehear.answers.text import answer, metric
-from seehear.answers.text.answer import Text, TextSpec, Word
+from seehear.answers.text.answer import Text, TextSpec
+from seehear.answers.text.word import Word
 
 name = "text"
 columns: tuple[str, ...] = (
