@@ -54,6 +54,7 @@ class Facts(Protocol):
     columns: tuple[str, ...]  # headings that mean this answer, likeliest first
     senses: tuple[frozenset[str], ...]  # the sets of senses it is tested with
     headline: str  # the metric that one would quote, a key of what `metrics` gives
+    higher_is_better: bool  # of the headline
     blends: bool  # whether one example laid over another has something of both answers, which mixup learns from
     whole: bool  # whether all of an example counts, so that none of it may be cut off
     Spec: type[BaseModel]
@@ -118,7 +119,7 @@ class _Kind:
 
     def __init__(self, facts: Facts, answer: AnswerModule, metric: MetricModule) -> None:
         self.name, self.columns, self.senses = facts.name, facts.columns, facts.senses
-        self.headline, self.Spec = facts.headline, facts.Spec
+        self.headline, self.higher_is_better, self.Spec = facts.headline, facts.higher_is_better, facts.Spec
         self.blends, self.whole = facts.blends, facts.whole
         self.plan, self.fits, self.read, self.stratum = answer.plan, answer.fits, answer.read, answer.stratum
         self.target, self.raw_shapes, self.from_raw = answer.target, answer.raw_shapes, answer.from_raw

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from seehear.cli import options
-from seehear.cli.display import Display
+from seehear.cli.display import Display, printable
 from seehear.cli.keeping import Names, kept
 from seehear.errors import UsageError
 from seehear.events import Advanced, Started
@@ -72,11 +72,6 @@ class Line:
         said = printable(str(prediction).removeprefix(f"{prediction.input}: "))
         self._width = max(self._width, min(len(name), WIDEST))
         return f"{name:<{self._width}}  {'not read' if prediction.answer is None else said}"
-
-
-def printable(text: str) -> str:
-    """Names come from others: a control character in one must not reach a terminal."""
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 class Tally:

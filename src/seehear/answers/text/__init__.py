@@ -14,7 +14,7 @@ columns: tuple[str, ...] = (
     *("normalized_text", "translation", "caption", "words", "said"),
 )
 senses: tuple[frozenset[str], ...] = (frozenset({"audio"}),)
-headline = "wer"
+headline, higher_is_better = "wer", False
 blends, whole = False, True
 Spec: type[BaseModel] = TextSpec
 
@@ -27,6 +27,7 @@ __all__ = [
     "blends",
     "columns",
     "headline",
+    "higher_is_better",
     "metric",
     "name",
     "senses",
