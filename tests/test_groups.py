@@ -190,6 +190,13 @@ def test_like_groups_are_seldom_said_to_differ(groups, share):
     assert alarms < 0.08 * len(drawn)  # 0.05 are allowed, and so few draws tell it no better
 
 
+def test_a_resampled_figure_is_compared_among_few_groups_alone():
+    sites = {"worse": (60, 100), **{str(i): (5, 100) for i in range(5)}}
+    assert list(of("wer", sites).differences()) == []
+    del sites["0"]
+    assert len(list(of("wer", sites).differences())) == 1
+
+
 def test_a_real_difference_is_found_among_many():
     hits: dict[str, Any] = {str(i): (10, 100) for i in range(19)} | {"worse": (40, 100)}
     (sentence,) = of("wrong", hits).differences()

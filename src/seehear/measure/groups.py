@@ -20,6 +20,7 @@ from seehear.measure.wording import per_100, short, shortened
 
 FEWEST = 5  # examples of which anything is told
 FEWEST_DRAWN = 20  # examples from which resampling shows how far a metric varies
+FEW_GROUPS = 5  # among more, resampled intervals of small ones are too narrow to be compared
 EXTREMES = 3  # the worst, and the best, of more than MOST groups
 NAMED = 8  # of those too small to tell
 UNKNOWN = math.nan, math.nan
@@ -77,7 +78,8 @@ class Grouping:
 
     def differences(self) -> Iterator[str]:
         """A sentence for each figure in which two groups lie further apart than chance explains."""
-        apart = {name: pair for name in (*SHARES, self.headline) if (pair := self._apart(name))}
+        names = (*SHARES, self.headline) if self.measured <= FEW_GROUPS else SHARES
+        apart = {name: pair for name in names if (pair := self._apart(name))}
         if "wrong" in apart:  # then the headline would say the same again
             apart.pop(self.headline, None)
         for name, (more, less) in apart.items():
