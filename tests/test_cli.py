@@ -210,6 +210,36 @@ def test_errors_say_what_is_wrong_in_one_line(here, capsys, arguments, code, wor
     assert line.startswith("seehear: ") and words in line
 
 
+SITES = ("here", "there", "\x1b[31mred")
+
+
+@pytest.fixture
+def table(here) -> Path:
+    """Bright pictures that women called bright, and men dark. One site has a name that would act."""
+    Image.fromarray(tiny.picture(0.98)[..., 0]).save("bright.png")
+    rows = [f"bright.png,{label},{sex},{site}" for label, sex in (("bright", "f"), ("dark", "m")) for site in SITES]
+    Path("rows.csv").write_text("\n".join(["image,label,sex,site", *rows * 3]))
+    return Path("rows.csv")
+
+
+def test_evaluate_tells_whom_it_serves_worse(table, capsys):
+    assert run(["evaluate", "dark.seehear", str(table), "--report", "report"]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("18 examples: 50 per 100 (29 to 71) are wrong\n")
+    sexes = said[said.index("by sex, the worst first") :].splitlines()
+    assert [line.split()[:4] for line in sexes[2:4]] == [["m", "9", "0", "100"], ["f", "9", "1", "0"]]
+    assert "m is answered wrongly more often, 100 (70 to 100) of 100, than f, 0 (0 to 30)" in sexes[4]
+    assert "\x1b" not in said and r"\x1b[31mred" in said
+    assert "m is answered wrongly more often" in Path("report/index.html").read_text()
+
+
+def test_groups_are_in_the_json_of_evaluate(table, capsys):
+    assert run(["evaluate", "dark.seehear", str(table), "--json"]) == 0
+    groups = json.loads(capsys.readouterr().out)["groups"]
+    assert {column: list(found) for column, found in groups.items()} == {"sex": ["m", "f"], "site": [*SITES]}
+    assert groups["sex"]["m"]["metrics"] == {"accuracy": 0, "wrong": 1, "coverage": 1, "accepted_error": 1}
+
+
 def test_no_argument_is_a_cry_for_help(capsys):
     assert run([]) == 0
     assert "Commands:" in capsys.readouterr().out

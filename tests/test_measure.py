@@ -147,7 +147,7 @@ def test_an_evaluation_prints_human_units_first(evaluation):
 def test_the_json_of_an_evaluation_is_plain_and_knows_null(evaluation):
     got = evaluate(LABEL, SPEC, [said("yes", 0.9)] * 3, [Label(("yes",))] * 3, accepted=[False] * 3)
     told = json.loads(json.dumps(got.to_json(), allow_nan=False))
-    assert list(told) == ["answer", "n", "metrics", "intervals", "skipped"]
+    assert list(told) == ["answer", "n", "metrics", "intervals", "groups", "skipped"]
     assert (told["metrics"]["coverage"], told["metrics"]["accepted_error"]) == (0, None)
     assert (told["metrics"]["auroc"], told["intervals"]["auroc"]) == (None, [None, None])
     assert "answers none of them itself" in str(got)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from html.parser import HTMLParser
 
 import numpy as np
@@ -56,6 +57,27 @@ def test_the_page_stands_alone_and_escapes_every_name(tmp_path):
     assert "$" not in page
     written = {"index.html", "answers.png", "reliability.png", "risk-coverage.png", "mistakes.png"}
     assert {path.name for path in (tmp_path / "new" / "report").iterdir()} == written
+
+
+def test_groups_are_told_and_no_name_of_one_can_act(tmp_path):
+    _, answers, truths = labels()
+    metadata = {EVIL: ["f"] * 50 + ["x & y"] * 10 + [EVIL] * 40, "site": ["here", "there"] * 50}
+    evaluation = evaluate(
+        LABEL, SPEC, answers * 10, sorted(truths * 10, key=str), accepted=[True] * 100, metadata=metadata
+    )
+    page = write_report(tmp_path, evaluation, LABEL, SPEC, []).read_text("utf-8")
+    seen = Seen(page)
+    assert "script" not in seen.tags
+    assert f"<b>{escape(EVIL)}</b>: {escape(EVIL)} is answered wrongly more often, 50 " in page
+    assert "x &amp; y" in page
+    assert page.count("<div class=reach>") == 5  # a bar for each group
+
+
+def test_groups_that_do_not_differ_are_not_said_to_be_alike(tmp_path):
+    _, answers, truths = labels()
+    evaluation = evaluate(LABEL, SPEC, answers, truths, accepted=[True] * 10, metadata={"sex": ["f", "m"] * 5})
+    page = write_report(tmp_path, evaluation, LABEL, SPEC, []).read_text("utf-8")
+    assert "With few examples that does not show that they are alike" in page
 
 
 @pytest.mark.parametrize(("n", "accepted"), [(1, False), (12, True)])

@@ -54,7 +54,15 @@ def judge(
         if number % TOLD_EVERY == 0:
             listen(Advanced(TASK, number))
     listen(Finished(TASK))
-    result = evaluate(kind, recipe.answer, answers, truths, accepted=accepted, skipped=(*table.problems, *problems))
+    result = evaluate(
+        kind,
+        recipe.answer,
+        answers,
+        truths,
+        accepted=accepted,
+        skipped=(*table.problems, *problems),
+        metadata={name: table.metadata_column(name) for name in table.metadata},
+    )
     if report is not None:
         _write_report(report, result, recipe, table, answers, truths)
     return result

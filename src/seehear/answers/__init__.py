@@ -38,7 +38,14 @@ class Answer(Protocol):
 
     def to_json(self) -> dict[str, Any]: ...
 
-    def __str__(self) -> str: ...
+    def files(self) -> Mapping[str, bytes]:
+        """What people expect such an answer as, by extension: subtitles, a picture; {} where one line says it all."""
+
+    def marked(self) -> str:
+        """The line in which people read it, with a mark at every part that should not be believed."""
+
+    def __str__(self) -> str:
+        """All of it in one line, for programs too."""
 
 
 class Facts(Protocol):
@@ -48,6 +55,7 @@ class Facts(Protocol):
     columns: tuple[str, ...]  # headings that mean this answer, likeliest first
     senses: tuple[frozenset[str], ...]  # the sets of senses it is tested with
     headline: str  # the metric that one would quote, a key of what `metrics` gives
+    higher_is_better: bool  # of the headline
     blends: bool  # whether one example laid over another has something of both answers, which mixup learns from
     whole: bool  # whether all of an example counts, so that none of it may be cut off
     Spec: type[BaseModel]
@@ -118,7 +126,7 @@ class _Kind:
 
     def __init__(self, facts: Facts, answer: AnswerModule, metric: MetricModule) -> None:
         self.name, self.columns, self.senses = facts.name, facts.columns, facts.senses
-        self.headline, self.Spec = facts.headline, facts.Spec
+        self.headline, self.higher_is_better, self.Spec = facts.headline, facts.higher_is_better, facts.Spec
         self.blends, self.whole = facts.blends, facts.whole
         self.plan, self.fits, self.read, self.stratum = answer.plan, answer.fits, answer.read, answer.stratum
         self.target, self.raw_shapes, self.from_raw = answer.target, answer.raw_shapes, answer.from_raw

@@ -14,6 +14,11 @@ EVERY_S = 10.0  # how often a task speaks where there are no bars
 NAMED = 20  # how many problems are told one by one before the rest is counted
 
 
+def printable(text: str) -> str:
+    """Names come from others: a control character in one must not reach a terminal."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
 class Problem(Protocol):
     """What a row or file that was left out says of itself."""
 

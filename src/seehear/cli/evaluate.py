@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from seehear.cli import options
-from seehear.cli.display import Display
+from seehear.cli.display import Display, printable
 
 
 def evaluate(  # noqa: PLR0913 - each flag is an argument
@@ -43,6 +43,9 @@ def evaluate(  # noqa: PLR0913 - each flag is an argument
         display.problems(evaluation.skipped)
         if report is not None:
             display.say(f"The report: {report / 'index.html'}")
-    typer.echo(dumps(evaluation.to_json(), ensure_ascii=False) if json else str(evaluation))
+    if json:
+        typer.echo(dumps(evaluation.to_json(), ensure_ascii=False))
+    else:
+        typer.echo("\n".join(map(printable, str(evaluation).split("\n"))))
     if evaluation.skipped:
         raise typer.Exit(1)

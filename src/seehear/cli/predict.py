@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from functools import partial
+from collections.abc import Iterable, Iterator, Sequence
 from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from seehear.cli import options
-from seehear.cli.display import Display
+from seehear.cli.display import Display, printable
+from seehear.cli.keeping import Names, kept
 from seehear.cli.live import listen
 from seehear.errors import UsageError
 from seehear.events import Advanced, Started
@@ -23,7 +21,6 @@ if TYPE_CHECKING:
     from seehear.runtime.prediction import Prediction
 
 WIDEST = 48  # beyond this a long name no longer pushes the answers to the right
-COLUMNS = ("input", "answer", "confidence", "accepted", "reason", "used", "error")
 
 
 def predict(  # noqa: PLR0913 - each flag is an argument
@@ -33,7 +30,7 @@ def predict(  # noqa: PLR0913 - each flag is an argument
     ],
     json: options.Json = False,
     out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Write predictions.csv and predictions.jsonl there as well.")
+        Path | None, typer.Option(metavar="DIR", help="Write them there as files, too: tables, subtitles.")
     ] = None,
     senses: options.Senses = None,
     wrong_at_most: options.WrongAtMost = None,
@@ -51,10 +48,10 @@ def predict(  # noqa: PLR0913 - each flag is an argument
         _check_live(inputs, out=out, senses=senses, wrong_at_most=wrong_at_most)
         listen(recogniser, json=json, terms=options.lines(terms))
         return
-    line = Line()
-    with Display() as display, _kept(out) as keep:
+    line, file_names = Line(), Names()
+    with Display() as display, kept(out, file_names) as keep:
         tally = Tally(display)
-        asked = gather(_sources(inputs), tuple(recogniser.recipe.senses), left_out=tally.leave)
+        asked = gather(file_names.heeding(_sources(inputs)), tuple(recogniser.recipe.senses), left_out=tally.leave)
         flags = options.given(senses=options.names(senses), wrong_at_most=wrong_at_most, terms=options.lines(terms))
         for prediction in recogniser.predict(asked, **flags):
             print(dumps(prediction.to_json(), ensure_ascii=False) if json else line.of(prediction), flush=True)
@@ -93,37 +90,6 @@ class Line:
         said = printable(str(prediction).removeprefix(f"{prediction.input}: "))
         self._width = max(self._width, min(len(name), WIDEST))
         return f"{name:<{self._width}}  {'not read' if prediction.answer is None else said}"
-
-
-def printable(text: str) -> str:
-    """Names come from others: a control character in one must not reach a terminal."""
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
-
-
-@contextmanager
-def _kept(folder: Path | None) -> Iterator[Callable[[Prediction], None]]:
-    """What writes each prediction to predictions.jsonl and predictions.csv of a folder, as soon as it is known."""
-    if folder is None:
-        yield lambda _: None
-        return
-    folder.mkdir(parents=True, exist_ok=True)
-    opened = partial(Path.open, mode="w", encoding="utf-8", errors="backslashreplace", newline="")
-    with opened(folder / "predictions.jsonl") as objects, opened(folder / "predictions.csv") as table:
-        rows = csv.writer(table)
-        rows.writerow(COLUMNS)
-
-        def keep(prediction: Prediction) -> None:
-            print(dumps(prediction.to_json(), ensure_ascii=False), file=objects)
-            rows.writerow(_row(prediction))
-
-        yield keep
-
-
-def _row(prediction: Prediction) -> tuple[str, ...]:
-    answer = "" if prediction.answer is None else str(prediction.answer)
-    accepted = "yes" if prediction.accepted else "no"
-    used = "+".join(prediction.used)
-    return prediction.input, answer, f"{prediction.confidence:.4f}", accepted, prediction.reason, used, prediction.error
 
 
 class Tally:

@@ -2,52 +2,39 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from seehear.answers import Answer, AnswerKind
 from seehear.errors import DataError
-from seehear.measure.intervals import Interval, bootstrap, wilson
+from seehear.measure.groups import Grouping, by_group
+from seehear.measure.intervals import Interval
+from seehear.measure.judged import SHARES, Judged, enough_resamples, figures, plain
+from seehear.measure.wording import per_100, per_100_interval, short
 
 if TYPE_CHECKING:
     from seehear.table import Problem
 
-Array = NDArray[Any]
-SHARES = ("wrong", "coverage", "accepted_error")
-RESAMPLES = 1000
-FEWEST_RESAMPLES = 200  # enough for two digits, where a thousand would take minutes
-NUMBERS_DRAWN = 1e9  # bounds the time of the bootstrap on large tables
-
-
-@dataclass(frozen=True)
-class Judged:
-    """One entry per answered example: `row`, its place among all that were asked, and what pictures need."""
-
-    row: Array  # (n,) int
-    confidence: Array  # (n,) 0 to 1
-    right: Array  # (n,) bool
-    accepted: Array  # (n,) bool
-    compared: Mapping[str, Array]
+FEWER = 5  # times fewer resamples for each group than for all
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Figures of one kind of answer on `n` examples, each with its 95 % interval, and what was left out.
+    """Figures of one kind of answer on `n` examples, each with its 95 % interval, by groups, and what was left out.
 
     Beside the kind's own, `metrics` has `wrong`, the share of wrong answers, `coverage`, the share it would
-    answer itself, and `accepted_error`, the share of wrong ones among those (nan where there are none).
+    answer itself, and `accepted_error`, the share of wrong ones among those (nan where there are none). `groups`
+    has the groups of each column of metadata that tells examples apart.
     """
 
     answer: str
     n: int
     metrics: dict[str, float]
     intervals: dict[str, Interval]
+    groups: dict[str, Grouping]
     skipped: tuple[Problem, ...]
     resamples: int
     judged: Judged = field(repr=False, compare=False)
@@ -57,8 +44,8 @@ class Evaluation:
         return {
             "answer": self.answer,
             "n": self.n,
-            "metrics": {name: _known(value) for name, value in self.metrics.items()},
-            "intervals": {name: [_known(low), _known(high)] for name, (low, high) in self.intervals.items()},
+            **plain(self.metrics, self.intervals),
+            "groups": {column: grouping.to_json() for column, grouping in self.groups.items()},
             "skipped": [problem.to_json() for problem in self.skipped],
         }
 
@@ -81,15 +68,16 @@ class Evaluation:
                 *(f"  {name:<{width}}  {short(v)}  ({short(low)} to {short(high)})" for name, v, low, high in figures),
                 f"in brackets 95 % intervals ({self.resamples:,} resamples; Wilson's for shares)",
                 *([f"left out: {len(self.skipped):,}"] if self.skipped else []),
+                *(f"\n{grouping}" for grouping in self.groups.values()),
             ]
         )
 
     def per_100(self, share: str) -> str:
         """One of SHARES in people's units; "unknown" where it is not defined."""
-        return _percent(self.metrics[share])
+        return per_100(self.metrics[share])
 
     def per_100_interval(self, share: str) -> str:
-        return " to ".join(map(_percent, self.intervals[share]))
+        return per_100_interval(self.intervals[share])
 
 
 def evaluate(
@@ -100,8 +88,11 @@ def evaluate(
     *,
     accepted: Sequence[bool],
     skipped: Sequence[Problem] = (),
+    metadata: Mapping[str, Sequence[str]] | None = None,
 ) -> Evaluation:
     """Measure answers against truths, row by row; None is an input that could not be answered and is among `skipped`.
+
+    `metadata` has columns with a cell for each row, whose groups are measured too.
 
     Raises DataError if none could.
     """
@@ -119,36 +110,15 @@ def evaluate(
         accepted=np.asarray(accepted, bool)[rows],
         compared=kind.compare(given, true, spec),
     )
-    shares = _shares(judged)
-    resamples = int(np.clip(NUMBERS_DRAWN / sum(a.size for a in judged.compared.values()), FEWEST_RESAMPLES, RESAMPLES))
+    resamples = enough_resamples(judged)
+    metrics, intervals = figures(judged, kind, spec, resamples=resamples)
     return Evaluation(
         answer=kind.name,
         n=len(rows),
-        metrics=kind.metrics(judged.compared, spec) | {name: hits / n if n else math.nan for name, (hits, n) in shares},
-        intervals=bootstrap(judged.compared, partial(kind.metrics, spec=spec), resamples=resamples)
-        | {name: wilson(hits, n) for name, (hits, n) in shares},
+        metrics=metrics,
+        intervals=intervals,
+        groups=by_group(kind, spec, judged, metadata or {}, resamples=resamples // FEWER),
         skipped=tuple(skipped),
         resamples=resamples,
         judged=judged,
     )
-
-
-def _shares(judged: Judged) -> list[tuple[str, tuple[int, int]]]:
-    """How many of how many, for what is a share."""
-    n, accepted, wrong = len(judged.right), int(judged.accepted.sum()), ~judged.right
-    return list(
-        zip(SHARES, ((int(wrong.sum()), n), (accepted, n), (int(wrong[judged.accepted].sum()), accepted)), strict=True)
-    )
-
-
-def _known(value: float) -> float | None:
-    return value if math.isfinite(value) else None
-
-
-def short(value: float) -> str:
-    """Three digits, as people read them."""
-    return "unknown" if math.isnan(value) else f"{value:.3g}"
-
-
-def _percent(share: float) -> str:
-    return "unknown" if math.isnan(share) else f"{100 * share:.{1 if 0 < share < 0.0995 else 0}f}"

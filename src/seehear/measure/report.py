@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from importlib import resources
 from io import BytesIO
@@ -16,8 +16,12 @@ from PIL import Image
 from seehear.answers import AnswerKind
 from seehear.answers.figure import SCREEN
 from seehear.files import write_whole
-from seehear.measure.evaluate import SHARES, Evaluation, short
+from seehear.measure.evaluate import Evaluation
+from seehear.measure.fairness import fairness
+from seehear.measure.judged import SHARES
+from seehear.measure.markup import section, table
 from seehear.measure.pictures import Mistake, contact_sheet, reliability, risk_coverage
+from seehear.measure.wording import short
 
 MOST_LISTED = 500  # rows of a list on the page; all are in the JSON
 RELIABILITY = (
@@ -57,9 +61,9 @@ def write_report(
 
 def _page(evaluation: Evaluation, spec: Any, worst: Sequence[Mistake], files: Mapping[str, Picture]) -> str:
     sections = [
-        _section("The answers", f"<p>{escape(str(spec))}</p>" + _image(files, "answers.png", "answers beside truths")),
-        _section("Every figure", _figures(evaluation)),
-        _section(
+        section("The answers", f"<p>{escape(str(spec))}</p>" + _image(files, "answers.png", "answers beside truths")),
+        section("Every figure", _figures(evaluation)),
+        section(
             "Whether to believe it",
             "<div class=pair>"
             + _image(files, "reliability.png", "how often it was right, by how sure it was", RELIABILITY)
@@ -67,10 +71,14 @@ def _page(evaluation: Evaluation, spec: Any, worst: Sequence[Mistake], files: Ma
             + "</div>",
         ),
     ]
+    if evaluation.groups:
+        sections.insert(
+            0, section("Whether it is as good for all", fairness(evaluation.groups, evaluation.metrics["wrong"]))
+        )
     if worst:
-        sections.append(_section("The worst mistakes", _mistakes(worst, files)))
+        sections.append(section("The worst mistakes", _mistakes(worst, files)))
     if evaluation.skipped:
-        sections.append(_section(f"Left out: {len(evaluation.skipped):,}", _skipped(evaluation)))
+        sections.append(section(f"Left out: {len(evaluation.skipped):,}", _skipped(evaluation)))
     page = Template(resources.files(__package__).joinpath("report.html").read_text("utf-8"))
     return page.substitute(n=f"{evaluation.n:,}", shares=_shares(evaluation), sections="\n".join(sections))
 
@@ -88,23 +96,19 @@ def _figures(evaluation: Evaluation) -> str:
         for name, value in evaluation.metrics.items()
     )
     note = f"95 % intervals, from {evaluation.resamples:,} resamples of the examples; Wilson's for shares."
-    return _table(("", "", "95 % interval"), rows) + f"<p><small>{note}</small></p>"
+    return table(("", "", "95 % interval"), rows) + f"<p><small>{note}</small></p>"
 
 
 def _mistakes(worst: Sequence[Mistake], files: Mapping[str, Picture]) -> str:
     rows = ((key, str(answer), f"{answer.confidence:.0%}", str(truth)) for key, _, answer, truth in worst)
     image = _image(files, "mistakes.png", "pictures of the mistakes, named in the table below")
-    return "<p>The surest first.</p>" + image + _table(("example", "answer", "sure", "truth"), rows)
+    return "<p>The surest first.</p>" + image + table(("example", "answer", "sure", "truth"), rows)
 
 
 def _skipped(evaluation: Evaluation) -> str:
     rows = [(p.where, p.what, p.hint) for p in evaluation.skipped[:MOST_LISTED]]
     more = len(evaluation.skipped) - len(rows)
-    return _table(("where", "what", "what to do"), rows) + (f"<p>and {more:,} more</p>" if more else "")
-
-
-def _section(title: str, body: str) -> str:
-    return f"<section><h2>{escape(title)}</h2>{body}</section>"
+    return table(("where", "what", "what to do"), rows) + (f"<p>and {more:,} more</p>" if more else "")
 
 
 def _image(files: Mapping[str, Picture], name: str, alt: str, caption: str = "") -> str:
@@ -112,14 +116,6 @@ def _image(files: Mapping[str, Picture], name: str, alt: str, caption: str = "")
     below = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
     source = f"data:image/png;base64,{base64.b64encode(picture.png).decode()}"
     return f'<figure><img alt="{escape(alt)}" width="{picture.width}" src="{source}">{below}</figure>'
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    def row(cells: Sequence[str], tag: str) -> str:
-        return "<tr>" + "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in cells) + "</tr>"
-
-    body = "\n".join(row(cells, "td") for cells in rows)
-    return f"<div class=wide><table><thead>{row(head, 'th')}</thead><tbody>\n{body}\n</tbody></table></div>"
 
 
 def _png(picture: Image.Image) -> Picture:

@@ -46,7 +46,7 @@ class Prediction:
     def __str__(self) -> str:
         if self.answer is None:
             return self.error
-        sure = f"{self.answer} ({share(self.confidence)} sure)"
+        sure = f"{self.answer.marked()} ({share(self.confidence)} sure)"
         return (
             f"{self.input}: {sure}" if self.accepted else f"{self.input}: I don't know: {self.reason}; a guess: {sure}"
         )

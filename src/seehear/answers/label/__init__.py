@@ -13,8 +13,21 @@ columns: tuple[str, ...] = (
     *("diagnosis", "species", "emotion", "word", "digit", "letter", "condition", "finding"),
 )
 senses: tuple[frozenset[str], ...] = (frozenset({"image"}), frozenset({"audio"}), frozenset({"image", "audio"}))
-headline = "accuracy"
+headline, higher_is_better = "accuracy", True
 blends, whole = True, False
 Spec: type[BaseModel] = LabelSpec
 
-__all__ = ["Label", "LabelSpec", "Spec", "answer", "blends", "columns", "headline", "metric", "name", "senses", "whole"]
+__all__ = [
+    "Label",
+    "LabelSpec",
+    "Spec",
+    "answer",
+    "blends",
+    "columns",
+    "headline",
+    "higher_is_better",
+    "metric",
+    "name",
+    "senses",
+    "whole",
+]

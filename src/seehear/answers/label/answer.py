@@ -67,6 +67,12 @@ class Label:
     def to_json(self) -> dict[str, Any]:
         return {"labels": list(self.names)} if self.several else {"label": self.names[0]}
 
+    def files(self) -> dict[str, bytes]:
+        return {}
+
+    def marked(self) -> str:
+        return str(self)
+
     def __str__(self) -> str:
         return ", ".join(self.names) or "none of the classes"
 

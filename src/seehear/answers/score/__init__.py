@@ -19,8 +19,21 @@ columns: tuple[str, ...] = (
     "amount",
 )
 senses: tuple[frozenset[str], ...] = (frozenset({"image"}), frozenset({"audio"}), frozenset({"image", "audio"}))
-headline = "mae"
+headline, higher_is_better = "mae", False
 blends, whole = True, False
 Spec: type[BaseModel] = ScoreSpec
 
-__all__ = ["Score", "ScoreSpec", "Spec", "answer", "blends", "columns", "headline", "metric", "name", "senses", "whole"]
+__all__ = [
+    "Score",
+    "ScoreSpec",
+    "Spec",
+    "answer",
+    "blends",
+    "columns",
+    "headline",
+    "higher_is_better",
+    "metric",
+    "name",
+    "senses",
+    "whole",
+]

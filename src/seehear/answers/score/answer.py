@@ -73,6 +73,12 @@ class Score:
     def to_json(self) -> dict[str, Any]:
         return {"score": _short(self.value), "unit": self.unit, "low": _short(self.low), "high": _short(self.high)}
 
+    def files(self) -> dict[str, bytes]:
+        return {}
+
+    def marked(self) -> str:
+        return str(self)
+
     def __str__(self) -> str:
         width = self.high - self.low
         places = 1 - math.floor(math.log10(width)) if width > 0 else 6

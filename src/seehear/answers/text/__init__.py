@@ -5,7 +5,8 @@ from __future__ import annotations
 from pydantic import BaseModel
 
 from seehear.answers.text import answer, metric
-from seehear.answers.text.answer import Text, TextSpec, Word
+from seehear.answers.text.answer import Text, TextSpec
+from seehear.answers.text.word import Word
 
 name = "text"
 columns: tuple[str, ...] = (
@@ -13,7 +14,7 @@ columns: tuple[str, ...] = (
     *("normalized_text", "translation", "caption", "words", "said"),
 )
 senses: tuple[frozenset[str], ...] = (frozenset({"audio"}),)
-headline = "wer"
+headline, higher_is_better = "wer", False
 blends, whole = False, True
 Spec: type[BaseModel] = TextSpec
 
@@ -26,6 +27,7 @@ __all__ = [
     "blends",
     "columns",
     "headline",
+    "higher_is_better",
     "metric",
     "name",
     "senses",

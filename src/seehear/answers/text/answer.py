@@ -19,7 +19,9 @@ from seehear.answers.text.language import Automaton
 from seehear.answers.text.ngrams import NGrams
 from seehear.answers.text.normal import normal
 from seehear.answers.text.search import Hypothesis, Search, Weights
+from seehear.answers.text.subtitles import srt, vtt
 from seehear.answers.text.terms import Terms
+from seehear.answers.text.word import Word, marked
 from seehear.errors import DataError, UsageError
 from seehear.geometry import Grid, Warp
 
@@ -77,21 +79,6 @@ class TextSpec(BaseModel):
         return [self.index[letter] for letter in text if letter in self.index]
 
 
-@dataclass(frozen=True)
-class Word:
-    """One word, from start_s to end_s of the recording; nan where a truth does not say."""
-
-    text: str
-    start_s: float = math.nan
-    end_s: float = math.nan
-    confidence: float = 1.0
-
-    def to_json(self) -> dict[str, Any]:
-        times = {"start_s": self.start_s, "end_s": self.end_s}
-        known = {name: round(time, 3) for name, time in times.items() if math.isfinite(time)}
-        return {"text": self.text, **known, "confidence": round(self.confidence, 4)}
-
-
 class Spelled(NamedTuple):
     """A word of a hypothesis: its first cell, the one after its last, and the mean confidence of its letters."""
 
@@ -127,6 +114,17 @@ class Text:
 
     def to_json(self) -> dict[str, Any]:
         return {"text": str(self), "words": [word.to_json() for word in self.words]}
+
+    def marked(self) -> str:
+        """In a line for people, what was hard to hear in brackets."""
+        return marked(self.words)
+
+    def files(self) -> dict[str, bytes]:
+        """The words; and as subtitles, where it is known when they were said."""
+        written = {"txt": f"{self}\n"}
+        if all(word.timed for word in self.words):
+            written |= {"srt": srt(self.words), "vtt": vtt(self.words)}
+        return {extension: text.encode() for extension, text in written.items()}
 
     def __str__(self) -> str:
         return " ".join(word.text for word in self.words)

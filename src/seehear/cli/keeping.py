@@ -1,0 +1,106 @@
+"""What `predict --out` leaves in a folder: all predictions in two files, and the files of each answer."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from json import dumps
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from seehear.errors import UsageError
+from seehear.files import write_whole
+
+if TYPE_CHECKING:
+    from seehear.runtime.prediction import Prediction
+
+PREDICTIONS = "predictions"
+COLUMNS = ("input", "answer", "confidence", "accepted", "reason", "used", "error")
+
+
+class Names:
+    """What the files of an answer are called: like its input, in the folder where that lay in the one asked about.
+
+    Where two would have one name, the later one gets a number: seven, seven-2.
+    """
+
+    def __init__(self) -> None:
+        self._asked: set[Path] = set()
+        self._taken = {PREDICTIONS}
+        self._again: Counter[Path] = Counter()
+
+    def heeding(self, sources: Iterable[str]) -> Iterator[str]:
+        """The sources, whose folders are remembered as they pass."""
+        for source in sources:
+            path = Path(source)
+            self._asked.add(path if path.is_dir() else path.parent)
+            yield source
+
+    def of(self, source: Path) -> Path:
+        """A relative path without an extension, each only once."""
+        place = self._within(source)
+        place = name = place.with_name(place.stem)
+        while str(name).casefold() in self._taken:  # some disks know no difference between A and a
+            self._again[place] += 1
+            name = place.with_name(f"{place.name}-{self._again[place] + 1}")
+        self._taken.add(str(name).casefold())
+        return name
+
+    def _within(self, source: Path) -> Path:
+        """From the nearest folder that was asked about; the name alone for what lies elsewhere."""
+        for folder in source.parents:
+            if folder in self._asked and ".." not in (place := source.relative_to(folder)).parts:
+                return place
+        return Path(source.name)
+
+
+@contextmanager
+def kept(folder: Path | None, names: Names) -> Iterator[Callable[[Prediction], None]]:
+    """What writes each prediction into a folder as soon as it is known; without a folder, nothing does."""
+    if folder is None:
+        yield lambda _: None
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    opened = partial(Path.open, mode="w", encoding="utf-8", errors="backslashreplace", newline="")
+    with opened(folder / f"{PREDICTIONS}.jsonl") as objects, opened(folder / f"{PREDICTIONS}.csv") as table:
+        rows = csv.writer(table)
+        rows.writerow(COLUMNS)
+
+        def keep(prediction: Prediction) -> None:
+            print(dumps(prediction.to_json(), ensure_ascii=False), file=objects)
+            rows.writerow(_row(prediction))
+            _write_files(folder, prediction, names)
+
+        yield keep
+
+
+def _row(prediction: Prediction) -> tuple[str, ...]:
+    answer = "" if prediction.answer is None else str(prediction.answer)
+    accepted = "yes" if prediction.accepted else "no"
+    used = "+".join(prediction.used)
+    return prediction.input, answer, f"{prediction.confidence:.4f}", accepted, prediction.reason, used, prediction.error
+
+
+def _write_files(folder: Path, prediction: Prediction, names: Names) -> None:
+    """Raises UsageError rather than replace what lies beside an input, which may be its transcript."""
+    files = prediction.answer.files() if prediction.answer else {}
+    if not files:
+        return
+    source = _first_file(prediction.input)
+    name = names.of(source)
+    for extension, content in files.items():
+        target = folder / f"{name}.{extension}"
+        if target.exists() and target.parent.resolve() == source.parent.resolve():
+            raise UsageError(
+                "is there already, beside its input", where=str(target), hint="choose another folder with --out"
+            )
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(target, content)
+
+
+def _first_file(name: str) -> Path:
+    """Of an input that is two files, which are joined by a plus, the first; of a stretch of a file, the file."""
+    return Path(name if Path(name).exists() else name.partition(" + ")[0].partition(" [")[0])

@@ -1,0 +1,82 @@
+"""Answers beside their truths, and the figures that they give, each with its 95 % interval."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seehear.answers import AnswerKind
+from seehear.measure.intervals import Interval, bootstrap, wilson
+
+Array = NDArray[Any]
+RESAMPLES = 1000
+FEWEST_RESAMPLES = 200  # enough for two digits, where a thousand would take minutes
+NUMBERS_DRAWN = 1e9  # bounds the time of the bootstrap on large tables
+SHARES = ("wrong", "coverage", "accepted_error")  # that every kind of answer has
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One entry per answered example: `row`, its place among all that were asked, and what pictures need."""
+
+    row: Array  # (n,) int
+    confidence: Array  # (n,) 0 to 1
+    right: Array  # (n,) bool
+    accepted: Array  # (n,) bool
+    compared: Mapping[str, Array]
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+    def take(self, places: Array) -> Judged:
+        """Some of them, by their places among these."""
+        compared = {name: array[places] for name, array in self.compared.items()}
+        return Judged(
+            self.row[places], self.confidence[places], self.right[places], self.accepted[places], compared=compared
+        )
+
+    def shares(self) -> dict[str, tuple[int, int]]:
+        """How many of how many, for each of SHARES."""
+        wrong, accepted = ~self.right, int(self.accepted.sum())
+        of = (int(wrong.sum()), len(self)), (accepted, len(self)), (int(wrong[self.accepted].sum()), accepted)
+        return dict(zip(SHARES, of, strict=True))
+
+
+class Figures(NamedTuple):
+    metrics: dict[str, float]  # nan where not defined
+    intervals: dict[str, Interval]
+
+
+def figures(judged: Judged, kind: AnswerKind, spec: Any, *, resamples: int) -> Figures:
+    """The kind's own metrics, with intervals from so many resamples, and SHARES, with Wilson's."""
+    shares = judged.shares()
+    return Figures(
+        metrics=kind.metrics(judged.compared, spec)
+        | {name: hits / n if n else math.nan for name, (hits, n) in shares.items()},
+        intervals=bootstrap(judged.compared, partial(kind.metrics, spec=spec), resamples=resamples)
+        | {name: wilson(hits, n) for name, (hits, n) in shares.items()},
+    )
+
+
+def enough_resamples(judged: Judged) -> int:
+    """As many as take a bounded time."""
+    size = sum(array.size for array in judged.compared.values())
+    return int(np.clip(NUMBERS_DRAWN / size, FEWEST_RESAMPLES, RESAMPLES))
+
+
+def plain(metrics: Mapping[str, float], intervals: Mapping[str, Interval]) -> dict[str, Any]:
+    """For JSON: what is not defined is None."""
+    return {
+        "metrics": {name: _known(value) for name, value in metrics.items()},
+        "intervals": {name: [_known(low), _known(high)] for name, (low, high) in intervals.items()},
+    }
+
+
+def _known(value: float) -> float | None:
+    return value if math.isfinite(value) else None

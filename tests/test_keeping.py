@@ -1,0 +1,117 @@
+"""`predict --out`: the files of each answer, named after their inputs, all inside the folder, none lost."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import tiny
+from seehear import api
+from seehear.answers.text import Text, Word
+from seehear.cli import run
+from seehear.cli.keeping import Names
+from seehear.runtime.perceive import named
+from seehear.runtime.prediction import Prediction
+
+
+class Listener:
+    """A recogniser that hears in every file its name."""
+
+    recipe = tiny.recipe("image", "audio")
+
+    def predict(self, inputs: Iterable[Any], **_: Any) -> Iterator[Prediction]:
+        for each in inputs:
+            name = named(each)
+            words = (Word(Path(name).stem, 0.0, 0.5),)
+            yield (
+                Prediction.failed(name, f"{name}: broken")
+                if "broken" in name
+                else Prediction(name, Text(words), 0.9, True)
+            )
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(api, "load", lambda _: Listener())
+    Path("m.seehear").touch()
+    for name in (
+        "rec/1.wav",
+        "rec/monday/1.wav",
+        "rec/monday/2.mp3",
+        "rec/monday/2.wav",
+        "rec/broken.wav",
+        "more/1.wav",
+    ):
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).touch()
+    return tmp_path
+
+
+def written(folder: str, extension: str = "srt") -> list[str]:
+    return sorted(path.relative_to(folder).as_posix() for path in Path(folder).rglob(f"*.{extension}"))
+
+
+def test_files_lie_as_their_inputs_lie_in_the_folder_that_was_asked_about(here):
+    assert run(["predict", "m.seehear", "rec", "--out", "said"]) == 1
+    assert written("said") == ["1.srt", "monday/1.srt", "monday/2-2.srt", "monday/2.srt"]
+    assert written("said", "txt") == ["1.txt", "monday/1.txt", "monday/2-2.txt", "monday/2.txt"]
+    assert Path("said/monday/1.vtt").read_text() == "WEBVTT\n\n00:00:00.000 --> 00:00:00.500\n1\n"
+
+
+def test_inputs_of_several_folders_do_not_take_each_others_names(here):
+    assert run(["predict", "m.seehear", "rec/1.wav", "more", str(here / "rec/monday/1.wav"), "--out", "said"]) == 0
+    assert written("said") == ["1-2.srt", "1-3.srt", "1.srt"]
+
+
+def test_rows_of_a_table_lie_as_the_table_says_and_never_above_the_folder(here):
+    Path("rec/rows.csv").write_text("image,audio\n,monday/1.wav\n,../more/1.wav\n1.png,1.wav\n")
+    assert run(["predict", "m.seehear", "rec/rows.csv", "--out", "deep/said"]) == 0
+    assert written(".") == ["deep/said/1-2.srt", "deep/said/1.srt", "deep/said/monday/1.srt"]
+
+
+def test_folders_from_stdin_count_as_asked_about(here, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.StringIO("rec/monday\n"))
+    run(["predict", "m.seehear", "-", "--out", "said"])
+    assert written("said") == ["1.srt", "2-2.srt", "2.srt"]
+
+
+def test_what_lies_beside_an_input_is_not_replaced(here, capsys):
+    Path("rec/1.txt").write_text("as it was typed")
+    assert run(["predict", "m.seehear", "rec/1.wav", "--out", "rec"]) == 2
+    assert Path("rec/1.txt").read_text() == "as it was typed"
+    said = capsys.readouterr().err
+    assert "rec/1.txt: is there already, beside its input. Next: choose another folder with --out." in said
+
+
+def test_an_earlier_run_is_replaced(here):
+    for _ in range(2):
+        assert run(["predict", "m.seehear", "more", "--out", "said"]) == 0
+    assert written("said") == ["1.srt"]
+
+
+def test_without_out_nothing_is_written(here):
+    before = sorted(here.rglob("*"))
+    assert run(["predict", "m.seehear", "more"]) == 0
+    assert sorted(here.rglob("*")) == before
+
+
+PARTS = st.sampled_from(["a", "A", "a-2", "b", "..", ".", ".a", "predictions", "a.b"])
+
+
+@given(
+    st.lists(st.tuples(st.lists(PARTS, max_size=3), st.sampled_from(["a.wav", "a.b.mp3", "A.wav", ".wav", "a-2.wav"])))
+)
+def test_names_are_each_others_never_and_stay_inside(inputs):
+    names = Names()
+    list(names.heeding(["a", "b/x.csv", "..", "/"]))
+    given_names = [names.of(Path(*folders, name)) for folders, name in inputs]
+    assert len({str(name).casefold() for name in given_names}) == len(inputs)
+    assert not [name for name in given_names if name.is_absolute() or ".." in name.parts or name == Path("predictions")]

@@ -1,0 +1,111 @@
+"""What a text is for people: lines in which unsure words are marked, and subtitles in which nothing is lost."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seehear.answers.text import Text, Word
+from seehear.answers.text.subtitles import LINE, LONGEST_S, cues
+from seehear.runtime.prediction import Prediction
+
+LETTERS = st.text(st.characters(categories=("L", "M", "N"), include_characters="&<>-'"), min_size=1, max_size=60)
+CUE = re.compile(r"(?:\d+\n)?(\d+):(\d\d):(\d\d)[,.](\d{3}) --> (\d+):(\d\d):(\d\d)[,.](\d{3})\n(.*)", re.DOTALL)
+
+
+@st.composite
+def spoken(draw: st.DrawFn) -> tuple[Word, ...]:
+    """Words one after the other, in whole milliseconds, with pauses of up to three seconds."""
+    now_ms, words = draw(st.integers(0, 10_000_000)), []
+    for text in draw(st.lists(LETTERS, max_size=60)):
+        start_ms = now_ms + draw(st.integers(0, 3000))
+        now_ms = start_ms + draw(st.integers(1, 1500))
+        words.append(Word(text, start_ms / 1000, now_ms / 1000))
+    return tuple(words)
+
+
+def read(subtitles: str) -> list[tuple[int, int, list[str]]]:
+    """(start_ms, end_ms, lines) of each cue, as a player reads them."""
+    found = []
+    for block in subtitles.removeprefix("WEBVTT\n").strip("\n").split("\n\n"):
+        if block:
+            *numbers, lines = CUE.fullmatch(block).groups()
+            h, m, s, ms, h2, m2, s2, ms2 = map(int, numbers)
+            found.append(
+                (((h * 60 + m) * 60 + s) * 1000 + ms, ((h2 * 60 + m2) * 60 + s2) * 1000 + ms2, lines.split("\n"))
+            )
+    return found
+
+
+@given(spoken())
+def test_subtitles_read_again_have_the_same_words_and_times(words: tuple[Word, ...]) -> None:
+    files = Text(words).files()
+    srt, vtt = read(files["srt"].decode()), read(unescape(files["vtt"].decode()))
+    assert srt == vtt
+    assert [word for *_, lines in srt for line in lines for word in line.split(" ")] == [word.text for word in words]
+    expected = [(round(1000 * cue[0].start_s), round(1000 * cue[-1].end_s)) for cue in cues(words)]
+    assert [(start, end) for start, end, _ in srt] == expected
+    assert all(end <= start for (_, end), (start, _) in pairwise(expected))
+
+
+@given(spoken())
+def test_a_cue_is_as_much_as_one_can_read(words: tuple[Word, ...]) -> None:
+    for _, _, lines in read(Text(words).files()["srt"].decode()):
+        assert len(lines) <= 2
+        assert all(len(line) <= LINE or " " not in line for line in lines)
+    for cue in cues(words):
+        assert len(cue) == 1 or cue[-1].end_s - cue[0].start_s <= LONGEST_S
+
+
+def timed(*words: tuple[str, float, float]) -> Text:
+    return Text(tuple(Word(*word) for word in words))
+
+
+def test_a_cue_ends_where_the_speaker_breathes() -> None:
+    sentence = "take one tablet in the morning with a full glass of water and one more in the evening before you sleep"
+    words = [
+        Word(text, i * 0.3 + (i > 11) * 0.4, i * 0.3 + 0.3 + (i > 11) * 0.4) for i, text in enumerate(sentence.split())
+    ]
+    first, second = cues(words)
+    assert first[-1].text == "water"
+    assert second[0].text == "and"
+
+
+def test_how_the_files_look() -> None:
+    files = timed(("a<b", 0.5, 0.9), ("&c", 1.0, 1.26), ("d", 3600.0, 3600.0)).files()
+    assert files["txt"] == b"a<b &c d\n"
+    assert files["srt"] == b"1\n00:00:00,500 --> 00:00:01,260\na<b &c\n\n2\n01:00:00,000 --> 01:00:00,001\nd\n"
+    assert files["vtt"] == (
+        b"WEBVTT\n\n00:00:00.500 --> 00:00:01.260\na&lt;b &amp;c\n\n01:00:00.000 --> 01:00:00.001\nd\n"
+    )
+
+
+def test_silence_gives_files_without_words() -> None:
+    assert Text(()).files() == {"txt": b"\n", "srt": b"", "vtt": b"WEBVTT\n"}
+
+
+def test_a_truth_gives_its_words_alone() -> None:
+    assert Text.of("One two.").files() == {"txt": b"one two\n"}
+
+
+@pytest.mark.parametrize(
+    ("sure", "line"),
+    [
+        ((0.9, 0.5, 0.8), "take two daily"),
+        ((0.9, 0.49, 0.8), "take [two?] daily"),
+        ((0.2, 0.1, 0.8), "[take two?] daily"),
+        ((0.2, 0.8, 0.1), "[take?] two [daily?]"),
+    ],
+)
+def test_words_that_are_likelier_wrong_are_marked_for_people_alone(sure: tuple[float, ...], line: str) -> None:
+    text = Text(tuple(Word(word, confidence=c) for word, c in zip(("take", "two", "daily"), sure, strict=True)), 0.4)
+    assert str(Prediction("a.wav", text, 0.4, True)) == f"a.wav: {line} (40 % sure)"
+    assert text.files()["txt"] == b"take two daily\n"
+    told = text.to_json()
+    assert told["text"] == "take two daily"
+    assert [word["accepted"] for word in told["words"]] == [c >= 0.5 for c in sure]
