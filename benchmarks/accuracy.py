@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from benchmarks.data import DATA, SPEAKERS, AbsentError, Examples, Store, cifar10, cifar10_few, digits, fsdd, pneumonia
+from benchmarks.budget import Budget, asked, budget
+from benchmarks.data import SPEAKERS, AbsentError, Examples, Store, cifar10, cifar10_few, digits, fsdd, pneumonia
 from benchmarks.machine import pace
 from benchmarks.results import Figure, record
 from benchmarks.unfamiliar import unfamiliarity
@@ -55,15 +56,6 @@ TASKS = {
 }
 
 
-@dataclass(frozen=True)
-class Budget:
-    """`minutes` of this machine's clock; `steps`, if given, instead of them, to try a benchmark out."""
-
-    minutes: float
-    steps: int | None = None
-    seed: int = 0
-
-
 def taught(examples: Examples, budget: Budget, senses: Sequence[str], *, out: Path) -> Recogniser:
     """Train one recogniser as anyone would, into the model file `out`."""
     started_s = time.monotonic()
@@ -86,11 +78,9 @@ def taught(examples: Examples, budget: Budget, senses: Sequence[str], *, out: Pa
 
 def measure(name: str, task: Task, store: Store, options: argparse.Namespace) -> None:
     examples = task.prepare(store)
-    before = pace()
     standard = task.standard_minutes * options.minutes_scale
-    budget = Budget(before.minutes(standard), options.steps, options.seed)
-    print(f"\n{name}: {standard:g} standard minutes are {budget.minutes:.1f} here, at {before}", flush=True)
-    model = taught(examples, budget, task.senses, out=store.cache / f"{name}.seehear")
+    given, before = budget(name, standard, options)
+    model = taught(examples, given, task.senses, out=store.cache / f"{name}.seehear")
     (judge, test), *others = examples.tests.items()
     evaluation = model.evaluate(test)
     figures = list(_figures(evaluation, task, model.recipe.wrong_at_most))
@@ -98,10 +88,10 @@ def measure(name: str, task: Task, store: Store, options: argparse.Namespace) ->
         again = model.evaluate(place)
         figures += [figure(again, metric, f"{metric} on {other}") for metric in ("accuracy", "auroc")]
     if len(task.senses) > 1:
-        figures += _each_sense(model, examples, budget, evaluation, store)
+        figures += _each_sense(model, examples, given, evaluation, store)
     for sense in task.senses:
         figures += unfamiliarity(model, sense, test, store, own=task.own, in_noise=task.in_noise)
-    note = f"{standard:g} standard minutes; judged on {evaluation.n:,} examples: {judge}; seed {budget.seed}"
+    note = f"{standard:g} standard minutes; judged on {evaluation.n:,} examples: {judge}; seed {given.seed}"
     record(name, note, figures, before=before, after=pace(), keep=options.steps is None)
 
 
@@ -171,17 +161,9 @@ def task_named(name: str) -> Task:
 
 def main() -> None:
     others = [f"{name}-{speaker}" for name in ("fsdd", "digits") for speaker in SPEAKERS[1:]]
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.accuracy", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(TASKS)}; also {', '.join(others)}")
-    parser.add_argument("--data", type=Path, default=DATA, help="the folder of the archives")
-    parser.add_argument("--minutes-scale", type=float, default=1.0, help="of every budget")
-    parser.add_argument("--steps", type=int, help="instead of minutes, to try it out: nothing is recorded")
-    parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args()
-    if unknown := set(options.names) - {*TASKS, *others}:
-        parser.error(f"no {', '.join(sorted(unknown))}; there are {', '.join((*TASKS, *others))}")
+    options = asked("benchmarks.accuracy", __doc__, list(TASKS), others)
     store = Store(options.data)
-    for name in options.names or TASKS:
+    for name in options.names:
         try:
             measure(name, task_named(name), store, options)
         except AbsentError as absent:

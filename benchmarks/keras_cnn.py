@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from benchmarks.accuracy import Budget, taught
+from benchmarks.accuracy import taught
+from benchmarks.budget import Budget
 from benchmarks.data import DATA, AbsentError, Examples, Store, cifar10
 from benchmarks.machine import pace
 from benchmarks.results import Figure, record

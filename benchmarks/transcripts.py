@@ -9,10 +9,10 @@ import argparse
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
-from benchmarks.accuracy import Budget, figure, taught
-from benchmarks.data import DATA, AbsentError, Examples, Store
+from benchmarks.accuracy import figure, taught
+from benchmarks.budget import asked, budget
+from benchmarks.data import AbsentError, Examples, Store
 from benchmarks.machine import pace
 from benchmarks.results import Figure, record
 from benchmarks.spoken import digit_strings, grid, mboshi, speechocean
@@ -39,14 +39,12 @@ TASKS = {
 
 def measure(name: str, task: Task, store: Store, options: argparse.Namespace) -> None:
     examples = task.prepare(store)
-    before = pace()
     standard = task.standard_minutes * options.minutes_scale
-    budget = Budget(before.minutes(standard), options.steps, options.seed)
-    print(f"\n{name}: {standard:g} standard minutes are {budget.minutes:.1f} here, at {before}", flush=True)
-    model = taught(examples, budget, ("audio",), out=store.cache / f"{name}.seehear")
+    given, before = budget(name, standard, options)
+    model = taught(examples, given, ("audio",), out=store.cache / f"{name}.seehear")
     (judge, test), *_ = examples.tests.items()
     evaluation = model.evaluate(test)
-    note = f"{standard:g} standard minutes; judged on {evaluation.n:,} recordings: {judge}; seed {budget.seed}"
+    note = f"{standard:g} standard minutes; judged on {evaluation.n:,} recordings: {judge}; seed {given.seed}"
     figures = list(_figures(evaluation, task, model.recipe.wrong_at_most))
     record(name, note, figures, before=before, after=pace(), keep=options.steps is None)
 
@@ -63,17 +61,9 @@ def _figures(evaluation: Evaluation, task: Task, wrong_at_most: float) -> Iterat
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.transcripts", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(TASKS))
-    parser.add_argument("--data", type=Path, default=DATA, help="the folder of the archives")
-    parser.add_argument("--minutes-scale", type=float, default=1.0, help="of every budget")
-    parser.add_argument("--steps", type=int, help="instead of minutes, to try it out: nothing is recorded")
-    parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args()
-    if unknown := set(options.names) - {*TASKS}:
-        parser.error(f"no {', '.join(sorted(unknown))}; there are {', '.join(TASKS)}")
+    options = asked("benchmarks.transcripts", __doc__, list(TASKS))
     store = Store(options.data)
-    for name in options.names or TASKS:
+    for name in options.names:
         try:
             measure(name, TASKS[name], store, options)
         except AbsentError as absent:
