@@ -214,3 +214,9 @@ def test_wishes_that_cannot_be_granted(wishes: dict[str, Any], words: str, tmp_p
     data = digits_table(tmp_path / "data", {"label": ["a", "b"] * 8}, ("image",))
     with pytest.raises(UsageError, match=words):
         api.train(data, **wishes)
+
+
+def test_a_sense_that_an_answer_has_no_use_for_is_refused_with_the_flag_that_leaves_it_out(tmp_path: Path) -> None:
+    data = digits_table(tmp_path / "data", {"text": ANSWER_CELLS["text"]}, ("image", "audio"))
+    with pytest.raises(UsageError, match=r"text by image \+ audio is not supported.*--senses audio"):
+        api.plan(data, minutes=1)

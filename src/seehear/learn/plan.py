@@ -151,7 +151,9 @@ def _check_supported(table: Table) -> None:
     kind, wanted = ANSWERS[table.kind or ""], frozenset(table.senses)
     if wanted not in kind.senses:
         pairs = "; ".join(f"{name} by {_by(senses)}" for name, k in ANSWERS.items() for senses in k.senses)
-        raise UsageError(f"{kind.name} by {_by(wanted)} is not supported", allowed=pairs)
+        fewer = max((senses for senses in kind.senses if senses < wanted), key=len, default=None)
+        hint = f"--senses {','.join(sorted(fewer, key=list(SENSES).index))}" if fewer else ""
+        raise UsageError(f"{kind.name} by {_by(wanted)} is not supported", allowed=pairs, hint=hint)
 
 
 def _by(senses: frozenset[str]) -> str:
