@@ -13,7 +13,7 @@ from seehear.answers import ANSWERS
 from seehear.answers.text import Text, TextSpec, Word
 from seehear.answers.text.honesty import calibrated, fit_honesty
 from seehear.answers.text.normal import normal
-from seehear.errors import DataError
+from seehear.errors import DataError, UsageError
 from seehear.geometry import Warp
 
 TEXT = ANSWERS["text"]
@@ -166,3 +166,44 @@ def test_confused_words_are_drawn() -> None:
     some = TEXT.draw(TEXT.compare(truths[::-1], truths, spec), spec)
     none = TEXT.draw(TEXT.compare(truths, truths, spec), spec)
     assert some.height > none.height
+
+
+def unclear(text: str, other: str, spec: TextSpec, share: float = 0.5) -> dict[str, np.ndarray]:
+    """Where two texts of one length differ, either may have been said: the first with this share."""
+    one, two = heard(text, spec), heard(other, spec)
+    return one | {"logp": np.logaddexp(one["logp"] + np.log(share), two["logp"] + np.log(1 - share))}
+
+
+def test_a_term_is_favoured_where_it_may_have_been_said() -> None:
+    spec = planned()
+    raw, expecting = unclear("one two", "one roo", spec, share=0.2), TEXT.favouring(spec, ["Roo!", "wren"])
+    assert str(TEXT.from_raw(raw, spec, {}, None)) == "one two"
+    assert str(TEXT.from_raw(raw, expecting, {}, None)) == "one roo"
+
+
+@pytest.mark.parametrize("text", SAID)
+def test_terms_that_do_not_occur_change_nothing(text: str) -> None:
+    spec = planned()
+    raw = heard(text, spec, sure=0.8)
+    without = TEXT.from_raw(raw, spec, {}, None)
+    assert TEXT.from_raw(raw, TEXT.favouring(spec, ["wren", "hero net"]), {}, None).words == without.words
+
+
+def test_a_term_in_letters_that_were_never_learned_is_refused() -> None:
+    with pytest.raises(UsageError, match="the term 'größe' has 'gßö'"):
+        TEXT.favouring(planned(), ["Größe"])
+
+
+def test_text_that_is_known_besides_makes_its_words_likelier() -> None:
+    spec = planned()
+    raw, knowing = unclear("two", "roo", spec), TEXT.knowing(spec, ["roo", "one roo", "roo roo"] * 30)
+    assert str(TEXT.from_raw(raw, spec, {}, None)) == "two"
+    assert str(TEXT.from_raw(raw, knowing, {}, None)) == "roo"
+
+
+@pytest.mark.parametrize("kind", ["label", "score"])
+def test_only_answers_of_words_know_words(kind: str) -> None:
+    with pytest.raises(UsageError, match=f"terms for an answer of the kind '{kind}', which is not made of words"):
+        ANSWERS[kind].favouring(None, ["a"])
+    with pytest.raises(UsageError, match="more text for an answer"):
+        ANSWERS[kind].knowing(None, ["a"])

@@ -33,7 +33,7 @@ ALTERNATIVES = 3
 WORDS = 2  # a cell, on average, from which a column reads as text
 TAIL_CELLS, LAST_CELL = 4, 1 << 30  # how long after its last letter begins a word may sound, if no other begins
 RARELY = 3  # times a letter must occur to be learned
-FAVOUR = 1.0  # log odds for each letter of a term
+FAVOUR = 2.0  # log odds for each letter of a term
 USUAL = {"language": 0.4, "insertion": 0.6}  # what one log probability of the language, and a token, weigh
 
 
@@ -73,6 +73,10 @@ class TextSpec(BaseModel):
         if not self.terms:
             return None
         return Terms.of(map(self.encode, self.terms), len(self.tokens), self.index[SPACE])
+
+    def changed(self, **fields: Any) -> TextSpec:
+        """Another one; not model_copy, which would keep the machines of this one."""
+        return TextSpec(**{**self.model_dump(), **fields})
 
     def encode(self, text: str) -> list[int]:
         """The tokens of a normal text; what is none of them is left out."""
@@ -162,14 +166,14 @@ def favouring(spec: TextSpec, terms: Sequence[str]) -> TextSpec:
                 allowed=f"the letters that were learned: {''.join(spec.tokens).strip()}",
                 hint="write it as it sounds in these letters",
             )
-    return spec.model_copy(update={"terms": expected})
+    return spec.changed(terms=expected)
 
 
 def knowing(spec: TextSpec, lines: Iterable[str]) -> TextSpec:
     """As if the lines had been said in the examples, as far as the odds of words go."""
     sentences = (spec.encode(text) for line in lines if (text := normal(line)))
     more = NGrams.of(sentences, len(spec.tokens), least=1)
-    return spec.model_copy(update={"language": NGrams.from_text(spec.language).plus(more).to_text()})
+    return spec.changed(language=NGrams.from_text(spec.language).plus(more).to_text())
 
 
 def read(cell: str, spec: TextSpec) -> Text:
