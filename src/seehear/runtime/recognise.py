@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,8 @@ class Recogniser:
         self._head_shapes = self._kind.raw_shapes(self.recipe.answer)
         doubts: dict[str, Shape] = {UNFAMILIAR + sense: () for sense in self.recipe.senses}
         self._shapes = {**self._head_shapes, **doubts}
+        # Who asks again and again, expecting the same terms, has the machine of them built once.
+        self._favouring = lru_cache(maxsize=4)(partial(self._kind.favouring, self.recipe.answer))
         self._check_fit()
 
     def predict_one(
@@ -144,8 +146,7 @@ class Recogniser:
                 yield f"the {sense} is unlike all it was taught (score {score:.1f}, limit {most:.1f})"
 
     def _how(self, senses: Sequence[str] | None, wrong_at_most: float | None, terms: Sequence[str] | None) -> How:
-        spec = self.recipe.answer
-        answer = spec if terms is None else self._kind.favouring(spec, terms)
+        answer = self.recipe.answer if terms is None else self._favouring(tuple(terms))
         return How(self._wanted(senses), self._limit(wrong_at_most), answer)
 
     def _wanted(self, senses: Sequence[str] | None) -> tuple[str, ...]:
