@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -101,7 +102,8 @@ def test_only_who_hears_is_asked_about_sound() -> None:
 
 def test_the_command_line_answers_raw_sound_from_stdin(tmp_path: Path) -> None:
     write_bundle(tmp_path / "loud.seehear", tiny.bundle("audio"))
-    raw = (sound(0.5, 2, 0.8, tone=0.9) * 32767).astype("<i2").tobytes()
+    samples = (sound(0.5, 2, 0.8, tone=0.9) * 32767).astype("<i2")
+    raw = samples.tobytes()
     command = [sys.executable, "-m", "seehear", "predict", str(tmp_path / "loud.seehear")]
     environment = dict(os.environ, PYTHONPATH=str(Path(seehear.__file__).parent.parent))
     done = subprocess.run(
@@ -110,6 +112,9 @@ def test_the_command_line_answers_raw_sound_from_stdin(tmp_path: Path) -> None:
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert [line["final"] for line in lines][-1] is True
     assert lines[-1]["answer"] == {"label": "bright"}
-    refused = subprocess.run([*command, "--live", "a.wav"], env=environment, capture_output=True, check=False)
+    soundfile.write(tmp_path / "a.wav", samples, RATE_HZ)
+    recorded = subprocess.run([*command, "--live", "--json", tmp_path / "a.wav"], env=environment, capture_output=True)
+    assert recorded.stdout == done.stdout
+    refused = subprocess.run([*command, "--live", "a.wav", "b.wav"], env=environment, capture_output=True, check=False)
     assert refused.returncode == 2
-    assert b"--live with a.wav. Allowed: predict MODEL --live -" in refused.stderr
+    assert b"--live with a.wav b.wav. Allowed: predict MODEL --live - or one recording" in refused.stderr

@@ -1,4 +1,4 @@
-"""`seehear predict MODEL --live -`: answers to the sound that comes on stdin, while it comes."""
+"""`seehear predict MODEL --live -`: answers to sound on stdin, while it comes; or to a long recording."""
 
 from __future__ import annotations
 
@@ -16,13 +16,15 @@ if TYPE_CHECKING:
 PORTION_BYTES = 1600  # 50 ms of 16-bit samples at 16 kHz
 
 
-def listen(recogniser: Recogniser, *, json: bool, terms: Sequence[str] | None) -> None:
-    """stdin is raw PCM, 16-bit, little-endian, 16 kHz, one channel: `arecord -f S16_LE -r 16000 -t raw`.
+def listen(recogniser: Recogniser, source: str, *, json: bool, terms: Sequence[str] | None) -> None:
+    """`source` is a recording, or - for raw PCM on stdin, 16-bit, little-endian, 16 kHz, one channel, as of
+    `arecord -f S16_LE -r 16000 -t raw`.
 
     Guesses are printed as JSON, or on a terminal, where the next one takes their place; answers everywhere.
     """
+    sound = _portions(sys.stdin.buffer) if source == "-" else _recorded(source)
     over_last = "\r\033[K" if sys.stdout.isatty() else ""
-    for heard in recogniser.live(_portions(sys.stdin.buffer), terms=terms):
+    for heard in recogniser.live(sound, terms=terms):
         if json:
             print(dumps(heard.to_json(), ensure_ascii=False), flush=True)
         elif heard.final:
@@ -36,6 +38,14 @@ def _line(heard: Heard) -> str:
     if said.answer is None:
         return said.error
     return str(heard) + ("" if said.accepted else f"   (I don't know: {said.reason})")
+
+
+def _recorded(path: str) -> Iterator[np.ndarray]:
+    from seehear.senses.hearing import HEARING
+
+    samples = HEARING.read(path)
+    for start in range(0, len(samples), PORTION_BYTES // 2):
+        yield samples[start : start + PORTION_BYTES // 2]
 
 
 def _portions(stream: BinaryIO) -> Iterator[np.ndarray]:

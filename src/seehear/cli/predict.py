@@ -36,7 +36,10 @@ def predict(  # noqa: PLR0913 - each flag is an argument
     wrong_at_most: options.WrongAtMost = None,
     terms: options.Terms = None,
     live: Annotated[
-        bool, typer.Option("--live", help="Answer while it sounds: INPUT is -, raw PCM of 16 bits at 16 kHz.")
+        bool,
+        typer.Option(
+            "--live", help="Answer while it sounds: INPUT is -, raw PCM of 16 bits at 16 kHz; or a long recording."
+        ),
     ] = False,
 ) -> None:
     """Ask a model about pictures, recordings or both."""
@@ -46,7 +49,7 @@ def predict(  # noqa: PLR0913 - each flag is an argument
     recogniser = api.load(options.existing(model))
     if live:
         _check_live(inputs, out=out, senses=senses, wrong_at_most=wrong_at_most)
-        listen(recogniser, json=json, terms=options.lines(terms))
+        listen(recogniser, inputs[0], json=json, terms=options.lines(terms))
         return
     line, file_names = Line(), Names()
     with Display() as display, kept(out, file_names) as keep:
@@ -65,10 +68,9 @@ def predict(  # noqa: PLR0913 - each flag is an argument
 def _check_live(inputs: Sequence[str], **others: object) -> None:
     """Raises UsageError for what a running sound has no use for."""
     strange = [f"--{name.replace('_', '-')}" for name, value in others.items() if value is not None]
-    if list(inputs) != ["-"] or strange:
-        raise UsageError(
-            f"--live with {' '.join([*inputs, *strange])}", allowed="predict MODEL --live -, --json, --terms"
-        )
+    if len(inputs) != 1 or strange:
+        allowed = "predict MODEL --live - or one recording, --json, --terms"
+        raise UsageError(f"--live with {' '.join([*inputs, *strange])}", allowed=allowed)
 
 
 def _sources(inputs: Iterable[str]) -> Iterator[str]:

@@ -36,7 +36,7 @@ def prepare(samples: Samples, spec: HearingSpec) -> tuple[Samples, Warp]:
             raise InputError(
                 f"{len(samples) / RATE_HZ:.1f} s of sound, of which every second counts",
                 allowed=f"up to {spec.longest_s:g} s",
-                hint="cut it at pauses, or name its stretches in a table with start and end",
+                hint="ask with --live, which cuts it at pauses; or name its stretches in a table with start and end",
             )
         start = min(_onset(samples), len(samples) - longest)
         samples = samples[start : start + longest]
