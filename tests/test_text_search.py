@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import pickle
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
@@ -17,7 +16,7 @@ from hypothesis import strategies as st
 from seehear.answers.text import prefixes, search
 from seehear.answers.text.language import Automaton
 from seehear.answers.text.ngrams import NGrams
-from seehear.answers.text.search import Hypothesis, Search, Spelt, Weights, greedy
+from seehear.answers.text.search import Hypothesis, Search, Spelt, Weights
 from seehear.answers.text.terms import Terms
 from seehear.errors import InputError, UsageError
 
@@ -53,6 +52,18 @@ def searched(logp: np.ndarray, weights: Weights = ALONE, **keywords: Any) -> Sea
     found = Search(*guides, weights, **keywords)
     found.feed(logp)
     return found
+
+
+def greedy(logp: np.ndarray) -> Hypothesis:
+    """The tokens of the likeliest path through logp (Graves et al. 2006, section 3.2)."""
+    path, loud = logp.argmax(axis=1), logp.max(axis=1)
+    starts = np.flatnonzero(np.diff(path, prepend=-1)).tolist()
+    spelt = []
+    for start, stop in itertools.pairwise([*starts, len(path)]):
+        frame = start + int(loud[start:stop].argmax())
+        if path[frame] < logp.shape[1] - 1:
+            spelt.append(Spelt(int(path[frame]), frame, float(np.exp(loud[frame]))))
+    return Hypothesis(tuple(spelt), float(loud.sum()))
 
 
 def all_alignments(logp: np.ndarray) -> dict[tuple[int, ...], float]:
@@ -115,25 +126,19 @@ def test_a_narrow_search_finds_sentences_that_are_no_better_than_they_are(
     cuts=st.lists(st.integers(0, 40), max_size=6),
     beams=st.integers(1, 8),
     weights=st.sampled_from([ALONE, GUIDED]),
-    settle=st.booleans(),
 )
 @settings(max_examples=60, deadline=None)
-def test_sound_in_chunks_and_settled_between_them_is_heard_as_a_whole(
-    seed: int, cuts: list[int], beams: int, weights: Weights, settle: bool
-) -> None:
+def test_sound_in_chunks_is_heard_as_a_whole(seed: int, cuts: list[int], beams: int, weights: Weights) -> None:
     logp = heard(seed, 40)
-    whole = searched(logp, weights, beams=beams).best(3, finished=True)
-    live, settled = searched(logp[:0], weights, beams=beams), ()
+    live = searched(logp[:0], weights, beams=beams)
     for chunk in np.split(logp, sorted(cuts)):
         live.feed(chunk)
-        settled += live.settled() if settle else ()
-    rest = live.best(3, finished=True)
-    assert [Hypothesis(settled + each.spelt, each.score) for each in rest] == whole
+    assert live.best(3, finished=True) == searched(logp, weights, beams=beams).best(3, finished=True)
 
 
 def test_before_anything_is_heard_nothing_is_said() -> None:
     fresh = Search(None, None, ALONE)
-    assert fresh.best(3, finished=False) == [Hypothesis((), 0.0)] and fresh.settled() == ()
+    assert fresh.best(3, finished=False) == [Hypothesis((), 0.0)]
     fresh.feed(np.zeros((0, 3)))
     assert fresh.best(3, finished=True) == [Hypothesis((), 0.0)]
     ended = Search(LANGUAGE, None, Weights(language=1)).best(finished=True)[0].score
@@ -195,40 +200,11 @@ def test_language_and_terms_decide_what_the_ear_cannot() -> None:
         assert found.best(finished=True)[0].tokens == (1, 1, 1)
 
 
-def test_memory_stays_the_same_for_hours(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(search, "MOST_UNSETTLED", 60)
-    monkeypatch.setattr(prefixes, "FEW", 100)
-    logp = speech(np.random.default_rng(1).integers(0, V, 50).tolist(), V, noise=2.0)
-    live = Search(LANGUAGE, TERMS, GUIDED, beams=4)
-    sizes = []
-    for _ in range(12):
-        live.feed(logp)
-        live.settled()
-        assert len(live.best(finished=False)[0].spelt) <= 60
-        sizes.append(len(pickle.dumps(live)))
-    assert max(sizes[6:]) < 1.5 * max(sizes[:6])
-
-
 def test_forgetting_what_cannot_come_back_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     sounds = [heard(seed, 30) for seed in range(30)]
     remembered = [searched(sound, GUIDED, beams=5).best(5, finished=True) for sound in sounds]
     monkeypatch.setattr(prefixes, "FEW", 1)
     assert [searched(sound, GUIDED, beams=5).best(5, finished=True) for sound in sounds] == remembered
-
-
-def test_who_never_agrees_is_decided_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(search, "MOST_UNSETTLED", 10)
-    never = -np.inf
-    either, blank = [math.log(0.6), math.log(0.4), never], [never, never, 0.0]
-    tokens = [[0.0, never, never], [never, 0.0, never]]
-    logp = np.array([either, blank, *(tokens * 30)])
-    live = searched(logp[:11], beams=2)
-    assert live.settled() == () and {each.tokens[0] for each in live.best(2, finished=False)} == {0, 1}
-    live.feed(logp[11:])
-    settled = live.settled()
-    assert settled[0].token == 0 and len(live.best(2, finished=True)) == 1
-    rest = live.best(finished=True)[0]
-    assert [each.token for each in settled + rest.spelt] == [0, *([0, 1] * 30)] and len(rest.spelt) <= 10
 
 
 @pytest.mark.parametrize(
@@ -243,9 +219,8 @@ def test_who_never_agrees_is_decided_for(monkeypatch: pytest.MonkeyPatch) -> Non
     ],
 )
 def test_what_are_no_log_probabilities_is_refused(logp: np.ndarray, complaint: str) -> None:
-    for refused in (greedy, Search(None, None, ALONE).feed):
-        with pytest.raises(InputError, match=complaint):
-            refused(logp)
+    with pytest.raises(InputError, match=complaint):
+        Search(None, None, ALONE).feed(logp)
 
 
 def test_a_search_is_told_of_one_set_of_symbols() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -23,13 +23,6 @@ class Trail:
 
     spelt: Spelt
     before: Trail | None
-
-    @classmethod
-    def of(cls, spelt: Iterable[Spelt]) -> Trail | None:
-        trail = None
-        for each in spelt:
-            trail = cls(each, trail)
-        return trail
 
 
 def along(trail: Trail | None) -> list[Spelt]:

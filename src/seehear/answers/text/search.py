@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,7 +19,6 @@ Floats = NDArray[np.float64]
 
 BEAMS = 16
 CERTAIN_BLANK = math.log(0.999)  # frames no less sure begin no token
-MOST_UNSETTLED = 200  # tokens, some 15 s of speech in letters
 ROUNDING = 1e-3  # how far above 0 a log probability may lie
 
 
@@ -36,7 +33,7 @@ class Weights:
 
 @dataclass(frozen=True)
 class Hypothesis:
-    """A sentence, or as much of one as is not settled; `score` is always that of all that was heard."""
+    """A sentence, or as much of one as was heard, and its score."""
 
     spelt: tuple[Spelt, ...]
     score: float
@@ -81,7 +78,7 @@ class _Beams:
         return _Beams(*(getattr(self, field.name)[..., chosen] for field in fields(self)))
 
     def whole_trail(self, beam: int) -> Trail | None:
-        """All that one of them spells and is not settled."""
+        """All that one of them spells."""
         if self.last[beam] < 0:
             return None
         last = Spelt(int(self.last[beam]), int(self.frame[beam]), float(self.confidence[beam]))
@@ -93,7 +90,7 @@ class Search:
 
     The paths that spell a prefix are summed, those that end in its last token and in a blank apart. In each frame all
     prefixes and all tokens are scored at once, and the `beams` best are kept. A frame that is a blank with more than
-    0.999 begins no token. Whoever listens for hours asks for `settled` now and then, and memory stays the same.
+    0.999 begins no token.
     """
 
     def __init__(self, language: Automaton | None, terms: Terms | None, weights: Weights, beams: int = BEAMS) -> None:
@@ -143,22 +140,6 @@ class Search:
                 scores = scores + guide.weight * guide.gain[states, -1]
         order = np.argsort(-scores, kind="stable")[:n]
         return [Hypothesis(tuple(along(beams.whole_trail(beam))), float(scores[beam])) for beam in order]
-
-    def settled(self) -> tuple[Spelt, ...]:
-        """The tokens on which all beams agree, once: they are forgotten, and `best` gives what follows them.
-
-        Where the best differs from others further back than 200 tokens, it is taken at its word and they are dropped.
-        """
-        trails = [along(trail) for trail in self._beams.trail]
-        agreed = _agreed(trails)
-        best = trails[int(np.argmax(self._beams.heard + self._beams.gained))]
-        if len(best) - len(agreed) > MOST_UNSETTLED:
-            agreed = best[: len(best) - MOST_UNSETTLED // 2]
-            follows = [trail[: len(agreed)] == agreed for trail in trails]
-            self._beams = self._beams.at(np.array(follows))
-        if agreed:
-            self._beams.trail[:] = [Trail.of(along(trail)[len(agreed) :]) for trail in self._beams.trail]
-        return tuple(agreed)
 
     def _pass(self, logp: Floats) -> None:
         """A frame (V + 1,) in which no token begins."""
@@ -226,31 +207,10 @@ class Search:
             beams.trail[beam] = self._beams.whole_trail(source[beam])
 
 
-def greedy(logp: NDArray[Any]) -> Hypothesis:
-    """The tokens of the likeliest path through logp (T, V + 1), whose log probability is the score (Graves et al.
-    2006, section 3.2). Raises InputError for what are no log probabilities."""
-    logp = _checked(logp, None)
-    path = logp.argmax(axis=1)  # (T,)
-    loud = logp.max(axis=1)
-    starts = np.flatnonzero(np.diff(path, prepend=-1))
-    spelt = []
-    for start, stop in pairwise([*starts.tolist(), len(path)]):
-        frame = start + int(loud[start:stop].argmax())
-        if path[frame] < logp.shape[1] - 1:
-            spelt.append(Spelt(int(path[frame]), frame, float(np.exp(loud[frame]))))
-    return Hypothesis(tuple(spelt), float(loud.sum()))
-
-
 def _largest(scores: Floats, most: int) -> Ints:
     """Where the largest are, in no order; none that are impossible."""
     largest = np.argpartition(scores, -most)[-most:] if len(scores) > most else np.arange(len(scores))
     return largest[scores[largest] > -np.inf]
-
-
-def _agreed(trails: Sequence[Sequence[Spelt]]) -> list[Spelt]:
-    """What all begin with."""
-    differ = (i for i, step in enumerate(zip(*trails, strict=False)) if any(each != step[0] for each in step))
-    return list(trails[0][: next(differ, min(map(len, trails)))])
 
 
 def _checked(logp: NDArray[Any], width: int | None) -> Floats:
