@@ -12,14 +12,16 @@ import torch
 from onnx import numpy_helper
 
 from learning import ANSWER_CELLS, EXAMPLES, PAIRS, SETS_OF_SENSES, digits_table, opened, recipe_for, shelf_of
-from seehear import api
+from seehear import api, cli
 from seehear.errors import DataError, TrainingError, UsageError
 from seehear.events import silence
 from seehear.learn import checkpoint, export
 from seehear.learn.fit import Clock, Run, fit, pass_order
 from seehear.learn.muon import orthogonal
 from seehear.learn.network import Network
+from seehear.learn.plan import Wishes, adopt
 from seehear.learn.shelf import Shelf
+from seehear.recipe import Recipe
 from seehear.runtime.bundle import read_bundle
 
 PARITY = {"label": [("odd", "even")[i % 2] for i in range(24)]}
@@ -220,3 +222,15 @@ def test_a_sense_that_an_answer_has_no_use_for_is_refused_with_the_flag_that_lea
     data = digits_table(tmp_path / "data", {"text": ANSWER_CELLS["text"]}, ("image", "audio"))
     with pytest.raises(UsageError, match=r"text by image \+ audio is not supported.*--senses audio"):
         api.plan(data, minutes=1)
+
+
+def test_a_recipe_of_text_says_what_people_read_and_the_table_the_rest(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = digits_table(tmp_path / "data", {"text": ANSWER_CELLS["text"]}, ("audio",))
+    assert cli.run(["plan", str(data), "--steps", "1"]) == 0
+    toml = capsys.readouterr().out
+    assert "tokens = " in toml
+    assert "language" not in toml
+    recipe = adopt(Recipe.from_toml(toml), opened(data, tmp_path), Wishes())
+    assert recipe.answer == api.plan(data, steps=1).answer

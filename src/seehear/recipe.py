@@ -107,6 +107,11 @@ class Recipe(Frozen):
             raise DataError(f"not TOML: {error}", where="recipe") from None
 
 
+def opaque(spec: BaseModel) -> set[str]:
+    """The fields of a Spec that nobody reads or edits, and that a table tells again: those without a repr."""
+    return {name for name, field in type(spec).model_fields.items() if not field.repr}
+
+
 def used_key(used: Iterable[str]) -> str:
     """The key of `Recipe.trust` for a set of senses: their names in SENSES' order, joined with +."""
     wanted = set(used)

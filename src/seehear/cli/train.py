@@ -81,6 +81,7 @@ def plan(  # noqa: PLR0913 - each flag is an argument
     import tomli_w
 
     from seehear import api
+    from seehear.recipe import opaque
 
     with Display() as display:
         recipe = api.plan(
@@ -98,7 +99,8 @@ def plan(  # noqa: PLR0913 - each flag is an argument
             ),
         )
     # What only a training finds out is empty yet, and no business of whoever edits this.
-    planned = {name: value for name, value in recipe.model_dump(mode="json", exclude_none=True).items() if value != {}}
+    readable = recipe.model_dump(mode="json", exclude_none=True, exclude={"answer": opaque(recipe.answer)})
+    planned = {name: value for name, value in readable.items() if value != {}}
     sys.stdout.write(tomli_w.dumps(planned))
 
 

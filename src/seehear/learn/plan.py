@@ -11,7 +11,7 @@ import numpy as np
 
 from seehear.answers import ANSWERS
 from seehear.errors import DataError, InputError, UsageError
-from seehear.recipe import Recipe, Training
+from seehear.recipe import Recipe, Training, opaque
 from seehear.runtime.session import threads
 from seehear.senses import SENSES
 from seehear.table import Row, Table
@@ -71,8 +71,16 @@ def adopt(recipe: Recipe, table: Table, wishes: Wishes) -> Recipe:
     if "minutes" in wished:
         wished.setdefault("steps", None)
     training = recipe.training.model_copy(update=wished)
+    answer = recipe.answer
+    if unsaid := opaque(answer) - answer.model_fields_set:
+        planned = ANSWERS[recipe.kind].plan(table.answers(), table.answer_column or recipe.kind)
+        answer = type(answer)(**{**answer.model_dump(), **{name: getattr(planned, name) for name in unsaid}})
     return recipe.model_copy(
-        update={"training": training, "wrong_at_most": wishes.wrong_at_most or recipe.wrong_at_most}
+        update={
+            "training": training,
+            "answer": answer,
+            "wrong_at_most": wishes.wrong_at_most or recipe.wrong_at_most,
+        }
     )
 
 

@@ -8,11 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from seehear.answers.text.honesty import calibrated
 from seehear.answers.text.language import Automaton
@@ -43,7 +43,7 @@ class TextSpec(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     tokens: tuple[str, ...] = Field(min_length=2, max_length=5000)
-    language: str = Field(repr=False)  # NGrams.to_text
+    language: str = Field(default="", repr=False)  # NGrams.to_text
     texts: int = Field(ge=0)  # how many it was planned from
     words: int = Field(ge=0)  # how many different ones those had
     terms: tuple[str, ...] = ()  # favoured, for as long as somebody expects them
@@ -54,6 +54,12 @@ class TextSpec(BaseModel):
         if len(set(tokens)) < len(tokens) or any(len(token) != 1 for token in tokens):
             raise ValueError("tokens are different single letters")
         return tokens
+
+    @model_validator(mode="after")
+    def _counted(self) -> Self:
+        if self.language and NGrams.from_text(self.language).vocabulary != len(self.tokens):
+            raise ValueError(f"language was counted with another number of tokens than {len(self.tokens)}")
+        return self
 
     def __str__(self) -> str:
         letters = "".join(self.tokens).strip()
