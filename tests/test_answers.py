@@ -54,7 +54,7 @@ def one_of_each():
     yield SCORE, lengths, {"mean": np.float32(0.2), "log_scale": np.float32(-1)}
 
 
-@pytest.mark.parametrize(("kind", "spec", "raw"), one_of_each())
+@pytest.mark.parametrize(("kind", "spec", "raw"), list(one_of_each()))
 def test_an_answer_keeps_the_protocol(kind, spec, raw):
     answer = kind.from_raw(raw, spec, {}, None)
     assert 0 <= answer.confidence <= 1
