@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pydantic import BaseModel
 
-from seehear.answers.label import answer, metric
-from seehear.answers.label.answer import Label, LabelSpec
+from seehear.answers.label import answer as answer
+from seehear.answers.label import metric as metric
+from seehear.answers.label.answer import Label as Label
+from seehear.answers.label.answer import LabelSpec as LabelSpec
 
 name = "label"
 columns: tuple[str, ...] = (
@@ -16,18 +18,3 @@ senses: tuple[frozenset[str], ...] = (frozenset({"image"}), frozenset({"audio"})
 headline, higher_is_better = "accuracy", True
 blends, whole = True, False
 Spec: type[BaseModel] = LabelSpec
-
-__all__ = [
-    "Label",
-    "LabelSpec",
-    "Spec",
-    "answer",
-    "blends",
-    "columns",
-    "headline",
-    "higher_is_better",
-    "metric",
-    "name",
-    "senses",
-    "whole",
-]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pydantic import BaseModel
 
-from seehear.answers.score import answer, metric
-from seehear.answers.score.answer import Score, ScoreSpec
+from seehear.answers.score import answer as answer
+from seehear.answers.score import metric as metric
+from seehear.answers.score.answer import Score as Score
+from seehear.answers.score.answer import ScoreSpec as ScoreSpec
 
 name = "score"
 columns: tuple[str, ...] = (
@@ -22,18 +24,3 @@ senses: tuple[frozenset[str], ...] = (frozenset({"image"}), frozenset({"audio"})
 headline, higher_is_better = "mae", False
 blends, whole = True, False
 Spec: type[BaseModel] = ScoreSpec
-
-__all__ = [
-    "Score",
-    "ScoreSpec",
-    "Spec",
-    "answer",
-    "blends",
-    "columns",
-    "headline",
-    "higher_is_better",
-    "metric",
-    "name",
-    "senses",
-    "whole",
-]

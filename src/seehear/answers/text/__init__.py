@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pydantic import BaseModel
 
-from seehear.answers.text import answer, metric
-from seehear.answers.text.answer import Text, TextSpec
-from seehear.answers.text.word import Word
+from seehear.answers.text import answer as answer
+from seehear.answers.text import metric as metric
+from seehear.answers.text.answer import Text as Text
+from seehear.answers.text.answer import TextSpec as TextSpec
+from seehear.answers.text.word import Word as Word
 
 name = "text"
 columns: tuple[str, ...] = (
@@ -17,19 +19,3 @@ senses: tuple[frozenset[str], ...] = (frozenset({"audio"}),)
 headline, higher_is_better = "wer", False
 blends, whole = False, True
 Spec: type[BaseModel] = TextSpec
-
-__all__ = [
-    "Spec",
-    "Text",
-    "TextSpec",
-    "Word",
-    "answer",
-    "blends",
-    "columns",
-    "headline",
-    "higher_is_better",
-    "metric",
-    "name",
-    "senses",
-    "whole",
-]
