@@ -14,6 +14,7 @@ from seehear.errors import DataError, InputError, UsageError
 from seehear.recipe import Recipe, Training, opaque
 from seehear.runtime.session import threads
 from seehear.senses import SENSES
+from seehear.senses.evidence import Evidence
 from seehear.table import Row, Table
 
 LOOKED_AT = 600  # examples that the plan reads
@@ -97,7 +98,7 @@ def plan(table: Table, wishes: Wishes, machine: Machine) -> Recipe:
     rate = machine.gigaflops if wishes.steps is None else USUAL_GIGAFLOPS
     gigaflop = minutes * 60 * rate * EFFICIENCY / len(table.senses)
     senses = {
-        name: SENSES[name].plan(facts[name], strata[name], len(table), gigaflop, whole=kind.whole)
+        name: SENSES[name].plan(Evidence(facts[name], strata[name], len(table), gigaflop, kind.whole))
         for name in table.senses
     }
     return Recipe(

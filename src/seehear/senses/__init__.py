@@ -6,7 +6,7 @@ A sense is a folder with `read` and `prepare` (numpy, shared by training and ser
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -16,6 +16,7 @@ from pydantic import BaseModel
 
 from seehear.geometry import Warp
 from seehear.media import Excerpt
+from seehear.senses.evidence import Evidence
 
 if TYPE_CHECKING:
     from torch import nn
@@ -36,19 +37,8 @@ class Sense(Protocol):
     def facts(self, signal: Array) -> dict[str, Any]:
         """What the plan wants to know of one example: its size, its rate, its colour."""
 
-    def plan(
-        self,
-        facts: Sequence[Mapping[str, Any]],
-        strata: Sequence[str],
-        examples: int,
-        gigaflop: float,
-        *,
-        whole: bool = False,
-    ) -> Any:
-        """A Spec from the facts and classes of some examples, how many there are, and all the work to be spent.
-
-        whole: whether the answer rests on all of an example, so that the longest sets the length, not most.
-        """
+    def plan(self, evidence: Evidence) -> Any:
+        """A Spec whose sizes follow from the examples and from the work that may be spent on them."""
 
     def prepare(self, signal: Array, spec: Any) -> tuple[Array, Warp]:
         """Bring one decoded input to the shape the encoder expects. Not random; the same for training and serving."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from seehear.geometry import Warp
+from seehear.senses.evidence import Evidence
 from seehear.senses.hearing.plan import RATE_HZ, HearingSpec, plan_hearing
 from seehear.senses.hearing.prepare import collate, prepare
 from seehear.senses.hearing.read import read
@@ -35,16 +36,8 @@ class Hearing:
         """seconds; top_hz, the highest frequency with anything in it; whether it is constant, such as silence."""
         return {"seconds": len(signal) / RATE_HZ, "top_hz": top_hz(signal), "constant": float(np.ptp(signal)) == 0}
 
-    def plan(
-        self,
-        facts: Sequence[Mapping[str, Any]],
-        strata: Sequence[str],
-        examples: int,
-        gigaflop: float,
-        *,
-        whole: bool = False,
-    ) -> HearingSpec:
-        return plan_hearing(facts, examples, gigaflop, whole=whole)
+    def plan(self, evidence: Evidence) -> HearingSpec:
+        return plan_hearing(evidence)
 
     def prepare(self, signal: Samples, spec: HearingSpec) -> tuple[Samples, Warp]:
         return prepare(signal, spec)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
+
+from seehear.senses.evidence import Evidence
 
 RATE_HZ = 16_000
 HOP_SAMPLES = 160  # 10 ms between frames
@@ -63,24 +63,25 @@ class HearingSpec(BaseModel):
         return 6 * total / 1e9
 
 
-def plan_hearing(
-    facts: Sequence[Mapping[str, Any]], examples: int, gigaflop: float, *, whole: bool = False
-) -> HearingSpec:
-    """facts: seconds, top_hz of some recordings; gigaflop: all the work that this sense may spend in training.
+def plan_hearing(evidence: Evidence) -> HearingSpec:
+    """The largest network of LADDER that hears every recording often enough.
 
     What is longer than most is cut to their length; where the whole counts, LONGEST_S is the limit for all.
     """
-    seconds = np.array([fact["seconds"] for fact in facts])
-    usual_s = LONGEST_S if whole else np.quantile(seconds, 0.98) * 1.25
+    seconds = np.array([fact["seconds"] for fact in evidence.facts])
+    usual_s = LONGEST_S if evidence.whole else np.quantile(seconds, 0.98) * 1.25
     longest_s = float(np.clip(usual_s, 2 * SHORTEST_S, LONGEST_S))
-    top_hz = float(np.clip(np.median([fact["top_hz"] for fact in facts]), 2_000, RATE_HZ / 2))
-    rungs = [
-        HearingSpec(longest_s=round(longest_s, 2), top_hz=round(top_hz, -2), stages=stages, width=width, whole=whole)
-        for stages, width in LADDER
-    ]
-    cost = [spec.step_gigaflop(float(seconds.mean())) * examples for spec in rungs]
-    affordable = [spec for spec, once in zip(rungs, cost, strict=True) if once * PASSES_WANTED <= gigaflop]
-    spec = affordable[-1] if affordable else rungs[0]
-    passes = gigaflop / cost[rungs.index(spec)]
-    strength = float(np.clip(math.log2(max(passes, 1e-9) / 2) / 4, 0, 1))
+    top_hz = float(np.clip(np.median([fact["top_hz"] for fact in evidence.facts]), 2_000, RATE_HZ / 2))
+    plain = HearingSpec(
+        longest_s=round(longest_s, 2),
+        top_hz=round(top_hz, -2),
+        stages=LADDER[0][0],
+        width=LADDER[0][1],
+        whole=evidence.whole,
+    )
+    rungs = [plain.model_copy(update={"stages": stages, "width": width}) for stages, width in LADDER]
+    once = {spec: spec.step_gigaflop(float(seconds.mean())) * evidence.examples for spec in rungs}
+    passes = {spec: evidence.gigaflop / work for spec, work in once.items()}
+    spec = next((spec for spec in reversed(rungs) if passes[spec] >= PASSES_WANTED), rungs[0])
+    strength = float(np.clip(math.log2(max(passes[spec], 1e-9) / 2) / 4, 0, 1))
     return spec.model_copy(update={"strength": round(strength, 2)})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from PIL import Image
 from pydantic import BaseModel
 
 from seehear.geometry import Warp
+from seehear.senses.evidence import Evidence
 from seehear.senses.sight.plan import SightSpec, plan_sight
 from seehear.senses.sight.prepare import collate, prepare
 from seehear.senses.sight.read import read
@@ -49,16 +50,8 @@ class Sight:
             "thumbnail": np.asarray(small, np.float32),
         }
 
-    def plan(
-        self,
-        facts: Sequence[Mapping[str, Any]],
-        strata: Sequence[str],
-        examples: int,
-        gigaflop: float,
-        *,
-        whole: bool = False,
-    ) -> SightSpec:
-        return plan_sight(facts, strata, examples, gigaflop)  # which never cuts anything off
+    def plan(self, evidence: Evidence) -> SightSpec:
+        return plan_sight(evidence)
 
     def prepare(self, signal: Pixels, spec: SightSpec) -> tuple[Pixels, Warp]:
         return prepare(signal, spec)

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
+from seehear.senses.evidence import Evidence
+
 SMALLEST_PX, LARGEST_PX = 16, 224
 LONGEST_EXTRA = 3.0  # pictures longer than this times their height are letterboxed to it
 ROUND_PX = 8  # sides larger than 64 px are rounded to this
@@ -64,19 +66,18 @@ class SightSpec(BaseModel):
         return 6 * total / 1e9
 
 
-def plan_sight(facts: Sequence[Mapping[str, Any]], strata: Sequence[str], examples: int, gigaflop: float) -> SightSpec:
-    """facts and classes (strata) of some pictures; gigaflop: all the work that this sense may spend in training."""
-    height, width = _common_size(facts)
-    channels = 3 if any(fact["channels"] > 1 for fact in facts) else 1
+def plan_sight(evidence: Evidence) -> SightSpec:
+    """The largest pyramid of LADDER that sees every picture often enough, for pictures of the usual size."""
+    height, width = _common_size(evidence.facts)
+    channels = 3 if any(fact["channels"] > 1 for fact in evidence.facts) else 1
     rungs = [
         SightSpec(height=height, width=width, channels=channels, stages=_stages(last), depth=depth)
         for last, depth in LADDER
     ]
-    affordable = [spec for spec in rungs if spec.step_gigaflop() * examples * PASSES_WANTED <= gigaflop]
-    spec = affordable[-1] if affordable else rungs[0]
-    passes = gigaflop / (spec.step_gigaflop() * examples)
-    mirror = mirror_keeps_class(np.stack([fact["thumbnail"] for fact in facts]), strata)
-    return spec.model_copy(update={"strength": strength_for(passes), "mirror": mirror})
+    passes = {spec: evidence.gigaflop / (spec.step_gigaflop() * evidence.examples) for spec in rungs}
+    spec = next((spec for spec in reversed(rungs) if passes[spec] >= PASSES_WANTED), rungs[0])
+    mirror = mirror_keeps_class(np.stack([fact["thumbnail"] for fact in evidence.facts]), evidence.strata)
+    return spec.model_copy(update={"strength": strength_for(passes[spec]), "mirror": mirror})
 
 
 def strength_for(passes: float) -> float:

@@ -1,0 +1,25 @@
+"""What the plan of a sense rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Some examples, looked at, and the task.
+
+    facts     what the sense says of each of them
+    strata    the class of each; "" where there are none
+    examples  how many there are in all
+    gigaflop  all the work that this sense may spend in training
+    whole     whether the answer rests on all of an example, so that nothing of it may be cut off
+    """
+
+    facts: Sequence[Mapping[str, Any]]
+    strata: Sequence[str]
+    examples: int
+    gigaflop: float
+    whole: bool = False
