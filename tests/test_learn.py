@@ -78,7 +78,7 @@ def test_a_checkpoint_of_another_network_is_refused(tmp_path: Path) -> None:
 def test_sixteen_examples_are_learned_by_heart(kind: str, senses: tuple[str, ...], tmp_path: Path) -> None:
     shelf = shelf_of(recipe_for(kind, senses, learning_rate=0.01), tmp_path)
     rows = np.arange(EXAMPLES)
-    training = shelf.recipe.training.model_copy(update={"steps": 60})
+    training = shelf.recipe.training.model_copy(update={"steps": 40})
     torch.manual_seed(0)
     network = Network(shelf.recipe)
     before = _loss(network.eval(), shelf)
