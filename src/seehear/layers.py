@@ -29,6 +29,7 @@ class GRU(nn.GRU):
     """
 
     def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]
+        """x (B, N, D) -> the state after each step (B, N, H)."""
         if not (torch.compiler.is_exporting() or torch.onnx.is_in_onnx_export()):
             return super().forward(x)[0]
         weight_input, weight_hidden, *biases = (_update_first(weight) for weight in self.all_weights[0])

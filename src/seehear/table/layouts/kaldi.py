@@ -54,6 +54,7 @@ class _Utterances:
 
 
 def kaldi(place: Path) -> Found | None:
+    """A Kaldi data folder, or a folder of such parts; None for any other."""
     said: list[str] = []
     folders = _data_folders(place, said)
     if not folders:

@@ -94,6 +94,7 @@ class _Utterances:
 
 
 def transcripts(place: Path) -> Found | None:
+    """A folder in which most recordings have their words beside them; None for any other."""
     if not place.is_dir():
         return None
     said: list[str] = []
