@@ -28,7 +28,7 @@ MAY_IMPORT = {
     "geometry": set(),
     "events": set(),
     "media": set(),
-    "layers": set(),
+    "layers": {"geometry"},
     "files": {"errors"},
     "inputs": {"errors", "media", "senses"},
     "table": FLOOR | {"files"},

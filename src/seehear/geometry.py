@@ -71,3 +71,23 @@ class Warp:
         return Warp(
             tuple(1 / a for a in self.scale), tuple(-o / a for a, o in zip(self.scale, self.offset, strict=True))
         )
+
+
+@dataclass(frozen=True)
+class Placed:
+    """Where an original lies in what was prepared of it: the map, and the samples that both are made of.
+
+    Those of a picture are `Grid((H, W), 1.0, "px")`, of a sound `Grid((T,), 1 / rate, "s")`.
+    """
+
+    warp: Warp
+    original: Grid
+    prepared: Grid
+
+
+@dataclass(frozen=True)
+class Warps:
+    """A Warp for each example of a batch: scale and offset are torch tensors (B, axes)."""
+
+    scale: Any
+    offset: Any
