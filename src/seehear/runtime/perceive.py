@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from seehear.errors import InputError, SeehearError
 from seehear.geometry import Warp
@@ -18,17 +18,25 @@ Example = Mapping[str, Source] | Source  # {"image": …, "audio": …}, or one 
 
 @dataclass(frozen=True)
 class Perceived:
-    """One example as its senses prepared it. `errors` says, by sense, what could not be read."""
+    """One example as its senses prepared it. `errors` says, by sense, what could not be read; `lasts_s` how many
+    seconds it goes on, 0 for a picture."""
 
     input: str
     prepared: dict[str, Array]
     warps: dict[str, Warp]
     errors: dict[str, str]
+    lasts_s: float = 0.0
 
     @property
     def elements(self) -> int:
         """How much there is to compute, as far as one can tell before."""
         return sum(array.size for array in self.prepared.values())
+
+
+class _Sensed(NamedTuple):
+    array: Array
+    warp: Warp
+    lasts_s: float
 
 
 def perceive(example: Example, specs: Mapping[str, Any], wanted: Sequence[str]) -> Perceived:
@@ -57,7 +65,7 @@ def _whatever_is_in_it(name: str, source: Source, specs: Mapping[str, Any], want
 
     The samples of a file may serve several senses; an array in memory is one thing, the first that it can be.
     """
-    tried: dict[str, tuple[Array, Warp] | str] = {}
+    tried: dict[str, _Sensed | str] = {}
     for sense in wanted:
         tried[sense] = _sensed(sense, source, specs)
         if not isinstance(tried[sense], str) and not isinstance(source, str | Path | Excerpt | bytes):
@@ -66,19 +74,21 @@ def _whatever_is_in_it(name: str, source: Source, specs: Mapping[str, Any], want
     return _perceived(name, read or tried)
 
 
-def _perceived(name: str, found: Mapping[str, tuple[Array, Warp] | str]) -> Perceived:
+def _perceived(name: str, found: Mapping[str, _Sensed | str]) -> Perceived:
     read = {sense: each for sense, each in found.items() if not isinstance(each, str)}
     return Perceived(
         input=name,
-        prepared={sense: array for sense, (array, _) in read.items()},
-        warps={sense: warp for sense, (_, warp) in read.items()},
+        prepared={sense: each.array for sense, each in read.items()},
+        warps={sense: each.warp for sense, each in read.items()},
         errors={sense: each for sense, each in found.items() if isinstance(each, str)},
+        lasts_s=max((each.lasts_s for each in read.values()), default=0.0),
     )
 
 
-def _sensed(sense: str, source: Source, specs: Mapping[str, Any]) -> tuple[Array, Warp] | str:
+def _sensed(sense: str, source: Source, specs: Mapping[str, Any]) -> _Sensed | str:
     try:
-        return SENSES[sense].prepare(SENSES[sense].read(source), specs[sense])
+        signal = SENSES[sense].read(source)
+        return _Sensed(*SENSES[sense].prepare(signal, specs[sense]), lasts_s=SENSES[sense].lasts_s(signal))
     except SeehearError as error:
         return str(error if error.where else error.at(name_of(source)))
     except Exception as error:  # one input must not end a run over a hundred thousand

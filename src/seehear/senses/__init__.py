@@ -37,6 +37,9 @@ class Sense(Protocol):
     def facts(self, signal: Array) -> dict[str, Any]:
         """What the plan wants to know of one example: its size, its rate, its colour."""
 
+    def lasts_s(self, signal: Array) -> float:
+        """How many seconds one decoded input goes on; 0 for one that has no time in it."""
+
     def plan(self, evidence: Evidence) -> Any:
         """A Spec whose sizes follow from the examples and from the work that may be spent on them."""
 

@@ -50,6 +50,9 @@ class Sight:
             "thumbnail": np.asarray(small, np.float32),
         }
 
+    def lasts_s(self, signal: Pixels) -> float:
+        return 0.0
+
     def plan(self, evidence: Evidence) -> SightSpec:
         return plan_sight(evidence)
 
