@@ -21,6 +21,11 @@ class Grid:
     pitch: float
     unit: str
 
+    @property
+    def lasts_s(self) -> float:
+        """From its first cell's beginning to its last one's end; 0 where it is not of time."""
+        return self.shape[0] * self.pitch if self.unit == "s" else 0.0
+
 
 @dataclass(frozen=True)
 class Cells:

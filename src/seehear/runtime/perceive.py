@@ -26,6 +26,11 @@ class Perceived:
     errors: dict[str, str]
 
     @property
+    def lasts_s(self) -> float:
+        """How many seconds it goes on; 0 for a picture."""
+        return max((placed.original.lasts_s for placed in self.placed.values()), default=0.0)
+
+    @property
     def elements(self) -> int:
         """How much there is to compute, as far as one can tell before."""
         return sum(array.size for array in self.prepared.values())

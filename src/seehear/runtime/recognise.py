@@ -137,6 +137,7 @@ class Recogniser:
             reason="; ".join(doubts),
             used=used,
             error=" ".join(perceived.errors.values()),
+            lasts_s=perceived.lasts_s,
         )
 
     def _unfamiliar(self, unlike: Mapping[str, Array]) -> Iterator[str]:

@@ -37,7 +37,7 @@ class Hearing:
 
     def facts(self, signal: Samples) -> dict[str, Any]:
         """seconds; top_hz, the highest frequency with anything in it; whether it is constant, such as silence."""
-        return {"seconds": len(signal) / RATE_HZ, "top_hz": top_hz(signal), "constant": float(np.ptp(signal)) == 0}
+        return {"seconds": self.grid(signal).lasts_s, "top_hz": top_hz(signal), "constant": float(np.ptp(signal)) == 0}
 
     def plan(self, evidence: Evidence) -> HearingSpec:
         return plan_hearing(evidence)
