@@ -24,6 +24,7 @@ from seehear.learn.checkpoint import Progress
 from seehear.learn.muon import Muon
 from seehear.learn.network import Network, Tensors
 from seehear.learn.shelf import Batch, Shelf
+from seehear.learn.tempo import drawn
 from seehear.recipe import Training
 from seehear.senses import SENSES
 
@@ -150,8 +151,9 @@ class Run:
         target, present = _to(self.device, batch.target), batch.present.to(self.device)
         partner = torch.randperm(len(present)) if torch.rand(()) < self.mixed else None
         share = torch.rand(()) if partner is not None else torch.ones(())
+        tempo = drawn(len(present), self.network.recipe.senses, self.device)
         for name, augment in self.augments.items():
-            own = augment(_to(self.device, self.network.own(name, batch.inputs)))
+            own = augment(_to(self.device, self.network.own(name, batch.inputs)), tempo)
             if partner is not None:
                 own, share = augment.mix(own, partner.to(self.device), share)
             inputs |= own
@@ -197,7 +199,7 @@ def optimizers(network: Network, training: Training) -> tuple[Optimizer, Optimiz
     outer: list[Tensor] = []
     for name, weight in network.named_parameters():
         if weight.requires_grad:
-            hidden = weight.ndim >= 2 and not name.startswith("head.") and name != "fusion.sense"
+            hidden = weight.ndim >= 2 and not name.startswith("head.") and name not in ("fusion.sense", "fusion.absent")
             (outer if not hidden else matrices if weight.ndim == 2 else convolutions).append(weight)
     rate = training.learning_rate
     inner = [

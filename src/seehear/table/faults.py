@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from seehear.media import SpanColumns
 from seehear.table.layouts import Found
-from seehear.table.media import speaks_to
+from seehear.table.media import are_of
 from seehear.table.presence import present
 from seehear.table.rows import Columns, Problem
 from seehear.table.spans import cut
@@ -26,16 +26,22 @@ class _Fault:
 
 
 def judge(
-    found: Found, columns: Columns, span: SpanColumns | None, *, confined: bool
+    found: Found,
+    columns: Columns,
+    media: Mapping[str, Sequence[str]],
+    span: SpanColumns | None,
+    *,
+    confined: bool,
 ) -> tuple[NDArray[np.int64], list[Problem]]:
     """(positions of the rows that can be used, a Problem for each other row, in order).
 
+    media: by sense, what it reads.
     span: the columns that columns.span_s was read from.
     confined: the files must lie below found.root, as those of an unpacked archive.
     """
     faults = [_no_file(found, columns)]
     for sense, cells in columns.senses.items():
-        faults += _file_faults(found, sense, cells, confined)
+        faults += _file_faults(found, sense, cells, are_of(media[sense], cells, nameless=True), confined)
     if span is not None and columns.span_s is not None:
         faults += _span_faults(found, span, columns.span_s)
     if columns.answer is not None:
@@ -62,7 +68,9 @@ def _no_file(found: Found, columns: Columns) -> _Fault:
     return _Fault(none, lambda i: "it names no file that can be seen or heard")
 
 
-def _file_faults(found: Found, sense: str, cells: pa.ChunkedArray, confined: bool) -> list[_Fault]:
+def _file_faults(
+    found: Found, sense: str, cells: pa.ChunkedArray, readable: NDArray[np.bool_], confined: bool
+) -> list[_Fault]:
     filled = pc.is_valid(cells).to_numpy()
     there = present(found.root, cells)
 
@@ -79,7 +87,7 @@ def _file_faults(found: Found, sense: str, cells: pa.ChunkedArray, confined: boo
         _Fault(matching("^[a-z0-9]+://"), lambda i: f"{name(i)} is an address on the net", "download it first"),
         _Fault(filled & ~there, lambda i: f"no file {name(i)}"),
         _Fault(
-            filled & ~speaks_to(sense, cells, nameless=True),
+            filled & ~readable,
             lambda i: f"{name(i)} is of a kind that {sense} does not read, by its extension",
         ),
     ]

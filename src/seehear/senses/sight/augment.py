@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from seehear.geometry import Tempo
 from seehear.senses.sight.plan import SightSpec
 
 SHIFT = 1 / 16  # of a side, plus as much again at full strength
@@ -27,7 +28,7 @@ class AugmentSight(nn.Module):
         super().__init__()
         self.spec = spec
 
-    def forward(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+    def forward(self, inputs: dict[str, Tensor], tempo: Tempo) -> dict[str, Tensor]:
         x = inputs["image"].permute(0, 3, 1, 2).float()  # (B, C, H, W)
         x = self._moved(x)
         if self.spec.strength > 0:
