@@ -37,7 +37,7 @@ class Spoken:
 def recordings(table: Path) -> list[Spoken]:
     """All of a table, for recognisers that are not ours."""
     with tempfile.TemporaryDirectory() as workspace:
-        rows = open_table(table, senses_known=(HEARING.name,), kinds=(), workspace=Path(workspace))
+        rows = open_table(table, senses_known=(HEARING,), kinds=(), workspace=Path(workspace))
         texts = rows.metadata_column("text")
         return [
             Spoken(HEARING.read(row.inputs[HEARING.name]), normal(text)) for row, text in zip(rows, texts, strict=True)

@@ -57,6 +57,7 @@ ONLY_IN = {
     "typer": ("cli/",),
     "rich": ("cli/",),
     "pydicom": ("senses/sight/",),
+    "cv2": ("senses/lips/",),
     "soundfile": ("senses/", "demo/"),
     "av": ("senses/",),
     "soxr": ("senses/", "demo/"),
