@@ -14,6 +14,7 @@ COMMANDS = (
     {name: ("benchmarks.accuracy", name) for name in accuracy.TASKS}
     | {name: ("benchmarks.transcripts", name) for name in transcripts.TASKS}
     | {
+        "live": ("benchmarks.live",),
         "keras": ("benchmarks.keras_cnn",),
         "speed": ("benchmarks.speed",),
     }
