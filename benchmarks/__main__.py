@@ -14,6 +14,7 @@ COMMANDS = (
     {name: ("benchmarks.accuracy", name) for name in accuracy.TASKS}
     | {name: ("benchmarks.transcripts", name) for name in transcripts.TASKS}
     | {
+        "grid-noise": ("benchmarks.in_noise",),
         "keras": ("benchmarks.keras_cnn",),
         "speed": ("benchmarks.speed",),
     }

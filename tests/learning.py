@@ -67,7 +67,8 @@ def digits_table(folder: Path, cells: dict[str, list[str]], senses: tuple[str, .
         if "lips" in senses:
             (folder / f"{i}.mp4").write_bytes(_spoken(int(digits[i]), 7 + i % 5))
         rows.append(
-            {COLUMNS[name]: f"{i}.{ENDINGS[name]}" for name in senses} | {name: column[i] for name, column in cells.items()}
+            {COLUMNS[name]: f"{i}.{ENDINGS[name]}" for name in senses}
+            | {name: column[i] for name, column in cells.items()}
         )
     with (folder / "examples.csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]))

@@ -15,7 +15,9 @@ SIDE_PX = 128
 RATE_HZ = 16_000
 
 
-def face(opening: float, at: tuple[float, float] = (0.5, 0.5), size: float = 0.7, side_px: int = SIDE_PX) -> Image.Image:
+def face(
+    opening: float, at: tuple[float, float] = (0.5, 0.5), size: float = 0.7, side_px: int = SIDE_PX
+) -> Image.Image:
     """A face seen from the front: its mouth open from 0 to 1, its centre and height in shares of the picture."""
     picture = Image.new("L", (side_px, side_px), 90)
     pen = ImageDraw.Draw(picture)

@@ -77,9 +77,7 @@ def _name(found: Found) -> object:
 
 def _one_example(neighbours: Sequence[Found], senses: Sequence[str]) -> Iterator[Found]:
     """Neighbours of one name: together if each is for another sense, otherwise one by one."""
-    alone = {
-        own[0]: path for path in neighbours if isinstance(path, Path) and len(own := _reading(path, senses)) == 1
-    }
+    alone = {own[0]: path for path in neighbours if isinstance(path, Path) and len(own := _reading(path, senses)) == 1}
     if len(alone) == len(neighbours) > 1:
         yield alone
     else:

@@ -185,7 +185,7 @@ def _usual(
     usable = {sense: headings for sense, headings in offered.items() if sense not in lacking} or offered
     chosen = _most(told_by, set(usable))
     columns = {heading for headings in usable.values() for heading in headings}
-    if not columns == {heading for sense in chosen for heading in usable[sense]}:
+    if columns != {heading for sense in chosen for heading in usable[sense]}:
         return usable, []
     said = [f"{sense} not used: {lacking[sense]}" for sense in offered if sense in wished - chosen]
     return {sense: headings for sense, headings in usable.items() if sense in chosen}, said

@@ -52,5 +52,7 @@ def _clip(array: NDArray[Any]) -> Clip:
             f"{len(array)} pictures at {RATE_HZ} a second", allowed=f"1 to {MOST_CELLS}, which last {LONGEST_S:g} s"
         )
     if not all(2 <= side <= MOST_SIDE_PX for side in array.shape[1:]):
-        raise InputError(f"pictures of {array.shape[2]} by {array.shape[1]} px", allowed=f"sides of 2 to {MOST_SIDE_PX} px")
+        raise InputError(
+            f"pictures of {array.shape[2]} by {array.shape[1]} px", allowed=f"sides of 2 to {MOST_SIDE_PX} px"
+        )
     return array
