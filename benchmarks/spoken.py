@@ -90,7 +90,10 @@ def _babble(voices: Sequence[NDArray[np.float32]], length: int, random: np.rando
     """BABBLING of the voices, as loud as each other, each begun anywhere and repeated."""
     chosen = [voices[i] for i in random.choice(len(voices), BABBLING, replace=False)]
     even = [voice / np.sqrt(np.square(voice).mean()) for voice in chosen]
-    return np.sum([np.resize(np.roll(voice, int(random.integers(len(voice)))), length) for voice in even], axis=0)
+    babble: NDArray[np.float64] = np.sum(
+        [np.resize(np.roll(voice, int(random.integers(len(voice)))), length) for voice in even], axis=0
+    )
+    return babble
 
 
 def _drowned(voice: NDArray[np.float32], noise: NDArray[np.float64]) -> NDArray[np.float64]:

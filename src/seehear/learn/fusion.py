@@ -69,14 +69,14 @@ class FusionInTime(nn.Module):
     def forward(self, cells: Sequence[Cells]) -> Cells:
         longest = cells[0].x.shape[1]
         for own in cells[1:]:
-            longest = torch.sym_max(longest, own.x.shape[1])
+            longest = torch.sym_max(longest, own.x.shape[1])  # type: ignore[no-untyped-call]
         told = [lengthened(own, longest) for own in cells]
         brought = [
             torch.where(own.real[:, :, None], bring(own.x), absent)
             for bring, own, absent in zip(self.bring, told, self.absent, strict=True)
         ]
         together = torch.stack(brought, 2)  # (B, N, S, D)
-        weights = 2 * torch.sigmoid(self.weigh(self.norm(together.sum(2)))).unflatten(2, (len(cells), -1))
+        weights = 2 * torch.sigmoid(self.weigh(self.norm(together.sum(2)))).view_as(together)
         real = torch.stack([own.real for own in told], 2).any(2)  # (B, N)
         x = (weights * together).sum(2) * real[:, :, None]
         return Cells(x, real, Grid((longest,), cells[0].grid.pitch, cells[0].grid.unit))

@@ -28,8 +28,8 @@ class Hearing:
 
     name = "audio"
     noun = "recordings"
-    media = ("recording", "video")
-    pitch_s = CELL_S
+    media: tuple[str, ...] = ("recording", "video")
+    pitch_s: float | None = CELL_S
     lacking = ""
     Spec: type[BaseModel] = HearingSpec
 

@@ -102,7 +102,8 @@ def _coloured(audio: Tensor) -> Tensor:
     spectrum = torch.fft.rfft(torch.randn(batch, steps))
     slope = torch.rand(batch, 1)  # 0 white, 1 brown
     spectrum = spectrum / torch.arange(1, spectrum.shape[1] + 1) ** slope
-    return torch.fft.irfft(spectrum, steps).to(audio)
+    noise: Tensor = torch.fft.irfft(spectrum, steps).to(audio)
+    return noise
 
 
 def _babble(audio: Tensor) -> Tensor:

@@ -30,8 +30,8 @@ class Lips:
 
     name = "lips"
     noun = "moving lips"
-    media = ("video",)
-    pitch_s = CELL_S
+    media: tuple[str, ...] = ("video",)
+    pitch_s: float | None = CELL_S
     Spec: type[BaseModel] = LipsSpec
 
     @property

@@ -30,8 +30,8 @@ class Sight:
 
     name = "image"
     noun = "pictures"
-    media = ("picture", "video")
-    pitch_s = None
+    media: tuple[str, ...] = ("picture", "video")
+    pitch_s: float | None = None
     lacking = ""
     Spec: type[BaseModel] = SightSpec
 
