@@ -15,6 +15,7 @@ COMMANDS = (
     | {name: ("benchmarks.transcripts", name) for name in transcripts.TASKS}
     | {
         "live": ("benchmarks.live",),
+        "grid-noise": ("benchmarks.in_noise",),
         "keras": ("benchmarks.keras_cnn",),
         "speed": ("benchmarks.speed",),
     }

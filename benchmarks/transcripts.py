@@ -34,6 +34,7 @@ class Task:
 
     prepare: Callable[[Store], Examples]
     standard_minutes: float
+    senses: tuple[str, ...] = ("audio",)
     wer: float | None = None
     cer: float | None = None
     english: bool = True
@@ -42,6 +43,7 @@ class Task:
 TASKS = {
     "strings": Task(digit_strings, 10, wer=0.10),
     "grid": Task(grid, 15, wer=0.03),
+    "grid-lips": Task(grid, 60, senses=("lips",), wer=0.45),
     "speechocean": Task(speechocean, 90, wer=0.65),
     "mboshi": Task(partial(mboshi, column="source_text"), 90, cer=0.35, english=False),
 }
@@ -51,7 +53,7 @@ def measure(name: str, task: Task, store: Store, options: argparse.Namespace) ->
     examples = task.prepare(store)
     standard = task.standard_minutes * options.minutes_scale
     given, before = budget(name, standard, options)
-    model = taught(examples, given, ("audio",), out=store.cache / f"{name}.seehear")
+    model = taught(examples, given, task.senses, out=store.cache / f"{name}.seehear")
     (judge, test), *_ = examples.tests.items()
     evaluation = model.evaluate(test)
     note = f"{standard:g} standard minutes; judged on {evaluation.n:,} recordings: {judge}; seed {given.seed}"

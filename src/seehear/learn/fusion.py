@@ -76,8 +76,7 @@ class FusionInTime(nn.Module):
             for bring, own, absent in zip(self.bring, told, self.absent, strict=True)
         ]
         together = torch.stack(brought, 2)  # (B, N, S, D)
-        weights: Tensor = 2 * torch.sigmoid(self.weigh(self.norm(together.sum(2))))  # (B, N, S * D)
-        weights = weights.unflatten(2, (len(cells), -1))  # type: ignore[no-untyped-call]
+        weights = 2 * torch.sigmoid(self.weigh(self.norm(together.sum(2)))).view_as(together)
         real = torch.stack([own.real for own in told], 2).any(2)  # (B, N)
         x = (weights * together).sum(2) * real[:, :, None]
         return Cells(x, real, Grid((longest,), cells[0].grid.pitch, cells[0].grid.unit))

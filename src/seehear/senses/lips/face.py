@@ -82,8 +82,8 @@ def _face(picture: Picture) -> Floats | None:
     if not len(boxes):
         return None
     left, top, side, _ = max(boxes, key=lambda box: box[2])
-    largest: Floats = np.array([left, top, side]) / scale
-    return largest
+    box: Floats = np.array([left, top, side]) / scale
+    return box
 
 
 def _followed(looks: NDArray[np.int64], boxes: Floats, count: int) -> tuple[Floats, float]:
