@@ -12,6 +12,7 @@ from seehear.events import Advanced, Finished, Listener, Started
 from seehear.measure.evaluate import Evaluation, evaluate
 from seehear.media import Input
 from seehear.recipe import Recipe
+from seehear.runtime.prediction import Prediction
 from seehear.runtime.recognise import Recogniser
 from seehear.senses import SENSES
 from seehear.table import Problem, Row, Table
@@ -47,10 +48,10 @@ def judge(
     listen(Started(TASK, len(table), "examples"))
     asked = recogniser.predict((_known(row, recipe) for row in table), **how)
     for number, prediction in enumerate(asked):
-        answers.append(prediction.answer)
+        problem = _problem(prediction, truths[number], recipe)
+        problems += [problem] if problem else []
+        answers.append(None if problem else prediction.answer)
         accepted.append(prediction.accepted)
-        if prediction.answer is None:
-            problems.append(Problem(prediction.input, prediction.error))
         if number % TOLD_EVERY == 0:
             listen(Advanced(TASK, number))
     listen(Finished(TASK))
@@ -66,6 +67,17 @@ def judge(
     if report is not None:
         _write_report(report, result, recipe, table, answers, truths)
     return result
+
+
+def _problem(prediction: Prediction, truth: Any, recipe: Recipe) -> Problem | None:
+    """Why an answer cannot be compared with the truth: there is none, or the truth is not of that example."""
+    if prediction.answer is None:
+        return Problem(prediction.input, prediction.error)
+    try:
+        ANSWERS[recipe.kind].right(prediction.answer, truth, recipe.answer)
+    except InputError as error:
+        return Problem(error.where or prediction.input, error.what, error.hint)
+    return None
 
 
 def _known(row: Row, recipe: Recipe) -> dict[str, Input]:
