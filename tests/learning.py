@@ -6,7 +6,7 @@ from __future__ import annotations
 import csv
 from functools import cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, mkdtemp
 from typing import Any
 
 import numpy as np
@@ -29,10 +29,22 @@ SETS_OF_SENSES = (("image",), ("audio",), ("lips",), ("image", "audio"), ("audio
 COLUMNS = {"image": "image", "audio": "audio", "lips": "video"}
 ENDINGS = {"image": "png", "audio": "wav", "lips": "mp4"}
 EXAMPLES = 16
+
+
+@cache
+def ink_masks() -> list[str]:
+    """A file for each of the first digits: which of its 8 x 8 pixels are ink."""
+    folder = Path(mkdtemp(prefix="seehear-masks-"))
+    for i, pixels in enumerate(load_digits().images[:EXAMPLES]):
+        Image.fromarray((pixels > 7).astype(np.uint8)).save(folder / f"{i}.png")
+    return [str(folder / f"{i}.png") for i in range(EXAMPLES)]
+
+
 ANSWER_CELLS = {  # ten lines here, and an answer has its tests
     "label": [("odd", "even")[i % 2] for i in range(EXAMPLES)],
     "score": [str(i * 1.5 - 3) for i in range(EXAMPLES)],
     "text": [("a", "b a", "ab", "b", "b b a")[i % 5] for i in range(EXAMPLES)],
+    "mask": ink_masks(),
 }
 PAIRS = [(kind, senses) for kind in sorted(ANSWERS) for senses in SETS_OF_SENSES if {*senses} in ANSWERS[kind].senses]
 SPECS: dict[str, Any] = {
@@ -45,12 +57,16 @@ SPECS: dict[str, Any] = {
 def recipe_for(kind: str, senses: tuple[str, ...], **training: Any) -> Recipe:
     settings = {"minutes": 1, "batch": 8, "learning_rate": 0.004, "held_out": 0.25} | training
     return Recipe(
-        senses={name: SPECS[name] for name in senses},
+        senses={name: _spec(name, ANSWERS[kind].finest_px) for name in senses},
         kind=kind,
         answer=ANSWERS[kind].plan(ANSWER_CELLS[kind], kind),
         width=16,
         training=Training(**settings),
     )
+
+
+def _spec(sense: str, finest_px: int | None) -> Any:
+    return SPECS[sense].model_copy(update={"finest_px": finest_px} if finest_px else {})
 
 
 def digits_table(folder: Path, cells: dict[str, list[str]], senses: tuple[str, ...]) -> Path:
