@@ -86,7 +86,8 @@ def test_drowned_sound_hears_noise_louder_than_the_voice() -> None:
     def loudest_noise_db(drowned: bool) -> float:
         torch.manual_seed(0)
         augment = AugmentHearing(spec.model_copy(update={"drowned": drowned}))
-        heard = augment(inputs, drawn(32, {"audio": spec}, torch.device("cpu")))["audio"][:16]
+        heard, _ = augment(inputs, drawn(32, {"audio": spec}, torch.device("cpu")))
+        heard = heard["audio"][:16]
         voice = (heard @ tone)[:, None] / tone.square().sum() * tone
         return float(10 * torch.log10((heard - voice).square().mean(1) / voice.square().mean(1)).max())
 
