@@ -51,7 +51,7 @@ def _bands() -> Array:
     """(bins, bands): which bins of the spectrum a band is the sum of."""
     bins_hz = np.fft.rfftfreq(FRAME_SAMPLES, 1 / RATE_HZ)[:, None]
     within = (bins_hz >= EDGES_HZ[:-1]) & (bins_hz < EDGES_HZ[1:])
-    return within * (8 / FRAME_SAMPLES**2)
+    return np.asarray(within * (8 / FRAME_SAMPLES**2), np.float64)
 
 
 _WINDOW = np.hanning(FRAME_SAMPLES)
