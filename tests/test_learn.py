@@ -23,7 +23,6 @@ from seehear.learn.plan import Wishes, adopt
 from seehear.learn.shelf import Shelf
 from seehear.recipe import Recipe
 from seehear.runtime.bundle import read_bundle
-from seehear.senses.hearing.plan import RATE_HZ
 
 PARITY = {"label": [("odd", "even")[i % 2] for i in range(24)]}
 
@@ -166,19 +165,6 @@ def test_every_pair_trains_and_answers(kind: str, senses: tuple[str, ...], tmp_p
     data = digits_table(tmp_path / "data", {kind: (ANSWER_CELLS[kind] * 2)[:24]}, senses)
     model = api.train(data, steps=4, minutes=0.05)
     assert model.predict({name: data.parent / f"0.{ENDINGS[name]}" for name in senses}).answer is not None
-
-
-@pytest.mark.slow
-def test_where_nobody_speaks_no_words_are_stood_by(tmp_path: Path) -> None:
-    data = digits_table(tmp_path / "data", {"text": (ANSWER_CELLS["text"] * 4)[:64]}, ("audio",))
-    model = api.train(data, steps=20, minutes=0.2)
-    assert "unlike" not in model.predict(data.parent / "0.wav").reason
-    random, time_s = np.random.default_rng(0), np.arange(2 * RATE_HZ) / RATE_HZ
-    chord = sum(np.sin(2 * np.pi * hz * time_s) * np.exp(-time_s) for hz in (220, 277, 330)) / 5
-    noise = random.standard_normal(len(time_s))
-    for sound in (0 * time_s, 1e-4 * noise, 0.1 * noise, chord):
-        said = model.predict((sound.astype(np.float32), RATE_HZ))
-        assert not str(said.answer) or (not said.accepted and "unlike all it was taught" in said.reason)
 
 
 def test_unreadable_examples_are_named_and_the_rest_goes_on(tmp_path: Path) -> None:
