@@ -96,7 +96,7 @@ class LogMel(nn.Module):
 
     def _log(self, audio: Tensor) -> Tensor:
         lead = (WINDOW_SAMPLES - HOP_SAMPLES) // 2
-        padded = F.pad(audio[:, None], (lead, WINDOW_SAMPLES - HOP_SAMPLES - lead))
+        padded = F.pad(audio[:, None], (lead, WINDOW_SAMPLES - 1 - lead))  # a hop that is begun is a frame
         spectrum = F.conv1d(padded, self.fourier, stride=HOP_SAMPLES)  # (B, 2 * bins, F): real parts, then imaginary
         real, imaginary = spectrum.chunk(2, 1)
         return torch.log(self.filters @ (real.square() + imaginary.square()) + QUIETEST_POWER)
