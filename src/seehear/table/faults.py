@@ -39,8 +39,7 @@ def judge(
     if span is not None and columns.span_s is not None:
         faults += _span_faults(found, span, columns.span_s)
     if columns.answer is not None:
-        empty = f"{'no answer' if found.file is not None else 'it lies in no class folder'}"
-        faults.append(_Fault(pc.is_null(columns.answer).to_numpy(), lambda _: empty))
+        faults.append(_Fault(pc.is_null(columns.answer).to_numpy(), lambda _: found.without))
     first = np.full(len(found.cells), len(faults))
     for number, fault in reversed(list(enumerate(faults))):
         first[fault.rows] = number
