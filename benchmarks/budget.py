@@ -28,8 +28,18 @@ def budget(name: str, standard_minutes: float, options: argparse.Namespace) -> t
     return given, before
 
 
-def asked(program: str, about: str | None, names: Sequence[str], others: Sequence[str] = ()) -> argparse.Namespace:
-    """The command line of a benchmark over `names`, all by default, and `others`, of which only those named."""
+def asked(
+    program: str,
+    about: str | None,
+    names: Sequence[str],
+    others: Sequence[str] = (),
+    *,
+    beside: Sequence[str] = (),
+) -> argparse.Namespace:
+    """The command line of a benchmark over `names`, all by default, and `others`, of which only those named.
+
+    beside  recognisers that are not ours, to be measured after it
+    """
     parser = argparse.ArgumentParser(prog=f"python -m {program}", description=about)
     also = f"; also {', '.join(others)}" if others else ""
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(names) + also)
@@ -37,6 +47,9 @@ def asked(program: str, about: str | None, names: Sequence[str], others: Sequenc
     parser.add_argument("--minutes-scale", type=float, default=1.0, help="of every budget")
     parser.add_argument("--steps", type=int, help="instead of minutes, to try it out: nothing is recorded")
     parser.add_argument("--seed", type=int, default=0)
+    if beside:
+        help_beside = f"after ours, of {', '.join(beside)}; all by default, none if none is named"
+        parser.add_argument("--beside", nargs="*", choices=beside, default=beside, metavar="NAME", help=help_beside)
     options = parser.parse_args()
     if unknown := set(options.names) - {*names, *others}:
         parser.error(f"no {', '.join(sorted(unknown))}; there are {', '.join((*names, *others))}")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import tempfile
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,9 @@ import soundfile
 from numpy.typing import NDArray
 
 from benchmarks.data import SEED, SPEAKERS, Examples, Store, fsdd_rows, write_table
+from seehear.answers.text.normal import normal
+from seehear.senses.hearing import HEARING
+from seehear.table import open_table
 
 STRING = (3, 7)  # digits said one after the other
 STRINGS = (2000, 300)  # to learn from, to judge by
@@ -18,6 +23,25 @@ PAUSE_S = (0.02, 0.25)
 RATE_HZ = 8_000
 GRID_HELD = 10  # one sentence of so many judges, another one calibrates
 HELD_SPEAKERS = 6  # one speaker of so many
+GROWN_UP_YEARS = 18
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """A recording as seehear reads it, (T,) at 16 kHz, and what counts of the text that is said in it."""
+
+    samples: NDArray[np.float32]
+    text: str
+
+
+def recordings(table: Path) -> list[Spoken]:
+    """All of a table, for recognisers that are not ours."""
+    with tempfile.TemporaryDirectory() as workspace:
+        rows = open_table(table, senses_known=(HEARING.name,), kinds=(), workspace=Path(workspace))
+        texts = rows.metadata_column("text")
+        return [
+            Spoken(HEARING.read(row.inputs[HEARING.name]), normal(text)) for row, text in zip(rows, texts, strict=True)
+        ]
 
 
 def digit_strings(store: Store, speaker: str = SPEAKERS[0]) -> Examples:
@@ -51,6 +75,7 @@ def grid(store: Store) -> Examples:
 
 
 def speechocean(store: Store) -> Examples:
+    """Of the ages, only who is grown up is told."""
     return _without_speakers(store, "speechocean", "text")
 
 
@@ -62,7 +87,7 @@ def mboshi(store: Store, column: str = "source_text") -> Examples:
 def _without_speakers(store: Store, name: str, column: str) -> Examples:
     """One speaker of HELD_SPEAKERS judges, or one utterance where all speakers must be learned from."""
     given = store.unpacked(name)
-    rows = [{**row, "text": row[column], "audio": f"../{name}/{row['audio']}"} for row in _table(given / "train.csv")]
+    rows = [_told(row, name, column) for row in _table(given / "train.csv")]
     speakers = sorted({row["speaker"] for row in rows})
     held = set(speakers[::HELD_SPEAKERS]) if len(speakers) > 2 * HELD_SPEAKERS else set()
 
@@ -71,15 +96,20 @@ def _without_speakers(store: Store, name: str, column: str) -> Examples:
 
     def make(folder: Path) -> None:
         for part, wanted in (("train", False), ("test", True)):
-            chosen = [row for number, row in enumerate(rows) if judges(number, row) == wanted]
-            write_table(
-                folder / f"{part}.csv", [{k: v for k, v in row.items() if k != "source_text"} for row in chosen]
-            )
+            write_table(folder / f"{part}.csv", [row for i, row in enumerate(rows) if judges(i, row) == wanted])
 
-    made = store.made(f"{name}-{column}-held", make)
+    made = store.made(f"{name}-{column}-told", make)
     return Examples(
         made / "train.csv", None, {"speakers never heard" if held else "utterances held out": made / "test.csv"}
     )
+
+
+def _told(row: dict[str, str], name: str, column: str) -> dict[str, str]:
+    """A row as it is learned from."""
+    told = {"audio": f"../{name}/{row['audio']}", "text": row[column], "speaker": row["speaker"]}
+    if "age" in row:
+        told |= {"gender": row["gender"], "age": "adults" if int(row["age"]) >= GROWN_UP_YEARS else "children"}
+    return told
 
 
 def _strings(

@@ -1,22 +1,30 @@
 """How well speech is written down after so many standard minutes, by speakers or in sentences never heard.
 
-python -m benchmarks.transcripts [NAMES] [--data ../shared/data] [--seed 0]
+python -m benchmarks.transcripts [NAMES] [--beside ctc sphinx] [--data ../shared/data] [--seed 0]
+After ours, on the same recordings: what a tutorial's network learns in as many minutes, and what PocketSphinx hears.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from benchmarks.accuracy import figure, taught
-from benchmarks.budget import asked, budget
+from benchmarks.budget import Budget, asked, budget
+from benchmarks.ctc_tutorial import tutorial
 from benchmarks.data import AbsentError, Examples, Store
 from benchmarks.machine import pace
 from benchmarks.results import Figure, record
-from benchmarks.spoken import digit_strings, grid, mboshi, speechocean
-from seehear.measure.evaluate import Evaluation
+from benchmarks.sphinx import GRAMMARS, environment, sphinx
+from benchmarks.spoken import Spoken, digit_strings, grid, mboshi, recordings, speechocean
+from seehear.answers import ANSWERS
+from seehear.answers.text import Text
+from seehear.measure.evaluate import Evaluation, evaluate
+from seehear.senses.hearing.plan import RATE_HZ
+
+CTC, SPHINX = BESIDE = ("ctc", "sphinx")
 
 
 @dataclass(frozen=True)
@@ -27,13 +35,14 @@ class Task:
     standard_minutes: float
     wer: float | None = None
     cer: float | None = None
+    english: bool = True
 
 
 TASKS = {
     "strings": Task(digit_strings, 10, wer=0.10),
     "grid": Task(grid, 15, wer=0.03),
     "speechocean": Task(speechocean, 90, wer=0.65),
-    "mboshi": Task(partial(mboshi, column="source_text"), 90, cer=0.35),
+    "mboshi": Task(partial(mboshi, column="source_text"), 90, cer=0.35, english=False),
 }
 
 
@@ -46,6 +55,12 @@ def measure(name: str, task: Task, store: Store, options: argparse.Namespace) ->
     evaluation = model.evaluate(test)
     note = f"{standard:g} standard minutes; judged on {evaluation.n:,} recordings: {judge}; seed {given.seed}"
     figures = list(_figures(evaluation, task, model.recipe.wrong_at_most))
+    if options.beside:
+        judges = recordings(test)
+        if CTC in options.beside:
+            figures += _tutorial(recordings(examples.train), judges, given, evaluation)
+        if SPHINX in options.beside and task.english:
+            figures += _sphinx(name, judges, store)
     record(name, note, figures, before=before, after=pace(), keep=options.steps is None)
 
 
@@ -58,10 +73,43 @@ def _figures(evaluation: Evaluation, task: Task, wrong_at_most: float) -> Iterat
     yield figure(evaluation, "coverage", "accepted without asking")
     if evaluation.metrics["coverage"]:
         yield figure(evaluation, "accepted_error", "error of the accepted texts", at_most=wrong_at_most)
+    if "age" in evaluation.groups:
+        for who, group in sorted(evaluation.groups["age"].groups.items()):
+            what = f"word errors of {who} ({group.n} recordings)"
+            yield Figure(what, group.metrics["wer"], "%", *group.intervals["wer"])
+    if evaluation.speed and (factor := evaluation.speed.real_time_factor):
+        yield Figure("seconds of computing for one of sound", factor)
+
+
+def _tutorial(train: Sequence[Spoken], judges: Sequence[Spoken], budget: Budget, ours: Evaluation) -> Iterator[Figure]:
+    """Its minutes are for learning alone, and the best of its epochs for the test counts."""
+    written = tutorial(train, judges, budget.minutes * 60, steps=budget.steps, seed=budget.seed)
+    epochs = [_judged(texts, judges) for texts in written]
+    best = min(epochs, key=lambda epoch: epoch.metrics["wer"])
+    yield figure(epochs[-1], "wer", "a tutorial's network: word errors")
+    yield figure(best, "wer", f"the same after the best of its {len(epochs)} epochs for the test")
+    yield figure(best, "cer", "letter errors of that")
+    yield Figure("word errors of 100 fewer than that", 100 * (best.metrics["wer"] - ours.metrics["wer"]), at_least=0.0)
+
+
+def _sphinx(name: str, judges: Sequence[Spoken], store: Store) -> Iterator[Figure]:
+    python = environment(store)
+    sound_s = sum(len(spoken.samples) for spoken in judges) / RATE_HZ
+    guided = {"PocketSphinx, told how sentences go": GRAMMARS[name]} if name in GRAMMARS else {}
+    for who, grammar in {"PocketSphinx": None, **guided}.items():
+        heard = sphinx(python, judges, grammar)
+        yield figure(_judged(heard.texts, judges), "wer", f"{who}: word errors")
+        yield Figure(f"{who}: seconds of one core for one of sound", heard.seconds / sound_s)
+
+
+def _judged(texts: Sequence[str], judges: Sequence[Spoken]) -> Evaluation:
+    """Of another recogniser's texts, by the measures of ours."""
+    said, truths = [Text.of(text) for text in texts], [Text.of(spoken.text) for spoken in judges]
+    return evaluate(ANSWERS["text"], None, said, truths, accepted=[False] * len(said))
 
 
 def main() -> None:
-    options = asked("benchmarks.transcripts", __doc__, list(TASKS))
+    options = asked("benchmarks.transcripts", __doc__, list(TASKS), beside=BESIDE)
     store = Store(options.data)
     for name in options.names:
         try:

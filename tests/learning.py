@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,9 @@ EXAMPLES = 16
 ANSWER_CELLS = {  # ten lines here, and an answer has its tests
     "label": [("odd", "even")[i % 2] for i in range(EXAMPLES)],
     "score": [str(i * 1.5 - 3) for i in range(EXAMPLES)],
+    "boxes": [
+        json.dumps([{"label": ("odd", "even")[i % 2], "xyxy": [1, i % 3, 7, 8]}] * (i % 5 > 0)) for i in range(EXAMPLES)
+    ],
     "text": [("a", "b a", "ab", "b", "b b a")[i % 5] for i in range(EXAMPLES)],
 }
 PAIRS = [(kind, senses) for kind in sorted(ANSWERS) for senses in SETS_OF_SENSES if {*senses} in ANSWERS[kind].senses]
@@ -37,12 +41,16 @@ SPECS: dict[str, Any] = {
 def recipe_for(kind: str, senses: tuple[str, ...], **training: Any) -> Recipe:
     settings = {"minutes": 1, "batch": 8, "learning_rate": 0.004, "held_out": 0.25} | training
     return Recipe(
-        senses={name: SPECS[name] for name in senses},
+        senses={name: _spec(name, ANSWERS[kind].finest_px) for name in senses},
         kind=kind,
         answer=ANSWERS[kind].plan(ANSWER_CELLS[kind], kind),
         width=16,
         training=Training(**settings),
     )
+
+
+def _spec(sense: str, finest_px: int | None) -> Any:
+    return SPECS[sense].model_copy(update={"finest_px": finest_px} if finest_px else {})
 
 
 def digits_table(folder: Path, cells: dict[str, list[str]], senses: tuple[str, ...]) -> Path:

@@ -18,6 +18,7 @@ def _number(cell: str) -> bool:
 class Kind:
     name: str
     columns: tuple[str, ...]
+    in_files: bool = False
 
     def fits(self, cells: Sequence[str]) -> bool:
         numbers = all(map(_number, cells)) and len(set(cells)) > 3

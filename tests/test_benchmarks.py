@@ -6,13 +6,18 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
 from benchmarks import results, table
 from benchmarks.__main__ import COMMANDS
 from benchmarks.accuracy import TASKS, task_named
+from benchmarks.budget import asked
+from benchmarks.ctc_tutorial import spelt, tutorial
 from benchmarks.machine import Pace
 from benchmarks.results import Figure, Result, record
+from benchmarks.spoken import Spoken, recordings
 
 PACE = Pace(200.0, "float32")
 
@@ -78,3 +83,33 @@ def test_every_benchmark_that_can_be_named_is_there() -> None:
 
 def test_standard_minutes_are_longer_on_a_slower_machine() -> None:
     assert PACE.minutes(3) == 6
+
+
+@pytest.mark.parametrize(
+    ("typed", "beside"), [([], ["ctc", "sphinx"]), (["--beside"], []), (["a", "--beside", "ctc"], ["ctc"])]
+)
+def test_others_stand_beside_ours_unless_told_otherwise(
+    monkeypatch: pytest.MonkeyPatch, typed: list[str], beside: list[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["benchmark", *typed])
+    assert list(asked("benchmark", "", ["a", "b"], beside=["ctc", "sphinx"]).beside) == beside
+
+
+def test_frames_are_spelt_without_repetitions_and_blanks() -> None:
+    assert spelt([0, 3, 3, 0, 3, 1, 0, 0, 2, 2], "ab ") == "  ab"
+
+
+def test_the_tutorial_writes_after_each_epoch_until_its_steps_are_over() -> None:
+    random = np.random.default_rng(0)
+    spoken = [Spoken(random.standard_normal(6_000 + 100 * i).astype(np.float32), "ab ba") for i in range(33)]
+    written = tutorial(spoken, spoken[:2], 60.0, steps=3)
+    assert [len(texts) for texts in written] == [2, 2], "an epoch of two steps, and half of one"
+    assert set("".join(written[-1])) <= set("ab ")
+
+
+def test_recordings_are_read_as_ours_reads_them(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.wav", np.full(4_000, 0.25), 8_000)
+    (tmp_path / "said.csv").write_text('audio,text,speaker\na.wav,"Hello, World!",ann\n', encoding="utf-8")
+    (spoken,) = recordings(tmp_path / "said.csv")
+    assert spoken.text == "hello world"
+    assert len(spoken.samples) == 8_000

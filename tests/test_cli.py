@@ -235,7 +235,10 @@ def test_evaluate_tells_whom_it_serves_worse(table, capsys):
 
 def test_groups_are_in_the_json_of_evaluate(table, capsys):
     assert run(["evaluate", "dark.seehear", str(table), "--json"]) == 0
-    groups = json.loads(capsys.readouterr().out)["groups"]
+    told = json.loads(capsys.readouterr().out)
+    groups = told["groups"]
+    assert told["speed"]["examples_per_s"] > 0
+    assert told["speed"]["real_time_factor"] is None, "pictures have no time in them"
     assert {column: list(found) for column, found in groups.items()} == {"sex": ["m", "f"], "site": [*SITES]}
     assert groups["sex"]["m"]["metrics"] == {"accuracy": 0, "wrong": 1, "coverage": 1, "accepted_error": 1}
 

@@ -113,7 +113,8 @@ def test_augmenting_keeps_shapes_and_stays_finite(senses: tuple[str, ...], make_
     network = Network(shelf.recipe)
     for name, spec in shelf.recipe.senses.items():
         augment = SENSES[name].augment(spec.model_copy(update={"strength": 1.0, **_mirrored(spec)}))
-        changed = augment(network.own(name, batch.inputs))
+        changed, warps = augment(network.own(name, batch.inputs))
+        assert warps is None, "a label says nothing of places"
         mixed, share = augment.mix(changed, torch.randperm(8), torch.tensor(0.6))
         assert set(mixed) == set(network.own(name, batch.inputs))
         assert 0 <= float(share) <= 1

@@ -15,6 +15,7 @@ from seehear.answers.label import Label, LabelSpec
 from seehear.errors import DataError
 from seehear.measure.evaluate import evaluate
 from seehear.measure.intervals import bootstrap, wilson
+from seehear.measure.speed import Speed
 from seehear.measure.trust import familiar_limit, fit_risk
 from seehear.table import Problem
 
@@ -157,3 +158,12 @@ def test_the_json_of_an_evaluation_is_plain_and_knows_null(evaluation):
 def test_nothing_answered_is_an_error():
     with pytest.raises(DataError, match="none of 2 examples could be answered"):
         evaluate(LABEL, SPEC, [None, None], [Label(("yes",))] * 2, accepted=[False] * 2)
+
+
+def test_speed_in_words_and_numbers():
+    heard = Speed(30, wall_s=2.0, lasts_s=80.0)
+    assert str(heard) == "answered 15 examples a second on this machine; 0.025 s for each second that they last"
+    assert heard.to_json() == {"examples_per_s": 15.0, "real_time_factor": 0.025}
+    seen = Speed(30, wall_s=2.0, lasts_s=0.0)
+    assert str(seen) == "answered 15 examples a second on this machine"
+    assert seen.to_json()["real_time_factor"] is None

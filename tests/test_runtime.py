@@ -138,6 +138,13 @@ def test_json_has_exactly_the_published_keys(seeing: Recogniser, tmp_path: Path)
     assert "none.png" in failed["error"]
 
 
+def test_what_is_heard_lasts_and_what_is_seen_does_not() -> None:
+    both = Recogniser(tiny.bundle("image", "audio"))
+    sound = np.full(40_000, 0.5, np.float32)
+    assert both.predict_one({"image": tiny.picture(0.9), "audio": sound}).lasts_s == 2.5
+    assert both.predict_one({"image": tiny.picture(0.9)}).lasts_s == 0
+
+
 @pytest.mark.parametrize(
     ("part", "words"), [(0.613, "61 %"), (0.005, "0.5 %"), (0.999, "99.9 %"), (1.0, "100 %"), (0.0, "0 %")]
 )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from sklearn.datasets import load_digits
 
-from seehear.senses.sight.plan import mirror_keeps_class
+from seehear.senses.evidence import Evidence
+from seehear.senses.sight.plan import SightSpec, mirror_keeps_class, plan_sight
 
 
 def test_handwriting_has_a_left_and_a_right() -> None:
@@ -30,3 +32,29 @@ def test_without_classes_nothing_is_mirrored() -> None:
     thumbnails = np.random.default_rng(0).random((20, 8, 8)).astype(np.float32)
     assert not mirror_keeps_class(thumbnails, [""] * 20)
     assert not mirror_keeps_class(thumbnails[:2], ["a", "b"])
+
+
+def planned(height: int, width: int, *, gigaflop: float, finest_px: int | None) -> SightSpec:
+    facts = [{"height": height, "width": width, "channels": 3, "thumbnail": np.zeros((16, 16), np.float32)}] * 4
+    return plan_sight(Evidence(facts, [""] * 4, 300, gigaflop, finest_px=finest_px))
+
+
+@pytest.mark.parametrize(("height", "width"), [(360, 480), (3000, 4000), (8, 8), (28, 28), (70, 90), (400, 120)])
+def test_what_is_where_is_seen_in_larger_pictures_whose_maps_nest(height: int, width: int) -> None:
+    spec = planned(height, width, gigaflop=1e6, finest_px=4)
+    coarsest_px = spec.stem_stride * 2 ** len(spec.stages)
+    assert 2 * spec.stem_stride <= 4
+    assert spec.height % coarsest_px == spec.width % coarsest_px == 0
+    assert max(spec.height, spec.width) <= 480
+    assert spec.mirror
+
+
+def test_little_time_means_smaller_pictures_of_places() -> None:
+    sizes = [planned(360, 480, gigaflop=gigaflop, finest_px=4).width for gigaflop in (1e2, 1e4, 1e6)]
+    assert sizes == sorted(sizes)
+    assert (sizes[0], sizes[-1]) == (160, 480)
+
+
+def test_labels_of_large_pictures_are_seen_as_before() -> None:
+    spec = planned(360, 480, gigaflop=1e6, finest_px=None)
+    assert (spec.height, spec.width, spec.stem_stride, len(spec.stages)) == (192, 256, 4, 3)

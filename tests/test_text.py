@@ -10,15 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seehear.answers import ANSWERS
-from seehear.answers.text import Text, TextSpec, Word
 from seehear.answers.honesty import calibrated, fit_honesty
+from seehear.answers.text import Text, TextSpec, Word
 from seehear.answers.text.normal import normal
 from seehear.errors import DataError, UsageError
-from seehear.geometry import Warp
+from seehear.geometry import Grid, Placed, Warp
 
 TEXT = ANSWERS["text"]
 SAID = ["one two", "two three", "three one two", "one", "two two three"]
 CELL_S = 0.04
+SAMPLES = Grid((32_000,), 1 / 16_000, "s")
 
 
 @cache
@@ -91,7 +92,9 @@ def test_what_is_heard_clearly_is_written(text: str) -> None:
 def test_words_stand_where_they_were_said() -> None:
     """In the original's time: half a second was cut off before what the network was given."""
     spec = planned()
-    first, second = TEXT.from_raw(heard("one two", spec), spec, {}, Warp((1.0,), (-0.5,))).words
+    first, second = TEXT.from_raw(
+        heard("one two", spec), spec, {}, Placed(Warp((1.0,), (-0.5,)), SAMPLES, SAMPLES)
+    ).words
     assert first.start_s == pytest.approx(0.5, abs=CELL_S)
     assert second.start_s == pytest.approx(0.5 + 4 * 3 * CELL_S, abs=2 * CELL_S)
 

@@ -21,6 +21,11 @@ class Grid:
     pitch: float
     unit: str
 
+    @property
+    def lasts_s(self) -> float:
+        """From its first cell's beginning to its last one's end; 0 where it is not of time."""
+        return self.shape[0] * self.pitch if self.unit == "s" else 0.0
+
 
 @dataclass(frozen=True)
 class Cells:
@@ -71,3 +76,23 @@ class Warp:
         return Warp(
             tuple(1 / a for a in self.scale), tuple(-o / a for a, o in zip(self.scale, self.offset, strict=True))
         )
+
+
+@dataclass(frozen=True)
+class Placed:
+    """Where an original lies in what was prepared of it: the map, and the samples that both are made of.
+
+    Those of a picture are `Grid((H, W), 1.0, "px")`, of a sound `Grid((T,), 1 / rate, "s")`.
+    """
+
+    warp: Warp
+    original: Grid
+    prepared: Grid
+
+
+@dataclass(frozen=True)
+class Warps:
+    """A Warp for each example of a batch: scale and offset are torch tensors (B, axes)."""
+
+    scale: Any
+    offset: Any

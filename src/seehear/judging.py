@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ from seehear.answers import ANSWERS
 from seehear.errors import DataError, InputError
 from seehear.events import Advanced, Finished, Listener, Started
 from seehear.measure.evaluate import Evaluation, evaluate
+from seehear.measure.speed import Speed
 from seehear.media import Input
 from seehear.recipe import Recipe
 from seehear.runtime.recognise import Recogniser
@@ -43,16 +46,19 @@ def judge(
     if not keep:
         raise DataError("no row can be judged", where=str(table.root), hint=str(problems[0]) if problems else "")
     table = table.take(keep)
-    answers, accepted = [], []
+    answers, accepted, lasts_s = [], [], 0.0
     listen(Started(TASK, len(table), "examples"))
+    started_s = time.perf_counter()
     asked = recogniser.predict((_known(row, recipe) for row in table), **how)
     for number, prediction in enumerate(asked):
         answers.append(prediction.answer)
         accepted.append(prediction.accepted)
+        lasts_s += prediction.lasts_s
         if prediction.answer is None:
             problems.append(Problem(prediction.input, prediction.error))
         if number % TOLD_EVERY == 0:
             listen(Advanced(TASK, number))
+    speed = Speed(len(table), time.perf_counter() - started_s, lasts_s)
     listen(Finished(TASK))
     result = evaluate(
         kind,
@@ -63,6 +69,7 @@ def judge(
         skipped=(*table.problems, *problems),
         metadata={name: table.metadata_column(name) for name in table.metadata},
     )
+    result = replace(result, speed=speed)
     if report is not None:
         _write_report(report, result, recipe, table, answers, truths)
     return result

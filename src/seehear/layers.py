@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
+
+from seehear.geometry import Warps
 
 
 class BothWays(nn.Module):
@@ -44,6 +47,20 @@ class GRU(nn.GRU):
             shapes=((steps, 1, batch, self.hidden_size), (1, batch, self.hidden_size)),
         )
         return states.squeeze(1).transpose(0, 1)
+
+
+def moved(x: Tensor, warps: Warps, *, mode: str = "bilinear") -> Tensor:
+    """Each of x (B, C, H, W) moved by its own warp, in pixels; zeros come in from outside."""
+    batch, _, height, width = x.shape
+    size = torch.tensor([width, height])
+    # F.affine_grid asks where each pixel comes from, in coordinates that run from -1 to 1 over the picture.
+    back = 1 / warps.scale.cpu()  # (B, 2)
+    origin = back - 2 * warps.offset.cpu() * back / size - 1
+    zero = torch.zeros(batch)
+    rows = [[back[:, 0], zero, origin[:, 0]], [zero, back[:, 1], origin[:, 1]]]
+    theta = torch.stack([torch.stack(row, 1) for row in rows], 1)  # (B, 2, 3)
+    grid = F.affine_grid(theta, list(x.shape), align_corners=False)
+    return F.grid_sample(x, grid.to(x), mode=mode, align_corners=False)
 
 
 def turned(x: Tensor, lengths: Tensor) -> Tensor:

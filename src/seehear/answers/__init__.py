@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
-from seehear.answers import label, score, text
+from seehear.answers import boxes, label, score, text
 from seehear.errors import UsageError
-from seehear.geometry import Grid, Warp
+from seehear.geometry import Placed, Warp
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -58,6 +58,8 @@ class Facts(Protocol):
     higher_is_better: bool  # of the headline
     blends: bool  # whether one example laid over another has something of both answers, which mixup learns from
     whole: bool  # whether all of an example counts, so that none of it may be cut off
+    in_files: bool  # whether a cell of its column names the file that holds the answer
+    finest_px: int | None  # the pitch of the finest cells that its head reads, where it says what is where; else None
     Spec: type[BaseModel]
 
 
@@ -76,17 +78,22 @@ class AnswerModule(Protocol):
     def stratum(self, cell: str) -> str:
         """What a split should balance: the class, or nothing."""
 
-    def target(self, answer: Any, spec: Any, grid: Grid | None) -> dict[str, Array]:
+    def target(self, answer: Any, spec: Any, placed: Placed | None) -> dict[str, Array]:
         """What the head's loss compares with, one example, no batch axis.
 
-        In a batch, zeros follow what is shorter than the longest.
+        In a batch, zeros follow what is shorter than the longest. `placed` is given to an answer with `finest_px`,
+        which is moved by it. Raises InputError for a truth that cannot be one of that example.
         """
 
     def raw_shapes(self, spec: Any) -> Mapping[str, Shape]:
         """The head's arrays by name and their shapes, without the batch axis: a graph with others is refused."""
 
-    def from_raw(self, raw: Arrays, spec: Any, calibration: Mapping[str, float], warp: Warp | None) -> Answer:
-        """The answer to one example from the head's arrays, in their `raw_shapes`."""
+    def from_raw(self, raw: Arrays, spec: Any, calibration: Mapping[str, float], placed: Placed | None) -> Answer:
+        """The answer to one example from the head's arrays, in their `raw_shapes`, in the original's coordinates.
+
+        Without `placed`, in the prepared ones. `calibration` is what was fitted and, in use, `wrong_at_most`, the share
+        of wrong ones among accepted parts of an answer that is wished.
+        """
 
     def right(self, answer: Any, truth: Any, spec: Any) -> bool:
         """Whether an answer counts as right, as confidence means it."""
@@ -96,7 +103,10 @@ class MetricModule(Protocol):
     """How good and how honest answers are; `metric.py`."""
 
     def calibrate(self, raw: Arrays, truths: Sequence[Any], spec: Any) -> dict[str, float]:
-        """Fit the numbers that make confidences honest, on raw arrays (n, ...) of examples held out of training."""
+        """Fit the numbers that make confidences honest, on raw arrays (n, ...) of examples held out of training.
+
+        The truths are in prepared coordinates.
+        """
 
     def compare(self, answers: Sequence[Any], truths: Sequence[Any], spec: Any) -> dict[str, Array]:
         """What the metrics need, as arrays with one row per example: rows may be resampled for intervals."""
@@ -117,8 +127,12 @@ class AnswerKind(Facts, AnswerModule, MetricModule, Protocol):
     def draw(self, compared: Arrays, spec: Any) -> Image:
         """The picture of the report: a confusion matrix, a scatter of truth against answer."""
 
-    def head(self, spec: Any, width: int) -> nn.Module:
-        """A module: forward(Cells) -> {name: (B, ...)} raw arrays; loss(raw, target) -> (B,)."""
+    def head(self, spec: Any, widths: Sequence[int]) -> nn.Module:
+        """A module: forward(Cells) -> {name: (B, ...)} raw arrays; loss(raw, target) -> (B,).
+
+        `widths` are the channels of each level of cells, finest first; the last are those of the cells themselves.
+        Where the answer has `finest_px`, also moved(target, Warps) -> the target of examples moved so.
+        """
 
 
 class _Kind:
@@ -128,6 +142,7 @@ class _Kind:
         self.name, self.columns, self.senses = facts.name, facts.columns, facts.senses
         self.headline, self.higher_is_better, self.Spec = facts.headline, facts.higher_is_better, facts.Spec
         self.blends, self.whole = facts.blends, facts.whole
+        self.in_files, self.finest_px = facts.in_files, facts.finest_px
         self.plan, self.fits, self.read, self.stratum = answer.plan, answer.fits, answer.read, answer.stratum
         self.target, self.raw_shapes, self.from_raw = answer.target, answer.raw_shapes, answer.from_raw
         self.right = answer.right
@@ -151,8 +166,8 @@ class _Kind:
         picture: Image = import_module(f"{__name__}.{self.name}.draw").draw(compared, spec)
         return picture
 
-    def head(self, spec: Any, width: int) -> nn.Module:
-        module: nn.Module = import_module(f"{__name__}.{self.name}.head").Head(spec, width)
+    def head(self, spec: Any, widths: Sequence[int]) -> nn.Module:
+        module: nn.Module = import_module(f"{__name__}.{self.name}.head").Head(spec, widths)
         return module
 
 
@@ -160,6 +175,7 @@ _KINDS: tuple[AnswerKind, ...] = (
     _Kind(label, label.answer, label.metric),
     _Kind(score, score.answer, score.metric),
     _Kind(text, text.answer, text.metric),
+    _Kind(boxes, boxes.answer, boxes.metric),
 )
 
 ANSWERS: dict[str, AnswerKind] = {kind.name: kind for kind in _KINDS}

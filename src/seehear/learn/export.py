@@ -58,6 +58,7 @@ def check_parity(network: Network, content: bytes, shelf: Shelf, rows: NDArray[n
     session = Session(content)
     rest = rows
     for size in BATCHES:
+        size = shelf.together(size)
         now, rest = rest[:size], rest[size:]
         if len(now) == 0:
             return

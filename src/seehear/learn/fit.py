@@ -151,7 +151,9 @@ class Run:
         partner = torch.randperm(len(present)) if torch.rand(()) < self.mixed else None
         share = torch.rand(()) if partner is not None else torch.ones(())
         for name, augment in self.augments.items():
-            own = augment(_to(self.device, self.network.own(name, batch.inputs)))
+            own, warps = augment(_to(self.device, self.network.own(name, batch.inputs)))
+            if warps is not None:
+                target = self.network.moved(target, warps)
             if partner is not None:
                 own, share = augment.mix(own, partner.to(self.device), share)
             inputs |= own
@@ -188,7 +190,8 @@ class Run:
 
 
 def optimizers(network: Network, training: Training) -> tuple[Optimizer, Optimizer]:
-    """Muon for what is inside encoders and fusion; AdamW for the stems, the head, gains and biases.
+    """Muon for what is inside encoders and fusion, and for convolutions in heads; AdamW for the stems, all else in
+    heads, gains and biases.
 
     Convolutions may be moved further than matrices: a normalisation follows each, so that their size says nothing.
     """
@@ -197,7 +200,8 @@ def optimizers(network: Network, training: Training) -> tuple[Optimizer, Optimiz
     outer: list[Tensor] = []
     for name, weight in network.named_parameters():
         if weight.requires_grad:
-            hidden = weight.ndim >= 2 and not name.startswith("head.") and name != "fusion.sense"
+            inside = not name.startswith("head.") and name != "fusion.sense"
+            hidden = weight.ndim > 2 or (weight.ndim == 2 and inside)
             (outer if not hidden else matrices if weight.ndim == 2 else convolutions).append(weight)
     rate = training.learning_rate
     inner = [

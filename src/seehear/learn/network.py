@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from seehear.answers import ANSWERS
-from seehear.geometry import Cells
+from seehear.geometry import Cells, Warps
 from seehear.learn.familiarity import Familiarity
 from seehear.learn.fusion import Fusion
 from seehear.recipe import Recipe
@@ -27,7 +27,9 @@ class Network(nn.Module):
         self.recipe = recipe
         self.encoders = nn.ModuleDict({name: SENSES[name].encoder(spec) for name, spec in recipe.senses.items()})
         self.fusion = Fusion([spec.cell_width for spec in recipe.senses.values()], recipe.width)  # type: ignore[attr-defined]
-        self.head = ANSWERS[recipe.kind].head(recipe.answer, recipe.width)
+        alone = len(self.encoders) == 1  # what several see together has no finer levels
+        widths = next(iter(self.encoders.values())).widths if alone else (recipe.width,)
+        self.head = ANSWERS[recipe.kind].head(recipe.answer, widths)  # type: ignore[arg-type]
         self.familiar = nn.ModuleDict({name: Familiarity(own.widths) for name, own in self.encoders.items()})  # type: ignore[arg-type]
 
     def begin(self, inputs: Tensors) -> None:
@@ -50,6 +52,11 @@ class Network(nn.Module):
         """(B,), as the head defines it."""
         value: Tensor = self.head.loss(raw, target)  # type: ignore[operator]
         return value
+
+    def moved(self, target: Tensors, warps: Warps) -> Tensors:
+        """The target of examples that moved, as the head says it; of answers that say what is where."""
+        there: Tensors = self.head.moved(target, warps)  # type: ignore[operator]
+        return there
 
     def forward(self, inputs: Tensors, present: Tensor) -> Tensors:
         cells = self.encode(inputs)

@@ -20,6 +20,7 @@ from seehear.table import Row, Table
 LOOKED_AT = 600  # examples that the plan reads
 BATCHES_WANTED = 24  # in one pass, at least, before a batch grows
 BATCH_RANGE = (32, 256)
+BATCH_RANGE_OF_PLACES, BATCH_NUMBERS = (4, 32), 5e6  # pictures are large, and every part of one is an example
 LEARNING_RATE = 0.004
 USUAL_GIGAFLOPS = 120.0  # of two cores in fp32
 EFFICIENCY = 0.6  # share of the matrix-product rate that training a small convolutional network reaches
@@ -98,7 +99,7 @@ def plan(table: Table, wishes: Wishes, machine: Machine) -> Recipe:
     rate = machine.gigaflops if wishes.steps is None else USUAL_GIGAFLOPS
     gigaflop = minutes * 60 * rate * EFFICIENCY / len(table.senses)
     senses = {
-        name: SENSES[name].plan(Evidence(facts[name], strata[name], len(table), gigaflop, kind.whole))
+        name: SENSES[name].plan(Evidence(facts[name], strata[name], len(table), gigaflop, kind.whole, kind.finest_px))
         for name in table.senses
     }
     return Recipe(
@@ -110,12 +111,24 @@ def plan(table: Table, wishes: Wishes, machine: Machine) -> Recipe:
             minutes=minutes,
             steps=wishes.steps,
             seed=wishes.seed or 0,
-            batch=int(np.clip(2 ** int(np.log2(max(len(table) / BATCHES_WANTED, 1))), *BATCH_RANGE)),
+            batch=_batch(len(table)) if kind.finest_px is None else _batch_of_places(senses),
             learning_rate=LEARNING_RATE,
             precision=machine.precision,
             held_out=float(min(HELD_OUT[0], HELD_OUT[1] / len(table))),
         ),
         wrong_at_most=wishes.wrong_at_most or WRONG_AT_MOST,
+    )
+
+
+def _batch(examples: int) -> int:
+    return int(np.clip(2 ** int(np.log2(max(examples / BATCHES_WANTED, 1))), *BATCH_RANGE))
+
+
+def _batch_of_places(senses: Mapping[str, Any]) -> int:
+    """As many as hold BATCH_NUMBERS together."""
+    one = [array for name, spec in senses.items() for array in SENSES[name].collate([None], spec).values()]
+    return int(
+        np.clip(2 ** int(np.log2(max(BATCH_NUMBERS / sum(array.size for array in one), 1))), *BATCH_RANGE_OF_PLACES)
     )
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from io import BytesIO
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -19,15 +20,18 @@ from seehear.answers import ANSWERS
 from seehear.errors import DataError, InputError
 from seehear.events import Advanced, Finished, Listener, Started
 from seehear.files import write_whole
+from seehear.geometry import Grid, Placed, Warp
 from seehear.learn.ragged import Ragged, RaggedWriter
 from seehear.recipe import Recipe
 from seehear.runtime.session import threads
-from seehear.senses import SENSES
+from seehear.senses import SENSES, perceived
 from seehear.table import Problem, Row, Table
 
 Array = NDArray[Any]
 TASK = "reading"
 TOGETHER = 256  # rows decoded between two writes
+HELD = 1 << 23  # numbers of inputs that one may have in memory at once with what is computed of them
+TARGETS = "targets"
 
 
 @dataclass(frozen=True)
@@ -41,10 +45,15 @@ class Batch:
 
 @dataclass(frozen=True)
 class Decoded:
-    """One row after reading: its prepared arrays by sense, or why it cannot be used."""
+    """One row after reading: its prepared arrays by sense, or why it cannot be used.
+
+    Of an answer that says what is where also where the original lies in them, and its target.
+    """
 
     arrays: dict[str, Array]
     problem: Problem | None = None
+    placed: Placed | None = None
+    target: Array | None = None
 
 
 class Shelf:
@@ -64,6 +73,8 @@ class Shelf:
         self._answers = self.table.answers()
         self._prepared = {name: Ragged(folder / f"{name}.bin") for name in recipe.senses}
         self.lengths: Array = np.sum([prepared.lengths for prepared in self._prepared.values()], axis=0)
+        self._placed = [_placed(told) for told in index["placed"]]
+        self._targets = Ragged(folder / f"{TARGETS}.bin") if self._placed else None
 
     @classmethod
     def fill(cls, table: Table, recipe: Recipe, folder: Path, *, listen: Listener) -> Shelf:
@@ -85,12 +96,24 @@ class Shelf:
         for name, spec in self.recipe.senses.items():
             inputs |= SENSES[name].collate([self._prepared[name][int(row)] for row in rows], spec)
         present = np.stack([prepared.lengths[rows] > 0 for prepared in self._prepared.values()], 1)
-        targets = [self.kind.target(self.truth(int(row)), self.recipe.answer, None) for row in rows]
+        targets = [self._target(int(row)) for row in rows]
         target = {key: torch.from_numpy(stacked([t[key] for t in targets])) for key in targets[0]}
         return Batch({key: torch.from_numpy(value) for key, value in inputs.items()}, torch.from_numpy(present), target)
 
     def truth(self, row: int) -> Any:
         return self.kind.read(self._answers[row], self.recipe.answer)
+
+    def placed(self, row: int) -> Placed | None:
+        """Where the original of an example lies in what was prepared; None for answers that do not say where."""
+        return self._placed[row] if self._placed else None
+
+    def together(self, most: int) -> int:
+        """How many examples, up to so many, one may ask about at once."""
+        return int(np.clip(HELD // max(int(self.lengths.max(initial=1)), 1), 1, most))
+
+    def _target(self, row: int) -> dict[str, Array]:
+        kept = self._targets[row] if self._targets else None
+        return self.kind.target(self.truth(row), self.recipe.answer, None) if kept is None else _unpacked(kept)
 
 
 def stacked(arrays: Sequence[Array]) -> Array:
@@ -106,15 +129,19 @@ def stacked(arrays: Sequence[Array]) -> Array:
 def _decode_all(table: Table, recipe: Recipe, folder: Path, listen: Listener) -> dict[str, Any]:
     kept: list[int] = []
     problems: list[Problem] = []
-    writers = {name: RaggedWriter(folder / f"{name}.bin") for name in recipe.senses}
+    places: list[dict[str, Any]] = []
+    writers = {name: RaggedWriter(folder / f"{name}.bin") for name in (*recipe.senses, TARGETS)}
     listen(Started(TASK, len(table), "examples"))
     for number, decoded in enumerate(_decoded(table, recipe)):
         if decoded.problem is not None:
             problems.append(decoded.problem)
         else:
             kept.append(number)
-            for name, writer in writers.items():
-                writer.append(decoded.arrays.get(name))
+            for name in recipe.senses:
+                writers[name].append(decoded.arrays.get(name))
+            if decoded.placed is not None:
+                writers[TARGETS].append(decoded.target)
+                places.append(asdict(decoded.placed))
         if number % TOGETHER == 0:
             listen(Advanced(TASK, number))
     listen(Finished(TASK))
@@ -123,7 +150,7 @@ def _decode_all(table: Table, recipe: Recipe, folder: Path, listen: Listener) ->
     if not kept:
         first = f"; the first: {problems[0]}" if problems else ""
         raise DataError(f"none of {len(table):,} examples can be used{first}", where=str(table.root))
-    return {"kept": kept, "problems": [problem.to_json() for problem in problems]}
+    return {"kept": kept, "problems": [problem.to_json() for problem in problems], "placed": places}
 
 
 def _decoded(table: Table, recipe: Recipe) -> Iterator[Decoded]:
@@ -138,14 +165,35 @@ def _decoded(table: Table, recipe: Recipe) -> Iterator[Decoded]:
 
 def _decode(row: Row, recipe: Recipe) -> Decoded:
     """Every sense of one row; a row of which one sense cannot be read is left out whole, and said."""
-    arrays = {}
+    kind, found = ANSWERS[recipe.kind], {}
     try:
-        ANSWERS[recipe.kind].read(row.answer or "", recipe.answer)
+        truth = kind.read(row.answer or "", recipe.answer)
         for name, spec in recipe.senses.items():
             if name in row.inputs:
-                arrays[name] = SENSES[name].prepare(SENSES[name].read(row.inputs[name]), spec)[0]
+                found[name] = perceived(name, row.inputs[name], spec)
+        placed = next((place for _, place in found.values()), None) if kind.finest_px else None
+        target = _packed(kind.target(truth, recipe.answer, placed)) if placed else None
     except InputError as error:
         return Decoded({}, Problem(error.where or row.key, error.what, error.hint))
-    if not arrays:
+    if not found:
         return Decoded({}, Problem(row.key, f"has none of the senses asked for: {', '.join(recipe.senses)}"))
-    return Decoded(arrays)
+    return Decoded({name: array for name, (array, _) in found.items()}, placed=placed, target=target)
+
+
+def _packed(target: Mapping[str, Array]) -> Array:
+    """Any arrays as bytes (n,)."""
+    file = BytesIO()
+    np.savez(file, **target)  # type: ignore[arg-type]  # keywords are arrays
+    return np.frombuffer(file.getvalue(), np.uint8)
+
+
+def _unpacked(packed: Array) -> dict[str, Array]:
+    with np.load(BytesIO(packed.tobytes())) as arrays:
+        return dict(arrays)
+
+
+def _placed(told: Mapping[str, Any]) -> Placed:
+    """From what asdict made of it, after JSON, which knows no tuples."""
+    warp, original, prepared = told["warp"], told["original"], told["prepared"]
+    grids = (Grid(tuple(grid["shape"]), grid["pitch"], grid["unit"]) for grid in (original, prepared))
+    return Placed(Warp(tuple(warp["scale"]), tuple(warp["offset"])), *grids)

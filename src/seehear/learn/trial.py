@@ -23,6 +23,7 @@ TASK = "measuring"
 TOGETHER = 128
 FEWEST = 2  # examples that have the senses in question
 MOST_HELD_OUT = 5000  # enough for every figure; more would only take time
+MOST_NUMBERS = 1e8  # of raw arrays held at once
 
 
 @torch.no_grad()
@@ -42,8 +43,9 @@ def trusted(network: Network, shelf: Shelf, rows: NDArray[np.int64], *, listen: 
     """The network's recipe with its trust, its limits of the familiar and its results, from held-out rows."""
     recipe = network.recipe
     kind, spec = ANSWERS[recipe.kind], recipe.answer
-    rows = rows[:: -(-len(rows) // MOST_HELD_OUT)]
+    rows = rows[:: -(-len(rows) // _most(network, shelf, rows))]
     truths = [shelf.truth(int(row)) for row in rows]
+    places = [shelf.placed(int(row)) for row in rows]
     raws, unfamiliar, present = _raws(network, shelf, rows, listen)
     limits = {name: familiar_limit(scores[present[:, i]]) for i, (name, scores) in enumerate(unfamiliar.items())}
     limits = {name: limit for name, limit in limits.items() if np.isfinite(limit)}  # none: too few to tell
@@ -54,10 +56,12 @@ def trusted(network: Network, shelf: Shelf, rows: NDArray[np.int64], *, listen: 
             continue  # without trust, no such answer will be accepted
         here = {key: value[has] for key, value in raw.items()}
         true = [truth for truth, yes in zip(truths, has, strict=True) if yes]
-        calibration = kind.calibrate(here, true, spec)
+        placed = [place for place, yes in zip(places, has, strict=True) if yes]
+        moved = [truth.moved(place.warp) if place else truth for truth, place in zip(true, placed, strict=True)]
+        calibration = kind.calibrate(here, moved, spec)
         answers = [
-            kind.from_raw({key: value[i] for key, value in here.items()}, spec, calibration, None)
-            for i in range(len(true))
+            kind.from_raw({key: value[i] for key, value in here.items()}, spec, calibration, place)
+            for i, place in enumerate(placed)
         ]
         confidence = np.array([answer.confidence for answer in answers])
         right = np.array([kind.right(answer, truth, spec) for answer, truth in zip(answers, true, strict=True)])
@@ -84,7 +88,7 @@ def _raws(
             raw = network.answer(cells, (way & batch.present).to(cells[0].x.device))
             parts.setdefault(used, []).append({key: value.float().cpu().numpy() for key, value in raw.items()})
         present.append(batch.present.numpy())
-        listen(Advanced(TASK, min(len(rows), (number + 1) * TOGETHER)))
+        listen(Advanced(TASK, min(len(rows), (number + 1) * shelf.together(TOGETHER))))
     listen(Finished(TASK))
     raws = {used: {key: stacked([row for p in own for row in p[key]]) for key in own[0]} for used, own in parts.items()}
     return raws, {name: np.concatenate(own) for name, own in unfamiliar.items()}, np.concatenate(present)
@@ -103,5 +107,13 @@ def _encode(network: Network, batch: Batch) -> Any:
 
 
 def _batches(shelf: Shelf, rows: NDArray[np.int64]) -> Iterator[Batch]:
-    for start in range(0, len(rows), TOGETHER):
-        yield shelf.batch(rows[start : start + TOGETHER])
+    size = shelf.together(TOGETHER)
+    for start in range(0, len(rows), size):
+        yield shelf.batch(rows[start : start + size])
+
+
+def _most(network: Network, shelf: Shelf, rows: NDArray[np.int64]) -> int:
+    """How many examples judge: fewer where the answer to each is many numbers."""
+    batch = shelf.batch(rows[:1])
+    numbers = sum(array.numel() for array in network.answer(_encode(network, batch), batch.present).values())
+    return int(np.clip(MOST_NUMBERS // numbers, 1, MOST_HELD_OUT))

@@ -13,6 +13,7 @@ from seehear.errors import DataError
 from seehear.measure.groups import Grouping, by_group
 from seehear.measure.intervals import Interval
 from seehear.measure.judged import SHARES, Judged, enough_resamples, figures, plain
+from seehear.measure.speed import Speed
 from seehear.measure.wording import per_100, per_100_interval, short
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ class Evaluation:
 
     Beside the kind's own, `metrics` has `wrong`, the share of wrong answers, `coverage`, the share it would
     answer itself, and `accepted_error`, the share of wrong ones among those (nan where there are none). `groups`
-    has the groups of each column of metadata that tells examples apart.
+    has the groups of each column of metadata that tells examples apart, `speed` how long it took, where it was timed.
     """
 
     answer: str
@@ -38,6 +39,7 @@ class Evaluation:
     skipped: tuple[Problem, ...]
     resamples: int
     judged: Judged = field(repr=False, compare=False)
+    speed: Speed | None = field(default=None, compare=False)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values; what is not defined is None."""
@@ -46,6 +48,7 @@ class Evaluation:
             "n": self.n,
             **plain(self.metrics, self.intervals),
             "groups": {column: grouping.to_json() for column, grouping in self.groups.items()},
+            **({"speed": self.speed.to_json()} if self.speed else {}),
             "skipped": [problem.to_json() for problem in self.skipped],
         }
 
@@ -67,6 +70,7 @@ class Evaluation:
                 itself if self.metrics["coverage"] else "answers none of them itself: unsure of all",
                 *(f"  {name:<{width}}  {short(v)}  ({short(low)} to {short(high)})" for name, v, low, high in figures),
                 f"in brackets 95 % intervals ({self.resamples:,} resamples; Wilson's for shares)",
+                *([str(self.speed)] if self.speed else []),
                 *([f"left out: {len(self.skipped):,}"] if self.skipped else []),
                 *(f"\n{grouping}" for grouping in self.groups.values()),
             ]

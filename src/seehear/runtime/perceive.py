@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from seehear.errors import InputError, SeehearError
-from seehear.geometry import Warp
+from seehear.geometry import Placed
 from seehear.media import Excerpt
-from seehear.senses import SENSES, Array, Source
+from seehear.senses import Array, Source, perceived
 from seehear.senses.source import name_of
 
 Example = Mapping[str, Source] | Source  # {"image": …, "audio": …}, or one source for whatever senses are in it
@@ -22,8 +22,13 @@ class Perceived:
 
     input: str
     prepared: dict[str, Array]
-    warps: dict[str, Warp]
+    placed: dict[str, Placed]
     errors: dict[str, str]
+
+    @property
+    def lasts_s(self) -> float:
+        """How many seconds it goes on; 0 for a picture."""
+        return max((placed.original.lasts_s for placed in self.placed.values()), default=0.0)
 
     @property
     def elements(self) -> int:
@@ -57,7 +62,7 @@ def _whatever_is_in_it(name: str, source: Source, specs: Mapping[str, Any], want
 
     The samples of a file may serve several senses; an array in memory is one thing, the first that it can be.
     """
-    tried: dict[str, tuple[Array, Warp] | str] = {}
+    tried: dict[str, tuple[Array, Placed] | str] = {}
     for sense in wanted:
         tried[sense] = _sensed(sense, source, specs)
         if not isinstance(tried[sense], str) and not isinstance(source, str | Path | Excerpt | bytes):
@@ -66,19 +71,19 @@ def _whatever_is_in_it(name: str, source: Source, specs: Mapping[str, Any], want
     return _perceived(name, read or tried)
 
 
-def _perceived(name: str, found: Mapping[str, tuple[Array, Warp] | str]) -> Perceived:
+def _perceived(name: str, found: Mapping[str, tuple[Array, Placed] | str]) -> Perceived:
     read = {sense: each for sense, each in found.items() if not isinstance(each, str)}
     return Perceived(
         input=name,
         prepared={sense: array for sense, (array, _) in read.items()},
-        warps={sense: warp for sense, (_, warp) in read.items()},
+        placed={sense: placed for sense, (_, placed) in read.items()},
         errors={sense: each for sense, each in found.items() if isinstance(each, str)},
     )
 
 
-def _sensed(sense: str, source: Source, specs: Mapping[str, Any]) -> tuple[Array, Warp] | str:
+def _sensed(sense: str, source: Source, specs: Mapping[str, Any]) -> tuple[Array, Placed] | str:
     try:
-        return SENSES[sense].prepare(SENSES[sense].read(source), specs[sense])
+        return perceived(sense, source, specs[sense])
     except SeehearError as error:
         return str(error if error.where else error.at(name_of(source)))
     except Exception as error:  # one input must not end a run over a hundred thousand

@@ -14,7 +14,7 @@ class Prediction:
 
     accepted is False where the answer should not be trusted, and `reason` says why. `used` names the senses that
     it rests on. `error` says what could not be read: all of the input, and then there is no answer, or one of its
-    senses, and then the answer rests on the others.
+    senses, and then the answer rests on the others. `lasts_s` is how many seconds the input goes on, 0 for a picture.
     """
 
     input: str
@@ -25,6 +25,7 @@ class Prediction:
     reason: str = ""
     used: tuple[str, ...] = ()
     error: str = ""
+    lasts_s: float = 0.0
 
     @classmethod
     def failed(cls, source: str, error: str) -> Prediction:

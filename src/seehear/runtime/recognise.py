@@ -124,7 +124,8 @@ class Recogniser:
         if not all(np.isfinite(array).all() for array in (*raw.values(), *unlike.values())):
             return Prediction.failed(perceived.input, f"{perceived.input}: the graph gave numbers that are not finite.")
         trust = self.recipe.trust.get(used_key(used)) or Trust()
-        answer = self._kind.from_raw(raw, how.answer, trust.calibration, perceived.warps[used[0]])
+        wished = {**trust.calibration, "wrong_at_most": how.wrong_at_most}
+        answer = self._kind.from_raw(raw, how.answer, wished, perceived.placed[used[0]])
         if not 0 <= answer.confidence <= 1:
             return Prediction.failed(perceived.input, f"{perceived.input}: a confidence of {answer.confidence}.")
         doubts = [*self._unfamiliar(unlike), *_unsure(answer.confidence, trust, used, how.wrong_at_most)]
@@ -137,6 +138,7 @@ class Recogniser:
             reason="; ".join(doubts),
             used=used,
             error=" ".join(perceived.errors.values()),
+            lasts_s=perceived.lasts_s,
         )
 
     def _unfamiliar(self, unlike: Mapping[str, Array]) -> Iterator[str]:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
-from seehear.geometry import Warp
+from seehear.geometry import Grid, Placed, Warp
 from seehear.media import Excerpt
 from seehear.senses.evidence import Evidence
 
@@ -33,6 +33,9 @@ class Sense(Protocol):
 
     def read(self, source: Source) -> Array:
         """Decode one input. Raises InputError, in bounded time and memory, for all that is not readable."""
+
+    def grid(self, signal: Array) -> Grid:
+        """The samples of a signal, read or prepared, in the unit of the warps between them."""
 
     def facts(self, signal: Array) -> dict[str, Any]:
         """What the plan wants to know of one example: its size, its rate, its colour."""
@@ -54,7 +57,8 @@ class Sense(Protocol):
         """
 
     def augment(self, spec: Any) -> nn.Module:
-        """A module: collate's tensors -> the same, randomly changed without changing the answer.
+        """A module: collate's tensors -> the same, randomly changed without changing the answer; and the Warps that
+        tell how they moved, None where the answer does not say where.
 
         `mix(inputs, partner, share)` blends each example with another of its batch -> inputs, and the share left.
         """
@@ -72,4 +76,13 @@ def _senses() -> dict[str, Sense]:
 
 SENSES: dict[str, Sense] = _senses()
 
-__all__ = ["SENSES", "Array", "Sense", "Source", "np"]
+
+def perceived(name: str, source: Source, spec: Any) -> tuple[Array, Placed]:
+    """One input as its sense prepares it, and where the original lies in that. Raises InputError as `read` does."""
+    sense = SENSES[name]
+    signal = sense.read(source)
+    prepared, warp = sense.prepare(signal, spec)
+    return prepared, Placed(warp, sense.grid(signal), sense.grid(prepared))
+
+
+__all__ = ["SENSES", "Array", "Sense", "Source", "np", "perceived"]

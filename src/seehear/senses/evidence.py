@@ -16,6 +16,7 @@ class Evidence:
     examples  how many there are in all
     gigaflop  all the work that this sense may spend in training
     whole     whether the answer rests on all of an example, so that nothing of it may be cut off
+    finest_px the pitch of the finest cells that the answer reads, where it says what is where; otherwise None
     """
 
     facts: Sequence[Mapping[str, Any]]
@@ -23,3 +24,4 @@ class Evidence:
     examples: int
     gigaflop: float
     whole: bool = False
+    finest_px: int | None = None

@@ -14,6 +14,7 @@ from seehear.media import SpanColumns
 from seehear.table.layouts import Found
 from seehear.table.media import speaks_to
 from seehear.table.presence import present
+from seehear.table.roles import Roles
 from seehear.table.rows import Columns, Problem
 from seehear.table.spans import cut
 
@@ -25,21 +26,21 @@ class _Fault:
     hint: str = ""
 
 
-def judge(
-    found: Found, columns: Columns, span: SpanColumns | None, *, confined: bool
-) -> tuple[NDArray[np.int64], list[Problem]]:
+def judge(found: Found, columns: Columns, roles: Roles, *, confined: bool) -> tuple[NDArray[np.int64], list[Problem]]:
     """(positions of the rows that can be used, a Problem for each other row, in order).
 
-    span: the columns that columns.span_s was read from.
     confined: the files must lie below found.root, as those of an unpacked archive.
     """
     faults = [_no_file(found, columns)]
     for sense, cells in columns.senses.items():
-        faults += _file_faults(found, sense, cells, confined)
-    if span is not None and columns.span_s is not None:
-        faults += _span_faults(found, span, columns.span_s)
+        faults += _file_faults(found, cells, confined)
+        faults.append(_strange(sense, cells))
+    if roles.span is not None and columns.span_s is not None:
+        faults += _span_faults(found, roles.span, columns.span_s)
     if columns.answer is not None:
         faults.append(_Fault(pc.is_null(columns.answer).to_numpy(), lambda _: found.without))
+        if roles.in_files:
+            faults += _file_faults(found, columns.answer, confined)
     first = np.full(len(found.cells), len(faults))
     for number, fault in reversed(list(enumerate(faults))):
         first[fault.rows] = number
@@ -61,7 +62,7 @@ def _no_file(found: Found, columns: Columns) -> _Fault:
     return _Fault(none, lambda i: "it names no file that can be seen or heard")
 
 
-def _file_faults(found: Found, sense: str, cells: pa.ChunkedArray, confined: bool) -> list[_Fault]:
+def _file_faults(found: Found, cells: pa.ChunkedArray, confined: bool) -> list[_Fault]:
     filled = pc.is_valid(cells).to_numpy()
     there = present(found.root, cells)
 
@@ -77,11 +78,14 @@ def _file_faults(found: Found, sense: str, cells: pa.ChunkedArray, confined: boo
         _Fault(outside, lambda i: f"{name(i)} points out of the archive"),
         _Fault(matching("^[a-z0-9]+://"), lambda i: f"{name(i)} is an address on the net", "download it first"),
         _Fault(filled & ~there, lambda i: f"no file {name(i)}"),
-        _Fault(
-            filled & ~speaks_to(sense, cells, nameless=True),
-            lambda i: f"{name(i)} is of a kind that {sense} does not read, by its extension",
-        ),
     ]
+
+
+def _strange(sense: str, cells: pa.ChunkedArray) -> _Fault:
+    return _Fault(
+        pc.is_valid(cells).to_numpy() & ~speaks_to(sense, cells, nameless=True),
+        lambda i: f"{cells[i].as_py()!r} is of a kind that {sense} does not read, by its extension",
+    )
 
 
 def _span_faults(found: Found, span: SpanColumns, span_s: NDArray[np.float64]) -> list[_Fault]:

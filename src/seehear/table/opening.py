@@ -58,7 +58,7 @@ def open_table(
     except SeehearError as error:
         raise error.at(error.where or str(data)) from None
     columns = _columns(found, roles)
-    good, problems = judge(found, columns, roles.span, confined=packed)
+    good, problems = judge(found, columns, roles, confined=packed)
     if not len(good):
         reasons = "; ".join(map(str, (*found.problems, *problems)[:3]))
         raise DataError(f"none of {len(found.cells):,} examples can be used: {reasons}", where=str(data))
@@ -70,6 +70,7 @@ def open_table(
         root=found.root,
         kind=roles.kind,
         answer_column=roles.answer,
+        in_files=roles.in_files,
         said=(*found.said, *roles.said, *_said(found, roles, columns)),
         problems=(*found.problems, *problems),
     )
@@ -83,7 +84,7 @@ def _columns(found: Found, roles: Roles) -> Columns:
     return Columns(
         key=key,
         senses=senses,
-        answer=found.cells[roles.answer] if roles.answer else None,
+        answer=_answers(found, roles),
         metadata=metadata if roles.span is None else {RECORDING: key} | metadata,
         part=found.part if roles.part is None else _parts(found, found.cells[roles.part]),
         span_s=None if roles.span is None else spans(found.cells, roles.span),
@@ -100,6 +101,13 @@ def _files(found: Found, sense: str, headings: dict[str, str]) -> pa.ChunkedArra
         files.append(cells)
     cells = files[0] if len(files) == 1 else pc.coalesce(*files)
     return cells if found.file is None else _from_root(cells, found.file)
+
+
+def _answers(found: Found, roles: Roles) -> pa.ChunkedArray | None:
+    if roles.answer is None:
+        return None
+    cells = found.cells[roles.answer]
+    return _from_root(cells, found.file) if roles.in_files and found.file is not None else cells
 
 
 def _from_root(cells: pa.ChunkedArray, file: pa.ChunkedArray) -> pa.ChunkedArray:

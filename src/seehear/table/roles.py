@@ -41,6 +41,9 @@ class KindLike(Protocol):
     @property
     def columns(self) -> tuple[str, ...]: ...
 
+    @property
+    def in_files(self) -> bool: ...
+
     def fits(self, cells: Sequence[str]) -> bool: ...
 
 
@@ -58,6 +61,7 @@ class Roles:
     metadata: tuple[str, ...]
     span: SpanColumns | None = None
     said: tuple[str, ...] = ()
+    in_files: bool = False  # whether the cells of the answer name files
 
 
 def names_files(cells: pa.Table) -> bool:
@@ -89,7 +93,8 @@ def infer(
     others = [name for name in cells.column_names if name not in taken]
     kind, heading, said = _answer(cells, others, kinds, answer)
     metadata = tuple(name for name in others if name != heading)
-    return Roles(used, kind, heading, part, metadata, span, tuple(said))
+    in_files = any(each.in_files for each in kinds if each.name == kind)
+    return Roles(used, kind, heading, part, metadata, span, tuple(said), in_files)
 
 
 def _sense_columns(cells: pa.Table) -> dict[str, str]:

@@ -77,6 +77,7 @@ class Table:
     senses         the senses that its rows have, of which a row may lack some (but not all)
     kind           the kind of answer its rows carry; None where they carry none
     answer_column  the heading the answers came from
+    in_files       whether an answer is the path of the file that holds it
     metadata       headings of the other columns
     said           what was inferred, in sentences for the person who made the table
     problems       the rows and files that were left out; of the whole table, also in parts of it
@@ -89,6 +90,7 @@ class Table:
         root: Path,
         kind: str | None = None,
         answer_column: str | None = None,
+        in_files: bool = False,
         said: Sequence[str] = (),
         problems: Sequence[Problem] = (),
     ) -> None:
@@ -97,6 +99,7 @@ class Table:
         self.senses = tuple(columns.senses)
         self.kind = kind
         self.answer_column = answer_column
+        self.in_files = in_files
         self.metadata = tuple(columns.metadata)
         self.said = tuple(said)
         self.problems = tuple(problems)
@@ -135,6 +138,7 @@ class Table:
             root=self.root,
             kind=self.kind,
             answer_column=self.answer_column,
+            in_files=self.in_files,
             said=self.said,
             problems=self.problems,
         )
@@ -144,7 +148,7 @@ class Table:
         if self._columns.answer is None:
             raise DataError("the table has no answers", where=str(self.root), hint="add a column such as 'label'")
         answers: list[str] = self._columns.answer.to_pylist()
-        return answers
+        return [str(self.root / answer) for answer in answers] if self.in_files else answers
 
     def metadata_column(self, name: str) -> list[str]:
         """One metadata cell a row, "" where it is empty."""
@@ -180,7 +184,9 @@ class Table:
             files = {sense: cell for sense, cells in senses.items() if (cell := cells[i]) is not None}
             inputs = {sense: _input(self.root / file, spans[i]) for sense, file in files.items()}
             extra = {name: cells[i] or "" for name, cells in metadata.items()}
-            yield Row(key or "", inputs, answers[i], extra, part or "")
+            answer = answers[i]
+            answer = str(self.root / answer) if answer is not None and self.in_files else answer
+            yield Row(key or "", inputs, answer, extra, part or "")
 
 
 def _input(file: Path, span_s: Sequence[float]) -> Input:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from seehear.errors import DataError, InputError
-from seehear.geometry import Grid, Warp
+from seehear.geometry import Placed, Warp
 
 MANY = 20  # distinct numbers beyond which a column measures rather than names
 ALTERNATIVES = 4
@@ -143,7 +143,7 @@ def stratum(cell: str) -> str:
     return cell.strip()
 
 
-def target(answer: Label, spec: LabelSpec, grid: Grid | None) -> dict[str, Array]:
+def target(answer: Label, spec: LabelSpec, placed: Placed | None) -> dict[str, Array]:
     """{"classes": (C,) float32}: 1 for the class it has, or for each of them."""
     has = np.zeros(len(spec.classes), np.float32)
     has[[spec.index[name] for name in answer.names]] = 1
@@ -155,7 +155,9 @@ def raw_shapes(spec: LabelSpec) -> dict[str, tuple[int, ...]]:
     return {"logits": (len(spec.classes),)}
 
 
-def from_raw(raw: Mapping[str, Array], spec: LabelSpec, calibration: Mapping[str, float], warp: Warp | None) -> Label:
+def from_raw(
+    raw: Mapping[str, Array], spec: LabelSpec, calibration: Mapping[str, float], placed: Placed | None
+) -> Label:
     """raw: logits (C,). A softmax over classes, or a sigmoid for each where several, at the fitted temperature."""
     logits = raw["logits"].astype(np.float64) / calibration.get("temperature", 1.0)
     return _any_number(logits, spec) if spec.several else _one(logits, spec)

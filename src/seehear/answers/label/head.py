@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
@@ -19,10 +20,10 @@ SMOOTHING = 0.1  # label smoothing (Szegedy 2016)
 class Head(nn.Module):
     """Cells -> {"logits": (B, C)}."""
 
-    def __init__(self, spec: LabelSpec, width: int) -> None:
+    def __init__(self, spec: LabelSpec, widths: Sequence[int]) -> None:
         super().__init__()
         self.several = spec.several
-        self.pool = Pool(width)
+        self.pool = Pool(widths[-1])
         self.norm = nn.LayerNorm(self.pool.width)
         self.classify = nn.Linear(self.pool.width, len(spec.classes))
         nn.init.zeros_(self.classify.weight)

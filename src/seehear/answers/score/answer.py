@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from seehear.errors import DataError, InputError
-from seehear.geometry import Grid, Warp
+from seehear.geometry import Placed, Warp
 
 NINETY = 1.6448536269514722  # standard deviations that hold 90 % of a normal distribution, either side
 MANY = 20  # distinct numbers beyond which a column measures rather than names
@@ -139,7 +139,7 @@ def stratum(cell: str) -> str:
     return ""
 
 
-def target(answer: Score, spec: ScoreSpec, grid: Grid | None) -> dict[str, Array]:
+def target(answer: Score, spec: ScoreSpec, placed: Placed | None) -> dict[str, Array]:
     """{"value": () float32}, in spreads from the mean."""
     return {"value": np.asarray((answer.value - spec.mean) / spec.spread, np.float32)}
 
@@ -149,7 +149,9 @@ def raw_shapes(spec: ScoreSpec) -> dict[str, tuple[int, ...]]:
     return {"mean": (), "log_scale": ()}
 
 
-def from_raw(raw: Mapping[str, Array], spec: ScoreSpec, calibration: Mapping[str, float], warp: Warp | None) -> Score:
+def from_raw(
+    raw: Mapping[str, Array], spec: ScoreSpec, calibration: Mapping[str, float], placed: Placed | None
+) -> Score:
     """raw: mean (), log_scale () of a normal distribution, in spreads from the mean."""
     value = spec.mean + spec.spread * float(raw["mean"])
     deviation = spec.spread * float(np.exp(raw["log_scale"])) * calibration.get("scale", 1.0)

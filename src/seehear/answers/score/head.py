@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import torch
@@ -19,9 +20,9 @@ LOG_SCALE_RANGE = (-4.0, 2.0)  # in standard deviations of the training answers:
 class Head(nn.Module):
     """Cells -> {"mean": (B,), "log_scale": (B,)}, both in standard deviations of the training answers."""
 
-    def __init__(self, spec: ScoreSpec, width: int) -> None:
+    def __init__(self, spec: ScoreSpec, widths: Sequence[int]) -> None:
         super().__init__()
-        self.pool = Pool(width)
+        self.pool = Pool(widths[-1])
         self.norm = nn.LayerNorm(self.pool.width)
         self.regress = nn.Linear(self.pool.width, 2)
         nn.init.zeros_(self.regress.weight)

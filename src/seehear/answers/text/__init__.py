@@ -18,4 +18,6 @@ columns: tuple[str, ...] = (
 senses: tuple[frozenset[str], ...] = (frozenset({"audio"}),)
 headline, higher_is_better = "wer", False
 blends, whole = False, True
+in_files = False
+finest_px: int | None = None
 Spec: type[BaseModel] = TextSpec

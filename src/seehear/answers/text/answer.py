@@ -23,7 +23,7 @@ from seehear.answers.text.subtitles import srt, vtt
 from seehear.answers.text.terms import Terms
 from seehear.answers.text.word import Word, marked
 from seehear.errors import DataError, UsageError
-from seehear.geometry import Grid, Warp
+from seehear.geometry import Placed, Warp
 
 Array = NDArray[Any]
 
@@ -192,7 +192,7 @@ def stratum(cell: str) -> str:
     return ""
 
 
-def target(answer: Text, spec: TextSpec, grid: Grid | None) -> dict[str, Array]:
+def target(answer: Text, spec: TextSpec, placed: Placed | None) -> dict[str, Array]:
     """tokens (L,) int64 and their number."""
     tokens = np.array(spec.encode(str(answer)), np.int64)
     return {"tokens": tokens, "length": np.array(len(tokens), np.int64)}
@@ -203,10 +203,10 @@ def raw_shapes(spec: TextSpec) -> dict[str, tuple[int | None, ...]]:
     return {"logp": (None, len(spec.tokens) + 1), "cells": (), "cell_s": ()}
 
 
-def from_raw(raw: Mapping[str, Array], spec: TextSpec, calibration: Mapping[str, float], warp: Warp | None) -> Text:
+def from_raw(raw: Mapping[str, Array], spec: TextSpec, calibration: Mapping[str, float], placed: Placed | None) -> Text:
     """raw: logp (N, V + 1), of which the first `cells` () are real, each of `cell_s` () seconds."""
     heard = told(hypotheses(raw, spec, calibration), float(raw["cell_s"]), spec, calibration)
-    return heard if warp is None else heard.moved(warp.inverse())
+    return heard if placed is None else heard.moved(placed.warp.inverse())
 
 
 def told(likeliest: Sequence[Hypothesis], cell_s: float, spec: TextSpec, calibration: Mapping[str, float]) -> Text:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import torch
@@ -24,8 +25,9 @@ class Head(nn.Module):
     The last of the V + 1 is the blank of CTC (Graves et al. 2006).
     """
 
-    def __init__(self, spec: TextSpec, width: int) -> None:
+    def __init__(self, spec: TextSpec, widths: Sequence[int]) -> None:
         super().__init__()
+        width = widths[-1]
         self.blank = len(spec.tokens)
         self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(LAYERS))
         self.layers = nn.ModuleList(BothWays(width) for _ in range(LAYERS))

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
-from seehear.geometry import Warp
+from seehear.geometry import Grid, Warp
 from seehear.senses.evidence import Evidence
 from seehear.senses.hearing.plan import RATE_HZ, HearingSpec, plan_hearing
 from seehear.senses.hearing.prepare import collate, prepare
@@ -32,9 +32,12 @@ class Hearing:
     def read(self, source: Any) -> Samples:
         return read(source)
 
+    def grid(self, signal: Samples) -> Grid:
+        return Grid(signal.shape, 1 / RATE_HZ, "s")
+
     def facts(self, signal: Samples) -> dict[str, Any]:
         """seconds; top_hz, the highest frequency with anything in it; whether it is constant, such as silence."""
-        return {"seconds": len(signal) / RATE_HZ, "top_hz": top_hz(signal), "constant": float(np.ptp(signal)) == 0}
+        return {"seconds": self.grid(signal).lasts_s, "top_hz": top_hz(signal), "constant": float(np.ptp(signal)) == 0}
 
     def plan(self, evidence: Evidence) -> HearingSpec:
         return plan_hearing(evidence)

@@ -17,20 +17,20 @@ TILT = 0.6  # of the random spectral colour, in units of each band's spread: mic
 
 
 class AugmentHearing(nn.Module):
-    """audio (B, T), audio_samples (B,) -> the same: other speed, level, room and noise."""
+    """audio (B, T), audio_samples (B,) -> the same: other speed, level, room and noise; and no word of where."""
 
     def __init__(self, spec: HearingSpec) -> None:
         super().__init__()
         self.spec = spec
 
-    def forward(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+    def forward(self, inputs: dict[str, Tensor]) -> tuple[dict[str, Tensor], None]:
         audio, samples = inputs["audio"], inputs["audio_samples"]
         strength = self.spec.strength
         audio, samples = _respeed(audio, samples, SPEED * strength, int(LEAD_S * RATE_HZ * strength))
         audio = _in_a_room(audio, ROOM_SHARE * strength)
         audio = _noisy(audio, samples, NOISE_SHARE * (0.5 + 0.5 * strength))
         gain_db = GAIN_DB * (torch.rand(len(audio), 1) * 2 - 1)
-        return {"audio": audio * (10 ** (gain_db / 20)).to(audio), "audio_samples": samples}
+        return {"audio": audio * (10 ** (gain_db / 20)).to(audio), "audio_samples": samples}, None
 
     def mix(self, inputs: dict[str, Tensor], partner: Tensor, share: Tensor) -> tuple[dict[str, Tensor], Tensor]:
         """Add example partner[i] to example i (mixup, Zhang 2018): share () of i, the rest of its partner."""

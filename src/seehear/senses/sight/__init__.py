@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from pydantic import BaseModel
 
-from seehear.geometry import Warp
+from seehear.geometry import Grid, Warp
 from seehear.senses.evidence import Evidence
 from seehear.senses.sight.plan import SightSpec, plan_sight
 from seehear.senses.sight.prepare import collate, prepare
@@ -33,6 +33,9 @@ class Sight:
 
     def read(self, source: Any) -> Pixels:
         return read(source)
+
+    def grid(self, signal: Pixels) -> Grid:
+        return Grid(signal.shape[:2], 1.0, "px")
 
     def facts(self, signal: Pixels) -> dict[str, Any]:
         """height and width in pixels; channels as seen, 1 for a grey picture kept in three; whether it is constant.

@@ -8,31 +8,44 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from seehear.geometry import Warps
+from seehear.layers import moved
 from seehear.senses.sight.plan import SightSpec
 
 SHIFT = 1 / 16  # of a side, plus as much again at full strength
 TURN_DEGREES, ZOOM, STRETCH = 15.0, 0.2, 0.15  # at full strength
+SIZES = (
+    -0.5,
+    1.0,
+)  # powers of two by which things get smaller or larger at full strength, where it matters what is where
 BRIGHTNESS, CONTRAST, SATURATION = 0.25, 0.35, 0.4
 CUTOUT = 0.4  # side of the square that is blanked, at full strength, in shares of the picture's side
 
 
 class AugmentSight(nn.Module):
-    """image (B, H, W, C) uint8 -> the same shape, float 0..255.
+    """image (B, H, W, C) uint8 -> the same shape, float 0..255, and the Warps of an answer that says what is where.
 
     Mirror and shift always; turn, zoom, stretch, colour and cutout (DeVries & Taylor, arXiv:1708.04552) grow with
-    `spec.strength`, since what is seen often must be varied.
+    `spec.strength`, since what is seen often must be varied. Where it matters what is where, nothing is turned, which a
+    Warp cannot say, and nothing blanked, which the answer would still name; but things get much larger and smaller.
     """
 
     def __init__(self, spec: SightSpec) -> None:
         super().__init__()
         self.spec = spec
 
-    def forward(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
-        x = inputs["image"].permute(0, 3, 1, 2).float()  # (B, C, H, W)
-        x = self._moved(x)
+    def forward(self, inputs: dict[str, Tensor]) -> tuple[dict[str, Tensor], Warps | None]:
+        x, warps = inputs["image"].permute(0, 3, 1, 2).float(), None  # (B, C, H, W)
+        if self.spec.finest_px is None:
+            x = self._moved(x)
+        else:
+            warps = self._warps(len(x), width=x.shape[3], height=x.shape[2])
+            ground = x.mean((2, 3), keepdim=True)
+            x = moved(x - ground, warps) + ground
         if self.spec.strength > 0:
-            x = _cut_out(self._coloured(x), CUTOUT * self.spec.strength)
-        return {"image": x.permute(0, 2, 3, 1)}
+            x = self._coloured(x)
+            x = x if warps else _cut_out(x, CUTOUT * self.spec.strength)
+        return {"image": x.permute(0, 2, 3, 1)}, warps
 
     def mix(self, inputs: dict[str, Tensor], partner: Tensor, share: Tensor) -> tuple[dict[str, Tensor], Tensor]:
         """Paste a box of example partner[i] into example i (CutMix, Yun 2019): share () is what should remain of i.
@@ -63,6 +76,23 @@ class AugmentSight(nn.Module):
         theta = torch.cat([matrix.reshape(batch, 2, 2), shift[:, :, None]], 2)  # (B, 2, 3)
         grid = F.affine_grid(theta, list(x.shape), align_corners=False)
         return F.grid_sample(self._mirrored(x), grid.to(x), padding_mode="reflection", align_corners=False)
+
+    def _warps(self, batch: int, *, width: int, height: int) -> Warps:
+        """Another size, a little stretched, anywhere that it fits or fills the picture, and half of them mirrored."""
+        strength, size = self.spec.strength, torch.tensor([width, height])
+        least, most = SIZES
+        zoom = 2 ** (strength * (least + (most - least) * torch.rand(batch, 1)))
+        stretch = 1 + _uniform(batch, 1) * STRETCH * strength
+        scale = torch.cat([zoom * stretch, zoom / stretch], 1)  # (B, 2)
+        offset = torch.rand(batch, 2) * size * (1 - scale) + SHIFT * size * _uniform(batch, 2)
+        if strength == 0:
+            offset = offset.round()  # parts of a pixel would blur
+        if self.spec.mirror:
+            flip = torch.rand(batch, 1) < 0.5
+            mirrored = torch.tensor([-1.0, 1.0])
+            offset = torch.where(flip, torch.tensor([width, 0]) + mirrored * offset, offset)
+            scale = torch.where(flip, mirrored * scale, scale)
+        return Warps(scale, offset)
 
     def _mirrored(self, x: Tensor) -> Tensor:
         if not self.spec.mirror:

@@ -2,7 +2,8 @@
 
 After the small residual networks of Page's DAWNBench entry and Jordan's "94% on CIFAR-10 in 3.29 seconds"
 (arXiv:2404.00498): a stem that starts as a whitening of the training patches, then stages of 3x3 convolutions with
-one max-pooling each. Larger pictures get a stem with a larger stride, so the first map is always 32 to 63 cells wide.
+one max-pooling each. Larger pictures get a stem with a larger stride, so the first map is always 32 to 63 cells wide;
+unless an answer that says what is where asks for a finer one.
 """
 
 from __future__ import annotations
@@ -41,9 +42,9 @@ class Pyramid(nn.Module):
         """Where left and right mean the same, what is seen is the mean of a picture and its mirror image, turned back.
 
         Not while learning, which mirrors at random: there it would cost a pass, and here it spares a tenth of the
-        mistakes.
+        mistakes. Nor for answers of places, where another pass over a large picture costs more than it gives.
         """
-        both_ways = self.spec.mirror and not self.training
+        both_ways = self.spec.mirror and not self.training and self.spec.finest_px is None
         planes = _planes(image)
         x = self.stem(torch.cat([planes, planes.flip(3)]) if both_ways else planes)  # (B, D, H/stride, W/stride)
         levels = []

@@ -19,8 +19,15 @@ ROUND_PX = 8  # sides larger than 64 px are rounded to this
 # Channels of the last stage, and how many convolutions each stage has, from the cheapest pyramid to the dearest.
 # On 32 px pictures these cost about 0.07, 0.20, 0.34, 0.52 and 1.0 GFLOP to learn from one example once.
 LADDER = ((96, 2), (192, 2), (256, 2), (320, 2), (384, 3))
+# Where it matters what is where: the longest side in pixels before these two. On 480 x 352 px pictures the last six
+# cost 0.8, 1.5, 2.5, 3.8, 7.0 and 11 GFLOP to look at one once, and three times as much to learn from it.
+LADDER_OF_PLACES = (
+    *((160, 96, 2), (224, 128, 2), (320, 128, 2)),
+    *((480, 128, 2), (480, 192, 2), (480, 256, 2), (480, 320, 2), (480, 384, 3), (480, 480, 3)),
+)
 MOST_ONE_WAY = 0.6  # share of pictures nearer to their class than their mirror images are, where both are alike
 PASSES_WANTED = 6.5  # times that every example should be seen before a larger pyramid pays
+PASSES_OF_PLACES = 40.0  # the same where it matters what is where: such sets are small, and every example is varied
 
 
 class SightSpec(BaseModel):
@@ -35,6 +42,7 @@ class SightSpec(BaseModel):
     depth: int = Field(default=2, ge=1, le=8)
     mirror: bool = False  # whether a mirrored picture has the same answer
     strength: float = Field(default=0.5, ge=0, le=1)  # of augmentation
+    finest_px: int | None = Field(default=None, ge=2, le=64)  # most of the finest cells' pitch; None: as size tells
 
     def __str__(self) -> str:
         colour = "grey" if self.channels == 1 else "colour"
@@ -47,8 +55,12 @@ class SightSpec(BaseModel):
 
     @property
     def stem_stride(self) -> int:
-        """Pixels between neighbours of the first map: 1 below 64 px, then what keeps that map 32 to 63 cells wide."""
-        return int(2 ** max(0, math.floor(math.log2(min(self.height, self.width) / 32))))
+        """Pixels between neighbours of the first map: 1 below 64 px, then what keeps that map 32 to 63 cells wide.
+
+        Half of finest_px at most, since the first stage halves the map.
+        """
+        usual = int(2 ** max(0, math.floor(math.log2(min(self.height, self.width) / 32))))
+        return usual if self.finest_px is None else min(usual, self.finest_px // 2)
 
     @property
     def grid(self) -> tuple[int, int]:
@@ -68,16 +80,43 @@ class SightSpec(BaseModel):
 
 def plan_sight(evidence: Evidence) -> SightSpec:
     """The largest pyramid of LADDER that sees every picture often enough, for pictures of the usual size."""
-    height, width = _common_size(evidence.facts)
     channels = 3 if any(fact["channels"] > 1 for fact in evidence.facts) else 1
-    rungs = [
+    if evidence.finest_px is None:
+        rungs, wanted = _whole(evidence, channels), PASSES_WANTED
+        mirror = mirror_keeps_class(np.stack([fact["thumbnail"] for fact in evidence.facts]), evidence.strata)
+    else:
+        rungs, wanted, mirror = _of_places(evidence, channels), PASSES_OF_PLACES, True  # the answer is mirrored too
+    passes = {spec: evidence.gigaflop / (spec.step_gigaflop() * evidence.examples) for spec in rungs}
+    spec = next((spec for spec in reversed(rungs) if passes[spec] >= wanted), rungs[0])
+    return spec.model_copy(update={"strength": strength_for(passes[spec]), "mirror": mirror})
+
+
+def _whole(evidence: Evidence, channels: int) -> list[SightSpec]:
+    height, width = _common_size(evidence.facts)
+    return [
         SightSpec(height=height, width=width, channels=channels, stages=_stages(last), depth=depth)
         for last, depth in LADDER
     ]
-    passes = {spec: evidence.gigaflop / (spec.step_gigaflop() * evidence.examples) for spec in rungs}
-    spec = next((spec for spec in reversed(rungs) if passes[spec] >= PASSES_WANTED), rungs[0])
-    mirror = mirror_keeps_class(np.stack([fact["thumbnail"] for fact in evidence.facts]), evidence.strata)
-    return spec.model_copy(update={"strength": strength_for(passes[spec]), "mirror": mirror})
+
+
+def _of_places(evidence: Evidence, channels: int) -> list[SightSpec]:
+    """Pictures as large as they come, up to the rung's, and a map for each halving down to the one that sees all."""
+    area, aspect = _usual(evidence.facts)
+    rungs = []
+    for longest_px, last, depth in LADDER_OF_PLACES:
+        side = max(SMALLEST_PX, min(math.sqrt(area), longest_px / math.sqrt(max(aspect, 1 / aspect))))
+        rung = SightSpec(
+            height=_rounded(side / math.sqrt(aspect)),
+            width=_rounded(side * math.sqrt(aspect)),
+            channels=channels,
+            stages=(max(16, last // 8), last // 4, last // 2, last),
+            depth=depth,
+            finest_px=evidence.finest_px,
+        )
+        step = rung.stem_stride * 2 ** len(rung.stages)  # sides of whole coarsest cells, so that all maps nest
+        sides = {name: max(step, round(getattr(rung, name) / step) * step) for name in ("height", "width")}
+        rungs.append(rung.model_copy(update=sides))
+    return rungs
 
 
 def strength_for(passes: float) -> float:
@@ -120,11 +159,17 @@ def _stages(last: int) -> tuple[int, ...]:
 
 def _common_size(facts: Sequence[Mapping[str, Any]]) -> tuple[int, int]:
     """The median size, kept within bounds; aspect from the median aspect, so most pictures fill their frame."""
+    area, aspect = _usual(facts)
+    side = float(np.clip(np.sqrt(area), SMALLEST_PX, LARGEST_PX))
+    return _rounded(side / math.sqrt(aspect)), _rounded(side * math.sqrt(aspect))
+
+
+def _usual(facts: Sequence[Mapping[str, Any]]) -> tuple[float, float]:
+    """The median area in pixels, and the median of width by height, within bounds."""
     heights = np.array([fact["height"] for fact in facts])
     widths = np.array([fact["width"] for fact in facts])
     aspect = float(np.clip(np.median(widths / heights), 1 / LONGEST_EXTRA, LONGEST_EXTRA))
-    side = float(np.clip(np.sqrt(np.median(heights * widths)), SMALLEST_PX, LARGEST_PX))
-    return _rounded(side / math.sqrt(aspect)), _rounded(side * math.sqrt(aspect))
+    return float(np.median(heights * widths)), aspect
 
 
 def _rounded(side_px: float) -> int:

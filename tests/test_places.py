@@ -1,0 +1,97 @@
+"""Pictures whose answers say what is where: they move by warps that are told, and everything finds its place again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from seehear.geometry import Warp, Warps
+from seehear.layers import moved
+from seehear.senses import perceived
+from seehear.senses.sight.augment import AugmentSight
+from seehear.senses.sight.plan import SightSpec
+from table_kinds import Kind, make, opened
+
+DRAWN = Kind("drawn", ("mask", "drawing"), in_files=True)
+
+
+def spec(**changes: Any) -> SightSpec:
+    values = {"height": 32, "width": 48, "channels": 1, "stages": (8, 8), "finest_px": 4, "strength": 1.0}
+    return SightSpec(**values | changes)
+
+
+def middle(brightness: np.ndarray) -> np.ndarray:
+    """(x, y) of the centre of what is bright in (H, W), pixels measured from their corner."""
+    weight = np.clip(brightness - (brightness.min() + brightness.max()) / 2, 0, None)
+    rows, columns = np.indices(weight.shape) + 0.5
+    return np.array([(weight * columns).sum(), (weight * rows).sum()]) / weight.sum()
+
+
+@pytest.mark.parametrize("mirror", [False, True])
+@pytest.mark.parametrize("strength", [0.0, 1.0])
+def test_what_is_seen_is_where_the_warp_says(mirror: bool, strength: float) -> None:
+    picture = np.zeros((32, 48), np.uint8)
+    picture[14:18, 20:24] = 255
+    torch.manual_seed(0)
+    batch = torch.from_numpy(np.repeat(picture[None, :, :, None], 64, 0))
+    inputs, warps = AugmentSight(spec(mirror=mirror, strength=strength))({"image": batch})
+    assert warps is not None
+    off = []
+    for image, scale, offset in zip(inputs["image"].numpy()[..., 0], warps.scale, warps.offset, strict=True):
+        expected = Warp(tuple(scale.tolist()), tuple(offset.tolist())).forward(np.array([22.0, 16.0]))
+        if ((expected > 6) & (expected < np.array([42, 26]))).all():  # all of it inside
+            off.append(middle(image) - expected)
+    assert len(off) > 20
+    assert np.abs(off).max() < 0.5  # what is a few pixels wide is not seen better
+    assert np.abs(np.mean(off, axis=0)).max() < 0.1
+    assert bool((warps.scale[:, 0] < 0).any()) == mirror
+
+
+def test_pictures_of_places_change_their_size_and_stay_unmoved_where_nothing_moves() -> None:
+    torch.manual_seed(0)
+    pictures = torch.randint(0, 256, (8, 32, 48, 1), dtype=torch.uint8)
+    _, warps = AugmentSight(spec(strength=1.0))({"image": pictures})
+    assert float(warps.scale.max() / warps.scale.min()) > 1.5
+    still = Warps(torch.ones(8, 2), torch.zeros(8, 2))
+    assert torch.allclose(
+        moved(pictures.permute(0, 3, 1, 2).float(), still), pictures.permute(0, 3, 1, 2).float(), atol=1e-2
+    )
+
+
+def test_an_input_knows_where_it_lies_in_what_was_prepared() -> None:
+    prepared, placed = perceived("image", np.zeros((100, 50, 3), np.uint8), spec(channels=3))
+    assert (placed.original.shape, placed.prepared.shape) == ((100, 50), (32, 48))
+    assert prepared.shape == (32, 48, 3)
+    corners = placed.warp.forward(np.array([[0, 0], [50, 100]]))
+    assert np.array_equal(corners, [[16, 0], [32, 32]])
+
+
+def test_an_answer_in_a_file_is_found_like_an_input(tmp_path: Path) -> None:
+    folder = make(tmp_path / "data", ["a/1.jpg", "a/2.jpg", "m/1.png"])
+    (folder / "t.csv").write_text("image,mask\na/1.jpg,m/1.png\na/2.jpg,m/2.png\na/2.jpg,https://x.org/2.png\n")
+    table = opened(folder / "t.csv", kinds=(DRAWN,))
+    assert (table.kind, table.in_files) == ("drawn", True)
+    assert table.answers() == [str(folder / "m/1.png")] == [row.answer for row in table]
+    assert [problem.what for problem in table.problems] == [
+        "no file 'm/2.png'",
+        "'https://x.org/2.png' is an address on the net",
+    ]
+    assert table.take([0, 0]).answers() == 2 * table.answers()
+
+
+def test_a_stem_is_fine_enough_for_what_is_asked() -> None:
+    from seehear.senses.sight.encoder import Pyramid
+
+    large = spec(height=192, width=256, stages=(8, 8, 8, 8))
+    with torch.no_grad():
+        cells = Pyramid(large).eval()(torch.zeros(1, 192, 256, 1, dtype=torch.uint8))
+    assert [(level.grid.shape, level.grid.pitch) for level in (*cells.finer, cells)] == [
+        ((48, 64), 4.0),
+        ((24, 32), 8.0),
+        ((12, 16), 16.0),
+        ((6, 8), 32.0),
+    ]
