@@ -7,12 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-from benchmarks import accuracy, transcripts
+from benchmarks import accuracy, boxes, transcripts
 from benchmarks.data import DATA
 
 COMMANDS = (
     {name: ("benchmarks.accuracy", name) for name in accuracy.TASKS}
     | {name: ("benchmarks.transcripts", name) for name in transcripts.TASKS}
+    | {name: ("benchmarks.boxes", name) for name in boxes.TASKS}
     | {
         "keras": ("benchmarks.keras_cnn",),
         "speed": ("benchmarks.speed",),

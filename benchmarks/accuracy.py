@@ -27,6 +27,7 @@ SENSE_WORDS = {"image": "sight", "audio": "hearing"}
 SHARES = (
     *("accuracy", "wrong", "coverage", "accepted_error"),
     *("wer", "cer", "substitutions", "insertions", "deletions"),
+    *("precision", "recall"),
 )
 WISHED_ECE = 0.03
 WISHED_SHARE_OF_ERROR = 0.5  # with both senses, of the better single one's

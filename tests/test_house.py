@@ -183,7 +183,8 @@ def test_each_framework_has_its_place(package: str) -> None:
 @pytest.mark.parametrize("kind", ANSWERS)
 def test_an_answer_is_known_by_name_to_its_own_folder_alone(kind: str) -> None:
     """The shell, the demo, headings and names of formats are words for people; all else asks the protocol."""
-    for_people = ("cli/", "demo/", "table/layouts/", "senses/sniff.py", f"answers/{kind}/")
+    formats = ("table/layouts/", "senses/sniff.py", "answers/boxes/box.py", "answers/boxes/exchange.py")
+    for_people = ("cli/", "demo/", *formats, f"answers/{kind}/")
     wrong = [
         f"{place(module)}:{node.lineno}"
         for module in MODULES

@@ -6,9 +6,9 @@ from pydantic import BaseModel
 
 from seehear.answers.boxes import answer as answer
 from seehear.answers.boxes import metric as metric
-from seehear.answers.boxes.answer import Box as Box
 from seehear.answers.boxes.answer import Boxes as Boxes
 from seehear.answers.boxes.answer import BoxesSpec as BoxesSpec
+from seehear.answers.boxes.box import Box as Box
 
 name = "boxes"
 columns: tuple[str, ...] = ("boxes", "objects", "bboxes", "bbox", "detections", "bounding_boxes")

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from seehear.answers.boxes.box import Box, parsed
 from seehear.answers.boxes.exchange import as_coco, as_csv
 from seehear.answers.boxes.matching import HIT, IGNORED, matched
 from seehear.answers.boxes.overlap import suppressed
@@ -31,7 +32,6 @@ TOLD_FROM = 0.5  # confidence: likelier there than not
 RIGHT_OVERLAP = 0.5
 RIGHT_SHARE = 0.8  # of boxes found and drawn that must agree for a picture to count as right
 WISHES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3)  # shares of wrong ones among accepted boxes that limits are kept for
-FORM = '[{"label": "cat", "xyxy": [12, 40, 210, 131]}]'
 UNBOUNDED_PX = 1 << 20
 OBJECT, NEED_NOT = 1, 2  # what a target's box is; 0 is none
 
@@ -63,24 +63,6 @@ class BoxesSpec(BaseModel):
         small, usual, large = self.sides_px
         sizes = f"sides of {small:.0f} to {large:.0f} px, mostly {usual:.0f}"
         return f"boxes in {self.pictures:,} pictures: {shown}{more}; up to {self.most:,} in one, {sizes}"
-
-
-@dataclass(frozen=True)
-class Box:
-    """A thing: corners x1, y1, x2, y2 in pixels from the upper left. A truth may be a crowd, or need not be found."""
-
-    label: str
-    xyxy: tuple[float, float, float, float]
-    confidence: float = 1.0
-    accepted: bool = True
-    crowd: bool = False
-    difficult: bool = False
-
-    def to_json(self) -> dict[str, Any]:
-        corners = [round(corner, 2) for corner in self.xyxy]
-        told = {"label": self.label, "xyxy": corners, "confidence": round(self.confidence, 4)}
-        marks = {mark: True for mark in ("crowd", "difficult") if getattr(self, mark)}
-        return {**told, "accepted": self.accepted, **marks}
 
 
 @dataclass(frozen=True)
@@ -136,7 +118,7 @@ def plan(cells: Iterable[str], column: str) -> BoxesSpec:
     sides, pictures, most = [], 0, 0
     for cell in cells:
         try:
-            boxes = _parsed(cell)
+            boxes = parsed(cell)
         except InputError as error:
             raise DataError(error.what, where=where, allowed=error.allowed) from None
         counts.update(box.label for box in boxes if not box.crowd)
@@ -159,14 +141,14 @@ def plan(cells: Iterable[str], column: str) -> BoxesSpec:
 def fits(cells: Sequence[str]) -> bool:
     """Lists of boxes, not all of them empty."""
     try:
-        drawn = [len(_parsed(cell)) for cell in cells]
+        drawn = [len(parsed(cell)) for cell in cells]
     except InputError:
         return False
     return any(drawn)
 
 
 def read(cell: str, spec: BoxesSpec) -> Boxes:
-    boxes = _parsed(cell)
+    boxes = parsed(cell)
     for box in boxes:
         if box.label not in spec.index:
             near = difflib.get_close_matches(box.label.casefold(), [c.casefold() for c in spec.classes], n=1)
@@ -185,13 +167,13 @@ def stratum(cell: str) -> str:
 
 
 def target(answer: Boxes, spec: BoxesSpec, placed: Placed | None) -> dict[str, Array]:
-    """corners (M, 4) float32 in prepared pixels, label (M,) int64, kind (M,) int64: OBJECT, or NEED_NOT be found; and
+    """corners (M, 4) float32 in prepared pixels, class (M,) int64, kind (M,) int64: OBJECT, or NEED_NOT be found; and
     size (2,) float32, width and height of the picture, within which boxes are."""
     height, width = (UNBOUNDED_PX, UNBOUNDED_PX) if placed is None else placed.prepared.shape
     boxes = answer.boxes if placed is None else answer.moved(placed.warp).boxes
     return {
         "corners": np.array([box.xyxy for box in boxes], np.float32).reshape(-1, 4),
-        "label": np.array([spec.index[box.label] for box in boxes], np.int64),
+        "class": np.array([spec.index[box.label] for box in boxes], np.int64),
         "kind": np.array([NEED_NOT if box.crowd or box.difficult else OBJECT for box in boxes], np.int64),
         "size": np.array([width, height], np.float32),
     }
@@ -307,27 +289,3 @@ def _clipped(box: Box, width: int, height: int) -> Box | None:
 def _counted(numbers: Mapping[str, tuple[int, int]]) -> str:
     parts = (f"{n:,} {label}" + (f" ({unsure:,} unsure)" if unsure else "") for label, (n, unsure) in numbers.items())
     return ", ".join(parts) or "nothing"
-
-
-def _parsed(cell: str) -> list[Box]:
-    """Raises InputError for what is no list of boxes."""
-    try:
-        told = json.loads(cell)
-    except (ValueError, RecursionError):
-        told = None
-    if not isinstance(told, list):
-        raise InputError(f"'{cell[:60]}' is no list of boxes", allowed=FORM)
-    return [_box(each) for each in told]
-
-
-def _box(told: Any) -> Box:
-    corners = told.get("xyxy") if isinstance(told, dict) else None
-    whole = isinstance(corners, list) and len(corners) == 4 and all(isinstance(n, int | float) for n in corners)
-    if not isinstance(told, dict) or not isinstance(told.get("label"), str) or not whole:
-        raise InputError(f"'{json.dumps(told, ensure_ascii=False)[:60]}' is no box", allowed=FORM)
-    x1, y1, x2, y2 = map(float, corners or ())
-    if not (x1 < x2 and y1 < y2 and all(map(math.isfinite, (x1, y1, x2, y2)))):
-        raise InputError(f"a box from ({x1:g}, {y1:g}) to ({x2:g}, {y2:g}) has no area", allowed=FORM)
-    return Box(
-        told["label"], (x1, y1, x2, y2), crowd=told.get("crowd") is True, difficult=told.get("difficult") is True
-    )

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from seehear.answers.boxes.answer import Box, BoxesSpec
+from seehear.answers.boxes.answer import BoxesSpec
+from seehear.answers.boxes.box import Box
 from seehear.answers.boxes.metric import average_precision, curve
 from seehear.answers.figure import PAPER, Axis, Field, shortened
 

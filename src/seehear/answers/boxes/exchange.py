@@ -12,7 +12,7 @@ import numpy as np
 from seehear.errors import UsageError
 
 if TYPE_CHECKING:
-    from seehear.answers.boxes.answer import Box
+    from seehear.answers.boxes.box import Box
 
 
 def as_csv(boxes: Sequence[Box]) -> str:

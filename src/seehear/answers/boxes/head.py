@@ -20,7 +20,7 @@ from seehear.geometry import Cells, Warps
 if TYPE_CHECKING:
     from seehear.answers.boxes.answer import BoxesSpec
 
-SHARE, NARROWEST, WIDEST = 2, 16, 96  # channels while decoding, of those of the coarsest cells
+SHARE, NARROWEST, WIDEST = 2, 16, 64  # channels while decoding, of those of the coarsest cells
 DEPTH = 2  # convolutions of each tower
 RARE = 0.01  # score of everything before anything is learned (RetinaNet, Lin 2017, section 4.1)
 FIRST_REACH = 2.0  # cells from the middle to a side, before anything is learned
@@ -141,7 +141,7 @@ def assigned(corners: Tensor, logits: Tensor, cells: Tensor, target: dict[str, T
     truth, kind = target["corners"], target["kind"]  # (B, M, 4), (B, M)
     shared = _overlaps(truth, corners)  # (B, M, N)
     within = _within(truth, cells)
-    classes = target["label"][:, None].expand(-1, logits.shape[1], -1)  # (B, N, M)
+    classes = target["class"][:, None].expand(-1, logits.shape[1], -1)  # (B, N, M)
     score = logits.sigmoid().gather(2, classes).transpose(1, 2)  # (B, M, N)
     seen = (score * shared**OVERLAP_POWER + 1e-12) * (within & (kind == OBJECT)[:, :, None])
     best = seen.topk(min(CELLS_EACH, seen.shape[2]), 2)
@@ -151,7 +151,7 @@ def assigned(corners: Tensor, logits: Tensor, cells: Tensor, target: dict[str, T
     mine = mine & (thing[:, None] == torch.arange(truth.shape[1], device=truth.device)[None, :, None])
     seen, shared = seen * mine, shared * mine
     wished = seen / seen.amax(2, keepdim=True).clamp_min(1e-12) * shared.amax(2, keepdim=True)  # (B, M, N)
-    label = target["label"].gather(1, thing)  # (B, N)
+    label = target["class"].gather(1, thing)  # (B, N)
     scores = F.one_hot(label, logits.shape[2]) * wished.sum(1)[:, :, None]
     excused = (within & (kind == NEED_NOT)[:, :, None]).any(1)
     return Assigned(scores, thing, (mine.any(1) | ~excused).float())
@@ -186,7 +186,7 @@ def _some(target: dict[str, Tensor]) -> dict[str, Tensor]:
     """With room for one thing at least, in batches of pictures that hold nothing."""
     if target["kind"].shape[1]:
         return target
-    padded = {name: F.pad(target[name], (0, 1)) for name in ("label", "kind")}
+    padded = {name: F.pad(target[name], (0, 1)) for name in ("class", "kind")}
     return {**target, **padded, "corners": F.pad(target["corners"], (0, 0, 0, 1))}
 
 

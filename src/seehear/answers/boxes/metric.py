@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from seehear.answers.boxes.answer import (
     WISHES,
-    Box,
     Boxes,
     BoxesSpec,
     found,
@@ -18,6 +17,7 @@ from seehear.answers.boxes.answer import (
     states,
     told,
 )
+from seehear.answers.boxes.box import Box
 from seehear.answers.boxes.matching import HIT, IGNORED, OVERLAPS, WRONG
 from seehear.answers.honesty import fit_honesty
 
@@ -36,8 +36,8 @@ def calibrate(raw: Mapping[str, Array], truths: Sequence[Boxes], spec: BoxesSpec
     seen = [found({name: array[i] for name, array in raw.items()}) for i in range(len(truths))]
     unfitted = [told(each, spec, {}) for each in seen]
     state = compare(unfitted, truths, spec)
-    counts = (state["label"] >= 0) & (state["state"][:, :, 0] != IGNORED)
-    sure, hit = state["score"][counts], state["state"][counts, 0] == HIT
+    counts = (state["class"] >= 0) & (state["state"][:, :, 0] != IGNORED)
+    sure, hit = state["confidence"][counts], state["state"][counts, 0] == HIT
     chosen = fit_honesty(sure, hit, "box")
     answers = [told(each, spec, chosen) for each in seen]
     chosen |= _limits(compare(answers, truths, spec))
@@ -55,8 +55,8 @@ def _limits(compared: Mapping[str, Array]) -> dict[str, float]:
 
     state = compared["state"][:, :, 0]
     counts = compared["told"] & (state != IGNORED)
-    order = np.argsort(-compared["score"][counts], kind="stable")
-    falling, wrong = compared["score"][counts][order], (state[counts] == WRONG)[order].cumsum()
+    order = np.argsort(-compared["confidence"][counts], kind="stable")
+    falling, wrong = compared["confidence"][counts][order], (state[counts] == WRONG)[order].cumsum()
     last = np.unique(np.ceil(np.linspace(0, len(order), THRESHOLDS + 1)[1:]).astype(int)) - 1
     last = last[last >= 0]
     mistakes = wrong[last]
@@ -68,8 +68,8 @@ def _limits(compared: Mapping[str, Array]) -> dict[str, float]:
 def compare(answers: Sequence[Boxes], truths: Sequence[Boxes], spec: BoxesSpec) -> dict[str, Array]:
     """One row per example, of which metrics are made, so that rows may be drawn again and again.
 
-    Of up to M boxes: score (n, M), label (n, M), -1 where there is none, told (n, M) bool, and state (n, M, 10), what
-    became of each at ten overlaps. objects (n, C): how many things are there to be found.
+    Of up to M boxes: confidence (n, M), class (n, M), -1 where there is none, told (n, M) bool, and state (n, M, 10),
+    what became of each at ten overlaps. objects (n, C): how many things are there to be found.
     """
     every = [(*answer.boxes, *answer.faint) for answer in answers]
     most = max([len(boxes) for boxes in every] or [0]) or 1
@@ -83,7 +83,7 @@ def compare(answers: Sequence[Boxes], truths: Sequence[Boxes], spec: BoxesSpec) 
             mine = label[row] == spec.index[name]
             state[row, mine] = states(boxes, [box for box in truth.boxes if box.label == name], name, OVERLAPS)
     objects = np.array([_objects(truth.boxes, spec) for truth in truths], np.int64).reshape(len(every), -1)
-    return {"score": score, "label": label, "told": is_told, "state": state, "objects": objects}
+    return {"confidence": score, "class": label, "told": is_told, "state": state, "objects": objects}
 
 
 def metrics(compared: Mapping[str, Array], spec: BoxesSpec) -> dict[str, float]:
@@ -102,7 +102,7 @@ def metrics(compared: Mapping[str, Array], spec: BoxesSpec) -> dict[str, float]:
         "map": float(mean.mean()),
         "precision": hits / int(counts.sum()) if counts.any() else float("nan"),
         "recall": hits / objects if objects else float("nan"),
-        "ece": _ece(state[counts] == HIT, compared["score"][counts]),
+        "ece": _ece(state[counts] == HIT, compared["confidence"][counts]),
     } | ({f"map50:{name}": float(ap[0]) for name, ap in zip(spec.classes, each, strict=True)} if some else {})
 
 
@@ -123,8 +123,8 @@ def average_precision(compared: Mapping[str, Array], label: int) -> Array:
 
 def curve(compared: Mapping[str, Array], label: int) -> tuple[Array, Array]:
     """Precision and recall (k, overlaps) after each further box of a class, the surest first."""
-    mine = compared["label"] == label
-    state = compared["state"][mine][np.argsort(-compared["score"][mine], kind="stable")]
+    mine = compared["class"] == label
+    state = compared["state"][mine][np.argsort(-compared["confidence"][mine], kind="stable")]
     hits, wrong = (state == HIT).cumsum(0), (state == WRONG).cumsum(0)
     objects = int(compared["objects"][:, label].sum())
     return hits / (hits + wrong + TINY), hits / max(objects, 1)
