@@ -7,13 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-from benchmarks import accuracy, boxes, transcripts
+from benchmarks import accuracy, scenes, transcripts
 from benchmarks.data import DATA
 
 COMMANDS = (
     {name: ("benchmarks.accuracy", name) for name in accuracy.TASKS}
     | {name: ("benchmarks.transcripts", name) for name in transcripts.TASKS}
-    | {name: ("benchmarks.boxes", name) for name in boxes.TASKS}
+    | {name: ("benchmarks.scenes", name) for name in scenes.TASKS}
     | {
         "keras": ("benchmarks.keras_cnn",),
         "speed": ("benchmarks.speed",),

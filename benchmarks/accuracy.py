@@ -28,6 +28,7 @@ SHARES = (
     *("accuracy", "wrong", "coverage", "accepted_error"),
     *("wer", "cer", "substitutions", "insertions", "deletions"),
     *("precision", "recall"),
+    *("miou", "pixel_accuracy"),
 )
 WISHED_ECE = 0.03
 WISHED_SHARE_OF_ERROR = 0.5  # with both senses, of the better single one's
@@ -104,7 +105,7 @@ def figure(
     at_least: float | None = None,
     at_most: float | None = None,
 ) -> Figure:
-    unit = "%" if metric in SHARES else ""
+    unit = "%" if metric in SHARES or metric.startswith("iou:") else ""
     low, high = evaluation.intervals[metric]
     return Figure(what or metric, evaluation.metrics[metric], unit, low, high, at_least=at_least, at_most=at_most)
 

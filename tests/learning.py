@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import tempfile
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,17 @@ from seehear.table import Table, open_table
 
 SETS_OF_SENSES = (("image",), ("audio",), ("image", "audio"))
 EXAMPLES = 16
+
+
+@cache
+def ink_masks() -> list[str]:
+    """A file for each of the first digits: which of its 8 x 8 pixels are ink."""
+    folder = Path(tempfile.mkdtemp(prefix="seehear-masks-"))
+    for i, pixels in enumerate(load_digits().images[:EXAMPLES]):
+        Image.fromarray((pixels > 7).astype(np.uint8)).save(folder / f"{i}.png")
+    return [str(folder / f"{i}.png") for i in range(EXAMPLES)]
+
+
 ANSWER_CELLS = {  # ten lines here, and an answer has its tests
     "label": [("odd", "even")[i % 2] for i in range(EXAMPLES)],
     "score": [str(i * 1.5 - 3) for i in range(EXAMPLES)],
@@ -30,6 +43,7 @@ ANSWER_CELLS = {  # ten lines here, and an answer has its tests
         json.dumps([{"label": ("odd", "even")[i % 2], "xyxy": [1, i % 3, 7, 8]}] * (i % 5 > 0)) for i in range(EXAMPLES)
     ],
     "text": [("a", "b a", "ab", "b", "b b a")[i % 5] for i in range(EXAMPLES)],
+    "mask": ink_masks(),
 }
 PAIRS = [(kind, senses) for kind in sorted(ANSWERS) for senses in SETS_OF_SENSES if {*senses} in ANSWERS[kind].senses]
 SPECS: dict[str, Any] = {

@@ -15,6 +15,7 @@ from seehear.measure.evaluate import Evaluation, evaluate
 from seehear.measure.speed import Speed
 from seehear.media import Input
 from seehear.recipe import Recipe
+from seehear.runtime.prediction import Prediction
 from seehear.runtime.recognise import Recogniser
 from seehear.senses import SENSES
 from seehear.table import Problem, Row, Table
@@ -51,11 +52,11 @@ def judge(
     started_s = time.perf_counter()
     asked = recogniser.predict((_known(row, recipe) for row in table), **how)
     for number, prediction in enumerate(asked):
-        answers.append(prediction.answer)
+        problem = _problem(prediction, truths[number], recipe)
+        problems += [problem] if problem else []
+        answers.append(None if problem else prediction.answer)
         accepted.append(prediction.accepted)
         lasts_s += prediction.lasts_s
-        if prediction.answer is None:
-            problems.append(Problem(prediction.input, prediction.error))
         if number % TOLD_EVERY == 0:
             listen(Advanced(TASK, number))
     speed = Speed(len(table), time.perf_counter() - started_s, lasts_s)
@@ -73,6 +74,17 @@ def judge(
     if report is not None:
         _write_report(report, result, recipe, table, answers, truths)
     return result
+
+
+def _problem(prediction: Prediction, truth: Any, recipe: Recipe) -> Problem | None:
+    """Why an answer cannot be compared with the truth: there is none, or the truth is not of that example."""
+    if prediction.answer is None:
+        return Problem(prediction.input, prediction.error)
+    try:
+        ANSWERS[recipe.kind].right(prediction.answer, truth, recipe.answer)
+    except InputError as error:
+        return Problem(error.where or prediction.input, error.what, error.hint)
+    return None
 
 
 def _known(row: Row, recipe: Recipe) -> dict[str, Input]:

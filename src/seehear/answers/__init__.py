@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
-from seehear.answers import boxes, label, score, text
+from seehear.answers import boxes, label, mask, score, text
 from seehear.errors import UsageError
 from seehear.geometry import Placed, Warp
 
@@ -96,7 +96,10 @@ class AnswerModule(Protocol):
         """
 
     def right(self, answer: Any, truth: Any, spec: Any) -> bool:
-        """Whether an answer counts as right, as confidence means it."""
+        """Whether an answer counts as right, as confidence means it.
+
+        Raises InputError for a truth that cannot be one of the same example.
+        """
 
 
 class MetricModule(Protocol):
@@ -176,6 +179,7 @@ _KINDS: tuple[AnswerKind, ...] = (
     _Kind(score, score.answer, score.metric),
     _Kind(text, text.answer, text.metric),
     _Kind(boxes, boxes.answer, boxes.metric),
+    _Kind(mask, mask.answer, mask.metric),
 )
 
 ANSWERS: dict[str, AnswerKind] = {kind.name: kind for kind in _KINDS}

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from seehear.answers.boxes.answer import NEED_NOT, OBJECT
+from seehear.answers.head import Smooth, map_of
 from seehear.geometry import Cells, Warps
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ class Head(nn.Module):
 
     def _pyramid(self, levels: Sequence[Cells]) -> list[Tensor]:
         """(B, D, h, w) of each level, finest first."""
-        own = [lateral(_map(level)) for lateral, level in zip(self.lateral, levels, strict=True)]
+        own = [lateral(map_of(level)) for lateral, level in zip(self.lateral, levels, strict=True)]
         maps = [self.smooth[-1](own[-1])]
         for finer, smooth in zip(own[-2::-1], self.smooth[:-1][::-1], strict=True):
             maps.append(smooth(finer + F.interpolate(maps[-1], size=finer.shape[2:], mode="nearest")))
@@ -113,15 +114,6 @@ class Tower(nn.Module):
                 maps.append(x[:, :, start : start + height * width].unflatten(2, (height, width)))  # type: ignore[no-untyped-call]
                 start += height * width
         return x.transpose(1, 2)
-
-
-class Smooth(nn.Sequential):
-    """(B, D, h, w) -> (B, D', h, w): one convolution, normalised."""
-
-    def __init__(self, before: int, after: int, *, size: int) -> None:
-        super().__init__(
-            nn.Conv2d(before, after, size, padding=size // 2, bias=False), nn.BatchNorm2d(after), nn.GELU()
-        )
 
 
 class Assigned(NamedTuple):
@@ -205,10 +197,3 @@ def _places(cells: Cells) -> Tensor:
         indexing="ij",
     )
     return torch.stack([x.flatten(), y.flatten(), torch.full_like(x, pitch).flatten()], 1)
-
-
-def _map(cells: Cells) -> Tensor:
-    """(B, D, h, w)"""
-    rows, columns = cells.grid.shape
-    x: Tensor = cells.x.transpose(1, 2).unflatten(2, (rows, columns))
-    return x

@@ -1,0 +1,248 @@
+"""A mask: the class of every pixel; from a file to the truth, and from a head's cells to the answer."""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seehear.answers.mask.picture import numbers, png
+from seehear.answers.mask.spec import UNKNOWN, MaskSpec
+from seehear.answers.mask.spec import plan as plan
+from seehear.errors import InputError
+from seehear.geometry import Placed, Warp
+
+Array = NDArray[Any]
+USUAL_DEVIATION = 0.1  # of the share of right pixels from what was expected, where nothing is known of it
+DOUBTFUL = 0.6  # a class whose pixels are surer than this on average needs no mark
+IN_MEMORY = 1 << 22  # probabilities at once
+OUTLINED = (".png",)  # how cells end that look like files of masks
+_STRAIGHT = Warp.identity(2)
+
+
+@dataclass(frozen=True)
+class Mask:
+    """The class of each of (H, W) pixels, kept packed: a few hundred of large pictures are some megabytes.
+
+    warp        from its own pixels to where it was moved
+    sure        the mean confidence of the pixels of each class; () for a truth
+    expected    the share of its pixels that are right, as far as it knows
+    where       the file that it was read from
+    """
+
+    spec: MaskSpec = field(repr=False)
+    shape: tuple[int, int]
+    packed: bytes = field(repr=False)
+    warp: Warp = _STRAIGHT
+    confidence: float = 1.0
+    expected: float = 1.0
+    sure: tuple[float, ...] = ()
+    where: str = field(default="", compare=False)
+
+    @classmethod
+    def of(cls, pixels: Array, spec: MaskSpec, **more: Any) -> Self:
+        """Of (H, W) uint8, each the place of its class in the spec, or UNKNOWN."""
+        height, width = pixels.shape
+        return cls(spec, (height, width), zlib.compress(pixels.tobytes(), 1), **more)
+
+    @property
+    def pixels(self) -> Array:
+        """(H, W) uint8: the place of each pixel's class, or UNKNOWN."""
+        return np.frombuffer(zlib.decompress(self.packed), np.uint8).reshape(self.shape)
+
+    @property
+    def alternatives(self) -> tuple[()]:
+        return ()
+
+    @property
+    def areas(self) -> dict[str, int]:
+        """Pixels of each class that there is, the largest first."""
+        counts = np.bincount(self.pixels.ravel(), minlength=256)
+        order = np.argsort(-counts[: len(self.spec.classes)], kind="stable")
+        return {self.spec.classes[i]: int(counts[i]) for i in order if counts[i]}
+
+    def moved(self, warp: Warp) -> Mask:
+        """Its pixels stay as they are until somebody asks what is where: they are resampled once."""
+        return replace(self, warp=self.warp.then(warp))
+
+    def on(self, height: int, width: int) -> Array:
+        """(height, width) uint8: the nearest pixel where it was moved to, UNKNOWN beyond it."""
+        x, y = (self.warp.back(np.stack([np.arange(side) + 0.5] * 2, 1)).T for side in (width, height))
+        columns, rows = np.floor(x[0]).astype(np.int64), np.floor(y[1]).astype(np.int64)
+        there = _within(rows, self.shape[0])[:, None] & _within(columns, self.shape[1])
+        nearest = self.pixels[np.clip(rows, 0, self.shape[0] - 1)][:, np.clip(columns, 0, self.shape[1] - 1)]
+        return np.where(there, nearest, np.uint8(UNKNOWN))
+
+    def to_json(self) -> dict[str, Any]:
+        """Areas in pixels and as shares of the picture, and how sure each is; the mask itself is a file."""
+        every = self.shape[0] * self.shape[1]
+        areas = [
+            {"class": name, "px": px, "share": round(px / every, 4), "confidence": round(self._sure_of(name), 4)}
+            for name, px in self.areas.items()
+        ]
+        return {"mask": areas, "width": self.shape[1], "height": self.shape[0], "pixels_right": round(self.expected, 4)}
+
+    def files(self) -> dict[str, bytes]:
+        """The mask, with the numbers and the colours of those that were learned from."""
+        unknown = self.spec.unknown[0] if self.spec.unknown else UNKNOWN
+        written = np.full(256, unknown, np.uint8)
+        written[: len(self.spec.numbers)] = self.spec.numbers
+        colors = ["#000000"] * 256
+        for number, color in zip(self.spec.numbers, self.spec.colors, strict=True):
+            colors[number] = color
+        return {"png": png(written[self.pixels], colors)}
+
+    def marked(self) -> str:
+        """The classes, those in brackets that are doubtful where they are."""
+        return self._line(doubtful=DOUBTFUL)
+
+    def __str__(self) -> str:
+        return self._line()
+
+    def _line(self, doubtful: float = 0.0) -> str:
+        every = self.shape[0] * self.shape[1]
+        parts = [(name, f"{name} {_percent(px / every)}") for name, px in self.areas.items()]
+        shown = [f"[{said}]" if self._sure_of(name) < doubtful else said for name, said in parts]
+        return ", ".join(shown) or "nothing that is known"
+
+    def _sure_of(self, name: str) -> float:
+        return self.sure[self.spec.classes.index(name)] if self.sure else 1.0
+
+
+def fits(cells: Sequence[str]) -> bool:
+    """All are files of the one format that masks come in."""
+    return bool(cells) and all(cell.lower().endswith(OUTLINED) for cell in cells)
+
+
+def read(cell: str, spec: MaskSpec) -> Mask:
+    """The mask in a file. Raises InputError for a pixel that is of no class."""
+    found, _ = numbers(cell)
+    places = spec.places[found]
+    if (places < 0).any():
+        row, column = np.argwhere(places < 0)[0]
+        known = ", ".join(f"{n} {name}" for n, name in zip(spec.numbers[:12], spec.classes, strict=False))
+        raise InputError(
+            f"the pixel at ({column}, {row}) is {found[row, column]}, which is no class",
+            where=cell,
+            allowed=known + (", …" if len(spec.numbers) > 12 else ""),
+            hint="correct the mask, or name its class in a classes.txt",
+        )
+    return Mask.of(places.astype(np.uint8), spec, where=cell)
+
+
+def stratum(cell: str) -> str:
+    """A picture has many classes: there is none to balance."""
+    return ""
+
+
+def target(answer: Mask, spec: MaskSpec, placed: Placed | None) -> dict[str, Array]:
+    """{"classes": (H, W) uint8}, of the prepared picture; UNKNOWN where nobody said, as on a letterbox's border."""
+    if placed is None:
+        return {"classes": answer.on(*answer.shape)}
+    _check_size(answer, placed.original.shape)
+    height, width = placed.prepared.shape
+    return {"classes": answer.moved(placed.warp).on(height, width)}
+
+
+def raw_shapes(spec: MaskSpec) -> dict[str, tuple[int | None, ...]]:
+    """A logit for each class on a grid of cells of `cell_px` prepared pixels."""
+    return {"logits": (len(spec.classes), None, None), "cell_px": ()}
+
+
+def from_raw(raw: Mapping[str, Array], spec: MaskSpec, calibration: Mapping[str, float], placed: Placed | None) -> Mask:
+    """raw: logits (C, h, w), cell_px (). Probabilities between the cells are interpolated.
+
+    Its confidence is the probability that it is right, the share of right pixels taken as normally distributed about
+    what the mean probability of what is said of each lets expect.
+    """
+    cell_px = max(float(raw["cell_px"]), 1.0)
+    warp = placed.warp if placed else _STRAIGHT
+    height, width = placed.original.shape if placed else (round(n * cell_px) for n in raw["logits"].shape[1:])
+    probabilities = _softmax(raw["logits"], calibration.get("temperature", 1.0))
+    pixels, sure = _likeliest(probabilities, warp.then(Warp((1 / cell_px,) * 2, (0.0, 0.0))), (height, width))
+    expected = float(np.clip(calibration.get("slope", 1.0) * sure.mean() + calibration.get("bias", 0.0), 0, 1))
+    by_class = np.bincount(pixels.ravel(), sure.ravel(), minlength=256) / np.maximum(
+        np.bincount(pixels.ravel(), minlength=256), 1
+    )
+    deviation = max(calibration.get("deviation", USUAL_DEVIATION), 1e-3)
+    confidence = 0.5 * (1 + math.erf((expected - spec.right_from) / (math.sqrt(2) * deviation)))
+    shown = tuple(by_class[: len(spec.classes)].tolist())
+    return Mask.of(pixels, spec, confidence=confidence, expected=expected, sure=shown)
+
+
+def right(answer: Mask, truth: Mask, spec: MaskSpec) -> bool:
+    """Whether enough of the pixels are, of those whose class is known."""
+    return right_share(answer, truth) >= spec.right_from
+
+
+def right_share(answer: Mask, truth: Mask) -> float:
+    """Of the pixels whose class is known; 1 where none is. Raises InputError for masks of different sizes."""
+    said, true = beside(answer, truth)
+    return float((said == true).mean()) if true.size else 1.0
+
+
+def beside(answer: Mask, truth: Mask) -> tuple[Array, Array]:
+    """What was said (n,) and what is true (n,) of the pixels whose class is known, in the answer's coordinates."""
+    _check_size(truth, answer.shape)
+    true = truth.pixels
+    known = true != UNKNOWN
+    return answer.pixels[known], true[known]
+
+
+def _check_size(mask: Mask, shape: Sequence[int]) -> None:
+    if mask.shape != tuple(shape):
+        raise InputError(
+            f"a mask of {mask.shape[1]} by {mask.shape[0]} pixels for a picture of {shape[1]} by {shape[0]}",
+            where=mask.where,
+            hint="masks need the size of their pictures",
+        )
+
+
+def _softmax(logits: Array, temperature: float) -> Array:
+    """(C, h, w) -> the same, float32."""
+    scaled = logits.astype(np.float32) / np.float32(temperature)
+    odds = np.exp(scaled - scaled.max(0))
+    probabilities: Array = odds / odds.sum(0)
+    return probabilities
+
+
+def _likeliest(probabilities: Array, to_cells: Warp, shape: tuple[int, int]) -> tuple[Array, Array]:
+    """The likeliest class (H, W) uint8 of each pixel and its probability (H, W) float32, some rows at once."""
+    classes, (height, width) = len(probabilities), shape
+    across = _between(width, probabilities.shape[2], to_cells.scale[0], to_cells.offset[0])
+    down = _between(height, probabilities.shape[1], to_cells.scale[1], to_cells.offset[1])
+    wide = probabilities @ across.T  # (C, h, W)
+    best, sure = np.zeros(shape, np.uint8), np.empty(shape, np.float32)
+    step = max(1, IN_MEMORY // (classes * width))
+    for start in range(0, height, step):
+        rows = slice(start, start + step)
+        of_class = down[rows] @ wide  # (C, rows, W)
+        sure[rows] = of_class[0]
+        for number in range(1, classes):
+            best[rows][of_class[number] > sure[rows]] = number
+            np.maximum(sure[rows], of_class[number], out=sure[rows])
+    return best, sure
+
+
+def _between(pixels: int, cells: int, scale: float, offset: float) -> Array:
+    """(pixels, cells) float32: how much of each cell a pixel has, by linear interpolation between their middles."""
+    at = np.clip((np.arange(pixels) + 0.5) * scale + offset - 0.5, 0, cells - 1)
+    before = np.floor(at).astype(np.int64)
+    weights = np.zeros((pixels, cells), np.float32)
+    np.add.at(weights, (np.arange(pixels), before), 1 - (at - before))
+    np.add.at(weights, (np.arange(pixels), np.minimum(before + 1, cells - 1)), at - before)
+    return weights
+
+
+def _within(places: Array, length: int) -> Array:
+    inside: Array = (places >= 0) & (places < length)
+    return inside
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %" if share >= 0.01 else f"{100 * share:.1f} %"

@@ -1,0 +1,110 @@
+"""How well pictures are divided, and how honest their confidence is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seehear.answers.mask.answer import USUAL_DEVIATION, Mask, from_raw, right_share
+from seehear.answers.mask.answer import beside as beside_truth
+from seehear.answers.mask.spec import UNKNOWN, MaskSpec
+
+Array = NDArray[Any]
+TEMPERATURES = np.exp(np.linspace(-1.5, 1.5, 61))
+MOST_CELLS = 20_000  # that tell the temperature
+MOST_ASKED = 200  # examples that tell how far the share of right pixels is from what was expected
+PRIOR = 5  # examples' worth of belief in no bias and the usual deviation
+
+
+def calibrate(raw: Mapping[str, Array], truths: Sequence[Mask], spec: MaskSpec) -> dict[str, float]:
+    """raw: logits (n, C, h, w), cell_px (n,). One temperature for all pixels (Guo et al. 2017, section 4.2).
+
+    Then the line by which the share of right pixels of an example follows its mean probability, and how far from it
+    shares lie: least squares with PRIOR examples that say that they are the same.
+    """
+    temperature = _temperature(raw, truths)
+    asked = range(0, len(truths), -(-len(truths) // MOST_ASKED))
+    sure, share = [], []
+    for i in asked:
+        own = {key: value[i] for key, value in raw.items()}
+        answer = from_raw(own, spec, {"temperature": temperature}, None)
+        truth = Mask.of(truths[i].on(*answer.shape), spec)
+        sure.append(answer.expected)
+        share.append(right_share(answer, truth))
+    return {"temperature": temperature} | _line(np.array(sure), np.array(share))
+
+
+def compare(answers: Sequence[Mask], truths: Sequence[Mask], spec: MaskSpec) -> dict[str, Array]:
+    """One row per example, of which metrics are sums, in pixels whose class is known.
+
+    hits, true, said (n, C): of each class, those found, those there are, and those said to be.
+    """
+    counts = np.zeros((3, len(answers), len(spec.classes)), np.int64)
+    for i, (answer, truth) in enumerate(zip(answers, truths, strict=True)):
+        said, true = beside_truth(answer, truth)
+        for row, of in enumerate((true[said == true], true, said)):
+            counts[row, i] = np.bincount(of, minlength=256)[: len(spec.classes)]
+    return dict(zip(("hits", "true", "said"), counts, strict=True))
+
+
+def metrics(compared: Mapping[str, Array], spec: MaskSpec) -> dict[str, float]:
+    """miou, the mean of iou over classes that occur; pixel_accuracy; and iou:CLASS, hits of all that is or is said to
+    be of a class (Jaccard 1901), over all pictures together."""
+    iou = ious(compared)
+    known = max(int(compared["true"].sum()), 1)
+    return {
+        "miou": float(np.nanmean(iou)) if not np.isnan(iou).all() else float("nan"),
+        "pixel_accuracy": float(compared["hits"].sum() / known),
+        **{f"iou:{name}": float(value) for name, value in zip(spec.classes, iou, strict=True)},
+    }
+
+
+def ious(compared: Mapping[str, Array]) -> Array:
+    """(C,) nan for a class that neither is nor is said to be anywhere."""
+    hits, true, said = (compared[name].sum(0) for name in ("hits", "true", "said"))
+    union = true + said - hits
+    share: Array = np.where(union > 0, hits / np.maximum(union, 1), np.nan)
+    return share
+
+
+def _line(sure: Array, share: Array) -> dict[str, float]:
+    """slope, bias and deviation of share (n,) given sure (n,)."""
+    middle = sure.mean()
+    prior = PRIOR * USUAL_DEVIATION**2
+    slope = float(((sure - middle) @ (share - share.mean()) + prior) / ((sure - middle) @ (sure - middle) + prior))
+    off = float((share - middle).sum() / (len(share) + PRIOR))
+    lost = share - (middle + off + slope * (sure - middle))
+    deviation = float(np.sqrt((lost @ lost + prior) / (len(share) + PRIOR)))
+    return {"slope": slope, "bias": float(middle + off - slope * middle), "deviation": deviation}
+
+
+def _temperature(raw: Mapping[str, Array], truths: Sequence[Mask]) -> float:
+    """The likeliest of TEMPERATURES on some cells, with a normal prior on its logarithm (deviation 0.5)."""
+    logits, true = [], []
+    each = max(1, MOST_CELLS // max(len(truths), 1))
+    for own, cell_px, truth in zip(raw["logits"], raw["cell_px"], truths, strict=True):
+        height, width = own.shape[1:]
+        pixels = truth.on(round(height * float(cell_px)), round(width * float(cell_px)))
+        rows, columns = (
+            np.minimum(((np.arange(cells) + 0.5) * side / cells).astype(int), side - 1)
+            for cells, side in ((height, pixels.shape[0]), (width, pixels.shape[1]))
+        )
+        of_cell = pixels[rows][:, columns].ravel()
+        known = np.flatnonzero(of_cell != UNKNOWN)
+        known = known[:: max(1, len(known) // each)]
+        logits.append(own.reshape(len(own), -1).T[known])
+        true.append(of_cell[known])
+    values, classes = np.concatenate(logits).astype(np.float64), np.concatenate(true)
+    if not len(classes):
+        return 1.0
+
+    def surprise(temperature: float) -> float:
+        scaled = values / temperature
+        lost = np.logaddexp.reduce(scaled, axis=1) - scaled[np.arange(len(classes)), classes]
+        # Neighbouring cells tell the same: all cells of an example count as one.
+        return float(len(truths) * lost.mean() + 2 * np.log(temperature) ** 2)
+
+    return float(min(TEMPERATURES, key=surprise))

@@ -1,0 +1,290 @@
+"""Masks: what their files may hold, the way through a prepared picture and back, and how good and honest they are."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from sklearn.metrics import jaccard_score
+
+from learning import recipe_for
+from seehear.answers import ANSWERS
+from seehear.answers.mask import Mask, MaskSpec
+from seehear.answers.mask.head import Head
+from seehear.answers.mask.picture import numbers
+from seehear.answers.mask.spec import UNKNOWN
+from seehear.errors import DataError, InputError
+from seehear.geometry import Cells, Grid, Placed, Warp, Warps
+from seehear.senses.sight import SIGHT
+from seehear.senses.sight.plan import SightSpec
+
+MASK = ANSWERS["mask"]
+SPEC = MaskSpec(
+    classes=("ground", "road", "car"),
+    numbers=(0, 1, 2),
+    unknown=(255,),
+    shares=(0.6, 0.3, 0.1),
+    colors=("#000000", "#804080", "#4000a0"),
+)
+
+
+def saved(folder: Path, pixels: np.ndarray, name: str = "0.png", palette: list[int] | None = None) -> str:
+    picture = Image.fromarray(pixels.astype(np.uint8))
+    if palette:
+        picture.putpalette(palette)
+    folder.mkdir(parents=True, exist_ok=True)
+    picture.save(folder / name)
+    return str(folder / name)
+
+
+def drawn(height: int = 40, width: int = 60) -> np.ndarray:
+    """A road below the ground, and a car on it, left of the middle."""
+    pixels = np.zeros((height, width), np.uint8)
+    pixels[height // 2 :] = 1
+    pixels[height // 2 : height // 2 + 8, 10:22] = 2
+    return pixels
+
+
+def placed_in(shape: tuple[int, int], spec: SightSpec) -> Placed:
+    prepared, warp = SIGHT.prepare(np.zeros((*shape, 1), np.uint8), spec)
+    return Placed(warp, Grid(shape, 1.0, "px"), SIGHT.grid(prepared))
+
+
+def sure_of(pixels: np.ndarray, cell_px: int, *, by: float = 8.0) -> dict[str, np.ndarray]:
+    """Raw arrays of a head that sees every cell's middle pixel rightly."""
+    cells = pixels[cell_px // 2 :: cell_px, cell_px // 2 :: cell_px]
+    logits = by * (cells == np.arange(len(SPEC.classes))[:, None, None])
+    return {"logits": logits.astype(np.float32), "cell_px": np.float32(cell_px)}
+
+
+# Columns and files
+
+
+def test_classes_are_named_by_a_file_near_the_masks(tmp_path: Path) -> None:
+    (tmp_path / "classes.txt").write_text("Sky\nRoad\nCar\nUnlabelled\n")
+    cells = [saved(tmp_path / "train/masks", np.array([[0, 0, 1, 3]]), f"{i}.png") for i in range(3)]
+    spec = MASK.plan(cells, "mask")
+    assert (spec.classes, spec.numbers, spec.unknown) == (("Sky", "Road", "Car"), (0, 1, 2), (3, 255))
+    assert spec.shares == (0.666667, 0.333333, 0.0)
+    assert str(spec).startswith(
+        "one of 3 classes for every pixel: Sky (66.7 %), Road (33.3 %), Car (0.0 %); right from 90"
+    )
+    assert MASK.read(cells[0], spec).pixels.tolist() == [[0, 0, 1, UNKNOWN]]
+
+
+@pytest.mark.parametrize(
+    ("pixels", "classes", "unknown"),
+    [([[0, 255]], ("0", "255"), ()), ([[0, 1, 255]], ("0", "1"), (255,)), ([[3, 7]], ("3", "7"), ())],
+)
+def test_without_names_numbers_are_the_names(
+    pixels: list[list[int]], classes: tuple[str, ...], unknown: tuple[int, ...], tmp_path: Path
+) -> None:
+    spec = MASK.plan([saved(tmp_path, np.array(pixels))], "mask")
+    assert (spec.classes, spec.unknown) == (classes, unknown)
+
+
+def test_a_palette_gives_the_colours_and_answers_are_saved_alike(tmp_path: Path) -> None:
+    cell = saved(tmp_path, np.array([[0, 3, 3], [0, 0, 3]]), palette=[9, 9, 9, 0, 0, 0, 0, 0, 0, 255, 0, 128])
+    spec = MASK.plan([cell], "mask")
+    assert spec.colors == ("#090909", "#ff0080")
+    again = Image.open(BytesIO(MASK.read(cell, spec).files()["png"]))
+    assert (again.mode, np.asarray(again).tolist()) == ("P", [[0, 3, 3], [0, 0, 3]])
+    assert again.getpalette()[9:12] == [255, 0, 128]
+
+
+def test_rare_classes_weigh_more_but_not_without_end() -> None:
+    assert np.allclose(SPEC.weights, [1 / np.log(1.62), 1 / np.log(1.32), 1 / np.log(1.12)])
+    assert max(SPEC.model_copy(update={"shares": (1.0, 0.0, 0.0)}).weights) < 51
+
+
+def test_a_mask_that_cannot_be_one_is_refused_with_its_file(tmp_path: Path) -> None:
+    spec = MASK.plan([saved(tmp_path, np.array([[0, 1]]))], "mask")
+    with pytest.raises(InputError, match=r"5\.png: the pixel at \(1, 0\) is 4, which is no class. Allowed: 0 0, 1 1"):
+        MASK.read(saved(tmp_path, np.array([[0, 4]]), "5.png"), spec)
+    Image.fromarray(np.full((2, 2, 3), (9, 0, 0), np.uint8)).save(tmp_path / "rgb.png")
+    with pytest.raises(InputError, match=r"in colours without a palette.*save it with a palette"):
+        MASK.read(str(tmp_path / "rgb.png"), spec)
+    whole = Path(saved(tmp_path, np.random.default_rng(0).integers(0, 2, (40, 40)), "whole.png")).read_bytes()
+    (tmp_path / "cut.png").write_bytes(whole[: len(whole) // 2])
+    for name in ("cut.png", "none.png"):
+        with pytest.raises(InputError, match=rf"{name}: cannot be read as a mask"):
+            MASK.read(str(tmp_path / name), spec)
+    Image.fromarray(np.full((2, 2), 300, np.uint16)).save(tmp_path / "deep.png")
+    with pytest.raises(InputError, match=r"a pixel is 300.*from 0 to 255"):
+        MASK.read(str(tmp_path / "deep.png"), spec)
+
+
+@pytest.mark.parametrize(
+    ("pixels", "words"),
+    [
+        ([], "holds no answers"),
+        ([[7, 7]], "every pixel of its masks is the same, '7'"),
+        (None, "none of its masks can be"),
+    ],
+)
+def test_plan_says_why_masks_cannot_be_learned(pixels: list[list[int]] | None, words: str, tmp_path: Path) -> None:
+    cells = [str(tmp_path / "x.png")] if pixels is None else [saved(tmp_path, np.array(pixels))] if pixels else []
+    with pytest.raises(DataError, match=words):
+        MASK.plan(cells, "mask")
+
+
+def test_a_bomb_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
+    Image.new("1", (20_000, 20_000)).save(tmp_path / "bomb.png")
+    with pytest.raises(InputError, match="20000 by 20000 pixels are too many"):
+        numbers(str(tmp_path / "bomb.png"))
+
+
+# Places
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(8, 300), st.integers(8, 300), st.booleans())
+def test_a_mask_comes_back_from_a_prepared_picture(height: int, width: int, mirrored: bool) -> None:
+    """Where each pixel of the prepared picture says what the original's there does, border unknown."""
+    spec = SightSpec(height=64, width=96, channels=1, stages=(8,), finest_px=4)
+    placed = placed_in((height, width), spec)
+    warp = placed.warp.then(Warp((-1.0, 1.0), (96.0, 0.0))) if mirrored else placed.warp
+    pixels = np.random.default_rng(height * width).integers(0, 3, (height, width)).astype(np.uint8)
+    there = Mask.of(pixels, SPEC).moved(warp).on(64, 96)
+    for y, x in np.random.default_rng(0).integers(0, (64, 96), (50, 2)):
+        column, row = np.floor(warp.back(np.array([x + 0.5, y + 0.5]))).astype(int)
+        inside = 0 <= row < height and 0 <= column < width
+        assert there[y, x] == (pixels[row, column] if inside else UNKNOWN)
+
+
+@pytest.mark.parametrize("shape", [(40, 60), (60, 40), (80, 240)])
+def test_what_the_cells_say_is_found_at_the_places_of_the_original(shape: tuple[int, int]) -> None:
+    """Through letterboxing and back, a car is where it was, to within a cell."""
+    spec = SightSpec(height=160, width=240, channels=1, stages=(8,), finest_px=4)
+    placed, pixels = placed_in(shape, spec), drawn(*shape)
+    prepared = Mask.of(pixels, SPEC).moved(placed.warp).on(160, 240)
+    answer = MASK.from_raw(sure_of(prepared, 4), SPEC, {}, placed)
+    assert answer.shape == shape
+    assert (answer.pixels == pixels).mean() > 0.96
+    assert MASK.right(answer, Mask.of(pixels, SPEC), SPEC)
+    assert MASK.from_raw(sure_of(prepared, 4), SPEC, {}, None).shape == (160, 240)
+
+
+def test_blocks_of_rows_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = {"logits": np.random.default_rng(0).normal(size=(3, 7, 9)).astype(np.float32), "cell_px": np.float32(4)}
+    whole = MASK.from_raw(raw, SPEC, {}, None)
+    monkeypatch.setattr("seehear.answers.mask.answer.IN_MEMORY", 200)
+    assert MASK.from_raw(raw, SPEC, {}, None).packed == whole.packed
+
+
+def test_probabilities_between_cells_are_those_of_torch() -> None:
+    raw = {"logits": np.random.default_rng(1).normal(size=(3, 6, 8)).astype(np.float32), "cell_px": np.float32(4)}
+    smooth = torch.nn.functional.interpolate(
+        torch.from_numpy(raw["logits"])[None].softmax(1), scale_factor=4.0, mode="bilinear"
+    )[0]
+    answer = MASK.from_raw(raw, SPEC, {}, None)
+    assert np.array_equal(answer.pixels, smooth.argmax(0).numpy())
+    assert answer.expected == pytest.approx(float(smooth.amax(0).mean()), abs=1e-5)
+
+
+def test_targets_move_like_the_pictures(tmp_path: Path) -> None:
+    head = Head(SPEC, (8, 16))
+    classes = torch.from_numpy(drawn(32, 48))[None].repeat(3, 1, 1)
+    warps = Warps(
+        torch.tensor([[1.0, 1.0], [-1.0, 1.0], [2.0, 2.0]]), torch.tensor([[3.0, 0.0], [48.0, 0.0], [0.0, -8.0]])
+    )
+    there = head.moved({"classes": classes}, warps)["classes"].numpy()
+    assert np.array_equal(there[0][:, 3:], drawn(32, 48)[:, :-3]) and (there[0][:, :3] == UNKNOWN).all()
+    assert np.array_equal(there[1], drawn(32, 48)[:, ::-1])
+    for y, x in np.random.default_rng(0).integers(0, (32, 48), (40, 2)):
+        assert there[2][y, x] == drawn(32, 48)[(y + 8) // 2, x // 2]
+
+
+def test_a_mask_of_another_size_than_its_picture_is_a_problem(tmp_path: Path) -> None:
+    spec = SightSpec(height=64, width=96, channels=1, stages=(8,), finest_px=4)
+    truth = Mask.of(drawn(), SPEC, where="m.png")
+    with pytest.raises(InputError, match=r"m\.png: a mask of 60 by 40 pixels for a picture of 30 by 20"):
+        MASK.target(truth, SPEC, placed_in((20, 30), spec))
+    with pytest.raises(InputError, match="for a picture of 20 by 10"):
+        MASK.right(Mask.of(np.zeros((10, 20), np.uint8), SPEC), truth, SPEC)
+
+
+# Figures
+
+
+def test_intersections_over_unions_are_those_of_scikit_learn() -> None:
+    random = np.random.default_rng(0)
+    true, said = random.integers(0, 3, (2, 5, 12, 10)).astype(np.uint8)
+    true[:, 0] = UNKNOWN
+    answers, truths = ([Mask.of(pixels, SPEC) for pixels in each] for each in (said, true))
+    found = MASK.metrics(MASK.compare(answers, truths, SPEC), SPEC)
+    known = true != UNKNOWN
+    each = jaccard_score(true[known], said[known], average=None)
+    assert [found[f"iou:{name}"] for name in SPEC.classes] == pytest.approx(each.tolist())
+    assert found["miou"] == pytest.approx(each.mean())
+    assert found["pixel_accuracy"] == pytest.approx((true == said)[known].mean())
+
+
+def test_a_class_that_is_nowhere_counts_for_nothing() -> None:
+    masks = [Mask.of(np.array([[0, 1]], np.uint8), SPEC)] * 2
+    found = MASK.metrics(MASK.compare(masks, masks, SPEC), SPEC)
+    assert np.isnan(found["iou:car"]) and found["miou"] == 1
+    assert MASK.draw(MASK.compare(masks, masks, SPEC), SPEC).width > 100
+
+
+def test_confidence_is_how_often_enough_pixels_are_right() -> None:
+    """Logits three times too sure, of pictures of very different difficulty."""
+    random = np.random.default_rng(0)
+    raw = {"logits": [], "cell_px": np.full(240, 4.0, np.float32)}
+    truths = []
+    for noise in random.uniform(0.2, 4.0, 240):
+        cells = np.repeat(np.repeat(random.integers(0, 3, (3, 4)), 2, 0), 2, 1)
+        seen = 2.0 * (cells == np.arange(3)[:, None, None]) + noise * random.normal(size=(3, 6, 8))
+        raw["logits"].append((3 * 2 * seen / noise**2).astype(np.float32))  # thrice the log odds
+        truths.append(Mask.of(np.repeat(np.repeat(cells, 4, 0), 4, 1).astype(np.uint8), SPEC))
+    raw["logits"] = np.stack(raw["logits"])
+    spec = SPEC.model_copy(update={"right_from": 0.75})
+    first, last = ({k: v[half] for k, v in raw.items()} for half in (slice(0, 120), slice(120, 240)))
+    calibration = MASK.calibrate(first, truths[:120], spec)
+    assert calibration["temperature"] > 2
+    answers = [MASK.from_raw({k: v[i] for k, v in last.items()}, spec, calibration, None) for i in range(120)]
+    right = np.array([MASK.right(a, t, spec) for a, t in zip(answers, truths[120:], strict=True)])
+    sure = np.array([a.confidence for a in answers])
+    assert abs(sure.mean() - right.mean()) < 0.1
+    assert right[sure > 0.8].mean() > 0.8
+    assert right[sure < 0.2].mean() < 0.2
+
+
+def test_an_answer_in_words_and_in_json() -> None:
+    pixels = drawn(20, 60)
+    answer = Mask.of(pixels, SPEC, confidence=0.8, expected=0.93, sure=(0.97, 0.9, 0.4))
+    assert str(answer) == "ground 50 %, road 42 %, car 8 %"
+    assert answer.marked() == "ground 50 %, road 42 %, [car 8 %]"
+    told = answer.to_json()
+    assert told["mask"][2] == {"class": "car", "px": 96, "share": 0.08, "confidence": 0.4}
+    assert (told["width"], told["height"], told["pixels_right"]) == (60, 20, 0.93)
+    assert str(Mask.of(np.full((2, 2), UNKNOWN, np.uint8), SPEC)) == "nothing that is known"
+
+
+# The head
+
+
+def test_pixels_without_a_class_teach_nothing() -> None:
+    torch.manual_seed(0)
+    head = Head(SPEC, (8, 16)).train()
+    cells = Cells(torch.randn(2, 4, 16), torch.ones(2, 4).bool(), Grid((2, 2), 8.0, "px"))
+    finer = Cells(torch.randn(2, 16, 8), torch.ones(2, 16).bool(), Grid((4, 4), 4.0, "px"))
+    raw = head(Cells(cells.x, cells.real, cells.grid, (finer,)))
+    assert raw["logits"].shape == (2, 3, 4, 4) and raw["cell_px"].tolist() == [4.0, 4.0]
+    unknown = {"classes": torch.full((2, 16, 16), UNKNOWN, dtype=torch.uint8)}
+    assert head.loss(raw, unknown).tolist() == [0.0, 0.0]
+    half = {"classes": torch.zeros(2, 16, 16, dtype=torch.uint8)}
+    all_known = head.loss(raw, half)
+    half["classes"][:, 8:] = UNKNOWN
+    assert torch.allclose(head.loss(raw, half), all_known)  # the same logits everywhere at first
+
+
+def test_a_recipe_of_masks_is_written_and_read() -> None:
+    recipe = recipe_for("mask", ("image",))
+    assert type(recipe).from_json(recipe.to_json()) == recipe
