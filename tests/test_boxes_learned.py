@@ -18,7 +18,7 @@ from seehear.recipe import Recipe, Training
 from seehear.senses.sight.plan import SightSpec
 
 SIDE_PX = 64
-STEPS = 400
+STEPS = 250
 
 
 def scenes(folder: Path, n: int, seed: int) -> Path:
