@@ -15,6 +15,8 @@ COMMANDS = (
     | {name: ("benchmarks.transcripts", name) for name in transcripts.TASKS}
     | {name: ("benchmarks.scenes", name) for name in scenes.TASKS}
     | {
+        "live": ("benchmarks.live",),
+        "grid-noise": ("benchmarks.in_noise",),
         "keras": ("benchmarks.keras_cnn",),
         "speed": ("benchmarks.speed",),
     }

@@ -21,6 +21,7 @@ from benchmarks.unfamiliar import unfamiliarity
 from seehear.api import Recogniser, train
 from seehear.events import Advanced, Event, Said
 from seehear.measure.evaluate import Evaluation
+from seehear.recipe import Recipe
 
 TOLD_EVERY_S = 60.0
 SENSE_WORDS = {"image": "sight", "audio": "hearing"}
@@ -58,7 +59,9 @@ TASKS = {
 }
 
 
-def taught(examples: Examples, budget: Budget, senses: Sequence[str], *, out: Path) -> Recogniser:
+def taught(
+    examples: Examples, budget: Budget, senses: Sequence[str], *, out: Path, recipe: Recipe | None = None
+) -> Recogniser:
     """Train one recogniser as anyone would, into the model file `out`."""
     started_s = time.monotonic()
     model = train(
@@ -69,6 +72,7 @@ def taught(examples: Examples, budget: Budget, senses: Sequence[str], *, out: Pa
         steps=budget.steps,
         seed=budget.seed,
         senses=senses,
+        recipe=recipe,
         listen=Log(),
     )
     for name, spec in model.recipe.senses.items():

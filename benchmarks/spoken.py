@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from benchmarks.data import SEED, SPEAKERS, Examples, Store, fsdd_rows, write_table
 from seehear.answers.text.normal import normal
 from seehear.senses.hearing import HEARING
+from seehear.senses.hearing.plan import RATE_HZ as HEARD_HZ
 from seehear.table import open_table
 
 STRING = (3, 7)  # digits said one after the other
@@ -24,6 +25,8 @@ RATE_HZ = 8_000
 GRID_HELD = 10  # one sentence of so many judges, another one calibrates
 HELD_SPEAKERS = 6  # one speaker of so many
 GROWN_UP_YEARS = 18
+NOISE_DB = 5.0  # by which noise is louder than the voice
+BABBLING = 6  # voices over each other
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,7 @@ class Spoken:
 def recordings(table: Path) -> list[Spoken]:
     """All of a table, for recognisers that are not ours."""
     with tempfile.TemporaryDirectory() as workspace:
-        rows = open_table(table, senses_known=(HEARING.name,), kinds=(), workspace=Path(workspace))
+        rows = open_table(table, senses_known=(HEARING,), kinds=(), workspace=Path(workspace))
         texts = rows.metadata_column("text")
         return [
             Spoken(HEARING.read(row.inputs[HEARING.name]), normal(text)) for row, text in zip(rows, texts, strict=True)
@@ -72,6 +75,55 @@ def grid(store: Store) -> Examples:
 
     made = store.made("grid-held", make)
     return Examples(made / "train.csv", made / "val.csv", {"sentences held out": made / "test.csv"})
+
+
+def grid_in_noise(store: Store) -> Examples:
+    """The sentences held out of `grid`, as they were recorded, and drowned in white noise and in babble.
+
+    What is seen stays as it was. Others of the sentences that are learned from babble.
+    """
+    clean = grid(store)
+    rows, others = _table(clean.tests["sentences held out"]), _table(clean.train)
+
+    def make(folder: Path) -> None:
+        random = np.random.default_rng(SEED)
+        voices = [_heard(store.cache / "grid-held" / row["video"]) for row in others[:: len(others) // 60]]
+        for name in ("white", "babble"):
+            (folder / name).mkdir()
+            drowned = []
+            for number, row in enumerate(rows):
+                voice = _heard(store.cache / "grid-held" / row["video"])
+                noise = random.standard_normal(len(voice)) if name == "white" else _babble(voices, len(voice), random)
+                file = f"{name}/{number:03d}.wav"
+                soundfile.write(folder / file, _drowned(voice, noise), HEARD_HZ, subtype="PCM_16")
+                drowned.append({"audio": file, **row})
+            write_table(folder / f"{name}.csv", drowned)
+
+    made = store.made("grid-noise", make)
+    tests = {f"in {name} {NOISE_DB:g} dB louder": made / f"{name}.csv" for name in ("white", "babble")}
+    return Examples(clean.train, clean.val, {**tests, "as recorded": clean.tests["sentences held out"]})
+
+
+def _heard(path: Path) -> NDArray[np.float32]:
+    samples: NDArray[np.float32] = HEARING.read(path)
+    return samples
+
+
+def _babble(voices: Sequence[NDArray[np.float32]], length: int, random: np.random.Generator) -> NDArray[np.float64]:
+    """BABBLING of the voices, as loud as each other, each begun anywhere and repeated."""
+    chosen = [voices[i] for i in random.choice(len(voices), BABBLING, replace=False)]
+    even = [voice / np.sqrt(np.square(voice).mean()) for voice in chosen]
+    babble: NDArray[np.float64] = np.sum(
+        [np.resize(np.roll(voice, int(random.integers(len(voice)))), length) for voice in even], axis=0
+    )
+    return babble
+
+
+def _drowned(voice: NDArray[np.float32], noise: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A voice in noise that is NOISE_DB louder, as loud as fits."""
+    loudness = np.sqrt(np.square(voice).mean() / np.square(noise).mean()) * 10 ** (NOISE_DB / 20)
+    heard: NDArray[np.float64] = voice + noise * loudness
+    return heard / max(1.0, float(np.abs(heard).max()))
 
 
 def speechocean(store: Store) -> Examples:

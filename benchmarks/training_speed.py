@@ -150,6 +150,9 @@ def _speed(loop: Iterator[int], seconds: float) -> float:
 
 def _shelf(pictures: Path, recipe: Recipe, store: Store) -> Shelf:
     table = open_table(
-        pictures, senses_known=tuple(SENSES), kinds=tuple(ANSWERS.values()), workspace=store.cache / "no-archive"
+        pictures,
+        senses_known=tuple(SENSES.values()),
+        kinds=tuple(ANSWERS.values()),
+        workspace=store.cache / "no-archive",
     )
     return Shelf.fill(table, recipe, store.cache / "shelf", listen=silence)

@@ -19,6 +19,7 @@ from benchmarks.machine import pace
 from benchmarks.results import Figure, record
 from benchmarks.sphinx import GRAMMARS, environment, sphinx
 from benchmarks.spoken import Spoken, digit_strings, grid, mboshi, recordings, speechocean
+from benchmarks.unfamiliar import invented
 from seehear.answers import ANSWERS
 from seehear.answers.text import Text
 from seehear.measure.evaluate import Evaluation, evaluate
@@ -33,6 +34,7 @@ class Task:
 
     prepare: Callable[[Store], Examples]
     standard_minutes: float
+    senses: tuple[str, ...] = ("audio",)
     wer: float | None = None
     cer: float | None = None
     english: bool = True
@@ -41,6 +43,7 @@ class Task:
 TASKS = {
     "strings": Task(digit_strings, 10, wer=0.10),
     "grid": Task(grid, 15, wer=0.03),
+    "grid-lips": Task(grid, 60, senses=("lips",), wer=0.45),
     "speechocean": Task(speechocean, 90, wer=0.65),
     "mboshi": Task(partial(mboshi, column="source_text"), 90, cer=0.35, english=False),
 }
@@ -50,11 +53,12 @@ def measure(name: str, task: Task, store: Store, options: argparse.Namespace) ->
     examples = task.prepare(store)
     standard = task.standard_minutes * options.minutes_scale
     given, before = budget(name, standard, options)
-    model = taught(examples, given, ("audio",), out=store.cache / f"{name}.seehear")
+    model = taught(examples, given, task.senses, out=store.cache / f"{name}.seehear")
     (judge, test), *_ = examples.tests.items()
     evaluation = model.evaluate(test)
     note = f"{standard:g} standard minutes; judged on {evaluation.n:,} recordings: {judge}; seed {given.seed}"
     figures = list(_figures(evaluation, task, model.recipe.wrong_at_most))
+    figures.append(invented(model))
     if options.beside:
         judges = recordings(test)
         if CTC in options.beside:
@@ -84,7 +88,7 @@ def _figures(evaluation: Evaluation, task: Task, wrong_at_most: float) -> Iterat
 def _tutorial(train: Sequence[Spoken], judges: Sequence[Spoken], budget: Budget, ours: Evaluation) -> Iterator[Figure]:
     """Its minutes are for learning alone, and the best of its epochs for the test counts."""
     written = tutorial(train, judges, budget.minutes * 60, steps=budget.steps, seed=budget.seed)
-    epochs = [_judged(texts, judges) for texts in written]
+    epochs = [judged(texts, judges) for texts in written]
     best = min(epochs, key=lambda epoch: epoch.metrics["wer"])
     yield figure(epochs[-1], "wer", "a tutorial's network: word errors")
     yield figure(best, "wer", f"the same after the best of its {len(epochs)} epochs for the test")
@@ -98,11 +102,11 @@ def _sphinx(name: str, judges: Sequence[Spoken], store: Store) -> Iterator[Figur
     guided = {"PocketSphinx, told how sentences go": GRAMMARS[name]} if name in GRAMMARS else {}
     for who, grammar in {"PocketSphinx": None, **guided}.items():
         heard = sphinx(python, judges, grammar)
-        yield figure(_judged(heard.texts, judges), "wer", f"{who}: word errors")
+        yield figure(judged(heard.texts, judges), "wer", f"{who}: word errors")
         yield Figure(f"{who}: seconds of one core for one of sound", heard.seconds / sound_s)
 
 
-def _judged(texts: Sequence[str], judges: Sequence[Spoken]) -> Evaluation:
+def judged(texts: Sequence[str], judges: Sequence[Spoken]) -> Evaluation:
     """Of another recogniser's texts, by the measures of ours."""
     said, truths = [Text.of(text) for text in texts], [Text.of(spoken.text) for spoken in judges]
     return evaluate(ANSWERS["text"], None, said, truths, accepted=[False] * len(said))

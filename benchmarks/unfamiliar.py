@@ -26,6 +26,7 @@ FAMILIAR = 500
 TOGETHER = 64
 RATE_HZ = 16_000
 WISHED_AUROC = 0.90
+WISHED_INVENTED = 0.01
 
 Make = Callable[[], Sequence[Any]]  # what `predict` takes, EACH of them
 
@@ -55,6 +56,16 @@ def unfamiliarity(
     mean = float(np.mean(found))
     yield Figure(f"unfamiliar by {sense}, AUROC: mean of {len(found)} kinds", mean, at_least=WISHED_AUROC)
     yield Figure(f"unfamiliar by {sense}, answered all the same", float(np.mean(answered)), "%")
+
+
+def invented(model: Recogniser) -> Figure:
+    """How often a writer of speech answers with words, and stands by them, where nobody speaks."""
+    random = np.random.default_rng(0)
+    kinds = _wordless(random, lambda: int(random.uniform(1, 4) * RATE_HZ))
+    sounds = [sound for make in kinds.values() for sound in make()]
+    stood_by = [said.accepted and bool(str(said.answer)) for said in model.predict(sounds)]
+    what = f"words accepted of {', '.join(kinds)}"
+    return Figure(what, float(np.mean(stood_by)), "%", at_most=WISHED_INVENTED)
 
 
 def _scores(model: Recogniser, sense: str, sources: Sequence[Any]) -> NDArray[np.float64]:
@@ -110,10 +121,17 @@ def _sounds(store: Store, in_noise: bool) -> dict[str, Make]:
         return int(random.uniform(0.3, 0.8) * RATE_HZ)  # as long as a spoken digit
 
     return {
-        "silence": lambda: [(1e-4 * random.standard_normal(length()), RATE_HZ) for _ in range(EACH)],
-        "white noise": lambda: [(0.1 * random.standard_normal(length()), RATE_HZ) for _ in range(EACH)],
+        **_wordless(random, length),
         "music (synthesised chords)": lambda: [like_the_taught(_chord(length(), random)) for _ in range(EACH)],
         "other words (speechocean762)": lambda: [like_the_taught(word) for word in _words(store, length)],
+    }
+
+
+def _wordless(random: np.random.Generator, length: Callable[[], int]) -> dict[str, Make]:
+    return {
+        "silence": lambda: [(1e-4 * random.standard_normal(length()), RATE_HZ) for _ in range(EACH)],
+        "white noise": lambda: [(0.1 * random.standard_normal(length()), RATE_HZ) for _ in range(EACH)],
+        "music (synthesised chords)": lambda: [(_chord(length(), random), RATE_HZ) for _ in range(EACH)],
     }
 
 

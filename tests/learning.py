@@ -1,12 +1,13 @@
-"""Small real data to learn from: scikit-learn's handwritten digits, and tones whose pitch follows the digit."""
+"""Small real data to learn from: scikit-learn's handwritten digits, tones whose pitch follows the digit, and drawn
+faces whose mouths do."""
 
 from __future__ import annotations
 
 import csv
 import json
-import tempfile
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory, mkdtemp
 from typing import Any
 
 import numpy as np
@@ -20,17 +21,21 @@ from seehear.learn.shelf import Shelf
 from seehear.recipe import Recipe, Training
 from seehear.senses import SENSES
 from seehear.senses.hearing.plan import RATE_HZ, HearingSpec
+from seehear.senses.lips.plan import LipsSpec
 from seehear.senses.sight.plan import SightSpec
 from seehear.table import Table, open_table
+from speaking import face, film
 
-SETS_OF_SENSES = (("image",), ("audio",), ("image", "audio"))
+SETS_OF_SENSES = (("image",), ("audio",), ("lips",), ("image", "audio"), ("audio", "lips"))
+COLUMNS = {"image": "image", "audio": "audio", "lips": "video"}
+ENDINGS = {"image": "png", "audio": "wav", "lips": "mp4"}
 EXAMPLES = 16
 
 
 @cache
 def ink_masks() -> list[str]:
     """A file for each of the first digits: which of its 8 x 8 pixels are ink."""
-    folder = Path(tempfile.mkdtemp(prefix="seehear-masks-"))
+    folder = Path(mkdtemp(prefix="seehear-masks-"))
     for i, pixels in enumerate(load_digits().images[:EXAMPLES]):
         Image.fromarray((pixels > 7).astype(np.uint8)).save(folder / f"{i}.png")
     return [str(folder / f"{i}.png") for i in range(EXAMPLES)]
@@ -49,6 +54,7 @@ PAIRS = [(kind, senses) for kind in sorted(ANSWERS) for senses in SETS_OF_SENSES
 SPECS: dict[str, Any] = {
     "image": SightSpec(height=16, width=16, channels=1, stages=(8, 8, 16), depth=2, mirror=True, strength=0.0),
     "audio": HearingSpec(longest_s=1.0, top_hz=4000, mels=16, stages=(8, 8, 8), width=16, strength=0.0),
+    "lips": LipsSpec(longest_s=2.0, height=16, width_px=24, stages=(8, 8, 8), width=16, strength=0.0),
 }
 
 
@@ -68,7 +74,7 @@ def _spec(sense: str, finest_px: int | None) -> Any:
 
 
 def digits_table(folder: Path, cells: dict[str, list[str]], senses: tuple[str, ...]) -> Path:
-    """examples.csv with a picture, a sound or both in each row; sounds of several lengths."""
+    """examples.csv with what each sense reads in each row; sounds and videos of several lengths."""
     folder.mkdir(parents=True, exist_ok=True)
     pictures, digits = load_digits(return_X_y=True)
     rows = []
@@ -78,8 +84,12 @@ def digits_table(folder: Path, cells: dict[str, list[str]], senses: tuple[str, .
         if "audio" in senses:
             seconds = np.arange(int(RATE_HZ * (0.3 + 0.05 * (i % 5)))) / RATE_HZ
             soundfile.write(folder / f"{i}.wav", 0.3 * np.sin(2 * np.pi * 250 * (1 + digits[i]) * seconds), RATE_HZ)
-        files = {"image": f"{i}.png", "audio": f"{i}.wav"}
-        rows.append({name: files[name] for name in senses} | {name: column[i] for name, column in cells.items()})
+        if "lips" in senses:
+            (folder / f"{i}.mp4").write_bytes(_spoken(int(digits[i]), 7 + i % 5))
+        rows.append(
+            {COLUMNS[name]: f"{i}.{ENDINGS[name]}" for name in senses}
+            | {name: column[i] for name, column in cells.items()}
+        )
     with (folder / "examples.csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
@@ -87,11 +97,25 @@ def digits_table(folder: Path, cells: dict[str, list[str]], senses: tuple[str, .
     return folder / "examples.csv"
 
 
+@cache
+def _spoken(digit: int, pictures: int) -> bytes:
+    """A video of a mouth that moves as fast as the digit is high."""
+    beat = np.arange(pictures) * (1 + digit) / 4
+    with TemporaryDirectory() as folder:
+        return film(Path(folder) / "a.mp4", [face(opening) for opening in (1 + np.sin(beat)) / 2]).read_bytes()
+
+
 def shelf_of(recipe: Recipe, folder: Path) -> Shelf:
     senses = tuple(recipe.senses)
     path = digits_table(folder / "data", {recipe.kind: ANSWER_CELLS[recipe.kind]}, senses)
-    return Shelf.fill(opened(path, folder), recipe, folder / "shelf", listen=silence)
+    return Shelf.fill(opened(path, folder, senses), recipe, folder / "shelf", listen=silence)
 
 
-def opened(path: Path, folder: Path) -> Table:
-    return open_table(path, senses_known=tuple(SENSES), kinds=tuple(ANSWERS.values()), workspace=folder)
+def opened(path: Path, folder: Path, senses: tuple[str, ...] | None = None) -> Table:
+    return open_table(
+        path,
+        senses_known=tuple(SENSES.values()),
+        kinds=tuple(ANSWERS.values()),
+        senses=senses,
+        workspace=folder,
+    )

@@ -18,6 +18,7 @@ def _number(cell: str) -> bool:
 class Kind:
     name: str
     columns: tuple[str, ...]
+    senses: tuple[frozenset[str], ...] = (frozenset({"image", "audio"}), frozenset({"image"}), frozenset({"audio"}))
     in_files: bool = False
 
     def fits(self, cells: Sequence[str]) -> bool:
@@ -25,11 +26,20 @@ class Kind:
         return numbers if self.name == "score" else not numbers and 2 * len(set(cells)) <= len(cells)
 
 
+@dataclass(frozen=True)
+class Sense:
+    name: str
+    noun: str
+    media: tuple[str, ...]
+    lacking: str = ""
+
+
+SENSES = (Sense("image", "pictures", ("picture", "video")), Sense("audio", "recordings", ("recording", "video")))
 KINDS = (Kind("label", ("label", "class", "target")), Kind("score", ("score", "rating")))
 
 
 def opened(data: Path, workspace: Path | None = None, **wishes: Any) -> Table:
-    wishes = {"senses_known": ("image", "audio"), "kinds": KINDS, "workspace": workspace or data.parent / "ws"} | wishes
+    wishes = {"senses_known": SENSES, "kinds": KINDS, "workspace": workspace or data.parent / "ws"} | wishes
     return open_table(data, **wishes)
 
 

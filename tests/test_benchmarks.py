@@ -15,9 +15,14 @@ from benchmarks.__main__ import COMMANDS
 from benchmarks.accuracy import TASKS, task_named
 from benchmarks.budget import asked
 from benchmarks.ctc_tutorial import spelt, tutorial
+from benchmarks.live import Microphone, Told, by_recording, delays_s, running
 from benchmarks.machine import Pace
 from benchmarks.results import Figure, Result, record
 from benchmarks.spoken import Spoken, recordings
+from seehear.answers.text import Text, Word
+from seehear.runtime.live import Heard
+from seehear.runtime.prediction import Prediction
+from seehear.senses.hearing.plan import RATE_HZ
 
 PACE = Pace(200.0, "float32")
 
@@ -113,3 +118,40 @@ def test_recordings_are_read_as_ours_reads_them(tmp_path: Path) -> None:
     (spoken,) = recordings(tmp_path / "said.csv")
     assert spoken.text == "hello world"
     assert len(spoken.samples) == 8_000
+
+
+def told(at_s: float, *words: tuple[str, float], final: bool = False) -> Told:
+    """Words that end so many seconds into the sound, each half a second long."""
+    text = Text(tuple(Word(word, end_s - 0.5, end_s) for word, end_s in words))
+    return Told(Heard(Prediction("", text, 1.0, True), 0.0, at_s, final), at_s)
+
+
+def test_a_word_stands_when_it_and_all_before_it_are_as_in_the_end() -> None:
+    heard = [
+        told(1.2, ("one", 1.0)),
+        told(1.7, ("own", 1.0), ("two", 1.5)),
+        told(2.1, ("one", 1.0), ("two", 1.5), final=True),
+        told(5.0, ("six", 4.5), final=True),
+    ]
+    assert delays_s(heard) == pytest.approx([0.2, 0.6, 0.5])
+    assert by_recording(heard, [1.4, 3.0]) == ["one two", "", "six"], "two begins before the pause and is half over"
+    assert by_recording(heard, [1.1, 3.0]) == ["one", "two", "six"]
+
+
+def test_recordings_run_into_one_sound_with_pauses_between() -> None:
+    spoken = [Spoken(np.full(RATE_HZ, level, np.float32), "a") for level in (0.1, 0.2, 0.3)]
+    samples, middles_s = running(spoken, np.random.default_rng(0))
+    assert len(middles_s) == 2
+    for level, start_s, end_s in zip((0.1, 0.2, 0.3), (0, *middles_s), (*middles_s, None), strict=True):
+        end = None if end_s is None else round(end_s * RATE_HZ)
+        assert np.isclose(samples[round(start_s * RATE_HZ) : end], level, atol=1e-6).sum() == RATE_HZ
+
+
+def test_a_microphone_is_never_ahead_of_its_sound() -> None:
+    microphone = Microphone(np.zeros(RATE_HZ, np.float32), np.random.default_rng(0))
+    heard = 0
+    for portion in microphone.portions():
+        heard += len(portion)
+        assert microphone.tell() >= heard / RATE_HZ
+    assert heard == RATE_HZ
+    assert microphone.computed_s > 0

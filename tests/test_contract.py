@@ -15,6 +15,7 @@ from seehear.answers import ANSWERS
 from seehear.geometry import Warp
 from seehear.learn.network import Network
 from seehear.learn.shelf import Shelf
+from seehear.learn.tempo import drawn
 from seehear.senses import SENSES
 
 EVERY_SET = pytest.mark.parametrize("senses", SETS_OF_SENSES, ids="+".join)
@@ -92,17 +93,21 @@ def test_a_batch_of_one_equals_a_batch_of_many(senses: tuple[str, ...], make_she
             assert apart < 1e-4, f"{name} of example {row} differs by {apart:.2g} when padded"
 
 
-def test_a_withheld_sense_changes_nothing(make_shelf: Callable[..., Shelf]) -> None:
-    shelf = make_shelf("label", ("image", "audio"))
+@pytest.mark.parametrize("senses", [senses for senses in SETS_OF_SENSES if len(senses) > 1], ids="+".join)
+@pytest.mark.parametrize("withheld", [0, 1])
+def test_a_withheld_sense_changes_nothing(
+    senses: tuple[str, ...], withheld: int, make_shelf: Callable[..., Shelf]
+) -> None:
+    shelf = make_shelf("label", senses)
     network = Network(shelf.recipe).eval()
     with torch.no_grad():
         for weight in network.parameters():
             weight.add_(0.05 * torch.randn_like(weight))
         batch, other = shelf.batch([0, 1]), shelf.batch([2, 3])
-        only_image = torch.tensor([[True, False]] * 2)
-        sound = {name: array for name, array in other.inputs.items() if name.startswith("audio")}
-        ours = network(batch.inputs, only_image)["logits"]
-        theirs = network(batch.inputs | sound, only_image)["logits"]
+        without = torch.tensor([[number != withheld for number in range(2)]] * 2)
+        changed = network.own(senses[withheld], other.inputs)
+        ours = network(batch.inputs, without)["logits"]
+        theirs = network(batch.inputs | changed, without)["logits"]
     assert torch.allclose(ours, theirs, atol=1e-5)
 
 
@@ -113,7 +118,7 @@ def test_augmenting_keeps_shapes_and_stays_finite(senses: tuple[str, ...], make_
     network = Network(shelf.recipe)
     for name, spec in shelf.recipe.senses.items():
         augment = SENSES[name].augment(spec.model_copy(update={"strength": 1.0, **_mirrored(spec)}))
-        changed, warps = augment(network.own(name, batch.inputs))
+        changed, warps = augment(network.own(name, batch.inputs), drawn(8, {name: augment.spec}, torch.device("cpu")))
         assert warps is None, "a label says nothing of places"
         mixed, share = augment.mix(changed, torch.randperm(8), torch.tensor(0.6))
         assert set(mixed) == set(network.own(name, batch.inputs))

@@ -11,7 +11,7 @@ import pytest
 import torch
 from onnx import numpy_helper
 
-from learning import ANSWER_CELLS, EXAMPLES, PAIRS, SETS_OF_SENSES, digits_table, opened, recipe_for, shelf_of
+from learning import ANSWER_CELLS, ENDINGS, EXAMPLES, PAIRS, SETS_OF_SENSES, digits_table, opened, recipe_for, shelf_of
 from seehear import api, cli
 from seehear.errors import DataError, TrainingError, UsageError
 from seehear.events import silence
@@ -164,10 +164,7 @@ def test_two_senses_serve_together_and_each_alone(tmp_path: Path) -> None:
 def test_every_pair_trains_and_answers(kind: str, senses: tuple[str, ...], tmp_path: Path) -> None:
     data = digits_table(tmp_path / "data", {kind: (ANSWER_CELLS[kind] * 2)[:24]}, senses)
     model = api.train(data, steps=4, minutes=0.05)
-    rows = {
-        name: data.parent / f"0.{suffix}" for name, suffix in (("image", "png"), ("audio", "wav")) if name in senses
-    }
-    assert model.predict(rows).answer is not None
+    assert model.predict({name: data.parent / f"0.{ENDINGS[name]}" for name in senses}).answer is not None
 
 
 def test_unreadable_examples_are_named_and_the_rest_goes_on(tmp_path: Path) -> None:

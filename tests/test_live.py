@@ -8,6 +8,7 @@ import subprocess
 import sys
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,9 +20,9 @@ import seehear
 import tiny
 from seehear.errors import UsageError
 from seehear.runtime.bundle import write_bundle
-from seehear.runtime.live import live
+from seehear.runtime.live import GUESS_EVERY_S, NEW_SHARE, live
 from seehear.runtime.recognise import Recogniser
-from seehear.senses.hearing.pauses import LONGEST_S, PAUSE_S, Pauses, Stretch
+from seehear.senses.hearing.pauses import LONGEST_S, PAUSE_S, TAIL_S, Pauses, Stretch
 from seehear.senses.hearing.plan import RATE_HZ
 
 
@@ -37,13 +38,13 @@ def stretches(samples: np.ndarray, portions: list[int] | None = None) -> list[St
     pauses = Pauses()
     cuts = np.cumsum(portions or [])
     fed = [stretch for portion in np.split(samples, cuts[cuts < len(samples)]) for stretch in pauses.feed(portion)]
-    return [stretch for stretch in fed if stretch.over] + pauses.finish()
+    return fed + pauses.finish()
 
 
 def test_stretches_lie_where_it_sounds() -> None:
     first, second = stretches(sound(1, 0.8, 1.5, 0.4, 1))
     assert first.start_s == pytest.approx(1.0, abs=0.35)
-    assert 1.8 <= first.end_s <= 1.8 + PAUSE_S + 0.1
+    assert 1.8 <= first.end_s <= 1.8 + TAIL_S + 0.1
     assert second.start_s == pytest.approx(3.3, abs=0.35)
     assert first.start_s <= 1.0
     assert second.start_s <= 3.3
@@ -93,6 +94,49 @@ def test_guesses_come_before_the_answer() -> None:
     assert str(last.prediction.answer) == "bright"
     assert last.prediction.input == f"{last.start_s:.2f} s to {last.end_s:.2f} s"
     assert last.to_json()["final"] is True
+
+
+def test_guesses_at_a_long_stretch_are_rarer_in_proportion() -> None:
+    *guesses, last = live(Recogniser(tiny.bundle("audio")), portions(sound(0.5, *[0.2, 0.1] * 40, 0.8, tone=0.9)))
+    assert last.end_s - last.start_s > 10
+    ends_s = [guess.end_s for guess in guesses]
+    for before_s, after_s in pairwise(ends_s):
+        due_s = max(GUESS_EVERY_S, NEW_SHARE * (after_s - last.start_s))
+        assert due_s - 0.02 <= after_s - before_s <= due_s + 0.15, "as soon as it is due, in portions of 50 ms"
+
+
+def test_a_guess_hears_all_of_the_stretch_so_far() -> None:
+    samples = sound(0.5, 2, 0.8)
+    pauses = Pauses()
+    assert pauses.going_on is None
+    assert pauses.feed(samples[: 2 * RATE_HZ]) == []
+    so_far = pauses.so_far()
+    assert pauses.going_on == pytest.approx((so_far.start_s, so_far.end_s))
+    assert so_far.end_s == pytest.approx(2.0)
+    assert not so_far.over and not pauses.pausing
+    assert np.array_equal(so_far.samples, samples[round(so_far.start_s * RATE_HZ) : 2 * RATE_HZ])
+    (whole,) = pauses.feed(samples[2 * RATE_HZ :])
+    assert pauses.going_on is None
+    assert np.array_equal(so_far.samples, whole.samples[: len(so_far.samples)])
+
+
+def test_what_has_fallen_silent_is_guessed_at_before_its_pause_is_over_and_not_asked_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    recogniser = Recogniser(tiny.bundle("audio"))
+    asked: list[int] = []
+    ask = recogniser.predict_one
+
+    def counted(example: Any, **how: Any) -> Any:
+        asked.append(len(example["audio"][0]))
+        return ask(example, **how)
+
+    monkeypatch.setattr(recogniser, "predict_one", counted)
+    *guesses, last = live(recogniser, portions(sound(0.5, 1, 0.8, tone=0.9)))
+    assert (last.start_s, last.end_s) == (guesses[-1].start_s, guesses[-1].end_s)
+    assert last.prediction == guesses[-1].prediction
+    assert len(asked) == len(guesses)
+    assert last.end_s == pytest.approx(1.5 + TAIL_S, abs=0.1)
 
 
 def test_only_who_hears_is_asked_about_sound() -> None:

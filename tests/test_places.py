@@ -11,6 +11,7 @@ import torch
 
 from seehear.geometry import Warp, Warps
 from seehear.layers import moved
+from seehear.learn.tempo import drawn
 from seehear.senses import perceived
 from seehear.senses.sight.augment import AugmentSight
 from seehear.senses.sight.plan import SightSpec
@@ -38,7 +39,9 @@ def test_what_is_seen_is_where_the_warp_says(mirror: bool, strength: float) -> N
     picture[14:18, 20:24] = 255
     torch.manual_seed(0)
     batch = torch.from_numpy(np.repeat(picture[None, :, :, None], 64, 0))
-    inputs, warps = AugmentSight(spec(mirror=mirror, strength=strength))({"image": batch})
+    inputs, warps = AugmentSight(spec(mirror=mirror, strength=strength))(
+        {"image": batch}, drawn(len(batch), {}, torch.device("cpu"))
+    )
     assert warps is not None
     off = []
     for image, scale, offset in zip(inputs["image"].numpy()[..., 0], warps.scale, warps.offset, strict=True):
@@ -54,7 +57,7 @@ def test_what_is_seen_is_where_the_warp_says(mirror: bool, strength: float) -> N
 def test_pictures_of_places_change_their_size_and_stay_unmoved_where_nothing_moves() -> None:
     torch.manual_seed(0)
     pictures = torch.randint(0, 256, (8, 32, 48, 1), dtype=torch.uint8)
-    _, warps = AugmentSight(spec(strength=1.0))({"image": pictures})
+    _, warps = AugmentSight(spec(strength=1.0))({"image": pictures}, drawn(len(pictures), {}, torch.device("cpu")))
     assert float(warps.scale.max() / warps.scale.min()) > 1.5
     still = Warps(torch.ones(8, 2), torch.zeros(8, 2))
     assert torch.allclose(

@@ -34,6 +34,7 @@ from seehear.events import Event, Said, Started
 from seehear.files import held
 from seehear.learn.workplace import begin
 from seehear.runtime.bundle import read_bundle, write_bundle
+from seehear.senses.hearing import HEARING
 from seehear.table import open_table
 
 LABELS = {"label": [("odd", "even")[i % 2] for i in range(64)]}
@@ -190,7 +191,7 @@ def test_a_table_that_cuts_elsewhere_is_another(tmp_path: Path) -> None:
 
     def begun_with(end_s: str) -> None:
         table.write_text(f"audio,start,end,label\na.wav,1,{end_s},odd\n")
-        examples = open_table(table, senses_known=("audio",), kinds=tuple(ANSWERS.values()), workspace=tmp_path)
+        examples = open_table(table, senses_known=(HEARING,), kinds=tuple(ANSWERS.values()), workspace=tmp_path)
         begin(tmp_path, recipe, examples, None)
 
     begun_with("2.001")

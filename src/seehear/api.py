@@ -222,7 +222,7 @@ def _open(data: str | Path, answer: str | None, senses: Sequence[str] | None, wo
     workspace.mkdir(parents=True, exist_ok=True)
     return open_table(
         data,
-        senses_known=tuple(SENSES),
+        senses_known=tuple(SENSES.values()),
         kinds=tuple(ANSWERS.values()),
         answer=answer,
         senses=senses,

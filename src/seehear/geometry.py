@@ -42,6 +42,18 @@ class Cells:
 
 
 @dataclass(frozen=True)
+class Tempo:
+    """How the examples of a batch are played while learning: `speed` times as fast, after `lead_s` seconds of nothing.
+
+    Both are (B,) torch tensors. Every sense whose cells are slices of time follows the same, so that what is seen and
+    what is heard of an example stay together.
+    """
+
+    speed: Any
+    lead_s: Any
+
+
+@dataclass(frozen=True)
 class Warp:
     """prepared = scale * original + offset, one number per axis: (x, y) in pixels or (t,) in seconds.
 

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from seehear.errors import UsageError
-from seehear.media import SENSES, Excerpt, Input, SpanColumns, medium_of, span_columns
+from seehear.media import Excerpt, Input, SpanColumns, medium_of, span_columns
+from seehear.senses import SENSES
 from seehear.senses.sniff import SNIFFED_BYTES, sniff
 
 Found = Path | Mapping[str, Input]
@@ -37,7 +38,7 @@ def gather(
         yield from found
         return
     for _, neighbours in groupby(found, key=_name):
-        yield from _one_example(list(neighbours))
+        yield from _one_example(list(neighbours), senses)
 
 
 def _within(source: Path, senses: Sequence[str], left_out: Callable[[Path], None]) -> Iterator[Found]:
@@ -55,7 +56,7 @@ def _folder(folder: Path, senses: Sequence[str], left_out: Callable[[Path], None
         for name in sorted((name for name in files if not name.startswith(".")), key=os.path.splitext):
             path = Path(here, name)
             medium = medium_of(name) or ("picture" if _is_dicom(path) else "")
-            if set(SENSES.get(medium, ())) & set(senses):
+            if any(medium in SENSES[sense].media for sense in senses):
                 yield path
             else:
                 left_out(path)
@@ -74,25 +75,24 @@ def _name(found: Found) -> object:
     return found.with_suffix("") if isinstance(found, Path) else id(found)
 
 
-def _one_example(neighbours: Sequence[Found]) -> Iterator[Found]:
+def _one_example(neighbours: Sequence[Found], senses: Sequence[str]) -> Iterator[Found]:
     """Neighbours of one name: together if each is for another sense, otherwise one by one."""
-    alone = {senses[0]: path for path in neighbours if isinstance(path, Path) and len(senses := _senses(path)) == 1}
+    alone = {own[0]: path for path in neighbours if isinstance(path, Path) and len(own := _reading(path, senses)) == 1}
     if len(alone) == len(neighbours) > 1:
         yield alone
     else:
         yield from neighbours
 
 
-def _senses(path: Path) -> tuple[str, ...]:
-    return SENSES.get(medium_of(path.name), ())
+def _reading(path: Path, senses: Sequence[str]) -> list[str]:
+    return [sense for sense in senses if medium_of(path.name) in SENSES[sense].media]
 
 
 def _table(table: Path, senses: Sequence[str]) -> Iterator[Found]:
     rows = _json_rows(table) if table.suffix.lower() == ".jsonl" else _csv_rows(table)
     for number, row in enumerate(rows, 1):
-        columns = {sense: sense for sense in senses if sense in row}
-        if not columns and "video" in row:
-            columns = dict.fromkeys(senses, "video")
+        found = {sense: next((column for column in (sense, "video") if column in row), "") for sense in senses}
+        columns = {sense: column for sense, column in found.items() if column}
         if not columns:
             wanted = ", ".join((*senses, "video"))
             raise UsageError(f"the columns {', '.join(map(str, row))}", where=str(table), allowed=f"one of {wanted}")

@@ -1,4 +1,4 @@
-"""What a file's name says it is, which senses have use for it, and a stretch of it. Content is judged by the senses."""
+"""What a file's name says it is, and a stretch of it. Content is judged by the senses."""
 
 from __future__ import annotations
 
@@ -14,8 +14,6 @@ RECORDINGS = (
 )
 VIDEOS = ("mp4", "m4v", "mov", "mkv", "webm", "avi", "mpg", "mpeg", "ogv", "3gp", "wmv", "flv")
 EXTENSIONS = {"picture": PICTURES, "recording": RECORDINGS, "video": VIDEOS}
-
-SENSES = {"picture": ("image",), "recording": ("audio",), "video": ("image", "audio")}
 
 _MEDIUM = {extension: medium for medium, extensions in EXTENSIONS.items() for extension in extensions}
 

@@ -24,6 +24,7 @@ from seehear.learn.checkpoint import Progress
 from seehear.learn.muon import Muon
 from seehear.learn.network import Network, Tensors
 from seehear.learn.shelf import Batch, Shelf
+from seehear.learn.tempo import drawn
 from seehear.recipe import Training
 from seehear.senses import SENSES
 
@@ -150,8 +151,9 @@ class Run:
         target, present = _to(self.device, batch.target), batch.present.to(self.device)
         partner = torch.randperm(len(present)) if torch.rand(()) < self.mixed else None
         share = torch.rand(()) if partner is not None else torch.ones(())
+        tempo = drawn(len(present), self.network.recipe.senses, self.device)
         for name, augment in self.augments.items():
-            own, warps = augment(_to(self.device, self.network.own(name, batch.inputs)))
+            own, warps = augment(_to(self.device, self.network.own(name, batch.inputs)), tempo)
             if warps is not None:
                 target = self.network.moved(target, warps)
             if partner is not None:
@@ -200,7 +202,7 @@ def optimizers(network: Network, training: Training) -> tuple[Optimizer, Optimiz
     outer: list[Tensor] = []
     for name, weight in network.named_parameters():
         if weight.requires_grad:
-            inside = not name.startswith("head.") and name != "fusion.sense"
+            inside = not name.startswith("head.") and name not in ("fusion.sense", "fusion.absent")
             hidden = weight.ndim > 2 or (weight.ndim == 2 and inside)
             (outer if not hidden else matrices if weight.ndim == 2 else convolutions).append(weight)
     rate = training.learning_rate

@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from seehear.geometry import Cells, Grid
+from seehear.senses import SENSES
 
 HEADS, LAYERS = 4, 2
+
+
+def in_time(senses: Collection[str]) -> bool:
+    """Whether several senses tell of the same moments: their cells are slices of time of one length."""
+    pitches_s = {SENSES[name].pitch_s for name in senses}
+    return len(senses) > 1 and len(pitches_s) == 1 and None not in pitches_s
+
+
+def fusion(specs: Mapping[str, Any], width: int) -> nn.Module:
+    """What joins the cells of these senses -> Cells of this width."""
+    widths = [spec.cell_width for spec in specs.values()]
+    return FusionInTime(widths, width) if in_time(specs) else Fusion(widths, width)
 
 
 class Fusion(nn.Module):
@@ -34,6 +48,44 @@ class Fusion(nn.Module):
         for block in self.blocks:
             x = block(x, real)
         return Cells(x, real, Grid((x.shape[1],), 1.0, "cell"))
+
+
+class FusionInTime(nn.Module):
+    """list of Cells in time, one per sense -> Cells (B, longest N, D): one for each moment, of all who tell of it.
+
+    The cells of a moment are projected, weighed by what they say together, channel by channel, and added (as gated
+    multimodal units do, Arevalo 2017, arXiv:1702.01992); a learned vector stands for a sense that is withheld or over.
+    """
+
+    def __init__(self, widths: Sequence[int], width: int) -> None:
+        super().__init__()
+        self.bring = nn.ModuleList(nn.Linear(w, width) for w in widths)
+        self.absent = nn.Parameter(torch.zeros(len(widths), width))
+        self.norm = nn.LayerNorm(width)
+        self.weigh = nn.Linear(width, len(widths) * width)
+        nn.init.zeros_(self.weigh.weight)
+        nn.init.zeros_(self.weigh.bias)
+
+    def forward(self, cells: Sequence[Cells]) -> Cells:
+        longest = cells[0].x.shape[1]
+        for own in cells[1:]:
+            longest = torch.sym_max(longest, own.x.shape[1])  # type: ignore[no-untyped-call]
+        told = [lengthened(own, longest) for own in cells]
+        brought = [
+            torch.where(own.real[:, :, None], bring(own.x), absent)
+            for bring, own, absent in zip(self.bring, told, self.absent, strict=True)
+        ]
+        together = torch.stack(brought, 2)  # (B, N, S, D)
+        weights = 2 * torch.sigmoid(self.weigh(self.norm(together.sum(2)))).view_as(together)
+        real = torch.stack([own.real for own in told], 2).any(2)  # (B, N)
+        x = (weights * together).sum(2) * real[:, :, None]
+        return Cells(x, real, Grid((longest,), cells[0].grid.pitch, cells[0].grid.unit))
+
+
+def lengthened(cells: Cells, steps: int) -> Cells:
+    """Cells in time, padded to so many."""
+    more = steps - cells.x.shape[1]
+    return Cells(F.pad(cells.x, (0, 0, 0, more)), F.pad(cells.real, (0, more)), cells.grid)
 
 
 class Block(nn.Module):

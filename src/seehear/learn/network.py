@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from seehear.answers import ANSWERS
 from seehear.geometry import Cells, Warps
 from seehear.learn.familiarity import Familiarity
-from seehear.learn.fusion import Fusion
+from seehear.learn.fusion import fusion
 from seehear.recipe import Recipe
 from seehear.runtime.recognise import UNFAMILIAR
 from seehear.senses import SENSES
@@ -26,7 +26,7 @@ class Network(nn.Module):
         super().__init__()
         self.recipe = recipe
         self.encoders = nn.ModuleDict({name: SENSES[name].encoder(spec) for name, spec in recipe.senses.items()})
-        self.fusion = Fusion([spec.cell_width for spec in recipe.senses.values()], recipe.width)  # type: ignore[attr-defined]
+        self.fusion = fusion(recipe.senses, recipe.width)
         alone = len(self.encoders) == 1  # what several see together has no finer levels
         widths = next(iter(self.encoders.values())).widths if alone else (recipe.width,)
         self.head = ANSWERS[recipe.kind].head(recipe.answer, widths)  # type: ignore[arg-type]

@@ -11,6 +11,7 @@ import numpy as np
 
 from seehear.answers import ANSWERS
 from seehear.errors import DataError, InputError, UsageError
+from seehear.learn.fusion import in_time
 from seehear.recipe import Recipe, Training, opaque
 from seehear.runtime.session import threads
 from seehear.senses import SENSES
@@ -26,7 +27,7 @@ USUAL_GIGAFLOPS = 120.0  # of two cores in fp32
 EFFICIENCY = 0.6  # share of the matrix-product rate that training a small convolutional network reaches
 WRONG_AT_MOST = 0.05
 HELD_OUT = (0.1, 5000)  # the share of examples that judges, and how many are enough
-FUSED_WIDTH = 160
+FUSED_WIDTH = 160  # where cells of several senses attend to each other
 
 SHORTEST_MIN, LONGEST_MIN = 2.0, 60.0
 
@@ -99,14 +100,24 @@ def plan(table: Table, wishes: Wishes, machine: Machine) -> Recipe:
     rate = machine.gigaflops if wishes.steps is None else USUAL_GIGAFLOPS
     gigaflop = minutes * 60 * rate * EFFICIENCY / len(table.senses)
     senses = {
-        name: SENSES[name].plan(Evidence(facts[name], strata[name], len(table), gigaflop, kind.whole, kind.finest_px))
+        name: SENSES[name].plan(
+            Evidence(
+                facts[name],
+                strata[name],
+                len(table),
+                gigaflop,
+                whole=kind.whole,
+                finest_px=kind.finest_px,
+                beside=in_time(table.senses),
+            )
+        )
         for name in table.senses
     }
     return Recipe(
         senses=senses,
         kind=table.kind,
         answer=answer,
-        width=FUSED_WIDTH if len(senses) > 1 else next(iter(senses.values())).cell_width,
+        width=_width(senses),
         training=Training(
             minutes=minutes,
             steps=wishes.steps,
@@ -167,6 +178,12 @@ def _facts(row: Row) -> tuple[dict[str, Mapping[str, Any]], str]:
         except InputError as refused:
             error = str(refused)
     return found, error
+
+
+def _width(senses: Mapping[str, Any]) -> int:
+    """Of the cells that the head reads: of senses in time, which are added, that of the widest."""
+    widest = max(int(spec.cell_width) for spec in senses.values())
+    return widest if len(senses) == 1 or in_time(senses) else FUSED_WIDTH
 
 
 def _check_supported(table: Table) -> None:

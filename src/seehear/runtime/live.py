@@ -18,6 +18,7 @@ from seehear.senses.hearing.pauses import Pauses, Stretch
 from seehear.senses.hearing.plan import RATE_HZ
 
 GUESS_EVERY_S = 0.3  # of new sound, at least
+NEW_SHARE = 0.1  # of a stretch must be new for another guess: so a second of long ones costs no more than one of short
 
 Samples = NDArray[np.float32]
 
@@ -45,19 +46,33 @@ class Heard:
 def live(recogniser: Recogniser, sound: Iterable[Samples], *, terms: Sequence[str] | None = None) -> Iterator[Heard]:
     """Answer a running sound: portions (T,) at RATE_HZ, of any length, as they come. Memory does not grow with it.
 
-    A guess at the stretch that goes on comes with every GUESS_EVERY_S of it, the answer with its pause. Raises
-    UsageError for a recogniser that does not hear.
+    A guess at the stretch that goes on comes with every GUESS_EVERY_S of it, later with every NEW_SHARE, and where it
+    falls silent; the answer comes with its pause. Raises UsageError for a recogniser that does not hear.
     """
     if HEARING.name not in recogniser.recipe.senses:
         raise UsageError("a running sound for a recogniser that does not hear", allowed=HEARING.name)
-    pauses, guessed_s = Pauses(), 0.0
+    pauses = Pauses()
+    guess: Heard | None = None
     for portion in sound:
         for stretch in pauses.feed(portion):
-            if stretch.over or stretch.end_s - max(guessed_s, stretch.start_s) >= GUESS_EVERY_S:
-                guessed_s = stretch.end_s
-                yield _heard(recogniser, stretch, terms)
+            yield _answer(recogniser, stretch, guess, terms)
+        if pauses.going_on is not None and _is_due(*pauses.going_on, pauses.pausing, guess):
+            guess = _heard(recogniser, pauses.so_far(), terms)
+            yield guess
     for stretch in pauses.finish():
-        yield _heard(recogniser, stretch, terms)
+        yield _answer(recogniser, stretch, guess, terms)
+
+
+def _is_due(start_s: float, end_s: float, pausing: bool, guess: Heard | None) -> bool:
+    new_s = end_s - max(start_s, guess.end_s if guess else 0.0)
+    return new_s >= max(GUESS_EVERY_S, NEW_SHARE * (end_s - start_s)) or (pausing and new_s > 0)
+
+
+def _answer(recogniser: Recogniser, stretch: Stretch, guess: Heard | None, terms: Sequence[str] | None) -> Heard:
+    """Where the last guess heard all of the stretch already, it is the answer."""
+    if guess is not None and (guess.start_s, guess.end_s) == (stretch.start_s, stretch.end_s):
+        return replace(guess, final=True)
+    return _heard(recogniser, stretch, terms)
 
 
 def _heard(recogniser: Recogniser, stretch: Stretch, terms: Sequence[str] | None) -> Heard:

@@ -58,7 +58,7 @@ def named(example: Example) -> str:
 
 
 def _whatever_is_in_it(name: str, source: Source, specs: Mapping[str, Any], wanted: Sequence[str]) -> Perceived:
-    """A video has something for both senses, a picture or a recording for one: what reads is what it is.
+    """A video has something for several senses, a picture or a recording for one: what reads is what it is.
 
     The samples of a file may serve several senses; an array in memory is one thing, the first that it can be.
     """

@@ -26,10 +26,20 @@ Source = str | Path | Excerpt | bytes | Array | Any  # a file, a stretch of one,
 
 
 class Sense(Protocol):
-    """One way to perceive. `name` is the table column, the flag and the key in every printed result."""
+    """One way to perceive. `name` is the table column, the flag and the key in every printed result.
+
+    A Spec has a `cell_width`, D of the cells, and a `strength` of augmentation, 0 to 1.
+    """
 
     name: str
+    noun: str  # what a column holds for it, in the plural
+    media: tuple[str, ...]  # of picture, recording and video: what it reads
+    pitch_s: float | None  # what a cell covers; None where cells are not slices of time
     Spec: type[BaseModel]
+
+    @property
+    def lacking(self) -> str:
+        """What must be installed before this sense can be used; "" where nothing must."""
 
     def read(self, source: Source) -> Array:
         """Decode one input. Raises InputError, in bounded time and memory, for all that is not readable."""
@@ -57,8 +67,10 @@ class Sense(Protocol):
         """
 
     def augment(self, spec: Any) -> nn.Module:
-        """A module: collate's tensors -> the same, randomly changed without changing the answer; and the Warps that
-        tell how they moved, None where the answer does not say where.
+        """A module: collate's tensors, Tempo -> the same, randomly changed without changing the answer; and the Warps
+        that tell how they moved, None where the answer does not say where.
+
+        Those whose cells are slices of time follow the tempo, and change time in no other way that moves it.
 
         `mix(inputs, partner, share)` blends each example with another of its batch -> inputs, and the share left.
         """
@@ -69,9 +81,10 @@ class Sense(Protocol):
 
 def _senses() -> dict[str, Sense]:
     from seehear.senses.hearing import HEARING
+    from seehear.senses.lips import LIPS
     from seehear.senses.sight import SIGHT
 
-    return {sense.name: sense for sense in (SIGHT, HEARING)}
+    return {sense.name: sense for sense in (SIGHT, HEARING, LIPS)}
 
 
 SENSES: dict[str, Sense] = _senses()

@@ -17,6 +17,7 @@ class Evidence:
     gigaflop  all the work that this sense may spend in training
     whole     whether the answer rests on all of an example, so that nothing of it may be cut off
     finest_px the pitch of the finest cells that the answer reads, where it says what is where; otherwise None
+    beside    whether another sense tells of the same moments, and so may help where this one fails
     """
 
     facts: Sequence[Mapping[str, Any]]
@@ -25,3 +26,4 @@ class Evidence:
     gigaflop: float
     whole: bool = False
     finest_px: int | None = None
+    beside: bool = False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from seehear.media import SpanColumns
 from seehear.table.layouts import Found
-from seehear.table.media import speaks_to
+from seehear.table.media import are_of
 from seehear.table.presence import present
 from seehear.table.roles import Roles
 from seehear.table.rows import Columns, Problem
@@ -26,15 +26,18 @@ class _Fault:
     hint: str = ""
 
 
-def judge(found: Found, columns: Columns, roles: Roles, *, confined: bool) -> tuple[NDArray[np.int64], list[Problem]]:
+def judge(
+    found: Found, columns: Columns, media: Mapping[str, Sequence[str]], roles: Roles, *, confined: bool
+) -> tuple[NDArray[np.int64], list[Problem]]:
     """(positions of the rows that can be used, a Problem for each other row, in order).
 
+    media: by sense, what it reads.
     confined: the files must lie below found.root, as those of an unpacked archive.
     """
     faults = [_no_file(found, columns)]
     for sense, cells in columns.senses.items():
         faults += _file_faults(found, cells, confined)
-        faults.append(_strange(sense, cells))
+        faults.append(_strange(sense, cells, are_of(media[sense], cells, nameless=True)))
     if roles.span is not None and columns.span_s is not None:
         faults += _span_faults(found, roles.span, columns.span_s)
     if columns.answer is not None:
@@ -81,9 +84,9 @@ def _file_faults(found: Found, cells: pa.ChunkedArray, confined: bool) -> list[_
     ]
 
 
-def _strange(sense: str, cells: pa.ChunkedArray) -> _Fault:
+def _strange(sense: str, cells: pa.ChunkedArray, readable: NDArray[np.bool_]) -> _Fault:
     return _Fault(
-        pc.is_valid(cells).to_numpy() & ~speaks_to(sense, cells, nameless=True),
+        pc.is_valid(cells).to_numpy() & ~readable,
         lambda i: f"{cells[i].as_py()!r} is of a kind that {sense} does not read, by its extension",
     )
 

@@ -1,22 +1,23 @@
-"""Which columns hold files of a sense, told by the extensions that their cells end in."""
+"""What the cells of a column name, told by the extensions that they end in."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from seehear import media
 from seehear.media import EXTENSIONS, medium_of
 
-SENSES = media.SENSES | {"mixed": ("image", "audio")}  # each file of a mixed column speaks to its own
+MIXED = "mixed"  # the medium of a column whose files are each of their own
 _NO_EXTENSION = r"(^|/)[^./]+$"  # as DICOM files often come
 
 
-def speaks_to(sense: str, cells: pa.ChunkedArray, *, nameless: bool = False) -> NDArray[np.bool_]:
-    """(rows,) whether a sense may read the file that each cell names; with `nameless` also if it has no extension."""
-    fitting = [extension for medium, names in EXTENSIONS.items() if sense in SENSES[medium] for extension in names]
+def are_of(media: Sequence[str], cells: pa.ChunkedArray, *, nameless: bool = False) -> NDArray[np.bool_]:
+    """(rows,) whether each cell names a file of one of the media; with `nameless` also if it has no extension."""
+    fitting = [extension for medium in media for extension in EXTENSIONS[medium]]
     pattern = rf"(?i)\.({'|'.join(fitting)})$"
     matched = pc.match_substring_regex(cells, f"{pattern}|{_NO_EXTENSION}" if nameless else pattern)
     result: NDArray[np.bool_] = pc.fill_null(matched, False).to_numpy()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,18 +21,17 @@ from seehear.table.groups import is_group
 from seehear.table.layouts import Found, read_layout
 from seehear.table.layouts.found import unwrapped
 from seehear.table.parts import part_of
-from seehear.table.roles import KindLike, Roles, infer
+from seehear.table.roles import KindLike, Roles, SenseLike, infer
 from seehear.table.rows import Columns, Table
 from seehear.table.spans import spans
 
-_NOUNS = {"image": "pictures", "audio": "recordings"}
 RECORDING = "recording"  # the metadata that keeps the stretches of one together
 
 
 def open_table(
     data: str | Path,
     *,
-    senses_known: Sequence[str],
+    senses_known: Sequence[SenseLike],
     kinds: Sequence[KindLike],
     answer: str | None = None,
     senses: Sequence[str] | None = None,
@@ -40,7 +39,7 @@ def open_table(
 ) -> Table:
     """The examples at a path, in any of the layouts of `READERS`, also inside a tar or zip.
 
-    senses_known  the senses there are; `senses` those to use, all that the table has by default
+    senses_known  the senses there are; `senses` those to use, by default all that the table has for its kind of answer
     kinds         the kinds of answer there are, likeliest first; () to take the table as one without answers
     answer        a heading, the name of a kind, or kind:heading, where the guess would be another
     workspace     a folder for what is unpacked; it must last as long as the table
@@ -57,8 +56,10 @@ def open_table(
         roles = infer(found.cells, kinds, senses_known=senses_known, senses=senses, answer=answer)
     except SeehearError as error:
         raise error.at(error.where or str(data)) from None
-    columns = _columns(found, roles)
-    good, problems = judge(found, columns, roles, confined=packed)
+    known = {sense.name: sense for sense in senses_known}
+    reads = {name: sense.media for name, sense in known.items()}
+    columns = _columns(found, roles, reads)
+    good, problems = judge(found, columns, reads, roles, confined=packed)
     if not len(good):
         reasons = "; ".join(map(str, (*found.problems, *problems)[:3]))
         raise DataError(f"none of {len(found.cells):,} examples can be used: {reasons}", where=str(data))
@@ -71,14 +72,14 @@ def open_table(
         kind=roles.kind,
         answer_column=roles.answer,
         in_files=roles.in_files,
-        said=(*found.said, *roles.said, *_said(found, roles, columns)),
+        said=(*found.said, *roles.said, *_said(found, roles, columns, known)),
         problems=(*found.problems, *problems),
     )
 
 
-def _columns(found: Found, roles: Roles) -> Columns:
+def _columns(found: Found, roles: Roles, reads: Mapping[str, Sequence[str]]) -> Columns:
     """The columns by role, files named relative to found.root. The keys are the rows' first files."""
-    senses = {sense: _files(found, sense, headings) for sense, headings in roles.senses.items()}
+    senses = {sense: _files(found, reads[sense], headings) for sense, headings in roles.senses.items()}
     key = pc.fill_null(pc.coalesce(*senses.values()), "")
     metadata = {name: found.cells[name] for name in roles.metadata}
     return Columns(
@@ -91,12 +92,12 @@ def _columns(found: Found, roles: Roles) -> Columns:
     )
 
 
-def _files(found: Found, sense: str, headings: dict[str, str]) -> pa.ChunkedArray:
+def _files(found: Found, read: Sequence[str], headings: dict[str, str]) -> pa.ChunkedArray:
     files = []
     for heading, medium in headings.items():
         cells = found.cells[heading]
-        if medium == "mixed":
-            mine = pa.array(media.speaks_to(sense, cells))
+        if medium == media.MIXED:
+            mine = pa.array(media.are_of(read, cells))
             cells = pc.if_else(mine, cells, pa.scalar(None, pa.large_string()))
         files.append(cells)
     cells = files[0] if len(files) == 1 else pc.coalesce(*files)
@@ -148,12 +149,12 @@ def _stretches(keys: pa.ChunkedArray, span_s: NDArray[np.float64]) -> pa.Chunked
     return pa.chunked_array([pa.array(named, pa.large_string())])
 
 
-def _said(found: Found, roles: Roles, columns: Columns) -> list[str]:
+def _said(found: Found, roles: Roles, columns: Columns, known: Mapping[str, SenseLike]) -> list[str]:
     sentences = []
     if roles.span is not None:
         sentences.append(_span_said(roles.span))
     if found.file is not None:
-        sentences += [_sense_said(sense, headings, columns) for sense, headings in roles.senses.items()]
+        sentences += [_sense_said(known[sense], headings, columns) for sense, headings in roles.senses.items()]
     if columns.answer is not None:
         different = pc.count_distinct(columns.answer).as_py()
         kind = "" if roles.kind == roles.answer else f" as {roles.kind}"
@@ -172,8 +173,8 @@ def _span_said(columns: SpanColumns) -> str:
     return f"an example is the stretch of its file from {columns.start!r} {reach}"
 
 
-def _sense_said(sense: str, headings: dict[str, str], columns: Columns) -> str:
+def _sense_said(sense: SenseLike, headings: dict[str, str], columns: Columns) -> str:
     named = " and ".join(map(repr, headings))
-    cells = columns.senses.get(sense)
+    cells = columns.senses.get(sense.name)
     count = 0 if cells is None else len(cells) - cells.null_count
-    return f"column {named} holds {count:,} {_NOUNS.get(sense, sense)}"
+    return f"column {named} holds {count:,} {sense.noun}"

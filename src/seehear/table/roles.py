@@ -42,9 +42,28 @@ class KindLike(Protocol):
     def columns(self) -> tuple[str, ...]: ...
 
     @property
+    def senses(self) -> tuple[frozenset[str], ...]: ...
+
+    @property
     def in_files(self) -> bool: ...
 
     def fits(self, cells: Sequence[str]) -> bool: ...
+
+
+class SenseLike(Protocol):
+    """What the table needs to know of a sense: the media it reads, and why it can not be used here ("" if it can)."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def noun(self) -> str: ...
+
+    @property
+    def media(self) -> tuple[str, ...]: ...
+
+    @property
+    def lacking(self) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -69,24 +88,28 @@ def names_files(cells: pa.Table) -> bool:
     return bool(_sense_columns(cells))
 
 
+def picture_column(cells: pa.Table) -> str | None:
+    """The heading of the first column of pictures; None where there is none."""
+    return next((name for name, medium in _sense_columns(cells).items() if medium in ("picture", "mixed")), None)
+
+
 def infer(
     cells: pa.Table,
     kinds: Sequence[KindLike],
     *,
-    senses_known: Sequence[str],
+    senses_known: Sequence[SenseLike],
     senses: Sequence[str] | None = None,
     answer: str | None = None,
 ) -> Roles:
     """The roles of a table's columns. `answer` is a heading, a kind, or kind:heading; `senses` are those to use.
 
+    By default these are all that the kind of answer can be told by.
+
     Raises UsageError for a wish that the table can not fulfil, DataError where no role can be told.
     """
     columns = _sense_columns(cells)
-    found = {
-        sense: {heading: medium for heading, medium in columns.items() if sense in media.SENSES[medium]}
-        for sense in senses_known
-    }
-    used = _wanted({sense: headings for sense, headings in found.items() if headings}, senses, senses_known, cells)
+    found = {sense.name: _read_by(sense, columns, cells) for sense in senses_known}
+    offered = {sense: headings for sense, headings in found.items() if headings}
     part = _part_column(cells)
     span = span_columns(cells.column_names) if set(columns.values()) - {"picture"} else None
     taken = {*columns, part, *([span.start, span.end] if span else [])}
@@ -94,6 +117,12 @@ def infer(
     kind, heading, said = _answer(cells, others, kinds, answer)
     metadata = tuple(name for name in others if name != heading)
     in_files = any(each.in_files for each in kinds if each.name == kind)
+    if senses is not None:
+        used = _wanted(offered, senses, senses_known, cells)
+    else:
+        told_by = next((each.senses for each in kinds if each.name == kind), ())
+        used, without = _usual(offered, told_by, senses_known, cells)
+        said = [*without, *said]
     return Roles(used, kind, heading, part, metadata, span, tuple(said), in_files)
 
 
@@ -105,7 +134,7 @@ def _sense_columns(cells: pa.Table) -> dict[str, str]:
     columns = columns or {name: medium for name, medium in named.items() if name.lower() in ("image", "audio", "video")}
     if not columns:
         files = [name for name, look in looks.items() if look]
-        columns = dict.fromkeys(sorted(files, key=lambda name: _word(name) not in _FILE)[:1], "mixed")
+        columns = dict.fromkeys(sorted(files, key=lambda name: _word(name) not in _FILE)[:1], media.MIXED)
     return dict(sorted(columns.items(), key=lambda item: item[1] == "video"))
 
 
@@ -125,18 +154,55 @@ def _sample(cells: pa.Table, name: str) -> list[str]:
     return sample
 
 
+def _read_by(sense: SenseLike, columns: dict[str, str], cells: pa.Table) -> dict[str, str]:
+    """The columns, with their media, in which a sense finds something to read."""
+
+    def reads(heading: str, medium: str) -> bool:
+        return bool(media.are_of(sense.media, cells[heading]).any()) if medium == media.MIXED else medium in sense.media
+
+    return {heading: medium for heading, medium in columns.items() if reads(heading, medium)}
+
+
 def _wanted(
-    found: dict[str, dict[str, str]], senses: Sequence[str] | None, known: Sequence[str], cells: pa.Table
+    offered: dict[str, dict[str, str]], senses: Sequence[str], known: Sequence[SenseLike], cells: pa.Table
 ) -> dict[str, dict[str, str]]:
-    for sense in senses or ():
-        if sense not in known:
-            raise UsageError(f"no sense {sense!r}", allowed=", ".join(known))
-        if sense not in found:
+    lacking = {sense.name: sense.lacking for sense in known}
+    for sense in senses:
+        if sense not in lacking:
+            raise UsageError(f"no sense {sense!r}", allowed=", ".join(lacking))
+        if sense not in offered:
             raise DataError(f"no column for the sense {sense!r} among {_listed(cells.column_names)}")
-    if not found:
+        if lacking[sense]:
+            raise UsageError(lacking[sense])
+    return {sense: headings for sense, headings in offered.items() if sense in senses}
+
+
+def _usual(
+    offered: dict[str, dict[str, str]],
+    told_by: Sequence[frozenset[str]],
+    known: Sequence[SenseLike],
+    cells: pa.Table,
+) -> tuple[dict[str, dict[str, str]], list[str]]:
+    """(the senses to use where nobody says, what to say about those left out): the most that tell the kind of answer.
+
+    All of them where that would pass over a column: then it is for the plan to refuse what no kind is told by.
+    """
+    if not offered:
         hint = "call the column with the files image, audio or video"
         raise DataError(f"no column names pictures or recordings: {_listed(cells.column_names)}", hint=hint)
-    return {sense: headings for sense, headings in found.items() if senses is None or sense in senses}
+    lacking = {sense.name: sense.lacking for sense in known if sense.lacking}
+    wished = _most(told_by, set(offered))
+    usable = {sense: headings for sense, headings in offered.items() if sense not in lacking} or offered
+    chosen = _most(told_by, set(usable))
+    columns = {heading for headings in usable.values() for heading in headings}
+    if columns != {heading for sense in chosen for heading in usable[sense]}:
+        return usable, []
+    said = [f"{sense} not used: {lacking[sense]}" for sense in offered if sense in wished - chosen]
+    return {sense: headings for sense, headings in usable.items() if sense in chosen}, said
+
+
+def _most(told_by: Sequence[frozenset[str]], senses: set[str]) -> frozenset[str]:
+    return max((each for each in told_by if each <= senses), key=len, default=frozenset())
 
 
 def _part_column(cells: pa.Table) -> str | None:

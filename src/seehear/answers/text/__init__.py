@@ -1,4 +1,4 @@
-"""Text: what is said in a recording, word by word."""
+"""Text: what is said in a recording or a video, word by word."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ columns: tuple[str, ...] = (
     *("text", "transcript", "transcription", "transcripts", "sentence", "utterance"),
     *("normalized_text", "translation", "caption", "words", "said"),
 )
-senses: tuple[frozenset[str], ...] = (frozenset({"audio"}),)
+senses: tuple[frozenset[str], ...] = (frozenset({"audio"}), frozenset({"lips"}), frozenset({"audio", "lips"}))
 headline, higher_is_better = "wer", False
 blends, whole = False, True
 in_files = False

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from seehear.geometry import Grid, Warp
 from seehear.senses.evidence import Evidence
-from seehear.senses.hearing.plan import RATE_HZ, HearingSpec, plan_hearing
+from seehear.senses.hearing.plan import CELL_S, RATE_HZ, HearingSpec, plan_hearing
 from seehear.senses.hearing.prepare import collate, prepare
 from seehear.senses.hearing.read import read
 from seehear.senses.hearing.spectrum import draw, top_hz
@@ -27,6 +27,10 @@ class Hearing:
     """The `Sense` of sound: (T,) float32 at RATE_HZ, one channel."""
 
     name = "audio"
+    noun = "recordings"
+    media: tuple[str, ...] = ("recording", "video")
+    pitch_s: float | None = CELL_S
+    lacking = ""
     Spec: type[BaseModel] = HearingSpec
 
     def read(self, source: Any) -> Samples:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from seehear.geometry import Tempo
 from seehear.senses.hearing.plan import HOP_SAMPLES, RATE_HZ, HearingSpec
 
 GAIN_DB = 9.0
-SPEED = 0.18  # pitch and formants move with speed, so one speaker becomes many
 NOISE_SHARE, NOISE_DB = 0.5, (3.0, 35.0)  # how many get noise, and the range of its signal-to-noise ratio
+DROWNED_SHARE, DROWNED_DB = 0.75, (-12.0, 25.0)  # the same where another sense may help
+BABBLE_SHARE, VOICES = 0.5, 3  # of those that get noise there: that of other recordings, so many over each other
 ROOM_SHARE, ROOM_S = 0.3, 0.25
-LEAD_S = 0.1  # silence put before the sound, at most
 MASK_BANDS, MASK_S, MASKS = 0.2, 0.12, 2  # SpecAugment (Park 2019), at full strength
 TILT = 0.6  # of the random spectral colour, in units of each band's spread: microphones and rooms differ so
 
@@ -23,12 +24,16 @@ class AugmentHearing(nn.Module):
         super().__init__()
         self.spec = spec
 
-    def forward(self, inputs: dict[str, Tensor]) -> tuple[dict[str, Tensor], None]:
-        audio, samples = inputs["audio"], inputs["audio_samples"]
+    def forward(self, inputs: dict[str, Tensor], tempo: Tempo) -> tuple[dict[str, Tensor], None]:
         strength = self.spec.strength
-        audio, samples = _respeed(audio, samples, SPEED * strength, int(LEAD_S * RATE_HZ * strength))
+        audio, samples = _played(inputs["audio"], inputs["audio_samples"], tempo)
         audio = _in_a_room(audio, ROOM_SHARE * strength)
-        audio = _noisy(audio, samples, NOISE_SHARE * (0.5 + 0.5 * strength))
+        if self.spec.drowned:
+            babble = torch.rand(len(audio), 1) < BABBLE_SHARE
+            noise = torch.where(babble.to(audio.device), _babble(audio), _coloured(audio))
+            audio = _noisy(audio, samples, noise, DROWNED_SHARE, DROWNED_DB)
+        else:
+            audio = _noisy(audio, samples, _coloured(audio), NOISE_SHARE * (0.5 + 0.5 * strength), NOISE_DB)
         gain_db = GAIN_DB * (torch.rand(len(audio), 1) * 2 - 1)
         return {"audio": audio * (10 ** (gain_db / 20)).to(audio), "audio_samples": samples}, None
 
@@ -61,19 +66,18 @@ def _gaps(batch: int, size: int, widest: float, like: Tensor) -> Tensor:
     return ((steps < start) | (steps >= start + width)).to(like)
 
 
-def _respeed(audio: Tensor, samples: Tensor, most: float, most_lead: int) -> tuple[Tensor, Tensor]:
-    """Play each recording 1 - most to 1 + most times as fast, after up to most_lead samples of silence."""
-    batch, steps = audio.shape
-    speed = 1 + most * (torch.rand(batch, 1, device=audio.device) * 2 - 1)
-    lead = torch.randint(0, most_lead + 1, (batch, 1), device=audio.device)
-    longest = int(steps / (1 - most)) + most_lead + 1
-    at = (torch.arange(longest, device=audio.device) - lead) * speed  # (B, longest), in the original's samples
+def _played(audio: Tensor, samples: Tensor, tempo: Tempo) -> tuple[Tensor, Tensor]:
+    """Each recording as fast as the tempo has it, after its lead of silence."""
+    steps = audio.shape[1]
+    lead = (tempo.lead_s * RATE_HZ).long()
+    new_samples = (samples / tempo.speed).long() + lead
+    longest = int(new_samples.max())
+    at = (torch.arange(longest, device=audio.device) - lead[:, None]) * tempo.speed[:, None]  # (B, longest)
     before = at.floor().long()
     weight = at - before
     inside = (before >= 0) & (before < samples[:, None] - 1)
     before = before.clamp(0, steps - 2)
     moved = audio.gather(1, before) * (1 - weight) + audio.gather(1, before + 1) * weight
-    new_samples = torch.clamp((samples / speed[:, 0]).long() + lead[:, 0], max=longest)
     return moved * inside, new_samples
 
 
@@ -92,16 +96,32 @@ def _in_a_room(audio: Tensor, share: float) -> Tensor:
     return heard
 
 
-def _noisy(audio: Tensor, samples: Tensor, share: float) -> Tensor:
-    """Add white to brown noise to a share of the batch, at a random signal-to-noise ratio."""
+def _coloured(audio: Tensor) -> Tensor:
+    """White to brown noise (B, T)."""
     batch, steps = audio.shape
     spectrum = torch.fft.rfft(torch.randn(batch, steps))
     slope = torch.rand(batch, 1)  # 0 white, 1 brown
     spectrum = spectrum / torch.arange(1, spectrum.shape[1] + 1) ** slope
-    noise = torch.fft.irfft(spectrum, steps).to(audio)
+    noise: Tensor = torch.fft.irfft(spectrum, steps).to(audio)
+    return noise
+
+
+def _babble(audio: Tensor) -> Tensor:
+    """VOICES other recordings of the batch (B, T) over each other, each begun anywhere."""
+    batch, steps = audio.shape
+    noise = torch.zeros_like(audio)
+    for _ in range(VOICES):
+        other = (torch.arange(batch) + torch.randint(1, max(2, batch), ())) % batch
+        noise = noise + audio[other.to(audio.device)].roll(int(torch.randint(0, steps, ())), 1)
+    return noise
+
+
+def _noisy(audio: Tensor, samples: Tensor, noise: Tensor, share: float, ratios_db: tuple[float, float]) -> Tensor:
+    """Add noise to a share of the batch, at a random signal-to-noise ratio."""
+    batch = len(audio)
     noise = noise / noise.square().mean(1, keepdim=True).sqrt().clamp_min(1e-9)
     level = (audio.square().sum(1, keepdim=True) / samples[:, None]).sqrt()
-    low, high = NOISE_DB
+    low, high = ratios_db
     ratio_db = low + (high - low) * torch.rand(batch, 1)
     chosen = torch.rand(batch, 1) < share
     gain = level * (chosen * 10 ** (-ratio_db / 20)).to(audio)

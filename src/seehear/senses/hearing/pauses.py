@@ -8,16 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seehear.senses.hearing.plan import RATE_HZ
+from seehear.senses.hearing.room import FRAME_S, FRAME_SAMPLES, Room, level_db
 
-FRAME_SAMPLES = 320  # 20 ms
-FRAME_S = FRAME_SAMPLES / RATE_HZ
-FAINTEST_DB = -55.0  # of full scale: below it there is nothing to hear
-ABOVE_NOISE_DB = 9.0  # that a sound must be louder than what is always there
-FLOOR_RISES_DB_S = 3.0  # how fast what is always there may grow; it falls at once
 BEGINS_S = 0.06  # of sound in a row, for a stretch to begin
 LEAD_S = 0.24  # kept from before it: consonants are faint
 PAUSE_S = 0.5  # of silence, for a stretch to end
+TAIL_S = 0.2  # of it that is kept: recordings that are learned from end soon, and more silence is heard as words
 LONGEST_S = 15.0  # a stretch without a pause ends where it was quietest in its last third
+_TAIL = round(TAIL_S / FRAME_S)
 
 Samples = NDArray[np.float32]
 
@@ -36,7 +34,7 @@ class Stretch:
 
 
 class Pauses:
-    """Feed samples (T,) at RATE_HZ in any portions; each gives the stretches that ended in it, then one that goes on.
+    """Feed samples (T,) at RATE_HZ in any portions; each gives the stretches that ended in it.
 
     Holds LONGEST_S of sound at most, however long it runs.
     """
@@ -46,35 +44,47 @@ class Pauses:
         self._kept: list[Samples] = []  # frames: the lead, or the stretch so far
         self._levels_db: list[float] = []  # of the kept frames
         self._frames = 0  # that were heard in all
-        self._floor_db = 0.0
+        self._room = Room()
         self._speaking = False
         self._row = 0  # frames in a row that say the contrary: sound before a stretch, silence within it
+
+    @property
+    def going_on(self) -> tuple[float, float] | None:
+        """Where the stretch that has not ended begins, and how far there is something in it; None in a pause."""
+        start = self._frames - len(self._kept)
+        return (start * FRAME_S, (start + self._sounding()) * FRAME_S) if self._speaking else None
+
+    @property
+    def pausing(self) -> bool:
+        """Whether the stretch that goes on has been silent for so long that it may be over."""
+        return self._speaking and self._row > _TAIL
+
+    def so_far(self) -> Stretch:
+        """The stretch that goes on, as far as there is something in it."""
+        return self._stretch(self._sounding(), over=False)
 
     def feed(self, samples: Samples) -> list[Stretch]:
         together = np.concatenate([self._waiting, samples])
         whole = len(together) // FRAME_SAMPLES
         self._waiting = together[whole * FRAME_SAMPLES :]
-        ended = [
+        return [
             stretch
             for frame in together[: whole * FRAME_SAMPLES].reshape(whole, FRAME_SAMPLES)
             if (stretch := self._hear(frame)) is not None
         ]
-        return ended + ([self._stretch(len(self._kept), over=False)] if self._speaking else [])
 
     def finish(self) -> list[Stretch]:
         """The stretch that was going on when the sound ended."""
-        going_on = [self._cut(len(self._kept))] if self._speaking else []
+        going_on = [self._cut(self._sounding())] if self._speaking else []
         self._speaking = False
         return going_on
 
     def _hear(self, frame: Samples) -> Stretch | None:
         """The stretch that ends with this frame, if one does."""
-        level_db = 10 * float(np.log10(np.square(frame).mean() + 1e-12))
-        self._floor_db = min(level_db, self._floor_db + FLOOR_RISES_DB_S * FRAME_S)
-        sounds = level_db > max(FAINTEST_DB, self._floor_db + ABOVE_NOISE_DB)
+        self._levels_db.append(level_db(frame))
+        sounds = self._room.sounds(frame, self._levels_db[-1])
         self._frames += 1
         self._kept.append(frame)
-        self._levels_db.append(level_db)
         self._row = self._row + 1 if sounds != self._speaking else 0
         if not self._speaking:
             if self._row * FRAME_S >= BEGINS_S:
@@ -83,12 +93,17 @@ class Pauses:
                 self._forget(len(self._kept) - round((LEAD_S + BEGINS_S) / FRAME_S))
             return None
         if self._row * FRAME_S >= PAUSE_S:
+            stretch = self._cut(self._sounding())
             self._speaking, self._row = False, 0
-            return self._cut(len(self._kept))
+            return stretch
         if len(self._kept) * FRAME_S >= LONGEST_S:
             third = len(self._kept) * 2 // 3
             return self._cut(third + int(np.argmin(self._levels_db[third:])) + 1)
         return None
+
+    def _sounding(self) -> int:
+        """Of the frames kept, those to the last that sounds, and TAIL_S more."""
+        return len(self._kept) - max(0, self._row - _TAIL)
 
     def _cut(self, frames: int) -> Stretch:
         stretch = self._stretch(frames, over=True)

@@ -38,6 +38,7 @@ class HearingSpec(BaseModel):
     width: int = Field(ge=16)
     strength: float = Field(default=0.5, ge=0, le=1)  # of augmentation
     whole: bool = False  # whether what is longer than longest_s is refused instead of cut
+    drowned: bool = False  # whether to learn from much that is hardly heard, as another sense may help there
 
     def __str__(self) -> str:
         return (
@@ -78,6 +79,7 @@ def plan_hearing(evidence: Evidence) -> HearingSpec:
         stages=LADDER[0][0],
         width=LADDER[0][1],
         whole=evidence.whole,
+        drowned=evidence.beside,
     )
     rungs = [plain.model_copy(update={"stages": stages, "width": width}) for stages, width in LADDER]
     once = {spec: spec.step_gigaflop(float(seconds.mean())) * evidence.examples for spec in rungs}

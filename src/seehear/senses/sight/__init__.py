@@ -29,6 +29,10 @@ class Sight:
     """The `Sense` of pictures: (H, W, C) uint8, C 1 or 3."""
 
     name = "image"
+    noun = "pictures"
+    media: tuple[str, ...] = ("picture", "video")
+    pitch_s: float | None = None
+    lacking = ""
     Spec: type[BaseModel] = SightSpec
 
     def read(self, source: Any) -> Pixels:

@@ -13,7 +13,7 @@ from seehear.table.layouts.box_cells import HEADING, BoxColumns, box_cells
 from seehear.table.layouts.found import Found, few
 from seehear.table.layouts.picture_sizes import sizes_px
 from seehear.table.numbers import numbers
-from seehear.table.roles import infer, names_files
+from seehear.table.roles import picture_column
 from seehear.table.rows import Problem
 
 _CORNERS = (  # left, top, right, bottom
@@ -43,12 +43,11 @@ def _headings(cells: pa.Table) -> _Headings | None:
     four, sides = next(
         ((each, each in _SIDES) for each in (*_CORNERS, *_SIDES) if all(word in words for word in each)), (None, False)
     )
-    if four is None or not names_files(cells):
+    image = None if four is None else picture_column(cells)
+    if four is None or image is None:
         return None
-    pictures = infer(cells, (), senses_known=("image", "audio")).senses.get("image", {})
     label = next((words[word] for word in _LABELS if word in words), None)
-    image = next(iter(pictures), None)
-    return None if image is None else _Headings(image, label, tuple(words[word] for word in four), sides)
+    return _Headings(image, label, tuple(words[word] for word in four), sides)
 
 
 def _together(found: Found, headings: _Headings) -> Found:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from seehear.media import SENSES, medium_of
+from seehear.media import medium_of
 from seehear.table.layouts.found import Found, few, files_below, part_folders, text_table, visible
 from seehear.table.media import is_text
 from seehear.table.rows import Problem
@@ -25,13 +25,13 @@ _HOLDERS = {
 class _Examples:
     """Columns as they grow, and what could not be an example."""
 
-    image: list[str | None] = field(default_factory=list)
-    audio: list[str | None] = field(default_factory=list)
+    picture: list[str | None] = field(default_factory=list)
+    recording: list[str | None] = field(default_factory=list)
+    video: list[str | None] = field(default_factory=list)
     label: list[str | None] = field(default_factory=list)
     part: list[str] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     pairs: int = 0
-    videos: int = 0
 
     def add(self, files: Iterable[str], label: str | None, part: str) -> None:
         """The files of one class folder; those of one stem together."""
@@ -45,16 +45,16 @@ class _Examples:
             else:
                 stem = name.rpartition(".")[0]
                 known = stems.setdefault(stem, {})
-                if set(known) & set(SENSES[medium]):  # a.png beside a.jpg: two examples
+                if medium in known or (known and "video" in (medium, *known)):  # a.png beside a.jpg: two examples
                     known = stems[name] = {}
-                known.update(dict.fromkeys(SENSES[medium], name))
-                self.videos += medium == "video"
+                known[medium] = name
         for example in stems.values():
-            self.image.append(example.get("image"))
-            self.audio.append(example.get("audio"))
+            self.picture.append(example.get("picture"))
+            self.recording.append(example.get("recording"))
+            self.video.append(example.get("video"))
             self.label.append(label)
             self.part.append(part)
-            self.pairs += len(set(example.values())) == 2
+            self.pairs += len(example) == 2
 
 
 def class_folders(place: Path) -> Found | None:
@@ -68,7 +68,9 @@ def class_folders(place: Path) -> Found | None:
         return None
     return Found(
         place,
-        text_table({"image": examples.image, "audio": examples.audio, "label": examples.label}),
+        text_table(
+            {"image": examples.picture, "audio": examples.recording, "video": examples.video, "label": examples.label}
+        ),
         part=pa.chunked_array([pa.array(examples.part, pa.large_string())]),
         problems=tuple(examples.problems),
         said=tuple(said + _sentences(examples)),
@@ -91,9 +93,12 @@ def _read_part(place: Path, prefix: str, part: str, examples: _Examples, said: l
 
 def _sentences(examples: _Examples) -> list[str]:
     classes = len({label for label in examples.label if label})
-    named = {"pictures": examples.image, "recordings": examples.audio}
-    counts = {noun: sum(cell is not None for cell in cells) - examples.videos for noun, cells in named.items()}
-    counts["videos, both seen and heard"] = examples.videos
+    named = {
+        "pictures": examples.picture,
+        "recordings": examples.recording,
+        "videos, both seen and heard": examples.video,
+    }
+    counts = {noun: sum(cell is not None for cell in cells) for noun, cells in named.items()}
     what = " and ".join(f"{count:,} {noun}" for noun, count in counts.items() if count)
     where = f" in folders of {classes:,} {'classes' if classes > 1 else 'class'}" if classes else ""
     pairs = f", {examples.pairs:,} of them pairs with one name" if examples.pairs else ""

@@ -1,0 +1,192 @@
+"""How well, how soon and how cheaply speech is written down while it goes on, on one core.
+
+python -m benchmarks.live [NAMES] [--data ../shared/data] [--seed 0]
+The recordings that judge, one after the other with pauses between, come in portions as from a microphone. The model is
+the one that `benchmarks.transcripts` taught, or is taught first.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.accuracy import taught
+from benchmarks.budget import asked, budget
+from benchmarks.data import SEED, AbsentError, Examples, Store
+from benchmarks.machine import pace
+from benchmarks.results import Figure, record
+from benchmarks.spoken import Spoken, recordings
+from benchmarks.transcripts import TASKS, judged
+from seehear.answers.text import Word
+from seehear.api import Recogniser, load
+from seehear.runtime.live import Heard
+from seehear.senses.hearing.plan import RATE_HZ
+
+NAMES = ("strings", "grid")
+PORTION_S = (0.02, 0.1)
+BETWEEN_S = (0.8, 1.6)
+QUIETEST_S = 0.02  # of each recording, which tells how loud its room is
+FAINTEST = 10 ** (-70 / 20)
+WISHED_FACTOR, WISHED_DELAY_S, WISHED_WER_RATIO = 0.1, 0.5, 1.1
+
+Samples = NDArray[np.float32]
+
+
+class Told(NamedTuple):
+    """What was answered, and when by the clock of whoever speaks."""
+
+    heard: Heard
+    at_s: float
+
+
+@dataclass
+class Microphone:
+    """A sound that comes in portions, each not before it has sounded; later, where answering takes longer than that."""
+
+    samples: Samples
+    random: np.random.Generator
+    now_s: float = 0.0
+    computed_s: float = 0.0
+    _since_s: float = field(default=0.0, init=False)
+
+    def portions(self) -> Iterator[Samples]:
+        start = 0
+        self._since_s = time.perf_counter()
+        while start < len(self.samples):
+            end = start + round(self.random.uniform(*PORTION_S) * RATE_HZ)
+            self.tell()
+            self.now_s = max(self.now_s, end / RATE_HZ)
+            yield self.samples[start:end]
+            start = end
+
+    def tell(self) -> float:
+        """The time, computing since it was last told included."""
+        now_s = time.perf_counter()
+        self.computed_s += now_s - self._since_s
+        self.now_s += now_s - self._since_s
+        self._since_s = now_s
+        return self.now_s
+
+
+def listened(model: Recogniser, microphone: Microphone) -> list[Told]:
+    return [Told(heard, microphone.tell()) for heard in model.live(microphone.portions())]
+
+
+def running(spoken: Sequence[Spoken], random: np.random.Generator) -> tuple[Samples, list[float]]:
+    """One sound of all recordings, and the middles of the pauses before each but the first, in seconds.
+
+    Pauses are as loud as the recording before them is where it is quietest.
+    """
+    pieces: list[Samples] = []
+    middles_s: list[float] = []
+    length = 0
+    for each in spoken:
+        pause = random.standard_normal(round(random.uniform(*BETWEEN_S) * RATE_HZ)) * _room(each.samples)
+        pieces += [each.samples, pause.astype(np.float32)]
+        length += len(each.samples) + len(pause)
+        middles_s.append((length - len(pause) / 2) / RATE_HZ)
+    return np.concatenate(pieces), middles_s[:-1]
+
+
+def _room(samples: Samples) -> float:
+    frame = round(QUIETEST_S * RATE_HZ)
+    frames = samples[: len(samples) // frame * frame].reshape(-1, frame)
+    return max(float(np.quantile(frames.std(1), 0.1)), FAINTEST)
+
+
+def by_recording(told: Sequence[Told], middles_s: Sequence[float]) -> list[str]:
+    """What was written of each recording in the end: the words whose middle lies between its pauses'."""
+    texts: list[list[str]] = [[] for _ in range(len(middles_s) + 1)]
+    for word in (word for each in told if each.heard.final for word in _words(each.heard)):
+        texts[int(np.searchsorted(middles_s, (word.start_s + word.end_s) / 2))].append(word.text)
+    return [" ".join(words) for words in texts]
+
+
+def delays_s(told: Sequence[Told]) -> list[float]:
+    """For each word of the final texts: from its end, as the final text has it, until it and all before it stood."""
+    delays = []
+    stretch: list[tuple[list[str], float]] = []
+    for heard, at_s in told:
+        stretch.append(([word.text for word in _words(heard)], at_s))
+        if heard.final:
+            words = _words(heard)
+            final = stretch[-1][0]
+            for n, word in enumerate(words, 1):
+                stood_s = next(at_s for guess, at_s in stretch if guess[:n] == final[:n])
+                delays.append(stood_s - word.end_s)
+            stretch = []
+    return delays
+
+
+def _words(heard: Heard) -> tuple[Word, ...]:
+    return getattr(heard.prediction.answer, "words", ())
+
+
+@contextmanager
+def one_core() -> Iterator[None]:
+    """What this thread begins meanwhile has one core."""
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(cores)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, cores)
+
+
+def measure(name: str, store: Store, options: argparse.Namespace) -> None:
+    examples, random = TASKS[name].prepare(store), np.random.default_rng(SEED)
+    path = _model(name, examples, store, options)
+    (judge, test), *_ = examples.tests.items()
+    spoken = recordings(test)
+    samples, middles_s = running(spoken, random)
+    microphone = Microphone(samples, random)
+    before = pace()
+    with one_core():
+        model = load(path)
+        told = listened(model, microphone)
+        batch = [str(said.answer or "") for said in model.predict([each.samples for each in spoken])]
+    live_wer, batch_wer = (judged(t, spoken).metrics["wer"] for t in (by_recording(told, middles_s), batch))
+    waited_s, seconds = np.array(delays_s(told)), len(samples) / RATE_HZ
+    one_word = 1 / sum(len(each.text.split()) for each in spoken)
+    figures = [
+        Figure("seconds of computing for one of sound", microphone.computed_s / seconds, at_most=WISHED_FACTOR),
+        Figure("until a word stands, median", float(np.median(waited_s)), "s", at_most=WISHED_DELAY_S),
+        Figure("until a word stands, 95 of 100", float(np.quantile(waited_s, 0.95)), "s", at_most=WISHED_DELAY_S),
+        Figure("word errors (wer) live", live_wer, "%"),
+        Figure("word errors (wer) of each recording by itself", batch_wer, "%"),
+        Figure("live to by itself", live_wer / max(batch_wer, one_word), "times", at_most=WISHED_WER_RATIO),
+        Figure("guesses and answers for a minute of sound", 60 * len(told) / seconds),
+    ]
+    note = f"{len(spoken):,} recordings in {seconds / 60:.0f} minutes of sound, one core: {judge}; {path.name}"
+    record(f"live-{name}", note, figures, before=before, after=pace(), keep=options.steps is None)
+
+
+def _model(name: str, examples: Examples, store: Store, options: argparse.Namespace) -> Path:
+    path = store.cache / f"{name}.seehear"
+    if not path.exists():
+        given, _ = budget(name, TASKS[name].standard_minutes * options.minutes_scale, options)
+        taught(examples, given, ("audio",), out=path)
+    return path
+
+
+def main() -> None:
+    options = asked("benchmarks.live", __doc__, NAMES)
+    store = Store(options.data)
+    for name in options.names:
+        try:
+            measure(name, store, options)
+        except AbsentError as absent:
+            print(f"{name}: {absent}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,77 @@
+"""Lips: the mouth of whoever speaks in a video, seen over time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from pydantic import BaseModel
+
+from seehear.geometry import Grid, Warp
+from seehear.senses.evidence import Evidence
+from seehear.senses.lips.face import lacking
+from seehear.senses.lips.plan import CELL_S, RATE_HZ, LipsSpec, plan_lips
+from seehear.senses.lips.prepare import collate, prepare
+from seehear.senses.lips.read import read
+
+if TYPE_CHECKING:
+    from torch import nn
+
+Clip = NDArray[np.uint8]
+
+SHOWN, ACROSS = 12, 6  # pictures of a clip, and how many of them in a row
+
+
+class Lips:
+    """The `Sense` of lips: (T, H, W) uint8, grey, at RATE_HZ pictures a second."""
+
+    name = "lips"
+    noun = "moving lips"
+    media: tuple[str, ...] = ("video",)
+    pitch_s: float | None = CELL_S
+    Spec: type[BaseModel] = LipsSpec
+
+    @property
+    def lacking(self) -> str:
+        return lacking()
+
+    def read(self, source: Any) -> Clip:
+        return read(source)
+
+    def grid(self, signal: Clip) -> Grid:
+        return Grid(signal.shape[:1], 1 / RATE_HZ, "s")
+
+    def facts(self, signal: Clip) -> dict[str, Any]:
+        """seconds; whether it is constant: a still picture says nothing."""
+        return {"seconds": self.grid(signal).lasts_s, "constant": bool(np.ptp(signal, axis=0).max() == 0)}
+
+    def plan(self, evidence: Evidence) -> LipsSpec:
+        return plan_lips(evidence)
+
+    def prepare(self, signal: Clip, spec: LipsSpec) -> tuple[Clip, Warp]:
+        return prepare(signal, spec)
+
+    def collate(self, prepared: Sequence[Clip | None], spec: LipsSpec) -> dict[str, NDArray[Any]]:
+        return collate(prepared, spec)
+
+    def encoder(self, spec: LipsSpec) -> nn.Module:
+        from seehear.senses.lips.encoder import Reader
+
+        return Reader(spec)
+
+    def augment(self, spec: LipsSpec) -> nn.Module:
+        from seehear.senses.lips.augment import AugmentLips
+
+        return AugmentLips(spec)
+
+    def draw(self, signal: Clip) -> Image.Image:
+        """A contact strip: SHOWN pictures evenly over the clip, row by row; the last is repeated in a shorter one."""
+        chosen = signal[np.linspace(0, len(signal) - 1, SHOWN).round().astype(int)]
+        rows = chosen.reshape(SHOWN // ACROSS, ACROSS, *signal.shape[1:])  # (rows, across, H, W)
+        return Image.fromarray(np.concatenate(np.concatenate(rows, axis=1), axis=1))
+
+
+LIPS = Lips()

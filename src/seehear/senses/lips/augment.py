@@ -1,0 +1,83 @@
+"""Random changes of clips that leave what is said as it is, as operations on whole batches."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from seehear.geometry import Tempo
+from seehear.senses.lips.plan import RATE_HZ, LipsSpec
+
+SHIFT, ZOOM = 0.08, 0.12  # of a side, and of the size: the finder of faces is as unsure
+BRIGHTNESS, CONTRAST = 0.15, 0.3  # of full scale, and of what varies; all at full strength
+HELD_S = 0.2  # the longest stretch in which the picture stands still
+
+
+class AugmentLips(nn.Module):
+    """lips (B, T, H, W) uint8, lips_frames (B,) -> the same, float 0..255: mirrored, moved, lit otherwise, held.
+
+    One way for all of a clip: what differs from picture to picture would be taken for a movement.
+    """
+
+    def __init__(self, spec: LipsSpec) -> None:
+        super().__init__()
+        self.spec = spec
+
+    def forward(self, inputs: dict[str, Tensor], tempo: Tempo) -> tuple[dict[str, Tensor], None]:
+        lips, frames = _played(inputs["lips"].float(), inputs["lips_frames"], tempo)
+        lips = self._lit(self._moved(lips))
+        lips = _held(lips, frames, HELD_S * self.spec.strength * RATE_HZ)
+        return {"lips": lips, "lips_frames": frames}, None
+
+    def mix(self, inputs: dict[str, Tensor], partner: Tensor, share: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+        """Lay clip partner[i] over clip i (mixup, Zhang 2018): share () of i, the rest of its partner."""
+        lips, frames = inputs["lips"], inputs["lips_frames"]
+        mixed = {"lips": share * lips + (1 - share) * lips[partner]}
+        return mixed | {"lips_frames": torch.maximum(frames, frames[partner])}, share
+
+    def _moved(self, x: Tensor) -> Tensor:
+        batch, strength = len(x), self.spec.strength
+        mirror = torch.where(torch.rand(batch) < 0.5, -1.0, 1.0)
+        zoom = 1 + ZOOM * strength * _uniform(batch)
+        shift = 2 * SHIFT * (0.5 + 0.5 * strength) * torch.stack([_uniform(batch), _uniform(batch)], 1)
+        nothing = torch.zeros(batch)
+        matrix = torch.stack([mirror * zoom, nothing, nothing, zoom], 1).reshape(batch, 2, 2)
+        theta = torch.cat([matrix, shift[:, :, None]], 2)  # (B, 2, 3)
+        grid = F.affine_grid(theta, [batch, 1, *x.shape[2:]], align_corners=False)
+        return F.grid_sample(x, grid.to(x), padding_mode="border", align_corners=False)
+
+    def _lit(self, x: Tensor) -> Tensor:
+        strength, batch = self.spec.strength, (len(x), 1, 1, 1)
+        brightness = 255 * BRIGHTNESS * strength * _uniform(*batch)
+        contrast = 1 + CONTRAST * strength * _uniform(*batch)
+        mean = x.mean((1, 2, 3), keepdim=True)
+        return ((x - mean) * contrast.to(x) + mean + brightness.to(x)).clamp(0, 255)
+
+
+def _played(x: Tensor, frames: Tensor, tempo: Tempo) -> tuple[Tensor, Tensor]:
+    """x (B, T, H, W) as fast, and as late, as the tempo has it; what is shown before the start is the first picture."""
+    lead = tempo.lead_s[:, None] * RATE_HZ
+    new_frames = ((frames / tempo.speed).long() + (tempo.lead_s * RATE_HZ).long()).clamp_min(1)
+    at = (torch.arange(int(new_frames.max()), device=x.device) + 0.5 - lead) * tempo.speed[:, None] - 0.5
+    at = torch.minimum(at.clamp_min(0), (frames - 1)[:, None].to(at))  # (B, T'), in the original's pictures
+    before = at.floor().long()
+    after = torch.minimum(before + 1, (frames - 1)[:, None])
+    weight = (at - before)[:, :, None, None]
+    which = torch.arange(len(x), device=x.device)[:, None]
+    return x[which, before] * (1 - weight) + x[which, after] * weight, new_frames
+
+
+def _held(x: Tensor, frames: Tensor, longest: float) -> Tensor:
+    """One stretch of each clip, up to `longest` pictures, shows the picture before it: what is hidden is guessed."""
+    batch, steps = x.shape[:2]
+    width = (torch.rand(batch, 1, device=x.device) * longest).long()
+    start = (torch.rand(batch, 1, device=x.device) * frames[:, None]).long()
+    step = torch.arange(steps, device=x.device).expand(batch, -1)
+    held = torch.where((step >= start) & (step < start + width), start.clamp_max(steps - 1), step)
+    return x[torch.arange(batch, device=x.device)[:, None], held]
+
+
+def _uniform(*shape: int) -> Tensor:
+    """Random numbers in [-1, 1)."""
+    return torch.rand(shape) * 2 - 1

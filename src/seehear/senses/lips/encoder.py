@@ -1,0 +1,88 @@
+"""The encoder for lips: one convolution over time and space, then convolutions picture by picture, then time both ways.
+
+After LipNet (Assael 2016, arXiv:1611.01599) and Stafylakis & Tzimiropoulos (2017, arXiv:1703.04105): what moves is
+seen by the first layer, what it looks like by the others, and what it means by a recurrent one.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from seehear.geometry import Cells, Grid
+from seehear.layers import BothWays
+from seehear.senses.lips.plan import CELL_S, FRONT_PX, SEEN_FRAMES, LipsSpec
+
+
+class Reader(nn.Module):
+    """lips (B, T, H, W), uint8 or float 0..255, lips_frames (B,) -> Cells, one for each picture.
+
+    Blank beyond a clip's own end, so that a clip gets the same cells alone or padded in a batch.
+    """
+
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(self, spec: LipsSpec) -> None:
+        super().__init__()
+        self.spec = spec
+        self.widths = (spec.width,)  # channels of each level of cells
+        self.flexible = {"lips": {1: "frames"}}  # axes that vary from batch to batch, beside the first
+        self.register_buffer("mean", torch.zeros(()))
+        self.register_buffer("scale", torch.ones(()))
+        first, *others = spec.stages
+        # A convolution over time and space of one channel is one over space whose channels are neighbours in time.
+        self.front = nn.Conv2d(SEEN_FRAMES, first, FRONT_PX, stride=2, padding=FRONT_PX // 2, bias=False)
+        self.norm_front = nn.BatchNorm2d(first)
+        before = (first, *others[:-1])
+        self.stages = nn.ModuleList(Stage(*shape) for shape in zip(before, others, strict=True))
+        rows, columns = spec.smallest_map
+        self.project = nn.Linear(spec.stages[-1] * rows * columns, spec.width)
+        self.norm = nn.LayerNorm(spec.width)
+        self.recurrent = BothWays(spec.width)
+
+    @torch.no_grad()
+    def begin(self, inputs: dict[str, Tensor]) -> None:
+        """Fit the parts that are statistics of the training clips, before the first step."""
+        lips = inputs["lips"]
+        pixels = lips[_real(inputs["lips_frames"], lips.shape[1])].float()  # (frames, H, W)
+        self.mean.copy_(pixels.mean())
+        self.scale.copy_(1 / pixels.std().clamp_min(1))
+
+    def forward(self, lips: Tensor, lips_frames: Tensor) -> Cells:
+        real = _real(lips_frames, lips.shape[1])  # (B, T)
+        x = (lips.float() - self.mean) * self.scale * real[:, :, None, None]
+        x = F.gelu(self.norm_front(self.front(_neighbours(x).flatten(0, 1))))  # (B * T, D, H / 2, W / 2)
+        for stage in self.stages:
+            x = stage(x)
+        x = self.norm(F.gelu(self.project(x.flatten(1)))).unflatten(0, lips.shape[:2])  # (B, T, D)
+        x = (x + self.recurrent(x * real[:, :, None], lips_frames)) * real[:, :, None]
+        return Cells(x, real, Grid((x.shape[1],), CELL_S, "s"))
+
+
+class Stage(nn.Module):
+    """(B, D, H, W) -> (B, D', H / 2, W / 2): a convolution that halves, then one that is added to what it sees."""
+
+    def __init__(self, before: int, after: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(before, after, 3, stride=2, padding=1, bias=False)
+        self.second = nn.Conv2d(after, after, 3, padding=1, bias=False)
+        self.norms = nn.ModuleList(nn.BatchNorm2d(after) for _ in range(2))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.gelu(self.norms[0](self.first(x)))
+        return x + F.gelu(self.norms[1](self.second(x)))
+
+
+def _neighbours(x: Tensor) -> Tensor:
+    """(B, T, H, W) -> (B, T, SEEN_FRAMES, H, W): each picture with those before and after it, nothing at the ends."""
+    reach = SEEN_FRAMES // 2
+    frames = x.shape[1]
+    padded = F.pad(x, (0, 0, 0, 0, reach, reach))
+    return torch.stack([padded[:, i : i + frames] for i in range(SEEN_FRAMES)], 2)
+
+
+def _real(lengths: Tensor, steps: int) -> Tensor:
+    """(B, T): True before each length."""
+    return torch.arange(steps, device=lengths.device) < lengths[:, None]

@@ -1,0 +1,91 @@
+"""What a network for lips looks like: sizes that follow from the videos, the examples and the budget."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from seehear.senses.evidence import Evidence
+
+RATE_HZ = 25  # pictures a second, one a cell: that of television, and of most corpora of lips
+CELL_S = 1 / RATE_HZ
+LONGEST_S, SHORTEST_FRAMES = 60.0, 7  # the shortest is as long as the shortest sound, in cells
+SEEN_FRAMES, FRONT_PX = 5, 5  # what the first convolution covers: so many pictures, so many pixels each way
+
+# Height and width of a picture, the channels of each halving, and the width of the recurrent part, cheapest first.
+# One second costs about 0.7, 1.4, 4.1 and 8.7 GFLOP to learn from once.
+LADDER = (
+    ((32, 48), (16, 32, 64, 64), 96),
+    ((32, 48), (24, 48, 96, 96), 160),
+    ((48, 72), (24, 64, 128, 128), 224),
+    ((48, 72), (32, 96, 192, 192), 320),
+)
+PASSES_WANTED = 40.0  # as of sounds: small data gains from many varied passes
+
+
+class LipsSpec(BaseModel):
+    """One clip is (T, height, width) uint8 at RATE_HZ, up to longest_s long."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    longest_s: float = Field(gt=0, le=LONGEST_S)
+    height: int = Field(ge=16, le=128)
+    width_px: int = Field(ge=16, le=192)
+    stages: tuple[int, ...] = Field(min_length=2, max_length=5)
+    width: int = Field(ge=16)
+    strength: float = Field(default=0.5, ge=0, le=1)  # of augmentation
+    whole: bool = False  # whether what is longer than longest_s is refused instead of cut
+
+    def __str__(self) -> str:
+        return (
+            f"up to {self.longest_s:g} s at {RATE_HZ} pictures a second of {self.width_px} x {self.height} px, "
+            f"convolutions of {', '.join(map(str, self.stages))} channels, a GRU of {self.width} both ways"
+        )
+
+    @property
+    def cell_width(self) -> int:
+        return self.width
+
+    @property
+    def smallest_map(self) -> tuple[int, int]:
+        """Rows and columns after the last stage."""
+        height, width = self.height, self.width_px
+        for _ in self.stages:
+            height, width = -(-height // 2), -(-width // 2)
+        return height, width
+
+    def step_gigaflop(self, seconds: float) -> float:
+        """Work to learn from one clip once: 2 FLOP a multiply-add, forward, and twice that backward."""
+        first, *others = self.stages
+        area = math.ceil(self.height / 2) * math.ceil(self.width_px / 2)
+        total = float(area * first * SEEN_FRAMES * FRONT_PX**2)
+        before = first
+        for channels in others:
+            area = math.ceil(area / 4)
+            total += 9 * area * (before * channels + channels * channels)
+            before = channels
+        total += math.prod(self.smallest_map) * before * self.width + 6 * self.width * self.width
+        return 6 * total * seconds * RATE_HZ / 1e9
+
+
+def plan_lips(evidence: Evidence) -> LipsSpec:
+    """The largest network of LADDER that sees every clip often enough.
+
+    What is longer than most is cut to their length; where the whole counts, LONGEST_S is the limit for all.
+    """
+    seconds = np.array([fact["seconds"] for fact in evidence.facts])
+    usual_s = LONGEST_S if evidence.whole else float(np.quantile(seconds, 0.98)) * 1.25
+    longest_s = round(float(np.clip(usual_s, 2 * SHORTEST_FRAMES * CELL_S, LONGEST_S)), 2)
+    rungs = [
+        LipsSpec(
+            longest_s=longest_s, height=height, width_px=width_px, stages=stages, width=width, whole=evidence.whole
+        )
+        for (height, width_px), stages, width in LADDER
+    ]
+    once = {spec: spec.step_gigaflop(float(seconds.mean())) * evidence.examples for spec in rungs}
+    passes = {spec: evidence.gigaflop / work for spec, work in once.items()}
+    spec = next((spec for spec in reversed(rungs) if passes[spec] >= PASSES_WANTED), rungs[0])
+    strength = float(np.clip(math.log2(max(passes[spec], 1e-9) / 2) / 4, 0, 1))
+    return spec.model_copy(update={"strength": round(strength, 2)})

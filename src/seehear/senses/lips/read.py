@@ -1,0 +1,58 @@
+"""Lips' `read`: a video to the mouth of the person in it, at 25 grey pictures a second."""
+
+from __future__ import annotations
+
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seehear.errors import InputError
+from seehear.media import Excerpt
+from seehear.senses.lips.face import mouth
+from seehear.senses.lips.frames import MOST_CELLS, moving
+from seehear.senses.lips.plan import LONGEST_S, RATE_HZ
+from seehear.senses.sniff import SNIFFED_BYTES, described, sniff
+from seehear.senses.source import naming, opened
+from seehear.senses.video import MOVING
+from seehear.senses.whole import check_whole
+
+Clip = NDArray[np.uint8]
+
+HEIGHT_PX, WIDTH_PX = 64, 96  # of what is read; the encoder takes as much of it or less
+MOST_SIDE_PX = 1024
+
+
+def read(source: Any) -> Clip:
+    """A path, an Excerpt, the bytes of a video, or a clip -> the mouth over time (T, H, W), grey.
+
+    A clip is an array (T, H, W) of uint8 that shows nothing but the mouth, at RATE_HZ. Raises InputError for what is
+    not a video, damaged, longer than LONGEST_S, shows no face, or ends before the excerpt does.
+    """
+    with naming(source, "video"):
+        if isinstance(source, np.ndarray):
+            return _clip(source)
+        with opened(source) as file:
+            return _from_file(file, source if isinstance(source, Excerpt) else None)
+
+
+def _from_file(file: BinaryIO, excerpt: Excerpt | None) -> Clip:
+    kind = sniff(file.read(SNIFFED_BYTES))
+    if kind not in MOVING:
+        raise InputError(f"not a video but {described(kind)}", allowed="an mp4, mkv, webm, avi, mpg, ogv, wmv or flv")
+    check_whole(file, kind)
+    return mouth(moving(file, kind, excerpt), HEIGHT_PX, WIDTH_PX)
+
+
+def _clip(array: NDArray[Any]) -> Clip:
+    if array.ndim != 3 or array.dtype != np.uint8:
+        raise InputError(f"an array of {array.dtype} of shape {array.shape}", allowed="(T, H, W) of uint8")
+    if not 1 <= len(array) <= MOST_CELLS:
+        raise InputError(
+            f"{len(array)} pictures at {RATE_HZ} a second", allowed=f"1 to {MOST_CELLS}, which last {LONGEST_S:g} s"
+        )
+    if not all(2 <= side <= MOST_SIDE_PX for side in array.shape[1:]):
+        raise InputError(
+            f"pictures of {array.shape[2]} by {array.shape[1]} px", allowed=f"sides of 2 to {MOST_SIDE_PX} px"
+        )
+    return array

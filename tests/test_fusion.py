@@ -1,0 +1,95 @@
+"""Where the senses meet: moment by moment where both tell of the same moments, all with all elsewhere."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from learning import SPECS
+from seehear.geometry import Cells, Grid
+from seehear.learn.fusion import Fusion, FusionInTime, fusion, in_time
+from seehear.learn.tempo import drawn
+from seehear.senses.hearing.augment import AugmentHearing
+
+WIDTH = 8
+
+
+def cells(lengths: list[int], steps: int, seed: int = 0) -> Cells:
+    random = torch.Generator().manual_seed(seed)
+    real = torch.arange(steps) < torch.tensor(lengths)[:, None]
+    x = torch.randn(len(lengths), steps, WIDTH, generator=random) * real[:, :, None]
+    return Cells(x, real, Grid((steps,), 0.04, "s"))
+
+
+@pytest.fixture
+def joined() -> FusionInTime:
+    torch.manual_seed(0)
+    made = FusionInTime([WIDTH, WIDTH], WIDTH)
+    with torch.no_grad():
+        for weight in made.parameters():
+            weight.add_(0.3 * torch.randn_like(weight))
+    return made
+
+
+def test_who_meets_in_time_is_told_by_the_senses() -> None:
+    assert in_time(("audio", "lips"))
+    assert not in_time(("image", "audio")) and not in_time(("lips",))
+    assert isinstance(fusion({name: SPECS[name] for name in ("audio", "lips")}, 16), FusionInTime)
+    assert isinstance(fusion({name: SPECS[name] for name in ("image", "audio")}, 16), Fusion)
+
+
+def test_cells_of_one_moment_become_one_and_no_other_moment_matters(joined: FusionInTime) -> None:
+    heard, seen = cells([6, 6], 6), cells([6, 6], 6, seed=1)
+    before = joined([heard, seen])
+    assert before.x.shape == (2, 6, WIDTH) and before.grid == Grid((6,), 0.04, "s")
+    seen.x[:, 4] += 1
+    changed = (joined([heard, seen]).x - before.x).abs().sum(2) > 0
+    assert changed.tolist() == [[False] * 4 + [True, False]] * 2
+
+
+def test_lengths_may_differ_and_what_either_tells_is_real(joined: FusionInTime) -> None:
+    both = joined([cells([5, 3], 5), cells([4, 6], 6, seed=1)])
+    assert both.real.sum(1).tolist() == [5, 6]
+    assert both.x[0, 5].abs().sum() == 0
+
+
+@pytest.mark.parametrize("withheld", [0, 1])
+def test_nothing_of_a_sense_withheld_comes_through(withheld: int, joined: FusionInTime) -> None:
+    def joined_with(seed: int) -> Cells:
+        own = [cells([5], 5), cells([5], 5, seed=1)]
+        other = cells([7], 7, seed=seed)
+        own[withheld] = Cells(other.x, torch.zeros_like(other.real), other.grid)
+        return joined(own)
+
+    one, two = joined_with(2), joined_with(3)
+    assert torch.equal(one.x, two.x)
+    assert one.real.sum() == 5
+
+
+def test_a_tempo_is_one_for_all_senses_in_time_and_none_for_pictures() -> None:
+    torch.manual_seed(0)
+    strong = {name: spec.model_copy(update={"strength": 1.0}) for name, spec in SPECS.items()}
+    tempo = drawn(64, {"audio": strong["audio"], "lips": strong["lips"]}, torch.device("cpu"))
+    assert tempo.speed.shape == tempo.lead_s.shape == (64,)
+    assert 0.82 <= float(tempo.speed.min()) < 0.9 and 1.1 < float(tempo.speed.max()) <= 1.18
+    assert float(tempo.lead_s.min()) >= 0 and float(tempo.lead_s.max()) <= 0.1
+    still = drawn(64, {"image": strong["image"]}, torch.device("cpu"))
+    assert torch.equal(still.speed, torch.ones(64)) and torch.equal(still.lead_s, torch.zeros(64))
+
+
+def test_drowned_sound_hears_noise_louder_than_the_voice() -> None:
+    spec = SPECS["audio"].model_copy(update={"strength": 0.0})
+    tone = torch.sin(torch.arange(8000) / 3)
+    inputs = {"audio": 0.1 * tone.repeat(32, 1), "audio_samples": torch.full((32,), 8000)}
+    inputs["audio"][16:] = 0  # others, of whom nothing is heard
+
+    def loudest_noise_db(drowned: bool) -> float:
+        torch.manual_seed(0)
+        augment = AugmentHearing(spec.model_copy(update={"drowned": drowned}))
+        heard, _ = augment(inputs, drawn(32, {"audio": spec}, torch.device("cpu")))
+        heard = heard["audio"][:16]
+        voice = (heard @ tone)[:, None] / tone.square().sum() * tone
+        return float(10 * torch.log10((heard - voice).square().mean(1) / voice.square().mean(1)).max())
+
+    assert loudest_noise_db(drowned=True) > 3
+    assert loudest_noise_db(drowned=False) < -2

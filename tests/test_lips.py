@@ -1,0 +1,168 @@
+"""Lips: found in videos that are drawn here, in time with their sound, and refused where nothing can be read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from seehear.errors import InputError
+from seehear.geometry import Tempo
+from seehear.media import Excerpt
+from seehear.senses.evidence import Evidence
+from seehear.senses.hearing.augment import AugmentHearing
+from seehear.senses.hearing.plan import HearingSpec
+from seehear.senses.lips import LIPS
+from seehear.senses.lips import face as finder
+from seehear.senses.lips.augment import AugmentLips
+from seehear.senses.lips.plan import CELL_S, LipsSpec, plan_lips
+from seehear.senses.lips.read import HEIGHT_PX, WIDTH_PX, read
+from speaking import RATE_HZ, face, film
+
+SPEC = LipsSpec(longest_s=2.0, height=16, width_px=24, stages=(8, 8), width=16, strength=0.0, whole=True)
+SHUT, OPEN = face(0.0), face(1.0)
+
+
+def darkness(clip: np.ndarray) -> np.ndarray:
+    """(T,) how dark the middle of each picture is: an open mouth is darker."""
+    return 255 - clip[:, HEIGHT_PX // 4 : -HEIGHT_PX // 4, WIDTH_PX // 3 : -WIDTH_PX // 3].mean((1, 2))
+
+
+def opens(clip: np.ndarray) -> np.ndarray:
+    """(T,) whether the mouth is open, in a clip in which it is open and shut."""
+    dark = darkness(clip)
+    return dark > (dark.min() + dark.max()) / 2
+
+
+def test_the_mouth_is_found_and_seen_to_move(tmp_path: Path) -> None:
+    clip = read(film(tmp_path / "a.mp4", [SHUT] * 6 + [OPEN] * 4 + [SHUT] * 5))
+    assert clip.shape == (15, HEIGHT_PX, WIDTH_PX) and clip.dtype == np.uint8
+    assert np.flatnonzero(opens(clip)).tolist() == [6, 7, 8, 9]
+
+
+def test_a_head_that_moves_is_followed(tmp_path: Path) -> None:
+    places = np.linspace(0.38, 0.62, 60)
+    clip = read(film(tmp_path / "a.mp4", [face(0.5, (x, 0.5), 0.6) for x in places]))
+    dark = (clip < clip.mean((1, 2), keepdims=True) - 30)[:, HEIGHT_PX // 3 : -HEIGHT_PX // 4]
+    middle = [float(np.flatnonzero(row.any(0)).mean()) for row in dark]
+    assert np.ptp(middle) < 0.2 * WIDTH_PX, "the head crossed a quarter of the picture, the mouth stayed in the middle"
+
+
+@pytest.mark.parametrize(("rate_hz", "pictures"), [(50, 40), (30, 24), (10, 8)])
+def test_every_rate_becomes_one_picture_a_cell(rate_hz: int, pictures: int, tmp_path: Path) -> None:
+    """The mouth opens half way through 0.8 s, whatever the rate."""
+    shown = [SHUT] * (pictures // 2) + [OPEN] * (pictures // 2)
+    clip = read(film(tmp_path / "a.mp4", shown, rate_hz=rate_hz))
+    assert len(clip) == 20
+    assert np.flatnonzero(opens(clip))[0] == 10
+
+
+def test_pictures_at_uneven_times_are_held_until_the_next(tmp_path: Path) -> None:
+    clip = read(film(tmp_path / "a.mkv", [SHUT, OPEN, SHUT], shown_at=[0, 5, 8]))
+    assert np.flatnonzero(opens(clip)).tolist() == [5, 6, 7]
+
+
+def test_a_stretch_begins_and_ends_where_it_says(tmp_path: Path) -> None:
+    path = film(tmp_path / "a.mp4", [SHUT] * 20 + [OPEN] * 10 + [SHUT] * 20)
+    clip = read(Excerpt(path, 0.6, 1.6))
+    assert len(clip) == 25
+    assert np.flatnonzero(opens(clip)).tolist() == list(range(5, 15))
+
+
+def test_bytes_and_clips_in_memory_are_read_too(tmp_path: Path) -> None:
+    path = film(tmp_path / "a.mp4", [SHUT] * 8)
+    assert np.array_equal(read(path.read_bytes()), read(path))
+    clip = np.zeros((10, 20, 30), np.uint8)
+    assert read(clip) is clip
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (
+            lambda p: film(p / "a.mp4", [Image.new("L", (64, 64), 90)] * 8),
+            r"a.mp4: no face found in 3 pictures .*--senses",
+        ),
+        (lambda p: film(p / "a.mp4", [Image.new("L", (640, 32), 90)] * 8), r"frames of 640 by 32 px.*Allowed: sides"),
+        (
+            lambda p: Excerpt(film(p / "a.mp4", [SHUT] * 25), 0.5, 3.0),
+            r"the stretch ends at 3\.00 s, the recording at 1\.",
+        ),
+        (
+            lambda p: Excerpt(film(p / "a.mp4", [SHUT] * 8), 0.0, 90.0),
+            r"a stretch of 90 s.*up to 60 s where lips are read",
+        ),
+        (lambda p: film(p / "a.mkv", [SHUT] * 2, rate_hz=1, shown_at=[0, 400]), "a video of more than 60 s"),
+        (lambda p: film(p / "a.mp4", [SHUT] * 25).read_bytes()[:-200], "cut short"),
+        (lambda p: b"RIFF\x24\0\0\0WAVEfmt ", "not a video but wav"),
+        (lambda p: b"", "empty: 0 bytes"),
+        (lambda p: np.zeros((5, 5), np.uint8), r"an array of uint8 of shape \(5, 5\).*\(T, H, W\) of uint8"),
+        (lambda p: np.zeros((1501, 4, 4), np.uint8), "1501 pictures at 25 a second.*1 to 1500"),
+    ],
+)
+def test_what_is_refused_and_in_which_words(make, words: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=words):
+        read(make(tmp_path))
+
+
+def test_damaged_videos_end_in_an_error_or_a_clip(tmp_path: Path) -> None:
+    whole = film(tmp_path / "a.mkv", [SHUT] * 10).read_bytes()
+    random = np.random.default_rng(0)
+    for _ in range(15):
+        damaged = np.frombuffer(whole, np.uint8).copy()
+        damaged[random.integers(40, len(whole), 30)] = random.integers(0, 256, 30)
+        try:
+            assert read(damaged.tobytes()).shape[1:] == (HEIGHT_PX, WIDTH_PX)
+        except InputError as error:
+            assert error.where
+
+
+def test_without_opencv_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(finder, "find_spec", lambda name: None)
+    assert LIPS.lacking == "reading lips needs OpenCV, which is not installed: pip install 'seehear[lips]'"
+    with pytest.raises(InputError, match=r"needs OpenCV.*pip install 'seehear\[lips\]'"):
+        read(film(tmp_path / "a.mp4", [SHUT] * 4))
+
+
+def test_a_clip_is_fitted_and_what_is_too_long_is_refused() -> None:
+    short, warp = LIPS.prepare(np.full((3, 64, 96), 7, np.uint8), SPEC)
+    assert short.shape == (7, 16, 24) and warp.scale == (1.0,)
+    with pytest.raises(InputError, match=r"2\.4 s of video, of which every second counts.*up to 2 s"):
+        LIPS.prepare(np.zeros((60, 64, 96), np.uint8), SPEC)
+    assert len(LIPS.prepare(np.zeros((60, 64, 96), np.uint8), SPEC.model_copy(update={"whole": False}))[0]) == 50
+
+
+def test_a_larger_budget_buys_a_larger_network() -> None:
+    def planned(gigaflop: float) -> LipsSpec:
+        facts = [{"seconds": 3.0, "constant": False}] * 10
+        return plan_lips(Evidence(facts, [""] * 10, 600, gigaflop, whole=True))
+
+    small, large = planned(1e4), planned(1e6)
+    assert small.step_gigaflop(3.0) < large.step_gigaflop(3.0)
+    assert small.strength < large.strength
+    assert small.longest_s == large.longest_s == 60.0
+
+
+@pytest.mark.parametrize(("speed", "lead_s"), [(1.0, 0.0), (1.15, 0.0), (0.85, 0.08), (1.1, 0.1)])
+def test_a_click_and_a_flash_stay_together_under_augmentation(speed: float, lead_s: float) -> None:
+    """One cell is light and heard, in a batch of two; afterwards the same cell is both, within a cell."""
+    cells, at = 50, 20
+    lips = torch.zeros(2, cells, 16, 24)
+    lips[:, at] = 200
+    per_cell = round(CELL_S * RATE_HZ)
+    audio = torch.zeros(2, cells * per_cell)
+    audio[:, at * per_cell : (at + 1) * per_cell] = 0.5
+    tempo = Tempo(torch.tensor([speed, 1.0]), torch.tensor([lead_s, 0.0]))
+    hearing = AugmentHearing(HearingSpec(longest_s=2.0, top_hz=8000, stages=(8, 8, 8), width=16, strength=0.0))
+    torch.manual_seed(3)
+    seen, _ = AugmentLips(SPEC)({"lips": lips, "lips_frames": torch.tensor([cells, cells])}, tempo)
+    heard, _ = hearing({"audio": audio, "audio_samples": torch.tensor([audio.shape[1]] * 2)}, tempo)
+    flash = seen["lips"].mean((2, 3)).argmax(1)
+    loud = heard["audio"][:, : heard["audio"].shape[1] // per_cell * per_cell].unflatten(1, (-1, per_cell))
+    click = loud.square().mean(2).argmax(1)
+    assert (flash - click).abs().max() <= 1
+    assert abs(int(flash[0]) - (at / speed + lead_s / CELL_S)) <= 1 and int(flash[1]) == at
+    assert (seen["lips_frames"] - heard["audio_samples"] / per_cell).abs().max() <= 1

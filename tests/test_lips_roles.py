@@ -1,0 +1,97 @@
+"""Which senses a video is for: what the kind of answer is told by, unless somebody says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from learning import SPECS, digits_table
+from seehear import api
+from seehear.answers import ANSWERS
+from seehear.errors import UsageError
+from seehear.inputs import gather
+from seehear.runtime.perceive import perceive
+from seehear.senses import SENSES
+from seehear.table import Table, open_table
+from speaking import RATE_HZ, face, film
+
+WORDS = "video,text\n" + "".join(f"{i}.mp4,bin blue at {letter}\n" for i, letter in enumerate("abcdefgh"))
+
+
+@pytest.fixture
+def videos(tmp_path: Path) -> Path:
+    for i in range(8):
+        (tmp_path / f"{i}.mp4").write_bytes(b"x")
+    (tmp_path / "t.csv").write_text(WORDS)
+    return tmp_path / "t.csv"
+
+
+@dataclass(frozen=True)
+class Lacking:
+    """A sense as it is where its library is not installed."""
+
+    name: str = "lips"
+    noun: str = "moving lips"
+    media: tuple[str, ...] = ("video",)
+    lacking: str = "reading lips needs something: pip install it"
+
+
+def opened(path: Path, senses: tuple[str, ...] | None = None, *, lacking: bool = False) -> Table:
+    known = [Lacking() if lacking and name == "lips" else sense for name, sense in SENSES.items()]
+    kinds = tuple(ANSWERS.values())
+    return open_table(path, senses_known=known, kinds=kinds, senses=senses, workspace=path.parent)
+
+
+def test_words_of_a_video_are_heard_and_seen(videos: Path) -> None:
+    table = opened(videos)
+    assert table.senses == ("audio", "lips")
+    assert "column 'video' holds 8 moving lips" in table.said
+    assert opened(videos, ("lips",)).senses == ("lips",)
+    assert opened(videos, ("audio",)).senses == ("audio",)
+
+
+def test_other_answers_of_a_video_are_told_as_before(videos: Path) -> None:
+    videos.write_text(WORDS.replace("text", "label").replace("bin blue at ", "").replace("c\n", "a\n"))
+    assert opened(videos).senses == ("image", "audio")
+
+
+def test_a_sense_that_can_not_be_used_is_left_out_aloud_and_refused_when_asked_for(videos: Path) -> None:
+    table = opened(videos, lacking=True)
+    assert table.senses == ("audio",)
+    assert "lips not used: reading lips needs something: pip install it" in table.said
+    with pytest.raises(UsageError, match="reading lips needs something"):
+        opened(videos, ("lips",), lacking=True)
+
+
+def test_pictures_do_not_tell_words(tmp_path: Path) -> None:
+    data = digits_table(tmp_path, {"text": ["a b", "b a"] * 8}, ("lips",))
+    with pytest.raises(UsageError, match=r"text by image is not supported.*text by audio; text by lips; text by audio"):
+        api.plan(data, minutes=1, senses=["image"])
+
+
+def test_a_plan_for_both_learns_from_drowned_sound_at_the_width_of_the_widest(tmp_path: Path) -> None:
+    data = digits_table(tmp_path, {"text": ["a b", "b a"] * 8}, ("audio", "lips"))
+    both, alone = api.plan(data, minutes=1), api.plan(data, minutes=1, senses=["audio"])
+    assert list(both.senses) == ["audio", "lips"]
+    assert both.senses["audio"].drowned and not alone.senses["audio"].drowned
+    assert both.width == max(spec.cell_width for spec in both.senses.values())
+
+
+def test_a_recording_beside_a_video_is_heard_and_the_video_seen(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("audio,video\na.wav,a.mp4\n")
+    found = list(gather([tmp_path / "t.csv"], ("audio", "lips")))
+    assert found == [{"audio": tmp_path / "a.wav", "lips": tmp_path / "a.mp4"}]
+
+
+def test_one_video_is_perceived_by_both_and_a_recording_by_hearing_alone(tmp_path: Path) -> None:
+    sound = (0.3 * np.sin(np.arange(RATE_HZ) / 5)).astype(np.float32)
+    path = film(tmp_path / "a.mp4", [face(i % 2) for i in range(25)], sound=sound)
+    specs = {name: SPECS[name] for name in ("audio", "lips")}
+    both = perceive(path, specs, ("audio", "lips"))
+    assert list(both.prepared) == ["audio", "lips"] and both.errors == {}
+    assert len(both.prepared["lips"]) == 25
+    assert list(perceive(sound, specs, ("audio", "lips")).prepared) == ["audio"]
+    assert list(perceive(both.prepared["lips"], specs, ("audio", "lips")).prepared) == ["lips"]
