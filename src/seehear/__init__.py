@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from seehear.answers.label import Label
+    from seehear.answers.mask import Mask
     from seehear.answers.score import Score
     from seehear.answers.text import Text
     from seehear.api import Recogniser, load, train
@@ -23,6 +24,7 @@ __version__ = "0.1.0"
 # Looked up when first asked for, so that importing seehear is quick and loads nothing that is not used.
 _ROOMS = {
     "Label": "seehear.answers.label",
+    "Mask": "seehear.answers.mask",
     "Prediction": "seehear.runtime.prediction",
     "Recogniser": "seehear.api",
     "Score": "seehear.answers.score",
@@ -32,7 +34,7 @@ _ROOMS = {
     "train": "seehear.api",
 }
 
-__all__ = ["Label", "Prediction", "Recogniser", "Score", "SeehearError", "Text", "__version__", "load", "train"]
+__all__ = ["Label", "Mask", "Prediction", "Recogniser", "Score", "SeehearError", "Text", "__version__", "load", "train"]
 
 
 def __getattr__(name: str) -> Any:
