@@ -28,6 +28,7 @@ SENSE_WORDS = {"image": "sight", "audio": "hearing"}
 SHARES = (
     *("accuracy", "wrong", "coverage", "accepted_error"),
     *("wer", "cer", "substitutions", "insertions", "deletions"),
+    *("precision", "recall"),
     *("miou", "pixel_accuracy"),
 )
 WISHED_ECE = 0.03

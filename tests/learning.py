@@ -4,6 +4,7 @@ faces whose mouths do."""
 from __future__ import annotations
 
 import csv
+import json
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
@@ -43,6 +44,9 @@ def ink_masks() -> list[str]:
 ANSWER_CELLS = {  # ten lines here, and an answer has its tests
     "label": [("odd", "even")[i % 2] for i in range(EXAMPLES)],
     "score": [str(i * 1.5 - 3) for i in range(EXAMPLES)],
+    "boxes": [
+        json.dumps([{"label": ("odd", "even")[i % 2], "xyxy": [1, i % 3, 7, 8]}] * (i % 5 > 0)) for i in range(EXAMPLES)
+    ],
     "text": [("a", "b a", "ab", "b", "b b a")[i % 5] for i in range(EXAMPLES)],
     "mask": ink_masks(),
 }

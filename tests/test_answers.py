@@ -69,7 +69,7 @@ def test_an_answer_keeps_the_protocol(kind, spec, raw):
 
 
 def test_answers_are_listed_in_order():
-    assert list(ANSWERS) == ["label", "score", "text", "mask"]
+    assert list(ANSWERS) == ["label", "score", "text", "boxes", "mask"]
 
 
 # Labels

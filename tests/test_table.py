@@ -82,7 +82,7 @@ def test_what_is_no_example_is_a_problem_or_said(tmp_path: Path) -> None:
 
 
 def test_folders_named_for_what_they_hold_are_no_classes(tmp_path: Path) -> None:
-    table = opened(make(tmp_path / "d", ["train/images/1.png", "train/masks/1.png"]))
+    table = opened(make(tmp_path / "d", ["train/images/1.png", "train/data/2.png"]))
     assert table.kind is None
     with pytest.raises(DataError, match="the table has no answers"):
         table.answers()

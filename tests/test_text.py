@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seehear.answers import ANSWERS
+from seehear.answers.honesty import calibrated, fit_honesty
 from seehear.answers.text import Text, TextSpec, Word
-from seehear.answers.text.honesty import calibrated, fit_honesty
 from seehear.answers.text.normal import normal
 from seehear.errors import DataError, UsageError
 from seehear.geometry import Grid, Placed, Warp

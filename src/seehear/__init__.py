@@ -11,7 +11,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from seehear.answers.boxes import Boxes
     from seehear.answers.label import Label
+    from seehear.answers.mask import Mask
     from seehear.answers.score import Score
     from seehear.answers.text import Text
     from seehear.api import Recogniser, load, train
@@ -22,7 +24,9 @@ __version__ = "0.1.0"
 
 # Looked up when first asked for, so that importing seehear is quick and loads nothing that is not used.
 _ROOMS = {
+    "Boxes": "seehear.answers.boxes",
     "Label": "seehear.answers.label",
+    "Mask": "seehear.answers.mask",
     "Prediction": "seehear.runtime.prediction",
     "Recogniser": "seehear.api",
     "Score": "seehear.answers.score",
@@ -32,7 +36,19 @@ _ROOMS = {
     "train": "seehear.api",
 }
 
-__all__ = ["Label", "Prediction", "Recogniser", "Score", "SeehearError", "Text", "__version__", "load", "train"]
+__all__ = [
+    "Boxes",
+    "Label",
+    "Mask",
+    "Prediction",
+    "Recogniser",
+    "Score",
+    "SeehearError",
+    "Text",
+    "__version__",
+    "load",
+    "train",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
-from seehear.answers import label, mask, score, text
+from seehear.answers import boxes, label, mask, score, text
 from seehear.errors import UsageError
 from seehear.geometry import Placed, Warp
 
@@ -91,7 +91,8 @@ class AnswerModule(Protocol):
     def from_raw(self, raw: Arrays, spec: Any, calibration: Mapping[str, float], placed: Placed | None) -> Answer:
         """The answer to one example from the head's arrays, in their `raw_shapes`, in the original's coordinates.
 
-        Without `placed`, in the prepared ones.
+        Without `placed`, in the prepared ones. `calibration` is what was fitted and, in use, `wrong_at_most`, the share
+        of wrong ones among accepted parts of an answer that is wished.
         """
 
     def right(self, answer: Any, truth: Any, spec: Any) -> bool:
@@ -177,6 +178,7 @@ _KINDS: tuple[AnswerKind, ...] = (
     _Kind(label, label.answer, label.metric),
     _Kind(score, score.answer, score.metric),
     _Kind(text, text.answer, text.metric),
+    _Kind(boxes, boxes.answer, boxes.metric),
     _Kind(mask, mask.answer, mask.metric),
 )
 

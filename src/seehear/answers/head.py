@@ -1,4 +1,4 @@
-"""Pooling that heads of whole-example answers share."""
+"""What heads share: pooling for answers of whole examples; maps and convolutions for those that say what is where."""
 
 from __future__ import annotations
 
@@ -31,3 +31,19 @@ class Pool(nn.Module):
         gathered = torch.einsum("bnv,bnvd->bvd", weights, x.unflatten(2, (VIEWS, -1))).flatten(1)
         standing_out = x.masked_fill(padded, -1e4).amax(1)
         return torch.cat([standing_out, gathered], 1)
+
+
+class Smooth(nn.Sequential):
+    """(B, D, h, w) -> (B, D', h, w): one convolution, normalised."""
+
+    def __init__(self, before: int, after: int, *, size: int) -> None:
+        super().__init__(
+            nn.Conv2d(before, after, size, padding=size // 2, bias=False), nn.BatchNorm2d(after), nn.GELU()
+        )
+
+
+def map_of(cells: Cells) -> Tensor:
+    """Cells of a picture (B, N, D) -> (B, D, h, w)."""
+    rows, columns = cells.grid.shape
+    x: Tensor = cells.x.transpose(1, 2).unflatten(2, (rows, columns))
+    return x

@@ -124,7 +124,8 @@ class Recogniser:
         if not all(np.isfinite(array).all() for array in (*raw.values(), *unlike.values())):
             return Prediction.failed(perceived.input, f"{perceived.input}: the graph gave numbers that are not finite.")
         trust = self.recipe.trust.get(used_key(used)) or Trust()
-        answer = self._kind.from_raw(raw, how.answer, trust.calibration, perceived.placed[used[0]])
+        wished = {**trust.calibration, "wrong_at_most": how.wrong_at_most}
+        answer = self._kind.from_raw(raw, how.answer, wished, perceived.placed[used[0]])
         if not 0 <= answer.confidence <= 1:
             return Prediction.failed(perceived.input, f"{perceived.input}: a confidence of {answer.confidence}.")
         doubts = [*self._unfamiliar(unlike), *_unsure(answer.confidence, trust, used, how.wrong_at_most)]

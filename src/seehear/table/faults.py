@@ -41,8 +41,7 @@ def judge(
     if roles.span is not None and columns.span_s is not None:
         faults += _span_faults(found, roles.span, columns.span_s)
     if columns.answer is not None:
-        empty = f"{'no answer' if found.file is not None else 'it lies in no class folder'}"
-        faults.append(_Fault(pc.is_null(columns.answer).to_numpy(), lambda _: empty))
+        faults.append(_Fault(pc.is_null(columns.answer).to_numpy(), lambda _: found.without))
         if roles.in_files:
             faults += _file_faults(found, columns.answer, confined)
     first = np.full(len(found.cells), len(faults))

@@ -88,6 +88,11 @@ def names_files(cells: pa.Table) -> bool:
     return bool(_sense_columns(cells))
 
 
+def picture_column(cells: pa.Table) -> str | None:
+    """The heading of the first column of pictures; None where there is none."""
+    return next((name for name, medium in _sense_columns(cells).items() if medium in ("picture", "mixed")), None)
+
+
 def infer(
     cells: pa.Table,
     kinds: Sequence[KindLike],

@@ -8,13 +8,12 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from seehear.media import SpanColumns
-
-_NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
+from seehear.table.numbers import numbers
 
 
 def spans(cells: pa.Table, columns: SpanColumns) -> NDArray[np.float64]:
     """(rows, 2) start and end in seconds; nan where a cell holds no number, and both where the file is whole."""
-    start, end = _seconds(cells[columns.start]), _seconds(cells[columns.end])
+    start, end = numbers(cells[columns.start]), numbers(cells[columns.end])
     if columns.lasts:
         end = start + end
     return np.where(cut(cells, columns)[:, None], np.stack([start, end], axis=1), np.nan)
@@ -27,9 +26,3 @@ def cut(cells: pa.Table, columns: SpanColumns) -> NDArray[np.bool_]:
         told = pc.or_(told, pc.is_valid(cells[columns.end]))
     rows: NDArray[np.bool_] = told.to_numpy()
     return rows
-
-
-def _seconds(cells: pa.ChunkedArray) -> NDArray[np.float64]:
-    numbers = pc.if_else(pc.match_substring_regex(cells, _NUMBER), cells, pa.scalar(None, pa.large_string()))
-    seconds: NDArray[np.float64] = pc.fill_null(pc.cast(numbers, pa.float64()), np.nan).to_numpy()
-    return seconds

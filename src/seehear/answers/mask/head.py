@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from seehear.answers.head import Smooth, map_of
 from seehear.answers.mask.spec import UNKNOWN
 from seehear.geometry import Cells, Warps
 from seehear.layers import moved
@@ -40,7 +41,7 @@ class Head(nn.Module):
 
     def forward(self, cells: Cells) -> dict[str, Tensor]:
         levels = (*cells.finer, cells)
-        own = [lateral(_map(level)) for lateral, level in zip(self.lateral, levels, strict=True)]
+        own = [lateral(map_of(level)) for lateral, level in zip(self.lateral, levels, strict=True)]
         whole = self.whole(torch.cat([cells.x.mean(1), cells.x.amax(1)], 1))[:, :, None, None]  # (B, D, 1, 1)
         x = self.smooth[-1](own[-1] + whole)
         for finer, smooth in zip(own[-2::-1], self.smooth[:-1][::-1], strict=True):
@@ -63,19 +64,3 @@ class Head(nn.Module):
         truth = target["classes"][:, None].float()  # (B, 1, H, W)
         there = moved(UNKNOWN - truth, warps, mode="nearest")  # zeros come in from outside
         return {"classes": (UNKNOWN - there)[:, 0].round().to(torch.uint8)}
-
-
-class Smooth(nn.Sequential):
-    """(B, D, h, w) -> (B, D', h, w): one convolution, normalised."""
-
-    def __init__(self, before: int, after: int, *, size: int) -> None:
-        super().__init__(
-            nn.Conv2d(before, after, size, padding=size // 2, bias=False), nn.BatchNorm2d(after), nn.GELU()
-        )
-
-
-def _map(cells: Cells) -> Tensor:
-    """(B, D, h, w)"""
-    rows, columns = cells.grid.shape
-    x: Tensor = cells.x.transpose(1, 2).unflatten(2, (rows, columns))
-    return x

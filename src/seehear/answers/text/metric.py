@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from seehear.answers.honesty import fit_honesty
 from seehear.answers.text.answer import USUAL, Text, TextSpec, hypotheses, right, spelled, told, written
-from seehear.answers.text.honesty import fit_honesty
 
 Array = NDArray[Any]
 TUNED = 64  # texts on which the weights of the search are chosen

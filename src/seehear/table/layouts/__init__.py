@@ -11,17 +11,22 @@ from pathlib import Path
 
 from seehear.errors import DataError
 from seehear.table.layouts.class_folders import class_folders
+from seehear.table.layouts.coco import coco
 from seehear.table.layouts.common_voice import common_voice
 from seehear.table.layouts.found import Found
 from seehear.table.layouts.kaldi import kaldi
 from seehear.table.layouts.ljspeech import ljspeech
 from seehear.table.layouts.nemo import nemo
+from seehear.table.layouts.pascal_voc import pascal_voc
+from seehear.table.layouts.picture_masks import picture_masks
 from seehear.table.layouts.table_files import table_file, tables_in_folder
 from seehear.table.layouts.transcripts import transcripts
+from seehear.table.layouts.yolo import yolo
 
 # The explicit before the implied: what a corpus alone has, then tables of any kind, then what the files' names tell.
 READERS: tuple[Callable[[Path], Found | None], ...] = (
     *(kaldi, common_voice, ljspeech, nemo),
+    *(pascal_voc, coco, yolo, picture_masks),
     *(table_file, tables_in_folder),
     *(transcripts, class_folders),
 )
@@ -36,7 +41,8 @@ def read_layout(place: Path) -> Found:
     raise DataError(
         "no layout that can be read",
         allowed="a folder of class folders, a csv, tsv, jsonl or parquet table that names pictures or recordings, "
-        "recordings beside their texts or subtitles, or a corpus as of Kaldi, NeMo, Common Voice or LJSpeech",
+        "boxes as of Pascal VOC, COCO or YOLO, images/ beside masks/, recordings beside their texts or subtitles, or a "
+        "corpus as of Kaldi, NeMo, Common Voice or LJSpeech",
         hint="make examples.csv with the headings image,label (or audio,label) beside the files",
     )
 

@@ -74,6 +74,7 @@ def class_folders(place: Path) -> Found | None:
         part=pa.chunked_array([pa.array(examples.part, pa.large_string())]),
         problems=tuple(examples.problems),
         said=tuple(said + _sentences(examples)),
+        without="it lies in no class folder",
     )
 
 

@@ -25,6 +25,7 @@ class Found:
     file     (rows,) the table file each row stands in, relative to root; None if a file tree is the table
     row      (rows,) its row there
     part     (rows,) train, val, test or ""
+    without  what is wrong with a row that has no answer
     """
 
     root: Path
@@ -34,6 +35,7 @@ class Found:
     row: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     problems: tuple[Problem, ...] = ()
     said: tuple[str, ...] = ()
+    without: str = "no answer"
 
 
 _NAMED = 4  # things named in one sentence

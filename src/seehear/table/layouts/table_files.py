@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from seehear.errors import DataError
+from seehear.table.layouts.box_tables import boxes_together
 from seehear.table.layouts.found import Found, is_table, visible
 from seehear.table.parts import part_of
 from seehear.table.roles import names_files
@@ -20,7 +21,7 @@ PEEK_ROWS = 200
 def table_file(place: Path) -> Found | None:
     if not place.is_file() or not is_table(place.name):
         return None
-    return together(place.parent, [(place, "")])
+    return boxes_together(together(place.parent, [(place, "")]))
 
 
 def tables_in_folder(place: Path) -> Found | None:
@@ -36,7 +37,7 @@ def tables_in_folder(place: Path) -> Found | None:
     said.append(f"reading {', '.join(table.relative_to(place).as_posix() for table, _ in tables)}")
     if len(folders) > 1:
         said.append("the names of the folders beside it are not taken for answers")
-    return together(place, tables, said)
+    return boxes_together(together(place, tables, said))
 
 
 def _tables(folder: Path) -> tuple[list[tuple[Path, str]], list[str]]:

@@ -1,0 +1,137 @@
+"""Tables with a row for each box: image,label,x1,y1,x2,y2, in any of the headings people use for these."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from seehear.table.layouts.box_cells import HEADING, BoxColumns, box_cells
+from seehear.table.layouts.found import Found, few
+from seehear.table.layouts.picture_sizes import sizes_px
+from seehear.table.numbers import numbers
+from seehear.table.roles import picture_column
+from seehear.table.rows import Problem
+
+_CORNERS = (  # left, top, right, bottom
+    *(("x1", "y1", "x2", "y2"), ("xmin", "ymin", "xmax", "ymax"), ("x_min", "y_min", "x_max", "y_max")),
+    *(("left", "top", "right", "bottom"), ("x0", "y0", "x1", "y1")),
+)
+_SIDES = (("x", "y", "w", "h"), ("x", "y", "width", "height"), ("left", "top", "width", "height"))
+_LABELS = ("label", "class", "class_name", "classname", "category", "label_name", "name", "type")
+ONLY_LABEL = "object"
+
+
+class _Headings(NamedTuple):
+    image: str
+    label: str | None
+    numbers: tuple[str, ...]
+    sides: bool  # whether the last two numbers are width and height, not a corner
+
+
+def boxes_together(found: Found) -> Found:
+    """One row a picture where a table has one a box; any other table as it is."""
+    headings = _headings(found.cells)
+    return found if headings is None else _together(found, headings)
+
+
+def _headings(cells: pa.Table) -> _Headings | None:
+    words = {name.lower().replace(" ", "_"): name for name in reversed(cells.column_names)}
+    four, sides = next(
+        ((each, each in _SIDES) for each in (*_CORNERS, *_SIDES) if all(word in words for word in each)), (None, False)
+    )
+    image = None if four is None else picture_column(cells)
+    if four is None or image is None:
+        return None
+    label = next((words[word] for word in _LABELS if word in words), None)
+    return _Headings(image, label, tuple(words[word] for word in four), sides)
+
+
+def _together(found: Found, headings: _Headings) -> Found:
+    cells, rows = found.cells, np.arange(len(found.cells))
+    files = np.zeros(len(rows), np.int64) if found.file is None else _codes(found.file)
+    pictures = cells[headings.image].combine_chunks().dictionary_encode()
+    named = pc.is_valid(cells[headings.image]).to_numpy()
+    keys = files * (len(pictures.dictionary) + 1) + pictures.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    _, first, picture = np.unique(keys[named], return_index=True, return_inverse=True)
+    order = np.argsort(first)  # pictures in the order in which the table names them
+    picture, first = np.argsort(order)[picture], rows[named][first[order]]
+    boxes, filled = _boxes(cells.filter(pa.array(named)), picture, headings)
+    sizes = sizes_px(found.root, _paths(found, cells[headings.image].take(first), first))
+    where = rows[named][filled]
+    xyxy, relative = _in_pixels(boxes.xyxy, sizes[boxes.picture])
+    drawn = box_cells(
+        BoxColumns(boxes.picture, boxes.label, xyxy, boxes.crowd, boxes.difficult),
+        sizes,
+        lambda i: _where(found, int(where[i])),
+    )
+    nameless = [Problem(_where(found, int(row)), "it names no picture") for row in np.flatnonzero(~named)]
+    kept, varying = _kept(cells.filter(pa.array(named)), picture, headings)
+    said = [f"a row is a box: {len(where):,} in {len(first):,} pictures", *relative, *drawn.said]
+    said += [f"every box is called {ONLY_LABEL!r}, for no column names what it is of"] if headings.label is None else []
+    said += [f"not used, for it differs from box to box: {few(varying)}"] if varying else []
+    return Found(
+        found.root,
+        cells.select(kept).take(first).append_column(HEADING, drawn.cells),
+        part=found.part.take(first),
+        file=None if found.file is None else found.file.take(first),
+        row=found.row[first] if len(found.row) else found.row,
+        problems=(*found.problems, *nameless, *drawn.problems),
+        said=(*found.said, *said),
+    )
+
+
+def _boxes(cells: pa.Table, picture: NDArray[np.int64], headings: _Headings) -> tuple[BoxColumns, NDArray[np.int64]]:
+    """(the boxes, the places of their rows); a row without any of the four numbers is a picture, not a box."""
+    empty = np.logical_and.reduce([pc.is_null(cells[name]).to_numpy() for name in headings.numbers])
+    filled = np.flatnonzero(~empty)
+    xyxy = np.column_stack([numbers(cells[name]) for name in headings.numbers])[filled]
+    if headings.sides:
+        xyxy = np.where(xyxy[:, 2:].min(1, initial=0)[:, None] < 0, np.nan, xyxy)  # no box has a negative side
+        xyxy[:, 2:] += xyxy[:, :2]
+    label = pa.repeat(pa.scalar(ONLY_LABEL, pa.large_string()), len(filled))
+    if headings.label is not None:
+        label = cells[headings.label].take(filled).combine_chunks()
+    unmarked = np.zeros(len(filled), np.bool_)
+    return BoxColumns(picture[filled], label, xyxy, unmarked, unmarked), filled
+
+
+def _in_pixels(xyxy: NDArray[np.float64], size_px: NDArray[np.float64]) -> tuple[NDArray[np.float64], list[str]]:
+    """The corners in pixels, also where all are shares of their picture's sides."""
+    known = xyxy[np.isfinite(xyxy)]
+    if not known.size or known.max() > 1 or known.min() < 0 or not (known % 1).any():
+        return xyxy, []
+    return xyxy * np.tile(size_px, 2), ["corners are shares of the picture's width and height"]
+
+
+def _kept(cells: pa.Table, picture: NDArray[np.int64], headings: _Headings) -> tuple[list[str], list[str]]:
+    """(headings of what is the same for all boxes of a picture, those that differ from box to box)."""
+    mine = {*headings.numbers, headings.label}
+    others = [name for name in cells.column_names if name not in mine]
+    first = np.unique(picture, return_index=True)[1]
+    codes = {name: _codes(cells[name]) for name in others}
+    varying = [name for name in others if (codes[name] != codes[name][first][picture]).any()]
+    return [name for name in others if name not in varying], varying
+
+
+def _codes(cells: pa.ChunkedArray) -> NDArray[np.int64]:
+    """(rows,) the same number for the same text, -1 for none."""
+    indices = cells.combine_chunks().dictionary_encode().indices
+    codes: NDArray[np.int64] = indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
+    return codes
+
+
+def _paths(found: Found, images: pa.ChunkedArray, first: NDArray[np.int64]) -> list[str]:
+    """Where each picture lies, from found.root."""
+    names = [name.replace("\\", "/") for name in images.to_pylist()]
+    if found.file is None:
+        return names
+    folders = [file.rpartition("/") for file in found.file.take(first).to_pylist()]
+    return [f"{folder}{slash}{name}" for (folder, slash, _), name in zip(folders, names, strict=True)]
+
+
+def _where(found: Found, row: int) -> str:
+    return f"{found.file[row]} row {found.row[row]}" if found.file is not None else f"row {row + 1}"

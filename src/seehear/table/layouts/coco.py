@@ -1,0 +1,182 @@
+"""COCO: one json of images, categories and annotations, for all or for each part; boxes are x, y, width, height.
+
+https://cocodataset.org/#format-data. Boxes of `iscrowd` hold many that were not drawn one by one.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from seehear.errors import DataError
+from seehear.table.encoding import read_text
+from seehear.table.layouts.box_cells import HEADING, Drawn, box_cells
+from seehear.table.layouts.found import Found, part_folders, text_table, visible
+from seehear.table.parts import part_of_subset
+from seehear.table.rows import Problem
+
+_KEYS = re.compile(rb'"(images|annotations|categories)"\s*:\s*\[')
+_BEGINNING_BYTES = 1 << 16
+_LARGEST_BYTES = 1 << 29  # COCO's own of 118,000 pictures has 448 MB
+_INSTANCES = "instances"  # COCO's own lie beside tables of captions and of joints
+_FOLDERS = ("annotations", "Annotations")
+_LOOKED_AT = 20  # file names by which the folder of the pictures is told
+
+
+@dataclass
+class _Pictures:
+    """Columns as they grow, and what could not be an example."""
+
+    image: list[str] = field(default_factory=list)
+    part: list[str] = field(default_factory=list)
+    size_px: list[tuple[float, float]] = field(default_factory=list)
+    boxes: Drawn = field(default_factory=Drawn)
+    problems: list[Problem] = field(default_factory=list)
+
+
+def coco(place: Path) -> Found | None:
+    """Such a json, or a folder with one, with one for each part, or with them in annotations/; None for any other."""
+    said: list[str] = []
+    files = _files(place, said)
+    if not files:
+        return None
+    root = place if place.is_dir() else place.parent
+    found = _Pictures()
+    for name, part in files:
+        _read(root, name, part, found)
+    sizes = np.array(found.size_px, np.float64).reshape(-1, 2)
+    boxes = box_cells(found.boxes.columns(), sizes, found.boxes.places.__getitem__)
+    return Found(
+        root,
+        text_table({"image": found.image}).append_column(HEADING, boxes.cells),
+        part=pa.chunked_array([pa.array(found.part, pa.large_string())]),
+        problems=(*found.problems, *boxes.problems),
+        said=(*said, *_sentences(files, found), *boxes.said),
+    )
+
+
+def _files(place: Path, said: list[str]) -> list[tuple[str, str]]:
+    """The json files with their parts. Raises DataError where it is not clear which are meant."""
+    if place.is_file():
+        return [(place.name, "")] if _is_coco(place) else []
+    if not place.is_dir():
+        return []
+    folders = visible(place)[0]
+    names = _json_in(place, "")
+    names = names or [name for folder in _FOLDERS if folder in folders for name in _json_in(place, f"{folder}/")]
+    if names:
+        chosen = [name for name in names if name.rpartition("/")[2].startswith(_INSTANCES)] or names
+        parts = [part_of_subset(re.sub(r"\d+", "", Path(name).stem)) for name in chosen]
+        if len(chosen) > 1 and not (all(parts) and len(set(parts)) == len(parts)):
+            hint = "point at one of them, or name them for their parts: train.json, val.json"
+            raise DataError(f"{place.name} holds {len(chosen)} tables of boxes: {', '.join(chosen)}", hint=hint)
+        return list(zip(chosen, parts, strict=True))
+    inside = [(name, part) for prefix, part in part_folders(place, said) if prefix for name in _json_in(place, prefix)]
+    return inside if len({part for _, part in inside}) == len(inside) else []
+
+
+def _json_in(place: Path, prefix: str) -> list[str]:
+    names = (prefix + name for name in visible(place / prefix)[1] if name.lower().endswith(".json"))
+    return [name for name in names if _is_coco(place / name)]
+
+
+def _is_coco(file: Path) -> bool:
+    if file.suffix.lower() != ".json":
+        return False
+    try:
+        with file.open("rb") as content:
+            beginning = content.read(_BEGINNING_BYTES)
+    except OSError:
+        return False
+    return beginning.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"{") and _KEYS.search(beginning) is not None
+
+
+def _read(root: Path, name: str, part: str, found: _Pictures) -> None:
+    told = _parsed(root / name, name)
+    labels = {each.get("id"): str(each.get("name") or "").strip() for each in told["categories"]}
+    files = [str(each.get("file_name") or "") for each in told["images"]]
+    folder = _folder(root, name, files)
+    rows: dict[Any, int] = {}
+    for number, (each, file) in enumerate(zip(told["images"], files, strict=True), 1):
+        if not file or each.get("id") in rows or not isinstance(each.get("id"), int | str):
+            what = "its id stands for another picture too" if file else "it names no file"
+            found.problems.append(Problem(f"{name} image {number}", what))
+            continue
+        rows[each["id"]] = len(found.image)
+        found.image.append(folder + file.replace("\\", "/"))
+        found.part.append(part)
+        size = _numbers([each.get("width"), each.get("height")], 2)
+        found.size_px.append((size[0], size[1]) if min(size) > 0 else (np.nan, np.nan))
+    for number, each in enumerate(told["annotations"], 1):
+        place = f"{name} annotation {each.get('id', number)}"
+        row = rows.get(each.get("image_id")) if isinstance(each.get("image_id"), int | str) else None
+        category = each.get("category_id")
+        if row is None:
+            found.problems.append(Problem(place, f"no image has the id {each.get('image_id')!r}"))
+        elif not isinstance(category, int | str) or category not in labels:
+            found.problems.append(Problem(place, f"no category has the id {category!r}"))
+        else:
+            x, y, width, height = _numbers(each.get("bbox"), 4)
+            corners = [x, y, x + width, y + height] if min(width, height) >= 0 else [np.nan] * 4
+            found.boxes.add(row, labels[category], corners, place, crowd=bool(each.get("iscrowd")))
+
+
+def _parsed(file: Path, name: str) -> dict[str, list[dict[str, Any]]]:
+    """Its three lists, of objects alone. Raises DataError for what is too large or no such json."""
+    if file.stat().st_size > _LARGEST_BYTES:
+        hint = "divide it, for instance by part"
+        raise DataError("too large", where=name, allowed=f"up to {_LARGEST_BYTES >> 20} MiB", hint=hint)
+    try:
+        told = json.loads(read_text(file, name))
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"not JSON: {error}", where=name, hint="copy or download it again") from None
+    lists = {
+        key: told.get(key, []) if isinstance(told, dict) else None for key in ("images", "annotations", "categories")
+    }
+    for key, each in lists.items():
+        if not isinstance(each, list) or not all(isinstance(one, dict) for one in each):
+            raise DataError(
+                f"{key!r} is no list of objects", where=name, hint="see https://cocodataset.org/#format-data"
+            )
+    return {key: each or [] for key, each in lists.items()}
+
+
+def _folder(root: Path, name: str, files: Sequence[str]) -> str:
+    """Where the pictures lie that a json names: beside it, above it, or in a folder that is named for them or it."""
+    here = name.rpartition("/")[0]
+    stem = Path(name).stem.removeprefix(f"{_INSTANCES}_")
+    above = here.rpartition("/")[0]
+    folders = [here, *(_joined(base, folder) for base in dict.fromkeys([above, here]) for folder in _named_for(stem))]
+    looked = files[:: max(1, len(files) // _LOOKED_AT)]
+    prefixes = [f"{folder}/" if folder else "" for folder in folders]
+    return max(prefixes, key=lambda prefix: sum((root / (prefix + file)).is_file() for file in looked))
+
+
+def _named_for(stem: str) -> list[str]:
+    part = part_of_subset(re.sub(r"\d+", "", stem))
+    words = [word for word in dict.fromkeys([stem, part]) if word]
+    return ["", "images", *(f"images/{word}" for word in words), *words, *(f"{word}/images" for word in words)]
+
+
+def _joined(base: str, folder: str) -> str:
+    return f"{base}/{folder}" if base and folder else base or folder
+
+
+def _numbers(value: Any, count: int) -> list[float]:
+    """nan where there are not so many numbers."""
+    numbers = value if isinstance(value, list) and len(value) == count else []
+    if numbers and all(isinstance(each, int | float) and abs(each) < 1e9 for each in numbers):
+        return [float(each) for each in numbers]
+    return [np.nan] * count
+
+
+def _sentences(files: Sequence[tuple[str, str]], found: _Pictures) -> Iterator[str]:
+    named = ", ".join(name for name, _ in files)
+    yield f"COCO: {len(found.boxes.label):,} boxes in {len(found.image):,} pictures, by {named}"

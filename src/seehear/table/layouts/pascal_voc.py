@@ -1,0 +1,213 @@
+"""Pascal VOC: Annotations/NAME.xml beside JPEGImages/NAME.jpg, or each xml beside its picture; parts in ImageSets/.
+
+Everingham et al., "The Pascal Visual Object Classes (VOC) Challenge" (2010). Pixels are counted from 1 and a box has
+its last one within it: 1, 1, 640, 480 is a whole picture of 640 x 480.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pyarrow as pa
+
+from seehear.errors import DataError
+from seehear.media import medium_of
+from seehear.table.encoding import read_lines, read_text
+from seehear.table.layouts.box_cells import HEADING, Drawn, box_cells
+from seehear.table.layouts.found import Found, part_folders, text_table, visible
+from seehear.table.media import is_text
+from seehear.table.parts import part_of
+from seehear.table.rows import Problem
+
+_ANNOTATIONS = ("Annotations", "annotations", "xmls")
+_PICTURES = ("JPEGImages", "images", "Images", "imgs", "")  # the last: beside the annotations
+_MASKS = ("SegmentationClass", "SegmentationClassPNG")
+_LISTS = ("ImageSets/Main", "ImageSets/Segmentation")
+_BEGINNING = re.compile(rb"^(\xef\xbb\xbf)?\s*(<\?xml[^>]*>)?\s*(<!--.*?-->\s*)*<annotation\b", re.DOTALL)
+_BEGINNING_BYTES = 4096
+_LARGEST_BYTES = 16 << 20  # some ten thousand boxes
+_CORNERS = ("xmin", "ymin", "xmax", "ymax")
+
+
+@dataclass
+class _Pictures:
+    """Columns as they grow, and what could not be an example."""
+
+    image: list[str] = field(default_factory=list)
+    mask: list[str | None] = field(default_factory=list)
+    part: list[str] = field(default_factory=list)
+    size_px: list[tuple[float, float]] = field(default_factory=list)
+    boxes: Drawn = field(default_factory=Drawn)
+    problems: list[Problem] = field(default_factory=list)
+    at_zero: int = 0
+    unlisted: int = 0
+
+
+@dataclass(frozen=True)
+class _Folder:
+    """What lies in one part: the annotations, and by stem the pictures and masks; `listed` gives parts by stem."""
+
+    annotations: list[str]
+    pictures: dict[str, list[str]]
+    masks: dict[str, str]
+    listed: dict[str, str]
+
+
+def pascal_voc(place: Path) -> Found | None:
+    """A folder of such annotations, or one with such folders for its parts; None for any other."""
+    if not place.is_dir():
+        return None
+    said: list[str] = []
+    found = _Pictures()
+    for prefix, part in part_folders(place, said):
+        if folder := _folder(place, prefix):
+            for name in folder.annotations:
+                _read(place, name, folder, part, found)
+            _missing(folder, found)
+    if not found.image and not found.problems:
+        return None
+    sizes = np.array(found.size_px, np.float64).reshape(-1, 2)
+    boxes = box_cells(found.boxes.columns(), sizes, found.boxes.places.__getitem__)
+    cells = text_table({"image": found.image, "mask": found.mask}).append_column(HEADING, boxes.cells)
+    return Found(
+        place,
+        cells,
+        part=pa.chunked_array([pa.array(found.part, pa.large_string())]),
+        problems=(*found.problems, *boxes.problems),
+        said=(*said, *_sentences(found), *boxes.said),
+        without="nothing is drawn for it",
+    )
+
+
+def _folder(place: Path, prefix: str) -> _Folder | None:
+    folders = visible(place / prefix)[0]
+    inner = next((f"{name}/" for name in _ANNOTATIONS if name in folders), "")
+    annotations = [
+        prefix + inner + name for name in visible(place / prefix / inner)[1] if name.lower().endswith(".xml")
+    ]
+    if not annotations or not _is_annotation(place / annotations[0]):
+        return None
+    pictures: dict[str, list[str]] = {}
+    for folder in dict.fromkeys([*(f"{name}/" for name in _PICTURES if name in folders), "", inner]):
+        for name in visible(place / prefix / folder)[1]:
+            if medium_of(name) == "picture" and is_text(name):
+                pictures.setdefault(name.rpartition(".")[0], []).append(prefix + folder + name)
+    masks = {
+        name.rpartition(".")[0]: f"{prefix}{folder}/{name}"
+        for folder in reversed(_MASKS)
+        if folder in folders
+        for name in visible(place / prefix / folder)[1]
+    }
+    return _Folder(annotations, pictures, masks, _lists(place, prefix))
+
+
+def _is_annotation(file: Path) -> bool:
+    try:
+        with file.open("rb") as content:
+            return _BEGINNING.match(content.read(_BEGINNING_BYTES)) is not None
+    except OSError:
+        return False
+
+
+def _lists(place: Path, prefix: str) -> dict[str, str]:
+    """The part of each stem that a list names; {} where there are no lists. What is both train and val is train."""
+    parts: dict[str, str] = {}
+    for folder in _LISTS:
+        lists = visible(place / prefix / folder)[1] if (place / prefix / folder).is_dir() else []
+        named = {name: part_of(name.removesuffix(".txt")) for name in lists if name.endswith(".txt")}
+        if "trainval.txt" in named and "train" not in named.values():
+            named["trainval.txt"] = "train"
+        for name, part in named.items():
+            for line in read_lines(place / prefix / folder / name, f"{prefix}{folder}/{name}") if part else []:
+                if stem := line.strip().removesuffix(".jpg"):
+                    parts.setdefault(stem, part)
+    return parts
+
+
+def _read(place: Path, name: str, folder: _Folder, part: str, found: _Pictures) -> None:
+    """One annotation becomes one row, or a problem."""
+    stem = name.rpartition("/")[2].rpartition(".")[0]
+    if folder.listed and stem not in folder.listed:
+        found.unlisted += 1
+        return
+    try:
+        root = _parsed(place / name, name)
+    except DataError as error:
+        found.problems.append(Problem(name, error.what, error.hint))
+        return
+    told = (root.findtext("filename") or "").strip()
+    candidates = folder.pictures.get(stem, []) or folder.pictures.get(told.rpartition(".")[0], [])
+    picture = next((each for each in candidates if each.endswith(f"/{told}")), next(iter(candidates), None))
+    if picture is None:
+        found.problems.append(Problem(name, f"no picture {told or stem!r}", "put it beside, or into JPEGImages"))
+        return
+    row = len(found.image)
+    found.image.append(picture)
+    found.mask.append(folder.masks.get(stem))
+    found.part.append(folder.listed.get(stem, part))
+    size = [_number(root.findtext(f"size/{side}")) for side in ("width", "height")]
+    found.size_px.append((size[0], size[1]) if min(size) > 0 else (np.nan, np.nan))
+    for number, thing in enumerate(root.iter("object"), 1):
+        corners = [_number(thing.findtext(f"bndbox/{corner}")) for corner in _CORNERS]
+        found.at_zero += 0 in corners[:2]
+        xyxy = [max(corner - 1, 0) if corner >= 0 else corner for corner in corners[:2]] + corners[2:]
+        hard = (thing.findtext("difficult") or "0").strip() == "1"
+        label = (thing.findtext("name") or "").strip()
+        found.boxes.add(row, label, xyxy, f"{name} object {number}", hard=hard)
+
+
+def _parsed(file: Path, name: str) -> ElementTree.Element:
+    """Raises DataError for what is no annotation, and for entities, of which bombs are made."""
+    try:
+        large = file.stat().st_size > _LARGEST_BYTES
+    except OSError as error:
+        raise DataError(f"can not be opened: {error.strerror or error}") from None
+    if large:
+        raise DataError("too large for an annotation", hint=f"up to {_LARGEST_BYTES >> 20} MiB are read")
+    text = read_text(file, name)
+    if "<!DOCTYPE" in text or "<!ENTITY" in text:
+        raise DataError("it declares a document type, which no annotation needs", hint="remove the declaration")
+    try:
+        root = ElementTree.fromstring(text)
+    except (ElementTree.ParseError, ValueError, RecursionError) as error:
+        raise DataError(f"not XML: {error}") from None
+    if root.tag != "annotation":
+        raise DataError(f"not an annotation but <{root.tag[:40]}>")
+    return root
+
+
+def _number(text: str | None) -> float:
+    """nan for what is none."""
+    try:
+        return float(text or "nan")
+    except ValueError:
+        return np.nan
+
+
+def _missing(folder: _Folder, found: _Pictures) -> None:
+    """Pictures that nobody drew on, and names on lists that lead nowhere."""
+    drawn = {name.rpartition("/")[2].rpartition(".")[0] for name in folder.annotations}
+    used = set(found.image)
+    for stem, names in folder.pictures.items():
+        if stem not in drawn and not used & set(names) and (not folder.listed or stem in folder.listed):
+            hint = "an annotation without an object says that there is none in it"
+            found.problems.append(Problem(names[0], "no annotation of this name", hint))
+    lost = (stem for stem in folder.listed if stem not in drawn and stem not in folder.pictures)
+    found.problems += (
+        Problem(f"ImageSets: {stem}", "neither an annotation nor a picture of this name") for stem in lost
+    )
+
+
+def _sentences(found: _Pictures) -> Iterator[str]:
+    masks = sum(mask is not None for mask in found.mask)
+    also = f"; {masks:,} with a mask" if masks else ""
+    yield f"Pascal VOC: {len(found.boxes.label):,} boxes in {len(found.image):,} pictures{also}"
+    if found.at_zero:
+        yield f"{found.at_zero:,} boxes begin at pixel 0, where Pascal VOC counts from 1: taken for 1"
+    if found.unlisted:
+        yield f"{found.unlisted:,} annotations are on no list in ImageSets and are not used"

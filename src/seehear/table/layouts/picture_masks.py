@@ -1,0 +1,65 @@
+"""Pictures beside masks: images/a.jpg and masks/a.png, in each part or in one place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+
+from seehear.media import medium_of
+from seehear.table.layouts.found import Found, files_below, part_folders, text_table, visible
+from seehear.table.media import is_text
+from seehear.table.rows import Problem
+
+_PICTURES = ("images", "image", "imgs", "img", "Images")
+_MASKS = ("masks", "mask", "Masks", "segmentations", "annotations", "labels")
+_ENDINGS = ("_mask", "-mask", "_seg", "_label", "_labels", "_labelids", "_gt")  # of a mask's name, beyond its picture's
+
+
+def picture_masks(place: Path) -> Found | None:
+    """A folder with both, or with parts that have both; None for any other."""
+    if not place.is_dir():
+        return None
+    said: list[str] = []
+    image: list[str] = []
+    mask: list[str | None] = []
+    parts: list[str] = []
+    problems: list[Problem] = []
+    for prefix, part in part_folders(place, said):
+        if (both := _both(place, prefix)) is None:
+            continue
+        pictures, masks = (_by_stem(place, folder) for folder in both)
+        for stem, picture in pictures.items():
+            image.append(picture)
+            mask.append(masks.pop(stem, None))
+            parts.append(part)
+        problems += (Problem(name, "no picture of this name") for name in masks.values())
+    if not any(mask):
+        return None
+    said.append(f"{len(image):,} pictures, {sum(map(bool, mask)):,} with their masks")
+    return Found(
+        place,
+        text_table({"image": image, "mask": mask}),
+        part=pa.chunked_array([pa.array(parts, pa.large_string())]),
+        problems=tuple(problems),
+        said=tuple(said),
+        without="no mask of this name",
+    )
+
+
+def _both(place: Path, prefix: str) -> tuple[str, str] | None:
+    folders = visible(place / prefix)[0]
+    pictures = next((prefix + name for name in _PICTURES if name in folders), None)
+    masks = next((prefix + name for name in _MASKS if name in folders), None)
+    return None if pictures is None or masks is None else (pictures, masks)
+
+
+def _by_stem(place: Path, folder: str) -> dict[str, str]:
+    """The pictures below a folder by their names from there on, without extension and what says that it is a mask."""
+    files: dict[str, str] = {}
+    for name in files_below(place, folder):
+        if medium_of(name) == "picture" and is_text(name):
+            stem = name.removeprefix(f"{folder}/").rpartition(".")[0]
+            ending = next((each for each in _ENDINGS if stem.lower().endswith(each)), "")
+            files[stem[: len(stem) - len(ending)]] = name
+    return files

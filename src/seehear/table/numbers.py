@@ -1,0 +1,17 @@
+"""Numbers in columns of text."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+_NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
+
+
+def numbers(cells: pa.ChunkedArray) -> NDArray[np.float64]:
+    """(rows,) the number in each cell; nan where it holds none."""
+    written = pc.if_else(pc.match_substring_regex(cells, _NUMBER), cells, pa.scalar(None, pa.large_string()))
+    found: NDArray[np.float64] = pc.fill_null(pc.cast(written, pa.float64()), np.nan).to_numpy()
+    return found

@@ -1,0 +1,332 @@
+"""Boxes: from a column to a spec, from arrays to an answer; figures against COCO's own, confidences against what is."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sys
+import types
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from seehear.answers import ANSWERS
+from seehear.answers.boxes import Box, Boxes, BoxesSpec
+from seehear.answers.boxes.answer import accepted_from, agreement, expected_share
+from seehear.answers.boxes.draw import drawn_on
+from seehear.answers.boxes.exchange import as_coco, as_yolo, from_supervision, to_supervision
+from seehear.answers.boxes.matching import HIT, IGNORED, WRONG, matched
+from seehear.answers.boxes.overlap import overlap, suppressed
+from seehear.errors import DataError, InputError, UsageError
+from seehear.geometry import Grid, Placed, Warp
+
+BOXES = ANSWERS["boxes"]
+CELLS = [
+    '[{"label":"cat","xyxy":[0,0,10,10]},{"label":"dog","xyxy":[5,5,25,25],"crowd":true}]',
+    "[]",
+    '[{"label":"dog","xyxy":[1.5,2,11.5,12],"difficult":true},{"label":"cat","xyxy":[3,3,33,33]}]',
+]
+SPEC = BOXES.plan(CELLS, "boxes")
+
+
+def scene(random: np.random.Generator, classes: int = 3) -> tuple[Boxes, Boxes]:
+    """What is there, and what a recogniser that errs would say: (answer, truth)."""
+    labels = SPEC_OF[classes].classes
+    corners = random.uniform(0, 200, (random.integers(0, 9), 2))
+    truth = [
+        Box(
+            labels[random.integers(classes)], tuple(map(float, (x, y, x + w, y + h))), crowd=bool(random.random() < 0.1)
+        )
+        for (x, y), (w, h) in zip(corners, random.uniform(5, 60, (len(corners), 2)), strict=True)
+    ]
+    said = []
+    for box in (*truth, *truth):
+        if random.random() < 0.7:
+            moved = np.array(box.xyxy) + random.normal(0, 3, 4)
+            other = labels[random.integers(classes)] if random.random() < 0.1 else box.label
+            low, high = np.minimum(moved[:2], moved[2:]), np.maximum(moved[:2], moved[2:]) + 1
+            said.append(Box(other, (*low.tolist(), *high.tolist()), float(random.random())))
+    return answer_of(said), Boxes(tuple(truth))
+
+
+def answer_of(boxes: list[Box]) -> Boxes:
+    boxes = sorted(boxes, key=lambda box: -box.confidence)
+    told = sum(box.confidence >= 0.5 for box in boxes)
+    return Boxes(tuple(boxes[:told]), 0.5, tuple(boxes[told:]))
+
+
+SPEC_OF = {
+    n: BoxesSpec(classes=tuple("abcdefgh"[:n]), counts=(9,) * n, pictures=9, most=9, sides_px=(5, 20, 60))
+    for n in range(1, 5)
+}
+
+
+def coco_says(answers: list[Boxes], truths: list[Boxes], spec: BoxesSpec) -> np.ndarray:
+    """Precision (10 overlaps, 101 recalls, C) by pycocotools."""
+    from pycocotools.coco import COCO
+    from pycocotools.cocoeval import COCOeval
+
+    numbers = {name: i + 1 for i, name in enumerate(spec.classes)}
+    annotations: list[dict[str, Any]] = []
+    for image, truth in enumerate(truths):
+        for box in truth.boxes:
+            x1, y1, x2, y2 = box.xyxy
+            sides = {"bbox": [x1, y1, x2 - x1, y2 - y1], "area": (x2 - x1) * (y2 - y1), "iscrowd": int(box.crowd)}
+            annotations.append(
+                {"id": len(annotations) + 1, "image_id": image, "category_id": numbers[box.label], **sides}
+            )
+    drawn = COCO()
+    drawn.dataset = {
+        "info": {},
+        "images": [{"id": image} for image in range(len(truths))],
+        "annotations": annotations,
+        "categories": [{"id": number, "name": name} for name, number in numbers.items()],
+    }
+    drawn.createIndex()
+    results = [
+        result
+        for image, answer in enumerate(answers)
+        for result in as_coco([*answer.boxes, *answer.faint], image_id=image, categories=numbers)
+    ]
+    judge = COCOeval(drawn, drawn.loadRes(results), "bbox")
+    judge.evaluate()
+    judge.accumulate()
+    return judge.eval["precision"][:, :, :, 0, -1]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_average_precision_is_that_of_coco(seed: int, capsys: pytest.CaptureFixture[str]) -> None:
+    random = np.random.default_rng(seed)
+    classes = 1 + seed
+    spec = SPEC_OF[classes]
+    answers, truths = map(list, zip(*[scene(random, classes) for _ in range(30)], strict=True))
+    expected = coco_says(answers, truths, spec)
+    mine = BOXES.metrics(BOXES.compare(answers, truths, spec), spec)
+    assert mine["map"] == pytest.approx(expected[expected > -1].mean(), abs=1e-9)
+    assert mine["map50"] == pytest.approx(expected[0][expected[0] > -1].mean(), abs=1e-9)
+    assert 0.05 < mine["map"] < mine["map50"] < 0.95
+    if classes > 1:
+        each = [expected[0, :, label].mean() for label in range(classes)]
+        assert [mine[f"map50:{name}"] for name in spec.classes] == pytest.approx(each, abs=1e-9)
+
+
+def test_rows_may_be_drawn_again() -> None:
+    """What is compared once and drawn again is what would have been compared."""
+    random = np.random.default_rng(7)
+    answers, truths = map(list, zip(*[scene(random) for _ in range(20)], strict=True))
+    spec, rows = SPEC_OF[3], random.integers(0, 20, 20)
+    compared = BOXES.compare(answers, truths, spec)
+    drawn = BOXES.metrics({name: array[rows] for name, array in compared.items()}, spec)
+    again = BOXES.compare([answers[i] for i in rows], [truths[i] for i in rows], spec)
+    assert drawn == pytest.approx(BOXES.metrics(again, spec), nan_ok=True)
+
+
+def test_perfect_and_empty_answers() -> None:
+    truths = [BOXES.read(cell, SPEC) for cell in CELLS]
+    truths = [
+        replace(truth, boxes=tuple(replace(b, crowd=False, difficult=False) for b in truth.boxes)) for truth in truths
+    ]
+    perfect = BOXES.metrics(BOXES.compare(truths, truths, SPEC), SPEC)
+    assert {perfect[name] for name in ("map", "map50", "map50:cat", "map50:dog", "precision", "recall")} == {1.0}
+    nothing = BOXES.metrics(BOXES.compare([Boxes(())] * 3, truths, SPEC), SPEC)
+    assert (nothing["map50"], nothing["recall"]) == (0, 0)
+    assert np.isnan(nothing["precision"])
+    without = BOXES.metrics(BOXES.compare([Boxes(())] * 3, [Boxes(())] * 3, SPEC), SPEC)
+    assert np.isnan(without["map50"])
+
+
+# Overlap, suppression, matching: the fast way against the slow obvious one
+
+
+def iou(a: np.ndarray, b: np.ndarray) -> float:
+    width, height = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
+    common = max(width, 0) * max(height, 0)
+    return float(common / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - common))
+
+
+def slowly_suppressed(boxes: np.ndarray, scores: np.ndarray, classes: np.ndarray, most: float) -> list[int]:
+    left, stay = sorted(range(len(scores)), key=lambda i: -scores[i]), []
+    while left:
+        best, *left = left
+        stay.append(best)
+        left = [i for i in left if classes[i] != classes[best] or iou(boxes[i], boxes[best]) <= most]
+    return stay
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 30), st.integers(1, 3), st.integers(0, 1 << 30))
+def test_suppression_is_the_slow_obvious_one(n: int, classes: int, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    low = random.integers(0, 20, (n, 2))
+    boxes = np.concatenate([low, low + random.integers(1, 20, (n, 2))], 1).astype(float)
+    scores, labels = random.random(n), random.integers(0, classes, n)
+    assert suppressed(boxes, scores, labels, 0.4).tolist() == slowly_suppressed(boxes, scores, labels, 0.4)
+    if n:
+        assert np.allclose(overlap(boxes, boxes), [[iou(a, b) for b in boxes] for a in boxes])
+
+
+def test_what_need_not_be_found_is_neither_right_nor_wrong() -> None:
+    there = np.array([[0, 0, 10, 10], [20, 20, 60, 60], [100, 0, 110, 10]], float)
+    crowd, difficult = np.array([False, True, False]), np.array([False, False, True])
+    found = np.array([[0, 0, 10, 10], [1, 0, 10, 10], [21, 21, 30, 30], [40, 40, 50, 50], [100, 0, 110, 10]], float)
+    again = np.concatenate([found, found[-1:]])  # the difficult one a second time
+    state = matched(again, there, crowd, difficult, np.array([0.5]))[:, 0].tolist()
+    assert state == [HIT, WRONG, IGNORED, IGNORED, IGNORED, WRONG]
+
+
+# Columns and cells
+
+
+def test_a_column_becomes_a_spec() -> None:
+    assert (SPEC.classes, SPEC.counts, SPEC.pictures, SPEC.most) == (("cat", "dog"), (2, 1), 3, 2)
+    assert str(SPEC).startswith("boxes in 3 pictures: cat (2), dog (1); up to 2 in one, sides of 10 to ")
+    assert BOXES.fits(CELLS)
+    assert not BOXES.fits(["[]", "[]"])
+    assert not BOXES.fits(["cat", "dog"])
+
+
+@pytest.mark.parametrize(
+    ("cell", "words"),
+    [
+        ("cat", r"'cat' is no list of boxes. Allowed: \[\{\"label\""),
+        ('[{"label": "cat"}]', "is no box"),
+        ('[{"label": "cat", "xyxy": [1, 2, 3]}]', "is no box"),
+        ('[{"label": "cat", "xyxy": [5, 2, 5, 4]}]', r"a box from \(5, 2\) to \(5, 4\) has no area"),
+        ('[{"label": "cat", "xyxy": [1, 2, NaN, 4]}]', "has no area"),
+        ('[{"label": "Cat", "xyxy": [1, 2, 3, 4]}]', "'Cat' is not one of the 2 classes.*did you mean 'cat'"),
+        ("[" * 100_000, "is no list of boxes"),
+    ],
+)
+def test_cells_that_are_refused(cell: str, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        BOXES.read(cell, SPEC)
+
+
+def test_nothing_to_learn_from() -> None:
+    with pytest.raises(DataError, match=r"column 'boxes': no box in 2 pictures. Next: draw a box around each thing"):
+        BOXES.plan(["[]", "[]"], "boxes")
+
+
+def test_mirrored_boxes_keep_their_corners_in_order() -> None:
+    truth = BOXES.read(CELLS[0], SPEC)
+    moved = truth.moved(Warp((-1.0, 2.0), (100.0, 1.0)))
+    assert [box.xyxy for box in moved.boxes] == [(90, 1, 100, 21), (75, 11, 95, 51)]
+    assert moved.moved(Warp((-1.0, 2.0), (100.0, 1.0)).inverse()) == truth
+    assert truth.moved(Warp((2.0,), (0.0,))) == truth
+
+
+# From arrays to an answer
+
+
+def raw(*things: tuple[float, float, float, float, float, float], n: int = 20) -> dict[str, np.ndarray]:
+    """(x1, y1, x2, y2, logit of cat, logit of dog), and cells that see nothing."""
+    arrays = {"corners": np.zeros((n, 4), np.float32), "logits": np.full((n, 2), -9, np.float32)}
+    for row, (*corners, cat, dog) in enumerate(things):
+        arrays["corners"][row], arrays["logits"][row] = corners, (cat, dog)
+    return arrays | {"cells": np.zeros((n, 3), np.float32)}
+
+
+def test_candidates_become_boxes_in_the_original() -> None:
+    placed = Placed(Warp((0.5, 0.5), (10.0, 0.0)), Grid((100, 200), 1.0, "px"), Grid((50, 120), 1.0, "px"))
+    seen = raw(
+        (10, 5, 30, 25, 4, -9),
+        (11, 5, 30, 25, 3, -9),
+        (100, 30, 125, 60, -9, 2),
+        (0, 0, 5, 5, 3, -9),
+        (60, 5, 80, 9, -1, -9),
+    )
+    answer = BOXES.from_raw(seen, SPEC, {"within_0.05": 0.95}, placed)
+    assert [(box.label, box.xyxy, box.accepted) for box in answer.boxes] == [
+        ("cat", (0, 10, 40, 50), True),
+        ("dog", (180, 60, 200, 100), False),
+    ]
+    assert [box.label for box in answer.faint] == ["cat"]
+    assert answer.boxes[0].confidence == pytest.approx(1 / (1 + np.exp(-4)))
+    assert (str(answer), answer.marked()) == ("1 cat, 1 dog", "1 cat, 1 dog (1 unsure)")
+    told = answer.to_json()["boxes"][0]
+    assert told == {"label": "cat", "xyxy": [0, 10, 40, 50], "confidence": 0.982, "accepted": True}
+    assert str(BOXES.from_raw(raw(), SPEC, {}, placed)) == "nothing"
+
+
+def test_boxes_are_accepted_by_the_wish() -> None:
+    limits = {"within_0.05": 0.9, "within_0.1": 0.8, "within_0.2": 0.6}
+    wished = [accepted_from(limits | {"wrong_at_most": wish}) for wish in (0.01, 0.05, 0.12, 0.5)]
+    assert wished == [1.01, 0.9, 0.8, 0.6]
+
+
+def test_what_agreement_to_expect() -> None:
+    assert expected_share(np.array([])) == 1
+    assert expected_share(np.array([0.1, 0.1])) == pytest.approx(0.81)
+    assert expected_share(np.array([1.0, 1.0])) == 1
+    assert expected_share(np.array([0.8, 0.4])) == pytest.approx(2 * 0.8 / (1 + 1.2))
+    truth = BOXES.read(CELLS[0], SPEC)
+    assert agreement(Boxes(()), Boxes(())) == 1
+    assert agreement(truth, truth) == 1
+    assert agreement(Boxes(()), truth) == 0
+    assert agreement(Boxes((*truth.boxes[:1], Box("cat", (50, 50, 60, 60)))), truth) == pytest.approx(2 / 3)
+
+
+def test_calibration_makes_boasts_honest() -> None:
+    """Half of what is said at 95 % is wrong: afterwards it is said at 50 %, and the picture is no surer."""
+    random = np.random.default_rng(0)
+    truths, seen = [], []
+    for _ in range(300):
+        there = random.random(4) < 0.5
+        places = [(20.0 * i, 0.0, 20.0 * i + 10, 10.0) for i in range(4)]
+        truths.append(Boxes(tuple(Box("cat", place) for place, yes in zip(places, there, strict=True) if yes)))
+        seen.append(raw(*((*place, 3.0, -9.0) for place in places)))
+    arrays = {name: np.stack([each[name] for each in seen]) for name in seen[0]}
+    fitted = BOXES.calibrate(arrays, truths, SPEC)
+    answer = BOXES.from_raw(seen[0], SPEC, fitted, None)
+    assert (answer.boxes or answer.faint)[0].confidence == pytest.approx(0.5, abs=0.05)
+    sure = np.mean([BOXES.from_raw(each, SPEC, fitted, None).confidence for each in seen])
+    right = np.mean(
+        [BOXES.right(BOXES.from_raw(each, SPEC, fitted, None), t, SPEC) for each, t in zip(seen, truths, strict=True)]
+    )
+    assert sure == pytest.approx(right, abs=0.05)
+    assert not any(name.startswith("within") for name in fitted)
+
+
+# Other programs
+
+
+def test_files_for_tables_and_coco() -> None:
+    answer = Boxes((Box("cat", (1, 2, 11, 22), 0.9), Box("a, b", (0, 0, 5, 5), 0.6, accepted=False)))
+    files = answer.files()
+    rows = list(csv.DictReader(io.StringIO(files["csv"].decode())))
+    assert [row["label"] for row in rows] == ["cat", "a, b"]
+    assert [rows[0][name] for name in ("x1", "y2", "confidence", "accepted")] == ["1", "22", "0.9", "yes"]
+    assert json.loads(files["json"])[0] == {"category": "cat", "bbox": [1, 2, 10, 20], "score": 0.9}
+    assert as_yolo(answer.boxes[:1], ["dog", "cat"], width=20, height=40) == "1 0.300000 0.300000 0.500000 0.500000\n"
+
+
+def test_detections_of_supervision(monkeypatch: pytest.MonkeyPatch) -> None:
+    boxes = BOXES.read(CELLS[0], SPEC).boxes
+    monkeypatch.setitem(sys.modules, "supervision", None)
+    with pytest.raises(UsageError, match=r"supervision is not installed. Next: pip install supervision"):
+        to_supervision(boxes, SPEC.classes)
+    monkeypatch.setitem(sys.modules, "supervision", types.SimpleNamespace(Detections=types.SimpleNamespace))
+    detections = to_supervision(boxes, SPEC.classes)
+    assert detections.xyxy.shape == (2, 4)
+    assert detections.data["class_name"].tolist() == ["cat", "dog"]
+    back = BOXES.read(json.dumps(from_supervision(detections, SPEC.classes)), SPEC)
+    assert [(box.label, box.xyxy) for box in back.boxes] == [(box.label, box.xyxy) for box in boxes]
+
+
+def test_pictures_of_boxes() -> None:
+    random = np.random.default_rng(3)
+    answers, truths = map(list, zip(*[scene(random) for _ in range(20)], strict=True))
+    figure = BOXES.draw(BOXES.compare(answers, truths, SPEC_OF[3]), SPEC_OF[3])
+    assert len(set(figure.get_flattened_data())) > 50
+    assert BOXES.draw(BOXES.compare([Boxes(())], [Boxes(())], SPEC), SPEC).size == figure.size
+    blank = Image.new("L", (100, 80))
+    drawn = drawn_on(blank, [Box("cat", (20, 30, 60, 70), 0.9)], SPEC.classes)
+    assert drawn.getpixel((20, 50)) == drawn.getpixel((59, 50)) == (0, 0x72, 0xB2)
+    assert drawn.getpixel((40, 50)) == (0, 0, 0)
+    assert blank.getpixel((20, 50)) == 0

@@ -1,0 +1,106 @@
+"""The head of boxes: what it learns of whom, and targets that move like answers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from seehear.answers import ANSWERS
+from seehear.answers.boxes import Box, Boxes
+from seehear.answers.boxes.answer import NEED_NOT, OBJECT
+from seehear.answers.boxes.head import Head, assigned, generalised
+from seehear.geometry import Cells, Grid, Placed, Warp, Warps
+
+BOXES = ANSWERS["boxes"]
+SPEC = BOXES.plan(['[{"label":"cat","xyxy":[0,0,9,9]},{"label":"dog","xyxy":[0,0,9,9]}]'], "boxes")
+PICTURE = Grid((64, 96), 1.0, "px")
+HERE = Placed(Warp.identity(2), PICTURE, PICTURE)
+
+
+def target(*boxes: Box) -> dict[str, torch.Tensor]:
+    arrays = BOXES.target(Boxes(boxes), SPEC, HERE)
+    return {name: torch.from_numpy(array)[None] for name, array in arrays.items()}
+
+
+def cells(seed: int = 0) -> Cells:
+    """Two grids of a picture of 96 x 64 px, with noise in them."""
+    torch.manual_seed(seed)
+    levels = [
+        Cells(torch.randn(2, h * w, 16), torch.ones(2, h * w, dtype=torch.bool), Grid((h, w), pitch, "px"))
+        for h, w, pitch in ((8, 12, 8.0), (4, 6, 16.0))
+    ]
+    return Cells(levels[1].x, levels[1].real, levels[1].grid, finer=(levels[0],))
+
+
+def test_every_cell_gives_a_box_around_itself() -> None:
+    raw = Head(SPEC, (16, 16)).eval()(cells())
+    assert {name: tuple(array.shape) for name, array in raw.items()} == {
+        "corners": (2, 120, 4),
+        "logits": (2, 120, 2),
+        "cells": (2, 120, 3),
+    }
+    assert raw["cells"][0, [0, 1, 12, 96]].tolist() == [[4, 4, 8], [12, 4, 8], [4, 12, 8], [8, 8, 16]]
+    middle = raw["cells"][..., :2]
+    assert (raw["corners"][..., :2] < middle).all() and (raw["corners"][..., 2:] > middle).all()
+    assert torch.allclose(raw["logits"].sigmoid(), torch.tensor(0.01), atol=1e-3)
+
+
+@pytest.mark.parametrize("mirrored", [1, -1])
+def test_targets_move_like_answers(mirrored: int) -> None:
+    boxes = (Box("cat", (10, 20, 30, 50)), Box("dog", (40, 5, 60, 25), crowd=True))
+    warp = Warp((mirrored * 1.25, 0.5), (96.0 if mirrored < 0 else 0.0, 8.0))
+    warps = Warps(torch.tensor([warp.scale]), torch.tensor([warp.offset]))
+    moved = Head(SPEC, (16, 16)).moved(target(*boxes), warps)
+    expected = [box.xyxy for box in Boxes(boxes).moved(warp).boxes]
+    assert np.allclose(moved["corners"][0], expected)
+    assert moved["kind"][0].tolist() == [OBJECT, NEED_NOT]
+
+
+def test_what_leaves_the_picture_need_not_be_found() -> None:
+    boxes = (Box("cat", (0, 0, 40, 40)), Box("cat", (0, 0, 90, 40)), Box("cat", (0, 0, 20, 40)))
+    moved = Head(SPEC, (16, 16)).moved(target(*boxes), Warps(torch.ones(1, 2), torch.tensor([[-30.0, 0.0]])))
+    assert moved["kind"][0].tolist() == [NEED_NOT, OBJECT, 0]
+    assert moved["corners"][0, :2].tolist() == [[0, 0, 10, 40], [0, 0, 60, 40]]
+
+
+def test_the_cells_that_see_a_thing_best_learn_it() -> None:
+    truth = target(Box("dog", (16, 16, 48, 48)), Box("cat", (72, 8, 76, 12)), Box("cat", (56, 32, 88, 64), crowd=True))
+    raw = Head(SPEC, (16, 16)).eval()(cells())
+    corners, logits, places = (raw[name][:1].detach() for name in ("corners", "logits", "cells"))
+    best = 2 * 12 + 3  # a cell within the dog whose box is the dog's
+    corners[0, best] = truth["corners"][0, 0]
+    learned = assigned(corners, logits, places, truth)
+    assert learned.scores[0, best].tolist() == pytest.approx([0, 1], abs=1e-4)
+    assert int(learned.thing[0, best]) == 0
+    within = ((places[0, :, :2] - 32).abs() < 16).all(1)
+    tiny = ((places[0, :, :2] - torch.tensor([74.0, 10.0])).abs() < 0.75 * places[0, :, 2:]).all(1)
+    assert learned.scores[0, ~within & ~tiny].sum() == 0
+    assert learned.scores[0, tiny, 0].sum() > 0
+    assert (learned.scores[0, within, 1] > 0).sum() <= 10
+    excused = ((places[0, :, :2] - torch.tensor([72.0, 48.0])).abs() < 16).all(1)
+    assert learned.counts[0, excused].sum() == 0
+    assert learned.counts[0, ~excused].all()
+
+
+def test_the_loss_is_least_where_the_boxes_are_right() -> None:
+    truth = target(Box("dog", (16, 16, 48, 48)))
+    head = Head(SPEC, (16, 16)).eval()
+    raw = {name: array[:1].detach().clone() for name, array in head(cells()).items()}
+    untaught = float(head.loss(raw, truth))
+    raw["corners"][0, 27] = truth["corners"][0, 0]
+    raw["logits"][0, 27, 1] = 6.0
+    found = float(head.loss(raw, truth))
+    raw["logits"][0, 27] = torch.tensor([6.0, -4.6])
+    mistaken = float(head.loss(raw, truth))
+    assert found < untaught
+    assert found < mistaken
+    nothing = target()
+    assert torch.isfinite(head.loss(raw, nothing)).all()
+    assert float(head.loss(raw, nothing)) > 4, "what is said of an empty picture is a mistake"
+
+
+def test_generalised_overlap_by_hand() -> None:
+    a = torch.tensor([[0.0, 0, 10, 10], [0, 0, 10, 10], [0, 0, 10, 10]])
+    b = torch.tensor([[0.0, 0, 10, 10], [5, 0, 15, 10], [20, 0, 30, 10]])
+    assert generalised(a, b).tolist() == pytest.approx([1, 1 / 3, -1 / 3])

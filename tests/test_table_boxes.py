@@ -1,0 +1,405 @@
+"""The layouts in which people keep pictures with boxes drawn on them, and what is said of boxes that are not right."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from seehear.errors import DataError
+from seehear.table import Problem, Table
+from table_kinds import KINDS, Kind, make, opened
+
+DRAWN = (*KINDS, Kind("boxes", ("boxes",)))
+WIDTH, HEIGHT = 40, 30
+
+
+def seen(data: Path, **wishes: Any) -> Table:
+    return opened(data, kinds=DRAWN, **wishes)
+
+
+def pictures(folder: Path, *names: str) -> Path:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (WIDTH, HEIGHT)).save(folder / name)
+    return folder
+
+
+def boxes(table: Table) -> dict[str, list[tuple[Any, ...]]]:
+    """By key: (label, x1, y1, x2, y2) and the names of its marks."""
+    cells = {row.key: json.loads(row.answer or "") for row in table}
+    return {
+        key: [(b["label"], *b["xyxy"], *(mark for mark in ("crowd", "difficult") if mark in b)) for b in cell]
+        for key, cell in cells.items()
+    }
+
+
+def annotation(*objects: tuple[Any, ...], size: tuple[int, int] = (WIDTH, HEIGHT), file: str = "") -> str:
+    """(name, xmin, ymin, xmax, ymax) and perhaps "difficult"."""
+    things = "".join(
+        f"<object><name>{label}</name><difficult>{int('difficult' in marks)}</difficult><bndbox><xmin>{x1}</xmin>"
+        f"<ymin>{y1}</ymin><xmax>{x2}</xmax><ymax>{y2}</ymax></bndbox></object>"
+        for label, x1, y1, x2, y2, *marks in objects
+    )
+    sides = f"<size><width>{size[0]}</width><height>{size[1]}</height><depth>3</depth></size>"
+    return f"<annotation><filename>{file}</filename>{sides}{things}</annotation>"
+
+
+# A row a box
+
+
+TABLE = "image,label,x1,y1,x2,y2,site\na.png,cat,1,2,11,12.5,north\nb.png,,,,,,south\na.png,dog,0,0,40,30,north\n"
+
+
+def test_a_row_a_box_becomes_a_row_a_picture(tmp_path: Path) -> None:
+    data = pictures(make(tmp_path / "d", {"t.csv": TABLE}), "a.png", "b.png")
+    table = seen(data)
+    assert table.kind == "boxes"
+    assert boxes(table) == {"a.png": [("cat", 1, 2, 11, 12.5), ("dog", 0, 0, 40, 30)], "b.png": []}
+    assert [row.metadata for row in table] == [{"site": "north"}, {"site": "south"}]
+    assert "a row is a box: 2 in 2 pictures" in table.said
+
+
+@pytest.mark.parametrize(
+    ("headings", "cells"),
+    [
+        ("image,label,xmin,ymin,xmax,ymax", "a.png,cat,4,6,14,21"),
+        ("filename,width,height,class,xmin,ymin,xmax,ymax", "a.png,40,30,cat,4,6,14,21"),
+        ("image,category,x,y,w,h", "a.png,cat,4,6,10,15"),
+        ("image,x,y,width,height,name", "a.png,4,6,10,15,cat"),
+        ("image,label,x1,y1,x2,y2", "a.png,cat,0.1,0.2,0.35,0.7"),
+        ("image,label,x1,y1,x2,y2", "a.png,cat,14,21,4,6"),
+    ],
+)
+def test_headings_of_boxes(tmp_path: Path, headings: str, cells: str) -> None:
+    data = pictures(make(tmp_path / "d", {"t.csv": f"{headings}\n{cells}\n"}), "a.png")
+    assert boxes(seen(data)) == {"a.png": [("cat", 4, 6, 14, 21)]}
+
+
+def test_boxes_without_a_label_are_objects(tmp_path: Path) -> None:
+    data = pictures(make(tmp_path / "d", {"t.csv": "image,x1,y1,x2,y2\na.png,1,2,3,4\n"}), "a.png")
+    table = seen(data)
+    assert boxes(table) == {"a.png": [("object", 1, 2, 3, 4)]}
+    assert "every box is called 'object', for no column names what it is of" in table.said
+
+
+def test_what_is_wrong_with_boxes_is_said(tmp_path: Path) -> None:
+    rows = [
+        *("cat,5,5,60,20", "cat,20,20,5,5", "cat,1,1,9,9", "cat,1,1,9,9", "dog,1,1,9,9"),
+        *("cat,5,5,5,9", "cat,50,5,60,9", "cat,one,1,9,9", ",1,1,9,9", "cat,1,,9,9", "cat,0,0,40.4,30.6"),
+    ]
+    table = "image,label,x1,y1,x2,y2\n" + "".join(f"a.png,{row}\n" for row in rows)
+    data = pictures(make(tmp_path / "d", {"t.csv": table}), "a.png")
+    found = seen(data)
+    assert boxes(found)["a.png"] == [
+        *(("cat", 5, 5, 40, 20), ("cat", 5, 5, 20, 20), ("cat", 1, 1, 9, 9), ("dog", 1, 1, 9, 9)),
+        ("cat", 0, 0, 40, 30),
+    ]
+    assert found.problems == (
+        Problem("t.csv row 7", "a box without an area: left out", "correct or remove it"),
+        Problem("t.csv row 8", "a box outside its picture of 40 x 30 px: left out", "correct or remove it"),
+        Problem("t.csv row 9", "a box without four numbers: left out", "correct or remove it"),
+        Problem("t.csv row 10", "a box without a label: left out", "say what it is of"),
+        Problem("t.csv row 11", "a box without four numbers: left out", "correct or remove it"),
+    )
+    assert {
+        "1 box with swapped corners, put right; the first: t.csv row 3",
+        "1 box cut off at the edge of their picture, beyond which they reached; the first: t.csv row 2",
+        "1 box drawn twice and taken once; the first: t.csv row 5",
+    } <= set(found.said)
+
+
+def test_a_missing_picture_is_named_once(tmp_path: Path) -> None:
+    rows = "image,label,x1,y1,x2,y2\na.png,cat,1,1,9,9\nno.png,cat,1,1,9,9\nno.png,cat,2,1,9,9\n,cat,2,1,9,9\n"
+    found = seen(pictures(make(tmp_path / "d", {"t.csv": rows}), "a.png"))
+    assert found.problems == (
+        Problem("t.csv row 5", "it names no picture"),
+        Problem("t.csv row 3", "no file 'no.png'"),
+    )
+
+
+def test_tables_of_parts_with_boxes(tmp_path: Path) -> None:
+    table = "image,label,x1,y1,x2,y2,id\na.png,cat,1,1,9,9,1\na.png,cat,2,1,9,9,2\n"
+    data = make(tmp_path / "d", {"train/examples.csv": table, "val/examples.csv": table})
+    found = seen(pictures(data, "train/a.png", "val/a.png"))
+    assert boxes(found) == {f"{part}/a.png": [("cat", 1, 1, 9, 9), ("cat", 2, 1, 9, 9)] for part in ("train", "val")}
+    assert found.parts == ("train", "val")
+    assert "not used, for it differs from box to box: id" in found.said
+
+
+CORNER = st.integers(0, WIDTH - 2).map(lambda n: n / 2)
+BOX = st.tuples(st.sampled_from(["cat", 'a "b"', "größe, x"]), CORNER, CORNER)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.lists(BOX, max_size=4, unique=True), min_size=1, max_size=4))
+def test_boxes_written_are_boxes_read(
+    tmp_path_factory: pytest.TempPathFactory, drawn: list[list[tuple[str, float, float]]]
+) -> None:
+    import csv
+
+    folder = tmp_path_factory.mktemp("d")
+    expected = {f"{i}.png": [(label, x, y, x + 1.5, y + 2) for label, x, y in each] for i, each in enumerate(drawn)}
+    with (folder / "t.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["image", "label", "x1", "y1", "x2", "y2"])
+        for name, each in expected.items():
+            writer.writerows([name, *box] for box in each or [("", "", "", "", "")])
+    assert boxes(seen(pictures(folder, *expected))) == expected
+
+
+# Pascal VOC
+
+
+def test_pascal_voc_counts_from_one_and_keeps_its_parts(tmp_path: Path) -> None:
+    files = {
+        "Annotations/a.xml": annotation(("cat", 1, 1, 40, 30), ("dog", 3, 4, 8, 9, "difficult"), file="a.jpg"),
+        "Annotations/b.xml": annotation(),
+        "Annotations/c.xml": annotation(("cat", 0, 5, 9, 9)),
+        "ImageSets/Main/train.txt": "a\nb\n",
+        "ImageSets/Main/val.txt": "c\n",
+        "ImageSets/Main/cat_train.txt": "a 1\nb -1\n",
+    }
+    data = pictures(make(tmp_path / "d", files), "JPEGImages/a.jpg", "JPEGImages/b.jpg", "JPEGImages/c.png")
+    table = seen(data)
+    assert boxes(table) == {
+        "JPEGImages/a.jpg": [("cat", 0, 0, 40, 30), ("dog", 2, 3, 8, 9, "difficult")],
+        "JPEGImages/b.jpg": [],
+        "JPEGImages/c.png": [("cat", 0, 4, 9, 9)],
+    }
+    assert [row.part for row in table] == ["train", "train", "val"]
+    assert "Pascal VOC: 3 boxes in 3 pictures" in table.said
+    assert "1 boxes begin at pixel 0, where Pascal VOC counts from 1: taken for 1" in table.said
+
+
+def test_annotations_beside_pictures_in_parts(tmp_path: Path) -> None:
+    files = {"train/a.xml": annotation(("cat", 1, 1, 9, 9)), "valid/b.xml": annotation(("cat", 1, 1, 9, 9))}
+    table = seen(pictures(make(tmp_path / "d", files), "train/a.jpg", "valid/b.jpg"))
+    assert [(row.key, row.part) for row in table] == [("train/a.jpg", "train"), ("valid/b.jpg", "val")]
+
+
+def test_masks_of_pascal_voc_are_an_answer_too(tmp_path: Path) -> None:
+    files = {"Annotations/a.xml": annotation(("cat", 1, 1, 9, 9)), "Annotations/b.xml": annotation()}
+    data = pictures(make(tmp_path / "d", files), "JPEGImages/a.jpg", "JPEGImages/b.jpg", "SegmentationClass/a.png")
+    masked = Kind("mask", ("mask",))
+    table = opened(data, kinds=(*DRAWN, masked), answer="mask")
+    assert [row.answer for row in table] == ["SegmentationClass/a.png"]
+    assert table.problems == (Problem("JPEGImages/b.jpg", "nothing is drawn for it"),)
+    assert opened(data, kinds=(*DRAWN, masked)).kind == "boxes"
+
+
+BOMB = (
+    '<!DOCTYPE annotation [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]><annotation>&b;</annotation>'
+)
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (BOMB, "it declares a document type, which no annotation needs"),
+        (BOMB.encode("utf-16"), "it declares a document type, which no annotation needs"),
+        ("<annotation><object>", "not XML: no element found: line 1, column 20"),
+        ("<kml></kml>", "not an annotation but <kml>"),
+        (b"<annotation>\xe9</annotation>", "not in UTF-8: byte 0xe9 in line 1"),
+        ("<annotation>" * 50_000, "not XML: no element found: line 1, column 600000"),
+    ],
+)
+def test_annotations_that_are_refused_are_named(tmp_path: Path, content: str | bytes, what: str) -> None:
+    files = {"Annotations/a.xml": annotation(("cat", 1, 1, 9, 9)), "Annotations/b.xml": content}
+    table = seen(pictures(make(tmp_path / "d", files), "images/a.jpg", "images/b.jpg"))
+    assert [(problem.where, problem.what) for problem in table.problems] == [("Annotations/b.xml", what)]
+    assert len(table) == 1
+
+
+def test_what_lacks_its_other_half_in_pascal_voc_is_named(tmp_path: Path) -> None:
+    files = {
+        "Annotations/a.xml": annotation(("cat", 1, 1, 9, "many")),
+        "Annotations/b.xml": annotation(file="x.jpg"),
+        "ImageSets/Main/train.txt": "a\nb\nc\nd\n",
+    }
+    table = seen(pictures(make(tmp_path / "d", files), "JPEGImages/a.jpg", "JPEGImages/c.jpg"))
+    hint = "an annotation without an object says that there is none in it"
+    assert table.problems == (
+        Problem("Annotations/b.xml", "no picture 'x.jpg'", "put it beside, or into JPEGImages"),
+        Problem("JPEGImages/c.jpg", "no annotation of this name", hint),
+        Problem("ImageSets: d", "neither an annotation nor a picture of this name"),
+        Problem("Annotations/a.xml object 1", "a box without four numbers: left out", "correct or remove it"),
+    )
+
+
+# COCO
+
+
+def instances(**changes: Any) -> str:
+    told: dict[str, Any] = {
+        "info": {},
+        "images": [
+            {"id": 7, "file_name": "a.jpg", "width": WIDTH, "height": HEIGHT},
+            {"id": 9, "file_name": "b.jpg", "width": WIDTH, "height": HEIGHT},
+        ],
+        "annotations": [
+            {"id": 1, "image_id": 7, "category_id": 3, "bbox": [1, 2, 10, 5.25], "iscrowd": 0},
+            {"id": 2, "image_id": 7, "category_id": 5, "bbox": [0, 0, 40, 30], "iscrowd": 1},
+        ],
+        "categories": [{"id": 3, "name": "cat"}, {"id": 5, "name": "dog"}],
+    }
+    return json.dumps(told | changes)
+
+
+def test_coco_in_its_own_folders(tmp_path: Path) -> None:
+    names = {"annotations/instances_train2017.json": "train2017", "annotations/instances_val2017.json": "val2017"}
+    data = make(tmp_path / "d", dict.fromkeys(names, instances()) | {"annotations/captions_val2017.json": instances()})
+    for folder in names.values():
+        pictures(data, f"{folder}/a.jpg", f"{folder}/b.jpg")
+    table = seen(data)
+    assert boxes(table) == {
+        f"{folder}/{file}.jpg": drawn
+        for folder in names.values()
+        for file, drawn in (("a", [("cat", 1, 2, 11, 7.25), ("dog", 0, 0, 40, 30, "crowd")]), ("b", []))
+    }
+    assert [row.part for row in table] == ["train", "train", "val", "val"]
+
+
+@pytest.mark.parametrize(
+    ("name", "folder"),
+    [
+        ("t.json", ""),
+        ("t.json", "images/"),
+        ("annotations/train.json", "images/train/"),
+        ("train/_annotations.coco.json", "train/"),
+        ("train.json", "train/"),
+    ],
+)
+def test_where_the_pictures_of_coco_lie(tmp_path: Path, name: str, folder: str) -> None:
+    data = pictures(make(tmp_path / "d", {name: instances()}), f"{folder}a.jpg", f"{folder}b.jpg")
+    assert list(boxes(seen(data))) == [f"{folder}a.jpg", f"{folder}b.jpg"]
+
+
+def test_what_is_wrong_in_coco_is_named(tmp_path: Path) -> None:
+    wrong = [
+        {"id": 1, "image_id": 7, "category_id": 3, "bbox": [1, 2, 10, 5]},
+        {"id": 2, "image_id": 8, "category_id": 3, "bbox": [1, 2, 10, 5]},
+        {"id": 3, "image_id": 7, "category_id": [4], "bbox": [1, 2, 10, 5]},
+        {"id": 4, "image_id": 7, "category_id": 3, "bbox": [1, 2, 10]},
+        {"id": 5, "image_id": 7, "category_id": 3, "bbox": [1, 2, -10, 5]},
+        {"id": 6, "image_id": 7, "category_id": 3, "bbox": [1, 2, 0, 5]},
+    ]
+    data = make(tmp_path / "d", {"t.json": instances(annotations=wrong)})
+    table = seen(pictures(data, "a.jpg", "b.jpg"))
+    assert boxes(table)["a.jpg"] == [("cat", 1, 2, 11, 7)]
+    assert [(problem.where, problem.what) for problem in table.problems] == [
+        ("t.json annotation 2", "no image has the id 8"),
+        ("t.json annotation 3", "no category has the id [4]"),
+        ("t.json annotation 4", "a box without four numbers: left out"),
+        ("t.json annotation 5", "a box without four numbers: left out"),
+        ("t.json annotation 6", "a box without an area: left out"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (instances(images=[3]), r"t.json: 'images' is no list of objects. Next: see https://cocodataset"),
+        (instances()[:-5], r"t.json: not JSON: .*copy or download it again"),
+        ('{"images": [' * 60_000, r"t.json: not JSON: .*recursion"),
+    ],
+)
+def test_coco_that_is_refused(tmp_path: Path, content: str, words: str) -> None:
+    data = pictures(make(tmp_path / "d", {"t.json": content}), "a.jpg")
+    with pytest.raises(DataError, match=words):
+        seen(data / "t.json")
+
+
+def test_two_cocos_for_one_part_are_not_guessed_at(tmp_path: Path) -> None:
+    data = pictures(make(tmp_path / "d", {"one.json": instances(), "two.json": instances()}), "a.jpg")
+    with pytest.raises(DataError, match=r"d holds 2 tables of boxes: one.json, two.json. Next: point at one of them"):
+        seen(data)
+
+
+# YOLO
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        "train: images/train\nval: images/val\nnames: [cat, dog]\n",
+        "path: /home/somebody/set\ntrain: ../images/train\nval: images/val\nnames: {0: cat, 1: dog}\n",
+    ],
+)
+def test_yolo_reads_boxes_and_outlines(tmp_path: Path, table: str) -> None:
+    files = {
+        "data.yaml": table,
+        "labels/train/a.txt": "0 0.5 0.5 0.5 0.5\n1 0.1 0.1 0.3 0.1 0.2 0.4\n",
+        "labels/train/b.txt": "",
+    }
+    data = pictures(make(tmp_path / "d", files), "images/train/a.jpg", "images/train/b.jpg", "images/val/c.jpg")
+    found = seen(data)
+    assert boxes(found) == {
+        "images/train/a.jpg": [("cat", 10, 7.5, 30, 22.5), ("dog", 4, 3, 12, 12)],
+        "images/train/b.jpg": [],
+        "images/val/c.jpg": [],
+    }
+    assert [row.part for row in found] == ["train", "train", "val"]
+    assert "1 pictures have no text, which says that there is nothing in them" in found.said
+
+
+def test_yolo_without_a_table_and_with_faults(tmp_path: Path) -> None:
+    files = {"classes.txt": "cat\ndog\n", "labels/a.txt": "0 .5 .5 .5 .5\n7 .5 .5 .5 .5\n0 x .5 .5 .5\n0 .5 .5 .5\n"}
+    found = seen(pictures(make(tmp_path / "d", files), "images/a.jpg"))
+    assert len(boxes(found)["images/a.jpg"]) == 1
+    assert found.problems == (
+        Problem("labels/a.txt line 2", "7 is not one of the 2 classes: left out"),
+        Problem("labels/a.txt line 3", "'0 x .5 .5 .5' are not all numbers: left out"),
+        Problem("labels/a.txt line 4", "3 numbers behind the class, not x, y, width and height, nor corners: left out"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        ("train: images\nnames: {cat: 0}\n", "data.yaml: 'names' is neither a list nor names by number"),
+        ("train: pictures\nnames: [cat]\n", "data.yaml: train: no folder 'pictures'"),
+        ("train: [\n", "data.yaml: not YAML"),
+        ("train: !!python/object/apply:os.system ['true']\nnames: [cat]\n", "data.yaml: not YAML: could not determine"),
+    ],
+)
+def test_yolo_that_is_refused(tmp_path: Path, table: str, words: str) -> None:
+    data = pictures(make(tmp_path / "d", {"data.yaml": table}), "images/a.jpg")
+    with pytest.raises(DataError, match=words):
+        seen(data)
+
+
+# Pictures and masks
+
+
+def test_pictures_beside_masks_in_parts(tmp_path: Path) -> None:
+    data = make(tmp_path / "d", {"classes.txt": "sky\nroad\n", "readme.md": "x"})
+    pictures(data, "train/images/a.jpg", "train/masks/a.png", "train/images/b.jpg", "val/images/c.jpg")
+    pictures(data, "val/masks/c_mask.png", "val/masks/d.png")
+    table = opened(data, kinds=(*DRAWN, Kind("mask", ("mask",))))
+    assert [(row.key, row.answer, row.part) for row in table] == [
+        ("train/images/a.jpg", "train/masks/a.png", "train"),
+        ("val/images/c.jpg", "val/masks/c_mask.png", "val"),
+    ]
+    assert table.problems == (
+        Problem("val/masks/d.png", "no picture of this name"),
+        Problem("train/images/b.jpg", "no mask of this name"),
+    )
+
+
+def test_pictures_on_their_side_are_measured_upright(tmp_path: Path) -> None:
+    from seehear.table.layouts.picture_sizes import sizes_px
+
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("L", (WIDTH, HEIGHT)).save(tmp_path / "a.jpg", exif=exif)
+    (tmp_path / "b.jpg").write_bytes(b"no picture")
+    sizes = sizes_px(tmp_path, ["a.jpg", "b.jpg", "c.jpg"])
+    assert sizes[0].tolist() == [HEIGHT, WIDTH]
+    assert np.isnan(sizes[1:]).all()
