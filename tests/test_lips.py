@@ -14,7 +14,7 @@ from seehear.geometry import Tempo
 from seehear.media import Excerpt
 from seehear.senses.evidence import Evidence
 from seehear.senses.hearing.augment import AugmentHearing
-from seehear.senses.hearing.plan import HearingSpec
+from seehear.senses.hearing.plan import HOP_SAMPLES, HearingSpec
 from seehear.senses.lips import LIPS
 from seehear.senses.lips import face as finder
 from seehear.senses.lips.augment import AugmentLips
@@ -165,4 +165,6 @@ def test_a_click_and_a_flash_stay_together_under_augmentation(speed: float, lead
     click = loud.square().mean(2).argmax(1)
     assert (flash - click).abs().max() <= 1
     assert abs(int(flash[0]) - (at / speed + lead_s / CELL_S)) <= 1 and int(flash[1]) == at
+    hops = -(-heard["audio_samples"] // HOP_SAMPLES)
+    assert int(hops.max()) * HOP_SAMPLES <= heard["audio"].shape[1], "the last hop of the longest is whole"
     assert (seen["lips_frames"] - heard["audio_samples"] / per_cell).abs().max() <= 1

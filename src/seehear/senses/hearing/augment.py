@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from seehear.geometry import Tempo
 from seehear.senses.hearing.plan import HOP_SAMPLES, RATE_HZ, HearingSpec
+from seehear.senses.hearing.prepare import STEP_SAMPLES
 
 GAIN_DB = 9.0
 NOISE_SHARE, NOISE_DB = 0.5, (3.0, 35.0)  # how many get noise, and the range of its signal-to-noise ratio
@@ -71,7 +72,7 @@ def _played(audio: Tensor, samples: Tensor, tempo: Tempo) -> tuple[Tensor, Tenso
     steps = audio.shape[1]
     lead = (tempo.lead_s * RATE_HZ).long()
     new_samples = (samples / tempo.speed).long() + lead
-    longest = int(new_samples.max())
+    longest = -(-int(new_samples.max()) // STEP_SAMPLES) * STEP_SAMPLES
     at = (torch.arange(longest, device=audio.device) - lead[:, None]) * tempo.speed[:, None]  # (B, longest)
     before = at.floor().long()
     weight = at - before
