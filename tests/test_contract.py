@@ -120,6 +120,7 @@ def test_augmenting_keeps_shapes_and_stays_finite(senses: tuple[str, ...], make_
         augment = SENSES[name].augment(spec.model_copy(update={"strength": 1.0, **_mirrored(spec)}))
         changed, warps = augment(network.own(name, batch.inputs), drawn(8, {name: augment.spec}, torch.device("cpu")))
         assert warps is None, "a label says nothing of places"
+        assert torch.isfinite(network.train().encoders[name](**changed).x).all()
         mixed, share = augment.mix(changed, torch.randperm(8), torch.tensor(0.6))
         assert set(mixed) == set(network.own(name, batch.inputs))
         assert 0 <= float(share) <= 1

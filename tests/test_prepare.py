@@ -24,7 +24,7 @@ def hearing_spec(longest_s: float = 1.0, shortest_s: float = 0.25) -> HearingSpe
 
 
 def test_every_sense_is_wired_whole() -> None:
-    assert list(SENSES) == ["image", "audio"]
+    assert list(SENSES) == ["image", "audio", "lips"]
     assert all(name == sense.name for name, sense in SENSES.items())
 
 
