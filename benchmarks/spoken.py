@@ -55,7 +55,7 @@ def speechocean(store: Store) -> Examples:
 
 
 def mboshi(store: Store, column: str = "source_text") -> Examples:
-    """Mboshi, written as it is spoken (source_text) or in French (text)."""
+    """Mboshi, written as it is spoken (source_text) or in French (text), which the former beside it shows."""
     return _without_speakers(store, "mboshi", column)
 
 
@@ -72,9 +72,8 @@ def _without_speakers(store: Store, name: str, column: str) -> Examples:
     def make(folder: Path) -> None:
         for part, wanted in (("train", False), ("test", True)):
             chosen = [row for number, row in enumerate(rows) if judges(number, row) == wanted]
-            write_table(
-                folder / f"{part}.csv", [{k: v for k, v in row.items() if k != "source_text"} for row in chosen]
-            )
+            other = "" if column == "text" else column
+            write_table(folder / f"{part}.csv", [{k: v for k, v in row.items() if k != other} for row in chosen])
 
     made = store.made(f"{name}-{column}-held", make)
     return Examples(

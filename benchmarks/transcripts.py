@@ -1,4 +1,4 @@
-"""How well speech is written down after so many standard minutes, by speakers or in sentences never heard.
+"""How well speech is written down or translated after so many standard minutes, by speakers or sentences never heard.
 
 python -m benchmarks.transcripts [NAMES] [--data ../shared/data] [--seed 0]
 """
@@ -21,12 +21,13 @@ from seehear.measure.evaluate import Evaluation
 
 @dataclass(frozen=True)
 class Task:
-    """A set, its budget, and the errors per word (or per letter) that are at most wished of it."""
+    """A set, its budget, and the errors per word (or per letter) that are at most wished of it, or the least BLEU."""
 
     prepare: Callable[[Store], Examples]
     standard_minutes: float
     wer: float | None = None
     cer: float | None = None
+    bleu: float | None = None
 
 
 TASKS = {
@@ -34,6 +35,7 @@ TASKS = {
     "grid": Task(grid, 15, wer=0.03),
     "speechocean": Task(speechocean, 90, wer=0.65),
     "mboshi": Task(partial(mboshi, column="source_text"), 90, cer=0.35),
+    "mboshi-french": Task(partial(mboshi, column="text"), 90, bleu=4.0),
 }
 
 
@@ -50,10 +52,14 @@ def measure(name: str, task: Task, store: Store, options: argparse.Namespace) ->
 
 
 def _figures(evaluation: Evaluation, task: Task, wrong_at_most: float) -> Iterator[Figure]:
-    yield figure(evaluation, "wer", "word errors (wer)", at_most=task.wer)
-    yield figure(evaluation, "cer", "letter errors (cer)", at_most=task.cer)
-    for part in ("substitutions", "insertions", "deletions"):
-        yield figure(evaluation, part, f"{part} per word")
+    if task.bleu is not None:
+        yield figure(evaluation, "bleu", "nearness in words (BLEU)", at_least=task.bleu)
+        yield figure(evaluation, "chrf", "nearness in letters (chrF)")
+    else:
+        yield figure(evaluation, "wer", "word errors (wer)", at_most=task.wer)
+        yield figure(evaluation, "cer", "letter errors (cer)", at_most=task.cer)
+        for part in ("substitutions", "insertions", "deletions"):
+            yield figure(evaluation, part, f"{part} per word")
     yield figure(evaluation, "wrong", "texts with any error")
     yield figure(evaluation, "coverage", "accepted without asking")
     if evaluation.metrics["coverage"]:
