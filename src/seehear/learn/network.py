@@ -8,7 +8,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from seehear.answers import ANSWERS
+from seehear.answers import ANSWERS, Decoder
 from seehear.geometry import Cells
 from seehear.learn.familiarity import Familiarity
 from seehear.learn.fusion import Fusion
@@ -50,6 +50,12 @@ class Network(nn.Module):
         """(B,), as the head defines it."""
         value: Tensor = self.head.loss(raw, target)  # type: ignore[operator]
         return value
+
+    @property
+    def decoder(self) -> Decoder | None:
+        """What is asked while an answer is made, where the kind has such."""
+        found: Decoder | None = getattr(self.head, "decoder", None)
+        return found
 
     def forward(self, inputs: Tensors, present: Tensor) -> Tensors:
         cells = self.encode(inputs)

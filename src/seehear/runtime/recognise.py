@@ -44,6 +44,8 @@ class Recogniser:
         self.recipe: Recipe = bundle.recipe
         self._session = Session(bundle.model)
         self._kind = ANSWERS[self.recipe.kind]
+        if bundle.decoder is not None:
+            self._kind = self._kind.asking(Session(bundle.decoder).run)
         self._head_shapes = self._kind.raw_shapes(self.recipe.answer)
         doubts: dict[str, Shape] = {UNFAMILIAR + sense: () for sense in self.recipe.senses}
         self._shapes = {**self._head_shapes, **doubts}
@@ -124,7 +126,10 @@ class Recogniser:
         if not all(np.isfinite(array).all() for array in (*raw.values(), *unlike.values())):
             return Prediction.failed(perceived.input, f"{perceived.input}: the graph gave numbers that are not finite.")
         trust = self.recipe.trust.get(used_key(used)) or Trust()
-        answer = self._kind.from_raw(raw, how.answer, trust.calibration, perceived.warps[used[0]])
+        try:
+            answer = self._kind.from_raw(raw, how.answer, trust.calibration, perceived.warps[used[0]])
+        except BundleError as error:  # of a decoder
+            return Prediction.failed(perceived.input, f"{perceived.input}: {error}")
         if not 0 <= answer.confidence <= 1:
             return Prediction.failed(perceived.input, f"{perceived.input}: a confidence of {answer.confidence}.")
         doubts = [*self._unfamiliar(unlike), *_unsure(answer.confidence, trust, used, how.wrong_at_most)]
@@ -170,7 +175,9 @@ class Recogniser:
                 f"the graph takes {', '.join(self._session.inputs)} and gives {', '.join(self._session.outputs)}",
                 allowed=f"{', '.join(feeds)}, and {', '.join(self._shapes)}",
             )
-        self._run([{}])
+        (nothing,) = self._run([{}])
+        if self._kind.decodes(self.recipe.answer):
+            self._kind.from_raw({name: nothing[name] for name in self._head_shapes}, self.recipe.answer, {}, None)
 
 
 def _is_of(array: Array, shape: Shape) -> bool:

@@ -15,6 +15,5 @@ columns: tuple[str, ...] = (
     *("diagnosis", "species", "emotion", "word", "digit", "letter", "condition", "finding"),
 )
 senses: tuple[frozenset[str], ...] = (frozenset({"image"}), frozenset({"audio"}), frozenset({"image", "audio"}))
-headline, higher_is_better = "accuracy", True
 blends, whole = True, False
 Spec: type[BaseModel] = LabelSpec

@@ -21,6 +21,5 @@ columns: tuple[str, ...] = (
     "amount",
 )
 senses: tuple[frozenset[str], ...] = (frozenset({"image"}), frozenset({"audio"}), frozenset({"image", "audio"}))
-headline, higher_is_better = "mae", False
 blends, whole = True, False
 Spec: type[BaseModel] = ScoreSpec
