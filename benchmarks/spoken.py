@@ -132,7 +132,7 @@ def speechocean(store: Store) -> Examples:
 
 
 def mboshi(store: Store, column: str = "source_text") -> Examples:
-    """Mboshi, written as it is spoken (source_text) or in French (text)."""
+    """Mboshi, written as it is spoken (source_text) or in French (text), which the former beside it shows."""
     return _without_speakers(store, "mboshi", column)
 
 
@@ -148,7 +148,9 @@ def _without_speakers(store: Store, name: str, column: str) -> Examples:
 
     def make(folder: Path) -> None:
         for part, wanted in (("train", False), ("test", True)):
-            write_table(folder / f"{part}.csv", [row for i, row in enumerate(rows) if judges(i, row) == wanted])
+            chosen = [row for number, row in enumerate(rows) if judges(number, row) == wanted]
+            other = "" if column == "text" else column
+            write_table(folder / f"{part}.csv", [{k: v for k, v in row.items() if k != other} for row in chosen])
 
     made = store.made(f"{name}-{column}-told", make)
     return Examples(

@@ -1,4 +1,4 @@
-"""How well speech is written down after so many standard minutes, by speakers or in sentences never heard.
+"""How well speech is written down or translated after so many standard minutes, by speakers or sentences never heard.
 
 python -m benchmarks.transcripts [NAMES] [--beside ctc sphinx] [--data ../shared/data] [--seed 0]
 After ours, on the same recordings: what a tutorial's network learns in as many minutes, and what PocketSphinx hears.
@@ -30,13 +30,14 @@ CTC, SPHINX = BESIDE = ("ctc", "sphinx")
 
 @dataclass(frozen=True)
 class Task:
-    """A set, its budget, and the errors per word (or per letter) that are at most wished of it."""
+    """A set, its budget, and the errors per word (or per letter) that are at most wished of it, or the least BLEU."""
 
     prepare: Callable[[Store], Examples]
     standard_minutes: float
     senses: tuple[str, ...] = ("audio",)
     wer: float | None = None
     cer: float | None = None
+    bleu: float | None = None
     english: bool = True
 
 
@@ -46,6 +47,7 @@ TASKS = {
     "grid-lips": Task(grid, 60, senses=("lips",), wer=0.45),
     "speechocean": Task(speechocean, 90, wer=0.65),
     "mboshi": Task(partial(mboshi, column="source_text"), 90, cer=0.35, english=False),
+    "mboshi-french": Task(partial(mboshi, column="text"), 90, bleu=4.0, english=False),
 }
 
 
@@ -69,10 +71,14 @@ def measure(name: str, task: Task, store: Store, options: argparse.Namespace) ->
 
 
 def _figures(evaluation: Evaluation, task: Task, wrong_at_most: float) -> Iterator[Figure]:
-    yield figure(evaluation, "wer", "word errors (wer)", at_most=task.wer)
-    yield figure(evaluation, "cer", "letter errors (cer)", at_most=task.cer)
-    for part in ("substitutions", "insertions", "deletions"):
-        yield figure(evaluation, part, f"{part} per word")
+    if task.bleu is not None:
+        yield figure(evaluation, "bleu", "nearness in words (BLEU)", at_least=task.bleu)
+        yield figure(evaluation, "chrf", "nearness in letters (chrF)")
+    else:
+        yield figure(evaluation, "wer", "word errors (wer)", at_most=task.wer)
+        yield figure(evaluation, "cer", "letter errors (cer)", at_most=task.cer)
+        for part in ("substitutions", "insertions", "deletions"):
+            yield figure(evaluation, part, f"{part} per word")
     yield figure(evaluation, "wrong", "texts with any error")
     yield figure(evaluation, "coverage", "accepted without asking")
     if evaluation.metrics["coverage"]:

@@ -65,7 +65,7 @@ def test_an_answer_keeps_the_protocol(kind, spec, raw):
     assert kind.Spec.model_validate_json(spec.model_dump_json()) == spec
     assert all(np.isfinite(array).all() for array in kind.target(answer, spec, None).values())
     assert kind.right(answer, answer, spec)
-    assert kind.headline in kind.metrics(kind.compare([answer] * 3, [answer] * 3, spec), spec)
+    assert kind.headline(spec).metric in kind.metrics(kind.compare([answer] * 3, [answer] * 3, spec), spec)
 
 
 def test_answers_are_listed_in_order():

@@ -81,7 +81,7 @@ def test_every_kind_of_answer_is_measured_by_group(kind):
     got = evaluate(ANSWERS[kind], spec, answers, truths, accepted=[True] * len(cells), metadata={"side": sides})
     left = got.to_json()["groups"]["side"]["left"]
     assert left["n"] == 6
-    assert list(left["metrics"]) == [ANSWERS[kind].headline, *SHARES]
+    assert list(left["metrics"]) == [ANSWERS[kind].headline(spec).metric, *SHARES]
     alone = evaluate(ANSWERS[kind], spec, answers[:6], truths[:6], accepted=[True] * 6)
     assert left["metrics"] == {name: alone.to_json()["metrics"][name] for name in left["metrics"]}
     assert left["intervals"]["wrong"] == alone.to_json()["intervals"]["wrong"]

@@ -233,7 +233,8 @@ def _open(data: str | Path, answer: str | None, senses: Sequence[str] | None, wo
 def _estimate(recipe: Recipe, examples: int) -> str:
     amount = f"{recipe.training.steps:,} steps" if recipe.training.steps else f"{recipe.training.minutes:g} minutes"
     sizes = "; ".join(f"{name}: {spec}" for name, spec in recipe.senses.items())
-    return f"learning '{recipe.kind}' from {examples:,} examples will take {amount}. {sizes}"
+    learned = f"learning '{recipe.kind}' from {examples:,} examples will take {amount}"
+    return f"{learned}. {sizes}; answering with {recipe.answer}"
 
 
 @contextmanager

@@ -31,17 +31,17 @@ class GRU(nn.GRU):
     Under the exporter it becomes one ONNX GRU node: torch's own translation unrolls time and freezes its length.
     """
 
-    def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]
-        """x (B, N, D) -> the state after each step (B, N, H)."""
+    def forward(self, x: Tensor, start: Tensor | None = None) -> Tensor:  # type: ignore[override]
+        """x (B, N, D), start (B, H), the state before the first step -> the state after each step (B, N, H)."""
+        batch, steps, _ = x.shape
+        before = x.new_zeros(1, batch, self.hidden_size) if start is None else start[None]
         if not (torch.compiler.is_exporting() or torch.onnx.is_in_onnx_export()):
-            return super().forward(x)[0]
+            return super().forward(x, before)[0]
         weight_input, weight_hidden, *biases = (_update_first(weight) for weight in self.all_weights[0])
         bias = torch.cat(biases)[None]
-        batch, steps, _ = x.shape
-        start = x.new_zeros(1, batch, self.hidden_size)
         states, _ = torch.onnx.ops.symbolic_multi_out(
             "GRU",
-            (x.transpose(0, 1), weight_input[None], weight_hidden[None], bias, None, start),
+            (x.transpose(0, 1), weight_input[None], weight_hidden[None], bias, None, before),
             {"hidden_size": self.hidden_size, "linear_before_reset": 1},
             dtypes=(torch.float32, torch.float32),
             shapes=((steps, 1, batch, self.hidden_size), (1, batch, self.hidden_size)),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from copy import copy
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -10,12 +12,14 @@ from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from seehear.answers import boxes, label, mask, score, text
+from seehear.answers.ask import Ask as Ask
+from seehear.answers.headline import Headline as Headline
 from seehear.errors import UsageError
 from seehear.geometry import Placed, Warp
 
 if TYPE_CHECKING:
     from PIL.Image import Image
-    from torch import nn
+    from torch import Tensor, nn
 
 Array = NDArray[Any]
 Arrays = Mapping[str, Array]
@@ -54,8 +58,6 @@ class Facts(Protocol):
     name: str  # the folder, the table column, the flag and the key in every printed result
     columns: tuple[str, ...]  # headings that mean this answer, likeliest first
     senses: tuple[frozenset[str], ...]  # the sets of senses it is tested with
-    headline: str  # the metric that one would quote, a key of what `metrics` gives
-    higher_is_better: bool  # of the headline
     blends: bool  # whether one example laid over another has something of both answers, which mixup learns from
     whole: bool  # whether all of an example counts, so that none of it may be cut off
     in_files: bool  # whether a cell of its column names the file that holds the answer
@@ -66,8 +68,11 @@ class Facts(Protocol):
 class AnswerModule(Protocol):
     """From a column to its Spec, from a cell to the truth, from a head's arrays to the answer; `answer.py`."""
 
-    def plan(self, cells: Iterable[str], column: str) -> Any:
-        """The Spec of a column: its classes, its unit. Raises DataError where nothing can be learned from it."""
+    def plan(self, cells: Iterable[str], column: str, beside: Sequence[str] = ()) -> Any:
+        """The Spec of a column: its classes, its unit. `beside` are the headings of the table's other columns.
+
+        Raises DataError where nothing can be learned from it.
+        """
 
     def fits(self, cells: Sequence[str]) -> bool:
         """Whether cells of an unnamed column look like this answer."""
@@ -105,6 +110,9 @@ class AnswerModule(Protocol):
 class MetricModule(Protocol):
     """How good and how honest answers are; `metric.py`."""
 
+    def headline(self, spec: Any) -> Headline:
+        """The metric that one would quote."""
+
     def calibrate(self, raw: Arrays, truths: Sequence[Any], spec: Any) -> dict[str, float]:
         """Fit the numbers that make confidences honest, on raw arrays (n, ...) of examples held out of training.
 
@@ -127,6 +135,12 @@ class AnswerKind(Facts, AnswerModule, MetricModule, Protocol):
     def knowing(self, spec: Any, lines: Iterable[str]) -> Any:
         """The Spec that knows some text more. Raises UsageError where text means nothing."""
 
+    def decodes(self, spec: Any) -> bool:
+        """Whether the head has a decoder, a second network that is asked while an answer is made."""
+
+    def asking(self, ask: Ask) -> AnswerKind:
+        """This kind, whose `calibrate` and `from_raw` ask the decoder so."""
+
     def draw(self, compared: Arrays, spec: Any) -> Image:
         """The picture of the report: a confusion matrix, a scatter of truth against answer."""
 
@@ -134,8 +148,25 @@ class AnswerKind(Facts, AnswerModule, MetricModule, Protocol):
         """A module: forward(Cells) -> {name: (B, ...)} raw arrays; loss(raw, target) -> (B,).
 
         `widths` are the channels of each level of cells, finest first; the last are those of the cells themselves.
-        Where the answer has `finest_px`, also moved(target, Warps) -> the target of examples moved so.
+        Where the answer has `finest_px`, also moved(target, Warps) -> the target of examples moved so. Where the kind
+        decodes also `decoder`, a Decoder.
         """
+
+
+class Decoder(Protocol):
+    """A module that answers questions about one example, whose weights are the head's.
+
+    flexible: its inputs by name, in the order of `forward`, each with the axes that may have any length.
+    outputs: the names of what it gives.
+    """
+
+    flexible: Mapping[str, Mapping[int, str]]
+    outputs: tuple[str, ...]
+
+    def __call__(self, *inputs: Tensor) -> tuple[Tensor, ...]: ...
+
+    def questions(self, raw: Mapping[str, Tensor], target: Mapping[str, Tensor]) -> Iterator[dict[str, Tensor]]:
+        """Inputs of several shapes, from what the head gives for real examples: the longest first."""
 
 
 class _Kind:
@@ -143,13 +174,13 @@ class _Kind:
 
     def __init__(self, facts: Facts, answer: AnswerModule, metric: MetricModule) -> None:
         self.name, self.columns, self.senses = facts.name, facts.columns, facts.senses
-        self.headline, self.higher_is_better, self.Spec = facts.headline, facts.higher_is_better, facts.Spec
-        self.blends, self.whole = facts.blends, facts.whole
+        self.blends, self.whole, self.Spec = facts.blends, facts.whole, facts.Spec
         self.in_files, self.finest_px = facts.in_files, facts.finest_px
         self.plan, self.fits, self.read, self.stratum = answer.plan, answer.fits, answer.read, answer.stratum
         self.target, self.raw_shapes, self.from_raw = answer.target, answer.raw_shapes, answer.from_raw
         self.right = answer.right
         self.calibrate, self.compare, self.metrics = metric.calibrate, metric.compare, metric.metrics
+        self.headline = metric.headline
         self._answer = answer
 
     def favouring(self, spec: Any, terms: Sequence[str]) -> Any:
@@ -164,6 +195,15 @@ class _Kind:
             raise UsageError(f"{what} for an answer of the kind {self.name!r}, which is not made of words")
         found: Callable[..., Any] = told
         return found
+
+    def decodes(self, spec: Any) -> bool:
+        return hasattr(self._answer, "decodes") and bool(self._answer.decodes(spec))
+
+    def asking(self, ask: Ask) -> AnswerKind:
+        kind = copy(self)
+        kind.from_raw = partial(self.from_raw, ask=ask)  # type: ignore[call-arg]
+        kind.calibrate = partial(self.calibrate, ask=ask)  # type: ignore[call-arg]
+        return kind
 
     def draw(self, compared: Arrays, spec: Any) -> Image:
         picture: Image = import_module(f"{__name__}.{self.name}.draw").draw(compared, spec)

@@ -116,7 +116,7 @@ def _conclude(display: Display, model: Recogniser, out: Path) -> None:
     from seehear.answers import ANSWERS
 
     display.problems(model.problems)
-    headline = ANSWERS[model.recipe.kind].headline
+    headline = ANSWERS[model.recipe.kind].headline(model.recipe.answer).metric
     for used, result in model.recipe.results.items():
         by, metrics = used.replace("+", " and "), result["metrics"]
         first = "" if metrics[headline] is None else f"{headline} {metrics[headline]:.3g}; "

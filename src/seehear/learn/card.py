@@ -39,7 +39,7 @@ def card(recipe: Recipe) -> str:
 
 
 def _table(recipe: Recipe) -> list[str]:
-    headline = ANSWERS[recipe.kind].headline
+    headline = ANSWERS[recipe.kind].headline(recipe.answer).metric
     rows = [f"| senses used | examples | {headline} | answers itself | of those wrong |", "|---|---|---|---|---|"]
     for used, result in recipe.results.items():
         figures = [_figure(result, name) for name in (headline, "coverage", "accepted_error")]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import safetensors.torch
@@ -19,6 +21,7 @@ from seehear.runtime.session import Session
 
 OPSET = 20
 BATCHES = (1, 3, 28)  # examples that prove parity; sizes other than the traced one
+ASKED = 4  # examples about which a decoder proves it
 TOLERANCE = 1e-3  # of the value, or of 1 where it is smaller
 
 
@@ -43,8 +46,28 @@ def to_onnx(network: Network, shelf: Shelf, rows: NDArray[np.int64]) -> bytes:
     network = network.cpu().eval()
     feeds, outputs = _feeds(network, shelf, rows[:2])
     served = Served(network, list(feeds), list(outputs))
-    content = _export(served, feeds, network)
+    flexible = {name: axes for encoder in network.encoders.values() for name, axes in encoder.flexible.items()}  # type: ignore[operator, union-attr]
+    content = _export(served, feeds, served.outputs, {name: {0: "batch", **flexible.get(name, {})} for name in feeds})
     check_parity(network, content, shelf, rows)
+    return content
+
+
+@torch.no_grad()
+def decoder_to_onnx(network: Network, shelf: Shelf, rows: NDArray[np.int64]) -> bytes | None:
+    """The decoder's graph, if there is one, proved on questions about these rows. Raises TrainingError like to_onnx."""
+    network = network.cpu().eval()
+    decoder = network.decoder
+    if decoder is None:
+        return None
+    batch = shelf.batch(rows[:ASKED])
+    raw = network(batch.inputs, torch.ones_like(batch.present))
+    first, *others = decoder.questions(raw, batch.target)
+    content = _export(decoder, first, decoder.outputs, decoder.flexible)
+    asked = Session(content)
+    for question in (first, *others):
+        served = asked.run({name: tensor.numpy() for name, tensor in question.items()})
+        for name, value in zip(decoder.outputs, decoder(*question.values()), strict=True):
+            _compare(name, value.numpy(), served[name])
     return content
 
 
@@ -91,19 +114,19 @@ def _feeds(network: Network, shelf: Shelf, rows: NDArray[np.int64]) -> tuple[Ten
     return batch.inputs | ({PRESENT: present} if senses > 1 else {}), outputs
 
 
-def _export(served: Served, feeds: Tensors, network: Network) -> bytes:
-    flexible = {name: axes for encoder in network.encoders.values() for name, axes in encoder.flexible.items()}  # type: ignore[operator, union-attr]
-    shapes = tuple({0: "batch", **flexible.get(name, {})} for name in feeds)
+def _export(module: Any, feeds: Tensors, outputs: Sequence[str], flexible: Mapping[str, Mapping[int, str]]) -> bytes:
+    """`flexible`: for each input the axes that may have any length."""
+    shapes = tuple(dict(flexible[name]) for name in feeds)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for talker in ("torch.onnx", "onnxscript", "onnx_ir"):
             logging.getLogger(talker).setLevel(logging.ERROR)
         program = torch.onnx.export(
-            served,
+            module,
             tuple(feeds.values()),
             input_names=list(feeds),
-            output_names=served.outputs,
-            dynamic_shapes=(shapes,),
+            output_names=list(outputs),
+            dynamic_shapes=(shapes,) if isinstance(module, Served) else shapes,
             opset_version=OPSET,
             dynamo=True,
             verbose=False,

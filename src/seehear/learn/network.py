@@ -8,7 +8,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from seehear.answers import ANSWERS
+from seehear.answers import ANSWERS, Decoder
 from seehear.geometry import Cells, Warps
 from seehear.learn.familiarity import Familiarity
 from seehear.learn.fusion import fusion
@@ -57,6 +57,12 @@ class Network(nn.Module):
         """The target of examples that moved, as the head says it; of answers that say what is where."""
         there: Tensors = self.head.moved(target, warps)  # type: ignore[operator]
         return there
+
+    @property
+    def decoder(self) -> Decoder | None:
+        """What is asked while an answer is made, where the kind has such."""
+        found: Decoder | None = getattr(self.head, "decoder", None)
+        return found
 
     def forward(self, inputs: Tensors, present: Tensor) -> Tensors:
         cells = self.encode(inputs)

@@ -76,7 +76,7 @@ def adopt(recipe: Recipe, table: Table, wishes: Wishes) -> Recipe:
     training = recipe.training.model_copy(update=wished)
     answer = recipe.answer
     if unsaid := opaque(answer) - answer.model_fields_set:
-        planned = ANSWERS[recipe.kind].plan(table.answers(), table.answer_column or recipe.kind)
+        planned = ANSWERS[recipe.kind].plan(table.answers(), table.answer_column or recipe.kind, table.metadata)
         answer = type(answer)(**{**answer.model_dump(), **{name: getattr(planned, name) for name in unsaid}})
     return recipe.model_copy(
         update={
@@ -93,7 +93,7 @@ def plan(table: Table, wishes: Wishes, machine: Machine) -> Recipe:
         raise DataError("the table has no answers", where=str(table.root), hint="add a column such as 'label'")
     kind = ANSWERS[table.kind]
     _check_supported(table)
-    answer = kind.plan(table.answers(), table.answer_column or table.kind)
+    answer = kind.plan(table.answers(), table.answer_column or table.kind, table.metadata)
     facts, strata = look(table, wishes.seed or 0)
     minutes = wishes.minutes or _minutes_for(len(table))
     # Told its steps, a run must be the same on every day, so it is planned for a machine of the usual rate.

@@ -14,7 +14,7 @@ from seehear.answers import ANSWERS
 from seehear.errors import DataError
 from seehear.events import Listener, Said
 from seehear.learn.card import card
-from seehear.learn.export import to_onnx, to_safetensors
+from seehear.learn.export import decoder_to_onnx, to_onnx, to_safetensors
 from seehear.learn.fit import Clock, fit
 from seehear.learn.network import Network
 from seehear.learn.shelf import Shelf
@@ -64,7 +64,8 @@ def train(
     recipe = trusted(network, material.judges, material.held_out, listen=listen)
     recipe = recipe.model_copy(update={"training": recipe.training.model_copy(update={"steps": progress.step})})
     graph = to_onnx(network, material.judges, material.held_out)
-    return Bundle(recipe, graph, to_safetensors(network), card(recipe)), material.problems
+    decoder = decoder_to_onnx(network, material.judges, material.held_out)
+    return Bundle(recipe, graph, to_safetensors(network), card(recipe), decoder), material.problems
 
 
 def gather(table: Table, val: Table | None, recipe: Recipe, run: Path, listen: Listener) -> Material:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from seehear.answers import ANSWERS
+from seehear.answers import ANSWERS, Arrays, Ask, Decoder
 from seehear.events import Advanced, Finished, Listener, Started
 from seehear.learn.familiarity import BANK
 from seehear.learn.network import Network
@@ -43,6 +43,8 @@ def trusted(network: Network, shelf: Shelf, rows: NDArray[np.int64], *, listen: 
     """The network's recipe with its trust, its limits of the familiar and its results, from held-out rows."""
     recipe = network.recipe
     kind, spec = ANSWERS[recipe.kind], recipe.answer
+    if network.decoder is not None:
+        kind = kind.asking(asking(network.decoder, next(network.parameters()).device))
     rows = rows[:: -(-len(rows) // _most(network, shelf, rows))]
     truths = [shelf.truth(int(row)) for row in rows]
     places = [shelf.placed(int(row)) for row in rows]
@@ -69,6 +71,17 @@ def trusted(network: Network, shelf: Shelf, rows: NDArray[np.int64], *, listen: 
         accepted = confidence >= trust[used].risk.threshold(recipe.wrong_at_most)
         results[used] = evaluate(kind, spec, answers, true, accepted=accepted.tolist()).to_json()
     return recipe.model_copy(update={"trust": trust, "unfamiliar_above": limits, "results": results})
+
+
+def asking(decoder: Decoder, device: torch.device) -> Ask:
+    """As the graph of it will be asked: arrays by name."""
+
+    @torch.no_grad()
+    def ask(feeds: Arrays) -> Arrays:
+        given = decoder(*(torch.from_numpy(feeds[name]).to(device) for name in decoder.flexible))
+        return {name: value.cpu().numpy() for name, value in zip(decoder.outputs, given, strict=True)}
+
+    return ask
 
 
 def _raws(

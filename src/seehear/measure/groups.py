@@ -154,9 +154,11 @@ def by_group(
 
 
 def _grouping(column: str, groups: Mapping[str, Judged], kind: AnswerKind, spec: Any, *, resamples: int) -> Grouping:
+    headline = kind.headline(spec)
+
     def badness(value: str) -> tuple[bool, float]:
-        headline = kind.metrics(groups[value].compared, spec)[kind.headline]
-        return not math.isnan(headline), -headline if kind.higher_is_better else headline
+        quoted = kind.metrics(groups[value].compared, spec)[headline.metric]
+        return not math.isnan(quoted), -quoted if headline.higher_is_better else quoted
 
     told = [value for value, judged in groups.items() if len(judged) >= FEWEST]
     worst_first = sorted(told, key=badness, reverse=True)
@@ -165,15 +167,16 @@ def _grouping(column: str, groups: Mapping[str, Judged], kind: AnswerKind, spec:
     else:
         shown = worst_first + sorted(groups.keys() - told)
     measured = {value: _measured(groups[value], kind, spec, resamples) for value in shown}
-    return Grouping(column, kind.headline, len(told), measured)
+    return Grouping(column, headline.metric, len(told), measured)
 
 
 def _measured(judged: Judged, kind: AnswerKind, spec: Any, resamples: int) -> Group:
-    names = kind.headline, *SHARES
+    headline = kind.headline(spec).metric
+    names = headline, *SHARES
     if len(judged) < FEWEST:
         return Group(len(judged), dict.fromkeys(names, math.nan), dict.fromkeys(names, UNKNOWN))
     metrics, intervals = figures(judged, kind, spec, resamples=resamples if len(judged) >= FEWEST_DRAWN else 0)
-    low, high = intervals.get(kind.headline, UNKNOWN)
+    low, high = intervals.get(headline, UNKNOWN)
     if not low < high:  # all rows alike: drawn again they stay so, which says nothing of others
-        intervals[kind.headline] = UNKNOWN
+        intervals[headline] = UNKNOWN
     return Group(len(judged), {name: metrics[name] for name in names}, {name: intervals[name] for name in names})

@@ -54,8 +54,10 @@ def pack(members: Mapping[str, bytes]) -> Iterator[bytes]:
     yield END.pack(*_end(list(members), offset))
 
 
-def unpack(path: Path, limits: Mapping[str, int], most_bytes: int) -> dict[str, bytes]:
+def unpack(path: Path, limits: Mapping[str, int], most_bytes: int, *, optional: str) -> dict[str, bytes]:
     """The members named by `limits`, in that order and no others, each at most that many bytes.
+
+    The last one, `optional`, may be absent.
 
     Raises BundleError, saying what is not as it should be, before any member is read into memory.
     """
@@ -63,7 +65,10 @@ def unpack(path: Path, limits: Mapping[str, int], most_bytes: int) -> dict[str, 
         if not S_ISREG(path.stat().st_mode):
             raise BundleError("not a regular file")
         with path.open("rb") as file:
-            sizes = _check_headers(file, fstat(file.fileno()).st_size, limits, most_bytes)
+            length = fstat(file.fileno()).st_size
+            if not _ends_with(file, length, optional):
+                limits = {name: limit for name, limit in limits.items() if name != optional}
+            sizes = _check_headers(file, length, limits, most_bytes)
             return dict(_contents(file, sizes))
     except OSError as error:
         raise BundleError(f"cannot be read: {error.strerror or error}") from None
@@ -81,6 +86,12 @@ def _central(name: str, size: int, checksum: int, offset: int) -> Fields:
 def _end(names: list[str], offset: int) -> Fields:
     size = sum(CENTRAL.size + len(name) for name in names)
     return (b"PK\5\6", 0, 0, len(names), len(names), size, offset, 0)
+
+
+def _ends_with(file: BinaryIO, length: int, name: str) -> bool:
+    """Whether the last record of the directory, which ends with its name, is of this member."""
+    file.seek(max(0, length - END.size - len(name)))
+    return file.read(len(name)) == name.encode()
 
 
 def _check_headers(

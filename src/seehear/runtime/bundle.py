@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from seehear.answers import ANSWERS
 from seehear.errors import BundleError, SeehearError
 from seehear.files import write_whole
 from seehear.recipe import Recipe
@@ -24,18 +25,23 @@ LIMITS = {  # in the order of the file: small members first, so that what is wro
     "weights.safetensors": MOST_BYTES,
     "model.onnx": MOST_BYTES,
 }
+DECODER = "decoder.onnx"  # behind all others, in the files of those recognisers that have one
 CONTROLS = {code: "\N{REPLACEMENT CHARACTER}" for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"}
 HINT = "make the file again with `seehear train`, or ask for a fresh copy"
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """A recogniser as it lies in its file: model is ONNX, weights the same network's as safetensors, card Markdown."""
+    """A recogniser as it lies in its file: model is ONNX, weights the same network's as safetensors, card Markdown.
+
+    decoder is a second graph, asked while an answer is made, for the kinds of answer that do so.
+    """
 
     recipe: Recipe
     model: bytes
     weights: bytes
     card: str
+    decoder: bytes | None = None
 
 
 def write_bundle(path: Path, bundle: Bundle) -> None:
@@ -45,11 +51,12 @@ def write_bundle(path: Path, bundle: Bundle) -> None:
         "card.md": bundle.card.translate(CONTROLS).encode(),
         "weights.safetensors": bundle.weights,
         "model.onnx": bundle.model,
+        **({} if bundle.decoder is None else {DECODER: bundle.decoder}),
     }
     try:
         for name, content in members.items():
-            if len(content) > LIMITS[name]:
-                raise BundleError(f"{name} is {len(content):,} bytes long", allowed=f"at most {LIMITS[name]:,}")
+            if len(content) > (most := LIMITS.get(name, MOST_BYTES)):
+                raise BundleError(f"{name} is {len(content):,} bytes long", allowed=f"at most {most:,}")
         _bundle(members)
     except BundleError as error:
         raise error.at(str(path)) from None
@@ -59,7 +66,7 @@ def write_bundle(path: Path, bundle: Bundle) -> None:
 def read_bundle(path: Path) -> Bundle:
     """Raises BundleError, with the reason, for whatever write_bundle could not have written."""
     try:
-        members = unpack(path, LIMITS, MOST_BYTES)
+        members = unpack(path, {**LIMITS, DECODER: MOST_BYTES}, MOST_BYTES, optional=DECODER)
         _check_manifest(members.pop(MANIFEST), members)
         return _bundle(members)
     except BundleError as error:
@@ -68,13 +75,18 @@ def read_bundle(path: Path) -> Bundle:
 
 
 def _bundle(members: Mapping[str, bytes]) -> Bundle:
-    check_graph(members["model.onnx"])
+    for name in members.keys() & {"model.onnx", DECODER}:
+        check_graph(members[name], name)
     check_weights(members["weights.safetensors"])
+    recipe = _recipe(members["recipe.json"])
+    if (DECODER in members) != ANSWERS[recipe.kind].decodes(recipe.answer):
+        raise BundleError(f"{DECODER} is {'' if DECODER in members else 'not '}there, otherwise than the recipe says")
     return Bundle(
-        recipe=_recipe(members["recipe.json"]),
+        recipe=recipe,
         model=members["model.onnx"],
         weights=members["weights.safetensors"],
         card=_card(members["card.md"]),
+        decoder=members.get(DECODER),
     )
 
 

@@ -59,8 +59,15 @@ MESSAGES = {
 NODE_DOMAIN, TENSOR_LOCATION = ("NodeProto", 7), ("TensorProto", 14)
 
 
-def check_graph(model: bytes) -> None:
-    """Raises BundleError for a model.onnx that is not one, or that reaches beyond itself."""
+def check_graph(model: bytes, name: str) -> None:
+    """Raises BundleError for a graph, the member `name`, that is not one, or that reaches beyond itself."""
+    try:
+        _walk(model)
+    except BundleError as error:
+        raise BundleError(f"{name} is refused: {error.what}") from None
+
+
+def _walk(model: bytes) -> None:
     if model[4:8] == b"ORTM":
         raise _refused("it is in onnxruntime's own format")
     waiting = [("ModelProto", memoryview(model), 0)]
@@ -136,4 +143,4 @@ def _varint(data: memoryview, at: int) -> tuple[int, int]:
 
 
 def _refused(reason: str) -> BundleError:
-    return BundleError(f"model.onnx is refused: {reason}")
+    return BundleError(reason)

@@ -44,6 +44,8 @@ class Recogniser:
         self.recipe: Recipe = bundle.recipe
         self._session = Session(bundle.model)
         self._kind = ANSWERS[self.recipe.kind]
+        if bundle.decoder is not None:
+            self._kind = self._kind.asking(Session(bundle.decoder).run)
         self._head_shapes = self._kind.raw_shapes(self.recipe.answer)
         doubts: dict[str, Shape] = {UNFAMILIAR + sense: () for sense in self.recipe.senses}
         self._shapes = {**self._head_shapes, **doubts}
@@ -125,7 +127,10 @@ class Recogniser:
             return Prediction.failed(perceived.input, f"{perceived.input}: the graph gave numbers that are not finite.")
         trust = self.recipe.trust.get(used_key(used)) or Trust()
         wished = {**trust.calibration, "wrong_at_most": how.wrong_at_most}
-        answer = self._kind.from_raw(raw, how.answer, wished, perceived.placed[used[0]])
+        try:
+            answer = self._kind.from_raw(raw, how.answer, wished, perceived.placed[used[0]])
+        except BundleError as error:  # of a decoder
+            return Prediction.failed(perceived.input, f"{perceived.input}: {error}")
         if not 0 <= answer.confidence <= 1:
             return Prediction.failed(perceived.input, f"{perceived.input}: a confidence of {answer.confidence}.")
         doubts = [*self._unfamiliar(unlike), *_unsure(answer.confidence, trust, used, how.wrong_at_most)]
@@ -172,7 +177,9 @@ class Recogniser:
                 f"the graph takes {', '.join(self._session.inputs)} and gives {', '.join(self._session.outputs)}",
                 allowed=f"{', '.join(feeds)}, and {', '.join(self._shapes)}",
             )
-        self._run([{}])
+        (nothing,) = self._run([{}])
+        if self._kind.decodes(self.recipe.answer):
+            self._kind.from_raw({name: nothing[name] for name in self._head_shapes}, self.recipe.answer, {}, None)
 
 
 def _is_of(array: Array, shape: Shape) -> bool:

@@ -13,7 +13,6 @@ from seehear.answers.boxes.box import Box as Box
 name = "boxes"
 columns: tuple[str, ...] = ("boxes", "objects", "bboxes", "bbox", "detections", "bounding_boxes")
 senses: tuple[frozenset[str], ...] = (frozenset({"image"}),)
-headline, higher_is_better = "map50", True
 blends, whole = False, True
 in_files = False
 finest_px: int | None = 8

@@ -19,6 +19,7 @@ from seehear.answers.boxes.answer import (
 )
 from seehear.answers.boxes.box import Box
 from seehear.answers.boxes.matching import HIT, IGNORED, OVERLAPS, WRONG
+from seehear.answers.headline import Headline
 from seehear.answers.honesty import fit_honesty
 
 Array = NDArray[Any]
@@ -28,6 +29,10 @@ SURE = 0.9  # how surely the limits of accepted boxes hold, as those of whole an
 THRESHOLDS = 20
 BINS = 15  # Guo et al. 2017, section 3
 TINY = np.finfo(np.float64).eps
+
+
+def headline(spec: BoxesSpec) -> Headline:
+    return Headline("map50", True)
 
 
 def calibrate(raw: Mapping[str, Array], truths: Sequence[Boxes], spec: BoxesSpec) -> dict[str, float]:

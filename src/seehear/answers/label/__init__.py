@@ -15,7 +15,6 @@ columns: tuple[str, ...] = (
     *("diagnosis", "species", "emotion", "word", "digit", "letter", "condition", "finding"),
 )
 senses: tuple[frozenset[str], ...] = (frozenset({"image"}), frozenset({"audio"}), frozenset({"image", "audio"}))
-headline, higher_is_better = "accuracy", True
 blends, whole = True, False
 in_files = False
 finest_px: int | None = None

@@ -8,10 +8,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from seehear.answers.headline import Headline
 from seehear.answers.label.answer import Label, LabelSpec
 
 Array = NDArray[Any]
 BINS = 15  # Guo et al. 2017, section 3
+
+
+def headline(spec: LabelSpec) -> Headline:
+    return Headline("accuracy", True)
 
 
 def calibrate(raw: Mapping[str, Array], truths: Sequence[Label], spec: LabelSpec) -> dict[str, float]:

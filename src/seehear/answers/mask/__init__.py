@@ -12,7 +12,6 @@ from seehear.answers.mask.spec import MaskSpec as MaskSpec
 name = "mask"
 columns: tuple[str, ...] = ("mask", "masks", "segmentation", "annotation", "label_map", "labelmap", "annotation_mask")
 senses: tuple[frozenset[str], ...] = (frozenset({"image"}),)
-headline, higher_is_better = "miou", True
 blends, whole = False, False
 in_files = True
 finest_px: int | None = 4

@@ -21,7 +21,6 @@ columns: tuple[str, ...] = (
     "amount",
 )
 senses: tuple[frozenset[str], ...] = (frozenset({"image"}), frozenset({"audio"}), frozenset({"image", "audio"}))
-headline, higher_is_better = "mae", False
 blends, whole = True, False
 in_files = False
 finest_px: int | None = None

@@ -8,10 +8,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from seehear.answers.headline import Headline
 from seehear.answers.score.answer import Score, ScoreSpec
 
 Array = NDArray[Any]
 PRIOR = 5  # examples' worth of belief in the head's own deviation
+
+
+def headline(spec: ScoreSpec) -> Headline:
+    return Headline("mae", False)
 
 
 def calibrate(raw: Mapping[str, Array], truths: Sequence[Score], spec: ScoreSpec) -> dict[str, float]:

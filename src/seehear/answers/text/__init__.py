@@ -1,4 +1,4 @@
-"""Text: what is said in a recording or a video, word by word."""
+"""Text: what is said in a recording or a video, word by word, or what that means in another language."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pydantic import BaseModel
 from seehear.answers.text import answer as answer
 from seehear.answers.text import metric as metric
 from seehear.answers.text.answer import Text as Text
-from seehear.answers.text.answer import TextSpec as TextSpec
+from seehear.answers.text.spec import TextSpec as TextSpec
 from seehear.answers.text.word import Word as Word
 
 name = "text"
@@ -16,7 +16,6 @@ columns: tuple[str, ...] = (
     *("normalized_text", "translation", "caption", "words", "said"),
 )
 senses: tuple[frozenset[str], ...] = (frozenset({"audio"}), frozenset({"lips"}), frozenset({"audio", "lips"}))
-headline, higher_is_better = "wer", False
 blends, whole = False, True
 in_files = False
 finest_px: int | None = None

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from PIL.Image import Image
 
 from seehear.answers.figure import BLUE, FAINT, INK, RED, Sheet, shortened, text_width
-from seehear.answers.text.answer import TextSpec
 from seehear.answers.text.metric import confused, metrics
+from seehear.answers.text.spec import TextSpec
 
 Array = NDArray[Any]
 MOST_SHOWN = 20
@@ -25,8 +25,7 @@ def draw(compared: Mapping[str, Array], spec: TextSpec) -> Image:
     names = [(shortened(truth or NOTHING, WORD), shortened(said or NOTHING, WORD)) for (truth, said), _ in often]
     left, right = (max([text_width(pair[i]) for pair in names] or [0]) for i in (0, 1))
     start = MARGIN + left + 30 + right + 14
-    wrong = metrics(compared, spec)["wer"]
-    title = f"said → heard: {wrong:.1%} of {int(compared['words'].sum()):,} words are wrong"
+    title = _title(compared, spec)
     width = max(start + BAR + 50, MARGIN + text_width(title)) + MARGIN
     sheet = Sheet(width, 44 + LINE * max(len(often), 1) + MARGIN)
     sheet.text((MARGIN, 20), title, color=FAINT)
@@ -41,3 +40,10 @@ def draw(compared: Mapping[str, Array], spec: TextSpec) -> Image:
     if not often:
         sheet.text((MARGIN, 44 + LINE / 2), "no word was wrong")
     return sheet.finished()
+
+
+def _title(compared: Mapping[str, Array], spec: TextSpec) -> str:
+    figures = metrics(compared, spec)
+    if spec.translated:
+        return f"wished → written: BLEU {figures['bleu']:.1f}, chrF {figures['chrf']:.1f}; other words may be right too"
+    return f"said → heard: {figures['wer']:.1%} of {int(compared['words'].sum()):,} words are wrong"

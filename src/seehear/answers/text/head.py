@@ -1,4 +1,4 @@
-"""From cells in time to letters: recurrent layers, then connectionist temporal classification."""
+"""From cells in time to letters: recurrent layers, connectionist temporal classification, and a decoder beside it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from seehear.answers.text.decoder import Decoder, Served
 from seehear.geometry import Cells
 from seehear.layers import BothWays
 
@@ -17,12 +18,15 @@ if TYPE_CHECKING:
 
 LAYERS = 2
 DROPOUT = 0.15
+DECODER_SHARE = {False: 0.3, True: 0.7}  # of the loss, by whether the text is a translation
 
 
 class Head(nn.Module):
     """Cells -> {"logp": (B, N, V + 1), "cells": (B,) how many are real, "cell_s": (B,) seconds each}.
 
-    The last of the V + 1 is the blank of CTC (Graves et al. 2006).
+    The last of the V + 1 is the blank of CTC (Graves et al. 2006). With a decoder also "memory": (B, N, D), which it
+    looks at. Both are taught at once (Watanabe et al. 2017, "Hybrid CTC/Attention Architecture"): CTC teaches the
+    layers below soon where in time things are said, for a translation too (Zhang et al. 2022, arXiv:2206.04571).
     """
 
     def __init__(self, spec: TextSpec, widths: Sequence[int]) -> None:
@@ -34,16 +38,34 @@ class Head(nn.Module):
         self.drop = nn.Dropout(DROPOUT)
         self.norm = nn.LayerNorm(width)
         self.classify = nn.Linear(width, self.blank + 1)
+        self.write = Decoder(self.blank, width) if spec.decoder else None
+        self.decoder_share = DECODER_SHARE[spec.translated]
 
     def forward(self, cells: Cells) -> dict[str, Tensor]:
         x, length = cells.x, cells.real.sum(1)
         for norm, layer in zip(self.norms, self.layers, strict=True):
             x = (x + self.drop(layer(norm(x), length))) * cells.real[:, :, None]
-        logp = self.classify(self.drop(self.norm(x))).float().log_softmax(2)
-        return {"logp": logp, "cells": length.to(logp), "cell_s": torch.full_like(logp[:, 0, 0], cells.grid.pitch)}
+        x = self.norm(x)
+        logp = self.classify(self.drop(x)).float().log_softmax(2)
+        raw = {"logp": logp, "cells": length.to(logp), "cell_s": torch.full_like(logp[:, 0, 0], cells.grid.pitch)}
+        return raw if self.write is None else raw | {"memory": x.float()}
 
     def loss(self, raw: dict[str, Tensor], target: dict[str, Tensor]) -> Tensor:
-        """(B,): -log probability of the letters, per letter; 0 where there are more letters than cells for them."""
+        """(B,): -log probability of the letters, per letter; by the decoder too, where there is one."""
+        by_ctc = self._ctc(raw, target)
+        if self.write is None:
+            return by_ctc
+        real = torch.arange(raw["memory"].shape[1], device=by_ctc.device) < raw["cells"][:, None]
+        by_decoder = self.write.loss(raw["memory"], real, target["tokens"], target["length"])
+        return by_ctc.lerp(by_decoder, self.decoder_share)
+
+    @property
+    def decoder(self) -> Served | None:
+        """What is asked while an answer is made."""
+        return None if self.write is None else Served(self.write)
+
+    def _ctc(self, raw: dict[str, Tensor], target: dict[str, Tensor]) -> Tensor:
+        """(B,), a letter; 0 where there are more letters than cells for them."""
         length = target["length"]
         loss = F.ctc_loss(
             raw["logp"].transpose(0, 1),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +26,14 @@ class Automaton:
     logp: NDArray[np.float32]
     follow: NDArray[np.int32]
     start: int
+
+    def total(self, tokens: Iterable[int]) -> float:
+        """The log probability of a whole sentence."""
+        state, total = self.start, 0.0
+        for token in tokens:
+            total += float(self.logp[state, token])
+            state = self.follow[state, token]
+        return total + float(self.logp[state, -1])
 
     @classmethod
     def of(cls, ngrams: NGrams) -> Automaton:

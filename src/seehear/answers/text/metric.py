@@ -1,4 +1,4 @@
-"""How good texts are: word and character errors, and how honest the confidence of words and texts is."""
+"""How good texts are, word and letter errors or nearness to a translation, and how honest their confidence is."""
 
 from __future__ import annotations
 
@@ -8,41 +8,39 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from seehear.answers.ask import Ask
+from seehear.answers.headline import Headline
 from seehear.answers.honesty import fit_honesty
-from seehear.answers.text.answer import USUAL, Text, TextSpec, hypotheses, right, spelled, told, written
+from seehear.answers.text.answer import Text, right, spelled, told
+from seehear.answers.text.bleu import bleu, bleu_parts, chrf, chrf_parts
+from seehear.answers.text.candidates import hypotheses
+from seehear.answers.text.edits import edits
+from seehear.answers.text.spec import TextSpec
+from seehear.answers.text.weights import chosen
 
 Array = NDArray[Any]
-TUNED = 64  # texts on which the weights of the search are chosen
-TRIED = {"language": (0.0, 0.2, 0.4, 0.7, 1.0, 1.4), "insertion": (-0.5, 0.0, 0.6, 1.2, 2.0)}
 EDITS = ("replace", "insert", "delete")
 
 
-def calibrate(raw: Mapping[str, Array], truths: Sequence[Text], spec: TextSpec) -> dict[str, float]:
-    """raw: logp (n, N, V + 1), cells (n,), cell_s (n,). What the language and a token weigh in the search, chosen for
-    the fewest word errors; and how the confidence of words, then of whole texts, becomes honest."""
+def headline(spec: TextSpec) -> Headline:
+    """Word errors; of a translation, which may be right in other words, its nearness."""
+    return Headline("bleu", True) if spec.translated else Headline("wer", False)
+
+
+def calibrate(
+    raw: Mapping[str, Array], truths: Sequence[Text], spec: TextSpec, ask: Ask | None = None
+) -> dict[str, float]:
+    """raw: logp (n, N, V + 1), cells (n,), cell_s (n,), memory (n, N, D) where there is a decoder. What each judge of
+    a text weighs; and how the confidence of words, then of whole texts, becomes honest."""
     examples = [{name: array[i] for name, array in raw.items()} for i in range(len(truths))]
-    chosen = _weights(examples[:TUNED], truths[:TUNED], spec)
-    likeliest = [hypotheses(example, spec, chosen) for example in examples]
+    calibration = chosen(examples, [str(truth) for truth in truths], spec, ask)
+    likeliest = [hypotheses(example, spec, calibration, ask) for example in examples]
     sure, correct = _judged_words([spelled(each[0], spec) for each in likeliest], truths)
-    chosen |= fit_honesty(sure, correct, "word")
-    heard = [told(each, 1.0, spec, chosen) for each in likeliest]
+    calibration |= fit_honesty(sure, correct, "word")
+    heard = [told(each, 1.0, spec, calibration) for each in likeliest]
     whole = np.array([text.confidence for text in heard])
     exact = np.array([right(*pair, spec) for pair in zip(heard, truths, strict=True)])
-    return chosen | fit_honesty(whole, exact, "text")
-
-
-def _weights(examples: Sequence[Mapping[str, Array]], truths: Sequence[Text], spec: TextSpec) -> dict[str, float]:
-    """One weight after the other, the others as they are."""
-
-    def errors(weights: Mapping[str, float]) -> int:
-        heard = (written(hypotheses(example, spec, weights)[0], spec) for example in examples)
-        return sum(len(_edits(str(truth).split(), text.split())) for truth, text in zip(truths, heard, strict=True))
-
-    chosen = dict(USUAL)
-    for name, values in TRIED.items():
-        wrong = {value: errors(chosen | {name: value}) for value in values}
-        chosen[name] = min(values, key=lambda value: (wrong[value], abs(value - USUAL[name])))
-    return chosen
+    return calibration | fit_honesty(whole, exact, "text")
 
 
 def _judged_words(heard: Sequence[Sequence[Any]], truths: Sequence[Text]) -> tuple[Array, Array]:
@@ -51,7 +49,7 @@ def _judged_words(heard: Sequence[Sequence[Any]], truths: Sequence[Text]) -> tup
     correct: list[bool] = []
     for words, truth in zip(heard, truths, strict=True):
         wrong = {
-            edit.dest_pos for edit in _edits(str(truth).split(), [word.text for word in words]) if edit.tag != "delete"
+            edit.dest_pos for edit in edits(str(truth).split(), [word.text for word in words]) if edit.tag != "delete"
         }
         sure += [word.sure for word in words]
         correct += [place not in wrong for place in range(len(words))]
@@ -62,28 +60,35 @@ def compare(answers: Sequence[Text], truths: Sequence[Text], spec: TextSpec) -> 
     """One row per example, of which metrics are sums.
 
     words, characters (n,): how many the truth has; replaced, inserted, deleted (n,): word edits from it to the answer;
-    character_edits (n,); right (n,) bool; confidence (n,); truth, said (n,) the texts.
+    character_edits (n,); right (n,) bool; confidence (n,); truth, said (n,) the texts. Translations also have the parts
+    of bleu (n, 10) and chrf (n, 6, 3).
     """
     pairs = [(str(truth), str(answer)) for truth, answer in zip(truths, answers, strict=True)]
-    edits = [[edit.tag for edit in _edits(truth.split(), said.split())] for truth, said in pairs]
-    replaced, inserted, deleted = (np.array([tags.count(tag) for tags in edits]) for tag in EDITS)
-    return {
+    tags = [[edit.tag for edit in edits(truth.split(), said.split())] for truth, said in pairs]
+    replaced, inserted, deleted = (np.array([own.count(tag) for own in tags]) for tag in EDITS)
+    compared = {
         "words": np.array([len(truth.split()) for truth, _ in pairs]),
         "characters": np.array([len(truth) for truth, _ in pairs]),
         "replaced": replaced,
         "inserted": inserted,
         "deleted": deleted,
-        "character_edits": np.array([len(_edits(truth, said)) for truth, said in pairs]),
+        "character_edits": np.array([len(edits(truth, said)) for truth, said in pairs]),
         "right": np.array([truth == said for truth, said in pairs]),
         "confidence": np.array([answer.confidence for answer in answers], np.float64),
         "truth": np.array([truth for truth, _ in pairs], object),
         "said": np.array([said for _, said in pairs], object),
     }
+    if spec.translated:
+        truth, said = [truth for truth, _ in pairs], [said for _, said in pairs]
+        compared |= {"bleu": bleu_parts(said, truth), "chrf": chrf_parts(said, truth)}
+    return compared
 
 
 def metrics(compared: Mapping[str, Array], spec: TextSpec) -> dict[str, float]:
-    """wer and cer, edits per word and per character of the truth (Levenshtein 1966); substitutions, insertions and
-    deletions are the parts of wer."""
+    """wer and cer, edits per word and per character of the truth; substitutions, insertions and deletions are the
+    parts of wer. Of translations bleu and chrf, 0 to 100."""
+    if spec.translated:
+        return {"bleu": bleu(compared["bleu"].sum(0)), "chrf": chrf(compared["chrf"].sum(0))}
     words = max(int(compared["words"].sum()), 1)
     parts = {
         name: float(compared[edit].sum() / words)
@@ -100,14 +105,8 @@ def confused(truths: Sequence[str], said: Sequence[str]) -> Iterator[tuple[str, 
     """Every word edit as (word of the truth, word of the answer); "" where one has none."""
     for truth, answer in zip(truths, said, strict=True):
         true_words, said_words = truth.split(), answer.split()
-        for edit in _edits(true_words, said_words):
+        for edit in edits(true_words, said_words):
             yield (
                 true_words[edit.src_pos] if edit.tag != "insert" else "",
                 said_words[edit.dest_pos] if edit.tag != "delete" else "",
             )
-
-
-def _edits(truth: Sequence[str], said: Sequence[str]) -> list[Any]:
-    from rapidfuzz.distance import Levenshtein
-
-    return list(Levenshtein.editops(truth, said))

@@ -1,0 +1,108 @@
+"""What may be written: the tokens of a text, how they followed each other, and by what it is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from seehear.answers.text.language import Automaton
+from seehear.answers.text.ngrams import NGrams
+from seehear.answers.text.normal import normal
+from seehear.answers.text.pieces import Pieces
+from seehear.answers.text.terms import Terms
+from seehear.errors import UsageError
+
+SPACE = " "
+
+
+class TextSpec(BaseModel):
+    """What may be written: `tokens`, letters and parts of words, and `language`, how they followed each other."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    tokens: tuple[str, ...] = Field(min_length=2, max_length=5000)
+    language: str = Field(default="", repr=False)  # NGrams.to_text
+    texts: int = Field(ge=0)  # how many it was planned from
+    words: int = Field(ge=0)  # how many different ones those had
+    terms: tuple[str, ...] = ()  # favoured, for as long as somebody expects them
+    translated: bool = False  # into another language than is spoken, so that words have no times
+    decoder: bool = False  # whether a network that writes token by token was taught too
+
+    @field_validator("tokens")
+    @classmethod
+    def _parts_of_words(cls, tokens: tuple[str, ...]) -> tuple[str, ...]:
+        within = all(token and (token == SPACE or SPACE not in token) for token in tokens)
+        if len(set(tokens)) < len(tokens) or SPACE not in tokens or not within:
+            raise ValueError("tokens are a space, and different letters and parts of words")
+        return tokens
+
+    @model_validator(mode="after")
+    def _sound(self) -> Self:
+        if self.language and NGrams.from_text(self.language).vocabulary != len(self.tokens):
+            raise ValueError(f"language was counted with another number of tokens than {len(self.tokens)}")
+        if self.translated and not self.decoder:
+            raise ValueError("a translation is written by a decoder: decoder must be true")
+        return self
+
+    def __str__(self) -> str:
+        letters = [token for token in self.tokens if len(token) == 1]
+        shown = "".join(letters).strip()
+        some = shown if len(shown) <= 60 else shown[:60] + "…"
+        parts = len(self.tokens) - len(letters)
+        spelt = f"{len(letters)} letters ({some})" + (f" and {parts:,} parts of words" if parts else "")
+        what = "translation" if self.translated else "text"
+        return f"{what} in {spelt}; {self.words:,} different words in {self.texts:,} texts"
+
+    @cached_property
+    def index(self) -> dict[str, int]:
+        return {token: i for i, token in enumerate(self.tokens)}
+
+    @cached_property
+    def pieces(self) -> Pieces:
+        return Pieces(self.tokens)
+
+    @cached_property
+    def automaton(self) -> Automaton:
+        return Automaton.of(NGrams.from_text(self.language))
+
+    @cached_property
+    def favoured(self) -> Terms | None:
+        if not self.terms:
+            return None
+        return Terms.of(map(self.encode, self.terms), len(self.tokens), self.index[SPACE])
+
+    def changed(self, **fields: Any) -> TextSpec:
+        """Another one; not model_copy, which would keep the machines of this one."""
+        return TextSpec(**{**self.model_dump(), **fields})
+
+    def encode(self, text: str) -> list[int]:
+        """The tokens of a normal text; what is none of them is left out."""
+        return [self.index[piece] for piece in self.pieces.cut(text)]
+
+    def decode(self, tokens: Iterable[int]) -> str:
+        """The text of tokens, with single spaces between its words."""
+        return " ".join("".join(self.tokens[token] for token in tokens).split())
+
+
+def favouring(spec: TextSpec, terms: Sequence[str]) -> TextSpec:
+    """Raises UsageError for a term with a letter that was never learned."""
+    expected = tuple(dict.fromkeys(filter(None, map(normal, terms))))
+    for term in expected:
+        if strange := sorted(set(term) - set(spec.tokens)):
+            letters = "".join(token for token in spec.tokens if len(token) == 1)
+            raise UsageError(
+                f"the term {term!r} has {''.join(strange)!r}",
+                allowed=f"the letters that were learned: {letters.strip()}",
+                hint="write it as it sounds in these letters",
+            )
+    return spec.changed(terms=expected)
+
+
+def knowing(spec: TextSpec, lines: Iterable[str]) -> TextSpec:
+    """As if the lines had been said in the examples, as far as the odds of words go."""
+    sentences = (spec.encode(text) for line in lines if (text := normal(line)))
+    more = NGrams.of(sentences, len(spec.tokens), least=1)
+    return spec.changed(language=NGrams.from_text(spec.language).plus(more).to_text())

@@ -1,0 +1,91 @@
+"""A recogniser of text small enough to work out by hand, made without training: its decoder writes by a table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+import tiny
+from seehear.answers.text import TextSpec
+from seehear.answers.text.asking import LAYERS
+from seehear.answers.text.ngrams import NGrams
+from seehear.recipe import Recipe
+from seehear.runtime.bundle import Bundle
+
+CELLS, WIDTH = 6, 4
+TOKENS = (" ", "a", "b")
+EDGE = len(TOKENS)
+LANGUAGE = NGrams.of([[1, 0, 2], [2, 1]], EDGE).to_text()
+SPEC = TextSpec(tokens=TOKENS, language=LANGUAGE, texts=2, words=3, translated=True, decoder=True)
+
+
+def recipe(spec: TextSpec = SPEC) -> Recipe:
+    return Recipe.model_validate(tiny.recipe("audio").model_dump() | {"kind": "text", "answer": spec.model_dump()})
+
+
+def bundle(spec: TextSpec = SPEC, decoder: bytes | None = None) -> Bundle:
+    return Bundle(recipe(spec), model(spec), tiny.weights(), "# a, b\n", decoder or writing("a b"))
+
+
+def model(spec: TextSpec = SPEC) -> bytes:
+    """CELLS cells of 0.04 s, whatever sounds: each symbol as likely as any other, nothing to remember."""
+    logp = np.full((CELLS, EDGE + 1), -np.log(EDGE + 1), np.float32)
+    values = {"logp": logp, "cells": CELLS, "cell_s": 0.04, "unfamiliar_audio": 0}
+    values |= {"memory": np.zeros((CELLS, WIDTH))} if spec.decoder else {}
+    arrays = {name: np.asarray(value, np.float32) for name, value in values.items()}
+    nodes = [
+        helper.make_node("Shape", ["audio_samples"], ["batch"]),
+        *(
+            node
+            for name, array in arrays.items()
+            for node in (
+                helper.make_node("Concat", ["batch", f"{name} shape"], [f"{name} of all"], axis=0),
+                helper.make_node("Expand", [f"{name} of one", f"{name} of all"], [name]),
+            )
+        ),
+    ]
+    constants = {f"{name} of one": array for name, array in arrays.items()}
+    constants |= {f"{name} shape": np.array(array.shape, np.int64) for name, array in arrays.items()}
+    inputs = {"audio": (TensorProto.FLOAT, ["B", "T"]), "audio_samples": (TensorProto.INT64, ["B"])}
+    return _graph(nodes, inputs, {name: ["B", *array.shape] for name, array in arrays.items()}, constants)
+
+
+def writing(text: str, symbols: int = EDGE + 1, sure: float = 0.9) -> bytes:
+    """A decoder whose next token is as likely as in a text, where it follows the last one as it does there."""
+    tokens = [EDGE, *SPEC.encode(text), EDGE]
+    table = np.full((EDGE + 1, symbols), (1 - sure) / symbols, np.float32)
+    for last, following in pairwise(tokens):
+        table[last, following] += sure
+    table = np.log(table / table.sum(1, keepdims=True))
+    nodes = [
+        helper.make_node("Gather", ["table", "tokens"], ["next"], axis=0),
+        helper.make_node("Identity", ["state"], ["after"]),
+    ]
+    inputs = {
+        "memory": (TensorProto.FLOAT, ["N", "D"]),
+        "tokens": (TensorProto.INT64, ["K", "L"]),
+        "state": (TensorProto.FLOAT, ["K", LAYERS, "D"]),
+    }
+    return _graph(nodes, inputs, {"next": ["K", "L", symbols], "after": ["K", LAYERS, "D"]}, {"table": table})
+
+
+def _graph(
+    nodes: Sequence[onnx.NodeProto],
+    inputs: dict[str, tuple[int, list[object]]],
+    outputs: dict[str, list[object]],
+    constants: dict[str, np.ndarray],
+) -> bytes:
+    graph = helper.make_graph(
+        list(nodes),
+        "scribe",
+        [helper.make_tensor_value_info(name, *value) for name, value in inputs.items()],
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in outputs.items()],
+        [numpy_helper.from_array(value, name) for name, value in constants.items()],
+    )
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
+    onnx.checker.check_model(made)
+    return made.SerializeToString()

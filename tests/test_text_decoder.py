@@ -1,0 +1,477 @@
+"""The decoder beside CTC: asked in any pieces, searched, weighed, carried in the model file, taught."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+import soundfile
+import torch
+from sacrebleu.metrics import BLEU, CHRF
+
+import scribe
+from learning import RATE_HZ, recipe_for, shelf_of
+from seehear import api
+from seehear.answers import ANSWERS
+from seehear.answers.text import Text, TextSpec
+from seehear.answers.text.asking import LAYERS, Asked
+from seehear.answers.text.bleu import bleu, bleu_parts, chrf, chrf_parts
+from seehear.answers.text.decoder import Decoder, Served
+from seehear.answers.text.language import Automaton
+from seehear.answers.text.ngrams import NGrams
+from seehear.answers.text.pieces import Pieces, learned
+from seehear.answers.text.terms import Terms
+from seehear.answers.text.translate import ranked, written
+from seehear.errors import BundleError
+from seehear.learn.export import decoder_to_onnx
+from seehear.learn.network import Network
+from seehear.learn.trial import asking
+from seehear.recipe import Recipe, Training
+from seehear.runtime.bundle import read_bundle, write_bundle
+from seehear.runtime.recognise import Recogniser
+from seehear.runtime.session import Session
+from seehear.senses.hearing.plan import HearingSpec
+from test_learn import Killed, fitted
+from test_text import heard, unclear
+
+TEXT = ANSWERS["text"]
+SAID = ["one two", "two three", "three one two", "one", "two two three"]
+V, CELLS, WIDTH = 2, 3, 4
+Array = np.ndarray[Any, Any]
+
+
+def chance(seed: int, vocabulary: int = V, sharp: float = 1.5) -> Callable[[Mapping[str, Array]], dict[str, Array]]:
+    """A recurrent network with weights of chance: what follows depends on all tokens before."""
+    random = np.random.default_rng(seed)
+    embed, turn = random.normal(size=(vocabulary + 1, WIDTH)), random.normal(size=(WIDTH, WIDTH))
+    out = sharp * random.normal(size=(WIDTH, vocabulary + 1))
+
+    def ask(feeds: Mapping[str, Array]) -> dict[str, Array]:
+        state, following = feeds["state"].astype(np.float64), []
+        for token in feeds["tokens"].T:
+            state = np.tanh(state @ turn + embed[token][:, None] + feeds["memory"].mean(0))
+            logits = state[:, -1] @ out
+            following.append(logits - np.logaddexp.reduce(logits, 1, keepdims=True))
+        return {"next": np.stack(following, 1), "after": state}
+
+    return ask
+
+
+def seen(cells: int = CELLS, seed: int = 0) -> dict[str, Array]:
+    memory = np.random.default_rng(seed).normal(size=(cells + 2, WIDTH))
+    return {"memory": memory, "cells": np.array(cells)}
+
+
+def every_text(most: int) -> list[tuple[int, ...]]:
+    return [text for length in range(most + 1) for text in product(range(V), repeat=length)]
+
+
+# --- Asked, and searched ---------------------------------------------------------------------------------------------
+
+
+def test_one_question_or_many_give_the_same_odds() -> None:
+    asked = Asked(chance(0), seen(), V)
+    texts = every_text(3)
+    for text, total in zip(texts, asked.total(texts), strict=True):
+        state, last, alone = asked.start(1), V, 0.0
+        for token in (*text, V):
+            logp, state = asked.after(np.array([[last]]), state)
+            alone, last = alone + logp[0, 0, token], token
+        assert total == pytest.approx(alone, abs=1e-6)
+
+
+def test_a_decoder_that_answers_in_another_shape_is_refused() -> None:
+    asked = Asked(chance(0, vocabulary=V + 1), seen(), V)
+    with pytest.raises(BundleError, match=r"the decoder gives next of shape \(1, 1, 4\). Allowed: \(1, 1, 3\), finite"):
+        asked.after(np.array([[0]]), asked.start(1))
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("favour", [0.0, 1.3])
+def test_wide_beams_find_what_trying_every_text_finds(seed: int, favour: float) -> None:
+    asked, terms = Asked(chance(seed), seen(), V), Terms.of([(1, 0)], V, space=None)
+    found = {text.tokens: text for text in written(asked, terms, favour, beams=1000)}
+    assert sorted(found) == sorted(every_text(CELLS))
+    for tokens, total in zip(found, asked.total(list(found)), strict=True):
+        assert sum(found[tokens].logp) == pytest.approx(total, abs=1e-6)
+        in_terms = sum(tokens[i : i + 2] == (1, 0) for i in range(len(tokens) - 1))
+        assert found[tokens].favoured == pytest.approx(2 * favour * in_terms, abs=1e-6)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_few_beams_find_the_likeliest_or_nearly(seed: int) -> None:
+    asked = Asked(chance(seed), seen(), V)
+    best = max(asked.total(every_text(CELLS)))
+    found = max(sum(text.logp) for text in written(asked, None, 0.0, beams=4))
+    assert found > best - 0.7
+
+
+def test_a_decoder_that_never_ends_is_stopped() -> None:
+    def endless(feeds: Mapping[str, Array]) -> dict[str, Array]:
+        logp = np.log([0.5, 0.5 - 1e-9, 1e-9])
+        return {"next": np.tile(logp, (*feeds["tokens"].shape, 1)), "after": feeds["state"]}
+
+    assert max(len(text.tokens) for text in written(Asked(endless, seen(), V), None, 0.0, beams=2)) == CELLS + 1
+
+
+def test_length_and_language_decide_as_the_formula_says() -> None:
+    asked, language = Asked(chance(1), seen(), V), Automaton.of(NGrams.of([[0, 1], [1, 1, 0]], V, least=1))
+    texts = written(asked, None, 0.0, beams=1000)
+    weights = {"language": 0.7, "length": 1.0}
+
+    def score(tokens: Sequence[int]) -> float:
+        likely = asked.total([tokens])[0] + 0.7 * language.total(tokens)
+        return float(likely / ((5 + len(tokens)) / 6))
+
+    scores = [score(each.tokens) for each in ranked(texts, language, weights)]
+    assert scores == sorted(scores, reverse=True)
+
+
+# --- Transcripts -----------------------------------------------------------------------------------------------------
+
+
+def transcribing() -> TextSpec:
+    spec: TextSpec = TEXT.plan([*SAID * 4, "one roo", "roo"], "text")
+    return spec.changed(decoder=True)
+
+
+def remembering(raw: dict[str, Array]) -> dict[str, Array]:
+    return raw | {"memory": np.zeros((len(raw["logp"]), WIDTH), np.float32)}
+
+
+def knowing_by_heart(spec: TextSpec, text: str, sure: float = 0.99) -> Callable[..., dict[str, Array]]:
+    """A decoder that expects one text: its state counts the tokens that came."""
+    wanted = [*spec.encode(text), len(spec.tokens)]
+
+    def ask(feeds: Mapping[str, Array]) -> dict[str, Array]:
+        place = feeds["state"][:, :1, :1].astype(int) + np.arange(feeds["tokens"].shape[1])  # (K, 1, L)
+        expected = np.array([*wanted, *wanted[-1:] * 50])[place[:, 0].clip(0, len(wanted) + 40)]
+        odds = np.full((*expected.shape, len(spec.tokens) + 1), (1 - sure) / len(spec.tokens))
+        np.put_along_axis(odds, expected[..., None], sure, 2)
+        return {"next": np.log(odds), "after": feeds["state"] + feeds["tokens"].shape[1]}
+
+    return ask
+
+
+def test_the_decoder_decides_between_what_sounds_alike() -> None:
+    spec = transcribing()
+    raw = remembering(unclear("one two", "one roo", spec, share=0.6))
+    kind = TEXT.asking(knowing_by_heart(spec, "one roo"))
+    assert str(kind.from_raw(raw, spec, {"decoder": 0.0}, None)) == "one two"
+    assert str(kind.from_raw(raw, spec, {"decoder": 1.0}, None)) == "one roo"
+
+
+def several(spec: TextSpec, sure: Sequence[float] = (0.8,)) -> tuple[dict[str, Array], list[Text]]:
+    raws = [remembering(heard(text, spec, each)) for text in SAID for each in sure]
+    longest = max(len(raw["logp"]) for raw in raws)
+    padded = {
+        name: np.stack([np.pad(raw[name], ((0, longest - len(raw[name])), (0, 0))) for raw in raws])
+        for name in ("logp", "memory")
+    }
+    scalars = {name: np.array([raw[name] for raw in raws]) for name in ("cells", "cell_s")}
+    return padded | scalars, [Text.of(text) for text in SAID for _ in sure]
+
+
+def test_a_decoder_that_knows_nothing_weighs_nothing() -> None:
+    spec = transcribing()
+    raw, truths = several(spec)
+    calibration = TEXT.asking(chance(0, len(spec.tokens))).calibrate(raw, truths, spec)
+    assert calibration["decoder"] == 0.0
+
+
+def test_a_decoder_that_knows_better_weighs_something() -> None:
+    spec = transcribing()
+    one = remembering(unclear("one two", "one roo", spec, share=0.6))
+    raw = {name: np.stack([array] * 4) for name, array in one.items()}
+    kind = TEXT.asking(knowing_by_heart(spec, "one roo"))
+    calibration = kind.calibrate(raw, [Text.of("one roo")] * 4, spec)
+    assert calibration["decoder"] > 0
+    assert str(kind.from_raw(one, spec, calibration, None)) == "one roo"
+
+
+# --- Translations ----------------------------------------------------------------------------------------------------
+
+
+def test_a_translation_has_words_without_times_and_confidences() -> None:
+    answer = Recogniser(scribe.bundle()).predict_one((np.zeros(8000, np.float32), RATE_HZ)).answer
+    assert str(answer) == "a b"
+    assert [word.timed for word in answer.words] == [False, False]
+    assert all(0.5 < word.confidence < 1 for word in answer.words)
+    assert answer.to_json()["words"][0].keys() == {"text", "confidence", "accepted"}
+    assert answer.files().keys() == {"txt"}
+    assert answer.alternatives[0][1] <= 1 - answer.confidence
+
+
+def test_a_term_is_favoured_in_a_translation_too() -> None:
+    spec, raw = scribe.SPEC, seen(scribe.CELLS) | {"cell_s": np.array(0.04)}
+    kind = TEXT.asking(Session(scribe.writing("a b", sure=0.6)).run)
+    assert str(kind.from_raw(raw, spec, {}, None)) == "a b"
+    assert str(kind.from_raw(raw, TEXT.favouring(spec, ["ba"]), {}, None)) == "ba"
+
+
+@pytest.mark.parametrize(
+    ("column", "beside", "translated"),
+    [
+        ("translation", (), True),
+        ("Translation", ("speaker",), True),
+        ("text", ("source_text", "speaker"), True),
+        ("source_text", ("text",), False),
+        ("text", ("speaker",), False),
+        ("text", ("transcript",), False),
+        ("sentence", ("translation",), False),
+    ],
+)
+def test_a_plan_tells_a_translation_by_the_headings(column: str, beside: Sequence[str], translated: bool) -> None:
+    spec = TEXT.plan(SAID * 4, column, beside)
+    assert (spec.translated, spec.decoder) == (translated, translated)
+    assert str(spec).startswith("translation in 8 letters" if translated else "text in 8 letters")
+    assert TEXT.headline(spec).metric == ("bleu" if translated else "wer")
+
+
+def test_many_transcripts_are_judged_by_a_decoder_too() -> None:
+    assert not TEXT.plan(SAID * 39, "text").decoder
+    assert TEXT.plan(SAID * 40, "text").decoder
+
+
+def test_a_translation_without_a_decoder_is_no_spec() -> None:
+    with pytest.raises(ValueError, match="a translation is written by a decoder"):
+        transcribing().changed(translated=True, decoder=False)
+
+
+WORDS = ["le", "chat", "la", "mer", "une", "des", "voit", "12", "l'eau"]
+
+
+def sentences(seed: int, n: int = 30) -> tuple[list[str], list[str]]:
+    random = np.random.default_rng(seed)
+    truths = [" ".join(random.choice(WORDS, random.integers(0, 9))) for _ in range(n)]
+    said = [" ".join(word for word in text.split() if random.random() < 0.8) for text in truths]
+    return said, truths
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_rows_add_up_to_what_sacrebleu_says_of_all(seed: int) -> None:
+    said, truths = sentences(seed, n=1 + 7 * seed)
+    assert bleu(bleu_parts(said, truths).sum(0)) == pytest.approx(BLEU().corpus_score(said, [truths]).score, abs=1e-9)
+    assert chrf(chrf_parts(said, truths).sum(0)) == pytest.approx(CHRF().corpus_score(said, [truths]).score, abs=1e-9)
+
+
+def test_metrics_of_translations_are_nearness_and_can_be_drawn() -> None:
+    said, truths = sentences(0)
+    compared = TEXT.compare([Text.of(text) for text in said], [Text.of(text) for text in truths], scribe.SPEC)
+    assert list(TEXT.metrics(compared, scribe.SPEC)) == ["bleu", "chrf"]
+    none = {name: array[:0] for name, array in compared.items()}
+    assert TEXT.metrics(none, scribe.SPEC) == {"bleu": 0.0, "chrf": 0.0}
+    assert TEXT.draw(compared, scribe.SPEC).width > 100
+
+
+# --- Parts of words --------------------------------------------------------------------------------------------------
+
+
+def test_what_often_stands_together_becomes_a_part() -> None:
+    words = {"singe": 30, "ange": 30, "fange": 12, "rare": 2}
+    parts = learned(words, sorted(set("".join(words))))
+    assert {"singe", "ange"} == set(parts)
+    assert not any("r" in part for part in parts)
+
+
+def test_cutting_loses_nothing_and_words_are_cut_alike_everywhere() -> None:
+    pieces = Pieces([" ", *"abcd", "ab", "abc"])
+    assert list(pieces.cut("abcab d")) == ["abc", "ab", " ", "d"]
+    assert "".join(pieces.cut("dab abcd ca")) == "dab abcd ca"
+    assert list(pieces.cut("axb")) == ["a", "b"]
+    assert list(pieces.cut("")) == []
+
+
+def test_a_long_translation_is_written_in_parts_of_words() -> None:
+    texts = ["montre la blessure", "la blessure du singe", "le singe montre le singe"] * 500
+    spec = TEXT.plan(texts, "translation")
+    assert any(len(token) > 1 for token in spec.tokens)
+    for text in texts[:3]:
+        assert spec.decode(spec.encode(text)) == text
+        assert len(spec.encode(text)) < len(text) / 2
+    assert all(len(token) == 1 for token in TEXT.plan(texts, "text").tokens)
+    assert "and" in str(spec) and "parts of words" in str(spec)
+
+
+# --- In the model file -----------------------------------------------------------------------------------------------
+
+
+def test_a_decoder_lies_in_the_file_and_comes_back(tmp_path: Path) -> None:
+    write_bundle(tmp_path / "m.seehear", scribe.bundle())
+    assert read_bundle(tmp_path / "m.seehear") == scribe.bundle()
+
+
+def outside() -> bytes:
+    model = onnx.load_from_string(scribe.writing("a b"))
+    table = model.graph.initializer[0]
+    table.ClearField("raw_data")
+    table.data_location = onnx.TensorProto.EXTERNAL
+    table.external_data.add(key="location", value="/etc/passwd")
+    return model.SerializeToString()
+
+
+def foreign() -> bytes:
+    model = onnx.load_from_string(scribe.writing("a b"))
+    model.graph.node[0].domain = "evil"
+    return model.SerializeToString()
+
+
+@pytest.mark.parametrize(
+    ("decoder", "because"),
+    [(outside, "other files"), (foreign, "another domain, 'evil'"), (lambda: b"\x80\x04.", "refused")],
+    ids=["external", "foreign", "pickle"],
+)
+def test_a_decoder_that_reaches_out_is_refused(
+    tmp_path: Path, decoder: Callable[[], bytes], because: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "m.seehear"
+    with monkeypatch.context() as unchecked:
+        unchecked.setattr("seehear.runtime.bundle._bundle", lambda members: None)
+        write_bundle(path, scribe.bundle(decoder=decoder()))
+    with pytest.raises(BundleError, match=f"decoder.onnx is refused: .*{because}|decoder.onnx is refused"):
+        read_bundle(path)
+
+
+def test_a_decoder_that_the_recipe_does_not_know_or_lacks_is_refused(tmp_path: Path) -> None:
+    whole, plain = scribe.bundle(), scribe.SPEC.changed(translated=False, decoder=False)
+    with pytest.raises(BundleError, match=r"decoder\.onnx is not there, otherwise than the recipe says"):
+        write_bundle(tmp_path / "m.seehear", replace(whole, decoder=None))
+    with pytest.raises(BundleError, match=r"decoder\.onnx is there, otherwise"):
+        write_bundle(tmp_path / "m.seehear", replace(whole, recipe=scribe.recipe(plain)))
+
+
+def test_a_changed_decoder_is_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "m.seehear"
+    write_bundle(path, scribe.bundle())
+    content = bytearray(path.read_bytes())
+    content[content.rindex(b"scribe")] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(BundleError, match=r"decoder\.onnx"):
+        read_bundle(path)
+
+
+def test_a_decoder_of_other_tokens_is_refused_before_anybody_asks() -> None:
+    with pytest.raises(BundleError, match=r"the decoder gives next of shape \(1, 1, 9\)"):
+        Recogniser(scribe.bundle(decoder=scribe.writing("a b", symbols=9)))
+
+
+# --- The network -----------------------------------------------------------------------------------------------------
+
+
+def network_and_shelf(folder: Path, **fields: Any) -> tuple[Network, Any]:
+    recipe = recipe_for("text", ("audio",))
+    recipe = recipe.model_copy(update={"answer": recipe.answer.changed(decoder=True, **fields)})
+    torch.manual_seed(0)
+    shelf = shelf_of(recipe, folder)
+    return Network(recipe), shelf
+
+
+def test_the_loss_of_a_text_is_its_own_whatever_is_beside_it() -> None:
+    torch.manual_seed(0)
+    decoder = Decoder(5, 16).eval()
+    memory, tokens, length = torch.randn(3, 7, 16), torch.randint(0, 5, (3, 6)), torch.tensor([6, 2, 0])
+    real = torch.arange(7) < torch.tensor([[7], [4], [5]])
+    together = decoder.loss(memory, real, tokens, length)
+    for i, (cells, own) in enumerate(zip((7, 4, 5), length.tolist(), strict=True)):
+        alone = decoder.loss(
+            memory[i : i + 1, :cells], real[i : i + 1, :cells], tokens[i : i + 1, :own], length[i : i + 1]
+        )
+        assert alone[0].item() == pytest.approx(together[i].item(), abs=1e-5)
+
+
+def test_every_weight_of_a_decoder_learns_and_its_questions_are_those_of_training(tmp_path: Path) -> None:
+    network, shelf = network_and_shelf(tmp_path)
+    batch = shelf.batch(range(6))
+    network.begin(batch.inputs)
+    raw = network(batch.inputs, batch.present)
+    network.loss(raw, batch.target).mean().backward()
+    assert [name for name, weight in network.head.named_parameters() if weight.grad is None] == []
+    network.eval()
+    raw = {name: value.detach() for name, value in network(batch.inputs, batch.present).items()}
+    texts = [tuple(batch.target["tokens"][i, : batch.target["length"][i]].tolist()) for i in range(6)]
+    for i in range(2):
+        asked = Asked(asking(network.decoder, torch.device("cpu")), _row(raw, i), network.head.blank)
+        real = (torch.arange(raw["memory"].shape[1]) < raw["cells"][i])[None]
+        for text, total in zip(texts, asked.total(texts), strict=True):
+            tokens = torch.tensor([[asked.edge, *text]])
+            logp, _ = network.head.write(
+                raw["memory"][i : i + 1], real, tokens, network.head.write.start(1, raw["memory"])
+            )
+            wanted = torch.tensor([[*text, asked.edge]])
+            assert total == pytest.approx(logp.gather(2, wanted[..., None]).sum().item(), abs=1e-3)
+
+
+def _row(raw: Mapping[str, torch.Tensor], i: int) -> dict[str, Array]:
+    return {name: value[i].numpy() for name, value in raw.items()}
+
+
+def test_the_graph_of_a_decoder_answers_like_the_network_at_any_length(tmp_path: Path) -> None:
+    network, shelf = network_and_shelf(tmp_path)
+    graph = decoder_to_onnx(network, shelf, np.arange(4))
+    session, decoder = Session(graph), network.decoder
+    assert session.inputs == tuple(Served.flexible) and session.outputs == Served.outputs
+    random = np.random.default_rng(0)
+    for cells, texts, length in [(1, 1, 1), (40, 1, 7), (9, 8, 1), (23, 5, 30)]:
+        feeds = {
+            "memory": random.normal(size=(cells, 16)).astype(np.float32),
+            "tokens": random.integers(0, network.head.blank + 1, (texts, length)),
+            "state": random.normal(size=(texts, LAYERS, 16)).astype(np.float32),
+        }
+        served, ours = session.run(feeds), asking(decoder, torch.device("cpu"))(feeds)
+        for name, value in ours.items():
+            assert served[name].shape == value.shape
+            assert np.abs(served[name] - value).max() < 1e-4
+
+
+def test_a_network_without_a_decoder_has_no_such_graph(tmp_path: Path) -> None:
+    recipe = recipe_for("text", ("audio",))
+    assert decoder_to_onnx(Network(recipe), shelf_of(recipe, tmp_path), np.arange(4)) is None
+
+
+def test_a_killed_run_with_a_decoder_resumes_to_the_same_weights(tmp_path: Path) -> None:
+    _, shelf = network_and_shelf(tmp_path, translated=True)
+    whole = fitted(shelf, tmp_path / "whole", steps=5)
+    with pytest.raises(Killed):
+        fitted(shelf, tmp_path / "cut", steps=5, kill_after=2)
+    resumed = fitted(shelf, tmp_path / "cut", steps=5)
+    assert [name for name in whole if not torch.equal(whole[name], resumed[name])] == []
+
+
+TONES_HZ = {"ba": 400, "ke": 900, "zo": 1800}  # what is heard, and what it means
+MEANING = {"ba": "one", "ke": "two", "zo": "three"}
+
+
+def toy(folder: Path, n: int, seed: int = 0) -> Path:
+    """Tones one after the other, and their words in reversed order."""
+    random = np.random.default_rng(seed)
+    rows = []
+    for i in range(n):
+        said = random.choice(list(TONES_HZ), random.integers(1, 4)).tolist()
+        seconds = np.arange(int(0.2 * RATE_HZ)) / RATE_HZ
+        tones = [np.sin(2 * np.pi * TONES_HZ[each] * seconds) * np.hanning(len(seconds)) for each in said]
+        sound = 0.3 * np.concatenate(tones) + 0.003 * random.normal(size=len(seconds) * len(said))
+        soundfile.write(folder / f"{i}.wav", sound, RATE_HZ)
+        rows.append(f"{i}.wav,{' '.join(MEANING[each] for each in reversed(said))}")
+    (folder / "examples.csv").write_text("\n".join(["audio,translation", *rows]) + "\n")
+    return folder / "examples.csv"
+
+
+@pytest.mark.slow
+def test_a_toy_language_is_translated_exactly(tmp_path: Path) -> None:
+    """Three tones in any order; CTC alone cannot say them backwards."""
+    data = toy(tmp_path, 240)
+    hearing = HearingSpec(longest_s=1.0, top_hz=4000, mels=16, stages=(8, 8, 16), width=32, strength=0.0)
+    settings = Training(minutes=3, steps=500, batch=16, learning_rate=0.004)
+    spec = api.plan(data, steps=1).answer
+    recipe = Recipe(senses={"audio": hearing}, kind="text", answer=spec, width=32, training=settings)
+    api.train(data, tmp_path / "m.seehear", recipe=recipe)
+    (tmp_path / "new").mkdir()
+    metrics = api.load(tmp_path / "m.seehear").evaluate(toy(tmp_path / "new", 40, seed=1)).metrics
+    assert metrics["wrong"] == 0
+    assert metrics["chrf"] == pytest.approx(100)
