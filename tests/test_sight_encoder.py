@@ -51,4 +51,4 @@ def test_many_large_pictures_are_begun_with_in_bounded_memory(monkeypatch: pytes
     with torch.no_grad():
         said = stem.conv((planes - planes.mean((0, 2, 3), keepdim=True)) / planes.std((0, 2, 3))[:, None, None])
     spread = said[:, : stem.directions, 1:-1, 1:-1].std((0, 2, 3))
-    assert ((spread > 0.7) & (spread < 1.3)).all(), spread
+    assert ((spread > 0.5) & (spread < 1.5)).all(), spread
