@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
+from torch.nn import functional as F
 
+from seehear.senses.sight import encoder
 from seehear.senses.sight.encoder import Pyramid
 from seehear.senses.sight.plan import SightSpec
 
@@ -25,3 +29,26 @@ def test_left_and_right_are_seen_alike_where_they_mean_the_same(mirror: bool) ->
     straight, turned = levels(mirror, PICTURES), levels(mirror, PICTURES.flip(2))
     alike = [torch.allclose(a, b.flip(2), atol=1e-6) for a, b in zip(straight, turned, strict=True)]
     assert alike == [mirror] * 2
+
+
+def test_many_large_pictures_are_begun_with_in_bounded_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their patches are sampled, and what the stem says of all of them is white nevertheless."""
+    torch.manual_seed(0)
+    planes = F.interpolate(torch.rand(48, 3, 16, 16), size=64, mode="bicubic")
+    numbers: list[int] = []
+    unfold = F.unfold
+
+    def counted(*args: Any, **more: Any) -> torch.Tensor:
+        patches = unfold(*args, **more)
+        numbers.append(patches.numel())
+        return patches
+
+    monkeypatch.setattr(encoder, "MOST_PATCH_NUMBERS", 1_000_000)
+    monkeypatch.setattr(encoder.F, "unfold", counted)
+    stem = encoder.Stem(3, 4)
+    stem.begin(planes)
+    assert 500_000 < numbers[0] <= 1_000_000
+    with torch.no_grad():
+        said = stem.conv((planes - planes.mean((0, 2, 3), keepdim=True)) / planes.std((0, 2, 3))[:, None, None])
+    spread = said[:, : stem.directions, 1:-1, 1:-1].std((0, 2, 3))
+    assert ((spread > 0.5) & (spread < 1.5)).all(), spread

@@ -16,6 +16,7 @@ from seehear.geometry import Cells, Grid
 from seehear.senses.sight.plan import SightSpec
 
 STEM_DIRECTIONS = 12  # leading principal directions of the patches; each is used with both signs
+MOST_PATCH_NUMBERS = 200_000_000  # from which the directions are told, 2.4 GB while they are
 WHITENING_FLOOR = 5e-4  # added to patch variances: keeps the stem from amplifying noise (Jordan 2024, section 3.1)
 
 
@@ -73,11 +74,14 @@ class Stem(nn.Module):
         self.conv.weight.requires_grad_(False)  # a statistic of the training pictures, set once
 
     def begin(self, planes: Tensor) -> None:
-        """planes (B, C, H, W): some training pictures."""
+        """planes (B, C, H, W): some training pictures. Of many large ones some patches of some tell enough."""
         self.mean.copy_(planes.mean((0, 2, 3)))
         self.scale.copy_(1 / planes.std((0, 2, 3)).clamp_min(1e-3))
         size = self.conv.kernel_size[0]
-        patches = F.unfold(self._normalised(planes), size).transpose(1, 2).flatten(0, 1)  # (patches, C*size*size)
+        step = 1 if planes.numel() * size**2 <= MOST_PATCH_NUMBERS else self.conv.stride[0]
+        some = planes[: max(1, MOST_PATCH_NUMBERS * step**2 // (planes[0].numel() * size**2))]
+        patches = F.unfold(self._normalised(some), size, stride=step)  # (B, C*size*size, patches of each)
+        patches = patches.transpose(1, 2).flatten(0, 1)  # (patches, C*size*size)
         variances, vectors = torch.linalg.eigh(torch.cov(patches.T.double()))
         leading = vectors[:, -self.directions :] / (variances[-self.directions :] + WHITENING_FLOOR).sqrt()
         kernels = leading.T.reshape(self.directions, *self.conv.weight.shape[1:]).float()
