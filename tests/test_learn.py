@@ -163,7 +163,7 @@ def test_two_senses_serve_together_and_each_alone(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("kind", "senses"), PAIRS, ids=str)
 def test_every_pair_trains_and_answers(kind: str, senses: tuple[str, ...], tmp_path: Path) -> None:
     data = digits_table(tmp_path / "data", {kind: (ANSWER_CELLS[kind] * 2)[:24]}, senses)
-    model = api.train(data, steps=4, minutes=0.05)
+    model = api.train(data, steps=4, minutes=0.05, senses=senses)
     assert model.predict({name: data.parent / f"0.{ENDINGS[name]}" for name in senses}).answer is not None
 
 

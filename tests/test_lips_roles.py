@@ -11,7 +11,7 @@ import pytest
 from learning import SPECS, digits_table
 from seehear import api
 from seehear.answers import ANSWERS
-from seehear.errors import UsageError
+from seehear.errors import DataError, UsageError
 from seehear.inputs import gather
 from seehear.runtime.perceive import perceive
 from seehear.senses import SENSES
@@ -70,6 +70,13 @@ def test_pictures_do_not_tell_words(tmp_path: Path) -> None:
     data = digits_table(tmp_path, {"text": ["a b", "b a"] * 8}, ("lips",))
     with pytest.raises(UsageError, match=r"text by image is not supported.*text by audio; text by lips; text by audio"):
         api.plan(data, minutes=1, senses=["image"])
+
+
+def test_videos_without_sound_are_refused_with_the_flag_that_leaves_it_out(tmp_path: Path) -> None:
+    data = digits_table(tmp_path, {"text": ["a b", "b a"] * 8}, ("lips",))
+    with pytest.raises(DataError, match=r"no audio among 16 examples can be read.*without sound.*--senses lips"):
+        api.plan(data, minutes=1)
+    assert list(api.plan(data, minutes=1, senses=["lips"]).senses) == ["lips"]
 
 
 def test_a_plan_for_both_learns_from_drowned_sound_at_the_width_of_the_widest(tmp_path: Path) -> None:

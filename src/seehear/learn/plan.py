@@ -162,7 +162,9 @@ def look(table: Table, seed: int) -> tuple[dict[str, list[Mapping[str, Any]]], d
                 strata[name].append(kind.stratum(row.answer or ""))
     for name, seen in facts.items():
         if not seen:
-            raise DataError(f"no {name} among {len(rows):,} examples can be read; the first: {refused}")
+            others = [other for other, read in facts.items() if read]
+            hint = f"leave it out with --senses {','.join(others)}" if others else ""
+            raise DataError(f"no {name} among {len(rows):,} examples can be read; the first: {refused}", hint=hint)
         if all(fact["constant"] for fact in seen):
             raise DataError(f"every {name} looked at ({len(seen):,}) is constant: nothing can be learned from it")
     return facts, strata
