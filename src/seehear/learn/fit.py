@@ -101,7 +101,8 @@ class Run:
     def start(cls, network: Network, shelf: Shelf, rows: NDArray[np.int64], clock: Clock, saved: Path) -> Run:
         device = next(network.parameters()).device
         if not saved.exists():
-            chosen = np.random.default_rng(clock.training.seed).permutation(rows)[:BEGIN_EXAMPLES]
+            some = shelf.together(BEGIN_EXAMPLES)
+            chosen = np.random.default_rng(clock.training.seed).permutation(rows)[:some]
             network.begin(_to(device, shelf.batch(chosen).inputs))
         run = cls(network, shelf, rows, clock)
         if saved.exists():

@@ -27,6 +27,7 @@ from seehear.senses.hearing.plan import (
 )
 
 FFT_SAMPLES = 512
+TRANSFORMED = 32  # recordings at once, when many are begun with: spectra are 16 times as large as what is told of them
 QUIETEST_POWER = 1e-7  # added before the logarithm: about 70 dB under a full-scale tone's peak
 
 
@@ -85,7 +86,8 @@ class LogMel(nn.Module):
         self.register_buffer("scale", torch.ones(mels))
 
     def begin(self, audio: Tensor, samples: Tensor) -> None:
-        log = self._log(audio)  # (B, M, F)
+        few = [audio[start : start + TRANSFORMED] for start in range(0, len(audio), TRANSFORMED)]
+        log = torch.cat([self._log(some) for some in few])  # (B, M, F)
         real = _real(_ceil_divide(samples, HOP_SAMPLES), log.shape[-1], 2)
         frames = log.transpose(1, 2)[real]  # (frames, M)
         self.mean.copy_(frames.mean(0))

@@ -16,7 +16,7 @@ from seehear.geometry import Cells, Grid
 from seehear.senses.sight.plan import SightSpec
 
 STEM_DIRECTIONS = 12  # leading principal directions of the patches; each is used with both signs
-MOST_PATCH_NUMBERS = 200_000_000  # from which the directions are told, 2.4 GB while they are
+MOST_PATCH_NUMBERS = 60_000_000  # from which the directions are told, 0.7 GB while they are
 WHITENING_FLOOR = 5e-4  # added to patch variances: keeps the stem from amplifying noise (Jordan 2024, section 3.1)
 
 
