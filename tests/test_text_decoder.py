@@ -22,7 +22,7 @@ from seehear.answers import ANSWERS
 from seehear.answers.text import Text, TextSpec
 from seehear.answers.text.asking import LAYERS, Asked
 from seehear.answers.text.bleu import bleu, bleu_parts, chrf, chrf_parts
-from seehear.answers.text.decoder import Decoder, Served
+from seehear.answers.text.decoder import AskedDecoder, Decoder
 from seehear.answers.text.language import Automaton
 from seehear.answers.text.ngrams import NGrams
 from seehear.answers.text.pieces import Pieces, learned
@@ -415,7 +415,7 @@ def test_the_graph_of_a_decoder_answers_like_the_network_at_any_length(tmp_path:
     network, shelf = network_and_shelf(tmp_path)
     graph = decoder_to_onnx(network, shelf, np.arange(4))
     session, decoder = Session(graph), network.decoder
-    assert session.inputs == tuple(Served.flexible) and session.outputs == Served.outputs
+    assert session.inputs == tuple(AskedDecoder.flexible) and session.outputs == AskedDecoder.outputs
     random = np.random.default_rng(0)
     for cells, texts, length in [(1, 1, 1), (40, 1, 7), (9, 8, 1), (23, 5, 30)]:
         feeds = {
@@ -448,11 +448,13 @@ MEANING = {"ba": "one", "ke": "two", "zo": "three"}
 
 
 def toy(folder: Path, n: int, seed: int = 0) -> Path:
-    """Tones one after the other, and their words in reversed order."""
+    """One to four tones, none twice in a row, and their words in reversed order."""
     random = np.random.default_rng(seed)
     rows = []
     for i in range(n):
-        said = random.choice(list(TONES_HZ), random.integers(1, 4)).tolist()
+        said: list[str] = []
+        for _ in range(random.integers(1, 5)):
+            said.append(random.choice([tone for tone in TONES_HZ if tone not in said[-1:]]))
         seconds = np.arange(int(0.2 * RATE_HZ)) / RATE_HZ
         tones = [np.sin(2 * np.pi * TONES_HZ[each] * seconds) * np.hanning(len(seconds)) for each in said]
         sound = 0.3 * np.concatenate(tones) + 0.003 * random.normal(size=len(seconds) * len(said))
@@ -464,14 +466,14 @@ def toy(folder: Path, n: int, seed: int = 0) -> Path:
 
 @pytest.mark.slow
 def test_a_toy_language_is_translated_exactly(tmp_path: Path) -> None:
-    """Three tones in any order; CTC alone cannot say them backwards."""
+    """CTC alone cannot say what was heard backwards."""
     data = toy(tmp_path, 240)
     hearing = HearingSpec(longest_s=1.0, top_hz=4000, mels=16, stages=(8, 8, 16), width=32, strength=0.0)
-    settings = Training(minutes=3, steps=500, batch=16, learning_rate=0.004)
+    settings = Training(minutes=3, steps=600, batch=16, learning_rate=0.004)
     spec = api.plan(data, steps=1).answer
     recipe = Recipe(senses={"audio": hearing}, kind="text", answer=spec, width=32, training=settings)
     api.train(data, tmp_path / "m.seehear", recipe=recipe)
     (tmp_path / "new").mkdir()
     metrics = api.load(tmp_path / "m.seehear").evaluate(toy(tmp_path / "new", 40, seed=1)).metrics
     assert metrics["wrong"] == 0
-    assert metrics["chrf"] == pytest.approx(100)
+    assert metrics["bleu"] == pytest.approx(100)

@@ -126,7 +126,7 @@ def _export(module: Any, feeds: Tensors, outputs: Sequence[str], flexible: Mappi
             tuple(feeds.values()),
             input_names=list(feeds),
             output_names=list(outputs),
-            dynamic_shapes=(shapes,) if isinstance(module, Served) else shapes,
+            dynamic_shapes=(shapes,) if isinstance(module, Served) else shapes,  # Served takes *tensors: one argument
             opset_version=OPSET,
             dynamo=True,
             verbose=False,

@@ -67,7 +67,7 @@ class Decoder(nn.Module):
         return (each * (place <= length[:, None])).sum(1) / (length + 1)
 
 
-class Served(nn.Module):
+class AskedDecoder(nn.Module):
     """The decoder as a graph is asked: about one example, without padding.
 
     memory (N, D), tokens (K, L), state (K, LAYERS, D) -> next (K, L, V + 1), after (K, LAYERS, D).

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from seehear.answers.text.decoder import Decoder, Served
+from seehear.answers.text.decoder import AskedDecoder, Decoder
 from seehear.geometry import Cells
 from seehear.layers import BothWays
 
@@ -60,9 +60,9 @@ class Head(nn.Module):
         return by_ctc.lerp(by_decoder, self.decoder_share)
 
     @property
-    def decoder(self) -> Served | None:
+    def decoder(self) -> AskedDecoder | None:
         """What is asked while an answer is made."""
-        return None if self.write is None else Served(self.write)
+        return None if self.write is None else AskedDecoder(self.write)
 
     def _ctc(self, raw: dict[str, Tensor], target: dict[str, Tensor]) -> Tensor:
         """(B,), a letter; 0 where there are more letters than cells for them."""
