@@ -104,6 +104,7 @@ def test_frames_are_spelt_without_repetitions_and_blanks() -> None:
     assert spelt([0, 3, 3, 0, 3, 1, 0, 0, 2, 2], "ab ") == "  ab"
 
 
+@pytest.mark.slow
 def test_the_tutorial_writes_after_each_epoch_until_its_steps_are_over() -> None:
     random = np.random.default_rng(0)
     spoken = [Spoken(random.standard_normal(6_000 + 100 * i).astype(np.float32), "ab ba") for i in range(33)]

@@ -411,6 +411,7 @@ def _row(raw: Mapping[str, torch.Tensor], i: int) -> dict[str, Array]:
     return {name: value[i].numpy() for name, value in raw.items()}
 
 
+@pytest.mark.slow
 def test_the_graph_of_a_decoder_answers_like_the_network_at_any_length(tmp_path: Path) -> None:
     network, shelf = network_and_shelf(tmp_path)
     graph = decoder_to_onnx(network, shelf, np.arange(4))
