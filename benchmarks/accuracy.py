@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from benchmarks.budget import Budget, asked, budget
-from benchmarks.data import SPEAKERS, AbsentError, Examples, Store, cifar10, cifar10_few, digits, fsdd, pneumonia
+from benchmarks.budget import Budget, asked, budget, for_each
+from benchmarks.data import SPEAKERS, Examples, Store, cifar10, cifar10_few, digits, fsdd, pneumonia
 from benchmarks.machine import pace
 from benchmarks.results import Figure, record
 from benchmarks.unfamiliar import unfamiliarity
@@ -168,12 +168,7 @@ def task_named(name: str) -> Task:
 def main() -> None:
     others = [f"{name}-{speaker}" for name in ("fsdd", "digits") for speaker in SPEAKERS[1:]]
     options = asked("benchmarks.accuracy", __doc__, list(TASKS), others)
-    store = Store(options.data)
-    for name in options.names:
-        try:
-            measure(name, task_named(name), store, options)
-        except AbsentError as absent:
-            print(f"{name}: {absent}")
+    for_each(options, lambda name, store: measure(name, task_named(name), store, options))
 
 
 if __name__ == "__main__":

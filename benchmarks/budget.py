@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.data import DATA
+from benchmarks.data import DATA, AbsentError, Store
 from benchmarks.machine import Pace, pace
 
 
@@ -55,3 +55,13 @@ def asked(
         parser.error(f"no {', '.join(sorted(unknown))}; there are {', '.join((*names, *others))}")
     options.names = options.names or names
     return options
+
+
+def for_each(options: argparse.Namespace, measure: Callable[[str, Store], None]) -> None:
+    """Measure every set that was asked for, and say of which there is no data."""
+    store = Store(options.data)
+    for name in options.names:
+        try:
+            measure(name, store)
+        except AbsentError as absent:
+            print(f"{name}: {absent}")

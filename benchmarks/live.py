@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.accuracy import taught
-from benchmarks.budget import asked, budget
-from benchmarks.data import SEED, AbsentError, Examples, Store
+from benchmarks.budget import asked, budget, for_each
+from benchmarks.data import SEED, Examples, Store
 from benchmarks.machine import pace
 from benchmarks.results import Figure, record
 from benchmarks.spoken import Spoken, recordings
@@ -180,12 +180,7 @@ def _model(name: str, examples: Examples, store: Store, options: argparse.Namesp
 
 def main() -> None:
     options = asked("benchmarks.live", __doc__, NAMES)
-    store = Store(options.data)
-    for name in options.names:
-        try:
-            measure(name, store, options)
-        except AbsentError as absent:
-            print(f"{name}: {absent}")
+    for_each(options, lambda name, store: measure(name, store, options))
 
 
 if __name__ == "__main__":

@@ -14,8 +14,8 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.accuracy import figure, taught
-from benchmarks.budget import asked, budget
-from benchmarks.data import AbsentError, Examples, Store, write_table
+from benchmarks.budget import asked, budget, for_each
+from benchmarks.data import Examples, Store, write_table
 from benchmarks.machine import pace
 from benchmarks.results import Figure, record
 from seehear.api import Recogniser
@@ -131,12 +131,7 @@ def _speed(model: Recogniser, folder: Path, task: Task) -> Figure:
 
 def main() -> None:
     options = asked("benchmarks.scenes", __doc__, list(TASKS))
-    store = Store(options.data)
-    for name in options.names:
-        try:
-            measure(name, TASKS[name], store, options)
-        except AbsentError as absent:
-            print(f"{name}: {absent}")
+    for_each(options, lambda name, store: measure(name, TASKS[name], store, options))
 
 
 if __name__ == "__main__":

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from functools import partial
 
 from benchmarks.accuracy import figure, taught
-from benchmarks.budget import Budget, asked, budget
+from benchmarks.budget import Budget, asked, budget, for_each
 from benchmarks.ctc_tutorial import tutorial
-from benchmarks.data import AbsentError, Examples, Store
+from benchmarks.data import Examples, Store
 from benchmarks.machine import pace
 from benchmarks.results import Figure, record
 from benchmarks.sphinx import GRAMMARS, environment, sphinx
@@ -120,12 +120,7 @@ def judged(texts: Sequence[str], judges: Sequence[Spoken]) -> Evaluation:
 
 def main() -> None:
     options = asked("benchmarks.transcripts", __doc__, list(TASKS), beside=BESIDE)
-    store = Store(options.data)
-    for name in options.names:
-        try:
-            measure(name, TASKS[name], store, options)
-        except AbsentError as absent:
-            print(f"{name}: {absent}")
+    for_each(options, lambda name, store: measure(name, TASKS[name], store, options))
 
 
 if __name__ == "__main__":
