@@ -115,7 +115,9 @@ def _sphinx(name: str, judges: Sequence[Spoken], store: Store) -> Iterator[Figur
 def judged(texts: Sequence[str], judges: Sequence[Spoken]) -> Evaluation:
     """Of another recogniser's texts, by the measures of ours."""
     said, truths = [Text.of(text) for text in texts], [Text.of(spoken.text) for spoken in judges]
-    return evaluate(ANSWERS["text"], None, said, truths, accepted=[False] * len(said))
+    kind = ANSWERS["text"]
+    spec = kind.plan([spoken.text for spoken in judges], "text")
+    return evaluate(kind, spec, said, truths, accepted=[False] * len(said))
 
 
 def main() -> None:
