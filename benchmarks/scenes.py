@@ -93,19 +93,22 @@ def measure(name: str, task: Task, store: Store, options: argparse.Namespace) ->
 def _of_masks(evaluation: Evaluation, *, miou: float) -> Iterator[Figure]:
     yield figure(evaluation, "miou", "mean intersection over union (miou)", at_least=miou)
     yield figure(evaluation, "pixel_accuracy", "pixels that are right")
-    for metric in evaluation.metrics:
-        if metric.startswith("iou:"):
-            yield figure(evaluation, metric, metric.replace("iou:", "of ", 1))
+    yield from _of_classes(evaluation, "iou:", "of ")
     yield figure(evaluation, "wrong", "masks with too many wrong pixels")
     yield figure(evaluation, "coverage", "accepted without asking")
+
+
+def _of_classes(evaluation: Evaluation, prefix: str, what: str) -> Iterator[Figure]:
+    """The metrics that each class has of its own."""
+    for metric in evaluation.metrics:
+        if metric.startswith(prefix):
+            yield figure(evaluation, metric, metric.replace(prefix, what, 1))
 
 
 def _of_boxes(evaluation: Evaluation, *, map50: float) -> Iterator[Figure]:
     yield figure(evaluation, "map50", "mean average precision at an overlap of a half (map50)", at_least=map50)
     yield figure(evaluation, "map", "the same over overlaps from 0.5 to 0.95 (map)")
-    for metric in evaluation.metrics:
-        if metric.startswith("map50:"):
-            yield figure(evaluation, metric, metric.replace("map50:", "map50 of ", 1))
+    yield from _of_classes(evaluation, "map50:", "map50 of ")
     yield figure(evaluation, "precision", "right, of the boxes told")
     yield figure(evaluation, "recall", "told, of the things that are there")
     yield figure(evaluation, "ece", "calibration error of the boxes told (ece)")

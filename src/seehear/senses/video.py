@@ -60,14 +60,24 @@ def container(file: BinaryIO, kind: str) -> Iterator[Any]:
 def middle_frame(file: BinaryIO, kind: str, most_pixels: int, excerpt: Excerpt | None = None) -> NDArray[np.uint8]:
     """The frame in the middle of a video, or of an excerpt of it -> (H, W, 3), turned upright."""
     with container(file, kind) as video:
-        if not video.streams.video:
-            raise InputError("a recording without a picture", hint="use it as audio")
-        stream = video.streams.video[0]
-        stream.codec_context.thread_count = 1
-        stream.codec_context.options = {"max_pixels": str(most_pixels)}
+        stream = picture_stream(video, most_pixels)
         frame = _frame_at(video, stream, (stream.start_time or 0) + _middle(_length(video, stream), stream, excerpt))
         turned = np.rot90(frame.to_ndarray(format="rgb24"), k=round(frame.rotation / 90))
         return np.ascontiguousarray(turned)
+
+
+def picture_stream(video: Any, most_pixels: int) -> Any:
+    """The first stream of pictures, decoded in this thread; frames of more pixels are refused by libav."""
+    if not video.streams.video:
+        raise InputError("a recording without a picture", hint="use it as audio")
+    stream = video.streams.video[0]
+    stream.codec_context.thread_count = 1
+    stream.codec_context.options = {"max_pixels": str(most_pixels)}
+    return stream
+
+
+def no_frame() -> InputError:
+    return InputError("damaged: no frame of this video can be decoded", hint="copy or export it again")
 
 
 def _middle(length: int, stream: Any, excerpt: Excerpt | None) -> int:
@@ -101,7 +111,7 @@ def _frame_at(video: Any, stream: Any, wanted: int) -> Any:
                 break
         if frame is not None:
             return frame
-    raise InputError("damaged: no frame of this video can be decoded", hint="copy or export it again")
+    raise no_frame()
 
 
 def frames(video: Any, stream: Any) -> Iterator[Any]:

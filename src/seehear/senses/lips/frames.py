@@ -12,7 +12,7 @@ from seehear.errors import InputError
 from seehear.media import Excerpt
 from seehear.senses.lips.plan import CELL_S, LONGEST_S, RATE_HZ
 from seehear.senses.source import beyond
-from seehear.senses.video import container, frames
+from seehear.senses.video import container, frames, no_frame, picture_stream
 
 Picture = NDArray[np.uint8]
 
@@ -31,11 +31,7 @@ def moving(file: BinaryIO, kind: str, excerpt: Excerpt | None = None) -> list[Pi
     InputError for what has no moving picture, is longer than LONGEST_S, or ends before the excerpt does.
     """
     with container(file, kind) as video:
-        if not video.streams.video:
-            raise InputError("a recording without a picture", hint="use it as audio")
-        stream = video.streams.video[0]
-        stream.codec_context.thread_count = 1
-        stream.codec_context.options = {"max_pixels": str(MOST_PIXELS)}
+        stream = picture_stream(video, MOST_PIXELS)
         begin_s, end_s = (0.0, LONGEST_S) if excerpt is None else (excerpt.start_s, excerpt.end_s)
         if end_s - begin_s > LONGEST_S:
             raise _too_long(f"a stretch of {end_s - begin_s:.0f} s")
@@ -44,7 +40,7 @@ def moving(file: BinaryIO, kind: str, excerpt: Excerpt | None = None) -> list[Pi
         if not seen:
             if excerpt is not None and reached_s > 0:
                 raise beyond(excerpt, reached_s)
-            raise InputError("damaged: no frame of this video can be decoded", hint="copy or export it again")
+            raise no_frame()
         if excerpt is not None and reached_s < end_s - _ROUNDED_S:
             raise beyond(excerpt, reached_s)
         if excerpt is None and reached_s > LONGEST_S + CELL_S:
