@@ -19,7 +19,6 @@ from PIL import Image
 from seehear.answers import ANSWERS
 from seehear.answers.boxes import Box, Boxes, BoxesSpec
 from seehear.answers.boxes.answer import accepted_from, agreement, expected_share
-from seehear.answers.boxes.draw import drawn_on
 from seehear.answers.boxes.exchange import as_coco, as_yolo, from_supervision, to_supervision
 from seehear.answers.boxes.matching import HIT, IGNORED, WRONG, matched
 from seehear.answers.boxes.overlap import overlap, suppressed
@@ -326,7 +325,7 @@ def test_pictures_of_boxes() -> None:
     assert len(set(figure.get_flattened_data())) > 50
     assert BOXES.draw(BOXES.compare([Boxes(())], [Boxes(())], SPEC), SPEC).size == figure.size
     blank = Image.new("L", (100, 80))
-    drawn = drawn_on(blank, [Box("cat", (20, 30, 60, 70), 0.9)], SPEC.classes)
+    drawn = Boxes((Box("cat", (20, 30, 60, 70), 0.9),), classes=SPEC.classes).drawn_on(blank)
     assert drawn.getpixel((20, 50)) == drawn.getpixel((59, 50)) == (0, 0x72, 0xB2)
     assert drawn.getpixel((40, 50)) == (0, 0, 0)
     assert blank.getpixel((20, 50)) == 0

@@ -267,6 +267,16 @@ def test_an_answer_in_words_and_in_json() -> None:
     assert str(Mask.of(np.full((2, 2), UNKNOWN, np.uint8), SPEC)) == "nothing that is known"
 
 
+def test_a_mask_is_laid_over_its_picture() -> None:
+    pixels = drawn()
+    pixels[0, 0] = UNKNOWN
+    laid = np.asarray(Mask.of(pixels, SPEC).drawn_on(Image.new("L", (60, 40), 100)))
+    for row, column in [(1, 1), (39, 0), (22, 12)]:
+        color = np.array(list(bytes.fromhex(SPEC.colors[pixels[row, column]][1:])))
+        assert np.abs(laid[row, column] - (100 + color) / 2).max() <= 1
+    assert laid[0, 0].tolist() == [100, 100, 100]
+
+
 # The head
 
 

@@ -13,7 +13,7 @@ from seehear.answers import ANSWERS
 from seehear.answers.label import Label, LabelSpec
 from seehear.answers.score import Score, ScoreSpec
 from seehear.measure.evaluate import evaluate
-from seehear.measure.pictures import contact_sheet
+from seehear.measure.pictures import Mistake, contact_sheet
 from seehear.measure.report import write_report
 from seehear.table import Problem
 
@@ -46,7 +46,7 @@ def labels():
 def test_the_page_stands_alone_and_escapes_every_name(tmp_path):
     evaluation, answers, truths = labels()
     picture = Image.new("L", (8, 8), 128)
-    worst = [(f"{EVIL}/{i}\udce4.png", picture, answers[i], truths[i]) for i in evaluation.worst()]
+    worst = [Mistake(f"{EVIL}/{i}\udce4.png", (picture,), answers[i], truths[i]) for i in evaluation.worst()]
     page = write_report(tmp_path / "new" / "report", evaluation, LABEL, SPEC, worst).read_text("utf-8")
     seen = Seen(page)
     assert "script" not in seen.tags
@@ -95,7 +95,8 @@ def test_scores_without_mistakes_to_show_are_reported_too(tmp_path, n, accepted)
 
 
 @pytest.mark.parametrize(("mode", "size"), [("L", (1, 4000)), ("P", (4000, 1)), ("I;16", (1, 1)), ("RGBA", (300, 200))])
-def test_any_picture_and_any_name_fit_the_contact_sheet(mode, size):
+@pytest.mark.parametrize("pictures", [1, 2])
+def test_any_picture_and_any_name_fit_the_contact_sheet(mode, size, pictures):
     name = "bad \udce4 name\n\x00" + "long" * 1000
-    sheet = contact_sheet([(name, Image.new(mode, size), Label((name,)), Label(("no",)))])
-    assert sheet.width < 500
+    sheet = contact_sheet([Mistake(name, (Image.new(mode, size),) * pictures, Label((name,)), Label(("no",)))])
+    assert sheet.width < 1000

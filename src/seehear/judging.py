@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -108,18 +108,19 @@ def _truths(table: Table, recipe: Recipe) -> tuple[list[Any], list[Problem], lis
 def _write_report(
     folder: Path, result: Evaluation, recipe: Recipe, table: Table, answers: Sequence[Any], truths: Sequence[Any]
 ) -> None:
+    from seehear.measure.pictures import Mistake
     from seehear.measure.report import write_report
 
-    worst = [
-        (table[place].key, picture, answers[place], truths[place])
-        for place in result.worst(MOST_SHOWN)
-        for picture in _pictures(table[place])
-    ]
-    write_report(folder, result, ANSWERS[recipe.kind], recipe.answer, worst)
+    kind = ANSWERS[recipe.kind]
+    worst = []
+    for place in result.worst(MOST_SHOWN):
+        picture, answer, truth = _picture(table[place]), answers[place], truths[place]
+        pictures = (picture,) if kind.finest_px is None else (answer.drawn_on(picture), truth.drawn_on(picture))
+        worst.append(Mistake(table[place].key, pictures, answer, truth))
+    write_report(folder, result, kind, recipe.answer, worst)
 
 
-def _pictures(row: Row) -> Iterator[Any]:
-    """One picture of an example: of the first of its senses."""
-    for name, source in row.inputs.items():
-        yield SENSES[name].draw(SENSES[name].read(source))
-        return
+def _picture(row: Row) -> Any:
+    """The picture of an example: of the first of its senses."""
+    name, source = next(iter(row.inputs.items()))
+    return SENSES[name].draw(SENSES[name].read(source))

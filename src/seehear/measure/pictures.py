@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,10 +14,18 @@ from seehear.answers.figure import BLUE, FAINT, GRID, RED, SCALE, Axis, Field, S
 from seehear.measure.intervals import wilson
 
 Array = NDArray[Any]
-Mistake = tuple[str, Image.Image, Answer, Answer]  # key of the row, its picture, what was answered, the truth
 PARTS = 10  # of the reliability diagram, with as many examples each: bins of equal width may hold none
-ACROSS = 5  # mistakes in a row of the sheet
-TILE, CAPTION, GAP = 160, 58, 16  # pixels of the page
+ACROSS = {1: 5, 2: 2}  # mistakes in a row of the sheet, by their pictures
+WIDE, CAPTION, GAP = 896, 58, 16  # pixels of the page
+
+
+class Mistake(NamedTuple):
+    """A wrong answer and the truth, the key of their row, and its picture; or two, with the one and with the other."""
+
+    key: str
+    pictures: tuple[Image.Image, ...]
+    answer: Answer
+    truth: Answer
 
 
 def reliability(confidence: Array, right: Array) -> Image.Image:
@@ -50,23 +58,26 @@ def risk_coverage(confidence: Array, right: Array, *, coverage: float) -> Image.
 
 def contact_sheet(mistakes: Sequence[Mistake]) -> Image.Image:
     """The mistakes as small pictures, each with what was said, how surely, and the truth."""
-    across = min(ACROSS, len(mistakes))
+    most = max(len(mistake.pictures) for mistake in mistakes)
+    width = (WIDE - GAP) // ACROSS[most] - GAP
+    side = (width - most + 1) // most
+    across = min(ACROSS[most], len(mistakes))
     down = -(-len(mistakes) // across)
-    sheet = Sheet(GAP + across * (TILE + GAP), GAP + down * (TILE + CAPTION + GAP))
-    for place, (key, picture, answer, truth) in enumerate(mistakes):
-        x, y = GAP + place % across * (TILE + GAP), GAP + place // across * (TILE + CAPTION + GAP)
-        sheet.box((x, y), (TILE, TILE), GRID)
-        sheet.picture((x, y), _tile(picture))
-        said = f"{answer}, {answer.confidence:.0%} sure"
-        sheet.text((x, y + TILE + 14), shortened(said, TILE, 12), size=12, color=RED)
-        sheet.text((x, y + TILE + 31), shortened(f"truth: {truth}", TILE, 12), size=12)
-        sheet.text((x, y + TILE + 47), shortened(key, TILE, 10), size=10, color=FAINT)
+    sheet = Sheet(GAP + across * (width + GAP), GAP + down * (side + CAPTION + GAP))
+    for place, mistake in enumerate(mistakes):
+        x, y = GAP + place % across * (width + GAP), GAP + place // across * (side + CAPTION + GAP)
+        for number, picture in enumerate(mistake.pictures):
+            sheet.picture((x + number * (side + 1), y), _tile(picture, side))
+        said = f"{mistake.answer}, {mistake.answer.confidence:.0%} sure"
+        sheet.text((x, y + side + 14), shortened(said, width, 12), size=12, color=RED)
+        sheet.text((x, y + side + 31), shortened(f"truth: {mistake.truth}", width, 12), size=12)
+        sheet.text((x, y + side + 47), shortened(mistake.key, width, 10), size=10, color=FAINT)
     return sheet.finished()
 
 
-def _tile(picture: Image.Image) -> Image.Image:
-    """Fitted whole into a tile, without smearing the pixels of a small picture."""
-    size = round(TILE * SCALE)
+def _tile(picture: Image.Image, side: int) -> Image.Image:
+    """Fitted whole into a square, without smearing the pixels of a small picture."""
+    size = round(side * SCALE)
     small = max(picture.size) * 4 <= size
     method = Image.Resampling.NEAREST if small else Image.Resampling.LANCZOS
     return ImageOps.pad(picture.convert("RGB"), (size, size), method=method, color=GRID)

@@ -100,9 +100,10 @@ def _figures(evaluation: Evaluation) -> str:
 
 
 def _mistakes(worst: Sequence[Mistake], files: Mapping[str, Picture]) -> str:
-    rows = ((key, str(answer), f"{answer.confidence:.0%}", str(truth)) for key, _, answer, truth in worst)
+    rows = ((m.key, str(m.answer), f"{m.answer.confidence:.0%}", str(m.truth)) for m in worst)
     image = _image(files, "mistakes.png", "pictures of the mistakes, named in the table below")
-    return "<p>The surest first.</p>" + image + table(("example", "answer", "sure", "truth"), rows)
+    beside = " Left what it said, right the truth." if len(worst[0].pictures) > 1 else ""
+    return f"<p>The surest first.{beside}</p>" + image + table(("example", "answer", "sure", "truth"), rows)
 
 
 def _skipped(evaluation: Evaluation) -> str:

@@ -7,9 +7,9 @@ import json
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,9 @@ from seehear.answers.boxes.overlap import suppressed
 from seehear.answers.honesty import calibrated
 from seehear.errors import DataError, InputError
 from seehear.geometry import Placed, Warp
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 Array = NDArray[Any]
 
@@ -69,12 +72,14 @@ class BoxesSpec(BaseModel):
 class Boxes:
     """What is in a picture, the surest first. `faint` are those likelier not there than there: they are measured only.
 
-    `confidence` is the probability that found and true boxes agree for the most part, as `right` has it.
+    `confidence` is the probability that found and true boxes agree for the most part, as `right` has it. `classes`
+    are all that there may be, each drawn in a colour of its own.
     """
 
     boxes: tuple[Box, ...]
     confidence: float = 1.0
     faint: tuple[Box, ...] = ()
+    classes: tuple[str, ...] = field(default=(), repr=False, compare=False)
 
     @property
     def alternatives(self) -> tuple[()]:
@@ -92,6 +97,12 @@ class Boxes:
     def files(self) -> dict[str, bytes]:
         """A table for people, and COCO's list of results, but for the picture's number, which only its owner knows."""
         return {"csv": as_csv(self.boxes).encode(), "json": json.dumps(as_coco(self.boxes)).encode()}
+
+    def drawn_on(self, picture: Image) -> Image:
+        """A copy of a picture with the boxes, their classes and confidences; those not accepted in thin lines."""
+        from seehear.answers.boxes.overlay import drawn_on
+
+        return drawn_on(picture, self.boxes, self.classes or sorted({box.label for box in self.boxes}))
 
     def marked(self) -> str:
         """How many of each class, and how many of them should not be believed."""
@@ -158,7 +169,7 @@ def read(cell: str, spec: BoxesSpec) -> Boxes:
                 allowed=", ".join(spec.classes[:10]) + (", …" if len(spec.classes) > 10 else ""),
                 hint=f"did you mean '{meant[0]}'?" if meant else "",
             )
-    return Boxes(tuple(boxes))
+    return Boxes(tuple(boxes), classes=spec.classes)
 
 
 def stratum(cell: str) -> str:
@@ -222,7 +233,7 @@ def told(seen: Found, spec: BoxesSpec, calibration: Mapping[str, float]) -> Boxe
     ]
     number = sum(confidence >= TOLD_FROM for confidence in sure)
     confidence = calibrated(expected_share(np.array(sure)), calibration, "picture")
-    return Boxes(tuple(boxes[:number]), confidence, tuple(boxes[number:]))
+    return Boxes(tuple(boxes[:number]), confidence, tuple(boxes[number:]), spec.classes)
 
 
 def accepted_from(calibration: Mapping[str, float]) -> float:

@@ -6,7 +6,7 @@ import math
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,9 @@ from seehear.answers.mask.spec import UNKNOWN, MaskSpec
 from seehear.answers.mask.spec import plan as plan
 from seehear.errors import InputError
 from seehear.geometry import Placed, Warp
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 Array = NDArray[Any]
 USUAL_DEVIATION = 0.1  # of the share of right pixels from what was expected, where nothing is known of it
@@ -96,6 +99,12 @@ class Mask:
         for number, color in zip(self.spec.numbers, self.spec.colors, strict=True):
             colors[number] = color
         return {"png": png(written[self.pixels], colors)}
+
+    def drawn_on(self, picture: Image) -> Image:
+        """A copy of a picture, each pixel of a known class half in its colour."""
+        from seehear.answers.mask.overlay import drawn_on
+
+        return drawn_on(picture, self.pixels, self.spec.colors)
 
     def marked(self) -> str:
         """The classes, those in brackets that are doubtful where they are."""
