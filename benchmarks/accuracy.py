@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from benchmarks.budget import Budget, asked, budget, for_each
 from benchmarks.data import SPEAKERS, Examples, Store, cifar10, cifar10_few, digits, fsdd, pneumonia
@@ -64,17 +65,10 @@ def taught(
 ) -> Recogniser:
     """Train one recogniser as anyone would, into the model file `out`."""
     started_s = time.monotonic()
-    model = train(
-        examples.train,
-        out,
-        val=examples.val,
-        minutes=budget.minutes,
-        steps=budget.steps,
-        seed=budget.seed,
-        senses=senses,
-        recipe=recipe,
-        listen=Log(),
-    )
+    resume = budget.resume and Path(f"{out}.work").exists()
+    wishes: dict[str, Any] = {"minutes": budget.minutes, "steps": budget.steps, "seed": budget.seed, "recipe": recipe}
+    own = {} if resume else wishes  # a run that goes on keeps those that it began with
+    model = train(examples.train, out, val=examples.val, senses=senses, resume=resume, listen=Log(), **own)
     for name, spec in model.recipe.senses.items():
         print(f"  {name}: {spec}")
     taken = (time.monotonic() - started_s) / 60

@@ -13,17 +13,21 @@ from benchmarks.machine import Pace, pace
 
 @dataclass(frozen=True)
 class Budget:
-    """`minutes` of this machine's clock; `steps`, if given, instead of them, to try a benchmark out."""
+    """`minutes` of this machine's clock; `steps`, if given, instead of them, to try a benchmark out.
+
+    resume  whether a run that was cut off goes on, with what is left of its own minutes
+    """
 
     minutes: float
     steps: int | None = None
     seed: int = 0
+    resume: bool = False
 
 
 def budget(name: str, standard_minutes: float, options: argparse.Namespace) -> tuple[Budget, Pace]:
     """What the standard minutes of a set are here and now, as is said, and the pace that tells it."""
     before = pace()
-    given = Budget(before.minutes(standard_minutes), options.steps, options.seed)
+    given = Budget(before.minutes(standard_minutes), options.steps, options.seed, options.resume)
     print(f"\n{name}: {standard_minutes:g} standard minutes are {given.minutes:.1f} here, at {before}", flush=True)
     return given, before
 
@@ -47,6 +51,7 @@ def asked(
     parser.add_argument("--minutes-scale", type=float, default=1.0, help="of every budget")
     parser.add_argument("--steps", type=int, help="instead of minutes, to try it out: nothing is recorded")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--resume", action="store_true", help="go on with the runs that were cut off")
     if beside:
         help_beside = f"after ours, of {', '.join(beside)}; all by default, none if none is named"
         parser.add_argument("--beside", nargs="*", choices=beside, default=beside, metavar="NAME", help=help_beside)
