@@ -1,0 +1,39 @@
+"""Blocks that are freed and wanted again while learning are not fetched from the system anew."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import pytest
+
+from seehear.learn import memory
+from seehear.learn.memory import memory_kept
+
+resource = pytest.importorskip("resource")
+glibc = pytest.mark.skipif(sys.platform != "linux" or memory._glibc() is None, reason="needs glibc")
+LARGE_BYTES = 64 << 20
+
+
+def pages(times: int) -> int:
+    """How many pages the system gave for a large block that is filled and freed so often."""
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(times):
+        np.empty(LARGE_BYTES, np.uint8).fill(1)
+    return int(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+
+
+@glibc
+def test_large_blocks_are_used_again_until_the_end() -> None:
+    usual = pages(4)
+    with memory_kept():
+        pages(1)
+        kept = pages(4)
+    assert kept < usual / 8
+    assert pages(4) > usual / 2
+
+
+def test_elsewhere_nothing_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "_glibc", lambda: None)
+    with memory_kept():
+        assert pages(1) >= 0
