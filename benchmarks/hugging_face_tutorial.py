@@ -30,7 +30,6 @@ BATCH = 4  # of detection it is 8, of segmentation 2
 WEIGHT_DECAY = 1e-4
 WARM = 0.05  # of the time, in which the rate grows
 MOST = 100  # boxes of a picture, as COCO counts them
-NOBODY = 255  # transformers' number for pixels that count for nothing
 
 Size = tuple[int, int]  # height, width
 Job = dict[str, Any]  # network, classes, train, test, seconds, steps, precision, seed
@@ -56,7 +55,7 @@ class Boxes:
     def batch(self, targets: list[Drawn]) -> list[Drawn]:
         return targets
 
-    def answer(self, said: Any, picture: Size, file: Path) -> list[list[float]]:
+    def answer(self, said: Any, picture: Size) -> list[list[float]]:
         """The MOST surest, [class, x1, y1, x2, y2, score] each, in pixels."""
         scores = said.logits[0].softmax(1)[:, :-1] if self.nothing else said.logits[0].sigmoid()  # (N, C)
         surest, best = scores.flatten().topk(min(MOST, scores.numel()))
@@ -68,10 +67,10 @@ class Boxes:
 
 @dataclass(frozen=True)
 class Mask:
-    """The class of every pixel; a file of them is a grey png."""
+    """The class of every pixel, whose file is a grey png."""
 
     def target(self, given: str, picture: Size, prepared: Size) -> Tensor:
-        """-> (H, W) of the prepared picture."""
+        """-> (H, W) of the prepared picture; 255 stands for pixels that nobody named, here as in transformers."""
         nearest = Image.open(given).resize(prepared[::-1], Image.Resampling.NEAREST)
         return torch.from_numpy(np.array(nearest)).long()
 
@@ -81,10 +80,9 @@ class Mask:
     def batch(self, targets: list[Tensor]) -> Tensor:
         return torch.stack(targets)
 
-    def answer(self, said: Any, picture: Size, file: Path) -> str:
+    def answer(self, said: Any, picture: Size) -> Image.Image:
         logits = nn.functional.interpolate(said.logits, picture, mode="bilinear", align_corners=False)
-        Image.fromarray(logits[0].argmax(0).to(torch.uint8).numpy()).save(file.with_suffix(".png"))
-        return file.with_suffix(".png").name
+        return Image.fromarray(logits[0].argmax(0).to(torch.uint8).numpy())
 
 
 def yolos(classes: int, prepared: Size) -> nn.Module:
@@ -199,13 +197,20 @@ def _augmented(picture: Tensor, target: Any, question: Any) -> tuple[Tensor, Any
 
 
 @torch.inference_mode()
-def answers(network: nn.Module, question: Any, job: Job, prepared: Size, folder: Path) -> Iterator[Any]:
+def answers(network: nn.Module, question: Any, paths: Sequence[str], prepared: Size) -> Iterator[Any]:
     """From a file to the answer, one picture after the other."""
     network.eval()
-    for number, path in enumerate(job["test"]):
+    for path in paths:
         picture, size = _read(path, prepared)
-        said = network(pixel_values=_normalised(picture / 255)[None])
-        yield question.answer(said, size, folder / f"{number:06d}")
+        yield question.answer(network(pixel_values=_normalised(picture / 255)[None]), size)
+
+
+def _written(answer: Any, file: Path) -> Any:
+    """Boxes as they are; of a mask the name of its file."""
+    if isinstance(answer, list):
+        return answer
+    answer.save(file)
+    return file.name
 
 
 def _normalised(x: Tensor) -> Tensor:
@@ -245,8 +250,10 @@ def main(folder: Path) -> None:
         examples.append((picture, tutorial.question.target(given, size, prepared)))
     epochs = learn(network, examples, tutorial, job)
     begun_s = time.monotonic()
-    said = list(answers(network, tutorial.question, job, prepared, folder))
-    told = {"answers": said, "epochs": epochs, "per_s": len(said) / (time.monotonic() - begun_s)}
+    said = list(answers(network, tutorial.question, job["test"], prepared))
+    per_s = len(said) / (time.monotonic() - begun_s)
+    written = [_written(answer, folder / f"{number:06d}.png") for number, answer in enumerate(said)]
+    told = {"answers": written, "epochs": epochs, "per_s": per_s}
     (folder / "told.json").write_text(json.dumps(told), encoding="utf-8")
 
 

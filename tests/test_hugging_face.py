@@ -62,7 +62,7 @@ def boxes(draw: st.DrawFn) -> list[float]:
 def test_boxes_come_back_as_they_were_given(drawn: list[list[float]], nothing: bool) -> None:
     question = Boxes(nothing)
     said = said_of(question.target(drawn, PICTURE, PREPARED), 3 + nothing)
-    answer = [each for each in question.answer(said, PICTURE, Path()) if each[-1] > 0.5]
+    answer = [each for each in question.answer(said, PICTURE) if each[-1] > 0.5]
     assert sorted([int(label), *map(round, corners)] for label, *corners, _ in answer) == sorted(drawn)
     assert np.allclose([corners for _, *corners, _ in answer], np.round([c for _, *c, _ in answer]), atol=1e-3)
 
@@ -83,12 +83,12 @@ def test_a_picture_without_things_has_a_target() -> None:
 
 def test_a_class_of_nothing_is_never_told() -> None:
     said = SimpleNamespace(logits=torch.tensor([[[0.0, 0.0, SURE]]]), pred_boxes=torch.full((1, 1, 4), 0.5))
-    assert max(score for *_, score in Boxes(nothing=True).answer(said, PICTURE, Path())) < 1e-6
+    assert max(score for *_, score in Boxes(nothing=True).answer(said, PICTURE)) < 1e-6
 
 
 def test_no_more_boxes_are_told_than_coco_counts() -> None:
     said = SimpleNamespace(logits=torch.randn(1, 300, 3), pred_boxes=torch.rand(1, 300, 4))
-    scores = [score for *_, score in EXACT.answer(said, PICTURE, Path())]
+    scores = [score for *_, score in EXACT.answer(said, PICTURE)]
     assert scores == sorted(scores, reverse=True)
     assert len(scores) == 100
 
