@@ -1,6 +1,7 @@
 """How well pictures are divided into what is on them, and things found in them, after so many standard minutes.
 
-python -m benchmarks.scenes [NAMES] [--data ../shared/data] [--seed 0]
+python -m benchmarks.scenes [NAMES] [--beside d-fine segformer] [--data ../shared/data] [--seed 0]
+After ours, from the same pictures in as many minutes: what networks of transformers learn that began as ours did.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pathlib import Path
 from benchmarks.accuracy import figure, taught
 from benchmarks.budget import asked, budget, for_each
 from benchmarks.data import Examples, Store, write_table
+from benchmarks.hugging_face import NAMES, beside
 from benchmarks.machine import pace
 from benchmarks.results import Figure, record
 from seehear.api import Recogniser
@@ -32,6 +34,7 @@ class Task:
     standard_minutes: float
     figures: Callable[[Evaluation], Iterator[Figure]]
     pictures: str  # where those are that are timed
+    beside: tuple[str, ...]  # networks of others
     per_s: float | None = None
 
 
@@ -87,6 +90,8 @@ def measure(name: str, task: Task, store: Store, options: argparse.Namespace) ->
         most = model.recipe.wrong_at_most
         figures.append(figure(evaluation, "accepted_error", "error of the accepted answers", at_most=most))
     figures.append(_speed(model, store.unpacked(name) / task.pictures, task))
+    for network in (each for each in task.beside if each in options.beside):
+        figures += beside(network, evaluation, model.recipe, examples, given, store)
     record(name, note, figures, before=before, after=pace(), keep=options.steps is None)
 
 
@@ -117,8 +122,8 @@ def _of_boxes(evaluation: Evaluation, *, map50: float) -> Iterator[Figure]:
 
 
 TASKS = {
-    "camvid": Task(camvid, 30, partial(_of_masks, miou=0.48), "val/images", per_s=10.0),
-    "bccd": Task(bccd, 15, partial(_of_boxes, map50=0.80), "JPEGImages"),
+    "camvid": Task(camvid, 30, partial(_of_masks, miou=0.48), "val/images", ("segformer",), per_s=10.0),
+    "bccd": Task(bccd, 15, partial(_of_boxes, map50=0.80), "JPEGImages", ("yolos", "d-fine")),
 }
 
 
@@ -133,7 +138,7 @@ def _speed(model: Recogniser, folder: Path, task: Task) -> Figure:
 
 
 def main() -> None:
-    options = asked("benchmarks.scenes", __doc__, list(TASKS))
+    options = asked("benchmarks.scenes", __doc__, list(TASKS), beside=list(NAMES))
     for_each(options, lambda name, store: measure(name, TASKS[name], store, options))
 
 

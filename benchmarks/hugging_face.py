@@ -1,0 +1,122 @@
+"""Beside networks of Hugging Face's transformers: the same pictures, as many seconds, and our own measures of both.
+
+They begin with random weights, as ours does, and learn from all of the train part, of which ours keeps a tenth to
+calibrate by. Their seconds are for learning alone; ours hold all, from reading files to the written model.
+transformers gets a virtual environment of its own, made here when there is none, with the versions that ours has.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from benchmarks.accuracy import figure
+from benchmarks.budget import Budget
+from benchmarks.data import Examples, Store
+from benchmarks.results import Figure
+from seehear.answers import ANSWERS, Answer
+from seehear.answers.boxes import Box, Boxes
+from seehear.answers.boxes.answer import TOLD_FROM
+from seehear.answers.mask import Mask
+from seehear.learn.machine import choose_precision
+from seehear.measure.evaluate import Evaluation, evaluate
+from seehear.recipe import Recipe
+from seehear.senses import SENSES
+from seehear.table import open_table
+
+PACKAGES = ("transformers==5.23.0", "torch", "scipy", "pillow")
+VERSIONS = Path(__file__).parent.parent / "constraints.txt"
+NAMES = {"yolos": "YOLOS", "d-fine": "D-FINE", "segformer": "SegFormer"}
+
+
+def beside(
+    network: str, ours: Evaluation, recipe: Recipe, examples: Examples, budget: Budget, store: Store
+) -> Iterator[Figure]:
+    """How good one of NAMES is after the budget of ours, and how far ours is ahead."""
+    who, kind = NAMES[network], ANSWERS[recipe.kind]
+    headline = kind.headline(recipe.answer).metric
+    with tempfile.TemporaryDirectory(prefix="hugging-face-") as temporary:
+        folder = Path(temporary)
+        truths = give(folder, network, recipe, examples, budget)
+        _run(environment(store), folder)
+        told = json.loads((folder / "told.json").read_text(encoding="utf-8"))
+        answers = [understood(folder, answer, recipe.answer) for answer in told["answers"]]
+    theirs = evaluate(kind, recipe.answer, answers, truths, accepted=[False] * len(answers))
+    yield figure(theirs, headline, f"{headline} of {who} from random weights")
+    yield Figure(
+        "seehear ahead of that", 100 * (ours.metrics[headline] - theirs.metrics[headline]), "points", at_least=0
+    )
+    yield Figure(f"times that {who} saw each picture", told["epochs"])
+    yield Figure(f"pictures a second of {who}", told["per_s"])
+
+
+def environment(store: Store) -> Path:
+    """The Python of an environment that has transformers and nothing of ours."""
+
+    def make(folder: Path) -> None:
+        python = str(folder / "bin/python")
+        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+        subprocess.run([python, "-m", "pip", "install", "--quiet", "-c", str(VERSIONS), *PACKAGES], check=True)
+
+    return store.made("transformers", make) / "bin/python"
+
+
+def _run(python: Path, folder: Path) -> None:
+    script = Path(__file__).with_name("hugging_face_tutorial.py")
+    quiet = {**os.environ, "HF_HUB_OFFLINE": "1", "TRANSFORMERS_VERBOSITY": "error", "PYTHONPATH": ""}
+    subprocess.run([python, script, folder], env=quiet, stdout=subprocess.DEVNULL, check=True)
+
+
+def give(folder: Path, network: str, recipe: Recipe, examples: Examples, budget: Budget) -> list[Answer]:
+    """Write the job into a folder -> the truths of what judges, which are not given away."""
+    train, test = (list(_rows(place, recipe)) for place in (examples.train, next(iter(examples.tests.values()))))
+    spec: Any = recipe.answer
+    job = {
+        "network": network,
+        "classes": spec.classes,
+        "train": [(path, _drawn(truth, spec, folder / f"{n:06d}-true.png")) for n, (path, truth) in enumerate(train)],
+        "test": [path for path, _ in test],
+        "seconds": budget.minutes * 60,
+        "steps": budget.steps,
+        "precision": choose_precision(torch.device("cpu")),
+        "seed": budget.seed,
+    }
+    (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
+    return [truth for _, truth in test]
+
+
+def _rows(place: Path, recipe: Recipe) -> Iterator[tuple[str, Answer]]:
+    """The file of each picture, and its truth."""
+    kind, (sense,) = ANSWERS[recipe.kind], recipe.senses
+    with tempfile.TemporaryDirectory() as workspace:
+        table = open_table(place, senses_known=(SENSES[sense],), kinds=(kind,), workspace=Path(workspace))
+        for row in table:
+            yield str(Path(str(row.inputs[sense])).resolve()), kind.read(row.answer or "", recipe.answer)
+
+
+def _drawn(truth: Any, spec: Any, file: Path) -> Any:
+    """[class, x1, y1, x2, y2] of each box that is to be found; of a mask the file of its classes."""
+    if isinstance(truth, Boxes):
+        wanted = (box for box in truth.boxes if not (box.crowd or box.difficult))
+        return [(spec.index[box.label], *box.xyxy) for box in wanted]
+    Image.fromarray(truth.pixels).save(file)
+    return str(file)
+
+
+def understood(folder: Path, answer: Any, spec: Any) -> Answer:
+    """As ours are: of boxes, the surest first, those that are likelier there than not; a mask from its file."""
+    if isinstance(answer, str):
+        return Mask.of(np.asarray(Image.open(folder / answer)), spec)
+    boxes = [Box(spec.classes[int(label)], (x1, y1, x2, y2), score) for label, x1, y1, x2, y2, score in answer]
+    number = sum(box.confidence >= TOLD_FROM for box in boxes)
+    return Boxes(tuple(boxes[:number]), faint=tuple(boxes[number:]))
