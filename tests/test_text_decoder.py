@@ -42,6 +42,7 @@ from test_text import heard, unclear
 
 TEXT = ANSWERS["text"]
 SAID = ["one two", "two three", "three one two", "one", "two two three"]
+HEARD = ["Ke ba!", "zo ke", "ke ba zo", "ba", "zo ke ke"]  # the same in a language of three words
 V, CELLS, WIDTH = 2, 3, 4
 Array = np.ndarray[Any, Any]
 
@@ -216,19 +217,20 @@ def test_a_term_is_favoured_in_a_translation_too() -> None:
 
 
 @pytest.mark.parametrize(
-    ("column", "beside", "translated"),
+    ("column", "aid", "translated"),
     [
-        ("translation", (), True),
-        ("Translation", ("speaker",), True),
-        ("text", ("source_text", "speaker"), True),
-        ("source_text", ("text",), False),
-        ("text", ("speaker",), False),
-        ("text", ("transcript",), False),
-        ("sentence", ("translation",), False),
+        ("translation", None, True),
+        ("Target text", None, True),
+        ("text", HEARD * 4, True),
+        ("text", [""] * 20, True),
+        ("text", None, False),
+        ("sentence", None, False),
     ],
 )
-def test_a_plan_tells_a_translation_by_the_headings(column: str, beside: Sequence[str], translated: bool) -> None:
-    spec = TEXT.plan(SAID * 4, column, beside)
+def test_a_plan_tells_a_translation_by_its_heading_or_its_aid(
+    column: str, aid: Sequence[str] | None, translated: bool
+) -> None:
+    spec = TEXT.plan(SAID * 4, column, aid)
     assert (spec.translated, spec.decoder) == (translated, translated)
     assert str(spec).startswith("translation in 8 letters" if translated else "text in 8 letters")
     assert TEXT.headline(spec).metric == ("bleu" if translated else "wer")
