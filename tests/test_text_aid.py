@@ -20,10 +20,14 @@ from seehear.errors import UsageError
 from seehear.events import silence
 from seehear.geometry import Cells, Grid
 from seehear.learn.export import decoder_to_onnx, to_onnx
+from seehear.learn.fit import Clock, fit
 from seehear.learn.network import Network
 from seehear.learn.plan import Wishes, adopt
 from seehear.learn.shelf import Shelf
 from seehear.learn.workplace import begin
+from seehear.recipe import Recipe, Training
+from seehear.senses.hearing.plan import HearingSpec
+from test_text_decoder import toy
 
 TEXT = ANSWERS["text"]
 MEANT = ["one two", "two three", "three one two", "one", "two two three"]
@@ -214,3 +218,33 @@ def test_graphs_answer_like_a_network_that_hears_other_letters_than_it_writes(tm
     network = Network(taught.recipe)
     assert to_onnx(network, taught, np.arange(8))
     assert decoder_to_onnx(network, taught, np.arange(4))
+
+
+HEARING = HearingSpec(longest_s=1.0, top_hz=4000, mels=16, stages=(8, 8, 16), width=32, strength=0.0)
+TAUGHT, STEPS = 200, 75
+
+
+@pytest.mark.slow
+def test_a_toy_language_is_understood_sooner_through_its_own_words(tmp_path: Path) -> None:
+    table = opened(toy(tmp_path, TAUGHT + 40, aided=True), tmp_path)
+    surprised = {}
+    for aids in (None, table.aids()):
+        spec = TEXT.plan(table.answers(), "translation", aids)
+        settings = Training(minutes=3, steps=STEPS, batch=16, learning_rate=0.004)
+        recipe = Recipe(senses={"audio": HEARING}, kind="text", answer=spec, width=32, training=settings)
+        taught = Shelf.fill(table, recipe, tmp_path / "shelf", listen=silence)
+        surprised[aids is not None] = surprise(taught, tmp_path / f"{len(spec.spoken)} letters")
+    assert surprised[True] < surprised[False] - 0.05, surprised
+
+
+def surprise(taught: Shelf, saved: Path) -> float:
+    """Cross entropy a token of what is written, on the examples that were not taught."""
+    torch.manual_seed(0)
+    clock = Clock(taught.recipe.training, 1e9)
+    network, _ = fit(Network(taught.recipe), taught, np.arange(TAUGHT), clock, saved=saved, listen=silence)
+    batch = taught.batch(np.arange(TAUGHT, len(taught)))
+    with torch.no_grad():
+        raw = network(batch.inputs, batch.present)
+        real = torch.arange(raw["memory"].shape[1]) < raw["cells"][:, None]
+        loss = network.head.write.loss(raw["memory"], real, batch.target["tokens"], batch.target["length"])
+    return float(loss.mean())

@@ -450,8 +450,8 @@ TONES_HZ = {"ba": 400, "ke": 900, "zo": 1800}  # what is heard, and what it mean
 MEANING = {"ba": "one", "ke": "two", "zo": "three"}
 
 
-def toy(folder: Path, n: int, seed: int = 0) -> Path:
-    """One to four tones, none twice in a row, and their words in reversed order."""
+def toy(folder: Path, n: int, seed: int = 0, *, aided: bool = False) -> Path:
+    """One to four tones, none twice in a row, and their words in reversed order; if aided, also the tones' names."""
     random = np.random.default_rng(seed)
     rows = []
     for i in range(n):
@@ -462,8 +462,9 @@ def toy(folder: Path, n: int, seed: int = 0) -> Path:
         tones = [np.sin(2 * np.pi * TONES_HZ[each] * seconds) * np.hanning(len(seconds)) for each in said]
         sound = 0.3 * np.concatenate(tones) + 0.003 * random.normal(size=len(seconds) * len(said))
         soundfile.write(folder / f"{i}.wav", sound, RATE_HZ)
-        rows.append(f"{i}.wav,{' '.join(MEANING[each] for each in reversed(said))}")
-    (folder / "examples.csv").write_text("\n".join(["audio,translation", *rows]) + "\n")
+        rows.append([f"{i}.wav", " ".join(MEANING[each] for each in reversed(said)), *[" ".join(said)] * aided])
+    headings = ["audio", "translation", *["source_text"] * aided]
+    (folder / "examples.csv").write_text("".join(",".join(row) + "\n" for row in [headings, *rows]))
     return folder / "examples.csv"
 
 
