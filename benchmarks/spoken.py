@@ -25,6 +25,7 @@ RATE_HZ = 8_000
 GRID_HELD = 10  # one sentence of so many judges, another one calibrates
 HELD_SPEAKERS = 6  # one speaker of so many
 GROWN_UP_YEARS = 18
+SPOKEN = "source_text"  # the column of what is said itself, where another language stands under text
 NOISE_DB = 5.0  # by which noise is louder than the voice
 BABBLING = 6  # voices over each other
 
@@ -131,8 +132,8 @@ def speechocean(store: Store) -> Examples:
     return _without_speakers(store, "speechocean", "text")
 
 
-def mboshi(store: Store, column: str = "source_text") -> Examples:
-    """Mboshi, written as it is spoken (source_text) or in French (text), which the former beside it shows."""
+def mboshi(store: Store, column: str = SPOKEN) -> Examples:
+    """Mboshi, written as it is spoken, or in French (text) beside which stands the former."""
     return _without_speakers(store, "mboshi", column)
 
 
@@ -149,8 +150,7 @@ def _without_speakers(store: Store, name: str, column: str) -> Examples:
     def make(folder: Path) -> None:
         for part, wanted in (("train", False), ("test", True)):
             chosen = [row for number, row in enumerate(rows) if judges(number, row) == wanted]
-            other = "" if column == "text" else column
-            write_table(folder / f"{part}.csv", [{k: v for k, v in row.items() if k != other} for row in chosen])
+            write_table(folder / f"{part}.csv", chosen)
 
     made = store.made(f"{name}-{column}-told", make)
     return Examples(
@@ -161,6 +161,8 @@ def _without_speakers(store: Store, name: str, column: str) -> Examples:
 def _told(row: dict[str, str], name: str, column: str) -> dict[str, str]:
     """A row as it is learned from."""
     told = {"audio": f"../{name}/{row['audio']}", "text": row[column], "speaker": row["speaker"]}
+    if column != SPOKEN and SPOKEN in row:
+        told |= {SPOKEN: row[SPOKEN]}
     if "age" in row:
         told |= {"gender": row["gender"], "age": "adults" if int(row["age"]) >= GROWN_UP_YEARS else "children"}
     return told

@@ -20,6 +20,7 @@ class Kind:
     columns: tuple[str, ...]
     senses: tuple[frozenset[str], ...] = (frozenset({"image", "audio"}), frozenset({"image"}), frozenset({"audio"}))
     in_files: bool = False
+    aids: tuple[str, ...] = ()
 
     def fits(self, cells: Sequence[str]) -> bool:
         numbers = all(map(_number, cells)) and len(set(cells)) > 3

@@ -46,6 +46,7 @@ def test_truth_survives_target_json_and_motion(kind: str) -> None:
         assert kind in "".join(truth.to_json())
         assert all(extension.isalnum() and isinstance(content, bytes) for extension, content in truth.files().items())
         assert truth.marked() == str(truth)  # a truth has nothing unsure
+        assert ANSWERS[kind].aid(cell, spec) == {}, "planned without an aid"
     assert type(spec).model_validate_json(spec.model_dump_json()) == spec
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -447,3 +448,28 @@ def test_cues_written_as_subrip_are_cues_read(written: list[Cue], ending: str) -
 def test_any_text_is_cues_or_problems(subtitles: str) -> None:
     for cue in read_cues(subtitles, "t.srt")[0]:
         assert 0 <= cue.start_s < cue.end_s
+
+
+def test_what_helps_to_learn_the_answer_is_a_column_of_its_own(tmp_path: Path) -> None:
+    rows = "1.wav,x,Ba,ann\n2.wav,y,,bob\n3.wav,x,Ke,ann\n"
+    data = make(
+        tmp_path / "d", {"t.csv": f"audio,label,Heard as,speaker\n{rows}", "1.wav": b"x", "2.wav": b"x", "3.wav": b"x"}
+    )
+    kinds = (replace(KINDS[0], aids=("seen_as", "heard_as")), KINDS[1])
+    table = opened(data, kinds=kinds)
+    assert table.aids() == ["Ba", "", "Ke"]
+    assert (table.answers(), table.metadata) == (["x", "y", "x"], ("speaker",))
+    assert [row.aid for row in table] == ["Ba", None, "Ke"]
+    assert table.take([2, 0]).aids() == ["Ke", "Ba"]
+    assert "'Heard as' beside it may help to learn it; it is never asked for" in table.said
+
+
+def test_without_such_a_column_or_where_it_is_the_answer_nothing_helps(tmp_path: Path) -> None:
+    rows = "1.wav,x,Ba,ann\n2.wav,y,Ba,bob\n3.wav,x,Ke,ann\n"
+    data = make(
+        tmp_path / "d", {"t.csv": f"audio,label,Heard as,speaker\n{rows}", "1.wav": b"x", "2.wav": b"x", "3.wav": b"x"}
+    )
+    kinds = (replace(KINDS[0], aids=("seen_as", "heard_as")), KINDS[1])
+    assert opened(data).aids() is None
+    asked = opened(data, kinds=kinds, answer="label:Heard as")
+    assert (asked.aids(), asked.answers()) == (None, ["Ba", "Ba", "Ke"])

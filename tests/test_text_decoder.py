@@ -42,6 +42,7 @@ from test_text import heard, unclear
 
 TEXT = ANSWERS["text"]
 SAID = ["one two", "two three", "three one two", "one", "two two three"]
+HEARD = ["Ke ba!", "zo ke", "ke ba zo", "ba", "zo ke ke"]  # the same in a language of three words
 V, CELLS, WIDTH = 2, 3, 4
 Array = np.ndarray[Any, Any]
 
@@ -216,19 +217,20 @@ def test_a_term_is_favoured_in_a_translation_too() -> None:
 
 
 @pytest.mark.parametrize(
-    ("column", "beside", "translated"),
+    ("column", "aid", "translated"),
     [
-        ("translation", (), True),
-        ("Translation", ("speaker",), True),
-        ("text", ("source_text", "speaker"), True),
-        ("source_text", ("text",), False),
-        ("text", ("speaker",), False),
-        ("text", ("transcript",), False),
-        ("sentence", ("translation",), False),
+        ("translation", None, True),
+        ("Target text", None, True),
+        ("text", HEARD * 4, True),
+        ("text", [""] * 20, True),
+        ("text", None, False),
+        ("sentence", None, False),
     ],
 )
-def test_a_plan_tells_a_translation_by_the_headings(column: str, beside: Sequence[str], translated: bool) -> None:
-    spec = TEXT.plan(SAID * 4, column, beside)
+def test_a_plan_tells_a_translation_by_its_heading_or_its_aid(
+    column: str, aid: Sequence[str] | None, translated: bool
+) -> None:
+    spec = TEXT.plan(SAID * 4, column, aid)
     assert (spec.translated, spec.decoder) == (translated, translated)
     assert str(spec).startswith("translation in 8 letters" if translated else "text in 8 letters")
     assert TEXT.headline(spec).metric == ("bleu" if translated else "wer")
@@ -448,8 +450,8 @@ TONES_HZ = {"ba": 400, "ke": 900, "zo": 1800}  # what is heard, and what it mean
 MEANING = {"ba": "one", "ke": "two", "zo": "three"}
 
 
-def toy(folder: Path, n: int, seed: int = 0) -> Path:
-    """One to four tones, none twice in a row, and their words in reversed order."""
+def toy(folder: Path, n: int, seed: int = 0, *, aided: bool = False) -> Path:
+    """One to four tones, none twice in a row, and their words in reversed order; if aided, also the tones' names."""
     random = np.random.default_rng(seed)
     rows = []
     for i in range(n):
@@ -460,8 +462,9 @@ def toy(folder: Path, n: int, seed: int = 0) -> Path:
         tones = [np.sin(2 * np.pi * TONES_HZ[each] * seconds) * np.hanning(len(seconds)) for each in said]
         sound = 0.3 * np.concatenate(tones) + 0.003 * random.normal(size=len(seconds) * len(said))
         soundfile.write(folder / f"{i}.wav", sound, RATE_HZ)
-        rows.append(f"{i}.wav,{' '.join(MEANING[each] for each in reversed(said))}")
-    (folder / "examples.csv").write_text("\n".join(["audio,translation", *rows]) + "\n")
+        rows.append([f"{i}.wav", " ".join(MEANING[each] for each in reversed(said)), *[" ".join(said)] * aided])
+    headings = ["audio", "translation", *["source_text"] * aided]
+    (folder / "examples.csv").write_text("".join(",".join(row) + "\n" for row in [headings, *rows]))
     return folder / "examples.csv"
 
 

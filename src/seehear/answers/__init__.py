@@ -59,6 +59,7 @@ class Facts(Protocol):
 
     name: str  # the folder, the table column, the flag and the key in every printed result
     columns: tuple[str, ...]  # headings that mean this answer, likeliest first
+    aids: tuple[str, ...]  # headings of a column that helps to learn it and is never asked for, likeliest first
     senses: tuple[frozenset[str], ...]  # the sets of senses it is tested with
     blends: bool  # whether one example laid over another has something of both answers, which mixup learns from
     whole: bool  # whether all of an example counts, so that none of it may be cut off
@@ -70,8 +71,8 @@ class Facts(Protocol):
 class AnswerModule(Protocol):
     """From a column to its Spec, from a cell to the truth, from a head's arrays to the answer; `answer.py`."""
 
-    def plan(self, cells: Iterable[str], column: str, beside: Sequence[str] = ()) -> Any:
-        """The Spec of a column: its classes, its unit. `beside` are the headings of the table's other columns.
+    def plan(self, cells: Iterable[str], column: str, aid: Sequence[str] | None = None) -> Any:
+        """The Spec of a column: its classes, its unit. `aid`: the cells of the column that helps to learn it, if any.
 
         Raises DataError where nothing can be learned from it.
         """
@@ -137,6 +138,12 @@ class AnswerKind(Facts, AnswerModule, MetricModule, Protocol):
     def knowing(self, spec: Any, lines: Iterable[str]) -> Any:
         """The Spec that knows some text more. Raises UsageError where text means nothing."""
 
+    def aid(self, cell: str, spec: Any) -> dict[str, Array]:
+        """What the head's loss compares with beside the target, of one cell of the aid, "" where it is empty.
+
+        {} where spec is learned without an aid.
+        """
+
     def decodes(self, spec: Any) -> bool:
         """Whether the head has a decoder, a second network that is asked while an answer is made."""
 
@@ -175,7 +182,7 @@ class _Kind:
     """The AnswerKind that lies in a folder. What needs more than numpy is imported when it is asked for."""
 
     def __init__(self, facts: Facts, answer: AnswerModule, metric: MetricModule) -> None:
-        self.name, self.columns, self.senses = facts.name, facts.columns, facts.senses
+        self.name, self.columns, self.aids, self.senses = facts.name, facts.columns, facts.aids, facts.senses
         self.blends, self.whole, self.Spec = facts.blends, facts.whole, facts.Spec
         self.in_files, self.finest_px = facts.in_files, facts.finest_px
         self.plan, self.fits, self.read, self.stratum = answer.plan, answer.fits, answer.read, answer.stratum
@@ -197,6 +204,9 @@ class _Kind:
             raise UsageError(f"{what} for an answer of the kind {self.name!r}, which is not made of words")
         found: Callable[..., Any] = told
         return found
+
+    def aid(self, cell: str, spec: Any) -> dict[str, Array]:
+        return dict(self._answer.aid(cell, spec)) if hasattr(self._answer, "aid") else {}
 
     def decodes(self, spec: Any) -> bool:
         return hasattr(self._answer, "decodes") and bool(self._answer.decodes(spec))

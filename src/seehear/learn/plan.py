@@ -69,6 +69,13 @@ def adopt(recipe: Recipe, table: Table, wishes: Wishes) -> Recipe:
             allowed=f"{table.kind} by {' + '.join(table.senses)}, as the table has it",
             hint="make a recipe for it with `seehear plan`",
         )
+    kind = ANSWERS[recipe.kind]
+    if kind.aid("", recipe.answer) and table.aids() is None:
+        raise UsageError(
+            f"the recipe is learned with a column such as {kind.aids[0]!r}, which the table lacks",
+            where=str(table.root),
+            hint="add it, or make a recipe for the table as it is with `seehear plan`",
+        )
     wished = {name: getattr(wishes, name) for name in ("minutes", "steps", "seed")}
     wished = {name: value for name, value in wished.items() if value is not None}
     if "minutes" in wished:
@@ -76,7 +83,7 @@ def adopt(recipe: Recipe, table: Table, wishes: Wishes) -> Recipe:
     training = recipe.training.model_copy(update=wished)
     answer = recipe.answer
     if unsaid := opaque(answer) - answer.model_fields_set:
-        planned = ANSWERS[recipe.kind].plan(table.answers(), table.answer_column or recipe.kind, table.metadata)
+        planned = kind.plan(table.answers(), table.answer_column or recipe.kind, table.aids())
         answer = type(answer)(**{**answer.model_dump(), **{name: getattr(planned, name) for name in unsaid}})
     return recipe.model_copy(
         update={
@@ -93,7 +100,7 @@ def plan(table: Table, wishes: Wishes, machine: Machine) -> Recipe:
         raise DataError("the table has no answers", where=str(table.root), hint="add a column such as 'label'")
     kind = ANSWERS[table.kind]
     _check_supported(table)
-    answer = kind.plan(table.answers(), table.answer_column or table.kind, table.metadata)
+    answer = kind.plan(table.answers(), table.answer_column or table.kind, table.aids())
     facts, strata = look(table, wishes.seed or 0)
     minutes = wishes.minutes or _minutes_for(len(table))
     # Told its steps, a run must be the same on every day, so it is planned for a machine of the usual rate.

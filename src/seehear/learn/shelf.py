@@ -71,6 +71,7 @@ class Shelf:
         self.problems = tuple(Problem(**problem) for problem in index["problems"])
         self.table = table.take(self.kept)
         self._answers = self.table.answers()
+        self._aids = self.table.aids() or [""] * len(self.table)
         self._prepared = {name: Ragged(folder / f"{name}.bin") for name in recipe.senses}
         self.lengths: Array = np.sum([prepared.lengths for prepared in self._prepared.values()], axis=0)
         self._placed = [_placed(told) for told in index["placed"]]
@@ -113,7 +114,8 @@ class Shelf:
 
     def _target(self, row: int) -> dict[str, Array]:
         kept = self._targets[row] if self._targets else None
-        return self.kind.target(self.truth(row), self.recipe.answer, None) if kept is None else _unpacked(kept)
+        own = self.kind.target(self.truth(row), self.recipe.answer, None) if kept is None else _unpacked(kept)
+        return own | self.kind.aid(self._aids[row], self.recipe.answer)
 
 
 def stacked(arrays: Sequence[Array]) -> Array:

@@ -89,6 +89,7 @@ def _columns(found: Found, roles: Roles, reads: Mapping[str, Sequence[str]]) -> 
         metadata=metadata if roles.span is None else {RECORDING: key} | metadata,
         part=found.part if roles.part is None else _parts(found, found.cells[roles.part]),
         span_s=None if roles.span is None else spans(found.cells, roles.span),
+        aid=None if roles.aid is None else found.cells[roles.aid],
     )
 
 
@@ -159,6 +160,8 @@ def _said(found: Found, roles: Roles, columns: Columns, known: Mapping[str, Sens
         different = pc.count_distinct(columns.answer).as_py()
         kind = "" if roles.kind == roles.answer else f" as {roles.kind}"
         sentences.append(f"answering {roles.answer!r}{kind} ({different:,} different answers)")
+    if roles.aid is not None:
+        sentences.append(f"{roles.aid!r} beside it may help to learn it; it is never asked for")
     sentences += [f"keeping {name!r} together in splits" for name in roles.metadata if is_group(name)]
     kept = [repr(name) for name in roles.metadata if not is_group(name)]
     sentences += [f"describing the examples: {', '.join(kept)}"] if kept else []

@@ -42,6 +42,9 @@ class KindLike(Protocol):
     def columns(self) -> tuple[str, ...]: ...
 
     @property
+    def aids(self) -> tuple[str, ...]: ...
+
+    @property
     def senses(self) -> tuple[frozenset[str], ...]: ...
 
     @property
@@ -71,6 +74,7 @@ class Roles:
     """senses: by sense, the columns that may hold its file with their media; the first that does wins.
 
     span: the columns that say which stretch of a recording a row is.
+    aid: the column that helps to learn the answer and is never asked for.
     """
 
     senses: dict[str, dict[str, str]]
@@ -81,6 +85,7 @@ class Roles:
     span: SpanColumns | None = None
     said: tuple[str, ...] = ()
     in_files: bool = False  # whether the cells of the answer name files
+    aid: str | None = None
 
 
 def names_files(cells: pa.Table) -> bool:
@@ -115,7 +120,8 @@ def infer(
     taken = {*columns, part, *([span.start, span.end] if span else [])}
     others = [name for name in cells.column_names if name not in taken]
     kind, heading, said = _answer(cells, others, kinds, answer)
-    metadata = tuple(name for name in others if name != heading)
+    aid = _aid(others, kinds, kind, heading)
+    metadata = tuple(name for name in others if name not in (heading, aid))
     in_files = any(each.in_files for each in kinds if each.name == kind)
     if senses is not None:
         used = _wanted(offered, senses, senses_known, cells)
@@ -123,7 +129,7 @@ def infer(
         told_by = next((each.senses for each in kinds if each.name == kind), ())
         used, without = _usual(offered, told_by, senses_known, cells)
         said = [*without, *said]
-    return Roles(used, kind, heading, part, metadata, span, tuple(said), in_files)
+    return Roles(used, kind, heading, part, metadata, span, tuple(said), in_files, aid)
 
 
 def _sense_columns(cells: pa.Table) -> dict[str, str]:
@@ -237,6 +243,12 @@ def _answer(
     return None, None, []
 
 
+def _aid(others: Sequence[str], kinds: Sequence[KindLike], kind: str | None, answer: str | None) -> str | None:
+    """The first column that helps to learn the answer; none where the answer is such a column itself."""
+    found = [heading for each in kinds if each.name == kind for heading in _headed(others, each.aids)]
+    return None if answer in found else next(iter(found), None)
+
+
 def _asked(cells: pa.Table, others: Sequence[str], kinds: Sequence[KindLike], wish: str) -> tuple[str, str]:
     """(kind, heading) of a wish that is a heading, kind:heading or a kind, understood in this order."""
     by_name = {kind.name: kind for kind in kinds}
@@ -268,8 +280,13 @@ def _heading_for(cells: pa.Table, others: Sequence[str], kind: KindLike) -> str 
 
 def _named(others: Sequence[str], kind: KindLike) -> list[str]:
     """The headings that mean this kind, likeliest first."""
+    return _headed(others, kind.columns)
+
+
+def _headed(others: Sequence[str], wanted: Sequence[str]) -> list[str]:
+    """The headings that are one of the wanted, in the order of those."""
     words = {_word(name): name for name in reversed(others)}
-    return [words[column] for column in kind.columns if column in words]
+    return [words[column] for column in wanted if column in words]
 
 
 def _heading(others: Sequence[str], wanted: str) -> str | None:

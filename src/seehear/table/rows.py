@@ -44,6 +44,7 @@ class Row:
     answer: str | None
     metadata: dict[str, str]
     part: str
+    aid: str | None = None
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,7 @@ class Columns:
     metadata: dict[str, pa.ChunkedArray]
     part: pa.ChunkedArray
     span_s: NDArray[np.float64] | None = None
+    aid: pa.ChunkedArray | None = None
 
     def take(self, indices: NDArray[np.int64]) -> Columns:
         return Columns(
@@ -68,6 +70,7 @@ class Columns:
             {name: column.take(indices) for name, column in self.metadata.items()},
             self.part.take(indices),
             None if self.span_s is None else self.span_s[indices],
+            None if self.aid is None else self.aid.take(indices),
         )
 
 
@@ -150,6 +153,10 @@ class Table:
         answers: list[str] = self._columns.answer.to_pylist()
         return [str(self.root / answer) for answer in answers] if self.in_files else answers
 
+    def aids(self) -> list[str] | None:
+        """The cell of each row that helps to learn its answer, "" where it is empty; None without such a column."""
+        return None if self._columns.aid is None else pc.fill_null(self._columns.aid, "").to_pylist()
+
     def metadata_column(self, name: str) -> list[str]:
         """One metadata cell a row, "" where it is empty."""
         cells: list[str] = pc.fill_null(self._metadata(name), "").to_pylist()
@@ -176,8 +183,9 @@ class Table:
             return {name: column.slice(start, stop - start).to_pylist() for name, column in columns.items()}
 
         c = self._columns
-        own = lists({"key": c.key, "part": c.part} | ({} if c.answer is None else {"answer": c.answer}))
-        answers = own.get("answer", [None] * (stop - start))
+        some = {"answer": c.answer, "aid": c.aid}
+        own = lists({"key": c.key, "part": c.part} | {name: cells for name, cells in some.items() if cells is not None})
+        answers, aids = (own.get(name, [None] * (stop - start)) for name in some)
         senses, metadata = lists(c.senses), lists(c.metadata)
         spans = [_WHOLE] * (stop - start) if c.span_s is None else c.span_s[start:stop].tolist()
         for i, (key, part) in enumerate(zip(own["key"], own["part"], strict=True)):
@@ -186,7 +194,7 @@ class Table:
             extra = {name: cells[i] or "" for name, cells in metadata.items()}
             answer = answers[i]
             answer = str(self.root / answer) if answer is not None and self.in_files else answer
-            yield Row(key or "", inputs, answer, extra, part or "")
+            yield Row(key or "", inputs, answer, extra, part or "", aids[i])
 
 
 def _input(file: Path, span_s: Sequence[float]) -> Input:

@@ -12,6 +12,7 @@ from seehear.answers.boxes.box import Box as Box
 
 name = "boxes"
 columns: tuple[str, ...] = ("boxes", "objects", "bboxes", "bbox", "detections", "bounding_boxes")
+aids: tuple[str, ...] = ()
 senses: tuple[frozenset[str], ...] = (frozenset({"image"}),)
 blends, whole = False, True
 in_files = False

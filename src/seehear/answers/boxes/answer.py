@@ -122,7 +122,7 @@ class Found(NamedTuple):
     label: Array
 
 
-def plan(cells: Iterable[str], column: str, beside: Sequence[str] = ()) -> BoxesSpec:
+def plan(cells: Iterable[str], column: str, aid: Sequence[str] | None = None) -> BoxesSpec:
     """The classes in order of their names, and how large their boxes are. Raises DataError where none is drawn."""
     where = f"column '{column}'"
     counts: Counter[str] = Counter()

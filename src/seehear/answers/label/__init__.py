@@ -14,6 +14,7 @@ columns: tuple[str, ...] = (
     *("label", "labels", "class", "classes", "category", "categories", "target", "tag", "tags"),
     *("diagnosis", "species", "emotion", "word", "digit", "letter", "condition", "finding"),
 )
+aids: tuple[str, ...] = ()
 senses: tuple[frozenset[str], ...] = (frozenset({"image"}), frozenset({"audio"}), frozenset({"image", "audio"}))
 blends, whole = True, False
 in_files = False

@@ -77,7 +77,7 @@ class Label:
         return ", ".join(self.names) or "none of the classes"
 
 
-def plan(cells: Iterable[str], column: str, beside: Sequence[str] = ()) -> LabelSpec:
+def plan(cells: Iterable[str], column: str, aid: Sequence[str] | None = None) -> LabelSpec:
     """The classes in natural order, each with how many examples have it; several for an example where cells hold lists.
 
     Raises DataError for a column that names no two classes, each at least twice.

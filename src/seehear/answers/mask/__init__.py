@@ -11,6 +11,7 @@ from seehear.answers.mask.spec import MaskSpec as MaskSpec
 
 name = "mask"
 columns: tuple[str, ...] = ("mask", "masks", "segmentation", "annotation", "label_map", "labelmap", "annotation_mask")
+aids: tuple[str, ...] = ()
 senses: tuple[frozenset[str], ...] = (frozenset({"image"}),)
 blends, whole = False, False
 in_files = True

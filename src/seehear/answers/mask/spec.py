@@ -70,7 +70,7 @@ class MaskSpec(BaseModel):
         return table
 
 
-def plan(cells: Iterable[str], column: str, beside: Sequence[str] = ()) -> MaskSpec:
+def plan(cells: Iterable[str], column: str, aid: Sequence[str] | None = None) -> MaskSpec:
     """The classes of a column of mask files, named by a classes.txt near them, otherwise by their numbers.
 
     Raises DataError where there are no two classes.

@@ -20,6 +20,7 @@ columns: tuple[str, ...] = (
     "severity",
     "amount",
 )
+aids: tuple[str, ...] = ()
 senses: tuple[frozenset[str], ...] = (frozenset({"image"}), frozenset({"audio"}), frozenset({"image", "audio"}))
 blends, whole = True, False
 in_files = False

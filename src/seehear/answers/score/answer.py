@@ -87,7 +87,7 @@ class Score:
         return numbers[0] + unit + (f" ({numbers[1]} to {numbers[2]})" if width > 0 else "")
 
 
-def plan(cells: Iterable[str], column: str, beside: Sequence[str] = ()) -> ScoreSpec:
+def plan(cells: Iterable[str], column: str, aid: Sequence[str] | None = None) -> ScoreSpec:
     """How the numbers lie; unit and direction as the heading tells them. Cells without a number are left out.
 
     Raises DataError where most are, or where all numbers are the same.

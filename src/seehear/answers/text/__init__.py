@@ -15,6 +15,9 @@ columns: tuple[str, ...] = (
     *("text", "transcript", "transcription", "transcripts", "sentence", "utterance"),
     *("normalized_text", "translation", "caption", "words", "said"),
 )
+# What was said itself, beside which another column of text is a translation. "transcript" and "sentence" are none:
+# there may be a text and its transcript in other letters, and taking that for a translation loses its times.
+aids: tuple[str, ...] = ("source_text", "src_text", "source_transcript", "source_sentence", "original_text")
 senses: tuple[frozenset[str], ...] = (frozenset({"audio"}), frozenset({"lips"}), frozenset({"audio", "lips"}))
 blends, whole = False, True
 in_files = False

@@ -104,11 +104,19 @@ def target(answer: Text, spec: TextSpec, placed: Placed | None) -> dict[str, Arr
     return {"tokens": tokens, "length": np.array(len(tokens), np.int64)}
 
 
+def aid(cell: str, spec: TextSpec) -> dict[str, Array]:
+    """What was said itself: spoken (L,) int64 and their number, 0 where it is not written."""
+    if not spec.spoken:
+        return {}
+    tokens = np.array(spec.heard_pieces.encode(normal(cell)), np.int64)
+    return {"spoken": tokens, "spoken_length": np.array(len(tokens), np.int64)}
+
+
 def raw_shapes(spec: TextSpec) -> dict[str, tuple[int | None, ...]]:
-    """logp: log probabilities of the letters and of the blank, for each cell; how many cells are real; their pitch.
+    """logp: log probabilities of what is heard and of the blank, for each cell; how many cells are real; their pitch.
     memory: what a decoder looks at."""
     memory: dict[str, tuple[int | None, ...]] = {"memory": (None, None)} if spec.decoder else {}
-    return {"logp": (None, len(spec.tokens) + 1), "cells": (), "cell_s": (), **memory}
+    return {"logp": (None, len(spec.heard) + 1), "cells": (), "cell_s": (), **memory}
 
 
 def decodes(spec: TextSpec) -> bool:

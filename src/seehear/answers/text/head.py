@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 LAYERS = 2
 DROPOUT = 0.15
+OWN, AID = ("tokens", "length"), ("spoken", "spoken_length")  # what CTC learns
 DECODER_SHARE = {False: 0.3, True: 0.7}  # of the loss, by whether the text is a translation
 
 
@@ -26,19 +27,21 @@ class Head(nn.Module):
 
     The last of the V + 1 is the blank of CTC (Graves et al. 2006). With a decoder also "memory": (B, N, D), which it
     looks at. Both are taught at once (Watanabe et al. 2017, "Hybrid CTC/Attention Architecture"): CTC teaches the
-    layers below soon where in time things are said, for a translation too (Zhang et al. 2022, arXiv:2206.04571).
+    layers below soon where in time things are said, for a translation too (Zhang et al. 2022, arXiv:2206.04571); best
+    by the words spoken, where those are known (Weiss et al. 2017, arXiv:1703.08581).
     """
 
     def __init__(self, spec: TextSpec, widths: Sequence[int]) -> None:
         super().__init__()
         width = widths[-1]
-        self.blank = len(spec.tokens)
+        self.blank = len(spec.heard)
+        self.aided = bool(spec.spoken)
         self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(LAYERS))
         self.layers = nn.ModuleList(BothWays(width) for _ in range(LAYERS))
         self.drop = nn.Dropout(DROPOUT)
         self.norm = nn.LayerNorm(width)
         self.classify = nn.Linear(width, self.blank + 1)
-        self.write = Decoder(self.blank, width) if spec.decoder else None
+        self.write = Decoder(len(spec.tokens), width) if spec.decoder else None
         self.decoder_share = DECODER_SHARE[spec.translated]
 
     def forward(self, cells: Cells) -> dict[str, Tensor]:
@@ -65,15 +68,16 @@ class Head(nn.Module):
         return None if self.write is None else AskedDecoder(self.write)
 
     def _ctc(self, raw: dict[str, Tensor], target: dict[str, Tensor]) -> Tensor:
-        """(B,), a letter; 0 where there are more letters than cells for them."""
-        length = target["length"]
+        """(B,), a letter; 0 where there are more letters than cells for them, or where no aid tells what was said."""
+        tokens, length = (target[name] for name in (AID if self.aided else OWN))
         loss = F.ctc_loss(
             raw["logp"].transpose(0, 1),
-            target["tokens"],
+            tokens,
             raw["cells"].long(),
             length,
             blank=self.blank,
             reduction="none",
             zero_infinity=True,
         )
-        return loss / length.clamp_min(1)
+        loss = loss / length.clamp_min(1)
+        return loss * (length > 0) if self.aided else loss  # a text without words is silence, an empty aid is not

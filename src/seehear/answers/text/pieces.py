@@ -21,21 +21,25 @@ class Pieces:
     """
 
     def __init__(self, tokens: Iterable[str]) -> None:
-        self._tokens = frozenset(tokens)
-        self._longest = max(map(len, self._tokens))
+        self.index = {token: i for i, token in enumerate(tokens)}
+        self._longest = max(map(len, self.index))
         self._word = lru_cache(maxsize=1 << 14)(self._cut_word)
 
     def cut(self, text: str) -> Iterator[str]:
         for number, word in enumerate(text.split(" ")):
-            if number and " " in self._tokens:
+            if number and " " in self.index:
                 yield " "
             yield from self._word(word)
+
+    def encode(self, text: str) -> list[int]:
+        """The numbers of the tokens of a text."""
+        return [self.index[piece] for piece in self.cut(text)]
 
     def _cut_word(self, word: str) -> tuple[str, ...]:
         pieces, at = [], 0
         while at < len(word):
             lengths = range(min(self._longest, len(word) - at), 0, -1)
-            length = next((n for n in lengths if word[at : at + n] in self._tokens), 0)
+            length = next((n for n in lengths if word[at : at + n] in self.index), 0)
             pieces += [word[at : at + length]] if length else []
             at += length or 1
         return tuple(pieces)

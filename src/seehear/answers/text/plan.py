@@ -14,34 +14,47 @@ from seehear.errors import DataError
 RARELY = 3  # times a letter must occur to be learned
 MANY_TEXTS = 200  # from which a decoder may learn enough to judge transcripts too
 MANY_WORDS = 5_000  # in all, from which a translation is written in parts of words
+SAID_OF = 0.1  # share of translations beside which stands what was said, from which that is learned
 TRANSLATIONS = ("translation", "translated_text", "translated", "target_text", "tgt_text")
-# Headings of what was said itself, beside which another column of text is a translation. "transcript" and "sentence"
-# are none: there may be a text and its transcript in other letters, and taking that for a translation loses its times.
-SPOKEN = ("source_text", "src_text", "source_transcript", "source_sentence", "original_text")
 
 
-def plan(cells: Iterable[str], column: str, beside: Sequence[str] = ()) -> TextSpec:
-    """The letters of a column of texts, and how they follow each other. Raises DataError where there are none."""
+def plan(cells: Iterable[str], column: str, aid: Sequence[str] | None = None) -> TextSpec:
+    """The letters of a column of texts, and how they follow each other. Raises DataError where there are none.
+
+    `aid` is what was said itself: the column is a translation of that.
+    """
     texts = [normal(cell) for cell in cells]
-    spoken = [text for text in texts if text]
-    letters = Counter("".join(spoken))
-    often = sorted(letter for letter, times in letters.items() if times >= min(RARELY, len(spoken)))
-    tokens = tuple(dict.fromkeys([SPACE, *often]))
+    written = [text for text in texts if text]
+    tokens = _letters(written)
     if len(tokens) < 2:
         raise DataError("holds no words", where=f"column '{column}'", hint="write what is said in each recording")
-    words = Counter(word for text in spoken for word in text.split())
-    translated = is_translation(column, beside)
+    words = Counter(word for text in written for word in text.split())
+    translated = aid is not None or _word(column) in TRANSLATIONS
     if translated and words.total() >= MANY_WORDS:
         tokens += learned(words, tokens)
-    decoder = translated or len(spoken) >= MANY_TEXTS
-    spec = TextSpec(tokens=tokens, texts=len(texts), words=len(words), translated=translated, decoder=decoder)
-    return spec.changed(language=NGrams.of(map(spec.encode, spoken), len(tokens)).to_text())
+    spec = TextSpec(
+        tokens=tokens,
+        texts=len(texts),
+        words=len(words),
+        translated=translated,
+        spoken=_spoken(aid or (), len(texts)),
+        decoder=translated or len(written) >= MANY_TEXTS,
+    )
+    return spec.changed(language=NGrams.of(map(spec.encode, written), len(tokens)).to_text())
 
 
-def is_translation(column: str, beside: Sequence[str]) -> bool:
-    """By its heading, or because what was said stands in a column beside it."""
-    heading, others = _word(column), set(map(_word, beside))
-    return heading in TRANSLATIONS or (heading not in SPOKEN and bool(others & set(SPOKEN)))
+def _spoken(aid: Sequence[str], texts: int) -> tuple[str, ...]:
+    """The letters of what was said; () where that is written too seldom, or without letters."""
+    said = [text for cell in aid if (text := normal(cell))]
+    letters = _letters(said)
+    return letters if len(said) >= SAID_OF * texts and len(letters) > 1 else ()
+
+
+def _letters(texts: Sequence[str]) -> tuple[str, ...]:
+    """A space, then those that occur often, in their order."""
+    letters = Counter("".join(texts))
+    often = sorted(letter for letter, times in letters.items() if times >= min(RARELY, len(texts)))
+    return tuple(dict.fromkeys([SPACE, *often]))
 
 
 def _word(heading: str) -> str:

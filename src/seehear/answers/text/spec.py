@@ -29,13 +29,14 @@ class TextSpec(BaseModel):
     words: int = Field(ge=0)  # how many different ones those had
     terms: tuple[str, ...] = ()  # favoured, for as long as somebody expects them
     translated: bool = False  # into another language than is spoken, so that words have no times
+    spoken: tuple[str, ...] = Field(default=(), max_length=5000)  # tokens of that language, if they are learned too
     decoder: bool = False  # whether a network that writes token by token was taught too
 
-    @field_validator("tokens")
+    @field_validator("tokens", "spoken")
     @classmethod
     def _parts_of_words(cls, tokens: tuple[str, ...]) -> tuple[str, ...]:
         within = all(token and (token == SPACE or SPACE not in token) for token in tokens)
-        if len(set(tokens)) < len(tokens) or SPACE not in tokens or not within:
+        if tokens and (len(set(tokens)) < len(tokens) or SPACE not in tokens or not within):
             raise ValueError("tokens are a space, and different letters and parts of words")
         return tokens
 
@@ -45,6 +46,8 @@ class TextSpec(BaseModel):
             raise ValueError(f"language was counted with another number of tokens than {len(self.tokens)}")
         if self.translated and not self.decoder:
             raise ValueError("a translation is written by a decoder: decoder must be true")
+        if self.spoken and not self.translated:
+            raise ValueError("spoken is learned beside a translation: translated must be true, or spoken empty")
         return self
 
     def __str__(self) -> str:
@@ -54,15 +57,25 @@ class TextSpec(BaseModel):
         parts = len(self.tokens) - len(letters)
         spelt = f"{len(letters)} letters ({some})" + (f" and {parts:,} parts of words" if parts else "")
         what = "translation" if self.translated else "text"
-        return f"{what} in {spelt}; {self.words:,} different words in {self.texts:,} texts"
+        aided = f"; taught by the words spoken, in {len(self.spoken)} letters, too" if self.spoken else ""
+        return f"{what} in {spelt}; {self.words:,} different words in {self.texts:,} texts{aided}"
 
-    @cached_property
+    @property
+    def heard(self) -> tuple[str, ...]:
+        """The tokens that are heard one after the other: those of a translation only where no others are learned."""
+        return self.spoken or self.tokens
+
+    @property
     def index(self) -> dict[str, int]:
-        return {token: i for i, token in enumerate(self.tokens)}
+        return self.pieces.index
 
     @cached_property
     def pieces(self) -> Pieces:
         return Pieces(self.tokens)
+
+    @cached_property
+    def heard_pieces(self) -> Pieces:
+        return Pieces(self.heard)
 
     @cached_property
     def automaton(self) -> Automaton:
@@ -80,7 +93,7 @@ class TextSpec(BaseModel):
 
     def encode(self, text: str) -> list[int]:
         """The tokens of a normal text; what is none of them is left out."""
-        return [self.index[piece] for piece in self.pieces.cut(text)]
+        return self.pieces.encode(text)
 
     def decode(self, tokens: Iterable[int]) -> str:
         """The text of tokens, with single spaces between its words."""
