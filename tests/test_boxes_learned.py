@@ -83,7 +83,7 @@ def test_things_in_noise_are_found_and_the_confidence_is_honest(model: api.Recog
 
 @pytest.mark.slow
 def test_things_in_pictures_four_times_as_long_are_found_in_tiles(model: api.Recogniser, tmp_path: Path) -> None:
-    large = scenes(tmp_path, 8, 2, 4 * SIDE_PX)
+    large = scenes(tmp_path / "large", 8, 2, 4 * SIDE_PX)
     whole, tiled = (model.evaluate(large, tiles=tiles) for tiles in (False, True))
     assert whole.metrics["map50"] < 0.2
     assert tiled.metrics["map50"] > 0.85
@@ -93,8 +93,8 @@ def test_things_in_pictures_four_times_as_long_are_found_in_tiles(model: api.Rec
 
 @pytest.mark.slow
 def test_scenes_beside_each_other_are_answered_as_each_alone(model: api.Recogniser, tmp_path: Path) -> None:
-    scenes(tmp_path, 16, 3)
-    small = [np.asarray(Image.open(tmp_path / f"{number}.png")) for number in range(16)]
+    folder = scenes(tmp_path / "small", 16, 3).parent
+    small = [np.asarray(Image.open(folder / f"{number}.png")) for number in range(16)]
     large = np.concatenate([np.concatenate(small[row : row + 4], axis=1) for row in range(0, 16, 4)])
     together = corners_of(model.predict(large, tiles=True).answer.boxes)
     alone = [

@@ -160,7 +160,7 @@ class Recogniser:
             answer = self._kind.joined(parts, how.answer, self._calibration(how.senses, how))
         except SeehearError as error:
             return Prediction.failed(name, f"{name}: {error}")
-        # The limit is of single pictures: of a thousand tiles some are beyond it where nothing is strange, but not half.
+        # The limit is of single pictures: of many tiles some are beyond it though nothing is strange, but not half.
         typical = {sense: np.median(unlike)}
         return self._prediction(Perceived(name, {}, {}, {}), how.senses, answer, typical, how)
 
