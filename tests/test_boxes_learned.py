@@ -13,6 +13,8 @@ from sklearn.datasets import load_digits
 from seehear import api
 from seehear.answers import ANSWERS
 from seehear.answers.boxes import Boxes
+from seehear.answers.boxes.answer import corners_of
+from seehear.answers.boxes.overlap import overlap
 from seehear.events import Listener, silence
 from seehear.recipe import Recipe, Training
 from seehear.senses.sight.plan import SightSpec
@@ -21,8 +23,8 @@ SIDE_PX = 64
 STEPS = 250
 
 
-def scenes(folder: Path, n: int, seed: int) -> Path:
-    """Pictures with up to four things that do not touch, and a table with a row a box."""
+def scenes(folder: Path, n: int, seed: int, side_px: int = SIDE_PX) -> Path:
+    """Pictures with things that do not touch, up to four in each SIDE_PX square, and a table with a row a box."""
     random = np.random.default_rng(seed)
     digits = load_digits().images / 16
     folder.mkdir(parents=True)
@@ -30,11 +32,11 @@ def scenes(folder: Path, n: int, seed: int) -> Path:
         table = csv.writer(file)
         table.writerow(["image", "label", "x1", "y1", "x2", "y2"])
         for number in range(n):
-            pixels = random.normal(60, 15, (SIDE_PX, SIDE_PX))
+            pixels = random.normal(60, 15, (side_px, side_px))
             drawn = []
-            for _ in range(random.integers(0, 5)):
+            for _ in range(random.integers(0, 5) * (side_px // SIDE_PX) ** 2):
                 width, height = random.integers(12, 25, 2).tolist()
-                x, y = random.integers(0, SIDE_PX - width), random.integers(0, SIDE_PX - height)
+                x, y = random.integers(0, side_px - width), random.integers(0, side_px - height)
                 if any(x < x2 and x1 < x + width and y < y2 and y1 < y + height for _, x1, y1, x2, y2 in drawn):
                     continue
                 label = ("block", "digit")[random.integers(2)]
@@ -54,15 +56,21 @@ def taught(folder: Path, steps: int, listen: Listener = silence) -> api.Recognis
         height=SIDE_PX, width=SIDE_PX, channels=1, stages=(16, 32, 64), mirror=False, strength=0.3, finest_px=8
     )
     table = scenes(folder / "train", 240, 0)
-    spec = ANSWERS["boxes"].plan(['[{"label":"block","xyxy":[0,0,9,9]},{"label":"digit","xyxy":[0,0,9,9]}]'], "boxes")
+    spec = ANSWERS["boxes"].plan(
+        ['[{"label":"block","xyxy":[0,0,24,24]},{"label":"digit","xyxy":[0,0,24,24]}]'], "boxes"
+    )
     training = Training(minutes=3, steps=steps, batch=16, learning_rate=0.004, held_out=0.2)
     recipe = Recipe(senses={"image": sight}, kind="boxes", answer=spec, width=64, training=training)
     return api.train(table, recipe=recipe, listen=listen)
 
 
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> api.Recogniser:
+    return taught(tmp_path_factory.mktemp("boxes"), STEPS)
+
+
 @pytest.mark.slow
-def test_things_in_noise_are_found_and_the_confidence_is_honest(tmp_path: Path) -> None:
-    model = taught(tmp_path, STEPS)
+def test_things_in_noise_are_found_and_the_confidence_is_honest(model: api.Recogniser, tmp_path: Path) -> None:
     judged = model.evaluate(scenes(tmp_path / "test", 100, 1), report=tmp_path / "report")
     assert judged.metrics["map50"] > 0.9
     assert judged.metrics["recall"] > 0.85
@@ -71,3 +79,29 @@ def test_things_in_noise_are_found_and_the_confidence_is_honest(tmp_path: Path) 
     assert isinstance(answer, Boxes)
     assert all(0 <= corner <= SIDE_PX for box in answer.boxes for corner in box.xyxy)
     assert (tmp_path / "report" / "answers.png").exists()
+
+
+@pytest.mark.slow
+def test_things_in_pictures_four_times_as_long_are_found_in_tiles(model: api.Recogniser, tmp_path: Path) -> None:
+    large = scenes(tmp_path / "large", 8, 2, 4 * SIDE_PX)
+    whole, tiled = (model.evaluate(large, tiles=tiles) for tiles in (False, True))
+    assert whole.metrics["map50"] < 0.2
+    assert tiled.metrics["map50"] > 0.85
+    assert tiled.metrics["precision"] > 0.85  # what lies on seams is told once
+    assert tiled.metrics["ece"] < 0.15
+
+
+@pytest.mark.slow
+def test_scenes_beside_each_other_are_answered_as_each_alone(model: api.Recogniser, tmp_path: Path) -> None:
+    folder = scenes(tmp_path / "small", 16, 3).parent
+    small = [np.asarray(Image.open(folder / f"{number}.png")) for number in range(16)]
+    large = np.concatenate([np.concatenate(small[row : row + 4], axis=1) for row in range(0, 16, 4)])
+    together = corners_of(model.predict(large, tiles=True).answer.boxes)
+    alone = [
+        corners_of(prediction.answer.boxes) + np.tile([number % 4, number // 4], 2) * SIDE_PX
+        for number, prediction in enumerate(model.predict(small))
+    ]
+    shared = overlap(np.concatenate(alone), together)
+    assert len(shared) > 10
+    assert abs(shared.shape[0] - shared.shape[1]) <= 0.1 * len(shared)
+    assert (shared.max(1) > 0.6).mean() > 0.9

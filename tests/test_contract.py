@@ -10,9 +10,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from learning import ANSWER_CELLS, PAIRS, SETS_OF_SENSES, recipe_for, shelf_of
-from seehear.answers import ANSWERS
-from seehear.geometry import Warp
+from learning import ANSWER_CELLS, PAIRS, SETS_OF_SENSES, SPECS, recipe_for, shelf_of
+from seehear.answers import ANSWERS, Part
+from seehear.errors import UsageError
+from seehear.geometry import Grid, Tile, Warp
 from seehear.learn.network import Network
 from seehear.learn.shelf import Shelf
 from seehear.learn.tempo import drawn
@@ -20,6 +21,7 @@ from seehear.senses import SENSES
 
 EVERY_SET = pytest.mark.parametrize("senses", SETS_OF_SENSES, ids="+".join)
 EVERY_ANSWER = pytest.mark.parametrize("kind", sorted(ANSWERS))
+EVERY_SENSE = pytest.mark.parametrize("sense", sorted(SENSES))
 EVERY_PAIR = pytest.mark.parametrize(("kind", "senses"), PAIRS, ids=str)
 
 
@@ -80,6 +82,43 @@ def test_the_head_gives_what_the_answer_reads(
     assert wanted.keys() == given.keys()
     for name, shape in wanted.items():
         assert all(length in (None, n) for n, length in zip(given[name].shape, (3, *shape), strict=True))
+
+
+@EVERY_PAIR
+def test_one_tile_that_is_the_whole_is_answered_as_the_whole(
+    kind: str, senses: tuple[str, ...], make_shelf: Callable[..., Shelf]
+) -> None:
+    """Of an answer that says what is where; the others refuse."""
+    recipe = recipe_for(kind, senses)
+    if ANSWERS[kind].finest_px is None:
+        with pytest.raises(UsageError, match="which does not say what is where"):
+            ANSWERS[kind].joined([], recipe.answer, {})
+        with pytest.raises(UsageError, match="which does not say what is where"):
+            ANSWERS[kind].reach_px(recipe.answer)
+        return
+    shelf = make_shelf(kind, senses)
+    raw = {name: array[0].numpy() for name, array in outputs(Network(shelf.recipe), shelf, [0]).items()}
+    raw = {name: raw[name] for name in ANSWERS[kind].raw_shapes(recipe.answer)}
+    placed = shelf.placed(0)
+    assert placed is not None
+    alone = ANSWERS[kind].joined(iter([Part(raw, Tile.all_of(placed.original), placed)]), recipe.answer, {})
+    assert alone == ANSWERS[kind].from_raw(raw, recipe.answer, {}, placed)
+    assert ANSWERS[kind].reach_px(recipe.answer) >= 0
+
+
+@EVERY_SENSE
+def test_a_signal_is_cut_into_tiles_of_its_own(sense: str) -> None:
+    """A small one is whole, and what no tile covers is not there."""
+    spec, shape = SPECS[sense], (40, 40) if SENSES[sense].pitch_s is None else (40,)
+    grid = Grid(shape, 1.0, "")
+    tiles = SENSES[sense].tiles(grid, spec, 4.0)
+    covered = np.zeros(shape, int)
+    for tile in tiles:
+        assert tile.whole == shape
+        covered[tile.own] += 1
+    assert (covered == 1).all()
+    least = Grid((8,) * len(shape), 1.0, "")
+    assert list(SENSES[sense].tiles(least, spec, 4.0)) == [Tile.all_of(least)]
 
 
 @EVERY_SET

@@ -19,18 +19,19 @@ from seehear.senses.sight.plan import SightSpec
 CLASSES = "ground\ndisc\nsquare\n"
 
 
-def shapes(folder: Path, examples: int, seed: int) -> Path:
-    """Discs and squares of one brightness on noise, in pictures of two sizes."""
+def shapes(folder: Path, examples: int, seed: int, times: int = 1) -> Path:
+    """Discs and squares of one brightness on noise, in pictures of two sizes, or so many times as high and wide."""
     random = np.random.default_rng(seed)
     (folder / "masks").mkdir(parents=True)
     (folder / "classes.txt").write_text(CLASSES)
     rows = []
     for number in range(examples):
-        height, width = (64, 64) if number % 2 else (64, 96)
+        height, width = times * 64, times * (64 if number % 2 else 96)
         y, x = np.indices((height, width))
         mask = np.zeros((height, width), np.uint8)
-        for shape in (1, 2):
-            radius, row, column = random.integers(8, 14), random.integers(10, 54), random.integers(10, width - 10)
+        for shape in (1, 2) * times**2:
+            radius = random.integers(8, 14)
+            row, column = random.integers(10, height - 10), random.integers(10, width - 10)
             far = np.hypot(y - row, x - column) if shape == 1 else np.maximum(abs(y - row), abs(x - column))
             mask[far < radius] = shape
         picture = np.clip(random.normal(110 + 70 * (mask > 0), 25), 0, 255).astype(np.uint8)
@@ -69,6 +70,10 @@ def test_shapes_that_were_never_seen_are_found_where_they_are(tmp_path: Path) ->
     truth = np.asarray(Image.open(unseen.parent / "masks/0.png"))
     assert kept.shape == truth.shape
     assert (kept == truth).mean() > 0.9
+    large = shapes(tmp_path / "large", 4, 2, times=4)
+    whole, tiled = (model.evaluate(large, tiles=tiles) for tiles in (False, True))
+    assert whole.metrics["miou"] < 0.6, whole
+    assert tiled.metrics["miou"] > 0.75, tiled
 
 
 def test_a_mask_of_another_size_leaves_its_row_out_and_is_named(tmp_path: Path) -> None:

@@ -55,6 +55,14 @@ def test_little_time_means_smaller_pictures_of_places() -> None:
     assert (sizes[0], sizes[-1]) == (160, 480)
 
 
+@pytest.mark.parametrize(("height", "width"), [(360, 480), (3000, 4000), (9, 8), (1500, 400)])
+def test_how_large_pictures_of_places_were_is_kept(height: int, width: int) -> None:
+    """Beyond a shape of 3 to 1, by their area."""
+    usual = planned(height, width, gigaflop=1e2, finest_px=4).usual
+    assert usual == ((height, width) if height <= 3 * width else (round((height * width * 3) ** 0.5), 447))
+    assert planned(height, width, gigaflop=1e2, finest_px=None).usual_px is None
+
+
 def test_labels_of_large_pictures_are_seen_as_before() -> None:
     spec = planned(360, 480, gigaflop=1e6, finest_px=None)
     assert (spec.height, spec.width, spec.stem_stride, len(spec.stages)) == (192, 256, 4, 3)

@@ -18,6 +18,7 @@ from seehear.errors import InputError
 from seehear.media import Excerpt
 from seehear.senses.sight import SIGHT
 from seehear.senses.sight.limits import MOST_PIXELS
+from seehear.senses.sight.read import AT_ONCE
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL")  # pytest puts aside the filter of the module
 LOSSLESS = {"PNG": {}, "TIFF": {"compression": "tiff_lzw"}, "BMP": {}, "WEBP": {"lossless": True}, "PPM": {}}
@@ -90,6 +91,13 @@ def test_exif_orientation_turns_the_picture_upright(kind: str, orientation: int)
     # EXIF 2.32, table 5: where the stored first row and first column belong in the upright picture.
     corner = {1: (1, 1), 2: (1, 0), 3: (0, 0), 4: (0, 1), 5: (1, 1), 6: (1, 0), 7: (0, 0), 8: (0, 1)}
     assert (top, left) == corner[orientation]
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_large_picture_is_read_in_strips_that_meet(channels: int) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (AT_ONCE // 1000 + 7, 1000, channels), dtype=np.uint8)
+    image = Image.fromarray(pixels if channels == 3 else pixels[:, :, 0])
+    assert np.array_equal(SIGHT.read(saved(image, "BMP")), pixels)
 
 
 def test_transparency_is_laid_on_white() -> None:

@@ -41,13 +41,15 @@ class Recogniser:
         senses: Sequence[str] | None = None,
         wrong_at_most: float | None = None,
         terms: Sequence[str] | None = None,
+        tiles: bool = False,
     ) -> Any:
         """One input gives a Prediction; a folder, a list or a generator gives a generator of them.
 
         One input is a path, an Excerpt, the bytes of a file, an array, a PIL image, or a mapping of senses to these.
-        `terms` are words or phrases that a transcript may well hold.
+        `terms` are words or phrases that a transcript may well hold. With `tiles`, a picture that is larger than those
+        learned from is looked at piece by piece, where the answer says what is where.
         """
-        options = {"senses": senses, "wrong_at_most": wrong_at_most, "terms": terms}
+        options = {"senses": senses, "wrong_at_most": wrong_at_most, "terms": terms, "tiles": tiles}
         if isinstance(inputs, str | Path) and Path(inputs).is_dir():
             from seehear.inputs import gather
 
@@ -65,7 +67,7 @@ class Recogniser:
 
         return live(self._runtime, sound, terms=terms)
 
-    def evaluate(
+    def evaluate(  # noqa: PLR0913 - data, and the wishes of predict
         self,
         data: str | Path,
         *,
@@ -73,19 +75,20 @@ class Recogniser:
         senses: Sequence[str] | None = None,
         wrong_at_most: float | None = None,
         terms: Sequence[str] | None = None,
+        tiles: bool = False,
         report: Path | None = None,
         listen: Listener = silence,
     ) -> Evaluation:
         """Ask every row of a table, and compare with its answers.
 
-        A table in parts is measured on its `test`, else its `val` part. `senses` withholds the others; `report` is a
-        folder for pictures of the mistakes.
+        A table in parts is measured on its `test`, else its `val` part. `senses` withholds the others; with `tiles`
+        larger pictures are looked at piece by piece; `report` is a folder for pictures of the mistakes.
         """
         from seehear.judging import judge
 
         with _workspace(None) as workspace:
             table = _open(data, answer or self.recipe.kind, None, workspace)
-            how = {"senses": senses, "wrong_at_most": wrong_at_most, "terms": terms}
+            how = {"senses": senses, "wrong_at_most": wrong_at_most, "terms": terms, "tiles": tiles}
             return judge(self._runtime, table, how, report=report, listen=listen)
 
     def card(self) -> str:

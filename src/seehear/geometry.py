@@ -103,6 +103,43 @@ class Placed:
 
 
 @dataclass(frozen=True)
+class Tile:
+    """A piece of a signal that is larger than those that were learned from: samples, a number for each axis.
+
+    `before` and `after` are those that it shares with the neighbours on either side, 0 at the edges of the whole.
+    """
+
+    start: tuple[int, ...]
+    shape: tuple[int, ...]
+    whole: tuple[int, ...]
+    before: tuple[int, ...]
+    after: tuple[int, ...]
+
+    @classmethod
+    def all_of(cls, grid: Grid) -> Tile:
+        """The one that is the whole."""
+        none = (0,) * len(grid.shape)
+        return cls(none, grid.shape, grid.shape, none, none)
+
+    @property
+    def end(self) -> tuple[int, ...]:
+        return tuple(start + length for start, length in zip(self.start, self.shape, strict=True))
+
+    @property
+    def place(self) -> tuple[slice, ...]:
+        """Where it lies in the whole."""
+        return tuple(map(slice, self.start, self.end))
+
+    @property
+    def own(self) -> tuple[slice, ...]:
+        """What of the whole is nearer to its middle than to any other's: each sample is one tile's own."""
+        return tuple(
+            slice(start + before // 2, end - (after - after // 2))
+            for start, end, before, after in zip(self.start, self.end, self.before, self.after, strict=True)
+        )
+
+
+@dataclass(frozen=True)
 class Warps:
     """A Warp for each example of a batch: scale and offset are torch tensors (B, axes)."""
 

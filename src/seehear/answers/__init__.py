@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from seehear.answers import boxes, label, mask, score, text
 from seehear.answers.ask import Ask as Ask
 from seehear.answers.headline import Headline as Headline
+from seehear.answers.part import Part as Part
 from seehear.errors import UsageError
 from seehear.geometry import Placed, Warp
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 Array = NDArray[Any]
 Arrays = Mapping[str, Array]
+WORDS, PLACES = "is not made of words", "does not say what is where"  # what answers are not, that are not asked
 Shape = tuple[int | None, ...]  # None for a length that varies from example to example
 
 
@@ -144,6 +146,19 @@ class AnswerKind(Facts, AnswerModule, MetricModule, Protocol):
         {} where spec is learned without an aid.
         """
 
+    def reach_px(self, spec: Any) -> float:
+        """How far things reach that are seen rightly only as a whole, in pixels of what was learned from.
+
+        Raises UsageError for an answer that does not say what is where, as does `joined`.
+        """
+
+    def joined(self, parts: Iterable[Part], spec: Any, calibration: Mapping[str, float]) -> Answer:
+        """The one answer to a picture that was asked about in overlapping tiles, in its coordinates.
+
+        They are taken one after the other, so that memory does not grow with the heads' arrays. Of a single tile that
+        is the whole it is the answer of `from_raw`.
+        """
+
     def decodes(self, spec: Any) -> bool:
         """Whether the head has a decoder, a second network that is asked while an answer is made."""
 
@@ -193,15 +208,22 @@ class _Kind:
         self._answer = answer
 
     def favouring(self, spec: Any, terms: Sequence[str]) -> Any:
-        return self._told("favouring", "terms")(spec, terms)
+        return self._only("favouring", "terms", WORDS)(spec, terms)
 
     def knowing(self, spec: Any, lines: Iterable[str]) -> Any:
-        return self._told("knowing", "more text")(spec, lines)
+        return self._only("knowing", "more text", WORDS)(spec, lines)
 
-    def _told(self, function: str, what: str) -> Callable[..., Any]:
-        """A function that only answers of words have."""
+    def reach_px(self, spec: Any) -> float:
+        return float(self._only("reach_px", "tiles", PLACES)(spec))
+
+    def joined(self, parts: Iterable[Part], spec: Any, calibration: Mapping[str, float]) -> Answer:
+        answer: Answer = self._only("joined", "tiles", PLACES)(parts, spec, calibration)
+        return answer
+
+    def _only(self, function: str, what: str, lacking: str) -> Callable[..., Any]:
+        """A function that not all answers have."""
         if (told := getattr(self._answer, function, None)) is None:
-            raise UsageError(f"{what} for an answer of the kind {self.name!r}, which is not made of words")
+            raise UsageError(f"{what} for an answer of the kind {self.name!r}, which {lacking}")
         found: Callable[..., Any] = told
         return found
 

@@ -23,6 +23,7 @@ def evaluate(  # noqa: PLR0913 - each flag is an argument
     answer: options.Answer = None,
     wrong_at_most: options.WrongAtMost = None,
     terms: options.Terms = None,
+    tiles: options.Tiles = False,
 ) -> None:
     """Measure a model on examples it has not seen."""
     from seehear import api
@@ -38,6 +39,7 @@ def evaluate(  # noqa: PLR0913 - each flag is an argument
                 answer=answer,
                 wrong_at_most=wrong_at_most,
                 terms=options.lines(terms),
+                tiles=tiles or None,
             ),
         )
         display.problems(evaluation.skipped)

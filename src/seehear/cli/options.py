@@ -86,6 +86,9 @@ WrongAtMost = Annotated[
 Terms = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Words and phrases to expect in transcripts, one a line.")
 ]
+Tiles = Annotated[
+    bool, typer.Option("--tiles", help="Look piece by piece at pictures larger than those learned from: boxes, masks.")
+]
 Minutes = Annotated[float | None, typer.Option(help="Time to learn in. Chosen from the data unless given.")]
 Steps = Annotated[int | None, typer.Option(help="Learn for so many steps instead: repeats a run exactly.")]
 Held = Annotated[

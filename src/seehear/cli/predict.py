@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from json import dumps
 from pathlib import Path
@@ -35,6 +36,7 @@ def predict(  # noqa: PLR0913 - each flag is an argument
     senses: options.Senses = None,
     wrong_at_most: options.WrongAtMost = None,
     terms: options.Terms = None,
+    tiles: options.Tiles = False,
     live: Annotated[
         bool,
         typer.Option(
@@ -48,14 +50,19 @@ def predict(  # noqa: PLR0913 - each flag is an argument
 
     recogniser = api.load(options.existing(model))
     if live:
-        _check_live(inputs, out=out, senses=senses, wrong_at_most=wrong_at_most)
+        _check_live(inputs, out=out, senses=senses, wrong_at_most=wrong_at_most, tiles=tiles or None)
         listen(recogniser, inputs[0], json=json, terms=options.lines(terms))
         return
     line, file_names = Line(), Names()
     with Display() as display, kept(out, file_names) as keep:
         tally = Tally(display)
         asked = gather(file_names.heeding(_sources(inputs)), tuple(recogniser.recipe.senses), left_out=tally.leave)
-        flags = options.given(senses=options.names(senses), wrong_at_most=wrong_at_most, terms=options.lines(terms))
+        flags = options.given(
+            senses=options.names(senses),
+            wrong_at_most=wrong_at_most,
+            terms=options.lines(terms),
+            tiles=tiles or None,
+        )
         for prediction in recogniser.predict(asked, **flags):
             print(dumps(prediction.to_json(), ensure_ascii=False) if json else line.of(prediction), flush=True)
             keep(prediction)
@@ -101,6 +108,7 @@ class Tally:
         self._display = display
         self._left_out, self._first_left_out = 0, Path()
         self._asked = self._answered = self._unread = 0
+        self._hints: Counter[str] = Counter()
         self.failed = 0
         # A terminal that shows the answers as they come needs no bar.
         self._task = None if sys.stdout.isatty() else "asked"
@@ -115,6 +123,7 @@ class Tally:
         self._asked += 1
         self._answered += prediction.accepted
         self._unread += prediction.answer is None
+        self._hints.update(filter(None, [prediction.hint]))
         self.failed += bool(prediction.error)
         if prediction.error:
             self._display.say(printable(f"{prediction.error} {_meant(prediction.input)}".strip()))
@@ -128,6 +137,8 @@ class Tally:
             self._display.say(f"Left out {self._left_out:,} files that are for no sense of this model, first {first}")
         if not self._asked:
             raise UsageError("nothing to ask about", hint="name files, or folders that hold some")
+        for hint, times in self._hints.items():
+            self._display.say(f"Of these {times:,}: {hint}")
         unsure = self._asked - self._answered - self._unread
         told = f'{self._asked:,} asked: {self._answered:,} answered, {unsure:,} times "I don\'t know"'
         told += f", {self._unread:,} not read" if self._unread else ""

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from seehear.errors import InputError, SeehearError
 from seehear.geometry import Placed
 from seehear.media import Excerpt
-from seehear.senses import Array, Source, perceived
+from seehear.senses import SENSES, Array, Source, perceived
 from seehear.senses.source import name_of
 
+T = TypeVar("T")
 Example = Mapping[str, Source] | Source  # {"image": …, "audio": …}, or one source for whatever senses are in it
 
 
@@ -42,12 +44,19 @@ def perceive(example: Example, specs: Mapping[str, Any], wanted: Sequence[str]) 
     if isinstance(example, Mapping):
         sources = {sense: example[sense] for sense in wanted if example.get(sense) is not None}
         if not sources:
-            nothing = f"{name or 'an example'}: nothing for {' or '.join(wanted)} in it."
-            return Perceived(name, {}, {}, {wanted[0]: nothing})
+            return Perceived(name, {}, {}, {wanted[0]: _nothing(name, wanted)})
         return _perceived(name, {sense: _sensed(sense, source, specs) for sense, source in sources.items()})
     if len(wanted) == 1:
         return _perceived(name, {wanted[0]: _sensed(wanted[0], example, specs)})
     return _whatever_is_in_it(name, example, specs, wanted)
+
+
+def signal_of(example: Example, sense: str) -> Array | str:
+    """What one sense reads of an example, not yet prepared; or words about why not. Never raises."""
+    source = example.get(sense) if isinstance(example, Mapping) else example
+    if source is None:
+        return _nothing(named(example), (sense,))
+    return _tried(source, partial(SENSES[sense].read, source))
 
 
 def named(example: Example) -> str:
@@ -81,9 +90,17 @@ def _perceived(name: str, found: Mapping[str, tuple[Array, Placed] | str]) -> Pe
     )
 
 
+def _nothing(name: str, wanted: Sequence[str]) -> str:
+    return f"{name or 'an example'}: nothing for {' or '.join(wanted)} in it."
+
+
 def _sensed(sense: str, source: Source, specs: Mapping[str, Any]) -> tuple[Array, Placed] | str:
+    return _tried(source, partial(perceived, sense, source, specs[sense]))
+
+
+def _tried(source: Source, read: Callable[[], T]) -> T | str:
     try:
-        return perceived(sense, source, specs[sense])
+        return read()
     except SeehearError as error:
         return str(error if error.where else error.at(name_of(source)))
     except Exception as error:  # one input must not end a run over a hundred thousand

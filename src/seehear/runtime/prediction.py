@@ -14,7 +14,8 @@ class Prediction:
 
     accepted is False where the answer should not be trusted, and `reason` says why. `used` names the senses that
     it rests on. `error` says what could not be read: all of the input, and then there is no answer, or one of its
-    senses, and then the answer rests on the others. `lasts_s` is how many seconds the input goes on, 0 for a picture.
+    senses, and then the answer rests on the others. `hint` says how a better answer may be had, where there is a way.
+    `lasts_s` is how many seconds the input goes on, 0 for a picture.
     """
 
     input: str
@@ -26,6 +27,7 @@ class Prediction:
     used: tuple[str, ...] = ()
     error: str = ""
     lasts_s: float = 0.0
+    hint: str = ""
 
     @classmethod
     def failed(cls, source: str, error: str) -> Prediction:
@@ -42,7 +44,7 @@ class Prediction:
             "reason": self.reason,
             "used": list(self.used),
         }
-        return told | ({"error": self.error} if self.error else {})
+        return told | {name: said for name in ("error", "hint") if (said := getattr(self, name))}
 
     def __str__(self) -> str:
         if self.answer is None:

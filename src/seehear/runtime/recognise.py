@@ -4,24 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from seehear.answers import ANSWERS, Shape
-from seehear.errors import BundleError, UsageError
+from seehear.answers import ANSWERS, Answer, Part, Shape
+from seehear.errors import BundleError, InputError, SeehearError, UsageError
+from seehear.geometry import Grid, Tile
 from seehear.recipe import Recipe, Trust, used_key
 from seehear.runtime.bundle import Bundle
-from seehear.runtime.perceive import Example, Perceived, perceive
+from seehear.runtime.perceive import Example, Perceived, named, perceive, signal_of
 from seehear.runtime.prediction import Prediction, share
 from seehear.runtime.session import Session, threads
 from seehear.runtime.stream import in_batches, read_ahead
 from seehear.senses import SENSES, Array
 
 PRESENT = "present"  # bool (B, S), fed to graphs of several senses: which of the recipe's senses an example has
+FEW_TILES = 4  # of a picture that is well seen whole
 UNFAMILIAR = "unfamiliar_"  # + sense: float (B,), how unlike the training's an input is
 
 
@@ -60,9 +62,13 @@ class Recogniser:
         senses: Sequence[str] | None = None,
         wrong_at_most: float | None = None,
         terms: Sequence[str] | None = None,
+        tiles: bool = False,
     ) -> Prediction:
         """The answer to one example, straight away in this thread. Raises UsageError for its keywords only."""
         how = self._how(senses, wrong_at_most, terms)
+        if tiles:
+            self._check_tiles()
+            return self._in_tiles(example, how)
         return self._answers([perceive(example, self.recipe.senses, how.senses)], how)[0]
 
     def predict(
@@ -72,16 +78,23 @@ class Recogniser:
         senses: Sequence[str] | None = None,
         wrong_at_most: float | None = None,
         terms: Sequence[str] | None = None,
+        tiles: bool = False,
     ) -> Iterator[Prediction]:
         """An answer to each example, in order, as they come; memory does not grow with their number.
 
-        `senses` withholds the others; `wrong_at_most` overrides the recipe's; `terms` are expected and so favoured.
-        Raises UsageError for these at once and nothing for an example: one that cannot be read gives a Prediction
-        with its error.
+        `senses` withholds the others; `wrong_at_most` overrides the recipe's; `terms` are expected and so favoured;
+        with `tiles` a picture larger than those that were learned from is asked about piece by piece, each as large
+        as those. Raises UsageError for these at once and nothing for an example: one that cannot be read gives a
+        Prediction with its error.
         """
         if isinstance(examples, str | bytes | Path | Mapping):
             raise UsageError("one example where many are expected", hint="ask predict_one, or pass a list")
-        return self._stream(examples, self._how(senses, wrong_at_most, terms))
+        how = self._how(senses, wrong_at_most, terms)
+        if tiles:
+            self._check_tiles()
+            # One at a time, and none read ahead: each may be hundreds of megabytes.
+            return (self._in_tiles(example, how) for example in examples)
+        return self._stream(examples, how)
 
     def _stream(self, examples: Iterable[Example], how: How) -> Iterator[Prediction]:
         read = partial(perceive, specs=self.recipe.senses, wanted=how.senses)
@@ -121,19 +134,72 @@ class Recogniser:
 
     def _answer(self, perceived: Perceived, outputs: Mapping[str, Array], how: How) -> Prediction:
         used = tuple(sense for sense in self.recipe.senses if sense in perceived.prepared)
+        placed = perceived.placed[used[0]]
+        try:
+            raw, unlike = self._finite(outputs, used)
+            answer = self._kind.from_raw(raw, how.answer, self._calibration(used, how), placed)
+        except BundleError as error:
+            return Prediction.failed(perceived.input, f"{perceived.input}: {error}")
+        return replace(
+            self._prediction(perceived, used, answer, unlike, how), hint=self._hint(used[0], placed.original)
+        )
+
+    def _in_tiles(self, example: Example, how: How) -> Prediction:
+        """One answer to all tiles of a picture; where there is but one, as to any picture."""
+        (sense,), name = how.senses, named(example)
+        signal = signal_of(example, sense)
+        if isinstance(signal, str):
+            return Prediction.failed(name, signal)
+        tiles = self._tiles(sense, SENSES[sense].grid(signal))
+        looks = (perceive({sense: signal[tile.place]}, self.recipe.senses, how.senses) for tile in tiles)
+        if len(tiles) == 1:
+            return self._answers([replace(look, input=name) for look in looks], how)[0]
+        unlike: list[Array] = []
+        try:
+            parts = self._parts(sense, tiles, looks, unlike)
+            answer = self._kind.joined(parts, how.answer, self._calibration(how.senses, how))
+        except SeehearError as error:
+            return Prediction.failed(name, f"{name}: {error}")
+        # The limit is of single pictures: of many tiles some are beyond it though nothing is strange, but not half.
+        typical = {sense: np.median(unlike)}
+        return self._prediction(Perceived(name, {}, {}, {}), how.senses, answer, typical, how)
+
+    def _parts(
+        self, sense: str, tiles: Sequence[Tile], looks: Iterable[Perceived], unlike: list[Array]
+    ) -> Iterator[Part]:
+        """What the graph says of each tile, some at a time; how unfamiliar each is goes to `unlike`."""
+
+        def run(batch: Sequence[Perceived]) -> list[tuple[Perceived, dict[str, Array]]]:
+            return list(zip(batch, self._run([look.prepared for look in batch]), strict=True))
+
+        for tile, (look, outputs) in zip(tiles, in_batches(run, looks), strict=True):
+            if look.errors:
+                raise InputError(f"a tile of it: {look.errors[sense]}")
+            raw, scores = self._finite(outputs, (sense,))
+            unlike.append(scores[sense])
+            yield Part(raw, tile, look.placed[sense])
+
+    def _finite(self, outputs: Mapping[str, Array], used: Sequence[str]) -> tuple[dict[str, Array], dict[str, Array]]:
+        """The head's arrays, and how unfamiliar each sense is. Raises BundleError for what is not a number."""
         raw = {name: outputs[name] for name in self._head_shapes}
         unlike = {sense: outputs[UNFAMILIAR + sense] for sense in used}
         if not all(np.isfinite(array).all() for array in (*raw.values(), *unlike.values())):
-            return Prediction.failed(perceived.input, f"{perceived.input}: the graph gave numbers that are not finite.")
-        trust = self.recipe.trust.get(used_key(used)) or Trust()
-        wished = {**trust.calibration, "wrong_at_most": how.wrong_at_most}
-        try:
-            answer = self._kind.from_raw(raw, how.answer, wished, perceived.placed[used[0]])
-        except BundleError as error:  # of a decoder
-            return Prediction.failed(perceived.input, f"{perceived.input}: {error}")
+            raise BundleError("the graph gave numbers that are not finite")
+        return raw, unlike
+
+    def _calibration(self, used: Sequence[str], how: How) -> dict[str, float]:
+        return {**self._trust(used).calibration, "wrong_at_most": how.wrong_at_most}
+
+    def _trust(self, used: Sequence[str]) -> Trust:
+        return self.recipe.trust.get(used_key(used)) or Trust()
+
+    def _prediction(
+        self, perceived: Perceived, used: tuple[str, ...], answer: Answer, unlike: Mapping[str, Array], how: How
+    ) -> Prediction:
         if not 0 <= answer.confidence <= 1:
             return Prediction.failed(perceived.input, f"{perceived.input}: a confidence of {answer.confidence}.")
-        doubts = [*self._unfamiliar(unlike), *_unsure(answer.confidence, trust, used, how.wrong_at_most)]
+        unsure = _unsure(answer.confidence, self._trust(used), used, how.wrong_at_most)
+        doubts = [*self._unfamiliar(unlike), *unsure]
         return Prediction(
             input=perceived.input,
             answer=answer,
@@ -145,6 +211,16 @@ class Recogniser:
             error=" ".join(perceived.errors.values()),
             lasts_s=perceived.lasts_s,
         )
+
+    def _tiles(self, sense: str, grid: Grid) -> Sequence[Tile]:
+        """Raises UsageError for answers that do not say what is where."""
+        return SENSES[sense].tiles(grid, self.recipe.senses[sense], self._kind.reach_px(self.recipe.answer))
+
+    def _hint(self, sense: str, grid: Grid) -> str:
+        """What to do about a picture in which small things are no longer seen."""
+        if self._kind.finest_px is None or len(self._tiles(sense, grid)) <= FEW_TILES:
+            return ""
+        return "much larger than what was learned from; asked with tiles, small things are seen too"
 
     def _unfamiliar(self, unlike: Mapping[str, Array]) -> Iterator[str]:
         for sense, score in unlike.items():
@@ -168,6 +244,14 @@ class Recogniser:
         if not 0 < limit < 1:
             raise UsageError(f"wrong_at_most is {limit}", allowed="more than 0 and less than 1: 0.02 is 2 %")
         return limit
+
+    def _check_tiles(self) -> None:
+        if self._kind.finest_px is None or len(self.recipe.senses) > 1:
+            places = ", ".join(name for name, kind in ANSWERS.items() if kind.finest_px)
+            raise UsageError(
+                f"tiles for an answer of the kind {self._kind.name!r} by {' and '.join(self.recipe.senses)}",
+                allowed=f"kinds that say what is where, by one sense: {places}",
+            )
 
     def _check_fit(self) -> None:
         """Ask once about nothing: the graph must take what the senses feed and give what the answer reads."""

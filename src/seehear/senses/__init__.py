@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
-from seehear.geometry import Grid, Placed, Warp
+from seehear.geometry import Grid, Placed, Tile, Warp
 from seehear.media import Excerpt
 from seehear.senses.evidence import Evidence
 
@@ -52,6 +52,13 @@ class Sense(Protocol):
 
     def plan(self, evidence: Evidence) -> Any:
         """A Spec whose sizes follow from the examples and from the work that may be spent on them."""
+
+    def tiles(self, grid: Grid, spec: Any, reach_px: float) -> Sequence[Tile]:
+        """The pieces in which a signal of this grid is asked about, as large as those that were learned from.
+
+        They overlap so much that things up to `reach_px` are whole in one of them, if that is no more than half of it.
+        What is about as large as those is one piece, and so is all that goes on in time.
+        """
 
     def prepare(self, signal: Array, spec: Any) -> tuple[Array, Warp]:
         """Bring one decoded input to the shape the encoder expects. Not random; the same for training and serving."""

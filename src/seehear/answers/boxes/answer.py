@@ -20,6 +20,7 @@ from seehear.answers.boxes.exchange import as_coco, as_csv
 from seehear.answers.boxes.matching import HIT, IGNORED, matched
 from seehear.answers.boxes.overlap import suppressed
 from seehear.answers.honesty import calibrated
+from seehear.answers.part import Part
 from seehear.errors import DataError, InputError
 from seehear.geometry import Placed, Warp
 
@@ -36,6 +37,8 @@ RIGHT_OVERLAP = 0.5
 RIGHT_SHARE = 0.8  # of boxes found and drawn that must agree for a picture to count as right
 WISHES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3)  # shares of wrong ones among accepted boxes that limits are kept for
 UNBOUNDED_PX = 1 << 20
+LONG = 1.5  # how much longer things are than the root of their area
+EDGE_PX = 8.0  # prepared pixels from a tile's edge, within which a box may be of a thing that is cut
 OBJECT, NEED_NOT = 1, 2  # what a target's box is; 0 is none
 
 
@@ -202,13 +205,38 @@ def from_raw(
     answer = told(found(raw), spec, calibration)
     if placed is None:
         return answer
-    height, width = placed.original.shape
-    answer = answer.moved(placed.warp.inverse())
-    inside = [
-        tuple(box for each in boxes if (box := _clipped(each, width, height)) is not None)
-        for boxes in (answer.boxes, answer.faint)
-    ]
-    return replace(answer, boxes=inside[0], faint=inside[1])
+    return _within(answer.moved(placed.warp.inverse()), placed.original.shape)
+
+
+def reach_px(spec: BoxesSpec) -> float:
+    """Of all but the largest things."""
+    return LONG * spec.sides_px[2]
+
+
+def joined(parts: Iterable[Part], spec: BoxesSpec, calibration: Mapping[str, float]) -> Boxes:
+    """What one tile cuts is left to the neighbour that sees more of it; what several see whole is told once."""
+    seen, whole = list[Found](), tuple[int, ...]()
+    for part in parts:
+        seen.append(_uncut(part))
+        whole = part.tile.whole
+    every = Found(*(np.concatenate(arrays) for arrays in zip(*seen, strict=True)))
+    stay = suppressed(every.xyxy, every.score, every.label, MOST_OVERLAP)
+    return _within(told(Found(*(array[stay] for array in every)), spec, calibration), whole)
+
+
+def _uncut(part: Part) -> Found:
+    """What a head found on a tile, in the whole's pixels, but for what is at an inner edge and reaches no further in
+    than the neighbour there sees too."""
+    seen = found(part.raw)
+    corners = part.warp.back(seen.xyxy.reshape(-1, 2, 2))  # (n, low and high, x and y)
+    near = EDGE_PX / np.array(part.placed.warp.scale)
+    start, end, before, after = (
+        np.array(each[::-1]) for each in (part.tile.start, part.tile.end, part.tile.before, part.tile.after)
+    )
+    low, high = corners[:, 0], corners[:, 1]
+    cut = (low - start < near) & (high - start <= before - near) | (end - high < near) & (end - low <= after - near)
+    stay = ~cut.any(1)
+    return Found(corners.reshape(-1, 4)[stay], seen.score[stay], seen.label[stay])
 
 
 def found(raw: Mapping[str, Array]) -> Found:
@@ -290,6 +318,16 @@ def _moved(boxes: Sequence[Box], warp: Warp) -> tuple[Box, ...]:
     corners = warp.forward(corners_of(boxes).reshape(-1, 2, 2))
     ordered = np.sort(corners, axis=1).reshape(-1, 4).tolist()
     return tuple(replace(box, xyxy=tuple(xyxy)) for box, xyxy in zip(boxes, ordered, strict=True))
+
+
+def _within(answer: Boxes, shape: tuple[int, ...]) -> Boxes:
+    """Its boxes cut off at the edges of a picture (H, W), without those that lie beyond."""
+    height, width = shape
+    boxes, faint = (
+        tuple(box for each in boxes if (box := _clipped(each, width, height)) is not None)
+        for boxes in (answer.boxes, answer.faint)
+    )
+    return replace(answer, boxes=boxes, faint=faint)
 
 
 def _clipped(box: Box, width: int, height: int) -> Box | None:

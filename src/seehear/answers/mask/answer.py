@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Self
 
@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from seehear.answers.mask.picture import numbers, png
 from seehear.answers.mask.spec import UNKNOWN, MaskSpec
 from seehear.answers.mask.spec import plan as plan
+from seehear.answers.part import Part
 from seehear.errors import InputError
-from seehear.geometry import Placed, Warp
+from seehear.geometry import Grid, Placed, Tile, Warp
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -51,7 +52,7 @@ class Mask:
     def of(cls, pixels: Array, spec: MaskSpec, **more: Any) -> Self:
         """Of (H, W) uint8, each the place of its class in the spec, or UNKNOWN."""
         height, width = pixels.shape
-        return cls(spec, (height, width), zlib.compress(pixels.tobytes(), 1), **more)
+        return cls(spec, (height, width), zlib.compress(np.ascontiguousarray(pixels).data, 1), **more)
 
     @property
     def pixels(self) -> Array:
@@ -65,7 +66,9 @@ class Mask:
     @property
     def areas(self) -> dict[str, int]:
         """Pixels of each class that there is, the largest first."""
-        counts = np.bincount(self.pixels.ravel(), minlength=256)
+        counts = np.zeros(256, np.int64)
+        for row in self.pixels:  # all at once, each pixel would take eight bytes
+            counts += np.bincount(row, minlength=256)
         order = np.argsort(-counts[: len(self.spec.classes)], kind="stable")
         return {self.spec.classes[i]: int(counts[i]) for i in order if counts[i]}
 
@@ -164,20 +167,34 @@ def raw_shapes(spec: MaskSpec) -> dict[str, tuple[int | None, ...]]:
 
 
 def from_raw(raw: Mapping[str, Array], spec: MaskSpec, calibration: Mapping[str, float], placed: Placed | None) -> Mask:
-    """raw: logits (C, h, w), cell_px (). Probabilities between the cells are interpolated.
+    """raw: logits (C, h, w), cell_px ()."""
+    if placed is None:
+        seen = Grid(tuple(round(n * _cell_px(raw)) for n in raw["logits"].shape[1:]), 1.0, "px")
+        placed = Placed(_STRAIGHT, seen, seen)
+    return joined([Part(raw, Tile.all_of(placed.original), placed)], spec, calibration)
+
+
+def reach_px(spec: MaskSpec) -> float:
+    """What a pixel is may be seen without the whole of the thing that it is of."""
+    return 0.0
+
+
+def joined(parts: Iterable[Part], spec: MaskSpec, calibration: Mapping[str, float]) -> Mask:
+    """Each pixel as the tile says whose middle is nearest; probabilities between the cells are interpolated.
 
     Its confidence is the probability that it is right, the share of right pixels taken as normally distributed about
     what the mean probability of what is said of each lets expect.
     """
-    cell_px = max(float(raw["cell_px"]), 1.0)
-    warp = placed.warp if placed else _STRAIGHT
-    height, width = placed.original.shape if placed else (round(n * cell_px) for n in raw["logits"].shape[1:])
-    probabilities = _softmax(raw["logits"], calibration.get("temperature", 1.0))
-    pixels, sure = _likeliest(probabilities, warp.then(Warp((1 / cell_px,) * 2, (0.0, 0.0))), (height, width))
-    expected = float(np.clip(calibration.get("slope", 1.0) * sure.mean() + calibration.get("bias", 0.0), 0, 1))
-    by_class = np.bincount(pixels.ravel(), sure.ravel(), minlength=256) / np.maximum(
-        np.bincount(pixels.ravel(), minlength=256), 1
-    )
+    pixels, counts, sure = np.empty((0, 0), np.uint8), np.zeros(256, np.int64), np.zeros(256)
+    for part in parts:
+        pixels = pixels if pixels.size else np.zeros(part.tile.whole, np.uint8)
+        own, probability = _own(part, calibration.get("temperature", 1.0))
+        pixels[part.tile.own] = own
+        counts += np.bincount(own.ravel(), minlength=256)
+        sure += np.bincount(own.ravel(), probability.ravel(), minlength=256)
+    mean = sure.sum() / counts.sum()
+    expected = float(np.clip(calibration.get("slope", 1.0) * mean + calibration.get("bias", 0.0), 0, 1))
+    by_class = sure / np.maximum(counts, 1)
     deviation = max(calibration.get("deviation", USUAL_DEVIATION), 1e-3)
     confidence = 0.5 * (1 + math.erf((expected - spec.right_from) / (math.sqrt(2) * deviation)))
     shown = tuple(by_class[: len(spec.classes)].tolist())
@@ -210,6 +227,19 @@ def _check_size(mask: Mask, shape: Sequence[int]) -> None:
             where=mask.where,
             hint="masks need the size of their pictures",
         )
+
+
+def _own(part: Part, temperature: float) -> tuple[Array, Array]:
+    """The likeliest class (h, w) uint8 of each pixel that is a tile's own, and its probability (h, w) float32."""
+    rows, columns = part.tile.own
+    cells = Warp((1 / _cell_px(part.raw),) * 2, (0.0, 0.0))
+    to_cells = Warp((1.0, 1.0), (float(columns.start), float(rows.start))).then(part.warp).then(cells)
+    shape = rows.stop - rows.start, columns.stop - columns.start
+    return _likeliest(_softmax(part.raw["logits"], temperature), to_cells, shape)
+
+
+def _cell_px(raw: Mapping[str, Array]) -> float:
+    return max(float(raw["cell_px"]), 1.0)
 
 
 def _softmax(logits: Array, temperature: float) -> Array:

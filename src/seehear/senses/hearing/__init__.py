@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
-from seehear.geometry import Grid, Warp
+from seehear.geometry import Grid, Tile, Warp
 from seehear.senses.evidence import Evidence
 from seehear.senses.hearing.plan import CELL_S, RATE_HZ, HearingSpec, plan_hearing
 from seehear.senses.hearing.prepare import collate, prepare
@@ -45,6 +45,9 @@ class Hearing:
 
     def plan(self, evidence: Evidence) -> HearingSpec:
         return plan_hearing(evidence)
+
+    def tiles(self, grid: Grid, spec: HearingSpec, reach_px: float) -> Sequence[Tile]:
+        return [Tile.all_of(grid)]
 
     def prepare(self, signal: Samples, spec: HearingSpec) -> tuple[Samples, Warp]:
         return prepare(signal, spec)

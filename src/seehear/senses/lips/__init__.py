@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from pydantic import BaseModel
 
-from seehear.geometry import Grid, Warp
+from seehear.geometry import Grid, Tile, Warp
 from seehear.senses.evidence import Evidence
 from seehear.senses.lips.face import lacking
 from seehear.senses.lips.plan import CELL_S, RATE_HZ, LipsSpec, plan_lips
@@ -50,6 +50,9 @@ class Lips:
 
     def plan(self, evidence: Evidence) -> LipsSpec:
         return plan_lips(evidence)
+
+    def tiles(self, grid: Grid, spec: LipsSpec, reach_px: float) -> Sequence[Tile]:
+        return [Tile.all_of(grid)]
 
     def prepare(self, signal: Clip, spec: LipsSpec) -> tuple[Clip, Warp]:
         return prepare(signal, spec)

@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 from PIL import Image
 from pydantic import BaseModel
 
-from seehear.geometry import Grid, Warp
+from seehear.geometry import Grid, Tile, Warp
 from seehear.senses.evidence import Evidence
 from seehear.senses.sight.plan import SightSpec, plan_sight
 from seehear.senses.sight.prepare import collate, prepare
 from seehear.senses.sight.read import read
+from seehear.senses.sight.tiles import cut
 
 if TYPE_CHECKING:
     from torch import nn
@@ -59,6 +60,9 @@ class Sight:
 
     def plan(self, evidence: Evidence) -> SightSpec:
         return plan_sight(evidence)
+
+    def tiles(self, grid: Grid, spec: SightSpec, reach_px: float) -> Sequence[Tile]:
+        return cut(grid, spec, reach_px)
 
     def prepare(self, signal: Pixels, spec: SightSpec) -> tuple[Pixels, Warp]:
         return prepare(signal, spec)

@@ -17,7 +17,7 @@ def check_size(width: int, height: int) -> None:
         raise InputError(
             f"{width} by {height} pixels are too many",
             allowed=f"up to {MOST_PIXELS // 1_000_000} million",
-            hint="make it smaller or cut it into tiles",
+            hint="make it smaller, or cut it into several pictures",
         )
     if max(width, height) > MOST_ASPECT * min(width, height):
         raise InputError(

@@ -44,6 +44,7 @@ class SightSpec(BaseModel):
     mirror: bool = False  # whether a mirrored picture has the same answer
     strength: float = Field(default=0.5, ge=0, le=1)  # of augmentation
     finest_px: int | None = Field(default=None, ge=2, le=64)  # most of the finest cells' pitch; None: as size tells
+    usual_px: tuple[int, int] | None = None  # height and width of the pictures learned from; None: as prepared
 
     def __str__(self) -> str:
         colour = "grey" if self.channels == 1 else "colour"
@@ -53,6 +54,11 @@ class SightSpec(BaseModel):
     @property
     def cell_width(self) -> int:
         return self.stages[-1]
+
+    @property
+    def usual(self) -> tuple[int, int]:
+        """Height and width of the pictures that were learned from; the prepared ones' where a recipe does not tell."""
+        return self.usual_px or (self.height, self.width)
 
     @property
     def stem_stride(self) -> int:
@@ -113,6 +119,7 @@ def _of_places(evidence: Evidence, channels: int) -> list[SightSpec]:
             stages=(max(16, last // 8), last // 4, last // 2, last),
             depth=depth,
             finest_px=evidence.finest_px,
+            usual_px=(max(1, round(math.sqrt(area / aspect))), max(1, round(math.sqrt(area * aspect)))),
         )
         step = rung.stem_stride * 2 ** len(rung.stages)  # sides of whole coarsest cells, so that all maps nest
         sides = {name: max(step, round(getattr(rung, name) / step) * step) for name in ("height", "width")}

@@ -38,6 +38,7 @@ from seehear.senses.whole import check_whole
 
 Pixels = NDArray[np.uint8]
 
+AT_ONCE = 1 << 20  # pixels that are copied
 READABLE = "a jpeg, png, webp, tiff, bmp, gif, ppm or DICOM picture, or a video"
 
 # The classes themselves, not Image.open, which warns of large pictures before this module can refuse them.
@@ -148,8 +149,17 @@ def _from_pil(picture: Image.Image) -> Pixels:
         return eight_bits(np.asarray(picture))[:, :, None]
     if picture.mode not in ("L", "RGB") or "transparency" in picture.info:
         picture = _plain(picture)
-    pixels = np.asarray(picture)
-    return pixels if pixels.ndim == 3 else pixels[:, :, None]
+    return _pixels(picture)
+
+
+def _pixels(picture: Image.Image) -> Pixels:
+    """(H, W, C) of a picture in L or RGB, some rows at a time: all at once, Pillow would copy them twice."""
+    pixels = np.empty((picture.height, picture.width, len(picture.getbands())), np.uint8)
+    step = max(1, AT_ONCE // picture.width)
+    for top in range(0, picture.height, step):
+        rows = pixels[top : top + step]
+        rows[:] = np.asarray(picture.crop((0, top, picture.width, top + len(rows)))).reshape(rows.shape)
+    return pixels
 
 
 def _upright(picture: Image.Image) -> Image.Image:
