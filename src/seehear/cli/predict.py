@@ -14,6 +14,7 @@ from seehear.cli import options
 from seehear.cli.display import Display, printable
 from seehear.cli.keeping import Names, kept
 from seehear.cli.live import listen
+from seehear.cli.watching import Watching
 from seehear.errors import UsageError
 from seehear.events import Advanced, Started
 
@@ -30,7 +31,7 @@ def predict(  # noqa: PLR0913 - each flag is an argument
     ],
     json: options.Json = False,
     out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Write them there as files, too: tables, subtitles.")
+        Path | None, typer.Option(metavar="DIR", help="Write them there as files, too: tables, subtitles, drawn films.")
     ] = None,
     senses: options.Senses = None,
     wrong_at_most: options.WrongAtMost = None,
@@ -41,6 +42,10 @@ def predict(  # noqa: PLR0913 - each flag is an argument
             "--live", help="Answer while it sounds: INPUT is -, raw PCM of 16 bits at 16 kHz; or a long recording."
         ),
     ] = False,
+    every: Annotated[
+        float | None,
+        typer.Option(metavar="SECONDS", help="Of a film, look at the first picture of each so many alone."),
+    ] = None,
 ) -> None:
     """Ask a model about pictures, recordings or both."""
     from seehear import api
@@ -48,7 +53,7 @@ def predict(  # noqa: PLR0913 - each flag is an argument
 
     recogniser = api.load(options.existing(model))
     if live:
-        _check_live(inputs, out=out, senses=senses, wrong_at_most=wrong_at_most)
+        _check_live(inputs, out=out, senses=senses, wrong_at_most=wrong_at_most, every=every)
         listen(recogniser, inputs[0], json=json, terms=options.lines(terms))
         return
     line, file_names = Line(), Names()
@@ -56,7 +61,8 @@ def predict(  # noqa: PLR0913 - each flag is an argument
         tally = Tally(display)
         asked = gather(file_names.heeding(_sources(inputs)), tuple(recogniser.recipe.senses), left_out=tally.leave)
         flags = options.given(senses=options.names(senses), wrong_at_most=wrong_at_most, terms=options.lines(terms))
-        for prediction in recogniser.predict(asked, **flags):
+        watching = Watching(every, out, file_names, display.say)
+        for prediction in watching.answers(recogniser, asked, flags):
             print(dumps(prediction.to_json(), ensure_ascii=False) if json else line.of(prediction), flush=True)
             keep(prediction)
             tally.count(prediction)
@@ -88,8 +94,8 @@ class Line:
         self._width = 0
 
     def of(self, prediction: Prediction) -> str:
-        name = printable(prediction.input)
-        said = printable(str(prediction).removeprefix(f"{prediction.input}: "))
+        name = printable(prediction.where)
+        said = printable(str(prediction).removeprefix(f"{prediction.where}: "))
         self._width = max(self._width, min(len(name), WIDEST))
         return f"{name:<{self._width}}  {'not read' if prediction.answer is None else said}"
 
