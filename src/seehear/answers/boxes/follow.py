@@ -2,7 +2,8 @@
 
 After ByteTrack (Zhang et al. 2022, arXiv:2110.06864): boxes that are told go on first with the things that were seen
 before, faint ones then with those that would otherwise be lost. Who goes on with whom is taken by falling overlap
-(Bochinski et al. 2017), with where a thing is by now if it moves as it did.
+(Bochinski et al. 2017), with where a thing is by now if it moves as it did. How a thing moves that was seen once only
+nobody knows: there all boxes are taken larger (Yang et al. 2023, arXiv:2211.14317).
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ Array = NDArray[Any]
 FAINT_FROM = 0.1  # confidence from which a faint box may be a thing seen before (ByteTrack, section 3)
 MEETS, MEETS_FAINTLY = 0.2, 0.5  # least overlaps with where a thing is expected (ByteTrack's implementation)
 HIDDEN_S, HIDDEN_PICTURES = 1.0, 3  # what is gone for more than both comes back as another thing
+LARGER = 0.5  # of its sides that a box is taken larger by on each side where a thing's motion is unknown
 NEWEST = 0.3  # the least that the newest velocity counts in the mean
 
 
@@ -101,7 +103,7 @@ class Follower:
         _meet(known, told, time_s, MEETS)
         there = [thing for thing in known if not thing.missed]
         _meet(there, [each for each in faint if each.box.confidence >= FAINT_FROM], time_s, MEETS_FAINTLY)
-        _meet([thing for thing in self._things if thing.number is None], told, time_s, MEETS)
+        _meet([thing for thing in self._things if thing.number is None], told, time_s, MEETS, LARGER)
         for thing in self._things:
             self._settle(thing, time_s)
         for each in told:
@@ -118,16 +120,24 @@ class Follower:
             self.counts[thing.label] += 1
 
 
-def _meet(things: Sequence[Thing], sightings: Sequence[Sighting], time_s: float, least: float) -> None:
+def _meet(
+    things: Sequence[Thing], sightings: Sequence[Sighting], time_s: float, least: float, larger: float = 0.0
+) -> None:
     """Let things not yet seen at this time be seen in boxes of their class, those that overlap most first."""
     things = [thing for thing in things if thing.seen_s < time_s]
     sightings = [each for each in sightings if each.thing is None]
     where = np.array([thing.expected(time_s) for thing in things]).reshape(-1, 4)
     alike = np.array([[thing.label == each.box.label for each in sightings] for thing in things], np.bool_)
-    shared = overlap(where, corners_of([each.box for each in sightings]))
+    shared = overlap(_grown(where, larger), _grown(corners_of([each.box for each in sightings]), larger))
     for place, number in pairs(np.where(alike.reshape(shared.shape), shared, 0.0), least):
         sightings[number].thing = things[place]
         things[place].see(sightings[number].box, time_s)
+
+
+def _grown(boxes: Array, by: float) -> Array:
+    """(n, 4) corners, moved outwards by so much of the box's sides."""
+    sides = boxes[:, 2:] - boxes[:, :2]
+    return np.concatenate([boxes[:, :2] - by * sides, boxes[:, 2:] + by * sides], 1)
 
 
 def pairs(shared: Array, least: float) -> Iterator[tuple[int, int]]:
