@@ -51,11 +51,11 @@ def test_the_page_stands_alone_and_escapes_every_name(tmp_path):
     seen = Seen(page)
     assert "script" not in seen.tags
     assert seen.tags.count("img") == 4
-    assert all(link.startswith("data:image/png;base64,") for link in seen.links)
+    assert all(link.startswith(("data:image/png;base64,", "data:image/jpeg;base64,")) for link in seen.links)
     assert "http" not in page.replace("http-equiv", "")
     assert page.count("&lt;script&gt;") >= 5
     assert "$" not in page
-    written = {"index.html", "answers.png", "reliability.png", "risk-coverage.png", "mistakes.png"}
+    written = {"index.html", "answers.png", "reliability.png", "risk-coverage.png", "mistakes.jpg"}
     assert {path.name for path in (tmp_path / "new" / "report").iterdir()} == written
 
 
@@ -90,7 +90,7 @@ def test_scores_without_mistakes_to_show_are_reported_too(tmp_path, n, accepted)
     page = write_report(tmp_path, evaluation, SCORE, spec, []).read_text("utf-8")
     assert "a number in cm" in page
     assert "The worst mistakes" not in page
-    assert not (tmp_path / "mistakes.png").exists()
+    assert not (tmp_path / "mistakes.jpg").exists()
     assert ("unknown" in page) == (n == 1 or not accepted)
 
 

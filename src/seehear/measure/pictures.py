@@ -61,23 +61,25 @@ def contact_sheet(mistakes: Sequence[Mistake]) -> Image.Image:
     most = max(len(mistake.pictures) for mistake in mistakes)
     width = (WIDE - GAP) // ACROSS[most] - GAP
     side = (width - most + 1) // most
+    flattest = min(picture.width / picture.height for mistake in mistakes for picture in mistake.pictures)
+    tall = round(side / max(flattest, 1))
     across = min(ACROSS[most], len(mistakes))
     down = -(-len(mistakes) // across)
-    sheet = Sheet(GAP + across * (width + GAP), GAP + down * (side + CAPTION + GAP))
+    sheet = Sheet(GAP + across * (width + GAP), GAP + down * (tall + CAPTION + GAP))
     for place, mistake in enumerate(mistakes):
-        x, y = GAP + place % across * (width + GAP), GAP + place // across * (side + CAPTION + GAP)
+        x, y = GAP + place % across * (width + GAP), GAP + place // across * (tall + CAPTION + GAP)
         for number, picture in enumerate(mistake.pictures):
-            sheet.picture((x + number * (side + 1), y), _tile(picture, side))
+            sheet.picture((x + number * (side + 1), y), _tile(picture, side, tall))
         said = f"{mistake.answer}, {mistake.answer.confidence:.0%} sure"
-        sheet.text((x, y + side + 14), shortened(said, width, 12), size=12, color=RED)
-        sheet.text((x, y + side + 31), shortened(f"truth: {mistake.truth}", width, 12), size=12)
-        sheet.text((x, y + side + 47), shortened(mistake.key, width, 10), size=10, color=FAINT)
+        sheet.text((x, y + tall + 14), shortened(said, width, 12), size=12, color=RED)
+        sheet.text((x, y + tall + 31), shortened(f"truth: {mistake.truth}", width, 12), size=12)
+        sheet.text((x, y + tall + 47), shortened(mistake.key, width, 10), size=10, color=FAINT)
     return sheet.finished()
 
 
-def _tile(picture: Image.Image, side: int) -> Image.Image:
-    """Fitted whole into a square, without smearing the pixels of a small picture."""
-    size = round(side * SCALE)
-    small = max(picture.size) * 4 <= size
+def _tile(picture: Image.Image, width: float, height: float) -> Image.Image:
+    """Fitted whole into that much of the page, without smearing the pixels of a small picture."""
+    size = round(width * SCALE), round(height * SCALE)
+    small = max(picture.size) * 4 <= min(size)
     method = Image.Resampling.NEAREST if small else Image.Resampling.LANCZOS
-    return ImageOps.pad(picture.convert("RGB"), (size, size), method=method, color=GRID)
+    return ImageOps.pad(picture.convert("RGB"), size, method=method, color=GRID)

@@ -32,7 +32,7 @@ RISK = "Answering only what it is surest of, it makes fewer mistakes. At the red
 
 
 class Picture(NamedTuple):
-    png: bytes
+    file: bytes
     width: int  # pixels of the page
 
 
@@ -50,10 +50,10 @@ def write_report(
         "answers.png": kind.draw(judged.compared, spec),
         "reliability.png": reliability(judged.confidence, judged.right),
         "risk-coverage.png": risk_coverage(judged.confidence, judged.right, coverage=evaluation.metrics["coverage"]),
-    } | ({"mistakes.png": contact_sheet(worst)} if worst else {})
-    files = {name: _png(picture) for name, picture in pictures.items()}
+    } | ({"mistakes.jpg": contact_sheet(worst)} if worst else {})
+    files = {name: _encoded(picture, name) for name, picture in pictures.items()}
     for name, picture in files.items():
-        write_whole(folder / name, picture.png)
+        write_whole(folder / name, picture.file)
     page = folder / "index.html"
     write_whole(page, _page(evaluation, spec, worst, files).encode("utf-8", "replace"))
     return page
@@ -101,7 +101,7 @@ def _figures(evaluation: Evaluation) -> str:
 
 def _mistakes(worst: Sequence[Mistake], files: Mapping[str, Picture]) -> str:
     rows = ((m.key, str(m.answer), f"{m.answer.confidence:.0%}", str(m.truth)) for m in worst)
-    image = _image(files, "mistakes.png", "pictures of the mistakes, named in the table below")
+    image = _image(files, "mistakes.jpg", "pictures of the mistakes, named in the table below")
     beside = " Left what it said, right the truth." if len(worst[0].pictures) > 1 else ""
     return f"<p>The surest first.{beside}</p>" + image + table(("example", "answer", "sure", "truth"), rows)
 
@@ -115,11 +115,16 @@ def _skipped(evaluation: Evaluation) -> str:
 def _image(files: Mapping[str, Picture], name: str, alt: str, caption: str = "") -> str:
     picture = files[name]
     below = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
-    source = f"data:image/png;base64,{base64.b64encode(picture.png).decode()}"
+    kind = "jpeg" if name.endswith(".jpg") else "png"
+    source = f"data:image/{kind};base64,{base64.b64encode(picture.file).decode()}"
     return f'<figure><img alt="{escape(alt)}" width="{picture.width}" src="{source}">{below}</figure>'
 
 
-def _png(picture: Image.Image) -> Picture:
+def _encoded(picture: Image.Image, name: str) -> Picture:
+    """As its name says: photographs as JPEG, which is a tenth of their PNG."""
     file = BytesIO()
-    picture.save(file, "PNG")
+    if name.endswith(".jpg"):
+        picture.save(file, "JPEG", quality=90)
+    else:
+        picture.save(file, "PNG")
     return Picture(file.getvalue(), round(picture.width / SCREEN))

@@ -26,13 +26,14 @@ def draw(compared: Mapping[str, Array], spec: BoxesSpec) -> Image.Image:
     objects = compared["objects"].sum(0)
     shown = [label for label in np.argsort(-objects, kind="stable")[:MOST_CURVES].tolist() if objects[label]]
     for place, label in enumerate(shown):
+        color = COLOURS[label if len(spec.classes) <= MOST_CURVES else place]  # that of its boxes, where it may be
         precision, recall = (each[:, 0] for each in curve(compared, label))
         if len(precision):
             best = np.maximum.accumulate(precision[::-1])[::-1]
             some = np.unique(np.linspace(0, len(best) - 1, 400).astype(int))
-            field.curve([0, *recall[some]], [best[0], *best[some]], color=COLOURS[place])
+            field.curve([0, *recall[some]], [best[0], *best[some]], color=color)
         name = f"{shortened(spec.classes[label], NAME)} {average_precision(compared, label)[0]:.2f}"
         x, y = field.at(0.03, 0.03)
         field.text((x + 14, y - LINE * (len(shown) - 1 - place)), name, size=11)
-        field.box((x, y - LINE * (len(shown) - 1 - place) - 2), (10, 4), COLOURS[place])
+        field.box((x, y - LINE * (len(shown) - 1 - place) - 2), (10, 4), color)
     return field.finished()

@@ -23,8 +23,9 @@ def drawn_on(picture: Image.Image, boxes: Sequence[Box], classes: Sequence[str])
         colour = COLOURS[classes.index(box.label) % len(COLOURS)]
         x1, y1, x2, y2 = box.xyxy
         pen.rectangle((x1, y1, max(x1, x2 - 1), max(y1, y2 - 1)), outline=colour, width=width if box.accepted else 1)
-        track = "" if box.track is None else f" #{box.track}:"
-        name = f"{box.label}{track} {box.confidence:.0%}"
+        track = "" if box.track is None else f" #{box.track} "
+        sure = "" if box.confidence == 1 else f" {box.confidence:.0%}"  # a truth needs no odds
+        name = f"{box.label}{track}{sure}"
         left, top, right, bottom = pen.textbbox((x1, y1), name, font=font, anchor="lb")
         if top < 0:  # no room above: within
             left, top, right, bottom = pen.textbbox((x1, y1), name, font=font, anchor="lt")
