@@ -263,7 +263,7 @@ def test_every_flag_is_a_keyword_in_python_and_the_other_way_round():
     assert _flags(cli.train) == _flags(api.train)
     assert _flags(cli.plan) == _flags(api.plan)
     assert _flags(cli.evaluate) == _flags(api.Recogniser.evaluate)
-    assert _flags(cli.predict) == _flags(api.Recogniser.predict) | {"out", "live"}
+    assert _flags(cli.predict) == _flags(api.Recogniser.predict) | {"out", "live", "every"}
 
 
 class Learned:

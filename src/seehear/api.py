@@ -17,6 +17,7 @@ from seehear.runtime.recognise import Recogniser as Runtime
 
 if TYPE_CHECKING:
     from seehear.measure.evaluate import Evaluation
+    from seehear.runtime.film import Film
     from seehear.runtime.live import Heard
     from seehear.table import Problem, Table
 
@@ -66,6 +67,17 @@ class Recogniser:
         from seehear.runtime.live import live
 
         return live(self._runtime, sound, terms=terms)
+
+    def watch(self, film: Any, *, every_s: float | None = None, **how: Any) -> Film:
+        """A film, to be gone through once: a Prediction for each picture, with its `time_s`, as they are decoded.
+
+        It is a path, an Excerpt or the bytes of a file. Boxes have a `track`, which stays with its thing. `every_s`
+        looks at the first picture of each so many seconds alone; `how` are the keywords of `predict`. Raises UsageError
+        where the answer does not say what is where.
+        """
+        from seehear.runtime.film import Film
+
+        return Film(self._runtime, film, every_s=every_s, **how)
 
     def evaluate(  # noqa: PLR0913 - data, and the wishes of predict
         self,

@@ -56,6 +56,27 @@ class Answer(Protocol):
         """All of it in one line, for programs too."""
 
 
+class Follower(Protocol):
+    """What becomes of one film, picture by picture; in `follow.py`, where an answer has `finest_px`.
+
+    columns: of a table of all that is told in the film.
+    Its `str` and `to_json` sum up what was followed so far.
+    """
+
+    columns: tuple[str, ...]
+
+    def follow(self, answers: Iterable[tuple[float, Any]]) -> Iterator[Any]:
+        """Each answer with what the others tell of it, in order and at most one behind.
+
+        They come with the second at which each was shown, rising; None for a picture without an answer stays None.
+        """
+
+    def rows(self, answer: Any) -> Iterator[tuple[Any, ...]]:
+        """The lines of the table for one picture."""
+
+    def to_json(self) -> dict[str, Any]: ...
+
+
 class Facts(Protocol):
     """What an answer is, for all who ask; in `__init__.py` of its folder."""
 
@@ -132,7 +153,10 @@ class MetricModule(Protocol):
 
 
 class AnswerKind(Facts, AnswerModule, MetricModule, Protocol):
-    """One kind of question, whole: all that the other rooms ask of an answer. `draw.py` and `head.py` add the rest."""
+    """One kind of question, whole: all that the other rooms ask of an answer.
+
+    `draw.py`, `follow.py` and `head.py` add the rest.
+    """
 
     def favouring(self, spec: Any, terms: Sequence[str]) -> Any:
         """The Spec for inputs in which these terms are expected. Raises UsageError where they mean nothing."""
@@ -167,6 +191,9 @@ class AnswerKind(Facts, AnswerModule, MetricModule, Protocol):
 
     def draw(self, compared: Arrays, spec: Any) -> Image:
         """The picture of the report: a confusion matrix, a scatter of truth against answer."""
+
+    def follower(self) -> Follower:
+        """Who follows what the answers to the pictures of one film tell; for an answer with `finest_px`."""
 
     def head(self, spec: Any, widths: Sequence[int]) -> nn.Module:
         """A module: forward(Cells) -> {name: (B, ...)} raw arrays; loss(raw, target) -> (B,).
@@ -242,6 +269,10 @@ class _Kind:
     def draw(self, compared: Arrays, spec: Any) -> Image:
         picture: Image = import_module(f"{__name__}.{self.name}.draw").draw(compared, spec)
         return picture
+
+    def follower(self) -> Follower:
+        follower: Follower = import_module(f"{__name__}.{self.name}.follow").Follower()
+        return follower
 
     def head(self, spec: Any, widths: Sequence[int]) -> nn.Module:
         module: nn.Module = import_module(f"{__name__}.{self.name}.head").Head(spec, widths)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from seehear.runtime.prediction import Prediction
 
 PREDICTIONS = "predictions"
-COLUMNS = ("input", "answer", "confidence", "accepted", "reason", "used", "error")
+COLUMNS = ("input", "time_s", "answer", "confidence", "accepted", "reason", "used", "error")
 
 
 class Names:
@@ -57,6 +57,9 @@ class Names:
         return Path(source.name)
 
 
+opened = partial(Path.open, mode="w", encoding="utf-8", errors="backslashreplace", newline="")
+
+
 @contextmanager
 def kept(folder: Path | None, names: Names) -> Iterator[Callable[[Prediction], None]]:
     """What writes each prediction into a folder as soon as it is known; without a folder, nothing does."""
@@ -64,7 +67,6 @@ def kept(folder: Path | None, names: Names) -> Iterator[Callable[[Prediction], N
         yield lambda _: None
         return
     folder.mkdir(parents=True, exist_ok=True)
-    opened = partial(Path.open, mode="w", encoding="utf-8", errors="backslashreplace", newline="")
     with opened(folder / f"{PREDICTIONS}.jsonl") as objects, opened(folder / f"{PREDICTIONS}.csv") as table:
         rows = csv.writer(table)
         rows.writerow(COLUMNS)
@@ -80,27 +82,33 @@ def kept(folder: Path | None, names: Names) -> Iterator[Callable[[Prediction], N
 def _row(prediction: Prediction) -> tuple[str, ...]:
     answer = "" if prediction.answer is None else str(prediction.answer)
     accepted = "yes" if prediction.accepted else "no"
-    used = "+".join(prediction.used)
-    return prediction.input, answer, f"{prediction.confidence:.4f}", accepted, prediction.reason, used, prediction.error
+    time = "" if prediction.time_s is None else f"{prediction.time_s:.3f}"
+    told = (f"{prediction.confidence:.4f}", accepted, prediction.reason, "+".join(prediction.used), prediction.error)
+    return prediction.input, time, answer, *told
 
 
 def _write_files(folder: Path, prediction: Prediction, names: Names) -> None:
-    """Raises UsageError rather than replace what lies beside an input, which may be its transcript."""
-    files = prediction.answer.files() if prediction.answer else {}
+    """Of a picture of a film there are none: the film has its own."""
+    files = prediction.answer.files() if prediction.answer and prediction.time_s is None else {}
     if not files:
         return
-    source = _first_file(prediction.input)
+    source = first_file(prediction.input)
     name = names.of(source)
     for extension, content in files.items():
-        target = folder / f"{name}.{extension}"
-        if target.exists() and target.parent.resolve() == source.parent.resolve():
-            raise UsageError(
-                "is there already, beside its input", where=str(target), hint="choose another folder with --out"
-            )
-        target.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(target, content)
+        write_whole(place(folder, name, extension, source), content)
 
 
-def _first_file(name: str) -> Path:
+def place(folder: Path, name: Path, extension: str, source: Path) -> Path:
+    """Where a file of an input goes. Raises UsageError rather than replace what lies beside it."""
+    target = folder / f"{name}.{extension}"
+    if target.exists() and target.parent.resolve() == source.parent.resolve():
+        raise UsageError(
+            "is there already, beside its input", where=str(target), hint="choose another folder with --out"
+        )
+    target.parent.mkdir(parents=True, exist_ok=True)
+    return target
+
+
+def first_file(name: str) -> Path:
     """Of an input that is two files, which are joined by a plus, the first; of a stretch of a file, the file."""
     return Path(name if Path(name).exists() else name.partition(" + ")[0].partition(" [")[0])

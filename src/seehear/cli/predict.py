@@ -15,6 +15,7 @@ from seehear.cli import options
 from seehear.cli.display import Display, printable
 from seehear.cli.keeping import Names, kept
 from seehear.cli.live import listen
+from seehear.cli.watching import Watching
 from seehear.errors import UsageError
 from seehear.events import Advanced, Started
 
@@ -31,7 +32,7 @@ def predict(  # noqa: PLR0913 - each flag is an argument
     ],
     json: options.Json = False,
     out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Write them there as files, too: tables, subtitles.")
+        Path | None, typer.Option(metavar="DIR", help="Write them there as files, too: tables, subtitles, drawn films.")
     ] = None,
     senses: options.Senses = None,
     wrong_at_most: options.WrongAtMost = None,
@@ -43,6 +44,10 @@ def predict(  # noqa: PLR0913 - each flag is an argument
             "--live", help="Answer while it sounds: INPUT is -, raw PCM of 16 bits at 16 kHz; or a long recording."
         ),
     ] = False,
+    every: Annotated[
+        float | None,
+        typer.Option(metavar="SECONDS", help="Of a film, look at the first picture of each so many alone."),
+    ] = None,
 ) -> None:
     """Ask a model about pictures, recordings or both."""
     from seehear import api
@@ -50,7 +55,7 @@ def predict(  # noqa: PLR0913 - each flag is an argument
 
     recogniser = api.load(options.existing(model))
     if live:
-        _check_live(inputs, out=out, senses=senses, wrong_at_most=wrong_at_most, tiles=tiles or None)
+        _check_live(inputs, out=out, senses=senses, wrong_at_most=wrong_at_most, tiles=tiles or None, every=every)
         listen(recogniser, inputs[0], json=json, terms=options.lines(terms))
         return
     line, file_names = Line(), Names()
@@ -63,7 +68,8 @@ def predict(  # noqa: PLR0913 - each flag is an argument
             terms=options.lines(terms),
             tiles=tiles or None,
         )
-        for prediction in recogniser.predict(asked, **flags):
+        watching = Watching(every, out, file_names, display.say)
+        for prediction in watching.answers(recogniser, asked, flags):
             print(dumps(prediction.to_json(), ensure_ascii=False) if json else line.of(prediction), flush=True)
             keep(prediction)
             tally.count(prediction)
@@ -95,8 +101,8 @@ class Line:
         self._width = 0
 
     def of(self, prediction: Prediction) -> str:
-        name = printable(prediction.input)
-        said = printable(str(prediction).removeprefix(f"{prediction.input}: "))
+        name = printable(prediction.where)
+        said = printable(str(prediction).removeprefix(f"{prediction.where}: "))
         self._width = max(self._width, min(len(name), WIDEST))
         return f"{name:<{self._width}}  {'not read' if prediction.answer is None else said}"
 

@@ -16,6 +16,7 @@ class Prediction:
     it rests on. `error` says what could not be read: all of the input, and then there is no answer, or one of its
     senses, and then the answer rests on the others. `hint` says how a better answer may be had, where there is a way.
     `lasts_s` is how many seconds the input goes on, 0 for a picture.
+    `time_s` is where in a film the answer belongs, in seconds from its beginning; None for all of an input.
     """
 
     input: str
@@ -28,15 +29,22 @@ class Prediction:
     error: str = ""
     lasts_s: float = 0.0
     hint: str = ""
+    time_s: float | None = None
 
     @classmethod
     def failed(cls, source: str, error: str) -> Prediction:
         """No answer; `error` names the source and says why."""
         return cls(source, None, 0.0, False, reason="it could not be answered", error=error)
 
+    @property
+    def where(self) -> str:
+        """What lines call it: its input, and for a picture of a film its time."""
+        return self.input if self.time_s is None else f"{self.input} at {self.time_s:.2f} s"
+
     def to_json(self) -> dict[str, Any]:
         told: dict[str, Any] = {
             "input": self.input,
+            **({} if self.time_s is None else {"time_s": round(self.time_s, 3)}),
             "answer": None if self.answer is None else self.answer.to_json(),
             "confidence": self.confidence,
             "accepted": self.accepted,
@@ -51,7 +59,7 @@ class Prediction:
             return self.error
         sure = f"{self.answer.marked()} ({share(self.confidence)} sure)"
         return (
-            f"{self.input}: {sure}" if self.accepted else f"{self.input}: I don't know: {self.reason}; a guess: {sure}"
+            f"{self.where}: {sure}" if self.accepted else f"{self.where}: I don't know: {self.reason}; a guess: {sure}"
         )
 
 

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, cast
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -42,6 +42,24 @@ def read_ahead(read: Callable[[A], B], items: Iterable[A], *, threads: int) -> G
             yield from waiting.popleft().result()
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def ahead(items: Generator[A, None, None], most: int) -> Generator[A, None, None]:
+    """The items, made in a thread of their own, at most so many ahead. Closing it ends the thread and closes them."""
+    end = object()
+    pool = ThreadPoolExecutor(1, thread_name_prefix="seehear-ahead")
+    waiting: deque[Future[A | object]] = deque()
+    try:
+        while True:
+            while len(waiting) < most:
+                waiting.append(pool.submit(next, items, end))
+            item = waiting.popleft().result()
+            if item is end:
+                return
+            yield cast("A", item)
+    finally:
+        pool.shutdown(cancel_futures=True)
+        items.close()
 
 
 def in_batches(run: Callable[[Sequence[S]], Sequence[B]], items: Iterable[S]) -> Iterator[B]:

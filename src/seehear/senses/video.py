@@ -61,9 +61,13 @@ def middle_frame(file: BinaryIO, kind: str, most_pixels: int, excerpt: Excerpt |
     """The frame in the middle of a video, or of an excerpt of it -> (H, W, 3), turned upright."""
     with container(file, kind) as video:
         stream = picture_stream(video, most_pixels)
-        frame = _frame_at(video, stream, (stream.start_time or 0) + _middle(_length(video, stream), stream, excerpt))
-        turned = np.rot90(frame.to_ndarray(format="rgb24"), k=round(frame.rotation / 90))
-        return np.ascontiguousarray(turned)
+        middle = _middle(_length(video, stream), stream, excerpt)
+        return upright(_frame_at(video, stream, (stream.start_time or 0) + middle))
+
+
+def upright(frame: Any) -> NDArray[np.uint8]:
+    """A decoded frame -> (H, W, 3), turned as its film says."""
+    return np.ascontiguousarray(np.rot90(frame.to_ndarray(format="rgb24"), k=round(frame.rotation / 90)))
 
 
 def picture_stream(video: Any, most_pixels: int) -> Any:
@@ -114,15 +118,15 @@ def _frame_at(video: Any, stream: Any, wanted: int) -> Any:
     raise no_frame()
 
 
-def frames(video: Any, stream: Any) -> Iterator[Any]:
+def frames(video: Any, stream: Any, most_packets: float = _MOST_PACKETS) -> Iterator[Any]:
     """Decoded frames, however many packets lie; damaged packets are left out, as players do."""
     import av
 
     packets = 0
     for packet in video.demux(stream):
         packets += 1
-        if packets > _MOST_PACKETS:
-            raise InputError(f"more than {_MOST_PACKETS} packets")
+        if packets > most_packets:
+            raise InputError(f"more than {most_packets} packets")
         try:
             yield from packet.decode()
         except av.error.InvalidDataError:

@@ -111,10 +111,10 @@ class Boxes:
         """How many of each class, and how many of them should not be believed."""
         every = Counter(box.label for box in self.boxes)
         unsure = Counter(box.label for box in self.boxes if not box.accepted)
-        return _counted({label: (n, unsure[label]) for label, n in every.items()})
+        return counted({label: (n, unsure[label]) for label, n in every.items()})
 
     def __str__(self) -> str:
-        return _counted({label: (n, 0) for label, n in Counter(box.label for box in self.boxes).items()})
+        return counted({label: (n, 0) for label, n in Counter(box.label for box in self.boxes).items()})
 
 
 class Found(NamedTuple):
@@ -335,6 +335,7 @@ def _clipped(box: Box, width: int, height: int) -> Box | None:
     return replace(box, xyxy=(x1, y1, x2, y2)) if x2 > x1 and y2 > y1 else None
 
 
-def _counted(numbers: Mapping[str, tuple[int, int]]) -> str:
+def counted(numbers: Mapping[str, tuple[int, int]]) -> str:
+    """How many of each class, and how many of them are unsure."""
     parts = (f"{n:,} {label}" + (f" ({unsure:,} unsure)" if unsure else "") for label, (n, unsure) in numbers.items())
     return ", ".join(parts) or "nothing"

@@ -14,7 +14,10 @@ FORM = '[{"label": "cat", "xyxy": [12, 40, 210, 131]}]'
 
 @dataclass(frozen=True)
 class Box:
-    """A thing: corners x1, y1, x2, y2 in pixels from the upper left. A truth may be a crowd, or need not be found."""
+    """A thing: corners x1, y1, x2, y2 in pixels from the upper left. A truth may be a crowd, or need not be found.
+
+    In a film, `track` is the number of the thing in all pictures that show it; None where it was seen once only.
+    """
 
     label: str
     xyxy: tuple[float, float, float, float]
@@ -22,12 +25,14 @@ class Box:
     accepted: bool = True
     crowd: bool = False
     difficult: bool = False
+    track: int | None = None
 
     def to_json(self) -> dict[str, Any]:
         corners = [round(corner, 2) for corner in self.xyxy]
         told = {"label": self.label, "xyxy": corners, "confidence": round(self.confidence, 4)}
         marks = {mark: True for mark in ("crowd", "difficult") if getattr(self, mark)}
-        return {**told, "accepted": self.accepted, **marks}
+        track = {} if self.track is None else {"track": self.track}
+        return {**told, "accepted": self.accepted, **track, **marks}
 
 
 def parsed(cell: str) -> list[Box]:

@@ -15,14 +15,21 @@ if TYPE_CHECKING:
     from seehear.answers.boxes.box import Box
 
 
+COLUMNS = ("label", "x1", "y1", "x2", "y2", "confidence", "accepted")
+
+
+def row(box: Box) -> tuple[Any, ...]:
+    """A box under COLUMNS."""
+    corners = [round(corner, 2) for corner in box.xyxy]
+    return (box.label, *corners, round(box.confidence, 4), "yes" if box.accepted else "no")
+
+
 def as_csv(boxes: Sequence[Box]) -> str:
     """A line of headings, and one for each box, as tables of boxes are read."""
     lines = io.StringIO()
     table = csv.writer(lines, lineterminator="\n")
-    table.writerow(["label", "x1", "y1", "x2", "y2", "confidence", "accepted"])
-    for box in boxes:
-        corners = [round(corner, 2) for corner in box.xyxy]
-        table.writerow([box.label, *corners, round(box.confidence, 4), "yes" if box.accepted else "no"])
+    table.writerow(COLUMNS)
+    table.writerows(row(box) for box in boxes)
     return lines.getvalue()
 
 

@@ -118,7 +118,7 @@ class Mask:
 
     def _line(self, doubtful: float = 0.0) -> str:
         every = self.shape[0] * self.shape[1]
-        parts = [(name, f"{name} {_percent(px / every)}") for name, px in self.areas.items()]
+        parts = [(name, f"{name} {percent(px / every)}") for name, px in self.areas.items()]
         shown = [f"[{said}]" if self._sure_of(name) < doubtful else said for name, said in parts]
         return ", ".join(shown) or "nothing that is known"
 
@@ -283,5 +283,5 @@ def _within(places: Array, length: int) -> Array:
     return inside
 
 
-def _percent(share: float) -> str:
+def percent(share: float) -> str:
     return f"{100 * share:.0f} %" if share >= 0.01 else f"{100 * share:.1f} %"

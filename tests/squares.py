@@ -1,0 +1,78 @@
+"""Films of white squares on black, and a recogniser that finds them, worked out by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+from PIL import Image, ImageDraw
+
+import tiny
+from seehear.recipe import RiskCurve, Trust
+from seehear.runtime.bundle import Bundle
+
+SIDE_PX, SQUARE_PX = 64, 8
+PLACES = SIDE_PX - SQUARE_PX + 1  # of the square's corner, down and across
+SPEC = {"classes": ("square",), "counts": (9,), "pictures": 9, "most": 9, "sides_px": (8.0, 8.0, 8.0)}
+
+At = tuple[float, float]  # upper left corner of a square
+
+
+def picture(squares: Sequence[At], size: tuple[int, int] = (SIDE_PX, SIDE_PX)) -> Image.Image:
+    drawn = Image.new("L", size)
+    for x, y in squares:
+        ImageDraw.Draw(drawn).rectangle((x, y, x + SQUARE_PX - 1, y + SQUARE_PX - 1), fill=255)
+    return drawn
+
+
+def bundle(**changes: Any) -> Bundle:
+    """Of pictures of 64 by 64 px; surer than a half of what is whiter than 0.85."""
+    sight = {"height": SIDE_PX, "width": SIDE_PX, "channels": 1, "stages": (16,), "finest_px": 8}
+    risk = RiskCurve(confidence=(0.9, 0.8), wrong=(0.01, 0.05))
+    trust = {"image": Trust(risk=risk, calibration={"within_0.05": 0.9})}
+    made = {"kind": "boxes", "answer": SPEC, "senses": {"image": sight}, "trust": trust, "unfamiliar_above": {}}
+    recipe = tiny.recipe("image", **(made | changes))
+    return Bundle(recipe=recipe, model=_model(), weights=tiny.weights(), card="# Where are the squares?\n")
+
+
+def _model() -> bytes:
+    """logits = 60 (whiteness - 0.85) of the square at each place."""
+    y, x = (places.ravel() for places in np.mgrid[:PLACES, :PLACES].astype(np.float32))
+    corners = np.stack([x, y, x + SQUARE_PX, y + SQUARE_PX], 1)[None]
+    cells = np.stack([x + SQUARE_PX / 2, y + SQUARE_PX / 2, np.full_like(x, SQUARE_PX)], 1)[None]
+    constants: Mapping[str, Any] = {
+        "white": np.full((1, 1, SQUARE_PX, SQUARE_PX), 1 / 255 / SQUARE_PX**2, np.float32),
+        "flat": np.array([0, -1, 1]),
+        "least": np.float32(0.85),
+        "steep": np.float32(60),
+        "none": np.float32(0),
+        "all": np.array([1, 2]),
+        "every_corner": corners,
+        "every_cell": cells,
+    }
+    nodes = [
+        helper.make_node("Cast", ["image"], ["pixels"], to=TensorProto.FLOAT),
+        helper.make_node("Transpose", ["pixels"], ["planes"], perm=[0, 3, 1, 2]),
+        helper.make_node("Conv", ["planes", "white"], ["whiteness"]),
+        helper.make_node("Reshape", ["whiteness", "flat"], ["column"]),
+        helper.make_node("Sub", ["column", "least"], ["over"]),
+        helper.make_node("Mul", ["over", "steep"], ["logits"]),
+        helper.make_node("Mul", ["logits", "none"], ["nothing"]),
+        helper.make_node("Add", ["nothing", "every_corner"], ["corners"]),
+        helper.make_node("Add", ["nothing", "every_cell"], ["cells"]),
+        helper.make_node("ReduceMax", ["nothing", "all"], ["unfamiliar_image"], keepdims=0),
+    ]
+    shapes = {"logits": ["B", "N", 1], "corners": ["B", "N", 4], "cells": ["B", "N", 3], "unfamiliar_image": ["B"]}
+    graph = helper.make_graph(
+        nodes,
+        "squares",
+        [helper.make_tensor_value_info("image", TensorProto.UINT8, ["B", SIDE_PX, SIDE_PX, 1])],
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in shapes.items()],
+        [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()],
+    )
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
+    onnx.checker.check_model(made)
+    return bytes(made.SerializeToString())
