@@ -7,7 +7,7 @@ import csv
 import json
 from functools import cache
 from pathlib import Path
-from tempfile import TemporaryDirectory, mkdtemp
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -30,12 +30,13 @@ SETS_OF_SENSES = (("image",), ("audio",), ("lips",), ("image", "audio"), ("audio
 COLUMNS = {"image": "image", "audio": "audio", "lips": "video"}
 ENDINGS = {"image": "png", "audio": "wav", "lips": "mp4"}
 EXAMPLES = 16
+MASKS = TemporaryDirectory(prefix="seehear-masks-")
 
 
 @cache
 def ink_masks() -> list[str]:
     """A file for each of the first digits: which of its 8 x 8 pixels are ink."""
-    folder = Path(mkdtemp(prefix="seehear-masks-"))
+    folder = Path(MASKS.name)
     for i, pixels in enumerate(load_digits().images[:EXAMPLES]):
         Image.fromarray((pixels > 7).astype(np.uint8)).save(folder / f"{i}.png")
     return [str(folder / f"{i}.png") for i in range(EXAMPLES)]
