@@ -60,7 +60,6 @@ class Facts(Protocol):
     senses: tuple[frozenset[str], ...]  # the sets of senses it is tested with
     blends: bool  # whether one example laid over another has something of both answers, which mixup learns from
     whole: bool  # whether all of an example counts, so that none of it may be cut off
-    in_files: bool  # whether a cell of its column names the file that holds the answer
     finest_px: int | None  # the pitch of the finest cells that its head reads, where it says what is where; else None
     Spec: type[BaseModel]
 
@@ -135,6 +134,9 @@ class AnswerKind(Facts, AnswerModule, MetricModule, Protocol):
     def knowing(self, spec: Any, lines: Iterable[str]) -> Any:
         """The Spec that knows some text more. Raises UsageError where text means nothing."""
 
+    def in_files(self, cells: Sequence[str]) -> bool:
+        """Whether cells of its column name the files that hold the answers."""
+
     def decodes(self, spec: Any) -> bool:
         """Whether the head has a decoder, a second network that is asked while an answer is made."""
 
@@ -175,7 +177,7 @@ class _Kind:
     def __init__(self, facts: Facts, answer: AnswerModule, metric: MetricModule) -> None:
         self.name, self.columns, self.senses = facts.name, facts.columns, facts.senses
         self.blends, self.whole, self.Spec = facts.blends, facts.whole, facts.Spec
-        self.in_files, self.finest_px = facts.in_files, facts.finest_px
+        self.finest_px = facts.finest_px
         self.plan, self.fits, self.read, self.stratum = answer.plan, answer.fits, answer.read, answer.stratum
         self.target, self.raw_shapes, self.from_raw = answer.target, answer.raw_shapes, answer.from_raw
         self.right = answer.right
@@ -195,6 +197,9 @@ class _Kind:
             raise UsageError(f"{what} for an answer of the kind {self.name!r}, which is not made of words")
         found: Callable[..., Any] = told
         return found
+
+    def in_files(self, cells: Sequence[str]) -> bool:
+        return hasattr(self._answer, "in_files") and bool(self._answer.in_files(cells))
 
     def decodes(self, spec: Any) -> bool:
         return hasattr(self._answer, "decodes") and bool(self._answer.decodes(spec))

@@ -14,6 +14,5 @@ name = "boxes"
 columns: tuple[str, ...] = ("boxes", "objects", "bboxes", "bbox", "detections", "bounding_boxes")
 senses: tuple[frozenset[str], ...] = (frozenset({"image"}),)
 blends, whole = False, True
-in_files = False
 finest_px: int | None = 8
 Spec: type[BaseModel] = BoxesSpec

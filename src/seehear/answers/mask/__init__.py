@@ -13,6 +13,5 @@ name = "mask"
 columns: tuple[str, ...] = ("mask", "masks", "segmentation", "annotation", "label_map", "labelmap", "annotation_mask")
 senses: tuple[frozenset[str], ...] = (frozenset({"image"}),)
 blends, whole = False, False
-in_files = True
 finest_px: int | None = 4
 Spec: type[BaseModel] = MaskSpec

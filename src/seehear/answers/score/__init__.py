@@ -22,6 +22,5 @@ columns: tuple[str, ...] = (
 )
 senses: tuple[frozenset[str], ...] = (frozenset({"image"}), frozenset({"audio"}), frozenset({"image", "audio"}))
 blends, whole = True, False
-in_files = False
 finest_px: int | None = None
 Spec: type[BaseModel] = ScoreSpec

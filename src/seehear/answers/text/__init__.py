@@ -17,6 +17,5 @@ columns: tuple[str, ...] = (
 )
 senses: tuple[frozenset[str], ...] = (frozenset({"audio"}), frozenset({"lips"}), frozenset({"audio", "lips"}))
 blends, whole = False, True
-in_files = False
 finest_px: int | None = None
 Spec: type[BaseModel] = TextSpec

@@ -10,13 +10,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from seehear.table.layouts.found import AnswerCells
 from seehear.table.rows import Problem
 
 HEADING = "boxes"
@@ -26,24 +27,41 @@ _TEXT = pa.large_string()
 
 @dataclass
 class Drawn:
-    """Boxes as they are read, one entry each; `places` are where each was read."""
+    """Things as they are read, one entry each; `places` are where each was read."""
 
     picture: list[int] = field(default_factory=list)  # its row in the table
     label: list[str] = field(default_factory=list)
     xyxy: list[Sequence[float]] = field(default_factory=list)
+    region: list[Any] = field(
+        default_factory=list
+    )  # its outline, as `outline_cells` takes it; None where there is none
     crowd: list[bool] = field(default_factory=list)
     difficult: list[bool] = field(default_factory=list)
     places: list[str] = field(default_factory=list)
 
     def add(
-        self, picture: int, label: str, xyxy: Sequence[float], place: str, *, crowd: bool = False, hard: bool = False
+        self,
+        picture: int,
+        label: str,
+        xyxy: Sequence[float],
+        place: str,
+        *,
+        region: Any = None,
+        crowd: bool = False,
+        hard: bool = False,
     ) -> None:
         self.picture.append(picture)
         self.label.append(label)
         self.xyxy.append(xyxy)
+        self.region.append(region)
         self.crowd.append(crowd)
         self.difficult.append(hard)
         self.places.append(place)
+
+    @property
+    def outlined(self) -> int:
+        """How many have an outline."""
+        return sum(map(bool, self.region))
 
     def columns(self) -> BoxColumns:
         return BoxColumns(
@@ -75,13 +93,7 @@ class BoxColumns:
         )
 
 
-class BoxCells(NamedTuple):
-    cells: pa.ChunkedArray
-    problems: list[Problem]
-    said: list[str]
-
-
-def box_cells(boxes: BoxColumns, size_px: NDArray[np.float64], named: Callable[[int], str]) -> BoxCells:
+def box_cells(boxes: BoxColumns, size_px: NDArray[np.float64], named: Callable[[int], str]) -> AnswerCells:
     """A cell for each picture. size_px (pictures, 2): width and height, nan where unknown; `named`: where a box stands.
 
     Swapped corners are put right, boxes cut off at the picture's edges, those drawn twice taken once: said with their
@@ -103,7 +115,7 @@ def box_cells(boxes: BoxColumns, size_px: NDArray[np.float64], named: Callable[[
         *_told(again, "drawn twice and taken once", named),
     ]
     kept = BoxColumns(boxes.picture, boxes.label, inside, boxes.crowd, boxes.difficult).take(~bad & ~again)
-    return BoxCells(_written(kept, len(size_px)), problems, said)
+    return AnswerCells(_written(kept, len(size_px)), problems, said)
 
 
 def _faults(
