@@ -403,3 +403,97 @@ def test_pictures_on_their_side_are_measured_upright(tmp_path: Path) -> None:
     sizes = sizes_px(tmp_path, ["a.jpg", "b.jpg", "c.jpg"])
     assert sizes[0].tolist() == [HEIGHT, WIDTH]
     assert np.isnan(sizes[1:]).all()
+
+
+# Objects in cells
+
+
+DRAWN_TWICE = [("cat", 1, 2, 11, 7.25), ("dog", 0, 0, 40, 30)]
+
+
+def lines(*objects: Any, heading: str = "objects") -> str:
+    return "".join(
+        json.dumps({"file_name": f"{name}.png", heading: told}) + "\n"
+        for name, told in zip("abcdefgh", objects, strict=False)
+    )
+
+
+@pytest.mark.parametrize(
+    "objects",
+    [
+        {"bbox": [[1, 2, 10, 5.25], [0, 0, 40, 30]], "categories": ["cat", "dog"]},
+        {"id": [1, 2], "area": [5, 6], "bbox": [[1, 2, 10, 5.25], [0, 0, 40, 30]], "category": ["cat", "dog"]},
+        [{"bbox": [1, 2, 10, 5.25], "label": "cat"}, {"bbox": [0, 0, 40, 30], "label": "dog"}],
+    ],
+)
+@pytest.mark.parametrize("ending", ["jsonl", "csv", "parquet"])
+def test_objects_in_cells_are_boxes(tmp_path: Path, objects: Any, ending: str) -> None:
+    import csv
+
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    data = pictures(tmp_path / "d", "a.png", "b.png")
+    told = [objects, {"bbox": [], "categories": []}]
+    if ending == "parquet":
+        cells = pa.array(told[:1]) if isinstance(objects, list) else pa.array([objects, {key: [] for key in objects}])
+        pq.write_table(
+            pa.table({"file_name": ["a.png", "b.png"][: len(cells)], "objects": cells}), data / "metadata.parquet"
+        )
+    elif ending == "csv":
+        with (data / "metadata.csv").open("w", newline="") as file:
+            csv.writer(file).writerows(
+                [["file_name", "objects"], *zip(["a.png", "b.png"], map(json.dumps, told), strict=True)]
+            )
+    else:
+        (data / "metadata.jsonl").write_text(lines(*told))
+    table = seen(data)
+    assert boxes(table)["a.png"] == DRAWN_TWICE
+    assert boxes(table).get("b.png", []) == []
+    assert f"a cell of 'objects' holds the boxes of a picture: 2 in {len(table)} pictures" in table.said
+
+
+def test_what_is_wrong_with_objects_is_named(tmp_path: Path) -> None:
+    told = [
+        {"bbox": [[1, 2, 10, 5], [1, 2, 3], [5, 5, 0, 9]], "category": [0, 1, 1], "iscrowd": [1, 0, 0]},
+        {"bbox": [[1, 2, 10, 5]], "category": []},
+        {"category": [1]},
+        None,
+        {"bbox": [[1, 2, 10, 5]], "category": [None]},
+    ]
+    data = make(tmp_path / "d", {"t.jsonl": lines(*told, heading="things")})
+    table = seen(pictures(data, *(f"{name}.png" for name in "abcde")))
+    assert boxes(table) == {"a.png": [("0", 1, 2, 11, 7, "crowd")], "e.png": []}
+    hint = 'write {"bbox": [[x, y, width, height]], "categories": ["cat"]}'
+    assert table.problems == (
+        Problem("t.jsonl row 2", "1 boxes with 0 labels: left out", hint),
+        Problem("t.jsonl row 3", "'{\"category\": [1]}' holds no boxes: left out", hint),
+        Problem("t.jsonl row 1 box 2", "a box without four numbers: left out", "correct or remove it"),
+        Problem("t.jsonl row 1 box 3", "a box without an area: left out", "correct or remove it"),
+        Problem("t.jsonl row 5 box 1", "a box without a label: left out", "say what it is of"),
+        Problem("t.jsonl row 4", "no answer"),
+    )
+
+
+def test_objects_without_labels_are_objects(tmp_path: Path) -> None:
+    data = pictures(make(tmp_path / "d", {"metadata.jsonl": lines({"bbox": [[1, 2, 3, 4]]})}), "a.png")
+    assert boxes(seen(data)) == {"a.png": [("object", 1, 2, 4, 6)]}
+
+
+SIDES = st.lists(st.integers(-2, WIDTH + 2), min_size=4, max_size=4)
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.lists(st.tuples(SIDES, st.sampled_from(["cat", "dog"])), min_size=1, max_size=5))
+def test_objects_are_the_boxes_that_coco_has(
+    tmp_path_factory: pytest.TempPathFactory, drawn: list[tuple[list[int], str]]
+) -> None:
+    folder = pictures(tmp_path_factory.mktemp("d"), "images/a.jpg", "images/b.jpg", "a.png")
+    things = [
+        {"id": i, "image_id": 7, "bbox": box, "category_id": {"cat": 3, "dog": 5}[label]}
+        for i, (box, label) in enumerate(drawn)
+    ]
+    (folder / "t.json").write_text(instances(annotations=things))
+    told = {"bbox": [box for box, _ in drawn], "categories": [label for _, label in drawn]}
+    (folder / "metadata.jsonl").write_text(lines(told))
+    assert boxes(seen(folder / "metadata.jsonl"))["a.png"] == boxes(seen(folder / "t.json"))["images/a.jpg"]

@@ -8,6 +8,7 @@ or left out is told.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,7 +22,11 @@ from seehear.table.layouts.found import AnswerCells
 from seehear.table.rows import Problem
 
 HEADING = "boxes"
+ONLY_LABEL = "object"
+UNNAMED = f"every box is called {ONLY_LABEL!r}, for no column names what it is of"
 ROUNDING_PX = 1.0  # a box that reaches so far beyond its picture is only rounded
+_FARTHEST_PX = 1e9
+_NOWHERE = (math.nan,) * 4
 _TEXT = pa.large_string()
 
 
@@ -58,6 +63,14 @@ class Drawn:
         self.difficult.append(hard)
         self.places.append(place)
 
+    def add_sides(
+        self, picture: int, label: str, sides: Any, place: str, *, region: Any = None, crowd: bool = False
+    ) -> None:
+        """Of x, y, width and height, as COCO has them; no box where these are no four numbers."""
+        x, y, width, height = _four(sides)
+        xyxy = (x, y, x + width, y + height) if min(width, height) >= 0 else _NOWHERE
+        self.add(picture, label, xyxy, place, region=region, crowd=crowd)
+
     @property
     def outlined(self) -> int:
         """How many have an outline."""
@@ -66,7 +79,7 @@ class Drawn:
     def columns(self) -> BoxColumns:
         return BoxColumns(
             picture=np.array(self.picture, np.int64),
-            label=pa.array(self.label, _TEXT),
+            label=pa.array([label or None for label in self.label], _TEXT),
             xyxy=np.array(self.xyxy, np.float64).reshape(-1, 4),
             crowd=np.array(self.crowd, np.bool_),
             difficult=np.array(self.difficult, np.bool_),
@@ -116,6 +129,14 @@ def box_cells(boxes: BoxColumns, size_px: NDArray[np.float64], named: Callable[[
     ]
     kept = BoxColumns(boxes.picture, boxes.label, inside, boxes.crowd, boxes.difficult).take(~bad & ~again)
     return AnswerCells(_written(kept, len(size_px)), problems, said)
+
+
+def _four(told: Any) -> Sequence[float]:
+    """nan for what are not four numbers."""
+    if not isinstance(told, list) or len(told) != 4:
+        return _NOWHERE
+    numbers = all(isinstance(each, int | float) and abs(each) < _FARTHEST_PX for each in told)
+    return told if numbers else _NOWHERE
 
 
 def _faults(

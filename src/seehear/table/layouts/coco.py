@@ -29,6 +29,7 @@ _BEGINNING_BYTES = 1 << 16
 _LARGEST_BYTES = 1 << 29  # COCO's own of 118,000 pictures has 448 MB
 _INSTANCES = "instances"  # COCO's own lie beside tables of captions and of joints
 _FOLDERS = ("annotations", "Annotations")
+_FARTHEST_PX = 1e9
 _LOOKED_AT = 20  # file names by which the folder of the pictures is told
 
 
@@ -117,8 +118,7 @@ def _read(root: Path, name: str, part: str, found: _Pictures) -> None:
         rows[each["id"]] = len(found.image)
         found.image.append(folder + file.replace("\\", "/"))
         found.part.append(part)
-        size = _numbers([each.get("width"), each.get("height")], 2)
-        found.size_px.append((size[0], size[1]) if min(size) > 0 else (np.nan, np.nan))
+        found.size_px.append(_size(each.get("width"), each.get("height")))
     for number, each in enumerate(told["annotations"], 1):
         place = f"{name} annotation {each.get('id', number)}"
         row = rows.get(each.get("image_id")) if _is_id(each, "image_id") else None
@@ -128,10 +128,8 @@ def _read(root: Path, name: str, part: str, found: _Pictures) -> None:
         elif not _is_id(each, "category_id") or category not in labels:
             found.problems.append(Problem(place, f"no category has the id {category!r}"))
         else:
-            x, y, width, height = _numbers(each.get("bbox"), 4)
-            corners = [x, y, x + width, y + height] if min(width, height) >= 0 else [np.nan] * 4
-            found.things.add(
-                *(row, labels[category], corners, place),
+            found.things.add_sides(
+                *(row, labels[category], each.get("bbox"), place),
                 region=each.get("segmentation"),
                 crowd=bool(each.get("iscrowd")),
             )
@@ -183,12 +181,10 @@ def _joined(base: str, folder: str) -> str:
     return f"{base}/{folder}" if base and folder else base or folder
 
 
-def _numbers(value: Any, count: int) -> list[float]:
-    """nan where there are not so many numbers."""
-    numbers = value if isinstance(value, list) and len(value) == count else []
-    if numbers and all(isinstance(each, int | float) and abs(each) < 1e9 for each in numbers):
-        return [float(each) for each in numbers]
-    return [np.nan] * count
+def _size(width: Any, height: Any) -> tuple[float, float]:
+    """nan where it is not told."""
+    told = all(isinstance(side, int | float) and 0 < side < _FARTHEST_PX for side in (width, height))
+    return (width, height) if told else (np.nan, np.nan)
 
 
 def _sentences(files: Sequence[tuple[str, str]], found: _Pictures) -> Iterator[str]:

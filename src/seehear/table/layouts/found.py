@@ -60,6 +60,28 @@ class Found:
             said=(*self.said, *made.said),
         )
 
+    def take(self, rows: NDArray[np.int64]) -> Found:
+        """These rows alone; what was said and found wrong stays."""
+        return replace(
+            self,
+            cells=self.cells.take(rows),
+            part=self.part.take(rows),
+            file=None if self.file is None else self.file.take(rows),
+            row=self.row[rows] if len(self.row) else self.row,
+        )
+
+    def where(self, row: int) -> str:
+        """Where a row stands, for a person."""
+        return f"{self.file[row]} row {self.row[row]}" if self.file is not None else f"row {row + 1}"
+
+    def paths(self, heading: str) -> list[str]:
+        """Where the files of a column lie, from root; "" for an empty cell."""
+        names = [(name or "").replace("\\", "/") for name in self.cells[heading].to_pylist()]
+        if self.file is None:
+            return names
+        folders = [file.rpartition("/") for file in self.file.to_pylist()]
+        return [f"{folder}{slash}{name}" for (folder, slash, _), name in zip(folders, names, strict=True)]
+
 
 _NAMED = 4  # things named in one sentence
 _LEFT_BEHIND = {"__MACOSX", "Thumbs.db", "desktop.ini", "Icon\r"}
