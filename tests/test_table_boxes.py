@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageOps
 
 from seehear.errors import DataError
 from seehear.table import Problem, Table
@@ -152,6 +152,22 @@ def test_boxes_written_are_boxes_read(
         for name, each in expected.items():
             writer.writerows([name, *box] for box in each or [("", "", "", "", "")])
     assert boxes(seen(pictures(folder, *expected))) == expected
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.tuples(*[st.sampled_from([0, 0.25, 1, 2, 256])] * 3, st.sampled_from(["cat", "dog"])), max_size=40))
+def test_boxes_drawn_twice_are_taken_once(drawn: list[tuple[float, float, float, str]]) -> None:
+    from seehear.table.layouts.box_cells import Drawn, box_cells
+
+    things = Drawn()
+    for number, (picture, x, y, label) in enumerate(drawn):
+        things.add(int(picture) % 3, label, (x, y, x + 1, y + 2), str(number))
+    made = box_cells(things.columns(), np.full((3, 2), 1000.0), str)
+    slow: dict[int, list[tuple[Any, ...]]] = {0: [], 1: [], 2: []}
+    for picture, x, y, label in drawn:
+        box = (label, [x, y, x + 1, y + 2])
+        slow[int(picture) % 3] += [] if box in slow[int(picture) % 3] else [box]
+    assert [[(b["label"], b["xyxy"]) for b in json.loads(cell)] for cell in made.cells.to_pylist()] == [*slow.values()]
 
 
 # Pascal VOC
@@ -391,6 +407,26 @@ def test_pictures_beside_masks_in_parts(tmp_path: Path) -> None:
         Problem("val/masks/d.png", "no picture of this name"),
         Problem("train/images/b.jpg", "no mask of this name"),
     )
+
+
+@pytest.mark.parametrize("ending", ["jpg", "png", "webp", "bmp"])
+@pytest.mark.parametrize("mode", ["L", "RGB", "CMYK", "P"])
+@pytest.mark.parametrize("turned", [0, 1, 6])
+def test_sizes_are_those_that_pillow_tells(tmp_path: Path, ending: str, mode: str, turned: int) -> None:
+    from seehear.table.layouts.picture_sizes import sizes_px
+
+    exif = Image.Exif()
+    if turned:
+        exif[0x0112] = turned
+    wished = {"jpg": {"L", "RGB", "CMYK"}, "png": {"L", "RGB", "P"}, "webp": {"RGB"}, "bmp": {"L", "RGB", "P"}}
+    if mode not in wished[ending]:
+        pytest.skip("such pictures are not written")
+    for name, more in (("a", {}), ("b", {"progressive": True, "icc_profile": b"IDAT" * 2000, "comment": b"x" * 900})):
+        Image.new(mode, (300, 70)).save(tmp_path / f"{name}.{ending}", exif=exif, **more)
+    for name in ("a", "b"):
+        with Image.open(tmp_path / f"{name}.{ending}") as picture:
+            upright = ImageOps.exif_transpose(picture).size
+        assert sizes_px(tmp_path, [f"{name}.{ending}"]).tolist() == [[*upright]]
 
 
 def test_pictures_on_their_side_are_measured_upright(tmp_path: Path) -> None:

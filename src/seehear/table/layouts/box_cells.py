@@ -27,6 +27,7 @@ UNNAMED = f"every box is called {ONLY_LABEL!r}, for no column names what it is o
 ROUNDING_PX = 1.0  # a box that reaches so far beyond its picture is only rounded
 _FARTHEST_PX = 1e9
 _NOWHERE = (math.nan,) * 4
+_MIXED = np.random.default_rng(0).integers(1 << 62, size=6) | 1  # by which six numbers become one, hardly ever alike
 _TEXT = pa.large_string()
 
 
@@ -120,7 +121,7 @@ def box_cells(boxes: BoxColumns, size_px: NDArray[np.float64], named: Callable[[
     faults = _faults(boxes, np.concatenate([low, high], 1), inside)
     bad = np.logical_or.reduce([rows for rows, _ in faults.values()])
     problems = [_problem(i, faults, named, size_px[boxes.picture[i]]) for i in np.flatnonzero(bad).tolist()]
-    inside = np.round(inside, 2)
+    inside = np.round(inside, 2) + 0.0  # which makes 0.0 of -0.0
     again = _repeated(boxes, inside) & ~bad
     said = [
         *_told(swapped & ~bad, "with swapped corners, put right", named),
@@ -168,8 +169,9 @@ def _problem(
 def _repeated(boxes: BoxColumns, xyxy: NDArray[np.float64]) -> NDArray[np.bool_]:
     """(n,) whether the same box of the same label came before in its picture."""
     labels = boxes.label.dictionary_encode().indices.fill_null(-1).to_numpy(zero_copy_only=False)
-    keys = np.column_stack([boxes.picture, labels, xyxy])
-    order = np.lexsort(keys.T[::-1])  # stable, so the first of equals stays
+    hundredths = np.nan_to_num(xyxy * 100).round().astype(np.int64)
+    keys = np.column_stack([boxes.picture, labels, hundredths])
+    order = np.argsort(keys @ _MIXED, kind="stable")  # puts equals together, the first before the others
     same = np.zeros(len(keys), np.bool_)
     same[order[1:]] = (keys[order[1:]] == keys[order[:-1]]).all(1)
     return same

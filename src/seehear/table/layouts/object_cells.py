@@ -46,7 +46,9 @@ def objects_as_boxes(found: Found) -> Found:
     image, heading = picture_column(found.cells), _heading(found.cells)
     if image is None or heading is None:
         return found
-    things, problems, readable, nameless = Drawn(), [], [], False
+    things, nameless = Drawn(), False
+    problems: list[Problem] = []
+    readable: list[int] = []
     cells = found.cells[heading].to_pylist()
     for row, cell in enumerate(cells):
         objects = _objects(cell) if cell is not None else _Objects([], [], [])
@@ -87,10 +89,9 @@ def _objects(cell: str) -> _Objects | str:
         told = None
     if isinstance(told, list) and told and all(isinstance(each, dict) for each in told):
         told = {key: [each.get(key) for each in told] for key in told[0]}
-    named = set(told) if isinstance(told, dict) else set()
-    boxes = next((told[key] for key in _BOXES if key in named), None)
-    labels = next((told[key] for key in _LABELS if key in named), None)
-    crowds = told.get(_CROWD) if _CROWD in named else []
+    told = told if isinstance(told, dict) else {}
+    boxes, labels = (next((told[key] for key in keys if key in told), None) for keys in (_BOXES, _LABELS))
+    crowds = told.get(_CROWD, [])
     if not isinstance(boxes, list) or not isinstance(labels, list | None) or not isinstance(crowds, list):
         return f"'{cell[:60]}' holds no boxes: left out"
     if labels is not None and len(labels) != len(boxes):
