@@ -82,7 +82,7 @@ def test_outlines_become_masks_of_their_pictures(tmp_path: Path) -> None:
     assert (first[:, 0] == "?").all() and (first == "?").sum() == HEIGHT
     assert (second == "b").all()
     assert "what is in no outline is of the class 'background'" in table.said
-    assert "1 thing of crowds: their pixels teach nothing; the first: t.json annotation 3" in table.said
+    assert "1 thing drawn as a crowd: the pixels in it teach nothing; the first: t.json annotation 3" in table.said
 
 
 def test_what_is_wrong_with_outlines_is_named(tmp_path: Path) -> None:

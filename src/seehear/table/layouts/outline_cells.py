@@ -33,7 +33,7 @@ _FEWEST = 6  # numbers of an outline: three corners
 _CLIPPED = "cut off at the edge of their picture, beyond which they reached"
 _PIECES = "with pieces that are not three corners or more, left out"
 _BOXED = "without an outline, but with a box: the pixels in it teach nothing"
-_CROWDS = "of crowds: their pixels teach nothing"
+_CROWDS = "drawn as a crowd: the pixels in it teach nothing"
 
 
 @dataclass
