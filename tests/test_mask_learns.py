@@ -14,6 +14,7 @@ from pycocotools import mask as coco
 
 from seehear import api
 from seehear.answers import ANSWERS
+from seehear.answers.mask import MaskSpec
 from seehear.learn.plan import plan
 from seehear.recipe import Recipe, Training
 from seehear.senses.sight.plan import SightSpec
@@ -46,6 +47,14 @@ def shapes(folder: Path, examples: int, seed: int) -> Path:
     return folder / "examples.csv"
 
 
+def small(answer: MaskSpec) -> Recipe:
+    sight = SightSpec(
+        height=64, width=96, channels=1, stages=(16, 32, 64), depth=2, mirror=True, strength=0.3, finest_px=4
+    )
+    training = Training(minutes=1, steps=150, batch=16, learning_rate=0.004, held_out=0.2)
+    return Recipe(senses={"image": sight}, kind="mask", answer=answer, width=64, training=training)
+
+
 def outlined(folder: Path, examples: int, seed: int) -> Path:
     """The same shapes as COCO has them: discs as polygons, squares as run lengths."""
     shapes(folder, examples, seed)
@@ -71,7 +80,8 @@ def test_outlines_teach_what_masks_teach(tmp_path: Path) -> None:
     """Taught by outlines, it is measured on outlines and on masks of the same classes."""
     data, unseen = outlined(tmp_path / "train", 120, 0), outlined(tmp_path / "test", 40, 1)
     (unseen.parent / "classes.txt").write_text(CLASSES.replace("ground", "background"))
-    model = api.train(data, answer="mask", steps=150)
+    cells = api._open(data, "mask", None, tmp_path / "ws").answers()
+    model = api.train(data, answer="mask", recipe=small(ANSWERS["mask"].plan(cells, "mask")))
     assert model.recipe.answer.classes == ("background", "disc", "square")
     by_outlines, by_masks = model.evaluate(unseen), model.evaluate(unseen.parent / "examples.csv")
     assert by_outlines.metrics["miou"] > 0.7, by_outlines
@@ -82,16 +92,7 @@ def test_outlines_teach_what_masks_teach(tmp_path: Path) -> None:
 def test_shapes_that_were_never_seen_are_found_where_they_are(tmp_path: Path) -> None:
     data, unseen = shapes(tmp_path / "train", 120, 0), shapes(tmp_path / "test", 40, 1)
     cells = [str(path) for path in sorted((data.parent / "masks").iterdir())]
-    sight = SightSpec(
-        height=64, width=96, channels=1, stages=(16, 32, 64), depth=2, mirror=True, strength=0.3, finest_px=4
-    )
-    recipe = Recipe(
-        senses={"image": sight},
-        kind="mask",
-        answer=ANSWERS["mask"].plan(cells, "mask"),
-        width=64,
-        training=Training(minutes=1, steps=150, batch=16, learning_rate=0.004, held_out=0.2),
-    )
+    recipe = small(ANSWERS["mask"].plan(cells, "mask"))
     model = api.train(data, tmp_path / "m.seehear", recipe=recipe)
     found = api.load(tmp_path / "m.seehear").evaluate(unseen, report=tmp_path / "report")
     assert found.metrics["miou"] > 0.8, found
