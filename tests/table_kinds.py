@@ -19,12 +19,15 @@ class Kind:
     name: str
     columns: tuple[str, ...]
     senses: tuple[frozenset[str], ...] = (frozenset({"image", "audio"}), frozenset({"image"}), frozenset({"audio"}))
-    in_files: bool = False
+    files: bool = False
     aids: tuple[str, ...] = ()
 
     def fits(self, cells: Sequence[str]) -> bool:
         numbers = all(map(_number, cells)) and len(set(cells)) > 3
         return numbers if self.name == "score" else not numbers and 2 * len(set(cells)) <= len(cells)
+
+    def in_files(self, cells: Sequence[str]) -> bool:
+        return self.files
 
 
 @dataclass(frozen=True)

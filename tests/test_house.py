@@ -184,7 +184,8 @@ def test_each_framework_has_its_place(package: str) -> None:
 @pytest.mark.parametrize("kind", ANSWERS)
 def test_an_answer_is_known_by_name_to_its_own_folder_alone(kind: str) -> None:
     """The shell, the demo, headings and names of formats are words for people; all else asks the protocol."""
-    formats = ("table/layouts/", "senses/sniff.py", "answers/boxes/box.py", "answers/boxes/exchange.py")
+    cells = ("answers/boxes/box.py", "answers/boxes/exchange.py", "answers/mask/outlines.py")
+    formats = ("table/layouts/", "senses/sniff.py", *cells)
     for_people = ("cli/", "demo/", *formats, f"answers/{kind}/")
     wrong = [
         f"{place(module)}:{node.lineno}"

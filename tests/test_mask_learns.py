@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import csv
+import json
 from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from pycocotools import mask as coco
 
 from seehear import api
 from seehear.answers import ANSWERS
+from seehear.answers.mask import MaskSpec
 from seehear.learn.plan import plan
 from seehear.recipe import Recipe, Training
 from seehear.senses.sight.plan import SightSpec
@@ -45,20 +48,52 @@ def shapes(folder: Path, examples: int, seed: int, times: int = 1) -> Path:
     return folder / "examples.csv"
 
 
+def small(answer: MaskSpec) -> Recipe:
+    sight = SightSpec(
+        height=64, width=96, channels=1, stages=(16, 32, 64), depth=2, mirror=True, strength=0.3, finest_px=4
+    )
+    training = Training(minutes=1, steps=150, batch=16, learning_rate=0.004, held_out=0.2)
+    return Recipe(senses={"image": sight}, kind="mask", answer=answer, width=64, training=training)
+
+
+def outlined(folder: Path, examples: int, seed: int) -> Path:
+    """The same shapes as COCO has them: discs as polygons, squares as run lengths."""
+    shapes(folder, examples, seed)
+    pictures, things = [], []
+    for number in range(examples):
+        mask = np.asarray(Image.open(folder / f"masks/{number}.png"))
+        height, width = mask.shape
+        pictures.append({"id": number, "file_name": f"{number}.png", "height": height, "width": width})
+        y, x = np.nonzero(mask == 1)
+        rim = np.linspace(0, 2 * np.pi, 24, endpoint=False)
+        radius, right, down = np.sqrt(len(x) / np.pi), x.mean() + 0.5, y.mean() + 0.5
+        polygon = np.stack([right + radius * np.cos(rim), down + radius * np.sin(rim)], 1).round(2).ravel().tolist()
+        packed = coco.encode(np.asfortranarray((mask == 2).astype(np.uint8)))
+        for category, region in ((1, [polygon]), (2, packed | {"counts": packed["counts"].decode()})):
+            things.append({"image_id": number, "category_id": category, "segmentation": region, "bbox": [0, 0, 9, 9]})
+    categories = [{"id": 1, "name": "disc"}, {"id": 2, "name": "square"}]
+    (folder / "t.json").write_text(json.dumps({"images": pictures, "annotations": things, "categories": categories}))
+    return folder / "t.json"
+
+
+@pytest.mark.slow
+def test_outlines_teach_what_masks_teach(tmp_path: Path) -> None:
+    """Taught by outlines, it is measured on outlines and on masks of the same classes."""
+    data, unseen = outlined(tmp_path / "train", 120, 0), outlined(tmp_path / "test", 40, 1)
+    (unseen.parent / "classes.txt").write_text(CLASSES.replace("ground", "background"))
+    cells = api._open(data, "mask", None, tmp_path / "ws").answers()
+    model = api.train(data, answer="mask", recipe=small(ANSWERS["mask"].plan(cells, "mask")))
+    assert model.recipe.answer.classes == ("background", "disc", "square")
+    by_outlines, by_masks = model.evaluate(unseen), model.evaluate(unseen.parent / "examples.csv")
+    assert by_outlines.metrics["miou"] > 0.7, by_outlines
+    assert by_masks.metrics["miou"] == pytest.approx(by_outlines.metrics["miou"], abs=0.05)
+
+
 @pytest.mark.slow
 def test_shapes_that_were_never_seen_are_found_where_they_are(tmp_path: Path) -> None:
     data, unseen = shapes(tmp_path / "train", 120, 0), shapes(tmp_path / "test", 40, 1)
     cells = [str(path) for path in sorted((data.parent / "masks").iterdir())]
-    sight = SightSpec(
-        height=64, width=96, channels=1, stages=(16, 32, 64), depth=2, mirror=True, strength=0.3, finest_px=4
-    )
-    recipe = Recipe(
-        senses={"image": sight},
-        kind="mask",
-        answer=ANSWERS["mask"].plan(cells, "mask"),
-        width=64,
-        training=Training(minutes=1, steps=150, batch=16, learning_rate=0.004, held_out=0.2),
-    )
+    recipe = small(ANSWERS["mask"].plan(cells, "mask"))
     model = api.train(data, tmp_path / "m.seehear", recipe=recipe)
     found = api.load(tmp_path / "m.seehear").evaluate(unseen, report=tmp_path / "report")
     assert found.metrics["miou"] > 0.8, found
@@ -95,6 +130,23 @@ def test_a_mask_of_another_size_leaves_its_row_out_and_is_named(tmp_path: Path) 
     assert again.placed(0) == shelf.placed(0) is not None
     assert (again.batch([0]).target["classes"] == shelf.batch([0]).target["classes"]).all()
     assert np.array_equal(shelf.truth(0).moved(shelf.placed(0).warp).on(16, 16), shelf.batch([0]).target["classes"][0])
+
+
+def test_outlines_of_another_size_leave_their_row_out(tmp_path: Path) -> None:
+    from learning import recipe_for
+    from seehear.events import silence
+    from seehear.learn.shelf import Shelf
+
+    data = outlined(tmp_path / "data", 6, 0)
+    Image.new("L", (30, 20)).save(data.parent / "3.png")
+    table = api._open(data, "mask", None, tmp_path / "ws")
+    recipe = recipe_for("mask", ("image",))
+    recipe = recipe.model_copy(update={"answer": ANSWERS["mask"].plan(table.answers(), "mask")})
+    shelf = Shelf.fill(table, recipe, tmp_path / "shelf", listen=silence)
+    assert len(shelf) == 5
+    assert [str(problem) for problem in shelf.problems] == [
+        "3.png: a mask of 64 by 64 pixels for a picture of 30 by 20 (masks need the size of their pictures)"
+    ]
 
 
 def test_the_plan_asks_for_large_pictures_and_few_at_once(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from seehear.senses.sight.augment import AugmentSight
 from seehear.senses.sight.plan import SightSpec
 from table_kinds import Kind, make, opened
 
-DRAWN = Kind("drawn", ("mask", "drawing"), in_files=True)
+DRAWN = Kind("drawn", ("mask", "drawing"), files=True)
 
 
 def spec(**changes: Any) -> SightSpec:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageOps
 
 from seehear.errors import DataError
 from seehear.table import Problem, Table
@@ -152,6 +152,22 @@ def test_boxes_written_are_boxes_read(
         for name, each in expected.items():
             writer.writerows([name, *box] for box in each or [("", "", "", "", "")])
     assert boxes(seen(pictures(folder, *expected))) == expected
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.tuples(*[st.sampled_from([0, 0.25, 1, 2, 256])] * 3, st.sampled_from(["cat", "dog"])), max_size=40))
+def test_boxes_drawn_twice_are_taken_once(drawn: list[tuple[float, float, float, str]]) -> None:
+    from seehear.table.layouts.box_cells import Drawn, box_cells
+
+    things = Drawn()
+    for number, (picture, x, y, label) in enumerate(drawn):
+        things.add(int(picture) % 3, label, (x, y, x + 1, y + 2), str(number))
+    made = box_cells(things.columns(), np.full((3, 2), 1000.0), str)
+    slow: dict[int, list[tuple[Any, ...]]] = {0: [], 1: [], 2: []}
+    for picture, x, y, label in drawn:
+        box = (label, [x, y, x + 1, y + 2])
+        slow[int(picture) % 3] += [] if box in slow[int(picture) % 3] else [box]
+    assert [[(b["label"], b["xyxy"]) for b in json.loads(cell)] for cell in made.cells.to_pylist()] == [*slow.values()]
 
 
 # Pascal VOC
@@ -393,6 +409,26 @@ def test_pictures_beside_masks_in_parts(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("ending", ["jpg", "png", "webp", "bmp"])
+@pytest.mark.parametrize("mode", ["L", "RGB", "CMYK", "P"])
+@pytest.mark.parametrize("turned", [0, 1, 6])
+def test_sizes_are_those_that_pillow_tells(tmp_path: Path, ending: str, mode: str, turned: int) -> None:
+    from seehear.table.layouts.picture_sizes import sizes_px
+
+    exif = Image.Exif()
+    if turned:
+        exif[0x0112] = turned
+    wished = {"jpg": {"L", "RGB", "CMYK"}, "png": {"L", "RGB", "P"}, "webp": {"RGB"}, "bmp": {"L", "RGB", "P"}}
+    if mode not in wished[ending]:
+        pytest.skip("such pictures are not written")
+    for name, more in (("a", {}), ("b", {"progressive": True, "icc_profile": b"IDAT" * 2000, "comment": b"x" * 900})):
+        Image.new(mode, (300, 70)).save(tmp_path / f"{name}.{ending}", exif=exif, **more)
+    for name in ("a", "b"):
+        with Image.open(tmp_path / f"{name}.{ending}") as picture:
+            upright = ImageOps.exif_transpose(picture).size
+        assert sizes_px(tmp_path, [f"{name}.{ending}"]).tolist() == [[*upright]]
+
+
 def test_pictures_on_their_side_are_measured_upright(tmp_path: Path) -> None:
     from seehear.table.layouts.picture_sizes import sizes_px
 
@@ -403,3 +439,97 @@ def test_pictures_on_their_side_are_measured_upright(tmp_path: Path) -> None:
     sizes = sizes_px(tmp_path, ["a.jpg", "b.jpg", "c.jpg"])
     assert sizes[0].tolist() == [HEIGHT, WIDTH]
     assert np.isnan(sizes[1:]).all()
+
+
+# Objects in cells
+
+
+DRAWN_TWICE = [("cat", 1, 2, 11, 7.25), ("dog", 0, 0, 40, 30)]
+
+
+def lines(*objects: Any, heading: str = "objects") -> str:
+    return "".join(
+        json.dumps({"file_name": f"{name}.png", heading: told}) + "\n"
+        for name, told in zip("abcdefgh", objects, strict=False)
+    )
+
+
+@pytest.mark.parametrize(
+    "objects",
+    [
+        {"bbox": [[1, 2, 10, 5.25], [0, 0, 40, 30]], "categories": ["cat", "dog"]},
+        {"id": [1, 2], "area": [5, 6], "bbox": [[1, 2, 10, 5.25], [0, 0, 40, 30]], "category": ["cat", "dog"]},
+        [{"bbox": [1, 2, 10, 5.25], "label": "cat"}, {"bbox": [0, 0, 40, 30], "label": "dog"}],
+    ],
+)
+@pytest.mark.parametrize("ending", ["jsonl", "csv", "parquet"])
+def test_objects_in_cells_are_boxes(tmp_path: Path, objects: Any, ending: str) -> None:
+    import csv
+
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    data = pictures(tmp_path / "d", "a.png", "b.png")
+    told = [objects, {"bbox": [], "categories": []}]
+    if ending == "parquet":
+        cells = pa.array(told[:1]) if isinstance(objects, list) else pa.array([objects, {key: [] for key in objects}])
+        pq.write_table(
+            pa.table({"file_name": ["a.png", "b.png"][: len(cells)], "objects": cells}), data / "metadata.parquet"
+        )
+    elif ending == "csv":
+        with (data / "metadata.csv").open("w", newline="") as file:
+            csv.writer(file).writerows(
+                [["file_name", "objects"], *zip(["a.png", "b.png"], map(json.dumps, told), strict=True)]
+            )
+    else:
+        (data / "metadata.jsonl").write_text(lines(*told))
+    table = seen(data)
+    assert boxes(table)["a.png"] == DRAWN_TWICE
+    assert boxes(table).get("b.png", []) == []
+    assert f"a cell of 'objects' holds the boxes of a picture: 2 in {len(table)} pictures" in table.said
+
+
+def test_what_is_wrong_with_objects_is_named(tmp_path: Path) -> None:
+    told = [
+        {"bbox": [[1, 2, 10, 5], [1, 2, 3], [5, 5, 0, 9]], "category": [0, 1, 1], "iscrowd": [1, 0, 0]},
+        {"bbox": [[1, 2, 10, 5]], "category": []},
+        {"category": [1]},
+        None,
+        {"bbox": [[1, 2, 10, 5]], "category": [None]},
+    ]
+    data = make(tmp_path / "d", {"t.jsonl": lines(*told, heading="things")})
+    table = seen(pictures(data, *(f"{name}.png" for name in "abcde")))
+    assert boxes(table) == {"a.png": [("0", 1, 2, 11, 7, "crowd")], "e.png": []}
+    hint = 'write {"bbox": [[x, y, width, height]], "categories": ["cat"]}'
+    assert table.problems == (
+        Problem("t.jsonl row 2", "1 boxes with 0 labels: left out", hint),
+        Problem("t.jsonl row 3", "'{\"category\": [1]}' holds no boxes: left out", hint),
+        Problem("t.jsonl row 1 box 2", "a box without four numbers: left out", "correct or remove it"),
+        Problem("t.jsonl row 1 box 3", "a box without an area: left out", "correct or remove it"),
+        Problem("t.jsonl row 5 box 1", "a box without a label: left out", "say what it is of"),
+        Problem("t.jsonl row 4", "no answer"),
+    )
+
+
+def test_objects_without_labels_are_objects(tmp_path: Path) -> None:
+    data = pictures(make(tmp_path / "d", {"metadata.jsonl": lines({"bbox": [[1, 2, 3, 4]]})}), "a.png")
+    assert boxes(seen(data)) == {"a.png": [("object", 1, 2, 4, 6)]}
+
+
+SIDES = st.lists(st.integers(-2, WIDTH + 2), min_size=4, max_size=4)
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.lists(st.tuples(SIDES, st.sampled_from(["cat", "dog"])), min_size=1, max_size=5))
+def test_objects_are_the_boxes_that_coco_has(
+    tmp_path_factory: pytest.TempPathFactory, drawn: list[tuple[list[int], str]]
+) -> None:
+    folder = pictures(tmp_path_factory.mktemp("d"), "images/a.jpg", "images/b.jpg", "a.png")
+    things = [
+        {"id": i, "image_id": 7, "bbox": box, "category_id": {"cat": 3, "dog": 5}[label]}
+        for i, (box, label) in enumerate(drawn)
+    ]
+    (folder / "t.json").write_text(instances(annotations=things))
+    told = {"bbox": [box for box, _ in drawn], "categories": [label for _, label in drawn]}
+    (folder / "metadata.jsonl").write_text(lines(told))
+    assert boxes(seen(folder / "metadata.jsonl"))["a.png"] == boxes(seen(folder / "t.json"))["images/a.jpg"]

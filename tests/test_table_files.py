@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -187,3 +188,25 @@ def test_a_table_without_its_folder_of_files(tmp_path: Path) -> None:
     table = opened(data)
     assert [row.key for row in table] == ["1.png", "1.png#2", "1.png#3"]
     assert [str(problem) for problem in table.problems] == ["t.csv row 5: no file '2.png'"]
+
+
+ROWS = st.text(alphabet="ab,\n\r\t é", max_size=40)
+
+
+@settings(max_examples=60, deadline=None)
+@given(ROWS, st.sampled_from(["a,b\n", "a,,c\n", "\ufeffa,b\r\n", "x y,b\n"]))
+def test_a_csv_without_quotes_is_read_as_the_careful_way_reads_it(
+    tmp_path_factory: pytest.TempPathFactory, rows: str, headings: str
+) -> None:
+    """A look at the first rows always takes the careful way."""
+    path = tmp_path_factory.mktemp("d") / "t.csv"
+    path.write_bytes((headings + rows).encode())
+
+    def told(most_rows: int | None) -> Any:
+        try:
+            sheet = read_sheet(path, "t.csv", most_rows)
+        except DataError as error:
+            return str(error)
+        return sheet.cells.to_pydict(), sheet.row.tolist(), sheet.problems, sheet.said
+
+    assert told(None) == told(1000)

@@ -86,7 +86,6 @@ class Facts(Protocol):
     senses: tuple[frozenset[str], ...]  # the sets of senses it is tested with
     blends: bool  # whether one example laid over another has something of both answers, which mixup learns from
     whole: bool  # whether all of an example counts, so that none of it may be cut off
-    in_files: bool  # whether a cell of its column names the file that holds the answer
     finest_px: int | None  # the pitch of the finest cells that its head reads, where it says what is where; else None
     Spec: type[BaseModel]
 
@@ -183,6 +182,9 @@ class AnswerKind(Facts, AnswerModule, MetricModule, Protocol):
         is the whole it is the answer of `from_raw`.
         """
 
+    def in_files(self, cells: Sequence[str]) -> bool:
+        """Whether cells of its column name the files that hold the answers."""
+
     def decodes(self, spec: Any) -> bool:
         """Whether the head has a decoder, a second network that is asked while an answer is made."""
 
@@ -226,7 +228,7 @@ class _Kind:
     def __init__(self, facts: Facts, answer: AnswerModule, metric: MetricModule) -> None:
         self.name, self.columns, self.aids, self.senses = facts.name, facts.columns, facts.aids, facts.senses
         self.blends, self.whole, self.Spec = facts.blends, facts.whole, facts.Spec
-        self.in_files, self.finest_px = facts.in_files, facts.finest_px
+        self.finest_px = facts.finest_px
         self.plan, self.fits, self.read, self.stratum = answer.plan, answer.fits, answer.read, answer.stratum
         self.target, self.raw_shapes, self.from_raw = answer.target, answer.raw_shapes, answer.from_raw
         self.right = answer.right
@@ -256,6 +258,9 @@ class _Kind:
 
     def aid(self, cell: str, spec: Any) -> dict[str, Array]:
         return dict(self._answer.aid(cell, spec)) if hasattr(self._answer, "aid") else {}
+
+    def in_files(self, cells: Sequence[str]) -> bool:
+        return hasattr(self._answer, "in_files") and bool(self._answer.in_files(cells))
 
     def decodes(self, spec: Any) -> bool:
         return hasattr(self._answer, "decodes") and bool(self._answer.decodes(spec))

@@ -42,6 +42,11 @@ def encoding_of(path: Path, name: str) -> tuple[str, list[str]]:
     return "latin-1", [f"{name} is not UTF-8; its letters are read as Latin-1"]
 
 
+def holds(path: Path, letters: bytes) -> bool:
+    """Whether one of some letters of a byte each is in a file."""
+    return any(letter in block for block in _blocks(path) for letter in letters)
+
+
 def read_text(path: Path, name: str) -> str:
     """All of a text file, called `name` in errors. Raises DataError for one that is too large, or not in UTF-8.
 

@@ -12,6 +12,10 @@ _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 
 def numbers(cells: pa.ChunkedArray) -> NDArray[np.float64]:
     """(rows,) the number in each cell; nan where it holds none."""
-    written = pc.if_else(pc.match_substring_regex(cells, _NUMBER), cells, pa.scalar(None, pa.large_string()))
-    found: NDArray[np.float64] = pc.fill_null(pc.cast(written, pa.float64()), np.nan).to_numpy()
-    return found
+    try:
+        found = pc.cast(cells, pa.float64())
+    except pa.ArrowInvalid:  # not all of them are
+        written = pc.if_else(pc.match_substring_regex(cells, _NUMBER), cells, pa.scalar(None, pa.large_string()))
+        found = pc.cast(written, pa.float64())
+    values: NDArray[np.float64] = pc.fill_null(found, np.nan).to_numpy()
+    return np.where(np.isfinite(values), values, np.nan)

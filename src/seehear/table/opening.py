@@ -53,7 +53,9 @@ def open_table(
     packed = is_archive(place)
     try:
         found = read_layout(unwrapped(unpack(place, workspace) if packed else place))
-        roles = infer(found.cells, kinds, senses_known=senses_known, senses=senses, answer=answer)
+        later = tuple(found.later)
+        roles = infer(found.cells, kinds, senses_known=senses_known, senses=senses, answer=answer, later=later)
+        found = found.answering(roles.answer)
     except SeehearError as error:
         raise error.at(error.where or str(data)) from None
     known = {sense.name: sense for sense in senses_known}

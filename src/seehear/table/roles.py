@@ -47,8 +47,7 @@ class KindLike(Protocol):
     @property
     def senses(self) -> tuple[frozenset[str], ...]: ...
 
-    @property
-    def in_files(self) -> bool: ...
+    def in_files(self, cells: Sequence[str]) -> bool: ...
 
     def fits(self, cells: Sequence[str]) -> bool: ...
 
@@ -105,13 +104,17 @@ def infer(
     senses_known: Sequence[SenseLike],
     senses: Sequence[str] | None = None,
     answer: str | None = None,
+    later: Sequence[str] = (),
 ) -> Roles:
     """The roles of a table's columns. `answer` is a heading, a kind, or kind:heading; `senses` are those to use.
 
-    By default these are all that the kind of answer can be told by.
+    By default these are all that the kind of answer can be told by. `later` are headings of answers that are made
+    when one is chosen.
 
     Raises UsageError for a wish that the table can not fulfil, DataError where no role can be told.
     """
+    for name in later:
+        cells = cells.append_column(name, pa.nulls(len(cells), pa.large_string()))
     columns = _sense_columns(cells)
     found = {sense.name: _read_by(sense, columns, cells) for sense in senses_known}
     offered = {sense: headings for sense, headings in found.items() if headings}
@@ -121,8 +124,8 @@ def infer(
     others = [name for name in cells.column_names if name not in taken]
     kind, heading, said = _answer(cells, others, kinds, answer)
     aid = _aid(others, kinds, kind, heading)
-    metadata = tuple(name for name in others if name not in (heading, aid))
-    in_files = any(each.in_files for each in kinds if each.name == kind)
+    metadata = tuple(name for name in others if name not in (heading, aid, *later))
+    in_files = any(each.in_files(_sample(cells, heading)) for each in kinds if heading and each.name == kind)
     if senses is not None:
         used = _wanted(offered, senses, senses_known, cells)
     else:

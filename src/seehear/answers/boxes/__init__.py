@@ -15,6 +15,5 @@ columns: tuple[str, ...] = ("boxes", "objects", "bboxes", "bbox", "detections", 
 aids: tuple[str, ...] = ()
 senses: tuple[frozenset[str], ...] = (frozenset({"image"}),)
 blends, whole = False, True
-in_files = False
 finest_px: int | None = 8
 Spec: type[BaseModel] = BoxesSpec

@@ -14,6 +14,5 @@ columns: tuple[str, ...] = ("mask", "masks", "segmentation", "annotation", "labe
 aids: tuple[str, ...] = ()
 senses: tuple[frozenset[str], ...] = (frozenset({"image"}),)
 blends, whole = False, False
-in_files = True
 finest_px: int | None = 4
 Spec: type[BaseModel] = MaskSpec

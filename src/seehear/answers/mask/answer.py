@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from seehear.answers.mask.outlines import is_outlined, parsed
 from seehear.answers.mask.picture import numbers, png
 from seehear.answers.mask.spec import UNKNOWN, MaskSpec
 from seehear.answers.mask.spec import plan as plan
@@ -25,7 +26,7 @@ Array = NDArray[Any]
 USUAL_DEVIATION = 0.1  # of the share of right pixels from what was expected, where nothing is known of it
 DOUBTFUL = 0.6  # a class whose pixels are surer than this on average needs no mark
 IN_MEMORY = 1 << 22  # probabilities at once
-OUTLINED = (".png",)  # how cells end that look like files of masks
+FILES = (".png",)  # how cells end that look like files of masks
 _STRAIGHT = Warp.identity(2)
 
 
@@ -36,7 +37,7 @@ class Mask:
     warp        from its own pixels to where it was moved
     sure        the mean confidence of the pixels of each class; () for a truth
     expected    the share of its pixels that are right, as far as it knows
-    where       the file that it was read from
+    where       the file that it was read from; "" for outlines
     """
 
     spec: MaskSpec = field(repr=False)
@@ -127,12 +128,19 @@ class Mask:
 
 
 def fits(cells: Sequence[str]) -> bool:
-    """All are files of the one format that masks come in."""
-    return bool(cells) and all(cell.lower().endswith(OUTLINED) for cell in cells)
+    """All are outlines, or files of the one format that masks come in."""
+    return bool(cells) and (all(map(is_outlined, cells)) or all(cell.lower().endswith(FILES) for cell in cells))
+
+
+def in_files(cells: Sequence[str]) -> bool:
+    return not all(map(is_outlined, cells))
 
 
 def read(cell: str, spec: MaskSpec) -> Mask:
-    """The mask in a file. Raises InputError for a pixel that is of no class."""
+    """The mask in a file, or in outlines. Raises InputError for a pixel or an outline that is of no class."""
+    if is_outlined(cell):
+        outlines = parsed(cell)
+        return Mask.of(outlines.drawn(spec.place_of, spec.index.get(outlines.rest, UNKNOWN)), spec)
     found, _ = numbers(cell)
     places = spec.places[found]
     if (places < 0).any():

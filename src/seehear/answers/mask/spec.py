@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import colorsys
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from seehear.answers.mask.outlines import is_outlined, parsed
 from seehear.answers.mask.picture import numbers
 from seehear.errors import DataError, InputError
 
@@ -62,6 +64,19 @@ class MaskSpec(BaseModel):
         return tuple(1 / math.log(STEADY + share) for share in self.shares)
 
     @cached_property
+    def index(self) -> dict[str | None, int]:
+        return {name: place for place, name in enumerate(self.classes)}
+
+    def place_of(self, label: str | None) -> int:
+        """The place of a class by its name, UNKNOWN for what is none. Raises InputError for any other name."""
+        if label is None or label.casefold() in NO_CLASS:
+            return UNKNOWN
+        if label not in self.index:
+            known = ", ".join(self.classes[:12]) + (", …" if len(self.classes) > 12 else "")
+            raise InputError(f"'{label}' is not one of the {len(self.classes)} classes", allowed=known)
+        return self.index[label]
+
+    @cached_property
     def places(self) -> Array:
         """(256,) int16: the class of each number, UNKNOWN, or -1 for one that stands for nothing."""
         table = np.full(256, -1, np.int16)
@@ -73,15 +88,17 @@ class MaskSpec(BaseModel):
 def plan(cells: Iterable[str], column: str, aid: Sequence[str] | None = None) -> MaskSpec:
     """The classes of a column of mask files, named by a classes.txt near them, otherwise by their numbers.
 
+    Those of outlines are named by these, and numbered in the order of their names, after what is in no outline.
     Raises DataError where there are no two classes.
     """
-    where, paths = f"column '{column}'", list(cells)
-    if not paths:
+    where, given = f"column '{column}'", list(cells)
+    if not given:
         raise DataError("holds no answers", where=where, hint="give every picture its mask")
-    counts, palette, refused = _counted(paths)
+    outlined = all(map(is_outlined, given))
+    names = _labels(given, where) if outlined else _names(Path(given[0]))
+    counts, palette, refused = _counted(given, _drawn(names) if outlined else numbers)
     if not counts.any():
         raise DataError(f"none of its masks can be read; the first: {refused}", where=where)
-    names = _names(Path(paths[0]))
     known, unknown = _classes(counts, names)
     if len(known) < 2:
         raise DataError(
@@ -103,19 +120,50 @@ def plan(cells: Iterable[str], column: str, aid: Sequence[str] | None = None) ->
     )
 
 
-def _counted(paths: Sequence[str]) -> tuple[Array, tuple[str, ...], str]:
-    """Pixels of each number (256,) in some of the masks, the palette of the first, and why one could not be read."""
+def _counted(
+    cells: Sequence[str], read: Callable[[str], tuple[Array, tuple[str, ...]]]
+) -> tuple[Array, tuple[str, ...], str]:
+    """Pixels of each number (256,) in some of the masks, the palette of the first, and why one could not be read.
+
+    `read` gives the numbers of one, and its palette.
+    """
     counts, refused = np.zeros(256, np.int64), ""
     palette: tuple[str, ...] = ()
-    for path in paths[:: -(-len(paths) // LOOKED_AT)]:
+    for cell in cells[:: -(-len(cells) // LOOKED_AT)]:
         try:
-            found, own = numbers(path)
+            found, own = read(cell)
         except InputError as error:
             refused = refused or str(error)
             continue
         counts += np.bincount(found.ravel(), minlength=256)
         palette = palette or own
     return counts, palette, refused
+
+
+def _labels(cells: Sequence[str], where: str) -> list[str]:
+    """What outlines name, in order, behind what is in none of them. Raises DataError for more than there can be."""
+    rests: set[str] = set()
+    labels: set[str] = set()
+    for cell in cells:
+        with suppress(InputError):
+            outlines = parsed(cell)
+            rests |= set() if outlines.rest is None else {outlines.rest}
+            labels |= outlines.labels
+    names = [*sorted(rests), *sorted(labels - rests)]
+    if len(names) > MOST_CLASSES:
+        raise DataError(f"{len(names):,} classes", where=where, allowed=f"up to {MOST_CLASSES}")
+    return names
+
+
+def _drawn(names: Sequence[str]) -> Callable[[str], tuple[Array, tuple[str, ...]]]:
+    """A reader of outlines, whose numbers are the places of their names; UNKNOWN for what has none."""
+    places: dict[str | None, int] = {name: place for place, name in enumerate(names)} | {None: UNKNOWN}
+
+    def read(cell: str) -> tuple[Array, tuple[str, ...]]:
+        outlines = parsed(cell)
+        return outlines.drawn(places.__getitem__, places[outlines.rest]), ()
+
+    return read
 
 
 def _names(mask: Path) -> list[str]:

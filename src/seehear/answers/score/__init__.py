@@ -23,6 +23,5 @@ columns: tuple[str, ...] = (
 aids: tuple[str, ...] = ()
 senses: tuple[frozenset[str], ...] = (frozenset({"image"}), frozenset({"audio"}), frozenset({"image", "audio"}))
 blends, whole = True, False
-in_files = False
 finest_px: int | None = None
 Spec: type[BaseModel] = ScoreSpec

@@ -20,6 +20,5 @@ columns: tuple[str, ...] = (
 aids: tuple[str, ...] = ("source_text", "src_text", "source_transcript", "source_sentence", "original_text")
 senses: tuple[frozenset[str], ...] = (frozenset({"audio"}), frozenset({"lips"}), frozenset({"audio", "lips"}))
 blends, whole = False, True
-in_files = False
 finest_px: int | None = None
 Spec: type[BaseModel] = TextSpec

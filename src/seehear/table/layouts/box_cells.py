@@ -8,47 +8,79 @@ or left out is told.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from seehear.table.layouts.found import AnswerCells
 from seehear.table.rows import Problem
 
 HEADING = "boxes"
+ONLY_LABEL = "object"
+UNNAMED = f"every box is called {ONLY_LABEL!r}, for no column names what it is of"
 ROUNDING_PX = 1.0  # a box that reaches so far beyond its picture is only rounded
+_FARTHEST_PX = 1e9
+_NOWHERE = (math.nan,) * 4
+_MIXED = np.random.default_rng(0).integers(1 << 62, size=6) | 1  # by which six numbers become one, hardly ever alike
 _TEXT = pa.large_string()
 
 
 @dataclass
 class Drawn:
-    """Boxes as they are read, one entry each; `places` are where each was read."""
+    """Things as they are read, one entry each; `places` are where each was read."""
 
     picture: list[int] = field(default_factory=list)  # its row in the table
     label: list[str] = field(default_factory=list)
     xyxy: list[Sequence[float]] = field(default_factory=list)
+    region: list[Any] = field(
+        default_factory=list
+    )  # its outline, as `outline_cells` takes it; None where there is none
     crowd: list[bool] = field(default_factory=list)
     difficult: list[bool] = field(default_factory=list)
     places: list[str] = field(default_factory=list)
 
     def add(
-        self, picture: int, label: str, xyxy: Sequence[float], place: str, *, crowd: bool = False, hard: bool = False
+        self,
+        picture: int,
+        label: str,
+        xyxy: Sequence[float],
+        place: str,
+        *,
+        region: Any = None,
+        crowd: bool = False,
+        hard: bool = False,
     ) -> None:
         self.picture.append(picture)
         self.label.append(label)
         self.xyxy.append(xyxy)
+        self.region.append(region)
         self.crowd.append(crowd)
         self.difficult.append(hard)
         self.places.append(place)
 
+    def add_sides(
+        self, picture: int, label: str, sides: Any, place: str, *, region: Any = None, crowd: bool = False
+    ) -> None:
+        """Of x, y, width and height, as COCO has them; no box where these are no four numbers."""
+        x, y, width, height = _four(sides)
+        xyxy = (x, y, x + width, y + height) if min(width, height) >= 0 else _NOWHERE
+        self.add(picture, label, xyxy, place, region=region, crowd=crowd)
+
+    @property
+    def outlined(self) -> int:
+        """How many have an outline."""
+        return sum(map(bool, self.region))
+
     def columns(self) -> BoxColumns:
         return BoxColumns(
             picture=np.array(self.picture, np.int64),
-            label=pa.array(self.label, _TEXT),
+            label=pa.array([label or None for label in self.label], _TEXT),
             xyxy=np.array(self.xyxy, np.float64).reshape(-1, 4),
             crowd=np.array(self.crowd, np.bool_),
             difficult=np.array(self.difficult, np.bool_),
@@ -75,13 +107,7 @@ class BoxColumns:
         )
 
 
-class BoxCells(NamedTuple):
-    cells: pa.ChunkedArray
-    problems: list[Problem]
-    said: list[str]
-
-
-def box_cells(boxes: BoxColumns, size_px: NDArray[np.float64], named: Callable[[int], str]) -> BoxCells:
+def box_cells(boxes: BoxColumns, size_px: NDArray[np.float64], named: Callable[[int], str]) -> AnswerCells:
     """A cell for each picture. size_px (pictures, 2): width and height, nan where unknown; `named`: where a box stands.
 
     Swapped corners are put right, boxes cut off at the picture's edges, those drawn twice taken once: said with their
@@ -95,7 +121,7 @@ def box_cells(boxes: BoxColumns, size_px: NDArray[np.float64], named: Callable[[
     faults = _faults(boxes, np.concatenate([low, high], 1), inside)
     bad = np.logical_or.reduce([rows for rows, _ in faults.values()])
     problems = [_problem(i, faults, named, size_px[boxes.picture[i]]) for i in np.flatnonzero(bad).tolist()]
-    inside = np.round(inside, 2)
+    inside = np.round(inside, 2) + 0.0  # which makes 0.0 of -0.0
     again = _repeated(boxes, inside) & ~bad
     said = [
         *_told(swapped & ~bad, "with swapped corners, put right", named),
@@ -103,7 +129,15 @@ def box_cells(boxes: BoxColumns, size_px: NDArray[np.float64], named: Callable[[
         *_told(again, "drawn twice and taken once", named),
     ]
     kept = BoxColumns(boxes.picture, boxes.label, inside, boxes.crowd, boxes.difficult).take(~bad & ~again)
-    return BoxCells(_written(kept, len(size_px)), problems, said)
+    return AnswerCells(_written(kept, len(size_px)), problems, said)
+
+
+def _four(told: Any) -> Sequence[float]:
+    """nan for what are not four numbers."""
+    if not isinstance(told, list) or len(told) != 4:
+        return _NOWHERE
+    numbers = all(isinstance(each, int | float) and abs(each) < _FARTHEST_PX for each in told)
+    return told if numbers else _NOWHERE
 
 
 def _faults(
@@ -135,8 +169,9 @@ def _problem(
 def _repeated(boxes: BoxColumns, xyxy: NDArray[np.float64]) -> NDArray[np.bool_]:
     """(n,) whether the same box of the same label came before in its picture."""
     labels = boxes.label.dictionary_encode().indices.fill_null(-1).to_numpy(zero_copy_only=False)
-    keys = np.column_stack([boxes.picture, labels, xyxy])
-    order = np.lexsort(keys.T[::-1])  # stable, so the first of equals stays
+    hundredths = np.nan_to_num(xyxy * 100).round().astype(np.int64)
+    keys = np.column_stack([boxes.picture, labels, hundredths])
+    order = np.argsort(keys @ _MIXED, kind="stable")  # puts equals together, the first before the others
     same = np.zeros(len(keys), np.bool_)
     same[order[1:]] = (keys[order[1:]] == keys[order[:-1]]).all(1)
     return same

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -9,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from seehear.table.layouts.box_cells import HEADING, BoxColumns, box_cells
+from seehear.table.layouts.box_cells import HEADING, ONLY_LABEL, UNNAMED, BoxColumns, box_cells
 from seehear.table.layouts.found import Found, few
 from seehear.table.layouts.picture_sizes import sizes_px
 from seehear.table.numbers import numbers
@@ -22,7 +23,6 @@ _CORNERS = (  # left, top, right, bottom
 )
 _SIDES = (("x", "y", "w", "h"), ("x", "y", "width", "height"), ("left", "top", "width", "height"))
 _LABELS = ("label", "class", "class_name", "classname", "category", "label_name", "name", "type")
-ONLY_LABEL = "object"
 
 
 class _Headings(NamedTuple):
@@ -59,26 +59,24 @@ def _together(found: Found, headings: _Headings) -> Found:
     _, first, picture = np.unique(keys[named], return_index=True, return_inverse=True)
     order = np.argsort(first)  # pictures in the order in which the table names them
     picture, first = np.argsort(order)[picture], rows[named][first[order]]
+    pictured = found.take(first)
     boxes, filled = _boxes(cells.filter(pa.array(named)), picture, headings)
-    sizes = sizes_px(found.root, _paths(found, cells[headings.image].take(first), first))
+    sizes = sizes_px(found.root, pictured.paths(headings.image))
     where = rows[named][filled]
     xyxy, relative = _in_pixels(boxes.xyxy, sizes[boxes.picture])
     drawn = box_cells(
         BoxColumns(boxes.picture, boxes.label, xyxy, boxes.crowd, boxes.difficult),
         sizes,
-        lambda i: _where(found, int(where[i])),
+        lambda i: found.where(int(where[i])),
     )
-    nameless = [Problem(_where(found, int(row)), "it names no picture") for row in np.flatnonzero(~named)]
+    nameless = [Problem(found.where(int(row)), "it names no picture") for row in np.flatnonzero(~named)]
     kept, varying = _kept(cells.filter(pa.array(named)), picture, headings)
     said = [f"a row is a box: {len(where):,} in {len(first):,} pictures", *relative, *drawn.said]
-    said += [f"every box is called {ONLY_LABEL!r}, for no column names what it is of"] if headings.label is None else []
+    said += [UNNAMED] if headings.label is None else []
     said += [f"not used, for it differs from box to box: {few(varying)}"] if varying else []
-    return Found(
-        found.root,
-        cells.select(kept).take(first).append_column(HEADING, drawn.cells),
-        part=found.part.take(first),
-        file=None if found.file is None else found.file.take(first),
-        row=found.row[first] if len(found.row) else found.row,
+    return replace(
+        pictured,
+        cells=pictured.cells.select(kept).append_column(HEADING, drawn.cells),
         problems=(*found.problems, *nameless, *drawn.problems),
         said=(*found.said, *said),
     )
@@ -122,16 +120,3 @@ def _codes(cells: pa.ChunkedArray) -> NDArray[np.int64]:
     indices = cells.combine_chunks().dictionary_encode().indices
     codes: NDArray[np.int64] = indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
     return codes
-
-
-def _paths(found: Found, images: pa.ChunkedArray, first: NDArray[np.int64]) -> list[str]:
-    """Where each picture lies, from found.root."""
-    names = [name.replace("\\", "/") for name in images.to_pylist()]
-    if found.file is None:
-        return names
-    folders = [file.rpartition("/") for file in found.file.take(first).to_pylist()]
-    return [f"{folder}{slash}{name}" for (folder, slash, _), name in zip(folders, names, strict=True)]
-
-
-def _where(found: Found, row: int) -> str:
-    return f"{found.file[row]} row {found.row[row]}" if found.file is not None else f"row {row + 1}"

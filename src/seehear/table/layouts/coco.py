@@ -1,6 +1,7 @@
 """COCO: one json of images, categories and annotations, for all or for each part; boxes are x, y, width, height.
 
-https://cocodataset.org/#format-data. Boxes of `iscrowd` hold many that were not drawn one by one.
+https://cocodataset.org/#format-data. What is `iscrowd` holds many that were not drawn one by one. Where there are
+outlines (`segmentation`) they are an answer too.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ import pyarrow as pa
 
 from seehear.errors import DataError
 from seehear.table.encoding import read_text
-from seehear.table.layouts.box_cells import HEADING, Drawn, box_cells
+from seehear.table.layouts.box_cells import Drawn
 from seehear.table.layouts.found import Found, part_folders, text_table, visible
+from seehear.table.layouts.outline_cells import WITHOUT, drawn_answers
 from seehear.table.parts import part_of_subset
 from seehear.table.rows import Problem
 
@@ -27,6 +29,7 @@ _BEGINNING_BYTES = 1 << 16
 _LARGEST_BYTES = 1 << 29  # COCO's own of 118,000 pictures has 448 MB
 _INSTANCES = "instances"  # COCO's own lie beside tables of captions and of joints
 _FOLDERS = ("annotations", "Annotations")
+_FARTHEST_PX = 1e9
 _LOOKED_AT = 20  # file names by which the folder of the pictures is told
 
 
@@ -37,7 +40,8 @@ class _Pictures:
     image: list[str] = field(default_factory=list)
     part: list[str] = field(default_factory=list)
     size_px: list[tuple[float, float]] = field(default_factory=list)
-    boxes: Drawn = field(default_factory=Drawn)
+    classes: set[str] = field(default_factory=set)
+    things: Drawn = field(default_factory=Drawn)
     problems: list[Problem] = field(default_factory=list)
 
 
@@ -52,13 +56,14 @@ def coco(place: Path) -> Found | None:
     for name, part in files:
         _read(root, name, part, found)
     sizes = np.array(found.size_px, np.float64).reshape(-1, 2)
-    boxes = box_cells(found.boxes.columns(), sizes, found.boxes.places.__getitem__)
     return Found(
         root,
-        text_table({"image": found.image}).append_column(HEADING, boxes.cells),
+        text_table({"image": found.image}),
         part=pa.chunked_array([pa.array(found.part, pa.large_string())]),
-        problems=(*found.problems, *boxes.problems),
-        said=(*said, *_sentences(files, found), *boxes.said),
+        problems=tuple(found.problems),
+        said=(*said, *_sentences(files, found)),
+        without=WITHOUT,
+        later=drawn_answers(found.things, root, found.image, sizes, sorted(found.classes)),
     )
 
 
@@ -100,32 +105,39 @@ def _is_coco(file: Path) -> bool:
 
 def _read(root: Path, name: str, part: str, found: _Pictures) -> None:
     told = _parsed(root / name, name)
-    labels = {each.get("id"): str(each.get("name") or "").strip() for each in told["categories"]}
+    labels = {each.get("id"): str(each.get("name") or "").strip() for each in told["categories"] if _is_id(each)}
     files = [str(each.get("file_name") or "") for each in told["images"]]
     folder = _folder(root, name, files)
+    found.classes.update(labels.values())
     rows: dict[Any, int] = {}
     for number, (each, file) in enumerate(zip(told["images"], files, strict=True), 1):
-        if not file or each.get("id") in rows or not isinstance(each.get("id"), int | str):
+        if not file or each.get("id") in rows or not _is_id(each):
             what = "its id stands for another picture too" if file else "it names no file"
             found.problems.append(Problem(f"{name} image {number}", what))
             continue
         rows[each["id"]] = len(found.image)
         found.image.append(folder + file.replace("\\", "/"))
         found.part.append(part)
-        size = _numbers([each.get("width"), each.get("height")], 2)
-        found.size_px.append((size[0], size[1]) if min(size) > 0 else (np.nan, np.nan))
+        found.size_px.append(_size(each.get("width"), each.get("height")))
     for number, each in enumerate(told["annotations"], 1):
         place = f"{name} annotation {each.get('id', number)}"
-        row = rows.get(each.get("image_id")) if isinstance(each.get("image_id"), int | str) else None
+        row = rows.get(each.get("image_id")) if _is_id(each, "image_id") else None
         category = each.get("category_id")
         if row is None:
             found.problems.append(Problem(place, f"no image has the id {each.get('image_id')!r}"))
-        elif not isinstance(category, int | str) or category not in labels:
+        elif not _is_id(each, "category_id") or category not in labels:
             found.problems.append(Problem(place, f"no category has the id {category!r}"))
         else:
-            x, y, width, height = _numbers(each.get("bbox"), 4)
-            corners = [x, y, x + width, y + height] if min(width, height) >= 0 else [np.nan] * 4
-            found.boxes.add(row, labels[category], corners, place, crowd=bool(each.get("iscrowd")))
+            found.things.add_sides(
+                *(row, labels[category], each.get("bbox"), place),
+                region=each.get("segmentation"),
+                crowd=bool(each.get("iscrowd")),
+            )
+
+
+def _is_id(told: dict[str, Any], key: str = "id") -> bool:
+    """Whether it has one; programs write the same one as 7 or 7.0."""
+    return isinstance(told.get(key), int | float | str)
 
 
 def _parsed(file: Path, name: str) -> dict[str, list[dict[str, Any]]]:
@@ -169,14 +181,13 @@ def _joined(base: str, folder: str) -> str:
     return f"{base}/{folder}" if base and folder else base or folder
 
 
-def _numbers(value: Any, count: int) -> list[float]:
-    """nan where there are not so many numbers."""
-    numbers = value if isinstance(value, list) and len(value) == count else []
-    if numbers and all(isinstance(each, int | float) and abs(each) < 1e9 for each in numbers):
-        return [float(each) for each in numbers]
-    return [np.nan] * count
+def _size(width: Any, height: Any) -> tuple[float, float]:
+    """nan where it is not told."""
+    told = all(isinstance(side, int | float) and 0 < side < _FARTHEST_PX for side in (width, height))
+    return (width, height) if told else (np.nan, np.nan)
 
 
 def _sentences(files: Sequence[tuple[str, str]], found: _Pictures) -> Iterator[str]:
     named = ", ".join(name for name, _ in files)
-    yield f"COCO: {len(found.boxes.label):,} boxes in {len(found.image):,} pictures, by {named}"
+    outlined = f", {found.things.outlined:,} outlined," if found.things.outlined else ""
+    yield f"COCO: {len(found.things.label):,} boxes{outlined} in {len(found.image):,} pictures, by {named}"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -17,6 +18,14 @@ from seehear.table.rows import Problem
 from seehear.table.sheets import EXTENSIONS
 
 
+class AnswerCells(NamedTuple):
+    """A column of answers (rows,), what is wrong with some of them, and what to say of the rest."""
+
+    cells: pa.ChunkedArray
+    problems: list[Problem]
+    said: list[str]
+
+
 @dataclass(frozen=True)
 class Found:
     """One row per example, nothing checked yet.
@@ -25,6 +34,7 @@ class Found:
     file     (rows,) the table file each row stands in, relative to root; None if a file tree is the table
     row      (rows,) its row there
     part     (rows,) train, val, test or ""
+    later    answers that the layout tells beside its cells, by heading: made when one is asked for
     without  what is wrong with a row that has no answer
     """
 
@@ -35,7 +45,42 @@ class Found:
     row: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     problems: tuple[Problem, ...] = ()
     said: tuple[str, ...] = ()
+    later: Mapping[str, Callable[[], AnswerCells]] = field(default_factory=dict)
     without: str = "no answer"
+
+    def answering(self, heading: str | None) -> Found:
+        """With the later answers of this heading in its cells, if there are such, and with what is said of them."""
+        if heading is None or heading not in self.later:
+            return self
+        made = self.later[heading]()
+        return replace(
+            self,
+            cells=self.cells.append_column(heading, made.cells),
+            problems=(*self.problems, *made.problems),
+            said=(*self.said, *made.said),
+        )
+
+    def take(self, rows: NDArray[np.int64]) -> Found:
+        """These rows alone; what was said and found wrong stays."""
+        return replace(
+            self,
+            cells=self.cells.take(rows),
+            part=self.part.take(rows),
+            file=None if self.file is None else self.file.take(rows),
+            row=self.row[rows] if len(self.row) else self.row,
+        )
+
+    def where(self, row: int) -> str:
+        """Where a row stands, for a person."""
+        return f"{self.file[row]} row {self.row[row]}" if self.file is not None else f"row {row + 1}"
+
+    def paths(self, heading: str) -> list[str]:
+        """Where the files of a column lie, from root; "" for an empty cell."""
+        names = [(name or "").replace("\\", "/") for name in self.cells[heading].to_pylist()]
+        if self.file is None:
+            return names
+        folders = [file.rpartition("/") for file in self.file.to_pylist()]
+        return [f"{folder}{slash}{name}" for (folder, slash, _), name in zip(folders, names, strict=True)]
 
 
 _NAMED = 4  # things named in one sentence

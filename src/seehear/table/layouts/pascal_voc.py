@@ -18,8 +18,9 @@ import pyarrow as pa
 from seehear.errors import DataError
 from seehear.media import medium_of
 from seehear.table.encoding import read_lines, read_text
-from seehear.table.layouts.box_cells import HEADING, Drawn, box_cells
+from seehear.table.layouts.box_cells import Drawn
 from seehear.table.layouts.found import Found, part_folders, text_table, visible
+from seehear.table.layouts.outline_cells import drawn_answers
 from seehear.table.media import is_text
 from seehear.table.parts import part_of
 from seehear.table.rows import Problem
@@ -42,7 +43,7 @@ class _Pictures:
     mask: list[str | None] = field(default_factory=list)
     part: list[str] = field(default_factory=list)
     size_px: list[tuple[float, float]] = field(default_factory=list)
-    boxes: Drawn = field(default_factory=Drawn)
+    things: Drawn = field(default_factory=Drawn)
     problems: list[Problem] = field(default_factory=list)
     at_zero: int = 0
     unlisted: int = 0
@@ -72,14 +73,13 @@ def pascal_voc(place: Path) -> Found | None:
     if not found.image and not found.problems:
         return None
     sizes = np.array(found.size_px, np.float64).reshape(-1, 2)
-    boxes = box_cells(found.boxes.columns(), sizes, found.boxes.places.__getitem__)
-    cells = text_table({"image": found.image, "mask": found.mask}).append_column(HEADING, boxes.cells)
     return Found(
         place,
-        cells,
+        text_table({"image": found.image, "mask": found.mask}),
         part=pa.chunked_array([pa.array(found.part, pa.large_string())]),
-        problems=(*found.problems, *boxes.problems),
-        said=(*said, *_sentences(found), *boxes.said),
+        problems=tuple(found.problems),
+        said=(*said, *_sentences(found)),
+        later=drawn_answers(found.things, place, found.image, sizes, ()),
         without="nothing is drawn for it",
     )
 
@@ -158,7 +158,7 @@ def _read(place: Path, name: str, folder: _Folder, part: str, found: _Pictures) 
         xyxy = [max(corner - 1, 0) if corner >= 0 else corner for corner in corners[:2]] + corners[2:]
         hard = (thing.findtext("difficult") or "0").strip() == "1"
         label = (thing.findtext("name") or "").strip()
-        found.boxes.add(row, label, xyxy, f"{name} object {number}", hard=hard)
+        found.things.add(row, label, xyxy, f"{name} object {number}", hard=hard)
 
 
 def _parsed(file: Path, name: str) -> ElementTree.Element:
@@ -206,7 +206,7 @@ def _missing(folder: _Folder, found: _Pictures) -> None:
 def _sentences(found: _Pictures) -> Iterator[str]:
     masks = sum(mask is not None for mask in found.mask)
     also = f"; {masks:,} with a mask" if masks else ""
-    yield f"Pascal VOC: {len(found.boxes.label):,} boxes in {len(found.image):,} pictures{also}"
+    yield f"Pascal VOC: {len(found.things.label):,} boxes in {len(found.image):,} pictures{also}"
     if found.at_zero:
         yield f"{found.at_zero:,} boxes begin at pixel 0, where Pascal VOC counts from 1: taken for 1"
     if found.unlisted:

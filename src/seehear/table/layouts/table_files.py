@@ -11,6 +11,7 @@ import pyarrow as pa
 from seehear.errors import DataError
 from seehear.table.layouts.box_tables import boxes_together
 from seehear.table.layouts.found import Found, is_table, visible
+from seehear.table.layouts.object_cells import objects_as_boxes
 from seehear.table.parts import part_of
 from seehear.table.roles import names_files
 from seehear.table.sheets import Sheet, read_sheet
@@ -21,7 +22,7 @@ PEEK_ROWS = 200
 def table_file(place: Path) -> Found | None:
     if not place.is_file() or not is_table(place.name):
         return None
-    return boxes_together(together(place.parent, [(place, "")]))
+    return _drawn(together(place.parent, [(place, "")]))
 
 
 def tables_in_folder(place: Path) -> Found | None:
@@ -37,7 +38,12 @@ def tables_in_folder(place: Path) -> Found | None:
     said.append(f"reading {', '.join(table.relative_to(place).as_posix() for table, _ in tables)}")
     if len(folders) > 1:
         said.append("the names of the folders beside it are not taken for answers")
-    return boxes_together(together(place, tables, said))
+    return _drawn(together(place, tables, said))
+
+
+def _drawn(found: Found) -> Found:
+    """With the boxes of a picture in one cell, however a table has them."""
+    return objects_as_boxes(boxes_together(found))
 
 
 def _tables(folder: Path) -> tuple[list[tuple[Path, str]], list[str]]:

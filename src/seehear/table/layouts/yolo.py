@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 from seehear.errors import DataError
 from seehear.media import medium_of
 from seehear.table.encoding import read_lines, read_text
-from seehear.table.layouts.box_cells import HEADING, Drawn, box_cells
+from seehear.table.layouts.box_cells import Drawn
 from seehear.table.layouts.found import Found, files_below, text_table, visible
+from seehear.table.layouts.outline_cells import WITHOUT, drawn_answers
 from seehear.table.layouts.picture_sizes import sizes_px
 from seehear.table.media import is_text
 from seehear.table.parts import part_of
@@ -54,21 +55,22 @@ def yolo(place: Path) -> Found | None:
             return None
         classes = [line.strip() for line in read_lines(place / names, names) if line.strip()]
         folders = _parts_of(place)
-    found, boxes = _Pictures(), Drawn()
+    found, things = _Pictures(), Drawn()
     for folder, part in folders:
         for file in _pictures(root, folder):
             found.image.append(file)
             found.part.append(part)
     sizes = sizes_px(root, found.image)
     for row, file in enumerate(found.image):
-        _read(root, file, (row, sizes[row]), classes, boxes, found)
-    cells = box_cells(boxes.columns(), sizes, boxes.places.__getitem__)
+        _read(root, file, (row, sizes[row]), classes, things, found)
     return Found(
         root,
-        text_table({"image": found.image}).append_column(HEADING, cells.cells),
+        text_table({"image": found.image}),
         part=pa.chunked_array([pa.array(found.part, pa.large_string())]),
-        problems=(*found.problems, *cells.problems),
-        said=(*_sentences(classes, boxes, found), *cells.said),
+        problems=tuple(found.problems),
+        said=tuple(_sentences(classes, things, found)),
+        without=WITHOUT,
+        later=drawn_answers(things, root, found.image, sizes, classes),
     )
 
 
@@ -135,7 +137,7 @@ def _read(
     file: str,
     picture: tuple[int, NDArray[np.float64]],
     classes: Sequence[str],
-    boxes: Drawn,
+    things: Drawn,
     found: _Pictures,
 ) -> None:
     """The lines of the text of one picture, its row and size given."""
@@ -150,11 +152,12 @@ def _read(
         return
     for number, line in enumerate(lines, 1):
         if line.strip():
-            box = _box(line.split(), classes, picture[1])
-            if isinstance(box, str):
-                found.problems.append(Problem(f"{text} line {number}", f"{box}: left out"))
+            thing = _thing(line.split(), classes, picture[1])
+            if isinstance(thing, str):
+                found.problems.append(Problem(f"{text} line {number}", f"{thing}: left out"))
             else:
-                boxes.add(picture[0], *box, f"{text} line {number}")
+                label, xyxy, region = thing
+                things.add(picture[0], label, xyxy, f"{text} line {number}", region=region)
 
 
 def _text_of(root: Path, file: str) -> str | None:
@@ -165,14 +168,17 @@ def _text_of(root: Path, file: str) -> str | None:
     return next((text for text in tried if (root / text).is_file()), None)
 
 
-def _box(words: Sequence[str], classes: Sequence[str], size_px: NDArray[np.float64]) -> tuple[str, list[float]] | str:
-    """(label, corners in pixels), or what is wrong with the line."""
+def _thing(
+    words: Sequence[str], classes: Sequence[str], size_px: NDArray[np.float64]
+) -> tuple[str, list[float], list[list[float]] | None] | str:
+    """(label, corners of its box in pixels, those of its outline where it has one), or what is wrong with the line."""
     try:
         number, *shares = map(float, words)
     except ValueError:
         return f"{' '.join(words)[:40]!r} are not all numbers"
     if not number.is_integer() or not 0 <= number < len(classes) or not classes[int(number)]:
         return f"{words[0]} is not one of the {len(classes):,} classes"
+    region = None
     if len(shares) == 4:
         x, y, width, height = shares
         corners = [x - width / 2, y - height / 2, x + width / 2, y + height / 2]
@@ -180,12 +186,19 @@ def _box(words: Sequence[str], classes: Sequence[str], size_px: NDArray[np.float
     elif len(shares) >= 6 and len(shares) % 2 == 0:
         xs, ys = shares[::2], shares[1::2]
         corners = [min(xs), min(ys), max(xs), max(ys)]
+        region = [_in_pixels(shares, size_px)]
     else:
         return f"{len(shares)} numbers behind the class, not x, y, width and height, nor corners"
-    return classes[int(number)], [share * side for share, side in zip(corners, [*size_px, *size_px], strict=True)]
+    return classes[int(number)], _in_pixels(corners, size_px), region
 
 
-def _sentences(classes: Sequence[str], boxes: Drawn, found: _Pictures) -> Iterator[str]:
-    yield f"YOLO: {len(boxes.label):,} boxes of {len(classes):,} classes in {len(found.image):,} pictures"
+def _in_pixels(shares: Sequence[float], size_px: NDArray[np.float64]) -> list[float]:
+    """x, y, x, y, … in shares of the picture's sides -> in pixels."""
+    pixels: list[float] = (np.array(shares).reshape(-1, 2) * size_px).round(2).ravel().tolist()
+    return pixels
+
+
+def _sentences(classes: Sequence[str], things: Drawn, found: _Pictures) -> Iterator[str]:
+    yield f"YOLO: {len(things.label):,} boxes of {len(classes):,} classes in {len(found.image):,} pictures"
     if found.textless:
         yield f"{found.textless:,} pictures have no text, which says that there is nothing in them"

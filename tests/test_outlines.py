@@ -1,0 +1,152 @@
+"""Outlines in cells: drawn as the slow obvious way and pycocotools draw them, and learned from as masks."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pycocotools import mask as coco
+
+from seehear.answers import ANSWERS
+from seehear.answers.mask.outlines import filled, parsed, unpacked
+from seehear.answers.mask.spec import UNKNOWN
+from seehear.errors import DataError, InputError
+
+MASK = ANSWERS["mask"]
+HEIGHT, WIDTH = 30, 40
+CORNER = st.tuples(st.floats(-5, 15), st.floats(-5, 12))
+POLYGON = st.lists(CORNER, min_size=3, max_size=8).map(lambda corners: np.round(np.array(corners), 2))
+CONVEX = st.lists(st.floats(0, 2 * np.pi), min_size=3, max_size=9, unique=True)
+
+
+def cell(*regions: dict[str, Any], rest: str | None = "background", size: tuple[int, int] = (HEIGHT, WIDTH)) -> str:
+    return json.dumps({"size": size, "rest": rest, "outlines": regions})
+
+
+def rectangle(label: str | None, x1: float, y1: float, x2: float, y2: float) -> dict[str, Any]:
+    return {"label": label, "polygons": [[x1, y1, x2, y1, x2, y2, x1, y2]]}
+
+
+def drawn(told: str) -> list[list[str]]:
+    """The first letter of each pixel's label, row by row; ? where nobody said."""
+    outlines = parsed(told)
+    names = ["?", *sorted({*outlines.labels, outlines.rest or "?"} - {"?"})]
+    numbers = {None: 0} | {name: place for place, name in enumerate(names)}
+    pixels = outlines.drawn(numbers.__getitem__, numbers[outlines.rest])
+    return ["".join(names[number][0] for number in row) for row in pixels]
+
+
+# Drawing
+
+
+@settings(max_examples=30, deadline=None)
+@given(POLYGON)
+def test_a_pixel_is_inside_where_an_odd_number_of_edges_lie_to_its_left(xy: np.ndarray) -> None:
+    slow = np.zeros((9, 12), bool)
+    for row, column in np.ndindex(*slow.shape):
+        for (x1, y1), (x2, y2) in zip(xy, np.roll(xy, -1, 0), strict=True):
+            if (y1 <= row + 0.5) != (y2 <= row + 0.5):
+                slow[row, column] ^= x1 + (row + 0.5 - y1) * ((x2 - x1) / (y2 - y1)) <= column + 0.5
+    assert np.array_equal(filled(xy, slow.shape), slow)
+
+
+@settings(max_examples=50, deadline=None)
+@given(CONVEX, st.floats(5, 20), st.floats(5, 20))
+def test_as_many_pixels_as_the_area_but_for_the_rim(angles: list[float], x: float, y: float) -> None:
+    xy = np.array([[x + 5 * np.cos(angle), y + 5 * np.sin(angle)] for angle in sorted(angles)])
+    after = np.roll(xy, -1, 0)
+    area = abs((xy[:, 0] * after[:, 1] - xy[:, 1] * after[:, 0]).sum()) / 2
+    rim = np.hypot(*(after - xy).T).sum()
+    assert abs(filled(xy, (HEIGHT, WIDTH)).sum() - area) <= rim + 1
+    theirs = coco.decode(coco.frPyObjects([xy.ravel().tolist()], HEIGHT, WIDTH))[:, :, 0]
+    assert (filled(xy, (HEIGHT, WIDTH)) != theirs).sum() <= rim + 4
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(1, 50), st.integers(1, 50), st.integers(0, 2**32 - 1), st.sampled_from([0.0, 0.02, 0.5, 1.0]))
+def test_run_lengths_are_those_of_pycocotools(height: int, width: int, seed: int, share: float) -> None:
+    inside = np.random.default_rng(seed).random((height, width)) < share
+    text = coco.encode(np.asfortranarray(inside.astype(np.uint8)))["counts"].decode()
+    assert np.array_equal(unpacked(text, (height, width)), inside)
+    down = inside.T.ravel()
+    changes = np.flatnonzero(np.diff(down)) + 1
+    lengths = np.diff([0, *([0] if down[0] else []), *changes, down.size]).tolist()
+    assert np.array_equal(unpacked(lengths, (height, width)), inside)
+
+
+def test_the_smaller_lies_on_top_and_what_is_not_said_below() -> None:
+    small, large = rectangle("cup", 2, 0, 4, 1), rectangle("table", 0, 0, 6, 2)
+    crowd = rectangle(None, 5, 0, 8, 2)
+    expected = ["ttcctt??", "tttttt??"]
+    for order in ([small, large, crowd], [crowd, large, small]):
+        assert drawn(cell(*order, size=(2, 8))) == expected
+    assert drawn(cell(large, size=(3, 7))) == ["ttttttb", "ttttttb", "bbbbbbb"]
+    assert drawn(cell(small, rest=None, size=(1, 5))) == ["??cc?"]
+
+
+def test_holes_in_pieces_and_outlines_beyond_the_picture() -> None:
+    two = {"label": "cat", "polygons": [[-5, -5, 2, -5, 2, 9, -5, 9], [3, 0, 9, 0, 9, 1, 3, 1]]}
+    assert drawn(cell(two, size=(2, 5))) == ["ccbcc", "ccbbb"]
+    assert drawn(cell({"label": "cat", "rle": [2, 3, 1]}, size=(2, 3))) == ["bcc", "bcb"]
+    assert drawn(cell(rectangle("cat", 50, 50, 60, 60), {"label": "dog", "polygons": []}, size=(1, 2))) == ["bb"]
+
+
+# Cells
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        ("{", r"'\{' is no outlines of a picture. Allowed: \{\"size\""),
+        (cell(size=(0, 4)), "is no outlines of a picture"),
+        (cell(size=(20_000, 20_000)), "20000 by 20000 pixels are too many"),
+        (cell({"label": "cat", "polygons": [[1, 2, 3, 4]]}), "is no outline. Allowed"),
+        (cell({"label": "cat", "polygons": [[1, 2, 3, 4, 5, float("nan")]]}), "is no outline. Allowed"),
+        (cell({"label": 3, "polygons": []}), "is no outline. Allowed"),
+        (cell({"label": "cat"}), "is no outline. Allowed"),
+        (cell({"label": "cat", "rle": [3, 4]}), r"another picture: they cover 7 pixels of 40 x 30 = 1,200"),
+        (cell({"label": "cat", "rle": [1300, -100]}), r"another picture: they cover 1,300 pixels of 40 x 30"),
+        (cell({"label": "cat", "rle": "\u00e9"}), "is no text of run lengths"),
+        (cell({"label": "cat", "rle": ""}), "is no text of run lengths"),
+        (cell({"label": "cat", "rle": "o"}), "is no text of run lengths"),
+        (cell({"label": "cat", "rle": "ooooooooooooo0"}), "holds a number of 14 letters"),
+        (cell(rectangle("horse", 1, 1, 9, 9)), r"'horse' is not one of the 3 classes. Allowed: background, cat, dog"),
+    ],
+)
+def test_cells_that_are_refused(told: str, words: str) -> None:
+    spec = MASK.plan([cell(rectangle("cat", 1, 1, 9, 9), rectangle("dog", 9, 9, 19, 19))], "mask")
+    with pytest.raises(InputError, match=words):
+        MASK.read(told, spec)
+
+
+def test_classes_are_named_by_outlines_and_numbered_behind_the_rest() -> None:
+    cells = [cell(rectangle("dog", 0, 0, 10, 30)), cell(rectangle("cat", 0, 0, 20, 30)), cell(), "{"]
+    spec = MASK.plan(cells, "mask")
+    assert (spec.classes, spec.numbers, spec.unknown) == (("background", "cat", "dog"), (0, 1, 2), (255,))
+    assert spec.shares == pytest.approx((0.75, 1 / 6, 1 / 12), abs=1e-6)
+    assert MASK.read(cells[1], spec).areas == {"background": 600, "cat": 600}
+    assert MASK.fits(cells) and not MASK.in_files(cells) and MASK.in_files(["a.png"])
+
+
+def test_what_is_of_no_class_is_not_known() -> None:
+    void = rectangle("Unlabelled", 0, 0, 40, 10)
+    spec = MASK.plan([cell(rectangle("dog", 0, 0, 10, 30), void, rectangle(None, 30, 20, 40, 30))], "mask")
+    assert spec.classes == ("background", "dog")
+    pixels = MASK.read(cell(void, rectangle(None, 30, 20, 40, 30)), spec).pixels
+    assert (pixels[:10] == UNKNOWN).all() and (pixels[20:, 30:] == UNKNOWN).all()
+    assert (pixels == UNKNOWN).sum() == 500
+    assert (MASK.read(cell(rest="elsewhere"), spec).pixels == UNKNOWN).all()
+
+
+def test_outlines_that_cannot_be_learned_from() -> None:
+    with pytest.raises(DataError, match=r"every pixel of its masks is the same, 'background'"):
+        MASK.plan([cell(), cell()], "mask")
+    many = [rectangle(str(number), 0, 0, 9, 9) for number in range(255)]
+    with pytest.raises(DataError, match=r"column 'mask': 256 classes. Allowed: up to 255"):
+        MASK.plan([cell(*many)], "mask")
+    with pytest.raises(DataError, match=r"none of its masks can be read; the first: .* is no outlines"):
+        MASK.plan(["{", "{}"], "mask")

@@ -1,0 +1,178 @@
+"""Outlines in the layouts that people keep them in: what becomes a mask, and what is said of the rest."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from pycocotools import mask as coco
+
+from seehear.answers import ANSWERS
+from seehear.senses import SENSES
+from seehear.table import Table, open_table
+from table_kinds import make
+
+WIDTH, HEIGHT = 40, 30
+SQUARE = [4, 5, 14, 5, 14, 15, 4, 15]
+PICTURES = [{"id": number, "file_name": f"{number}.png", "width": WIDTH, "height": HEIGHT} for number in (1, 2)]
+CLASSES = [{"id": 3, "name": "cat"}, {"id": 5, "name": "dog"}]
+
+
+def thing(number: int, region: Any, **changes: Any) -> dict[str, Any]:
+    box = [4, 5, 10, 10]
+    told = {"id": number, "image_id": 1, "category_id": 3, "bbox": box, "iscrowd": 0, "segmentation": region}
+    return told | changes
+
+
+def instances(folder: Path, *things: dict[str, Any], **changes: Any) -> Path:
+    told = {"images": PICTURES, "annotations": list(things), "categories": CLASSES} | changes
+    make(folder, {"t.json": json.dumps(told)})
+    for each in PICTURES:
+        Image.new("L", (WIDTH, HEIGHT)).save(folder / each["file_name"])
+    return folder
+
+
+def seen(data: Path, answer: str | None = "mask") -> Table:
+    return open_table(
+        data,
+        senses_known=tuple(SENSES.values()),
+        kinds=tuple(ANSWERS.values()),
+        answer=answer,
+        workspace=data.parent / "ws",
+    )
+
+
+def pixels(table: Table) -> list[np.ndarray]:
+    """(H, W) of each row: the letter that its pixels' class begins with, ? where nobody said."""
+    spec = ANSWERS["mask"].plan(table.answers(), "mask")
+    letters = np.array([*(name[0] for name in spec.classes), *"?" * 255])
+    return [letters[ANSWERS["mask"].read(answer, spec).pixels] for answer in table.answers()]
+
+
+def test_boxes_are_learned_from_outlined_things_unless_asked_otherwise(tmp_path: Path) -> None:
+    data = instances(tmp_path / "d", thing(1, [SQUARE]))
+    table = seen(data, None)
+    assert (table.kind, table.metadata) == ("boxes", ())
+    assert "'mask' could be the answer too: choose with --answer" in table.said
+    assert "COCO: 1 boxes, 1 outlined, in 2 pictures, by t.json" in table.said
+    assert json.loads(table.answers()[0]) == [{"label": "cat", "xyxy": [4, 5, 14, 15]}]
+    assert seen(data).kind == "mask"
+    without = seen(instances(tmp_path / "e", thing(1, []), thing(2, None)), None)
+    assert not [sentence for sentence in without.said if "mask" in sentence]
+
+
+def test_outlines_become_masks_of_their_pictures(tmp_path: Path) -> None:
+    inside = np.zeros((HEIGHT, WIDTH), np.uint8)
+    inside[20:, 30:] = 1
+    packed = coco.encode(np.asfortranarray(inside))
+    text = {"size": packed["size"], "counts": packed["counts"].decode()}
+    crowd = {"size": [HEIGHT, WIDTH], "counts": [0, HEIGHT, HEIGHT * (WIDTH - 1)]}
+    things = (thing(1, [SQUARE]), thing(2, text, category_id=5), thing(3, crowd, iscrowd=1))
+    table = seen(instances(tmp_path / "d", *things))
+    first, second = pixels(table)
+    assert (table.kind, table.in_files, table.problems) == ("mask", False, ())
+    assert (first[5:15, 4:14] == "c").all() and (first == "c").sum() == 100
+    assert (first[20:, 30:] == "d").all() and (first == "d").sum() == 100
+    assert (first[:, 0] == "?").all() and (first == "?").sum() == HEIGHT
+    assert (second == "b").all()
+    assert "what is in no outline is of the class 'background'" in table.said
+    assert "1 thing drawn as a crowd: the pixels in it teach nothing; the first: t.json annotation 3" in table.said
+
+
+def test_what_is_wrong_with_outlines_is_named(tmp_path: Path) -> None:
+    things = [
+        thing(1, [SQUARE, [1, 2, 3, 4]]),
+        thing(2, [[30, 20, 60, 20, 60, 28]]),
+        thing(3, [], category_id=5),
+        thing(4, [[1, 2, 3, 4]], bbox=[20, 0, 2, 2]),
+        thing(5, [[90, 90, 95, 90, 95, 99]], bbox=None),
+        thing(6, {"size": [9, 9], "counts": [81]}, bbox=[]),
+        thing(7, {"size": [HEIGHT, WIDTH], "counts": [81]}, bbox=[]),
+        thing(8, {"counts": "a"}, bbox=[]),
+        thing(9, [[1, 1, 9, 1, 5, 1]], bbox=[]),
+        thing(10, [[1, 1, 9, 1, "five", 5]], bbox=[]),
+        thing(11, "none", bbox=[]),
+        thing(12, None, bbox=[]),
+        thing(13, [SQUARE], category_id=8),
+        thing(14, [SQUARE], category_id=9),
+        thing(15, [SQUARE], image_id=7),
+    ]
+    table = seen(instances(tmp_path / "d", *things, categories=[*CLASSES, {"id": 9}]))
+    (first, _), left = pixels(table), "correct or remove it"
+    assert [(problem.where.rpartition(" ")[2], problem.what, problem.hint) for problem in table.problems] == [
+        ("13", "no category has the id 8", ""),
+        ("15", "no image has the id 7", ""),
+        ("4", "an outline that is not three corners or more: the pixels in its box teach nothing", left),
+        ("5", "an outline outside its picture of 40 x 30 px: left out", left),
+        ("6", "run lengths of 9 x 9 px in a picture of 40 x 30 px: left out", left),
+        ("7", "run lengths that do not add up to 40 x 30 px: left out", left),
+        ("8", "run lengths without 'size' and 'counts': left out", left),
+        ("9", "an outline without an area: left out", left),
+        ("10", "an outline that is not three corners or more: left out", left),
+        ("11", "an outline that is neither polygons nor run lengths but 'none': left out", left),
+        ("12", "neither an outline nor a box: left out", left),
+        ("14", "an outline without a label: left out", "say what it is of"),
+    ]
+    assert {
+        "1 thing with pieces that are not three corners or more, left out; the first: t.json annotation 1",
+        "1 thing cut off at the edge of their picture, beyond which they reached; the first: t.json annotation 2",
+        "1 thing without an outline, but with a box: the pixels in it teach nothing; the first: t.json annotation 3",
+    } <= set(table.said)
+    assert (first[0:2, 20:22] == "?").all() and (first == "?").sum() == 4, "of 3, 1 lies on top"
+
+
+def test_what_other_programs_write_into_coco(tmp_path: Path) -> None:
+    """CVAT's attributes, numbers as 1.0, one polygon without its list, Roboflow's class of all, Label Studio's size."""
+    pictures = [{"id": 1.0, "file_name": "1.png", "license": 0, "coco_url": ""}, {"id": 2.0, "file_name": "2.png"}]
+    classes = [
+        {"id": 0, "name": "things", "supercategory": "none"},
+        {"id": 3.0, "name": "cat"},
+        {"name": "_Background_"},
+    ]
+    things = (
+        thing(1, SQUARE, attributes={"occluded": False}, area=100.0),
+        thing(2, [SQUARE], image_id=2, category_id=3.0, ignore=0),
+    )
+    table = seen(instances(tmp_path / "d", *things, images=pictures, categories=classes))
+    spec = ANSWERS["mask"].plan(table.answers(), "mask")
+    assert spec.classes == ("background", "cat")
+    assert [ANSWERS["mask"].read(answer, spec).areas["cat"] for answer in table.answers()] == [100, 100]
+
+
+def test_a_class_of_what_is_in_no_outline_may_be_in_the_file(tmp_path: Path) -> None:
+    data = instances(tmp_path / "d", thing(1, [SQUARE]), categories=[*CLASSES, {"id": 0, "name": "_Background_"}])
+    table = seen(data)
+    assert ANSWERS["mask"].plan(table.answers(), "mask").classes == ("_Background_", "cat")
+    assert "what is in no outline is of the class '_Background_'" in table.said
+
+
+def test_yolo_outlines_become_seen(tmp_path: Path) -> None:
+    lines = "1 0.1 0.5 0.35 0.5 0.35 1 0.1 1\n0 0.9 0.1 0.2 0.2\n"
+    data = make(tmp_path / "d", {"classes.txt": "cat\ndog\n", "labels/a.txt": lines, "labels/b.txt": ""})
+    (data / "images").mkdir()
+    for name in "ab":
+        Image.new("L", (WIDTH, HEIGHT)).save(data / f"images/{name}.png")
+    assert seen(data, None).kind == "boxes"
+    table = seen(data)
+    first, second = pixels(table)
+    assert (first[15:, 4:14] == "d").all() and (first == "d").sum() == 150
+    assert (first[:6, 32:] == "?").all() and (first == "?").sum() == 48
+    assert (second == "b").all()
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 20), st.integers(3, 10)), min_size=1, max_size=4))
+def test_masks_are_the_union_that_pycocotools_draws(
+    tmp_path_factory: pytest.TempPathFactory, corners: list[tuple[int, int, int]]
+) -> None:
+    """Of things of one class, in whole pixels, where both agree at the rim too."""
+    polygons = [[x, y, x + side, y, x + side, y + side, x, y + side] for x, y, side in corners]
+    data = instances(tmp_path_factory.mktemp("d"), *(thing(i, [each]) for i, each in enumerate(polygons)))
+    theirs = coco.decode(coco.merge(coco.frPyObjects(polygons, HEIGHT, WIDTH)))
+    assert np.array_equal(pixels(seen(data))[0] == "c", theirs == 1)
