@@ -134,6 +134,11 @@ class AnswerKind(Facts, AnswerModule, MetricModule, Protocol):
     def knowing(self, spec: Any, lines: Iterable[str]) -> Any:
         """The Spec that knows some text more. Raises UsageError where text means nothing."""
 
+    joins: bool  # whether examples one after the other have one answer together, which may be learned from too
+
+    def in_turn(self, targets: Sequence[Arrays], spec: Any) -> dict[str, Array]:
+        """The target of examples one after the other, from theirs; of a kind that joins."""
+
     def check(self, answer: Any, truth: Any) -> None:
         """Raises InputError for a truth that cannot be one of the same example."""
 
@@ -194,11 +199,16 @@ class _Kind:
         self.target, self.raw_shapes, self.from_raw = answer.target, answer.raw_shapes, answer.from_raw
         self.calibrate, self.compare, self.metrics = metric.calibrate, metric.compare, metric.metrics
         self.right, self.headline = metric.right, metric.headline
+        self.joins = hasattr(answer, "in_turn")
         self.check = getattr(answer, "check", _accept)
         self.tune = getattr(metric, "tune", _untuned)
         self.candidates = getattr(answer, "candidates", _as_it_is)
         self.chosen = getattr(answer, "chosen", answer.from_raw)
         self._answer = answer
+
+    def in_turn(self, targets: Sequence[Arrays], spec: Any) -> dict[str, Array]:
+        target: dict[str, Array] = self._answer.in_turn(targets, spec)  # type: ignore[attr-defined]
+        return target
 
     def favouring(self, spec: Any, terms: Sequence[str]) -> Any:
         return self._told("favouring", "terms")(spec, terms)

@@ -111,6 +111,14 @@ def target(answer: Text, spec: TextSpec, placed: Placed | None) -> dict[str, Arr
     return {"tokens": tokens, "length": np.array(len(tokens), np.int64)}
 
 
+def in_turn(targets: Sequence[Mapping[str, Array]], spec: TextSpec) -> dict[str, Array]:
+    """What is said one after the other, with a space between."""
+    space = np.array([spec.index[SPACE]])
+    said = [target["tokens"] for target in targets if len(target["tokens"])]
+    tokens = np.concatenate([space, *(part for each in said for part in (each, space))])[1:-1] if said else space[:0]
+    return {"tokens": tokens, "length": np.array(len(tokens), np.int64)}
+
+
 def raw_shapes(spec: TextSpec) -> dict[str, tuple[int | None, ...]]:
     """logp: log probabilities of the letters and of the blank, for each cell; how many cells are real; their pitch.
     memory: what a decoder looks at."""
