@@ -18,9 +18,10 @@ from PIL import Image
 
 from seehear.answers import ANSWERS
 from seehear.answers.boxes import Box, Boxes, BoxesSpec
-from seehear.answers.boxes.answer import accepted_from, agreement, expected_share
+from seehear.answers.boxes.answer import accepted_from, expected_share, states
 from seehear.answers.boxes.exchange import as_coco, as_yolo, from_supervision, to_supervision
 from seehear.answers.boxes.matching import HIT, IGNORED, WRONG, matched
+from seehear.answers.boxes.metric import agreement
 from seehear.answers.boxes.overlap import overlap, suppressed
 from seehear.errors import DataError, InputError, UsageError
 from seehear.geometry import Grid, Placed, Warp
@@ -265,10 +266,25 @@ def test_what_agreement_to_expect() -> None:
     assert expected_share(np.array([1.0, 1.0])) == 1
     assert expected_share(np.array([0.8, 0.4])) == pytest.approx(2 * 0.8 / (1 + 1.2))
     truth = BOXES.read(CELLS[0], SPEC)
-    assert agreement(Boxes(()), Boxes(())) == 1
-    assert agreement(truth, truth) == 1
-    assert agreement(Boxes(()), truth) == 0
-    assert agreement(Boxes((*truth.boxes[:1], Box("cat", (50, 50, 60, 60)))), truth) == pytest.approx(2 / 3)
+    nothing, half = Boxes(()), Boxes((*truth.boxes[:1], Box("cat", (50, 50, 60, 60))))
+    agreed = agreement(BOXES.compare([nothing, truth, nothing, half], [nothing, truth, truth, truth], SPEC))
+    assert agreed.tolist() == pytest.approx([1, 1, 0, 2 / 3])
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_agreement_is_that_of_the_told_boxes_alone(seed: int) -> None:
+    """Those that are measured only, and what need not be found, change nothing."""
+    answers, truths = map(list, zip(*[scene(np.random.default_rng((seed, i))) for i in range(30)], strict=True))
+    agreed = agreement(BOXES.compare(answers, truths, SPEC_OF[3]))
+    for answer, truth, found in zip(answers, truths, agreed, strict=True):
+        hits = told = there = 0
+        for label in SPEC_OF[3].classes:
+            drawn = [box for box in truth.boxes if box.label == label]
+            state = states(answer.boxes, drawn, label, np.array([0.5]))[:, 0]
+            hits, told = hits + (state == HIT).sum(), told + (state != IGNORED).sum()
+            there += sum(not (box.crowd or box.difficult) for box in drawn)
+        assert found == pytest.approx(2 * hits / (told + there) if told + there else 1.0)
+    assert 0 < agreed.mean() < 1
 
 
 def test_calibration_makes_boasts_honest() -> None:
@@ -280,15 +296,12 @@ def test_calibration_makes_boasts_honest() -> None:
         places = [(20.0 * i, 0.0, 20.0 * i + 10, 10.0) for i in range(4)]
         truths.append(Boxes(tuple(Box("cat", place) for place, yes in zip(places, there, strict=True) if yes)))
         seen.append(raw(*((*place, 3.0, -9.0) for place in places)))
-    arrays = {name: np.stack([each[name] for each in seen]) for name in seen[0]}
-    fitted = BOXES.calibrate(arrays, truths, SPEC)
+    fitted = BOXES.calibrate([BOXES.candidates(each, SPEC, {}) for each in seen], truths, SPEC)
     answer = BOXES.from_raw(seen[0], SPEC, fitted, None)
     assert (answer.boxes or answer.faint)[0].confidence == pytest.approx(0.5, abs=0.05)
-    sure = np.mean([BOXES.from_raw(each, SPEC, fitted, None).confidence for each in seen])
-    right = np.mean(
-        [BOXES.right(BOXES.from_raw(each, SPEC, fitted, None), t, SPEC) for each, t in zip(seen, truths, strict=True)]
-    )
-    assert sure == pytest.approx(right, abs=0.05)
+    answers = [BOXES.from_raw(each, SPEC, fitted, None) for each in seen]
+    right = BOXES.right(BOXES.compare(answers, truths, SPEC), SPEC).mean()
+    assert np.mean([answer.confidence for answer in answers]) == pytest.approx(right, abs=0.05)
     assert not any(name.startswith("within") for name in fitted)
 
 

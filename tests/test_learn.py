@@ -48,9 +48,9 @@ def fitted(shelf: Shelf, saved: Path, steps: int, kill_after: int | None = None)
     raise AssertionError("the run was over before it was killed")
 
 
-@pytest.mark.parametrize("senses", [("image", "audio"), ("audio", "lips")], ids="+".join)
-def test_a_killed_run_resumes_to_the_same_weights(senses: tuple[str, ...], tmp_path: Path) -> None:
-    shelf = shelf_of(recipe_for("label", senses), tmp_path)
+@pytest.mark.parametrize(("kind", "senses"), [("label", ("image", "audio")), ("text", ("audio", "lips"))], ids=str)
+def test_a_killed_run_resumes_to_the_same_weights(kind: str, senses: tuple[str, ...], tmp_path: Path) -> None:
+    shelf = shelf_of(recipe_for(kind, senses), tmp_path)
     whole = fitted(shelf, tmp_path / "whole", steps=8)
     with pytest.raises(Killed):
         fitted(shelf, tmp_path / "cut", steps=8, kill_after=3)

@@ -167,7 +167,7 @@ def test_what_the_cells_say_is_found_at_the_places_of_the_original(shape: tuple[
     answer = MASK.from_raw(sure_of(prepared, 4), SPEC, {}, placed)
     assert answer.shape == shape
     assert (answer.pixels == pixels).mean() > 0.96
-    assert MASK.right(answer, Mask.of(pixels, SPEC), SPEC)
+    assert MASK.right(MASK.compare([answer], [Mask.of(pixels, SPEC)], SPEC), SPEC).all()
     assert MASK.from_raw(sure_of(prepared, 4), SPEC, {}, None).shape == (160, 240)
 
 
@@ -207,7 +207,7 @@ def test_a_mask_of_another_size_than_its_picture_is_a_problem(tmp_path: Path) ->
     with pytest.raises(InputError, match=r"m\.png: a mask of 60 by 40 pixels for a picture of 30 by 20"):
         MASK.target(truth, SPEC, placed_in((20, 30), spec))
     with pytest.raises(InputError, match="for a picture of 20 by 10"):
-        MASK.right(Mask.of(np.zeros((10, 20), np.uint8), SPEC), truth, SPEC)
+        MASK.check(Mask.of(np.zeros((10, 20), np.uint8), SPEC), truth)
 
 
 # Figures
@@ -236,20 +236,19 @@ def test_a_class_that_is_nowhere_counts_for_nothing() -> None:
 def test_confidence_is_how_often_enough_pixels_are_right() -> None:
     """Logits three times too sure, of pictures of very different difficulty."""
     random = np.random.default_rng(0)
-    raw = {"logits": [], "cell_px": np.full(240, 4.0, np.float32)}
+    raws: list[dict[str, np.ndarray]] = []
     truths = []
     for noise in random.uniform(0.2, 4.0, 240):
         cells = np.repeat(np.repeat(random.integers(0, 3, (3, 4)), 2, 0), 2, 1)
         seen = 2.0 * (cells == np.arange(3)[:, None, None]) + noise * random.normal(size=(3, 6, 8))
-        raw["logits"].append((3 * 2 * seen / noise**2).astype(np.float32))  # thrice the log odds
+        logits = (3 * 2 * seen / noise**2).astype(np.float32)  # thrice the log odds
+        raws.append({"logits": logits, "cell_px": np.float32(4)})
         truths.append(Mask.of(np.repeat(np.repeat(cells, 4, 0), 4, 1).astype(np.uint8), SPEC))
-    raw["logits"] = np.stack(raw["logits"])
     spec = SPEC.model_copy(update={"right_from": 0.75})
-    first, last = ({k: v[half] for k, v in raw.items()} for half in (slice(0, 120), slice(120, 240)))
-    calibration = MASK.calibrate(first, truths[:120], spec)
+    calibration = MASK.calibrate(raws[:120], truths[:120], spec)
     assert calibration["temperature"] > 2
-    answers = [MASK.from_raw({k: v[i] for k, v in last.items()}, spec, calibration, None) for i in range(120)]
-    right = np.array([MASK.right(a, t, spec) for a, t in zip(answers, truths[120:], strict=True)])
+    answers = [MASK.from_raw(raw, spec, calibration, None) for raw in raws[120:]]
+    right = MASK.right(MASK.compare(answers, truths[120:], spec), spec)
     sure = np.array([a.confidence for a in answers])
     assert abs(sure.mean() - right.mean()) < 0.1
     assert right[sure > 0.8].mean() > 0.8

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seehear.answers import ANSWERS
+from seehear.answers import ANSWERS, AnswerKind
 from seehear.answers.honesty import calibrated, fit_honesty
 from seehear.answers.text import Text, TextSpec, Word
 from seehear.answers.text.normal import normal
@@ -151,13 +151,17 @@ def test_little_changes_where_nothing_is_known() -> None:
     assert calibrated(0.7, fit_honesty(np.zeros(0), np.zeros(0, bool), "word"), "word") == pytest.approx(0.7)
 
 
+def calibration_of(
+    kind: AnswerKind, raws: list[dict[str, np.ndarray]], truths: list[Text], spec: TextSpec
+) -> dict[str, float]:
+    tuned = kind.tune(raws, truths, spec)
+    return tuned | kind.calibrate([kind.candidates(raw, spec, tuned) for raw in raws], truths, spec)
+
+
 def test_calibrating_chooses_weights_and_makes_words_honest() -> None:
     spec = planned()
     raws = [heard(text, spec, sure) for text in SAID for sure in (0.95, 0.5)]
-    longest = max(len(raw["logp"]) for raw in raws)
-    padded = [np.pad(raw["logp"], ((0, longest - len(raw["logp"])), (0, 0))) for raw in raws]
-    raw = {"logp": np.stack(padded), **{name: np.array([r[name] for r in raws]) for name in ("cells", "cell_s")}}
-    calibration = TEXT.calibrate(raw, [Text.of(text) for text in SAID for _ in range(2)], spec)
+    calibration = calibration_of(TEXT, raws, [Text.of(text) for text in SAID for _ in range(2)], spec)
     assert {"language", "insertion", "word_slope", "word_offset", "text_slope", "text_offset"} == calibration.keys()
     assert all(np.isfinite(value) for value in calibration.values())
     assert str(TEXT.from_raw(raws[0], spec, calibration, None)) == SAID[0]

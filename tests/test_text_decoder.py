@@ -38,7 +38,7 @@ from seehear.runtime.recognise import Recogniser
 from seehear.runtime.session import Session
 from seehear.senses.hearing.plan import HearingSpec
 from test_learn import Killed, fitted
-from test_text import heard, unclear
+from test_text import calibration_of, heard, unclear
 
 TEXT = ANSWERS["text"]
 SAID = ["one two", "two three", "three one two", "one", "two two three"]
@@ -168,30 +168,23 @@ def test_the_decoder_decides_between_what_sounds_alike() -> None:
     assert str(kind.from_raw(raw, spec, {"decoder": 1.0}, None)) == "one roo"
 
 
-def several(spec: TextSpec, sure: Sequence[float] = (0.8,)) -> tuple[dict[str, Array], list[Text]]:
+def several(spec: TextSpec, sure: Sequence[float] = (0.8,)) -> tuple[list[dict[str, Array]], list[Text]]:
     raws = [remembering(heard(text, spec, each)) for text in SAID for each in sure]
-    longest = max(len(raw["logp"]) for raw in raws)
-    padded = {
-        name: np.stack([np.pad(raw[name], ((0, longest - len(raw[name])), (0, 0))) for raw in raws])
-        for name in ("logp", "memory")
-    }
-    scalars = {name: np.array([raw[name] for raw in raws]) for name in ("cells", "cell_s")}
-    return padded | scalars, [Text.of(text) for text in SAID for _ in sure]
+    return raws, [Text.of(text) for text in SAID for _ in sure]
 
 
 def test_a_decoder_that_knows_nothing_weighs_nothing() -> None:
     spec = transcribing()
-    raw, truths = several(spec)
-    calibration = TEXT.asking(chance(0, len(spec.tokens))).calibrate(raw, truths, spec)
+    raws, truths = several(spec)
+    calibration = calibration_of(TEXT.asking(chance(0, len(spec.tokens))), raws, truths, spec)
     assert calibration["decoder"] == 0.0
 
 
 def test_a_decoder_that_knows_better_weighs_something() -> None:
     spec = transcribing()
     one = remembering(unclear("one two", "one roo", spec, share=0.6))
-    raw = {name: np.stack([array] * 4) for name, array in one.items()}
     kind = TEXT.asking(knowing_by_heart(spec, "one roo"))
-    calibration = kind.calibrate(raw, [Text.of("one roo")] * 4, spec)
+    calibration = calibration_of(kind, [one] * 4, [Text.of("one roo")] * 4, spec)
     assert calibration["decoder"] > 0
     assert str(kind.from_raw(one, spec, calibration, None)) == "one roo"
 

@@ -81,7 +81,7 @@ def _problem(prediction: Prediction, truth: Any, recipe: Recipe) -> Problem | No
     if prediction.answer is None:
         return Problem(prediction.input, prediction.error)
     try:
-        ANSWERS[recipe.kind].right(prediction.answer, truth, recipe.answer)
+        ANSWERS[recipe.kind].check(prediction.answer, truth)
     except InputError as error:
         return Problem(error.where or prediction.input, error.what, error.hint)
     return None

@@ -125,12 +125,6 @@ class AnswerModule(Protocol):
         of wrong ones among accepted parts of an answer that is wished.
         """
 
-    def right(self, answer: Any, truth: Any, spec: Any) -> bool:
-        """Whether an answer counts as right, as confidence means it.
-
-        Raises InputError for a truth that cannot be one of the same example.
-        """
-
 
 class MetricModule(Protocol):
     """How good and how honest answers are; `metric.py`."""
@@ -138,14 +132,17 @@ class MetricModule(Protocol):
     def headline(self, spec: Any) -> Headline:
         """The metric that one would quote."""
 
-    def calibrate(self, raw: Arrays, truths: Sequence[Any], spec: Any) -> dict[str, float]:
-        """Fit the numbers that make confidences honest, on raw arrays (n, ...) of examples held out of training.
+    def calibrate(self, seen: Sequence[Any], truths: Sequence[Any], spec: Any) -> dict[str, float]:
+        """Fit the numbers that make confidences honest, on the `candidates` of examples held out of training.
 
         The truths are in prepared coordinates.
         """
 
     def compare(self, answers: Sequence[Any], truths: Sequence[Any], spec: Any) -> dict[str, Array]:
         """What the metrics need, as arrays with one row per example: rows may be resampled for intervals."""
+
+    def right(self, compared: Arrays, spec: Any) -> Array:
+        """(n,) bool: which answers count as right, as confidence means it."""
 
     def metrics(self, compared: Arrays, spec: Any) -> dict[str, float]:
         """Every published metric of this kind; nan where it is not defined on these rows."""
@@ -156,6 +153,8 @@ class AnswerKind(Facts, AnswerModule, MetricModule, Protocol):
 
     `draw.py`, `follow.py` and `head.py` add the rest.
     """
+
+    joins: bool  # whether examples one after the other have one answer together, which may be learned from too
 
     def favouring(self, spec: Any, terms: Sequence[str]) -> Any:
         """The Spec for inputs in which these terms are expected. Raises UsageError where they mean nothing."""
@@ -185,11 +184,29 @@ class AnswerKind(Facts, AnswerModule, MetricModule, Protocol):
     def in_files(self, cells: Sequence[str]) -> bool:
         """Whether cells of its column name the files that hold the answers."""
 
+    def in_turn(self, targets: Sequence[Arrays], spec: Any) -> dict[str, Array]:
+        """The target of examples one after the other, from theirs; of a kind that joins."""
+
+    def check(self, answer: Any, truth: Any) -> None:
+        """Raises InputError for a truth that cannot be one of the same example."""
+
+    def tune(self, raws: Sequence[Arrays], truths: Sequence[Any], spec: Any) -> dict[str, float]:
+        """What `candidates` rests on, chosen on the heads' arrays of some examples held out; nothing for most kinds."""
+
+    def candidates(self, raw: Arrays, spec: Any, calibration: Mapping[str, float]) -> Any:
+        """What may be answered to one example, as far as confidences do not matter: the costly half of `from_raw`.
+
+        Where it costs nothing these are the head's arrays as they are.
+        """
+
+    def chosen(self, seen: Any, spec: Any, calibration: Mapping[str, float], placed: Placed | None) -> Answer:
+        """The answer out of `candidates`: the other half of `from_raw`."""
+
     def decodes(self, spec: Any) -> bool:
         """Whether the head has a decoder, a second network that is asked while an answer is made."""
 
     def asking(self, ask: Ask) -> AnswerKind:
-        """This kind, whose `calibrate` and `from_raw` ask the decoder so."""
+        """This kind, whose `tune`, `candidates` and `from_raw` ask the decoder so."""
 
     def draw(self, compared: Arrays, spec: Any) -> Image:
         """The picture of the report: a confusion matrix, a scatter of truth against answer."""
@@ -231,10 +248,18 @@ class _Kind:
         self.finest_px = facts.finest_px
         self.plan, self.fits, self.read, self.stratum = answer.plan, answer.fits, answer.read, answer.stratum
         self.target, self.raw_shapes, self.from_raw = answer.target, answer.raw_shapes, answer.from_raw
-        self.right = answer.right
         self.calibrate, self.compare, self.metrics = metric.calibrate, metric.compare, metric.metrics
-        self.headline = metric.headline
+        self.right, self.headline = metric.right, metric.headline
+        self.joins = hasattr(answer, "in_turn")
+        self.check = getattr(answer, "check", _accept)
+        self.tune = getattr(metric, "tune", _untuned)
+        self.candidates = getattr(answer, "candidates", _as_it_is)
+        self.chosen = getattr(answer, "chosen", answer.from_raw)
         self._answer = answer
+
+    def in_turn(self, targets: Sequence[Arrays], spec: Any) -> dict[str, Array]:
+        target: dict[str, Array] = self._answer.in_turn(targets, spec)  # type: ignore[attr-defined]
+        return target
 
     def favouring(self, spec: Any, terms: Sequence[str]) -> Any:
         return self._only("favouring", "terms", WORDS)(spec, terms)
@@ -267,8 +292,8 @@ class _Kind:
 
     def asking(self, ask: Ask) -> AnswerKind:
         kind = copy(self)
-        kind.from_raw = partial(self.from_raw, ask=ask)  # type: ignore[call-arg]
-        kind.calibrate = partial(self.calibrate, ask=ask)  # type: ignore[call-arg]
+        for asks in ("tune", "candidates", "from_raw"):
+            setattr(kind, asks, partial(getattr(self, asks), ask=ask))
         return kind
 
     def draw(self, compared: Arrays, spec: Any) -> Image:
@@ -282,6 +307,18 @@ class _Kind:
     def head(self, spec: Any, widths: Sequence[int]) -> nn.Module:
         module: nn.Module = import_module(f"{__name__}.{self.name}.head").Head(spec, widths)
         return module
+
+
+def _accept(answer: Any, truth: Any) -> None:
+    """Any truth may be one of any example."""
+
+
+def _untuned(raws: Sequence[Arrays], truths: Sequence[Any], spec: Any) -> dict[str, float]:
+    return {}
+
+
+def _as_it_is(raw: Arrays, spec: Any, calibration: Mapping[str, float]) -> Arrays:
+    return raw
 
 
 _KINDS: tuple[AnswerKind, ...] = (

@@ -21,6 +21,7 @@ from seehear.errors import TrainingError
 from seehear.events import Advanced, Finished, Listener, Started
 from seehear.learn import checkpoint
 from seehear.learn.checkpoint import Progress
+from seehear.learn.joining import joined
 from seehear.learn.muon import Muon
 from seehear.learn.network import Network, Tensors
 from seehear.learn.shelf import Batch, Shelf
@@ -121,10 +122,14 @@ class Run:
             if order is None or position == 0:
                 number = self.progress.step // per_pass
                 order = pass_order(self.rows, self.shelf.lengths, size, (self.training.seed, number))
-            yield self.shelf.batch(order[position])
+            yield self._batch(order[position])
             now_s = time.monotonic()
             self.progress.elapsed_s += now_s - last_s
             last_s = now_s
+
+    def _batch(self, rows: NDArray[np.int64]) -> Batch:
+        random = np.random.default_rng((self.training.seed, self.progress.step))
+        return self.shelf.collated(joined(self.shelf.examples(rows), self.network.recipe, random))
 
     def step(self, batch: Batch) -> None:
         """One update of the weights."""

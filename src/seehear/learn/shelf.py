@@ -44,6 +44,14 @@ class Batch:
 
 
 @dataclass(frozen=True)
+class Example:
+    """One of a batch: its prepared arrays, of the senses that it has, and its target."""
+
+    arrays: dict[str, Array]
+    target: dict[str, Array]
+
+
+@dataclass(frozen=True)
 class Decoded:
     """One row after reading: its prepared arrays by sense, or why it cannot be used.
 
@@ -93,13 +101,18 @@ class Shelf:
         return len(self.kept)
 
     def batch(self, rows: Sequence[int] | Array) -> Batch:
+        return self.collated(self.examples(rows))
+
+    def examples(self, rows: Sequence[int] | Array) -> list[Example]:
+        return [self._example(int(row)) for row in rows]
+
+    def collated(self, examples: Sequence[Example]) -> Batch:
         inputs: dict[str, Array] = {}
         for name, spec in self.recipe.senses.items():
-            inputs |= SENSES[name].collate([self._prepared[name][int(row)] for row in rows], spec)
-        present = np.stack([prepared.lengths[rows] > 0 for prepared in self._prepared.values()], 1)
-        targets = [self._target(int(row)) for row in rows]
-        target = {key: torch.from_numpy(stacked([t[key] for t in targets])) for key in targets[0]}
-        return Batch({key: torch.from_numpy(value) for key, value in inputs.items()}, torch.from_numpy(present), target)
+            inputs |= SENSES[name].collate([example.arrays.get(name) for example in examples], spec)
+        present = np.array([[name in example.arrays for name in self.recipe.senses] for example in examples])
+        target = {key: stacked([example.target[key] for example in examples]) for key in examples[0].target}
+        return Batch(_tensors(inputs), torch.from_numpy(present), _tensors(target))
 
     def truth(self, row: int) -> Any:
         return self.kind.read(self._answers[row], self.recipe.answer)
@@ -111,6 +124,10 @@ class Shelf:
     def together(self, most: int) -> int:
         """How many examples, up to so many, one may ask about at once."""
         return int(np.clip(HELD // max(int(self.lengths.max(initial=1)), 1), 1, most))
+
+    def _example(self, row: int) -> Example:
+        arrays = {name: array for name, own in self._prepared.items() if (array := own[row]) is not None}
+        return Example(arrays, self._target(row))
 
     def _target(self, row: int) -> dict[str, Array]:
         kept = self._targets[row] if self._targets else None
@@ -126,6 +143,10 @@ def stacked(arrays: Sequence[Array]) -> Array:
     for place, array in zip(stack, arrays, strict=True):
         place[tuple(map(slice, array.shape))] = array
     return stack
+
+
+def _tensors(arrays: Mapping[str, Array]) -> dict[str, Tensor]:
+    return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
 
 def _decode_all(table: Table, recipe: Recipe, folder: Path, listen: Listener) -> dict[str, Any]:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from seehear.answers import ANSWERS, Arrays, Ask, Decoder
+from seehear.answers import ANSWERS, AnswerKind, Arrays, Ask, Decoder
 from seehear.events import Advanced, Finished, Listener, Started
+from seehear.geometry import Placed
 from seehear.learn.familiarity import BANK
 from seehear.learn.network import Network
-from seehear.learn.shelf import Batch, Shelf, stacked
-from seehear.measure.evaluate import evaluate
+from seehear.learn.shelf import Batch, Shelf
+from seehear.measure.evaluate import evaluation
+from seehear.measure.judged import Judged
 from seehear.measure.trust import familiar_limit, fit_risk
 from seehear.recipe import Recipe, Trust, used_key
 
@@ -23,6 +25,7 @@ TASK = "measuring"
 TOGETHER = 128
 FEWEST = 2  # examples that have the senses in question
 MOST_HELD_OUT = 5000  # enough for every figure; more would only take time
+TUNED = 64  # examples by which a kind chooses how it makes out the others
 MOST_NUMBERS = 1e8  # of raw arrays held at once
 
 
@@ -31,7 +34,8 @@ def remember(network: Network, shelf: Shelf, rows: NDArray[np.int64]) -> None:
     """Fill the memory of what is familiar with examples it was trained on."""
     chosen = rows[np.linspace(0, len(rows) - 1, min(len(rows), BANK)).round().astype(int)]
     features: dict[str, list[torch.Tensor]] = {name: [] for name in network.encoders}
-    for batch in _batches(shelf, chosen):
+    for some in _some(shelf, chosen):
+        batch = shelf.batch(some)
         for i, (name, cells) in enumerate(zip(network.encoders, _encode(network, batch), strict=True)):
             features[name].append(network.familiar[name].features(cells)[batch.present[:, i]])  # type: ignore[operator]
     for name, parts in features.items():
@@ -42,35 +46,65 @@ def remember(network: Network, shelf: Shelf, rows: NDArray[np.int64]) -> None:
 def trusted(network: Network, shelf: Shelf, rows: NDArray[np.int64], *, listen: Listener) -> Recipe:
     """The network's recipe with its trust, its limits of the familiar and its results, from held-out rows."""
     recipe = network.recipe
-    kind, spec = ANSWERS[recipe.kind], recipe.answer
-    if network.decoder is not None:
-        kind = kind.asking(asking(network.decoder, next(network.parameters()).device))
-    rows = rows[:: -(-len(rows) // _most(network, shelf, rows))]
-    truths = [shelf.truth(int(row)) for row in rows]
-    places = [shelf.placed(int(row)) for row in rows]
-    raws, unfamiliar, present = _raws(network, shelf, rows, listen)
-    limits = {name: familiar_limit(scores[present[:, i]]) for i, (name, scores) in enumerate(unfamiliar.items())}
+    trials, unfamiliar = _tried(network, shelf, rows[:: -(-len(rows) // _most(network, shelf, rows))], listen)
+    limits = {name: familiar_limit(scores) for name, scores in unfamiliar.items()}
     limits = {name: limit for name, limit in limits.items() if np.isfinite(limit)}  # none: too few to tell
     trust, results = {}, {}
-    for used, raw in raws.items():
-        has = _usable(used, recipe, present)
-        if has.sum() < FEWEST:
-            continue  # without trust, no such answer will be accepted
-        here = {key: value[has] for key, value in raw.items()}
-        true = [truth for truth, yes in zip(truths, has, strict=True) if yes]
-        placed = [place for place, yes in zip(places, has, strict=True) if yes]
-        moved = [truth.moved(place.warp) if place else truth for truth, place in zip(true, placed, strict=True)]
-        calibration = kind.calibrate(here, moved, spec)
-        answers = [
-            kind.from_raw({key: value[i] for key, value in here.items()}, spec, calibration, place)
-            for i, place in enumerate(placed)
-        ]
-        confidence = np.array([answer.confidence for answer in answers])
-        right = np.array([kind.right(answer, truth, spec) for answer, truth in zip(answers, true, strict=True)])
-        trust[used] = Trust(calibration=calibration, risk=fit_risk(confidence, right))
-        accepted = confidence >= trust[used].risk.threshold(recipe.wrong_at_most)
-        results[used] = evaluate(kind, spec, answers, true, accepted=accepted.tolist()).to_json()
+    for used, trial in trials.items():
+        if len(trial.rows) >= FEWEST:  # without trust, no such answer will be accepted
+            trust[used], results[used] = trial.outcome(recipe.wrong_at_most)
     return recipe.model_copy(update={"trust": trust, "unfamiliar_above": limits, "results": results})
+
+
+class Trial:
+    """What the network may answer by one set of senses. The arrays of the heads are given up soon: of long examples
+    they are much larger than what may be answered.
+    """
+
+    def __init__(self, kind: AnswerKind, shelf: Shelf) -> None:
+        self.kind, self.spec, self.shelf = kind, shelf.recipe.answer, shelf
+        self.rows: list[int] = []
+        self._raws: list[Arrays] = []  # of the first, until there are enough to tune by
+        self._tuned: dict[str, float] | None = None
+        self._seen: list[Any] = []
+
+    def take(self, row: int, raw: Arrays) -> None:
+        """One more example, and what the head gives for it."""
+        self.rows.append(row)
+        self._raws.append(raw)
+        if self._tuned is not None or len(self._raws) == TUNED:
+            self._make_out()
+
+    def outcome(self, wrong_at_most: float) -> tuple[Trust, dict[str, Any]]:
+        """When to believe such answers, and how good they are."""
+        tuned = self._make_out()
+        truths, places = self._truths(), [self.shelf.placed(row) for row in self.rows]
+        calibration = tuned | self.kind.calibrate(self._seen, _moved(truths, places), self.spec)
+        answers = [
+            self.kind.chosen(each, self.spec, calibration, place)
+            for each, place in zip(self._seen, places, strict=True)
+        ]
+        judged = Judged.of(self.kind, self.spec, answers, truths)
+        trust = Trust(calibration=calibration, risk=fit_risk(judged.confidence, judged.right))
+        judged = judged.accepting(judged.confidence >= trust.risk.threshold(wrong_at_most))
+        return trust, evaluation(self.kind, self.spec, judged).to_json()
+
+    def _make_out(self) -> dict[str, float]:
+        """Find what may be answered to those whose arrays wait -> what that rests on."""
+        if self._tuned is None:
+            truths, places = self._truths(), [self.shelf.placed(row) for row in self.rows]
+            self._tuned = self.kind.tune(self._raws, _moved(truths, places), self.spec)
+        self._seen += [self.kind.candidates(raw, self.spec, self._tuned) for raw in self._raws]
+        self._raws.clear()
+        return self._tuned
+
+    def _truths(self) -> list[Any]:
+        return [self.shelf.truth(row) for row in self.rows]
+
+
+def _moved(truths: Sequence[Any], places: Sequence[Placed | None]) -> list[Any]:
+    """In prepared coordinates."""
+    return [truth.moved(place.warp) if place else truth for truth, place in zip(truths, places, strict=True)]
 
 
 def asking(decoder: Decoder, device: torch.device) -> Ask:
@@ -84,34 +118,39 @@ def asking(decoder: Decoder, device: torch.device) -> Ask:
     return ask
 
 
-def _raws(
+def _tried(
     network: Network, shelf: Shelf, rows: NDArray[np.int64], listen: Listener
-) -> tuple[dict[str, dict[str, Array]], dict[str, Array], Array]:
-    """The head's arrays by senses in use, unfamiliarity by sense, and which senses each row has (n, S)."""
-    parts: dict[str, list[dict[str, Array]]] = {}
+) -> tuple[dict[str, Trial], dict[str, Array]]:
+    """By senses in use, a trial by the rows that have them; by sense, how unfamiliar the rows are that have it."""
+    kind = _kind(network)
+    trials: dict[str, Trial] = {}
     unfamiliar: dict[str, list[Array]] = {name: [] for name in network.encoders}
-    present = []
     listen(Started(TASK, len(rows), "examples"))
-    for number, batch in enumerate(_batches(shelf, rows)):
+    done = 0
+    for some in _some(shelf, rows):
+        batch = shelf.batch(some)
         cells = _encode(network, batch)
-        for name, own in zip(network.encoders, cells, strict=True):
-            unfamiliar[name].append(network.familiar[name](own).cpu().numpy())
-        for way in network.ways(len(batch.present)):
+        for i, (name, own) in enumerate(zip(network.encoders, cells, strict=True)):
+            unfamiliar[name].append(network.familiar[name](own)[batch.present[:, i]].cpu().numpy())
+        for way in network.ways(len(some)):
             used = used_key(name for name, yes in zip(network.encoders, way[0].tolist(), strict=True) if yes)
             raw = network.answer(cells, (way & batch.present).to(cells[0].x.device))
-            parts.setdefault(used, []).append({key: value.float().cpu().numpy() for key, value in raw.items()})
-        present.append(batch.present.numpy())
-        listen(Advanced(TASK, min(len(rows), (number + 1) * shelf.together(TOGETHER))))
+            arrays = {key: value.float().cpu().numpy() for key, value in raw.items()}
+            trial = trials.setdefault(used, Trial(kind, shelf))
+            for place in np.flatnonzero((batch.present | ~way).all(1)):
+                trial.take(int(some[place]), {key: value[place] for key, value in arrays.items()})
+        done += len(some)
+        listen(Advanced(TASK, done))
     listen(Finished(TASK))
-    raws = {used: {key: stacked([row for p in own for row in p[key]]) for key in own[0]} for used, own in parts.items()}
-    return raws, {name: np.concatenate(own) for name, own in unfamiliar.items()}, np.concatenate(present)
+    return trials, {name: np.concatenate(own) for name, own in unfamiliar.items()}
 
 
-def _usable(used: str, recipe: Recipe, present: Array) -> Array:
-    """(n,) which rows have all the senses in use."""
-    wanted = [i for i, name in enumerate(recipe.senses) if name in used.split("+")]
-    usable: Array = np.asarray(present[:, wanted].all(1))
-    return usable
+def _kind(network: Network) -> AnswerKind:
+    """The network's, which asks its decoder where there is one."""
+    kind = ANSWERS[network.recipe.kind]
+    if network.decoder is None:
+        return kind
+    return kind.asking(asking(network.decoder, next(network.parameters()).device))
 
 
 def _encode(network: Network, batch: Batch) -> Any:
@@ -119,10 +158,11 @@ def _encode(network: Network, batch: Batch) -> Any:
     return network.encode({name: tensor.to(device) for name, tensor in batch.inputs.items()})
 
 
-def _batches(shelf: Shelf, rows: NDArray[np.int64]) -> Iterator[Batch]:
+def _some(shelf: Shelf, rows: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+    """The rows, as many at once as fit into memory."""
     size = shelf.together(TOGETHER)
     for start in range(0, len(rows), size):
-        yield shelf.batch(rows[start : start + size])
+        yield rows[start : start + size]
 
 
 def _most(network: Network, shelf: Shelf, rows: NDArray[np.int64]) -> int:

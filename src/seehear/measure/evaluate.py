@@ -100,25 +100,29 @@ def evaluate(
 
     Raises DataError if none could.
     """
-    rows = [row for row, answer in enumerate(answers) if answer is not None]
-    if not rows:
+    if all(answer is None for answer in answers):
         raise DataError(
             f"none of {len(answers):,} examples could be answered",
             hint="see what was left out and why" if skipped else "give it some examples",
         )
-    given, true = [answers[row] for row in rows], [truths[row] for row in rows]
-    judged = Judged(
-        row=np.array(rows),
-        confidence=np.array([a.confidence for a in given if a is not None]),
-        right=np.array([kind.right(a, t, spec) for a, t in zip(given, true, strict=True)]),
-        accepted=np.asarray(accepted, bool)[rows],
-        compared=kind.compare(given, true, spec),
-    )
+    judged = Judged.of(kind, spec, answers, truths).accepting(accepted)
+    return evaluation(kind, spec, judged, skipped=skipped, metadata=metadata)
+
+
+def evaluation(
+    kind: AnswerKind,
+    spec: Any,
+    judged: Judged,
+    *,
+    skipped: Sequence[Problem] = (),
+    metadata: Mapping[str, Sequence[str]] | None = None,
+) -> Evaluation:
+    """The figures of answers that were compared with their truths before, as `evaluate` gives them."""
     resamples = enough_resamples(judged)
     metrics, intervals = figures(judged, kind, spec, resamples=resamples)
     return Evaluation(
         answer=kind.name,
-        n=len(rows),
+        n=len(judged),
         metrics=metrics,
         intervals=intervals,
         groups=by_group(kind, spec, judged, metadata or {}, resamples=resamples // FEWER),

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from seehear.answers import AnswerKind
+from seehear.answers import Answer, AnswerKind
 from seehear.measure.intervals import Interval, bootstrap, wilson
 
 Array = NDArray[Any]
@@ -30,6 +30,23 @@ class Judged:
     right: Array  # (n,) bool
     accepted: Array  # (n,) bool
     compared: Mapping[str, Array]
+
+    @classmethod
+    def of(cls, kind: AnswerKind, spec: Any, answers: Sequence[Answer | None], truths: Sequence[Answer]) -> Judged:
+        """Those that were answered, compared with their truths. None is accepted yet."""
+        given = {row: answer for row, answer in enumerate(answers) if answer is not None}
+        compared = kind.compare(list(given.values()), [truths[row] for row in given], spec)
+        return cls(
+            row=np.array(list(given)),
+            confidence=np.array([answer.confidence for answer in given.values()]),
+            right=kind.right(compared, spec),
+            accepted=np.zeros(len(given), bool),
+            compared=compared,
+        )
+
+    def accepting(self, accepted: Sequence[bool] | Array) -> Judged:
+        """`accepted` has an entry for each of all that were asked."""
+        return replace(self, accepted=np.asarray(accepted, bool)[self.row])
 
     def __len__(self) -> int:
         return len(self.row)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +35,7 @@ class Sense(Protocol):
     noun: str  # what a column holds for it, in the plural
     media: tuple[str, ...]  # of picture, recording and video: what it reads
     pitch_s: float | None  # what a cell covers; None where cells are not slices of time
+    rest: Literal["constant", "edge"] | None  # numpy.pad's way to go on where nothing happens; None with pitch_s
     Spec: type[BaseModel]
 
     @property

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from seehear.answers.boxes.box import Box, parsed
 from seehear.answers.boxes.exchange import as_coco, as_csv
-from seehear.answers.boxes.matching import HIT, IGNORED, matched
+from seehear.answers.boxes.matching import matched
 from seehear.answers.boxes.overlap import suppressed
 from seehear.answers.honesty import calibrated
 from seehear.answers.part import Part
@@ -33,7 +33,6 @@ FAINTEST = 0.01  # score below which nothing is there
 CANDIDATES, MOST = 300, 100  # boxes of one picture, before and after those that mean the same are one
 MOST_OVERLAP = 0.6  # of two boxes of a class
 TOLD_FROM = 0.5  # confidence: likelier there than not
-RIGHT_OVERLAP = 0.5
 RIGHT_SHARE = 0.8  # of boxes found and drawn that must agree for a picture to count as right
 WISHES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3)  # shares of wrong ones among accepted boxes that limits are kept for
 UNBOUNDED_PX = 1 << 20
@@ -202,7 +201,15 @@ def from_raw(
     raw: Mapping[str, Array], spec: BoxesSpec, calibration: Mapping[str, float], placed: Placed | None
 ) -> Boxes:
     """raw: corners (N, 4), logits (N, C). In the original's pixels, and nowhere beyond its edges."""
-    answer = told(found(raw), spec, calibration)
+    return chosen(candidates(raw, spec, calibration), spec, calibration, placed)
+
+
+def candidates(raw: Mapping[str, Array], spec: BoxesSpec, calibration: Mapping[str, float]) -> Found:
+    return found(raw)
+
+
+def chosen(seen: Found, spec: BoxesSpec, calibration: Mapping[str, float], placed: Placed | None) -> Boxes:
+    answer = told(seen, spec, calibration)
     if placed is None:
         return answer
     return _within(answer.moved(placed.warp.inverse()), placed.original.shape)
@@ -280,26 +287,6 @@ def expected_share(sure: Array) -> float:
     if not hits.size:
         return float(np.prod(1 - sure))
     return float(min(1.0, 2 * hits.sum() / (hits.size + things)))
-
-
-def right(answer: Boxes, truth: Boxes, spec: BoxesSpec) -> bool:
-    """Whether what was told is, for the most part, what is there."""
-    return agreement(answer, truth) >= RIGHT_SHARE
-
-
-def agreement(answer: Boxes, truth: Boxes) -> float:
-    """2 hits / (told + there), at an overlap of a half; 1 where nothing is told and nothing there (Dice 1945).
-
-    Crowds and difficult things, and what is found there, do not count.
-    """
-    hits = told_number = there = 0
-    for label in {box.label for box in (*answer.boxes, *truth.boxes)}:
-        boxes = [box for box in truth.boxes if box.label == label]
-        state = states(answer.boxes, boxes, label, np.array([RIGHT_OVERLAP]))[:, 0]
-        hits += int((state == HIT).sum())
-        told_number += int((state != IGNORED).sum())
-        there += sum(not (box.crowd or box.difficult) for box in boxes)
-    return 2 * hits / (told_number + there) if told_number + there else 1.0
 
 
 def states(answers: Sequence[Box], truths: Sequence[Box], label: str, overlaps: Array) -> Array:

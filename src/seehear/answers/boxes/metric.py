@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seehear.answers.boxes.answer import (
+    RIGHT_SHARE,
     WISHES,
     Boxes,
     BoxesSpec,
-    found,
-    right,
+    Found,
     states,
     told,
 )
@@ -35,20 +35,18 @@ def headline(spec: BoxesSpec) -> Headline:
     return Headline("map50", True)
 
 
-def calibrate(raw: Mapping[str, Array], truths: Sequence[Boxes], spec: BoxesSpec) -> dict[str, float]:
-    """raw: corners (n, N, 4), logits (n, N, C). How the confidence of boxes, and then of whole pictures, becomes
+def calibrate(seen: Sequence[Found], truths: Sequence[Boxes], spec: BoxesSpec) -> dict[str, float]:
+    """How the confidence of boxes, and then of whole pictures, becomes
     honest; and from which confidence on boxes are accepted, for each of WISHES."""
-    seen = [found({name: array[i] for name, array in raw.items()}) for i in range(len(truths))]
     unfitted = [told(each, spec, {}) for each in seen]
     state = compare(unfitted, truths, spec)
     counts = (state["class"] >= 0) & (state["state"][:, :, 0] != IGNORED)
     sure, hit = state["confidence"][counts], state["state"][counts, 0] == HIT
     chosen = fit_honesty(sure, hit, "box")
     answers = [told(each, spec, chosen) for each in seen]
-    chosen |= _limits(compare(answers, truths, spec))
+    compared = compare(answers, truths, spec)
     whole = np.array([answer.confidence for answer in answers])
-    agreed = np.array([right(answer, truth, spec) for answer, truth in zip(answers, truths, strict=True)], bool)
-    return chosen | fit_honesty(whole, agreed, "picture")
+    return chosen | _limits(compared) | fit_honesty(whole, right(compared, spec), "picture")
 
 
 def _limits(compared: Mapping[str, Array]) -> dict[str, float]:
@@ -89,6 +87,24 @@ def compare(answers: Sequence[Boxes], truths: Sequence[Boxes], spec: BoxesSpec) 
             state[row, mine] = states(boxes, [box for box in truth.boxes if box.label == name], name, OVERLAPS)
     objects = np.array([_objects(truth.boxes, spec) for truth in truths], np.int64).reshape(len(every), -1)
     return {"confidence": score, "class": label, "told": is_told, "state": state, "objects": objects}
+
+
+def right(compared: Mapping[str, Array], spec: BoxesSpec) -> Array:
+    """Those whose told boxes are, for the most part, what is there."""
+    enough: Array = agreement(compared) >= RIGHT_SHARE
+    return enough
+
+
+def agreement(compared: Mapping[str, Array]) -> Array:
+    """(n,) 2 hits / (told + there), at an overlap of a half; 1 where nothing is told and nothing there (Dice 1945).
+
+    Crowds and difficult things, and what is found there, do not count.
+    """
+    state = compared["state"][:, :, 0]
+    counts = compared["told"] & (state != IGNORED)
+    hits, of = (counts & (state == HIT)).sum(1), counts.sum(1) + compared["objects"].sum(1)
+    agreed: Array = np.where(of > 0, 2 * hits / np.maximum(of, 1), 1.0)
+    return agreed
 
 
 def metrics(compared: Mapping[str, Array], spec: BoxesSpec) -> dict[str, float]:

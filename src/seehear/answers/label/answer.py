@@ -163,10 +163,6 @@ def from_raw(
     return _any_number(logits, spec) if spec.several else _one(logits, spec)
 
 
-def right(answer: Label, truth: Label, spec: LabelSpec) -> bool:
-    return set(answer.names) == set(truth.names)
-
-
 def _one(logits: Array, spec: LabelSpec) -> Label:
     odds = np.exp(logits - logits.max())
     probabilities = odds / odds.sum()

@@ -19,13 +19,13 @@ def headline(spec: LabelSpec) -> Headline:
     return Headline("accuracy", True)
 
 
-def calibrate(raw: Mapping[str, Array], truths: Sequence[Label], spec: LabelSpec) -> dict[str, float]:
-    """raw: logits (n, C). The temperature of Guo et al. 2017, section 4.2, for all classes alike.
+def calibrate(seen: Sequence[Mapping[str, Array]], truths: Sequence[Label], spec: LabelSpec) -> dict[str, float]:
+    """seen: logits (C,) of each. The temperature of Guo et al. 2017, section 4.2, for all classes alike.
 
     A normal prior on log T (deviation 0.5) keeps it finite where few or perfectly separated examples
     would send it to 0 or infinity; from some tens of examples on the data decide.
     """
-    logits = np.asarray(raw["logits"], np.float64)
+    logits = np.array([raw["logits"] for raw in seen], np.float64).reshape(-1, len(spec.classes))
     truth = _membership(truths, spec)
 
     def loss(log_t: float) -> float:
@@ -51,6 +51,10 @@ def compare(answers: Sequence[Label], truths: Sequence[Label], spec: LabelSpec) 
         "loss": -(np.log(of_truth).mean(1) if spec.several else np.log(of_truth)[truth]),
         "rank": np.stack([np.unique(p, return_inverse=True)[1] for p in probabilities.T], axis=1).astype(np.int32),
     }
+
+
+def right(compared: Mapping[str, Array], spec: LabelSpec) -> Array:
+    return compared["right"]
 
 
 def metrics(compared: Mapping[str, Array], spec: LabelSpec) -> dict[str, float]:

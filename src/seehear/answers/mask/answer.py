@@ -209,20 +209,14 @@ def joined(parts: Iterable[Part], spec: MaskSpec, calibration: Mapping[str, floa
     return Mask.of(pixels, spec, confidence=confidence, expected=expected, sure=shown)
 
 
-def right(answer: Mask, truth: Mask, spec: MaskSpec) -> bool:
-    """Whether enough of the pixels are, of those whose class is known."""
-    return right_share(answer, truth) >= spec.right_from
-
-
-def right_share(answer: Mask, truth: Mask) -> float:
-    """Of the pixels whose class is known; 1 where none is. Raises InputError for masks of different sizes."""
-    said, true = beside(answer, truth)
-    return float((said == true).mean()) if true.size else 1.0
+def check(answer: Mask, truth: Mask) -> None:
+    """Raises InputError for masks of different sizes."""
+    _check_size(truth, answer.shape)
 
 
 def beside(answer: Mask, truth: Mask) -> tuple[Array, Array]:
     """What was said (n,) and what is true (n,) of the pixels whose class is known, in the answer's coordinates."""
-    _check_size(truth, answer.shape)
+    check(answer, truth)
     true = truth.pixels
     known = true != UNKNOWN
     return answer.pixels[known], true[known]

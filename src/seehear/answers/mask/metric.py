@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seehear.answers.headline import Headline
-from seehear.answers.mask.answer import USUAL_DEVIATION, Mask, from_raw, right_share
+from seehear.answers.mask.answer import USUAL_DEVIATION, Mask, from_raw
 from seehear.answers.mask.answer import beside as beside_truth
 from seehear.answers.mask.spec import UNKNOWN, MaskSpec
 
@@ -24,22 +24,18 @@ def headline(spec: MaskSpec) -> Headline:
     return Headline("miou", True)
 
 
-def calibrate(raw: Mapping[str, Array], truths: Sequence[Mask], spec: MaskSpec) -> dict[str, float]:
-    """raw: logits (n, C, h, w), cell_px (n,). One temperature for all pixels (Guo et al. 2017, section 4.2).
+def calibrate(seen: Sequence[Mapping[str, Array]], truths: Sequence[Mask], spec: MaskSpec) -> dict[str, float]:
+    """seen: logits (C, h, w) and cell_px () of each. One temperature for all pixels (Guo et al. 2017, section 4.2).
 
     Then the line by which the share of right pixels of an example follows its mean probability, and how far from it
     shares lie: least squares with PRIOR examples that say that they are the same.
     """
-    temperature = _temperature(raw, truths)
+    temperature = _temperature(seen, truths)
     asked = range(0, len(truths), -(-len(truths) // MOST_ASKED))
-    sure, share = [], []
-    for i in asked:
-        own = {key: value[i] for key, value in raw.items()}
-        answer = from_raw(own, spec, {"temperature": temperature}, None)
-        truth = Mask.of(truths[i].on(*answer.shape), spec)
-        sure.append(answer.expected)
-        share.append(right_share(answer, truth))
-    return {"temperature": temperature} | _line(np.array(sure), np.array(share))
+    answers = [from_raw(seen[i], spec, {"temperature": temperature}, None) for i in asked]
+    true = [Mask.of(truths[i].on(*answer.shape), spec) for i, answer in zip(asked, answers, strict=True)]
+    share = right_share(compare(answers, true, spec))
+    return {"temperature": temperature} | _line(np.array([answer.expected for answer in answers]), share)
 
 
 def compare(answers: Sequence[Mask], truths: Sequence[Mask], spec: MaskSpec) -> dict[str, Array]:
@@ -53,6 +49,19 @@ def compare(answers: Sequence[Mask], truths: Sequence[Mask], spec: MaskSpec) -> 
         for row, of in enumerate((true[said == true], true, said)):
             counts[row, i] = np.bincount(of, minlength=256)[: len(spec.classes)]
     return dict(zip(("hits", "true", "said"), counts, strict=True))
+
+
+def right(compared: Mapping[str, Array], spec: MaskSpec) -> Array:
+    """Those with enough right pixels."""
+    enough: Array = right_share(compared) >= spec.right_from
+    return enough
+
+
+def right_share(compared: Mapping[str, Array]) -> Array:
+    """(n,) of the pixels whose class is known; 1 where none is."""
+    hits, true = compared["hits"].sum(1), compared["true"].sum(1)
+    share: Array = np.where(true > 0, hits / np.maximum(true, 1), 1.0)
+    return share
 
 
 def metrics(compared: Mapping[str, Array], spec: MaskSpec) -> dict[str, float]:
@@ -86,13 +95,14 @@ def _line(sure: Array, share: Array) -> dict[str, float]:
     return {"slope": slope, "bias": float(middle + off - slope * middle), "deviation": deviation}
 
 
-def _temperature(raw: Mapping[str, Array], truths: Sequence[Mask]) -> float:
+def _temperature(seen: Sequence[Mapping[str, Array]], truths: Sequence[Mask]) -> float:
     """The likeliest of TEMPERATURES on some cells, with a normal prior on its logarithm (deviation 0.5)."""
     logits, true = [], []
     each = max(1, MOST_CELLS // max(len(truths), 1))
-    for own, cell_px, truth in zip(raw["logits"], raw["cell_px"], truths, strict=True):
+    for raw, truth in zip(seen, truths, strict=True):
+        own, cell_px = raw["logits"], float(raw["cell_px"])
         height, width = own.shape[1:]
-        pixels = truth.on(round(height * float(cell_px)), round(width * float(cell_px)))
+        pixels = truth.on(round(height * cell_px), round(width * cell_px))
         rows, columns = (
             np.minimum(((np.arange(cells) + 0.5) * side / cells).astype(int), side - 1)
             for cells, side in ((height, pixels.shape[0]), (width, pixels.shape[1]))

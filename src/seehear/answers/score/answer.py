@@ -159,10 +159,6 @@ def from_raw(
     return Score(value, spec.unit, value - NINETY * deviation, value + NINETY * deviation, confidence=within)
 
 
-def right(answer: Score, truth: Score, spec: ScoreSpec) -> bool:
-    return abs(answer.value - truth.value) <= spec.tolerance
-
-
 def _numbers(cells: Iterable[str]) -> tuple[list[float], list[str]]:
     """The numbers, and the cells that hold none."""
     numbers, strange = [], []

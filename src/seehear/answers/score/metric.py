@@ -19,10 +19,11 @@ def headline(spec: ScoreSpec) -> Headline:
     return Headline("mae", False)
 
 
-def calibrate(raw: Mapping[str, Array], truths: Sequence[Score], spec: ScoreSpec) -> dict[str, float]:
-    """raw: mean (n,), log_scale (n,). What to multiply deviations by: the likeliest factor for normal errors."""
+def calibrate(seen: Sequence[Mapping[str, Array]], truths: Sequence[Score], spec: ScoreSpec) -> dict[str, float]:
+    """seen: mean (), log_scale () of each. What to multiply deviations by, the likeliest factor for normal errors."""
     truth = (np.array([t.value for t in truths], np.float64) - spec.mean) / spec.spread
-    off = (truth - raw["mean"]) / np.exp(np.asarray(raw["log_scale"], np.float64))
+    mean, log_scale = (np.array([raw[name] for raw in seen], np.float64) for name in ("mean", "log_scale"))
+    off = (truth - mean) / np.exp(log_scale)
     return {"scale": float(np.sqrt((np.sum(off**2) + PRIOR) / (len(truth) + PRIOR)))}
 
 
@@ -32,6 +33,12 @@ def compare(answers: Sequence[Score], truths: Sequence[Score], spec: ScoreSpec) 
         "truth": np.array([t.value for t in truths], np.float64),
         "answer": np.array([a.value for a in answers], np.float64),
     }
+
+
+def right(compared: Mapping[str, Array], spec: ScoreSpec) -> Array:
+    """Those within the tolerance."""
+    near: Array = np.abs(compared["answer"] - compared["truth"]) <= spec.tolerance
+    return near
 
 
 def metrics(compared: Mapping[str, Array], spec: ScoreSpec) -> dict[str, float]:

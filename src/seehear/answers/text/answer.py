@@ -40,6 +40,13 @@ class Spelled(NamedTuple):
     sure: float
 
 
+class Heard(NamedTuple):
+    """All that may be said, likeliest first, in cells of so many seconds."""
+
+    likeliest: list[Hypothesis]
+    cell_s: float
+
+
 @dataclass(frozen=True)
 class Text:
     """Words in their order; none where nothing is said."""
@@ -112,6 +119,17 @@ def aid(cell: str, spec: TextSpec) -> dict[str, Array]:
     return {"spoken": tokens, "spoken_length": np.array(len(tokens), np.int64)}
 
 
+def in_turn(targets: Sequence[Mapping[str, Array]], spec: TextSpec) -> dict[str, Array]:
+    """What is said one after the other, with a space between; what was said itself only where all of it is written."""
+    tokens = _spaced([target["tokens"] for target in targets], spec.index[SPACE])
+    together = {"tokens": tokens, "length": np.array(len(tokens), np.int64)}
+    if not spec.spoken:
+        return together
+    written = all(target["spoken_length"] for target in targets)
+    spoken = _spaced([target["spoken"] for target in targets] if written else [], spec.heard_pieces.index[SPACE])
+    return together | {"spoken": spoken, "spoken_length": np.array(len(spoken), np.int64)}
+
+
 def raw_shapes(spec: TextSpec) -> dict[str, tuple[int | None, ...]]:
     """logp: log probabilities of what is heard and of the blank, for each cell; how many cells are real; their pitch.
     memory: what a decoder looks at."""
@@ -131,14 +149,25 @@ def from_raw(
     ask: Ask | None = None,
 ) -> Text:
     """raw: logp (N, V + 1) and memory (N, D), of which the first `cells` () are real, each of `cell_s` () seconds."""
-    said = told(hypotheses(raw, spec, calibration, ask), float(raw["cell_s"]), spec, calibration)
+    return chosen(candidates(raw, spec, calibration, ask), spec, calibration, placed)
+
+
+def candidates(
+    raw: Mapping[str, Array], spec: TextSpec, calibration: Mapping[str, float], ask: Ask | None = None
+) -> Heard:
+    """By the weights in `calibration`."""
+    return Heard(hypotheses(raw, spec, calibration, ask), float(raw["cell_s"]))
+
+
+def chosen(heard: Heard, spec: TextSpec, calibration: Mapping[str, float], placed: Placed | None) -> Text:
+    said = told(heard, spec, calibration)
     return said if placed is None or spec.translated else said.moved(placed.warp.inverse())
 
 
-def told(likeliest: Sequence[Hypothesis], cell_s: float, spec: TextSpec, calibration: Mapping[str, float]) -> Text:
-    """The answer, in cells of `cell_s` seconds from 0, out of all that may be said, likeliest first."""
-    best, *others = _different(likeliest, spec)
-    words = tuple(_word(each, cell_s, spec, calibration) for each in spelled(best, spec))
+def told(heard: Heard, spec: TextSpec, calibration: Mapping[str, float]) -> Text:
+    """The answer, in seconds of what was prepared."""
+    best, *others = _different(heard.likeliest, spec)
+    words = tuple(_word(each, heard.cell_s, spec, calibration) for each in spelled(best, spec))
     others.sort(key=lambda other: -other.score)
     odds = np.exp([other.score - best.score for other in others])
     confidence = calibrated(float(1 / (1 + odds.sum())), calibration, "text")
@@ -181,5 +210,7 @@ def spelled(hypothesis: Hypothesis, spec: TextSpec) -> list[Spelled]:
     ]
 
 
-def right(answer: Text, truth: Text, spec: TextSpec) -> bool:
-    return str(answer) == str(truth)
+def _spaced(parts: Sequence[Array], space: int) -> Array:
+    """Tokens (L,) int64 of all parts that have any, a space between them."""
+    said = [part for part in parts if len(part)]
+    return np.concatenate([[space], *(tokens for part in said for tokens in (part, [space]))])[1:-1].astype(np.int64)

@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 from seehear.answers.ask import Ask
 from seehear.answers.headline import Headline
 from seehear.answers.honesty import fit_honesty
-from seehear.answers.text.answer import Text, right, spelled, told
+from seehear.answers.text.answer import Heard, Text, spelled, told
 from seehear.answers.text.bleu import bleu, bleu_parts, chrf, chrf_parts
-from seehear.answers.text.candidates import hypotheses
 from seehear.answers.text.edits import edits
 from seehear.answers.text.spec import TextSpec
 from seehear.answers.text.weights import chosen
@@ -27,20 +26,20 @@ def headline(spec: TextSpec) -> Headline:
     return Headline("bleu", True) if spec.translated else Headline("wer", False)
 
 
-def calibrate(
-    raw: Mapping[str, Array], truths: Sequence[Text], spec: TextSpec, ask: Ask | None = None
+def tune(
+    raws: Sequence[Mapping[str, Array]], truths: Sequence[Text], spec: TextSpec, ask: Ask | None = None
 ) -> dict[str, float]:
-    """raw: logp (n, N, V + 1), cells (n,), cell_s (n,), memory (n, N, D) where there is a decoder. What each judge of
-    a text weighs; and how the confidence of words, then of whole texts, becomes honest."""
-    examples = [{name: array[i] for name, array in raw.items()} for i in range(len(truths))]
-    calibration = chosen(examples, [str(truth) for truth in truths], spec, ask)
-    likeliest = [hypotheses(example, spec, calibration, ask) for example in examples]
-    sure, correct = _judged_words([spelled(each[0], spec) for each in likeliest], truths)
-    calibration |= fit_honesty(sure, correct, "word")
-    heard = [told(each, 1.0, spec, calibration) for each in likeliest]
-    whole = np.array([text.confidence for text in heard])
-    exact = np.array([right(*pair, spec) for pair in zip(heard, truths, strict=True)])
-    return calibration | fit_honesty(whole, exact, "text")
+    """What each judge of a text weighs."""
+    return chosen(raws, [str(truth) for truth in truths], spec, ask)
+
+
+def calibrate(heard: Sequence[Heard], truths: Sequence[Text], spec: TextSpec) -> dict[str, float]:
+    """How the confidence of words, and that of whole texts, becomes honest."""
+    sure, correct = _judged_words([spelled(each.likeliest[0], spec) for each in heard], truths)
+    said = [told(each, spec, {}) for each in heard]
+    whole = np.array([text.confidence for text in said])
+    exact = np.array([str(text) == str(truth) for text, truth in zip(said, truths, strict=True)])
+    return fit_honesty(sure, correct, "word") | fit_honesty(whole, exact, "text")
 
 
 def _judged_words(heard: Sequence[Sequence[Any]], truths: Sequence[Text]) -> tuple[Array, Array]:
@@ -82,6 +81,11 @@ def compare(answers: Sequence[Text], truths: Sequence[Text], spec: TextSpec) -> 
         truth, said = [truth for truth, _ in pairs], [said for _, said in pairs]
         compared |= {"bleu": bleu_parts(said, truth), "chrf": chrf_parts(said, truth)}
     return compared
+
+
+def right(compared: Mapping[str, Array], spec: TextSpec) -> Array:
+    """Those in the very words of the truth."""
+    return compared["right"]
 
 
 def metrics(compared: Mapping[str, Array], spec: TextSpec) -> dict[str, float]:

@@ -17,7 +17,6 @@ from seehear.answers.text.translate import ranked
 
 Array = NDArray[Any]
 Examples = Sequence[Mapping[str, Array]]
-TUNED = 64  # texts on which weights are chosen
 HEARD = {"language": (0.0, 0.2, 0.4, 0.7, 1.0, 1.4), "insertion": (-0.5, 0.0, 0.6, 1.2, 2.0)}
 BY_DECODER = (0.0, 0.1, 0.2, 0.4, 0.7, 1.0, 1.5)
 WRITTEN = {"length": (0.0, 0.5, 1.0, 1.5), "language": (0.0, 0.2, 0.5)}
@@ -25,7 +24,6 @@ WRITTEN = {"length": (0.0, 0.5, 1.0, 1.5), "language": (0.0, 0.2, 0.5)}
 
 def chosen(examples: Examples, truths: Sequence[str], spec: TextSpec, ask: Ask | None) -> dict[str, float]:
     """For the fewest word errors; of a translation, for the most BLEU. One after the other, the others as they are."""
-    examples, truths = examples[:TUNED], truths[:TUNED]
     if spec.translated:
         return _of_translations(examples, truths, spec, ask)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,7 @@ class Hearing:
     noun = "recordings"
     media: tuple[str, ...] = ("recording", "video")
     pitch_s: float | None = CELL_S
+    rest: Literal["constant", "edge"] | None = "constant"
     lacking = ""
     Spec: type[BaseModel] = HearingSpec
 

@@ -117,10 +117,11 @@ def _babble(audio: Tensor) -> Tensor:
 
 
 def _noisy(audio: Tensor, samples: Tensor, noise: Tensor, share: float, ratios_db: tuple[float, float]) -> Tensor:
-    """Add noise to a share of the batch, at a random signal-to-noise ratio."""
+    """Add noise to a share of the batch, at a random signal-to-noise ratio; to silence, as to the others' mean."""
     batch = len(audio)
     noise = noise / noise.square().mean(1, keepdim=True).sqrt().clamp_min(1e-9)
     level = (audio.square().sum(1, keepdim=True) / samples[:, None]).sqrt()
+    level = torch.where(level > 0, level, level.mean())
     low, high = ratios_db
     ratio_db = low + (high - low) * torch.rand(batch, 1)
     chosen = torch.rand(batch, 1) < share

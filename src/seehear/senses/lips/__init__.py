@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,7 @@ class Lips:
     noun = "moving lips"
     media: tuple[str, ...] = ("video",)
     pitch_s: float | None = CELL_S
+    rest: Literal["constant", "edge"] | None = "edge"
     Spec: type[BaseModel] = LipsSpec
 
     @property

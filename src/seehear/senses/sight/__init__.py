@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,7 @@ class Sight:
     noun = "pictures"
     media: tuple[str, ...] = ("picture", "video")
     pitch_s: float | None = None
+    rest: Literal["constant", "edge"] | None = None
     lacking = ""
     Spec: type[BaseModel] = SightSpec
 

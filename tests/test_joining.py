@@ -1,0 +1,114 @@
+"""Short examples made into longer ones: nothing is lost, the senses stay together, and a batch stays as large."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from learning import SPECS, recipe_for
+from seehear.answers import ANSWERS
+from seehear.learn.joining import LONGEST_S, MOST, joined
+from seehear.learn.shelf import Example
+from seehear.recipe import Recipe
+from seehear.senses import SENSES
+
+TEXT = ANSWERS["text"]
+BOTH = recipe_for("text", ("audio", "lips"))
+WORDS = ("a", "b a", "", "ab")
+
+
+def spoken(number: int, seconds: float, recipe: Recipe = BOTH) -> Example:
+    """An example whose samples are its number, from 1 on, as are its pictures but for the first; they last longer."""
+    arrays = {
+        "audio": np.full(round(seconds * 16_000), number / 100, np.float32),
+        "lips": np.full((int(seconds * 25) + 1, 16, 24), number, np.uint8),
+    }
+    arrays["lips"][0] = 0
+    truth = TEXT.read(WORDS[number % len(WORDS)], recipe.answer)
+    return Example({name: arrays[name] for name in recipe.senses}, TEXT.target(truth, recipe.answer, None))
+
+
+def text(examples: list[Example]) -> str:
+    return " ".join(BOTH.answer.decode(example.target["tokens"]) for example in examples).strip()
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.floats(0.3, 4.0), min_size=1, max_size=9), st.integers(0, 99))
+def test_everything_is_there_once_in_its_order_and_at_one_time_for_all_senses(seconds: list[float], seed: int) -> None:
+    examples = [spoken(number, each) for number, each in enumerate(seconds, 1)]
+    longer = joined(examples, BOTH, np.random.default_rng(seed))
+    assert text(longer).split() == text(examples).split()
+    heard = [np.rint(100 * example.arrays["audio"]).astype(int) for example in longer]
+    seen = [example.arrays["lips"][:, 0, 0] for example in longer]
+    numbers = range(1, len(examples) + 1)
+    assert [int((np.concatenate(heard) == number).sum()) for number in numbers] == [
+        len(example.arrays["audio"]) for example in examples
+    ]
+    for sound, pictures in zip(heard, seen, strict=True):
+        for number in filter(None, np.unique(sound)):
+            assert np.argmax(sound == number) / 16_000 == (np.argmax(pictures == number) - 1) / 25
+
+
+def test_as_many_are_joined_as_are_drawn_up_to_the_most() -> None:
+    examples = [spoken(number, 0.5) for number in range(1, 13)]
+    sizes = {len(joined(examples, BOTH, np.random.default_rng(seed))) for seed in range(40)}
+    assert sizes == {-(-13 // each) for each in range(1, MOST + 1)}
+
+
+def test_nothing_comes_among_them_in_which_nothing_is_said_and_no_mouth_moves() -> None:
+    examples = [spoken(number, 0.52) for number in (1, 2)]
+    alone = []
+    for random in map(np.random.default_rng, range(30)):
+        longer = joined(examples, BOTH, random)
+        heard = np.concatenate([example.arrays["audio"] for example in longer])
+        assert (heard == 0).sum() >= len(examples[0].arrays["audio"])
+        alone += [example for example in longer if not example.arrays["audio"].any()]
+    assert alone
+    assert not any(example.arrays["lips"].any() for example in alone)
+    assert all(len(example.target["tokens"]) == 0 == example.target["length"] for example in alone)
+
+
+def test_a_batch_of_joined_examples_holds_no_more() -> None:
+    """But for pauses and for nothing."""
+    examples = [spoken(number, 0.5 + number / 50) for number in range(1, 13)]
+    audio = [
+        SENSES["audio"].collate([example.arrays["audio"] for example in joined(examples, BOTH, random)], SPECS["audio"])
+        for random in map(np.random.default_rng, range(20))
+    ]
+    alone = max(len(example.arrays["audio"]) for example in examples) * 12
+    assert max(batch["audio"].size for batch in audio) < 1.7 * alone
+
+
+@pytest.mark.parametrize(
+    ("recipe", "seconds", "lacking"),
+    [
+        pytest.param(BOTH, 0.5, "lips", id="those of other senses"),
+        pytest.param(recipe_for("label", ("audio",)), 0.5, "", id="what has no answer together"),
+    ],
+)
+def test_what_is_not_joined(recipe: Recipe, seconds: float, lacking: str) -> None:
+    examples = [spoken(number, seconds) for number in range(1, 5)]
+    examples[1].arrays.pop(lacking, None)
+    for seed in range(9):
+        assert joined(examples, recipe, np.random.default_rng(seed)) == examples
+
+
+def test_long_ones_stay_as_they_are() -> None:
+    examples = [spoken(number, LONGEST_S / 2 + 1) for number in range(1, 5)]
+    for seed in range(9):
+        longer = joined(examples, BOTH, np.random.default_rng(seed))
+        assert len(longer) == 5
+        assert [example for example in longer if example.arrays["audio"].any()] == examples
+
+
+def test_texts_are_joined_as_one_would_write_them() -> None:
+    spec = BOTH.answer
+    for words in (["a", "b a"], ["", "a"], ["a", ""], ["", ""], ["ab", "", "b"]):
+        targets = [TEXT.target(TEXT.read(each, spec), spec, None) for each in words]
+        whole = TEXT.target(TEXT.read(" ".join(words), spec), spec, None)
+        together = TEXT.in_turn(targets, spec)
+        assert together.keys() == whole.keys()
+        assert all(np.array_equal(together[name], whole[name]) for name in whole)
+        assert all(together[name].dtype == whole[name].dtype for name in whole)

@@ -1,0 +1,87 @@
+"""A recogniser taught single words, which are tones: it writes several, and nothing where nobody speaks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from learning import RATE_HZ
+from seehear import api
+from seehear.recipe import Recipe, Training
+from seehear.senses.hearing.plan import HearingSpec
+
+TONES_HZ = {"ba": 400, "ke": 900, "zo": 1800}
+WORD_S, PAUSE_S = 0.2, (0.0, 0.2)
+TAUGHT, ASKED = 160, 20
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> api.Recogniser:
+    folder = tmp_path_factory.mktemp("words")
+    data = sentences(folder, TAUGHT, (1, 1))
+    hearing = HearingSpec(longest_s=60, top_hz=4000, mels=16, stages=(8, 8, 16), width=32, whole=True, strength=0.2)
+    settings = Training(minutes=3, steps=200, batch=32, learning_rate=0.004)
+    spec = api.plan(data, steps=1).answer
+    recipe = Recipe(senses={"audio": hearing}, kind="text", answer=spec, width=32, training=settings)
+    return api.train(data, folder / "m.seehear", recipe=recipe)
+
+
+def sentences(folder: Path, n: int, words: tuple[int, int], seed: int = 0) -> Path:
+    """Recordings of tones in faint noise, with so many words each."""
+    folder.mkdir(exist_ok=True)
+    random = np.random.default_rng(seed)
+    rows = []
+    for i in range(n):
+        said = random.choice(list(TONES_HZ), random.integers(words[0], words[1] + 1)).tolist()
+        soundfile.write(folder / f"{i}.wav", spoken(said, random), RATE_HZ)
+        rows.append(f"{i}.wav,{' '.join(said)}")
+    (folder / "examples.csv").write_text("\n".join(["audio,text", *rows]) + "\n")
+    return folder / "examples.csv"
+
+
+def spoken(words: Sequence[str], random: np.random.Generator) -> np.ndarray:
+    seconds = np.arange(int(WORD_S * RATE_HZ)) / RATE_HZ
+    parts = []
+    for word in words:
+        parts.append(np.zeros(int(random.uniform(*PAUSE_S) * RATE_HZ)))
+        parts.append(0.3 * np.sin(2 * np.pi * TONES_HZ[word] * seconds) * np.hanning(len(seconds)))
+    sound = np.concatenate(parts)
+    return sound + 0.003 * random.normal(size=len(sound))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("words", "most_wrong"), [((1, 1), 0.05), ((4, 6), 0.2)], ids=str)
+def test_who_was_taught_single_words_writes_several(
+    model: api.Recogniser, words: tuple[int, int], most_wrong: float, tmp_path: Path
+) -> None:
+    assert model.evaluate(sentences(tmp_path / "new", ASKED, words, seed=1)).metrics["wer"] <= most_wrong
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seconds", [0.3, 2.0, 8.0])
+def test_nothing_is_written_where_nobody_speaks(model: api.Recogniser, seconds: float) -> None:
+    time_s = np.arange(round(seconds * RATE_HZ)) / RATE_HZ
+    hiss = 0.001 * np.random.default_rng(0).normal(size=len(time_s))
+    hum = np.sin(2 * np.pi * 50 * time_s)
+    sounds = {
+        "silence": 0 * time_s,
+        "hiss": hiss,
+        "hum": 0.1 * hum + hiss,
+        "loud hum": 0.5 * hum,
+        "a click": np.where(np.arange(len(time_s)) == len(time_s) // 2, 0.5, 0.0),
+    }
+    answers = model.predict([(sound.astype(np.float32), RATE_HZ) for sound in sounds.values()])
+    assert dict(zip(sounds, (str(said.answer) for said in answers), strict=True)) == dict.fromkeys(sounds, "")
+
+
+@pytest.mark.slow
+def test_noise_as_loud_as_words_is_none_that_was_taught(model: api.Recogniser) -> None:
+    random = np.random.default_rng(0)
+    for loudness in (0.01, 0.1):
+        said = model.predict((loudness * random.normal(size=2 * RATE_HZ).astype(np.float32), RATE_HZ))
+        assert not said.accepted
+        assert "unlike all it was taught" in said.reason
