@@ -39,20 +39,12 @@ def planned(aid: list[str] | None = None) -> TextSpec:
     return spec
 
 
-def target(meant: str, said: str, spec: TextSpec) -> dict[str, Any]:
-    return TEXT.target(TEXT.read(meant, spec), spec, None) | TEXT.aid(said, spec)
-
-
 # --- Planned, and targets --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("said", "together"), [(["ke ba", "zo"], "ke ba zo"), (["ke ba", ""], ""), ([], "")])
-def test_one_after_the_other_the_words_spoken_are_those_of_all_or_none(said: list[str], together: str) -> None:
-    spec = planned()
-    each, whole = [target("one", words, spec) for words in said], target(" ".join("one" for _ in said), together, spec)
-    found = TEXT.in_turn(each, spec)
-    assert found.keys() == whole.keys()
-    assert all(np.array_equal(found[name], whole[name]) for name in whole)
+def test_translations_are_not_those_of_their_parts_one_after_the_other() -> None:
+    assert not TEXT.joins(planned())
+    assert TEXT.joins(TEXT.plan(MEANT * 4, "text"))
 
 
 def test_the_letters_spoken_are_heard_and_those_meant_are_written() -> None:

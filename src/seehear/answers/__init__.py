@@ -154,8 +154,6 @@ class AnswerKind(Facts, AnswerModule, MetricModule, Protocol):
     `draw.py`, `follow.py` and `head.py` add the rest.
     """
 
-    joins: bool  # whether examples one after the other have one answer together, which may be learned from too
-
     def favouring(self, spec: Any, terms: Sequence[str]) -> Any:
         """The Spec for inputs in which these terms are expected. Raises UsageError where they mean nothing."""
 
@@ -184,8 +182,11 @@ class AnswerKind(Facts, AnswerModule, MetricModule, Protocol):
     def in_files(self, cells: Sequence[str]) -> bool:
         """Whether cells of its column name the files that hold the answers."""
 
+    def joins(self, spec: Any) -> bool:
+        """Whether examples one after the other have one answer together, which may be learned from too."""
+
     def in_turn(self, targets: Sequence[Arrays], spec: Any) -> dict[str, Array]:
-        """The target of examples one after the other, from theirs; of a kind that joins."""
+        """The target of examples one after the other, from theirs; of an answer that joins."""
 
     def check(self, answer: Any, truth: Any) -> None:
         """Raises InputError for a truth that cannot be one of the same example."""
@@ -250,12 +251,14 @@ class _Kind:
         self.target, self.raw_shapes, self.from_raw = answer.target, answer.raw_shapes, answer.from_raw
         self.calibrate, self.compare, self.metrics = metric.calibrate, metric.compare, metric.metrics
         self.right, self.headline = metric.right, metric.headline
-        self.joins = hasattr(answer, "in_turn")
         self.check = getattr(answer, "check", _accept)
         self.tune = getattr(metric, "tune", _untuned)
         self.candidates = getattr(answer, "candidates", _as_it_is)
         self.chosen = getattr(answer, "chosen", answer.from_raw)
         self._answer = answer
+
+    def joins(self, spec: Any) -> bool:
+        return hasattr(self._answer, "joins") and bool(self._answer.joins(spec))
 
     def in_turn(self, targets: Sequence[Arrays], spec: Any) -> dict[str, Array]:
         target: dict[str, Array] = self._answer.in_turn(targets, spec)  # type: ignore[attr-defined]

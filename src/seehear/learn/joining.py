@@ -38,7 +38,9 @@ def _may_be_joined(examples: Sequence[Example], recipe: Recipe) -> bool:
     """Whether there is one answer to several, and all have the same senses, which are of time."""
     names = examples[0].arrays.keys()
     alike = all(example.arrays.keys() == names for example in examples)
-    return ANSWERS[recipe.kind].joins and alike and all(SENSES[name].pitch_s is not None for name in names)
+    return (
+        ANSWERS[recipe.kind].joins(recipe.answer) and alike and all(SENSES[name].pitch_s is not None for name in names)
+    )
 
 
 def _most(examples: Sequence[Example]) -> int:

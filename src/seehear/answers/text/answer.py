@@ -119,15 +119,17 @@ def aid(cell: str, spec: TextSpec) -> dict[str, Array]:
     return {"spoken": tokens, "spoken_length": np.array(len(tokens), np.int64)}
 
 
+def joins(spec: TextSpec) -> bool:
+    """Not of a translation, whose words have an order of their own: it is not that of its parts one after the other."""
+    return not spec.translated
+
+
 def in_turn(targets: Sequence[Mapping[str, Array]], spec: TextSpec) -> dict[str, Array]:
-    """What is said one after the other, with a space between; what was said itself only where all of it is written."""
-    tokens = _spaced([target["tokens"] for target in targets], spec.index[SPACE])
-    together = {"tokens": tokens, "length": np.array(len(tokens), np.int64)}
-    if not spec.spoken:
-        return together
-    written = all(target["spoken_length"] for target in targets)
-    spoken = _spaced([target["spoken"] for target in targets] if written else [], spec.heard_pieces.index[SPACE])
-    return together | {"spoken": spoken, "spoken_length": np.array(len(spoken), np.int64)}
+    """What is said one after the other, with a space between."""
+    space = np.array([spec.index[SPACE]])
+    said = [target["tokens"] for target in targets if len(target["tokens"])]
+    tokens = np.concatenate([space, *(part for each in said for part in (each, space))])[1:-1] if said else space[:0]
+    return {"tokens": tokens, "length": np.array(len(tokens), np.int64)}
 
 
 def raw_shapes(spec: TextSpec) -> dict[str, tuple[int | None, ...]]:
@@ -208,9 +210,3 @@ def spelled(hypothesis: Hypothesis, spec: TextSpec) -> list[Spelled]:
         )
         for word, start, end in zip(words, starts, ends, strict=True)
     ]
-
-
-def _spaced(parts: Sequence[Array], space: int) -> Array:
-    """Tokens (L,) int64 of all parts that have any, a space between them."""
-    said = [part for part in parts if len(part)]
-    return np.concatenate([[space], *(tokens for part in said for tokens in (part, [space]))])[1:-1].astype(np.int64)
