@@ -8,6 +8,8 @@ from __future__ import annotations
 import csv
 import os
 import shutil
+import subprocess
+import sys
 import tarfile
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -78,6 +80,15 @@ class Store:
             make(part)
             part.rename(folder)
         return folder
+
+    def environment(self, name: str, *wanted: str) -> Path:
+        """The Python of a virtual environment that has nothing of ours, but what pip is told to install."""
+
+        def make(folder: Path) -> None:
+            subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+            subprocess.run([str(folder / "bin/python"), "-m", "pip", "install", "--quiet", *wanted], check=True)
+
+        return self.made(name, make) / "bin/python"
 
 
 def pneumonia(store: Store) -> Examples:

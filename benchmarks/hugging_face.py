@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -48,7 +47,7 @@ def beside(
     with tempfile.TemporaryDirectory(prefix="hugging-face-") as temporary:
         folder = Path(temporary)
         truths = give(folder, network, recipe, examples, budget)
-        _run(environment(store), folder)
+        _run(store.environment("transformers", "-c", str(VERSIONS), *PACKAGES), folder)
         told = json.loads((folder / "told.json").read_text(encoding="utf-8"))
         answers = [understood(folder, answer, recipe.answer) for answer in told["answers"]]
     theirs = evaluate(kind, recipe.answer, answers, truths, accepted=[False] * len(answers))
@@ -58,17 +57,6 @@ def beside(
     )
     yield Figure(f"times that {who} saw each picture", told["epochs"])
     yield Figure(f"pictures a second of {who}", told["per_s"])
-
-
-def environment(store: Store) -> Path:
-    """The Python of an environment that has transformers and nothing of ours."""
-
-    def make(folder: Path) -> None:
-        python = str(folder / "bin/python")
-        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
-        subprocess.run([python, "-m", "pip", "install", "--quiet", "-c", str(VERSIONS), *PACKAGES], check=True)
-
-    return store.made("transformers", make) / "bin/python"
 
 
 def _run(python: Path, folder: Path) -> None:

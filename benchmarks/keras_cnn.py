@@ -10,7 +10,6 @@ import argparse
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +35,7 @@ def compare(standard_minutes: float, examples: Examples, store: Store, *, tried_
     budget = Budget(minutes, steps=None if tried_s is None else 2)
     (judge, test), *_ = examples.tests.items()
     ours = taught(examples, budget, ("image",), out=store.cache / "beside-keras.seehear").evaluate(test)
-    theirs = tutorial(environment(store), pictures(examples, store), tried_s or minutes * 60)
+    theirs = tutorial(store.environment("keras", "tensorflow-cpu"), pictures(examples, store), tried_s or minutes * 60)
     accuracy, best = ours.metrics["accuracy"], max(theirs)
     figures = [
         Figure("accuracy of seehear", accuracy, "%", *ours.intervals["accuracy"]),
@@ -47,16 +46,6 @@ def compare(standard_minutes: float, examples: Examples, store: Store, *, tried_
     note = f"all of CIFAR-10's train part, {standard_minutes:g} standard minutes each; judged on {judge}"
     name = f"keras-{standard_minutes:g}"
     record(name, note, figures, before=before, after=pace(), keep=tried_s is None)
-
-
-def environment(store: Store) -> Path:
-    """The Python of an environment that has TensorFlow and nothing of ours."""
-
-    def make(folder: Path) -> None:
-        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
-        subprocess.run([str(folder / "bin/python"), "-m", "pip", "install", "--quiet", "tensorflow-cpu"], check=True)
-
-    return store.made("keras", make) / "bin/python"
 
 
 def pictures(examples: Examples, store: Store) -> Path:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import NamedTuple
 
 import soundfile
 
-from benchmarks.data import WORDS, Store
+from benchmarks.data import WORDS
 from benchmarks.spoken import Spoken
 from seehear.senses.hearing.plan import RATE_HZ
 
@@ -38,16 +37,6 @@ public <said> = (bin | lay | place | set) (blue | green | red | white) (at | by 
 class Heard(NamedTuple):
     texts: list[str]
     seconds: float
-
-
-def environment(store: Store) -> Path:
-    """The Python of an environment that has PocketSphinx and nothing of ours."""
-
-    def make(folder: Path) -> None:
-        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
-        subprocess.run([str(folder / "bin/python"), "-m", "pip", "install", "--quiet", PACKAGE], check=True)
-
-    return store.made("pocketsphinx", make) / "bin/python"
 
 
 def sphinx(python: Path, recordings: Sequence[Spoken], grammar: str | None = None) -> Heard:

@@ -17,7 +17,7 @@ from benchmarks.ctc_tutorial import tutorial
 from benchmarks.data import Examples, Store
 from benchmarks.machine import pace
 from benchmarks.results import Figure, record
-from benchmarks.sphinx import GRAMMARS, environment, sphinx
+from benchmarks.sphinx import GRAMMARS, PACKAGE, sphinx
 from benchmarks.spoken import Spoken, digit_strings, grid, mboshi, recordings, speechocean
 from benchmarks.unfamiliar import invented
 from seehear.answers import ANSWERS
@@ -103,7 +103,7 @@ def _tutorial(train: Sequence[Spoken], judges: Sequence[Spoken], budget: Budget,
 
 
 def _sphinx(name: str, judges: Sequence[Spoken], store: Store) -> Iterator[Figure]:
-    python = environment(store)
+    python = store.environment("pocketsphinx", PACKAGE)
     sound_s = sum(len(spoken.samples) for spoken in judges) / RATE_HZ
     guided = {"PocketSphinx, told how sentences go": GRAMMARS[name]} if name in GRAMMARS else {}
     for who, grammar in {"PocketSphinx": None, **guided}.items():

@@ -77,6 +77,14 @@ def filmed(
     return file.getvalue()
 
 
+def held_upright(film: bytes) -> bytes:
+    """The same mp4, to be turned: telephones store frames lying, and a matrix; ISO/IEC 14496-12, section 6.2.2."""
+    straight = bytes.fromhex("00010000 00000000 00000000 00000000 00010000".replace(" ", ""))
+    clockwise = bytes.fromhex("00000000 00010000 00000000 ffff0000 00000000".replace(" ", ""))
+    track = film.index(b"tkhd")
+    return film[:track] + film[track:].replace(straight, clockwise, 1)
+
+
 def dicom(**tags: object) -> bytes:
     from pydicom.dataset import FileDataset, FileMetaDataset
     from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid

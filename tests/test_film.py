@@ -17,7 +17,7 @@ from PIL import Image
 
 import squares
 import tiny
-from malformed_corpus import filmed, seed
+from malformed_corpus import filmed, held_upright, seed
 from seehear import api
 from seehear.answers.boxes import Box, Boxes
 from seehear.cli import run
@@ -90,11 +90,7 @@ def test_an_excerpt_is_what_is_shown_within_it(street: Path) -> None:
 
 
 def test_a_film_held_upright_is_turned() -> None:
-    data = filmed("mp4", None, "mpeg4")
-    straight = bytes.fromhex("00010000 00000000 00000000 00000000 00010000".replace(" ", ""))
-    clockwise = bytes.fromhex("00000000 00010000 00000000 ffff0000 00000000".replace(" ", ""))
-    track = data.index(b"tkhd")
-    turned = data[:track] + data[track:].replace(straight, clockwise, 1)
+    turned = held_upright(filmed("mp4", None, "mpeg4"))
     assert {pixels.shape for _, pixels in pictures(turned, MOST_PIXELS)} == {(64, 48, 3)}
 
 

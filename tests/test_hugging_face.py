@@ -129,7 +129,7 @@ def test_whoever_knows_all_is_told_to_have_all_right(
         monkeypatch.setitem(TUTORIALS, network, Tutorial(lambda classes, prepared: knowing, question, rate=1e-3))
         main(folder)
 
-    monkeypatch.setattr(hugging_face, "environment", lambda store: Path())
+    monkeypatch.setattr(Store, "environment", lambda *wanted: Path())
     monkeypatch.setattr(hugging_face, "_run", run)
     ours: Any = SimpleNamespace(metrics={metric: 0.75})
     examples = Examples(table, None, {"the same again": table})

@@ -251,14 +251,14 @@ class _Kind:
         self.target, self.raw_shapes, self.from_raw = answer.target, answer.raw_shapes, answer.from_raw
         self.calibrate, self.compare, self.metrics = metric.calibrate, metric.compare, metric.metrics
         self.right, self.headline = metric.right, metric.headline
+        self.aid = getattr(answer, "aid", _unaided)
+        self.joins, self.decodes = (getattr(answer, question, _not) for question in ("joins", "decodes"))
+        self.in_files = getattr(answer, "in_files", _not_in_files)
         self.check = getattr(answer, "check", _accept)
         self.tune = getattr(metric, "tune", _untuned)
         self.candidates = getattr(answer, "candidates", _as_it_is)
         self.chosen = getattr(answer, "chosen", answer.from_raw)
         self._answer = answer
-
-    def joins(self, spec: Any) -> bool:
-        return hasattr(self._answer, "joins") and bool(self._answer.joins(spec))
 
     def in_turn(self, targets: Sequence[Arrays], spec: Any) -> dict[str, Array]:
         target: dict[str, Array] = self._answer.in_turn(targets, spec)  # type: ignore[attr-defined]
@@ -284,15 +284,6 @@ class _Kind:
         found: Callable[..., Any] = told
         return found
 
-    def aid(self, cell: str, spec: Any) -> dict[str, Array]:
-        return dict(self._answer.aid(cell, spec)) if hasattr(self._answer, "aid") else {}
-
-    def in_files(self, cells: Sequence[str]) -> bool:
-        return hasattr(self._answer, "in_files") and bool(self._answer.in_files(cells))
-
-    def decodes(self, spec: Any) -> bool:
-        return hasattr(self._answer, "decodes") and bool(self._answer.decodes(spec))
-
     def asking(self, ask: Ask) -> AnswerKind:
         kind = copy(self)
         for asks in ("tune", "candidates", "from_raw"):
@@ -310,6 +301,18 @@ class _Kind:
     def head(self, spec: Any, widths: Sequence[int]) -> nn.Module:
         module: nn.Module = import_module(f"{__name__}.{self.name}.head").Head(spec, widths)
         return module
+
+
+def _unaided(cell: str, spec: Any) -> dict[str, Array]:
+    return {}
+
+
+def _not(spec: Any) -> bool:
+    return False
+
+
+def _not_in_files(cells: Sequence[str]) -> bool:
+    return False
 
 
 def _accept(answer: Any, truth: Any) -> None:

@@ -39,7 +39,7 @@ def evaluate(  # noqa: PLR0913 - each flag is an argument
                 answer=answer,
                 wrong_at_most=wrong_at_most,
                 terms=options.lines(terms),
-                tiles=tiles or None,
+                tiles=tiles,
             ),
         )
         display.problems(evaluation.skipped)

@@ -66,7 +66,7 @@ def predict(  # noqa: PLR0913 - each flag is an argument
             senses=options.names(senses),
             wrong_at_most=wrong_at_most,
             terms=options.lines(terms),
-            tiles=tiles or None,
+            tiles=tiles,
         )
         watching = Watching(every, out, file_names, display.say)
         for prediction in watching.answers(recogniser, asked, flags):

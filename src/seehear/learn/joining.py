@@ -37,10 +37,9 @@ def joined(examples: Sequence[Example], recipe: Recipe, random: np.random.Genera
 def _may_be_joined(examples: Sequence[Example], recipe: Recipe) -> bool:
     """Whether there is one answer to several, and all have the same senses, which are of time."""
     names = examples[0].arrays.keys()
-    alike = all(example.arrays.keys() == names for example in examples)
-    return (
-        ANSWERS[recipe.kind].joins(recipe.answer) and alike and all(SENSES[name].pitch_s is not None for name in names)
-    )
+    if not ANSWERS[recipe.kind].joins(recipe.answer) or any(SENSES[name].pitch_s is None for name in names):
+        return False
+    return all(example.arrays.keys() == names for example in examples)
 
 
 def _most(examples: Sequence[Example]) -> int:

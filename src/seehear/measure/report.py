@@ -121,7 +121,7 @@ def _image(files: Mapping[str, Picture], name: str, alt: str, caption: str = "")
 
 
 def _encoded(picture: Image.Image, name: str) -> Picture:
-    """As its name says: photographs as JPEG, which is a tenth of their PNG."""
+    """As its name says: photographs as JPEG, which is a third of their PNG."""
     file = BytesIO()
     if name.endswith(".jpg"):
         picture.save(file, "JPEG", quality=90)

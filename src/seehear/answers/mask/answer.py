@@ -6,6 +6,7 @@ import math
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -64,7 +65,7 @@ class Mask:
     def alternatives(self) -> tuple[()]:
         return ()
 
-    @property
+    @cached_property
     def areas(self) -> dict[str, int]:
         """Pixels of each class that there is, the largest first."""
         counts = np.zeros(256, np.int64)

@@ -24,11 +24,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from seehear.answers.mask.picture import MOST_PIXELS
 from seehear.errors import InputError
 
 Array = NDArray[Any]
 FORM = '{"size": [480, 640], "outlines": [{"label": "cat", "polygons": [[12, 40, 210, 40, 99, 131]]}]}'
-MOST_PIXELS = 100_000_000
 CHARACTER, MORE, SIGN, BITS = 48, 0x20, 0x10, 5  # of COCO's text: what is added, its two marks, what each letter holds
 MOST_LETTERS = 7  # of a number: 35 bits
 

@@ -25,7 +25,7 @@ HEADING = "boxes"
 ONLY_LABEL = "object"
 UNNAMED = f"every box is called {ONLY_LABEL!r}, for no column names what it is of"
 ROUNDING_PX = 1.0  # a box that reaches so far beyond its picture is only rounded
-_FARTHEST_PX = 1e9
+FARTHEST_PX = 1e9  # a corner further away is a mistake
 _NOWHERE = (math.nan,) * 4
 _MIXED = np.random.default_rng(0).integers(1 << 62, size=6) | 1  # by which six numbers become one, hardly ever alike
 _TEXT = pa.large_string()
@@ -38,9 +38,8 @@ class Drawn:
     picture: list[int] = field(default_factory=list)  # its row in the table
     label: list[str] = field(default_factory=list)
     xyxy: list[Sequence[float]] = field(default_factory=list)
-    region: list[Any] = field(
-        default_factory=list
-    )  # its outline, as `outline_cells` takes it; None where there is none
+    # its outline, as `outline_cells` takes it; None where there is none
+    region: list[Any] = field(default_factory=list)
     crowd: list[bool] = field(default_factory=list)
     difficult: list[bool] = field(default_factory=list)
     places: list[str] = field(default_factory=list)
@@ -136,7 +135,7 @@ def _four(told: Any) -> Sequence[float]:
     """nan for what are not four numbers."""
     if not isinstance(told, list) or len(told) != 4:
         return _NOWHERE
-    numbers = all(isinstance(each, int | float) and abs(each) < _FARTHEST_PX for each in told)
+    numbers = all(isinstance(each, int | float) and abs(each) < FARTHEST_PX for each in told)
     return told if numbers else _NOWHERE
 
 

@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from seehear.errors import DataError
 from seehear.table.encoding import read_text
-from seehear.table.layouts.box_cells import Drawn
+from seehear.table.layouts.box_cells import FARTHEST_PX, Drawn
 from seehear.table.layouts.found import Found, part_folders, text_table, visible
 from seehear.table.layouts.outline_cells import WITHOUT, drawn_answers
 from seehear.table.parts import part_of_subset
@@ -29,7 +29,6 @@ _BEGINNING_BYTES = 1 << 16
 _LARGEST_BYTES = 1 << 29  # COCO's own of 118,000 pictures has 448 MB
 _INSTANCES = "instances"  # COCO's own lie beside tables of captions and of joints
 _FOLDERS = ("annotations", "Annotations")
-_FARTHEST_PX = 1e9
 _LOOKED_AT = 20  # file names by which the folder of the pictures is told
 
 
@@ -183,7 +182,7 @@ def _joined(base: str, folder: str) -> str:
 
 def _size(width: Any, height: Any) -> tuple[float, float]:
     """nan where it is not told."""
-    told = all(isinstance(side, int | float) and 0 < side < _FARTHEST_PX for side in (width, height))
+    told = all(isinstance(side, int | float) and 0 < side < FARTHEST_PX for side in (width, height))
     return (width, height) if told else (np.nan, np.nan)
 
 

@@ -20,8 +20,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from seehear.table.layouts.box_cells import FARTHEST_PX, ROUNDING_PX, Drawn, box_cells
 from seehear.table.layouts.box_cells import HEADING as BOXES
-from seehear.table.layouts.box_cells import ROUNDING_PX, Drawn, box_cells
 from seehear.table.layouts.found import AnswerCells
 from seehear.table.layouts.picture_sizes import sizes_px
 from seehear.table.rows import Problem
@@ -71,7 +71,7 @@ def drawn_answers(
         sizes[unknown] = sizes_px(root, [files[i] for i in unknown.tolist()])
         return outline_cells(things, sizes, classes)
 
-    return {BOXES: boxes, HEADING: masks} if any(things.region) else {BOXES: boxes}
+    return {BOXES: boxes, HEADING: masks} if things.outlined else {BOXES: boxes}
 
 
 def outline_cells(things: Drawn, size_px: NDArray[np.float64], classes: Iterable[str]) -> AnswerCells:
@@ -162,7 +162,7 @@ def _corners(piece: Any) -> NDArray[np.float64] | None:
         corners = np.array(piece)
     except ValueError:  # lists in it
         return None
-    numbers = corners.ndim == 1 and corners.dtype.kind in "if" and (np.abs(corners) < 1e9).all()
+    numbers = corners.ndim == 1 and corners.dtype.kind in "if" and (np.abs(corners) < FARTHEST_PX).all()
     return corners if numbers else None
 
 

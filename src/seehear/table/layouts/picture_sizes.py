@@ -16,8 +16,6 @@ from numpy.typing import NDArray
 from PIL import Image
 
 _ORIENTATION_TAG, _ON_THEIR_SIDE = 0x0112, range(5, 9)  # EXIF 2.32, table 5
-
-
 _HEADER_BYTES = 2048
 _PNG, _JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8"
 _EXIF = 0xE1  # APP1: it may say that the picture lies on its side
