@@ -14,10 +14,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks.budget import Budget, asked, budget, for_each
+from benchmarks.budget import Budget, Sitting, asked, for_each
 from benchmarks.data import SPEAKERS, Examples, Store, cifar10, cifar10_few, digits, fsdd, pneumonia
-from benchmarks.machine import pace
-from benchmarks.results import Figure, record
+from benchmarks.results import Figure
 from benchmarks.unfamiliar import unfamiliarity
 from seehear.api import Recogniser, train
 from seehear.events import Advanced, Event, Said
@@ -68,7 +67,16 @@ def taught(
     resume = budget.resume and Path(f"{out}.work").exists()
     wishes: dict[str, Any] = {"minutes": budget.minutes, "steps": budget.steps, "seed": budget.seed, "recipe": recipe}
     own = {} if resume else wishes  # a run that goes on keeps those that it began with
-    model = train(examples.train, out, val=examples.val, senses=senses, resume=resume, listen=Log(), **own)
+    model = train(
+        examples.train,
+        out,
+        val=examples.val,
+        senses=senses,
+        device=budget.device,
+        resume=resume,
+        listen=Log(),
+        **own,
+    )
     for name, spec in model.recipe.senses.items():
         print(f"  {name}: {spec}")
     taken = (time.monotonic() - started_s) / 60
@@ -78,9 +86,8 @@ def taught(
 
 def measure(name: str, task: Task, store: Store, options: argparse.Namespace) -> None:
     examples = task.prepare(store)
-    standard = task.standard_minutes * options.minutes_scale
-    given, before = budget(name, standard, options)
-    model = taught(examples, given, task.senses, out=store.cache / f"{name}.seehear")
+    sitting = Sitting.begun(name, task.standard_minutes, options)
+    model = taught(examples, sitting.budget, task.senses, out=store.cache / f"{name}.seehear")
     (judge, test), *others = examples.tests.items()
     evaluation = model.evaluate(test)
     figures = list(_figures(evaluation, task, model.recipe.wrong_at_most))
@@ -88,11 +95,10 @@ def measure(name: str, task: Task, store: Store, options: argparse.Namespace) ->
         again = model.evaluate(place)
         figures += [figure(again, metric, f"{metric} on {other}") for metric in ("accuracy", "auroc")]
     if len(task.senses) > 1:
-        figures += _each_sense(model, examples, given, evaluation, store)
+        figures += _each_sense(model, examples, sitting.budget, evaluation, store)
     for sense in task.senses:
         figures += unfamiliarity(model, sense, test, store, own=task.own, in_noise=task.in_noise)
-    note = f"{standard:g} standard minutes; judged on {evaluation.n:,} examples: {judge}; seed {given.seed}"
-    record(name, note, figures, before=before, after=pace(), keep=options.steps is None)
+    sitting.record(f"judged on {evaluation.n:,} examples: {judge}", figures)
 
 
 def figure(

@@ -9,10 +9,9 @@ import argparse
 from collections.abc import Iterator
 
 from benchmarks.accuracy import figure, taught
-from benchmarks.budget import Budget, asked, budget
+from benchmarks.budget import Budget, Sitting, asked
 from benchmarks.data import AbsentError, Examples, Store
-from benchmarks.machine import pace
-from benchmarks.results import Figure, record
+from benchmarks.results import Figure
 from benchmarks.spoken import grid_in_noise
 from seehear.api import Recogniser, plan
 
@@ -23,19 +22,24 @@ WISHED_SHARE_OF_ERROR = 0.5  # with lips too, of the better one by sound alone
 
 def measure(store: Store, options: argparse.Namespace) -> None:
     examples = grid_in_noise(store)
-    standard = STANDARD_MINUTES * options.minutes_scale
-    given, before = budget(NAME, standard, options)
-    model = taught(examples, given, SENSES, out=store.cache / f"{NAME}.seehear")
-    alone = _by_sound_alone(examples, given, store)
+    sitting = Sitting.begun(NAME, STANDARD_MINUTES, options)
+    model = taught(examples, sitting.budget, SENSES, out=store.cache / f"{NAME}.seehear")
+    alone = _by_sound_alone(examples, sitting.budget, store)
     figures = [each for judge in examples.tests for each in _figures(judge, model, alone, examples)]
     sentences = model.evaluate(next(iter(examples.tests.values()))).n
-    note = f"{standard:g} standard minutes for each recogniser; judged on {sentences:,} sentences; seed {given.seed}"
-    record(NAME, note, figures, before=before, after=pace(), keep=options.steps is None)
+    sitting.record(f"as many for each recogniser; judged on {sentences:,} sentences", figures)
 
 
 def _by_sound_alone(examples: Examples, given: Budget, store: Store) -> Recogniser:
     """Taught in the same minutes, and from sound as drowned as the other's: else noise alone would be new to it."""
-    recipe = plan(examples.train, val=examples.val, minutes=given.minutes, senses=["audio"], seed=given.seed)
+    recipe = plan(
+        examples.train,
+        val=examples.val,
+        minutes=given.minutes,
+        senses=["audio"],
+        seed=given.seed,
+        device=given.device,
+    )
     drowned = recipe.senses["audio"].model_copy(update={"drowned": True})
     recipe = recipe.model_copy(update={"senses": {"audio": drowned}})
     return taught(examples, given, ("audio",), out=store.cache / f"{NAME}-audio.seehear", recipe=recipe)

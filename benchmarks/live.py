@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.accuracy import taught
-from benchmarks.budget import asked, budget, for_each
+from benchmarks.budget import Sitting, asked, for_each
 from benchmarks.data import SEED, Examples, Store
 from benchmarks.machine import pace
 from benchmarks.results import Figure, record
@@ -173,8 +173,8 @@ def measure(name: str, store: Store, options: argparse.Namespace) -> None:
 def _model(name: str, examples: Examples, store: Store, options: argparse.Namespace) -> Path:
     path = store.cache / f"{name}.seehear"
     if not path.exists():
-        given, _ = budget(name, TASKS[name].standard_minutes * options.minutes_scale, options)
-        taught(examples, given, ("audio",), out=path)
+        sitting = Sitting.begun(name, TASKS[name].standard_minutes, options)
+        taught(examples, sitting.budget, ("audio",), out=path)
     return path
 
 

@@ -18,6 +18,7 @@ from seehear.learn.machine import choose_precision
 from seehear.runtime.session import threads
 
 STANDARD_GIGAFLOPS = 400.0
+CPU = "cpu"
 SIDE = 2048
 MEASURED_S = 3.0
 
@@ -37,20 +38,21 @@ class Pace:
         return f"{self.gigaflops:.0f} GFLOP/s in {self.precision}"
 
 
-def pace(measured_s: float = MEASURED_S) -> Pace:
+def pace(measured_s: float = MEASURED_S, device: str = CPU) -> Pace:
     """The median over some seconds: what there is to be had where the machine is shared, not what it could do."""
-    precision = choose_precision(torch.device("cpu"))
-    a = torch.ones(SIDE, SIDE, dtype=getattr(torch, precision))
-    torch.matmul(a, a)
+    precision = choose_precision(torch.device(device))
+    a = torch.ones(SIDE, SIDE, dtype=getattr(torch, precision), device=device)
+    (a @ a)[0, 0].item()
     taken_s: list[float] = []
     while sum(taken_s) < measured_s:
         start_s = time.perf_counter()
-        torch.matmul(a, a)
+        (a @ a)[0, 0].item()  # which waits for the device
         taken_s.append(time.perf_counter() - start_s)
     return Pace(2 * SIDE**3 / statistics.median(taken_s) / 1e9, precision)
 
 
-def describe() -> dict[str, Any]:
+def describe(device: str = CPU) -> dict[str, Any]:
+    accelerator = {} if device == CPU else {"accelerator": torch.cuda.get_device_name(device)}
     return {
         "processor": _processor(),
         "cores": threads(),
@@ -58,6 +60,7 @@ def describe() -> dict[str, Any]:
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
         "torch": torch.__version__,
+        **accelerator,
     }
 
 

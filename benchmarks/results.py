@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
-from benchmarks.machine import Pace, describe
+from benchmarks.machine import CPU, Pace, describe
 
 FOLDER = Path(__file__).parent / "results"
 
@@ -73,7 +73,16 @@ class Result:
         return cls(figures=figures, gigaflops=(before, after), **told)
 
 
-def record(name: str, note: str, figures: Sequence[Figure], *, before: Pace, after: Pace, keep: bool = True) -> None:
+def record(
+    name: str,
+    note: str,
+    figures: Sequence[Figure],
+    *,
+    before: Pace,
+    after: Pace,
+    device: str = CPU,
+    keep: bool = True,
+) -> None:
     """Print a result and, to keep it, write results/NAME.json in place of what an earlier run found."""
     result = Result(
         name=name,
@@ -84,7 +93,7 @@ def record(name: str, note: str, figures: Sequence[Figure], *, before: Pace, aft
         commit=_commit(),
         gigaflops=(round(before.gigaflops, 1), round(after.gigaflops, 1)),
         precision=before.precision,
-        machine=describe(),
+        machine=describe(device),
     )
     if keep:
         FOLDER.mkdir(exist_ok=True)

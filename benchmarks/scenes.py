@@ -15,11 +15,10 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.accuracy import figure, taught
-from benchmarks.budget import asked, budget, for_each
+from benchmarks.budget import Sitting, asked, for_each
 from benchmarks.data import Examples, Store, write_table
 from benchmarks.hugging_face import NAMES, beside
-from benchmarks.machine import pace
-from benchmarks.results import Figure, record
+from benchmarks.results import Figure
 from seehear.api import Recogniser
 from seehear.measure.evaluate import Evaluation
 
@@ -79,20 +78,18 @@ def bccd(store: Store) -> Examples:
 
 def measure(name: str, task: Task, store: Store, options: argparse.Namespace) -> None:
     examples = task.prepare(store)
-    standard = task.standard_minutes * options.minutes_scale
-    given, before = budget(name, standard, options)
-    model = taught(examples, given, ("image",), out=store.cache / f"{name}.seehear")
+    sitting = Sitting.begun(name, task.standard_minutes, options)
+    model = taught(examples, sitting.budget, ("image",), out=store.cache / f"{name}.seehear")
     (judge, test), *_ = examples.tests.items()
     evaluation = model.evaluate(test)
-    note = f"{standard:g} standard minutes; judged on {evaluation.n:,} pictures: {judge}; seed {given.seed}"
     figures = list(task.figures(evaluation))
     if evaluation.metrics["coverage"]:
         most = model.recipe.wrong_at_most
         figures.append(figure(evaluation, "accepted_error", "error of the accepted answers", at_most=most))
     figures.append(_speed(model, store.unpacked(name) / task.pictures, task))
     for network in (each for each in task.beside if each in options.beside):
-        figures += beside(network, evaluation, model.recipe, examples, given, store)
-    record(name, note, figures, before=before, after=pace(), keep=options.steps is None)
+        figures += beside(network, evaluation, model.recipe, examples, sitting.budget, store)
+    sitting.record(f"judged on {evaluation.n:,} pictures: {judge}", figures)
 
 
 def _of_masks(evaluation: Evaluation, *, miou: float) -> Iterator[Figure]:

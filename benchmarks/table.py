@@ -48,10 +48,12 @@ def _section(result: Result) -> Iterator[str]:
         ("figure", "measured", "wished", ""),
         [(f.what, f.measured, f.wished, _verdict(f.reached) if f.wished else "") for f in result.figures],
     )
+    learned_on = f"{machine['accelerator']}, " if "accelerator" in machine else ""
     yield (
-        f"`{result.command}` on {result.date} at commit {result.commit}; {machine['processor']}, {machine['cores']} "
-        f"cores, {machine['memory_gib']} GiB, Python {machine['python']}, PyTorch {machine['torch']}; matrix products "
-        f"in {result.precision} at {before:.0f} GFLOP/s before and {after:.0f} after."
+        f"`{result.command}` on {result.date} at commit {result.commit}; {learned_on}{machine['processor']}, "
+        f"{machine['cores']} cores, {machine['memory_gib']} GiB, Python {machine['python']}, "
+        f"PyTorch {machine['torch']}; matrix products in {result.precision} at {before:.0f} GFLOP/s before and "
+        f"{after:.0f} after."
     )
     yield ""
 

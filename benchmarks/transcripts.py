@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from functools import partial
 
 from benchmarks.accuracy import figure, taught
-from benchmarks.budget import Budget, asked, budget, for_each
+from benchmarks.budget import Budget, Sitting, asked, for_each
 from benchmarks.ctc_tutorial import tutorial
 from benchmarks.data import Examples, Store
-from benchmarks.machine import pace
-from benchmarks.results import Figure, record
+from benchmarks.results import Figure
 from benchmarks.sphinx import GRAMMARS, PACKAGE, sphinx
 from benchmarks.spoken import Spoken, digit_strings, grid, mboshi, recordings, speechocean
 from benchmarks.unfamiliar import invented
@@ -53,21 +52,19 @@ TASKS = {
 
 def measure(name: str, task: Task, store: Store, options: argparse.Namespace) -> None:
     examples = task.prepare(store)
-    standard = task.standard_minutes * options.minutes_scale
-    given, before = budget(name, standard, options)
-    model = taught(examples, given, task.senses, out=store.cache / f"{name}.seehear")
+    sitting = Sitting.begun(name, task.standard_minutes, options)
+    model = taught(examples, sitting.budget, task.senses, out=store.cache / f"{name}.seehear")
     (judge, test), *_ = examples.tests.items()
     evaluation = model.evaluate(test)
-    note = f"{standard:g} standard minutes; judged on {evaluation.n:,} recordings: {judge}; seed {given.seed}"
     figures = list(_figures(evaluation, task, model.recipe.wrong_at_most))
     figures.append(invented(model))
     if options.beside:
         judges = recordings(test)
         if CTC in options.beside:
-            figures += _tutorial(recordings(examples.train), judges, given, evaluation)
+            figures += _tutorial(recordings(examples.train), judges, sitting.budget, evaluation)
         if SPHINX in options.beside and task.english:
             figures += _sphinx(name, judges, store)
-    record(name, note, figures, before=before, after=pace(), keep=options.steps is None)
+    sitting.record(f"judged on {evaluation.n:,} recordings: {judge}", figures)
 
 
 def _figures(evaluation: Evaluation, task: Task, wrong_at_most: float) -> Iterator[Figure]:

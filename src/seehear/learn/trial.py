@@ -168,5 +168,7 @@ def _some(shelf: Shelf, rows: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
 def _most(network: Network, shelf: Shelf, rows: NDArray[np.int64]) -> int:
     """How many examples judge: fewer where the answer to each is many numbers."""
     batch = shelf.batch(rows[:1])
-    numbers = sum(array.numel() for array in network.answer(_encode(network, batch), batch.present).values())
+    cells = _encode(network, batch)
+    raw = network.answer(cells, batch.present.to(cells[0].x.device))
+    numbers = sum(array.numel() for array in raw.values())
     return int(np.clip(MOST_NUMBERS // numbers, 1, MOST_HELD_OUT))

@@ -85,13 +85,13 @@ def _in_a_room(audio: Tensor, share: float) -> Tensor:
     """Convolve a share of the batch with decaying noise, as a small room would."""
     batch, steps = audio.shape
     tail = int(ROOM_S * RATE_HZ)
-    decay_s = 0.02 + 0.08 * torch.rand(batch, 1)
-    time_s = torch.arange(tail) / RATE_HZ
-    response = torch.randn(batch, tail) * torch.exp(-time_s / decay_s) * 0.05
+    decay_s = 0.02 + 0.08 * torch.rand(batch, 1, device=audio.device)
+    time_s = torch.arange(tail, device=audio.device) / RATE_HZ
+    response = torch.randn(batch, tail, device=audio.device) * torch.exp(-time_s / decay_s) * 0.05
     response[:, 0] = 1
-    response[torch.rand(batch) >= share, 1:] = 0
+    response[torch.rand(batch, device=audio.device) >= share, 1:] = 0
     size = steps + tail
-    wet = torch.fft.irfft(torch.fft.rfft(audio, size) * torch.fft.rfft(response.to(audio), size), size)
+    wet = torch.fft.irfft(torch.fft.rfft(audio, size) * torch.fft.rfft(response, size), size)
     heard: Tensor = wet[:, :steps]
     return heard
 
@@ -99,10 +99,10 @@ def _in_a_room(audio: Tensor, share: float) -> Tensor:
 def _coloured(audio: Tensor) -> Tensor:
     """White to brown noise (B, T)."""
     batch, steps = audio.shape
-    spectrum = torch.fft.rfft(torch.randn(batch, steps))
-    slope = torch.rand(batch, 1)  # 0 white, 1 brown
-    spectrum = spectrum / torch.arange(1, spectrum.shape[1] + 1) ** slope
-    noise: Tensor = torch.fft.irfft(spectrum, steps).to(audio)
+    spectrum = torch.fft.rfft(torch.randn(batch, steps, device=audio.device))
+    slope = torch.rand(batch, 1, device=audio.device)  # 0 white, 1 brown
+    spectrum = spectrum / torch.arange(1, spectrum.shape[1] + 1, device=audio.device) ** slope
+    noise: Tensor = torch.fft.irfft(spectrum, steps)
     return noise
 
 
