@@ -34,7 +34,7 @@ class GRU(nn.GRU):
     def forward(self, x: Tensor, start: Tensor | None = None) -> Tensor:  # type: ignore[override]
         """x (B, N, D), start (B, H), the state before the first step -> the state after each step (B, N, H)."""
         batch, steps, _ = x.shape
-        before = x.new_zeros(1, batch, self.hidden_size) if start is None else start[None]
+        before = x.new_zeros(1, batch, self.hidden_size) if start is None else start[None].contiguous()
         if not (torch.compiler.is_exporting() or torch.onnx.is_in_onnx_export()):
             return super().forward(x, before)[0]
         weight_input, weight_hidden, *biases = (_update_first(weight) for weight in self.all_weights[0])

@@ -89,7 +89,7 @@ class Run:
         self.network, self.shelf, self.rows, self.clock = network.train(), shelf, rows, clock
         self.training = clock.training
         self.device = next(network.parameters()).device
-        self.average = deepcopy(network)
+        self.average = deepcopy(network).to(self.device)  # which packs recurrent weights together, as CUDA wants them
         self.optimizers = optimizers(network, self.training)
         self.rates = [group["lr"] for optimizer in self.optimizers for group in optimizer.param_groups]
         self.progress = Progress(allowed_s=clock.seconds)

@@ -13,6 +13,7 @@ NOISE_SHARE, NOISE_DB = 0.5, (3.0, 35.0)  # how many get noise, and the range of
 DROWNED_SHARE, DROWNED_DB = 0.75, (-12.0, 25.0)  # the same where another sense may help
 BABBLE_SHARE, VOICES = 0.5, 3  # of those that get noise there: that of other recordings, so many over each other
 ROOM_SHARE, ROOM_S = 0.3, 0.25
+TRANSFORMED_SAMPLES = 8192  # sizes of Fourier transforms are multiples
 MASK_BANDS, MASK_S, MASKS = 0.2, 0.12, 2  # SpecAugment (Park 2019), at full strength
 TILT = 0.6  # of the random spectral colour, in units of each band's spread: microphones and rooms differ so
 
@@ -90,7 +91,7 @@ def _in_a_room(audio: Tensor, share: float) -> Tensor:
     response = torch.randn(batch, tail, device=audio.device) * torch.exp(-time_s / decay_s) * 0.05
     response[:, 0] = 1
     response[torch.rand(batch, device=audio.device) >= share, 1:] = 0
-    size = steps + tail
+    size = _transformed(steps + tail)
     wet = torch.fft.irfft(torch.fft.rfft(audio, size) * torch.fft.rfft(response, size), size)
     heard: Tensor = wet[:, :steps]
     return heard
@@ -99,11 +100,16 @@ def _in_a_room(audio: Tensor, share: float) -> Tensor:
 def _coloured(audio: Tensor) -> Tensor:
     """White to brown noise (B, T)."""
     batch, steps = audio.shape
-    spectrum = torch.fft.rfft(torch.randn(batch, steps, device=audio.device))
+    spectrum = torch.fft.rfft(torch.randn(batch, _transformed(steps), device=audio.device))
     slope = torch.rand(batch, 1, device=audio.device)  # 0 white, 1 brown
     spectrum = spectrum / torch.arange(1, spectrum.shape[1] + 1, device=audio.device) ** slope
-    noise: Tensor = torch.fft.irfft(spectrum, steps)
+    noise: Tensor = torch.fft.irfft(spectrum)[:, :steps]
     return noise
+
+
+def _transformed(samples: int) -> int:
+    """The next size of which there are few: each asks for a plan that is kept, and some are slow by nature."""
+    return -(-samples // TRANSFORMED_SAMPLES) * TRANSFORMED_SAMPLES
 
 
 def _babble(audio: Tensor) -> Tensor:
