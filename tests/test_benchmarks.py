@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from benchmarks import results, table
+from benchmarks import budget, results, table
 from benchmarks.__main__ import COMMANDS
 from benchmarks.accuracy import TASKS, task_named
-from benchmarks.budget import asked
+from benchmarks.budget import Sitting, asked
 from benchmarks.ctc_tutorial import spelt, tutorial
 from benchmarks.live import Microphone, Told, by_recording, delays_s, running
 from benchmarks.machine import Pace
@@ -98,6 +98,27 @@ def test_others_stand_beside_ours_unless_told_otherwise(
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["benchmark", *typed])
     assert list(asked("benchmark", "", ["a", "b"], beside=["ctc", "sphinx"]).beside) == beside
+
+
+def test_a_graphics_card_is_given_minutes_of_the_clock(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["benchmark", "--device", "cuda"])
+    with pytest.raises(SystemExit):
+        asked("benchmark", "", ["a"])
+    assert "say with --minutes how long cuda may learn" in capsys.readouterr().err
+    monkeypatch.setattr(sys, "argv", ["benchmark", "--device", "cuda", "--minutes", "5"])
+    assert asked("benchmark", "", ["a"]).minutes == 5
+
+
+def test_minutes_of_the_clock_take_the_place_of_standard_ones(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(budget, "pace", lambda device: PACE)
+    for typed, told, minutes in ([[], "3 standard minutes", 6], [["--minutes", "5"], "5 minutes", 5]):
+        monkeypatch.setattr(sys, "argv", ["benchmark.py", *typed])
+        sitting = Sitting.begun("a", 3, asked("benchmark", "", ["a"]))
+        assert sitting.budget.minutes == minutes
+        sitting.record("judged on b", [])
+        assert Result.read(folder / "a.json").note == f"{told}; judged on b; seed 0"
 
 
 def test_frames_are_spelt_without_repetitions_and_blanks() -> None:
