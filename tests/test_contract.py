@@ -84,7 +84,8 @@ def test_every_parameter_gets_a_gradient(kind: str, senses: tuple[str, ...], mak
     shelf = make_shelf(kind, senses)
     network = Network(shelf.recipe).train()
     batch = shelf.batch(range(8))
-    network.begin(batch.inputs)
+    for sense in network.encoders:
+        network.begin(sense, batch.inputs)
     with torch.no_grad():  # layers that start at zero pass nothing on until they have moved
         for weight in network.parameters():
             weight.add_(0.01 * torch.randn_like(weight))
@@ -152,7 +153,8 @@ def test_a_signal_is_cut_into_tiles_of_its_own(sense: str) -> None:
 def test_a_batch_of_one_equals_a_batch_of_many(senses: tuple[str, ...], make_shelf: Callable[..., Shelf]) -> None:
     shelf = make_shelf("label", senses)
     network = Network(shelf.recipe)
-    network.begin(shelf.batch(range(16)).inputs)
+    for sense in network.encoders:
+        network.begin(sense, shelf.batch(range(16)).inputs)
     together = outputs(network, shelf, list(range(6)))
     for row in range(6):
         for name, alone in outputs(network, shelf, [row]).items():

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 import seehear
 import tiny
-from seehear.errors import UsageError
+from seehear.errors import InputError, UsageError
 from seehear.runtime.bundle import write_bundle
 from seehear.runtime.live import GUESS_EVERY_S, NEW_SHARE, live
 from seehear.runtime.recognise import Recogniser
@@ -70,6 +70,13 @@ def test_sound_without_end_is_cut_and_nothing_of_it_lost() -> None:
     for before, after in pairwise(parts):
         assert after.start_s == pytest.approx(before.end_s)
     assert parts[-1].end_s - parts[0].start_s > 40
+
+
+@pytest.mark.parametrize("ends_s", np.arange(14.3, 15.1, 0.02).tolist())
+def test_a_cut_that_leaves_nothing_but_silence_begins_no_stretch(ends_s: float) -> None:
+    found = stretches(sound(0.5, ends_s, 2))
+    assert all(np.abs(stretch.samples).max() > 0.1 for stretch in found)
+    assert sum(np.count_nonzero(np.abs(each.samples) > 0.1) for each in found) == round(ends_s * RATE_HZ)
 
 
 @given(st.lists(st.integers(1, 20_000), max_size=12))
@@ -137,6 +144,19 @@ def test_what_has_fallen_silent_is_guessed_at_before_its_pause_is_over_and_not_a
     assert last.prediction == guesses[-1].prediction
     assert len(asked) == len(guesses)
     assert last.end_s == pytest.approx(1.5 + TAIL_S, abs=0.1)
+
+
+def test_a_portion_may_have_any_form_that_a_recording_may() -> None:
+    usual = sound(0.5, 0.4, 1, tone=0.9)
+    forms = (usual, usual.astype(float), np.rint(usual * 32768).astype(np.int16), np.stack([usual, usual], 1))
+    ends = [[heard.end_s for heard in live(Recogniser(tiny.bundle("audio")), [form])] for form in forms]
+    assert ends[0] and ends[1:] == ends[:1] * 3
+
+
+@pytest.mark.parametrize("portion", [np.array([0.1, np.nan], np.float32), np.float32(0.1), np.array(["a"])])
+def test_what_is_no_sound_is_refused(portion: Any) -> None:
+    with pytest.raises(InputError, match=r"not numbers|array"):
+        list(live(Recogniser(tiny.bundle("audio")), [portion]))
 
 
 def test_only_who_hears_is_asked_about_sound() -> None:

@@ -111,6 +111,11 @@ def test_a_long_recording_is_cut_from_where_its_sound_begins() -> None:
     assert HEARING.prepare(np.zeros(4 * RATE_HZ, np.float32), hearing_spec())[1].offset == (0.0,)
 
 
+def test_what_is_cut_out_does_not_keep_the_whole_recording() -> None:
+    cut, _ = HEARING.prepare(np.ones(10 * RATE_HZ, np.float32), hearing_spec())
+    assert cut.base is None
+
+
 def test_a_recording_that_fits_is_left_alone_and_a_short_one_followed_by_silence() -> None:
     wave = np.ones(RATE_HZ // 2, np.float32)
     assert HEARING.prepare(wave, hearing_spec())[0] is wave

@@ -11,8 +11,11 @@ from hypothesis import strategies as st
 
 from seehear.answers import ANSWERS, AnswerKind
 from seehear.answers.honesty import calibrated, fit_honesty
-from seehear.answers.text import Text, TextSpec, Word
+from seehear.answers.text import Text, TextSpec, Word, plan
+from seehear.answers.text.answer import Candidates, told
 from seehear.answers.text.normal import normal
+from seehear.answers.text.prefixes import Spelt
+from seehear.answers.text.search import Hypothesis
 from seehear.errors import DataError, UsageError
 from seehear.geometry import Grid, Placed, Warp
 
@@ -47,6 +50,8 @@ def heard(text: str, spec: TextSpec, sure: float = 0.98, cells_a_letter: int = 2
         ("Room 12, 3.5%", "room 12 3 5"),
         ("...", ""),
         ("你好。", "你好"),
+        ("ma˥˩", "ma˥˩"),
+        ("co\u00adope\u200brate", "cooperate"),
     ],
 )
 def test_what_counts_of_a_text(written: str, counts: str) -> None:
@@ -65,6 +70,25 @@ def test_a_plan_knows_letters_and_words() -> None:
     assert spec.tokens == (" ", "e", "h", "n", "o", "r", "t", "w")
     assert (spec.texts, spec.words) == (20, 3)
     assert "8 letters (ehnortw)" in str(spec)
+
+
+def test_of_too_many_letters_the_commonest_are_learned(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plan, "MOST_LETTERS", 3)
+    assert TEXT.plan(["aab b", "ccc d", "cab d"] * 3, "text").tokens == (" ", "a", "b", "c")
+
+
+def test_lines_in_letters_that_were_never_learned_are_not_taken_for_silence() -> None:
+    spec = planned()
+    assert TEXT.knowing(spec, ["привет", "да нет"] * 50).language == spec.language
+    assert spec.encode("one привет two") == spec.encode("one two")
+
+
+def test_the_best_by_rank_need_not_be_the_best_by_score() -> None:
+    spec = planned()
+    ranks = [Hypothesis((Spelt(spec.index[letter], 0, 0.9),), score) for letter, score in (("o", -800.0), ("e", -3.0))]
+    answer = told(Candidates(ranks, 2, CELL_S), spec, {})
+    assert 0 <= answer.confidence <= 1
+    assert all(0 <= share <= 1 for _, share in answer.alternatives)
 
 
 def test_a_rare_letter_is_left_out() -> None:
@@ -87,6 +111,7 @@ def test_what_is_heard_clearly_is_written(text: str) -> None:
     starts = [word.start_s for word in answer.words]
     assert starts == sorted(starts)
     assert all(word.end_s > word.start_s for word in answer.words)
+    assert all(word.end_s <= heard(text, spec)["cells"] * CELL_S for word in answer.words)
 
 
 def test_words_stand_where_they_were_said() -> None:

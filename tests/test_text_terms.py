@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from seehear.answers.text import terms
 from seehear.answers.text.terms import Terms
-from seehear.errors import DataError
+from seehear.errors import DataError, UsageError
 
 V = 3
 SPACE = 0
@@ -102,7 +102,7 @@ def test_what_no_sentence_can_hold_is_refused(term: list[int]) -> None:
 def test_too_many_terms_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(terms, "MOST_CELLS", 5 * V)
     assert len(Terms.of([[1, 2, 1]], V, SPACE).follow) == 5
-    with pytest.raises(DataError, match=r"6 different beginnings.* 5 with 3 tokens"):
+    with pytest.raises(UsageError, match=r"6 different beginnings.* 5 with 3 tokens"):
         Terms.of([[1, 2, 1, 2]], V, SPACE)
 
 

@@ -15,6 +15,7 @@ from learning import EXAMPLES, recipe_for, shelf_of
 from seehear.answers import ANSWERS
 from seehear.events import silence
 from seehear.learn import trial
+from seehear.learn.fit import Clock, fit
 from seehear.learn.network import Network
 from seehear.recipe import Trust
 
@@ -73,3 +74,19 @@ def test_senses_are_tried_by_the_examples_that_have_them(tmp_path: Path) -> None
         "image": EXAMPLES - 3,
         "audio": EXAMPLES,
     }
+
+
+def test_a_sense_is_remembered_and_begun_with_by_the_examples_that_have_it(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    shelf = shelf_of(recipe_for("label", ("image", "audio")), tmp_path)
+    shelf._prepared["audio"]._ends[3:] = shelf._prepared["audio"]._ends[2]
+    shelf._prepared["audio"].lengths[2:] = 0  # only the first two have a sound
+    assert shelf.having("audio").tolist() == [True, True] + [False] * (EXAMPLES - 2)
+    network = Network(shelf.recipe)
+    training = shelf.recipe.training.model_copy(update={"steps": 1})
+    fit(network, shelf, np.arange(EXAMPLES), Clock(training, 60.0), saved=tmp_path / "run", listen=silence)
+    begun = Network(shelf.recipe).encoders["audio"]
+    begun.begin(network.own("audio", shelf.batch([0, 1]).inputs))
+    torch.testing.assert_close(network.encoders["audio"].logmel.mean, begun.logmel.mean)
+    trial.remember(network.eval(), shelf, np.arange(EXAMPLES))
+    assert network.familiar["audio"].texture.isfinite().all()

@@ -102,9 +102,10 @@ class Run:
     def start(cls, network: Network, shelf: Shelf, rows: NDArray[np.int64], clock: Clock, saved: Path) -> Run:
         device = next(network.parameters()).device
         if not saved.exists():
-            some = shelf.together(BEGIN_EXAMPLES)
-            chosen = np.random.default_rng(clock.training.seed).permutation(rows)[:some]
-            network.begin(_to(device, shelf.batch(chosen).inputs))
+            random = np.random.default_rng(clock.training.seed)
+            for sense in network.encoders:
+                own = random.permutation(rows[shelf.having(sense)[rows]])
+                network.begin(sense, _to(device, shelf.batch(own[: shelf.together(BEGIN_EXAMPLES)]).inputs))
         run = cls(network, shelf, rows, clock)
         if saved.exists():
             run.progress = checkpoint.restore(saved, network, run.average, run.optimizers)

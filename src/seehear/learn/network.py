@@ -32,10 +32,9 @@ class Network(nn.Module):
         self.head = ANSWERS[recipe.kind].head(recipe.answer, widths)  # type: ignore[arg-type]
         self.familiar = nn.ModuleDict({name: Familiarity(own.widths) for name, own in self.encoders.items()})  # type: ignore[arg-type]
 
-    def begin(self, inputs: Tensors) -> None:
-        """Fit what is a statistic of the training examples, before the first step."""
-        for name, encoder in self.encoders.items():
-            encoder.begin(self.own(name, inputs))  # type: ignore[operator]
+    def begin(self, sense: str, inputs: Tensors) -> None:
+        """Fit what is a statistic of the training examples that have a sense, before the first step."""
+        self.encoders[sense].begin(self.own(sense, inputs))  # type: ignore[operator]
 
     def own(self, sense: str, inputs: Tensors) -> Tensors:
         """The inputs of one sense: those named like it, or like it and an underscore."""

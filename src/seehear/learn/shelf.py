@@ -100,6 +100,11 @@ class Shelf:
     def __len__(self) -> int:
         return len(self.kept)
 
+    def having(self, sense: str) -> NDArray[np.bool_]:
+        """(n,) whether each example has it."""
+        there: NDArray[np.bool_] = self._prepared[sense].lengths > 0
+        return there
+
     def batch(self, rows: Sequence[int] | Array) -> Batch:
         return self.collated(self.examples(rows))
 

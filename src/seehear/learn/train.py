@@ -25,7 +25,7 @@ from seehear.recipe import Recipe
 from seehear.runtime.bundle import Bundle
 from seehear.table import Problem, Table, split
 
-FEWEST_HELD_OUT = 2
+FEWEST = 2  # examples to learn from, to judge by, and of each sense
 TAIL_SHARE, SHORTEST_TAIL_S = 0.03, 12.0  # of the budget, kept for measuring and exporting
 
 
@@ -85,13 +85,21 @@ def gather(table: Table, val: Table | None, recipe: Recipe, run: Path, listen: L
         )
         listen(Said(parts.said))
         judges, rows, held_out = shelf, parts.train, parts.held_out
-    if len(held_out) < FEWEST_HELD_OUT or len(rows) < FEWEST_HELD_OUT:
+    if len(held_out) < FEWEST or len(rows) < FEWEST:
         raise DataError(
             f"{len(rows)} examples to learn from and {len(held_out)} to judge by are too few",
             where=str(table.root),
-            allowed=f"at least {FEWEST_HELD_OUT} of each; some tens are better",
+            allowed=f"at least {FEWEST} of each; some tens are better",
             hint="add examples",
         )
+    for sense in recipe.senses:
+        if (having := int(shelf.having(sense)[rows].sum())) < FEWEST:
+            raise DataError(
+                f"{having} of the {len(rows):,} examples to learn from have {sense}",
+                where=str(table.root),
+                allowed=f"at least {FEWEST}; some tens are better",
+                hint=f"add some, or leave {sense} out with --senses",
+            )
     return Material(shelf, rows, judges, held_out)
 
 

@@ -32,14 +32,16 @@ MOST_NUMBERS = 1e8  # of raw arrays held at once
 @torch.no_grad()
 def remember(network: Network, shelf: Shelf, rows: NDArray[np.int64]) -> None:
     """Fill the memory of what is familiar with examples it was trained on."""
-    chosen = rows[np.linspace(0, len(rows) - 1, min(len(rows), BANK)).round().astype(int)]
-    features: dict[str, list[torch.Tensor]] = {name: [] for name in network.encoders}
-    for some in _some(shelf, chosen):
-        batch = shelf.batch(some)
-        for i, (name, cells) in enumerate(zip(network.encoders, _encode(network, batch), strict=True)):
-            features[name].append(network.familiar[name].features(cells)[batch.present[:, i]])  # type: ignore[operator]
-    for name, parts in features.items():
-        network.familiar[name].remember(torch.cat(parts))  # type: ignore[operator]
+    device = next(network.parameters()).device
+    for name, encoder in network.encoders.items():
+        own = rows[shelf.having(name)[rows]]
+        chosen = own[np.linspace(0, len(own) - 1, min(len(own), BANK)).round().astype(int)]
+        features: list[torch.Tensor] = []
+        for some in _some(shelf, chosen):
+            inputs = network.own(name, shelf.batch(some).inputs)
+            cells = encoder(**{key: tensor.to(device) for key, tensor in inputs.items()})
+            features.append(network.familiar[name].features(cells))  # type: ignore[operator]
+        network.familiar[name].remember(torch.cat(features))  # type: ignore[operator]
 
 
 @torch.no_grad()

@@ -16,6 +16,7 @@ from seehear.runtime.recognise import Recogniser
 from seehear.senses.hearing import HEARING
 from seehear.senses.hearing.pauses import Pauses, Stretch
 from seehear.senses.hearing.plan import RATE_HZ
+from seehear.senses.hearing.read import portion as checked
 
 GUESS_EVERY_S = 0.3  # of new sound, at least
 NEW_SHARE = 0.1  # of a stretch must be new for another guess: so a second of long ones costs no more than one of short
@@ -44,17 +45,18 @@ class Heard:
 
 
 def live(recogniser: Recogniser, sound: Iterable[Samples], *, terms: Sequence[str] | None = None) -> Iterator[Heard]:
-    """Answer a running sound: portions (T,) at RATE_HZ, of any length, as they come. Memory does not grow with it.
+    """Answer a running sound: portions at RATE_HZ, of any length, as they come. Memory does not grow with it.
 
-    A guess at the stretch that goes on comes with every GUESS_EVERY_S of it, later with every NEW_SHARE, and where it
-    falls silent; the answer comes with its pause. Raises UsageError for a recogniser that does not hear.
+    A portion is (T,) or (T, channels) of floats, int16, int32 or uint8. A guess at the stretch that goes on comes with
+    every GUESS_EVERY_S of it, later with every NEW_SHARE, and where it falls silent; the answer comes with its pause.
+    Raises UsageError for a recogniser that does not hear, InputError for a portion that is no sound.
     """
     if HEARING.name not in recogniser.recipe.senses:
         raise UsageError("a running sound for a recogniser that does not hear", allowed=HEARING.name)
     pauses = Pauses()
     guess: Heard | None = None
     for portion in sound:
-        for stretch in pauses.feed(portion):
+        for stretch in pauses.feed(checked(portion)):
             yield _answer(recogniser, stretch, guess, terms)
         if pauses.going_on is not None and _is_due(*pauses.going_on, pauses.pausing, guess):
             guess = _heard(recogniser, pauses.so_far(), terms)

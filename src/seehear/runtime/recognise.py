@@ -138,7 +138,7 @@ class Recogniser:
         try:
             raw, unlike = self._finite(outputs, used)
             answer = self._kind.from_raw(raw, how.answer, self._calibration(used, how), placed)
-        except BundleError as error:
+        except SeehearError as error:
             return Prediction.failed(perceived.input, f"{perceived.input}: {error}")
         return replace(
             self._prediction(perceived, used, answer, unlike, how), hint=self._hint(used[0], placed.original)

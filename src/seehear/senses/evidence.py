@@ -2,9 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
+
+Spec = TypeVar("Spec")
+
+
+@dataclass(frozen=True)
+class Passes:
+    """How often every example is met in one training, for a kind of network.
+
+    wanted    before a larger one pays
+    plain     up to which examples are augmented least
+    varied    from which they are augmented fully: what is met often must be varied
+    """
+
+    wanted: float
+    plain: float
+    varied: float
+
+    def strength(self, passes: float) -> float:
+        """Of augmentation, 0 to 1: as much more with each doubling."""
+        share = math.log2(max(passes, 1e-9) / self.plain) / math.log2(self.varied / self.plain)
+        return round(min(max(share, 0.0), 1.0), 2)
+
+
+IN_TIME = Passes(wanted=40.0, plain=2.0, varied=32.0)  # a sound or a clip is seldom met twice alike
 
 
 @dataclass(frozen=True)
@@ -27,3 +52,12 @@ class Evidence:
     whole: bool = False
     finest_px: int | None = None
     beside: bool = False
+
+    def afforded(self, rungs: Sequence[Spec], once: Callable[[Spec], float], wanted: float) -> tuple[Spec, float]:
+        """The largest of `rungs`, cheapest first, that may meet every example `wanted` times; how often it may.
+
+        once  GFLOP to learn from one example once
+        """
+        passes = [self.gigaflop / (once(rung) * self.examples) for rung in rungs]
+        largest = max((place for place, times in enumerate(passes) if times >= wanted), default=0)
+        return rungs[largest], passes[largest]

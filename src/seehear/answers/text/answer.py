@@ -28,7 +28,7 @@ Array = NDArray[Any]
 
 ALTERNATIVES = 3
 WORDS = 2  # a cell, on average, from which a column reads as text
-TAIL_CELLS, LAST_CELL = 4, 1 << 30  # how long after its last letter begins a word may sound, if no other begins
+TAIL_CELLS = 4  # how long after its last letter begins a word may sound, if no other begins
 
 
 class Spelled(NamedTuple):
@@ -40,10 +40,11 @@ class Spelled(NamedTuple):
     sure: float
 
 
-class Heard(NamedTuple):
-    """All that may be said, likeliest first, in cells of so many seconds."""
+class Candidates(NamedTuple):
+    """All that may be said, likeliest first, in so many cells of so many seconds."""
 
     likeliest: list[Hypothesis]
+    cells: int
     cell_s: float
 
 
@@ -156,24 +157,25 @@ def from_raw(
 
 def candidates(
     raw: Mapping[str, Array], spec: TextSpec, calibration: Mapping[str, float], ask: Ask | None = None
-) -> Heard:
+) -> Candidates:
     """By the weights in `calibration`."""
-    return Heard(hypotheses(raw, spec, calibration, ask), float(raw["cell_s"]))
+    return Candidates(hypotheses(raw, spec, calibration, ask), int(raw["cells"]), float(raw["cell_s"]))
 
 
-def chosen(heard: Heard, spec: TextSpec, calibration: Mapping[str, float], placed: Placed | None) -> Text:
+def chosen(heard: Candidates, spec: TextSpec, calibration: Mapping[str, float], placed: Placed | None) -> Text:
     said = told(heard, spec, calibration)
     return said if placed is None or spec.translated else said.moved(placed.warp.inverse())
 
 
-def told(heard: Heard, spec: TextSpec, calibration: Mapping[str, float]) -> Text:
+def told(heard: Candidates, spec: TextSpec, calibration: Mapping[str, float]) -> Text:
     """The answer, in seconds of what was prepared."""
     best, *others = _different(heard.likeliest, spec)
-    words = tuple(_word(each, heard.cell_s, spec, calibration) for each in spelled(best, spec))
+    words = tuple(_word(each, heard.cell_s, spec, calibration) for each in spelled(best, spec, heard.cells))
     others.sort(key=lambda other: -other.score)
-    odds = np.exp([other.score - best.score for other in others])
-    confidence = calibrated(float(1 / (1 + odds.sum())), calibration, "text")
-    shares = (1 - confidence) * odds / max(odds.sum(), 1)
+    scores = np.array([best.score, *(other.score for other in others)])
+    odds = np.exp(scores - scores.max())  # the best by rank need not be the best by score
+    confidence = calibrated(float(odds[0] / odds.sum()), calibration, "text")
+    shares = (1 - confidence) * odds[1:] / max(odds[1:].sum(), odds[0])
     alternatives = zip(others[:ALTERNATIVES], shares.tolist(), strict=False)
     return Text(words, confidence, tuple((spec.decode(other.tokens), share) for other, share in alternatives))
 
@@ -194,12 +196,12 @@ def _word(word: Spelled, cell_s: float, spec: TextSpec, calibration: Mapping[str
     return Word(word.text, word.start * cell_s, word.end * cell_s, sure)
 
 
-def spelled(hypothesis: Hypothesis, spec: TextSpec) -> list[Spelled]:
-    """The words of a hypothesis; each ends where the next one begins, or soon after its last letter."""
+def spelled(hypothesis: Hypothesis, spec: TextSpec, cells: int) -> list[Spelled]:
+    """The words of a hypothesis; each ends soon after its last letter, or where the next one begins or all ends."""
     space = spec.index[SPACE]
     words = [list(word) for between, word in groupby(hypothesis.spelt, lambda each: each.token == space) if not between]
     starts = [word[0].frame for word in words]
-    nexts = [*starts[1:], LAST_CELL][: len(words)]
+    nexts = [*starts[1:], cells][: len(words)]
     ends = [min(word[-1].frame + TAIL_CELLS, after) for word, after in zip(words, nexts, strict=True)]
     return [
         Spelled(

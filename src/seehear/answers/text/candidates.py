@@ -10,17 +10,16 @@ from numpy.typing import NDArray
 
 from seehear.answers.ask import Ask
 from seehear.answers.text.asking import Asked
-from seehear.answers.text.search import Hypothesis, Search, Weights
+from seehear.answers.text.search import BEAMS, Hypothesis, Search, Weights
 from seehear.answers.text.spec import TextSpec
 from seehear.answers.text.translate import Written, ranked, written
 
 Array = NDArray[Any]
 
-BEAMS = 16
 FAVOUR = 2.0  # log odds for each token of a term
 # What one log probability of the language or of the decoder, and a token, weigh; and the exponent of a text's length.
-HEARD = {"language": 0.4, "insertion": 0.6, "decoder": 0.3}
-WRITTEN = {"language": 0.0, "length": 1.0}
+USUAL_TRANSCRIPT = {"language": 0.4, "insertion": 0.6, "decoder": 0.3}
+USUAL_TRANSLATION = {"language": 0.0, "length": 1.0}
 
 
 def hypotheses(
@@ -39,7 +38,7 @@ def hypotheses(
 
 def weights(spec: TextSpec, calibration: Mapping[str, float]) -> dict[str, float]:
     """As they were chosen on held-out examples, or the usual ones."""
-    usual = WRITTEN if spec.translated else HEARD
+    usual = USUAL_TRANSLATION if spec.translated else USUAL_TRANSCRIPT
     return {name: calibration.get(name, value) for name, value in usual.items()}
 
 
@@ -47,7 +46,7 @@ def transcripts(raw: Mapping[str, Array], spec: TextSpec, calibration: Mapping[s
     """By what was heard and by the language alone."""
     own = weights(spec, calibration)
     guides = Weights(language=own["language"], insertion=own["insertion"], term=FAVOUR)
-    search = Search(spec.automaton, spec.favoured, guides, beams=BEAMS)
+    search = Search(spec.automaton, spec.favoured, guides)
     search.feed(raw["logp"][: int(raw["cells"])])
     return search.best(BEAMS, finished=True)
 

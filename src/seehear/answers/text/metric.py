@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from seehear.answers.ask import Ask
 from seehear.answers.headline import Headline
 from seehear.answers.honesty import fit_honesty
-from seehear.answers.text.answer import Heard, Text, spelled, told
+from seehear.answers.text.answer import Candidates, Text, spelled, told
 from seehear.answers.text.bleu import bleu, bleu_parts, chrf, chrf_parts
 from seehear.answers.text.edits import edits
 from seehear.answers.text.spec import TextSpec
@@ -33,9 +33,9 @@ def tune(
     return chosen(raws, [str(truth) for truth in truths], spec, ask)
 
 
-def calibrate(heard: Sequence[Heard], truths: Sequence[Text], spec: TextSpec) -> dict[str, float]:
+def calibrate(heard: Sequence[Candidates], truths: Sequence[Text], spec: TextSpec) -> dict[str, float]:
     """How the confidence of words, and that of whole texts, becomes honest."""
-    sure, correct = _judged_words([spelled(each.likeliest[0], spec) for each in heard], truths)
+    sure, correct = _judged_words([spelled(each.likeliest[0], spec, each.cells) for each in heard], truths)
     said = [told(each, spec, {}) for each in heard]
     whole = np.array([text.confidence for text in said])
     exact = np.array([str(text) == str(truth) for text, truth in zip(said, truths, strict=True)])

@@ -15,7 +15,8 @@ RARELY = 20  # times a part must occur to be learned: fewer examples do not tell
 
 
 class Pieces:
-    """Tokens that texts are cut into: from the left, the longest that fits. Letters that are no token are left out.
+    """Tokens that texts are cut into: from the left, the longest that fits. Letters that are no token are left out, and
+    so are words that have no others.
 
     A space is a token of its own, and no other token has one: words are cut alike wherever they stand.
     """
@@ -26,10 +27,11 @@ class Pieces:
         self._word = lru_cache(maxsize=1 << 14)(self._cut_word)
 
     def cut(self, text: str) -> Iterator[str]:
-        for number, word in enumerate(text.split(" ")):
+        cut = filter(None, map(self._word, text.split(" ")))
+        for number, word in enumerate(cut):
             if number and " " in self.index:
                 yield " "
-            yield from self._word(word)
+            yield from word
 
     def encode(self, text: str) -> list[int]:
         """The numbers of the tokens of a text."""

@@ -7,11 +7,12 @@ from collections.abc import Iterable, Sequence
 
 from seehear.answers.text.ngrams import NGrams
 from seehear.answers.text.normal import normal
-from seehear.answers.text.pieces import learned
-from seehear.answers.text.spec import SPACE, TextSpec
+from seehear.answers.text.pieces import MOST, learned
+from seehear.answers.text.spec import MOST_TOKENS, SPACE, TextSpec
 from seehear.errors import DataError
 
 RARELY = 3  # times a letter must occur to be learned
+MOST_LETTERS = MOST_TOKENS - MOST - 1  # beside parts of words and the space
 MANY_TEXTS = 200  # from which a decoder may learn enough to judge transcripts too
 MANY_WORDS = 5_000  # in all, from which a translation is written in parts of words
 SAID_OF = 0.1  # share of translations beside which stands what was said, from which that is learned
@@ -40,7 +41,7 @@ def plan(cells: Iterable[str], column: str, aid: Sequence[str] | None = None) ->
         spoken=_spoken(aid or (), len(texts)),
         decoder=translated or len(written) >= MANY_TEXTS,
     )
-    return spec.changed(language=NGrams.of(map(spec.encode, written), len(tokens)).to_text())
+    return spec.changed(language=NGrams.of(spec.sentences(written), len(tokens)).to_text())
 
 
 def _spoken(aid: Sequence[str], texts: int) -> tuple[str, ...]:
@@ -51,10 +52,11 @@ def _spoken(aid: Sequence[str], texts: int) -> tuple[str, ...]:
 
 
 def _letters(texts: Sequence[str]) -> tuple[str, ...]:
-    """A space, then those that occur often, in their order."""
+    """A space, then those that occur often, in their order; the commonest where there are too many of them."""
     letters = Counter("".join(texts))
-    often = sorted(letter for letter, times in letters.items() if times >= min(RARELY, len(texts)))
-    return tuple(dict.fromkeys([SPACE, *often]))
+    letters.pop(SPACE, None)
+    often = [letter for letter, times in letters.most_common(MOST_LETTERS) if times >= min(RARELY, len(texts))]
+    return (SPACE, *sorted(often))
 
 
 def _word(heading: str) -> str:

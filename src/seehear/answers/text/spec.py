@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import Any, Self
 
@@ -16,6 +16,7 @@ from seehear.answers.text.terms import Terms
 from seehear.errors import UsageError
 
 SPACE = " "
+MOST_TOKENS = 5000
 
 
 class TextSpec(BaseModel):
@@ -23,13 +24,15 @@ class TextSpec(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    tokens: tuple[str, ...] = Field(min_length=2, max_length=5000)
+    tokens: tuple[str, ...] = Field(min_length=2, max_length=MOST_TOKENS)
     language: str = Field(default="", repr=False)  # NGrams.to_text
     texts: int = Field(ge=0)  # how many it was planned from
     words: int = Field(ge=0)  # how many different ones those had
     terms: tuple[str, ...] = ()  # favoured, for as long as somebody expects them
     translated: bool = False  # into another language than is spoken, so that words have no times
-    spoken: tuple[str, ...] = Field(default=(), max_length=5000)  # tokens of that language, if they are learned too
+    spoken: tuple[str, ...] = Field(
+        default=(), max_length=MOST_TOKENS
+    )  # tokens of that language, if they are learned too
     decoder: bool = False  # whether a network that writes token by token was taught too
 
     @field_validator("tokens", "spoken")
@@ -95,13 +98,17 @@ class TextSpec(BaseModel):
         """The tokens of a normal text; what is none of them is left out."""
         return self.pieces.encode(text)
 
+    def sentences(self, texts: Iterable[str]) -> Iterator[list[int]]:
+        """Those of normal texts in which there is any token: what has none is not silence, but unknown."""
+        return filter(None, map(self.encode, texts))
+
     def decode(self, tokens: Iterable[int]) -> str:
         """The text of tokens, with single spaces between its words."""
         return " ".join("".join(self.tokens[token] for token in tokens).split())
 
 
 def favouring(spec: TextSpec, terms: Sequence[str]) -> TextSpec:
-    """Raises UsageError for a term with a letter that was never learned."""
+    """Raises UsageError for a term with a letter that was never learned, and for more than can be expected at once."""
     expected = tuple(dict.fromkeys(filter(None, map(normal, terms))))
     for term in expected:
         if strange := sorted(set(term) - set(spec.tokens)):
@@ -111,11 +118,12 @@ def favouring(spec: TextSpec, terms: Sequence[str]) -> TextSpec:
                 allowed=f"the letters that were learned: {letters.strip()}",
                 hint="write it as it sounds in these letters",
             )
-    return spec.changed(terms=expected)
+    favoured = spec.changed(terms=expected)
+    _ = favoured.favoured  # made now, while too many can still be refused
+    return favoured
 
 
 def knowing(spec: TextSpec, lines: Iterable[str]) -> TextSpec:
     """As if the lines had been said in the examples, as far as the odds of words go."""
-    sentences = (spec.encode(text) for line in lines if (text := normal(line)))
-    more = NGrams.of(sentences, len(spec.tokens), least=1)
+    more = NGrams.of(spec.sentences(map(normal, lines)), len(spec.tokens), least=1)
     return spec.changed(language=NGrams.from_text(spec.language).plus(more).to_text())

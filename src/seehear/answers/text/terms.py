@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seehear.answers.text.language import MOST_CELLS
-from seehear.errors import DataError
+from seehear.errors import DataError, UsageError
 
 Floats = NDArray[np.float32]
 
@@ -36,14 +36,14 @@ class Terms:
     def of(cls, terms: Iterable[Sequence[int]], vocabulary: int, space: int | None) -> Terms:
         """`space` is the token between words; None where every token is a word of its own.
 
-        Raises DataError for a term that cannot be said, and for more terms than 8 million states times tokens hold.
+        Raises DataError for a term that cannot be said, UsageError for more than 8 million states times tokens hold.
         """
         trie = _Trie(space)
         for term in terms:
             _check_term(term, vocabulary, space)
             trie.add(term)
         if len(trie.children) * vocabulary > MOST_CELLS:
-            raise DataError(
+            raise UsageError(
                 f"the terms have {len(trie.children):,} different beginnings",
                 allowed=f"{MOST_CELLS // vocabulary:,} with {vocabulary:,} tokens",
                 hint="give fewer or shorter terms",

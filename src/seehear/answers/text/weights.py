@@ -17,20 +17,29 @@ from seehear.answers.text.translate import ranked
 
 Array = NDArray[Any]
 Examples = Sequence[Mapping[str, Array]]
-HEARD = {"language": (0.0, 0.2, 0.4, 0.7, 1.0, 1.4), "insertion": (-0.5, 0.0, 0.6, 1.2, 2.0)}
+OF_TRANSCRIPTS = {"language": (0.0, 0.2, 0.4, 0.7, 1.0, 1.4), "insertion": (-0.5, 0.0, 0.6, 1.2, 2.0)}
+TRIED_S = 600.0
 BY_DECODER = (0.0, 0.1, 0.2, 0.4, 0.7, 1.0, 1.5)
-WRITTEN = {"length": (0.0, 0.5, 1.0, 1.5), "language": (0.0, 0.2, 0.5)}
+OF_TRANSLATIONS = {"length": (0.0, 0.5, 1.0, 1.5), "language": (0.0, 0.2, 0.5)}
 
 
 def chosen(examples: Examples, truths: Sequence[str], spec: TextSpec, ask: Ask | None) -> dict[str, float]:
-    """For the fewest word errors; of a translation, for the most BLEU. One after the other, the others as they are."""
+    """For the fewest word errors; of a translation, for the most BLEU. One after the other, the others as they are.
+
+    By the first of the examples, up to TRIED_S of sound: each value that is tried is a search through all of it.
+    """
+    lasts_s = np.cumsum([float(example["cells"] * example["cell_s"]) for example in examples])
+    some = max(1, int(np.searchsorted(lasts_s, TRIED_S, side="right")))
+    examples, truths = examples[:some], truths[:some]
     if spec.translated:
         return _of_translations(examples, truths, spec, ask)
 
     def errors(tried: Mapping[str, float]) -> float:
         return _errors((transcripts(example, spec, tried)[0].tokens for example in examples), truths, spec)
 
-    own = _tuned({name: usual for name, usual in weights(spec, {}).items() if name in HEARD}, HEARD, errors)
+    own = _tuned(
+        {name: usual for name, usual in weights(spec, {}).items() if name in OF_TRANSCRIPTS}, OF_TRANSCRIPTS, errors
+    )
     return own | (_of_decoder(examples, truths, spec, ask, own) if spec.decoder else {})
 
 
@@ -55,7 +64,7 @@ def _of_translations(examples: Examples, truths: Sequence[str], spec: TextSpec, 
         said = [spec.decode(ranked(each, spec.automaton, tried)[0].tokens) for each in texts]
         return -bleu(bleu_parts(said, truths).sum(0))
 
-    return _tuned(weights(spec, {}), WRITTEN, badness)
+    return _tuned(weights(spec, {}), OF_TRANSLATIONS, badness)
 
 
 def _tuned(

@@ -98,7 +98,10 @@ class Pauses:
             return stretch
         if len(self._kept) * FRAME_S >= LONGEST_S:
             third = len(self._kept) * 2 // 3
-            return self._cut(third + int(np.argmin(self._levels_db[third:])) + 1)
+            stretch = self._cut(third + int(np.argmin(self._levels_db[third:])) + 1)
+            if self._row >= len(self._kept):  # all that is left is silence
+                self._speaking, self._row = False, 0
+            return stretch
         return None
 
     def _sounding(self) -> int:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from seehear.senses.evidence import Evidence
+from seehear.senses.evidence import IN_TIME, Evidence
 
 RATE_HZ = 16_000
 HOP_SAMPLES = 160  # 10 ms between frames
@@ -22,7 +20,6 @@ MELS = 64
 # Channels of the three convolution stages and the width of the recurrent part, cheapest first. One second of sound
 # costs about 0.16, 0.5, 1.0 and 2.2 GFLOP to learn from once.
 LADDER = (((16, 32, 48), 96), ((24, 64, 96), 160), ((32, 96, 128), 224), ((48, 128, 192), 320))
-PASSES_WANTED = 40.0  # a sound is seldom heard twice alike; small data gains from many varied passes
 
 
 class HearingSpec(BaseModel):
@@ -82,8 +79,5 @@ def plan_hearing(evidence: Evidence) -> HearingSpec:
         drowned=evidence.beside,
     )
     rungs = [plain.model_copy(update={"stages": stages, "width": width}) for stages, width in LADDER]
-    once = {spec: spec.step_gigaflop(float(seconds.mean())) * evidence.examples for spec in rungs}
-    passes = {spec: evidence.gigaflop / work for spec, work in once.items()}
-    spec = next((spec for spec in reversed(rungs) if passes[spec] >= PASSES_WANTED), rungs[0])
-    strength = float(np.clip(math.log2(max(passes[spec], 1e-9) / 2) / 4, 0, 1))
-    return spec.model_copy(update={"strength": round(strength, 2)})
+    spec, passes = evidence.afforded(rungs, lambda rung: rung.step_gigaflop(float(seconds.mean())), IN_TIME.wanted)
+    return spec.model_copy(update={"strength": IN_TIME.strength(passes)})

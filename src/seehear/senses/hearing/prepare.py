@@ -39,7 +39,7 @@ def prepare(samples: Samples, spec: HearingSpec) -> tuple[Samples, Warp]:
                 hint="ask with --live, which cuts it at pauses; or name its stretches in a table with start and end",
             )
         start = min(_onset(samples), len(samples) - longest)
-        samples = samples[start : start + longest]
+        samples = samples[start : start + longest].copy()  # a view would keep all of it in memory
     if len(samples) < shortest:
         samples = np.pad(samples, (0, shortest - len(samples)))
     return samples, Warp((1.0,), (-start / RATE_HZ,))

@@ -44,6 +44,12 @@ def _read(source: Any) -> Samples:
         return _mono(sound)
 
 
+def portion(samples: Any) -> Samples:
+    """Some of a running sound at RATE_HZ, an array as `read` takes it -> (T,). Raises InputError as `read` does."""
+    (block,) = _from_array(np.asarray(samples), RATE_HZ).blocks
+    return _averaged(block)
+
+
 def _mono(sound: Sound) -> Samples:
     _check(sound)
     import soxr  # 0.1 s to import: paid by those who listen

@@ -97,7 +97,7 @@ def _cells(
     first: tuple[float, float, Any], timed: Iterable[tuple[float, float, Any]], begin_s: float, end_s: float
 ) -> tuple[list[Picture], float]:
     """What is shown in the middle of each cell. Before the first frame it is what the first one shows."""
-    cells = round((end_s - begin_s) / CELL_S)
+    cells = max(1, round((end_s - begin_s) / CELL_S))
     seen: list[Picture] = []
     shown_s, usual_s, shown = first
 

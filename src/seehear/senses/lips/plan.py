@@ -7,7 +7,7 @@ import math
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from seehear.senses.evidence import Evidence
+from seehear.senses.evidence import IN_TIME, Evidence
 
 RATE_HZ = 25  # pictures a second, one a cell: that of television, and of most corpora of lips
 CELL_S = 1 / RATE_HZ
@@ -22,7 +22,6 @@ LADDER = (
     ((48, 72), (24, 64, 128, 128), 224),
     ((48, 72), (32, 96, 192, 192), 320),
 )
-PASSES_WANTED = 40.0  # as of sounds: small data gains from many varied passes
 
 
 class LipsSpec(BaseModel):
@@ -84,8 +83,5 @@ def plan_lips(evidence: Evidence) -> LipsSpec:
         )
         for (height, width_px), stages, width in LADDER
     ]
-    once = {spec: spec.step_gigaflop(float(seconds.mean())) * evidence.examples for spec in rungs}
-    passes = {spec: evidence.gigaflop / work for spec, work in once.items()}
-    spec = next((spec for spec in reversed(rungs) if passes[spec] >= PASSES_WANTED), rungs[0])
-    strength = float(np.clip(math.log2(max(passes[spec], 1e-9) / 2) / 4, 0, 1))
-    return spec.model_copy(update={"strength": round(strength, 2)})
+    spec, passes = evidence.afforded(rungs, lambda rung: rung.step_gigaflop(float(seconds.mean())), IN_TIME.wanted)
+    return spec.model_copy(update={"strength": IN_TIME.strength(passes)})

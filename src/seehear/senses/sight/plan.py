@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from seehear.senses.evidence import Evidence
+from seehear.senses.evidence import Evidence, Passes
 
 SMALLEST_PX, LARGEST_PX = 16, 224
 LONGEST_EXTRA = 3.0  # pictures longer than this times their height are letterboxed to it
@@ -27,8 +27,8 @@ LADDER_OF_PLACES = (
     *((480, 128, 2), (480, 192, 2), (480, 256, 2), (480, 320, 3), (480, 384, 3), (480, 480, 3)),
 )
 MOST_ONE_WAY = 0.6  # share of pictures nearer to their class than their mirror images are, where both are alike
-PASSES_WANTED = 6.5  # times that every example should be seen before a larger pyramid pays
-PASSES_OF_PLACES = 60.0  # the same where it matters what is where: such sets are small, and every example is varied
+WHOLE = Passes(wanted=6.5, plain=16.0, varied=128.0)
+OF_PLACES = Passes(wanted=60.0, plain=16.0, varied=128.0)  # such sets are small, and every example is varied
 
 
 class SightSpec(BaseModel):
@@ -89,13 +89,12 @@ def plan_sight(evidence: Evidence) -> SightSpec:
     """The largest pyramid of LADDER that sees every picture often enough, for pictures of the usual size."""
     channels = 3 if any(fact["channels"] > 1 for fact in evidence.facts) else 1
     if evidence.finest_px is None:
-        rungs, wanted = _whole(evidence, channels), PASSES_WANTED
+        rungs, often = _whole(evidence, channels), WHOLE
         mirror = mirror_keeps_class(np.stack([fact["thumbnail"] for fact in evidence.facts]), evidence.strata)
     else:
-        rungs, wanted, mirror = _of_places(evidence, channels), PASSES_OF_PLACES, True  # the answer is mirrored too
-    passes = {spec: evidence.gigaflop / (spec.step_gigaflop() * evidence.examples) for spec in rungs}
-    spec = next((spec for spec in reversed(rungs) if passes[spec] >= wanted), rungs[0])
-    return spec.model_copy(update={"strength": strength_for(passes[spec]), "mirror": mirror})
+        rungs, often, mirror = _of_places(evidence, channels), OF_PLACES, True  # the answer is mirrored too
+    spec, passes = evidence.afforded(rungs, SightSpec.step_gigaflop, often.wanted)
+    return spec.model_copy(update={"strength": often.strength(passes), "mirror": mirror})
 
 
 def _whole(evidence: Evidence, channels: int) -> list[SightSpec]:
@@ -125,11 +124,6 @@ def _of_places(evidence: Evidence, channels: int) -> list[SightSpec]:
         sides = {name: max(step, round(getattr(rung, name) / step) * step) for name in ("height", "width")}
         rungs.append(rung.model_copy(update=sides))
     return rungs
-
-
-def strength_for(passes: float) -> float:
-    """Augmentation from the least at 16 passes over the data to full at 128: what is seen often must be varied."""
-    return round(float(np.clip(math.log2(max(passes, 1e-9) / 16) / 3, 0, 1)), 2)
 
 
 def mirror_keeps_class(thumbnails: NDArray[np.float32], strata: Sequence[str]) -> bool:
