@@ -89,6 +89,15 @@ def test_an_excerpt_is_what_is_shown_within_it(street: Path) -> None:
         times(Excerpt(street, 8.0, 9.0))
 
 
+def test_an_excerpt_that_the_film_does_not_reach_is_shown_and_then_refused(street: Path) -> None:
+    whole, shown = times(street), []
+    with pytest.raises(InputError, match=r"the stretch ends at 9\.00 s, the recording at"):
+        shown += (at_s for at_s, _ in pictures(Excerpt(street, 0.4, 9.0), MOST_PIXELS))
+    assert shown == pytest.approx([at_s for at_s in whole if at_s >= 0.4])
+    until_s = whole[-1] + 0.04
+    assert times(Excerpt(street, 0.4, until_s + 0.05))[-1] == whole[-1], "times are rounded"
+
+
 def test_a_film_held_upright_is_turned() -> None:
     turned = held_upright(filmed("mp4", None, "mpeg4"))
     assert {pixels.shape for _, pixels in pictures(turned, MOST_PIXELS)} == {(64, 48, 3)}

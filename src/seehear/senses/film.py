@@ -6,7 +6,7 @@ Written here, and not where they are drawn, as libav is known in this room alone
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
@@ -20,7 +20,7 @@ from PIL.Image import Image
 from seehear.errors import InputError
 from seehear.media import Excerpt
 from seehear.senses.sniff import SNIFFED_BYTES, described, sniff
-from seehear.senses.source import beyond, naming, opened
+from seehear.senses.source import ROUNDED_S, beyond, naming, opened
 from seehear.senses.video import MOVING, container, frames, no_frame, picture_stream, upright
 from seehear.senses.whole import check_whole
 
@@ -57,17 +57,20 @@ def pictures(source: Any, most_pixels: int, every_s: float | None = None) -> Ite
         if kind not in MOVING:
             raise InputError(f"not a film but {described(kind)}", allowed="an mp4, mov, mkv, webm, avi, mpeg or ogv")
         start_s, end_s = (source.start_s, source.end_s) if isinstance(source, Excerpt) else (0.0, math.inf)
-        at_s, none = 0.0, True
+        shown_s: list[float] = []  # when the last two were
+        due = _due(every_s)
         with container(file, kind) as video:
             stream = picture_stream(video, most_pixels)
-            for at_s, frame in _due(_from(video, stream, start_s), every_s):
+            for at_s, frame in _from(video, stream, start_s):
                 if at_s >= end_s:
                     return
-                none = False
-                yield at_s, upright(frame)
-        if isinstance(source, Excerpt) and none:
-            raise beyond(source, at_s)
-        if none:
+                shown_s = [*shown_s[-1:], at_s]
+                if due(at_s):
+                    yield at_s, upright(frame)
+        until_s = shown_s[-1] + (shown_s[-1] - shown_s[0] or USUAL_S) if shown_s else 0.0
+        if isinstance(source, Excerpt) and until_s < end_s - ROUNDED_S:
+            raise beyond(source, until_s)
+        if not shown_s:
             raise no_frame()
         check_whole(file, kind)
 
@@ -95,15 +98,19 @@ def _timed(video: Any, stream: Any) -> Iterator[tuple[float, Any]]:
         yield before_s, frame
 
 
-def _due(timed: Iterator[tuple[float, Any]], every_s: float | None) -> Iterator[tuple[float, Any]]:
-    if every_s is None:
-        yield from timed
-        return
-    due_s = 0.0
-    for at_s, frame in timed:
-        if at_s >= due_s - _JUST_S:
-            due_s = (math.floor(at_s / every_s + _JUST_S) + 1) * every_s
-            yield at_s, frame
+def _due(every_s: float | None) -> Callable[[float], bool]:
+    """Whether the next picture, which comes at a second, is wanted: all, or the first of each `every_s`."""
+    next_s = 0.0
+
+    def due(at_s: float) -> bool:
+        nonlocal next_s
+        if at_s < next_s - _JUST_S:
+            return False
+        if every_s is not None:
+            next_s = (math.floor(at_s / every_s + _JUST_S) + 1) * every_s
+        return True
+
+    return due
 
 
 class Reel:

@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 from seehear.errors import InputError
 from seehear.media import Excerpt
 
+ROUNDED_S = 0.1  # by which a stretch may reach beyond the end: times are rounded, and coders cut
 SMALL_BYTES = 1 << 20
 
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from seehear.errors import InputError
 from seehear.media import Excerpt
 from seehear.senses.sniff import SNIFFED_BYTES, described, sniff
-from seehear.senses.source import beyond
+from seehear.senses.source import ROUNDED_S, beyond
 from seehear.senses.video import DEMUXERS, container, frames
 from seehear.senses.whole import check_whole
 
@@ -31,7 +31,6 @@ _SNDFILE = frozenset(("wav", "flac", "ogg", "aiff", "au", "caf", "w64", "sphere"
 _UNSAID_FRAMES = 1 << 62  # libsndfile's word for a length that the header leaves open; it can not read such files
 _EXACT = _SNDFILE - {"ogg"}  # where libsndfile jumps to the very sample; in Vorbis it misses near the end
 _BLOCK_SAMPLES = 1 << 18  # of all channels together
-_ROUNDED_S = 0.1  # by which a stretch may reach beyond the end: times are rounded, and coders cut
 _TIMED = ("mp4", "matroska")  # containers that tell when each packet sounds, so that one can jump to a stretch
 _LEAD_S = 0.5  # decoded before a stretch that was jumped to: coders need what came before (Opus 0.08 s, AAC 0.05 s)
 
@@ -115,7 +114,7 @@ def _blocks_of(opened: Any) -> Sound:
 def _sndfile_excerpt(opened: Any, excerpt: Excerpt, *, exact: bool) -> Sound:
     rate_hz = opened.samplerate
     begin, end = _frames_of(excerpt, rate_hz)
-    if end > opened.frames + _ROUNDED_S * rate_hz:
+    if end > opened.frames + ROUNDED_S * rate_hz:
         raise beyond(excerpt, opened.frames / rate_hz)
     at = opened.seek(min(begin, opened.frames)) if exact else 0
     blocks = _cut(_blocks_of(opened).blocks, at, excerpt, rate_hz)
@@ -210,7 +209,7 @@ def _cut(blocks: Iterator[Block], at: int, excerpt: Excerpt, rate_hz: int) -> It
         at += len(block)
         if at >= end:
             return
-    if at + _ROUNDED_S * rate_hz < end:
+    if at + ROUNDED_S * rate_hz < end:
         raise beyond(excerpt, at / rate_hz)
 
 

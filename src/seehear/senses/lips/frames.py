@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from seehear.errors import InputError
 from seehear.media import Excerpt
 from seehear.senses.lips.plan import CELL_S, LONGEST_S, RATE_HZ
-from seehear.senses.source import beyond
+from seehear.senses.source import ROUNDED_S, beyond
 from seehear.senses.video import container, frames, no_frame, picture_stream
 
 Picture = NDArray[np.uint8]
@@ -21,7 +21,6 @@ MOST_PIXELS = 40_000_000  # of one frame
 MOST_ASPECT = 8
 MOST_CELLS = round(LONGEST_S * RATE_HZ)
 _MOST_DECODED_PIXELS = 20_000_000_000  # 60 s of 1080p at 60 frames a second, twice over, or of 2160p at 40
-_ROUNDED_S = 0.1  # by which a stretch may reach beyond the end, as for sound
 
 
 def moving(file: BinaryIO, kind: str, excerpt: Excerpt | None = None) -> list[Picture]:
@@ -41,7 +40,7 @@ def moving(file: BinaryIO, kind: str, excerpt: Excerpt | None = None) -> list[Pi
             if excerpt is not None and reached_s > 0:
                 raise beyond(excerpt, reached_s)
             raise no_frame()
-        if excerpt is not None and reached_s < end_s - _ROUNDED_S:
+        if excerpt is not None and reached_s < end_s - ROUNDED_S:
             raise beyond(excerpt, reached_s)
         if excerpt is None and reached_s > LONGEST_S + CELL_S:
             raise _too_long(f"a video of more than {LONGEST_S:g} s")
