@@ -208,6 +208,15 @@ def test_cells_that_are_refused(cell: str, words: str) -> None:
         BOXES.read(cell, SPEC)
 
 
+def test_a_class_of_crowds_alone_is_a_class() -> None:
+    crowd = '[{"label":"geese","xyxy":[0,0,10,10],"crowd":true}]'
+    spec = BOXES.plan([*CELLS, crowd], "boxes")
+    assert spec.counts[spec.index["geese"]] == 0
+    assert BOXES.read(crowd, spec).boxes[0].crowd
+    with pytest.raises(DataError, match="no box in 1 pictures"):
+        BOXES.plan([crowd], "boxes")
+
+
 def test_nothing_to_learn_from() -> None:
     with pytest.raises(DataError, match=r"column 'boxes': no box in 2 pictures. Next: draw a box around each thing"):
         BOXES.plan(["[]", "[]"], "boxes")

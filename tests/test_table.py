@@ -41,6 +41,48 @@ def test_parts_of_class_folders(tmp_path: Path, train: str, val: str) -> None:
         table.part("dev")
 
 
+def test_trains_beside_buses_are_a_class(tmp_path: Path) -> None:
+    files = ["bus/1.png", "car/2.png", "train/3.png"]
+    table = opened(make(tmp_path / "d", files))
+    assert (table.answers(), table.parts) == (["bus", "car", "train"], ())
+    table = opened(make(tmp_path / "d", ["train/bus/1.png"]))
+    assert (table.answers()[0], table.parts) == ("bus", ("train",)), "classes lie in it: it is a part"
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("log.csv", ""),
+        ("log.csv", "image,label\n"),
+        ("log.csv", b"PK\x03\x04"),
+        ("log.parquet", "no parquet"),
+        ("cfg.yaml", "a: [\n"),
+        ("cfg.yaml", b"\xff"),
+        ("info.json", '{"images": ["a"]}'),
+    ],
+)
+def test_a_stray_file_beside_classes_is_passed_over(tmp_path: Path, name: str, content: str | bytes) -> None:
+    table = opened(make(make(tmp_path / "d", {name: content}), PICTURES))
+    assert table.answers() == ["a", "a", "b", "b"]
+    assert f"not read: {name}" in table.said
+    with pytest.raises(DataError, match=name):
+        opened(tmp_path / "d" / name)
+
+
+@pytest.mark.parametrize("name", ["metadata.csv", "examples.csv", "train.csv", "data.yaml"])
+def test_a_file_that_should_tell_and_can_not_be_read_is_refused(tmp_path: Path, name: str) -> None:
+    data = make(make(tmp_path / "d", {name: "a: [\n"}), PICTURES)
+    with pytest.raises(DataError, match=name):
+        opened(data)
+
+
+def test_a_table_that_can_not_be_read_does_not_hide_another(tmp_path: Path) -> None:
+    data = make(make(tmp_path / "d", {"t.csv": "image,label\na/1.png,x\n", "log.csv": ""}), PICTURES)
+    table = opened(data)
+    assert table.answers() == ["x"]
+    assert "log.csv can not be read (the table is empty) and is not used" in table.said
+
+
 def test_files_of_one_stem_are_one_example(tmp_path: Path) -> None:
     table = opened(make(tmp_path / "d", ["a/1.png", "a/1.wav", "a/2.png", "b/1.jpg", "b/1.png", "b/3.mp4"]))
     assert [sorted(row.inputs) for row in table] == [
@@ -166,8 +208,17 @@ def test_part_column(tmp_path: Path) -> None:
     assert [row.part for row in table] == ["train", "train", "val"]
     assert "split" not in table.metadata
     assert "in parts: train 2, val 1" in table.said
-    table = opened(make(tmp_path / "d", {"t.csv": rows.replace("dev", "fold 3")}))
+    table = opened(make(tmp_path / "d", {"t.csv": rows.replace("Training", "fold 1").replace("dev", "fold 3")}))
     assert (table.parts, table.metadata) == ((), ("split",))
+
+
+def test_a_word_among_parts_that_is_none_is_named(tmp_path: Path) -> None:
+    parts = ("train", "train", "tets", "test", "val")
+    rows = "".join(f"{i}.png,x,{part}\n" for i, part in enumerate(parts))
+    data = make(tmp_path / "d", {"t.csv": f"image,label,split\n{rows}"} | {f"{i}.png": "x" for i in range(5)})
+    table = opened(data)
+    assert [row.part for row in table] == ["train", "train", "test", "val"]
+    assert table.problems == (Problem("t.csv row 4", "'tets' is no part", "write train, val or test"),)
 
 
 @pytest.mark.parametrize(

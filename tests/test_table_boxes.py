@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,7 @@ def test_a_row_a_box_becomes_a_row_a_picture(tmp_path: Path) -> None:
         ("filename,width,height,class,xmin,ymin,xmax,ymax", "a.png,40,30,cat,4,6,14,21"),
         ("image,category,x,y,w,h", "a.png,cat,4,6,10,15"),
         ("image,x,y,width,height,name", "a.png,4,6,10,15,cat"),
+        ("name,class_id,x1,y1,x2,y2", "a.png,cat,4,6,14,21"),
         ("image,label,x1,y1,x2,y2", "a.png,cat,0.1,0.2,0.35,0.7"),
         ("image,label,x1,y1,x2,y2", "a.png,cat,14,21,4,6"),
     ],
@@ -80,6 +82,22 @@ def test_a_row_a_box_becomes_a_row_a_picture(tmp_path: Path) -> None:
 def test_headings_of_boxes(tmp_path: Path, headings: str, cells: str) -> None:
     data = pictures(make(tmp_path / "d", {"t.csv": f"{headings}\n{cells}\n"}), "a.png")
     assert boxes(seen(data)) == {"a.png": [("cat", 4, 6, 14, 21)]}
+
+
+@pytest.mark.parametrize(
+    ("headings", "cells", "corners"),
+    [
+        ("x,y,w,h", "0.5,0.5,0.500001,0.5", (20, 15, 40, 30)),
+        ("x1,y1,x2,y2", "-0.001,0.5,0.5,1.01", (0, 15, 20, 30)),
+        ("x1,y1,x2,y2", "0.5,0.5,1.5,2", (0.5, 0.5, 1.5, 2)),
+    ],
+)
+def test_shares_may_reach_a_little_beyond_their_picture(
+    tmp_path: Path, headings: str, cells: str, corners: tuple[float, ...]
+) -> None:
+    table = f"image,label,{headings}\na.png,cat,{cells}\n"
+    data = pictures(make(tmp_path / "d", {"t.csv": table}), "a.png")
+    assert boxes(seen(data)) == {"a.png": [("cat", *corners)]}
 
 
 def test_boxes_without_a_label_are_objects(tmp_path: Path) -> None:
@@ -249,6 +267,24 @@ def test_what_lacks_its_other_half_in_pascal_voc_is_named(tmp_path: Path) -> Non
     )
 
 
+def test_an_empty_annotation_does_not_hide_the_others(tmp_path: Path) -> None:
+    files = {"Annotations/a.xml": "", "Annotations/b.xml": annotation(("cat", 1, 1, 9, 9))}
+    table = seen(pictures(make(tmp_path / "d", files), "JPEGImages/a.jpg", "JPEGImages/b.jpg"))
+    assert boxes(table) == {"JPEGImages/b.jpg": [("cat", 0, 0, 9, 9)]}
+    assert [problem.where for problem in table.problems] == ["Annotations/a.xml"]
+
+
+@pytest.mark.parametrize("size", [(0, 0), (400, 300)])
+def test_boxes_are_held_against_the_picture_itself(tmp_path: Path, size: tuple[int, int]) -> None:
+    told = annotation(("cat", 1, 1, 90, 9), ("dog", 61, 1, 90, 9), size=size)
+    table = seen(pictures(make(tmp_path / "d", {"a.xml": told}), "a.jpg"))
+    assert boxes(table) == {"a.jpg": [("cat", 0, 0, 40, 9)]}
+    outside = "a box outside its picture of 40 x 30 px: left out"
+    assert table.problems == (Problem("a.xml object 2", outside, "correct or remove it"),)
+    said = "1 picture of another size than told: that of the file counts; the first: a.jpg"
+    assert (said in table.said) == all(size)
+
+
 # COCO
 
 
@@ -318,6 +354,33 @@ def test_what_is_wrong_in_coco_is_named(tmp_path: Path) -> None:
     ]
 
 
+def test_pictures_of_coco_that_are_not_as_told_are_counted(tmp_path: Path) -> None:
+    data = make(tmp_path / "d", {"t.json": instances()})
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("L", (WIDTH, HEIGHT)).save(data / "a.jpg", exif=exif)
+    Image.new("L", (WIDTH // 2, HEIGHT // 2)).save(data / "b.jpg")
+    table = seen(data)
+    assert boxes(table)["a.jpg"] == [("cat", 1, 2, 11, 7.25), ("dog", 0, 0, 30, 30, "crowd")]
+    assert "2 pictures of another size than told: that of the file counts; the first: a.jpg" in table.said
+
+
+def test_pictures_of_coco_that_can_not_be_told_apart_are_named(tmp_path: Path) -> None:
+    ids = [{"id": 7}, {"id": 7}, {"id": [9]}, {}, {"id": 9}]
+    images = [{"file_name": f"{name}.jpg", **told} for name, told in zip("abcde", ids, strict=True)]
+    data = make(tmp_path / "d", {"t.json": instances(images=images)})
+    table = seen(pictures(data, *(f"{name}.jpg" for name in "abcde")))
+    assert boxes(table) == {"e.jpg": []}
+    assert [(problem.where, problem.what) for problem in table.problems] == [
+        ("t.json image 1", "its id stands for another picture too"),
+        ("t.json image 2", "its id stands for another picture too"),
+        ("t.json image 3", "it has no id that is a number or a text"),
+        ("t.json image 4", "it has no id that is a number or a text"),
+        ("t.json annotation 1", "its image is left out"),
+        ("t.json annotation 2", "its image is left out"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [
@@ -376,13 +439,49 @@ def test_yolo_without_a_table_and_with_faults(tmp_path: Path) -> None:
     )
 
 
+def test_classes_of_yolo_keep_their_numbers_and_words(tmp_path: Path) -> None:
+    line = " .5 .5 .5 .5\n"
+    files = {"classes.txt": "cat\n\ndog\nbird\n\n", "labels/a.txt": f"2{line}1{line}"}
+    found = seen(pictures(make(tmp_path / "d", files), "images/a.jpg"))
+    assert boxes(found) == {"images/a.jpg": [("dog", 10, 7.5, 30, 22.5)]}
+    assert found.problems == (Problem("labels/a.txt line 2", "1 is not one of the 4 classes: left out"),)
+    files = {"data.yaml": "train: images\nnames: [no, yes]\n", "labels/a.txt": f"0{line}1{line}"}
+    found = seen(pictures(make(tmp_path / "e", files), "images/a.jpg"))
+    assert [label for label, *_ in boxes(found)["images/a.jpg"]] == ["no", "yes"]
+
+
+@pytest.mark.parametrize("content", [b"0 .5 .5 .2 .2 # caf\xe9", "0 .5 .5 .2 .2".encode("utf-16-le")])
+def test_a_picture_whose_text_can_not_be_read_is_not_one_with_nothing_in_it(tmp_path: Path, content: bytes) -> None:
+    files = {"classes.txt": "cat\n", "labels/a.txt": content, "labels/b.txt": "0 .5 .5 .5 .5\n"}
+    found = seen(pictures(make(tmp_path / "d", files), "images/a.jpg", "images/b.jpg"))
+    assert boxes(found) == {"images/b.jpg": [("cat", 10, 7.5, 30, 22.5)]}
+    assert [problem.where for problem in found.problems] == ["labels/a.txt"]
+
+
+@pytest.mark.parametrize("line", ["./images/a.jpg", "images/a.jpg", "coco/images/a.jpg"])
+@pytest.mark.parametrize("name", ["train.txt", "lists/train.txt"])
+def test_lists_of_yolo_name_pictures_from_where_they_lie(tmp_path: Path, line: str, name: str) -> None:
+    table = f"path: coco\ntrain: {name}\nnames: [cat]\n"
+    files = {"data.yaml": table, f"coco/{name}": f"{line}\n", "coco/labels/a.txt": "0 .5 .5 .5 .5\n"}
+    found = seen(pictures(make(tmp_path / "d", files), "coco/images/a.jpg"))
+    assert boxes(found) == {"coco/images/a.jpg": [("cat", 10, 7.5, 30, 22.5)]}
+
+
+def test_a_part_of_yolo_that_is_not_there_is_named_and_the_others_go_on(tmp_path: Path) -> None:
+    table = "train: ../train/images\nval:\ntest: ../test/images\nnames: [cat]\n"
+    found = seen(pictures(make(tmp_path / "d", {"data.yaml": table}), "train/images/a.jpg"))
+    assert [row.key for row in found] == ["train/images/a.jpg"]
+    what = "test: no folder '../test/images'"
+    assert found.problems == (Problem("data.yaml", what, "name it relative to this file"),)
+
+
 @pytest.mark.parametrize(
     ("table", "words"),
     [
         ("train: images\nnames: {cat: 0}\n", "data.yaml: 'names' is neither a list nor names by number"),
         ("train: pictures\nnames: [cat]\n", "data.yaml: train: no folder 'pictures'"),
         ("train: [\n", "data.yaml: not YAML"),
-        ("train: !!python/object/apply:os.system ['true']\nnames: [cat]\n", "data.yaml: not YAML: could not determine"),
+        ("train: !!python/object/apply:os.system ['true']\nnames: [cat]\n", "data.yaml: train: no folder 'true'"),
     ],
 )
 def test_yolo_that_is_refused(tmp_path: Path, table: str, words: str) -> None:
@@ -406,6 +505,24 @@ def test_pictures_beside_masks_in_parts(tmp_path: Path) -> None:
     assert table.problems == (
         Problem("val/masks/d.png", "no picture of this name"),
         Problem("train/images/b.jpg", "no mask of this name"),
+    )
+
+
+def test_every_picture_and_mask_of_a_name_that_is_there_twice_is_named(tmp_path: Path) -> None:
+    files = ("images/a.jpg", "images/a.png", "images/b.jpg", "images/b_gt.jpg", "images/c_gt.jpg")
+    masks = ("masks/a.png", "masks/a_mask.png", "masks/b.png", "masks/c_gt.png")
+    data = pictures(make(tmp_path / "d", {}), *files, *masks)
+    table = opened(data, kinds=(*DRAWN, Kind("mask", ("mask",))))
+    assert [(row.key, row.answer) for row in table] == [
+        ("images/a.jpg", "masks/a.png"),
+        ("images/b.jpg", "masks/b.png"),
+        ("images/c_gt.jpg", "masks/c_gt.png"),
+    ]
+    hint = "rename or remove one of them"
+    assert table.problems == (
+        Problem("images/a.png", "images/a.jpg is of this name too: left out", hint),
+        Problem("masks/a_mask.png", "masks/a.png is of this name too: left out", hint),
+        Problem("images/b_gt.jpg", "no mask of this name"),
     )
 
 
@@ -439,6 +556,35 @@ def test_pictures_on_their_side_are_measured_upright(tmp_path: Path) -> None:
     sizes = sizes_px(tmp_path, ["a.jpg", "b.jpg", "c.jpg"])
     assert sizes[0].tolist() == [HEIGHT, WIDTH]
     assert np.isnan(sizes[1:]).all()
+
+
+def chunk(name: bytes, content: bytes) -> bytes:
+    return len(content).to_bytes(4, "big") + name + content + zlib.crc32(name + content).to_bytes(4, "big")
+
+
+@pytest.mark.parametrize("before", [b"IDAT", b"IEND"])
+@pytest.mark.parametrize("kind", ["eXIf", "zTXt", "damaged", "tEXt"])
+def test_pngs_that_say_late_or_otherwise_that_they_are_turned(tmp_path: Path, kind: str, before: bytes) -> None:
+    from seehear.senses import SENSES
+    from seehear.table.layouts.picture_sizes import sizes_px
+
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    told = exif.tobytes()
+    raw = f"\nexif\n{len(told):8}\n{told.hex()}\n".encode()
+    said = {
+        "eXIf": chunk(b"eXIf", told.removeprefix(b"Exif\0\0")),
+        "zTXt": chunk(b"zTXt", b"Raw profile type exif\0\0" + zlib.compress(raw)),
+        "damaged": chunk(b"eXIf", b"no such notes, and long enough"),
+        "tEXt": chunk(b"tEXt", b"comment\0eXIf"),
+    }
+    Image.new("L", (WIDTH, HEIGHT)).save(tmp_path / "a.png")
+    png = (tmp_path / "a.png").read_bytes()
+    at = png.index(before) - 4
+    (tmp_path / "a.png").write_bytes(png[:at] + said[kind] + png[at:])
+    height, width, _ = SENSES["image"].read(tmp_path / "a.png").shape
+    assert sizes_px(tmp_path, ["a.png"]).tolist() == [[width, height]]
+    assert (width < height) == (kind in ("eXIf", "zTXt"))
 
 
 # Objects in cells
@@ -514,6 +660,52 @@ def test_what_is_wrong_with_objects_is_named(tmp_path: Path) -> None:
 def test_objects_without_labels_are_objects(tmp_path: Path) -> None:
     data = pictures(make(tmp_path / "d", {"metadata.jsonl": lines({"bbox": [[1, 2, 3, 4]]})}), "a.png")
     assert boxes(seen(data)) == {"a.png": [("object", 1, 2, 4, 6)]}
+
+
+def test_each_of_the_objects_tells_what_it_has(tmp_path: Path) -> None:
+    told = [{"bbox": [1, 2, 3, 4]}, {"bbox": [5, 6, 7, 8], "category": "dog", "iscrowd": 1}]
+    table = seen(pictures(make(tmp_path / "d", {"metadata.jsonl": lines(told)}), "a.png"))
+    assert boxes(table) == {"a.png": [("dog", 5, 6, 12, 14, "crowd")]}
+    assert [problem.what for problem in table.problems] == ["a box without a label: left out"]
+
+
+@pytest.mark.parametrize("empty", [20, 1])
+def test_no_objects_are_nothing_in_a_picture(tmp_path: Path, empty: int) -> None:
+    names = [f"{number}.png" for number in range(empty + 1)]
+    told = [*([[]] * empty), [{"bbox": [1, 2, 3, 4], "label": "cat"}]]
+    rows = ({"image": name, "tags": [], "objects": each} for name, each in zip(names, told, strict=True))
+    table = seen(pictures(make(tmp_path / "d", {"t.jsonl": "\n".join(map(json.dumps, rows))}), *names))
+    assert boxes(table) == {name: [] for name in names} | {names[-1]: [("cat", 1, 2, 4, 6)]}
+    assert (table.problems, table.metadata) == ((), ("tags",))
+
+
+def test_objects_beside_a_column_of_boxes_keep_their_heading(tmp_path: Path) -> None:
+    row = {"image": "a.png", "boxes": 1, "objects": {"bbox": [[1, 2, 3, 4]], "label": ["cat"]}}
+    data = pictures(make(tmp_path / "d", {"t.jsonl": json.dumps(row)}), "a.png")
+    assert boxes(seen(data, answer="boxes:objects")) == {"a.png": [("cat", 1, 2, 4, 6)]}
+
+
+def test_corners_in_cells_are_treated_like_other_boxes(tmp_path: Path) -> None:
+    drawn = {
+        "a.png": [
+            {"label": "cat", "xyxy": [5, 5, 60, 20], "crowd": True},
+            {"label": "dog", "xyxy": [9, 8, 2, 1], "difficult": True},
+            {"label": "dog", "xyxy": [50, 5, 60, 9]},
+        ],
+        "b.png": [],
+        "c.png": "a cat",
+    }
+    rows = "\n".join(json.dumps({"image": name, "detections": told}) for name, told in drawn.items())
+    data = pictures(make(tmp_path / "d", {"t.jsonl": rows}), *drawn)
+    found = seen(data, answer="boxes:detections")
+    assert boxes(found) == {
+        "a.png": [("cat", 5, 5, 40, 20, "crowd"), ("dog", 2, 1, 9, 8, "difficult")],
+        "b.png": [],
+    }
+    assert [(problem.where, problem.what) for problem in found.problems] == [
+        ("t.jsonl row 3", "'a cat' holds no boxes: left out"),
+        ("t.jsonl row 1 box 3", "a box outside its picture of 40 x 30 px: left out"),
+    ]
 
 
 SIDES = st.lists(st.integers(-2, WIDTH + 2), min_size=4, max_size=4)

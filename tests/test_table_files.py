@@ -54,6 +54,12 @@ def test_a_row_with_wrong_quotes_is_a_problem_and_the_rest_goes_on(tmp_path: Pat
     )
 
 
+@pytest.mark.parametrize("quote", ["", '"'])
+def test_a_cell_may_hold_thousands_of_boxes(tmp_path: Path, quote: str) -> None:
+    cells, _ = _sheet(tmp_path, f"image,boxes\n1.png,{quote}{'b' * 200_000}{quote}\n2.png,c\n")
+    assert cells == {"image": ["1.png", "2.png"], "boxes": ["b" * 200_000, "c"]}
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
@@ -78,7 +84,7 @@ def test_dividers_and_unnamed_columns(tmp_path: Path, content: str, said: tuple[
         ("image,label,label\n1.png,a,b\n", "t.csv: more than one column is called 'label'"),
         ("1.png,cat\n2.png,dog\n", "the first row looks like an example, not like headings: ['1.png', 'cat']"),
         ('image,label\n1.png,"a\n2.png,b\n', 't.csv row 2: one cell swallows the rest. Next: is a quote (") opened'),
-        ("image,label\n1.png," + "a" * 200_000, "t.csv row 2: one cell swallows the rest"),
+        ('image,label\n1.png,"' + "a" * 200_000, "t.csv row 2: one cell swallows the rest"),
         ("image,label\n1.png,a\0b\n", "not a text table: it holds NUL bytes"),
         (b"image,label\n\xff.png,a\0b\n", "not a text table: it holds NUL bytes"),
         (b"PK\x03\x04\x14\x00", "not a text table but an Excel workbook or a zip. Next: save it as csv"),

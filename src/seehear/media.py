@@ -1,11 +1,14 @@
-"""What a file's name says it is, and a stretch of it. Content is judged by the senses."""
+"""What a file's name says it is, a stretch of it, and how a picture is turned. Content is judged by the senses."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 PICTURES = ("png", "jpg", "jpeg", "jpe", "jfif", "webp", "tif", "tiff", "bmp", "dib", "gif", "dcm", "dicom")
 RECORDINGS = (
@@ -15,12 +18,26 @@ RECORDINGS = (
 VIDEOS = ("mp4", "m4v", "mov", "mkv", "webm", "avi", "mpg", "mpeg", "ogv", "3gp", "wmv", "flv")
 EXTENSIONS = {"picture": PICTURES, "recording": RECORDINGS, "video": VIDEOS}
 
+ON_THEIR_SIDE = range(5, 9)  # orientations that change width for height: EXIF 2.32, table 5
+_ORIENTATION_TAG = 0x0112
+RAW_EXIF = "Raw profile type exif"  # by which ImageMagick names it in a png
+
 _MEDIUM = {extension: medium for medium, extensions in EXTENSIONS.items() for extension in extensions}
 
 
 def medium_of(name: str) -> str:
     """picture, recording or video; "" for a name that says none of them."""
     return _MEDIUM.get(name.rpartition(".")[2].lower(), "") if "." in name else ""
+
+
+def orientation(picture: Image) -> int:
+    """EXIF's, from 1 for upright to 8, of a picture that is loaded: a png may tell it behind its pixels."""
+    if "exif" not in picture.info and RAW_EXIF not in picture.info:
+        return 1
+    try:
+        return int(picture.getexif().get(_ORIENTATION_TAG, 1))
+    except Exception:  # a picture whose notes are damaged is still a picture
+        return 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,17 +47,17 @@ def holds(path: Path, letters: bytes) -> bool:
     return any(letter in block for block in _blocks(path) for letter in letters)
 
 
-def read_text(path: Path, name: str) -> str:
+def read_text(path: Path, name: str, most_bytes: int = _MOST_TEXT_BYTES) -> str:
     """All of a text file, called `name` in errors. Raises DataError for one that is too large, or not in UTF-8.
 
     Not Latin-1 for want of better, as in tables: wrong letters in a transcript would be learned.
     """
     try:
-        data = path.read_bytes() if path.stat().st_size <= _MOST_TEXT_BYTES else None
+        data = path.read_bytes() if path.stat().st_size <= most_bytes else None
     except OSError as error:
         raise DataError(f"can not be opened: {error.strerror or error}", where=name) from None
     if data is None:
-        raise DataError("too large for text", where=name, allowed=f"up to {_MOST_TEXT_BYTES >> 20} MiB")
+        raise DataError("too large for text", where=name, allowed=f"up to {most_bytes >> 20} MiB")
     encoding = next((encoding for mark, encoding in _MARKS if data.startswith(mark)), "utf-8")
     if encoding != "utf-16" and b"\0" in data:
         raise DataError("not text: it holds NUL bytes", where=name, hint="save it again, in UTF-8")

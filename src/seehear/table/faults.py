@@ -35,6 +35,8 @@ def judge(
     confined: the files must lie below found.root, as those of an unpacked archive.
     """
     faults = [_no_file(found, columns)]
+    if roles.part is not None:
+        faults.append(_no_part(columns, found.cells[roles.part]))
     for sense, cells in columns.senses.items():
         faults += _file_faults(found, cells, confined)
         faults.append(_strange(sense, cells, are_of(media[sense], cells, nameless=True)))
@@ -48,21 +50,20 @@ def judge(
     for number, fault in reversed(list(enumerate(faults))):
         first[fault.rows] = number
     problems = [
-        Problem(_where(found, columns, i), faults[first[i]].what(i), faults[first[i]].hint)
+        Problem(found.where(i), faults[first[i]].what(i), faults[first[i]].hint)
         for i in np.flatnonzero(first < len(faults)).tolist()
     ]
     return np.flatnonzero(first == len(faults)), problems
 
 
-def _where(found: Found, columns: Columns, i: int) -> str:
-    if found.file is None:
-        return str(columns.key[i])
-    return f"{found.file[i]} row {found.row[i]}"
-
-
 def _no_file(found: Found, columns: Columns) -> _Fault:
     none = np.logical_and.reduce([pc.is_null(cells).to_numpy() for cells in columns.senses.values()])
     return _Fault(none, lambda i: "it names no file that can be seen or heard")
+
+
+def _no_part(columns: Columns, told: pa.ChunkedArray) -> _Fault:
+    unknown = pc.equal(columns.part, "").to_numpy()
+    return _Fault(unknown, lambda i: f"{told[i].as_py()!r} is no part", "write train, val or test")
 
 
 def _file_faults(found: Found, cells: pa.ChunkedArray, confined: bool) -> list[_Fault]:

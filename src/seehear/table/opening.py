@@ -125,7 +125,10 @@ def _from_root(cells: pa.ChunkedArray, file: pa.ChunkedArray) -> pa.ChunkedArray
 
 
 def _parts(found: Found, cells: pa.ChunkedArray) -> pa.ChunkedArray:
-    """The parts that a column names, in one spelling; train where it is empty. A table file of a part goes before."""
+    """The parts that a column names, in one spelling; train where it is empty, "" for another word.
+
+    A table file of a part goes before.
+    """
     encoded = pc.fill_null(cells, "train").combine_chunks().dictionary_encode()
     spelled = pa.array([part_of(value) for value in encoded.dictionary.to_pylist()], pa.large_string())
     return pc.if_else(pc.equal(found.part, ""), spelled.take(encoded.indices), found.part)

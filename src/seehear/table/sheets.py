@@ -30,6 +30,7 @@ from seehear.table.rows import Problem
 
 _CHUNK = 65_536  # rows held as Python objects at a time
 _MOST_COLUMNS = 4096
+csv.field_size_limit(1 << 26)  # letters of a cell, which may hold all outlines of a picture; it is 1 << 17 otherwise
 EXTENSIONS = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
 JSON_LINES = (".jsonl", ".ndjson", ".json")  # the last is read if asked for; by its name alone it is no table
 

@@ -134,10 +134,11 @@ def plan(cells: Iterable[str], column: str, aid: Sequence[str] | None = None) ->
             boxes = parsed(cell)
         except InputError as error:
             raise DataError(error.what, where=where, allowed=error.allowed) from None
-        counts.update(box.label for box in boxes if not box.crowd)
+        for box in boxes:
+            counts[box.label] += not box.crowd  # a class of crowds alone is one too
         sides += [math.sqrt((x2 - x1) * (y2 - y1)) for x1, y1, x2, y2 in (box.xyxy for box in boxes)]
         pictures, most = pictures + 1, max(most, len(boxes))
-    if not counts:
+    if not counts.total():
         hint = "draw a box around each thing to be found"
         raise DataError(f"no box in {pictures:,} pictures", where=where, hint=hint)
     classes = sorted(counts)

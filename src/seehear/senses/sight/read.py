@@ -27,7 +27,7 @@ from PIL import (
 )
 
 from seehear.errors import InputError
-from seehear.media import Excerpt
+from seehear.media import Excerpt, orientation
 from seehear.senses.sight.depth import eight_bits, from_array
 from seehear.senses.sight.limits import MOST_FILE_BYTES, MOST_PIXELS, check_size
 from seehear.senses.sight.quiet import quieten_libtiff
@@ -52,7 +52,6 @@ _PLUGINS: dict[str, type[ImageFile.ImageFile]] = {
     "ppm": PpmImagePlugin.PpmImageFile,
 }
 _ADVICE = {"heif": "save it as jpeg (on an iPhone: Settings, Camera, Formats, Most Compatible)"}
-_ORIENTATION_TAG = 0x0112
 _UPRIGHT = {  # EXIF 2.32, table 5: what undoes each orientation
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -163,13 +162,8 @@ def _pixels(picture: Image.Image) -> Pixels:
 
 
 def _upright(picture: Image.Image) -> Image.Image:
-    if "exif" not in picture.info and "Raw profile type exif" not in picture.info:
-        return picture
-    try:
-        orientation = picture.getexif().get(_ORIENTATION_TAG, 1)
-    except Exception:  # a picture whose notes are damaged is still a picture
-        return picture
-    return picture.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else picture
+    turned = orientation(picture)
+    return picture.transpose(_UPRIGHT[turned]) if turned in _UPRIGHT else picture
 
 
 def _plain(picture: Image.Image) -> Image.Image:

@@ -22,6 +22,10 @@ from seehear.table.layouts.found import AnswerCells
 from seehear.table.rows import Problem
 
 HEADING = "boxes"
+LABELS = (  # what the name of a thing is called, likeliest first
+    *("label", "class", "class_name", "classname", "category", "category_name", "label_name", "name", "type"),
+    *("category_id", "class_id", "label_id"),
+)
 ONLY_LABEL = "object"
 UNNAMED = f"every box is called {ONLY_LABEL!r}, for no column names what it is of"
 ROUNDING_PX = 1.0  # a box that reaches so far beyond its picture is only rounded
@@ -62,14 +66,6 @@ class Drawn:
         self.crowd.append(crowd)
         self.difficult.append(hard)
         self.places.append(place)
-
-    def add_sides(
-        self, picture: int, label: str, sides: Any, place: str, *, region: Any = None, crowd: bool = False
-    ) -> None:
-        """Of x, y, width and height, as COCO has them; no box where these are no four numbers."""
-        x, y, width, height = _four(sides)
-        xyxy = (x, y, x + width, y + height) if min(width, height) >= 0 else _NOWHERE
-        self.add(picture, label, xyxy, place, region=region, crowd=crowd)
 
     @property
     def outlined(self) -> int:
@@ -131,7 +127,13 @@ def box_cells(boxes: BoxColumns, size_px: NDArray[np.float64], named: Callable[[
     return AnswerCells(_written(kept, len(size_px)), problems, said)
 
 
-def _four(told: Any) -> Sequence[float]:
+def from_sides(told: Any) -> Sequence[float]:
+    """The corners of x, y, width and height, as COCO has them; nan for what are not four such numbers."""
+    x, y, width, height = from_corners(told)
+    return (x, y, x + width, y + height) if min(width, height) >= 0 else _NOWHERE
+
+
+def from_corners(told: Any) -> Sequence[float]:
     """nan for what are not four numbers."""
     if not isinstance(told, list) or len(told) != 4:
         return _NOWHERE

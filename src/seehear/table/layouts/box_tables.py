@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from seehear.table.layouts.box_cells import HEADING, ONLY_LABEL, UNNAMED, BoxColumns, box_cells
+from seehear.table.layouts.box_cells import HEADING, LABELS, ONLY_LABEL, UNNAMED, BoxColumns, box_cells
 from seehear.table.layouts.found import Found, few
 from seehear.table.layouts.picture_sizes import sizes_px
 from seehear.table.numbers import numbers
@@ -22,7 +22,7 @@ _CORNERS = (  # left, top, right, bottom
     *(("left", "top", "right", "bottom"), ("x0", "y0", "x1", "y1")),
 )
 _SIDES = (("x", "y", "w", "h"), ("x", "y", "width", "height"), ("left", "top", "width", "height"))
-_LABELS = ("label", "class", "class_name", "classname", "category", "label_name", "name", "type")
+_SHARES = -0.1, 1.1  # shares of a picture's sides lie in it, or a little beyond; pixels do not all lie there
 
 
 class _Headings(NamedTuple):
@@ -46,7 +46,7 @@ def _headings(cells: pa.Table) -> _Headings | None:
     image = None if four is None else picture_column(cells)
     if four is None or image is None:
         return None
-    label = next((words[word] for word in _LABELS if word in words), None)
+    label = next((words[word] for word in LABELS if word in words and words[word] != image), None)
     return _Headings(image, label, tuple(words[word] for word in four), sides)
 
 
@@ -60,15 +60,10 @@ def _together(found: Found, headings: _Headings) -> Found:
     order = np.argsort(first)  # pictures in the order in which the table names them
     picture, first = np.argsort(order)[picture], rows[named][first[order]]
     pictured = found.take(first)
-    boxes, filled = _boxes(cells.filter(pa.array(named)), picture, headings)
     sizes = sizes_px(found.root, pictured.paths(headings.image))
+    boxes, filled, relative = _boxes(cells.filter(pa.array(named)), picture, headings, sizes)
     where = rows[named][filled]
-    xyxy, relative = _in_pixels(boxes.xyxy, sizes[boxes.picture])
-    drawn = box_cells(
-        BoxColumns(boxes.picture, boxes.label, xyxy, boxes.crowd, boxes.difficult),
-        sizes,
-        lambda i: found.where(int(where[i])),
-    )
+    drawn = box_cells(boxes, sizes, lambda i: found.where(int(where[i])))
     nameless = [Problem(found.where(int(row)), "it names no picture") for row in np.flatnonzero(~named)]
     kept, varying = _kept(cells.filter(pa.array(named)), picture, headings)
     said = [f"a row is a box: {len(where):,} in {len(first):,} pictures", *relative, *drawn.said]
@@ -82,11 +77,14 @@ def _together(found: Found, headings: _Headings) -> Found:
     )
 
 
-def _boxes(cells: pa.Table, picture: NDArray[np.int64], headings: _Headings) -> tuple[BoxColumns, NDArray[np.int64]]:
-    """(the boxes, the places of their rows); a row without any of the four numbers is a picture, not a box."""
+def _boxes(
+    cells: pa.Table, picture: NDArray[np.int64], headings: _Headings, size_px: NDArray[np.float64]
+) -> tuple[BoxColumns, NDArray[np.int64], list[str]]:
+    """(the boxes, the places of their rows, what to say); a row without the four numbers is a picture, not a box."""
     empty = np.logical_and.reduce([pc.is_null(cells[name]).to_numpy() for name in headings.numbers])
     filled = np.flatnonzero(~empty)
-    xyxy = np.column_stack([numbers(cells[name]) for name in headings.numbers])[filled]
+    written = np.column_stack([numbers(cells[name]) for name in headings.numbers])[filled]
+    xyxy, relative = _in_pixels(written, size_px[picture[filled]])
     if headings.sides:
         xyxy = np.where(xyxy[:, 2:].min(1, initial=0)[:, None] < 0, np.nan, xyxy)  # no box has a negative side
         xyxy[:, 2:] += xyxy[:, :2]
@@ -94,15 +92,16 @@ def _boxes(cells: pa.Table, picture: NDArray[np.int64], headings: _Headings) -> 
     if headings.label is not None:
         label = cells[headings.label].take(filled).combine_chunks()
     unmarked = np.zeros(len(filled), np.bool_)
-    return BoxColumns(picture[filled], label, xyxy, unmarked, unmarked), filled
+    return BoxColumns(picture[filled], label, xyxy, unmarked, unmarked), filled, relative
 
 
-def _in_pixels(xyxy: NDArray[np.float64], size_px: NDArray[np.float64]) -> tuple[NDArray[np.float64], list[str]]:
-    """The corners in pixels, also where all are shares of their picture's sides."""
-    known = xyxy[np.isfinite(xyxy)]
-    if not known.size or known.max() > 1 or known.min() < 0 or not (known % 1).any():
-        return xyxy, []
-    return xyxy * np.tile(size_px, 2), ["corners are shares of the picture's width and height"]
+def _in_pixels(written: NDArray[np.float64], size_px: NDArray[np.float64]) -> tuple[NDArray[np.float64], list[str]]:
+    """(boxes, 4) what is written, in pixels, also where all are shares of their picture's sides."""
+    known = written[np.isfinite(written)]
+    lowest, highest = _SHARES
+    if not known.size or known.max() > highest or known.min() < lowest or not (known % 1).any():
+        return written, []
+    return written * np.tile(size_px, 2), ["corners are shares of the picture's width and height"]
 
 
 def _kept(cells: pa.Table, picture: NDArray[np.int64], headings: _Headings) -> tuple[list[str], list[str]]:

@@ -12,6 +12,7 @@ import pyarrow as pa
 from seehear.media import medium_of
 from seehear.table.layouts.found import Found, few, files_below, part_folders, text_table, visible
 from seehear.table.media import is_text
+from seehear.table.parts import part_of
 from seehear.table.rows import Problem
 
 # Folders named for what they hold, where all are: what lies in images/ and masks/ is not of two classes.
@@ -62,7 +63,7 @@ def class_folders(place: Path) -> Found | None:
         return None
     examples = _Examples()
     said: list[str] = []
-    for folder, part in part_folders(place, said):
+    for folder, part in [("", "")] if _part_is_a_class(place) else part_folders(place, said):
         _read_part(place, folder, part, examples, said)
     if not examples.part:
         return None
@@ -76,6 +77,15 @@ def class_folders(place: Path) -> Found | None:
         said=tuple(said + _sentences(examples)),
         without="it lies in no class folder",
     )
+
+
+def _part_is_a_class(place: Path) -> bool:
+    """Whether the one folder that is called like a part is a class: it holds no classes, and one beside it examples."""
+    folders = visible(place)[0]
+    parts = [folder for folder in folders if part_of(folder)]
+    if len(parts) != 1 or visible(place / parts[0])[0]:
+        return False
+    return any(medium_of(file) for folder in folders if folder not in parts for file in visible(place / folder)[1])
 
 
 def _read_part(place: Path, prefix: str, part: str, examples: _Examples, said: list[str]) -> None:

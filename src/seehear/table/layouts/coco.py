@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +20,14 @@ import pyarrow as pa
 
 from seehear.errors import DataError
 from seehear.table.encoding import read_text
-from seehear.table.layouts.box_cells import FARTHEST_PX, Drawn
+from seehear.table.layouts.box_cells import FARTHEST_PX, Drawn, from_sides
 from seehear.table.layouts.found import Found, part_folders, text_table, visible
 from seehear.table.layouts.outline_cells import WITHOUT, drawn_answers
+from seehear.table.layouts.picture_sizes import compared_px
 from seehear.table.parts import part_of_subset
 from seehear.table.rows import Problem
 
-_KEYS = re.compile(rb'"(images|annotations|categories)"\s*:\s*\[')
+_KEYS = re.compile(rb'"(images|annotations|categories)"\s*:\s*\[\s*[{\]]')  # lists of objects
 _BEGINNING_BYTES = 1 << 16
 _LARGEST_BYTES = 1 << 29  # COCO's own of 118,000 pictures has 448 MB
 _INSTANCES = "instances"  # COCO's own lie beside tables of captions and of joints
@@ -54,7 +57,7 @@ def coco(place: Path) -> Found | None:
     found = _Pictures()
     for name, part in files:
         _read(root, name, part, found)
-    sizes = np.array(found.size_px, np.float64).reshape(-1, 2)
+    sizes = partial(compared_px, root, found.image, found.size_px)
     return Found(
         root,
         text_table({"image": found.image}),
@@ -62,7 +65,7 @@ def coco(place: Path) -> Found | None:
         problems=tuple(found.problems),
         said=(*said, *_sentences(files, found)),
         without=WITHOUT,
-        later=drawn_answers(found.things, root, found.image, sizes, sorted(found.classes)),
+        later=drawn_answers(found.things, sizes, sorted(found.classes)),
     )
 
 
@@ -108,10 +111,10 @@ def _read(root: Path, name: str, part: str, found: _Pictures) -> None:
     files = [str(each.get("file_name") or "") for each in told["images"]]
     folder = _folder(root, name, files)
     found.classes.update(labels.values())
+    times = Counter(each["id"] for each in told["images"] if _is_id(each))
     rows: dict[Any, int] = {}
     for number, (each, file) in enumerate(zip(told["images"], files, strict=True), 1):
-        if not file or each.get("id") in rows or not _is_id(each):
-            what = "its id stands for another picture too" if file else "it names no file"
+        if what := _unusable(each, file, times):
             found.problems.append(Problem(f"{name} image {number}", what))
             continue
         rows[each["id"]] = len(found.image)
@@ -120,18 +123,28 @@ def _read(root: Path, name: str, part: str, found: _Pictures) -> None:
         found.size_px.append(_size(each.get("width"), each.get("height")))
     for number, each in enumerate(told["annotations"], 1):
         place = f"{name} annotation {each.get('id', number)}"
-        row = rows.get(each.get("image_id")) if _is_id(each, "image_id") else None
+        image = each.get("image_id") if _is_id(each, "image_id") else None
         category = each.get("category_id")
-        if row is None:
-            found.problems.append(Problem(place, f"no image has the id {each.get('image_id')!r}"))
+        if (row := rows.get(image)) is None:
+            what = "its image is left out" if image in times else f"no image has the id {each.get('image_id')!r}"
+            found.problems.append(Problem(place, what))
         elif not _is_id(each, "category_id") or category not in labels:
             found.problems.append(Problem(place, f"no category has the id {category!r}"))
         else:
-            found.things.add_sides(
-                *(row, labels[category], each.get("bbox"), place),
+            found.things.add(
+                *(row, labels[category], from_sides(each.get("bbox")), place),
                 region=each.get("segmentation"),
                 crowd=bool(each.get("iscrowd")),
             )
+
+
+def _unusable(image: dict[str, Any], file: str, times: Mapping[Any, int]) -> str:
+    """What is wrong with a picture, by how many there are of each id; "" for nothing."""
+    if not file:
+        return "it names no file"
+    if not _is_id(image):
+        return "it has no id that is a number or a text"
+    return "its id stands for another picture too" if times[image["id"]] > 1 else ""
 
 
 def _is_id(told: dict[str, Any], key: str = "id") -> bool:

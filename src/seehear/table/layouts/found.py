@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -71,8 +71,10 @@ class Found:
         )
 
     def where(self, row: int) -> str:
-        """Where a row stands, for a person."""
-        return f"{self.file[row]} row {self.row[row]}" if self.file is not None else f"row {row + 1}"
+        """Where a row stands, for a person: its row of a table, or its first file."""
+        if self.file is not None:
+            return f"{self.file[row]} row {self.row[row]}"
+        return str(next(filter(None, (cells[row].as_py() for cells in self.cells.columns)), ""))
 
     def paths(self, heading: str) -> list[str]:
         """Where the files of a column lie, from root; "" for an empty cell."""
@@ -149,6 +151,11 @@ def text_table(columns: Mapping[str, Sequence[str | None]]) -> pa.Table:
     """Columns of text, without those that are empty."""
     text = pa.large_string()
     return pa.table({heading: pa.array(cells, text) for heading, cells in columns.items() if any(cells)})
+
+
+def repeated(values: Iterable[tuple[str, int]]) -> pa.ChunkedArray:
+    """Each text so many times."""
+    return pa.chunked_array([pa.repeat(pa.scalar(text, pa.large_string()), times) for text, times in values])
 
 
 def few(names: Sequence[str]) -> str:

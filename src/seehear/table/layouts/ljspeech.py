@@ -8,11 +8,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 
 from seehear.media import medium_of
 from seehear.table.encoding import read_lines
-from seehear.table.layouts.found import Found, text_table, visible
+from seehear.table.layouts.found import Found, repeated, text_table, visible
 from seehear.table.rows import Problem
 
 _TABLE, _FOLDER = "metadata.csv", "wavs"
@@ -41,8 +40,8 @@ def ljspeech(place: Path) -> Found | None:
     return Found(
         folder,
         text_table({"audio": audio, "text": text}),
-        part=_repeated("", len(rows)),
-        file=_repeated(_TABLE, len(rows)),
+        part=repeated([("", len(rows))]),
+        file=repeated([(_TABLE, len(rows))]),
         row=np.array(rows, np.int64),
         problems=tuple(problems),
         said=(f"reading {_TABLE}, of {fields} fields: the last tells what is said",),
@@ -63,7 +62,3 @@ def _untold(folder: Path, audio: list[str]) -> list[Problem]:
     named = set(audio)
     files = (f"{_FOLDER}/{name}" for name in visible(folder / _FOLDER)[1] if medium_of(name))
     return [Problem(file, f"no line of {_TABLE} tells what is said in it") for file in files if file not in named]
-
-
-def _repeated(value: str, times: int) -> pa.ChunkedArray:
-    return pa.chunked_array([pa.repeat(pa.scalar(value, pa.large_string()), times)])

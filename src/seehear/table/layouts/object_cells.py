@@ -2,13 +2,15 @@
 
     {"bbox": [[302, 109, 73, 52], …], "categories": ["cat", …]}
 
-x, y, width and height in pixels from the upper left, as in COCO; or a list with an object for each thing.
+x, y, width and height in pixels from the upper left, as in COCO, or the corners as `xyxy`; or a list with an object for
+each thing.
 https://huggingface.co/docs/datasets/image_dataset#object-detection
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import zip_longest
 from typing import Any, NamedTuple
@@ -17,41 +19,51 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from seehear.table.layouts.box_cells import HEADING, ONLY_LABEL, UNNAMED, Drawn, box_cells
+from seehear.table.layouts.box_cells import (
+    HEADING,
+    LABELS,
+    ONLY_LABEL,
+    UNNAMED,
+    Drawn,
+    box_cells,
+    from_corners,
+    from_sides,
+)
 from seehear.table.layouts.found import Found
 from seehear.table.layouts.picture_sizes import sizes_px
 from seehear.table.roles import picture_column
 from seehear.table.rows import Problem
 
-_BOXES = ("bbox", "bboxes", "boxes")
-_LABELS = (
-    *("categories", "category", "labels", "label", "classes", "class", "names", "name"),
-    *("category_name", "category_id", "class_id"),
-)
-_CROWD = "iscrowd"
+_CORNERS, _SIDES = ("xyxy",), ("bbox", "bboxes", "boxes")
+_LABELS = ("categories", "labels", "classes", "names", *LABELS)
+_CROWD, _DIFFICULT = ("iscrowd", "crowd"), ("difficult",)
+_NOTHING = "[]"  # a picture without objects; in a column of lists of any kind too
 _LOOKED_AT = 20  # filled cells by which a column is told
 _HINT = 'write {"bbox": [[x, y, width, height]], "categories": ["cat"]}'
 
 
 class _Objects(NamedTuple):
-    """One entry each; no labels where none are given."""
+    """One entry each; no labels where none are given, `corners` where boxes are not x, y, width and height."""
 
     boxes: list[Any]
-    labels: list[Any] | None
-    crowds: list[Any]
+    labels: list[Any] | None = None
+    crowds: Sequence[Any] = ()
+    difficult: Sequence[Any] = ()
+    corners: bool = False
 
 
 def objects_as_boxes(found: Found) -> Found:
     """The boxes of objects in place of these, where a table has a column of them; any other table as it is."""
-    image, heading = picture_column(found.cells), _heading(found.cells)
-    if image is None or heading is None:
+    image, headings = picture_column(found.cells), _headings(found.cells)
+    if image is None or headings is None:
         return found
+    heading, becomes = headings
     things, nameless = Drawn(), False
     problems: list[Problem] = []
     readable: list[int] = []
     cells = found.cells[heading].to_pylist()
     for row, cell in enumerate(cells):
-        objects = _objects(cell) if cell is not None else _Objects([], [], [])
+        objects = _Objects([]) if cell in (None, _NOTHING) else _objects(cell)
         if isinstance(objects, str):
             problems.append(Problem(found.where(row), objects, _HINT))
         else:
@@ -66,18 +78,19 @@ def objects_as_boxes(found: Found) -> Found:
     said += [UNNAMED] if nameless else []
     return replace(
         good,
-        cells=good.cells.drop_columns([heading]).append_column(HEADING, answers),
+        cells=good.cells.drop_columns([heading]).append_column(becomes, answers),
         problems=(*found.problems, *problems, *drawn.problems),
         said=(*found.said, *said, *drawn.said),
     )
 
 
-def _heading(cells: pa.Table) -> str | None:
-    """The first column in which one of the first cells holds objects."""
+def _headings(cells: pa.Table) -> tuple[str, str] | None:
+    """The first column in which one of the first cells holds objects, and how it is called with boxes in it."""
     for name in cells.column_names:
-        first = cells[name].drop_null().slice(0, _LOOKED_AT).to_pylist()
-        if any(isinstance(_objects(cell), _Objects) for cell in first):
-            return str(name)
+        filled = cells[name].filter(pc.not_equal(cells[name], _NOTHING))
+        first = map(_objects, filled.slice(0, _LOOKED_AT).to_pylist())
+        if told := next((each for each in first if isinstance(each, _Objects)), None):
+            return name, name if told.corners or HEADING in cells.column_names else HEADING
     return None
 
 
@@ -88,20 +101,25 @@ def _objects(cell: str) -> _Objects | str:
     except (ValueError, RecursionError):
         told = None
     if isinstance(told, list) and told and all(isinstance(each, dict) for each in told):
-        told = {key: [each.get(key) for each in told] for key in told[0]}
+        told = {key: [each.get(key) for each in told] for key in dict.fromkeys(key for each in told for key in each)}
     told = told if isinstance(told, dict) else {}
-    boxes, labels = (next((told[key] for key in keys if key in told), None) for keys in (_BOXES, _LABELS))
-    crowds = told.get(_CROWD, [])
-    if not isinstance(boxes, list) or not isinstance(labels, list | None) or not isinstance(crowds, list):
+    corners, sides, labels, *marks = (
+        next((told[key] for key in keys if key in told), None)
+        for keys in (_CORNERS, _SIDES, _LABELS, _CROWD, _DIFFICULT)
+    )
+    boxes = sides if corners is None else corners
+    if not isinstance(boxes, list) or not all(isinstance(each, list | None) for each in (labels, *marks)):
         return f"'{cell[:60]}' holds no boxes: left out"
     if labels is not None and len(labels) != len(boxes):
         return f"{len(boxes):,} boxes with {len(labels):,} labels: left out"
-    return _Objects(boxes, labels, crowds)
+    crowds, difficult = (each or [] for each in marks)
+    return _Objects(boxes, labels, crowds, difficult, corners is not None)
 
 
 def _add(things: Drawn, row: int, objects: _Objects, where: str) -> None:
     labels = [ONLY_LABEL] * len(objects.boxes) if objects.labels is None else objects.labels
-    every = zip_longest(objects.boxes, labels, objects.crowds[: len(labels)])
-    for number, (box, label, crowd) in enumerate(every, 1):
+    marks = (objects.crowds[: len(labels)], objects.difficult[: len(labels)])
+    for number, (box, label, crowd, hard) in enumerate(zip_longest(objects.boxes, labels, *marks), 1):
         text = str(label).strip() if isinstance(label, str | int) else ""
-        things.add_sides(row, text, box, f"{where} box {number}", crowd=bool(crowd))
+        xyxy = from_corners(box) if objects.corners else from_sides(box)
+        things.add(row, text, xyxy, f"{where} box {number}", crowd=bool(crowd), hard=bool(hard))

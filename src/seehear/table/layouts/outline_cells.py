@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from seehear.table.layouts.box_cells import FARTHEST_PX, ROUNDING_PX, Drawn, box_cells
 from seehear.table.layouts.box_cells import HEADING as BOXES
 from seehear.table.layouts.found import AnswerCells
-from seehear.table.layouts.picture_sizes import sizes_px
+from seehear.table.layouts.picture_sizes import Sizes
 from seehear.table.rows import Problem
 
 HEADING = "mask"
@@ -54,23 +54,19 @@ class _Told:
         return [f"{things} {what}; the first: {first}" for things, what, first in counted]
 
 
-def drawn_answers(
-    things: Drawn, root: Path, files: Sequence[str], size_px: NDArray[np.float64], classes: Iterable[str]
-) -> dict[str, Callable[[], AnswerCells]]:
+def drawn_answers(things: Drawn, sizes: Sizes, classes: Iterable[str]) -> dict[str, Callable[[], AnswerCells]]:
     """What things in pictures may answer, by heading: boxes and, where some are outlined, masks.
 
-    size_px (files, 2): width and height, nan where unknown. `classes` are all that are named.
+    `sizes` are asked for when an answer is made. `classes` are all that are named.
     """
 
-    def boxes() -> AnswerCells:
-        return box_cells(things.columns(), size_px, things.places.__getitem__)
+    def made(draw: Callable[[NDArray[np.float64]], AnswerCells]) -> AnswerCells:
+        size_px, said = sizes()
+        answers = draw(size_px)
+        return answers._replace(said=[*said, *answers.said])
 
-    def masks() -> AnswerCells:
-        unknown = np.flatnonzero(~np.isfinite(size_px).all(1))
-        sizes = size_px.copy()
-        sizes[unknown] = sizes_px(root, [files[i] for i in unknown.tolist()])
-        return outline_cells(things, sizes, classes)
-
+    boxes = partial(made, lambda size_px: box_cells(things.columns(), size_px, things.places.__getitem__))
+    masks = partial(made, lambda size_px: outline_cells(things, size_px, classes))
     return {BOXES: boxes, HEADING: masks} if things.outlined else {BOXES: boxes}
 
 

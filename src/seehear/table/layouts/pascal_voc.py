@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -21,6 +22,7 @@ from seehear.table.encoding import read_lines, read_text
 from seehear.table.layouts.box_cells import Drawn
 from seehear.table.layouts.found import Found, part_folders, text_table, visible
 from seehear.table.layouts.outline_cells import drawn_answers
+from seehear.table.layouts.picture_sizes import compared_px
 from seehear.table.media import is_text
 from seehear.table.parts import part_of
 from seehear.table.rows import Problem
@@ -72,14 +74,14 @@ def pascal_voc(place: Path) -> Found | None:
             _missing(folder, found)
     if not found.image and not found.problems:
         return None
-    sizes = np.array(found.size_px, np.float64).reshape(-1, 2)
+    sizes = partial(compared_px, place, found.image, found.size_px)
     return Found(
         place,
         text_table({"image": found.image, "mask": found.mask}),
         part=pa.chunked_array([pa.array(found.part, pa.large_string())]),
         problems=tuple(found.problems),
         said=(*said, *_sentences(found)),
-        later=drawn_answers(found.things, place, found.image, sizes, ()),
+        later=drawn_answers(found.things, sizes, ()),
         without="nothing is drawn for it",
     )
 
@@ -90,7 +92,7 @@ def _folder(place: Path, prefix: str) -> _Folder | None:
     annotations = [
         prefix + inner + name for name in visible(place / prefix / inner)[1] if name.lower().endswith(".xml")
     ]
-    if not annotations or not _is_annotation(place / annotations[0]):
+    if not any(_is_annotation(place / name) for name in annotations):
         return None
     pictures: dict[str, list[str]] = {}
     for folder in dict.fromkeys([*(f"{name}/" for name in _PICTURES if name in folders), "", inner]):

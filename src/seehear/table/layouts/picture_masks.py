@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pyarrow as pa
@@ -28,7 +29,8 @@ def picture_masks(place: Path) -> Found | None:
     for prefix, part in part_folders(place, said):
         if (both := _both(place, prefix)) is None:
             continue
-        pictures, masks = (_by_stem(place, folder) for folder in both)
+        pictures = _by_stem(place, both[0], problems)
+        masks = _by_stem(place, both[1], problems, pictures)
         for stem, picture in pictures.items():
             image.append(picture)
             mask.append(masks.pop(stem, None))
@@ -54,12 +56,18 @@ def _both(place: Path, prefix: str) -> tuple[str, str] | None:
     return None if pictures is None or masks is None else (pictures, masks)
 
 
-def _by_stem(place: Path, folder: str) -> dict[str, str]:
-    """The pictures below a folder by their names from there on, without extension and what says that it is a mask."""
+def _by_stem(
+    place: Path, folder: str, problems: list[Problem], pictures: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """The pictures below a folder by their names from there on, without extension; masks by those of their `pictures`,
+    without what says that they are masks. All but the first of a name are problems."""
     files: dict[str, str] = {}
     for name in files_below(place, folder):
         if medium_of(name) == "picture" and is_text(name):
             stem = name.removeprefix(f"{folder}/").rpartition(".")[0]
-            ending = next((each for each in _ENDINGS if stem.lower().endswith(each)), "")
-            files[stem[: len(stem) - len(ending)]] = name
+            if pictures is not None and stem not in pictures:
+                ending = next((each for each in _ENDINGS if stem.lower().endswith(each)), "")
+                stem = stem[: len(stem) - len(ending)]
+            if (first := files.setdefault(stem, name)) != name:
+                problems.append(Problem(name, f"{first} is of this name too: left out", "rename or remove one of them"))
     return files

@@ -10,13 +10,15 @@ import pyarrow as pa
 
 from seehear.errors import DataError
 from seehear.table.layouts.box_tables import boxes_together
-from seehear.table.layouts.found import Found, is_table, visible
+from seehear.table.layouts.found import Found, is_table, repeated, visible
 from seehear.table.layouts.object_cells import objects_as_boxes
 from seehear.table.parts import part_of
 from seehear.table.roles import names_files
-from seehear.table.sheets import Sheet, read_sheet
+from seehear.table.sheets import read_sheet
 
 PEEK_ROWS = 200
+_DESCRIBED = "metadata"
+_EXPECTED = (_DESCRIBED, "examples")  # what the table of a folder is called; others may hold anything
 
 
 def table_file(place: Path) -> Found | None:
@@ -51,10 +53,14 @@ def _tables(folder: Path) -> tuple[list[tuple[Path, str]], list[str]]:
 
     metadata.* alone if it is there, else one for each part, else the only one.
     """
-    tables = [folder / file for file in visible(folder)[1] if is_table(file)]
-    naming = [table for table in tables if names_files(read_sheet(table, table.name, PEEK_ROWS).cells)]
-    said = [f"{table.name} names no pictures or recordings and is not used" for table in tables if table not in naming]
-    described = [table for table in naming if table.stem.lower() == "metadata"]
+    naming: list[Path] = []
+    said: list[str] = []
+    for table in (folder / file for file in visible(folder)[1] if is_table(file)):
+        if what := _useless(table):
+            said.append(f"{table.name} {what} and is not used")
+        else:
+            naming.append(table)
+    described = [table for table in naming if table.stem.lower() == _DESCRIBED]
     if len(described) == 1:
         return [(described[0], "")], said
     parts = [part_of(table.stem) for table in naming]
@@ -64,6 +70,17 @@ def _tables(folder: Path) -> tuple[list[tuple[Path, str]], list[str]]:
     return list(zip(naming, parts, strict=True)), said
 
 
+def _useless(table: Path) -> str:
+    """Why a table of a folder is none of examples; "" for one that is. Raises DataError if by its name it should be."""
+    try:
+        cells = read_sheet(table, table.name, PEEK_ROWS).cells
+    except DataError as error:
+        if table.stem.lower() in _EXPECTED or part_of(table.stem):
+            raise
+        return f"can not be read ({error.what})"
+    return "" if names_files(cells) else "names no pictures or recordings"
+
+
 def together(root: Path, tables: Sequence[tuple[Path, str]], said: Sequence[str] = (), *, quoted: bool = True) -> Found:
     """Table files with their parts as one; `quoted` as `read_sheet` has it."""
     names = [table.relative_to(root).as_posix() for table, _ in tables]
@@ -71,17 +88,9 @@ def together(root: Path, tables: Sequence[tuple[Path, str]], said: Sequence[str]
     return Found(
         root,
         pa.concat_tables([sheet.cells for sheet in sheets], promote_options="default"),
-        part=_repeated([part for _, part in tables], sheets),
-        file=_repeated(names, sheets),
+        part=repeated((part, len(sheet.row)) for (_, part), sheet in zip(tables, sheets, strict=True)),
+        file=repeated((name, len(sheet.row)) for name, sheet in zip(names, sheets, strict=True)),
         row=np.concatenate([sheet.row for sheet in sheets]),
         problems=tuple(problem for sheet in sheets for problem in sheet.problems),
         said=(*said, *(sentence for sheet in sheets for sentence in sheet.said)),
     )
-
-
-def _repeated(values: Sequence[str], sheets: Sequence[Sheet]) -> pa.ChunkedArray:
-    pieces = [
-        pa.repeat(pa.scalar(value, pa.large_string()), len(sheet.cells))
-        for value, sheet in zip(values, sheets, strict=True)
-    ]
-    return pa.chunked_array(pieces)

@@ -30,7 +30,9 @@ from seehear.table.rows import Problem
 _TABLES = (".yaml", ".yml")
 _LARGEST_TABLE_BYTES = 1 << 20
 _NAMES = ("classes.txt", "labels/classes.txt", "obj.names")
-_NOT_LABELS = {"classes.txt", "train.txt", "val.txt", "test.txt"}
+_EXPECTED = ("data", "dataset")  # what the table is called; other files in YAML may be anything
+_MOST_DIGITS = 5  # of the number of a class
+_LOOKED_AT = 20  # lines of a list by which it is told from where they name pictures
 
 
 @dataclass
@@ -39,6 +41,8 @@ class _Pictures:
 
     image: list[str] = field(default_factory=list)
     part: list[str] = field(default_factory=list)
+    size_px: list[NDArray[np.float64]] = field(default_factory=list)
+    things: Drawn = field(default_factory=Drawn)
     problems: list[Problem] = field(default_factory=list)
     textless: int = 0
 
@@ -46,31 +50,28 @@ class _Pictures:
 def yolo(place: Path) -> Found | None:
     """A data.yaml, a folder with one, or one with images/, labels/ and classes.txt; None for any other."""
     root = place if place.is_dir() else place.parent
+    found = _Pictures()
     table = _table(place)
     if table is not None:
-        classes, folders = _classes(table[1], table[0]), _folders(root, table[1], table[0])
+        classes, pictures = _classes(table[1], table[0]), _listed(root, table[1], table[0], found.problems)
     else:
         names = next((name for name in _NAMES if (root / name).is_file()), None)
         if not place.is_dir() or names is None or not {"images", "labels"} <= set(visible(place)[0]):
             return None
-        classes = [line.strip() for line in read_lines(place / names, names) if line.strip()]
-        folders = _parts_of(place)
-    found, things = _Pictures(), Drawn()
-    for folder, part in folders:
-        for file in _pictures(root, folder):
-            found.image.append(file)
-            found.part.append(part)
-    sizes = sizes_px(root, found.image)
-    for row, file in enumerate(found.image):
-        _read(root, file, (row, sizes[row]), classes, things, found)
+        lines = "\n".join(read_lines(place / names, names)).rstrip().split("\n")
+        classes = [line.strip() for line in lines]
+        pictures = [(file, part) for folder, part in _parts_of(place) for file in _in_folder(root, folder)]
+    sizes = sizes_px(root, [file for file, _ in pictures])
+    for (file, part), size_px in zip(pictures, sizes, strict=True):
+        _read(root, file, part, size_px, classes, found)
     return Found(
         root,
         text_table({"image": found.image}),
         part=pa.chunked_array([pa.array(found.part, pa.large_string())]),
         problems=tuple(found.problems),
-        said=tuple(_sentences(classes, things, found)),
+        said=tuple(_sentences(classes, found)),
         without=WITHOUT,
-        later=drawn_answers(things, root, found.image, sizes, classes),
+        later=drawn_answers(found.things, lambda: (np.array(found.size_px).reshape(-1, 2), []), classes),
     )
 
 
@@ -79,15 +80,26 @@ def _table(place: Path) -> tuple[str, dict[str, Any]] | None:
     names = [place.name] if place.is_file() else visible(place)[1] if place.is_dir() else []
     root = place if place.is_dir() else place.parent
     for name in names:
-        if name.lower().endswith(_TABLES) and (root / name).stat().st_size <= _LARGEST_TABLE_BYTES:
+        if name.lower().endswith(_TABLES):
             try:
-                told = yaml.safe_load(read_text(root / name, name))
-            except (yaml.YAMLError, RecursionError, ValueError) as error:
-                first = str(error).partition("\n")[0]
-                raise DataError(f"not YAML: {first}", where=name) from None
+                told = _parsed(root / name, name)
+            except DataError:
+                if place.is_file() or Path(name).stem.lower() in _EXPECTED:
+                    raise
+                continue
             if isinstance(told, dict) and "names" in told and {"train", "val", "test"} & set(told):
                 return name, told
     return None
+
+
+def _parsed(file: Path, name: str) -> Any:
+    """Lists, objects and texts as they are written: `no` is the name of a class, not what YAML 1.1 takes it for."""
+    text = read_text(file, name, _LARGEST_TABLE_BYTES)
+    try:
+        return yaml.load(text, Loader=yaml.BaseLoader)
+    except (yaml.YAMLError, RecursionError) as error:
+        first = str(error).partition("\n")[0]
+        raise DataError(f"not YAML: {first}", where=name) from None
 
 
 def _classes(told: Mapping[str, Any], name: str) -> list[str]:
@@ -95,24 +107,36 @@ def _classes(told: Mapping[str, Any], name: str) -> list[str]:
     names = told["names"]
     if isinstance(names, list):
         return [str(each) for each in names]
-    if isinstance(names, dict) and names and all(isinstance(key, int) and 0 <= key < 100_000 for key in names):
-        return [str(names.get(number, "")) for number in range(max(names) + 1)]
+    if isinstance(names, dict) and names and all(key.isdecimal() and len(key) <= _MOST_DIGITS for key in names):
+        numbered = {int(key): str(each) for key, each in names.items()}
+        return [numbered.get(number, "") for number in range(max(numbered) + 1)]
     raise DataError("'names' is neither a list nor names by number", where=name, hint="names: [cat, dog]")
 
 
-def _folders(root: Path, told: Mapping[str, Any], name: str) -> list[tuple[str, str]]:
-    """Folders of pictures, or lists of them, with their parts. Paths of another machine are looked for here."""
-    base = str(told.get("path") or "")
+def _listed(root: Path, told: Mapping[str, Any], name: str, problems: list[Problem]) -> list[tuple[str, str]]:
+    """Pictures with their parts, from folders or lists of them. Paths of another machine are looked for here.
+
+    Raises DataError where nothing that it names is there; some of it that is not there is a problem.
+    """
+    path = str(told.get("path") or "").removeprefix("./").rstrip("/")
+    base = f"{path}/" if path else ""
     found: list[tuple[str, str]] = []
+    missing: list[Problem] = []
     for part in ("train", "val", "test"):
         given = told.get(part) or []
         for each in given if isinstance(given, list) else [given]:
             wished = str(each).replace("\\", "/")
-            tried = [f"{base}/{wished}" if base else wished, wished, wished.removeprefix("../"), f"images/{part}"]
-            tried = [path for path in tried if (root / path).exists()]
-            if not tried:
-                raise DataError(f"{part}: no folder {wished!r}", where=name, hint="name it relative to this file")
-            found.append((tried[0].removeprefix("./"), part))
+            tried = [base + wished, wished, wished.removeprefix("../"), f"images/{part}"]
+            there = next((path.removeprefix("./") for path in tried if (root / path).exists()), None)
+            if there is None:
+                what = f"{part}: no folder {wished!r}"
+                missing.append(Problem(name, what, "name it relative to this file"))
+            else:
+                files = _in_list(root, there, base) if (root / there).is_file() else _in_folder(root, there)
+                found += ((file, part) for file in files)
+    if missing and not found:
+        raise DataError(missing[0].what, where=name, hint=missing[0].hint)
+    problems += missing
     return found
 
 
@@ -123,41 +147,46 @@ def _parts_of(place: Path) -> list[tuple[str, str]]:
     return [("images", "")]
 
 
-def _pictures(root: Path, folder: str) -> Iterator[str]:
-    if (root / folder).is_file():
-        for line in read_lines(root / folder, folder):
-            if line.strip():
-                yield line.strip().removeprefix("./")
-        return
-    yield from (file for file in files_below(root, folder) if medium_of(file) == "picture" and is_text(file))
+def _in_folder(root: Path, folder: str) -> Iterator[str]:
+    return (file for file in files_below(root, folder) if medium_of(file) == "picture" and is_text(file))
+
+
+def _in_list(root: Path, name: str, base: str) -> list[str]:
+    """The pictures that a list names: from where it lies, from `path`, or from where the yaml lies."""
+    lines = (line.strip().removeprefix("./") for line in read_lines(root / name, name))
+    files = [line for line in lines if line]
+
+    def is_above(folder: str) -> bool:
+        return any((root / (folder + file)).is_file() for file in files[:_LOOKED_AT])
+
+    beside = name[: name.rfind("/") + 1]
+    above = next(filter(is_above, (beside, base, "")), beside)
+    return [above + file for file in files]
 
 
 def _read(
-    root: Path,
-    file: str,
-    picture: tuple[int, NDArray[np.float64]],
-    classes: Sequence[str],
-    things: Drawn,
-    found: _Pictures,
+    root: Path, file: str, part: str, size_px: NDArray[np.float64], classes: Sequence[str], found: _Pictures
 ) -> None:
-    """The lines of the text of one picture, its row and size given."""
+    """One picture becomes one row with the lines of its text, or a problem."""
     text = _text_of(root, file)
-    if text is None:
-        found.textless += 1
-        return
     try:
-        lines = read_lines(root / text, text)
+        lines = [] if text is None else read_lines(root / text, text)
     except DataError as error:
-        found.problems.append(Problem(text, error.what, error.hint))
+        found.problems.append(Problem(text or file, error.what, error.hint))
         return
+    found.textless += text is None
+    row = len(found.image)
+    found.image.append(file)
+    found.part.append(part)
+    found.size_px.append(size_px)
     for number, line in enumerate(lines, 1):
         if line.strip():
-            thing = _thing(line.split(), classes, picture[1])
+            thing = _thing(line.split(), classes, size_px)
             if isinstance(thing, str):
                 found.problems.append(Problem(f"{text} line {number}", f"{thing}: left out"))
             else:
                 label, xyxy, region = thing
-                things.add(picture[0], label, xyxy, f"{text} line {number}", region=region)
+                found.things.add(row, label, xyxy, f"{text} line {number}", region=region)
 
 
 def _text_of(root: Path, file: str) -> str | None:
@@ -198,7 +227,7 @@ def _in_pixels(shares: Sequence[float], size_px: NDArray[np.float64]) -> list[fl
     return pixels
 
 
-def _sentences(classes: Sequence[str], things: Drawn, found: _Pictures) -> Iterator[str]:
-    yield f"YOLO: {len(things.label):,} boxes of {len(classes):,} classes in {len(found.image):,} pictures"
+def _sentences(classes: Sequence[str], found: _Pictures) -> Iterator[str]:
+    yield f"YOLO: {len(found.things.label):,} boxes of {len(classes):,} classes in {len(found.image):,} pictures"
     if found.textless:
         yield f"{found.textless:,} pictures have no text, which says that there is nothing in them"
