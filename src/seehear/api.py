@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from seehear.events import Listener, Said, silence
 from seehear.recipe import Recipe
 from seehear.runtime.bundle import Bundle, read_bundle, write_bundle
 from seehear.runtime.recognise import Recogniser as Runtime
+from seehear.senses.source import Bytes
 
 if TYPE_CHECKING:
     from seehear.measure.evaluate import Evaluation
@@ -55,7 +57,7 @@ class Recogniser:
             from seehear.inputs import gather
 
             return self._runtime.predict(gather([inputs], tuple(self.recipe.senses)), **options)  # type: ignore[arg-type]
-        if isinstance(inputs, Iterable) and not isinstance(inputs, str | bytes | Mapping) and not _is_array(inputs):
+        if isinstance(inputs, Iterable) and not _is_one(inputs):
             return self._runtime.predict(inputs, **options)  # type: ignore[arg-type]
         return self._runtime.predict_one(inputs, **options)  # type: ignore[arg-type]
 
@@ -278,6 +280,8 @@ def _workspace(folder: Path | None) -> Iterator[Path]:
         yield Path(temporary)
 
 
-def _is_array(value: Any) -> bool:
-    """A decoded signal: a numpy array, a PIL image, or samples with their rate."""
-    return hasattr(value, "__array_interface__") or (isinstance(value, tuple) and len(value) == 2)
+def _is_one(value: Iterable[Any]) -> bool:
+    """A name, bytes, senses, an array, a PIL image, or samples with their rate: one input that can be gone through."""
+    if isinstance(value, tuple):
+        return len(value) == 2 and isinstance(value[1], Real)
+    return isinstance(value, str | Bytes | Mapping) or hasattr(value, "__array_interface__")
