@@ -92,7 +92,7 @@ def test_a_row_without_a_file_fails_by_name(here, capsys):
     Path("rows.csv").write_text('image\nthings/a.png\n""\n')
     code, answers, said = _asked(capsys, "dark.seehear", "rows.csv")
     assert code == 1 and len(answers) == 2
-    assert "rows.csv, row 2: there is no such file" in said
+    assert "rows.csv, row 3: names no file under image or video." in said and "Did you mean" not in said
 
 
 def test_a_table_may_ask_about_stretches_of_recordings(here, capsys):
@@ -113,9 +113,64 @@ def test_a_table_that_can_not_be_followed_is_wrong_usage(here, capsys):
     Path("rows.csv").write_text("colour\nred\n")
     assert run(["predict", "dark.seehear", "rows.csv"]) == 2
     assert "rows.csv: the columns colour. Allowed: one of image, video." in capsys.readouterr().err
-    Path("rows.jsonl").write_text("[1]\n")
-    assert run(["predict", "dark.seehear", "rows.jsonl"]) == 2
-    assert "rows.jsonl, line 1: not a JSON object." in capsys.readouterr().err
+    Path("rows.csv").write_text("")
+    assert run(["predict", "dark.seehear", "rows.csv"]) == 2
+    assert "rows.csv: the columns have no headings. Allowed: one of image, video." in capsys.readouterr().err
+
+
+def test_spaces_and_capitals_in_a_table_withhold_nothing(here, capsys):
+    Path("rows.csv").write_text("Image, audio \nthings/a.png , things\\a.wav\n")
+    Path("rows.jsonl").write_text('{"image ": " things/a.png", "Audio": "things/a.wav"}\n')
+    code, answers, _ = _asked(capsys, "both.seehear", "rows.csv", "rows.jsonl")
+    assert (code, [each["used"] for each in answers]) == (0, [["image", "audio"]] * 2)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "why"),
+    [
+        ("rows.jsonl", '{"image": "things/a.png"}\n\n[1]\n{"image": "things/b.png"}\n', "not a JSON object"),
+        ("rows.jsonl", '{"image": "things/a.png"}\n\n{"x": 1}\n{"image": "things/b.png"}', "names no file under image"),
+        ("rows.csv", "image\nthings/a.png\nx,y\n\nthings/b.png\n", "2 cells under 1 headings"),
+        ("rows.csv", 'image\nthings/a.png\n"x" y\n\nthings/b.png\n', "the quotes are wrong"),
+        ("rows.csv", 'image\nthings/a.png\n\nthings/b.png\n"x\n', "the quotes are wrong"),
+    ],
+)
+def test_a_bad_row_fails_by_its_number_and_the_others_are_answered(here, capsys, name, text, why):
+    Path(name).write_text(text)
+    code, answers, said = _asked(capsys, "dark.seehear", name)
+    number = 1 + next(i for i, line in enumerate(text.split("\n")) if line in ("[1]", '{"x": 1}', "x,y", '"x" y', '"x'))
+    assert code == 1 and f"{name}, row {number}: {why}" in said and "Did you mean" not in said
+    assert {each["input"]: each["answer"] and each["answer"]["label"] for each in answers} == {
+        "things/a.png": "dark",
+        "things/b.png": "bright",
+        f"{name}, row {number}": None,
+    }
+
+
+def test_what_sight_lacks_in_a_row_its_video_has(here, capsys):
+    Path("rows.csv").write_text("image,video\n,things/a.png\n")
+    assert _asked(capsys, "dark.seehear", "rows.csv")[0] == 0
+
+
+def test_linked_folders_are_asked_about_and_circles_end(here, capsys):
+    Path("linked").mkdir()
+    Path("linked/elsewhere").symlink_to(here / "things/deep")
+    Path("linked/circle").symlink_to(here / "linked")
+    _, answers, _ = _asked(capsys, "dark.seehear", "linked")
+    assert [each["input"] for each in answers] == ["linked/elsewhere/c.png"]
+
+
+def test_a_folder_that_can_not_be_opened_fails_by_name(here, capsys, monkeypatch):
+    opened = os.scandir
+
+    def scandir(path: str) -> Any:
+        if Path(path).name == "deep":
+            raise PermissionError(13, "Permission denied", path)
+        return opened(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    code, answers, said = _asked(capsys, "dark.seehear", "things")
+    assert (code, len(answers)) == (1, 3) and "things/deep: can not be opened. Next: check the folder's" in said
 
 
 def test_names_come_from_stdin_and_blank_lines_do_not_count(here, capsys, monkeypatch):

@@ -132,7 +132,7 @@ class Tally:
         self._hints.update(filter(None, [prediction.hint]))
         self.failed += bool(prediction.error)
         if prediction.error:
-            self._display.say(printable(f"{prediction.error} {_meant(prediction.input)}".strip()))
+            self._display.say(f"{prediction.error} {_meant(prediction.input)}".strip())
         if self._task:
             self._display(Advanced(self._task, self._asked))
 
@@ -153,5 +153,5 @@ class Tally:
 
 def _meant(name: str) -> str:
     """The name that was probably meant, for one that is not there."""
-    file = Path(name.partition(" [")[0])  # of an excerpt, without its stretch
+    file = Path(name.partition(" [")[0].partition(", row ")[0])  # without the stretch of it, or the row
     return "" if " + " in name or Path(name).exists() or file.exists() else options.nearest(Path(name))

@@ -20,6 +20,8 @@ Bytes = bytes | bytearray | memoryview  # of a file
 
 def name_of(source: Any) -> str:
     """How errors and results name a source: its path, with the stretch of it, or what kind of thing it is."""
+    if isinstance(source, InputError):
+        return source.where
     if isinstance(source, (str, Path, Excerpt)):
         return str(source)
     if isinstance(source, Bytes):
