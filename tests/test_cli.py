@@ -364,6 +364,19 @@ def test_skipped_rows_are_named_and_change_the_exit_code(here, capsys, monkeypat
     assert "Left out 30:\n  0.png: empty. remove it\n" in said and "  and 10 more\n" in said
 
 
+def test_plan_names_skipped_rows_as_train_does(here, capsys):
+    for number in range(4):
+        noise = np.random.default_rng(number).integers(0, 256, (8, 8), np.uint8)
+        Image.fromarray(noise).save(f"things/{number}.png")
+    rows = [f"things/{number}.png,{number % 2}" for number in range(5)]
+    for name in ("rows", "held"):
+        Path(f"{name}.csv").write_text("\n".join(["image,label", *rows]))
+    assert run(["plan", "rows.csv", "--minutes", "1", "--val", "held.csv"]) == 1
+    said = capsys.readouterr()
+    assert "Left out 2:\n  rows.csv row 6: no file 'things/4.png'\n  held.csv row 6: no file" in said.err
+    assert 'kind = "label"' in said.out
+
+
 @pytest.mark.parametrize(
     ("raised", "code", "line"),
     [

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seehear.errors import BundleError, UsageError
-from seehear.events import Listener, Said, silence
+from seehear.events import LeftOut, Listener, Said, silence
 from seehear.recipe import Recipe
 from seehear.runtime.bundle import Bundle, read_bundle, write_bundle
 from seehear.runtime.recognise import Recogniser as Runtime
@@ -158,7 +158,7 @@ def train(  # noqa: PLR0913 - one dial and the wishes beside it
 
     place, wishes = choose_device(device), Wishes(minutes, steps, seed, wrong_at_most)
     with _place_of_work(out, cache, resume, listen) as run:
-        table, held_out = _tables(data, val, answer, senses, run, listen)
+        table, held_out, dropped = _tables(data, val, answer, senses, run, listen)
         before = begun(run)
         base = _recipe(recipe) if recipe else before
         recipe = adopt(base, table, wishes) if base else derive(table, wishes, machine_of(place))
@@ -168,7 +168,7 @@ def train(  # noqa: PLR0913 - one dial and the wishes beside it
         bundle, problems = learn(table, recipe, val=held_out, run=run, device=place, listen=listen)
         if out is not None:
             write_bundle(Path(out), bundle)
-    return Recogniser(bundle, (*table.problems, *problems))
+    return Recogniser(bundle, (*dropped, *problems))
 
 
 def plan(  # noqa: PLR0913 - the wishes of train
@@ -191,7 +191,8 @@ def plan(  # noqa: PLR0913 - the wishes of train
 
     place, wishes = choose_device(device), Wishes(minutes, steps, seed, wrong_at_most)
     with _workspace(None) as workspace:
-        table, _ = _tables(data, val, answer, senses, workspace, listen)
+        table, _, dropped = _tables(data, val, answer, senses, workspace, listen)
+        listen(LeftOut(dropped))
         return derive(table, wishes, machine_of(place))
 
 
@@ -213,22 +214,23 @@ def _tables(
     senses: Sequence[str] | None,
     workspace: Path,
     listen: Listener,
-) -> tuple[Table, Table | None]:
-    """What to learn from, and what to judge by where the data has such a part or `val` names one."""
+) -> tuple[Table, Table | None, tuple[Problem, ...]]:
+    """What to learn from, what to judge by where the data has such a part or `val` names one, and what is of no use."""
     for leftover in ("unpacked", "unpacked-val"):
         shutil.rmtree(workspace / leftover, ignore_errors=True)  # of a run that was cut off
     table = _open(data, answer, senses, workspace / "unpacked")
     for sentence in table.said:
         listen(Said(sentence))
-    held_out = None
+    held_out, dropped = None, table.problems
     if val is not None:
         held_out = _open(val, answer or table.kind, table.senses, workspace / "unpacked-val")
+        dropped += held_out.problems
     elif "val" in table.parts and "train" in table.parts:
         held_out = table.part("val")
     if "train" in table.parts:
         listen(Said("learning from the part 'train'" + (" and judging by 'val'" if held_out is not None else "")))
         table = table.part("train")
-    return table, held_out
+    return table, held_out, dropped
 
 
 def _open(data: str | Path, answer: str | None, senses: Sequence[str] | None, workspace: Path) -> Table:

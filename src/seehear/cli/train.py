@@ -102,6 +102,8 @@ def plan(  # noqa: PLR0913 - each flag is an argument
     readable = recipe.model_dump(mode="json", exclude_none=True, exclude={"answer": opaque(recipe.answer)})
     planned = {name: value for name, value in readable.items() if value != {}}
     sys.stdout.write(tomli_w.dumps(planned))
+    if display.left_out:
+        raise typer.Exit(1)
 
 
 def _writable(out: Path) -> None:
