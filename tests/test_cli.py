@@ -245,10 +245,17 @@ def test_a_share_is_read_as_people_write_it(text, value):
         (["predict", "dark.seehear", "things", "--jason"], 2, "No such option: --jason. Did you mean --json?"),
         (["predcit"], 2, "No such command 'predcit'. Did you mean 'predict'?"),
         (["train", "things", "-o", "x.onnx"], 2, "-o x.onnx: a model file is called something.seehear."),
+        (
+            ["train", "things", "-o", "empty.seehear"],
+            2,
+            "empty.seehear: is not a regular file, so it cannot be replaced.",
+        ),
         (["train", "things", "-o", "no/x.seehear"], 2, "no: there is no such folder. Next: mkdir -p no."),
         (["train", "thing", "-o", "x.seehear"], 2, "thing: there is no such file or folder. Did you mean things?"),
         (["show", "things/a.png"], 3, "things/a.png: "),
         (["predict", "dark.seehear", "things", "--out", "things/a.png"], 3, "things/a.png: File exists"),
+        (["plan", "things", "--seed", "-1"], 2, "--seed -1. Allowed: 0 to 4294967295."),
+        (["demo", "--seed", "-1"], 2, "--seed -1. Allowed: 0 to 4294967295."),
         (
             ["demo", "--out", "things"],
             2,
@@ -258,6 +265,7 @@ def test_a_share_is_read_as_people_write_it(text, value):
 )
 def test_errors_say_what_is_wrong_in_one_line(here, capsys, arguments, code, words):
     Path("empty").mkdir()
+    Path("empty.seehear").mkdir()
     assert run(arguments) == code
     said = capsys.readouterr()
     assert not said.out
@@ -286,6 +294,13 @@ def test_evaluate_tells_whom_it_serves_worse(table, capsys):
     assert "m is answered wrongly more often, 100 (70 to 100) of 100, than f, 0 (0 to 30)" in sexes[4]
     assert "\x1b" not in said and r"\x1b[31mred" in said
     assert "m is answered wrongly more often" in Path("report/index.html").read_text()
+
+
+def test_a_report_that_can_not_be_written_is_refused_before_the_work(table, capsys, monkeypatch):
+    monkeypatch.setattr(api.Runtime, "predict", lambda *_, **__: pytest.fail("it was asked"))
+    Path("report").touch()
+    assert run(["evaluate", "dark.seehear", str(table), "--report", "report"]) == 3
+    assert "report: File exists" in capsys.readouterr().err
 
 
 def test_groups_are_in_the_json_of_evaluate(table, capsys):

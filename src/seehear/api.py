@@ -90,7 +90,7 @@ class Recogniser:
         wrong_at_most: float | None = None,
         terms: Sequence[str] | None = None,
         tiles: bool = False,
-        report: Path | None = None,
+        report: str | Path | None = None,
         listen: Listener = silence,
     ) -> Evaluation:
         """Ask every row of a table, and compare with its answers.
@@ -103,7 +103,7 @@ class Recogniser:
         with _workspace(None) as workspace:
             table = _open(data, answer or self.recipe.kind, None, workspace)
             how = {"senses": senses, "wrong_at_most": wrong_at_most, "terms": terms, "tiles": tiles}
-            return judge(self._runtime, table, how, report=report, listen=listen)
+            return judge(self._runtime, table, how, report=None if report is None else Path(report), listen=listen)
 
     def card(self) -> str:
         """What it answers, how good it was, its limits: Markdown."""

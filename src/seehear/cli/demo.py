@@ -32,8 +32,10 @@ def demo(
     """Watch it learn digits, seen and heard."""
     from seehear import api
     from seehear.demo.digits import make_digits
+    from seehear.learn.plan import Wishes
 
     _check_ours(out)
+    Wishes(minutes, seed=seed)  # refused before anything is made
     with Display() as display:
         display.say(BEFORE)
         chance = options.given(seed=seed)

@@ -110,6 +110,8 @@ def _writable(out: Path) -> None:
     """Raises UsageError before the work is done, rather than after it."""
     if out.suffix != ".seehear":
         raise UsageError("a model file is called something.seehear", where=f"-o {out}")
+    if out.exists() and not out.is_file():
+        raise UsageError("is not a regular file, so it cannot be replaced", where=str(out))
     if not out.parent.is_dir():
         raise UsageError("there is no such folder", where=str(out.parent), hint=f"mkdir -p {out.parent}")
 
