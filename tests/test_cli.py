@@ -21,7 +21,7 @@ import seehear
 import tiny
 from seehear import api, cli
 from seehear.cli import options, run
-from seehear.cli.display import EVERY_S, Lines
+from seehear.cli.display import EVERY_S, Bars, Lines
 from seehear.errors import DataError
 from seehear.events import Advanced, Finished, Said, Started
 from seehear.runtime.bundle import write_bundle
@@ -203,6 +203,12 @@ def test_a_name_can_not_write_to_the_terminal(here, capsys):
     run(["predict", "dark.seehear", "things"])
     said = capsys.readouterr()
     assert "\x1b" not in said.out + said.err and r"things/\x1b[31mred.png" in said.out
+    run(["show", "things/\x1b[31mred.png"])
+    for painter in (Lines(), Bars()):
+        painter.hear(Said("\x1b[31mred.png: empty\r"))
+        painter.close()
+    said = capsys.readouterr().err
+    assert "\x1b[31m" not in said and said.count(r"\x1b[31mred.png: ") == 3 and said.count(r"empty\r") == 2
 
 
 def test_results_are_also_kept_in_files(here, capsys):

@@ -37,7 +37,8 @@ def demo(
     _check_ours(out)
     Wishes(minutes, seed=seed)  # refused before anything is made
     with Display() as display:
-        display.say(BEFORE)
+        for line in BEFORE.split("\n"):
+            display.say(line)
         chance = options.given(seed=seed)
         digits = make_digits(out, **chance, listen=display)
         model = api.train(digits.train, out / "digits.seehear", minutes=minutes, listen=display, **chance)

@@ -67,7 +67,7 @@ class Lines:
     def hear(self, event: Event) -> None:
         match event:
             case Said(text):
-                _to_stderr(text)
+                _to_stderr(printable(text))
             case Started(task):
                 self._started[task], self._spoke_s[task] = event, self._clock()
             case Advanced(task, done, note) if self._clock() - self._spoke_s[task] >= EVERY_S:
@@ -102,7 +102,7 @@ class Bars:
     def hear(self, event: Event) -> None:
         match event:
             case Said(text):
-                self._console.print(text, markup=False, soft_wrap=True)
+                self._console.print(printable(text), markup=False, soft_wrap=True)
             case Started(task, total, _):
                 bar = self._progress.add_task(task, total=total, amount="", note="")
                 self._tasks[task] = (event, bar)

@@ -139,8 +139,8 @@ class Tally:
     def conclude(self, out: Path | None) -> None:
         """Sum up. Raises UsageError if there was nothing to ask about."""
         if self._left_out:
-            first = printable(str(self._first_left_out))
-            self._display.say(f"Left out {self._left_out:,} files that are for no sense of this model, first {first}")
+            first = f"first {self._first_left_out}"
+            self._display.say(f"Left out {self._left_out:,} files that are for no sense of this model, {first}")
         if not self._asked:
             raise UsageError("nothing to ask about", hint="name files, or folders that hold some")
         for hint, times in self._hints.items():

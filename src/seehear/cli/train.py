@@ -125,7 +125,8 @@ def _conclude(display: Display, model: Recogniser, out: Path) -> None:
         by, metrics = used.replace("+", " and "), result["metrics"]
         first = "" if metrics[headline] is None else f"{headline} {metrics[headline]:.3g}; "
         display.say(f"By {by}, on {result['n']:,} examples held out: {first}{told(metrics)}.")
-    display.say(f"\nSaved {out} ({out.stat().st_size / 1e6:.1f} MB). Next:")
+    display.say("")
+    display.say(f"Saved {out} ({out.stat().st_size / 1e6:.1f} MB). Next:")
     seehear = options.program()
     display.say(f"  {seehear} predict {out} FILE...     ask it")
     display.say(f"  {seehear} evaluate {out} DATA       measure it on examples it has not seen")
