@@ -21,7 +21,7 @@ import seehear
 import tiny
 from seehear import api, cli
 from seehear.cli import options, run
-from seehear.cli.display import EVERY_S, Lines
+from seehear.cli.display import EVERY_S, Bars, Lines
 from seehear.errors import DataError
 from seehear.events import Advanced, Finished, Said, Started
 from seehear.runtime.bundle import write_bundle
@@ -92,7 +92,7 @@ def test_a_row_without_a_file_fails_by_name(here, capsys):
     Path("rows.csv").write_text('image\nthings/a.png\n""\n')
     code, answers, said = _asked(capsys, "dark.seehear", "rows.csv")
     assert code == 1 and len(answers) == 2
-    assert "rows.csv, row 2: there is no such file" in said
+    assert "rows.csv, row 3: names no file under image or video." in said and "Did you mean" not in said
 
 
 def test_a_table_may_ask_about_stretches_of_recordings(here, capsys):
@@ -113,9 +113,64 @@ def test_a_table_that_can_not_be_followed_is_wrong_usage(here, capsys):
     Path("rows.csv").write_text("colour\nred\n")
     assert run(["predict", "dark.seehear", "rows.csv"]) == 2
     assert "rows.csv: the columns colour. Allowed: one of image, video." in capsys.readouterr().err
-    Path("rows.jsonl").write_text("[1]\n")
-    assert run(["predict", "dark.seehear", "rows.jsonl"]) == 2
-    assert "rows.jsonl, line 1: not a JSON object." in capsys.readouterr().err
+    Path("rows.csv").write_text("")
+    assert run(["predict", "dark.seehear", "rows.csv"]) == 2
+    assert "rows.csv: the columns have no headings. Allowed: one of image, video." in capsys.readouterr().err
+
+
+def test_spaces_and_capitals_in_a_table_withhold_nothing(here, capsys):
+    Path("rows.csv").write_text("Image, audio \nthings/a.png , things\\a.wav\n")
+    Path("rows.jsonl").write_text('{"image ": " things/a.png", "Audio": "things/a.wav"}\n')
+    code, answers, _ = _asked(capsys, "both.seehear", "rows.csv", "rows.jsonl")
+    assert (code, [each["used"] for each in answers]) == (0, [["image", "audio"]] * 2)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "why"),
+    [
+        ("rows.jsonl", '{"image": "things/a.png"}\n\n[1]\n{"image": "things/b.png"}\n', "not a JSON object"),
+        ("rows.jsonl", '{"image": "things/a.png"}\n\n{"x": 1}\n{"image": "things/b.png"}', "names no file under image"),
+        ("rows.csv", "image\nthings/a.png\nx,y\n\nthings/b.png\n", "2 cells under 1 headings"),
+        ("rows.csv", 'image\nthings/a.png\n"x" y\n\nthings/b.png\n', "the quotes are wrong"),
+        ("rows.csv", 'image\nthings/a.png\n\nthings/b.png\n"x\n', "the quotes are wrong"),
+    ],
+)
+def test_a_bad_row_fails_by_its_number_and_the_others_are_answered(here, capsys, name, text, why):
+    Path(name).write_text(text)
+    code, answers, said = _asked(capsys, "dark.seehear", name)
+    number = 1 + next(i for i, line in enumerate(text.split("\n")) if line in ("[1]", '{"x": 1}', "x,y", '"x" y', '"x'))
+    assert code == 1 and f"{name}, row {number}: {why}" in said and "Did you mean" not in said
+    assert {each["input"]: each["answer"] and each["answer"]["label"] for each in answers} == {
+        "things/a.png": "dark",
+        "things/b.png": "bright",
+        f"{name}, row {number}": None,
+    }
+
+
+def test_what_sight_lacks_in_a_row_its_video_has(here, capsys):
+    Path("rows.csv").write_text("image,video\n,things/a.png\n")
+    assert _asked(capsys, "dark.seehear", "rows.csv")[0] == 0
+
+
+def test_linked_folders_are_asked_about_and_circles_end(here, capsys):
+    Path("linked").mkdir()
+    Path("linked/elsewhere").symlink_to(here / "things/deep")
+    Path("linked/circle").symlink_to(here / "linked")
+    _, answers, _ = _asked(capsys, "dark.seehear", "linked")
+    assert [each["input"] for each in answers] == ["linked/elsewhere/c.png"]
+
+
+def test_a_folder_that_can_not_be_opened_fails_by_name(here, capsys, monkeypatch):
+    opened = os.scandir
+
+    def scandir(path: str) -> Any:
+        if Path(path).name == "deep":
+            raise PermissionError(13, "Permission denied", path)
+        return opened(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    code, answers, said = _asked(capsys, "dark.seehear", "things")
+    assert (code, len(answers)) == (1, 3) and "things/deep: can not be opened. Next: check the folder's" in said
 
 
 def test_names_come_from_stdin_and_blank_lines_do_not_count(here, capsys, monkeypatch):
@@ -148,6 +203,12 @@ def test_a_name_can_not_write_to_the_terminal(here, capsys):
     run(["predict", "dark.seehear", "things"])
     said = capsys.readouterr()
     assert "\x1b" not in said.out + said.err and r"things/\x1b[31mred.png" in said.out
+    run(["show", "things/\x1b[31mred.png"])
+    for painter in (Lines(), Bars()):
+        painter.hear(Said("\x1b[31mred.png: empty\r"))
+        painter.close()
+    said = capsys.readouterr().err
+    assert "\x1b[31m" not in said and said.count(r"\x1b[31mred.png: ") == 3 and said.count(r"empty\r") == 2
 
 
 def test_results_are_also_kept_in_files(here, capsys):
@@ -190,10 +251,17 @@ def test_a_share_is_read_as_people_write_it(text, value):
         (["predict", "dark.seehear", "things", "--jason"], 2, "No such option: --jason. Did you mean --json?"),
         (["predcit"], 2, "No such command 'predcit'. Did you mean 'predict'?"),
         (["train", "things", "-o", "x.onnx"], 2, "-o x.onnx: a model file is called something.seehear."),
+        (
+            ["train", "things", "-o", "empty.seehear"],
+            2,
+            "empty.seehear: is not a regular file, so it cannot be replaced.",
+        ),
         (["train", "things", "-o", "no/x.seehear"], 2, "no: there is no such folder. Next: mkdir -p no."),
         (["train", "thing", "-o", "x.seehear"], 2, "thing: there is no such file or folder. Did you mean things?"),
         (["show", "things/a.png"], 3, "things/a.png: "),
         (["predict", "dark.seehear", "things", "--out", "things/a.png"], 3, "things/a.png: File exists"),
+        (["plan", "things", "--seed", "-1"], 2, "--seed -1. Allowed: 0 to 4294967295."),
+        (["demo", "--seed", "-1"], 2, "--seed -1. Allowed: 0 to 4294967295."),
         (
             ["demo", "--out", "things"],
             2,
@@ -203,6 +271,7 @@ def test_a_share_is_read_as_people_write_it(text, value):
 )
 def test_errors_say_what_is_wrong_in_one_line(here, capsys, arguments, code, words):
     Path("empty").mkdir()
+    Path("empty.seehear").mkdir()
     assert run(arguments) == code
     said = capsys.readouterr()
     assert not said.out
@@ -231,6 +300,13 @@ def test_evaluate_tells_whom_it_serves_worse(table, capsys):
     assert "m is answered wrongly more often, 100 (70 to 100) of 100, than f, 0 (0 to 30)" in sexes[4]
     assert "\x1b" not in said and r"\x1b[31mred" in said
     assert "m is answered wrongly more often" in Path("report/index.html").read_text()
+
+
+def test_a_report_that_can_not_be_written_is_refused_before_the_work(table, capsys, monkeypatch):
+    monkeypatch.setattr(api.Runtime, "predict", lambda *_, **__: pytest.fail("it was asked"))
+    Path("report").touch()
+    assert run(["evaluate", "dark.seehear", str(table), "--report", "report"]) == 3
+    assert "report: File exists" in capsys.readouterr().err
 
 
 def test_groups_are_in_the_json_of_evaluate(table, capsys):
@@ -307,6 +383,19 @@ def test_skipped_rows_are_named_and_change_the_exit_code(here, capsys, monkeypat
     assert run(["train", "things", "-o", "new.seehear"]) == 1
     said = capsys.readouterr().err
     assert "Left out 30:\n  0.png: empty. remove it\n" in said and "  and 10 more\n" in said
+
+
+def test_plan_names_skipped_rows_as_train_does(here, capsys):
+    for number in range(4):
+        noise = np.random.default_rng(number).integers(0, 256, (8, 8), np.uint8)
+        Image.fromarray(noise).save(f"things/{number}.png")
+    rows = [f"things/{number}.png,{number % 2}" for number in range(5)]
+    for name in ("rows", "held"):
+        Path(f"{name}.csv").write_text("\n".join(["image,label", *rows]))
+    assert run(["plan", "rows.csv", "--minutes", "1", "--val", "held.csv"]) == 1
+    said = capsys.readouterr()
+    assert "Left out 2:\n  rows.csv row 6: no file 'things/4.png'\n  held.csv row 6: no file" in said.err
+    assert 'kind = "label"' in said.out
 
 
 @pytest.mark.parametrize(

@@ -91,6 +91,17 @@ def test_what_lies_beside_an_input_is_not_replaced(here, capsys):
     assert "rec/1.txt: is there already, beside its input. Next: choose another folder with --out." in said
 
 
+@pytest.mark.parametrize(("name", "text"), [("csv", "audio\n1.wav\n"), ("jsonl", '{"audio": "1.wav"}\n')])
+def test_a_table_that_is_called_as_the_predictions_are_is_not_replaced(here, capsys, name, text):
+    asked = Path(f"rec/predictions.{name}")
+    asked.write_text(text)
+    before = sorted(here.rglob("*"))
+    assert run(["predict", "m.seehear", str(asked), "--out", "rec"]) == 2
+    assert asked.read_text() == text and sorted(here.rglob("*")) == before
+    said = capsys.readouterr().err
+    assert f"{asked}: is there already, and not of an earlier run. Next: choose another folder with --out." in said
+
+
 def test_an_earlier_run_is_replaced(here):
     for _ in range(2):
         assert run(["predict", "m.seehear", "more", "--out", "said"]) == 0

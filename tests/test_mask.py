@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from io import BytesIO
 from pathlib import Path
 
@@ -80,13 +82,37 @@ def test_classes_are_named_by_a_file_near_the_masks(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("pixels", "classes", "unknown"),
-    [([[0, 255]], ("0", "255"), ()), ([[0, 1, 255]], ("0", "1"), (255,)), ([[3, 7]], ("3", "7"), ())],
+    [([[0, 255]], ("0", "255"), ()), ([[0, 1, 255]], ("0", "1"), (255,)), ([[3, 7]], ("3", "7"), (255,))],
 )
 def test_without_names_numbers_are_the_names(
     pixels: list[list[int]], classes: tuple[str, ...], unknown: tuple[int, ...], tmp_path: Path
 ) -> None:
     spec = MASK.plan([saved(tmp_path, np.array(pixels))], "mask")
     assert (spec.classes, spec.unknown) == (classes, unknown)
+
+
+def test_255_teaches_nothing_where_others_are_classes_though_the_plan_saw_none(tmp_path: Path) -> None:
+    spec = MASK.plan([saved(tmp_path, np.array([[0, 1]]))], "mask")
+    assert MASK.read(saved(tmp_path, np.array([[1, 255]]), "1.png"), spec).pixels.tolist() == [[1, UNKNOWN]]
+
+
+def test_blank_lines_behind_the_names_are_no_classes(tmp_path: Path) -> None:
+    (tmp_path / "classes.txt").write_text("sky\n\nroad\n\n \n")
+    spec = MASK.plan([saved(tmp_path, np.array([[0, 1, 2]]))], "mask")
+    assert spec.classes == ("sky", "1", "road")
+
+
+@pytest.mark.parametrize(("bits", "most"), [(1, 1), (2, 3), (4, 15), (8, 3)])
+def test_grey_of_few_bits_holds_the_numbers_that_were_written(bits: int, most: int, tmp_path: Path) -> None:
+    """As the PNG specification packs them, section 7.2: the leftmost pixel in the high bits of a byte."""
+    pixels = np.array([[most, 0, 1, most - 1]])
+    row = sum(int(pixel) << bits * (3 - i) for i, pixel in enumerate(pixels[0])) << (-4 * bits % 8)
+    header = struct.pack(">IIBBBBB", 4, 1, bits, 0, 0, 0, 0)
+    packed = zlib.compress(b"\0" + row.to_bytes(-(-4 * bits // 8), "big"))
+    chunks = [(b"IHDR", header), (b"IDAT", packed), (b"IEND", b"")]
+    file = b"".join(struct.pack(">I", len(d)) + t + d + struct.pack(">I", zlib.crc32(t + d)) for t, d in chunks)
+    (tmp_path / "grey.png").write_bytes(b"\x89PNG\r\n\x1a\n" + file)
+    assert numbers(str(tmp_path / "grey.png"))[0].tolist() == pixels.tolist()
 
 
 def test_a_palette_gives_the_colours_and_answers_are_saved_alike(tmp_path: Path) -> None:

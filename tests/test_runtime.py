@@ -20,6 +20,7 @@ from PIL import Image
 
 import tiny
 from malformed_corpus import seed
+from seehear import api
 from seehear.answers import ANSWERS
 from seehear.errors import BundleError, UsageError
 from seehear.media import Excerpt
@@ -161,8 +162,9 @@ def test_wrong_keywords_are_refused_at_once(seeing: Recogniser, wrong: dict[str,
 
 
 def test_one_path_is_not_taken_for_many(seeing: Recogniser) -> None:
-    with pytest.raises(UsageError, match="predict_one"):
-        seeing.predict("picture.png")
+    for one in ("picture.png", bytearray(b"picture")):
+        with pytest.raises(UsageError, match="predict_one"):
+            seeing.predict(one)
 
 
 # --- Two senses ------------------------------------------------------------------------------------------------------
@@ -209,6 +211,23 @@ def test_nothing_at_all_is_an_error(both: Recogniser, tmp_path: Path) -> None:
         assert prediction.answer is None
         assert prediction.error
     assert both.predict_one(tmp_path / "gone.xyz").error.count("gone.xyz") == 1, "said once, not once for each sense"
+
+
+@pytest.mark.parametrize("pack", [tuple, list, iter])
+def test_a_pair_of_paths_is_two_inputs(tmp_path: Path, pack: Any) -> None:
+    paths = [save_picture(tmp_path / f"{i}.png", i) for i in (0.1, 0.9)]
+    answers = api.Recogniser(tiny.bundle()).predict(pack(paths))
+    assert [str(each.answer) for each in answers] == ["dark", "bright"]
+
+
+def test_samples_with_their_rate_and_bytes_of_any_kind_are_one_input(tmp_path: Path) -> None:
+    model = api.Recogniser(tiny.bundle("image", "audio"))
+    assert model.predict((np.full(8_000, 0.9, np.float32), np.int64(16_000))).used == ("audio",)
+    seen = save_picture(tmp_path / "day.png", 0.9).read_bytes()
+    film = seed("mp4")
+    for kind in (bytes, bytearray, memoryview):
+        assert str(model.predict(kind(seen)).answer) == "bright"
+        assert model.predict(kind(film)).used == ("image", "audio")
 
 
 # --- Streams ---------------------------------------------------------------------------------------------------------

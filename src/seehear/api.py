@@ -6,14 +6,16 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seehear.errors import BundleError, UsageError
-from seehear.events import Listener, Said, silence
+from seehear.events import LeftOut, Listener, Said, silence
 from seehear.recipe import Recipe
 from seehear.runtime.bundle import Bundle, read_bundle, write_bundle
 from seehear.runtime.recognise import Recogniser as Runtime
+from seehear.senses.source import Bytes
 
 if TYPE_CHECKING:
     from seehear.measure.evaluate import Evaluation
@@ -55,7 +57,7 @@ class Recogniser:
             from seehear.inputs import gather
 
             return self._runtime.predict(gather([inputs], tuple(self.recipe.senses)), **options)  # type: ignore[arg-type]
-        if isinstance(inputs, Iterable) and not isinstance(inputs, str | bytes | Mapping) and not _is_array(inputs):
+        if isinstance(inputs, Iterable) and not _is_one(inputs):
             return self._runtime.predict(inputs, **options)  # type: ignore[arg-type]
         return self._runtime.predict_one(inputs, **options)  # type: ignore[arg-type]
 
@@ -88,7 +90,7 @@ class Recogniser:
         wrong_at_most: float | None = None,
         terms: Sequence[str] | None = None,
         tiles: bool = False,
-        report: Path | None = None,
+        report: str | Path | None = None,
         listen: Listener = silence,
     ) -> Evaluation:
         """Ask every row of a table, and compare with its answers.
@@ -101,7 +103,7 @@ class Recogniser:
         with _workspace(None) as workspace:
             table = _open(data, answer or self.recipe.kind, None, workspace)
             how = {"senses": senses, "wrong_at_most": wrong_at_most, "terms": terms, "tiles": tiles}
-            return judge(self._runtime, table, how, report=report, listen=listen)
+            return judge(self._runtime, table, how, report=None if report is None else Path(report), listen=listen)
 
     def card(self) -> str:
         """What it answers, how good it was, its limits: Markdown."""
@@ -156,7 +158,7 @@ def train(  # noqa: PLR0913 - one dial and the wishes beside it
 
     place, wishes = choose_device(device), Wishes(minutes, steps, seed, wrong_at_most)
     with _place_of_work(out, cache, resume, listen) as run:
-        table, held_out = _tables(data, val, answer, senses, run, listen)
+        table, held_out, dropped = _tables(data, val, answer, senses, run, listen)
         before = begun(run)
         base = _recipe(recipe) if recipe else before
         recipe = adopt(base, table, wishes) if base else derive(table, wishes, machine_of(place))
@@ -166,7 +168,7 @@ def train(  # noqa: PLR0913 - one dial and the wishes beside it
         bundle, problems = learn(table, recipe, val=held_out, run=run, device=place, listen=listen)
         if out is not None:
             write_bundle(Path(out), bundle)
-    return Recogniser(bundle, (*table.problems, *problems))
+    return Recogniser(bundle, (*dropped, *problems))
 
 
 def plan(  # noqa: PLR0913 - the wishes of train
@@ -189,7 +191,8 @@ def plan(  # noqa: PLR0913 - the wishes of train
 
     place, wishes = choose_device(device), Wishes(minutes, steps, seed, wrong_at_most)
     with _workspace(None) as workspace:
-        table, _ = _tables(data, val, answer, senses, workspace, listen)
+        table, _, dropped = _tables(data, val, answer, senses, workspace, listen)
+        listen(LeftOut(dropped))
         return derive(table, wishes, machine_of(place))
 
 
@@ -211,22 +214,23 @@ def _tables(
     senses: Sequence[str] | None,
     workspace: Path,
     listen: Listener,
-) -> tuple[Table, Table | None]:
-    """What to learn from, and what to judge by where the data has such a part or `val` names one."""
+) -> tuple[Table, Table | None, tuple[Problem, ...]]:
+    """What to learn from, what to judge by where the data has such a part or `val` names one, and what is of no use."""
     for leftover in ("unpacked", "unpacked-val"):
         shutil.rmtree(workspace / leftover, ignore_errors=True)  # of a run that was cut off
     table = _open(data, answer, senses, workspace / "unpacked")
     for sentence in table.said:
         listen(Said(sentence))
-    held_out = None
+    held_out, dropped = None, table.problems
     if val is not None:
         held_out = _open(val, answer or table.kind, table.senses, workspace / "unpacked-val")
+        dropped += held_out.problems
     elif "val" in table.parts and "train" in table.parts:
         held_out = table.part("val")
     if "train" in table.parts:
         listen(Said("learning from the part 'train'" + (" and judging by 'val'" if held_out is not None else "")))
         table = table.part("train")
-    return table, held_out
+    return table, held_out, dropped
 
 
 def _open(data: str | Path, answer: str | None, senses: Sequence[str] | None, workspace: Path) -> Table:
@@ -278,6 +282,8 @@ def _workspace(folder: Path | None) -> Iterator[Path]:
         yield Path(temporary)
 
 
-def _is_array(value: Any) -> bool:
-    """A decoded signal: a numpy array, a PIL image, or samples with their rate."""
-    return hasattr(value, "__array_interface__") or (isinstance(value, tuple) and len(value) == 2)
+def _is_one(value: Iterable[Any]) -> bool:
+    """A name, bytes, senses, an array, a PIL image, or samples with their rate: one input that can be gone through."""
+    if isinstance(value, tuple):
+        return len(value) == 2 and isinstance(value[1], Real)
+    return isinstance(value, str | Bytes | Mapping) or hasattr(value, "__array_interface__")

@@ -5,8 +5,20 @@ A listener is any function of one event. Tasks are named, and may overlap.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
+
+
+class Problem(Protocol):
+    """What a row or file that can not be used says of itself: which, why, and what to do about it."""
+
+    @property
+    def where(self) -> str: ...
+    @property
+    def what(self) -> str: ...
+    @property
+    def hint(self) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -39,7 +51,14 @@ class Finished:
     task: str
 
 
-Event = Said | Started | Advanced | Finished
+@dataclass(frozen=True)
+class LeftOut:
+    """Rows and files that can not be used."""
+
+    problems: Sequence[Problem]
+
+
+Event = Said | Started | Advanced | Finished | LeftOut
 Listener = Callable[[Event], None]
 
 

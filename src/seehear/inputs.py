@@ -14,19 +14,20 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from seehear.errors import UsageError
+from seehear.errors import InputError, UsageError
 from seehear.media import Excerpt, Input, SpanColumns, medium_of, span_columns
 from seehear.senses import SENSES
 from seehear.senses.sniff import SNIFFED_BYTES, sniff
 
-Found = Path | Mapping[str, Input]
+Found = Path | Mapping[str, Input] | InputError  # the last where one asked about can not be followed to its files
+Row = Mapping[str, str]  # cells by heading
 TABLES = (".csv", ".tsv", ".jsonl")
 
 
 def gather(
     sources: Iterable[str | Path], senses: Sequence[str], *, left_out: Callable[[Path], None] = lambda _: None
 ) -> Iterator[Found]:
-    """Yield each example: a path, or for each of its senses a path or an excerpt.
+    """Yield each example: a path, or for each of its senses a path or an excerpt; or the error that stands for one.
 
     A folder gives its files and those of its folders, in the order of their names; what is for none of the senses
     goes to `left_out`. A table gives its rows, or the stretches of recordings that they tell. For more than one sense,
@@ -50,16 +51,27 @@ def _within(source: Path, senses: Sequence[str], left_out: Callable[[Path], None
         yield source
 
 
-def _folder(folder: Path, senses: Sequence[str], left_out: Callable[[Path], None]) -> Iterator[Path]:
-    for here, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted((name for name in files if not name.startswith(".")), key=os.path.splitext):
-            path = Path(here, name)
-            medium = medium_of(name) or ("picture" if _is_dicom(path) else "")
-            if any(medium in SENSES[sense].media for sense in senses):
-                yield path
-            else:
-                left_out(path)
+def _folder(
+    folder: Path, senses: Sequence[str], left_out: Callable[[Path], None], above: frozenset[Path] = frozenset()
+) -> Iterator[Found]:
+    """Not through links that lead back to a folder above."""
+    here = folder.resolve()
+    if here in above:
+        return
+    listed = next(os.walk(folder), None)
+    if listed is None:
+        yield InputError("can not be opened", where=str(folder), hint="check the folder's permissions")
+        return
+    folders, files = ([name for name in names if not name.startswith(".")] for names in listed[1:])
+    for name in sorted(files, key=os.path.splitext):
+        path = folder / name
+        medium = medium_of(name) or ("picture" if _is_dicom(path) else "")
+        if any(medium in SENSES[sense].media for sense in senses):
+            yield path
+        else:
+            left_out(path)
+    for name in sorted(folders):
+        yield from _folder(folder / name, senses, left_out, above | {here})
 
 
 def _is_dicom(path: Path) -> bool:
@@ -89,57 +101,87 @@ def _reading(path: Path, senses: Sequence[str]) -> list[str]:
 
 
 def _table(table: Path, senses: Sequence[str]) -> Iterator[Found]:
-    rows = _json_rows(table) if table.suffix.lower() == ".jsonl" else _csv_rows(table)
-    for number, row in enumerate(rows, 1):
-        found = {sense: next((column for column in (sense, "video") if column in row), "") for sense in senses}
-        columns = {sense: column for sense, column in found.items() if column}
-        if not columns:
-            wanted = ", ".join((*senses, "video"))
-            raise UsageError(f"the columns {', '.join(map(str, row))}", where=str(table), allowed=f"one of {wanted}")
-        span = span_columns(filter(None, row))  # csv keeps what lies beyond the headings under None
-        named = {
-            sense: _input(table.parent / str(row[column]), row, span)
-            for sense, column in columns.items()
-            if row[column]
-        }
-        # A row without a file still is an input that was asked about: it fails by this name.
-        yield named or {sense: Path(f"{table}, row {number}") for sense in columns}
+    columns = (*senses, "video")
+    for number, row in _json_rows(table) if table.suffix.lower() == ".jsonl" else _csv_rows(table, columns):
+        # A row without a file still is an input that was asked about: it fails by the name of its row.
+        nothing = f"names no file under {' or '.join(columns)}"
+        found = row if isinstance(row, str) else _in_row(table.parent, row, senses) or nothing
+        yield InputError(found, where=f"{table}, row {number}") if isinstance(found, str) else found
 
 
-def _input(file: Path, row: Mapping[str, Any], span: SpanColumns | None) -> Input:
+def _in_row(folder: Path, row: Row, senses: Sequence[str]) -> dict[str, Input]:
+    span = span_columns(row)
+    cells = {sense: row.get(sense) or row.get("video") for sense in senses}
+    return {sense: _input(folder / cell.replace("\\", "/"), row, span) for sense, cell in cells.items() if cell}
+
+
+def _input(file: Path, row: Row, span: SpanColumns | None) -> Input:
     """A file, or the stretch of it that a row tells; one that is no stretch is refused by who reads it."""
     if span is None or medium_of(file.name) == "picture":
         return file
     start, end = row[span.start], row[span.end]
-    if start in (None, "") and (span.lasts or end in (None, "")):
+    if not start and (span.lasts or not end):
         return file
     start_s, end_s = _seconds(start), _seconds(end)
     return Excerpt(file, start_s, start_s + end_s if span.lasts else end_s)
 
 
-def _seconds(cell: Any) -> float:
+def _seconds(cell: str) -> float:
     try:
         return float(cell)
-    except (TypeError, ValueError):
+    except ValueError:
         return math.nan
 
 
-def _csv_rows(table: Path) -> Iterator[dict[str, Any]]:
+def _csv_rows(table: Path, columns: Sequence[str]) -> Iterator[tuple[int, Row | str]]:
+    """Rows as a spreadsheet counts them, or words about why one can not be read.
+
+    Raises UsageError for a table without one of the columns, or that is no text.
+    """
     delimiter = "\t" if table.suffix.lower() == ".tsv" else ","
     try:
         with table.open(encoding="utf-8-sig", newline="") as lines:
-            yield from csv.DictReader(lines, delimiter=delimiter)
+            rows = csv.reader(lines, delimiter=delimiter, strict=True)
+            headings = next(rows, [])
+            if not _trimmed(zip(headings, headings, strict=True)).keys() & set(columns):
+                raise UsageError(
+                    f"the columns {', '.join(headings) or 'have no headings'}",
+                    where=str(table),
+                    allowed=f"one of {', '.join(columns)}",
+                )
+            for number, cells in enumerate(_parsed(rows), 2):
+                if isinstance(cells, str):
+                    yield number, cells
+                elif cells and len(cells) != len(headings):
+                    yield number, f"{len(cells)} cells under {len(headings)} headings"
+                elif cells:  # a blank line is no example
+                    yield number, _trimmed(zip(headings, cells, strict=True))
     except (UnicodeDecodeError, csv.Error) as error:
         raise UsageError(f"not a table: {error}", where=str(table), allowed="csv in UTF-8") from None
 
 
-def _json_rows(table: Path) -> Iterator[dict[str, Any]]:
+def _parsed(rows: Iterator[list[str]]) -> Iterator[list[str] | str]:
+    """All rows of a csv reader, which goes on after one that it can not parse."""
+    while True:
+        try:
+            yield from rows
+            return
+        except csv.Error as error:
+            yield f"the quotes are wrong: {error}"
+
+
+def _json_rows(table: Path) -> Iterator[tuple[int, Row | str]]:
+    """Lines that are not blank, by their number, or words about why one can not be read."""
     with table.open("rb") as lines:
         for number, line in enumerate(lines, 1):
+            if not line.strip():
+                continue
             try:
                 row = json.loads(line)
-            except ValueError:
+            except (ValueError, RecursionError):
                 row = None
-            if not isinstance(row, dict):
-                raise UsageError("not a JSON object", where=f"{table}, line {number}")
-            yield row
+            yield number, _trimmed(row.items()) if isinstance(row, dict) else "not a JSON object"
+
+
+def _trimmed(cells: Iterable[tuple[str, Any]]) -> Row:
+    return {heading.strip().lower(): "" if cell is None else str(cell).strip() for heading, cell in cells}

@@ -47,6 +47,8 @@ def judge(
     if not keep:
         raise DataError("no row can be judged", where=str(table.root), hint=str(problems[0]) if problems else "")
     table = table.take(keep)
+    if report is not None:
+        report.mkdir(parents=True, exist_ok=True)  # refused before the work is done, rather than after it
     answers, accepted, lasts_s = [], [], 0.0
     listen(Started(TASK, len(table), "examples"))
     started_s = time.perf_counter()

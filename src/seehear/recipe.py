@@ -12,6 +12,8 @@ from seehear.answers import ANSWERS
 from seehear.errors import DataError
 from seehear.senses import SENSES
 
+SEEDS = 1 << 32  # numbers that chance may start from
+
 
 class Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -51,7 +53,7 @@ class Training(Frozen):
 
     minutes: float = Field(gt=0)
     steps: int | None = Field(default=None, gt=0)
-    seed: int = 0
+    seed: int = Field(default=0, ge=0, lt=SEEDS)
     batch: int = Field(gt=0)
     learning_rate: float = Field(gt=0)
     precision: str = "float32"

@@ -17,6 +17,7 @@ import typer
 
 from seehear import __version__
 from seehear.cli.demo import demo
+from seehear.cli.display import printable
 from seehear.cli.evaluate import evaluate
 from seehear.cli.predict import predict
 from seehear.cli.show import show
@@ -98,5 +99,5 @@ def _usage(error: typer.TyperException) -> str:
 
 def _failed(message: str, code: int) -> int:
     red = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
-    typer.secho(f"seehear: {message}", err=True, fg=typer.colors.RED if red else None)
+    typer.secho(printable(f"seehear: {message}"), err=True, fg=typer.colors.RED if red else None)
     return code

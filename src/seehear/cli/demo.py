@@ -32,10 +32,13 @@ def demo(
     """Watch it learn digits, seen and heard."""
     from seehear import api
     from seehear.demo.digits import make_digits
+    from seehear.learn.plan import Wishes
 
     _check_ours(out)
+    Wishes(minutes, seed=seed)  # refused before anything is made
     with Display() as display:
-        display.say(BEFORE)
+        for line in BEFORE.split("\n"):
+            display.say(line)
         chance = options.given(seed=seed)
         digits = make_digits(out, **chance, listen=display)
         model = api.train(digits.train, out / "digits.seehear", minutes=minutes, listen=display, **chance)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, Protocol
 
-from seehear.events import Advanced, Event, Finished, Said, Started
+from seehear.events import Advanced, Event, Finished, LeftOut, Problem, Said, Started
 
 EVERY_S = 10.0  # how often a task speaks where there are no bars
 NAMED = 20  # how many problems are told one by one before the rest is counted
@@ -19,24 +19,15 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
-class Problem(Protocol):
-    """What a row or file that was left out says of itself."""
-
-    @property
-    def where(self) -> str: ...
-    @property
-    def what(self) -> str: ...
-    @property
-    def hint(self) -> str: ...
-
-
 class Painter(Protocol):
     def hear(self, event: Event) -> None: ...
     def close(self) -> None: ...
 
 
 class Display:
-    """A listener for the length of a `with`."""
+    """A listener for the length of a `with`; `left_out` counts the problems that it told."""
+
+    left_out = 0
 
     def __enter__(self) -> Display:
         self._painter: Painter = Bars() if sys.stderr.isatty() else Lines()
@@ -46,20 +37,23 @@ class Display:
         self._painter.close()
 
     def __call__(self, event: Event) -> None:
-        self._painter.hear(event)
+        if isinstance(event, LeftOut):
+            self.problems(event.problems)
+        else:
+            self._painter.hear(event)
 
     def say(self, text: str) -> None:
         self._painter.hear(Said(text))
 
-    def problems(self, problems: Iterable[Problem]) -> None:
+    def problems(self, problems: Sequence[Problem]) -> None:
         """Name what was left out and why."""
-        listed = list(problems)
-        if listed:
-            self.say(f"Left out {len(listed):,}:")
-        for problem in listed[:NAMED]:
+        self.left_out += len(problems)
+        if problems:
+            self.say(f"Left out {len(problems):,}:")
+        for problem in problems[:NAMED]:
             self.say("  " + ". ".join(filter(None, (f"{problem.where}: {problem.what}", problem.hint))))
-        if len(listed) > NAMED:
-            self.say(f"  and {len(listed) - NAMED:,} more")
+        if len(problems) > NAMED:
+            self.say(f"  and {len(problems) - NAMED:,} more")
 
 
 class Lines:
@@ -73,7 +67,7 @@ class Lines:
     def hear(self, event: Event) -> None:
         match event:
             case Said(text):
-                _to_stderr(text)
+                _to_stderr(printable(text))
             case Started(task):
                 self._started[task], self._spoke_s[task] = event, self._clock()
             case Advanced(task, done, note) if self._clock() - self._spoke_s[task] >= EVERY_S:
@@ -108,7 +102,7 @@ class Bars:
     def hear(self, event: Event) -> None:
         match event:
             case Said(text):
-                self._console.print(text, markup=False, soft_wrap=True)
+                self._console.print(printable(text), markup=False, soft_wrap=True)
             case Started(task, total, _):
                 bar = self._progress.add_task(task, total=total, amount="", note="")
                 self._tasks[task] = (event, bar)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from seehear.runtime.prediction import Prediction
 
 PREDICTIONS = "predictions"
+ELSEWHERE = "choose another folder with --out"
 COLUMNS = ("input", "time_s", "answer", "confidence", "accepted", "reason", "used", "error")
 
 
@@ -67,7 +68,10 @@ def kept(folder: Path | None, names: Names) -> Iterator[Callable[[Prediction], N
         yield lambda _: None
         return
     folder.mkdir(parents=True, exist_ok=True)
-    with opened(folder / f"{PREDICTIONS}.jsonl") as objects, opened(folder / f"{PREDICTIONS}.csv") as table:
+    in_json, in_csv = (folder / f"{PREDICTIONS}.{extension}" for extension in ("jsonl", "csv"))
+    _check_ours(in_json, '{"input": ')
+    _check_ours(in_csv, ",".join(COLUMNS))
+    with opened(in_json) as objects, opened(in_csv) as table:
         rows = csv.writer(table)
         rows.writerow(COLUMNS)
 
@@ -77,6 +81,15 @@ def kept(folder: Path | None, names: Names) -> Iterator[Callable[[Prediction], N
             _write_files(folder, prediction, names)
 
         yield keep
+
+
+def _check_ours(file: Path, begins: str) -> None:
+    """Raises UsageError for a file that no earlier run has written: somebody's table, perhaps the one asked about."""
+    if not file.exists():
+        return
+    with file.open("rb") as there:
+        if there.read(len(begins)) not in (b"", begins.encode()):
+            raise UsageError("is there already, and not of an earlier run", where=str(file), hint=ELSEWHERE)
 
 
 def _row(prediction: Prediction) -> tuple[str, ...]:
@@ -102,9 +115,7 @@ def place(folder: Path, name: Path, extension: str, source: Path) -> Path:
     """Where a file of an input goes. Raises UsageError rather than replace what lies beside it."""
     target = folder / f"{name}.{extension}"
     if target.exists() and target.parent.resolve() == source.parent.resolve():
-        raise UsageError(
-            "is there already, beside its input", where=str(target), hint="choose another folder with --out"
-        )
+        raise UsageError("is there already, beside its input", where=str(target), hint=ELSEWHERE)
     target.parent.mkdir(parents=True, exist_ok=True)
     return target
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
+from seehear.cli.display import printable
+
 if TYPE_CHECKING:
     from seehear.api import Recogniser
     from seehear.runtime.live import Heard
@@ -28,9 +30,9 @@ def listen(recogniser: Recogniser, source: str, *, json: bool, terms: Sequence[s
         if json:
             print(dumps(heard.to_json(), ensure_ascii=False), flush=True)
         elif heard.final:
-            print(over_last + _line(heard), flush=True)
+            print(over_last + printable(_line(heard)), flush=True)
         elif over_last:
-            print(f"{over_last}{heard} …", end="", flush=True)
+            print(f"{over_last}{printable(str(heard))} …", end="", flush=True)
 
 
 def _line(heard: Heard) -> str:

@@ -132,15 +132,15 @@ class Tally:
         self._hints.update(filter(None, [prediction.hint]))
         self.failed += bool(prediction.error)
         if prediction.error:
-            self._display.say(printable(f"{prediction.error} {_meant(prediction.input)}".strip()))
+            self._display.say(f"{prediction.error} {_meant(prediction.input)}".strip())
         if self._task:
             self._display(Advanced(self._task, self._asked))
 
     def conclude(self, out: Path | None) -> None:
         """Sum up. Raises UsageError if there was nothing to ask about."""
         if self._left_out:
-            first = printable(str(self._first_left_out))
-            self._display.say(f"Left out {self._left_out:,} files that are for no sense of this model, first {first}")
+            first = f"first {self._first_left_out}"
+            self._display.say(f"Left out {self._left_out:,} files that are for no sense of this model, {first}")
         if not self._asked:
             raise UsageError("nothing to ask about", hint="name files, or folders that hold some")
         for hint, times in self._hints.items():
@@ -153,5 +153,5 @@ class Tally:
 
 def _meant(name: str) -> str:
     """The name that was probably meant, for one that is not there."""
-    file = Path(name.partition(" [")[0])  # of an excerpt, without its stretch
+    file = Path(name.partition(" [")[0].partition(", row ")[0])  # without the stretch of it, or the row
     return "" if " + " in name or Path(name).exists() or file.exists() else options.nearest(Path(name))

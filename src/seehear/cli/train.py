@@ -102,12 +102,16 @@ def plan(  # noqa: PLR0913 - each flag is an argument
     readable = recipe.model_dump(mode="json", exclude_none=True, exclude={"answer": opaque(recipe.answer)})
     planned = {name: value for name, value in readable.items() if value != {}}
     sys.stdout.write(tomli_w.dumps(planned))
+    if display.left_out:
+        raise typer.Exit(1)
 
 
 def _writable(out: Path) -> None:
     """Raises UsageError before the work is done, rather than after it."""
     if out.suffix != ".seehear":
         raise UsageError("a model file is called something.seehear", where=f"-o {out}")
+    if out.exists() and not out.is_file():
+        raise UsageError("is not a regular file, so it cannot be replaced", where=str(out))
     if not out.parent.is_dir():
         raise UsageError("there is no such folder", where=str(out.parent), hint=f"mkdir -p {out.parent}")
 
@@ -121,7 +125,8 @@ def _conclude(display: Display, model: Recogniser, out: Path) -> None:
         by, metrics = used.replace("+", " and "), result["metrics"]
         first = "" if metrics[headline] is None else f"{headline} {metrics[headline]:.3g}; "
         display.say(f"By {by}, on {result['n']:,} examples held out: {first}{told(metrics)}.")
-    display.say(f"\nSaved {out} ({out.stat().st_size / 1e6:.1f} MB). Next:")
+    display.say("")
+    display.say(f"Saved {out} ({out.stat().st_size / 1e6:.1f} MB). Next:")
     seehear = options.program()
     display.say(f"  {seehear} predict {out} FILE...     ask it")
     display.say(f"  {seehear} evaluate {out} DATA       measure it on examples it has not seen")

@@ -11,7 +11,6 @@ from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seehear.cli.display import printable
 from seehear.cli.keeping import Names, first_file, opened, place
 from seehear.files import write_whole
 
@@ -57,7 +56,7 @@ class Watching:
                     yield prediction
         if film.pictures:
             told = f"{film.pictures:,} pictures up to {film.until_s:.1f} s; in all {film.seen}"
-            self.say(printable(f"{film.name}: {told}"))
+            self.say(f"{film.name}: {told}")
 
 
 @contextmanager

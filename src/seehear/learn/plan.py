@@ -12,7 +12,7 @@ import numpy as np
 from seehear.answers import ANSWERS
 from seehear.errors import DataError, InputError, UsageError
 from seehear.learn.fusion import in_time
-from seehear.recipe import Recipe, Training, opaque
+from seehear.recipe import SEEDS, Recipe, Training, opaque
 from seehear.runtime.session import threads
 from seehear.senses import SENSES
 from seehear.senses.evidence import Evidence
@@ -46,6 +46,8 @@ class Wishes:
             raise UsageError(f"--minutes {self.minutes:g}", allowed="more than 0, at most a month")
         if self.steps is not None and self.steps < 1:
             raise UsageError(f"--steps {self.steps}", allowed="1 or more")
+        if self.seed is not None and not 0 <= self.seed < SEEDS:
+            raise UsageError(f"--seed {self.seed}", allowed=f"0 to {SEEDS - 1}")
         if self.wrong_at_most is not None and not 0 < self.wrong_at_most < 1:
             raise UsageError(
                 f"wrong_at_most is {self.wrong_at_most:g}", allowed="more than 0, less than 1: 0.02 is 2 %"

@@ -12,7 +12,7 @@ from seehear.errors import InputError, SeehearError
 from seehear.geometry import Placed
 from seehear.media import Excerpt
 from seehear.senses import SENSES, Array, Source, perceived
-from seehear.senses.source import name_of
+from seehear.senses.source import Bytes, name_of
 
 T = TypeVar("T")
 Example = Mapping[str, Source] | Source  # {"image": …, "audio": …}, or one source for whatever senses are in it
@@ -74,7 +74,7 @@ def _whatever_is_in_it(name: str, source: Source, specs: Mapping[str, Any], want
     tried: dict[str, tuple[Array, Placed] | str] = {}
     for sense in wanted:
         tried[sense] = _sensed(sense, source, specs)
-        if not isinstance(tried[sense], str) and not isinstance(source, str | Path | Excerpt | bytes):
+        if not isinstance(tried[sense], str) and not isinstance(source, str | Path | Excerpt | Bytes):
             break
     read = {sense: found for sense, found in tried.items() if not isinstance(found, str)}
     return _perceived(name, read or tried)

@@ -21,6 +21,7 @@ from seehear.runtime.prediction import Prediction, share
 from seehear.runtime.session import Session, threads
 from seehear.runtime.stream import in_batches, read_ahead
 from seehear.senses import SENSES, Array
+from seehear.senses.source import Bytes
 
 PRESENT = "present"  # bool (B, S), fed to graphs of several senses: which of the recipe's senses an example has
 FEW_TILES = 4  # of a picture that is well seen whole
@@ -87,7 +88,7 @@ class Recogniser:
         as those. Raises UsageError for these at once and nothing for an example: one that cannot be read gives a
         Prediction with its error.
         """
-        if isinstance(examples, str | bytes | Path | Mapping):
+        if isinstance(examples, str | Bytes | Path | Mapping):
             raise UsageError("one example where many are expected", hint="ask predict_one, or pass a list")
         how = self._how(senses, wrong_at_most, terms)
         if tiles:

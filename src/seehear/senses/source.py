@@ -16,13 +16,16 @@ from seehear.media import Excerpt
 
 ROUNDED_S = 0.1  # by which a stretch may reach beyond the end: times are rounded, and coders cut
 SMALL_BYTES = 1 << 20
+Bytes = bytes | bytearray | memoryview  # of a file
 
 
 def name_of(source: Any) -> str:
     """How errors and results name a source: its path, with the stretch of it, or what kind of thing it is."""
+    if isinstance(source, InputError):
+        return source.where
     if isinstance(source, (str, Path, Excerpt)):
         return str(source)
-    if isinstance(source, (bytes, bytearray, memoryview)):
+    if isinstance(source, Bytes):
         return f"{len(source)} bytes"
     return str(getattr(source, "filename", "") or f"a {type(source).__name__}")
 
@@ -47,9 +50,12 @@ def naming(source: Any, noun: str) -> Iterator[None]:
 def opened(source: Any) -> Iterator[BinaryIO]:
     """A path, the file of an excerpt, or the bytes of a file, open for reading at its start.
 
-    A small file comes as BytesIO: one read instead of many. Raises InputError, without `where`.
+    A small file comes as BytesIO: one read instead of many. Raises InputError, without `where`; one that stands in
+    place of a source is raised itself.
     """
-    if isinstance(source, (bytes, bytearray, memoryview)):
+    if isinstance(source, InputError):
+        raise source
+    if isinstance(source, Bytes):
         if len(source) == 0:
             raise _empty()
         yield BytesIO(source)

@@ -15,6 +15,7 @@ from seehear.errors import InputError
 
 Array = NDArray[Any]
 MOST_PIXELS = 100_000_000
+SPREAD = {"L;2": 85, "L;4": 17}  # what Pillow multiplies grey of few bits by, so that the largest number is white
 ALLOWED = "a png with a palette, or a grey one, whose pixels are numbers of classes"
 
 
@@ -28,8 +29,9 @@ def numbers(path: str) -> tuple[Array, tuple[str, ...]]:
             picture = PngImagePlugin.PngImageFile(file)
             if picture.width * picture.height > MOST_PIXELS:
                 raise InputError(f"{picture.width} by {picture.height} pixels are too many", where=path)
+            step = SPREAD.get(str(picture.tile[0].args), 1) if picture.tile else 1
             picture.load()
-            return _eight_bits(picture, path), _palette(picture)
+            return _eight_bits(picture, path) // step, _palette(picture)
     except (OSError, SyntaxError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
         raise InputError(f"cannot be read as a mask: {why}", where=path, allowed=ALLOWED) from None

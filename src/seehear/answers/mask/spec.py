@@ -172,7 +172,7 @@ def _names(mask: Path) -> list[str]:
         file = folder / NAMES
         if file.is_file():
             try:
-                return [line.strip() for line in file.read_text(encoding="utf-8-sig").splitlines()][:256]
+                return [line.strip() for line in file.read_text(encoding="utf-8-sig").rstrip().splitlines()][:256]
             except (OSError, UnicodeDecodeError) as error:
                 raise DataError(
                     f"cannot be read: {error}", where=str(file), allowed="a name a line, in UTF-8"
@@ -187,7 +187,7 @@ def _classes(counts: Array, names: Sequence[str]) -> tuple[dict[int, str], list[
     """
     there = np.flatnonzero(counts).tolist()
     if not names:
-        unknown = [255] if 255 in there and len(there) > 2 else []
+        unknown = [] if 255 in there and len(there) <= 2 else [255]
         return {number: str(number) for number in there if number not in unknown}, unknown
     named = {number: name or str(number) for number, name in enumerate(names)}
     named |= {number: str(number) for number in there if number not in named and number != 255}
