@@ -68,6 +68,12 @@ def test_files_of_one_name_are_one_example_for_two_senses(here, capsys):
     ]
 
 
+def test_a_name_that_no_file_can_have_is_an_input_that_fails(here, capsys):
+    code, answers, said = _asked(capsys, "dark.seehear", "x" * 300 + ".png", "things/a.png")
+    assert (code, [bool(each.get("error")) for each in answers]) == (1, [True, False])
+    assert "File name too long" in said
+
+
 def test_a_withheld_sense_is_not_used(here, capsys):
     _, answers, _ = _asked(capsys, "both.seehear", "things", "--senses", "audio")
     assert {tuple(each["used"]) for each in answers} == {("audio",)}

@@ -335,6 +335,7 @@ def test_an_unnamed_answer_is_found_by_what_it_holds(tmp_path: Path) -> None:
         ),
         ("image,label", {"senses": ["audio"]}, DataError, "no column for the sense 'audio' among 'image', 'label'"),
         ("image,label", {"senses": ["smell"]}, UsageError, "no sense 'smell'. Allowed: image, audio"),
+        ("image,label", {"senses": []}, UsageError, "no sense is named. Allowed: image, audio"),
         ("thing,label", {}, DataError, "no column names pictures or recordings: 'thing', 'label'"),
     ],
 )

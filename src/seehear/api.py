@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from seehear.errors import BundleError, UsageError
 from seehear.events import LeftOut, Listener, Said, silence
+from seehear.inputs import gather, is_folder
 from seehear.recipe import Recipe
 from seehear.runtime.bundle import Bundle, read_bundle, write_bundle
 from seehear.runtime.recognise import Recogniser as Runtime
@@ -53,9 +54,7 @@ class Recogniser:
         learned from is looked at piece by piece, where the answer says what is where.
         """
         options = {"senses": senses, "wrong_at_most": wrong_at_most, "terms": terms, "tiles": tiles}
-        if isinstance(inputs, str | Path) and Path(inputs).is_dir():
-            from seehear.inputs import gather
-
+        if isinstance(inputs, str | Path) and is_folder(inputs):
             return self._runtime.predict(gather([inputs], tuple(self.recipe.senses)), **options)  # type: ignore[arg-type]
         if isinstance(inputs, Iterable) and not _is_one(inputs):
             return self._runtime.predict(inputs, **options)  # type: ignore[arg-type]

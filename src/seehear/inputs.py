@@ -42,8 +42,13 @@ def gather(
         yield from _one_example(list(neighbours), senses)
 
 
+def is_folder(source: str | Path) -> bool:
+    """False too for a name that no file can have, as one too long: who reads it refuses it."""
+    return os.path.isdir(source)  # noqa: PTH112 - Path's raises
+
+
 def _within(source: Path, senses: Sequence[str], left_out: Callable[[Path], None]) -> Iterator[Found]:
-    if source.is_dir():
+    if is_folder(source):
         yield from _folder(source, senses, left_out)
     elif source.suffix.lower() in TABLES and source.is_file():
         yield from _table(source, senses)

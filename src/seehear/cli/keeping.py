@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from seehear.errors import UsageError
 from seehear.files import write_whole
+from seehear.inputs import is_folder
 
 if TYPE_CHECKING:
     from seehear.runtime.prediction import Prediction
@@ -37,7 +39,7 @@ class Names:
         """The sources, whose folders are remembered as they pass."""
         for source in sources:
             path = Path(source)
-            self._asked.add(path if path.is_dir() else path.parent)
+            self._asked.add(path if is_folder(path) else path.parent)
             yield source
 
     def of(self, source: Path) -> Path:
@@ -122,4 +124,5 @@ def place(folder: Path, name: Path, extension: str, source: Path) -> Path:
 
 def first_file(name: str) -> Path:
     """Of an input that is two files, which are joined by a plus, the first; of a stretch of a file, the file."""
-    return Path(name if Path(name).exists() else name.partition(" + ")[0].partition(" [")[0])
+    there = os.path.exists(name)  # noqa: PTH110 - Path's raises where a name is too long
+    return Path(name if there else name.partition(" + ")[0].partition(" [")[0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -153,5 +154,6 @@ class Tally:
 
 def _meant(name: str) -> str:
     """The name that was probably meant, for one that is not there."""
-    file = Path(name.partition(" [")[0].partition(", row ")[0])  # without the stretch of it, or the row
-    return "" if " + " in name or Path(name).exists() or file.exists() else options.nearest(Path(name))
+    file = name.partition(" [")[0].partition(", row ")[0]  # without the stretch of it, or the row
+    there = " + " in name or any(map(os.path.exists, (name, file)))
+    return "" if there else options.nearest(Path(name))

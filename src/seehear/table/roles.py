@@ -176,6 +176,8 @@ def _wanted(
     offered: dict[str, dict[str, str]], senses: Sequence[str], known: Sequence[SenseLike], cells: pa.Table
 ) -> dict[str, dict[str, str]]:
     lacking = {sense.name: sense.lacking for sense in known}
+    if not senses:
+        raise UsageError("no sense is named", allowed=", ".join(lacking))
     for sense in senses:
         if sense not in lacking:
             raise UsageError(f"no sense {sense!r}", allowed=", ".join(lacking))
