@@ -14,7 +14,7 @@ from sklearn import metrics as judge
 from seehear.answers import ANSWERS
 from seehear.answers.label import Label, LabelSpec
 from seehear.answers.score import Score, ScoreSpec
-from seehear.errors import DataError, InputError
+from seehear.errors import BundleError, DataError, InputError
 from seehear.geometry import Warp
 
 LABEL, SCORE = ANSWERS["label"], ANSWERS["score"]
@@ -280,6 +280,8 @@ def test_any_cell_is_a_finite_number_or_an_input_error(cell):
         ([], "column 'score': holds no answers"),
         (["3"] * 5, "every answer is 3"),
         (["cat", "dog", "1"], "2 of 3 answers are not numbers, such as 'cat'"),
+        (["1e-200", "2e-200"], "numbers from 1e-200 to 2e-200 can not be told apart"),
+        (["1e300", "-1e300"], "can not be told apart"),
     ],
 )
 def test_plan_says_why_scores_cannot_be_learned(cells, words):
@@ -311,6 +313,18 @@ def test_a_score_never_fails_to_be_written(value, log_scale):
     answer = SCORE.from_raw({"mean": np.float64(value), "log_scale": np.float64(log_scale)}, spec, {}, None)
     assert 0 <= answer.confidence <= 1
     assert str(answer)
+
+
+def test_a_score_that_is_no_number_is_refused():
+    spec = ScoreSpec(mean=0, spread=1, low=-1, high=1, tolerance=0.5)
+    with pytest.raises(BundleError, match="give or take inf"):
+        SCORE.from_raw({"mean": np.float64(0), "log_scale": np.float64(1000)}, spec, {}, None)
+
+
+def test_the_correlation_with_equal_numbers_is_unknown():
+    spec = ScoreSpec(mean=0, spread=1, low=-1, high=1, tolerance=0.5)
+    compared = {"truth": np.arange(3.0), "answer": np.full(3, 0.1)}
+    assert math.isnan(SCORE.metrics(compared, spec)["pearson"])
 
 
 def test_calibration_of_scores_finds_the_true_deviation():

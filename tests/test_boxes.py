@@ -314,6 +314,15 @@ def test_calibration_makes_boasts_honest() -> None:
     assert not any(name.startswith("within") for name in fitted)
 
 
+def test_boxes_that_are_as_sure_as_each_other_are_accepted_together_or_not_at_all() -> None:
+    """60 that are right stand before 140 that are wrong: at one confidence it is a third that is right."""
+    place = (0.0, 0.0, 10.0, 10.0)
+    seen = [raw((*place, 3.0, -9.0)) for _ in range(200)]
+    truths = [Boxes((Box("cat", place),) if i < 60 else (Box("cat", (40, 40, 50, 50)),)) for i in range(200)]
+    fitted = BOXES.calibrate([BOXES.candidates(each, SPEC, {}) for each in seen], truths, SPEC)
+    assert not any(name.startswith("within") for name in fitted)
+
+
 # Other programs
 
 

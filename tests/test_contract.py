@@ -109,7 +109,9 @@ def test_the_head_gives_what_the_answer_reads(
     wanted = ANSWERS[kind].raw_shapes(shelf.recipe.answer)
     assert wanted.keys() == given.keys()
     for name, shape in wanted.items():
-        assert all(length in (None, n) for n, length in zip(given[name].shape, (3, *shape), strict=True))
+        assert all(
+            isinstance(length, str) or n == length for n, length in zip(given[name].shape, (3, *shape), strict=True)
+        )
 
 
 @EVERY_PAIR

@@ -74,7 +74,8 @@ def test_every_kind_of_answer_is_measured_by_group(kind):
     spec = ANSWERS[kind].plan(cells, kind)
     truths = [ANSWERS[kind].read(cell, spec) for cell in cells]
     raw = {
-        name: np.zeros([n or 8 for n in shape], np.float32) for name, shape in ANSWERS[kind].raw_shapes(spec).items()
+        name: np.zeros([8 if isinstance(n, str) else n for n in shape], np.float32)
+        for name, shape in ANSWERS[kind].raw_shapes(spec).items()
     }
     answers = [ANSWERS[kind].from_raw(raw, spec, {}, None)] * len(cells)
     sides = ["left"] * 6 + ["right"] * 10

@@ -22,6 +22,8 @@ import numpy as np
 import pytest
 import safetensors
 import safetensors.numpy
+import safetensors.torch
+import torch
 
 import mortal
 import seehear
@@ -215,9 +217,12 @@ def test_data_that_cannot_work_leaves_nothing_behind(tmp_path: Path, out: Path) 
 
 def test_a_damaged_checkpoint_is_refused_in_words(data: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stopped(data, out, monkeypatch)
-    (_work(out) / "checkpoint.safetensors").write_bytes(b"\xff" * 100)
-    with pytest.raises(TrainingError, match=r"checkpoint.safetensors: the run cannot be read: .*without --resume"):
-        api.train(data, out, resume=True)
+    file = _work(out) / "checkpoint.safetensors"
+    nameless = safetensors.torch.save({"w": torch.zeros(1)})
+    for content in (b"\xff" * 100, nameless, safetensors.torch.save({"w": torch.zeros(1)}, {"progress": "{"})):
+        file.write_bytes(content)
+        with pytest.raises(TrainingError, match=r"checkpoint.safetensors: the run cannot be read: .*without --resume"):
+            api.train(data, out, resume=True)
 
 
 @pytest.mark.slow

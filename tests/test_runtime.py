@@ -26,7 +26,7 @@ from seehear.errors import BundleError, UsageError
 from seehear.media import Excerpt
 from seehear.runtime.bundle import write_bundle
 from seehear.runtime.prediction import Prediction, share
-from seehear.runtime.recognise import Recogniser
+from seehear.runtime.recognise import Recogniser, _is_of
 from seehear.runtime.stream import AHEAD, CHUNK, PADDING, WINDOW, in_batches, read_ahead
 
 
@@ -361,8 +361,15 @@ def test_a_graph_whose_number_of_classes_follows_the_input_fails_by_name() -> No
 
 
 def test_a_length_that_varies_is_for_the_answer_to_judge(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ANSWERS["label"], "raw_shapes", lambda spec: {"logits": (None,)})
+    monkeypatch.setattr(ANSWERS["label"], "raw_shapes", lambda spec: {"logits": ("C",)})
     assert str(Recogniser(tiny.bundle()).predict_one(tiny.picture(0.9)).answer) == "bright"
+
+
+def test_lengths_of_one_name_are_one_length_and_none_is_nothing() -> None:
+    lengths: dict[str, int] = {}
+    assert _is_of(np.zeros((1, 5, 4)), (1, "N", 4), lengths) and _is_of(np.zeros((1, 5)), (1, "N"), lengths)
+    assert not _is_of(np.zeros((1, 6)), (1, "N"), lengths)
+    assert not _is_of(np.zeros((1, 0)), (1, "h"), lengths)
 
 
 def test_a_graph_that_answers_in_words_is_refused() -> None:

@@ -172,6 +172,13 @@ def test_confidence_becomes_honest() -> None:
     assert np.abs(mended - honest).max() < 0.05
 
 
+def test_where_the_surer_are_wrong_oftener_all_are_as_likely_to_be_right() -> None:
+    sure, correct = np.repeat([0.6, 0.99], 60), np.array([True] * 60 + [True, False] * 30)
+    line = fit_honesty(sure, correct, "word")
+    assert line["word_slope"] == 0
+    assert calibrated(0.6, line, "word") == calibrated(0.99, line, "word") == pytest.approx(0.75, abs=0.01)
+
+
 def test_little_changes_where_nothing_is_known() -> None:
     assert calibrated(0.7, fit_honesty(np.zeros(0), np.zeros(0, bool), "word"), "word") == pytest.approx(0.7)
 

@@ -53,7 +53,7 @@ def test_the_letters_spoken_are_heard_and_those_meant_are_written() -> None:
     assert spec.heard == spec.spoken == (" ", "a", "b", "e", "k", "o", "z")
     assert spec.tokens == (" ", "e", "h", "n", "o", "r", "t", "w")
     assert str(spec).endswith("; taught by the words spoken, in 7 letters, too")
-    assert TEXT.raw_shapes(spec)["logp"] == (None, 8)
+    assert TEXT.raw_shapes(spec)["logp"] == ("N", 8)
 
 
 @pytest.mark.parametrize(

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from seehear.answers import ANSWERS
 from seehear.errors import DataError, InputError
-from seehear.events import Advanced, Finished, Listener, Started
+from seehear.events import Advanced, Finished, Listener, Said, Started
 from seehear.measure.evaluate import Evaluation, evaluate
 from seehear.measure.speed import Speed
 from seehear.media import Input
@@ -39,8 +40,9 @@ def judge(
     """
     recipe = recogniser.recipe
     kind = ANSWERS[recipe.kind]
-    for part in ("test", "val"):
+    for part, note in (("test", ""), ("val", ", which may have calibrated it")):
         if part in table.parts:
+            listen(Said(f"measuring by the part '{part}'{note}"))
             table = table.part(part)
             break
     truths, problems, keep = _truths(table, recipe)
@@ -116,13 +118,17 @@ def _write_report(
     kind = ANSWERS[recipe.kind]
     worst = []
     for place in result.worst(MOST_SHOWN):
-        picture, answer, truth = _picture(table[place]), answers[place], truths[place]
+        picture, answer, truth = _picture(table[place], recipe), answers[place], truths[place]
         pictures = (picture,) if kind.finest_px is None else (answer.drawn_on(picture), truth.drawn_on(picture))
         worst.append(Mistake(table[place].key, pictures, answer, truth))
     write_report(folder, result, kind, recipe.answer, worst)
 
 
-def _picture(row: Row) -> Any:
-    """The picture of an example: of the first of its senses."""
-    name, source = next(iter(row.inputs.items()))
+def _picture(row: Row, recipe: Recipe) -> Any:
+    """The picture of an example that was answered: of the first of the recogniser's senses that can be read."""
+    *others, last = _known(row, recipe).items()
+    for name, source in others:
+        with suppress(InputError):
+            return SENSES[name].draw(SENSES[name].read(source))
+    name, source = last
     return SENSES[name].draw(SENSES[name].read(source))

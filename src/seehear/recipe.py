@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, ValidationError, field_validator, model_validator
 
@@ -13,6 +13,7 @@ from seehear.errors import DataError
 from seehear.senses import SENSES
 
 SEEDS = 1 << 32  # numbers that chance may start from
+Precision = Literal["float32", "bfloat16"]
 
 
 class Frozen(BaseModel):
@@ -56,14 +57,14 @@ class Training(Frozen):
     seed: int = Field(default=0, ge=0, lt=SEEDS)
     batch: int = Field(gt=0)
     learning_rate: float = Field(gt=0)
-    precision: str = "float32"
+    precision: Precision = "float32"
     held_out: float = Field(default=0.1, gt=0, lt=1)
 
 
 class Recipe(Frozen):
     """A recogniser's shape, complete before its weights: senses, answer, training, and later its trust."""
 
-    format: int = 1
+    format: Literal[1] = 1
     senses: dict[str, SerializeAsAny[BaseModel]]
     kind: str
     answer: SerializeAsAny[BaseModel]

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 Array = NDArray[Any]
 Arrays = Mapping[str, Array]
 WORDS, PLACES = "is not made of words", "does not say what is where"  # what answers are not, that are not asked
-Shape = tuple[int | None, ...]  # None for a length that varies from example to example
+Shape = tuple[int | str, ...]  # a letter is a length that varies from example to example, the same in all arrays of one
 
 
 class Answer(Protocol):

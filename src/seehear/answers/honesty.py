@@ -23,10 +23,17 @@ def calibrated(sure: float, calibration: Mapping[str, float], what: str) -> floa
 def fit_honesty(sure: Array, correct: Array, what: str) -> dict[str, float]:
     """sure (n,) 0 to 1, correct (n,) bool -> slope and offset of the line.
 
-    Newton's method, which takes a shorter step where a whole one would be worse.
+    It never falls: where the surer were wrong oftener, sureness tells nothing, and all are as likely to be right.
     """
-    usual = np.array([1.0, 0.0])
     x = np.stack([_log_odds(sure), np.ones(len(sure))], 1)  # (n, 2)
+    slope, offset = _fitted(x, correct, np.array([1.0, 0.0]))
+    if slope < 0:
+        slope, (offset,) = 0.0, _fitted(x[:, 1:], correct, np.zeros(1))
+    return {f"{what}_slope": float(slope), f"{what}_offset": float(offset)}
+
+
+def _fitted(x: Array, correct: Array, usual: Array) -> Array:
+    """What x (n, k) weighs (k,), by Newton's method, which takes a shorter step where a whole one would be worse."""
 
     def surprise(line: Array) -> float:
         wrong_way = np.where(correct, -1, 1) * (x @ line)
@@ -36,11 +43,11 @@ def fit_honesty(sure: Array, correct: Array, what: str) -> dict[str, float]:
     for _ in range(ROUNDS):
         p = np.exp(-np.logaddexp(0, -(x @ line)))
         slope = x.T @ (p - correct) + PRIOR * (line - usual)
-        bend = (x * (p * (1 - p))[:, None]).T @ x + PRIOR * np.eye(2)
+        bend = (x * (p * (1 - p))[:, None]).T @ x + PRIOR * np.eye(len(usual))
         step = np.linalg.solve(bend, slope)
         steps = (line - step / 2**halved for halved in range(HALVINGS))
         line = next((shorter for shorter in steps if surprise(shorter) < surprise(line)), line)
-    return {f"{what}_slope": max(float(line[0]), 0.0), f"{what}_offset": float(line[1])}
+    return line
 
 
 def _log_odds(p: Array) -> Array:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -45,17 +45,21 @@ def restore(path: Path, network: nn.Module, average: nn.Module, optimizers: Sequ
         with safetensors.safe_open(path, "pt") as file:
             progress = Progress(**json.loads(file.metadata()["progress"]))
             found = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
-    except (safetensors.SafetensorError, OSError) as error:
+    except (safetensors.SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
         raise TrainingError(f"the run cannot be read: {error}", where=str(path), hint=ANEW) from None
     for optimizer in optimizers:
         _create_state(optimizer)
     tensors = _named(network, average, optimizers)
-    if {name: tensor.shape for name, tensor in tensors.items()} != {name: t.shape for name, t in found.items()}:
+    if _forms(tensors) != _forms(found):
         raise TrainingError("the run was of another network", where=str(path), hint=ANEW)
     with torch.no_grad():
         for name, tensor in tensors.items():
             tensor.copy_(found[name])
     return progress
+
+
+def _forms(tensors: Mapping[str, Tensor]) -> dict[str, tuple[torch.Size, torch.dtype]]:
+    return {name: (tensor.shape, tensor.dtype) for name, tensor in tensors.items()}
 
 
 def _named(network: nn.Module, average: nn.Module, optimizers: Sequence[Optimizer]) -> dict[str, Tensor]:

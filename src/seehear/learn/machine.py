@@ -8,6 +8,7 @@ import torch
 
 from seehear.errors import UsageError
 from seehear.learn.plan import Machine
+from seehear.recipe import Precision
 
 SIDE = 1024
 MEASURED_S = 0.15
@@ -25,7 +26,7 @@ def choose_device(wish: str) -> torch.device:
     return device
 
 
-def choose_precision(device: torch.device) -> str:
+def choose_precision(device: torch.device) -> Precision:
     """bfloat16 where the processor multiplies it in hardware; elsewhere it is emulated, a hundred times slower."""
     if device.type == "cuda":
         return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
@@ -37,7 +38,7 @@ def machine_of(device: torch.device) -> Machine:
     return Machine(matrix_rate(device, precision), precision)
 
 
-def matrix_rate(device: torch.device, precision: str) -> float:
+def matrix_rate(device: torch.device, precision: Precision) -> float:
     """GFLOP/s of square matrix products, the best of a few."""
     a = torch.ones(SIDE, SIDE, dtype=getattr(torch, precision), device=device)
     best_s, end = float("inf"), time.perf_counter() + MEASURED_S

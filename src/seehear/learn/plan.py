@@ -12,7 +12,7 @@ import numpy as np
 from seehear.answers import ANSWERS
 from seehear.errors import DataError, InputError, UsageError
 from seehear.learn.fusion import in_time
-from seehear.recipe import SEEDS, Recipe, Training, opaque
+from seehear.recipe import SEEDS, Precision, Recipe, Training, opaque
 from seehear.runtime.session import threads
 from seehear.senses import SENSES
 from seehear.senses.evidence import Evidence
@@ -59,7 +59,7 @@ class Machine:
     """What it can do: GFLOP/s of matrix products, in the precision that it is fastest in."""
 
     gigaflops: float
-    precision: str
+    precision: Precision
 
 
 def adopt(recipe: Recipe, table: Table, wishes: Wishes) -> Recipe:

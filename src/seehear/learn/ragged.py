@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from seehear.files import write_whole
 
 Array = NDArray[Any]
 FULL_SCALE = 32767  # numbers from -1 to 1 are kept as 16-bit integers, half of what the network is fed
@@ -36,7 +39,9 @@ class RaggedWriter:
         self._file.flush()
         os.fsync(self._file.fileno())
         self._file.close()
-        np.savez(_index(self._path), ends=self._ends, kind=self._kind, tail=np.array(self._tail, np.int64))
+        index = BytesIO()
+        np.savez(index, ends=self._ends, kind=self._kind, tail=np.array(self._tail, np.int64))
+        write_whole(_index(self._path), index.getvalue())
 
 
 class Ragged:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from seehear.errors import BundleError
 
 MOST_FIELDS = 200_000  # a network of thousands of nodes has some ten thousand; bounds the time of the walk
-MOST_DEPTH = 64  # of messages in messages; a graph inside a node (If, Loop) is three messages deeper
+LOOPS = "graphs in operators, such as loops, which may go on for ever"
 OWN_DOMAINS = (b"", b"ai.onnx")
 
 
@@ -44,8 +44,8 @@ MESSAGES = {
         Message("NodeProto", {5: "AttributeProto"}, {}, frozenset({1, 2, 3, 4, 6, 7, 8, 9, 10})),
         Message(
             "AttributeProto",
-            {5: "TensorProto", 6: "GraphProto", 10: "TensorProto", 11: "GraphProto"},
-            {22: "sparse tensors", 23: "sparse tensors"},
+            {5: "TensorProto", 10: "TensorProto"},
+            {6: LOOPS, 11: LOOPS, 22: "sparse tensors", 23: "sparse tensors"},
             frozenset({1, 2, 3, 4, 7, 8, 9, 13, 14, 15, 20, 21}),
         ),
         Message(
@@ -70,18 +70,17 @@ def check_graph(model: bytes, name: str) -> None:
 def _walk(model: bytes) -> None:
     if model[4:8] == b"ORTM":
         raise _refused("it is in onnxruntime's own format")
-    waiting = [("ModelProto", memoryview(model), 0)]
+    waiting = [("ModelProto", memoryview(model))]
     fields, nodes = 0, 0
     while waiting:
-        name, data, depth = waiting.pop()
+        name, data = waiting.pop()
         nodes += name == "NodeProto"
         for number, value in _fields(data):
             fields += 1
-            if fields > MOST_FIELDS or depth > MOST_DEPTH:
-                raise _refused(f"it has more than {MOST_FIELDS:,} fields or {MOST_DEPTH} levels")
-            child = _check_field(MESSAGES[name], number, value)
-            if child:
-                waiting.append((*child, depth + 1))
+            if fields > MOST_FIELDS:
+                raise _refused(f"it has more than {MOST_FIELDS:,} fields")
+            if child := _check_field(MESSAGES[name], number, value):
+                waiting.append(child)
     if not nodes:
         raise _refused("it holds no operator")
 

@@ -117,8 +117,9 @@ class Recogniser:
     def _run(self, batch: Sequence[Mapping[str, Array]]) -> list[dict[str, Array]]:
         """The graph's outputs for each of a batch, without the batch axis, in the shapes that the answer wants."""
         outputs = self._session.run(self._feeds(batch))
+        lengths: dict[str, int] = {}
         for name, shape in self._shapes.items():
-            if not _is_of(outputs[name], (len(batch), *shape)):
+            if not _is_of(outputs[name], (len(batch), *shape), lengths):
                 raise BundleError(
                     f"the graph gives {name} of shape {outputs[name].shape} for a batch of {len(batch)}",
                     allowed=f"{(len(batch), *shape)}",
@@ -267,8 +268,12 @@ class Recogniser:
             self._kind.from_raw({name: nothing[name] for name in self._head_shapes}, self.recipe.answer, {}, None)
 
 
-def _is_of(array: Array, shape: Shape) -> bool:
-    return array.ndim == len(shape) and all(wanted in (None, n) for n, wanted in zip(array.shape, shape, strict=True))
+def _is_of(array: Array, shape: Shape, lengths: dict[str, int]) -> bool:
+    """Whether it has that shape; its lengths that have a name must be the others' of that name, 1 at least."""
+    return array.ndim == len(shape) and all(
+        lengths.setdefault(wanted, n) == n >= 1 if isinstance(wanted, str) else n == wanted
+        for n, wanted in zip(array.shape, shape, strict=True)
+    )
 
 
 def _unsure(confidence: float, trust: Trust, used: Sequence[str], limit: float) -> Iterator[str]:

@@ -13,6 +13,7 @@ from typing import Any
 from seehear.errors import BundleError
 
 MOST_HEADER_BYTES = 4 << 20
+MOST_AXES = 8
 BITS = {
     "BOOL": 8, "U8": 8, "I8": 8, "U16": 16, "I16": 16, "F16": 16, "BF16": 16,
     "U32": 32, "I32": 32, "F32": 32, "U64": 64, "I64": 64, "F64": 64,
@@ -58,7 +59,7 @@ def _span(name: str, tensor: Any) -> tuple[int, int, str]:
     try:
         bits, shape, (begin, end) = BITS[tensor["dtype"]], tensor["shape"], tensor["data_offsets"]
         sound = all(type(n) is int and n >= 0 for n in (*shape, begin, end))
-        if sound and math.prod(shape) * bits == (end - begin) * 8:
+        if sound and len(shape) <= MOST_AXES and math.prod(shape) * bits == (end - begin) * 8:
             return begin, end, name
     except (KeyError, TypeError, ValueError):
         pass

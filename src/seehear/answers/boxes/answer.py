@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +40,8 @@ LONG = 1.5  # how much longer things are than the root of their area
 EDGE_PX = 8.0  # prepared pixels from a tile's edge, within which a box may be of a thing that is cut
 OBJECT, NEED_NOT = 1, 2  # what a target's box is; 0 is none
 
+Side = Annotated[float, Field(ge=0, le=UNBOUNDED_PX)]
+
 
 class BoxesSpec(BaseModel):
     """The classes, in the order of the head's scores, with how many boxes of each there were in so many pictures."""
@@ -50,7 +52,7 @@ class BoxesSpec(BaseModel):
     counts: tuple[int, ...]
     pictures: int = Field(ge=0)
     most: int = Field(ge=0)  # in one picture
-    sides_px: tuple[float, float, float]  # square roots of areas: of the smallest twentieth, the median, the largest
+    sides_px: tuple[Side, Side, Side]  # square roots of areas: of the smallest twentieth, the median, the largest
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
@@ -193,9 +195,9 @@ def target(answer: Boxes, spec: BoxesSpec, placed: Placed | None) -> dict[str, A
     }
 
 
-def raw_shapes(spec: BoxesSpec) -> dict[str, tuple[int | None, ...]]:
+def raw_shapes(spec: BoxesSpec) -> dict[str, tuple[int | str, ...]]:
     """Of each cell: corners in prepared pixels, logits of the classes, and where it lies: middle x, y, and pitch."""
-    return {"corners": (None, 4), "logits": (None, len(spec.classes)), "cells": (None, 3)}
+    return {"corners": ("N", 4), "logits": ("N", len(spec.classes)), "cells": ("N", 3)}
 
 
 def from_raw(

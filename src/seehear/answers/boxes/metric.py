@@ -61,7 +61,7 @@ def _limits(compared: Mapping[str, Array]) -> dict[str, float]:
     order = np.argsort(-compared["confidence"][counts], kind="stable")
     falling, wrong = compared["confidence"][counts][order], (state[counts] == WRONG)[order].cumsum()
     last = np.unique(np.ceil(np.linspace(0, len(order), THRESHOLDS + 1)[1:]).astype(int)) - 1
-    last = last[last >= 0]
+    last = np.unique(np.searchsorted(-falling, -falling[last[last >= 0]], side="right")) - 1  # equals together
     mistakes = wrong[last]
     kept = last + 1 - mistakes
     bound = np.where(kept > 0, betaincinv(mistakes + 1, np.maximum(kept, 1), SURE), 1.0)

@@ -170,9 +170,9 @@ def target(answer: Mask, spec: MaskSpec, placed: Placed | None) -> dict[str, Arr
     return {"classes": answer.moved(placed.warp).on(height, width)}
 
 
-def raw_shapes(spec: MaskSpec) -> dict[str, tuple[int | None, ...]]:
+def raw_shapes(spec: MaskSpec) -> dict[str, tuple[int | str, ...]]:
     """A logit for each class on a grid of cells of `cell_px` prepared pixels."""
-    return {"logits": (len(spec.classes), None, None), "cell_px": ()}
+    return {"logits": (len(spec.classes), "h", "w"), "cell_px": ()}
 
 
 def from_raw(raw: Mapping[str, Array], spec: MaskSpec, calibration: Mapping[str, float], placed: Placed | None) -> Mask:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from seehear.errors import DataError, InputError
+from seehear.errors import BundleError, DataError, InputError
 from seehear.geometry import Placed, Warp
 
 NINETY = 1.6448536269514722  # standard deviations that hold 90 % of a normal distribution, either side
@@ -110,7 +110,14 @@ def plan(cells: Iterable[str], column: str, aid: Sequence[str] | None = None) ->
             f"every answer is {low:g}", where=where, allowed="numbers that differ", hint="add examples with others"
         )
     unit, higher_is = _heading(column)
-    spread = float(values.std())
+    with np.errstate(over="ignore"):
+        spread = float(values.std())
+    if not 0 < spread < math.inf:
+        raise DataError(
+            f"numbers from {low:g} to {high:g} can not be told apart",
+            where=where,
+            hint="write them in another unit",
+        )
     return ScoreSpec(
         unit=unit,
         higher_is=higher_is,
@@ -154,7 +161,10 @@ def from_raw(
 ) -> Score:
     """raw: mean (), log_scale () of a normal distribution, in spreads from the mean."""
     value = spec.mean + spec.spread * float(raw["mean"])
-    deviation = spec.spread * float(np.exp(raw["log_scale"])) * calibration.get("scale", 1.0)
+    with np.errstate(over="ignore"):
+        deviation = spec.spread * float(np.exp(raw["log_scale"])) * calibration.get("scale", 1.0)
+    if not math.isfinite(value) or not math.isfinite(deviation):
+        raise BundleError(f"the graph gave {value:g}, give or take {deviation:g}")
     within = math.erf(spec.tolerance / (math.sqrt(2) * max(deviation, 1e-9 * spec.spread)))
     return Score(value, spec.unit, value - NINETY * deviation, value + NINETY * deviation, confidence=within)
 

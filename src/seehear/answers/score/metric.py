@@ -53,9 +53,10 @@ def metrics(compared: Mapping[str, Array], spec: ScoreSpec) -> dict[str, float]:
 
 
 def _correlation(a: Array, b: Array) -> float:
+    if min(np.ptp(a), np.ptp(b)) == 0:  # a mean is rounded: equal numbers would differ from it
+        return float("nan")
     a, b = a - a.mean(), b - b.mean()
-    spread = float(np.sqrt((a @ a) * (b @ b)))
-    return float(a @ b) / spread if spread > 0 else float("nan")
+    return float(a @ b) / float(np.sqrt((a @ a) * (b @ b)))
 
 
 def _ranks(values: Array) -> Array:

@@ -133,11 +133,11 @@ def in_turn(targets: Sequence[Mapping[str, Array]], spec: TextSpec) -> dict[str,
     return {"tokens": tokens, "length": np.array(len(tokens), np.int64)}
 
 
-def raw_shapes(spec: TextSpec) -> dict[str, tuple[int | None, ...]]:
+def raw_shapes(spec: TextSpec) -> dict[str, tuple[int | str, ...]]:
     """logp: log probabilities of what is heard and of the blank, for each cell; how many cells are real; their pitch.
     memory: what a decoder looks at."""
-    memory: dict[str, tuple[int | None, ...]] = {"memory": (None, None)} if spec.decoder else {}
-    return {"logp": (None, len(spec.heard) + 1), "cells": (), "cell_s": (), **memory}
+    memory: dict[str, tuple[int | str, ...]] = {"memory": ("N", "D")} if spec.decoder else {}
+    return {"logp": ("N", len(spec.heard) + 1), "cells": (), "cell_s": (), **memory}
 
 
 def decodes(spec: TextSpec) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,8 @@ MOST_ONE_WAY = 0.6  # share of pictures nearer to their class than their mirror 
 WHOLE = Passes(wanted=6.5, plain=16.0, varied=128.0)
 OF_PLACES = Passes(wanted=60.0, plain=16.0, varied=128.0)  # such sets are small, and every example is varied
 
+Side = Annotated[int, Field(ge=1)]
+
 
 class SightSpec(BaseModel):
     """One picture is (height, width, channels) uint8; the pyramid has `stages` channels at each halving."""
@@ -44,7 +46,7 @@ class SightSpec(BaseModel):
     mirror: bool = False  # whether a mirrored picture has the same answer
     strength: float = Field(default=0.5, ge=0, le=1)  # of augmentation
     finest_px: int | None = Field(default=None, ge=2, le=64)  # most of the finest cells' pitch; None: as size tells
-    usual_px: tuple[int, int] | None = None  # height and width of the pictures learned from; None: as prepared
+    usual_px: tuple[Side, Side] | None = None  # height and width of the pictures learned from; None: as prepared
 
     def __str__(self) -> str:
         colour = "grey" if self.channels == 1 else "colour"
