@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seehear.answers import ANSWERS
+from seehear.answers import ANSWERS, lettering
 from seehear.answers.figure import Field
 from seehear.answers.label import Label, LabelSpec
 from seehear.answers.score import Score, ScoreSpec
@@ -111,3 +111,16 @@ def test_the_curve_of_the_surest_answers_stays_in_its_frame(monkeypatch):
     right = np.arange(60) > 0  # the surest of all is wrong
     risk_coverage(np.linspace(0.9, 0.1, 60), right, coverage=0.5)
     assert all(highest <= top for top, highest in drawn)
+
+
+def test_letters_are_those_of_the_first_font_that_has_them_all():
+    font, said = lettering.typeset("Ka\u0308tzchen", 12)
+    assert font.getlength(said) > 0
+    assert said == ("Katzchen" if lettering._faces() == (lettering.PILLOWS_OWN,) else "Kätzchen")
+
+
+def test_letters_that_no_font_has_are_told_by_the_nearest(monkeypatch):
+    monkeypatch.setattr(lettering, "_faces", lambda: (lettering.PILLOWS_OWN,))
+    assert lettering.typeset("Kätzchen", 12)[1] == "Katzchen"
+    assert lettering.typeset("a\u2192b \u732b\x00\udce4", 12)[1] == "a?b ???"
+    assert lettering.shortened("Kätzchen " * 20, 80, 12).endswith("...")
