@@ -23,6 +23,7 @@ from seehear.answers.boxes.exchange import as_coco, as_yolo, from_supervision, t
 from seehear.answers.boxes.matching import HIT, IGNORED, WRONG, matched
 from seehear.answers.boxes.metric import agreement
 from seehear.answers.boxes.overlap import overlap, suppressed
+from seehear.answers.overlay import Tags
 from seehear.errors import DataError, InputError, UsageError
 from seehear.geometry import Grid, Placed, Warp
 
@@ -357,6 +358,26 @@ def test_pictures_of_boxes() -> None:
     assert BOXES.draw(BOXES.compare([Boxes(())], [Boxes(())], SPEC), SPEC).size == figure.size
     blank = Image.new("L", (100, 80))
     drawn = Boxes((Box("cat", (20, 30, 60, 70), 0.9),), classes=SPEC.classes).drawn_on(blank)
-    assert drawn.getpixel((20, 50)) == drawn.getpixel((59, 50)) == (0, 0x72, 0xB2)
-    assert drawn.getpixel((40, 50)) == (0, 0, 0)
+    assert drawn.size == (500, 400)
+    assert drawn.getpixel((100, 250)) == drawn.getpixel((299, 250)) == (0, 0x72, 0xB2)
+    assert drawn.getpixel((200, 250)) == (0, 0, 0)
     assert blank.getpixel((20, 50)) == 0
+
+
+def test_names_of_boxes_stay_in_the_picture_and_off_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even where nothing is above or below a box, or two are in one place."""
+    written: list[tuple[str, float, float, float, float]] = []
+
+    def write(tags: Tags, corner: tuple[float, float], name: str, ground: str) -> None:
+        (x, y), reach = corner, tags.reach_px(name)
+        written.append((name, x, y, x + reach, y + tags.line_px))
+
+    monkeypatch.setattr(Tags, "write", write)
+    here = [(0, 0, 99, 79), (0, 0, 99, 79), (90, 0, 100, 10), (90, 70, 100, 80), (88, 40, 100, 45), (88, 40, 100, 45)]
+    boxes = [Box("a kitten" * (1 + 9 * (i == 1)), corners, 0.99, track=i) for i, corners in enumerate(here)]
+    drawn = Boxes(tuple(boxes)).drawn_on(Image.new("L", (100, 80)))
+    assert written[-1][0] == "a kitten #0 99%"
+    for i, (_, left, top, right, bottom) in enumerate(written):
+        assert 0 <= left < right <= drawn.width and 0 <= top < bottom <= drawn.height
+        for _, x1, y1, x2, y2 in written[:i]:
+            assert right <= x1 or x2 <= left or bottom <= y1 or y2 <= top

@@ -108,6 +108,14 @@ def test_an_earlier_run_is_replaced(here):
     assert written("said") == ["1.srt"]
 
 
+def test_what_was_written_is_not_asked_about(here):
+    for _ in range(2):
+        Path("rec/said").mkdir(exist_ok=True)
+        Path("rec/said/1.drawn.wav").touch()
+        assert run(["predict", "m.seehear", "rec/monday", "rec", "--out", "rec/said"]) == 1
+        assert not list(Path("rec/said").rglob("*.drawn.srt"))
+
+
 def test_without_out_nothing_is_written(here):
     before = sorted(here.rglob("*"))
     assert run(["predict", "m.seehear", "more"]) == 0

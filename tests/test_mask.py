@@ -17,6 +17,7 @@ from sklearn.metrics import jaccard_score
 
 from learning import recipe_for
 from seehear.answers import ANSWERS
+from seehear.answers.figure import FAINT
 from seehear.answers.mask import Mask, MaskSpec
 from seehear.answers.mask.head import Head
 from seehear.answers.mask.picture import numbers
@@ -294,12 +295,29 @@ def test_an_answer_in_words_and_in_json() -> None:
 
 def test_a_mask_is_laid_over_its_picture() -> None:
     pixels = drawn()
-    pixels[0, 0] = UNKNOWN
-    laid = np.asarray(Mask.of(pixels, SPEC).drawn_on(Image.new("L", (60, 40), 100)))
-    for row, column in [(1, 1), (39, 0), (22, 12)]:
+    pixels[0, 59] = UNKNOWN
+    laid = np.asarray(Mask.of(pixels, SPEC).drawn_on(Image.new("L", (60, 40), 100)))[::8, ::8]  # 480 px wide
+    for row, column in [(1, 59), (39, 0), (22, 12)]:
         color = np.array(list(bytes.fromhex(SPEC.colors[pixels[row, column]][1:])))
         assert np.abs(laid[row, column] - (100 + color) / 2).max() <= 1
-    assert laid[0, 0].tolist() == [100, 100, 100]
+    assert laid[0, 59].tolist() == [100, 100, 100]
+
+
+def test_a_key_names_the_classes_that_are_there_in_their_colours() -> None:
+    def colours(pixels: np.ndarray) -> set[tuple[int, ...]]:
+        laid = np.asarray(Mask.of(pixels, SPEC).drawn_on(Image.new("L", (60, 40), 100)))
+        return {tuple(each) for each in laid[:, 1].tolist()}
+
+    _, road, car = (tuple(bytes.fromhex(color[1:])) for color in SPEC.colors)
+    assert {road, car} <= colours(drawn())
+    assert not {road, car} & colours(np.zeros((40, 60), np.uint8))
+
+
+def test_a_key_too_long_for_its_picture_says_so() -> None:
+    names = tuple(map(str, range(60)))
+    many = MaskSpec(classes=names, numbers=range(60), shares=(1 / 60,) * 60, colors=("#123456",) * 60)
+    laid = Mask.of(np.arange(60, dtype=np.uint8).reshape(6, 10), many).drawn_on(Image.new("L", (10, 6)))
+    assert FAINT in {"#{:02x}{:02x}{:02x}".format(*laid.getpixel((1, y))) for y in range(laid.height)}
 
 
 def test_of_a_film_is_told_how_much_each_class_was() -> None:

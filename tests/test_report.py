@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seehear.answers import ANSWERS
+from seehear.answers import ANSWERS, lettering
+from seehear.answers.figure import Field
 from seehear.answers.label import Label, LabelSpec
 from seehear.answers.score import Score, ScoreSpec
 from seehear.measure.evaluate import evaluate
-from seehear.measure.pictures import Mistake, contact_sheet
+from seehear.measure.pictures import Mistake, contact_sheet, risk_coverage
 from seehear.measure.report import write_report
 from seehear.table import Problem
 
@@ -54,6 +55,7 @@ def test_the_page_stands_alone_and_escapes_every_name(tmp_path):
     assert all(link.startswith(("data:image/png;base64,", "data:image/jpeg;base64,")) for link in seen.links)
     assert "http" not in page.replace("http-equiv", "")
     assert page.count("&lt;script&gt;") >= 5
+    assert "What it was taught: one of 2 classes: no (5), " in page
     assert "$" not in page
     written = {"index.html", "answers.png", "reliability.png", "risk-coverage.png", "mistakes.jpg"}
     assert {path.name for path in (tmp_path / "new" / "report").iterdir()} == written
@@ -91,7 +93,8 @@ def test_scores_without_mistakes_to_show_are_reported_too(tmp_path, n, accepted)
     assert "a number in cm" in page
     assert "The worst mistakes" not in page
     assert not (tmp_path / "mistakes.jpg").exists()
-    assert ("unknown" in page) == (n == 1 or not accepted)
+    assert "unknown" not in page
+    assert page.count("<div><b>") == (3 if accepted else 2)
 
 
 @pytest.mark.parametrize(("mode", "size"), [("L", (1, 4000)), ("P", (4000, 1)), ("I;16", (1, 1)), ("RGBA", (300, 200))])
@@ -100,3 +103,24 @@ def test_any_picture_and_any_name_fit_the_contact_sheet(mode, size, pictures):
     name = "bad \udce4 name\n\x00" + "long" * 1000
     sheet = contact_sheet([Mistake(name, (Image.new(mode, size),) * pictures, Label((name,)), Label(("no",)))])
     assert sheet.width < 1000
+
+
+def test_the_curve_of_the_surest_answers_stays_in_its_frame(monkeypatch):
+    drawn = []
+    monkeypatch.setattr(Field, "curve", lambda field, xs, ys, **_: drawn.append((field.y.high, max(ys))))
+    right = np.arange(60) > 0  # the surest of all is wrong
+    risk_coverage(np.linspace(0.9, 0.1, 60), right, coverage=0.5)
+    assert all(highest <= top for top, highest in drawn)
+
+
+def test_letters_are_those_of_the_first_font_that_has_them_all():
+    font, said = lettering.typeset("Ka\u0308tzchen", 12)
+    assert font.getlength(said) > 0
+    assert said == ("Katzchen" if lettering._faces() == (lettering.PILLOWS_OWN,) else "Kätzchen")
+
+
+def test_letters_that_no_font_has_are_told_by_the_nearest(monkeypatch):
+    monkeypatch.setattr(lettering, "_faces", lambda: (lettering.PILLOWS_OWN,))
+    assert lettering.typeset("Kätzchen", 12)[1] == "Katzchen"
+    assert lettering.typeset("a\u2192b \u732b\x00\udce4", 12)[1] == "a?b ???"
+    assert lettering.shortened("Kätzchen " * 20, 80, 12).endswith("...")

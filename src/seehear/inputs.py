@@ -25,16 +25,20 @@ TABLES = (".csv", ".tsv", ".jsonl")
 
 
 def gather(
-    sources: Iterable[str | Path], senses: Sequence[str], *, left_out: Callable[[Path], None] = lambda _: None
+    sources: Iterable[str | Path],
+    senses: Sequence[str],
+    *,
+    left_out: Callable[[Path], None] = lambda _: None,
+    written: Path | None = None,
 ) -> Iterator[Found]:
     """Yield each example: a path, or for each of its senses a path or an excerpt; or the error that stands for one.
 
     A folder gives its files and those of its folders, in the order of their names; what is for none of the senses
     goes to `left_out`. A table gives its rows, or the stretches of recordings that they tell. For more than one sense,
-    neighbours that differ in nothing but their extension (seven.png, seven.wav) are one example. Raises UsageError for
-    a table that can not be followed.
+    neighbours that differ in nothing but their extension (seven.png, seven.wav) are one example. The folder that is
+    `written` to meanwhile is no part of one above it. Raises UsageError for a table that can not be followed.
     """
-    found = (each for source in sources for each in _within(Path(source), senses, left_out))
+    found = (each for source in sources for each in _within(Path(source), senses, left_out, written))
     if len(senses) < 2:
         yield from found
         return
@@ -47,9 +51,12 @@ def is_folder(source: str | Path) -> bool:
     return os.path.isdir(source)  # noqa: PTH112 - Path's raises
 
 
-def _within(source: Path, senses: Sequence[str], left_out: Callable[[Path], None]) -> Iterator[Found]:
+def _within(
+    source: Path, senses: Sequence[str], left_out: Callable[[Path], None], written: Path | None
+) -> Iterator[Found]:
     if is_folder(source):
-        yield from _folder(source, senses, left_out)
+        closed = {written.resolve()} - {source.resolve()} if written else set()
+        yield from _folder(source, senses, left_out, frozenset(closed))
     elif source.suffix.lower() in TABLES and source.is_file():
         yield from _table(source, senses)
     else:
@@ -57,11 +64,11 @@ def _within(source: Path, senses: Sequence[str], left_out: Callable[[Path], None
 
 
 def _folder(
-    folder: Path, senses: Sequence[str], left_out: Callable[[Path], None], above: frozenset[Path] = frozenset()
+    folder: Path, senses: Sequence[str], left_out: Callable[[Path], None], closed: frozenset[Path]
 ) -> Iterator[Found]:
-    """Not through links that lead back to a folder above."""
+    """Not those that are closed, nor through links that lead back to a folder above."""
     here = folder.resolve()
-    if here in above:
+    if here in closed:
         return
     listed = next(os.walk(folder), None)
     if listed is None:
@@ -76,7 +83,7 @@ def _folder(
         else:
             left_out(path)
     for name in sorted(folders):
-        yield from _folder(folder / name, senses, left_out, above | {here})
+        yield from _folder(folder / name, senses, left_out, closed | {here})
 
 
 def _is_dicom(path: Path) -> bool:

@@ -47,7 +47,8 @@ class Answer(Protocol):
     def files(self) -> Mapping[str, bytes]:
         """What people expect such an answer as, by extension: subtitles, a picture; {} where one line says it all."""
 
-    # Where its kind has `finest_px`, also drawn_on(picture) -> a copy of a PIL picture with the answer laid over it.
+    # Where its kind has `finest_px`, also drawn_on(picture) -> a copy of a PIL picture, which may be
+    # enlarged, with the answer laid over it.
 
     def marked(self) -> str:
         """The line in which people read it, with a mark at every part that should not be believed."""

@@ -5,19 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, Literal
 
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
+
+from seehear.answers import lettering
+from seehear.answers.lettering import typeset
 
 INK, FAINT, GRID, PAPER = "#1f2933", "#7b8794", "#e4e7eb", "#ffffff"
 BLUE, RED = "#2563a8", "#c2410c"
 SMOOTH = 2  # drawn so many times larger and then averaged: Pillow's own shapes have hard edges
 SCREEN = 2  # pixels of the finished picture to one of the page, for sharp screens
 SCALE = SMOOTH * SCREEN
-
-LONGEST = 500  # characters of a text that are looked at at all
 
 Point = tuple[float, float]
 Numbers = Iterable[float] | NDArray[Any]
@@ -32,13 +32,15 @@ class Sheet:
         self.draw = ImageDraw.Draw(self.image, "RGBA")
 
     def text(self, at: Point, text: str, *, size: float = 12, color: str = INK, anchor: Anchor = "lm") -> None:
-        self.draw.text(_scaled(at), text, fill=color, font=_font(size), anchor=anchor)
+        font, text = typeset(text, size * SCALE)
+        self.draw.text(_scaled(at), text, fill=color, font=font, anchor=anchor)
 
     def upright(self, foot: Point, text: str, *, size: float = 12, color: str = INK) -> None:
         """Text that is read from the foot upwards."""
-        height, width = math.ceil(text_width(text, size) * SCALE), math.ceil(1.6 * size * SCALE)
+        font, text = typeset(text, size * SCALE)
+        height, width = math.ceil(font.getlength(text)), math.ceil(1.6 * size * SCALE)
         mask = Image.new("L", (height, width))
-        ImageDraw.Draw(mask).text((0, width / 2), text, fill=255, font=_font(size), anchor="lm")
+        ImageDraw.Draw(mask).text((0, width / 2), text, fill=255, font=font, anchor="lm")
         x, y = _scaled(foot)
         self.image.paste(color, (round(x - width / 2), round(y - height)), mask.rotate(90, expand=True))
 
@@ -126,28 +128,18 @@ class Field(Sheet):
 
 def text_width(text: str, size: float = 12) -> float:
     """In pixels of the page."""
-    return _font(size).getlength(text) / SCALE
+    return lettering.width_px(text, size * SCALE) / SCALE
 
 
 def shortened(text: str, most: float, size: float = 12) -> str:
     """The text, cut to at most that many pixels of the page."""
-    text = " ".join(text[:LONGEST].encode("utf-8", "replace").decode().split())  # file names may hold what is not text
-    if text_width(text, size) <= most:
-        return text
-    while text and text_width(text + "…", size) > most:
-        text = text[: -max(1, len(text) // 20)]
-    return text + "…"
+    return lettering.shortened(text, most * SCALE, size * SCALE)
 
 
 def blend(color: str, share: float) -> str:
     """That share of a colour on white paper."""
     parts = [round(255 - share * (255 - int(color[i : i + 2], 16))) for i in (1, 3, 5)]
     return "#" + "".join(f"{part:02x}" for part in parts)
-
-
-@cache
-def _font(size: float) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    return ImageFont.load_default(size * SCALE)
 
 
 def _scaled(point: Point) -> Point:

@@ -8,9 +8,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from io import BytesIO
 from json import dumps
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from seehear.errors import UsageError
 from seehear.files import write_whole
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from seehear.runtime.prediction import Prediction
 
 PREDICTIONS = "predictions"
+DRAWN, MOST_PX = "drawn.jpg", 65_500  # a side of a JPEG
 ELSEWHERE = "choose another folder with --out"
 COLUMNS = ("input", "time_s", "answer", "confidence", "accepted", "reason", "used", "error")
 
@@ -104,13 +106,27 @@ def _row(prediction: Prediction) -> tuple[str, ...]:
 
 def _write_files(folder: Path, prediction: Prediction, names: Names) -> None:
     """Of a picture of a film there are none: the film has its own."""
-    files = prediction.answer.files() if prediction.answer and prediction.time_s is None else {}
+    answer: Any = prediction.answer if prediction.time_s is None else None
+    files = answer.files() if answer else {}
     if not files:
         return
     source = first_file(prediction.input)
     name = names.of(source)
+    if hasattr(answer, "drawn_on"):
+        files = {**files, DRAWN: _drawn(answer, source)}
     for extension, content in files.items():
         write_whole(place(folder, name, extension, source), content)
+
+
+def _drawn(answer: Any, source: Path) -> bytes:
+    """The picture with the answer laid over it."""
+    from seehear.senses.sight import SIGHT
+
+    drawn = answer.drawn_on(SIGHT.draw(SIGHT.read(source)))
+    drawn.thumbnail((MOST_PX, MOST_PX))
+    file = BytesIO()
+    drawn.save(file, "JPEG", quality=90)
+    return file.getvalue()
 
 
 def place(folder: Path, name: Path, extension: str, source: Path) -> Path:

@@ -33,7 +33,8 @@ def predict(  # noqa: PLR0913 - each flag is an argument
     ],
     json: options.Json = False,
     out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Write them there as files, too: tables, subtitles, drawn films.")
+        Path | None,
+        typer.Option(metavar="DIR", help="Write them there as files, too: tables, subtitles, drawings."),
     ] = None,
     senses: options.Senses = None,
     wrong_at_most: options.WrongAtMost = None,
@@ -62,7 +63,8 @@ def predict(  # noqa: PLR0913 - each flag is an argument
     line, file_names = Line(), Names()
     with Display() as display, kept(out, file_names) as keep:
         tally = Tally(display)
-        asked = gather(file_names.heeding(_sources(inputs)), tuple(recogniser.recipe.senses), left_out=tally.leave)
+        sources, known = file_names.heeding(_sources(inputs)), tuple(recogniser.recipe.senses)
+        asked = gather(sources, known, left_out=tally.leave, written=out)
         flags = options.given(
             senses=options.names(senses),
             wrong_at_most=wrong_at_most,

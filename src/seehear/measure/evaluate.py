@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from seehear.measure.groups import Grouping, by_group
 from seehear.measure.intervals import Interval
 from seehear.measure.judged import SHARES, Judged, enough_resamples, figures, plain
 from seehear.measure.speed import Speed
-from seehear.measure.wording import per_100, per_100_interval, short
+from seehear.measure.wording import per_100, reach, short
 
 if TYPE_CHECKING:
     from seehear.table import Problem
@@ -62,13 +63,13 @@ class Evaluation:
         """People's units first: so many per 100; then every metric with its interval."""
         wrong, coverage, accepted_error = (f"{self.per_100(s)} per 100 ({self.per_100_interval(s)})" for s in SHARES)
         itself = f"answers {coverage} itself; of those {accepted_error} are wrong"
-        figures = [(name, value, *self.intervals[name]) for name, value in self.metrics.items() if name not in SHARES]
-        width = max(len(name) for name, *_ in figures)
+        figures = [figure for figure in self.told() if figure[0] not in SHARES]
+        width = max((len(name) for name, *_ in figures), default=0)
         return "\n".join(
             [
                 f"{self.n:,} examples: {wrong} are wrong",
                 itself if self.metrics["coverage"] else "answers none of them itself: unsure of all",
-                *(f"  {name:<{width}}  {short(v)}  ({short(low)} to {short(high)})" for name, v, low, high in figures),
+                *(f"  {name:<{width}}  {value}" + (f"  ({reach})" if reach else "") for name, value, reach in figures),
                 f"in brackets 95 % intervals ({self.resamples:,} resamples; Wilson's for shares)",
                 *([str(self.speed)] if self.speed else []),
                 *([f"left out: {len(self.skipped):,}"] if self.skipped else []),
@@ -76,12 +77,18 @@ class Evaluation:
             ]
         )
 
+    def told(self) -> Iterator[tuple[str, str, str]]:
+        """Each metric that is known, as people read it: its name, its value, and its interval."""
+        for name, value in self.metrics.items():
+            if not math.isnan(value):
+                yield name, short(value), reach(self.intervals[name], short)
+
     def per_100(self, share: str) -> str:
         """One of SHARES in people's units; "unknown" where it is not defined."""
         return per_100(self.metrics[share])
 
     def per_100_interval(self, share: str) -> str:
-        return per_100_interval(self.intervals[share])
+        return reach(self.intervals[share], per_100)
 
 
 def evaluate(

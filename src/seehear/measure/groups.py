@@ -16,7 +16,7 @@ from seehear.answers import AnswerKind
 from seehear.measure.intervals import Interval, Z
 from seehear.measure.judged import SHARES, Judged, figures, plain
 from seehear.measure.members import MOST, members
-from seehear.measure.wording import per_100, short, shortened
+from seehear.measure.wording import per_100, reach, short, shortened
 
 FEWEST = 5  # examples of which anything is told
 FEWEST_DRAWN = 20  # examples from which resampling shows how far a metric varies
@@ -44,8 +44,7 @@ class Group:
     def words(self, name: str) -> tuple[str, str]:
         """A figure and its interval as people read them, of a hundred where it is a share; "" where it is not known."""
         words = per_100 if name in SHARES else short
-        low, high = self.intervals[name]
-        return words(self.metrics[name]), "" if math.isnan(low) else f"{words(low)} to {words(high)}"
+        return words(self.metrics[name]), reach(self.intervals[name], words)
 
     def quoted(self, name: str) -> str:
         figure, interval = self.words(name)

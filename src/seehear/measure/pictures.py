@@ -46,12 +46,12 @@ def risk_coverage(confidence: Array, right: Array, *, coverage: float) -> Image.
     order = np.argsort(-confidence, kind="stable")
     given = np.arange(1, len(order) + 1)
     wrong = np.cumsum(~right[order]) / given
-    top = min(1.0, 0.05 + float(wrong[len(wrong) // 20 :].max()))
+    shown = np.unique(np.linspace(0, len(order) - 1, 500).astype(int))
+    top = min(1.0, 0.05 + float(wrong[shown].max()))
     field = Field(
         Axis("share that it answers itself", 0, 1, percent=True), Axis("wrong among those", 0, top, percent=True)
     )
     field.curve([coverage, coverage], [0, top], color=RED, width=1)
-    shown = np.unique(np.linspace(0, len(order) - 1, 500).astype(int))
     field.curve(given[shown] / len(order), wrong[shown])
     return field.finished()
 

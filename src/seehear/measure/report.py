@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 from collections.abc import Mapping, Sequence
 from html import escape
 from importlib import resources
@@ -21,7 +22,6 @@ from seehear.measure.fairness import fairness
 from seehear.measure.judged import SHARES
 from seehear.measure.markup import section, table
 from seehear.measure.pictures import Mistake, contact_sheet, reliability, risk_coverage
-from seehear.measure.wording import short
 
 MOST_LISTED = 500  # rows of a list on the page; all are in the JSON
 RELIABILITY = (
@@ -60,8 +60,9 @@ def write_report(
 
 
 def _page(evaluation: Evaluation, spec: Any, worst: Sequence[Mistake], files: Mapping[str, Picture]) -> str:
+    taught = f"<p>What it was taught: {escape(str(spec))}</p>"
     sections = [
-        section("The answers", f"<p>{escape(str(spec))}</p>" + _image(files, "answers.png", "answers beside truths")),
+        section("The answers", taught + _image(files, "answers.png", "answers beside truths")),
         section("Every figure", _figures(evaluation)),
         section(
             "Whether to believe it",
@@ -84,19 +85,16 @@ def _page(evaluation: Evaluation, spec: Any, worst: Sequence[Mistake], files: Ma
 
 
 def _shares(evaluation: Evaluation) -> str:
-    """The three figures that come first, in people's units."""
+    """The figures that come first, in people's units; where it answers none itself, nothing of those."""
     words = zip(SHARES, ("are wrong", "it answers itself", "of those are wrong"), strict=True)
-    cards = [(evaluation.per_100(s), f"of 100 {said}", evaluation.per_100_interval(s)) for s, said in words]
+    known = [(share, said) for share, said in words if not math.isnan(evaluation.metrics[share])]
+    cards = [(evaluation.per_100(s), f"of 100 {said}", evaluation.per_100_interval(s)) for s, said in known]
     return "\n".join(f"<div><b>{n}</b><br>{said}<br><small>{reach}</small></div>" for n, said, reach in cards)
 
 
 def _figures(evaluation: Evaluation) -> str:
-    rows = (
-        (name, short(value), "{} to {}".format(*map(short, evaluation.intervals[name])))
-        for name, value in evaluation.metrics.items()
-    )
     note = f"95 % intervals, from {evaluation.resamples:,} resamples of the examples; Wilson's for shares."
-    return table(("", "", "95 % interval"), rows) + f"<p><small>{note}</small></p>"
+    return table(("", "", "95 % interval"), evaluation.told()) + f"<p><small>{note}</small></p>"
 
 
 def _mistakes(worst: Sequence[Mistake], files: Mapping[str, Picture]) -> str:

@@ -103,7 +103,10 @@ class Boxes:
         return {"csv": as_csv(self.boxes).encode(), "json": json.dumps(as_coco(self.boxes)).encode()}
 
     def drawn_on(self, picture: Image) -> Image:
-        """A copy of a picture with the boxes, their classes and confidences; those not accepted in thin lines."""
+        """A copy of a picture, a small one enlarged, with the boxes, their classes and confidences.
+
+        Those not accepted are in thin lines.
+        """
         from seehear.answers.boxes.overlay import drawn_on
 
         return drawn_on(picture, self.boxes, self.classes or sorted({box.label for box in self.boxes}))

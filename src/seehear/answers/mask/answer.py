@@ -106,10 +106,12 @@ class Mask:
         return {"png": png(written[self.pixels], colors)}
 
     def drawn_on(self, picture: Image) -> Image:
-        """A copy of a picture, each pixel of a known class half in its colour."""
+        """A copy of a picture, each pixel of a known class half in its colour, with a key; a small one enlarged."""
         from seehear.answers.mask.overlay import drawn_on
 
-        return drawn_on(picture, self.pixels, self.spec.colors)
+        colors = zip(self.spec.classes, self.spec.colors, strict=True)
+        key = {name: color for name, color in colors if name in self.areas}
+        return drawn_on(picture, self.pixels, self.spec.colors, key)
 
     def marked(self) -> str:
         """The classes, those in brackets that are doubtful where they are."""

@@ -16,7 +16,7 @@ from seehear.answers.text.spec import TextSpec
 Array = NDArray[Any]
 MOST_SHOWN = 20
 MARGIN, LINE, WORD, BAR = 16, 22, 180, 240  # pixels of the page
-NOTHING = "–"
+NOTHING = "-"
 
 
 def draw(compared: Mapping[str, Array], spec: TextSpec) -> Image:
@@ -32,7 +32,7 @@ def draw(compared: Mapping[str, Array], spec: TextSpec) -> Image:
     for row, ((truth, said), (_, times)) in enumerate(zip(names, often, strict=True)):
         y = 44 + LINE * (row + 0.5)
         sheet.text((MARGIN + left, y), truth, anchor="rm", color=INK if truth != NOTHING else FAINT)
-        sheet.text((MARGIN + left + 15, y), "→", anchor="mm", color=FAINT)
+        sheet.text((MARGIN + left + 15, y), "->", anchor="mm", color=FAINT)
         sheet.text((MARGIN + left + 30, y), said, color=RED if said != NOTHING else FAINT)
         long = BAR * times / often[0][1]
         sheet.box((start, y - 6), (long, 12), BLUE)
@@ -45,5 +45,7 @@ def draw(compared: Mapping[str, Array], spec: TextSpec) -> Image:
 def _title(compared: Mapping[str, Array], spec: TextSpec) -> str:
     figures = metrics(compared, spec)
     if spec.translated:
-        return f"wished → written: BLEU {figures['bleu']:.1f}, chrF {figures['chrf']:.1f}; other words may be right too"
-    return f"said → heard: {figures['wer']:.1%} of {int(compared['words'].sum()):,} words are wrong"
+        return (
+            f"wished -> written: BLEU {figures['bleu']:.1f}, chrF {figures['chrf']:.1f}; other words may be right too"
+        )
+    return f"said -> heard: {figures['wer']:.1%} of {int(compared['words'].sum()):,} words are wrong"
