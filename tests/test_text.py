@@ -220,6 +220,13 @@ def test_a_term_is_favoured_where_it_may_have_been_said() -> None:
     assert str(TEXT.from_raw(raw, expecting, {}, None)) == "one roo"
 
 
+def test_a_term_that_was_learned_is_not_heard_where_another_word_was_said() -> None:
+    spec = planned()
+    raw, expecting = unclear("two one", "two two", spec, share=0.8), TEXT.favouring(spec, ["two"])
+    assert str(TEXT.from_raw(raw, spec, {}, None)) == "two one"
+    assert str(TEXT.from_raw(raw, expecting, {}, None)) == "two one"
+
+
 @pytest.mark.parametrize("text", SAID)
 def test_terms_that_do_not_occur_change_nothing(text: str) -> None:
     spec = planned()

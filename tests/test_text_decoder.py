@@ -203,10 +203,11 @@ def test_a_translation_has_words_without_times_and_confidences() -> None:
 
 
 def test_a_term_is_favoured_in_a_translation_too() -> None:
-    spec, raw = scribe.SPEC, seen(scribe.CELLS) | {"cell_s": np.array(0.04)}
+    language = NGrams.of([scribe.SPEC.encode("a b")] * 200, scribe.EDGE).to_text()
+    spec, raw = scribe.SPEC.changed(language=language), seen(scribe.CELLS) | {"cell_s": np.array(0.04)}
     kind = TEXT.asking(Session(scribe.writing("a b", sure=0.6)).run)
     assert str(kind.from_raw(raw, spec, {}, None)) == "a b"
-    assert str(kind.from_raw(raw, TEXT.favouring(spec, ["ba"]), {}, None)) == "ba"
+    assert "ba" in str(kind.from_raw(raw, TEXT.favouring(spec, ["ba"]), {}, None)).split()
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
@@ -10,6 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seehear.answers.text import terms
+from seehear.answers.text.language import Automaton
+from seehear.answers.text.ngrams import NGrams
 from seehear.answers.text.terms import Terms
 from seehear.errors import DataError, UsageError
 
@@ -32,17 +34,21 @@ def bonus(machine: Terms, sentence: Sequence[int], *, finished: bool = True) -> 
     return total + (float(machine.bonus[state, -1]) if finished else 0)
 
 
-def counted(listed: list[list[int]], sentence: list[int], space: int | None) -> int:
+def counted(
+    listed: list[list[int]], sentence: list[int], space: int | None, worth: Callable[[list[int]], float] = len
+) -> float:
     """What the docstring of Terms says, by looking everywhere."""
-    return sum(counted_at(end, listed, sentence, space) for end in range(1, len(sentence) + 1))
+    return sum(counted_at(end, listed, sentence, space, worth) for end in range(1, len(sentence) + 1))
 
 
-def counted_at(end: int, listed: list[list[int]], sentence: list[int], space: int | None) -> int:
+def counted_at(
+    end: int, listed: list[list[int]], sentence: list[int], space: int | None, worth: Callable[[list[int]], float]
+) -> float:
     if space is not None and end < len(sentence) and sentence[end] != space:
         return 0
     starts = [at for at in range(end) if space is None or at == 0 or sentence[at - 1] == space]
     longest = next((sentence[at:end] for at in starts if sentence[at:end] in listed), [])
-    return len(longest) - sum(counted_at(at, listed, longest, space) for at in range(1, len(longest)))
+    return worth(longest) - sum(counted_at(at, listed, longest, space, worth) for at in range(1, len(longest)))
 
 
 @given(phrases=PHRASES, sentence=SENTENCE)
@@ -56,6 +62,25 @@ def test_the_bonuses_of_a_sentence_are_the_tokens_in_its_terms(phrases: list[lis
 @settings(max_examples=200, deadline=None)
 def test_so_they_are_where_every_token_is_a_word(listed: list[list[int]], sentence: list[int]):
     assert bonus(Terms.of(listed, V, None), sentence) == counted(listed, sentence, None)
+
+
+@given(phrases=PHRASES, sentence=SENTENCE, said=st.lists(SENTENCE, max_size=5))
+@settings(max_examples=200, deadline=None)
+def test_a_token_counts_as_much_as_the_language_is_surprised_by_it(
+    phrases: list[list[list[int]]], sentence: list[int], said: list[list[int]]
+) -> None:
+    language = Automaton.of(NGrams.of(said, V, least=1))
+    listed = [[token for word in words for token in (SPACE, *word)][1:] for words in phrases]
+
+    def lack(term: list[int]) -> float:
+        context, lacking = int(language.follow[0, SPACE]), 0.0
+        for token in term:
+            lacking += min(1.0, -float(language.logp[context, token]) / terms.UNEXPECTED)
+            context = int(language.follow[context, token])
+        return lacking
+
+    expected = counted(listed, sentence, SPACE, lack)
+    assert bonus(Terms.of(listed, V, SPACE, language), sentence) == pytest.approx(expected, abs=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -85,6 +110,13 @@ def test_a_term_is_favoured_while_it_is_being_spelt() -> None:
     machine = Terms.of([spelt("ann lee")], len(LETTERS), SPACE)
     said = [bonus(machine, spelt("so ann led"[:end]), finished=False) for end in range(11)]
     assert said == [0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 0]
+
+
+def test_a_word_that_was_often_said_is_hardly_favoured() -> None:
+    language = Automaton.of(NGrams.of([spelt("so ann said")] * 50, len(LETTERS)))
+    machine = Terms.of([spelt("ann"), spelt("lee")], len(LETTERS), SPACE, language)
+    assert bonus(machine, spelt("ann")) < 0.1 * 3
+    assert bonus(machine, spelt("lee")) > 0.9 * 3
 
 
 def test_no_terms_change_nothing() -> None:

@@ -16,7 +16,7 @@ from seehear.answers.text.translate import Written, ranked, written
 
 Array = NDArray[Any]
 
-FAVOUR = 2.0  # log odds for each token of a term
+FAVOUR = 2.0  # log odds for a token of a term, where the language lacks it wholly
 # What one log probability of the language or of the decoder, and a token, weigh; and the exponent of a text's length.
 USUAL_TRANSCRIPT = {"language": 0.4, "insertion": 0.6, "decoder": 0.3}
 USUAL_TRANSLATION = {"language": 0.0, "length": 1.0}

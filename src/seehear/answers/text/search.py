@@ -24,7 +24,7 @@ ROUNDING = 1e-3  # how far above 0 a log probability may lie
 
 @dataclass(frozen=True)
 class Weights:
-    """score = log p(sentence | sound) + language * log p(sentence) + insertion * its tokens + term * those in terms."""
+    """score = log p(sentence | sound) + language * log p(sentence) + insertion * its tokens + term * its terms."""
 
     language: float = 0.0
     insertion: float = 0.0

@@ -88,7 +88,7 @@ class TextSpec(BaseModel):
     def favoured(self) -> Terms | None:
         if not self.terms:
             return None
-        return Terms.of(map(self.encode, self.terms), len(self.tokens), self.index[SPACE])
+        return Terms.of(map(self.encode, self.terms), len(self.tokens), self.index[SPACE], self.automaton)
 
     def changed(self, **fields: Any) -> TextSpec:
         """Another one; not model_copy, which would keep the machines of this one."""

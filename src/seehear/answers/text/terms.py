@@ -8,23 +8,28 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from seehear.answers.text.language import MOST_CELLS
+from seehear.answers.text.language import MOST_CELLS, Automaton
 from seehear.errors import DataError, UsageError
 
 Floats = NDArray[np.float32]
 
+UNEXPECTED = 5.0  # nats: a token that the language holds for e^-5 likely, or less, is favoured in full
+
 
 @dataclass(frozen=True, eq=False)
 class Terms:
-    """A deterministic machine that gives each token of a term 1, and takes it back where the term is left unfinished
-    (Zhao et al. 2019, "Shallow-fusion end-to-end contextual biasing", section 3).
+    """A deterministic machine that gives each token of a term up to 1, and takes it back where the term is left
+    unfinished (Zhao et al. 2019, "Shallow-fusion end-to-end contextual biasing", section 3).
 
     bonus (S, V + 1) float32: what each next token adds, and in the last column what the end of the sentence adds.
     follow (S, V) int32: the state after a token. `start`: the state in which a sentence begins.
 
+    A token gets the less, the better the language expects it after what the term began with: a word that was learned
+    needs no help to be heard, and with it would be heard where it is not said. Without a language each gets 1.
+
     A term is whole words: it begins where a word does, and is finished where one ends. At each end of a word, the
-    longest of the terms that end there counts its tokens, less what the ends of words inside it have counted. So the
-    bonuses of a sentence add up to the tokens in its terms, and to 0 where it has none. Terms within a term count
+    longest of the terms that end there counts what its tokens got, less what the ends of words inside it have counted.
+    So the bonuses of a sentence add up to what its terms got, and to 0 where it has none. Terms within a term count
     nothing more; only of terms that overlap otherwise may the tokens they share count twice.
     """
 
@@ -33,7 +38,9 @@ class Terms:
     start: int
 
     @classmethod
-    def of(cls, terms: Iterable[Sequence[int]], vocabulary: int, space: int | None) -> Terms:
+    def of(
+        cls, terms: Iterable[Sequence[int]], vocabulary: int, space: int | None, language: Automaton | None = None
+    ) -> Terms:
         """`space` is the token between words; None where every token is a word of its own.
 
         Raises DataError for a term that cannot be said, UsageError for more than 8 million states times tokens hold.
@@ -48,7 +55,7 @@ class Terms:
                 allowed=f"{MOST_CELLS // vocabulary:,} with {vocabulary:,} tokens",
                 hint="give fewer or shorter terms",
             )
-        return trie.machine(vocabulary)
+        return trie.machine(vocabulary, language)
 
 
 @dataclass
@@ -75,20 +82,22 @@ class _Trie:
             self.finished.append(False)
         return child
 
-    def machine(self, vocabulary: int) -> Terms:
+    def machine(self, vocabulary: int, language: Automaton | None) -> Terms:
         """Aho & Corasick 1975: where a beginning does not go on, the longest of its ends that is a beginning does."""
         states = len(self.children)
         follow = np.zeros((states, vocabulary), np.int32)  # (S, V)
         backoff = [0] * states  # that longest end
-        lent = np.zeros(states, np.float32)  # tokens of a beginning that have not been counted
-        counted = np.zeros(states, np.float32)  # those that count when a word ends here
+        context = [0] * states  # where the language stands after a beginning, whatever came before it
+        lent = np.zeros(states, np.float32)  # what tokens of a beginning got that has not been counted
+        counted = np.zeros(states, np.float32)  # what counts when a word ends here
         queue = [0]
         for state in queue:
             follow[state] = follow[backoff[state]]
             for token, child in self.children[state].items():
                 backoff[child], follow[state, token] = follow[state, token], child
+                lack, context[child] = _lack(token, language, context[state])
                 if child != self.start:
-                    lent[child] = 1 + lent[state] - (counted[state] if self.space in (None, token) else 0)
+                    lent[child] = lack + lent[state] - (counted[state] if self.space in (None, token) else 0)
                 counted[child] = lent[child] if self.finished[child] else counted[backoff[child]]
             queue += self.children[state].values()
         return Terms(self._bonus(follow, lent, counted), follow, self.start)
@@ -100,6 +109,13 @@ class _Trie:
         ends_word = slice(None) if self.space is None else [self.space, -1]
         bonus[:, ends_word] += counted[:, None]
         return bonus
+
+
+def _lack(token: int, language: Automaton | None, context: int) -> tuple[float, int]:
+    """What a token gets, from 0 to 1, and where the language stands after it."""
+    if language is None:
+        return 1.0, context
+    return min(1.0, -float(language.logp[context, token]) / UNEXPECTED), int(language.follow[context, token])
 
 
 def _check_term(term: Sequence[int], vocabulary: int, space: int | None) -> None:
