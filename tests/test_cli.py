@@ -302,7 +302,7 @@ def test_evaluate_tells_whom_it_serves_worse(table, capsys):
     said = capsys.readouterr().out
     assert said.startswith("18 examples: 50 per 100 (29 to 71) are wrong\n")
     sexes = said[said.index("by sex, the worst first") :].splitlines()
-    assert [line.split()[:4] for line in sexes[2:4]] == [["m", "9", "0", "100"], ["f", "9", "1", "0"]]
+    assert [line.split()[:3] for line in sexes[2:4]] == [["m", "9", "0"], ["f", "9", "1"]]
     assert "m is answered wrongly more often, 100 (70 to 100) of 100, than f, 0 (0 to 30)" in sexes[4]
     assert "\x1b" not in said and r"\x1b[31mred" in said
     assert "m is answered wrongly more often" in Path("report/index.html").read_text()

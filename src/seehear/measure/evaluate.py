@@ -14,7 +14,7 @@ from seehear.measure.groups import Grouping, by_group
 from seehear.measure.intervals import Interval
 from seehear.measure.judged import SHARES, Judged, enough_resamples, figures, plain
 from seehear.measure.speed import Speed
-from seehear.measure.wording import per_100, per_100_interval, short
+from seehear.measure.wording import per_100, reach, short
 
 if TYPE_CHECKING:
     from seehear.table import Problem
@@ -29,6 +29,7 @@ class Evaluation:
     Beside the kind's own, `metrics` has `wrong`, the share of wrong answers, `coverage`, the share it would
     answer itself, and `accepted_error`, the share of wrong ones among those (nan where there are none). `groups`
     has the groups of each column of metadata that tells examples apart, `speed` how long it took, where it was timed.
+    `unvouched` says why it accepts no answer, however sure, where that is so.
     """
 
     answer: str
@@ -40,6 +41,7 @@ class Evaluation:
     resamples: int
     judged: Judged = field(repr=False, compare=False)
     speed: Speed | None = field(default=None, compare=False)
+    unvouched: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Plain values; what is not defined is None."""
@@ -62,13 +64,14 @@ class Evaluation:
         """People's units first: so many per 100; then every metric with its interval."""
         wrong, coverage, accepted_error = (f"{self.per_100(s)} per 100 ({self.per_100_interval(s)})" for s in SHARES)
         itself = f"answers {coverage} itself; of those {accepted_error} are wrong"
-        figures = [(name, value, *self.intervals[name]) for name, value in self.metrics.items() if name not in SHARES]
-        width = max(len(name) for name, *_ in figures)
+        none = f"answers none of them itself: {self.unvouched or 'unsure of all'}"
+        figures = [(name, value) for name, value in self.metrics.items() if name not in SHARES]
+        width = max(len(name) for name, _ in figures)
         return "\n".join(
             [
                 f"{self.n:,} examples: {wrong} are wrong",
-                itself if self.metrics["coverage"] else "answers none of them itself: unsure of all",
-                *(f"  {name:<{width}}  {short(v)}  ({short(low)} to {short(high)})" for name, v, low, high in figures),
+                itself if self.metrics["coverage"] else none,
+                *(f"  {name:<{width}}  {short(v)}  ({reach(self.intervals[name])})" for name, v in figures),
                 f"in brackets 95 % intervals ({self.resamples:,} resamples; Wilson's for shares)",
                 *([str(self.speed)] if self.speed else []),
                 *([f"left out: {len(self.skipped):,}"] if self.skipped else []),
@@ -81,7 +84,7 @@ class Evaluation:
         return per_100(self.metrics[share])
 
     def per_100_interval(self, share: str) -> str:
-        return per_100_interval(self.intervals[share])
+        return reach(self.intervals[share], per_100)
 
 
 def evaluate(

@@ -21,7 +21,7 @@ from seehear.measure.fairness import fairness
 from seehear.measure.judged import SHARES
 from seehear.measure.markup import section, table
 from seehear.measure.pictures import Mistake, contact_sheet, reliability, risk_coverage
-from seehear.measure.wording import short
+from seehear.measure.wording import reach, short
 
 MOST_LISTED = 500  # rows of a list on the page; all are in the JSON
 RELIABILITY = (
@@ -91,10 +91,7 @@ def _shares(evaluation: Evaluation) -> str:
 
 
 def _figures(evaluation: Evaluation) -> str:
-    rows = (
-        (name, short(value), "{} to {}".format(*map(short, evaluation.intervals[name])))
-        for name, value in evaluation.metrics.items()
-    )
+    rows = ((name, short(value), reach(evaluation.intervals[name])) for name, value in evaluation.metrics.items())
     note = f"95 % intervals, from {evaluation.resamples:,} resamples of the examples; Wilson's for shares."
     return table(("", "", "95 % interval"), rows) + f"<p><small>{note}</small></p>"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from seehear.measure.intervals import Interval
 
@@ -22,8 +23,9 @@ def per_100(share: float) -> str:
     return f"{hundredths:.{1 if 0 < hundredths < 10 else 0}f}"
 
 
-def per_100_interval(interval: Interval) -> str:
-    return " to ".join(map(per_100, interval))
+def reach(interval: Interval, words: Callable[[float], str] = short) -> str:
+    """From where to where a figure may be; a dash where that is not known."""
+    return "–" if math.isnan(interval[0]) else " to ".join(map(words, interval))
 
 
 def shortened(name: str, most: int = 24) -> str:
