@@ -16,7 +16,7 @@ from seehear.errors import DataError
 from seehear.measure.evaluate import evaluate
 from seehear.measure.intervals import bootstrap, wilson
 from seehear.measure.speed import Speed
-from seehear.measure.trust import familiar_limit, fit_risk
+from seehear.measure.trust import familiar_limit, fit_risk, needed, vouched
 from seehear.table import Problem
 
 LABEL = ANSWERS["label"]
@@ -104,6 +104,15 @@ def test_a_risk_curve_of_little_or_of_equals_accepts_nothing(confidence, right):
     assert curve.threshold(0.05) > 1
 
 
+@pytest.mark.parametrize("wish", [0.001, 0.01, 0.05, 0.1, 0.3, 0.9])
+def test_as_many_as_are_needed_accept_and_one_less_does_not(wish):
+    n = needed(wish)
+    assert vouched(n) <= wish
+    assert fit_risk(np.linspace(0.9, 1, n), np.ones(n, bool)).threshold(wish) < 1
+    assert n == 1 or vouched(n - 1) > wish
+    assert fit_risk(np.linspace(0.9, 1, n - 1), np.ones(n - 1, bool)).threshold(wish) > 1
+
+
 @pytest.mark.parametrize("n", [30, 60, 1000])
 @pytest.mark.parametrize("draw", [stats.norm(5, 1), stats.lognorm(0.5), stats.gamma(3)])
 def test_about_one_familiar_input_in_fifty_is_refused(n, draw):
@@ -112,8 +121,14 @@ def test_about_one_familiar_input_in_fifty_is_refused(n, draw):
 
 
 def test_familiarity_needs_a_few_examples():
-    assert familiar_limit(np.array([1.0, 2.0])) == math.inf
+    assert familiar_limit(np.arange(29.0)) == math.inf
     assert familiar_limit(np.full(30, 2.0)) == 2.0
+
+
+@pytest.mark.parametrize("n", [16, 30, 40])
+def test_hardly_ever_are_more_than_a_tenth_of_familiar_inputs_refused(n):
+    refused = [stats.norm.sf(familiar_limit(stats.norm.rvs(size=n, random_state=seed))) for seed in range(300)]
+    assert np.mean(np.array(refused) > 0.1) < 0.05
 
 
 @pytest.fixture(scope="module")
