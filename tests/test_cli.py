@@ -22,6 +22,7 @@ import tiny
 from seehear import api, cli
 from seehear.cli import options, run
 from seehear.cli.display import EVERY_S, Bars, Lines
+from seehear.cli.figures import told
 from seehear.errors import DataError
 from seehear.events import Advanced, Finished, Said, Started
 from seehear.runtime.bundle import write_bundle
@@ -200,7 +201,7 @@ def test_lines_for_people_align_and_doubt_in_words(here, capsys):
     assert run(["predict", "dark.seehear", "things/deep/c.png", "things/b.png", "things/broken.png"]) == 1
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("things/deep/c.png  bright (")
-    assert lines[1].startswith("things/b.png       I don't know: only 52 % sure; 5 % wrong at most needs 80 %")
+    assert lines[1].startswith("things/b.png       I don't know; perhaps bright (51 % sure): for 5 % wrong at most")
     assert lines[2] == "things/broken.png  not read"
 
 
@@ -302,10 +303,25 @@ def test_evaluate_tells_whom_it_serves_worse(table, capsys):
     said = capsys.readouterr().out
     assert said.startswith("18 examples: 50 per 100 (29 to 71) are wrong\n")
     sexes = said[said.index("by sex, the worst first") :].splitlines()
-    assert [line.split()[:4] for line in sexes[2:4]] == [["m", "9", "0", "100"], ["f", "9", "1", "0"]]
+    assert [line.split()[:3] for line in sexes[2:4]] == [["m", "9", "0"], ["f", "9", "1"]]
     assert "m is answered wrongly more often, 100 (70 to 100) of 100, than f, 0 (0 to 30)" in sexes[4]
     assert "\x1b" not in said and r"\x1b[31mred" in said
     assert "m is answered wrongly more often" in Path("report/index.html").read_text()
+
+
+def test_evaluate_says_why_it_answers_nothing_itself(here, capsys):
+    write_bundle(Path("few.seehear"), tiny.bundle(results={"image": {"n": 12}}))
+    Path("rows.csv").write_text("image,label\nthings/a.png,dark\nthings/b.png,bright\n")
+    assert run(["evaluate", "few.seehear", "rows.csv", "--wrong-at-most", "0.5%"]) == 0
+    said = capsys.readouterr().out
+    assert "answers none of them itself: 12 examples held out vouch for 1 % wrong at most, not for 0.5 %" in said
+
+
+def test_figures_on_one_line_are_written_in_one_manner():
+    assert told({"wrong": 0.0, "coverage": 0.171, "accepted_error": 0.021}) == (
+        "wrong 0 per 100; answers 17 per 100 itself, of those wrong 2.1 per 100"
+    )
+    assert told({"wrong": None, "coverage": 0.0, "accepted_error": None}) == "wrong unknown; answers 0 per 100 itself"
 
 
 def test_a_report_that_can_not_be_written_is_refused_before_the_work(table, capsys, monkeypatch):

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from learning import ANSWER_CELLS
 from seehear.answers import ANSWERS
 from seehear.answers.label import Label, LabelSpec
+from seehear.answers.score import Score, ScoreSpec
 from seehear.measure.evaluate import Evaluation, evaluate
 from seehear.measure.groups import Group, Grouping
 from seehear.measure.intervals import wilson
@@ -120,14 +121,22 @@ def test_of_many_speakers_the_worst_and_the_best_are_told():
 
 
 def test_a_headline_has_an_interval_where_resampling_shows_one():
-    right = [False, True] * 5 + [False, True] * 15 + [True] * 30
-    got = judged(right, site=["few"] * 10 + ["mixed"] * 30 + ["alike"] * 30).groups["site"].groups
-    assert {value: math.isnan(group.intervals["accuracy"][0]) for value, group in got.items()} == {
+    spec = ScoreSpec(mean=0, spread=1, low=-2, high=2, tolerance=0.5)
+    off = [0.0, 1.0] * 5 + [0.0, 1.0] * 15 + [0.0] * 30
+    sites = {"site": ["few"] * 10 + ["mixed"] * 30 + ["alike"] * 30}
+    answers, truths = ([Score(value, "", value, value) for value in values] for values in (off, [0.0] * 70))
+    got = evaluate(ANSWERS["score"], spec, answers, truths, accepted=[True] * 70, metadata=sites).groups["site"].groups
+    assert {value: math.isnan(group.intervals["mae"][0]) for value, group in got.items()} == {
         "few": True,
         "mixed": False,
         "alike": True,
     }
     assert got["alike"].intervals["wrong"] == wilson(0, 30)
+
+
+def test_accuracy_has_the_interval_of_a_share_in_every_group():
+    got = judged([True] * 10, site=["a"] * 5 + ["b"] * 5).groups["site"].groups
+    assert all(group.intervals["accuracy"] == wilson(5, 5) for group in got.values())
 
 
 def test_a_row_that_was_not_answered_is_in_no_group():

@@ -13,14 +13,16 @@ from onnx import numpy_helper
 
 from learning import ANSWER_CELLS, ENDINGS, EXAMPLES, PAIRS, digits_table, opened, recipe_for, shelf_of
 from seehear import api, cli
+from seehear.answers import ANSWERS
 from seehear.errors import DataError, TrainingError, UsageError
 from seehear.events import silence
 from seehear.learn import checkpoint, export
 from seehear.learn.fit import Clock, Run, fit, pass_order
 from seehear.learn.muon import orthogonal
 from seehear.learn.network import Network
-from seehear.learn.plan import Wishes, adopt
+from seehear.learn.plan import Wishes, _held_out, adopt
 from seehear.learn.shelf import Shelf
+from seehear.learn.train import gather
 from seehear.recipe import Recipe
 from seehear.runtime.bundle import read_bundle
 
@@ -215,6 +217,39 @@ def test_wishes_that_cannot_be_granted(wishes: dict[str, Any], words: str, tmp_p
     data = digits_table(tmp_path / "data", {"label": ["a", "b"] * 8}, ("image",))
     with pytest.raises(UsageError, match=words):
         api.train(data, **wishes)
+
+
+@pytest.mark.parametrize(
+    ("kind", "examples", "wrong_at_most", "judges"),
+    [
+        ("label", 100, 0.05, 25),
+        ("label", 300, 0.05, 50),
+        ("score", 160, 0.1, 25),
+        ("text", 1200, 0.02, 126),
+        ("label", 500, 0.05, 50),
+        ("label", 4000, 0.05, 400),
+        ("label", 80_000, 0.05, 5000),
+        ("boxes", 200, 0.05, 20),
+        ("mask", 200, 0.05, 20),
+    ],
+)
+def test_of_few_examples_as_many_judge_as_vouch_for_the_wish_but_a_quarter_at_most(
+    kind: str, examples: int, wrong_at_most: float, judges: int
+) -> None:
+    assert examples * _held_out(examples, ANSWERS[kind], wrong_at_most) == pytest.approx(judges)
+
+
+def test_before_it_learns_it_says_that_too_few_are_held_out(tmp_path: Path) -> None:
+    recipe, said = recipe_for("label", ("image",)), list[Any]()
+    table = opened(digits_table(tmp_path / "data", {"label": ANSWER_CELLS["label"]}, ("image",)), tmp_path)
+    gather(table, None, recipe, tmp_path / "run", said.append)
+    assert said[-1].text == (
+        '4 held out are too few for any answer but "I don\'t know": 45 are needed to vouch for 5 % wrong at most; '
+        "44 % is the least that 4 can vouch for (--wrong-at-most 44%)"
+    )
+    lenient = recipe.model_copy(update={"wrong_at_most": 0.44})
+    gather(table, None, lenient, tmp_path / "again", said.append)
+    assert "held out 4 of " in said[-1].text
 
 
 def test_a_sense_that_an_answer_has_no_use_for_is_refused_with_the_flag_that_leaves_it_out(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from seehear.errors import DataError
 from seehear.measure.evaluate import evaluate
 from seehear.measure.intervals import bootstrap, wilson
 from seehear.measure.speed import Speed
-from seehear.measure.trust import familiar_limit, fit_risk
+from seehear.measure.trust import familiar_limit, fit_risk, needed, vouched
 from seehear.table import Problem
 
 LABEL = ANSWERS["label"]
@@ -31,7 +31,7 @@ def said(name: str, confidence: float) -> Label:
 def test_wilson_agrees_with_scipy():
     expected = stats.binomtest(7, 50).proportion_ci(method="wilson")
     assert wilson(7, 50) == pytest.approx((expected.low, expected.high))
-    assert wilson(0, 20)[0] == 0
+    assert all(wilson(0, n)[0] == 0 and wilson(n, n)[1] == 1 for n in range(1, 200))
     assert all(map(math.isnan, wilson(0, 0)))
 
 
@@ -46,10 +46,15 @@ def test_the_bootstrap_covers_a_mean_and_repeats():
 
 
 def test_the_bootstrap_leaves_out_resamples_where_a_metric_is_not_defined():
-    values = {"x": np.array([1.0, 1.0, math.nan])}
-    got = bootstrap(values, lambda rows: {"sum": float(rows["x"].sum()), "never": math.nan}, resamples=50)
-    assert got["sum"] == (3, 3)
+    values = {"x": np.array([1.0, 3.0, math.nan])}
+    got = bootstrap(values, lambda rows: {"most": float(rows["x"].max()), "never": math.nan}, resamples=50)
+    assert got["most"] == (1, 3)
     assert all(map(math.isnan, got["never"]))
+
+
+def test_a_metric_that_no_resample_moves_has_no_interval():
+    got = bootstrap({"x": np.ones(8)}, lambda rows: {"mean": float(rows["x"].mean())}, resamples=50)
+    assert all(map(math.isnan, got["mean"]))
 
 
 # The share of wrong answers at each confidence: calibrated, hard, overconfident, and with noise in the truths.
@@ -99,6 +104,15 @@ def test_a_risk_curve_of_little_or_of_equals_accepts_nothing(confidence, right):
     assert curve.threshold(0.05) > 1
 
 
+@pytest.mark.parametrize("wish", [0.001, 0.01, 0.05, 0.1, 0.3, 0.9])
+def test_as_many_as_are_needed_accept_and_one_less_does_not(wish):
+    n = needed(wish)
+    assert vouched(n) <= wish
+    assert fit_risk(np.linspace(0.9, 1, n), np.ones(n, bool)).threshold(wish) < 1
+    assert n == 1 or vouched(n - 1) > wish
+    assert fit_risk(np.linspace(0.9, 1, n - 1), np.ones(n - 1, bool)).threshold(wish) > 1
+
+
 @pytest.mark.parametrize("n", [30, 60, 1000])
 @pytest.mark.parametrize("draw", [stats.norm(5, 1), stats.lognorm(0.5), stats.gamma(3)])
 def test_about_one_familiar_input_in_fifty_is_refused(n, draw):
@@ -107,8 +121,14 @@ def test_about_one_familiar_input_in_fifty_is_refused(n, draw):
 
 
 def test_familiarity_needs_a_few_examples():
-    assert familiar_limit(np.array([1.0, 2.0])) == math.inf
+    assert familiar_limit(np.arange(29.0)) == math.inf
     assert familiar_limit(np.full(30, 2.0)) == 2.0
+
+
+@pytest.mark.parametrize("n", [16, 30, 40])
+def test_hardly_ever_are_more_than_a_tenth_of_familiar_inputs_refused(n):
+    refused = [stats.norm.sf(familiar_limit(stats.norm.rvs(size=n, random_state=seed))) for seed in range(300)]
+    assert np.mean(np.array(refused) > 0.1) < 0.05
 
 
 @pytest.fixture(scope="module")
@@ -145,13 +165,26 @@ def test_an_evaluation_prints_human_units_first(evaluation):
     assert lines[-1] == "left out: 1"
 
 
+def test_few_that_are_all_right_claim_no_certainty():
+    got = evaluate(
+        LABEL,
+        SPEC,
+        [said("yes", 0.9)] * 4 + [said("no", 0.8)] * 4,
+        [Label(("yes",))] * 4 + [Label(("no",))] * 4,
+        accepted=[True] * 8,
+    )
+    assert got.intervals["accuracy"] == wilson(8, 8)
+    assert ["auroc", "1", "(–)"] in [line.split() for line in str(got).splitlines()]
+    assert json.loads(json.dumps(got.to_json(), allow_nan=False))["intervals"]["auroc"] == [None, None]
+
+
 def test_the_json_of_an_evaluation_is_plain_and_knows_null(evaluation):
     got = evaluate(LABEL, SPEC, [said("yes", 0.9)] * 3, [Label(("yes",))] * 3, accepted=[False] * 3)
     told = json.loads(json.dumps(got.to_json(), allow_nan=False))
     assert list(told) == ["answer", "n", "metrics", "intervals", "groups", "skipped"]
     assert (told["metrics"]["coverage"], told["metrics"]["accepted_error"]) == (0, None)
     assert (told["metrics"]["auroc"], told["intervals"]["auroc"]) == (None, [None, None])
-    assert "answers none of them itself" in str(got)
+    assert "answers none of them itself: unsure of all" in str(got)
     assert evaluation.to_json()["skipped"][0]["where"] == "row 12"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -84,17 +85,24 @@ def test_an_unsure_answer_is_not_accepted_and_says_what_it_would_need(seeing: Re
     prediction = seeing.predict_one(tiny.picture(0.51))
     assert str(prediction.answer) == "bright"
     assert not prediction.accepted
-    assert prediction.reason == f"only {100 * prediction.confidence:.0f} % sure; 5 % wrong at most needs 80 %"
+    assert prediction.reason == "for 5 % wrong at most it must be 80 % sure"
+    assert prediction.confidence == pytest.approx(0.597, abs=0.001)
+    assert str(prediction) == f"a ndarray: I don't know; perhaps bright (59 % sure): {prediction.reason}"
 
 
 def test_the_wished_error_moves_the_line(seeing: Recogniser) -> None:
     picture = tiny.picture(0.545)
     assert 0.8 < seeing.predict_one(picture).confidence < 0.9
     assert seeing.predict_one(picture).accepted
-    assert seeing.predict_one(picture, wrong_at_most=0.01).reason.endswith("1 % wrong at most needs 90 %")
-    assert seeing.predict_one(picture, wrong_at_most=0.001).reason.endswith(
-        "sure; no confidence was enough for 0.1 % wrong at most"
-    )
+    assert seeing.predict_one(picture, wrong_at_most=0.01).reason == "for 1 % wrong at most it must be 90 % sure"
+
+
+def test_where_no_confidence_is_enough_it_says_what_the_examples_held_out_vouch_for() -> None:
+    few = Recogniser(tiny.bundle(results={"image": {"n": 230}}))
+    reason = "230 examples held out vouch for 1 % wrong at most, not for 0.12 %"
+    assert few.unvouched(wrong_at_most=0.0012) == reason
+    assert few.predict_one(tiny.picture(0.9), wrong_at_most=0.0012).reason == reason
+    assert few.unvouched() == ""
 
 
 def test_an_unfamiliar_input_is_not_accepted_however_sure(seeing: Recogniser) -> None:
@@ -103,7 +111,7 @@ def test_an_unfamiliar_input_is_not_accepted_however_sure(seeing: Recogniser) ->
     prediction = seeing.predict_one(picture)
     assert prediction.confidence > 0.99
     assert not prediction.accepted
-    assert prediction.reason == "the image is unlike all it was taught (score 1.0, limit 0.5)"
+    assert prediction.reason == "the image is unlike all it was taught"
 
 
 def test_what_was_never_measured_is_not_accepted() -> None:
@@ -147,10 +155,20 @@ def test_what_is_heard_lasts_and_what_is_seen_does_not() -> None:
 
 
 @pytest.mark.parametrize(
-    ("part", "words"), [(0.613, "61 %"), (0.005, "0.5 %"), (0.999, "99.9 %"), (1.0, "100 %"), (0.0, "0 %")]
+    ("part", "had", "needed"),
+    [
+        (0.613, "61 %", "62 %"),
+        (0.29, "29 %", "29 %"),
+        (0.005, "0.5 %", "0.5 %"),
+        (0.999, "99.9 %", "99.9 %"),
+        (0.9996, "99.9 %", "over 99.9 %"),
+        (1.0, "over 99.9 %", "over 99.9 %"),
+        (0.0004, "under 0.1 %", "0.1 %"),
+        (0.0, "under 0.1 %", "under 0.1 %"),
+    ],
 )
-def test_shares_in_words(part: float, words: str) -> None:
-    assert share(part) == words
+def test_shares_in_words_are_never_certain_and_what_falls_short_reads_so(part: float, had: str, needed: str) -> None:
+    assert (share(part), share(part, math.ceil)) == (had, needed)
 
 
 @pytest.mark.parametrize("wrong", [{"senses": ["audio"]}, {"senses": []}, {"wrong_at_most": 0}, {"wrong_at_most": 2.0}])

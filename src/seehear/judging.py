@@ -74,7 +74,8 @@ def judge(
         skipped=(*table.problems, *problems),
         metadata={name: table.metadata_column(name) for name in table.metadata},
     )
-    result = replace(result, speed=speed)
+    unvouched = recogniser.unvouched(how.get("senses"), how.get("wrong_at_most"))
+    result = replace(result, speed=speed, unvouched=unvouched)
     if report is not None:
         _write_report(report, result, recipe, table, answers, truths)
     return result

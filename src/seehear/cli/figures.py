@@ -13,4 +13,6 @@ def told(metrics: Mapping[str, float | None]) -> str:
 
 
 def _per_100(share: float | None) -> str:
-    return "unknown" if share is None else f"{100 * share:.{0 if share >= 0.1 else 1}f} per 100"
+    from seehear.measure.wording import UNKNOWN, per_100
+
+    return UNKNOWN if share is None else f"{per_100(share)} per 100"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -9,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from seehear.answers import ANSWERS
+from seehear.answers import ANSWERS, AnswerKind
 from seehear.errors import DataError, InputError, UsageError
 from seehear.learn.fusion import in_time
+from seehear.measure.trust import needed
 from seehear.recipe import SEEDS, Precision, Recipe, Training, opaque
 from seehear.runtime.session import threads
 from seehear.senses import SENSES
@@ -27,6 +29,7 @@ USUAL_GIGAFLOPS = 120.0  # of two cores in fp32
 EFFICIENCY = 0.6  # share of the matrix-product rate that training a small convolutional network reaches
 WRONG_AT_MOST = 0.05
 HELD_OUT = (0.1, 5000)  # the share of examples that judges, and how many are enough
+ROOM, MOST_HELD_OUT = 1.1, 0.25  # of few: more than vouch for the wish, but no larger a share
 FUSED_WIDTH = 160  # where cells of several senses attend to each other
 
 SHORTEST_MIN, LONGEST_MIN = 2.0, 60.0
@@ -104,7 +107,7 @@ def plan(table: Table, wishes: Wishes, machine: Machine) -> Recipe:
     _check_supported(table)
     answer = kind.plan(table.answers(), table.answer_column or table.kind, table.aids())
     facts, strata = look(table, wishes.seed or 0)
-    minutes = wishes.minutes or _minutes_for(len(table))
+    minutes, wrong_at_most = wishes.minutes or _minutes_for(len(table)), wishes.wrong_at_most or WRONG_AT_MOST
     # Told its steps, a run must be the same on every day, so it is planned for a machine of the usual rate.
     rate = machine.gigaflops if wishes.steps is None else USUAL_GIGAFLOPS
     gigaflop = minutes * 60 * rate * EFFICIENCY / len(table.senses)
@@ -134,10 +137,19 @@ def plan(table: Table, wishes: Wishes, machine: Machine) -> Recipe:
             batch=_batch(len(table)) if kind.finest_px is None else _batch_of_places(senses),
             learning_rate=LEARNING_RATE,
             precision=machine.precision,
-            held_out=float(min(HELD_OUT[0], HELD_OUT[1] / len(table))),
+            held_out=_held_out(len(table), kind, wrong_at_most),
         ),
-        wrong_at_most=wishes.wrong_at_most or WRONG_AT_MOST,
+        wrong_at_most=wrong_at_most,
     )
+
+
+def _held_out(examples: int, kind: AnswerKind, wrong_at_most: float) -> float:
+    """The share that judges: of few examples larger, as no answer is accepted where fewer judge than it takes."""
+    share, enough = HELD_OUT
+    usual = min(share, enough / examples)
+    if kind.finest_px is not None:  # each picture holds many things, every one accepted by itself
+        return usual
+    return max(usual, min(MOST_HELD_OUT, math.ceil(ROOM * needed(wrong_at_most)) / examples))
 
 
 def _batch(examples: int) -> int:

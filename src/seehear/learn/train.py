@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,8 +22,10 @@ from seehear.learn.network import Network
 from seehear.learn.shelf import Shelf
 from seehear.learn.trial import remember, trusted
 from seehear.learn.workplace import begin
+from seehear.measure.trust import needed, vouched
 from seehear.recipe import Recipe
 from seehear.runtime.bundle import Bundle
+from seehear.runtime.prediction import share, wish
 from seehear.table import Problem, Table, split
 
 FEWEST = 2  # examples to learn from, to judge by, and of each sense
@@ -92,6 +95,8 @@ def gather(table: Table, val: Table | None, recipe: Recipe, run: Path, listen: L
             allowed=f"at least {FEWEST} of each; some tens are better",
             hint="add examples",
         )
+    if len(held_out) < needed(recipe.wrong_at_most):
+        listen(Said(_too_few(len(held_out), recipe.wrong_at_most)))
     for sense in recipe.senses:
         if (having := int(shelf.having(sense)[rows].sum())) < FEWEST:
             raise DataError(
@@ -101,6 +106,16 @@ def gather(table: Table, val: Table | None, recipe: Recipe, run: Path, listen: L
                 hint=f"add some, or leave {sense} out with --senses",
             )
     return Material(shelf, rows, judges, held_out)
+
+
+def _too_few(held_out: int, wrong_at_most: float) -> str:
+    """Said before learning, so that nobody waits for a recogniser that can only say that it does not know."""
+    least = share(vouched(held_out), math.ceil)
+    return (
+        f'{held_out:,} held out are too few for any answer but "I don\'t know": {needed(wrong_at_most):,} are needed '
+        f"to vouch for {wish(wrong_at_most)} wrong at most; {least} is the least that {held_out:,} can vouch for "
+        f"(--wrong-at-most {least.replace(' ', '')})"
+    )
 
 
 def _seconds_left(recipe: Recipe, started_s: float) -> float:

@@ -30,6 +30,7 @@ class Evaluation:
     Beside the kind's own, `metrics` has `wrong`, the share of wrong answers, `coverage`, the share it would
     answer itself, and `accepted_error`, the share of wrong ones among those (nan where there are none). `groups`
     has the groups of each column of metadata that tells examples apart, `speed` how long it took, where it was timed.
+    `unvouched` says why it accepts no answer, however sure, where that is so.
     """
 
     answer: str
@@ -41,6 +42,7 @@ class Evaluation:
     resamples: int
     judged: Judged = field(repr=False, compare=False)
     speed: Speed | None = field(default=None, compare=False)
+    unvouched: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Plain values; what is not defined is None."""
@@ -63,13 +65,14 @@ class Evaluation:
         """People's units first: so many per 100; then every metric with its interval."""
         wrong, coverage, accepted_error = (f"{self.per_100(s)} per 100 ({self.per_100_interval(s)})" for s in SHARES)
         itself = f"answers {coverage} itself; of those {accepted_error} are wrong"
+        none = f"answers none of them itself: {self.unvouched or 'unsure of all'}"
         figures = [figure for figure in self.told() if figure[0] not in SHARES]
         width = max((len(name) for name, *_ in figures), default=0)
         return "\n".join(
             [
                 f"{self.n:,} examples: {wrong} are wrong",
-                itself if self.metrics["coverage"] else "answers none of them itself: unsure of all",
-                *(f"  {name:<{width}}  {value}" + (f"  ({reach})" if reach else "") for name, value, reach in figures),
+                itself if self.metrics["coverage"] else none,
+                *(f"  {name:<{width}}  {value}  ({reach})" for name, value, reach in figures),
                 f"in brackets 95 % intervals ({self.resamples:,} resamples; Wilson's for shares)",
                 *([str(self.speed)] if self.speed else []),
                 *([f"left out: {len(self.skipped):,}"] if self.skipped else []),
@@ -81,7 +84,7 @@ class Evaluation:
         """Each metric that is known, as people read it: its name, its value, and its interval."""
         for name, value in self.metrics.items():
             if not math.isnan(value):
-                yield name, short(value), reach(self.intervals[name], short)
+                yield name, short(value), reach(self.intervals[name])
 
     def per_100(self, share: str) -> str:
         """One of SHARES in people's units; "unknown" where it is not defined."""

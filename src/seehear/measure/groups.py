@@ -175,7 +175,6 @@ def _measured(judged: Judged, kind: AnswerKind, spec: Any, resamples: int) -> Gr
     if len(judged) < FEWEST:
         return Group(len(judged), dict.fromkeys(names, math.nan), dict.fromkeys(names, UNKNOWN))
     metrics, intervals = figures(judged, kind, spec, resamples=resamples if len(judged) >= FEWEST_DRAWN else 0)
-    low, high = intervals.get(headline, UNKNOWN)
-    if not low < high:  # all rows alike: drawn again they stay so, which says nothing of others
-        intervals[headline] = UNKNOWN
-    return Group(len(judged), {name: metrics[name] for name in names}, {name: intervals[name] for name in names})
+    return Group(
+        len(judged), {name: metrics[name] for name in names}, {name: intervals.get(name, UNKNOWN) for name in names}
+    )

@@ -21,8 +21,10 @@ def bootstrap(
     resamples: int,
     seed: int = 0,
 ) -> dict[str, Interval]:
-    """Percentile intervals (Efron 1979) of every metric, from rows drawn with replacement; (nan, nan) where a
-    metric is never defined."""
+    """Percentile intervals (Efron 1979) of every metric, from rows drawn with replacement.
+
+    (nan, nan) where a metric is never defined, or always the same: that says nothing of other examples.
+    """
     random = np.random.default_rng(seed)
     rows = len(next(iter(compared.values())))
     drawn: dict[str, list[float]] = {}
@@ -34,16 +36,16 @@ def bootstrap(
 
 
 def wilson(hits: int, trials: int) -> Interval:
-    """The interval of Wilson 1927 for a share; (nan, nan) of nothing."""
+    """The interval of Wilson 1927 for a share, exactly 0 at no hits and exactly 1 at all; (nan, nan) of nothing."""
     if trials == 0:
         return math.nan, math.nan
     share, weight = hits / trials, Z**2 / trials
     middle = (share + weight / 2) / (1 + weight)
     reach = Z * math.sqrt((share * (1 - share) + weight / 4) / trials) / (1 + weight)
-    return max(0.0, middle - reach), min(1.0, middle + reach)
+    return middle - reach if hits else 0.0, middle + reach if hits < trials else 1.0
 
 
 def _middle_95(values: Array) -> Interval:
     known = values[~np.isnan(values)]
     low, high = np.percentile(known, [2.5, 97.5]) if known.size else (math.nan, math.nan)
-    return float(low), float(high)
+    return (float(low), float(high)) if low < high else (math.nan, math.nan)

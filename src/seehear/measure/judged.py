@@ -19,6 +19,7 @@ RESAMPLES = 1000
 FEWEST_RESAMPLES = 200  # enough for two digits, where a thousand would take minutes
 NUMBERS_DRAWN = 1e9  # bounds the time of the bootstrap on large tables
 SHARES = ("wrong", "coverage", "accepted_error")  # that every kind of answer has
+ACCURACY = "accuracy"  # of the kinds that have it: the share of right answers, 1 - wrong
 
 
 @dataclass(frozen=True)
@@ -71,13 +72,13 @@ class Figures(NamedTuple):
 
 
 def figures(judged: Judged, kind: AnswerKind, spec: Any, *, resamples: int) -> Figures:
-    """The kind's own metrics, with intervals from so many resamples, and SHARES, with Wilson's."""
-    shares = judged.shares()
+    """The kind's own metrics, with intervals from so many resamples, and SHARES, with Wilson's, as has ACCURACY."""
+    metrics, shares = kind.metrics(judged.compared, spec), judged.shares()
+    counted = shares | ({ACCURACY: (int(judged.right.sum()), len(judged))} if ACCURACY in metrics else {})
     return Figures(
-        metrics=kind.metrics(judged.compared, spec)
-        | {name: hits / n if n else math.nan for name, (hits, n) in shares.items()},
+        metrics=metrics | {name: hits / n if n else math.nan for name, (hits, n) in shares.items()},
         intervals=bootstrap(judged.compared, partial(kind.metrics, spec=spec), resamples=resamples)
-        | {name: wilson(hits, n) for name, (hits, n) in shares.items()},
+        | {name: wilson(hits, n) for name, (hits, n) in counted.items()},
     )
 
 

@@ -23,9 +23,9 @@ def per_100(share: float) -> str:
     return f"{hundredths:.{1 if 0 < hundredths < 10 else 0}f}"
 
 
-def reach(interval: Interval, words: Callable[[float], str]) -> str:
-    """From where to where; "" where it is not known."""
-    return "" if math.isnan(interval[0]) else " to ".join(map(words, interval))
+def reach(interval: Interval, words: Callable[[float], str] = short) -> str:
+    """From where to where a figure may be; a dash where that is not known."""
+    return "–" if math.isnan(interval[0]) else " to ".join(map(words, interval))
 
 
 def shortened(name: str, most: int = 24) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,16 +60,24 @@ class Prediction:
         if self.answer is None:
             return self.error
         sure = f"{self.answer.marked()} ({share(self.confidence)} sure)"
-        return (
-            f"{self.where}: {sure}" if self.accepted else f"{self.where}: I don't know: {self.reason}; a guess: {sure}"
-        )
+        return f"{self.where}: " + (sure if self.accepted else f"I don't know; perhaps {sure}: {self.reason}")
 
 
-def share(part: float) -> str:
-    """A part of one as people write it: "61 %", and "0.5 %" where a whole number would hide it."""
-    percent = 100 * part
-    digits = 0 if 1 <= percent <= 99 or percent in (0, 100) else 1
+def share(part: float, rounded: Callable[[float], int] = math.floor) -> str:
+    """A part of one as people write it: "61 %", and "0.5 %" where a whole number would hide it; never certain.
+
+    What is had is rounded down and what is needed up (math.ceil), so that what falls short of it reads so, too.
+    """
+    digits = 0 if 0.01 <= part <= 0.99 else 1
+    percent = rounded(round(part * 10 ** (2 + digits), 6)) / 10**digits  # 28.999999999999996 is 29
+    if percent in (0, 100):
+        return "over 99.9 %" if percent else "under 0.1 %"
     return f"{percent:.{digits}f} %"
+
+
+def wish(wrong_at_most: float) -> str:
+    """A share that somebody chose, as they chose it."""
+    return f"{100 * wrong_at_most:.3g} %"
 
 
 def _plain(answer: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -17,7 +18,7 @@ from seehear.geometry import Grid, Tile
 from seehear.recipe import Recipe, Trust, used_key
 from seehear.runtime.bundle import Bundle
 from seehear.runtime.perceive import Example, Perceived, named, perceive, signal_of
-from seehear.runtime.prediction import Prediction, share
+from seehear.runtime.prediction import Prediction, share, wish
 from seehear.runtime.session import Session, threads
 from seehear.runtime.stream import in_batches, read_ahead
 from seehear.senses import SENSES, Array
@@ -96,6 +97,18 @@ class Recogniser:
             # One at a time, and none read ahead: each may be hundreds of megabytes.
             return (self._in_tiles(example, how) for example in examples)
         return self._stream(examples, how)
+
+    def unvouched(self, senses: Sequence[str] | None = None, wrong_at_most: float | None = None) -> str:
+        """Why no answer is accepted, however sure it is; "" where some are. The keywords are those of `predict`."""
+        used, limit = self._wanted(senses), self._limit(wrong_at_most)
+        risk = self._trust(used).risk
+        if not risk.confidence:
+            return f"how often it is right by {' and '.join(used)} was never measured"
+        if risk.threshold(limit) <= 1:
+            return ""
+        held_out = self.recipe.results.get(used_key(used), {}).get("n", "the")
+        least = share(min(risk.wrong), math.ceil)
+        return f"{held_out} examples held out vouch for {least} wrong at most, not for {wish(limit)}"
 
     def _stream(self, examples: Iterable[Example], how: How) -> Iterator[Prediction]:
         read = partial(perceive, specs=self.recipe.senses, wanted=how.senses)
@@ -200,8 +213,7 @@ class Recogniser:
     ) -> Prediction:
         if not 0 <= answer.confidence <= 1:
             return Prediction.failed(perceived.input, f"{perceived.input}: a confidence of {answer.confidence}.")
-        unsure = _unsure(answer.confidence, self._trust(used), used, how.wrong_at_most)
-        doubts = [*self._unfamiliar(unlike), *unsure]
+        doubts = [*self._unfamiliar(unlike), *self._unsure(answer.confidence, used, how.wrong_at_most)]
         return Prediction(
             input=perceived.input,
             answer=answer,
@@ -222,13 +234,18 @@ class Recogniser:
         """What to do about a picture in which small things are no longer seen."""
         if self._kind.finest_px is None or len(self._tiles(sense, grid)) <= FEW_TILES:
             return ""
-        return "much larger than what was learned from; asked with tiles, small things are seen too"
+        return "much larger than what was learned from; with --tiles, in Python tiles=True, small things are seen too"
 
     def _unfamiliar(self, unlike: Mapping[str, Array]) -> Iterator[str]:
         for sense, score in unlike.items():
-            most = self.recipe.unfamiliar_above.get(sense, np.inf)
-            if score > most:
-                yield f"the {sense} is unlike all it was taught (score {score:.1f}, limit {most:.1f})"
+            if score > self.recipe.unfamiliar_above.get(sense, np.inf):
+                yield f"the {sense} is unlike all it was taught"
+
+    def _unsure(self, confidence: float, used: Sequence[str], limit: float) -> Iterator[str]:
+        if hopeless := self.unvouched(used, limit):
+            yield hopeless
+        elif confidence < (needed := self._trust(used).risk.threshold(limit)):
+            yield f"for {wish(limit)} wrong at most it must be {share(needed, math.ceil)} sure"
 
     def _how(self, senses: Sequence[str] | None, wrong_at_most: float | None, terms: Sequence[str] | None) -> How:
         answer = self.recipe.answer if terms is None else self._favouring(tuple(terms))
@@ -274,19 +291,6 @@ def _is_of(array: Array, shape: Shape, lengths: dict[str, int]) -> bool:
         lengths.setdefault(wanted, n) == n >= 1 if isinstance(wanted, str) else n == wanted
         for n, wanted in zip(array.shape, shape, strict=True)
     )
-
-
-def _unsure(confidence: float, trust: Trust, used: Sequence[str], limit: float) -> Iterator[str]:
-    if not trust.risk.confidence:
-        yield f"how often it is right by {' and '.join(used)} was never measured"
-        return
-    needed = trust.risk.threshold(limit)
-    if confidence >= needed:
-        return
-    if needed > 1:
-        yield f"{share(confidence)} sure; no confidence was enough for {share(limit)} wrong at most"
-    else:
-        yield f"only {share(confidence)} sure; {share(limit)} wrong at most needs {share(needed)}"
 
 
 def _unread(perceived: Perceived) -> Prediction:
