@@ -53,7 +53,7 @@ ONLY_IN = {
     "pyarrow": ("table/",),
     "rapidfuzz": ("answers/text/",),
     "sklearn": ("measure/", "demo/"),
-    "scipy": ("measure/", "answers/boxes/metric.py"),
+    "scipy": ("measure/", "answers/risk.py"),
     "typer": ("cli/",),
     "rich": ("cli/",),
     "pydicom": ("senses/sight/",),

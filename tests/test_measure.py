@@ -12,11 +12,12 @@ from scipy import stats
 
 from seehear.answers import ANSWERS
 from seehear.answers.label import Label, LabelSpec
+from seehear.answers.risk import needed, vouched
 from seehear.errors import DataError
 from seehear.measure.evaluate import evaluate
 from seehear.measure.intervals import bootstrap, wilson
 from seehear.measure.speed import Speed
-from seehear.measure.trust import familiar_limit, fit_risk, needed, vouched
+from seehear.measure.trust import familiar_limit, fit_risk
 from seehear.table import Problem
 
 LABEL = ANSWERS["label"]

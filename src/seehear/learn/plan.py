@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from seehear.answers import ANSWERS, AnswerKind
+from seehear.answers.risk import needed
 from seehear.errors import DataError, InputError, UsageError
 from seehear.learn.fusion import in_time
-from seehear.measure.trust import needed
 from seehear.recipe import SEEDS, Precision, Recipe, Training, opaque
 from seehear.runtime.session import threads
 from seehear.senses import SENSES

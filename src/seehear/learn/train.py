@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from seehear.answers import ANSWERS
+from seehear.answers.risk import needed, vouched
 from seehear.errors import DataError
 from seehear.events import Listener, Said
 from seehear.learn.card import card
@@ -22,7 +23,6 @@ from seehear.learn.network import Network
 from seehear.learn.shelf import Shelf
 from seehear.learn.trial import remember, trusted
 from seehear.learn.workplace import begin
-from seehear.measure.trust import needed, vouched
 from seehear.recipe import Recipe
 from seehear.runtime.bundle import Bundle
 from seehear.runtime.prediction import share, wish

@@ -21,12 +21,11 @@ from seehear.answers.boxes.box import Box
 from seehear.answers.boxes.matching import HIT, IGNORED, OVERLAPS, WRONG
 from seehear.answers.headline import Headline
 from seehear.answers.honesty import fit_honesty
+from seehear.answers.risk import bounded
 
 Array = NDArray[Any]
 RECALLS = np.linspace(0, 1, 101)  # at which precision is read (Lin et al. 2014)
 EACH_CLASS = 20  # of more classes, none has a figure of its own
-SURE = 0.9  # how surely the limits of accepted boxes hold, as those of whole answers do
-THRESHOLDS = 20
 BINS = 15  # Guo et al. 2017, section 3
 TINY = np.finfo(np.float64).eps
 
@@ -50,22 +49,11 @@ def calibrate(seen: Sequence[Found], truths: Sequence[Boxes], spec: BoxesSpec) -
 
 
 def _limits(compared: Mapping[str, Array]) -> dict[str, float]:
-    """The lowest confidence at which no more than each wished share of boxes is wrong; none where it never is.
-
-    At 20 thresholds the share of wrong ones is bounded by Clopper and Pearson 1934, as for whole answers.
-    """
-    from scipy.special import betaincinv  # type: ignore[import-untyped]  # comes with training, not with serving
-
+    """The lowest confidence at which no more than each wished share of boxes is wrong; none where it never is."""
     state = compared["state"][:, :, 0]
     counts = compared["told"] & (state != IGNORED)
-    order = np.argsort(-compared["confidence"][counts], kind="stable")
-    falling, wrong = compared["confidence"][counts][order], (state[counts] == WRONG)[order].cumsum()
-    last = np.unique(np.ceil(np.linspace(0, len(order), THRESHOLDS + 1)[1:]).astype(int)) - 1
-    last = np.unique(np.searchsorted(-falling, -falling[last[last >= 0]], side="right")) - 1  # equals together
-    mistakes = wrong[last]
-    kept = last + 1 - mistakes
-    bound = np.where(kept > 0, betaincinv(mistakes + 1, np.maximum(kept, 1), SURE), 1.0)
-    return {f"within_{wish:g}": float(falling[last][bound <= wish].min()) for wish in WISHES if (bound <= wish).any()}
+    sure, bound = bounded(compared["confidence"][counts], state[counts] != WRONG)
+    return {f"within_{wish:g}": float(sure[bound <= wish].min()) for wish in WISHES if (bound <= wish).any()}
 
 
 def compare(answers: Sequence[Boxes], truths: Sequence[Boxes], spec: BoxesSpec) -> dict[str, Array]:
