@@ -264,7 +264,17 @@ def test_a_share_is_read_as_people_write_it(text, value):
         ),
         (["train", "things", "-o", "no/x.seehear"], 2, "no: there is no such folder. Next: mkdir -p no."),
         (["train", "thing", "-o", "x.seehear"], 2, "thing: there is no such file or folder. Did you mean things?"),
-        (["show", "things/a.png"], 3, "things/a.png: "),
+        (
+            ["show", "things/a.png"],
+            3,
+            "things/a.png: not a seehear model file. Next: name one that `seehear train` made.",
+        ),
+        (
+            ["predict", "things/a.png", "dark.seehear"],
+            2,
+            "things/a.png: not a seehear model file. Next: name the model first: dark.seehear things/a.png.",
+        ),
+        (["evaluate", "things", "dark.seehear"], 2, "name the model first: dark.seehear things."),
         (["predict", "dark.seehear", "things", "--out", "things/a.png"], 3, "things/a.png: File exists"),
         (["plan", "things", "--seed", "-1"], 2, "--seed -1. Allowed: 0 to 4294967295."),
         (["demo", "--seed", "-1"], 2, "--seed -1. Allowed: 0 to 4294967295."),

@@ -54,7 +54,7 @@ def predict(  # noqa: PLR0913 - each flag is an argument
     from seehear import api
     from seehear.inputs import gather
 
-    recogniser = api.load(options.existing(model))
+    recogniser = api.load(options.model_file(model, *inputs))
     if live:
         _check_live(inputs, out=out, senses=senses, wrong_at_most=wrong_at_most, tiles=tiles or None, every=every)
         listen(recogniser, inputs[0], json=json, terms=options.lines(terms))

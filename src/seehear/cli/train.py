@@ -108,7 +108,7 @@ def plan(  # noqa: PLR0913 - each flag is an argument
 
 def _writable(out: Path) -> None:
     """Raises UsageError before the work is done, rather than after it."""
-    if out.suffix != ".seehear":
+    if out.suffix != options.SUFFIX:
         raise UsageError("a model file is called something.seehear", where=f"-o {out}")
     if out.exists() and not out.is_file():
         raise UsageError("is not a regular file, so it cannot be replaced", where=str(out))
