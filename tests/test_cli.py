@@ -20,8 +20,9 @@ from PIL import Image
 import seehear
 import tiny
 from seehear import api, cli
+from seehear.amounts import duration
 from seehear.cli import options, run
-from seehear.cli.display import EVERY_S, Bars, Lines
+from seehear.cli.display import EVERY_S, Bars, Display, Lines
 from seehear.errors import DataError
 from seehear.events import Advanced, Finished, Said, Started
 from seehear.runtime.bundle import write_bundle
@@ -459,10 +460,41 @@ def test_a_log_hears_of_a_long_task_now_and_then(capsys):
     for second in range(1, 61):
         now_s = float(second)
         lines.hear(Advanced("learning", second, f"loss {1 / second:.2f}"))
-    lines.hear(Finished("learning"))
+    lines.hear(Finished("learning", "60 steps"))
     said = capsys.readouterr().err.splitlines()
     assert len(said) == 60 // EVERY_S
     assert said[0] == "learning: 10 of 60 s, loss 0.10"
+
+
+def test_on_a_terminal_a_bar_gives_way_to_a_line_and_results_go_to_stdout(capsys, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    with Display() as display:
+        display(Started("reading", 3, "examples"))
+        display(Advanced("reading", 2))
+        print("an answer")
+        display(Finished("reading", "3 examples"))
+        display.say("Saved it")
+    said = capsys.readouterr()
+    _, bars, after = said.err.partition("reading: 3 examples in 0 seconds")
+    assert said.out == "an answer\n" and "an answer" not in said.err
+    assert bars and "Saved it" in after and "━" not in after
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0.04, "0 seconds"),
+        (1, "1 second"),
+        (2.34, "2.3 seconds"),
+        (60, "60 seconds"),
+        (868.926, "14.5 minutes"),
+        (300, "5 minutes"),
+        (86_400, "24 hours"),
+        (7_200_000, "2,000 hours"),
+    ],
+)
+def test_times_are_told_as_people_say_them(seconds, words):
+    assert duration(seconds) == words
 
 
 def _program(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:

@@ -61,7 +61,6 @@ def train(
         network, progress = fit(
             network, material.shelf, material.rows, clock, saved=run / "checkpoint.safetensors", listen=listen
         )
-    listen(Said(f"trained {progress.step:,} steps in {progress.elapsed_s / 60:.1f} minutes"))
     remember(network, material.shelf, material.rows)
     recipe = trusted(network, material.judges, material.held_out, listen=listen)
     recipe = recipe.model_copy(update={"training": recipe.training.model_copy(update={"steps": progress.step})})
