@@ -124,10 +124,14 @@ def test_what_is_no_example_is_a_problem_or_said(tmp_path: Path) -> None:
 
 
 def test_folders_named_for_what_they_hold_are_no_classes(tmp_path: Path) -> None:
-    table = opened(make(tmp_path / "d", ["train/images/1.png", "train/data/2.png"]))
+    data = make(tmp_path / "d", ["train/images/1.png", "train/data/2.png"])
+    table = opened(data)
     assert table.kind is None
-    with pytest.raises(DataError, match="the table has no answers"):
+    without = r"d: there are no answers\. Next: make a folder for each class, or a table"
+    with pytest.raises(DataError, match=without):
         table.answers()
+    with pytest.raises(DataError, match=without):
+        opened(data, answer="label")
 
 
 TABLE = "image,label,patient\nimg/1.png,yes,p1\nimg/2.png,no,p2\n"

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from seehear.answers import ANSWERS
+from seehear.answers import ANSWERS, AnswerKind
 from seehear.errors import DataError, InputError, UsageError
 from seehear.learn.fusion import in_time
 from seehear.recipe import SEEDS, Recipe, Training, opaque
@@ -98,11 +98,9 @@ def adopt(recipe: Recipe, table: Table, wishes: Wishes) -> Recipe:
 
 def plan(table: Table, wishes: Wishes, machine: Machine) -> Recipe:
     """Read some examples and derive the rest. Raises DataError for data that cannot be learned from."""
-    if table.kind is None:
-        raise DataError("the table has no answers", where=str(table.root), hint="add a column such as 'label'")
-    kind = ANSWERS[table.kind]
-    _check_supported(table)
-    answer = kind.plan(table.answers(), table.answer_column or table.kind, table.aids())
+    answers = table.answers()
+    kind = _supported(table)
+    answer = kind.plan(answers, table.answer_column or kind.name, table.aids())
     facts, strata = look(table, wishes.seed or 0)
     minutes = wishes.minutes or _minutes_for(len(table))
     # Told its steps, a run must be the same on every day, so it is planned for a machine of the usual rate.
@@ -124,7 +122,7 @@ def plan(table: Table, wishes: Wishes, machine: Machine) -> Recipe:
     }
     return Recipe(
         senses=senses,
-        kind=table.kind,
+        kind=kind.name,
         answer=answer,
         width=_width(senses),
         training=Training(
@@ -197,13 +195,15 @@ def _width(senses: Mapping[str, Any]) -> int:
     return widest if len(senses) == 1 or in_time(senses) else FUSED_WIDTH
 
 
-def _check_supported(table: Table) -> None:
+def _supported(table: Table) -> AnswerKind:
+    """The kind of its answers. Raises UsageError where its senses do not tell it."""
     kind, wanted = ANSWERS[table.kind or ""], frozenset(table.senses)
     if wanted not in kind.senses:
         pairs = "; ".join(f"{name} by {_by(senses)}" for name, k in ANSWERS.items() for senses in k.senses)
         fewer = max((senses for senses in kind.senses if senses < wanted), key=len, default=None)
         hint = f"--senses {','.join(sorted(fewer, key=list(SENSES).index))}" if fewer else ""
         raise UsageError(f"{kind.name} by {_by(wanted)} is not supported", allowed=pairs, hint=hint)
+    return kind
 
 
 def _by(senses: frozenset[str]) -> str:
