@@ -20,7 +20,7 @@ from PIL import Image
 import seehear
 import tiny
 from seehear import api, cli
-from seehear.amounts import duration
+from seehear.amounts import counted, duration
 from seehear.cli import options, run
 from seehear.cli.display import EVERY_S, Bars, Display, Lines
 from seehear.errors import DataError
@@ -53,8 +53,8 @@ def test_a_folder_is_asked_in_order_and_what_is_no_input_is_said(here, capsys):
     assert code == 0
     assert [each["input"] for each in answers] == ["things/a.png", "things/b.png", "things/deep/c.png"]
     assert [each["answer"]["label"] for each in answers if each["accepted"]] == ["dark", "bright"]
-    assert "Left out 4 files that are for no sense of this model, first things/a.wav" in said
-    assert said.endswith('3 asked: 2 answered, 1 times "I don\'t know"\n')
+    assert "Left out 4 files for no sense of this model, first things/a.wav" in said
+    assert said.endswith('3 asked: 2 answered, 1 "I don\'t know"\n')
 
 
 def test_files_of_one_name_are_one_example_for_two_senses(here, capsys):
@@ -193,7 +193,7 @@ def test_a_failed_input_is_named_and_the_others_are_answered(here, capsys):
     assert [each["answer"] for each in answers] == [None, None, {"label": "dark"}]
     assert "things/broken.png: not a picture but text." in said
     assert "things/aa.png: there is no such file." in said and "Did you mean things/a.png?" in said
-    assert '3 asked: 1 answered, 0 times "I don\'t know", 2 not read' in said
+    assert '3 asked: 1 answered, 0 "I don\'t know", 2 not read' in said
 
 
 def test_lines_for_people_align_and_doubt_in_words(here, capsys):
@@ -475,15 +475,21 @@ def test_on_a_terminal_a_bar_gives_way_to_a_line_and_results_go_to_stdout(capsys
         display(Finished("reading", "3 examples"))
         display.say("Saved it")
     said = capsys.readouterr()
-    _, bars, after = said.err.partition("reading: 3 examples in 0 seconds")
+    _, bars, after = said.err.partition("reading: 3 examples in less than 0.1 seconds")
     assert said.out == "an answer\n" and "an answer" not in said.err
     assert bars and "Saved it" in after and "━" not in after
+
+
+def test_one_is_not_told_as_many():
+    told = [counted(n, noun) for noun in ("box", "study", "child") for n in (1, 2)]
+    assert told == ["1 box", "2 boxes", "1 study", "2 studies", "1 child", "2 children"]
+    assert (counted(0, "example"), counted(1200, "class")) == ("0 examples", "1,200 classes")
 
 
 @pytest.mark.parametrize(
     ("seconds", "words"),
     [
-        (0.04, "0 seconds"),
+        (0.04, "less than 0.1 seconds"),
         (1, "1 second"),
         (2.34, "2.3 seconds"),
         (60, "60 seconds"),

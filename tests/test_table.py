@@ -93,7 +93,7 @@ def test_files_of_one_stem_are_one_example(tmp_path: Path) -> None:
         ["audio", "image"],
     ]
     assert table[0].inputs["audio"].name == "1.wav"
-    assert "1 of them pairs with one name" in table.said[0]
+    assert "1 pair with one name among them" in table.said[0]
 
 
 def test_videos_are_seen_and_heard(tmp_path: Path) -> None:

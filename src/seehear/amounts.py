@@ -23,4 +23,6 @@ def duration(seconds: float) -> str:
     """In the largest unit of which there are two: 90 seconds, 14.5 minutes."""
     unit, size_s = next((each for each in _UNITS_S.items() if seconds >= 2 * each[1]), ("second", 1))
     number = round(seconds / size_s, 1)
+    if not number:
+        return "less than 0.1 seconds"
     return f"{number:,g} {unit if number == 1 else plural(unit)}"

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from seehear.amounts import counted
 from seehear.answers import ANSWERS, AnswerKind
 from seehear.errors import DataError, InputError, UsageError
 from seehear.learn.fusion import in_time
@@ -171,7 +172,9 @@ def look(table: Table, seed: int) -> tuple[dict[str, list[Mapping[str, Any]]], d
         if not seen:
             others = [other for other, read in facts.items() if read]
             hint = f"leave it out with --senses {','.join(others)}" if others else ""
-            raise DataError(f"no {name} among {len(rows):,} examples can be read; the first: {refused}", hint=hint)
+            raise DataError(
+                f"no {name} among {counted(len(rows), 'example')} can be read; the first: {refused}", hint=hint
+            )
         if all(fact["constant"] for fact in seen):
             raise DataError(f"every {name} looked at ({len(seen):,}) is constant: nothing can be learned from it")
     return facts, strata

@@ -178,7 +178,7 @@ def _decode_all(table: Table, recipe: Recipe, folder: Path, listen: Listener) ->
         writer.close()  # the index that is written next says that they are whole
     if not kept:
         first = f"; the first: {problems[0]}" if problems else ""
-        raise DataError(f"none of {len(table):,} examples can be used{first}", where=str(table.root))
+        raise DataError(f"none of {counted(len(table), 'example')} can be used{first}", where=str(table.root))
     return {"kept": kept, "problems": [problem.to_json() for problem in problems], "placed": places}
 
 

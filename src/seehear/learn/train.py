@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from seehear.amounts import counted
 from seehear.answers import ANSWERS
 from seehear.errors import DataError
 from seehear.events import Listener, Said
@@ -86,7 +87,7 @@ def gather(table: Table, val: Table | None, recipe: Recipe, run: Path, listen: L
         judges, rows, held_out = shelf, parts.train, parts.held_out
     if len(held_out) < FEWEST or len(rows) < FEWEST:
         raise DataError(
-            f"{len(rows)} examples to learn from and {len(held_out)} to judge by are too few",
+            f"{counted(len(rows), 'example')} to learn from and {len(held_out)} to judge by are too few",
             where=str(table.root),
             allowed=f"at least {FEWEST} of each; some tens are better",
             hint="add examples",

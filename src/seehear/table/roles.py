@@ -52,6 +52,8 @@ class KindLike(Protocol):
 
     def fits(self, cells: Sequence[str]) -> bool: ...
 
+    def stratum(self, cell: str) -> str: ...
+
 
 class SenseLike(Protocol):
     """What the table needs to know of a sense: the media it reads, and why it can not be used here ("" if it can)."""
