@@ -26,6 +26,9 @@ class Kind:
         numbers = all(map(_number, cells)) and len(set(cells)) > 3
         return numbers if self.name == "score" else not numbers and 2 * len(set(cells)) <= len(cells)
 
+    def stratum(self, cell: str) -> str:
+        return cell if self.name == "label" else ""
+
     def in_files(self, cells: Sequence[str]) -> bool:
         return self.files
 
@@ -38,7 +41,7 @@ class Sense:
     lacking: str = ""
 
 
-SENSES = (Sense("image", "pictures", ("picture", "video")), Sense("audio", "recordings", ("recording", "video")))
+SENSES = (Sense("image", "picture", ("picture", "video")), Sense("audio", "recording", ("recording", "video")))
 KINDS = (Kind("label", ("label", "class", "target")), Kind("score", ("score", "rating")))
 
 

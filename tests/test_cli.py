@@ -20,8 +20,9 @@ from PIL import Image
 import seehear
 import tiny
 from seehear import api, cli
+from seehear.amounts import counted, duration
 from seehear.cli import options, run
-from seehear.cli.display import EVERY_S, Bars, Lines
+from seehear.cli.display import EVERY_S, Bars, Display, Lines
 from seehear.cli.figures import told
 from seehear.errors import DataError
 from seehear.events import Advanced, Finished, Said, Started
@@ -53,8 +54,8 @@ def test_a_folder_is_asked_in_order_and_what_is_no_input_is_said(here, capsys):
     assert code == 0
     assert [each["input"] for each in answers] == ["things/a.png", "things/b.png", "things/deep/c.png"]
     assert [each["answer"]["label"] for each in answers if each["accepted"]] == ["dark", "bright"]
-    assert "Left out 4 files that are for no sense of this model, first things/a.wav" in said
-    assert said.endswith('3 asked: 2 answered, 1 times "I don\'t know"\n')
+    assert "Left out 4 files for no sense of this model, first things/a.wav" in said
+    assert said.endswith('3 asked: 2 answered, 1 "I don\'t know"\n')
 
 
 def test_files_of_one_name_are_one_example_for_two_senses(here, capsys):
@@ -193,7 +194,7 @@ def test_a_failed_input_is_named_and_the_others_are_answered(here, capsys):
     assert [each["answer"] for each in answers] == [None, None, {"label": "dark"}]
     assert "things/broken.png: not a picture but text." in said
     assert "things/aa.png: there is no such file." in said and "Did you mean things/a.png?" in said
-    assert '3 asked: 1 answered, 0 times "I don\'t know", 2 not read' in said
+    assert '3 asked: 1 answered, 0 "I don\'t know", 2 not read' in said
 
 
 def test_lines_for_people_align_and_doubt_in_words(here, capsys):
@@ -265,7 +266,17 @@ def test_a_share_is_read_as_people_write_it(text, value):
         ),
         (["train", "things", "-o", "no/x.seehear"], 2, "no: there is no such folder. Next: mkdir -p no."),
         (["train", "thing", "-o", "x.seehear"], 2, "thing: there is no such file or folder. Did you mean things?"),
-        (["show", "things/a.png"], 3, "things/a.png: "),
+        (
+            ["show", "things/a.png"],
+            3,
+            "things/a.png: not a seehear model file. Next: name one that `seehear train` made.",
+        ),
+        (
+            ["predict", "things/a.png", "dark.seehear"],
+            2,
+            "things/a.png: not a seehear model file. Next: name the model first: dark.seehear things/a.png.",
+        ),
+        (["evaluate", "things", "dark.seehear"], 2, "name the model first: dark.seehear things."),
         (["predict", "dark.seehear", "things", "--out", "things/a.png"], 3, "things/a.png: File exists"),
         (["plan", "things", "--seed", "-1"], 2, "--seed -1. Allowed: 0 to 4294967295."),
         (["demo", "--seed", "-1"], 2, "--seed -1. Allowed: 0 to 4294967295."),
@@ -465,10 +476,47 @@ def test_a_log_hears_of_a_long_task_now_and_then(capsys):
     for second in range(1, 61):
         now_s = float(second)
         lines.hear(Advanced("learning", second, f"loss {1 / second:.2f}"))
-    lines.hear(Finished("learning"))
+    lines.hear(Finished("learning", "60 steps"))
     said = capsys.readouterr().err.splitlines()
     assert len(said) == 60 // EVERY_S
     assert said[0] == "learning: 10 of 60 s, loss 0.10"
+
+
+def test_on_a_terminal_a_bar_gives_way_to_a_line_and_results_go_to_stdout(capsys, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    with Display() as display:
+        display(Started("reading", 3, "examples"))
+        display(Advanced("reading", 2))
+        print("an answer")
+        display(Finished("reading", "3 examples"))
+        display.say("Saved it")
+    said = capsys.readouterr()
+    _, bars, after = said.err.partition("reading: 3 examples in less than 0.1 seconds")
+    assert said.out == "an answer\n" and "an answer" not in said.err
+    assert bars and "Saved it" in after and "━" not in after
+
+
+def test_one_is_not_told_as_many():
+    told = [counted(n, noun) for noun in ("box", "study", "child") for n in (1, 2)]
+    assert told == ["1 box", "2 boxes", "1 study", "2 studies", "1 child", "2 children"]
+    assert (counted(0, "example"), counted(1200, "class")) == ("0 examples", "1,200 classes")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0.04, "less than 0.1 seconds"),
+        (1, "1 second"),
+        (2.34, "2.3 seconds"),
+        (60, "60 seconds"),
+        (868.926, "14.5 minutes"),
+        (300, "5 minutes"),
+        (86_400, "24 hours"),
+        (7_200_000, "2,000 hours"),
+    ],
+)
+def test_times_are_told_as_people_say_them(seconds, words):
+    assert duration(seconds) == words
 
 
 def _program(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:

@@ -77,7 +77,12 @@ def test_it_says_how_far_it_is(tmp_path):
     heard = []
     make_digits(tmp_path, limit=2, listen=heard.append)
     task = "making train.csv"
-    assert heard[:4] == [Started(task, 2, "examples"), Advanced(task, 1), Advanced(task, 2), Finished(task)]
+    assert heard[:4] == [
+        Started(task, 2, "examples"),
+        Advanced(task, 1),
+        Advanced(task, 2),
+        Finished(task, "2 examples"),
+    ]
 
 
 def test_faster_is_shorter_and_another_throat_sounds_different():

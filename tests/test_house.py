@@ -21,10 +21,11 @@ MODULES = {
     for path in sorted((SOURCE / "seehear").rglob("*.py"))
 }
 
-FLOOR = {"errors", "geometry", "media"}
+FLOOR = {"errors", "geometry", "media", "amounts"}
 LEFT = FLOOR | {"files", "senses", "answers", "recipe"}  # what serving stands on
 MAY_IMPORT = {
     "errors": set(),
+    "amounts": set(),
     "geometry": set(),
     "events": set(),
     "media": set(),

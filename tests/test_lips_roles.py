@@ -34,7 +34,7 @@ class Lacking:
     """A sense as it is where its library is not installed."""
 
     name: str = "lips"
-    noun: str = "moving lips"
+    noun: str = "speaking mouth"
     media: tuple[str, ...] = ("video",)
     lacking: str = "reading lips needs something: pip install it"
 
@@ -48,7 +48,7 @@ def opened(path: Path, senses: tuple[str, ...] | None = None, *, lacking: bool =
 def test_words_of_a_video_are_heard_and_seen(videos: Path) -> None:
     table = opened(videos)
     assert table.senses == ("audio", "lips")
-    assert "column 'video' holds 8 moving lips" in table.said
+    assert "column 'video' holds 8 speaking mouths" in table.said
     assert opened(videos, ("lips",)).senses == ("lips",)
     assert opened(videos, ("audio",)).senses == ("audio",)
 

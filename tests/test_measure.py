@@ -196,7 +196,7 @@ def test_nothing_answered_is_an_error():
 
 def test_speed_in_words_and_numbers():
     heard = Speed(30, wall_s=2.0, lasts_s=80.0)
-    assert str(heard) == "answered 15 examples a second on this machine; 0.025 s for each second that they last"
+    assert str(heard) == "answered 15 examples a second on this machine; a minute of recording takes 1.5 seconds"
     assert heard.to_json() == {"examples_per_s": 15.0, "real_time_factor": 0.025}
     seen = Speed(30, wall_s=2.0, lasts_s=0.0)
     assert str(seen) == "answered 15 examples a second on this machine"

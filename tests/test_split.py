@@ -171,5 +171,10 @@ def test_headings_that_do_not_group(heading: str) -> None:
     assert not is_group(heading)
 
 
+def test_classes_are_spoken_of_only_where_there_are_some() -> None:
+    out = split(_table([f"text {i}" for i in range(40)]), 0.1, seed=0, stratum=lambda _: "")
+    assert out.said == "held out 4 of 40 examples at random"
+
+
 def test_plurals() -> None:
     assert [plural(heading) for heading in ("patient_id", "person", "Site")] == ["patients", "people", "sites"]

@@ -93,7 +93,7 @@ def test_files_of_one_stem_are_one_example(tmp_path: Path) -> None:
         ["audio", "image"],
     ]
     assert table[0].inputs["audio"].name == "1.wav"
-    assert "1 of them pairs with one name" in table.said[0]
+    assert "1 pair with one name among them" in table.said[0]
 
 
 def test_videos_are_seen_and_heard(tmp_path: Path) -> None:
@@ -124,10 +124,14 @@ def test_what_is_no_example_is_a_problem_or_said(tmp_path: Path) -> None:
 
 
 def test_folders_named_for_what_they_hold_are_no_classes(tmp_path: Path) -> None:
-    table = opened(make(tmp_path / "d", ["train/images/1.png", "train/data/2.png"]))
+    data = make(tmp_path / "d", ["train/images/1.png", "train/data/2.png"])
+    table = opened(data)
     assert table.kind is None
-    with pytest.raises(DataError, match="the table has no answers"):
+    without = r"d: there are no answers\. Next: make a folder for each class, or a table"
+    with pytest.raises(DataError, match=without):
         table.answers()
+    with pytest.raises(DataError, match=without):
+        opened(data, answer="label")
 
 
 TABLE = "image,label,patient\nimg/1.png,yes,p1\nimg/2.png,no,p2\n"

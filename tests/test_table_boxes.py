@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
+from seehear.amounts import counted
 from seehear.errors import DataError
 from seehear.table import Problem, Table
 from table_kinds import KINDS, Kind, make, opened
@@ -209,7 +210,7 @@ def test_pascal_voc_counts_from_one_and_keeps_its_parts(tmp_path: Path) -> None:
     }
     assert [row.part for row in table] == ["train", "train", "val"]
     assert "Pascal VOC: 3 boxes in 3 pictures" in table.said
-    assert "1 boxes begin at pixel 0, where Pascal VOC counts from 1: taken for 1" in table.said
+    assert "1 box from pixel 0 on, where Pascal VOC counts from 1: taken for 1" in table.said
 
 
 def test_annotations_beside_pictures_in_parts(tmp_path: Path) -> None:
@@ -425,7 +426,7 @@ def test_yolo_reads_boxes_and_outlines(tmp_path: Path, table: str) -> None:
         "images/val/c.jpg": [],
     }
     assert [row.part for row in found] == ["train", "train", "val"]
-    assert "1 pictures have no text, which says that there is nothing in them" in found.said
+    assert "1 picture without a text: taken for empty" in found.said
 
 
 def test_yolo_without_a_table_and_with_faults(tmp_path: Path) -> None:
@@ -632,7 +633,7 @@ def test_objects_in_cells_are_boxes(tmp_path: Path, objects: Any, ending: str) -
     table = seen(data)
     assert boxes(table)["a.png"] == DRAWN_TWICE
     assert boxes(table).get("b.png", []) == []
-    assert f"a cell of 'objects' holds the boxes of a picture: 2 in {len(table)} pictures" in table.said
+    assert f"a cell of 'objects' holds the boxes of a picture: 2 in {counted(len(table), 'picture')}" in table.said
 
 
 def test_what_is_wrong_with_objects_is_named(tmp_path: Path) -> None:
@@ -648,7 +649,7 @@ def test_what_is_wrong_with_objects_is_named(tmp_path: Path) -> None:
     assert boxes(table) == {"a.png": [("0", 1, 2, 11, 7, "crowd")], "e.png": []}
     hint = 'write {"bbox": [[x, y, width, height]], "categories": ["cat"]}'
     assert table.problems == (
-        Problem("t.jsonl row 2", "1 boxes with 0 labels: left out", hint),
+        Problem("t.jsonl row 2", "1 box with 0 labels: left out", hint),
         Problem("t.jsonl row 3", "'{\"category\": [1]}' holds no boxes: left out", hint),
         Problem("t.jsonl row 1 box 2", "a box without four numbers: left out", "correct or remove it"),
         Problem("t.jsonl row 1 box 3", "a box without an area: left out", "correct or remove it"),

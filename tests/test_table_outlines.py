@@ -60,7 +60,7 @@ def test_boxes_are_learned_from_outlined_things_unless_asked_otherwise(tmp_path:
     table = seen(data, None)
     assert (table.kind, table.metadata) == ("boxes", ())
     assert "'mask' could be the answer too: choose with --answer" in table.said
-    assert "COCO: 1 boxes, 1 outlined, in 2 pictures, by t.json" in table.said
+    assert "COCO: 1 box, 1 outlined, in 2 pictures, by t.json" in table.said
     assert json.loads(table.answers()[0]) == [{"label": "cat", "xyxy": [4, 5, 14, 15]}]
     assert seen(data).kind == "mask"
     without = seen(instances(tmp_path / "e", thing(1, []), thing(2, None)), None)

@@ -10,6 +10,7 @@ from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from seehear.amounts import counted, duration
 from seehear.errors import BundleError, UsageError
 from seehear.events import LeftOut, Listener, Said, silence
 from seehear.inputs import gather, is_folder
@@ -249,9 +250,10 @@ def _open(data: str | Path, answer: str | None, senses: Sequence[str] | None, wo
 
 
 def _estimate(recipe: Recipe, examples: int) -> str:
-    amount = f"{recipe.training.steps:,} steps" if recipe.training.steps else f"{recipe.training.minutes:g} minutes"
+    steps, minutes = recipe.training.steps, recipe.training.minutes
+    amount = counted(steps, "step") if steps else duration(60 * minutes)
     sizes = "; ".join(f"{name}: {spec}" for name, spec in recipe.senses.items())
-    learned = f"learning '{recipe.kind}' from {examples:,} examples will take {amount}"
+    learned = f"learning '{recipe.kind}' from {counted(examples, 'example')} will take {amount}"
     return f"{learned}. {sizes}; answering with {recipe.answer}"
 
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from seehear.amounts import counted
 from seehear.answers import ANSWERS
 from seehear.errors import DataError, InputError
 from seehear.events import Advanced, Finished, Listener, Said, Started
@@ -64,7 +65,7 @@ def judge(
         if number % TOLD_EVERY == 0:
             listen(Advanced(TASK, number))
     speed = Speed(len(table), time.perf_counter() - started_s, lasts_s)
-    listen(Finished(TASK))
+    listen(Finished(TASK, counted(len(table), "example")))
     result = evaluate(
         kind,
         recipe.answer,

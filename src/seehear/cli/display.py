@@ -1,4 +1,4 @@
-"""Events drawn on stderr: bars on a terminal, otherwise a plain line every few seconds."""
+"""Events drawn on stderr: bars on a terminal, otherwise a plain line every few seconds; and a line for what is done."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, Protocol
 
+from seehear.amounts import duration
 from seehear.events import Advanced, Event, Finished, LeftOut, Problem, Said, Started
 
 EVERY_S = 10.0  # how often a task speaks where there are no bars
@@ -29,6 +30,9 @@ class Display:
 
     left_out = 0
 
+    def __init__(self) -> None:
+        self._began_s: dict[str, float] = {}
+
     def __enter__(self) -> Display:
         self._painter: Painter = Bars() if sys.stderr.isatty() else Lines()
         return self
@@ -37,10 +41,16 @@ class Display:
         self._painter.close()
 
     def __call__(self, event: Event) -> None:
-        if isinstance(event, LeftOut):
-            self.problems(event.problems)
-        else:
-            self._painter.hear(event)
+        self._painter.hear(event)
+        match event:
+            case LeftOut(problems):
+                self.problems(problems)
+            case Started(task):
+                self._began_s[task] = time.monotonic()
+            case Finished(task, done):
+                self.say(f"{task}: {done} in {duration(time.monotonic() - self._began_s.pop(task))}")
+            case _:
+                pass
 
     def say(self, text: str) -> None:
         self._painter.hear(Said(text))
@@ -81,7 +91,7 @@ class Lines:
 
 
 class Bars:
-    """For a terminal: a bar for each task with the time left and what it knows by now."""
+    """For a terminal: a bar for each task with the time left and what it knows by now, gone when the task is over."""
 
     def __init__(self) -> None:
         from rich.console import Console
@@ -95,8 +105,9 @@ class Bars:
             TimeRemainingColumn(compact=True),
             TextColumn("{task.fields[note]}", markup=False),
             console=self._console,
+            transient=True,
+            redirect_stdout=False,  # it would send results to stderr
         )
-        self._progress.start()
         self._tasks: dict[str, tuple[Started, Any]] = {}
 
     def hear(self, event: Event) -> None:
@@ -104,16 +115,16 @@ class Bars:
             case Said(text):
                 self._console.print(printable(text), markup=False, soft_wrap=True)
             case Started(task, total, _):
+                self._progress.start()
                 bar = self._progress.add_task(task, total=total, amount="", note="")
                 self._tasks[task] = (event, bar)
             case Advanced(task, done, note):
                 started, bar = self._tasks[task]
                 self._progress.update(bar, completed=done, amount=_amount(started, done), note=note)
             case Finished(task):
-                started, bar = self._tasks.pop(task)
-                if started.total is not None:
-                    self._progress.update(bar, completed=started.total, amount=_amount(started, started.total))
-                self._progress.stop_task(bar)
+                self._progress.remove_task(self._tasks.pop(task)[1])
+                if not self._tasks:
+                    self._progress.stop()
 
     def close(self) -> None:
         self._progress.stop()

@@ -28,7 +28,7 @@ def evaluate(  # noqa: PLR0913 - each flag is an argument
     """Measure a model on examples it has not seen."""
     from seehear import api
 
-    recogniser = api.load(options.existing(model))
+    recogniser = api.load(options.model_file(model, str(data)))
     with Display() as display:
         evaluation = recogniser.evaluate(
             options.existing(data),

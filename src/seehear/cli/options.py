@@ -15,6 +15,8 @@ import typer
 
 from seehear.errors import UsageError
 
+SUFFIX = ".seehear"
+
 
 def share(text: str) -> float:
     """A share of one, from "2%", "2 %" or "0.02"."""
@@ -54,6 +56,14 @@ def existing(path: Path) -> Path:
     if not path.exists():
         raise UsageError(f"there is no such file or folder. {nearest(path)}".strip(), where=str(path))
     return path
+
+
+def model_file(path: Path, *asked: str) -> Path:
+    """The path of a model. Raises UsageError where a model is among what it is asked about, or nothing is there."""
+    behind = [name for name in asked if name.endswith(SUFFIX)]
+    if path.suffix != SUFFIX and behind:
+        raise UsageError("not a seehear model file", where=str(path), hint=f"name the model first: {behind[0]} {path}")
+    return existing(path)
 
 
 def nearest(path: Path) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from seehear.amounts import counted
 from seehear.cli import options
 from seehear.cli.display import Display, printable
 from seehear.cli.keeping import Names, kept
@@ -55,7 +56,7 @@ def predict(  # noqa: PLR0913 - each flag is an argument
     from seehear import api
     from seehear.inputs import gather
 
-    recogniser = api.load(options.existing(model))
+    recogniser = api.load(options.model_file(model, *inputs))
     if live:
         _check_live(inputs, out=out, senses=senses, wrong_at_most=wrong_at_most, tiles=tiles or None, every=every)
         listen(recogniser, inputs[0], json=json, terms=options.lines(terms))
@@ -143,13 +144,13 @@ class Tally:
         """Sum up. Raises UsageError if there was nothing to ask about."""
         if self._left_out:
             first = f"first {self._first_left_out}"
-            self._display.say(f"Left out {self._left_out:,} files that are for no sense of this model, {first}")
+            self._display.say(f"Left out {counted(self._left_out, 'file')} for no sense of this model, {first}")
         if not self._asked:
             raise UsageError("nothing to ask about", hint="name files, or folders that hold some")
         for hint, times in self._hints.items():
             self._display.say(f"Of these {times:,}: {hint}")
         unsure = self._asked - self._answered - self._unread
-        told = f'{self._asked:,} asked: {self._answered:,} answered, {unsure:,} times "I don\'t know"'
+        told = f'{self._asked:,} asked: {self._answered:,} answered, {unsure:,} "I don\'t know"'
         told += f", {self._unread:,} not read" if self._unread else ""
         self._display.say(told + (f"; written to {out}" if out else ""))
 

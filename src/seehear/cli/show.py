@@ -13,7 +13,7 @@ def show(model: options.Model, json: options.Json = False) -> None:
     """Tell what a model answers, how good it was, and its limits."""
     from seehear import api
 
-    recogniser = api.load(options.existing(model))
+    recogniser = api.load(options.model_file(model))
     if json:
         typer.echo(recogniser.recipe.to_json())
     elif sys.stdout.isatty():

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from seehear.amounts import counted
 from seehear.cli import options
 from seehear.cli.display import Display
 from seehear.cli.figures import told
@@ -108,7 +109,7 @@ def plan(  # noqa: PLR0913 - each flag is an argument
 
 def _writable(out: Path) -> None:
     """Raises UsageError before the work is done, rather than after it."""
-    if out.suffix != ".seehear":
+    if out.suffix != options.SUFFIX:
         raise UsageError("a model file is called something.seehear", where=f"-o {out}")
     if out.exists() and not out.is_file():
         raise UsageError("is not a regular file, so it cannot be replaced", where=str(out))
@@ -124,7 +125,7 @@ def _conclude(display: Display, model: Recogniser, out: Path) -> None:
     for used, result in model.recipe.results.items():
         by, metrics = used.replace("+", " and "), result["metrics"]
         first = "" if metrics[headline] is None else f"{headline} {metrics[headline]:.3g}; "
-        display.say(f"By {by}, on {result['n']:,} examples held out: {first}{told(metrics)}.")
+        display.say(f"By {by}, on {counted(result['n'], 'example')} held out: {first}{told(metrics)}.")
     display.say("")
     display.say(f"Saved {out} ({out.stat().st_size / 1e6:.1f} MB). Next:")
     seehear = options.program()

@@ -11,6 +11,7 @@ from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from seehear.amounts import counted
 from seehear.cli.keeping import Names, first_file, opened, place
 from seehear.files import write_whole
 
@@ -55,7 +56,7 @@ class Watching:
                     keep(prediction)
                     yield prediction
         if film.pictures:
-            told = f"{film.pictures:,} pictures up to {film.until_s:.1f} s; in all {film.seen}"
+            told = f"{counted(film.pictures, 'picture')} up to {film.until_s:.1f} s; in all {film.seen}"
             self.say(f"{film.name}: {told}")
 
 

@@ -17,6 +17,7 @@ import soundfile
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from seehear.amounts import counted
 from seehear.demo.espeak import speak
 from seehear.events import Advanced, Finished, Listener, Started, silence
 
@@ -92,7 +93,7 @@ def _write_part(
             _write_sound(folder / audio, *noisy(*utter(WORDS[digit], voice, random), random))
             rows.writerow((image, audio, digit, voice))
             listen(Advanced(task, number))
-    listen(Finished(task))
+    listen(Finished(task, counted(len(examples), "example")))
     return table
 
 

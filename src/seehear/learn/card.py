@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from seehear.amounts import counted, duration
 from seehear.answers import ANSWERS
 from seehear.recipe import Recipe
 
@@ -31,8 +32,8 @@ def card(recipe: Recipe) -> str:
         "",
         "## How it was made",
         "",
-        f"{recipe.training.steps:,} steps of {recipe.training.batch} examples in a budget of "
-        f"{recipe.training.minutes:g} minutes, seed {recipe.training.seed}, in {recipe.training.precision}.",
+        f"{recipe.training.steps:,} steps of {counted(recipe.training.batch, 'example')} in a budget of "
+        f"{duration(60 * recipe.training.minutes)}, seed {recipe.training.seed}, in {recipe.training.precision}.",
         "",
     ]
     return "\n".join(lines)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from seehear.amounts import counted
 from seehear.answers import ANSWERS
 from seehear.errors import TrainingError
 from seehear.events import Advanced, Finished, Listener, Started
@@ -78,7 +79,7 @@ def fit(
             listen(Advanced(TASK, done, f"loss {run.progress.loss:.3f}"))
             last_told_s = now_s
     checkpoint.save(saved, run.progress, network, run.average, run.optimizers)
-    listen(Finished(TASK))
+    listen(Finished(TASK, counted(run.progress.step, "step")))
     return run.average.eval(), run.progress
 
 

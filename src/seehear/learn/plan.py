@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from seehear.amounts import counted
 from seehear.answers import ANSWERS, AnswerKind
 from seehear.answers.risk import needed
 from seehear.errors import DataError, InputError, UsageError
@@ -101,11 +102,9 @@ def adopt(recipe: Recipe, table: Table, wishes: Wishes) -> Recipe:
 
 def plan(table: Table, wishes: Wishes, machine: Machine) -> Recipe:
     """Read some examples and derive the rest. Raises DataError for data that cannot be learned from."""
-    if table.kind is None:
-        raise DataError("the table has no answers", where=str(table.root), hint="add a column such as 'label'")
-    kind = ANSWERS[table.kind]
-    _check_supported(table)
-    answer = kind.plan(table.answers(), table.answer_column or table.kind, table.aids())
+    answers = table.answers()
+    kind = _supported(table)
+    answer = kind.plan(answers, table.answer_column or kind.name, table.aids())
     facts, strata = look(table, wishes.seed or 0)
     minutes, wrong_at_most = wishes.minutes or _minutes_for(len(table)), wishes.wrong_at_most or WRONG_AT_MOST
     # Told its steps, a run must be the same on every day, so it is planned for a machine of the usual rate.
@@ -127,7 +126,7 @@ def plan(table: Table, wishes: Wishes, machine: Machine) -> Recipe:
     }
     return Recipe(
         senses=senses,
-        kind=table.kind,
+        kind=kind.name,
         answer=answer,
         width=_width(senses),
         training=Training(
@@ -185,7 +184,9 @@ def look(table: Table, seed: int) -> tuple[dict[str, list[Mapping[str, Any]]], d
         if not seen:
             others = [other for other, read in facts.items() if read]
             hint = f"leave it out with --senses {','.join(others)}" if others else ""
-            raise DataError(f"no {name} among {len(rows):,} examples can be read; the first: {refused}", hint=hint)
+            raise DataError(
+                f"no {name} among {counted(len(rows), 'example')} can be read; the first: {refused}", hint=hint
+            )
         if all(fact["constant"] for fact in seen):
             raise DataError(f"every {name} looked at ({len(seen):,}) is constant: nothing can be learned from it")
     return facts, strata
@@ -209,13 +210,15 @@ def _width(senses: Mapping[str, Any]) -> int:
     return widest if len(senses) == 1 or in_time(senses) else FUSED_WIDTH
 
 
-def _check_supported(table: Table) -> None:
+def _supported(table: Table) -> AnswerKind:
+    """The kind of its answers. Raises UsageError where its senses do not tell it."""
     kind, wanted = ANSWERS[table.kind or ""], frozenset(table.senses)
     if wanted not in kind.senses:
         pairs = "; ".join(f"{name} by {_by(senses)}" for name, k in ANSWERS.items() for senses in k.senses)
         fewer = max((senses for senses in kind.senses if senses < wanted), key=len, default=None)
         hint = f"--senses {','.join(sorted(fewer, key=list(SENSES).index))}" if fewer else ""
         raise UsageError(f"{kind.name} by {_by(wanted)} is not supported", allowed=pairs, hint=hint)
+    return kind
 
 
 def _by(senses: frozenset[str]) -> str:

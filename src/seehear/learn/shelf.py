@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from seehear.amounts import counted
 from seehear.answers import ANSWERS
 from seehear.errors import DataError, InputError
 from seehear.events import Advanced, Finished, Listener, Started
@@ -172,12 +173,12 @@ def _decode_all(table: Table, recipe: Recipe, folder: Path, listen: Listener) ->
                 places.append(asdict(decoded.placed))
         if number % TOGETHER == 0:
             listen(Advanced(TASK, number))
-    listen(Finished(TASK))
+    listen(Finished(TASK, counted(len(table), "example")))
     for writer in writers.values():
         writer.close()  # the index that is written next says that they are whole
     if not kept:
         first = f"; the first: {problems[0]}" if problems else ""
-        raise DataError(f"none of {len(table):,} examples can be used{first}", where=str(table.root))
+        raise DataError(f"none of {counted(len(table), 'example')} can be used{first}", where=str(table.root))
     return {"kept": kept, "problems": [problem.to_json() for problem in problems], "placed": places}
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from seehear.amounts import counted
 from seehear.answers import ANSWERS
 from seehear.answers.risk import needed, vouched
 from seehear.errors import DataError
@@ -64,7 +65,6 @@ def train(
         network, progress = fit(
             network, material.shelf, material.rows, clock, saved=run / "checkpoint.safetensors", listen=listen
         )
-    listen(Said(f"trained {progress.step:,} steps in {progress.elapsed_s / 60:.1f} minutes"))
     remember(network, material.shelf, material.rows)
     recipe = trusted(network, material.judges, material.held_out, listen=listen)
     recipe = recipe.model_copy(update={"training": recipe.training.model_copy(update={"steps": progress.step})})
@@ -90,7 +90,7 @@ def gather(table: Table, val: Table | None, recipe: Recipe, run: Path, listen: L
         judges, rows, held_out = shelf, parts.train, parts.held_out
     if len(held_out) < FEWEST or len(rows) < FEWEST:
         raise DataError(
-            f"{len(rows)} examples to learn from and {len(held_out)} to judge by are too few",
+            f"{counted(len(rows), 'example')} to learn from and {len(held_out)} to judge by are too few",
             where=str(table.root),
             allowed=f"at least {FEWEST} of each; some tens are better",
             hint="add examples",

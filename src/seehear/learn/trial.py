@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from seehear.amounts import counted
 from seehear.answers import ANSWERS, AnswerKind, Arrays, Ask, Decoder
 from seehear.events import Advanced, Finished, Listener, Started
 from seehear.geometry import Placed
@@ -143,7 +144,7 @@ def _tried(
                 trial.take(int(some[place]), {key: value[place] for key, value in arrays.items()})
         done += len(some)
         listen(Advanced(TASK, done))
-    listen(Finished(TASK))
+    listen(Finished(TASK, counted(len(rows), "example")))
     return trials, {name: np.concatenate(own) for name, own in unfamiliar.items()}
 
 

@@ -15,12 +15,13 @@ from typing import Any
 from seehear.answers import AnswerKind
 from seehear.measure.intervals import Interval, Z
 from seehear.measure.judged import SHARES, Judged, figures, plain
-from seehear.measure.members import MOST, members
+from seehear.measure.members import members
 from seehear.measure.wording import per_100, reach, short, shortened
 
 FEWEST = 5  # examples of which anything is told
 FEWEST_DRAWN = 20  # examples from which resampling shows how far a metric varies
 FEW_GROUPS = 5  # among more, resampled intervals of small ones are too narrow to be compared
+MOST = 20  # groups that are all told
 EXTREMES = 3  # the worst, and the best, of more than MOST groups
 NAMED = 8  # of those too small to tell
 UNKNOWN = math.nan, math.nan

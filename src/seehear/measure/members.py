@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from seehear.table.groups import is_group
 
 Array = NDArray[Any]
-MOST = 20  # different values; more numbers than these are cut into bands
+MOST_NUMBERS = 6  # different ones; more than these are cut into bands
 QUARTERS = (0.25, 0.5, 0.75)  # between four bands, before they are rounded
 STRANGE = 20  # a column is one of numbers if at most one cell in so many is none
 
@@ -24,7 +24,7 @@ def members(column: str, cells: Sequence[str]) -> dict[str, Array]:
     values = [" ".join(cell.split()) for cell in cells]
     different = set(filter(None, values))
     numbers = [] if is_group(column) else [n for n in map(_number, different) if math.isfinite(n)]
-    if len(numbers) > MOST and (len(different) - len(numbers)) * STRANGE <= len(different):
+    if len(numbers) > MOST_NUMBERS and (len(different) - len(numbers)) * STRANGE <= len(different):
         values = _banded([_number(value) for value in values])
     places = defaultdict(list)
     for place, value in enumerate(values):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from seehear.amounts import duration
 from seehear.measure.wording import short
 
 
@@ -26,5 +27,5 @@ class Speed:
 
     def __str__(self) -> str:
         factor = self.real_time_factor
-        each = "" if factor is None else f"; {short(factor)} s for each second that they last"
+        each = "" if factor is None else f"; a minute of recording takes {duration(60 * factor)}"
         return f"answered {short(self.n / self.wall_s)} examples a second on this machine{each}"

@@ -19,6 +19,7 @@ from typing import BinaryIO
 from seehear.errors import BundleError
 
 LOCAL = struct.Struct("<4s5H3L2H")
+BEGINNING = b"PK\3\4"
 LOCAL_FIELDS = (
     "signature", "version needed", "flags", "compression", "time", "date",
     "checksum", "stored size", "size", "length of name", "length of extra field",
@@ -65,6 +66,8 @@ def unpack(path: Path, limits: Mapping[str, int], most_bytes: int, *, optional: 
         if not S_ISREG(path.stat().st_mode):
             raise BundleError("not a regular file")
         with path.open("rb") as file:
+            if not BEGINNING.startswith(file.read(len(BEGINNING))):  # one that was cut off is damaged
+                raise BundleError("not a seehear model file", hint="name one that `seehear train` made")
             length = fstat(file.fileno()).st_size
             if not _ends_with(file, length, optional):
                 limits = {name: limit for name, limit in limits.items() if name != optional}
@@ -75,7 +78,7 @@ def unpack(path: Path, limits: Mapping[str, int], most_bytes: int, *, optional: 
 
 
 def _local(name: str, size: int, checksum: int) -> Fields:
-    return (b"PK\3\4", VERSION, 0, 0, 0, DATE, checksum, size, size, len(name), 0)
+    return (BEGINNING, VERSION, 0, 0, 0, DATE, checksum, size, size, len(name), 0)
 
 
 def _central(name: str, size: int, checksum: int, offset: int) -> Fields:

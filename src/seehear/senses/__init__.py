@@ -32,7 +32,7 @@ class Sense(Protocol):
     """
 
     name: str
-    noun: str  # what a column holds for it, in the plural
+    noun: str  # what a column holds for it, in the singular
     media: tuple[str, ...]  # of picture, recording and video: what it reads
     pitch_s: float | None  # what a cell covers; None where cells are not slices of time
     rest: Literal["constant", "edge"] | None  # numpy.pad's way to go on where nothing happens; None with pitch_s

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from seehear import amounts
+
 _WORDS = {
     *("speaker", "patient", "subject", "participant", "person", "user", "client", "signer", "singer", "actor", "voice"),
     *("child", "student", "author", "writer", "site", "hospital", "clinic", "location", "place", "drive", "session"),
@@ -19,9 +21,7 @@ def is_group(heading: str) -> bool:
 
 def plural(heading: str) -> str:
     """What the groups of a column are called together: patient_id -> patients."""
-    stem = _stem(heading)
-    irregular = {"person": "people", "child": "children", "study": "studies", "hash": "hashes"}
-    return irregular.get(stem) or stem + "s"
+    return amounts.plural(_stem(heading))
 
 
 def _stem(heading: str) -> str:

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from seehear.amounts import counted
 from seehear.errors import DataError, SeehearError
 from seehear.media import SpanColumns, stretch
 from seehear.table import media
@@ -64,7 +65,7 @@ def open_table(
     good, problems = judge(found, columns, reads, roles, confined=packed)
     if not len(good):
         reasons = "; ".join(map(str, (*found.problems, *problems)[:3]))
-        raise DataError(f"none of {len(found.cells):,} examples can be used: {reasons}", where=str(data))
+        raise DataError(f"none of {counted(len(found.cells), 'example')} can be used: {reasons}", where=str(data))
     columns = columns.take(good)
     senses_had = {name: cells for name, cells in columns.senses.items() if cells.null_count < len(cells)}
     columns = replace(columns, senses=senses_had, key=_keys(columns))
@@ -74,7 +75,7 @@ def open_table(
         kind=roles.kind,
         answer_column=roles.answer,
         in_files=roles.in_files,
-        said=(*found.said, *roles.said, *_said(found, roles, columns, known)),
+        said=(*found.said, *roles.said, *_said(found, roles, columns, known, kinds)),
         problems=(*found.problems, *problems),
     )
 
@@ -155,16 +156,19 @@ def _stretches(keys: pa.ChunkedArray, span_s: NDArray[np.float64]) -> pa.Chunked
     return pa.chunked_array([pa.array(named, pa.large_string())])
 
 
-def _said(found: Found, roles: Roles, columns: Columns, known: Mapping[str, SenseLike]) -> list[str]:
+def _said(
+    found: Found, roles: Roles, columns: Columns, known: Mapping[str, SenseLike], kinds: Sequence[KindLike]
+) -> list[str]:
     sentences = []
     if roles.span is not None:
         sentences.append(_span_said(roles.span))
     if found.file is not None:
         sentences += [_sense_said(known[sense], headings, columns) for sense, headings in roles.senses.items()]
     if columns.answer is not None:
-        different = pc.count_distinct(columns.answer).as_py()
+        strata = {kind.stratum(cell) for kind in kinds if kind.name == roles.kind for cell in _unique(columns.answer)}
+        different = f" ({len(strata):,} different answers)" if len(strata) > 1 else ""
         kind = "" if roles.kind == roles.answer else f" as {roles.kind}"
-        sentences.append(f"answering {roles.answer!r}{kind} ({different:,} different answers)")
+        sentences.append(f"answering {roles.answer!r}{kind}{different}")
     if roles.aid is not None:
         sentences.append(f"{roles.aid!r} beside it may help to learn it; it is never asked for")
     sentences += [f"keeping {name!r} together in splits" for name in roles.metadata if is_group(name)]
@@ -176,6 +180,11 @@ def _said(found: Found, roles: Roles, columns: Columns, known: Mapping[str, Sens
     return sentences
 
 
+def _unique(cells: pa.ChunkedArray) -> list[str]:
+    different: list[str] = pc.unique(cells).to_pylist()
+    return different
+
+
 def _span_said(columns: SpanColumns) -> str:
     reach = f"that last {columns.end!r} seconds" if columns.lasts else f"to {columns.end!r}"
     return f"an example is the stretch of its file from {columns.start!r} {reach}"
@@ -185,4 +194,4 @@ def _sense_said(sense: SenseLike, headings: dict[str, str], columns: Columns) ->
     named = " and ".join(map(repr, headings))
     cells = columns.senses.get(sense.name)
     count = 0 if cells is None else len(cells) - cells.null_count
-    return f"column {named} holds {count:,} {sense.noun}"
+    return f"column {named} holds {counted(count, sense.noun)}"

@@ -15,6 +15,7 @@ from seehear.errors import DataError, UsageError
 from seehear.media import DURATIONS, SpanColumns, span_columns
 from seehear.table import media, parts
 from seehear.table.groups import is_group
+from seehear.table.rows import no_answers
 
 _SAMPLE = 1000  # cells looked at to tell what a column holds
 
@@ -50,6 +51,8 @@ class KindLike(Protocol):
     def in_files(self, cells: Sequence[str]) -> bool: ...
 
     def fits(self, cells: Sequence[str]) -> bool: ...
+
+    def stratum(self, cell: str) -> str: ...
 
 
 class SenseLike(Protocol):
@@ -255,6 +258,8 @@ def _aid(others: Sequence[str], kinds: Sequence[KindLike], kind: str | None, ans
 
 def _asked(cells: pa.Table, others: Sequence[str], kinds: Sequence[KindLike], wish: str) -> tuple[str, str]:
     """(kind, heading) of a wish that is a heading, kind:heading or a kind, understood in this order."""
+    if not others:
+        raise no_answers()
     by_name = {kind.name: kind for kind in kinds}
     prefix, _, rest = wish.partition(":")
     if heading := _heading(others, wish):

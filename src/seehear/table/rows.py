@@ -13,11 +13,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from seehear.errors import DataError, UsageError
+from seehear.amounts import counted
+from seehear.errors import DataError, SeehearError, UsageError
 from seehear.media import Excerpt, Input, medium_of
 
 _BATCH = 4096  # rows turned into Python objects at a time
 _WHOLE = [math.nan, math.nan]
+
+
+def no_answers() -> SeehearError:
+    return DataError(
+        "there are no answers",
+        hint="make a folder for each class, or a table with a column such as 'label', or masks/ beside: docs/data.md",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +127,7 @@ class Table:
             yield from self._rows(start, min(start + _BATCH, len(self)))
 
     def __repr__(self) -> str:
-        return f"<Table of {len(self):,} examples: {'+'.join(self.senses)} -> {self.kind}>"
+        return f"<Table of {counted(len(self), 'example')}: {'+'.join(self.senses)} -> {self.kind}>"
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -149,7 +157,7 @@ class Table:
     def answers(self) -> list[str]:
         """The answer of each row. Raises DataError for a table without answers."""
         if self._columns.answer is None:
-            raise DataError("the table has no answers", where=str(self.root), hint="add a column such as 'label'")
+            raise no_answers().at(str(self.root))
         answers: list[str] = self._columns.answer.to_pylist()
         return [str(self.root / answer) for answer in answers] if self.in_files else answers
 

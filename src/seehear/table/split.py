@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from seehear.amounts import counted
 from seehear.table.groups import is_group, plural
 from seehear.table.rows import Table
 
@@ -49,7 +50,8 @@ def split(table: Table, held_out: float, *, seed: int, stratum: Callable[[str], 
         columns.remove(coarsest)
         given_up.append(coarsest)
     out = _hold_out_rows(strata, held_out, rng)
-    said = f"held out {out.sum():,} of {len(table):,} examples at random, every class in its share"
+    said = f"held out {out.sum():,} of {counted(len(table), 'example')} at random"
+    said += ", every class in its share" if len(names) > 1 else ""
     return _split(out, said + _missed(strata, names, out, given_up))
 
 
@@ -169,7 +171,7 @@ def _hold_out_rows(strata: Indices, share: float, rng: np.random.Generator) -> M
 
 
 def _groups_said(table: Table, columns: Sequence[str], groups: Indices, out: Mask) -> str:
-    held, rows = len(np.unique(groups[out])), f"{out.sum():,} of {len(table):,} examples"
+    held, rows = len(np.unique(groups[out])), f"{out.sum():,} of {counted(len(table), 'example')}"
     if len(columns) > 1:
         named = " and ".join(map(plural, columns))
         return f"held out {held:,} of {groups.max() + 1:,} groups that share no {named}: {rows}"

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from seehear import amounts
 from seehear.answers.boxes.box import Box, parsed
 from seehear.answers.boxes.exchange import as_coco, as_csv
 from seehear.answers.boxes.matching import matched
@@ -69,7 +70,9 @@ class BoxesSpec(BaseModel):
         more = f" and {len(self.classes) - 10:,} more" if len(self.classes) > 10 else ""
         small, usual, large = self.sides_px
         sizes = f"sides of {small:.0f} to {large:.0f} px, mostly {usual:.0f}"
-        return f"boxes in {self.pictures:,} pictures: {shown}{more}; up to {self.most:,} in one, {sizes}"
+        return (
+            f"boxes in {amounts.counted(self.pictures, 'picture')}: {shown}{more}; up to {self.most:,} in one, {sizes}"
+        )
 
 
 @dataclass(frozen=True)
@@ -145,7 +148,7 @@ def plan(cells: Iterable[str], column: str, aid: Sequence[str] | None = None) ->
         pictures, most = pictures + 1, max(most, len(boxes))
     if not counts.total():
         hint = "draw a box around each thing to be found"
-        raise DataError(f"no box in {pictures:,} pictures", where=where, hint=hint)
+        raise DataError(f"no box in {amounts.counted(pictures, 'picture')}", where=where, hint=hint)
     classes = sorted(counts)
     small, usual, large = np.percentile(sides, [5, 50, 95]).tolist()
     return BoxesSpec(

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, model_validator
 
+from seehear.amounts import counted
 from seehear.errors import DataError, InputError
 from seehear.geometry import Placed, Warp
 
@@ -44,7 +45,7 @@ class LabelSpec(BaseModel):
         return {name: i for i, name in enumerate(self.classes)}
 
     def __str__(self) -> str:
-        kinds = f"{len(self.classes):,} classes"
+        kinds = counted(len(self.classes), "class")
         shown = ", ".join(f"{c} ({n:,})" for c, n in zip(self.classes[:10], self.counts, strict=False))
         more = f" and {len(self.classes) - 10:,} more" if len(self.classes) > 10 else ""
         return f"{f'any number of {kinds}' if self.several else f'one of {kinds}'}: {shown}{more}"
@@ -82,13 +83,13 @@ def plan(cells: Iterable[str], column: str, aid: Sequence[str] | None = None) ->
 
     Raises DataError for a column that names no two classes, each at least twice.
     """
-    counted = Counter(cell.strip() for cell in cells)
-    where, rows = f"column '{column}'", counted.total()
+    times_told = Counter(cell.strip() for cell in cells)
+    where, rows = f"column '{column}'", times_told.total()
     if not rows:
         raise DataError("holds no answers", where=where, hint="give every example its class")
-    several = _holds_several(counted)
+    several = _holds_several(times_told)
     classes: Counter[str] = Counter()
-    for cell, times in counted.items():
+    for cell, times in times_told.items():
         classes.update(dict.fromkeys(_names(cell, several), times))
     if len(classes) > max(MANY, rows / 2) and not several:
         raise DataError(
@@ -108,7 +109,7 @@ def plan(cells: Iterable[str], column: str, aid: Sequence[str] | None = None) ->
     rare = [name for name, times in classes.items() if times < 2]
     if rare:
         raise DataError(
-            f"{_some(len(rare))} with one example: {_quoted(rare[:5])}{', …' if len(rare) > 5 else ''}",
+            f"{counted(len(rare), 'class')} with one example: {_quoted(rare[:5])}{', …' if len(rare) > 5 else ''}",
             where=where,
             allowed="at least 2 examples of each class, better 20",
             hint="add examples, merge the class with another, or remove it",
@@ -237,7 +238,3 @@ def _is_number(cell: str) -> bool:
 
 def _quoted(names: Sequence[str]) -> str:
     return ", ".join(f"'{name}'" for name in names)
-
-
-def _some(n: int) -> str:
-    return "1 class" if n == 1 else f"{n:,} classes"

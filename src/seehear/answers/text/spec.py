@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from seehear.amounts import counted
 from seehear.answers.text.language import Automaton
 from seehear.answers.text.ngrams import NGrams
 from seehear.answers.text.normal import normal
@@ -58,10 +59,10 @@ class TextSpec(BaseModel):
         shown = "".join(letters).strip()
         some = shown if len(shown) <= 60 else shown[:60] + "…"
         parts = len(self.tokens) - len(letters)
-        spelt = f"{len(letters)} letters ({some})" + (f" and {parts:,} parts of words" if parts else "")
+        spelt = f"{counted(len(letters), 'letter')} ({some})" + (f" and {parts:,} parts of words" if parts else "")
         what = "translation" if self.translated else "text"
         aided = f"; taught by the words spoken, in {len(self.spoken)} letters, too" if self.spoken else ""
-        return f"{what} in {spelt}; {self.words:,} different words in {self.texts:,} texts{aided}"
+        return f"{what} in {spelt}; {counted(self.words, 'different word')} in {counted(self.texts, 'text')}{aided}"
 
     @property
     def heard(self) -> tuple[str, ...]:

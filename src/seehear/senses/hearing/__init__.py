@@ -27,7 +27,7 @@ class Hearing:
     """The `Sense` of sound: (T,) float32 at RATE_HZ, one channel."""
 
     name = "audio"
-    noun = "recordings"
+    noun = "recording"
     media: tuple[str, ...] = ("recording", "video")
     pitch_s: float | None = CELL_S
     rest: Literal["constant", "edge"] | None = "constant"

@@ -29,7 +29,7 @@ class Lips:
     """The `Sense` of lips: (T, H, W) uint8, grey, at RATE_HZ pictures a second."""
 
     name = "lips"
-    noun = "moving lips"
+    noun = "speaking mouth"
     media: tuple[str, ...] = ("video",)
     pitch_s: float | None = CELL_S
     rest: Literal["constant", "edge"] | None = "edge"

@@ -30,7 +30,7 @@ class Sight:
     """The `Sense` of pictures: (H, W, C) uint8, C 1 or 3."""
 
     name = "image"
-    noun = "pictures"
+    noun = "picture"
     media: tuple[str, ...] = ("picture", "video")
     pitch_s: float | None = None
     rest: Literal["constant", "edge"] | None = None

@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from seehear.amounts import counted
 from seehear.table.layouts.found import AnswerCells
 from seehear.table.rows import Problem
 
@@ -180,8 +181,7 @@ def _repeated(boxes: BoxColumns, xyxy: NDArray[np.float64]) -> NDArray[np.bool_]
 
 def _told(rows: NDArray[np.bool_], what: str, named: Callable[[int], str]) -> list[str]:
     number = int(rows.sum())
-    noun = "box" if number == 1 else "boxes"
-    return [f"{number:,} {noun} {what}; the first: {named(int(rows.argmax()))}"] if number else []
+    return [f"{counted(number, 'box')} {what}; the first: {named(int(rows.argmax()))}"] if number else []
 
 
 def _written(boxes: BoxColumns, pictures: int) -> pa.ChunkedArray:

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from seehear.amounts import counted
 from seehear.table.layouts.box_cells import HEADING, LABELS, ONLY_LABEL, UNNAMED, BoxColumns, box_cells
 from seehear.table.layouts.found import Found, few
 from seehear.table.layouts.picture_sizes import sizes_px
@@ -66,7 +67,7 @@ def _together(found: Found, headings: _Headings) -> Found:
     drawn = box_cells(boxes, sizes, lambda i: found.where(int(where[i])))
     nameless = [Problem(found.where(int(row)), "it names no picture") for row in np.flatnonzero(~named)]
     kept, varying = _kept(cells.filter(pa.array(named)), picture, headings)
-    said = [f"a row is a box: {len(where):,} in {len(first):,} pictures", *relative, *drawn.said]
+    said = [f"a row is a box: {len(where):,} in {counted(len(first), 'picture')}", *relative, *drawn.said]
     said += [UNNAMED] if headings.label is None else []
     said += [f"not used, for it differs from box to box: {few(varying)}"] if varying else []
     return replace(

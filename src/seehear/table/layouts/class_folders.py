@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from seehear.amounts import counted
 from seehear.media import medium_of
 from seehear.table.layouts.found import Found, few, files_below, part_folders, text_table, visible
 from seehear.table.media import is_text
@@ -104,12 +105,13 @@ def _read_part(place: Path, prefix: str, part: str, examples: _Examples, said: l
 def _sentences(examples: _Examples) -> list[str]:
     classes = len({label for label in examples.label if label})
     named = {
-        "pictures": examples.picture,
-        "recordings": examples.recording,
-        "videos, both seen and heard": examples.video,
+        "picture": examples.picture,
+        "recording": examples.recording,
+        "video": examples.video,
     }
     counts = {noun: sum(cell is not None for cell in cells) for noun, cells in named.items()}
-    what = " and ".join(f"{count:,} {noun}" for noun, count in counts.items() if count)
-    where = f" in folders of {classes:,} {'classes' if classes > 1 else 'class'}" if classes else ""
-    pairs = f", {examples.pairs:,} of them pairs with one name" if examples.pairs else ""
-    return [what + where + pairs]
+    what = " and ".join(counted(count, noun) for noun, count in counts.items() if count)
+    both = ", both seen and heard" if counts["video"] else ""
+    where = f" in folders of {counted(classes, 'class')}" if classes else ""
+    pairs = f", {counted(examples.pairs, 'pair')} with one name among them" if examples.pairs else ""
+    return [what + both + where + pairs]

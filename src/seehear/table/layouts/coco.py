@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from seehear.amounts import counted
 from seehear.errors import DataError
 from seehear.table.encoding import read_text
 from seehear.table.layouts.box_cells import FARTHEST_PX, Drawn, from_sides
@@ -202,4 +203,5 @@ def _size(width: Any, height: Any) -> tuple[float, float]:
 def _sentences(files: Sequence[tuple[str, str]], found: _Pictures) -> Iterator[str]:
     named = ", ".join(name for name, _ in files)
     outlined = f", {found.things.outlined:,} outlined," if found.things.outlined else ""
-    yield f"COCO: {len(found.things.label):,} boxes{outlined} in {len(found.image):,} pictures, by {named}"
+    boxes, pictures = counted(len(found.things.label), "box"), counted(len(found.image), "picture")
+    yield f"COCO: {boxes}{outlined} in {pictures}, by {named}"

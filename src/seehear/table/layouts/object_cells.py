@@ -19,6 +19,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from seehear.amounts import counted
 from seehear.table.layouts.box_cells import (
     HEADING,
     LABELS,
@@ -74,7 +75,8 @@ def objects_as_boxes(found: Found) -> Found:
     drawn = box_cells(things.columns(), sizes_px(found.root, good.paths(image)), things.places.__getitem__)
     filled = pc.is_valid(good.cells[heading])
     answers = pc.if_else(filled, drawn.cells, pa.scalar(None, pa.large_string()))
-    said = [f"a cell of {heading!r} holds the boxes of a picture: {len(things.label):,} in {len(readable):,} pictures"]
+    pictures = counted(len(readable), "picture")
+    said = [f"a cell of {heading!r} holds the boxes of a picture: {len(things.label):,} in {pictures}"]
     said += [UNNAMED] if nameless else []
     return replace(
         good,
@@ -111,7 +113,7 @@ def _objects(cell: str) -> _Objects | str:
     if not isinstance(boxes, list) or not all(isinstance(each, list | None) for each in (labels, *marks)):
         return f"'{cell[:60]}' holds no boxes: left out"
     if labels is not None and len(labels) != len(boxes):
-        return f"{len(boxes):,} boxes with {len(labels):,} labels: left out"
+        return f"{counted(len(boxes), 'box')} with {counted(len(labels), 'label')}: left out"
     crowds, difficult = (each or [] for each in marks)
     return _Objects(boxes, labels, crowds, difficult, corners is not None)
 

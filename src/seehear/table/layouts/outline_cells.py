@@ -20,6 +20,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from seehear.amounts import counted
 from seehear.table.layouts.box_cells import FARTHEST_PX, ROUNDING_PX, Drawn, box_cells
 from seehear.table.layouts.box_cells import HEADING as BOXES
 from seehear.table.layouts.found import AnswerCells
@@ -48,10 +49,7 @@ class _Told:
         self.changed[what] = count + 1, first
 
     def said(self) -> list[str]:
-        counted = (
-            (f"{count:,} thing{'s' * (count > 1)}", what, first) for what, (count, first) in self.changed.items()
-        )
-        return [f"{things} {what}; the first: {first}" for things, what, first in counted]
+        return [f"{counted(n, 'thing')} {what}; the first: {first}" for what, (n, first) in self.changed.items()]
 
 
 def drawn_answers(things: Drawn, sizes: Sizes, classes: Iterable[str]) -> dict[str, Callable[[], AnswerCells]]:

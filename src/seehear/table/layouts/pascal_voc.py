@@ -16,6 +16,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pyarrow as pa
 
+from seehear.amounts import counted
 from seehear.errors import DataError
 from seehear.media import medium_of
 from seehear.table.encoding import read_lines, read_text
@@ -208,8 +209,8 @@ def _missing(folder: _Folder, found: _Pictures) -> None:
 def _sentences(found: _Pictures) -> Iterator[str]:
     masks = sum(mask is not None for mask in found.mask)
     also = f"; {masks:,} with a mask" if masks else ""
-    yield f"Pascal VOC: {len(found.things.label):,} boxes in {len(found.image):,} pictures{also}"
+    yield f"Pascal VOC: {counted(len(found.things.label), 'box')} in {counted(len(found.image), 'picture')}{also}"
     if found.at_zero:
-        yield f"{found.at_zero:,} boxes begin at pixel 0, where Pascal VOC counts from 1: taken for 1"
+        yield f"{counted(found.at_zero, 'box')} from pixel 0 on, where Pascal VOC counts from 1: taken for 1"
     if found.unlisted:
-        yield f"{found.unlisted:,} annotations are on no list in ImageSets and are not used"
+        yield f"not used: {counted(found.unlisted, 'annotation')} on no list in ImageSets"

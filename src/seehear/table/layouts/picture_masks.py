@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from seehear.amounts import counted
 from seehear.media import medium_of
 from seehear.table.layouts.found import Found, files_below, part_folders, text_table, visible
 from seehear.table.media import is_text
@@ -38,7 +39,7 @@ def picture_masks(place: Path) -> Found | None:
         problems += (Problem(name, "no picture of this name") for name in masks.values())
     if not any(mask):
         return None
-    said.append(f"{len(image):,} pictures, {sum(map(bool, mask)):,} with their masks")
+    said.append(f"{counted(len(image), 'picture')}, {sum(map(bool, mask)):,} with their masks")
     return Found(
         place,
         text_table({"image": image, "mask": mask}),

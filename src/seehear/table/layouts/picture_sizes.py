@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from seehear.amounts import counted
 from seehear.media import ON_THEIR_SIDE, RAW_EXIF, orientation
 
 _HEADER_BYTES = 2048
@@ -44,8 +45,7 @@ def compared_px(
     own, told = sizes_px(root, files), np.array(told_px, np.float64).reshape(-1, 2)
     unknown = np.isnan(own)
     differ = np.flatnonzero((np.isfinite(told) & ~unknown & (own != told)).any(1)).tolist()
-    noun = "picture" if len(differ) == 1 else "pictures"
-    what = f"{len(differ):,} {noun} of another size than told: that of the file counts"
+    what = f"{counted(len(differ), 'picture')} of another size than told: that of the file counts"
     return np.where(unknown, told, own), [f"{what}; the first: {files[i]}" for i in differ[:1]]
 
 

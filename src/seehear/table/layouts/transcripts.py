@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from seehear.amounts import counted
 from seehear.errors import DataError
 from seehear.media import medium_of
 from seehear.table.cues import read_cues
@@ -199,9 +200,12 @@ def _read_subtitles(text: str, name: str, stem: _Stem, part: str, utterances: _U
 def _sentences(utterances: _Utterances) -> list[str]:
     files = {audio or video for audio, video in zip(utterances.audio, utterances.video, strict=True)}
     cut = sum(start is not None for start in utterances.start_s)
-    said = [f"{len(files):,} recordings with their words" + (f", {cut:,} cues of subtitles" if cut else "")]
+    said = [
+        f"{counted(len(files), 'recording')} with their words"
+        + (f", {counted(cut, 'cue')} of subtitles" if cut else "")
+    ]
     if utterances.wordless:
-        said.append(f"left out {utterances.wordless:,} cues without words, such as [music]")
+        said.append(f"left out {counted(utterances.wordless, 'cue')} without words, such as [music]")
     if others := utterances.passed_over:
         said.append(f"not used, for subtitles lie beside them: {few(others)}")
     return said

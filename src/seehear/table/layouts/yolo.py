@@ -16,6 +16,7 @@ import pyarrow as pa
 import yaml
 from numpy.typing import NDArray
 
+from seehear.amounts import counted
 from seehear.errors import DataError
 from seehear.media import medium_of
 from seehear.table.encoding import read_lines, read_text
@@ -228,6 +229,7 @@ def _in_pixels(shares: Sequence[float], size_px: NDArray[np.float64]) -> list[fl
 
 
 def _sentences(classes: Sequence[str], found: _Pictures) -> Iterator[str]:
-    yield f"YOLO: {len(found.things.label):,} boxes of {len(classes):,} classes in {len(found.image):,} pictures"
+    boxes, pictures = counted(len(found.things.label), "box"), counted(len(found.image), "picture")
+    yield f"YOLO: {boxes} of {counted(len(classes), 'class')} in {pictures}"
     if found.textless:
-        yield f"{found.textless:,} pictures have no text, which says that there is nothing in them"
+        yield f"{counted(found.textless, 'picture')} without a text: taken for empty"
