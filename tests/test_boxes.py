@@ -214,7 +214,7 @@ def test_a_class_of_crowds_alone_is_a_class() -> None:
     spec = BOXES.plan([*CELLS, crowd], "boxes")
     assert spec.counts[spec.index["geese"]] == 0
     assert BOXES.read(crowd, spec).boxes[0].crowd
-    with pytest.raises(DataError, match="no box in 1 pictures"):
+    with pytest.raises(DataError, match="no box in 1 picture"):
         BOXES.plan([crowd], "boxes")
 
 

@@ -315,7 +315,7 @@ class TestCommandLine:
         ]
         assert "track" not in answers[0]["answer"]["boxes"][0]
         assert "in/street.mp4: 4 pictures up to 1.2 s; in all " in said.err
-        assert '5 asked: 5 answered, 0 times "I don\'t know"' in said.err
+        assert '5 asked: 5 answered, 0 "I don\'t know"' in said.err
 
     def test_rows_of_a_table_are_watched_too(self, capsys: pytest.CaptureFixture[str]) -> None:
         Path("rows.csv").write_text("video,start,end\nin/street.mp4,0.2,0.3\nin/street.mp4,,\n")

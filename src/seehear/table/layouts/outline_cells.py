@@ -13,7 +13,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -52,19 +51,24 @@ class _Told:
         return [f"{counted(n, 'thing')} {what}; the first: {first}" for what, (n, first) in self.changed.items()]
 
 
-def drawn_answers(things: Drawn, sizes: Sizes, classes: Iterable[str]) -> dict[str, Callable[[], AnswerCells]]:
+def drawn_answers(
+    things: Drawn, sizes: Callable[[], Sizes], classes: Iterable[str]
+) -> dict[str, Callable[[], AnswerCells]]:
     """What things in pictures may answer, by heading: boxes and, where some are outlined, masks.
 
     `sizes` are asked for when an answer is made. `classes` are all that are named.
     """
 
-    def made(draw: Callable[[NDArray[np.float64]], AnswerCells]) -> AnswerCells:
-        size_px, said = sizes()
-        answers = draw(size_px)
+    def boxes() -> AnswerCells:
+        size_px, _, said = sizes()
+        answers = box_cells(things.columns(), size_px, things.places.__getitem__)
         return answers._replace(said=[*said, *answers.said])
 
-    boxes = partial(made, lambda size_px: box_cells(things.columns(), size_px, things.places.__getitem__))
-    masks = partial(made, lambda size_px: outline_cells(things, size_px, classes))
+    def masks() -> AnswerCells:
+        """As large as was told: those of pictures of another size are left out, as all such masks are."""
+        size_px, told_px, _ = sizes()
+        return outline_cells(things, np.where(np.isnan(told_px), size_px, told_px), classes)
+
     return {BOXES: boxes, HEADING: masks} if things.outlined else {BOXES: boxes}
 
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from io import FileIO
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +26,13 @@ _CHUNK_BYTES = 8 + len(RAW_EXIF)  # as much of a png's chunk as tells whether it
 _EXIF = 0xE1  # APP1: it may say that the picture lies on its side
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # ITU T.81, table B.1: the markers that a size follows
 
-Sizes = Callable[[], tuple[NDArray[np.float64], list[str]]]  # (pictures, 2) as of sizes_px, and what to say of them
+
+class Sizes(NamedTuple):
+    """Of pictures, width and height (n, 2): those that count, those that annotations tell, and what to say of them."""
+
+    px: NDArray[np.float64]
+    told_px: NDArray[np.float64]
+    said: Sequence[str] = ()
 
 
 def sizes_px(root: Path, files: Sequence[str]) -> NDArray[np.float64]:
@@ -37,16 +44,14 @@ def sizes_px(root: Path, files: Sequence[str]) -> NDArray[np.float64]:
     return np.array(sizes, np.float64).reshape(-1, 2)
 
 
-def compared_px(
-    root: Path, files: Sequence[str], told_px: Sequence[tuple[float, float]]
-) -> tuple[NDArray[np.float64], list[str]]:
-    """(the sizes of files, what to say): what an annotation tells counts where a file can not be read, for people turn
-    and shrink pictures and leave it as it was."""
+def compared_px(root: Path, files: Sequence[str], told_px: Sequence[tuple[float, float]]) -> Sizes:
+    """What an annotation tells counts where a file can not be read: people turn and shrink pictures and leave it as it
+    was."""
     own, told = sizes_px(root, files), np.array(told_px, np.float64).reshape(-1, 2)
     unknown = np.isnan(own)
     differ = np.flatnonzero((np.isfinite(told) & ~unknown & (own != told)).any(1)).tolist()
     what = f"{counted(len(differ), 'picture')} of another size than told: that of the file counts"
-    return np.where(unknown, told, own), [f"{what}; the first: {files[i]}" for i in differ[:1]]
+    return Sizes(np.where(unknown, told, own), told, [f"{what}; the first: {files[i]}" for i in differ[:1]])
 
 
 def _size_px(file: str) -> tuple[float, float]:

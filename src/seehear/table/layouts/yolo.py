@@ -23,7 +23,7 @@ from seehear.table.encoding import read_lines, read_text
 from seehear.table.layouts.box_cells import Drawn
 from seehear.table.layouts.found import Found, files_below, text_table, visible
 from seehear.table.layouts.outline_cells import WITHOUT, drawn_answers
-from seehear.table.layouts.picture_sizes import sizes_px
+from seehear.table.layouts.picture_sizes import Sizes, sizes_px
 from seehear.table.media import is_text
 from seehear.table.parts import part_of
 from seehear.table.rows import Problem
@@ -65,6 +65,7 @@ def yolo(place: Path) -> Found | None:
     sizes = sizes_px(root, [file for file, _ in pictures])
     for (file, part), size_px in zip(pictures, sizes, strict=True):
         _read(root, file, part, size_px, classes, found)
+    own_px = np.array(found.size_px).reshape(-1, 2)
     return Found(
         root,
         text_table({"image": found.image}),
@@ -72,7 +73,7 @@ def yolo(place: Path) -> Found | None:
         problems=tuple(found.problems),
         said=tuple(_sentences(classes, found)),
         without=WITHOUT,
-        later=drawn_answers(found.things, lambda: (np.array(found.size_px).reshape(-1, 2), []), classes),
+        later=drawn_answers(found.things, lambda: Sizes(own_px, own_px), classes),
     )
 
 
