@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -122,9 +125,23 @@ def test_damaged_videos_end_in_an_error_or_a_clip(tmp_path: Path) -> None:
 
 def test_without_opencv_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(finder, "find_spec", lambda name: None)
+    monkeypatch.setattr(finder, "_local", threading.local())
     assert LIPS.lacking == "reading lips needs OpenCV, which is not installed: pip install 'seehear[lips]'"
     with pytest.raises(InputError, match=r"needs OpenCV.*pip install 'seehear\[lips\]'"):
         read(film(tmp_path / "a.mp4", [SHUT] * 4))
+
+
+def test_many_threads_may_begin_to_look_for_faces_at_once() -> None:
+    """In a process of its own, as OpenCV is imported once; half imported, it is not there for the other threads."""
+    script = """
+from concurrent.futures import ThreadPoolExecutor
+from seehear.senses.lips import face
+import numpy as np
+dark = np.zeros((90, 90), np.uint8)
+with ThreadPoolExecutor(8) as pool:
+    assert list(pool.map(lambda _: face._face(dark), range(64))) == [None] * 64
+"""
+    subprocess.run([sys.executable, "-c", script], check=True)
 
 
 def test_a_clip_is_fitted_and_what_is_too_long_is_refused() -> None:

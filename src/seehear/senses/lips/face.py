@@ -34,6 +34,7 @@ MOUTH_X, MOUTH_Y = 0.5, 0.80
 MOUTH_WIDTH, MOUTH_HEIGHT = 0.60, 0.40
 
 _local = threading.local()  # a finder is not safe to share between threads
+_loading = threading.Lock()  # while one thread imports OpenCV, it is not there for the others
 
 
 def lacking() -> str:
@@ -61,15 +62,20 @@ def mouth(pictures: Sequence[Picture], height: int, width: int) -> Picture:
 
 
 def _finder() -> Any:
+    if not hasattr(_local, "finder"):
+        with _loading:
+            _local.finder = _loaded()
+    return _local.finder
+
+
+def _loaded() -> Any:
     if lacking():
         raise InputError("reading lips needs OpenCV, which is not installed", hint=INSTALL)
-    if not hasattr(_local, "finder"):
-        import cv2  # 0.2 s to import, and 80 MB: paid by those who read lips
+    import cv2  # 0.2 s to import, and 80 MB: paid by those who read lips
 
-        cv2.setNumThreads(1)  # videos are read beside each other already
-        cascade = Path(cv2.__file__).parent / "data" / MODEL
-        _local.finder = cv2.CascadeClassifier(str(cascade))
-    return _local.finder
+    cv2.setNumThreads(1)  # videos are read beside each other already
+    cascade = Path(cv2.__file__).parent / "data" / MODEL
+    return cv2.CascadeClassifier(str(cascade))
 
 
 def _face(picture: Picture) -> Floats | None:
