@@ -43,7 +43,10 @@ class Group:
     intervals: dict[str, Interval]
 
     def words(self, name: str) -> tuple[str, str]:
-        """A figure and its interval as people read them, of a hundred where it is a share; "" where it is not known."""
+        """A figure and its interval as people read them, of a hundred where it is a share; a dash alone where it is not
+        known."""
+        if math.isnan(self.metrics[name]):
+            return "–", ""
         words = per_100 if name in SHARES else short
         return words(self.metrics[name]), reach(self.intervals[name], words)
 
