@@ -31,9 +31,7 @@ class TextSpec(BaseModel):
     words: int = Field(ge=0)  # how many different ones those had
     terms: tuple[str, ...] = ()  # favoured, for as long as somebody expects them
     translated: bool = False  # into another language than is spoken, so that words have no times
-    spoken: tuple[str, ...] = Field(
-        default=(), max_length=MOST_TOKENS
-    )  # tokens of that language, if they are learned too
+    spoken: tuple[str, ...] = Field(default=(), max_length=MOST_TOKENS)  # tokens of the words spoken, if learned too
     decoder: bool = False  # whether a network that writes token by token was taught too
 
     @field_validator("tokens", "spoken")
