@@ -9,6 +9,8 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from onnx import numpy_helper
 
 from learning import ANSWER_CELLS, ENDINGS, EXAMPLES, PAIRS, digits_table, opened, recipe_for, shelf_of
@@ -112,11 +114,29 @@ def test_a_graph_that_differs_is_refused(tmp_path: Path) -> None:
 
 
 def test_every_row_comes_once_a_pass_and_like_lengths_together() -> None:
-    rows, lengths = np.arange(64), np.random.default_rng(0).integers(1, 1000, 64)
+    rows, lengths = np.arange(64), np.random.default_rng(0).integers(200, 1000, 64)
     order = pass_order(rows, lengths, 8, (0, 0))
-    assert sorted(order.ravel()) == list(rows)
+    assert len(order) == 8 and sorted(np.concatenate(order)) == list(rows)
     assert np.mean([np.ptp(lengths[batch]) for batch in order]) < 300
-    assert not np.array_equal(order, pass_order(rows, lengths, 8, (0, 1)))
+    padded = [len(batch) * int(lengths[batch].max()) for batch in order]
+    assert max(padded) < 1.6 * np.mean(padded)
+    again = pass_order(rows, lengths, 8, (0, 1))
+    assert any(not np.array_equal(one, other) for one, other in zip(order, again, strict=True))
+
+
+@given(st.lists(st.integers(1, 1000), min_size=3, max_size=80), st.integers(1, 20))
+def test_no_batch_of_a_pass_is_empty_and_their_number_follows_from_that_of_the_rows(
+    lengths: list[int], size: int
+) -> None:
+    rows = np.arange(len(lengths))
+    order = pass_order(rows, np.array(lengths), size, (0, 0))
+    taken = np.concatenate([*order, rows[:0]])
+    assert len(order) == len(rows) // size and all(map(len, order))
+    assert len(set(taken)) == len(taken) == len(order) * size
+
+
+def test_examples_that_are_of_one_length_come_in_batches_of_one_size() -> None:
+    assert {len(batch) for batch in pass_order(np.arange(70), np.full(70, 3), 8, (0, 0))} == {8}
 
 
 def test_orthogonal_keeps_directions_and_evens_lengths() -> None:

@@ -117,11 +117,11 @@ class Run:
         """Batches until the clock says that it is over; the time since the last one counts."""
         size = min(self.training.batch, len(self.rows))
         per_pass = len(self.rows) // size
-        order: NDArray[np.int64] | None = None
+        order: list[NDArray[np.int64]] = []
         last_s = time.monotonic()
         while self.clock.done(self.progress) < 1:
             position = self.progress.step % per_pass
-            if order is None or position == 0:
+            if not order or position == 0:
                 number = self.progress.step // per_pass
                 order = pass_order(self.rows, self.shelf.lengths, size, (self.training.seed, number))
             yield self._batch(order[position])
@@ -226,18 +226,34 @@ def optimizers(network: Network, training: Training) -> tuple[Optimizer, Optimiz
 
 def pass_order(
     rows: NDArray[np.int64], lengths: NDArray[np.int64], size: int, seed: tuple[int, int]
-) -> NDArray[np.int64]:
-    """One pass over the rows in random batches (batches, size), those of like length together; the rest waits."""
+) -> list[NDArray[np.int64]]:
+    """One pass over the rows in random batches of `size` on average, those of like length together; the rest waits.
+
+    A batch of long examples has fewer of them, so that none needs much more memory or time than the others. How many
+    batches there are depends on the number of rows alone.
+    """
     random = np.random.default_rng(seed)
     shuffled = random.permutation(rows)
-    batches = []
+    batches: list[NDArray[np.int64]] = []
     for start in range(0, len(shuffled), size * LIKE_LENGTHS):
-        near = shuffled[start : start + size * LIKE_LENGTHS]
-        if lengths[near].min() < lengths[near].max():
-            near = near[np.argsort(lengths[near], kind="stable")]
-        whole = len(near) // size * size
-        batches.append(near[:whole].reshape(-1, size))
-    return random.permutation(np.concatenate(batches))
+        some = shuffled[start : start + size * LIKE_LENGTHS]
+        count = len(some) // size
+        near = some[: count * size]
+        batches += _alike_in_all(near[np.argsort(lengths[near], kind="stable")], lengths, count)
+    return [batches[place] for place in random.permutation(len(batches))]
+
+
+def _alike_in_all(rows: NDArray[np.int64], lengths: NDArray[np.int64], count: int) -> list[NDArray[np.int64]]:
+    """Cut into `count` batches, none empty, that are about as long as each other in all."""
+    if not count:
+        return []
+    own = lengths[rows].astype(np.float64)
+    middle = (np.cumsum(own) - own / 2) / own.sum()
+    order = np.arange(count)
+    firsts = np.searchsorted(middle, order / count)
+    firsts = np.maximum.accumulate(firsts - order) + order  # what one example fills alone must not leave others empty
+    firsts = np.minimum(firsts, len(rows) - count + order)
+    return np.split(rows, firsts[1:])
 
 
 def _autocast(device: torch.device, precision: str) -> AbstractContextManager[object]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +24,7 @@ from seehear.table import Row, Table
 LOOKED_AT = 600  # examples that the plan reads
 BATCHES_WANTED = 24  # in one pass, at least, before a batch grows
 BATCH_RANGE = (32, 256)
+BATCH_S, FEWEST_TOGETHER = 240.0, 4  # of what lasts, in one batch: the largest network needs 4 GB for it in fp32
 BATCH_RANGE_OF_PLACES, BATCH_NUMBERS = (4, 32), 5e6  # pictures are large, and every part of one is an example
 LEARNING_RATE = 0.004
 USUAL_GIGAFLOPS = 120.0  # of two cores in fp32
@@ -133,7 +134,7 @@ def plan(table: Table, wishes: Wishes, machine: Machine) -> Recipe:
             minutes=minutes,
             steps=wishes.steps,
             seed=wishes.seed or 0,
-            batch=_batch(len(table)) if kind.finest_px is None else _batch_of_places(senses),
+            batch=_batch(len(table), _lasts_s(facts)) if kind.finest_px is None else _batch_of_places(senses),
             learning_rate=LEARNING_RATE,
             precision=machine.precision,
             held_out=_held_out(len(table), kind, wrong_at_most),
@@ -151,8 +152,14 @@ def _held_out(examples: int, kind: AnswerKind, wrong_at_most: float) -> float:
     return max(usual, min(MOST_HELD_OUT, math.ceil(ROOM * needed(wrong_at_most)) / examples))
 
 
-def _batch(examples: int) -> int:
-    return int(np.clip(2 ** int(np.log2(max(examples / BATCHES_WANTED, 1))), *BATCH_RANGE))
+def _batch(examples: int, lasts_s: float) -> int:
+    usual = int(np.clip(2 ** int(np.log2(max(examples / BATCHES_WANTED, 1))), *BATCH_RANGE))
+    return max(min(usual, int(BATCH_S / lasts_s)), FEWEST_TOGETHER) if lasts_s else usual
+
+
+def _lasts_s(facts: Mapping[str, Sequence[Mapping[str, Any]]]) -> float:
+    """The mean length of an example, by its longest sense; 0 where none is of time."""
+    return max(float(np.mean([fact.get("seconds", 0.0) for fact in seen])) for seen in facts.values())
 
 
 def _batch_of_places(senses: Mapping[str, Any]) -> int:

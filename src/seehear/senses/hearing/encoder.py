@@ -18,7 +18,6 @@ from seehear.layers import BothWays
 from seehear.senses.hearing.augment import mask_spectrogram
 from seehear.senses.hearing.plan import (
     CELL_S,
-    FRAMES_PER_CELL,
     HOP_SAMPLES,
     LOWEST_HZ,
     RATE_HZ,
@@ -41,8 +40,8 @@ class Listener(nn.Module):
         self.flexible = {"audio": {1: "samples"}}  # axes that vary from batch to batch, beside the first
         self.logmel = LogMel(spec.mels, spec.top_hz)
         before = (1, *spec.stages[:-1])
-        pools = ((2, 2), (2, 2), (2, 1))  # bands, frames
-        self.stages = nn.ModuleList(Stage(*shape) for shape in zip(before, spec.stages, pools, strict=True))
+        strides = ((2, 2), (2, 2), (2, 1))  # bands, frames
+        self.stages = nn.ModuleList(Stage(*shape) for shape in zip(before, spec.stages, strides, strict=True))
         self.project = nn.Linear(spec.stages[-1] * (spec.mels // 8), spec.width)
         self.norm = nn.LayerNorm(spec.width)
         self.recurrent = BothWays(spec.width)
@@ -57,8 +56,7 @@ class Listener(nn.Module):
         frames = _ceil_divide(audio_samples, HOP_SAMPLES)  # (B,)
         if self.training:
             x = mask_spectrogram(x, self.spec.strength)
-        # Three frames more than needed, so that pooling by four never drops a recording's last frames.
-        x = F.pad(x, (0, FRAMES_PER_CELL - 1))[:, None] * _real(frames, x.shape[-1] + FRAMES_PER_CELL - 1, 4)
+        x = x[:, None] * _real(frames, x.shape[-1], 4)
         for stage in self.stages:
             x, frames = stage(x, frames)
         x = self.norm(F.gelu(self.project(x.flatten(1, 2).transpose(1, 2))))  # (B, N, D)
@@ -105,23 +103,25 @@ class LogMel(nn.Module):
 
 
 class Stage(nn.Module):
-    """(B, D, M, F), frames (B,) -> (B, D', M / pool, F / pool), frames: two 3x3 convolutions, pooled between.
+    """(B, D, M, F), frames (B,) -> (B, D', M / stride, F / stride), frames: two 3x3 convolutions, the first of which
+    halves.
 
     Blank beyond each recording's frames.
     """
 
-    def __init__(self, before: int, after: int, pool: tuple[int, int]) -> None:
+    def __init__(self, before: int, after: int, stride: tuple[int, int]) -> None:
         super().__init__()
-        self.pool = pool
-        self.first = nn.Conv2d(before, after, 3, padding=1, bias=False)
+        self.stride = stride
+        self.first = nn.Conv2d(before, after, 3, stride=stride, padding=1, bias=False)
         self.second = nn.Conv2d(after, after, 3, padding=1, bias=False)
         self.norms = nn.ModuleList(nn.BatchNorm2d(after) for _ in range(2))
 
     def forward(self, x: Tensor, frames: Tensor) -> tuple[Tensor, Tensor]:
+        frames = _ceil_divide(frames, self.stride[1])
         x = F.gelu(self.norms[0](self.first(x)))
-        x = F.max_pool2d(x * _real(frames, x.shape[-1], 4), self.pool)
-        frames = _ceil_divide(frames, self.pool[1])
-        return (x + F.gelu(self.norms[1](self.second(x)))) * _real(frames, x.shape[-1], 4), frames
+        real = _real(frames, x.shape[-1], 4).to(x)  # in the precision of x, which it would else widen
+        x = x * real
+        return (x + F.gelu(self.norms[1](self.second(x)))) * real, frames
 
 
 def mel_filters(mels: int, top_hz: float) -> NDArray[np.float32]:
