@@ -22,7 +22,7 @@ from seehear.learn import checkpoint, export
 from seehear.learn.fit import Clock, Run, fit, pass_order
 from seehear.learn.muon import orthogonal
 from seehear.learn.network import Network
-from seehear.learn.plan import Wishes, _held_out, adopt
+from seehear.learn.plan import BATCH_S, Wishes, _batch, _held_out, adopt
 from seehear.learn.shelf import Shelf
 from seehear.learn.train import gather
 from seehear.recipe import Recipe
@@ -257,6 +257,13 @@ def test_of_few_examples_as_many_judge_as_vouch_for_the_wish_but_a_quarter_at_mo
     kind: str, examples: int, wrong_at_most: float, judges: int
 ) -> None:
     assert examples * _held_out(examples, ANSWERS[kind], wrong_at_most) == pytest.approx(judges)
+
+
+@pytest.mark.parametrize("lasts_s", [0.5, 3.1, 20.0, 59.0])
+def test_a_batch_of_long_recordings_holds_few(lasts_s: float) -> None:
+    batch = _batch(4_616, lasts_s)
+    assert 4 <= batch <= _batch(4_616, 0.0) == 128
+    assert batch * lasts_s <= BATCH_S < (batch + 1) * lasts_s or batch == 128
 
 
 def test_before_it_learns_it_says_that_too_few_are_held_out(tmp_path: Path) -> None:
