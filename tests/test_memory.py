@@ -33,7 +33,21 @@ def test_large_blocks_are_used_again_until_the_end() -> None:
     assert pages(4) > usual / 2
 
 
+@glibc
+def test_what_lies_about_is_given_back_once_it_has_grown(monkeypatch: pytest.MonkeyPatch) -> None:
+    resident_bytes = iter([4 << 30, 5 << 30, 7 << 30, 4 << 30, 5 << 30])
+    monkeypatch.setattr(memory, "_resident_bytes", lambda: next(resident_bytes))
+    with memory_kept() as kept:
+        usual = pages(1)
+        fetched = []
+        for _ in range(5):
+            kept.bound()
+            fetched.append(pages(1) > usual / 2)
+    assert fetched == [False, False, True, False, False]
+
+
 def test_elsewhere_nothing_changes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "_glibc", lambda: None)
-    with memory_kept():
+    with memory_kept() as kept:
+        kept.bound()
         assert pages(1) >= 0

@@ -23,6 +23,7 @@ from seehear.events import Advanced, Finished, Listener, Started
 from seehear.learn import checkpoint
 from seehear.learn.checkpoint import Progress
 from seehear.learn.joining import joined
+from seehear.learn.memory import memory_kept
 from seehear.learn.muon import Muon
 from seehear.learn.network import Network, Tensors
 from seehear.learn.shelf import Batch, Shelf
@@ -68,16 +69,18 @@ def fit(
     total, unit = (clock.training.steps, "steps") if clock.training.steps else (run.clock.seconds, "s")
     listen(Started(TASK, total, unit))
     last_saved_s = last_told_s = time.monotonic()
-    for batch in run.batches():
-        run.step(batch)
-        now_s = time.monotonic()
-        if now_s - last_saved_s > SAVE_EVERY_S:
-            checkpoint.save(saved, run.progress, network, run.average, run.optimizers)
-            last_saved_s = now_s
-        if now_s - last_told_s > TELL_EVERY_S:
-            done = run.progress.step if clock.training.steps else run.progress.elapsed_s
-            listen(Advanced(TASK, done, f"loss {run.progress.loss:.3f}"))
-            last_told_s = now_s
+    with memory_kept() as kept:
+        for batch in run.batches():
+            run.step(batch)
+            now_s = time.monotonic()
+            if now_s - last_saved_s > SAVE_EVERY_S:
+                checkpoint.save(saved, run.progress, network, run.average, run.optimizers)
+                kept.bound()
+                last_saved_s = now_s
+            if now_s - last_told_s > TELL_EVERY_S:
+                done = run.progress.step if clock.training.steps else run.progress.elapsed_s
+                listen(Advanced(TASK, done, f"loss {run.progress.loss:.3f}"))
+                last_told_s = now_s
     checkpoint.save(saved, run.progress, network, run.average, run.optimizers)
     listen(Finished(TASK, counted(run.progress.step, "step")))
     return run.average.eval(), run.progress

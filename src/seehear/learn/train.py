@@ -19,7 +19,6 @@ from seehear.events import Listener, Said
 from seehear.learn.card import card
 from seehear.learn.export import decoder_to_onnx, to_onnx, to_safetensors
 from seehear.learn.fit import Clock, fit
-from seehear.learn.memory import memory_kept
 from seehear.learn.network import Network
 from seehear.learn.shelf import Shelf
 from seehear.learn.trial import remember, trusted
@@ -61,10 +60,9 @@ def train(
     torch.manual_seed(recipe.training.seed)
     network = Network(recipe).to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     clock = Clock(recipe.training, _seconds_left(recipe, started_s))
-    with memory_kept():
-        network, progress = fit(
-            network, material.shelf, material.rows, clock, saved=run / "checkpoint.safetensors", listen=listen
-        )
+    network, progress = fit(
+        network, material.shelf, material.rows, clock, saved=run / "checkpoint.safetensors", listen=listen
+    )
     remember(network, material.shelf, material.rows)
     recipe = trusted(network, material.judges, material.held_out, listen=listen)
     recipe = recipe.model_copy(update={"training": recipe.training.model_copy(update={"steps": progress.step})})
