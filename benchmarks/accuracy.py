@@ -6,6 +6,7 @@ python -m benchmarks.accuracy [NAMES] [--data ../shared/data] [--seed 0]
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -110,7 +111,7 @@ def figure(
     at_most: float | None = None,
 ) -> Figure:
     unit = "%" if metric in SHARES or metric.startswith("iou:") else ""
-    low, high = evaluation.intervals[metric]
+    low, high = (None if math.isnan(end) else end for end in evaluation.intervals[metric])
     return Figure(what or metric, evaluation.metrics[metric], unit, low, high, at_least=at_least, at_most=at_most)
 
 

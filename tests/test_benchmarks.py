@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from benchmarks import budget, results, table
+from benchmarks import accuracy, budget, results, table
 from benchmarks.__main__ import COMMANDS
 from benchmarks.accuracy import TASKS, task_named
 from benchmarks.budget import Sitting, asked
@@ -19,6 +19,7 @@ from benchmarks.live import Microphone, Told, by_recording, delays_s, running
 from benchmarks.machine import Pace
 from benchmarks.results import Figure, Result, record
 from benchmarks.spoken import Spoken, recordings
+from benchmarks.transcripts import judged
 from seehear.answers.text import Text, Word
 from seehear.runtime.live import Heard
 from seehear.runtime.prediction import Prediction
@@ -45,6 +46,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 )
 def test_a_figure_in_words(figure: Figure, measured: str, wished: str, reached: bool) -> None:
     assert (figure.measured, figure.wished, figure.reached) == (measured, wished, reached)
+
+
+def test_a_share_that_never_varies_has_no_interval() -> None:
+    alike = judged(["one two", "two"], [Spoken(np.zeros(1, np.float32), said) for said in ("one two", "two")])
+    assert accuracy.figure(alike, "insertions") == Figure("insertions", 0.0, "%")
 
 
 def test_a_record_is_read_back_and_takes_the_place_of_the_one_before(folder: Path, capsys) -> None:
