@@ -326,17 +326,25 @@ def _steps(out: Path) -> int:
         return int(json.loads(file.metadata()["progress"])["step"])
 
 
+def _heeds_the_keyboard() -> None:
+    """As a program in the foreground does. What a shell runs in the background ignores it, and so do its children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.slow
 def test_interrupted_at_the_keyboard_it_says_how_to_go_on(data: Path, out: Path) -> None:
     command = [sys.executable, "-m", "seehear", "train", str(data), "-o", str(out), "--minutes", "5"]
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(Path(seehear.__file__).parents[1])}
-    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command, env=environment, stderr=subprocess.PIPE, text=True, preexec_fn=_heeds_the_keyboard
+    ) as process:
         end_s = time.monotonic() + PATIENCE_S
         while not (_work(out) / "examples" / "index.json").exists() and time.monotonic() < end_s:
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)
         _, told = process.communicate(timeout=PATIENCE_S)
-    assert process.returncode == 130
+    # Shells say 130 of both; CPython ends itself so where the interrupt came within an exec.
+    assert process.returncode in (130, -signal.SIGINT)
     lines = told.splitlines()
     assert lines[-2:] == [
         f"The work is kept in {out}.work. Give the same command with --resume to go on.",
