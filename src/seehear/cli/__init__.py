@@ -10,6 +10,7 @@ import io
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from difflib import get_close_matches
 from typing import Annotated
 
@@ -23,6 +24,8 @@ from seehear.cli.predict import predict
 from seehear.cli.show import show
 from seehear.cli.train import plan, train
 from seehear.errors import SeehearError
+
+INTERRUPTED = 130
 
 app = typer.Typer(
     add_completion=False,
@@ -58,7 +61,13 @@ def main() -> None:
     for stream in (sys.stdin, sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # file names need not be text in the terminal's encoding
             stream.reconfigure(errors="surrogateescape" if stream is sys.stdin else "backslashreplace")
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    if code == INTERRUPTED:
+        # Where the interrupt came within an exec, CPython would end itself by the signal, whatever code it is given.
+        with suppress(OSError):
+            sys.stdout.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -75,7 +84,7 @@ def run(arguments: Sequence[str]) -> int:
     except typer.TyperException as error:
         return _failed(_usage(error), 2)
     except KeyboardInterrupt:
-        return _failed("interrupted", 130)
+        return _failed("interrupted", INTERRUPTED)
     except BrokenPipeError:
         # Whoever read our output has had enough; without this, Python complains when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -103,8 +103,7 @@ class LogMel(nn.Module):
 
 
 class Stage(nn.Module):
-    """(B, D, M, F), frames (B,) -> (B, D', M / stride, F / stride), frames: two 3x3 convolutions, the first of which
-    halves.
+    """(B, D, M, F), frames (B,) -> (B, D', M / stride, F / stride), frames: two 3x3 convolutions, one strided.
 
     Blank beyond each recording's frames.
     """
