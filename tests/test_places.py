@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from seehear.geometry import Warp, Warps
-from seehear.layers import moved
+from seehear.layers.warping import moved
 from seehear.learn.tempo import drawn
 from seehear.senses import perceived
 from seehear.senses.sight.augment import AugmentSight

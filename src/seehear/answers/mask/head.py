@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from seehear.answers.head import Smooth, map_of
 from seehear.answers.mask.spec import UNKNOWN
 from seehear.geometry import Cells, Warps
-from seehear.layers import moved
+from seehear.layers.warping import moved
 
 if TYPE_CHECKING:
     from seehear.answers.mask.spec import MaskSpec

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from seehear.answers.text.asking import LAYERS
-from seehear.layers import GRU
+from seehear.layers.recurrence import GRU
 
 VIEWS = 4  # each attends for its own share of the channels
 DROPOUT = 0.15

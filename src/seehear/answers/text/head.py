@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from seehear.answers.text.decoder import AskedDecoder, Decoder
 from seehear.geometry import Cells
-from seehear.layers import BothWays
+from seehear.layers.recurrence import BothWays
 
 if TYPE_CHECKING:
     from seehear.answers.text import TextSpec

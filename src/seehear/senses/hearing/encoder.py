@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from seehear.geometry import Cells, Grid
-from seehear.layers import BothWays
+from seehear.layers.layout import keeping_layout
+from seehear.layers.recurrence import BothWays
 from seehear.senses.hearing.augment import mask_spectrogram
 from seehear.senses.hearing.plan import (
     CELL_S,
@@ -59,7 +60,7 @@ class Listener(nn.Module):
         x = x[:, None] * _real(frames, x.shape[-1], 4)
         for stage in self.stages:
             x, frames = stage(x, frames)
-        x = self.norm(F.gelu(self.project(x.flatten(1, 2).transpose(1, 2))))  # (B, N, D)
+        x = self.norm(F.gelu(self.project(keeping_layout(x).flatten(1, 2).transpose(1, 2))))  # (B, N, D)
         real = _real(frames, x.shape[1], 2)
         x = (x + self.recurrent(x, frames)) * real[:, :, None]
         return Cells(x, real, Grid((x.shape[1],), CELL_S, "s"))

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from seehear.geometry import Cells, Grid
-from seehear.layers import BothWays
+from seehear.layers.layout import keeping_layout
+from seehear.layers.recurrence import BothWays
 from seehear.senses.lips.plan import CELL_S, FRONT_PX, SEEN_FRAMES, LipsSpec
 
 
@@ -56,7 +57,7 @@ class Reader(nn.Module):
         x = F.gelu(self.norm_front(self.front(_neighbours(x).flatten(0, 1))))  # (B * T, D, H / 2, W / 2)
         for stage in self.stages:
             x = stage(x)
-        x = self.norm(F.gelu(self.project(x.flatten(1)))).unflatten(0, lips.shape[:2])  # (B, T, D)
+        x = self.norm(F.gelu(self.project(keeping_layout(x).flatten(1)))).unflatten(0, lips.shape[:2])  # (B, T, D)
         x = (x + self.recurrent(x * real[:, :, None], lips_frames)) * real[:, :, None]
         return Cells(x, real, Grid((x.shape[1],), CELL_S, "s"))
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from seehear.geometry import Tempo, Warps
-from seehear.layers import moved
+from seehear.layers.warping import moved
 from seehear.senses.sight.plan import SightSpec
 
 SHIFT = 1 / 16  # of a side, plus as much again at full strength

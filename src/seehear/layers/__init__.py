@@ -1,0 +1,1 @@
+"""What encoders and heads are both built from."""
