@@ -85,7 +85,7 @@ def test_every_parameter_gets_a_gradient(kind: str, senses: tuple[str, ...], mak
     network = Network(shelf.recipe).train()
     batch = shelf.batch(range(8))
     for sense in network.encoders:
-        network.begin(sense, batch.inputs)
+        network.begin(sense, network.own(sense, batch.inputs))
     with torch.no_grad():  # layers that start at zero pass nothing on until they have moved
         for weight in network.parameters():
             weight.add_(0.01 * torch.randn_like(weight))
@@ -156,7 +156,7 @@ def test_a_batch_of_one_equals_a_batch_of_many(senses: tuple[str, ...], make_she
     shelf = make_shelf("label", senses)
     network = Network(shelf.recipe)
     for sense in network.encoders:
-        network.begin(sense, shelf.batch(range(16)).inputs)
+        network.begin(sense, shelf.inputs(sense, range(16)))
     together = outputs(network, shelf, list(range(6)))
     for row in range(6):
         for name, alone in outputs(network, shelf, [row]).items():

@@ -86,7 +86,7 @@ def test_a_sense_is_remembered_and_begun_with_by_the_examples_that_have_it(tmp_p
     training = shelf.recipe.training.model_copy(update={"steps": 1})
     fit(network, shelf, np.arange(EXAMPLES), Clock(training, 60.0), saved=tmp_path / "run", listen=silence)
     begun = Network(shelf.recipe).encoders["audio"]
-    begun.begin(network.own("audio", shelf.batch([0, 1]).inputs))
+    begun.begin(shelf.inputs("audio", [0, 1]))
     torch.testing.assert_close(network.encoders["audio"].logmel.mean, begun.logmel.mean)
     trial.remember(network.eval(), shelf, np.arange(EXAMPLES))
     assert network.familiar["audio"].texture.isfinite().all()

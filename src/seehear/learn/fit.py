@@ -109,7 +109,7 @@ class Run:
             random = np.random.default_rng(clock.training.seed)
             for sense in network.encoders:
                 own = random.permutation(rows[shelf.having(sense)[rows]])
-                network.begin(sense, _to(device, shelf.batch(own[: shelf.together(BEGIN_EXAMPLES)]).inputs))
+                network.begin(sense, _to(device, shelf.inputs(sense, own[: shelf.together(BEGIN_EXAMPLES)])))
         run = cls(network, shelf, rows, clock)
         if saved.exists():
             run.progress = checkpoint.restore(saved, network, run.average, run.optimizers)

@@ -34,7 +34,7 @@ class Network(nn.Module):
 
     def begin(self, sense: str, inputs: Tensors) -> None:
         """Fit what is a statistic of the training examples that have a sense, before the first step."""
-        self.encoders[sense].begin(self.own(sense, inputs))  # type: ignore[operator]
+        self.encoders[sense].begin(inputs)  # type: ignore[operator]
 
     def own(self, sense: str, inputs: Tensors) -> Tensors:
         """The inputs of one sense: those named like it, or like it and an underscore."""

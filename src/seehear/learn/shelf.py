@@ -120,6 +120,11 @@ class Shelf:
         target = {key: stacked([example.target[key] for example in examples]) for key in examples[0].target}
         return Batch(_tensors(inputs), torch.from_numpy(present), _tensors(target))
 
+    def inputs(self, sense: str, rows: Sequence[int] | Array) -> dict[str, Tensor]:
+        """What one sense reads of these examples, by name."""
+        arrays = [self._prepared[sense][int(row)] for row in rows]
+        return _tensors(SENSES[sense].collate(arrays, self.recipe.senses[sense]))
+
     def truth(self, row: int) -> Any:
         return self.kind.read(self._answers[row], self.recipe.answer)
 

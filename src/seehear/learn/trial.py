@@ -39,8 +39,7 @@ def remember(network: Network, shelf: Shelf, rows: NDArray[np.int64]) -> None:
         chosen = own[np.linspace(0, len(own) - 1, min(len(own), BANK)).round().astype(int)]
         features: list[torch.Tensor] = []
         for some in _some(shelf, chosen):
-            inputs = network.own(name, shelf.batch(some).inputs)
-            cells = encoder(**{key: tensor.to(device) for key, tensor in inputs.items()})
+            cells = encoder(**{key: tensor.to(device) for key, tensor in shelf.inputs(name, some).items()})
             features.append(network.familiar[name].features(cells))  # type: ignore[operator]
         network.familiar[name].remember(torch.cat(features))  # type: ignore[operator]
 
