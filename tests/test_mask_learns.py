@@ -155,7 +155,7 @@ def test_the_plan_asks_for_large_pictures_and_few_at_once(tmp_path: Path) -> Non
     from seehear.learn.plan import Wishes
 
     table = opened(shapes(tmp_path / "data", 12, 0), tmp_path)
-    recipe = plan(table, Wishes(minutes=1.0), Machine(100.0, "float32"))
+    recipe = plan(table, Wishes(minutes=1.0), Machine(60.0, "float32"))
     sight = recipe.senses["image"]
     assert (sight.finest_px, sight.stem_stride, sight.mirror) == (4, 2, True)
     assert recipe.training.batch == 32

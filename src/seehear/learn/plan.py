@@ -27,8 +27,7 @@ BATCH_RANGE = (32, 256)
 BATCH_S, FEWEST_TOGETHER = 240.0, 4  # of what lasts, in one batch: the largest network needs 4 GB for it in fp32
 BATCH_RANGE_OF_PLACES, BATCH_NUMBERS = (4, 32), 5e6  # pictures are large, and every part of one is an example
 LEARNING_RATE = 0.004
-USUAL_GIGAFLOPS = 120.0  # of two cores in fp32
-EFFICIENCY = 0.6  # share of the matrix-product rate that training a small convolutional network reaches
+USUAL_GIGAFLOPS = 72.0  # of two cores in fp32
 WRONG_AT_MOST = 0.05
 HELD_OUT = (0.1, 5000)  # the share of examples that judges, and how many are enough
 ROOM, MOST_HELD_OUT = 1.1, 0.25  # of few: more than vouch for the wish, but no larger a share
@@ -61,7 +60,7 @@ class Wishes:
 
 @dataclass(frozen=True)
 class Machine:
-    """What it can do: GFLOP/s of matrix products, in the precision that it is fastest in."""
+    """What it can do: GFLOP/s at which a small convolutional network learns, in the precision that it is fastest in."""
 
     gigaflops: float
     precision: Precision
@@ -110,7 +109,7 @@ def plan(table: Table, wishes: Wishes, machine: Machine) -> Recipe:
     minutes, wrong_at_most = wishes.minutes or _minutes_for(len(table)), wishes.wrong_at_most or WRONG_AT_MOST
     # Told its steps, a run must be the same on every day, so it is planned for a machine of the usual rate.
     rate = machine.gigaflops if wishes.steps is None else USUAL_GIGAFLOPS
-    gigaflop = minutes * 60 * rate * EFFICIENCY / len(table.senses)
+    gigaflop = minutes * 60 * rate / len(table.senses)
     senses = {
         name: SENSES[name].plan(
             Evidence(
