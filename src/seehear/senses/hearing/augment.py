@@ -13,6 +13,7 @@ NOISE_SHARE, NOISE_DB = 0.5, (3.0, 35.0)  # how many get noise, and the range of
 DROWNED_SHARE, DROWNED_DB = 0.75, (-12.0, 25.0)  # the same where another sense may help
 BABBLE_SHARE, VOICES = 0.5, 3  # of those that get noise there: that of other recordings, so many over each other
 ROOM_SHARE, ROOM_S = 0.3, 0.25
+CLICKED_SHARE, CLICKS = 0.3, 2  # how many get each of so many clicks
 TRANSFORMED_SAMPLES = 8192  # sizes of Fourier transforms are multiples
 MASK_BANDS, MASK_S, MASKS = 0.2, 0.12, 2  # SpecAugment (Park 2019), at full strength
 TILT = 0.6  # of the random spectral colour, in units of each band's spread: microphones and rooms differ so
@@ -28,7 +29,7 @@ class AugmentHearing(nn.Module):
     def forward(self, inputs: dict[str, Tensor], tempo: Tempo) -> tuple[dict[str, Tensor], None]:
         strength = self.spec.strength
         audio, samples = _played(inputs["audio"], inputs["audio_samples"], tempo)
-        audio = _in_a_room(audio, ROOM_SHARE * strength)
+        audio = _in_a_room(_clicked(audio), ROOM_SHARE * strength)
         if self.spec.drowned:
             babble = torch.rand(len(audio), 1) < BABBLE_SHARE
             noise = torch.where(babble.to(audio.device), _babble(audio), _coloured(audio))
@@ -105,6 +106,15 @@ def _coloured(audio: Tensor) -> Tensor:
     spectrum = spectrum / torch.arange(1, spectrum.shape[1] + 1, device=audio.device) ** slope
     noise: Tensor = torch.fft.irfft(spectrum)[:, :steps]
     return noise
+
+
+def _clicked(audio: Tensor) -> Tensor:
+    """Clicks anywhere in some of the batch (B, T), up to full scale: switches and knocks are no words."""
+    batch, steps = audio.shape
+    for _ in range(CLICKS):
+        height = (2 * torch.rand(batch, 1) - 1) * (torch.rand(batch, 1) < CLICKED_SHARE)
+        audio = audio.scatter_add(1, torch.randint(steps, (batch, 1)).to(audio.device), height.to(audio))
+    return audio
 
 
 def _transformed(samples: int) -> int:
