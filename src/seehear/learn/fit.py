@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,6 +22,7 @@ from seehear.events import Advanced, Finished, Listener, Started
 from seehear.learn import checkpoint
 from seehear.learn.checkpoint import Progress
 from seehear.learn.joining import joined
+from seehear.learn.machine import autocast
 from seehear.learn.memory import memory_kept
 from seehear.learn.muon import Muon
 from seehear.learn.network import Network, Tensors
@@ -140,7 +140,7 @@ class Run:
         """One update of the weights."""
         torch.manual_seed(self.training.seed * 1_000_003 + self.progress.step)
         self._set_rates()
-        with _autocast(self.device, self.training.precision):
+        with autocast(self.device, self.training.precision):
             loss = self._loss(batch)
         value = float(loss.detach())
         if not np.isfinite(value):
@@ -257,10 +257,6 @@ def _alike_in_all(rows: NDArray[np.int64], lengths: NDArray[np.int64], count: in
     firsts = np.maximum.accumulate(firsts - order) + order  # what one example fills alone must not leave others empty
     firsts = np.minimum(firsts, len(rows) - count + order)
     return np.split(rows, firsts[1:])
-
-
-def _autocast(device: torch.device, precision: str) -> AbstractContextManager[object]:
-    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16")
 
 
 def _to(device: torch.device, tensors: Tensors) -> Tensors:

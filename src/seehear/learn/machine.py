@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import AbstractContextManager
 
 import torch
 from torch import nn
@@ -34,6 +35,11 @@ def choose_precision(device: torch.device) -> Precision:
     return "bfloat16" if torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported() else "float32"
 
 
+def autocast(device: torch.device, precision: Precision) -> AbstractContextManager[object]:
+    """In which networks compute in that precision."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16")
+
+
 def machine_of(device: torch.device) -> Machine:
     precision = choose_precision(device)
     return Machine(learning_gigaflops(device, precision), precision)
@@ -51,7 +57,7 @@ def learning_gigaflops(device: torch.device, precision: Precision) -> float:
     best_s, end = float("inf"), time.perf_counter() + MEASURED_S
     while time.perf_counter() < end or best_s == float("inf"):
         start = time.perf_counter()
-        with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"):
+        with autocast(device, precision):
             loss = network(x.to(memory_format=torch.channels_last)).square().mean()
         gradient, *_ = torch.autograd.grad(loss, [x, *network.parameters()])
         gradient[0, 0, 0, 0].item()  # which waits for the device
