@@ -7,8 +7,10 @@ import inspect
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,7 @@ import seehear
 import tiny
 from seehear import api, cli
 from seehear.amounts import counted, duration
-from seehear.cli import options, run
+from seehear.cli import keyboard, options, run
 from seehear.cli.display import EVERY_S, Bars, Display, Lines
 from seehear.cli.figures import told
 from seehear.errors import DataError
@@ -467,6 +469,23 @@ def test_a_traceback_for_those_who_ask(here, monkeypatch):
     monkeypatch.setenv("SEEHEAR_DEBUG", "1")
     with pytest.raises(ZeroDivisionError):
         run(["show", "dark.seehear"])
+
+
+@pytest.mark.parametrize("foreground", [True, False], ids=["in the foreground", "in the background"])
+def test_an_interrupt_that_was_dropped_ends_the_work_as_it_goes_on(monkeypatch, foreground):
+    monkeypatch.setattr(keyboard, "_interrupted", False)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler if foreground else signal.SIG_IGN)
+    try:
+        keyboard.heed()
+        with suppress(KeyboardInterrupt):  # as careless code does
+            signal.raise_signal(signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    with Display() as display:
+        display(Started("learning", 60, "s"))
+        with pytest.raises(KeyboardInterrupt) if foreground else nullcontext():
+            display(Advanced("learning", 1))
+        display(Said("The work is kept"))
 
 
 def test_a_log_hears_of_a_long_task_now_and_then(capsys):

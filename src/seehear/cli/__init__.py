@@ -17,6 +17,7 @@ from typing import Annotated
 import typer
 
 from seehear import __version__
+from seehear.cli import keyboard
 from seehear.cli.demo import demo
 from seehear.cli.display import printable
 from seehear.cli.evaluate import evaluate
@@ -58,6 +59,7 @@ def seehear(
 
 
 def main() -> None:
+    keyboard.heed()
     for stream in (sys.stdin, sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # file names need not be text in the terminal's encoding
             stream.reconfigure(errors="surrogateescape" if stream is sys.stdin else "backslashreplace")

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any, Protocol
 
 from seehear.amounts import duration
+from seehear.cli import keyboard
 from seehear.events import Advanced, Event, Finished, LeftOut, Problem, Said, Started
 
 EVERY_S = 10.0  # how often a task speaks where there are no bars
@@ -47,6 +48,8 @@ class Display:
                 self.problems(problems)
             case Started(task):
                 self._began_s[task] = time.monotonic()
+            case Advanced():
+                keyboard.check()
             case Finished(task, done):
                 self.say(f"{task}: {done} in {duration(time.monotonic() - self._began_s.pop(task))}")
             case _:
