@@ -322,6 +322,15 @@ def test_evaluate_tells_whom_it_serves_worse(table, capsys):
     assert "m is answered wrongly more often" in Path("report/index.html").read_text()
 
 
+def test_evaluate_names_once_what_it_could_not_read(here, capsys):
+    Path("void.png").touch()
+    Path("rows.csv").write_text("image,label\nthings/a.png,dark\nvoid.png,bright\n")
+    assert run(["evaluate", "dark.seehear", "rows.csv"]) == 1
+    said = capsys.readouterr().err
+    assert "Left out 1:\n  void.png: empty: 0 bytes. Next: find out why nothing was written" in said
+    assert said.count("void.png") == 1
+
+
 def test_evaluate_says_why_it_answers_nothing_itself(here, capsys):
     write_bundle(Path("few.seehear"), tiny.bundle(results={"image": {"n": 12}}))
     Path("rows.csv").write_text("image,label\nthings/a.png,dark\nthings/b.png,bright\n")
@@ -477,8 +486,9 @@ def test_an_interrupt_that_was_dropped_ends_the_work_as_it_goes_on(monkeypatch, 
     before = signal.signal(signal.SIGINT, signal.default_int_handler if foreground else signal.SIG_IGN)
     try:
         keyboard.heed()
-        with suppress(KeyboardInterrupt):  # as careless code does
-            signal.raise_signal(signal.SIGINT)
+        heeds = signal.getsignal(signal.SIGINT)
+        with suppress(KeyboardInterrupt, TypeError):  # as careless code does; SIG_IGN can not be called
+            heeds(signal.SIGINT, None)
     finally:
         signal.signal(signal.SIGINT, before)
     with Display() as display:

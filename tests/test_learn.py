@@ -201,6 +201,13 @@ def test_unreadable_examples_are_named_and_the_rest_goes_on(tmp_path: Path) -> N
     assert [Path(problem.where).name for problem in shelf.problems] == ["3.png"]
 
 
+def test_a_text_of_another_recording_is_named_and_the_rest_goes_on(tmp_path: Path) -> None:
+    data = digits_table(tmp_path / "data", {"text": [*ANSWER_CELLS["text"][1:], "a b " * 20]}, ("audio",))
+    shelf = Shelf.fill(opened(data, tmp_path), recipe_for("text", ("audio",)), tmp_path / "shelf", listen=silence)
+    assert len(shelf) == EXAMPLES - 1
+    assert [problem.what for problem in shelf.problems] == ["79 letters in 0.3 seconds: nobody speaks so fast"]
+
+
 @pytest.mark.parametrize(
     ("cells", "words"),
     [

@@ -16,7 +16,7 @@ from seehear.answers.text.answer import Candidates, told
 from seehear.answers.text.normal import normal
 from seehear.answers.text.prefixes import Spelt
 from seehear.answers.text.search import Hypothesis
-from seehear.errors import DataError, UsageError
+from seehear.errors import DataError, InputError, UsageError
 from seehear.geometry import Grid, Placed, Warp
 
 TEXT = ANSWERS["text"]
@@ -63,6 +63,13 @@ def test_what_is_normal_stays_normal(text: str) -> None:
     once = normal(text)
     assert normal(once) == once
     assert once == " ".join(once.split())
+
+
+def test_what_nobody_says_in_so_short_a_time_is_of_another_recording() -> None:
+    here, spec = Placed(Warp((1.0,), (0.0,)), SAMPLES, SAMPLES), planned()
+    assert TEXT.target(Text.of("one two three" * 6), spec, here)["length"] == 78
+    with pytest.raises(InputError, match=r"91 letters in 2 seconds: nobody speaks so fast\. Next: see that the text"):
+        TEXT.target(Text.of("one two three" * 7), spec, here)
 
 
 def test_a_plan_knows_letters_and_words() -> None:

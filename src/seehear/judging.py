@@ -85,11 +85,11 @@ def judge(
 def _problem(prediction: Prediction, truth: Any, recipe: Recipe) -> Problem | None:
     """Why an answer cannot be compared with the truth: there is none, or the truth is not of that example."""
     if prediction.answer is None:
-        return Problem(prediction.input, prediction.error)
+        return Problem(prediction.input, prediction.error.removeprefix(f"{prediction.input}: "))
     try:
         ANSWERS[recipe.kind].check(prediction.answer, truth)
     except InputError as error:
-        return Problem(error.where or prediction.input, error.what, error.hint)
+        return Problem.of(error, prediction.input)
     return None
 
 
@@ -107,7 +107,7 @@ def _truths(table: Table, recipe: Recipe) -> tuple[list[Any], list[Problem], lis
             truths.append(kind.read(row.answer or "", recipe.answer))
             keep.append(position)
         except InputError as error:
-            problems.append(Problem(row.key, error.what, error.hint))
+            problems.append(Problem.of(error, row.key))
     return truths, problems, keep
 
 

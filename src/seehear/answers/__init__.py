@@ -112,8 +112,8 @@ class AnswerModule(Protocol):
     def target(self, answer: Any, spec: Any, placed: Placed | None) -> dict[str, Array]:
         """What the head's loss compares with, one example, no batch axis.
 
-        In a batch, zeros follow what is shorter than the longest. `placed` is given to an answer with `finest_px`,
-        which is moved by it. Raises InputError for a truth that cannot be one of that example.
+        In a batch, zeros follow what is shorter than the longest. With `placed`, one with `finest_px` is moved by it,
+        and InputError is raised for a truth that cannot be one of that example.
         """
 
     def raw_shapes(self, spec: Any) -> Mapping[str, Shape]:

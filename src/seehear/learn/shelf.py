@@ -205,13 +205,14 @@ def _decode(row: Row, recipe: Recipe) -> Decoded:
         for name, spec in recipe.senses.items():
             if name in row.inputs:
                 found[name] = perceived(name, row.inputs[name], spec)
-        placed = next((place for _, place in found.values()), None) if kind.finest_px else None
-        target = _packed(kind.target(truth, recipe.answer, placed)) if placed else None
+        placed = next((place for _, place in found.values()), None)
+        target = kind.target(truth, recipe.answer, placed)
     except InputError as error:
-        return Decoded({}, Problem(error.where or row.key, error.what, error.hint))
+        return Decoded({}, Problem.of(error, row.key))
     if not found:
         return Decoded({}, Problem(row.key, f"has none of the senses asked for: {', '.join(recipe.senses)}"))
-    return Decoded({name: array for name, (array, _) in found.items()}, placed=placed, target=target)
+    arrays = {name: array for name, (array, _) in found.items()}
+    return Decoded(arrays, placed=placed, target=_packed(target)) if kind.finest_px else Decoded(arrays)
 
 
 def _packed(target: Mapping[str, Array]) -> Array:

@@ -36,6 +36,12 @@ class Problem:
     what: str
     hint: str = ""
 
+    @classmethod
+    def of(cls, error: SeehearError, where: str) -> Problem:
+        """What an error says: of the place that it names, else of `where`."""
+        allowed = f"allowed: {error.allowed}" if error.allowed else ""
+        return cls(error.where or where, error.what, ". ".join(filter(None, (allowed, error.hint))))
+
     def to_json(self) -> dict[str, str]:
         return {"where": self.where, "what": self.what} | ({"hint": self.hint} if self.hint else {})
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from seehear.amounts import duration
 from seehear.answers.ask import Ask
 from seehear.answers.honesty import calibrated
 from seehear.answers.text.candidates import hypotheses
@@ -22,12 +23,14 @@ from seehear.answers.text.spec import favouring as favouring
 from seehear.answers.text.spec import knowing as knowing
 from seehear.answers.text.subtitles import srt, vtt
 from seehear.answers.text.word import Word, marked
+from seehear.errors import InputError
 from seehear.geometry import Placed, Warp
 
 Array = NDArray[Any]
 
 ALTERNATIVES = 3
 WORDS = 2  # a cell, on average, from which a column reads as text
+MOST_LETTERS_A_SECOND = 40  # half of it is fast speech
 TAIL_CELLS = 4  # how long after its last letter begins a word may sound, if no other begins
 
 
@@ -108,8 +111,19 @@ def stratum(cell: str) -> str:
 
 def target(answer: Text, spec: TextSpec, placed: Placed | None) -> dict[str, Array]:
     """tokens (L,) int64 and their number."""
+    if placed is not None:
+        _check_sayable(str(answer), placed.original.lasts_s)
     tokens = np.array(spec.encode(str(answer)), np.int64)
     return {"tokens": tokens, "length": np.array(len(tokens), np.int64)}
+
+
+def _check_sayable(text: str, lasts_s: float) -> None:
+    """Raises InputError for a text that belongs to another recording, or to more of it than is there."""
+    if len(text) > MOST_LETTERS_A_SECOND * lasts_s:
+        raise InputError(
+            f"{len(text):,} letters in {duration(lasts_s)}: nobody speaks so fast",
+            hint="see that the text is of this recording, and that the recording is whole",
+        )
 
 
 def aid(cell: str, spec: TextSpec) -> dict[str, Array]:

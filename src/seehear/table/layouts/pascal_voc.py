@@ -141,7 +141,7 @@ def _read(place: Path, name: str, folder: _Folder, part: str, found: _Pictures) 
     try:
         root = _parsed(place / name, name)
     except DataError as error:
-        found.problems.append(Problem(name, error.what, error.hint))
+        found.problems.append(Problem.of(error, name))
         return
     told = (root.findtext("filename") or "").strip()
     candidates = folder.pictures.get(stem, []) or folder.pictures.get(told.rpartition(".")[0], [])

@@ -137,7 +137,7 @@ def _read_list(place: Path, name: str, files: _Files, part: str, utterances: _Ut
     try:
         lines = read_lines(place / name, name)
     except DataError as error:
-        utterances.problems.append(Problem(name, error.what, error.hint))
+        utterances.problems.append(Problem.of(error, name))
         return
     for number, line in enumerate(lines, 1):
         utterance, _, words = line.strip().partition(" ")
@@ -175,7 +175,7 @@ def _read_stem(place: Path, stem: _Stem, part: str, utterances: _Utterances) -> 
     try:
         text = read_text(place / used, used)
     except DataError as error:
-        utterances.problems.append(Problem(used, error.what, error.hint))
+        utterances.problems.append(Problem.of(error, used))
         return
     if Path(used).suffix.lower() in _SUBTITLES:
         _read_subtitles(text, used, stem, part, utterances)

@@ -174,7 +174,7 @@ def _read(
     try:
         lines = [] if text is None else read_lines(root / text, text)
     except DataError as error:
-        found.problems.append(Problem(text or file, error.what, error.hint))
+        found.problems.append(Problem.of(error, text or file))
         return
     found.textless += text is None
     row = len(found.image)
