@@ -67,9 +67,9 @@ def test_what_is_normal_stays_normal(text: str) -> None:
 
 def test_what_nobody_says_in_so_short_a_time_is_of_another_recording() -> None:
     here, spec = Placed(Warp((1.0,), (0.0,)), SAMPLES, SAMPLES), planned()
-    assert TEXT.target(Text.of("one two three" * 6), spec, here)["length"] == 78
-    with pytest.raises(InputError, match=r"91 letters in 2 seconds: nobody speaks so fast\. Next: see that the text"):
-        TEXT.target(Text.of("one two three" * 7), spec, here)
+    assert TEXT.target(Text.of("one two three" * 9), spec, here)["length"] == 117
+    with pytest.raises(InputError, match=r"130 letters in 2 seconds: nobody speaks so fast\. Next: see that the text"):
+        TEXT.target(Text.of("one two three" * 10), spec, here)
 
 
 def test_a_plan_knows_letters_and_words() -> None:

@@ -30,7 +30,7 @@ Array = NDArray[Any]
 
 ALTERNATIVES = 3
 WORDS = 2  # a cell, on average, from which a column reads as text
-MOST_LETTERS_A_SECOND = 40  # half of it is fast speech
+MOST_LETTERS_A_SECOND = 60  # fast speech has 25; what it means in another language may be longer
 TAIL_CELLS = 4  # how long after its last letter begins a word may sound, if no other begins
 
 
