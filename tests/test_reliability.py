@@ -44,9 +44,10 @@ LABELS = {"label": [("odd", "even")[i % 2] for i in range(64)]}
 PHASES = {
     "opening": (0.02, 1),
     "reading": (0.04, 4),
+    "drafting the model file": (2.0, 2),
     "training": (0.02, 9),
     "measuring": (0.02, 4),
-    "exporting": (4.0, 3),
+    "exporting": (1.5, 3),
     "writing": (0.004, 1),
 }
 MOST_STEPS = 3  # of training that are waited for before
@@ -77,7 +78,7 @@ def born(nursery: Any, task: Callable[..., None], *arguments: object) -> tuple[B
 
 
 def stopped(data: Path, out: Path, patch: pytest.MonkeyPatch, **wishes: Any) -> list[Event]:
-    """Train until it would begin to fit, and interrupt it there -> what it said."""
+    """Train until all is read, and interrupt it there -> what it said."""
 
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
@@ -85,7 +86,7 @@ def stopped(data: Path, out: Path, patch: pytest.MonkeyPatch, **wishes: Any) -> 
     heard: list[Event] = []
     recipe = None if wishes.get("resume") else recipe_for("label", ("image",), steps=mortal.STEPS)
     with patch.context() as inner, pytest.raises(KeyboardInterrupt):
-        inner.setattr("seehear.learn.train.fit", interrupt)
+        inner.setattr("seehear.learn.train._draft", interrupt)
         api.train(data, out, **({"recipe": recipe} | wishes), listen=heard.append)
     return heard
 

@@ -19,7 +19,7 @@ from seehear.answers.text.head import Head
 from seehear.errors import UsageError
 from seehear.events import silence
 from seehear.geometry import Cells, Grid
-from seehear.learn.export import decoder_to_onnx, to_onnx
+from seehear.learn.export import drafted, exported
 from seehear.learn.fit import Clock, fit
 from seehear.learn.network import Network
 from seehear.learn.plan import Wishes, adopt
@@ -221,8 +221,8 @@ def test_graphs_answer_like_a_network_that_hears_other_letters_than_it_writes(tm
     taught = shelf(tmp_path)
     torch.manual_seed(0)
     network = Network(taught.recipe)
-    assert to_onnx(network, taught, np.arange(8))
-    assert decoder_to_onnx(network, taught, np.arange(4))
+    rows = np.arange(8)
+    assert all(exported(drafted(Network(taught.recipe), taught, rows), network, taught, rows))
 
 
 HEARING = HearingSpec(longest_s=1.0, top_hz=4000, mels=16, stages=(8, 8, 16), width=32, strength=0.0)

@@ -29,7 +29,7 @@ from seehear.answers.text.pieces import Pieces, learned
 from seehear.answers.text.terms import Terms
 from seehear.answers.text.translate import ranked, written
 from seehear.errors import BundleError
-from seehear.learn.export import decoder_to_onnx
+from seehear.learn.export import drafted, exported
 from seehear.learn.network import Network
 from seehear.learn.trial import asking
 from seehear.recipe import Recipe, Training
@@ -410,8 +410,9 @@ def _row(raw: Mapping[str, torch.Tensor], i: int) -> dict[str, Array]:
 @pytest.mark.slow
 def test_the_graph_of_a_decoder_answers_like_the_network_at_any_length(tmp_path: Path) -> None:
     network, shelf = network_and_shelf(tmp_path)
-    graph = decoder_to_onnx(network, shelf, np.arange(4))
-    session, decoder = Session(graph), network.decoder
+    rows = np.arange(4)
+    graphs = exported(drafted(Network(shelf.recipe), shelf, rows), network, shelf, rows)
+    session, decoder = Session(graphs.decoder), network.decoder
     assert session.inputs == tuple(AskedDecoder.flexible) and session.outputs == AskedDecoder.outputs
     random = np.random.default_rng(0)
     for cells, texts, length in [(1, 1, 1), (40, 1, 7), (9, 8, 1), (23, 5, 30)]:
@@ -426,9 +427,8 @@ def test_the_graph_of_a_decoder_answers_like_the_network_at_any_length(tmp_path:
             assert np.abs(served[name] - value).max() < 1e-4
 
 
-def test_a_network_without_a_decoder_has_no_such_graph(tmp_path: Path) -> None:
-    recipe = recipe_for("text", ("audio",))
-    assert decoder_to_onnx(Network(recipe), shelf_of(recipe, tmp_path), np.arange(4)) is None
+def test_a_network_without_a_decoder_asks_none() -> None:
+    assert Network(recipe_for("text", ("audio",))).decoder is None
 
 
 def test_a_killed_run_with_a_decoder_resumes_to_the_same_weights(tmp_path: Path) -> None:

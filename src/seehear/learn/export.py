@@ -1,19 +1,25 @@
-"""From the trained network to the runtime's graph, and the proof that both answer alike."""
+"""The runtime's graph of a network: drafted before it learns, filled after, and proved to answer like it."""
 
 from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
+import onnx
 import safetensors.torch
 import torch
 from numpy.typing import NDArray
+from onnx import numpy_helper
 from torch import Tensor, nn
 
+from seehear.answers import Decoder
 from seehear.errors import TrainingError
+from seehear.files import write_whole
 from seehear.learn.network import Network, Tensors
 from seehear.learn.shelf import Shelf
 from seehear.runtime.recognise import PRESENT
@@ -22,6 +28,7 @@ from seehear.runtime.session import Session
 OPSET = 20
 BATCHES = (1, 3, 28)  # examples that prove parity; sizes other than the traced one
 ASKED = 4  # examples about which a decoder proves it
+NETWORK, DECODER = "network.onnx", "decoder.onnx"  # names of drafts that are kept
 TOLERANCE = 1e-3  # of the value, or of 1 where it is smaller
 
 
@@ -41,34 +48,54 @@ class Served(nn.Module):
         return tuple(raw[name] for name in self.outputs)
 
 
-def to_onnx(network: Network, shelf: Shelf, rows: NDArray[np.int64]) -> bytes:
-    """The graph as bytes, proved on these rows. Raises TrainingError where it differs from the network."""
+class Graphs(NamedTuple):
+    """In ONNX: of the network, and of its decoder where it has one."""
+
+    network: bytes
+    decoder: bytes | None
+
+    def keep(self, folder: Path) -> None:
+        folder.mkdir(exist_ok=True)
+        if self.decoder is not None:
+            write_whole(folder / DECODER, self.decoder)
+        write_whole(folder / NETWORK, self.network)  # last: where it is, all is
+
+    @classmethod
+    def kept(cls, folder: Path) -> Graphs | None:
+        if not (folder / NETWORK).exists():
+            return None
+        decoder = folder / DECODER
+        return cls((folder / NETWORK).read_bytes(), decoder.read_bytes() if decoder.exists() else None)
+
+
+def drafted(network: Network, shelf: Shelf, rows: NDArray[np.int64]) -> Graphs:
+    """Its graphs with the weights that it happens to have, not yet folded into each other.
+
+    Tracing takes most of an export's time, and no notice of the weights: so it is done before learning, which then has
+    all the time that is left, and does not end with a network that can not be exported.
+    """
     network = network.cpu().eval()
     feeds, outputs = _feeds(network, shelf, rows[:2])
-    served = Served(network, list(feeds), list(outputs))
     flexible = {name: axes for encoder in network.encoders.values() for name, axes in encoder.flexible.items()}  # type: ignore[operator, union-attr]
-    content = _export(served, feeds, served.outputs, {name: {0: "batch", **flexible.get(name, {})} for name in feeds})
-    check_parity(network, content, shelf, rows)
-    return content
+    flexible = {name: {0: "batch", **flexible.get(name, {})} for name in feeds}
+    graph = _traced(Served(network, list(feeds), list(outputs)), feeds, list(outputs), flexible)
+    if (decoder := network.decoder) is None:
+        return Graphs(graph, None)
+    with torch.no_grad():
+        question = next(_questions(decoder, network, shelf, rows))
+    return Graphs(graph, _traced(decoder, question, decoder.outputs, decoder.flexible))
 
 
-@torch.no_grad()
-def decoder_to_onnx(network: Network, shelf: Shelf, rows: NDArray[np.int64]) -> bytes | None:
-    """The decoder's graph, if there is one, proved on questions about these rows. Raises TrainingError like to_onnx."""
+def exported(draft: Graphs, network: Network, shelf: Shelf, rows: NDArray[np.int64]) -> Graphs:
+    """Its graphs, proved on these rows. Raises TrainingError where they answer otherwise than the network."""
     network = network.cpu().eval()
-    decoder = network.decoder
-    if decoder is None:
-        return None
-    batch = shelf.batch(rows[:ASKED])
-    raw = network(batch.inputs, torch.ones_like(batch.present))
-    first, *others = decoder.questions(raw, batch.target)
-    content = _export(decoder, first, decoder.outputs, decoder.flexible)
-    asked = Session(content)
-    for question in (first, *others):
-        served = asked.run({name: tensor.numpy() for name, tensor in question.items()})
-        for name, value in zip(decoder.outputs, decoder(*question.values()), strict=True):
-            _compare(name, value.numpy(), served[name])
-    return content
+    graph = _filled(draft.network, Served(network, [], []))  # as its weights are named in the graph
+    check_parity(network, graph, shelf, rows)
+    if draft.decoder is None or network.decoder is None:
+        return Graphs(graph, None)
+    decoder = _filled(draft.decoder, network.decoder)
+    _check_decoder(network.decoder, decoder, _questions(network.decoder, network, shelf, rows))
+    return Graphs(graph, decoder)
 
 
 def to_safetensors(network: Network) -> bytes:
@@ -94,6 +121,15 @@ def check_parity(network: Network, content: bytes, shelf: Shelf, rows: NDArray[n
                 _compare(name, value.numpy(), served[name])
 
 
+@torch.no_grad()
+def _check_decoder(decoder: Decoder, content: bytes, questions: Iterable[Tensors]) -> None:
+    session = Session(content)
+    for question in questions:
+        served = session.run({name: tensor.numpy() for name, tensor in question.items()})
+        for name, value in zip(decoder.outputs, decoder(*question.values()), strict=True):
+            _compare(name, value.numpy(), served[name])
+
+
 def _compare(name: str, ours: NDArray[np.float32], served: NDArray[np.float32]) -> None:
     apart = float((np.abs(ours - served) / np.maximum(1, np.abs(ours))).max())
     if ours.shape != served.shape or not apart <= TOLERANCE:
@@ -114,13 +150,17 @@ def _feeds(network: Network, shelf: Shelf, rows: NDArray[np.int64]) -> tuple[Ten
     return batch.inputs | ({PRESENT: present} if senses > 1 else {}), outputs
 
 
-def _export(module: Any, feeds: Tensors, outputs: Sequence[str], flexible: Mapping[str, Mapping[int, str]]) -> bytes:
+@torch.no_grad()
+def _questions(decoder: Decoder, network: Network, shelf: Shelf, rows: NDArray[np.int64]) -> Iterator[Tensors]:
+    """What it may be asked about some of these rows, the longest first."""
+    batch = shelf.batch(rows[:ASKED])
+    return decoder.questions(network(batch.inputs, torch.ones_like(batch.present)), batch.target)
+
+
+def _traced(module: Any, feeds: Tensors, outputs: Sequence[str], flexible: Mapping[str, Mapping[int, str]]) -> bytes:
     """`flexible`: for each input the axes that may have any length."""
     shapes = tuple(dict(flexible[name]) for name in feeds)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        for talker in ("torch.onnx", "onnxscript", "onnx_ir"):
-            logging.getLogger(talker).setLevel(logging.ERROR)
+    with _quiet():
         program = torch.onnx.export(
             module,
             tuple(feeds.values()),
@@ -129,7 +169,31 @@ def _export(module: Any, feeds: Tensors, outputs: Sequence[str], flexible: Mappi
             dynamic_shapes=(shapes,) if isinstance(module, Served) else shapes,  # Served takes *tensors: one argument
             opset_version=OPSET,
             dynamo=True,
+            optimize=False,  # which would fold weights into others, of other names
             verbose=False,
         )
     content: bytes = program.model_proto.SerializeToString()  # type: ignore[union-attr]
     return content
+
+
+def _filled(draft: bytes, module: Any) -> bytes:
+    """The graph with the module's weights, folded."""
+    from onnxscript import optimizer  # 0.5 s, which not every training comes to
+
+    weights = module.state_dict()
+    graph = onnx.load_from_string(draft)
+    for tensor in graph.graph.initializer:
+        if tensor.name in weights:
+            tensor.CopyFrom(numpy_helper.from_array(weights[tensor.name].numpy(), tensor.name))
+    with _quiet():
+        content: bytes = optimizer.optimize(graph).SerializeToString()
+    return content
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for talker in ("torch.onnx", "onnxscript", "onnx_ir"):
+            logging.getLogger(talker).setLevel(logging.ERROR)
+        yield

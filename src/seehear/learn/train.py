@@ -15,9 +15,9 @@ from seehear.amounts import counted
 from seehear.answers import ANSWERS
 from seehear.answers.risk import needed, vouched
 from seehear.errors import DataError
-from seehear.events import Listener, Said
+from seehear.events import Finished, Listener, Said, Started
 from seehear.learn.card import card
-from seehear.learn.export import decoder_to_onnx, to_onnx, to_safetensors
+from seehear.learn.export import Graphs, drafted, exported, to_safetensors
 from seehear.learn.fit import Clock, fit
 from seehear.learn.network import Network
 from seehear.learn.shelf import Shelf
@@ -28,6 +28,7 @@ from seehear.runtime.bundle import Bundle
 from seehear.runtime.prediction import share, wish
 from seehear.table import Problem, Table, split
 
+DRAFTING = "drafting the model file"
 FEWEST = 2  # examples to learn from, to judge by, and of each sense
 TAIL_SHARE, SHORTEST_TAIL_S = 0.03, 12.0  # of the budget, kept for measuring and exporting
 
@@ -49,14 +50,16 @@ class Material:
 def train(
     table: Table, recipe: Recipe, *, val: Table | None, run: Path, device: torch.device, listen: Listener
 ) -> tuple[Bundle, tuple[Problem, ...]]:
-    """Decode, fit, try on what was held out, export. What a killed run needs to go on lies in the folder `run`.
+    """Decode, draft the graphs, fit, try on what was held out, export.
 
-    Gives the bundle and the rows that could not be used. Raises DataError for too few examples, TrainingError
-    where training or export fails, UsageError where the folder holds a run that began otherwise.
+    What a killed run needs to go on lies in the folder `run`. Gives the bundle and the rows that could not be used.
+    Raises DataError for too few examples, TrainingError where training or export fails, UsageError where the folder
+    holds a run that began otherwise.
     """
     started_s = time.monotonic()
     begin(run, recipe, table, val)
     material = gather(table, val, recipe, run, listen)
+    draft = _draft(recipe, material, run / "graphs", listen)
     torch.manual_seed(recipe.training.seed)
     network = Network(recipe).to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     clock = Clock(recipe.training, _seconds_left(recipe, started_s))
@@ -66,9 +69,8 @@ def train(
     remember(network, material.shelf, material.rows)
     recipe = trusted(network, material.judges, material.held_out, listen=listen)
     recipe = recipe.model_copy(update={"training": recipe.training.model_copy(update={"steps": progress.step})})
-    graph = to_onnx(network, material.judges, material.held_out)
-    decoder = decoder_to_onnx(network, material.judges, material.held_out)
-    return Bundle(recipe, graph, to_safetensors(network), card(recipe), decoder), material.problems
+    graphs = exported(draft, network, material.judges, material.held_out)
+    return Bundle(recipe, graphs.network, to_safetensors(network), card(recipe), graphs.decoder), material.problems
 
 
 def gather(table: Table, val: Table | None, recipe: Recipe, run: Path, listen: Listener) -> Material:
@@ -106,6 +108,17 @@ def gather(table: Table, val: Table | None, recipe: Recipe, run: Path, listen: L
     return Material(shelf, rows, judges, held_out)
 
 
+def _draft(recipe: Recipe, material: Material, folder: Path, listen: Listener) -> Graphs:
+    """The graphs to be filled with what is learned: made once for a run, however often it is cut off."""
+    if (kept := Graphs.kept(folder)) is not None:
+        return kept
+    listen(Started(DRAFTING, None, "graphs"))
+    graphs = drafted(Network(recipe), material.judges, material.held_out)
+    graphs.keep(folder)
+    listen(Finished(DRAFTING, counted(len(graphs) - graphs.count(None), "graph")))
+    return graphs
+
+
 def _too_few(held_out: int, wrong_at_most: float) -> str:
     """Said before learning, so that nobody waits for a recogniser that can only say that it does not know."""
     least = share(vouched(held_out), math.ceil)
@@ -117,7 +130,7 @@ def _too_few(held_out: int, wrong_at_most: float) -> str:
 
 
 def _seconds_left(recipe: Recipe, started_s: float) -> float:
-    """For the fit itself: what decoding has left of the budget, less what measuring and exporting will take."""
+    """For the fit itself: what came before it has left of the budget, less what measuring and exporting will take."""
     budget_s = recipe.training.minutes * 60
     tail_s = max(SHORTEST_TAIL_S, TAIL_SHARE * budget_s)
     return max(budget_s / 2, budget_s - (time.monotonic() - started_s) - tail_s)
