@@ -110,6 +110,8 @@ def figure(
     at_least: float | None = None,
     at_most: float | None = None,
 ) -> Figure:
+    if evaluation.skipped:
+        print(f"  {what or metric}: without {len(evaluation.skipped):,} left out; the first: {evaluation.skipped[0]}")
     unit = "%" if metric in SHARES or metric.startswith("iou:") else ""
     low, high = (None if math.isnan(end) else end for end in evaluation.intervals[metric])
     return Figure(what or metric, evaluation.metrics[metric], unit, low, high, at_least=at_least, at_most=at_most)

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from seehear.demo.digits import FOR_TEST, SIDE_PX, faint, noisy
+from seehear.files import held
 
 DATA = Path("../shared/data")
 CACHE = Path(".cache/benchmarks")
@@ -75,10 +76,12 @@ class Store:
         folder = self.cache / name
         if not folder.exists():
             part = folder.with_name(f"{name}.part")
-            shutil.rmtree(part, ignore_errors=True)
-            part.mkdir(parents=True)
-            make(part)
-            part.rename(folder)
+            part.mkdir(parents=True, exist_ok=True)
+            with held(part):  # else a second run would take it for what a killed one left
+                for left in part.iterdir():
+                    shutil.rmtree(left) if left.is_dir() else left.unlink()
+                make(part)
+                part.rename(folder)
         return folder
 
     def environment(self, name: str, *wanted: str) -> Path:

@@ -218,6 +218,7 @@ def test_data_that_cannot_work_leaves_nothing_behind(tmp_path: Path, out: Path) 
 
 def test_a_damaged_checkpoint_is_refused_in_words(data: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stopped(data, out, monkeypatch)
+    monkeypatch.setattr("seehear.learn.train._draft", lambda *_: None)
     file = _work(out) / "checkpoint.safetensors"
     nameless = safetensors.torch.save({"w": torch.zeros(1)})
     for content in (b"\xff" * 100, nameless, safetensors.torch.save({"w": torch.zeros(1)}, {"progress": "{"})):
