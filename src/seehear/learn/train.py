@@ -30,7 +30,7 @@ from seehear.table import Problem, Table, split
 
 DRAFTING = "drafting the model file"
 FEWEST = 2  # examples to learn from, to judge by, and of each sense
-TAIL_SHARE, SHORTEST_TAIL_S = 0.03, 12.0  # of the budget, kept for measuring and exporting
+TAIL_SHARE, TAIL_OF_DRAFTING = 0.03, 0.35  # of the budget, or of what drafting took: kept to measure and to export
 
 
 @dataclass(frozen=True)
@@ -59,10 +59,12 @@ def train(
     started_s = time.monotonic()
     begin(run, recipe, table, val)
     material = gather(table, val, recipe, run, listen)
+    gathered_s = time.monotonic()
     draft = _draft(recipe, material, run / "graphs", listen)
+    tail_s = TAIL_OF_DRAFTING * (time.monotonic() - gathered_s)
     torch.manual_seed(recipe.training.seed)
     network = Network(recipe).to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    clock = Clock(recipe.training, _seconds_left(recipe, started_s))
+    clock = Clock(recipe.training, _seconds_left(recipe, started_s, tail_s))
     network, progress = fit(
         network, material.shelf, material.rows, clock, saved=run / "checkpoint.safetensors", listen=listen
     )
@@ -129,8 +131,8 @@ def _too_few(held_out: int, wrong_at_most: float) -> str:
     )
 
 
-def _seconds_left(recipe: Recipe, started_s: float) -> float:
+def _seconds_left(recipe: Recipe, started_s: float, tail_s: float) -> float:
     """For the fit itself: what came before it has left of the budget, less what measuring and exporting will take."""
     budget_s = recipe.training.minutes * 60
-    tail_s = max(SHORTEST_TAIL_S, TAIL_SHARE * budget_s)
+    tail_s = max(tail_s, TAIL_SHARE * budget_s)
     return max(budget_s / 2, budget_s - (time.monotonic() - started_s) - tail_s)
