@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import csv
 import os
-import shutil
 import subprocess
 import sys
 import tarfile
@@ -22,7 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from seehear.demo.digits import FOR_TEST, SIDE_PX, faint, noisy
-from seehear.files import held
+from seehear.files import empty, held
 
 DATA = Path("../shared/data")
 CACHE = Path(".cache/benchmarks")
@@ -78,8 +77,7 @@ class Store:
             part = folder.with_name(f"{name}.part")
             part.mkdir(parents=True, exist_ok=True)
             with held(part):  # else a second run would take it for what a killed one left
-                for left in part.iterdir():
-                    shutil.rmtree(left) if left.is_dir() else left.unlink()
+                empty(part)
                 make(part)
                 part.rename(folder)
         return folder

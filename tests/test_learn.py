@@ -106,6 +106,7 @@ def test_a_graph_that_differs_is_refused(tmp_path: Path) -> None:
         network.head.classify.weight.normal_()
     rows = np.arange(EXAMPLES)
     graphs = export.exported(export.drafted(Network(shelf.recipe), shelf, rows), network, shelf, rows)
+    assert graphs.decoder is None
     graph = onnx.load_from_string(graphs.network)
     for tensor in graph.graph.initializer:
         if tensor.name.endswith("head.classify.bias"):

@@ -81,8 +81,7 @@ def drafted(network: Network, shelf: Shelf, rows: NDArray[np.int64]) -> Graphs:
     graph = _traced(Served(network, list(feeds), list(outputs)), feeds, list(outputs), flexible)
     if (decoder := network.decoder) is None:
         return Graphs(graph, None)
-    with torch.no_grad():
-        question = next(_questions(decoder, network, shelf, rows))
+    question = next(_questions(decoder, network, shelf, rows))
     return Graphs(graph, _traced(decoder, question, decoder.outputs, decoder.flexible))
 
 
@@ -91,11 +90,11 @@ def exported(draft: Graphs, network: Network, shelf: Shelf, rows: NDArray[np.int
     network = network.cpu().eval()
     graph = _filled(draft.network, Served(network, [], []))  # as its weights are named in the graph
     check_parity(network, graph, shelf, rows)
-    if draft.decoder is None or network.decoder is None:
+    if draft.decoder is None or (decoder := network.decoder) is None:
         return Graphs(graph, None)
-    decoder = _filled(draft.decoder, network.decoder)
-    _check_decoder(network.decoder, decoder, _questions(network.decoder, network, shelf, rows))
-    return Graphs(graph, decoder)
+    asked = _filled(draft.decoder, decoder)
+    _check_decoder(decoder, asked, _questions(decoder, network, shelf, rows))
+    return Graphs(graph, asked)
 
 
 def to_safetensors(network: Network) -> bytes:
@@ -154,7 +153,7 @@ def _feeds(network: Network, shelf: Shelf, rows: NDArray[np.int64]) -> tuple[Ten
 def _questions(decoder: Decoder, network: Network, shelf: Shelf, rows: NDArray[np.int64]) -> Iterator[Tensors]:
     """What it may be asked about some of these rows, the longest first."""
     batch = shelf.batch(rows[:ASKED])
-    return decoder.questions(network(batch.inputs, torch.ones_like(batch.present)), batch.target)
+    yield from decoder.questions(network(batch.inputs, torch.ones_like(batch.present)), batch.target)
 
 
 def _traced(module: Any, feeds: Tensors, outputs: Sequence[str], flexible: Mapping[str, Mapping[int, str]]) -> bytes:
@@ -178,7 +177,7 @@ def _traced(module: Any, feeds: Tensors, outputs: Sequence[str], flexible: Mappi
 
 def _filled(draft: bytes, module: Any) -> bytes:
     """The graph with the module's weights, folded."""
-    from onnxscript import optimizer  # 0.5 s, which not every training comes to
+    from onnxscript import optimizer  # slow to import, as tracing does too
 
     weights = module.state_dict()
     graph = onnx.load_from_string(draft)

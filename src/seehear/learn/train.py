@@ -117,7 +117,7 @@ def _draft(recipe: Recipe, material: Material, folder: Path, listen: Listener) -
     listen(Started(DRAFTING, None, "graphs"))
     graphs = drafted(Network(recipe), material.judges, material.held_out)
     graphs.keep(folder)
-    listen(Finished(DRAFTING, counted(len(graphs) - graphs.count(None), "graph")))
+    listen(Finished(DRAFTING, counted(sum(graph is not None for graph in graphs), "graph")))
     return graphs
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache, partial
@@ -13,7 +12,7 @@ from pydantic import ValidationError
 
 from seehear.errors import UsageError
 from seehear.events import Listener, Said
-from seehear.files import held, write_whole
+from seehear.files import empty, held, write_whole
 from seehear.media import Excerpt
 from seehear.recipe import Frozen, Recipe
 from seehear.table import Table
@@ -123,11 +122,7 @@ def _state(path: Path, unpacked: bool) -> str:
 
 def _empty(folder: Path) -> None:
     (folder / BEGINNING).unlink(missing_ok=True)  # first: without it, what else is there belongs to no run
-    for entry in folder.iterdir():
-        if entry.is_dir() and not entry.is_symlink():
-            shutil.rmtree(entry)
-        else:
-            entry.unlink()
+    empty(folder)
 
 
 def _remove(folder: Path) -> None:
