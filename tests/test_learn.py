@@ -20,11 +20,11 @@ from seehear.errors import DataError, TrainingError, UsageError
 from seehear.events import silence
 from seehear.learn import checkpoint, export
 from seehear.learn.fit import Clock, Run, fit, pass_order
+from seehear.learn.material import gather
 from seehear.learn.muon import orthogonal
 from seehear.learn.network import Network
 from seehear.learn.plan import BATCH_S, Wishes, _batch, _held_out, adopt
 from seehear.learn.shelf import Shelf
-from seehear.learn.train import gather
 from seehear.recipe import Recipe
 from seehear.runtime.bundle import read_bundle
 

@@ -2,49 +2,27 @@
 
 from __future__ import annotations
 
-import math
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from seehear.amounts import counted
-from seehear.answers import ANSWERS
-from seehear.answers.risk import needed, vouched
-from seehear.errors import DataError
-from seehear.events import Finished, Listener, Said, Started
+from seehear.events import Finished, Listener, Started
 from seehear.learn.card import card
 from seehear.learn.export import Graphs, drafted, exported, to_safetensors
 from seehear.learn.fit import Clock, fit
+from seehear.learn.material import Material, gather
 from seehear.learn.network import Network
-from seehear.learn.shelf import Shelf
+from seehear.learn.rehearsal import rehearsed
 from seehear.learn.trial import remember, trusted
 from seehear.learn.workplace import begin
 from seehear.recipe import Recipe
 from seehear.runtime.bundle import Bundle
-from seehear.runtime.prediction import share, wish
-from seehear.table import Problem, Table, split
+from seehear.table import Problem, Table
 
 DRAFTING = "drafting the model file"
-FEWEST = 2  # examples to learn from, to judge by, and of each sense
-TAIL_SHARE, TAIL_OF_DRAFTING = 0.03, 0.35  # of the budget, or of what drafting took: kept to measure and to export
-
-
-@dataclass(frozen=True)
-class Material:
-    """Rows of a shelf to learn from, and rows of the same or another shelf to judge by."""
-
-    shelf: Shelf
-    rows: NDArray[np.int64]
-    judges: Shelf
-    held_out: NDArray[np.int64]
-
-    @property
-    def problems(self) -> tuple[Problem, ...]:
-        return self.shelf.problems + (self.judges.problems if self.judges is not self.shelf else ())
+EXPORTING = 0.35  # of what drafting took
 
 
 def train(
@@ -61,10 +39,10 @@ def train(
     material = gather(table, val, recipe, run, listen)
     gathered_s = time.monotonic()
     draft = _draft(recipe, material, run / "graphs", listen)
-    tail_s = TAIL_OF_DRAFTING * (time.monotonic() - gathered_s)
+    exporting_s = EXPORTING * (time.monotonic() - gathered_s)
+    clock = Clock(recipe.training, _seconds_left(recipe, material, device, started_s, exporting_s))
     torch.manual_seed(recipe.training.seed)
-    network = Network(recipe).to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    clock = Clock(recipe.training, _seconds_left(recipe, started_s, tail_s))
+    network = _fresh(recipe, device)
     network, progress = fit(
         network, material.shelf, material.rows, clock, saved=run / "checkpoint.safetensors", listen=listen
     )
@@ -73,41 +51,6 @@ def train(
     recipe = recipe.model_copy(update={"training": recipe.training.model_copy(update={"steps": progress.step})})
     graphs = exported(draft, network, material.judges, material.held_out)
     return Bundle(recipe, graphs.network, to_safetensors(network), card(recipe), graphs.decoder), material.problems
-
-
-def gather(table: Table, val: Table | None, recipe: Recipe, run: Path, listen: Listener) -> Material:
-    """Decode what is to be learned from and what is to judge it: `val`, or a part held out of the table."""
-    shelf = Shelf.fill(table, recipe, run / "examples", listen=listen)
-    if val is not None:
-        judges = Shelf.fill(val, recipe, run / "val", listen=listen)
-        rows, held_out = np.arange(len(shelf)), np.arange(len(judges))
-    else:
-        parts = split(
-            shelf.table,
-            recipe.training.held_out,
-            seed=recipe.training.seed,
-            stratum=ANSWERS[recipe.kind].stratum,
-        )
-        listen(Said(parts.said))
-        judges, rows, held_out = shelf, parts.train, parts.held_out
-    if len(held_out) < FEWEST or len(rows) < FEWEST:
-        raise DataError(
-            f"{counted(len(rows), 'example')} to learn from and {len(held_out)} to judge by are too few",
-            where=str(table.root),
-            allowed=f"at least {FEWEST} of each; some tens are better",
-            hint="add examples",
-        )
-    if len(held_out) < needed(recipe.wrong_at_most):
-        listen(Said(_too_few(len(held_out), recipe.wrong_at_most)))
-    for sense in recipe.senses:
-        if (having := int(shelf.having(sense)[rows].sum())) < FEWEST:
-            raise DataError(
-                f"{having} of the {len(rows):,} examples to learn from have {sense}",
-                where=str(table.root),
-                allowed=f"at least {FEWEST}; some tens are better",
-                hint=f"add some, or leave {sense} out with --senses",
-            )
-    return Material(shelf, rows, judges, held_out)
 
 
 def _draft(recipe: Recipe, material: Material, folder: Path, listen: Listener) -> Graphs:
@@ -121,18 +64,18 @@ def _draft(recipe: Recipe, material: Material, folder: Path, listen: Listener) -
     return graphs
 
 
-def _too_few(held_out: int, wrong_at_most: float) -> str:
-    """Said before learning, so that nobody waits for a recogniser that can only say that it does not know."""
-    least = share(vouched(held_out), math.ceil)
-    return (
-        f'{held_out:,} held out are too few for any answer but "I don\'t know": {needed(wrong_at_most):,} are needed '
-        f"to vouch for {wish(wrong_at_most)} wrong at most; {least} is the least that {held_out:,} can vouch for "
-        f"(--wrong-at-most {least.replace(' ', '')})"
-    )
+def _fresh(recipe: Recipe, device: torch.device) -> Network:
+    """A network that has learned nothing."""
+    network: Network = Network(recipe).to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return network
 
 
-def _seconds_left(recipe: Recipe, started_s: float, tail_s: float) -> float:
+def _seconds_left(
+    recipe: Recipe, material: Material, device: torch.device, started_s: float, exporting_s: float
+) -> float:
     """For the fit itself: what came before it has left of the budget, less what measuring and exporting will take."""
     budget_s = recipe.training.minutes * 60
-    tail_s = max(tail_s, TAIL_SHARE * budget_s)
-    return max(budget_s / 2, budget_s - (time.monotonic() - started_s) - tail_s)
+    if recipe.training.steps is not None:  # which count instead
+        return budget_s
+    measuring_s = rehearsed(_fresh(recipe, device).eval(), material)
+    return max(budget_s / 2, budget_s - (time.monotonic() - started_s) - measuring_s - exporting_s)

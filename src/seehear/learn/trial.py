@@ -31,12 +31,11 @@ MOST_NUMBERS = 1e8  # of raw arrays held at once
 
 
 @torch.no_grad()
-def remember(network: Network, shelf: Shelf, rows: NDArray[np.int64]) -> None:
-    """Fill the memory of what is familiar with examples it was trained on."""
+def remember(network: Network, shelf: Shelf, rows: NDArray[np.int64], most: int = BANK) -> None:
+    """Fill the memory of what is familiar with examples it was trained on, of each sense so many at most."""
     device = next(network.parameters()).device
     for name, encoder in network.encoders.items():
-        own = rows[shelf.having(name)[rows]]
-        chosen = own[np.linspace(0, len(own) - 1, min(len(own), BANK)).round().astype(int)]
+        chosen = spread(rows[shelf.having(name)[rows]], most)
         features: list[torch.Tensor] = []
         for some in _some(shelf, chosen):
             cells = encoder(**{key: tensor.to(device) for key, tensor in shelf.inputs(name, some).items()})
@@ -48,7 +47,7 @@ def remember(network: Network, shelf: Shelf, rows: NDArray[np.int64]) -> None:
 def trusted(network: Network, shelf: Shelf, rows: NDArray[np.int64], *, listen: Listener) -> Recipe:
     """The network's recipe with its trust, its limits of the familiar and its results, from held-out rows."""
     recipe = network.recipe
-    trials, unfamiliar = _tried(network, shelf, rows[:: -(-len(rows) // _most(network, shelf, rows))], listen)
+    trials, unfamiliar = tried(network, shelf, judging(network, shelf, rows), listen)
     limits = {name: familiar_limit(scores) for name, scores in unfamiliar.items()}
     limits = {name: limit for name, limit in limits.items() if np.isfinite(limit)}  # none: too few to tell
     trust, results = {}, {}
@@ -77,6 +76,13 @@ class Trial:
         if self._tuned is not None or len(self._raws) == TUNED:
             self._make_out()
 
+    def tune(self) -> dict[str, float]:
+        """Choose how examples are made out, by those whose arrays wait, unless it was chosen before."""
+        if self._tuned is None:
+            truths, places = self._truths(), [self.shelf.placed(row) for row in self.rows]
+            self._tuned = self.kind.tune(self._raws, _moved(truths, places), self.spec)
+        return self._tuned
+
     def outcome(self, wrong_at_most: float) -> tuple[Trust, dict[str, Any]]:
         """When to believe such answers, and how good they are."""
         tuned = self._make_out()
@@ -93,12 +99,10 @@ class Trial:
 
     def _make_out(self) -> dict[str, float]:
         """Find what may be answered to those whose arrays wait -> what that rests on."""
-        if self._tuned is None:
-            truths, places = self._truths(), [self.shelf.placed(row) for row in self.rows]
-            self._tuned = self.kind.tune(self._raws, _moved(truths, places), self.spec)
-        self._seen += [self.kind.candidates(raw, self.spec, self._tuned) for raw in self._raws]
+        tuned = self.tune()
+        self._seen += [self.kind.candidates(raw, self.spec, tuned) for raw in self._raws]
         self._raws.clear()
-        return self._tuned
+        return tuned
 
     def _truths(self) -> list[Any]:
         return [self.shelf.truth(row) for row in self.rows]
@@ -120,7 +124,8 @@ def asking(decoder: Decoder, device: torch.device) -> Ask:
     return ask
 
 
-def _tried(
+@torch.no_grad()
+def tried(
     network: Network, shelf: Shelf, rows: NDArray[np.int64], listen: Listener
 ) -> tuple[dict[str, Trial], dict[str, Array]]:
     """By senses in use, a trial by the rows that have them; by sense, how unfamiliar the rows are that have it."""
@@ -167,10 +172,17 @@ def _some(shelf: Shelf, rows: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
         yield rows[start : start + size]
 
 
-def _most(network: Network, shelf: Shelf, rows: NDArray[np.int64]) -> int:
-    """How many examples judge: fewer where the answer to each is many numbers."""
+@torch.no_grad()
+def judging(network: Network, shelf: Shelf, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Those of the rows that judge: fewer where the answer to each is many numbers."""
     batch = shelf.batch(rows[:1])
     cells = _encode(network, batch)
     raw = network.answer(cells, batch.present.to(cells[0].x.device))
     numbers = sum(array.numel() for array in raw.values())
-    return int(np.clip(MOST_NUMBERS // numbers, 1, MOST_HELD_OUT))
+    return rows[:: -(-len(rows) // int(np.clip(MOST_NUMBERS // numbers, 1, MOST_HELD_OUT)))]
+
+
+def spread(rows: NDArray[np.int64], most: int) -> NDArray[np.int64]:
+    """Up to so many of the rows, from all over them."""
+    chosen: NDArray[np.int64] = rows[np.linspace(0, len(rows) - 1, min(len(rows), most)).round().astype(int)]
+    return chosen

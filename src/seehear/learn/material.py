@@ -1,0 +1,81 @@
+"""What a network learns from, and what judges it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seehear.amounts import counted
+from seehear.answers import ANSWERS
+from seehear.answers.risk import needed, vouched
+from seehear.errors import DataError
+from seehear.events import Listener, Said
+from seehear.learn.shelf import Shelf
+from seehear.recipe import Recipe
+from seehear.runtime.prediction import share, wish
+from seehear.table import Problem, Table, split
+
+FEWEST = 2  # examples to learn from, to judge by, and of each sense
+
+
+@dataclass(frozen=True)
+class Material:
+    """Rows of a shelf to learn from, and rows of the same or another shelf to judge by."""
+
+    shelf: Shelf
+    rows: NDArray[np.int64]
+    judges: Shelf
+    held_out: NDArray[np.int64]
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        return self.shelf.problems + (self.judges.problems if self.judges is not self.shelf else ())
+
+
+def gather(table: Table, val: Table | None, recipe: Recipe, run: Path, listen: Listener) -> Material:
+    """Decode what is to be learned from and what is to judge it: `val`, or a part held out of the table."""
+    shelf = Shelf.fill(table, recipe, run / "examples", listen=listen)
+    if val is not None:
+        judges = Shelf.fill(val, recipe, run / "val", listen=listen)
+        rows, held_out = np.arange(len(shelf)), np.arange(len(judges))
+    else:
+        parts = split(
+            shelf.table,
+            recipe.training.held_out,
+            seed=recipe.training.seed,
+            stratum=ANSWERS[recipe.kind].stratum,
+        )
+        listen(Said(parts.said))
+        judges, rows, held_out = shelf, parts.train, parts.held_out
+    if len(held_out) < FEWEST or len(rows) < FEWEST:
+        raise DataError(
+            f"{counted(len(rows), 'example')} to learn from and {len(held_out)} to judge by are too few",
+            where=str(table.root),
+            allowed=f"at least {FEWEST} of each; some tens are better",
+            hint="add examples",
+        )
+    if len(held_out) < needed(recipe.wrong_at_most):
+        listen(Said(_too_few(len(held_out), recipe.wrong_at_most)))
+    for sense in recipe.senses:
+        if (having := int(shelf.having(sense)[rows].sum())) < FEWEST:
+            raise DataError(
+                f"{having} of the {len(rows):,} examples to learn from have {sense}",
+                where=str(table.root),
+                allowed=f"at least {FEWEST}; some tens are better",
+                hint=f"add some, or leave {sense} out with --senses",
+            )
+    return Material(shelf, rows, judges, held_out)
+
+
+def _too_few(held_out: int, wrong_at_most: float) -> str:
+    """Said before learning, so that nobody waits for a recogniser that can only say that it does not know."""
+    least = share(vouched(held_out), math.ceil)
+    return (
+        f'{held_out:,} held out are too few for any answer but "I don\'t know": {needed(wrong_at_most):,} are needed '
+        f"to vouch for {wish(wrong_at_most)} wrong at most; {least} is the least that {held_out:,} can vouch for "
+        f"(--wrong-at-most {least.replace(' ', '')})"
+    )

@@ -1,0 +1,73 @@
+"""Before learning it is known how long measuring will take after it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from copy import copy
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from learning import EXAMPLES, PAIRS, recipe_for, shelf_of
+from seehear.answers import ANSWERS
+from seehear.learn import rehearsal
+from seehear.learn.material import Material
+from seehear.learn.network import Network
+
+TUNED = 5
+TUNES_S, MAKES_OUT_S, REMEMBERS_S = 10.0, 2.0, 0.5
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now_s = 0.0
+
+    def monotonic(self) -> float:
+        return self.now_s
+
+
+def test_a_few_examples_tell_how_long_all_will_take(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shelf = shelf_of(recipe_for("text", ("audio",)), tmp_path)
+    material = Material(shelf, np.arange(0, EXAMPLES, 2), shelf, np.arange(1, EXAMPLES, 2))
+    clock, plain = Clock(), ANSWERS["text"]
+    slow, remember = copy(plain), rehearsal.remember
+
+    def tune(raws: Sequence[Any], *told: Any) -> Mapping[str, float]:
+        clock.now_s += TUNES_S * len(raws)
+        return plain.tune(raws, *told)
+
+    def candidates(raw: Any, *told: Any) -> Any:
+        clock.now_s += MAKES_OUT_S
+        return plain.candidates(raw, *told)
+
+    def remembering(network: Network, of: Any, rows: Any, most: int) -> None:
+        clock.now_s += REMEMBERS_S * min(len(rows), most)
+        remember(network, of, rows, most)
+
+    slow.tune, slow.candidates = tune, candidates
+    monkeypatch.setitem(ANSWERS, "text", slow)
+    monkeypatch.setattr(rehearsal, "time", clock)
+    monkeypatch.setattr(rehearsal, "remember", remembering)
+    monkeypatch.setattr(rehearsal, "EXAMPLES", 3)
+    monkeypatch.setattr(rehearsal, "TUNED", TUNED)
+    took_s = rehearsal.rehearsed(Network(shelf.recipe).eval(), material)
+    assert took_s == pytest.approx((REMEMBERS_S + MAKES_OUT_S) * EXAMPLES / 2 + TUNES_S * TUNED)
+
+
+@pytest.mark.parametrize(("kind", "senses"), PAIRS)
+def test_every_answer_is_rehearsed_by_a_network_that_knows_nothing(
+    kind: str, senses: tuple[str, ...], tmp_path: Path
+) -> None:
+    shelf = shelf_of(recipe_for(kind, senses), tmp_path)
+    rows = np.arange(EXAMPLES)
+    assert 0 < rehearsal.rehearsed(Network(shelf.recipe).eval(), Material(shelf, rows, shelf, rows)) < np.inf
+
+
+def test_examples_that_lack_a_sense_are_rehearsed_too(tmp_path: Path) -> None:
+    shelf = shelf_of(recipe_for("label", ("image", "audio")), tmp_path)
+    shelf._prepared["audio"]._ends[3:] = shelf._prepared["audio"]._ends[2]
+    shelf._prepared["audio"].lengths[2:] = 0  # only the first two have a sound
+    rows = np.arange(EXAMPLES)
+    assert rehearsal.rehearsed(Network(shelf.recipe).eval(), Material(shelf, rows, shelf, rows)) > 0
