@@ -12,12 +12,12 @@ import pytest
 
 from learning import EXAMPLES, PAIRS, recipe_for, shelf_of
 from seehear.answers import ANSWERS
-from seehear.learn import rehearsal
+from seehear.learn import rehearsal, trial
 from seehear.learn.material import Material
 from seehear.learn.network import Network
 
 TUNED = 5
-TUNES_S, MAKES_OUT_S, REMEMBERS_S = 10.0, 2.0, 0.5
+TUNES_S, MAKES_OUT_S, REMEMBERS_S, SUMS_UP_S = 10.0, 2.0, 0.5, 100.0
 
 
 class Clock:
@@ -32,7 +32,7 @@ def test_a_few_examples_tell_how_long_all_will_take(tmp_path: Path, monkeypatch:
     shelf = shelf_of(recipe_for("text", ("audio",)), tmp_path)
     material = Material(shelf, np.arange(0, EXAMPLES, 2), shelf, np.arange(1, EXAMPLES, 2))
     clock, plain = Clock(), ANSWERS["text"]
-    slow, remember = copy(plain), rehearsal.remember
+    slow, remember, evaluation = copy(plain), rehearsal.remember, trial.evaluation
 
     def tune(raws: Sequence[Any], *told: Any) -> Mapping[str, float]:
         clock.now_s += TUNES_S * len(raws)
@@ -46,14 +46,19 @@ def test_a_few_examples_tell_how_long_all_will_take(tmp_path: Path, monkeypatch:
         clock.now_s += REMEMBERS_S * min(len(rows), most)
         remember(network, of, rows, most)
 
+    def summing_up(*told: Any) -> Any:
+        clock.now_s += SUMS_UP_S
+        return evaluation(*told)
+
     slow.tune, slow.candidates = tune, candidates
     monkeypatch.setitem(ANSWERS, "text", slow)
     monkeypatch.setattr(rehearsal, "time", clock)
     monkeypatch.setattr(rehearsal, "remember", remembering)
+    monkeypatch.setattr(trial, "evaluation", summing_up)
     monkeypatch.setattr(rehearsal, "EXAMPLES", 3)
     monkeypatch.setattr(rehearsal, "TUNED", TUNED)
     took_s = rehearsal.rehearsed(Network(shelf.recipe).eval(), material)
-    assert took_s == pytest.approx((REMEMBERS_S + MAKES_OUT_S) * EXAMPLES / 2 + TUNES_S * TUNED)
+    assert took_s == pytest.approx((REMEMBERS_S + MAKES_OUT_S) * EXAMPLES / 2 + TUNES_S * TUNED + SUMS_UP_S)
 
 
 @pytest.mark.parametrize(("kind", "senses"), dict(PAIRS).items())  # each with the most senses that it has

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import NamedTuple
-
-import numpy as np
 
 from seehear.events import silence
 from seehear.learn.familiarity import BANK
@@ -17,12 +16,13 @@ EXAMPLES = 8
 
 
 class Took(NamedTuple):
-    """Seconds for each example."""
+    """Seconds for each example; to sum up, for all of them: figures take as long for few as for many."""
 
-    remembered: float
-    tried: float
-    tuned: float
-    judged: float
+    remember_s: float
+    try_s: float
+    tune_s: float
+    make_out_s: float
+    sum_up_s: float
 
 
 def rehearsed(network: Network, material: Material) -> float:
@@ -33,25 +33,39 @@ def rehearsed(network: Network, material: Material) -> float:
     """
     _rehearsal(network, material, FEWEST)  # whatever is used for the first time is slow
     took = _rehearsal(network, material, EXAMPLES)
+    remembered = min(len(material.rows), BANK)
     judges = len(judging(network, material.judges, material.held_out))
-    remembering_s = took.remembered * min(len(material.rows), BANK)
-    return remembering_s + took.tuned * min(judges, TUNED) + (took.tried + took.judged) * judges
+    by_judge_s = (took.try_s + took.make_out_s) * judges + took.tune_s * min(judges, TUNED)
+    return took.remember_s * remembered + by_judge_s + took.sum_up_s
 
 
 def _rehearsal(network: Network, material: Material, most: int) -> Took:
     """With so many examples at most."""
     held_out = spread(material.held_out, most)
-    begins_s = [time.monotonic()]
+    lap_s = _stopwatch()
     remember(network, material.shelf, material.rows, most)
-    begins_s.append(time.monotonic())
+    remember_s = lap_s() / min(len(material.rows), most)
     trials, _ = tried(network, material.judges, held_out, silence)
-    begins_s.append(time.monotonic())
+    try_s = lap_s() / len(held_out)
     enough = [trial for trial in trials.values() if len(trial.rows) >= FEWEST]
     for trial in enough:
         trial.tune()
-    begins_s.append(time.monotonic())
+    tune_s = lap_s() / len(held_out)
+    for trial in enough:
+        trial.make_out()
+    make_out_s = lap_s() / len(held_out)
     for trial in enough:
         trial.outcome(network.recipe.wrong_at_most)
-    begins_s.append(time.monotonic())
-    examples = min(len(material.rows), most), *[len(held_out)] * 3
-    return Took(*(np.diff(begins_s) / examples).tolist())
+    return Took(remember_s, try_s, tune_s, make_out_s, sum_up_s=lap_s())
+
+
+def _stopwatch() -> Callable[[], float]:
+    """Seconds since it was last asked."""
+    last_s = time.monotonic()
+
+    def lap_s() -> float:
+        nonlocal last_s
+        before_s, last_s = last_s, time.monotonic()
+        return last_s - before_s
+
+    return lap_s

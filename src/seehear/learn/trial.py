@@ -74,7 +74,7 @@ class Trial:
         self.rows.append(row)
         self._raws.append(raw)
         if self._tuned is not None or len(self._raws) == TUNED:
-            self._make_out()
+            self.make_out()
 
     def tune(self) -> dict[str, float]:
         """Choose how examples are made out, by those whose arrays wait, unless it was chosen before."""
@@ -83,9 +83,16 @@ class Trial:
             self._tuned = self.kind.tune(self._raws, _moved(truths, places), self.spec)
         return self._tuned
 
+    def make_out(self) -> dict[str, float]:
+        """Find what may be answered to those whose arrays wait -> what that rests on."""
+        tuned = self.tune()
+        self._seen += [self.kind.candidates(raw, self.spec, tuned) for raw in self._raws]
+        self._raws.clear()
+        return tuned
+
     def outcome(self, wrong_at_most: float) -> tuple[Trust, dict[str, Any]]:
         """When to believe such answers, and how good they are."""
-        tuned = self._make_out()
+        tuned = self.make_out()
         truths, places = self._truths(), [self.shelf.placed(row) for row in self.rows]
         calibration = tuned | self.kind.calibrate(self._seen, _moved(truths, places), self.spec)
         answers = [
@@ -96,13 +103,6 @@ class Trial:
         trust = Trust(calibration=calibration, risk=fit_risk(judged.confidence, judged.right))
         judged = judged.accepting(judged.confidence >= trust.risk.threshold(wrong_at_most))
         return trust, evaluation(self.kind, self.spec, judged).to_json()
-
-    def _make_out(self) -> dict[str, float]:
-        """Find what may be answered to those whose arrays wait -> what that rests on."""
-        tuned = self.tune()
-        self._seen += [self.kind.candidates(raw, self.spec, tuned) for raw in self._raws]
-        self._raws.clear()
-        return tuned
 
     def _truths(self) -> list[Any]:
         return [self.shelf.truth(row) for row in self.rows]
