@@ -234,7 +234,7 @@ def test_a_mask_of_another_size_than_its_picture_is_a_problem(tmp_path: Path) ->
     with pytest.raises(InputError, match=r"m\.png: a mask of 60 by 40 pixels for a picture of 30 by 20"):
         MASK.target(truth, SPEC, placed_in((20, 30), spec))
     with pytest.raises(InputError, match="for a picture of 20 by 10"):
-        MASK.check(Mask.of(np.zeros((10, 20), np.uint8), SPEC), truth)
+        MASK.check(Mask.of(np.zeros((10, 20), np.uint8), SPEC), truth, 0.0)
 
 
 # Figures

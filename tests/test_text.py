@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
+import scribe
 from seehear.answers import ANSWERS, AnswerKind
 from seehear.answers.honesty import calibrated, fit_honesty
 from seehear.answers.text import Text, TextSpec, Word, plan
@@ -16,8 +19,10 @@ from seehear.answers.text.answer import Candidates, told
 from seehear.answers.text.normal import normal
 from seehear.answers.text.prefixes import Spelt
 from seehear.answers.text.search import Hypothesis
+from seehear.api import Recogniser
 from seehear.errors import DataError, InputError, UsageError
 from seehear.geometry import Grid, Placed, Warp
+from seehear.senses.hearing.plan import RATE_HZ
 
 TEXT = ANSWERS["text"]
 SAID = ["one two", "two three", "three one two", "one", "two two three"]
@@ -70,6 +75,18 @@ def test_what_nobody_says_in_so_short_a_time_is_of_another_recording() -> None:
     assert TEXT.target(Text.of("one two three" * 9), spec, here)["length"] == 117
     with pytest.raises(InputError, match=r"130 letters in 2 seconds: nobody speaks so fast\. Next: see that the text"):
         TEXT.target(Text.of("one two three" * 10), spec, here)
+    TEXT.check(Text(()), Text.of("one two three" * 9), 2.0)
+    with pytest.raises(InputError, match="130 letters in 2 seconds"):
+        TEXT.check(Text(()), Text.of("one two three" * 10), 2.0)
+
+
+def test_whoever_judges_by_a_text_of_another_recording_is_told(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.wav", np.zeros(RATE_HZ, np.float32), RATE_HZ)
+    (tmp_path / "t.csv").write_text(f"audio,text\na.wav,a b\na.wav,{'a b ' * 20}\n")
+    judged = Recogniser(scribe.bundle()).evaluate(tmp_path / "t.csv")
+    assert (judged.n, judged.metrics["wrong"]) == (1, 0.0)
+    (problem,) = judged.skipped
+    assert problem.what == "79 letters in 1 second: nobody speaks so fast"
 
 
 def test_a_plan_knows_letters_and_words() -> None:

@@ -87,7 +87,7 @@ def _problem(prediction: Prediction, truth: Any, recipe: Recipe) -> Problem | No
     if prediction.answer is None:
         return Problem(prediction.input, prediction.error.removeprefix(f"{prediction.input}: "))
     try:
-        ANSWERS[recipe.kind].check(prediction.answer, truth)
+        ANSWERS[recipe.kind].check(prediction.answer, truth, prediction.lasts_s)
     except InputError as error:
         return Problem.of(error, prediction.input)
     return None

@@ -189,8 +189,8 @@ class AnswerKind(Facts, AnswerModule, MetricModule, Protocol):
     def in_turn(self, targets: Sequence[Arrays], spec: Any) -> dict[str, Array]:
         """The target of examples one after the other, from theirs; of an answer that joins."""
 
-    def check(self, answer: Any, truth: Any) -> None:
-        """Raises InputError for a truth that cannot be one of the same example."""
+    def check(self, answer: Any, truth: Any, lasts_s: float) -> None:
+        """Raises InputError for a truth that cannot be one of the same example, which goes on for so many seconds."""
 
     def tune(self, raws: Sequence[Arrays], truths: Sequence[Any], spec: Any) -> dict[str, float]:
         """What `candidates` rests on, chosen on the heads' arrays of some examples held out; nothing for most kinds."""
@@ -316,7 +316,7 @@ def _not_in_files(cells: Sequence[str]) -> bool:
     return False
 
 
-def _accept(answer: Any, truth: Any) -> None:
+def _accept(answer: Any, truth: Any, lasts_s: float) -> None:
     """Any truth may be one of any example."""
 
 

@@ -212,14 +212,14 @@ def joined(parts: Iterable[Part], spec: MaskSpec, calibration: Mapping[str, floa
     return Mask.of(pixels, spec, confidence=confidence, expected=expected, sure=shown)
 
 
-def check(answer: Mask, truth: Mask) -> None:
+def check(answer: Mask, truth: Mask, lasts_s: float) -> None:
     """Raises InputError for masks of different sizes."""
     _check_size(truth, answer.shape)
 
 
 def beside(answer: Mask, truth: Mask) -> tuple[Array, Array]:
     """What was said (n,) and what is true (n,) of the pixels whose class is known, in the answer's coordinates."""
-    check(answer, truth)
+    _check_size(truth, answer.shape)
     true = truth.pixels
     known = true != UNKNOWN
     return answer.pixels[known], true[known]

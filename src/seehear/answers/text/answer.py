@@ -117,6 +117,11 @@ def target(answer: Text, spec: TextSpec, placed: Placed | None) -> dict[str, Arr
     return {"tokens": tokens, "length": np.array(len(tokens), np.int64)}
 
 
+def check(answer: Text, truth: Text, lasts_s: float) -> None:
+    """Raises InputError for a truth that nobody can say in that time."""
+    _check_sayable(str(truth), lasts_s)
+
+
 def _check_sayable(text: str, lasts_s: float) -> None:
     """Raises InputError for a text that belongs to another recording, or to more of it than is there."""
     if len(text) > MOST_LETTERS_A_SECOND * lasts_s:
