@@ -12,6 +12,7 @@ import pytest
 
 from learning import EXAMPLES, PAIRS, recipe_for, shelf_of
 from seehear.answers import ANSWERS
+from seehear.events import silence
 from seehear.learn import rehearsal, trial
 from seehear.learn.material import Material
 from seehear.learn.network import Network
@@ -57,7 +58,7 @@ def test_a_few_examples_tell_how_long_all_will_take(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(trial, "evaluation", summing_up)
     monkeypatch.setattr(rehearsal, "EXAMPLES", 3)
     monkeypatch.setattr(rehearsal, "TUNED", TUNED)
-    took_s = rehearsal.rehearsed(Network(shelf.recipe).eval(), material)
+    took_s = rehearsal.rehearsed(Network(shelf.recipe).eval(), material, silence)
     assert took_s == pytest.approx((REMEMBERS_S + MAKES_OUT_S) * EXAMPLES / 2 + TUNES_S * TUNED + SUMS_UP_S)
 
 
@@ -67,7 +68,7 @@ def test_every_answer_is_rehearsed_by_a_network_that_knows_nothing(
 ) -> None:
     shelf = shelf_of(recipe_for(kind, senses), tmp_path)
     rows = np.arange(EXAMPLES)
-    assert 0 < rehearsal.rehearsed(Network(shelf.recipe).eval(), Material(shelf, rows, shelf, rows)) < np.inf
+    assert 0 < rehearsal.rehearsed(Network(shelf.recipe).eval(), Material(shelf, rows, shelf, rows), silence) < np.inf
 
 
 def test_examples_that_lack_a_sense_are_rehearsed_too(tmp_path: Path) -> None:
@@ -75,4 +76,4 @@ def test_examples_that_lack_a_sense_are_rehearsed_too(tmp_path: Path) -> None:
     shelf._prepared["audio"]._ends[3:] = shelf._prepared["audio"]._ends[2]
     shelf._prepared["audio"].lengths[2:] = 0  # only the first two have a sound
     rows = np.arange(EXAMPLES)
-    assert rehearsal.rehearsed(Network(shelf.recipe).eval(), Material(shelf, rows, shelf, rows)) > 0
+    assert rehearsal.rehearsed(Network(shelf.recipe).eval(), Material(shelf, rows, shelf, rows), silence) > 0

@@ -6,12 +6,14 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-from seehear.events import silence
+from seehear.amounts import counted
+from seehear.events import Finished, Listener, Started, silence
 from seehear.learn.familiarity import BANK
 from seehear.learn.material import Material
 from seehear.learn.network import Network
 from seehear.learn.trial import FEWEST, TUNED, judging, remember, spread, tried
 
+TASK = "rehearsing"
 EXAMPLES = 8
 
 
@@ -25,14 +27,16 @@ class Took(NamedTuple):
     sum_up_s: float
 
 
-def rehearsed(network: Network, material: Material) -> float:
+def rehearsed(network: Network, material: Material, listen: Listener) -> float:
     """Seconds that `remember` and `trusted` will take.
 
     What a network is unsure of takes as long to make out as what it is sure of, or longer: so one that has learned
     nothing tells enough.
     """
+    listen(Started(TASK, None, "examples"))
     _rehearsal(network, material, FEWEST)  # whatever is used for the first time is slow
     took = _rehearsal(network, material, EXAMPLES)
+    listen(Finished(TASK, counted(EXAMPLES, "example")))
     remembered = min(len(material.rows), BANK)
     judges = len(judging(network, material.judges, material.held_out))
     by_judge_s = (took.try_s + took.make_out_s) * judges + took.tune_s * min(judges, TUNED)

@@ -40,7 +40,8 @@ def train(
     gathered_s = time.monotonic()
     draft = _draft(recipe, material, run / "graphs", listen)
     exporting_s = EXPORTING * (time.monotonic() - gathered_s)
-    clock = Clock(recipe.training, _seconds_left(recipe, material, device, started_s, exporting_s))
+    measuring_s = _rehearsed(recipe, material, device, listen)
+    clock = Clock(recipe.training, _seconds_left(recipe, started_s, measuring_s + exporting_s))
     torch.manual_seed(recipe.training.seed)
     network = _fresh(recipe, device)
     network, progress = fit(
@@ -70,12 +71,12 @@ def _fresh(recipe: Recipe, device: torch.device) -> Network:
     return network
 
 
-def _seconds_left(
-    recipe: Recipe, material: Material, device: torch.device, started_s: float, exporting_s: float
-) -> float:
-    """For the fit itself: what came before it has left of the budget, less what measuring and exporting will take."""
+def _rehearsed(recipe: Recipe, material: Material, device: torch.device, listen: Listener) -> float:
+    """Seconds that measuring will take; nobody asks where steps count."""
+    return 0.0 if recipe.training.steps else rehearsed(_fresh(recipe, device).eval(), material, listen)
+
+
+def _seconds_left(recipe: Recipe, started_s: float, after_s: float) -> float:
+    """For the fit itself: what came before it has left of the budget, less what will come after it."""
     budget_s = recipe.training.minutes * 60
-    if recipe.training.steps is not None:  # which count instead
-        return budget_s
-    measuring_s = rehearsed(_fresh(recipe, device).eval(), material)
-    return max(budget_s / 2, budget_s - (time.monotonic() - started_s) - measuring_s - exporting_s)
+    return max(budget_s / 2, budget_s - (time.monotonic() - started_s) - after_s)
