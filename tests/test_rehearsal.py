@@ -62,7 +62,7 @@ def test_a_few_examples_tell_how_long_all_will_take(tmp_path: Path, monkeypatch:
     assert took_s == pytest.approx((REMEMBERS_S + MAKES_OUT_S) * EXAMPLES / 2 + TUNES_S * TUNED + SUMS_UP_S)
 
 
-@pytest.mark.parametrize(("kind", "senses"), dict(PAIRS).items())  # each with the most senses that it has
+@pytest.mark.parametrize(("kind", "senses"), dict(reversed(PAIRS)).items())
 def test_every_answer_is_rehearsed_by_a_network_that_knows_nothing(
     kind: str, senses: tuple[str, ...], tmp_path: Path
 ) -> None:
