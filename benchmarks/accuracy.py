@@ -85,15 +85,23 @@ def taught(
     return model
 
 
+def evaluated(model: Recogniser, examples: Path, **how: Any) -> Evaluation:
+    """As anyone would; what could not be judged by is told."""
+    evaluation = model.evaluate(examples, listen=Log(), **how)
+    if evaluation.skipped:
+        print(f"  left out {len(evaluation.skipped):,} of {examples}; the first: {evaluation.skipped[0]}", flush=True)
+    return evaluation
+
+
 def measure(name: str, task: Task, store: Store, options: argparse.Namespace) -> None:
     examples = task.prepare(store)
     sitting = Sitting.begun(name, task.standard_minutes, options)
     model = taught(examples, sitting.budget, task.senses, out=store.cache / f"{name}.seehear")
     (judge, test), *others = examples.tests.items()
-    evaluation = model.evaluate(test)
+    evaluation = evaluated(model, test)
     figures = list(_figures(evaluation, task, model.recipe.wrong_at_most))
     for other, place in others:
-        again = model.evaluate(place)
+        again = evaluated(model, place)
         figures += [figure(again, metric, f"{metric} on {other}") for metric in ("accuracy", "auroc")]
     if len(task.senses) > 1:
         figures += _each_sense(model, examples, sitting.budget, evaluation, store)
@@ -110,8 +118,6 @@ def figure(
     at_least: float | None = None,
     at_most: float | None = None,
 ) -> Figure:
-    if evaluation.skipped:
-        print(f"  {what or metric}: without {len(evaluation.skipped):,} left out; the first: {evaluation.skipped[0]}")
     unit = "%" if metric in SHARES or metric.startswith("iou:") else ""
     low, high = (None if math.isnan(end) else end for end in evaluation.intervals[metric])
     return Figure(what or metric, evaluation.metrics[metric], unit, low, high, at_least=at_least, at_most=at_most)
@@ -135,8 +141,8 @@ def _each_sense(
     test = next(iter(examples.tests.values()))
     errors = []
     for sense, word in SENSE_WORDS.items():
-        alone = both.evaluate(test, senses=[sense])
-        specialist = taught(examples, budget, (sense,), out=store.cache / f"{sense}.seehear").evaluate(test)
+        alone = evaluated(both, test, senses=[sense])
+        specialist = evaluated(taught(examples, budget, (sense,), out=store.cache / f"{sense}.seehear"), test)
         yield figure(alone, "accuracy", f"accuracy by {word} alone")
         yield figure(specialist, "accuracy", f"accuracy of a recogniser taught by {word} alone")
         behind = 100 * (specialist.metrics["accuracy"] - alone.metrics["accuracy"])

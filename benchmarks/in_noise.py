@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 
-from benchmarks.accuracy import figure, taught
+from benchmarks.accuracy import evaluated, figure, taught
 from benchmarks.budget import Budget, Sitting, asked
 from benchmarks.data import AbsentError, Examples, Store
 from benchmarks.results import Figure
@@ -26,7 +26,7 @@ def measure(store: Store, options: argparse.Namespace) -> None:
     model = taught(examples, sitting.budget, SENSES, out=store.cache / f"{NAME}.seehear")
     alone = _by_sound_alone(examples, sitting.budget, store)
     figures = [each for judge in examples.tests for each in _figures(judge, model, alone, examples)]
-    sentences = model.evaluate(next(iter(examples.tests.values()))).n
+    sentences = evaluated(model, next(iter(examples.tests.values()))).n
     sitting.record(f"as many for each recogniser; judged on {sentences:,} sentences", figures)
 
 
@@ -47,12 +47,12 @@ def _by_sound_alone(examples: Examples, given: Budget, store: Store) -> Recognis
 
 def _figures(judge: str, both: Recogniser, alone: Recogniser, examples: Examples) -> Iterator[Figure]:
     test = examples.tests[judge]
-    with_both, heard = both.evaluate(test), both.evaluate(test, senses=["audio"])
-    specialist = alone.evaluate(test)
+    with_both, heard = evaluated(both, test), evaluated(both, test, senses=["audio"])
+    specialist = evaluated(alone, test)
     yield figure(with_both, "wer", f"word errors, {judge}, by sound and lips")
     yield figure(heard, "wer", f"word errors, {judge}, with lips withheld")
     yield figure(specialist, "wer", f"word errors, {judge}, of a recogniser taught by sound alone")
-    yield figure(both.evaluate(test, senses=["lips"]), "wer", f"word errors, {judge}, by lips alone")
+    yield figure(evaluated(both, test, senses=["lips"]), "wer", f"word errors, {judge}, by lips alone")
     better = max(min(heard.metrics["wer"], specialist.metrics["wer"]), 1e-9)
     share = with_both.metrics["wer"] / better
     wished = WISHED_SHARE_OF_ERROR if judge != "as recorded" else None

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from benchmarks.accuracy import figure, taught
+from benchmarks.accuracy import evaluated, figure, taught
 from benchmarks.budget import Sitting, asked, for_each
 from benchmarks.data import Examples, Store, write_table
 from benchmarks.hugging_face import NAMES, beside
@@ -81,7 +81,7 @@ def measure(name: str, task: Task, store: Store, options: argparse.Namespace) ->
     sitting = Sitting.begun(name, task.standard_minutes, options)
     model = taught(examples, sitting.budget, ("image",), out=store.cache / f"{name}.seehear")
     (judge, test), *_ = examples.tests.items()
-    evaluation = model.evaluate(test)
+    evaluation = evaluated(model, test)
     figures = list(task.figures(evaluation))
     if evaluation.metrics["coverage"]:
         most = model.recipe.wrong_at_most

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from benchmarks.accuracy import figure, taught
+from benchmarks.accuracy import evaluated, figure, taught
 from benchmarks.budget import Budget, Sitting, asked, for_each
 from benchmarks.ctc_tutorial import tutorial
 from benchmarks.data import Examples, Store
@@ -55,7 +55,7 @@ def measure(name: str, task: Task, store: Store, options: argparse.Namespace) ->
     sitting = Sitting.begun(name, task.standard_minutes, options)
     model = taught(examples, sitting.budget, task.senses, out=store.cache / f"{name}.seehear")
     (judge, test), *_ = examples.tests.items()
-    evaluation = model.evaluate(test)
+    evaluation = evaluated(model, test)
     figures = list(_figures(evaluation, task, model.recipe.wrong_at_most))
     figures.append(invented(model))
     if options.beside:
