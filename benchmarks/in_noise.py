@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from pathlib import Path
 
 from benchmarks.accuracy import evaluated, figure, taught
 from benchmarks.budget import Budget, Sitting, asked
@@ -14,6 +15,7 @@ from benchmarks.data import AbsentError, Examples, Store
 from benchmarks.results import Figure
 from benchmarks.spoken import grid_in_noise
 from seehear.api import Recogniser, plan
+from seehear.measure.evaluate import Evaluation
 
 NAME, STANDARD_MINUTES = "grid-noise", 60
 SENSES = ("audio", "lips")
@@ -25,8 +27,11 @@ def measure(store: Store, options: argparse.Namespace) -> None:
     sitting = Sitting.begun(NAME, STANDARD_MINUTES, options)
     model = taught(examples, sitting.budget, SENSES, out=store.cache / f"{NAME}.seehear")
     alone = _by_sound_alone(examples, sitting.budget, store)
-    figures = [each for judge in examples.tests for each in _figures(judge, model, alone, examples)]
-    sentences = evaluated(model, next(iter(examples.tests.values()))).n
+    with_both = {judge: evaluated(model, test) for judge, test in examples.tests.items()}
+    figures = [
+        each for judge, test in examples.tests.items() for each in _figures(judge, with_both[judge], model, alone, test)
+    ]
+    sentences = next(iter(with_both.values())).n
     sitting.record(f"as many for each recogniser; judged on {sentences:,} sentences", figures)
 
 
@@ -45,10 +50,8 @@ def _by_sound_alone(examples: Examples, given: Budget, store: Store) -> Recognis
     return taught(examples, given, ("audio",), out=store.cache / f"{NAME}-audio.seehear", recipe=recipe)
 
 
-def _figures(judge: str, both: Recogniser, alone: Recogniser, examples: Examples) -> Iterator[Figure]:
-    test = examples.tests[judge]
-    with_both, heard = evaluated(both, test), evaluated(both, test, senses=["audio"])
-    specialist = evaluated(alone, test)
+def _figures(judge: str, with_both: Evaluation, both: Recogniser, alone: Recogniser, test: Path) -> Iterator[Figure]:
+    heard, specialist = evaluated(both, test, senses=["audio"]), evaluated(alone, test)
     yield figure(with_both, "wer", f"word errors, {judge}, by sound and lips")
     yield figure(heard, "wer", f"word errors, {judge}, with lips withheld")
     yield figure(specialist, "wer", f"word errors, {judge}, of a recogniser taught by sound alone")

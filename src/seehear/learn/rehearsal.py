@@ -36,7 +36,7 @@ def rehearsed(network: Network, material: Material, listen: Listener) -> float:
     listen(Started(TASK, None, "examples"))
     _rehearsal(network, material, FEWEST)  # whatever is used for the first time is slow
     took = _rehearsal(network, material, EXAMPLES)
-    listen(Finished(TASK, counted(EXAMPLES, "example")))
+    listen(Finished(TASK, counted(min(EXAMPLES, len(material.held_out)), "example")))
     remembered = min(len(material.rows), BANK)
     judges = len(judging(network, material.judges, material.held_out))
     by_judge_s = (took.try_s + took.make_out_s) * judges + took.tune_s * min(judges, TUNED)

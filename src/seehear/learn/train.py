@@ -36,17 +36,17 @@ def train(
     """
     started_s = time.monotonic()
     begin(run, recipe, table, val)
+    saved = run / "checkpoint.safetensors"
     material = gather(table, val, recipe, run, listen)
     gathered_s = time.monotonic()
     draft = _draft(recipe, material, run / "graphs", listen)
     exporting_s = EXPORTING * (time.monotonic() - gathered_s)
-    measuring_s = _rehearsed(recipe, material, device, listen)
+    timed = recipe.training.steps is None and not saved.exists()  # a run that goes on keeps the time that it was given
+    measuring_s = rehearsed(_fresh(recipe, device).eval(), material, listen) if timed else 0.0
     clock = Clock(recipe.training, _seconds_left(recipe, started_s, measuring_s + exporting_s))
     torch.manual_seed(recipe.training.seed)
     network = _fresh(recipe, device)
-    network, progress = fit(
-        network, material.shelf, material.rows, clock, saved=run / "checkpoint.safetensors", listen=listen
-    )
+    network, progress = fit(network, material.shelf, material.rows, clock, saved=saved, listen=listen)
     remember(network, material.shelf, material.rows)
     recipe = trusted(network, material.judges, material.held_out, listen=listen)
     recipe = recipe.model_copy(update={"training": recipe.training.model_copy(update={"steps": progress.step})})
@@ -69,11 +69,6 @@ def _fresh(recipe: Recipe, device: torch.device) -> Network:
     """A network that has learned nothing."""
     network: Network = Network(recipe).to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return network
-
-
-def _rehearsed(recipe: Recipe, material: Material, device: torch.device, listen: Listener) -> float:
-    """Seconds that measuring will take; nobody asks where steps count."""
-    return 0.0 if recipe.training.steps else rehearsed(_fresh(recipe, device).eval(), material, listen)
 
 
 def _seconds_left(recipe: Recipe, started_s: float, after_s: float) -> float:

@@ -43,7 +43,6 @@ def remember(network: Network, shelf: Shelf, rows: NDArray[np.int64], most: int 
         network.familiar[name].remember(torch.cat(features))  # type: ignore[operator]
 
 
-@torch.no_grad()
 def trusted(network: Network, shelf: Shelf, rows: NDArray[np.int64], *, listen: Listener) -> Recipe:
     """The network's recipe with its trust, its limits of the familiar and its results, from held-out rows."""
     recipe = network.recipe
