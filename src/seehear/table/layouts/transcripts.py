@@ -16,6 +16,7 @@ from seehear.media import medium_of
 from seehear.table.cues import read_cues
 from seehear.table.encoding import read_lines, read_text
 from seehear.table.layouts.found import Found, few, files_below, part_folders, text_table, visible
+from seehear.table.layouts.label_files import LabelFormat, label_format
 from seehear.table.media import is_text
 from seehear.table.parts import part_of_subset
 from seehear.table.rows import Problem
@@ -177,8 +178,12 @@ def _read_stem(place: Path, stem: _Stem, part: str, utterances: _Utterances) -> 
     except DataError as error:
         utterances.problems.append(Problem.of(error, used))
         return
-    if Path(used).suffix.lower() in _SUBTITLES:
+    found = LabelFormat.SUBTITLES if Path(used).suffix.lower() in _SUBTITLES else label_format(text)
+    if found is LabelFormat.SUBTITLES:
         _read_subtitles(text, used, stem, part, utterances)
+    elif found is not None:
+        hint = "save only the words in it, or as subtitles: .vtt or .srt"
+        utterances.problems.append(Problem(used, f"it holds {found}, not what is said", hint))
     elif words := " ".join(text.split()):
         utterances.add(stem, words, "", part)
     else:
