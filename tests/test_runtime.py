@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import math
+import multiprocessing
 import os
+import pickle
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from io import BytesIO, StringIO
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +32,8 @@ from seehear.runtime.bundle import write_bundle
 from seehear.runtime.prediction import Prediction, share
 from seehear.runtime.recognise import Recogniser, _is_of
 from seehear.runtime.stream import AHEAD, CHUNK, PADDING, WINDOW, in_batches, read_ahead
+from seehear.senses import source
+from seehear.table import Problem
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +56,31 @@ def save_sound(path: Path, loudness: float, seconds: float = 0.5) -> Path:
     return path
 
 
+class OneWay(BytesIO):
+    """A download: it can be read once, and has no name."""
+
+    def seekable(self) -> bool:
+        return False
+
+    def seek(self, *_: Any) -> int:
+        raise OSError("can not go back")
+
+
+def at_its_end(path: Path) -> BytesIO:
+    """As Image.save leaves it."""
+    file = BytesIO()
+    file.write(path.read_bytes())
+    return file
+
+
+FILE_OBJECTS = {
+    "open file": lambda path: path.open("rb"),
+    "BytesIO at its end": at_its_end,
+    "download": lambda path: OneWay(path.read_bytes()),
+    "mapping to a file": lambda path: {"image": path.open("rb")},
+}
+
+
 # --- One example -----------------------------------------------------------------------------------------------------
 
 
@@ -63,7 +93,7 @@ def test_a_clear_picture_is_answered_and_accepted(seeing: Recogniser, tmp_path: 
     assert prediction.input == str(path)
 
 
-@pytest.mark.parametrize("form", ["path", "text", "bytes", "array", "picture", "mapping"])
+@pytest.mark.parametrize("form", ["path", "text", "bytes", "array", "picture", "mapping", *FILE_OBJECTS])
 def test_every_form_of_one_picture_gets_the_same_answer(seeing: Recogniser, tmp_path: Path, form: str) -> None:
     path = save_picture(tmp_path / "night.png", 0.2)
     with Image.open(path) as picture:
@@ -74,6 +104,7 @@ def test_every_form_of_one_picture_gets_the_same_answer(seeing: Recogniser, tmp_
             "array": tiny.picture(0.2),
             "picture": picture,
             "mapping": {"image": path},
+            **{name: make(path) for name, make in FILE_OBJECTS.items()},
         }
         prediction = seeing.predict_one(forms[form])
     assert str(prediction.answer) == "dark"
@@ -246,6 +277,78 @@ def test_samples_with_their_rate_and_bytes_of_any_kind_are_one_input(tmp_path: P
     for kind in (bytes, bytearray, memoryview):
         assert str(model.predict(kind(seen)).answer) == "bright"
         assert model.predict(kind(film)).used == ("image", "audio")
+
+
+def test_file_objects_are_read_when_they_are_passed_and_keep_their_names(seeing: Recogniser, tmp_path: Path) -> None:
+    paths = [save_picture(tmp_path / f"{i}.png", 0.2 + 0.6 * (i % 2)) for i in range(5)]
+
+    def opened() -> Iterator[Any]:
+        for path in paths:
+            with path.open("rb") as file:
+                yield file
+
+    predictions = list(seeing.predict(opened()))
+    assert [str(each.answer) for each in predictions] == ["dark", "bright", "dark", "bright", "dark"]
+    assert [each.input for each in predictions] == [str(path) for path in paths]
+
+
+def test_a_file_object_serves_both_senses(both: Recogniser) -> None:
+    assert both.predict_one(OneWay(seed("mp4"))).used == ("image", "audio")
+
+
+@pytest.mark.parametrize(
+    ("make", "because"),
+    [
+        (lambda _: StringIO("words"), "a StringIO: reading it gives str. Allowed: bytes. Next: open"),
+        (lambda path: (file := path.open("rb")).close() or file, "day.png: can not be read: I/O operation"),
+        (lambda _: BytesIO(b""), "a BytesIO: empty: 0 bytes"),
+        (lambda _: BytesIO(b"hello"), "a BytesIO: not a picture but"),
+    ],
+    ids=["text", "closed", "empty", "no picture"],
+)
+def test_a_file_object_that_can_not_be_used_is_named(
+    seeing: Recogniser, tmp_path: Path, make: Any, because: str
+) -> None:
+    file = make(save_picture(tmp_path / "day.png", 0.9))
+    one, (streamed,) = seeing.predict_one(file), seeing.predict([file])
+    for prediction in (one, streamed):
+        assert prediction.answer is None
+        assert because in prediction.error
+
+
+def test_a_file_object_that_does_not_end_is_given_up(seeing: Recogniser, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(source, "MOST_HELD_BYTES", 1 << 20)
+    with Path("/dev/zero").open("rb") as endless:
+        assert "more than 1 MiB" in seeing.predict_one(endless).error
+
+
+def test_one_file_object_is_one_input(seeing: Recogniser, tmp_path: Path) -> None:
+    path = save_picture(tmp_path / "day.png", 0.9)
+    with path.open("rb") as file:
+        assert str(api.Recogniser(tiny.bundle()).predict(file).answer) == "bright"
+        with pytest.raises(UsageError, match="one example where many are expected"):
+            seeing.predict(file)
+
+
+@pytest.mark.parametrize("kind", [Recogniser, api.Recogniser])
+def test_a_recogniser_can_be_pickled(kind: Any) -> None:
+    one = kind(tiny.bundle("image", "audio"))
+    other = pickle.loads(pickle.dumps(one))
+    predict = "predict_one" if kind is Recogniser else "predict"
+    first, second = (getattr(each, predict)(tiny.picture(0.9)) for each in (one, other))
+    assert (first, other.recipe) == (second, one.recipe)
+
+
+def test_another_process_answers_and_saves_the_same(tmp_path: Path) -> None:
+    model = api.Recogniser(tiny.bundle(), problems=[Problem("x.png", "empty")])
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        [there] = pool.map(model.predict, [tiny.picture(0.9)])
+    assert there == model.predict(tiny.picture(0.9))
+    model.save(tmp_path / "here.seehear")
+    copy = pickle.loads(pickle.dumps(model))
+    copy.save(tmp_path / "there.seehear")
+    assert (tmp_path / "here.seehear").read_bytes() == (tmp_path / "there.seehear").read_bytes()
+    assert copy.problems == model.problems
 
 
 # --- Streams ---------------------------------------------------------------------------------------------------------

@@ -157,7 +157,7 @@ def test_arrays_and_pil_images_are_taken_as_they_are() -> None:
         (np.zeros((2, 2), np.int64), "an array of int64 from 0 to 0. Allowed: uint8"),
         (np.array([[0.5, np.nan]]), "pixels that are not numbers (nan or infinite)."),
         (np.array([["a"]]), "can not be decoded"),
-        (3.5, "a float can not be read. Allowed: a path, the bytes of a file, or a decoded array."),
+        (3.5, "a float can not be read. Allowed: a path, a file object, the bytes of a file, or a decoded array."),
         (b"", "empty: 0 bytes."),
         (b"<!DOCTYPE html><html>404</html>", "not a picture but html. Allowed: a jpeg, png,"),
         (b"seven,8\n", "not a picture but text."),

@@ -17,7 +17,7 @@ from seehear.inputs import gather, is_folder
 from seehear.recipe import Recipe
 from seehear.runtime.bundle import Bundle, read_bundle, write_bundle
 from seehear.runtime.recognise import Recogniser as Runtime
-from seehear.senses.source import Bytes
+from seehear.senses.source import Bytes, is_file_object
 
 if TYPE_CHECKING:
     from seehear.measure.evaluate import Evaluation
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class Recogniser:
-    """A trained recogniser: ask it, measure it, save it.
+    """A trained recogniser: ask it, measure it, save it. It can be pickled, for other processes to ask it too.
 
     recipe    everything it is but its weights
     problems  the rows of its training data that could not be used; () for one that was loaded
@@ -38,6 +38,9 @@ class Recogniser:
         self._runtime = Runtime(bundle)
         self.recipe = bundle.recipe
         self.problems = tuple(problems)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self._bundle, self.problems)  # with all that `save` writes, so that it is the same anywhere
 
     def predict(
         self,
@@ -50,7 +53,8 @@ class Recogniser:
     ) -> Any:
         """One input gives a Prediction; a folder, a list or a generator gives a generator of them.
 
-        One input is a path, an Excerpt, the bytes of a file, an array, a PIL image, or a mapping of senses to these.
+        One input is a path, an Excerpt, a file object, the bytes of a file, an array, a PIL image, or a mapping of
+        senses to these. Of a file object all is read at once, from its start where it can go back there.
         `terms` are words or phrases that a transcript may well hold. With `tiles`, a picture that is larger than those
         learned from is looked at piece by piece, where the answer says what is where.
         """
@@ -73,9 +77,9 @@ class Recogniser:
     def watch(self, film: Any, *, every_s: float | None = None, **how: Any) -> Film:
         """A film, to be gone through once: a Prediction for each picture, with its `time_s`, as they are decoded.
 
-        It is a path, an Excerpt or the bytes of a file. Boxes have a `track`, which stays with its thing. `every_s`
-        looks at the first picture of each so many seconds alone; `how` are the keywords of `predict`. Raises UsageError
-        where the answer does not say what is where.
+        It is a path, an Excerpt, a file object or the bytes of a file. Boxes have a `track`, which stays with its
+        thing. `every_s` looks at the first picture of each so many seconds alone; `how` are the keywords of `predict`.
+        Raises UsageError where the answer does not say what is where.
         """
         from seehear.runtime.film import Film
 
@@ -284,7 +288,7 @@ def _workspace(folder: Path | None) -> Iterator[Path]:
 
 
 def _is_one(value: Iterable[Any]) -> bool:
-    """A name, bytes, senses, an array, a PIL image, or samples with their rate: one input that can be gone through."""
+    """Whether it is one input, though it can be iterated: a name, bytes, a file, an array, samples with their rate."""
     if isinstance(value, tuple):
         return len(value) == 2 and isinstance(value[1], Real)
-    return isinstance(value, str | Bytes | Mapping) or hasattr(value, "__array_interface__")
+    return isinstance(value, str | Bytes | Mapping) or hasattr(value, "__array_interface__") or is_file_object(value)

@@ -12,7 +12,7 @@ from seehear.errors import InputError, SeehearError
 from seehear.geometry import Placed
 from seehear.media import Excerpt
 from seehear.senses import SENSES, Array, Source, perceived
-from seehear.senses.source import Bytes, name_of
+from seehear.senses.source import Bytes, contents, is_file_object, name_of
 
 T = TypeVar("T")
 Example = Mapping[str, Source] | Source  # {"image": …, "audio": …}, or one source for whatever senses are in it
@@ -36,6 +36,13 @@ class Perceived:
     def elements(self) -> int:
         """How much there is to compute, as far as one can tell before."""
         return sum(array.size for array in self.prepared.values())
+
+
+def held(example: Example) -> Example:
+    """The example with the contents of its file objects: whoever passes those may close them before they are used."""
+    if isinstance(example, Mapping):
+        return {sense: _held(source) for sense, source in example.items()}
+    return _held(example)
 
 
 def perceive(example: Example, specs: Mapping[str, Any], wanted: Sequence[str]) -> Perceived:
@@ -88,6 +95,13 @@ def _perceived(name: str, found: Mapping[str, tuple[Array, Placed] | str]) -> Pe
         placed={sense: placed for sense, (_, placed) in read.items()},
         errors={sense: each for sense, each in found.items() if isinstance(each, str)},
     )
+
+
+def _held(source: Source) -> Source:
+    try:
+        return contents(source) if is_file_object(source) else source
+    except InputError as error:
+        return error
 
 
 def _nothing(name: str, wanted: Sequence[str]) -> str:

@@ -17,12 +17,12 @@ from seehear.errors import BundleError, InputError, SeehearError, UsageError
 from seehear.geometry import Grid, Tile
 from seehear.recipe import Recipe, Trust, used_key
 from seehear.runtime.bundle import Bundle
-from seehear.runtime.perceive import Example, Perceived, named, perceive, signal_of
+from seehear.runtime.perceive import Example, Perceived, held, named, perceive, signal_of
 from seehear.runtime.prediction import Prediction, share, wish
 from seehear.runtime.session import Session, threads
 from seehear.runtime.stream import in_batches, read_ahead
 from seehear.senses import SENSES, Array
-from seehear.senses.source import Bytes
+from seehear.senses.source import Bytes, is_file_object
 
 PRESENT = "present"  # bool (B, S), fed to graphs of several senses: which of the recipe's senses an example has
 FEW_TILES = 4  # of a picture that is well seen whole
@@ -41,10 +41,11 @@ class How:
 class Recogniser:
     """A trained recogniser, ready to be asked; safe to ask from several threads at once.
 
-    Raises BundleError for a graph that does not fit its recipe.
+    Can be pickled, and so be given to other processes. Raises BundleError for a graph that does not fit its recipe.
     """
 
     def __init__(self, bundle: Bundle) -> None:
+        self._bundle = bundle
         self.recipe: Recipe = bundle.recipe
         self._session = Session(bundle.model)
         self._kind = ANSWERS[self.recipe.kind]
@@ -57,6 +58,9 @@ class Recogniser:
         self._favouring = lru_cache(maxsize=4)(partial(self._kind.favouring, self.recipe.answer))
         self._check_fit()
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self._bundle,)  # a session can not be pickled: it is made again
+
     def predict_one(
         self,
         example: Example,
@@ -67,7 +71,7 @@ class Recogniser:
         tiles: bool = False,
     ) -> Prediction:
         """The answer to one example, straight away in this thread. Raises UsageError for its keywords only."""
-        how = self._how(senses, wrong_at_most, terms)
+        how, example = self._how(senses, wrong_at_most, terms), held(example)
         if tiles:
             self._check_tiles()
             return self._in_tiles(example, how)
@@ -89,9 +93,9 @@ class Recogniser:
         as those. Raises UsageError for these at once and nothing for an example: one that cannot be read gives a
         Prediction with its error.
         """
-        if isinstance(examples, str | Bytes | Path | Mapping):
+        if isinstance(examples, str | Bytes | Path | Mapping) or is_file_object(examples):
             raise UsageError("one example where many are expected", hint="ask predict_one, or pass a list")
-        how = self._how(senses, wrong_at_most, terms)
+        how, examples = self._how(senses, wrong_at_most, terms), map(held, examples)
         if tiles:
             self._check_tiles()
             # One at a time, and none read ahead: each may be hundreds of megabytes.

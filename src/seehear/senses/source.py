@@ -9,14 +9,49 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeGuard
 
 from seehear.errors import InputError
 from seehear.media import Excerpt
 
 ROUNDED_S = 0.1  # by which a stretch may reach beyond the end: times are rounded, and coders cut
 SMALL_BYTES = 1 << 20
+MOST_HELD_BYTES = 1 << 30  # of a file object: all of it is read into memory
 Bytes = bytes | bytearray | memoryview  # of a file
+
+
+class FileBytes(bytes):
+    """The contents of a file object, under its name."""
+
+    name: str
+
+
+def is_file_object(source: Any) -> TypeGuard[BinaryIO]:
+    """Whether it is an open file, a BytesIO, an HTTP response, or whatever else can be read."""
+    return callable(getattr(source, "read", None))
+
+
+def contents(file: BinaryIO) -> FileBytes:
+    """All bytes of a file object, from its start where it can go back there.
+
+    Raises InputError for a file opened as text, one that is closed or can not be read, and more than MOST_HELD_BYTES.
+    """
+    name = name_of(file)
+    try:
+        if callable(getattr(file, "seekable", None)) and file.seekable():
+            file.seek(0)
+        data = file.read(MOST_HELD_BYTES + 1)
+    except Exception as error:  # a file object may be anything at all
+        raise InputError(f"can not be read: {error or type(error).__name__}", where=name) from None
+    if not isinstance(data, bytes):
+        raise InputError(
+            f"reading it gives {type(data).__name__}", where=name, allowed="bytes", hint='open the file with mode "rb"'
+        )
+    if len(data) > MOST_HELD_BYTES:
+        raise InputError(f"more than {MOST_HELD_BYTES >> 20:,} MiB", where=name, hint="pass the path of the file")
+    held = FileBytes(data)
+    held.name = name
+    return held
 
 
 def name_of(source: Any) -> str:
@@ -25,9 +60,17 @@ def name_of(source: Any) -> str:
         return source.where
     if isinstance(source, (str, Path, Excerpt)):
         return str(source)
+    if isinstance(source, FileBytes):
+        return source.name
     if isinstance(source, Bytes):
         return f"{len(source)} bytes"
-    return str(getattr(source, "filename", "") or f"a {type(source).__name__}")
+    return str(getattr(source, "filename", "") or _title(source) or f"a {type(source).__name__}")
+
+
+def _title(source: Any) -> str:
+    """The name of a file object; a number is the descriptor of one that has none."""
+    name = getattr(source, "name", "") if is_file_object(source) else ""
+    return name if isinstance(name, str) else ""
 
 
 @contextmanager
@@ -48,13 +91,15 @@ def naming(source: Any, noun: str) -> Iterator[None]:
 
 @contextmanager
 def opened(source: Any) -> Iterator[BinaryIO]:
-    """A path, the file of an excerpt, or the bytes of a file, open for reading at its start.
+    """A path, the file of an excerpt, the bytes of a file or a file object, open for reading at its start.
 
     A small file comes as BytesIO: one read instead of many. Raises InputError, without `where`; one that stands in
     place of a source is raised itself.
     """
     if isinstance(source, InputError):
         raise source
+    if is_file_object(source):
+        source = contents(source)
     if isinstance(source, Bytes):
         if len(source) == 0:
             raise _empty()
@@ -67,7 +112,8 @@ def opened(source: Any) -> Iterator[BinaryIO]:
             os.close(descriptor)
     else:
         raise InputError(
-            f"a {type(source).__name__} can not be read", allowed="a path, the bytes of a file, or a decoded array"
+            f"a {type(source).__name__} can not be read",
+            allowed="a path, a file object, the bytes of a file, or a decoded array",
         )
 
 
