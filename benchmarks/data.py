@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from seehear.demo.digits import FOR_TEST, SIDE_PX, faint, noisy
-from seehear.files import empty, held
+from seehear.folders import claimed, empty, unmark
 
 DATA = Path("../shared/data")
 CACHE = Path(".cache/benchmarks")
@@ -75,10 +75,10 @@ class Store:
         folder = self.cache / name
         if not folder.exists():
             part = folder.with_name(f"{name}.part")
-            part.mkdir(parents=True, exist_ok=True)
-            with held(part):  # else a second run would take it for what a killed one left
+            with claimed(part):  # else a second run would take it for what a killed one left
                 empty(part)
                 make(part)
+                unmark(part)
                 part.rename(folder)
         return folder
 

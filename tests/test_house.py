@@ -22,7 +22,7 @@ MODULES = {
 }
 
 FLOOR = {"errors", "geometry", "media", "amounts"}
-LEFT = FLOOR | {"files", "senses", "answers", "recipe"}  # what serving stands on
+LEFT = FLOOR | {"files", "folders", "senses", "answers", "recipe"}  # what serving stands on
 MAY_IMPORT = {
     "errors": set(),
     "amounts": set(),
@@ -31,6 +31,7 @@ MAY_IMPORT = {
     "media": set(),
     "layers": {"geometry"},
     "files": {"errors"},
+    "folders": {"errors", "files"},
     "inputs": {"errors", "media", "senses"},
     "table": FLOOR | {"files"},
     "senses": FLOOR | {"layers"},

@@ -28,12 +28,12 @@ import torch
 import mortal
 import seehear
 import tiny
-from learning import digits_table, recipe_for
+from learning import ANSWER_CELLS, digits_table, recipe_for
 from seehear import api
 from seehear.answers import ANSWERS
 from seehear.errors import DataError, TrainingError, UsageError
 from seehear.events import Event, Said, Started
-from seehear.files import held
+from seehear.folders import claimed
 from seehear.learn.workplace import begin
 from seehear.runtime.bundle import read_bundle, write_bundle
 from seehear.senses.hearing import HEARING
@@ -176,6 +176,19 @@ def test_other_wishes_are_not_mixed_into_a_run(
         api.train(data, out, resume=True, **wishes)
 
 
+@pytest.mark.parametrize("by_recipe", [False, True], ids=["planned", "by a recipe"])
+def test_a_run_that_knows_more_text_goes_on_with_the_same_command(
+    by_recipe: bool, tmp_path: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = digits_table(tmp_path / "data", {"text": ANSWER_CELLS["text"]}, ("audio",))
+    recipe = recipe_for("text", ("audio",), steps=mortal.STEPS) if by_recipe else None
+    wishes = {"recipe": recipe, "text": ["ab ab", "a b"], "steps": mortal.STEPS}
+    stopped(data, out, monkeypatch, **wishes)
+    began = json.loads((_work(out) / "run.json").read_text())
+    stopped(data, out, monkeypatch, resume=True, **wishes)
+    assert json.loads((_work(out) / "run.json").read_text()) == began
+
+
 def test_an_archive_is_known_by_what_is_in_it(tmp_path: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data = digits_table(tmp_path / "data", LABELS, ("image",))
     packed = Path(shutil.make_archive(str(tmp_path / "packed"), "zip", data.parent))
@@ -205,7 +218,7 @@ def test_a_table_that_cuts_elsewhere_is_another(tmp_path: Path) -> None:
 
 def test_two_runs_do_not_share_a_folder(data: Path, out: Path) -> None:
     _work(out).mkdir()
-    with held(_work(out)), pytest.raises(UsageError, match=r"m\.seehear\.work: another process is at work in it"):
+    with claimed(_work(out)), pytest.raises(UsageError, match=r"m\.seehear\.work: another process is at work in it"):
         api.train(data, out)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 from seehear.amounts import counted, duration
 from seehear.errors import BundleError, UsageError
 from seehear.events import LeftOut, Listener, Said, silence
+from seehear.files import check_writable
+from seehear.folders import discard
 from seehear.inputs import gather, is_folder
 from seehear.recipe import Recipe
 from seehear.runtime.bundle import Bundle, read_bundle, write_bundle
@@ -165,11 +166,11 @@ def train(  # noqa: PLR0913 - one dial and the wishes beside it
         table, held_out, dropped = _tables(data, val, answer, senses, run, listen)
         before = begun(run)
         base = _recipe(recipe) if recipe else before
-        recipe = adopt(base, table, wishes) if base else derive(table, wishes, machine_of(place))
+        chosen = adopt(base, table, wishes) if base else derive(table, wishes, machine_of(place))
         if text is not None and (recipe is not None or before is None):  # a run that goes on knows it already
-            recipe = recipe.model_copy(update={"answer": ANSWERS[recipe.kind].knowing(recipe.answer, text)})
-        listen(Said(_estimate(recipe, len(table))))
-        bundle, problems = learn(table, recipe, val=held_out, run=run, device=place, listen=listen)
+            chosen = chosen.model_copy(update={"answer": ANSWERS[chosen.kind].knowing(chosen.answer, text)})
+        listen(Said(_estimate(chosen, len(table))))
+        bundle, problems = learn(table, chosen, val=held_out, run=run, device=place, listen=listen)
         if out is not None:
             write_bundle(Path(out), bundle)
     return Recogniser(bundle, (*dropped, *problems))
@@ -221,7 +222,7 @@ def _tables(
 ) -> tuple[Table, Table | None, tuple[Problem, ...]]:
     """What to learn from, what to judge by where the data has such a part or `val` names one, and what is of no use."""
     for leftover in ("unpacked", "unpacked-val"):
-        shutil.rmtree(workspace / leftover, ignore_errors=True)  # of a run that was cut off
+        discard(workspace / leftover)  # of a run that was cut off
     table = _open(data, answer, senses, workspace / "unpacked")
     for sentence in table.said:
         listen(Said(sentence))
@@ -266,6 +267,8 @@ def _place_of_work(out: str | Path | None, cache: Path | None, resume: bool, lis
     """Where a run keeps its work: a temporary folder for one that nobody could name to resume it."""
     from seehear.learn.workplace import workplace
 
+    if out is not None:
+        check_writable(Path(out))
     if out is not None or cache is not None:
         folder = Path(cache, "seehear-run") if cache else Path(f"{out}.work")
         with workplace(folder, resume=resume, listen=listen):

@@ -6,13 +6,14 @@ import contextlib
 import fcntl
 import os
 import secrets
-import shutil
-from collections.abc import Iterable, Iterator
+import stat
+from collections.abc import Iterable
 from pathlib import Path
 
 from seehear.errors import SeehearError, UsageError
 
 LEFTOVER = ".part"
+ELSEWHERE = "choose a folder that exists, may be written to and has room"
 
 
 def write_whole(path: Path, chunks: Iterable[bytes] | bytes) -> None:
@@ -22,49 +23,56 @@ def write_whole(path: Path, chunks: Iterable[bytes] | bytes) -> None:
     followed; what is not a regular file is refused. Raises SeehearError naming the file where the disk refuses.
     """
     try:
-        path = path.resolve()
-        if path.exists() and not path.is_file():
-            raise SeehearError("is not a regular file, so it cannot be replaced", where=str(path))
+        path = _target(path)
         _clear_leftovers(path)
         _write_and_rename(path, [chunks] if isinstance(chunks, bytes) else chunks)
-    except OSError as error:
-        raise SeehearError(
-            f"cannot be written: {error.strerror or error}",
-            where=str(path),
-            hint="choose a folder that exists, may be written to and has room",
-        ) from error
+    except (OSError, ValueError) as error:
+        raise SeehearError(_refusal(error), where=str(path), hint=ELSEWHERE) from error
 
 
-@contextlib.contextmanager
-def held(folder: Path) -> Iterator[None]:
-    """A folder that one process at a time may work in. Raises UsageError where another one does."""
-    descriptor = os.open(folder, os.O_RDONLY)
+def check_writable(path: Path) -> None:
+    """Raises UsageError where `write_whole` could not write: to be asked before long work. Changes nothing."""
     try:
-        try:
-            _lock(descriptor)
-        except BlockingIOError:
-            hint = "wait until it is done, or work elsewhere"
-            raise UsageError("another process is at work in it", where=str(folder), hint=hint) from None
-        yield
-    finally:
-        os.close(descriptor)
+        if not path.parent.is_dir():
+            raise UsageError("there is no such folder", where=str(path.parent), hint=f"mkdir -p {path.parent}")
+        temporary = _temporary(_target(path))
+        os.close(_created(temporary))
+        temporary.unlink()
+    except (OSError, ValueError) as error:
+        raise UsageError(_refusal(error), where=str(path), hint=ELSEWHERE) from None
 
 
-def empty(folder: Path) -> None:
-    """Remove all that is in it; of a link, the link alone."""
-    for entry in folder.iterdir():
-        if entry.is_dir() and not entry.is_symlink():
-            shutil.rmtree(entry)
-        else:
-            entry.unlink()
+def lock(descriptor: int) -> None:
+    """Hold an open file or folder until it is closed; BlockingIOError where another process does."""
+    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _target(path: Path) -> Path:
+    """The file itself, there already or not, where `path` may be a link to it. Raises OSError for one that loops."""
+    with contextlib.suppress(FileNotFoundError):
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise UsageError("is not a regular file, so it cannot be replaced", where=str(path))
+    return path.resolve()
+
+
+def _refusal(error: OSError | ValueError) -> str:
+    return f"cannot be written: {getattr(error, 'strerror', None) or error}"
+
+
+def _temporary(path: Path) -> Path:
+    return path.with_name(f"{_prefix(path)}{secrets.token_hex(4)}{LEFTOVER}")
+
+
+def _created(temporary: Path) -> int:
+    return os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
 
 
 def _write_and_rename(path: Path, chunks: Iterable[bytes]) -> None:
-    temporary = path.with_name(f"{_prefix(path)}{secrets.token_hex(4)}{LEFTOVER}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    temporary = _temporary(path)
+    descriptor = _created(temporary)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            _lock(descriptor)
+            lock(descriptor)
             for chunk in chunks:
                 file.write(chunk)
             file.flush()
@@ -95,10 +103,5 @@ def _clear_leftovers(path: Path) -> None:
     for leftover in path.parent.iterdir():
         if leftover.name.startswith(prefix) and leftover.name.endswith(LEFTOVER):
             with contextlib.suppress(OSError), leftover.open("rb") as file:
-                _lock(file.fileno())
+                lock(file.fileno())
                 leftover.unlink()
-
-
-def _lock(descriptor: int) -> None:
-    """Hold the file until it is closed; BlockingIOError where another process does."""
-    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -37,7 +37,8 @@ def train(  # noqa: PLR0913 - each flag is an argument
     cache: Annotated[Path | None, typer.Option(metavar="DIR", help="Where to keep decoded examples.")] = None,
 ) -> None:
     """Learn from examples and write a model file."""
-    _writable(out)
+    if out.suffix != options.SUFFIX:
+        raise UsageError("a model file is called something.seehear", where=f"-o {out}")
     from seehear import api
 
     with Display() as display:
@@ -105,16 +106,6 @@ def plan(  # noqa: PLR0913 - each flag is an argument
     sys.stdout.write(tomli_w.dumps(planned))
     if display.left_out:
         raise typer.Exit(1)
-
-
-def _writable(out: Path) -> None:
-    """Raises UsageError before the work is done, rather than after it."""
-    if out.suffix != options.SUFFIX:
-        raise UsageError("a model file is called something.seehear", where=f"-o {out}")
-    if out.exists() and not out.is_file():
-        raise UsageError("is not a regular file, so it cannot be replaced", where=str(out))
-    if not out.parent.is_dir():
-        raise UsageError("there is no such folder", where=str(out.parent), hint=f"mkdir -p {out.parent}")
 
 
 def _conclude(display: Display, model: Recogniser, out: Path) -> None:

@@ -12,7 +12,8 @@ from pydantic import ValidationError
 
 from seehear.errors import UsageError
 from seehear.events import Listener, Said
-from seehear.files import empty, held, write_whole
+from seehear.files import write_whole
+from seehear.folders import claimed, empty, remove
 from seehear.media import Excerpt
 from seehear.recipe import Frozen, Recipe
 from seehear.table import Table
@@ -35,12 +36,11 @@ def workplace(folder: Path, *, resume: bool, listen: Listener) -> Iterator[None]
     """Hold the folder against other runs: emptied for a new one, and removed when it is over.
 
     Kept when the run is cut off, so that `resume` can go on. Raises UsageError where there is nothing to go on with,
-    or where another process is at work.
+    where another process is at work, and where the folder is not one that an earlier run has made.
     """
     if resume and not (folder / BEGINNING).exists():
         raise UsageError("there is no run to go on with", where=str(folder), hint=ANEW)
-    folder.mkdir(parents=True, exist_ok=True)
-    with held(folder):
+    with claimed(folder):
         if not resume:
             _empty(folder)
         try:
@@ -126,5 +126,5 @@ def _empty(folder: Path) -> None:
 
 
 def _remove(folder: Path) -> None:
-    _empty(folder)
-    folder.rmdir()
+    (folder / BEGINNING).unlink(missing_ok=True)
+    remove(folder)

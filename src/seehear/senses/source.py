@@ -42,7 +42,7 @@ def contents(file: BinaryIO) -> FileBytes:
             file.seek(0)
         data = file.read(MOST_HELD_BYTES + 1)
     except Exception as error:  # a file object may be anything at all
-        raise InputError(f"can not be read: {error or type(error).__name__}", where=name) from None
+        raise InputError(f"can not be read: {str(error) or type(error).__name__}", where=name) from None
     if not isinstance(data, bytes):
         raise InputError(
             f"reading it gives {type(data).__name__}", where=name, allowed="bytes", hint='open the file with mode "rb"'
@@ -81,7 +81,12 @@ def naming(source: Any, noun: str) -> Iterator[None]:
     except InputError as error:
         raise error.at(name_of(source)) from None
     except Exception as error:  # decoders raise anything at all on damaged bytes
-        reason = getattr(error, "strerror", None) or getattr(error, "error_string", None) or error or type(error)
+        reason = (
+            getattr(error, "strerror", None)
+            or getattr(error, "error_string", None)
+            or str(error)
+            or type(error).__name__
+        )
         raise InputError(
             f"damaged: the {noun} can not be decoded ({str(reason).removeprefix('Error : ').rstrip('.')})",
             where=name_of(source),

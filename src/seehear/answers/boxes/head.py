@@ -106,14 +106,19 @@ class Tower(nn.Module):
         self.norms = nn.ModuleList(nn.BatchNorm1d(width) for _ in range(DEPTH))
 
     def forward(self, maps: Sequence[Tensor]) -> Tensor:
-        shapes = [each.shape[2:] for each in maps]
-        for conv, norm in zip(self.convs, self.norms, strict=True):
-            x = F.gelu(norm(torch.cat([conv(each).flatten(2) for each in maps], 2)))  # (B, D, N)
-            maps, start = [], 0
-            for height, width in shapes:
-                maps.append(x[:, :, start : start + height * width].unflatten(2, (height, width)))  # type: ignore[no-untyped-call]
-                start += height * width
+        sizes = [each.shape[2:] for each in maps]
+        x = self._layer(0, maps)
+        for layer in range(1, DEPTH):
+            parts = torch.split(x, [height * width for height, width in sizes], 2)
+            x = self._layer(
+                layer, [part.reshape(*part.shape[:2], *size) for part, size in zip(parts, sizes, strict=True)]
+            )
         return x.transpose(1, 2)
+
+    def _layer(self, layer: int, maps: Sequence[Tensor]) -> Tensor:
+        """(B, D, N)"""
+        joined = torch.cat([self.convs[layer](each).flatten(2) for each in maps], 2)
+        return F.gelu(self.norms[layer](joined))
 
 
 class Assigned(NamedTuple):

@@ -1,0 +1,108 @@
+"""Folders for work in progress. Only one that carries our mark is ever emptied."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from seehear.errors import UsageError
+from seehear.files import lock
+
+MARK = ".seehear-work"
+MARK_TEXT = b"seehear keeps work in progress in this folder. It deletes all of it when the work is done.\n"
+
+
+@contextlib.contextmanager
+def claimed(folder: Path) -> Iterator[None]:
+    """Make and mark a folder, or take over one that an earlier run left; no other process may work in it meanwhile.
+
+    An empty folder may be taken over too. Raises UsageError for a link, for what is not a folder, for a folder that
+    holds something but not our mark, where another process is at work, and where the folder cannot be made.
+    """
+    descriptor = _taken(folder)
+    try:
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def empty(folder: Path) -> None:
+    """Remove all that is in a claimed folder but its mark. Raises UsageError where there is no mark."""
+    _check_marked(folder)
+    for entry in folder.iterdir():
+        if entry.name != MARK:
+            discard(entry)
+
+
+def discard(path: Path) -> None:
+    """Remove a file, a folder with all that is in it, or a link but not what it leads to. There may be nothing."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def remove(folder: Path) -> None:
+    """Remove a claimed folder with all that is in it."""
+    empty(folder)
+    unmark(folder)
+    folder.rmdir()
+
+
+def unmark(folder: Path) -> None:
+    """What is in the folder is no longer work in progress: nothing will empty it from now on."""
+    (folder / MARK).unlink()
+
+
+def _taken(folder: Path) -> int:
+    """A descriptor of the folder, made, locked and marked."""
+    try:
+        if folder.is_symlink():
+            raise _refused("is a link", folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(folder, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
+        try:
+            lock(descriptor)
+            _mark(folder)
+        except BaseException:
+            os.close(descriptor)
+            raise
+    except BlockingIOError:
+        hint = "wait until it is done, or work elsewhere"
+        raise UsageError("another process is at work in it", where=str(folder), hint=hint) from None
+    except FileExistsError:
+        raise _refused("is not a folder", folder) from None
+    except (OSError, ValueError) as error:
+        what = f"no folder for the work can be made: {getattr(error, 'strerror', None) or error}"
+        raise UsageError(what, where=str(folder), hint="choose a place that may be written to") from None
+    return descriptor
+
+
+def _mark(folder: Path) -> None:
+    """Set the mark in an empty folder. What was killed while it set one left half a mark and nothing else."""
+    if any(entry.name != MARK for entry in folder.iterdir()):
+        _check_marked(folder)
+    elif not _is_marked(folder):
+        discard(folder / MARK)
+        (folder / MARK).write_bytes(MARK_TEXT)
+
+
+def _check_marked(folder: Path) -> None:
+    if not _is_marked(folder):
+        raise _refused("holds files that are not from a run of seehear", folder)
+
+
+def _is_marked(folder: Path) -> bool:
+    try:
+        return stat.S_ISREG((folder / MARK).lstat().st_mode) and (folder / MARK).read_bytes() == MARK_TEXT
+    except OSError:
+        return False
+
+
+def _refused(what: str, folder: Path) -> UsageError:
+    what = f"{what}, and the folder for the work is emptied before and after"
+    return UsageError(what, where=str(folder), hint="move or delete it yourself, or choose another place for the work")

@@ -1,0 +1,234 @@
+"""A folder is emptied only where it carries our mark, and a place that cannot be written to is refused before work."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from learning import digits_table
+from seehear import api
+from seehear.errors import UsageError
+from seehear.files import check_writable, write_whole
+from seehear.folders import MARK, MARK_TEXT, claimed, discard, empty, remove
+
+KEPT = b"years of work"
+
+
+def plain(folder: Path) -> Path:
+    """A folder of somebody's own."""
+    folder.mkdir()
+    (folder / "thesis.txt").write_bytes(KEPT)
+    return folder / "thesis.txt"
+
+
+def link(folder: Path) -> Path:
+    kept = plain(folder.with_name("elsewhere"))
+    folder.symlink_to(kept.parent)
+    return kept
+
+
+def link_to_marked(folder: Path) -> Path:
+    kept = link(folder)
+    (kept.parent / MARK).write_bytes(MARK_TEXT)
+    return kept
+
+
+def loop(folder: Path) -> Path:
+    folder.symlink_to(folder)
+    return plain(folder.with_name("elsewhere"))
+
+
+def file(folder: Path) -> Path:
+    folder.write_bytes(KEPT)
+    return folder
+
+
+def linked_mark(folder: Path) -> Path:
+    """The mark must be a file: not one that leads to another folder's."""
+    kept = plain(folder)
+    (folder.parent / "mark").write_bytes(MARK_TEXT)
+    (folder / MARK).symlink_to(folder.parent / "mark")
+    return kept
+
+
+def other_mark(folder: Path) -> Path:
+    kept = plain(folder)
+    (folder / MARK).write_bytes(b"something else")
+    return kept
+
+
+def run_without_mark(folder: Path) -> Path:
+    kept = plain(folder)
+    (folder / "run.json").write_text("{}")
+    return kept
+
+
+NOT_OURS = (plain, link, link_to_marked, loop, file, linked_mark, other_mark, run_without_mark)
+
+
+@pytest.mark.parametrize("make", NOT_OURS)
+def test_what_is_not_ours_is_never_emptied(make: Callable[[Path], Path], tmp_path: Path) -> None:
+    kept = make(tmp_path / "work")
+    refusal = (
+        r"work: (is a link|is not a folder|holds files that are not from a run of seehear), .*Next: move or delete"
+    )
+    with pytest.raises(UsageError, match=refusal), claimed(tmp_path / "work"):
+        pytest.fail("claimed")
+    assert kept.read_bytes() == KEPT
+
+
+@pytest.mark.parametrize("make", NOT_OURS)
+@pytest.mark.parametrize("by_cache", [False, True])
+def test_training_refuses_it_before_it_reads_anything(
+    make: Callable[[Path], Path], by_cache: bool, tmp_path: Path
+) -> None:
+    kept = make(tmp_path / ("seehear-run" if by_cache else "m.seehear.work"))
+    with pytest.raises(UsageError, match="Next: move or delete it yourself"):
+        api.train(tmp_path / "no-data", tmp_path / "m.seehear", cache=tmp_path if by_cache else None)
+    assert kept.read_bytes() == KEPT
+
+
+def test_a_marked_folder_is_emptied_but_not_what_its_links_lead_to(tmp_path: Path) -> None:
+    kept, work = plain(tmp_path / "mine"), tmp_path / "deep" / "work"
+    with claimed(work):
+        (work / "sub").mkdir()
+        (work / "sub" / "old.txt").write_bytes(b"old")
+        (work / "folder").symlink_to(kept.parent)
+        (work / "file").symlink_to(kept)
+    with claimed(work):
+        empty(work)
+        assert [entry.name for entry in work.iterdir()] == [MARK]
+        remove(work)
+    assert not work.exists() and kept.read_bytes() == KEPT
+
+
+@pytest.mark.parametrize("half", [None, b"", MARK_TEXT[:9]])
+def test_a_run_killed_before_it_could_set_its_mark_is_in_nobodys_way(half: bytes | None, tmp_path: Path) -> None:
+    if half is not None:
+        (tmp_path / MARK).write_bytes(half)
+    with claimed(tmp_path):
+        assert (tmp_path / MARK).read_bytes() == MARK_TEXT
+
+
+def test_without_a_mark_nothing_is_emptied(tmp_path: Path) -> None:
+    kept = plain(tmp_path / "mine")
+    for clear in (empty, remove):
+        with pytest.raises(UsageError, match="not from a run of seehear"):
+            clear(kept.parent)
+    assert kept.read_bytes() == KEPT
+
+
+def test_of_a_link_the_link_alone_is_removed(tmp_path: Path) -> None:
+    kept = plain(tmp_path / "mine")
+    (tmp_path / "link").symlink_to(kept.parent)
+    discard(tmp_path / "link")
+    discard(tmp_path / "nothing")
+    assert [entry.name for entry in tmp_path.iterdir()] == ["mine"] and kept.read_bytes() == KEPT
+
+
+def looping(folder: Path) -> Path:
+    (folder / "m.seehear").symlink_to(folder / "n.seehear")
+    (folder / "n.seehear").symlink_to(folder / "m.seehear")
+    return folder / "m.seehear"
+
+
+def into_a_loop(folder: Path) -> Path:
+    return looping(folder) / "m.seehear"
+
+
+def too_long(folder: Path) -> Path:
+    return folder / ("m" * 300 + ".seehear")
+
+
+def below_what_is_too_long(folder: Path) -> Path:
+    return folder / ("m" * 300) / "m.seehear"
+
+
+def with_a_nul(folder: Path) -> Path:
+    return folder / "m\0.seehear"
+
+
+def with_a_surrogate(folder: Path) -> Path:
+    return folder / "m\ud800.seehear"
+
+
+def a_folder(folder: Path) -> Path:
+    (folder / "m.seehear").mkdir()
+    return folder / "m.seehear"
+
+
+def a_device(folder: Path) -> Path:
+    (folder / "m.seehear").symlink_to("/dev/full")
+    return folder / "m.seehear"
+
+
+def a_pipe(folder: Path) -> Path:
+    os.mkfifo(folder / "m.seehear")
+    return folder / "m.seehear"
+
+
+def below_a_file(folder: Path) -> Path:
+    (folder / "file").write_bytes(b"")
+    return folder / "file" / "m.seehear"
+
+
+def nowhere(folder: Path) -> Path:
+    return folder / "there" / "is" / "no" / "m.seehear"
+
+
+def on_a_system_of_the_kernel(_folder: Path) -> Path:
+    return Path("/proc/m.seehear")
+
+
+IMPOSSIBLE = (
+    *(looping, into_a_loop, too_long, below_what_is_too_long, with_a_nul, with_a_surrogate),
+    *(a_folder, a_device, a_pipe, below_a_file, nowhere, on_a_system_of_the_kernel),
+)
+
+
+@pytest.mark.parametrize("make", IMPOSSIBLE)
+def test_a_model_that_cannot_be_written_is_refused_before_training(
+    make: Callable[[Path], Path], tmp_path: Path
+) -> None:
+    out = make(tmp_path)
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(UsageError, match=r"cannot be written|cannot be replaced|no such folder"):
+        api.train(tmp_path / "no-data", out)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def a_new_file(folder: Path) -> Path:
+    return folder / "m.seehear"
+
+
+def an_old_file(folder: Path) -> Path:
+    (folder / "m.seehear").write_bytes(b"old")
+    return folder / "m.seehear"
+
+
+def a_link_to_what_is_not_there_yet(folder: Path) -> Path:
+    (folder / "m.seehear").symlink_to("later.seehear")
+    return folder / "m.seehear"
+
+
+def a_long_name(folder: Path) -> Path:
+    return folder / ("ü" * 120 + ".seehear")
+
+
+@pytest.mark.parametrize("make", [a_new_file, an_old_file, a_link_to_what_is_not_there_yet, a_long_name])
+def test_what_passes_the_check_can_be_written(make: Callable[[Path], Path], tmp_path: Path) -> None:
+    out = make(tmp_path)
+    before = {path: path.is_file() and path.read_bytes() for path in tmp_path.iterdir()}
+    check_writable(out)
+    assert {path: path.is_file() and path.read_bytes() for path in tmp_path.iterdir()} == before
+    write_whole(out, b"new")
+    assert out.read_bytes() == b"new"
+
+
+def test_a_work_folder_whose_name_would_be_too_long_is_refused_in_words(tmp_path: Path) -> None:
+    data = digits_table(tmp_path / "data", {"label": ["odd", "even"] * 4}, ("image",))
+    with pytest.raises(UsageError, match="no folder for the work can be made: File name too long"):
+        api.train(data, tmp_path / ("m" * 245 + ".seehear"))
