@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -12,8 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seehear.table import Split, Table, split
+from seehear.table.copies import same_files, shared
 from seehear.table.groups import is_group, plural
 from seehear.table.rows import Columns
+from table_kinds import make, opened
 
 
 def _table(answers: Sequence[str] | None, **metadata: Sequence[str | None]) -> Table:
@@ -178,3 +181,91 @@ def test_classes_are_spoken_of_only_where_there_are_some() -> None:
 
 def test_plurals() -> None:
     assert [plural(heading) for heading in ("patient_id", "person", "Site")] == ["patients", "people", "sites"]
+
+
+def _split_files(folder: Path, files: dict[str, bytes], rows: Sequence[tuple[str, str, str]], share: float) -> Split:
+    """Splits a table of (image, label, patient); asserts that no bytes are on both sides unless that is said."""
+    headings, many = "image,label,patient", [",".join(row) for row in rows]
+    table = opened(make(folder, files | {"t.csv": "\n".join([headings, *many]).encode()}))
+    out = _split(table, share)
+    learned, held_out = (
+        {files[row.key.partition("#")[0]] for row in table.take(side)} for side in (out.train, out.held_out)
+    )
+    assert bool(learned & held_out) == ("files are on both sides" in out.said)
+    return out
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        lambda i: bytes([i]),
+        lambda i: b"same size %d" % (i % 10),
+        lambda i: b"long" * 50_000 + bytes([i]),
+    ],
+)
+@pytest.mark.parametrize("names", [1, 3])
+def test_copies_of_one_picture_stay_together(tmp_path: Path, content: Callable[[int], bytes], names: int) -> None:
+    """In several rows, or under several names: 20 pictures, each three times."""
+    files = {f"{i}-{k}.png": content(i) for i in range(20) for k in range(names)}
+    rows = [(f"{i}-{k % names}.png", "xy"[(i + k) % 2], "") for k in range(3) for i in range(20)]
+    out = _split_files(tmp_path / "d", files, rows, 0.25)
+    different = len(set(files.values()))
+    assert f" of {different} files" in out.said and " of 60 examples" in out.said
+    assert 9 <= len(out.held_out) <= 21
+
+
+def test_copies_tie_patients_together(tmp_path: Path) -> None:
+    """The same picture was filed under two patients, so both are on one side; otherwise nothing changes."""
+    files = {f"{i}.png": bytes([i % 36]) for i in range(40)}
+    rows = [(f"{i}.png", "xy"[i // 2 % 2], f"p{i // 4}") for i in range(40)]
+    out = _split_files(tmp_path / "d", files, rows, 0.25)
+    assert " of 9 groups that share no patients and files: " in out.said
+    own = _split_files(tmp_path / "e", {f"{i}.png": bytes([i]) for i in range(40)}, rows, 0.25)
+    assert " of 10 patients " in own.said
+    assert not {rows[i][2] for i in out.train} & {rows[i][2] for i in out.held_out}
+
+
+def test_a_file_that_is_gone_is_no_copy(tmp_path: Path) -> None:
+    paths = [tmp_path / name for name in ("a", "gone", "b", "also gone", "c")]
+    for path in (paths[0], paths[2], paths[4]):
+        path.write_bytes(b"same" if path != paths[2] else b"else")
+    assert same_files(paths).tolist() == [0, 1, 2, 3, 0]
+
+
+def test_only_files_of_one_size_and_beginning_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    contents = [b"a", b"bc", b"x" * 100_000, b"y" * 100_000, b"x" * 99_999 + b"z", b"x" * 99_999 + b"z"]
+    paths = [tmp_path / str(i) for i in range(len(contents))]
+    for path, content in zip(paths, contents, strict=True):
+        path.write_bytes(content)
+    opened_files: list[str] = []
+    read = Path.open
+
+    def watched(path: Path, *args: Any, **kwargs: Any) -> Any:
+        opened_files.append(path.name)
+        return read(path, *args, **kwargs)
+
+    monkeypatch.setattr(Path, "open", watched)
+    assert same_files(paths).tolist() == [0, 1, 2, 3, 4, 4]
+    assert sorted(opened_files) == ["2", "2", "3", "4", "4", "5", "5"]
+
+
+def test_what_parts_share_is_said(tmp_path: Path) -> None:
+    rows = "1.png,x,ann,train\n2.png,y,bob,train\n1.png,x,ann,val\n3.png,y,cid,val\n4.png,y,dan,val\n5.png,x,eve,test\n"
+    files = {f"{i}.png": bytes([i % 4]) for i in range(1, 6)} | {
+        "t.csv": b"image,label,patient,split\n" + rows.encode()
+    }
+    table = opened(make(tmp_path / "d", files))
+    said = shared(table.part("train"), table.part("val")).said("'train'", "'val'")
+    assert said == [
+        "1 of the 3 files of 'val' are in 'train' too (1.png): "
+        "figures measured on 'val' will be better than on new files",
+        "1 of the 3 patients of 'val' are in 'train' too (ann): "
+        "figures measured on 'val' will be better than on new patients",
+    ]
+    assert (
+        shared(table.part("train"), table.part("test"))
+        .said("'train'", "'test'")[0]
+        .startswith("1 of the 1 files of 'test' are in 'train' too (5.png)")
+    ), "the same bytes under two names"
+    apart = shared(table.take([1]), table.part("test"))
+    assert apart.said("'train'", "'test'") == []

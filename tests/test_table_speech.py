@@ -104,7 +104,7 @@ def test_bad_stretches_are_named(tmp_path: Path) -> None:
 def test_the_stretches_of_one_recording_stay_together_in_a_split(tmp_path: Path) -> None:
     rows = "".join(f"{name}.wav,{i},{i + 1},{'xy'[i % 2]}\n" for name in "abcdefgh" for i in range(4))
     data = make(
-        tmp_path / "d", {"t.csv": "audio,start,end,label\n" + rows} | {f"{name}.wav": "x" for name in "abcdefgh"}
+        tmp_path / "d", {"t.csv": "audio,start,end,label\n" + rows} | {f"{name}.wav": name for name in "abcdefgh"}
     )
     table = opened(data)
     parts = split(table, 0.25, seed=0, stratum=str)

@@ -221,10 +221,12 @@ def _tables(
     listen: Listener,
 ) -> tuple[Table, Table | None, tuple[Problem, ...]]:
     """What to learn from, what to judge by where the data has such a part or `val` names one, and what is of no use."""
+    from seehear.table import said_of_parts, shared
+
     for leftover in ("unpacked", "unpacked-val"):
         discard(workspace / leftover)  # of a run that was cut off
     table = _open(data, answer, senses, workspace / "unpacked")
-    for sentence in table.said:
+    for sentence in (*table.said, *said_of_parts(table)):
         listen(Said(sentence))
     held_out, dropped = None, table.problems
     if val is not None:
@@ -235,6 +237,9 @@ def _tables(
     if "train" in table.parts:
         listen(Said("learning from the part 'train'" + (" and judging by 'val'" if held_out is not None else "")))
         table = table.part("train")
+    if val is not None and held_out is not None:
+        for sentence in shared(table, held_out).said(repr(str(data)), repr(str(val))):
+            listen(Said(sentence))
     return table, held_out, dropped
 
 

@@ -20,7 +20,7 @@ from seehear.recipe import Recipe
 from seehear.runtime.prediction import Prediction
 from seehear.runtime.recognise import Recogniser
 from seehear.senses import SENSES
-from seehear.table import Problem, Row, Table
+from seehear.table import Problem, Row, Table, shared
 
 TASK = "evaluating"
 TOLD_EVERY = 32
@@ -41,11 +41,7 @@ def judge(
     """
     recipe = recogniser.recipe
     kind = ANSWERS[recipe.kind]
-    for part, note in (("test", ""), ("val", ", which may have calibrated it")):
-        if part in table.parts:
-            listen(Said(f"measuring by the part '{part}'{note}"))
-            table = table.part(part)
-            break
+    table = _part_to_judge_by(table, listen)
     truths, problems, keep = _truths(table, recipe)
     if not keep:
         raise DataError("no row can be judged", where=str(table.root), hint=str(problems[0]) if problems else "")
@@ -80,6 +76,18 @@ def judge(
     if report is not None:
         _write_report(report, result, recipe, table, answers, truths)
     return result
+
+
+def _part_to_judge_by(table: Table, listen: Listener) -> Table:
+    """The part test, else val, else all. What it shares with the part train is said."""
+    for part, note in (("test", ""), ("val", ", which may have calibrated it")):
+        if part in table.parts:
+            judging = table.part(part)
+            common = shared(table.part("train"), judging).said("'train'", f"'{part}'") if "train" in table.parts else []
+            for sentence in (f"measuring by the part '{part}'{note}", *common):
+                listen(Said(sentence))
+            return judging
+    return table
 
 
 def _problem(prediction: Prediction, truth: Any, recipe: Recipe) -> Problem | None:

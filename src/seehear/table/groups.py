@@ -6,6 +6,8 @@ import re
 
 from seehear import amounts
 
+RECORDING = "recording"  # the metadata that keeps the stretches of one together
+
 _WORDS = {
     *("speaker", "patient", "subject", "participant", "person", "user", "client", "signer", "singer", "actor", "voice"),
     *("child", "student", "author", "writer", "site", "hospital", "clinic", "location", "place", "drive", "session"),

@@ -18,15 +18,13 @@ from seehear.media import SpanColumns, stretch
 from seehear.table import media
 from seehear.table.archive import is_archive, unpack
 from seehear.table.faults import judge
-from seehear.table.groups import is_group
+from seehear.table.groups import RECORDING, is_group
 from seehear.table.layouts import Found, read_layout
 from seehear.table.layouts.found import unwrapped
 from seehear.table.parts import part_of
 from seehear.table.roles import KindLike, Roles, SenseLike, infer
 from seehear.table.rows import Columns, Table
 from seehear.table.spans import spans
-
-RECORDING = "recording"  # the metadata that keeps the stretches of one together
 
 
 def open_table(

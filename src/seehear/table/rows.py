@@ -182,10 +182,11 @@ class Table:
         For counting and grouping many rows without a Python object for each.
         """
         column = self._columns.answer if name is None else self._metadata(name)
-        if column is None:
-            return np.zeros(len(self), np.int64), [""]
-        encoded = column.combine_chunks().dictionary_encode()
-        return pc.fill_null(encoded.indices, -1).to_numpy().astype(np.int64), encoded.dictionary.to_pylist()
+        return (np.zeros(len(self), np.int64), [""]) if column is None else _coded(column)
+
+    def coded_files(self, sense: str) -> tuple[NDArray[np.int64], list[str]]:
+        """The files of a sense as (codes (rows,), names from `root`): -1 where a row has none."""
+        return _coded(self._columns.senses[sense])
 
     def _metadata(self, name: str) -> pa.ChunkedArray:
         if name not in self._columns.metadata:
@@ -209,6 +210,11 @@ class Table:
             answer = answers[i]
             answer = str(self.root / answer) if answer is not None and self.in_files else answer
             yield Row(key or "", inputs, answer, extra, part or "", aids[i])
+
+
+def _coded(column: pa.ChunkedArray) -> tuple[NDArray[np.int64], list[str]]:
+    encoded = column.combine_chunks().dictionary_encode()
+    return pc.fill_null(encoded.indices, -1).to_numpy().astype(np.int64), encoded.dictionary.to_pylist()
 
 
 def _input(file: Path, span_s: Sequence[float]) -> Input:

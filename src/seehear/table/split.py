@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seehear.amounts import counted
+from seehear.table.copies import file_groups
 from seehear.table.groups import is_group, plural
 from seehear.table.rows import Table
 
@@ -18,6 +20,7 @@ Mask = NDArray[np.bool_]
 _TRIES = 64  # random orders in which few groups are tried
 _FEW_GROUPS = 500
 _MOST_HELD_OUT = 0.45  # a share beyond which keeping groups together would cost too much to learn from
+_FILES = "files"
 _NAMED = 4  # groups that are named in what is said
 
 
@@ -30,24 +33,33 @@ class Split:
     said: str
 
 
+class _Bond(NamedTuple):
+    """What rows may share so that they stay on one side: codes (rows,), -1 for none; `things` are called together."""
+
+    things: str
+    codes: Indices
+    values: list[str]
+
+
 def split(table: Table, held_out: float, *, seed: int, stratum: Callable[[str], str]) -> Split:
     """Hold out a share (0 to 1) of a table's rows, as near as its groups allow.
 
-    Rows that share a value in a column such as speaker or patient stay together where that leaves enough to learn
-    and to judge from; where it does not, it is said. `stratum` gives what to balance for an answer: its class.
+    Rows of one picture or recording, also under two names, and those that share a value in a column such as speaker or
+    patient stay together where that leaves enough to learn and to judge from; where it does not, it is said.
+    `stratum` gives what to balance for an answer: its class.
     """
     rng = np.random.default_rng(seed)
     strata, names = _strata(table, stratum)
-    columns = [name for name in table.metadata if is_group(name)]
-    given_up: list[str] = []
-    while columns:
-        groups = _groups(table, columns)
+    bonds = _bonds(table)
+    given_up: list[_Bond] = []
+    while bonds:
+        groups = _groups(bonds, len(table))
         if groups.max(initial=0) + 1 >= len(table):
             break  # nothing to keep together
         if (out := _hold_out_groups(groups, strata, held_out, rng)) is not None:
-            return _split(out, _groups_said(table, columns, groups, out) + _missed(strata, names, out, given_up))
-        coarsest = min(columns, key=lambda name: len(table.coded(name)[1]))
-        columns.remove(coarsest)
+            return _split(out, _groups_said(bonds, groups, out) + _missed(strata, names, out, given_up))
+        coarsest = min(bonds, key=lambda bond: len(bond.values))
+        bonds.remove(coarsest)
         given_up.append(coarsest)
     out = _hold_out_rows(strata, held_out, rng)
     said = f"held out {out.sum():,} of {counted(len(table), 'example')} at random"
@@ -65,15 +77,21 @@ def _strata(table: Table, stratum: Callable[[str], str]) -> tuple[Indices, list[
     return merged[codes], names.tolist()
 
 
-def _groups(table: Table, columns: Sequence[str]) -> Indices:
-    """(rows,) the group of each row, 0 to the number of groups: rows that share a value in any of the columns."""
-    groups = np.arange(len(table))
-    coded = [codes for codes, _ in map(table.coded, columns)]
+def _bonds(table: Table) -> list[_Bond]:
+    """By column of metadata that groups, then by the files of each sense: those that some rows share."""
+    columns = [_Bond(plural(name), *table.coded(name)) for name in table.metadata if is_group(name)]
+    files = [_Bond(_FILES, *file_groups(table, sense)) for sense in table.senses]
+    return [bond for bond in (*columns, *files) if len(bond.values) < np.count_nonzero(bond.codes >= 0)]
+
+
+def _groups(bonds: Sequence[_Bond], rows: int) -> Indices:
+    """(rows,) the group of each row, 0 to the number of groups: rows that any of the bonds ties."""
+    groups = np.arange(rows)
     before = None
     while before is None or (groups != before).any():
         before = groups
-        for codes in coded:
-            lowest = np.full(codes.max(initial=-1) + 2, len(table))  # its last place is for empty cells
+        for _, codes, _ in bonds:
+            lowest = np.full(codes.max(initial=-1) + 2, rows)  # its last place is for rows without a value
             np.minimum.at(lowest, codes, groups)
             groups = np.where(codes >= 0, lowest[codes], groups)
     return np.unique(groups, return_inverse=True)[1]
@@ -170,22 +188,28 @@ def _hold_out_rows(strata: Indices, share: float, rng: np.random.Generator) -> M
     return out
 
 
-def _groups_said(table: Table, columns: Sequence[str], groups: Indices, out: Mask) -> str:
-    held, rows = len(np.unique(groups[out])), f"{out.sum():,} of {counted(len(table), 'example')}"
-    if len(columns) > 1:
-        named = " and ".join(map(plural, columns))
+def _groups_said(bonds: Sequence[_Bond], groups: Indices, out: Mask) -> str:
+    held, rows = len(np.unique(groups[out])), f"{out.sum():,} of {counted(len(out), 'example')}"
+    if len(needed := _needed(bonds, groups)) > 1:
+        named = " and ".join(dict.fromkeys(bond.things for bond in needed))
         return f"held out {held:,} of {groups.max() + 1:,} groups that share no {named}: {rows}"
-    codes, values = table.coded(columns[0])
+    codes, values = needed[0].codes, needed[0].values
     names = [values[code] for code in np.unique(codes[out]) if code >= 0]
     listed = f" ({', '.join(sorted(names))})" if len(names) <= _NAMED else ""
-    return f"held out {held:,} of {groups.max() + 1:,} {plural(columns[0])}{listed}: {rows}"
+    return f"held out {held:,} of {groups.max() + 1:,} {needed[0].things}{listed}: {rows}"
 
 
-def _missed(strata: Indices, names: list[str], out: Mask, given_up: Sequence[str]) -> str:
+def _needed(bonds: Sequence[_Bond], groups: Indices) -> list[_Bond]:
+    """The bonds without that of files where it ties no more rows: of one patient's picture in several rows."""
+    columns = [bond for bond in bonds if bond.things != _FILES]
+    return columns if columns and (_groups(columns, len(groups)) == groups).all() else list(bonds)
+
+
+def _missed(strata: Indices, names: list[str], out: Mask, given_up: Sequence[_Bond]) -> str:
     """What the held-out part does not do, to go behind what it does."""
     missed = sorted(set(range(len(names))) - set(strata[out].tolist()))
     listed = ", ".join(repr(names[c]) for c in missed[:_NAMED]) + (", ..." if len(missed) > _NAMED else "")
     said = f"; none of {listed}" if missed else ""
-    for column in given_up:
-        said += f"; {plural(column)} are on both sides, there are too few to keep each together"
+    for bond in given_up:
+        said += f"; {bond.things} are on both sides, there are too few to keep each together"
     return said

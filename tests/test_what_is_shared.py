@@ -1,0 +1,59 @@
+"""What the parts of a data set, or what is judged by, share with what is learned from is said by every command."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+import tiny
+from learning import digits_table
+from seehear import api
+from seehear.events import Event, Said
+from seehear.runtime.bundle import Bundle
+
+LABELS = [("odd", "even")[i % 2] for i in range(12)]
+
+
+def _digits(folder: Path, parts: list[str]) -> Path:
+    """Twelve pictures, of which the last holds the bytes of the first."""
+    table = digits_table(folder, {"label": LABELS, "split": parts}, ("image",))
+    shutil.copy(folder / "0.png", folder / "11.png")
+    return table
+
+
+def _said(events: list[Event]) -> list[str]:
+    return [event.text for event in events if isinstance(event, Said) and " too (" in event.text]
+
+
+def test_planning_says_what_parts_share(tmp_path: Path) -> None:
+    data = _digits(tmp_path / "d", ["train"] * 6 + ["val"] * 3 + ["test"] * 3)
+    events: list[Event] = []
+    api.plan(data, steps=5, listen=events.append)
+    assert _said(events) == [
+        "1 of the 3 files of 'test' are in 'train' too (11.png): "
+        "figures measured on 'test' will be better than on new files"
+    ]
+
+
+def test_planning_says_what_the_data_that_judges_shares(tmp_path: Path) -> None:
+    data, val = (_digits(tmp_path / name, [""] * 12) for name in ("d", "v"))
+    events: list[Event] = []
+    api.plan(data, steps=5, val=val, listen=events.append)
+    assert _said(events) == [
+        f"12 of the 12 files of '{val}' are in '{data}' too (0.png, 1.png, 10.png, 11.png and 8 more): "
+        f"figures measured on '{val}' will be better than on new files"
+    ]
+
+
+@pytest.mark.parametrize("part", ["val", "test"])
+def test_evaluating_says_what_was_learned_from(tmp_path: Path, part: str) -> None:
+    data = _digits(tmp_path / "d", ["train"] * 6 + [part] * 6)
+    recipe = tiny.recipe("image", answer={"classes": ("even", "odd"), "several": False, "counts": (6, 6)})
+    events: list[Event] = []
+    api.Recogniser(Bundle(recipe, tiny.model("image"), b"", "")).evaluate(data, listen=events.append)
+    assert _said(events) == [
+        f"1 of the 6 files of '{part}' are in 'train' too (11.png): "
+        f"figures measured on '{part}' will be better than on new files"
+    ]
