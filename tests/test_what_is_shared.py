@@ -42,7 +42,7 @@ def test_planning_says_what_the_data_that_judges_shares(tmp_path: Path) -> None:
     events: list[Event] = []
     api.plan(data, steps=5, val=val, listen=events.append)
     assert _said(events) == [
-        f"12 of the 12 files of '{val}' are in '{data}' too (0.png, 1.png, 10.png, 11.png and 8 more): "
+        f"12 of the 12 files of '{val}' are in '{data}' too (0.png, 1.png, 2.png, 3.png and 8 more): "
         f"figures measured on '{val}' will be better than on new files"
     ]
 
