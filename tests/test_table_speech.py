@@ -391,7 +391,7 @@ def test_subtitles_cut_a_recording_into_utterances(tmp_path: Path) -> None:
     ],
 )
 def test_damaged_cues_are_named(subtitles: str, words: str) -> None:
-    cues, problems = read_cues("WEBVTT\n\n" + subtitles, "t.vtt")
+    cues, problems, _ = read_cues("WEBVTT\n\n" + subtitles, "t.vtt")
     assert not cues and [problem.where for problem in problems] == ["t.vtt line 3"]
     assert words in problems[0].what
 
@@ -434,13 +434,13 @@ def cues(draw: st.DrawFn, marks: st.SearchStrategy[str], names: st.SearchStrateg
 @settings(max_examples=60, deadline=None)
 @given(cues(MARKS, NAMES), st.sampled_from(["\n", "\r\n", "\r"]))
 def test_cues_written_as_webvtt_are_cues_read(written: list[Cue], ending: str) -> None:
-    assert read_cues(_vtt(written).replace("\n", ending), "t.vtt") == (written, [])
+    assert read_cues(_vtt(written).replace("\n", ending), "t.vtt") == (written, [], False)
 
 
 @settings(max_examples=60, deadline=None)
 @given(cues(st.just("!"), st.just("")), st.sampled_from(["\n", "\r\n"]))
 def test_cues_written_as_subrip_are_cues_read(written: list[Cue], ending: str) -> None:
-    assert read_cues(_srt(written).replace("\n", ending), "t.srt") == (written, [])
+    assert read_cues(_srt(written).replace("\n", ending), "t.srt") == (written, [], False)
 
 
 @settings(max_examples=60, deadline=None)

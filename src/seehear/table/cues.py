@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import NamedTuple
 
 from seehear.table.rows import Problem
 
@@ -15,7 +17,10 @@ _TIMES = re.compile(rf"\s*{_TIME}\s*{_ARROW}\s*{_TIME}(?:\s.*)?")  # WebVTT's se
 _NOT_CUES = re.compile(r"(WEBVTT|NOTE|STYLE|REGION|X-TIMESTAMP-MAP)\b")
 _VOICE = re.compile(r"<v(?:\.[^\s<>]*)?\s+([^<>]+)>")
 _MARKUP = re.compile(r"</?[A-Za-z][^<>]*>|<[\d:.]+>|\{\\[^{}]*\}")  # <i>, <v Ann>, <00:01.000>, {\an8}
+_TIME_WITHIN = re.compile(r"<[\d:]+\.\d+>")
 _ENTITY = re.compile(r"&#?\w+;")
+_AT_ONCE_S = 0.1  # between the end of a cue and the start of one that goes on with its lines
+_MOST_LINES = 4  # that roll
 _NO_WORDS = re.compile(r"\[[^\[\]]*\]|\([^()]*\)")  # [music], (applause)
 
 
@@ -29,32 +34,93 @@ class Cue:
     speaker: str = ""
 
 
-def read_cues(subtitles: str, name: str) -> tuple[list[Cue], list[Problem]]:
-    """(the cues in order, a Problem for each that is damaged) of a file called `name`."""
-    cues: list[Cue] = []
+class Subtitles(NamedTuple):
+    """The cues in order, a Problem for each that is damaged, and whether lines roll, as in YouTube's automatic ones."""
+
+    cues: list[Cue]
+    problems: list[Problem]
+    rolled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """A cue as it is shown: its lines, and whether times stand within them."""
+
+    cue: Cue
+    lines: tuple[str, ...]
+    timed: bool
+
+    def after(self, before: _Shown) -> str | None:
+        """What is new in it where it begins with the last lines of the cue before; None where it does not.
+
+        Only of a cue that follows at once.
+        """
+        if not before.lines or self.cue.start_s > before.cue.end_s + _AT_ONCE_S:
+            return None
+        for lines in range(_MOST_LINES, 0, -1):
+            again = " ".join(before.lines[-lines:])
+            if self.cue.text == again or self.cue.text.startswith(again + " "):
+                return self.cue.text[len(again) :].strip()
+        return None
+
+
+def read_cues(subtitles: str, name: str) -> Subtitles:
+    """The cues of a file called `name`, each word once where lines roll."""
+    shown: list[_Shown] = []
     problems: list[Problem] = []
     for number, block in _blocks(subtitles):
         cue = _cue(block)
-        if isinstance(cue, Cue):
-            cues.append(cue)
+        if isinstance(cue, _Shown):
+            shown.append(cue)
         elif cue:
             problems.append(Problem(f"{name} line {number}", cue, "a cue is 00:01.000 --> 00:02.500, then its words"))
-    return cues, problems
+    rolled = _rolls(shown)
+    cues = _each_word_once(shown) if rolled else [each.cue for each in shown]
+    return Subtitles([replace(cue, text=_words(cue.text)) for cue in cues], problems, rolled)
+
+
+def _rolls(shown: Sequence[_Shown]) -> bool:
+    """Whether most cues that follow another at once begin with its last lines, and some of them have more.
+
+    Where no times stand within lines, as YouTube's automatic subtitles have them, two must have more: somebody may well
+    say "yes" and then "yes, please".
+    """
+    pairs = [(before, each) for before, each in pairwise(shown) if each.cue.start_s <= before.cue.end_s + _AT_ONCE_S]
+    new = [words for before, each in pairs if (words := each.after(before)) is not None]
+    longer = sum(map(bool, new))
+    timed = any(each.timed for each in shown)
+    return bool(new) and 2 * len(new) >= len(pairs) and (longer >= 2 or timed)
+
+
+def _each_word_once(shown: Sequence[_Shown]) -> Iterator[Cue]:
+    """The cues with what is new in each, without those that have nothing new."""
+    before: _Shown | None = None
+    for each in shown:
+        new = None if before is None else each.after(before)
+        if new is None:
+            yield each.cue
+        elif new:
+            yield replace(each.cue, text=new)
+        before = each
 
 
 def _blocks(subtitles: str) -> Iterator[tuple[int, list[str]]]:
-    """(number of its first line, its lines) for what stands between empty lines."""
+    """(number of its first line, its lines) for what stands between empty lines.
+
+    A line of blanks alone belongs to a cue, as WebVTT has it, unless a cue begins behind it.
+    """
     block: list[str] = []
-    lines = re.split(r"\r\n|\r|\n", subtitles)
-    for number, line in enumerate([*lines, ""], 1):
-        if line.strip():
+    lines = [*re.split(r"\r\n|\r|\n", subtitles), "", ""]
+    for number, line in enumerate(lines[:-1], 1):
+        ends = not line or (line.isspace() and any(_ARROW in later for later in lines[number : number + 2]))
+        if not ends and (block or line.strip()):
             block.append(line)
-        elif block:
+        elif ends and block:
             yield number - len(block), block
             block = []
 
 
-def _cue(block: list[str]) -> Cue | str:
+def _cue(block: list[str]) -> _Shown | str:
     """A cue, what is wrong with it, or "" for what is no cue."""
     arrows = [place for place, line in enumerate(block) if _ARROW in line]
     if not arrows and _NOT_CUES.match(block[0]):
@@ -71,9 +137,10 @@ def _cue(block: list[str]) -> Cue | str:
     start_s, end_s = _seconds(times.groups()[:4]), _seconds(times.groups()[4:])
     if end_s <= start_s:
         return f"it ends at {end_s:g} s, not after its start at {start_s:g} s"
-    marked = " ".join(block[arrows[0] + 1 :])
-    speakers = {_plain(speaker) for speaker in _VOICE.findall(marked)}
-    return Cue(start_s, end_s, _words(_plain(marked)), speakers.pop() if len(speakers) == 1 else "")
+    marked = block[arrows[0] + 1 :]
+    speakers = {_plain(speaker) for speaker in _VOICE.findall(" ".join(marked))}
+    cue = Cue(start_s, end_s, _plain(" ".join(marked)), speakers.pop() if len(speakers) == 1 else "")
+    return _Shown(cue, tuple(filter(None, map(_plain, marked))), timed=any(map(_TIME_WITHIN.search, marked)))
 
 
 def _seconds(time: tuple[str | None, ...]) -> float:

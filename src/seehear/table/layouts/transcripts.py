@@ -83,6 +83,7 @@ class _Utterances:
     problems: list[Problem] = field(default_factory=list)
     wordless: int = 0
     passed_over: list[str] = field(default_factory=list)  # texts beside subtitles
+    rolled: list[str] = field(default_factory=list)  # subtitles that show lines again
 
     def add(self, stem: _Stem, text: str, speaker: str, part: str, span_s: tuple[float, float] | None = None) -> None:
         for recording, video in stem.files():
@@ -191,8 +192,9 @@ def _read_stem(place: Path, stem: _Stem, part: str, utterances: _Utterances) -> 
 
 
 def _read_subtitles(text: str, name: str, stem: _Stem, part: str, utterances: _Utterances) -> None:
-    cues, problems = read_cues(text, name)
+    cues, problems, rolled = read_cues(text, name)
     utterances.problems += problems
+    utterances.rolled += [name] if rolled else []
     for cue in cues:
         if cue.text:
             utterances.add(stem, cue.text, cue.speaker, part, (cue.start_s, cue.end_s))
@@ -211,6 +213,8 @@ def _sentences(utterances: _Utterances) -> list[str]:
     ]
     if utterances.wordless:
         said.append(f"left out {counted(utterances.wordless, 'cue')} without words, such as [music]")
+    if utterances.rolled:
+        said.append(f"lines roll, so each word is taken once, in {few(utterances.rolled)}")
     if others := utterances.passed_over:
         said.append(f"not used, for subtitles lie beside them: {few(others)}")
     return said
