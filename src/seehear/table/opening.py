@@ -20,9 +20,10 @@ from seehear.table.archive import is_archive, unpack
 from seehear.table.faults import judge
 from seehear.table.groups import RECORDING, is_group
 from seehear.table.layouts import Found, read_layout
+from seehear.table.layouts.class_columns import classes_together
 from seehear.table.layouts.found import unwrapped
-from seehear.table.parts import part_of
-from seehear.table.roles import KindLike, Roles, SenseLike, infer
+from seehear.table.parts import part_in
+from seehear.table.roles import KindLike, Roles, SenseLike, infer, word_of
 from seehear.table.rows import Columns, Table
 from seehear.table.spans import spans
 
@@ -52,6 +53,7 @@ def open_table(
     packed = is_archive(place)
     try:
         found = read_layout(unwrapped(unpack(place, workspace) if packed else place))
+        found = classes_together(found, kinds, answer)
         later = tuple(found.later)
         roles = infer(found.cells, kinds, senses_known=senses_known, senses=senses, answer=answer, later=later)
         found = found.answering(roles.answer)
@@ -88,7 +90,7 @@ def _columns(found: Found, roles: Roles, reads: Mapping[str, Sequence[str]]) -> 
         senses=senses,
         answer=_answers(found, roles),
         metadata=metadata if roles.span is None else {RECORDING: key} | metadata,
-        part=found.part if roles.part is None else _parts(found, found.cells[roles.part]),
+        part=found.part if roles.part is None else _parts(found, roles.part),
         span_s=None if roles.span is None else spans(found.cells, roles.span),
         aid=None if roles.aid is None else found.cells[roles.aid],
     )
@@ -123,14 +125,16 @@ def _from_root(cells: pa.ChunkedArray, file: pa.ChunkedArray) -> pa.ChunkedArray
     return pc.if_else(absolute, cells, pc.binary_join_element_wise(folder, cells, pa.scalar("", pa.large_string())))
 
 
-def _parts(found: Found, cells: pa.ChunkedArray) -> pa.ChunkedArray:
+def _parts(found: Found, heading: str) -> pa.ChunkedArray:
     """The parts that a column names, in one spelling; train where it is empty, "" for another word.
 
     A table file of a part goes before.
     """
-    encoded = pc.fill_null(cells, "train").combine_chunks().dictionary_encode()
-    spelled = pa.array([part_of(value) for value in encoded.dictionary.to_pylist()], pa.large_string())
-    return pc.if_else(pc.equal(found.part, ""), spelled.take(encoded.indices), found.part)
+    encoded = found.cells[heading].combine_chunks().dictionary_encode()
+    word = word_of(heading)
+    spelled = pa.array([part_in(word, value) for value in encoded.dictionary.to_pylist()], pa.large_string())
+    told = pc.fill_null(spelled.take(encoded.indices), "train")
+    return pc.if_else(pc.equal(found.part, ""), told, found.part)
 
 
 def _keys(columns: Columns) -> pa.ChunkedArray:

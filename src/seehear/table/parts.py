@@ -12,6 +12,11 @@ _NAMES = {
 _PARTS = {name: part for part, names in _NAMES.items() for name in names}
 
 HEADINGS = ("part", "split", "subset", "partition", "set")
+_FLAGGED = {  # columns that say of each example whether it is for one part
+    **dict.fromkeys(("is_valid", "is_val", "is_validation"), "val"),
+    "is_test": "test",
+}
+_FLAGS = {"1": True, "1.0": True, "true": True, "yes": True, "0": False, "0.0": False, "false": False, "no": False}
 
 
 def part_of(name: str) -> str:
@@ -22,3 +27,17 @@ def part_of(name: str) -> str:
 def part_of_subset(name: str) -> str:
     """The part that one word of a name tells: train-clean-100, dev_other, test_manifest."""
     return next(filter(None, map(part_of, re.split(r"[-_. ]", name))), "")
+
+
+def names_part(heading: str) -> bool:
+    """Whether cells under a heading, as `word_of` spells it, may tell parts."""
+    return heading in HEADINGS or heading in _FLAGGED
+
+
+def part_in(heading: str, cell: str) -> str:
+    """The part that a cell tells under a heading such as `split` or `is_valid`; "" for one that tells none."""
+    flagged = _FLAGGED.get(heading)
+    if flagged is None:
+        return part_of(cell)
+    flag = _FLAGS.get(cell.strip().lower())
+    return "" if flag is None else flagged if flag else "train"

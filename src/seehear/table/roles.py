@@ -100,6 +100,13 @@ def picture_column(cells: pa.Table) -> str | None:
     return next((name for name, medium in _sense_columns(cells).items() if medium in ("picture", "mixed")), None)
 
 
+def undecided(cells: pa.Table, kinds: Sequence[KindLike]) -> list[str]:
+    """The headings of which any could be the answer, for all that they say; none where one means a kind of answer."""
+    columns = _sense_columns(cells)
+    others = _others(cells, columns, _part_column(cells), _spans(cells, columns))
+    return [] if any(_named(others, kind) for kind in kinds) else _unexplained(others)
+
+
 def infer(
     cells: pa.Table,
     kinds: Sequence[KindLike],
@@ -122,13 +129,12 @@ def infer(
     found = {sense.name: _read_by(sense, columns, cells) for sense in senses_known}
     offered = {sense: headings for sense, headings in found.items() if headings}
     part = _part_column(cells)
-    span = span_columns(cells.column_names) if set(columns.values()) - {"picture"} else None
-    taken = {*columns, part, *([span.start, span.end] if span else [])}
-    others = [name for name in cells.column_names if name not in taken]
+    span = _spans(cells, columns)
+    others = _others(cells, columns, part, span)
     kind, heading, said = _answer(cells, others, kinds, answer)
     aid = _aid(others, kinds, kind, heading)
     metadata = tuple(name for name in others if name not in (heading, aid, *later))
-    in_files = any(each.in_files(_sample(cells, heading)) for each in kinds if heading and each.name == kind)
+    in_files = any(each.in_files(sampled(cells, heading)) for each in kinds if heading and each.name == kind)
     if senses is not None:
         used = _wanted(offered, senses, senses_known, cells)
     else:
@@ -140,26 +146,43 @@ def infer(
 
 def _sense_columns(cells: pa.Table) -> dict[str, str]:
     """The columns that hold files, with their media; `picture` of an own column before `video` before plain files."""
-    looks = {name: media.looks_like_files(_sample(cells, name)) for name in cells.column_names}
+    looks = {name: media.looks_like_files(sampled(cells, name)) for name in cells.column_names}
     named = {name: medium for name in looks if (medium := _medium_named(name))}
     columns = {name: medium for name, medium in named.items() if looks[name]}
     columns = columns or {name: medium for name, medium in named.items() if name.lower() in ("image", "audio", "video")}
     if not columns:
         files = [name for name, look in looks.items() if look]
-        columns = dict.fromkeys(sorted(files, key=lambda name: _word(name) not in _FILE)[:1], media.MIXED)
+        columns = dict.fromkeys(sorted(files, key=lambda name: word_of(name) not in _FILE)[:1], media.MIXED)
     return dict(sorted(columns.items(), key=lambda item: item[1] == "video"))
 
 
+def _spans(cells: pa.Table, columns: dict[str, str]) -> SpanColumns | None:
+    """Pictures have no stretches."""
+    return span_columns(cells.column_names) if set(columns.values()) - {"picture"} else None
+
+
+def _others(cells: pa.Table, columns: dict[str, str], part: str | None, span: SpanColumns | None) -> list[str]:
+    """The headings that are neither for files, nor for parts, nor for stretches."""
+    taken = {*columns, part, *([span.start, span.end] if span else [])}
+    return [name for name in cells.column_names if name not in taken]
+
+
+def _unexplained(others: Sequence[str]) -> list[str]:
+    return [name for name in others if not is_group(name) and word_of(name) not in _DESCRIBES]
+
+
 def _medium_named(heading: str) -> str:
-    words = {_word(heading), _ENDING.sub("", _word(heading))}
+    words = {word_of(heading), _ENDING.sub("", word_of(heading))}
     return next((medium for medium, names in _MEDIUM.items() if words & set(names)), "")
 
 
-def _word(heading: str) -> str:
+def word_of(heading: str) -> str:
+    """A heading in small letters and digits with _ between: "Image ID" -> image_id."""
     return re.sub(r"[^a-z0-9]+", "_", heading.lower()).strip("_")
 
 
-def _sample(cells: pa.Table, name: str) -> list[str]:
+def sampled(cells: pa.Table, name: str) -> list[str]:
+    """Up to a thousand of a column's filled cells, evenly spread."""
     filled = cells[name].drop_null()
     places = np.unique(np.linspace(0, len(filled) - 1, min(_SAMPLE, len(filled))).astype(np.int64))
     sample: list[str] = filled.take(places).to_pylist()
@@ -222,7 +245,10 @@ def _most(told_by: Sequence[frozenset[str]], senses: set[str]) -> frozenset[str]
 def _part_column(cells: pa.Table) -> str | None:
     """The first column so called in which some cell is a part: what else stands in it is a mistake."""
     for name in cells.column_names:
-        if _word(name) in parts.HEADINGS and any(map(parts.part_of, pc.unique(cells[name]).drop_null().to_pylist())):
+        word = word_of(name)
+        if parts.names_part(word) and any(
+            parts.part_in(word, cell) for cell in pc.unique(cells[name]).drop_null().to_pylist()
+        ):
             return str(name)
     return None
 
@@ -239,7 +265,7 @@ def _answer(
         rest = list(dict.fromkeys(other for _, other in named[1:] if other != heading))
         said = [f"{_listed(rest)} could be the answer too: choose with --answer"] if rest else []
         return kind.name, heading, said
-    unknown = [name for name in others if not is_group(name) and _word(name) not in _DESCRIBES]
+    unknown = _unexplained(others)
     fits = {name: _fitting(cells, name, kinds) for name in unknown}
     fitting = [(fit.name, name) for name, fit in fits.items() if fit is not None]
     if len(fitting) == 1:
@@ -294,7 +320,7 @@ def _named(others: Sequence[str], kind: KindLike) -> list[str]:
 
 def _headed(others: Sequence[str], wanted: Sequence[str]) -> list[str]:
     """The headings that are one of the wanted, in the order of those."""
-    words = {_word(name): name for name in reversed(others)}
+    words = {word_of(name): name for name in reversed(others)}
     return [words[column] for column in wanted if column in words]
 
 
@@ -304,7 +330,7 @@ def _heading(others: Sequence[str], wanted: str) -> str | None:
 
 
 def _fitting(cells: pa.Table, name: str, kinds: Sequence[KindLike]) -> KindLike | None:
-    sample = _sample(cells, name)
+    sample = sampled(cells, name)
     return next((kind for kind in kinds if sample and kind.fits(sample)), None)
 
 

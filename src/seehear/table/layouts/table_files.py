@@ -10,10 +10,10 @@ import pyarrow as pa
 
 from seehear.errors import DataError
 from seehear.table.layouts.box_tables import boxes_together
+from seehear.table.layouts.file_ids import files_for_ids, names_examples
 from seehear.table.layouts.found import Found, is_table, repeated, visible
 from seehear.table.layouts.object_cells import objects_as_boxes
 from seehear.table.parts import part_of
-from seehear.table.roles import names_files
 from seehear.table.sheets import read_sheet
 
 PEEK_ROWS = 200
@@ -78,13 +78,16 @@ def _useless(table: Path) -> str:
         if table.stem.lower() in _EXPECTED or part_of(table.stem):
             raise
         return f"can not be read ({error.what})"
-    return "" if names_files(cells) else "names no pictures or recordings"
+    return "" if names_examples(cells, table) else "names no pictures or recordings"
 
 
 def together(root: Path, tables: Sequence[tuple[Path, str]], said: Sequence[str] = (), *, quoted: bool = True) -> Found:
     """Table files with their parts as one; `quoted` as `read_sheet` has it."""
     names = [table.relative_to(root).as_posix() for table, _ in tables]
-    sheets = [read_sheet(table, name, quoted=quoted) for (table, _), name in zip(tables, names, strict=True)]
+    sheets = [
+        files_for_ids(read_sheet(table, name, quoted=quoted), table)
+        for (table, _), name in zip(tables, names, strict=True)
+    ]
     return Found(
         root,
         pa.concat_tables([sheet.cells for sheet in sheets], promote_options="default"),

@@ -1,0 +1,102 @@
+"""Tables that name files without their endings and folders: `id,label` beside train/0a1b.png becomes files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+
+import pyarrow as pa
+
+from seehear.errors import DataError
+from seehear.media import medium_of
+from seehear.table.groups import is_group
+from seehear.table.layouts.found import files_below
+from seehear.table.media import is_text, looks_like_files
+from seehear.table.parts import part_of_subset
+from seehear.table.roles import names_files, sampled, word_of
+from seehear.table.sheets import Sheet
+
+_COLUMNS = {"picture": "image", "recording": "audio", "video": "video"}
+_WORDS = (
+    *("image", "img", "picture", "photo", "audio", "recording", "clip", "video"),
+    *("file", "filename", "fname", "name"),
+)
+_ENDINGS = ("_id", "_name")  # of a heading such as image_id, isic_id, file_name
+_LEAST_SHARE = 0.5  # of the ids in a column, which have a file
+
+
+def files_for_ids(sheet: Sheet, table: Path) -> Sheet:
+    """With a column of files where a column holds their ids; any other sheet as it is.
+
+    A table called train.csv means files in a folder called train where there are others of the same id. Raises
+    DataError where one id may mean several files.
+    """
+    if (told := _ids(sheet.cells, table)) is None:
+        return sheet
+    heading, stems = told
+    ids = sheet.cells[heading].to_pylist()
+    files = {each: _files(each, stems.get(each, []), table) for each in dict.fromkeys(ids) if each}
+    media = [medium for medium in _COLUMNS if any(medium in of_id for of_id in files.values())]
+    cells = sheet.cells if is_group(heading) else sheet.cells.drop_columns([heading])
+    lost = {
+        each: each for each, of_id in files.items() if not of_id
+    }  # in the first column, to be missed by their names
+    for medium in media:
+        named = lost | {each: of_id[medium] for each, of_id in files.items() if medium in of_id}
+        lost = {}
+        column = _COLUMNS[medium] if _COLUMNS[medium] not in cells.column_names else f"{_COLUMNS[medium]}_file"
+        cells = cells.append_column(column, pa.array([named.get(each) for each in ids], pa.large_string()))
+    first = next(each for each in ids if each and files[each])
+    example = f"{first!r} is {' and '.join(files[first].values())}"
+    said = f"{table.name}: column {heading!r} holds names of files without their endings; {example}"
+    return replace(sheet, cells=cells, said=(*sheet.said, said))
+
+
+def names_examples(cells: pa.Table, table: Path) -> bool:
+    """Whether a table names files, or ids of files below its folder."""
+    return names_files(cells) or _ids(cells, table) is not None
+
+
+def _ids(cells: pa.Table, table: Path) -> tuple[str, dict[str, list[str]]] | None:
+    """The column of ids, and the files below the table's folder by their names without an ending."""
+    if any(looks_like_files(sampled(cells, name)) for name in cells.column_names):
+        return None
+    headings = sorted((name for name in cells.column_names if _may_be_ids(name)), key=is_group)
+    stems = _by_stem(table.parent) if headings else {}
+    for heading in headings:
+        ids = sampled(cells, heading)
+        if sum(each in stems for each in ids) > _LEAST_SHARE * len(ids):
+            return heading, stems
+    return None
+
+
+def _may_be_ids(heading: str) -> bool:
+    word = word_of(heading)
+    return word in ("id", *_WORDS) or word.endswith(_ENDINGS)
+
+
+def _by_stem(folder: Path) -> dict[str, list[str]]:
+    stems: dict[str, list[str]] = {}
+    for name in files_below(folder, "."):
+        if medium_of(name) and is_text(name):
+            stems.setdefault(PurePosixPath(name).stem, []).append(name.removeprefix("./"))
+    return stems
+
+
+def _files(example: str, files: Sequence[str], table: Path) -> dict[str, str]:
+    """The file of each medium that an id means."""
+    own = [file for file in files if _is_of(file, table.stem)] or files
+    by_medium: dict[str, str] = {}
+    for file in own:
+        if (first := by_medium.setdefault(medium_of(file), file)) != file:
+            hint = "write the names of the files with their folders and endings into the table"
+            raise DataError(f"{example!r} may be {first} or {file}", where=table.name, hint=hint)
+    return by_medium
+
+
+def _is_of(file: str, name: str) -> bool:
+    """Whether a file lies in a folder that is called like its table, or for the same part: train.csv, train_images/."""
+    part = part_of_subset(name)
+    folders = PurePosixPath(file).parts[:-1]
+    return any(folder == name or (part and part_of_subset(folder) == part) for folder in folders)
