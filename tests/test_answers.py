@@ -224,6 +224,8 @@ def test_metrics_that_rows_do_not_define_are_nan():
         ("Wind speed (m/s)", "m/s", "more"),
         ("pain [points, lower is better]", "points", "worse"),
         ("fluency (higher is better)", "", "better"),
+        ("length [cm (about)]", "cm (about", "more"),
+        ("length (cm", "", "more"),
         ("quality_higher_is_better", "", "better"),
     ],
 )

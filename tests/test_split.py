@@ -164,7 +164,9 @@ def test_many_groups_come_near_the_share() -> None:
     assert len(out.held_out) == pytest.approx(6000, abs=6)
 
 
-@pytest.mark.parametrize("heading", ["speaker", "Patient", "patient_id", "Patient ID", "siteName", "SUBJECT-NO"])
+@pytest.mark.parametrize(
+    "heading", ["speaker", "Patient", "patient_id", "Patient ID", "siteName", "SUBJECT-NO", "client - id", "clientid"]
+)
 def test_headings_that_group(heading: str) -> None:
     assert is_group(heading)
 

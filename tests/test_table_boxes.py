@@ -252,6 +252,12 @@ def test_annotations_that_are_refused_are_named(tmp_path: Path, content: str | b
     assert len(table) == 1
 
 
+def test_comments_above_an_annotation_are_passed_over(tmp_path: Path) -> None:
+    licence = "\ufeff<?xml version='1.0'?>\n" + "<!-- may be - used -->\n\n" * 300
+    data = make(tmp_path / "d", {"Annotations/a.xml": licence + annotation(("cat", 1, 1, 9, 9))})
+    assert boxes(seen(pictures(data, "JPEGImages/a.jpg"))) == {"JPEGImages/a.jpg": [("cat", 0, 0, 9, 9)]}
+
+
 def test_what_lacks_its_other_half_in_pascal_voc_is_named(tmp_path: Path) -> None:
     files = {
         "Annotations/a.xml": annotation(("cat", 1, 1, 9, "many")),
@@ -476,12 +482,25 @@ def test_a_part_of_yolo_that_is_not_there_is_named_and_the_others_go_on(tmp_path
     assert found.problems == (Problem("data.yaml", what, "name it relative to this file"),)
 
 
+ALIASES = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(  # as a text, 9**9 letters
+    f"{after}: &{after} [{','.join([f'*{before}'] * 9)}]\n"
+    for before, after in zip("abcdefgh", "bcdefghi", strict=True)
+)
+ALIASES += "train: images\nnames: *i\n"
+
+
 @pytest.mark.parametrize(
     ("table", "words"),
     [
-        ("train: images\nnames: {cat: 0}\n", "data.yaml: 'names' is neither a list nor names by number"),
+        ("train: images\nnames: {cat: 0}\n", "data.yaml: 'names' is neither a list of names nor names by number"),
         ("train: pictures\nnames: [cat]\n", "data.yaml: train: no folder 'pictures'"),
         ("train: [\n", "data.yaml: not YAML"),
+        ("train: images\nnames: [cat, [dog]]\n", "data.yaml: 'names' is neither a list of names"),
+        (
+            "a: &a [x]\ntrain: images\nnames: [*a]\n",
+            r"data.yaml: line 3 has an alias \(\*a\), and aliases are not read",
+        ),
+        (ALIASES, r"data.yaml: line 2 has an alias \(\*a\)"),
         ("train: !!python/object/apply:os.system ['true']\nnames: [cat]\n", "data.yaml: train: no folder 'true'"),
     ],
 )

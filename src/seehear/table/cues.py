@@ -15,7 +15,7 @@ _ARROW = "-->"
 _TIME = r"(?:(\d+):)?([0-5]?\d):([0-5]\d)[.,](\d{3})"
 _TIMES = re.compile(rf"\s*{_TIME}\s*{_ARROW}\s*{_TIME}(?:\s.*)?")  # WebVTT's settings may follow
 _NOT_CUES = re.compile(r"(WEBVTT|NOTE|STYLE|REGION|X-TIMESTAMP-MAP)\b")
-_VOICE = re.compile(r"<v(?:\.[^\s<>]*)?\s+([^<>]+)>")
+_VOICE = re.compile(r"<v(?:\.[^\s<>]*)?\s([^<>]*)>")
 _MARKUP = re.compile(r"</?[A-Za-z][^<>]*>|<[\d:.]+>|\{\\[^{}]*\}")  # <i>, <v Ann>, <00:01.000>, {\an8}
 _TIME_WITHIN = re.compile(r"<[\d:]+\.\d+>")
 _ENTITY = re.compile(r"&#?\w+;")
@@ -138,7 +138,7 @@ def _cue(block: list[str]) -> _Shown | str:
     if end_s <= start_s:
         return f"it ends at {end_s:g} s, not after its start at {start_s:g} s"
     marked = block[arrows[0] + 1 :]
-    speakers = {_plain(speaker) for speaker in _VOICE.findall(" ".join(marked))}
+    speakers = {_plain(speaker) for speaker in _VOICE.findall(" ".join(marked))} - {""}
     cue = Cue(start_s, end_s, _plain(" ".join(marked)), speakers.pop() if len(speakers) == 1 else "")
     return _Shown(cue, tuple(filter(None, map(_plain, marked))), timed=any(map(_TIME_WITHIN.search, marked)))
 

@@ -13,7 +13,7 @@ _WORDS = {
     *("child", "student", "author", "writer", "site", "hospital", "clinic", "location", "place", "drive", "session"),
     *("scene", "sequence", "animal", "plant", "individual", "donor", "study", "recording"),
 }
-_ENDING = re.compile(r"[_\W]*(id|ids|no|nr|number|name|code|hash)$")
+_ENDING = re.compile(r"(?<![_\W])[_\W]*(id|ids|no|nr|number|name|code|hash)$")
 
 
 def is_group(heading: str) -> bool:

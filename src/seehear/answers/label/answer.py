@@ -233,7 +233,7 @@ def _natural(name: str) -> tuple[tuple[bool, int, str], ...]:
 
 
 def _is_number(cell: str) -> bool:
-    return re.fullmatch(r"\s*[+-]?[0-9]*[.,]?[0-9]+([eE][+-]?[0-9]+)?\s*", cell) is not None
+    return re.fullmatch(r"\s*[+-]?([0-9]+([.,][0-9]+)?|[.,][0-9]+)([eE][+-]?[0-9]+)?\s*", cell) is not None
 
 
 def _quoted(names: Sequence[str]) -> str:

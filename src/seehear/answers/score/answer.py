@@ -18,7 +18,7 @@ from seehear.geometry import Placed, Warp
 NINETY = 1.6448536269514722  # standard deviations that hold 90 % of a normal distribution, either side
 MANY = 20  # distinct numbers beyond which a column measures rather than names
 LOOKED_AT = 10_000  # cells that tell what a column is
-NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
+NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
 UNITS = frozenset(
     (
         *("s", "ms", "sec", "seconds", "min", "minutes", "h", "hours", "days", "weeks", "months", "years"),
@@ -206,7 +206,7 @@ def _without_commas(text: str) -> str:
 
 def _heading(column: str) -> tuple[str, Direction]:
     """Unit and direction from `age_years`, `length [cm]` or `pain [points, lower is better]`."""
-    bracket = re.search(r"[\[(](.*?)[\])]", column)
+    bracket = re.match(r"[^\[(]*[\[(]([^\])]*)[\])]", column)
     *before, last = re.split(r"[ _]", column)
     words = [word.strip() for word in re.split(r"[,;]", bracket.group(1))] if bracket else [last] if before else []
     units = [word for word in words if (bracket or word.casefold() in UNITS) and not re.search("lower|higher", word)]

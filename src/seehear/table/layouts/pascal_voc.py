@@ -32,8 +32,8 @@ _ANNOTATIONS = ("Annotations", "annotations", "xmls")
 _PICTURES = ("JPEGImages", "images", "Images", "imgs", "")  # the last: beside the annotations
 _MASKS = ("SegmentationClass", "SegmentationClassPNG")
 _LISTS = ("ImageSets/Main", "ImageSets/Segmentation")
-_BEGINNING = re.compile(rb"^(\xef\xbb\xbf)?\s*(<\?xml[^>]*>)?\s*(<!--.*?-->\s*)*<annotation\b", re.DOTALL)
-_BEGINNING_BYTES = 4096
+_BEGINNING = re.compile(rb"(\xef\xbb\xbf)?\s*+(<\?xml[^>]*+>\s*+)?(<!--(?>.*?-->)\s*+)*+<annotation\b", re.DOTALL)
+_BEGINNING_BYTES = 1 << 16  # a licence may stand above
 _LARGEST_BYTES = 16 << 20  # some ten thousand boxes
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
 

@@ -95,24 +95,41 @@ def _table(place: Path) -> tuple[str, dict[str, Any]] | None:
 
 
 def _parsed(file: Path, name: str) -> Any:
-    """Lists, objects and texts as they are written: `no` is the name of a class, not what YAML 1.1 takes it for."""
+    """Lists, objects and texts as they are written: `no` is the name of a class, not what YAML 1.1 takes it for.
+
+    Raises DataError for what is not YAML, and for aliases, by which a few bytes stand for gigabytes.
+    """
     text = read_text(file, name, _LARGEST_TABLE_BYTES)
     try:
-        return yaml.load(text, Loader=yaml.BaseLoader)
+        return yaml.load(text, Loader=_WithoutAliases)
+    except DataError as error:
+        raise error.at(name) from None
     except (yaml.YAMLError, RecursionError) as error:
         first = str(error).partition("\n")[0]
         raise DataError(f"not YAML: {first}", where=name) from None
 
 
+class _WithoutAliases(yaml.BaseLoader):  # type: ignore[misc]
+    """Gives texts, lists and objects alone, each written out where it stands."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            alias = self.peek_event()
+            what = f"line {alias.start_mark.line + 1} has an alias (*{alias.anchor[:40]}), and aliases are not read"
+            raise DataError(what, hint="write out what it stands for")
+        return super().compose_node(parent, index)
+
+
 def _classes(told: Mapping[str, Any], name: str) -> list[str]:
     """Names by number; "" for a number without one."""
     names = told["names"]
-    if isinstance(names, list):
-        return [str(each) for each in names]
-    if isinstance(names, dict) and names and all(key.isdecimal() and len(key) <= _MOST_DIGITS for key in names):
-        numbered = {int(key): str(each) for key, each in names.items()}
+    if isinstance(names, list) and all(isinstance(each, str) for each in names):
+        return list(names)
+    numbers = isinstance(names, dict) and all(key.isdecimal() and len(key) <= _MOST_DIGITS for key in names)
+    if names and numbers and all(isinstance(each, str) for each in names.values()):
+        numbered = {int(key): each for key, each in names.items()}
         return [numbered.get(number, "") for number in range(max(numbered) + 1)]
-    raise DataError("'names' is neither a list nor names by number", where=name, hint="names: [cat, dog]")
+    raise DataError("'names' is neither a list of names nor names by number", where=name, hint="names: [cat, dog]")
 
 
 def _listed(root: Path, told: Mapping[str, Any], name: str, problems: list[Problem]) -> list[tuple[str, str]]:

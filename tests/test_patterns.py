@@ -1,0 +1,70 @@
+"""No regular expression of the source may be made to backtrack by a text that somebody else wrote."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import patterns as corpus
+import seehear
+
+MOST_S = 0.1  # of processor time for 100,000 letters; a linear pattern takes a fiftieth of it
+LINEAR = 8 * 2.5  # how much longer it may take for 8 times the letters; the square would be 64
+TICK_S = 0.004  # of the processor's clock on some machines
+HUNG_S = 300
+
+
+def is_slow(slowest: corpus.Slowest) -> bool:
+    """Not by one timing alone, which neighbours disturb: too slow, and slower by more than the letters are more."""
+    grown = slowest.long_s / max(slowest.short_s, TICK_S)
+    return slowest.long_s > MOST_S and (grown > LINEAR or slowest.long_s > 10 * MOST_S)
+
+
+def test_no_pattern_of_the_source_backtracks_on_hostile_texts() -> None:
+    environment = {**os.environ, "PYTHONPATH": str(Path(seehear.__file__).parents[1]), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, corpus.__file__]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=HUNG_S, check=False)
+    except subprocess.TimeoutExpired as expired:
+        pytest.fail(f"hung at {(expired.stdout or b'').splitlines()[-1:]}")
+    said = [json.loads(line) for line in done.stdout.splitlines()]
+    assert done.returncode == 0, f"ended with {done.returncode} at {said[-1:]}: {done.stderr}"
+    tried = list(zip(said[::2], (corpus.Slowest(**each["slowest"]) for each in said[1::2]), strict=True))
+    assert len(tried) == sum(isinstance(each, corpus.Pattern) for each in corpus.patterns()) > 30
+    slow = [f"{pattern['place']} {pattern['pattern']!r}: {slowest}" for pattern, slowest in tried if is_slow(slowest)]
+    assert not slow, "\n".join(slow)
+
+
+def test_every_pattern_that_may_backtrack_can_be_tried() -> None:
+    made = [each.place for each in corpus.patterns() if isinstance(each, corpus.Unresolved) and each.engine == "re"]
+    assert not made, f"write the pattern as a constant, so that it can be tried: {', '.join(made)}"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "use"),
+    [
+        (rb"^\s*(<!--.*?-->\s*)*<annotation\b", "match"),  # exponential
+        (r"<v(?:\.[^\s<>]*)?\s+([^<>]+)>", "findall"),
+        (r"[_\W]*(id|no)$", "sub"),
+        (r"[\[(](.*?)[\])]", "search"),
+        (r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?", "fullmatch"),
+        (r"(a|b|ab)*c", "match"),
+        (r"^(?:[a-z]+ ?)+$", "match"),
+    ],
+)
+def test_patterns_that_backtrack_are_found(pattern: str | bytes, use: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(corpus, "LIMIT_S", 0.3)
+    corpus.signal.signal(corpus.signal.SIGVTALRM, corpus._give_up)
+    slowest = corpus.slowest(corpus.Pattern("here:1", pattern, re.DOTALL, (use,)))
+    assert slowest.long_s > MOST_S
+
+
+@pytest.mark.parametrize("pattern", [r"[0-9]+(?:\.[0-9]*)?|\.[0-9]+", r"<v\s[^<>]*>", r"[;|]", r"\r\n|\r|\n"])
+def test_linear_patterns_pass(pattern: str) -> None:
+    assert not is_slow(corpus.slowest(corpus.Pattern("here:1", pattern, 0, ("fullmatch", "findall", "sub"))))
