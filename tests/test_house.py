@@ -40,7 +40,8 @@ MAY_IMPORT = {
     "measure": LEFT | {"table"},
     "runtime": LEFT,
     "learn": LEFT | {"table", "measure", "runtime", "events"},
-    "judging": LEFT | {"table", "measure", "runtime", "events"},
+    "shifting": LEFT | {"measure", "runtime", "events"},
+    "judging": LEFT | {"table", "measure", "runtime", "events", "shifting"},
     "api": LEFT | {"table", "measure", "runtime", "events", "inputs", "learn", "judging"},
     "demo": FLOOR | {"files", "events"},
 }

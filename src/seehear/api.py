@@ -95,20 +95,23 @@ class Recogniser:
         wrong_at_most: float | None = None,
         terms: Sequence[str] | None = None,
         tiles: bool = False,
+        shifted: bool = False,
         report: str | Path | None = None,
         listen: Listener = silence,
     ) -> Evaluation:
         """Ask every row of a table, and compare with its answers.
 
         A table in parts is measured on its `test`, else its `val` part. `senses` withholds the others; with `tiles`
-        larger pictures are looked at piece by piece; `report` is a folder for pictures of the mistakes.
+        larger pictures are looked at piece by piece; `shifted` asks some once more that are made worse, by noise, blur,
+        other light, other rooms; `report` is a folder for pictures of the mistakes.
         """
         from seehear.judging import judge
 
         with _workspace(None) as workspace:
             table = _open(data, answer or self.recipe.kind, None, workspace)
             how = {"senses": senses, "wrong_at_most": wrong_at_most, "terms": terms, "tiles": tiles}
-            return judge(self._runtime, table, how, report=None if report is None else Path(report), listen=listen)
+            place = None if report is None else Path(report)
+            return judge(self._runtime, table, how, report=place, worse=shifted, listen=listen)
 
     def card(self) -> str:
         """What it answers, how good it was, its limits: Markdown."""

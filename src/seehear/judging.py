@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from seehear.recipe import Recipe
 from seehear.runtime.prediction import Prediction
 from seehear.runtime.recognise import Recogniser
 from seehear.senses import SENSES
+from seehear.shifting import corruptions_for, made_worse, shifted
 from seehear.table import Problem, Row, Table, shared
 
 TASK = "evaluating"
@@ -34,13 +35,15 @@ def judge(
     *,
     report: Path | None,
     listen: Listener,
+    worse: bool = False,
 ) -> Evaluation:
-    """Asks as `how` says, the keywords of `predict`.
+    """Asks as `how` says, the keywords of `predict`; with `worse` once more about examples that are made worse.
 
     Raises DataError where no row has both an answer and something to perceive.
     """
     recipe = recogniser.recipe
-    kind = ANSWERS[recipe.kind]
+    if worse:
+        corruptions_for(recogniser, how.get("senses"))  # refused before the work is done, rather than after it
     table = _part_to_judge_by(table, listen)
     truths, problems, keep = _truths(table, recipe)
     if not keep:
@@ -48,34 +51,71 @@ def judge(
     table = table.take(keep)
     if report is not None:
         report.mkdir(parents=True, exist_ok=True)  # refused before the work is done, rather than after it
-    answers, accepted, lasts_s = [], [], 0.0
+    asked = _asked(recogniser, table, truths, how, listen)
+    result = evaluate(
+        ANSWERS[recipe.kind],
+        recipe.answer,
+        asked.answers,
+        truths,
+        accepted=asked.accepted,
+        skipped=(*table.problems, *problems, *asked.problems),
+        metadata={name: table.metadata_column(name) for name in table.metadata},
+    )
+    unvouched = recogniser.unvouched(how.get("senses"), how.get("wrong_at_most"))
+    result = replace(result, speed=asked.speed, unvouched=unvouched)
+    if worse:
+        result = replace(result, shifted=shifted(recogniser, asked.judgeable(table, truths), how, listen))
+    if report is not None:
+        _write_report(report, result, recogniser, table, asked, truths)
+    return result
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What was answered to each row; None where that cannot be compared with the truth, and then in `problems`.
+
+    used  the senses that each answer rests on
+    """
+
+    answers: list[Any]
+    accepted: list[bool]
+    used: list[tuple[str, ...]]
+    problems: list[Problem]
+    speed: Speed
+
+    def judgeable(self, table: Table, truths: Sequence[Any]) -> list[tuple[dict[str, Input], Any]]:
+        """What was read of each row that could be judged, and its truth."""
+        return [
+            ({name: source for name, source in table[place].inputs.items() if name in self.used[place]}, truths[place])
+            for place, answer in enumerate(self.answers)
+            if answer is not None
+        ]
+
+
+def _asked(
+    recogniser: Recogniser, table: Table, truths: Sequence[Any], how: Mapping[str, Any], listen: Listener
+) -> Asked:
+    recipe = recogniser.recipe
+    answers: list[Any] = []
+    accepted: list[bool] = []
+    used: list[tuple[str, ...]] = []
+    problems: list[Problem] = []
+    lasts_s = 0.0
     listen(Started(TASK, len(table), "examples"))
     started_s = time.perf_counter()
-    asked = recogniser.predict((_known(row, recipe) for row in table), **how)
-    for number, prediction in enumerate(asked):
+    predictions = recogniser.predict((_known(row, recipe) for row in table), **how)
+    for number, prediction in enumerate(predictions):
         problem = _problem(prediction, truths[number], recipe)
         problems += [problem] if problem else []
         answers.append(None if problem else prediction.answer)
         accepted.append(prediction.accepted)
+        used.append(prediction.used)
         lasts_s += prediction.lasts_s
         if number % TOLD_EVERY == 0:
             listen(Advanced(TASK, number))
     speed = Speed(len(table), time.perf_counter() - started_s, lasts_s)
     listen(Finished(TASK, counted(len(table), "example")))
-    result = evaluate(
-        kind,
-        recipe.answer,
-        answers,
-        truths,
-        accepted=accepted,
-        skipped=(*table.problems, *problems),
-        metadata={name: table.metadata_column(name) for name in table.metadata},
-    )
-    unvouched = recogniser.unvouched(how.get("senses"), how.get("wrong_at_most"))
-    result = replace(result, speed=speed, unvouched=unvouched)
-    if report is not None:
-        _write_report(report, result, recipe, table, answers, truths)
-    return result
+    return Asked(answers, accepted, used, problems, speed)
 
 
 def _part_to_judge_by(table: Table, listen: Listener) -> Table:
@@ -120,18 +160,20 @@ def _truths(table: Table, recipe: Recipe) -> tuple[list[Any], list[Problem], lis
 
 
 def _write_report(
-    folder: Path, result: Evaluation, recipe: Recipe, table: Table, answers: Sequence[Any], truths: Sequence[Any]
+    folder: Path, result: Evaluation, recogniser: Recogniser, table: Table, asked: Asked, truths: Sequence[Any]
 ) -> None:
     from seehear.measure.pictures import Mistake
     from seehear.measure.report import write_report
 
+    recipe = recogniser.recipe
     kind = ANSWERS[recipe.kind]
     worst = []
     for place in result.worst(MOST_SHOWN):
-        picture, answer, truth = _picture(table[place], recipe), answers[place], truths[place]
+        picture, answer, truth = _picture(table[place], recipe), asked.answers[place], truths[place]
         pictures = (picture,) if kind.finest_px is None else (answer.drawn_on(picture), truth.drawn_on(picture))
         worst.append(Mistake(table[place].key, pictures, answer, truth))
-    write_report(folder, result, kind, recipe.answer, worst)
+    samples = made_worse(recogniser, asked.judgeable(table, truths)[0][0]) if result.shifted else {}
+    write_report(folder, result, kind, recipe.answer, worst, samples)
 
 
 def _picture(row: Row, recipe: Recipe) -> Any:

@@ -24,6 +24,10 @@ def evaluate(  # noqa: PLR0913 - each flag is an argument
     wrong_at_most: options.WrongAtMost = None,
     terms: options.Terms = None,
     tiles: options.Tiles = False,
+    shifted: Annotated[
+        bool,
+        typer.Option("--shifted", help="Ask some once more made worse: noise, blur, other light, rooms, microphones."),
+    ] = False,
 ) -> None:
     """Measure a model on examples it has not seen."""
     from seehear import api
@@ -40,6 +44,7 @@ def evaluate(  # noqa: PLR0913 - each flag is an argument
                 wrong_at_most=wrong_at_most,
                 terms=options.lines(terms),
                 tiles=tiles,
+                shifted=shifted,
             ),
         )
         display.problems(evaluation.skipped)

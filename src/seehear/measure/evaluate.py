@@ -14,6 +14,7 @@ from seehear.errors import DataError
 from seehear.measure.groups import Grouping, by_group
 from seehear.measure.intervals import Interval
 from seehear.measure.judged import SHARES, Judged, enough_resamples, figures, plain
+from seehear.measure.shifted import Shifted
 from seehear.measure.speed import Speed
 from seehear.measure.wording import per_100, reach, short
 
@@ -30,7 +31,8 @@ class Evaluation:
     Beside the kind's own, `metrics` has `wrong`, the share of wrong answers, `coverage`, the share it would
     answer itself, and `accepted_error`, the share of wrong ones among those (nan where there are none). `groups`
     has the groups of each column of metadata that tells examples apart, `speed` how long it took, where it was timed.
-    `unvouched` says why it accepts no answer, however sure, where that is so.
+    `shifted` says what it withstands, where that was asked for, `unvouched` why it accepts no answer, however sure,
+    where that is so.
     """
 
     answer: str
@@ -42,6 +44,7 @@ class Evaluation:
     resamples: int
     judged: Judged = field(repr=False, compare=False)
     speed: Speed | None = field(default=None, compare=False)
+    shifted: Shifted | None = None
     unvouched: str = ""
 
     def to_json(self) -> dict[str, Any]:
@@ -52,6 +55,7 @@ class Evaluation:
             **plain(self.metrics, self.intervals),
             "groups": {column: grouping.to_json() for column, grouping in self.groups.items()},
             **({"speed": self.speed.to_json()} if self.speed else {}),
+            **({"shifted": self.shifted.to_json()} if self.shifted else {}),
             "skipped": [problem.to_json() for problem in self.skipped],
         }
 
@@ -77,6 +81,7 @@ class Evaluation:
                 *([str(self.speed)] if self.speed else []),
                 *([f"left out: {len(self.skipped):,}"] if self.skipped else []),
                 *(f"\n{grouping}" for grouping in self.groups.values()),
+                *([f"\n{self.shifted}"] if self.shifted else []),
             ]
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,6 +17,7 @@ Array = NDArray[Any]
 PARTS = 10  # of the reliability diagram, with as many examples each: bins of equal width may hold none
 ACROSS = {1: 5, 2: 2}  # mistakes in a row of the sheet, by their pictures
 WIDE, CAPTION, GAP = 896, 58, 16  # pixels of the page
+SMALL_ACROSS, NAME = 7, 24  # pictures in a row of those that only have a name, and the room for it
 
 
 class Mistake(NamedTuple):
@@ -74,6 +75,19 @@ def contact_sheet(mistakes: Sequence[Mistake]) -> Image.Image:
         sheet.text((x, y + tall + 14), shortened(said, width, 12), size=12, color=RED)
         sheet.text((x, y + tall + 31), shortened(f"truth: {mistake.truth}", width, 12), size=12)
         sheet.text((x, y + tall + 47), shortened(mistake.key, width, 10), size=10, color=FAINT)
+    return sheet.finished()
+
+
+def labelled(pictures: Mapping[str, Image.Image]) -> Image.Image:
+    """Pictures beside each other, each with its name below."""
+    width = (WIDE - GAP) // SMALL_ACROSS - GAP
+    tall = round(width / max(1.0, min(picture.width / picture.height for picture in pictures.values())))
+    down = -(-len(pictures) // SMALL_ACROSS)
+    sheet = Sheet(GAP + min(SMALL_ACROSS, len(pictures)) * (width + GAP), GAP + down * (tall + NAME + GAP))
+    for place, (name, picture) in enumerate(pictures.items()):
+        x, y = GAP + place % SMALL_ACROSS * (width + GAP), GAP + place // SMALL_ACROSS * (tall + NAME + GAP)
+        sheet.picture((x, y), _tile(picture, width, tall))
+        sheet.text((x, y + tall + 12), shortened(name, width, 11), size=11)
     return sheet.finished()
 
 

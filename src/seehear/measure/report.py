@@ -21,7 +21,8 @@ from seehear.measure.evaluate import Evaluation
 from seehear.measure.fairness import fairness
 from seehear.measure.judged import SHARES
 from seehear.measure.markup import section, table
-from seehear.measure.pictures import Mistake, contact_sheet, reliability, risk_coverage
+from seehear.measure.pictures import Mistake, contact_sheet, labelled, reliability, risk_coverage
+from seehear.measure.shifted import withstanding
 
 MOST_LISTED = 500  # rows of a list on the page; all are in the JSON
 RELIABILITY = (
@@ -37,11 +38,17 @@ class Picture(NamedTuple):
 
 
 def write_report(
-    folder: str | Path, evaluation: Evaluation, kind: AnswerKind, spec: Any, worst: Sequence[Mistake]
+    folder: str | Path,
+    evaluation: Evaluation,
+    kind: AnswerKind,
+    spec: Any,
+    worst: Sequence[Mistake],
+    made_worse: Mapping[str, Image.Image] | None = None,
 ) -> Path:
     """Write index.html and its pictures; the page holds copies of them, so that it can be sent alone. -> the page.
 
     `worst` is shown in its own order; `Evaluation.worst` finds the rows, the most confident mistakes first.
+    `made_worse` has pictures of one example under the corruptions of `Evaluation.shifted`, by name.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -50,7 +57,11 @@ def write_report(
         "answers.png": kind.draw(judged.compared, spec),
         "reliability.png": reliability(judged.confidence, judged.right),
         "risk-coverage.png": risk_coverage(judged.confidence, judged.right, coverage=evaluation.metrics["coverage"]),
-    } | ({"mistakes.jpg": contact_sheet(worst)} if worst else {})
+    }
+    if worst:
+        pictures["mistakes.jpg"] = contact_sheet(worst)
+    if made_worse:
+        pictures["made-worse.jpg"] = labelled(made_worse)
     files = {name: _encoded(picture, name) for name, picture in pictures.items()}
     for name, picture in files.items():
         write_whole(folder / name, picture.file)
@@ -76,6 +87,9 @@ def _page(evaluation: Evaluation, spec: Any, worst: Sequence[Mistake], files: Ma
         sections.insert(
             0, section("Whether it is as good for all", fairness(evaluation.groups, evaluation.metrics["wrong"]))
         )
+    if evaluation.shifted:
+        shown = _image(files, "made-worse.jpg", "one example, made worse") if "made-worse.jpg" in files else ""
+        sections.append(section("What it withstands", withstanding(evaluation.shifted, shown)))
     if worst:
         sections.append(section("The worst mistakes", _mistakes(worst, files)))
     if evaluation.skipped:

@@ -6,7 +6,7 @@ A sense is a folder with `read` and `prepare` (numpy, shared by training and ser
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -16,6 +16,7 @@ from pydantic import BaseModel
 
 from seehear.geometry import Grid, Placed, Tile, Warp
 from seehear.media import Excerpt
+from seehear.senses.corruption import Corruption
 from seehear.senses.evidence import Evidence
 
 if TYPE_CHECKING:
@@ -82,6 +83,9 @@ class Sense(Protocol):
 
         `mix(inputs, partner, share)` blends each example with another of its batch -> inputs, and the share left.
         """
+
+    def corruptions(self) -> Mapping[str, Corruption]:
+        """By name, changes of a read signal by which `evaluate` measures what a recogniser withstands; {} for none."""
 
     def draw(self, signal: Array) -> Any:
         """A PIL picture of one decoded input: the picture itself, or the spectrogram of a sound."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from seehear.geometry import Grid, Tile, Warp
+from seehear.senses.corruption import Corruption
 from seehear.senses.evidence import Evidence
 from seehear.senses.hearing.plan import CELL_S, RATE_HZ, HearingSpec, plan_hearing
 from seehear.senses.hearing.prepare import collate, prepare
@@ -65,6 +66,11 @@ class Hearing:
         from seehear.senses.hearing.augment import AugmentHearing
 
         return AugmentHearing(spec)
+
+    def corruptions(self) -> Mapping[str, Corruption]:
+        from seehear.senses.hearing.corruptions import CORRUPTIONS
+
+        return CORRUPTIONS
 
     def draw(self, signal: Samples) -> Image:
         return draw(signal)

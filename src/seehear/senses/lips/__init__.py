@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -11,6 +11,7 @@ from PIL import Image
 from pydantic import BaseModel
 
 from seehear.geometry import Grid, Tile, Warp
+from seehear.senses.corruption import Corruption
 from seehear.senses.evidence import Evidence
 from seehear.senses.lips.face import lacking
 from seehear.senses.lips.plan import CELL_S, RATE_HZ, LipsSpec, plan_lips
@@ -70,6 +71,9 @@ class Lips:
         from seehear.senses.lips.augment import AugmentLips
 
         return AugmentLips(spec)
+
+    def corruptions(self) -> Mapping[str, Corruption]:
+        return {}
 
     def draw(self, signal: Clip) -> Image.Image:
         """A contact strip: SHOWN pictures evenly over the clip, row by row; the last is repeated in a shorter one."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -11,6 +11,7 @@ from PIL import Image
 from pydantic import BaseModel
 
 from seehear.geometry import Grid, Tile, Warp
+from seehear.senses.corruption import Corruption
 from seehear.senses.evidence import Evidence
 from seehear.senses.sight.plan import SightSpec, plan_sight
 from seehear.senses.sight.prepare import collate, prepare
@@ -80,6 +81,11 @@ class Sight:
         from seehear.senses.sight.augment import AugmentSight
 
         return AugmentSight(spec)
+
+    def corruptions(self) -> Mapping[str, Corruption]:
+        from seehear.senses.sight.corruptions import CORRUPTIONS
+
+        return CORRUPTIONS
 
     def draw(self, signal: Pixels) -> Image.Image:
         return Image.fromarray(signal if signal.shape[2] == 3 else signal[:, :, 0])

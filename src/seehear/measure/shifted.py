@@ -1,0 +1,105 @@
+"""What a recogniser withstands: the same figures of the same examples, made worse in ways that happen."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from seehear.answers.headline import Headline
+from seehear.measure.groups import Group
+from seehear.measure.judged import SHARES
+from seehear.measure.markup import table
+from seehear.measure.wording import per_100, short
+
+LEVELS = ("mild", "strong")
+AS_THEY_ARE = "as they are"
+HOW = (
+    "Each figure twice: where examples are made a little worse, and where they are made much worse. What costs much "
+    "here will cost as much where lamps, lenses, rooms or microphones are other than those it learned from."
+)
+
+
+class Levels(NamedTuple):
+    """The figures under one corruption, a little of it and much of it."""
+
+    mild: Group
+    strong: Group
+
+
+@dataclass(frozen=True)
+class Shifted:
+    """Figures of some examples as they are (`clean`) and under each corruption, the one that costs most first."""
+
+    headline: Headline
+    clean: Group
+    corruptions: dict[str, Levels]
+
+    @classmethod
+    def of(cls, headline: Headline, clean: Group, corruptions: Mapping[str, Levels]) -> Shifted:
+        def badness(name: str) -> float:
+            value = corruptions[name].strong.metrics[headline.metric]
+            return -math.inf if math.isnan(value) else -value if headline.higher_is_better else value
+
+        return cls(
+            headline, clean, {name: corruptions[name] for name in sorted(corruptions, key=badness, reverse=True)}
+        )
+
+    def mean(self, metric: str) -> tuple[float, float]:
+        """Over all corruptions: a little of each, and much of each. What is not defined does not count."""
+        mild, strong = ([levels[i].metrics[metric] for levels in self.corruptions.values()] for i in (0, 1))
+        return _mean(mild), _mean(strong)
+
+    def kept(self, metric: str | None = None) -> float:
+        """The mean of a metric over all corruptions and both levels, as a share of what it is without."""
+        name = metric or self.headline.metric
+        return _mean(self.mean(name)) / self.clean.metrics[name] if self.clean.metrics[name] else math.nan
+
+    def to_json(self) -> dict[str, Any]:
+        names = [self.headline.metric, *SHARES]
+        mean = {name: [None if math.isnan(value) else value for value in self.mean(name)] for name in names}
+        return {
+            "clean": self.clean.to_json(),
+            "mean": {level: {name: mean[name][i] for name in names} for i, level in enumerate(LEVELS)},
+            "corruptions": {
+                name: {level: group.to_json() for level, group in zip(LEVELS, levels, strict=True)}
+                for name, levels in self.corruptions.items()
+            },
+        }
+
+    def rows(self) -> list[tuple[str, ...]]:
+        """Of a table with `head`: as they are, under each corruption, and the mean of all."""
+        names = self.headline.metric, *SHARES
+        clean = (AS_THEY_ARE, *(_words(name, [self.clean.metrics[name]]) for name in names))
+        under = [
+            (corruption, *(_words(name, [group.metrics[name] for group in levels]) for name in names))
+            for corruption, levels in self.corruptions.items()
+        ]
+        return [clean, *under, (f"mean of {len(under)}", *(_words(name, self.mean(name)) for name in names))]
+
+    @property
+    def head(self) -> tuple[str, ...]:
+        return "", self.headline.metric, "wrong of 100", "answers itself", "of those wrong"
+
+    def __str__(self) -> str:
+        rows = [self.head, *self.rows()]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+        heading = f"made worse, {self.clean.n:,} examples, a little and much, the worst first"
+        return "\n".join([heading, *(f"  {line}" for line in lines)])
+
+
+def withstanding(shifted: Shifted, picture: str) -> str:
+    """The part of the report that tells it; `picture` is markup."""
+    return f"<p>{HOW}</p>{picture}{table(shifted.head, shifted.rows())}"
+
+
+def _words(name: str, values: Sequence[float]) -> str:
+    """One figure, or the two under a corruption."""
+    return " → ".join(map(per_100 if name in SHARES else short, values))
+
+
+def _mean(values: Sequence[float]) -> float:
+    known = [value for value in values if not math.isnan(value)]
+    return sum(known) / len(known) if known else math.nan

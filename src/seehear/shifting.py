@@ -1,0 +1,101 @@
+"""Asking a recogniser about examples that are made worse: other light, other rooms, noise, blur."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from seehear.answers import ANSWERS, Answer
+from seehear.errors import UsageError
+from seehear.events import Advanced, Finished, Listener, Started
+from seehear.measure.groups import Group, measured
+from seehear.measure.judged import Judged
+from seehear.measure.shifted import AS_THEY_ARE, Levels, Shifted
+from seehear.media import Input
+from seehear.runtime.recognise import Recogniser
+from seehear.senses import SENSES
+from seehear.senses.corruption import MILD, STRONG, Corruption, generator
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+TASK = "making worse"
+MOST_ASKED = 200  # examples; under some twenty corruptions at two severities that is 8,000 answers
+RESAMPLES = 100
+SEED = 0
+
+Asked = Sequence[tuple[Mapping[str, Input], Answer]]  # what each example has for the senses, and its truth
+
+
+def corruptions_for(recogniser: Recogniser, senses: Sequence[str] | None) -> dict[str, tuple[str, Corruption]]:
+    """By name, the sense and the change; named with the sense where there are several.
+
+    Those that move things are left out where the answer says what is where. Raises UsageError where there are none.
+    """
+    used = [name for name in recogniser.recipe.senses if senses is None or name in senses]
+    places = ANSWERS[recogniser.recipe.kind].finest_px is not None
+    found = {
+        name if len(used) == 1 else f"{sense}: {name}": (sense, corruption)
+        for sense in used
+        for name, corruption in SENSES[sense].corruptions().items()
+        if not (places and corruption.moves)
+    }
+    if not found:
+        known = ", ".join(name for name, sense in SENSES.items() if sense.corruptions())
+        raise UsageError(f"shifted by {' and '.join(used)}", allowed=f"senses of which corruptions are known: {known}")
+    return found
+
+
+def shifted(recogniser: Recogniser, examples: Asked, how: Mapping[str, Any], listen: Listener) -> Shifted:
+    """Ask about some of the examples as they are and under every corruption, a little and much of it.
+
+    `how` has the keywords of `predict`. Examples are those that can be answered; each must have been read before.
+    """
+    changes = corruptions_for(recogniser, how.get("senses"))
+    some = [examples[place] for place in spread(len(examples), MOST_ASKED)]
+    listen(Started(TASK, 2 * len(changes), "corruptions"))
+    clean = _measured(recogniser, some, how, [inputs for inputs, _ in some])
+    levels: dict[str, Levels] = {}
+    for name, (sense, corruption) in changes.items():
+        having = [each for each in some if sense in each[0]]
+        mild, strong = (
+            _measured(recogniser, having, how, _corrupted(having, sense, name, corruption, severity))
+            for severity in (MILD, STRONG)
+        )
+        levels[name] = Levels(mild, strong)
+        listen(Advanced(TASK, 2 * len(levels), name))
+    listen(Finished(TASK, f"{len(levels)} corruptions of {len(some):,} examples"))
+    return Shifted.of(ANSWERS[recogniser.recipe.kind].headline(recogniser.recipe.answer), clean, levels)
+
+
+def made_worse(recogniser: Recogniser, inputs: Mapping[str, Input]) -> dict[str, Image]:
+    """Pictures of one example, of every sense in `inputs`: as it is, and under much of each corruption."""
+    pictures: dict[str, Image] = {}
+    for name, (sense, corruption) in corruptions_for(recogniser, tuple(inputs)).items():
+        signal = SENSES[sense].read(inputs[sense])
+        pictures.setdefault(AS_THEY_ARE if len(inputs) == 1 else f"{sense}: {AS_THEY_ARE}", SENSES[sense].draw(signal))
+        pictures[name] = SENSES[sense].draw(corruption(signal, STRONG, generator(SEED, 0, name)))
+    return pictures
+
+
+def spread(examples: int, most: int) -> list[int]:
+    """Up to so many places, from all over the examples."""
+    return sorted({int(place) for place in np.linspace(0, examples - 1, min(examples, most)).round()})
+
+
+def _corrupted(
+    examples: Asked, sense: str, name: str, corruption: Corruption, severity: int
+) -> Iterator[dict[str, Any]]:
+    for number, (inputs, _) in enumerate(examples):
+        signal = SENSES[sense].read(inputs[sense])
+        yield {**inputs, sense: corruption(signal, severity, generator(SEED, number, name))}
+
+
+def _measured(recogniser: Recogniser, examples: Asked, how: Mapping[str, Any], inputs: Any) -> Group:
+    recipe = recogniser.recipe
+    kind = ANSWERS[recipe.kind]
+    predictions = list(recogniser.predict(inputs, **how))
+    judged = Judged.of(kind, recipe.answer, [p.answer for p in predictions], [truth for _, truth in examples])
+    return measured(judged.accepting([p.accepted for p in predictions]), kind, recipe.answer, RESAMPLES)
