@@ -13,20 +13,25 @@ from seehear.errors import DataError
 from seehear.table.layouts.class_folders import class_folders
 from seehear.table.layouts.coco import coco
 from seehear.table.layouts.common_voice import common_voice
+from seehear.table.layouts.create_ml import create_ml
+from seehear.table.layouts.cvat import cvat
 from seehear.table.layouts.found import Found
 from seehear.table.layouts.kaldi import kaldi
+from seehear.table.layouts.label_studio import label_studio
+from seehear.table.layouts.labelme import labelme
 from seehear.table.layouts.ljspeech import ljspeech
 from seehear.table.layouts.nemo import nemo
 from seehear.table.layouts.pascal_voc import pascal_voc
 from seehear.table.layouts.picture_masks import picture_masks
 from seehear.table.layouts.table_files import table_file, tables_in_folder
 from seehear.table.layouts.transcripts import transcripts
+from seehear.table.layouts.via import via
 from seehear.table.layouts.yolo import yolo
 
 # The explicit before the implied: what a corpus alone has, then tables of any kind, then what the files' names tell.
 READERS: tuple[Callable[[Path], Found | None], ...] = (
     *(kaldi, common_voice, ljspeech, nemo),
-    *(pascal_voc, coco, yolo, picture_masks),
+    *(pascal_voc, coco, create_ml, cvat, label_studio, via, labelme, yolo, picture_masks),
     *(table_file, tables_in_folder),
     *(transcripts, class_folders),
 )
@@ -41,8 +46,9 @@ def read_layout(place: Path) -> Found:
     raise DataError(
         "no layout that can be read",
         allowed="a folder of class folders, a csv, tsv, jsonl or parquet table that names pictures or recordings, "
-        "boxes as of Pascal VOC, COCO or YOLO, images/ beside masks/, recordings beside their texts or subtitles, or a "
-        "corpus as of Kaldi, NeMo, Common Voice or LJSpeech",
+        "annotations as of Pascal VOC, COCO, YOLO, labelme, VGG Image Annotator, CreateML, CVAT or Label Studio, "
+        "images/ beside masks/, recordings beside their texts or subtitles, or a corpus as of Kaldi, NeMo, Common "
+        "Voice or LJSpeech",
         hint="make examples.csv with the headings image,label (or audio,label) beside the files",
     )
 

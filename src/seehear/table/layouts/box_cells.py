@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from seehear.amounts import counted
 from seehear.table.layouts.found import AnswerCells
+from seehear.table.media import is_text
 from seehear.table.rows import Problem
 
 HEADING = "boxes"
@@ -61,7 +62,7 @@ class Drawn:
         hard: bool = False,
     ) -> None:
         self.picture.append(picture)
-        self.label.append(label)
+        self.label.append(label if is_text(label) else label.encode("utf-8", "replace").decode())
         self.xyxy.append(xyxy)
         self.region.append(region)
         self.crowd.append(crowd)

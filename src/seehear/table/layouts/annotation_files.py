@@ -1,0 +1,148 @@
+"""Files of annotations beside pictures: which of a folder are meant, what JSON holds, and where the pictures lie."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import posixpath
+import re
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+from typing import Any
+from xml.etree import ElementTree
+
+from seehear.errors import DataError
+from seehear.media import medium_of
+from seehear.table.encoding import read_text
+from seehear.table.layouts.box_cells import FARTHEST_PX
+from seehear.table.layouts.found import files_below, part_folders, visible
+from seehear.table.media import is_text
+from seehear.table.parts import part_of_subset
+
+LARGEST_BYTES = 1 << 29  # COCO's own of 118,000 pictures has 448 MB
+_BEGINNING_BYTES = 1 << 16
+_FOLDERS = ("annotations", "Annotations", "labels")
+
+
+def annotation_files(
+    place: Path, is_one: Callable[[Path], bool], said: list[str], *, preferred: str = ""
+) -> list[tuple[str, str]]:
+    """Such files with their parts, named from `place`: itself, one in it, one for each part, or those in annotations/.
+
+    Where the names of some begin with `preferred`, these alone. Raises DataError where it is not clear which are meant.
+    """
+    if place.is_file():
+        return [(place.name, "")] if is_one(place) else []
+    if not place.is_dir():
+        return []
+
+    def within(prefix: str) -> list[str]:
+        return [prefix + name for name in visible(place / prefix)[1] if is_one(place / prefix / name)]
+
+    folders = visible(place)[0]
+    names = within("") or [name for folder in _FOLDERS if folder in folders for name in within(f"{folder}/")]
+    if names:
+        chosen = [name for name in names if name.rpartition("/")[2].startswith(preferred)] or names
+        parts = [part_of_subset(re.sub(r"\d+", "", Path(name).stem)) for name in chosen]
+        if len(chosen) > 1 and not (all(parts) and len(set(parts)) == len(parts)):
+            hint = "point at one of them, or name them for their parts: train, val"
+            raise DataError(f"{place.name} holds {len(chosen)} tables of boxes: {', '.join(chosen)}", hint=hint)
+        return list(zip(chosen, parts, strict=True))
+    inside = [(name, part) for prefix, part in part_folders(place, said) if prefix for name in within(prefix)]
+    return inside if len({part for _, part in inside}) == len(inside) else []
+
+
+def beginning(file: Path) -> bytes:
+    """The first bytes of a file without what stands before its first letter; b"" for one that can not be opened."""
+    try:
+        with file.open("rb") as content:
+            return content.read(_BEGINNING_BYTES).lstrip(b"\xef\xbb\xbf \r\n\t")
+    except OSError:
+        return b""
+
+
+def read_json(file: Path, name: str, most_bytes: int = LARGEST_BYTES) -> Any:
+    """What a JSON file holds. Raises DataError for one that is too large or no JSON."""
+    try:
+        size = file.stat().st_size
+    except OSError as error:
+        raise DataError(f"can not be opened: {error.strerror or error}", where=name) from None
+    if size > most_bytes:
+        hint = "divide it, for instance by part"
+        raise DataError("too large", where=name, allowed=f"up to {most_bytes >> 20} MiB", hint=hint)
+    try:
+        return json.loads(read_text(file, name, most_bytes))
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"not JSON: {error}", where=name, hint="copy or download it again") from None
+
+
+def read_xml(file: Path, name: str, most_bytes: int) -> ElementTree.Element:
+    """The root of an XML file. Raises DataError for what is none, and for entities, of which bombs are made."""
+    try:
+        large = file.stat().st_size > most_bytes
+    except OSError as error:
+        raise DataError(f"can not be opened: {error.strerror or error}", where=name) from None
+    if large:
+        raise DataError("too large for annotations", where=name, allowed=f"up to {most_bytes >> 20} MiB")
+    text = read_text(file, name, most_bytes)
+    if "<!DOCTYPE" in text or "<!ENTITY" in text:
+        hint = "remove the declaration"
+        raise DataError("it declares a document type, which no annotation needs", where=name, hint=hint)
+    try:
+        return ElementTree.fromstring(text)
+    except (ElementTree.ParseError, ValueError, RecursionError) as error:
+        raise DataError(f"not XML: {error}", where=name) from None
+
+
+def number(told: Any) -> float:
+    """A number, also one that is written as text; nan for anything else and for what no picture is as large as."""
+    if isinstance(told, str):
+        try:
+            told = float(told)
+        except ValueError:
+            return math.nan
+    usable = isinstance(told, int | float) and not isinstance(told, bool) and abs(told) < FARTHEST_PX
+    return float(told) if usable else math.nan
+
+
+def size_px(width: Any, height: Any) -> tuple[float, float]:
+    """Width and height as they are told; nan where they are not."""
+    sides = number(width), number(height)
+    return sides if min(sides) > 0 else (math.nan, math.nan)
+
+
+class NamedFiles:
+    """The files that annotations name, wherever they lie below a folder."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._by_name: dict[str, list[str]] | None = None
+
+    def find(self, named: Any, folder: str, *also: str) -> str:
+        """The path from root of a file that annotations in root / folder name, also with folders of another machine.
+
+        `also` are other names that it may have. Raises DataError where there is none, or more than one.
+        """
+        path = str(named).replace("\\", "/") if isinstance(named, str) else ""
+        if not path.strip() or not is_text(path) or "\0" in path:
+            raise DataError("it names no file")
+        for tried in (posixpath.join(folder, path), path.lstrip("/")):
+            normal = posixpath.normpath(tried)
+            if os.path.isfile(self._root / normal):  # noqa: PTH113 - Path's raises for names that are too long
+                return normal
+        for name in dict.fromkeys([PurePosixPath(path).name, *also]):
+            there = self._everywhere().get(name, [])
+            if len(there) == 1:
+                return there[0]
+            if there:
+                raise DataError(f"{name!r} may be {there[0]} or {there[1]}", hint="name it with its folder")
+        raise DataError(f"no file {path[:200]!r}", hint="put the pictures beside the annotations")
+
+    def _everywhere(self) -> dict[str, list[str]]:
+        if self._by_name is None:
+            self._by_name = {}
+            for path in files_below(self._root, "."):
+                if medium_of(path) and is_text(path):
+                    self._by_name.setdefault(PurePosixPath(path).name, []).append(path.removeprefix("./"))
+        return self._by_name

@@ -1,0 +1,85 @@
+"""What readers of annotations gather: pictures, and the things that people drew on them."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import pyarrow as pa
+
+from seehear.amounts import counted
+from seehear.table.layouts.box_cells import Drawn
+from seehear.table.layouts.found import Found, text_table
+from seehear.table.layouts.outline_cells import WITHOUT, drawn_answers
+from seehear.table.layouts.picture_sizes import compared_px
+from seehear.table.layouts.shapes import Shape
+from seehear.table.rows import Problem
+
+
+@dataclass
+class DrawnPictures:
+    """Columns as they grow, and what could not be an example.
+
+    size_px  width and height as the annotations tell them, nan where they do not
+    tags     by row, the labels that are of a whole picture
+    """
+
+    image: list[str] = field(default_factory=list)
+    part: list[str] = field(default_factory=list)
+    size_px: list[tuple[float, float]] = field(default_factory=list)
+    things: Drawn = field(default_factory=Drawn)
+    tags: dict[int, list[str]] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    _rows: dict[str, int] = field(default_factory=dict)
+
+    def add(self, image: str, part: str = "", size_px: tuple[float, float] = (math.nan, math.nan)) -> int:
+        """The row of a picture; the same for one that is told of again."""
+        row = self._rows.setdefault(image, len(self.image))
+        if row == len(self.image):
+            self.image.append(image)
+            self.part.append(part)
+            self.size_px.append(size_px)
+        return row
+
+    def draw(self, row: int, label: str, shape: Shape | str, place: str) -> None:
+        """A thing in a picture; `place` is where it was read. A text in place of a shape says what is wrong with it."""
+        if isinstance(shape, str):
+            self.problems.append(Problem(place, f"{shape}: left out"))
+        else:
+            self.things.add(row, label, shape.xyxy, place, region=shape.region)
+
+    def found(self, root: Path, layout: str, said: Sequence[str] = ()) -> Found:
+        """Boxes and masks where something is drawn, or nothing told of whole pictures; labels where these are told."""
+        columns: dict[str, list[str | None]] = {"image": [*self.image]}
+        if self.tags:
+            several = any(len(tags) > 1 for tags in self.tags.values())
+            columns["label"] = [_label(self.tags.get(row, []), several) for row in range(len(self.image))]
+        sizes = partial(compared_px, root, self.image, self.size_px)
+        drawn = bool(self.things.label) or not self.tags
+        return Found(
+            root,
+            text_table(columns),
+            part=pa.chunked_array([pa.array(self.part, pa.large_string())]),
+            problems=tuple(self.problems),
+            said=(*said, self._sentence(layout), *self._empty()),
+            without=WITHOUT if drawn else "no label",
+            later=drawn_answers(self.things, sizes, sorted(set(self.things.label))) if drawn else {},
+        )
+
+    def _sentence(self, layout: str) -> str:
+        boxes, pictures = counted(len(self.things.label), "box"), counted(len(self.image), "picture")
+        outlined = f", {self.things.outlined:,} outlined," if self.things.outlined else ""
+        tagged = f"; {counted(len(self.tags), 'picture')} with a label of their own" if self.tags else ""
+        return f"{layout}: {boxes}{outlined} in {pictures}{tagged}"
+
+    def _empty(self) -> list[str]:
+        empty = len(self.image) - len({*self.things.picture, *self.tags})
+        return [f"{counted(empty, 'picture')} on which nothing is drawn: taken for empty"] if empty else []
+
+
+def _label(tags: Sequence[str], several: bool) -> str | None:
+    return json.dumps(tags, ensure_ascii=False) if several else next(iter(tags), None)

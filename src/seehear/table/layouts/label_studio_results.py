@@ -1,0 +1,159 @@
+"""What people answered in Label Studio becomes rows: boxes, outlines, labels, texts, scores, and stretches of sound."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from seehear.amounts import counted
+from seehear.errors import DataError
+from seehear.media import medium_of
+from seehear.table.layouts.annotation_files import number, size_px
+from seehear.table.layouts.box_cells import ONLY_LABEL, Drawn
+from seehear.table.layouts.found import Found, text_table
+from seehear.table.layouts.outline_cells import drawn_answers
+from seehear.table.layouts.picture_sizes import compared_px
+from seehear.table.layouts.shapes import Shape, ellipse, polygon, turned
+from seehear.table.rows import Problem
+
+_SENSES = {"picture": "image", "recording": "audio", "video": "video"}
+_ANSWERS = {"choices": "label", "labels": "label", "textarea": "text", "number": "score", "rating": "score"}
+_SHAPES = ("rectangle", "polygon", "ellipse")
+_PAINTED = ("brush", "bitmask")
+_HINT = "export painted masks as COCO, or as PNG beside the pictures, or draw polygons instead"
+
+Cells = dict[str, str | None]
+
+
+@dataclass
+class Tasks:
+    """Rows as they grow. Cells of answers stand under (kind, name of the control), until all names are known."""
+
+    rows: list[Cells] = field(default_factory=list)
+    answers: list[dict[tuple[str, str], list[str]]] = field(default_factory=list)
+    part: list[str] = field(default_factory=list)
+    size_px: list[tuple[float, float]] = field(default_factory=list)
+    things: Drawn = field(default_factory=Drawn)
+    problems: list[Problem] = field(default_factory=list)
+
+    def add(self, file: str, part: str, about: Mapping[str, str], results: Sequence[Any], place: str) -> None:
+        """A task becomes one row, or one for each stretch of its file that was answered.
+
+        Raises DataError for painted masks, of which nothing would be left but the rest of the picture.
+        """
+        cells: Cells = {_SENSES[medium_of(file)]: file, **about}
+        told: dict[tuple[str, str], list[str]] = {}
+        stretches: dict[tuple[float, float], dict[tuple[str, str], list[str]]] = {}
+        row, size = len(self.rows), (math.nan, math.nan)
+        labelled = {each.get("id") for each in results if isinstance(each, dict) and each.get("type") == "labels"}
+        for position, each in enumerate(results, 1):
+            result = each if isinstance(each, dict) else {}
+            where, kind = f"{place} result {position}", str(result.get("type") or "").lower()
+            value = result["value"] if isinstance(result.get("value"), dict) else {}
+            if kind.removesuffix("labels") in _PAINTED or value.get("format") == "rle":
+                raise DataError(f"a mask painted with the {kind.removesuffix('labels')}", where=where, hint=_HINT)
+            if kind in _SHAPES and result.get("id") in labelled:
+                continue  # told again with its labels
+            if kind.removesuffix("labels") in _SHAPES or (kind == "labels" and "x" in value):
+                size = size_px(result.get("original_width"), result.get("original_height"))
+                self._draw(row, kind, value, size, where)
+            elif kind in _ANSWERS:
+                start_s, end_s = number(value.get("start")), number(value.get("end"))
+                known = told if math.isnan(start_s + end_s) else stretches.setdefault((start_s, end_s), {})
+                words = _words(kind, value)
+                known.setdefault((_ANSWERS[kind], str(result.get("from_name") or kind)), []).extend(words)
+            elif kind not in ("relation", ""):
+                self.problems.append(Problem(where, f"a result of the type {kind[:40]!r}: left out"))
+        for (start_s, end_s), own in stretches.items() or [((math.nan, math.nan), {})]:
+            cut = {} if math.isnan(start_s) else {"start": f"{start_s}", "end": f"{end_s}"}
+            self.rows.append({**cells, **cut})
+            self.answers.append(told | own)
+            self.part.append(part)
+            self.size_px.append(size)
+
+    def found(self, root: Path, said: Sequence[str]) -> Found:
+        columns = self._columns()
+        files = [next(row[sense] or "" for sense in _SENSES.values() if sense in row) for row in self.rows]
+        sizes = partial(compared_px, root, files, self.size_px)
+        boxes, examples = counted(len(self.things.label), "box"), counted(len(self.rows), "example")
+        drawn = bool(self.things.label) or not any(self.answers)
+        return Found(
+            root,
+            text_table(columns),
+            part=pa.chunked_array([pa.array(self.part, pa.large_string())]),
+            problems=tuple(self.problems),
+            said=(*said, f"Label Studio: {examples}" + (f", {boxes}" if self.things.label else "")),
+            later=drawn_answers(self.things, sizes, sorted(set(self.things.label))) if drawn else {},
+        )
+
+    def _columns(self) -> dict[str, list[str | None]]:
+        """Answers are called by their kind where there is one control of it, else as the controls are."""
+        controls = {control for told in self.answers for control in told}
+        kinds = [kind for kind, _ in controls]
+        columns: dict[str, list[str | None]] = {}
+        for heading in dict.fromkeys(heading for row in self.rows for heading in row):
+            columns[heading] = [row.get(heading) for row in self.rows]
+        for control in sorted(controls):
+            kind, name = control
+            several = kind == "label" and any(len(told.get(control, [])) > 1 for told in self.answers)
+            heading = kind if kinds.count(kind) == 1 else name
+            columns[heading] = [_cell(told.get(control), several) for told in self.answers]
+        return columns
+
+    def _draw(self, row: int, kind: str, value: dict[str, Any], size: tuple[float, float], place: str) -> None:
+        shape = _shape(kind, value, size)
+        if isinstance(shape, str):
+            self.problems.append(Problem(place, f"{shape}: left out"))
+            return
+        labels = value.get(kind, value.get("labels"))
+        names = [str(label).strip() for label in labels] if isinstance(labels, list) else [ONLY_LABEL]
+        for label in names or [""]:
+            self.things.add(row, label, shape.xyxy, place, region=shape.region)
+
+
+def _words(kind: str, value: dict[str, Any]) -> list[str]:
+    key = {"textarea": "text"}.get(kind, kind)
+    told = value.get(key)
+    words = [str(each).strip() for each in (told if isinstance(told, list) else [told]) if each is not None]
+    return [" ".join(words)] if kind == "textarea" and words else words
+
+
+def _cell(words: list[str] | None, several: bool) -> str | None:
+    if words is None:
+        return None
+    return json.dumps(words, ensure_ascii=False) if several else " ".join(words)
+
+
+def _shape(kind: str, value: dict[str, Any], size: tuple[float, float]) -> Shape | str:
+    """What is drawn, in pixels; or what is wrong with it."""
+    across, down = size[0] / 100, size[1] / 100
+
+    def of(*keys: str) -> list[float]:
+        return [number(value.get(key)) for key in keys]
+
+    if math.isnan(across + down):
+        return "a shape without the size of its picture"
+    degrees = number(value.get("rotation") or 0)
+    if math.isnan(degrees):
+        return "a shape that is turned by no number"
+    if kind.startswith("polygon"):
+        points = value.get("points")
+        if not isinstance(points, list) or not all(isinstance(each, list) and len(each) == 2 for each in points):
+            return "a polygon without points"
+        return polygon([number(x) * across for x, _ in points], [number(y) * down for _, y in points])
+    x, y = of("x", "y")
+    if kind.startswith("ellipse"):
+        wide, high = of("radiusX", "radiusY")
+        return ellipse((x * across, y * down), (wide * across, high * down), degrees)
+    wide, high = of("width", "height")
+    corners = (x * across, y * down, (x + wide) * across, (y + high) * down)
+    if not min(wide, high) >= 0:
+        return "a rectangle without x, y, width and height"
+    return turned(corners, corners[:2], degrees)  # about its upper left corner
