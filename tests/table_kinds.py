@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,12 +22,18 @@ class Kind:
     files: bool = False
     aids: tuple[str, ...] = ()
 
-    def fits(self, cells: Sequence[str]) -> bool:
+    def fits(self, cells: Sequence[str], heading: str) -> bool:
         numbers = all(map(_number, cells)) and len(set(cells)) > 3
         return numbers if self.name == "score" else not numbers and 2 * len(set(cells)) <= len(cells)
 
     def stratum(self, cell: str) -> str:
         return cell if self.name == "label" else ""
+
+    def means(self, heading: str) -> bool:
+        return False
+
+    def describe(self, cells: Iterable[str], heading: str) -> str:
+        return f"{len(set(cells))} classes" if self.name == "label" else ""
 
     def in_files(self, cells: Sequence[str]) -> bool:
         return self.files

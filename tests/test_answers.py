@@ -369,7 +369,7 @@ def test_score_metrics_agree_with_scikit_learn_and_scipy():
     ],
 )
 def test_at_most_one_kind_fits_a_column(cells, kind):
-    assert [name for name in ANSWERS if ANSWERS[name].fits(cells)] == ([kind] if kind else [])
+    assert [name for name in ANSWERS if ANSWERS[name].fits(cells, "x")] == ([kind] if kind else [])
 
 
 # Pictures

@@ -187,9 +187,9 @@ def test_what_need_not_be_found_is_neither_right_nor_wrong() -> None:
 def test_a_column_becomes_a_spec() -> None:
     assert (SPEC.classes, SPEC.counts, SPEC.pictures, SPEC.most) == (("cat", "dog"), (2, 1), 3, 2)
     assert str(SPEC).startswith("boxes in 3 pictures: cat (2), dog (1); up to 2 in one, sides of 10 to ")
-    assert BOXES.fits(CELLS)
-    assert not BOXES.fits(["[]", "[]"])
-    assert not BOXES.fits(["cat", "dog"])
+    assert BOXES.fits(CELLS, "x")
+    assert not BOXES.fits(["[]", "[]"], "x")
+    assert not BOXES.fits(["cat", "dog"], "x")
 
 
 @pytest.mark.parametrize(

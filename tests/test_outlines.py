@@ -129,7 +129,7 @@ def test_classes_are_named_by_outlines_and_numbered_behind_the_rest() -> None:
     assert (spec.classes, spec.numbers, spec.unknown) == (("background", "cat", "dog"), (0, 1, 2), (255,))
     assert spec.shares == pytest.approx((0.75, 1 / 6, 1 / 12), abs=1e-6)
     assert MASK.read(cells[1], spec).areas == {"background": 600, "cat": 600}
-    assert MASK.fits(cells) and not MASK.in_files(cells) and MASK.in_files(["a.png"])
+    assert MASK.fits(cells, "x") and not MASK.in_files(cells) and MASK.in_files(["a.png"])
 
 
 def test_what_is_of_no_class_is_not_known() -> None:

@@ -24,7 +24,7 @@ def test_class_folders(tmp_path: Path) -> None:
     assert table[3] == Row("b/deep/4.dcm", {"image": tmp_path / "d/b/deep/4.dcm"}, "b", {}, "")
     assert list(table) == [table[i] for i in range(4)]
     assert table[-1] == table[3]
-    assert table.said == ("4 pictures in folders of 2 classes", "answering 'label' (2 different answers)")
+    assert table.said == ("4 pictures in class folders", "answering 'label' (2 classes)")
     with pytest.raises(IndexError):
         table[4]
 
@@ -99,7 +99,7 @@ def test_files_of_one_stem_are_one_example(tmp_path: Path) -> None:
 def test_videos_are_seen_and_heard(tmp_path: Path) -> None:
     data = make(tmp_path / "d", ["a/1.mp4", "a/2.webm", "b/3.mkv"])
     assert opened(data)[0].inputs == {"image": data / "a/1.mp4", "audio": data / "a/1.mp4"}
-    assert opened(data).said[0] == "3 videos, both seen and heard in folders of 2 classes"
+    assert opened(data).said[0] == "3 videos, both seen and heard in class folders"
     assert opened(data, senses=["audio"]).senses == ("audio",)
 
 
@@ -318,7 +318,7 @@ def test_an_unnamed_answer_is_found_by_what_it_holds(tmp_path: Path) -> None:
     data = make(tmp_path / "d", {"t.csv": "image,mood,patient_id,sex\n" + rows, "1.png": "x"})
     table = opened(data)
     assert (table.kind, table.answer_column, table.metadata) == ("label", "mood", ("patient_id", "sex"))
-    assert "answering 'mood' as label (2 different answers)" in table.said
+    assert "answering 'mood' as label (2 classes)" in table.said
 
 
 @pytest.mark.parametrize(

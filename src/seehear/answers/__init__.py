@@ -100,8 +100,8 @@ class AnswerModule(Protocol):
         Raises DataError where nothing can be learned from it.
         """
 
-    def fits(self, cells: Sequence[str]) -> bool:
-        """Whether cells of an unnamed column look like this answer."""
+    def fits(self, cells: Sequence[str], heading: str) -> bool:
+        """Whether cells under a heading that is none of `columns` look like this answer."""
 
     def read(self, cell: str, spec: Any) -> Answer:
         """The truth in one cell of the table. Raises InputError for what spec does not know."""
@@ -180,6 +180,12 @@ class AnswerKind(Facts, AnswerModule, MetricModule, Protocol):
         is the whole it is the answer of `from_raw`.
         """
 
+    def means(self, heading: str) -> bool:
+        """Whether a heading that is none of `columns` says that this answer stands under it, if it fits."""
+
+    def describe(self, cells: Iterable[str], heading: str) -> str:
+        """What to say of all different cells of a column, such as how many classes they tell apart; "" for nothing."""
+
     def in_files(self, cells: Sequence[str]) -> bool:
         """Whether cells of its column name the files that hold the answers."""
 
@@ -255,6 +261,7 @@ class _Kind:
         self.aid = getattr(answer, "aid", _unaided)
         self.joins, self.decodes = (getattr(answer, question, _not) for question in ("joins", "decodes"))
         self.in_files = getattr(answer, "in_files", _not_in_files)
+        self.means, self.describe = getattr(answer, "means", _not), getattr(answer, "describe", _nothing)
         self.check = getattr(answer, "check", _accept)
         self.tune = getattr(metric, "tune", _untuned)
         self.candidates = getattr(answer, "candidates", _as_it_is)
@@ -310,6 +317,10 @@ def _unaided(cell: str, spec: Any) -> dict[str, Array]:
 
 def _not(spec: Any) -> bool:
     return False
+
+
+def _nothing(cells: Iterable[str], heading: str) -> str:
+    return ""
 
 
 def _not_in_files(cells: Sequence[str]) -> bool:

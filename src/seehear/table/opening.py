@@ -167,10 +167,10 @@ def _said(
     if found.file is not None:
         sentences += [_sense_said(known[sense], headings, columns) for sense, headings in roles.senses.items()]
     if columns.answer is not None:
-        strata = {kind.stratum(cell) for kind in kinds if kind.name == roles.kind for cell in _unique(columns.answer)}
-        different = f" ({len(strata):,} different answers)" if len(strata) > 1 else ""
-        kind = "" if roles.kind == roles.answer else f" as {roles.kind}"
-        sentences.append(f"answering {roles.answer!r}{kind}{different}")
+        heading, of = roles.answer or "", next(kind for kind in kinds if kind.name == roles.kind)
+        told = "" if roles.in_files else of.describe(_unique(columns.answer), heading)
+        kind = "" if roles.kind == heading else f" as {roles.kind}"
+        sentences.append(f"answering {heading!r}{kind}" + (f" ({told})" if told else ""))
     if roles.aid is not None:
         sentences.append(f"{roles.aid!r} beside it may help to learn it; it is never asked for")
     sentences += [f"keeping {name!r} together in splits" for name in roles.metadata if is_group(name)]

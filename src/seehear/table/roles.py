@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -50,7 +50,11 @@ class KindLike(Protocol):
 
     def in_files(self, cells: Sequence[str]) -> bool: ...
 
-    def fits(self, cells: Sequence[str]) -> bool: ...
+    def fits(self, cells: Sequence[str], heading: str) -> bool: ...
+
+    def means(self, heading: str) -> bool: ...
+
+    def describe(self, cells: Iterable[str], heading: str) -> str: ...
 
     def stratum(self, cell: str) -> str: ...
 
@@ -259,13 +263,16 @@ def _answer(
     """(kind, heading, what to say); (None, None, []) for a table without answers."""
     if wish is not None:
         return *_asked(cells, others, kinds, wish), []
+    unknown = _unexplained(others)
     named = [(kind, heading) for kind in kinds for heading in _named(others, kind)]
+    named = named or [
+        (kind, heading) for kind in kinds for heading in unknown if kind.means(heading) and _fits(cells, heading, kind)
+    ]
     if named:
         kind, heading = named[0]
         rest = list(dict.fromkeys(other for _, other in named[1:] if other != heading))
         said = [f"{_listed(rest)} could be the answer too: choose with --answer"] if rest else []
         return kind.name, heading, said
-    unknown = _unexplained(others)
     fits = {name: _fitting(cells, name, kinds) for name in unknown}
     fitting = [(fit.name, name) for name, fit in fits.items() if fit is not None]
     if len(fitting) == 1:
@@ -330,8 +337,12 @@ def _heading(others: Sequence[str], wanted: str) -> str | None:
 
 
 def _fitting(cells: pa.Table, name: str, kinds: Sequence[KindLike]) -> KindLike | None:
+    return next((kind for kind in kinds if _fits(cells, name, kind)), None)
+
+
+def _fits(cells: pa.Table, name: str, kind: KindLike) -> bool:
     sample = sampled(cells, name)
-    return next((kind for kind in kinds if sample and kind.fits(sample)), None)
+    return bool(sample) and kind.fits(sample, name)
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -160,7 +160,7 @@ def plan(cells: Iterable[str], column: str, aid: Sequence[str] | None = None) ->
     )
 
 
-def fits(cells: Sequence[str]) -> bool:
+def fits(cells: Sequence[str], heading: str) -> bool:
     """Lists of boxes, not all of them empty."""
     try:
         drawn = [len(parsed(cell)) for cell in cells]

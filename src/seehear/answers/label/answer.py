@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,6 +15,8 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from seehear.amounts import counted
+from seehear.answers.heading import are_names, means_classes
+from seehear.answers.label.cells import among, divided, separator
 from seehear.errors import DataError, InputError
 from seehear.geometry import Placed, Warp
 
@@ -87,10 +88,11 @@ def plan(cells: Iterable[str], column: str, aid: Sequence[str] | None = None) ->
     where, rows = f"column '{column}'", times_told.total()
     if not rows:
         raise DataError("holds no answers", where=where, hint="give every example its class")
-    several = _holds_several(times_told)
+    between = separator(times_told, column)
+    several = between is not None
     classes: Counter[str] = Counter()
     for cell, times in times_told.items():
-        classes.update(dict.fromkeys(_names(cell, several), times))
+        classes.update(dict.fromkeys(divided(cell, between), times))
     if len(classes) > max(MANY, rows / 2) and not several:
         raise DataError(
             f"{len(classes):,} different answers in {rows:,} rows are not classes: {_quoted(list(classes)[:3])}, …",
@@ -118,15 +120,27 @@ def plan(cells: Iterable[str], column: str, aid: Sequence[str] | None = None) ->
     return LabelSpec(classes=tuple(order), several=several, counts=tuple(classes[name] for name in order))
 
 
-def fits(cells: Sequence[str]) -> bool:
-    """Few distinct answers that come back; not many numbers, which measure something."""
+def fits(cells: Sequence[str], heading: str) -> bool:
+    """Few distinct answers that come back; not many numbers, which measure something, unless they are names."""
     distinct = set(cells)
-    numbers = len(distinct) > MANY and all(map(_is_number, distinct))
+    numbers = len(distinct) > MANY and all(map(_is_number, distinct)) and not are_names(heading, distinct)
     return 0 < len(distinct) <= len(cells) / 2 and not numbers
 
 
+def means(heading: str) -> bool:
+    """Whether a heading is of classes that is none of the usual ones: class_id, target_class."""
+    return means_classes(heading)
+
+
+def describe(cells: Iterable[str], heading: str) -> str:
+    """How many classes a column tells apart."""
+    between = separator(cells := {cell.strip() for cell in cells}, heading)
+    kinds = counted(len({name for cell in cells for name in divided(cell, between)}), "class")
+    return kinds if between is None else f"any number of {kinds} in one cell"
+
+
 def read(cell: str, spec: LabelSpec) -> Label:
-    names = _names(cell.strip(), spec.several)
+    names = among(cell.strip(), spec.index) if spec.several else [cell.strip()]
     for name in names:
         if name not in spec.index:
             near = difflib.get_close_matches(name.casefold(), [c.casefold() for c in spec.classes], n=1)
@@ -194,36 +208,6 @@ def _any_number(logits: Array, spec: LabelSpec) -> Label:
         alternatives=tuple((but(i), confidence * float((1 - sure[i]) / sure[i])) for i in unsure),
         probabilities=tuple(probabilities.tolist()),
     )
-
-
-def _holds_several(cells: Iterable[str]) -> bool:
-    """A list, or `cat;dog` whose parts also stand elsewhere; a class may have a ; in its name."""
-    distinct = set(cells)
-    if any(_listed(cell) is not None for cell in distinct):
-        return True
-    parts = Counter(part for cell in distinct for part in set(_names(cell, several=True)))
-    return any(
-        parts[part] > 1 for cell in distinct if ";" in cell or "|" in cell for part in _names(cell, several=True)
-    )
-
-
-def _names(cell: str, several: bool) -> list[str]:
-    if not several:
-        return [cell]
-    listed = _listed(cell)
-    parts = re.split(r"[;|]", cell) if listed is None else listed
-    return list(dict.fromkeys(part.strip() for part in parts if part.strip()))
-
-
-def _listed(cell: str) -> list[str] | None:
-    """The names in a JSON list; None for what is none."""
-    if not cell.startswith("["):
-        return None
-    try:
-        names = json.loads(cell)
-    except (ValueError, RecursionError):
-        return None
-    return [str(name) for name in names] if isinstance(names, list) else None
 
 
 def _natural(name: str) -> tuple[tuple[bool, int, str], ...]:

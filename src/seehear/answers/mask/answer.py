@@ -130,7 +130,7 @@ class Mask:
         return self.sure[self.spec.classes.index(name)] if self.sure else 1.0
 
 
-def fits(cells: Sequence[str]) -> bool:
+def fits(cells: Sequence[str], heading: str) -> bool:
     """All are outlines, or files of the one format that masks come in."""
     return bool(cells) and (all(map(is_outlined, cells)) or all(cell.lower().endswith(FILES) for cell in cells))
 

@@ -12,12 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
+from seehear.answers.heading import are_names
 from seehear.errors import BundleError, DataError, InputError
 from seehear.geometry import Placed, Warp
 
 NINETY = 1.6448536269514722  # standard deviations that hold 90 % of a normal distribution, either side
 MANY = 20  # distinct numbers beyond which a column measures rather than names
 LOOKED_AT = 10_000  # cells that tell what a column is
+MISSING = frozenset(("na", "n/a", "nan", "null", "none", "-", "--", "–", "?", "."))  # words for no number
 NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
 UNITS = frozenset(
     (
@@ -129,9 +131,12 @@ def plan(cells: Iterable[str], column: str, aid: Sequence[str] | None = None) ->
     )
 
 
-def fits(cells: Sequence[str]) -> bool:
-    """Nearly all are numbers, and too many different ones to be names of classes."""
+def fits(cells: Sequence[str], heading: str) -> bool:
+    """Nearly all are numbers that measure something, and too many different ones to be names of classes."""
     cells = cells[:: max(1, len(cells) // LOOKED_AT)]
+    cells = [cell for cell in cells if cell.strip().casefold() not in MISSING]
+    if are_names(heading, cells):
+        return False
     numbers, strange = _numbers(cells)
     return len(strange) * 20 <= len(cells) and len(set(numbers)) > min(MANY, len(cells) / 2)
 

@@ -93,7 +93,7 @@ class Text:
         return " ".join(word.text for word in self.words)
 
 
-def fits(cells: Sequence[str]) -> bool:
+def fits(cells: Sequence[str], heading: str) -> bool:
     """Several words a cell, with letters, and more different cells than names of classes would have."""
     words = sum(any(map(str.isalpha, word)) for cell in cells for word in normal(cell).split())
     return bool(cells) and words >= WORDS * len(cells) and 2 * len(set(cells)) > len(cells)

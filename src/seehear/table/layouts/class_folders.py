@@ -103,7 +103,6 @@ def _read_part(place: Path, prefix: str, part: str, examples: _Examples, said: l
 
 
 def _sentences(examples: _Examples) -> list[str]:
-    classes = len({label for label in examples.label if label})
     named = {
         "picture": examples.picture,
         "recording": examples.recording,
@@ -112,6 +111,6 @@ def _sentences(examples: _Examples) -> list[str]:
     counts = {noun: sum(cell is not None for cell in cells) for noun, cells in named.items()}
     what = " and ".join(counted(count, noun) for noun, count in counts.items() if count)
     both = ", both seen and heard" if counts["video"] else ""
-    where = f" in folders of {counted(classes, 'class')}" if classes else ""
+    where = " in class folders" if any(examples.label) else ""
     pairs = f", {counted(examples.pairs, 'pair')} with one name among them" if examples.pairs else ""
     return [what + both + where + pairs]

@@ -1,0 +1,77 @@
+"""Several labels in one cell: a list, or names between semicolons, commas or blanks."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Container, Iterable
+
+_SEPARATORS = (r"[;|]", r",", r"\s+")  # the surest first
+_EXPECTED = {"labels", "classes", "categories", "tags", "genres", "findings"}  # headings that mean several
+_QUOTED = re.compile(r"'([^']*)'|\"([^\"]*)\"")
+
+
+def separator(cells: Iterable[str], heading: str) -> str | None:
+    """The pattern between the labels of a cell, by what stands in a column; None where each cell is one label.
+
+    What is between separators must stand elsewhere too, as a class may have a comma or a blank in its name.
+    """
+    distinct = set(cells)
+    if any(listed(cell) is not None for cell in distinct):
+        return _SEPARATORS[0]
+    surest, *others = _SEPARATORS
+    told = Counter(part for cell in distinct for part in set(_parts(cell, surest)))
+    if any(told[part] > 1 for cell in distinct if len(parts := _parts(cell, surest)) > 1 for part in parts):
+        return surest
+    return next((each for each in others if _divides(each, distinct, heading)), None)
+
+
+def divided(cell: str, pattern: str | None) -> list[str]:
+    """The labels in a cell, each once; None: the cell is one."""
+    if pattern is None:
+        return [cell]
+    names = listed(cell)
+    return list(dict.fromkeys(_parts(cell, pattern) if names is None else names))
+
+
+def among(cell: str, known: Container[str]) -> list[str]:
+    """The labels in a cell of a column with several, where the classes are known: as it is divided into such."""
+    if (names := listed(cell)) is not None:
+        return list(dict.fromkeys(names))
+    if cell in known:
+        return [cell]
+    ways = [parts for each in _SEPARATORS if len(parts := divided(cell, each)) > 1]
+    return next((parts for parts in ways if all(part in known for part in parts)), ways[0] if ways else [cell])
+
+
+def listed(cell: str) -> list[str] | None:
+    """The names in a list of JSON, or as Python and NumPy write one, ['cat', 'dog'] or ['cat' 'dog']; None: no list."""
+    if not (cell.startswith("[") and cell.endswith("]")):
+        return None
+    try:
+        names = json.loads(cell)
+    except (ValueError, RecursionError):
+        if re.fullmatch(r"[\s,]*", _QUOTED.sub("", cell[1:-1])) is None:
+            return None
+        names = [single or double for single, double in _QUOTED.findall(cell)]
+    return [text for name in names if (text := str(name).strip())] if isinstance(names, list) else None
+
+
+def _divides(pattern: str, distinct: set[str], heading: str) -> bool:
+    """Whether most cells in which it stands are made of labels that stand elsewhere: alone, where blanks divide.
+
+    In a column of tags it is enough that they come back.
+    """
+    apart = [parts for cell in distinct if len(parts := list(dict.fromkeys(_parts(cell, pattern)))) > 1]
+    told = Counter(part for parts in apart for part in parts)
+    alone_only = pattern == _SEPARATORS[-1] and heading.strip().lower() not in _EXPECTED
+
+    def elsewhere(part: str) -> bool:
+        return part in distinct or (not alone_only and told[part] > 1)
+
+    return 2 * sum(all(map(elsewhere, parts)) for parts in apart) > len(apart)
+
+
+def _parts(cell: str, pattern: str) -> list[str]:
+    return [text for part in re.split(pattern, cell) if (text := part.strip())]
