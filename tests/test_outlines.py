@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -130,6 +131,24 @@ def test_classes_are_named_by_outlines_and_numbered_behind_the_rest() -> None:
     assert spec.shares == pytest.approx((0.75, 1 / 6, 1 / 12), abs=1e-6)
     assert MASK.read(cells[1], spec).areas == {"background": 600, "cat": 600}
     assert MASK.fits(cells, "x") and not MASK.in_files(cells) and MASK.in_files(["a.png"])
+
+
+def test_many_large_outlines_are_drawn_in_little_memory() -> None:
+    side = 1_000
+    told = cell(*(rectangle("cat", 0, 0, side, side - i) for i in range(60)), size=(side, side))
+    tracemalloc.start()
+    pixels = parsed(told).drawn({"cat": 1}.__getitem__, 0)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert pixels.all() and peak < 20 * side**2
+
+
+@pytest.mark.parametrize("region", [rectangle("cat", 0, 0, 9_000, 9_000), {"label": "cat", "rle": [0, 9_000 * 9_000]}])
+def test_outlines_that_are_too_much_to_draw_are_refused(region: dict[str, Any]) -> None:
+    with pytest.raises(
+        InputError, match=r"20 outlines in a picture of 9000 x 9000 px: too much to draw\. Allowed: 1,0"
+    ):
+        parsed(cell(*[region] * 20, size=(9_000, 9_000))).drawn({"cat": 1}.__getitem__, 0)
 
 
 def test_what_is_of_no_class_is_not_known() -> None:

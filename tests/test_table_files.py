@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seehear.errors import DataError
-from seehear.table import Problem
+from seehear.table import Problem, unfolding
 from seehear.table.sheets import read_sheet
 from table_kinds import make, opened
 
@@ -152,6 +152,41 @@ def test_parquet_that_can_not_be_used(tmp_path: Path) -> None:
     for broken in (b"", b"PAR1", content[:-9], content[:20] + b"\xff" * 40 + content[60:]):
         with pytest.raises(DataError, match=r"t\.parquet"):
             _sheet(tmp_path, broken, "t.parquet")
+
+
+LONG = "x" * 100_000
+UNFOLDING = {
+    "one text in every row": ({"image": pa.DictionaryArray.from_arrays(pa.array([0] * 2_000), [LONG])}, {}),
+    "in lists": ({"objects": pa.ListArray.from_arrays([0, 2_000], pa.array([LONG] * 2_000))}, {}),
+    "packed": ({"image": [f"{i}{LONG}" for i in range(200)]}, {"use_dictionary": False, "compression": "zstd"}),
+    "as the row before": ({"image": [LONG] * 400}, {"column_encoding": "DELTA_BYTE_ARRAY", "use_dictionary": False}),
+    "rows of nothing": ({"image": pa.nulls(3_000_000, pa.string())}, {}),
+}
+
+
+@pytest.mark.parametrize("kind", UNFOLDING)
+def test_parquet_that_unfolds_to_too_much_is_refused_before_it_does(
+    tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    columns, options = UNFOLDING[kind]
+    pq.write_table(pa.table(columns), tmp_path / "t.parquet", **options)
+    assert (tmp_path / "t.parquet").stat().st_size < 400_000
+    monkeypatch.setattr(unfolding, "MOST_BYTES", 1 << 24)
+    usual, counting = pa.default_memory_pool(), pa.proxy_memory_pool(pa.default_memory_pool())
+    pa.set_memory_pool(counting)
+    try:
+        with pytest.raises(DataError, match=r"t\.parquet: it unfolds to [\d,]+ MiB or more\. Allowed: up to 16 MiB"):
+            read_sheet(tmp_path / "t.parquet", "t.parquet")
+    finally:
+        pa.set_memory_pool(usual)
+    assert counting.max_memory() < 4 << 24
+
+
+def test_parquet_in_which_each_text_repeats_the_one_before_is_read(tmp_path: Path) -> None:
+    names = [f"{'a' * number}.png" for number in range(300)]
+    options = {"column_encoding": "DELTA_BYTE_ARRAY", "use_dictionary": False}
+    pq.write_table(pa.table({"image": names}), tmp_path / "t.parquet", **options)
+    assert read_sheet(tmp_path / "t.parquet", "t.parquet").cells["image"].to_pylist() == names
 
 
 @settings(max_examples=60, deadline=None)

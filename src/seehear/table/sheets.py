@@ -27,6 +27,7 @@ from seehear.media import medium_of
 from seehear.table.encoding import encoding_of, holds
 from seehear.table.media import is_text
 from seehear.table.rows import Problem
+from seehear.table.unfolding import batches
 
 _CHUNK = 65_536  # rows held as Python objects at a time
 _MOST_COLUMNS = 4096
@@ -244,13 +245,13 @@ def _parquet(path: Path, name: str, most_rows: int | None) -> Sheet:
             if embedded := [field.name for field in file.schema_arrow if _holds_bytes(field.type)]:
                 hint = "write them to files and list these"
                 raise DataError(f"column {embedded[0]!r} holds files themselves, not paths", where=name, hint=hint)
-            number = 1
-            for batch in file.iter_batches(batch_size=min(_CHUNK, most_rows or _CHUNK)):
-                columns = dict(zip(batch.schema.names, batch.columns, strict=True))
-                pile.add(columns, range(number, number + len(batch)))
-                number += len(batch)
-                if most_rows:
-                    break
+        number = 1
+        for columns in batches(path, name, min(_CHUNK, most_rows or _CHUNK)):
+            rows = range(number, number + len(next(iter(columns.values()), ())))
+            pile.add(columns, rows)
+            number = rows.stop
+            if most_rows:
+                break
     except (pa.ArrowException, ValueError) as error:
         raise DataError(f"not a parquet file that can be read: {error}", where=name) from None
     return pile.sheet()

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -31,6 +31,7 @@ Array = NDArray[Any]
 FORM = '{"size": [480, 640], "outlines": [{"label": "cat", "polygons": [[12, 40, 210, 40, 99, 131]]}]}'
 CHARACTER, MORE, SIGN, BITS = 48, 0x20, 0x10, 5  # of COCO's text: what is added, its two marks, what each letter holds
 MOST_LETTERS = 7  # of a number: 35 bits
+MOST_DRAWN_PIXELS = 10 * MOST_PIXELS  # of the boxes around all regions of a picture: seconds, and an eighth in bytes
 
 
 @dataclass(frozen=True)
@@ -46,29 +47,58 @@ class Outlines:
         return {region["label"] for region in self.regions if region.get("label") is not None}
 
     def drawn(self, number: Callable[[str | None], int], rest: int) -> Array:
-        """(H, W) uint8: the number of the label of each pixel. Raises InputError for run lengths of another picture."""
+        """(H, W) uint8: the number of the label of each pixel.
+
+        Raises InputError for run lengths of another picture, and for regions that together are too large to draw.
+        """
         pixels = np.full(self.shape, rest, np.uint8)
-        patches = [(region.get("label"), _patch(region, self.shape)) for region in self.regions]
-        for label, patch in sorted(patches, key=lambda one: (one[0] is not None, -one[1].area)):
-            patch.on(pixels)[patch.inside] = number(label)
+        for label, patch in sorted(self._patches(), key=lambda one: (one[0] is not None, -one[1].area)):
+            patch.fill(pixels, number(label))
         return pixels
 
+    def _patches(self) -> Iterator[tuple[str | None, _Patch]]:
+        shapes = [
+            _runs(region["rle"], self.shape) if "rle" in region else _polygons(region["polygons"], self.shape)
+            for region in self.regions
+        ]
+        if (work := sum(shape.work for shape in shapes)) > MOST_DRAWN_PIXELS:
+            raise InputError(
+                f"{len(shapes):,} outlines in a picture of {self.shape[1]} x {self.shape[0]} px: too much to draw",
+                allowed=f"{MOST_DRAWN_PIXELS:,} pixels in the boxes around all of them, not {work:,}",
+                hint="make the picture and its outlines smaller",
+            )
+        for region, shape in zip(self.regions, shapes, strict=True):
+            yield region.get("label"), _Patch.of(shape.top, shape.left, shape.draw())
 
-class _Patch(NamedTuple):
-    """A part of a picture, and which of its pixels are inside a region."""
+
+class _Shape(NamedTuple):
+    """A region that is not drawn yet: its upper left corner, how many pixels drawing it touches, and how it is done."""
 
     top: int
     left: int
-    inside: Array  # (h, w) bool
+    work: int
+    draw: Callable[[], Array]  # -> (h, w) bool
 
-    @property
-    def area(self) -> int:
-        return int(self.inside.sum())
 
-    def on(self, pixels: Array) -> Array:
-        """The same part of (H, W) pixels."""
-        height, width = self.inside.shape
-        return pixels[self.top : self.top + height, self.left : self.left + width]
+class _Patch(NamedTuple):
+    """A part of a picture, and which of its pixels are inside a region, eight to a byte: there may be hundreds."""
+
+    top: int
+    left: int
+    shape: tuple[int, int]
+    area: int
+    bits: Array
+
+    @classmethod
+    def of(cls, top: int, left: int, inside: Array) -> _Patch:
+        """inside: (h, w) bool."""
+        return cls(top, left, inside.shape, int(np.count_nonzero(inside)), np.packbits(inside))
+
+    def fill(self, pixels: Array, number: int) -> None:
+        """Give the pixels (H, W) inside it a number."""
+        height, width = self.shape
+        inside = np.unpackbits(self.bits, count=height * width).view(np.bool_).reshape(self.shape)
+        pixels[self.top : self.top + height, self.left : self.left + width][inside] = number
 
 
 def is_outlined(cell: str) -> bool:
@@ -115,20 +145,24 @@ def _is_numbers(told: Any, kind: Any) -> bool:
     return isinstance(told, list) and all(isinstance(each, kind) and abs(each) < 1e9 for each in told)
 
 
-def _patch(region: dict[str, Any], shape: tuple[int, int]) -> _Patch:
-    if "rle" in region:
-        return _cropped(unpacked(region["rle"], shape))
-    xy = [np.array(corners, np.float64).reshape(-1, 2) for corners in region["polygons"]]
+def _polygons(polygons: Sequence[Sequence[float]], shape: tuple[int, int]) -> _Shape:
+    xy = [np.array(corners, np.float64).reshape(-1, 2) for corners in polygons]
     every = np.concatenate([*xy, np.zeros((0, 2))])
     low = np.floor(every.min(0, initial=max(shape)))
     high = np.ceil(every.max(0, initial=0))
     (left, right), (top, bottom) = (
         np.clip([low[axis], high[axis]], 0, shape[1 - axis]).astype(int).tolist() for axis in (0, 1)
     )
-    inside = np.zeros((max(bottom - top, 0), max(right - left, 0)), np.bool_)
-    for corners in xy:
-        inside |= filled(corners - (left, top), inside.shape)
-    return _Patch(top, left, inside)
+    height, width = max(bottom - top, 0), max(right - left, 0)
+
+    def draw() -> Array:
+        inside = np.zeros((height, width), np.bool_)
+        for corners in xy:
+            inside |= filled(corners - (left, top), inside.shape)
+        return inside
+
+    crossed = sum(np.ptp(np.clip([y, np.roll(y, 1)], top, bottom), axis=0).sum() for y in (each[:, 1] for each in xy))
+    return _Shape(top, left, height * width * len(xy) + int(crossed), draw)
 
 
 def filled(xy: Array, shape: tuple[int, int]) -> Array:
@@ -153,13 +187,34 @@ def unpacked(rle: str | Sequence[int], shape: tuple[int, int]) -> Array:
 
     Raises InputError where they are not those of so many pixels.
     """
+    return _columns(_checked_lengths(rle, shape), shape[0])
+
+
+def _runs(rle: str | Sequence[int], shape: tuple[int, int]) -> _Shape:
+    """Only the columns in which something is inside."""
+    lengths = _checked_lengths(rle, shape)
+    ends = np.cumsum(lengths)
+    runs = np.flatnonzero(lengths[1::2]) * 2 + 1  # of pixels inside
+    if not len(runs):
+        return _Shape(0, 0, 0, lambda: np.zeros((0, 0), np.bool_))
+    left, right = int(ends[runs[0] - 1]) // shape[0], -(-int(ends[runs[-1]]) // shape[0])
+    within = np.diff(ends.clip(left * shape[0], right * shape[0]), prepend=left * shape[0])
+    return _Shape(0, left, (right - left) * shape[0], lambda: _columns(within, shape[0]))
+
+
+def _columns(lengths: Array, height: int) -> Array:
+    """(height, W) bool of pixels outside, inside, outside, …"""
+    inside: Array = np.repeat(np.arange(len(lengths)) % 2 == 1, lengths).reshape(-1, height).T
+    return inside
+
+
+def _checked_lengths(rle: str | Sequence[int], shape: tuple[int, int]) -> Array:
     lengths = _lengths(rle) if isinstance(rle, str) else np.array(rle, np.int64)
     pixels = shape[0] * shape[1]
     if (lengths < 0).any() or lengths.sum() != pixels:
         covered = f"they cover {lengths.clip(0).sum():,} pixels"
         raise InputError(f"run lengths of another picture: {covered} of {shape[1]} x {shape[0]} = {pixels:,}")
-    inside: Array = np.repeat(np.arange(len(lengths)) % 2 == 1, lengths).reshape(shape[1], shape[0]).T
-    return inside
+    return lengths
 
 
 def _lengths(text: str) -> Array:
@@ -179,12 +234,3 @@ def _lengths(text: str) -> Array:
     for start in (1, 2):
         numbers[start::2] = np.cumsum(numbers[start::2])
     return numbers
-
-
-def _cropped(inside: Array) -> _Patch:
-    """Only the part in which something is inside: a picture may hold hundreds of regions."""
-    rows, columns = np.flatnonzero(inside.any(1)), np.flatnonzero(inside.any(0))
-    if not len(rows):
-        return _Patch(0, 0, np.zeros((0, 0), np.bool_))
-    part = inside[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    return _Patch(int(rows[0]), int(columns[0]), part.copy())

@@ -135,7 +135,8 @@ def _counted(
         except InputError as error:
             refused = refused or str(error)
             continue
-        counts += np.bincount(found.ravel(), minlength=256)
+        for row in found:  # all at once, each pixel would take eight bytes
+            counts += np.bincount(row, minlength=256)
         palette = palette or own
     return counts, palette, refused
 
