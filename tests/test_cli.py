@@ -21,7 +21,7 @@ from PIL import Image
 
 import seehear
 import tiny
-from seehear import api, cli
+from seehear import api, cli, folders
 from seehear.amounts import counted, duration
 from seehear.cli import keyboard, options, run
 from seehear.cli.display import EVERY_S, Bars, Display, Lines
@@ -482,7 +482,7 @@ def test_a_traceback_for_those_who_ask(here, monkeypatch):
 
 @pytest.mark.parametrize("foreground", [True, False], ids=["in the foreground", "in the background"])
 def test_an_interrupt_that_was_dropped_ends_the_work_as_it_goes_on(monkeypatch, foreground):
-    monkeypatch.setattr(keyboard, "_interrupted", False)
+    monkeypatch.setattr(keyboard, "_received", None)
     before = signal.signal(signal.SIGINT, signal.default_int_handler if foreground else signal.SIG_IGN)
     try:
         keyboard.heed()
@@ -496,6 +496,69 @@ def test_an_interrupt_that_was_dropped_ends_the_work_as_it_goes_on(monkeypatch, 
         with pytest.raises(KeyboardInterrupt) if foreground else nullcontext():
             display(Advanced("learning", 1))
         display(Said("The work is kept"))
+
+
+WAITING = """
+import sys, time
+from seehear import api, cli, folders
+
+def plan(*_, **__):
+    with folders.temporary() as folder:
+        print(folder, flush=True)
+        time.sleep(60)
+
+api.plan = plan
+sys.argv[1:] = ["plan", "."]
+cli.main()
+"""
+
+
+def _waiting(tmp_path: Path) -> tuple[subprocess.Popen[str], Path]:
+    """A command at work, and the folder that it unpacks to."""
+    environment = {**os.environ, "PYTHONPATH": str(Path(seehear.__file__).parents[1]), "TMPDIR": str(tmp_path)}
+    process = subprocess.Popen(
+        [sys.executable, "-c", WAITING],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    assert process.stdout is not None
+    return process, Path(process.stdout.readline().strip())
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "words"),
+    [
+        (signal.SIGINT, 130, "seehear: interrupted\n"),
+        (signal.SIGTERM, 143, "seehear: ended by SIGTERM\n"),
+        (signal.SIGHUP, 129, "seehear: ended by SIGHUP\n"),
+    ],
+)
+def test_a_command_that_is_ended_leaves_nothing_unpacked(tmp_path, number, code, words):
+    process, folder = _waiting(tmp_path)
+    assert folder.parent == tmp_path and folder.is_dir()
+    process.send_signal(number)
+    _, said = process.communicate(timeout=60)
+    assert (process.returncode, said) == (code, words)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_command_left_unpacked_is_removed_by_the_next(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    killed, left = _waiting(tmp_path)
+    killed.kill()
+    killed.communicate()
+    living, kept = _waiting(tmp_path)
+    (tmp_path / "seehear-of-somebody").mkdir()
+    assert not left.exists(), "the living one removed it"
+    with folders.temporary() as folder:
+        assert {path.name for path in tmp_path.iterdir()} == {kept.name, folder.name, "seehear-of-somebody"}
+    living.kill()
+    living.communicate()
+    with folders.temporary() as folder:
+        assert {path.name for path in tmp_path.iterdir()} == {folder.name, "seehear-of-somebody"}
 
 
 def test_a_log_hears_of_a_long_task_now_and_then(capsys):

@@ -347,7 +347,11 @@ def _heeds_the_keyboard() -> None:
 
 
 @pytest.mark.slow
-def test_interrupted_at_the_keyboard_it_says_how_to_go_on(data: Path, out: Path) -> None:
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [(signal.SIGINT, "interrupted"), (signal.SIGTERM, "ended by SIGTERM"), (signal.SIGHUP, "ended by SIGHUP")],
+)
+def test_a_training_that_is_ended_says_how_to_go_on(number: signal.Signals, words: str, data: Path, out: Path) -> None:
     command = [sys.executable, "-m", "seehear", "train", str(data), "-o", str(out), "--minutes", "5"]
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(Path(seehear.__file__).parents[1])}
     with subprocess.Popen(
@@ -356,12 +360,12 @@ def test_interrupted_at_the_keyboard_it_says_how_to_go_on(data: Path, out: Path)
         end_s = time.monotonic() + PATIENCE_S
         while not (_work(out) / "examples" / "index.json").exists() and time.monotonic() < end_s:
             time.sleep(0.05)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         _, told = process.communicate(timeout=PATIENCE_S)
-    assert process.returncode == 130
+    assert process.returncode == 128 + number
     lines = told.splitlines()
     assert lines[-2:] == [
         f"The work is kept in {out}.work. Give the same command with --resume to go on.",
-        "seehear: interrupted",
+        f"seehear: {words}",
     ]
     assert _resumable(out)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from numbers import Real
@@ -13,7 +12,7 @@ from seehear.amounts import counted, duration
 from seehear.errors import BundleError, UsageError
 from seehear.events import LeftOut, Listener, Said, silence
 from seehear.files import check_writable
-from seehear.folders import discard
+from seehear.folders import discard, temporary
 from seehear.inputs import gather, is_folder
 from seehear.recipe import Recipe
 from seehear.runtime.bundle import Bundle, read_bundle, write_bundle
@@ -107,7 +106,7 @@ class Recogniser:
         """
         from seehear.judging import judge
 
-        with _workspace(None) as workspace:
+        with temporary() as workspace:
             table = _open(data, answer or self.recipe.kind, None, workspace)
             how = {"senses": senses, "wrong_at_most": wrong_at_most, "terms": terms, "tiles": tiles}
             place = None if report is None else Path(report)
@@ -198,7 +197,7 @@ def plan(  # noqa: PLR0913 - the wishes of train
     from seehear.learn.plan import plan as derive
 
     place, wishes = choose_device(device), Wishes(minutes, steps, seed, wrong_at_most)
-    with _workspace(None) as workspace:
+    with temporary() as workspace:
         table, _, dropped = _tables(data, val, answer, senses, workspace, listen)
         listen(LeftOut(dropped))
         return derive(table, wishes, machine_of(place))
@@ -284,18 +283,8 @@ def _place_of_work(out: str | Path | None, cache: Path | None, resume: bool, lis
         return
     if resume:
         raise UsageError("resume without a place to go on from", hint="give the same out or cache as before")
-    with _workspace(None) as temporary:
-        yield temporary
-
-
-@contextmanager
-def _workspace(folder: Path | None) -> Iterator[Path]:
-    if folder is not None:
-        folder.mkdir(parents=True, exist_ok=True)
+    with temporary() as folder:
         yield folder
-        return
-    with tempfile.TemporaryDirectory(prefix="seehear-") as temporary:
-        yield Path(temporary)
 
 
 def _is_one(value: Iterable[Any]) -> bool:

@@ -6,6 +6,7 @@ import contextlib
 import os
 import shutil
 import stat
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from seehear.errors import UsageError
 from seehear.files import lock
 
 MARK = ".seehear-work"
+TEMPORARY = "seehear-"
 MARK_TEXT = b"seehear keeps work in progress in this folder. It deletes all of it when the work is done.\n"
 
 
@@ -28,6 +30,21 @@ def claimed(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+@contextlib.contextmanager
+def temporary() -> Iterator[Path]:
+    """A folder for as long as the context lasts. What killed processes left of theirs is removed as well."""
+    place = Path(tempfile.gettempdir())
+    for left in place.glob(f"{TEMPORARY}*"):
+        with contextlib.suppress(UsageError, OSError):
+            _remove_if_left(left)
+    folder = Path(tempfile.mkdtemp(prefix=TEMPORARY, dir=place))
+    with claimed(folder):
+        try:
+            yield folder
+        finally:
+            discard(folder)
 
 
 def empty(folder: Path) -> None:
@@ -89,6 +106,13 @@ def _mark(folder: Path) -> None:
     elif not _is_marked(folder):
         discard(folder / MARK)
         (folder / MARK).write_bytes(MARK_TEXT)
+
+
+def _remove_if_left(folder: Path) -> None:
+    """Raises UsageError where its process still lives."""
+    if _is_marked(folder) and folder.lstat().st_uid == os.geteuid():
+        with claimed(folder):
+            remove(folder)
 
 
 def _check_marked(folder: Path) -> None:

@@ -1,13 +1,14 @@
 """The command line: results to stdout, progress and words to stderr, one red line for an error.
 
 Exit codes: 0 all well; 1 some inputs failed, the others were answered; 2 wrong usage; 3 cannot go on;
-130 interrupted.
+130 interrupted; 143 and 129 ended by SIGTERM and SIGHUP.
 """
 
 from __future__ import annotations
 
 import io
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -26,7 +27,7 @@ from seehear.cli.show import show
 from seehear.cli.train import plan, train
 from seehear.errors import SeehearError
 
-INTERRUPTED = 130
+INTERRUPTED = 128  # and the number of the signal
 
 app = typer.Typer(
     add_completion=False,
@@ -64,7 +65,7 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):  # file names need not be text in the terminal's encoding
             stream.reconfigure(errors="surrogateescape" if stream is sys.stdin else "backslashreplace")
     code = run(sys.argv[1:])
-    if code == INTERRUPTED:
+    if code > INTERRUPTED:
         # Where the interrupt came within an exec, CPython would end itself by the signal, whatever code it is given.
         with suppress(OSError):
             sys.stdout.flush()
@@ -85,8 +86,9 @@ def run(arguments: Sequence[str]) -> int:
         return _failed(str(error), error.exit_code)
     except typer.TyperException as error:
         return _failed(_usage(error), 2)
-    except KeyboardInterrupt:
-        return _failed("interrupted", INTERRUPTED)
+    except KeyboardInterrupt as error:
+        by = error if isinstance(error, keyboard.Interrupted) else keyboard.Interrupted(signal.SIGINT)
+        return _failed(by.told, by.exit_code)
     except BrokenPipeError:
         # Whoever read our output has had enough; without this, Python complains when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

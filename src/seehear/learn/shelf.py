@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from io import BytesIO
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +24,13 @@ from seehear.geometry import Grid, Placed, Warp
 from seehear.learn.ragged import Ragged, RaggedWriter
 from seehear.recipe import Recipe
 from seehear.runtime.session import threads
+from seehear.runtime.stream import read_ahead
 from seehear.senses import SENSES, perceived
 from seehear.table import Problem, Row, Table
 
 Array = NDArray[Any]
 TASK = "reading"
-TOGETHER = 256  # rows decoded between two writes
+TELL_EVERY = 256  # rows
 HELD = 1 << 23  # numbers of inputs that one may have in memory at once with what is computed of them
 TARGETS = "targets"
 
@@ -166,7 +166,7 @@ def _decode_all(table: Table, recipe: Recipe, folder: Path, listen: Listener) ->
     places: list[dict[str, Any]] = []
     writers = {name: RaggedWriter(folder / f"{name}.bin") for name in (*recipe.senses, TARGETS)}
     listen(Started(TASK, len(table), "examples"))
-    for number, decoded in enumerate(_decoded(table, recipe)):
+    for number, decoded in enumerate(read_ahead(partial(_decode, recipe=recipe), table, threads=threads())):
         if decoded.problem is not None:
             problems.append(decoded.problem)
         else:
@@ -176,7 +176,7 @@ def _decode_all(table: Table, recipe: Recipe, folder: Path, listen: Listener) ->
             if decoded.placed is not None:
                 writers[TARGETS].append(decoded.target)
                 places.append(asdict(decoded.placed))
-        if number % TOGETHER == 0:
+        if number % TELL_EVERY == 0:
             listen(Advanced(TASK, number))
     listen(Finished(TASK, counted(len(table), "example")))
     for writer in writers.values():
@@ -185,16 +185,6 @@ def _decode_all(table: Table, recipe: Recipe, folder: Path, listen: Listener) ->
         first = f"; the first: {problems[0]}" if problems else ""
         raise DataError(f"none of {counted(len(table), 'example')} can be used{first}", where=str(table.root))
     return {"kept": kept, "problems": [problem.to_json() for problem in problems], "placed": places}
-
-
-def _decoded(table: Table, recipe: Recipe) -> Iterator[Decoded]:
-    def decode(row: Row) -> Decoded:
-        return _decode(row, recipe)
-
-    rows = iter(table)
-    with ThreadPoolExecutor(threads()) as pool:
-        while together := list(islice(rows, TOGETHER)):
-            yield from pool.map(decode, together)
 
 
 def _decode(row: Row, recipe: Recipe) -> Decoded:

@@ -6,7 +6,10 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
+from threading import Event
 from typing import Protocol, TypeVar, cast
+
+from seehear.senses.isolated import end_busy
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -33,14 +36,24 @@ def read_ahead(read: Callable[[A], B], items: Iterable[A], *, threads: int) -> G
     source = iter(items)
     pool = ThreadPoolExecutor(threads, thread_name_prefix="seehear-read")
     waiting: deque[Future[list[B]]] = deque()
+    closed = Event()
+
+    def read_all(chunk: Sequence[A]) -> list[B]:
+        return [read(item) for item in chunk if not closed.is_set()]
+
     try:
         while True:
             while len(waiting) < AHEAD * threads and (chunk := list(islice(source, CHUNK))):
-                waiting.append(pool.submit(lambda chunk: [read(item) for item in chunk], chunk))
+                waiting.append(pool.submit(read_all, chunk))
             if not waiting:
                 return
             yield from waiting.popleft().result()
+    except KeyboardInterrupt:
+        closed.set()
+        end_busy()
+        raise
     finally:
+        closed.set()
         pool.shutdown(cancel_futures=True)
 
 

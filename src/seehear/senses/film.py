@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,9 +20,10 @@ from PIL.Image import Image
 
 from seehear.errors import InputError
 from seehear.media import Excerpt
+from seehear.senses.isolated import items
 from seehear.senses.sniff import SNIFFED_BYTES, described, sniff
 from seehear.senses.source import ROUNDED_S, beyond, naming, opened
-from seehear.senses.video import MOVING, container, frames, no_frame, picture_stream, upright
+from seehear.senses.video import MOVING, check_libav, container, frames, no_frame, picture_stream, upright
 from seehear.senses.whole import check_whole
 
 Pixels = NDArray[np.uint8]
@@ -53,26 +55,39 @@ def pictures(source: Any, most_pixels: int, every_s: float | None = None) -> Ite
     the film or the film before the excerpt.
     """
     with naming(source, "film"), opened(source) as file:
-        kind = sniff(file.read(SNIFFED_BYTES))
-        if kind not in MOVING:
-            raise InputError(f"not a film but {described(kind)}", allowed="an mp4, mov, mkv, webm, avi, mpeg or ogv")
-        start_s, end_s = (source.start_s, source.end_s) if isinstance(source, Excerpt) else (0.0, math.inf)
-        shown_s: list[float] = []  # when the last two were
-        due = _due(every_s)
-        with container(file, kind) as video:
-            stream = picture_stream(video, most_pixels)
-            for at_s, frame in _from(video, stream, start_s):
-                if at_s >= end_s:
-                    return
-                shown_s = [*shown_s[-1:], at_s]
-                if due(at_s):
-                    yield at_s, upright(frame)
-        until_s = shown_s[-1] + (shown_s[-1] - shown_s[0] or USUAL_S) if shown_s else 0.0
-        if isinstance(source, Excerpt) and until_s < end_s - ROUNDED_S:
-            raise beyond(source, until_s)
-        if not shown_s:
-            raise no_frame()
-        check_whole(file, kind)
+        check_libav(_kind(file))
+        with closing(items("film", file, source, most_pixels=most_pixels, every_s=every_s)) as shown:
+            yield from ((at_s, pixels) for at_s, pixels in shown if pixels is not None)
+
+
+def decode(
+    file: BinaryIO, excerpt: Excerpt | None, most_pixels: int, every_s: float | None
+) -> Iterator[tuple[float, Pixels | None]]:
+    """The same of an open film, in this process; None for each picture that is not wanted."""
+    kind = _kind(file)
+    start_s, end_s = (excerpt.start_s, excerpt.end_s) if excerpt is not None else (0.0, math.inf)
+    shown_s: list[float] = []  # when the last two were
+    due = _due(every_s)
+    with container(file, kind) as video:
+        stream = picture_stream(video, most_pixels)
+        for at_s, frame in _from(video, stream, start_s):
+            if at_s >= end_s:
+                return
+            shown_s = [*shown_s[-1:], at_s]
+            yield at_s, upright(frame) if due(at_s) else None
+    until_s = shown_s[-1] + (shown_s[-1] - shown_s[0] or USUAL_S) if shown_s else 0.0
+    if excerpt is not None and until_s < end_s - ROUNDED_S:
+        raise beyond(excerpt, until_s)
+    if not shown_s:
+        raise no_frame()
+    check_whole(file, kind)
+
+
+def _kind(file: BinaryIO) -> str:
+    kind = sniff(file.read(SNIFFED_BYTES))
+    if kind not in MOVING:
+        raise InputError(f"not a film but {described(kind)}", allowed="an mp4, mov, mkv, webm, avi, mpeg or ogv")
+    return kind
 
 
 def _from(video: Any, stream: Any, start_s: float) -> Iterator[tuple[float, Any]]:

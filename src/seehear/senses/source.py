@@ -81,17 +81,14 @@ def naming(source: Any, noun: str) -> Iterator[None]:
     except InputError as error:
         raise error.at(name_of(source)) from None
     except Exception as error:  # decoders raise anything at all on damaged bytes
-        reason = (
-            getattr(error, "strerror", None)
-            or getattr(error, "error_string", None)
-            or str(error)
-            or type(error).__name__
-        )
-        raise InputError(
-            f"damaged: the {noun} can not be decoded ({str(reason).removeprefix('Error : ').rstrip('.')})",
-            where=name_of(source),
-            hint="copy or export it again",
-        ) from error
+        raise damaged(error, noun).at(name_of(source)) from error
+
+
+def damaged(error: Exception, noun: str) -> InputError:
+    """What a decoder raised, whatever it is, as the refusal of a `noun`."""
+    reason = getattr(error, "strerror", None) or getattr(error, "error_string", None) or str(error)
+    reason = str(reason or type(error).__name__).removeprefix("Error : ").rstrip(".")
+    return InputError(f"damaged: the {noun} can not be decoded ({reason})", hint="copy or export it again")
 
 
 @contextmanager

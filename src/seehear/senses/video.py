@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from itertools import islice
 from typing import Any, BinaryIO
 
@@ -40,17 +41,21 @@ _MOST_FRAMES = 1_000  # decoded on the way from a keyframe; encoders place one e
 _MOST_DECODED_PIXELS = 2_000_000_000  # on that way: all of those frames at 1080p, fewer if they are larger
 
 
-@contextmanager
-def container(file: BinaryIO, kind: str) -> Iterator[Any]:
-    """A file of that kind, opened by libav. Raises InputError, without `where`, where libav is not installed."""
-    try:
-        import av  # 0.06 s to import: paid by those who need it
-    except ImportError:
+def check_libav(kind: str) -> None:
+    """Raises InputError, without `where`, where libav is not installed."""
+    if find_spec("av") is None:
         raise InputError(
             f"this {kind} needs PyAV, which is not installed",
             allowed="without it, pictures, and plain wav, flac, ogg, opus, aiff, au and caf recordings",
             hint="pip install 'seehear[media]'",
-        ) from None
+        )
+
+
+@contextmanager
+def container(file: BinaryIO, kind: str) -> Iterator[Any]:
+    """A file of that kind, opened by libav. Raises InputError as `check_libav` does."""
+    check_libav(kind)
+    import av  # 0.06 s to import: paid by those who need it
 
     file.seek(0)
     with av.open(file, format=DEMUXERS[kind], metadata_errors="replace") as opened:
@@ -71,10 +76,15 @@ def upright(frame: Any) -> NDArray[np.uint8]:
 
 
 def picture_stream(video: Any, most_pixels: int) -> Any:
-    """The first stream of pictures, decoded in this thread; frames of more pixels are refused by libav."""
+    """The first stream of pictures, decoded in this thread; later frames of more pixels are refused by libav."""
     if not video.streams.video:
         raise InputError("a recording without a picture", hint="use it as audio")
     stream = video.streams.video[0]
+    if stream.width * stream.height > most_pixels:
+        raise InputError(
+            f"frames of {stream.width} by {stream.height} pixels are too many",
+            allowed=f"up to {most_pixels / 1e6:g} million",
+        )
     stream.codec_context.thread_count = 1
     stream.codec_context.options = {"max_pixels": str(most_pixels)}
     return stream

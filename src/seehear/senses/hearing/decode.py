@@ -21,7 +21,7 @@ from seehear.errors import InputError
 from seehear.media import Excerpt
 from seehear.senses.sniff import SNIFFED_BYTES, described, sniff
 from seehear.senses.source import ROUNDED_S, beyond
-from seehear.senses.video import DEMUXERS, container, frames
+from seehear.senses.video import DEMUXERS, check_libav, container, frames
 from seehear.senses.whole import check_whole
 
 Block = NDArray[np.float32]
@@ -47,25 +47,36 @@ class Sound:
 
 
 @contextmanager
-def decoding(file: BinaryIO, excerpt: Excerpt | None = None) -> Iterator[Sound]:
-    """An open file, or the excerpt of it, as one Sound, while the context lasts.
+def by_sndfile(file: BinaryIO, excerpt: Excerpt | None = None) -> Iterator[Sound | None]:
+    """An open file, or the excerpt of it, as one Sound, while the context lasts; None for what libav must decode.
 
     Raises InputError, then or while the blocks come, for what is not a recording or ends before the excerpt does.
     """
-    kind = sniff(file.read(SNIFFED_BYTES))
-    if kind not in _SNDFILE and kind not in DEMUXERS:
-        raise InputError(f"not a recording but {described(kind)}", allowed=READABLE)
+    kind = _kind(file)
     check_whole(file, kind)
     if kind in _SNDFILE and (opened := _sndfile(file, kind)):
         with opened:
             yield _blocks_of(opened) if excerpt is None else _sndfile_excerpt(opened, excerpt, exact=kind in _EXACT)
-    elif excerpt is None:
-        length_s = _counted_s(file, kind)
-        with container(file, kind) as media:
-            yield _libav(media, length_s)
     else:
-        with container(file, kind) as media:
-            yield _libav_excerpt(media, excerpt, timed=kind in _TIMED)
+        check_libav(kind)
+        yield None
+
+
+@contextmanager
+def by_libav(file: BinaryIO, excerpt: Excerpt | None = None) -> Iterator[Sound]:
+    """As by_sndfile, of all else. It may take long, and much memory, where a file is damaged."""
+    kind = _kind(file)
+    length_s = _counted_s(file, kind) if excerpt is None else 0.0
+    with container(file, kind) as media:
+        yield _libav(media, length_s) if excerpt is None else _libav_excerpt(media, excerpt, timed=kind in _TIMED)
+
+
+def _kind(file: BinaryIO) -> str:
+    file.seek(0)
+    kind = sniff(file.read(SNIFFED_BYTES))
+    if kind not in _SNDFILE and kind not in DEMUXERS:
+        raise InputError(f"not a recording but {described(kind)}", allowed=READABLE)
+    return kind
 
 
 def _sndfile(file: BinaryIO, kind: str) -> Any:

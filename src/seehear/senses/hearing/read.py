@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seehear.errors import InputError
 from seehear.media import Excerpt
-from seehear.senses.hearing.decode import Sound, decoding
+from seehear.senses.hearing.decode import Sound, by_libav, by_sndfile
 from seehear.senses.hearing.plan import RATE_HZ
+from seehear.senses.isolated import decoded
 from seehear.senses.source import naming, opened
 from seehear.senses.whole import cut_short
 
@@ -40,7 +41,13 @@ def _read(source: Any) -> Samples:
     if isinstance(source, np.ndarray):
         return _mono(_from_array(source, RATE_HZ))
     excerpt = source if isinstance(source, Excerpt) else None
-    with opened(source) as file, decoding(file, excerpt) as sound:
+    with opened(source) as file, by_sndfile(file, excerpt) as sound:
+        return decoded("sound", file, source) if sound is None else _mono(sound)
+
+
+def decode(file: BinaryIO, excerpt: Excerpt | None = None) -> Samples:
+    """What libsndfile does not read, in this process. Raises InputError, without `where`."""
+    with by_libav(file, excerpt) as sound:
         return _mono(sound)
 
 

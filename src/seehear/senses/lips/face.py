@@ -42,6 +42,11 @@ def lacking() -> str:
     return "" if find_spec("cv2") else f"reading lips needs OpenCV, which is not installed: {INSTALL}"
 
 
+def check_opencv() -> None:
+    if lacking():
+        raise InputError("reading lips needs OpenCV, which is not installed", hint=INSTALL)
+
+
 def mouth(pictures: Sequence[Picture], height: int, width: int) -> Picture:
     """Pictures (H, W) of one size -> the mouth of the largest face in each (T, height, width).
 
@@ -69,8 +74,7 @@ def _finder() -> Any:
 
 
 def _loaded() -> Any:
-    if lacking():
-        raise InputError("reading lips needs OpenCV, which is not installed", hint=INSTALL)
+    check_opencv()
     import cv2  # 0.2 s to import, and 80 MB: paid by those who read lips
 
     cv2.setNumThreads(1)  # videos are read beside each other already

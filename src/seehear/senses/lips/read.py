@@ -9,12 +9,13 @@ from numpy.typing import NDArray
 
 from seehear.errors import InputError
 from seehear.media import Excerpt
-from seehear.senses.lips.face import mouth
+from seehear.senses.isolated import decoded
+from seehear.senses.lips.face import check_opencv, mouth
 from seehear.senses.lips.frames import MOST_CELLS, moving
 from seehear.senses.lips.plan import LONGEST_S, RATE_HZ
 from seehear.senses.sniff import SNIFFED_BYTES, described, sniff
 from seehear.senses.source import naming, opened
-from seehear.senses.video import MOVING
+from seehear.senses.video import MOVING, check_libav
 from seehear.senses.whole import check_whole
 
 Clip = NDArray[np.uint8]
@@ -33,15 +34,23 @@ def read(source: Any) -> Clip:
         if isinstance(source, np.ndarray):
             return _clip(source)
         with opened(source) as file:
-            return _from_file(file, source if isinstance(source, Excerpt) else None)
+            kind = _kind(file)
+            check_whole(file, kind)
+            check_libav(kind)
+            check_opencv()
+            return decoded("lips", file, source)
 
 
-def _from_file(file: BinaryIO, excerpt: Excerpt | None) -> Clip:
+def decode(file: BinaryIO, excerpt: Excerpt | None = None) -> Clip:
+    """An open video, or the excerpt of it, in this process. Raises InputError, without `where`."""
+    return mouth(moving(file, _kind(file), excerpt), HEIGHT_PX, WIDTH_PX)
+
+
+def _kind(file: BinaryIO) -> str:
     kind = sniff(file.read(SNIFFED_BYTES))
     if kind not in MOVING:
         raise InputError(f"not a video but {described(kind)}", allowed="an mp4, mkv, webm, avi, mpg, ogv, wmv or flv")
-    check_whole(file, kind)
-    return mouth(moving(file, kind, excerpt), HEIGHT_PX, WIDTH_PX)
+    return kind
 
 
 def _clip(array: NDArray[Any]) -> Clip:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import warnings
-from io import BytesIO
-from typing import Any
+from collections.abc import Callable
+from functools import partial
+from importlib.util import find_spec
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +15,9 @@ from seehear.errors import InputError
 from seehear.senses.sight.limits import check_size
 
 Pixels = NDArray[np.uint8]
+Tone = Callable[[NDArray[Any]], NDArray[Any]]  # rows of a frame -> 0 to 1, less and more where it is to be cut
+
+AT_ONCE = 1 << 20  # pixels that are toned
 
 _DEFLATED = b"1.2.840.10008.1.2.1.99"  # a transfer syntax that inflates without bounds, hardly used for pictures
 _META_BYTES = 4096  # where a file's own description of itself lies
@@ -21,27 +26,32 @@ _META_BYTES = 4096  # where a file's own description of itself lies
 warnings.filterwarnings("ignore", module=r"pydicom\.")
 
 
-def read_dicom(data: bytes) -> Pixels:
-    """The bytes of a DICOM file -> (H, W, 1 | 3): its first frame, windowed, white always the brighter end."""
-    try:
-        from pydicom import dcmread
-        from pydicom.pixels.processing import apply_color_lut
-        from pydicom.pixels.utils import pixel_array
-    except ImportError:
-        raise InputError("a DICOM picture needs pydicom", hint="pip install 'seehear[dicom]'") from None
+def check_pydicom() -> None:
+    if find_spec("pydicom") is None:
+        raise InputError("a DICOM picture needs pydicom", hint="pip install 'seehear[dicom]'")
 
-    if _DEFLATED in data[:_META_BYTES]:
+
+def read_dicom(file: BinaryIO) -> Pixels:
+    """An open DICOM file -> (H, W, 1 | 3): its first frame, windowed, white always the brighter end."""
+    check_pydicom()
+    from pydicom import dcmread
+    from pydicom.pixels.utils import pixel_array
+
+    file.seek(0)
+    if _DEFLATED in file.read(_META_BYTES):
         raise InputError("a deflated DICOM file", hint="save it with another transfer syntax")
-    dataset = dcmread(BytesIO(data))
+    file.seek(0)
+    dataset = dcmread(file)
     _check(dataset)
     frame = pixel_array(dataset, index=0)
+    del dataset.PixelData  # as large as the frame
     if dataset.PhotometricInterpretation == "PALETTE COLOR":
-        coloured = apply_color_lut(frame, dataset)
-        return _scaled(coloured / np.iinfo(coloured.dtype).max)
+        return _toned(frame, partial(_coloured, dataset=dataset), channels=3)
     if frame.ndim == 3:
-        return _scaled(frame / (2 ** int(dataset.BitsStored) - 1))
-    grey = _scaled(_windowed(frame, dataset))[:, :, None]
-    return np.uint8(255) - grey if dataset.PhotometricInterpretation == "MONOCHROME1" else grey
+        white = 2 ** int(dataset.BitsStored) - 1
+        return _toned(frame, lambda rows: rows / white, channels=frame.shape[2])
+    grey = _toned(frame[:, :, None], _window_of(frame, dataset), channels=1)
+    return np.subtract(255, grey, out=grey) if dataset.PhotometricInterpretation == "MONOCHROME1" else grey
 
 
 def _check(dataset: Any) -> None:
@@ -50,28 +60,45 @@ def _check(dataset: Any) -> None:
     check_size(int(dataset.Columns), int(dataset.Rows))
 
 
-def _scaled(unit: NDArray[Any]) -> Pixels:
-    scaled: Pixels = np.rint(np.clip(unit, 0, 1) * 255).astype(np.uint8)
-    return scaled
+def _toned(frame: NDArray[Any], tone: Tone, channels: int) -> Pixels:
+    """(H, W, channels): what `tone` makes of some rows at a time, 0 to 1, in 8 bits. In float64 all takes 8 times as
+    much memory."""
+    toned = np.empty((*frame.shape[:2], channels), np.uint8)
+    for rows in _strips(frame):
+        toned[rows] = np.rint(np.clip(tone(frame[rows]), 0, 1) * 255)
+    return toned
 
 
-def _windowed(frame: NDArray[Any], dataset: Any) -> NDArray[Any]:
+def _strips(frame: NDArray[Any]) -> list[slice]:
+    """Of its rows, AT_ONCE pixels or a few more each."""
+    height, width = frame.shape[:2]
+    step = max(1, AT_ONCE // width)
+    return [slice(top, top + step) for top in range(0, height, step)]
+
+
+def _coloured(rows: NDArray[Any], dataset: Any) -> NDArray[Any]:
+    from pydicom.pixels.processing import apply_color_lut
+
+    coloured = apply_color_lut(rows, dataset)
+    return coloured / np.iinfo(coloured.dtype).max
+
+
+def _window_of(frame: NDArray[Any], dataset: Any) -> Tone:
     """Modality LUT, then VOI LUT or window (C.11.1, C.11.2) -> about 0..1.
 
     Where there is neither, the picture's least and greatest value become 0 and 1.
     """
     from pydicom.pixels.processing import apply_modality_lut, apply_voi
 
-    values = apply_modality_lut(frame, dataset)
+    values = partial(apply_modality_lut, ds=dataset)
     if "VOILUTSequence" in dataset:
         bits = int(dataset.VOILUTSequence[0].LUTDescriptor[2])
-        unit: NDArray[Any] = apply_voi(values, dataset) / (2**bits - 1)
-    elif "WindowCenter" in dataset and "WindowWidth" in dataset:
-        unit = _window(values.astype(np.float64), dataset)
-    else:
-        least, greatest = float(values.min()), float(values.max())
-        unit = (values - least) / max(greatest - least, 1e-9)
-    return unit
+        return lambda rows: apply_voi(values(rows), dataset) / (2**bits - 1)
+    if "WindowCenter" in dataset and "WindowWidth" in dataset:
+        return lambda rows: _window(values(rows).astype(np.float64), dataset)
+    extremes = np.array([[np.min(shown), np.max(shown)] for rows in _strips(frame) for shown in [values(frame[rows])]])
+    least, greatest = float(extremes[:, 0].min()), float(extremes[:, 1].max())
+    return lambda rows: (values(rows) - least) / max(greatest - least, 1e-9)
 
 
 def _window(values: NDArray[np.float64], dataset: Any) -> NDArray[np.float64]:

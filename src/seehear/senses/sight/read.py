@@ -28,16 +28,19 @@ from PIL import (
 
 from seehear.errors import InputError
 from seehear.media import Excerpt, orientation
+from seehear.senses.isolated import decoded
 from seehear.senses.sight.depth import eight_bits, from_array
+from seehear.senses.sight.dicom import check_pydicom, read_dicom
 from seehear.senses.sight.limits import MOST_FILE_BYTES, MOST_PIXELS, check_size
 from seehear.senses.sight.quiet import quieten_libtiff
 from seehear.senses.sniff import SNIFFED_BYTES, described, sniff
 from seehear.senses.source import naming, opened
-from seehear.senses.video import MOVING, middle_frame
+from seehear.senses.video import MOVING, check_libav, middle_frame
 from seehear.senses.whole import check_whole
 
 Pixels = NDArray[np.uint8]
 
+MOST_PIXELS_HERE = 50_000_000  # larger pictures are decoded in another process, whose memory is bounded
 AT_ONCE = 1 << 20  # pixels that are copied
 READABLE = "a jpeg, png, webp, tiff, bmp, gif, ppm or DICOM picture, or a video"
 
@@ -51,6 +54,7 @@ _PLUGINS: dict[str, type[ImageFile.ImageFile]] = {
     "gif": GifImagePlugin.GifImageFile,
     "ppm": PpmImagePlugin.PpmImageFile,
 }
+_IN_PYTHON = ("bmp_rle", "ppm_plain", "ppm")  # Pillow's decoders that need seconds for a million pixels
 _ADVICE = {"heif": "save it as jpeg (on an iPhone: Settings, Camera, Formats, Most Compatible)"}
 _UPRIGHT = {  # EXIF 2.32, table 5: what undoes each orientation
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -82,33 +86,62 @@ def read(source: Any) -> Pixels:
         if isinstance(source, Image.Image):
             return _from_pil(source)
         with opened(source) as file:
-            return _from_file(file, source if isinstance(source, Excerpt) else None)
+            return _from_file(file, source)
 
 
-def _from_file(file: BinaryIO, excerpt: Excerpt | None) -> Pixels:
-    kind = sniff(file.read(SNIFFED_BYTES))
-    if excerpt is not None and kind not in MOVING:
-        raise InputError(f"a stretch of time in what is not a video but {described(kind)}", hint="name the whole file")
-    if kind in _PLUGINS:
-        return _from_pil(_open(kind, _bytes_of(file)))
-    if kind == "dicom":
-        from seehear.senses.sight.dicom import read_dicom
-
-        return read_dicom(_bytes_of(file))
-    if kind in MOVING:
+def _from_file(file: BinaryIO, source: Any) -> Pixels:
+    """In this process where the decoder is known to end soon; in another one otherwise."""
+    kind = _kind(file, source)
+    if kind in _PLUGINS and kind != "tiff":
+        picture = _open(kind, _bytes_of(file))
+        if _is_fast(picture):
+            return _from_pil(picture)
+    elif kind == "dicom":
+        check_pydicom()
+    elif kind in MOVING:
         check_whole(file, kind)
+        check_libav(kind)
+    return decoded("picture", file, source)
+
+
+def decode(file: BinaryIO, excerpt: Excerpt | None = None) -> Pixels:
+    """An open file, or the stretch of a video, in this process. Raises InputError, without `where`."""
+    kind = _kind(file, excerpt)
+    if kind == "dicom":
+        _check_bytes(file)
+        return read_dicom(file)
+    if kind in MOVING:
         pixels = middle_frame(file, kind, MOST_PIXELS, excerpt)
         check_size(pixels.shape[1], pixels.shape[0])
         return pixels
-    raise InputError(f"not a picture but {described(kind)}", allowed=READABLE, hint=_ADVICE.get(kind, ""))
+    return _from_pil(_open(kind, _bytes_of(file)))
+
+
+def _kind(file: BinaryIO, source: Any) -> str:
+    kind = sniff(file.read(SNIFFED_BYTES))
+    if isinstance(source, Excerpt) and kind not in MOVING:
+        raise InputError(f"a stretch of time in what is not a video but {described(kind)}", hint="name the whole file")
+    if kind not in _PLUGINS and kind != "dicom" and kind not in MOVING:
+        raise InputError(f"not a picture but {described(kind)}", allowed=READABLE, hint=_ADVICE.get(kind, ""))
+    return kind
+
+
+def _is_fast(picture: ImageFile.ImageFile) -> bool:
+    """Whether its decoder is one in C whose work is bounded by its size, and that is not enormous."""
+    in_python = bool(picture.tile) and picture.tile[0][0] in _IN_PYTHON
+    return not in_python and picture.width * picture.height <= MOST_PIXELS_HERE
 
 
 def _bytes_of(file: BinaryIO) -> bytes:
+    _check_bytes(file)
+    file.seek(0)
+    return file.read()
+
+
+def _check_bytes(file: BinaryIO) -> None:
     size = file.seek(0, os.SEEK_END)
     if size > MOST_FILE_BYTES:
         raise InputError(f"{size >> 20} MiB is too large for a picture", allowed=f"up to {MOST_FILE_BYTES >> 20} MiB")
-    file.seek(0)
-    return file.read()
 
 
 def _open(kind: str, data: bytes) -> ImageFile.ImageFile:

@@ -1,0 +1,150 @@
+"""What runs in a process that decodes: it reads requests from its stdin until that is closed.
+
+It sets itself limits before each item: the system ends it when it works for longer, and gives it no more memory.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from io import FileIO
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seehear.errors import InputError
+from seehear.media import Excerpt
+from seehear.senses.messages import Header, packed, received
+from seehear.senses.source import damaged, opened
+
+Item = tuple[float, NDArray[Any] | None]
+NOUNS = {"picture": "picture", "sound": "recording", "lips": "video", "film": "film"}
+
+
+def main() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes of a terminal; the asking one decides
+    requests, answers = _own_channels()
+    _limit("RLIMIT_CORE", 0)
+    _write(packed({"ready": True}), answers)
+    while True:
+        request, payload = _request(requests)
+        _answer(request, payload, answers)
+
+
+def _own_channels() -> tuple[FileIO, FileIO]:
+    """stdin and stdout as they are now; what decoders print there from now on goes nowhere."""
+    requests, answers = FileIO(os.dup(sys.stdin.fileno()), "rb"), FileIO(os.dup(sys.stdout.fileno()), "wb")
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for stream in (sys.stdin, sys.stdout):
+        os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
+    return requests, answers
+
+
+def _request(requests: FileIO) -> tuple[Header, bytes]:
+    def fill(buffer: memoryview) -> None:
+        while buffer:
+            read = requests.readinto(buffer)
+            if not read:
+                sys.exit()  # nobody will ask any more
+            buffer = buffer[read:]
+
+    header, payload_bytes = received(fill)
+    payload = bytearray(payload_bytes)
+    fill(memoryview(payload))
+    return header, bytes(payload)
+
+
+def _answer(request: Header, payload: bytes, answers: FileIO) -> None:
+    try:
+        _limit("RLIMIT_AS", _mapped_bytes() + request["memory_bytes"])
+        with opened(payload or os.fsdecode(request["path"].encode("latin-1"))) as file:
+            items = _items(request, file)
+            while True:
+                _limit("RLIMIT_CPU", int(time.process_time()) + 1 + request["limit_s"])
+                item = next(items, None)
+                if item is None:
+                    break
+                _send(item, answers)
+        _write(packed({"end": True}), answers)
+    except MemoryError:
+        gib = request["memory_bytes"] / (1 << 30)
+        _refuse(InputError("decoding it takes too much memory", allowed=f"up to {gib:g} GiB"), answers)
+    except InputError as error:
+        _refuse(error, answers)
+    except Exception as error:  # decoders raise anything at all on damaged bytes
+        _refuse(damaged(error, NOUNS[request["job"]]), answers)
+
+
+def _items(request: Header, file: BinaryIO) -> Iterator[Item]:
+    path = Path(os.fsdecode(request["path"].encode("latin-1")))
+    excerpt = Excerpt(path, *request["span_s"]) if request["span_s"] else None
+    match request["job"]:
+        case "picture":
+            from seehear.senses.sight.read import decode as see
+
+            yield 0.0, see(file, excerpt)
+        case "sound":
+            from seehear.senses.hearing.read import decode as hear
+
+            yield 0.0, hear(file, excerpt)
+        case "lips":
+            from seehear.senses.lips.read import decode as watch
+
+            yield 0.0, watch(file, excerpt)
+        case "film":
+            from seehear.senses.film import decode as show
+
+            yield from show(file, excerpt, **request["options"])
+
+
+def _send(item: Item, answers: FileIO) -> None:
+    at_s, array = item
+    if array is None:
+        _write(packed({"at_s": at_s}), answers)
+        return
+    array = np.ascontiguousarray(array)
+    _write(packed({"at_s": at_s, "shape": array.shape, "dtype": array.dtype.str[1:]}, array.nbytes), answers)
+    _write(array.reshape(-1).view(np.uint8).data, answers)
+
+
+def _refuse(error: InputError, answers: FileIO) -> None:
+    _write(packed({"error": {"what": error.what, "allowed": error.allowed, "hint": error.hint}}), answers)
+
+
+def _write(data: bytes | memoryview, answers: FileIO) -> None:
+    left = memoryview(data)
+    try:
+        while left:
+            left = left[answers.write(left) :]
+    except BrokenPipeError:
+        sys.exit()
+
+
+def _mapped_bytes() -> int:
+    """The memory that the process has mapped by now; 0 where the system does not say."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[0])
+    except OSError:
+        return 0
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def _limit(name: str, value: int) -> None:
+    """Set a limit of the system, where it has it."""
+    try:
+        import resource
+    except ImportError:
+        return
+    if name == "RLIMIT_AS" and not Path("/proc/self/statm").exists():
+        return
+    with suppress(ValueError, OSError):
+        kind = getattr(resource, name)
+        _, most = resource.getrlimit(kind)
+        resource.setrlimit(kind, (value if most == resource.RLIM_INFINITY else min(value, most), most))

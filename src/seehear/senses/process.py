@@ -1,0 +1,142 @@
+"""A process that decodes, seen from the one that asks it."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seehear.errors import InputError
+from seehear.senses.messages import Header, packed, received
+
+Array = NDArray[Any]
+
+START_S = 60
+PATIENCE = 5  # times its limit that an item may last where the decoder does not work but wait, or share its core
+END_S = 5
+BLOCK_BYTES = 1 << 20
+DTYPES = {"u1": np.uint8, "f4": np.float32}
+# Isolated (-I): a folder of pictures that one stands in must not get to be imported from.
+PROGRAM = "import sys; sys.path[:] = sys.argv[1:]; from seehear.senses.isolated_process import main; main()"
+
+
+class SlowError(Exception):
+    """An item takes longer than it may."""
+
+
+class EndedError(Exception):
+    """The process ended, or spoke nonsense; the words say how."""
+
+
+class Process:
+    """Started at once. `ready` for the next request; `given_bytes` of all arrays so far.
+
+    Raises OSError, EndedError or SlowError where it cannot be started.
+    """
+
+    def __init__(self) -> None:
+        self._child = subprocess.Popen(
+            [sys.executable, "-I", "-c", PROGRAM, *(place for place in sys.path if isinstance(place, str))],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=None if os.environ.get("SEEHEAR_DEBUG") else subprocess.DEVNULL,
+            bufsize=0,
+            pipesize=BLOCK_BYTES,
+            env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+        )
+        self.ready = False
+        self.given_bytes = 0
+        self._until_s = time.monotonic() + START_S
+        try:
+            self._received()
+        except BaseException:
+            self.end()
+            raise
+        self.ready = True
+
+    def ask(self, request: Header, payload: memoryview) -> None:
+        """Raises OSError where the process is no more."""
+        self.ready = False
+        for part in (memoryview(packed(request, len(payload))), payload):
+            while part:
+                part = part[os.write(self._pipes[0], part[:BLOCK_BYTES]) :]
+
+    def item(self, limit_s: int) -> tuple[float, Array | None] | None:
+        """The next one; None after the last. Raises InputError for a refusal, else SlowError or EndedError."""
+        self._until_s = time.monotonic() + PATIENCE * limit_s
+        header, payload_bytes = self._received()
+        if "end" in header:
+            self.ready = True
+            return None
+        if error := header.get("error"):
+            self.ready = True
+            raise InputError(str(error["what"]), allowed=str(error["allowed"]), hint=str(error["hint"]))
+        at_s = float(header["at_s"])
+        return at_s, self._array(header, payload_bytes) if payload_bytes else None
+
+    def kill(self) -> None:
+        self._child.kill()
+
+    def end(self) -> None:
+        self.ready = False
+        self.kill()
+        self._child.wait()
+        self.close_pipes()
+
+    def close_pipes(self) -> None:
+        for pipe in (self._child.stdin, self._child.stdout):
+            if pipe is not None:
+                pipe.close()
+
+    @property
+    def _pipes(self) -> tuple[int, int]:
+        """The descriptors to write to and to read from."""
+        if self._child.stdin is None or self._child.stdout is None:
+            raise EndedError("without pipes")
+        return self._child.stdin.fileno(), self._child.stdout.fileno()
+
+    def _received(self) -> tuple[Header, int]:
+        try:
+            return received(self._fill)
+        except ValueError as error:
+            raise EndedError(str(error)) from None
+
+    def _array(self, header: Header, payload_bytes: int) -> Array:
+        try:
+            array = np.empty([int(side) for side in header["shape"]], DTYPES[header["dtype"]])
+        except (KeyError, TypeError, ValueError, MemoryError) as error:
+            raise EndedError(f"{type(error).__name__}: {error}") from None
+        if array.nbytes != payload_bytes:
+            raise EndedError(f"an array of {payload_bytes} bytes, not {array.nbytes}")
+        self._fill(array.reshape(-1).view(np.uint8).data)
+        self.given_bytes += payload_bytes
+        return array
+
+    def _fill(self, buffer: memoryview) -> None:
+        descriptor = self._pipes[1]
+        poll = select.poll()
+        poll.register(descriptor, select.POLLIN)
+        while buffer:
+            left_s = self._until_s - time.monotonic()
+            if left_s <= 0 or not poll.poll(1000 * left_s):
+                raise SlowError
+            read = os.readv(descriptor, [buffer])
+            if not read:
+                raise self._how_it_ended()
+            buffer = buffer[read:]
+
+    def _how_it_ended(self) -> Exception:
+        try:
+            code = self._child.wait(END_S)
+        except subprocess.TimeoutExpired:
+            return EndedError("it closed its pipes")
+        if code == -signal.SIGXCPU:  # what the limit of its work sends: see isolated_process.py
+            return SlowError()
+        return EndedError(signal.Signals(-code).name if code < 0 else f"exit code {code}")
