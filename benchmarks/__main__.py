@@ -15,6 +15,7 @@ COMMANDS = (
     | {name: ("benchmarks.transcripts", name) for name in transcripts.TASKS}
     | {name: ("benchmarks.scenes", name) for name in scenes.TASKS}
     | {
+        "fsdd-speakers": ("benchmarks.speakers",),
         "live": ("benchmarks.live",),
         "grid-noise": ("benchmarks.in_noise",),
         "keras": ("benchmarks.keras_cnn",),

@@ -19,15 +19,21 @@ from benchmarks.budget import Sitting, asked, for_each
 from benchmarks.data import Examples, Store, write_table
 from benchmarks.hugging_face import NAMES, beside
 from benchmarks.results import Figure
+from benchmarks.shifts import under_shift
 from seehear.api import Recogniser
 from seehear.measure.evaluate import Evaluation
 
 TIMED = 100  # pictures
+SHIFTS = (
+    *("brighter", "darker", "gamma", "less contrast", "defocus blur", "motion blur"),
+    *("gaussian noise", "shot noise", "jpeg"),
+)
 
 
 @dataclass(frozen=True)
 class Task:
-    """A set and its budget; what is reported of it, beside what is wished; pictures a second that are wished."""
+    """A set and its budget; what is reported of it, beside what is wished; pictures a second that are wished; and the
+    metric, with the share of it that is wished to be left where light, contrast, sharpness, noise and coding differ."""
 
     prepare: Callable[[Store], Examples]
     standard_minutes: float
@@ -35,6 +41,8 @@ class Task:
     pictures: str  # where those are that are timed
     beside: tuple[str, ...]  # networks of others
     per_s: float | None = None
+    shift_metric: str = "map50"
+    kept: float | None = None
 
 
 def camvid(store: Store) -> Examples:
@@ -81,8 +89,9 @@ def measure(name: str, task: Task, store: Store, options: argparse.Namespace) ->
     sitting = Sitting.begun(name, task.standard_minutes, options)
     model = taught(examples, sitting.budget, ("image",), out=store.cache / f"{name}.seehear")
     (judge, test), *_ = examples.tests.items()
-    evaluation = evaluated(model, test)
+    evaluation = evaluated(model, test, shifted=True)
     figures = list(task.figures(evaluation))
+    figures += under_shift(evaluation, task.shift_metric, kept=task.kept, among=SHIFTS)
     if evaluation.metrics["coverage"]:
         most = model.recipe.wrong_at_most
         figures.append(figure(evaluation, "accepted_error", "error of the accepted answers", at_most=most))
@@ -119,7 +128,16 @@ def _of_boxes(evaluation: Evaluation, *, map50: float) -> Iterator[Figure]:
 
 
 TASKS = {
-    "camvid": Task(camvid, 30, partial(_of_masks, miou=0.48), "val/images", ("segformer",), per_s=10.0),
+    "camvid": Task(
+        camvid,
+        30,
+        partial(_of_masks, miou=0.48),
+        "val/images",
+        ("segformer",),
+        per_s=10.0,
+        shift_metric="miou",
+        kept=0.85,
+    ),
     "bccd": Task(bccd, 15, partial(_of_boxes, map50=0.80), "JPEGImages", ("yolos", "d-fine"), per_s=15.0),
 }
 

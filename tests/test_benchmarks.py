@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from benchmarks import accuracy, budget, results, table
+from benchmarks import accuracy, budget, results, scenes, table
 from benchmarks.__main__ import COMMANDS
 from benchmarks.accuracy import TASKS, task_named
 from benchmarks.budget import Sitting, asked
@@ -18,12 +19,18 @@ from benchmarks.ctc_tutorial import spelt, tutorial
 from benchmarks.live import Microphone, Told, by_recording, delays_s, running
 from benchmarks.machine import Pace
 from benchmarks.results import Figure, Result, record
+from benchmarks.shifts import under_shift
 from benchmarks.spoken import Spoken, recordings
 from benchmarks.transcripts import judged
+from seehear.answers.headline import Headline
 from seehear.answers.text import Text, Word
+from seehear.measure.groups import Group
+from seehear.measure.shifted import Levels, Shifted
 from seehear.runtime.live import Heard
 from seehear.runtime.prediction import Prediction
+from seehear.senses import SENSES
 from seehear.senses.hearing.plan import RATE_HZ
+from seehear.senses.sight.corruptions import COMMON
 
 PACE = Pace(200.0, "float32")
 
@@ -183,3 +190,31 @@ def test_a_microphone_is_never_ahead_of_its_sound() -> None:
         assert microphone.tell() >= heard / RATE_HZ
     assert heard == RATE_HZ
     assert microphone.computed_s > 0
+
+
+def test_what_is_believed_under_shift_is_counted_over_all_corruptions_together() -> None:
+    def group(accuracy: float, coverage: float, wrong: float) -> Group:
+        metrics = {"accuracy": accuracy, "wrong": 1 - accuracy, "coverage": coverage, "accepted_error": wrong}
+        return Group(100, metrics, {})
+
+    sure, silent = group(0.9, 0.5, 0.1), group(0.7, 0.0, float("nan"))
+    levels = {"noise": Levels(sure, silent), "blur": Levels(silent, group(0.5, 1.0, 0.5))}
+    evaluation = replace(
+        judged(["a"], [Spoken(np.zeros(1, np.float32), "a")]),
+        shifted=Shifted.of(Headline("accuracy", True), group(1.0, 1.0, 0.0), levels),
+    )
+    told = {each.what: each for each in under_shift(evaluation, "accuracy", kept=0.75, wrong_at_most=0.05)}
+    assert told["accuracy, mean of 2 corruptions, mild"].value == pytest.approx(0.8)
+    assert told["accuracy, kept over clean"].value == pytest.approx(0.7)
+    assert not told["accuracy, kept over clean"].reached
+    assert told["accuracy under the worst, strong: blur"].value == 0.5
+    assert told["answered by itself under mild corruptions"].value == 0.25
+    assert told["error of the accepted under mild corruptions"].value == pytest.approx(0.1)  # 5 of 50, and 0 of 0
+    some = {each.what: each for each in under_shift(evaluation, "accuracy", among=["noise"])}
+    assert some["error of the accepted under strong corruptions"].value == 0
+    with pytest.raises(ValueError, match="shifted=True"):
+        list(under_shift(replace(evaluation, shifted=None), "accuracy"))
+
+
+def test_the_corruptions_that_count_are_known() -> None:
+    assert {*scenes.SHIFTS, *COMMON} <= SENSES["image"].corruptions().keys()

@@ -125,6 +125,7 @@ def test_means_leave_out_what_is_not_defined_and_kept_is_a_share():
     shifted = Shifted.of(Headline("accuracy", True), group(0.8), levels)
     assert list(shifted.corruptions) == ["a", "b"]
     assert shifted.mean("accuracy") == (pytest.approx(0.8), 0.4)
-    assert shifted.kept() == pytest.approx(0.75)
+    assert shifted.kept("accuracy") == pytest.approx(0.75)
+    assert shifted.under(["b"]).mean("accuracy") == (0.8, pytest.approx(float("nan"), nan_ok=True))
     assert "unknown → unknown" in str(shifted)
     assert shifted.to_json()["mean"]["mild"]["accepted_error"] is None

@@ -10,8 +10,8 @@ import numpy as np
 from seehear.answers import ANSWERS, Answer
 from seehear.errors import UsageError
 from seehear.events import Advanced, Finished, Listener, Started
-from seehear.measure.groups import Group, measured
-from seehear.measure.judged import Judged
+from seehear.measure.groups import Group
+from seehear.measure.judged import Judged, figures
 from seehear.measure.shifted import AS_THEY_ARE, Levels, Shifted
 from seehear.media import Input
 from seehear.runtime.recognise import Recogniser
@@ -98,4 +98,6 @@ def _measured(recogniser: Recogniser, examples: Asked, how: Mapping[str, Any], i
     kind = ANSWERS[recipe.kind]
     predictions = list(recogniser.predict(inputs, **how))
     judged = Judged.of(kind, recipe.answer, [p.answer for p in predictions], [truth for _, truth in examples])
-    return measured(judged.accepting([p.accepted for p in predictions]), kind, recipe.answer, RESAMPLES)
+    judged = judged.accepting([p.accepted for p in predictions])
+    metrics, intervals = figures(judged, kind, recipe.answer, resamples=RESAMPLES)
+    return Group(len(judged), metrics, intervals)

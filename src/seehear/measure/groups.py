@@ -169,12 +169,11 @@ def _grouping(column: str, groups: Mapping[str, Judged], kind: AnswerKind, spec:
         shown = worst_first[:EXTREMES] + worst_first[-EXTREMES:]
     else:
         shown = worst_first + sorted(groups.keys() - told)
-    each = {value: measured(groups[value], kind, spec, resamples) for value in shown}
-    return Grouping(column, headline.metric, len(told), each)
+    measured = {value: _measured(groups[value], kind, spec, resamples) for value in shown}
+    return Grouping(column, headline.metric, len(told), measured)
 
 
-def measured(judged: Judged, kind: AnswerKind, spec: Any, resamples: int) -> Group:
-    """The headline and SHARES of some examples."""
+def _measured(judged: Judged, kind: AnswerKind, spec: Any, resamples: int) -> Group:
     headline = kind.headline(spec).metric
     names = headline, *SHARES
     if len(judged) < FEWEST:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from seehear.answers.headline import Headline
@@ -51,13 +51,16 @@ class Shifted:
         mild, strong = ([levels[i].metrics[metric] for levels in self.corruptions.values()] for i in (0, 1))
         return _mean(mild), _mean(strong)
 
-    def kept(self, metric: str | None = None) -> float:
+    def kept(self, metric: str) -> float:
         """The mean of a metric over all corruptions and both levels, as a share of what it is without."""
-        name = metric or self.headline.metric
-        return _mean(self.mean(name)) / self.clean.metrics[name] if self.clean.metrics[name] else math.nan
+        return _mean(self.mean(metric)) / self.clean.metrics[metric] if self.clean.metrics[metric] else math.nan
+
+    def under(self, names: Collection[str]) -> Shifted:
+        """Under some of the corruptions alone."""
+        return replace(self, corruptions={name: own for name, own in self.corruptions.items() if name in names})
 
     def to_json(self) -> dict[str, Any]:
-        names = [self.headline.metric, *SHARES]
+        names = list(self.clean.metrics)
         mean = {name: [None if math.isnan(value) else value for value in self.mean(name)] for name in names}
         return {
             "clean": self.clean.to_json(),
