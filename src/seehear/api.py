@@ -195,12 +195,17 @@ def plan(  # noqa: PLR0913 - the wishes of train
     from seehear.learn.machine import choose_device, machine_of
     from seehear.learn.plan import Wishes
     from seehear.learn.plan import plan as derive
+    from seehear.learn.unreadable import unreadable_answers
 
     place, wishes = choose_device(device), Wishes(minutes, steps, seed, wrong_at_most)
     with temporary() as workspace:
-        table, _, dropped = _tables(data, val, answer, senses, workspace, listen)
+        table, held_out, dropped = _tables(data, val, answer, senses, workspace, listen)
         listen(LeftOut(dropped))
-        return derive(table, wishes, machine_of(place))
+        recipe = derive(table, wishes, machine_of(place))
+        for each in filter(None, (table, held_out)):
+            if strange := unreadable_answers(each, recipe):
+                listen(LeftOut(strange))
+        return recipe
 
 
 def _recipe(recipe: str | Path | Recipe) -> Recipe:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from seehear.media import SpanColumns
 from seehear.table.layouts import Found
+from seehear.table.layouts.picture_sizes import sizes_px
 from seehear.table.media import are_of
 from seehear.table.presence import present
 from seehear.table.roles import Roles
@@ -46,6 +47,7 @@ def judge(
         faults.append(_Fault(pc.is_null(columns.answer).to_numpy(), lambda _: found.without))
         if roles.in_files:
             faults += _file_faults(found, columns.answer, confined)
+            faults += [_other_size(found, cells, columns.answer) for cells in columns.senses.values()]
     first = np.full(len(found.cells), len(faults))
     for number, fault in reversed(list(enumerate(faults))):
         first[fault.rows] = number
@@ -83,6 +85,18 @@ def _file_faults(found: Found, cells: pa.ChunkedArray, confined: bool) -> list[_
         _Fault(matching("^[a-z0-9]+://"), lambda i: f"{name(i)} is an address on the net", "download it first"),
         _Fault(filled & ~there, lambda i: f"no file {name(i)}"),
     ]
+
+
+def _other_size(found: Found, pictures: pa.ChunkedArray, answers: pa.ChunkedArray) -> _Fault:
+    """What is on every pixel of a picture must have its size. No fault where a header does not tell one."""
+    picture_px, answer_px = (sizes_px(found.root, pc.fill_null(cells, "").to_pylist()) for cells in (pictures, answers))
+    differ = np.isfinite(picture_px) & np.isfinite(answer_px) & (picture_px != answer_px)
+
+    def sizes(i: int) -> str:
+        (width, height), (own_width, own_height) = answer_px[i].astype(int), picture_px[i].astype(int)
+        return f"a mask of {width} by {height} pixels for a picture of {own_width} by {own_height}"
+
+    return _Fault(differ.any(1), sizes, "masks need the size of their pictures")
 
 
 def _strange(sense: str, cells: pa.ChunkedArray, readable: NDArray[np.bool_]) -> _Fault:
