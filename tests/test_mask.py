@@ -125,6 +125,79 @@ def test_a_palette_gives_the_colours_and_answers_are_saved_alike(tmp_path: Path)
     assert again.getpalette()[9:12] == [255, 0, 128]
 
 
+TABLES = {
+    "class_dict.csv": "name, r, g, b\nroad,128,64,128\nsky,128,128,128\nVoid,0,0,0\n",
+    "label_colors.txt": "128 64 128\troad\n128 128 128\tsky\n0 0 0\t\tVoid\n",
+    "labelmap.txt": "# label:color_rgb:parts:actions\nroad:128,64,128::\nsky:128,128,128::\nVoid:0,0,0::\n",
+}
+
+
+def coloured(folder: Path, *colours: tuple[int, int, int], mode: str = "RGB", name: str = "1.png") -> str:
+    folder.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.array([colours], np.uint8)).convert(mode).save(folder / name)
+    return str(folder / name)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "P"])
+@pytest.mark.parametrize("table", TABLES)
+def test_colours_are_named_by_a_table_near_the_masks(tmp_path: Path, table: str, mode: str) -> None:
+    (tmp_path / table).write_text(TABLES[table])
+    road, sky, void = (128, 64, 128), (128, 128, 128), (0, 0, 0)
+    cell = coloured(tmp_path / "train/masks", road, sky, sky, void, mode="RGB" if mode == "P" else mode)
+    if mode == "P":
+        Image.open(cell).quantize(4).save(cell)
+    spec = MASK.plan([cell], "mask")
+    assert (spec.classes, spec.numbers, spec.unknown) == (("road", "sky"), (0, 1), (2, 255))
+    assert (spec.colors, spec.shares) == (("#804080", "#808080"), (0.333333, 0.666667))
+    assert MASK.read(cell, spec).pixels.tolist() == [[0, 1, 1, UNKNOWN]]
+
+
+def test_the_name_of_a_colour_counts_where_another_table_has_another_order(tmp_path: Path) -> None:
+    for folder, rows in (("a", "road,1,0,0\nsky,0,1,0\n"), ("b", "sky,0,1,0\ntree,0,0,1\nroad,1,0,0\n")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "class_dict.csv").write_text(f"name,r,g,b\n{rows}")
+    spec = MASK.plan([coloured(tmp_path / "a", (1, 0, 0), (0, 1, 0))], "mask")
+    assert MASK.read(coloured(tmp_path / "b", (0, 1, 0), (1, 0, 0)), spec).pixels.tolist() == [[1, 0]]
+    with pytest.raises(InputError, match=r"the pixel at \(0, 0\) is 1, which is no class"):
+        MASK.read(coloured(tmp_path / "b", (0, 0, 1), (1, 0, 0)), spec)
+
+
+def test_colours_that_no_table_names_are_refused(tmp_path: Path) -> None:
+    cell = coloured(tmp_path, (1, 2, 3), (9, 8, 7))
+    with pytest.raises(InputError, match=r"colours without a palette.*Next: put a class_dict\.csv"):
+        numbers(cell)
+    (tmp_path / "class_dict.csv").write_text("name,r,g,b\ncat,1,2,3\n")
+    with pytest.raises(InputError, match=r"1\.png: the pixel at \(1, 0\) is #090807, which is no colour of class_dict"):
+        numbers(cell)
+
+
+def test_a_table_of_colours_leaves_masks_of_numbers_as_they_are(tmp_path: Path) -> None:
+    (tmp_path / "label_colors.txt").write_text(TABLES["label_colors.txt"])
+    spec = MASK.plan([saved(tmp_path, np.array([[0, 1]]))], "mask")
+    assert (spec.classes, spec.numbers) == (("0", "1"), (0, 1))
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("class_dict.csv", b"name,r,g,b\ncat,1,2\n"),
+        ("class_dict.csv", b"name,r,g,b\ncat,1,2,256\n"),
+        ("class_dict.csv", b"name,r,g,b\ncat,1,2,3\ndog,1,2,3\n"),
+        ("class_dict.csv", b'name,r,g,b\n"cat,1,2,3\n'),
+        ("label_colors.txt", b"1 2 cat\n"),
+        ("label_colors.txt", b"\xff\xfe"),
+        ("label_colors.txt", b""),
+        ("labelmap.txt", b"cat:1,2::\n"),
+        ("labelmap.txt", b"a:0,0," + b"9" * 70_000),
+        ("class_dict.csv", b"name,r,g,b\n" + b"".join(b"c%d,%d,0,%d\n" % (i, i % 256, i // 256) for i in range(300))),
+    ],
+)
+def test_a_damaged_table_of_colours_is_refused_by_name(tmp_path: Path, name: str, content: bytes) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match=rf"{name}: .*Allowed: lines of a name and its red, green and blue"):
+        numbers(coloured(tmp_path, (1, 2, 3), (0, 0, 0)))
+
+
 def test_rare_classes_weigh_more_but_not_without_end() -> None:
     assert np.allclose(SPEC.weights, [1 / np.log(1.62), 1 / np.log(1.32), 1 / np.log(1.12)])
     assert max(SPEC.model_copy(update={"shares": (1.0, 0.0, 0.0)}).weights) < 51

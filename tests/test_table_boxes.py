@@ -446,6 +446,48 @@ def test_yolo_without_a_table_and_with_faults(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("names", ["classes.txt", "obj.names", "train/_darknet.labels"])
+def test_texts_of_yolo_beside_their_pictures(tmp_path: Path, names: str) -> None:
+    files = {names: "cat\ndog\n", "train/a.txt": "1 .5 .5 .5 .5\n", "train/c.txt": "", "valid/d.txt": "0 .5 .5 1 1\n"}
+    data = pictures(make(tmp_path / "d", files), "train/a.jpg", "train/b.jpg", "train/c.jpg", "valid/d.jpg")
+    found = seen(data)
+    assert boxes(found) == {
+        "train/a.jpg": [("dog", 10, 7.5, 30, 22.5)],
+        "train/b.jpg": [],
+        "train/c.jpg": [],
+        "valid/d.jpg": [("cat", 0, 0, 40, 30)],
+    }
+    assert [row.part for row in found] == ["train", "train", "train", "val"]
+    assert "1 picture without a text: taken for empty" in found.said
+
+
+def test_texts_of_yolo_in_one_folder(tmp_path: Path) -> None:
+    files = {"classes.txt": "cat\ndog\n", "a.txt": "\ufeff1 .5 .5 .5 .5\n", "readme.txt": "hello"}
+    found = seen(pictures(make(tmp_path / "d", files), "a.jpg", "b.jpg"))
+    assert boxes(found) == {"a.jpg": [("dog", 10, 7.5, 30, 22.5)], "b.jpg": []}
+
+
+@pytest.mark.parametrize("folders", [("", ""), ("images/", "labels/")])
+def test_texts_of_yolo_without_names_are_refused(tmp_path: Path, folders: tuple[str, str]) -> None:
+    data = pictures(make(tmp_path / "d", {f"{folders[1]}a.txt": "0 .5 .5 .5 .5\n"}), f"{folders[0]}a.jpg")
+    with pytest.raises(DataError, match=r"nothing names their classes. Next: put a classes.txt there"):
+        seen(data)
+
+
+def test_parts_of_yolo_that_name_classes_differently_are_refused(tmp_path: Path) -> None:
+    files = {f"{part}/_darknet.labels": f"cat\n{part}\n" for part in ("train", "valid")}
+    data = make(tmp_path / "d", files | {"train/a.txt": "0 .5 .5 .5 .5\n", "valid/b.txt": ""})
+    with pytest.raises(DataError, match=r"train/_darknet.labels and valid/_darknet.labels name the classes diff"):
+        seen(pictures(data, "train/a.jpg", "valid/b.jpg"))
+
+
+@pytest.mark.parametrize("text", ["a cat on a mat\n", "2026\n", "0 12 40 210 131\n", "0 .5 .5 .5\n"])
+def test_texts_beside_pictures_that_are_no_boxes_are_not_taken_for_them(tmp_path: Path, text: str) -> None:
+    files = {f"{label}/{i}.txt": text for label in ("cat", "dog") for i in (1, 2)}
+    data = pictures(make(tmp_path / "d", files), *(file.replace(".txt", ".jpg") for file in files))
+    assert seen(data).answers() == ["cat", "cat", "dog", "dog"]
+
+
 def test_classes_of_yolo_keep_their_numbers_and_words(tmp_path: Path) -> None:
     line = " .5 .5 .5 .5\n"
     files = {"classes.txt": "cat\n\ndog\nbird\n\n", "labels/a.txt": f"2{line}1{line}"}
@@ -544,6 +586,44 @@ def test_every_picture_and_mask_of_a_name_that_is_there_twice_is_named(tmp_path:
         Problem("masks/a_mask.png", "masks/a.png is of this name too: left out", hint),
         Problem("images/b_gt.jpg", "no mask of this name"),
     )
+
+
+MASKED = (*DRAWN, Kind("mask", ("mask",)))
+
+
+@pytest.mark.parametrize("ending", ["_mask", "-mask", "_seg", "_label", "_L"])
+def test_masks_in_the_folder_of_their_pictures(tmp_path: Path, ending: str) -> None:
+    data = pictures(tmp_path / "d", "a.jpg", f"a{ending}.png", "b.png", f"b{ending}.png", "c.jpg", f"e{ending}.png")
+    table = opened(data, kinds=MASKED)
+    assert [(row.key, row.answer) for row in table] == [("a.jpg", f"a{ending}.png"), ("b.png", f"b{ending}.png")]
+    assert [(problem.where, problem.what) for problem in table.problems] == [
+        (f"e{ending}.png", "no picture of this name"),
+        ("c.jpg", "no mask of this name"),
+    ]
+
+
+def test_masks_beside_pictures_in_folders_of_classes(tmp_path: Path) -> None:
+    names = [f"{label}/{i}{end}.png" for label in ("benign", "malignant") for i in (1, 2) for end in ("", "_mask")]
+    data = pictures(tmp_path / "d", *names)
+    table = opened(data, kinds=MASKED)
+    assert (table.answers(), table.metadata) == (["benign", "benign", "malignant", "malignant"], ("mask",))
+    assert opened(data, kinds=MASKED, answer="mask").answers()[0] == "benign/1_mask.png"
+
+
+@pytest.mark.parametrize("beside", ["_labels", "_masks", "annot"])
+def test_a_folder_of_masks_beside_that_of_each_part(tmp_path: Path, beside: str) -> None:
+    data = pictures(tmp_path / "d", "train/a.png", f"train{beside}/a_L.png", "val/b.jpg", f"val{beside}/b.png")
+    table = opened(data, kinds=MASKED)
+    assert [(row.key, row.answer, row.part) for row in table] == [
+        ("train/a.png", f"train{beside}/a_L.png", "train"),
+        ("val/b.jpg", f"val{beside}/b.png", "val"),
+    ]
+
+
+def test_few_names_that_end_like_masks_are_pictures(tmp_path: Path) -> None:
+    names = [f"{label}/{i}.png" for label in ("cat", "dog") for i in (1, 2)]
+    table = opened(pictures(tmp_path / "d", *names, "cat/1_mask.png"), kinds=MASKED)
+    assert table.answers() == ["cat", "cat", "cat", "dog", "dog"]
 
 
 @pytest.mark.parametrize("ending", ["jpg", "png", "webp", "bmp"])

@@ -144,8 +144,8 @@ def read(cell: str, spec: MaskSpec) -> Mask:
     if is_outlined(cell):
         outlines = parsed(cell)
         return Mask.of(outlines.drawn(spec.place_of, spec.index.get(outlines.rest, UNKNOWN)), spec)
-    found, _ = numbers(cell)
-    places = spec.places[found]
+    found, _, names = numbers(cell)
+    places = (spec.places_of(names) if names else spec.places)[found]
     if (places < 0).any():
         row, column = np.argwhere(places < 0)[0]
         known = ", ".join(f"{n} {name}" for n, name in zip(spec.numbers[:12], spec.classes, strict=False))

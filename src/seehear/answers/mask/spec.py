@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from seehear.answers.mask.outlines import is_outlined, parsed
-from seehear.answers.mask.picture import numbers
+from seehear.answers.mask.picture import Numbers, numbers
 from seehear.errors import DataError, InputError
 
 Array = NDArray[Any]
@@ -76,6 +76,12 @@ class MaskSpec(BaseModel):
             raise InputError(f"'{label}' is not one of the {len(self.classes)} classes", allowed=known)
         return self.index[label]
 
+    def places_of(self, names: Sequence[str]) -> Array:
+        """(names,) int16: the class of each name, UNKNOWN for what is none, or -1 for any other."""
+        return np.array(
+            [UNKNOWN if each.casefold() in NO_CLASS else self.index.get(each, -1) for each in names], np.int16
+        )
+
     @cached_property
     def places(self) -> Array:
         """(256,) int16: the class of each number, UNKNOWN, or -1 for one that stands for nothing."""
@@ -96,10 +102,10 @@ def plan(cells: Iterable[str], column: str, aid: Sequence[str] | None = None) ->
         raise DataError("holds no answers", where=where, hint="give every picture its mask")
     outlined = all(map(is_outlined, given))
     names = _labels(given, where) if outlined else _names(Path(given[0]))
-    counts, palette, refused = _counted(given, _drawn(names) if outlined else numbers)
+    counts, first, refused = _counted(given, _drawn(names) if outlined else numbers)
     if not counts.any():
         raise DataError(f"none of its masks can be read; the first: {refused}", where=where)
-    known, unknown = _classes(counts, names)
+    known, unknown = _classes(counts, first.names or names)
     if len(known) < 2:
         raise DataError(
             f"every pixel of its masks is the same, '{next(iter(known.values()), '')}'",
@@ -116,29 +122,24 @@ def plan(cells: Iterable[str], column: str, aid: Sequence[str] | None = None) ->
         numbers=tuple(known),
         unknown=tuple(unknown),
         shares=tuple((own / own.sum()).round(6).tolist()),
-        colors=_colors(tuple(known), palette),
+        colors=_colors(tuple(known), first.palette),
     )
 
 
-def _counted(
-    cells: Sequence[str], read: Callable[[str], tuple[Array, tuple[str, ...]]]
-) -> tuple[Array, tuple[str, ...], str]:
-    """Pixels of each number (256,) in some of the masks, the palette of the first, and why one could not be read.
-
-    `read` gives the numbers of one, and its palette.
-    """
+def _counted(cells: Sequence[str], read: Callable[[str], Numbers]) -> tuple[Array, Numbers, str]:
+    """Pixels of each number (256,) in some of the masks, the first of them, and why one could not be read."""
     counts, refused = np.zeros(256, np.int64), ""
-    palette: tuple[str, ...] = ()
+    first = Numbers(np.zeros((0, 0), np.uint8))
     for cell in cells[:: -(-len(cells) // LOOKED_AT)]:
         try:
-            found, own = read(cell)
+            found = read(cell)
         except InputError as error:
             refused = refused or str(error)
             continue
-        for row in found:  # all at once, each pixel would take eight bytes
+        for row in found.pixels:  # all at once, each pixel would take eight bytes
             counts += np.bincount(row, minlength=256)
-        palette = palette or own
-    return counts, palette, refused
+        first = first if first.pixels.size else found
+    return counts, first, refused
 
 
 def _labels(cells: Sequence[str], where: str) -> list[str]:
@@ -156,13 +157,13 @@ def _labels(cells: Sequence[str], where: str) -> list[str]:
     return names
 
 
-def _drawn(names: Sequence[str]) -> Callable[[str], tuple[Array, tuple[str, ...]]]:
+def _drawn(names: Sequence[str]) -> Callable[[str], Numbers]:
     """A reader of outlines, whose numbers are the places of their names; UNKNOWN for what has none."""
     places: dict[str | None, int] = {name: place for place, name in enumerate(names)} | {None: UNKNOWN}
 
-    def read(cell: str) -> tuple[Array, tuple[str, ...]]:
+    def read(cell: str) -> Numbers:
         outlines = parsed(cell)
-        return outlines.drawn(places.__getitem__, places[outlines.rest]), ()
+        return Numbers(outlines.drawn(places.__getitem__, places[outlines.rest]))
 
     return read
 

@@ -20,6 +20,7 @@ from seehear.table.layouts.kaldi import kaldi
 from seehear.table.layouts.label_studio import label_studio
 from seehear.table.layouts.labelme import labelme
 from seehear.table.layouts.ljspeech import ljspeech
+from seehear.table.layouts.masks_beside import masks_beside
 from seehear.table.layouts.nemo import nemo
 from seehear.table.layouts.pascal_voc import pascal_voc
 from seehear.table.layouts.picture_masks import picture_masks
@@ -33,7 +34,7 @@ READERS: tuple[Callable[[Path], Found | None], ...] = (
     *(kaldi, common_voice, ljspeech, nemo),
     *(pascal_voc, coco, create_ml, cvat, label_studio, via, labelme, yolo, picture_masks),
     *(table_file, tables_in_folder),
-    *(transcripts, class_folders),
+    *(transcripts, masks_beside, class_folders),
 )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import pyarrow as pa
@@ -13,9 +13,13 @@ from seehear.table.layouts.found import Found, files_below, part_folders, text_t
 from seehear.table.media import is_text
 from seehear.table.rows import Problem
 
-_PICTURES = ("images", "image", "imgs", "img", "Images")
-_MASKS = ("masks", "mask", "Masks", "segmentations", "annotations", "labels")
-_ENDINGS = ("_mask", "-mask", "_seg", "_label", "_labels", "_labelids", "_gt")  # of a mask's name, beyond its picture's
+_PICTURES = ("images", "image", "imgs", "img", "Images", "JPEGImages")
+_MASKS = ("masks", "mask", "Masks", "segmentations", "annotations", "labels", "SegmentationClass")
+# Of a mask's name, beyond its picture's; the last as CamVid has it.
+_ENDINGS = (
+    *("_mask", "-mask", " mask", "_masks", "_seg", "-seg", "_segmentation"),
+    *("_label", "-label", "_labels", "_labelids", "_gt", "_l"),
+)
 
 
 def picture_masks(place: Path) -> Found | None:
@@ -30,13 +34,11 @@ def picture_masks(place: Path) -> Found | None:
     for prefix, part in part_folders(place, said):
         if (both := _both(place, prefix)) is None:
             continue
-        pictures = _by_stem(place, both[0], problems)
-        masks = _by_stem(place, both[1], problems, pictures)
-        for stem, picture in pictures.items():
+        pictures, masks = pictures_in(place, both[0]), pictures_in(place, both[1])
+        for picture, its_mask in paired(pictures, masks, both, problems):
             image.append(picture)
-            mask.append(masks.pop(stem, None))
+            mask.append(its_mask)
             parts.append(part)
-        problems += (Problem(name, "no picture of this name") for name in masks.values())
     if not any(mask):
         return None
     said.append(f"{counted(len(image), 'picture')}, {sum(map(bool, mask)):,} with their masks")
@@ -50,6 +52,12 @@ def picture_masks(place: Path) -> Found | None:
     )
 
 
+def without_ending(stem: str) -> str:
+    """The name of a mask without what says that it is one; any other name as it is."""
+    ending = next((each for each in _ENDINGS if stem.lower().endswith(each)), "")
+    return stem[: len(stem) - len(ending)]
+
+
 def _both(place: Path, prefix: str) -> tuple[str, str] | None:
     folders = visible(place / prefix)[0]
     pictures = next((prefix + name for name in _PICTURES if name in folders), None)
@@ -57,18 +65,35 @@ def _both(place: Path, prefix: str) -> tuple[str, str] | None:
     return None if pictures is None or masks is None else (pictures, masks)
 
 
+def pictures_in(place: Path, folder: str) -> Iterator[str]:
+    """The pictures below a folder, named from place."""
+    return (name for name in files_below(place, folder) if medium_of(name) == "picture" and is_text(name))
+
+
+def paired(
+    pictures: Iterable[str], masks: Iterable[str], folders: tuple[str, str], problems: list[Problem]
+) -> Iterator[tuple[str, str | None]]:
+    """Each picture with its mask, None where it has none, by their names from their folders on.
+
+    Masks without a picture, and all but the first of a name, are problems.
+    """
+    by_stem = _by_stem(pictures, folders[0], problems)
+    of_stem = _by_stem(masks, folders[1], problems, by_stem)
+    for stem, picture in by_stem.items():
+        yield picture, of_stem.pop(stem, None)
+    problems += (Problem(name, "no picture of this name") for name in of_stem.values())
+
+
 def _by_stem(
-    place: Path, folder: str, problems: list[Problem], pictures: Mapping[str, str] | None = None
+    names: Iterable[str], folder: str, problems: list[Problem], pictures: Mapping[str, str] | None = None
 ) -> dict[str, str]:
-    """The pictures below a folder by their names from there on, without extension; masks by those of their `pictures`,
-    without what says that they are masks. All but the first of a name are problems."""
+    """Files by their names from a folder on, without extension; masks by those of their `pictures`, without what says
+    that they are masks. All but the first of a name are problems."""
     files: dict[str, str] = {}
-    for name in files_below(place, folder):
-        if medium_of(name) == "picture" and is_text(name):
-            stem = name.removeprefix(f"{folder}/").rpartition(".")[0]
-            if pictures is not None and stem not in pictures:
-                ending = next((each for each in _ENDINGS if stem.lower().endswith(each)), "")
-                stem = stem[: len(stem) - len(ending)]
-            if (first := files.setdefault(stem, name)) != name:
-                problems.append(Problem(name, f"{first} is of this name too: left out", "rename or remove one of them"))
+    for name in names:
+        stem = name.removeprefix(f"{folder}/").rpartition(".")[0]
+        if pictures is not None and stem not in pictures:
+            stem = without_ending(stem)
+        if (first := files.setdefault(stem, name)) != name:
+            problems.append(Problem(name, f"{first} is of this name too: left out", "rename or remove one of them"))
     return files

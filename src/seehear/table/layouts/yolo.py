@@ -18,19 +18,16 @@ from numpy.typing import NDArray
 
 from seehear.amounts import counted
 from seehear.errors import DataError
-from seehear.media import medium_of
 from seehear.table.encoding import read_lines, read_text
 from seehear.table.layouts.box_cells import Drawn
-from seehear.table.layouts.found import Found, files_below, text_table, visible
+from seehear.table.layouts.found import Found, text_table, visible
 from seehear.table.layouts.outline_cells import WITHOUT, drawn_answers
 from seehear.table.layouts.picture_sizes import Sizes, sizes_px
-from seehear.table.media import is_text
-from seehear.table.parts import part_of
+from seehear.table.layouts.yolo_folders import names_of, pictures_of, pictures_with_texts
 from seehear.table.rows import Problem
 
 _TABLES = (".yaml", ".yml")
 _LARGEST_TABLE_BYTES = 1 << 20
-_NAMES = ("classes.txt", "labels/classes.txt", "obj.names")
 _EXPECTED = ("data", "dataset")  # what the table is called; other files in YAML may be anything
 _MOST_DIGITS = 5  # of the number of a class
 _LOOKED_AT = 20  # lines of a list by which it is told from where they name pictures
@@ -49,19 +46,17 @@ class _Pictures:
 
 
 def yolo(place: Path) -> Found | None:
-    """A data.yaml, a folder with one, or one with images/, labels/ and classes.txt; None for any other."""
+    """A data.yaml, a folder with one, or one with pictures, their texts and classes.txt; None for any other."""
     root = place if place.is_dir() else place.parent
-    found = _Pictures()
+    found, said = _Pictures(), list[str]()
     table = _table(place)
     if table is not None:
         classes, pictures = _classes(table[1], table[0]), _listed(root, table[1], table[0], found.problems)
     else:
-        names = next((name for name in _NAMES if (root / name).is_file()), None)
-        if not place.is_dir() or names is None or not {"images", "labels"} <= set(visible(place)[0]):
+        pictures = pictures_with_texts(place, said) if place.is_dir() else []
+        if not pictures:
             return None
-        lines = "\n".join(read_lines(place / names, names)).rstrip().split("\n")
-        classes = [line.strip() for line in lines]
-        pictures = [(file, part) for folder, part in _parts_of(place) for file in _in_folder(root, folder)]
+        classes = names_of(place)
     sizes = sizes_px(root, [file for file, _ in pictures])
     for (file, part), size_px in zip(pictures, sizes, strict=True):
         _read(root, file, part, size_px, classes, found)
@@ -71,7 +66,7 @@ def yolo(place: Path) -> Found | None:
         text_table({"image": found.image}),
         part=pa.chunked_array([pa.array(found.part, pa.large_string())]),
         problems=tuple(found.problems),
-        said=tuple(_sentences(classes, found)),
+        said=(*said, *_sentences(classes, found)),
         without=WITHOUT,
         later=drawn_answers(found.things, lambda: Sizes(own_px, own_px), classes),
     )
@@ -151,23 +146,12 @@ def _listed(root: Path, told: Mapping[str, Any], name: str, problems: list[Probl
                 what = f"{part}: no folder {wished!r}"
                 missing.append(Problem(name, what, "name it relative to this file"))
             else:
-                files = _in_list(root, there, base) if (root / there).is_file() else _in_folder(root, there)
+                files = _in_list(root, there, base) if (root / there).is_file() else pictures_of(root, there)
                 found += ((file, part) for file in files)
     if missing and not found:
         raise DataError(missing[0].what, where=name, hint=missing[0].hint)
     problems += missing
     return found
-
-
-def _parts_of(place: Path) -> list[tuple[str, str]]:
-    folders, files = visible(place / "images")
-    if not files and folders and all(map(part_of, folders)):
-        return [(f"images/{folder}", part_of(folder)) for folder in folders]
-    return [("images", "")]
-
-
-def _in_folder(root: Path, folder: str) -> Iterator[str]:
-    return (file for file in files_below(root, folder) if medium_of(file) == "picture" and is_text(file))
 
 
 def _in_list(root: Path, name: str, base: str) -> list[str]:

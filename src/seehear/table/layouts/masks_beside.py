@@ -1,0 +1,78 @@
+"""Pictures beside their masks: a.jpg and a_mask.png in one folder, or train/a.jpg and train_labels/a_L.png."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+import pyarrow as pa
+
+from seehear.amounts import counted
+from seehear.media import medium_of
+from seehear.table.layouts.found import Found, part_folders, text_table, visible
+from seehear.table.layouts.picture_masks import paired, pictures_in, without_ending
+from seehear.table.media import is_text
+from seehear.table.parts import part_of
+from seehear.table.rows import Problem
+
+_FOLDERS = ("_labels", "_masks", "_mask", "_label", "_annotations", "annot", "_gt")  # behind the name of a part
+
+_Pair = tuple[str, str | None, str]  # picture, mask, part
+
+
+def masks_beside(place: Path) -> Found | None:
+    """A folder with both, or with such folders for its parts or its classes; None for any other."""
+    if not place.is_dir():
+        return None
+    said: list[str] = []
+    problems: list[Problem] = []
+    pairs = list(_in_part_folders(place, problems)) or list(_in_one_folder(place, said, problems))
+    if not pairs:
+        return None
+    classes = [PurePosixPath(picture).parent.name for picture, _, _ in pairs]
+    by_class = len(set(classes)) > 1 and not any(map(part_of, classes))
+    said.append(f"{counted(len(pairs), 'picture')}, {sum(mask is not None for _, mask, _ in pairs):,} with their masks")
+    columns: dict[str, list[str | None]] = {
+        "image": [picture for picture, _, _ in pairs],
+        "mask": [mask for _, mask, _ in pairs],
+        "label": [*classes] if by_class else [],
+    }
+    return Found(
+        place,
+        text_table(columns),
+        part=pa.chunked_array([pa.array([part for _, _, part in pairs], pa.large_string())]),
+        problems=tuple(problems),
+        said=tuple(said),
+        without="no mask of this name",
+    )
+
+
+def _in_part_folders(place: Path, problems: list[Problem]) -> Iterator[_Pair]:
+    folders = visible(place)[0]
+    for folder in filter(part_of, folders):
+        if beside := next((folder + end for end in _FOLDERS if folder + end in folders), ""):
+            masks = (name for name in pictures_in(place, beside) if _is_png(name))
+            both = paired(pictures_in(place, folder), masks, (folder, beside), problems)
+            yield from ((picture, mask, part_of(folder)) for picture, mask in both)
+
+
+def _in_one_folder(place: Path, said: list[str], problems: list[Problem]) -> Iterator[_Pair]:
+    """Each mask is called like its picture with an ending behind: a_mask.png."""
+    for prefix, part in part_folders(place, said):
+        folders, names = visible(place / prefix)
+        files = [prefix + name for name in names if medium_of(name) == "picture" and is_text(name)]
+        files += [name for folder in folders for name in pictures_in(place, prefix + folder)]
+        masks = [name for name in files if _is_mask(name)]
+        others = [name for name in files if not _is_mask(name)]
+        stems = {name.rpartition(".")[0] for name in others}
+        if masks and 2 * sum(without_ending(name.rpartition(".")[0]) in stems for name in masks) > len(stems):
+            yield from ((picture, mask, part) for picture, mask in paired(others, masks, ("", ""), problems))
+
+
+def _is_mask(name: str) -> bool:
+    stem = name.rpartition(".")[0]
+    return _is_png(name) and without_ending(stem) != stem
+
+
+def _is_png(name: str) -> bool:
+    return name.lower().endswith(".png")
