@@ -59,6 +59,9 @@ def filmed(
     file = io.BytesIO()
     with av.open(file, "w", format=kind) as out:
         sound = out.add_stream(audio, rate=rate_hz, layout="mono") if audio else None
+        if audio == "wmav2":  # which has no usual rate of bits, nor a size of frames before it is opened
+            sound.bit_rate = 64_000
+            sound.codec_context.open()
         sight = out.add_stream(video, rate=25) if video else None
         if sight:
             sight.width, sight.height, sight.pix_fmt = 64, 48, "yuv420p"
@@ -148,6 +151,13 @@ SEEDS: dict[str, tuple[tuple[str, ...], Callable[[], bytes]]] = {
     "mkv": (MOVIE, lambda: filmed("matroska", "aac", "mpeg4")),
     "avi": (MOVIE, lambda: filmed("avi", "libmp3lame", "mpeg4")),
     "ts": (MOVIE, lambda: filmed("mpegts", "aac", "mpeg2video")),
+    "rf64": (RECORDING, lambda: recorded("RF64", "PCM_16")),
+    "w64": (RECORDING, lambda: recorded("W64", "PCM_16")),
+    "sph": (RECORDING, lambda: recorded("NIST", "PCM_16")),
+    "aac": (RECORDING, lambda: filmed("adts", "aac", None)),
+    "wma": (RECORDING, lambda: filmed("asf", "wmav2", None)),
+    "flv": (MOVIE, lambda: filmed("flv", "aac", "flv", rate_hz=44_100)),
+    "mpg": (MOVIE, lambda: filmed("mpeg", "mp2", "mpeg2video")),
 }
 
 if find_spec("pydicom") is None:

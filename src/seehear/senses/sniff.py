@@ -16,6 +16,7 @@ _STARTS = (
     (b"fLaC", "flac"),
     (b"OggS", "ogg"),
     (b"RF64", "wav"),
+    (b"BW64", "wav"),
     (b"ID3", "mp3"),
     (b"caff", "caf"),
     (b".snd", "au"),

@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
+import math
 import os
 import struct
 from collections.abc import Callable
 from typing import BinaryIO
 
 from seehear.errors import InputError
+from seehear.senses.endings import is_cut
 
 _SLOPPY_BYTES = 64  # recorders that count the header as data
 _UNKNOWN_BYTES = 0x7FFF_0000  # a size from here on, or 0, is a recorder's way to say that it did not know
+_UNKNOWN_LONG_BYTES = 1 << 62  # the same, where sizes have eight bytes
 _MOST_CHUNKS = 1_000
+_SPHERE_BYTES = 1024  # of header, nearly always
+_ASF_BYTES = 1 << 16  # in which the header names the file's length
+_ASF_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
 _OGG_PAGE_BYTES = 65_307  # 27 of header, 255 of segment table, 255 segments of 255 (RFC 3533, section 6)
 
 
 def check_whole(file: BinaryIO, kind: str) -> None:
-    """Raises InputError where a file ends before its last chunk, page or box does; kinds without lengths pass."""
-    if kind not in _MISSING:
-        return
+    """Raises InputError where a file ends before its last chunk, page, box or frame does; other kinds pass."""
     size = file.seek(0, os.SEEK_END)
     file.seek(0)
-    missing = _MISSING[kind](file, size)
+    missing = _MISSING[kind](file, size) if kind in _MISSING else 0
     if missing > 0:
         raise cut_short(f"{missing} bytes are missing")
+    if is_cut(file, kind, size):
+        raise cut_short("its end is missing")
 
 
 def cut_short(what: str) -> InputError:
@@ -31,8 +37,69 @@ def cut_short(what: str) -> InputError:
 
 
 def _wav(file: BinaryIO, size: int) -> int:
-    order = ">" if file.read(12)[:4] == b"RIFX" else "<"
-    return _chunks(file, size, f"{order}4sI", b"data")
+    form = file.read(12)[:4]
+    if form in (b"RF64", b"BW64"):
+        return _long_wav(file, size)
+    return _chunks(file, size, ">4sI" if form == b"RIFX" else "<4sI", b"data")
+
+
+def _long_wav(file: BinaryIO, size: int) -> int:
+    """EBU Tech 3306, section 3.5: the first chunk, ds64, gives the length of the samples, which need not be last."""
+    name, _, _, length = struct.unpack("<4sIQQ", file.read(24).ljust(24, b"\0"))
+    if name != b"ds64" or not 0 < length < _UNKNOWN_LONG_BYTES:
+        return 0
+    file.seek(12)
+    for _ in range(_MOST_CHUNKS):
+        header = file.read(8)
+        if len(header) < 8:
+            return 0
+        name, own = struct.unpack("<4sI", header)
+        if name == b"data":
+            missing = file.tell() + length - size
+            return missing if missing > _SLOPPY_BYTES else 0
+        file.seek(own + own % 2, os.SEEK_CUR)
+    return 0
+
+
+def _w64(file: BinaryIO, size: int) -> int:
+    """Sony's Wave64: chunks of a GUID, a length that counts these 24 bytes too, and content, rounded up to 8 bytes."""
+    file.seek(40)
+    for _ in range(_MOST_CHUNKS):
+        header = file.read(24)
+        if len(header) < 24:
+            break
+        name, length = struct.unpack("<16sQ", header)
+        if name.startswith(b"data"):
+            missing = int(file.tell() - 24 + length - size)
+            return missing if 24 < length < _UNKNOWN_LONG_BYTES and missing > _SLOPPY_BYTES else 0
+        if not 24 <= length < _UNKNOWN_LONG_BYTES:
+            break
+        file.seek(-(-length // 8) * 8 - 24, os.SEEK_CUR)
+    return 0
+
+
+def _sphere(file: BinaryIO, size: int) -> int:
+    """NIST SPHERE 2.6: a header of lines such as `sample_count -i 16000`; packed samples have no such length."""
+    lines = file.read(_SPHERE_BYTES).decode("latin-1").split("\n")
+    told = {words[0]: words[2] for line in lines if len(words := line.split()) == 3}
+    counts = [told.get(name, "") for name in ("sample_count", "sample_n_bytes", "channel_count")]
+    start = lines[1].strip() if len(lines) > 1 else ""
+    plain = "embedded" not in told.get("sample_coding", "")
+    if not plain or not all(count.isascii() and count.isdigit() and len(count) < 12 for count in (*counts, start)):
+        return 0
+    missing = int(start) + math.prod(map(int, counts)) - size
+    return missing if missing > _SLOPPY_BYTES else 0
+
+
+def _asf(file: BinaryIO, size: int) -> int:
+    """Advanced Systems Format 01.20.05, section 3.2: the length of the file, unless it was broadcast."""
+    head = file.read(_ASF_BYTES)
+    at = head.find(_ASF_PROPERTIES)
+    properties = head[at + 24 : at + 92]
+    if at < 0 or len(properties) < 68:
+        return 0
+    length, flags = struct.unpack("<16xQ40xI", properties)
+    return int(length - size) if not flags & 1 and length < _UNKNOWN_LONG_BYTES else 0
 
 
 def _aiff(file: BinaryIO, size: int) -> int:
@@ -146,4 +213,7 @@ _MISSING: dict[str, Callable[[BinaryIO, int], int]] = {
     "mp4": _mp4,
     "matroska": _matroska,
     "mp3": _mp3,
+    "w64": _w64,
+    "sphere": _sphere,
+    "asf": _asf,
 }

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from seehear.errors import InputError
 from seehear.media import Excerpt
+from seehear.senses.hearing.channels import Correlation, difference, mean
 from seehear.senses.hearing.decode import Sound, by_libav, by_sndfile
 from seehear.senses.hearing.plan import RATE_HZ
 from seehear.senses.isolated import decoded
@@ -27,7 +28,8 @@ def read(source: Any) -> Samples:
     """A path, an Excerpt, the bytes of a file, samples, or (samples, rate_hz) -> (T,) at RATE_HZ, within -1 to 1.
 
     Samples are (T,) or (T, channels) of floats, int16, int32 or uint8, at RATE_HZ unless a rate is given. Channels
-    are averaged. A recording that goes beyond full scale is made quieter as a whole, not clipped.
+    are averaged; of two that would cancel, one is turned over first. A recording that goes beyond full scale is made
+    quieter as a whole, not clipped.
     Raises InputError for what is not a recording, damaged, cut short, longer than LONGEST_S, or ends before the
     excerpt does.
     """
@@ -54,26 +56,35 @@ def decode(file: BinaryIO, excerpt: Excerpt | None = None) -> Samples:
 def portion(samples: Any) -> Samples:
     """Some of a running sound at RATE_HZ, an array as `read` takes it -> (T,). Raises InputError as `read` does."""
     (block,) = _from_array(np.asarray(samples), RATE_HZ).blocks
-    return _averaged(block)
+    correlation = Correlation()
+    if block.shape[1] == 2:
+        correlation.add(block)
+    return _finite(difference(block) if correlation.opposed else mean(block))
 
 
 def _mono(sound: Sound) -> Samples:
     _check(sound)
     import soxr  # 0.1 s to import: paid by those who listen
 
-    to_rate = soxr.ResampleStream(sound.rate_hz, RATE_HZ, 1, dtype="float32")
-    pieces: list[Samples] = []
+    ways = (mean, difference) if sound.channels == 2 else (mean,)
+    to_rate = [soxr.ResampleStream(sound.rate_hz, RATE_HZ, 1, dtype="float32") for _ in ways]
+    pieces: list[list[Samples]] = [[] for _ in ways]
+    correlation = Correlation()
     frames = 0
     for block in sound.blocks:
         frames += len(block)
         _check_length(frames, sound)
-        mono = _averaged(block)
-        pieces.append(mono if sound.rate_hz == RATE_HZ else to_rate.resample_chunk(mono))
+        if block.shape[1] == 2:
+            correlation.add(block)
+        for way, resampler, own in zip(ways, to_rate, pieces, strict=True):
+            mono = _finite(way(block) if block.shape[1] == 2 else mean(block))
+            own.append(mono if sound.rate_hz == RATE_HZ else resampler.resample_chunk(mono))
     if frames < sound.at_least:
         raise cut_short(f"{frames / sound.rate_hz:.2f} s of {sound.at_least / sound.rate_hz:.2f} s")
+    chosen = len(ways) - 1 if correlation.opposed else 0
     if sound.rate_hz != RATE_HZ:
-        pieces.append(to_rate.resample_chunk(np.zeros(0, np.float32), last=True))
-    samples = np.concatenate([np.zeros(0, np.float32), *pieces], dtype=np.float32)
+        pieces[chosen].append(to_rate[chosen].resample_chunk(np.zeros(0, np.float32), last=True))
+    samples = np.concatenate([np.zeros(0, np.float32), *pieces[chosen]], dtype=np.float32)
     if not len(samples):
         raise InputError(f"a recording of no length ({frames} samples)", hint="record it again")
     peak = float(np.abs(samples).max())
@@ -101,8 +112,7 @@ def _check_length(frames: int, sound: Sound) -> None:
         )
 
 
-def _averaged(block: NDArray[np.float32]) -> Samples:
-    mono = np.ascontiguousarray(block[:, 0] if block.shape[1] == 1 else block.mean(axis=1), np.float32)
+def _finite(mono: Samples) -> Samples:
     if not np.isfinite(mono).all():
         raise InputError("samples that are not numbers (nan or infinite)", hint="export the recording again")
     return mono
