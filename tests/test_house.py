@@ -21,11 +21,12 @@ MODULES = {
     for path in sorted((SOURCE / "seehear").rglob("*.py"))
 }
 
-FLOOR = {"errors", "geometry", "media", "amounts"}
+FLOOR = {"errors", "geometry", "media", "amounts", "escaping"}
 LEFT = FLOOR | {"files", "folders", "senses", "answers", "recipe"}  # what serving stands on
 MAY_IMPORT = {
     "errors": set(),
     "amounts": set(),
+    "escaping": set(),
     "geometry": set(),
     "events": set(),
     "media": set(),

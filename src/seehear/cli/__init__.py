@@ -6,7 +6,6 @@ Exit codes: 0 all well; 1 some inputs failed, the others were answered; 2 wrong 
 
 from __future__ import annotations
 
-import io
 import os
 import signal
 import sys
@@ -18,14 +17,14 @@ from typing import Annotated
 import typer
 
 from seehear import __version__
-from seehear.cli import keyboard
+from seehear.cli import keyboard, streams
 from seehear.cli.demo import demo
-from seehear.cli.display import printable
 from seehear.cli.evaluate import evaluate
 from seehear.cli.predict import predict
 from seehear.cli.show import show
 from seehear.cli.train import plan, train
 from seehear.errors import SeehearError
+from seehear.escaping import printable
 
 INTERRUPTED = 128  # and the number of the signal
 
@@ -61,9 +60,7 @@ def seehear(
 
 def main() -> None:
     keyboard.heed()
-    for stream in (sys.stdin, sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # file names need not be text in the terminal's encoding
-            stream.reconfigure(errors="surrogateescape" if stream is sys.stdin else "backslashreplace")
+    streams.prepare()
     code = run(sys.argv[1:])
     if code > INTERRUPTED:
         # Where the interrupt came within an exec, CPython would end itself by the signal, whatever code it is given.

@@ -10,15 +10,11 @@ from typing import Any, Protocol
 
 from seehear.amounts import duration
 from seehear.cli import keyboard
+from seehear.escaping import printable
 from seehear.events import Advanced, Event, Finished, LeftOut, Problem, Said, Started
 
 EVERY_S = 10.0  # how often a task speaks where there are no bars
 NAMED = 20  # how many problems are told one by one before the rest is counted
-
-
-def printable(text: str) -> str:
-    """Names come from others: a control character in one must not reach a terminal."""
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 class Painter(Protocol):

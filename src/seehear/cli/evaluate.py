@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from json import dumps
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from seehear.cli import options
-from seehear.cli.display import Display, printable
+from seehear.cli.display import Display
+from seehear.escaping import as_json, printable
 
 
 def evaluate(  # noqa: PLR0913 - each flag is an argument
@@ -51,7 +51,7 @@ def evaluate(  # noqa: PLR0913 - each flag is an argument
         if report is not None:
             display.say(f"The report: {report / 'index.html'}")
     if json:
-        typer.echo(dumps(evaluation.to_json(), ensure_ascii=False))
+        typer.echo(as_json(evaluation.to_json()))
     else:
         typer.echo("\n".join(map(printable, str(evaluation).split("\n"))))
     if evaluation.skipped:

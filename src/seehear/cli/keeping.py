@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import csv
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from io import BytesIO
-from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seehear.errors import UsageError
+from seehear.escaping import CsvWriter, as_json
 from seehear.files import write_whole
 from seehear.inputs import is_folder
 
@@ -76,12 +75,12 @@ def kept(folder: Path | None, names: Names) -> Iterator[Callable[[Prediction], N
     _check_ours(in_json, '{"input": ')
     _check_ours(in_csv, ",".join(COLUMNS))
     with opened(in_json) as objects, opened(in_csv) as table:
-        rows = csv.writer(table)
-        rows.writerow(COLUMNS)
+        rows = CsvWriter(table)
+        rows.row(COLUMNS)
 
         def keep(prediction: Prediction) -> None:
-            print(dumps(prediction.to_json(), ensure_ascii=False), file=objects)
-            rows.writerow(_row(prediction))
+            print(as_json(prediction.to_json()), file=objects)
+            rows.row(_row(prediction))
             _write_files(folder, prediction, names)
 
         yield keep

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from json import dumps
 from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
-from seehear.cli.display import printable
+from seehear.escaping import as_json, printable
 
 if TYPE_CHECKING:
     from seehear.api import Recogniser
@@ -28,7 +27,7 @@ def listen(recogniser: Recogniser, source: str, *, json: bool, terms: Sequence[s
     over_last = "\r\033[K" if sys.stdout.isatty() else ""
     for heard in recogniser.live(sound, terms=terms):
         if json:
-            print(dumps(heard.to_json(), ensure_ascii=False), flush=True)
+            print(as_json(heard.to_json()), flush=True)
         elif heard.final:
             print(over_last + printable(_line(heard)), flush=True)
         elif over_last:

@@ -6,7 +6,6 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,11 +13,12 @@ import typer
 
 from seehear.amounts import counted
 from seehear.cli import options
-from seehear.cli.display import Display, printable
+from seehear.cli.display import Display
 from seehear.cli.keeping import Names, kept
 from seehear.cli.live import listen
 from seehear.cli.watching import Watching
 from seehear.errors import UsageError
+from seehear.escaping import as_json, printable
 from seehear.events import Advanced, Started
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def predict(  # noqa: PLR0913 - each flag is an argument
         )
         watching = Watching(every, out, file_names, display.say)
         for prediction in watching.answers(recogniser, asked, flags):
-            print(dumps(prediction.to_json(), ensure_ascii=False) if json else line.of(prediction), flush=True)
+            print(as_json(prediction.to_json()) if json else line.of(prediction), flush=True)
             keep(prediction)
             tally.count(prediction)
         tally.conclude(out)

@@ -7,6 +7,7 @@ import sys
 import typer
 
 from seehear.cli import options
+from seehear.escaping import escaped, printable
 
 
 def show(model: options.Model, json: options.Json = False) -> None:
@@ -14,12 +15,13 @@ def show(model: options.Model, json: options.Json = False) -> None:
     from seehear import api
 
     recogniser = api.load(options.model_file(model))
+    card = "\n".join(map(printable, recogniser.card().split("\n")))
     if json:
-        typer.echo(recogniser.recipe.to_json())
+        typer.echo(escaped(recogniser.recipe.to_json()))
     elif sys.stdout.isatty():
         from rich.console import Console
         from rich.markdown import Markdown
 
-        Console().print(Markdown(recogniser.card()))
+        Console().print(Markdown(card))
     else:
-        typer.echo(recogniser.card())
+        typer.echo(card)

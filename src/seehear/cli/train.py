@@ -13,6 +13,7 @@ from seehear.cli import options
 from seehear.cli.display import Display
 from seehear.cli.figures import told
 from seehear.errors import UsageError
+from seehear.escaping import escaped_toml
 
 if TYPE_CHECKING:
     from seehear.api import Recogniser
@@ -103,7 +104,7 @@ def plan(  # noqa: PLR0913 - each flag is an argument
     # What only a training finds out is empty yet, and no business of whoever edits this.
     readable = recipe.model_dump(mode="json", exclude_none=True, exclude={"answer": opaque(recipe.answer)})
     planned = {name: value for name, value in readable.items() if value != {}}
-    sys.stdout.write(tomli_w.dumps(planned))
+    sys.stdout.write(escaped_toml(tomli_w.dumps(planned)))
     if display.left_out:
         raise typer.Exit(1)
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import chain, groupby
-from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seehear.amounts import counted
 from seehear.cli.keeping import Names, first_file, opened, place
+from seehear.escaping import CsvWriter, as_json
 from seehear.files import write_whole
 
 if TYPE_CHECKING:
@@ -76,15 +75,15 @@ def _filmed(folder: Path | None, names: Names, film: Film) -> Iterator[Callable[
     name = names.of(source)
     drawn, told, summary = (place(folder, name, extension, source) for extension in ("mp4", "csv", "json"))
     with Reel(drawn) as reel, opened(told, buffering=1) as lines:
-        table = csv.writer(lines)
-        table.writerow(("time_s", *film.seen.columns))
+        table = CsvWriter(lines)
+        table.row(("time_s", *film.seen.columns))
 
         def keep(prediction: Prediction) -> None:
             if (time_s := prediction.time_s) is None:  # why the film ended
                 return
             answer: Any = prediction.answer
             reel.add(answer.drawn_on(film.picture) if answer else enlarged(film.picture), time_s)
-            table.writerows((f"{time_s:.3f}", *row) for row in (film.seen.rows(answer) if answer else ()))
+            table.rows((f"{time_s:.3f}", *row) for row in (film.seen.rows(answer) if answer else ()))
 
         yield keep
     seen = {
@@ -93,4 +92,4 @@ def _filmed(folder: Path | None, names: Names, film: Film) -> Iterator[Callable[
         "until_s": round(film.until_s, 3),
         "in_all": film.seen.to_json(),
     }
-    write_whole(summary, dumps(seen, ensure_ascii=False).encode(errors="backslashreplace"))
+    write_whole(summary, as_json(seen).encode())

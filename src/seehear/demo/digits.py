@@ -7,7 +7,6 @@ pictures are faint and grainy, recordings are as loud as the noise around them.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from seehear.amounts import counted
 from seehear.demo.espeak import speak
+from seehear.escaping import CsvWriter
 from seehear.events import Advanced, Finished, Listener, Started, silence
 
 WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
@@ -82,8 +82,8 @@ def _write_part(
     (folder / part).mkdir(parents=True, exist_ok=True)
     listen(Started(task, len(examples), "examples"))
     with table.open("w", newline="", encoding="utf-8") as file:
-        rows = csv.writer(file)
-        rows.writerow(("image", "audio", "label", "speaker"))
+        rows = CsvWriter(file)
+        rows.row(("image", "audio", "label", "speaker"))
         for number, (picture, digit) in enumerate(examples, 1):
             random = np.random.default_rng((seed, len(voices), number))
             throat = int(random.integers(len(voices)))
@@ -91,7 +91,7 @@ def _write_part(
             image, audio = f"{part}/{number:04d}.png", f"{part}/{number:04d}.wav"
             _write_picture(folder / image, faint(picture, random))
             _write_sound(folder / audio, *noisy(*utter(WORDS[digit], voice, random), random))
-            rows.writerow((image, audio, digit, voice))
+            rows.row((image, audio, digit, voice))
             listen(Advanced(task, number))
     listen(Finished(task, counted(len(examples), "example")))
     return table

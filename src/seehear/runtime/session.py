@@ -13,6 +13,8 @@ import onnxruntime
 from seehear.errors import BundleError
 from seehear.senses import Array
 
+onnxruntime.set_default_logger_severity(4)  # what matters comes as an exception; before sessions, too
+
 NUMBERS = ("tensor(float)", "tensor(float16)", "tensor(double)")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from seehear.errors import UsageError
+from seehear.escaping import CsvWriter
 
 if TYPE_CHECKING:
     from seehear.answers.boxes.box import Box
@@ -27,9 +27,9 @@ def row(box: Box) -> tuple[Any, ...]:
 def as_csv(boxes: Sequence[Box]) -> str:
     """A line of headings, and one for each box, as tables of boxes are read."""
     lines = io.StringIO()
-    table = csv.writer(lines, lineterminator="\n")
-    table.writerow(COLUMNS)
-    table.writerows(row(box) for box in boxes)
+    table = CsvWriter(lines, lineterminator="\n")
+    table.row(COLUMNS)
+    table.rows(row(box) for box in boxes)
     return lines.getvalue()
 
 

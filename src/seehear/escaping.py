@@ -1,0 +1,66 @@
+"""Text of strangers in what is printed and written: never a command to a terminal, nor a formula in a spreadsheet."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Callable, Iterable
+from typing import Any, TextIO
+
+_NUMBER = r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?"
+# As scores are told: -3.2 °C (-4 to -2). A unit holds nothing that formulas are made of.
+_SCORE = re.compile(rf"{_NUMBER}(?: [\w°%/.²³]+)?(?: \({_NUMBER} to {_NUMBER}\))?")
+# At the start, and behind a semicolon, at which spreadsheets of some countries cut.
+_FORMULA = re.compile(r"(^|;)(\s*)(?=[=+\-@＝＋－＠\t\r\n|])")
+
+
+def printable(text: str) -> str:
+    """One line for a terminal: control characters, and all else that shows nothing, are written as escapes."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+def as_json(value: Any) -> str:
+    """JSON in one line that may be printed."""
+    return escaped(json.dumps(value, ensure_ascii=False))
+
+
+def escaped(source: str) -> str:
+    r"""JSON that means the same, with all that is not printable but its line ends as \u001b."""
+    return source if source.isprintable() else "".join(_escaped(c, _utf16) for c in source)
+
+
+def escaped_toml(source: str) -> str:
+    """The same of TOML, which knows no pairs of surrogates."""
+    return "".join(_escaped(c, lambda letter: f"\\U{ord(letter):08x}") for c in source)
+
+
+class CsvWriter:
+    """Rows of csv. Numbers stay as they are.
+
+    What a spreadsheet would take for a formula gets an apostrophe before it (OWASP, "CSV Injection"), and what a
+    terminal would take for a command is written as an escape.
+    """
+
+    def __init__(self, file: TextIO, lineterminator: str = "\r\n") -> None:
+        self._rows = csv.writer(file, lineterminator=lineterminator)
+
+    def row(self, cells: Iterable[Any]) -> None:
+        self._rows.writerow([_harmless(cell) if isinstance(cell, str) else cell for cell in cells])
+
+    def rows(self, rows: Iterable[Iterable[Any]]) -> None:
+        for cells in rows:
+            self.row(cells)
+
+
+def _harmless(cell: str) -> str:
+    return printable(cell if _SCORE.fullmatch(cell) else _FORMULA.sub(r"\1\2'", cell))
+
+
+def _escaped(character: str, escape: Callable[[str], str]) -> str:
+    return character if character.isprintable() or character == "\n" else escape(character)
+
+
+def _utf16(character: str) -> str:
+    units = character.encode("utf-16-be", "surrogatepass").hex()
+    return "".join(f"\\u{units[i : i + 4]}" for i in range(0, len(units), 4))

@@ -1,0 +1,183 @@
+"""Names and answers come from strangers: no writer lets a formula or a terminal's command through, and numbers stay."""
+
+from __future__ import annotations
+
+import ast
+import csv
+import io
+import json
+import math
+import os
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tomli_w
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+import seehear
+import tiny
+from seehear.answers.boxes.box import Box
+from seehear.answers.boxes.exchange import as_csv
+from seehear.cli import run
+from seehear.escaping import CsvWriter, as_json, escaped_toml, printable
+from seehear.runtime.bundle import Bundle, write_bundle
+
+FORMULAS = (
+    '=HYPERLINK("http://a/?"&A1,"x")',
+    "=1+1",
+    "+1+1",
+    "-2+3+cmd|' /C calc'!A0",
+    "@SUM(A1:A9)",
+    "\t=1+1",
+    "\r=1+1",
+    "\n=1+1",
+    " =1+1",
+    "＝1+1",
+    "|cmd",
+    "wren;=1+1",
+    "wren; -1+cmd",
+    "-",
+    "+wren",
+    "-1 HYPERLINK(A1)",
+    "-1 a!b",
+)
+COMMANDS = ("\x1b[2J", "\x1b]0;title\x07", "\x9b2J", "a\x00b", "a\rb", "a\x08b", "‮cba", "a\u2028b", "a\nb", "\x7f")
+NUMBERS = ("-3.2", "+1", "-1e-05", "-.5", "-3", "0.5", "-3.2 °C (-4 to -2)", "-12 km/h", "-1.5 (-2 to -1)", "-7 %")
+BEGINNINGS = "=+-@|\t\r\n＝＋－＠"
+
+
+def written(cells: list[Any]) -> list[str]:
+    file = io.StringIO(newline="")
+    CsvWriter(file).row(cells)
+    (row,) = csv.reader(io.StringIO(file.getvalue(), newline=""))
+    return row
+
+
+@pytest.mark.parametrize("cell", FORMULAS)
+def test_formulas_become_text(cell: str) -> None:
+    (kept,) = written([cell])
+    for part in kept.split(";"):
+        assert part.strip()[0] not in BEGINNINGS
+    assert "'" in kept and kept.replace("'", "").replace("\\t", "\t").replace("\\r", "\r").replace("\\n", "\n")
+
+
+@pytest.mark.parametrize("cell", COMMANDS)
+def test_commands_to_terminals_are_shown(cell: str) -> None:
+    (kept,) = written([cell])
+    assert kept.isprintable() and kept.lstrip("'") == printable(cell)
+    assert as_json(cell).isprintable() and json.loads(as_json(cell)) == cell
+
+
+@pytest.mark.parametrize("cell", [*NUMBERS, -3.25, 7, -1, "wren", "Zaunkönig, klein", "a-b", "x=1", "things/a.png", ""])
+def test_numbers_and_words_stay(cell: Any) -> None:
+    assert written([cell, "x"]) == [str(cell), "x"]
+
+
+@given(st.text(max_size=20))
+@settings(max_examples=300, deadline=None)
+def test_no_text_at_all_begins_as_a_formula(text: str) -> None:
+    kept = written([text, "x"])[0]
+    assert kept.isprintable()
+    if kept[:1] and kept[0] in BEGINNINGS:
+        assert math.isfinite(float(kept.split(" ")[0])), "a number"
+
+
+@given(st.recursive(st.text(), lambda inner: st.dictionaries(st.text(max_size=4), inner, max_size=3), max_leaves=5))
+@settings(max_examples=200, deadline=None)
+def test_json_and_toml_mean_the_same(value: Any) -> None:
+    told = as_json(value)
+    assert told.isprintable() and json.loads(told) == value
+    toml = tomli_w.dumps({"value": value})
+    assert tomllib.loads(escaped_toml(toml)) == tomllib.loads(toml)
+    assert all(line.isprintable() for line in escaped_toml(toml).split("\n"))
+
+
+def test_a_lone_surrogate_is_written_as_json_can() -> None:
+    assert as_json("a\udcff") == '"a\\udcff"'
+    assert as_json("\U000e0001") == '"\\udb40\\udc01"'
+
+
+def test_csv_is_written_in_one_place() -> None:
+    source = Path(seehear.__file__).parent
+    wrong = [
+        f"{path.relative_to(source)}:{node.lineno}"
+        for path in sorted(source.rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute)
+        and ast.unparse(node) in ("csv.writer", "csv.DictWriter")
+        and path.name != "escaping.py"
+    ]
+    assert not wrong, "use CsvWriter"
+
+
+HOSTILE = ('=HYPERLINK("http://a")', "\x1b[2J\x9bm")
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    answer = {"classes": HOSTILE, "several": False, "counts": (10, 10)}
+    bundle = tiny.bundle(answer=answer)
+    write_bundle(Path("m.seehear"), Bundle(bundle.recipe, bundle.model, bundle.weights, f"# {HOSTILE[1]}\n"))
+    for name, brightness in (("=1+1", 0.02), ("@b\x1b[2J", 0.98), ("-c", 0.98)):
+        Image.fromarray(tiny.picture(brightness)[..., 0]).save(f"{name}.png")
+    return tmp_path
+
+
+def test_predictions_hold_no_formula_and_no_command(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    names = ["=1+1.png", "@b\x1b[2J.png", "./-c.png", "=missing.png"]
+    for json_flag in ([], ["--json"]):
+        assert run(["predict", "m.seehear", *names, "--out", "out", *json_flag]) == 1
+        said = capsys.readouterr()
+        assert all(line.isprintable() for line in (said.out + said.err).splitlines())
+    table = (here / "out/predictions.csv").read_bytes().decode()
+    rows = list(csv.reader(io.StringIO(table, newline="")))
+    assert [row[0] for row in rows[1:]] == ["'=1+1.png", "'@b\\x1b[2J.png", "'-c.png", "'=missing.png"]
+    assert all(cell.isprintable() and cell[:1] not in [*"=+@-"] for row in rows for cell in row)
+    lines = (here / "out/predictions.jsonl").read_text().splitlines()
+    assert all(line.isprintable() for line in lines)
+    assert [json.loads(line)["input"] for line in lines] == [str(Path(name)) for name in names]
+
+
+def test_tables_of_boxes_hold_none(here: Path) -> None:
+    boxes = [Box(label=label, xyxy=(-1.0, 0.0, 5.0, 5.0), confidence=0.5, accepted=True) for label in HOSTILE]
+    rows = list(csv.reader(io.StringIO(as_csv(boxes))))
+    assert rows[1][:2] == ["'" + HOSTILE[0], "-1.0"] and rows[2][0].isprintable()
+
+
+@pytest.mark.parametrize("flags", [[], ["--json"]])
+def test_a_hostile_card_does_not_reach_the_terminal(
+    here: Path, capsys: pytest.CaptureFixture[str], flags: list[str]
+) -> None:
+    assert run(["show", "m.seehear", *flags]) == 0
+    assert all(line.isprintable() for line in capsys.readouterr().out.splitlines())
+
+
+NATIVE = """
+import ctypes, sys
+from seehear import api, cli
+load = api.load
+
+def noisy(path):
+    libc = ctypes.CDLL(None)
+    libc.puts(b"native words")
+    libc.fflush(None)
+    return load(path)
+
+api.load = noisy
+cli.main()
+"""
+
+
+def test_stdout_carries_results_alone(here: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(Path(seehear.__file__).parents[1])}
+    command = [sys.executable, "-c", NATIVE, "predict", "m.seehear", "=1+1.png", "--json"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=True)
+    assert [json.loads(line)["input"] for line in done.stdout.splitlines()] == ["=1+1.png"]
+    assert "native words" in done.stderr
