@@ -1,4 +1,5 @@
-"""What the parts of a data set, or what is judged by, share with what is learned from is said by every command."""
+"""What the parts of a data set, or what is judged by, share with what is learned from is said by every command, and
+what is to judge is never learned from."""
 
 from __future__ import annotations
 
@@ -10,8 +11,10 @@ import pytest
 import tiny
 from learning import digits_table
 from seehear import api
+from seehear.errors import DataError
 from seehear.events import Event, Said
 from seehear.runtime.bundle import Bundle
+from table_kinds import make
 
 LABELS = [("odd", "even")[i % 2] for i in range(12)]
 
@@ -57,3 +60,21 @@ def test_evaluating_says_what_was_learned_from(tmp_path: Path, part: str) -> Non
         f"1 of the 6 files of '{part}' are in 'train' too (11.png): "
         f"figures measured on '{part}' will be better than on new files"
     ]
+
+
+@pytest.mark.parametrize("parts", [["test"], ["val"], ["val", "test"]])
+def test_parts_without_train_are_not_learned_from(tmp_path: Path, parts: list[str]) -> None:
+    data = _digits(tmp_path / "d", [parts[i % len(parts)] for i in range(12)])
+    only = " and ".join(map(repr, parts))
+    with pytest.raises(
+        DataError, match=rf"it has only the part {only}\. Allowed: a part 'train'"
+    ):
+        api.plan(data, steps=5)
+
+
+def test_the_test_part_of_a_data_yaml_is_not_learned_from(tmp_path: Path) -> None:
+    table = "train: ../train/images\nval: ../valid/images\ntest: test/images\nnames: [cat]\n"
+    data = make(tmp_path / "d", {"data.yaml": table, "test/labels/a.txt": "0 .5 .5 .5 .5\n", "test/images/a.png": "x"})
+    first = r"data\.yaml: train: no folder '../train/images'"
+    with pytest.raises(DataError, match=rf"it has only the part 'test'; the first problem: {first}"):
+        api.plan(data, steps=5)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seehear.amounts import counted, duration
-from seehear.errors import BundleError, UsageError
+from seehear.errors import BundleError, DataError, UsageError
 from seehear.events import LeftOut, Listener, Said, silence
 from seehear.files import check_writable
 from seehear.folders import discard, temporary
@@ -244,10 +244,24 @@ def _tables(
     if "train" in table.parts:
         listen(Said("learning from the part 'train'" + (" and judging by 'val'" if held_out is not None else "")))
         table = table.part("train")
+    elif table.parts:
+        raise _nothing_to_learn_from(table, str(data))
     if val is not None and held_out is not None:
         for sentence in shared(table, held_out).said(repr(str(data)), repr(str(val))):
             listen(Said(sentence))
     return table, held_out, dropped
+
+
+def _nothing_to_learn_from(table: Table, data: str) -> DataError:
+    """For a table whose part train is not there: it is not learned from what is to judge."""
+    only = " and ".join(map(repr, table.parts))
+    first = f"; the first problem: {table.problems[0]}" if table.problems else ""
+    return DataError(
+        f"nothing to learn from: it has only the part {only}{first}",
+        where=data,
+        allowed="a part 'train', or no parts at all",
+        hint="name or unpack the part 'train', or point at the folder of the part that you want to learn from",
+    )
 
 
 def _open(data: str | Path, answer: str | None, senses: Sequence[str] | None, workspace: Path) -> Table:

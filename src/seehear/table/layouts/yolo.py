@@ -1,7 +1,7 @@
 """YOLO: images/PART/a.jpg beside labels/PART/a.txt, whose lines are `class x y width height` in shares of the sides.
 
-https://docs.ultralytics.com/datasets/detect. A missing or empty text says that there is nothing in the picture. Lines
-of a class and three or more corners outline a thing: the box is what holds it.
+https://docs.ultralytics.com/datasets/detect. A missing or empty text says that there is nothing in the picture. What
+else stands in a line is told by yolo_lines.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from seehear.table.layouts.found import Found, text_table, visible
 from seehear.table.layouts.outline_cells import WITHOUT, drawn_answers
 from seehear.table.layouts.picture_sizes import Sizes, sizes_px
 from seehear.table.layouts.yolo_folders import names_of, pictures_of, pictures_with_texts
+from seehear.table.layouts.yolo_lines import KeyPoints, Line, key_points, thing
 from seehear.table.rows import Problem
 
 _TABLES = (".yaml", ".yml")
@@ -40,6 +41,7 @@ class _Pictures:
     image: list[str] = field(default_factory=list)
     part: list[str] = field(default_factory=list)
     size_px: list[NDArray[np.float64]] = field(default_factory=list)
+    lines: list[Line] = field(default_factory=list)
     things: Drawn = field(default_factory=Drawn)
     problems: list[Problem] = field(default_factory=list)
     textless: int = 0
@@ -59,14 +61,17 @@ def yolo(place: Path) -> Found | None:
         classes = names_of(place)
     sizes = sizes_px(root, [file for file, _ in pictures])
     for (file, part), size_px in zip(pictures, sizes, strict=True):
-        _read(root, file, part, size_px, classes, found)
+        _read(root, file, part, size_px, found)
+    name, told = table or ("", {})
+    points = key_points(told, name, found.lines)
+    _draw(found, points, classes)
     own_px = np.array(found.size_px).reshape(-1, 2)
     return Found(
         root,
         text_table({"image": found.image}),
         part=pa.chunked_array([pa.array(found.part, pa.large_string())]),
         problems=tuple(found.problems),
-        said=(*said, *_sentences(classes, found)),
+        said=(*said, *_sentences(classes, found, points)),
         without=WITHOUT,
         later=drawn_answers(found.things, lambda: Sizes(own_px, own_px), classes),
     )
@@ -167,9 +172,7 @@ def _in_list(root: Path, name: str, base: str) -> list[str]:
     return [above + file for file in files]
 
 
-def _read(
-    root: Path, file: str, part: str, size_px: NDArray[np.float64], classes: Sequence[str], found: _Pictures
-) -> None:
+def _read(root: Path, file: str, part: str, size_px: NDArray[np.float64], found: _Pictures) -> None:
     """One picture becomes one row with the lines of its text, or a problem."""
     text = _text_of(root, file)
     try:
@@ -182,14 +185,19 @@ def _read(
     found.image.append(file)
     found.part.append(part)
     found.size_px.append(size_px)
-    for number, line in enumerate(lines, 1):
-        if line.strip():
-            thing = _thing(line.split(), classes, size_px)
-            if isinstance(thing, str):
-                found.problems.append(Problem(f"{text} line {number}", f"{thing}: left out"))
-            else:
-                label, xyxy, region = thing
-                found.things.add(row, label, xyxy, f"{text} line {number}", region=region)
+    told = ((f"{text} line {number}", line) for number, line in enumerate(lines, 1) if line.strip())
+    found.lines += [Line.of(row, where, line) for where, line in told]
+
+
+def _draw(found: _Pictures, points: KeyPoints | None, classes: Sequence[str]) -> None:
+    """The lines of all pictures become things, or problems."""
+    for line in found.lines:
+        drawn = thing(line, points, classes, found.size_px[line.row])
+        if isinstance(drawn, str):
+            found.problems.append(Problem(line.where, f"{drawn}: left out"))
+        else:
+            label, xyxy, region = drawn
+            found.things.add(line.row, label, xyxy, line.where, region=region)
 
 
 def _text_of(root: Path, file: str) -> str | None:
@@ -200,38 +208,10 @@ def _text_of(root: Path, file: str) -> str | None:
     return next((text for text in tried if (root / text).is_file()), None)
 
 
-def _thing(
-    words: Sequence[str], classes: Sequence[str], size_px: NDArray[np.float64]
-) -> tuple[str, list[float], list[list[float]] | None] | str:
-    """(label, corners of its box in pixels, those of its outline where it has one), or what is wrong with the line."""
-    try:
-        number, *shares = map(float, words)
-    except ValueError:
-        return f"{' '.join(words)[:40]!r} are not all numbers"
-    if not number.is_integer() or not 0 <= number < len(classes) or not classes[int(number)]:
-        return f"{words[0]} is not one of the {len(classes):,} classes"
-    region = None
-    if len(shares) == 4:
-        x, y, width, height = shares
-        corners = [x - width / 2, y - height / 2, x + width / 2, y + height / 2]
-        corners = corners if min(width, height) >= 0 else [np.nan] * 4
-    elif len(shares) >= 6 and len(shares) % 2 == 0:
-        xs, ys = shares[::2], shares[1::2]
-        corners = [min(xs), min(ys), max(xs), max(ys)]
-        region = [_in_pixels(shares, size_px)]
-    else:
-        return f"{len(shares)} numbers behind the class, not x, y, width and height, nor corners"
-    return classes[int(number)], _in_pixels(corners, size_px), region
-
-
-def _in_pixels(shares: Sequence[float], size_px: NDArray[np.float64]) -> list[float]:
-    """x, y, x, y, … in shares of the picture's sides -> in pixels."""
-    pixels: list[float] = (np.array(shares).reshape(-1, 2) * size_px).round(2).ravel().tolist()
-    return pixels
-
-
-def _sentences(classes: Sequence[str], found: _Pictures) -> Iterator[str]:
+def _sentences(classes: Sequence[str], found: _Pictures, points: KeyPoints | None) -> Iterator[str]:
     boxes, pictures = counted(len(found.things.label), "box"), counted(len(found.image), "picture")
     yield f"YOLO: {boxes} of {counted(len(classes), 'class')} in {pictures}"
+    if points is not None:
+        yield f"{counted(points.count, 'key point')} behind each box: not used"
     if found.textless:
         yield f"{counted(found.textless, 'picture')} without a text: taken for empty"

@@ -1,0 +1,149 @@
+"""The lines of YOLO's texts: a class and a box, an outline, or a box with key points, in shares of the picture's sides.
+
+0 0.5 0.5 0.2 0.1                   x, y, width, height          https://docs.ultralytics.com/datasets/detect
+0 0.1 0.1 0.3 0.1 0.2 0.4           corners                      https://docs.ultralytics.com/datasets/segment
+0 0.5 0.5 0.2 0.1 0.5 0.5 2 0 0 0   a box, then K key points     https://docs.ultralytics.com/datasets/pose
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seehear.errors import DataError
+
+_BOX, _FEWEST_CORNERS = 4, 6  # numbers behind the class
+_MOST_DIGITS = 4  # of the number of key points
+_USUAL = 0.9  # of long lines with one count of numbers: outlines have as many corners as they need
+_OUTSIDE_PICTURE, _OUTSIDE_BOX = 0.02, 0.25  # by how much boxes and key points may lie outside, in shares of the sides
+_VISIBLE = 2.0  # COCO's flag of a key point that is seen; no corner lies there
+
+
+@dataclass(frozen=True, eq=False)
+class Line:
+    """One line: the row of its picture, where it stands, and its numbers, the class first; or what is wrong with it."""
+
+    row: int
+    where: str
+    numbers: NDArray[np.float64]
+    wrong: str = ""
+
+    @classmethod
+    def of(cls, row: int, where: str, line: str) -> Line:
+        try:
+            return cls(row, where, np.array(line.split(), np.float64))
+        except ValueError:
+            return cls(row, where, np.zeros(0), f"{line.strip()[:40]!r} are not all numbers")
+
+    @property
+    def shares(self) -> NDArray[np.float64]:
+        return self.numbers[1:]
+
+
+@dataclass(frozen=True)
+class KeyPoints:
+    """K key points of 2 or 3 numbers behind each box."""
+
+    count: int
+    dims: int
+
+    @property
+    def length(self) -> int:
+        return _BOX + self.count * self.dims
+
+    def __str__(self) -> str:
+        return f"[{self.count}, {self.dims}]"
+
+
+class _Fit(Enum):
+    NONE, POSSIBLE, SURE = range(3)
+
+
+def key_points(told: Mapping[str, Any], name: str, lines: Sequence[Line]) -> KeyPoints | None:
+    """What stands behind the boxes of all lines; None where long lines are outlines.
+
+    told: the table called `name`, whose kpt_shape or task settles it. Otherwise the lines must: key points lie about
+    their box, and corners do not lie about the box that the first four numbers would be.
+
+    Raises DataError where they do not settle it.
+    """
+    if told.get("kpt_shape"):
+        return _told(told["kpt_shape"], name)
+    if str(told.get("task", "")).startswith(("seg", "obb")):
+        return None
+    counts = Counter(len(line.shares) for line in lines if len(line.shares) >= _FEWEST_CORNERS)
+    (length, times), *_ = counts.most_common(1) or [(0, 0)]
+    if times <= _USUAL * counts.total():
+        return None
+    long = [line for line in lines if len(line.shares) == length]
+    shares = np.array([line.shares for line in long])
+    shapes = [KeyPoints((length - _BOX) // dims, dims) for dims in (3, 2) if (length - _BOX) % dims == 0]
+    fits = {shape: _fit(shares, shape) for shape in shapes}
+    if sure := [points for points, fit in fits.items() if fit is _Fit.SURE]:
+        return sure[0]
+    if possible := [points for points, fit in fits.items() if fit is _Fit.POSSIBLE]:
+        table = name or "a data.yaml"
+        raise DataError(
+            f"{length} numbers behind the class may be an outline, or a box with key points",
+            where=long[0].where,
+            hint=f"add kpt_shape: {possible[-1]} to {table} for key points, or task: segment for outlines",
+        )
+    return None
+
+
+def thing(
+    line: Line, points: KeyPoints | None, classes: Sequence[str], size_px: NDArray[np.float64]
+) -> tuple[str, list[float], list[list[float]] | None] | str:
+    """(label, corners of its box in pixels, those of its outline where it has one), or what is wrong with the line."""
+    if line.wrong:
+        return line.wrong
+    number, *shares = line.numbers.tolist()
+    if not number.is_integer() or not 0 <= number < len(classes) or not classes[int(number)]:
+        return f"{number:g} is not one of the {len(classes):,} classes"
+    label = classes[int(number)]
+    if len(shares) == _BOX or (points is not None and len(shares) == points.length):
+        x, y, width, height = shares[:_BOX]
+        corners = [x - width / 2, y - height / 2, x + width / 2, y + height / 2]
+        return label, _in_pixels(corners if min(width, height) >= 0 else [np.nan] * 4, size_px), None
+    if points is None and len(shares) >= _FEWEST_CORNERS and len(shares) % 2 == 0:
+        xs, ys = shares[::2], shares[1::2]
+        return label, _in_pixels([min(xs), min(ys), max(xs), max(ys)], size_px), [_in_pixels(shares, size_px)]
+    more = ", nor corners" if points is None else f", nor these with key points, {points.length}"
+    return f"{len(shares)} numbers behind the class, not x, y, width and height{more}"
+
+
+def _told(shape: Any, name: str) -> KeyPoints:
+    numbers = (
+        [int(each) for each in shape if str(each).isdecimal() and len(each) < 6] if isinstance(shape, list) else []
+    )
+    if len(numbers) != 2 or not numbers[0] or numbers[1] not in (2, 3):
+        raise DataError(
+            "'kpt_shape' is not a number of key points and 2 or 3", where=name, allowed="such as kpt_shape: [17, 3]"
+        )
+    return KeyPoints(*numbers)
+
+
+def _in_pixels(shares: Sequence[float], size_px: NDArray[np.float64]) -> list[float]:
+    """x, y, x, y, … in shares of the picture's sides -> in pixels."""
+    pixels: list[float] = (np.array(shares).reshape(-1, 2) * size_px).round(2).ravel().tolist()
+    return pixels
+
+
+def _fit(shares: NDArray[np.float64], points: KeyPoints) -> _Fit:
+    """Whether all lines (n, length) may be boxes with such key points, and whether they can be nothing else."""
+    middle, side = shares[:, None, :2], shares[:, None, 2:_BOX]
+    inside = (middle - side / 2 >= -_OUTSIDE_PICTURE) & (middle + side / 2 <= 1 + _OUTSIDE_PICTURE)
+    each = shares[:, _BOX:].reshape(len(shares), points.count, points.dims)
+    near = np.abs(each[..., :2] - middle) <= side * (0.5 + _OUTSIDE_BOX)
+    unseen = (each[..., :2] == 0).all(-1)
+    flags = each[..., 2:]
+    flagged = np.isin(flags, (0, 1, _VISIBLE)).all()
+    if not (inside.all() and (side > 0).all() and (near.all(-1) | unseen).all() and flagged):
+        return _Fit.NONE
+    return _Fit.SURE if shares.shape[1] % 2 or (flags == _VISIBLE).any() else _Fit.POSSIBLE
