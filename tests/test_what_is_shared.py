@@ -66,9 +66,7 @@ def test_evaluating_says_what_was_learned_from(tmp_path: Path, part: str) -> Non
 def test_parts_without_train_are_not_learned_from(tmp_path: Path, parts: list[str]) -> None:
     data = _digits(tmp_path / "d", [parts[i % len(parts)] for i in range(12)])
     only = " and ".join(map(repr, parts))
-    with pytest.raises(
-        DataError, match=rf"it has only the part {only}\. Allowed: a part 'train'"
-    ):
+    with pytest.raises(DataError, match=rf"it has only the part {only}\. Allowed: a part 'train'"):
         api.plan(data, steps=5)
 
 
