@@ -66,6 +66,8 @@ ONLY_IN = {
     "av": ("senses/",),
     "soxr": ("senses/", "demo/"),
     "espeakng_loader": ("demo/",),
+    "openpyxl": ("table/",),
+    "pillow_heif": ("senses/sight/",),
     "zipfile": ("table/",),
     "xml": ("table/",),
     "yaml": ("table/",),

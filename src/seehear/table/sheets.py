@@ -1,4 +1,5 @@
-"""Reading one table file (csv, tsv, jsonl, parquet) into columns of text, with the row numbers a person sees.
+"""Reading one table file (csv, tsv, xlsx, ods, json, jsonl, parquet) into columns of text, with the row numbers that a
+person sees.
 
 Every cell becomes trimmed text, an empty one null. A row that can not be read becomes a Problem and the rest goes
 on; a file that is no table at all raises DataError.
@@ -24,7 +25,8 @@ from numpy.typing import NDArray
 
 from seehear.errors import DataError
 from seehear.media import medium_of
-from seehear.table.encoding import encoding_of, holds
+from seehear.table import workbooks
+from seehear.table.encoding import encoding_of, holds, read_text
 from seehear.table.media import is_text
 from seehear.table.rows import Problem
 from seehear.table.unfolding import batches
@@ -32,8 +34,9 @@ from seehear.table.unfolding import batches
 _CHUNK = 65_536  # rows held as Python objects at a time
 _MOST_COLUMNS = 4096
 csv.field_size_limit(1 << 26)  # letters of a cell, which may hold all outlines of a picture; it is 1 << 17 otherwise
-EXTENSIONS = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
+EXTENSIONS = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", *workbooks.EXTENSIONS)
 JSON_LINES = (".jsonl", ".ndjson", ".json")  # the last is read if asked for; by its name alone it is no table
+_LARGEST_ARRAY_BYTES = 1 << 27
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,10 @@ def read_sheet(path: Path, name: str, most_rows: int | None = None, *, quoted: b
     try:
         if path.suffix.lower() == ".parquet":
             return _parquet(path, name, most_rows)
+        if path.suffix.lower() in workbooks.EXTENSIONS:
+            return _workbook(path, name, most_rows)
+        if is_json_array(path):
+            return _json_array(path, name)
         if path.suffix.lower() in JSON_LINES:
             return _jsonl(path, name, most_rows)
         return _csv(path, name, most_rows, quoted)
@@ -213,6 +220,55 @@ def _jsonl(path: Path, name: str, most_rows: int | None) -> Sheet:
             pile.add(columns, [number for number, _ in chunk])
             if most_rows:
                 break
+    return pile.sheet(said)
+
+
+def is_json_array(path: Path) -> bool:
+    """Whether a .json begins as a list of objects."""
+    if path.suffix.lower() != ".json":
+        return False
+    try:
+        with path.open("rb") as file:
+            begins = file.read(1 << 12).lstrip(b"\xef\xbb\xbf \r\n\t")
+    except OSError:
+        return False
+    return begins[:1] == b"[" and begins[1:].lstrip(b" \r\n\t")[:1] == b"{"
+
+
+def _json_array(path: Path, name: str) -> Sheet:
+    text = read_text(path, name, _LARGEST_ARRAY_BYTES)
+    try:
+        told = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"not JSON: {error}", where=name, hint="copy or download it again") from None
+    pile = _Pile(name)
+    for number, each in enumerate(told, 1):
+        if not isinstance(each, dict):
+            pile.problem(number, f"not a JSON object: {str(each)[:60]}")
+    rows = [(number, each) for number, each in enumerate(told, 1) if isinstance(each, dict)]
+    headings = list(dict.fromkeys(key for _, each in rows for key in each))
+    _check_headings(headings, name)
+    columns = {heading: [_plain(each.get(heading)) for _, each in rows] for heading in headings}
+    pile.add(columns, [number for number, _ in rows])
+    return pile.sheet()
+
+
+def _workbook(path: Path, name: str, most_rows: int | None) -> Sheet:
+    """The first row that is not empty holds the headings."""
+    rows, said = workbooks.read_workbook(path, name)
+    _, first = next(rows, (0, list[str]()))
+    headings = _headings(first, name)
+    pile = _Pile(name)
+    while chunk := list(islice(rows, min(_CHUNK, most_rows or _CHUNK))):
+        fitting = [(number, cells) for number, cells in chunk if len(cells) <= len(headings)]
+        for number, cells in chunk:
+            if len(cells) > len(headings):
+                pile.problem(number, f"{len(cells)} cells under {len(headings)} headings")
+        padded = [cells + [""] * (len(headings) - len(cells)) for _, cells in fitting]
+        columns = zip(headings, zip(*padded, strict=True), strict=False)
+        pile.add({heading: cells for heading, cells in columns if heading}, [number for number, _ in fitting])
+        if most_rows:
+            break
     return pile.sheet(said)
 
 

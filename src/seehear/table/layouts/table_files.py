@@ -14,7 +14,7 @@ from seehear.table.layouts.file_ids import files_for_ids, names_examples
 from seehear.table.layouts.found import Found, is_table, repeated, visible
 from seehear.table.layouts.object_cells import objects_as_boxes
 from seehear.table.parts import part_of
-from seehear.table.sheets import read_sheet
+from seehear.table.sheets import is_json_array, read_sheet
 
 PEEK_ROWS = 200
 _DESCRIBED = "metadata"
@@ -22,7 +22,7 @@ _EXPECTED = (_DESCRIBED, "examples")  # what the table of a folder is called; ot
 
 
 def table_file(place: Path) -> Found | None:
-    if not place.is_file() or not is_table(place.name):
+    if not place.is_file() or not _is_table(place):
         return None
     return _drawn(together(place.parent, [(place, "")]))
 
@@ -55,7 +55,7 @@ def _tables(folder: Path) -> tuple[list[tuple[Path, str]], list[str]]:
     """
     naming: list[Path] = []
     said: list[str] = []
-    for table in (folder / file for file in visible(folder)[1] if is_table(file)):
+    for table in (folder / file for file in visible(folder)[1] if _is_table(folder / file)):
         if what := _useless(table):
             said.append(f"{table.name} {what} and is not used")
         else:
@@ -68,6 +68,10 @@ def _tables(folder: Path) -> tuple[list[tuple[Path, str]], list[str]]:
         names = ", ".join(table.name for table in naming)
         raise DataError(f"{folder.name} holds {len(naming)} tables: {names}", hint="point at one of them")
     return list(zip(naming, parts, strict=True)), said
+
+
+def _is_table(file: Path) -> bool:
+    return is_table(file.name) or is_json_array(file)
 
 
 def _useless(table: Path) -> str:

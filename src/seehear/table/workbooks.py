@@ -1,0 +1,200 @@
+"""Rows of a spreadsheet (xlsx, ods) as text, one at a time, whatever a stranger put into the file.
+
+Of several sheets the one that names pictures, recordings or videos is read.
+"""
+
+from __future__ import annotations
+
+import warnings
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date, time
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple
+from xml.etree import ElementTree
+
+from seehear.errors import DataError
+from seehear.media import medium_of
+
+EXTENSIONS = (".xlsx", ".xlsm", ".ods")
+_LARGEST_BYTES = 1 << 29  # unpacked
+_MOST_COLUMNS, _MOST_ROWS = 4096, 1 << 20  # Excel's own limit is as many rows
+_PEEK_ROWS = 200
+_LONGEST_SHOWN = 4  # names of sheets in one sentence
+_NOT_READ = "save it again, or save the sheet as csv"
+
+_ODS = "{urn:oasis:names:tc:opendocument:xmlns:%s:1.0}%s"
+_TABLE, _ROW, _CELL, _COVERED, _NAME, _ROWS, _COLUMNS = (
+    _ODS % ("table", word)
+    for word in (
+        *("table", "table-row", "table-cell", "covered-table-cell", "name"),
+        *("number-rows-repeated", "number-columns-repeated"),
+    )
+)
+_VALUE, _TRUTH, _PARAGRAPH = _ODS % ("office", "value"), _ODS % ("office", "boolean-value"), _ODS % ("text", "p")
+
+Rows = Iterator[tuple[int, list[str]]]  # the number of each row, as a spreadsheet counts, and its cells
+
+
+class Workbook(NamedTuple):
+    """rows: of the chosen sheet, without those that are empty. said: which sheet that is, where there are several."""
+
+    rows: Rows
+    said: list[str]
+
+
+def read_workbook(path: Path, name: str) -> Workbook:
+    """Raises DataError, then or while the rows are read, for what is no such file or is too large."""
+    _check_size(path, name)
+    reading = _ods if path.suffix.lower() == ".ods" else _xlsx
+    with _refusing(name):
+        sheets = _names_in_ods(path) if reading is _ods else _names_in_xlsx(path)
+        chosen = next((sheet for sheet in sheets if _names_files(reading(path, sheet))), None)
+        if chosen is None:
+            chosen = next((sheet for sheet in sheets if next(reading(path, sheet), None)), None)
+    if chosen is None:
+        raise DataError("no sheet with anything in it", where=name)
+    others = [sheet for sheet in sheets if sheet != chosen]
+    shown = ", ".join(map(repr, others[:_LONGEST_SHOWN])) + (", …" if len(others) > _LONGEST_SHOWN else "")
+    said = [f"{name}: reading the sheet {chosen!r}, not {shown}"] if others else []
+    return Workbook(_guarded(reading(path, chosen), name), said)
+
+
+@contextmanager
+def _refusing(name: str) -> Iterator[None]:
+    """Turns whatever a reader of foreign files raises within into a DataError that names the file."""
+    try:
+        yield
+    except DataError as error:
+        raise error.at(name) from None
+    except Exception as error:
+        raise DataError(f"no spreadsheet that can be read: {error}", where=name, hint=_NOT_READ) from None
+
+
+def _guarded(rows: Rows, name: str) -> Rows:
+    with _refusing(name):
+        yield from rows
+
+
+def _check_size(path: Path, name: str) -> None:
+    """What is packed says itself how large it is, and no more of it is unpacked."""
+    try:
+        with zipfile.ZipFile(path) as packed:
+            size = sum(member.file_size for member in packed.infolist())
+    except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
+        raise DataError(f"no spreadsheet that can be read: {error}", where=name, hint=_NOT_READ) from None
+    if size > _LARGEST_BYTES:
+        what = f"it unpacks to {size >> 20:,} MiB"
+        raise DataError(what, where=name, allowed=f"up to {_LARGEST_BYTES >> 20} MiB", hint="save the sheet as csv")
+
+
+def _names_files(rows: Rows) -> bool:
+    return any(medium_of(cell) for _, cells in islice(rows, _PEEK_ROWS) for cell in cells)
+
+
+def _check_extent(number: int, columns: int) -> None:
+    if number > _MOST_ROWS or columns > _MOST_COLUMNS:
+        what = f"a cell in row {number:,}, column {columns:,}"
+        raise DataError(what, allowed=f"up to {_MOST_ROWS:,} rows of {_MOST_COLUMNS:,} columns")
+
+
+def _trimmed(cells: list[str]) -> list[str]:
+    while cells and not cells[-1]:
+        cells.pop()
+    return cells
+
+
+def _names_in_xlsx(path: Path) -> list[str]:
+    with _opened(path) as book:
+        return [sheet.title for sheet in book.worksheets]
+
+
+def _xlsx(path: Path, sheet: str) -> Rows:
+    with _opened(path) as book:
+        book[sheet].reset_dimensions()  # a file may claim any
+        for number, values in enumerate(book[sheet].iter_rows(values_only=True), 1):
+            _check_extent(number, len(values))
+            if cells := _trimmed([_text(value) for value in values]):
+                yield number, cells
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """A workbook of openpyxl, which is read row by row."""
+    try:
+        from openpyxl import load_workbook
+    except ImportError:
+        raise DataError("an xlsx needs openpyxl", hint="pip install 'seehear[train]', or save it as csv") from None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of styles and of links, which are not read
+        book = load_workbook(path, read_only=True, data_only=True, keep_links=False)
+    try:
+        yield book
+    finally:
+        book.close()
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return value.isoformat() if isinstance(value, date | time) else str(value).strip()
+
+
+def _names_in_ods(path: Path) -> list[str]:
+    names: list[str] = []
+
+    def note(element: ElementTree.Element) -> None:
+        names.append(element.get(_NAME, ""))
+
+    for _ in _ended(path, _ROW, note):
+        pass
+    return names
+
+
+def _ods(path: Path, sheet: str) -> Rows:
+    current, number = "", 0
+
+    def begin(element: ElementTree.Element) -> None:
+        nonlocal current, number
+        current, number = element.get(_NAME, ""), 0
+
+    for row in _ended(path, _ROW, begin):
+        times = int(row.get(_ROWS, "1"))
+        cells = _trimmed(_cells(row)) if current == sheet else []
+        _check_extent(number + times if cells else 0, len(cells))
+        yield from ((number + i, list(cells)) for i in range(1, times + 1) if cells)
+        number += times
+
+
+def _ended(path: Path, tag: str, begin: Callable[[ElementTree.Element], None]) -> Iterator[ElementTree.Element]:
+    """Each element of a kind, whole; `begin` is told of each table before those in it. What was read is forgotten."""
+    with zipfile.ZipFile(path) as packed, packed.open("content.xml") as content:
+        for event, element in ElementTree.iterparse(content, ("start", "end")):
+            if event == "start" and element.tag == _TABLE:
+                begin(element)
+            elif event == "end" and element.tag == tag:
+                yield element
+                element.clear()
+
+
+def _cells(row: ElementTree.Element) -> list[str]:
+    """Without the many empty ones at the end, which a program may write out to the edge of its sheet."""
+    cells: list[str] = []
+    empty = 0
+    for cell in row:
+        if cell.tag not in (_CELL, _COVERED):
+            continue
+        times = int(cell.get(_COLUMNS, "1"))
+        told = cell.get(_VALUE) or cell.get(_TRUTH)
+        text = told or "\n".join("".join(part.itertext()) for part in cell.iter(_PARAGRAPH)).strip()
+        if not text:
+            empty += times
+            continue
+        _check_extent(0, len(cells) + empty + times)
+        cells += [""] * empty + [text] * times
+        empty = 0
+    return cells
