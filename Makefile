@@ -28,5 +28,5 @@ clean:
 
 .venv/ready: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[train,lips,dicom,demo,dev]'
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[train,lips,dicom,heic,demo,dev]'
 	touch $@

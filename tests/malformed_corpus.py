@@ -46,6 +46,14 @@ def encoded(mode: str, kind: str, **options: object) -> bytes:
     return file.getvalue()
 
 
+def heic(**options: object) -> bytes:
+    import pillow_heif
+
+    file = io.BytesIO()
+    pillow_heif.from_pillow(Image.fromarray(picture())).save(file, quality=90, **options)
+    return file.getvalue()
+
+
 def recorded(kind: str, subtype: str | None = None, rate_hz: int = 16_000) -> bytes:
     file = io.BytesIO()
     soundfile.write(file, tone(rate_hz), rate_hz, format=kind, subtype=subtype)
@@ -133,6 +141,8 @@ SEEDS: dict[str, tuple[tuple[str, ...], Callable[[], bytes]]] = {
     "bmp": (PICTURE, lambda: encoded("RGB", "BMP")),
     "gif": (PICTURE, lambda: encoded("P", "GIF")),
     "ppm": (PICTURE, lambda: encoded("RGB", "PPM")),
+    "avif": (PICTURE, lambda: encoded("RGB", "AVIF")),
+    "heic": (PICTURE, heic),
     "dcm": (PICTURE, dicom),
     "wav": (RECORDING, lambda: recorded("WAV", "PCM_16")),
     "float.wav": (RECORDING, lambda: recorded("WAV", "FLOAT")),

@@ -67,7 +67,7 @@ ONLY_IN = {
     "soxr": ("senses/", "demo/"),
     "espeakng_loader": ("demo/",),
     "openpyxl": ("table/",),
-    "pillow_heif": ("senses/sight/",),
+    "pillow_heif": ("senses/sight/", "table/layouts/picture_sizes.py"),
     "zipfile": ("table/",),
     "xml": ("table/",),
     "yaml": ("table/",),

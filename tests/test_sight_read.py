@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import os
+import struct
 import sys
 import threading
 from pathlib import Path
@@ -13,12 +14,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from malformed_corpus import SEEDS, encoded, filmed, held_upright, patched, picture, seed
+from malformed_corpus import SEEDS, encoded, filmed, heic, held_upright, patched, picture, seed
 from seehear.errors import InputError
 from seehear.media import Excerpt
 from seehear.senses.sight import SIGHT
+from seehear.senses.sight import heic as heic_reading
 from seehear.senses.sight.limits import MOST_PIXELS
 from seehear.senses.sight.read import AT_ONCE
+from seehear.senses.sniff import sniff
+from seehear.table.layouts.picture_sizes import sizes_px
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL")  # pytest puts aside the filter of the module
 LOSSLESS = {"PNG": {}, "TIFF": {"compression": "tiff_lzw"}, "BMP": {}, "WEBP": {"lossless": True}, "PPM": {}}
@@ -162,12 +166,44 @@ def test_arrays_and_pil_images_are_taken_as_they_are() -> None:
         (b"<!DOCTYPE html><html>404</html>", "not a picture but html. Allowed: a jpeg, png,"),
         (b"seven,8\n", "not a picture but text."),
         (bytes(100), "not a picture but a file of unknown kind."),
-        (b"\0\0\0\x18ftypheic" + bytes(99), "not a picture but heif. Allowed: a jpeg, png"),
+        (b"\0\0\0\x18ftypheic" + bytes(99), "damaged: the picture can not be decoded"),
         (np.zeros((1, 300), np.uint8), "300 by 1 pixels are nearly a line. Allowed: up to 200 times as long as wide."),
     ],
 )
 def test_what_is_no_picture_is_refused_with_the_reason(source: Any, words: str) -> None:
     assert words in str(refusal(source))
+
+
+@pytest.mark.parametrize("name", ["heic", "avif"])
+def test_pictures_of_telephones_are_read_upright(tmp_path: Path, name: str) -> None:
+    lying = Image.Exif()
+    lying[0x0112] = 6
+    make = (lambda **how: encoded("RGB", "AVIF", **how)) if name == "avif" else heic
+    straight, upright = (SIGHT.read(make(exif=exif.tobytes())) for exif in (Image.Exif(), lying))
+    assert np.abs(straight.astype(int) - picture()).mean() < 20
+    assert np.abs(upright.astype(int) - np.rot90(picture(), -1)).mean() < 20
+    (tmp_path / f"a.{name}").write_bytes(make(exif=lying.tobytes()))
+    assert sizes_px(tmp_path, [f"a.{name}"]).tolist() == [[48, 64]]
+
+
+@pytest.mark.parametrize(
+    ("brands", "kind"),
+    [
+        (b"avif\0\0\0\0mif1", "avif"),
+        (b"mif1\0\0\0\0mif1avif", "avif"),
+        (b"mif1\0\0\0\0mif1heic", "heif"),
+        (b"heic\0\0\0\0mif1", "heif"),
+        (b"isom\0\0\0\0avif", "mp4"),
+    ],
+)
+def test_brands_tell_pictures_from_films(brands: bytes, kind: str) -> None:
+    assert sniff(struct.pack(">I", 8 + len(brands)) + b"ftyp" + brands + b"avif") == kind
+
+
+def test_without_pillow_heif_its_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = heic()
+    monkeypatch.setattr(heic_reading, "find_spec", lambda _: None)
+    assert "a HEIC picture needs pillow-heif. Next: pip install 'seehear[heic]'" in str(refusal(data))
 
 
 def test_trouble_with_the_file_itself_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

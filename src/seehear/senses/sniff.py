@@ -42,7 +42,8 @@ _CHUNKED = {
     b"FORMAIFC": "aiff",
 }
 _MP4_BOXES = {b"moov", b"mdat", b"free", b"wide", b"skip"}
-_HEIF_BRANDS = {b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1", b"avif", b"avis"}
+_HEIF_BRANDS = {b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1"}
+_AVIF_BRANDS = {b"avif", b"avis"}
 _TS_PACKET_BYTES = 188
 
 
@@ -54,12 +55,20 @@ def sniff(head: bytes) -> str:
     if chunked := _CHUNKED.get(head[:4] + head[8:12]):
         return chunked
     if head[4:8] == b"ftyp":
-        return "heif" if head[8:12] in _HEIF_BRANDS else "mp4"
+        return _by_brand(head)
     if head[4:8] in _MP4_BOXES:
         return "mp4"
     if head[128:132] == b"DICM":
         return "dicom"
     return _by_pattern(head)
+
+
+def _by_brand(head: bytes) -> str:
+    """ISO/IEC 14496-12, section 4.3. The brand of pictures in general leaves it to the others to tell their coding."""
+    brand, others = head[8:12], head[16 : int.from_bytes(head[:4], "big")]
+    if brand in _AVIF_BRANDS or (brand in (b"mif1", b"msf1") and b"avif" in others):
+        return "avif"
+    return "heif" if brand in _HEIF_BRANDS else "mp4"
 
 
 def described(kind: str) -> str:

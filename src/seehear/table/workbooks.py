@@ -33,7 +33,8 @@ _TABLE, _ROW, _CELL, _COVERED, _NAME, _ROWS, _COLUMNS = (
         *("number-rows-repeated", "number-columns-repeated"),
     )
 )
-_VALUE, _TRUTH, _PARAGRAPH = _ODS % ("office", "value"), _ODS % ("office", "boolean-value"), _ODS % ("text", "p")
+_VALUE, _TRUTH = _ODS % ("office", "value"), _ODS % ("office", "boolean-value")
+_PARAGRAPH = "{urn:oasis:names:tc:opendocument:xmlns:text:1.0}p"
 
 Rows = Iterator[tuple[int, list[str]]]  # the number of each row, as a spreadsheet counts, and its cells
 
@@ -48,18 +49,17 @@ class Workbook(NamedTuple):
 def read_workbook(path: Path, name: str) -> Workbook:
     """Raises DataError, then or while the rows are read, for what is no such file or is too large."""
     _check_size(path, name)
-    reading = _ods if path.suffix.lower() == ".ods" else _xlsx
     with _refusing(name):
-        sheets = _names_in_ods(path) if reading is _ods else _names_in_xlsx(path)
-        chosen = next((sheet for sheet in sheets if _names_files(reading(path, sheet))), None)
+        book: _Xlsx | _Ods = _Ods(path) if path.suffix.lower() == ".ods" else _Xlsx(path)
+        chosen = next((sheet for sheet in book.sheets if _names_files(book.rows(sheet))), None)
         if chosen is None:
-            chosen = next((sheet for sheet in sheets if next(reading(path, sheet), None)), None)
+            chosen = next((sheet for sheet in book.sheets if next(book.rows(sheet), None)), None)
     if chosen is None:
         raise DataError("no sheet with anything in it", where=name)
-    others = [sheet for sheet in sheets if sheet != chosen]
+    others = [sheet for sheet in book.sheets if sheet != chosen]
     shown = ", ".join(map(repr, others[:_LONGEST_SHOWN])) + (", …" if len(others) > _LONGEST_SHOWN else "")
     said = [f"{name}: reading the sheet {chosen!r}, not {shown}"] if others else []
-    return Workbook(_guarded(reading(path, chosen), name), said)
+    return Workbook(_guarded(book, chosen, name), said)
 
 
 @contextmanager
@@ -73,9 +73,9 @@ def _refusing(name: str) -> Iterator[None]:
         raise DataError(f"no spreadsheet that can be read: {error}", where=name, hint=_NOT_READ) from None
 
 
-def _guarded(rows: Rows, name: str) -> Rows:
+def _guarded(book: _Xlsx | _Ods, sheet: str, name: str) -> Rows:
     with _refusing(name):
-        yield from rows
+        yield from book.rows(sheet)
 
 
 def _check_size(path: Path, name: str) -> None:
@@ -106,34 +106,25 @@ def _trimmed(cells: list[str]) -> list[str]:
     return cells
 
 
-def _names_in_xlsx(path: Path) -> list[str]:
-    with _opened(path) as book:
-        return [sheet.title for sheet in book.worksheets]
+class _Xlsx:
+    """A workbook of openpyxl, which is read row by row."""
 
+    def __init__(self, path: Path) -> None:
+        try:
+            from openpyxl import load_workbook
+        except ImportError:
+            raise DataError("an xlsx needs openpyxl", hint="pip install 'seehear[train]', or save it as csv") from None
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of styles and of links, which are not read
+            self._book = load_workbook(path, read_only=True, data_only=True, keep_links=False)
+        self.sheets = [sheet.title for sheet in self._book.worksheets]
 
-def _xlsx(path: Path, sheet: str) -> Rows:
-    with _opened(path) as book:
-        book[sheet].reset_dimensions()  # a file may claim any
-        for number, values in enumerate(book[sheet].iter_rows(values_only=True), 1):
+    def rows(self, sheet: str) -> Rows:
+        self._book[sheet].reset_dimensions()  # a file may claim any
+        for number, values in enumerate(self._book[sheet].iter_rows(values_only=True), 1):
             _check_extent(number, len(values))
             if cells := _trimmed([_text(value) for value in values]):
                 yield number, cells
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[Any]:
-    """A workbook of openpyxl, which is read row by row."""
-    try:
-        from openpyxl import load_workbook
-    except ImportError:
-        raise DataError("an xlsx needs openpyxl", hint="pip install 'seehear[train]', or save it as csv") from None
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of styles and of links, which are not read
-        book = load_workbook(path, read_only=True, data_only=True, keep_links=False)
-    try:
-        yield book
-    finally:
-        book.close()
 
 
 def _text(value: Any) -> str:
@@ -144,30 +135,28 @@ def _text(value: Any) -> str:
     return value.isoformat() if isinstance(value, date | time) else str(value).strip()
 
 
-def _names_in_ods(path: Path) -> list[str]:
-    names: list[str] = []
+class _Ods:
+    """A spreadsheet of LibreOffice, whose xml is read element by element."""
 
-    def note(element: ElementTree.Element) -> None:
-        names.append(element.get(_NAME, ""))
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.sheets: list[str] = []
+        for _ in _ended(path, _ROW, lambda table: self.sheets.append(table.get(_NAME, ""))):
+            pass
 
-    for _ in _ended(path, _ROW, note):
-        pass
-    return names
+    def rows(self, sheet: str) -> Rows:
+        current, number = "", 0
 
+        def begin(table: ElementTree.Element) -> None:
+            nonlocal current, number
+            current, number = table.get(_NAME, ""), 0
 
-def _ods(path: Path, sheet: str) -> Rows:
-    current, number = "", 0
-
-    def begin(element: ElementTree.Element) -> None:
-        nonlocal current, number
-        current, number = element.get(_NAME, ""), 0
-
-    for row in _ended(path, _ROW, begin):
-        times = int(row.get(_ROWS, "1"))
-        cells = _trimmed(_cells(row)) if current == sheet else []
-        _check_extent(number + times if cells else 0, len(cells))
-        yield from ((number + i, list(cells)) for i in range(1, times + 1) if cells)
-        number += times
+        for row in _ended(self._path, _ROW, begin):
+            times = int(row.get(_ROWS, "1"))
+            cells = _trimmed(_cells(row)) if current == sheet else []
+            _check_extent(number + times if cells else 0, len(cells))
+            yield from ((number + i, list(cells)) for i in range(1, times + 1) if cells)
+            number += times
 
 
 def _ended(path: Path, tag: str, begin: Callable[[ElementTree.Element], None]) -> Iterator[ElementTree.Element]:

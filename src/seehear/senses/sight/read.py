@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 from PIL import (
+    AvifImagePlugin,
     BmpImagePlugin,
     GifImagePlugin,
     Image,
@@ -31,6 +32,7 @@ from seehear.media import Excerpt, orientation
 from seehear.senses.isolated import decoded
 from seehear.senses.sight.depth import eight_bits, from_array
 from seehear.senses.sight.dicom import check_pydicom, read_dicom
+from seehear.senses.sight.heic import check_pillow_heif, heif_plugin
 from seehear.senses.sight.limits import MOST_FILE_BYTES, MOST_PIXELS, check_size
 from seehear.senses.sight.quiet import quieten_libtiff
 from seehear.senses.sniff import SNIFFED_BYTES, described, sniff
@@ -42,7 +44,7 @@ Pixels = NDArray[np.uint8]
 
 MOST_PIXELS_HERE = 50_000_000  # larger pictures are decoded in another process, whose memory is bounded
 AT_ONCE = 1 << 20  # pixels that are copied
-READABLE = "a jpeg, png, webp, tiff, bmp, gif, ppm or DICOM picture, or a video"
+READABLE = "a jpeg, png, webp, tiff, bmp, gif, ppm, AVIF, HEIC or DICOM picture, or a video"
 
 # The classes themselves, not Image.open, which warns of large pictures before this module can refuse them.
 _PLUGINS: dict[str, type[ImageFile.ImageFile]] = {
@@ -53,9 +55,10 @@ _PLUGINS: dict[str, type[ImageFile.ImageFile]] = {
     "bmp": BmpImagePlugin.BmpImageFile,
     "gif": GifImagePlugin.GifImageFile,
     "ppm": PpmImagePlugin.PpmImageFile,
+    "avif": AvifImagePlugin.AvifImageFile,
 }
+_ISOLATED = ("tiff", "avif")  # decoders that nobody can vouch for
 _IN_PYTHON = ("bmp_rle", "ppm_plain", "ppm")  # Pillow's decoders that need seconds for a million pixels
-_ADVICE = {"heif": "save it as jpeg (on an iPhone: Settings, Camera, Formats, Most Compatible)"}
 _UPRIGHT = {  # EXIF 2.32, table 5: what undoes each orientation
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -92,12 +95,14 @@ def read(source: Any) -> Pixels:
 def _from_file(file: BinaryIO, source: Any) -> Pixels:
     """In this process where the decoder is known to end soon; in another one otherwise."""
     kind = _kind(file, source)
-    if kind in _PLUGINS and kind != "tiff":
+    if kind in _PLUGINS and kind not in _ISOLATED:
         picture = _open(kind, _bytes_of(file))
         if _is_fast(picture):
             return _from_pil(picture)
     elif kind == "dicom":
         check_pydicom()
+    elif kind == "heif":
+        check_pillow_heif()
     elif kind in MOVING:
         check_whole(file, kind)
         check_libav(kind)
@@ -121,8 +126,8 @@ def _kind(file: BinaryIO, source: Any) -> str:
     kind = sniff(file.read(SNIFFED_BYTES))
     if isinstance(source, Excerpt) and kind not in MOVING:
         raise InputError(f"a stretch of time in what is not a video but {described(kind)}", hint="name the whole file")
-    if kind not in _PLUGINS and kind != "dicom" and kind not in MOVING:
-        raise InputError(f"not a picture but {described(kind)}", allowed=READABLE, hint=_ADVICE.get(kind, ""))
+    if kind not in _PLUGINS and kind not in ("dicom", "heif") and kind not in MOVING:
+        raise InputError(f"not a picture but {described(kind)}", allowed=READABLE)
     return kind
 
 
@@ -145,7 +150,7 @@ def _check_bytes(file: BinaryIO) -> None:
 
 
 def _open(kind: str, data: bytes) -> ImageFile.ImageFile:
-    picture = _PLUGINS[kind](BytesIO(data))
+    picture = (heif_plugin() if kind == "heif" else _PLUGINS[kind])(BytesIO(data))
     check_size(*picture.size)
     if kind == "jpeg":
         _check_scans(data, picture.width * picture.height)

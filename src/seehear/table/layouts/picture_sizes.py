@@ -21,6 +21,7 @@ from seehear.amounts import counted
 from seehear.media import ON_THEIR_SIDE, RAW_EXIF, orientation
 
 _HEADER_BYTES = 2048
+_HEIC = (".heic", ".heif", ".hif")
 _PNG, _JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8"
 _CHUNK_BYTES = 8 + len(RAW_EXIF)  # as much of a png's chunk as tells whether it is EXIF
 _EXIF = 0xE1  # APP1: it may say that the picture lies on its side
@@ -91,8 +92,18 @@ def _jpeg(header: bytes) -> tuple[int, int] | None:
     return None
 
 
+def _heic(file: str) -> Image.Image:
+    """Raises OSError where nothing can read it."""
+    try:
+        from pillow_heif.as_plugin import HeifImageFile
+    except ImportError as error:
+        raise OSError("needs pillow-heif") from error
+    picture: Image.Image = HeifImageFile(file)  # type: ignore[no-untyped-call]
+    return picture
+
+
 def _asked(file: str) -> tuple[float, float]:
-    with Image.open(file) as picture:
+    with _heic(file) if file.lower().endswith(_HEIC) else Image.open(file) as picture:
         width, height = picture.size
         if picture.format == "PNG":
             picture.load()
