@@ -314,7 +314,7 @@ def table(here) -> Path:
 def test_evaluate_tells_whom_it_serves_worse(table, capsys):
     assert run(["evaluate", "dark.seehear", str(table), "--report", "report"]) == 0
     said = capsys.readouterr().out
-    assert said.startswith("18 examples: 50 per 100 (29 to 71) are wrong\n")
+    assert said.startswith("18 examples of 3 sites: 50 per 100 (29 to 71) are wrong\n")
     sexes = said[said.index("by sex, the worst first") :].splitlines()
     assert [line.split()[:3] for line in sexes[2:4]] == [["m", "9", "0"], ["f", "9", "1"]]
     assert "m is answered wrongly more often, 100 (70 to 100) of 100, than f, 0 (0 to 30)" in sexes[4]

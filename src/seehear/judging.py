@@ -17,11 +17,13 @@ from seehear.measure.evaluate import Evaluation, evaluate
 from seehear.measure.speed import Speed
 from seehear.media import Input
 from seehear.recipe import Recipe
+from seehear.runtime.difference import Differences
 from seehear.runtime.prediction import Prediction
 from seehear.runtime.recognise import Recogniser
 from seehear.senses import SENSES
 from seehear.shifting import corruptions_for, made_worse, shifted
 from seehear.table import Problem, Row, Table, shared
+from seehear.table.foundation import judged_by
 
 TASK = "evaluating"
 TOLD_EVERY = 32
@@ -62,7 +64,7 @@ def judge(
         metadata={name: table.metadata_column(name) for name in table.metadata},
     )
     unvouched = recogniser.unvouched(how.get("senses"), how.get("wrong_at_most"))
-    result = replace(result, speed=asked.speed, unvouched=unvouched)
+    result = replace(result, speed=asked.speed, unvouched=unvouched, differs=asked.differs, rests_on=judged_by(table))
     if worse:
         result = replace(result, shifted=shifted(recogniser, asked.judgeable(table, truths), how, listen))
     if report is not None:
@@ -82,6 +84,7 @@ class Asked:
     used: list[tuple[str, ...]]
     problems: list[Problem]
     speed: Speed
+    differs: tuple[str, ...]
 
     def judgeable(self, table: Table, truths: Sequence[Any]) -> list[tuple[dict[str, Input], Any]]:
         """What was read of each row that could be judged, and its truth."""
@@ -101,6 +104,7 @@ def _asked(
     used: list[tuple[str, ...]] = []
     problems: list[Problem] = []
     lasts_s = 0.0
+    differences = Differences(recipe)
     listen(Started(TASK, len(table), "examples"))
     started_s = time.perf_counter()
     predictions = recogniser.predict((_known(row, recipe) for row in table), **how)
@@ -110,12 +114,13 @@ def _asked(
         answers.append(None if problem else prediction.answer)
         accepted.append(prediction.accepted)
         used.append(prediction.used)
+        differences.count(prediction)
         lasts_s += prediction.lasts_s
         if number % TOLD_EVERY == 0:
             listen(Advanced(TASK, number))
     speed = Speed(len(table), time.perf_counter() - started_s, lasts_s)
     listen(Finished(TASK, counted(len(table), "example")))
-    return Asked(answers, accepted, used, problems, speed)
+    return Asked(answers, accepted, used, problems, speed, tuple(differences.said()))
 
 
 def _part_to_judge_by(table: Table, listen: Listener) -> Table:

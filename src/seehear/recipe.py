@@ -73,6 +73,8 @@ class Recipe(Frozen):
     wrong_at_most: float = Field(default=0.05, gt=0, lt=1)
     trust: dict[str, Trust] = {}  # by senses in use, joined with "+": "image+audio", "image", "audio"
     unfamiliar_above: dict[str, float] = {}  # by sense: the score beyond which an input is unlike the training's
+    usual: dict[str, dict[str, tuple[float, float]]] = {}  # by sense and statistic: where 96 of 100 learned from lie
+    rests_on: str = ""  # whom and what the results were measured on
     results: dict[str, dict[str, Any]] = {}  # by senses in use: what was measured when it was made
 
     @field_validator("senses", mode="before")

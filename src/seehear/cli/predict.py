@@ -22,6 +22,7 @@ from seehear.escaping import as_json, printable
 from seehear.events import Advanced, Started
 
 if TYPE_CHECKING:
+    from seehear.runtime.difference import Differences
     from seehear.runtime.prediction import Prediction
 
 WIDEST = 48  # beyond this a long name no longer pushes the answers to the right
@@ -55,6 +56,7 @@ def predict(  # noqa: PLR0913 - each flag is an argument
     """Ask a model about pictures, recordings or both."""
     from seehear import api
     from seehear.inputs import gather
+    from seehear.runtime.difference import Differences
 
     recogniser = api.load(options.model_file(model, *inputs))
     if live:
@@ -63,7 +65,7 @@ def predict(  # noqa: PLR0913 - each flag is an argument
         return
     line, file_names = Line(), Names()
     with Display() as display, kept(out, file_names) as keep:
-        tally = Tally(display)
+        tally = Tally(display, Differences(recogniser.recipe))
         sources, known = file_names.heeding(_sources(inputs)), tuple(recogniser.recipe.senses)
         asked = gather(sources, known, left_out=tally.leave, written=out)
         flags = options.given(
@@ -114,8 +116,8 @@ class Line:
 class Tally:
     """How many were asked and answered, and every failure by name."""
 
-    def __init__(self, display: Display) -> None:
-        self._display = display
+    def __init__(self, display: Display, differences: Differences) -> None:
+        self._display, self._differences = display, differences
         self._left_out, self._first_left_out = 0, Path()
         self._asked = self._answered = self._unread = 0
         self._hints: Counter[str] = Counter()
@@ -131,6 +133,7 @@ class Tally:
 
     def count(self, prediction: Prediction) -> None:
         self._asked += 1
+        self._differences.count(prediction)
         self._answered += prediction.accepted
         self._unread += prediction.answer is None
         self._hints.update(filter(None, [prediction.hint]))
@@ -149,6 +152,8 @@ class Tally:
             raise UsageError("nothing to ask about", hint="name files, or folders that hold some")
         for hint, times in self._hints.items():
             self._display.say(f"Of these {times:,}: {hint}")
+        for sentence in self._differences.said():
+            self._display.say(f"Unlike what was learned from: {sentence}")
         unsure = self._asked - self._answered - self._unread
         told = f'{self._asked:,} asked: {self._answered:,} answered, {unsure:,} "I don\'t know"'
         told += f", {self._unread:,} not read" if self._unread else ""

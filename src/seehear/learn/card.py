@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from seehear.amounts import counted, duration
@@ -24,11 +25,13 @@ def card(recipe: Recipe) -> str:
         "",
         *_table(recipe),
         "",
+        *([f"The figures rest on {recipe.rests_on}.", ""] if recipe.rests_on else []),
         "## Its limits",
         "",
         f"- It accepts an answer where at most {recipe.wrong_at_most:.0%} of such answers should be wrong, and says",
         "  that it does not know otherwise. That holds for inputs like those it was taught, not for others.",
         *[f"- {_limit(recipe, sense)}" for sense in recipe.senses],
+        *[f"- {_learned_from(sense, ranges)}" for sense, ranges in recipe.usual.items()],
         "",
         "## How it was made",
         "",
@@ -54,6 +57,13 @@ def _figure(result: dict[str, Any], name: str) -> str:
         return "–"
     return (
         f"{value:.3g} ({interval[0]:.3g} to {interval[1]:.3g})" if interval and None not in interval else f"{value:.3g}"
+    )
+
+
+def _learned_from(sense: str, ranges: Mapping[str, tuple[float, float]]) -> str:
+    told = ", ".join(f"{name} {low:.3g} to {high:.3g}" for name, (low, high) in ranges.items())
+    return (
+        f"About 96 of 100 examples that it learned from have, as {sense}, {told}. How good it is beyond is not known."
     )
 
 

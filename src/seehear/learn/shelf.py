@@ -125,6 +125,13 @@ class Shelf:
         arrays = [self._prepared[sense][int(row)] for row in rows]
         return _tensors(SENSES[sense].collate(arrays, self.recipe.senses[sense]))
 
+    def prepared(self, sense: str, row: int) -> Array:
+        """One sense of an example that has it, as it was prepared."""
+        array = self._prepared[sense][row]
+        if array is None:
+            raise ValueError(f"example {row} has no {sense}")
+        return array
+
     def truth(self, row: int) -> Any:
         return self.kind.read(self._answers[row], self.recipe.answer)
 

@@ -12,6 +12,7 @@ from seehear.events import Finished, Listener, Started
 from seehear.learn.card import card
 from seehear.learn.export import Graphs, drafted, exported, to_safetensors
 from seehear.learn.fit import Clock, fit
+from seehear.learn.foundation import foundation, usual
 from seehear.learn.material import Material, gather
 from seehear.learn.network import Network
 from seehear.learn.rehearsal import rehearsed
@@ -49,7 +50,8 @@ def train(
     network, progress = fit(network, material.shelf, material.rows, clock, saved=saved, listen=listen)
     remember(network, material.shelf, material.rows)
     recipe = trusted(network, material.judges, material.held_out, listen=listen)
-    recipe = recipe.model_copy(update={"training": recipe.training.model_copy(update={"steps": progress.step})})
+    known = {"usual": usual(material), "rests_on": foundation(material)}
+    recipe = recipe.model_copy(update=known | {"training": recipe.training.model_copy(update={"steps": progress.step})})
     graphs = exported(draft, network, material.judges, material.held_out)
     return Bundle(recipe, graphs.network, to_safetensors(network), card(recipe), graphs.decoder), material.problems
 

@@ -32,7 +32,8 @@ class Evaluation:
     answer itself, and `accepted_error`, the share of wrong ones among those (nan where there are none). `groups`
     has the groups of each column of metadata that tells examples apart, `speed` how long it took, where it was timed.
     `shifted` says what it withstands, where that was asked for, `unvouched` why it accepts no answer, however sure,
-    where that is so.
+    where that is so. `rests_on` says of how many people or places the examples are, where the table tells, and
+    `differs` in which ways they are unlike those that were learned from.
     """
 
     answer: str
@@ -46,6 +47,8 @@ class Evaluation:
     speed: Speed | None = field(default=None, compare=False)
     shifted: Shifted | None = None
     unvouched: str = ""
+    rests_on: str = ""
+    differs: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Plain values; what is not defined is None."""
@@ -55,6 +58,8 @@ class Evaluation:
             **plain(self.metrics, self.intervals),
             "groups": {column: grouping.to_json() for column, grouping in self.groups.items()},
             **({"speed": self.speed.to_json()} if self.speed else {}),
+            "rests_on": self.rests_on,
+            "differs": list(self.differs),
             **({"shifted": self.shifted.to_json()} if self.shifted else {}),
             "skipped": [problem.to_json() for problem in self.skipped],
         }
@@ -74,11 +79,12 @@ class Evaluation:
         width = max((len(name) for name, *_ in figures), default=0)
         return "\n".join(
             [
-                f"{self.n:,} examples: {wrong} are wrong",
+                f"{self.n:,} examples{f' of {self.rests_on}' if self.rests_on else ''}: {wrong} are wrong",
                 itself if self.metrics["coverage"] else none,
                 *(f"  {name:<{width}}  {value}  ({reach})" for name, value, reach in figures),
                 f"in brackets 95 % intervals ({self.resamples:,} resamples; Wilson's for shares)",
                 *([str(self.speed)] if self.speed else []),
+                *(f"unlike what was learned from: {sentence}" for sentence in self.differs),
                 *([f"left out: {len(self.skipped):,}"] if self.skipped else []),
                 *(f"\n{grouping}" for grouping in self.groups.values()),
                 *([f"\n{self.shifted}"] if self.shifted else []),

@@ -90,6 +90,9 @@ def _page(evaluation: Evaluation, spec: Any, worst: Sequence[Mistake], files: Ma
     if evaluation.shifted:
         shown = _image(files, "made-worse.jpg", "one example, made worse") if "made-worse.jpg" in files else ""
         sections.append(section("What it withstands", withstanding(evaluation.shifted, shown)))
+    if evaluation.differs:
+        unlike = "".join(f"<p>{escape(sentence)}.</p>" for sentence in evaluation.differs)
+        sections.insert(0, section("Unlike what was learned from", unlike))
     if worst:
         sections.append(section("The worst mistakes", _mistakes(worst, files)))
     if evaluation.skipped:

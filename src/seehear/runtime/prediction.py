@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from seehear.answers import Answer
@@ -18,6 +18,7 @@ class Prediction:
     it rests on. `error` says what could not be read: all of the input, and then there is no answer, or one of its
     senses, and then the answer rests on the others. `hint` says how a better answer may be had, where there is a way.
     `lasts_s` is how many seconds the input goes on, 0 for a picture.
+    `measured` has, by sense, the statistics of how the input was taken, where the recipe knows what is usual.
     `time_s` is where in a film the answer belongs, in seconds from its beginning; None for all of an input.
     """
 
@@ -31,6 +32,7 @@ class Prediction:
     error: str = ""
     lasts_s: float = 0.0
     hint: str = ""
+    measured: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     time_s: float | None = None
 
     @classmethod

@@ -160,7 +160,11 @@ class Recogniser:
         except SeehearError as error:
             return Prediction.failed(perceived.input, f"{perceived.input}: {error}")
         return replace(
-            self._prediction(perceived, used, answer, unlike, how), hint=self._hint(used[0], placed.original)
+            self._prediction(perceived, used, answer, unlike, how),
+            hint=self._hint(used[0], placed.original),
+            measured={
+                sense: SENSES[sense].measured(perceived.prepared[sense]) for sense in used if sense in self.recipe.usual
+            },
         )
 
     def _in_tiles(self, example: Example, how: How) -> Prediction:

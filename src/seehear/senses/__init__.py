@@ -18,6 +18,7 @@ from seehear.geometry import Grid, Placed, Tile, Warp
 from seehear.media import Excerpt
 from seehear.senses.corruption import Corruption
 from seehear.senses.evidence import Evidence
+from seehear.senses.statistic import Statistic
 
 if TYPE_CHECKING:
     from torch import nn
@@ -38,6 +39,9 @@ class Sense(Protocol):
     pitch_s: float | None  # what a cell covers; None where cells are not slices of time
     rest: Literal["constant", "edge"] | None  # numpy.pad's way to go on where nothing happens; None with pitch_s
     Spec: type[BaseModel]
+    statistics: Mapping[
+        str, Statistic
+    ]  # what `measured` tells, and what people call inputs that have less or more of it
 
     @property
     def lacking(self) -> str:
@@ -64,6 +68,9 @@ class Sense(Protocol):
 
     def prepare(self, signal: Array, spec: Any) -> tuple[Array, Warp]:
         """Bring one decoded input to the shape the encoder expects. Not random; the same for training and serving."""
+
+    def measured(self, prepared: Array) -> dict[str, float]:
+        """How one prepared input was taken, by the names of `statistics`: quickly, as every input is measured."""
 
     def collate(self, prepared: Sequence[Array | None], spec: Any) -> dict[str, Array]:
         """Stack prepared inputs into the arrays that the encoder is fed by name; None is a sense withheld."""

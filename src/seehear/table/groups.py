@@ -26,6 +26,11 @@ def plural(heading: str) -> str:
     return amounts.plural(_stem(heading))
 
 
+def singular(heading: str) -> str:
+    """What one group of a column is called: patient_id -> patient."""
+    return _stem(heading)
+
+
 def _stem(heading: str) -> str:
     word = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", heading.strip()).lower()
     return _ENDING.sub("", word)

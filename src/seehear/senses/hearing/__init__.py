@@ -16,6 +16,8 @@ from seehear.senses.hearing.plan import CELL_S, RATE_HZ, HearingSpec, plan_heari
 from seehear.senses.hearing.prepare import collate, prepare
 from seehear.senses.hearing.read import read
 from seehear.senses.hearing.spectrum import draw, top_hz
+from seehear.senses.hearing.statistics import STATISTICS, statistics
+from seehear.senses.statistic import Statistic
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -34,6 +36,7 @@ class Hearing:
     rest: Literal["constant", "edge"] | None = "constant"
     lacking = ""
     Spec: type[BaseModel] = HearingSpec
+    statistics: Mapping[str, Statistic] = STATISTICS
 
     def read(self, source: Any) -> Samples:
         return read(source)
@@ -53,6 +56,9 @@ class Hearing:
 
     def prepare(self, signal: Samples, spec: HearingSpec) -> tuple[Samples, Warp]:
         return prepare(signal, spec)
+
+    def measured(self, prepared: Samples) -> dict[str, float]:
+        return statistics(prepared)
 
     def collate(self, prepared: Sequence[Samples | None], spec: HearingSpec) -> dict[str, NDArray[Any]]:
         return collate(prepared, spec)

@@ -17,6 +17,7 @@ from seehear.senses.lips.face import lacking
 from seehear.senses.lips.plan import CELL_S, RATE_HZ, LipsSpec, plan_lips
 from seehear.senses.lips.prepare import collate, prepare
 from seehear.senses.lips.read import read
+from seehear.senses.statistic import Statistic
 
 if TYPE_CHECKING:
     from torch import nn
@@ -35,6 +36,7 @@ class Lips:
     pitch_s: float | None = CELL_S
     rest: Literal["constant", "edge"] | None = "edge"
     Spec: type[BaseModel] = LipsSpec
+    statistics: Mapping[str, Statistic] = {}
 
     @property
     def lacking(self) -> str:
@@ -58,6 +60,9 @@ class Lips:
 
     def prepare(self, signal: Clip, spec: LipsSpec) -> tuple[Clip, Warp]:
         return prepare(signal, spec)
+
+    def measured(self, prepared: Clip) -> dict[str, float]:
+        return {}
 
     def collate(self, prepared: Sequence[Clip | None], spec: LipsSpec) -> dict[str, NDArray[Any]]:
         return collate(prepared, spec)

@@ -16,7 +16,9 @@ from seehear.senses.evidence import Evidence
 from seehear.senses.sight.plan import SightSpec, plan_sight
 from seehear.senses.sight.prepare import collate, prepare
 from seehear.senses.sight.read import read
+from seehear.senses.sight.statistics import STATISTICS, statistics
 from seehear.senses.sight.tiles import cut
+from seehear.senses.statistic import Statistic
 
 if TYPE_CHECKING:
     from torch import nn
@@ -37,6 +39,7 @@ class Sight:
     rest: Literal["constant", "edge"] | None = None
     lacking = ""
     Spec: type[BaseModel] = SightSpec
+    statistics: Mapping[str, Statistic] = STATISTICS
 
     def read(self, source: Any) -> Pixels:
         return read(source)
@@ -68,6 +71,9 @@ class Sight:
 
     def prepare(self, signal: Pixels, spec: SightSpec) -> tuple[Pixels, Warp]:
         return prepare(signal, spec)
+
+    def measured(self, prepared: Pixels) -> dict[str, float]:
+        return statistics(prepared)
 
     def collate(self, prepared: Sequence[Pixels | None], spec: SightSpec) -> dict[str, NDArray[Any]]:
         return collate(prepared, spec)

@@ -1,0 +1,49 @@
+"""Whether the inputs of one run are, as a whole, unlike those learned from: darker, noisier, more blurred."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from seehear.amounts import counted
+from seehear.recipe import Recipe
+from seehear.runtime.prediction import Prediction, share
+from seehear.senses import SENSES
+
+FEWEST = 5  # inputs of which anything is told
+MOST = 0.5  # the share of inputs beyond the usual, from which they are taken to be of another kind
+USUAL = 0.96  # the share of the examples learned from that lie within `Recipe.usual`; as much beyond either end
+
+
+class Differences:
+    """Counts how many inputs lie beyond what is usual among the examples learned from, in constant memory."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        self._usual = recipe.usual
+        self._inputs: defaultdict[str, int] = defaultdict(int)
+        self._beyond: defaultdict[tuple[str, str, bool], int] = defaultdict(int)  # sense, statistic, whether higher
+
+    def count(self, prediction: Prediction) -> None:
+        for sense, measured in prediction.measured.items():
+            self._inputs[sense] += 1
+            for name, (low, high) in self._usual[sense].items():
+                least = SENSES[sense].statistics[name].least
+                self._beyond[sense, name, False] += measured[name] < low - least
+                self._beyond[sense, name, True] += measured[name] > high + least
+
+    def said(self) -> list[str]:
+        """One sentence for each sense of which most inputs are otherwise than those learned from; mostly none."""
+        return list(self._sentences())
+
+    def _sentences(self) -> Iterator[str]:
+        most = share((1 + USUAL) / 2)
+        for sense, inputs in self._inputs.items():
+            found = {
+                (SENSES[sense].statistics[name].higher if higher else SENSES[sense].statistics[name].lower): beyond
+                for (own, name, higher), beyond in self._beyond.items()
+                if own == sense and inputs >= FEWEST and beyond > MOST * inputs
+            }
+            if found:
+                of = counted(inputs, SENSES[sense].noun)
+                ways = " and ".join(f"{beyond:,} of {of} are {way}" for way, beyond in found.items())
+                yield f"{ways} than {most} of those learned from: expect more mistakes than were measured"

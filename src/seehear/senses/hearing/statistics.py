@@ -1,0 +1,28 @@
+"""How a recording was made, in three numbers: how loud, how noisy, how high it reaches."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seehear.senses.hearing.plan import RATE_HZ
+from seehear.senses.hearing.spectrum import top_hz
+from seehear.senses.statistic import Statistic
+
+Samples = NDArray[np.float32]
+
+STATISTICS = {
+    "level_db": Statistic("quieter", "louder", least=3.0),  # of the loudest twentieth, below full scale
+    "noise_db": Statistic("less noisy", "noisier", least=3.0),  # of the quietest tenth, below the loudest twentieth
+    "top_hz": Statistic("of less treble", "of more treble", least=500.0),  # the highest frequency with anything in it
+}
+FRAME_SAMPLES = RATE_HZ // 50
+SILENT_DB = -100.0
+
+
+def statistics(prepared: Samples) -> dict[str, float]:
+    """(T,) float32, as the encoder gets it."""
+    frames = prepared[: len(prepared) // FRAME_SAMPLES * FRAME_SAMPLES].reshape(-1, FRAME_SAMPLES)
+    power = np.square(frames if len(frames) else prepared[None]).mean(1)
+    loud, quiet = (10 * np.log10(max(float(each), 10 ** (SILENT_DB / 10))) for each in np.quantile(power, (0.95, 0.1)))
+    return {"level_db": loud, "noise_db": quiet - loud, "top_hz": top_hz(prepared)}

@@ -1,0 +1,47 @@
+"""Whom and what figures rest on: how many speakers, patients or sites judged, and whether they were learned from."""
+
+from __future__ import annotations
+
+from seehear.amounts import counted
+from seehear.table.groups import RECORDING, is_group, plural, singular
+from seehear.table.rows import Table
+
+FEW = 5  # people or places, of whom others may well be served otherwise
+
+
+def rests_on(learned: Table, judging: Table) -> str:
+    """In a sentence: the examples that judge, and for each column of people or places how many they come from."""
+    examples = counted(len(judging), "example")
+    columns = [name for name in judging.metadata if is_group(name) and name != RECORDING]
+    told = [said for name in columns if (said := _of_column(name, learned, judging))]
+    if not told:
+        return (
+            f"{examples} held out; no column says whose they are (speaker, patient, site), so the same people and "
+            "places may have been learned from: expect less on others"
+        )
+    return f"{examples} held out, of {'; of '.join(told)}"
+
+
+def judged_by(judging: Table) -> str:
+    """The same of a table that was not learned from: of how many people and places its examples come."""
+    columns = [name for name in judging.metadata if is_group(name) and name != RECORDING]
+    values = {name: len(_values(judging, name)) for name in columns}
+    return ", ".join(f"{number:,} {singular(name) if number == 1 else plural(name)}" for name, number in values.items())
+
+
+def _of_column(name: str, learned: Table, judging: Table) -> str:
+    """ "" where the column says nothing of these examples."""
+    own = _values(judging, name)
+    if not own:
+        return ""
+    before = _values(learned, name) if name in learned.metadata else set()
+    number = f"{len(own):,} {singular(name) if len(own) == 1 else plural(name)}"
+    if own <= before:
+        return f"{number}, the same as in training: expect less on others"
+    met = len(own & before)
+    new = f"{number}, {met:,} of them learned from too" if met else f"{number} not learned from"
+    return new + (": others may be served otherwise" if len(own) < FEW else "")
+
+
+def _values(table: Table, name: str) -> set[str]:
+    return set(filter(None, table.metadata_column(name)))

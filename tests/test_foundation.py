@@ -1,0 +1,107 @@
+"""Whom and what figures rest on, in words: how many people and places judged, and whether they were learned from."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from learning import ANSWER_CELLS, digits_table, opened, recipe_for
+from seehear.events import silence
+from seehear.learn.card import card
+from seehear.learn.foundation import FEWEST, foundation, usual
+from seehear.learn.material import Material, gather
+from seehear.table.foundation import judged_by, rests_on
+from test_split import _table
+
+
+def table(**metadata):
+    return _table(None, **metadata)
+
+
+@pytest.mark.parametrize(
+    ("learned", "judging", "sentence"),
+    [
+        (
+            {"speaker": ["a", "b", "c"]},
+            {"speaker": ["d", "d"]},
+            "2 examples held out, of 1 speaker not learned from: others may be served otherwise",
+        ),
+        (
+            {"speaker": ["a", "b", "c", "d"]},
+            {"speaker": ["a", "b", "c", "d"]},
+            "4 examples held out, of 4 speakers, the same as in training: expect less on others",
+        ),
+        (
+            {"patient_id": ["1", "2"]},
+            {"patient_id": ["2", "3", "4", "5", "6", "7"]},
+            "6 examples held out, of 6 patients, 1 of them learned from too",
+        ),
+        (
+            {"patient": ["1", "2"], "site": ["x", "x"]},
+            {"patient": ["3", "4"], "site": ["x", "x"]},
+            "2 examples held out, of 2 patients not learned from: others may be served otherwise; "
+            "of 1 site, the same as in training: expect less on others",
+        ),
+        (
+            {"age": ["1"], "recording": ["r"]},
+            {"age": ["1"], "recording": ["q"]},
+            "1 example held out; no column says whose they are (speaker, patient, site), so the same people and "
+            "places may have been learned from: expect less on others",
+        ),
+        (
+            {"age": ["1"]},
+            {"speaker": [str(i) for i in range(6)]},
+            "6 examples held out, of 6 speakers not learned from",
+        ),
+        (
+            {"speaker": ["a"]},
+            {"speaker": ["", ""]},
+            "2 examples held out; no column says whose they are (speaker, patient, site), so the same people and "
+            "places may have been learned from: expect less on others",
+        ),
+    ],
+)
+def test_people_and_places_are_counted_and_those_learned_from_are_told(learned, judging, sentence):
+    assert rests_on(table(**learned), table(**judging)) == sentence
+
+
+def test_a_table_that_was_not_learned_from_tells_of_how_many_it_is():
+    assert judged_by(table(speaker=["a", "b", "a"], site=["x", "x", "x"], age=["1", "2", "3"])) == "2 speakers, 1 site"
+    assert judged_by(table(age=["1", "2"])) == ""
+
+
+@pytest.fixture
+def material(tmp_path: Path) -> Material:
+    """Examples of four people, of whom one is held out."""
+    cells = [("odd", "even")[i % 2] for i in range(2 * FEWEST)]
+    path = digits_table(tmp_path / "data", {"label": cells}, ("image",))
+    rows = list(csv.DictReader(path.open()))
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, [*rows[0], "speaker"])
+        writer.writeheader()
+        writer.writerows(row | {"speaker": f"person {i // 2 % 4}"} for i, row in enumerate(rows))
+    table = opened(path, tmp_path, ("image",))
+    return gather(table, None, recipe_for("label", ("image",)), tmp_path / "run", silence)
+
+
+def test_what_is_usual_is_learned_from_the_examples_and_stands_on_the_card(material):
+    ranges = usual(material)
+    assert ranges.keys() == {"image"}
+    low, high = ranges["image"]["brightness"]
+    assert 0 < low < high < 255
+    said = foundation(material)
+    assert said.endswith("held out, of 1 speaker not learned from: others may be served otherwise")
+    recipe = material.shelf.recipe.model_copy(update={"usual": ranges, "rests_on": said})
+    page = card(recipe.model_copy(update={"training": recipe.training.model_copy(update={"steps": 1})}))
+    assert f"The figures rest on {said}." in page
+    assert f"brightness {low:.3g} to {high:.3g}" in page
+    again = type(recipe).from_json(recipe.to_json())
+    assert (again.usual, again.rests_on) == (ranges, said)
+
+
+def test_of_few_examples_nobody_knows_what_is_usual(material):
+    few = Material(material.shelf, material.rows[: FEWEST - 1], material.judges, material.held_out)
+    assert usual(few) == {}
+    assert len(ANSWER_CELLS["label"]) < FEWEST
