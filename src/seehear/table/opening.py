@@ -54,7 +54,7 @@ def open_table(
     try:
         found = read_layout(unwrapped(unpack(place, workspace) if packed else place))
         found = classes_together(found, kinds, answer)
-        later = tuple(found.later)
+        later = (*found.later, *found.tiers)
         roles = infer(found.cells, kinds, senses_known=senses_known, senses=senses, answer=answer, later=later)
         found = found.answering(roles.answer)
     except SeehearError as error:

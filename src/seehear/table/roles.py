@@ -127,7 +127,7 @@ def infer(
 
     Raises UsageError for a wish that the table can not fulfil, DataError where no role can be told.
     """
-    for name in later:
+    for name in (name for name in later if name not in cells.column_names):
         cells = cells.append_column(name, pa.nulls(len(cells), pa.large_string()))
     columns = _sense_columns(cells)
     found = {sense.name: _read_by(sense, columns, cells) for sense in senses_known}

@@ -18,12 +18,14 @@ from seehear.table.layouts.cvat import cvat
 from seehear.table.layouts.found import Found
 from seehear.table.layouts.kaldi import kaldi
 from seehear.table.layouts.label_studio import label_studio
+from seehear.table.layouts.labelled_recordings import labelled_recordings
 from seehear.table.layouts.labelme import labelme
 from seehear.table.layouts.ljspeech import ljspeech
 from seehear.table.layouts.masks_beside import masks_beside
 from seehear.table.layouts.nemo import nemo
 from seehear.table.layouts.pascal_voc import pascal_voc
 from seehear.table.layouts.picture_masks import picture_masks
+from seehear.table.layouts.sound_corpora import sound_corpora
 from seehear.table.layouts.table_files import table_file, tables_in_folder
 from seehear.table.layouts.transcripts import transcripts
 from seehear.table.layouts.via import via
@@ -31,8 +33,9 @@ from seehear.table.layouts.yolo import yolo
 
 # The explicit before the implied: what a corpus alone has, then tables of any kind, then what the files' names tell.
 READERS: tuple[Callable[[Path], Found | None], ...] = (
-    *(kaldi, common_voice, ljspeech, nemo),
+    *(kaldi, common_voice, ljspeech, nemo, sound_corpora),
     *(pascal_voc, coco, create_ml, cvat, label_studio, via, labelme, yolo, picture_masks),
+    labelled_recordings,
     *(table_file, tables_in_folder),
     *(transcripts, masks_beside, class_folders),
 )

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from seehear.errors import DataError
@@ -36,6 +37,7 @@ class Found:
     part     (rows,) train, val, test or ""
     later    answers that the layout tells beside its cells, by heading: made when one is asked for
     without  what is wrong with a row that has no answer
+    tiers    columns of answers of which each row has one: the others' rows are another cut of the same recordings
     """
 
     root: Path
@@ -47,9 +49,15 @@ class Found:
     said: tuple[str, ...] = ()
     later: Mapping[str, Callable[[], AnswerCells]] = field(default_factory=dict)
     without: str = "no answer"
+    tiers: tuple[str, ...] = ()
 
     def answering(self, heading: str | None) -> Found:
-        """With the later answers of this heading in its cells, if there are such, and with what is said of them."""
+        """With the later answers of this heading in its cells, if there are such, and with what is said of them.
+
+        The rows of one tier alone, where it is a tier that answers.
+        """
+        if heading in self.tiers:
+            return self.take(np.flatnonzero(pc.is_valid(self.cells[heading]).to_numpy()))
         if heading is None or heading not in self.later:
             return self
         made = self.later[heading]()

@@ -37,7 +37,9 @@ _COUNTS = re.compile(r"\s*(\d+)\s+(\d+)(?:\s.*)?")
 _FEWEST_SAMPLES = 10_000  # smaller whole numbers may be spoken ones: "1 2 buckle my shoe", "1984 1985"
 _NIST = re.compile(rf"\S+\s+\S+\s+(?:\S+\s+)?{_DECIMAL}\s+{_DECIMAL}(?:\s.*)?")
 _BEGIN = re.compile(r"(begin|start|onset|t ?min)[ _]?(time|file)?[ _]?(\(s\)|\[s\]|\(ms\)|s|ms|sec|seconds)?")
-_END = re.compile(r"(end|stop|offset|duration|t ?max)[ _]?(time|file)?[ _]?(\(s\)|\[s\]|\(ms\)|s|ms|sec|seconds)?")
+_END = re.compile(
+    r"(end|stop|offset|duration|delta|t ?max)[ _]?(time|file)?[ _]?(\(s\)|\[s\]|\(ms\)|s|ms|sec|seconds)?"
+)
 _MARKUP = re.compile(r"<\?xml|<!doctype|<html|\{\\rtf|<([a-z][\w.:-]*)(\s[^<>]*)?>\s*<", re.IGNORECASE)
 _TIME = re.compile(r"\s*([\[(<]?)((?:\d{1,2}:)?\d{1,2}:\d{2})([.,]\d{1,3})?\s*(-->|[\])>]|\s|$)")
 _SURE_TIMES = 3  # lines of bare times such as 7:30 beyond which they are no words

@@ -1,0 +1,18 @@
+"""Audacity's label tracks: start, end and label in each line, between tabs.
+
+https://manual.audacityteam.org/man/importing_and_exporting_labels.html. A line that begins with a backslash gives the
+frequencies of the label above it.
+"""
+
+from __future__ import annotations
+
+from seehear.table.layouts.timed_labels import TimedLabel, TimedLabels, one_line, seconds
+
+
+def audacity(text: str, name: str) -> TimedLabels:
+    found = TimedLabels(name)
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.strip() and not line.startswith("\\"):
+            start, end, label = (*line.strip("\r").split("\t" if "\t" in line else None, 2), "", "")[:3]
+            found.add(TimedLabel(seconds(start), seconds(end), one_line(label)), f"line {number}")
+    return found

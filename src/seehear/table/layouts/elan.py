@@ -1,0 +1,83 @@
+"""ELAN's .eaf: annotations in tiers, whose times are slots in a list of their own.
+
+https://www.mpi.nl/tools/elan/EAF_Annotation_Format_3.0_and_ELAN.pdf. An annotation without times belongs to another
+and has its times, if it is the only one of its tier that does.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from xml.etree import ElementTree
+
+from seehear.errors import DataError
+from seehear.table.layouts.annotation_files import read_xml
+from seehear.table.layouts.timed_labels import TimedLabel, TimedLabels, one_line, seconds
+
+_LARGEST_BYTES = 1 << 27
+
+
+def elan(file: Path, name: str) -> TimedLabels:
+    """Raises DataError for what is no such file."""
+    root = read_xml(file, name, _LARGEST_BYTES)
+    if root.tag != "ANNOTATION_DOCUMENT":
+        raise DataError(f"not an ELAN file but <{root.tag[:40]}>", where=name)
+    found = TimedLabels(name)
+    slots_s = {slot.get("TIME_SLOT_ID"): seconds(slot.get("TIME_VALUE", "")) / 1000 for slot in root.iter("TIME_SLOT")}
+    times = _times(root, slots_s)
+    headings = _headings(root)
+    for tier in root.iter("TIER"):
+        parents = Counter(each.get("ANNOTATION_REF") for each in tier.iter("REF_ANNOTATION"))
+        heading = headings[tier.get("TIER_ID")]
+        if any(count > 1 for count in parents.values()):
+            what = f"{name}: the tier {heading!r} divides annotations without saying when, and is not read"
+            found.said.append(what)
+            continue
+        for annotation in _annotations(tier):
+            start_s, end_s = times.get(annotation.get("ANNOTATION_ID"), (float("nan"),) * 2)
+            label = one_line(annotation.findtext("ANNOTATION_VALUE") or "")
+            speaker = one_line(tier.get("PARTICIPANT") or "")
+            place = f"annotation {(annotation.get('ANNOTATION_ID') or '')[:40]}"
+            found.add(TimedLabel(start_s, end_s, label, heading, speaker), place)
+    return found
+
+
+def _annotations(tier: ElementTree.Element) -> Iterator[ElementTree.Element]:
+    return (each for each in tier.iter() if each.tag in ("ALIGNABLE_ANNOTATION", "REF_ANNOTATION"))
+
+
+def _times(root: ElementTree.Element, slots_s: Mapping[str | None, float]) -> dict[str | None, tuple[float, float]]:
+    """When each annotation starts and ends, by its name, also that of one which only refers to another."""
+    nowhere = float("nan")
+    times: dict[str | None, tuple[float, float]] = {}
+    refers: dict[str | None, str | None] = {}
+    for annotation in root.iter("ALIGNABLE_ANNOTATION"):
+        start, end = (slots_s.get(annotation.get(f"TIME_SLOT_REF{side}"), nowhere) for side in (1, 2))
+        times[annotation.get("ANNOTATION_ID")] = start, end
+    for annotation in root.iter("REF_ANNOTATION"):
+        refers[annotation.get("ANNOTATION_ID")] = annotation.get("ANNOTATION_REF")
+    for at in refers:
+        way: dict[str | None, None] = {}
+        while at in refers and at not in times and at not in way:
+            way[at] = None
+            at = refers[at]
+        times |= dict.fromkeys(way, times.get(at, (nowhere, nowhere)))
+    return times
+
+
+def _headings(root: ElementTree.Element) -> dict[str | None, str]:
+    """What each tier is called: by its name, or by its type where each of several people has one of that type."""
+    people: dict[str, list[str]] = {}
+    for tier in root.iter("TIER"):
+        people.setdefault(tier.get("LINGUISTIC_TYPE_REF") or "", []).append(tier.get("PARTICIPANT") or "")
+    shared = {kind for kind, names in people.items() if kind and len(names) > 1 and all(names) and _differ(names)}
+    return {
+        tier.get("TIER_ID"): one_line(kind if kind in shared else tier.get("TIER_ID") or "") or "tier"
+        for tier in root.iter("TIER")
+        for kind in [tier.get("LINGUISTIC_TYPE_REF") or ""]
+    }
+
+
+def _differ(names: list[str]) -> bool:
+    return len(set(names)) == len(names)

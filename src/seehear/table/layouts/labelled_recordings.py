@@ -1,0 +1,246 @@
+"""Recordings beside files of labels with their times: Praat's TextGrids, ELAN's annotations, Raven's and BirdNET's
+selection tables, Audacity's label tracks. Each label becomes an example: that stretch of its recording.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import zip_longest
+from pathlib import Path
+from typing import NamedTuple
+
+import pyarrow as pa
+
+from seehear.amounts import counted
+from seehear.errors import DataError
+from seehear.media import medium_of
+from seehear.table.encoding import read_text
+from seehear.table.layouts.audacity import audacity
+from seehear.table.layouts.elan import elan
+from seehear.table.layouts.found import Found, few, files_below, is_table, part_folders, text_table, visible
+from seehear.table.layouts.label_files import LabelFormat, label_format
+from seehear.table.layouts.selections import names_recordings, selections
+from seehear.table.layouts.text_grid import text_grid
+from seehear.table.layouts.timed_labels import TimedLabel, TimedLabels
+from seehear.table.media import is_text
+from seehear.table.parts import part_of, part_of_subset
+from seehear.table.rows import Problem
+
+_LARGEST_BYTES = 1 << 26
+_DESCRIBED = ("metadata", "examples")  # tables that go before what lies beside recordings
+_PRAAT, _ELAN, _SELECTIONS, _AUDACITY = "Praat TextGrids", "ELAN", "selection tables", "Audacity labels"
+_FORMATS = (_PRAAT, _ELAN, _SELECTIONS, _AUDACITY)  # the first that a recording has wins
+_ENDINGS = (".textgrid", ".eaf", ".txt", ".csv", ".tsv")
+_OWN_COLUMNS = ("audio", "video", "start_s", "end_s", "speaker")
+
+
+@dataclass
+class _Recordings:
+    """What lies in one part: by stem what is heard and what is seen, and the files that may hold labels."""
+
+    recordings: dict[str, list[str]] = field(default_factory=dict)
+    videos: dict[str, list[str]] = field(default_factory=dict)
+    beside: list[str] = field(default_factory=list)
+
+    @property
+    def stems(self) -> list[str]:
+        return list(dict.fromkeys([*self.recordings, *self.videos]))
+
+    def stem_of(self, name: str, told: str = "") -> str | None:
+        """The stem that labels are of: the file that they tell, else the longest that the label file's name begins
+        with, as a of a.Table.1.selections.txt; None where no such recording lies beside it."""
+        folder = name[: name.rfind("/") + 1]
+        stem = (folder + told if told else name).rpartition(".")[0]
+        while stem not in self.recordings and stem not in self.videos:
+            stem = "" if told else stem.rpartition(".")[0]
+            if len(stem) <= len(folder):
+                return None
+        return stem
+
+    def files(self, stem: str) -> Iterator[tuple[str | None, str | None]]:
+        """(recording, video) of each example: one of both kinds together."""
+        return zip_longest(self.recordings.get(stem, []), self.videos.get(stem, []))
+
+
+class _Labels(NamedTuple):
+    """The labels that one file gives one recording."""
+
+    file: str
+    format: str
+    labels: list[TimedLabel]
+
+
+@dataclass
+class _Examples:
+    """Rows as they grow, and what could not be one."""
+
+    files: list[tuple[str | None, str | None]] = field(default_factory=list)
+    labels: list[TimedLabel] = field(default_factory=list)
+    part: list[str] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
+    formats: Counter[str] = field(default_factory=Counter)
+    passed_over: list[str] = field(default_factory=list)
+    unlabelled: int = 0
+    recordings: int = 0
+
+
+def labelled_recordings(place: Path) -> Found | None:
+    """A folder in which most recordings have such a file beside them, or one such file; None for any other."""
+    root, only = (place, "") if place.is_dir() else (place.parent, place.name)
+    if not only.lower().endswith(_ENDINGS) if only else any(map(_is_described, visible(root)[1])):
+        return None
+    examples, every = _Examples(), 0
+    for prefix, part in [("", "")] if only else part_folders(root, examples.said, part_of_subset):
+        recordings = _within(root, prefix)
+        if only:
+            recordings.beside = [only]
+        _read_part(root, recordings, part, examples, bool(only))
+        every += len(recordings.stems)
+    if not examples.recordings or (not only and 2 * examples.recordings < every):
+        return None
+    columns = {"audio": [audio for audio, _ in examples.files], "video": [video for _, video in examples.files]}
+    columns |= {"start_s": [repr(label.start_s) for label in examples.labels]}
+    columns |= {"end_s": [repr(label.end_s) for label in examples.labels]}
+    columns |= {"speaker": [label.speaker or None for label in examples.labels]}
+    answers = _answers(examples.labels)
+    return Found(
+        root,
+        text_table({**columns, **answers, **_others(examples.labels, {*columns, *answers})}),
+        part=pa.chunked_array([pa.array(examples.part, pa.large_string())]),
+        problems=tuple(examples.problems),
+        said=(*examples.said, *_sentences(examples, answers)),
+        tiers=tuple(answers) if len(answers) > 1 else (),
+    )
+
+
+def _is_described(name: str) -> bool:
+    stem = name.rpartition(".")[0].lower()
+    return is_table(name) and (stem in _DESCRIBED or bool(part_of(stem)))
+
+
+def _within(root: Path, prefix: str) -> _Recordings:
+    found = _Recordings()
+    folders, files = visible(root / prefix)
+    inner = (file for folder in folders for file in files_below(root, prefix + folder))
+    for name in filter(is_text, [*(prefix + file for file in files), *inner]):
+        if name.lower().endswith(_ENDINGS):
+            found.beside.append(name)
+        elif (medium := medium_of(name)) in ("recording", "video"):
+            kind = found.recordings if medium == "recording" else found.videos
+            kind.setdefault(name.rpartition(".")[0], []).append(name)
+    return found
+
+
+def _read_part(root: Path, recordings: _Recordings, part: str, examples: _Examples, only: bool) -> None:
+    """The labels of each recording of a part become examples; of several formats, those of the first."""
+    told: dict[str, list[_Labels]] = {}
+    for name in recordings.beside:
+        try:
+            kind, found = _read(root / name, name, recordings.stem_of(name) is not None)
+        except DataError as error:
+            examples.problems.append(Problem.of(error, name))
+            continue
+        if found is not None:
+            examples.problems += found.problems
+            examples.said += found.said
+            examples.unlabelled += found.unlabelled
+            for stem, labels in _by_recording(name, found, recordings, examples).items():
+                told.setdefault(stem, []).append(_Labels(name, kind, labels))
+    for stem in recordings.stems:
+        if stem in told:
+            _add(told[stem], list(recordings.files(stem)), part, examples)
+        elif not only:
+            file = next(filter(None, next(recordings.files(stem))))
+            examples.problems.append(Problem(file, "no labels beside it", "put its label file beside it"))
+
+
+def _read(file: Path, name: str, beside: bool) -> tuple[str, TimedLabels | None]:
+    """(format, labels) of a file; None for one that is of none of the formats, or lies beside no recording."""
+    if name.lower().endswith(".eaf"):
+        return _ELAN, elan(file, name)
+    if not beside and not name.lower().endswith((".textgrid", *_ENDINGS[2:])):
+        return "", None
+    text = read_text(file, name, _LARGEST_BYTES)
+    found = label_format(text)
+    if name.lower().endswith(".textgrid") or (found is LabelFormat.TEXTGRID and beside):
+        return _PRAAT, text_grid(text, name)
+    if found is LabelFormat.SELECTIONS and (beside or names_recordings(text)):
+        return _SELECTIONS, selections(text, name)
+    if found is LabelFormat.AUDACITY and beside and name.lower().endswith(".txt"):
+        return _AUDACITY, audacity(text, name)
+    return "", None
+
+
+def _by_recording(
+    name: str, found: TimedLabels, recordings: _Recordings, examples: _Examples
+) -> dict[str, list[TimedLabel]]:
+    """Labels by the stem of their recording; [] for one in which nothing was labelled."""
+    own = recordings.stem_of(name)
+    told: dict[str, list[TimedLabel]] = {} if own is None else {own: []}
+    lost: Counter[str] = Counter()
+    for label in found.labels:
+        stem = (recordings.stem_of(name, label.file) if label.file else None) or own
+        if stem is None:
+            lost[label.file] += 1
+        else:
+            told.setdefault(stem, []).append(label)
+    for file, count in lost.items():
+        what = f"no recording {file!r} beside it" if file else "no recording of this name beside it"
+        examples.problems.append(Problem(name, f"{what} ({counted(count, 'label')} lost)"))
+    return told
+
+
+def _add(
+    told: Sequence[_Labels], files: Sequence[tuple[str | None, str | None]], part: str, examples: _Examples
+) -> None:
+    used = min((each.format for each in told), key=_FORMATS.index)
+    examples.recordings += 1
+    examples.formats[used] += 1
+    examples.passed_over += [each.file for each in told if each.format != used]
+    for label in (label for each in told if each.format == used for label in each.labels):
+        for both in files:
+            examples.files.append(both)
+            examples.labels.append(label)
+            examples.part.append(part)
+
+
+def _answers(labels: Sequence[TimedLabel]) -> dict[str, list[str | None]]:
+    """A column for each tier, of which each row has one; a single one is called by what it holds."""
+    tiers = list(dict.fromkeys(label.tier for label in labels))
+    if len(tiers) <= 1:
+        return {_kind(labels): [label.label for label in labels]}
+    headings = {tier: f"{tier} tier" if tier in _OWN_COLUMNS else tier or "label" for tier in tiers}
+    return {
+        heading: [label.label if label.tier == tier else None for label in labels] for tier, heading in headings.items()
+    }
+
+
+def _kind(labels: Sequence[TimedLabel]) -> str:
+    """Few names that come back are labels of classes; all else is what is said."""
+    return "label" if 2 * len({label.label for label in labels}) <= len(labels) else "text"
+
+
+def _others(labels: Sequence[TimedLabel], taken: set[str]) -> dict[str, list[str | None]]:
+    headings = dict.fromkeys(heading for label in labels for heading in label.columns)
+    return {heading: [label.columns.get(heading) for label in labels] for heading in headings if heading not in taken}
+
+
+def _sentences(examples: _Examples, answers: dict[str, list[str | None]]) -> Iterator[str]:
+    formats = " and ".join(kind for kind in _FORMATS if kind in examples.formats)
+    what = f"{counted(len(examples.labels), 'label')} of {counted(examples.recordings, 'recording')}"
+    yield f"{formats}: {what}; an example is the stretch of a label"
+    if len(answers) > 1:
+        told = (f"{heading!r} ({sum(cell is not None for cell in cells):,})" for heading, cells in answers.items())
+        yield f"tiers, of which one is the answer: {', '.join(told)}; choose with --answer"
+    else:
+        heading = next(iter(answers))
+        come = "come back: they are classes" if heading == "label" else "hardly come back: they are what is said"
+        other = "text" if heading == "label" else "label"
+        yield f"its labels {come}; --answer {other}:{heading} takes them otherwise"
+    if examples.unlabelled:
+        yield f"left out {counted(examples.unlabelled, 'stretch')} without a label"
+    if examples.passed_over:
+        yield f"not used, for labels of another format lie beside them: {few(examples.passed_over)}"

@@ -1,0 +1,87 @@
+"""Selection tables, as Raven and BirdNET write them: a line of headings, then a label from one time to another in each.
+
+https://ravensoundsoftware.com/knowledge-base/ and https://birdnet-team.github.io/BirdNET-Analyzer. Raven writes a
+selection once for each view: the same one counts once.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Mapping, Sequence
+
+from seehear.errors import DataError
+from seehear.table.layouts.timed_labels import TimedLabel, TimedLabels, one_line, seconds
+
+_BEGINS = ("begin time", "start time", "begin", "start", "onset")
+_ENDS = ("end time", "end", "stop", "offset", "delta time", "duration")
+_LASTING = ("delta time", "duration")
+_FILE_OFFSET = "file offset"  # of the selection in its file; the begin time counts through all that Raven had open
+_FILES = ("begin file", "file", "begin path")
+_LABELS = (
+    *("annotation", "annotations", "label", "labels", "class", "common name", "species", "species code"),
+    *("scientific name", "call type", "type", "tags", "category", "event", "text", "transcript"),
+)
+_UNIT = re.compile(r"[\[(]?(ms|s|sec|seconds)[\])]?")
+
+
+def selections(text: str, name: str) -> TimedLabels:
+    """Raises DataError for a table without headings of times and of a label."""
+    rows = list(csv.reader(text.lstrip("\ufeff").splitlines(), delimiter=_separator(text)))
+    headings = {_word(heading): place for place, heading in reversed(list(enumerate(rows[0] if rows else [])))}
+    begin, end = _first(headings, _BEGINS), _first(headings, _ENDS)
+    if begin is None or end is None:
+        raise DataError("no headings of a begin and an end time", where=name, hint="Begin Time (s), End Time (s)")
+    labels = [heading for heading in _LABELS if heading in headings]
+    if not labels:
+        allowed = ", ".join(word.title() for word in _LABELS[:6])
+        raise DataError("no column of labels", where=name, allowed=allowed, hint="add the column in Raven")
+    found, known = TimedLabels(name), set()
+    for number, row in enumerate(rows[1:], 2):
+        cells = {heading: one_line(row[place]) for heading, place in headings.items() if place < len(row)}
+        label = _selection(cells, begin, end, labels, _units(rows[0]))
+        if any(cells.values()) and (key := (label.start_s, label.end_s, label.label, label.file)) not in known:
+            known.add(key)
+            found.add(label, f"row {number}")
+    return found
+
+
+def names_recordings(text: str) -> bool:
+    """Whether a table is surely one of these, and says in each row which file it is about."""
+    first = text.lstrip("\ufeff").partition("\n")[0]
+    headings = {_word(heading) for heading in first.split(_separator(first))}
+    return bool(headings & set(_FILES)) and ("(s)" in first or "begin file" in headings)
+
+
+def _selection(
+    cells: Mapping[str, str], begin: str, end: str, labels: Sequence[str], units_s: Mapping[str, float]
+) -> TimedLabel:
+    start_s = seconds(cells.get(begin, "")) * units_s[begin]
+    end_s = seconds(cells.get(end, "")) * units_s[end]
+    if end not in _LASTING:
+        end_s -= start_s
+    if cells.get(_FILE_OFFSET):
+        start_s = seconds(cells[_FILE_OFFSET]) * units_s[_FILE_OFFSET]
+    file = next((cells[each] for each in _FILES if cells.get(each)), "").replace("\\", "/").rpartition("/")[2]
+    others = {heading: cells.get(heading, "") for heading in labels[1:]}
+    return TimedLabel(start_s, round(start_s + end_s, 6), cells.get(labels[0], ""), file=file, columns=others)
+
+
+def _separator(text: str) -> str:
+    first = text.partition("\n")[0]
+    return max("\t,;", key=first.count)
+
+
+def _word(heading: str) -> str:
+    """The heading without its unit: Begin Time (s) -> begin time."""
+    words = heading.strip().strip('"').lower().replace("_", " ").split()
+    return " ".join(word for word in words if not _UNIT.fullmatch(word))
+
+
+def _units(headings: Sequence[str]) -> dict[str, float]:
+    """How many seconds one of each heading's unit is."""
+    return {_word(each): 0.001 if re.search(r"[ _(\[]ms\b", each.lower()) else 1.0 for each in headings}
+
+
+def _first(headings: Mapping[str, int], wanted: Sequence[str]) -> str | None:
+    return next((word for word in wanted if word in headings), None)
