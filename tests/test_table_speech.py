@@ -382,6 +382,23 @@ def test_subtitles_cut_a_recording_into_utterances(tmp_path: Path) -> None:
     } <= set(table.said)
 
 
+def test_subtitles_that_name_their_language(tmp_path: Path) -> None:
+    srt = "1\n00:00:01,000 --> 00:00:02,000\ngood morning\n"
+    files = {"a.mp4": "x", "a.en.srt": srt, "b.mp4": "x", "b.pt-BR.vtt": "WEBVTT\n\n" + srt.replace(",", ".")}
+    files |= {"c.mp4": "x", "c.de.srt": srt, "c.en.srt": srt, "d.mp4": "x", "d.en.srt": "unused", "d.srt": srt}
+    files |= {"e.mp4": "x", "e.2nd draft.srt": srt, "f.en.mp4": "x", "f.en.srt": srt}
+    table = heard(make(tmp_path / "d", files))
+    assert [row.key.partition(" ")[0] for row in table] == ["a.mp4", "b.mp4", "d.mp4", "f.en.mp4"]
+    assert set(table.answers()) == {"good morning"}
+    several = "its words lie beside it in 2 languages: c.de.srt, c.en.srt"
+    assert table.problems == (
+        Problem("c.mp4", several, "keep one of them beside it"),
+        Problem("e.2nd draft.srt", "no recording of this name beside it"),
+        Problem("e.mp4", "no text beside it", "put e.txt or e.vtt beside it"),
+    )
+    assert "not used, for subtitles lie beside them: d.en.srt" in table.said
+
+
 @pytest.mark.parametrize(
     ("subtitles", "words"),
     [

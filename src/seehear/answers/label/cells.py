@@ -7,12 +7,12 @@ import re
 from collections import Counter
 from collections.abc import Container, Iterable
 
-_SEPARATORS = (r"[;|]", r",", r"\s+")  # the surest first
+_SEPARATORS = (re.compile(r"[;|]"), re.compile(r","), re.compile(r"\s+"))  # the surest first
 _EXPECTED = {"labels", "classes", "categories", "tags", "genres", "findings"}  # headings that mean several
 _QUOTED = re.compile(r"'([^']*)'|\"([^\"]*)\"")
 
 
-def separator(cells: Iterable[str], heading: str) -> str | None:
+def separator(cells: Iterable[str], heading: str) -> re.Pattern[str] | None:
     """The pattern between the labels of a cell, by what stands in a column; None where each cell is one label.
 
     What is between separators must stand elsewhere too, as a class may have a comma or a blank in its name.
@@ -27,7 +27,7 @@ def separator(cells: Iterable[str], heading: str) -> str | None:
     return next((each for each in others if _divides(each, distinct, heading)), None)
 
 
-def divided(cell: str, pattern: str | None) -> list[str]:
+def divided(cell: str, pattern: re.Pattern[str] | None) -> list[str]:
     """The labels in a cell, each once; None: the cell is one."""
     if pattern is None:
         return [cell]
@@ -58,7 +58,7 @@ def listed(cell: str) -> list[str] | None:
     return [text for name in names if (text := str(name).strip())] if isinstance(names, list) else None
 
 
-def _divides(pattern: str, distinct: set[str], heading: str) -> bool:
+def _divides(pattern: re.Pattern[str], distinct: set[str], heading: str) -> bool:
     """Whether most cells in which it stands are made of labels that stand elsewhere: alone, where blanks divide.
 
     In a column of tags it is enough that they come back.
@@ -73,5 +73,5 @@ def _divides(pattern: str, distinct: set[str], heading: str) -> bool:
     return 2 * sum(all(map(elsewhere, parts)) for parts in apart) > len(apart)
 
 
-def _parts(cell: str, pattern: str) -> list[str]:
-    return [text for part in re.split(pattern, cell) if (text := part.strip())]
+def _parts(cell: str, pattern: re.Pattern[str]) -> list[str]:
+    return [text for part in pattern.split(cell) if (text := part.strip())]

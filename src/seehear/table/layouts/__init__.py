@@ -51,8 +51,8 @@ def read_layout(place: Path) -> Found:
         "no layout that can be read",
         allowed="a folder of class folders, a csv, tsv, jsonl or parquet table that names pictures or recordings, "
         "annotations as of Pascal VOC, COCO, YOLO, labelme, VGG Image Annotator, CreateML, CVAT or Label Studio, "
-        "images/ beside masks/, recordings beside their texts or subtitles, or a corpus as of Kaldi, NeMo, Common "
-        "Voice or LJSpeech",
+        "images/ beside masks/, recordings beside their texts, subtitles or labels (Audacity, Praat, ELAN, Raven), "
+        "or a corpus as of Kaldi, NeMo, Common Voice, LJSpeech, UrbanSound8K or ESC-50",
         hint="make examples.csv with the headings image,label (or audio,label) beside the files",
     )
 

@@ -1,8 +1,10 @@
 """Recordings or videos beside their words, in one folder or below it: talk.wav beside talk.txt, talk.vtt or talk.srt,
-and LibriSpeech's 84-121123.trans.txt with a line for each recording beside it. Subtitles cut a recording into cues."""
+which may name their language (talk.en.srt), and LibriSpeech's 84-121123.trans.txt with a line for each recording
+beside it. Subtitles cut a recording into cues."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import zip_longest
@@ -24,15 +26,17 @@ from seehear.table.rows import Problem
 _SUBTITLES = (".vtt", ".srt")  # the first wins
 _WORDS = (*_SUBTITLES, ".txt")
 _LIST = ".trans.txt"
+_LANGUAGE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8}){0,3}")  # BCP 47, as far as files are called by it: pt-BR
 
 
 @dataclass
 class _Stem:
-    """The files of one name: what is heard or seen, and what tells its words, by extension."""
+    """The files of one name: what is heard or seen, and what tells its words, by extension, also in one language."""
 
     recordings: list[str] = field(default_factory=list)
     videos: list[str] = field(default_factory=list)
     words: dict[str, str] = field(default_factory=dict)
+    translated: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def files(self) -> Iterator[tuple[str | None, str | None]]:
         """(recording, video) of each example: one of both kinds together."""
@@ -63,10 +67,21 @@ class _Files:
         else:
             self.others.append(name)
 
+    def settle_languages(self) -> None:
+        """Gives talk.en.srt to talk, where there is no recording talk.en."""
+        for name, stem in list(self.stems.items()):
+            before, _, language = name.rpartition(".")
+            heard = self.stems.get(before)
+            is_apart = heard and (heard.recordings or heard.videos) and not (stem.recordings or stem.videos)
+            if is_apart and _LANGUAGE.fullmatch(language):
+                self.stems[before].translated[language] = self.stems.pop(name).words
+
     def have_words(self) -> bool:
         """Whether most recordings do: notes beside a few are no layout."""
         heard = [stem for stem in self.stems.values() if stem.recordings or stem.videos]
-        return bool(self.lists and heard) or 0 < len(heard) <= 2 * sum(bool(stem.words) for stem in heard)
+        return bool(self.lists and heard) or 0 < len(heard) <= 2 * sum(
+            bool(stem.words or stem.translated) for stem in heard
+        )
 
 
 @dataclass
@@ -130,6 +145,7 @@ def _files(place: Path, prefix: str) -> _Files:
     for folder in folders:
         for file in files_below(place, prefix + folder):
             found.add(file)
+    found.settle_languages()
     return found
 
 
@@ -167,12 +183,20 @@ def _read_stem(place: Path, stem: _Stem, part: str, utterances: _Utterances) -> 
         problems = (Problem(name, "no recording of this name beside it") for name in stem.words.values())
         utterances.problems += problems
         return
-    if not stem.words:
+    in_languages = sorted(name for words in stem.translated.values() for name in words.values())
+    if stem.words:
+        utterances.passed_over += in_languages
+    elif len(stem.translated) > 1:
+        what = f"its words lie beside it in {len(stem.translated)} languages: {few(in_languages)}"
+        utterances.problems += (Problem(file, what, "keep one of them beside it") for file in files)
+        return
+    words = stem.words or next(iter(stem.translated.values()), {})
+    if not words:
         beside = Path(files[0]).stem
         hint = f"put {beside}.txt or {beside}.vtt beside it"
         utterances.problems += (Problem(file, "no text beside it", hint) for file in files)
         return
-    used, *others = (stem.words[extension] for extension in _WORDS if extension in stem.words)
+    used, *others = (words[extension] for extension in _WORDS if extension in words)
     utterances.passed_over += others
     try:
         text = read_text(place / used, used)
@@ -185,8 +209,8 @@ def _read_stem(place: Path, stem: _Stem, part: str, utterances: _Utterances) -> 
     elif found is not None:
         hint = "save only the words in it, or as subtitles: .vtt or .srt"
         utterances.problems.append(Problem(used, f"it holds {found}, not what is said", hint))
-    elif words := " ".join(text.split()):
-        utterances.add(stem, words, "", part)
+    elif said := " ".join(text.split()):
+        utterances.add(stem, said, "", part)
     else:
         utterances.problems.append(Problem(used, "it is empty"))
 
