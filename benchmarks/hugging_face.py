@@ -16,18 +16,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from PIL import Image
 
 from benchmarks.accuracy import figure
 from benchmarks.budget import Budget
 from benchmarks.data import Examples, Store
+from benchmarks.machine import pace
 from benchmarks.results import Figure
 from seehear.answers import ANSWERS, Answer
 from seehear.answers.boxes import Box, Boxes
 from seehear.answers.boxes.answer import TOLD_FROM
 from seehear.answers.mask import Mask
-from seehear.learn.machine import choose_precision
 from seehear.measure.evaluate import Evaluation, evaluate
 from seehear.recipe import Recipe
 from seehear.senses import SENSES
@@ -76,7 +75,7 @@ def give(folder: Path, network: str, recipe: Recipe, examples: Examples, budget:
         "test": [path for path, _ in test],
         "seconds": budget.minutes * 60,
         "steps": budget.steps,
-        "precision": choose_precision(torch.device("cpu")),
+        "precision": pace(1.0).precision,
         "seed": budget.seed,
     }
     (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")

@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from seehear.learn.machine import choose_precision
+from seehear.learn.machine import tried_precisions
 from seehear.runtime.session import threads
 
 STANDARD_GIGAFLOPS = 400.0
@@ -39,8 +39,13 @@ class Pace:
 
 
 def pace(measured_s: float = MEASURED_S, device: str = CPU) -> Pace:
-    """The median over some seconds: what there is to be had where the machine is shared, not what it could do."""
-    precision = choose_precision(torch.device(device))
+    """In the faster precision; the median over some seconds: what there is to be had where the machine is shared."""
+    precisions = tried_precisions(torch.device(device))
+    paces = [_pace(measured_s / len(precisions), device, precision) for precision in precisions]
+    return max(paces, key=lambda each: each.gigaflops)
+
+
+def _pace(measured_s: float, device: str, precision: str) -> Pace:
     a = torch.ones(SIDE, SIDE, dtype=getattr(torch, precision), device=device)
     (a @ a)[0, 0].item()
     taken_s: list[float] = []

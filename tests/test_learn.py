@@ -19,9 +19,10 @@ from seehear.answers import ANSWERS
 from seehear.errors import DataError, TrainingError, UsageError
 from seehear.events import silence
 from seehear.learn import checkpoint, export
-from seehear.learn.fit import Clock, Run, fit, pass_order
+from seehear.learn.batching import LONGEST_BATCH, batches_of
+from seehear.learn.fit import Clock, Run, fit
 from seehear.learn.material import gather
-from seehear.learn.muon import orthogonal
+from seehear.learn.muon import orthogonalize
 from seehear.learn.network import Network
 from seehear.learn.plan import BATCH_S, Wishes, _batch, _held_out, adopt
 from seehear.learn.shelf import Shelf
@@ -115,38 +116,38 @@ def test_a_graph_that_differs_is_refused(tmp_path: Path) -> None:
         export.check_parity(network, graph.SerializeToString(), shelf, rows)
 
 
-def test_every_row_comes_once_a_pass_and_like_lengths_together() -> None:
-    rows, lengths = np.arange(64), np.random.default_rng(0).integers(200, 1000, 64)
-    order = pass_order(rows, lengths, 8, (0, 0))
+def test_every_row_comes_once_a_pass_and_similar_lengths_together() -> None:
+    rows, lengths = np.arange(64), np.random.default_rng(0).integers(500, 1000, 64)
+    order = batches_of(rows, lengths, 8, (0, 0))
     assert len(order) == 8 and sorted(np.concatenate(order)) == list(rows)
-    assert np.mean([np.ptp(lengths[batch]) for batch in order]) < 300
-    padded = [len(batch) * int(lengths[batch].max()) for batch in order]
-    assert max(padded) < 1.6 * np.mean(padded)
-    again = pass_order(rows, lengths, 8, (0, 1))
+    assert np.mean([np.ptp(lengths[batch]) for batch in order]) < 200
+    again = batches_of(rows, lengths, 8, (0, 1))
     assert any(not np.array_equal(one, other) for one, other in zip(order, again, strict=True))
 
 
-@given(st.lists(st.integers(1, 1000), min_size=3, max_size=80), st.integers(1, 20))
-def test_no_batch_of_a_pass_is_empty_and_their_number_follows_from_that_of_the_rows(
-    lengths: list[int], size: int
-) -> None:
-    rows = np.arange(len(lengths))
-    order = pass_order(rows, np.array(lengths), size, (0, 0))
-    taken = np.concatenate([*order, rows[:0]])
-    assert len(order) == len(rows) // size and all(map(len, order))
-    assert len(set(taken)) == len(taken) == len(order) * size
+@given(st.lists(st.integers(1, 1000), min_size=2, max_size=80), st.sampled_from([2, 4, 8, 24, 32]))
+def test_batches_are_of_few_even_sizes_and_none_needs_much_more_than_others(lengths: list[int], size: int) -> None:
+    own = np.array(lengths)
+    order = batches_of(np.arange(len(lengths)), own, size, (0, 0))
+    taken = np.concatenate([*order, np.arange(0)])
+    assert order and len(set(taken)) == len(taken)
+    assert len({len(batch) for batch in order}) <= 3 and all(len(batch) % 2 == 0 < len(batch) for batch in order)
+    most = LONGEST_BATCH * min(size, len(lengths) // 2 * 2) * own.mean()
+    assert all(len(batch) <= max(2, size // 4) or len(batch) * own[batch].max() <= most for batch in order)
 
 
-def test_examples_that_are_of_one_length_come_in_batches_of_one_size() -> None:
-    assert {len(batch) for batch in pass_order(np.arange(70), np.full(70, 3), 8, (0, 0))} == {8}
+def test_chance_decides_who_waits_for_the_next_pass() -> None:
+    lengths = np.arange(100, 140)
+    waiting = [set(range(40)) - set(np.concatenate(batches_of(np.arange(40), lengths, 32, (0, n)))) for n in range(60)]
+    assert all(len(each) == 8 for each in waiting) and set.union(*waiting) == set(range(40))
 
 
 def test_orthogonal_keeps_directions_and_evens_lengths() -> None:
     matrix = torch.randn(12, 30, generator=torch.Generator().manual_seed(0))
-    lengths = torch.linalg.svdvals(orthogonal(matrix))
+    lengths = torch.linalg.svdvals(orthogonalize(matrix))
     assert float(lengths.min()) > 0.3 and float(lengths.max()) < 1.4
     left, _, right = torch.linalg.svd(matrix, full_matrices=False)
-    assert float((left.T @ orthogonal(matrix) @ right.T).diagonal().min()) > 0
+    assert float((left.T @ orthogonalize(matrix) @ right.T).diagonal().min()) > 0
 
 
 @pytest.mark.slow
@@ -272,7 +273,8 @@ def test_of_few_examples_as_many_judge_as_vouch_for_the_wish_but_a_quarter_at_mo
 def test_a_batch_of_long_recordings_holds_few(lasts_s: float) -> None:
     batch = _batch(4_616, lasts_s)
     assert 4 <= batch <= _batch(4_616, 0.0) == 128
-    assert batch * lasts_s <= BATCH_S < (batch + 1) * lasts_s or batch == 128
+    assert batch % 8 == 0 or batch == 4
+    assert batch * lasts_s <= BATCH_S < (batch + 8) * lasts_s or batch == 128
 
 
 def test_before_it_learns_it_says_that_too_few_are_held_out(tmp_path: Path) -> None:

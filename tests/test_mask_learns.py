@@ -123,8 +123,8 @@ def test_a_mask_of_another_size_leaves_its_row_out_and_is_named(tmp_path: Path) 
     recipe = recipe.model_copy(update={"answer": ANSWERS["mask"].plan(table.answers(), "mask")})
     shelf = Shelf.fill(table, recipe, tmp_path / "shelf", listen=silence)
     assert len(shelf) == 5
-    (problem,) = shelf.problems
-    assert problem.where.endswith("3.png")
+    (problem,) = table.problems + shelf.problems
+    assert problem.where == "examples.csv row 5"
     assert problem.what == "a mask of 40 by 40 pixels for a picture of 64 by 64"
     again = Shelf(table, recipe, tmp_path / "shelf")
     assert again.placed(0) == shelf.placed(0) is not None
@@ -151,11 +151,10 @@ def test_outlines_of_another_size_leave_their_row_out(tmp_path: Path) -> None:
 
 def test_the_plan_asks_for_large_pictures_and_few_at_once(tmp_path: Path) -> None:
     from learning import opened
-    from seehear.learn.machine import Machine
-    from seehear.learn.plan import Wishes
+    from seehear.learn.plan import Machine, Wishes
 
     table = opened(shapes(tmp_path / "data", 12, 0), tmp_path)
-    recipe = plan(table, Wishes(minutes=1.0), Machine(60.0, "float32"))
+    recipe = plan(table, Wishes(minutes=1.0), Machine(60.0))
     sight = recipe.senses["image"]
     assert (sight.finest_px, sight.stem_stride, sight.mirror) == (4, 2, True)
     assert recipe.training.batch == 32

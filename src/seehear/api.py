@@ -157,9 +157,10 @@ def train(  # noqa: PLR0913 - one dial and the wishes beside it
     began with. Raises UsageError where a wish or the data is not what it began with.
     """
     from seehear.answers import ANSWERS
-    from seehear.learn.machine import choose_device, machine_of
+    from seehear.learn.machine import choose_device
     from seehear.learn.plan import Wishes, adopt
     from seehear.learn.plan import plan as derive
+    from seehear.learn.timing import machine_of
     from seehear.learn.train import train as learn
     from seehear.learn.workplace import begun
 
@@ -192,9 +193,10 @@ def plan(  # noqa: PLR0913 - the wishes of train
     listen: Listener = silence,
 ) -> Recipe:
     """The recipe that `train` would follow."""
-    from seehear.learn.machine import choose_device, machine_of
+    from seehear.learn.machine import choose_device
     from seehear.learn.plan import Wishes
     from seehear.learn.plan import plan as derive
+    from seehear.learn.timing import machine_of
     from seehear.learn.unreadable import unreadable_answers
 
     place, wishes = choose_device(device), Wishes(minutes, steps, seed, wrong_at_most)

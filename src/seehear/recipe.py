@@ -50,14 +50,18 @@ class Trust(Frozen):
 
 
 class Training(Frozen):
-    """How the weights are found. `minutes` is the one dial; `steps`, if given, counts instead of the clock."""
+    """How the weights are found. `minutes` is the one dial; `steps`, if given, counts instead of the clock.
+
+    precision   "auto" takes the faster one, as timed while training; float32 where `steps` are given, so that a run
+                repeats exactly
+    """
 
     minutes: float = Field(gt=0)
     steps: int | None = Field(default=None, gt=0)
     seed: int = Field(default=0, ge=0, lt=SEEDS)
     batch: int = Field(gt=0)
     learning_rate: float = Field(gt=0)
-    precision: Precision = "float32"
+    precision: Literal["auto"] | Precision = "auto"
     held_out: float = Field(default=0.1, gt=0, lt=1)
 
 

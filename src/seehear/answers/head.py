@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from seehear.geometry import Cells
+from seehear.layers.linear import Float32Linear
 
 VIEWS = 4  # attention weights over the cells, each for its own share of the channels
 
@@ -22,7 +23,7 @@ class Pool(nn.Module):
         if width % VIEWS:
             raise ValueError(f"Expected a width that {VIEWS} divides, got {width}")
         self.width = 2 * width
-        self.score = nn.Linear(width, VIEWS)
+        self.score = Float32Linear(width, VIEWS)
         nn.init.zeros_(self.score.weight)
 
     def forward(self, cells: Cells) -> Tensor:

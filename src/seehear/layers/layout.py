@@ -1,9 +1,20 @@
-"""How pictures and spectrograms lie in memory while they are learned from."""
+"""How batches of pictures, clips and recordings are shaped, and lie in memory, while they are learned from."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
+
+PER_DOUBLING = 8  # lengths that batches may have
+
+
+def padded_length(length: int) -> int:
+    """The next of few lengths: eight between any length and its double, so an average of 6 % more.
+
+    The kernels of a network are built anew for each length that a batch has, and few of them can be kept.
+    """
+    step = max(1, (1 << length.bit_length() - 1) // PER_DOUBLING)
+    return -(-length // step) * step
 
 
 def keeping_layout(x: Tensor) -> Tensor:

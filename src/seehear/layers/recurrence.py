@@ -83,7 +83,8 @@ def _stepped(layers: tuple[GRU, ...], inputs: tuple[Tensor, ...], start: Tensor 
     biases: list[Tensor] = []
     for layer, x in zip(layers, inputs, strict=True):
         weight_input, weight_hidden, bias_input, bias_hidden = layer.all_weights[0]
-        told.append(F.linear(x.transpose(0, 1), weight_input, bias_input))  # (N, B, 3 H)
+        with torch.autocast(x.device.type, enabled=False):  # as the steps are: 3 H is seldom a multiple of 32
+            told.append(F.linear(x.transpose(0, 1).to(weight_input.dtype), weight_input, bias_input))  # (N, B, 3 H)
         weights.append(weight_hidden)
         biases.append(bias_hidden)
     states: Tensor = Steps.apply(torch.stack(told, 1), torch.stack(weights), torch.stack(biases), start)  # type: ignore[no-untyped-call]

@@ -26,6 +26,10 @@ class Progress:
     elapsed_s: float = 0.0
     allowed_s: float = 0.0  # what the fit may take in all
     loss: float = float("nan")
+    precision: str = "float32"  # of the last step
+    skipped: int = 0  # steps without a finite gradient, which changed nothing
+    skipped_in_a_row: int = 0
+    bfloat16_failed: bool = False
 
 
 def save(

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass, replace
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +14,20 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.optim import Optimizer
 
 from seehear.amounts import counted
 from seehear.answers import ANSWERS
 from seehear.errors import TrainingError
-from seehear.events import Advanced, Finished, Listener, Started
+from seehear.events import Advanced, Finished, Listener, Said, Started
 from seehear.learn import checkpoint
+from seehear.learn.batching import batches_of
 from seehear.learn.checkpoint import Progress
+from seehear.learn.execution import Autotuner, Execution, computing, executions
+from seehear.learn.finite import Statistics, all_finite, find_non_finite, learned_tensors, poisoned
 from seehear.learn.joining import joined
-from seehear.learn.machine import autocast
 from seehear.learn.memory import memory_kept
-from seehear.learn.muon import Muon
 from seehear.learn.network import Network, Tensors
+from seehear.learn.optimizers import optimizers
 from seehear.learn.shelf import Batch, Shelf
 from seehear.learn.tempo import drawn
 from seehear.recipe import Training
@@ -33,15 +35,13 @@ from seehear.senses import SENSES
 
 TASK = "training"
 WARM_UP = 0.05  # share of the run in which the learning rate rises
-MATRIX_RATE, CONVOLUTION_RATE = 10.0, 30.0  # Muon's learning rates for every unit of AdamW's
-WEIGHT_DECAY = 0.02
 LONGEST_GRADIENT = 1.0
 AVERAGED = 0.06  # share of the steps so far over which weights are averaged
 MIXED = 0.5  # share of the batches that are mixed with themselves, at full augmentation
 BEGIN_EXAMPLES = 1024
 SAVE_EVERY_S = 20.0
 TELL_EVERY_S = 0.5
-LIKE_LENGTHS = 8  # batches among which examples of like length are put together
+SKIPPED_IN_A_ROW = 3  # steps without a finite gradient, after which more of them would change nothing
 
 
 @dataclass(frozen=True)
@@ -67,13 +67,16 @@ def fit(
     """
     run = Run.start(network, shelf, rows, clock, saved)
     total, unit = (clock.training.steps, "steps") if clock.training.steps else (run.clock.seconds, "s")
+    run.check_kernels(listen)
     listen(Started(TASK, total, unit))
-    last_saved_s = last_told_s = time.monotonic()
+    last_saved_s, last_told_s = -SAVE_EVERY_S, time.monotonic()
     with memory_kept() as kept:
         for batch in run.batches():
             run.step(batch)
+            if run.progress.skipped_in_a_row >= SKIPPED_IN_A_ROW:
+                run.recover(batch, saved, listen)
             now_s = time.monotonic()
-            if now_s - last_saved_s > SAVE_EVERY_S:
+            if now_s - last_saved_s > SAVE_EVERY_S and run.finite():
                 checkpoint.save(saved, run.progress, network, run.average, run.optimizers)
                 kept.bound()
                 last_saved_s = now_s
@@ -81,8 +84,11 @@ def fit(
                 done = run.progress.step if clock.training.steps else run.progress.elapsed_s
                 listen(Advanced(TASK, done, f"loss {run.progress.loss:.3f}"))
                 last_told_s = now_s
-    checkpoint.save(saved, run.progress, network, run.average, run.optimizers)
-    listen(Finished(TASK, counted(run.progress.step, "step")))
+    if run.finite():
+        checkpoint.save(saved, run.progress, network, run.average, run.optimizers)
+    else:
+        run.restore(saved)
+    listen(Finished(TASK, f"{counted(run.progress.step, 'step')} in {run.autotuner.current}"))
     return run.average.eval(), run.progress
 
 
@@ -97,10 +103,13 @@ class Run:
         self.optimizers = optimizers(network, self.training)
         self.rates = [group["lr"] for optimizer in self.optimizers for group in optimizer.param_groups]
         self.progress = Progress(allowed_s=clock.seconds)
+        self.autotuner = Autotuner(executions(self.training, self.device))
         senses = network.recipe.senses
         self.augments: dict[str, Any] = {name: SENSES[name].augment(spec) for name, spec in senses.items()}
         blends = ANSWERS[network.recipe.kind].blends
         self.mixed = MIXED * blends * min(float(spec.strength) for spec in senses.values())  # type: ignore[attr-defined]
+        self._averaged = learned_tensors(self.average), learned_tensors(network)
+        self._statistics = Statistics(network)
 
     @classmethod
     def start(cls, network: Network, shelf: Shelf, rows: NDArray[np.int64], clock: Clock, saved: Path) -> Run:
@@ -114,47 +123,107 @@ class Run:
         if saved.exists():
             run.progress = checkpoint.restore(saved, network, run.average, run.optimizers)
             run.clock = replace(clock, seconds=run.progress.allowed_s)  # the learning rate goes on where it was
+            if run.progress.bfloat16_failed:
+                run.autotuner.leave_out("bfloat16")
         return run
 
     def batches(self) -> Iterator[Batch]:
         """Batches until the clock says that it is over; the time since the last one counts."""
-        size = min(self.training.batch, len(self.rows))
-        per_pass = len(self.rows) // size
-        order: list[NDArray[np.int64]] = []
         last_s = time.monotonic()
-        while self.clock.done(self.progress) < 1:
-            position = self.progress.step % per_pass
-            if not order or position == 0:
-                number = self.progress.step // per_pass
-                order = pass_order(self.rows, self.shelf.lengths, size, (self.training.seed, number))
-            yield self._batch(order[position])
+        for rows in islice(self._orders(), self.progress.step, None):
+            if self.clock.done(self.progress) >= 1:
+                return
+            yield self._batch(rows)
             now_s = time.monotonic()
             self.progress.elapsed_s += now_s - last_s
             last_s = now_s
+
+    def _orders(self) -> Iterator[NDArray[np.int64]]:
+        """The rows of every batch, pass after pass."""
+        for number in count():
+            yield from batches_of(self.rows, self.shelf.lengths, self.training.batch, (self.training.seed, number))
 
     def _batch(self, rows: NDArray[np.int64]) -> Batch:
         random = np.random.default_rng((self.training.seed, self.progress.step))
         return self.shelf.collated(joined(self.shelf.examples(rows), self.network.recipe, random))
 
     def step(self, batch: Batch) -> None:
-        """One update of the weights."""
+        """One update of the weights; none where the loss or its gradient is not finite."""
         torch.manual_seed(self.training.seed * 1_000_003 + self.progress.step)
         self._set_rates()
-        with autocast(self.device, self.training.precision):
+        self._statistics.save()
+        start_s, execution = time.perf_counter(), self.autotuner.current
+        with computing(execution, self.device):
             loss = self._loss(batch)
-        value = float(loss.detach())
-        if not np.isfinite(value):
-            raise TrainingError(f"the loss became {value} at step {self.progress.step:,}", hint="lower learning_rate")
+            self._clear_gradients()
+            loss.backward()  # type: ignore[no-untyped-call]
+            longest = nn.utils.clip_grad_norm_(self.network.parameters(), LONGEST_GRADIENT)
+            value = float(loss.detach())
+            if bool(longest.isfinite()) and np.isfinite(value):
+                self._update(execution)
+                self.progress.skipped_in_a_row = 0
+            else:
+                self._skip()
+        self.progress.step += 1
+        self.progress.precision = execution.precision
+        self.autotuner.took(time.perf_counter() - start_s, sum(array.numel() for array in batch.inputs.values()))
+        if np.isfinite(value):
+            known = np.isfinite(self.progress.loss)
+            self.progress.loss = 0.95 * self.progress.loss + 0.05 * value if known else value
+
+    def _clear_gradients(self) -> None:
         for optimizer in self.optimizers:
             optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(self.network.parameters(), LONGEST_GRADIENT)
+
+    def _update(self, execution: Execution) -> None:
+        muon, _ = self.optimizers
+        muon.dtype = torch.bfloat16 if execution.precision == "bfloat16" else torch.float32
         for optimizer in self.optimizers:
             optimizer.step()
         self._average()
-        self.progress.step += 1
-        known = np.isfinite(self.progress.loss)
-        self.progress.loss = 0.95 * self.progress.loss + 0.05 * value if known else value
+
+    def _skip(self) -> None:
+        """Leave everything as it was before the step."""
+        self._statistics.restore()
+        self.progress.skipped += 1
+        self.progress.skipped_in_a_row += 1
+
+    def finite(self) -> bool:
+        """Whether every weight, and every average of one, is a number."""
+        return all_finite([*self.network.parameters(), *self.average.parameters()])
+
+    def check_kernels(self, listen: Listener) -> None:
+        """Try the first batch in bfloat16 with poisoned memory; compute in float32 where that fails."""
+        if self.device.type != "cpu" or all(choice.precision == "float32" for choice in self.autotuner.choices):
+            return
+        batch = self._batch(next(self._orders()))
+        for execution in [choice for choice in self.autotuner.choices if choice.precision == "bfloat16"]:
+            with computing(execution, self.device), poisoned(self.network):
+                found = find_non_finite(self.network, lambda: self._loss(batch))
+            if found:
+                self._leave_bfloat16(f"this processor's bfloat16 kernels give {found}", listen)
+                return
+
+    def recover(self, batch: Batch, saved: Path, listen: Listener) -> None:
+        """Go on in float32 from the last good state. Raises TrainingError where float32 is what failed."""
+        execution = self.autotuner.current
+        with computing(execution, self.device):
+            found = find_non_finite(self.network, lambda: self._loss(batch)) or "a loss or gradient that is not finite"
+        what = f"{SKIPPED_IN_A_ROW} steps in a row, up to step {self.progress.step:,}, gave no finite gradient: {found}"
+        if execution.precision == "float32":
+            raise TrainingError(what, hint="train with a lower learning_rate in the recipe (see `seehear plan`)")
+        self.restore(saved)
+        self._leave_bfloat16(what, listen)
+
+    def restore(self, saved: Path) -> None:
+        """Go back to the weights of the last checkpoint, which are finite; the time and the steps stay spent."""
+        if saved.exists():
+            checkpoint.restore(saved, self.network, self.average, self.optimizers)
+
+    def _leave_bfloat16(self, why: str, listen: Listener) -> None:
+        self.autotuner.leave_out("bfloat16")
+        self.progress.bfloat16_failed, self.progress.skipped_in_a_row = True, 0
+        listen(Said(f"{why}; going on in float32"))
 
     def _loss(self, batch: Batch) -> Tensor:
         """Mean loss over the batch and over every set of senses one may have: sense dropout, all cases at once."""
@@ -194,69 +263,7 @@ class Run:
     @torch.no_grad()
     def _average(self) -> None:
         """Polynomial-decay averaging (Shamir & Zhang 2013): the window grows with the run, so no constant to tune."""
-        weight = 1 / (1 + AVERAGED * self.progress.step)
-        for mean, now in zip(self.average.state_dict().values(), self.network.state_dict().values(), strict=True):
-            if mean.is_floating_point():
-                mean.lerp_(now, weight)
-            else:
-                mean.copy_(now)
-
-
-def optimizers(network: Network, training: Training) -> tuple[Optimizer, Optimizer]:
-    """Muon for what is inside encoders and fusion, and for convolutions in heads; AdamW for the stems, all else in
-    heads, gains and biases.
-
-    Convolutions may be moved further than matrices: a normalisation follows each, so that their size says nothing.
-    """
-    convolutions: list[Tensor] = []
-    matrices: list[Tensor] = []
-    outer: list[Tensor] = []
-    for name, weight in network.named_parameters():
-        if weight.requires_grad:
-            inside = not name.startswith("head.") and name not in ("fusion.sense", "fusion.absent")
-            hidden = weight.ndim > 2 or (weight.ndim == 2 and inside)
-            (outer if not hidden else matrices if weight.ndim == 2 else convolutions).append(weight)
-    rate = training.learning_rate
-    inner = [
-        {"params": convolutions, "lr": CONVOLUTION_RATE * rate},
-        {"params": matrices, "lr": MATRIX_RATE * rate},
-    ]
-    return (
-        Muon([group for group in inner if group["params"]], lr=rate, weight_decay=WEIGHT_DECAY),
-        torch.optim.AdamW(outer, lr=rate, betas=(0.9, 0.95), weight_decay=WEIGHT_DECAY),
-    )
-
-
-def pass_order(
-    rows: NDArray[np.int64], lengths: NDArray[np.int64], size: int, seed: tuple[int, int]
-) -> list[NDArray[np.int64]]:
-    """One pass over the rows in random batches of `size` on average, those of like length together; the rest waits.
-
-    A batch of long examples has fewer of them, so that none needs much more memory or time than the others. How many
-    batches there are depends on the number of rows alone.
-    """
-    random = np.random.default_rng(seed)
-    shuffled = random.permutation(rows)
-    batches: list[NDArray[np.int64]] = []
-    for start in range(0, len(shuffled), size * LIKE_LENGTHS):
-        some = shuffled[start : start + size * LIKE_LENGTHS]
-        count = len(some) // size
-        near = some[: count * size]
-        batches += _alike_in_all(near[np.argsort(lengths[near], kind="stable")], lengths, count)
-    return [batches[place] for place in random.permutation(len(batches))]
-
-
-def _alike_in_all(rows: NDArray[np.int64], lengths: NDArray[np.int64], count: int) -> list[NDArray[np.int64]]:
-    """Cut into `count` batches, none empty, that are about as long as each other in all."""
-    if not count:
-        return []
-    own = lengths[rows].astype(np.float64)
-    middle = (np.cumsum(own) - own / 2) / own.sum()
-    order = np.arange(count)
-    firsts = np.searchsorted(middle, order / count)
-    firsts = np.maximum.accumulate(firsts - order) + order  # what one example fills alone must not leave others empty
-    firsts = np.minimum(firsts, len(rows) - count + order)
-    return np.split(rows, firsts[1:])
+        torch._foreach_lerp_(*self._averaged, 1 / (1 + AVERAGED * self.progress.step))
 
 
 def _to(device: torch.device, tensors: Tensors) -> Tensors:

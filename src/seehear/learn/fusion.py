@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -12,7 +13,7 @@ from torch.nn import functional as F
 from seehear.geometry import Cells, Grid
 from seehear.senses import SENSES
 
-HEADS, LAYERS = 4, 2
+HEAD_CHANNELS, LAYERS = 32, 2
 
 
 def in_time(senses: Collection[str]) -> bool:
@@ -93,6 +94,7 @@ class Block(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
+        self.heads = max(1, width // HEAD_CHANNELS)
         self.before_mix, self.before_think = nn.LayerNorm(width), nn.LayerNorm(width)
         self.query_key_value, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
         self.widen, self.narrow = nn.Linear(width, 2 * width), nn.Linear(2 * width, width)
@@ -101,9 +103,11 @@ class Block(nn.Module):
             nn.init.zeros_(last.bias)
 
     def forward(self, x: Tensor, real: Tensor) -> Tensor:
-        qkv = self.query_key_value(self.before_mix(x)).unflatten(2, (3, HEADS, -1))  # (B, N, 3, heads, D / heads)
+        qkv = self.query_key_value(self.before_mix(x)).unflatten(2, (3, self.heads, -1))  # (B, N, 3, heads, D / heads)
         query, key, value = qkv.permute(2, 0, 3, 1, 4)
-        mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=real[:, None, None, :])
+        # Plain products: torch's fused kernel makes thousands of tiny ones in its bfloat16 gradient.
+        match = query @ key.transpose(2, 3) / math.sqrt(query.shape[3])  # (B, heads, N, N)
+        mixed = match.masked_fill(~real[:, None, None], -1e4).softmax(3) @ value
         x = x + self.out(mixed.transpose(1, 2).flatten(2))
         thought: Tensor = self.narrow(F.gelu(self.widen(self.before_think(x))))
         return x + thought

@@ -15,6 +15,7 @@ from seehear.recipe import Recipe
 from seehear.senses import SENSES
 
 MOST = 4  # that become one
+FEWEST = 2  # of which one may make way
 LONGEST_S = 8.0  # of one that is made so: in longer ones there is enough said one after the other
 PAUSE_CELLS = 8  # between two, at most
 
@@ -22,15 +23,17 @@ PAUSE_CELLS = 8  # between two, at most
 def joined(examples: Sequence[Example], recipe: Recipe, random: np.random.Generator) -> list[Example]:
     """Every so many of a batch made one: how many is drawn, from one, which stays as it is, to all that may be.
 
-    One in which nothing happens comes among them, so that silence and noise are learned as what they are. Neighbours
-    are joined, so those of like length. Otherwise a batch has as much to learn from as before: neither its memory nor
-    its work grows. Of examples that have no answer together the batch stays as it is.
+    One of the batch makes way for an example in which nothing happens, so that silence and noise are learned as what
+    they are. Neighbours are joined, so those of like length. A batch of an even number of examples stays one, and has
+    as much to learn from as before: neither its memory nor its work grows. Of examples that have no answer together
+    the batch stays as it is.
     """
-    if not _may_be_joined(examples, recipe):
+    if len(examples) < FEWEST or not _may_be_joined(examples, recipe):
         return list(examples)
-    place = int(random.integers(len(examples)))
-    every = [*examples[:place], _nothing(examples[place], recipe), *examples[place:]]
-    each = int(random.integers(1, _most(examples), endpoint=True))
+    every = list(examples)
+    place = int(random.integers(len(every)))
+    every[place] = _nothing(every[place], recipe)
+    each = int(random.choice(_counts(every)))
     return [_one(every[start : start + each], recipe, random) for start in range(0, len(every), each)]
 
 
@@ -42,9 +45,11 @@ def _may_be_joined(examples: Sequence[Example], recipe: Recipe) -> bool:
     return all(example.arrays.keys() == names for example in examples)
 
 
-def _most(examples: Sequence[Example]) -> int:
+def _counts(examples: Sequence[Example]) -> list[int]:
+    """How many may become one: as many as leave an even number of examples, none of them too long."""
     longest_s = max(_cells(example) * _pitch_s(example) for example in examples)
-    return int(np.clip(LONGEST_S // longest_s, 1, MOST))
+    most = int(np.clip(LONGEST_S // longest_s, 1, MOST))
+    return [1] + [each for each in range(2, most + 1) if len(examples) % (2 * each) == 0]
 
 
 def _nothing(like: Example, recipe: Recipe) -> Example:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +15,7 @@ from seehear.answers import ANSWERS, AnswerKind
 from seehear.answers.risk import needed
 from seehear.errors import DataError, InputError, UsageError
 from seehear.learn.fusion import in_time
-from seehear.recipe import SEEDS, Precision, Recipe, Training, opaque
+from seehear.recipe import SEEDS, Recipe, Training, opaque
 from seehear.runtime.session import threads
 from seehear.senses import SENSES
 from seehear.senses.evidence import Evidence
@@ -24,10 +24,12 @@ from seehear.table import Row, Table
 LOOKED_AT = 600  # examples that the plan reads
 BATCHES_WANTED = 24  # in one pass, at least, before a batch grows
 BATCH_RANGE = (32, 256)
-BATCH_S, FEWEST_TOGETHER = 240.0, 4  # of what lasts, in one batch: the largest network needs 4 GB for it in fp32
+BATCH_S = 240.0  # of what lasts, in one batch: the largest network needs 4 GB for it in fp32
+BATCH_STEP, FEWEST_TOGETHER = 8, 4  # examples: half and a quarter of a batch are even numbers, too
 BATCH_RANGE_OF_PLACES, BATCH_NUMBERS = (4, 32), 5e6  # pictures are large, and every part of one is an example
 LEARNING_RATE = 0.004
 USUAL_GIGAFLOPS = 72.0  # of two cores in fp32
+MOST_TIMED = 3  # networks that are timed to find the one that fits
 WRONG_AT_MOST = 0.05
 HELD_OUT = (0.1, 5000)  # the share of examples that judges, and how many are enough
 ROOM, MOST_HELD_OUT = 1.1, 0.25  # of few: more than vouch for the wish, but no larger a share
@@ -60,10 +62,14 @@ class Wishes:
 
 @dataclass(frozen=True)
 class Machine:
-    """What it can do: GFLOP/s at which a small convolutional network learns, in the precision that it is fastest in."""
+    """What it can do, as measured.
+
+    gigaflops   GFLOP/s at which a small convolutional network learns
+    step_s      seconds of one training step of the very network of a recipe, on examples of a table
+    """
 
     gigaflops: float
-    precision: Precision
+    step_s: Callable[[Recipe, Table], float] | None = None
 
 
 def adopt(recipe: Recipe, table: Table, wishes: Wishes) -> Recipe:
@@ -102,15 +108,45 @@ def adopt(recipe: Recipe, table: Table, wishes: Wishes) -> Recipe:
 
 def plan(table: Table, wishes: Wishes, machine: Machine) -> Recipe:
     """Read some examples and derive the rest. Raises DataError for data that cannot be learned from."""
-    answers = table.answers()
     kind = _supported(table)
-    answer = kind.plan(answers, table.answer_column or kind.name, table.aids())
+    answer = kind.plan(table.answers(), table.answer_column or kind.name, table.aids())
     facts, strata = look(table, wishes.seed or 0)
     minutes, wrong_at_most = wishes.minutes or _minutes_for(len(table)), wishes.wrong_at_most or WRONG_AT_MOST
-    # Told its steps, a run must be the same on every day, so it is planned for a machine of the usual rate.
-    rate = machine.gigaflops if wishes.steps is None else USUAL_GIGAFLOPS
-    gigaflop = minutes * 60 * rate / len(table.senses)
-    senses = {
+
+    def sized(gigaflops: float) -> Recipe:
+        """For networks that learn at this rate."""
+        senses = _senses(table, facts, strata, minutes * 60 * gigaflops / len(table.senses))
+        return Recipe(
+            senses=senses,
+            kind=kind.name,
+            answer=answer,
+            width=_width(senses),
+            training=Training(
+                minutes=minutes,
+                steps=wishes.steps,
+                seed=wishes.seed or 0,
+                batch=_batch(len(table), _lasts_s(facts)) if kind.finest_px is None else _batch_of_places(senses),
+                learning_rate=LEARNING_RATE,
+                held_out=_held_out(len(table), kind, wrong_at_most),
+            ),
+            wrong_at_most=wrong_at_most,
+        )
+
+    if wishes.steps is not None:  # such a run must be the same on every day, so for a machine of the usual rate
+        return sized(USUAL_GIGAFLOPS)
+    recipe = sized(machine.gigaflops)
+    return recipe if machine.step_s is None else _resized(recipe, table, facts, machine.step_s, sized)
+
+
+def _senses(
+    table: Table,
+    facts: Mapping[str, Sequence[Mapping[str, Any]]],
+    strata: Mapping[str, Sequence[str]],
+    gigaflop: float,
+) -> dict[str, Any]:
+    """A Spec for each sense, each of which may spend this much work."""
+    kind = ANSWERS[table.kind or ""]
+    return {
         name: SENSES[name].plan(
             Evidence(
                 facts[name],
@@ -124,22 +160,26 @@ def plan(table: Table, wishes: Wishes, machine: Machine) -> Recipe:
         )
         for name in table.senses
     }
-    return Recipe(
-        senses=senses,
-        kind=kind.name,
-        answer=answer,
-        width=_width(senses),
-        training=Training(
-            minutes=minutes,
-            steps=wishes.steps,
-            seed=wishes.seed or 0,
-            batch=_batch(len(table), _lasts_s(facts)) if kind.finest_px is None else _batch_of_places(senses),
-            learning_rate=LEARNING_RATE,
-            precision=machine.precision,
-            held_out=_held_out(len(table), kind, wrong_at_most),
-        ),
-        wrong_at_most=wrong_at_most,
-    )
+
+
+def _resized(
+    recipe: Recipe,
+    table: Table,
+    facts: Mapping[str, Sequence[Mapping[str, Any]]],
+    step_s: Callable[[Recipe, Table], float],
+    sized: Callable[[float], Recipe],
+) -> Recipe:
+    """The recipe for the rate at which its very network learns, with its optimiser, its augmentation and its fusion.
+
+    Another rate may ask for another network, which is timed in turn. A smaller one has a lower rate, as what does not
+    shrink with it weighs more; so sizes fall until they fit.
+    """
+    timed: list[list[str]] = []
+    while (sizes := [str(spec) for spec in recipe.senses.values()]) not in timed and len(timed) < MOST_TIMED:
+        timed.append(sizes)
+        work = sum(spec.step_gigaflop(_mean_s(facts[name])) for name, spec in recipe.senses.items())  # type: ignore[attr-defined]
+        recipe = sized(work * recipe.training.batch / step_s(recipe, table))
+    return recipe
 
 
 def _held_out(examples: int, kind: AnswerKind, wrong_at_most: float) -> float:
@@ -153,12 +193,19 @@ def _held_out(examples: int, kind: AnswerKind, wrong_at_most: float) -> float:
 
 def _batch(examples: int, lasts_s: float) -> int:
     usual = int(np.clip(2 ** int(np.log2(max(examples / BATCHES_WANTED, 1))), *BATCH_RANGE))
-    return max(min(usual, int(BATCH_S / lasts_s)), FEWEST_TOGETHER) if lasts_s else usual
+    if not lasts_s:
+        return usual
+    return max(min(usual, int(BATCH_S / lasts_s) // BATCH_STEP * BATCH_STEP), FEWEST_TOGETHER)
 
 
 def _lasts_s(facts: Mapping[str, Sequence[Mapping[str, Any]]]) -> float:
     """The mean length of an example, by its longest sense; 0 where none is of time."""
-    return max(float(np.mean([fact.get("seconds", 0.0) for fact in seen])) for seen in facts.values())
+    return max(map(_mean_s, facts.values()))
+
+
+def _mean_s(facts: Sequence[Mapping[str, Any]]) -> float:
+    """How long a sense lasts on average; 0 for pictures."""
+    return float(np.mean([fact.get("seconds", 0.0) for fact in facts]))
 
 
 def _batch_of_places(senses: Mapping[str, Any]) -> int:

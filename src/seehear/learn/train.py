@@ -50,8 +50,9 @@ def train(
     network, progress = fit(network, material.shelf, material.rows, clock, saved=saved, listen=listen)
     remember(network, material.shelf, material.rows)
     recipe = trusted(network, material.judges, material.held_out, listen=listen)
+    taken = {"steps": progress.step, "precision": progress.precision}
     known = {"usual": usual(material), "rests_on": foundation(material)}
-    recipe = recipe.model_copy(update=known | {"training": recipe.training.model_copy(update={"steps": progress.step})})
+    recipe = recipe.model_copy(update=known | {"training": recipe.training.model_copy(update=taken)})
     graphs = exported(draft, network, material.judges, material.held_out)
     return Bundle(recipe, graphs.network, to_safetensors(network), card(recipe), graphs.decoder), material.problems
 

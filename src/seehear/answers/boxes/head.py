@@ -17,6 +17,7 @@ from torch.nn import functional as F
 from seehear.answers.boxes.answer import NEED_NOT, OBJECT
 from seehear.answers.head import Smooth, map_of
 from seehear.geometry import Cells, Warps
+from seehear.layers.linear import Float32Linear
 
 if TYPE_CHECKING:
     from seehear.answers.boxes.answer import BoxesSpec
@@ -44,7 +45,7 @@ class Head(nn.Module):
         self.lateral = nn.ModuleList(Smooth(own, width, size=1) for own in widths)
         self.smooth = nn.ModuleList(Smooth(width, width, size=3) for _ in widths)
         self.what, self.where = Tower(width), Tower(width)
-        self.classify, self.measure = nn.Linear(width, len(spec.classes)), nn.Linear(width, 4)
+        self.classify, self.measure = Float32Linear(width, len(spec.classes)), Float32Linear(width, 4)
         for last, start in ((self.classify, math.log(RARE / (1 - RARE))), (self.measure, FIRST_REACH)):
             nn.init.zeros_(last.weight)
             nn.init.constant_(last.bias, start)
@@ -54,9 +55,9 @@ class Head(nn.Module):
         maps = self._pyramid(levels)
         places = torch.cat([_places(level) for level in levels])  # (N, 3)
         middle, pitch = places[:, :2], places[:, 2:]
-        reach = F.softplus(self.measure(self.where(maps)).float()) * pitch  # (B, N, 4) left, top, right, bottom
+        reach = F.softplus(self.measure(self.where(maps))) * pitch  # (B, N, 4) left, top, right, bottom
         corners = torch.cat([middle - reach[:, :, :2], middle + reach[:, :, 2:]], 2)
-        logits = self.classify(self.what(maps)).float()
+        logits = self.classify(self.what(maps))
         return {"corners": corners, "logits": logits, "cells": places.expand(len(corners), -1, -1)}
 
     def _pyramid(self, levels: Sequence[Cells]) -> list[Tensor]:

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from seehear.answers.head import Pool
 from seehear.geometry import Cells
+from seehear.layers.linear import Float32Linear
 
 if TYPE_CHECKING:
     from seehear.answers.label import LabelSpec
@@ -25,7 +26,7 @@ class Head(nn.Module):
         self.several = spec.several
         self.pool = Pool(widths[-1])
         self.norm = nn.LayerNorm(self.pool.width)
-        self.classify = nn.Linear(self.pool.width, len(spec.classes))
+        self.classify = Float32Linear(self.pool.width, len(spec.classes))
         nn.init.zeros_(self.classify.weight)
 
     def forward(self, cells: Cells) -> dict[str, Tensor]:

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from seehear.answers.head import Smooth, map_of
 from seehear.answers.mask.spec import UNKNOWN
 from seehear.geometry import Cells, Warps
+from seehear.layers.linear import Float32Linear
 from seehear.layers.warping import moved
 
 if TYPE_CHECKING:
@@ -32,10 +33,10 @@ class Head(nn.Module):
     def __init__(self, spec: MaskSpec, widths: Sequence[int]) -> None:
         super().__init__()
         width = max(NARROWEST, min(WIDEST, widths[-1] // SHARE))
-        self.whole = nn.Linear(2 * widths[-1], width)
+        self.whole = Float32Linear(2 * widths[-1], width)
         self.lateral = nn.ModuleList(Smooth(own, width, size=1) for own in widths)
         self.smooth = nn.ModuleList(Smooth(width, width, size=3) for _ in widths)
-        self.classify = nn.Linear(width, len(spec.classes))
+        self.classify = Float32Linear(width, len(spec.classes))
         nn.init.zeros_(self.classify.weight)
         self.register_buffer("weights", torch.tensor(spec.weights, dtype=torch.float32), persistent=False)
 
@@ -52,7 +53,7 @@ class Head(nn.Module):
     def loss(self, raw: dict[str, Tensor], target: dict[str, Tensor]) -> Tensor:
         """Cross-entropy (B,) over the pixels whose class is known, rare classes weighing more."""
         truth = target["classes"].long()  # (B, H, W)
-        logits = F.interpolate(raw["logits"].float(), size=truth.shape[1:], mode="bilinear")
+        logits = F.interpolate(raw["logits"], size=truth.shape[1:], mode="bilinear")
         lost = F.cross_entropy(logits, truth, self.weights, ignore_index=UNKNOWN, reduction="none")  # (B, H, W)
         known = truth != UNKNOWN
         weight = self.weights[truth.clamp_max(len(self.weights) - 1)] * known

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from seehear.answers.head import Pool
 from seehear.geometry import Cells
+from seehear.layers.linear import Float32Linear
 
 if TYPE_CHECKING:
     from seehear.answers.score import ScoreSpec
@@ -24,7 +25,7 @@ class Head(nn.Module):
         super().__init__()
         self.pool = Pool(widths[-1])
         self.norm = nn.LayerNorm(self.pool.width)
-        self.regress = nn.Linear(self.pool.width, 2)
+        self.regress = Float32Linear(self.pool.width, 2)
         nn.init.zeros_(self.regress.weight)
 
     def forward(self, cells: Cells) -> dict[str, Tensor]:

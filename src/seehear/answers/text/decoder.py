@@ -14,9 +14,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from seehear.answers.text.asking import LAYERS
+from seehear.layers.linear import Float32Linear
 from seehear.layers.recurrence import GRU
 
-VIEWS = 4  # each attends for its own share of the channels
+HEAD_CHANNELS = 32  # of each attention head, as bfloat16 kernels like them
 DROPOUT = 0.15
 SMOOTHING = 0.1  # of the odds that are aimed at (Szegedy et al. 2016)
 LONGEST_WAVE = 1e4  # cells
@@ -38,7 +39,7 @@ class Decoder(nn.Module):
         self.look = nn.ModuleList(_Look(width) for _ in range(LAYERS))
         self.drop = nn.Dropout(DROPOUT)
         self.norm = nn.LayerNorm(width)
-        self.classify = nn.Linear(width, vocabulary + 1)
+        self.classify = Float32Linear(width, vocabulary + 1)
 
     def forward(self, memory: Tensor, real: Tensor, tokens: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         memory = memory + _waves(memory)
@@ -49,7 +50,7 @@ class Decoder(nn.Module):
             after.append(states[:, -1])
             x = x + self.drop(states)
             x = x + self.drop(look(x, memory, real))
-        return self.classify(self.drop(self.norm(x))).float().log_softmax(2), torch.stack(after, 1)
+        return self.classify(self.drop(self.norm(x))).log_softmax(2), torch.stack(after, 1)
 
     def start(self, texts: int, like: Tensor) -> Tensor:
         """(texts, LAYERS, D): the state before the first token."""
@@ -114,15 +115,16 @@ class _Look(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        if width % VIEWS:
-            raise ValueError(f"Expected a width that {VIEWS} divides, got {width}")
+        self.heads = max(1, width // HEAD_CHANNELS)
+        if width % self.heads:
+            raise ValueError(f"Expected a width that {HEAD_CHANNELS} divides, got {width}")
         self.norm = nn.LayerNorm(width)
         self.query, self.key, self.value, self.out = (nn.Linear(width, width) for _ in range(4))
 
     def forward(self, x: Tensor, memory: Tensor, real: Tensor) -> Tensor:
         query, key, value = self.query(self.norm(x)), self.key(memory), self.value(memory)
-        query, key, value = (each.unflatten(2, (VIEWS, -1)).transpose(1, 2) for each in (query, key, value))
-        match = query @ key.transpose(2, 3) / math.sqrt(query.shape[3])  # (B, VIEWS, L, N)
+        query, key, value = (each.unflatten(2, (self.heads, -1)).transpose(1, 2) for each in (query, key, value))
+        match = query @ key.transpose(2, 3) / math.sqrt(query.shape[3])  # (B, heads, L, N)
         seen = match.masked_fill(~real[:, None, None], -1e4).softmax(3) @ value
         looked: Tensor = self.out(seen.transpose(1, 2).flatten(2))
         return looked

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from seehear.answers.text.decoder import AskedDecoder, Decoder
 from seehear.geometry import Cells
+from seehear.layers.linear import Float32Linear
 from seehear.layers.recurrence import BothWays
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class Head(nn.Module):
         self.layers = nn.ModuleList(BothWays(width) for _ in range(LAYERS))
         self.drop = nn.Dropout(DROPOUT)
         self.norm = nn.LayerNorm(width)
-        self.classify = nn.Linear(width, self.blank + 1)
+        self.classify = Float32Linear(width, self.blank + 1)
         self.write = Decoder(len(spec.tokens), width) if spec.decoder else None
         self.decoder_share = DECODER_SHARE[spec.translated]
 
@@ -49,7 +50,7 @@ class Head(nn.Module):
         for norm, layer in zip(self.norms, self.layers, strict=True):
             x = (x + self.drop(layer(norm(x), length))) * cells.real[:, :, None]
         x = self.norm(x)
-        logp = self.classify(self.drop(x)).float().log_softmax(2)
+        logp = self.classify(self.drop(x)).log_softmax(2)
         raw = {"logp": logp, "cells": length.to(logp), "cell_s": torch.full_like(logp[:, 0, 0], cells.grid.pitch)}
         return raw if self.write is None else raw | {"memory": x.float()}
 

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from seehear.geometry import Tempo
-from seehear.senses.hearing.plan import HOP_SAMPLES, RATE_HZ, HearingSpec
+from seehear.layers.layout import padded_length
+from seehear.senses.hearing.plan import CELL_SAMPLES, HOP_SAMPLES, RATE_HZ, HearingSpec
 
 GAIN_DB = 9.0
 NOISE_SHARE, NOISE_DB = 0.5, (3.0, 35.0)  # how many get noise, and the range of its signal-to-noise ratio
@@ -69,11 +70,11 @@ def _gaps(batch: int, size: int, widest: float, like: Tensor) -> Tensor:
 
 
 def _played(audio: Tensor, samples: Tensor, tempo: Tempo) -> tuple[Tensor, Tensor]:
-    """Each recording as fast as the tempo has it, after its lead of silence."""
+    """Each recording as fast as the tempo has it, after its lead of silence; padded to one of few lengths."""
     steps = audio.shape[1]
     lead = (tempo.lead_s * RATE_HZ).long()
     new_samples = (samples / tempo.speed).long() + lead
-    longest = int(new_samples.max())
+    longest = padded_length(-(-int(new_samples.max()) // CELL_SAMPLES)) * CELL_SAMPLES
     at = (torch.arange(longest, device=audio.device) - lead[:, None]) * tempo.speed[:, None]  # (B, longest)
     before = at.floor().long()
     weight = at - before

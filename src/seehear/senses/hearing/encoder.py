@@ -41,8 +41,8 @@ class Listener(nn.Module):
         self.flexible = {"audio": {1: "samples"}}  # axes that vary from batch to batch, beside the first
         self.logmel = LogMel(spec.mels, spec.top_hz)
         before = (1, *spec.stages[:-1])
-        strides = ((2, 2), (2, 2), (2, 1))  # bands, frames
-        self.stages = nn.ModuleList(Stage(*shape) for shape in zip(before, spec.stages, strides, strict=True))
+        halving = (True, True, False)  # in time
+        self.stages = nn.ModuleList(Stage(*shape) for shape in zip(before, spec.stages, halving, strict=True))
         self.project = nn.Linear(spec.stages[-1] * (spec.mels // 8), spec.width)
         self.norm = nn.LayerNorm(spec.width)
         self.recurrent = BothWays(spec.width)
@@ -69,7 +69,8 @@ class Listener(nn.Module):
 class LogMel(nn.Module):
     """audio (B, T) -> normalised log-mel power (B, M, F), one frame every HOP_SAMPLES.
 
-    Triangular filters on the HTK mel scale, 2595 log10(1 + f / 700), between LOWEST_HZ and top_hz.
+    Triangular filters on the HTK mel scale, 2595 log10(1 + f / 700), between LOWEST_HZ and top_hz. Always computed in
+    float32, as it is when served: bfloat16 keeps three digits, and the powers in one spectrum span seven.
     """
 
     fourier: Tensor
@@ -97,27 +98,32 @@ class LogMel(nn.Module):
 
     def _log(self, audio: Tensor) -> Tensor:
         lead = (WINDOW_SAMPLES - HOP_SAMPLES) // 2
-        padded = F.pad(audio[:, None], (lead, WINDOW_SAMPLES - 1 - lead))  # a hop that is begun is a frame
-        spectrum = F.conv1d(padded, self.fourier, stride=HOP_SAMPLES)  # (B, 2 * bins, F): real parts, then imaginary
-        real, imaginary = spectrum.chunk(2, 1)
-        return torch.log(self.filters @ (real.square() + imaginary.square()) + QUIETEST_POWER)
+        with torch.autocast(audio.device.type, enabled=False):
+            padded = F.pad(audio.float()[:, None], (lead, WINDOW_SAMPLES - 1 - lead))  # a hop that is begun is a frame
+            spectrum = F.conv1d(padded, self.fourier, stride=HOP_SAMPLES)  # (B, 2 * bins, F): real, then imaginary
+            real, imaginary = spectrum.chunk(2, 1)
+            return torch.log(self.filters @ (real.square() + imaginary.square()) + QUIETEST_POWER)
 
 
 class Stage(nn.Module):
-    """(B, D, M, F), frames (B,) -> (B, D', M / stride, F / stride), frames: two 3x3 convolutions, one strided.
+    """(B, D, M, F), frames (B,) -> (B, D', M / 2, F / 2 or F), frames: two 3x3 convolutions.
 
-    Blank beyond each recording's frames.
+    The first halves bands and time by its stride. Where time stays as it is, bands are averaged in pairs instead: a
+    stride of (2, 1) is a rare shape, and oneDNN's bfloat16 gradient of it reads memory that nobody wrote. Blank beyond
+    each recording's frames.
     """
 
-    def __init__(self, before: int, after: int, stride: tuple[int, int]) -> None:
+    def __init__(self, before: int, after: int, halves_time: bool) -> None:
         super().__init__()
-        self.stride = stride
-        self.first = nn.Conv2d(before, after, 3, stride=stride, padding=1, bias=False)
+        self.stride = 2 if halves_time else 1
+        self.first = nn.Conv2d(before, after, 3, stride=self.stride, padding=1, bias=False)
         self.second = nn.Conv2d(after, after, 3, padding=1, bias=False)
         self.norms = nn.ModuleList(nn.BatchNorm2d(after) for _ in range(2))
 
     def forward(self, x: Tensor, frames: Tensor) -> tuple[Tensor, Tensor]:
-        frames = _ceil_divide(frames, self.stride[1])
+        frames = _ceil_divide(frames, self.stride)
+        if self.stride == 1:
+            x = F.avg_pool2d(x, (2, 1))
         x = F.gelu(self.norms[0](self.first(x)))
         real = _real(frames, x.shape[-1], 4).to(x)  # in the precision of x, which it would else widen
         x = x * real

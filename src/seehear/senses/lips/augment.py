@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from seehear.geometry import Tempo
+from seehear.layers.layout import padded_length
 from seehear.senses.lips.plan import RATE_HZ, LipsSpec
 
 SHIFT, ZOOM = 0.08, 0.12  # of a side, and of the size: the finder of faces is as unsure
@@ -56,10 +57,14 @@ class AugmentLips(nn.Module):
 
 
 def _played(x: Tensor, frames: Tensor, tempo: Tempo) -> tuple[Tensor, Tensor]:
-    """x (B, T, H, W) as fast, and as late, as the tempo has it; what is shown before the start is the first picture."""
+    """x (B, T, H, W) as fast, and as late, as the tempo has it; what is shown before the start is the first picture.
+
+    Padded to one of few lengths.
+    """
     lead = tempo.lead_s[:, None] * RATE_HZ
     new_frames = ((frames / tempo.speed).long() + (tempo.lead_s * RATE_HZ).long()).clamp_min(1)
-    at = (torch.arange(int(new_frames.max()), device=x.device) + 0.5 - lead) * tempo.speed[:, None] - 0.5
+    longest = padded_length(int(new_frames.max()))
+    at = (torch.arange(longest, device=x.device) + 0.5 - lead) * tempo.speed[:, None] - 0.5
     at = torch.minimum(at.clamp_min(0), (frames - 1)[:, None].to(at))  # (B, T'), in the original's pictures
     before = at.floor().long()
     after = torch.minimum(before + 1, (frames - 1)[:, None])

@@ -77,7 +77,7 @@ class SightSpec(BaseModel):
         step = self.stem_stride * 2 ** len(self.stages)
         return max(1, self.height // step), max(1, self.width // step)
 
-    def step_gigaflop(self) -> float:
+    def step_gigaflop(self, seconds: float = 0.0) -> float:
         """Work to learn from one picture once: 2 FLOP a multiply-add, forward, and twice that backward."""
         area = (self.height // self.stem_stride) * (self.width // self.stem_stride)
         before, total = 24, 0.0  # channels after the stem

@@ -1,0 +1,46 @@
+"""How long training steps take on this machine."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import torch
+
+from seehear.events import silence
+from seehear.learn.execution import Autotuner, Execution
+from seehear.learn.fit import Clock, Run
+from seehear.learn.machine import learning_gigaflops, seconds_of, tried_precisions
+from seehear.learn.network import Network
+from seehear.learn.plan import Machine
+from seehear.learn.shelf import Shelf
+from seehear.recipe import Recipe
+from seehear.table import Table
+
+EXAMPLES = 32  # that are read; a larger batch repeats them
+TIMED_S = 1.5  # in each precision, if not one step takes longer
+
+
+def machine_of(device: torch.device) -> Machine:
+    return Machine(learning_gigaflops(device), partial(step_seconds, device=device))
+
+
+def step_seconds(recipe: Recipe, table: Table, *, device: torch.device) -> float:
+    """Seconds of one step of this recipe's very network in its fastest precision, whatever else the machine does."""
+    some = table.take(np.linspace(0, len(table) - 1, min(len(table), EXAMPLES)).astype(np.int64))
+    with TemporaryDirectory(prefix="seehear-") as folder:
+        shelf = Shelf.fill(some, recipe, Path(folder), listen=silence)
+        network: Network = Network(recipe).to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        clock = Clock(recipe.training, seconds=1e9)  # so far from its end that nothing moves
+        run = Run.start(network, shelf, np.arange(len(shelf)), clock, Path(folder, "no-checkpoint"))
+        batch = shelf.batch(np.resize(np.arange(len(shelf)), recipe.training.batch))
+        taken_s: list[float] = []
+        for precision in tried_precisions(device):
+            run.autotuner = Autotuner([Execution(precision, 1)])
+            end_s = time.monotonic() + TIMED_S
+            while time.monotonic() < end_s:
+                taken_s.append(seconds_of(partial(run.step, batch), device))
+    return min(taken_s)
