@@ -14,11 +14,11 @@ import torch
 from seehear.learn.machine import tried_precisions
 from seehear.recipe import Precision, Training
 
-TRIAL_STEPS = 3  # with each execution; the first of them, which may build kernels, does not count
+TRIAL_STEPS = 4  # with each execution; the first of them, which may build kernels, does not count
+HOPELESS = 1.5  # of the lowest cost so far: a trial ends there
 RECENT_STEPS = 16  # whose median tells whether the speed has changed
 FASTER, SLOWER = 0.67, 1.5  # of a step's cost when it was chosen: beyond these the speed has changed
-TRIAL_SHARE = 0.2  # of the time that trials take while the speed keeps changing
-STEADY = 8.0  # times as long between trials while it does not
+CHANGED_SHARE, STEADY_SHARE = 0.2, 0.08  # of the time that trials take, if the speed has changed and if it has not
 
 
 @dataclass(frozen=True)
@@ -101,16 +101,16 @@ class Autotuner:
         self._trial_s += seconds
         own = self._costs[self.current]
         own.append(seconds / work)
-        if len(own) == TRIAL_STEPS:
+        lowest = {choice: min(costs[1:]) for choice, costs in self._costs.items() if len(costs) > 1}
+        if len(own) == TRIAL_STEPS or lowest.get(self.current, 0.0) > HOPELESS * min(lowest.values(), default=math.inf):
             self._untried.pop(0)
         if not self._untried:
-            best = {choice: min(costs[1:]) for choice, costs in self._costs.items()}
-            self._chosen = min(self.choices, key=lambda choice: best[choice])
-            self._chosen_cost = best[self._chosen]
+            self._chosen = min(lowest, key=lambda choice: lowest[choice])
+            self._chosen_cost = lowest[self._chosen]
 
     def _pause_s(self) -> float:
         """How long to go on before the next trial."""
         if len(self._recent_costs) < RECENT_STEPS:
             return math.inf
         changed = not FASTER < statistics.median(self._recent_costs) / self._chosen_cost < SLOWER
-        return self._trial_s / TRIAL_SHARE * (1.0 if changed else STEADY)
+        return self._trial_s / (CHANGED_SHARE if changed else STEADY_SHARE)

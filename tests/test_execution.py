@@ -1,0 +1,93 @@
+"""Precision and threads: the fastest is found by timing, and again when the speed changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+
+from seehear.learn.execution import Autotuner, Execution, computing, executions
+from seehear.recipe import Training
+
+CPU = torch.device("cpu")
+TWO, ONE = Execution("float32", 2), Execution("float32", 1)
+FAST = Execution("bfloat16", 2)
+CHOICES = [TWO, ONE, FAST]
+
+
+def go(tuner: Autotuner, steps: int, cost: Callable[[Execution, int], float]) -> list[Execution]:
+    """Which executions the steps used, of batches of several sizes."""
+    used = []
+    for step in range(steps):
+        used.append(tuner.current)
+        work = 1.0 + step % 3
+        tuner.took(work * cost(tuner.current, step), work)
+    return used
+
+
+@pytest.mark.parametrize("fastest", CHOICES, ids=str)
+def test_the_fastest_is_found(fastest: Execution) -> None:
+    used = go(Autotuner(CHOICES), 40, lambda execution, _: 1.0 if execution == fastest else 1.2)
+    assert set(used[:12]) == set(CHOICES) and set(used[12:]) == {fastest}
+
+
+def test_the_first_step_of_each_which_builds_kernels_does_not_count() -> None:
+    built: set[Execution] = set()
+
+    def cost(execution: Execution, _: int) -> float:
+        first = execution not in built
+        built.add(execution)
+        return (5.0 if execution == ONE and first else 0.0) + (1.0 if execution == ONE else 1.2)
+
+    assert go(Autotuner(CHOICES), 20, cost)[-1] == ONE
+
+
+def test_what_is_much_slower_is_given_up_early() -> None:
+    used = go(Autotuner(CHOICES), 20, lambda execution, _: 9.0 if execution == FAST else 1.0)
+    assert used.count(FAST) == 2
+
+
+def test_others_are_tried_again_when_the_speed_changes() -> None:
+    def cost(execution: Execution, step: int) -> float:
+        busy = step > 30  # another program takes a core
+        return (3.0 if busy else 1.0) if execution == TWO else 1.6
+
+    used = go(Autotuner([TWO, ONE]), 200, cost)
+    assert used[30] == TWO and used[-1] == ONE
+
+
+def test_trials_take_little_of_the_time_while_nothing_changes() -> None:
+    used = go(Autotuner(CHOICES), 4000, lambda execution, _: 1.0 if execution == TWO else 1.3)
+    assert 0.02 < 1 - used.count(TWO) / len(used) < 0.08
+
+
+def test_a_precision_can_be_left_out() -> None:
+    tuner = Autotuner(CHOICES)
+    go(tuner, 15, lambda execution, _: 1.0 if execution == FAST else 2.0)
+    tuner.leave_out("bfloat16")
+    assert FAST not in go(tuner, 30, lambda *_: 1.0)
+
+
+def test_a_run_that_is_told_its_steps_has_one_execution_which_follows_from_the_recipe() -> None:
+    training = Training(minutes=1, steps=5, batch=8, learning_rate=0.01)
+    (only,) = executions(training, CPU)
+    assert only == Execution("float32", torch.get_num_threads())
+    (only,) = executions(training.model_copy(update={"precision": "bfloat16"}), CPU)
+    assert only.precision == "bfloat16"
+
+
+def test_a_run_by_the_clock_may_use_one_thread_or_all_and_the_precision_that_is_asked_for() -> None:
+    training = Training(minutes=1, batch=8, learning_rate=0.01, precision="float32")
+    assert executions(training, CPU) == [
+        Execution("float32", threads) for threads in sorted({torch.get_num_threads(), 1}, reverse=True)
+    ]
+
+
+def test_threads_are_as_before_after_a_step() -> None:
+    before = torch.get_num_threads()
+    with computing(ONE, CPU):
+        assert torch.get_num_threads() == 1 and not torch.is_autocast_enabled("cpu")
+    with computing(FAST, CPU):
+        assert torch.get_num_threads() == 2 and torch.is_autocast_enabled("cpu")
+    assert torch.get_num_threads() == before
