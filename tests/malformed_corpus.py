@@ -321,6 +321,32 @@ def nan_tiff() -> bytes:
     return file.getvalue()
 
 
+_PRAAT = 'File type = "ooTextFile"\nObject class = "TextGrid"\n\n0\n4\n<exists>\n1\n"IntervalTier"\n"words"\n0\n4\n2\n'
+_ELAN = """<?xml version="1.0"?><ANNOTATION_DOCUMENT><TIME_ORDER><TIME_SLOT TIME_SLOT_ID="t1" TIME_VALUE="500"/>
+<TIME_SLOT TIME_SLOT_ID="t2" TIME_VALUE="1750"/></TIME_ORDER><TIER TIER_ID="words" LINGUISTIC_TYPE_REF="text">
+<ANNOTATION><ALIGNABLE_ANNOTATION ANNOTATION_ID="a1" TIME_SLOT_REF1="t1" TIME_SLOT_REF2="t2"><ANNOTATION_VALUE>horn
+</ANNOTATION_VALUE></ALIGNABLE_ANNOTATION></ANNOTATION><ANNOTATION><REF_ANNOTATION ANNOTATION_ID="a2"
+ANNOTATION_REF="a1"><ANNOTATION_VALUE>horn</ANNOTATION_VALUE></REF_ANNOTATION></ANNOTATION></TIER>
+</ANNOTATION_DOCUMENT>"""
+LABEL_FILES = {  # whole ones, by the name that each has beside a.wav
+    "a.txt": "0.500000\t2.250000\thorn\n\\\t120.0\t4000.0\n7,0\t8,5\tsiren\n9.0\t9.5\thorn\n",
+    "a.TextGrid": _PRAAT + '0\n1.5\n"say ""yes"""\n1.5\n4\n"no"\n',
+    "a.eaf": _ELAN,
+    "a.Table.1.selections.txt": "Selection\tBegin Time (s)\tEnd Time (s)\tAnnotation\n1\t0.5\t2\thorn\n2\t3\t4\thorn\n",
+    "a.BirdNET.results.csv": 'Start (s),End (s),Common name,File\n0.0,3.0,"Wren, old",/d/a.wav\n3.0,6.0,Robin,a.wav\n',
+    "a.srt": "1\n00:00:01,000 --> 00:00:02,000\n<b>Guten</b>\nTag\n\n2\n00:00:02,000 --> 00:00:03,000\nja\n",
+    "a.en.vtt": "WEBVTT\n\n00:01.000 --> 00:02.500\n<v Ann>Tom &amp; <i>Jo</i></v>\n\n00:03.000 --> 00:04.000\nyes\n",
+}
+
+
+def damaged_labels(name: str, count: int) -> Iterator[bytes]:
+    """The label file so called, damaged in so many ways, half of them in UTF-16."""
+    ways = (cut, flipped, spliced, misnamed)
+    for number in range(count):
+        whole = LABEL_FILES[name].encode("utf-16" if number % 2 else "utf-8")
+        yield ways[number // 2 % len(ways)](whole, random.Random(number))
+
+
 BOMBS: dict[str, tuple[tuple[str, ...], Callable[[], bytes]]] = {
     "dimensions.png": (PICTURE, lambda: png_bomb(100_000, 100_000)),
     "hollow.png": (PICTURE, lambda: png_bomb(9_000, 9_000)),

@@ -12,6 +12,11 @@ import pytest
 
 import malformed_corpus
 import seehear
+import table_kinds
+from seehear.errors import SeehearError
+from table_kinds import make, opened
+
+KINDS = (*table_kinds.KINDS, table_kinds.Kind("text", ("text", "words")))
 
 HUNG_S = 60  # far beyond what the whole sample takes, on a slow machine too
 MOST_RESIDENT_KIB = 1_500_000
@@ -44,6 +49,26 @@ def test_all_malformed_files_are_read_or_refused_by_name() -> None:
     outcomes, resident_kib = read_in_a_process(0, malformed_corpus.COUNT, 1, 10 * HUNG_S)
     assert len(outcomes) > malformed_corpus.COUNT
     assert resident_kib < MOST_RESIDENT_KIB
+
+
+@pytest.mark.parametrize("count", [48, pytest.param(2_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("name", malformed_corpus.LABEL_FILES)
+def test_damaged_label_files_are_read_or_refused(tmp_path: Path, name: str, count: int) -> None:
+    whole = malformed_corpus.LABEL_FILES[name]
+    data = make(tmp_path / "d", {"a.wav": "x", name: whole, "b.wav": "x", name.replace("a", "b", 1): whole})
+    assert len(opened(data, kinds=KINDS)) >= 2
+    read = 0
+    for damaged in malformed_corpus.damaged_labels(name, count):
+        (data / name).write_bytes(damaged)
+        try:
+            table = opened(data, kinds=KINDS)
+        except SeehearError:
+            continue
+        read += 1
+        for row in table:
+            span = row.inputs["audio"]
+            assert row.answer and (isinstance(span, Path) or 0 <= span.start_s < span.end_s)
+    assert read > count / 4
 
 
 def test_every_bomb_is_made_and_every_format_damaged() -> None:

@@ -156,6 +156,12 @@ def test_a_tier_of_a_text_grid_is_chosen(tmp_path: Path) -> None:
         heard(data, answer="tones")
 
 
+def test_where_each_recording_has_one_tier_its_name_does_not_matter(tmp_path: Path) -> None:
+    files = {"a.wav": "x", "a.TextGrid": long_grid(("Mary", WORDS[1])), "b.wav": "x", "b.txt": HORNS}
+    table = heard(make(tmp_path / "d", files | {"c.wav": "x", "c.TextGrid": long_grid(("John", WORDS[1]))}))
+    assert (table.answer_column, len(table), table.metadata) == ("label", 12, ("recording",))
+
+
 @pytest.mark.parametrize(
     ("grid", "words"),
     [
@@ -300,8 +306,8 @@ def test_annotations_that_refer_to_each_other_in_a_circle_have_no_times(tmp_path
 
 def test_the_first_format_of_a_recording_wins(tmp_path: Path) -> None:
     files = {"a.wav": "x", "a.TextGrid": long_grid(WORDS), "a.txt": HORNS, "b.wav": "x", "b.txt": HORNS, "c.wav": "x"}
-    table = heard(make(tmp_path / "d", files), answer="label")
-    assert [row.key.partition(" ")[0] for row in table] == ["b.wav"] * 4
+    table = heard(make(tmp_path / "d", files))
+    assert table.answers() == ["one", "two", "one", "two", "horn", "siren", "horn", "siren"]
     assert "not used, for labels of another format lie beside them: a.txt" in table.said
     assert Problem("c.wav", "no labels beside it", "put its label file beside it") in table.problems
 

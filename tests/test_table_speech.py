@@ -405,6 +405,7 @@ def test_subtitles_that_name_their_language(tmp_path: Path) -> None:
         ("1\n00:01.000 --> 00:02.000\na\n2\n00:02.000 --> 00:03.000\nb\n", "two times in one cue: an empty line is"),
         ("a\n1\n00:01.000 --> 00:02.000\nb\n", "2 lines stand above the time: an empty line is missing"),
         ("00:61.000 --> 00:62.000\na\n", "'00:61.000 --> 00:62.000' are no times"),
+        (f"{'9' * 400}:00:00.000 --> {'9' * 5_000}:00:00.000\na\n", "99999' are no times"),
     ],
 )
 def test_damaged_cues_are_named(subtitles: str, words: str) -> None:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from seehear.table.rows import Problem
 
 _ARROW = "-->"
-_TIME = r"(?:(\d+):)?([0-5]?\d):([0-5]\d)[.,](\d{3})"
+_TIME = r"(?:(\d{1,5}):)?([0-5]?\d):([0-5]\d)[.,](\d{3})"
 _TIMES = re.compile(rf"\s*{_TIME}\s*{_ARROW}\s*{_TIME}(?:\s.*)?")  # WebVTT's settings may follow
 _NOT_CUES = re.compile(r"(WEBVTT|NOTE|STYLE|REGION|X-TIMESTAMP-MAP)\b")
 _VOICE = re.compile(r"<v(?:\.[^\s<>]*)?\s([^<>]*)>")

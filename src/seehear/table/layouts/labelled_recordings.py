@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
@@ -105,7 +105,7 @@ def labelled_recordings(place: Path) -> Found | None:
     columns |= {"start_s": [repr(label.start_s) for label in examples.labels]}
     columns |= {"end_s": [repr(label.end_s) for label in examples.labels]}
     columns |= {"speaker": [label.speaker or None for label in examples.labels]}
-    answers = _answers(examples.labels)
+    answers = _answers(examples.labels, examples.files)
     return Found(
         root,
         text_table({**columns, **answers, **_others(examples.labels, {*columns, *answers})}),
@@ -207,10 +207,11 @@ def _add(
             examples.part.append(part)
 
 
-def _answers(labels: Sequence[TimedLabel]) -> dict[str, list[str | None]]:
-    """A column for each tier, of which each row has one; a single one is called by what it holds."""
+def _answers(labels: Sequence[TimedLabel], files: Sequence[Any]) -> dict[str, list[str | None]]:
+    """A column for each tier, of which each row has one; a single one, where no recording has several, whatever they
+    are called. That is called by what it holds."""
     tiers = list(dict.fromkeys(label.tier for label in labels))
-    if len(tiers) <= 1:
+    if len({(file, label.tier) for file, label in zip(files, labels, strict=True)}) == len(set(files)):
         return {_kind(labels): [label.label for label in labels]}
     headings = {tier: f"{tier} tier" if tier in _OWN_COLUMNS else tier or "label" for tier in tiers}
     return {

@@ -22,16 +22,20 @@ _LABELS = (
     *("annotation", "annotations", "label", "labels", "class", "common name", "species", "species code"),
     *("scientific name", "call type", "type", "tags", "category", "event", "text", "transcript"),
 )
+_HINT = "export it again; its first line is such as Begin Time (s), End Time (s), Annotation, between tabs"
 _UNIT = re.compile(r"[\[(]?(ms|s|sec|seconds)[\])]?")
 
 
 def selections(text: str, name: str) -> TimedLabels:
     """Raises DataError for a table without headings of times and of a label."""
-    rows = list(csv.reader(text.lstrip("\ufeff").splitlines(), delimiter=_separator(text)))
+    try:
+        rows = list(csv.reader(text.lstrip("\ufeff").split("\n"), delimiter=_separator(text)))
+    except csv.Error as error:
+        raise DataError(f"not a table: {error}", where=name, hint=_HINT) from None
     headings = {_word(heading): place for place, heading in reversed(list(enumerate(rows[0] if rows else [])))}
     begin, end = _first(headings, _BEGINS), _first(headings, _ENDS)
     if begin is None or end is None:
-        raise DataError("no headings of a begin and an end time", where=name, hint="Begin Time (s), End Time (s)")
+        raise DataError("no headings of a begin and an end time", where=name, hint=_HINT)
     labels = [heading for heading in _LABELS if heading in headings]
     if not labels:
         allowed = ", ".join(word.title() for word in _LABELS[:6])
