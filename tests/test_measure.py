@@ -15,7 +15,8 @@ from seehear.answers.label import Label, LabelSpec
 from seehear.answers.risk import needed, vouched
 from seehear.errors import DataError
 from seehear.measure.evaluate import evaluate
-from seehear.measure.intervals import bootstrap, wilson
+from seehear.measure.intervals import bootstrap, wilson, worth
+from seehear.measure.judged import Judged, Share
 from seehear.measure.speed import Speed
 from seehear.measure.trust import familiar_limit, fit_risk
 from seehear.table import Problem
@@ -182,7 +183,8 @@ def test_few_that_are_all_right_claim_no_certainty():
 def test_the_json_of_an_evaluation_is_plain_and_knows_null(evaluation):
     got = evaluate(LABEL, SPEC, [said("yes", 0.9)] * 3, [Label(("yes",))] * 3, accepted=[False] * 3)
     told = json.loads(json.dumps(got.to_json(), allow_nan=False))
-    assert list(told) == ["answer", "n", "metrics", "intervals", "groups", "skipped"]
+    own = ["answer", "n", "metrics", "intervals", "resampled", "groups", "rests_on", "differs", "skipped"]
+    assert list(told) == own
     assert (told["metrics"]["coverage"], told["metrics"]["accepted_error"]) == (0, None)
     assert (told["metrics"]["auroc"], told["intervals"]["auroc"]) == (None, [None, None])
     assert "answers none of them itself: unsure of all" in str(got)
@@ -201,3 +203,95 @@ def test_speed_in_words_and_numbers():
     seen = Speed(30, wall_s=2.0, lasts_s=0.0)
     assert str(seen) == "answered 15 examples a second on this machine"
     assert seen.to_json()["real_time_factor"] is None
+
+
+# People and places, whose examples are alike
+
+
+def grouped(groups, each, *, seed=0):
+    """Answers of which a person's own are all right, or often wrong; `accepted` where the number is even."""
+    random = np.random.default_rng(seed)
+    bad = random.random(groups) < 0.4
+    right = ~(bad[:, None] & (random.random((groups, each)) < 0.9)).ravel()
+    answers = [said("yes" if yes else "no", 0.6 + 0.3 * random.random()) for yes in right]
+    return answers, [Label(("yes",))] * len(answers), [i % 2 == 0 for i in range(len(answers))]
+
+
+def width(interval):
+    return interval[1] - interval[0]
+
+
+@pytest.mark.parametrize(
+    ("metadata", "said_of"),
+    [
+        ({"speaker": [f"s{i // 20}" for i in range(240)]}, "12 speakers"),
+        ({"patient_id": [f"p{i // 20}" for i in range(240)], "sex": ["m", "f"] * 120}, "12 patients"),
+        (
+            {"patient": [f"p{i // 20}" for i in range(240)], "site": [f"s{i // 40}" for i in range(240)]},
+            "6 groups that",
+        ),
+        (
+            {"patient": [f"p{i // 20}" for i in range(240)], "site": ["north", "south"] * 120},
+            "12 patients; sites are too few to resample",
+        ),
+    ],
+)
+def test_groups_are_resampled_as_wholes(metadata, said_of):
+    answers, truths, accepted = grouped(12, 20)
+    alone = evaluate(LABEL, SPEC, answers, truths, accepted=accepted)
+    got = evaluate(LABEL, SPEC, answers, truths, accepted=accepted, metadata=metadata)
+    assert got.resampled.startswith(said_of)
+    assert alone.resampled == "240 examples"
+    assert got.metrics == pytest.approx(alone.metrics, nan_ok=True)
+    for name in ("wrong", "accuracy", "accepted_error"):
+        assert width(got.intervals[name]) > 2 * width(alone.intervals[name]), name
+    assert f"resamples of {got.resampled}; Wilson's for shares" in str(got)
+    assert got.to_json()["resampled"] == got.resampled
+
+
+@pytest.mark.parametrize(
+    ("speakers", "said_of"),
+    [
+        ([f"s{i}" for i in range(240)], "240 examples"),
+        ([""] * 240, "240 examples"),
+        (["ann"] * 240, "240 examples; speakers are too few to resample"),
+        ([f"s{i % 4}" for i in range(240)], "240 examples; speakers are too few to resample"),
+    ],
+)
+def test_examples_are_resampled_where_no_groups_can_be(speakers, said_of):
+    answers, truths, accepted = grouped(12, 20)
+    alone = evaluate(LABEL, SPEC, answers, truths, accepted=accepted)
+    got = evaluate(LABEL, SPEC, answers, truths, accepted=accepted, metadata={"speaker": speakers})
+    assert got.resampled == said_of
+    assert got.intervals["wrong"] == alone.intervals["wrong"]
+    assert got.intervals["ece"] == alone.intervals["ece"]
+
+
+def test_intervals_of_groups_hold_what_new_groups_give():
+    """About 19 in 20 of them hold the truth, which those of examples alone do in far fewer."""
+    truth, held, held_alone = 1 - 0.4 * 0.9, 0, 0
+    for seed in range(60):
+        answers, truths, accepted = grouped(20, 15, seed=seed)
+        judged = Judged.of(LABEL, SPEC, answers, truths).accepting(accepted)
+        for unit in (np.arange(300) // 15, np.arange(300)):
+            low, high = Share(judged.right, unit).interval
+            inside = low <= truth <= high
+            held, held_alone = held + inside * (unit[1] == 0), held_alone + inside * (unit[1] == 1)
+    assert held >= 54 > 36 >= held_alone
+
+
+def test_resampling_groups_agrees_with_their_spread():
+    """The mean of 40 groups of ten alike numbers varies as that of 40 numbers."""
+    numbers = np.random.default_rng(0).normal(5, 2, 40)
+    values = {"x": np.repeat(numbers, 10)}
+    unit = np.random.default_rng(1).permutation(400) // 10
+    values["x"] = numbers[unit]
+    low, high = bootstrap(values, lambda rows: {"mean": float(rows["x"].mean())}, resamples=800, unit=unit)["mean"]
+    assert (high - low) / 2 == pytest.approx(1.96 * numbers.std() / math.sqrt(40), rel=0.15)
+
+
+def test_trials_are_worth_less_where_they_come_in_groups():
+    unit = np.repeat(np.arange(10), 10)
+    assert worth(np.repeat([True, False], 50), unit) < 10
+    assert worth(np.tile([True, False], 50), unit) == 100
+    assert worth(np.ones(100, bool), unit) == worth(np.arange(100) < 7, np.arange(100)) == 100

@@ -47,9 +47,9 @@ def test_a_few_examples_tell_how_long_all_will_take(tmp_path: Path, monkeypatch:
         clock.now_s += REMEMBERS_S * min(len(rows), most)
         remember(network, of, rows, most)
 
-    def summing_up(*told: Any) -> Any:
+    def summing_up(*told: Any, **how: Any) -> Any:
         clock.now_s += SUMS_UP_S
-        return evaluation(*told)
+        return evaluation(*told, **how)
 
     slow.tune, slow.candidates = tune, candidates
     monkeypatch.setitem(ANSWERS, "text", slow)

@@ -19,7 +19,9 @@ from seehear.learn.shelf import Batch, Shelf
 from seehear.measure.evaluate import evaluation
 from seehear.measure.judged import Judged
 from seehear.measure.trust import familiar_limit, fit_risk
+from seehear.measure.units import Units, units_of
 from seehear.recipe import Recipe, Trust, used_key
+from seehear.table.groups import is_group
 
 Array = NDArray[Any]
 TASK = "measuring"
@@ -101,7 +103,12 @@ class Trial:
         judged = Judged.of(self.kind, self.spec, answers, truths)
         trust = Trust(calibration=calibration, risk=fit_risk(judged.confidence, judged.right))
         judged = judged.accepting(judged.confidence >= trust.risk.threshold(wrong_at_most))
-        return trust, evaluation(self.kind, self.spec, judged).to_json()
+        return trust, evaluation(self.kind, self.spec, judged, units=self._units()).to_json()
+
+    def _units(self) -> Units:
+        """What is resampled for the intervals."""
+        table = self.shelf.table.take(self.rows)
+        return units_of(len(table), {name: table.metadata_column(name) for name in table.metadata if is_group(name)})
 
     def _truths(self) -> list[Any]:
         return [self.shelf.truth(row) for row in self.rows]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from seehear.measure.intervals import Interval
 from seehear.measure.judged import SHARES, Judged, enough_resamples, figures, plain
 from seehear.measure.shifted import Shifted
 from seehear.measure.speed import Speed
+from seehear.measure.units import Units, units_of
 from seehear.measure.wording import per_100, reach, short
 
 if TYPE_CHECKING:
@@ -32,8 +33,9 @@ class Evaluation:
     answer itself, and `accepted_error`, the share of wrong ones among those (nan where there are none). `groups`
     has the groups of each column of metadata that tells examples apart, `speed` how long it took, where it was timed.
     `shifted` says what it withstands, where that was asked for, `unvouched` why it accepts no answer, however sure,
-    where that is so. `rests_on` says of how many people or places the examples are, where the table tells, and
-    `differs` in which ways they are unlike those that were learned from.
+    where that is so. `rests_on` says of how many people or places the examples are, where the table tells, `differs`
+    in which ways they are unlike those that were learned from, and `resampled` what is drawn for intervals: examples,
+    or speakers, patients or sites as wholes.
     """
 
     answer: str
@@ -44,6 +46,7 @@ class Evaluation:
     skipped: tuple[Problem, ...]
     resamples: int
     judged: Judged = field(repr=False, compare=False)
+    resampled: str = "examples"
     speed: Speed | None = field(default=None, compare=False)
     shifted: Shifted | None = None
     unvouched: str = ""
@@ -56,6 +59,7 @@ class Evaluation:
             "answer": self.answer,
             "n": self.n,
             **plain(self.metrics, self.intervals),
+            "resampled": self.resampled,
             "groups": {column: grouping.to_json() for column, grouping in self.groups.items()},
             **({"speed": self.speed.to_json()} if self.speed else {}),
             "rests_on": self.rests_on,
@@ -82,7 +86,7 @@ class Evaluation:
                 f"{self.n:,} examples{f' of {self.rests_on}' if self.rests_on else ''}: {wrong} are wrong",
                 itself if self.metrics["coverage"] else none,
                 *(f"  {name:<{width}}  {value}  ({reach})" for name, value, reach in figures),
-                f"in brackets 95 % intervals ({self.resamples:,} resamples; Wilson's for shares)",
+                f"in brackets 95 % intervals ({self.resamples:,} resamples of {self.resampled}; Wilson's for shares)",
                 *([str(self.speed)] if self.speed else []),
                 *(f"unlike what was learned from: {sentence}" for sentence in self.differs),
                 *([f"left out: {len(self.skipped):,}"] if self.skipped else []),
@@ -117,7 +121,8 @@ def evaluate(
 ) -> Evaluation:
     """Measure answers against truths, row by row; None is an input that could not be answered and is among `skipped`.
 
-    `metadata` has columns with a cell for each row, whose groups are measured too.
+    `metadata` has columns with a cell for each row, whose groups are measured too. Speakers, patients and sites among
+    them are resampled as wholes.
 
     Raises DataError if none could.
     """
@@ -137,8 +142,16 @@ def evaluation(
     *,
     skipped: Sequence[Problem] = (),
     metadata: Mapping[str, Sequence[str]] | None = None,
+    units: Units | None = None,
 ) -> Evaluation:
-    """The figures of answers that were compared with their truths before, as `evaluate` gives them."""
+    """The figures of answers that were compared with their truths before, as `evaluate` gives them.
+
+    `units` says what is resampled; by default what the metadata tells.
+    """
+    if units is None:
+        told = {name: [cells[row] for row in judged.row] for name, cells in (metadata or {}).items()}
+        units = units_of(len(judged), told)
+    judged = replace(judged, unit=units.code)
     resamples = enough_resamples(judged)
     metrics, intervals = figures(judged, kind, spec, resamples=resamples)
     return Evaluation(
@@ -150,4 +163,5 @@ def evaluation(
         skipped=tuple(skipped),
         resamples=resamples,
         judged=judged,
+        resampled=units.said,
     )

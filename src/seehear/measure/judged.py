@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seehear.answers import Answer, AnswerKind
-from seehear.measure.intervals import Interval, bootstrap, wilson
+from seehear.measure.intervals import Interval, bootstrap, wilson, worth
 
 Array = NDArray[Any]
 RESAMPLES = 1000
@@ -31,6 +31,7 @@ class Judged:
     right: Array  # (n,) bool
     accepted: Array  # (n,) bool
     compared: Mapping[str, Array]
+    unit: Array  # (n,) int: what is resampled as a whole; each example where they do not come in groups
 
     @classmethod
     def of(cls, kind: AnswerKind, spec: Any, answers: Sequence[Answer | None], truths: Sequence[Answer]) -> Judged:
@@ -43,6 +44,7 @@ class Judged:
             right=kind.right(compared, spec),
             accepted=np.zeros(len(given), bool),
             compared=compared,
+            unit=np.arange(len(given)),
         )
 
     def accepting(self, accepted: Sequence[bool] | Array) -> Judged:
@@ -56,14 +58,34 @@ class Judged:
         """Some of them, by their places among these."""
         compared = {name: array[places] for name, array in self.compared.items()}
         return Judged(
-            self.row[places], self.confidence[places], self.right[places], self.accepted[places], compared=compared
+            self.row[places],
+            self.confidence[places],
+            self.right[places],
+            self.accepted[places],
+            compared=compared,
+            unit=self.unit[places],
         )
 
-    def shares(self) -> dict[str, tuple[int, int]]:
-        """How many of how many, for each of SHARES."""
-        wrong, accepted = ~self.right, int(self.accepted.sum())
-        of = (int(wrong.sum()), len(self)), (accepted, len(self)), (int(wrong[self.accepted].sum()), accepted)
+    def shares(self) -> dict[str, Share]:
+        """What each of SHARES is of."""
+        wrong, accepted = ~self.right, self.accepted
+        of = Share(wrong, self.unit), Share(accepted, self.unit), Share(wrong[accepted], self.unit[accepted])
         return dict(zip(SHARES, of, strict=True))
+
+
+class Share(NamedTuple):
+    """hit (n,) bool: which count; unit (n,): the group of each."""
+
+    hit: Array
+    unit: Array
+
+    @property
+    def value(self) -> float:
+        return float(self.hit.mean()) if len(self.hit) else math.nan
+
+    @property
+    def interval(self) -> Interval:
+        return wilson(int(self.hit.sum()), len(self.hit), worth(self.hit, self.unit))
 
 
 class Figures(NamedTuple):
@@ -74,11 +96,11 @@ class Figures(NamedTuple):
 def figures(judged: Judged, kind: AnswerKind, spec: Any, *, resamples: int) -> Figures:
     """The kind's own metrics, with intervals from so many resamples, and SHARES, with Wilson's, as has ACCURACY."""
     metrics, shares = kind.metrics(judged.compared, spec), judged.shares()
-    counted = shares | ({ACCURACY: (int(judged.right.sum()), len(judged))} if ACCURACY in metrics else {})
+    counted = shares | ({ACCURACY: Share(judged.right, judged.unit)} if ACCURACY in metrics else {})
+    resampled = bootstrap(judged.compared, partial(kind.metrics, spec=spec), resamples=resamples, unit=judged.unit)
     return Figures(
-        metrics=metrics | {name: hits / n if n else math.nan for name, (hits, n) in shares.items()},
-        intervals=bootstrap(judged.compared, partial(kind.metrics, spec=spec), resamples=resamples)
-        | {name: wilson(hits, n) for name, (hits, n) in counted.items()},
+        metrics=metrics | {name: share.value for name, share in shares.items()},
+        intervals=resampled | {name: share.interval for name, share in counted.items()},
     )
 
 

@@ -110,7 +110,7 @@ def _shares(evaluation: Evaluation) -> str:
 
 
 def _figures(evaluation: Evaluation) -> str:
-    note = f"95 % intervals, from {evaluation.resamples:,} resamples of the examples; Wilson's for shares."
+    note = f"95 % intervals, from {evaluation.resamples:,} resamples of {evaluation.resampled}; Wilson's for shares."
     return table(("", "", "95 % interval"), evaluation.told()) + f"<p><small>{note}</small></p>"
 
 

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
 
 from seehear import amounts
+
+Indices = NDArray[np.int64]
 
 RECORDING = "recording"  # the metadata that keeps the stretches of one together
 
@@ -29,6 +35,22 @@ def plural(heading: str) -> str:
 def singular(heading: str) -> str:
     """What one group of a column is called: patient_id -> patient."""
     return _stem(heading)
+
+
+def tied(columns: Sequence[Indices], rows: int) -> Indices:
+    """(rows,) the group of each row, 0 to the number of groups: of rows that share a value in any of the columns.
+
+    columns: codes (rows,), -1 for no value.
+    """
+    groups = np.arange(rows)
+    before = None
+    while before is None or (groups != before).any():
+        before = groups
+        for codes in columns:
+            lowest = np.full(codes.max(initial=-1) + 2, rows)  # its last place is for rows without a value
+            np.minimum.at(lowest, codes, groups)
+            groups = np.where(codes >= 0, lowest[codes], groups)
+    return np.unique(groups, return_inverse=True)[1]
 
 
 def _stem(heading: str) -> str:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from seehear.amounts import counted
 from seehear.table.copies import file_groups
-from seehear.table.groups import is_group, plural
+from seehear.table.groups import is_group, plural, tied
 from seehear.table.rows import Table
 
 Indices = NDArray[np.int64]
@@ -53,7 +53,7 @@ def split(table: Table, held_out: float, *, seed: int, stratum: Callable[[str], 
     bonds = _bonds(table)
     given_up: list[_Bond] = []
     while bonds:
-        groups = _groups(bonds, len(table))
+        groups = tied([bond.codes for bond in bonds], len(table))
         if groups.max(initial=0) + 1 >= len(table):
             break  # nothing to keep together
         if (out := _hold_out_groups(groups, strata, held_out, rng)) is not None:
@@ -82,19 +82,6 @@ def _bonds(table: Table) -> list[_Bond]:
     columns = [_Bond(plural(name), *table.coded(name)) for name in table.metadata if is_group(name)]
     files = [_Bond(_FILES, *file_groups(table, sense)) for sense in table.senses]
     return [bond for bond in (*columns, *files) if len(bond.values) < np.count_nonzero(bond.codes >= 0)]
-
-
-def _groups(bonds: Sequence[_Bond], rows: int) -> Indices:
-    """(rows,) the group of each row, 0 to the number of groups: rows that any of the bonds ties."""
-    groups = np.arange(rows)
-    before = None
-    while before is None or (groups != before).any():
-        before = groups
-        for _, codes, _ in bonds:
-            lowest = np.full(codes.max(initial=-1) + 2, rows)  # its last place is for rows without a value
-            np.minimum.at(lowest, codes, groups)
-            groups = np.where(codes >= 0, lowest[codes], groups)
-    return np.unique(groups, return_inverse=True)[1]
 
 
 def _hold_out_groups(groups: Indices, strata: Indices, share: float, rng: np.random.Generator) -> Mask | None:
@@ -202,7 +189,7 @@ def _groups_said(bonds: Sequence[_Bond], groups: Indices, out: Mask) -> str:
 def _needed(bonds: Sequence[_Bond], groups: Indices) -> list[_Bond]:
     """The bonds without that of files where it ties no more rows: of one patient's picture in several rows."""
     columns = [bond for bond in bonds if bond.things != _FILES]
-    return columns if columns and (_groups(columns, len(groups)) == groups).all() else list(bonds)
+    return columns if columns and (tied([bond.codes for bond in columns], len(groups)) == groups).all() else list(bonds)
 
 
 def _missed(strata: Indices, names: list[str], out: Mask, given_up: Sequence[_Bond]) -> str:

@@ -1,0 +1,52 @@
+"""What is resampled for intervals: speakers, patients or sites as wholes where examples come in such groups."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seehear.amounts import counted
+from seehear.measure.intervals import FEWEST_UNITS
+from seehear.table.groups import is_group, plural, tied
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Units:
+    """code (rows,) int: the unit of each example. said: what the units are called, with their number."""
+
+    code: Array
+    said: str
+
+
+def units_of(rows: int, metadata: Mapping[str, Sequence[str]]) -> Units:
+    """The groups of rows that share a value in any column that groups; examples where there are none, or too few.
+
+    Of several such columns that leave fewer than FEWEST_UNITS, the coarsest is left out.
+    """
+    coded = {column: _coded(cells) for column, cells in metadata.items() if is_group(column)}
+    few = ""
+    while coded:
+        code = tied(list(coded.values()), rows)
+        groups = int(code.max(initial=-1)) + 1
+        if groups == rows:
+            break
+        if groups >= FEWEST_UNITS:
+            named = " and ".join(map(plural, coded))
+            said = f"{groups:,} {named}" if len(coded) == 1 else f"{groups:,} groups that share no {named}"
+            return Units(code, said + few)
+        coarsest = min(coded, key=lambda column: int(coded[column].max(initial=-1)))
+        few += f"; {plural(coarsest)} are too few to resample"
+        coded.pop(coarsest)
+    return Units(np.arange(rows), counted(rows, "example") + few)
+
+
+def _coded(cells: Sequence[str]) -> NDArray[np.int64]:
+    """(rows,) the same number for the same text, -1 for an empty cell."""
+    values, codes = np.unique(np.array(cells, object), return_inverse=True)
+    return codes - 1 if len(values) and values[0] == "" else codes
