@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from learning import SPECS
-from seehear.senses.hearing.augment import TRANSFORMED_SAMPLES, _in_a_room
-from seehear.senses.hearing.encoder import Listener
-from seehear.senses.hearing.plan import FRAMES_PER_CELL, HOP_SAMPLES
+from seehear.senses.hearing.augment import CLIPPED_AT, TRANSFORMED_SAMPLES, _clipped, _in_a_room
+from seehear.senses.hearing.encoder import LEVELLED, Listener, levelled
+from seehear.senses.hearing.plan import FRAMES_PER_CELL, HOP_SAMPLES, RATE_HZ
 
 
 @pytest.fixture(scope="module")
@@ -35,3 +35,48 @@ def test_a_room_echoes_what_was_and_nothing_of_the_end_comes_round_to_the_beginn
     assert heard[:, :-200].abs().max() < 1e-5
     torch.testing.assert_close(heard[:, -200], torch.ones(8))
     assert (heard[:, -199:].abs().amax(1) > 0.01).all()
+
+
+def voiced(samples: int = 8000) -> torch.Tensor:
+    time_s = torch.arange(samples) / RATE_HZ
+    return 0.1 * torch.sin(2 * torch.pi * 300 * time_s) * torch.sin(2 * torch.pi * 3 * time_s).clamp_min(0)
+
+
+def level_db(audio: torch.Tensor) -> torch.Tensor:
+    return 10 * torch.log10(audio.square().mean(-1))
+
+
+@pytest.mark.parametrize("gain_db", [-20.0, -6.0, 12.0])
+def test_a_louder_microphone_makes_little_difference(gain_db: float) -> None:
+    audio = torch.stack([voiced(), voiced() * 10 ** (gain_db / 20)])
+    usual, other = level_db(levelled(audio))
+    assert float(other - usual) == pytest.approx((1 - LEVELLED) * gain_db, abs=0.01)
+
+
+def test_zeros_after_the_end_do_not_change_the_level() -> None:
+    alone = voiced(7777)
+    padded = torch.nn.functional.pad(alone, (0, 5555))
+    torch.testing.assert_close(levelled(padded[None])[0, : len(alone)], levelled(alone[None])[0])
+
+
+def test_silence_and_hiss_are_not_made_as_loud_as_voices() -> None:
+    hiss = 1e-4 * torch.randn(1, 8000)
+    assert levelled(torch.zeros(1, 8000)).abs().max() == 0
+    assert float(level_db(levelled(voiced()[None])) - level_db(levelled(hiss))) > 20
+
+
+def test_a_click_is_no_measure_of_how_loud_a_recording_is() -> None:
+    clicked = voiced()
+    clicked[100] = 1.0
+    change = levelled(clicked[None])[0, 1000:] / levelled(voiced()[None])[0, 1000:].where(voiced()[1000:] != 0, 1.0)
+    assert change[voiced()[1000:] != 0].min() > 0.8
+
+
+def test_some_are_recorded_too_loud() -> None:
+    audio = torch.stack([voiced()] * 40)
+    torch.testing.assert_close(_clipped(audio, 0.0), audio)
+    clipped = _clipped(audio, 1.0)
+    peaks = clipped.abs().amax(1) / audio.abs().amax(1)
+    assert CLIPPED_AT <= peaks.min() < 0.5 < peaks.max() <= 1
+    same = clipped.abs() < clipped.abs().amax(1, keepdim=True)
+    torch.testing.assert_close(clipped[same], audio[same])

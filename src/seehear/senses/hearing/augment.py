@@ -13,6 +13,7 @@ GAIN_DB = 9.0
 NOISE_SHARE, NOISE_DB = 0.5, (3.0, 35.0)  # how many get noise, and the range of its signal-to-noise ratio
 DROWNED_SHARE, DROWNED_DB = 0.75, (-12.0, 25.0)  # the same where another sense may help
 BABBLE_SHARE, VOICES = 0.5, 3  # of those that get noise there: that of other recordings, so many over each other
+CLIPPED_SHARE, CLIPPED_AT = 0.2, 0.1  # how many are recorded too loud, and the least that is left of the peak
 ROOM_SHARE, ROOM_S = 0.3, 0.25
 CLICKED_SHARE, CLICKS = 0.3, 2  # how many get each of so many clicks
 TRANSFORMED_SAMPLES = 8192  # sizes of Fourier transforms are multiples
@@ -37,6 +38,7 @@ class AugmentHearing(nn.Module):
             audio = _noisy(audio, samples, noise, DROWNED_SHARE, DROWNED_DB)
         else:
             audio = _noisy(audio, samples, _coloured(audio), NOISE_SHARE * (0.5 + 0.5 * strength), NOISE_DB)
+        audio = _clipped(audio, CLIPPED_SHARE * strength)
         gain_db = GAIN_DB * (torch.rand(len(audio), 1) * 2 - 1)
         return {"audio": audio * (10 ** (gain_db / 20)).to(audio), "audio_samples": samples}, None
 
@@ -116,6 +118,14 @@ def _clicked(audio: Tensor) -> Tensor:
         height = (2 * torch.rand(batch, 1) - 1) * (torch.rand(batch, 1) < CLICKED_SHARE)
         audio = audio.scatter_add(1, torch.randint(steps, (batch, 1)).to(audio.device), height.to(audio))
     return audio
+
+
+def _clipped(audio: Tensor, share: float) -> Tensor:
+    """A share of the batch (B, T) cut off at a part of its peak."""
+    batch = len(audio)
+    kept = torch.where(torch.rand(batch, 1) < share, CLIPPED_AT + (1 - CLIPPED_AT) * torch.rand(batch, 1), 1.0)
+    most = audio.abs().amax(1, keepdim=True) * kept.to(audio)
+    return torch.clamp(audio, -most, most)
 
 
 def _transformed(samples: int) -> int:

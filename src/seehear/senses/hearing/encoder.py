@@ -28,6 +28,9 @@ from seehear.senses.hearing.plan import (
 
 FFT_SAMPLES = 512
 TRANSFORMED = 32  # recordings at once, when many are begun with: spectra are 16 times as large as what is told of them
+LOUDEST_FRAMES = 10  # 0.1 s, so that a click is no measure of how loud a recording is
+USUAL_POWER, FAINTEST_POWER = 1e-2, 1e-5  # -20 and -50 dB of full scale: what is fainter still is not made as loud
+LEVELLED = 0.8  # share of the difference in level, in decibels, that is taken away
 QUIETEST_POWER = 1e-7  # added before the logarithm: about 70 dB under a full-scale tone's peak
 
 
@@ -50,10 +53,10 @@ class Listener(nn.Module):
     @torch.no_grad()
     def begin(self, inputs: dict[str, Tensor]) -> None:
         """Fit the parts that are statistics of the training recordings, before the first step."""
-        self.logmel.begin(inputs["audio"], inputs["audio_samples"])
+        self.logmel.begin(levelled(inputs["audio"]), inputs["audio_samples"])
 
     def forward(self, audio: Tensor, audio_samples: Tensor) -> Cells:
-        x = self.logmel(audio)  # (B, M, F)
+        x = self.logmel(levelled(audio))  # (B, M, F)
         frames = _ceil_divide(audio_samples, HOP_SAMPLES)  # (B,)
         if self.training:
             x = mask_spectrogram(x, self.spec.strength)
@@ -64,6 +67,18 @@ class Listener(nn.Module):
         real = _real(frames, x.shape[1], 2)
         x = (x + self.recurrent(x, frames)) * real[:, :, None]
         return Cells(x, real, Grid((x.shape[1],), CELL_S, "s"))
+
+
+def levelled(audio: Tensor) -> Tensor:
+    """audio (B, T) -> the same, each recording nearly as loud as the others, by its loudest tenth of a second.
+
+    Other speakers and microphones are louder or quieter than all that were learned from; what it is worth is in
+    docs/decisions/025-shifts.md. Zeros after the end of a recording change nothing.
+    """
+    power = F.avg_pool1d(F.pad(audio.square()[:, None], (0, LOUDEST_FRAMES * HOP_SAMPLES)), HOP_SAMPLES)  # (B, 1, F)
+    loudest = F.avg_pool1d(power, LOUDEST_FRAMES, 1).amax(2).clamp_min(FAINTEST_POWER)  # (B, 1)
+    gain: Tensor = (USUAL_POWER / loudest) ** (LEVELLED / 2)
+    return audio * gain
 
 
 class LogMel(nn.Module):

@@ -19,6 +19,11 @@ SIZES = (
     1.0,
 )  # powers of two by which things get smaller or larger at full strength, where it matters what is where
 BRIGHTNESS, CONTRAST, SATURATION = 0.25, 0.35, 0.4
+ELSEWHERE = 0.25  # share of the pictures that each difference of another camera is given to
+SHARPNESS = (0.0, 2.0)  # 0 leaves the blurred picture, 2 adds its detail once more
+CURVE = 0.8  # of light: how much brighter or darker what is neither black nor white becomes
+CONTRASTS = (0.3, 1.6)
+HAZE, GRAIN = 0.5, 0.12  # at most: of a cover of varying thickness, and the standard deviation of noise, of full scale
 CUTOUT = 0.4  # side of the square that is blanked, at full strength, in shares of the picture's side
 
 
@@ -45,6 +50,7 @@ class AugmentSight(nn.Module):
         if self.spec.strength > 0:
             x = self._coloured(x)
             x = x if warps else _cut_out(x, CUTOUT * self.spec.strength)
+        x = _taken_elsewhere(x, ELSEWHERE)
         return {"image": x.permute(0, 2, 3, 1)}, warps
 
     def mix(self, inputs: dict[str, Tensor], partner: Tensor, share: Tensor) -> tuple[dict[str, Tensor], Tensor]:
@@ -132,6 +138,52 @@ def _cut_out(x: Tensor, share: float) -> Tensor:
     in_columns = (torch.arange(width) - x_centre).abs() < half  # (B, W)
     hole = in_rows[:, None, :, None] & in_columns[:, None, None, :] & (torch.rand(batch, 1, 1, 1) < 0.5)
     return torch.where(hole.to(x.device), x.mean((2, 3), keepdim=True), x)
+
+
+def _taken_elsewhere(x: Tensor, share: float) -> Tensor:
+    """x (B, C, H, W) of 0..255 as if other cameras had taken it elsewhere: a share of the pictures, drawn anew for each
+    change, is blurred or sharpened, is lit otherwise, lies behind haze, has grain.
+
+    What it is worth is in docs/decisions/025-shifts.md.
+    """
+    x = x / 255
+    for change in (_sharpened, _lit, _hazy, _grainy):
+        chosen = (torch.rand(len(x)) < share).nonzero()[:, 0].to(x.device)
+        if len(chosen):
+            x[chosen] = change(x[chosen]).clamp(0, 1)
+    return 255 * x
+
+
+def _sharpened(x: Tensor) -> Tensor:
+    blurred = x
+    for _ in range(2):
+        blurred = F.avg_pool2d(blurred, 3, 1, padding=1, count_include_pad=False)
+    least, most = SHARPNESS
+    return torch.lerp(blurred, x, least + (most - least) * _each(x))
+
+
+def _lit(x: Tensor) -> Tensor:
+    """Bent between black and white, then of other contrast and brightness."""
+    bent = x + CURVE * _each(x, -1) * x * (1 - x)
+    least, most = CONTRASTS
+    contrast = torch.exp(math.log(least) + math.log(most / least) * _each(x))
+    mean = bent.mean((1, 2, 3), keepdim=True)
+    return mean + BRIGHTNESS * _each(x, -1) + contrast * (bent - mean)
+
+
+def _hazy(x: Tensor) -> Tensor:
+    """Behind a cover of one grey that is thick here and thin there."""
+    cover = F.interpolate(torch.rand(len(x), 1, 4, 4), x.shape[2:], mode="bilinear", align_corners=False)
+    return torch.lerp(x, _each(x).expand_as(x), HAZE * _each(x) * cover.to(x))
+
+
+def _grainy(x: Tensor) -> Tensor:
+    return x + GRAIN * _each(x) * torch.randn_like(x)
+
+
+def _each(x: Tensor, least: float = 0.0) -> Tensor:
+    """A random number for each picture (B, 1, 1, 1), from `least` to 1."""
+    return (least + (1 - least) * torch.rand(len(x), 1, 1, 1)).to(x)
 
 
 def _uniform(*shape: int) -> Tensor:

@@ -1,0 +1,68 @@
+"""Pictures that look as if other cameras had taken them: still pictures, and the others as they were."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from seehear.senses.sight import augment
+from seehear.senses.sight.augment import AugmentSight, _taken_elsewhere
+from seehear.senses.sight.plan import SightSpec
+
+CHANGES = ("_sharpened", "_lit", "_hazy", "_grainy")
+
+
+def pictures(batch: int, side: int, channels: int = 3) -> torch.Tensor:
+    """(B, C, H, W) of 0..255 with light, shade and edges."""
+    torch.manual_seed(0)
+    coarse = 40 + 170 * torch.rand(batch, channels, 4, 4)
+    return torch.nn.functional.interpolate(coarse, (side, side), mode="nearest")
+
+
+def test_none_is_changed_where_no_share_is_asked_for():
+    x = pictures(8, 32)
+    torch.testing.assert_close(_taken_elsewhere(x.clone(), 0.0), x)
+
+
+@pytest.mark.parametrize(("side", "channels"), [(8, 1), (8, 3), (33, 1), (64, 3)])
+def test_any_picture_stays_one(side, channels):
+    x = pictures(40, side, channels)
+    changed = _taken_elsewhere(x.clone(), 1.0)
+    assert changed.shape == x.shape
+    assert float(changed.min()) >= 0 and float(changed.max()) <= 255
+    assert ((changed - x).abs().amax((1, 2, 3)) > 1).all()
+
+
+def test_about_the_share_is_changed_and_the_others_are_as_they_were():
+    x = pictures(400, 16)
+    same = ((_taken_elsewhere(x.clone(), 0.25) - x).abs().amax((1, 2, 3)) < 1e-2).float().mean()
+    assert 0.75**4 - 0.08 < float(same) < 0.75**4 + 0.08
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_each_picture_is_changed_in_its_own_way(change):
+    one = pictures(1, 32).expand(16, -1, -1, -1) / 255
+    changed = getattr(augment, change)(one)
+    distances = (changed - one).square().mean((1, 2, 3))
+    assert len(set(distances.tolist())) == 16
+    alike = [
+        torch.corrcoef(torch.stack([was.flatten(), now.flatten()]))[0, 1] for was, now in zip(one, changed, strict=True)
+    ]
+    assert min(alike) > 0.5, "what is on it can still be seen"
+
+
+def test_what_blurs_and_what_sharpens_are_about_as_many():
+    x = pictures(400, 32) / 255
+    detail = (
+        augment._sharpened(x).diff(dim=3).square().mean((1, 2, 3)) > x.diff(dim=3).square().mean((1, 2, 3))
+    ).float()
+    assert 0.35 < float(detail.mean()) < 0.65
+
+
+@pytest.mark.parametrize("strength", [0.0, 1.0])
+def test_the_examples_themselves_are_left_alone(strength):
+    spec = SightSpec(height=16, width=16, channels=1, stages=(8, 8), strength=strength)
+    image = pictures(8, 16, 1).permute(0, 2, 3, 1).to(torch.uint8).contiguous()
+    before = image.clone()
+    AugmentSight(spec)({"image": image}, None)  # type: ignore[arg-type]
+    assert torch.equal(image, before)
