@@ -396,3 +396,11 @@ def test_scores_are_drawn(n):
     truth = np.linspace(0, 40, n)
     picture = SCORE.draw({"truth": truth, "answer": truth + np.sin(truth)}, spec)
     assert len(picture.getcolors(1 << 20)) > 20
+
+
+@pytest.mark.parametrize("word", ["①", "1²", "٣", "½", "Ⅷ", "9" * 5000, "1e400", "-", "é", "x" * 300, "0", "007"])
+def test_a_class_may_be_called_anything(word: str) -> None:
+    spec = LABEL.plan([word, "cat", "2", "10"] * 2, "label")
+    assert set(spec.classes) == {word, "cat", "2", "10"}
+    assert spec.classes.index("2") < spec.classes.index("10") < spec.classes.index("cat")
+    assert LABEL.read(word, spec).names == (word,)

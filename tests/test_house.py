@@ -21,19 +21,20 @@ MODULES = {
     for path in sorted((SOURCE / "seehear").rglob("*.py"))
 }
 
-FLOOR = {"errors", "geometry", "media", "amounts", "escaping"}
+FLOOR = {"errors", "geometry", "media", "amounts", "escaping", "strict_json"}
 LEFT = FLOOR | {"files", "folders", "senses", "answers", "recipe"}  # what serving stands on
 MAY_IMPORT = {
     "errors": set(),
     "amounts": set(),
     "escaping": set(),
+    "strict_json": set(),
     "geometry": set(),
     "events": set(),
     "media": set(),
     "layers": {"geometry"},
     "files": {"errors"},
     "folders": {"errors", "files"},
-    "inputs": {"errors", "media", "senses"},
+    "inputs": {"errors", "media", "senses", "strict_json"},
     "table": FLOOR | {"files"},
     "senses": FLOOR | {"layers"},
     "answers": FLOOR | {"layers"},

@@ -134,3 +134,12 @@ def test_names_are_each_others_never_and_stay_inside(inputs):
     given_names = [names.of(Path(*folders, name)) for folders, name in inputs]
     assert len({str(name).casefold() for name in given_names}) == len(inputs)
     assert not [name for name in given_names if name.is_absolute() or ".." in name.parts or name == Path("predictions")]
+
+
+def test_a_name_that_just_fits_leaves_room_for_endings(here, monkeypatch):
+    stem = "ü" * 125
+    for folder in ("long", "longer"):
+        Path(folder).mkdir()
+        (Path(folder) / f"{stem}.wav").touch()
+    assert run(["predict", "m.seehear", f"long/{stem}.wav", f"longer/{stem}.wav", "--out", "out"]) == 0
+    assert written("out") == ["ü" * 110 + "-2.srt", "ü" * 110 + ".srt"]

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seehear.errors import DataError
+from seehear.inputs import gather
 from seehear.table import Problem, unfolding
 from seehear.table.sheets import read_sheet
 from table_kinds import make, opened
@@ -251,3 +252,13 @@ def test_a_csv_without_quotes_is_read_as_the_careful_way_reads_it(
         return sheet.cells.to_pydict(), sheet.row.tolist(), sheet.problems, sheet.said
 
     assert told(None) == told(1000)
+
+
+@pytest.mark.parametrize("name", ["n" * 300 + ".png", "a/" * 3000 + "1.png", "a\u2028b.png", "..", "1.png/x.png"])
+def test_one_strange_name_is_one_problem(tmp_path: Path, name: str) -> None:
+    rows = "".join(f"{image},{label}\n" for image, label in (("1.png", "x"), (name, "x"), ("2.png", "y")))
+    data = make(tmp_path / "d", {"t.csv": f"image,label\n{rows}", "1.png": "x", "2.png": "y"})
+    table = opened(data)
+    assert [row.key for row in table] == ["1.png", "2.png"]
+    assert len(table.problems) == 1 and "row 3" in table.problems[0].where
+    assert len(list(gather([data / "t.csv"], ["image"]))) == 3

@@ -6,7 +6,6 @@ Kept apart from the tables that one learns from: serving must not need what read
 from __future__ import annotations
 
 import csv
-import json
 import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -18,6 +17,7 @@ from seehear.errors import InputError, UsageError
 from seehear.media import Excerpt, Input, SpanColumns, medium_of, span_columns
 from seehear.senses import SENSES
 from seehear.senses.sniff import SNIFFED_BYTES, sniff
+from seehear.strict_json import from_json
 
 Found = Path | Mapping[str, Input] | InputError  # the last where one asked about can not be followed to its files
 Row = Mapping[str, str]  # cells by heading
@@ -57,7 +57,7 @@ def _within(
     if is_folder(source):
         closed = {written.resolve()} - {source.resolve()} if written else set()
         yield from _folder(source, senses, left_out, frozenset(closed))
-    elif source.suffix.lower() in TABLES and source.is_file():
+    elif source.suffix.lower() in TABLES and os.path.isfile(source):  # noqa: PTH113 - as above
         yield from _table(source, senses)
     else:
         yield source
@@ -189,8 +189,8 @@ def _json_rows(table: Path) -> Iterator[tuple[int, Row | str]]:
             if not line.strip():
                 continue
             try:
-                row = json.loads(line)
-            except (ValueError, RecursionError):
+                row = from_json(line)
+            except ValueError:
                 row = None
             yield number, _trimmed(row.items()) if isinstance(row, dict) else "not a JSON object"
 

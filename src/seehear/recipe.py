@@ -112,7 +112,7 @@ class Recipe(Frozen):
             return cls.model_validate(tomllib.loads(text))
         except ValidationError as error:
             raise DataError(f"not a recipe: {_first(error)}", where="recipe") from None
-        except tomllib.TOMLDecodeError as error:
+        except (ValueError, RecursionError) as error:
             raise DataError(f"not TOML: {error}", where="recipe") from None
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 PREDICTIONS = "predictions"
 DRAWN, MOST_PX = "drawn.jpg", 65_500  # a side of a JPEG
+MOST_BYTES = 220  # of the 255 that a name may have
 ELSEWHERE = "choose another folder with --out"
 COLUMNS = ("input", "time_s", "answer", "confidence", "accepted", "reason", "used", "error")
 
@@ -46,7 +47,7 @@ class Names:
     def of(self, source: Path) -> Path:
         """A relative path without an extension, each only once."""
         place = self._within(source)
-        place = name = place.with_name(place.stem)
+        place = name = place.with_name(_shortened(place.stem))
         while str(name).casefold() in self._taken:  # some disks know no difference between A and a
             self._again[place] += 1
             name = place.with_name(f"{place.name}-{self._again[place] + 1}")
@@ -84,6 +85,12 @@ def kept(folder: Path | None, names: Names) -> Iterator[Callable[[Prediction], N
             _write_files(folder, prediction, names)
 
         yield keep
+
+
+def _shortened(stem: str) -> str:
+    """Cut where an ending or a number behind it would make it longer than names of files may be."""
+    encoded = os.fsencode(stem)
+    return stem if len(encoded) <= MOST_BYTES else encoded[:MOST_BYTES].decode(errors="ignore")
 
 
 def _check_ours(file: Path, begins: str) -> None:

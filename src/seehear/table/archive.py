@@ -11,9 +11,10 @@ import tempfile
 import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 from seehear.errors import DataError
+from seehear.table.rows import Problem
 
 _TAR = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.bz2", ".tbz2")
 _BLOCK = 1 << 20
@@ -23,14 +24,25 @@ _MOST_HEADER_BYTES = 1 << 20
 _MOST_GROWTH = 200
 _ALWAYS_ALLOWED_BYTES = 1 << 30
 _LONGEST_LINK = 4096
+_LONGEST_NAME_BYTES = 255  # of a file, on all common disks
+_LONGEST_PATH_BYTES = 2048  # below the folder that it is unpacked to
+_DEEPEST = 100  # folders in each other
+_NAME_SHOWN = 60
 
 
 def is_archive(place: Path) -> bool:
     return place.is_file() and place.name.lower().endswith((".zip", *_TAR))
 
 
-def unpack(archive: Path, workspace: Path) -> Path:
-    """The folder in workspace that the archive's files were written to. Raises DataError for one that is refused."""
+class Unpacked(NamedTuple):
+    """The folder that the files of an archive were written to, and those that no file can be called like."""
+
+    folder: Path
+    problems: tuple[Problem, ...]
+
+
+def unpack(archive: Path, workspace: Path) -> Unpacked:
+    """Below a new folder in workspace. Raises DataError for an archive that is refused."""
     workspace.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=archive.name.partition(".")[0][:40] + "-", dir=workspace))
     writer = _Writer(archive, folder)
@@ -43,7 +55,7 @@ def unpack(archive: Path, workspace: Path) -> Path:
         raise DataError(str(error), where=str(archive), hint="unpack it yourself and point at the folder") from None
     except (OSError, ValueError) as error:
         raise DataError(f"can not be unpacked: {error}", where=str(archive)) from None
-    return folder
+    return Unpacked(folder, tuple(writer.problems))
 
 
 class _Writer:
@@ -57,6 +69,7 @@ class _Writer:
         self._written: set[str] = set()
         self._links: dict[str, str] = {}
         self._folders: set[str] = set()
+        self.problems: list[Problem] = []
 
     def refuse(self, what: str, member: str = "") -> DataError:
         where = f"{self._archive}: {member!r}" if member else str(self._archive)
@@ -66,6 +79,17 @@ class _Writer:
         self._members += 1
         if self._members > _MOST_MEMBERS:
             raise self.refuse(f"more than {_MOST_MEMBERS:,} members")
+
+    def can_name(self, member: str) -> bool:
+        """Whether a file can be called so; else it is a problem."""
+        whole = os.fsencode(member.replace("\\", "/"))
+        names = whole.split(b"/")
+        short = len(whole) <= _LONGEST_PATH_BYTES and max(map(len, names)) <= _LONGEST_NAME_BYTES
+        if member and short and len(names) <= _DEEPEST:
+            return True
+        what = "its name is too long for a file" if member else "a file without a name"
+        self.problems.append(Problem(f"{self._archive.name}: {member[:_NAME_SHOWN]!r}", what))
+        return False
 
     def write(self, member: str, content: IO[bytes]) -> None:
         name = self._new(member)
@@ -132,6 +156,8 @@ def _untar(archive: Path, writer: _Writer) -> None:
     with tarfile.open(archive, "r|*", tarinfo=_Header) as tar:
         for member in tar:
             writer.count()
+            if not member.isdir() and not writer.can_name(member.name):
+                continue
             if member.isreg() and (content := tar.extractfile(member)):
                 writer.write(member.name, content)
             elif member.islnk():
@@ -148,7 +174,7 @@ def _unzip(archive: Path, writer: _Writer) -> None:
         for member in file.infolist():
             writer.count()
             mode = member.external_attr >> 16
-            if member.is_dir():
+            if not writer.can_name(member.filename) or member.is_dir():
                 continue
             with file.open(member) as content:
                 if stat.S_ISLNK(mode):

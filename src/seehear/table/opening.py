@@ -52,7 +52,9 @@ def open_table(
         raise DataError("no such file or folder", where=str(data))
     packed = is_archive(place)
     try:
-        found = read_layout(unwrapped(unpack(place, workspace) if packed else place))
+        folder, nameless = unpack(place, workspace) if packed else (place, ())
+        found = read_layout(unwrapped(folder))
+        found = replace(found, problems=(*nameless, *found.problems))
         found = classes_together(found, kinds, answer)
         later = (*found.later, *found.tiers)
         roles = infer(found.cells, kinds, senses_known=senses_known, senses=senses, answer=answer, later=later)

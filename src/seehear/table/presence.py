@@ -1,4 +1,4 @@
-"""Which of many files are there. One scan per folder, not one question per file."""
+"""Which of the files that a table or a list names are there. Of many by one scan per folder."""
 
 from __future__ import annotations
 
@@ -21,6 +21,16 @@ def present(root: Path, cells: pa.ChunkedArray) -> NDArray[np.bool_]:
     names = pa.chunked_array([_files(root, folder) for folder in folders], pa.large_string())
     found: NDArray[np.bool_] = pc.is_in(cells, value_set=names).to_numpy()
     return found
+
+
+def is_file(path: Path) -> bool:
+    """False also for a name that no file can have; Path's own methods raise for one that is too long."""
+    return os.path.isfile(path)  # noqa: PTH113
+
+
+def is_there(path: Path) -> bool:
+    """Of a file or a folder, as is_file."""
+    return os.path.exists(path)  # noqa: PTH110
 
 
 def _files(root: Path, folder: str) -> pa.Array:

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from seehear.errors import DataError
 from seehear.media import medium_of
+from seehear.strict_json import from_json
 from seehear.table import workbooks
 from seehear.table.encoding import encoding_of, holds, read_text
 from seehear.table.media import is_text
@@ -238,8 +239,8 @@ def is_json_array(path: Path) -> bool:
 def _json_array(path: Path, name: str) -> Sheet:
     text = read_text(path, name, _LARGEST_ARRAY_BYTES)
     try:
-        told = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        told = from_json(text)
+    except ValueError as error:
         raise DataError(f"not JSON: {error}", where=name, hint="copy or download it again") from None
     pile = _Pile(name)
     for number, each in enumerate(told, 1):
@@ -277,8 +278,8 @@ def _json_objects(lines: Iterable[str], pile: _Pile) -> Iterator[tuple[int, dict
         if not line.strip():
             continue
         try:
-            example = json.loads(line)
-        except (ValueError, RecursionError) as error:
+            example = from_json(line)
+        except ValueError as error:
             pile.problem(number, f"not JSON: {error}")
             continue
         if isinstance(example, dict):

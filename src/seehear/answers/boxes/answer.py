@@ -150,7 +150,7 @@ def plan(cells: Iterable[str], column: str, aid: Sequence[str] | None = None) ->
         hint = "draw a box around each thing to be found"
         raise DataError(f"no box in {amounts.counted(pictures, 'picture')}", where=where, hint=hint)
     classes = sorted(counts)
-    small, usual, large = np.percentile(sides, [5, 50, 95]).tolist()
+    small, usual, large = np.minimum(np.percentile(sides, [5, 50, 95]), UNBOUNDED_PX).tolist()
     return BoxesSpec(
         classes=tuple(classes),
         counts=tuple(counts[label] for label in classes),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from seehear.errors import InputError
+from seehear.strict_json import from_json
 
 FORM = '[{"label": "cat", "xyxy": [12, 40, 210, 131]}]'
 
@@ -38,8 +39,8 @@ class Box:
 def parsed(cell: str) -> list[Box]:
     """Raises InputError for what is no list of boxes."""
     try:
-        told = json.loads(cell)
-    except (ValueError, RecursionError):
+        told = from_json(cell)
+    except ValueError:
         told = None
     if not isinstance(told, list):
         raise InputError(f"'{cell[:60]}' is no list of boxes", allowed=FORM)

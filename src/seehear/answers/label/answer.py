@@ -210,10 +210,15 @@ def _any_number(logits: Array, spec: LabelSpec) -> Label:
     )
 
 
-def _natural(name: str) -> tuple[tuple[bool, int, str], ...]:
+def _natural(name: str) -> tuple[tuple[bool, int, str, str], ...]:
     """2 before 10, class2 before class10."""
     parts = re.findall(r"[0-9]+|[^0-9]+", name)
-    return tuple((not p.isdigit(), int(p) if p.isdigit() else 0, p) for p in parts)
+    digits = [part.lstrip("0") if part.isascii() and part.isdigit() else None for part in parts]
+    return tuple(
+        # A number of any length, without int(), which refuses the longest.
+        (True, 0, part, part) if number is None else (False, len(number), number, part)
+        for part, number in zip(parts, digits, strict=True)
+    )
 
 
 def _is_number(cell: str) -> bool:

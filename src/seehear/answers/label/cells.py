@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from collections.abc import Container, Iterable
+
+from seehear.strict_json import from_json
 
 _SEPARATORS = (re.compile(r"[;|]"), re.compile(r","), re.compile(r"\s+"))  # the surest first
 _EXPECTED = {"labels", "classes", "categories", "tags", "genres", "findings"}  # headings that mean several
@@ -50,8 +51,8 @@ def listed(cell: str) -> list[str] | None:
     if not (cell.startswith("[") and cell.endswith("]")):
         return None
     try:
-        names = json.loads(cell)
-    except (ValueError, RecursionError):
+        names = from_json(cell)
+    except ValueError:
         if re.fullmatch(r"[\s,]*", _QUOTED.sub("", cell[1:-1])) is None:
             return None
         names = [single or double for single, double in _QUOTED.findall(cell)]

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from seehear.answers.mask.picture import MOST_PIXELS
 from seehear.errors import InputError
+from seehear.strict_json import from_json
 
 Array = NDArray[Any]
 FORM = '{"size": [480, 640], "outlines": [{"label": "cat", "polygons": [[12, 40, 210, 40, 99, 131]]}]}'
@@ -109,8 +110,8 @@ def is_outlined(cell: str) -> bool:
 def parsed(cell: str) -> Outlines:
     """Raises InputError for a cell that is no such object."""
     try:
-        told = json.loads(cell)
-    except (ValueError, RecursionError):
+        told = from_json(cell)
+    except ValueError:
         told = None
     told = told if isinstance(told, dict) else {}
     size, regions, rest = told.get("size"), told.get("outlines"), told.get("rest")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import math
-import os
 import posixpath
 import re
 from collections.abc import Callable
@@ -14,11 +12,13 @@ from xml.etree import ElementTree
 
 from seehear.errors import DataError
 from seehear.media import medium_of
+from seehear.strict_json import from_json
 from seehear.table.encoding import read_text
 from seehear.table.layouts.box_cells import FARTHEST_PX
 from seehear.table.layouts.found import files_below, part_folders, visible
 from seehear.table.media import is_text
 from seehear.table.parts import part_of_subset
+from seehear.table.presence import is_file
 
 LARGEST_BYTES = 1 << 29  # COCO's own of 118,000 pictures has 448 MB
 _BEGINNING_BYTES = 1 << 16
@@ -72,8 +72,8 @@ def read_json(file: Path, name: str, most_bytes: int = LARGEST_BYTES) -> Any:
         hint = "divide it, for instance by part"
         raise DataError("too large", where=name, allowed=f"up to {most_bytes >> 20} MiB", hint=hint)
     try:
-        return json.loads(read_text(file, name, most_bytes))
-    except (ValueError, RecursionError) as error:
+        return from_json(read_text(file, name, most_bytes))
+    except ValueError as error:
         raise DataError(f"not JSON: {error}", where=name, hint="copy or download it again") from None
 
 
@@ -129,7 +129,7 @@ class NamedFiles:
             raise DataError("it names no file")
         for tried in (posixpath.join(folder, path), path.lstrip("/")):
             normal = posixpath.normpath(tried)
-            if os.path.isfile(self._root / normal):  # noqa: PTH113 - Path's raises for names that are too long
+            if is_file(self._root / normal):
                 return normal
         for name in dict.fromkeys([PurePosixPath(path).name, *also]):
             there = self._everywhere().get(name, [])

@@ -6,7 +6,6 @@ outlines (`segmentation`) they are an answer too.
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,12 +19,14 @@ import pyarrow as pa
 
 from seehear.amounts import counted
 from seehear.errors import DataError
+from seehear.strict_json import from_json
 from seehear.table.encoding import read_text
 from seehear.table.layouts.box_cells import FARTHEST_PX, Drawn, from_sides
 from seehear.table.layouts.found import Found, part_folders, text_table, visible
 from seehear.table.layouts.outline_cells import WITHOUT, drawn_answers
 from seehear.table.layouts.picture_sizes import compared_px
 from seehear.table.parts import part_of_subset
+from seehear.table.presence import is_file
 from seehear.table.rows import Problem
 
 _KEYS = re.compile(rb'"(images|annotations|categories)"\s*:\s*\[\s*[{\]]')  # lists of objects
@@ -159,8 +160,8 @@ def _parsed(file: Path, name: str) -> dict[str, list[dict[str, Any]]]:
         hint = "divide it, for instance by part"
         raise DataError("too large", where=name, allowed=f"up to {_LARGEST_BYTES >> 20} MiB", hint=hint)
     try:
-        told = json.loads(read_text(file, name))
-    except (ValueError, RecursionError) as error:
+        told = from_json(read_text(file, name))
+    except ValueError as error:
         raise DataError(f"not JSON: {error}", where=name, hint="copy or download it again") from None
     lists = {
         key: told.get(key, []) if isinstance(told, dict) else None for key in ("images", "annotations", "categories")
@@ -181,7 +182,7 @@ def _folder(root: Path, name: str, files: Sequence[str]) -> str:
     folders = [here, *(_joined(base, folder) for base in dict.fromkeys([above, here]) for folder in _named_for(stem))]
     looked = files[:: max(1, len(files) // _LOOKED_AT)]
     prefixes = [f"{folder}/" if folder else "" for folder in folders]
-    return max(prefixes, key=lambda prefix: sum((root / (prefix + file)).is_file() for file in looked))
+    return max(prefixes, key=lambda prefix: sum(is_file(root / (prefix + file)) for file in looked))
 
 
 def _named_for(stem: str) -> list[str]:

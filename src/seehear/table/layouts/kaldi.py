@@ -17,6 +17,7 @@ import pyarrow as pa
 from seehear.table.encoding import read_lines
 from seehear.table.layouts.found import Found, few, text_table, visible
 from seehear.table.parts import part_of_subset
+from seehear.table.presence import is_file
 from seehear.table.rows import Problem
 
 _ABOVE = ("", "../", "../../", "../../../")  # recipes name files from where they run, with data/train/ below
@@ -168,6 +169,6 @@ def _above(folder: Path, recordings: Mapping[str, _Entry]) -> str:
     """What leads from a data folder to where its files are named from, by the first that is there."""
     for entry in recordings.values():
         for above in _ABOVE:
-            if not _is_command(entry) and (folder / above / entry.said).is_file():
+            if not _is_command(entry) and is_file(folder / above / entry.said):
                 return above
     return ""

@@ -5,12 +5,12 @@ They lie beside recordings under the same name and often end in .txt, so only th
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Sequence
 from enum import StrEnum
 from itertools import pairwise
 
+from seehear.strict_json import from_json
 from seehear.table.cues import read_cues
 
 
@@ -64,8 +64,8 @@ def _is_json(text: str, lines: Sequence[str]) -> bool:
     if not lines[0].lstrip().startswith("["):
         return False
     try:
-        return isinstance(json.loads(text), list)
-    except (ValueError, RecursionError):
+        return isinstance(from_json(text), list)
+    except ValueError:
         return bool(re.match(r"\s*\[\s*\{\s*\"", text))
 
 

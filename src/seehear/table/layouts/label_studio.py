@@ -7,7 +7,6 @@ into stretches, of which each becomes a row.
 from __future__ import annotations
 
 import csv
-import json
 import math
 import re
 from collections.abc import Iterator, Mapping
@@ -17,6 +16,7 @@ from typing import Any, NamedTuple
 from seehear.amounts import counted
 from seehear.errors import DataError
 from seehear.media import medium_of
+from seehear.strict_json import from_json
 from seehear.table.encoding import read_lines
 from seehear.table.layouts.annotation_files import NamedFiles, annotation_files, beginning, read_json
 from seehear.table.layouts.found import Found
@@ -100,8 +100,8 @@ def _cell(cell: Any) -> Any:
     """A list or an object that a cell of a csv holds; other cells as they are."""
     if isinstance(cell, str) and cell.startswith(("[", "{")):
         try:
-            return json.loads(cell)
-        except (ValueError, RecursionError):
+            return from_json(cell)
+        except ValueError:
             pass
     return cell
 

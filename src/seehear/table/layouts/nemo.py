@@ -5,10 +5,10 @@ https://docs.nvidia.com/nemo-framework/user-guide/latest/nemotoolkit/asr/dataset
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from seehear.errors import DataError
+from seehear.strict_json import from_json
 from seehear.table.layouts.found import Found, visible
 from seehear.table.layouts.table_files import together
 from seehear.table.parts import part_of_subset
@@ -38,7 +38,7 @@ def _is_manifest(file: Path) -> bool:
         return False
     try:
         with file.open("rb") as lines:
-            first = json.loads(lines.readline(_LONGEST_LINE_BYTES))
+            first = from_json(lines.readline(_LONGEST_LINE_BYTES))
     except (OSError, ValueError, RecursionError):
         return False
     return isinstance(first, dict) and _FILE in first

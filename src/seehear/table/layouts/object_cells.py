@@ -9,7 +9,6 @@ https://huggingface.co/docs/datasets/image_dataset#object-detection
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import zip_longest
@@ -20,6 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from seehear.amounts import counted
+from seehear.strict_json import from_json
 from seehear.table.layouts.box_cells import (
     HEADING,
     LABELS,
@@ -99,8 +99,8 @@ def _headings(cells: pa.Table) -> tuple[str, str] | None:
 def _objects(cell: str) -> _Objects | str:
     """The objects in a cell, or what is wrong with it."""
     try:
-        told = json.loads(cell) if cell.startswith(("{", "[")) else None
-    except (ValueError, RecursionError):
+        told = from_json(cell) if cell.startswith(("{", "[")) else None
+    except ValueError:
         told = None
     if isinstance(told, list) and told and all(isinstance(each, dict) for each in told):
         told = {key: [each.get(key) for each in told] for key in dict.fromkeys(key for each in told for key in each)}

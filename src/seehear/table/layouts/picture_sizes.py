@@ -22,6 +22,7 @@ from seehear.media import ON_THEIR_SIDE, RAW_EXIF, orientation
 
 _HEADER_BYTES = 2048
 _HEIC = (".heic", ".heif", ".hif")
+_LONGEST_PX = 1 << 20  # of a side: a header that tells of more is damaged
 _PNG, _JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8"
 _CHUNK_BYTES = 8 + len(RAW_EXIF)  # as much of a png's chunk as tells whether it is EXIF
 _EXIF = 0xE1  # APP1: it may say that the picture lies on its side
@@ -60,9 +61,10 @@ def _size_px(file: str) -> tuple[float, float]:
         with open(file, "rb", buffering=0) as content:  # noqa: PTH123 - as above
             header = content.read(_HEADER_BYTES)
             told = _png(header, content) if header.startswith(_PNG) else _jpeg(header)
-        return told or _asked(file)
+        size = told or _asked(file)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):  # Pillow's words for what is no picture
         return np.nan, np.nan
+    return size if min(size) > 0 and max(size) <= _LONGEST_PX else (np.nan, np.nan)
 
 
 def _png(header: bytes, content: FileIO) -> tuple[int, int] | None:

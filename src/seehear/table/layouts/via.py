@@ -6,7 +6,6 @@ https://www.robots.ox.ac.uk/~vgg/software/via. Numbers are in pixels from the up
 from __future__ import annotations
 
 import csv
-import json
 import math
 import re
 from collections import Counter
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from seehear.errors import DataError
+from seehear.strict_json import from_json
 from seehear.table.encoding import read_lines
 from seehear.table.layouts.annotation_files import NamedFiles, annotation_files, beginning, number, read_json
 from seehear.table.layouts.box_cells import LABELS, ONLY_LABEL, UNNAMED
@@ -96,8 +96,8 @@ def _in_csv(file: Path, name: str) -> Iterator[_Region]:
 def _object(cell: str) -> Any:
     """The object in a cell; the cell itself, which is no shape, where it holds none."""
     try:
-        return json.loads(cell)
-    except (ValueError, RecursionError):
+        return from_json(cell)
+    except ValueError:
         return cell
 
 

@@ -25,6 +25,7 @@ from seehear.table.layouts.outline_cells import WITHOUT, drawn_answers
 from seehear.table.layouts.picture_sizes import Sizes, sizes_px
 from seehear.table.layouts.yolo_folders import names_of, pictures_of, pictures_with_texts
 from seehear.table.layouts.yolo_lines import KeyPoints, Line, key_points, thing
+from seehear.table.presence import is_file, is_there
 from seehear.table.rows import Problem
 
 _TABLES = (".yaml", ".yml")
@@ -146,12 +147,12 @@ def _listed(root: Path, told: Mapping[str, Any], name: str, problems: list[Probl
         for each in given if isinstance(given, list) else [given]:
             wished = str(each).replace("\\", "/")
             tried = [base + wished, wished, wished.removeprefix("../"), f"images/{part}"]
-            there = next((path.removeprefix("./") for path in tried if (root / path).exists()), None)
+            there = next((path.removeprefix("./") for path in tried if is_there(root / path)), None)
             if there is None:
                 what = f"{part}: no folder {wished!r}"
                 missing.append(Problem(name, what, "name it relative to this file"))
             else:
-                files = _in_list(root, there, base) if (root / there).is_file() else pictures_of(root, there)
+                files = _in_list(root, there, base) if is_file(root / there) else pictures_of(root, there)
                 found += ((file, part) for file in files)
     if missing and not found:
         raise DataError(missing[0].what, where=name, hint=missing[0].hint)
@@ -165,7 +166,7 @@ def _in_list(root: Path, name: str, base: str) -> list[str]:
     files = [line for line in lines if line]
 
     def is_above(folder: str) -> bool:
-        return any((root / (folder + file)).is_file() for file in files[:_LOOKED_AT])
+        return any(is_file(root / (folder + file)) for file in files[:_LOOKED_AT])
 
     beside = name[: name.rfind("/") + 1]
     above = next(filter(is_above, (beside, base, "")), beside)
@@ -205,7 +206,7 @@ def _text_of(root: Path, file: str) -> str | None:
     beside = file.rpartition(".")[0] + ".txt"
     before, images, after = f"/{beside}".rpartition("/images/")
     tried = [f"{before}/labels/{after}".lstrip("/"), beside] if images else [beside]
-    return next((text for text in tried if (root / text).is_file()), None)
+    return next((text for text in tried if is_file(root / text)), None)
 
 
 def _sentences(classes: Sequence[str], found: _Pictures, points: KeyPoints | None) -> Iterator[str]:

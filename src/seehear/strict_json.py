@@ -1,0 +1,44 @@
+"""JSON that strangers wrote: numbers that fit a float, and text that is Unicode."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+_MOST_DIGITS = 300  # of a whole number: float() refuses those of 309
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+
+
+def from_json(source: str | bytes) -> Any:
+    """The value; a whole number that is too large for a float becomes inf.
+
+    Raises ValueError for what is not JSON, nests too deeply, or holds half of a surrogate pair, which is not text.
+    """
+    text = source.decode(json.detect_encoding(source)) if isinstance(source, bytes) else source
+    try:
+        value = json.loads(text, parse_int=_whole)
+    except RecursionError:
+        raise ValueError("it nests too deeply") from None
+    if _SURROGATE.search(text):
+        _check_text(value)
+    return value
+
+
+def _whole(digits: str) -> float:
+    return int(digits) if len(digits) <= _MOST_DIGITS else float(digits)
+
+
+def _check_text(value: Any) -> None:
+    waiting = [value]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, dict):
+            waiting += [*each, *each.values()]
+        elif isinstance(each, list):
+            waiting += each
+        elif isinstance(each, str):
+            try:
+                each.encode()
+            except UnicodeEncodeError:
+                raise ValueError(f"{each[:60]!r} is not text: half of a surrogate pair") from None

@@ -1,0 +1,165 @@
+"""Whatever a file holds, its reader gives what it read, or one of our own errors: nothing unexpected, and no hang.
+
+Each input follows from its format and its number alone; a failure names both, and `reproduce` makes it again:
+
+    python -c 'import test_fuzz; test_fuzz.reproduce("coco", 17)'        in the folder tests, with -X dev if you like
+"""
+
+from __future__ import annotations
+
+import random
+import signal
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+
+import tiny
+from fuzz_corpus import ARCHIVES, LAYOUTS, TEXTS
+from malformed_corpus import SEEDS, seed
+from mutations import spoilt, spoilt_set
+from seehear import api
+from seehear.answers import ANSWERS
+from seehear.errors import SeehearError
+from seehear.inputs import gather
+from seehear.runtime.bundle import read_bundle, write_bundle
+from seehear.senses import SENSES
+from seehear.table import open_table
+from seehear.table.archive import unpack
+from table_kinds import make
+
+HUNG_S = 20  # for one input of a few kilobytes
+SHOWN = 5  # different failures of one format
+FAST, SLOW, SLOWEST = 10_000, 2_000, 500  # inputs a format: where one takes a millisecond, five, and more
+
+Ask = partial[None]  # (folder, chance): makes an input by chance, and reads it
+
+
+def read_layout(name: str, folder: Path, chance: random.Random) -> None:
+    """Open it, plan an answer of the kind it has, and read all rows; as tables to ask about, too."""
+    data = make(folder / "d", spoilt_set(LAYOUTS[name](), chance, TEXTS))
+    known = tuple(SENSES.values())
+    for path in data.iterdir():
+        if path.suffix in (".csv", ".tsv", ".jsonl"):
+            with allowed():
+                list(gather([path], ("image", "audio")))
+    table = open_table(data, senses_known=known, kinds=tuple(ANSWERS.values()), workspace=folder / "ws")
+    answers = table.answers()
+    kind = ANSWERS[table.kind or ""]
+    spec = kind.plan(answers, table.answer_column or kind.name, table.aids())
+    " ".join([*map(str, table.problems), *table.said, str(spec), spec.model_dump_json()]).encode()
+    for row in table:
+        with allowed():
+            kind.read(row.answer or "", spec)
+
+
+def read_medium(name: str, _folder: Path, chance: random.Random) -> None:
+    data = spoilt(seed(name), chance, text=False)
+    for sense in SEEDS[name][0]:
+        with allowed():
+            assert SENSES[sense].read(data).size
+
+
+def read_archive(name: str, folder: Path, chance: random.Random) -> None:
+    path = folder / name
+    path.write_bytes(spoilt(ARCHIVES[name](), chance, text=False))
+    unpack(path, folder / "ws")
+
+
+def read_model(_: str, folder: Path, chance: random.Random) -> None:
+    path = folder / "m.seehear"
+    write_bundle(path, tiny.bundle())
+    path.write_bytes(spoilt(path.read_bytes(), chance, text=False))
+    read_bundle(path)
+
+
+def read_recipe(_: str, folder: Path, chance: random.Random) -> None:
+    import tomli_w
+
+    told = tiny.recipe("image", "audio").model_dump(mode="json", exclude_none=True)
+    path = folder / "r.toml"
+    path.write_bytes(spoilt(tomli_w.dumps(told).encode(), chance, text=True))
+    api._recipe(path)
+
+
+ASKED: dict[str, tuple[Ask, int]] = {
+    **{
+        name: (partial(read_medium, name), SLOW if name in ("webm", "mkv", "avi", "ts", "mp4") else FAST)
+        for name in SEEDS
+    },
+    **{name: (partial(read_archive, name), SLOW) for name in ARCHIVES},
+    **{name: (partial(read_layout, name), SLOWEST) for name in LAYOUTS},
+    "m.seehear": (partial(read_model, ""), SLOW),
+    "r.toml": (partial(read_recipe, ""), FAST),
+}
+
+
+@contextmanager
+def allowed() -> Iterator[None]:
+    """Our own errors, with their words and where they point."""
+    try:
+        yield
+    except SeehearError as error:
+        assert str(error).strip(), "an error without words"
+
+
+@contextmanager
+def patience(seconds: int) -> Iterator[None]:
+    def hung(*_: Any) -> None:
+        raise TimeoutError(f"more than {seconds} s")
+
+    before = signal.signal(signal.SIGALRM, hung)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def reproduce(name: str, number: int) -> None:
+    in_memory = ASKED[name][0].func is read_medium  # which needs no folder, and a folder takes longer than a picture
+    with nullcontext("") if in_memory else TemporaryDirectory() as folder, patience(HUNG_S), allowed():
+        ASKED[name][0](Path(folder), random.Random(f"{name} {number}"))
+
+
+def failures(name: str, numbers: range) -> dict[str, str]:
+    """By where they arose: the number of the first of each, and what was raised."""
+    found: dict[str, str] = {}
+    for number in numbers:
+        try:
+            reproduce(name, number)
+        except Exception as error:
+            frames = traceback.extract_tb(error.__traceback__)
+            where = next((f for f in reversed(frames) if "/seehear/" in f.filename), frames[-1])
+            found.setdefault(
+                f"{Path(where.filename).name}:{where.lineno}", f"{number}: {type(error).__name__}: {error}"
+            )
+            if len(found) == SHOWN:
+                break
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ASKED)
+def test_nothing_unexpected_comes_of_a_spoilt_file(name: str) -> None:
+    assert failures(name, range(ASKED[name][1])) == {}
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_a_few_spoilt_files_of_each_format(name: str) -> None:
+    assert failures(name, range(8)) == {}
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_the_data_sets_are_valid_before_they_are_spoilt(name: str, tmp_path: Path) -> None:
+    data = make(tmp_path / "d", LAYOUTS[name]())
+    kinds = tuple(ANSWERS.values())
+    if name == "label files":
+        return
+    assert len(open_table(data, senses_known=tuple(SENSES.values()), kinds=kinds, workspace=tmp_path / "ws"))
