@@ -62,10 +62,10 @@ def test_trials_take_little_of_the_time_while_nothing_changes() -> None:
     assert 0.02 < 1 - used.count(TWO) / len(used) < 0.08
 
 
-def test_a_precision_can_be_left_out() -> None:
+def test_bfloat16_can_be_left() -> None:
     tuner = Autotuner(CHOICES)
     go(tuner, 15, lambda execution, _: 1.0 if execution == FAST else 2.0)
-    tuner.leave_out("bfloat16")
+    tuner.leave_bfloat16()
     assert FAST not in go(tuner, 30, lambda *_: 1.0)
 
 

@@ -135,7 +135,7 @@ def test_bfloat16_that_fails_again_and_again_gives_way_to_float32(
 ) -> None:
     recipe = recipe_for("label", ("image",), steps=9, precision="bfloat16")
     shelf, said = shelf_of(recipe, tmp_path), list[Any]()
-    monkeypatch.setattr(Run, "check_kernels", lambda run, listen: None)
+    monkeypatch.setattr(Run, "check_kernels", lambda run, batch, listen: None)
     monkeypatch.setattr(training, "executions", lambda *_: [Execution("bfloat16", 2), Execution("float32", 2)])
     monkeypatch.setattr(Autotuner, "took", lambda *_: None)
     failing(monkeypatch, lambda run: run.progress.step > 3 and run.autotuner.current.precision == "bfloat16")
@@ -174,11 +174,15 @@ def test_kernels_that_fail_are_known_before_training(tmp_path: Path, monkeypatch
     recipe = recipe_for("label", ("image",), steps=2, precision="bfloat16")
     shelf, said = shelf_of(recipe, tmp_path), list[Any]()
     run = Run.start(Network(recipe), shelf, np.arange(len(shelf)), Clock(recipe.training, 60.0), tmp_path / "none")
-    run.autotuner = Autotuner([Execution("bfloat16", 2), Execution("float32", 2)])
-    run.check_kernels(said.append)
-    assert said == [] and len(run.autotuner.choices) == 2
+    batch = shelf.batch(range(8))
     failing(monkeypatch, lambda run: torch.is_autocast_enabled("cpu"))
-    run.check_kernels(said.append)
+    run.autotuner = Autotuner([Execution("bfloat16", 2), Execution("float32", 2)])
+    run.check_kernels(batch, said.append)  # while no execution was chosen
+    run.autotuner = Autotuner([Execution("float32", 2)])
+    run.check_kernels(batch, said.append)
+    assert said == []
+    run.autotuner = Autotuner([Execution("bfloat16", 2)])
+    run.check_kernels(batch, said.append)
     assert [choice.precision for choice in run.autotuner.choices] == ["float32"]
     assert said[0].text == "this processor's bfloat16 kernels give a loss of nan; going on in float32"
 

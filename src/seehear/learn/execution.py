@@ -7,7 +7,7 @@ import statistics
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -75,6 +75,11 @@ class Autotuner:
         """What the next step should use."""
         return self._untried[0] if self._untried else self._chosen
 
+    @property
+    def chosen(self) -> Execution | None:
+        """The fastest; None while it is looked for."""
+        return None if self._untried else self._chosen
+
     def took(self, seconds: float, work: float) -> None:
         """Report how long the last step took and how much it computed, in a unit that stays the same."""
         if self._untried:
@@ -85,9 +90,9 @@ class Autotuner:
         if len(self.choices) > 1 and self._steady_s > self._pause_s():
             self._begin_trial()
 
-    def leave_out(self, precision: Precision) -> None:
-        """Never use this precision again."""
-        self.choices = [choice for choice in self.choices if choice.precision != precision]
+    def leave_bfloat16(self) -> None:
+        """Compute in float32 from now on."""
+        self.choices = list(dict.fromkeys(replace(choice, precision="float32") for choice in self.choices))
         self._begin_trial()
 
     def _begin_trial(self) -> None:

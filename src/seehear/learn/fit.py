@@ -67,12 +67,12 @@ def fit(
     """
     run = Run.start(network, shelf, rows, clock, saved)
     total, unit = (clock.training.steps, "steps") if clock.training.steps else (run.clock.seconds, "s")
-    run.check_kernels(listen)
     listen(Started(TASK, total, unit))
     last_saved_s, last_told_s = -SAVE_EVERY_S, time.monotonic()
     with memory_kept() as kept:
         for batch in run.batches():
             run.step(batch)
+            run.check_kernels(batch, listen)
             if run.progress.skipped_in_a_row >= SKIPPED_IN_A_ROW:
                 run.recover(batch, saved, listen)
             now_s = time.monotonic()
@@ -104,6 +104,7 @@ class Run:
         self.rates = [group["lr"] for optimizer in self.optimizers for group in optimizer.param_groups]
         self.progress = Progress(allowed_s=clock.seconds)
         self.autotuner = Autotuner(executions(self.training, self.device))
+        self._checked: set[Execution] = set()
         senses = network.recipe.senses
         self.augments: dict[str, Any] = {name: SENSES[name].augment(spec) for name, spec in senses.items()}
         blends = ANSWERS[network.recipe.kind].blends
@@ -124,7 +125,7 @@ class Run:
             run.progress = checkpoint.restore(saved, network, run.average, run.optimizers)
             run.clock = replace(clock, seconds=run.progress.allowed_s)  # the learning rate goes on where it was
             if run.progress.bfloat16_failed:
-                run.autotuner.leave_out("bfloat16")
+                run.autotuner.leave_bfloat16()
         return run
 
     def batches(self) -> Iterator[Batch]:
@@ -192,17 +193,16 @@ class Run:
         """Whether every weight, and every average of one, is a number."""
         return all_finite([*self.network.parameters(), *self.average.parameters()])
 
-    def check_kernels(self, listen: Listener) -> None:
-        """Try the first batch in bfloat16 with poisoned memory; compute in float32 where that fails."""
-        if self.device.type != "cpu" or all(choice.precision == "float32" for choice in self.autotuner.choices):
+    def check_kernels(self, batch: Batch, listen: Listener) -> None:
+        """Try this batch with poisoned memory once bfloat16 was chosen; compute in float32 where that fails."""
+        chosen = self.autotuner.chosen
+        if chosen is None or chosen.precision == "float32" or chosen in self._checked or self.device.type != "cpu":
             return
-        batch = self._batch(next(self._orders()))
-        for execution in [choice for choice in self.autotuner.choices if choice.precision == "bfloat16"]:
-            with computing(execution, self.device), poisoned(self.network):
-                found = find_non_finite(self.network, lambda: self._loss(batch))
-            if found:
-                self._leave_bfloat16(f"this processor's bfloat16 kernels give {found}", listen)
-                return
+        self._checked.add(chosen)
+        with computing(chosen, self.device), poisoned(self.network):
+            found = find_non_finite(self.network, lambda: self._loss(batch))
+        if found:
+            self._leave_bfloat16(f"this processor's bfloat16 kernels give {found}", listen)
 
     def recover(self, batch: Batch, saved: Path, listen: Listener) -> None:
         """Go on in float32 from the last good state. Raises TrainingError where float32 is what failed."""
@@ -221,7 +221,7 @@ class Run:
             checkpoint.restore(saved, self.network, self.average, self.optimizers)
 
     def _leave_bfloat16(self, why: str, listen: Listener) -> None:
-        self.autotuner.leave_out("bfloat16")
+        self.autotuner.leave_bfloat16()
         self.progress.bfloat16_failed, self.progress.skipped_in_a_row = True, 0
         listen(Said(f"{why}; going on in float32"))
 

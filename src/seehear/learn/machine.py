@@ -42,13 +42,15 @@ def tried_precisions(device: torch.device) -> list[Precision]:
     return ["float32", "bfloat16"] if in_bfloat16_s < BEARABLE * in_float32_s else ["float32"]
 
 
-def learning_gigaflops(device: torch.device) -> float:
-    """GFLOP/s at which a small convolutional network learns, in the precision in which it is fastest.
+def measure_learning(device: torch.device) -> tuple[float, Precision]:
+    """GFLOP/s at which a small convolutional network learns, and the precision in which it does.
 
     Not the rate of matrix products: where bfloat16 makes those nine times as fast, everything between them is as slow
     as ever. On a processor it follows from the time that one thread computes, so that a busy neighbour changes little.
     """
-    return max(_learning_gigaflops(device, precision) for precision in tried_precisions(device))
+    rates = {precision: _learning_gigaflops(device, precision) for precision in tried_precisions(device)}
+    fastest = max(rates, key=lambda precision: rates[precision])
+    return rates[fastest], fastest
 
 
 def _learning_gigaflops(device: torch.device, precision: Precision) -> float:

@@ -13,23 +13,24 @@ import torch
 from seehear.events import silence
 from seehear.learn.execution import Autotuner, Execution
 from seehear.learn.fit import Clock, Run
-from seehear.learn.machine import learning_gigaflops, seconds_of, tried_precisions
+from seehear.learn.machine import measure_learning, seconds_of
 from seehear.learn.network import Network
 from seehear.learn.plan import Machine
 from seehear.learn.shelf import Shelf
-from seehear.recipe import Recipe
+from seehear.recipe import Precision, Recipe
 from seehear.table import Table
 
 EXAMPLES = 32  # that are read; a larger batch repeats them
-TIMED_S = 1.5  # in each precision, if not one step takes longer
+TIMED_S = 1.0  # if not one step takes longer
 
 
 def machine_of(device: torch.device) -> Machine:
-    return Machine(learning_gigaflops(device), partial(step_seconds, device=device))
+    gigaflops, precision = measure_learning(device)
+    return Machine(gigaflops, partial(step_seconds, device=device, precision=precision))
 
 
-def step_seconds(recipe: Recipe, table: Table, *, device: torch.device) -> float:
-    """Seconds of one step of this recipe's very network in its fastest precision, whatever else the machine does."""
+def step_seconds(recipe: Recipe, table: Table, *, device: torch.device, precision: Precision) -> float:
+    """Seconds of one step of this recipe's very network, whatever else the machine does."""
     some = table.take(np.linspace(0, len(table) - 1, min(len(table), EXAMPLES)).astype(np.int64))
     with TemporaryDirectory(prefix="seehear-") as folder:
         shelf = Shelf.fill(some, recipe, Path(folder), listen=silence)
@@ -37,10 +38,9 @@ def step_seconds(recipe: Recipe, table: Table, *, device: torch.device) -> float
         clock = Clock(recipe.training, seconds=1e9)  # so far from its end that nothing moves
         run = Run.start(network, shelf, np.arange(len(shelf)), clock, Path(folder, "no-checkpoint"))
         batch = shelf.batch(np.resize(np.arange(len(shelf)), recipe.training.batch))
-        taken_s: list[float] = []
-        for precision in tried_precisions(device):
-            run.autotuner = Autotuner([Execution(precision, 1)])
-            end_s = time.monotonic() + TIMED_S
-            while time.monotonic() < end_s:
-                taken_s.append(seconds_of(partial(run.step, batch), device))
+        run.autotuner = Autotuner([Execution(precision, 1)])
+        end_s = time.monotonic() + TIMED_S
+        taken_s = [seconds_of(partial(run.step, batch), device)]
+        while time.monotonic() < end_s:
+            taken_s.append(seconds_of(partial(run.step, batch), device))
     return min(taken_s)
