@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from seehear.learn.fit import Clock, Run, fit
 from seehear.learn.material import gather
 from seehear.learn.muon import orthogonalize
 from seehear.learn.network import Network
-from seehear.learn.plan import BATCH_S, Wishes, _batch, _held_out, adopt
+from seehear.learn.plan import BATCH_S, MOST_TIMED, Machine, Wishes, _batch, _held_out, adopt, plan
 from seehear.learn.shelf import Shelf
 from seehear.recipe import Recipe
 from seehear.runtime.bundle import read_bundle
@@ -306,3 +307,22 @@ def test_a_recipe_of_text_says_what_people_read_and_the_table_the_rest(
     assert "language" not in toml
     recipe = adopt(Recipe.from_toml(toml), opened(data, tmp_path), Wishes())
     assert recipe.answer == api.plan(data, steps=1).answer
+
+
+def test_a_plan_takes_the_network_whose_very_steps_fit_the_time(tmp_path: Path) -> None:
+    """However slow everything but its convolutions is."""
+    table = opened(digits_table(tmp_path / "data", PARITY, ("image", "audio")), tmp_path)
+    timed: list[Recipe] = []
+
+    def step_s(recipe: Recipe, _: Any, overhead_s: float) -> float:
+        timed.append(recipe)
+        work = sum(spec.step_gigaflop(0.4) for spec in recipe.senses.values())  # type: ignore[attr-defined]
+        return overhead_s + work * recipe.training.batch / 100
+
+    fast = plan(table, Wishes(minutes=1.0), Machine(100.0, partial(step_s, overhead_s=0.0)))
+    slow = plan(table, Wishes(minutes=1.0), Machine(100.0, partial(step_s, overhead_s=5.0)))
+    assert slow.senses["audio"].width < fast.senses["audio"].width  # type: ignore[attr-defined]
+    assert slow.senses["audio"].strength < fast.senses["audio"].strength  # type: ignore[attr-defined]
+    assert len(timed) <= 2 * MOST_TIMED
+    told_its_steps = plan(table, Wishes(steps=5), Machine(1e6, partial(step_s, overhead_s=0.0)))
+    assert told_its_steps == plan(table, Wishes(steps=5), Machine(1.0))

@@ -55,6 +55,17 @@ def test_little_time_means_smaller_pictures_of_places() -> None:
     assert (sizes[0], sizes[-1]) == (160, 480)
 
 
+def test_few_small_pictures_get_steps_before_they_get_a_larger_network() -> None:
+    facts = [{"height": 32, "width": 32, "channels": 1, "thumbnail": np.zeros((16, 16), np.float32)}] * 4
+
+    def widest(examples: int, batch: int) -> int:
+        """For as much work per picture."""
+        evidence = Evidence(facts, [""] * 4, examples, 10.0 * examples, batches=examples // batch)
+        return plan_sight(evidence).stages[-1]
+
+    assert widest(1_000, 32) < widest(50_000, 256) == 384
+
+
 @pytest.mark.parametrize(("height", "width"), [(360, 480), (3000, 4000), (9, 8), (1500, 400)])
 def test_how_large_pictures_of_places_were_is_kept(height: int, width: int) -> None:
     """Beyond a shape of 3 to 1, by their area."""

@@ -157,6 +157,7 @@ def _senses(
                 whole=kind.whole,
                 finest_px=kind.finest_px,
                 beside=in_time(table.senses),
+                batches=0 if kind.finest_px is not None else len(table) // _batch(len(table), _lasts_s(facts)),
             )
         )
         for name in table.senses

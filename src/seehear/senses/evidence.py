@@ -43,6 +43,7 @@ class Evidence:
     whole     whether the answer rests on all of an example, so that nothing of it may be cut off
     finest_px the pitch of the finest cells that the answer reads, where it says what is where; otherwise None
     beside    whether another sense tells of the same moments, and so may help where this one fails
+    batches   training steps in which every example is met once; 0 where that follows from the network
     """
 
     facts: Sequence[Mapping[str, Any]]
@@ -52,6 +53,7 @@ class Evidence:
     whole: bool = False
     finest_px: int | None = None
     beside: bool = False
+    batches: int = 0
 
     def afforded(self, rungs: Sequence[Spec], once: Callable[[Spec], float], wanted: float) -> tuple[Spec, float]:
         """The largest of `rungs`, cheapest first, that may meet every example `wanted` times; how often it may.

@@ -27,6 +27,7 @@ LADDER_OF_PLACES = (
     *((480, 128, 2), (480, 192, 2), (480, 256, 2), (480, 320, 3), (480, 384, 3), (480, 480, 3)),
 )
 MOST_ONE_WAY = 0.6  # share of pictures nearer to their class than their mirror images are, where both are alike
+FEWEST_STEPS = 500  # before a larger network pays: few pictures are met often before that many steps are made
 WHOLE = Passes(wanted=6.5, plain=16.0, varied=128.0)
 OF_PLACES = Passes(wanted=60.0, plain=16.0, varied=128.0)  # such sets are small, and every example is varied
 
@@ -92,10 +93,12 @@ def plan_sight(evidence: Evidence) -> SightSpec:
     channels = 3 if any(fact["channels"] > 1 for fact in evidence.facts) else 1
     if evidence.finest_px is None:
         rungs, often = _whole(evidence, channels), WHOLE
+        wanted = max(often.wanted, FEWEST_STEPS / evidence.batches if evidence.batches else 0.0)
         mirror = mirror_keeps_class(np.stack([fact["thumbnail"] for fact in evidence.facts]), evidence.strata)
     else:
         rungs, often, mirror = _of_places(evidence, channels), OF_PLACES, True  # the answer is mirrored too
-    spec, passes = evidence.afforded(rungs, SightSpec.step_gigaflop, often.wanted)
+        wanted = often.wanted
+    spec, passes = evidence.afforded(rungs, SightSpec.step_gigaflop, wanted)
     return spec.model_copy(update={"strength": often.strength(passes), "mirror": mirror})
 
 
