@@ -322,7 +322,6 @@ def test_a_plan_takes_the_network_whose_very_steps_fit_the_time(tmp_path: Path) 
     fast = plan(table, Wishes(minutes=1.0), Machine(100.0, partial(step_s, overhead_s=0.0)))
     slow = plan(table, Wishes(minutes=1.0), Machine(100.0, partial(step_s, overhead_s=5.0)))
     assert slow.senses["audio"].width < fast.senses["audio"].width  # type: ignore[attr-defined]
-    assert slow.senses["audio"].strength < fast.senses["audio"].strength  # type: ignore[attr-defined]
     assert len(timed) <= 2 * MOST_TIMED
     told_its_steps = plan(table, Wishes(steps=5), Machine(1e6, partial(step_s, overhead_s=0.0)))
     assert told_its_steps == plan(table, Wishes(steps=5), Machine(1.0))
