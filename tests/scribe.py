@@ -63,7 +63,7 @@ def writing(text: str, symbols: int = EDGE + 1, sure: float = 0.9) -> bytes:
     table = np.log(table / table.sum(1, keepdims=True))
     nodes = [
         helper.make_node("Gather", ["table", "tokens"], ["next"], axis=0),
-        helper.make_node("Identity", ["state"], ["after"]),
+        helper.make_node("Concat", ["state"], ["after"], axis=0),
     ]
     inputs = {
         "memory": (TensorProto.FLOAT, ["N", "D"]),

@@ -23,7 +23,8 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper, onnx_ml_pb2
 
 import tiny
-from seehear.errors import BundleError
+from seehear.errors import BundleError, DataError
+from seehear.recipe import Recipe
 from seehear.runtime import archive, graph_safety
 from seehear.runtime.bundle import LIMITS, MANIFEST, _manifest, read_bundle, write_bundle
 
@@ -199,6 +200,41 @@ def test_a_file_that_claims_more_than_it_holds(tmp_path: Path) -> None:
         read_bundle(path)
 
 
+# --- A file of a newer seehear ---------------------------------------------------------------------------------------
+
+SAID = r"this was written by a newer seehear \(format 2; this one reads up to 1\)\. Next: upgrade with pip install -U"
+NEWER: dict[str, Callable[[bytes], bytes]] = {
+    "alike but for its format": lambda recipe: holding(recipe=recipe),
+    "another manifest": lambda recipe: packed({**members(), "recipe.json": recipe, MANIFEST: b'{"sums": {}}'}),
+    "another member": lambda recipe: packed({**members(), "recipe.json": recipe, "more.bin": b"what for?"}),
+    "another network": lambda recipe: holding(
+        recipe=recipe, model=graph(lambda m: m.graph.node.append(constant(tensor())))
+    ),
+    "another way to zip": lambda recipe: zipped([*{**members(), "recipe.json": recipe}.items()]),
+    "another field": lambda recipe: holding(recipe=recipe.replace(b'"kind"', b'"sort":"of","kind"')),
+}
+
+
+def packed(contents: Members) -> bytes:
+    return b"".join(archive.pack(contents))
+
+
+@pytest.mark.parametrize("case", NEWER)
+def test_a_file_of_a_newer_seehear_is_called_newer(tmp_path: Path, case: str) -> None:
+    refused(tmp_path, NEWER[case](tiny.recipe().to_json().replace('"format": 1', '"format": 2').encode()), SAID)
+
+
+@pytest.mark.parametrize("number", ["1", "0", "-2", "2.5", '"2"', "9999999"])
+def test_a_damaged_file_is_not_called_newer(tmp_path: Path, number: str) -> None:
+    recipe = tiny.recipe().to_json().replace('"format": 1', f'"format": {number}').encode() + b" "
+    refused(tmp_path, packed({**members(), "recipe.json": recipe}), "contents of recipe.json|recipe.json is refused")
+
+
+def test_a_recipe_of_a_newer_seehear_is_called_newer() -> None:
+    with pytest.raises(DataError, match=r"newer seehear \(format 3; this one reads up to 1\): upgrade with pip"):
+        Recipe.from_toml("format = 3\nsenses = 'of another kind'")
+
+
 # --- The manifest ----------------------------------------------------------------------------------------------------
 
 MANIFESTS: dict[str, tuple[bytes, str]] = {
@@ -251,6 +287,10 @@ RECIPES: dict[str, Callable[[], bytes]] = {
     "a huge picture": lambda: recipe_with('"height":8', '"height":1000000000'),
     "a huge number": lambda: recipe_with('"seed":0', f'"seed":"{"9" * 10_000}"'),
     "a risk without confidence": lambda: recipe_with('"wrong":[0.01,0.05]', '"wrong":[0.01]'),
+    "a million empty lists": lambda: recipe_with('"results":{}', '"results":{"a":{"b":[' + "[]," * 1_000_000 + "[]]}}"),
+    "trust in anything": lambda: recipe_with(
+        '"trust":{', '"trust":{' + ",".join(f'"s{i}":{{}}' for i in range(100)) + ","
+    ),
     "a class twice": lambda: recipe_with('"dark","bright"', '"dark","dark"'),
 }
 

@@ -440,13 +440,13 @@ def test_where_a_batch_fails_its_examples_are_asked_one_by_one(seeing: Recognise
 
 
 def test_a_graph_of_other_senses_is_refused() -> None:
-    with pytest.raises(BundleError, match=r"the graph takes audio, audio_samples and gives logits, unfamiliar_audio"):
+    with pytest.raises(BundleError, match=r"it takes audio, audio_samples. Allowed: image\."):
         Recogniser(replace(tiny.bundle(), model=tiny.model("audio")))
 
 
 def test_a_graph_of_another_answer_is_refused() -> None:
     number = {"mean": 0.0, "spread": 1.0, "low": -1.0, "high": 1.0, "tolerance": 0.5}
-    with pytest.raises(BundleError, match=r"gives logits, unfamiliar_image. Allowed: image, and mean, log_scale, unf"):
+    with pytest.raises(BundleError, match=r"gives logits, unfamiliar_image. Allowed: mean, log_scale, unfam"):
         Recogniser(tiny.bundle(kind="score", answer=number))
 
 
@@ -459,24 +459,23 @@ def test_a_graph_of_another_number_of_classes_is_refused(classes: str, several: 
 
 
 def test_a_graph_whose_number_of_classes_follows_the_input_fails_by_name() -> None:
-    """Zeros get two logits when it is loaded; a bright picture gets one more."""
-    graph = onnx.load_from_string(tiny.model())
+    """What is short gets two logits, also when it is loaded; a second of sound gets one more."""
+    graph = onnx.load_from_string(tiny.model("audio"))
     next(node for node in graph.graph.node if "logits" in node.output).output[0] = "two"
-    for name, value in (("none", np.zeros(3, np.int64)), ("almost_two", np.float32(1.9))):
+    for name, value in (("none", [0, 0, 0]), ("second", [16_000])):
         graph.graph.initializer.append(onnx.numpy_helper.from_array(np.asarray(value), name))
     graph.graph.node.extend(
         [
-            onnx.helper.make_node("ReduceMax", ["mean"], ["brightest"], keepdims=1),
-            onnx.helper.make_node("Mul", ["brightest", "almost_two"], ["scaled_up"]),
-            onnx.helper.make_node("Cast", ["scaled_up"], ["more"], to=onnx.TensorProto.INT64),
+            onnx.helper.make_node("Shape", ["audio"], ["length"], start=1, end=2),
+            onnx.helper.make_node("Div", ["length", "second"], ["more"]),
             onnx.helper.make_node("Concat", ["none", "more"], ["after"], axis=0),
             onnx.helper.make_node("Pad", ["two", "after"], ["logits"]),
         ]
     )
     graph.graph.output[0].type.tensor_type.ClearField("shape")
-    seeing = Recogniser(replace(tiny.bundle(), model=graph.SerializeToString()))
-    assert str(seeing.predict_one(tiny.picture(0.3)).answer) == "dark"
-    failed = seeing.predict_one(tiny.picture(0.9))
+    hearing = Recogniser(replace(tiny.bundle("audio"), model=graph.SerializeToString()))
+    assert str(hearing.predict_one((np.full(8_000, 0.3, np.float32), 16_000)).answer) == "dark"
+    failed = hearing.predict_one((np.full(16_000, 0.3, np.float32), 16_000))
     assert failed.answer is None
     assert "the graph gives logits of shape (1, 3) for a batch of 1. Allowed: (1, 2)." in failed.error
 
@@ -493,12 +492,12 @@ def test_lengths_of_one_name_are_one_length_and_none_is_nothing() -> None:
     assert not _is_of(np.zeros((1, 0)), (1, "h"), lengths)
 
 
-def test_a_graph_that_answers_in_words_is_refused() -> None:
+def test_a_graph_that_answers_in_whole_numbers_is_refused() -> None:
     graph = onnx.load_from_string(tiny.model())
     next(node for node in graph.graph.node if "logits" in node.output).output[0] = "numbers"
-    graph.graph.node.append(onnx.helper.make_node("Cast", ["numbers"], ["logits"], to=onnx.TensorProto.STRING))
-    graph.graph.output[0].type.tensor_type.elem_type = onnx.TensorProto.STRING
-    with pytest.raises(BundleError, match=r"the graph gives logits as tensor\(string\). Allowed: tensor\(float\)"):
+    graph.graph.node.append(onnx.helper.make_node("Cast", ["numbers"], ["logits"], to=onnx.TensorProto.INT64))
+    graph.graph.output[0].type.tensor_type.elem_type = onnx.TensorProto.INT64
+    with pytest.raises(BundleError, match=r"the graph gives logits as tensor\(int64\). Allowed: tensor\(float\)"):
         Recogniser(replace(tiny.bundle(), model=graph.SerializeToString()))
 
 
@@ -512,8 +511,10 @@ def test_a_graph_with_more_than_one_doubt_for_an_example_is_refused() -> None:
 
 
 def test_a_graph_that_onnxruntime_refuses_is_an_error_in_words(capfd: Any) -> None:
-    with pytest.raises(BundleError, match=r"onnxruntime refuses the graph: .*ReduceFoo"):
-        Recogniser(replace(tiny.bundle(), model=tiny.model().replace(b"ReduceMax", b"ReduceFoo")))
+    graph = onnx.load_from_string(tiny.model())
+    graph.ir_version = 99
+    with pytest.raises(BundleError, match=r"onnxruntime refuses the graph: .*Unsupported"):
+        Recogniser(replace(tiny.bundle(), model=graph.SerializeToString()))
     assert capfd.readouterr() == ("", "")
 
 

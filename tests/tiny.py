@@ -57,8 +57,10 @@ def _model(senses: tuple[str, ...]) -> onnx.ModelProto:
             helper.make_node("Mul", ["log", "zero"], ["nothing"]),
             helper.make_node("Add", ["mean", "nothing"], ["brightness"]),
             helper.make_node("ReduceMax", ["scaled", "hwc"], ["most"], keepdims=0),
-            helper.make_node("ReduceMin", ["scaled", "hwc"], ["least"], keepdims=0),
-            helper.make_node("Sub", ["most", "least"], ["unfamiliar_image"]),
+            helper.make_node("Sub", ["one", "scaled"], ["inverted"]),
+            helper.make_node("ReduceMax", ["inverted", "hwc"], ["darkest"], keepdims=0),
+            helper.make_node("Add", ["most", "darkest"], ["range"]),
+            helper.make_node("Sub", ["range", "one"], ["unfamiliar_image"]),
         ]
     if "audio" in senses:
         inputs.append(helper.make_tensor_value_info("audio", TensorProto.FLOAT, ["B", "T"]))
@@ -66,7 +68,8 @@ def _model(senses: tuple[str, ...]) -> onnx.ModelProto:
         outputs.append("unfamiliar_audio")
         x["audio"] = "loudness"
         nodes += [
-            helper.make_node("Abs", ["audio"], ["absolute"]),
+            helper.make_node("Sub", ["zero", "audio"], ["negative"]),
+            helper.make_node("Max", ["audio", "negative"], ["absolute"]),
             helper.make_node("ReduceSum", ["absolute", "t"], ["sum"], keepdims=0),
             helper.make_node("Cast", ["audio_samples"], ["samples"], to=TensorProto.FLOAT),
             helper.make_node("Div", ["sum", "samples"], ["loudness"]),
@@ -78,16 +81,15 @@ def _model(senses: tuple[str, ...]) -> onnx.ModelProto:
             helper.make_node("Gather", ["present", "first"], ["seen"], axis=1),
             helper.make_node("Where", ["seen", "brightness", "loudness"], ["x"]),
         ]
-    else:
-        nodes.append(helper.make_node("Identity", [x[senses[0]]], ["x"]))
     nodes += [
-        helper.make_node("Sub", ["x", "half"], ["offset"]),
+        helper.make_node("Sub", ["x" if len(senses) > 1 else x[senses[0]], "half"], ["offset"]),
         helper.make_node("Unsqueeze", ["offset", "t"], ["column"]),
         helper.make_node("MatMul", ["column", "weight"], ["logits"]),
     ]
     constants = {
         "white": np.float32(255),
         "zero": np.float32(0),
+        "one": np.float32(1),
         "half": np.float32(0.5),
         "hwc": np.array([1, 2, 3]),
         "t": np.array([1]),

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable
-from typing import Any, Literal, Self
+from typing import Any, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, ValidationError, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 from seehear.answers import ANSWERS
 from seehear.errors import DataError
 from seehear.senses import SENSES
 
+FORMAT: Final = 1  # of recipes, and of the model files that they lie in: one more for what this program could not read
+MOST_VALUES = 500_000  # in JSON or TOML, so that reading one takes less than a second
+UPGRADE = "upgrade with pip install -U seehear"
+SETS = 1 << len(SENSES)  # of senses in use, at most
 SEEDS = 1 << 32  # numbers that chance may start from
 Precision = Literal["float32", "bfloat16"]
 
@@ -45,7 +50,7 @@ class RiskCurve(Frozen):
 class Trust(Frozen):
     """When to believe an answer, for one set of senses in use."""
 
-    calibration: dict[str, float] = {}
+    calibration: dict[str, float] = Field(default={}, max_length=1000)
     risk: RiskCurve = RiskCurve()
 
 
@@ -68,18 +73,29 @@ class Training(Frozen):
 class Recipe(Frozen):
     """A recogniser's shape, complete before its weights: senses, answer, training, and later its trust."""
 
-    format: Literal[1] = 1
+    format: Literal[1] = FORMAT
     senses: dict[str, SerializeAsAny[BaseModel]]
     kind: str
     answer: SerializeAsAny[BaseModel]
     width: int = Field(gt=0)  # D, channels of the cells where senses meet
     training: Training
     wrong_at_most: float = Field(default=0.05, gt=0, lt=1)
-    trust: dict[str, Trust] = {}  # by senses in use, joined with "+": "image+audio", "image", "audio"
-    unfamiliar_above: dict[str, float] = {}  # by sense: the score beyond which an input is unlike the training's
-    usual: dict[str, dict[str, tuple[float, float]]] = {}  # by sense and statistic: where 96 of 100 learned from lie
+    # By senses in use, joined with "+": "image+audio", "image", "audio".
+    trust: dict[str, Trust] = Field(default={}, max_length=SETS)
+    # By sense: the score beyond which an input is unlike the training's.
+    unfamiliar_above: dict[str, float] = Field(default={}, max_length=SETS)
+    # By sense and statistic: where 96 of 100 learned from lie.
+    usual: dict[str, dict[str, tuple[float, float]]] = Field(default={}, max_length=SETS)
     rests_on: str = ""  # whom and what the results were measured on
-    results: dict[str, dict[str, Any]] = {}  # by senses in use: what was measured when it was made
+    # By senses in use: what was measured when it was made.
+    results: dict[str, dict[str, Any]] = Field(default={}, max_length=SETS)
+
+    @field_validator("format", mode="before")
+    @classmethod
+    def _format(cls, value: Any) -> Any:
+        if type(value) is int and value > FORMAT:
+            raise PydanticCustomError("newer", "{said}: {hint}", {"said": newer(value), "hint": UPGRADE})
+        return value
 
     @field_validator("senses", mode="before")
     @classmethod
@@ -101,6 +117,7 @@ class Recipe(Frozen):
     @classmethod
     def from_json(cls, text: str | bytes) -> Recipe:
         """Raises DataError, naming the field, for what is not a recipe."""
+        _check_amount(text)
         try:
             return cls.model_validate_json(text)
         except ValidationError as error:
@@ -108,6 +125,7 @@ class Recipe(Frozen):
 
     @classmethod
     def from_toml(cls, text: str) -> Recipe:
+        _check_amount(text)
         try:
             return cls.model_validate(tomllib.loads(text))
         except ValidationError as error:
@@ -116,9 +134,21 @@ class Recipe(Frozen):
             raise DataError(f"not TOML: {error}", where="recipe") from None
 
 
+def newer(number: int) -> str:
+    """What to say of a format that is yet to come."""
+    return f"this was written by a newer seehear (format {number:,}; this one reads up to {FORMAT})"
+
+
 def opaque(spec: BaseModel) -> set[str]:
     """The fields of a Spec that nobody reads or edits, and that a table tells again: those without a repr."""
     return {name for name, field in type(spec).model_fields.items() if not field.repr}
+
+
+def _check_amount(text: str | bytes) -> None:
+    """Raises DataError for more values than any recipe has."""
+    content = text.encode("utf-8", "replace") if isinstance(text, str) else text
+    if (values := sum(content.count(mark) for mark in (b",", b"[", b"{", b"="))) > MOST_VALUES:
+        raise DataError(f"not a recipe: {values:,} values", where="recipe", allowed=f"at most {MOST_VALUES:,}")
 
 
 def used_key(used: Iterable[str]) -> str:

@@ -12,12 +12,12 @@ from seehear.escaping import escaped, printable
 
 def show(model: options.Model, json: options.Json = False) -> None:
     """Tell what a model answers, how good it was, and its limits."""
-    from seehear import api
+    from seehear.runtime.bundle import read_bundle
 
-    recogniser = api.load(options.model_file(model))
-    card = "\n".join(map(printable, recogniser.card().split("\n")))
+    bundle = read_bundle(options.model_file(model))  # its network is not loaded: that would take longer
+    card = "\n".join(map(printable, bundle.card.split("\n")))
     if json:
-        typer.echo(escaped(recogniser.recipe.to_json()))
+        typer.echo(escaped(bundle.recipe.to_json()))
     elif sys.stdout.isatty():
         from rich.console import Console
         from rich.markdown import Markdown

@@ -22,10 +22,10 @@ from seehear.errors import TrainingError
 from seehear.files import write_whole
 from seehear.learn.network import Network, Tensors
 from seehear.learn.shelf import Shelf
+from seehear.runtime.graph import OPSET
 from seehear.runtime.recognise import PRESENT
 from seehear.runtime.session import Session
 
-OPSET = 20
 BATCHES = (1, 3, 28)  # examples that prove parity; sizes other than the traced one
 ASKED = 4  # examples about which a decoder proves it
 NETWORK, DECODER = "network.onnx", "decoder.onnx"  # names of drafts that are kept
@@ -185,8 +185,18 @@ def _filled(draft: bytes, module: Any) -> bytes:
         if tensor.name in weights:
             tensor.CopyFrom(numpy_helper.from_array(weights[tensor.name].numpy(), tensor.name))
     with _quiet():
-        content: bytes = optimizer.optimize(graph).SerializeToString()
+        graph = optimizer.optimize(graph)
+    _strip(graph.graph)
+    content: bytes = graph.SerializeToString()
     return content
+
+
+def _strip(graph: onnx.GraphProto) -> None:
+    """Take out what no runtime reads: where in the source of this machine each operator came from, and its shapes."""
+    del graph.value_info[:]
+    for part in (graph, *graph.node, *graph.input, *graph.output, *graph.initializer):
+        part.ClearField("doc_string")
+        del part.metadata_props[:]
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,22 +12,25 @@ from pathlib import Path
 from seehear.answers import ANSWERS
 from seehear.errors import BundleError, SeehearError
 from seehear.files import write_whole
-from seehear.recipe import Recipe
+from seehear.recipe import FORMAT, UPGRADE, Recipe, newer
 from seehear.runtime.archive import pack, unpack
 from seehear.runtime.graph_safety import check_graph
 from seehear.runtime.weights import check_weights
 
 MANIFEST = "manifest.json"
+MODEL = "model.onnx"
 MOST_BYTES = 2 << 30  # onnx itself ends at 2 GB, and so do zip's plain headers at 4
 LIMITS = {  # in the order of the file: small members first, so that what is wrong with them is found first
     MANIFEST: 1 << 16,
     "recipe.json": 16 << 20,
     "card.md": 1 << 20,
     "weights.safetensors": MOST_BYTES,
-    "model.onnx": MOST_BYTES,
+    MODEL: MOST_BYTES,
 }
 DECODER = "decoder.onnx"  # behind all others, in the files of those recognisers that have one
 CONTROLS = {code: "\N{REPLACEMENT CHARACTER}" for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"}
+FORMAT_WITHIN = LIMITS[MANIFEST] + (1 << 10)  # bytes
+FORMAT_PLACE = re.compile(rb'PK\x03\x04.{26}recipe\.json\{\s{0,9}"format":\s{0,9}([0-9]{1,6})\s{0,9}[,}]', re.DOTALL)
 HINT = "make the file again with `seehear train`, or ask for a fresh copy"
 
 
@@ -50,7 +54,7 @@ def write_bundle(path: Path, bundle: Bundle) -> None:
         "recipe.json": bundle.recipe.to_json().encode(),
         "card.md": bundle.card.translate(CONTROLS).encode(),
         "weights.safetensors": bundle.weights,
-        "model.onnx": bundle.model,
+        MODEL: bundle.model,
         **({} if bundle.decoder is None else {DECODER: bundle.decoder}),
     }
     try:
@@ -70,12 +74,28 @@ def read_bundle(path: Path) -> Bundle:
         _check_manifest(members.pop(MANIFEST), members)
         return _bundle(members)
     except BundleError as error:
+        if (number := _format(path)) > FORMAT:
+            raise BundleError(newer(number), where=str(path), hint=UPGRADE) from None
         refused = BundleError(error.what, where=str(path), allowed=error.allowed, hint=error.hint or HINT)
         raise refused from None
 
 
+def _format(path: Path) -> int:
+    """What a file that was refused says to be the format of, in its first bytes; 0 where it says nothing of it.
+
+    A format yet to come may have other members, manifests and operators, but its recipe is the second member and begins
+    with its format, as docs/model-file.md promises.
+    """
+    try:
+        with path.open("rb") as file:
+            found = FORMAT_PLACE.search(file.read(FORMAT_WITHIN))
+    except OSError:
+        return 0
+    return int(found[1]) if found else 0
+
+
 def _bundle(members: Mapping[str, bytes]) -> Bundle:
-    for name in members.keys() & {"model.onnx", DECODER}:
+    for name in members.keys() & {MODEL, DECODER}:
         check_graph(members[name], name)
     check_weights(members["weights.safetensors"])
     recipe = _recipe(members["recipe.json"])
@@ -83,7 +103,7 @@ def _bundle(members: Mapping[str, bytes]) -> Bundle:
         raise BundleError(f"{DECODER} is {'' if DECODER in members else 'not '}there, otherwise than the recipe says")
     return Bundle(
         recipe=recipe,
-        model=members["model.onnx"],
+        model=members[MODEL],
         weights=members["weights.safetensors"],
         card=_card(members["card.md"]),
         decoder=members.get(DECODER),

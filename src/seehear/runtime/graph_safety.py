@@ -1,4 +1,5 @@
-"""What a graph must not hold: anything that makes onnxruntime open a file or run code that is not its own.
+"""What a graph must not hold: anything that makes onnxruntime open a file or run code that is not its own; and any
+operator that seehear does not export.
 
 A walk over the protobuf wire format, without decoding tensors and without importing onnx, which serving does
 not have. Every field that onnx.proto (ONNX 1.23) knows is listed; a field that it does not know is refused,
@@ -7,10 +8,12 @@ so that nothing is skipped here that another reader would follow.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 from seehear.errors import BundleError
+from seehear.runtime.graph import read_graph
+from seehear.runtime.operators import check_known
+from seehear.runtime.protobuf import fields
 
 MOST_FIELDS = 200_000  # a network of thousands of nodes has some ten thousand; bounds the time of the walk
 LOOPS = "graphs in operators, such as loops, which may go on for ever"
@@ -60,9 +63,11 @@ NODE_DOMAIN, TENSOR_LOCATION = ("NodeProto", 7), ("TensorProto", 14)
 
 
 def check_graph(model: bytes, name: str) -> None:
-    """Raises BundleError for a graph, the member `name`, that is not one, or that reaches beyond itself."""
+    """Raises BundleError for a graph, the member `name`, that is not one that seehear could have written."""
     try:
         _walk(model)
+        for node in read_graph(model).nodes:
+            check_known(node)
     except BundleError as error:
         raise BundleError(f"{name} is refused: {error.what}") from None
 
@@ -71,13 +76,13 @@ def _walk(model: bytes) -> None:
     if model[4:8] == b"ORTM":
         raise _refused("it is in onnxruntime's own format")
     waiting = [("ModelProto", memoryview(model))]
-    fields, nodes = 0, 0
+    count, nodes = 0, 0
     while waiting:
         name, data = waiting.pop()
         nodes += name == "NodeProto"
-        for number, value in _fields(data):
-            fields += 1
-            if fields > MOST_FIELDS:
+        for number, value in fields(data):
+            count += 1
+            if count > MOST_FIELDS:
                 raise _refused(f"it has more than {MOST_FIELDS:,} fields")
             if child := _check_field(MESSAGES[name], number, value):
                 waiting.append(child)
@@ -102,43 +107,6 @@ def _check_field(message: Message, number: int, value: memoryview | int) -> tupl
     if place == TENSOR_LOCATION and value != 0:
         raise _refused("it has tensors kept in other files")
     return None
-
-
-def _fields(data: memoryview) -> Iterator[tuple[int, memoryview[int] | int]]:
-    """(number, value) of each field of one message: a view where the wire says bytes, else an int."""
-    at = 0
-    while at < len(data):
-        tag, at = _varint(data, at)
-        value: memoryview | int
-        match tag & 7:
-            case 0:
-                value, at = _varint(data, at)
-            case 1:
-                value, at = int.from_bytes(data[at : at + 8], "little"), at + 8
-            case 2:
-                length, at = _varint(data, at)
-                value, at = data[at : at + length], at + length
-            case 5:
-                value, at = int.from_bytes(data[at : at + 4], "little"), at + 4
-            case wire:
-                raise _refused(f"it is not protobuf: wire type {wire}")
-        if at > len(data):
-            raise _refused("it is not protobuf: a field goes beyond its message")
-        yield tag >> 3, value
-
-
-def _varint(data: memoryview, at: int) -> tuple[int, int]:
-    """The number that begins at byte `at`, seven bits a byte, and where it ends."""
-    value = 0
-    for shift in range(0, 70, 7):
-        if at >= len(data):
-            break
-        byte = data[at]
-        at += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, at
-    raise _refused("it is not protobuf: a number does not end")
 
 
 def _refused(reason: str) -> BundleError:

@@ -16,6 +16,7 @@ from seehear.answers import ANSWERS, Answer, Part, Shape
 from seehear.errors import BundleError, InputError, SeehearError, UsageError
 from seehear.geometry import Grid, Tile
 from seehear.recipe import Recipe, Trust, used_key
+from seehear.runtime.affordable import check_affordable
 from seehear.runtime.bundle import Bundle
 from seehear.runtime.perceive import Example, Perceived, held, named, perceive, signal_of
 from seehear.runtime.prediction import Prediction, share, wish
@@ -47,6 +48,7 @@ class Recogniser:
     def __init__(self, bundle: Bundle) -> None:
         self._bundle = bundle
         self.recipe: Recipe = bundle.recipe
+        check_affordable(bundle, self._feeds([{}]))
         self._session = Session(bundle.model)
         self._kind = ANSWERS[self.recipe.kind]
         if bundle.decoder is not None:
@@ -282,12 +284,8 @@ class Recogniser:
 
     def _check_fit(self) -> None:
         """Ask once about nothing: the graph must take what the senses feed and give what the answer reads."""
-        feeds = self._feeds([{}])
-        if set(feeds) != set(self._session.inputs) or not set(self._shapes) <= set(self._session.outputs):
-            raise BundleError(
-                f"the graph takes {', '.join(self._session.inputs)} and gives {', '.join(self._session.outputs)}",
-                allowed=f"{', '.join(feeds)}, and {', '.join(self._shapes)}",
-            )
+        if not set(self._shapes) <= set(self._session.outputs):
+            raise BundleError(f"the graph gives {', '.join(self._session.outputs)}", allowed=", ".join(self._shapes))
         (nothing,) = self._run([{}])
         if self._kind.decodes(self.recipe.answer):
             self._kind.from_raw({name: nothing[name] for name in self._head_shapes}, self.recipe.answer, {}, None)

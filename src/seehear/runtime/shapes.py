@@ -1,0 +1,319 @@
+"""The shapes that operators give, for what they are given, and the work that it is.
+
+After https://onnx.ai/onnx/operators/, as of opset 20, and no more of it than seehear exports. Raises BundleError, or
+ValueError, IndexError and the like, for what does not fit.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from seehear.errors import BundleError
+from seehear.runtime.graph import DTYPES, MOST_AXES, Shape
+from seehear.runtime.values import Given, Made
+
+BOOL, INT64 = np.dtype("?"), np.dtype("<i8")
+MOST_KERNEL = 4096  # places; our widest is the 400 samples of a spectrum's window
+
+
+def same(given: Given) -> Made:
+    return [(given[0].shape, given[0].dtype)]
+
+
+def broadcast(given: Given) -> Made:
+    shape = np.broadcast_shapes(*(given[i].shape for i in range(len(given.inputs))))
+    return [(shape, given[0].dtype)]
+
+
+def compared(given: Given) -> Made:
+    return [(broadcast(given)[0][0], BOOL)]
+
+
+def divided(given: Given) -> Made:
+    """Of integers, by what is known and more than 0: anything else may end the process."""
+    by = given[1]
+    if given[0].dtype.kind != "f" and (by.contents is None or not (by.contents > 0).all()):
+        raise BundleError("divides integers by what may be 0")
+    return broadcast(given)
+
+
+def chosen(given: Given) -> Made:
+    return [(broadcast(given)[0][0], given[1].dtype)]
+
+
+def cast(given: Given) -> Made:
+    if given.settings["to"] not in DTYPES:
+        raise BundleError("gives a type that seehear does not export")
+    return [(given[0].shape, DTYPES[given.settings["to"]])]
+
+
+def normalised(given: Given) -> Made:
+    """Every other input has one number for each channel, which is the second axis."""
+    if any(given[i].shape != given[0].shape[1:2] for i in range(1, 5)):
+        raise BundleError("has statistics of another number of channels")
+    return same(given)
+
+
+def _axis(axis: int, rank: int) -> int:
+    if not -rank <= axis < rank:
+        raise BundleError(f"has the axis {axis} where there are {rank}")
+    return axis % rank
+
+
+def _axes(axes: Sequence[int], rank: int) -> list[int]:
+    found = [_axis(axis, rank) for axis in axes]
+    if len(set(found)) != len(found):
+        raise BundleError("names an axis twice")
+    return found
+
+
+def concat(given: Given) -> Made:
+    first = given[0].shape
+    axis = _axis(given.settings["axis"], len(first))
+    shapes = [given[i].shape for i in range(len(given.inputs))]
+    if any(shape[:axis] + shape[axis + 1 :] != first[:axis] + first[axis + 1 :] for shape in shapes):
+        raise BundleError("joins what differs in other axes")
+    return [((*first[:axis], sum(shape[axis] for shape in shapes), *first[axis + 1 :]), given[0].dtype)]
+
+
+def _slides(given: Given, kernel: Sequence[int]) -> Shape:
+    """The places to which a window comes in each axis after the first two."""
+    sizes, rank = given[0].shape[2:], len(kernel)
+    strides = given.settings.get("strides", (1,) * rank)
+    dilations = given.settings.get("dilations", (1,) * rank)
+    pads = given.settings.get("pads", (0,) * 2 * rank)
+    if len(sizes) != rank or (len(strides), len(dilations), len(pads)) != (rank, rank, 2 * rank):
+        raise BundleError("has a window of another number of axes")
+    if min(*kernel, *strides, *dilations) < 1 or min(pads) < 0 or math.prod(kernel) > MOST_KERNEL:
+        raise BundleError(f"has a window of {tuple(kernel)}")
+    spans = [dilation * (length - 1) + 1 for dilation, length in zip(dilations, kernel, strict=True)]
+    places = [(size + pads[i] + pads[rank + i] - spans[i]) // strides[i] + 1 for i, size in enumerate(sizes)]
+    if min(places) < 1:
+        raise BundleError(f"has a window of {tuple(kernel)} on {sizes}")
+    return tuple(places)
+
+
+def convolved(given: Given) -> Made:
+    (batch, channels), weight = given[0].shape[:2], given[1].shape
+    kernel = weight[2:]
+    if weight[1] != channels or given.settings.get("kernel_shape", kernel) != kernel:
+        raise BundleError("has weights of another shape")
+    if given.has(2) and given[2].shape != weight[:1]:
+        raise BundleError("has a bias of another shape")
+    return [((batch, weight[0], *_slides(given, kernel)), given[0].dtype)]
+
+
+def conv_work(given: Given, made: Made) -> int:
+    return math.prod(made[0][0]) * math.prod(given[1].shape[1:])
+
+
+def pool(given: Given) -> Made:
+    kernel = given.settings["kernel_shape"]
+    if any(pad >= length for pad, length in zip(given.settings.get("pads", ()), (*kernel, *kernel), strict=False)):
+        raise BundleError("pads by more than its window")
+    return [((*given[0].shape[:2], *_slides(given, kernel)), given[0].dtype)]
+
+
+def pool_work(given: Given, made: Made) -> int:
+    return math.prod((*made[0][0], *given.settings["kernel_shape"]))
+
+
+def _einsum_sizes(given: Given) -> tuple[dict[str, int], str]:
+    terms, _, wanted = given.settings["equation"].decode("ascii", "replace").partition("->")
+    sizes: dict[str, int] = {}
+    for i, term in enumerate(terms.split(",")):
+        if not term.isalpha() or len(set(term)) != len(term):
+            raise BundleError("has an equation that seehear does not write")
+        for letter, size in zip(term, given[i].shape, strict=True):
+            if sizes.setdefault(letter, size) != size:
+                raise BundleError("has an equation of other shapes")
+    if len(terms.split(",")) != len(given.inputs) or len(set(wanted)) != len(wanted):
+        raise BundleError("has an equation that seehear does not write")
+    return sizes, wanted
+
+
+def einsum(given: Given) -> Made:
+    sizes, wanted = _einsum_sizes(given)
+    return [(tuple(sizes[letter] for letter in wanted), given[0].dtype)]
+
+
+def einsum_work(given: Given, made: Made) -> int:
+    return math.prod(_einsum_sizes(given)[0].values())
+
+
+def expand(given: Given) -> Made:
+    return [(np.broadcast_shapes(given[0].shape, _sizes(given.integers(1))), given[0].dtype)]
+
+
+def _sizes(integers: Sequence[int]) -> Shape:
+    if min(integers, default=0) < 0 or len(integers) > MOST_AXES:
+        raise BundleError(f"has the sizes {str(list(integers))[:60]}")
+    return tuple(integers)
+
+
+def filled(given: Given) -> Made:
+    return [(_sizes(given.integers(0)), np.dtype("<f4"))]
+
+
+def gather(given: Given) -> Made:
+    shape = given[0].shape
+    axis = _axis(given.settings.get("axis", 0), len(shape))
+    return [((*shape[:axis], *given[1].shape, *shape[axis + 1 :]), given[0].dtype)]
+
+
+def gather_elements(given: Given) -> Made:
+    shape, places = given[0].shape, given[1].shape
+    axis = _axis(given.settings.get("axis", 0), len(shape))
+    if len(places) != len(shape) or any(p > n for i, (p, n) in enumerate(zip(places, shape)) if i != axis):  # noqa: B905
+        raise BundleError("gathers by places of another shape")
+    return [(places, given[0].dtype)]
+
+
+def gemm(given: Given) -> Made:
+    (rows, inner), (columns, other) = given[0].shape, given[1].shape
+    if inner != other or np.broadcast_shapes(given[2].shape, (rows, columns)) != (rows, columns):
+        raise BundleError("multiplies matrices of other shapes")
+    return [((rows, columns), given[0].dtype)]
+
+
+def matmul(given: Given) -> Made:
+    left, right = given[0].shape, given[1].shape
+    if min(len(left), len(right)) < 2 or left[-1] != right[-2]:
+        raise BundleError("multiplies matrices of other shapes")
+    return [((*np.broadcast_shapes(left[:-2], right[:-2]), left[-2], right[-1]), given[0].dtype)]
+
+
+def product_work(given: Given, made: Made) -> int:
+    return math.prod(made[0][0]) * given[0].shape[-1]
+
+
+def gru(given: Given) -> Made:
+    (steps, batch, width), hidden = given[0].shape, given.settings["hidden_size"]
+    wanted = [(1, 3 * hidden, width), (1, 3 * hidden, hidden), (1, 6 * hidden)]
+    if [given[i].shape for i in (1, 2, 3)] != wanted or given.has(4) or given[5].shape != (1, batch, hidden):
+        raise BundleError("has weights of another shape")
+    return [((steps, 1, batch, hidden), given[0].dtype), ((1, batch, hidden), given[0].dtype)]
+
+
+def gru_work(given: Given, made: Made) -> int:
+    steps, batch, width = given[0].shape
+    hidden = int(given.settings["hidden_size"])
+    return steps * batch * 3 * hidden * (width + hidden)
+
+
+def layer_norm(given: Given) -> Made:
+    if any(given[i].shape != given[0].shape[-1:] for i in (1, 2)):
+        raise BundleError("has weights of another shape")
+    return same(given)
+
+
+def padded(given: Given) -> Made:
+    shape, pads = given[0].shape, given.integers(1)
+    if len(pads) != 2 * len(shape) or min(pads) < 0:
+        raise BundleError(f"pads by {str(pads)[:60]}")
+    return [(tuple(n + pads[i] + pads[len(shape) + i] for i, n in enumerate(shape)), given[0].dtype)]
+
+
+def counted(given: Given) -> Made:
+    start, limit, step = (given[i].contents for i in range(3))
+    if start is None or limit is None or step is None:
+        raise BundleError("has a size that can not be known before it is run")
+    return [((max(0, math.ceil((limit.item() - start.item()) / step.item())),), given[0].dtype)]
+
+
+def reduced(given: Given) -> Made:
+    shape = given[0].shape
+    gone = _axes(given.integers(1) if given.has(1) else range(len(shape)), len(shape))
+    if given.settings.get("keepdims", 1):
+        return [(tuple(1 if i in gone else n for i, n in enumerate(shape)), given[0].dtype)]
+    return [(tuple(n for i, n in enumerate(shape) if i not in gone), given[0].dtype)]
+
+
+def reshaped(given: Given) -> Made:
+    sizes = list(given.integers(1))
+    if not given.settings.get("allowzero", 0):
+        sizes = [given[0].shape[i] if n == 0 else n for i, n in enumerate(sizes)]
+    if -1 in sizes:
+        rest = math.prod(n for n in sizes if n != -1)
+        sizes[sizes.index(-1)] = given[0].size // rest if rest > 0 else 0
+    if math.prod(_sizes(sizes)) != given[0].size:
+        raise BundleError(f"gives {given[0].shape} the shape {tuple(sizes)}")
+    return [(tuple(sizes), given[0].dtype)]
+
+
+def resized(given: Given) -> Made:
+    if given.has(1) or given.has(2):
+        raise BundleError("has scales or a region, which seehear does not export")
+    shape, sizes = given[0].shape, _sizes(given.integers(3))
+    if len(sizes) != len(shape) or 0 in (*shape, *sizes) or shape[:2] != sizes[:2]:
+        raise BundleError(f"gives {shape} the size {sizes}")
+    return [(sizes, given[0].dtype)]
+
+
+def shape_of(given: Given) -> Made:
+    start, end, _ = slice(given.settings.get("start", 0), given.settings.get("end")).indices(len(given[0].shape))
+    return [((max(0, end - start),), INT64)]
+
+
+def sliced(given: Given) -> Made:
+    shape = list(given[0].shape)
+    starts, ends = given.integers(1), given.integers(2)
+    axes = _axes(given.integers(3) if given.has(3) else range(len(starts)), len(shape))
+    steps = given.integers(4) if given.has(4) else [1] * len(starts)
+    for axis, start, end, step in zip(axes, starts, ends, steps, strict=True):
+        shape[axis] = len(range(*slice(start, end, step).indices(shape[axis])))
+    return [(tuple(shape), given[0].dtype)]
+
+
+def split(given: Given) -> Made:
+    shape, pieces = given[0].shape, given.settings["num_outputs"]
+    axis = _axis(given.settings.get("axis", 0), len(shape))
+    if pieces != given.outputs or not 1 <= pieces <= shape[axis]:
+        raise BundleError(f"cuts {shape} into {pieces}")
+    most = -(-shape[axis] // pieces)
+    lengths = [*[most] * (pieces - 1), shape[axis] - most * (pieces - 1)]
+    return [((*shape[:axis], length, *shape[axis + 1 :]), given[0].dtype) for length in lengths]
+
+
+def squeezed(given: Given) -> Made:
+    shape = given[0].shape
+    ones = [i for i, n in enumerate(shape) if n == 1]
+    gone = _axes(given.integers(1), len(shape)) if given.has(1) else ones
+    if not set(gone) <= set(ones):
+        raise BundleError(f"leaves out axes of {shape}")
+    return [(tuple(n for i, n in enumerate(shape) if i not in gone), given[0].dtype)]
+
+
+def unsqueezed(given: Given) -> Made:
+    axes = given.integers(1)
+    rest = iter(given[0].shape)
+    rank = len(given[0].shape) + len(axes)
+    new = _axes(axes, rank)
+    return [(tuple(1 if i in new else next(rest) for i in range(rank)), given[0].dtype)]
+
+
+def top(given: Given) -> Made:
+    shape, most = given[0].shape, given.integer(1)
+    axis = _axis(given.settings.get("axis", -1), len(shape))
+    if not 0 <= most <= shape[axis]:
+        raise BundleError(f"takes {most} of {shape[axis]}")
+    kept = (*shape[:axis], most, *shape[axis + 1 :])
+    return [(kept, given[0].dtype), (kept, INT64)]
+
+
+def top_work(given: Given, made: Made) -> int:
+    return given[0].size * 32  # a sort, at most
+
+
+def transposed(given: Given) -> Made:
+    shape, order = given[0].shape, given.settings["perm"]
+    if sorted(order) != list(range(len(shape))):
+        raise BundleError(f"puts {shape} in the order {order}")
+    return [(tuple(shape[i] for i in order), given[0].dtype)]
+
+
+def read_work(given: Given, made: Made) -> int:
+    return given[0].size

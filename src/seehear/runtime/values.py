@@ -1,0 +1,63 @@
+"""Arrays before they are there: their shapes and types, and the contents of small ones."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from seehear.errors import BundleError
+from seehear.runtime.graph import Shape
+from seehear.senses import Array
+
+
+class Value(NamedTuple):
+    """An array before it is there. `contents` are None where they are large, or depend on what is fed."""
+
+    shape: Shape
+    dtype: np.dtype
+    contents: Array | None = None
+    constant: bool = False  # computed once, when the graph is loaded
+
+    @property
+    def size(self) -> int:
+        return math.prod(self.shape)
+
+    @property
+    def nbytes(self) -> int:
+        return self.size * self.dtype.itemsize
+
+
+@dataclass(frozen=True)
+class Given:
+    """What a rule is asked about: inputs that are left out are None, settings that are left out have their defaults."""
+
+    inputs: Sequence[Value | None]
+    settings: Mapping[str, Any]
+    outputs: int
+
+    def __getitem__(self, i: int) -> Value:
+        value = self.inputs[i] if i < len(self.inputs) else None
+        if value is None:
+            raise BundleError("lacks an input")
+        return value
+
+    def has(self, i: int) -> bool:
+        return i < len(self.inputs) and self.inputs[i] is not None
+
+    def integers(self, i: int) -> list[int]:
+        """The contents of an input that must follow from shapes and constants: numbers of axes, sizes, places."""
+        value = self[i]
+        if value.contents is None or value.dtype.kind != "i" or len(value.shape) > 1:
+            raise BundleError("has a size that can not be known before it is run")
+        return [int(n) for n in value.contents.reshape(-1)]
+
+    def integer(self, i: int) -> int:
+        (number,) = self.integers(i)
+        return number
+
+
+Made = list[tuple[Shape, np.dtype[Any]]]  # of each output

@@ -1,0 +1,53 @@
+"""The graphs of every pair of answer and senses, as they are exported, and what each can be fed."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+
+from learning import EXAMPLES, PAIRS, recipe_for, shelf_of
+from seehear.learn.export import drafted, exported
+from seehear.learn.network import Network
+from seehear.recipe import Recipe
+
+NUMPY = {1: np.float32, 2: np.uint8, 7: np.int64, 9: np.bool_}
+
+
+def recipes() -> dict[str, Recipe]:
+    """One of each supported pair, and one that writes with a decoder."""
+    text = recipe_for("text", ("audio",))
+    decoding = text.model_copy(update={"answer": text.answer.changed(decoder=True)})  # type: ignore[attr-defined]
+    return {f"{kind} by {'+'.join(senses)}": recipe_for(kind, senses) for kind, senses in PAIRS} | {
+        "text by audio, decoded": decoding
+    }
+
+
+@cache
+def exports() -> dict[str, bytes]:
+    """Every graph, by what it is of."""
+    return {name: graph for title, recipe in recipes().items() for name, graph in _exported(title, recipe).items()}
+
+
+def _exported(title: str, recipe: Recipe) -> dict[str, bytes]:
+    with TemporaryDirectory() as folder:
+        torch.manual_seed(0)
+        shelf = shelf_of(recipe, Path(folder))
+        rows, network = np.arange(EXAMPLES), Network(recipe)
+        graphs = exported(drafted(Network(recipe), shelf, rows), network, shelf, rows)
+    return {title: graphs.network} | ({} if graphs.decoder is None else {f"the decoder of {title}": graphs.decoder})
+
+
+def feeds(model: onnx.ModelProto, lengths: dict[str, int]) -> dict[str, np.ndarray[Any, Any]]:
+    """Ones, of which the axes that may have any length have those that `lengths` tells by name."""
+    fed = {}
+    for value in model.graph.input:
+        tensor = value.type.tensor_type
+        shape = [axis.dim_value or lengths[axis.dim_param] for axis in tensor.shape.dim]
+        fed[value.name] = np.ones(shape, NUMPY[tensor.elem_type])
+    return fed
