@@ -513,6 +513,12 @@ cli.main()
 """
 
 
+def _heeds_signals() -> None:
+    """As a program in the foreground does. What runs in the background or by nohup ignores some, as do its children."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 def _waiting(tmp_path: Path) -> tuple[subprocess.Popen[str], Path]:
     """A command at work, and the folder that it unpacks to."""
     environment = {**os.environ, "PYTHONPATH": str(Path(seehear.__file__).parents[1]), "TMPDIR": str(tmp_path)}
@@ -522,7 +528,7 @@ def _waiting(tmp_path: Path) -> tuple[subprocess.Popen[str], Path]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        preexec_fn=_heeds_signals,
     )
     assert process.stdout is not None
     return process, Path(process.stdout.readline().strip())

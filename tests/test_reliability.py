@@ -341,9 +341,10 @@ def _steps(out: Path) -> int:
         return int(json.loads(file.metadata()["progress"])["step"])
 
 
-def _heeds_the_keyboard() -> None:
-    """As a program in the foreground does. What a shell runs in the background ignores it, and so do its children."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+def _heeds_signals() -> None:
+    """As a program in the foreground does. What runs in the background or by nohup ignores some, as do its children."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 @pytest.mark.slow
@@ -355,7 +356,7 @@ def test_a_training_that_is_ended_says_how_to_go_on(number: signal.Signals, word
     command = [sys.executable, "-m", "seehear", "train", str(data), "-o", str(out), "--minutes", "5"]
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(Path(seehear.__file__).parents[1])}
     with subprocess.Popen(
-        command, env=environment, stderr=subprocess.PIPE, text=True, preexec_fn=_heeds_the_keyboard
+        command, env=environment, stderr=subprocess.PIPE, text=True, preexec_fn=_heeds_signals
     ) as process:
         end_s = time.monotonic() + PATIENCE_S
         while not (_work(out) / "examples" / "index.json").exists() and time.monotonic() < end_s:

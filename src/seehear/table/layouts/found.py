@@ -14,6 +14,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from seehear.errors import DataError
+from seehear.escaping import printable
+from seehear.table.media import is_text
 from seehear.table.parts import part_of
 from seehear.table.rows import Problem
 from seehear.table.sheets import EXTENSIONS
@@ -157,13 +159,22 @@ def part_folders(place: Path, said: list[str], named: Callable[[str], str] = par
 
 def text_table(columns: Mapping[str, Sequence[str | None]]) -> pa.Table:
     """Columns of text, without those that are empty."""
-    text = pa.large_string()
-    return pa.table({heading: pa.array(cells, text) for heading, cells in columns.items() if any(cells)})
+    return pa.table({heading: text_array(cells) for heading, cells in columns.items() if any(cells)})
+
+
+def text_array(cells: Sequence[str | None]) -> pa.Array:
+    """A name of a file that is not text is told with escapes, so that it is named as one that is not there."""
+    try:
+        return pa.array(cells, pa.large_string())
+    except UnicodeEncodeError:
+        return pa.array(
+            [cell if cell is None or is_text(cell) else printable(cell) for cell in cells], pa.large_string()
+        )
 
 
 def repeated(values: Iterable[tuple[str, int]]) -> pa.ChunkedArray:
     """Each text so many times."""
-    return pa.chunked_array([pa.repeat(pa.scalar(text, pa.large_string()), times) for text, times in values])
+    return pa.chunked_array([pa.repeat(text_array([text])[0], times) for text, times in values])
 
 
 def few(names: Sequence[str]) -> str:

@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from seehear.table.encoding import read_lines
-from seehear.table.layouts.found import Found, few, text_table, visible
+from seehear.table.layouts.found import Found, few, text_array, text_table, visible
 from seehear.table.parts import part_of_subset
 from seehear.table.presence import is_file
 from seehear.table.rows import Problem
@@ -68,7 +68,7 @@ def kaldi(place: Path) -> Found | None:
         place,
         text_table({heading: getattr(utterances, heading) for heading in headings}),
         part=pa.chunked_array([pa.array(utterances.part, pa.large_string())]),
-        file=pa.chunked_array([pa.array(utterances.file, pa.large_string())]),
+        file=pa.chunked_array([text_array(utterances.file)]),
         row=np.array(utterances.row, np.int64),
         problems=tuple(utterances.problems),
         said=tuple(said),
