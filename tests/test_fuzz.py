@@ -36,7 +36,7 @@ from table_kinds import make
 HUNG_S = 10  # of work for one input of a few kilobytes
 SHOWN = 5  # different failures of one format
 # Inputs a format: where one takes a fraction of a millisecond, some, and ten.
-FAST, SLOW, SLOWEST = 10_000, 2_000, 500
+FAST, SLOW, SLOWEST = 10_000, 1_500, 300
 AT_ONCE = ("jpeg", "png", "webp", "gif", "bmp", "ppm", "flac", "ogg", "opus")  # ends of names of what is decoded here
 
 Ask = partial[None]  # (folder, chance): makes an input by chance, and reads it

@@ -19,7 +19,7 @@ from seehear.senses.messages import Header, packed, received
 Array = NDArray[Any]
 
 START_S = 60
-PATIENCE = 5  # times its limit that an item may last where the decoder does not work but wait, or share its core
+PATIENCE = 10  # times its limit that an item may last where the decoder does not work but wait, or share its core
 END_S = 5
 BLOCK_BYTES = 1 << 20
 DTYPES = {"u1": np.uint8, "f4": np.float32}
