@@ -46,6 +46,11 @@ class Sense:
     media: tuple[str, ...]
     lacking: str = ""
 
+    def described(self, file: Path) -> dict[str, str]:
+        """A file whose content begins with `patient=` names one."""
+        told = file.read_bytes().decode("latin-1") if file.is_file() else ""
+        return {"patient": told.removeprefix("patient=")} if told.startswith("patient=") else {}
+
 
 SENSES = (Sense("image", "picture", ("picture", "video")), Sense("audio", "recording", ("recording", "video")))
 KINDS = (Kind("label", ("label", "class", "target")), Kind("score", ("score", "rating")))

@@ -50,6 +50,9 @@ class Sense(Protocol):
     def read(self, source: Source) -> Array:
         """Decode one input. Raises InputError, in bounded time and memory, for all that is not readable."""
 
+    def described(self, file: Path) -> Mapping[str, str]:
+        """What a file says of itself beside its signal, by the heading of a column of metadata; {} for nothing."""
+
     def grid(self, signal: Array) -> Grid:
         """The samples of a signal, read or prepared, in the unit of the warps between them."""
 

@@ -17,7 +17,7 @@ RECORDING = "recording"  # the metadata that keeps the stretches of one together
 _WORDS = {
     *("speaker", "patient", "subject", "participant", "person", "user", "client", "signer", "singer", "actor", "voice"),
     *("child", "student", "author", "writer", "site", "hospital", "clinic", "location", "place", "drive", "session"),
-    *("scene", "sequence", "animal", "plant", "individual", "donor", "study", "recording"),
+    *("scene", "sequence", "animal", "plant", "individual", "donor", "study", "recording", "lesion"),
 }
 _ENDING = re.compile(r"(?<![_\W])[_\W]*(id|ids|no|nr|number|name|code|hash)$")
 

@@ -16,16 +16,19 @@ from seehear.amounts import counted
 from seehear.errors import DataError, SeehearError
 from seehear.media import SpanColumns, stretch
 from seehear.table import media
-from seehear.table.archive import is_archive, unpack
+from seehear.table.archive import Unpacked, is_archive, unpack
 from seehear.table.faults import judge
 from seehear.table.groups import RECORDING, is_group
 from seehear.table.layouts import Found, read_layout
+from seehear.table.layouts.arrays import is_arrays, unpack_arrays
 from seehear.table.layouts.class_columns import classes_together
 from seehear.table.layouts.found import unwrapped
 from seehear.table.parts import part_in
 from seehear.table.roles import KindLike, Roles, SenseLike, infer, word_of
 from seehear.table.rows import Columns, Table
+from seehear.table.shards import is_shards, unpack_shards
 from seehear.table.spans import spans
+from seehear.table.told_by_files import told_by_files
 
 
 def open_table(
@@ -50,9 +53,9 @@ def open_table(
     place = Path(data).expanduser()
     if not place.exists():
         raise DataError("no such file or folder", where=str(data))
-    packed = is_archive(place)
     try:
-        folder, nameless = unpack(place, workspace) if packed else (place, ())
+        folder, nameless = _unpacked(place, workspace)
+        packed = folder != place
         found = read_layout(unwrapped(folder))
         found = replace(found, problems=(*nameless, *found.problems))
         found = classes_together(found, kinds, answer)
@@ -70,16 +73,26 @@ def open_table(
         raise DataError(f"none of {counted(len(found.cells), 'example')} can be used: {reasons}", where=str(data))
     columns = columns.take(good)
     senses_had = {name: cells for name, cells in columns.senses.items() if cells.null_count < len(cells)}
-    columns = replace(columns, senses=senses_had, key=_keys(columns))
+    described, more = told_by_files(found.root, columns, known)
+    columns = replace(columns, senses=senses_had, key=_keys(columns), metadata=columns.metadata | described)
     return Table(
         columns,
         root=found.root,
         kind=roles.kind,
         answer_column=roles.answer,
         in_files=roles.in_files,
-        said=(*found.said, *roles.said, *_said(found, roles, columns, known, kinds)),
+        said=(*found.said, *roles.said, *_said(found, roles, columns, known, kinds), *more),
         problems=(*found.problems, *problems),
     )
+
+
+def _unpacked(place: Path, workspace: Path) -> Unpacked:
+    """The folder to which an archive, an npz or a folder of shards was unpacked; any other place itself."""
+    if is_arrays(place):
+        return Unpacked(unpack_arrays(place, workspace), ())
+    if is_archive(place):
+        return unpack(place, workspace)
+    return unpack_shards(place, workspace) if is_shards(place) else Unpacked(place, ())
 
 
 def _columns(found: Found, roles: Roles, reads: Mapping[str, Sequence[str]]) -> Columns:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -60,7 +61,8 @@ class KindLike(Protocol):
 
 
 class SenseLike(Protocol):
-    """What the table needs to know of a sense: the media it reads, and why it can not be used here ("" if it can)."""
+    """What the table needs to know of a sense: the media it reads, why it can not be used here ("" if it can), and
+    what a file says of itself beside what it shows."""
 
     @property
     def name(self) -> str: ...
@@ -73,6 +75,8 @@ class SenseLike(Protocol):
 
     @property
     def lacking(self) -> str: ...
+
+    def described(self, file: Path) -> Mapping[str, str]: ...
 
 
 @dataclass(frozen=True)

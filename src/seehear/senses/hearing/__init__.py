@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -40,6 +41,9 @@ class Hearing:
 
     def read(self, source: Any) -> Samples:
         return read(source)
+
+    def described(self, file: Path) -> dict[str, str]:
+        return {}
 
     def grid(self, signal: Samples) -> Grid:
         return Grid(signal.shape, 1 / RATE_HZ, "s")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -44,6 +45,9 @@ class Lips:
 
     def read(self, source: Any) -> Clip:
         return read(source)
+
+    def described(self, file: Path) -> dict[str, str]:
+        return {}
 
     def grid(self, signal: Clip) -> Grid:
         return Grid(signal.shape[:1], 1 / RATE_HZ, "s")

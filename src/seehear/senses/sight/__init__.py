@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -13,6 +14,7 @@ from pydantic import BaseModel
 from seehear.geometry import Grid, Tile, Warp
 from seehear.senses.corruption import Corruption
 from seehear.senses.evidence import Evidence
+from seehear.senses.sight.dicom import may_be_dicom, patient_of
 from seehear.senses.sight.plan import SightSpec, plan_sight
 from seehear.senses.sight.prepare import collate, prepare
 from seehear.senses.sight.read import read
@@ -43,6 +45,11 @@ class Sight:
 
     def read(self, source: Any) -> Pixels:
         return read(source)
+
+    def described(self, file: Path) -> dict[str, str]:
+        """The patient of a DICOM picture, called by a code in place of the name or number in the file."""
+        patient = patient_of(file) if may_be_dicom(file) else ""
+        return {"patient": patient} if patient else {}
 
     def grid(self, signal: Pixels) -> Grid:
         return Grid(signal.shape[:2], 1.0, "px")

@@ -29,13 +29,14 @@ from seehear.table.layouts.sound_corpora import sound_corpora
 from seehear.table.layouts.table_files import table_file, tables_in_folder
 from seehear.table.layouts.transcripts import transcripts
 from seehear.table.layouts.via import via
+from seehear.table.layouts.webdataset import webdataset
 from seehear.table.layouts.yolo import yolo
 
 # The explicit before the implied: what a corpus alone has, then tables of any kind, then what the files' names tell.
 READERS: tuple[Callable[[Path], Found | None], ...] = (
     *(kaldi, common_voice, ljspeech, nemo, sound_corpora),
     *(pascal_voc, coco, create_ml, cvat, label_studio, via, labelme, yolo, picture_masks),
-    labelled_recordings,
+    *(webdataset, labelled_recordings),
     *(table_file, tables_in_folder),
     *(transcripts, masks_beside, class_folders),
 )
