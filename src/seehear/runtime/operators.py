@@ -148,7 +148,6 @@ OPERATORS: Mapping[str, Operator] = {
     "Gemm": Operator(shapes.gemm, {"alpha": 1.0, "beta": 1.0, "transA": 0, "transB": 1}, shapes.product_work),
     "Greater": Operator(shapes.compared, contents=_by(np.greater)),
     "GreaterOrEqual": Operator(shapes.compared, contents=_by(np.greater_equal)),
-    "IsNaN": Operator(lambda given: [(given[0].shape, shapes.BOOL)]),
     "LayerNormalization": Operator(shapes.layer_norm, {"axis": -1, "epsilon": float, "stash_type": 1}),
     "Less": Operator(shapes.compared, contents=_by(np.less)),
     "Log": Operator(shapes.same),

@@ -269,12 +269,15 @@ def sliced(given: Given) -> Made:
 
 
 def split(given: Given) -> Made:
-    shape, pieces = given[0].shape, given.settings["num_outputs"]
+    shape, pieces = given[0].shape, given.outputs
     axis = _axis(given.settings.get("axis", 0), len(shape))
-    if pieces != given.outputs or not 1 <= pieces <= shape[axis]:
-        raise BundleError(f"cuts {shape} into {pieces}")
-    most = -(-shape[axis] // pieces)
-    lengths = [*[most] * (pieces - 1), shape[axis] - most * (pieces - 1)]
+    if given.has(1):
+        lengths = given.integers(1)
+    else:
+        most = -(-shape[axis] // pieces)
+        lengths = [*[most] * (pieces - 1), shape[axis] - most * (pieces - 1)]
+    if len(lengths) != pieces or min(lengths) < 0 or sum(lengths) != shape[axis]:
+        raise BundleError(f"cuts {shape} into {str(lengths)[:60]}")
     return [((*shape[:axis], length, *shape[axis + 1 :]), given[0].dtype) for length in lengths]
 
 
