@@ -152,6 +152,16 @@ def test_a_class_of_what_is_in_no_outline_may_be_in_the_file(tmp_path: Path) -> 
     assert "what is in no outline is of the class '_Background_'" in table.said
 
 
+def test_outlines_of_a_picture_of_another_size_are_never_drawn(tmp_path: Path) -> None:
+    """However large the file says that it is."""
+    told = [PICTURES[0], PICTURES[1] | {"width": 9_999, "height": 9_999}]
+    huge = thing(2, [[0, 0, 9_999, 0, 9_999, 9_999]], image_id=2)
+    table = seen(instances(tmp_path / "d", thing(1, [SQUARE]), huge, images=told))
+    assert [row.key for row in table] == ["1.png"]
+    what = "its outlines can not be drawn: its size is not known, or not the one that they were drawn on"
+    assert [(problem.where, problem.what) for problem in table.problems] == [("2.png", what)]
+
+
 def test_yolo_outlines_become_seen(tmp_path: Path) -> None:
     lines = "1 0.1 0.5 0.35 0.5 0.35 1 0.1 1\n0 0.9 0.1 0.2 0.2\n"
     data = make(tmp_path / "d", {"classes.txt": "cat\ndog\n", "labels/a.txt": lines, "labels/b.txt": ""})

@@ -95,6 +95,8 @@ def labelled_recordings(place: Path) -> Found | None:
     examples, every = _Examples(), 0
     for prefix, part in [("", "")] if only else part_folders(root, examples.said, part_of_subset):
         recordings = _within(root, prefix)
+        if not recordings.stems:
+            continue
         if only:
             recordings.beside = [only]
         _read_part(root, recordings, part, examples, bool(only))
@@ -138,10 +140,12 @@ def _read_part(root: Path, recordings: _Recordings, part: str, examples: _Exampl
     """The labels of each recording of a part become examples; of several formats, those of the first."""
     told: dict[str, list[_Labels]] = {}
     for name in recordings.beside:
+        beside = recordings.stem_of(name) is not None
         try:
-            kind, found = _read(root / name, name, recordings.stem_of(name) is not None)
+            kind, found = _read(root / name, name, beside)
         except DataError as error:
-            examples.problems.append(Problem.of(error, name))
+            if beside:  # else it may be about anything
+                examples.problems.append(Problem.of(error, name))
             continue
         if found is not None:
             examples.problems += found.problems

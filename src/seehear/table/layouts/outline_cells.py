@@ -27,7 +27,7 @@ from seehear.table.layouts.picture_sizes import Sizes
 from seehear.table.rows import Problem
 
 HEADING = "mask"
-WITHOUT = "its outlines can not be drawn, for its size is not known"
+WITHOUT = "its outlines can not be drawn: its size is not known, or not the one that they were drawn on"
 REST = "background"  # where no class of the file is called so
 _FEWEST = 6  # numbers of an outline: three corners
 _CLIPPED = "cut off at the edge of their picture, beyond which they reached"
@@ -65,9 +65,11 @@ def drawn_answers(
         return answers._replace(said=[*said, *answers.said])
 
     def masks() -> AnswerCells:
-        """As large as was told: those of pictures of another size are left out, as all such masks are."""
+        """Of pictures as large as was told, or of which nobody told: others would be drawn only to be left out."""
         size_px, told_px, _ = sizes()
-        return outline_cells(things, np.where(np.isnan(told_px), size_px, told_px), classes)
+        other = (np.isfinite(size_px) & np.isfinite(told_px) & (size_px != told_px)).any(1)
+        drawn_px = np.where(np.isnan(told_px), size_px, told_px)
+        return outline_cells(things, np.where(other[:, None], np.nan, drawn_px), classes)
 
     return {BOXES: boxes, HEADING: masks} if things.outlined else {BOXES: boxes}
 
