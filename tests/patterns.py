@@ -61,8 +61,7 @@ class Unresolved(NamedTuple):
 
 
 def patterns() -> Iterator[Pattern | Unresolved]:
-    for path in sorted(SOURCE.rglob("*.py")):
-        tree = ast.parse(path.read_text(encoding="utf-8"))
+    for path, tree in _trees().items():
         for node in ast.walk(tree):
             if isinstance(node, ast.Call) and (found := _called(node)):
                 engine, function, given, flags = found
@@ -79,6 +78,22 @@ def patterns() -> Iterator[Pattern | Unresolved]:
                 if isinstance(pattern, str | bytes):
                     uses = _uses(tree, node) if function == "compile" else (function,)
                     yield Pattern(place, pattern, int(number), uses)
+
+
+@cache
+def _trees() -> dict[Path, ast.Module]:
+    return {path: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(SOURCE.rglob("*.py"))}
+
+
+@cache
+def _methods() -> set[tuple[str, str]]:
+    """(name, method) of all that is called like a method of a pattern."""
+    return {
+        (node.value.id, node.attr)
+        for tree in _trees().values()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.attr in FUNCTIONS
+    }
 
 
 def _module(path: Path) -> str:
@@ -110,13 +125,8 @@ def _uses(tree: ast.Module, made: ast.Call) -> tuple[str, ...]:
         for target in node.targets
         if isinstance(target, ast.Name)
     }
-    called = {
-        node.attr
-        for path in SOURCE.rglob("*.py")
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in names
-    }
-    return tuple(sorted(called & set(FUNCTIONS))) or ("fullmatch", "search", "sub")
+    called = {method for name, method in _methods() if name in names}
+    return tuple(sorted(called)) or ("fullmatch", "search", "sub")
 
 
 def _letters(node: Node) -> list[str]:
