@@ -61,8 +61,8 @@ def accepted_error(groups: Collection[Group]) -> float:
 
 
 def _accepted(group: Group) -> float:
-    return group.n * group.metrics["coverage"]
+    return group.n * group.metrics.get("coverage", 0.0)
 
 
 def _pooled(groups: Collection[Group], metric: str) -> float:
-    return sum(group.n * group.metrics[metric] for group in groups) / sum(group.n for group in groups)
+    return sum(group.n * group.metrics.get(metric, 0.0) for group in groups) / sum(group.n for group in groups)

@@ -21,6 +21,7 @@ from seehear.measure.shifted import Levels, Shifted
 from seehear.runtime.bundle import write_bundle
 from seehear.runtime.recognise import Recogniser
 from seehear.senses import SENSES
+from seehear.senses.corruption import Corruption
 from seehear.shifting import MOST_ASKED, corruptions_for, spread
 
 
@@ -129,3 +130,20 @@ def test_means_leave_out_what_is_not_defined_and_kept_is_a_share():
     assert shifted.under(["b"]).mean("accuracy") == (0.8, pytest.approx(float("nan"), nan_ok=True))
     assert "unknown → unknown" in str(shifted)
     assert shifted.to_json()["mean"]["mild"]["accepted_error"] is None
+
+
+def test_a_table_without_one_of_the_senses_is_measured_by_the_other(here, capsys):
+    Path("rows.csv").write_text("image,label\n0.png,dark\n7.png,bright")
+    assert run(["evaluate", "both.seehear", "rows.csv", "--shifted", "--json", "--report", "report"]) == 0
+    found = json.loads(capsys.readouterr().out)["shifted"]["corruptions"]
+    assert set(found) == {f"image: {name}" for name in SENSES["image"].corruptions()}
+
+
+def test_where_nothing_is_answered_under_a_corruption_nothing_is_claimed(here, monkeypatch):
+    """A black picture gives numbers that are not finite, which is no answer."""
+    black = Corruption(lambda signal, *_: np.zeros_like(signal))
+    monkeypatch.setattr(type(SENSES["image"]), "corruptions", lambda _: {"blackout": black})
+    shifted = api.load("dark.seehear").evaluate("rows.csv", shifted=True).shifted
+    assert shifted is not None and shifted.corruptions["blackout"].mild.n == 0
+    assert "blackout" in str(shifted) and "unknown" in str(shifted)
+    assert shifted.to_json()["mean"]["strong"]["accuracy"] is None

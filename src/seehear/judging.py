@@ -68,7 +68,7 @@ def judge(
     if worse:
         result = replace(result, shifted=shifted(recogniser, asked.judgeable(table, truths), how, listen))
     if report is not None:
-        _write_report(report, result, recogniser, table, asked, truths)
+        _write_report(report, result, recogniser, table, asked, truths, how.get("senses"))
     return result
 
 
@@ -165,7 +165,13 @@ def _truths(table: Table, recipe: Recipe) -> tuple[list[Any], list[Problem], lis
 
 
 def _write_report(
-    folder: Path, result: Evaluation, recogniser: Recogniser, table: Table, asked: Asked, truths: Sequence[Any]
+    folder: Path,
+    result: Evaluation,
+    recogniser: Recogniser,
+    table: Table,
+    asked: Asked,
+    truths: Sequence[Any],
+    senses: Sequence[str] | None,
 ) -> None:
     from seehear.measure.pictures import Mistake
     from seehear.measure.report import write_report
@@ -177,7 +183,7 @@ def _write_report(
         picture, answer, truth = _picture(table[place], recipe), asked.answers[place], truths[place]
         pictures = (picture,) if kind.finest_px is None else (answer.drawn_on(picture), truth.drawn_on(picture))
         worst.append(Mistake(table[place].key, pictures, answer, truth))
-    samples = made_worse(recogniser, asked.judgeable(table, truths)[0][0]) if result.shifted else {}
+    samples = made_worse(recogniser, asked.judgeable(table, truths)[0][0], senses) if result.shifted else {}
     write_report(folder, result, kind, recipe.answer, worst, samples)
 
 

@@ -60,6 +60,8 @@ def shifted(recogniser: Recogniser, examples: Asked, how: Mapping[str, Any], lis
     levels: dict[str, Levels] = {}
     for name, (sense, corruption) in changes.items():
         having = [each for each in some if sense in each[0]]
+        if not having:
+            continue
         mild, strong = (
             _measured(recogniser, having, how, _corrupted(having, sense, name, corruption, severity))
             for severity in (MILD, STRONG)
@@ -70,12 +72,14 @@ def shifted(recogniser: Recogniser, examples: Asked, how: Mapping[str, Any], lis
     return Shifted.of(ANSWERS[recogniser.recipe.kind].headline(recogniser.recipe.answer), clean, levels)
 
 
-def made_worse(recogniser: Recogniser, inputs: Mapping[str, Input]) -> dict[str, Image]:
-    """Pictures of one example, of every sense in `inputs`: as it is, and under much of each corruption."""
+def made_worse(recogniser: Recogniser, inputs: Mapping[str, Input], senses: Sequence[str] | None) -> dict[str, Image]:
+    """Pictures of one example: as it is, and under much of each corruption of the senses that it has something for."""
     pictures: dict[str, Image] = {}
-    for name, (sense, corruption) in corruptions_for(recogniser, tuple(inputs)).items():
+    for name, (sense, corruption) in corruptions_for(recogniser, senses).items():
+        if sense not in inputs:
+            continue
         signal = SENSES[sense].read(inputs[sense])
-        pictures.setdefault(AS_THEY_ARE if len(inputs) == 1 else f"{sense}: {AS_THEY_ARE}", SENSES[sense].draw(signal))
+        pictures.setdefault(f"{sense}: {AS_THEY_ARE}", SENSES[sense].draw(signal))
         pictures[name] = SENSES[sense].draw(corruption(signal, STRONG, generator(SEED, 0, name)))
     return pictures
 
@@ -98,6 +102,8 @@ def _measured(recogniser: Recogniser, examples: Asked, how: Mapping[str, Any], i
     kind = ANSWERS[recipe.kind]
     predictions = list(recogniser.predict(inputs, **how))
     judged = Judged.of(kind, recipe.answer, [p.answer for p in predictions], [truth for _, truth in examples])
+    if not len(judged):
+        return Group(0, {}, {})
     judged = judged.accepting([p.accepted for p in predictions])
     metrics, intervals = figures(judged, kind, recipe.answer, resamples=RESAMPLES)
     return Group(len(judged), metrics, intervals)

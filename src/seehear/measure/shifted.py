@@ -39,7 +39,7 @@ class Shifted:
     @classmethod
     def of(cls, headline: Headline, clean: Group, corruptions: Mapping[str, Levels]) -> Shifted:
         def badness(name: str) -> float:
-            value = corruptions[name].strong.metrics[headline.metric]
+            value = corruptions[name].strong.metrics.get(headline.metric, math.nan)
             return -math.inf if math.isnan(value) else -value if headline.higher_is_better else value
 
         return cls(
@@ -48,7 +48,9 @@ class Shifted:
 
     def mean(self, metric: str) -> tuple[float, float]:
         """Over all corruptions: a little of each, and much of each. What is not defined does not count."""
-        mild, strong = ([levels[i].metrics[metric] for levels in self.corruptions.values()] for i in (0, 1))
+        mild, strong = (
+            [levels[i].metrics.get(metric, math.nan) for levels in self.corruptions.values()] for i in (0, 1)
+        )
         return _mean(mild), _mean(strong)
 
     def kept(self, metric: str) -> float:
@@ -76,7 +78,7 @@ class Shifted:
         names = self.headline.metric, *SHARES
         clean = (AS_THEY_ARE, *(_words(name, [self.clean.metrics[name]]) for name in names))
         under = [
-            (corruption, *(_words(name, [group.metrics[name] for group in levels]) for name in names))
+            (corruption, *(_words(name, [group.metrics.get(name, math.nan) for group in levels]) for name in names))
             for corruption, levels in self.corruptions.items()
         ]
         return [clean, *under, (f"mean of {len(under)}", *(_words(name, self.mean(name)) for name in names))]
