@@ -122,10 +122,10 @@ def test_a_table_may_ask_about_stretches_of_recordings(here, capsys):
 def test_a_table_that_can_not_be_followed_is_wrong_usage(here, capsys):
     Path("rows.csv").write_text("colour\nred\n")
     assert run(["predict", "dark.seehear", "rows.csv"]) == 2
-    assert "rows.csv: the columns colour. Allowed: one of image, video." in capsys.readouterr().err
+    assert "rows.csv: no column names pictures or recordings: 'colour'. Next: call" in capsys.readouterr().err
     Path("rows.csv").write_text("")
     assert run(["predict", "dark.seehear", "rows.csv"]) == 2
-    assert "rows.csv: the columns have no headings. Allowed: one of image, video." in capsys.readouterr().err
+    assert "rows.csv: the table is empty. Next: begin with a line of headings such as" in capsys.readouterr().err
 
 
 def test_spaces_and_capitals_in_a_table_withhold_nothing(here, capsys):

@@ -34,7 +34,7 @@ MAY_IMPORT = {
     "layers": {"geometry"},
     "files": {"errors"},
     "folders": {"errors", "files"},
-    "inputs": {"errors", "media", "senses", "strict_json"},
+    "inputs": {"errors", "media", "senses", "strict_json", "table"},  # the last only where it is installed
     "table": FLOOR | {"files"},
     "senses": FLOOR | {"layers"},
     "answers": FLOOR | {"layers"},

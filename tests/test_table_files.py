@@ -30,7 +30,7 @@ def _sheet(folder: Path, content: str | bytes, name: str = "t.csv") -> tuple[dic
         ("utf-8", ()),
         ("utf-8-sig", ()),
         ("utf-16", ()),
-        ("latin-1", ("t.csv is not UTF-8; its letters are read as Latin-1",)),
+        ("latin-1", ("t.csv is not UTF-8; its letters are read as Windows-1252",)),
     ],
 )
 def test_encodings(tmp_path: Path, encoding: str, said: tuple[str, ...]) -> None:

@@ -1,6 +1,7 @@
 """The examples to ask about, found one at a time in files, folders and tables.
 
-Kept apart from the tables that one learns from: serving must not need what reads those.
+Kept apart from the tables that one learns from: serving must not need what reads those, and asks it only about what
+it can not read itself.
 """
 
 from __future__ import annotations
@@ -9,19 +10,19 @@ import csv
 import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import groupby
+from itertools import chain, groupby, islice
 from pathlib import Path
 from typing import Any
 
-from seehear.errors import InputError, UsageError
-from seehear.media import Excerpt, Input, SpanColumns, medium_of, span_columns
+from seehear.errors import DataError, InputError, UsageError
+from seehear.media import Excerpt, Input, SpanColumns, medium_of, medium_of_file, span_columns
 from seehear.senses import SENSES
-from seehear.senses.sniff import SNIFFED_BYTES, sniff
 from seehear.strict_json import from_json
 
 Found = Path | Mapping[str, Input] | InputError  # the last where one asked about can not be followed to its files
 Row = Mapping[str, str]  # cells by heading
 TABLES = (".csv", ".tsv", ".jsonl")
+LAYOUTS = (".ndjson", ".parquet", ".xlsx", ".ods", ".json", ".yaml", ".yml", ".xml")  # read by what training brings
 
 
 def gather(
@@ -38,12 +39,21 @@ def gather(
     neighbours that differ in nothing but their extension (seven.png, seven.wav) are one example. The folder that is
     `written` to meanwhile is no part of one above it. Raises UsageError for a table that can not be followed.
     """
-    found = (each for source in sources for each in _within(Path(source), senses, left_out, written))
+    found = (each for source in sources for each in _within(_named(source), senses, left_out, written))
     if len(senses) < 2:
         yield from found
         return
     for _, neighbours in groupby(found, key=_name):
         yield from _one_example(list(neighbours), senses)
+
+
+def _named(source: str | Path) -> Path:
+    """Raises UsageError for an empty name, which would stand for the current folder."""
+    if source == "":
+        raise UsageError(
+            "an empty name", allowed="a file, a folder or a table", hint="is a variable of your shell empty?"
+        )
+    return Path(source)
 
 
 def is_folder(source: str | Path) -> bool:
@@ -56,9 +66,17 @@ def _within(
 ) -> Iterator[Found]:
     if is_folder(source):
         closed = {written.resolve()} - {source.resolve()} if written else set()
-        yield from _folder(source, senses, left_out, frozenset(closed))
+        files = _folder(source, senses, left_out, frozenset(closed))
+        first = next(files, None)
+        yield from _elsewhere(source, senses) if first is None else chain([first], files)
     elif source.suffix.lower() in TABLES and os.path.isfile(source):  # noqa: PTH113 - as above
-        yield from _table(source, senses)
+        simple = _is_simple(source, (*senses, "video"))
+        yield from _table(source, senses) if simple else _by_layout(source, senses)
+    elif source.suffix.lower() in LAYOUTS and os.path.isfile(source):  # noqa: PTH113 - as above
+        try:
+            yield from _by_layout(source, senses)
+        except UsageError as error:  # it need not be a table: notes.json among pictures
+            yield InputError(error.what, where=error.where, allowed=error.allowed, hint=error.hint)
     else:
         yield source
 
@@ -77,22 +95,13 @@ def _folder(
     folders, files = ([name for name in names if not name.startswith(".")] for names in listed[1:])
     for name in sorted(files, key=os.path.splitext):
         path = folder / name
-        medium = medium_of(name) or ("picture" if _is_dicom(path) else "")
+        medium = medium_of_file(path)
         if any(medium in SENSES[sense].media for sense in senses):
             yield path
         else:
             left_out(path)
     for name in sorted(folders):
         yield from _folder(folder / name, senses, left_out, closed | {here})
-
-
-def _is_dicom(path: Path) -> bool:
-    """Scanners name their files by numbers, without an extension."""
-    try:
-        with path.open("rb") as file:
-            return sniff(file.read(SNIFFED_BYTES)) == "dicom"
-    except OSError:
-        return False
 
 
 def _name(found: Found) -> object:
@@ -110,6 +119,55 @@ def _one_example(neighbours: Sequence[Found], senses: Sequence[str]) -> Iterator
 
 def _reading(path: Path, senses: Sequence[str]) -> list[str]:
     return [sense for sense in senses if medium_of(path.name) in SENSES[sense].media]
+
+
+def _is_simple(table: Path, columns: Sequence[str]) -> bool:
+    """Whether a table can be followed without the reader of those that one learns from: in UTF-8, in usual columns."""
+    try:
+        with table.open(encoding="utf-8-sig", newline="") as lines:
+            first = lines.readline()
+            for _ in lines:
+                pass
+    except UnicodeDecodeError:
+        return False
+    if table.suffix.lower() == ".jsonl":
+        return any(not isinstance(row, str) and row.keys() & set(columns) for _, row in islice(_json_rows(table), 100))
+    delimiter = "\t" if table.suffix.lower() == ".tsv" else ","
+    headings = next(csv.reader([first], delimiter=delimiter), [])
+    return bool({heading.strip().lower() for heading in headings} & set(columns))
+
+
+def _by_layout(place: Path, senses: Sequence[str]) -> Iterator[Found]:
+    """The rows of any table or layout that one can learn from, with its answers or without.
+
+    Raises UsageError for one that can not be followed, and where what reads them is not installed.
+    """
+    try:
+        from seehear.table import open_table
+    except ImportError:
+        raise UsageError(
+            "it takes what training brings to read this",
+            where=str(place),
+            allowed=f"a csv, tsv or jsonl with one of the columns {', '.join((*senses, 'video'))}",
+            hint="pip install 'seehear[train]'",
+        ) from None
+    try:
+        table = open_table(place, senses_known=tuple(SENSES.values()), kinds=(), workspace=place.parent)
+    except DataError as error:
+        raise UsageError(error.what, where=error.where, allowed=error.allowed, hint=error.hint) from None
+    for row in table:
+        known = {sense: source for sense, source in row.inputs.items() if sense in senses}
+        yield known or InputError(f"names no file for {' or '.join(senses)}", where=f"{place}, {row.key}")
+    for problem in table.problems:
+        yield InputError(problem.what, where=f"{place}, {problem.where}", hint=problem.hint)
+
+
+def _elsewhere(folder: Path, senses: Sequence[str]) -> Iterator[Found]:
+    """The rows of a folder that holds no files itself, but names them: as one of Kaldi, or of manifests."""
+    try:
+        yield from _by_layout(folder, senses)
+    except UsageError:
+        return
 
 
 def _table(table: Path, senses: Sequence[str]) -> Iterator[Found]:

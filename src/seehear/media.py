@@ -16,7 +16,7 @@ PICTURES = (
 )
 RECORDINGS = (
     *("wav", "wave", "flac", "ogg", "oga", "opus", "mp3", "m4a", "aac", "aif", "aiff", "aifc", "au", "caf"),
-    *("wma", "amr", "mka", "weba"),
+    *("wma", "amr", "mka", "weba", "sph", "w64", "snd", "mp2", "m4b", "3ga", "mpga", "spx"),
 )
 VIDEOS = ("mp4", "m4v", "mov", "mkv", "webm", "avi", "mpg", "mpeg", "ogv", "3gp", "wmv", "flv")
 EXTENSIONS = {"picture": PICTURES, "recording": RECORDINGS, "video": VIDEOS}
@@ -25,12 +25,28 @@ ON_THEIR_SIDE = range(5, 9)  # orientations that change width for height: EXIF 2
 _ORIENTATION_TAG = 0x0112
 RAW_EXIF = "Raw profile type exif"  # by which ImageMagick names it in a png
 
+_DICOM_AT = 128  # bytes of preamble: DICOM PS3.10, 7.1
+
 _MEDIUM = {extension: medium for medium, extensions in EXTENSIONS.items() for extension in extensions}
 
 
 def medium_of(name: str) -> str:
     """picture, recording or video; "" for a name that says none of them."""
     return _MEDIUM.get(name.rpartition(".")[2].lower(), "") if "." in name else ""
+
+
+def medium_of_file(path: Path) -> str:
+    """What its name says; picture for a DICOM file without an ending, or with the end of a number for one.
+
+    Scanners name their files by numbers: 1.2.840.113619.2.
+    """
+    if (medium := medium_of(path.name)) or path.suffix.strip(".0123456789"):
+        return medium
+    try:
+        with path.open("rb") as file:
+            return "picture" if file.read(_DICOM_AT + 4)[_DICOM_AT:] == b"DICM" else ""
+    except OSError:
+        return ""
 
 
 def orientation(picture: Image) -> int:

@@ -95,7 +95,8 @@ def _check_live(inputs: Sequence[str], **others: object) -> None:
 def _sources(inputs: Iterable[str]) -> Iterator[str]:
     for name in inputs:
         if name == "-":
-            yield from (line.rstrip("\r\n") for line in sys.stdin if line.strip())
+            lines = (line.removeprefix("\ufeff").rstrip("\r\n") for line in sys.stdin)
+            yield from (line for line in lines if line.strip())
         else:
             yield name
 

@@ -24,7 +24,9 @@ _HINT = "save it as csv with a line of headings"
 
 
 def encoding_of(path: Path, name: str) -> tuple[str, list[str]]:
-    """(encoding, what to say of it): what a byte order mark says, UTF-8 if every byte agrees, else Latin-1.
+    """(encoding, what to say of it): what a byte order mark says, UTF-8 if every byte agrees, else Windows' cp1252.
+
+    That is what Excel saves in western Europe; it has all letters of Latin-1, and € and ’ besides.
 
     Raises DataError for a file that is not text.
     """
@@ -39,6 +41,8 @@ def encoding_of(path: Path, name: str) -> tuple[str, list[str]]:
         return marked or "utf-8", []
     if marked:
         raise DataError(f"its first bytes say {marked}, the rest is not", where=name, hint=_HINT)
+    if _decodes(path, "cp1252"):
+        return "cp1252", [f"{name} is not UTF-8; its letters are read as Windows-1252"]
     return "latin-1", [f"{name} is not UTF-8; its letters are read as Latin-1"]
 
 

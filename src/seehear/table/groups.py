@@ -27,6 +27,11 @@ def is_group(heading: str) -> bool:
     return _stem(heading) in _WORDS
 
 
+def is_bare_group(heading: str) -> bool:
+    """Whether it is the noun alone, which may also name classes: animal, place; not animal_id."""
+    return heading.strip().lower() in _WORDS
+
+
 def plural(heading: str) -> str:
     """What the groups of a column are called together: patient_id -> patients."""
     return amounts.plural(_stem(heading))

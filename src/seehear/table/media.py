@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from seehear.media import EXTENSIONS, medium_of
 
 MIXED = "mixed"  # the medium of a column whose files are each of their own
-_NO_EXTENSION = r"(^|/)[^./]+$"  # as DICOM files often come
+_NO_EXTENSION = r"(^|/)([^./]+|[^/]*\.[0-9]+)$"  # as DICOM files often come: IM0001, 1.2.840.113619
 
 
 def are_of(media: Sequence[str], cells: pa.ChunkedArray, *, nameless: bool = False) -> NDArray[np.bool_]:

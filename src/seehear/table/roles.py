@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from seehear.errors import DataError, UsageError
 from seehear.media import DURATIONS, SpanColumns, span_columns
 from seehear.table import media, parts
-from seehear.table.groups import is_group
+from seehear.table.groups import is_bare_group, is_group
 from seehear.table.rows import no_answers
 
 _SAMPLE = 1000  # cells looked at to tell what a column holds
@@ -277,14 +277,21 @@ def _answer(
         rest = list(dict.fromkeys(other for _, other in named[1:] if other != heading))
         said = [f"{_listed(rest)} could be the answer too: choose with --answer"] if rest else []
         return kind.name, heading, said
+    if not unknown and len(others) == 1 and is_bare_group(others[0]) and _words_alone(cells, others[0]):
+        unknown = list(others)  # image,animal: what else could be learned?
     fits = {name: _fitting(cells, name, kinds) for name in unknown}
     fitting = [(fit.name, name) for name, fit in fits.items() if fit is not None]
     if len(fitting) == 1:
         return *fitting[0], []
-    if unknown and kinds:
+    if unknown and kinds and not is_group(unknown[0]):
         hint = f"say it with --answer {unknown[0]!r}, or call it {kinds[0].columns[0]!r}"
         raise DataError(f"which column is the answer? Perhaps {_listed(unknown)}", hint=hint)
     return None, None, []
+
+
+def _words_alone(cells: pa.Table, name: str) -> bool:
+    """Whether no digit stands in a column, as in names of patients: p01."""
+    return not any(map(str.isdigit, "".join(sampled(cells, name))))
 
 
 def _aid(others: Sequence[str], kinds: Sequence[KindLike], kind: str | None, answer: str | None) -> str | None:

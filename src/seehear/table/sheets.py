@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -97,23 +98,25 @@ def read_sheet(path: Path, name: str, most_rows: int | None = None, *, quoted: b
 def _csv(path: Path, name: str, most_rows: int | None, quoted: bool) -> Sheet:
     quotes: Literal[0, 3] = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
     encoding, said = encoding_of(path, name)
-    delimiter, more = _delimiter(path, encoding, name)
+    delimiter, above, more = _delimiter(path, encoding, name)
     pile = _Pile(name)
     with path.open(encoding=encoding, newline="") as file:
+        for _ in range(above):
+            file.readline()
         reader = csv.reader(file, delimiter=delimiter, quoting=quotes, strict=True)
         headings = _headings((_csv_rows(reader, 1, 1, pile) or [[]])[0], name)
-        columns = None if most_rows else _unquoted(path, encoding, delimiter, len(headings))
+        columns = None if most_rows else _unquoted(path, encoding, delimiter, len(headings), above)
         if columns is not None:
             named = {heading: cells for heading, cells in zip(headings, columns, strict=True) if heading}
-            pile.add(named, range(2, 2 + len(columns[0])))
+            pile.add(named, range(above + 2, above + 2 + len(columns[0])))
         else:
-            _add_carefully(reader, headings, most_rows, pile)
+            _add_carefully(reader, headings, most_rows, pile, above + 2)
     unnamed = [str(i) for i, heading in enumerate(headings, 1) if not heading]
     more += [f"{name}: column {', '.join(unnamed)} has no heading and is not used"] if unnamed else []
     return pile.sheet([*said, *more])
 
 
-def _unquoted(path: Path, encoding: str, delimiter: str, count: int) -> list[pa.Array] | None:
+def _unquoted(path: Path, encoding: str, delimiter: str, count: int, above: int) -> list[pa.Array] | None:
     """The columns of a csv without a quote, in which every row has as many cells of usual length; None for any other.
 
     A tenth of the time that the careful way takes, which knows what to say of rows that are not right.
@@ -124,7 +127,7 @@ def _unquoted(path: Path, encoding: str, delimiter: str, count: int) -> list[pa.
     try:
         columns = pa_csv.read_csv(
             path,
-            read_options=pa_csv.ReadOptions(column_names=names, skip_rows=1),
+            read_options=pa_csv.ReadOptions(column_names=names, skip_rows=above + 1),
             parse_options=pa_csv.ParseOptions(delimiter=delimiter, quote_char=False, ignore_empty_lines=False),
             convert_options=pa_csv.ConvertOptions(
                 column_types=dict.fromkeys(names, pa.large_string()), strings_can_be_null=False
@@ -137,8 +140,7 @@ def _unquoted(path: Path, encoding: str, delimiter: str, count: int) -> list[pa.
     return [cells.combine_chunks() for cells in columns.columns] if usual else None
 
 
-def _add_carefully(reader: Any, headings: list[str], most_rows: int | None, pile: _Pile) -> None:
-    number = 2
+def _add_carefully(reader: Any, headings: list[str], most_rows: int | None, pile: _Pile, number: int) -> None:
     while rows := _csv_rows(reader, min(_CHUNK, most_rows or _CHUNK), number, pile):
         _add_rows(rows, number, headings, pile)
         number += len(rows)
@@ -175,16 +177,19 @@ def _add_rows(rows: list[list[str]], number: int, headings: list[str], pile: _Pi
     pile.add({heading: cells for heading, cells in columns if heading}, numbers)
 
 
-def _delimiter(path: Path, encoding: str, name: str) -> tuple[str, list[str]]:
+def _delimiter(path: Path, encoding: str, name: str) -> tuple[str, int, list[str]]:
+    """(what divides cells, the lines above the headings, what to say): Excel may write sep=; into the first line."""
     with path.open(encoding=encoding, newline="") as file:
         first = file.readline(1 << 20)
+    if declared := re.fullmatch(r"sep=([^\w\s]|\t)\s*", first):
+        return declared[1], 1, [f"{name} is divided by {declared[1]!r}, as its first line says"]
     usual = "\t" if path.suffix.lower() == ".tsv" else ","
     if usual in first:
-        return usual, []
+        return usual, 0, []
     for other, word in ((";", "semicolons"), ("\t", "tabs"), (",", "commas")):
         if other in first:
-            return other, [f"{name} is divided by {word}"]
-    return usual, []
+            return other, 0, [f"{name} is divided by {word}"]
+    return usual, 0, []
 
 
 def _headings(cells: list[str], name: str) -> list[str]:

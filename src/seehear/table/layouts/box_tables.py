@@ -23,6 +23,11 @@ _CORNERS = (  # left, top, right, bottom
     *(("left", "top", "right", "bottom"), ("x0", "y0", "x1", "y1")),
 )
 _SIDES = (("x", "y", "w", "h"), ("x", "y", "width", "height"), ("left", "top", "width", "height"))
+_CENTRES = (  # as YOLO has them
+    *(("x_center", "y_center", "width", "height"), ("x_centre", "y_centre", "width", "height")),
+    *(("center_x", "center_y", "width", "height"), ("cx", "cy", "w", "h"), ("xc", "yc", "w", "h")),
+    *(("x_center", "y_center", "w", "h"), ("cx", "cy", "width", "height"), ("xcenter", "ycenter", "width", "height")),
+)
 _SHARES = -0.1, 1.1  # shares of a picture's sides lie in it, or a little beyond; pixels do not all lie there
 
 
@@ -31,6 +36,7 @@ class _Headings(NamedTuple):
     label: str | None
     numbers: tuple[str, ...]
     sides: bool  # whether the last two numbers are width and height, not a corner
+    centred: bool  # whether the first two are the middle, not a corner
 
 
 def boxes_together(found: Found) -> Found:
@@ -41,14 +47,13 @@ def boxes_together(found: Found) -> Found:
 
 def _headings(cells: pa.Table) -> _Headings | None:
     words = {name.lower().replace(" ", "_"): name for name in reversed(cells.column_names)}
-    four, sides = next(
-        ((each, each in _SIDES) for each in (*_CORNERS, *_SIDES) if all(word in words for word in each)), (None, False)
-    )
+    known = (*_CORNERS, *_CENTRES, *_SIDES)
+    four = next((each for each in known if all(word in words for word in each)), None)
     image = None if four is None else picture_column(cells)
     if four is None or image is None:
         return None
     label = next((words[word] for word in LABELS if word in words and words[word] != image), None)
-    return _Headings(image, label, tuple(words[word] for word in four), sides)
+    return _Headings(image, label, tuple(words[word] for word in four), four not in _CORNERS, four in _CENTRES)
 
 
 def _together(found: Found, headings: _Headings) -> Found:
@@ -88,6 +93,7 @@ def _boxes(
     xyxy, relative = _in_pixels(written, size_px[picture[filled]])
     if headings.sides:
         xyxy = np.where(xyxy[:, 2:].min(1, initial=0)[:, None] < 0, np.nan, xyxy)  # no box has a negative side
+        xyxy[:, :2] -= xyxy[:, 2:] / 2 if headings.centred else 0
         xyxy[:, 2:] += xyxy[:, :2]
     label = pa.repeat(pa.scalar(ONLY_LABEL, pa.large_string()), len(filled))
     if headings.label is not None:
@@ -102,7 +108,7 @@ def _in_pixels(written: NDArray[np.float64], size_px: NDArray[np.float64]) -> tu
     lowest, highest = _SHARES
     if not known.size or known.max() > highest or known.min() < lowest or not (known % 1).any():
         return written, []
-    return written * np.tile(size_px, 2), ["corners are shares of the picture's width and height"]
+    return written * np.tile(size_px, 2), ["boxes are in shares of the picture's width and height"]
 
 
 def _kept(cells: pa.Table, picture: NDArray[np.int64], headings: _Headings) -> tuple[list[str], list[str]]:

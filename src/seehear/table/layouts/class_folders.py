@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from seehear.amounts import counted
-from seehear.media import medium_of
+from seehear.media import medium_of, medium_of_file
 from seehear.table.layouts.found import Found, few, files_below, part_folders, text_table, visible
 from seehear.table.media import is_text
 from seehear.table.parts import part_of
@@ -27,6 +27,7 @@ _HOLDERS = {
 class _Examples:
     """Columns as they grow, and what could not be an example."""
 
+    root: Path
     picture: list[str | None] = field(default_factory=list)
     recording: list[str | None] = field(default_factory=list)
     video: list[str | None] = field(default_factory=list)
@@ -39,13 +40,13 @@ class _Examples:
         """The files of one class folder; those of one stem together."""
         stems: dict[str, dict[str, str]] = {}
         for name in files:
-            medium = medium_of(name)
+            medium = medium_of_file(self.root / name)
             if not is_text(name):
                 self.problems.append(Problem(repr(name), "its name is not valid text", "rename it"))
             elif not medium:
                 self.problems.append(Problem(name, "neither a picture nor a recording by its extension"))
             else:
-                stem = name.rpartition(".")[0]
+                stem = name.rpartition(".")[0] if medium_of(name) else name
                 known = stems.setdefault(stem, {})
                 if medium in known or (known and "video" in (medium, *known)):  # a.png beside a.jpg: two examples
                     known = stems[name] = {}
@@ -62,7 +63,7 @@ class _Examples:
 def class_folders(place: Path) -> Found | None:
     if not place.is_dir():
         return None
-    examples = _Examples()
+    examples = _Examples(place)
     said: list[str] = []
     for folder, part in [("", "")] if _part_is_a_class(place) else part_folders(place, said):
         _read_part(place, folder, part, examples, said)
@@ -91,9 +92,10 @@ def _part_is_a_class(place: Path) -> bool:
 
 def _read_part(place: Path, prefix: str, part: str, examples: _Examples, said: list[str]) -> None:
     folders, files = visible(place / prefix)
-    others = [file for file in files if not medium_of(file)]
+    seen = {file: medium_of_file(place / prefix / file) for file in files}
+    others = [file for file, medium in seen.items() if not medium]
     said += [f"not read: {few(others)}"] if others else []
-    examples.add((prefix + file for file in files if medium_of(file)), None, part)
+    examples.add((prefix + file for file, medium in seen.items() if medium), None, part)
     classes = not all(folder.lower() in _HOLDERS for folder in folders)
     for folder in folders:
         if is_text(folder):

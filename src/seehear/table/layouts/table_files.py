@@ -18,6 +18,7 @@ from seehear.table.sheets import is_json_array, read_sheet
 
 PEEK_ROWS = 200
 _DESCRIBED = "metadata"
+_SUBMISSION = "submission"  # sample_submission.csv names files of the test part, with made-up answers
 _EXPECTED = (_DESCRIBED, "examples")  # what the table of a folder is called; others may hold anything
 
 
@@ -76,6 +77,8 @@ def _is_table(file: Path) -> bool:
 
 def _useless(table: Path) -> str:
     """Why a table of a folder is none of examples; "" for one that is. Raises DataError if by its name it should be."""
+    if _SUBMISSION in table.stem.lower():
+        return "is an example of what a challenge wants, by its name,"
     try:
         cells = read_sheet(table, table.name, PEEK_ROWS).cells
     except DataError as error:

@@ -1,0 +1,132 @@
+"""Names of files, headings and shells as people have them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from io import StringIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from seehear.cli.predict import _sources
+from seehear.errors import DataError, UsageError
+from seehear.inputs import gather
+from seehear.senses import SENSES
+from table_kinds import make, opened
+from test_table_boxes import boxes, pictures, seen
+
+DICOM = b"\0" * 128 + b"DICM"
+ENDINGS = ("sph", "w64", "snd", "mp2", "m4b", "3ga", "mpga", "spx")
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_endings_of_recordings(tmp_path: Path, ending: str) -> None:
+    names = [f"{label}/{i}.{ending}" for label in ("a", "b") for i in (1, 2)]
+    data = make(tmp_path / "d", names)
+    table = opened(data)
+    assert (table.senses, table.answers()) == (("audio",), ["a", "a", "b", "b"])
+    assert [path.name for path in gather([data], ["audio"])] == [f"{i}.{ending}" for i in (1, 2, 1, 2)]  # type: ignore[union-attr]
+    rows = "file,label\n" + "".join(f"{name},{name[0]}\n" for name in names)
+    assert opened(make(data, {"metadata.csv": rows})).senses == ("audio",)
+
+
+@pytest.mark.parametrize(("ending", "form"), [("w64", "W64"), ("sph", "NIST"), ("snd", "AU")])
+def test_recordings_of_these_endings_are_heard(tmp_path: Path, ending: str, form: str) -> None:
+    path = tmp_path / f"a.{ending}"
+    soundfile.write(path, 0.1 * np.sin(np.arange(16_000) / 9), 16_000, format=form, subtype="PCM_16")
+    assert len(SENSES["audio"].read(path)) == 16_000
+
+
+def test_dicom_without_an_ending_is_a_picture(tmp_path: Path) -> None:
+    files = {"ill/IM0001": DICOM, "ill/1.2.840.7": DICOM, "well/IM0001": DICOM, "well/1.2.840.8": DICOM}
+    data = make(tmp_path / "d", files | {"well/README": b"x", "well/a.dat": DICOM})
+    table = opened(data)
+    assert table.answers() == ["ill", "ill", "well", "well"]
+    assert {problem.where for problem in table.problems} == {"well/README", "well/a.dat"}
+    assert {path.name for path in gather([data], ["image"])} == {"IM0001", "1.2.840.7", "1.2.840.8"}  # type: ignore[union-attr]
+    rows = "image,label\n" + "".join(f"{name},{name.partition('/')[0]}\n" for name in files)
+    assert opened(make(data, {"metadata.csv": rows})).answers() == ["ill", "ill", "well", "well"]
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r\n"])
+@pytest.mark.parametrize("separator", [";", ",", "|", "\t"])
+@pytest.mark.parametrize("quote", ["", '"'])
+def test_the_separator_that_excel_declares(tmp_path: Path, ending: str, separator: str, quote: str) -> None:
+    lines = [f"sep={separator}", separator.join(("image", "label")), f"1.png{separator}{quote}x{quote}", "", "1.png"]
+    data = make(tmp_path / "d", {"t.csv": ending.join(lines) + ending, "1.png": "x"})
+    table = opened(data)
+    assert table.answers() == ["x"]
+    assert table.problems[0].where == "t.csv row 5"
+
+
+def test_letters_of_windows(tmp_path: Path) -> None:
+    rows = "image,label\n1.png,5 € or “more”\n2.png,it’s\n".encode("cp1252")
+    assert opened(make(tmp_path / "d", {"t.csv": rows, "1.png": "x", "2.png": "x"})).answers() == [
+        "5 € or “more”",
+        "it’s",
+    ]
+
+
+@pytest.mark.parametrize(
+    "headings",
+    ["x_center,y_center,width,height", "X_Center,Y_Center,W,H", "cx,cy,w,h", "center_x,center_y,width,height"],
+)
+@pytest.mark.parametrize("numbers", [".5,.5,.5,.5", "20,15,20,15"])
+def test_middles_and_sides_of_boxes(tmp_path: Path, headings: str, numbers: str) -> None:
+    data = make(tmp_path / "d", {"t.csv": f"image,label,{headings}\na.jpg,cat,{numbers}\n"})
+    assert boxes(seen(pictures(data, "a.jpg"))) == {"a.jpg": [("cat", 10, 7.5, 30, 22.5)]}
+
+
+@pytest.mark.parametrize("heading", ["animal", "Plant", "place", "speaker"])
+def test_the_only_column_beside_files_is_the_answer(tmp_path: Path, heading: str) -> None:
+    rows = "".join(f"{i}.png,{'ab'[i % 2]}\n" for i in range(8))
+    files = {f"{i}.png": "x" for i in range(8)}
+    table = opened(make(tmp_path / "d", files | {"t.csv": f"image,{heading}\n{rows}"}))
+    assert (table.kind, table.answer_column, table.metadata) == ("label", heading, ())
+    more = "".join(f"{i}.png,{'ab'[i % 2]},{'xy'[i // 4]}\n" for i in range(8))
+    table = opened(make(tmp_path / "d", {"t.csv": f"image,{heading},label\n{more}"}))
+    assert (table.answer_column, table.metadata) == ("label", (heading,))
+    assert opened(make(tmp_path / "d", {"t.csv": f"image,{heading}_id\n{rows}"})).kind is None
+
+
+def test_an_empty_name_is_not_the_current_folder() -> None:
+    with pytest.raises(UsageError, match=r"an empty name\. Allowed: a file, a folder or a table\. Next: is a variable"):
+        list(gather([""], ["image"]))
+
+
+def test_a_mark_of_byte_order_on_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", StringIO("\ufeffa.png\r\n\r\nb.png\n"))
+    assert list(_sources(["-", "c.png"])) == ["a.png", "b.png", "c.png"]
+
+
+@pytest.mark.parametrize("name", ["sample_submission.csv", "Submission.csv", "sampleSubmission.csv"])
+def test_an_example_submission_hides_no_class_folders(tmp_path: Path, name: str) -> None:
+    files = ["cat/1.png", "cat/2.png", "dog/3.png", "dog/4.png"]
+    data = make(make(tmp_path / "d", files), {name: "image,label\ncat/1.png,0\ndog/3.png,0\n"})
+    assert opened(data).answers() == ["cat", "cat", "dog", "dog"]
+    assert opened(data / name).answers() == ["0", "0"]
+    make(data, {"train.csv": "image,label\ncat/1.png,x\ndog/3.png,y\n"})
+    assert opened(data).answers() == ["x", "y"]
+
+
+def test_one_count_of_classes(tmp_path: Path) -> None:
+    """A folder whose files are of no use is no class."""
+    data = make(tmp_path / "d", ["a/1.png", "b/2.png", "c/notes.txt"])
+    (data / "c/gone.png").symlink_to(data / "nothing")
+    assert [said for said in opened(data).said if "class" in said] == [
+        "3 pictures in class folders",
+        "answering 'label' (2 classes)",
+    ]
+
+
+@pytest.mark.parametrize("cell", [str, "p{}".format])
+def test_a_group_alone_with_its_ids_is_no_answer(tmp_path: Path, cell: Callable[[int], str]) -> None:
+    rows = "".join(f"{i}.png,{cell(i % 4)}\n" for i in range(8))
+    data = make(tmp_path / "d", {f"{i}.png": "x" for i in range(8)} | {"t.csv": f"image,patient\n{rows}"})
+    table = opened(data)
+    assert table.kind is None
+    with pytest.raises(DataError, match="there are no answers"):
+        table.answers()
