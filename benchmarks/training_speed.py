@@ -60,10 +60,11 @@ def training_speed(recipe: Recipe, examples: Examples, store: Store, *, rounds: 
     plain_per_s = statistics.median(turn.plain for turn in turns)
     share = statistics.median(turn.ours * work / turn.machine.gigaflops for turn in turns)
     ratio = statistics.median(turn.ours / turn.plain for turn in turns)
+    wished_ratio = WISHED_RATIO[turns[0].machine.precision]
     return [
         Figure("training: seehear", median_per_s, "pictures/s"),
         Figure("training: a plain PyTorch loop, the same network", plain_per_s, "pictures/s"),
-        Figure("training: seehear to the plain loop", ratio, "times", at_least=WISHED_RATIO[turns[0].machine.precision]),
+        Figure("training: seehear to the plain loop", ratio, "times", at_least=wished_ratio),
         Figure("training: work to learn from one picture once", work, "GFLOP"),
         Figure("training: share of the rate of matrix products", share, "%", at_least=WISHED_SHARE),
     ]
