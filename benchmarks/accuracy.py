@@ -20,6 +20,7 @@ from benchmarks.data import SPEAKERS, Examples, Store, cifar10, cifar10_few, dig
 from benchmarks.results import Figure
 from benchmarks.shifts import under_shift
 from benchmarks.unfamiliar import unfamiliarity
+from seehear.amounts import plural
 from seehear.api import Recogniser, train
 from seehear.events import Advanced, Event, Said
 from seehear.measure.evaluate import Evaluation
@@ -29,12 +30,13 @@ from seehear.senses.sight.corruptions import COMMON
 TOLD_EVERY_S = 60.0
 SENSE_WORDS = {"image": "sight", "audio": "hearing"}
 SHARES = (
-    *("accuracy", "wrong", "coverage", "accepted_error"),
+    *("accuracy", "wrong", "coverage", "accepted_error", "whole_coverage", "whole_error"),
     *("wer", "cer", "substitutions", "insertions", "deletions"),
     *("precision", "recall"),
     *("miou", "pixel_accuracy"),
 )
 WISHED_ECE = 0.03
+WISHED_COVERAGE = 0.6  # of boxes, pixels and words, at what is promised
 WISHED_SHARE_OF_ERROR = 0.5  # with both senses, of the better single one's
 WISHED_POINTS = 2.0  # that a sense alone may be behind a recogniser that was taught by it alone
 
@@ -120,7 +122,7 @@ def measure(name: str, task: Task, store: Store, options: argparse.Namespace) ->
     model = taught(examples, sitting.budget, task.senses, out=store.cache / f"{name}.seehear")
     (judge, test), *others = examples.tests.items()
     evaluation = evaluated(model, test, shifted=True)
-    figures = list(_figures(evaluation, task, model.recipe.wrong_at_most))
+    figures = list(_figures(evaluation, task))
     figures += under_shift(
         evaluation,
         task.shift_metric,
@@ -151,15 +153,22 @@ def figure(
     return Figure(what or metric, evaluation.metrics[metric], unit, low, high, at_least=at_least, at_most=at_most)
 
 
-def _figures(evaluation: Evaluation, task: Task, wrong_at_most: float) -> Iterator[Figure]:
+def promise_figures(evaluation: Evaluation, at_least: float | None = None) -> Iterator[Figure]:
+    """What is promised of what is accepted, how much is accepted at that, and how much of it was wrong."""
+    things, promised = plural(evaluation.item or "answer"), evaluation.wrong_at_most
+    yield Figure(f"promised of the accepted {things}: wrong at most", promised or math.nan, "%")
+    yield figure(evaluation, "coverage", f"{things} accepted at that", at_least=at_least)
+    if evaluation.metrics["coverage"]:
+        yield figure(evaluation, "accepted_error", f"error of the accepted {things}", at_most=promised)
+
+
+def _figures(evaluation: Evaluation, task: Task) -> Iterator[Figure]:
     yield figure(evaluation, "accuracy", at_least=task.accuracy)
     yield figure(evaluation, "macro_f1")
     yield figure(evaluation, "auroc", at_least=task.auroc)
     yield figure(evaluation, "log_loss")
     yield figure(evaluation, "ece", "calibration error (ece)", at_most=task.ece)
-    yield figure(evaluation, "coverage", "answered by itself")
-    if evaluation.metrics["coverage"]:
-        yield figure(evaluation, "accepted_error", "error of the accepted answers", at_most=wrong_at_most)
+    yield from promise_figures(evaluation)
 
 
 def _each_sense(

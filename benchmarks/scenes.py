@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from benchmarks.accuracy import evaluated, figure, taught
+from benchmarks.accuracy import WISHED_COVERAGE, evaluated, figure, promise_figures, taught
 from benchmarks.budget import Sitting, asked, for_each
 from benchmarks.data import Examples, Store, write_table
 from benchmarks.hugging_face import NAMES, beside
@@ -91,10 +91,8 @@ def measure(name: str, task: Task, store: Store, options: argparse.Namespace) ->
     (judge, test), *_ = examples.tests.items()
     evaluation = evaluated(model, test, shifted=True)
     figures = list(task.figures(evaluation))
+    figures += promise_figures(evaluation, WISHED_COVERAGE)
     figures += under_shift(evaluation, task.shift_metric, kept=task.kept, among=SHIFTS)
-    if evaluation.metrics["coverage"]:
-        most = model.recipe.wrong_at_most
-        figures.append(figure(evaluation, "accepted_error", "error of the accepted answers", at_most=most))
     figures.append(_speed(model, store.unpacked(name) / task.pictures, task))
     for network in (each for each in task.beside if each in options.beside):
         figures += beside(network, evaluation, model.recipe, examples, sitting.budget, store)
@@ -106,7 +104,7 @@ def _of_masks(evaluation: Evaluation, *, miou: float) -> Iterator[Figure]:
     yield figure(evaluation, "pixel_accuracy", "pixels that are right")
     yield from _of_classes(evaluation, "iou:", "of ")
     yield figure(evaluation, "wrong", "masks with too many wrong pixels")
-    yield figure(evaluation, "coverage", "accepted without asking")
+    yield figure(evaluation, "whole_coverage", "masks accepted as a whole")
 
 
 def _of_classes(evaluation: Evaluation, prefix: str, what: str) -> Iterator[Figure]:
@@ -124,7 +122,7 @@ def _of_boxes(evaluation: Evaluation, *, map50: float) -> Iterator[Figure]:
     yield figure(evaluation, "recall", "told, of the things that are there")
     yield figure(evaluation, "ece", "calibration error of the boxes told (ece)")
     yield figure(evaluation, "wrong", "pictures of which less than four fifths agree")
-    yield figure(evaluation, "coverage", "pictures accepted without asking")
+    yield figure(evaluation, "whole_coverage", "pictures accepted as a whole")
 
 
 TASKS = {

@@ -49,7 +49,7 @@ def believed(shifted: Shifted, wrong_at_most: float | None) -> Iterator[Figure]:
         ("strong", [levels.strong for levels in shifted.corruptions.values()]),
     ):
         wish = wrong_at_most if level == "mild" else None
-        yield Figure(f"answered by itself under {level} corruptions", _pooled(groups, "coverage"), "%")
+        yield Figure(f"accepted under {level} corruptions", _pooled(groups, "coverage"), "%")
         yield Figure(f"error of the accepted under {level} corruptions", accepted_error(groups), "%", at_most=wish)
 
 

@@ -38,7 +38,7 @@ def measure(name: str, store: Store, options: argparse.Namespace) -> None:
         Figure("accuracy, mean of the speakers", sum(shares) / len(shares), "%", at_least=WISHED_MEAN),
         Figure("accuracy, the worst of the speakers", min(shares), "%", at_least=WISHED_WORST),
         *own,
-        Figure("answered by itself, mean of the speakers", sum(coverage) / len(coverage), "%"),
+        Figure("accepted, mean of the speakers", sum(coverage) / len(coverage), "%"),
         Figure("error of the accepted under mild corruptions", accepted_error(mild), "%", at_most=WISHED_WRONG),
     ]
     sitting.record(f"for each of {len(SPEAKERS)} speakers, judged on the one who is never heard", figures)

@@ -32,7 +32,7 @@ def bundle(**changes: Any) -> Bundle:
     """Of pictures of 64 by 64 px; surer than a half of what is whiter than 0.85."""
     sight = {"height": SIDE_PX, "width": SIDE_PX, "channels": 1, "stages": (16,), "finest_px": 8}
     risk = RiskCurve(confidence=(0.9, 0.8), wrong=(0.01, 0.05))
-    trust = {"image": Trust(risk=risk, calibration={"within_0.05": 0.9})}
+    trust = {"image": Trust(risk=risk, whole=RiskCurve(confidence=(0.95,), wrong=(0.04,)))}
     made = {"kind": "boxes", "answer": SPEC, "senses": {"image": sight}, "trust": trust, "unfamiliar_above": {}}
     recipe = tiny.recipe("image", **(made | changes))
     return Bundle(recipe=recipe, model=_model(), weights=tiny.weights(), card="# Where are the squares?\n")

@@ -208,7 +208,7 @@ def test_what_is_believed_under_shift_is_counted_over_all_corruptions_together()
     assert told["accuracy, kept over clean"].value == pytest.approx(0.7)
     assert not told["accuracy, kept over clean"].reached
     assert told["accuracy under the worst, strong: blur"].value == 0.5
-    assert told["answered by itself under mild corruptions"].value == 0.25
+    assert told["accepted under mild corruptions"].value == 0.25
     assert told["error of the accepted under mild corruptions"].value == pytest.approx(0.1)  # 5 of 50, and 0 of 0
     some = {each.what: each for each in under_shift(evaluation, "accuracy", among=["noise"])}
     assert some["error of the accepted under strong corruptions"].value == 0

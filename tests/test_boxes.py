@@ -18,11 +18,12 @@ from PIL import Image
 
 from seehear.answers import ANSWERS
 from seehear.answers.boxes import Box, Boxes, BoxesSpec
-from seehear.answers.boxes.answer import accepted_from, expected_share, states
+from seehear.answers.boxes.answer import expected_share, states
 from seehear.answers.boxes.exchange import as_coco, as_yolo, from_supervision, to_supervision
 from seehear.answers.boxes.matching import HIT, IGNORED, WRONG, matched
 from seehear.answers.boxes.metric import agreement
 from seehear.answers.boxes.overlap import overlap, suppressed
+from seehear.answers.items import ACCEPTED_FROM, ItemCount
 from seehear.answers.overlay import Tags
 from seehear.errors import DataError, InputError, UsageError
 from seehear.geometry import Grid, Placed, Warp
@@ -251,7 +252,7 @@ def test_candidates_become_boxes_in_the_original() -> None:
         (0, 0, 5, 5, 3, -9),
         (60, 5, 80, 9, -1, -9),
     )
-    answer = BOXES.from_raw(seen, SPEC, {"within_0.05": 0.95}, placed)
+    answer = BOXES.from_raw(seen, SPEC, {ACCEPTED_FROM: 0.95}, placed)
     assert [(box.label, box.xyxy, box.accepted) for box in answer.boxes] == [
         ("cat", (0, 10, 40, 50), True),
         ("dog", (180, 60, 200, 100), False),
@@ -264,10 +265,31 @@ def test_candidates_become_boxes_in_the_original() -> None:
     assert str(BOXES.from_raw(raw(), SPEC, {}, placed)) == "nothing"
 
 
-def test_boxes_are_accepted_by_the_wish() -> None:
-    limits = {"within_0.05": 0.9, "within_0.1": 0.8, "within_0.2": 0.6}
-    wished = [accepted_from(limits | {"wrong_at_most": wish}) for wish in (0.01, 0.05, 0.12, 0.5)]
-    assert wished == [1.01, 0.9, 0.8, 0.6]
+def test_only_boxes_that_are_told_are_accepted_and_counted() -> None:
+    """Those from the confidence on that is asked; none of a refused answer, and none where nothing was measured."""
+    seen = raw((0, 0, 9, 9, 3, -9), (20, 0, 29, 9, 1, -9), (40, 0, 49, 9, -1, -9))
+    accepted = {
+        limit: [box.accepted for box in (*answer.boxes, *answer.faint)]
+        for limit in (0.0, 0.8, 1.01)
+        for answer in [BOXES.from_raw(seen, SPEC, {ACCEPTED_FROM: limit}, None)]
+    }
+    assert accepted == {0.0: [True, True, False], 0.8: [True, False, False], 1.01: [False, False, False]}
+    answer = BOXES.from_raw(seen, SPEC, {ACCEPTED_FROM: 0.8}, None)
+    assert (answer.items, answer.refused().items) == (ItemCount("box", 1, 2), ItemCount("box", 0, 2))
+    assert BOXES.from_raw(seen, SPEC, {}, None).items.accepted == 0
+
+
+def test_items_are_the_told_boxes_at_things_that_must_be_found() -> None:
+    truth = BOXES.read(CELLS[0], SPEC)  # a cat, and a crowd of dogs
+    said = Boxes(
+        (Box("cat", (0, 0, 10, 10), 0.9), Box("dog", (6, 6, 20, 20), 0.8), Box("cat", (50, 50, 60, 60), 0.7, False)),
+        faint=(Box("cat", (70, 70, 80, 80), 0.2, False),),
+    )
+    items = BOXES.items(BOXES.compare([said, Boxes(())], [truth, truth], SPEC), SPEC)
+    number, accepted = items.each()
+    assert (number.tolist(), accepted.tolist(), items.mistakes().tolist()) == ([2, 0], [1, 0], [0, 0])
+    assert items.wrong.sum() == 1
+    assert [BOXES.items_in(cell) for cell in CELLS] == [1, 0, 1]
 
 
 def test_what_agreement_to_expect() -> None:
@@ -312,16 +334,6 @@ def test_calibration_makes_boasts_honest() -> None:
     answers = [BOXES.from_raw(each, SPEC, fitted, None) for each in seen]
     right = BOXES.right(BOXES.compare(answers, truths, SPEC), SPEC).mean()
     assert np.mean([answer.confidence for answer in answers]) == pytest.approx(right, abs=0.05)
-    assert not any(name.startswith("within") for name in fitted)
-
-
-def test_boxes_that_are_as_sure_as_each_other_are_accepted_together_or_not_at_all() -> None:
-    """60 that are right stand before 140 that are wrong: at one confidence it is a third that is right."""
-    place = (0.0, 0.0, 10.0, 10.0)
-    seen = [raw((*place, 3.0, -9.0)) for _ in range(200)]
-    truths = [Boxes((Box("cat", place),) if i < 60 else (Box("cat", (40, 40, 50, 50)),)) for i in range(200)]
-    fitted = BOXES.calibrate([BOXES.candidates(each, SPEC, {}) for each in seen], truths, SPEC)
-    assert not any(name.startswith("within") for name in fitted)
 
 
 # Other programs

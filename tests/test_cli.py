@@ -340,10 +340,15 @@ def test_evaluate_says_why_it_answers_nothing_itself(here, capsys):
 
 
 def test_figures_on_one_line_are_written_in_one_manner():
-    assert told({"wrong": 0.0, "coverage": 0.171, "accepted_error": 0.021}) == (
+    assert told({"wrong": 0.0, "coverage": 0.171, "accepted_error": 0.021}, "") == (
         "wrong 0 per 100; answers 17 per 100 itself, of those wrong 2.1 per 100"
     )
-    assert told({"wrong": None, "coverage": 0.0, "accepted_error": None}) == "wrong unknown; answers 0 per 100 itself"
+    assert told({"wrong": None, "coverage": 0.0, "accepted_error": None}, "") == (
+        "wrong unknown; answers 0 per 100 itself"
+    )
+    assert told({"wrong": 0.5, "coverage": 0.7, "accepted_error": 0.1}, "box") == (
+        "wrong 50 per 100; accepts 70 per 100 of the boxes, of those wrong 10 per 100"
+    )
 
 
 def test_a_report_that_can_not_be_written_is_refused_before_the_work(table, capsys, monkeypatch):

@@ -151,7 +151,7 @@ def test_a_difference_is_told_in_words():
     got = judged([False] * 20 + [True] * 80, sex=["f"] * 40 + ["m"] * 60)
     lines = str(got).splitlines()
     at = lines.index("by sex, the worst first")
-    assert " ".join(lines[at + 1].split()) == "n accuracy wrong of 100 answers itself of those wrong"
+    assert " ".join(lines[at + 1].split()) == "n accuracy wrong of 100 accepted of those wrong"
     assert lines[at + 2].split()[:2] == ["f", "40"]
     assert lines[at + 4] == (
         "  more than chance explains: f is answered wrongly more often, 50 (35 to 65) of 100, than m, 0 (0 to 6.0)"
@@ -180,9 +180,9 @@ def of(name: str, hits: dict[str, tuple[int, int]]) -> Grouping:
     [
         (
             "accepted_error",
-            "of what it answers itself, a is wrong more often, 60 (50 to 69) of 100, than b, 5.0 (2.2 to 11)",
+            "of what it accepts, a is wrong more often, 60 (50 to 69) of 100, than b, 5.0 (2.2 to 11)",
         ),
-        ("coverage", "for b it answers fewer itself, 5.0 (2.2 to 11) of 100, than for a, 60 (50 to 69)"),
+        ("coverage", "for b it accepts fewer, 5.0 (2.2 to 11) of 100, than for a, 60 (50 to 69)"),
         ("wer", "wer is higher for a, 0.6 (0.502 to 0.691), than for b, 0.05 (0.0215 to 0.112)"),
     ],
 )

@@ -280,7 +280,7 @@ RECIPES: dict[str, Callable[[], bytes]] = {
     "senses as a list": lambda: recipe_with('"senses":{', '"senses":["image"],"was":{'),
     "no senses": lambda: re.sub(rb'"senses":\{.*?\}\}', b'"senses":{}', recipe_with("", "")),
     "a field more": lambda: recipe_with('"kind":', '"__class__":"os","kind":'),
-    "not a number": lambda: recipe_with('"wrong_at_most":0.05', '"wrong_at_most":NaN'),
+    "not a number": lambda: recipe_with('"wrong_at_most":null', '"wrong_at_most":NaN'),
     "a limit of infinity": lambda: recipe_with(
         '"unfamiliar_above":{"image":0.5}', '"unfamiliar_above":{"image":1e999}'
     ),

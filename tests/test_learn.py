@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -260,14 +262,31 @@ def test_wishes_that_cannot_be_granted(wishes: dict[str, Any], words: str, tmp_p
         ("label", 500, 0.05, 50),
         ("label", 4000, 0.05, 400),
         ("label", 80_000, 0.05, 5000),
-        ("boxes", 200, 0.05, 20),
+        ("label", 300, None, 50),
         ("mask", 200, 0.05, 20),
+        ("mask", 40, 0.05, 10),
     ],
 )
 def test_of_few_examples_as_many_judge_as_vouch_for_the_wish_but_a_quarter_at_most(
-    kind: str, examples: int, wrong_at_most: float, judges: int
+    kind: str, examples: int, wrong_at_most: float | None, judges: int
 ) -> None:
-    assert examples * _held_out(examples, ANSWERS[kind], wrong_at_most) == pytest.approx(judges)
+    cells = ["a"] * examples
+    assert examples * _held_out(cells, ANSWERS[kind], wrong_at_most) == pytest.approx(judges)
+
+
+@pytest.mark.parametrize(
+    ("kind", "cell", "judges"),
+    [
+        ("boxes", lambda n: json.dumps([{"label": "plate", "xyxy": [1, 1, 9, 9]}] * n), {1: 50, 2: 30, 12: 20, 40: 20}),
+        ("text", lambda n: " ".join(["yes"] * n), {1: 50, 2: 30, 6: 20, 40: 20}),
+    ],
+)
+def test_what_judges_is_counted_in_what_is_accepted(
+    kind: str, cell: Callable[[int], str], judges: dict[int, int]
+) -> None:
+    """Boxes and words, of which those of one example are alike: a tenth of 200 where each has some."""
+    held = {n: round(200 * _held_out([cell(n)] * 200, ANSWERS[kind], None)) for n in judges}
+    assert held == judges
 
 
 @pytest.mark.parametrize("lasts_s", [0.5, 3.1, 20.0, 59.0])
@@ -279,16 +298,17 @@ def test_a_batch_of_long_recordings_holds_few(lasts_s: float) -> None:
 
 
 def test_before_it_learns_it_says_that_too_few_are_held_out(tmp_path: Path) -> None:
-    recipe, said = recipe_for("label", ("image",)), list[Any]()
+    recipe, said = recipe_for("label", ("image",)).model_copy(update={"wrong_at_most": 0.05}), list[Any]()
     table = opened(digits_table(tmp_path / "data", {"label": ANSWER_CELLS["label"]}, ("image",)), tmp_path)
     gather(table, None, recipe, tmp_path / "run", said.append)
     assert said[-1].text == (
         '4 held out are too few for any answer but "I don\'t know": 45 are needed to vouch for 5 % wrong at most; '
-        "44 % is the least that 4 can vouch for (--wrong-at-most 44%)"
+        "44 % is the least that 4 can vouch for (--wrong-at-most 44%; without it, the least is promised that can be)"
     )
-    lenient = recipe.model_copy(update={"wrong_at_most": 0.44})
-    gather(table, None, lenient, tmp_path / "again", said.append)
-    assert "held out 4 of " in said[-1].text
+    for again, asked in enumerate((0.44, None)):
+        enough = recipe.model_copy(update={"wrong_at_most": asked})
+        gather(table, None, enough, tmp_path / f"again-{again}", said.append)
+        assert "held out 4 of " in said[-1].text
 
 
 def test_a_sense_that_an_answer_has_no_use_for_is_refused_with_the_flag_that_leaves_it_out(tmp_path: Path) -> None:

@@ -18,8 +18,11 @@ from sklearn.metrics import jaccard_score
 from learning import recipe_for
 from seehear.answers import ANSWERS
 from seehear.answers.figure import FAINT
+from seehear.answers.items import NEVER, ItemCount
 from seehear.answers.mask import Mask, MaskSpec
+from seehear.answers.mask.answer import pack
 from seehear.answers.mask.head import Head
+from seehear.answers.mask.levels import CONFIDENCES, level_from, levels_of
 from seehear.answers.mask.picture import numbers
 from seehear.answers.mask.spec import UNKNOWN
 from seehear.errors import DataError, InputError
@@ -357,11 +360,22 @@ def test_confidence_is_how_often_enough_pixels_are_right() -> None:
 
 def test_an_answer_in_words_and_in_json() -> None:
     pixels = drawn(20, 60)
-    answer = Mask.of(pixels, SPEC, confidence=0.8, expected=0.93, sure=(0.97, 0.9, 0.4))
+    levels = levels_of(np.where(pixels == 2, 0.4, 0.95))
+    answer = Mask.of(
+        pixels,
+        SPEC,
+        confidence=0.8,
+        expected=0.93,
+        sure=(0.97, 0.9, 0.4),
+        levels=pack(levels),
+        accepted_from=level_from(0.9),
+    )
     assert str(answer) == "ground 50 %, road 42 %, car 8 %"
     assert answer.marked() == "ground 50 %, road 42 %, [car 8 %]"
     told = answer.to_json()
-    assert told["mask"][2] == {"class": "car", "px": 96, "share": 0.08, "confidence": 0.4}
+    assert told["mask"][2] == {"class": "car", "px": 96, "share": 0.08, "confidence": 0.4, "accepted_px": 0}
+    assert told["mask"][0]["accepted_px"] == told["mask"][0]["px"] == 600
+    assert (answer.items, answer.refused().items.accepted) == (ItemCount("pixel", 1104, 1200), 0)
     assert (told["width"], told["height"], told["pixels_right"]) == (60, 20, 0.93)
     assert str(Mask.of(np.full((2, 2), UNKNOWN, np.uint8), SPEC)) == "nothing that is known"
 
@@ -374,6 +388,43 @@ def test_a_mask_is_laid_over_its_picture() -> None:
         color = np.array(list(bytes.fromhex(SPEC.colors[pixels[row, column]][1:])))
         assert np.abs(laid[row, column] - (100 + color) / 2).max() <= 1
     assert laid[0, 59].tolist() == [100, 100, 100]
+
+
+def test_pixels_that_are_not_accepted_are_striped_and_black_in_a_file_of_their_own() -> None:
+    pixels = drawn()
+    sure = np.zeros(pixels.shape, bool)
+    sure[:, 30:] = True
+    levels = pack(levels_of(np.where(sure, 0.99, 0.6)))
+    answer = Mask.of(pixels, SPEC, levels=levels, accepted_from=level_from(0.9))
+    laid = np.asarray(answer.drawn_on(Image.new("L", (60, 40), 100)))[::8, ::8]
+    plain = (laid == 100).all(2)
+    assert not plain[20:, 30:].any()
+    assert 0.5 < plain[20:, :30].mean() < 0.8
+    with Image.open(BytesIO(answer.files()["accepted.png"])) as file:
+        assert np.array_equal(np.asarray(file) == 255, sure)
+    assert "accepted.png" not in Mask.of(pixels, SPEC).files()
+
+
+def test_levels_keep_order_and_what_is_accepted_is_as_sure_as_was_asked() -> None:
+    sure = np.sort(np.random.default_rng(0).random(5000))
+    levels = levels_of(sure)
+    assert (np.diff(levels.astype(int)) >= 0).all()
+    for limit in (*CONFIDENCES[[1, 40, -1]], 0.5, 0.9):  # the lowest level holds all that is less sure
+        accepted = levels >= level_from(limit)
+        assert (sure[accepted] >= limit - 1e-6).all()
+    assert level_from(NEVER) > levels.max()
+
+
+def test_items_are_the_pixels_whose_class_is_known() -> None:
+    said, truth = drawn(), drawn()
+    truth[:10] = UNKNOWN
+    truth[39] = 2
+    levels = np.where(np.arange(40)[:, None] < 35, np.uint8(90), np.uint8(20)).repeat(60, 1)
+    answer = Mask.of(said, SPEC, levels=pack(levels), accepted_from=50)
+    items = MASK.items(MASK.compare([answer], [Mask.of(truth, SPEC)], SPEC), SPEC)
+    number, accepted = items.each()
+    assert (number.tolist(), accepted.tolist(), items.mistakes().tolist()) == ([1800], [1500], [0])
+    assert items.wrong.sum() == (said[39] != 2).sum()
 
 
 def test_a_key_names_the_classes_that_are_there_in_their_colours() -> None:
@@ -400,7 +451,7 @@ def test_of_a_film_is_told_how_much_each_class_was() -> None:
     assert told[1] is None and told[2] is ground
     assert follower.to_json() == {"ground": 0.75, "road": 0.23, "car": 0.02}
     assert str(follower) == "ground 75 %, road 23 %, car 2 %"
-    assert list(follower.rows(ground)) == [("ground", 2400, 1.0, 1.0)]
+    assert list(follower.rows(ground)) == [("ground", 2400, 1.0, 1.0, 2400)]
 
 
 # The head

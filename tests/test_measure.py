@@ -274,7 +274,7 @@ def test_intervals_of_groups_hold_what_new_groups_give():
         answers, truths, accepted = grouped(20, 15, seed=seed)
         judged = Judged.of(LABEL, SPEC, answers, truths).accepting(accepted)
         for unit in (np.arange(300) // 15, np.arange(300)):
-            low, high = Share(judged.right, unit).interval
+            low, high = Share(judged.right, np.ones(300, int), unit).interval
             inside = low <= truth <= high
             held, held_alone = held + inside * (unit[1] == 0), held_alone + inside * (unit[1] == 1)
     assert held >= 54 > 36 >= held_alone

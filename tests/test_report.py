@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seehear.answers import ANSWERS, lettering
+from seehear.answers import ANSWERS, Items, lettering
 from seehear.answers.figure import Field
 from seehear.answers.label import Label, LabelSpec
 from seehear.answers.score import Score, ScoreSpec
@@ -106,10 +106,11 @@ def test_any_picture_and_any_name_fit_the_contact_sheet(mode, size, pictures):
 
 
 def test_the_curve_of_the_surest_answers_stays_in_its_frame(monkeypatch):
+    assert risk_coverage(Items.of_wholes(np.zeros(0), np.zeros(0, bool)), coverage=0.0).width > 0
     drawn = []
     monkeypatch.setattr(Field, "curve", lambda field, xs, ys, **_: drawn.append((field.y.high, max(ys))))
     right = np.arange(60) > 0  # the surest of all is wrong
-    risk_coverage(np.linspace(0.9, 0.1, 60), right, coverage=0.5)
+    risk_coverage(Items.of_wholes(np.linspace(0.9, 0.1, 60), right), coverage=0.5)
     assert all(highest <= top for top, highest in drawn)
 
 

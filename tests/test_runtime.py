@@ -28,6 +28,7 @@ from seehear import api
 from seehear.answers import ANSWERS
 from seehear.errors import BundleError, UsageError
 from seehear.media import Excerpt
+from seehear.recipe import RiskCurve, Trust
 from seehear.runtime.bundle import write_bundle
 from seehear.runtime.prediction import Prediction, share
 from seehear.runtime.recognise import Recogniser, _is_of
@@ -134,6 +135,22 @@ def test_where_no_confidence_is_enough_it_says_what_the_examples_held_out_vouch_
     assert few.unvouched(wrong_at_most=0.0012) == reason
     assert few.predict_one(tiny.picture(0.9), wrong_at_most=0.0012).reason == reason
     assert few.unvouched() == ""
+
+
+PROMISED = {"image+audio": 0.01, "image": 0.05, "audio": 0.07}
+
+
+def test_unless_asked_otherwise_it_keeps_to_what_was_promised_by_the_senses_in_use() -> None:
+    risk = RiskCurve(confidence=(0.9, 0.8), wrong=(0.01, 0.05))
+    trust = {name: Trust(risk=risk, wrong_at_most=share) for name, share in PROMISED.items()}
+    both = Recogniser(tiny.bundle("image", "audio", trust=trust))
+    assert {used: both.promised(used.split("+")) for used in PROMISED} == PROMISED
+    assert both.promised(["image"], 0.2) == 0.2
+    sure = tiny.picture(0.545)  # 86 %
+    assert both.predict_one({"image": sure}).accepted
+    doubtful = both.predict_one({"image": sure, "audio": np.full(16_000, 0.5, np.float32)})
+    assert doubtful.reason == "for 1 % wrong at most it must be 90 % sure"
+    assert (doubtful.whole_accepted, doubtful.items) == (False, None)
 
 
 def test_an_unfamiliar_input_is_not_accepted_however_sure(seeing: Recogniser) -> None:

@@ -94,18 +94,20 @@ def test_a_truth_gives_its_words_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    ("sure", "line"),
+    ("accepted", "line"),
     [
-        ((0.9, 0.5, 0.8), "take two daily"),
-        ((0.9, 0.49, 0.8), "take [two?] daily"),
-        ((0.2, 0.1, 0.8), "[take two?] daily"),
-        ((0.2, 0.8, 0.1), "[take?] two [daily?]"),
+        ((1, 1, 1), "take two daily (3 of 3 words accepted)"),
+        ((1, 0, 1), "take [two?] daily (2 of 3 words accepted)"),
+        ((0, 0, 1), "[take two?] daily (1 of 3 words accepted)"),
+        ((0, 1, 0), "[take?] two [daily?] (1 of 3 words accepted)"),
     ],
 )
-def test_words_that_are_likelier_wrong_are_marked_for_people_alone(sure: tuple[float, ...], line: str) -> None:
-    text = Text(tuple(Word(word, confidence=c) for word, c in zip(("take", "two", "daily"), sure, strict=True)), 0.4)
-    assert str(Prediction("a.wav", text, 0.4, True)) == f"a.wav: {line} (40 % sure)"
+def test_words_that_are_not_accepted_are_marked_for_people_alone(accepted: tuple[int, ...], line: str) -> None:
+    said = zip(("take", "two", "daily"), accepted, strict=True)
+    text = Text(tuple(Word(word, accepted=bool(yes)) for word, yes in said), 0.4)
+    assert str(Prediction("a.wav", text, 0.4, True)) == f"a.wav: {line}"
+    assert str(Prediction("a.wav", text, 0.4, True, whole_accepted=True)).endswith(" (40 % sure)")
     assert text.files()["txt"] == b"take two daily\n"
     told = text.to_json()
     assert told["text"] == "take two daily"
-    assert [word["accepted"] for word in told["words"]] == [c >= 0.5 for c in sure]
+    assert [word["accepted"] for word in told["words"]] == list(map(bool, accepted))

@@ -13,10 +13,13 @@ import torch
 
 from learning import EXAMPLES, recipe_for, shelf_of
 from seehear.answers import ANSWERS
-from seehear.events import silence
+from seehear.answers.risk import bounded
+from seehear.events import Said, silence
 from seehear.learn import trial
+from seehear.learn.card import card, promise
 from seehear.learn.fit import Clock, fit
 from seehear.learn.network import Network
+from seehear.measure.trust import curve, fit_risk
 from seehear.recipe import Trust
 
 TUNED = 6
@@ -58,9 +61,72 @@ def test_each_example_is_made_out_once_and_the_arrays_of_few_are_held(
     answers = [plain.from_raw(raw, spec, fitted, None) for raw in made_out[:EXAMPLES]]
     compared = plain.compare(answers, truths, spec)
     right = plain.right(compared, spec)
-    confidence = np.array([answer.confidence for answer in answers])
-    assert recipe.trust["audio"] == Trust(calibration=fitted, risk=trial.fit_risk(confidence, right))
+    wholes = fit_risk(np.array([answer.confidence for answer in answers]), right, shelf.groups)
+    items = plain.items(compared, spec)
+    risks = {"risk": wholes} if items is None else {"risk": curve(bounded(items, shelf.groups)), "whole": wholes}
+    trust = recipe.trust["audio"]
+    assert trust == Trust(
+        calibration=fitted, **risks, wrong_at_most=trust.wrong_at_most, more_held_out=trust.more_held_out
+    )
     assert recipe.results["audio"]["metrics"]["wrong"] == pytest.approx(1 - right.mean())
+
+
+@pytest.mark.parametrize(
+    ("groups", "few"),
+    [
+        (np.arange(EXAMPLES), 0),
+        (np.arange(EXAMPLES) // 2, 0),
+        (np.arange(EXAMPLES) // 4, 4),
+        (np.zeros(EXAMPLES, int), 1),
+    ],
+    ids=["each alone", "eight", "four", "one"],
+)
+def test_what_errs_together_is_known_from_some_groups_on(groups: np.ndarray, few: int, tmp_path: Path) -> None:
+    """Of fewer it is guessed, so that less is promised than of examples that have no groups."""
+    torch.manual_seed(0)
+    shelf = shelf_of(recipe_for("label", ("image",)), tmp_path)
+    shelf.__dict__["groups"] = groups
+    trust = trial.trusted(Network(shelf.recipe).eval(), shelf, np.arange(EXAMPLES), listen=silence).trust["image"]
+    assert trust.few_groups == few
+    alone = shelf_of(shelf.recipe, tmp_path / "alone")
+    alone.__dict__["groups"] = np.arange(EXAMPLES)
+    others = trial.trusted(Network(shelf.recipe).eval(), alone, np.arange(EXAMPLES), listen=silence).trust["image"]
+    assert trust.wrong_at_most >= others.wrong_at_most
+
+
+def test_it_says_once_what_it_promises(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    shelf = shelf_of(recipe_for("label", ("image", "audio")), tmp_path)
+    said: list[Any] = []
+    recipe = trial.trusted(Network(shelf.recipe).eval(), shelf, np.arange(EXAMPLES), listen=said.append)
+    recipe = recipe.model_copy(update={"training": recipe.training.model_copy(update={"steps": 1})})
+    promises = [event.text for event in said if isinstance(event, Said)]
+    assert promises == [promise(recipe, "image+audio")]
+    assert all(f"- By {used.replace('+', ' and ')}: {promise(recipe, used)}." in card(recipe) for used in recipe.trust)
+
+
+@pytest.mark.parametrize(
+    ("trust", "accepted", "asked", "words"),
+    [
+        ({"wrong_at_most": 0.05}, 0.9, None, "at most 5 wrong of 100 accepted boxes: it accepts 90 of 100"),
+        ({"wrong_at_most": 0.07, "more_held_out": 10}, 1.0, None, "of 100; 10 more held-out examples would allow 5"),
+        ({"wrong_at_most": 0.16, "more_held_out": None}, 0.7, None, "too many held-out ones are wrong to promise 5"),
+        ({"wrong_at_most": 0.25, "more_held_out": None}, 0.0, None, "too many held-out ones are wrong to accept any"),
+        ({"wrong_at_most": 0.09, "few_groups": 1}, 0.7, None, "1 group, such as speakers: more groups would allow"),
+        ({"wrong_at_most": 0.1, "more_held_out": 3}, 0.7, 0.1, "at most 10 wrong of 100 accepted boxes: it accepts 70"),
+    ],
+)
+def test_promises_in_words(trust: dict[str, Any], accepted: float, asked: float | None, words: str) -> None:
+    recipe = recipe_for("boxes", ("image",)).model_copy(
+        update={
+            "wrong_at_most": asked,
+            "trust": {"image": Trust(**trust)},
+            "results": {"image": {"n": 20, "metrics": {"coverage": accepted}, "intervals": {}}},
+        }
+    )
+    said = promise(recipe, "image")
+    assert words in said
+    assert ("more" in said) == ("more" in words), said
 
 
 def test_senses_are_tried_by_the_examples_that_have_them(tmp_path: Path) -> None:

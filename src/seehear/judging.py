@@ -63,8 +63,15 @@ def judge(
         skipped=(*table.problems, *problems, *asked.problems),
         metadata={name: table.metadata_column(name) for name in table.metadata},
     )
-    unvouched = recogniser.unvouched(how.get("senses"), how.get("wrong_at_most"))
-    result = replace(result, speed=asked.speed, unvouched=unvouched, differs=asked.differs, rests_on=judged_by(table))
+    senses, wrong_at_most = how.get("senses"), how.get("wrong_at_most")
+    result = replace(
+        result,
+        speed=asked.speed,
+        wrong_at_most=recogniser.promised(senses, wrong_at_most),
+        unvouched=recogniser.unvouched(senses, wrong_at_most),
+        differs=asked.differs,
+        rests_on=judged_by(table),
+    )
     if worse:
         result = replace(result, shifted=shifted(recogniser, asked.judgeable(table, truths), how, listen))
     if report is not None:
@@ -112,7 +119,7 @@ def _asked(
         problem = _problem(prediction, truths[number], recipe)
         problems += [problem] if problem else []
         answers.append(None if problem else prediction.answer)
-        accepted.append(prediction.accepted)
+        accepted.append(prediction.whole_accepted)
         used.append(prediction.used)
         differences.count(prediction)
         lasts_s += prediction.lasts_s

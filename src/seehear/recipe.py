@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, ValidationErr
 from pydantic_core import PydanticCustomError
 
 from seehear.answers import ANSWERS
+from seehear.answers.items import NEVER
+from seehear.answers.risk import USUAL
 from seehear.errors import DataError
 from seehear.senses import SENSES
 
@@ -26,9 +28,9 @@ class Frozen(BaseModel):
 
 
 class RiskCurve(Frozen):
-    """How wrong the accepted answers were, on held-out examples, for each confidence one might demand.
+    """How wrong accepted items were, on held-out examples, for each confidence one might demand.
 
-    confidence falls; wrong[i] is the share of wrong answers, with its uncertainty taken against us, among
+    confidence falls; wrong[i] is the share of wrong items, with its uncertainty taken against us, among
     those at least as confident as confidence[i].
     """
 
@@ -42,16 +44,28 @@ class RiskCurve(Frozen):
         return self
 
     def threshold(self, wrong_at_most: float) -> float:
-        """The lowest confidence at which no more than that share was wrong; 1.01, never reached, if none."""
+        """The lowest confidence at which no more than that share was wrong; NEVER reached, if none."""
         good = [c for c, w in zip(self.confidence, self.wrong, strict=True) if w <= wrong_at_most]
-        return min(good, default=1.01)
+        return min(good, default=NEVER)
 
 
 class Trust(Frozen):
-    """When to believe an answer, for one set of senses in use."""
+    """When to believe an answer, for one set of senses in use.
+
+    risk            of what is accepted by itself: the boxes, words or pixels of an answer, or all of it
+    whole           of whole answers, where their items are accepted by themselves
+    wrong_at_most   what is promised: the share of accepted items that may be wrong
+    more_held_out   how many more held-out examples would allow to promise what is usual; None where no number would
+    few_groups      of how many speakers, patients or the like the held-out examples are, where those are too few to
+                    tell how much they differ; else 0
+    """
 
     calibration: dict[str, float] = Field(default={}, max_length=1000)
     risk: RiskCurve = RiskCurve()
+    whole: RiskCurve = RiskCurve()
+    wrong_at_most: float = Field(default=USUAL, gt=0, lt=1)
+    more_held_out: int | None = Field(default=0, ge=0)
+    few_groups: int = Field(default=0, ge=0)
 
 
 class Training(Frozen):
@@ -79,7 +93,7 @@ class Recipe(Frozen):
     answer: SerializeAsAny[BaseModel]
     width: int = Field(gt=0)  # D, channels of the cells where senses meet
     training: Training
-    wrong_at_most: float = Field(default=0.05, gt=0, lt=1)
+    wrong_at_most: float | None = Field(default=None, gt=0, lt=1)  # what was asked for; None: what can be promised
     # By senses in use, joined with "+": "image+audio", "image", "audio".
     trust: dict[str, Trust] = Field(default={}, max_length=SETS)
     # By sense: the score beyond which an input is unlike the training's.

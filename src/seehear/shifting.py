@@ -104,6 +104,6 @@ def _measured(recogniser: Recogniser, examples: Asked, how: Mapping[str, Any], i
     judged = Judged.of(kind, recipe.answer, [p.answer for p in predictions], [truth for _, truth in examples])
     if not len(judged):
         return Group(0, {}, {})
-    judged = judged.accepting([p.accepted for p in predictions])
+    judged = judged.accepting([p.whole_accepted for p in predictions])
     metrics, intervals = figures(judged, kind, recipe.answer, resamples=RESAMPLES)
     return Group(len(judged), metrics, intervals)

@@ -14,6 +14,8 @@ from pydantic import BaseModel
 from seehear.answers import boxes, label, mask, score, text
 from seehear.answers.ask import Ask as Ask
 from seehear.answers.headline import Headline as Headline
+from seehear.answers.items import ItemCount as ItemCount
+from seehear.answers.items import Items as Items
 from seehear.answers.part import Part as Part
 from seehear.errors import UsageError
 from seehear.geometry import Placed, Warp
@@ -47,11 +49,15 @@ class Answer(Protocol):
     def files(self) -> Mapping[str, bytes]:
         """What people expect such an answer as, by extension: subtitles, a picture; {} where one line says it all."""
 
+    # Where its kind has an `item`, also:
+    # items -> ItemCount, how many of them are accepted
+    # refused() -> the same answer, none of whose items is accepted
+
     # Where its kind has `finest_px`, also drawn_on(picture) -> a copy of a PIL picture, which may be
     # enlarged, with the answer laid over it.
 
     def marked(self) -> str:
-        """The line in which people read it, with a mark at every part that should not be believed."""
+        """The line in which people read it, with a mark at every item that is not accepted."""
 
     def __str__(self) -> str:
         """All of it in one line, for programs too."""
@@ -87,6 +93,7 @@ class Facts(Protocol):
     senses: tuple[frozenset[str], ...]  # the sets of senses it is tested with
     blends: bool  # whether one example laid over another has something of both answers, which mixup learns from
     whole: bool  # whether all of an example counts, so that none of it may be cut off
+    item: str  # what of an answer is accepted by itself: a box, a word, a pixel; "" where it is all of it
     finest_px: int | None  # the pitch of the finest cells that its head reads, where it says what is where; else None
     Spec: type[BaseModel]
 
@@ -122,8 +129,8 @@ class AnswerModule(Protocol):
     def from_raw(self, raw: Arrays, spec: Any, calibration: Mapping[str, float], placed: Placed | None) -> Answer:
         """The answer to one example from the head's arrays, in their `raw_shapes`, in the original's coordinates.
 
-        Without `placed`, in the prepared ones. `calibration` is what was fitted and, in use, `wrong_at_most`, the share
-        of wrong ones among accepted parts of an answer that is wished.
+        Without `placed`, in the prepared ones. `calibration` is what was fitted and, in use, `items.ACCEPTED_FROM`,
+        the confidence from which on an item is accepted.
         """
 
 
@@ -145,6 +152,8 @@ class MetricModule(Protocol):
     def right(self, compared: Arrays, spec: Any) -> Array:
         """(n,) bool: which answers count as right, as confidence means it."""
 
+    # Where the kind has an `item`, also items(compared, spec) -> Items, those that count.
+
     def metrics(self, compared: Arrays, spec: Any) -> dict[str, float]:
         """Every published metric of this kind; nan where it is not defined on these rows."""
 
@@ -154,6 +163,12 @@ class AnswerKind(Facts, AnswerModule, MetricModule, Protocol):
 
     `draw.py`, `follow.py` and `head.py` add the rest.
     """
+
+    def items(self, compared: Arrays, spec: Any) -> Items | None:
+        """What is accepted by itself; None where that is all of an answer."""
+
+    def items_in(self, cell: str) -> float:
+        """How many items the truth in a cell has; 1 where the kind has no `item`."""
 
     def favouring(self, spec: Any, terms: Sequence[str]) -> Any:
         """The Spec for inputs in which these terms are expected. Raises UsageError where they mean nothing."""
@@ -253,7 +268,7 @@ class _Kind:
     def __init__(self, facts: Facts, answer: AnswerModule, metric: MetricModule) -> None:
         self.name, self.columns, self.aids, self.senses = facts.name, facts.columns, facts.aids, facts.senses
         self.blends, self.whole, self.Spec = facts.blends, facts.whole, facts.Spec
-        self.finest_px = facts.finest_px
+        self.finest_px, self.item = facts.finest_px, facts.item
         self.plan, self.fits, self.read, self.stratum = answer.plan, answer.fits, answer.read, answer.stratum
         self.target, self.raw_shapes, self.from_raw = answer.target, answer.raw_shapes, answer.from_raw
         self.calibrate, self.compare, self.metrics = metric.calibrate, metric.compare, metric.metrics
@@ -264,6 +279,7 @@ class _Kind:
         self.means, self.describe = getattr(answer, "means", _not), getattr(answer, "describe", _nothing)
         self.check = getattr(answer, "check", _accept)
         self.tune = getattr(metric, "tune", _untuned)
+        self.items, self.items_in = getattr(metric, "items", _none), getattr(answer, "items_in", _one)
         self.candidates = getattr(answer, "candidates", _as_it_is)
         self.chosen = getattr(answer, "chosen", answer.from_raw)
         self._answer = answer
@@ -329,6 +345,14 @@ def _not_in_files(cells: Sequence[str]) -> bool:
 
 def _accept(answer: Any, truth: Any, lasts_s: float) -> None:
     """Any truth may be one of any example."""
+
+
+def _none(compared: Arrays, spec: Any) -> None:
+    """Of whole answers."""
+
+
+def _one(cell: str) -> float:
+    return 1.0
 
 
 def _untuned(raws: Sequence[Arrays], truths: Sequence[Any], spec: Any) -> dict[str, float]:

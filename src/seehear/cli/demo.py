@@ -44,7 +44,8 @@ def demo(
         model = api.train(digits.train, out / "digits.seehear", minutes=minutes, listen=display, **chance)
     typer.echo("\nOn voices and hands that it did not learn from:")
     for by, senses in (("both senses", ["image", "audio"]), ("sight alone", ["image"]), ("hearing alone", ["audio"])):
-        typer.echo(f"  {by:<18} {told(model.evaluate(digits.test, senses=senses).metrics)}")
+        measured = model.evaluate(digits.test, senses=senses)
+        typer.echo(f"  {by:<18} {told(measured.metrics, measured.item)}")
     typer.echo('\nOn what is no digit at all, the share to which it says "I don\'t know":')
     for folder in digits.unfamiliar:
         typer.echo(f"  {folder.name:<18} {_refused(model, folder):4.0%}")

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from seehear.amounts import plural
 
-def told(metrics: Mapping[str, float | None]) -> str:
-    """From the shares that every evaluation has; None is what nothing is known of."""
-    wrong, itself, of_those = (metrics[name] for name in ("wrong", "coverage", "accepted_error"))
-    said = f"wrong {_per_100(wrong)}; answers {_per_100(itself)} itself"
-    return said + (f", of those wrong {_per_100(of_those)}" if itself else "")
+
+def told(metrics: Mapping[str, float | None], item: str) -> str:
+    """From the shares that every evaluation has; None is what nothing is known of.
+
+    `item` is what of an answer is accepted by itself, such as a box; "" where it is all of it.
+    """
+    wrong, accepted, of_those = (metrics[name] for name in ("wrong", "coverage", "accepted_error"))
+    share = _per_100(accepted)
+    said = f"wrong {_per_100(wrong)}; "
+    said += f"accepts {share} of the {plural(item)}" if item else f"answers {share} itself"
+    return said + (f", of those wrong {_per_100(of_those)}" if accepted else "")
 
 
 def _per_100(share: float | None) -> str:

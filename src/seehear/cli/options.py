@@ -91,7 +91,11 @@ Senses = Annotated[str | None, typer.Option(metavar="NAMES", help="Use only thes
 Answer = Annotated[str | None, typer.Option(metavar="COLUMN", help="The column or kind of answer: label, score:age.")]
 WrongAtMost = Annotated[
     float | None,
-    typer.Option(parser=share, metavar="SHARE", help="Answer only where this few are wrong, such as 2%; else say so."),
+    typer.Option(
+        parser=share,
+        metavar="SHARE",
+        help="Accept only what this few are wrong of, such as 2%. Unless given, the fewest that can be promised.",
+    ),
 ]
 Terms = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Words and phrases to expect in transcripts, one a line.")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from seehear.amounts import counted
+from seehear.amounts import counted, plural
 from seehear.cli import options
 from seehear.cli.display import Display
 from seehear.cli.keeping import Names, kept
@@ -121,6 +121,8 @@ class Tally:
         self._display, self._differences = display, differences
         self._left_out, self._first_left_out = 0, Path()
         self._asked = self._answered = self._unread = 0
+        self._items: Counter[str] = Counter()  # by what they are, such as boxes
+        self._accepted_items: Counter[str] = Counter()
         self._hints: Counter[str] = Counter()
         self.failed = 0
         # A terminal that shows the answers as they come needs no bar.
@@ -137,6 +139,9 @@ class Tally:
         self._differences.count(prediction)
         self._answered += prediction.accepted
         self._unread += prediction.answer is None
+        if (items := prediction.items) is not None:
+            self._items[items.noun] += items.of
+            self._accepted_items[items.noun] += items.accepted
         self._hints.update(filter(None, [prediction.hint]))
         self.failed += bool(prediction.error)
         if prediction.error:
@@ -158,6 +163,8 @@ class Tally:
         unsure = self._asked - self._answered - self._unread
         told = f'{self._asked:,} asked: {self._answered:,} answered, {unsure:,} "I don\'t know"'
         told += f", {self._unread:,} not read" if self._unread else ""
+        for noun, number in self._items.items():
+            told += f"; {self._accepted_items[noun]:,} of {number:,} {plural(noun)} accepted"
         self._display.say(told + (f"; written to {out}" if out else ""))
 
 

@@ -113,11 +113,12 @@ def _conclude(display: Display, model: Recogniser, out: Path) -> None:
     from seehear.answers import ANSWERS
 
     display.problems(model.problems)
-    headline = ANSWERS[model.recipe.kind].headline(model.recipe.answer).metric
+    kind = ANSWERS[model.recipe.kind]
+    headline = kind.headline(model.recipe.answer).metric
     for used, result in model.recipe.results.items():
         by, metrics = used.replace("+", " and "), result["metrics"]
         first = "" if metrics[headline] is None else f"{headline} {metrics[headline]:.3g}; "
-        display.say(f"By {by}, on {counted(result['n'], 'example')} held out: {first}{told(metrics)}.")
+        display.say(f"By {by}, on {counted(result['n'], 'example')} held out: {first}{told(metrics, kind.item)}.")
     display.say("")
     display.say(f"Saved {out} ({out.stat().st_size / 1e6:.1f} MB). Next:")
     seehear = options.program()

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from seehear.amounts import counted, duration
+from seehear.amounts import counted, duration, plural
 from seehear.answers import ANSWERS
+from seehear.answers.risk import USUAL
+from seehear.measure.wording import per_100
 from seehear.recipe import Recipe
 
 
@@ -28,8 +30,9 @@ def card(recipe: Recipe) -> str:
         *([f"The figures rest on {recipe.rests_on}.", ""] if recipe.rests_on else []),
         "## Its limits",
         "",
-        f"- It accepts an answer where at most {recipe.wrong_at_most:.0%} of such answers should be wrong, and says",
-        "  that it does not know otherwise. That holds for inputs like those it was taught, not for others.",
+        *[f"- {_by(used)}: {promise(recipe, used)}." for used in recipe.trust],
+        "- Where it is not sure enough for that, it says that it does not know. All this holds for inputs like those",
+        "  it was taught, not for others.",
         *[f"- {_limit(recipe, sense)}" for sense in recipe.senses],
         *[f"- {_learned_from(sense, ranges)}" for sense, ranges in recipe.usual.items()],
         "",
@@ -44,11 +47,38 @@ def card(recipe: Recipe) -> str:
 
 def _table(recipe: Recipe) -> list[str]:
     headline = ANSWERS[recipe.kind].headline(recipe.answer).metric
-    rows = [f"| senses used | examples | {headline} | answers itself | of those wrong |", "|---|---|---|---|---|"]
+    item = ANSWERS[recipe.kind].item
+    accepted = f"{plural(item)} accepted" if item else "answers itself"
+    rows = [f"| senses used | examples | {headline} | {accepted} | of those wrong |", "|---|---|---|---|---|"]
     for used, result in recipe.results.items():
-        figures = [_figure(result, name) for name in (headline, "coverage", "accepted_error")]
+        figures = [_figure(result, name) for name in (headline, "coverage")]
+        figures.append(_figure(result, "accepted_error") if result["metrics"]["coverage"] else "nothing is accepted")
         rows.append(f"| {used.replace('+', ' + ')} | {result['n']:,} | {' | '.join(figures)} |")
     return rows
+
+
+def promise(recipe: Recipe, used: str) -> str:
+    """What is promised of what is accepted by a set of senses, and what it would take to promise what is usual."""
+    trust, accepted = recipe.trust[used], recipe.results[used]["metrics"]["coverage"]
+    things = plural(ANSWERS[recipe.kind].item or "answer")
+    share = f"it accepts {per_100(accepted)} of 100" if accepted else "too many held-out ones are wrong to accept any"
+    said = f"at most {_of_100(trust.wrong_at_most)} wrong of 100 accepted {things}: {share}"
+    if trust.wrong_at_most <= USUAL or recipe.wrong_at_most is not None:
+        return said
+    if trust.few_groups:
+        groups = counted(trust.few_groups, "group")
+        return f"{said}; those held out are of {groups}, such as speakers: more groups would allow to promise fewer"
+    if trust.more_held_out is not None:
+        return f"{said}; {counted(trust.more_held_out, 'more held-out example')} would allow {_of_100(USUAL)}"
+    return f"{said}; too many held-out ones are wrong to promise {_of_100(USUAL)} and still accept most"
+
+
+def _of_100(share: float) -> str:
+    return f"{100 * share:.3g}"
+
+
+def _by(used: str) -> str:
+    return f"By {' and '.join(used.split('+'))}"
 
 
 def _figure(result: dict[str, Any], name: str) -> str:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from seehear.amounts import counted
 from seehear.answers import ANSWERS
-from seehear.answers.risk import needed, vouched
+from seehear.answers.risk import independent, needed, vouched
 from seehear.errors import DataError
 from seehear.events import Listener, Said
 from seehear.learn.shelf import Shelf
@@ -58,8 +58,8 @@ def gather(table: Table, val: Table | None, recipe: Recipe, run: Path, listen: L
             allowed=f"at least {FEWEST} of each; some tens are better",
             hint="add examples",
         )
-    if len(held_out) < needed(recipe.wrong_at_most):
-        listen(Said(_too_few(len(held_out), recipe.wrong_at_most)))
+    if recipe.wrong_at_most is not None and (said := _too_few(judges, held_out, recipe.wrong_at_most)):
+        listen(Said(said))
     for sense in recipe.senses:
         if (having := int(shelf.having(sense)[rows].sum())) < FEWEST:
             raise DataError(
@@ -71,11 +71,17 @@ def gather(table: Table, val: Table | None, recipe: Recipe, run: Path, listen: L
     return Material(shelf, rows, judges, held_out)
 
 
-def _too_few(held_out: int, wrong_at_most: float) -> str:
-    """Said before learning, so that nobody waits for a recogniser that can only say that it does not know."""
-    least = share(vouched(held_out), math.ceil)
+def _too_few(judges: Shelf, held_out: NDArray[np.int64], wrong_at_most: float) -> str:
+    """Said before learning, so that nobody waits for a recogniser that can only say that it does not know; "" where
+    enough are held out for what was asked."""
+    cells = judges.table.take(held_out.tolist()).answers()
+    independents = sum(independent(judges.kind.items_in(cell)) for cell in cells)
+    if independents >= needed(wrong_at_most):
+        return ""
+    least = share(vouched(independents), math.ceil)
     return (
-        f'{held_out:,} held out are too few for any answer but "I don\'t know": {needed(wrong_at_most):,} are needed '
-        f"to vouch for {wish(wrong_at_most)} wrong at most; {least} is the least that {held_out:,} can vouch for "
-        f"(--wrong-at-most {least.replace(' ', '')})"
+        f'{len(held_out):,} held out are too few for any answer but "I don\'t know": '
+        f"{math.ceil(needed(wrong_at_most) * len(held_out) / max(independents, 1)):,} are needed "
+        f"to vouch for {wish(wrong_at_most)} wrong at most; {least} is the least that {len(held_out):,} can vouch for "
+        f"(--wrong-at-most {least.replace(' ', '')}; without it, the least is promised that can be)"
     )

@@ -12,7 +12,7 @@ import numpy as np
 
 from seehear.amounts import counted
 from seehear.answers import ANSWERS, AnswerKind
-from seehear.answers.risk import needed
+from seehear.answers.risk import USUAL, independent, needed
 from seehear.errors import DataError, InputError, UsageError
 from seehear.learn.fusion import in_time
 from seehear.recipe import SEEDS, Recipe, Training, opaque
@@ -31,7 +31,6 @@ LEARNING_RATE = 0.004
 USUAL_GIGAFLOPS = 72.0  # of two cores in fp32
 REACHED = 0.5  # of the rate of a small network, by most networks with all that a step takes besides
 MOST_TIMED = 3  # networks that are timed to find the one that fits
-WRONG_AT_MOST = 0.05
 HELD_OUT = (0.1, 5000)  # the share of examples that judges, and how many are enough
 ROOM, MOST_HELD_OUT = 1.1, 0.25  # of few: more than vouch for the wish, but no larger a share
 FUSED_WIDTH = 160  # where cells of several senses attend to each other
@@ -110,9 +109,11 @@ def adopt(recipe: Recipe, table: Table, wishes: Wishes) -> Recipe:
 def plan(table: Table, wishes: Wishes, machine: Machine) -> Recipe:
     """Read some examples and derive the rest. Raises DataError for data that cannot be learned from."""
     kind = _supported(table)
-    answer = kind.plan(table.answers(), table.answer_column or kind.name, table.aids())
+    answers = table.answers()
+    answer = kind.plan(answers, table.answer_column or kind.name, table.aids())
     facts, strata = look(table, wishes.seed or 0)
-    minutes, wrong_at_most = wishes.minutes or _minutes_for(len(table)), wishes.wrong_at_most or WRONG_AT_MOST
+    minutes = wishes.minutes or _minutes_for(len(table))
+    held_out = _held_out(answers, kind, wishes.wrong_at_most)
 
     def sized(gigaflops: float) -> Recipe:
         """For networks that learn at this rate."""
@@ -128,9 +129,9 @@ def plan(table: Table, wishes: Wishes, machine: Machine) -> Recipe:
                 seed=wishes.seed or 0,
                 batch=_batch(len(table), _lasts_s(facts)) if kind.finest_px is None else _batch_of_places(senses),
                 learning_rate=LEARNING_RATE,
-                held_out=_held_out(len(table), kind, wrong_at_most),
+                held_out=held_out,
             ),
-            wrong_at_most=wrong_at_most,
+            wrong_at_most=wishes.wrong_at_most,
         )
 
     if wishes.steps is not None:  # such a run must be the same on every day, so for a machine of the usual rate
@@ -184,13 +185,14 @@ def _resized(
     return recipe
 
 
-def _held_out(examples: int, kind: AnswerKind, wrong_at_most: float) -> float:
-    """The share that judges: of few examples larger, as no answer is accepted where fewer judge than it takes."""
+def _held_out(answers: Sequence[str], kind: AnswerKind, wrong_at_most: float | None) -> float:
+    """The share that judges: larger where there are few things to accept, as it takes some to vouch for a share of
+    errors."""
     share, enough = HELD_OUT
-    usual = min(share, enough / examples)
-    if kind.finest_px is not None:  # each picture holds many things, every one accepted by itself
-        return usual
-    return max(usual, min(MOST_HELD_OUT, math.ceil(ROOM * needed(wrong_at_most)) / examples))
+    usual = min(share, enough / len(answers))
+    each = float(np.mean([independent(kind.items_in(cell)) for cell in answers[:: -(-len(answers) // LOOKED_AT)]]))
+    wanted = math.ceil(ROOM * needed(wrong_at_most or USUAL) / max(each, 1 / len(answers)))
+    return max(usual, min(MOST_HELD_OUT, wanted / len(answers)))
 
 
 def _batch(examples: int, lasts_s: float) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
+from functools import cached_property, partial
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from seehear.recipe import Recipe
 from seehear.runtime.session import threads
 from seehear.runtime.stream import read_ahead
 from seehear.senses import SENSES, perceived
-from seehear.table import Problem, Row, Table
+from seehear.table import Problem, Row, Table, grouped
 
 Array = NDArray[Any]
 TASK = "reading"
@@ -100,6 +100,11 @@ class Shelf:
 
     def __len__(self) -> int:
         return len(self.kept)
+
+    @cached_property
+    def groups(self) -> NDArray[np.int64]:
+        """(n,) the group of each example, such as its speaker."""
+        return grouped(self.table)
 
     def having(self, sense: str) -> NDArray[np.bool_]:
         """(n,) whether each example has it."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,23 +12,26 @@ import torch
 from numpy.typing import NDArray
 
 from seehear.amounts import counted
-from seehear.answers import ANSWERS, AnswerKind, Arrays, Ask, Decoder
-from seehear.events import Advanced, Finished, Listener, Started
+from seehear.answers import ANSWERS, AnswerKind, Arrays, Ask, Decoder, Items
+from seehear.answers.risk import USUAL, Bounds, bounded, promised, times_as_many
+from seehear.events import Advanced, Finished, Listener, Said, Started
 from seehear.geometry import Placed
+from seehear.learn.card import promise
 from seehear.learn.familiarity import BANK
 from seehear.learn.network import Network
 from seehear.learn.shelf import Batch, Shelf
 from seehear.measure.evaluate import evaluation
 from seehear.measure.judged import Judged
-from seehear.measure.trust import familiar_limit, fit_risk
+from seehear.measure.trust import curve, familiar_limit
 from seehear.measure.units import Units, units_of
-from seehear.recipe import Recipe, Trust, used_key
+from seehear.recipe import Recipe, RiskCurve, Trust, used_key
 from seehear.table.groups import is_group
 
 Array = NDArray[Any]
 TASK = "measuring"
 TOGETHER = 128
 FEWEST = 2  # examples that have the senses in question
+FEWEST_GROUPS = 5  # that tell how much speakers, patients and the like differ
 MOST_HELD_OUT = 5000  # enough for every figure; more would only take time
 TUNED = 64  # examples by which a kind chooses how it makes out the others
 MOST_NUMBERS = 1e8  # of raw arrays held at once
@@ -55,7 +60,10 @@ def trusted(network: Network, shelf: Shelf, rows: NDArray[np.int64], *, listen: 
     for used, trial in trials.items():
         if len(trial.rows) >= FEWEST:  # without trust, no such answer will be accepted
             trust[used], results[used] = trial.outcome(recipe.wrong_at_most)
-    return recipe.model_copy(update={"trust": trust, "unfamiliar_above": limits, "results": results})
+    recipe = recipe.model_copy(update={"trust": trust, "unfamiliar_above": limits, "results": results})
+    if (every := used_key(recipe.senses)) in trust:
+        listen(Said(promise(recipe, every)))
+    return recipe
 
 
 class Trial:
@@ -91,8 +99,8 @@ class Trial:
         self._raws.clear()
         return tuned
 
-    def outcome(self, wrong_at_most: float) -> tuple[Trust, dict[str, Any]]:
-        """When to believe such answers, and how good they are."""
+    def outcome(self, wrong_at_most: float | None) -> tuple[Trust, dict[str, Any]]:
+        """When to believe such answers, and how good they are. `wrong_at_most` is what was asked for, if anything."""
         tuned = self.make_out()
         truths, places = self._truths(), [self.shelf.placed(row) for row in self.rows]
         calibration = tuned | self.kind.calibrate(self._seen, _moved(truths, places), self.spec)
@@ -101,17 +109,46 @@ class Trial:
             for each, place in zip(self._seen, places, strict=True)
         ]
         judged = Judged.of(self.kind, self.spec, answers, truths)
-        trust = Trust(calibration=calibration, risk=fit_risk(judged.confidence, judged.right))
-        judged = judged.accepting(judged.confidence >= trust.risk.threshold(wrong_at_most))
-        return trust, evaluation(self.kind, self.spec, judged, units=self._units()).to_json()
+        trust = self._trust(calibration, judged, wrong_at_most)
+        item, whole = (risk.threshold(trust.wrong_at_most) for risk in (trust.risk, trust.whole))
+        judged = judged.accepting_from(item, whole if self.kind.item else item)
+        told = evaluation(self.kind, self.spec, judged, units=self._units())
+        return trust, replace(told, wrong_at_most=trust.wrong_at_most).to_json()
 
     def _units(self) -> Units:
         """What is resampled for the intervals."""
         table = self.shelf.table.take(self.rows)
         return units_of(len(table), {name: table.metadata_column(name) for name in table.metadata if is_group(name)})
 
+    def _trust(self, calibration: dict[str, float], judged: Judged, wrong_at_most: float | None) -> Trust:
+        clusters, few_groups = self._clusters()
+        bounds = bounded(judged.items, clusters, few_groups)
+        wholes = bounded(Items.of_wholes(judged.confidence, judged.right), clusters, few_groups)
+        return Trust(
+            calibration=calibration,
+            risk=curve(bounds),
+            whole=curve(wholes) if self.kind.item else RiskCurve(),
+            wrong_at_most=wrong_at_most or promised(bounds),
+            more_held_out=_more(bounds, len(self.rows)),
+            few_groups=few_groups,
+        )
+
+    def _clusters(self) -> tuple[Array, int]:
+        """(n,) which examples are alike, those of one speaker or the like; where too few of these were held out, each
+        example alone, and how many of them there are."""
+        groups = np.unique(self.shelf.groups[self.rows], return_inverse=True)[1]
+        number = int(groups.max(initial=-1)) + 1
+        few = number < min(FEWEST_GROUPS, len(groups))
+        return (np.arange(len(groups)), number) if few else (groups, 0)
+
     def _truths(self) -> list[Any]:
         return [self.shelf.truth(row) for row in self.rows]
+
+
+def _more(bounds: Bounds, held_out: int) -> int | None:
+    """How many more examples held out would allow to promise what is usual; None where no number would."""
+    times = times_as_many(bounds, USUAL)
+    return math.ceil((times - 1) * held_out) if math.isfinite(times) else None
 
 
 def _moved(truths: Sequence[Any], places: Sequence[Placed | None]) -> list[Any]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache, partial
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -76,9 +77,13 @@ def _check_same(then: Recipe, now: Recipe, folder: Path) -> None:
     if then == now:
         return
     old, new = (recipe.training.model_dump() | {"wrong_at_most": recipe.wrong_at_most} for recipe in (then, now))
-    differing = [f"{name} {old[name]}, not {new[name]}" for name in old if old[name] != new[name]]
+    differing = [f"{name} {_told(old[name])}, not {_told(new[name])}" for name in old if old[name] != new[name]]
     what = "; ".join(differing) or "another recipe"
     raise UsageError(f"the run began with {what}", where=str(folder), hint=f"leave that to the run, or {ANEW}")
+
+
+def _told(setting: Any) -> str:
+    return "not given" if setting is None else f"{setting}"
 
 
 def begun(folder: Path) -> Recipe | None:

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from seehear.amounts import plural
 from seehear.answers import Answer, AnswerKind
 from seehear.errors import DataError
 from seehear.measure.groups import Grouping, by_group
 from seehear.measure.intervals import Interval
-from seehear.measure.judged import SHARES, Judged, enough_resamples, figures, plain
+from seehear.measure.judged import SHARES, WHOLE_SHARES, Judged, enough_resamples, figures, plain
 from seehear.measure.shifted import Shifted
 from seehear.measure.speed import Speed
 from seehear.measure.units import Units, units_of
@@ -29,13 +30,15 @@ FEWER = 5  # times fewer resamples for each group than for all
 class Evaluation:
     """Figures of one kind of answer on `n` examples, each with its 95 % interval, by groups, and what was left out.
 
-    Beside the kind's own, `metrics` has `wrong`, the share of wrong answers, `coverage`, the share it would
-    answer itself, and `accepted_error`, the share of wrong ones among those (nan where there are none). `groups`
-    has the groups of each column of metadata that tells examples apart, `speed` how long it took, where it was timed.
-    `shifted` says what it withstands, where that was asked for, `unvouched` why it accepts no answer, however sure,
-    where that is so. `rests_on` says of how many people or places the examples are, where the table tells, `differs`
-    in which ways they are unlike those that were learned from, and `resampled` what is drawn for intervals: examples,
-    or speakers, patients or sites as wholes.
+    Beside the kind's own, `metrics` has `wrong`, the share of wrong answers, `coverage`, the share that is accepted,
+    and `accepted_error`, the share of wrong ones among those (nan where there are none). Where answers have an `item`,
+    coverage and accepted_error are of boxes, words or pixels, and `whole_coverage` and `whole_error` of whole answers.
+    `groups` has the groups of each column of metadata that tells examples apart, `speed` how long it took, where it
+    was timed. `shifted` says what it withstands, where that was asked for, `wrong_at_most` what was promised of what is
+    accepted, where that is known, and `unvouched` why nothing is accepted, however sure, where that is so. `rests_on`
+    says of how many people or places the examples are, where the table tells, `differs` in which ways they are unlike
+    those that were learned from, and `resampled` what is drawn for intervals: examples, or speakers, patients or sites
+    as wholes.
     """
 
     answer: str
@@ -49,6 +52,8 @@ class Evaluation:
     resampled: str = "examples"
     speed: Speed | None = field(default=None, compare=False)
     shifted: Shifted | None = None
+    item: str = ""
+    wrong_at_most: float | None = None
     unvouched: str = ""
     rests_on: str = ""
     differs: tuple[str, ...] = ()
@@ -58,6 +63,8 @@ class Evaluation:
         return {
             "answer": self.answer,
             "n": self.n,
+            **({"item": self.item} if self.item else {}),
+            **({} if self.wrong_at_most is None else {"wrong_at_most": self.wrong_at_most}),
             **plain(self.metrics, self.intervals),
             "resampled": self.resampled,
             "groups": {column: grouping.to_json() for column, grouping in self.groups.items()},
@@ -76,15 +83,13 @@ class Evaluation:
 
     def __str__(self) -> str:
         """People's units first: so many per 100; then every metric with its interval."""
-        wrong, coverage, accepted_error = (f"{self.per_100(s)} per 100 ({self.per_100_interval(s)})" for s in SHARES)
-        itself = f"answers {coverage} itself; of those {accepted_error} are wrong"
-        none = f"answers none of them itself: {self.unvouched or 'unsure of all'}"
-        figures = [figure for figure in self.told() if figure[0] not in SHARES]
+        figures = [figure for figure in self.told() if figure[0] not in SHARES + WHOLE_SHARES]
         width = max((len(name) for name, *_ in figures), default=0)
+        people = f" of {self.rests_on}" if self.rests_on else ""
         return "\n".join(
             [
-                f"{self.n:,} examples{f' of {self.rests_on}' if self.rests_on else ''}: {wrong} are wrong",
-                itself if self.metrics["coverage"] else none,
+                f"{self.n:,} examples{people}: {self._of_100('wrong')} are wrong",
+                self._accepted(),
                 *(f"  {name:<{width}}  {value}  ({reach})" for name, value, reach in figures),
                 f"in brackets 95 % intervals ({self.resamples:,} resamples of {self.resampled}; Wilson's for shares)",
                 *([str(self.speed)] if self.speed else []),
@@ -94,6 +99,23 @@ class Evaluation:
                 *([f"\n{self.shifted}"] if self.shifted else []),
             ]
         )
+
+    def _accepted(self) -> str:
+        """What is accepted, and how much of it is wrong."""
+        if not self.metrics["coverage"]:
+            what = f"accepts none of the {plural(self.item)}" if self.item else "answers none of them itself"
+            return f"{what}: {self.unvouched or 'unsure of all'}"
+        coverage, error = map(self._of_100, ("coverage", "accepted_error"))
+        promised = "" if self.wrong_at_most is None else f"; promised: at most {per_100(self.wrong_at_most)}"
+        if not self.item:
+            return f"answers {coverage} itself; of those {error} are wrong{promised}"
+        whole = f"; all of an answer: {self._of_100('whole_coverage')}"
+        if self.metrics["whole_coverage"]:
+            whole += f", of those wrong {self._of_100('whole_error')}"
+        return f"accepts {coverage} of the {plural(self.item)}; of those {error} are wrong{promised}{whole}"
+
+    def _of_100(self, share: str) -> str:
+        return f"{self.per_100(share)} per 100 ({self.per_100_interval(share)})"
 
     def told(self) -> Iterator[tuple[str, str, str]]:
         """Each metric that is known, as people read it: its name, its value, and its interval."""
@@ -121,8 +143,9 @@ def evaluate(
 ) -> Evaluation:
     """Measure answers against truths, row by row; None is an input that could not be answered and is among `skipped`.
 
-    `metadata` has columns with a cell for each row, whose groups are measured too. Speakers, patients and sites among
-    them are resampled as wholes.
+    `accepted` says of which answers all is accepted; their boxes, words or pixels say so themselves. `metadata` has
+    columns with a cell for each row, whose groups are measured too. Speakers, patients and sites among them are
+    resampled as wholes.
 
     Raises DataError if none could.
     """
@@ -156,6 +179,7 @@ def evaluation(
     metrics, intervals = figures(judged, kind, spec, resamples=resamples)
     return Evaluation(
         answer=kind.name,
+        item=kind.item,
         n=len(judged),
         metrics=metrics,
         intervals=intervals,

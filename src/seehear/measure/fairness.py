@@ -29,7 +29,7 @@ def fairness(groups: Mapping[str, Grouping], wrong: float) -> str:
 
 
 def _grouping(grouping: Grouping, wrong: float) -> str:
-    head = ("", "examples", grouping.headline, "wrong of 100", "", "answers itself", "of those wrong")
+    head = ("", "examples", grouping.headline, "wrong of 100", "", "accepted", "of those wrong")
     few = f"<p><small>Too few to tell: {escape(grouping.few())}.</small></p>" if grouping.few() else ""
     return f"<h3>{escape(grouping.heading())}</h3>{table(head, _rows(grouping, wrong))}{few}"
 

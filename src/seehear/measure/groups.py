@@ -28,8 +28,8 @@ UNKNOWN = math.nan, math.nan
 
 APART = {
     "wrong": "{more} is answered wrongly more often, {high} of 100, than {less}, {low}",
-    "accepted_error": "of what it answers itself, {more} is wrong more often, {high} of 100, than {less}, {low}",
-    "coverage": "for {less} it answers fewer itself, {low} of 100, than for {more}, {high}",
+    "accepted_error": "of what it accepts, {more} is wrong more often, {high} of 100, than {less}, {low}",
+    "coverage": "for {less} it accepts fewer, {low} of 100, than for {more}, {high}",
 }
 HEADLINE_APART = "{name} is higher for {more}, {high}, than for {less}, {low}"
 
@@ -128,7 +128,7 @@ class Grouping:
         return ", ".join([*sizes[:NAMED], *more])
 
     def __str__(self) -> str:
-        rows: list[tuple[str, ...]] = [("", "n", self.headline, "wrong of 100", "answers itself", "of those wrong")]
+        rows: list[tuple[str, ...]] = [("", "n", self.headline, "wrong of 100", "accepted", "of those wrong")]
         for value, group in self.told().items():
             figures = (group.quoted(name) for name in (self.headline, *SHARES))
             rows.append((shortened(value), f"{group.n:,}", *figures))

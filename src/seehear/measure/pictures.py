@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from seehear.answers import Answer
+from seehear.answers import Answer, Items
 from seehear.answers.figure import BLUE, FAINT, GRID, RED, SCALE, Axis, Field, Sheet, shortened
 from seehear.measure.intervals import wilson
 
@@ -42,18 +42,18 @@ def reliability(confidence: Array, right: Array) -> Image.Image:
     return field.finished()
 
 
-def risk_coverage(confidence: Array, right: Array, *, coverage: float) -> Image.Image:
-    """How wrong its surest answers were, by the share of all that they are; a line where it stops answering."""
-    order = np.argsort(-confidence, kind="stable")
-    given = np.arange(1, len(order) + 1)
-    wrong = np.cumsum(~right[order]) / given
-    shown = np.unique(np.linspace(0, len(order) - 1, 500).astype(int))
-    top = min(1.0, 0.05 + float(wrong[shown].max()))
-    field = Field(
-        Axis("share that it answers itself", 0, 1, percent=True), Axis("wrong among those", 0, top, percent=True)
-    )
+def risk_coverage(items: Items, *, coverage: float) -> Image.Image:
+    """How wrong its surest items were, by the share of all that they are; a line where it stops accepting them."""
+    there = items.number > 0
+    order = np.argsort(-items.confidence[there], kind="stable")
+    given = np.cumsum(items.number[there][order])
+    wrong = np.cumsum(items.wrong[there][order]) / given
+    shown = np.unique(np.linspace(0, max(len(order) - 1, 0), 500).astype(int))[: len(order)]
+    top = min(1.0, 0.05 + float(wrong[shown].max(initial=0.0)))
+    field = Field(Axis("share that it accepts", 0, 1, percent=True), Axis("wrong among those", 0, top, percent=True))
     field.curve([coverage, coverage], [0, top], color=RED, width=1)
-    field.curve(given[shown] / len(order), wrong[shown])
+    if shown.size:  # no box was told, and no word said, where there is none
+        field.curve(given[shown] / given[-1], wrong[shown])
     return field.finished()
 
 

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from PIL import Image
 
+from seehear.amounts import plural
 from seehear.answers import AnswerKind
 from seehear.answers.figure import SCREEN
 from seehear.files import write_whole
@@ -56,7 +57,7 @@ def write_report(
     pictures = {
         "answers.png": kind.draw(judged.compared, spec),
         "reliability.png": reliability(judged.confidence, judged.right),
-        "risk-coverage.png": risk_coverage(judged.confidence, judged.right, coverage=evaluation.metrics["coverage"]),
+        "risk-coverage.png": risk_coverage(judged.items, coverage=evaluation.metrics["coverage"]),
     }
     if worst:
         pictures["mistakes.jpg"] = contact_sheet(worst)
@@ -103,7 +104,8 @@ def _page(evaluation: Evaluation, spec: Any, worst: Sequence[Mistake], files: Ma
 
 def _shares(evaluation: Evaluation) -> str:
     """The figures that come first, in people's units; where it answers none itself, nothing of those."""
-    words = zip(SHARES, ("are wrong", "it answers itself", "of those are wrong"), strict=True)
+    accepted = f"{plural(evaluation.item)} are accepted" if evaluation.item else "it answers itself"
+    words = zip(SHARES, ("are wrong", accepted, "of those are wrong"), strict=True)
     known = [(share, said) for share, said in words if not math.isnan(evaluation.metrics[share])]
     cards = [(evaluation.per_100(s), f"of 100 {said}", evaluation.per_100_interval(s)) for s, said in known]
     return "\n".join(f"<div><b>{n}</b><br>{said}<br><small>{reach}</small></div>" for n, said, reach in cards)

@@ -85,7 +85,7 @@ class Shifted:
 
     @property
     def head(self) -> tuple[str, ...]:
-        return "", self.headline.metric, "wrong of 100", "answers itself", "of those wrong"
+        return "", self.headline.metric, "wrong of 100", "accepted", "of those wrong"
 
     def __str__(self) -> str:
         rows = [self.head, *self.rows()]

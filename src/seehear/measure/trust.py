@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seehear.answers.risk import bounded
+from seehear.answers.items import Items
+from seehear.answers.risk import Bounds, bounded
 from seehear.recipe import RiskCurve
 
 Array = NDArray[Any]
@@ -17,10 +18,17 @@ FEWEST = 30  # scores that a limit is fitted to; see docs/decisions/006-unfamili
 TAIL = 0.2  # the share of largest scores whose excess tells how the tail falls
 
 
-def fit_risk(confidence: Array, right: Array) -> RiskCurve:
-    """confidence (n,) and right (n,) bool of held-out answers -> how wrong the most confident ones may be."""
-    confidences, wrong = bounded(confidence, right)
-    return RiskCurve(confidence=tuple(confidences.tolist()), wrong=tuple(wrong.tolist()))
+def fit_risk(confidence: Array, right: Array, clusters: Array | None = None) -> RiskCurve:
+    """confidence (n,) and right (n,) bool of held-out answers -> how wrong the most confident ones may be.
+
+    `clusters` (n,) says which of them are alike, such as those of one speaker; each is its own unless given.
+    """
+    alone = np.arange(len(confidence)) if clusters is None else clusters
+    return curve(bounded(Items.of_wholes(confidence, right), alone))
+
+
+def curve(bounds: Bounds) -> RiskCurve:
+    return RiskCurve(confidence=tuple(bounds.confidence.tolist()), wrong=tuple(bounds.wrong.tolist()))
 
 
 def familiar_limit(scores_held_out: Array) -> float:

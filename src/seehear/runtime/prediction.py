@@ -7,17 +7,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from seehear.answers import Answer
+from seehear.amounts import plural
+from seehear.answers import Answer, ItemCount
 
 
 @dataclass(frozen=True)
 class Prediction:
     """The answer to one input.
 
-    accepted is False where the answer should not be trusted, and `reason` says why. `used` names the senses that
-    it rests on. `error` says what could not be read: all of the input, and then there is no answer, or one of its
-    senses, and then the answer rests on the others. `hint` says how a better answer may be had, where there is a way.
-    `lasts_s` is how many seconds the input goes on, 0 for a picture.
+    accepted is False where nothing of the answer should be trusted, and `reason` says why. Where it is made of boxes,
+    words or pixels, each says for itself whether it is accepted, `items` says how many are, and `accepted` is true as
+    soon as one is; `whole_accepted` says that the answer is accepted as a whole, with nothing missing. Of other answers
+    both say the same. `used` names the senses that it rests on. `error` says what could not be read: all of the input,
+    and then there is no answer, or one of its senses, and then the answer rests on the others. `hint` says how a better
+    answer may be had, where there is a way. `lasts_s` is how many seconds the input goes on, 0 for a picture.
     `measured` has, by sense, the statistics of how the input was taken, where the recipe knows what is usual.
     `time_s` is where in a film the answer belongs, in seconds from its beginning; None for all of an input.
     """
@@ -34,11 +37,18 @@ class Prediction:
     hint: str = ""
     measured: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     time_s: float | None = None
+    whole_accepted: bool = False
 
     @classmethod
     def failed(cls, source: str, error: str) -> Prediction:
         """No answer; `error` names the source and says why."""
         return cls(source, None, 0.0, False, reason="it could not be answered", error=error)
+
+    @property
+    def items(self) -> ItemCount | None:
+        """How many boxes, words or pixels of the answer are accepted; None where it is accepted as a whole only."""
+        counted: ItemCount | None = getattr(self.answer, "items", None)
+        return counted
 
     @property
     def where(self) -> str:
@@ -52,17 +62,30 @@ class Prediction:
             "answer": None if self.answer is None else self.answer.to_json(),
             "confidence": self.confidence,
             "accepted": self.accepted,
+            **self._items_to_json(),
             "alternatives": [{"answer": _plain(other), "confidence": sure} for other, sure in self.alternatives],
             "reason": self.reason,
             "used": list(self.used),
         }
         return told | {name: said for name in ("error", "hint") if (said := getattr(self, name))}
 
+    def _items_to_json(self) -> dict[str, Any]:
+        if self.items is None:
+            return {}
+        counts = {"what": self.items.noun, "accepted": self.items.accepted, "of": self.items.of}
+        return {"items": counts, "whole_accepted": self.whole_accepted}
+
     def __str__(self) -> str:
         if self.answer is None:
             return self.error
-        sure = f"{self.answer.marked()} ({share(self.confidence)} sure)"
+        sure = f"{self.answer.marked()} ({self._sureness()})"
         return f"{self.where}: " + (sure if self.accepted else f"I don't know; perhaps {sure}: {self.reason}")
+
+    def _sureness(self) -> str:
+        """How sure all of it is, or, where only some of it is accepted, how much."""
+        if self.items is None or not self.accepted or self.whole_accepted:
+            return f"{share(self.confidence)} sure"
+        return f"{self.items.accepted:,} of {self.items.of:,} {plural(self.items.noun)} accepted"
 
 
 def share(part: float, rounded: Callable[[float], int] = math.floor) -> str:

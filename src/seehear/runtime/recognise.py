@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from seehear.answers import ANSWERS, Answer, Part, Shape
+from seehear.answers import ANSWERS, Part, Shape
+from seehear.answers.items import ACCEPTED_FROM, NEVER
 from seehear.errors import BundleError, InputError, SeehearError, UsageError
 from seehear.geometry import Grid, Tile
 from seehear.recipe import Recipe, Trust, used_key
@@ -32,10 +33,11 @@ UNFAMILIAR = "unfamiliar_"  # + sense: float (B,), how unlike the training's an 
 
 @dataclass(frozen=True)
 class How:
-    """How an example is asked about: by which senses, how few of the accepted may be wrong, by which Spec."""
+    """How an example is asked about: by which senses, how few of the accepted may be wrong (None: what was promised),
+    by which Spec."""
 
     senses: tuple[str, ...]
-    wrong_at_most: float
+    wrong_at_most: float | None
     answer: Any
 
 
@@ -105,16 +107,21 @@ class Recogniser:
         return self._stream(examples, how)
 
     def unvouched(self, senses: Sequence[str] | None = None, wrong_at_most: float | None = None) -> str:
-        """Why no answer is accepted, however sure it is; "" where some are. The keywords are those of `predict`."""
-        used, limit = self._wanted(senses), self._limit(wrong_at_most)
-        risk = self._trust(used).risk
-        if not risk.confidence:
+        """Why nothing is accepted, however sure it is; "" where something is. The keywords are those of `predict`."""
+        used = self._wanted(senses)
+        limit, trust = self.promised(senses, wrong_at_most), self._trust(used)
+        wrong = [*trust.risk.wrong, *trust.whole.wrong]
+        if not wrong:
             return f"how often it is right by {' and '.join(used)} was never measured"
-        if risk.threshold(limit) <= 1:
+        if min(wrong) <= limit:
             return ""
         held_out = self.recipe.results.get(used_key(used), {}).get("n", "the")
-        least = share(min(risk.wrong), math.ceil)
+        least = share(min(wrong), math.ceil)
         return f"{held_out} examples held out vouch for {least} wrong at most, not for {wish(limit)}"
+
+    def promised(self, senses: Sequence[str] | None = None, wrong_at_most: float | None = None) -> float:
+        """The share of what is accepted that may be wrong: as was asked, or what was promised when it learned."""
+        return self._limit(self._wanted(senses), self._checked(wrong_at_most))
 
     def _stream(self, examples: Iterable[Example], how: How) -> Iterator[Prediction]:
         read = partial(perceive, specs=self.recipe.senses, wanted=how.senses)
@@ -213,22 +220,30 @@ class Recogniser:
         return raw, unlike
 
     def _calibration(self, used: Sequence[str], how: How) -> dict[str, float]:
-        return {**self._trust(used).calibration, "wrong_at_most": how.wrong_at_most}
+        trust = self._trust(used)
+        return {**trust.calibration, ACCEPTED_FROM: trust.risk.threshold(self._limit(used, how.wrong_at_most))}
 
     def _trust(self, used: Sequence[str]) -> Trust:
         return self.recipe.trust.get(used_key(used)) or Trust()
 
     def _prediction(
-        self, perceived: Perceived, used: tuple[str, ...], answer: Answer, unlike: Mapping[str, Array], how: How
+        self, perceived: Perceived, used: tuple[str, ...], answer: Any, unlike: Mapping[str, Array], how: How
     ) -> Prediction:
         if not 0 <= answer.confidence <= 1:
             return Prediction.failed(perceived.input, f"{perceived.input}: a confidence of {answer.confidence}.")
-        doubts = [*self._unfamiliar(unlike), *self._unsure(answer.confidence, used, how.wrong_at_most)]
+        trust, limit, has_items = self._trust(used), self._limit(used, how.wrong_at_most), bool(self._kind.item)
+        sure = answer.confidence >= (trust.whole if has_items else trust.risk).threshold(limit)
+        strange = list(self._unfamiliar(unlike))
+        enough = sure or (has_items and answer.items.accepted > 0)
+        doubts = [*strange, *([] if enough else [self._unsure(answer, used, limit)])]
+        if strange and has_items:
+            answer = answer.refused()
         return Prediction(
             input=perceived.input,
             answer=answer,
             confidence=answer.confidence,
             accepted=not doubts,
+            whole_accepted=sure and not strange,
             alternatives=tuple(answer.alternatives),
             reason="; ".join(doubts),
             used=used,
@@ -251,15 +266,23 @@ class Recogniser:
             if score > self.recipe.unfamiliar_above.get(sense, np.inf):
                 yield f"the {sense} is unlike all it was taught"
 
-    def _unsure(self, confidence: float, used: Sequence[str], limit: float) -> Iterator[str]:
+    def _unsure(self, answer: Any, used: Sequence[str], limit: float) -> str:
+        """What it would take to be accepted."""
         if hopeless := self.unvouched(used, limit):
-            yield hopeless
-        elif confidence < (needed := self._trust(used).risk.threshold(limit)):
-            yield f"for {wish(limit)} wrong at most it must be {share(needed, math.ceil)} sure"
+            return hopeless
+        trust, item = self._trust(used), self._kind.item
+        needed = {"it": trust.risk}
+        if item:
+            needed = ({f"a {item}": trust.risk} if answer.items.of else {}) | {"all of it": trust.whole}
+        reached = {what: from_ for what, risk in needed.items() if (from_ := risk.threshold(limit)) < NEVER}
+        if not reached:
+            return f"for {wish(limit)} wrong at most an answer without any {item} is never sure enough"
+        least = " or ".join(f"{what} must be {share(from_, math.ceil)} sure" for what, from_ in reached.items())
+        return f"for {wish(limit)} wrong at most {least}"
 
     def _how(self, senses: Sequence[str] | None, wrong_at_most: float | None, terms: Sequence[str] | None) -> How:
         answer = self.recipe.answer if terms is None else self._favouring(tuple(terms))
-        return How(self._wanted(senses), self._limit(wrong_at_most), answer)
+        return How(self._wanted(senses), self._checked(wrong_at_most), answer)
 
     def _wanted(self, senses: Sequence[str] | None) -> tuple[str, ...]:
         known = tuple(self.recipe.senses)
@@ -268,11 +291,13 @@ class Recogniser:
             raise UsageError(f"senses {', '.join(asked) or 'none'}", allowed=", ".join(known))
         return tuple(sense for sense in known if sense in asked)
 
-    def _limit(self, wrong_at_most: float | None) -> float:
-        limit = self.recipe.wrong_at_most if wrong_at_most is None else wrong_at_most
-        if not 0 < limit < 1:
-            raise UsageError(f"wrong_at_most is {limit}", allowed="more than 0 and less than 1: 0.02 is 2 %")
-        return limit
+    def _limit(self, used: Sequence[str], wrong_at_most: float | None) -> float:
+        return self._trust(used).wrong_at_most if wrong_at_most is None else wrong_at_most
+
+    def _checked(self, wrong_at_most: float | None) -> float | None:
+        if wrong_at_most is not None and not 0 < wrong_at_most < 1:
+            raise UsageError(f"wrong_at_most is {wrong_at_most}", allowed="more than 0 and less than 1: 0.02 is 2 %")
+        return wrong_at_most
 
     def _check_tiles(self) -> None:
         if self._kind.finest_px is None or len(self.recipe.senses) > 1:

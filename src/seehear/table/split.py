@@ -67,6 +67,11 @@ def split(table: Table, held_out: float, *, seed: int, stratum: Callable[[str], 
     return _split(out, said + _missed(strata, names, out, given_up))
 
 
+def grouped(table: Table) -> Indices:
+    """(rows,) the number of each row's group: rows that share a speaker, a file or the like are in one group."""
+    return tied([bond.codes for bond in _bonds(table)], len(table))
+
+
 def _split(out: Mask, said: str) -> Split:
     return Split(np.flatnonzero(~out), np.flatnonzero(out), said)
 

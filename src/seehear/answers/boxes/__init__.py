@@ -15,5 +15,6 @@ columns: tuple[str, ...] = ("boxes", "objects", "bboxes", "bbox", "detections", 
 aids: tuple[str, ...] = ()
 senses: tuple[frozenset[str], ...] = (frozenset({"image"}),)
 blends, whole = False, True
+item = Boxes.item
 finest_px: int | None = 8
 Spec: type[BaseModel] = BoxesSpec

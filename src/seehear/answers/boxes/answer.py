@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ from seehear.answers.boxes.exchange import as_coco, as_csv
 from seehear.answers.boxes.matching import matched
 from seehear.answers.boxes.overlap import suppressed
 from seehear.answers.honesty import calibrated
+from seehear.answers.items import ItemCount, accepted_from
 from seehear.answers.part import Part
 from seehear.errors import DataError, InputError
 from seehear.geometry import Placed, Warp
@@ -35,7 +36,6 @@ CANDIDATES, MOST = 300, 100  # boxes of one picture, before and after those that
 MOST_OVERLAP = 0.6  # of two boxes of a class
 TOLD_FROM = 0.5  # confidence: likelier there than not
 RIGHT_SHARE = 0.8  # of boxes found and drawn that must agree for a picture to count as right
-WISHES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3)  # shares of wrong ones among accepted boxes that limits are kept for
 UNBOUNDED_PX = 1 << 20
 LONG = 1.5  # how much longer things are than the root of their area
 EDGE_PX = 8.0  # prepared pixels from a tile's edge, within which a box may be of a thing that is cut
@@ -83,6 +83,7 @@ class Boxes:
     are all that there may be, each drawn in a colour of its own.
     """
 
+    item: ClassVar[str] = "box"
     boxes: tuple[Box, ...]
     confidence: float = 1.0
     faint: tuple[Box, ...] = ()
@@ -91,6 +92,14 @@ class Boxes:
     @property
     def alternatives(self) -> tuple[()]:
         return ()
+
+    @property
+    def items(self) -> ItemCount:
+        return ItemCount(self.item, sum(box.accepted for box in self.boxes), len(self.boxes))
+
+    def refused(self) -> Boxes:
+        """The same, but no box is accepted."""
+        return replace(self, boxes=tuple(replace(box, accepted=False) for box in self.boxes))
 
     def moved(self, warp: Warp) -> Boxes:
         """In another place; where the warp is not of pictures, or mirrors, corners stay corners."""
@@ -188,6 +197,11 @@ def stratum(cell: str) -> str:
     return ""
 
 
+def items_in(cell: str) -> float:
+    """Boxes, of those that must be found."""
+    return float(sum(not (box.crowd or box.difficult) for box in parsed(cell)))
+
+
 def target(answer: Boxes, spec: BoxesSpec, placed: Placed | None) -> dict[str, Array]:
     """corners (M, 4) float32 in prepared pixels, class (M,) int64, kind (M,) int64: OBJECT, or NEED_NOT be found; and
     size (2,) float32, width and height of the picture, within which boxes are."""
@@ -270,7 +284,7 @@ def found(raw: Mapping[str, Array]) -> Found:
 def told(seen: Found, spec: BoxesSpec, calibration: Mapping[str, float]) -> Boxes:
     """The answer: which candidates are told, which accepted, and how likely the whole is right."""
     sure = [calibrated(score, calibration, "box") for score in seen.score.tolist()]
-    limit = accepted_from(calibration)
+    limit = max(accepted_from(calibration), TOLD_FROM)
     boxes = [
         Box(spec.classes[label], tuple(corners), confidence, confidence >= limit)
         for corners, label, confidence in zip(seen.xyxy.tolist(), seen.label.tolist(), sure, strict=True)
@@ -278,13 +292,6 @@ def told(seen: Found, spec: BoxesSpec, calibration: Mapping[str, float]) -> Boxe
     number = sum(confidence >= TOLD_FROM for confidence in sure)
     confidence = calibrated(expected_share(np.array(sure)), calibration, "picture")
     return Boxes(tuple(boxes[:number]), confidence, tuple(boxes[number:]), spec.classes)
-
-
-def accepted_from(calibration: Mapping[str, float]) -> float:
-    """The confidence from which on no more boxes than wished were wrong; never reached where it was not measured."""
-    wish = calibration.get("wrong_at_most", 0.05)
-    limits = [calibration.get(f"within_{limit:g}", 1.01) for limit in WISHES if limit <= wish + 1e-9]
-    return min(limits, default=1.01)
 
 
 def expected_share(sure: Array) -> float:

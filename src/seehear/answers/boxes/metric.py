@@ -8,20 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seehear.answers.boxes.answer import (
-    RIGHT_SHARE,
-    WISHES,
-    Boxes,
-    BoxesSpec,
-    Found,
-    states,
-    told,
-)
+from seehear.answers.boxes.answer import RIGHT_SHARE, Boxes, BoxesSpec, Found, states, told
 from seehear.answers.boxes.box import Box
 from seehear.answers.boxes.matching import HIT, IGNORED, OVERLAPS, WRONG
 from seehear.answers.headline import Headline
 from seehear.answers.honesty import fit_honesty
-from seehear.answers.risk import bounded
+from seehear.answers.items import Items
 
 Array = NDArray[Any]
 RECALLS = np.linspace(0, 1, 101)  # at which precision is read (Lin et al. 2014)
@@ -35,8 +27,7 @@ def headline(spec: BoxesSpec) -> Headline:
 
 
 def calibrate(seen: Sequence[Found], truths: Sequence[Boxes], spec: BoxesSpec) -> dict[str, float]:
-    """How the confidence of boxes, and then of whole pictures, becomes
-    honest; and from which confidence on boxes are accepted, for each of WISHES."""
+    """How the confidence of boxes, and then of whole pictures, becomes honest."""
     unfitted = [told(each, spec, {}) for each in seen]
     state = compare(unfitted, truths, spec)
     counts = (state["class"] >= 0) & (state["state"][:, :, 0] != IGNORED)
@@ -45,36 +36,45 @@ def calibrate(seen: Sequence[Found], truths: Sequence[Boxes], spec: BoxesSpec) -
     answers = [told(each, spec, chosen) for each in seen]
     compared = compare(answers, truths, spec)
     whole = np.array([answer.confidence for answer in answers])
-    return chosen | _limits(compared) | fit_honesty(whole, right(compared, spec), "picture")
-
-
-def _limits(compared: Mapping[str, Array]) -> dict[str, float]:
-    """The lowest confidence at which no more than each wished share of boxes is wrong; none where it never is."""
-    state = compared["state"][:, :, 0]
-    counts = compared["told"] & (state != IGNORED)
-    sure, bound = bounded(compared["confidence"][counts], state[counts] != WRONG)
-    return {f"within_{wish:g}": float(sure[bound <= wish].min()) for wish in WISHES if (bound <= wish).any()}
+    return chosen | fit_honesty(whole, right(compared, spec), "picture")
 
 
 def compare(answers: Sequence[Boxes], truths: Sequence[Boxes], spec: BoxesSpec) -> dict[str, Array]:
     """One row per example, of which metrics are made, so that rows may be drawn again and again.
 
-    Of up to M boxes: confidence (n, M), class (n, M), -1 where there is none, told (n, M) bool, and state (n, M, 10),
-    what became of each at ten overlaps. objects (n, C): how many things are there to be found.
+    Of up to M boxes: confidence (n, M), class (n, M), -1 where there is none, told and accepted (n, M) bool, and
+    state (n, M, 10), what became of each at ten overlaps. objects (n, C): how many things are there to be found.
     """
     every = [(*answer.boxes, *answer.faint) for answer in answers]
     most = max([len(boxes) for boxes in every] or [0]) or 1
     score, label = np.zeros((len(every), most)), np.full((len(every), most), -1, np.int32)
-    is_told, state = np.zeros((len(every), most), np.bool_), np.zeros((len(every), most, len(OVERLAPS)), np.int8)
+    is_told, accepted = np.zeros((2, len(every), most), np.bool_)
+    state = np.zeros((len(every), most, len(OVERLAPS)), np.int8)
     for row, (boxes, truth, answer) in enumerate(zip(every, truths, answers, strict=True)):
         score[row, : len(boxes)] = [box.confidence for box in boxes]
         label[row, : len(boxes)] = [spec.index[box.label] for box in boxes]
         is_told[row, : len(answer.boxes)] = True
+        accepted[row, : len(boxes)] = [box.accepted for box in boxes]
         for name in {box.label for box in boxes}:
             mine = label[row] == spec.index[name]
             state[row, mine] = states(boxes, [box for box in truth.boxes if box.label == name], name, OVERLAPS)
     objects = np.array([_objects(truth.boxes, spec) for truth in truths], np.int64).reshape(len(every), -1)
-    return {"confidence": score, "class": label, "told": is_told, "state": state, "objects": objects}
+    return {
+        "confidence": score,
+        "class": label,
+        "told": is_told,
+        "accepted": accepted,
+        "state": state,
+        "objects": objects,
+    }
+
+
+def items(compared: Mapping[str, Array], spec: BoxesSpec) -> Items:
+    """The boxes that are told, but for those at things that need not be found; right from an overlap of a half."""
+    state = compared["state"][:, :, 0]
+    counts = compared["told"] & (state != IGNORED)
+    wrong = counts & (state == WRONG)
+    return Items(compared["confidence"], counts.astype(np.int64), wrong.astype(np.int64), compared["accepted"])
 
 
 def right(compared: Mapping[str, Array], spec: BoxesSpec) -> Array:

@@ -17,5 +17,6 @@ columns: tuple[str, ...] = (
 aids: tuple[str, ...] = ()
 senses: tuple[frozenset[str], ...] = (frozenset({"image"}), frozenset({"audio"}), frozenset({"image", "audio"}))
 blends, whole = True, False
+item = ""
 finest_px: int | None = None
 Spec: type[BaseModel] = LabelSpec

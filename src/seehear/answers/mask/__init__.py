@@ -14,5 +14,6 @@ columns: tuple[str, ...] = ("mask", "masks", "segmentation", "annotation", "labe
 aids: tuple[str, ...] = ()
 senses: tuple[frozenset[str], ...] = (frozenset({"image"}),)
 blends, whole = False, False
+item = Mask.item
 finest_px: int | None = 4
 Spec: type[BaseModel] = MaskSpec

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from seehear.answers.items import ItemCount, accepted_from
+from seehear.answers.mask.levels import LEVELS, level_from, levels_of
 from seehear.answers.mask.outlines import is_outlined, parsed
 from seehear.answers.mask.picture import numbers, png
 from seehear.answers.mask.spec import UNKNOWN, MaskSpec
@@ -25,7 +27,8 @@ if TYPE_CHECKING:
 
 Array = NDArray[Any]
 USUAL_DEVIATION = 0.1  # of the share of right pixels from what was expected, where nothing is known of it
-DOUBTFUL = 0.6  # a class whose pixels are surer than this on average needs no mark
+MOSTLY = 0.5  # a class of whose pixels this share is accepted needs no mark
+WHITE = 255
 IN_MEMORY = 1 << 22  # probabilities at once
 FILES = (".png",)  # how cells end that look like files of masks
 _STRAIGHT = Warp.identity(2)
@@ -38,9 +41,12 @@ class Mask:
     warp        from its own pixels to where it was moved
     sure        the mean confidence of the pixels of each class; () for a truth
     expected    the share of its pixels that are right, as far as it knows
+    levels      how sure each pixel is, as `levels_of` has it, packed; b"" for a truth
+    accepted_from   the level from which on a pixel is accepted
     where       the file that it was read from; "" for outlines
     """
 
+    item: ClassVar[str] = "pixel"
     spec: MaskSpec = field(repr=False)
     shape: tuple[int, int]
     packed: bytes = field(repr=False)
@@ -48,18 +54,39 @@ class Mask:
     confidence: float = 1.0
     expected: float = 1.0
     sure: tuple[float, ...] = ()
+    levels: bytes = field(default=b"", repr=False)
+    accepted_from: int = 0
     where: str = field(default="", compare=False)
 
     @classmethod
     def of(cls, pixels: Array, spec: MaskSpec, **more: Any) -> Self:
         """Of (H, W) uint8, each the place of its class in the spec, or UNKNOWN."""
         height, width = pixels.shape
-        return cls(spec, (height, width), zlib.compress(np.ascontiguousarray(pixels).data, 1), **more)
+        return cls(spec, (height, width), pack(pixels), **more)
 
     @property
     def pixels(self) -> Array:
         """(H, W) uint8: the place of each pixel's class, or UNKNOWN."""
-        return np.frombuffer(zlib.decompress(self.packed), np.uint8).reshape(self.shape)
+        return _unpack(self.packed, self.shape)
+
+    @property
+    def pixel_levels(self) -> Array:
+        """(H, W) uint8: how sure each pixel is, as `levels_of` has it; of a truth the highest."""
+        return _unpack(self.levels, self.shape) if self.levels else np.full(self.shape, LEVELS - 1, np.uint8)
+
+    @property
+    def accepted(self) -> Array:
+        """(H, W) bool: which pixels are accepted."""
+        yes: Array = self.pixel_levels >= self.accepted_from
+        return yes
+
+    @property
+    def items(self) -> ItemCount:
+        return ItemCount(self.item, sum(self.accepted_areas.values()), sum(self.areas.values()))
+
+    def refused(self) -> Mask:
+        """The same, but no pixel is accepted."""
+        return replace(self, accepted_from=LEVELS)
 
     @property
     def alternatives(self) -> tuple[()]:
@@ -68,11 +95,15 @@ class Mask:
     @cached_property
     def areas(self) -> dict[str, int]:
         """Pixels of each class that there is, the largest first."""
-        counts = np.zeros(256, np.int64)
-        for row in self.pixels:  # all at once, each pixel would take eight bytes
-            counts += np.bincount(row, minlength=256)
+        counts = _counted(self.pixels)
         order = np.argsort(-counts[: len(self.spec.classes)], kind="stable")
         return {self.spec.classes[i]: int(counts[i]) for i in order if counts[i]}
+
+    @cached_property
+    def accepted_areas(self) -> dict[str, int]:
+        """Accepted pixels of each class that there is."""
+        counts = _counted(np.where(self.accepted, self.pixels, np.uint8(UNKNOWN)))
+        return {name: int(counts[self.spec.classes.index(name)]) for name in self.areas}
 
     def moved(self, warp: Warp) -> Mask:
         """Its pixels stay as they are until somebody asks what is where: they are resampled once."""
@@ -87,44 +118,59 @@ class Mask:
         return np.where(there, nearest, np.uint8(UNKNOWN))
 
     def to_json(self) -> dict[str, Any]:
-        """Areas in pixels and as shares of the picture, and how sure each is; the mask itself is a file."""
+        """Areas in pixels and as shares of the picture, how sure each is and how many of its pixels are accepted; the
+        mask itself is a file."""
         every = self.shape[0] * self.shape[1]
         areas = [
-            {"class": name, "px": px, "share": round(px / every, 4), "confidence": round(self._sure_of(name), 4)}
+            {
+                "class": name,
+                "px": px,
+                "share": round(px / every, 4),
+                "confidence": round(self._sure_of(name), 4),
+                "accepted_px": self.accepted_areas[name],
+            }
             for name, px in self.areas.items()
         ]
         return {"mask": areas, "width": self.shape[1], "height": self.shape[0], "pixels_right": round(self.expected, 4)}
 
     def files(self) -> dict[str, bytes]:
-        """The mask, with the numbers and the colours of those that were learned from."""
+        """The mask, with the numbers and the colours of those that were learned from; and, but for a truth, which of
+        its pixels are accepted, in white."""
         unknown = self.spec.unknown[0] if self.spec.unknown else UNKNOWN
         written = np.full(256, unknown, np.uint8)
         written[: len(self.spec.numbers)] = self.spec.numbers
         colors = ["#000000"] * 256
         for number, color in zip(self.spec.numbers, self.spec.colors, strict=True):
             colors[number] = color
-        return {"png": png(written[self.pixels], colors)}
+        files = {"png": png(written[self.pixels], colors)}
+        if self.levels:
+            grey = [f"#{n:02x}{n:02x}{n:02x}" for n in range(256)]
+            files["accepted.png"] = png(np.where(self.accepted, np.uint8(WHITE), np.uint8(0)), grey)
+        return files
 
     def drawn_on(self, picture: Image) -> Image:
-        """A copy of a picture, each pixel of a known class half in its colour, with a key; a small one enlarged."""
+        """A copy of a picture, each pixel of a known class half in its colour, with a key; a small one enlarged.
+
+        Where pixels are not accepted, only stripes are in colour.
+        """
         from seehear.answers.mask.overlay import drawn_on
 
         colors = zip(self.spec.classes, self.spec.colors, strict=True)
         key = {name: color for name, color in colors if name in self.areas}
-        return drawn_on(picture, self.pixels, self.spec.colors, key)
+        return drawn_on(picture, self.pixels, self.spec.colors, key, self.accepted)
 
     def marked(self) -> str:
-        """The classes, those in brackets that are doubtful where they are."""
-        return self._line(doubtful=DOUBTFUL)
+        """The classes, those in brackets of which most pixels are not accepted."""
+        doubtful = {name for name, px in self.areas.items() if self.accepted_areas[name] < MOSTLY * px}
+        return self._line(doubtful)
 
     def __str__(self) -> str:
         return self._line()
 
-    def _line(self, doubtful: float = 0.0) -> str:
+    def _line(self, doubtful: Collection[str] = ()) -> str:
         every = self.shape[0] * self.shape[1]
         parts = [(name, f"{name} {percent(px / every)}") for name, px in self.areas.items()]
-        shown = [f"[{said}]" if self._sure_of(name) < doubtful else said for name, said in parts]
-        return ", ".join(shown) or "nothing that is known"
+        return ", ".join(f"[{said}]" if name in doubtful else said for name, said in parts) or "nothing that is known"
 
     def _sure_of(self, name: str) -> float:
         return self.sure[self.spec.classes.index(name)] if self.sure else 1.0
@@ -163,6 +209,11 @@ def stratum(cell: str) -> str:
     return ""
 
 
+def items_in(cell: str) -> float:
+    """More pixels than would matter: those of one picture are alike, and count for a few."""
+    return math.inf
+
+
 def target(answer: Mask, spec: MaskSpec, placed: Placed | None) -> dict[str, Array]:
     """{"classes": (H, W) uint8}, of the prepared picture; UNKNOWN where nobody said, as on a letterbox's border."""
     if placed is None:
@@ -196,11 +247,13 @@ def joined(parts: Iterable[Part], spec: MaskSpec, calibration: Mapping[str, floa
     Its confidence is the probability that it is right, the share of right pixels taken as normally distributed about
     what the mean probability of what is said of each lets expect.
     """
-    pixels, counts, sure = np.empty((0, 0), np.uint8), np.zeros(256, np.int64), np.zeros(256)
+    pixels, levels = np.empty((2, 0, 0), np.uint8)
+    counts, sure = np.zeros(256, np.int64), np.zeros(256)
     for part in parts:
-        pixels = pixels if pixels.size else np.zeros(part.tile.whole, np.uint8)
+        if not pixels.size:
+            pixels, levels = np.zeros((2, *part.tile.whole), np.uint8)
         own, probability = _own(part, calibration.get("temperature", 1.0))
-        pixels[part.tile.own] = own
+        pixels[part.tile.own], levels[part.tile.own] = own, levels_of(probability)
         counts += np.bincount(own.ravel(), minlength=256)
         sure += np.bincount(own.ravel(), probability.ravel(), minlength=256)
     mean = sure.sum() / counts.sum()
@@ -209,7 +262,15 @@ def joined(parts: Iterable[Part], spec: MaskSpec, calibration: Mapping[str, floa
     deviation = max(calibration.get("deviation", USUAL_DEVIATION), 1e-3)
     confidence = 0.5 * (1 + math.erf((expected - spec.right_from) / (math.sqrt(2) * deviation)))
     shown = tuple(by_class[: len(spec.classes)].tolist())
-    return Mask.of(pixels, spec, confidence=confidence, expected=expected, sure=shown)
+    return Mask.of(
+        pixels,
+        spec,
+        confidence=confidence,
+        expected=expected,
+        sure=shown,
+        levels=pack(levels),
+        accepted_from=level_from(accepted_from(calibration)),
+    )
 
 
 def check(answer: Mask, truth: Mask, lasts_s: float) -> None:
@@ -217,12 +278,30 @@ def check(answer: Mask, truth: Mask, lasts_s: float) -> None:
     _check_size(truth, answer.shape)
 
 
-def beside(answer: Mask, truth: Mask) -> tuple[Array, Array]:
-    """What was said (n,) and what is true (n,) of the pixels whose class is known, in the answer's coordinates."""
+def beside(answer: Mask, truth: Mask) -> tuple[Array, Array, Array]:
+    """What was said (n,), what is true (n,) and the levels (n,) of the pixels whose class is known, in the answer's
+    coordinates."""
     _check_size(truth, answer.shape)
     true = truth.pixels
     known = true != UNKNOWN
-    return answer.pixels[known], true[known]
+    return answer.pixels[known], true[known], answer.pixel_levels[known]
+
+
+def pack(array: Array) -> bytes:
+    """(H, W) uint8, of which neighbours are alike."""
+    return zlib.compress(np.ascontiguousarray(array).data, 1)
+
+
+def _unpack(packed: bytes, shape: tuple[int, int]) -> Array:
+    return np.frombuffer(zlib.decompress(packed), np.uint8).reshape(shape)
+
+
+def _counted(array: Array) -> Array:
+    """(256,) how often each number is in (H, W) uint8."""
+    counts = np.zeros(256, np.int64)
+    for row in array:  # all at once, each pixel would take eight bytes
+        counts += np.bincount(row, minlength=256)
+    return counts
 
 
 def _check_size(mask: Mask, shape: Sequence[int]) -> None:

@@ -13,7 +13,7 @@ from seehear.answers.mask.answer import Mask, percent
 class Follower:
     """Adds up what the masks of a film show."""
 
-    columns = ("class", "px", "share", "confidence")
+    columns = ("class", "px", "share", "confidence", "accepted_px")
 
     def __init__(self) -> None:
         self._shares: Counter[str] = Counter()

@@ -9,8 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seehear.answers.headline import Headline
+from seehear.answers.items import Items
 from seehear.answers.mask.answer import USUAL_DEVIATION, Mask, from_raw
 from seehear.answers.mask.answer import beside as beside_truth
+from seehear.answers.mask.levels import CONFIDENCES, LEVELS
 from seehear.answers.mask.spec import UNKNOWN, MaskSpec
 
 Array = NDArray[Any]
@@ -41,14 +43,30 @@ def calibrate(seen: Sequence[Mapping[str, Array]], truths: Sequence[Mask], spec:
 def compare(answers: Sequence[Mask], truths: Sequence[Mask], spec: MaskSpec) -> dict[str, Array]:
     """One row per example, of which metrics are sums, in pixels whose class is known.
 
-    hits, true, said (n, C): of each class, those found, those there are, and those said to be.
+    hits, true, said (n, C): of each class, those found, those there are, and those said to be. levels, wrong_levels
+    (n, LEVELS): how many are as sure as each level, and how many of these are wrong; accepted_from (n,): the level from
+    which on they are accepted.
     """
     counts = np.zeros((3, len(answers), len(spec.classes)), np.int64)
+    by_level = np.zeros((2, len(answers), LEVELS), np.int64)
     for i, (answer, truth) in enumerate(zip(answers, truths, strict=True)):
-        said, true = beside_truth(answer, truth)
+        said, true, levels = beside_truth(answer, truth)
         for row, of in enumerate((true[said == true], true, said)):
             counts[row, i] = np.bincount(of, minlength=256)[: len(spec.classes)]
-    return dict(zip(("hits", "true", "said"), counts, strict=True))
+        for row, of in enumerate((levels, levels[said != true])):
+            by_level[row, i] = np.bincount(of, minlength=LEVELS)
+    return {
+        **dict(zip(("hits", "true", "said"), counts, strict=True)),
+        **dict(zip(("levels", "wrong_levels"), by_level, strict=True)),
+        "accepted_from": np.array([answer.accepted_from for answer in answers], np.int64),
+    }
+
+
+def items(compared: Mapping[str, Array], spec: MaskSpec) -> Items:
+    """The pixels whose class is known, those of a level together."""
+    count = compared["levels"]
+    accepted = np.arange(LEVELS) >= compared["accepted_from"][:, None]
+    return Items(np.broadcast_to(CONFIDENCES, count.shape), count, compared["wrong_levels"], accepted)
 
 
 def right(compared: Mapping[str, Array], spec: MaskSpec) -> Array:

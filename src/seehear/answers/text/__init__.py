@@ -20,5 +20,6 @@ columns: tuple[str, ...] = (
 aids: tuple[str, ...] = ("source_text", "src_text", "source_transcript", "source_sentence", "original_text")
 senses: tuple[frozenset[str], ...] = (frozenset({"audio"}), frozenset({"lips"}), frozenset({"audio", "lips"}))
 blends, whole = False, True
+item = Text.item
 finest_px: int | None = None
 Spec: type[BaseModel] = TextSpec

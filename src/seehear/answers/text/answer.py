@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from seehear.amounts import duration
 from seehear.answers.ask import Ask
 from seehear.answers.honesty import calibrated
+from seehear.answers.items import ItemCount, accepted_from
 from seehear.answers.text.candidates import hypotheses
 from seehear.answers.text.normal import normal
 from seehear.answers.text.plan import plan as plan
@@ -55,6 +56,7 @@ class Candidates(NamedTuple):
 class Text:
     """Words in their order; none where nothing is said."""
 
+    item: ClassVar[str] = "word"
     words: tuple[Word, ...]
     confidence: float = 1.0
     alternatives: tuple[tuple[str, float], ...] = ()
@@ -63,6 +65,14 @@ class Text:
     def of(cls, text: str) -> Text:
         """A truth, as it was written: without times."""
         return cls(tuple(map(Word, normal(text).split())))
+
+    @property
+    def items(self) -> ItemCount:
+        return ItemCount(self.item, sum(word.accepted for word in self.words), len(self.words))
+
+    def refused(self) -> Text:
+        """The same, but no word is accepted."""
+        return replace(self, words=tuple(replace(word, accepted=False) for word in self.words))
 
     def moved(self, warp: Warp) -> Text:
         """In another time; where the warp is of space, what is said stays."""
@@ -102,6 +112,11 @@ def fits(cells: Sequence[str], heading: str) -> bool:
 def read(cell: str, spec: TextSpec) -> Text:
     """The truth of a cell; words may have letters that spec does not know."""
     return Text.of(cell)
+
+
+def items_in(cell: str) -> float:
+    """Words."""
+    return float(len(normal(cell).split()))
 
 
 def stratum(cell: str) -> str:
@@ -210,9 +225,10 @@ def _different(likeliest: Sequence[Hypothesis], spec: TextSpec) -> list[Hypothes
 def _word(word: Spelled, cell_s: float, spec: TextSpec, calibration: Mapping[str, float]) -> Word:
     """With its times, where it was heard in its order."""
     sure = calibrated(word.sure, calibration, "word")
+    accepted = sure >= accepted_from(calibration)
     if spec.translated:
-        return Word(word.text, confidence=sure)
-    return Word(word.text, word.start * cell_s, word.end * cell_s, sure)
+        return Word(word.text, confidence=sure, accepted=accepted)
+    return Word(word.text, word.start * cell_s, word.end * cell_s, sure, accepted)
 
 
 def spelled(hypothesis: Hypothesis, spec: TextSpec, cells: int) -> list[Spelled]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from seehear.answers.ask import Ask
 from seehear.answers.headline import Headline
 from seehear.answers.honesty import fit_honesty
+from seehear.answers.items import Items
 from seehear.answers.text.answer import Candidates, Text, spelled, told
 from seehear.answers.text.bleu import bleu, bleu_parts, chrf, chrf_parts
 from seehear.answers.text.edits import edits
@@ -35,32 +36,31 @@ def tune(
 
 def calibrate(heard: Sequence[Candidates], truths: Sequence[Text], spec: TextSpec) -> dict[str, float]:
     """How the confidence of words, and that of whole texts, becomes honest."""
-    sure, correct = _judged_words([spelled(each.likeliest[0], spec, each.cells) for each in heard], truths)
+    words = [spelled(each.likeliest[0], spec, each.cells) for each in heard]
+    sure = np.array([word.sure for own in words for word in own])
+    correct = np.array([yes for each in _judged_words(words, truths) for yes in each], bool)
     said = [told(each, spec, {}) for each in heard]
     whole = np.array([text.confidence for text in said])
     exact = np.array([str(text) == str(truth) for text, truth in zip(said, truths, strict=True)])
     return fit_honesty(sure, correct, "word") | fit_honesty(whole, exact, "text")
 
 
-def _judged_words(heard: Sequence[Sequence[Any]], truths: Sequence[Text]) -> tuple[Array, Array]:
-    """The confidence of each word heard, and whether it is one of the truth's, as both are aligned."""
-    sure: list[float] = []
-    correct: list[bool] = []
+def _judged_words(heard: Sequence[Sequence[Any]], truths: Sequence[Text]) -> Iterator[list[bool]]:
+    """Whether each word heard is one of the truth's, as both are aligned."""
     for words, truth in zip(heard, truths, strict=True):
         wrong = {
             edit.dest_pos for edit in edits(str(truth).split(), [word.text for word in words]) if edit.tag != "delete"
         }
-        sure += [word.sure for word in words]
-        correct += [place not in wrong for place in range(len(words))]
-    return np.array(sure), np.array(correct, bool)
+        yield [place not in wrong for place in range(len(words))]
 
 
 def compare(answers: Sequence[Text], truths: Sequence[Text], spec: TextSpec) -> dict[str, Array]:
     """One row per example, of which metrics are sums.
 
     words, characters (n,): how many the truth has; replaced, inserted, deleted (n,): word edits from it to the answer;
-    character_edits (n,); right (n,) bool; confidence (n,); truth, said (n,) the texts. Translations also have the parts
-    of bleu (n, 10) and chrf (n, 6, 3).
+    character_edits (n,); right (n,) bool; confidence (n,); truth, said (n,) the texts. Of up to K words that were said,
+    nan and False where there is none: word_confidence, word_right, word_accepted (n, K). Translations also have the
+    parts of bleu (n, 10) and chrf (n, 6, 3).
     """
     pairs = [(str(truth), str(answer)) for truth, answer in zip(truths, answers, strict=True)]
     tags = [[edit.tag for edit in edits(truth.split(), said.split())] for truth, said in pairs]
@@ -76,11 +76,33 @@ def compare(answers: Sequence[Text], truths: Sequence[Text], spec: TextSpec) -> 
         "confidence": np.array([answer.confidence for answer in answers], np.float64),
         "truth": np.array([truth for truth, _ in pairs], object),
         "said": np.array([said for _, said in pairs], object),
+        **_words(answers, truths),
     }
     if spec.translated:
         truth, said = [truth for truth, _ in pairs], [said for _, said in pairs]
         compared |= {"bleu": bleu_parts(said, truth), "chrf": chrf_parts(said, truth)}
     return compared
+
+
+def _words(answers: Sequence[Text], truths: Sequence[Text]) -> dict[str, Array]:
+    most = max((len(answer.words) for answer in answers), default=0)
+    sure = np.full((len(answers), most), np.nan)
+    correct, accepted = np.zeros((2, len(answers), most), np.bool_)
+    for row, (answer, right) in enumerate(
+        zip(answers, _judged_words([answer.words for answer in answers], truths), strict=True)
+    ):
+        sure[row, : len(right)] = [word.confidence for word in answer.words]
+        correct[row, : len(right)] = right
+        accepted[row, : len(right)] = [word.accepted for word in answer.words]
+    return {"word_confidence": sure, "word_right": correct, "word_accepted": accepted}
+
+
+def items(compared: Mapping[str, Array], spec: TextSpec) -> Items:
+    """The words that were said."""
+    sure = compared["word_confidence"]
+    there = ~np.isnan(sure)
+    wrong = there & ~compared["word_right"]
+    return Items(np.nan_to_num(sure), there.astype(np.int64), wrong.astype(np.int64), compared["word_accepted"])
 
 
 def right(compared: Mapping[str, Array], spec: TextSpec) -> Array:

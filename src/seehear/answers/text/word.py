@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-LIKELY = 0.5  # below this a word is more likely wrong than right
-
 
 @dataclass(frozen=True)
 class Word:
@@ -19,10 +17,7 @@ class Word:
     start_s: float = math.nan
     end_s: float = math.nan
     confidence: float = 1.0
-
-    @property
-    def accepted(self) -> bool:
-        return self.confidence >= LIKELY
+    accepted: bool = True
 
     @property
     def timed(self) -> bool:

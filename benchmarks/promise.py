@@ -1,0 +1,137 @@
+"""Whether what is promised of accepted answers is kept: simulated recognisers, whose true errors are known.
+
+python -m benchmarks.promise [--runs 400] [--against plain]
+Each run draws held-out examples, promises what they vouch for, and looks up how many of all accepted items are wrong.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seehear.answers.items import Items
+from seehear.answers.risk import bounded, promised
+
+Array = NDArray[Any]
+Random = np.random.Generator
+
+# How confidences are distributed, and how many of the items with a confidence are wrong.
+SCORERS: dict[str, tuple[Callable[[Random, int], Array], Callable[[Array], Array]]] = {
+    "calibrated": (lambda random, n: random.beta(8, 1, n), lambda sure: 1 - sure),
+    "hard": (lambda random, n: random.beta(3, 1.5, n), lambda sure: 1 - sure),
+    "overconfident": (lambda random, n: random.beta(8, 1, n), lambda sure: np.minimum(1, 2 * (1 - sure))),
+    "noisy": (lambda random, n: random.beta(8, 1, n), lambda sure: 0.02 + 0.98 * (1 - sure)),
+    "easy": (lambda random, n: random.beta(60, 1, n), lambda sure: 1 - sure),
+}
+RARE, ALL_WRONG = 0.05, 50.0  # the share of clusters that are quite unlike the others, and how their odds differ
+EVERYBODY = 20_000  # clusters by which the true error is told
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """Clusters of about `size` items, each of which stands for `weight` that are answered alike, such as pixels.
+
+    alike   how far the log odds of an error differ from cluster to cluster, a standard deviation; "rare": all is wrong
+            in one cluster of 20
+    """
+
+    scorer: str
+    clusters: int
+    size: int = 1
+    weight: int = 1
+    alike: float | str = 0.0
+
+    def draw(self, random: Random) -> tuple[Items, Array]:
+        """Items and how often each of them is wrong, (clusters, K)."""
+        sizes = 1 + random.poisson(self.size - 1, self.clusters)
+        there = np.arange(sizes.max()) < sizes[:, None]
+        draw, error = SCORERS[self.scorer]
+        sure = draw(random, there.size).reshape(there.shape)
+        odds = np.clip(error(sure), 1e-9, 1 - 1e-9)
+        odds = odds / (1 - odds) * self._factors(random)[:, None]
+        chance = odds / (1 + odds)
+        number = there * self.weight
+        return Items(sure, number, random.binomial(number, chance), np.zeros(there.shape, bool)), chance
+
+    def _factors(self, random: Random) -> Array:
+        if self.alike == "rare":
+            return np.where(random.random(self.clusters) < RARE, ALL_WRONG, 1.0)
+        return np.exp(random.normal(0.0, float(self.alike), self.clusters))
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Of many runs: the share in which more was wrong than promised, by how much on average in those, the mean promise,
+    and the mean share of items that was accepted."""
+
+    broken: float
+    excess: float
+    promised: float
+    accepted: float
+
+
+def kept(scenario: Scenario, *, runs: int, asked: float | None = None, clustered: bool = True, seed: int = 0) -> Kept:
+    """`asked` is promised instead of what can be vouched for; not `clustered`, items count as independent."""
+    random = np.random.default_rng(seed)
+    sure, wrong_above = _truth(replace(scenario, clusters=EVERYBODY), random)
+    found = []
+    for _ in range(runs):
+        items, _ = scenario.draw(random)
+        bounds = bounded(items, np.arange(scenario.clusters)) if clustered else bounded(*_alone(items))
+        promise = asked or promised(bounds)
+        good = bounds.wrong <= promise
+        accepted = np.searchsorted(-sure, -bounds.confidence[good].min(initial=2.0), side="right")
+        wrong = wrong_above[accepted - 1] if accepted else 0.0
+        found.append((wrong > promise, wrong - promise, promise, bounds.accepted[good].max(initial=0.0)))
+    broken, excess, promises, shares = np.array(found, np.float64).T
+    worse = excess[broken > 0]
+    return Kept(broken.mean(), worse.mean() if worse.size else 0.0, promises.mean(), shares.mean())
+
+
+def _truth(everybody: Scenario, random: Random) -> tuple[Array, Array]:
+    """Confidences, falling, and how many of all items that are as sure are wrong."""
+    items, chance = everybody.draw(random)
+    order = np.argsort(-items.confidence, axis=None)
+    number = items.number.ravel()[order]
+    wrong = (number * chance.ravel()[order]).cumsum() / np.maximum(number.cumsum(), 1)
+    return items.confidence.ravel()[order], wrong
+
+
+def _alone(items: Items) -> tuple[Items, Array]:
+    """Each place as an example of its own, as if it were independent of the others."""
+    alone = Items(*(array.reshape(-1, 1) for array in items))
+    return alone, np.arange(len(alone.number))
+
+
+def scenarios() -> list[tuple[str, Scenario]]:
+    """By a name, those of the table in docs/decisions/004-accepted.md."""
+    alone = [("answers", Scenario(scorer, n)) for scorer, n in product(SCORERS, (20, 50, 200, 2000))]
+    sizes = {"words of 4": (4, 1), "boxes of 12": (12, 1), "pixels": (30, 1000)}
+    alike: tuple[float | str, ...] = (1.0, 2.0, "rare")
+    together = [
+        (name, Scenario(scorer, n, *sizes[name], alike=how))
+        for name, how, scorer, n in product(sizes, alike, ("calibrated", "overconfident", "noisy"), (20, 50, 200))
+    ]
+    return alone + together
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.promise", description=__doc__)
+    parser.add_argument("--runs", type=int, default=400)
+    parser.add_argument("--against", choices=["plain"], help="items of one cluster count as independent")
+    options = parser.parse_args()
+    print("| items | differ | scorer | clusters | broken | by points | promised | accepted |\n" + "|---" * 8 + "|")
+    for name, scenario in scenarios():
+        got = kept(scenario, runs=options.runs, clustered=options.against is None)
+        figures = f"{got.broken:.1%} | {100 * got.excess:.1f} | {got.promised:.1%} | {got.accepted:.0%}"
+        print(f"| {name} | {scenario.alike} | {scenario.scorer} | {scenario.clusters} | {figures} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

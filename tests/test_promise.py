@@ -1,0 +1,114 @@
+"""What is promised of accepted answers is the least that held-out ones vouch for, and it is kept."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from benchmarks.promise import Scenario, kept
+from seehear.answers.items import Items
+from seehear.answers.risk import MOST, USUAL, Bounds, bounded, needed, promised, times_as_many
+from seehear.recipe import RiskCurve
+
+
+def bounds_of(right: list[bool], clusters: list[int] | None = None) -> Bounds:
+    """The surest first."""
+    items = Items.of_wholes(np.linspace(0.99, 0.51, len(right)), np.array(right, bool))
+    return bounded(items, np.arange(len(right)) if clusters is None else np.array(clusters))
+
+
+@pytest.mark.parametrize(
+    ("held_out", "mistakes", "promise"),
+    [(35, 0, 0.07), (45, 0, 0.05), (4000, 0, 0.05), (20, 0, 0.11), (100, 2, 0.06), (100, 10, 0.15), (100, 60, MOST)],
+)
+def test_the_least_that_can_be_vouched_for_is_promised(held_out: int, mistakes: int, promise: float) -> None:
+    """Every n-th is wrong, so that confidence tells nothing."""
+    wrong = set(np.linspace(0, held_out - 1, mistakes + 2).astype(int)[1:-1].tolist())
+    bounds = bounds_of([place not in wrong for place in range(held_out)])
+    assert promised(bounds) == promise
+    assert (bounds.accepted[bounds.wrong <= promise].max(initial=0.0) >= 0.7) == (promise < MOST)
+
+
+def test_where_the_surest_are_right_only_the_others_are_given_up() -> None:
+    bounds = bounds_of([True] * 80 + [False] * 20)
+    assert promised(bounds) == USUAL
+    assert bounds.accepted[bounds.wrong <= USUAL].max() == pytest.approx(0.8)
+
+
+@pytest.mark.parametrize(
+    ("right", "clusters"), [([], None), ([False] * 30, None), ([True], None), ([True] * 40, [0] * 40)]
+)
+def test_where_nothing_can_be_vouched_for_nothing_is_accepted(right: list[bool], clusters: list[int] | None) -> None:
+    bounds = bounds_of(right, clusters)
+    assert promised(bounds) == MOST
+    curve = RiskCurve(confidence=bounds.confidence.tolist(), wrong=bounds.wrong.tolist())
+    assert curve.threshold(MOST) > 1
+
+
+@pytest.mark.parametrize("held_out", [10, 35, 44, 45, 100])
+def test_how_many_more_held_out_examples_would_allow_the_usual_promise(held_out: int) -> None:
+    more = math.ceil((times_as_many(bounds_of([True] * held_out), USUAL) - 1) * held_out)
+    assert more == max(0, needed(USUAL) - held_out)
+    assert math.isinf(times_as_many(bounds_of([True, False] * held_out), USUAL))
+
+
+def test_a_few_mistakes_among_many_would_be_allowed_with_more() -> None:
+    assert promised(bounds_of([False] + [True] * 60)) > USUAL
+    assert 1 < times_as_many(bounds_of([False] + [True] * 60), USUAL) < 2
+    assert promised(bounds_of([False] * 2 + [True] * 120)) == USUAL
+
+
+def test_items_that_err_together_count_for_fewer() -> None:
+    right = np.ones((40, 10), bool)
+    right[:4] = False
+    apart = right.ravel()[np.random.default_rng(0).permutation(400)].reshape(40, 10)
+    ones = np.ones((40, 10), np.int64)
+    bounds = [
+        bounded(Items(np.full((40, 10), 0.9), ones, (~each).astype(int), ~ones.astype(bool)), np.arange(40))
+        for each in (apart, right)
+    ]
+    independent, together = (float(each.answers[-1]) for each in bounds)
+    assert 40 <= together < 60 < 300 < independent <= 400
+    assert bounds[0].wrong[-1] < bounds[1].wrong[-1]
+
+
+def test_a_weight_is_as_many_items() -> None:
+    """Pixels that are as sure as each other are counted in one place."""
+    random = np.random.default_rng(1)
+    sure, wrong = random.random((30, 6)).round(1), random.random((30, 6)) < 0.1
+    one_each = Items(sure, np.ones((30, 6), np.int64), wrong.astype(int), wrong)
+    levels = np.arange(11) / 10
+    same = np.isclose(sure[:, :, None], levels)
+    together = Items(
+        np.broadcast_to(levels, (30, 11)), same.sum(1), (same & wrong[:, :, None]).sum(1), np.zeros((30, 11), bool)
+    )
+    for one, other in zip(bounded(one_each, np.arange(30)), bounded(together, np.arange(30)), strict=True):
+        np.testing.assert_allclose(one, other)
+
+
+@pytest.mark.parametrize(
+    "scenario",
+    [
+        Scenario("calibrated", 35),
+        Scenario("overconfident", 200),
+        Scenario("noisy", 2000),
+        Scenario("calibrated", 50, size=4, alike=1.0),
+        Scenario("noisy", 50, size=12, alike=1.0),
+        Scenario("overconfident", 50, size=12, alike=2.0),
+        Scenario("calibrated", 20, size=30, weight=1000, alike=1.0),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("asked", [None, 0.1])
+def test_promises_are_kept(scenario: Scenario, asked: float | None) -> None:
+    """Broken in about one run of ten at most; 60 runs would show one of five."""
+    got = kept(scenario, runs=60, asked=asked)
+    assert got.broken <= 0.15
+    assert got.excess < 0.03
+
+
+def test_items_of_one_example_taken_as_independent_would_break_promises() -> None:
+    scenario = Scenario("noisy", 50, size=12, alike=2.0)
+    assert kept(scenario, runs=100, clustered=False).broken > 0.2 > kept(scenario, runs=100).broken
