@@ -28,6 +28,7 @@ from seehear.cli.display import EVERY_S, Bars, Display, Lines
 from seehear.cli.figures import told
 from seehear.errors import DataError
 from seehear.events import Advanced, Finished, Said, Started
+from seehear.runtime import bundle
 from seehear.runtime.bundle import write_bundle
 
 
@@ -476,10 +477,10 @@ def test_no_traceback_whatever_happens(here, capsys, monkeypatch, raised, code, 
 
 
 def test_a_traceback_for_those_who_ask(here, monkeypatch):
-    def load(*_: Any) -> None:
+    def read_bundle(*_: Any) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(api, "load", load)
+    monkeypatch.setattr(bundle, "read_bundle", read_bundle)
     monkeypatch.setenv("SEEHEAR_DEBUG", "1")
     with pytest.raises(ZeroDivisionError):
         run(["show", "dark.seehear"])

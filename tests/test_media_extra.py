@@ -17,7 +17,7 @@ from seehear.runtime.bundle import write_bundle
 from seehear.senses import SENSES
 
 READS = [(sense, name) for name, (senses, _) in SEEDS.items() for sense in senses]
-NEEDS_LIBAV = {"mp3", "m4a", "sound.webm", "mp4", "webm", "mkv", "avi", "ts"}
+NEEDS_LIBAV = {"mp3", "m4a", "sound.webm", "mp4", "webm", "mkv", "avi", "ts", "aac", "wma", "flv", "mpg"}
 
 
 @pytest.fixture

@@ -236,14 +236,18 @@ def dividing() -> Bundle:
             scaled = Div(pixels, white)
             x = Transpose<perm = [0, 3, 1, 2]>(scaled)
             bright = Sub(x, half)
-            dark = Neg(bright)
+            dark = Sub(half, x)
             logits = Concat<axis = 1>(dark, bright)
             most = ReduceMax<keepdims = 0>(scaled, hwc)
-            least = ReduceMin<keepdims = 0>(scaled, hwc)
-            unfamiliar_image = Sub(most, least)
+            inverted = Sub(one, scaled)
+            darkest = ReduceMax<keepdims = 0>(inverted, hwc)
+            range = Add(most, darkest)
+            unfamiliar_image = Sub(range, one)
             nothing = Mul(most, zero)
             cell_px = Add(nothing, one)
         }""")
+    for constant in graph.graph.initializer:  # as raw bytes, as exports have them
+        constant.CopyFrom(onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(constant), constant.name))
     answer = MaskSpec(classes=("dark", "bright"), numbers=(0, 1), shares=(0.5, 0.5), colors=("#000000", "#ffffff"))
     recipe = tiny.recipe(
         senses={"image": sight(height=8, width=8)},

@@ -86,6 +86,8 @@ def _format(path: Path) -> int:
     A format yet to come may have other members, manifests and operators, but its recipe is the second member and begins
     with its format, as docs/model-file.md promises.
     """
+    if not path.is_file():  # opening a pipe would wait for whoever writes to it
+        return 0
     try:
         with path.open("rb") as file:
             found = FORMAT_PLACE.search(file.read(FORMAT_WITHIN))

@@ -164,6 +164,7 @@ OPERATORS: Mapping[str, Operator] = {
     "Range": Operator(
         shapes.counted, contents=_by(lambda start, limit, step: np.arange(start.item(), limit.item(), step.item()))
     ),
+    "Reciprocal": Operator(shapes.same),
     "ReduceL2": Operator(shapes.reduced, {"keepdims": int, "noop_with_empty_axes": 0}, shapes.read_work),
     "ReduceMax": Operator(shapes.reduced, {"keepdims": int, "noop_with_empty_axes": 0}, shapes.read_work),
     "ReduceMean": Operator(shapes.reduced, {"keepdims": int, "noop_with_empty_axes": 0}, shapes.read_work),

@@ -6,7 +6,6 @@ follows says what it holds.
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +15,7 @@ import pyarrow as pa
 from seehear.amounts import counted
 from seehear.errors import DataError
 from seehear.media import medium_of
+from seehear.strict_json import from_json
 from seehear.table.encoding import read_text
 from seehear.table.layouts.found import Found, files_below, part_folders, text_table, visible
 from seehear.table.media import is_text
@@ -99,8 +99,8 @@ def _cells(place: Path, holds: str, name: str) -> Iterator[tuple[str, str]]:
 def _plain(text: str, name: str) -> Iterator[tuple[str, str]]:
     """The words and numbers of a JSON object, by their names."""
     try:
-        told = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        told = from_json(text)
+    except ValueError as error:
         raise DataError(f"not JSON: {error}", where=name) from None
     for key, value in told.items() if isinstance(told, dict) else ():
         if isinstance(value, str | int | float) and is_text(key) and key not in _SENSES.values():
