@@ -67,7 +67,7 @@ class Scenario:
 
 @dataclass(frozen=True)
 class Kept:
-    """Of many runs: the share in which more was wrong than promised, by how much on average in those, the mean promise,
+    """Over many runs: the share of broken promises, by how much they are broken on average, the mean promise,
     and the mean share of items that was accepted."""
 
     broken: float
@@ -104,7 +104,7 @@ def _truth(everybody: Scenario, random: Random) -> tuple[Array, Array]:
 
 
 def _alone(items: Items) -> tuple[Items, Array]:
-    """Each place as an example of its own, as if it were independent of the others."""
+    """Each place as an example of its own, as if all were independent."""
     alone = Items(*(array.reshape(-1, 1) for array in items))
     return alone, np.arange(len(alone.number))
 

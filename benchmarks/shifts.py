@@ -1,4 +1,4 @@
-"""How much of a figure is left where the world is not like the examples: the battery of `evaluate --shifted`."""
+"""Robustness: how much of a figure is kept under the corruptions of `evaluate --shifted`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from seehear.measure.evaluate import Evaluation
 from seehear.measure.groups import Group
 from seehear.measure.shifted import Shifted
 
-PLAIN = ("auroc", "mae")  # metrics that are no shares
+PLAIN = ("auroc", "mae")  # metrics that are not shares
 
 
 def under_shift(
@@ -43,7 +43,7 @@ def under_shift(
 
 
 def believed(shifted: Shifted, wrong_at_most: float | None) -> Iterator[Figure]:
-    """How many are accepted, and how many of those are wrong, of all corruptions together."""
+    """The share accepted and the share of those that is wrong, over all corruptions together."""
     for level, groups in (
         ("mild", [levels.mild for levels in shifted.corruptions.values()]),
         ("strong", [levels.strong for levels in shifted.corruptions.values()]),

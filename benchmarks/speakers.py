@@ -1,6 +1,7 @@
-"""Each speaker of the spoken digits left out in turn: how good it is for the mean of them, and for the worst.
+"""Leave one speaker out: the accuracy on each speaker of the spoken digits in turn, its mean and its worst.
 
-One speaker alone may be lucky. Every recogniser has its own minutes; what judges was never heard by it.
+The result on a single speaker may be luck. Each recogniser trains for its full minutes without the speaker it is
+tested on.
 
 python -m benchmarks.speakers [--data ../shared/data] [--seed 0]
 """
@@ -41,7 +42,7 @@ def measure(name: str, store: Store, options: argparse.Namespace) -> None:
         Figure("accepted, mean of the speakers", sum(coverage) / len(coverage), "%"),
         Figure("error of the accepted under mild corruptions", accepted_error(mild), "%", at_most=WISHED_WRONG),
     ]
-    sitting.record(f"for each of {len(SPEAKERS)} speakers, judged on the one who is never heard", figures)
+    sitting.record(f"for each of {len(SPEAKERS)} speakers, tested on the one left out", figures)
 
 
 def main() -> None:

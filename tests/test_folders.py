@@ -230,5 +230,5 @@ def test_what_passes_the_check_can_be_written(make: Callable[[Path], Path], tmp_
 
 def test_a_work_folder_whose_name_would_be_too_long_is_refused_in_words(tmp_path: Path) -> None:
     data = digits_table(tmp_path / "data", {"label": ["odd", "even"] * 4}, ("image",))
-    with pytest.raises(UsageError, match="no folder for the work can be made: File name too long"):
+    with pytest.raises(UsageError, match="the work folder cannot be created: File name too long"):
         api.train(data, tmp_path / ("m" * 245 + ".seehear"))

@@ -26,12 +26,12 @@ def table(**metadata):
         (
             {"speaker": ["a", "b", "c"]},
             {"speaker": ["d", "d"]},
-            "2 examples held out, of 1 speaker not learned from: others may be served otherwise",
+            "2 examples held out, of 1 speaker not learned from: results on others may differ",
         ),
         (
             {"speaker": ["a", "b", "c", "d"]},
             {"speaker": ["a", "b", "c", "d"]},
-            "4 examples held out, of 4 speakers, the same as in training: expect less on others",
+            "4 examples held out, of 4 speakers, the same as in training: expect worse results on others",
         ),
         (
             {"patient_id": ["1", "2"]},
@@ -41,14 +41,14 @@ def table(**metadata):
         (
             {"patient": ["1", "2"], "site": ["x", "x"]},
             {"patient": ["3", "4"], "site": ["x", "x"]},
-            "2 examples held out, of 2 patients not learned from: others may be served otherwise; "
-            "of 1 site, the same as in training: expect less on others",
+            "2 examples held out, of 2 patients not learned from: results on others may differ; "
+            "of 1 site, the same as in training: expect worse results on others",
         ),
         (
             {"age": ["1"], "recording": ["r"]},
             {"age": ["1"], "recording": ["q"]},
             "1 example held out; no column says whose they are (speaker, patient, site), so the same people and "
-            "places may have been learned from: expect less on others",
+            "places may have been learned from: expect worse results on others",
         ),
         (
             {"age": ["1"]},
@@ -59,7 +59,7 @@ def table(**metadata):
             {"speaker": ["a"]},
             {"speaker": ["", ""]},
             "2 examples held out; no column says whose they are (speaker, patient, site), so the same people and "
-            "places may have been learned from: expect less on others",
+            "places may have been learned from: expect worse results on others",
         ),
     ],
 )
@@ -92,7 +92,7 @@ def test_what_is_usual_is_learned_from_the_examples_and_stands_on_the_card(mater
     low, high = ranges["image"]["brightness"]
     assert 0 < low < high < 255
     said = foundation(material)
-    assert said.endswith("held out, of 1 speaker not learned from: others may be served otherwise")
+    assert said.endswith("held out, of 1 speaker not learned from: results on others may differ")
     recipe = material.shelf.recipe.model_copy(update={"usual": ranges, "rests_on": said})
     page = card(recipe.model_copy(update={"training": recipe.training.model_copy(update={"steps": 1})}))
     assert f"The figures rest on {said}." in page

@@ -120,7 +120,7 @@ COSTLY: dict[str, tuple[Change, str]] = {
     "a recurrent layer": (gates, "bytes"),
     "tiles": (adding("Tile", "mean", [HUGE]), "'Tile'"),
     "an unknown setting": (adding("Gelu", "mean", approximate="tanh"), "Gelu has approximate=b'tanh'"),
-    "a size that is seen": (adding("ConstantOfShape", "seen"), "reads 'seen' before anything gives it"),
+    "a size that is seen": (adding("ConstantOfShape", "seen"), "reads 'seen' before it is defined"),
     "a division by nothing": (adding("Mod", [1], [0]), "Mod divides integers by what may be 0"),
     "many operators": (many, f"more than {MOST_NODES:,} operators"),
 }

@@ -218,7 +218,7 @@ def test_a_table_that_cuts_elsewhere_is_another(tmp_path: Path) -> None:
 
 def test_two_runs_do_not_share_a_folder(data: Path, out: Path) -> None:
     _work(out).mkdir()
-    with claimed(_work(out)), pytest.raises(UsageError, match=r"m\.seehear\.work: another process is at work in it"):
+    with claimed(_work(out)), pytest.raises(UsageError, match=r"m\.seehear\.work: another process is using it"):
         api.train(data, out)
 
 

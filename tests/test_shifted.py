@@ -1,4 +1,4 @@
-"""What a recogniser withstands: examples made worse, asked once more, told beside how they are."""
+"""Robustness: figures on corrupted examples, beside those on the same examples as they are."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_of_two_senses_one_is_made_worse_at_a_time(here, capsys):
     Path("rows.csv").write_text(Path("rows.csv").read_text() + "\n7.png,broken.wav,bright")
     assert run(["evaluate", "both.seehear", "rows.csv", "--shifted"]) == 0
     said = capsys.readouterr().out
-    assert "made worse, 9 examples, a little and much, the worst first" in said
+    assert "corruptions of 9 examples, mild → strong, the worst first" in said
     names = {f"{sense}: {name}" for sense in ("image", "audio") for name in SENSES[sense].corruptions()}
     assert all(f"\n  {name} " in said for name in names)
     assert f"\n  mean of {len(names)} " in said
@@ -94,7 +94,7 @@ def test_senses_of_which_no_corruption_is_known_are_refused_before_the_work(here
     model = api.load("dark.seehear")
     monkeypatch.setattr(type(SENSES["image"]), "corruptions", lambda _: {})
     monkeypatch.setattr(type(model._runtime), "predict", lambda *_, **__: pytest.fail("it was asked"))
-    with pytest.raises(UsageError, match=r"shifted by image.*corruptions are known: audio"):
+    with pytest.raises(UsageError, match=r"no corruptions for image.*senses with corruptions: audio"):
         model.evaluate("rows.csv", shifted=True)
 
 

@@ -42,7 +42,7 @@ def test_every_whole_number_fits_a_float(digits: int) -> None:
         (r'{"a": [{"b\udcff": 1}]}', "half of a surrogate pair"),
         (r'["\ud83d\ude00", "\ude00\ud83d"]', "half of a surrogate pair"),
         (b'"\xed\xa0\x80"', "decode"),
-        ("[" * 100_000, "nests too deeply"),
+        ("[" * 100_000, "is nested too deeply"),
         ("{", "Expecting"),
     ],
 )

@@ -393,7 +393,7 @@ def test_pictures_of_coco_that_can_not_be_told_apart_are_named(tmp_path: Path) -
     [
         (instances(images=[3]), r"t.json: 'images' is no list of objects. Next: see https://cocodataset"),
         (instances()[:-5], r"t.json: not JSON: .*copy or download it again"),
-        ('{"images": [' * 60_000, r"t.json: not JSON: it nests too deeply"),
+        ('{"images": [' * 60_000, r"t.json: not JSON: it is nested too deeply"),
     ],
 )
 def test_coco_that_is_refused(tmp_path: Path, content: str, words: str) -> None:
@@ -442,7 +442,10 @@ def test_yolo_without_a_table_and_with_faults(tmp_path: Path) -> None:
     assert found.problems == (
         Problem("labels/a.txt line 2", "7 is not one of the 2 classes: left out"),
         Problem("labels/a.txt line 3", "'0 x .5 .5 .5' are not all numbers: left out"),
-        Problem("labels/a.txt line 4", "3 numbers behind the class, not x, y, width and height, nor corners: left out"),
+        Problem(
+            "labels/a.txt line 4",
+            "3 numbers after the class, not 4 for a box (x, y, width, height), nor corners: left out",
+        ),
     )
 
 
@@ -470,7 +473,7 @@ def test_texts_of_yolo_in_one_folder(tmp_path: Path) -> None:
 @pytest.mark.parametrize("folders", [("", ""), ("images/", "labels/")])
 def test_texts_of_yolo_without_names_are_refused(tmp_path: Path, folders: tuple[str, str]) -> None:
     data = pictures(make(tmp_path / "d", {f"{folders[1]}a.txt": "0 .5 .5 .5 .5\n"}), f"{folders[0]}a.jpg")
-    with pytest.raises(DataError, match=r"nothing names their classes. Next: put a classes.txt there"):
+    with pytest.raises(DataError, match=r"no file names their classes. Next: add a classes.txt"):
         seen(data)
 
 

@@ -38,7 +38,9 @@ def test_a_column_for_each_class_tells_several_labels(tmp_path: Path, yes: str, 
     table = seen(folder(tmp_path / "d", rows))
     assert (table.kind, table.answer_column, table.metadata) == ("label", "label", ())
     assert table.answers() == ['["cat", "dog"]', "[]", '["old dog"]']
-    words = "one column of 0 and 1 for each of 3 classes: cat, dog, old dog; an example may be of several or of none"
+    words = (
+        "one column of 0 and 1 for each of 3 classes: cat, dog, old dog; an example may have several classes or none"
+    )
     assert words in table.said
     spec = ANSWERS["label"].plan([*table.answers(), *table.answers()], "label")
     assert (spec.classes, spec.several) == (("cat", "dog", "old dog"), True)
@@ -48,14 +50,14 @@ def test_one_class_where_every_row_has_exactly_one(tmp_path: Path) -> None:
     rows = "image,MEL,NV,sex\na.jpg,1.0,0.0,f\nb.jpg,0.0,1.0,m\nc.jpg,1.0,0.0,m\n"
     table = seen(folder(tmp_path / "d", rows))
     assert (table.answers(), table.metadata) == (["MEL", "NV", "MEL"], ("sex",))
-    assert "one column of 0 and 1 for each of 2 classes: MEL, NV; each example is of one of them" in table.said
+    assert "one column of 0 and 1 for each of 2 classes: MEL, NV; each example has one class" in table.said
 
 
 def test_a_row_without_0_or_1_for_every_class_is_named(tmp_path: Path) -> None:
     table = seen(folder(tmp_path / "d", "image,cat,dog\na.jpg,1,0\nb.jpg,,1\nc.jpg,,\n"))
     assert table.answers() == ["cat"]
     assert table.problems == tuple(
-        Problem(f"_classes.csv row {row}", "not 0 or 1 in the column of every class") for row in (3, 4)
+        Problem(f"_classes.csv row {row}", "a class column that is neither 0 nor 1") for row in (3, 4)
     )
 
 
@@ -101,7 +103,7 @@ def test_ids_find_their_files(tmp_path: Path, heading: str) -> None:
     table = seen(data)
     assert [row.inputs["image"] for row in table] == [data / "pictures/0a.png", data / "pictures/deep/1b.JPG"]
     assert table.problems == (Problem("labels.csv row 4", "no file '2c'"),)
-    words = f"labels.csv: column {heading!r} holds names of files without their endings; '0a' is pictures/0a.png"
+    words = f"labels.csv: column {heading!r} holds file names without extensions; '0a' is pictures/0a.png"
     assert words in table.said
     assert table.metadata == (("patient_id",) if heading == "patient_id" else ())
     assert seen(data / "labels.csv").answers() == table.answers()
@@ -127,7 +129,7 @@ def test_an_id_of_several_files_is_refused(tmp_path: Path) -> None:
     data = folder(
         tmp_path / "d", "id,label\n1,cat\n2,dog\n", {"a/1.png": b"x", "b/1.jpg": b"x", "2.png": b"x"}, "t.csv"
     )
-    with pytest.raises(DataError, match=r"'1' may be a/1\.png or b/1\.jpg.*Next: write the names of the files"):
+    with pytest.raises(DataError, match=r"'1' may be a/1\.png or b/1\.jpg.*Next: write the file names"):
         seen(data)
 
 

@@ -108,19 +108,19 @@ def test_what_is_wrong_with_outlines_is_named(tmp_path: Path) -> None:
     assert [(problem.where.rpartition(" ")[2], problem.what, problem.hint) for problem in table.problems] == [
         ("13", "no category has the id 8", ""),
         ("15", "no image has the id 7", ""),
-        ("4", "an outline that is not three corners or more: the pixels in its box teach nothing", left),
+        ("4", "an outline with fewer than three corners: the pixels in its box teach nothing", left),
         ("5", "an outline outside its picture of 40 x 30 px: left out", left),
         ("6", "run lengths of 9 x 9 px in a picture of 40 x 30 px: left out", left),
         ("7", "run lengths that do not add up to 40 x 30 px: left out", left),
         ("8", "run lengths without 'size' and 'counts': left out", left),
         ("9", "an outline without an area: left out", left),
-        ("10", "an outline that is not three corners or more: left out", left),
+        ("10", "an outline with fewer than three corners: left out", left),
         ("11", "an outline that is neither polygons nor run lengths but 'none': left out", left),
         ("12", "neither an outline nor a box: left out", left),
         ("14", "an outline without a label: left out", "say what it is of"),
     ]
     assert {
-        "1 thing with pieces that are not three corners or more, left out; the first: t.json annotation 1",
+        "1 thing with pieces of fewer than three corners, left out; the first: t.json annotation 1",
         "1 thing cut off at the edge of their picture, beyond which they reached; the first: t.json annotation 2",
         "1 thing without an outline, but with a box: the pixels in it teach nothing; the first: t.json annotation 3",
     } <= set(table.said)

@@ -102,7 +102,7 @@ def test_a_column_for_each_class_and_words(tmp_path: Path) -> None:
         ({"x": np.full((4, 3, 2), np.nan), "y": LABELS}, "x is float64"),
         ({"x": np.full((4, 3, 2), 256), "y": LABELS}, "x is int64"),
         ({"x": GREY, "y": np.zeros((4, 2, 2))}, "y is float64"),
-        ({"x": GREY, "y": np.array([{}, 1, 2, 3], object)}, "no arrays that can be read: Object arrays"),
+        ({"x": GREY, "y": np.array([{}, 1, 2, 3], object)}, "not a readable npz: Object arrays"),
     ],
 )
 def test_arrays_that_are_refused(tmp_path: Path, arrays: Mapping[str, Any], words: str) -> None:
@@ -172,7 +172,7 @@ def test_what_files_say_of_themselves_keeps_them_together(tmp_path: Path) -> Non
     )
     table = opened(data)
     assert table.metadata_column("patient") == ["ann", "bob", "ann", ""]
-    assert "3 files say whose they are: keeping 'patient' together in splits" in table.said
+    assert "3 files say which patient they show: keeping 'patient' together in splits" in table.said
 
 
 def test_a_column_of_patients_goes_before_the_files(tmp_path: Path) -> None:

@@ -51,8 +51,8 @@ def test_label_tracks_of_audacity(tmp_path: Path) -> None:
     what = "'click' ends at 3 s, not after its start at 3 s"
     assert table.problems == (Problem("deep/b.txt line 6", what, hint),)
     assert {
-        "Audacity labels: 9 labels of 2 recordings; an example is the stretch of a label",
-        "its labels come back: they are classes; --answer text:label takes them otherwise",
+        "Audacity labels: 9 labels of 2 recordings; each label is an example",
+        "its labels repeat: they are classes; --answer text:label reads them the other way",
         "left out 1 stretch without a label",
         "an example is the stretch of its file from 'start_s' to 'end_s'",
     } <= set(table.said)
@@ -62,10 +62,10 @@ def test_labels_without_proper_times_are_named() -> None:
     found = audacity("soon\t5\thorn\n-1\t2\thorn\n5\t4\thorn\n1e999\t2\thorn\n3\t4\thorn\n", "a.txt")
     assert [(label.start_s, label.end_s) for label in found.labels] == [(3, 4)]
     assert [(problem.where, problem.what) for problem in found.problems] == [
-        ("a.txt line 1", "the times of 'horn' are no numbers"),
+        ("a.txt line 1", "the times of 'horn' are not numbers"),
         ("a.txt line 2", "'horn' starts before the recording, at -1 s"),
         ("a.txt line 3", "'horn' ends at 4 s, not after its start at 5 s"),
-        ("a.txt line 4", "the times of 'horn' are no numbers"),
+        ("a.txt line 4", "the times of 'horn' are not numbers"),
     ]
 
 
@@ -145,7 +145,7 @@ def test_a_tier_of_a_text_grid_is_chosen(tmp_path: Path) -> None:
         ("a.wav [3.00 s to 4.00 s]", "two"),
     ]
     assert not table.problems
-    assert "tiers, of which one is the answer: 'phones' (3), 'words' (4); choose with --answer" in table.said
+    assert "tiers, one of which is the answer: 'phones' (3), 'words' (4); choose with --answer" in table.said
     phones = heard(data, answer="label:phones")
     assert told(phones) == [
         ("a.wav [0.00 s to 0.20 s]", "W"),
@@ -276,8 +276,8 @@ def test_annotations_of_elan(tmp_path: Path) -> None:
         ("a.mp4 [1.75 s to 2.00 s]", "yes & no", "ben"),
     ]
     hint = "write both in seconds, such as 12.5"
-    assert table.problems == (Problem("a.eaf annotation a2", "the times of 'when?' are no numbers", hint),)
-    assert "a.eaf: the tier 'letters' divides annotations without saying when, and is not read" in table.said
+    assert table.problems == (Problem("a.eaf annotation a2", "the times of 'when?' are not numbers", hint),)
+    assert "a.eaf: the tier 'letters' divides annotations without giving times, and is not read" in table.said
     assert told(heard(data, answer="text:french")) == [("a.mp4 [0.50 s to 1.75 s]", "bonjour")]
 
 
@@ -308,7 +308,7 @@ def test_the_first_format_of_a_recording_wins(tmp_path: Path) -> None:
     files = {"a.wav": "x", "a.TextGrid": long_grid(WORDS), "a.txt": HORNS, "b.wav": "x", "b.txt": HORNS, "c.wav": "x"}
     table = heard(make(tmp_path / "d", files))
     assert table.answers() == ["one", "two", "one", "two", "horn", "siren", "horn", "siren"]
-    assert "not used, for labels of another format lie beside them: a.txt" in table.said
+    assert "not used, because labels of another format lie beside them: a.txt" in table.said
     assert Problem("c.wav", "no labels beside it", "put its label file beside it") in table.problems
 
 

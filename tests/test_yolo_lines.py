@@ -105,7 +105,9 @@ def test_lines_of_another_length_than_told_are_named(tmp_path: Path) -> None:
     lines = [_pose(4, 3), _pose(3, 3), "0 .5 .5 .2 .2"]
     found = seen(_data(tmp_path / "d", lines, "kpt_shape: [4, 3]\n"))
     assert [len(each) for each in boxes(found).values()] == [1, 0, 1]
-    what = "13 numbers behind the class, not x, y, width and height, nor these with key points, 16: left out"
+    what = (
+        "13 numbers after the class, not 4 for a box (x, y, width, height), nor 16 for a box with key points: left out"
+    )
     assert found.problems == (Problem("labels/train/1.txt line 1", what),)
 
 

@@ -101,7 +101,7 @@ class Recogniser:
         """Ask every row of a table, and compare with its answers.
 
         A table in parts is measured on its `test`, else its `val` part. `senses` withholds the others; with `tiles`
-        larger pictures are looked at piece by piece; `shifted` asks some once more that are made worse, by noise, blur,
+        larger pictures are looked at piece by piece; `shifted` answers some again with corruptions: noise, blur,
         other light, other rooms; `report` is a folder for pictures of the mistakes.
         """
         from seehear.judging import judge

@@ -1,4 +1,4 @@
-"""Text of strangers in what is printed and written: never a command to a terminal, nor a formula in a spreadsheet."""
+"""Escapes untrusted text in output, so that it is no command to a terminal and no formula in a spreadsheet."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _FORMULA = re.compile(r"(^|;)(\s*)(?=[=+\-@＝＋－＠\t\r\n|])")
 
 
 def printable(text: str) -> str:
-    """One line for a terminal: control characters, and all else that shows nothing, are written as escapes."""
+    """One line for a terminal: control characters and other invisible characters are written as escapes."""
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
@@ -31,14 +31,14 @@ def escaped(source: str) -> str:
 
 
 def escaped_toml(source: str) -> str:
-    """The same of TOML, which knows no pairs of surrogates."""
+    """The same for TOML, which has no surrogate pairs."""
     return "".join(_escaped(c, lambda letter: f"\\U{ord(letter):08x}") for c in source)
 
 
 class CsvWriter:
     """Rows of csv. Numbers stay as they are.
 
-    What a spreadsheet would take for a formula gets an apostrophe before it (OWASP, "CSV Injection"), and what a
+    Text that a spreadsheet would take for a formula gets a leading apostrophe (OWASP, "CSV Injection"), and what a
     terminal would take for a command is written as an escape.
     """
 

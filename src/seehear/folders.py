@@ -71,7 +71,7 @@ def remove(folder: Path) -> None:
 
 
 def unmark(folder: Path) -> None:
-    """What is in the folder is no longer work in progress: nothing will empty it from now on."""
+    """Remove the mark: the contents are results now, and nothing will empty the folder."""
     (folder / MARK).unlink()
 
 
@@ -89,18 +89,18 @@ def _taken(folder: Path) -> int:
             os.close(descriptor)
             raise
     except BlockingIOError:
-        hint = "wait until it is done, or work elsewhere"
-        raise UsageError("another process is at work in it", where=str(folder), hint=hint) from None
+        hint = "wait until it is done, or choose another folder"
+        raise UsageError("another process is using it", where=str(folder), hint=hint) from None
     except FileExistsError:
         raise _refused("is not a folder", folder) from None
     except (OSError, ValueError) as error:
-        what = f"no folder for the work can be made: {getattr(error, 'strerror', None) or error}"
-        raise UsageError(what, where=str(folder), hint="choose a place that may be written to") from None
+        what = f"the work folder cannot be created: {getattr(error, 'strerror', None) or error}"
+        raise UsageError(what, where=str(folder), hint="choose a place where you may write") from None
     return descriptor
 
 
 def _mark(folder: Path) -> None:
-    """Set the mark in an empty folder. What was killed while it set one left half a mark and nothing else."""
+    """Mark an empty folder. A process that was killed here may have left half a mark, and nothing else."""
     if any(entry.name != MARK for entry in folder.iterdir()):
         _check_marked(folder)
     elif not _is_marked(folder):
@@ -109,7 +109,7 @@ def _mark(folder: Path) -> None:
 
 
 def _remove_if_left(folder: Path) -> None:
-    """Raises UsageError where its process still lives."""
+    """Raises UsageError if its process is still running."""
     if _is_marked(folder) and folder.lstat().st_uid == os.geteuid():
         with claimed(folder):
             remove(folder)
@@ -128,5 +128,5 @@ def _is_marked(folder: Path) -> bool:
 
 
 def _refused(what: str, folder: Path) -> UsageError:
-    what = f"{what}, and the folder for the work is emptied before and after"
-    return UsageError(what, where=str(folder), hint="move or delete it yourself, or choose another place for the work")
+    what = f"{what}, and the work folder is emptied before and after a run"
+    return UsageError(what, where=str(folder), hint="move or delete it yourself, or choose another work folder")

@@ -1,4 +1,4 @@
-"""Asking a recogniser about examples that are made worse: other light, other rooms, noise, blur."""
+"""Measures robustness: answers examples again under corruptions such as noise, blur, other lighting or rooms."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ Asked = Sequence[tuple[Mapping[str, Input], Answer]]  # what each example has fo
 
 
 def corruptions_for(recogniser: Recogniser, senses: Sequence[str] | None) -> dict[str, tuple[str, Corruption]]:
-    """By name, the sense and the change; named with the sense where there are several.
+    """(sense, corruption) by name; the name includes the sense if several senses are used.
 
-    Those that move things are left out where the answer says what is where. Raises UsageError where there are none.
+    Corruptions that move things are left out for boxes and masks. Raises UsageError if none remain.
     """
     used = [name for name in recogniser.recipe.senses if senses is None or name in senses]
     places = ANSWERS[recogniser.recipe.kind].finest_px is not None
@@ -44,14 +44,14 @@ def corruptions_for(recogniser: Recogniser, senses: Sequence[str] | None) -> dic
     }
     if not found:
         known = ", ".join(name for name, sense in SENSES.items() if sense.corruptions())
-        raise UsageError(f"shifted by {' and '.join(used)}", allowed=f"senses of which corruptions are known: {known}")
+        raise UsageError(f"no corruptions for {' and '.join(used)}", allowed=f"senses with corruptions: {known}")
     return found
 
 
 def shifted(recogniser: Recogniser, examples: Asked, how: Mapping[str, Any], listen: Listener) -> Shifted:
-    """Ask about some of the examples as they are and under every corruption, a little and much of it.
+    """Measure on some of the examples as they are and under every corruption, mild and strong.
 
-    `how` has the keywords of `predict`. Examples are those that can be answered; each must have been read before.
+    `how` holds keywords of `predict`. All examples must be readable.
     """
     changes = corruptions_for(recogniser, how.get("senses"))
     some = [examples[place] for place in spread(len(examples), MOST_ASKED)]
@@ -73,7 +73,7 @@ def shifted(recogniser: Recogniser, examples: Asked, how: Mapping[str, Any], lis
 
 
 def made_worse(recogniser: Recogniser, inputs: Mapping[str, Input], senses: Sequence[str] | None) -> dict[str, Image]:
-    """Pictures of one example: as it is, and under much of each corruption of the senses that it has something for."""
+    """Pictures of one example for the report: as it is, and under each strong corruption of the senses that it has."""
     pictures: dict[str, Image] = {}
     for name, (sense, corruption) in corruptions_for(recogniser, senses).items():
         if sense not in inputs:
@@ -85,7 +85,7 @@ def made_worse(recogniser: Recogniser, inputs: Mapping[str, Input], senses: Sequ
 
 
 def spread(examples: int, most: int) -> list[int]:
-    """Up to so many places, from all over the examples."""
+    """Up to `most` indices, evenly spread over the examples."""
     return sorted({int(place) for place in np.linspace(0, examples - 1, min(examples, most)).round()})
 
 

@@ -1,4 +1,4 @@
-"""JSON that strangers wrote: numbers that fit a float, and text that is Unicode."""
+"""Untrusted JSON: only numbers that fit a float, and text that is valid Unicode."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def from_json(source: str | bytes) -> Any:
     try:
         value = json.loads(text, parse_int=_whole)
     except RecursionError:
-        raise ValueError("it nests too deeply") from None
+        raise ValueError("it is nested too deeply") from None
     if _SURROGATE.search(text):
         _check_text(value)
     return value
@@ -41,4 +41,4 @@ def _check_text(value: Any) -> None:
             try:
                 each.encode()
             except UnicodeEncodeError:
-                raise ValueError(f"{each[:60]!r} is not text: half of a surrogate pair") from None
+                raise ValueError(f"{each[:60]!r} is not valid Unicode: half of a surrogate pair") from None

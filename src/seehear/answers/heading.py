@@ -1,4 +1,4 @@
-"""What a heading says of the numbers under it: whether they name things, as class_id does, or measure them."""
+"""Whether the numbers under a heading name things, as under class_id, or measure them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def words(heading: str) -> list[str]:
 
 
 def means_classes(heading: str) -> bool:
-    """Whether it says that what stands under it are classes: class_id, species_no, target_class, primary_label."""
+    """Whether a heading announces classes: class_id, species_no, target_class, primary_label."""
     parts = words(heading)
     if not parts or parts[0] in _COUNTS:
         return False
@@ -39,7 +39,7 @@ def means_classes(heading: str) -> bool:
 
 
 def are_names(heading: str, cells: Iterable[str]) -> bool:
-    """Whether cells are whole numbers that name things and measure nothing, by their heading: class_id, plate_no."""
+    """Whether cells are whole numbers that name things, according to their heading: class_id, plate_no."""
     parts = words(heading)
     named = means_classes(heading) or (len(parts) > 1 and parts[-1] in _NAMES and parts[0] not in _COUNTS)
     return named and all(cell.strip().isdecimal() for cell in cells)

@@ -1,4 +1,4 @@
-"""What is accepted or not by itself: whole answers, or the boxes, words or pixels that they are made of."""
+"""Items, which are accepted one by one: whole answers, or the boxes, words or pixels in them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 ACCEPTED_FROM = "accepted_from"  # in a calibration: the confidence from which on an item is accepted
-NEVER = 1.01  # a confidence that none has
+NEVER = 1.01  # above every confidence: nothing is accepted
 
 
 class ItemCount(NamedTuple):
@@ -24,7 +24,7 @@ class Items(NamedTuple):
     """Items of n examples, one row per example, so that rows may be drawn again; all arrays are (n, K).
 
     confidence  of the items in each place
-    number      how many items are in each place: 0 where there is none
+    number      how many items each place stands for; 0 for an empty place
     wrong       how many of these are wrong
     accepted    bool, whether they are accepted
     """

@@ -26,7 +26,7 @@ def evaluate(  # noqa: PLR0913 - each flag is an argument
     tiles: options.Tiles = False,
     shifted: Annotated[
         bool,
-        typer.Option("--shifted", help="Ask some once more made worse: noise, blur, other light, rooms, microphones."),
+        typer.Option("--shifted", help="Also measure robustness: to noise, blur, other lighting, rooms, microphones."),
     ] = False,
 ) -> None:
     """Measure a model on examples it has not seen."""

@@ -1,4 +1,4 @@
-"""What the figures of a recogniser rest on, and what is usual among the examples that it learned from."""
+"""How many people and places the figures come from, and the usual ranges of the examples learned from."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from seehear.runtime.difference import USUAL
 from seehear.senses import SENSES
 from seehear.table.foundation import rests_on
 
-MOST_MEASURED = 500  # examples; a fiftieth of them lies beyond either end of what is usual
-FEWEST = 30  # below which nobody knows what is usual
+MOST_MEASURED = 500  # examples; a fiftieth of them lies beyond each end of the usual range
+FEWEST = 30  # examples needed to estimate the usual range
 
 Ranges = dict[str, dict[str, tuple[float, float]]]
 
 
 def usual(material: Material) -> Ranges:
-    """By sense and statistic, between which values the examples learned from lie, but a few at either end."""
+    """(low, high) by sense and statistic: quantiles of the examples learned from that leave out a few at each end."""
     ranges: Ranges = {}
     for sense in material.shelf.recipe.senses:
         rows = material.rows[material.shelf.having(sense)[material.rows]]
@@ -31,7 +31,7 @@ def usual(material: Material) -> Ranges:
 
 
 def foundation(material: Material) -> str:
-    """Whom and what the figures rest on, in a sentence."""
+    """A sentence: how many examples were held out, from how many speakers, patients or sites."""
     learned = material.shelf.table.take(material.rows)
     return rests_on(learned, material.judges.table.take(material.held_out))
 

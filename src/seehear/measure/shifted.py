@@ -1,4 +1,4 @@
-"""What a recogniser withstands: the same figures of the same examples, made worse in ways that happen."""
+"""Robustness: the figures of some examples as they are, and under realistic corruptions."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from seehear.measure.wording import per_100, short
 LEVELS = ("mild", "strong")
 AS_THEY_ARE = "as they are"
 HOW = (
-    "Each figure twice: where examples are made a little worse, and where they are made much worse. What costs much "
-    "here will cost as much where lamps, lenses, rooms or microphones are other than those it learned from."
+    "Each figure is given twice: under a mild and under a strong corruption. What costs much here is likely to cost "
+    "much where lamps, lenses, rooms or microphones differ from those it learned from."
 )
 
 
 class Levels(NamedTuple):
-    """The figures under one corruption, a little of it and much of it."""
+    """The figures under one corruption, mild and strong."""
 
     mild: Group
     strong: Group
@@ -30,7 +30,7 @@ class Levels(NamedTuple):
 
 @dataclass(frozen=True)
 class Shifted:
-    """Figures of some examples as they are (`clean`) and under each corruption, the one that costs most first."""
+    """Figures of some examples as they are (`clean`) and under each corruption, the most harmful first."""
 
     headline: Headline
     clean: Group
@@ -47,18 +47,18 @@ class Shifted:
         )
 
     def mean(self, metric: str) -> tuple[float, float]:
-        """Over all corruptions: a little of each, and much of each. What is not defined does not count."""
+        """(mild, strong): a metric's mean over all corruptions, without those for which it is not defined."""
         mild, strong = (
             [levels[i].metrics.get(metric, math.nan) for levels in self.corruptions.values()] for i in (0, 1)
         )
         return _mean(mild), _mean(strong)
 
     def kept(self, metric: str) -> float:
-        """The mean of a metric over all corruptions and both levels, as a share of what it is without."""
+        """The mean of a metric over all corruptions and both levels, divided by its clean value."""
         return _mean(self.mean(metric)) / self.clean.metrics[metric] if self.clean.metrics[metric] else math.nan
 
     def under(self, names: Collection[str]) -> Shifted:
-        """Under some of the corruptions alone."""
+        """The same with only some of the corruptions."""
         return replace(self, corruptions={name: own for name, own in self.corruptions.items() if name in names})
 
     def to_json(self) -> dict[str, Any]:
@@ -74,7 +74,7 @@ class Shifted:
         }
 
     def rows(self) -> list[tuple[str, ...]]:
-        """Of a table with `head`: as they are, under each corruption, and the mean of all."""
+        """The rows of a table headed `head`: clean, under each corruption, and the mean of all."""
         names = self.headline.metric, *SHARES
         clean = (AS_THEY_ARE, *(_words(name, [self.clean.metrics[name]]) for name in names))
         under = [
@@ -91,17 +91,17 @@ class Shifted:
         rows = [self.head, *self.rows()]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
-        heading = f"made worse, {self.clean.n:,} examples, a little and much, the worst first"
+        heading = f"corruptions of {self.clean.n:,} examples, mild → strong, the worst first"
         return "\n".join([heading, *(f"  {line}" for line in lines)])
 
 
 def withstanding(shifted: Shifted, picture: str) -> str:
-    """The part of the report that tells it; `picture` is markup."""
+    """The section of the report, as HTML; `picture` is HTML, too."""
     return f"<p>{HOW}</p>{picture}{table(shifted.head, shifted.rows())}"
 
 
 def _words(name: str, values: Sequence[float]) -> str:
-    """One figure, or the two under a corruption."""
+    """One figure, or two: mild → strong."""
     return " → ".join(map(per_100 if name in SHARES else short, values))
 
 

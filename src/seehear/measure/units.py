@@ -1,4 +1,4 @@
-"""What is resampled for intervals: speakers, patients or sites as wholes where examples come in such groups."""
+"""The units that intervals resample: whole speakers, patients or sites, or else single examples."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class Units:
-    """code (rows,) int: the unit of each example. said: what the units are called, with their number."""
+    """code (rows,) int: the unit of each example. said: the number of units and their name, for people."""
 
     code: Array
     said: str
 
 
 def units_of(rows: int, metadata: Mapping[str, Sequence[str]]) -> Units:
-    """The groups of rows that share a value in any column that groups; examples where there are none, or too few.
+    """Groups of rows that share a value in any column of people or places; single examples if there are too few.
 
-    Of several such columns that leave fewer than FEWEST_UNITS, the coarsest is left out.
+    If several columns together leave fewer than FEWEST_UNITS groups, the coarsest column is left out.
     """
     coded = {column: _coded(cells) for column, cells in metadata.items() if is_group(column)}
     few = ""

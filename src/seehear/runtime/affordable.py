@@ -1,4 +1,4 @@
-"""Whether the graphs of a model file can be run at all: on the least that may be fed, and on the most."""
+"""Whether the graphs of a model file stay within limits, for the smallest and for the largest input."""
 
 from __future__ import annotations
 

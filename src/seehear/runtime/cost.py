@@ -1,7 +1,7 @@
-"""What a graph needs, in memory and in work, told from its shapes before it is run or even loaded.
+"""The memory and work that a graph needs, computed from its shapes before it is loaded or run.
 
-onnxruntime computes whatever follows from constants when it loads a graph, and can not be interrupted: a few bytes may
-ask it for terabytes or for years.
+While onnxruntime loads a graph, it computes everything that depends on constants alone, and it cannot be interrupted: a
+small file may make it use terabytes or years.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def steps(graph: Graph, fed: Fed) -> Iterator[tuple[Node, list[Value], int]]:
     values |= {name: Value(*each) for name, each in fed.items()}
     for node in graph.nodes:
         if not {*node.inputs} <= values.keys():
-            raise BundleError(f"{node.op} reads an input that it is not fed")
+            raise BundleError(f"{node.op} reads an input that is missing")
         made, work = applied(node, [values[name] for name in node.inputs])
         values |= dict(zip(node.outputs, made, strict=False))
         values[""] = None

@@ -1,4 +1,4 @@
-"""Whether the inputs of one run are, as a whole, unlike those learned from: darker, noisier, more blurred."""
+"""Whether most inputs of one run differ from those learned from in the same way: darker, noisier, more blurred."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from seehear.recipe import Recipe
 from seehear.runtime.prediction import Prediction, share
 from seehear.senses import SENSES
 
-FEWEST = 5  # inputs of which anything is told
-MOST = 0.5  # the share of inputs beyond the usual, from which they are taken to be of another kind
-USUAL = 0.96  # the share of the examples learned from that lie within `Recipe.usual`; as much beyond either end
+FEWEST = 5  # inputs below which nothing is reported
+MOST = 0.5  # the share of inputs outside the usual range above which a difference is reported
+USUAL = 0.96  # the share of the examples learned from within `Recipe.usual`; half of the rest beyond each end
 
 
 class Differences:
-    """Counts how many inputs lie beyond what is usual among the examples learned from, in constant memory."""
+    """Counts inputs outside the usual range of the examples learned from, in constant memory."""
 
     def __init__(self, recipe: Recipe) -> None:
         self._usual = recipe.usual
@@ -32,7 +32,7 @@ class Differences:
                 self._beyond[sense, name, True] += measured[name] > high + least
 
     def said(self) -> list[str]:
-        """One sentence for each sense of which most inputs are otherwise than those learned from; mostly none."""
+        """One sentence for each sense in which most inputs differ from those learned from; usually none."""
         return list(self._sentences())
 
     def _sentences(self) -> Iterator[str]:

@@ -68,20 +68,20 @@ def read_graph(model: bytes) -> Graph:
         if number == 7:
             _add(graph, _message(value))
         if number == 8 and (versions := [each for place, each in fields(_message(value)) if place == 2]) != [OPSET]:
-            raise BundleError(f"it is of the operator set {versions}, not {OPSET}")
+            raise BundleError(f"it uses the operator set {versions}, not {OPSET}")
     known = {*graph.inputs, *graph.constants}
     if graph.inputs.keys() & graph.constants.keys():
         raise BundleError("an input has the name of a constant")
     for node in graph.nodes:
         for name in node.inputs:
             if name and name not in known:
-                raise BundleError(f"{node.op} reads '{name[:40]}' before anything gives it")
+                raise BundleError(f"{node.op} reads '{name[:40]}' before it is defined")
         for name in filter(None, node.outputs):
             if name in known:
-                raise BundleError(f"'{name[:40]}' is given twice")
+                raise BundleError(f"'{name[:40]}' is defined twice")
             known.add(name)
     if not set(graph.outputs) <= known:
-        raise BundleError("an output is given by no operator")
+        raise BundleError("an output of the graph is never defined")
     return graph
 
 
@@ -95,12 +95,12 @@ def _add(graph: Graph, data: memoryview) -> None:
             case 5:
                 name, array = _tensor(_message(value))
                 if name in graph.constants:
-                    raise BundleError(f"the constant '{name[:40]}' comes twice")
+                    raise BundleError(f"the constant '{name[:40]}' is defined twice")
                 graph.constants[name] = array
             case 11:
                 name = _named(_message(value))
                 if name in graph.inputs:
-                    raise BundleError(f"the input '{name[:40]}' comes twice")
+                    raise BundleError(f"the input '{name[:40]}' is defined twice")
                 graph.inputs[name] = _declared(_message(value))
             case 12:
                 graph.outputs.append(_named(_message(value)))

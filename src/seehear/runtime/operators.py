@@ -42,11 +42,11 @@ def applied(node: Node, inputs: Sequence[Value | None]) -> tuple[list[Value], in
     except BundleError as error:
         raise BundleError(f"{node.op} {error.what}") from None
     except (LookupError, ValueError, TypeError, OverflowError, ZeroDivisionError, MemoryError) as error:
-        raise BundleError(f"{node.op} does not fit what it is given ({type(error).__name__})") from None
+        raise BundleError(f"{node.op} does not fit its inputs ({type(error).__name__})") from None
 
 
 def check_known(node: Node) -> Operator:
-    """Raises BundleError for an operator that seehear does not export, and for a setting that it does not give it."""
+    """Raises BundleError for an operator that seehear does not export, and for an attribute that it does not export."""
     operator = OPERATORS.get(node.op)
     if operator is None:
         raise BundleError(f"it has an operator that seehear does not export, {node.op[:40]!r}")
@@ -76,7 +76,7 @@ def _values(operator: Operator, given: Given, made: Made) -> list[Value]:
     if array is None:
         return values
     if array.shape != values[0].shape:
-        raise BundleError(f"gives the shape {array.shape} where {values[0].shape} is due")
+        raise BundleError(f"gives the shape {array.shape} instead of {values[0].shape}")
     return [values[0]._replace(contents=array.astype(values[0].dtype)), *values[1:]]
 
 

@@ -1,4 +1,4 @@
-"""The shapes that operators give, for what they are given, and the work that it is.
+"""The output shapes of operators, and their work in multiply-adds.
 
 After https://onnx.ai/onnx/operators/, as of opset 20, and no more of it than seehear exports. Raises BundleError, or
 ValueError, IndexError and the like, for what does not fit.
@@ -75,7 +75,7 @@ def concat(given: Given) -> Made:
     axis = _axis(given.settings["axis"], len(first))
     shapes = [given[i].shape for i in range(len(given.inputs))]
     if any(shape[:axis] + shape[axis + 1 :] != first[:axis] + first[axis + 1 :] for shape in shapes):
-        raise BundleError("joins what differs in other axes")
+        raise BundleError("joins arrays that differ in other axes")
     return [((*first[:axis], sum(shape[axis] for shape in shapes), *first[axis + 1 :]), given[0].dtype)]
 
 
@@ -168,7 +168,7 @@ def gather_elements(given: Given) -> Made:
     shape, places = given[0].shape, given[1].shape
     axis = _axis(given.settings.get("axis", 0), len(shape))
     if len(places) != len(shape) or any(p > n for i, (p, n) in enumerate(zip(places, shape)) if i != axis):  # noqa: B905
-        raise BundleError("gathers by places of another shape")
+        raise BundleError("has indices of another shape")
     return [(places, given[0].dtype)]
 
 

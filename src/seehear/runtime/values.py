@@ -1,4 +1,4 @@
-"""Arrays before they are there: their shapes and types, and the contents of small ones."""
+"""Arrays that are not computed yet: their shapes and types, and the contents of small ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Corruptions: fixed, seeded ways to make an input worse, to measure what a recogniser withstands."""
+"""Corruptions: fixed, seeded ways to degrade an input, to measure robustness."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 
 SEVERITIES = (1, 2, 3, 4, 5)
-MILD, STRONG = 1, 3  # STRONG does about what all five do on average
+MILD, STRONG = 1, 3  # STRONG is about the average of all five
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Corruption:
 
     change  (signal, severity, random) -> a signal of the same kind; severity is one of SEVERITIES, and a higher one
             with a generator in the same state does the same, only stronger
-    moves   whether things are elsewhere afterwards, so that an answer that says what is where would have to move too
+    moves   whether things change their position, so that true boxes and masks would no longer fit
     """
 
     change: Callable[[Array, int, np.random.Generator], Array]
@@ -33,5 +33,5 @@ class Corruption:
 
 
 def generator(seed: int, example: int, name: str) -> np.random.Generator:
-    """The random numbers of one corruption of one example: the same for every severity, on every machine."""
+    """The random generator of one corruption of one example: the same for every severity, on every machine."""
     return np.random.default_rng((seed, example, zlib.crc32(name.encode())))

@@ -1,7 +1,7 @@
-"""Decoding in another process, which is ended when a file makes it take too long, use too much memory, or crash.
+"""Decoding in a separate process, which is ended when a file makes it take too long, use too much memory, or crash.
 
-For decoders that nobody can vouch for: of DICOM, TIFF, films and compressed sound, and of very large pictures. The
-others are faster in this process. What it costs: docs/decisions/023-isolated-decoding.md.
+It is used for decoders that cannot be trusted (DICOM, TIFF, videos, compressed sound) and for very large pictures. The
+others are faster in the main process. What it costs: docs/decisions/023-isolated-decoding.md.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from seehear.senses.process import EndedError, Process, SlowError
 
 Array = NDArray[Any]
 
-# Seconds of one core's work: for a picture, a recording of an hour, the lips in a minute of video, a picture of a film.
+# Processor time in seconds: for a picture, a recording of an hour, the lips in a minute of video, a picture of a film.
 LIMITS_S = {"picture": 30, "sound": 120, "lips": 300, "film": 30}
 MOST_MEMORY_BYTES = 3 << 30
 MOST_IDLE = 8
-GROWN_BYTES = 1 << 27  # a process that gave so much keeps more memory than it needs
+GROWN_BYTES = 1 << 27  # a process that returned this much keeps more memory than it needs
 AGAIN = "copy or export it again"
 
 
@@ -59,7 +59,7 @@ def items(job: str, file: BinaryIO, source: Any, **options: Any) -> Generator[tu
 
 
 def end_busy() -> None:
-    """End all processes that are decoding: whoever waits for one gets an InputError at once."""
+    """End all processes that are decoding. Callers that wait for one get an InputError at once."""
     _PROCESSES.end_busy()
 
 
@@ -83,7 +83,7 @@ def _crashed(how: str) -> InputError:
 
 
 class _Processes:
-    """Those that decode now, and those that wait for work. Started when they are needed."""
+    """The decoding processes, busy and idle. Started when they are needed."""
 
     def __init__(self) -> None:
         self._lock = threading.RLock()  # a signal handler may end what is busy at any moment

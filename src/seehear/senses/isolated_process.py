@@ -1,6 +1,7 @@
-"""What runs in a process that decodes: it reads requests from its stdin until that is closed.
+"""The main loop of a decoding process: it reads requests from its stdin until that is closed.
 
-It sets itself limits before each item: the system ends it when it works for longer, and gives it no more memory.
+Before each item it limits itself: the operating system ends it after its processor time, and refuses more
+memory.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ NOUNS = {"picture": "picture", "sound": "recording", "lips": "video", "film": "f
 
 
 def main() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes of a terminal; the asking one decides
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes of a terminal; the main process decides
     requests, answers = _own_channels()
     _limit("RLIMIT_CORE", 0)
     _write(packed({"ready": True}), answers)
@@ -128,7 +129,7 @@ def _write(data: bytes | memoryview, answers: FileIO) -> None:
 
 
 def _mapped_bytes() -> int:
-    """The memory that the process has mapped by now; 0 where the system does not say."""
+    """The memory that the process has mapped so far, in bytes; 0 where the system does not say."""
     try:
         pages = int(Path("/proc/self/statm").read_text().split()[0])
     except OSError:

@@ -1,4 +1,4 @@
-"""A process that decodes, seen from the one that asks it."""
+"""A decoding process, as the main process sees it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class SlowError(Exception):
 
 
 class EndedError(Exception):
-    """The process ended, or spoke nonsense; the words say how."""
+    """The process ended, or sent an invalid message; the text says how."""
 
 
 class Process:
@@ -62,7 +62,7 @@ class Process:
         self.ready = True
 
     def ask(self, request: Header, payload: memoryview) -> None:
-        """Raises OSError where the process is no more."""
+        """Send a request. Raises OSError if the process has ended."""
         self.ready = False
         for part in (memoryview(packed(request, len(payload))), payload):
             while part:

@@ -1,4 +1,4 @@
-"""Statistics of an input that tell whether new inputs are like those learned from: brightness, noise, and the like."""
+"""Statistics that show whether new inputs resemble those learned from: brightness, noise, and the like."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Statistic:
-    """What people call inputs in which a number is lower, or higher, than usual; both are used after "are".
+    """Adjectives for inputs whose number is lower, or higher, than usual; used after "are".
 
     least  by how much it must lie outside the usual range to matter, in its own unit
     """

@@ -99,14 +99,14 @@ class Shared:
 
 
 def shared(one: Table, other: Table) -> Shared:
-    """What `other`, which judges, has in common with `one`, which is learned from."""
+    """What `other`, the test data, shares with `one`, the training data."""
     columns = [name for name in one.metadata if name in other.metadata and is_group(name) and name != RECORDING]
     values = {plural(name): _values(one, other, name) for name in columns}
     return Shared({plural("file"): _files(one, other)} | values)
 
 
 def said_of_parts(table: Table) -> list[str]:
-    """What the parts that somebody divided a table into share."""
+    """A sentence for each thing that two parts of a table share, such as train and test."""
     return [
         sentence
         for one, other in combinations(table.parts, 2)

@@ -1,4 +1,4 @@
-"""Whom and what figures rest on: how many speakers, patients or sites judged, and whether they were learned from."""
+"""How many speakers, patients or sites figures come from, and whether they were learned from, too."""
 
 from __future__ import annotations
 
@@ -6,24 +6,24 @@ from seehear.amounts import counted
 from seehear.table.groups import RECORDING, is_group, plural, singular
 from seehear.table.rows import Table
 
-FEW = 5  # people or places, of whom others may well be served otherwise
+FEW = 5  # people or places below which results on others may well differ
 
 
 def rests_on(learned: Table, judging: Table) -> str:
-    """In a sentence: the examples that judge, and for each column of people or places how many they come from."""
+    """A sentence: how many examples were held out, and from how many values of each column of people or places."""
     examples = counted(len(judging), "example")
     columns = [name for name in judging.metadata if is_group(name) and name != RECORDING]
     told = [said for name in columns if (said := _of_column(name, learned, judging))]
     if not told:
         return (
             f"{examples} held out; no column says whose they are (speaker, patient, site), so the same people and "
-            "places may have been learned from: expect less on others"
+            "places may have been learned from: expect worse results on others"
         )
     return f"{examples} held out, of {'; of '.join(told)}"
 
 
 def judged_by(judging: Table) -> str:
-    """The same of a table that was not learned from: of how many people and places its examples come."""
+    """From how many people and places the examples of a table come that was not learned from."""
     columns = [name for name in judging.metadata if is_group(name) and name != RECORDING]
     values = {name: len(_values(judging, name)) for name in columns}
     return ", ".join(f"{number:,} {singular(name) if number == 1 else plural(name)}" for name, number in values.items())
@@ -37,10 +37,10 @@ def _of_column(name: str, learned: Table, judging: Table) -> str:
     before = _values(learned, name) if name in learned.metadata else set()
     number = f"{len(own):,} {singular(name) if len(own) == 1 else plural(name)}"
     if own <= before:
-        return f"{number}, the same as in training: expect less on others"
+        return f"{number}, the same as in training: expect worse results on others"
     met = len(own & before)
     new = f"{number}, {met:,} of them learned from too" if met else f"{number} not learned from"
-    return new + (": others may be served otherwise" if len(own) < FEW else "")
+    return new + (": results on others may differ" if len(own) < FEW else "")
 
 
 def _values(table: Table, name: str) -> set[str]:

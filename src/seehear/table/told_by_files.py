@@ -1,4 +1,4 @@
-"""What files say of themselves: whose picture a DICOM file is, which keeps one person on one side of a split."""
+"""Metadata from the files themselves: the patient of a DICOM file, which keeps one person on one side of a split."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def told_by_files(
     known = {plural(heading) for heading in columns.metadata}
     new = {heading: told for heading, told in cells.items() if plural(heading) not in known}
     said = [
-        f"{counted(sum(map(bool, told)), 'file')} say whose they are: keeping {heading!r} together in splits"
+        f"{counted(sum(map(bool, told)), 'file')} say which patient they show: keeping {heading!r} together in splits"
         for heading, told in new.items()
     ]
     return {heading: pa.chunked_array([pa.array(told, pa.large_string())]) for heading, told in new.items()}, said

@@ -46,7 +46,7 @@ def batches(path: Path, name: str, most_rows: int) -> Iterator[dict[str, pa.Arra
 
 
 def _bytes(cells: pa.Array) -> int:
-    """What cells take as text, roughly, at any depth."""
+    """The approximate size of cells as text, in bytes, nested ones included."""
     if pa.types.is_dictionary(cells.type):
         lengths = pc.binary_length(cells.dictionary).take(cells.indices)
         return int(pc.sum(lengths).as_py() or 0) + _CELL_BYTES * len(cells)
@@ -63,5 +63,5 @@ def _check(unfolded: int, name: str) -> None:
             f"it unfolds to {unfolded >> 20:,} MiB or more",
             where=name,
             allowed=f"up to {MOST_BYTES >> 20:,} MiB",
-            hint="keep only the columns and rows that are needed, and divide it by part",
+            hint="keep only the columns and rows that are needed, and split it by part",
         )

@@ -1,4 +1,4 @@
-"""Rows of a spreadsheet (xlsx, ods) as text, one at a time, whatever a stranger put into the file.
+"""Rows of a spreadsheet (xlsx, ods) as text, one at a time, safe for untrusted files.
 
 Of several sheets the one that names pictures, recordings or videos is read.
 """
@@ -70,7 +70,7 @@ def _refusing(name: str) -> Iterator[None]:
     except DataError as error:
         raise error.at(name) from None
     except Exception as error:
-        raise DataError(f"no spreadsheet that can be read: {error}", where=name, hint=_NOT_READ) from None
+        raise DataError(f"not a readable spreadsheet: {error}", where=name, hint=_NOT_READ) from None
 
 
 def _guarded(book: _Xlsx | _Ods, sheet: str, name: str) -> Rows:
@@ -79,12 +79,12 @@ def _guarded(book: _Xlsx | _Ods, sheet: str, name: str) -> Rows:
 
 
 def _check_size(path: Path, name: str) -> None:
-    """What is packed says itself how large it is, and no more of it is unpacked."""
+    """Zip members state their unpacked size, and no more than that is unpacked."""
     try:
         with zipfile.ZipFile(path) as packed:
             size = sum(member.file_size for member in packed.infolist())
     except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
-        raise DataError(f"no spreadsheet that can be read: {error}", where=name, hint=_NOT_READ) from None
+        raise DataError(f"not a readable spreadsheet: {error}", where=name, hint=_NOT_READ) from None
     if size > _LARGEST_BYTES:
         what = f"it unpacks to {size >> 20:,} MiB"
         raise DataError(what, where=name, allowed=f"up to {_LARGEST_BYTES >> 20} MiB", hint="save the sheet as csv")

@@ -14,9 +14,9 @@ _QUOTED = re.compile(r"'([^']*)'|\"([^\"]*)\"")
 
 
 def separator(cells: Iterable[str], heading: str) -> re.Pattern[str] | None:
-    """The pattern between the labels of a cell, by what stands in a column; None where each cell is one label.
+    """The pattern that separates labels in the cells of a column; None if each cell is one label.
 
-    What is between separators must stand elsewhere too, as a class may have a comma or a blank in its name.
+    The parts must also occur elsewhere in the column, because the name of a class may contain a comma or a blank.
     """
     distinct = set(cells)
     if any(listed(cell) is not None for cell in distinct):
@@ -29,7 +29,7 @@ def separator(cells: Iterable[str], heading: str) -> re.Pattern[str] | None:
 
 
 def divided(cell: str, pattern: re.Pattern[str] | None) -> list[str]:
-    """The labels in a cell, each once; None: the cell is one."""
+    """The labels in a cell, each once; without a pattern the cell is one label."""
     if pattern is None:
         return [cell]
     names = listed(cell)
@@ -37,7 +37,7 @@ def divided(cell: str, pattern: re.Pattern[str] | None) -> list[str]:
 
 
 def among(cell: str, known: Container[str]) -> list[str]:
-    """The labels in a cell of a column with several, where the classes are known: as it is divided into such."""
+    """The labels in a cell, split so that they are known classes if possible."""
     if (names := listed(cell)) is not None:
         return list(dict.fromkeys(names))
     if cell in known:

@@ -43,7 +43,7 @@ class ColourTable(NamedTuple):
             if (strange := self.colours[found[y]] != pixels).any():
                 x = int(strange.argmax())
                 raise InputError(
-                    f"the pixel at ({x}, {y}) is #{pixels[x]:06x}, which is no colour of {self.file}",
+                    f"the pixel at ({x}, {y}) is #{pixels[x]:06x}, which is not in {self.file}",
                     where=where,
                     hint="add the colour with its class, or save the mask without smoothed edges, as png",
                 )
@@ -68,14 +68,14 @@ def colour_table(mask: Path) -> ColourTable | None:
 
 @lru_cache(maxsize=16)
 def _read(file: str, changed_ns: int) -> ColourTable:
-    """`changed_ns` so that a table that somebody corrects is read again."""
+    """`changed_ns` is part of the cache key, so that a corrected table is read again."""
     with Path(file).open("rb") as content:
         data = content.read(_LARGEST_BYTES + 1)
     try:
         text = data.decode("utf-8-sig")
         rows = list((_in_labelmap if file.endswith("labelmap.txt") else _in_lines)(text.splitlines()))
     except (UnicodeDecodeError, ValueError, csv.Error) as error:
-        raise InputError(f"no table of colours: {error}", where=file, allowed=_ALLOWED) from None
+        raise InputError(f"not a table of colours: {error}", where=file, allowed=_ALLOWED) from None
     colours = [red << 16 | green << 8 | blue for _, (red, green, blue) in rows]
     if len(data) > _LARGEST_BYTES or not 0 < len(rows) <= _MOST or len(set(colours)) < len(rows):
         what = f"{len(rows)} classes in {len(set(colours))} different colours"
@@ -84,7 +84,7 @@ def _read(file: str, changed_ns: int) -> ColourTable:
 
 
 def _in_labelmap(lines: list[str]) -> Iterator[tuple[str, tuple[int, int, int]]]:
-    """As CVAT has it: `cat:128,0,0::`."""
+    """CVAT's format: `cat:128,0,0::`."""
     for line in lines:
         name, _, rest = line.partition(":")
         colour = rest.partition(":")[0].split(",")
@@ -106,7 +106,7 @@ def _in_lines(lines: list[str]) -> Iterator[tuple[str, tuple[int, int, int]]]:
 
 
 def _octets(cells: list[str]) -> tuple[int, int, int]:
-    """Raises ValueError for what are not three numbers from 0 to 255."""
+    """Raises ValueError unless there are three numbers from 0 to 255."""
     red, green, blue = (int(cell) for cell in cells)
     if not all(0 <= each <= 255 for each in (red, green, blue)):
         raise ValueError(f"{red} {green} {blue} is no colour")

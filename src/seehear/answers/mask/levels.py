@@ -15,10 +15,10 @@ _EDGES = CONFIDENCES[1:].astype(np.float32)  # a level reaches from its own conf
 
 
 def levels_of(confidence: Array) -> Array:
-    """Of any shape, 0 to 1 -> uint8, the highest level that is no surer; the lowest where none is."""
+    """Confidences of any shape, 0 to 1 -> uint8: the highest level not above each, or else the lowest level."""
     return np.searchsorted(_EDGES, confidence, side="right").astype(np.uint8)
 
 
 def level_from(confidence: float) -> int:
-    """The lowest level that is as sure; LEVELS where none is."""
+    """The lowest level of at least this confidence; LEVELS if there is none."""
     return int(np.searchsorted(CONFIDENCES, confidence, side="left"))

@@ -1,4 +1,4 @@
-"""Several channels become one: their mean, or half the difference of two of which one is the other turned over.
+"""Several channels become one: their mean, or half the difference of two if one is the other inverted.
 
 A plug that is wired the wrong way, or a balanced line taken for stereo, gives a second channel that is the negative of
 the first; their mean is silence.
@@ -19,7 +19,7 @@ OPPOSED = -0.9  # a correlation below which two channels cancel: what both share
 
 @dataclass
 class Correlation:
-    """Of two channels, over all blocks so far."""
+    """The correlation of two channels, over all blocks so far."""
 
     own: float = 0.0  # energy of the first
     other: float = 0.0
@@ -34,7 +34,7 @@ class Correlation:
 
     @property
     def opposed(self) -> bool:
-        """Whether one is the other turned over, at any loudness. A silent channel is the opposite of none."""
+        """Whether one channel is the other inverted, at any loudness. False if one is silent."""
         return self.shared < OPPOSED * math.sqrt(self.own * self.other)
 
 
@@ -44,5 +44,5 @@ def mean(block: Samples) -> Samples:
 
 
 def difference(block: Samples) -> Samples:
-    """The mean of the first channel and of the second turned over; (frames, 2) -> (frames,)"""
+    """The mean of the first channel and the inverted second; (frames, 2) -> (frames,)"""
     return np.ascontiguousarray((block[:, 0] - block[:, 1]) / 2, np.float32)

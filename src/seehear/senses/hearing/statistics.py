@@ -1,4 +1,4 @@
-"""How a recording was made, in three numbers: how loud, how noisy, how high it reaches."""
+"""How a recording was made, in three numbers: level, noise, and highest frequency."""
 
 from __future__ import annotations
 

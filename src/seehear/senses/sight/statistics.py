@@ -1,4 +1,4 @@
-"""How a picture was taken, in three numbers: how bright, of how much contrast, how sharp."""
+"""How a picture was taken, in three numbers: brightness, contrast and sharpness."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FAINTEST = 2.0  # levels of contrast, below which detail is rounding
 
 
 def statistics(prepared: Pixels) -> dict[str, float]:
-    """(H, W, C) uint8, as the encoder gets it; of colours green is looked at, which tells most of the light."""
+    """pixels: (H, W, C) uint8, as the encoder gets it. Only green is used, which contributes most to brightness."""
     green = prepared[:, :, prepared.shape[2] // 2].astype(np.float32)
     middle = green[1:-1, 1:-1]
     detail = 4 * middle - green[:-2, 1:-1] - green[2:, 1:-1] - green[1:-1, :-2] - green[1:-1, 2:]

@@ -46,8 +46,8 @@ def annotation_files(
         chosen = [name for name in names if name.rpartition("/")[2].startswith(preferred)] or names
         parts = [part_of_subset(re.sub(r"\d+", "", Path(name).stem)) for name in chosen]
         if len(chosen) > 1 and not (all(parts) and len(set(parts)) == len(parts)):
-            hint = "point at one of them, or name them for their parts: train, val"
-            raise DataError(f"{place.name} holds {len(chosen)} tables of boxes: {', '.join(chosen)}", hint=hint)
+            hint = "give one of them as DATA, or name them after their parts: train, val"
+            raise DataError(f"{place.name} holds {len(chosen)} annotation files: {', '.join(chosen)}", hint=hint)
         return list(zip(chosen, parts, strict=True))
     inside = [(name, part) for prefix, part in part_folders(place, said) if prefix for name in within(prefix)]
     return inside if len({part for _, part in inside}) == len(inside) else []
@@ -69,7 +69,7 @@ def read_json(file: Path, name: str, most_bytes: int = LARGEST_BYTES) -> Any:
     except OSError as error:
         raise DataError(f"can not be opened: {error.strerror or error}", where=name) from None
     if size > most_bytes:
-        hint = "divide it, for instance by part"
+        hint = "split it, for example by part"
         raise DataError("too large", where=name, allowed=f"up to {most_bytes >> 20} MiB", hint=hint)
     try:
         return from_json(read_text(file, name, most_bytes))

@@ -25,7 +25,7 @@ _PICTURES = ("x", "image", "images", "img", "imgs", "picture", "pictures", "data
 _LABELS = ("y", "label", "labels", "target", "targets", "class", "classes")
 _LARGEST_BYTES = 1 << 32  # unpacked
 _MOST_GREY = np.iinfo(np.uint8).max
-_ALLOWED = "pictures (N, H, W) or (N, H, W, 1 | 3 | 4) of 0 to 255, 0 to 1, or true and false, and N labels"
+_ALLOWED = "pictures (N, H, W) or (N, H, W, 1 | 3 | 4) with values of 0 to 255, 0 to 1, or true and false, and N labels"
 _HINT = "save images and labels, or train_images and train_labels, with numpy.savez"
 
 Array = NDArray[Any]
@@ -55,9 +55,9 @@ def unpack_arrays(file: Path, workspace: Path) -> Path:
     except DataError as error:
         raise error.at(str(file)) from None
     except (OSError, ValueError, KeyError, EOFError, MemoryError, zipfile.BadZipFile, zlib.error) as error:
-        raise DataError(f"no arrays that can be read: {error}", where=str(file), hint=_HINT) from None
+        raise DataError(f"not a readable npz: {error}", where=str(file), hint=_HINT) from None
     except NotImplementedError as error:  # zipfile's word for methods that it lacks
-        raise DataError(f"no arrays that can be read: {error}", where=str(file), hint=_HINT) from None
+        raise DataError(f"not a readable npz: {error}", where=str(file), hint=_HINT) from None
     return folder
 
 
@@ -76,7 +76,7 @@ def _write(arrays: Any, folder: Path) -> None:
         classes = ["label"] if width == 1 else [str(number) for number in range(width)]
         own = ",".join(["file_name", *classes] + ["split"] * divided)
         if headings and own != headings:
-            raise DataError(f"labels of another width in {pair.labels}")
+            raise DataError(f"{pair.labels} has another number of classes")
         headings = own
         (folder / (pair.part or "all")).mkdir()
         for number, picture in enumerate(pictures):

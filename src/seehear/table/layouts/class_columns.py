@@ -41,12 +41,12 @@ def classes_together(found: Found, kinds: Sequence[KindLike], wish: str | None) 
     single = bool(known.any() and (has[known].sum(1) == 1).all())
     patterns, pattern = np.unique(has, axis=0, return_inverse=True)
     labels = pa.array([_label(row, names, single) for row in patterns], _TEXT)
-    each = "each example is of one of them" if single else "an example may be of several or of none"
+    each = "each example has one class" if single else "an example may have several classes or none"
     return replace(
         found,
         cells=found.cells.drop_columns(names).append_column(HEADING, labels.take(pa.array(pattern.ravel()))),
         said=(*found.said, f"one column of 0 and 1 for each of {counted(len(names), 'class')}: {few(names)}; {each}"),
-        without="not 0 or 1 in the column of every class",
+        without="a class column that is neither 0 nor 1",
     )
 
 

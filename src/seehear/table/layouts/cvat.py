@@ -101,6 +101,6 @@ def _mask(told: Mapping[str, str], size: tuple[float, float]) -> Shape | str:
     numbers = [*(number(told.get(key)) for key in ("left", "top", "width", "height")), *size]
     runs = [number(run) for run in told.get("rle", "").split(",")]
     if not all(float(each).is_integer() for each in (*numbers, *runs)):
-        return "a mask without a place, a size and run lengths"
+        return "a mask without position, size and run lengths"
     left, top, width, height, across, down = map(int, numbers)
     return marked(np.array(runs, np.int64), (left, top, width, height), (across, down))

@@ -37,7 +37,7 @@ class DrawnPictures:
     _rows: dict[str, int] = field(default_factory=dict)
 
     def add(self, image: str, part: str = "", size_px: tuple[float, float] = (math.nan, math.nan)) -> int:
-        """The row of a picture; the same for one that is told of again."""
+        """The row of a picture; the same row if the picture occurs again."""
         row = self._rows.setdefault(image, len(self.image))
         if row == len(self.image):
             self.image.append(image)
@@ -53,7 +53,7 @@ class DrawnPictures:
             self.things.add(row, label, shape.xyxy, place, region=shape.region)
 
     def found(self, root: Path, layout: str, said: Sequence[str] = ()) -> Found:
-        """Boxes and masks where something is drawn, or nothing told of whole pictures; labels where these are told."""
+        """The table: labels if whole pictures have tags; boxes and masks if anything is drawn or nothing has tags."""
         columns: dict[str, list[str | None]] = {"image": [*self.image]}
         if self.tags:
             several = any(len(tags) > 1 for tags in self.tags.values())
@@ -73,12 +73,12 @@ class DrawnPictures:
     def _sentence(self, layout: str) -> str:
         boxes, pictures = counted(len(self.things.label), "box"), counted(len(self.image), "picture")
         outlined = f", {self.things.outlined:,} outlined," if self.things.outlined else ""
-        tagged = f"; {counted(len(self.tags), 'picture')} with a label of their own" if self.tags else ""
+        tagged = f"; {counted(len(self.tags), 'picture')} with a label of the whole picture" if self.tags else ""
         return f"{layout}: {boxes}{outlined} in {pictures}{tagged}"
 
     def _empty(self) -> list[str]:
         empty = len(self.image) - len({*self.things.picture, *self.tags})
-        return [f"{counted(empty, 'picture')} on which nothing is drawn: taken for empty"] if empty else []
+        return [f"{counted(empty, 'picture')} without anything drawn: read as empty pictures"] if empty else []
 
 
 def _label(tags: Sequence[str], several: bool) -> str | None:

@@ -31,7 +31,7 @@ def elan(file: Path, name: str) -> TimedLabels:
         parents = Counter(each.get("ANNOTATION_REF") for each in tier.iter("REF_ANNOTATION"))
         heading = headings[tier.get("TIER_ID")]
         if any(count > 1 for count in parents.values()):
-            what = f"{name}: the tier {heading!r} divides annotations without saying when, and is not read"
+            what = f"{name}: the tier {heading!r} divides annotations without giving times, and is not read"
             found.said.append(what)
             continue
         for annotation in _annotations(tier):

@@ -49,7 +49,7 @@ def files_for_ids(sheet: Sheet, table: Path) -> Sheet:
         cells = cells.append_column(column, pa.array([named.get(each) for each in ids], pa.large_string()))
     first = next(each for each in ids if each and files[each])
     example = f"{first!r} is {' and '.join(files[first].values())}"
-    said = f"{table.name}: column {heading!r} holds names of files without their endings; {example}"
+    said = f"{table.name}: column {heading!r} holds file names without extensions; {example}"
     return replace(sheet, cells=cells, said=(*sheet.said, said))
 
 
@@ -90,7 +90,7 @@ def _files(example: str, files: Sequence[str], table: Path) -> dict[str, str]:
     by_medium: dict[str, str] = {}
     for file in own:
         if (first := by_medium.setdefault(medium_of(file), file)) != file:
-            hint = "write the names of the files with their folders and endings into the table"
+            hint = "write the file names with their folders and extensions into the table"
             raise DataError(f"{example!r} may be {first} or {file}", where=table.name, hint=hint)
     return by_medium
 

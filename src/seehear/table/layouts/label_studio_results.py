@@ -142,7 +142,7 @@ def _shape(kind: str, value: dict[str, Any], size: tuple[float, float]) -> Shape
         return "a shape without the size of its picture"
     degrees = number(value.get("rotation") or 0)
     if math.isnan(degrees):
-        return "a shape that is turned by no number"
+        return "a shape whose rotation is not a number"
     if kind.startswith("polygon"):
         points = value.get("points")
         if not isinstance(points, list) or not all(isinstance(each, list) and len(each) == 2 for each in points):

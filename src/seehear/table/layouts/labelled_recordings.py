@@ -224,7 +224,7 @@ def _answers(labels: Sequence[TimedLabel], files: Sequence[Any]) -> dict[str, li
 
 
 def _kind(labels: Sequence[TimedLabel]) -> str:
-    """Few names that come back are labels of classes; all else is what is said."""
+    """Few labels that repeat are classes; all others are transcripts."""
     return "label" if 2 * len({label.label for label in labels}) <= len(labels) else "text"
 
 
@@ -236,16 +236,16 @@ def _others(labels: Sequence[TimedLabel], taken: set[str]) -> dict[str, list[str
 def _sentences(examples: _Examples, answers: dict[str, list[str | None]]) -> Iterator[str]:
     formats = " and ".join(kind for kind in _FORMATS if kind in examples.formats)
     what = f"{counted(len(examples.labels), 'label')} of {counted(examples.recordings, 'recording')}"
-    yield f"{formats}: {what}; an example is the stretch of a label"
+    yield f"{formats}: {what}; each label is an example"
     if len(answers) > 1:
         told = (f"{heading!r} ({sum(cell is not None for cell in cells):,})" for heading, cells in answers.items())
-        yield f"tiers, of which one is the answer: {', '.join(told)}; choose with --answer"
+        yield f"tiers, one of which is the answer: {', '.join(told)}; choose with --answer"
     else:
         heading = next(iter(answers))
-        come = "come back: they are classes" if heading == "label" else "hardly come back: they are what is said"
+        come = "repeat: they are classes" if heading == "label" else "hardly repeat: they are transcripts"
         other = "text" if heading == "label" else "label"
-        yield f"its labels {come}; --answer {other}:{heading} takes them otherwise"
+        yield f"its labels {come}; --answer {other}:{heading} reads them the other way"
     if examples.unlabelled:
         yield f"left out {counted(examples.unlabelled, 'stretch')} without a label"
     if examples.passed_over:
-        yield f"not used, for labels of another format lie beside them: {few(examples.passed_over)}"
+        yield f"not used, because labels of another format lie beside them: {few(examples.passed_over)}"

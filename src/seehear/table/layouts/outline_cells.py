@@ -31,7 +31,7 @@ WITHOUT = "its outlines can not be drawn: its size is not known, or not the one 
 REST = "background"  # where no class of the file is called so
 _FEWEST = 6  # numbers of an outline: three corners
 _CLIPPED = "cut off at the edge of their picture, beyond which they reached"
-_PIECES = "with pieces that are not three corners or more, left out"
+_PIECES = "with pieces of fewer than three corners, left out"
 _BOXED = "without an outline, but with a box: the pixels in it teach nothing"
 _CROWDS = "drawn as a crowd: the pixels in it teach nothing"
 
@@ -122,7 +122,7 @@ def _outline(given: Any, size: NDArray[np.float64], place: str, told: _Told) -> 
     pieces = [given] if isinstance(given[0], int | float) else given  # one polygon that is not in a list of such
     kept = [corners for piece in pieces if (corners := _corners(piece)) is not None]
     if not kept:
-        return "an outline that is not three corners or more" if any(pieces) else ""
+        return "an outline with fewer than three corners" if any(pieces) else ""
     every = np.concatenate(kept).reshape(-1, 2)
     inside = np.clip(every, 0, size)
     if not (np.ptp(inside, axis=0) > 0).all():

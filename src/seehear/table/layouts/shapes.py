@@ -35,7 +35,7 @@ def turned(xyxy: Sequence[float], about: tuple[float, float], degrees: float) ->
 def polygon(xs: Sequence[float], ys: Sequence[float]) -> Shape | str:
     """What is wrong with it, for what is no polygon."""
     if len(xs) != len(ys) or len(xs) < 3 or not all(map(math.isfinite, (*xs, *ys))):
-        return "an outline that is not three corners or more"
+        return "an outline with fewer than three corners"
     return _outlined(np.column_stack([xs, ys]))
 
 

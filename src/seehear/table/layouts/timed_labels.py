@@ -43,7 +43,7 @@ class TimedLabels:
             self.unlabelled += 1
         elif not (math.isfinite(found.start_s) and math.isfinite(found.end_s)):
             self.problem(
-                place, f"the times of {found.label[:40]!r} are no numbers", "write both in seconds, such as 12.5"
+                place, f"the times of {found.label[:40]!r} are not numbers", "write both in seconds, such as 12.5"
             )
         elif found.start_s < 0:
             self.problem(place, f"{found.label[:40]!r} starts before the recording, at {found.start_s:g} s")

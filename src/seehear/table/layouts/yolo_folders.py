@@ -60,8 +60,8 @@ def names_of(place: Path) -> list[str]:
     files = [prefix + name for prefix in prefixes for name in _NAMES if (place / (prefix + name)).is_file()]
     told = {file: _names(place / file, file) for file in files}
     if not files:
-        hint = "put a classes.txt there: a name a line, in the order of their numbers from 0 on"
-        raise DataError("texts of YOLO, but nothing names their classes", where=place.name, hint=hint)
+        hint = "add a classes.txt with one class name per line, in the order of their numbers from 0"
+        raise DataError("text files of YOLO, but no file names their classes", where=place.name, hint=hint)
     if other := next((file for file in files if told[file] != told[files[0]]), None):
         raise DataError(f"{files[0]} and {other} name the classes differently", where=place.name, hint="remove one")
     return told[files[0]]

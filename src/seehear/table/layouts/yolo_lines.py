@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from seehear.errors import DataError
 
-_BOX, _FEWEST_CORNERS = 4, 6  # numbers behind the class
+_BOX, _FEWEST_CORNERS = 4, 6  # numbers after the class
 _MOST_DIGITS = 4  # of the number of key points
 _USUAL = 0.9  # of long lines with one count of numbers: outlines have as many corners as they need
 _OUTSIDE_PICTURE, _OUTSIDE_BOX = 0.02, 0.25  # by how much boxes and key points may lie outside, in shares of the sides
@@ -90,7 +90,7 @@ def key_points(told: Mapping[str, Any], name: str, lines: Sequence[Line]) -> Key
     if possible := [points for points, fit in fits.items() if fit is _Fit.POSSIBLE]:
         table = name or "a data.yaml"
         raise DataError(
-            f"{length} numbers behind the class may be an outline, or a box with key points",
+            f"{length} numbers after the class may be an outline, or a box with key points",
             where=long[0].where,
             hint=f"add kpt_shape: {possible[-1]} to {table} for key points, or task: segment for outlines",
         )
@@ -114,8 +114,8 @@ def thing(
     if points is None and len(shares) >= _FEWEST_CORNERS and len(shares) % 2 == 0:
         xs, ys = shares[::2], shares[1::2]
         return label, _in_pixels([min(xs), min(ys), max(xs), max(ys)], size_px), [_in_pixels(shares, size_px)]
-    more = ", nor corners" if points is None else f", nor these with key points, {points.length}"
-    return f"{len(shares)} numbers behind the class, not x, y, width and height{more}"
+    more = ", nor corners" if points is None else f", nor {points.length} for a box with key points"
+    return f"{len(shares)} numbers after the class, not 4 for a box (x, y, width, height){more}"
 
 
 def _told(shape: Any, name: str) -> KeyPoints:
