@@ -13,7 +13,7 @@ test: .venv/ready
 	$(BIN)/pytest -n 2 -m "not slow"
 
 test-slow: .venv/ready
-	$(BIN)/pytest -n 2 -m slow
+	$(BIN)/pytest -n 2 --dist loadgroup -m slow
 
 lint: .venv/ready
 	$(BIN)/ruff check .

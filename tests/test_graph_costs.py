@@ -166,12 +166,14 @@ LENGTHS = (
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("exports")  # which take minutes: once for all of them
 def test_the_operators_allowed_are_exactly_those_that_are_exported() -> None:
     used = {node.op_type for graph in exports().values() for node in onnx.load_from_string(graph).graph.node}
     assert used == OPERATORS.keys()
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("exports")  # which take minutes: once for all of them
 @pytest.mark.parametrize("lengths", LENGTHS, ids=["short", "long"])
 def test_shapes_types_and_contents_are_those_that_onnxruntime_gives(lengths: dict[str, int]) -> None:
     """For every value within every graph: the slow obvious way judges the rules."""
@@ -202,6 +204,7 @@ def _everything(model: onnx.ModelProto, fed: dict[str, Any]) -> dict[str, np.nda
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("exports")  # which take minutes: once for all of them
 def test_what_is_exported_names_no_file_of_the_machine_that_made_it() -> None:
     for graph in exports().values():
         assert b".py" not in graph and str(Path(onnx.__file__).parents[3]).encode() not in graph
