@@ -46,7 +46,7 @@ def level_db(audio: torch.Tensor) -> torch.Tensor:
     return 10 * torch.log10(audio.square().mean(-1))
 
 
-@pytest.mark.parametrize("gain_db", [-20.0, -6.0, 12.0])
+@pytest.mark.parametrize("gain_db", [-12.0, -6.0, 12.0])
 def test_a_louder_microphone_makes_little_difference(gain_db: float) -> None:
     audio = torch.stack([voiced(), voiced() * 10 ** (gain_db / 20)])
     usual, other = level_db(levelled(audio))

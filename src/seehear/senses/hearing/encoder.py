@@ -29,7 +29,7 @@ from seehear.senses.hearing.plan import (
 FFT_SAMPLES = 512
 TRANSFORMED = 32  # recordings at once, when many are begun with: spectra are 16 times as large as what is told of them
 LOUDEST_FRAMES = 10  # 0.1 s, so that a click is no measure of how loud a recording is
-USUAL_POWER, FAINTEST_POWER = 1e-2, 1e-4  # -20 and -40 dB of full scale: what is fainter still is not made as loud
+USUAL_POWER, FAINTEST_POWER = 1e-2, 2e-4  # -20 and -37 dB of full scale: what is fainter still is not made as loud
 LEVELLED = 0.8  # share of the difference in level, in decibels, that is taken away
 QUIETEST_POWER = 1e-7  # added before the logarithm: about 70 dB under a full-scale tone's peak
 
