@@ -170,7 +170,7 @@ def test_colours_that_no_table_names_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"colours without a palette.*Next: put a class_dict\.csv"):
         numbers(cell)
     (tmp_path / "class_dict.csv").write_text("name,r,g,b\ncat,1,2,3\n")
-    with pytest.raises(InputError, match=r"1\.png: the pixel at \(1, 0\) is #090807, which is no colour of class_dict"):
+    with pytest.raises(InputError, match=r"1\.png: the pixel at \(1, 0\) is #090807, which is not in class_dict"):
         numbers(cell)
 
 
