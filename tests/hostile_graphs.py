@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import random
-import resource
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -18,6 +17,7 @@ import onnx
 from onnx import numpy_helper
 
 import tiny
+from resident import most_resident_kib
 from seehear.errors import BundleError
 from seehear.runtime.archive import pack
 from seehear.runtime.bundle import _manifest, read_bundle
@@ -154,15 +154,6 @@ def main(count: int, seed: int) -> None:
             print(json.dumps({"number": number, "way": way}), flush=True)
             print(json.dumps({"outcome": outcome(path)}), flush=True)
     print(json.dumps({"resident_kib": most_resident_kib()}))
-
-
-def most_resident_kib() -> int:
-    """Of this program alone: `getrusage` counts the process that started it as well."""
-    status = Path("/proc/self/status")
-    if not status.exists():
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    (line,) = (line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
-    return int(line.split()[1])
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ from __future__ import annotations
 import io
 import json
 import random
-import resource
 import struct
 import sys
 import time
@@ -25,6 +24,8 @@ import av
 import numpy as np
 import soundfile
 from PIL import Image
+
+from resident import most_resident_kib
 
 COUNT = 1_000
 PICTURE, RECORDING, MOVIE = ("image",), ("audio",), ("image", "audio")
@@ -423,7 +424,7 @@ def read_all(first: int, last: int, every: int) -> None:
                 words = outcome(SENSES[sense], path)
                 print(json.dumps({"outcome": words, "seconds": time.monotonic() - begun_s}), flush=True)
             path.unlink()
-    print(json.dumps({"resident_kib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss}), flush=True)
+    print(json.dumps({"resident_kib": most_resident_kib()}), flush=True)
 
 
 if __name__ == "__main__":
