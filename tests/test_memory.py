@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import seehear
 from seehear.learn import memory
 from seehear.learn.memory import memory_kept
 
@@ -23,27 +27,42 @@ def pages(times: int) -> int:
     return int(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 
 
-@glibc
-def test_large_blocks_are_used_again_until_the_end() -> None:
+def large_blocks_are_used_again_until_the_end() -> None:
     usual = pages(4)
     with memory_kept():
         pages(1)
         kept = pages(4)
-    assert kept < usual / 8
+    assert kept < usual / 8, (kept, usual)
     assert pages(4) > usual / 2
 
 
-@glibc
-def test_what_lies_about_is_given_back_once_it_has_grown(monkeypatch: pytest.MonkeyPatch) -> None:
+def what_lies_about_is_given_back_once_it_has_grown() -> None:
     resident_bytes = iter([4 << 30, 5 << 30, 7 << 30, 4 << 30, 5 << 30])
-    monkeypatch.setattr(memory, "_resident_bytes", lambda: next(resident_bytes))
+    memory._resident_bytes = lambda: next(resident_bytes)
     with memory_kept() as kept:
         usual = pages(1)
         fetched = []
         for _ in range(5):
             kept.bound()
             fetched.append(pages(1) > usual / 2)
-    assert fetched == [False, False, True, False, False]
+    assert fetched == [False, False, True, False, False], fetched
+
+
+CHECKS = {
+    check.__name__: check
+    for check in (large_blocks_are_used_again_until_the_end, what_lies_about_is_given_back_once_it_has_grown)
+}
+
+
+@glibc
+@pytest.mark.parametrize("name", CHECKS)
+def test_in_a_process_of_its_own(name: str) -> None:
+    """Where malloc once failed, as in tests of hostile files, glibc changes the arena of a thread, which keeps less."""
+    environment = os.environ | {"PYTHONPATH": str(Path(seehear.__file__).parents[1])}
+    done = subprocess.run(
+        [sys.executable, __file__, name], capture_output=True, text=True, env=environment, check=False
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_elsewhere_nothing_changes(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -51,3 +70,7 @@ def test_elsewhere_nothing_changes(monkeypatch: pytest.MonkeyPatch) -> None:
     with memory_kept() as kept:
         kept.bound()
         assert pages(1) >= 0
+
+
+if __name__ == "__main__":
+    CHECKS[sys.argv[1]]()
