@@ -120,3 +120,14 @@ def opened(path: Path, folder: Path, senses: tuple[str, ...] | None = None) -> T
         senses=senses,
         workspace=folder,
     )
+
+
+def seen(data: Path, answer: str | None = None) -> Table:
+    """A table as the program opens it, with every sense and answer."""
+    return open_table(
+        data,
+        senses_known=tuple(SENSES.values()),
+        kinds=tuple(ANSWERS.values()),
+        answer=answer,
+        workspace=data.parent / "ws",
+    )

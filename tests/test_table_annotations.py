@@ -16,26 +16,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from learning import seen
 from seehear.answers import ANSWERS
 from seehear.errors import DataError, SeehearError
-from seehear.senses import SENSES
-from seehear.table import Problem, Table, open_table
+from seehear.table import Problem, Table
 from seehear.table.layouts.shapes import Shape, ellipse, marked, turned
 from table_kinds import make
 
 WIDTH, HEIGHT = 40, 30
 Drawn = tuple[Any, ...]  # label, x1, y1, x2, y2
 Written = dict[str, str]
-
-
-def seen(data: Path, answer: str | None = None) -> Table:
-    return open_table(
-        data,
-        senses_known=tuple(SENSES.values()),
-        kinds=tuple(ANSWERS.values()),
-        answer=answer,
-        workspace=data.parent / "ws",
-    )
 
 
 def pictures(folder: Path, *names: str) -> Path:

@@ -6,23 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from learning import seen
 from seehear.answers import ANSWERS
 from seehear.errors import DataError
-from seehear.senses import SENSES
-from seehear.table import Problem, Table, open_table
+from seehear.table import Problem
 from table_kinds import make
 
 PICTURES = {"a.jpg": b"x", "b.jpg": b"x", "c.jpg": b"x", "d.jpg": b"x"}
-
-
-def seen(data: Path, answer: str | None = None) -> Table:
-    return open_table(
-        data,
-        senses_known=tuple(SENSES.values()),
-        kinds=tuple(ANSWERS.values()),
-        answer=answer,
-        workspace=data.parent / "ws",
-    )
 
 
 def folder(path: Path, table: str, files: dict[str, bytes] = PICTURES, name: str = "_classes.csv") -> Path:

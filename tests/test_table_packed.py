@@ -13,23 +13,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from learning import seen
 from malformed_corpus import dicom
-from seehear.answers import ANSWERS
 from seehear.errors import DataError
 from seehear.senses import SENSES
-from seehear.table import Table, open_table
+from seehear.table import Table
 from table_kinds import make, opened
-
-
-def seen(data: Path, answer: str | None = None) -> Table:
-    return open_table(
-        data,
-        senses_known=tuple(SENSES.values()),
-        kinds=tuple(ANSWERS.values()),
-        answer=answer,
-        workspace=data.parent / "ws",
-    )
-
 
 # Arrays
 
