@@ -15,7 +15,7 @@ import pytest
 
 from seehear.answers import ANSWERS
 
-SOURCE = Path(__file__).parent.parent / "src"
+SOURCE = Path(__file__).parents[1] / "src"
 MODULES = {
     ".".join(path.relative_to(SOURCE).with_suffix("").parts).removesuffix(".__init__"): path
     for path in sorted((SOURCE / "seehear").rglob("*.py"))

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from test_table_boxes import boxes, pictures, seen
 
 from seehear.errors import DataError
 from seehear.table import Problem
 from table_kinds import make
-from test_table_boxes import boxes, pictures, seen
 
 PEOPLE = np.random.default_rng(0)
 

@@ -6,6 +6,7 @@ import csv
 from pathlib import Path
 
 import pytest
+from test_split import _table
 
 from learning import ANSWER_CELLS, digits_table, opened, recipe_for
 from seehear.events import silence
@@ -13,7 +14,6 @@ from seehear.learn.card import card
 from seehear.learn.foundation import FEWEST, foundation, usual
 from seehear.learn.material import Material, gather
 from seehear.table.foundation import judged_by, rests_on
-from test_split import _table
 
 
 def table(**metadata):

@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from test_table_boxes import boxes, pictures, seen
 
 from seehear.cli.predict import _sources
 from seehear.errors import DataError, UsageError
 from seehear.inputs import gather
 from seehear.senses import SENSES
 from table_kinds import make, opened
-from test_table_boxes import boxes, pictures, seen
 
 DICOM = b"\0" * 128 + b"DICM"
 ENDINGS = ("sph", "w64", "snd", "mp2", "m4b", "3ga", "mpga", "spx")

@@ -16,7 +16,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import soundfile
 from PIL import Image
-
 from test_label_files import LABELS
 from test_table_annotations import BOXES_ONLY, OUTLINES
 from test_table_boxes import annotation

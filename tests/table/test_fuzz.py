@@ -18,9 +18,9 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from fuzz_corpus import ARCHIVES, LAYOUTS, TEXTS
 
 import tiny
-from fuzz_corpus import ARCHIVES, LAYOUTS, TEXTS
 from malformed_corpus import SEEDS, seed
 from mutations import spoilt, spoilt_set
 from seehear import api

@@ -16,14 +16,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from onnx import numpy_helper
 
+from interrupted import Killed, fit_weights
 from learning import ANSWER_CELLS, ENDINGS, EXAMPLES, PAIRS, digits_table, opened, recipe_for, shelf_of
 from seehear import api, cli
 from seehear.answers import ANSWERS
 from seehear.errors import DataError, TrainingError, UsageError
 from seehear.events import silence
-from seehear.learn import checkpoint, export
+from seehear.learn import export
 from seehear.learn.batching import LONGEST_BATCH, batches_of
-from seehear.learn.fit import Clock, Run, fit
+from seehear.learn.fit import Clock, fit
 from seehear.learn.material import gather
 from seehear.learn.muon import orthogonalize
 from seehear.learn.network import Network
@@ -35,51 +36,30 @@ from seehear.runtime.bundle import read_bundle
 PARITY = {"label": [("odd", "even")[i % 2] for i in range(24)]}
 
 
-class Killed(BaseException):
-    """As good as SIGKILL for what is on disk: nothing after it runs."""
-
-
-def fitted(shelf: Shelf, saved: Path, steps: int, kill_after: int | None = None) -> dict[str, torch.Tensor]:
-    training = shelf.recipe.training.model_copy(update={"steps": steps})
-    torch.manual_seed(training.seed)
-    network = Network(shelf.recipe)
-    clock = Clock(training, 60.0)
-    if kill_after is None:
-        return fit(network, shelf, np.arange(len(shelf)), clock, saved=saved, listen=silence)[0].state_dict()
-    run = Run.start(network, shelf, np.arange(len(shelf)), clock, saved)
-    for batch in run.batches():
-        run.step(batch)
-        if run.progress.step == kill_after:
-            checkpoint.save(saved, run.progress, network, run.average, run.optimizers)
-        if run.progress.step == kill_after + 2:
-            raise Killed
-    raise AssertionError("the run was over before it was killed")
-
-
 @pytest.mark.parametrize(("kind", "senses"), [("label", ("image", "audio")), ("text", ("audio", "lips"))], ids=str)
 def test_a_killed_run_resumes_to_the_same_weights(kind: str, senses: tuple[str, ...], tmp_path: Path) -> None:
     shelf = shelf_of(recipe_for(kind, senses), tmp_path)
-    whole = fitted(shelf, tmp_path / "whole", steps=8)
+    whole = fit_weights(shelf, tmp_path / "whole", steps=8)
     with pytest.raises(Killed):
-        fitted(shelf, tmp_path / "cut", steps=8, kill_after=3)
-    resumed = fitted(shelf, tmp_path / "cut", steps=8)
+        fit_weights(shelf, tmp_path / "cut", steps=8, kill_after=3)
+    resumed = fit_weights(shelf, tmp_path / "cut", steps=8)
     assert [name for name in whole if not torch.equal(whole[name], resumed[name])] == []
 
 
 def test_another_seed_gives_other_weights(tmp_path: Path) -> None:
     shelf = shelf_of(recipe_for("label", ("image",)), tmp_path)
     other = shelf_of(recipe_for("label", ("image",), seed=1), tmp_path / "other")
-    one, two = fitted(shelf, tmp_path / "a", steps=2), fitted(other, tmp_path / "b", steps=2)
+    one, two = fit_weights(shelf, tmp_path / "a", steps=2), fit_weights(other, tmp_path / "b", steps=2)
     assert not torch.equal(one["head.classify.weight"], two["head.classify.weight"])
 
 
 def test_a_checkpoint_of_another_network_is_refused(tmp_path: Path) -> None:
     sight = shelf_of(recipe_for("label", ("image",)), tmp_path)
     with pytest.raises(Killed):
-        fitted(sight, tmp_path / "run", steps=8, kill_after=1)
+        fit_weights(sight, tmp_path / "run", steps=8, kill_after=1)
     hearing = shelf_of(recipe_for("label", ("audio",)), tmp_path / "other")
     with pytest.raises(TrainingError, match="another network"):
-        fitted(hearing, tmp_path / "run", steps=8)
+        fit_weights(hearing, tmp_path / "run", steps=8)
 
 
 @pytest.mark.slow

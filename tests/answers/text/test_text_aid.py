@@ -10,6 +10,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from test_text_decoder import toy
 from torch.nn import functional as F
 
 from learning import ANSWER_CELLS, digits_table, opened, recipe_for
@@ -27,7 +28,6 @@ from seehear.learn.shelf import Shelf
 from seehear.learn.workplace import begin
 from seehear.recipe import Recipe, Training
 from seehear.senses.hearing.plan import HearingSpec
-from test_text_decoder import toy
 
 TEXT = ANSWERS["text"]
 MEANT = ["one two", "two three", "three one two", "one", "two two three"]

@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import malformed_corpus
 import seehear
 import tiny
 from malformed_corpus import SEEDS, dicom, seed
@@ -249,5 +250,5 @@ if child := os.fork():
 assert SIGHT.read(data).shape == (48, 64, 3)
 """
     environment = {**os.environ, "PYTHONPATH": str(Path(seehear.__file__).parents[1])}
-    here = str(Path(__file__).parent)
+    here = str(Path(malformed_corpus.__file__).parent)
     subprocess.run([sys.executable, "-c", script, here], env=environment, check=True, timeout=60)

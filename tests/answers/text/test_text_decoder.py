@@ -14,8 +14,10 @@ import pytest
 import soundfile
 import torch
 from sacrebleu.metrics import BLEU, CHRF
+from test_text import calibration_of, heard, unclear
 
 import scribe
+from interrupted import Killed, fit_weights
 from learning import RATE_HZ, recipe_for, shelf_of
 from seehear import api
 from seehear.answers import ANSWERS
@@ -37,8 +39,6 @@ from seehear.runtime.bundle import read_bundle, write_bundle
 from seehear.runtime.recognise import Recogniser
 from seehear.runtime.session import Session
 from seehear.senses.hearing.plan import HearingSpec
-from test_learn import Killed, fitted
-from test_text import calibration_of, heard, unclear
 
 TEXT = ANSWERS["text"]
 SAID = ["one two", "two three", "three one two", "one", "two two three"]
@@ -433,10 +433,10 @@ def test_a_network_without_a_decoder_asks_none() -> None:
 
 def test_a_killed_run_with_a_decoder_resumes_to_the_same_weights(tmp_path: Path) -> None:
     _, shelf = network_and_shelf(tmp_path, translated=True)
-    whole = fitted(shelf, tmp_path / "whole", steps=5)
+    whole = fit_weights(shelf, tmp_path / "whole", steps=5)
     with pytest.raises(Killed):
-        fitted(shelf, tmp_path / "cut", steps=5, kill_after=2)
-    resumed = fitted(shelf, tmp_path / "cut", steps=5)
+        fit_weights(shelf, tmp_path / "cut", steps=5, kill_after=2)
+    resumed = fit_weights(shelf, tmp_path / "cut", steps=5)
     assert [name for name in whole if not torch.equal(whole[name], resumed[name])] == []
 
 

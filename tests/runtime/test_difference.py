@@ -19,7 +19,7 @@ from seehear.runtime.prediction import Prediction
 from seehear.runtime.recognise import Recogniser
 from seehear.senses import SENSES
 from seehear.senses.corruption import generator
-from test_corruptions import USUAL
+from signals import USUAL
 
 RANGES = {"image": {"brightness": (100.0, 150.0), "contrast": (0.0, 60.0), "sharpness": (0.0, 9.0)}}
 MEASURED = [name for name, sense in SENSES.items() if sense.statistics]

@@ -1,0 +1,35 @@
+"""Training in small steps, and training that is killed half way."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from seehear.events import silence
+from seehear.learn import checkpoint
+from seehear.learn.fit import Clock, Run, fit
+from seehear.learn.network import Network
+from seehear.learn.shelf import Shelf
+
+
+class Killed(BaseException):
+    """As good as SIGKILL for what is on disk: nothing after it runs."""
+
+
+def fit_weights(shelf: Shelf, saved: Path, steps: int, kill_after: int | None = None) -> dict[str, torch.Tensor]:
+    training = shelf.recipe.training.model_copy(update={"steps": steps})
+    torch.manual_seed(training.seed)
+    network = Network(shelf.recipe)
+    clock = Clock(training, 60.0)
+    if kill_after is None:
+        return fit(network, shelf, np.arange(len(shelf)), clock, saved=saved, listen=silence)[0].state_dict()
+    run = Run.start(network, shelf, np.arange(len(shelf)), clock, saved)
+    for batch in run.batches():
+        run.step(batch)
+        if run.progress.step == kill_after:
+            checkpoint.save(saved, run.progress, network, run.average, run.optimizers)
+        if run.progress.step == kill_after + 2:
+            raise Killed
+    raise AssertionError("the run was over before it was killed")
