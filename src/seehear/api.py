@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from seehear.measure.evaluate import Evaluation
     from seehear.runtime.film import Film
     from seehear.runtime.live import Heard
-    from seehear.table import Problem, Table
+    from seehear.table import RowProblem, Table
 
 
 class Recogniser:
@@ -33,7 +33,7 @@ class Recogniser:
     problems  the rows of its training data that could not be used; () for one that was loaded
     """
 
-    def __init__(self, bundle: Bundle, problems: Sequence[Problem] = ()) -> None:
+    def __init__(self, bundle: Bundle, problems: Sequence[RowProblem] = ()) -> None:
         self._bundle = bundle
         self._runtime = Runtime(bundle)
         self.recipe = bundle.recipe
@@ -228,7 +228,7 @@ def _tables(
     senses: Sequence[str] | None,
     workspace: Path,
     listen: Listener,
-) -> tuple[Table, Table | None, tuple[Problem, ...]]:
+) -> tuple[Table, Table | None, tuple[RowProblem, ...]]:
     """What to learn from, what to judge by where the data has such a part or `val` names one, and what is of no use."""
     from seehear.table import said_of_parts, shared
 

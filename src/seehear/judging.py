@@ -22,7 +22,7 @@ from seehear.runtime.prediction import Prediction
 from seehear.runtime.recognise import Recogniser
 from seehear.senses import SENSES
 from seehear.shifting import corruptions_for, made_worse, shifted
-from seehear.table import Problem, Row, Table, shared
+from seehear.table import Row, RowProblem, Table, shared
 from seehear.table.foundation import judged_by
 
 TASK = "evaluating"
@@ -89,7 +89,7 @@ class Asked:
     answers: list[Any]
     accepted: list[bool]
     used: list[tuple[str, ...]]
-    problems: list[Problem]
+    problems: list[RowProblem]
     speed: Speed
     differs: tuple[str, ...]
 
@@ -109,7 +109,7 @@ def _asked(
     answers: list[Any] = []
     accepted: list[bool] = []
     used: list[tuple[str, ...]] = []
-    problems: list[Problem] = []
+    problems: list[RowProblem] = []
     lasts_s = 0.0
     differences = Differences(recipe)
     listen(Started(TASK, len(table), "examples"))
@@ -142,14 +142,14 @@ def _part_to_judge_by(table: Table, listen: Listener) -> Table:
     return table
 
 
-def _problem(prediction: Prediction, truth: Any, recipe: Recipe) -> Problem | None:
+def _problem(prediction: Prediction, truth: Any, recipe: Recipe) -> RowProblem | None:
     """Why an answer cannot be compared with the truth: there is none, or the truth is not of that example."""
     if prediction.answer is None:
-        return Problem(prediction.input, prediction.error.removeprefix(f"{prediction.input}: "))
+        return RowProblem(prediction.input, prediction.error.removeprefix(f"{prediction.input}: "))
     try:
         ANSWERS[recipe.kind].check(prediction.answer, truth, prediction.lasts_s)
     except InputError as error:
-        return Problem.of(error, prediction.input)
+        return RowProblem.of(error, prediction.input)
     return None
 
 
@@ -158,7 +158,7 @@ def _known(row: Row, recipe: Recipe) -> dict[str, Input]:
     return {name: source for name, source in row.inputs.items() if name in recipe.senses}
 
 
-def _truths(table: Table, recipe: Recipe) -> tuple[list[Any], list[Problem], list[int]]:
+def _truths(table: Table, recipe: Recipe) -> tuple[list[Any], list[RowProblem], list[int]]:
     """The readable truths, the problems of the others, and the positions of the readable."""
     kind = ANSWERS[recipe.kind]
     truths, problems, keep = [], [], []
@@ -167,7 +167,7 @@ def _truths(table: Table, recipe: Recipe) -> tuple[list[Any], list[Problem], lis
             truths.append(kind.read(row.answer or "", recipe.answer))
             keep.append(position)
         except InputError as error:
-            problems.append(Problem.of(error, row.key))
+            problems.append(RowProblem.of(error, row.key))
     return truths, problems, keep
 
 

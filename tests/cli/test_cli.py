@@ -427,9 +427,9 @@ def test_only_flags_that_were_given_are_passed_on(here, capsys, monkeypatch):
 
 
 def test_skipped_rows_are_named_and_change_the_exit_code(here, capsys, monkeypatch):
-    from seehear.table import Problem
+    from seehear.table import RowProblem
 
-    monkeypatch.setattr(api, "train", Learned(tuple(Problem(f"{i}.png", "empty", "remove it") for i in range(30))))
+    monkeypatch.setattr(api, "train", Learned(tuple(RowProblem(f"{i}.png", "empty", "remove it") for i in range(30))))
     assert run(["train", "things", "-o", "new.seehear"]) == 1
     said = capsys.readouterr().err
     assert "Left out 30:\n  0.png: empty. remove it\n" in said and "  and 10 more\n" in said

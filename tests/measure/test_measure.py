@@ -19,7 +19,7 @@ from seehear.measure.intervals import bootstrap, wilson, worth
 from seehear.measure.judged import Judged, Share
 from seehear.measure.speed import Speed
 from seehear.measure.trust import familiar_limit, fit_risk
-from seehear.table import Problem
+from seehear.table import RowProblem
 
 LABEL = ANSWERS["label"]
 SPEC = LabelSpec(classes=("no", "yes"), several=False, counts=(50, 50))
@@ -138,7 +138,7 @@ def evaluation():
     answers = [said("yes", 0.9)] * 80 + [said("no", 0.6)] * 12 + [said("yes", 0.97)] * 2 + [said("yes", 0.7)] * 6
     truths = [Label(("yes",))] * 80 + [Label(("no",))] * 20
     accepted = [True] * 80 + [False] * 12 + [True] * 2 + [False] * 6
-    unread = Problem("row 12", "the picture is cut off", "replace the file")
+    unread = RowProblem("row 12", "the picture is cut off", "replace the file")
     rest = [None, *answers], [Label(("no",)), *truths], [False, *accepted]
     return evaluate(LABEL, SPEC, rest[0], rest[1], accepted=rest[2], skipped=[unread])
 

@@ -16,7 +16,7 @@ from seehear.answers.score import Score, ScoreSpec
 from seehear.measure.evaluate import evaluate
 from seehear.measure.pictures import Mistake, contact_sheet, risk_coverage
 from seehear.measure.report import write_report
-from seehear.table import Problem
+from seehear.table import RowProblem
 
 LABEL, SCORE = ANSWERS["label"], ANSWERS["score"]
 EVIL = '<script>alert("1")</script>'
@@ -40,7 +40,7 @@ class Seen(HTMLParser):
 def labels():
     answers = [Label((EVIL,), confidence=0.9, probabilities=(0.1, 0.9))] * 10
     truths = [Label((EVIL,))] * 8 + [Label(("no",))] * 2
-    skipped = [Problem(EVIL, "is cut off", "replace it")]
+    skipped = [RowProblem(EVIL, "is cut off", "replace it")]
     return evaluate(LABEL, SPEC, answers, truths, accepted=[True] * 10, skipped=skipped), answers, truths
 
 

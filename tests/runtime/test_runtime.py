@@ -34,7 +34,7 @@ from seehear.runtime.prediction import Prediction, share
 from seehear.runtime.recognise import Recogniser, _is_of
 from seehear.runtime.stream import AHEAD, CHUNK, PADDING, WINDOW, in_batches, read_ahead
 from seehear.senses import source
-from seehear.table import Problem
+from seehear.table import RowProblem
 
 
 @pytest.fixture(scope="module")
@@ -357,7 +357,7 @@ def test_a_recogniser_can_be_pickled(kind: Any) -> None:
 
 
 def test_another_process_answers_and_saves_the_same(tmp_path: Path) -> None:
-    model = api.Recogniser(tiny.bundle(), problems=[Problem("x.png", "empty")])
+    model = api.Recogniser(tiny.bundle(), problems=[RowProblem("x.png", "empty")])
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         [there] = pool.map(model.predict, [tiny.picture(0.9)])
     assert there == model.predict(tiny.picture(0.9))

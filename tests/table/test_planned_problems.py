@@ -11,10 +11,10 @@ from PIL import Image
 from learning import digits_table
 from seehear import api
 from seehear.events import Event, LeftOut
-from seehear.table import Problem
+from seehear.table import RowProblem
 
 
-def _left_out(data: Path) -> list[Problem]:
+def _left_out(data: Path) -> list[RowProblem]:
     events: list[Event] = []
     api.plan(data, steps=5, listen=events.append)
     return [problem for event in events if isinstance(event, LeftOut) for problem in event.problems]

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from seehear.errors import DataError, UsageError
-from seehear.table import Problem, Row
+from seehear.table import Row, RowProblem
 from table_kinds import KINDS, make, opened
 
 PICTURES = ["a/1.png", "a/2.JPG", "b/3.webp", "b/deep/4.dcm"]
@@ -112,9 +112,9 @@ def test_what_is_no_example_is_a_problem_or_said(tmp_path: Path) -> None:
     table = opened(data)
     assert len(table) == 4
     assert set(table.problems) == {
-        Problem("a/notes.txt", "neither a picture nor a recording by its extension"),
-        Problem("loose.png", "it lies in no class folder"),
-        Problem("b/gone.png", "no file 'b/gone.png'"),
+        RowProblem("a/notes.txt", "neither a picture nor a recording by its extension"),
+        RowProblem("loose.png", "it lies in no class folder"),
+        RowProblem("b/gone.png", "no file 'b/gone.png'"),
     }
     assert "not read: README.md" in table.said
     assert table.problems[0].to_json() == {
@@ -222,7 +222,7 @@ def test_a_word_among_parts_that_is_none_is_named(tmp_path: Path) -> None:
     data = make(tmp_path / "d", {"t.csv": f"image,label,split\n{rows}"} | {f"{i}.png": "x" for i in range(5)})
     table = opened(data)
     assert [row.part for row in table] == ["train", "train", "test", "val"]
-    assert table.problems == (Problem("t.csv row 4", "'tets' is no part", "write train, val or test"),)
+    assert table.problems == (RowProblem("t.csv row 4", "'tets' is no part", "write train, val or test"),)
 
 
 @pytest.mark.parametrize(
@@ -253,7 +253,7 @@ def test_paired_columns_and_rows_with_one_sense(tmp_path: Path) -> None:
     table = opened(make(tmp_path / "d", {"t.csv": rows} | dict.fromkeys(["1.png", "2.png", "1.wav", "2.wav"], "x")))
     assert table.senses == ("image", "audio")
     assert [list(row.inputs) for row in table] == [["image", "audio"], ["image"], ["audio"]]
-    assert table.problems == (Problem("t.csv row 5", "it names no file that can be seen or heard"),)
+    assert table.problems == (RowProblem("t.csv row 5", "it names no file that can be seen or heard"),)
     one = opened(tmp_path / "d", senses=["image"])
     assert [row.key for row in one] == ["1.png", "2.png"]
 
@@ -270,11 +270,11 @@ def test_rows_that_can_not_be_used_are_named(tmp_path: Path) -> None:
     table = opened(make(tmp_path / "d", {"t.csv": rows, "1.png": "x", "1.wav": "x"}))
     assert [(row.key, row.answer) for row in table] == [("1.png", "x"), ("1.png#2", "y")]
     assert table.problems == (
-        Problem("t.csv row 8", "3 cells under 2 headings"),
-        Problem("t.csv row 3", "no file 'gone.png'"),
-        Problem("t.csv row 5", "no answer"),
-        Problem("t.csv row 6", "'https://a.b/c.png' is an address on the net", "download it first"),
-        Problem("t.csv row 7", "'1.wav' is of a kind that image does not read, by its extension"),
+        RowProblem("t.csv row 8", "3 cells under 2 headings"),
+        RowProblem("t.csv row 3", "no file 'gone.png'"),
+        RowProblem("t.csv row 5", "no answer"),
+        RowProblem("t.csv row 6", "'https://a.b/c.png' is an address on the net", "download it first"),
+        RowProblem("t.csv row 7", "'1.wav' is of a kind that image does not read, by its extension"),
     )
 
 

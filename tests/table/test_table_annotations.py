@@ -19,7 +19,7 @@ from PIL import Image
 from learning import seen
 from seehear.answers import ANSWERS
 from seehear.errors import DataError, SeehearError
-from seehear.table import Problem, Table
+from seehear.table import RowProblem, Table
 from seehear.table.layouts.shapes import Shape, ellipse, marked, turned
 from table_kinds import make
 
@@ -276,7 +276,7 @@ def test_a_picture_without_a_json_is_not_taken_for_empty(tmp_path: Path) -> None
     files = {"a.json": written_labelme({"a.png": [("cat", (1, 2, 3, 4))]})["a.json"]}
     table = seen(make(pictures(tmp_path / "d", "a.png", "b.png"), files))
     hint = "save it in labelme without a shape if there is nothing in it"
-    assert table.problems == (Problem("b.png", "no json of this name", hint),)
+    assert table.problems == (RowProblem("b.png", "no json of this name", hint),)
 
 
 def test_labelme_circles_and_shapes_without_an_area(tmp_path: Path) -> None:
@@ -436,7 +436,7 @@ def test_a_task_that_nobody_finished_is_named(tmp_path: Path) -> None:
     tasks.append({"id": 8, "annotations": [], "data": {"it": "a.png"}})
     table = seen(make(pictures(tmp_path / "d", "a.png"), {"t.json": json.dumps(tasks)}))
     hint = "finish it in Label Studio, or leave it out"
-    assert table.problems == (Problem("t.json task 8", "nobody has annotated it", hint),)
+    assert table.problems == (RowProblem("t.json task 8", "nobody has annotated it", hint),)
 
 
 # Geometry

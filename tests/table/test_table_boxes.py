@@ -15,7 +15,7 @@ from PIL import Image, ImageOps
 
 from seehear.amounts import counted
 from seehear.errors import DataError
-from seehear.table import Problem, Table
+from seehear.table import RowProblem, Table
 from table_kinds import KINDS, Kind, make, opened
 
 DRAWN = (*KINDS, Kind("boxes", ("boxes",)))
@@ -121,11 +121,11 @@ def test_what_is_wrong_with_boxes_is_said(tmp_path: Path) -> None:
         ("cat", 0, 0, 40, 30),
     ]
     assert found.problems == (
-        Problem("t.csv row 7", "a box without an area: left out", "correct or remove it"),
-        Problem("t.csv row 8", "a box outside its picture of 40 x 30 px: left out", "correct or remove it"),
-        Problem("t.csv row 9", "a box without four numbers: left out", "correct or remove it"),
-        Problem("t.csv row 10", "a box without a label: left out", "say what it is of"),
-        Problem("t.csv row 11", "a box without four numbers: left out", "correct or remove it"),
+        RowProblem("t.csv row 7", "a box without an area: left out", "correct or remove it"),
+        RowProblem("t.csv row 8", "a box outside its picture of 40 x 30 px: left out", "correct or remove it"),
+        RowProblem("t.csv row 9", "a box without four numbers: left out", "correct or remove it"),
+        RowProblem("t.csv row 10", "a box without a label: left out", "say what it is of"),
+        RowProblem("t.csv row 11", "a box without four numbers: left out", "correct or remove it"),
     )
     assert {
         "1 box with swapped corners, put right; the first: t.csv row 3",
@@ -138,8 +138,8 @@ def test_a_missing_picture_is_named_once(tmp_path: Path) -> None:
     rows = "image,label,x1,y1,x2,y2\na.png,cat,1,1,9,9\nno.png,cat,1,1,9,9\nno.png,cat,2,1,9,9\n,cat,2,1,9,9\n"
     found = seen(pictures(make(tmp_path / "d", {"t.csv": rows}), "a.png"))
     assert found.problems == (
-        Problem("t.csv row 5", "it names no picture"),
-        Problem("t.csv row 3", "no file 'no.png'"),
+        RowProblem("t.csv row 5", "it names no picture"),
+        RowProblem("t.csv row 3", "no file 'no.png'"),
     )
 
 
@@ -225,7 +225,7 @@ def test_masks_of_pascal_voc_are_an_answer_too(tmp_path: Path) -> None:
     masked = Kind("mask", ("mask",))
     table = opened(data, kinds=(*DRAWN, masked), answer="mask")
     assert [row.answer for row in table] == ["SegmentationClass/a.png"]
-    assert table.problems == (Problem("JPEGImages/b.jpg", "nothing is drawn for it"),)
+    assert table.problems == (RowProblem("JPEGImages/b.jpg", "nothing is drawn for it"),)
     assert opened(data, kinds=(*DRAWN, masked)).kind == "boxes"
 
 
@@ -267,10 +267,10 @@ def test_what_lacks_its_other_half_in_pascal_voc_is_named(tmp_path: Path) -> Non
     table = seen(pictures(make(tmp_path / "d", files), "JPEGImages/a.jpg", "JPEGImages/c.jpg"))
     hint = "an annotation without an object says that there is none in it"
     assert table.problems == (
-        Problem("Annotations/b.xml", "no picture 'x.jpg'", "put it beside, or into JPEGImages"),
-        Problem("JPEGImages/c.jpg", "no annotation of this name", hint),
-        Problem("ImageSets: d", "neither an annotation nor a picture of this name"),
-        Problem("Annotations/a.xml object 1", "a box without four numbers: left out", "correct or remove it"),
+        RowProblem("Annotations/b.xml", "no picture 'x.jpg'", "put it beside, or into JPEGImages"),
+        RowProblem("JPEGImages/c.jpg", "no annotation of this name", hint),
+        RowProblem("ImageSets: d", "neither an annotation nor a picture of this name"),
+        RowProblem("Annotations/a.xml object 1", "a box without four numbers: left out", "correct or remove it"),
     )
 
 
@@ -287,7 +287,7 @@ def test_boxes_are_held_against_the_picture_itself(tmp_path: Path, size: tuple[i
     table = seen(pictures(make(tmp_path / "d", {"a.xml": told}), "a.jpg"))
     assert boxes(table) == {"a.jpg": [("cat", 0, 0, 40, 9)]}
     outside = "a box outside its picture of 40 x 30 px: left out"
-    assert table.problems == (Problem("a.xml object 2", outside, "correct or remove it"),)
+    assert table.problems == (RowProblem("a.xml object 2", outside, "correct or remove it"),)
     said = "1 picture of another size than told: that of the file counts; the first: a.jpg"
     assert (said in table.said) == all(size)
 
@@ -440,9 +440,9 @@ def test_yolo_without_a_table_and_with_faults(tmp_path: Path) -> None:
     found = seen(pictures(make(tmp_path / "d", files), "images/a.jpg"))
     assert len(boxes(found)["images/a.jpg"]) == 1
     assert found.problems == (
-        Problem("labels/a.txt line 2", "7 is not one of the 2 classes: left out"),
-        Problem("labels/a.txt line 3", "'0 x .5 .5 .5' are not all numbers: left out"),
-        Problem(
+        RowProblem("labels/a.txt line 2", "7 is not one of the 2 classes: left out"),
+        RowProblem("labels/a.txt line 3", "'0 x .5 .5 .5' are not all numbers: left out"),
+        RowProblem(
             "labels/a.txt line 4",
             "3 numbers after the class, not 4 for a box (x, y, width, height), nor corners: left out",
         ),
@@ -496,7 +496,7 @@ def test_classes_of_yolo_keep_their_numbers_and_words(tmp_path: Path) -> None:
     files = {"classes.txt": "cat\n\ndog\nbird\n\n", "labels/a.txt": f"2{line}1{line}"}
     found = seen(pictures(make(tmp_path / "d", files), "images/a.jpg"))
     assert boxes(found) == {"images/a.jpg": [("dog", 10, 7.5, 30, 22.5)]}
-    assert found.problems == (Problem("labels/a.txt line 2", "1 is not one of the 4 classes: left out"),)
+    assert found.problems == (RowProblem("labels/a.txt line 2", "1 is not one of the 4 classes: left out"),)
     files = {"data.yaml": "train: images\nnames: [no, yes]\n", "labels/a.txt": f"0{line}1{line}"}
     found = seen(pictures(make(tmp_path / "e", files), "images/a.jpg"))
     assert [label for label, *_ in boxes(found)["images/a.jpg"]] == ["no", "yes"]
@@ -524,7 +524,7 @@ def test_a_part_of_yolo_that_is_not_there_is_named_and_the_others_go_on(tmp_path
     found = seen(pictures(make(tmp_path / "d", {"data.yaml": table}), "train/images/a.jpg"))
     assert [row.key for row in found] == ["train/images/a.jpg"]
     what = "test: no folder '../test/images'"
-    assert found.problems == (Problem("data.yaml", what, "name it relative to this file"),)
+    assert found.problems == (RowProblem("data.yaml", what, "name it relative to this file"),)
 
 
 ALIASES = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(  # as a text, 9**9 letters
@@ -568,8 +568,8 @@ def test_pictures_beside_masks_in_parts(tmp_path: Path) -> None:
         ("val/images/c.jpg", "val/masks/c_mask.png", "val"),
     ]
     assert table.problems == (
-        Problem("val/masks/d.png", "no picture of this name"),
-        Problem("train/images/b.jpg", "no mask of this name"),
+        RowProblem("val/masks/d.png", "no picture of this name"),
+        RowProblem("train/images/b.jpg", "no mask of this name"),
     )
 
 
@@ -585,9 +585,9 @@ def test_every_picture_and_mask_of_a_name_that_is_there_twice_is_named(tmp_path:
     ]
     hint = "rename or remove one of them"
     assert table.problems == (
-        Problem("images/a.png", "images/a.jpg is of this name too: left out", hint),
-        Problem("masks/a_mask.png", "masks/a.png is of this name too: left out", hint),
-        Problem("images/b_gt.jpg", "no mask of this name"),
+        RowProblem("images/a.png", "images/a.jpg is of this name too: left out", hint),
+        RowProblem("masks/a_mask.png", "masks/a.png is of this name too: left out", hint),
+        RowProblem("images/b_gt.jpg", "no mask of this name"),
     )
 
 
@@ -751,12 +751,12 @@ def test_what_is_wrong_with_objects_is_named(tmp_path: Path) -> None:
     assert boxes(table) == {"a.png": [("0", 1, 2, 11, 7, "crowd")], "e.png": []}
     hint = 'write {"bbox": [[x, y, width, height]], "categories": ["cat"]}'
     assert table.problems == (
-        Problem("t.jsonl row 2", "1 box with 0 labels: left out", hint),
-        Problem("t.jsonl row 3", "'{\"category\": [1]}' holds no boxes: left out", hint),
-        Problem("t.jsonl row 1 box 2", "a box without four numbers: left out", "correct or remove it"),
-        Problem("t.jsonl row 1 box 3", "a box without an area: left out", "correct or remove it"),
-        Problem("t.jsonl row 5 box 1", "a box without a label: left out", "say what it is of"),
-        Problem("t.jsonl row 4", "no answer"),
+        RowProblem("t.jsonl row 2", "1 box with 0 labels: left out", hint),
+        RowProblem("t.jsonl row 3", "'{\"category\": [1]}' holds no boxes: left out", hint),
+        RowProblem("t.jsonl row 1 box 2", "a box without four numbers: left out", "correct or remove it"),
+        RowProblem("t.jsonl row 1 box 3", "a box without an area: left out", "correct or remove it"),
+        RowProblem("t.jsonl row 5 box 1", "a box without a label: left out", "say what it is of"),
+        RowProblem("t.jsonl row 4", "no answer"),
     )
 
 

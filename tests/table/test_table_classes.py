@@ -9,7 +9,7 @@ import pytest
 from learning import seen
 from seehear.answers import ANSWERS
 from seehear.errors import DataError
-from seehear.table import Problem
+from seehear.table import RowProblem
 from table_kinds import make
 
 PICTURES = {"a.jpg": b"x", "b.jpg": b"x", "c.jpg": b"x", "d.jpg": b"x"}
@@ -47,7 +47,7 @@ def test_a_row_without_0_or_1_for_every_class_is_named(tmp_path: Path) -> None:
     table = seen(folder(tmp_path / "d", "image,cat,dog\na.jpg,1,0\nb.jpg,,1\nc.jpg,,\n"))
     assert table.answers() == ["cat"]
     assert table.problems == tuple(
-        Problem(f"_classes.csv row {row}", "a class column that is neither 0 nor 1") for row in (3, 4)
+        RowProblem(f"_classes.csv row {row}", "a class column that is neither 0 nor 1") for row in (3, 4)
     )
 
 
@@ -92,7 +92,7 @@ def test_ids_find_their_files(tmp_path: Path, heading: str) -> None:
     data = folder(tmp_path / "d", rows, {"pictures/0a.png": b"x", "pictures/deep/1b.JPG": b"x"}, "labels.csv")
     table = seen(data)
     assert [row.inputs["image"] for row in table] == [data / "pictures/0a.png", data / "pictures/deep/1b.JPG"]
-    assert table.problems == (Problem("labels.csv row 4", "no file '2c'"),)
+    assert table.problems == (RowProblem("labels.csv row 4", "no file '2c'"),)
     words = f"labels.csv: column {heading!r} holds file names without extensions; '0a' is pictures/0a.png"
     assert words in table.said
     assert table.metadata == (("patient_id",) if heading == "patient_id" else ())
@@ -144,4 +144,4 @@ def test_a_flag_tells_the_part(tmp_path: Path, heading: str, cells: tuple[str, .
     rows = "".join(f"{name},x,{cell}\n" for name, cell in zip(PICTURES, cells, strict=True))
     table = seen(folder(tmp_path / "d", f"image,label,{heading}\n{rows}", name="t.csv"))
     assert tuple(row.part for row in table) == parts
-    assert table.problems == (Problem("t.csv row 5", f"{cells[3]!r} is no part", "write train, val or test"),)
+    assert table.problems == (RowProblem("t.csv row 5", f"{cells[3]!r} is no part", "write train, val or test"),)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from seehear.errors import DataError
 from seehear.inputs import gather
-from seehear.table import Problem, unfolding
+from seehear.table import RowProblem, unfolding
 from seehear.table.sheets import read_sheet
 from table_kinds import make, opened
 
@@ -50,8 +50,8 @@ def test_a_row_with_wrong_quotes_is_a_problem_and_the_rest_goes_on(tmp_path: Pat
     sheet = read_sheet(path, "t.csv")
     assert (sheet.cells["label"].to_pylist(), sheet.row.tolist()) == (["a", "e"], [2, 5])
     assert sheet.problems == (
-        Problem("t.csv row 3", "the quotes are wrong: ',' expected after '\"'"),
-        Problem("t.csv row 4", "3 cells under 2 headings"),
+        RowProblem("t.csv row 3", "the quotes are wrong: ',' expected after '\"'"),
+        RowProblem("t.csv row 4", "3 cells under 2 headings"),
     )
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from seehear.errors import DataError, UsageError
 from seehear.media import Excerpt
-from seehear.table import Problem, Table
+from seehear.table import RowProblem, Table
 from seehear.table.layouts.audacity import audacity
 from seehear.table.layouts.selections import selections
 from seehear.table.layouts.text_grid import text_grid
@@ -49,7 +49,7 @@ def test_label_tracks_of_audacity(tmp_path: Path) -> None:
     assert len(table) == 9 and table[1].inputs == {"audio": Excerpt(data / "a.wav", 7, 8.5)}
     hint = "give it a length: an example is a stretch of sound"
     what = "'click' ends at 3 s, not after its start at 3 s"
-    assert table.problems == (Problem("deep/b.txt line 6", what, hint),)
+    assert table.problems == (RowProblem("deep/b.txt line 6", what, hint),)
     assert {
         "Audacity labels: 9 labels of 2 recordings; each label is an example",
         "its labels repeat: they are classes; --answer text:label reads them the other way",
@@ -214,7 +214,7 @@ def test_a_selection_table_of_several_recordings(tmp_path: Path) -> None:
             ("b.wav [1.25 s to 3.25 s]", "song"),
             ("b.wav [3.00 s to 4.00 s]", "call"),
         ]
-        assert table.problems == (Problem("all.selections.txt", "no recording 'gone.wav' beside it (1 label lost)"),)
+        assert table.problems == (RowProblem("all.selections.txt", "no recording 'gone.wav' beside it (1 label lost)"),)
 
 
 BIRDNET = "Start (s),End (s),Scientific name,Common name,Confidence,File\n"
@@ -276,7 +276,7 @@ def test_annotations_of_elan(tmp_path: Path) -> None:
         ("a.mp4 [1.75 s to 2.00 s]", "yes & no", "ben"),
     ]
     hint = "write both in seconds, such as 12.5"
-    assert table.problems == (Problem("a.eaf annotation a2", "the times of 'when?' are not numbers", hint),)
+    assert table.problems == (RowProblem("a.eaf annotation a2", "the times of 'when?' are not numbers", hint),)
     assert "a.eaf: the tier 'letters' divides annotations without giving times, and is not read" in table.said
     assert told(heard(data, answer="text:french")) == [("a.mp4 [0.50 s to 1.75 s]", "bonjour")]
 
@@ -309,7 +309,7 @@ def test_the_first_format_of_a_recording_wins(tmp_path: Path) -> None:
     table = heard(make(tmp_path / "d", files))
     assert table.answers() == ["one", "two", "one", "two", "horn", "siren", "horn", "siren"]
     assert "not used, because labels of another format lie beside them: a.txt" in table.said
-    assert Problem("c.wav", "no labels beside it", "put its label file beside it") in table.problems
+    assert RowProblem("c.wav", "no labels beside it", "put its label file beside it") in table.problems
 
 
 def test_parts_are_kept(tmp_path: Path) -> None:

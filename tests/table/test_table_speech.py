@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from seehear.errors import DataError
 from seehear.inputs import gather
 from seehear.media import Excerpt
-from seehear.table import Problem, Row, Table, split
+from seehear.table import Row, RowProblem, Table, split
 from seehear.table.cues import Cue, read_cues
 from table_kinds import KINDS, Kind, make, opened
 
@@ -87,15 +87,15 @@ def test_bad_stretches_are_named(tmp_path: Path) -> None:
     table, seconds = opened(data), "write both in seconds, such as 12.5"
     assert len(table) == 1
     assert table.problems == (
-        Problem("t.csv row 3", "start '2' and end '1': it ends at 1 s, not after 2 s"),
-        Problem("t.csv row 4", "start '1' and end '1': it ends at 1 s, not after 1 s"),
-        Problem("t.csv row 5", "start '-1' and end '2': it starts before the recording"),
-        Problem("t.csv row 6", "start 'one' and end '2' are no stretch", seconds),
-        Problem("t.csv row 7", "start 'nan' and end '2' are no stretch", seconds),
-        Problem("t.csv row 8", "start '0' and end 'inf' are no stretch", seconds),
-        Problem("t.csv row 9", "start '1' and end '' are no stretch", seconds),
-        Problem("t.csv row 10", "start '' and end '2' are no stretch", seconds),
-        Problem("t.csv row 11", "start '00:01' and end '00:02' are no stretch", seconds),
+        RowProblem("t.csv row 3", "start '2' and end '1': it ends at 1 s, not after 2 s"),
+        RowProblem("t.csv row 4", "start '1' and end '1': it ends at 1 s, not after 1 s"),
+        RowProblem("t.csv row 5", "start '-1' and end '2': it starts before the recording"),
+        RowProblem("t.csv row 6", "start 'one' and end '2' are no stretch", seconds),
+        RowProblem("t.csv row 7", "start 'nan' and end '2' are no stretch", seconds),
+        RowProblem("t.csv row 8", "start '0' and end 'inf' are no stretch", seconds),
+        RowProblem("t.csv row 9", "start '1' and end '' are no stretch", seconds),
+        RowProblem("t.csv row 10", "start '' and end '2' are no stretch", seconds),
+        RowProblem("t.csv row 11", "start '00:01' and end '00:02' are no stretch", seconds),
     )
     asked = [next(iter(example.values())) for example in gather([data / "t.csv"], ["audio"])]  # type: ignore[union-attr]
     assert len(asked) == len(spans) and all(isinstance(each, Excerpt) for each in asked)
@@ -166,17 +166,17 @@ def test_kaldi_with_segments(tmp_path: Path) -> None:
         for start, end, said in [(0.5, 2.25, "good morning"), (2.25, 4, "how are you")]
     ]
     assert table.problems == (
-        Problem("text row 7", "'ann-1' stands in row 1 too"),
-        Problem("segments row 5", "3 words, not 4: utterance, recording, start and end in seconds"),
-        Problem(
+        RowProblem("text row 7", "'ann-1' stands in row 1 too"),
+        RowProblem("segments row 5", "3 words, not 4: utterance, recording, start and end in seconds"),
+        RowProblem(
             "wav.scp row 2",
             "'r2' is made by a command, and commands are never run (utterances lost: 1)",
             "run it yourself and name the file that it makes",
         ),
-        Problem("wav.scp row 3", "no segment of 'r3'"),
-        Problem("segments row 4", "no recording 'r9' in wav.scp"),
-        Problem("text row 6", "no 'zoe-1' in segments"),
-        Problem("segments row 6", "start_s '5' and end_s '4': it ends at 4 s, not after 5 s"),
+        RowProblem("wav.scp row 3", "no segment of 'r3'"),
+        RowProblem("segments row 4", "no recording 'r9' in wav.scp"),
+        RowProblem("text row 6", "no 'zoe-1' in segments"),
+        RowProblem("segments row 6", "start_s '5' and end_s '4': it ends at 4 s, not after 5 s"),
     )
 
 
@@ -220,7 +220,7 @@ def test_common_voice(tmp_path: Path) -> None:
     assert told(table) == [("clips/a.mp3", 'He said "no', "train"), ("clips/b.mp3", "Yes, he did.", "val")]
     assert table[1].metadata == {"client_id": "c2", "up_votes": "2", "age": "", "gender": "", "accents": "Ireland"}
     assert table.answer_column == "sentence"
-    assert table.problems == (Problem("dev.tsv row 3", "no file 'clips/gone.mp3'"),)
+    assert table.problems == (RowProblem("dev.tsv row 3", "no file 'clips/gone.mp3'"),)
     assert "invalidated.tsv, other.tsv, validated.tsv are not used" in table.said
     assert told(heard(data / "validated.tsv")) == [("clips/c.mp3", "Unused", "")]
     (data / "train.tsv").unlink()
@@ -235,9 +235,9 @@ def test_ljspeech(tmp_path: Path, point_at: str) -> None:
     table = heard(tmp_path / point_at)
     assert told(table) == [("wavs/LJ1.wav", 'Born "in, fourteen', ""), ("wavs/LJ3.wav", "mister", "")]
     assert table.problems == (
-        Problem("metadata.csv row 2", "4 fields between |, not 3"),
-        Problem("wavs/LJ5.wav", "no line of metadata.csv tells what is said in it"),
-        Problem("metadata.csv row 5", "no file 'wavs/LJ4.wav'"),
+        RowProblem("metadata.csv row 2", "4 fields between |, not 3"),
+        RowProblem("wavs/LJ5.wav", "no line of metadata.csv tells what is said in it"),
+        RowProblem("metadata.csv row 5", "no file 'wavs/LJ4.wav'"),
     )
     make(data, {"metadata.csv": "LJ1|Born\nLJ3|Mister\nLJ5|Last\n"})
     assert [row.answer for row in heard(data)] == ["Born", "Mister", "Last"]
@@ -287,10 +287,10 @@ def test_recordings_beside_their_texts(tmp_path: Path) -> None:
     table = heard(make(tmp_path / "d", BESIDE))
     assert told(table) == [("a.wav", "good morning", ""), ("deep/b.flac", "größer", "")]
     assert table.problems == (
-        Problem("alone.wav", "no text beside it", "put alone.txt or alone.vtt beside it"),
-        Problem("bad.txt", "not in UTF-8: byte 0xf6 in line 1", "save it again, in UTF-8"),
-        Problem("empty.txt", "it is empty"),
-        Problem("readme.txt", "no recording of this name beside it"),
+        RowProblem("alone.wav", "no text beside it", "put alone.txt or alone.vtt beside it"),
+        RowProblem("bad.txt", "not in UTF-8: byte 0xf6 in line 1", "save it again, in UTF-8"),
+        RowProblem("empty.txt", "it is empty"),
+        RowProblem("readme.txt", "no recording of this name beside it"),
     )
     assert {"not read: notes.pdf", "2 recordings with their words"} <= set(table.said)
 
@@ -322,9 +322,9 @@ def test_librispeech(tmp_path: Path) -> None:
     ]
     where = "dev-clean/84/121/84-121"
     assert table.problems == (
-        Problem(f"{where}.trans.txt line 2", "no recording '84-121-0001' beside it"),
-        Problem(f"{where}.trans.txt line 3", "no words for '84-121-0003'"),
-        Problem(f"{where}-0002.flac", "no text beside it", "put 84-121-0002.txt or 84-121-0002.vtt beside it"),
+        RowProblem(f"{where}.trans.txt line 2", "no recording '84-121-0001' beside it"),
+        RowProblem(f"{where}.trans.txt line 3", "no words for '84-121-0003'"),
+        RowProblem(f"{where}-0002.flac", "no text beside it", "put 84-121-0002.txt or 84-121-0002.vtt beside it"),
     )
 
 
@@ -371,9 +371,9 @@ def test_subtitles_cut_a_recording_into_utterances(tmp_path: Path) -> None:
     assert table[1].inputs == {"image": excerpt, "audio": excerpt}
     shape = "a cue is 00:01.000 --> 00:02.500, then its words"
     assert table.problems == (
-        Problem("talk.vtt line 20", "it ends at 8 s, not after its start at 9 s", shape),
-        Problem("talk.vtt line 23", "'00:1.0 --> soon' are no times", shape),
-        Problem("talk.vtt line 26", "no time stands above 'no time'", shape),
+        RowProblem("talk.vtt line 20", "it ends at 8 s, not after its start at 9 s", shape),
+        RowProblem("talk.vtt line 23", "'00:1.0 --> soon' are no times", shape),
+        RowProblem("talk.vtt line 26", "no time stands above 'no time'", shape),
     )
     assert {
         "2 recordings with their words, 3 cues of subtitles",
@@ -392,9 +392,9 @@ def test_subtitles_that_name_their_language(tmp_path: Path) -> None:
     assert set(table.answers()) == {"good morning"}
     several = "its words lie beside it in 2 languages: c.de.srt, c.en.srt"
     assert table.problems == (
-        Problem("c.mp4", several, "keep one of them beside it"),
-        Problem("e.2nd draft.srt", "no recording of this name beside it"),
-        Problem("e.mp4", "no text beside it", "put e.txt or e.vtt beside it"),
+        RowProblem("c.mp4", several, "keep one of them beside it"),
+        RowProblem("e.2nd draft.srt", "no recording of this name beside it"),
+        RowProblem("e.mp4", "no text beside it", "put e.txt or e.vtt beside it"),
     )
     assert "not used, for subtitles lie beside them: d.en.srt" in table.said
 

@@ -13,7 +13,7 @@ import pytest
 from openpyxl import Workbook
 
 from seehear.errors import DataError
-from seehear.table import Problem, workbooks
+from seehear.table import RowProblem, workbooks
 from seehear.table.sheets import read_sheet
 from table_kinds import make, opened
 
@@ -95,7 +95,7 @@ def test_a_row_that_is_longer_than_the_headings_is_named(tmp_path: Path, name: s
     rows = [["image", "label"], ["a.png", "cat"], ["b.png", "dog", "x"], [], ["c.png"]]
     sheet = read_sheet(WRITERS[name](tmp_path / name, {"S": rows}), name)
     assert sheet.cells.to_pydict() == {"image": ["a.png", "c.png"], "label": ["cat", None]}
-    assert sheet.problems == (Problem(f"{name} row 3", "3 cells under 2 headings"),)
+    assert sheet.problems == (RowProblem(f"{name} row 3", "3 cells under 2 headings"),)
     assert sheet.row.tolist() == [2, 5]
 
 
@@ -192,7 +192,7 @@ def test_a_list_of_json_objects_is_a_table(tmp_path: Path) -> None:
     table = opened(data)
     assert table.answers() == ["cat", '["x"]']
     assert [row.metadata for row in table] == [{"n": "1", "more": ""}, {"n": "", "more": ""}]
-    assert table.problems == (Problem("examples.json row 2", "not a JSON object: 7"),)
+    assert table.problems == (RowProblem("examples.json row 2", "not a JSON object: 7"),)
     assert opened(data / "examples.json").answers() == table.answers()
 
 

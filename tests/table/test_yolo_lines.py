@@ -9,7 +9,7 @@ import pytest
 from test_table_boxes import boxes, pictures, seen
 
 from seehear.errors import DataError
-from seehear.table import Problem
+from seehear.table import RowProblem
 from table_kinds import make
 
 PEOPLE = np.random.default_rng(0)
@@ -108,7 +108,7 @@ def test_lines_of_another_length_than_told_are_named(tmp_path: Path) -> None:
     what = (
         "13 numbers after the class, not 4 for a box (x, y, width, height), nor 16 for a box with key points: left out"
     )
-    assert found.problems == (Problem("labels/train/1.txt line 1", what),)
+    assert found.problems == (RowProblem("labels/train/1.txt line 1", what),)
 
 
 @pytest.mark.parametrize(

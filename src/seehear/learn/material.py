@@ -17,7 +17,7 @@ from seehear.events import Listener, Said
 from seehear.learn.shelf import Shelf
 from seehear.recipe import Recipe
 from seehear.runtime.prediction import share, wish
-from seehear.table import Problem, Table, split
+from seehear.table import RowProblem, Table, split
 
 FEWEST = 2  # examples to learn from, to judge by, and of each sense
 
@@ -32,7 +32,7 @@ class Material:
     held_out: NDArray[np.int64]
 
     @property
-    def problems(self) -> tuple[Problem, ...]:
+    def problems(self) -> tuple[RowProblem, ...]:
         return self.shelf.problems + (self.judges.problems if self.judges is not self.shelf else ())
 
 

@@ -26,7 +26,7 @@ from seehear.recipe import Recipe
 from seehear.runtime.session import threads
 from seehear.runtime.stream import read_ahead
 from seehear.senses import SENSES, perceived
-from seehear.table import Problem, Row, Table, grouped
+from seehear.table import Row, RowProblem, Table, grouped
 
 Array = NDArray[Any]
 TASK = "reading"
@@ -60,7 +60,7 @@ class Decoded:
     """
 
     arrays: dict[str, Array]
-    problem: Problem | None = None
+    problem: RowProblem | None = None
     placed: Placed | None = None
     target: Array | None = None
 
@@ -77,7 +77,7 @@ class Shelf:
         self.kind = ANSWERS[recipe.kind]
         index = json.loads((folder / "index.json").read_text())
         self.kept: Array = np.array(index["kept"], np.int64)
-        self.problems = tuple(Problem(**problem) for problem in index["problems"])
+        self.problems = tuple(RowProblem(**problem) for problem in index["problems"])
         self.table = table.take(self.kept)
         self._answers = self.table.answers()
         self._aids = self.table.aids() or [""] * len(self.table)
@@ -174,7 +174,7 @@ def _tensors(arrays: Mapping[str, Array]) -> dict[str, Tensor]:
 
 def _decode_all(table: Table, recipe: Recipe, folder: Path, listen: Listener) -> dict[str, Any]:
     kept: list[int] = []
-    problems: list[Problem] = []
+    problems: list[RowProblem] = []
     places: list[dict[str, Any]] = []
     writers = {name: RaggedWriter(folder / f"{name}.bin") for name in (*recipe.senses, TARGETS)}
     listen(Started(TASK, len(table), "examples"))
@@ -210,9 +210,9 @@ def _decode(row: Row, recipe: Recipe) -> Decoded:
         placed = next((place for _, place in found.values()), None)
         target = kind.target(truth, recipe.answer, placed)
     except InputError as error:
-        return Decoded({}, Problem.of(error, row.key))
+        return Decoded({}, RowProblem.of(error, row.key))
     if not found:
-        return Decoded({}, Problem(row.key, f"has none of the senses asked for: {', '.join(recipe.senses)}"))
+        return Decoded({}, RowProblem(row.key, f"has none of the senses asked for: {', '.join(recipe.senses)}"))
     arrays = {name: array for name, (array, _) in found.items()}
     return Decoded(arrays, placed=placed, target=_packed(target)) if kind.finest_px else Decoded(arrays)
 

@@ -20,7 +20,7 @@ from seehear.learn.trial import remember, trusted
 from seehear.learn.workplace import begin
 from seehear.recipe import Recipe
 from seehear.runtime.bundle import Bundle
-from seehear.table import Problem, Table
+from seehear.table import RowProblem, Table
 
 DRAFTING = "drafting the model file"
 EXPORTING = 0.35  # of what drafting took
@@ -28,7 +28,7 @@ EXPORTING = 0.35  # of what drafting took
 
 def train(
     table: Table, recipe: Recipe, *, val: Table | None, run: Path, device: torch.device, listen: Listener
-) -> tuple[Bundle, tuple[Problem, ...]]:
+) -> tuple[Bundle, tuple[RowProblem, ...]]:
     """Decode, draft the graphs, fit, try on what was held out, export.
 
     What a killed run needs to go on lies in the folder `run`. Gives the bundle and the rows that could not be used.

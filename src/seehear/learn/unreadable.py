@@ -7,10 +7,10 @@ import numpy as np
 from seehear.answers import ANSWERS
 from seehear.errors import InputError
 from seehear.recipe import Recipe
-from seehear.table import Problem, Table
+from seehear.table import RowProblem, Table
 
 
-def unreadable_answers(table: Table, recipe: Recipe) -> list[Problem]:
+def unreadable_answers(table: Table, recipe: Recipe) -> list[RowProblem]:
     """A Problem for each row whose cell is no answer of the recipe's kind: "n/a" or "<5" among scores.
 
     Every different cell is read once; none of answers in files, which would take as long as decoding them.
@@ -26,4 +26,4 @@ def unreadable_answers(table: Table, recipe: Recipe) -> list[Problem]:
             errors[code] = error
     places = np.flatnonzero(np.isin(codes, list(errors)))
     rows = table.take(places)
-    return [Problem.of(errors[code], row.key) for code, row in zip(codes[places].tolist(), rows, strict=True)]
+    return [RowProblem.of(errors[code], row.key) for code, row in zip(codes[places].tolist(), rows, strict=True)]

@@ -21,7 +21,7 @@ from seehear.measure.units import Units, units_of
 from seehear.measure.wording import per_100, reach, short
 
 if TYPE_CHECKING:
-    from seehear.table import Problem
+    from seehear.table import RowProblem
 
 FEWER = 5  # times fewer resamples for each group than for all
 
@@ -46,7 +46,7 @@ class Evaluation:
     metrics: dict[str, float]
     intervals: dict[str, Interval]
     groups: dict[str, Grouping]
-    skipped: tuple[Problem, ...]
+    skipped: tuple[RowProblem, ...]
     resamples: int
     judged: Judged = field(repr=False, compare=False)
     resampled: str = "examples"
@@ -138,7 +138,7 @@ def evaluate(
     truths: Sequence[Answer],
     *,
     accepted: Sequence[bool],
-    skipped: Sequence[Problem] = (),
+    skipped: Sequence[RowProblem] = (),
     metadata: Mapping[str, Sequence[str]] | None = None,
 ) -> Evaluation:
     """Measure answers against truths, row by row; None is an input that could not be answered and is among `skipped`.
@@ -163,7 +163,7 @@ def evaluation(
     spec: Any,
     judged: Judged,
     *,
-    skipped: Sequence[Problem] = (),
+    skipped: Sequence[RowProblem] = (),
     metadata: Mapping[str, Sequence[str]] | None = None,
     units: Units | None = None,
 ) -> Evaluation:

@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any, NamedTuple
 
 from seehear.errors import DataError
-from seehear.table.rows import Problem
+from seehear.table.rows import RowProblem
 
 _TAR = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.bz2", ".tbz2")
 _BLOCK = 1 << 20
@@ -38,7 +38,7 @@ class Unpacked(NamedTuple):
     """The folder that the files of an archive were written to, and those that no file can be called like."""
 
     folder: Path
-    problems: tuple[Problem, ...]
+    problems: tuple[RowProblem, ...]
 
 
 def unpack(archive: Path, workspace: Path) -> Unpacked:
@@ -69,7 +69,7 @@ class _Writer:
         self._written: set[str] = set()
         self._links: dict[str, str] = {}
         self._folders: set[str] = set()
-        self.problems: list[Problem] = []
+        self.problems: list[RowProblem] = []
 
     def refuse(self, what: str, member: str = "") -> DataError:
         where = f"{self._archive}: {member!r}" if member else str(self._archive)
@@ -88,7 +88,7 @@ class _Writer:
         if member and short and len(names) <= _DEEPEST:
             return True
         what = "its name is too long for a file" if member else "a file without a name"
-        self.problems.append(Problem(f"{self._archive.name}: {member[:_NAME_SHOWN]!r}", what))
+        self.problems.append(RowProblem(f"{self._archive.name}: {member[:_NAME_SHOWN]!r}", what))
         return False
 
     def write(self, member: str, content: IO[bytes]) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import NamedTuple
 
-from seehear.table.rows import Problem
+from seehear.table.rows import RowProblem
 
 _ARROW = "-->"
 _TIME = r"(?:(\d{1,5}):)?([0-5]?\d):([0-5]\d)[.,](\d{3})"
@@ -35,10 +35,10 @@ class Cue:
 
 
 class Subtitles(NamedTuple):
-    """The cues in order, a Problem for each that is damaged, and whether lines roll, as in YouTube's automatic ones."""
+    """The cues in order, a problem for each damaged one, and whether lines roll, as YouTube generates them."""
 
     cues: list[Cue]
-    problems: list[Problem]
+    problems: list[RowProblem]
     rolled: bool = False
 
 
@@ -67,13 +67,15 @@ class _Shown:
 def read_cues(subtitles: str, name: str) -> Subtitles:
     """The cues of a file called `name`, each word once where lines roll."""
     shown: list[_Shown] = []
-    problems: list[Problem] = []
+    problems: list[RowProblem] = []
     for number, block in _blocks(subtitles):
         cue = _cue(block)
         if isinstance(cue, _Shown):
             shown.append(cue)
         elif cue:
-            problems.append(Problem(f"{name} line {number}", cue, "a cue is 00:01.000 --> 00:02.500, then its words"))
+            problems.append(
+                RowProblem(f"{name} line {number}", cue, "a cue is 00:01.000 --> 00:02.500, then its words")
+            )
     rolled = _rolls(shown)
     cues = _each_word_once(shown) if rolled else [each.cue for each in shown]
     return Subtitles([replace(cue, text=_words(cue.text)) for cue in cues], problems, rolled)

@@ -16,7 +16,7 @@ from seehear.table.layouts.picture_sizes import sizes_px
 from seehear.table.media import are_of
 from seehear.table.presence import present
 from seehear.table.roles import Roles
-from seehear.table.rows import Columns, Problem
+from seehear.table.rows import Columns, RowProblem
 from seehear.table.spans import cut
 
 
@@ -29,8 +29,8 @@ class _Fault:
 
 def judge(
     found: Found, columns: Columns, media: Mapping[str, Sequence[str]], roles: Roles, *, confined: bool
-) -> tuple[NDArray[np.int64], list[Problem]]:
-    """(positions of the rows that can be used, a Problem for each other row, in order).
+) -> tuple[NDArray[np.int64], list[RowProblem]]:
+    """(positions of the rows that can be used, a RowProblem for each other row, in order).
 
     media: by sense, what it reads.
     confined: the files must lie below found.root, as those of an unpacked archive.
@@ -52,7 +52,7 @@ def judge(
     for number, fault in reversed(list(enumerate(faults))):
         first[fault.rows] = number
     problems = [
-        Problem(found.where(i), faults[first[i]].what(i), faults[first[i]].hint)
+        RowProblem(found.where(i), faults[first[i]].what(i), faults[first[i]].hint)
         for i in np.flatnonzero(first < len(faults)).tolist()
     ]
     return np.flatnonzero(first == len(faults)), problems

@@ -29,7 +29,7 @@ def no_answers() -> SeehearError:
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class RowProblem:
     """A row or file that can not be used: which, why, and what to do about it."""
 
     where: str
@@ -37,7 +37,7 @@ class Problem:
     hint: str = ""
 
     @classmethod
-    def of(cls, error: SeehearError, where: str) -> Problem:
+    def of(cls, error: SeehearError, where: str) -> RowProblem:
         """What an error says: of the place that it names, else of `where`."""
         allowed = f"allowed: {error.allowed}" if error.allowed else ""
         return cls(error.where or where, error.what, ". ".join(filter(None, (allowed, error.hint))))
@@ -109,7 +109,7 @@ class Table:
         answer_column: str | None = None,
         in_files: bool = False,
         said: Sequence[str] = (),
-        problems: Sequence[Problem] = (),
+        problems: Sequence[RowProblem] = (),
     ) -> None:
         self._columns = columns
         self.root = root

@@ -8,7 +8,7 @@ from pathlib import Path
 from seehear.table.archive import Unpacked, is_archive, unpack
 from seehear.table.layouts.found import visible
 from seehear.table.parts import part_of_subset
-from seehear.table.rows import Problem
+from seehear.table.rows import RowProblem
 
 
 def is_shards(place: Path) -> bool:
@@ -23,7 +23,7 @@ def unpack_shards(place: Path, workspace: Path) -> Unpacked:
     """A folder in workspace with all their files, in folders for the parts that their names tell: train-000000.tar."""
     workspace.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=f"{place.name[:40]}-", dir=workspace))
-    problems: list[Problem] = []
+    problems: list[RowProblem] = []
     for name in visible(place)[1]:
         part = part_of_subset(name)
         problems += unpack(place / name, folder / part if part else folder).problems

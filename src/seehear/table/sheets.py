@@ -1,7 +1,7 @@
 """Reading one table file (csv, tsv, xlsx, ods, json, jsonl, parquet) into columns of text, with the row numbers that a
 person sees.
 
-Every cell becomes trimmed text, an empty one null. A row that can not be read becomes a Problem and the rest goes
+Every cell becomes trimmed text, an empty one null. A row that can not be read becomes a RowProblem and the rest goes
 on; a file that is no table at all raises DataError.
 """
 
@@ -30,7 +30,7 @@ from seehear.strict_json import from_json
 from seehear.table import workbooks
 from seehear.table.encoding import encoding_of, holds, read_text
 from seehear.table.media import is_text
-from seehear.table.rows import Problem
+from seehear.table.rows import RowProblem
 from seehear.table.unfolding import batches
 
 _CHUNK = 65_536  # rows held as Python objects at a time
@@ -47,7 +47,7 @@ class Sheet:
 
     cells: pa.Table
     row: NDArray[np.int64]
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[RowProblem, ...] = ()
     said: tuple[str, ...] = ()
 
 
@@ -58,14 +58,14 @@ class _Pile:
     name: str
     tables: list[pa.Table] = field(default_factory=list)
     rows: list[NDArray[np.int64]] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[RowProblem] = field(default_factory=list)
 
     def add(self, columns: Mapping[str, Sequence[Any]], rows: Sequence[int]) -> None:
         self.tables.append(pa.table({heading: _text(cells) for heading, cells in columns.items()}))
         self.rows.append(np.asarray(rows, np.int64))
 
     def problem(self, row: int, what: str, hint: str = "") -> None:
-        self.problems.append(Problem(f"{self.name} row {row}", what, hint))
+        self.problems.append(RowProblem(f"{self.name} row {row}", what, hint))
 
     def sheet(self, said: Iterable[str] = ()) -> Sheet:
         cells = pa.concat_tables(self.tables, promote_options="default") if self.tables else pa.table({})

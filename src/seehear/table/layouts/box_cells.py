@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from seehear.amounts import counted
 from seehear.table.layouts.found import AnswerCells
 from seehear.table.media import is_text
-from seehear.table.rows import Problem
+from seehear.table.rows import RowProblem
 
 HEADING = "boxes"
 LABELS = (  # what the name of a thing is called, likeliest first
@@ -163,10 +163,10 @@ def _problem(
     faults: dict[str, tuple[NDArray[np.bool_], str]],
     named: Callable[[int], str],
     size_px: NDArray[np.float64],
-) -> Problem:
+) -> RowProblem:
     what, hint = next((what, hint) for what, (rows, hint) in faults.items() if rows[i])
     size = f" of {size_px[0]:g} x {size_px[1]:g} px" if "picture" in what else ""
-    return Problem(named(i), f"{what}{size}: left out", hint)
+    return RowProblem(named(i), f"{what}{size}: left out", hint)
 
 
 def _repeated(boxes: BoxColumns, xyxy: NDArray[np.float64]) -> NDArray[np.bool_]:

@@ -16,7 +16,7 @@ from seehear.table.layouts.found import Found, few
 from seehear.table.layouts.picture_sizes import sizes_px
 from seehear.table.numbers import numbers
 from seehear.table.roles import picture_column
-from seehear.table.rows import Problem
+from seehear.table.rows import RowProblem
 
 _CORNERS = (  # left, top, right, bottom
     *(("x1", "y1", "x2", "y2"), ("xmin", "ymin", "xmax", "ymax"), ("x_min", "y_min", "x_max", "y_max")),
@@ -70,7 +70,7 @@ def _together(found: Found, headings: _Headings) -> Found:
     boxes, filled, relative = _boxes(cells.filter(pa.array(named)), picture, headings, sizes)
     where = rows[named][filled]
     drawn = box_cells(boxes, sizes, lambda i: found.where(int(where[i])))
-    nameless = [Problem(found.where(int(row)), "it names no picture") for row in np.flatnonzero(~named)]
+    nameless = [RowProblem(found.where(int(row)), "it names no picture") for row in np.flatnonzero(~named)]
     kept, varying = _kept(cells.filter(pa.array(named)), picture, headings)
     said = [f"a row is a box: {len(where):,} in {counted(len(first), 'picture')}", *relative, *drawn.said]
     said += [UNNAMED] if headings.label is None else []

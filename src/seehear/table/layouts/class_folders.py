@@ -14,7 +14,7 @@ from seehear.media import medium_of, medium_of_file
 from seehear.table.layouts.found import Found, few, files_below, part_folders, text_table, visible
 from seehear.table.media import is_text
 from seehear.table.parts import part_of
-from seehear.table.rows import Problem
+from seehear.table.rows import RowProblem
 
 # Folders named for what they hold, where all are: what lies in images/ and masks/ is not of two classes.
 _HOLDERS = {
@@ -33,7 +33,7 @@ class _Examples:
     video: list[str | None] = field(default_factory=list)
     label: list[str | None] = field(default_factory=list)
     part: list[str] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[RowProblem] = field(default_factory=list)
     pairs: int = 0
 
     def add(self, files: Iterable[str], label: str | None, part: str) -> None:
@@ -42,9 +42,9 @@ class _Examples:
         for name in files:
             medium = medium_of_file(self.root / name)
             if not is_text(name):
-                self.problems.append(Problem(repr(name), "its name is not valid text", "rename it"))
+                self.problems.append(RowProblem(repr(name), "its name is not valid text", "rename it"))
             elif not medium:
-                self.problems.append(Problem(name, "neither a picture nor a recording by its extension"))
+                self.problems.append(RowProblem(name, "neither a picture nor a recording by its extension"))
             else:
                 stem = name.rpartition(".")[0] if medium_of(name) else name
                 known = stems.setdefault(stem, {})
@@ -101,7 +101,7 @@ def _read_part(place: Path, prefix: str, part: str, examples: _Examples, said: l
         if is_text(folder):
             examples.add(files_below(place, prefix + folder), folder if classes else None, part)
         else:
-            examples.problems.append(Problem(repr(folder), "its name is not valid text", "rename the folder"))
+            examples.problems.append(RowProblem(repr(folder), "its name is not valid text", "rename the folder"))
 
 
 def _sentences(examples: _Examples) -> list[str]:

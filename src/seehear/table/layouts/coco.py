@@ -27,7 +27,7 @@ from seehear.table.layouts.outline_cells import WITHOUT, drawn_answers
 from seehear.table.layouts.picture_sizes import compared_px
 from seehear.table.parts import part_of_subset
 from seehear.table.presence import is_file
-from seehear.table.rows import Problem
+from seehear.table.rows import RowProblem
 
 _KEYS = re.compile(rb'"(images|annotations|categories)"\s*:\s*\[\s*[{\]]')  # lists of objects
 _BEGINNING_BYTES = 1 << 16
@@ -46,7 +46,7 @@ class _Pictures:
     size_px: list[tuple[float, float]] = field(default_factory=list)
     classes: set[str] = field(default_factory=set)
     things: Drawn = field(default_factory=Drawn)
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[RowProblem] = field(default_factory=list)
 
 
 def coco(place: Path) -> Found | None:
@@ -117,7 +117,7 @@ def _read(root: Path, name: str, part: str, found: _Pictures) -> None:
     rows: dict[Any, int] = {}
     for number, (each, file) in enumerate(zip(told["images"], files, strict=True), 1):
         if what := _unusable(each, file, times):
-            found.problems.append(Problem(f"{name} image {number}", what))
+            found.problems.append(RowProblem(f"{name} image {number}", what))
             continue
         rows[each["id"]] = len(found.image)
         found.image.append(folder + file.replace("\\", "/"))
@@ -129,9 +129,9 @@ def _read(root: Path, name: str, part: str, found: _Pictures) -> None:
         category = each.get("category_id")
         if (row := rows.get(image)) is None:
             what = "its image is left out" if image in times else f"no image has the id {each.get('image_id')!r}"
-            found.problems.append(Problem(place, what))
+            found.problems.append(RowProblem(place, what))
         elif not _is_id(each, "category_id") or category not in labels:
-            found.problems.append(Problem(place, f"no category has the id {category!r}"))
+            found.problems.append(RowProblem(place, f"no category has the id {category!r}"))
         else:
             found.things.add(
                 *(row, labels[category], from_sides(each.get("bbox")), place),

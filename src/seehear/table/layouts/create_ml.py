@@ -14,7 +14,7 @@ from seehear.table.layouts.annotation_files import NamedFiles, annotation_files,
 from seehear.table.layouts.drawn_pictures import DrawnPictures
 from seehear.table.layouts.found import Found
 from seehear.table.layouts.shapes import Shape, rectangle
-from seehear.table.rows import Problem
+from seehear.table.rows import RowProblem
 
 _PICTURES, _THINGS = ("image", "imagefilename"), ("annotations", "annotation")
 _KEYS = re.compile(rb'"(image|imagefilename)"\s*:\s*"')
@@ -51,7 +51,7 @@ def _read(told: dict[str, Any], place: str, part: str, named: NamedFiles, drawn:
             raise DataError("no list of annotations")
         row = drawn.add(named.find(image, place.rpartition(" image ")[0].rpartition("/")[0]), part)
     except DataError as error:
-        drawn.problems.append(Problem.of(error, place))
+        drawn.problems.append(RowProblem.of(error, place))
         return
     for position, each in enumerate(things, 1):
         thing = each if isinstance(each, dict) else {}

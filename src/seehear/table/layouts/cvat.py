@@ -25,7 +25,7 @@ from seehear.table.layouts.drawn_pictures import DrawnPictures
 from seehear.table.layouts.found import Found
 from seehear.table.layouts.shapes import Shape, ellipse, marked, polygon, turned
 from seehear.table.parts import part_of
-from seehear.table.rows import Problem
+from seehear.table.rows import RowProblem
 
 _LARGEST_BYTES = 1 << 27  # a million boxes
 _ROOT = "annotations"
@@ -65,7 +65,7 @@ def _read(image: ElementTree.Element, file: str, part: str, named: NamedFiles, d
     try:
         path = named.find(image.get("name"), file.rpartition("/")[0])
     except DataError as error:
-        drawn.problems.append(Problem.of(error, place))
+        drawn.problems.append(RowProblem.of(error, place))
         return
     row = drawn.add(path, part or part_of(image.get("subset", "")), size)
     if tags := [label for tag in image.findall("tag") if (label := tag.get("label", "").strip())]:

@@ -17,7 +17,7 @@ from seehear.table.layouts.found import Found, text_table
 from seehear.table.layouts.outline_cells import WITHOUT, drawn_answers
 from seehear.table.layouts.picture_sizes import compared_px
 from seehear.table.layouts.shapes import Shape
-from seehear.table.rows import Problem
+from seehear.table.rows import RowProblem
 
 
 @dataclass
@@ -33,7 +33,7 @@ class DrawnPictures:
     size_px: list[tuple[float, float]] = field(default_factory=list)
     things: Drawn = field(default_factory=Drawn)
     tags: dict[int, list[str]] = field(default_factory=dict)
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[RowProblem] = field(default_factory=list)
     _rows: dict[str, int] = field(default_factory=dict)
 
     def add(self, image: str, part: str = "", size_px: tuple[float, float] = (math.nan, math.nan)) -> int:
@@ -48,7 +48,7 @@ class DrawnPictures:
     def draw(self, row: int, label: str, shape: Shape | str, place: str) -> None:
         """A thing in a picture; `place` is where it was read. A text in place of a shape says what is wrong with it."""
         if isinstance(shape, str):
-            self.problems.append(Problem(place, f"{shape}: left out"))
+            self.problems.append(RowProblem(place, f"{shape}: left out"))
         else:
             self.things.add(row, label, shape.xyxy, place, region=shape.region)
 

@@ -17,7 +17,7 @@ from seehear.errors import DataError
 from seehear.escaping import printable
 from seehear.table.media import is_text
 from seehear.table.parts import part_of
-from seehear.table.rows import Problem
+from seehear.table.rows import RowProblem
 from seehear.table.sheets import EXTENSIONS
 
 
@@ -25,7 +25,7 @@ class AnswerCells(NamedTuple):
     """A column of answers (rows,), what is wrong with some of them, and what to say of the rest."""
 
     cells: pa.ChunkedArray
-    problems: list[Problem]
+    problems: list[RowProblem]
     said: list[str]
 
 
@@ -47,7 +47,7 @@ class Found:
     part: pa.ChunkedArray
     file: pa.ChunkedArray | None = None
     row: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[RowProblem, ...] = ()
     said: tuple[str, ...] = ()
     later: Mapping[str, Callable[[], AnswerCells]] = field(default_factory=dict)
     without: str = "no answer"

@@ -18,7 +18,7 @@ from seehear.table.encoding import read_lines
 from seehear.table.layouts.found import Found, few, text_array, text_table, visible
 from seehear.table.parts import part_of_subset
 from seehear.table.presence import is_file
-from seehear.table.rows import Problem
+from seehear.table.rows import RowProblem
 
 _ABOVE = ("", "../", "../../", "../../../")  # recipes name files from where they run, with data/train/ below
 
@@ -51,7 +51,7 @@ class _Utterances:
     part: list[str] = field(default_factory=list)
     file: list[str] = field(default_factory=list)
     row: list[int] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[RowProblem] = field(default_factory=list)
 
 
 def kaldi(place: Path) -> Found | None:
@@ -103,9 +103,11 @@ def _read(place: Path, prefix: str, part: str, utterances: _Utterances) -> None:
     for name, segment in segments.items():
         recording = recordings.get(segment.recording)
         if recording is None:
-            problems.append(Problem(f"{told_in} row {segment.row}", f"no recording {segment.recording!r} in wav.scp"))
+            problems.append(
+                RowProblem(f"{told_in} row {segment.row}", f"no recording {segment.recording!r} in wav.scp")
+            )
         elif words and name not in words:
-            problems.append(Problem(f"{told_in} row {segment.row}", f"{name!r} has no line in text"))
+            problems.append(RowProblem(f"{told_in} row {segment.row}", f"{name!r} has no line in text"))
         elif not _is_command(recording):
             file = recording.said
             utterances.audio.append(file if Path(file).is_absolute() else above + file)
@@ -117,23 +119,23 @@ def _read(place: Path, prefix: str, part: str, utterances: _Utterances) -> None:
             utterances.file.append(told_in)
             utterances.row.append(segment.row)
     missing = [(name, entry.row) for name, entry in words.items() if name not in segments]
-    problems += [Problem(f"{prefix}text row {row}", f"no {name!r} in {told_in}") for name, row in missing]
+    problems += [RowProblem(f"{prefix}text row {row}", f"no {name!r} in {told_in}") for name, row in missing]
 
 
-def _entries(place: Path, name: str, problems: list[Problem]) -> dict[str, _Entry]:
+def _entries(place: Path, name: str, problems: list[RowProblem]) -> dict[str, _Entry]:
     """By the first word of each line the rest of it; none for a file that is not there."""
     entries: dict[str, _Entry] = {}
     lines = read_lines(place / name, name) if (place / name).is_file() else []
     for row, line in enumerate(lines, 1):
         first, *rest = line.split(maxsplit=1) or [""]
         if first in entries:
-            problems.append(Problem(f"{name} row {row}", f"{first!r} stands in row {entries[first].row} too"))
+            problems.append(RowProblem(f"{name} row {row}", f"{first!r} stands in row {entries[first].row} too"))
         elif first:
             entries[first] = _Entry(row, " ".join(rest).strip())
     return entries
 
 
-def _segments(place: Path, name: str, problems: list[Problem]) -> dict[str, _Segment]:
+def _segments(place: Path, name: str, problems: list[RowProblem]) -> dict[str, _Segment]:
     segments: dict[str, _Segment] = {}
     for utterance, (row, said) in _entries(place, name, problems).items():
         match said.split():
@@ -141,7 +143,7 @@ def _segments(place: Path, name: str, problems: list[Problem]) -> dict[str, _Seg
                 segments[utterance] = _Segment(recording, start, end, row)
             case words:
                 what = f"{1 + len(words)} words, not 4: utterance, recording, start and end in seconds"
-                problems.append(Problem(f"{name} row {row}", what))
+                problems.append(RowProblem(f"{name} row {row}", what))
     return segments
 
 
@@ -149,16 +151,16 @@ def _whole(recordings: Mapping[str, _Entry]) -> dict[str, _Segment]:
     return {name: _Segment(name, None, None, entry.row) for name, entry in recordings.items()}
 
 
-def _not_heard(name: str, recordings: Mapping[str, _Entry], segments: Mapping[str, _Segment]) -> Iterator[Problem]:
+def _not_heard(name: str, recordings: Mapping[str, _Entry], segments: Mapping[str, _Segment]) -> Iterator[RowProblem]:
     """A problem for each recording that is made by a command, or that nothing is cut from."""
     utterances = Counter(segment.recording for segment in segments.values())
     for recording, entry in recordings.items():
         where, lost = f"{name} row {entry.row}", utterances[recording]
         if _is_command(entry):
             what = f"{recording!r} is made by a command, and commands are never run (utterances lost: {lost:,})"
-            yield Problem(where, what, "run it yourself and name the file that it makes")
+            yield RowProblem(where, what, "run it yourself and name the file that it makes")
         elif not lost:
-            yield Problem(where, f"no segment of {recording!r}")
+            yield RowProblem(where, f"no segment of {recording!r}")
 
 
 def _is_command(recording: _Entry) -> bool:

@@ -21,7 +21,7 @@ from seehear.table.encoding import read_lines
 from seehear.table.layouts.annotation_files import NamedFiles, annotation_files, beginning, read_json
 from seehear.table.layouts.found import Found
 from seehear.table.layouts.label_studio_results import Tasks
-from seehear.table.rows import Problem
+from seehear.table.rows import RowProblem
 
 _TASK = re.compile(rb'"(annotations|completions)"\s*:\s*\[')
 _MIN = (b'"annotation_id"', b'"lead_time"')
@@ -55,7 +55,7 @@ def label_studio(place: Path) -> Found | None:
             try:
                 key, file = _file(task, named, folder)
             except DataError as error:
-                tasks.problems.append(Problem.of(error, task.place))
+                tasks.problems.append(RowProblem.of(error, task.place))
                 continue
             about = {name: str(cell) for name, cell in task.data.items() if name != key and _is_plain(cell)}
             tasks.add(file, part, about, task.results or [], task.place)

@@ -21,7 +21,7 @@ from seehear.table.layouts.found import Found, text_table
 from seehear.table.layouts.outline_cells import drawn_answers
 from seehear.table.layouts.picture_sizes import compared_px
 from seehear.table.layouts.shapes import Shape, ellipse, polygon, turned
-from seehear.table.rows import Problem
+from seehear.table.rows import RowProblem
 
 _SENSES = {"picture": "image", "recording": "audio", "video": "video"}
 _ANSWERS = {"choices": "label", "labels": "label", "textarea": "text", "number": "score", "rating": "score"}
@@ -41,7 +41,7 @@ class Tasks:
     part: list[str] = field(default_factory=list)
     size_px: list[tuple[float, float]] = field(default_factory=list)
     things: Drawn = field(default_factory=Drawn)
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[RowProblem] = field(default_factory=list)
 
     def add(self, file: str, part: str, about: Mapping[str, str], results: Sequence[Any], place: str) -> None:
         """A task becomes one row, or one for each stretch of its file that was answered.
@@ -70,7 +70,7 @@ class Tasks:
                 words = _words(kind, value)
                 known.setdefault((_ANSWERS[kind], str(result.get("from_name") or kind)), []).extend(words)
             elif kind not in ("relation", ""):
-                self.problems.append(Problem(where, f"a result of the type {kind[:40]!r}: left out"))
+                self.problems.append(RowProblem(where, f"a result of the type {kind[:40]!r}: left out"))
         for (start_s, end_s), own in stretches.items() or [((math.nan, math.nan), {})]:
             cut = {} if math.isnan(start_s) else {"start": f"{start_s}", "end": f"{end_s}"}
             self.rows.append({**cells, **cut})
@@ -110,7 +110,7 @@ class Tasks:
     def _draw(self, row: int, kind: str, value: dict[str, Any], size: tuple[float, float], place: str) -> None:
         shape = _shape(kind, value, size)
         if isinstance(shape, str):
-            self.problems.append(Problem(place, f"{shape}: left out"))
+            self.problems.append(RowProblem(place, f"{shape}: left out"))
             return
         labels = value.get(kind, value.get("labels"))
         names = [str(label).strip() for label in labels] if isinstance(labels, list) else [ONLY_LABEL]

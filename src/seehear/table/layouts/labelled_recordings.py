@@ -26,7 +26,7 @@ from seehear.table.layouts.text_grid import text_grid
 from seehear.table.layouts.timed_labels import TimedLabel, TimedLabels
 from seehear.table.media import is_text
 from seehear.table.parts import part_of, part_of_subset
-from seehear.table.rows import Problem
+from seehear.table.rows import RowProblem
 
 _LARGEST_BYTES = 1 << 26
 _DESCRIBED = ("metadata", "examples")  # tables that go before what lies beside recordings
@@ -79,7 +79,7 @@ class _Examples:
     files: list[tuple[str | None, str | None]] = field(default_factory=list)
     labels: list[TimedLabel] = field(default_factory=list)
     part: list[str] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[RowProblem] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
     formats: Counter[str] = field(default_factory=Counter)
     passed_over: list[str] = field(default_factory=list)
@@ -145,7 +145,7 @@ def _read_part(root: Path, recordings: _Recordings, part: str, examples: _Exampl
             kind, found = _read(root / name, name, beside)
         except DataError as error:
             if beside:  # else it may be about anything
-                examples.problems.append(Problem.of(error, name))
+                examples.problems.append(RowProblem.of(error, name))
             continue
         if found is not None:
             examples.problems += found.problems
@@ -158,7 +158,7 @@ def _read_part(root: Path, recordings: _Recordings, part: str, examples: _Exampl
             _add(told[stem], list(recordings.files(stem)), part, examples)
         elif not only:
             file = next(filter(None, next(recordings.files(stem))))
-            examples.problems.append(Problem(file, "no labels beside it", "put its label file beside it"))
+            examples.problems.append(RowProblem(file, "no labels beside it", "put its label file beside it"))
 
 
 def _read(file: Path, name: str, beside: bool) -> tuple[str, TimedLabels | None]:
@@ -193,7 +193,7 @@ def _by_recording(
             told.setdefault(stem, []).append(label)
     for file, count in lost.items():
         what = f"no recording {file!r} beside it" if file else "no recording of this name beside it"
-        examples.problems.append(Problem(name, f"{what} ({counted(count, 'label')} lost)"))
+        examples.problems.append(RowProblem(name, f"{what} ({counted(count, 'label')} lost)"))
     return told
 
 

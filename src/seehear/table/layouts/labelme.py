@@ -17,7 +17,7 @@ from seehear.table.layouts.drawn_pictures import DrawnPictures
 from seehear.table.layouts.found import Found, part_folders, visible
 from seehear.table.layouts.shapes import Shape, ellipse, polygon, rectangle
 from seehear.table.media import is_text
-from seehear.table.rows import Problem
+from seehear.table.rows import RowProblem
 
 _SHAPES = re.compile(rb'"shapes"\s*:\s*\[')
 _FOLDERS = ("", "annotations/", "Annotations/", "labels/", "json/", "jsons/")
@@ -66,7 +66,7 @@ def _read(root: Path, name: str, part: str, named: NamedFiles, drawn: DrawnPictu
             raise DataError("no list of shapes", where=name)
         image = _picture(root, name, told.get("imagePath"), named)
     except DataError as error:
-        drawn.problems.append(Problem.of(error, name))
+        drawn.problems.append(RowProblem.of(error, name))
         return
     row = drawn.add(image, part, size_px(told.get("imageWidth"), told.get("imageHeight")))
     for position, each in enumerate(shapes, 1):
@@ -116,4 +116,4 @@ def _missing(place: Path, folders: list[str], drawn: DrawnPictures) -> None:
         for name in visible(place / folder)[1]:
             if medium_of(name) == "picture" and is_text(name) and folder + name not in used:
                 hint = "save it in labelme without a shape if there is nothing in it"
-                drawn.problems.append(Problem(folder + name, "no json of this name", hint))
+                drawn.problems.append(RowProblem(folder + name, "no json of this name", hint))

@@ -12,7 +12,7 @@ import numpy as np
 from seehear.media import medium_of
 from seehear.table.encoding import read_lines
 from seehear.table.layouts.found import Found, repeated, text_table, visible
-from seehear.table.rows import Problem
+from seehear.table.rows import RowProblem
 
 _TABLE, _FOLDER = "metadata.csv", "wavs"
 _BEGINNING_BYTES = 4096
@@ -27,7 +27,7 @@ def ljspeech(place: Path) -> Found | None:
     audio: list[str] = []
     text: list[str | None] = []
     rows: list[int] = []
-    problems: list[Problem] = []
+    problems: list[RowProblem] = []
     for row, line in enumerate(read_lines(folder / _TABLE, _TABLE), 1):
         cells = [cell.strip() for cell in line.split("|")]
         if len(cells) == fields:
@@ -35,7 +35,7 @@ def ljspeech(place: Path) -> Found | None:
             text.append(cells[-1] or None)
             rows.append(row)
         elif line.strip():
-            problems.append(Problem(f"{_TABLE} row {row}", f"{len(cells)} fields between |, not {fields}"))
+            problems.append(RowProblem(f"{_TABLE} row {row}", f"{len(cells)} fields between |, not {fields}"))
     problems += _untold(folder, audio)
     return Found(
         folder,
@@ -57,8 +57,8 @@ def _fields(folder: Path) -> int:
     return fields if fields in (2, 3) else 0
 
 
-def _untold(folder: Path, audio: list[str]) -> list[Problem]:
+def _untold(folder: Path, audio: list[str]) -> list[RowProblem]:
     """The recordings that no line names."""
     named = set(audio)
     files = (f"{_FOLDER}/{name}" for name in visible(folder / _FOLDER)[1] if medium_of(name))
-    return [Problem(file, f"no line of {_TABLE} tells what is said in it") for file in files if file not in named]
+    return [RowProblem(file, f"no line of {_TABLE} tells what is said in it") for file in files if file not in named]

@@ -13,7 +13,7 @@ from seehear.table.layouts.found import Found, part_folders, text_table, visible
 from seehear.table.layouts.picture_masks import paired, pictures_in, without_ending
 from seehear.table.media import is_text
 from seehear.table.parts import part_of
-from seehear.table.rows import Problem
+from seehear.table.rows import RowProblem
 
 _FOLDERS = ("_labels", "_masks", "_mask", "_label", "_annotations", "annot", "_gt")  # behind the name of a part
 
@@ -25,7 +25,7 @@ def masks_beside(place: Path) -> Found | None:
     if not place.is_dir():
         return None
     said: list[str] = []
-    problems: list[Problem] = []
+    problems: list[RowProblem] = []
     pairs = list(_in_part_folders(place, problems)) or list(_in_one_folder(place, said, problems))
     if not pairs:
         return None
@@ -47,7 +47,7 @@ def masks_beside(place: Path) -> Found | None:
     )
 
 
-def _in_part_folders(place: Path, problems: list[Problem]) -> Iterator[_Pair]:
+def _in_part_folders(place: Path, problems: list[RowProblem]) -> Iterator[_Pair]:
     folders = visible(place)[0]
     for folder in filter(part_of, folders):
         if beside := next((folder + end for end in _FOLDERS if folder + end in folders), ""):
@@ -56,7 +56,7 @@ def _in_part_folders(place: Path, problems: list[Problem]) -> Iterator[_Pair]:
             yield from ((picture, mask, part_of(folder)) for picture, mask in both)
 
 
-def _in_one_folder(place: Path, said: list[str], problems: list[Problem]) -> Iterator[_Pair]:
+def _in_one_folder(place: Path, said: list[str], problems: list[RowProblem]) -> Iterator[_Pair]:
     """Each mask is called like its picture with an ending behind: a_mask.png."""
     for prefix, part in part_folders(place, said):
         folders, names = visible(place / prefix)

@@ -33,7 +33,7 @@ from seehear.table.layouts.box_cells import (
 from seehear.table.layouts.found import Found
 from seehear.table.layouts.picture_sizes import sizes_px
 from seehear.table.roles import picture_column
-from seehear.table.rows import Problem
+from seehear.table.rows import RowProblem
 
 _CORNERS, _SIDES = ("xyxy",), ("bbox", "bboxes", "boxes")
 _LABELS = ("categories", "labels", "classes", "names", *LABELS)
@@ -60,13 +60,13 @@ def objects_as_boxes(found: Found) -> Found:
         return found
     heading, becomes = headings
     things, nameless = Drawn(), False
-    problems: list[Problem] = []
+    problems: list[RowProblem] = []
     readable: list[int] = []
     cells = found.cells[heading].to_pylist()
     for row, cell in enumerate(cells):
         objects = _Objects([]) if cell in (None, _NOTHING) else _objects(cell)
         if isinstance(objects, str):
-            problems.append(Problem(found.where(row), objects, _HINT))
+            problems.append(RowProblem(found.where(row), objects, _HINT))
         else:
             _add(things, len(readable), objects, found.where(row))
             nameless |= objects.labels is None and bool(objects.boxes)

@@ -24,7 +24,7 @@ from seehear.table.layouts.box_cells import FARTHEST_PX, ROUNDING_PX, Drawn, box
 from seehear.table.layouts.box_cells import HEADING as BOXES
 from seehear.table.layouts.found import AnswerCells
 from seehear.table.layouts.picture_sizes import Sizes
-from seehear.table.rows import Problem
+from seehear.table.rows import RowProblem
 
 HEADING = "mask"
 WITHOUT = "its outlines can not be drawn: its size is not known, or not the one that they were drawn on"
@@ -40,7 +40,7 @@ _CROWDS = "drawn as a crowd: the pixels in it teach nothing"
 class _Told:
     """What is said of things: by sentence how many there were, and the first."""
 
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[RowProblem] = field(default_factory=list)
     changed: dict[str, tuple[int, str]] = field(default_factory=dict)
 
     def note(self, what: str, place: str) -> None:
@@ -92,7 +92,7 @@ def _region(things: Drawn, i: int, size: NDArray[np.float64], told: _Told) -> di
     """The region of one thing, None where it has none; and what is to be said of it."""
     place, label = things.places[i], things.label[i]
     if not label:
-        told.problems.append(Problem(place, "an outline without a label: left out", "say what it is of"))
+        told.problems.append(RowProblem(place, "an outline without a label: left out", "say what it is of"))
         return None
     region = _outline(things.region[i], size, place, told)
     if isinstance(region, dict):
@@ -101,13 +101,15 @@ def _region(things: Drawn, i: int, size: NDArray[np.float64], told: _Told) -> di
         return region if things.crowd[i] else {"label": label, **region}
     box = _box(things.xyxy[i])
     if region and not box:
-        told.problems.append(Problem(place, f"{region}: left out", "correct or remove it"))
+        told.problems.append(RowProblem(place, f"{region}: left out", "correct or remove it"))
     elif region:
-        told.problems.append(Problem(place, f"{region}: the pixels in its box teach nothing", "correct or remove it"))
+        told.problems.append(
+            RowProblem(place, f"{region}: the pixels in its box teach nothing", "correct or remove it")
+        )
     elif box:
         told.note(_BOXED, place)
     else:
-        told.problems.append(Problem(place, "neither an outline nor a box: left out", "correct or remove it"))
+        told.problems.append(RowProblem(place, "neither an outline nor a box: left out", "correct or remove it"))
     return box
 
 

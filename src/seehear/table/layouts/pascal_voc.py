@@ -26,7 +26,7 @@ from seehear.table.layouts.outline_cells import drawn_answers
 from seehear.table.layouts.picture_sizes import compared_px
 from seehear.table.media import is_text
 from seehear.table.parts import part_of
-from seehear.table.rows import Problem
+from seehear.table.rows import RowProblem
 
 _ANNOTATIONS = ("Annotations", "annotations", "xmls")
 _PICTURES = ("JPEGImages", "images", "Images", "imgs", "")  # the last: beside the annotations
@@ -47,7 +47,7 @@ class _Pictures:
     part: list[str] = field(default_factory=list)
     size_px: list[tuple[float, float]] = field(default_factory=list)
     things: Drawn = field(default_factory=Drawn)
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[RowProblem] = field(default_factory=list)
     at_zero: int = 0
     unlisted: int = 0
 
@@ -141,13 +141,13 @@ def _read(place: Path, name: str, folder: _Folder, part: str, found: _Pictures) 
     try:
         root = _parsed(place / name, name)
     except DataError as error:
-        found.problems.append(Problem.of(error, name))
+        found.problems.append(RowProblem.of(error, name))
         return
     told = (root.findtext("filename") or "").strip()
     candidates = folder.pictures.get(stem, []) or folder.pictures.get(told.rpartition(".")[0], [])
     picture = next((each for each in candidates if each.endswith(f"/{told}")), next(iter(candidates), None))
     if picture is None:
-        found.problems.append(Problem(name, f"no picture {told or stem!r}", "put it beside, or into JPEGImages"))
+        found.problems.append(RowProblem(name, f"no picture {told or stem!r}", "put it beside, or into JPEGImages"))
         return
     row = len(found.image)
     found.image.append(picture)
@@ -199,10 +199,10 @@ def _missing(folder: _Folder, found: _Pictures) -> None:
     for stem, names in folder.pictures.items():
         if stem not in drawn and not used & set(names) and (not folder.listed or stem in folder.listed):
             hint = "an annotation without an object says that there is none in it"
-            found.problems.append(Problem(names[0], "no annotation of this name", hint))
+            found.problems.append(RowProblem(names[0], "no annotation of this name", hint))
     lost = (stem for stem in folder.listed if stem not in drawn and stem not in folder.pictures)
     found.problems += (
-        Problem(f"ImageSets: {stem}", "neither an annotation nor a picture of this name") for stem in lost
+        RowProblem(f"ImageSets: {stem}", "neither an annotation nor a picture of this name") for stem in lost
     )
 
 

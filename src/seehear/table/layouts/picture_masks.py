@@ -11,7 +11,7 @@ from seehear.amounts import counted
 from seehear.media import medium_of
 from seehear.table.layouts.found import Found, files_below, part_folders, text_table, visible
 from seehear.table.media import is_text
-from seehear.table.rows import Problem
+from seehear.table.rows import RowProblem
 
 _PICTURES = ("images", "image", "imgs", "img", "Images", "JPEGImages")
 _MASKS = ("masks", "mask", "Masks", "segmentations", "annotations", "labels", "SegmentationClass")
@@ -30,7 +30,7 @@ def picture_masks(place: Path) -> Found | None:
     image: list[str] = []
     mask: list[str | None] = []
     parts: list[str] = []
-    problems: list[Problem] = []
+    problems: list[RowProblem] = []
     for prefix, part in part_folders(place, said):
         if (both := _both(place, prefix)) is None:
             continue
@@ -71,7 +71,7 @@ def pictures_in(place: Path, folder: str) -> Iterator[str]:
 
 
 def paired(
-    pictures: Iterable[str], masks: Iterable[str], folders: tuple[str, str], problems: list[Problem]
+    pictures: Iterable[str], masks: Iterable[str], folders: tuple[str, str], problems: list[RowProblem]
 ) -> Iterator[tuple[str, str | None]]:
     """Each picture with its mask, None where it has none, by their names from their folders on.
 
@@ -81,11 +81,11 @@ def paired(
     of_stem = _by_stem(masks, folders[1], problems, by_stem)
     for stem, picture in by_stem.items():
         yield picture, of_stem.pop(stem, None)
-    problems += (Problem(name, "no picture of this name") for name in of_stem.values())
+    problems += (RowProblem(name, "no picture of this name") for name in of_stem.values())
 
 
 def _by_stem(
-    names: Iterable[str], folder: str, problems: list[Problem], pictures: Mapping[str, str] | None = None
+    names: Iterable[str], folder: str, problems: list[RowProblem], pictures: Mapping[str, str] | None = None
 ) -> dict[str, str]:
     """Files by their names from a folder on, without extension; masks by those of their `pictures`, without what says
     that they are masks. All but the first of a name are problems."""
@@ -95,5 +95,5 @@ def _by_stem(
         if pictures is not None and stem not in pictures:
             stem = without_ending(stem)
         if (first := files.setdefault(stem, name)) != name:
-            problems.append(Problem(name, f"{first} is of this name too: left out", "rename or remove one of them"))
+            problems.append(RowProblem(name, f"{first} is of this name too: left out", "rename or remove one of them"))
     return files

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from seehear.table.rows import Problem
+from seehear.table.rows import RowProblem
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class TimedLabels:
 
     name: str
     labels: list[TimedLabel] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[RowProblem] = field(default_factory=list)
     unlabelled: int = 0
     said: list[str] = field(default_factory=list)
 
@@ -54,7 +54,7 @@ class TimedLabels:
             self.labels.append(found)
 
     def problem(self, place: str, what: str, hint: str = "") -> None:
-        self.problems.append(Problem(f"{self.name} {place}".strip(), what, hint))
+        self.problems.append(RowProblem(f"{self.name} {place}".strip(), what, hint))
 
 
 def seconds(text: str) -> float:

@@ -21,7 +21,7 @@ from seehear.table.layouts.found import Found, few, files_below, part_folders, t
 from seehear.table.layouts.label_files import LabelFormat, label_format
 from seehear.table.media import is_text
 from seehear.table.parts import part_of_subset
-from seehear.table.rows import Problem
+from seehear.table.rows import RowProblem
 
 _SUBTITLES = (".vtt", ".srt")  # the first wins
 _WORDS = (*_SUBTITLES, ".txt")
@@ -95,7 +95,7 @@ class _Utterances:
     text: list[str | None] = field(default_factory=list)
     speaker: list[str | None] = field(default_factory=list)
     part: list[str] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[RowProblem] = field(default_factory=list)
     wordless: int = 0
     passed_over: list[str] = field(default_factory=list)  # texts beside subtitles
     rolled: list[str] = field(default_factory=list)  # subtitles that show lines again
@@ -155,7 +155,7 @@ def _read_list(place: Path, name: str, files: _Files, part: str, utterances: _Ut
     try:
         lines = read_lines(place / name, name)
     except DataError as error:
-        utterances.problems.append(Problem.of(error, name))
+        utterances.problems.append(RowProblem.of(error, name))
         return
     for number, line in enumerate(lines, 1):
         utterance, _, words = line.strip().partition(" ")
@@ -164,9 +164,9 @@ def _read_list(place: Path, name: str, files: _Files, part: str, utterances: _Ut
             continue
         files.told.add(stem)
         if stem not in files.stems:
-            utterances.problems.append(Problem(f"{name} line {number}", f"no recording {utterance!r} beside it"))
+            utterances.problems.append(RowProblem(f"{name} line {number}", f"no recording {utterance!r} beside it"))
         elif not words.strip():
-            utterances.problems.append(Problem(f"{name} line {number}", f"no words for {utterance!r}"))
+            utterances.problems.append(RowProblem(f"{name} line {number}", f"no words for {utterance!r}"))
         else:
             utterances.add(files.stems[stem], words.strip(), _speaker(folder, utterance), part)
 
@@ -180,7 +180,7 @@ def _speaker(folder: str, utterance: str) -> str:
 def _read_stem(place: Path, stem: _Stem, part: str, utterances: _Utterances) -> None:
     files = [*stem.recordings, *stem.videos]
     if not files:
-        problems = (Problem(name, "no recording of this name beside it") for name in stem.words.values())
+        problems = (RowProblem(name, "no recording of this name beside it") for name in stem.words.values())
         utterances.problems += problems
         return
     in_languages = sorted(name for words in stem.translated.values() for name in words.values())
@@ -188,31 +188,31 @@ def _read_stem(place: Path, stem: _Stem, part: str, utterances: _Utterances) -> 
         utterances.passed_over += in_languages
     elif len(stem.translated) > 1:
         what = f"its words lie beside it in {len(stem.translated)} languages: {few(in_languages)}"
-        utterances.problems += (Problem(file, what, "keep one of them beside it") for file in files)
+        utterances.problems += (RowProblem(file, what, "keep one of them beside it") for file in files)
         return
     words = stem.words or next(iter(stem.translated.values()), {})
     if not words:
         beside = Path(files[0]).stem
         hint = f"put {beside}.txt or {beside}.vtt beside it"
-        utterances.problems += (Problem(file, "no text beside it", hint) for file in files)
+        utterances.problems += (RowProblem(file, "no text beside it", hint) for file in files)
         return
     used, *others = (words[extension] for extension in _WORDS if extension in words)
     utterances.passed_over += others
     try:
         text = read_text(place / used, used)
     except DataError as error:
-        utterances.problems.append(Problem.of(error, used))
+        utterances.problems.append(RowProblem.of(error, used))
         return
     found = LabelFormat.SUBTITLES if Path(used).suffix.lower() in _SUBTITLES else label_format(text)
     if found is LabelFormat.SUBTITLES:
         _read_subtitles(text, used, stem, part, utterances)
     elif found is not None:
         hint = "save only the words in it, or as subtitles: .vtt or .srt"
-        utterances.problems.append(Problem(used, f"it holds {found}, not what is said", hint))
+        utterances.problems.append(RowProblem(used, f"it holds {found}, not what is said", hint))
     elif said := " ".join(text.split()):
         utterances.add(stem, said, "", part)
     else:
-        utterances.problems.append(Problem(used, "it is empty"))
+        utterances.problems.append(RowProblem(used, "it is empty"))
 
 
 def _read_subtitles(text: str, name: str, stem: _Stem, part: str, utterances: _Utterances) -> None:
@@ -225,7 +225,7 @@ def _read_subtitles(text: str, name: str, stem: _Stem, part: str, utterances: _U
     wordless = sum(not cue.text for cue in cues)
     utterances.wordless += wordless
     if wordless == len(cues):
-        utterances.problems.append(Problem(name, "no cue with words in it"))
+        utterances.problems.append(RowProblem(name, "no cue with words in it"))
 
 
 def _sentences(utterances: _Utterances) -> list[str]:

@@ -21,7 +21,7 @@ from seehear.table.layouts.box_cells import LABELS, ONLY_LABEL, UNNAMED
 from seehear.table.layouts.drawn_pictures import DrawnPictures
 from seehear.table.layouts.found import Found
 from seehear.table.layouts.shapes import Shape, ellipse, polygon, rectangle
-from seehear.table.rows import Problem
+from seehear.table.rows import RowProblem
 
 _REGIONS = re.compile(rb'"_via_img_metadata"\s*:|"regions"\s*:\s*[\[{]')
 _HEADINGS = ("filename", "region_shape_attributes", "region_attributes")
@@ -117,7 +117,7 @@ def _add(
         row = drawn.add(named.find(region.file, folder), part)
     except DataError as error:
         if region.shape is None:  # once for a picture, not for each of its regions
-            drawn.problems.append(Problem.of(error, region.place))
+            drawn.problems.append(RowProblem.of(error, region.place))
         return
     if region.shape is not None:
         told = region.attributes.get(attribute) if isinstance(region.attributes, dict) else None

@@ -19,7 +19,7 @@ from seehear.strict_json import from_json
 from seehear.table.encoding import read_text
 from seehear.table.layouts.found import Found, files_below, part_folders, text_table, visible
 from seehear.table.media import is_text
-from seehear.table.rows import Problem
+from seehear.table.rows import RowProblem
 
 _SENSES = {"picture": "image", "recording": "audio", "video": "video"}
 _CLASS = "cls"
@@ -33,7 +33,7 @@ def webdataset(place: Path) -> Found | None:
     if not place.is_dir() or not _holds_classes(place):
         return None
     said: list[str] = []
-    problems: list[Problem] = []
+    problems: list[RowProblem] = []
     rows: list[dict[str, str]] = []
     parts: list[str] = []
     for prefix, part in part_folders(place, said):
@@ -73,13 +73,13 @@ def _examples(place: Path, prefix: str) -> dict[str, dict[str, str]]:
     return found
 
 
-def _row(place: Path, files: dict[str, str], problems: list[Problem]) -> dict[str, str]:
+def _row(place: Path, files: dict[str, str], problems: list[RowProblem]) -> dict[str, str]:
     row: dict[str, str] = {}
     for holds, name in files.items():
         try:
             row |= dict(_cells(place, holds, name))
         except DataError as error:
-            problems.append(Problem.of(error, name))
+            problems.append(RowProblem.of(error, name))
     if "image" in row and "text" in row:
         row["caption"] = row.pop("text")
     return row

@@ -26,7 +26,7 @@ from seehear.table.layouts.picture_sizes import Sizes, sizes_px
 from seehear.table.layouts.yolo_folders import names_of, pictures_of, pictures_with_texts
 from seehear.table.layouts.yolo_lines import KeyPoints, Line, key_points, thing
 from seehear.table.presence import is_file, is_there
-from seehear.table.rows import Problem
+from seehear.table.rows import RowProblem
 
 _TABLES = (".yaml", ".yml")
 _LARGEST_TABLE_BYTES = 1 << 20
@@ -44,7 +44,7 @@ class _Pictures:
     size_px: list[NDArray[np.float64]] = field(default_factory=list)
     lines: list[Line] = field(default_factory=list)
     things: Drawn = field(default_factory=Drawn)
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[RowProblem] = field(default_factory=list)
     textless: int = 0
 
 
@@ -133,7 +133,7 @@ def _classes(told: Mapping[str, Any], name: str) -> list[str]:
     raise DataError("'names' is neither a list of names nor names by number", where=name, hint="names: [cat, dog]")
 
 
-def _listed(root: Path, told: Mapping[str, Any], name: str, problems: list[Problem]) -> list[tuple[str, str]]:
+def _listed(root: Path, told: Mapping[str, Any], name: str, problems: list[RowProblem]) -> list[tuple[str, str]]:
     """Pictures with their parts, from folders or lists of them. Paths of another machine are looked for here.
 
     Raises DataError where nothing that it names is there; some of it that is not there is a problem.
@@ -141,7 +141,7 @@ def _listed(root: Path, told: Mapping[str, Any], name: str, problems: list[Probl
     path = str(told.get("path") or "").removeprefix("./").rstrip("/")
     base = f"{path}/" if path else ""
     found: list[tuple[str, str]] = []
-    missing: list[Problem] = []
+    missing: list[RowProblem] = []
     for part in ("train", "val", "test"):
         given = told.get(part) or []
         for each in given if isinstance(given, list) else [given]:
@@ -150,7 +150,7 @@ def _listed(root: Path, told: Mapping[str, Any], name: str, problems: list[Probl
             there = next((path.removeprefix("./") for path in tried if is_there(root / path)), None)
             if there is None:
                 what = f"{part}: no folder {wished!r}"
-                missing.append(Problem(name, what, "name it relative to this file"))
+                missing.append(RowProblem(name, what, "name it relative to this file"))
             else:
                 files = _in_list(root, there, base) if is_file(root / there) else pictures_of(root, there)
                 found += ((file, part) for file in files)
@@ -179,7 +179,7 @@ def _read(root: Path, file: str, part: str, size_px: NDArray[np.float64], found:
     try:
         lines = [] if text is None else read_lines(root / text, text)
     except DataError as error:
-        found.problems.append(Problem.of(error, text or file))
+        found.problems.append(RowProblem.of(error, text or file))
         return
     found.textless += text is None
     row = len(found.image)
@@ -195,7 +195,7 @@ def _draw(found: _Pictures, points: KeyPoints | None, classes: Sequence[str]) ->
     for line in found.lines:
         drawn = thing(line, points, classes, found.size_px[line.row])
         if isinstance(drawn, str):
-            found.problems.append(Problem(line.where, f"{drawn}: left out"))
+            found.problems.append(RowProblem(line.where, f"{drawn}: left out"))
         else:
             label, xyxy, region = drawn
             found.things.add(line.row, label, xyxy, line.where, region=region)
