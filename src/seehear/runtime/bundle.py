@@ -84,7 +84,7 @@ def _format(path: Path) -> int:
     """What a file that was refused says to be the format of, in its first bytes; 0 where it says nothing of it.
 
     A format yet to come may have other members, manifests and operators, but its recipe is the second member and begins
-    with its format, as docs/model-file.md promises.
+    with its format, as docs/reference/model-file.md promises.
     """
     if not path.is_file():  # opening a pipe would wait for whoever writes to it
         return 0

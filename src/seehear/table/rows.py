@@ -24,7 +24,7 @@ _WHOLE = [math.nan, math.nan]
 def no_answers() -> SeehearError:
     return DataError(
         "there are no answers",
-        hint="make a folder for each class, or a table with a column such as 'label', or masks/ beside: docs/data.md",
+        hint="make a folder for each class, or a table with a column 'label'; docs/reference/data.md has all layouts",
     )
 
 
