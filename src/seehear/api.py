@@ -48,31 +48,31 @@ class Recogniser:
         *,
         senses: Sequence[str] | None = None,
         wrong_at_most: float | None = None,
-        terms: Sequence[str] | None = None,
+        hotwords: Sequence[str] | None = None,
         tiles: bool = False,
     ) -> Any:
         """One input gives a Prediction; a folder, a list or a generator gives a generator of them.
 
         One input is a path, an Excerpt, a file object, the bytes of a file, an array, a PIL image, or a mapping of
         senses to these. Of a file object all is read at once, from its start where it can go back there.
-        `terms` are words or phrases that a transcript may well hold. With `tiles`, a picture that is larger than those
-        learned from is looked at piece by piece, where the answer says what is where.
+        `hotwords` are words or phrases that a transcript is likely to contain. With `tiles`, a picture that is larger
+        than those learned from is looked at piece by piece, where the answer says what is where.
         """
-        options = {"senses": senses, "wrong_at_most": wrong_at_most, "terms": terms, "tiles": tiles}
+        options = {"senses": senses, "wrong_at_most": wrong_at_most, "hotwords": hotwords, "tiles": tiles}
         if isinstance(inputs, str | Path) and is_folder(inputs):
             return self._runtime.predict(gather([inputs], tuple(self.recipe.senses)), **options)  # type: ignore[arg-type]
         if isinstance(inputs, Iterable) and not _is_one(inputs):
             return self._runtime.predict(inputs, **options)  # type: ignore[arg-type]
         return self._runtime.predict_one(inputs, **options)  # type: ignore[arg-type]
 
-    def live(self, sound: Iterable[Any], *, terms: Sequence[str] | None = None) -> Iterator[Heard]:
+    def live(self, sound: Iterable[Any], *, hotwords: Sequence[str] | None = None) -> Iterator[Heard]:
         """Answer a sound while it goes on: portions (T,) of samples at 16 kHz, as they come.
 
         Each stretch between pauses is guessed at while it lasts, and answered when it is over (`final`).
         """
         from seehear.runtime.live import live
 
-        return live(self._runtime, sound, terms=terms)
+        return live(self._runtime, sound, hotwords=hotwords)
 
     def watch(self, film: Any, *, every_s: float | None = None, **how: Any) -> Film:
         """A film, to be gone through once: a Prediction for each picture, with its `time_s`, as they are decoded.
@@ -92,7 +92,7 @@ class Recogniser:
         answer: str | None = None,
         senses: Sequence[str] | None = None,
         wrong_at_most: float | None = None,
-        terms: Sequence[str] | None = None,
+        hotwords: Sequence[str] | None = None,
         tiles: bool = False,
         shifted: bool = False,
         report: str | Path | None = None,
@@ -108,7 +108,7 @@ class Recogniser:
 
         with temporary() as workspace:
             table = _open(data, answer or self.recipe.kind, None, workspace)
-            how = {"senses": senses, "wrong_at_most": wrong_at_most, "terms": terms, "tiles": tiles}
+            how = {"senses": senses, "wrong_at_most": wrong_at_most, "hotwords": hotwords, "tiles": tiles}
             place = None if report is None else Path(report)
             return judge(self._runtime, table, how, report=place, worse=shifted, listen=listen)
 
@@ -171,7 +171,7 @@ def train(  # noqa: PLR0913 - one dial and the wishes beside it
         base = _recipe(recipe) if recipe else before
         chosen = adopt(base, table, wishes) if base else derive(table, wishes, machine_of(place))
         if text is not None and (recipe is not None or before is None):  # a run that goes on knows it already
-            chosen = chosen.model_copy(update={"answer": ANSWERS[chosen.kind].knowing(chosen.answer, text)})
+            chosen = chosen.model_copy(update={"answer": ANSWERS[chosen.kind].with_language_model(chosen.answer, text)})
         listen(Said(_estimate(chosen, len(table))))
         bundle, problems = learn(table, chosen, val=held_out, run=run, device=place, listen=listen)
         if out is not None:

@@ -170,10 +170,10 @@ class AnswerKind(Facts, AnswerModule, MetricModule, Protocol):
     def items_in(self, cell: str) -> float:
         """How many items the truth in a cell has; 1 where the kind has no `item`."""
 
-    def favouring(self, spec: Any, terms: Sequence[str]) -> Any:
-        """The Spec for inputs in which these terms are expected. Raises UsageError where they mean nothing."""
+    def with_hotwords(self, spec: Any, hotwords: Sequence[str]) -> Any:
+        """The Spec for inputs in which these hotwords are expected. Raises UsageError where they mean nothing."""
 
-    def knowing(self, spec: Any, lines: Iterable[str]) -> Any:
+    def with_language_model(self, spec: Any, lines: Iterable[str]) -> Any:
         """The Spec that knows some text more. Raises UsageError where text means nothing."""
 
     def aid(self, cell: str, spec: Any) -> dict[str, Array]:
@@ -288,11 +288,11 @@ class _Kind:
         target: dict[str, Array] = self._answer.in_turn(targets, spec)  # type: ignore[attr-defined]
         return target
 
-    def favouring(self, spec: Any, terms: Sequence[str]) -> Any:
-        return self._only("favouring", "terms", WORDS)(spec, terms)
+    def with_hotwords(self, spec: Any, hotwords: Sequence[str]) -> Any:
+        return self._only("with_hotwords", "hotwords", WORDS)(spec, hotwords)
 
-    def knowing(self, spec: Any, lines: Iterable[str]) -> Any:
-        return self._only("knowing", "more text", WORDS)(spec, lines)
+    def with_language_model(self, spec: Any, lines: Iterable[str]) -> Any:
+        return self._only("with_language_model", "more text", WORDS)(spec, lines)
 
     def reach_px(self, spec: Any) -> float:
         return float(self._only("reach_px", "tiles", PLACES)(spec))

@@ -22,7 +22,7 @@ def evaluate(  # noqa: PLR0913 - each flag is an argument
     senses: options.Senses = None,
     answer: options.Answer = None,
     wrong_at_most: options.WrongAtMost = None,
-    terms: options.Terms = None,
+    hotwords: options.Hotwords = None,
     tiles: options.Tiles = False,
     shifted: Annotated[
         bool,
@@ -42,7 +42,7 @@ def evaluate(  # noqa: PLR0913 - each flag is an argument
                 senses=options.names(senses),
                 answer=answer,
                 wrong_at_most=wrong_at_most,
-                terms=options.lines(terms),
+                hotwords=options.lines(hotwords),
                 tiles=tiles,
                 shifted=shifted,
             ),

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 PORTION_BYTES = 1600  # 50 ms of 16-bit samples at 16 kHz
 
 
-def listen(recogniser: Recogniser, source: str, *, json: bool, terms: Sequence[str] | None) -> None:
+def listen(recogniser: Recogniser, source: str, *, json: bool, hotwords: Sequence[str] | None) -> None:
     """`source` is a recording, or - for raw PCM on stdin, 16-bit, little-endian, 16 kHz, one channel, as of
     `arecord -f S16_LE -r 16000 -t raw`.
 
@@ -25,7 +25,7 @@ def listen(recogniser: Recogniser, source: str, *, json: bool, terms: Sequence[s
     """
     sound = _portions(sys.stdin.buffer) if source == "-" else _recorded(source)
     over_last = "\r\033[K" if sys.stdout.isatty() else ""
-    for heard in recogniser.live(sound, terms=terms):
+    for heard in recogniser.live(sound, hotwords=hotwords):
         if json:
             print(as_json(heard.to_json()), flush=True)
         elif heard.final:

@@ -97,7 +97,7 @@ WrongAtMost = Annotated[
         help="Accept only what this few are wrong of, such as 2%. Unless given, the fewest that can be promised.",
     ),
 ]
-Terms = Annotated[
+Hotwords = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Words and phrases to expect in transcripts, one a line.")
 ]
 Tiles = Annotated[

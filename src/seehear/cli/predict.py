@@ -40,7 +40,7 @@ def predict(  # noqa: PLR0913 - each flag is an argument
     ] = None,
     senses: options.Senses = None,
     wrong_at_most: options.WrongAtMost = None,
-    terms: options.Terms = None,
+    hotwords: options.Hotwords = None,
     tiles: options.Tiles = False,
     live: Annotated[
         bool,
@@ -61,7 +61,7 @@ def predict(  # noqa: PLR0913 - each flag is an argument
     recogniser = api.load(options.model_file(model, *inputs))
     if live:
         _check_live(inputs, out=out, senses=senses, wrong_at_most=wrong_at_most, tiles=tiles or None, every=every)
-        listen(recogniser, inputs[0], json=json, terms=options.lines(terms))
+        listen(recogniser, inputs[0], json=json, hotwords=options.lines(hotwords))
         return
     line, file_names = Line(), Names()
     with Display() as display, kept(out, file_names) as keep:
@@ -71,7 +71,7 @@ def predict(  # noqa: PLR0913 - each flag is an argument
         flags = options.given(
             senses=options.names(senses),
             wrong_at_most=wrong_at_most,
-            terms=options.lines(terms),
+            hotwords=options.lines(hotwords),
             tiles=tiles,
         )
         watching = Watching(every, out, file_names, display.say)
@@ -88,7 +88,7 @@ def _check_live(inputs: Sequence[str], **others: object) -> None:
     """Raises UsageError for what a running sound has no use for."""
     strange = [f"--{name.replace('_', '-')}" for name, value in others.items() if value is not None]
     if len(inputs) != 1 or strange:
-        allowed = "predict MODEL --live - or one recording, --json, --terms"
+        allowed = "predict MODEL --live - or one recording, --json, --hotwords"
         raise UsageError(f"--live with {' '.join([*inputs, *strange])}", allowed=allowed)
 
 

@@ -44,7 +44,7 @@ class Heard:
         return f"{self.start_s:8.2f} s  {self.prediction.answer}"
 
 
-def live(recogniser: Recogniser, sound: Iterable[Samples], *, terms: Sequence[str] | None = None) -> Iterator[Heard]:
+def live(recogniser: Recogniser, sound: Iterable[Samples], *, hotwords: Sequence[str] | None = None) -> Iterator[Heard]:
     """Answer a running sound: portions at RATE_HZ, of any length, as they come. Memory does not grow with it.
 
     A portion is (T,) or (T, channels) of floats, int16, int32 or uint8. A guess at the stretch that goes on comes with
@@ -57,12 +57,12 @@ def live(recogniser: Recogniser, sound: Iterable[Samples], *, terms: Sequence[st
     guess: Heard | None = None
     for portion in sound:
         for stretch in pauses.feed(checked(portion)):
-            yield _answer(recogniser, stretch, guess, terms)
+            yield _answer(recogniser, stretch, guess, hotwords)
         if pauses.going_on is not None and _is_due(*pauses.going_on, pauses.pausing, guess):
-            guess = _heard(recogniser, pauses.so_far(), terms)
+            guess = _heard(recogniser, pauses.so_far(), hotwords)
             yield guess
     for stretch in pauses.finish():
-        yield _answer(recogniser, stretch, guess, terms)
+        yield _answer(recogniser, stretch, guess, hotwords)
 
 
 def _is_due(start_s: float, end_s: float, pausing: bool, guess: Heard | None) -> bool:
@@ -70,16 +70,16 @@ def _is_due(start_s: float, end_s: float, pausing: bool, guess: Heard | None) ->
     return new_s >= max(GUESS_EVERY_S, NEW_SHARE * (end_s - start_s)) or (pausing and new_s > 0)
 
 
-def _answer(recogniser: Recogniser, stretch: Stretch, guess: Heard | None, terms: Sequence[str] | None) -> Heard:
+def _answer(recogniser: Recogniser, stretch: Stretch, guess: Heard | None, hotwords: Sequence[str] | None) -> Heard:
     """Where the last guess heard all of the stretch already, it is the answer."""
     if guess is not None and (guess.start_s, guess.end_s) == (stretch.start_s, stretch.end_s):
         return replace(guess, final=True)
-    return _heard(recogniser, stretch, terms)
+    return _heard(recogniser, stretch, hotwords)
 
 
-def _heard(recogniser: Recogniser, stretch: Stretch, terms: Sequence[str] | None) -> Heard:
+def _heard(recogniser: Recogniser, stretch: Stretch, hotwords: Sequence[str] | None) -> Heard:
     source = {HEARING.name: (stretch.samples, RATE_HZ)}
-    prediction = recogniser.predict_one(source, senses=[HEARING.name], terms=terms)
+    prediction = recogniser.predict_one(source, senses=[HEARING.name], hotwords=hotwords)
     answer = prediction.answer and prediction.answer.moved(Warp((1.0,), (stretch.start_s,)))
     name = f"{stretch.start_s:.2f} s to {stretch.end_s:.2f} s"
     return Heard(replace(prediction, input=name, answer=answer), stretch.start_s, stretch.end_s, stretch.over)

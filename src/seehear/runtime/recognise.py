@@ -58,8 +58,8 @@ class Recogniser:
         self._head_shapes = self._kind.raw_shapes(self.recipe.answer)
         doubts: dict[str, Shape] = {UNFAMILIAR + sense: () for sense in self.recipe.senses}
         self._shapes = {**self._head_shapes, **doubts}
-        # Who asks again and again, expecting the same terms, has the machine of them built once.
-        self._favouring = lru_cache(maxsize=4)(partial(self._kind.favouring, self.recipe.answer))
+        # Who asks again and again, expecting the same hotwords, has the machine of them built once.
+        self._with_hotwords = lru_cache(maxsize=4)(partial(self._kind.with_hotwords, self.recipe.answer))
         self._check_fit()
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -71,11 +71,11 @@ class Recogniser:
         *,
         senses: Sequence[str] | None = None,
         wrong_at_most: float | None = None,
-        terms: Sequence[str] | None = None,
+        hotwords: Sequence[str] | None = None,
         tiles: bool = False,
     ) -> Prediction:
         """The answer to one example, straight away in this thread. Raises UsageError for its keywords only."""
-        how, example = self._how(senses, wrong_at_most, terms), held(example)
+        how, example = self._how(senses, wrong_at_most, hotwords), held(example)
         if tiles:
             self._check_tiles()
             return self._in_tiles(example, how)
@@ -87,19 +87,19 @@ class Recogniser:
         *,
         senses: Sequence[str] | None = None,
         wrong_at_most: float | None = None,
-        terms: Sequence[str] | None = None,
+        hotwords: Sequence[str] | None = None,
         tiles: bool = False,
     ) -> Iterator[Prediction]:
         """An answer to each example, in order, as they come; memory does not grow with their number.
 
-        `senses` withholds the others; `wrong_at_most` overrides the recipe's; `terms` are expected and so favoured;
+        `senses` withholds the others; `wrong_at_most` overrides the recipe's; `hotwords` are expected and so favoured;
         with `tiles` a picture larger than those that were learned from is asked about piece by piece, each as large
         as those. Raises UsageError for these at once and nothing for an example: one that cannot be read gives a
         Prediction with its error.
         """
         if isinstance(examples, str | Bytes | Path | Mapping) or is_file_object(examples):
             raise UsageError("one example where many are expected", hint="ask predict_one, or pass a list")
-        how, examples = self._how(senses, wrong_at_most, terms), map(held, examples)
+        how, examples = self._how(senses, wrong_at_most, hotwords), map(held, examples)
         if tiles:
             self._check_tiles()
             # One at a time, and none read ahead: each may be hundreds of megabytes.
@@ -280,8 +280,8 @@ class Recogniser:
         least = " or ".join(f"{what} must be {share(from_, math.ceil)} sure" for what, from_ in reached.items())
         return f"for {wish(limit)} wrong at most {least}"
 
-    def _how(self, senses: Sequence[str] | None, wrong_at_most: float | None, terms: Sequence[str] | None) -> How:
-        answer = self.recipe.answer if terms is None else self._favouring(tuple(terms))
+    def _how(self, senses: Sequence[str] | None, wrong_at_most: float | None, hotwords: Sequence[str] | None) -> How:
+        answer = self.recipe.answer if hotwords is None else self._with_hotwords(tuple(hotwords))
         return How(self._wanted(senses), self._checked(wrong_at_most), answer)
 
     def _wanted(self, senses: Sequence[str] | None) -> tuple[str, ...]:

@@ -103,7 +103,7 @@ def test_of_too_many_letters_the_commonest_are_learned(monkeypatch: pytest.Monke
 
 def test_lines_in_letters_that_were_never_learned_are_not_taken_for_silence() -> None:
     spec = planned()
-    assert TEXT.knowing(spec, ["привет", "да нет"] * 50).language == spec.language
+    assert TEXT.with_language_model(spec, ["привет", "да нет"] * 50).language == spec.language
     assert spec.encode("one привет two") == spec.encode("one two")
 
 
@@ -239,14 +239,14 @@ def unclear(text: str, other: str, spec: TextSpec, share: float = 0.5) -> dict[s
 
 def test_a_term_is_favoured_where_it_may_have_been_said() -> None:
     spec = planned()
-    raw, expecting = unclear("one two", "one roo", spec, share=0.2), TEXT.favouring(spec, ["Roo!", "wren"])
+    raw, expecting = unclear("one two", "one roo", spec, share=0.2), TEXT.with_hotwords(spec, ["Roo!", "wren"])
     assert str(TEXT.from_raw(raw, spec, {}, None)) == "one two"
     assert str(TEXT.from_raw(raw, expecting, {}, None)) == "one roo"
 
 
 def test_a_term_that_was_learned_is_not_heard_where_another_word_was_said() -> None:
     spec = planned()
-    raw, expecting = unclear("two one", "two two", spec, share=0.8), TEXT.favouring(spec, ["two"])
+    raw, expecting = unclear("two one", "two two", spec, share=0.8), TEXT.with_hotwords(spec, ["two"])
     assert str(TEXT.from_raw(raw, spec, {}, None)) == "two one"
     assert str(TEXT.from_raw(raw, expecting, {}, None)) == "two one"
 
@@ -256,24 +256,27 @@ def test_terms_that_do_not_occur_change_nothing(text: str) -> None:
     spec = planned()
     raw = heard(text, spec, sure=0.8)
     without = TEXT.from_raw(raw, spec, {}, None)
-    assert TEXT.from_raw(raw, TEXT.favouring(spec, ["wren", "hero net"]), {}, None).words == without.words
+    assert TEXT.from_raw(raw, TEXT.with_hotwords(spec, ["wren", "hero net"]), {}, None).words == without.words
 
 
 def test_a_term_in_letters_that_were_never_learned_is_refused() -> None:
-    with pytest.raises(UsageError, match="the term 'größe' has 'gßö'"):
-        TEXT.favouring(planned(), ["Größe"])
+    with pytest.raises(UsageError, match="the hotword 'größe' has 'gßö'"):
+        TEXT.with_hotwords(planned(), ["Größe"])
 
 
 def test_text_that_is_known_besides_makes_its_words_likelier() -> None:
     spec = planned()
-    raw, knowing = unclear("two", "roo", spec), TEXT.knowing(spec, ["roo", "one roo", "roo roo"] * 30)
+    raw, with_language_model = (
+        unclear("two", "roo", spec),
+        TEXT.with_language_model(spec, ["roo", "one roo", "roo roo"] * 30),
+    )
     assert str(TEXT.from_raw(raw, spec, {}, None)) == "two"
-    assert str(TEXT.from_raw(raw, knowing, {}, None)) == "roo"
+    assert str(TEXT.from_raw(raw, with_language_model, {}, None)) == "roo"
 
 
 @pytest.mark.parametrize("kind", ["label", "score"])
 def test_only_answers_of_words_know_words(kind: str) -> None:
-    with pytest.raises(UsageError, match=f"terms for an answer of the kind '{kind}', which is not made of words"):
-        ANSWERS[kind].favouring(None, ["a"])
+    with pytest.raises(UsageError, match=f"hotwords for an answer of the kind '{kind}', which is not made of words"):
+        ANSWERS[kind].with_hotwords(None, ["a"])
     with pytest.raises(UsageError, match="more text for an answer"):
-        ANSWERS[kind].knowing(None, ["a"])
+        ANSWERS[kind].with_language_model(None, ["a"])

@@ -25,10 +25,10 @@ from seehear.answers.text import Text, TextSpec
 from seehear.answers.text.asking import LAYERS, Asked
 from seehear.answers.text.bleu import bleu, bleu_parts, chrf, chrf_parts
 from seehear.answers.text.decoder import AskedDecoder, Decoder
+from seehear.answers.text.hotwords import Hotwords
 from seehear.answers.text.language import Automaton
 from seehear.answers.text.ngrams import NGrams
 from seehear.answers.text.pieces import Pieces, learned
-from seehear.answers.text.terms import Terms
 from seehear.answers.text.translate import ranked, written
 from seehear.errors import BundleError
 from seehear.learn.export import drafted, exported
@@ -94,15 +94,15 @@ def test_a_decoder_that_answers_in_another_shape_is_refused() -> None:
 
 
 @pytest.mark.parametrize("seed", range(6))
-@pytest.mark.parametrize("favour", [0.0, 1.3])
-def test_wide_beams_find_what_trying_every_text_finds(seed: int, favour: float) -> None:
-    asked, terms = Asked(chance(seed), seen(), V), Terms.of([(1, 0)], V, space=None)
-    found = {text.tokens: text for text in written(asked, terms, favour, beams=1000)}
+@pytest.mark.parametrize("hotword_weight", [0.0, 1.3])
+def test_wide_beams_find_what_trying_every_text_finds(seed: int, hotword_weight: float) -> None:
+    asked, hotwords = Asked(chance(seed), seen(), V), Hotwords.of([(1, 0)], V, space=None)
+    found = {text.tokens: text for text in written(asked, hotwords, hotword_weight, beams=1000)}
     assert sorted(found) == sorted(every_text(CELLS))
     for tokens, total in zip(found, asked.total(list(found)), strict=True):
         assert sum(found[tokens].logp) == pytest.approx(total, abs=1e-6)
         in_terms = sum(tokens[i : i + 2] == (1, 0) for i in range(len(tokens) - 1))
-        assert found[tokens].favoured == pytest.approx(2 * favour * in_terms, abs=1e-6)
+        assert found[tokens].hotword_bias == pytest.approx(2 * hotword_weight * in_terms, abs=1e-6)
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -207,7 +207,7 @@ def test_a_term_is_favoured_in_a_translation_too() -> None:
     spec, raw = scribe.SPEC.changed(language=language), seen(scribe.CELLS) | {"cell_s": np.array(0.04)}
     kind = TEXT.asking(Session(scribe.writing("a b", sure=0.6)).run)
     assert str(kind.from_raw(raw, spec, {}, None)) == "a b"
-    assert "ba" in str(kind.from_raw(raw, TEXT.favouring(spec, ["ba"]), {}, None)).split()
+    assert "ba" in str(kind.from_raw(raw, TEXT.with_hotwords(spec, ["ba"]), {}, None)).split()
 
 
 @pytest.mark.parametrize(

@@ -14,18 +14,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seehear.answers.text import prefixes, search
+from seehear.answers.text.hotwords import Hotwords
 from seehear.answers.text.language import Automaton
 from seehear.answers.text.ngrams import NGrams
 from seehear.answers.text.search import Hypothesis, Search, Spelt, Weights
-from seehear.answers.text.terms import Terms
 from seehear.errors import InputError, UsageError
 
 V = 2
 SPACE = 0
 ALONE = Weights()
-GUIDED = Weights(language=0.7, insertion=0.4, term=0.3)
+GUIDED = Weights(language=0.7, insertion=0.4, hotword=0.3)
 LANGUAGE = Automaton.of(NGrams.of([[0, 1, 1], [1, 0, 1, 1], [1, 1]], V, order=3, least=1))
-TERMS = Terms.of([[1, 1], [1, 0, 1]], V, SPACE)
+HOTWORDS = Hotwords.of([[1, 1], [1, 0, 1]], V, SPACE)
 SEEDS = st.integers(0, 2**32 - 1)
 
 
@@ -48,7 +48,7 @@ def speech(sentence: Sequence[int], tokens: int, *, every: int = 4, noise: float
 
 
 def searched(logp: np.ndarray, weights: Weights = ALONE, **keywords: Any) -> Search:
-    guides = (LANGUAGE, TERMS) if weights is GUIDED else (None, None)
+    guides = (LANGUAGE, HOTWORDS) if weights is GUIDED else (None, None)
     found = Search(*guides, weights, **keywords)
     found.feed(logp)
     return found
@@ -78,12 +78,12 @@ def all_alignments(logp: np.ndarray) -> dict[tuple[int, ...], float]:
 
 def guided(tokens: tuple[int, ...], log_p: float) -> float:
     """The score of a whole sentence, one token after the other."""
-    language, terms = LANGUAGE.start, TERMS.start
+    language, hotwords = LANGUAGE.start, HOTWORDS.start
     for token in tokens:
         log_p += GUIDED.language * LANGUAGE.logp[language, token] + GUIDED.insertion
-        log_p += GUIDED.term * TERMS.bonus[terms, token]
-        language, terms = LANGUAGE.follow[language, token], TERMS.follow[terms, token]
-    return float(log_p + GUIDED.language * LANGUAGE.logp[language, -1] + GUIDED.term * TERMS.bonus[terms, -1])
+        log_p += GUIDED.hotword * HOTWORDS.bonus[hotwords, token]
+        language, hotwords = LANGUAGE.follow[language, token], HOTWORDS.follow[hotwords, token]
+    return float(log_p + GUIDED.language * LANGUAGE.logp[language, -1] + GUIDED.hotword * HOTWORDS.bonus[hotwords, -1])
 
 
 @given(seed=SEEDS, frames=st.integers(0, 5))
@@ -193,8 +193,8 @@ def test_language_and_terms_decide_what_the_ear_cannot() -> None:
     logp = np.log([[0.05, 0.9, 0.05], [0.1, 0.1, 0.8], [0.46, 0.44, 0.1], [0.1, 0.1, 0.8], [0.05, 0.9, 0.05]])
     assert searched(logp).best(finished=True)[0].tokens == (1, 0, 1)
     language = Automaton.of(NGrams.of([[1, 1, 1]] * 9, V))
-    terms = Terms.of([[1, 1, 1]], V, SPACE)
-    for guide in ((language, None, Weights(language=0.5)), (None, terms, Weights(term=0.5))):
+    hotwords = Hotwords.of([[1, 1, 1]], V, SPACE)
+    for guide in ((language, None, Weights(language=0.5)), (None, hotwords, Weights(hotword=0.5))):
         found = Search(*guide)
         found.feed(logp)
         assert found.best(finished=True)[0].tokens == (1, 1, 1)

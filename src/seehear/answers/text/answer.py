@@ -20,8 +20,8 @@ from seehear.answers.text.normal import normal
 from seehear.answers.text.plan import plan as plan
 from seehear.answers.text.search import Hypothesis
 from seehear.answers.text.spec import SPACE, TextSpec
-from seehear.answers.text.spec import favouring as favouring
-from seehear.answers.text.spec import knowing as knowing
+from seehear.answers.text.spec import with_hotwords as with_hotwords
+from seehear.answers.text.spec import with_language_model as with_language_model
 from seehear.answers.text.subtitles import srt, vtt
 from seehear.answers.text.word import Word, marked
 from seehear.errors import InputError

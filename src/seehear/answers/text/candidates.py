@@ -16,7 +16,7 @@ from seehear.answers.text.translate import Written, ranked, written
 
 Array = NDArray[Any]
 
-FAVOUR = 2.0  # log odds for a token of a term, where the language lacks it wholly
+HOTWORD_WEIGHT = 2.0  # log odds for a token of a hotword, where the language lacks it wholly
 # What one log probability of the language or of the decoder, and a token, weigh; and the exponent of a text's length.
 USUAL_TRANSCRIPT = {"language": 0.4, "insertion": 0.6, "decoder": 0.3}
 USUAL_TRANSLATION = {"language": 0.0, "length": 1.0}
@@ -45,8 +45,8 @@ def weights(spec: TextSpec, calibration: Mapping[str, float]) -> dict[str, float
 def transcripts(raw: Mapping[str, Array], spec: TextSpec, calibration: Mapping[str, float]) -> list[Hypothesis]:
     """By what was heard and by the language alone."""
     own = weights(spec, calibration)
-    guides = Weights(language=own["language"], insertion=own["insertion"], term=FAVOUR)
-    search = Search(spec.automaton, spec.favoured, guides)
+    guides = Weights(language=own["language"], insertion=own["insertion"], hotword=HOTWORD_WEIGHT)
+    search = Search(spec.automaton, spec.hotword_bias, guides)
     search.feed(raw["logp"][: int(raw["cells"])])
     return search.best(BEAMS, finished=True)
 
@@ -65,7 +65,7 @@ def reordered(heard: Sequence[Hypothesis], by_decoder: Array, weight: float) -> 
 
 def translations(raw: Mapping[str, Array], spec: TextSpec, ask: Ask | None) -> list[Written]:
     """In no order."""
-    return written(_asked(raw, spec, ask), spec.favoured, FAVOUR)
+    return written(_asked(raw, spec, ask), spec.hotword_bias, HOTWORD_WEIGHT)
 
 
 def _asked(raw: Mapping[str, Array], spec: TextSpec, ask: Ask | None) -> Asked:

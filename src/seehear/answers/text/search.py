@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from seehear.answers.text.hotwords import Hotwords
 from seehear.answers.text.language import Automaton
 from seehear.answers.text.prefixes import Prefixes, Spelt, Trail, along
-from seehear.answers.text.terms import Terms
 from seehear.errors import InputError, UsageError
 
 Ints = NDArray[np.int64]
@@ -24,11 +24,11 @@ ROUNDING = 1e-3  # how far above 0 a log probability may lie
 
 @dataclass(frozen=True)
 class Weights:
-    """score = log p(sentence | sound) + language * log p(sentence) + insertion * its tokens + term * its terms."""
+    """score = log p(sentence | sound) + language * log p(sentence) + insertion * tokens + hotword * hotword bonuses."""
 
     language: float = 0.0
     insertion: float = 0.0
-    term: float = 0.0
+    hotword: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -93,14 +93,16 @@ class Search:
     0.999 begins no token.
     """
 
-    def __init__(self, language: Automaton | None, terms: Terms | None, weights: Weights, beams: int = BEAMS) -> None:
+    def __init__(
+        self, language: Automaton | None, hotwords: Hotwords | None, weights: Weights, beams: int = BEAMS
+    ) -> None:
         if beams < 1:
             raise UsageError(f"a search with {beams} beams", allowed="1 or more")
         self._guides: list[_Guide] = []
         if language is not None:
             self._guides.append(_Guide(weights.language, language.logp, language.follow, language.start))
-        if terms is not None:
-            self._guides.append(_Guide(weights.term, terms.bonus, terms.follow, terms.start))
+        if hotwords is not None:
+            self._guides.append(_Guide(weights.hotword, hotwords.bonus, hotwords.follow, hotwords.start))
         self._insertion = weights.insertion
         self._most = beams
         self._frame = 0  # the next to be fed

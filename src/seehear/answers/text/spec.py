@@ -9,11 +9,11 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from seehear.amounts import counted
+from seehear.answers.text.hotwords import Hotwords
 from seehear.answers.text.language import Automaton
 from seehear.answers.text.ngrams import NGrams
 from seehear.answers.text.normal import normal
 from seehear.answers.text.pieces import Pieces
-from seehear.answers.text.terms import Terms
 from seehear.errors import UsageError
 
 SPACE = " "
@@ -29,7 +29,7 @@ class TextSpec(BaseModel):
     language: str = Field(default="", repr=False)  # NGrams.to_text
     texts: int = Field(ge=0)  # how many it was planned from
     words: int = Field(ge=0)  # how many different ones those had
-    terms: tuple[str, ...] = ()  # favoured, for as long as somebody expects them
+    hotwords: tuple[str, ...] = ()  # favoured, for as long as somebody expects them
     translated: bool = False  # into another language than is spoken, so that words have no times
     spoken: tuple[str, ...] = Field(default=(), max_length=MOST_TOKENS)  # tokens of the words spoken, if learned too
     decoder: bool = False  # whether a network that writes token by token was taught too
@@ -84,10 +84,10 @@ class TextSpec(BaseModel):
         return Automaton.of(NGrams.from_text(self.language))
 
     @cached_property
-    def favoured(self) -> Terms | None:
-        if not self.terms:
+    def hotword_bias(self) -> Hotwords | None:
+        if not self.hotwords:
             return None
-        return Terms.of(map(self.encode, self.terms), len(self.tokens), self.index[SPACE], self.automaton)
+        return Hotwords.of(map(self.encode, self.hotwords), len(self.tokens), self.index[SPACE], self.automaton)
 
     def changed(self, **fields: Any) -> TextSpec:
         """Another one; not model_copy, which would keep the machines of this one."""
@@ -106,23 +106,23 @@ class TextSpec(BaseModel):
         return " ".join("".join(self.tokens[token] for token in tokens).split())
 
 
-def favouring(spec: TextSpec, terms: Sequence[str]) -> TextSpec:
-    """Raises UsageError for a term with a letter that was never learned, and for more than can be expected at once."""
-    expected = tuple(dict.fromkeys(filter(None, map(normal, terms))))
-    for term in expected:
-        if strange := sorted(set(term) - set(spec.tokens)):
+def with_hotwords(spec: TextSpec, hotwords: Sequence[str]) -> TextSpec:
+    """Raises UsageError for a hotword with a letter that was never learned, and for too many hotwords."""
+    expected = tuple(dict.fromkeys(filter(None, map(normal, hotwords))))
+    for hotword in expected:
+        if strange := sorted(set(hotword) - set(spec.tokens)):
             letters = "".join(token for token in spec.tokens if len(token) == 1)
             raise UsageError(
-                f"the term {term!r} has {''.join(strange)!r}",
+                f"the hotword {hotword!r} has {''.join(strange)!r}",
                 allowed=f"the letters that were learned: {letters.strip()}",
                 hint="write it as it sounds in these letters",
             )
-    favoured = spec.changed(terms=expected)
-    _ = favoured.favoured  # made now, while too many can still be refused
-    return favoured
+    hotword_bias = spec.changed(hotwords=expected)
+    _ = hotword_bias.hotword_bias  # made now, while too many can still be refused
+    return hotword_bias
 
 
-def knowing(spec: TextSpec, lines: Iterable[str]) -> TextSpec:
+def with_language_model(spec: TextSpec, lines: Iterable[str]) -> TextSpec:
     """As if the lines had been said in the examples, as far as the odds of words go."""
     more = NGrams.of(spec.sentences(map(normal, lines)), len(spec.tokens), least=1)
     return spec.changed(language=NGrams.from_text(spec.language).plus(more).to_text())

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seehear.answers.text.asking import Asked
+from seehear.answers.text.hotwords import Hotwords
 from seehear.answers.text.language import Automaton
 from seehear.answers.text.prefixes import Spelt
 from seehear.answers.text.search import Hypothesis
-from seehear.answers.text.terms import Terms
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -23,11 +23,11 @@ BEAMS = 8
 
 @dataclass(frozen=True)
 class Written:
-    """A whole text: its tokens, their log probabilities with that of the end, and what the terms in it add."""
+    """A whole text: its tokens, their log probabilities with that of the end, and what the hotwords in it add."""
 
     tokens: tuple[int, ...]
     logp: tuple[float, ...]
-    favoured: float
+    hotword_bias: float
 
     def hypothesis(self) -> Hypothesis:
         """Without places: where nothing was heard in its order, no token has a frame."""
@@ -41,15 +41,15 @@ class _Beams:
 
     tokens: Ints  # (K, L), the edge first
     logp: Floats  # (K, L - 1) of each token but the edge
-    score: Floats  # (K,) what these and the terms add up to
-    standing: NDArray[Any]  # (K,) where in the terms each is
+    score: Floats  # (K,) what these and the hotwords add up to
+    standing: NDArray[Any]  # (K,) where in the hotwords each is
     state: NDArray[Any]  # (K, ...) of the decoder
 
     def at(self, chosen: Ints) -> _Beams:
         return _Beams(*(getattr(self, field.name)[chosen] for field in fields(self)))
 
 
-def written(asked: Asked, terms: Terms | None, favour: float, *, beams: int = BEAMS) -> list[Written]:
+def written(asked: Asked, hotwords: Hotwords | None, hotword_weight: float, *, beams: int = BEAMS) -> list[Written]:
     """Beam search: in each step the `beams` likeliest texts of one token more, of which those that end are whole.
 
     Each whole text takes a beam away, so the search ends; after as many tokens as there are cells at the latest.
@@ -58,8 +58,8 @@ def written(asked: Asked, terms: Terms | None, favour: float, *, beams: int = BE
     edge = asked.edge
     bonus: NDArray[np.float32] = np.zeros((1, edge + 1), np.float32)
     follow, start = np.zeros((1, edge), np.int32), 0
-    if terms is not None:
-        bonus, follow, start = terms.bonus * np.float32(favour), terms.follow, terms.start
+    if hotwords is not None:
+        bonus, follow, start = hotwords.bonus * np.float32(hotword_weight), hotwords.follow, hotwords.start
     living = _Beams(np.full((1, 1), edge), np.zeros((1, 0)), np.zeros(1), np.array([start]), asked.start(1))
     whole: list[Written] = []
     for _ in range(asked.cells + 1):
@@ -86,7 +86,7 @@ def ranked(texts: Sequence[Written], language: Automaton | None, weights: dict[s
     """By (log p of the decoder + language * log p of the language) / ((5 + tokens) / 6) ** length, the best first.
 
     Long texts are less likely for their length alone; the divisor is that of Wu et al. 2016 (arXiv:1609.08144, 7).
-    What the terms add comes on top.
+    What the hotwords add comes on top.
     """
 
     def rank(text: Written) -> float:
@@ -94,7 +94,7 @@ def ranked(texts: Sequence[Written], language: Automaton | None, weights: dict[s
         if language is not None:
             likely += weights["language"] * language.total(text.tokens)
         divisor = float(((5 + len(text.tokens)) / 6) ** weights["length"])
-        return likely / divisor + text.favoured
+        return likely / divisor + text.hotword_bias
 
     return [text.hypothesis() for text in sorted(texts, key=rank, reverse=True)]
 

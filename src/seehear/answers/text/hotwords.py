@@ -1,4 +1,4 @@
-"""Terms that a user expects, such as names: spellings of them are favoured while they are on their way."""
+"""Hotwords that a user expects, such as names: spellings of them are favoured while they are on their way."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ UNEXPECTED = 5.0  # nats: a token that the language holds for e^-5 likely, or le
 
 
 @dataclass(frozen=True, eq=False)
-class Terms:
-    """A deterministic machine that gives each token of a term up to 1, and takes it back where the term is left
+class Hotwords:
+    """A deterministic machine that gives each token of a hotword up to 1, and takes it back where the hotword is left
     unfinished (Zhao et al. 2019, "Shallow-fusion end-to-end contextual biasing", section 3).
 
     bonus (S, V + 1) float32: what each next token adds, and in the last column what the end of the sentence adds.
     follow (S, V) int32: the state after a token. `start`: the state in which a sentence begins.
 
-    A token gets the less, the better the language expects it after what the term began with: a word that was learned
+    A token gets the less, the better the language expects it after what the hotword began with: a word that was learned
     needs no help to be heard, and with it would be heard where it is not said. Without a language each gets 1.
 
-    A term is whole words: it begins where a word does, and is finished where one ends. At each end of a word, the
-    longest of the terms that end there counts what its tokens got, less what the ends of words inside it have counted.
-    So the bonuses of a sentence add up to what its terms got, and to 0 where it has none. Terms within a term count
-    nothing more; only of terms that overlap otherwise may the tokens they share count twice.
+    A hotword matches whole words. At the end of each word, the longest hotword that ends there counts what its tokens
+    got, less what the words inside it have counted already. So the bonuses of a sentence add up to what its hotwords
+    got, and to 0 if it has none. Hotwords within a hotword add nothing; tokens shared by hotwords that overlap in any
+    other way may count twice.
     """
 
     bonus: NDArray[np.float32]
@@ -39,28 +39,28 @@ class Terms:
 
     @classmethod
     def of(
-        cls, terms: Iterable[Sequence[int]], vocabulary: int, space: int | None, language: Automaton | None = None
-    ) -> Terms:
+        cls, hotwords: Iterable[Sequence[int]], vocabulary: int, space: int | None, language: Automaton | None = None
+    ) -> Hotwords:
         """`space` is the token between words; None where every token is a word of its own.
 
-        Raises DataError for a term that cannot be said, UsageError for more than 8 million states times tokens hold.
+        Raises DataError for a hotword that cannot be said, UsageError for more than 8 million states times tokens hold.
         """
         trie = _Trie(space)
-        for term in terms:
-            _check_term(term, vocabulary, space)
-            trie.add(term)
+        for hotword in hotwords:
+            _check_hotword(hotword, vocabulary, space)
+            trie.add(hotword)
         if len(trie.children) * vocabulary > MOST_CELLS:
             raise UsageError(
-                f"the terms have {len(trie.children):,} different beginnings",
+                f"the hotwords have {len(trie.children):,} different beginnings",
                 allowed=f"{MOST_CELLS // vocabulary:,} with {vocabulary:,} tokens",
-                hint="give fewer or shorter terms",
+                hint="give fewer or shorter hotwords",
             )
         return trie.machine(vocabulary, language)
 
 
 @dataclass
 class _Trie:
-    """The beginnings of terms. State 0 is inside no term; words begin in `start`, after a space if there is one."""
+    """The prefixes of hotwords. State 0 is inside no hotword; words begin in `start`, after a space if there is one."""
 
     space: int | None
     children: list[dict[int, int]] = field(default_factory=lambda: [{}])
@@ -69,9 +69,9 @@ class _Trie:
     def __post_init__(self) -> None:
         self.start = 0 if self.space is None else self._child(0, self.space)
 
-    def add(self, term: Sequence[int]) -> None:
+    def add(self, hotword: Sequence[int]) -> None:
         state = self.start
-        for token in term:
+        for token in hotword:
             state = self._child(state, token)
         self.finished[state] = True
 
@@ -82,7 +82,7 @@ class _Trie:
             self.finished.append(False)
         return child
 
-    def machine(self, vocabulary: int, language: Automaton | None) -> Terms:
+    def machine(self, vocabulary: int, language: Automaton | None) -> Hotwords:
         """Aho & Corasick 1975: where a beginning does not go on, the longest of its ends that is a beginning does."""
         states = len(self.children)
         follow = np.zeros((states, vocabulary), np.int32)  # (S, V)
@@ -100,7 +100,7 @@ class _Trie:
                     lent[child] = lack + lent[state] - (counted[state] if self.space in (None, token) else 0)
                 counted[child] = lent[child] if self.finished[child] else counted[backoff[child]]
             queue += self.children[state].values()
-        return Terms(self._bonus(follow, lent, counted), follow, self.start)
+        return Hotwords(self._bonus(follow, lent, counted), follow, self.start)
 
     def _bonus(self, follow: NDArray[np.int32], lent: Floats, counted: Floats) -> Floats:
         """(S, V + 1): what a token lends and counts, less what was lent before."""
@@ -118,10 +118,10 @@ def _lack(token: int, language: Automaton | None, context: int) -> tuple[float, 
     return min(1.0, -float(language.logp[context, token]) / UNEXPECTED), int(language.follow[context, token])
 
 
-def _check_term(term: Sequence[int], vocabulary: int, space: int | None) -> None:
-    """Raises DataError where no sentence can hold this term as whole words."""
-    if not len(term) or not all(0 <= token < vocabulary for token in term) or space in (term[0], term[-1]):
+def _check_hotword(hotword: Sequence[int], vocabulary: int, space: int | None) -> None:
+    """Raises DataError where no sentence can hold this hotword as whole words."""
+    if not len(hotword) or not all(0 <= token < vocabulary for token in hotword) or space in (hotword[0], hotword[-1]):
         raise DataError(
-            f"the tokens {list(term)} are no term",
+            f"the tokens {list(hotword)} are no hotword",
             allowed=f"one or more tokens from 0 to {vocabulary - 1:,}, without spaces around them",
         )
