@@ -54,11 +54,11 @@ def test_truth_survives_target_json_and_motion(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", sorted(kind for kind in ANSWERS if ANSWERS[kind].finest_px is not None))
-def test_what_says_what_is_where_is_followed_through_a_film(kind: str) -> None:
+def test_spatial_answers_can_be_tracked_through_a_video(kind: str) -> None:
     spec = ANSWERS[kind].plan(ANSWER_CELLS[kind], kind)
     shown = [None if i == 3 else ANSWERS[kind].read(cell, spec) for i, cell in enumerate(ANSWER_CELLS[kind])]
-    follower = ANSWERS[kind].follower()
-    assert str(follower), "before anything was seen"
+    tracker = ANSWERS[kind].tracker()
+    assert str(tracker), "before the first frame"
     came = 0
 
     def coming() -> Iterator[tuple[float, Any]]:
@@ -66,17 +66,17 @@ def test_what_says_what_is_where_is_followed_through_a_film(kind: str) -> None:
         for came, answer in enumerate(shown, 1):
             yield came / 25, answer
 
-    for told, (answer, before) in enumerate(zip(follower.follow(coming()), shown, strict=True), 1):
+    for told, (answer, before) in enumerate(zip(tracker.track(coming()), shown, strict=True), 1):
         assert told <= came <= told + 1
         assert (answer is None) == (before is None)
         if answer is not None:
             assert type(answer) is type(before)
-            rows = list(follower.rows(answer))
-            assert all(len(row) == len(follower.columns) for row in rows)
+            rows = list(tracker.rows(answer))
+            assert all(len(row) == len(tracker.columns) for row in rows)
             assert json.loads(json.dumps(rows)) == [list(row) for row in rows]
     assert came == len(shown)
-    assert json.loads(json.dumps(follower.to_json())) == follower.to_json() != {}
-    assert str(follower)
+    assert json.loads(json.dumps(tracker.to_json())) == tracker.to_json() != {}
+    assert str(tracker)
 
 
 @EVERY_PAIR

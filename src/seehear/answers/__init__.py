@@ -63,23 +63,23 @@ class Answer(Protocol):
         """All of it in one line, for programs too."""
 
 
-class Follower(Protocol):
-    """What becomes of one film, picture by picture; in `follow.py`, where an answer has `finest_px`.
+class Tracker(Protocol):
+    """Follows objects through one video, frame by frame; in `tracking.py`, where an answer has `finest_px`.
 
-    columns: of a table of all that is told in the film.
-    Its `str` and `to_json` sum up what was followed so far.
+    columns: headings of a table of everything found in the video.
+    Its `str` and `to_json` sum up the video so far.
     """
 
     columns: tuple[str, ...]
 
-    def follow(self, answers: Iterable[tuple[float, Any]]) -> Iterator[Any]:
-        """Each answer with what the others tell of it, in order and at most one behind.
+    def track(self, answers: Iterable[tuple[float, Any]]) -> Iterator[Any]:
+        """Each answer with its objects tracked, in order and at most one frame late.
 
-        They come with the second at which each was shown, rising; None for a picture without an answer stays None.
+        Answers come with their times in seconds, ascending; None for a frame without an answer stays None.
         """
 
     def rows(self, answer: Any) -> Iterator[tuple[Any, ...]]:
-        """The lines of the table for one picture."""
+        """The table's rows for one frame."""
 
     def to_json(self) -> dict[str, Any]: ...
 
@@ -161,7 +161,7 @@ class MetricModule(Protocol):
 class AnswerKind(Facts, AnswerModule, MetricModule, Protocol):
     """One kind of question, whole: all that the other rooms ask of an answer.
 
-    `draw.py`, `follow.py` and `head.py` add the rest.
+    `draw.py`, `tracking.py` and `head.py` add the rest.
     """
 
     def items(self, compared: Arrays, spec: Any) -> Items | None:
@@ -234,8 +234,8 @@ class AnswerKind(Facts, AnswerModule, MetricModule, Protocol):
     def draw(self, compared: Arrays, spec: Any) -> Image:
         """The picture of the report: a confusion matrix, a scatter of truth against answer."""
 
-    def follower(self) -> Follower:
-        """Who follows what the answers to the pictures of one film tell; for an answer with `finest_px`."""
+    def tracker(self) -> Tracker:
+        """A new tracker, for one video; for an answer with `finest_px`."""
 
     def head(self, spec: Any, widths: Sequence[int]) -> nn.Module:
         """A module: forward(Cells) -> {name: (B, ...)} raw arrays; loss(raw, target) -> (B,).
@@ -318,9 +318,9 @@ class _Kind:
         picture: Image = import_module(f"{__name__}.{self.name}.draw").draw(compared, spec)
         return picture
 
-    def follower(self) -> Follower:
-        follower: Follower = import_module(f"{__name__}.{self.name}.follow").Follower()
-        return follower
+    def tracker(self) -> Tracker:
+        tracker: Tracker = import_module(f"{__name__}.{self.name}.tracking").create_tracker()
+        return tracker
 
     def head(self, spec: Any, widths: Sequence[int]) -> nn.Module:
         module: nn.Module = import_module(f"{__name__}.{self.name}.head").Head(spec, widths)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from seehear.answers import ANSWERS, Answer, Follower
+from seehear.answers import ANSWERS, Answer, Tracker
 from seehear.errors import SeehearError, UsageError
 from seehear.recipe import Recipe
 from seehear.runtime.perceive import Example, named
@@ -36,7 +36,7 @@ class Film:
     """Goes through a film once, a Prediction for each picture. One that ends in an error ends with that Prediction.
 
     name       what it is called
-    seen       the Follower: what was in all pictures so far
+    seen       the Tracker: what was in all pictures so far
     pictures   how many there were
     until_s    when the last one was shown
     """
@@ -50,7 +50,7 @@ class Film:
         self._recogniser, self._how = recogniser, how
         source = film[SIGHT.name] if isinstance(film, Mapping) else film
         self.name = named(source)
-        self.seen: Follower = ANSWERS[recogniser.recipe.kind].follower()
+        self.seen: Tracker = ANSWERS[recogniser.recipe.kind].tracker()
         self.pictures, self.until_s = 0, 0.0
         self._shown = pictures(source, MOST_PIXELS, every_s)
         self._fault: SeehearError | None = None
@@ -66,7 +66,7 @@ class Film:
     def __iter__(self) -> Generator[Prediction, None, None]:
         waiting: deque[tuple[Prediction, Pixels]] = deque()
         with closing(self._asked()) as asked:
-            for answer in self.seen.follow(_answers(asked, waiting)):
+            for answer in self.seen.track(_answers(asked, waiting)):
                 prediction, self._pixels = waiting.popleft()
                 self.pictures, self.until_s = self.pictures + 1, prediction.time_s or 0.0
                 yield replace(prediction, answer=answer)

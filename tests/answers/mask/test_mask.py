@@ -445,13 +445,13 @@ def test_a_key_too_long_for_its_picture_says_so() -> None:
 
 
 def test_of_a_film_is_told_how_much_each_class_was() -> None:
-    follower = MASK.follower()
+    tracker = MASK.tracker()
     ground = Mask.of(np.zeros((40, 60), np.uint8), SPEC)
-    told = list(follower.follow([(0.0, Mask.of(drawn(), SPEC)), (0.5, None), (1.0, ground)]))
+    told = list(tracker.track([(0.0, Mask.of(drawn(), SPEC)), (0.5, None), (1.0, ground)]))
     assert told[1] is None and told[2] is ground
-    assert follower.to_json() == {"ground": 0.75, "road": 0.23, "car": 0.02}
-    assert str(follower) == "ground 75 %, road 23 %, car 2 %"
-    assert list(follower.rows(ground)) == [("ground", 2400, 1.0, 1.0, 2400)]
+    assert tracker.to_json() == {"ground": 0.75, "road": 0.23, "car": 0.02}
+    assert str(tracker) == "ground 75 %, road 23 %, car 2 %"
+    assert list(tracker.rows(ground)) == [("ground", 2400, 1.0, 1.0, 2400)]
 
 
 # The head

@@ -1,4 +1,4 @@
-"""How much of a film each class was."""
+"""The mean area of each class over a video."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 from seehear.answers.mask.answer import Mask, percent
 
 
-class Follower:
-    """Adds up what the masks of a film show."""
+class AreaTracker:
+    """Averages the areas of a video's masks, frame by frame."""
 
     columns = ("class", "px", "share", "confidence", "accepted_px")
 
@@ -19,7 +19,7 @@ class Follower:
         self._shares: Counter[str] = Counter()
         self._masks = 0
 
-    def follow(self, answers: Iterable[tuple[float, Mask | None]]) -> Iterator[Mask | None]:
+    def track(self, answers: Iterable[tuple[float, Mask | None]]) -> Iterator[Mask | None]:
         for _, answer in answers:
             if answer is not None:
                 self._masks += 1
@@ -34,3 +34,7 @@ class Follower:
 
     def __str__(self) -> str:
         return ", ".join(f"{name} {percent(share)}" for name, share in self.to_json().items()) or "nothing"
+
+
+def create_tracker() -> AreaTracker:
+    return AreaTracker()
