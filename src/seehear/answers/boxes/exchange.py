@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 COLUMNS = ("label", "x1", "y1", "x2", "y2", "confidence", "accepted")
 
 
-def row(box: Box) -> tuple[Any, ...]:
+def to_row(box: Box) -> tuple[Any, ...]:
     """A box under COLUMNS."""
     corners = [round(corner, 2) for corner in box.xyxy]
     return (box.label, *corners, round(box.confidence, 4), "yes" if box.accepted else "no")
@@ -29,7 +29,7 @@ def as_csv(boxes: Sequence[Box]) -> str:
     lines = io.StringIO()
     table = CsvWriter(lines, lineterminator="\n")
     table.row(COLUMNS)
-    table.rows(row(box) for box in boxes)
+    table.rows(to_row(box) for box in boxes)
     return lines.getvalue()
 
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from seehear.answers.boxes.answer import Boxes, corners_of, counted
 from seehear.answers.boxes.box import Box
-from seehear.answers.boxes.exchange import COLUMNS, row
+from seehear.answers.boxes.exchange import COLUMNS, to_row
 from seehear.answers.boxes.overlap import overlap
 
 Array = NDArray[Any]
@@ -88,7 +88,7 @@ class BoxTracker:
             yield _with_tracks(*before)
 
     def rows(self, answer: Boxes) -> Iterator[tuple[Any, ...]]:
-        return (("" if box.track is None else box.track, *row(box)) for box in answer.boxes)
+        return (("" if box.track is None else box.track, *to_row(box)) for box in answer.boxes)
 
     def to_json(self) -> dict[str, Any]:
         return dict(self.counts)
