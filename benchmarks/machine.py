@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from seehear.learn.machine import tried_precisions
+from seehear.learn.loop.machine import tried_precisions
 from seehear.runtime.session import threads
 
 STANDARD_GIGAFLOPS = 400.0

@@ -19,10 +19,10 @@ from benchmarks.machine import Pace, pace
 from benchmarks.results import Figure
 from seehear.answers import ANSWERS
 from seehear.events import silence
-from seehear.learn.fit import Clock, Run
-from seehear.learn.memory import memory_kept
-from seehear.learn.network import Network
-from seehear.learn.shelf import Shelf
+from seehear.learn.data.cache import Shelf
+from seehear.learn.loop.fit import Clock, Run
+from seehear.learn.loop.memory import memory_kept
+from seehear.learn.model.network import Network
 from seehear.recipe import Recipe
 from seehear.senses import SENSES
 from seehear.table import open_table

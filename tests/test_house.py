@@ -41,10 +41,11 @@ MAY_IMPORT = {
     "recipe": FLOOR | {"senses", "answers"},
     "measure": LEFT | {"table"},
     "runtime": LEFT,
-    "learn": LEFT | {"table", "measure", "runtime", "events"},
+    "planning": LEFT | {"table", "runtime"},
+    "learn": LEFT | {"table", "measure", "runtime", "events", "planning"},
     "shifting": LEFT | {"measure", "runtime", "events"},
     "judging": LEFT | {"table", "measure", "runtime", "events", "shifting"},
-    "api": LEFT | {"table", "measure", "runtime", "events", "inputs", "learn", "judging"},
+    "api": LEFT | {"table", "measure", "runtime", "events", "inputs", "learn", "planning", "judging"},
     "demo": FLOOR | {"files", "events"},
 }
 DOORS = {"cli", "__init__", "__main__"}  # each part of which loads what it needs

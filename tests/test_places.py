@@ -11,7 +11,7 @@ import torch
 
 from seehear.geometry import Warp, Warps
 from seehear.layers.warping import moved
-from seehear.learn.tempo import drawn
+from seehear.learn.data.time_stretch import drawn
 from seehear.senses import perceived
 from seehear.senses.sight.augment import AugmentSight
 from seehear.senses.sight.plan import SightSpec

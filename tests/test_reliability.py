@@ -34,7 +34,7 @@ from seehear.answers import ANSWERS
 from seehear.errors import DataError, TrainingError, UsageError
 from seehear.events import Event, Said, Started
 from seehear.folders import claimed
-from seehear.learn.workplace import begin
+from seehear.learn.run_directory import begin
 from seehear.runtime.bundle import read_bundle, write_bundle
 from seehear.senses.hearing import HEARING
 from seehear.table import open_table

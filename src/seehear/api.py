@@ -157,12 +157,12 @@ def train(  # noqa: PLR0913 - one dial and the wishes beside it
     began with. Raises UsageError where a wish or the data is not what it began with.
     """
     from seehear.answers import ANSWERS
-    from seehear.learn.machine import choose_device
-    from seehear.learn.plan import Wishes, adopt
-    from seehear.learn.plan import plan as derive
-    from seehear.learn.timing import machine_of
+    from seehear.learn.loop.machine import choose_device
+    from seehear.learn.loop.timing import machine_of
+    from seehear.learn.run_directory import begun
     from seehear.learn.train import train as learn
-    from seehear.learn.workplace import begun
+    from seehear.planning.plan import Wishes, adopt
+    from seehear.planning.plan import plan as derive
 
     place, wishes = choose_device(device), Wishes(minutes, steps, seed, wrong_at_most)
     with _place_of_work(out, cache, resume, listen) as run:
@@ -193,11 +193,11 @@ def plan(  # noqa: PLR0913 - the wishes of train
     listen: Listener = silence,
 ) -> Recipe:
     """The recipe that `train` would follow."""
-    from seehear.learn.machine import choose_device
-    from seehear.learn.plan import Wishes
-    from seehear.learn.plan import plan as derive
-    from seehear.learn.timing import machine_of
-    from seehear.learn.unreadable import unreadable_answers
+    from seehear.learn.loop.machine import choose_device
+    from seehear.learn.loop.timing import machine_of
+    from seehear.planning.plan import Wishes
+    from seehear.planning.plan import plan as derive
+    from seehear.planning.unreadable import unreadable_answers
 
     place, wishes = choose_device(device), Wishes(minutes, steps, seed, wrong_at_most)
     with temporary() as workspace:
@@ -293,7 +293,7 @@ def _estimate(recipe: Recipe, examples: int) -> str:
 @contextmanager
 def _place_of_work(out: str | Path | None, cache: Path | None, resume: bool, listen: Listener) -> Iterator[Path]:
     """Where a run keeps its work: a temporary folder for one that nobody could name to resume it."""
-    from seehear.learn.workplace import workplace
+    from seehear.learn.run_directory import workplace
 
     if out is not None:
         check_writable(Path(out))

@@ -15,9 +15,9 @@ from learning import ANSWER_CELLS, PAIRS, SETS_OF_SENSES, SPECS, recipe_for, she
 from seehear.answers import ANSWERS, Part
 from seehear.errors import UsageError
 from seehear.geometry import Grid, Tile, Warp
-from seehear.learn.network import Network
-from seehear.learn.shelf import Shelf
-from seehear.learn.tempo import drawn
+from seehear.learn.data.cache import Shelf
+from seehear.learn.data.time_stretch import drawn
+from seehear.learn.model.network import Network
 from seehear.senses import SENSES
 
 EVERY_SET = pytest.mark.parametrize("senses", SETS_OF_SENSES, ids="+".join)

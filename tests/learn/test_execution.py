@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from seehear.learn.execution import Autotuner, Execution, computing, executions
+from seehear.learn.loop.execution import Autotuner, Execution, computing, executions
 from seehear.recipe import Training
 
 CPU = torch.device("cpu")

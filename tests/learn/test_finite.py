@@ -17,12 +17,12 @@ from seehear.errors import TrainingError
 from seehear.events import Said, silence
 from seehear.geometry import Tempo
 from seehear.layers.linear import Float32Linear
-from seehear.learn import fit as training
-from seehear.learn.execution import Autotuner, Execution
-from seehear.learn.finite import all_finite, find_non_finite, poisoned
-from seehear.learn.fit import SKIPPED_IN_A_ROW, Clock, Run, fit
-from seehear.learn.network import Network
-from seehear.learn.shelf import Shelf
+from seehear.learn.data.cache import Shelf
+from seehear.learn.loop import fit as training
+from seehear.learn.loop.execution import Autotuner, Execution
+from seehear.learn.loop.finite import all_finite, find_non_finite, poisoned
+from seehear.learn.loop.fit import SKIPPED_IN_A_ROW, Clock, Run, fit
+from seehear.learn.model.network import Network
 from seehear.recipe import Recipe
 from seehear.senses import SENSES
 from seehear.senses.hearing.plan import LADDER as HEARING_SIZES

@@ -7,8 +7,9 @@ import torch
 
 from learning import SPECS
 from seehear.geometry import Cells, Grid
-from seehear.learn.fusion import Fusion, FusionInTime, fusion, in_time
-from seehear.learn.tempo import drawn
+from seehear.learn.data.time_stretch import drawn
+from seehear.learn.model.fusion import Fusion, FusionInTime, fusion
+from seehear.senses import time_aligned
 from seehear.senses.hearing.augment import AugmentHearing
 
 WIDTH = 8
@@ -32,8 +33,8 @@ def joined() -> FusionInTime:
 
 
 def test_who_meets_in_time_is_told_by_the_senses() -> None:
-    assert in_time(("audio", "lips"))
-    assert not in_time(("image", "audio")) and not in_time(("lips",))
+    assert time_aligned(("audio", "lips"))
+    assert not time_aligned(("image", "audio")) and not time_aligned(("lips",))
     assert isinstance(fusion({name: SPECS[name] for name in ("audio", "lips")}, 16), FusionInTime)
     assert isinstance(fusion({name: SPECS[name] for name in ("image", "audio")}, 16), Fusion)
 

@@ -23,13 +23,13 @@ from seehear.answers import ANSWERS
 from seehear.errors import DataError, TrainingError, UsageError
 from seehear.events import silence
 from seehear.learn import export
-from seehear.learn.batching import LONGEST_BATCH, batches_of
-from seehear.learn.fit import Clock, fit
-from seehear.learn.material import gather
-from seehear.learn.muon import orthogonalize
-from seehear.learn.network import Network
-from seehear.learn.plan import BATCH_S, MOST_TIMED, Machine, Wishes, _batch, _held_out, adopt, plan
-from seehear.learn.shelf import Shelf
+from seehear.learn.data.batching import LONGEST_BATCH, batches_of
+from seehear.learn.data.cache import Shelf
+from seehear.learn.data.split import gather
+from seehear.learn.loop.fit import Clock, fit
+from seehear.learn.loop.muon import orthogonalize
+from seehear.learn.model.network import Network
+from seehear.planning.plan import BATCH_S, MOST_TIMED, Machine, Wishes, _batch, _held_out, adopt, plan
 from seehear.recipe import Recipe
 from seehear.runtime.bundle import read_bundle
 

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 import seehear
-from seehear.learn import memory
-from seehear.learn.memory import memory_kept
+from seehear.learn.loop import memory
+from seehear.learn.loop.memory import memory_kept
 
 resource = pytest.importorskip("resource")
 glibc = pytest.mark.skipif(sys.platform != "linux" or memory._glibc() is None, reason="needs glibc")

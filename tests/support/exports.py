@@ -13,7 +13,7 @@ import torch
 
 from learning import EXAMPLES, PAIRS, recipe_for, shelf_of
 from seehear.learn.export import drafted, exported
-from seehear.learn.network import Network
+from seehear.learn.model.network import Network
 from seehear.recipe import Recipe
 
 NUMPY = {1: np.float32, 2: np.uint8, 7: np.int64, 9: np.bool_}

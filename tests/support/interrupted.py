@@ -8,10 +8,10 @@ import numpy as np
 import torch
 
 from seehear.events import silence
-from seehear.learn import checkpoint
-from seehear.learn.fit import Clock, Run, fit
-from seehear.learn.network import Network
-from seehear.learn.shelf import Shelf
+from seehear.learn.data.cache import Shelf
+from seehear.learn.loop import checkpoint
+from seehear.learn.loop.fit import Clock, Run, fit
+from seehear.learn.model.network import Network
 
 
 class Killed(BaseException):

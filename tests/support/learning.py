@@ -17,7 +17,7 @@ from sklearn.datasets import load_digits
 
 from seehear.answers import ANSWERS
 from seehear.events import silence
-from seehear.learn.shelf import Shelf
+from seehear.learn.data.cache import Shelf
 from seehear.recipe import Recipe, Training
 from seehear.senses import SENSES
 from seehear.senses.hearing.plan import RATE_HZ, HearingSpec

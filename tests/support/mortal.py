@@ -11,7 +11,7 @@ import torch
 from learning import recipe_for
 from seehear import api
 from seehear.events import Advanced, Event, Finished, Started
-from seehear.learn import fit
+from seehear.learn.loop import fit
 from seehear.runtime.bundle import read_bundle, write_bundle
 
 STEPS = 16

@@ -10,9 +10,9 @@ from test_split import _table
 
 from learning import ANSWER_CELLS, digits_table, opened, recipe_for
 from seehear.events import silence
-from seehear.learn.card import card
-from seehear.learn.foundation import FEWEST, foundation, usual
-from seehear.learn.material import Material, gather
+from seehear.learn.calibrate.card import card
+from seehear.learn.data.split import Material, gather
+from seehear.learn.data.statistics import FEWEST, foundation, usual
 from seehear.table.foundation import judged_by, rests_on
 
 

@@ -32,7 +32,7 @@ def demo(
     """Watch it learn digits, seen and heard."""
     from seehear import api
     from seehear.demo.digits import make_digits
-    from seehear.learn.plan import Wishes
+    from seehear.planning.plan import Wishes
 
     _check_ours(out)
     Wishes(minutes, seed=seed)  # refused before anything is made

@@ -20,8 +20,8 @@ from torch import Tensor, nn
 from seehear.answers import Decoder
 from seehear.errors import TrainingError
 from seehear.files import write_whole
-from seehear.learn.network import Network, Tensors
-from seehear.learn.shelf import Shelf
+from seehear.learn.data.cache import Shelf
+from seehear.learn.model.network import Network, Tensors
 from seehear.runtime.graph import OPSET
 from seehear.runtime.recognise import PRESENT
 from seehear.runtime.session import Session

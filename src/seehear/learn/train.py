@@ -9,15 +9,15 @@ import torch
 
 from seehear.amounts import counted
 from seehear.events import Finished, Listener, Started
-from seehear.learn.card import card
+from seehear.learn.calibrate.calibration import remember, trusted
+from seehear.learn.calibrate.card import card
+from seehear.learn.calibrate.time_estimate import rehearsed
+from seehear.learn.data.split import Material, gather
+from seehear.learn.data.statistics import foundation, usual
 from seehear.learn.export import Graphs, drafted, exported, to_safetensors
-from seehear.learn.fit import Clock, fit
-from seehear.learn.foundation import foundation, usual
-from seehear.learn.material import Material, gather
-from seehear.learn.network import Network
-from seehear.learn.rehearsal import rehearsed
-from seehear.learn.trial import remember, trusted
-from seehear.learn.workplace import begin
+from seehear.learn.loop.fit import Clock, fit
+from seehear.learn.model.network import Network
+from seehear.learn.run_directory import begin
 from seehear.recipe import Recipe
 from seehear.runtime.bundle import Bundle
 from seehear.table import RowProblem, Table

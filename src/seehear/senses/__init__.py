@@ -6,7 +6,7 @@ A sense is a folder with `read` and `prepare` (numpy, shared by training and ser
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -120,4 +120,10 @@ def perceived(name: str, source: Source, spec: Any) -> tuple[Array, Placed]:
     return prepared, Placed(warp, sense.grid(signal), sense.grid(prepared))
 
 
-__all__ = ["SENSES", "Array", "Sense", "Source", "np", "perceived"]
+def time_aligned(senses: Collection[str]) -> bool:
+    """Whether there are several senses and all divide time into cells of the same length."""
+    pitches_s = {SENSES[name].pitch_s for name in senses}
+    return len(senses) > 1 and len(pitches_s) == 1 and None not in pitches_s
+
+
+__all__ = ["SENSES", "Array", "Sense", "Source", "np", "perceived", "time_aligned"]

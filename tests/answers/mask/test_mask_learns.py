@@ -15,7 +15,7 @@ from pycocotools import mask as coco
 from seehear import api
 from seehear.answers import ANSWERS
 from seehear.answers.mask import MaskSpec
-from seehear.learn.plan import plan
+from seehear.planning.plan import plan
 from seehear.recipe import Recipe, Training
 from seehear.senses.sight.plan import SightSpec
 
@@ -114,7 +114,7 @@ def test_shapes_that_were_never_seen_are_found_where_they_are(tmp_path: Path) ->
 def test_a_mask_of_another_size_leaves_its_row_out_and_is_named(tmp_path: Path) -> None:
     from learning import opened, recipe_for
     from seehear.events import silence
-    from seehear.learn.shelf import Shelf
+    from seehear.learn.data.cache import Shelf
 
     data = shapes(tmp_path / "data", 6, 0)
     Image.fromarray(np.eye(40, dtype=np.uint8)).save(data.parent / "masks/3.png")
@@ -135,7 +135,7 @@ def test_a_mask_of_another_size_leaves_its_row_out_and_is_named(tmp_path: Path) 
 def test_outlines_of_another_size_leave_their_row_out(tmp_path: Path) -> None:
     from learning import recipe_for
     from seehear.events import silence
-    from seehear.learn.shelf import Shelf
+    from seehear.learn.data.cache import Shelf
 
     data = outlined(tmp_path / "data", 6, 0)
     Image.new("L", (30, 20)).save(data.parent / "3.png")
@@ -150,7 +150,7 @@ def test_outlines_of_another_size_leave_their_row_out(tmp_path: Path) -> None:
 
 def test_the_plan_asks_for_large_pictures_and_few_at_once(tmp_path: Path) -> None:
     from learning import opened
-    from seehear.learn.plan import Machine, Wishes
+    from seehear.planning.plan import Machine, Wishes
 
     table = opened(shapes(tmp_path / "data", 12, 0), tmp_path)
     recipe = plan(table, Wishes(minutes=1.0), Machine(60.0))

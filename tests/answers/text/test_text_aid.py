@@ -20,12 +20,12 @@ from seehear.answers.text.head import Head
 from seehear.errors import UsageError
 from seehear.events import silence
 from seehear.geometry import Cells, Grid
+from seehear.learn.data.cache import Shelf
 from seehear.learn.export import drafted, exported
-from seehear.learn.fit import Clock, fit
-from seehear.learn.network import Network
-from seehear.learn.plan import Wishes, adopt
-from seehear.learn.shelf import Shelf
-from seehear.learn.workplace import begin
+from seehear.learn.loop.fit import Clock, fit
+from seehear.learn.model.network import Network
+from seehear.learn.run_directory import begin
+from seehear.planning.plan import Wishes, adopt
 from seehear.recipe import Recipe, Training
 from seehear.senses.hearing.plan import HearingSpec
 

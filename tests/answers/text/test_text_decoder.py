@@ -31,9 +31,9 @@ from seehear.answers.text.ngrams import NGrams
 from seehear.answers.text.pieces import Pieces, learned
 from seehear.answers.text.translate import ranked, written
 from seehear.errors import BundleError
+from seehear.learn.calibrate.calibration import asking
 from seehear.learn.export import drafted, exported
-from seehear.learn.network import Network
-from seehear.learn.trial import asking
+from seehear.learn.model.network import Network
 from seehear.recipe import Recipe, Training
 from seehear.runtime.bundle import read_bundle, write_bundle
 from seehear.runtime.recognise import Recogniser

@@ -21,7 +21,7 @@ from seehear.errors import DataError, InputError
 from seehear.events import Advanced, Finished, Listener, Started
 from seehear.files import write_whole
 from seehear.geometry import Grid, Placed, Warp
-from seehear.learn.ragged import Ragged, RaggedWriter
+from seehear.learn.data.ragged import Ragged, RaggedWriter
 from seehear.recipe import Recipe
 from seehear.runtime.session import threads
 from seehear.runtime.stream import read_ahead

@@ -11,12 +11,12 @@ import numpy as np
 import torch
 
 from seehear.events import silence
-from seehear.learn.execution import Autotuner, Execution
-from seehear.learn.fit import Clock, Run
-from seehear.learn.machine import measure_learning, seconds_of
-from seehear.learn.network import Network
-from seehear.learn.plan import Machine
-from seehear.learn.shelf import Shelf
+from seehear.learn.data.cache import Shelf
+from seehear.learn.loop.execution import Autotuner, Execution
+from seehear.learn.loop.fit import Clock, Run
+from seehear.learn.loop.machine import measure_learning, seconds_of
+from seehear.learn.model.network import Network
+from seehear.planning.plan import Machine
 from seehear.recipe import Precision, Recipe
 from seehear.table import Table
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from seehear.learn.muon import Muon
-from seehear.learn.network import Network
+from seehear.learn.loop.muon import Muon
+from seehear.learn.model.network import Network
 from seehear.recipe import Training
 
 MATRIX_RATE, CONVOLUTION_RATE = 10.0, 30.0  # Muon's learning rates for every unit of AdamW's

@@ -15,7 +15,7 @@ from torch.optim import Optimizer
 
 from seehear.errors import TrainingError
 from seehear.files import write_whole
-from seehear.learn.workplace import ANEW
+from seehear.learn.run_directory import ANEW
 
 
 @dataclass

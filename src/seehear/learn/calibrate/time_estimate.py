@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 from seehear.amounts import counted
 from seehear.events import Finished, Listener, Started, silence
-from seehear.learn.familiarity import BANK
-from seehear.learn.material import Material
-from seehear.learn.network import Network
-from seehear.learn.trial import FEWEST, TUNED, judging, remember, spread, tried
+from seehear.learn.calibrate.calibration import FEWEST, TUNED, judging, remember, spread, tried
+from seehear.learn.data.split import Material
+from seehear.learn.model.network import Network
+from seehear.learn.model.ood import BANK
 
 TASK = "rehearsing"
 EXAMPLES = 8

@@ -15,10 +15,10 @@ from learning import EXAMPLES, recipe_for, shelf_of
 from seehear.answers import ANSWERS
 from seehear.answers.risk import bounded
 from seehear.events import Said, silence
-from seehear.learn import trial
-from seehear.learn.card import card, promise
-from seehear.learn.fit import Clock, fit
-from seehear.learn.network import Network
+from seehear.learn.calibrate import calibration as trial
+from seehear.learn.calibrate.card import card, promise
+from seehear.learn.loop.fit import Clock, fit
+from seehear.learn.model.network import Network
 from seehear.measure.trust import curve, fit_risk
 from seehear.recipe import Trust
 

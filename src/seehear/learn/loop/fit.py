@@ -19,17 +19,17 @@ from seehear.amounts import counted
 from seehear.answers import ANSWERS
 from seehear.errors import TrainingError
 from seehear.events import Advanced, Finished, Listener, Said, Started
-from seehear.learn import checkpoint
-from seehear.learn.batching import batches_of
-from seehear.learn.checkpoint import Progress
-from seehear.learn.execution import Autotuner, Execution, computing, executions
-from seehear.learn.finite import Statistics, all_finite, find_non_finite, learned_tensors, poisoned
-from seehear.learn.joining import joined
-from seehear.learn.memory import memory_kept
-from seehear.learn.network import Network, Tensors
-from seehear.learn.optimizers import optimizers
-from seehear.learn.shelf import Batch, Shelf
-from seehear.learn.tempo import drawn
+from seehear.learn.data.batching import batches_of
+from seehear.learn.data.cache import Batch, Shelf
+from seehear.learn.data.concatenation import joined
+from seehear.learn.data.time_stretch import drawn
+from seehear.learn.loop import checkpoint
+from seehear.learn.loop.checkpoint import Progress
+from seehear.learn.loop.execution import Autotuner, Execution, computing, executions
+from seehear.learn.loop.finite import Statistics, all_finite, find_non_finite, learned_tensors, poisoned
+from seehear.learn.loop.memory import memory_kept
+from seehear.learn.loop.optimizers import optimizers
+from seehear.learn.model.network import Network, Tensors
 from seehear.recipe import Training
 from seehear.senses import SENSES
 

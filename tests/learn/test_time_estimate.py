@@ -13,9 +13,10 @@ import pytest
 from learning import EXAMPLES, PAIRS, recipe_for, shelf_of
 from seehear.answers import ANSWERS
 from seehear.events import silence
-from seehear.learn import rehearsal, trial
-from seehear.learn.material import Material
-from seehear.learn.network import Network
+from seehear.learn.calibrate import calibration as trial
+from seehear.learn.calibrate import time_estimate as rehearsal
+from seehear.learn.data.split import Material
+from seehear.learn.model.network import Network
 
 TUNED = 5
 TUNES_S, MAKES_OUT_S, REMEMBERS_S, SUMS_UP_S = 10.0, 2.0, 0.5, 100.0

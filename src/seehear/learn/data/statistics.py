@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from seehear.learn.material import Material
+from seehear.learn.data.split import Material
 from seehear.runtime.difference import USUAL
 from seehear.senses import SENSES
 from seehear.table.foundation import rests_on

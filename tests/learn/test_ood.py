@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from seehear.geometry import Cells, Grid
-from seehear.learn.familiarity import Familiarity
+from seehear.learn.model.ood import Familiarity
 
 WIDTHS = (6, 10)
 CELLS = (16, 4)

@@ -1,9 +1,9 @@
 """Numbers that are not finite: found, named, and kept out of the weights.
 
-Some of oneDNN's bfloat16 kernels multiply scratch memory that nobody wrote by zero. That does no harm unless the
-memory holds NaN or infinity by chance, which memory kept by the process (`learn/memory.py`) makes likely. The loss then
-becomes NaN at some step, on some processors, for some shapes. So the very network is tried on memory full of NaN before
-a long training, and a step that is not finite changes nothing.
+Some of oneDNN's bfloat16 kernels multiply scratch memory that was never written by zero. That is harmless unless the
+memory happens to hold NaN or infinity, which is likely when the process keeps freed memory (`learn/loop/memory.py`).
+The loss then becomes NaN at some step, on some processors, for some shapes. Two measures: before a long training the
+network runs once on memory filled with NaN, and a step whose loss or gradient is not finite changes nothing.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from seehear.learn.memory import memory_kept
+from seehear.learn.loop.memory import memory_kept
 
 LARGEST = 1 << 20  # numbers in a block of poison, or 3 or 5 times as many: up to 20 MB
 

@@ -14,7 +14,7 @@ from seehear.answers import ANSWERS
 from seehear.answers.risk import independent, needed, vouched
 from seehear.errors import DataError
 from seehear.events import Listener, Said
-from seehear.learn.shelf import Shelf
+from seehear.learn.data.cache import Shelf
 from seehear.recipe import Recipe
 from seehear.runtime.prediction import share, wish
 from seehear.table import RowProblem, Table, split

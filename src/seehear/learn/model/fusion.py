@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -11,21 +11,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from seehear.geometry import Cells, Grid
-from seehear.senses import SENSES
+from seehear.senses import time_aligned
 
 HEAD_CHANNELS, LAYERS = 32, 2
-
-
-def in_time(senses: Collection[str]) -> bool:
-    """Whether several senses tell of the same moments: their cells are slices of time of one length."""
-    pitches_s = {SENSES[name].pitch_s for name in senses}
-    return len(senses) > 1 and len(pitches_s) == 1 and None not in pitches_s
 
 
 def fusion(specs: Mapping[str, Any], width: int) -> nn.Module:
     """What joins the cells of these senses -> Cells of this width."""
     widths = [spec.cell_width for spec in specs.values()]
-    return FusionInTime(widths, width) if in_time(specs) else Fusion(widths, width)
+    return FusionInTime(widths, width) if time_aligned(specs) else Fusion(widths, width)
 
 
 class Fusion(nn.Module):

@@ -14,10 +14,9 @@ from seehear.amounts import counted
 from seehear.answers import ANSWERS, AnswerKind
 from seehear.answers.risk import USUAL, independent, needed
 from seehear.errors import DataError, InputError, UsageError
-from seehear.learn.fusion import in_time
 from seehear.recipe import SEEDS, Recipe, Training, opaque
 from seehear.runtime.session import threads
-from seehear.senses import SENSES
+from seehear.senses import SENSES, time_aligned
 from seehear.senses.evidence import Evidence
 from seehear.table import Row, Table
 
@@ -157,7 +156,7 @@ def _senses(
                 gigaflop,
                 whole=kind.whole,
                 finest_px=kind.finest_px,
-                beside=in_time(table.senses),
+                beside=time_aligned(table.senses),
                 batches=0 if kind.finest_px is not None else len(table) // _batch(len(table), _lasts_s(facts)),
             )
         )
@@ -264,7 +263,7 @@ def _facts(row: Row) -> tuple[dict[str, Mapping[str, Any]], str]:
 def _width(senses: Mapping[str, Any]) -> int:
     """Of the cells that the head reads: of senses in time, which are added, that of the widest."""
     widest = max(int(spec.cell_width) for spec in senses.values())
-    return widest if len(senses) == 1 or in_time(senses) else FUSED_WIDTH
+    return widest if len(senses) == 1 or time_aligned(senses) else FUSED_WIDTH
 
 
 def _supported(table: Table) -> AnswerKind:

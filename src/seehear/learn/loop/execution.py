@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from seehear.learn.machine import tried_precisions
+from seehear.learn.loop.machine import tried_precisions
 from seehear.recipe import Precision, Training
 
 TRIAL_STEPS = 4  # with each execution; the first of them, which may build kernels, does not count

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seehear.answers import ANSWERS
-from seehear.learn.shelf import Array, Example
+from seehear.learn.data.cache import Array, Example
 from seehear.recipe import Recipe
 from seehear.senses import SENSES
 

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from seehear.answers import ANSWERS, Decoder
 from seehear.geometry import Cells, Warps
-from seehear.learn.familiarity import Familiarity
-from seehear.learn.fusion import fusion
+from seehear.learn.model.fusion import fusion
+from seehear.learn.model.ood import Familiarity
 from seehear.recipe import Recipe
 from seehear.runtime.recognise import UNFAMILIAR
 from seehear.senses import SENSES

@@ -16,10 +16,10 @@ from seehear.answers import ANSWERS, AnswerKind, Arrays, Ask, Decoder, Items
 from seehear.answers.risk import USUAL, Bounds, bounded, promised, times_as_many
 from seehear.events import Advanced, Finished, Listener, Said, Started
 from seehear.geometry import Placed
-from seehear.learn.card import promise
-from seehear.learn.familiarity import BANK
-from seehear.learn.network import Network
-from seehear.learn.shelf import Batch, Shelf
+from seehear.learn.calibrate.card import promise
+from seehear.learn.data.cache import Batch, Shelf
+from seehear.learn.model.network import Network
+from seehear.learn.model.ood import BANK
 from seehear.measure.evaluate import evaluation
 from seehear.measure.judged import Judged
 from seehear.measure.trust import curve, familiar_limit

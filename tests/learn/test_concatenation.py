@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from learning import SPECS, recipe_for
 from seehear.answers import ANSWERS
-from seehear.learn.joining import LONGEST_S, MOST, joined
-from seehear.learn.shelf import Example
+from seehear.learn.data.cache import Example
+from seehear.learn.data.concatenation import LONGEST_S, MOST, joined
 from seehear.recipe import Recipe
 from seehear.senses import SENSES
 

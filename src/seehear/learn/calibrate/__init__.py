@@ -1,0 +1,1 @@
+"""What follows training: calibration on held-out examples, and the model card."""

@@ -1,0 +1,1 @@
+"""The network: encoders, fusion, head, and an out-of-distribution scorer for each sense."""
