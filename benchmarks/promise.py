@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seehear.answers.items import Items
-from seehear.answers.risk import bounded, promised
+from seehear.answers.selective import bound_risk, choose_target_risk
 
 Array = NDArray[Any]
 Random = np.random.Generator
@@ -83,8 +83,8 @@ def kept(scenario: Scenario, *, runs: int, asked: float | None = None, clustered
     found = []
     for _ in range(runs):
         items, _ = scenario.draw(random)
-        bounds = bounded(items, np.arange(scenario.clusters)) if clustered else bounded(*_alone(items))
-        promise = asked or promised(bounds)
+        bounds = bound_risk(items, np.arange(scenario.clusters)) if clustered else bound_risk(*_alone(items))
+        promise = asked or choose_target_risk(bounds)
         good = bounds.wrong <= promise
         accepted = np.searchsorted(-sure, -bounds.confidence[good].min(initial=2.0), side="right")
         wrong = wrong_above[accepted - 1] if accepted else 0.0

@@ -59,7 +59,7 @@ ONLY_IN = {
     "pyarrow": ("table/",),
     "rapidfuzz": ("answers/text/",),
     "sklearn": ("measure/", "demo/"),
-    "scipy": ("measure/", "answers/risk.py"),
+    "scipy": ("measure/", "answers/selective.py"),
     "typer": ("cli/",),
     "rich": ("cli/",),
     "pydicom": ("senses/sight/",),

@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from seehear.answers import ANSWERS
 from seehear.answers.items import NEVER
-from seehear.answers.risk import USUAL
+from seehear.answers.selective import USUAL
 from seehear.errors import DataError
 from seehear.senses import SENSES
 
@@ -27,7 +27,7 @@ class Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-class RiskCurve(Frozen):
+class RiskCoverageCurve(Frozen):
     """How wrong accepted items were, on held-out examples, for each confidence one might demand.
 
     confidence falls; wrong[i] is the share of wrong items, with its uncertainty taken against us, among
@@ -49,7 +49,7 @@ class RiskCurve(Frozen):
         return min(good, default=NEVER)
 
 
-class Trust(Frozen):
+class SelectivePrediction(Frozen):
     """When to believe an answer, for one set of senses in use.
 
     risk            of what is accepted by itself: the boxes, words or pixels of an answer, or all of it
@@ -61,8 +61,8 @@ class Trust(Frozen):
     """
 
     calibration: dict[str, float] = Field(default={}, max_length=1000)
-    risk: RiskCurve = RiskCurve()
-    whole: RiskCurve = RiskCurve()
+    risk: RiskCoverageCurve = RiskCoverageCurve()
+    whole_risk: RiskCoverageCurve = RiskCoverageCurve()
     wrong_at_most: float = Field(default=USUAL, gt=0, lt=1)
     more_held_out: int | None = Field(default=0, ge=0)
     few_groups: int = Field(default=0, ge=0)
@@ -85,7 +85,7 @@ class Training(Frozen):
 
 
 class Recipe(Frozen):
-    """A recogniser's shape, complete before its weights: senses, answer, training, and later its trust."""
+    """A recogniser's shape, complete before its weights: senses, answer, training, and later when to accept an answer."""
 
     format: Literal[1] = FORMAT
     senses: dict[str, SerializeAsAny[BaseModel]]
@@ -95,7 +95,7 @@ class Recipe(Frozen):
     training: Training
     wrong_at_most: float | None = Field(default=None, gt=0, lt=1)  # what was asked for; None: what can be promised
     # By senses in use, joined with "+": "image+audio", "image", "audio".
-    trust: dict[str, Trust] = Field(default={}, max_length=SETS)
+    selective: dict[str, SelectivePrediction] = Field(default={}, max_length=SETS)
     # By sense: the score beyond which an input is unlike the training's.
     unfamiliar_above: dict[str, float] = Field(default={}, max_length=SETS)
     # By sense and statistic: where 96 of 100 learned from lie.
@@ -166,7 +166,7 @@ def _check_amount(text: str | bytes) -> None:
 
 
 def used_key(used: Iterable[str]) -> str:
-    """The key of `Recipe.trust` for a set of senses: their names in SENSES' order, joined with +."""
+    """The key of `Recipe.selective` for a set of senses: their names in SENSES' order, joined with +."""
     wanted = set(used)
     return "+".join(name for name in SENSES if name in wanted)
 

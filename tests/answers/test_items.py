@@ -17,7 +17,7 @@ from seehear.answers.boxes import Box, Boxes, BoxesSpec
 from seehear.measure.evaluate import Evaluation, evaluate
 from seehear.measure.intervals import wilson
 from seehear.measure.judged import Judged, figures
-from seehear.recipe import RiskCurve, Trust
+from seehear.recipe import RiskCoverageCurve, SelectivePrediction
 from seehear.runtime.bundle import write_bundle
 from seehear.runtime.prediction import Prediction
 from seehear.runtime.recognise import Recogniser
@@ -73,7 +73,11 @@ def test_an_empty_answer_is_accepted_as_a_whole_or_not_at_all(finder: Recogniser
     nothing = finder.predict_one(scene())
     assert (str(nothing.answer), nothing.items) == ("nothing", ItemCount("box", 0, 0))
     assert (nothing.accepted, nothing.whole_accepted) == (True, True)
-    never = Recogniser(squares.bundle(trust={"image": Trust(risk=RiskCurve(confidence=(0.9,), wrong=(0.01,)))}))
+    never = Recogniser(
+        squares.bundle(
+            selective={"image": SelectivePrediction(risk=RiskCoverageCurve(confidence=(0.9,), wrong=(0.01,)))}
+        )
+    )
     refused = never.predict_one(scene())
     assert (refused.accepted, refused.whole_accepted) == (False, False)
     assert refused.reason == "for 5 % wrong at most an answer without any box is never sure enough"

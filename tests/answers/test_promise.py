@@ -9,14 +9,22 @@ import pytest
 
 from benchmarks.promise import Scenario, kept
 from seehear.answers.items import Items
-from seehear.answers.risk import MOST, USUAL, Bounds, bounded, needed, promised, times_as_many
-from seehear.recipe import RiskCurve
+from seehear.answers.selective import (
+    MOST,
+    USUAL,
+    RiskBounds,
+    bound_risk,
+    choose_target_risk,
+    growth_needed,
+    held_out_needed,
+)
+from seehear.recipe import RiskCoverageCurve
 
 
-def bounds_of(right: list[bool], clusters: list[int] | None = None) -> Bounds:
+def bounds_of(right: list[bool], clusters: list[int] | None = None) -> RiskBounds:
     """The surest first."""
     items = Items.of_wholes(np.linspace(0.99, 0.51, len(right)), np.array(right, bool))
-    return bounded(items, np.arange(len(right)) if clusters is None else np.array(clusters))
+    return bound_risk(items, np.arange(len(right)) if clusters is None else np.array(clusters))
 
 
 @pytest.mark.parametrize(
@@ -27,13 +35,13 @@ def test_the_least_that_can_be_vouched_for_is_promised(held_out: int, mistakes: 
     """Every n-th is wrong, so that confidence tells nothing."""
     wrong = set(np.linspace(0, held_out - 1, mistakes + 2).astype(int)[1:-1].tolist())
     bounds = bounds_of([place not in wrong for place in range(held_out)])
-    assert promised(bounds) == promise
+    assert choose_target_risk(bounds) == promise
     assert (bounds.accepted[bounds.wrong <= promise].max(initial=0.0) >= 0.7) == (promise < MOST)
 
 
 def test_where_the_surest_are_right_only_the_others_are_given_up() -> None:
     bounds = bounds_of([True] * 80 + [False] * 20)
-    assert promised(bounds) == USUAL
+    assert choose_target_risk(bounds) == USUAL
     assert bounds.accepted[bounds.wrong <= USUAL].max() == pytest.approx(0.8)
 
 
@@ -42,22 +50,22 @@ def test_where_the_surest_are_right_only_the_others_are_given_up() -> None:
 )
 def test_where_nothing_can_be_vouched_for_nothing_is_accepted(right: list[bool], clusters: list[int] | None) -> None:
     bounds = bounds_of(right, clusters)
-    assert promised(bounds) == MOST
-    curve = RiskCurve(confidence=bounds.confidence.tolist(), wrong=bounds.wrong.tolist())
+    assert choose_target_risk(bounds) == MOST
+    curve = RiskCoverageCurve(confidence=bounds.confidence.tolist(), wrong=bounds.wrong.tolist())
     assert curve.threshold(MOST) > 1
 
 
 @pytest.mark.parametrize("held_out", [10, 35, 44, 45, 100])
 def test_how_many_more_held_out_examples_would_allow_the_usual_promise(held_out: int) -> None:
-    more = math.ceil((times_as_many(bounds_of([True] * held_out), USUAL) - 1) * held_out)
-    assert more == max(0, needed(USUAL) - held_out)
-    assert math.isinf(times_as_many(bounds_of([True, False] * held_out), USUAL))
+    more = math.ceil((growth_needed(bounds_of([True] * held_out), USUAL) - 1) * held_out)
+    assert more == max(0, held_out_needed(USUAL) - held_out)
+    assert math.isinf(growth_needed(bounds_of([True, False] * held_out), USUAL))
 
 
 def test_a_few_mistakes_among_many_would_be_allowed_with_more() -> None:
-    assert promised(bounds_of([False] + [True] * 60)) > USUAL
-    assert 1 < times_as_many(bounds_of([False] + [True] * 60), USUAL) < 2
-    assert promised(bounds_of([False] * 2 + [True] * 120)) == USUAL
+    assert choose_target_risk(bounds_of([False] + [True] * 60)) > USUAL
+    assert 1 < growth_needed(bounds_of([False] + [True] * 60), USUAL) < 2
+    assert choose_target_risk(bounds_of([False] * 2 + [True] * 120)) == USUAL
 
 
 def test_items_that_err_together_count_for_fewer() -> None:
@@ -66,7 +74,7 @@ def test_items_that_err_together_count_for_fewer() -> None:
     apart = right.ravel()[np.random.default_rng(0).permutation(400)].reshape(40, 10)
     ones = np.ones((40, 10), np.int64)
     bounds = [
-        bounded(Items(np.full((40, 10), 0.9), ones, (~each).astype(int), ~ones.astype(bool)), np.arange(40))
+        bound_risk(Items(np.full((40, 10), 0.9), ones, (~each).astype(int), ~ones.astype(bool)), np.arange(40))
         for each in (apart, right)
     ]
     independent, together = (float(each.answers[-1]) for each in bounds)
@@ -84,7 +92,7 @@ def test_a_weight_is_as_many_items() -> None:
     together = Items(
         np.broadcast_to(levels, (30, 11)), same.sum(1), (same & wrong[:, :, None]).sum(1), np.zeros((30, 11), bool)
     )
-    for one, other in zip(bounded(one_each, np.arange(30)), bounded(together, np.arange(30)), strict=True):
+    for one, other in zip(bound_risk(one_each, np.arange(30)), bound_risk(together, np.arange(30)), strict=True):
         np.testing.assert_allclose(one, other)
 
 

@@ -13,14 +13,14 @@ import torch
 
 from learning import EXAMPLES, recipe_for, shelf_of
 from seehear.answers import ANSWERS
-from seehear.answers.risk import bounded
+from seehear.answers.selective import bound_risk
 from seehear.events import Said, silence
 from seehear.learn.calibrate import calibration as trial
 from seehear.learn.calibrate.card import card, promise
 from seehear.learn.loop.fit import Clock, fit
 from seehear.learn.model.network import Network
-from seehear.measure.trust import curve, fit_risk
-from seehear.recipe import Trust
+from seehear.measure.selective import curve, fit_risk
+from seehear.recipe import SelectivePrediction
 
 TUNED = 6
 
@@ -57,16 +57,18 @@ def test_each_example_is_made_out_once_and_the_arrays_of_few_are_held(
     tuned = plain.tune(made_out[:TUNED], truths[:TUNED], spec)
     seen = [plain.candidates(raw, spec, tuned) for raw in made_out[:EXAMPLES]]
     fitted = tuned | plain.calibrate(seen, truths, spec)
-    assert recipe.trust["audio"].calibration == fitted
+    assert recipe.selective["audio"].calibration == fitted
     answers = [plain.from_raw(raw, spec, fitted, None) for raw in made_out[:EXAMPLES]]
     compared = plain.compare(answers, truths, spec)
     right = plain.right(compared, spec)
     wholes = fit_risk(np.array([answer.confidence for answer in answers]), right, shelf.groups)
     items = plain.items(compared, spec)
-    risks = {"risk": wholes} if items is None else {"risk": curve(bounded(items, shelf.groups)), "whole": wholes}
-    trust = recipe.trust["audio"]
-    assert trust == Trust(
-        calibration=fitted, **risks, wrong_at_most=trust.wrong_at_most, more_held_out=trust.more_held_out
+    risks = (
+        {"risk": wholes} if items is None else {"risk": curve(bound_risk(items, shelf.groups)), "whole_risk": wholes}
+    )
+    selective = recipe.selective["audio"]
+    assert selective == SelectivePrediction(
+        calibration=fitted, **risks, wrong_at_most=selective.wrong_at_most, more_held_out=selective.more_held_out
     )
     assert recipe.results["audio"]["metrics"]["wrong"] == pytest.approx(1 - right.mean())
 
@@ -86,12 +88,14 @@ def test_what_errs_together_is_known_from_some_groups_on(groups: np.ndarray, few
     torch.manual_seed(0)
     shelf = shelf_of(recipe_for("label", ("image",)), tmp_path)
     shelf.__dict__["groups"] = groups
-    trust = trial.trusted(Network(shelf.recipe).eval(), shelf, np.arange(EXAMPLES), listen=silence).trust["image"]
-    assert trust.few_groups == few
+    selective = trial.trusted(Network(shelf.recipe).eval(), shelf, np.arange(EXAMPLES), listen=silence).selective[
+        "image"
+    ]
+    assert selective.few_groups == few
     alone = shelf_of(shelf.recipe, tmp_path / "alone")
     alone.__dict__["groups"] = np.arange(EXAMPLES)
-    others = trial.trusted(Network(shelf.recipe).eval(), alone, np.arange(EXAMPLES), listen=silence).trust["image"]
-    assert trust.wrong_at_most >= others.wrong_at_most
+    others = trial.trusted(Network(shelf.recipe).eval(), alone, np.arange(EXAMPLES), listen=silence).selective["image"]
+    assert selective.wrong_at_most >= others.wrong_at_most
 
 
 def test_it_says_once_what_it_promises(tmp_path: Path) -> None:
@@ -102,11 +106,13 @@ def test_it_says_once_what_it_promises(tmp_path: Path) -> None:
     recipe = recipe.model_copy(update={"training": recipe.training.model_copy(update={"steps": 1})})
     promises = [event.text for event in said if isinstance(event, Said)]
     assert promises == [promise(recipe, "image+audio")]
-    assert all(f"- By {used.replace('+', ' and ')}: {promise(recipe, used)}." in card(recipe) for used in recipe.trust)
+    assert all(
+        f"- By {used.replace('+', ' and ')}: {promise(recipe, used)}." in card(recipe) for used in recipe.selective
+    )
 
 
 @pytest.mark.parametrize(
-    ("trust", "accepted", "asked", "words"),
+    ("selective", "accepted", "asked", "words"),
     [
         ({"wrong_at_most": 0.05}, 0.9, None, "at most 5 wrong of 100 accepted boxes: it accepts 90 of 100"),
         ({"wrong_at_most": 0.07, "more_held_out": 10}, 1.0, None, "of 100; 10 more held-out examples would allow 5"),
@@ -116,11 +122,11 @@ def test_it_says_once_what_it_promises(tmp_path: Path) -> None:
         ({"wrong_at_most": 0.1, "more_held_out": 3}, 0.7, 0.1, "at most 10 wrong of 100 accepted boxes: it accepts 70"),
     ],
 )
-def test_promises_in_words(trust: dict[str, Any], accepted: float, asked: float | None, words: str) -> None:
+def test_promises_in_words(selective: dict[str, Any], accepted: float, asked: float | None, words: str) -> None:
     recipe = recipe_for("boxes", ("image",)).model_copy(
         update={
             "wrong_at_most": asked,
-            "trust": {"image": Trust(**trust)},
+            "selective": {"image": SelectivePrediction(**selective)},
             "results": {"image": {"n": 20, "metrics": {"coverage": accepted}, "intervals": {}}},
         }
     )

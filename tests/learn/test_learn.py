@@ -161,7 +161,7 @@ def test_steps_repeat_a_run_exactly_and_a_model_is_a_recipe(tmp_path: Path) -> N
 def test_two_senses_serve_together_and_each_alone(tmp_path: Path) -> None:
     data = digits_table(tmp_path / "data", PARITY, ("image", "audio"))
     model = api.train(data, steps=4, minutes=0.05)
-    assert set(model.recipe.trust) == {"image+audio", "image", "audio"}
+    assert set(model.recipe.selective) == {"image+audio", "image", "audio"}
     picture, sound = data.parent / "0.png", data.parent / "0.wav"
     assert model.predict({"image": picture, "audio": sound}).used == ("image", "audio")
     assert model.predict(picture).used == ("image",)

@@ -12,13 +12,13 @@ from scipy import stats
 
 from seehear.answers import ANSWERS
 from seehear.answers.label import Label, LabelSpec
-from seehear.answers.risk import needed, vouched
+from seehear.answers.selective import achievable_risk, held_out_needed
 from seehear.errors import DataError
 from seehear.measure.evaluate import evaluate
 from seehear.measure.intervals import bootstrap, wilson, worth
 from seehear.measure.judged import Judged, Share
+from seehear.measure.selective import familiar_limit, fit_risk
 from seehear.measure.speed import Speed
-from seehear.measure.trust import familiar_limit, fit_risk
 from seehear.table import RowProblem
 
 LABEL = ANSWERS["label"]
@@ -108,10 +108,10 @@ def test_a_risk_curve_of_little_or_of_equals_accepts_nothing(confidence, right):
 
 @pytest.mark.parametrize("wish", [0.001, 0.01, 0.05, 0.1, 0.3, 0.9])
 def test_as_many_as_are_needed_accept_and_one_less_does_not(wish):
-    n = needed(wish)
-    assert vouched(n) <= wish
+    n = held_out_needed(wish)
+    assert achievable_risk(n) <= wish
     assert fit_risk(np.linspace(0.9, 1, n), np.ones(n, bool)).threshold(wish) < 1
-    assert n == 1 or vouched(n - 1) > wish
+    assert n == 1 or achievable_risk(n - 1) > wish
     assert fit_risk(np.linspace(0.9, 1, n - 1), np.ones(n - 1, bool)).threshold(wish) > 1
 
 

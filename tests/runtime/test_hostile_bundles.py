@@ -288,8 +288,8 @@ RECIPES: dict[str, Callable[[], bytes]] = {
     "a huge number": lambda: recipe_with('"seed":0', f'"seed":"{"9" * 10_000}"'),
     "a risk without confidence": lambda: recipe_with('"wrong":[0.01,0.05]', '"wrong":[0.01]'),
     "a million empty lists": lambda: recipe_with('"results":{}', '"results":{"a":{"b":[' + "[]," * 1_000_000 + "[]]}}"),
-    "trust in anything": lambda: recipe_with(
-        '"trust":{', '"trust":{' + ",".join(f'"s{i}":{{}}' for i in range(100)) + ","
+    "calibration for too many senses": lambda: recipe_with(
+        '"selective":{', '"selective":{' + ",".join(f'"s{i}":{{}}' for i in range(100)) + ","
     ),
     "a class twice": lambda: recipe_with('"dark","bright"', '"dark","dark"'),
 }

@@ -28,7 +28,7 @@ from seehear import api
 from seehear.answers import ANSWERS
 from seehear.errors import BundleError, UsageError
 from seehear.media import Excerpt
-from seehear.recipe import RiskCurve, Trust
+from seehear.recipe import RiskCoverageCurve, SelectivePrediction
 from seehear.runtime.bundle import write_bundle
 from seehear.runtime.prediction import Prediction, share
 from seehear.runtime.recognise import Recogniser, _is_of
@@ -141,9 +141,9 @@ PROMISED = {"image+audio": 0.01, "image": 0.05, "audio": 0.07}
 
 
 def test_unless_asked_otherwise_it_keeps_to_what_was_promised_by_the_senses_in_use() -> None:
-    risk = RiskCurve(confidence=(0.9, 0.8), wrong=(0.01, 0.05))
-    trust = {name: Trust(risk=risk, wrong_at_most=share) for name, share in PROMISED.items()}
-    both = Recogniser(tiny.bundle("image", "audio", trust=trust))
+    risk = RiskCoverageCurve(confidence=(0.9, 0.8), wrong=(0.01, 0.05))
+    selective = {name: SelectivePrediction(risk=risk, wrong_at_most=share) for name, share in PROMISED.items()}
+    both = Recogniser(tiny.bundle("image", "audio", selective=selective))
     assert {used: both.promised(used.split("+")) for used in PROMISED} == PROMISED
     assert both.promised(["image"], 0.2) == 0.2
     sure = tiny.picture(0.545)  # 86 %
@@ -163,7 +163,7 @@ def test_an_unfamiliar_input_is_not_accepted_however_sure(seeing: Recogniser) ->
 
 
 def test_what_was_never_measured_is_not_accepted() -> None:
-    prediction = Recogniser(tiny.bundle(trust={})).predict_one(tiny.picture(0.9))
+    prediction = Recogniser(tiny.bundle(selective={})).predict_one(tiny.picture(0.9))
     assert not prediction.accepted
     assert prediction.reason == "how often it is right by image was never measured"
 

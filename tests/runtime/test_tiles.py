@@ -24,7 +24,7 @@ from seehear.answers.mask import Mask, MaskSpec
 from seehear.cli import run
 from seehear.errors import UsageError
 from seehear.geometry import Grid, Placed, Tile, Warp
-from seehear.recipe import RiskCurve, Trust
+from seehear.recipe import RiskCoverageCurve, SelectivePrediction
 from seehear.runtime.bundle import Bundle, write_bundle
 from seehear.runtime.recognise import Recogniser
 from seehear.senses.sight.plan import SightSpec
@@ -253,7 +253,11 @@ def dividing() -> Bundle:
         senses={"image": sight(height=8, width=8)},
         kind="mask",
         answer=answer,
-        trust={"image": Trust(calibration={"bias": 0.5}, risk=RiskCurve(confidence=(0.01,), wrong=(0.01,)))},
+        selective={
+            "image": SelectivePrediction(
+                calibration={"bias": 0.5}, risk=RiskCoverageCurve(confidence=(0.01,), wrong=(0.01,))
+            )
+        },
         unfamiliar_above={"image": 0.75},
     )
     return Bundle(recipe=recipe, model=graph.SerializeToString(), weights=tiny.weights(), card="# Dark or bright?\n")

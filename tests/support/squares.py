@@ -11,7 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 from PIL import Image, ImageDraw
 
 import tiny
-from seehear.recipe import RiskCurve, Trust
+from seehear.recipe import RiskCoverageCurve, SelectivePrediction
 from seehear.runtime.bundle import Bundle
 
 SIDE_PX, SQUARE_PX = 64, 8
@@ -31,9 +31,11 @@ def picture(squares: Sequence[At], size: tuple[int, int] = (SIDE_PX, SIDE_PX)) -
 def bundle(**changes: Any) -> Bundle:
     """Of pictures of 64 by 64 px; surer than a half of what is whiter than 0.85."""
     sight = {"height": SIDE_PX, "width": SIDE_PX, "channels": 1, "stages": (16,), "finest_px": 8}
-    risk = RiskCurve(confidence=(0.9, 0.8), wrong=(0.01, 0.05))
-    trust = {"image": Trust(risk=risk, whole=RiskCurve(confidence=(0.95,), wrong=(0.04,)))}
-    made = {"kind": "boxes", "answer": SPEC, "senses": {"image": sight}, "trust": trust, "unfamiliar_above": {}}
+    risk = RiskCoverageCurve(confidence=(0.9, 0.8), wrong=(0.01, 0.05))
+    selective = {
+        "image": SelectivePrediction(risk=risk, whole_risk=RiskCoverageCurve(confidence=(0.95,), wrong=(0.04,)))
+    }
+    made = {"kind": "boxes", "answer": SPEC, "senses": {"image": sight}, "selective": selective, "unfamiliar_above": {}}
     recipe = tiny.recipe("image", **(made | changes))
     return Bundle(recipe=recipe, model=_model(), weights=tiny.weights(), card="# Where are the squares?\n")
 

@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from seehear.recipe import Recipe, RiskCurve, Training, Trust
+from seehear.recipe import Recipe, RiskCoverageCurve, SelectivePrediction, Training
 from seehear.runtime.bundle import Bundle
 
 CLASSES = ("dark", "bright")
@@ -27,7 +27,10 @@ def recipe(*senses: str, **changes: Any) -> Recipe:
         "answer": {"classes": CLASSES, "several": False, "counts": (10, 10)},
         "width": 16,
         "training": Training(minutes=1, batch=16, learning_rate=0.01),
-        "trust": {key: Trust(risk=RiskCurve(confidence=(0.9, 0.8), wrong=(0.01, 0.05))) for key in subsets},
+        "selective": {
+            key: SelectivePrediction(risk=RiskCoverageCurve(confidence=(0.9, 0.8), wrong=(0.01, 0.05)))
+            for key in subsets
+        },
         "unfamiliar_above": dict.fromkeys(senses, 0.5),
     }
     return Recipe.model_validate(values | changes)

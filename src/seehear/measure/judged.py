@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seehear.answers import Answer, AnswerKind, Items
-from seehear.answers.risk import effective
+from seehear.answers.selective import effective_counts
 from seehear.measure.intervals import FEWEST_UNITS, Interval, bootstrap, wilson, worth
 
 Array = NDArray[Any]
@@ -119,7 +119,7 @@ class Share(NamedTuple):
         if len(units) < FEWEST_UNITS:
             cluster = np.arange(len(unit))
         answers, hits = (np.bincount(cluster, each)[None] for each in (of, hit))
-        return float(effective(answers, hits)[1][0])
+        return float(effective_counts(answers, hits)[1][0])
 
 
 def _none_of_nothing(shares: Mapping[str, Share]) -> dict[str, float]:

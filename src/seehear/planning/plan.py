@@ -12,7 +12,7 @@ import numpy as np
 
 from seehear.amounts import counted
 from seehear.answers import ANSWERS, AnswerKind
-from seehear.answers.risk import USUAL, independent, needed
+from seehear.answers.selective import USUAL, effective_items, held_out_needed
 from seehear.errors import DataError, InputError, UsageError
 from seehear.recipe import SEEDS, Recipe, Training, opaque
 from seehear.runtime.session import threads
@@ -189,8 +189,8 @@ def _held_out(answers: Sequence[str], kind: AnswerKind, wrong_at_most: float | N
     errors."""
     share, enough = HELD_OUT
     usual = min(share, enough / len(answers))
-    each = float(np.mean([independent(kind.items_in(cell)) for cell in answers[:: -(-len(answers) // LOOKED_AT)]]))
-    wanted = math.ceil(ROOM * needed(wrong_at_most or USUAL) / max(each, 1 / len(answers)))
+    each = float(np.mean([effective_items(kind.items_in(cell)) for cell in answers[:: -(-len(answers) // LOOKED_AT)]]))
+    wanted = math.ceil(ROOM * held_out_needed(wrong_at_most or USUAL) / max(each, 1 / len(answers)))
     return max(usual, min(MOST_HELD_OUT, wanted / len(answers)))
 
 

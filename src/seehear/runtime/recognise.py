@@ -16,7 +16,7 @@ from seehear.answers import ANSWERS, Part, Shape
 from seehear.answers.items import ACCEPTED_FROM, NEVER
 from seehear.errors import BundleError, InputError, SeehearError, UsageError
 from seehear.geometry import Grid, Tile
-from seehear.recipe import Recipe, Trust, used_key
+from seehear.recipe import Recipe, SelectivePrediction, used_key
 from seehear.runtime.affordable import check_affordable
 from seehear.runtime.bundle import Bundle
 from seehear.runtime.perceive import Example, Perceived, held, named, perceive, signal_of
@@ -109,8 +109,8 @@ class Recogniser:
     def unvouched(self, senses: Sequence[str] | None = None, wrong_at_most: float | None = None) -> str:
         """Why nothing is accepted, however sure it is; "" where something is. The keywords are those of `predict`."""
         used = self._wanted(senses)
-        limit, trust = self.promised(senses, wrong_at_most), self._trust(used)
-        wrong = [*trust.risk.wrong, *trust.whole.wrong]
+        limit, selective = self.promised(senses, wrong_at_most), self._selective(used)
+        wrong = [*selective.risk.wrong, *selective.whole_risk.wrong]
         if not wrong:
             return f"how often it is right by {' and '.join(used)} was never measured"
         if min(wrong) <= limit:
@@ -220,19 +220,19 @@ class Recogniser:
         return raw, unlike
 
     def _calibration(self, used: Sequence[str], how: How) -> dict[str, float]:
-        trust = self._trust(used)
-        return {**trust.calibration, ACCEPTED_FROM: trust.risk.threshold(self._limit(used, how.wrong_at_most))}
+        selective = self._selective(used)
+        return {**selective.calibration, ACCEPTED_FROM: selective.risk.threshold(self._limit(used, how.wrong_at_most))}
 
-    def _trust(self, used: Sequence[str]) -> Trust:
-        return self.recipe.trust.get(used_key(used)) or Trust()
+    def _selective(self, used: Sequence[str]) -> SelectivePrediction:
+        return self.recipe.selective.get(used_key(used)) or SelectivePrediction()
 
     def _prediction(
         self, perceived: Perceived, used: tuple[str, ...], answer: Any, unlike: Mapping[str, Array], how: How
     ) -> Prediction:
         if not 0 <= answer.confidence <= 1:
             return Prediction.failed(perceived.input, f"{perceived.input}: a confidence of {answer.confidence}.")
-        trust, limit, has_items = self._trust(used), self._limit(used, how.wrong_at_most), bool(self._kind.item)
-        sure = answer.confidence >= (trust.whole if has_items else trust.risk).threshold(limit)
+        selective, limit, has_items = self._selective(used), self._limit(used, how.wrong_at_most), bool(self._kind.item)
+        sure = answer.confidence >= (selective.whole_risk if has_items else selective.risk).threshold(limit)
         strange = list(self._unfamiliar(unlike))
         enough = sure or (has_items and answer.items.accepted > 0)
         doubts = [*strange, *([] if enough else [self._unsure(answer, used, limit)])]
@@ -270,10 +270,10 @@ class Recogniser:
         """What it would take to be accepted."""
         if hopeless := self.unvouched(used, limit):
             return hopeless
-        trust, item = self._trust(used), self._kind.item
-        needed = {"it": trust.risk}
+        selective, item = self._selective(used), self._kind.item
+        needed = {"it": selective.risk}
         if item:
-            needed = ({f"a {item}": trust.risk} if answer.items.of else {}) | {"all of it": trust.whole}
+            needed = ({f"a {item}": selective.risk} if answer.items.of else {}) | {"all of it": selective.whole_risk}
         reached = {what: from_ for what, risk in needed.items() if (from_ := risk.threshold(limit)) < NEVER}
         if not reached:
             return f"for {wish(limit)} wrong at most an answer without any {item} is never sure enough"
@@ -292,7 +292,7 @@ class Recogniser:
         return tuple(sense for sense in known if sense in asked)
 
     def _limit(self, used: Sequence[str], wrong_at_most: float | None) -> float:
-        return self._trust(used).wrong_at_most if wrong_at_most is None else wrong_at_most
+        return self._selective(used).wrong_at_most if wrong_at_most is None else wrong_at_most
 
     def _checked(self, wrong_at_most: float | None) -> float | None:
         if wrong_at_most is not None and not 0 < wrong_at_most < 1:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import scribe
 from seehear.answers import ANSWERS, AnswerKind
-from seehear.answers.honesty import calibrated, fit_honesty
+from seehear.answers.platt_scaling import apply_platt, fit_platt
 from seehear.answers.text import Text, TextSpec, Word, plan
 from seehear.answers.text.answer import Candidates, told
 from seehear.answers.text.normal import normal
@@ -191,20 +191,20 @@ def test_confidence_becomes_honest() -> None:
     random = np.random.default_rng(0)
     honest = random.uniform(0.05, 0.95, 4000)
     boastful = 1 / (1 + ((1 - honest) / honest) ** 2)
-    line = fit_honesty(boastful, random.random(4000) < honest, "word")
-    mended = np.array([calibrated(sure, line, "word") for sure in boastful])
+    line = fit_platt(boastful, random.random(4000) < honest, "word")
+    mended = np.array([apply_platt(sure, line, "word") for sure in boastful])
     assert np.abs(mended - honest).max() < 0.05
 
 
 def test_where_the_surer_are_wrong_oftener_all_are_as_likely_to_be_right() -> None:
     sure, correct = np.repeat([0.6, 0.99], 60), np.array([True] * 60 + [True, False] * 30)
-    line = fit_honesty(sure, correct, "word")
+    line = fit_platt(sure, correct, "word")
     assert line["word_slope"] == 0
-    assert calibrated(0.6, line, "word") == calibrated(0.99, line, "word") == pytest.approx(0.75, abs=0.01)
+    assert apply_platt(0.6, line, "word") == apply_platt(0.99, line, "word") == pytest.approx(0.75, abs=0.01)
 
 
 def test_little_changes_where_nothing_is_known() -> None:
-    assert calibrated(0.7, fit_honesty(np.zeros(0), np.zeros(0, bool), "word"), "word") == pytest.approx(0.7)
+    assert apply_platt(0.7, fit_platt(np.zeros(0), np.zeros(0, bool), "word"), "word") == pytest.approx(0.7)
 
 
 def calibration_of(

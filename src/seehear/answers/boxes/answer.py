@@ -20,9 +20,9 @@ from seehear.answers.boxes.box import Box, parsed
 from seehear.answers.boxes.exchange import as_coco, as_csv
 from seehear.answers.boxes.matching import matched
 from seehear.answers.boxes.overlap import suppressed
-from seehear.answers.honesty import calibrated
 from seehear.answers.items import ItemCount, accepted_from
 from seehear.answers.part import Part
+from seehear.answers.platt_scaling import apply_platt
 from seehear.errors import DataError, InputError
 from seehear.geometry import Placed, Warp
 
@@ -283,14 +283,14 @@ def found(raw: Mapping[str, Array]) -> Found:
 
 def told(seen: Found, spec: BoxesSpec, calibration: Mapping[str, float]) -> Boxes:
     """The answer: which candidates are told, which accepted, and how likely the whole is right."""
-    sure = [calibrated(score, calibration, "box") for score in seen.score.tolist()]
+    sure = [apply_platt(score, calibration, "box") for score in seen.score.tolist()]
     limit = max(accepted_from(calibration), TOLD_FROM)
     boxes = [
         Box(spec.classes[label], tuple(corners), confidence, confidence >= limit)
         for corners, label, confidence in zip(seen.xyxy.tolist(), seen.label.tolist(), sure, strict=True)
     ]
     number = sum(confidence >= TOLD_FROM for confidence in sure)
-    confidence = calibrated(expected_share(np.array(sure)), calibration, "picture")
+    confidence = apply_platt(expected_share(np.array(sure)), calibration, "picture")
     return Boxes(tuple(boxes[:number]), confidence, tuple(boxes[number:]), spec.classes)
 
 

@@ -12,8 +12,8 @@ from seehear.answers.boxes.answer import RIGHT_SHARE, Boxes, BoxesSpec, Found, s
 from seehear.answers.boxes.box import Box
 from seehear.answers.boxes.matching import HIT, IGNORED, OVERLAPS, WRONG
 from seehear.answers.headline import Headline
-from seehear.answers.honesty import fit_honesty
 from seehear.answers.items import Items
+from seehear.answers.platt_scaling import fit_platt
 
 Array = NDArray[Any]
 RECALLS = np.linspace(0, 1, 101)  # at which precision is read (Lin et al. 2014)
@@ -32,11 +32,11 @@ def calibrate(seen: Sequence[Found], truths: Sequence[Boxes], spec: BoxesSpec) -
     state = compare(unfitted, truths, spec)
     counts = (state["class"] >= 0) & (state["state"][:, :, 0] != IGNORED)
     sure, hit = state["confidence"][counts], state["state"][counts, 0] == HIT
-    chosen = fit_honesty(sure, hit, "box")
+    chosen = fit_platt(sure, hit, "box")
     answers = [told(each, spec, chosen) for each in seen]
     compared = compare(answers, truths, spec)
     whole = np.array([answer.confidence for answer in answers])
-    return chosen | fit_honesty(whole, right(compared, spec), "picture")
+    return chosen | fit_platt(whole, right(compared, spec), "picture")
 
 
 def compare(answers: Sequence[Boxes], truths: Sequence[Boxes], spec: BoxesSpec) -> dict[str, Array]:

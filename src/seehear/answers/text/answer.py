@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from seehear.amounts import duration
 from seehear.answers.ask import Ask
-from seehear.answers.honesty import calibrated
 from seehear.answers.items import ItemCount, accepted_from
+from seehear.answers.platt_scaling import apply_platt
 from seehear.answers.text.candidates import hypotheses
 from seehear.answers.text.normal import normal
 from seehear.answers.text.plan import plan as plan
@@ -208,7 +208,7 @@ def told(heard: Candidates, spec: TextSpec, calibration: Mapping[str, float]) ->
     others.sort(key=lambda other: -other.score)
     scores = np.array([best.score, *(other.score for other in others)])
     odds = np.exp(scores - scores.max())  # the best by rank need not be the best by score
-    confidence = calibrated(float(odds[0] / odds.sum()), calibration, "text")
+    confidence = apply_platt(float(odds[0] / odds.sum()), calibration, "text")
     shares = (1 - confidence) * odds[1:] / max(odds[1:].sum(), odds[0])
     alternatives = zip(others[:ALTERNATIVES], shares.tolist(), strict=False)
     return Text(words, confidence, tuple((spec.decode(other.tokens), share) for other, share in alternatives))
@@ -224,7 +224,7 @@ def _different(likeliest: Sequence[Hypothesis], spec: TextSpec) -> list[Hypothes
 
 def _word(word: Spelled, cell_s: float, spec: TextSpec, calibration: Mapping[str, float]) -> Word:
     """With its times, where it was heard in its order."""
-    sure = calibrated(word.sure, calibration, "word")
+    sure = apply_platt(word.sure, calibration, "word")
     accepted = sure >= accepted_from(calibration)
     if spec.translated:
         return Word(word.text, confidence=sure, accepted=accepted)

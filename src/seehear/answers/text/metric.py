@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from seehear.answers.ask import Ask
 from seehear.answers.headline import Headline
-from seehear.answers.honesty import fit_honesty
 from seehear.answers.items import Items
+from seehear.answers.platt_scaling import fit_platt
 from seehear.answers.text.answer import Candidates, Text, spelled, told
 from seehear.answers.text.bleu import bleu, bleu_parts, chrf, chrf_parts
 from seehear.answers.text.edits import edits
@@ -42,7 +42,7 @@ def calibrate(heard: Sequence[Candidates], truths: Sequence[Text], spec: TextSpe
     said = [told(each, spec, {}) for each in heard]
     whole = np.array([text.confidence for text in said])
     exact = np.array([str(text) == str(truth) for text, truth in zip(said, truths, strict=True)])
-    return fit_honesty(sure, correct, "word") | fit_honesty(whole, exact, "text")
+    return fit_platt(sure, correct, "word") | fit_platt(whole, exact, "text")
 
 
 def _judged_words(heard: Sequence[Sequence[Any]], truths: Sequence[Text]) -> Iterator[list[bool]]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from seehear.amounts import counted
 from seehear.answers import ANSWERS, AnswerKind, Arrays, Ask, Decoder, Items
-from seehear.answers.risk import USUAL, Bounds, bounded, promised, times_as_many
+from seehear.answers.selective import USUAL, RiskBounds, bound_risk, choose_target_risk, growth_needed
 from seehear.events import Advanced, Finished, Listener, Said, Started
 from seehear.geometry import Placed
 from seehear.learn.calibrate.card import promise
@@ -22,9 +22,9 @@ from seehear.learn.model.network import Network
 from seehear.learn.model.ood import BANK
 from seehear.measure.evaluate import evaluation
 from seehear.measure.judged import Judged
-from seehear.measure.trust import curve, familiar_limit
+from seehear.measure.selective import curve, familiar_limit
 from seehear.measure.units import Units, units_of
-from seehear.recipe import Recipe, RiskCurve, Trust, used_key
+from seehear.recipe import Recipe, RiskCoverageCurve, SelectivePrediction, used_key
 from seehear.table.groups import is_group
 
 Array = NDArray[Any]
@@ -51,17 +51,17 @@ def remember(network: Network, shelf: Shelf, rows: NDArray[np.int64], most: int 
 
 
 def trusted(network: Network, shelf: Shelf, rows: NDArray[np.int64], *, listen: Listener) -> Recipe:
-    """The network's recipe with its trust, its limits of the familiar and its results, from held-out rows."""
+    """The recipe, with selective prediction, limits of the familiar and results from held-out rows."""
     recipe = network.recipe
     trials, unfamiliar = tried(network, shelf, judging(network, shelf, rows), listen)
     limits = {name: familiar_limit(scores) for name, scores in unfamiliar.items()}
     limits = {name: limit for name, limit in limits.items() if np.isfinite(limit)}  # none: too few to tell
-    trust, results = {}, {}
+    selective, results = {}, {}
     for used, trial in trials.items():
-        if len(trial.rows) >= FEWEST:  # without trust, no such answer will be accepted
-            trust[used], results[used] = trial.outcome(recipe.wrong_at_most)
-    recipe = recipe.model_copy(update={"trust": trust, "unfamiliar_above": limits, "results": results})
-    if (every := used_key(recipe.senses)) in trust:
+        if len(trial.rows) >= FEWEST:  # without it, no such answer will be accepted
+            selective[used], results[used] = trial.outcome(recipe.wrong_at_most)
+    recipe = recipe.model_copy(update={"selective": selective, "unfamiliar_above": limits, "results": results})
+    if (every := used_key(recipe.senses)) in selective:
         listen(Said(promise(recipe, every)))
     return recipe
 
@@ -99,7 +99,7 @@ class Trial:
         self._raws.clear()
         return tuned
 
-    def outcome(self, wrong_at_most: float | None) -> tuple[Trust, dict[str, Any]]:
+    def outcome(self, wrong_at_most: float | None) -> tuple[SelectivePrediction, dict[str, Any]]:
         """When to believe such answers, and how good they are. `wrong_at_most` is what was asked for, if anything."""
         tuned = self.make_out()
         truths, places = self._truths(), [self.shelf.placed(row) for row in self.rows]
@@ -109,26 +109,28 @@ class Trial:
             for each, place in zip(self._seen, places, strict=True)
         ]
         judged = Judged.of(self.kind, self.spec, answers, truths)
-        trust = self._trust(calibration, judged, wrong_at_most)
-        item, whole = (risk.threshold(trust.wrong_at_most) for risk in (trust.risk, trust.whole))
+        selective = self._selective(calibration, judged, wrong_at_most)
+        item, whole = (risk.threshold(selective.wrong_at_most) for risk in (selective.risk, selective.whole_risk))
         judged = judged.accepting_from(item, whole if self.kind.item else item)
         told = evaluation(self.kind, self.spec, judged, units=self._units())
-        return trust, replace(told, wrong_at_most=trust.wrong_at_most).to_json()
+        return selective, replace(told, wrong_at_most=selective.wrong_at_most).to_json()
 
     def _units(self) -> Units:
         """What is resampled for the intervals."""
         table = self.shelf.table.take(self.rows)
         return units_of(len(table), {name: table.metadata_column(name) for name in table.metadata if is_group(name)})
 
-    def _trust(self, calibration: dict[str, float], judged: Judged, wrong_at_most: float | None) -> Trust:
+    def _selective(
+        self, calibration: dict[str, float], judged: Judged, wrong_at_most: float | None
+    ) -> SelectivePrediction:
         clusters, few_groups = self._clusters()
-        bounds = bounded(judged.items, clusters, few_groups)
-        wholes = bounded(Items.of_wholes(judged.confidence, judged.right), clusters, few_groups)
-        return Trust(
+        bounds = bound_risk(judged.items, clusters, few_groups)
+        wholes = bound_risk(Items.of_wholes(judged.confidence, judged.right), clusters, few_groups)
+        return SelectivePrediction(
             calibration=calibration,
             risk=curve(bounds),
-            whole=curve(wholes) if self.kind.item else RiskCurve(),
-            wrong_at_most=wrong_at_most or promised(bounds),
+            whole_risk=curve(wholes) if self.kind.item else RiskCoverageCurve(),
+            wrong_at_most=wrong_at_most or choose_target_risk(bounds),
             more_held_out=_more(bounds, len(self.rows)),
             few_groups=few_groups,
         )
@@ -145,9 +147,9 @@ class Trial:
         return [self.shelf.truth(row) for row in self.rows]
 
 
-def _more(bounds: Bounds, held_out: int) -> int | None:
+def _more(bounds: RiskBounds, held_out: int) -> int | None:
     """How many more examples held out would allow to promise what is usual; None where no number would."""
-    times = times_as_many(bounds, USUAL)
+    times = growth_needed(bounds, USUAL)
     return math.ceil((times - 1) * held_out) if math.isfinite(times) else None
 
 

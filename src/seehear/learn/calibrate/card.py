@@ -7,7 +7,7 @@ from typing import Any
 
 from seehear.amounts import counted, duration, plural
 from seehear.answers import ANSWERS
-from seehear.answers.risk import USUAL
+from seehear.answers.selective import USUAL
 from seehear.measure.wording import per_100
 from seehear.recipe import Recipe
 
@@ -30,7 +30,7 @@ def card(recipe: Recipe) -> str:
         *([f"The figures rest on {recipe.rests_on}.", ""] if recipe.rests_on else []),
         "## Its limits",
         "",
-        *[f"- {_by(used)}: {promise(recipe, used)}." for used in recipe.trust],
+        *[f"- {_by(used)}: {promise(recipe, used)}." for used in recipe.selective],
         "- Where it is not sure enough for that, it says that it does not know. All this holds for inputs like those",
         "  it was taught, not for others.",
         *[f"- {_limit(recipe, sense)}" for sense in recipe.senses],
@@ -59,17 +59,17 @@ def _table(recipe: Recipe) -> list[str]:
 
 def promise(recipe: Recipe, used: str) -> str:
     """What is promised of what is accepted by a set of senses, and what it would take to promise what is usual."""
-    trust, accepted = recipe.trust[used], recipe.results[used]["metrics"]["coverage"]
+    selective, accepted = recipe.selective[used], recipe.results[used]["metrics"]["coverage"]
     things = plural(ANSWERS[recipe.kind].item or "answer")
     share = f"it accepts {per_100(accepted)} of 100" if accepted else "too many held-out ones are wrong to accept any"
-    said = f"at most {_of_100(trust.wrong_at_most)} wrong of 100 accepted {things}: {share}"
-    if trust.wrong_at_most <= USUAL or recipe.wrong_at_most is not None:
+    said = f"at most {_of_100(selective.wrong_at_most)} wrong of 100 accepted {things}: {share}"
+    if selective.wrong_at_most <= USUAL or recipe.wrong_at_most is not None:
         return said
-    if trust.few_groups:
-        groups = counted(trust.few_groups, "group")
+    if selective.few_groups:
+        groups = counted(selective.few_groups, "group")
         return f"{said}; those held out are of {groups}, such as speakers: more groups would allow to promise fewer"
-    if trust.more_held_out is not None:
-        return f"{said}; {counted(trust.more_held_out, 'more held-out example')} would allow {_of_100(USUAL)}"
+    if selective.more_held_out is not None:
+        return f"{said}; {counted(selective.more_held_out, 'more held-out example')} would allow {_of_100(USUAL)}"
     return f"{said}; too many held-out ones are wrong to promise {_of_100(USUAL)} and still accept most"
 
 

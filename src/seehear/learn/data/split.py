@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from seehear.amounts import counted
 from seehear.answers import ANSWERS
-from seehear.answers.risk import independent, needed, vouched
+from seehear.answers.selective import achievable_risk, effective_items, held_out_needed
 from seehear.errors import DataError
 from seehear.events import Listener, Said
 from seehear.learn.data.cache import Shelf
@@ -75,13 +75,13 @@ def _too_few(judges: Shelf, held_out: NDArray[np.int64], wrong_at_most: float) -
     """Said before learning, so that nobody waits for a recogniser that can only say that it does not know; "" where
     enough are held out for what was asked."""
     cells = judges.table.take(held_out.tolist()).answers()
-    independents = sum(independent(judges.kind.items_in(cell)) for cell in cells)
-    if independents >= needed(wrong_at_most):
+    independents = sum(effective_items(judges.kind.items_in(cell)) for cell in cells)
+    if independents >= held_out_needed(wrong_at_most):
         return ""
-    least = share(vouched(independents), math.ceil)
+    least = share(achievable_risk(independents), math.ceil)
     return (
         f'{len(held_out):,} held out are too few for any answer but "I don\'t know": '
-        f"{math.ceil(needed(wrong_at_most) * len(held_out) / max(independents, 1)):,} are needed "
+        f"{math.ceil(held_out_needed(wrong_at_most) * len(held_out) / max(independents, 1)):,} are needed "
         f"to vouch for {wish(wrong_at_most)} wrong at most; {least} is the least that {len(held_out):,} can vouch for "
         f"(--wrong-at-most {least.replace(' ', '')}; without it, the least is promised that can be)"
     )

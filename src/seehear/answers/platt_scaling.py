@@ -14,13 +14,13 @@ PRIOR = 1.0  # one over the variance of slope and offset about 1 and 0: decides 
 ROUNDS, HALVINGS = 20, 10
 
 
-def calibrated(sure: float, calibration: Mapping[str, float], what: str) -> float:
+def apply_platt(sure: float, calibration: Mapping[str, float], what: str) -> float:
     """The honest probability for a raw one, as fitted for `what`; as it is where nothing was fitted."""
     slope, offset = (calibration.get(f"{what}_{name}", usual) for name, usual in (("slope", 1.0), ("offset", 0.0)))
     return float(np.exp(-np.logaddexp(0, -(slope * _log_odds(np.array(sure)) + offset))))
 
 
-def fit_honesty(sure: Array, correct: Array, what: str) -> dict[str, float]:
+def fit_platt(sure: Array, correct: Array, what: str) -> dict[str, float]:
     """sure (n,) 0 to 1, correct (n,) bool -> slope and offset of the line.
 
     It never falls: where the surer were wrong oftener, sureness tells nothing, and all are as likely to be right.

@@ -26,7 +26,7 @@ USUAL, MOST = 0.05, 0.25  # the shares of errors that are promised, where nobody
 USEFUL = 0.7  # the share of items that is to be accepted at what is promised
 
 
-class Bounds(NamedTuple):
+class RiskBounds(NamedTuple):
     """At up to THRESHOLDS confidences, falling, what is known of the items that are at least as sure; all (k,).
 
     wrong     the share of them that may be wrong, rising
@@ -42,7 +42,7 @@ class Bounds(NamedTuple):
     answers: Array
 
 
-def bounded(items: Items, clusters: Array, few_groups: int = 0) -> Bounds:
+def bound_risk(items: Items, clusters: Array, few_groups: int = 0) -> RiskBounds:
     """clusters (n,): the number of the cluster in which each example lies, such as its speaker.
 
     few_groups: of how many speakers or the like all examples are, where those are too few to be the clusters.
@@ -65,7 +65,7 @@ def bounded(items: Items, clusters: Array, few_groups: int = 0) -> Bounds:
         shrunk = 1 / (1 + FEW_ALIKE * np.maximum(answers / few_groups - 1, 0))
         mistakes, answers = shrunk * mistakes, shrunk * answers
     bound = _wrong_at_most(mistakes, answers)
-    return Bounds(
+    return RiskBounds(
         confidence=falling[last],
         wrong=np.minimum.accumulate(bound[::-1])[::-1],
         accepted=total[0].sum(1) / max(int(count.sum()), 1),
@@ -84,7 +84,7 @@ def _last_of_twentieths(falling: Array, count: Array) -> Array:
     return np.unique(np.searchsorted(-falling, -falling[last], side="right")) - 1
 
 
-def effective(answers: Array, mistakes: Array) -> tuple[Array, Array]:
+def effective_counts(answers: Array, mistakes: Array) -> tuple[Array, Array]:
     """answers, mistakes (k, C) in each of C clusters, of nested sets, the widest last -> mistakes and answers (k,) as
     if all were independent.
 
@@ -107,31 +107,31 @@ def _cautious(answers: Array, mistakes: Array) -> tuple[Array, Array]:
     """As `effective`, but fewer, as few clusters tell badly how alike their items are (Korn and Graubard 1998)."""
     from scipy.special import ndtri, stdtrit  # type: ignore[import-untyped]  # comes with training, not with serving
 
-    wrong, alone = effective(answers, mistakes)
+    wrong, alone = effective_counts(answers, mistakes)
     clusters = (answers > 0).sum(1)
     few = (ndtri(SURE) / stdtrit(np.maximum(clusters - 1, 1), SURE)) ** 2
     fewer = np.where(alone < answers.sum(1), np.maximum(alone * few, np.minimum(alone, clusters)), alone)
     return wrong * np.divide(fewer, alone, out=np.zeros_like(alone), where=alone > 0), fewer
 
 
-def vouched(answers: float) -> float:
+def achievable_risk(answers: float) -> float:
     """The least share of wrong answers that so many held-out ones vouch for: where all of them are right."""
     return float(_wrong_at_most(np.array(0.0), np.array(answers)))
 
 
-def needed(wrong_at_most: float) -> int:
+def held_out_needed(wrong_at_most: float) -> int:
     """The fewest held-out answers that vouch for a share of wrong ones: `vouched` the other way round."""
     return math.ceil(math.log(1 - SURE) / math.log1p(-wrong_at_most))
 
 
-def independent(items: float) -> float:
+def effective_items(items: float) -> float:
     """For how many independent items those of one example count, before it is known how alike they are."""
     if math.isinf(items):
         return 1 / ALIKE
     return items / (1 + ALIKE * max(items - 1, 0))
 
 
-def promised(bounds: Bounds) -> float:
+def choose_target_risk(bounds: RiskBounds) -> float:
     """What is promised where nobody asked: the least share, in whole hundredths, at which most items are accepted.
 
     Not less than USUAL and not more than MOST.
@@ -140,7 +140,7 @@ def promised(bounds: Bounds) -> float:
     return math.ceil(100 * float(np.clip(useful.min(initial=1), USUAL, MOST)) - 1e-9) / 100 if useful.size else MOST
 
 
-def times_as_many(bounds: Bounds, wrong_at_most: float) -> float:
+def growth_needed(bounds: RiskBounds, wrong_at_most: float) -> float:
     """How many times as many held-out examples would vouch for a share at which most items are accepted; infinity
     where too many are wrong."""
     useful = bounds.accepted >= USEFUL

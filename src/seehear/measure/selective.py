@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seehear.answers.items import Items
-from seehear.answers.risk import Bounds, bounded
-from seehear.recipe import RiskCurve
+from seehear.answers.selective import RiskBounds, bound_risk
+from seehear.recipe import RiskCoverageCurve
 
 Array = NDArray[Any]
 REFUSED = 0.02  # the share of familiar inputs that one accepts to send back as unfamiliar
@@ -18,17 +18,17 @@ FEWEST = 30  # scores that a limit is fitted to; see docs/decisions/006-unfamili
 TAIL = 0.2  # the share of largest scores whose excess tells how the tail falls
 
 
-def fit_risk(confidence: Array, right: Array, clusters: Array | None = None) -> RiskCurve:
+def fit_risk(confidence: Array, right: Array, clusters: Array | None = None) -> RiskCoverageCurve:
     """confidence (n,) and right (n,) bool of held-out answers -> how wrong the most confident ones may be.
 
     `clusters` (n,) says which of them are alike, such as those of one speaker; each is its own unless given.
     """
     alone = np.arange(len(confidence)) if clusters is None else clusters
-    return curve(bounded(Items.of_wholes(confidence, right), alone))
+    return curve(bound_risk(Items.of_wholes(confidence, right), alone))
 
 
-def curve(bounds: Bounds) -> RiskCurve:
-    return RiskCurve(confidence=tuple(bounds.confidence.tolist()), wrong=tuple(bounds.wrong.tolist()))
+def curve(bounds: RiskBounds) -> RiskCoverageCurve:
+    return RiskCoverageCurve(confidence=tuple(bounds.confidence.tolist()), wrong=tuple(bounds.wrong.tolist()))
 
 
 def familiar_limit(scores_held_out: Array) -> float:
