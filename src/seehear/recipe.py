@@ -85,7 +85,7 @@ class Training(Frozen):
 
 
 class Recipe(Frozen):
-    """A recogniser's shape, complete before its weights: senses, answer, training, and later when to accept an answer."""
+    """A recogniser's shape, complete before its weights: senses, answer, training, later when to accept."""
 
     format: Literal[1] = FORMAT
     senses: dict[str, SerializeAsAny[BaseModel]]
