@@ -17,8 +17,8 @@ from benchmarks.results import Figure
 from seehear.api import Recogniser
 from seehear.demo.digits import noisy
 from seehear.inputs import gather
-from seehear.runtime.perceive import perceive
-from seehear.runtime.recognise import UNFAMILIAR
+from seehear.runtime.loading import load_example
+from seehear.runtime.predictor import UNFAMILIAR
 from seehear.senses import SENSES
 
 EACH = 200  # things of a kind
@@ -70,10 +70,10 @@ def invented(model: Recogniser) -> Figure:
 
 def _scores(model: Recogniser, sense: str, sources: Sequence[Any]) -> NDArray[np.float64]:
     """(n,): the graph's own measure of how unlike its training each is, which a Prediction only compares."""
-    runtime = model._runtime
+    runtime = model._predictor
     scores: list[float] = []
     for start in range(0, len(sources), TOGETHER):
-        seen = [perceive(each, model.recipe.senses, (sense,)) for each in sources[start : start + TOGETHER]]
+        seen = [load_example(each, model.recipe.senses, (sense,)) for each in sources[start : start + TOGETHER]]
         scores += [float(out[UNFAMILIAR + sense]) for out in runtime._run([each.prepared for each in seen])]
     return np.array(scores)
 

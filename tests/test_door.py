@@ -40,7 +40,7 @@ def test_importing_seehear_loads_nothing_but_the_standard_library_and_shows_noth
 
 def test_serving_loads_no_training_framework() -> None:
     serving = """
-import seehear.recipe, seehear.runtime.bundle, seehear.runtime.recognise
+import seehear.recipe, seehear.runtime.bundle, seehear.runtime.predictor
 from seehear import Label, Prediction, Recogniser, Score, SeehearError, load
 """
     assert not loaded_by(serving) & set(HEAVY)

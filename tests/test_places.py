@@ -12,7 +12,7 @@ import torch
 from seehear.geometry import Warp, Warps
 from seehear.layers.warping import moved
 from seehear.learn.data.time_stretch import drawn
-from seehear.senses import perceived
+from seehear.senses import load_signal
 from seehear.senses.sight.augment import AugmentSight
 from seehear.senses.sight.plan import SightSpec
 from table_kinds import Kind, make, opened
@@ -67,7 +67,7 @@ def test_pictures_of_places_change_their_size_and_stay_unmoved_where_nothing_mov
 
 
 def test_an_input_knows_where_it_lies_in_what_was_prepared() -> None:
-    prepared, placed = perceived("image", np.zeros((100, 50, 3), np.uint8), spec(channels=3))
+    prepared, placed = load_signal("image", np.zeros((100, 50, 3), np.uint8), spec(channels=3))
     assert (placed.original.shape, placed.prepared.shape) == ((100, 50), (32, 48))
     assert prepared.shape == (32, 48, 3)
     corners = placed.warp.forward(np.array([[0, 0], [50, 100]]))

@@ -16,7 +16,7 @@ from seehear.folders import discard, temporary
 from seehear.inputs import gather, is_folder
 from seehear.recipe import Recipe
 from seehear.runtime.bundle import Bundle, read_bundle, write_bundle
-from seehear.runtime.recognise import Recogniser as Runtime
+from seehear.runtime.predictor import Predictor
 from seehear.senses.source import Bytes, is_file_object
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class Recogniser:
 
     def __init__(self, bundle: Bundle, problems: Sequence[RowProblem] = ()) -> None:
         self._bundle = bundle
-        self._runtime = Runtime(bundle)
+        self._predictor = Predictor(bundle)
         self.recipe = bundle.recipe
         self.problems = tuple(problems)
 
@@ -60,10 +60,10 @@ class Recogniser:
         """
         options = {"senses": senses, "wrong_at_most": wrong_at_most, "hotwords": hotwords, "tiles": tiles}
         if isinstance(inputs, str | Path) and is_folder(inputs):
-            return self._runtime.predict(gather([inputs], tuple(self.recipe.senses)), **options)  # type: ignore[arg-type]
+            return self._predictor.predict(gather([inputs], tuple(self.recipe.senses)), **options)  # type: ignore[arg-type]
         if isinstance(inputs, Iterable) and not _is_one(inputs):
-            return self._runtime.predict(inputs, **options)  # type: ignore[arg-type]
-        return self._runtime.predict_one(inputs, **options)  # type: ignore[arg-type]
+            return self._predictor.predict(inputs, **options)  # type: ignore[arg-type]
+        return self._predictor.predict_one(inputs, **options)  # type: ignore[arg-type]
 
     def live(self, sound: Iterable[Any], *, hotwords: Sequence[str] | None = None) -> Iterator[Heard]:
         """Answer a sound while it goes on: portions (T,) of samples at 16 kHz, as they come.
@@ -72,7 +72,7 @@ class Recogniser:
         """
         from seehear.runtime.live import live
 
-        return live(self._runtime, sound, hotwords=hotwords)
+        return live(self._predictor, sound, hotwords=hotwords)
 
     def watch(self, film: Any, *, every_s: float | None = None, **how: Any) -> Film:
         """A film, to be gone through once: a Prediction for each picture, with its `time_s`, as they are decoded.
@@ -83,7 +83,7 @@ class Recogniser:
         """
         from seehear.runtime.film import Film
 
-        return Film(self._runtime, film, every_s=every_s, **how)
+        return Film(self._predictor, film, every_s=every_s, **how)
 
     def evaluate(  # noqa: PLR0913 - data, and the wishes of predict
         self,
@@ -110,7 +110,7 @@ class Recogniser:
             table = _open(data, answer or self.recipe.kind, None, workspace)
             how = {"senses": senses, "wrong_at_most": wrong_at_most, "hotwords": hotwords, "tiles": tiles}
             place = None if report is None else Path(report)
-            return judge(self._runtime, table, how, report=place, worse=shifted, listen=listen)
+            return judge(self._predictor, table, how, report=place, worse=shifted, listen=listen)
 
     def card(self) -> str:
         """What it answers, how good it was, its limits: Markdown."""

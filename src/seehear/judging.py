@@ -19,7 +19,7 @@ from seehear.media import Input
 from seehear.recipe import Recipe
 from seehear.runtime.difference import Differences
 from seehear.runtime.prediction import Prediction
-from seehear.runtime.recognise import Recogniser
+from seehear.runtime.predictor import Predictor
 from seehear.senses import SENSES
 from seehear.shifting import corruptions_for, made_worse, shifted
 from seehear.table import Row, RowProblem, Table, shared
@@ -31,7 +31,7 @@ MOST_SHOWN = 24  # mistakes in a report
 
 
 def judge(
-    recogniser: Recogniser,
+    recogniser: Predictor,
     table: Table,
     how: Mapping[str, Any],
     *,
@@ -103,7 +103,7 @@ class Asked:
 
 
 def _asked(
-    recogniser: Recogniser, table: Table, truths: Sequence[Any], how: Mapping[str, Any], listen: Listener
+    recogniser: Predictor, table: Table, truths: Sequence[Any], how: Mapping[str, Any], listen: Listener
 ) -> Asked:
     recipe = recogniser.recipe
     answers: list[Any] = []
@@ -174,7 +174,7 @@ def _truths(table: Table, recipe: Recipe) -> tuple[list[Any], list[RowProblem], 
 def _write_report(
     folder: Path,
     result: Evaluation,
-    recogniser: Recogniser,
+    recogniser: Predictor,
     table: Table,
     asked: Asked,
     truths: Sequence[Any],

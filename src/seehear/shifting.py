@@ -14,7 +14,7 @@ from seehear.measure.groups import Group
 from seehear.measure.judged import Judged, figures
 from seehear.measure.shifted import AS_THEY_ARE, Levels, Shifted
 from seehear.media import Input
-from seehear.runtime.recognise import Recogniser
+from seehear.runtime.predictor import Predictor
 from seehear.senses import SENSES
 from seehear.senses.corruption import MILD, STRONG, Corruption, generator
 
@@ -29,7 +29,7 @@ SEED = 0
 Asked = Sequence[tuple[Mapping[str, Input], Answer]]  # what each example has for the senses, and its truth
 
 
-def corruptions_for(recogniser: Recogniser, senses: Sequence[str] | None) -> dict[str, tuple[str, Corruption]]:
+def corruptions_for(recogniser: Predictor, senses: Sequence[str] | None) -> dict[str, tuple[str, Corruption]]:
     """(sense, corruption) by name; the name includes the sense if several senses are used.
 
     Corruptions that move things are left out for boxes and masks. Raises UsageError if none remain.
@@ -48,7 +48,7 @@ def corruptions_for(recogniser: Recogniser, senses: Sequence[str] | None) -> dic
     return found
 
 
-def shifted(recogniser: Recogniser, examples: Asked, how: Mapping[str, Any], listen: Listener) -> Shifted:
+def shifted(recogniser: Predictor, examples: Asked, how: Mapping[str, Any], listen: Listener) -> Shifted:
     """Measure on some of the examples as they are and under every corruption, mild and strong.
 
     `how` holds keywords of `predict`. All examples must be readable.
@@ -72,7 +72,7 @@ def shifted(recogniser: Recogniser, examples: Asked, how: Mapping[str, Any], lis
     return Shifted.of(ANSWERS[recogniser.recipe.kind].headline(recogniser.recipe.answer), clean, levels)
 
 
-def made_worse(recogniser: Recogniser, inputs: Mapping[str, Input], senses: Sequence[str] | None) -> dict[str, Image]:
+def made_worse(recogniser: Predictor, inputs: Mapping[str, Input], senses: Sequence[str] | None) -> dict[str, Image]:
     """Pictures of one example for the report: as it is, and under each strong corruption of the senses that it has."""
     pictures: dict[str, Image] = {}
     for name, (sense, corruption) in corruptions_for(recogniser, senses).items():
@@ -97,7 +97,7 @@ def _corrupted(
         yield {**inputs, sense: corruption(signal, severity, generator(SEED, number, name))}
 
 
-def _measured(recogniser: Recogniser, examples: Asked, how: Mapping[str, Any], inputs: Any) -> Group:
+def _measured(recogniser: Predictor, examples: Asked, how: Mapping[str, Any], inputs: Any) -> Group:
     recipe = recogniser.recipe
     kind = ANSWERS[recipe.kind]
     predictions = list(recogniser.predict(inputs, **how))

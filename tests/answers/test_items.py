@@ -20,7 +20,7 @@ from seehear.measure.judged import Judged, figures
 from seehear.recipe import RiskCoverageCurve, SelectivePrediction
 from seehear.runtime.bundle import write_bundle
 from seehear.runtime.prediction import Prediction
-from seehear.runtime.recognise import Recogniser
+from seehear.runtime.predictor import Predictor
 
 SURE, DOUBTFUL = 255, 222  # white, and grey that is 75 % sure
 
@@ -44,11 +44,11 @@ def scene(*whites: int) -> Image.Image:
 
 
 @pytest.fixture(scope="module")
-def finder() -> Recogniser:
-    return Recogniser(squares.bundle())
+def finder() -> Predictor:
+    return Predictor(squares.bundle())
 
 
-def test_a_sure_box_is_accepted_though_another_is_not(finder: Recogniser) -> None:
+def test_a_sure_box_is_accepted_though_another_is_not(finder: Predictor) -> None:
     got = finder.predict_one(scene(SURE, DOUBTFUL))
     assert [box.accepted for box in got.answer.boxes] == [True, False]
     assert (got.accepted, got.whole_accepted, got.reason) == (True, False, "")
@@ -60,7 +60,7 @@ def test_a_sure_box_is_accepted_though_another_is_not(finder: Recogniser) -> Non
     assert [box["accepted"] for box in told["answer"]["boxes"]] == [True, False]
 
 
-def test_where_no_box_is_sure_enough_nothing_is_accepted(finder: Recogniser) -> None:
+def test_where_no_box_is_sure_enough_nothing_is_accepted(finder: Predictor) -> None:
     got = finder.predict_one(scene(DOUBTFUL))
     assert (got.accepted, got.whole_accepted, got.items) == (False, False, ItemCount("box", 0, 1))
     assert got.reason == "for 5 % wrong at most a box must be 80 % sure or all of it must be 95 % sure"
@@ -68,12 +68,12 @@ def test_where_no_box_is_sure_enough_nothing_is_accepted(finder: Recogniser) -> 
     assert stricter.reason == "for 1 % wrong at most a box must be 90 % sure"
 
 
-def test_an_empty_answer_is_accepted_as_a_whole_or_not_at_all(finder: Recogniser) -> None:
+def test_an_empty_answer_is_accepted_as_a_whole_or_not_at_all(finder: Predictor) -> None:
     """None of its boxes could be."""
     nothing = finder.predict_one(scene())
     assert (str(nothing.answer), nothing.items) == ("nothing", ItemCount("box", 0, 0))
     assert (nothing.accepted, nothing.whole_accepted) == (True, True)
-    never = Recogniser(
+    never = Predictor(
         squares.bundle(
             selective={"image": SelectivePrediction(risk=RiskCoverageCurve(confidence=(0.9,), wrong=(0.01,)))}
         )
@@ -85,7 +85,7 @@ def test_an_empty_answer_is_accepted_as_a_whole_or_not_at_all(finder: Recogniser
 
 @pytest.mark.parametrize("tiles", [False, True])
 def test_of_what_is_unlike_all_that_was_taught_no_item_is_accepted(tiles: bool) -> None:
-    wary = Recogniser(squares.bundle(unfamiliar_above={"image": -1.0}))
+    wary = Predictor(squares.bundle(unfamiliar_above={"image": -1.0}))
     large = Image.new("L", (160, 160))
     large.paste(scene(SURE), (30, 30))
     got = wary.predict_one(large if tiles else scene(SURE), tiles=tiles)

@@ -17,7 +17,7 @@ from seehear import api
 from seehear.answers.text import Text, Word
 from seehear.cli import run
 from seehear.cli.keeping import Names
-from seehear.runtime.perceive import named
+from seehear.runtime.loading import example_name
 from seehear.runtime.prediction import Prediction
 
 
@@ -28,7 +28,7 @@ class Listener:
 
     def predict(self, inputs: Iterable[Any], **_: Any) -> Iterator[Prediction]:
         for each in inputs:
-            name = named(each)
+            name = example_name(each)
             words = (Word(Path(name).stem, 0.0, 0.5),)
             yield (
                 Prediction.failed(name, f"{name}: broken")

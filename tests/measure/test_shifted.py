@@ -19,7 +19,7 @@ from seehear.errors import UsageError
 from seehear.measure.groups import Group
 from seehear.measure.shifted import Levels, Shifted
 from seehear.runtime.bundle import write_bundle
-from seehear.runtime.recognise import Recogniser
+from seehear.runtime.predictor import Predictor
 from seehear.senses import SENSES
 from seehear.senses.corruption import Corruption
 from seehear.shifting import MOST_ASKED, corruptions_for, spread
@@ -76,13 +76,13 @@ def test_of_two_senses_one_is_made_worse_at_a_time(here, capsys):
 
 
 def test_a_sense_that_is_withheld_is_not_made_worse(here):
-    names = corruptions_for(Recogniser(tiny.bundle("image", "audio")), ["audio"])
+    names = corruptions_for(Predictor(tiny.bundle("image", "audio")), ["audio"])
     assert {sense for sense, _ in names.values()} == {"audio"}
     assert names.keys() == SENSES["audio"].corruptions().keys()
 
 
 def test_what_moves_things_says_nothing_of_an_answer_that_says_where(monkeypatch):
-    model = Recogniser(tiny.bundle())
+    model = Predictor(tiny.bundle())
     every = corruptions_for(model, None)
     places = type("Places", (), {"finest_px": 4})
     monkeypatch.setattr("seehear.shifting.ANSWERS", {"label": places})
@@ -93,7 +93,7 @@ def test_what_moves_things_says_nothing_of_an_answer_that_says_where(monkeypatch
 def test_senses_of_which_no_corruption_is_known_are_refused_before_the_work(here, monkeypatch):
     model = api.load("dark.seehear")
     monkeypatch.setattr(type(SENSES["image"]), "corruptions", lambda _: {})
-    monkeypatch.setattr(type(model._runtime), "predict", lambda *_, **__: pytest.fail("it was asked"))
+    monkeypatch.setattr(type(model._predictor), "predict", lambda *_, **__: pytest.fail("it was asked"))
     with pytest.raises(UsageError, match=r"no corruptions for image.*senses with corruptions: audio"):
         model.evaluate("rows.csv", shifted=True)
 

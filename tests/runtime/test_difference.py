@@ -16,7 +16,7 @@ from seehear.recipe import Recipe
 from seehear.runtime.bundle import write_bundle
 from seehear.runtime.difference import FEWEST, Differences
 from seehear.runtime.prediction import Prediction
-from seehear.runtime.recognise import Recogniser
+from seehear.runtime.predictor import Predictor
 from seehear.senses import SENSES
 from seehear.senses.corruption import generator
 from signals import USUAL
@@ -72,7 +72,7 @@ def test_each_sense_is_told_by_itself():
 
 
 def test_a_recipe_that_does_not_know_what_is_usual_measures_nothing():
-    assert Recogniser(tiny.bundle()).predict_one(tiny.picture(0.9)).measured == {}
+    assert Predictor(tiny.bundle()).predict_one(tiny.picture(0.9)).measured == {}
 
 
 @pytest.mark.parametrize("sense", MEASURED)

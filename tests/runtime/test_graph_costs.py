@@ -16,12 +16,12 @@ from onnx import TensorProto, helper, numpy_helper
 import tiny
 from exports import exports, feeds
 from seehear.errors import BundleError
-from seehear.runtime import recognise
+from seehear.runtime import predictor as recognise
 from seehear.runtime.bundle import read_bundle, write_bundle
 from seehear.runtime.cost import cost_of, steps
 from seehear.runtime.graph import MOST_NODES, read_graph
 from seehear.runtime.operators import OPERATORS
-from seehear.runtime.recognise import Recogniser
+from seehear.runtime.predictor import Predictor
 
 Change = Callable[[onnx.ModelProto], None]
 HUGE = 1 << 40
@@ -131,10 +131,10 @@ def refused(tmp_path: Path, model: bytes, because: str, *senses: str) -> None:
     bundle = replace(tiny.bundle(*senses), model=model)
     with pytest.raises(BundleError, match=because) as caught:
         write_bundle(tmp_path / "m.seehear", bundle)
-        Recogniser(read_bundle(tmp_path / "m.seehear"))
+        Predictor(read_bundle(tmp_path / "m.seehear"))
     assert len(str(caught.value)) < 500
     with pytest.raises(BundleError, match=because):
-        Recogniser(bundle)
+        Predictor(bundle)
 
 
 @pytest.fixture

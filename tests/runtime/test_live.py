@@ -21,7 +21,7 @@ import tiny
 from seehear.errors import InputError, UsageError
 from seehear.runtime.bundle import write_bundle
 from seehear.runtime.live import GUESS_EVERY_S, NEW_SHARE, live
-from seehear.runtime.recognise import Recogniser
+from seehear.runtime.predictor import Predictor
 from seehear.senses.hearing.pauses import LONGEST_S, PAUSE_S, TAIL_S, Pauses, Stretch
 from seehear.senses.hearing.plan import RATE_HZ
 
@@ -94,7 +94,7 @@ def portions(samples: np.ndarray) -> list[np.ndarray]:
 
 def test_guesses_come_before_the_answer() -> None:
     """The tiny recogniser takes the loud for bright."""
-    heard = list(live(Recogniser(tiny.bundle("audio")), portions(sound(0.5, 2, 0.8, tone=0.9))))
+    heard = list(live(Predictor(tiny.bundle("audio")), portions(sound(0.5, 2, 0.8, tone=0.9))))
     *guesses, last = heard
     assert [each.final for each in heard] == [False] * len(guesses) + [True]
     assert len(guesses) >= 3
@@ -104,7 +104,7 @@ def test_guesses_come_before_the_answer() -> None:
 
 
 def test_guesses_at_a_long_stretch_are_rarer_in_proportion() -> None:
-    *guesses, last = live(Recogniser(tiny.bundle("audio")), portions(sound(0.5, *[0.2, 0.1] * 40, 0.8, tone=0.9)))
+    *guesses, last = live(Predictor(tiny.bundle("audio")), portions(sound(0.5, *[0.2, 0.1] * 40, 0.8, tone=0.9)))
     assert last.end_s - last.start_s > 10
     ends_s = [guess.end_s for guess in guesses]
     for before_s, after_s in pairwise(ends_s):
@@ -130,7 +130,7 @@ def test_a_guess_hears_all_of_the_stretch_so_far() -> None:
 def test_what_has_fallen_silent_is_guessed_at_before_its_pause_is_over_and_not_asked_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    recogniser = Recogniser(tiny.bundle("audio"))
+    recogniser = Predictor(tiny.bundle("audio"))
     asked: list[int] = []
     ask = recogniser.predict_one
 
@@ -149,19 +149,19 @@ def test_what_has_fallen_silent_is_guessed_at_before_its_pause_is_over_and_not_a
 def test_a_portion_may_have_any_form_that_a_recording_may() -> None:
     usual = sound(0.5, 0.4, 1, tone=0.9)
     forms = (usual, usual.astype(float), np.rint(usual * 32768).astype(np.int16), np.stack([usual, usual], 1))
-    ends = [[heard.end_s for heard in live(Recogniser(tiny.bundle("audio")), [form])] for form in forms]
+    ends = [[heard.end_s for heard in live(Predictor(tiny.bundle("audio")), [form])] for form in forms]
     assert ends[0] and ends[1:] == ends[:1] * 3
 
 
 @pytest.mark.parametrize("portion", [np.array([0.1, np.nan], np.float32), np.float32(0.1), np.array(["a"])])
 def test_what_is_no_sound_is_refused(portion: Any) -> None:
     with pytest.raises(InputError, match=r"not numbers|array"):
-        list(live(Recogniser(tiny.bundle("audio")), [portion]))
+        list(live(Predictor(tiny.bundle("audio")), [portion]))
 
 
 def test_only_who_hears_is_asked_about_sound() -> None:
     with pytest.raises(UsageError, match="does not hear"):
-        next(live(Recogniser(tiny.bundle("image")), [sound(0.1)]))
+        next(live(Predictor(tiny.bundle("image")), [sound(0.1)]))
 
 
 def test_the_command_line_answers_raw_sound_from_stdin(tmp_path: Path) -> None:

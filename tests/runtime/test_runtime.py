@@ -31,20 +31,20 @@ from seehear.media import Excerpt
 from seehear.recipe import RiskCoverageCurve, SelectivePrediction
 from seehear.runtime.bundle import write_bundle
 from seehear.runtime.prediction import Prediction, share
-from seehear.runtime.recognise import Recogniser, _is_of
+from seehear.runtime.predictor import Predictor, _is_of
 from seehear.runtime.stream import AHEAD, CHUNK, PADDING, WINDOW, in_batches, read_ahead
 from seehear.senses import source
 from seehear.table import RowProblem
 
 
 @pytest.fixture(scope="module")
-def seeing() -> Recogniser:
-    return Recogniser(tiny.bundle())
+def seeing() -> Predictor:
+    return Predictor(tiny.bundle())
 
 
 @pytest.fixture(scope="module")
-def both() -> Recogniser:
-    return Recogniser(tiny.bundle("image", "audio"))
+def both() -> Predictor:
+    return Predictor(tiny.bundle("image", "audio"))
 
 
 def save_picture(path: Path, brightness: float) -> Path:
@@ -85,7 +85,7 @@ FILE_OBJECTS = {
 # --- One example -----------------------------------------------------------------------------------------------------
 
 
-def test_a_clear_picture_is_answered_and_accepted(seeing: Recogniser, tmp_path: Path) -> None:
+def test_a_clear_picture_is_answered_and_accepted(seeing: Predictor, tmp_path: Path) -> None:
     path = save_picture(tmp_path / "day.png", 0.9)
     prediction = seeing.predict_one(path)
     assert str(prediction.answer) == "bright"
@@ -95,7 +95,7 @@ def test_a_clear_picture_is_answered_and_accepted(seeing: Recogniser, tmp_path: 
 
 
 @pytest.mark.parametrize("form", ["path", "text", "bytes", "array", "picture", "mapping", *FILE_OBJECTS])
-def test_every_form_of_one_picture_gets_the_same_answer(seeing: Recogniser, tmp_path: Path, form: str) -> None:
+def test_every_form_of_one_picture_gets_the_same_answer(seeing: Predictor, tmp_path: Path, form: str) -> None:
     path = save_picture(tmp_path / "night.png", 0.2)
     with Image.open(path) as picture:
         forms = {
@@ -113,7 +113,7 @@ def test_every_form_of_one_picture_gets_the_same_answer(seeing: Recogniser, tmp_
     assert not prediction.error
 
 
-def test_an_unsure_answer_is_not_accepted_and_says_what_it_would_need(seeing: Recogniser) -> None:
+def test_an_unsure_answer_is_not_accepted_and_says_what_it_would_need(seeing: Predictor) -> None:
     prediction = seeing.predict_one(tiny.picture(0.51))
     assert str(prediction.answer) == "bright"
     assert not prediction.accepted
@@ -122,7 +122,7 @@ def test_an_unsure_answer_is_not_accepted_and_says_what_it_would_need(seeing: Re
     assert str(prediction) == f"a ndarray: I don't know; perhaps bright (59 % sure): {prediction.reason}"
 
 
-def test_the_wished_error_moves_the_line(seeing: Recogniser) -> None:
+def test_the_wished_error_moves_the_line(seeing: Predictor) -> None:
     picture = tiny.picture(0.545)
     assert 0.8 < seeing.predict_one(picture).confidence < 0.9
     assert seeing.predict_one(picture).accepted
@@ -130,7 +130,7 @@ def test_the_wished_error_moves_the_line(seeing: Recogniser) -> None:
 
 
 def test_where_no_confidence_is_enough_it_says_what_the_examples_held_out_vouch_for() -> None:
-    few = Recogniser(tiny.bundle(results={"image": {"n": 230}}))
+    few = Predictor(tiny.bundle(results={"image": {"n": 230}}))
     reason = "230 examples held out vouch for 1 % wrong at most, not for 0.12 %"
     assert few.unvouched(wrong_at_most=0.0012) == reason
     assert few.predict_one(tiny.picture(0.9), wrong_at_most=0.0012).reason == reason
@@ -143,7 +143,7 @@ PROMISED = {"image+audio": 0.01, "image": 0.05, "audio": 0.07}
 def test_unless_asked_otherwise_it_keeps_to_what_was_promised_by_the_senses_in_use() -> None:
     risk = RiskCoverageCurve(confidence=(0.9, 0.8), wrong=(0.01, 0.05))
     selective = {name: SelectivePrediction(risk=risk, wrong_at_most=share) for name, share in PROMISED.items()}
-    both = Recogniser(tiny.bundle("image", "audio", selective=selective))
+    both = Predictor(tiny.bundle("image", "audio", selective=selective))
     assert {used: both.promised(used.split("+")) for used in PROMISED} == PROMISED
     assert both.promised(["image"], 0.2) == 0.2
     sure = tiny.picture(0.545)  # 86 %
@@ -153,7 +153,7 @@ def test_unless_asked_otherwise_it_keeps_to_what_was_promised_by_the_senses_in_u
     assert (doubtful.whole_accepted, doubtful.items) == (False, None)
 
 
-def test_an_unfamiliar_input_is_not_accepted_however_sure(seeing: Recogniser) -> None:
+def test_an_unfamiliar_input_is_not_accepted_however_sure(seeing: Predictor) -> None:
     picture = tiny.picture(1.0)
     picture[0, 0] = 0
     prediction = seeing.predict_one(picture)
@@ -163,12 +163,12 @@ def test_an_unfamiliar_input_is_not_accepted_however_sure(seeing: Recogniser) ->
 
 
 def test_what_was_never_measured_is_not_accepted() -> None:
-    prediction = Recogniser(tiny.bundle(selective={})).predict_one(tiny.picture(0.9))
+    prediction = Predictor(tiny.bundle(selective={})).predict_one(tiny.picture(0.9))
     assert not prediction.accepted
     assert prediction.reason == "how often it is right by image was never measured"
 
 
-def test_a_result_that_is_not_finite_is_an_error_and_no_answer(seeing: Recogniser) -> None:
+def test_a_result_that_is_not_finite_is_an_error_and_no_answer(seeing: Predictor) -> None:
     prediction = seeing.predict_one(tiny.picture(0.0))
     assert (prediction.answer, prediction.accepted, prediction.used) == (None, False, ())
     assert "not finite" in prediction.error
@@ -176,7 +176,7 @@ def test_a_result_that_is_not_finite_is_an_error_and_no_answer(seeing: Recognise
 
 @pytest.mark.parametrize(("content", "because"), [(b"", "empty"), (b"hello", "not a picture|can not|cannot")])
 def test_an_unreadable_file_is_named_and_raises_nothing(
-    seeing: Recogniser, tmp_path: Path, content: bytes, because: str
+    seeing: Predictor, tmp_path: Path, content: bytes, because: str
 ) -> None:
     (tmp_path / "x.png").write_bytes(content)
     prediction = seeing.predict_one(tmp_path / "x.png")
@@ -185,7 +185,7 @@ def test_an_unreadable_file_is_named_and_raises_nothing(
     assert str(tmp_path / "x.png") in prediction.error
 
 
-def test_json_has_exactly_the_published_keys(seeing: Recogniser, tmp_path: Path) -> None:
+def test_json_has_exactly_the_published_keys(seeing: Predictor, tmp_path: Path) -> None:
     told = json.loads(json.dumps(seeing.predict_one(tiny.picture(0.9)).to_json()))
     assert list(told) == ["input", "answer", "confidence", "accepted", "alternatives", "reason", "used"]
     assert told["answer"] == {"label": "bright"}
@@ -196,7 +196,7 @@ def test_json_has_exactly_the_published_keys(seeing: Recogniser, tmp_path: Path)
 
 
 def test_what_is_heard_lasts_and_what_is_seen_does_not() -> None:
-    both = Recogniser(tiny.bundle("image", "audio"))
+    both = Predictor(tiny.bundle("image", "audio"))
     sound = np.full(40_000, 0.5, np.float32)
     assert both.predict_one({"image": tiny.picture(0.9), "audio": sound}).lasts_s == 2.5
     assert both.predict_one({"image": tiny.picture(0.9)}).lasts_s == 0
@@ -220,14 +220,14 @@ def test_shares_in_words_are_never_certain_and_what_falls_short_reads_so(part: f
 
 
 @pytest.mark.parametrize("wrong", [{"senses": ["audio"]}, {"senses": []}, {"wrong_at_most": 0}, {"wrong_at_most": 2.0}])
-def test_wrong_keywords_are_refused_at_once(seeing: Recogniser, wrong: dict[str, Any]) -> None:
+def test_wrong_keywords_are_refused_at_once(seeing: Predictor, wrong: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match="Allowed"):
         seeing.predict([], **wrong)
     with pytest.raises(UsageError, match="Allowed"):
         seeing.predict_one(tiny.picture(0.9), **wrong)
 
 
-def test_one_path_is_not_taken_for_many(seeing: Recogniser) -> None:
+def test_one_path_is_not_taken_for_many(seeing: Predictor) -> None:
     for one in ("picture.png", bytearray(b"picture")):
         with pytest.raises(UsageError, match="predict_one"):
             seeing.predict(one)
@@ -236,7 +236,7 @@ def test_one_path_is_not_taken_for_many(seeing: Recogniser) -> None:
 # --- Two senses ------------------------------------------------------------------------------------------------------
 
 
-def test_either_sense_answers_and_says_so(both: Recogniser, tmp_path: Path) -> None:
+def test_either_sense_answers_and_says_so(both: Predictor, tmp_path: Path) -> None:
     dark, loud = save_picture(tmp_path / "dark.png", 0.1), save_sound(tmp_path / "loud.wav", 0.9)
     asked = [{"image": dark, "audio": loud}, {"image": dark}, {"audio": loud}, dark, loud, str(loud), loud.read_bytes()]
     got = [(str(each.answer), each.used, each.error) for each in both.predict(asked)]
@@ -244,26 +244,26 @@ def test_either_sense_answers_and_says_so(both: Recogniser, tmp_path: Path) -> N
     assert got == [("dark", ("image", "audio"), ""), seen, heard, seen, heard, heard, heard]
 
 
-def test_an_excerpt_of_a_video_is_both_seen_and_heard(both: Recogniser, tmp_path: Path) -> None:
+def test_an_excerpt_of_a_video_is_both_seen_and_heard(both: Predictor, tmp_path: Path) -> None:
     film = tmp_path / "film.mp4"
     film.write_bytes(seed("mp4"))
     prediction = both.predict_one(Excerpt(film, 0.25, 0.75))
     assert (prediction.input, prediction.used) == (f"{film} [0.25 s to 0.75 s]", ("image", "audio"))
 
 
-def test_a_sense_can_be_withheld(both: Recogniser, tmp_path: Path) -> None:
+def test_a_sense_can_be_withheld(both: Predictor, tmp_path: Path) -> None:
     dark, loud = save_picture(tmp_path / "dark.png", 0.1), save_sound(tmp_path / "loud.wav", 0.9)
     prediction = both.predict_one({"image": dark, "audio": loud}, senses=["audio"])
     assert (str(prediction.answer), prediction.used) == ("bright", ("audio",))
     assert not both.predict_one(dark, senses=["audio"]).used
 
 
-def test_an_array_is_one_thing(both: Recogniser) -> None:
+def test_an_array_is_one_thing(both: Predictor) -> None:
     assert both.predict_one(tiny.picture(0.9)).used == ("image",)
     assert both.predict_one(np.full(8_000, 0.9, np.float32)).used == ("audio",)
 
 
-def test_an_unreadable_sense_is_told_and_the_other_answers(both: Recogniser, tmp_path: Path) -> None:
+def test_an_unreadable_sense_is_told_and_the_other_answers(both: Predictor, tmp_path: Path) -> None:
     loud = save_sound(tmp_path / "loud.wav", 0.9)
     prediction = both.predict_one({"image": tmp_path / "gone.png", "audio": loud})
     assert (str(prediction.answer), prediction.used, prediction.accepted) == ("bright", ("audio",), True)
@@ -271,7 +271,7 @@ def test_an_unreadable_sense_is_told_and_the_other_answers(both: Recogniser, tmp
     assert prediction.input == f"{tmp_path / 'gone.png'} + {loud}"
 
 
-def test_nothing_at_all_is_an_error(both: Recogniser, tmp_path: Path) -> None:
+def test_nothing_at_all_is_an_error(both: Predictor, tmp_path: Path) -> None:
     for nothing in ({}, {"image": None, "audio": None}, {"smell": "rose.txt"}, {"image": tmp_path / "gone.png"}):
         prediction = both.predict_one(nothing)
         assert prediction.answer is None
@@ -296,7 +296,7 @@ def test_samples_with_their_rate_and_bytes_of_any_kind_are_one_input(tmp_path: P
         assert model.predict(kind(film)).used == ("image", "audio")
 
 
-def test_file_objects_are_read_when_they_are_passed_and_keep_their_names(seeing: Recogniser, tmp_path: Path) -> None:
+def test_file_objects_are_read_when_they_are_passed_and_keep_their_names(seeing: Predictor, tmp_path: Path) -> None:
     paths = [save_picture(tmp_path / f"{i}.png", 0.2 + 0.6 * (i % 2)) for i in range(5)]
 
     def opened() -> Iterator[Any]:
@@ -309,7 +309,7 @@ def test_file_objects_are_read_when_they_are_passed_and_keep_their_names(seeing:
     assert [each.input for each in predictions] == [str(path) for path in paths]
 
 
-def test_a_file_object_serves_both_senses(both: Recogniser) -> None:
+def test_a_file_object_serves_both_senses(both: Predictor) -> None:
     assert both.predict_one(OneWay(seed("mp4"))).used == ("image", "audio")
 
 
@@ -324,7 +324,7 @@ def test_a_file_object_serves_both_senses(both: Recogniser) -> None:
     ids=["text", "closed", "empty", "no picture"],
 )
 def test_a_file_object_that_can_not_be_used_is_named(
-    seeing: Recogniser, tmp_path: Path, make: Any, because: str
+    seeing: Predictor, tmp_path: Path, make: Any, because: str
 ) -> None:
     file = make(save_picture(tmp_path / "day.png", 0.9))
     one, (streamed,) = seeing.predict_one(file), seeing.predict([file])
@@ -333,13 +333,13 @@ def test_a_file_object_that_can_not_be_used_is_named(
         assert because in prediction.error
 
 
-def test_a_file_object_that_does_not_end_is_given_up(seeing: Recogniser, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_object_that_does_not_end_is_given_up(seeing: Predictor, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(source, "MOST_HELD_BYTES", 1 << 20)
     with Path("/dev/zero").open("rb") as endless:
         assert "more than 1 MiB" in seeing.predict_one(endless).error
 
 
-def test_one_file_object_is_one_input(seeing: Recogniser, tmp_path: Path) -> None:
+def test_one_file_object_is_one_input(seeing: Predictor, tmp_path: Path) -> None:
     path = save_picture(tmp_path / "day.png", 0.9)
     with path.open("rb") as file:
         assert str(api.Recogniser(tiny.bundle()).predict(file).answer) == "bright"
@@ -347,11 +347,11 @@ def test_one_file_object_is_one_input(seeing: Recogniser, tmp_path: Path) -> Non
             seeing.predict(file)
 
 
-@pytest.mark.parametrize("kind", [Recogniser, api.Recogniser])
+@pytest.mark.parametrize("kind", [Predictor, api.Recogniser])
 def test_a_recogniser_can_be_pickled(kind: Any) -> None:
     one = kind(tiny.bundle("image", "audio"))
     other = pickle.loads(pickle.dumps(one))
-    predict = "predict_one" if kind is Recogniser else "predict"
+    predict = "predict_one" if kind is Predictor else "predict"
     first, second = (getattr(each, predict)(tiny.picture(0.9)) for each in (one, other))
     assert (first, other.recipe) == (second, one.recipe)
 
@@ -371,7 +371,7 @@ def test_another_process_answers_and_saves_the_same(tmp_path: Path) -> None:
 # --- Streams ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_stream_gives_what_one_by_one_gives_in_order(both: Recogniser, tmp_path: Path) -> None:
+def test_a_stream_gives_what_one_by_one_gives_in_order(both: Predictor, tmp_path: Path) -> None:
     """Sounds of many lengths, pictures and failures mixed: batching and padding change no answer."""
     rng = np.random.default_rng(0)
     asked: list[Any] = []
@@ -387,7 +387,7 @@ def test_a_stream_gives_what_one_by_one_gives_in_order(both: Recogniser, tmp_pat
     np.testing.assert_allclose([p.confidence for p in streamed], [p.confidence for p in single], atol=1e-5)
 
 
-def test_a_stream_reads_no_further_than_it_must_and_stops_when_left(seeing: Recogniser) -> None:
+def test_a_stream_reads_no_further_than_it_must_and_stops_when_left(seeing: Predictor) -> None:
     taken = 0
 
     def endless() -> Iterator[np.ndarray]:
@@ -405,7 +405,7 @@ def test_a_stream_reads_no_further_than_it_must_and_stops_when_left(seeing: Reco
     assert threading.active_count() == threads_before
 
 
-def test_an_error_of_the_caller_own_iterator_is_his(seeing: Recogniser) -> None:
+def test_an_error_of_the_caller_own_iterator_is_his(seeing: Predictor) -> None:
     def broken() -> Iterator[np.ndarray]:
         yield tiny.picture(0.9)
         raise KeyError("mine")
@@ -439,7 +439,7 @@ def test_reading_ahead_keeps_the_order_and_passes_errors_on() -> None:
         list(read_ahead(lambda i: 1 // (i - 50), range(100), threads=3))
 
 
-def test_where_a_batch_fails_its_examples_are_asked_one_by_one(seeing: Recogniser, monkeypatch: Any) -> None:
+def test_where_a_batch_fails_its_examples_are_asked_one_by_one(seeing: Predictor, monkeypatch: Any) -> None:
     run = seeing._session.run
 
     def fails_on_many(feeds: Any) -> Any:
@@ -458,13 +458,13 @@ def test_where_a_batch_fails_its_examples_are_asked_one_by_one(seeing: Recognise
 
 def test_a_graph_of_other_senses_is_refused() -> None:
     with pytest.raises(BundleError, match=r"it takes audio, audio_samples. Allowed: image\."):
-        Recogniser(replace(tiny.bundle(), model=tiny.model("audio")))
+        Predictor(replace(tiny.bundle(), model=tiny.model("audio")))
 
 
 def test_a_graph_of_another_answer_is_refused() -> None:
     number = {"mean": 0.0, "spread": 1.0, "low": -1.0, "high": 1.0, "tolerance": 0.5}
     with pytest.raises(BundleError, match=r"gives logits, unfamiliar_image. Allowed: mean, log_scale, unfam"):
-        Recogniser(tiny.bundle(kind="score", answer=number))
+        Predictor(tiny.bundle(kind="score", answer=number))
 
 
 @pytest.mark.parametrize("several", [False, True])
@@ -472,7 +472,7 @@ def test_a_graph_of_another_answer_is_refused() -> None:
 def test_a_graph_of_another_number_of_classes_is_refused(classes: str, several: bool) -> None:
     answer = {"classes": tuple(classes), "several": several, "counts": (10,) * len(classes)}
     with pytest.raises(BundleError, match=rf"logits of shape \(1, 2\) .* Allowed: \(1, {len(classes)}\)"):
-        Recogniser(tiny.bundle(answer=answer))
+        Predictor(tiny.bundle(answer=answer))
 
 
 def test_a_graph_whose_number_of_classes_follows_the_input_fails_by_name() -> None:
@@ -490,7 +490,7 @@ def test_a_graph_whose_number_of_classes_follows_the_input_fails_by_name() -> No
         ]
     )
     graph.graph.output[0].type.tensor_type.ClearField("shape")
-    hearing = Recogniser(replace(tiny.bundle("audio"), model=graph.SerializeToString()))
+    hearing = Predictor(replace(tiny.bundle("audio"), model=graph.SerializeToString()))
     assert str(hearing.predict_one((np.full(8_000, 0.3, np.float32), 16_000)).answer) == "dark"
     failed = hearing.predict_one((np.full(16_000, 0.3, np.float32), 16_000))
     assert failed.answer is None
@@ -499,7 +499,7 @@ def test_a_graph_whose_number_of_classes_follows_the_input_fails_by_name() -> No
 
 def test_a_length_that_varies_is_for_the_answer_to_judge(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ANSWERS["label"], "raw_shapes", lambda spec: {"logits": ("C",)})
-    assert str(Recogniser(tiny.bundle()).predict_one(tiny.picture(0.9)).answer) == "bright"
+    assert str(Predictor(tiny.bundle()).predict_one(tiny.picture(0.9)).answer) == "bright"
 
 
 def test_lengths_of_one_name_are_one_length_and_none_is_nothing() -> None:
@@ -515,7 +515,7 @@ def test_a_graph_that_answers_in_whole_numbers_is_refused() -> None:
     graph.graph.node.append(onnx.helper.make_node("Cast", ["numbers"], ["logits"], to=onnx.TensorProto.INT64))
     graph.graph.output[0].type.tensor_type.elem_type = onnx.TensorProto.INT64
     with pytest.raises(BundleError, match=r"the graph gives logits as tensor\(int64\). Allowed: tensor\(float\)"):
-        Recogniser(replace(tiny.bundle(), model=graph.SerializeToString()))
+        Predictor(replace(tiny.bundle(), model=graph.SerializeToString()))
 
 
 def test_a_graph_with_more_than_one_doubt_for_an_example_is_refused() -> None:
@@ -524,14 +524,14 @@ def test_a_graph_with_more_than_one_doubt_for_an_example_is_refused() -> None:
     graph.graph.node.append(onnx.helper.make_node("Unsqueeze", ["doubt", "t"], ["unfamiliar_image"]))
     graph.graph.output[1].type.tensor_type.ClearField("shape")
     with pytest.raises(BundleError, match=r"unfamiliar_image of shape \(1, 1\) for a batch of 1. Allowed: \(1,\)"):
-        Recogniser(replace(tiny.bundle(), model=graph.SerializeToString()))
+        Predictor(replace(tiny.bundle(), model=graph.SerializeToString()))
 
 
 def test_a_graph_that_onnxruntime_refuses_is_an_error_in_words(capfd: Any) -> None:
     graph = onnx.load_from_string(tiny.model())
     graph.ir_version = 99
     with pytest.raises(BundleError, match=r"onnxruntime refuses the graph: .*Unsupported"):
-        Recogniser(replace(tiny.bundle(), model=graph.SerializeToString()))
+        Predictor(replace(tiny.bundle(), model=graph.SerializeToString()))
     assert capfd.readouterr() == ("", "")
 
 
@@ -546,8 +546,8 @@ import sys
 from pathlib import Path
 from PIL import Image
 from seehear.runtime.bundle import read_bundle
-from seehear.runtime.recognise import Recogniser
-print(Recogniser(read_bundle(Path("m.seehear"))).predict_one(Image.new("L", (8, 8), 230)).answer)
+from seehear.runtime.predictor import Predictor
+print(Predictor(read_bundle(Path("m.seehear"))).predict_one(Image.new("L", (8, 8), 230)).answer)
 unwanted = {"torch", "sklearn", "pyarrow", "pandas", "onnx", "scipy"} & set(sys.modules)
 sys.exit(str(unwanted) if unwanted else 0)
 """

@@ -26,7 +26,7 @@ from seehear.errors import UsageError
 from seehear.geometry import Grid, Placed, Tile, Warp
 from seehear.recipe import RiskCoverageCurve, SelectivePrediction
 from seehear.runtime.bundle import Bundle, write_bundle
-from seehear.runtime.recognise import Recogniser
+from seehear.runtime.predictor import Predictor
 from seehear.senses.sight.plan import SightSpec
 from seehear.senses.sight.tiles import LEAST_SHARED, ROOM, cut, stretches
 
@@ -264,20 +264,20 @@ def dividing() -> Bundle:
 
 
 @pytest.fixture(scope="module")
-def divider() -> Recogniser:
-    return Recogniser(dividing())
+def divider() -> Predictor:
+    return Predictor(dividing())
 
 
 @given(height=st.integers(1, 10), width=st.integers(1, 10), seed=st.integers(0, 1000))
 @settings(max_examples=30, deadline=None)
 def test_a_picture_that_fits_is_answered_alike_with_and_without_tiles(
-    divider: Recogniser, height: int, width: int, seed: int
+    divider: Predictor, height: int, width: int, seed: int
 ) -> None:
     pixels = np.random.default_rng(seed).integers(0, 256, (height, width), dtype=np.uint8)
     assert divider.predict_one(pixels, tiles=True) == divider.predict_one(pixels)
 
 
-def test_repeated_scenes_are_answered_as_the_scene_is(divider: Recogniser) -> None:
+def test_repeated_scenes_are_answered_as_the_scene_is(divider: Predictor) -> None:
     scene = np.random.default_rng(0).integers(0, 256, (8, 8), dtype=np.uint8)
     small, large = divider.predict_one(scene).answer, divider.predict_one(np.tile(scene, (5, 7)), tiles=True).answer
     assert isinstance(small, Mask) and isinstance(large, Mask)
@@ -286,7 +286,7 @@ def test_repeated_scenes_are_answered_as_the_scene_is(divider: Recogniser) -> No
     assert large.confidence == pytest.approx(small.confidence, abs=1e-6)
 
 
-def test_a_few_strange_tiles_do_not_make_a_picture_strange(divider: Recogniser) -> None:
+def test_a_few_strange_tiles_do_not_make_a_picture_strange(divider: Predictor) -> None:
     picture = np.full((64, 64), 100, np.uint8)
     picture[::8, :16] = 255
     picture[4::8, :16] = 0
@@ -297,15 +297,15 @@ def test_a_few_strange_tiles_do_not_make_a_picture_strange(divider: Recogniser) 
     assert doubted.reason == "the image is unlike all it was taught"
 
 
-def test_a_large_picture_that_was_not_asked_about_in_tiles_hints_at_them(divider: Recogniser) -> None:
+def test_a_large_picture_that_was_not_asked_about_in_tiles_hints_at_them(divider: Predictor) -> None:
     hint = "much larger than what was learned from; with --tiles, in Python tiles=True, small things are seen too"
     assert [divider.predict_one(np.zeros((n, n), np.uint8)).hint for n in (8, 14, 15)] == ["", "", hint]
     assert divider.predict_one(np.zeros((64, 64), np.uint8), tiles=True).hint == ""
     assert divider.predict_one(np.zeros((64, 64), np.uint8)).to_json()["hint"] == hint
-    assert Recogniser(tiny.bundle()).predict_one(np.full((640, 640), 200, np.uint8)).hint == ""
+    assert Predictor(tiny.bundle()).predict_one(np.full((640, 640), 200, np.uint8)).hint == ""
 
 
-def test_what_cannot_be_read_is_named_and_the_others_are_answered(divider: Recogniser, tmp_path: Path) -> None:
+def test_what_cannot_be_read_is_named_and_the_others_are_answered(divider: Predictor, tmp_path: Path) -> None:
     Image.fromarray(np.zeros((30, 30), np.uint8)).save(tmp_path / "a.png")
     good, absent, nothing = divider.predict([tmp_path / "a.png", tmp_path / "b.png", {"audio": "a.wav"}], tiles=True)
     assert good.answer is not None and good.input == str(tmp_path / "a.png")
@@ -313,11 +313,11 @@ def test_what_cannot_be_read_is_named_and_the_others_are_answered(divider: Recog
     assert nothing.error == "a.wav: nothing for image in it."
 
 
-def test_tiles_are_refused_where_they_mean_nothing(divider: Recogniser) -> None:
+def test_tiles_are_refused_where_they_mean_nothing(divider: Predictor) -> None:
     allowed = "Allowed: kinds that say what is where, by one sense: boxes, mask."
     for recogniser, by in (
-        (Recogniser(tiny.bundle()), "image"),
-        (Recogniser(tiny.bundle("image", "audio")), "image and audio"),
+        (Predictor(tiny.bundle()), "image"),
+        (Predictor(tiny.bundle("image", "audio")), "image and audio"),
     ):
         for ask in (recogniser.predict_one, recogniser.predict):
             with pytest.raises(UsageError) as refused:
@@ -326,7 +326,7 @@ def test_tiles_are_refused_where_they_mean_nothing(divider: Recogniser) -> None:
 
 
 def test_a_graph_that_gives_no_numbers_for_a_tile_fails_with_its_name() -> None:
-    recogniser = Recogniser(dividing())
+    recogniser = Predictor(dividing())
     run_graph = recogniser._session.run
     recogniser._session.run = lambda feeds: {name: array * np.nan for name, array in run_graph(feeds).items()}  # type: ignore[method-assign]
     failed = recogniser.predict_one(np.zeros((40, 40), np.uint8), tiles=True)

@@ -24,7 +24,7 @@ import tiny
 from malformed_corpus import SEEDS, dicom, seed
 from seehear.errors import InputError
 from seehear.media import Excerpt
-from seehear.runtime.recognise import Recogniser
+from seehear.runtime.predictor import Predictor
 from seehear.runtime.stream import read_ahead
 from seehear.senses import SENSES, film, isolated, messages
 from seehear.senses.process import EndedError, Process
@@ -87,7 +87,7 @@ def test_what_takes_too_long_is_given_up_and_the_others_are_answered(
     monkeypatch.setitem(isolated.LIMITS_S, "picture", 1)
     for name, data in (("a.tiff", seed("lzw.tiff")), ("b.ppm", slow_picture()), ("c.tiff", seed("lzw.tiff"))):
         (tmp_path / name).write_bytes(data)
-    model = Recogniser(tiny.bundle())
+    model = Predictor(tiny.bundle())
     said = list(model.predict([tmp_path / name for name in ("a.tiff", "b.ppm", "c.tiff")]))
     assert [bool(each.error) for each in said] == [False, True, False]
     assert (

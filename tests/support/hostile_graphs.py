@@ -22,7 +22,7 @@ from seehear.errors import BundleError
 from seehear.runtime.archive import pack
 from seehear.runtime.bundle import _manifest, read_bundle
 from seehear.runtime.operators import OPERATORS
-from seehear.runtime.recognise import Recogniser
+from seehear.runtime.predictor import Predictor
 
 HUGE = (-1, 0, 1, 2, 7, 1 << 16, 1 << 20, 1 << 31, 1 << 40, (1 << 63) - 1, -(1 << 63))
 
@@ -138,7 +138,7 @@ def files(count: int, seed: int) -> Iterator[tuple[str, bytes]]:
 def outcome(path: Path) -> str:
     """Why it was refused; otherwise what it answers, whose errors stay with the prediction."""
     try:
-        recogniser = Recogniser(read_bundle(path))
+        recogniser = Predictor(read_bundle(path))
     except BundleError as error:
         return str(error.what)
     list(recogniser.predict([tiny.picture(0.9), tiny.picture(0.3)]))

@@ -23,7 +23,7 @@ from seehear.files import write_whole
 from seehear.learn.data.cache import Shelf
 from seehear.learn.model.network import Network, Tensors
 from seehear.runtime.graph import OPSET
-from seehear.runtime.recognise import PRESENT
+from seehear.runtime.predictor import PRESENT
 from seehear.runtime.session import Session
 
 BATCHES = (1, 3, 28)  # examples that prove parity; sizes other than the traced one

@@ -16,9 +16,9 @@ from PIL import Image
 from seehear.answers import ANSWERS, Answer, Tracker
 from seehear.errors import SeehearError, UsageError
 from seehear.recipe import Recipe
-from seehear.runtime.perceive import Example, named
+from seehear.runtime.loading import Example, example_name
 from seehear.runtime.prediction import Prediction
-from seehear.runtime.recognise import Recogniser
+from seehear.runtime.predictor import Predictor
 from seehear.runtime.stream import ahead
 from seehear.senses.film import is_film, pictures
 from seehear.senses.sight import SIGHT
@@ -41,7 +41,7 @@ class Film:
     until_s    when the last one was shown
     """
 
-    def __init__(self, recogniser: Recogniser, film: Example, *, every_s: float | None = None, **how: Any) -> None:
+    def __init__(self, recogniser: Predictor, film: Example, *, every_s: float | None = None, **how: Any) -> None:
         """Raises UsageError for a recogniser that does not watch films, and for its keywords."""
         check_watches(recogniser.recipe)
         if every_s is not None and not 0 < every_s < math.inf:
@@ -49,7 +49,7 @@ class Film:
         recogniser.predict([], **how)  # refuses its keywords at once
         self._recogniser, self._how = recogniser, how
         source = film[SIGHT.name] if isinstance(film, Mapping) else film
-        self.name = named(source)
+        self.name = example_name(source)
         self.seen: Tracker = ANSWERS[recogniser.recipe.kind].tracker()
         self.pictures, self.until_s = 0, 0.0
         self._shown = pictures(source, MOST_PIXELS, every_s)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from seehear.errors import UsageError
 from seehear.geometry import Warp
 from seehear.runtime.prediction import Prediction
-from seehear.runtime.recognise import Recogniser
+from seehear.runtime.predictor import Predictor
 from seehear.senses.hearing import HEARING
 from seehear.senses.hearing.pauses import Pauses, Stretch
 from seehear.senses.hearing.plan import RATE_HZ
@@ -44,7 +44,7 @@ class Heard:
         return f"{self.start_s:8.2f} s  {self.prediction.answer}"
 
 
-def live(recogniser: Recogniser, sound: Iterable[Samples], *, hotwords: Sequence[str] | None = None) -> Iterator[Heard]:
+def live(recogniser: Predictor, sound: Iterable[Samples], *, hotwords: Sequence[str] | None = None) -> Iterator[Heard]:
     """Answer a running sound: portions at RATE_HZ, of any length, as they come. Memory does not grow with it.
 
     A portion is (T,) or (T, channels) of floats, int16, int32 or uint8. A guess at the stretch that goes on comes with
@@ -70,14 +70,14 @@ def _is_due(start_s: float, end_s: float, pausing: bool, guess: Heard | None) ->
     return new_s >= max(GUESS_EVERY_S, NEW_SHARE * (end_s - start_s)) or (pausing and new_s > 0)
 
 
-def _answer(recogniser: Recogniser, stretch: Stretch, guess: Heard | None, hotwords: Sequence[str] | None) -> Heard:
+def _answer(recogniser: Predictor, stretch: Stretch, guess: Heard | None, hotwords: Sequence[str] | None) -> Heard:
     """Where the last guess heard all of the stretch already, it is the answer."""
     if guess is not None and (guess.start_s, guess.end_s) == (stretch.start_s, stretch.end_s):
         return replace(guess, final=True)
     return _heard(recogniser, stretch, hotwords)
 
 
-def _heard(recogniser: Recogniser, stretch: Stretch, hotwords: Sequence[str] | None) -> Heard:
+def _heard(recogniser: Predictor, stretch: Stretch, hotwords: Sequence[str] | None) -> Heard:
     source = {HEARING.name: (stretch.samples, RATE_HZ)}
     prediction = recogniser.predict_one(source, senses=[HEARING.name], hotwords=hotwords)
     answer = prediction.answer and prediction.answer.moved(Warp((1.0,), (stretch.start_s,)))

@@ -112,7 +112,7 @@ def _senses() -> dict[str, Sense]:
 SENSES: dict[str, Sense] = _senses()
 
 
-def perceived(name: str, source: Source, spec: Any) -> tuple[Array, Placed]:
+def load_signal(name: str, source: Source, spec: Any) -> tuple[Array, Placed]:
     """One input as its sense prepares it, and where the original lies in that. Raises InputError as `read` does."""
     sense = SENSES[name]
     signal = sense.read(source)
@@ -126,4 +126,4 @@ def time_aligned(senses: Collection[str]) -> bool:
     return len(senses) > 1 and len(pitches_s) == 1 and None not in pitches_s
 
 
-__all__ = ["SENSES", "Array", "Sense", "Source", "np", "perceived", "time_aligned"]
+__all__ = ["SENSES", "Array", "Sense", "Source", "load_signal", "np", "time_aligned"]

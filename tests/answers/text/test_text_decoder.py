@@ -36,7 +36,7 @@ from seehear.learn.export import drafted, exported
 from seehear.learn.model.network import Network
 from seehear.recipe import Recipe, Training
 from seehear.runtime.bundle import read_bundle, write_bundle
-from seehear.runtime.recognise import Recogniser
+from seehear.runtime.predictor import Predictor
 from seehear.runtime.session import Session
 from seehear.senses.hearing.plan import HearingSpec
 
@@ -193,7 +193,7 @@ def test_a_decoder_that_knows_better_weighs_something() -> None:
 
 
 def test_a_translation_has_words_without_times_and_confidences() -> None:
-    answer = Recogniser(scribe.bundle()).predict_one((np.zeros(8000, np.float32), RATE_HZ)).answer
+    answer = Predictor(scribe.bundle()).predict_one((np.zeros(8000, np.float32), RATE_HZ)).answer
     assert str(answer) == "a b"
     assert [word.timed for word in answer.words] == [False, False]
     assert all(0.5 < word.confidence < 1 for word in answer.words)
@@ -354,7 +354,7 @@ def test_a_changed_decoder_is_noticed(tmp_path: Path) -> None:
 
 def test_a_decoder_of_other_tokens_is_refused_before_anybody_asks() -> None:
     with pytest.raises(BundleError, match=r"the decoder gives next of shape \(1, 1, 9\)"):
-        Recogniser(scribe.bundle(decoder=scribe.writing("a b", symbols=9)))
+        Predictor(scribe.bundle(decoder=scribe.writing("a b", symbols=9)))
 
 
 # --- The network -----------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from seehear import api
 from seehear.answers import ANSWERS
 from seehear.errors import DataError, UsageError
 from seehear.inputs import gather
-from seehear.runtime.perceive import perceive
+from seehear.runtime.loading import load_example
 from seehear.senses import SENSES
 from seehear.table import Table, open_table
 from speaking import RATE_HZ, face, film
@@ -97,8 +97,8 @@ def test_one_video_is_perceived_by_both_and_a_recording_by_hearing_alone(tmp_pat
     sound = (0.3 * np.sin(np.arange(RATE_HZ) / 5)).astype(np.float32)
     path = film(tmp_path / "a.mp4", [face(i % 2) for i in range(25)], sound=sound)
     specs = {name: SPECS[name] for name in ("audio", "lips")}
-    both = perceive(path, specs, ("audio", "lips"))
+    both = load_example(path, specs, ("audio", "lips"))
     assert list(both.prepared) == ["audio", "lips"] and both.errors == {}
     assert len(both.prepared["lips"]) == 25
-    assert list(perceive(sound, specs, ("audio", "lips")).prepared) == ["audio"]
-    assert list(perceive(both.prepared["lips"], specs, ("audio", "lips")).prepared) == ["lips"]
+    assert list(load_example(sound, specs, ("audio", "lips")).prepared) == ["audio"]
+    assert list(load_example(both.prepared["lips"], specs, ("audio", "lips")).prepared) == ["lips"]

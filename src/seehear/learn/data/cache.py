@@ -25,7 +25,7 @@ from seehear.learn.data.ragged import Ragged, RaggedWriter
 from seehear.recipe import Recipe
 from seehear.runtime.session import threads
 from seehear.runtime.stream import read_ahead
-from seehear.senses import SENSES, perceived
+from seehear.senses import SENSES, load_signal
 from seehear.table import Row, RowProblem, Table, grouped
 
 Array = NDArray[Any]
@@ -206,7 +206,7 @@ def _decode(row: Row, recipe: Recipe) -> Decoded:
         truth = kind.read(row.answer or "", recipe.answer)
         for name, spec in recipe.senses.items():
             if name in row.inputs:
-                found[name] = perceived(name, row.inputs[name], spec)
+                found[name] = load_signal(name, row.inputs[name], spec)
         placed = next((place for _, place in found.values()), None)
         target = kind.target(truth, recipe.answer, placed)
     except InputError as error:

@@ -13,7 +13,7 @@ from seehear.geometry import Cells, Warps
 from seehear.learn.model.fusion import fusion
 from seehear.learn.model.ood import Familiarity
 from seehear.recipe import Recipe
-from seehear.runtime.recognise import UNFAMILIAR
+from seehear.runtime.predictor import UNFAMILIAR
 from seehear.senses import SENSES
 
 Tensors = dict[str, Tensor]

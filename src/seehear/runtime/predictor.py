@@ -19,7 +19,7 @@ from seehear.geometry import Grid, Tile
 from seehear.recipe import Recipe, SelectivePrediction, used_key
 from seehear.runtime.affordable import check_affordable
 from seehear.runtime.bundle import Bundle
-from seehear.runtime.perceive import Example, Perceived, held, named, perceive, signal_of
+from seehear.runtime.loading import Example, LoadedExample, example_name, load_example, read_file_objects, read_signal
 from seehear.runtime.prediction import Prediction, share, wish
 from seehear.runtime.session import Session, threads
 from seehear.runtime.stream import in_batches, read_ahead
@@ -41,7 +41,7 @@ class How:
     answer: Any
 
 
-class Recogniser:
+class Predictor:
     """A trained recogniser, ready to be asked; safe to ask from several threads at once.
 
     Can be pickled, and so be given to other processes. Raises BundleError for a graph that does not fit its recipe.
@@ -75,11 +75,11 @@ class Recogniser:
         tiles: bool = False,
     ) -> Prediction:
         """The answer to one example, straight away in this thread. Raises UsageError for its keywords only."""
-        how, example = self._how(senses, wrong_at_most, hotwords), held(example)
+        how, example = self._how(senses, wrong_at_most, hotwords), read_file_objects(example)
         if tiles:
             self._check_tiles()
             return self._in_tiles(example, how)
-        return self._answers([perceive(example, self.recipe.senses, how.senses)], how)[0]
+        return self._answers([load_example(example, self.recipe.senses, how.senses)], how)[0]
 
     def predict(
         self,
@@ -99,7 +99,7 @@ class Recogniser:
         """
         if isinstance(examples, str | Bytes | Path | Mapping) or is_file_object(examples):
             raise UsageError("one example where many are expected", hint="ask predict_one, or pass a list")
-        how, examples = self._how(senses, wrong_at_most, hotwords), map(held, examples)
+        how, examples = self._how(senses, wrong_at_most, hotwords), map(read_file_objects, examples)
         if tiles:
             self._check_tiles()
             # One at a time, and none read ahead: each may be hundreds of megabytes.
@@ -124,11 +124,11 @@ class Recogniser:
         return self._limit(self._wanted(senses), self._checked(wrong_at_most))
 
     def _stream(self, examples: Iterable[Example], how: How) -> Iterator[Prediction]:
-        read = partial(perceive, specs=self.recipe.senses, wanted=how.senses)
-        with closing(read_ahead(read, examples, threads=threads())) as perceived:
-            yield from in_batches(partial(self._answers, how=how), perceived)
+        read = partial(load_example, specs=self.recipe.senses, wanted=how.senses)
+        with closing(read_ahead(read, examples, threads=threads())) as loaded:
+            yield from in_batches(partial(self._answers, how=how), loaded)
 
-    def _answers(self, batch: Sequence[Perceived], how: How) -> list[Prediction]:
+    def _answers(self, batch: Sequence[LoadedExample], how: How) -> list[Prediction]:
         """One Prediction for each of a batch; where the graph fails on a batch, its examples are asked one by one."""
         readable = [each for each in batch if each.prepared]
         try:
@@ -160,30 +160,30 @@ class Recogniser:
             feeds[PRESENT] = np.array([[sense in prepared for sense in self.recipe.senses] for prepared in batch])
         return feeds
 
-    def _answer(self, perceived: Perceived, outputs: Mapping[str, Array], how: How) -> Prediction:
-        used = tuple(sense for sense in self.recipe.senses if sense in perceived.prepared)
-        placed = perceived.placed[used[0]]
+    def _answer(self, loaded: LoadedExample, outputs: Mapping[str, Array], how: How) -> Prediction:
+        used = tuple(sense for sense in self.recipe.senses if sense in loaded.prepared)
+        placed = loaded.placed[used[0]]
         try:
             raw, unlike = self._finite(outputs, used)
             answer = self._kind.from_raw(raw, how.answer, self._calibration(used, how), placed)
         except SeehearError as error:
-            return Prediction.failed(perceived.input, f"{perceived.input}: {error}")
+            return Prediction.failed(loaded.input, f"{loaded.input}: {error}")
         return replace(
-            self._prediction(perceived, used, answer, unlike, how),
+            self._prediction(loaded, used, answer, unlike, how),
             hint=self._hint(used[0], placed.original),
             measured={
-                sense: SENSES[sense].measured(perceived.prepared[sense]) for sense in used if sense in self.recipe.usual
+                sense: SENSES[sense].measured(loaded.prepared[sense]) for sense in used if sense in self.recipe.usual
             },
         )
 
     def _in_tiles(self, example: Example, how: How) -> Prediction:
         """One answer to all tiles of a picture; where there is but one, as to any picture."""
-        (sense,), name = how.senses, named(example)
-        signal = signal_of(example, sense)
+        (sense,), name = how.senses, example_name(example)
+        signal = read_signal(example, sense)
         if isinstance(signal, str):
             return Prediction.failed(name, signal)
         tiles = self._tiles(sense, SENSES[sense].grid(signal))
-        looks = (perceive({sense: signal[tile.place]}, self.recipe.senses, how.senses) for tile in tiles)
+        looks = (load_example({sense: signal[tile.place]}, self.recipe.senses, how.senses) for tile in tiles)
         if len(tiles) == 1:
             return self._answers([replace(look, input=name) for look in looks], how)[0]
         unlike: list[Array] = []
@@ -194,14 +194,14 @@ class Recogniser:
             return Prediction.failed(name, f"{name}: {error}")
         # The limit is of single pictures: of many tiles some are beyond it though nothing is strange, but not half.
         typical = {sense: np.median(unlike)}
-        return self._prediction(Perceived(name, {}, {}, {}), how.senses, answer, typical, how)
+        return self._prediction(LoadedExample(name, {}, {}, {}), how.senses, answer, typical, how)
 
     def _parts(
-        self, sense: str, tiles: Sequence[Tile], looks: Iterable[Perceived], unlike: list[Array]
+        self, sense: str, tiles: Sequence[Tile], looks: Iterable[LoadedExample], unlike: list[Array]
     ) -> Iterator[Part]:
         """What the graph says of each tile, some at a time; how unfamiliar each is goes to `unlike`."""
 
-        def run(batch: Sequence[Perceived]) -> list[tuple[Perceived, dict[str, Array]]]:
+        def run(batch: Sequence[LoadedExample]) -> list[tuple[LoadedExample, dict[str, Array]]]:
             return list(zip(batch, self._run([look.prepared for look in batch]), strict=True))
 
         for tile, (look, outputs) in zip(tiles, in_batches(run, looks), strict=True):
@@ -227,10 +227,10 @@ class Recogniser:
         return self.recipe.selective.get(used_key(used)) or SelectivePrediction()
 
     def _prediction(
-        self, perceived: Perceived, used: tuple[str, ...], answer: Any, unlike: Mapping[str, Array], how: How
+        self, loaded: LoadedExample, used: tuple[str, ...], answer: Any, unlike: Mapping[str, Array], how: How
     ) -> Prediction:
         if not 0 <= answer.confidence <= 1:
-            return Prediction.failed(perceived.input, f"{perceived.input}: a confidence of {answer.confidence}.")
+            return Prediction.failed(loaded.input, f"{loaded.input}: a confidence of {answer.confidence}.")
         selective, limit, has_items = self._selective(used), self._limit(used, how.wrong_at_most), bool(self._kind.item)
         sure = answer.confidence >= (selective.whole_risk if has_items else selective.risk).threshold(limit)
         strange = list(self._unfamiliar(unlike))
@@ -239,7 +239,7 @@ class Recogniser:
         if strange and has_items:
             answer = answer.refused()
         return Prediction(
-            input=perceived.input,
+            input=loaded.input,
             answer=answer,
             confidence=answer.confidence,
             accepted=not doubts,
@@ -247,8 +247,8 @@ class Recogniser:
             alternatives=tuple(answer.alternatives),
             reason="; ".join(doubts),
             used=used,
-            error=" ".join(perceived.errors.values()),
-            lasts_s=perceived.lasts_s,
+            error=" ".join(loaded.errors.values()),
+            lasts_s=loaded.lasts_s,
         )
 
     def _tiles(self, sense: str, grid: Grid) -> Sequence[Tile]:
@@ -324,5 +324,5 @@ def _is_of(array: Array, shape: Shape, lengths: dict[str, int]) -> bool:
     )
 
 
-def _unread(perceived: Perceived) -> Prediction:
-    return Prediction.failed(perceived.input, " ".join(dict.fromkeys(perceived.errors.values())))
+def _unread(loaded: LoadedExample) -> Prediction:
+    return Prediction.failed(loaded.input, " ".join(dict.fromkeys(loaded.errors.values())))

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from seehear.errors import InputError, SeehearError
 from seehear.geometry import Placed
 from seehear.media import Excerpt
-from seehear.senses import SENSES, Array, Source, perceived
+from seehear.senses import SENSES, Array, Source, load_signal
 from seehear.senses.source import Bytes, contents, is_file_object, name_of
 
 T = TypeVar("T")
@@ -19,7 +19,7 @@ Example = Mapping[str, Source] | Source  # {"image": …, "audio": …}, or one 
 
 
 @dataclass(frozen=True)
-class Perceived:
+class LoadedExample:
     """One example as its senses prepared it. `errors` says, by sense, what could not be read."""
 
     input: str
@@ -38,58 +38,58 @@ class Perceived:
         return sum(array.size for array in self.prepared.values())
 
 
-def held(example: Example) -> Example:
+def read_file_objects(example: Example) -> Example:
     """The example with the contents of its file objects: whoever passes those may close them before they are used."""
     if isinstance(example, Mapping):
-        return {sense: _held(source) for sense, source in example.items()}
-    return _held(example)
+        return {sense: _read_file_object(source) for sense, source in example.items()}
+    return _read_file_object(example)
 
 
-def perceive(example: Example, specs: Mapping[str, Any], wanted: Sequence[str]) -> Perceived:
+def load_example(example: Example, specs: Mapping[str, Any], wanted: Sequence[str]) -> LoadedExample:
     """Read and prepare the wanted senses of one example. Never raises: what is wrong with it stays with it."""
-    name = named(example)
+    name = example_name(example)
     if isinstance(example, Mapping):
         sources = {sense: example[sense] for sense in wanted if example.get(sense) is not None}
         if not sources:
-            return Perceived(name, {}, {}, {wanted[0]: _nothing(name, wanted)})
-        return _perceived(name, {sense: _sensed(sense, source, specs) for sense, source in sources.items()})
+            return LoadedExample(name, {}, {}, {wanted[0]: _no_input(name, wanted)})
+        return _loaded(name, {sense: _load_sense(sense, source, specs) for sense, source in sources.items()})
     if len(wanted) == 1:
-        return _perceived(name, {wanted[0]: _sensed(wanted[0], example, specs)})
-    return _whatever_is_in_it(name, example, specs, wanted)
+        return _loaded(name, {wanted[0]: _load_sense(wanted[0], example, specs)})
+    return _load_every_sense(name, example, specs, wanted)
 
 
-def signal_of(example: Example, sense: str) -> Array | str:
+def read_signal(example: Example, sense: str) -> Array | str:
     """What one sense reads of an example, not yet prepared; or words about why not. Never raises."""
     source = example.get(sense) if isinstance(example, Mapping) else example
     if source is None:
-        return _nothing(named(example), (sense,))
-    return _tried(source, partial(SENSES[sense].read, source))
+        return _no_input(example_name(example), (sense,))
+    return _attempt(source, partial(SENSES[sense].read, source))
 
 
-def named(example: Example) -> str:
+def example_name(example: Example) -> str:
     """What to call an example in results: its path, its paths, or what kind of thing it is."""
     if isinstance(example, Mapping):
         return " + ".join(dict.fromkeys(name_of(source) for source in example.values() if source is not None))
     return name_of(example)
 
 
-def _whatever_is_in_it(name: str, source: Source, specs: Mapping[str, Any], wanted: Sequence[str]) -> Perceived:
+def _load_every_sense(name: str, source: Source, specs: Mapping[str, Any], wanted: Sequence[str]) -> LoadedExample:
     """A video has something for several senses, a picture or a recording for one: what reads is what it is.
 
     The samples of a file may serve several senses; an array in memory is one thing, the first that it can be.
     """
     tried: dict[str, tuple[Array, Placed] | str] = {}
     for sense in wanted:
-        tried[sense] = _sensed(sense, source, specs)
+        tried[sense] = _load_sense(sense, source, specs)
         if not isinstance(tried[sense], str) and not isinstance(source, str | Path | Excerpt | Bytes):
             break
     read = {sense: found for sense, found in tried.items() if not isinstance(found, str)}
-    return _perceived(name, read or tried)
+    return _loaded(name, read or tried)
 
 
-def _perceived(name: str, found: Mapping[str, tuple[Array, Placed] | str]) -> Perceived:
+def _loaded(name: str, found: Mapping[str, tuple[Array, Placed] | str]) -> LoadedExample:
     read = {sense: each for sense, each in found.items() if not isinstance(each, str)}
-    return Perceived(
+    return LoadedExample(
         input=name,
         prepared={sense: array for sense, (array, _) in read.items()},
         placed={sense: placed for sense, (_, placed) in read.items()},
@@ -97,22 +97,22 @@ def _perceived(name: str, found: Mapping[str, tuple[Array, Placed] | str]) -> Pe
     )
 
 
-def _held(source: Source) -> Source:
+def _read_file_object(source: Source) -> Source:
     try:
         return contents(source) if is_file_object(source) else source
     except InputError as error:
         return error
 
 
-def _nothing(name: str, wanted: Sequence[str]) -> str:
+def _no_input(name: str, wanted: Sequence[str]) -> str:
     return f"{name or 'an example'}: nothing for {' or '.join(wanted)} in it."
 
 
-def _sensed(sense: str, source: Source, specs: Mapping[str, Any]) -> tuple[Array, Placed] | str:
-    return _tried(source, partial(perceived, sense, source, specs[sense]))
+def _load_sense(sense: str, source: Source, specs: Mapping[str, Any]) -> tuple[Array, Placed] | str:
+    return _attempt(source, partial(load_signal, sense, source, specs[sense]))
 
 
-def _tried(source: Source, read: Callable[[], T]) -> T | str:
+def _attempt(source: Source, read: Callable[[], T]) -> T | str:
     try:
         return read()
     except SeehearError as error:
