@@ -121,7 +121,7 @@ def measure(name: str, task: Task, store: Store, options: argparse.Namespace) ->
     sitting = Sitting.begun(name, task.standard_minutes, options)
     model = taught(examples, sitting.budget, task.senses, out=store.cache / f"{name}.seehear")
     (judge, test), *others = examples.tests.items()
-    evaluation = evaluated(model, test, shifted=True)
+    evaluation = evaluated(model, test, robustness=True)
     figures = list(_figures(evaluation, task))
     figures += under_shift(
         evaluation,

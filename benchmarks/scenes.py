@@ -89,7 +89,7 @@ def measure(name: str, task: Task, store: Store, options: argparse.Namespace) ->
     sitting = Sitting.begun(name, task.standard_minutes, options)
     model = taught(examples, sitting.budget, ("image",), out=store.cache / f"{name}.seehear")
     (judge, test), *_ = examples.tests.items()
-    evaluation = evaluated(model, test, shifted=True)
+    evaluation = evaluated(model, test, robustness=True)
     figures = list(task.figures(evaluation))
     figures += promise_figures(evaluation, WISHED_COVERAGE)
     figures += under_shift(evaluation, task.shift_metric, kept=task.kept, among=SHIFTS)

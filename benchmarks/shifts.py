@@ -1,4 +1,4 @@
-"""Robustness: how much of a figure is kept under the corruptions of `evaluate --shifted`."""
+"""Robustness: how much of a figure is kept under the corruptions of `evaluate --robustness`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 from benchmarks.results import Figure
 from seehear.measure.evaluate import Evaluation
 from seehear.measure.groups import Group
-from seehear.measure.shifted import Shifted
+from seehear.measure.robustness import Robustness
 
 PLAIN = ("auroc", "mae")  # metrics that are not shares
 
@@ -26,27 +26,27 @@ def under_shift(
     wrong_at_most  of what is accepted where examples are a little worse
     among          the corruptions that count; None for all
     """
-    if evaluation.shifted is None:
-        raise ValueError("evaluated without shifted=True")
-    shifted = evaluation.shifted if among is None else evaluation.shifted.under(among)
-    of = f"of {len(shifted.corruptions)} corruptions"
+    if evaluation.robustness is None:
+        raise ValueError("evaluated without robustness=True")
+    robustness = evaluation.robustness if among is None else evaluation.robustness.select(among)
+    of = f"of {len(robustness.corruptions)} corruptions"
     unit = "" if metric in PLAIN else "%"
-    mild, strong = shifted.mean(metric)
-    clean = shifted.clean.metrics[metric]
-    yield Figure(f"{metric} of the {shifted.clean.n:,} that are made worse, as they are", clean, unit)
+    mild, strong = robustness.mean(metric)
+    clean = robustness.clean.metrics[metric]
+    yield Figure(f"{metric} of the {robustness.clean.n:,} that are made worse, as they are", clean, unit)
     yield Figure(f"{metric}, mean {of}, mild", mild, unit)
     yield Figure(f"{metric}, mean {of}, strong", strong, unit)
-    yield Figure(f"{metric}, kept over clean", shifted.kept(metric), "%", at_least=kept)
-    worst, levels = next(iter(shifted.corruptions.items()))
+    yield Figure(f"{metric}, kept over clean", robustness.retained(metric), "%", at_least=kept)
+    worst, levels = next(iter(robustness.corruptions.items()))
     yield Figure(f"{metric} under the worst, strong: {worst}", levels.strong.metrics[metric], unit)
-    yield from believed(shifted, wrong_at_most)
+    yield from believed(robustness, wrong_at_most)
 
 
-def believed(shifted: Shifted, wrong_at_most: float | None) -> Iterator[Figure]:
+def believed(robustness: Robustness, wrong_at_most: float | None) -> Iterator[Figure]:
     """The share accepted and the share of those that is wrong, over all corruptions together."""
     for level, groups in (
-        ("mild", [levels.mild for levels in shifted.corruptions.values()]),
-        ("strong", [levels.strong for levels in shifted.corruptions.values()]),
+        ("mild", [levels.mild for levels in robustness.corruptions.values()]),
+        ("strong", [levels.strong for levels in robustness.corruptions.values()]),
     ):
         wish = wrong_at_most if level == "mild" else None
         yield Figure(f"accepted under {level} corruptions", _pooled(groups, "coverage"), "%")

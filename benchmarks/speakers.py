@@ -29,11 +29,11 @@ def measure(name: str, store: Store, options: argparse.Namespace) -> None:
     for speaker in SPEAKERS:
         examples = task_named("fsdd" if speaker == SPEAKERS[0] else f"fsdd-{speaker}").prepare(store)
         model = taught(examples, sitting.budget, task.senses, out=store.cache / f"{name}-{speaker}.seehear")
-        evaluation = evaluated(model, next(iter(examples.tests.values())), shifted=True)
+        evaluation = evaluated(model, next(iter(examples.tests.values())), robustness=True)
         own.append(figure(evaluation, "accuracy", f"accuracy on {speaker}, never heard"))
         coverage.append(evaluation.metrics["coverage"])
-        if evaluation.shifted is not None:
-            mild += [levels.mild for levels in evaluation.shifted.corruptions.values()]
+        if evaluation.robustness is not None:
+            mild += [levels.mild for levels in evaluation.robustness.corruptions.values()]
     shares = [each.value for each in own]
     figures = [
         Figure("accuracy, mean of the speakers", sum(shares) / len(shares), "%", at_least=WISHED_MEAN),

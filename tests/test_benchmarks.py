@@ -25,7 +25,7 @@ from benchmarks.transcripts import judged
 from seehear.answers.headline import Headline
 from seehear.answers.text import Text, Word
 from seehear.measure.groups import Group
-from seehear.measure.shifted import Levels, Shifted
+from seehear.measure.robustness import Levels, Robustness
 from seehear.runtime.live import Heard
 from seehear.runtime.prediction import Prediction
 from seehear.senses import SENSES
@@ -201,7 +201,7 @@ def test_what_is_believed_under_shift_is_counted_over_all_corruptions_together()
     levels = {"noise": Levels(sure, silent), "blur": Levels(silent, group(0.5, 1.0, 0.5))}
     evaluation = replace(
         judged(["a"], [Spoken(np.zeros(1, np.float32), "a")]),
-        shifted=Shifted.of(Headline("accuracy", True), group(1.0, 1.0, 0.0), levels),
+        robustness=Robustness.of(Headline("accuracy", True), group(1.0, 1.0, 0.0), levels),
     )
     told = {each.what: each for each in under_shift(evaluation, "accuracy", kept=0.75, wrong_at_most=0.05)}
     assert told["accuracy, mean of 2 corruptions, mild"].value == pytest.approx(0.8)
@@ -212,8 +212,8 @@ def test_what_is_believed_under_shift_is_counted_over_all_corruptions_together()
     assert told["error of the accepted under mild corruptions"].value == pytest.approx(0.1)  # 5 of 50, and 0 of 0
     some = {each.what: each for each in under_shift(evaluation, "accuracy", among=["noise"])}
     assert some["error of the accepted under strong corruptions"].value == 0
-    with pytest.raises(ValueError, match="shifted=True"):
-        list(under_shift(replace(evaluation, shifted=None), "accuracy"))
+    with pytest.raises(ValueError, match="robustness=True"):
+        list(under_shift(replace(evaluation, robustness=None), "accuracy"))
 
 
 def test_the_corruptions_that_count_are_known() -> None:

@@ -43,9 +43,9 @@ MAY_IMPORT = {
     "runtime": LEFT,
     "planning": LEFT | {"table", "runtime"},
     "learn": LEFT | {"table", "measure", "runtime", "events", "planning"},
-    "shifting": LEFT | {"measure", "runtime", "events"},
-    "judging": LEFT | {"table", "measure", "runtime", "events", "shifting"},
-    "api": LEFT | {"table", "measure", "runtime", "events", "inputs", "learn", "planning", "judging"},
+    "robustness": LEFT | {"measure", "runtime", "events"},
+    "evaluation": LEFT | {"table", "measure", "runtime", "events", "robustness"},
+    "api": LEFT | {"table", "measure", "runtime", "events", "inputs", "learn", "planning", "evaluation"},
     "demo": FLOOR | {"files", "events"},
 }
 DOORS = {"cli", "__init__", "__main__"}  # each part of which loads what it needs

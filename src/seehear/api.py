@@ -94,23 +94,23 @@ class Recogniser:
         wrong_at_most: float | None = None,
         hotwords: Sequence[str] | None = None,
         tiles: bool = False,
-        shifted: bool = False,
+        robustness: bool = False,
         report: str | Path | None = None,
         listen: Listener = silence,
     ) -> Evaluation:
         """Ask every row of a table, and compare with its answers.
 
         A table in parts is measured on its `test`, else its `val` part. `senses` withholds the others; with `tiles`
-        larger pictures are looked at piece by piece; `shifted` answers some again with corruptions: noise, blur,
+        larger pictures are looked at piece by piece; `robustness` answers some again with corruptions: noise, blur,
         other light, other rooms; `report` is a folder for pictures of the mistakes.
         """
-        from seehear.judging import judge
+        from seehear.evaluation import evaluate_table
 
         with temporary() as workspace:
             table = _open(data, answer or self.recipe.kind, None, workspace)
             how = {"senses": senses, "wrong_at_most": wrong_at_most, "hotwords": hotwords, "tiles": tiles}
             place = None if report is None else Path(report)
-            return judge(self._predictor, table, how, report=place, worse=shifted, listen=listen)
+            return evaluate_table(self._predictor, table, how, report=place, robustness=robustness, listen=listen)
 
     def card(self) -> str:
         """What it answers, how good it was, its limits: Markdown."""

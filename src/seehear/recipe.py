@@ -99,8 +99,8 @@ class Recipe(Frozen):
     # By sense: the score beyond which an input is unlike the training's.
     unfamiliar_above: dict[str, float] = Field(default={}, max_length=SETS)
     # By sense and statistic: where 96 of 100 learned from lie.
-    usual: dict[str, dict[str, tuple[float, float]]] = Field(default={}, max_length=SETS)
-    rests_on: str = ""  # whom and what the results were measured on
+    input_statistics: dict[str, dict[str, tuple[float, float]]] = Field(default={}, max_length=SETS)
+    groups_seen: str = ""  # whom and what the results were measured on
     # By senses in use: what was measured when it was made.
     results: dict[str, dict[str, Any]] = Field(default={}, max_length=SETS)
 

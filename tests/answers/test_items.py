@@ -16,7 +16,7 @@ from seehear.answers import ANSWERS, ItemCount
 from seehear.answers.boxes import Box, Boxes, BoxesSpec
 from seehear.measure.evaluate import Evaluation, evaluate
 from seehear.measure.intervals import wilson
-from seehear.measure.judged import Judged, figures
+from seehear.measure.scored_answers import ScoredAnswers, figures
 from seehear.recipe import RiskCoverageCurve, SelectivePrediction
 from seehear.runtime.bundle import write_bundle
 from seehear.runtime.prediction import Prediction
@@ -138,7 +138,7 @@ def test_where_nothing_is_accepted_coverage_is_none_and_said(answers: list[tuple
 def test_intervals_of_boxes_know_that_those_of_a_picture_are_alike() -> None:
     """20 pictures with 10 boxes each, all of which are wrong in 2 of them, or one in each: the same share."""
     together, apart = (
-        figures(Judged.of(BOXES, SPEC, [ROW] * 20, list(map(missing, wrong))), BOXES, SPEC, resamples=0)
+        figures(ScoredAnswers.of(BOXES, SPEC, [ROW] * 20, list(map(missing, wrong))), BOXES, SPEC, resamples=0)
         for wrong in ([range(10)] * 2 + [[]] * 18, [[place % 10] for place in range(20)])
     )
     assert [each.metrics["accepted_error"] for each in (together, apart)] == pytest.approx([0.1, 0.1])

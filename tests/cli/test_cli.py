@@ -23,7 +23,7 @@ import seehear
 import tiny
 from seehear import api, cli, folders
 from seehear.amounts import counted, duration
-from seehear.cli import keyboard, options, run
+from seehear.cli import interrupts, options, run
 from seehear.cli.display import EVERY_S, Bars, Display, Lines
 from seehear.cli.figures import told
 from seehear.errors import DataError
@@ -488,10 +488,10 @@ def test_a_traceback_for_those_who_ask(here, monkeypatch):
 
 @pytest.mark.parametrize("foreground", [True, False], ids=["in the foreground", "in the background"])
 def test_an_interrupt_that_was_dropped_ends_the_work_as_it_goes_on(monkeypatch, foreground):
-    monkeypatch.setattr(keyboard, "_received", None)
+    monkeypatch.setattr(interrupts, "_received", None)
     before = signal.signal(signal.SIGINT, signal.default_int_handler if foreground else signal.SIG_IGN)
     try:
-        keyboard.heed()
+        interrupts.install_handlers()
         heeds = signal.getsignal(signal.SIGINT)
         with suppress(KeyboardInterrupt, TypeError):  # as careless code does; SIG_IGN can not be called
             heeds(signal.SIGINT, None)

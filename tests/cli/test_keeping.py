@@ -130,7 +130,7 @@ PARTS = st.sampled_from(["a", "A", "a-2", "b", "..", ".", ".a", "predictions", "
 )
 def test_names_are_each_others_never_and_stay_inside(inputs):
     names = Names()
-    list(names.heeding(["a", "b/x.csv", "..", "/"]))
+    list(names.remember_folders(["a", "b/x.csv", "..", "/"]))
     given_names = [names.of(Path(*folders, name)) for folders, name in inputs]
     assert len({str(name).casefold() for name in given_names}) == len(inputs)
     assert not [name for name in given_names if name.is_absolute() or ".." in name.parts or name == Path("predictions")]

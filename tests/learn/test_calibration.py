@@ -19,7 +19,7 @@ from seehear.learn.calibrate import calibration as trial
 from seehear.learn.calibrate.card import card, promise
 from seehear.learn.loop.fit import Clock, fit
 from seehear.learn.model.network import Network
-from seehear.measure.selective import curve, fit_risk
+from seehear.measure.selective import fit_risk_curve, to_risk_curve
 from seehear.recipe import SelectivePrediction
 
 TUNED = 6
@@ -61,10 +61,12 @@ def test_each_example_is_made_out_once_and_the_arrays_of_few_are_held(
     answers = [plain.from_raw(raw, spec, fitted, None) for raw in made_out[:EXAMPLES]]
     compared = plain.compare(answers, truths, spec)
     right = plain.right(compared, spec)
-    wholes = fit_risk(np.array([answer.confidence for answer in answers]), right, shelf.groups)
+    wholes = fit_risk_curve(np.array([answer.confidence for answer in answers]), right, shelf.groups)
     items = plain.items(compared, spec)
     risks = (
-        {"risk": wholes} if items is None else {"risk": curve(bound_risk(items, shelf.groups)), "whole_risk": wholes}
+        {"risk": wholes}
+        if items is None
+        else {"risk": to_risk_curve(bound_risk(items, shelf.groups)), "whole_risk": wholes}
     )
     selective = recipe.selective["audio"]
     assert selective == SelectivePrediction(

@@ -16,8 +16,8 @@ from seehear.answers.selective import achievable_risk, held_out_needed
 from seehear.errors import DataError
 from seehear.measure.evaluate import evaluate
 from seehear.measure.intervals import bootstrap, wilson, worth
-from seehear.measure.judged import Judged, Share
-from seehear.measure.selective import familiar_limit, fit_risk
+from seehear.measure.scored_answers import ScoredAnswers, Share
+from seehear.measure.selective import fit_ood_threshold, fit_risk_curve
 from seehear.measure.speed import Speed
 from seehear.table import RowProblem
 
@@ -79,7 +79,7 @@ def test_accepted_answers_are_wrong_no_more_often_than_wished(name, n):
     broken, runs = 0, 100
     for _ in range(runs):
         confidence = draw(random, n)
-        curve = fit_risk(confidence, random.random(n) >= error(confidence))
+        curve = fit_risk_curve(confidence, random.random(n) >= error(confidence))
         accepted = np.searchsorted(-new, -curve.threshold(0.05), side="right")
         broken += accepted > 0 and wrong_above[accepted - 1] > 0.05
     assert broken <= runs / 10
@@ -87,14 +87,14 @@ def test_accepted_answers_are_wrong_no_more_often_than_wished(name, n):
 
 def test_the_risk_curve_is_useful_with_few_examples():
     confidence = np.linspace(0.5, 1, 60)
-    curve = fit_risk(confidence, confidence > 0.55)
+    curve = fit_risk_curve(confidence, confidence > 0.55)
     assert (confidence >= curve.threshold(0.05)).mean() > 0.8
     assert curve.threshold(0.001) > 1
 
 
 def test_the_risk_curve_is_monotone_and_short():
     random = np.random.default_rng(0)
-    curve = fit_risk(random.random(5000), random.random(5000) < 0.8)
+    curve = fit_risk_curve(random.random(5000), random.random(5000) < 0.8)
     assert len(curve.confidence) <= 200
     assert list(curve.confidence) == sorted(curve.confidence, reverse=True)
     assert list(curve.wrong) == sorted(curve.wrong)
@@ -102,7 +102,7 @@ def test_the_risk_curve_is_monotone_and_short():
 
 @pytest.mark.parametrize(("confidence", "right"), [([], []), ([0.7], [True]), ([0.9] * 40, [True] * 20 + [False] * 20)])
 def test_a_risk_curve_of_little_or_of_equals_accepts_nothing(confidence, right):
-    curve = fit_risk(np.array(confidence), np.array(right, bool))
+    curve = fit_risk_curve(np.array(confidence), np.array(right, bool))
     assert curve.threshold(0.05) > 1
 
 
@@ -110,26 +110,26 @@ def test_a_risk_curve_of_little_or_of_equals_accepts_nothing(confidence, right):
 def test_as_many_as_are_needed_accept_and_one_less_does_not(wish):
     n = held_out_needed(wish)
     assert achievable_risk(n) <= wish
-    assert fit_risk(np.linspace(0.9, 1, n), np.ones(n, bool)).threshold(wish) < 1
+    assert fit_risk_curve(np.linspace(0.9, 1, n), np.ones(n, bool)).threshold(wish) < 1
     assert n == 1 or achievable_risk(n - 1) > wish
-    assert fit_risk(np.linspace(0.9, 1, n - 1), np.ones(n - 1, bool)).threshold(wish) > 1
+    assert fit_risk_curve(np.linspace(0.9, 1, n - 1), np.ones(n - 1, bool)).threshold(wish) > 1
 
 
 @pytest.mark.parametrize("n", [30, 60, 1000])
 @pytest.mark.parametrize("draw", [stats.norm(5, 1), stats.lognorm(0.5), stats.gamma(3)])
 def test_about_one_familiar_input_in_fifty_is_refused(n, draw):
-    refused = [draw.sf(familiar_limit(draw.rvs(n, random_state=seed))) for seed in range(100)]
+    refused = [draw.sf(fit_ood_threshold(draw.rvs(n, random_state=seed))) for seed in range(100)]
     assert 0.005 < np.mean(refused) < 0.04
 
 
 def test_familiarity_needs_a_few_examples():
-    assert familiar_limit(np.arange(29.0)) == math.inf
-    assert familiar_limit(np.full(30, 2.0)) == 2.0
+    assert fit_ood_threshold(np.arange(29.0)) == math.inf
+    assert fit_ood_threshold(np.full(30, 2.0)) == 2.0
 
 
 @pytest.mark.parametrize("n", [16, 30, 40])
 def test_hardly_ever_are_more_than_a_tenth_of_familiar_inputs_refused(n):
-    refused = [stats.norm.sf(familiar_limit(stats.norm.rvs(size=n, random_state=seed))) for seed in range(300)]
+    refused = [stats.norm.sf(fit_ood_threshold(stats.norm.rvs(size=n, random_state=seed))) for seed in range(300)]
     assert np.mean(np.array(refused) > 0.1) < 0.05
 
 
@@ -183,7 +183,7 @@ def test_few_that_are_all_right_claim_no_certainty():
 def test_the_json_of_an_evaluation_is_plain_and_knows_null(evaluation):
     got = evaluate(LABEL, SPEC, [said("yes", 0.9)] * 3, [Label(("yes",))] * 3, accepted=[False] * 3)
     told = json.loads(json.dumps(got.to_json(), allow_nan=False))
-    own = ["answer", "n", "metrics", "intervals", "resampled", "groups", "rests_on", "differs", "skipped"]
+    own = ["answer", "n", "metrics", "intervals", "resampled", "groups", "groups_seen", "distribution_shift", "skipped"]
     assert list(told) == own
     assert (told["metrics"]["coverage"], told["metrics"]["accepted_error"]) == (0, None)
     assert (told["metrics"]["auroc"], told["intervals"]["auroc"]) == (None, [None, None])
@@ -272,7 +272,7 @@ def test_intervals_of_groups_hold_what_new_groups_give():
     truth, held, held_alone = 1 - 0.4 * 0.9, 0, 0
     for seed in range(60):
         answers, truths, accepted = grouped(20, 15, seed=seed)
-        judged = Judged.of(LABEL, SPEC, answers, truths).accepting(accepted)
+        judged = ScoredAnswers.of(LABEL, SPEC, answers, truths).accepting(accepted)
         for unit in (np.arange(300) // 15, np.arange(300)):
             low, high = Share(judged.right, np.ones(300, int), unit).interval
             inside = low <= truth <= high

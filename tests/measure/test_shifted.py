@@ -17,12 +17,12 @@ from seehear.answers.headline import Headline
 from seehear.cli import run
 from seehear.errors import UsageError
 from seehear.measure.groups import Group
-from seehear.measure.shifted import Levels, Shifted
+from seehear.measure.robustness import Levels, Robustness
+from seehear.robustness import MOST_ASKED, find_corruptions, spread
 from seehear.runtime.bundle import write_bundle
 from seehear.runtime.predictor import Predictor
 from seehear.senses import SENSES
 from seehear.senses.corruption import Corruption
-from seehear.shifting import MOST_ASKED, corruptions_for, spread
 
 
 @pytest.fixture
@@ -41,8 +41,8 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_what_costs_most_is_told_first_beside_what_costs_nothing(here, capsys):
-    assert run(["evaluate", "dark.seehear", "rows.csv", "--shifted", "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)["shifted"]
+    assert run(["evaluate", "dark.seehear", "rows.csv", "--robustness", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)["robustness"]
     found = told["corruptions"]
     assert set(found) == set(SENSES["image"].corruptions())
     assert told["clean"]["n"] == 8 and told["clean"]["metrics"]["accuracy"] == 1
@@ -56,18 +56,20 @@ def test_what_costs_most_is_told_first_beside_what_costs_nothing(here, capsys):
 
 def test_without_the_flag_nothing_is_made_worse(here, capsys):
     assert run(["evaluate", "dark.seehear", "rows.csv", "--json"]) == 0
-    assert "shifted" not in json.loads(capsys.readouterr().out)
+    assert "robustness" not in json.loads(capsys.readouterr().out)
 
 
 def test_it_is_the_same_every_time(here):
     model = api.load("dark.seehear")
-    assert model.evaluate("rows.csv", shifted=True).shifted == model.evaluate("rows.csv", shifted=True).shifted
+    assert (
+        model.evaluate("rows.csv", robustness=True).robustness == model.evaluate("rows.csv", robustness=True).robustness
+    )
 
 
 def test_of_two_senses_one_is_made_worse_at_a_time(here, capsys):
     Path("broken.wav").write_bytes(b"RIFF and nothing more")
     Path("rows.csv").write_text(Path("rows.csv").read_text() + "\n7.png,broken.wav,bright")
-    assert run(["evaluate", "both.seehear", "rows.csv", "--shifted"]) == 0
+    assert run(["evaluate", "both.seehear", "rows.csv", "--robustness"]) == 0
     said = capsys.readouterr().out
     assert "corruptions of 9 examples, mild → strong, the worst first" in said
     names = {f"{sense}: {name}" for sense in ("image", "audio") for name in SENSES[sense].corruptions()}
@@ -76,17 +78,17 @@ def test_of_two_senses_one_is_made_worse_at_a_time(here, capsys):
 
 
 def test_a_sense_that_is_withheld_is_not_made_worse(here):
-    names = corruptions_for(Predictor(tiny.bundle("image", "audio")), ["audio"])
+    names = find_corruptions(Predictor(tiny.bundle("image", "audio")), ["audio"])
     assert {sense for sense, _ in names.values()} == {"audio"}
     assert names.keys() == SENSES["audio"].corruptions().keys()
 
 
 def test_what_moves_things_says_nothing_of_an_answer_that_says_where(monkeypatch):
     model = Predictor(tiny.bundle())
-    every = corruptions_for(model, None)
+    every = find_corruptions(model, None)
     places = type("Places", (), {"finest_px": 4})
-    monkeypatch.setattr("seehear.shifting.ANSWERS", {"label": places})
-    left = corruptions_for(model, None)
+    monkeypatch.setattr("seehear.robustness.ANSWERS", {"label": places})
+    left = find_corruptions(model, None)
     assert every.keys() - left.keys() == {"elastic", "zoom blur"}
 
 
@@ -95,14 +97,14 @@ def test_senses_of_which_no_corruption_is_known_are_refused_before_the_work(here
     monkeypatch.setattr(type(SENSES["image"]), "corruptions", lambda _: {})
     monkeypatch.setattr(type(model._predictor), "predict", lambda *_, **__: pytest.fail("it was asked"))
     with pytest.raises(UsageError, match=r"no corruptions for image.*senses with corruptions: audio"):
-        model.evaluate("rows.csv", shifted=True)
+        model.evaluate("rows.csv", robustness=True)
 
 
 def test_the_report_shows_one_example_under_every_corruption(here):
-    assert run(["evaluate", "both.seehear", "rows.csv", "--shifted", "--report", "report"]) == 0
+    assert run(["evaluate", "both.seehear", "rows.csv", "--robustness", "--report", "report"]) == 0
     page = Path("report/index.html").read_text("utf-8")
     assert "What it withstands" in page and "audio: babble" in page
-    assert Path("report/made-worse.jpg").exists()
+    assert Path("report/corruptions.jpg").exists()
     pictures = []
     parser = HTMLParser()
     parser.handle_starttag = lambda tag, _: pictures.append(tag)  # type: ignore[method-assign]
@@ -123,19 +125,19 @@ def test_means_leave_out_what_is_not_defined_and_kept_is_a_share():
         return Group(9, metrics, {})
 
     levels = {"a": Levels(group(0.8), group(0.4)), "b": Levels(group(0.8), group(float("nan")))}
-    shifted = Shifted.of(Headline("accuracy", True), group(0.8), levels)
-    assert list(shifted.corruptions) == ["a", "b"]
-    assert shifted.mean("accuracy") == (pytest.approx(0.8), 0.4)
-    assert shifted.kept("accuracy") == pytest.approx(0.75)
-    assert shifted.under(["b"]).mean("accuracy") == (0.8, pytest.approx(float("nan"), nan_ok=True))
-    assert "unknown → unknown" in str(shifted)
-    assert shifted.to_json()["mean"]["mild"]["accepted_error"] is None
+    robustness = Robustness.of(Headline("accuracy", True), group(0.8), levels)
+    assert list(robustness.corruptions) == ["a", "b"]
+    assert robustness.mean("accuracy") == (pytest.approx(0.8), 0.4)
+    assert robustness.retained("accuracy") == pytest.approx(0.75)
+    assert robustness.select(["b"]).mean("accuracy") == (0.8, pytest.approx(float("nan"), nan_ok=True))
+    assert "unknown → unknown" in str(robustness)
+    assert robustness.to_json()["mean"]["mild"]["accepted_error"] is None
 
 
 def test_a_table_without_one_of_the_senses_is_measured_by_the_other(here, capsys):
     Path("rows.csv").write_text("image,label\n0.png,dark\n7.png,bright")
-    assert run(["evaluate", "both.seehear", "rows.csv", "--shifted", "--json", "--report", "report"]) == 0
-    found = json.loads(capsys.readouterr().out)["shifted"]["corruptions"]
+    assert run(["evaluate", "both.seehear", "rows.csv", "--robustness", "--json", "--report", "report"]) == 0
+    found = json.loads(capsys.readouterr().out)["robustness"]["corruptions"]
     assert set(found) == {f"image: {name}" for name in SENSES["image"].corruptions()}
 
 
@@ -143,7 +145,7 @@ def test_where_nothing_is_answered_under_a_corruption_nothing_is_claimed(here, m
     """A black picture gives numbers that are not finite, which is no answer."""
     black = Corruption(lambda signal, *_: np.zeros_like(signal))
     monkeypatch.setattr(type(SENSES["image"]), "corruptions", lambda _: {"blackout": black})
-    shifted = api.load("dark.seehear").evaluate("rows.csv", shifted=True).shifted
-    assert shifted is not None and shifted.corruptions["blackout"].mild.n == 0
-    assert "blackout" in str(shifted) and "unknown" in str(shifted)
-    assert shifted.to_json()["mean"]["strong"]["accuracy"] is None
+    robustness = api.load("dark.seehear").evaluate("rows.csv", robustness=True).robustness
+    assert robustness is not None and robustness.corruptions["blackout"].mild.n == 0
+    assert "blackout" in str(robustness) and "unknown" in str(robustness)
+    assert robustness.to_json()["mean"]["strong"]["accuracy"] is None

@@ -14,7 +14,7 @@ from seehear.cli import run
 from seehear.measure.evaluate import Evaluation
 from seehear.recipe import Recipe
 from seehear.runtime.bundle import write_bundle
-from seehear.runtime.difference import FEWEST, Differences
+from seehear.runtime.distribution_shift import FEWEST, ShiftDetector
 from seehear.runtime.prediction import Prediction
 from seehear.runtime.predictor import Predictor
 from seehear.senses import SENSES
@@ -30,7 +30,7 @@ def predicted(**measured: dict[str, float]) -> Prediction:
 
 
 def said(recipe: Recipe, predictions: list[Prediction]) -> list[str]:
-    differences = Differences(recipe)
+    differences = ShiftDetector(recipe)
     for prediction in predictions:
         differences.count(prediction)
     return differences.said()
@@ -57,13 +57,13 @@ def image(brightness: float = 120.0, contrast: float = 30.0, sharpness: float = 
     ],
 )
 def test_most_must_lie_beyond_the_usual_by_more_than_a_little(predictions, sentence):
-    found = said(tiny.recipe(usual=RANGES), predictions)
+    found = said(tiny.recipe(input_statistics=RANGES), predictions)
     assert found == ([f"{sentence}: expect more mistakes than were measured"] if sentence else [])
 
 
 def test_each_sense_is_told_by_itself():
-    usual = RANGES | {"audio": {"level_db": (-40.0, -20.0)}}
-    recipe = tiny.recipe("image", "audio", usual=usual)
+    ranges = RANGES | {"audio": {"level_db": (-40.0, -20.0)}}
+    recipe = tiny.recipe("image", "audio", input_statistics=ranges)
     quiet = predicted(audio={"level_db": -60.0})
     assert [sentence[:26] for sentence in said(recipe, [image(60.0)] * 9 + [quiet] * 9)] == [
         "9 of 9 pictures are darker",
@@ -111,7 +111,7 @@ def test_a_corruption_moves_the_statistic_that_it_is_told_by(sense, corruption, 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    write_bundle(Path("dark.seehear"), tiny.bundle(usual=RANGES, unfamiliar_above={}))
+    write_bundle(Path("dark.seehear"), tiny.bundle(input_statistics=RANGES, unfamiliar_above={}))
     Path("dim").mkdir()
     for i in range(6):
         Image.fromarray(tiny.picture(0.1)[..., 0]).save(f"dim/{i}.png")
@@ -137,9 +137,9 @@ def test_evaluate_says_it_and_of_whom_the_examples_are(here, capsys):
     assert SENTENCE in Path("report/index.html").read_text("utf-8")
     assert run(["evaluate", "dark.seehear", "rows.csv", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
-    assert (told["rests_on"], told["differs"]) == ("2 patients", [SENTENCE])
+    assert (told["groups_seen"], told["distribution_shift"]) == ("2 patients", [SENTENCE])
 
 
 def test_an_evaluation_of_examples_like_those_learned_from_says_nothing():
     fields = Evaluation.__dataclass_fields__
-    assert fields["differs"].default == () and fields["rests_on"].default == ""
+    assert fields["distribution_shift"].default == () and fields["groups_seen"].default == ""

@@ -12,8 +12,8 @@ from learning import ANSWER_CELLS, digits_table, opened, recipe_for
 from seehear.events import silence
 from seehear.learn.calibrate.card import card
 from seehear.learn.data.split import Material, gather
-from seehear.learn.data.statistics import FEWEST, foundation, usual
-from seehear.table.foundation import judged_by, rests_on
+from seehear.learn.data.statistics import FEWEST, foundation, measure_input_statistics
+from seehear.table.foundation import count_groups, describe_groups_seen
 
 
 def table(**metadata):
@@ -64,12 +64,14 @@ def table(**metadata):
     ],
 )
 def test_people_and_places_are_counted_and_those_learned_from_are_told(learned, judging, sentence):
-    assert rests_on(table(**learned), table(**judging)) == sentence
+    assert describe_groups_seen(table(**learned), table(**judging)) == sentence
 
 
 def test_a_table_that_was_not_learned_from_tells_of_how_many_it_is():
-    assert judged_by(table(speaker=["a", "b", "a"], site=["x", "x", "x"], age=["1", "2", "3"])) == "2 speakers, 1 site"
-    assert judged_by(table(age=["1", "2"])) == ""
+    assert (
+        count_groups(table(speaker=["a", "b", "a"], site=["x", "x", "x"], age=["1", "2", "3"])) == "2 speakers, 1 site"
+    )
+    assert count_groups(table(age=["1", "2"])) == ""
 
 
 @pytest.fixture
@@ -87,21 +89,21 @@ def material(tmp_path: Path) -> Material:
 
 
 def test_what_is_usual_is_learned_from_the_examples_and_stands_on_the_card(material):
-    ranges = usual(material)
+    ranges = measure_input_statistics(material)
     assert ranges.keys() == {"image"}
     low, high = ranges["image"]["brightness"]
     assert 0 < low < high < 255
     said = foundation(material)
     assert said.endswith("held out, of 1 speaker not learned from: results on others may differ")
-    recipe = material.shelf.recipe.model_copy(update={"usual": ranges, "rests_on": said})
+    recipe = material.shelf.recipe.model_copy(update={"input_statistics": ranges, "groups_seen": said})
     page = card(recipe.model_copy(update={"training": recipe.training.model_copy(update={"steps": 1})}))
     assert f"The figures rest on {said}." in page
     assert f"brightness {low:.3g} to {high:.3g}" in page
     again = type(recipe).from_json(recipe.to_json())
-    assert (again.usual, again.rests_on) == (ranges, said)
+    assert (again.input_statistics, again.groups_seen) == (ranges, said)
 
 
 def test_of_few_examples_nobody_knows_what_is_usual(material):
     few = Material(material.shelf, material.rows[: FEWEST - 1], material.judges, material.held_out)
-    assert usual(few) == {}
+    assert measure_input_statistics(few) == {}
     assert len(ANSWER_CELLS["label"]) < FEWEST

@@ -15,11 +15,11 @@ from learning import ANSWER_CELLS
 from seehear.answers import ANSWERS
 from seehear.answers.label import Label, LabelSpec
 from seehear.answers.score import Score, ScoreSpec
+from seehear.measure.binning import MOST_NUMBERS, group_rows
 from seehear.measure.evaluate import Evaluation, evaluate
 from seehear.measure.groups import Group, Grouping
 from seehear.measure.intervals import wilson
-from seehear.measure.judged import SHARES
-from seehear.measure.members import MOST_NUMBERS, members
+from seehear.measure.scored_answers import SHARES
 
 LABEL = ANSWERS["label"]
 SPEC = LabelSpec(classes=("no", "yes"), several=False, counts=(50, 50))
@@ -34,7 +34,7 @@ def judged(right: list[bool], **metadata: list[str]) -> Evaluation:
 
 
 def sizes(column: str, cells: list[str]) -> dict[str, int]:
-    return {value: len(places) for value, places in members(column, cells).items()}
+    return {value: len(places) for value, places in group_rows(column, cells).items()}
 
 
 # Who is in a group
@@ -58,7 +58,7 @@ def test_few_numbers_are_values_and_numbers_that_name_people_are_names():
 
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False, width=32), min_size=MOST_NUMBERS + 1, unique=True))
 def test_bands_are_few_and_hold_every_number_once(numbers):
-    found = members("x", list(map(repr, numbers)))
+    found = group_rows("x", list(map(repr, numbers)))
     assert 1 <= len(found) <= 4
     assert sorted(np.concatenate(list(found.values()))) == list(range(len(numbers)))
 

@@ -17,7 +17,7 @@ from typing import Annotated
 import typer
 
 from seehear import __version__
-from seehear.cli import keyboard, streams
+from seehear.cli import interrupts, streams
 from seehear.cli.demo import demo
 from seehear.cli.evaluate import evaluate
 from seehear.cli.predict import predict
@@ -59,7 +59,7 @@ def seehear(
 
 
 def main() -> None:
-    keyboard.heed()
+    interrupts.install_handlers()
     streams.prepare()
     code = run(sys.argv[1:])
     if code > INTERRUPTED:
@@ -84,7 +84,7 @@ def run(arguments: Sequence[str]) -> int:
     except typer.TyperException as error:
         return _failed(_usage(error), 2)
     except KeyboardInterrupt as error:
-        by = error if isinstance(error, keyboard.Interrupted) else keyboard.Interrupted(signal.SIGINT)
+        by = error if isinstance(error, interrupts.Interrupted) else interrupts.Interrupted(signal.SIGINT)
         return _failed(by.told, by.exit_code)
     except BrokenPipeError:
         # Whoever read our output has had enough; without this, Python complains when it flushes at exit.

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any, Protocol
 
 from seehear.amounts import duration
-from seehear.cli import keyboard
+from seehear.cli import interrupts
 from seehear.escaping import printable
 from seehear.events import Advanced, Event, Finished, LeftOut, Problem, Said, Started
 
@@ -45,7 +45,7 @@ class Display:
             case Started(task):
                 self._began_s[task] = time.monotonic()
             case Advanced():
-                keyboard.check()
+                interrupts.raise_pending()
             case Finished(task, done):
                 self.say(f"{task}: {done} in {duration(time.monotonic() - self._began_s.pop(task))}")
             case _:

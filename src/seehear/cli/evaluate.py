@@ -24,9 +24,11 @@ def evaluate(  # noqa: PLR0913 - each flag is an argument
     wrong_at_most: options.WrongAtMost = None,
     hotwords: options.Hotwords = None,
     tiles: options.Tiles = False,
-    shifted: Annotated[
+    robustness: Annotated[
         bool,
-        typer.Option("--shifted", help="Also measure robustness: to noise, blur, other lighting, rooms, microphones."),
+        typer.Option(
+            "--robustness", help="Also measure robustness to noise, blur, other lighting, rooms and microphones."
+        ),
     ] = False,
 ) -> None:
     """Measure a model on examples it has not seen."""
@@ -44,7 +46,7 @@ def evaluate(  # noqa: PLR0913 - each flag is an argument
                 wrong_at_most=wrong_at_most,
                 hotwords=options.lines(hotwords),
                 tiles=tiles,
-                shifted=shifted,
+                robustness=robustness,
             ),
         )
         display.problems(evaluation.skipped)

@@ -20,6 +20,6 @@ def told(metrics: Mapping[str, float | None], item: str) -> str:
 
 
 def _per_100(share: float | None) -> str:
-    from seehear.measure.wording import UNKNOWN, per_100
+    from seehear.measure.formatting import UNKNOWN, format_per_100
 
-    return UNKNOWN if share is None else f"{per_100(share)} per 100"
+    return UNKNOWN if share is None else f"{format_per_100(share)} per 100"

@@ -37,7 +37,7 @@ class Names:
         self._taken = {PREDICTIONS}
         self._again: Counter[Path] = Counter()
 
-    def heeding(self, sources: Iterable[str]) -> Iterator[str]:
+    def remember_folders(self, sources: Iterable[str]) -> Iterator[str]:
         """The sources, whose folders are remembered as they pass."""
         for source in sources:
             path = Path(source)

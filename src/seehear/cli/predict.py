@@ -22,7 +22,7 @@ from seehear.escaping import as_json, printable
 from seehear.events import Advanced, Started
 
 if TYPE_CHECKING:
-    from seehear.runtime.difference import Differences
+    from seehear.runtime.distribution_shift import ShiftDetector
     from seehear.runtime.prediction import Prediction
 
 WIDEST = 48  # beyond this a long name no longer pushes the answers to the right
@@ -56,7 +56,7 @@ def predict(  # noqa: PLR0913 - each flag is an argument
     """Ask a model about pictures, recordings or both."""
     from seehear import api
     from seehear.inputs import gather
-    from seehear.runtime.difference import Differences
+    from seehear.runtime.distribution_shift import ShiftDetector
 
     recogniser = api.load(options.model_file(model, *inputs))
     if live:
@@ -65,8 +65,8 @@ def predict(  # noqa: PLR0913 - each flag is an argument
         return
     line, file_names = Line(), Names()
     with Display() as display, kept(out, file_names) as keep:
-        tally = Tally(display, Differences(recogniser.recipe))
-        sources, known = file_names.heeding(_sources(inputs)), tuple(recogniser.recipe.senses)
+        tally = Tally(display, ShiftDetector(recogniser.recipe))
+        sources, known = file_names.remember_folders(_sources(inputs)), tuple(recogniser.recipe.senses)
         asked = gather(sources, known, left_out=tally.leave, written=out)
         flags = options.given(
             senses=options.names(senses),
@@ -117,7 +117,7 @@ class Line:
 class Tally:
     """How many were asked and answered, and every failure by name."""
 
-    def __init__(self, display: Display, differences: Differences) -> None:
+    def __init__(self, display: Display, differences: ShiftDetector) -> None:
         self._display, self._differences = display, differences
         self._left_out, self._first_left_out = 0, Path()
         self._asked = self._answered = self._unread = 0

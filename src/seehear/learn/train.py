@@ -13,7 +13,7 @@ from seehear.learn.calibrate.calibration import remember, trusted
 from seehear.learn.calibrate.card import card
 from seehear.learn.calibrate.time_estimate import rehearsed
 from seehear.learn.data.split import Material, gather
-from seehear.learn.data.statistics import foundation, usual
+from seehear.learn.data.statistics import foundation, measure_input_statistics
 from seehear.learn.export import Graphs, drafted, exported, to_safetensors
 from seehear.learn.loop.fit import Clock, fit
 from seehear.learn.model.network import Network
@@ -51,7 +51,7 @@ def train(
     remember(network, material.shelf, material.rows)
     recipe = trusted(network, material.judges, material.held_out, listen=listen)
     taken = {"steps": progress.step, "precision": progress.precision}
-    known = {"usual": usual(material), "rests_on": foundation(material)}
+    known = {"input_statistics": measure_input_statistics(material), "groups_seen": foundation(material)}
     recipe = recipe.model_copy(update=known | {"training": recipe.training.model_copy(update=taken)})
     graphs = exported(draft, network, material.judges, material.held_out)
     return Bundle(recipe, graphs.network, to_safetensors(network), card(recipe), graphs.decoder), material.problems

@@ -12,13 +12,13 @@ import numpy as np
 from seehear.amounts import plural
 from seehear.answers import Answer, AnswerKind
 from seehear.errors import DataError
+from seehear.measure.clusters import Clusters, find_clusters
+from seehear.measure.formatting import format_per_100, reach, short
 from seehear.measure.groups import Grouping, by_group
 from seehear.measure.intervals import Interval
-from seehear.measure.judged import SHARES, WHOLE_SHARES, Judged, enough_resamples, figures, plain
-from seehear.measure.shifted import Shifted
+from seehear.measure.robustness import Robustness
+from seehear.measure.scored_answers import SHARES, WHOLE_SHARES, ScoredAnswers, enough_resamples, figures, plain
 from seehear.measure.speed import Speed
-from seehear.measure.units import Units, units_of
-from seehear.measure.wording import per_100, reach, short
 
 if TYPE_CHECKING:
     from seehear.table import RowProblem
@@ -28,17 +28,20 @@ FEWER = 5  # times fewer resamples for each group than for all
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Figures of one kind of answer on `n` examples, each with its 95 % interval, by groups, and what was left out.
+    """Metrics of one kind of answer on `n` examples with 95 % intervals, by groups, and the rows left out.
 
-    Beside the kind's own, `metrics` has `wrong`, the share of wrong answers, `coverage`, the share that is accepted,
-    and `accepted_error`, the share of wrong ones among those (nan where there are none). Where answers have an `item`,
-    coverage and accepted_error are of boxes, words or pixels, and `whole_coverage` and `whole_error` of whole answers.
-    `groups` has the groups of each column of metadata that tells examples apart, `speed` how long it took, where it
-    was timed. `shifted` says what it withstands, where that was asked for, `wrong_at_most` what was promised of what is
-    accepted, where that is known, and `unvouched` why nothing is accepted, however sure, where that is so. `rests_on`
-    says of how many people or places the examples are, where the table tells, `differs` in which ways they are unlike
-    those that were learned from, and `resampled` what is drawn for intervals: examples, or speakers, patients or sites
-    as wholes.
+    metrics             of the kind, and `wrong` (share of wrong answers), `coverage` (share accepted) and
+                        `accepted_error` (share wrong among those accepted; nan if there are none). Where answers have
+                        an `item`, coverage and accepted_error count boxes, words or pixels, and `whole_coverage` and
+                        `whole_error` count whole answers
+    groups              by metadata column
+    resampled           what the bootstrap draws: examples, or whole speakers, patients or sites
+    speed               None if it was not timed
+    robustness          None unless requested
+    wrong_at_most       the promised bound on accepted_error, if known
+    unvouched           why nothing is accepted, however confident; "" if something may be
+    groups_seen         how many people or places the examples come from; "" if the table does not say
+    distribution_shift  sentences that say how the examples differ from the training data
     """
 
     answer: str
@@ -48,15 +51,15 @@ class Evaluation:
     groups: dict[str, Grouping]
     skipped: tuple[RowProblem, ...]
     resamples: int
-    judged: Judged = field(repr=False, compare=False)
+    scored: ScoredAnswers = field(repr=False, compare=False)
     resampled: str = "examples"
     speed: Speed | None = field(default=None, compare=False)
-    shifted: Shifted | None = None
+    robustness: Robustness | None = None
     item: str = ""
     wrong_at_most: float | None = None
     unvouched: str = ""
-    rests_on: str = ""
-    differs: tuple[str, ...] = ()
+    groups_seen: str = ""
+    distribution_shift: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Plain values; what is not defined is None."""
@@ -69,23 +72,23 @@ class Evaluation:
             "resampled": self.resampled,
             "groups": {column: grouping.to_json() for column, grouping in self.groups.items()},
             **({"speed": self.speed.to_json()} if self.speed else {}),
-            "rests_on": self.rests_on,
-            "differs": list(self.differs),
-            **({"shifted": self.shifted.to_json()} if self.shifted else {}),
+            "groups_seen": self.groups_seen,
+            "distribution_shift": list(self.distribution_shift),
+            **({"robustness": self.robustness.to_json()} if self.robustness else {}),
             "skipped": [problem.to_json() for problem in self.skipped],
         }
 
     def worst(self, most: int = 25) -> list[int]:
         """Places, among all that were asked, of the wrong answers, the most confident first."""
-        wrong = np.flatnonzero(~self.judged.right)
-        order = wrong[np.argsort(-self.judged.confidence[wrong], kind="stable")]
-        return [int(row) for row in self.judged.row[order[:most]]]
+        wrong = np.flatnonzero(~self.scored.right)
+        order = wrong[np.argsort(-self.scored.confidence[wrong], kind="stable")]
+        return [int(row) for row in self.scored.row[order[:most]]]
 
     def __str__(self) -> str:
         """People's units first: so many per 100; then every metric with its interval."""
         figures = [figure for figure in self.told() if figure[0] not in SHARES + WHOLE_SHARES]
         width = max((len(name) for name, *_ in figures), default=0)
-        people = f" of {self.rests_on}" if self.rests_on else ""
+        people = f" of {self.groups_seen}" if self.groups_seen else ""
         return "\n".join(
             [
                 f"{self.n:,} examples{people}: {self._of_100('wrong')} are wrong",
@@ -93,10 +96,10 @@ class Evaluation:
                 *(f"  {name:<{width}}  {value}  ({reach})" for name, value, reach in figures),
                 f"in brackets 95 % intervals ({self.resamples:,} resamples of {self.resampled}; Wilson's for shares)",
                 *([str(self.speed)] if self.speed else []),
-                *(f"unlike what was learned from: {sentence}" for sentence in self.differs),
+                *(f"unlike what was learned from: {sentence}" for sentence in self.distribution_shift),
                 *([f"left out: {len(self.skipped):,}"] if self.skipped else []),
                 *(f"\n{grouping}" for grouping in self.groups.values()),
-                *([f"\n{self.shifted}"] if self.shifted else []),
+                *([f"\n{self.robustness}"] if self.robustness else []),
             ]
         )
 
@@ -106,7 +109,7 @@ class Evaluation:
             what = f"accepts none of the {plural(self.item)}" if self.item else "answers none of them itself"
             return f"{what}: {self.unvouched or 'unsure of all'}"
         coverage, error = map(self._of_100, ("coverage", "accepted_error"))
-        promised = "" if self.wrong_at_most is None else f"; promised: at most {per_100(self.wrong_at_most)}"
+        promised = "" if self.wrong_at_most is None else f"; promised: at most {format_per_100(self.wrong_at_most)}"
         if not self.item:
             return f"answers {coverage} itself; of those {error} are wrong{promised}"
         whole = f"; all of an answer: {self._of_100('whole_coverage')}"
@@ -125,10 +128,10 @@ class Evaluation:
 
     def per_100(self, share: str) -> str:
         """One of SHARES in people's units; "unknown" where it is not defined."""
-        return per_100(self.metrics[share])
+        return format_per_100(self.metrics[share])
 
     def per_100_interval(self, share: str) -> str:
-        return reach(self.intervals[share], per_100)
+        return reach(self.intervals[share], format_per_100)
 
 
 def evaluate(
@@ -154,38 +157,38 @@ def evaluate(
             f"none of {len(answers):,} examples could be answered",
             hint="see what was left out and why" if skipped else "give it some examples",
         )
-    judged = Judged.of(kind, spec, answers, truths).accepting(accepted)
-    return evaluation(kind, spec, judged, skipped=skipped, metadata=metadata)
+    scored = ScoredAnswers.of(kind, spec, answers, truths).accepting(accepted)
+    return evaluate_scored(kind, spec, scored, skipped=skipped, metadata=metadata)
 
 
-def evaluation(
+def evaluate_scored(
     kind: AnswerKind,
     spec: Any,
-    judged: Judged,
+    scored: ScoredAnswers,
     *,
     skipped: Sequence[RowProblem] = (),
     metadata: Mapping[str, Sequence[str]] | None = None,
-    units: Units | None = None,
+    units: Clusters | None = None,
 ) -> Evaluation:
     """The figures of answers that were compared with their truths before, as `evaluate` gives them.
 
     `units` says what is resampled; by default what the metadata tells.
     """
     if units is None:
-        told = {name: [cells[row] for row in judged.row] for name, cells in (metadata or {}).items()}
-        units = units_of(len(judged), told)
-    judged = replace(judged, unit=units.code)
-    resamples = enough_resamples(judged)
-    metrics, intervals = figures(judged, kind, spec, resamples=resamples)
+        told = {name: [cells[row] for row in scored.row] for name, cells in (metadata or {}).items()}
+        units = find_clusters(len(scored), told)
+    scored = replace(scored, unit=units.code)
+    resamples = enough_resamples(scored)
+    metrics, intervals = figures(scored, kind, spec, resamples=resamples)
     return Evaluation(
         answer=kind.name,
         item=kind.item,
-        n=len(judged),
+        n=len(scored),
         metrics=metrics,
         intervals=intervals,
-        groups=by_group(kind, spec, judged, metadata or {}, resamples=resamples // FEWER),
+        groups=by_group(kind, spec, scored, metadata or {}, resamples=resamples // FEWER),
         skipped=tuple(skipped),
         resamples=resamples,
-        judged=judged,
+        scored=scored,
         resampled=units.said,
     )

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from html import escape
 
 from seehear.measure.groups import Group, Grouping
-from seehear.measure.judged import SHARES
-from seehear.measure.markup import Html, table
+from seehear.measure.html import Html, table
+from seehear.measure.scored_answers import SHARES
 
 DRAWN = "wrong"  # the figure that is shown as a bar, too
 ALIKE = (

@@ -13,10 +13,10 @@ from statistics import NormalDist
 from typing import Any
 
 from seehear.answers import AnswerKind
+from seehear.measure.binning import group_rows
+from seehear.measure.formatting import format_per_100, reach, short, truncate
 from seehear.measure.intervals import Interval, Z
-from seehear.measure.judged import SHARES, Judged, figures, plain
-from seehear.measure.members import members
-from seehear.measure.wording import per_100, reach, short, shortened
+from seehear.measure.scored_answers import SHARES, ScoredAnswers, figures, plain
 
 FEWEST = 5  # examples of which anything is told
 FEWEST_DRAWN = 20  # examples from which resampling shows how far a metric varies
@@ -47,7 +47,7 @@ class Group:
         known."""
         if math.isnan(self.metrics[name]):
             return "–", ""
-        words = per_100 if name in SHARES else short
+        words = format_per_100 if name in SHARES else short
         return words(self.metrics[name]), reach(self.intervals[name], words)
 
     def quoted(self, name: str) -> str:
@@ -131,7 +131,7 @@ class Grouping:
         rows: list[tuple[str, ...]] = [("", "n", self.headline, "wrong of 100", "accepted", "of those wrong")]
         for value, group in self.told().items():
             figures = (group.quoted(name) for name in (self.headline, *SHARES))
-            rows.append((shortened(value), f"{group.n:,}", *figures))
+            rows.append((truncate(value), f"{group.n:,}", *figures))
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
         lines += [f"too few to tell: {few}"] if (few := self.few()) else []
@@ -140,7 +140,7 @@ class Grouping:
 
 
 def by_group(
-    kind: AnswerKind, spec: Any, judged: Judged, metadata: Mapping[str, Sequence[str]], *, resamples: int
+    kind: AnswerKind, spec: Any, judged: ScoredAnswers, metadata: Mapping[str, Sequence[str]], *, resamples: int
 ) -> dict[str, Grouping]:
     """The groups of each column of metadata, which has a cell for every example that was asked.
 
@@ -148,7 +148,7 @@ def by_group(
     """
     groupings = {}
     for column, cells in metadata.items():
-        places = members(column, [cells[row] for row in judged.row])
+        places = group_rows(column, [cells[row] for row in judged.row])
         told = sum(len(where) for where in places.values() if len(where) >= FEWEST)
         if len(places) > 1 and 2 * told >= sum(map(len, places.values())):
             groups = {value: judged.take(where) for value, where in places.items()}
@@ -156,7 +156,9 @@ def by_group(
     return groupings
 
 
-def _grouping(column: str, groups: Mapping[str, Judged], kind: AnswerKind, spec: Any, *, resamples: int) -> Grouping:
+def _grouping(
+    column: str, groups: Mapping[str, ScoredAnswers], kind: AnswerKind, spec: Any, *, resamples: int
+) -> Grouping:
     headline = kind.headline(spec)
 
     def badness(value: str) -> tuple[bool, float]:
@@ -173,7 +175,7 @@ def _grouping(column: str, groups: Mapping[str, Judged], kind: AnswerKind, spec:
     return Grouping(column, headline.metric, len(told), measured)
 
 
-def _measured(judged: Judged, kind: AnswerKind, spec: Any, resamples: int) -> Group:
+def _measured(judged: ScoredAnswers, kind: AnswerKind, spec: Any, resamples: int) -> Group:
     headline = kind.headline(spec).metric
     names = headline, *SHARES
     if len(judged) < FEWEST:

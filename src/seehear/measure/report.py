@@ -20,10 +20,10 @@ from seehear.answers.figure import SCREEN
 from seehear.files import write_whole
 from seehear.measure.evaluate import Evaluation
 from seehear.measure.fairness import fairness
-from seehear.measure.judged import SHARES
-from seehear.measure.markup import section, table
+from seehear.measure.html import section, table
 from seehear.measure.pictures import Mistake, contact_sheet, labelled, reliability, risk_coverage
-from seehear.measure.shifted import withstanding
+from seehear.measure.robustness import robustness_section
+from seehear.measure.scored_answers import SHARES
 
 MOST_LISTED = 500  # rows of a list on the page; all are in the JSON
 RELIABILITY = (
@@ -44,25 +44,25 @@ def write_report(
     kind: AnswerKind,
     spec: Any,
     worst: Sequence[Mistake],
-    made_worse: Mapping[str, Image.Image] | None = None,
+    corruptions: Mapping[str, Image.Image] | None = None,
 ) -> Path:
     """Write index.html and its pictures; the page holds copies of them, so that it can be sent alone. -> the page.
 
     `worst` is shown in its own order; `Evaluation.worst` finds the rows, the most confident mistakes first.
-    `made_worse` has pictures of one example under the corruptions of `Evaluation.shifted`, by name.
+    `corruptions` has pictures of one example under the corruptions of `Evaluation.robustness`, by name.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    judged = evaluation.judged
+    scored = evaluation.scored
     pictures = {
-        "answers.png": kind.draw(judged.compared, spec),
-        "reliability.png": reliability(judged.confidence, judged.right),
-        "risk-coverage.png": risk_coverage(judged.items, coverage=evaluation.metrics["coverage"]),
+        "answers.png": kind.draw(scored.compared, spec),
+        "reliability.png": reliability(scored.confidence, scored.right),
+        "risk-coverage.png": risk_coverage(scored.items, coverage=evaluation.metrics["coverage"]),
     }
     if worst:
         pictures["mistakes.jpg"] = contact_sheet(worst)
-    if made_worse:
-        pictures["made-worse.jpg"] = labelled(made_worse)
+    if corruptions:
+        pictures["corruptions.jpg"] = labelled(corruptions)
     files = {name: _encoded(picture, name) for name, picture in pictures.items()}
     for name, picture in files.items():
         write_whole(folder / name, picture.file)
@@ -88,11 +88,11 @@ def _page(evaluation: Evaluation, spec: Any, worst: Sequence[Mistake], files: Ma
         sections.insert(
             0, section("Whether it is as good for all", fairness(evaluation.groups, evaluation.metrics["wrong"]))
         )
-    if evaluation.shifted:
-        shown = _image(files, "made-worse.jpg", "one example, made worse") if "made-worse.jpg" in files else ""
-        sections.append(section("What it withstands", withstanding(evaluation.shifted, shown)))
-    if evaluation.differs:
-        unlike = "".join(f"<p>{escape(sentence)}.</p>" for sentence in evaluation.differs)
+    if evaluation.robustness:
+        shown = _image(files, "corruptions.jpg", "one example, made worse") if "corruptions.jpg" in files else ""
+        sections.append(section("What it withstands", robustness_section(evaluation.robustness, shown)))
+    if evaluation.distribution_shift:
+        unlike = "".join(f"<p>{escape(sentence)}.</p>" for sentence in evaluation.distribution_shift)
         sections.insert(0, section("Unlike what was learned from", unlike))
     if worst:
         sections.append(section("The worst mistakes", _mistakes(worst, files)))

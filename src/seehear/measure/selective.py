@@ -18,20 +18,20 @@ FEWEST = 30  # scores that a limit is fitted to; see docs/decisions/006-unfamili
 TAIL = 0.2  # the share of largest scores whose excess tells how the tail falls
 
 
-def fit_risk(confidence: Array, right: Array, clusters: Array | None = None) -> RiskCoverageCurve:
+def fit_risk_curve(confidence: Array, right: Array, clusters: Array | None = None) -> RiskCoverageCurve:
     """confidence (n,) and right (n,) bool of held-out answers -> how wrong the most confident ones may be.
 
     `clusters` (n,) says which of them are alike, such as those of one speaker; each is its own unless given.
     """
     alone = np.arange(len(confidence)) if clusters is None else clusters
-    return curve(bound_risk(Items.of_wholes(confidence, right), alone))
+    return to_risk_curve(bound_risk(Items.of_wholes(confidence, right), alone))
 
 
-def curve(bounds: RiskBounds) -> RiskCoverageCurve:
+def to_risk_curve(bounds: RiskBounds) -> RiskCoverageCurve:
     return RiskCoverageCurve(confidence=tuple(bounds.confidence.tolist()), wrong=tuple(bounds.wrong.tolist()))
 
 
-def familiar_limit(scores_held_out: Array) -> float:
+def fit_ood_threshold(scores_held_out: Array) -> float:
     """The score above which an input is unlike the training's, so that about 1 in 50 like it is refused too.
 
     From 49 examples on it is one of their own scores, which holds for any distribution (conformal prediction,

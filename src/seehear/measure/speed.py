@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from seehear.amounts import duration
-from seehear.measure.wording import short
+from seehear.measure.formatting import short
 
 
 @dataclass(frozen=True)

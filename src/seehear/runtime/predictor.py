@@ -172,7 +172,9 @@ class Predictor:
             self._prediction(loaded, used, answer, unlike, how),
             hint=self._hint(used[0], placed.original),
             measured={
-                sense: SENSES[sense].measured(loaded.prepared[sense]) for sense in used if sense in self.recipe.usual
+                sense: SENSES[sense].measured(loaded.prepared[sense])
+                for sense in used
+                if sense in self.recipe.input_statistics
             },
         )
 

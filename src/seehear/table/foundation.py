@@ -9,11 +9,11 @@ from seehear.table.rows import Table
 FEW = 5  # people or places below which results on others may well differ
 
 
-def rests_on(learned: Table, judging: Table) -> str:
+def describe_groups_seen(learned: Table, held_out: Table) -> str:
     """A sentence: how many examples were held out, and from how many values of each column of people or places."""
-    examples = counted(len(judging), "example")
-    columns = [name for name in judging.metadata if is_group(name) and name != RECORDING]
-    told = [said for name in columns if (said := _of_column(name, learned, judging))]
+    examples = counted(len(held_out), "example")
+    columns = [name for name in held_out.metadata if is_group(name) and name != RECORDING]
+    told = [said for name in columns if (said := _of_column(name, learned, held_out))]
     if not told:
         return (
             f"{examples} held out; no column says whose they are (speaker, patient, site), so the same people and "
@@ -22,16 +22,16 @@ def rests_on(learned: Table, judging: Table) -> str:
     return f"{examples} held out, of {'; of '.join(told)}"
 
 
-def judged_by(judging: Table) -> str:
+def count_groups(held_out: Table) -> str:
     """From how many people and places the examples of a table come that was not learned from."""
-    columns = [name for name in judging.metadata if is_group(name) and name != RECORDING]
-    values = {name: len(_values(judging, name)) for name in columns}
+    columns = [name for name in held_out.metadata if is_group(name) and name != RECORDING]
+    values = {name: len(_values(held_out, name)) for name in columns}
     return ", ".join(f"{number:,} {singular(name) if number == 1 else plural(name)}" for name, number in values.items())
 
 
-def _of_column(name: str, learned: Table, judging: Table) -> str:
+def _of_column(name: str, learned: Table, held_out: Table) -> str:
     """ "" where the column says nothing of these examples."""
-    own = _values(judging, name)
+    own = _values(held_out, name)
     if not own:
         return ""
     before = _values(learned, name) if name in learned.metadata else set()

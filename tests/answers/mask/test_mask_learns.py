@@ -97,7 +97,7 @@ def test_shapes_that_were_never_seen_are_found_where_they_are(tmp_path: Path) ->
     model = api.train(data, tmp_path / "m.seehear", recipe=recipe)
     found = api.load(tmp_path / "m.seehear").evaluate(unseen, report=tmp_path / "report")
     assert found.metrics["miou"] > 0.8, found
-    assert abs(found.judged.confidence.mean() - found.judged.right.mean()) < 0.15
+    assert abs(found.scored.confidence.mean() - found.scored.right.mean()) < 0.15
     assert (tmp_path / "report/answers.png").exists()
     answer = model.predict(unseen.parent / "0.png").answer
     assert answer is not None
@@ -164,17 +164,17 @@ def test_the_plan_asks_for_large_pictures_and_few_at_once(tmp_path: Path) -> Non
 def test_a_mask_that_is_not_its_pictures_is_left_out_when_judged(tmp_path: Path) -> None:
     """Asked of a recogniser that answers at the size of what it saw."""
     from seehear.answers.mask import Mask
-    from seehear.judging import _problem
+    from seehear.evaluation import _problem
     from seehear.runtime.prediction import Prediction
 
     recipe_spec = ANSWERS["mask"].plan([str(_square(tmp_path, 20))], "mask")
     truth = ANSWERS["mask"].read(str(_square(tmp_path, 20)), recipe_spec)
     said = Mask.of(np.zeros((10, 20), np.uint8), recipe_spec)
 
-    class Judged:
+    class ScoredAnswers:
         kind, answer = "mask", recipe_spec
 
-    problem = _problem(Prediction("a.png", said, 0.5, True), truth, Judged())  # type: ignore[arg-type]
+    problem = _problem(Prediction("a.png", said, 0.5, True), truth, ScoredAnswers())  # type: ignore[arg-type]
     assert problem is not None
     assert problem.what == "a mask of 20 by 20 pixels for a picture of 20 by 10"
 

@@ -20,10 +20,10 @@ from seehear.learn.calibrate.card import promise
 from seehear.learn.data.cache import Batch, Shelf
 from seehear.learn.model.network import Network
 from seehear.learn.model.ood import BANK
-from seehear.measure.evaluate import evaluation
-from seehear.measure.judged import Judged
-from seehear.measure.selective import curve, familiar_limit
-from seehear.measure.units import Units, units_of
+from seehear.measure.clusters import Clusters, find_clusters
+from seehear.measure.evaluate import evaluate_scored
+from seehear.measure.scored_answers import ScoredAnswers
+from seehear.measure.selective import fit_ood_threshold, to_risk_curve
 from seehear.recipe import Recipe, RiskCoverageCurve, SelectivePrediction, used_key
 from seehear.table.groups import is_group
 
@@ -54,7 +54,7 @@ def trusted(network: Network, shelf: Shelf, rows: NDArray[np.int64], *, listen: 
     """The recipe, with selective prediction, limits of the familiar and results from held-out rows."""
     recipe = network.recipe
     trials, unfamiliar = tried(network, shelf, judging(network, shelf, rows), listen)
-    limits = {name: familiar_limit(scores) for name, scores in unfamiliar.items()}
+    limits = {name: fit_ood_threshold(scores) for name, scores in unfamiliar.items()}
     limits = {name: limit for name, limit in limits.items() if np.isfinite(limit)}  # none: too few to tell
     selective, results = {}, {}
     for used, trial in trials.items():
@@ -108,28 +108,30 @@ class Trial:
             self.kind.chosen(each, self.spec, calibration, place)
             for each, place in zip(self._seen, places, strict=True)
         ]
-        judged = Judged.of(self.kind, self.spec, answers, truths)
+        judged = ScoredAnswers.of(self.kind, self.spec, answers, truths)
         selective = self._selective(calibration, judged, wrong_at_most)
         item, whole = (risk.threshold(selective.wrong_at_most) for risk in (selective.risk, selective.whole_risk))
         judged = judged.accepting_from(item, whole if self.kind.item else item)
-        told = evaluation(self.kind, self.spec, judged, units=self._units())
+        told = evaluate_scored(self.kind, self.spec, judged, units=self._units())
         return selective, replace(told, wrong_at_most=selective.wrong_at_most).to_json()
 
-    def _units(self) -> Units:
+    def _units(self) -> Clusters:
         """What is resampled for the intervals."""
         table = self.shelf.table.take(self.rows)
-        return units_of(len(table), {name: table.metadata_column(name) for name in table.metadata if is_group(name)})
+        return find_clusters(
+            len(table), {name: table.metadata_column(name) for name in table.metadata if is_group(name)}
+        )
 
     def _selective(
-        self, calibration: dict[str, float], judged: Judged, wrong_at_most: float | None
+        self, calibration: dict[str, float], judged: ScoredAnswers, wrong_at_most: float | None
     ) -> SelectivePrediction:
         clusters, few_groups = self._clusters()
         bounds = bound_risk(judged.items, clusters, few_groups)
         wholes = bound_risk(Items.of_wholes(judged.confidence, judged.right), clusters, few_groups)
         return SelectivePrediction(
             calibration=calibration,
-            risk=curve(bounds),
-            whole_risk=curve(wholes) if self.kind.item else RiskCoverageCurve(),
+            risk=to_risk_curve(bounds),
+            whole_risk=to_risk_curve(wholes) if self.kind.item else RiskCoverageCurve(),
             wrong_at_most=wrong_at_most or choose_target_risk(bounds),
             more_held_out=_more(bounds, len(self.rows)),
             few_groups=few_groups,

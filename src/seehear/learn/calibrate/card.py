@@ -8,7 +8,7 @@ from typing import Any
 from seehear.amounts import counted, duration, plural
 from seehear.answers import ANSWERS
 from seehear.answers.selective import USUAL
-from seehear.measure.wording import per_100
+from seehear.measure.formatting import format_per_100
 from seehear.recipe import Recipe
 
 
@@ -27,14 +27,14 @@ def card(recipe: Recipe) -> str:
         "",
         *_table(recipe),
         "",
-        *([f"The figures rest on {recipe.rests_on}.", ""] if recipe.rests_on else []),
+        *([f"The figures rest on {recipe.groups_seen}.", ""] if recipe.groups_seen else []),
         "## Its limits",
         "",
         *[f"- {_by(used)}: {promise(recipe, used)}." for used in recipe.selective],
         "- Where it is not sure enough for that, it says that it does not know. All this holds for inputs like those",
         "  it was taught, not for others.",
         *[f"- {_limit(recipe, sense)}" for sense in recipe.senses],
-        *[f"- {_learned_from(sense, ranges)}" for sense, ranges in recipe.usual.items()],
+        *[f"- {_learned_from(sense, ranges)}" for sense, ranges in recipe.input_statistics.items()],
         "",
         "## How it was made",
         "",
@@ -61,7 +61,11 @@ def promise(recipe: Recipe, used: str) -> str:
     """What is promised of what is accepted by a set of senses, and what it would take to promise what is usual."""
     selective, accepted = recipe.selective[used], recipe.results[used]["metrics"]["coverage"]
     things = plural(ANSWERS[recipe.kind].item or "answer")
-    share = f"it accepts {per_100(accepted)} of 100" if accepted else "too many held-out ones are wrong to accept any"
+    share = (
+        f"it accepts {format_per_100(accepted)} of 100"
+        if accepted
+        else "too many held-out ones are wrong to accept any"
+    )
     said = f"at most {_of_100(selective.wrong_at_most)} wrong of 100 accepted {things}: {share}"
     if selective.wrong_at_most <= USUAL or recipe.wrong_at_most is not None:
         return said

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from seehear.learn.data.split import Material
-from seehear.runtime.difference import USUAL
+from seehear.runtime.distribution_shift import USUAL
 from seehear.senses import SENSES
-from seehear.table.foundation import rests_on
+from seehear.table.foundation import describe_groups_seen
 
 MOST_MEASURED = 500  # examples; a fiftieth of them lies beyond each end of the usual range
 FEWEST = 30  # examples needed to estimate the usual range
@@ -15,7 +15,7 @@ FEWEST = 30  # examples needed to estimate the usual range
 Ranges = dict[str, dict[str, tuple[float, float]]]
 
 
-def usual(material: Material) -> Ranges:
+def measure_input_statistics(material: Material) -> Ranges:
     """(low, high) by sense and statistic: quantiles of the examples learned from that leave out a few at each end."""
     ranges: Ranges = {}
     for sense in material.shelf.recipe.senses:
@@ -33,7 +33,7 @@ def usual(material: Material) -> Ranges:
 def foundation(material: Material) -> str:
     """A sentence: how many examples were held out, from how many speakers, patients or sites."""
     learned = material.shelf.table.take(material.rows)
-    return rests_on(learned, material.judges.table.take(material.held_out))
+    return describe_groups_seen(learned, material.judges.table.take(material.held_out))
 
 
 def _ends() -> tuple[float, float]:

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from seehear.answers.headline import Headline
+from seehear.measure.formatting import format_per_100, short
 from seehear.measure.groups import Group
-from seehear.measure.judged import SHARES
-from seehear.measure.markup import table
-from seehear.measure.wording import per_100, short
+from seehear.measure.html import table
+from seehear.measure.scored_answers import SHARES
 
 LEVELS = ("mild", "strong")
 AS_THEY_ARE = "as they are"
@@ -29,7 +29,7 @@ class Levels(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Shifted:
+class Robustness:
     """Figures of some examples as they are (`clean`) and under each corruption, the most harmful first."""
 
     headline: Headline
@@ -37,7 +37,7 @@ class Shifted:
     corruptions: dict[str, Levels]
 
     @classmethod
-    def of(cls, headline: Headline, clean: Group, corruptions: Mapping[str, Levels]) -> Shifted:
+    def of(cls, headline: Headline, clean: Group, corruptions: Mapping[str, Levels]) -> Robustness:
         def badness(name: str) -> float:
             value = corruptions[name].strong.metrics.get(headline.metric, math.nan)
             return -math.inf if math.isnan(value) else -value if headline.higher_is_better else value
@@ -53,11 +53,11 @@ class Shifted:
         )
         return _mean(mild), _mean(strong)
 
-    def kept(self, metric: str) -> float:
+    def retained(self, metric: str) -> float:
         """The mean of a metric over all corruptions and both levels, divided by its clean value."""
         return _mean(self.mean(metric)) / self.clean.metrics[metric] if self.clean.metrics[metric] else math.nan
 
-    def under(self, names: Collection[str]) -> Shifted:
+    def select(self, names: Collection[str]) -> Robustness:
         """The same with only some of the corruptions."""
         return replace(self, corruptions={name: own for name, own in self.corruptions.items() if name in names})
 
@@ -95,14 +95,14 @@ class Shifted:
         return "\n".join([heading, *(f"  {line}" for line in lines)])
 
 
-def withstanding(shifted: Shifted, picture: str) -> str:
+def robustness_section(robustness: Robustness, picture: str) -> str:
     """The section of the report, as HTML; `picture` is HTML, too."""
-    return f"<p>{HOW}</p>{picture}{table(shifted.head, shifted.rows())}"
+    return f"<p>{HOW}</p>{picture}{table(robustness.head, robustness.rows())}"
 
 
 def _words(name: str, values: Sequence[float]) -> str:
     """One figure, or two: mild → strong."""
-    return " → ".join(map(per_100 if name in SHARES else short, values))
+    return " → ".join(map(format_per_100 if name in SHARES else short, values))
 
 
 def _mean(values: Sequence[float]) -> float:

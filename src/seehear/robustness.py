@@ -11,8 +11,8 @@ from seehear.answers import ANSWERS, Answer
 from seehear.errors import UsageError
 from seehear.events import Advanced, Finished, Listener, Started
 from seehear.measure.groups import Group
-from seehear.measure.judged import Judged, figures
-from seehear.measure.shifted import AS_THEY_ARE, Levels, Shifted
+from seehear.measure.robustness import AS_THEY_ARE, Levels, Robustness
+from seehear.measure.scored_answers import ScoredAnswers, figures
 from seehear.media import Input
 from seehear.runtime.predictor import Predictor
 from seehear.senses import SENSES
@@ -29,7 +29,7 @@ SEED = 0
 Asked = Sequence[tuple[Mapping[str, Input], Answer]]  # what each example has for the senses, and its truth
 
 
-def corruptions_for(recogniser: Predictor, senses: Sequence[str] | None) -> dict[str, tuple[str, Corruption]]:
+def find_corruptions(recogniser: Predictor, senses: Sequence[str] | None) -> dict[str, tuple[str, Corruption]]:
     """(sense, corruption) by name; the name includes the sense if several senses are used.
 
     Corruptions that move things are left out for boxes and masks. Raises UsageError if none remain.
@@ -48,12 +48,12 @@ def corruptions_for(recogniser: Predictor, senses: Sequence[str] | None) -> dict
     return found
 
 
-def shifted(recogniser: Predictor, examples: Asked, how: Mapping[str, Any], listen: Listener) -> Shifted:
+def measure_robustness(recogniser: Predictor, examples: Asked, how: Mapping[str, Any], listen: Listener) -> Robustness:
     """Measure on some of the examples as they are and under every corruption, mild and strong.
 
     `how` holds keywords of `predict`. All examples must be readable.
     """
-    changes = corruptions_for(recogniser, how.get("senses"))
+    changes = find_corruptions(recogniser, how.get("senses"))
     some = [examples[place] for place in spread(len(examples), MOST_ASKED)]
     listen(Started(TASK, 2 * len(changes), "corruptions"))
     clean = _measured(recogniser, some, how, [inputs for inputs, _ in some])
@@ -69,13 +69,15 @@ def shifted(recogniser: Predictor, examples: Asked, how: Mapping[str, Any], list
         levels[name] = Levels(mild, strong)
         listen(Advanced(TASK, 2 * len(levels), name))
     listen(Finished(TASK, f"{len(levels)} corruptions of {len(some):,} examples"))
-    return Shifted.of(ANSWERS[recogniser.recipe.kind].headline(recogniser.recipe.answer), clean, levels)
+    return Robustness.of(ANSWERS[recogniser.recipe.kind].headline(recogniser.recipe.answer), clean, levels)
 
 
-def made_worse(recogniser: Predictor, inputs: Mapping[str, Input], senses: Sequence[str] | None) -> dict[str, Image]:
+def draw_corruptions(
+    recogniser: Predictor, inputs: Mapping[str, Input], senses: Sequence[str] | None
+) -> dict[str, Image]:
     """Pictures of one example for the report: as it is, and under each strong corruption of the senses that it has."""
     pictures: dict[str, Image] = {}
-    for name, (sense, corruption) in corruptions_for(recogniser, senses).items():
+    for name, (sense, corruption) in find_corruptions(recogniser, senses).items():
         if sense not in inputs:
             continue
         signal = SENSES[sense].read(inputs[sense])
@@ -101,7 +103,7 @@ def _measured(recogniser: Predictor, examples: Asked, how: Mapping[str, Any], in
     recipe = recogniser.recipe
     kind = ANSWERS[recipe.kind]
     predictions = list(recogniser.predict(inputs, **how))
-    judged = Judged.of(kind, recipe.answer, [p.answer for p in predictions], [truth for _, truth in examples])
+    judged = ScoredAnswers.of(kind, recipe.answer, [p.answer for p in predictions], [truth for _, truth in examples])
     if not len(judged):
         return Group(0, {}, {})
     judged = judged.accepting([p.whole_accepted for p in predictions])

@@ -17,35 +17,35 @@ from seehear.measure.evaluate import Evaluation, evaluate
 from seehear.measure.speed import Speed
 from seehear.media import Input
 from seehear.recipe import Recipe
-from seehear.runtime.difference import Differences
+from seehear.robustness import draw_corruptions, find_corruptions, measure_robustness
+from seehear.runtime.distribution_shift import ShiftDetector
 from seehear.runtime.prediction import Prediction
 from seehear.runtime.predictor import Predictor
 from seehear.senses import SENSES
-from seehear.shifting import corruptions_for, made_worse, shifted
 from seehear.table import Row, RowProblem, Table, shared
-from seehear.table.foundation import judged_by
+from seehear.table.foundation import count_groups
 
 TASK = "evaluating"
 TOLD_EVERY = 32
 MOST_SHOWN = 24  # mistakes in a report
 
 
-def judge(
+def evaluate_table(
     recogniser: Predictor,
     table: Table,
     how: Mapping[str, Any],
     *,
     report: Path | None,
     listen: Listener,
-    worse: bool = False,
+    robustness: bool = False,
 ) -> Evaluation:
-    """Asks as `how` says, the keywords of `predict`; with `worse` once more about examples that are made worse.
+    """Asks as `how` says, the keywords of `predict`; with `robustness` again under corruptions.
 
     Raises DataError where no row has both an answer and something to perceive.
     """
     recipe = recogniser.recipe
-    if worse:
-        corruptions_for(recogniser, how.get("senses"))  # refused before the work is done, rather than after it
+    if robustness:
+        find_corruptions(recogniser, how.get("senses"))  # refused before the work is done, rather than after it
     table = _part_to_judge_by(table, listen)
     truths, problems, keep = _truths(table, recipe)
     if not keep:
@@ -69,11 +69,11 @@ def judge(
         speed=asked.speed,
         wrong_at_most=recogniser.promised(senses, wrong_at_most),
         unvouched=recogniser.unvouched(senses, wrong_at_most),
-        differs=asked.differs,
-        rests_on=judged_by(table),
+        distribution_shift=asked.distribution_shift,
+        groups_seen=count_groups(table),
     )
-    if worse:
-        result = replace(result, shifted=shifted(recogniser, asked.judgeable(table, truths), how, listen))
+    if robustness:
+        result = replace(result, robustness=measure_robustness(recogniser, asked.judgeable(table, truths), how, listen))
     if report is not None:
         _write_report(report, result, recogniser, table, asked, truths, how.get("senses"))
     return result
@@ -91,7 +91,7 @@ class Asked:
     used: list[tuple[str, ...]]
     problems: list[RowProblem]
     speed: Speed
-    differs: tuple[str, ...]
+    distribution_shift: tuple[str, ...]
 
     def judgeable(self, table: Table, truths: Sequence[Any]) -> list[tuple[dict[str, Input], Any]]:
         """What was read of each row that could be judged, and its truth."""
@@ -111,7 +111,7 @@ def _asked(
     used: list[tuple[str, ...]] = []
     problems: list[RowProblem] = []
     lasts_s = 0.0
-    differences = Differences(recipe)
+    differences = ShiftDetector(recipe)
     listen(Started(TASK, len(table), "examples"))
     started_s = time.perf_counter()
     predictions = recogniser.predict((_known(row, recipe) for row in table), **how)
@@ -134,11 +134,13 @@ def _part_to_judge_by(table: Table, listen: Listener) -> Table:
     """The part test, else val, else all. What it shares with the part train is said."""
     for part, note in (("test", ""), ("val", ", which may have calibrated it")):
         if part in table.parts:
-            judging = table.part(part)
-            common = shared(table.part("train"), judging).said("'train'", f"'{part}'") if "train" in table.parts else []
+            held_out = table.part(part)
+            common = (
+                shared(table.part("train"), held_out).said("'train'", f"'{part}'") if "train" in table.parts else []
+            )
             for sentence in (f"measuring by the part '{part}'{note}", *common):
                 listen(Said(sentence))
-            return judging
+            return held_out
     return table
 
 
@@ -190,7 +192,7 @@ def _write_report(
         picture, answer, truth = _picture(table[place], recipe), asked.answers[place], truths[place]
         pictures = (picture,) if kind.finest_px is None else (answer.drawn_on(picture), truth.drawn_on(picture))
         worst.append(Mistake(table[place].key, pictures, answer, truth))
-    samples = made_worse(recogniser, asked.judgeable(table, truths)[0][0], senses) if result.shifted else {}
+    samples = draw_corruptions(recogniser, asked.judgeable(table, truths)[0][0], senses) if result.robustness else {}
     write_report(folder, result, kind, recipe.answer, worst, samples)
 
 

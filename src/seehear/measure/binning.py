@@ -19,7 +19,7 @@ QUARTERS = (0.25, 0.5, 0.75)  # between four bands, before they are rounded
 STRANGE = 20  # a column is one of numbers if at most one cell in so many is none
 
 
-def members(column: str, cells: Sequence[str]) -> dict[str, Array]:
+def group_rows(column: str, cells: Sequence[str]) -> dict[str, Array]:
     """The places of the examples of each group. An empty cell belongs to none; nor does a word among numbers."""
     values = [" ".join(cell.split()) for cell in cells]
     different = set(filter(None, values))

@@ -17,14 +17,14 @@ Array = NDArray[Any]
 
 
 @dataclass(frozen=True)
-class Units:
+class Clusters:
     """code (rows,) int: the unit of each example. said: the number of units and their name, for people."""
 
     code: Array
     said: str
 
 
-def units_of(rows: int, metadata: Mapping[str, Sequence[str]]) -> Units:
+def find_clusters(rows: int, metadata: Mapping[str, Sequence[str]]) -> Clusters:
     """Groups of rows that share a value in any column of people or places; single examples if there are too few.
 
     If several columns together leave fewer than FEWEST_UNITS groups, the coarsest column is left out.
@@ -39,11 +39,11 @@ def units_of(rows: int, metadata: Mapping[str, Sequence[str]]) -> Units:
         if groups >= FEWEST_UNITS:
             named = " and ".join(map(plural, coded))
             said = f"{groups:,} {named}" if len(coded) == 1 else f"{groups:,} groups that share no {named}"
-            return Units(code, said + few)
+            return Clusters(code, said + few)
         coarsest = min(coded, key=lambda column: int(coded[column].max(initial=-1)))
         few += f"; {plural(coarsest)} are too few to resample"
         coded.pop(coarsest)
-    return Units(np.arange(rows), counted(rows, "example") + few)
+    return Clusters(np.arange(rows), counted(rows, "example") + few)
 
 
 def _coded(cells: Sequence[str]) -> NDArray[np.int64]:

@@ -12,21 +12,21 @@ from seehear.senses import SENSES
 
 FEWEST = 5  # inputs below which nothing is reported
 MOST = 0.5  # the share of inputs outside the usual range above which a difference is reported
-USUAL = 0.96  # the share of the examples learned from within `Recipe.usual`; half of the rest beyond each end
+USUAL = 0.96  # the share of training examples within `Recipe.input_statistics`; half of the rest lies beyond each end
 
 
-class Differences:
+class ShiftDetector:
     """Counts inputs outside the usual range of the examples learned from, in constant memory."""
 
     def __init__(self, recipe: Recipe) -> None:
-        self._usual = recipe.usual
+        self._ranges = recipe.input_statistics
         self._inputs: defaultdict[str, int] = defaultdict(int)
         self._beyond: defaultdict[tuple[str, str, bool], int] = defaultdict(int)  # sense, statistic, whether higher
 
     def count(self, prediction: Prediction) -> None:
         for sense, measured in prediction.measured.items():
             self._inputs[sense] += 1
-            for name, (low, high) in self._usual[sense].items():
+            for name, (low, high) in self._ranges[sense].items():
                 least = SENSES[sense].statistics[name].least
                 self._beyond[sense, name, False] += measured[name] < low - least
                 self._beyond[sense, name, True] += measured[name] > high + least

@@ -25,7 +25,7 @@ ACCURACY = "accuracy"  # of the kinds that have it: the share of right answers, 
 
 
 @dataclass(frozen=True)
-class Judged:
+class ScoredAnswers:
     """One entry per answered example: `row`, its place among all that were asked, and what pictures need."""
 
     row: Array  # (n,) int
@@ -38,7 +38,9 @@ class Judged:
     unit: Array  # (n,) int: what is resampled as a whole; each example where they do not come in groups
 
     @classmethod
-    def of(cls, kind: AnswerKind, spec: Any, answers: Sequence[Answer | None], truths: Sequence[Answer]) -> Judged:
+    def of(
+        cls, kind: AnswerKind, spec: Any, answers: Sequence[Answer | None], truths: Sequence[Answer]
+    ) -> ScoredAnswers:
         """Those that were answered, compared with their truths. No whole answer is accepted yet."""
         given = {row: answer for row, answer in enumerate(answers) if answer is not None}
         compared = kind.compare(list(given.values()), [truths[row] for row in given], spec)
@@ -55,12 +57,12 @@ class Judged:
             unit=np.arange(len(given)),
         )
 
-    def accepting(self, accepted: Sequence[bool] | Array) -> Judged:
+    def accepting(self, accepted: Sequence[bool] | Array) -> ScoredAnswers:
         """`accepted` has an entry for each of all that were asked: whether the whole answer is accepted."""
         whole = np.asarray(accepted, bool)[self.row]
         return replace(self, accepted=whole, items=self.items if self.item else self.items.accepting(whole))
 
-    def accepting_from(self, item: float, whole: float) -> Judged:
+    def accepting_from(self, item: float, whole: float) -> ScoredAnswers:
         """The items and the whole answers that are at least as sure."""
         items = self.items.accepting(self.items.confidence >= item)
         return replace(self, items=items, accepted=self.confidence >= whole)
@@ -68,10 +70,10 @@ class Judged:
     def __len__(self) -> int:
         return len(self.row)
 
-    def take(self, places: Array) -> Judged:
+    def take(self, places: Array) -> ScoredAnswers:
         """Some of them, by their places among these."""
         compared = {name: array[places] for name, array in self.compared.items()}
-        return Judged(
+        return ScoredAnswers(
             self.row[places],
             self.confidence[places],
             self.right[places],
@@ -132,7 +134,7 @@ class Figures(NamedTuple):
     intervals: dict[str, Interval]
 
 
-def figures(judged: Judged, kind: AnswerKind, spec: Any, *, resamples: int) -> Figures:
+def figures(judged: ScoredAnswers, kind: AnswerKind, spec: Any, *, resamples: int) -> Figures:
     """The kind's own metrics, with intervals from so many resamples, and SHARES, with Wilson's, as has ACCURACY."""
     metrics, shares = kind.metrics(judged.compared, spec), judged.shares()
     one = np.ones(len(judged), np.int64)
@@ -144,7 +146,7 @@ def figures(judged: Judged, kind: AnswerKind, spec: Any, *, resamples: int) -> F
     )
 
 
-def enough_resamples(judged: Judged) -> int:
+def enough_resamples(judged: ScoredAnswers) -> int:
     """As many as take a bounded time."""
     size = sum(array.size for array in judged.compared.values())
     return int(np.clip(NUMBERS_DRAWN / size, FEWEST_RESAMPLES, RESAMPLES))

@@ -27,7 +27,7 @@ class Interrupted(KeyboardInterrupt):
         self.told = "interrupted" if number == signal.SIGINT else f"ended by {signal.Signals(number).name}"
 
 
-def heed() -> None:
+def install_handlers() -> None:
     """From now on, for the process. Signals that it ignores, as under `nohup` and in a shell's background, stay so."""
     for name in ENDING:
         number = getattr(signal, name, None)
@@ -35,7 +35,7 @@ def heed() -> None:
             signal.signal(number, _interrupt)
 
 
-def check() -> None:
+def raise_pending() -> None:
     """Raises Interrupted where one was dropped: called as work goes on, which it does not after an interrupt."""
     if _received is not None:
         raise Interrupted(_received)

@@ -15,7 +15,7 @@ def short(value: float) -> str:
     return UNKNOWN if math.isnan(value) else f"{value:.3g}"
 
 
-def per_100(share: float) -> str:
+def format_per_100(share: float) -> str:
     """So many of a hundred, a decimal only where there are few."""
     if math.isnan(share):
         return UNKNOWN
@@ -28,5 +28,5 @@ def reach(interval: Interval, words: Callable[[float], str] = short) -> str:
     return "–" if math.isnan(interval[0]) else " to ".join(map(words, interval))
 
 
-def shortened(name: str, most: int = 24) -> str:
+def truncate(name: str, most: int = 24) -> str:
     return name if len(name) <= most else name[: most - 1] + "…"
