@@ -4,7 +4,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 
-.PHONY: demo test test-slow lint bench clean
+.PHONY: demo test test-slow coverage lint docs bench clean
 
 demo: .venv/ready
 	$(BIN)/seehear demo
@@ -14,6 +14,12 @@ test: .venv/ready
 
 test-slow: .venv/ready
 	$(BIN)/pytest -n 2 --dist loadgroup -m slow
+
+coverage: .venv/ready
+	$(BIN)/pytest -n 2 -m "not slow" --cov --cov-report=term:skip-covered
+
+docs: .venv/ready
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet --site-dir build/site
 
 lint: .venv/ready
 	$(BIN)/ruff check .
@@ -28,5 +34,5 @@ clean:
 
 .venv/ready: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[train,lips,dicom,heic,demo,dev]'
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[train,lips,dicom,heic,demo,docs,dev]'
 	touch $@

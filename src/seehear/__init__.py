@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from seehear.errors import SeehearError
     from seehear.runtime.prediction import Prediction
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 # Looked up when first asked for, so that importing seehear is quick and loads nothing that is not used.
 _ROOMS = {
