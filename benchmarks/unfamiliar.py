@@ -74,7 +74,7 @@ def _scores(model: Recogniser, sense: str, sources: Sequence[Any]) -> NDArray[np
     scores: list[float] = []
     for start in range(0, len(sources), TOGETHER):
         seen = [load_example(each, model.recipe.senses, (sense,)) for each in sources[start : start + TOGETHER]]
-        scores += [float(out[UNFAMILIAR + sense]) for out in runtime._run([each.prepared for each in seen])]
+        scores += [float(out[UNFAMILIAR + sense]) for out in runtime._run([each.preprocessed for each in seen])]
     return np.array(scores)
 
 

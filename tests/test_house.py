@@ -193,7 +193,7 @@ def test_each_framework_has_its_place(package: str) -> None:
 def test_an_answer_is_known_by_name_to_its_own_folder_alone(kind: str) -> None:
     """The shell, the demo, headings and names of formats are words for people; all else asks the protocol."""
     cells = ("answers/heading.py", "answers/boxes/box.py", "answers/boxes/exchange.py", "answers/mask/outlines.py")
-    formats = ("table/layouts/", "senses/sniff.py", *cells)
+    formats = ("table/layouts/", "senses/file_type.py", *cells)
     for_people = ("cli/", "demo/", *formats, f"answers/{kind}/")
     wrong = [
         f"{place(module)}:{node.lineno}"

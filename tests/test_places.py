@@ -21,7 +21,7 @@ DRAWN = Kind("drawn", ("mask", "drawing"), files=True)
 
 
 def spec(**changes: Any) -> SightSpec:
-    values = {"height": 32, "width": 48, "channels": 1, "stages": (8, 8), "finest_px": 4, "strength": 1.0}
+    values = {"height": 32, "width": 48, "channels": 1, "stages": (8, 8), "finest_px": 4, "augmentation_strength": 1.0}
     return SightSpec(**values | changes)
 
 
@@ -40,7 +40,7 @@ def test_what_is_seen_is_where_the_warp_says(mirror: bool, strength: float, monk
     picture[14:18, 20:24] = 255
     torch.manual_seed(0)
     batch = torch.from_numpy(np.repeat(picture[None, :, :, None], 64, 0))
-    inputs, warps = AugmentSight(spec(mirror=mirror, strength=strength))(
+    inputs, warps = AugmentSight(spec(mirror=mirror, augmentation_strength=strength))(
         {"image": batch}, drawn(len(batch), {}, torch.device("cpu"))
     )
     assert warps is not None
@@ -58,7 +58,9 @@ def test_what_is_seen_is_where_the_warp_says(mirror: bool, strength: float, monk
 def test_pictures_of_places_change_their_size_and_stay_unmoved_where_nothing_moves() -> None:
     torch.manual_seed(0)
     pictures = torch.randint(0, 256, (8, 32, 48, 1), dtype=torch.uint8)
-    _, warps = AugmentSight(spec(strength=1.0))({"image": pictures}, drawn(len(pictures), {}, torch.device("cpu")))
+    _, warps = AugmentSight(spec(augmentation_strength=1.0))(
+        {"image": pictures}, drawn(len(pictures), {}, torch.device("cpu"))
+    )
     assert float(warps.scale.max() / warps.scale.min()) > 1.5
     still = Warps(torch.ones(8, 2), torch.zeros(8, 2))
     assert torch.allclose(
@@ -67,10 +69,10 @@ def test_pictures_of_places_change_their_size_and_stay_unmoved_where_nothing_mov
 
 
 def test_an_input_knows_where_it_lies_in_what_was_prepared() -> None:
-    prepared, placed = load_signal("image", np.zeros((100, 50, 3), np.uint8), spec(channels=3))
-    assert (placed.original.shape, placed.prepared.shape) == ((100, 50), (32, 48))
-    assert prepared.shape == (32, 48, 3)
-    corners = placed.warp.forward(np.array([[0, 0], [50, 100]]))
+    preprocessed, geometry = load_signal("image", np.zeros((100, 50, 3), np.uint8), spec(channels=3))
+    assert (geometry.original.shape, geometry.preprocessed.shape) == ((100, 50), (32, 48))
+    assert preprocessed.shape == (32, 48, 3)
+    corners = geometry.warp.forward(np.array([[0, 0], [50, 100]]))
     assert np.array_equal(corners, [[16, 0], [32, 32]])
 
 

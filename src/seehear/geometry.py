@@ -31,12 +31,12 @@ class Grid:
 class Cells:
     """What encoders give, fusion mixes and heads read: one vector per patch of picture or slice of time.
 
-    x (B, N, D) and real (B, N), False where padded, are torch tensors; this module does not import torch.
+    x (B, N, D) and valid_mask (B, N), False where padded, are torch tensors; this module does not import torch.
     `finer` holds the same example on finer grids, finest first, for heads that ask for them.
     """
 
     x: Any
-    real: Any
+    valid_mask: Any
     grid: Grid
     finer: tuple[Cells, ...] = ()
 
@@ -91,7 +91,7 @@ class Warp:
 
 
 @dataclass(frozen=True)
-class Placed:
+class Geometry:
     """Where an original lies in what was prepared of it: the map, and the samples that both are made of.
 
     Those of a picture are `Grid((H, W), 1.0, "px")`, of a sound `Grid((T,), 1 / rate, "s")`.
@@ -99,7 +99,7 @@ class Placed:
 
     warp: Warp
     original: Grid
-    prepared: Grid
+    preprocessed: Grid
 
 
 @dataclass(frozen=True)

@@ -129,10 +129,10 @@ def test_one_tile_that_is_the_whole_is_answered_as_the_whole(
     shelf = make_shelf(kind, senses)
     raw = {name: array[0].numpy() for name, array in outputs(Network(shelf.recipe), shelf, [0]).items()}
     raw = {name: raw[name] for name in ANSWERS[kind].raw_shapes(recipe.answer)}
-    placed = shelf.placed(0)
-    assert placed is not None
-    alone = ANSWERS[kind].joined(iter([Part(raw, Tile.all_of(placed.original), placed)]), recipe.answer, {})
-    assert alone == ANSWERS[kind].from_raw(raw, recipe.answer, {}, placed)
+    geometry = shelf.geometry(0)
+    assert geometry is not None
+    alone = ANSWERS[kind].joined(iter([Part(raw, Tile.all_of(geometry.original), geometry)]), recipe.answer, {})
+    assert alone == ANSWERS[kind].from_raw(raw, recipe.answer, {}, geometry)
     assert ANSWERS[kind].reach_px(recipe.answer) >= 0
 
 
@@ -188,7 +188,7 @@ def test_augmenting_keeps_shapes_and_stays_finite(senses: tuple[str, ...], make_
     batch = shelf.batch(range(8))
     network = Network(shelf.recipe)
     for name, spec in shelf.recipe.senses.items():
-        augment = SENSES[name].augment(spec.model_copy(update={"strength": 1.0, **_mirrored(spec)}))
+        augment = SENSES[name].augment(spec.model_copy(update={"augmentation_strength": 1.0, **_mirrored(spec)}))
         changed, warps = augment(network.own(name, batch.inputs), drawn(8, {name: augment.spec}, torch.device("cpu")))
         assert warps is None, "a label says nothing of places"
         assert torch.isfinite(network.train().encoders[name](**changed).x).all()

@@ -141,7 +141,7 @@ def test_senses_are_tried_by_the_examples_that_have_them(tmp_path: Path) -> None
     torch.manual_seed(0)
     shelf = shelf_of(recipe_for("label", ("image", "audio")), tmp_path)
     network = Network(shelf.recipe).eval()
-    shelf._prepared["image"]._ends[-3:] = shelf._prepared["image"]._ends[-4]  # the last have no picture
+    shelf._preprocessed["image"]._ends[-3:] = shelf._preprocessed["image"]._ends[-4]  # the last have no picture
     recipe = trial.trusted(network, shelf, np.arange(EXAMPLES), listen=silence)
     assert {used: result["n"] for used, result in recipe.results.items()} == {
         "image+audio": EXAMPLES - 3,
@@ -153,8 +153,8 @@ def test_senses_are_tried_by_the_examples_that_have_them(tmp_path: Path) -> None
 def test_a_sense_is_remembered_and_begun_with_by_the_examples_that_have_it(tmp_path: Path) -> None:
     torch.manual_seed(0)
     shelf = shelf_of(recipe_for("label", ("image", "audio")), tmp_path)
-    shelf._prepared["audio"]._ends[3:] = shelf._prepared["audio"]._ends[2]
-    shelf._prepared["audio"].lengths[2:] = 0  # only the first two have a sound
+    shelf._preprocessed["audio"]._ends[3:] = shelf._preprocessed["audio"]._ends[2]
+    shelf._preprocessed["audio"].lengths[2:] = 0  # only the first two have a sound
     assert shelf.having("audio").tolist() == [True, True] + [False] * (EXAMPLES - 2)
     network = Network(shelf.recipe)
     training = shelf.recipe.training.model_copy(update={"steps": 1})

@@ -25,9 +25,9 @@ from seehear.learn.loop.fit import SKIPPED_IN_A_ROW, Clock, Run, fit
 from seehear.learn.model.network import Network
 from seehear.recipe import Recipe
 from seehear.senses import SENSES
-from seehear.senses.hearing.plan import LADDER as HEARING_SIZES
-from seehear.senses.lips.plan import LADDER as LIPS_SIZES
-from seehear.senses.sight.plan import LADDER as SIGHT_SIZES
+from seehear.senses.hearing.plan import MODEL_SIZES as HEARING_SIZES
+from seehear.senses.lips.plan import MODEL_SIZES as LIPS_SIZES
+from seehear.senses.sight.plan import MODEL_SIZES as SIGHT_SIZES
 from seehear.senses.sight.plan import _stages
 
 TILE = 32  # of oneDNN's bfloat16 products
@@ -221,7 +221,7 @@ def samples(sense: str, number: int) -> Any:
 
 @pytest.mark.parametrize("sense", ["audio", "lips"])
 def test_batches_have_few_lengths(sense: str) -> None:
-    augment = SENSES[sense].augment(SPECS[sense].model_copy(update={"strength": 1.0}))
+    augment = SENSES[sense].augment(SPECS[sense].model_copy(update={"augmentation_strength": 1.0}))
     lengths = set()
     for number in range(60):
         tempo = Tempo(0.8 + 0.4 * torch.rand(2), 0.1 * torch.rand(2))

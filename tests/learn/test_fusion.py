@@ -17,9 +17,9 @@ WIDTH = 8
 
 def cells(lengths: list[int], steps: int, seed: int = 0) -> Cells:
     random = torch.Generator().manual_seed(seed)
-    real = torch.arange(steps) < torch.tensor(lengths)[:, None]
-    x = torch.randn(len(lengths), steps, WIDTH, generator=random) * real[:, :, None]
-    return Cells(x, real, Grid((steps,), 0.04, "s"))
+    valid_mask = torch.arange(steps) < torch.tensor(lengths)[:, None]
+    x = torch.randn(len(lengths), steps, WIDTH, generator=random) * valid_mask[:, :, None]
+    return Cells(x, valid_mask, Grid((steps,), 0.04, "s"))
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def test_cells_of_one_moment_become_one_and_no_other_moment_matters(joined: Fusi
 
 def test_lengths_may_differ_and_what_either_tells_is_real(joined: FusionInTime) -> None:
     both = joined([cells([5, 3], 5), cells([4, 6], 6, seed=1)])
-    assert both.real.sum(1).tolist() == [5, 6]
+    assert both.valid_mask.sum(1).tolist() == [5, 6]
     assert both.x[0, 5].abs().sum() == 0
 
 
@@ -59,17 +59,17 @@ def test_nothing_of_a_sense_withheld_comes_through(withheld: int, joined: Fusion
     def joined_with(seed: int) -> Cells:
         own = [cells([5], 5), cells([5], 5, seed=1)]
         other = cells([7], 7, seed=seed)
-        own[withheld] = Cells(other.x, torch.zeros_like(other.real), other.grid)
+        own[withheld] = Cells(other.x, torch.zeros_like(other.valid_mask), other.grid)
         return joined(own)
 
     one, two = joined_with(2), joined_with(3)
     assert torch.equal(one.x, two.x)
-    assert one.real.sum() == 5
+    assert one.valid_mask.sum() == 5
 
 
 def test_a_tempo_is_one_for_all_senses_in_time_and_none_for_pictures() -> None:
     torch.manual_seed(0)
-    strong = {name: spec.model_copy(update={"strength": 1.0}) for name, spec in SPECS.items()}
+    strong = {name: spec.model_copy(update={"augmentation_strength": 1.0}) for name, spec in SPECS.items()}
     tempo = drawn(64, {"audio": strong["audio"], "lips": strong["lips"]}, torch.device("cpu"))
     assert tempo.speed.shape == tempo.lead_s.shape == (64,)
     assert 0.82 <= float(tempo.speed.min()) < 0.9 and 1.1 < float(tempo.speed.max()) <= 1.18
@@ -79,7 +79,7 @@ def test_a_tempo_is_one_for_all_senses_in_time_and_none_for_pictures() -> None:
 
 
 def test_drowned_sound_hears_noise_louder_than_the_voice() -> None:
-    spec = SPECS["audio"].model_copy(update={"strength": 0.0})
+    spec = SPECS["audio"].model_copy(update={"augmentation_strength": 0.0})
     tone = torch.sin(torch.arange(8000) / 3)
     inputs = {"audio": 0.1 * tone.repeat(32, 1), "audio_samples": torch.full((32,), 8000)}
     inputs["audio"][16:] = 0  # others, of whom nothing is heard

@@ -18,7 +18,7 @@ def cells(x: list[Tensor]) -> Cells:
     fine, coarse = (
         Cells(level, torch.ones(level.shape[:2], dtype=torch.bool), Grid((level.shape[1],), 1.0, "px")) for level in x
     )
-    return Cells(coarse.x, coarse.real, coarse.grid, finer=(fine,))
+    return Cells(coarse.x, coarse.valid_mask, coarse.grid, finer=(fine,))
 
 
 def usual(n: int, seed: int) -> list[Tensor]:

@@ -74,7 +74,7 @@ def test_every_answer_is_rehearsed_by_a_network_that_knows_nothing(
 
 def test_examples_that_lack_a_sense_are_rehearsed_too(tmp_path: Path) -> None:
     shelf = shelf_of(recipe_for("label", ("image", "audio")), tmp_path)
-    shelf._prepared["audio"]._ends[3:] = shelf._prepared["audio"]._ends[2]
-    shelf._prepared["audio"].lengths[2:] = 0  # only the first two have a sound
+    shelf._preprocessed["audio"]._ends[3:] = shelf._preprocessed["audio"]._ends[2]
+    shelf._preprocessed["audio"].lengths[2:] = 0  # only the first two have a sound
     rows = np.arange(EXAMPLES)
     assert rehearsal.rehearsed(Network(shelf.recipe).eval(), Material(shelf, rows, shelf, rows), silence) > 0

@@ -81,8 +81,8 @@ def test_statistics_are_finite_for_whatever_an_encoder_may_get(sense):
         "image": [np.zeros((8, 8, 1), np.uint8), np.full((8, 9, 3), 255, np.uint8), USUAL["image"]],
         "audio": [np.zeros(4000, np.float32), np.ones(1, np.float32), USUAL["audio"]],
     }[sense]
-    for prepared in odd:
-        measured = SENSES[sense].measured(prepared)
+    for preprocessed in odd:
+        measured = SENSES[sense].measured(preprocessed)
         assert measured.keys() == SENSES[sense].statistics.keys()
         assert np.isfinite(list(measured.values())).all()
 

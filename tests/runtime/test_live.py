@@ -22,8 +22,8 @@ from seehear.errors import InputError, UsageError
 from seehear.runtime.bundle import write_bundle
 from seehear.runtime.live import GUESS_EVERY_S, NEW_SHARE, live
 from seehear.runtime.predictor import Predictor
-from seehear.senses.hearing.pauses import LONGEST_S, PAUSE_S, TAIL_S, Pauses, Stretch
 from seehear.senses.hearing.plan import RATE_HZ
+from seehear.senses.hearing.voice_activity import LONGEST_S, PAUSE_S, TAIL_S, Segment, VoiceActivityDetector
 
 
 def sound(*seconds: float, noise: float = 0.001, tone: float = 0.3) -> np.ndarray:
@@ -34,15 +34,15 @@ def sound(*seconds: float, noise: float = 0.001, tone: float = 0.3) -> np.ndarra
     return (loud * tone * np.sign(np.sin(2 * np.pi * 440 * time_s)) + noisy).astype(np.float32)
 
 
-def stretches(samples: np.ndarray, portions: list[int] | None = None) -> list[Stretch]:
-    pauses = Pauses()
+def segments(samples: np.ndarray, portions: list[int] | None = None) -> list[Segment]:
+    detector = VoiceActivityDetector()
     cuts = np.cumsum(portions or [])
-    fed = [stretch for portion in np.split(samples, cuts[cuts < len(samples)]) for stretch in pauses.feed(portion)]
-    return fed + pauses.finish()
+    fed = [segment for portion in np.split(samples, cuts[cuts < len(samples)]) for segment in detector.feed(portion)]
+    return fed + detector.finish()
 
 
 def test_stretches_lie_where_it_sounds() -> None:
-    first, second = stretches(sound(1, 0.8, 1.5, 0.4, 1))
+    first, second = segments(sound(1, 0.8, 1.5, 0.4, 1))
     assert first.start_s == pytest.approx(1.0, abs=0.35)
     assert 1.8 <= first.end_s <= 1.8 + TAIL_S + 0.1
     assert second.start_s == pytest.approx(3.3, abs=0.35)
@@ -51,21 +51,21 @@ def test_stretches_lie_where_it_sounds() -> None:
 
 
 def test_a_short_pause_ends_nothing() -> None:
-    assert len(stretches(sound(1, 0.5, PAUSE_S - 0.2, 0.5, 1))) == 1
+    assert len(segments(sound(1, 0.5, PAUSE_S - 0.2, 0.5, 1))) == 1
 
 
 @pytest.mark.parametrize("samples", [np.zeros(3 * RATE_HZ, np.float32), sound(5), sound(5, noise=0.05), sound(1)[:0]])
 def test_silence_and_steady_noise_are_no_sound(samples: np.ndarray) -> None:
-    assert stretches(samples) == []
+    assert segments(samples) == []
 
 
 def test_a_sound_is_found_in_noise() -> None:
-    (found,) = stretches(sound(2, 1, 2, noise=0.03))
+    (found,) = segments(sound(2, 1, 2, noise=0.03))
     assert found.start_s == pytest.approx(2, abs=0.35)
 
 
 def test_sound_without_end_is_cut_and_nothing_of_it_lost() -> None:
-    parts = stretches(sound(0.5, *[0.2, 0.1] * 134, 1))
+    parts = segments(sound(0.5, *[0.2, 0.1] * 134, 1))
     assert max(part.end_s - part.start_s for part in parts) <= LONGEST_S
     for before, after in pairwise(parts):
         assert after.start_s == pytest.approx(before.end_s)
@@ -74,8 +74,8 @@ def test_sound_without_end_is_cut_and_nothing_of_it_lost() -> None:
 
 @pytest.mark.parametrize("ends_s", np.arange(14.3, 15.1, 0.02).tolist())
 def test_a_cut_that_leaves_nothing_but_silence_begins_no_stretch(ends_s: float) -> None:
-    found = stretches(sound(0.5, ends_s, 2))
-    assert all(np.abs(stretch.samples).max() > 0.1 for stretch in found)
+    found = segments(sound(0.5, ends_s, 2))
+    assert all(np.abs(segment.samples).max() > 0.1 for segment in found)
     assert sum(np.count_nonzero(np.abs(each.samples) > 0.1) for each in found) == round(ends_s * RATE_HZ)
 
 
@@ -83,7 +83,7 @@ def test_a_cut_that_leaves_nothing_but_silence_begins_no_stretch(ends_s: float) 
 @settings(max_examples=25, deadline=None)
 def test_portions_do_not_matter(portions: list[int]) -> None:
     samples = sound(0.7, 0.6, 0.8, 0.5, 0.3)
-    whole, parts = stretches(samples), stretches(samples, portions)
+    whole, parts = segments(samples), segments(samples, portions)
     assert [(s.start_s, s.end_s) for s in whole] == [(s.start_s, s.end_s) for s in parts]
     assert all(np.array_equal(a.samples, b.samples) for a, b in zip(whole, parts, strict=True))
 
@@ -114,16 +114,16 @@ def test_guesses_at_a_long_stretch_are_rarer_in_proportion() -> None:
 
 def test_a_guess_hears_all_of_the_stretch_so_far() -> None:
     samples = sound(0.5, 2, 0.8)
-    pauses = Pauses()
-    assert pauses.going_on is None
-    assert pauses.feed(samples[: 2 * RATE_HZ]) == []
-    so_far = pauses.so_far()
-    assert pauses.going_on == pytest.approx((so_far.start_s, so_far.end_s))
+    detector = VoiceActivityDetector()
+    assert detector.going_on is None
+    assert detector.feed(samples[: 2 * RATE_HZ]) == []
+    so_far = detector.so_far()
+    assert detector.going_on == pytest.approx((so_far.start_s, so_far.end_s))
     assert so_far.end_s == pytest.approx(2.0)
-    assert not so_far.over and not pauses.pausing
+    assert not so_far.over and not detector.pausing
     assert np.array_equal(so_far.samples, samples[round(so_far.start_s * RATE_HZ) : 2 * RATE_HZ])
-    (whole,) = pauses.feed(samples[2 * RATE_HZ :])
-    assert pauses.going_on is None
+    (whole,) = detector.feed(samples[2 * RATE_HZ :])
+    assert detector.going_on is None
     assert np.array_equal(so_far.samples, whole.samples[: len(so_far.samples)])
 
 

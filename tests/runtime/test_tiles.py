@@ -23,7 +23,7 @@ from seehear.answers.boxes.overlap import overlap, suppressed
 from seehear.answers.mask import Mask, MaskSpec
 from seehear.cli import run
 from seehear.errors import UsageError
-from seehear.geometry import Grid, Placed, Tile, Warp
+from seehear.geometry import Geometry, Grid, Tile, Warp
 from seehear.recipe import RiskCoverageCurve, SelectivePrediction
 from seehear.runtime.bundle import Bundle, write_bundle
 from seehear.runtime.predictor import Predictor
@@ -119,8 +119,8 @@ def seen_of(things: np.ndarray, labels: np.ndarray, tile: Tile, scale: float) ->
     logits = np.full((len(things), 2), -20.0)
     logits[np.arange(len(things)), np.where(whole, labels, 1 - labels)] = np.where(whole, 3.0, 2.0)
     raw = {"corners": (visible - start)[there] * scale, "logits": logits[there], "cells": np.zeros((there.sum(), 3))}
-    prepared = Grid(tuple(round(n * scale) for n in tile.shape), 1.0, "px")
-    return Part(raw, tile, Placed(Warp((scale, scale), (0.0, 0.0)), Grid(tile.shape, 1.0, "px"), prepared))
+    preprocessed = Grid(tuple(round(n * scale) for n in tile.shape), 1.0, "px")
+    return Part(raw, tile, Geometry(Warp((scale, scale), (0.0, 0.0)), Grid(tile.shape, 1.0, "px"), preprocessed))
 
 
 @given(
@@ -213,7 +213,7 @@ def test_each_pixel_is_said_by_a_tile_that_sees_around_it(height: int, width: in
         said[sees] = truth[tile.place][sees]
         raw = {"logits": 5.0 * (said == np.arange(3)[:, None, None]), "cell_px": np.float32(1)}
         grid = Grid(tile.shape, 1.0, "px")
-        parts.append(Part(raw, tile, Placed(Warp.identity(2), grid, grid)))
+        parts.append(Part(raw, tile, Geometry(Warp.identity(2), grid, grid)))
     answer = MASK.joined(iter(parts), MASKS, {})
     assert isinstance(answer, Mask)
     assert (answer.pixels == truth).all()

@@ -53,9 +53,11 @@ ANSWER_CELLS = {  # ten lines here, and an answer has its tests
 }
 PAIRS = [(kind, senses) for kind in sorted(ANSWERS) for senses in SETS_OF_SENSES if {*senses} in ANSWERS[kind].senses]
 SPECS: dict[str, Any] = {
-    "image": SightSpec(height=16, width=16, channels=1, stages=(8, 8, 16), depth=2, mirror=True, strength=0.0),
-    "audio": HearingSpec(longest_s=1.0, top_hz=4000, mels=16, stages=(8, 8, 8), width=16, strength=0.0),
-    "lips": LipsSpec(longest_s=2.0, height=16, width_px=24, stages=(8, 8, 8), width=16, strength=0.0),
+    "image": SightSpec(
+        height=16, width=16, channels=1, stages=(8, 8, 16), depth=2, mirror=True, augmentation_strength=0.0
+    ),
+    "audio": HearingSpec(longest_s=1.0, top_hz=4000, mels=16, stages=(8, 8, 8), width=16, augmentation_strength=0.0),
+    "lips": LipsSpec(longest_s=2.0, height=16, width_px=24, stages=(8, 8, 8), width=16, augmentation_strength=0.0),
 }
 
 

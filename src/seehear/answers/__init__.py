@@ -18,7 +18,7 @@ from seehear.answers.items import ItemCount as ItemCount
 from seehear.answers.items import Items as Items
 from seehear.answers.part import Part as Part
 from seehear.errors import UsageError
-from seehear.geometry import Placed, Warp
+from seehear.geometry import Geometry, Warp
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -116,20 +116,20 @@ class AnswerModule(Protocol):
     def stratum(self, cell: str) -> str:
         """What a split should balance: the class, or nothing."""
 
-    def target(self, answer: Any, spec: Any, placed: Placed | None) -> dict[str, Array]:
+    def target(self, answer: Any, spec: Any, geometry: Geometry | None) -> dict[str, Array]:
         """What the head's loss compares with, one example, no batch axis.
 
-        In a batch, zeros follow what is shorter than the longest. With `placed`, one with `finest_px` is moved by it,
+        In a batch, zeros follow what is shorter than the longest. With `geometry`, one with `finest_px` is moved by it,
         and InputError is raised for a truth that cannot be one of that example.
         """
 
     def raw_shapes(self, spec: Any) -> Mapping[str, Shape]:
         """The head's arrays by name and their shapes, without the batch axis: a graph with others is refused."""
 
-    def from_raw(self, raw: Arrays, spec: Any, calibration: Mapping[str, float], placed: Placed | None) -> Answer:
+    def from_raw(self, raw: Arrays, spec: Any, calibration: Mapping[str, float], geometry: Geometry | None) -> Answer:
         """The answer to one example from the head's arrays, in their `raw_shapes`, in the original's coordinates.
 
-        Without `placed`, in the prepared ones. `calibration` is what was fitted and, in use, `items.ACCEPTED_FROM`,
+        Without `geometry`, in the prepared ones. `calibration` is what was fitted and, in use, `items.ACCEPTED_FROM`,
         the confidence from which on an item is accepted.
         """
 
@@ -222,7 +222,7 @@ class AnswerKind(Facts, AnswerModule, MetricModule, Protocol):
         Where it costs nothing these are the head's arrays as they are.
         """
 
-    def chosen(self, seen: Any, spec: Any, calibration: Mapping[str, float], placed: Placed | None) -> Answer:
+    def chosen(self, seen: Any, spec: Any, calibration: Mapping[str, float], geometry: Geometry | None) -> Answer:
         """The answer out of `candidates`: the other half of `from_raw`."""
 
     def decodes(self, spec: Any) -> bool:

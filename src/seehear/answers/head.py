@@ -27,7 +27,7 @@ class Pool(nn.Module):
         nn.init.zeros_(self.score.weight)
 
     def forward(self, cells: Cells) -> Tensor:
-        x, padded = cells.x, ~cells.real[:, :, None]
+        x, padded = cells.x, ~cells.valid_mask[:, :, None]
         weights = self.score(x).masked_fill(padded, -1e4).softmax(1)  # (B, N, VIEWS)
         gathered = torch.einsum("bnv,bnvd->bvd", weights, x.unflatten(2, (VIEWS, -1))).flatten(1)
         standing_out = x.masked_fill(padded, -1e4).amax(1)

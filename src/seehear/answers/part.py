@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 
-from seehear.geometry import Placed, Tile, Warp
+from seehear.geometry import Geometry, Tile, Warp
 
 
 class Part(NamedTuple):
@@ -15,10 +15,10 @@ class Part(NamedTuple):
 
     raw: Mapping[str, NDArray[Any]]
     tile: Tile
-    placed: Placed
+    geometry: Geometry
 
     @property
     def warp(self) -> Warp:
         """From the coordinates (x, y) of the whole to the tile's prepared ones."""
         left_top = self.tile.start[::-1]
-        return Warp((1.0,) * len(left_top), tuple(-float(px) for px in left_top)).then(self.placed.warp)
+        return Warp((1.0,) * len(left_top), tuple(-float(px) for px in left_top)).then(self.geometry.warp)

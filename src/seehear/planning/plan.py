@@ -154,7 +154,7 @@ def _senses(
                 strata[name],
                 len(table),
                 gigaflop,
-                whole=kind.whole,
+                requires_full_input=kind.whole,
                 finest_px=kind.finest_px,
                 beside=time_aligned(table.senses),
                 batches=0 if kind.finest_px is not None else len(table) // _batch(len(table), _lasts_s(facts)),

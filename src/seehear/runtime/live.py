@@ -14,9 +14,9 @@ from seehear.geometry import Warp
 from seehear.runtime.prediction import Prediction
 from seehear.runtime.predictor import Predictor
 from seehear.senses.hearing import HEARING
-from seehear.senses.hearing.pauses import Pauses, Stretch
 from seehear.senses.hearing.plan import RATE_HZ
 from seehear.senses.hearing.read import portion as checked
+from seehear.senses.hearing.voice_activity import Segment, VoiceActivityDetector
 
 GUESS_EVERY_S = 0.3  # of new sound, at least
 NEW_SHARE = 0.1  # of a stretch must be new for another guess: so a second of long ones costs no more than one of short
@@ -53,16 +53,16 @@ def live(recogniser: Predictor, sound: Iterable[Samples], *, hotwords: Sequence[
     """
     if HEARING.name not in recogniser.recipe.senses:
         raise UsageError("a running sound for a recogniser that does not hear", allowed=HEARING.name)
-    pauses = Pauses()
+    detector = VoiceActivityDetector()
     guess: Heard | None = None
     for portion in sound:
-        for stretch in pauses.feed(checked(portion)):
-            yield _answer(recogniser, stretch, guess, hotwords)
-        if pauses.going_on is not None and _is_due(*pauses.going_on, pauses.pausing, guess):
-            guess = _heard(recogniser, pauses.so_far(), hotwords)
+        for segment in detector.feed(checked(portion)):
+            yield _answer(recogniser, segment, guess, hotwords)
+        if detector.going_on is not None and _is_due(*detector.going_on, detector.pausing, guess):
+            guess = _heard(recogniser, detector.so_far(), hotwords)
             yield guess
-    for stretch in pauses.finish():
-        yield _answer(recogniser, stretch, guess, hotwords)
+    for segment in detector.finish():
+        yield _answer(recogniser, segment, guess, hotwords)
 
 
 def _is_due(start_s: float, end_s: float, pausing: bool, guess: Heard | None) -> bool:
@@ -70,16 +70,16 @@ def _is_due(start_s: float, end_s: float, pausing: bool, guess: Heard | None) ->
     return new_s >= max(GUESS_EVERY_S, NEW_SHARE * (end_s - start_s)) or (pausing and new_s > 0)
 
 
-def _answer(recogniser: Predictor, stretch: Stretch, guess: Heard | None, hotwords: Sequence[str] | None) -> Heard:
+def _answer(recogniser: Predictor, segment: Segment, guess: Heard | None, hotwords: Sequence[str] | None) -> Heard:
     """Where the last guess heard all of the stretch already, it is the answer."""
-    if guess is not None and (guess.start_s, guess.end_s) == (stretch.start_s, stretch.end_s):
+    if guess is not None and (guess.start_s, guess.end_s) == (segment.start_s, segment.end_s):
         return replace(guess, final=True)
-    return _heard(recogniser, stretch, hotwords)
+    return _heard(recogniser, segment, hotwords)
 
 
-def _heard(recogniser: Predictor, stretch: Stretch, hotwords: Sequence[str] | None) -> Heard:
-    source = {HEARING.name: (stretch.samples, RATE_HZ)}
+def _heard(recogniser: Predictor, segment: Segment, hotwords: Sequence[str] | None) -> Heard:
+    source = {HEARING.name: (segment.samples, RATE_HZ)}
     prediction = recogniser.predict_one(source, senses=[HEARING.name], hotwords=hotwords)
-    answer = prediction.answer and prediction.answer.moved(Warp((1.0,), (stretch.start_s,)))
-    name = f"{stretch.start_s:.2f} s to {stretch.end_s:.2f} s"
-    return Heard(replace(prediction, input=name, answer=answer), stretch.start_s, stretch.end_s, stretch.over)
+    answer = prediction.answer and prediction.answer.moved(Warp((1.0,), (segment.start_s,)))
+    name = f"{segment.start_s:.2f} s to {segment.end_s:.2f} s"
+    return Heard(replace(prediction, input=name, answer=answer), segment.start_s, segment.end_s, segment.over)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from seehear.errors import InputError, SeehearError
-from seehear.geometry import Placed
+from seehear.geometry import Geometry
 from seehear.media import Excerpt
 from seehear.senses import SENSES, Array, Source, load_signal
 from seehear.senses.source import Bytes, contents, is_file_object, name_of
@@ -23,19 +23,19 @@ class LoadedExample:
     """One example as its senses prepared it. `errors` says, by sense, what could not be read."""
 
     input: str
-    prepared: dict[str, Array]
-    placed: dict[str, Placed]
+    preprocessed: dict[str, Array]
+    geometry: dict[str, Geometry]
     errors: dict[str, str]
 
     @property
     def lasts_s(self) -> float:
         """How many seconds it goes on; 0 for a picture."""
-        return max((placed.original.lasts_s for placed in self.placed.values()), default=0.0)
+        return max((geometry.original.lasts_s for geometry in self.geometry.values()), default=0.0)
 
     @property
     def elements(self) -> int:
         """How much there is to compute, as far as one can tell before."""
-        return sum(array.size for array in self.prepared.values())
+        return sum(array.size for array in self.preprocessed.values())
 
 
 def read_file_objects(example: Example) -> Example:
@@ -78,7 +78,7 @@ def _load_every_sense(name: str, source: Source, specs: Mapping[str, Any], wante
 
     The samples of a file may serve several senses; an array in memory is one thing, the first that it can be.
     """
-    tried: dict[str, tuple[Array, Placed] | str] = {}
+    tried: dict[str, tuple[Array, Geometry] | str] = {}
     for sense in wanted:
         tried[sense] = _load_sense(sense, source, specs)
         if not isinstance(tried[sense], str) and not isinstance(source, str | Path | Excerpt | Bytes):
@@ -87,12 +87,12 @@ def _load_every_sense(name: str, source: Source, specs: Mapping[str, Any], wante
     return _loaded(name, read or tried)
 
 
-def _loaded(name: str, found: Mapping[str, tuple[Array, Placed] | str]) -> LoadedExample:
+def _loaded(name: str, found: Mapping[str, tuple[Array, Geometry] | str]) -> LoadedExample:
     read = {sense: each for sense, each in found.items() if not isinstance(each, str)}
     return LoadedExample(
         input=name,
-        prepared={sense: array for sense, (array, _) in read.items()},
-        placed={sense: placed for sense, (_, placed) in read.items()},
+        preprocessed={sense: array for sense, (array, _) in read.items()},
+        geometry={sense: geometry for sense, (_, geometry) in read.items()},
         errors={sense: each for sense, each in found.items() if isinstance(each, str)},
     )
 
@@ -108,7 +108,7 @@ def _no_input(name: str, wanted: Sequence[str]) -> str:
     return f"{name or 'an example'}: nothing for {' or '.join(wanted)} in it."
 
 
-def _load_sense(sense: str, source: Source, specs: Mapping[str, Any]) -> tuple[Array, Placed] | str:
+def _load_sense(sense: str, source: Source, specs: Mapping[str, Any]) -> tuple[Array, Geometry] | str:
     return _attempt(source, partial(load_signal, sense, source, specs[sense]))
 
 

@@ -130,15 +130,15 @@ class Predictor:
 
     def _answers(self, batch: Sequence[LoadedExample], how: How) -> list[Prediction]:
         """One Prediction for each of a batch; where the graph fails on a batch, its examples are asked one by one."""
-        readable = [each for each in batch if each.prepared]
+        readable = [each for each in batch if each.preprocessed]
         try:
-            raw = self._run([each.prepared for each in readable]) if readable else []
+            raw = self._run([each.preprocessed for each in readable]) if readable else []
         except BundleError as error:
             if len(batch) == 1:
                 return [Prediction.failed(batch[0].input, f"{batch[0].input}: {error}")]
             return [answer for each in batch for answer in self._answers([each], how)]
         answers = iter(self._answer(each, outputs, how) for each, outputs in zip(readable, raw, strict=True))
-        return [next(answers) if each.prepared else _unread(each) for each in batch]
+        return [next(answers) if each.preprocessed else _unread(each) for each in batch]
 
     def _run(self, batch: Sequence[Mapping[str, Array]]) -> list[dict[str, Array]]:
         """The graph's outputs for each of a batch, without the batch axis, in the shapes that the answer wants."""
@@ -155,24 +155,26 @@ class Predictor:
     def _feeds(self, batch: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
         feeds: dict[str, Array] = {}
         for sense, spec in self.recipe.senses.items():
-            feeds |= SENSES[sense].collate([prepared.get(sense) for prepared in batch], spec)
+            feeds |= SENSES[sense].collate([preprocessed.get(sense) for preprocessed in batch], spec)
         if len(self.recipe.senses) > 1:
-            feeds[PRESENT] = np.array([[sense in prepared for sense in self.recipe.senses] for prepared in batch])
+            feeds[PRESENT] = np.array(
+                [[sense in preprocessed for sense in self.recipe.senses] for preprocessed in batch]
+            )
         return feeds
 
     def _answer(self, loaded: LoadedExample, outputs: Mapping[str, Array], how: How) -> Prediction:
-        used = tuple(sense for sense in self.recipe.senses if sense in loaded.prepared)
-        placed = loaded.placed[used[0]]
+        used = tuple(sense for sense in self.recipe.senses if sense in loaded.preprocessed)
+        geometry = loaded.geometry[used[0]]
         try:
             raw, unlike = self._finite(outputs, used)
-            answer = self._kind.from_raw(raw, how.answer, self._calibration(used, how), placed)
+            answer = self._kind.from_raw(raw, how.answer, self._calibration(used, how), geometry)
         except SeehearError as error:
             return Prediction.failed(loaded.input, f"{loaded.input}: {error}")
         return replace(
             self._prediction(loaded, used, answer, unlike, how),
-            hint=self._hint(used[0], placed.original),
+            hint=self._hint(used[0], geometry.original),
             measured={
-                sense: SENSES[sense].measured(loaded.prepared[sense])
+                sense: SENSES[sense].measured(loaded.preprocessed[sense])
                 for sense in used
                 if sense in self.recipe.input_statistics
             },
@@ -204,14 +206,14 @@ class Predictor:
         """What the graph says of each tile, some at a time; how unfamiliar each is goes to `unlike`."""
 
         def run(batch: Sequence[LoadedExample]) -> list[tuple[LoadedExample, dict[str, Array]]]:
-            return list(zip(batch, self._run([look.prepared for look in batch]), strict=True))
+            return list(zip(batch, self._run([look.preprocessed for look in batch]), strict=True))
 
         for tile, (look, outputs) in zip(tiles, in_batches(run, looks), strict=True):
             if look.errors:
                 raise InputError(f"a tile of it: {look.errors[sense]}")
             raw, scores = self._finite(outputs, (sense,))
             unlike.append(scores[sense])
-            yield Part(raw, tile, look.placed[sense])
+            yield Part(raw, tile, look.geometry[sense])
 
     def _finite(self, outputs: Mapping[str, Array], used: Sequence[str]) -> tuple[dict[str, Array], dict[str, Array]]:
         """The head's arrays, and how unfamiliar each sense is. Raises BundleError for what is not a number."""

@@ -1,6 +1,6 @@
 """The senses: what each must provide, and the one table that lists them.
 
-A sense is a folder with `read` and `prepare` (numpy, shared by training and serving) and, right of the bar,
+A sense is a folder with `read` and `preprocess` (numpy, shared by training and serving) and, right of the bar,
 `augment` and `encoder` (torch, never imported by serving).
 """
 
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
-from seehear.geometry import Grid, Placed, Tile, Warp
+from seehear.geometry import Geometry, Grid, Tile, Warp
 from seehear.media import Excerpt
 from seehear.senses.corruption import Corruption
 from seehear.senses.evidence import Evidence
@@ -30,14 +30,14 @@ Source = str | Path | Excerpt | bytes | Array | Any  # a file, a stretch of one,
 class Sense(Protocol):
     """One way to perceive. `name` is the table column, the flag and the key in every printed result.
 
-    A Spec has a `cell_width`, D of the cells, and a `strength` of augmentation, 0 to 1.
+    A Spec has a `cell_width`, D of the cells, and a `augmentation_strength`, 0 to 1.
     """
 
     name: str
     noun: str  # what a column holds for it, in the singular
     media: tuple[str, ...]  # of picture, recording and video: what it reads
     pitch_s: float | None  # what a cell covers; None where cells are not slices of time
-    rest: Literal["constant", "edge"] | None  # numpy.pad's way to go on where nothing happens; None with pitch_s
+    padding: Literal["constant", "edge"] | None  # numpy.pad's way to go on where nothing happens; None with pitch_s
     Spec: type[BaseModel]
     statistics: Mapping[
         str, Statistic
@@ -69,13 +69,13 @@ class Sense(Protocol):
         What is about as large as those is one piece, and so is all that goes on in time.
         """
 
-    def prepare(self, signal: Array, spec: Any) -> tuple[Array, Warp]:
+    def preprocess(self, signal: Array, spec: Any) -> tuple[Array, Warp]:
         """Bring one decoded input to the shape the encoder expects. Not random; the same for training and serving."""
 
-    def measured(self, prepared: Array) -> dict[str, float]:
+    def measured(self, preprocessed: Array) -> dict[str, float]:
         """How one prepared input was taken, by the names of `statistics`: quickly, as every input is measured."""
 
-    def collate(self, prepared: Sequence[Array | None], spec: Any) -> dict[str, Array]:
+    def collate(self, preprocessed: Sequence[Array | None], spec: Any) -> dict[str, Array]:
         """Stack prepared inputs into the arrays that the encoder is fed by name; None is a sense withheld."""
 
     def encoder(self, spec: Any) -> nn.Module:
@@ -112,12 +112,12 @@ def _senses() -> dict[str, Sense]:
 SENSES: dict[str, Sense] = _senses()
 
 
-def load_signal(name: str, source: Source, spec: Any) -> tuple[Array, Placed]:
+def load_signal(name: str, source: Source, spec: Any) -> tuple[Array, Geometry]:
     """One input as its sense prepares it, and where the original lies in that. Raises InputError as `read` does."""
     sense = SENSES[name]
     signal = sense.read(source)
-    prepared, warp = sense.prepare(signal, spec)
-    return prepared, Placed(warp, sense.grid(signal), sense.grid(prepared))
+    preprocessed, warp = sense.preprocess(signal, spec)
+    return preprocessed, Geometry(warp, sense.grid(signal), sense.grid(preprocessed))
 
 
 def time_aligned(senses: Collection[str]) -> bool:

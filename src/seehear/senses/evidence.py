@@ -23,7 +23,7 @@ class Passes:
     plain: float
     varied: float
 
-    def strength(self, passes: float) -> float:
+    def augmentation_strength(self, passes: float) -> float:
         """Of augmentation, 0 to 1: as much more with each doubling."""
         share = math.log2(max(passes, 1e-9) / self.plain) / math.log2(self.varied / self.plain)
         return round(min(max(share, 0.0), 1.0), 2)
@@ -40,7 +40,7 @@ class Evidence:
     strata    the class of each; "" where there are none
     examples  how many there are in all
     gigaflop  all the work that this sense may spend in training
-    whole     whether the answer rests on all of an example, so that nothing of it may be cut off
+    requires_full_input  whether the answer rests on all of an example, so that nothing of it may be cut off
     finest_px the pitch of the finest cells that the answer reads, where it says what is where; otherwise None
     beside    whether another sense tells of the same moments, and so may help where this one fails
     batches   training steps in which every example is met once; 0 where that follows from the network
@@ -50,16 +50,16 @@ class Evidence:
     strata: Sequence[str]
     examples: int
     gigaflop: float
-    whole: bool = False
+    requires_full_input: bool = False
     finest_px: int | None = None
     beside: bool = False
     batches: int = 0
 
-    def afforded(self, rungs: Sequence[Spec], once: Callable[[Spec], float], wanted: float) -> tuple[Spec, float]:
+    def afforded(self, sizes: Sequence[Spec], once: Callable[[Spec], float], wanted: float) -> tuple[Spec, float]:
         """The largest of `rungs`, cheapest first, that may meet every example `wanted` times; how often it may.
 
         once  GFLOP to learn from one example once
         """
-        passes = [self.gigaflop / (once(rung) * self.examples) for rung in rungs]
+        passes = [self.gigaflop / (once(size) * self.examples) for size in sizes]
         largest = max((place for place, times in enumerate(passes) if times >= wanted), default=0)
-        return rungs[largest], passes[largest]
+        return sizes[largest], passes[largest]

@@ -20,11 +20,11 @@ from PIL.Image import Image
 
 from seehear.errors import InputError
 from seehear.media import Excerpt
+from seehear.senses.file_type import HEADER_BYTES, describe_file_type, detect_file_type
 from seehear.senses.isolated import items
-from seehear.senses.sniff import SNIFFED_BYTES, described, sniff
 from seehear.senses.source import ROUNDED_S, beyond, naming, opened
+from seehear.senses.truncation import check_not_truncated
 from seehear.senses.video import MOVING, check_libav, container, frames, no_frame, picture_stream, upright
-from seehear.senses.whole import check_whole
 
 Pixels = NDArray[np.uint8]
 
@@ -43,7 +43,7 @@ def is_film(source: Any) -> bool:
     """Whether a path, an Excerpt or bytes begin as moving pictures do; False for what can not be opened."""
     try:
         with opened(source) as file:
-            return sniff(file.read(SNIFFED_BYTES)) in MOVING
+            return detect_file_type(file.read(HEADER_BYTES)) in MOVING
     except InputError:
         return False
 
@@ -80,13 +80,15 @@ def decode(
         raise beyond(excerpt, until_s)
     if not shown_s:
         raise no_frame()
-    check_whole(file, kind)
+    check_not_truncated(file, kind)
 
 
 def _kind(file: BinaryIO) -> str:
-    kind = sniff(file.read(SNIFFED_BYTES))
+    kind = detect_file_type(file.read(HEADER_BYTES))
     if kind not in MOVING:
-        raise InputError(f"not a film but {described(kind)}", allowed="an mp4, mov, mkv, webm, avi, mpeg or ogv")
+        raise InputError(
+            f"not a film but {describe_file_type(kind)}", allowed="an mp4, mov, mkv, webm, avi, mpeg or ogv"
+        )
     return kind
 
 

@@ -1,7 +1,7 @@
 """Containers of moving pictures and of sound that libsndfile does not know, through libav.
 
-A container's kind is decided by `sniff` and its demuxer named, so that libav never guesses: its guesses include
-playlists, which would open other files and addresses.
+`detect_file_type` decides which demuxer to use, so that libav never guesses: its guesses include playlists, which
+would open other files and addresses.
 """
 
 from __future__ import annotations

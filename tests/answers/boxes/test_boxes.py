@@ -26,7 +26,7 @@ from seehear.answers.boxes.overlap import overlap, suppressed
 from seehear.answers.items import ACCEPTED_FROM, ItemCount
 from seehear.answers.overlay import Tags
 from seehear.errors import DataError, InputError, UsageError
-from seehear.geometry import Grid, Placed, Warp
+from seehear.geometry import Geometry, Grid, Warp
 
 BOXES = ANSWERS["boxes"]
 CELLS = [
@@ -244,7 +244,7 @@ def raw(*things: tuple[float, float, float, float, float, float], n: int = 20) -
 
 
 def test_candidates_become_boxes_in_the_original() -> None:
-    placed = Placed(Warp((0.5, 0.5), (10.0, 0.0)), Grid((100, 200), 1.0, "px"), Grid((50, 120), 1.0, "px"))
+    geometry = Geometry(Warp((0.5, 0.5), (10.0, 0.0)), Grid((100, 200), 1.0, "px"), Grid((50, 120), 1.0, "px"))
     seen = raw(
         (10, 5, 30, 25, 4, -9),
         (11, 5, 30, 25, 3, -9),
@@ -252,7 +252,7 @@ def test_candidates_become_boxes_in_the_original() -> None:
         (0, 0, 5, 5, 3, -9),
         (60, 5, 80, 9, -1, -9),
     )
-    answer = BOXES.from_raw(seen, SPEC, {ACCEPTED_FROM: 0.95}, placed)
+    answer = BOXES.from_raw(seen, SPEC, {ACCEPTED_FROM: 0.95}, geometry)
     assert [(box.label, box.xyxy, box.accepted) for box in answer.boxes] == [
         ("cat", (0, 10, 40, 50), True),
         ("dog", (180, 60, 200, 100), False),
@@ -262,7 +262,7 @@ def test_candidates_become_boxes_in_the_original() -> None:
     assert (str(answer), answer.marked()) == ("1 cat, 1 dog", "1 cat, 1 dog (1 unsure)")
     told = answer.to_json()["boxes"][0]
     assert told == {"label": "cat", "xyxy": [0, 10, 40, 50], "confidence": 0.982, "accepted": True}
-    assert str(BOXES.from_raw(raw(), SPEC, {}, placed)) == "nothing"
+    assert str(BOXES.from_raw(raw(), SPEC, {}, geometry)) == "nothing"
 
 
 def test_only_boxes_that_are_told_are_accepted_and_counted() -> None:

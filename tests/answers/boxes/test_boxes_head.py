@@ -10,12 +10,12 @@ from seehear.answers import ANSWERS
 from seehear.answers.boxes import Box, Boxes
 from seehear.answers.boxes.answer import NEED_NOT, OBJECT
 from seehear.answers.boxes.head import Head, assigned, generalised
-from seehear.geometry import Cells, Grid, Placed, Warp, Warps
+from seehear.geometry import Cells, Geometry, Grid, Warp, Warps
 
 BOXES = ANSWERS["boxes"]
 SPEC = BOXES.plan(['[{"label":"cat","xyxy":[0,0,9,9]},{"label":"dog","xyxy":[0,0,9,9]}]'], "boxes")
 PICTURE = Grid((64, 96), 1.0, "px")
-HERE = Placed(Warp.identity(2), PICTURE, PICTURE)
+HERE = Geometry(Warp.identity(2), PICTURE, PICTURE)
 
 
 def target(*boxes: Box) -> dict[str, torch.Tensor]:
@@ -30,7 +30,7 @@ def cells(seed: int = 0) -> Cells:
         Cells(torch.randn(2, h * w, 16), torch.ones(2, h * w, dtype=torch.bool), Grid((h, w), pitch, "px"))
         for h, w, pitch in ((8, 12, 8.0), (4, 6, 16.0))
     ]
-    return Cells(levels[1].x, levels[1].real, levels[1].grid, finer=(levels[0],))
+    return Cells(levels[1].x, levels[1].valid_mask, levels[1].grid, finer=(levels[0],))
 
 
 def test_every_cell_gives_a_box_around_itself() -> None:

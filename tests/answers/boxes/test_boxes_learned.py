@@ -53,7 +53,13 @@ def scenes(folder: Path, n: int, seed: int, side_px: int = SIDE_PX) -> Path:
 
 def taught(folder: Path, steps: int, listen: Listener = silence) -> api.Recogniser:
     sight = SightSpec(
-        height=SIDE_PX, width=SIDE_PX, channels=1, stages=(16, 32, 64), mirror=False, strength=0.3, finest_px=8
+        height=SIDE_PX,
+        width=SIDE_PX,
+        channels=1,
+        stages=(16, 32, 64),
+        mirror=False,
+        augmentation_strength=0.3,
+        finest_px=8,
     )
     table = scenes(folder / "train", 240, 0)
     spec = ANSWERS["boxes"].plan(

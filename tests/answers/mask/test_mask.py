@@ -26,7 +26,7 @@ from seehear.answers.mask.levels import CONFIDENCES, level_from, levels_of
 from seehear.answers.mask.picture import numbers
 from seehear.answers.mask.spec import UNKNOWN
 from seehear.errors import DataError, InputError
-from seehear.geometry import Cells, Grid, Placed, Warp, Warps
+from seehear.geometry import Cells, Geometry, Grid, Warp, Warps
 from seehear.senses.sight import SIGHT
 from seehear.senses.sight.plan import SightSpec
 
@@ -57,9 +57,9 @@ def drawn(height: int = 40, width: int = 60) -> np.ndarray:
     return pixels
 
 
-def placed_in(shape: tuple[int, int], spec: SightSpec) -> Placed:
-    prepared, warp = SIGHT.prepare(np.zeros((*shape, 1), np.uint8), spec)
-    return Placed(warp, Grid(shape, 1.0, "px"), SIGHT.grid(prepared))
+def placed_in(shape: tuple[int, int], spec: SightSpec) -> Geometry:
+    preprocessed, warp = SIGHT.preprocess(np.zeros((*shape, 1), np.uint8), spec)
+    return Geometry(warp, Grid(shape, 1.0, "px"), SIGHT.grid(preprocessed))
 
 
 def sure_of(pixels: np.ndarray, cell_px: int, *, by: float = 8.0) -> dict[str, np.ndarray]:
@@ -251,8 +251,8 @@ def test_a_bomb_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
 def test_a_mask_comes_back_from_a_prepared_picture(height: int, width: int, mirrored: bool) -> None:
     """Where each pixel of the prepared picture says what the original's there does, border unknown."""
     spec = SightSpec(height=64, width=96, channels=1, stages=(8,), finest_px=4)
-    placed = placed_in((height, width), spec)
-    warp = placed.warp.then(Warp((-1.0, 1.0), (96.0, 0.0))) if mirrored else placed.warp
+    geometry = placed_in((height, width), spec)
+    warp = geometry.warp.then(Warp((-1.0, 1.0), (96.0, 0.0))) if mirrored else geometry.warp
     pixels = np.random.default_rng(height * width).integers(0, 3, (height, width)).astype(np.uint8)
     there = Mask.of(pixels, SPEC).moved(warp).on(64, 96)
     for y, x in np.random.default_rng(0).integers(0, (64, 96), (50, 2)):
@@ -265,13 +265,13 @@ def test_a_mask_comes_back_from_a_prepared_picture(height: int, width: int, mirr
 def test_what_the_cells_say_is_found_at_the_places_of_the_original(shape: tuple[int, int]) -> None:
     """Through letterboxing and back, a car is where it was, to within a cell."""
     spec = SightSpec(height=160, width=240, channels=1, stages=(8,), finest_px=4)
-    placed, pixels = placed_in(shape, spec), drawn(*shape)
-    prepared = Mask.of(pixels, SPEC).moved(placed.warp).on(160, 240)
-    answer = MASK.from_raw(sure_of(prepared, 4), SPEC, {}, placed)
+    geometry, pixels = placed_in(shape, spec), drawn(*shape)
+    preprocessed = Mask.of(pixels, SPEC).moved(geometry.warp).on(160, 240)
+    answer = MASK.from_raw(sure_of(preprocessed, 4), SPEC, {}, geometry)
     assert answer.shape == shape
     assert (answer.pixels == pixels).mean() > 0.96
     assert MASK.right(MASK.compare([answer], [Mask.of(pixels, SPEC)], SPEC), SPEC).all()
-    assert MASK.from_raw(sure_of(prepared, 4), SPEC, {}, None).shape == (160, 240)
+    assert MASK.from_raw(sure_of(preprocessed, 4), SPEC, {}, None).shape == (160, 240)
 
 
 def test_blocks_of_rows_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -462,7 +462,7 @@ def test_pixels_without_a_class_teach_nothing() -> None:
     head = Head(SPEC, (8, 16)).train()
     cells = Cells(torch.randn(2, 4, 16), torch.ones(2, 4).bool(), Grid((2, 2), 8.0, "px"))
     finer = Cells(torch.randn(2, 16, 8), torch.ones(2, 16).bool(), Grid((4, 4), 4.0, "px"))
-    raw = head(Cells(cells.x, cells.real, cells.grid, (finer,)))
+    raw = head(Cells(cells.x, cells.valid_mask, cells.grid, (finer,)))
     assert raw["logits"].shape == (2, 3, 4, 4) and raw["cell_px"].tolist() == [4.0, 4.0]
     unknown = {"classes": torch.full((2, 16, 16), UNKNOWN, dtype=torch.uint8)}
     assert head.loss(raw, unknown).tolist() == [0.0, 0.0]

@@ -50,7 +50,14 @@ def shapes(folder: Path, examples: int, seed: int, times: int = 1) -> Path:
 
 def small(answer: MaskSpec) -> Recipe:
     sight = SightSpec(
-        height=64, width=96, channels=1, stages=(16, 32, 64), depth=2, mirror=True, strength=0.3, finest_px=4
+        height=64,
+        width=96,
+        channels=1,
+        stages=(16, 32, 64),
+        depth=2,
+        mirror=True,
+        augmentation_strength=0.3,
+        finest_px=4,
     )
     training = Training(minutes=1, steps=150, batch=16, learning_rate=0.004, held_out=0.2)
     return Recipe(senses={"image": sight}, kind="mask", answer=answer, width=64, training=training)
@@ -127,9 +134,11 @@ def test_a_mask_of_another_size_leaves_its_row_out_and_is_named(tmp_path: Path) 
     assert problem.where == "examples.csv row 5"
     assert problem.what == "a mask of 40 by 40 pixels for a picture of 64 by 64"
     again = Shelf(table, recipe, tmp_path / "shelf")
-    assert again.placed(0) == shelf.placed(0) is not None
+    assert again.geometry(0) == shelf.geometry(0) is not None
     assert (again.batch([0]).target["classes"] == shelf.batch([0]).target["classes"]).all()
-    assert np.array_equal(shelf.truth(0).moved(shelf.placed(0).warp).on(16, 16), shelf.batch([0]).target["classes"][0])
+    assert np.array_equal(
+        shelf.truth(0).moved(shelf.geometry(0).warp).on(16, 16), shelf.batch([0]).target["classes"][0]
+    )
 
 
 def test_outlines_of_another_size_leave_their_row_out(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from seehear.answers.text.prefixes import Spelt
 from seehear.answers.text.search import Hypothesis
 from seehear.api import Recogniser
 from seehear.errors import DataError, InputError, UsageError
-from seehear.geometry import Grid, Placed, Warp
+from seehear.geometry import Geometry, Grid, Warp
 from seehear.senses.hearing.plan import RATE_HZ
 
 TEXT = ANSWERS["text"]
@@ -71,7 +71,7 @@ def test_what_is_normal_stays_normal(text: str) -> None:
 
 
 def test_what_nobody_says_in_so_short_a_time_is_of_another_recording() -> None:
-    here, spec = Placed(Warp((1.0,), (0.0,)), SAMPLES, SAMPLES), planned()
+    here, spec = Geometry(Warp((1.0,), (0.0,)), SAMPLES, SAMPLES), planned()
     assert TEXT.target(Text.of("one two three" * 9), spec, here)["length"] == 117
     with pytest.raises(InputError, match=r"130 letters in 2 seconds: nobody speaks so fast\. Next: see that the text"):
         TEXT.target(Text.of("one two three" * 10), spec, here)
@@ -142,7 +142,7 @@ def test_words_stand_where_they_were_said() -> None:
     """In the original's time: half a second was cut off before what the network was given."""
     spec = planned()
     first, second = TEXT.from_raw(
-        heard("one two", spec), spec, {}, Placed(Warp((1.0,), (-0.5,)), SAMPLES, SAMPLES)
+        heard("one two", spec), spec, {}, Geometry(Warp((1.0,), (-0.5,)), SAMPLES, SAMPLES)
     ).words
     assert first.start_s == pytest.approx(0.5, abs=CELL_S)
     assert second.start_s == pytest.approx(0.5 + 4 * 3 * CELL_S, abs=2 * CELL_S)

@@ -126,8 +126,8 @@ def targets(spec: TextSpec, aids: list[str]) -> dict[str, torch.Tensor]:
 
 def head_and_cells(spec: TextSpec, examples: int) -> tuple[Head, Cells]:
     torch.manual_seed(0)
-    real = torch.arange(CELLS) < torch.tensor([[CELLS, CELLS - 5, CELLS - 2, CELLS, CELLS]]).T[:examples]
-    return Head(spec, [WIDTH]).eval(), Cells(torch.randn(examples, CELLS, WIDTH), real, Grid((CELLS,), 0.04, "s"))
+    valid_mask = torch.arange(CELLS) < torch.tensor([[CELLS, CELLS - 5, CELLS - 2, CELLS, CELLS]]).T[:examples]
+    return Head(spec, [WIDTH]).eval(), Cells(torch.randn(examples, CELLS, WIDTH), valid_mask, Grid((CELLS,), 0.04, "s"))
 
 
 def test_the_loss_is_of_what_is_spoken_and_of_what_is_written() -> None:
@@ -144,8 +144,8 @@ def test_the_loss_is_of_what_is_spoken_and_of_what_is_written() -> None:
         logp = raw["logp"][i : i + 1, :own].transpose(0, 1)
         by_ctc = F.ctc_loss(logp, spelt, torch.tensor([own]), length, blank=len(spec.spoken), reduction="sum") / length
         tokens = torch.tensor([spec.encode(meant)])
-        memory, real = raw["memory"][i : i + 1, :own], torch.ones(1, own, dtype=torch.bool)
-        by_decoder = head.write.loss(memory, real, tokens, torch.tensor([tokens.shape[1]]))
+        memory, valid_mask = raw["memory"][i : i + 1, :own], torch.ones(1, own, dtype=torch.bool)
+        by_decoder = head.write.loss(memory, valid_mask, tokens, torch.tensor([tokens.shape[1]]))
         assert loss[i].item() == pytest.approx((0.3 * by_ctc + 0.7 * by_decoder).item(), abs=1e-4)
 
 
@@ -154,8 +154,8 @@ def test_what_was_said_may_be_missing_and_the_decoder_learns_on() -> None:
     head, cells = head_and_cells(spec, 3)
     whole, some = targets(spec, SAID[:3]), targets(spec, [SAID[0], "", SAID[2]])
     raw = head(cells)
-    real = torch.arange(CELLS) < raw["cells"][:, None]
-    by_decoder = head.write.loss(raw["memory"], real, some["tokens"], some["length"])
+    valid_mask = torch.arange(CELLS) < raw["cells"][:, None]
+    by_decoder = head.write.loss(raw["memory"], valid_mask, some["tokens"], some["length"])
     loss, before = head.loss(raw, some), head.loss(raw, whole)
     assert loss[1].item() == pytest.approx(0.7 * by_decoder[1].item(), abs=1e-5)
     assert torch.allclose(loss[[0, 2]], before[[0, 2]], atol=1e-5)
@@ -225,7 +225,7 @@ def test_graphs_answer_like_a_network_that_hears_other_letters_than_it_writes(tm
     assert all(exported(drafted(Network(taught.recipe), taught, rows), network, taught, rows))
 
 
-HEARING = HearingSpec(longest_s=1.0, top_hz=4000, mels=16, stages=(8, 8, 16), width=32, strength=0.0)
+HEARING = HearingSpec(longest_s=1.0, top_hz=4000, mels=16, stages=(8, 8, 16), width=32, augmentation_strength=0.0)
 TAUGHT, STEPS = 200, 75
 
 
@@ -250,6 +250,6 @@ def surprise(taught: Shelf, saved: Path) -> float:
     batch = taught.batch(np.arange(TAUGHT, len(taught)))
     with torch.no_grad():
         raw = network(batch.inputs, batch.present)
-        real = torch.arange(raw["memory"].shape[1]) < raw["cells"][:, None]
-        loss = network.head.write.loss(raw["memory"], real, batch.target["tokens"], batch.target["length"])
+        valid_mask = torch.arange(raw["memory"].shape[1]) < raw["cells"][:, None]
+        loss = network.head.write.loss(raw["memory"], valid_mask, batch.target["tokens"], batch.target["length"])
     return float(loss.mean())

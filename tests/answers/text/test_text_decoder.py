@@ -372,11 +372,11 @@ def test_the_loss_of_a_text_is_its_own_whatever_is_beside_it() -> None:
     torch.manual_seed(0)
     decoder = Decoder(5, 16).eval()
     memory, tokens, length = torch.randn(3, 7, 16), torch.randint(0, 5, (3, 6)), torch.tensor([6, 2, 0])
-    real = torch.arange(7) < torch.tensor([[7], [4], [5]])
-    together = decoder.loss(memory, real, tokens, length)
+    valid_mask = torch.arange(7) < torch.tensor([[7], [4], [5]])
+    together = decoder.loss(memory, valid_mask, tokens, length)
     for i, (cells, own) in enumerate(zip((7, 4, 5), length.tolist(), strict=True)):
         alone = decoder.loss(
-            memory[i : i + 1, :cells], real[i : i + 1, :cells], tokens[i : i + 1, :own], length[i : i + 1]
+            memory[i : i + 1, :cells], valid_mask[i : i + 1, :cells], tokens[i : i + 1, :own], length[i : i + 1]
         )
         assert alone[0].item() == pytest.approx(together[i].item(), abs=1e-5)
 
@@ -393,11 +393,11 @@ def test_every_weight_of_a_decoder_learns_and_its_questions_are_those_of_trainin
     texts = [tuple(batch.target["tokens"][i, : batch.target["length"][i]].tolist()) for i in range(6)]
     for i in range(2):
         asked = Asked(asking(network.decoder, torch.device("cpu")), _row(raw, i), network.head.blank)
-        real = (torch.arange(raw["memory"].shape[1]) < raw["cells"][i])[None]
+        valid_mask = (torch.arange(raw["memory"].shape[1]) < raw["cells"][i])[None]
         for text, total in zip(texts, asked.total(texts), strict=True):
             tokens = torch.tensor([[asked.edge, *text]])
             logp, _ = network.head.write(
-                raw["memory"][i : i + 1], real, tokens, network.head.write.start(1, raw["memory"])
+                raw["memory"][i : i + 1], valid_mask, tokens, network.head.write.start(1, raw["memory"])
             )
             wanted = torch.tensor([[*text, asked.edge]])
             assert total == pytest.approx(logp.gather(2, wanted[..., None]).sum().item(), abs=1e-3)
@@ -466,7 +466,7 @@ def toy(folder: Path, n: int, seed: int = 0, *, aided: bool = False) -> Path:
 def test_a_toy_language_is_translated_exactly(tmp_path: Path) -> None:
     """CTC alone cannot say what was heard backwards."""
     data = toy(tmp_path, 240)
-    hearing = HearingSpec(longest_s=1.0, top_hz=4000, mels=16, stages=(8, 8, 16), width=32, strength=0.0)
+    hearing = HearingSpec(longest_s=1.0, top_hz=4000, mels=16, stages=(8, 8, 16), width=32, augmentation_strength=0.0)
     settings = Training(minutes=3, steps=600, batch=16, learning_rate=0.004)
     spec = api.plan(data, steps=1).answer
     recipe = Recipe(senses={"audio": hearing}, kind="text", answer=spec, width=32, training=settings)

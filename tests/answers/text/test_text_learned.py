@@ -23,7 +23,15 @@ TAUGHT, ASKED = 160, 20
 def model(tmp_path_factory: pytest.TempPathFactory) -> api.Recogniser:
     folder = tmp_path_factory.mktemp("words")
     data = sentences(folder, TAUGHT, (1, 1))
-    hearing = HearingSpec(longest_s=60, top_hz=4000, mels=16, stages=(8, 8, 16), width=32, whole=True, strength=0.2)
+    hearing = HearingSpec(
+        longest_s=60,
+        top_hz=4000,
+        mels=16,
+        stages=(8, 8, 16),
+        width=32,
+        requires_full_input=True,
+        augmentation_strength=0.2,
+    )
     settings = Training(minutes=3, steps=200, batch=32, learning_rate=0.004, held_out=0.25)
     spec = api.plan(data, steps=1).answer
     recipe = Recipe(senses={"audio": hearing}, kind="text", answer=spec, width=32, training=settings)

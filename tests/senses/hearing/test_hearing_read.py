@@ -20,7 +20,7 @@ from seehear.media import Excerpt
 from seehear.senses.hearing import HEARING
 from seehear.senses.hearing.plan import RATE_HZ
 from seehear.senses.hearing.read import portion
-from seehear.senses.whole import check_whole
+from seehear.senses.truncation import check_not_truncated
 
 SOUNDING = [name for name, (senses, _) in SEEDS.items() if "audio" in senses]
 LOSSY_S = 0.07  # of delay and of padding that coders add, or of a frame that they lose
@@ -117,8 +117,8 @@ def test_a_long_wav_whose_recorder_did_not_know_its_length_is_whole() -> None:
     at = data.index(b"ds64") + 16
     assert struct.unpack("<Q", data[at : at + 8])[0] == 32_000
     unknown = data[:at] + bytes(8) + data[at + 8 :]
-    check_whole(io.BytesIO(unknown), "wav")
-    check_whole(io.BytesIO(data + bytes(99)), "wav")
+    check_not_truncated(io.BytesIO(unknown), "wav")
+    check_not_truncated(io.BytesIO(data + bytes(99)), "wav")
 
 
 @pytest.mark.parametrize("rate_hz", [16_000, 44_100])

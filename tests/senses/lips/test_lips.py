@@ -25,7 +25,9 @@ from seehear.senses.lips.plan import CELL_S, LipsSpec, plan_lips
 from seehear.senses.lips.read import HEIGHT_PX, WIDTH_PX, read
 from speaking import RATE_HZ, face, film
 
-SPEC = LipsSpec(longest_s=2.0, height=16, width_px=24, stages=(8, 8), width=16, strength=0.0, whole=True)
+SPEC = LipsSpec(
+    longest_s=2.0, height=16, width_px=24, stages=(8, 8), width=16, augmentation_strength=0.0, requires_full_input=True
+)
 SHUT, OPEN = face(0.0), face(1.0)
 
 
@@ -145,21 +147,26 @@ with ThreadPoolExecutor(8) as pool:
 
 
 def test_a_clip_is_fitted_and_what_is_too_long_is_refused() -> None:
-    short, warp = LIPS.prepare(np.full((3, 64, 96), 7, np.uint8), SPEC)
+    short, warp = LIPS.preprocess(np.full((3, 64, 96), 7, np.uint8), SPEC)
     assert short.shape == (7, 16, 24) and warp.scale == (1.0,)
     with pytest.raises(InputError, match=r"2\.4 s of video, of which every second counts.*up to 2 s"):
-        LIPS.prepare(np.zeros((60, 64, 96), np.uint8), SPEC)
-    assert len(LIPS.prepare(np.zeros((60, 64, 96), np.uint8), SPEC.model_copy(update={"whole": False}))[0]) == 50
+        LIPS.preprocess(np.zeros((60, 64, 96), np.uint8), SPEC)
+    assert (
+        len(
+            LIPS.preprocess(np.zeros((60, 64, 96), np.uint8), SPEC.model_copy(update={"requires_full_input": False}))[0]
+        )
+        == 50
+    )
 
 
 def test_a_larger_budget_buys_a_larger_network() -> None:
     def planned(gigaflop: float) -> LipsSpec:
         facts = [{"seconds": 3.0, "constant": False}] * 10
-        return plan_lips(Evidence(facts, [""] * 10, 600, gigaflop, whole=True))
+        return plan_lips(Evidence(facts, [""] * 10, 600, gigaflop, requires_full_input=True))
 
     small, large = planned(1e4), planned(1e6)
     assert small.step_gigaflop(3.0) < large.step_gigaflop(3.0)
-    assert small.strength < large.strength
+    assert small.augmentation_strength < large.augmentation_strength
     assert small.longest_s == large.longest_s == 60.0
 
 
@@ -173,7 +180,9 @@ def test_a_click_and_a_flash_stay_together_under_augmentation(speed: float, lead
     audio = torch.zeros(2, cells * per_cell)
     audio[:, at * per_cell : (at + 1) * per_cell] = 0.5
     tempo = Tempo(torch.tensor([speed, 1.0]), torch.tensor([lead_s, 0.0]))
-    hearing = AugmentHearing(HearingSpec(longest_s=2.0, top_hz=8000, stages=(8, 8, 8), width=16, strength=0.0))
+    hearing = AugmentHearing(
+        HearingSpec(longest_s=2.0, top_hz=8000, stages=(8, 8, 8), width=16, augmentation_strength=0.0)
+    )
     torch.manual_seed(3)
     seen, _ = AugmentLips(SPEC)({"lips": lips, "lips_frames": torch.tensor([cells, cells])}, tempo)
     heard, _ = hearing({"audio": audio, "audio_samples": torch.tensor([audio.shape[1]] * 2)}, tempo)

@@ -61,7 +61,7 @@ def test_what_blurs_and_what_sharpens_are_about_as_many():
 
 @pytest.mark.parametrize("strength", [0.0, 1.0])
 def test_the_examples_themselves_are_left_alone(strength):
-    spec = SightSpec(height=16, width=16, channels=1, stages=(8, 8), strength=strength)
+    spec = SightSpec(height=16, width=16, channels=1, stages=(8, 8), augmentation_strength=strength)
     image = pictures(8, 16, 1).permute(0, 2, 3, 1).to(torch.uint8).contiguous()
     before = image.clone()
     AugmentSight(spec)({"image": image}, None)  # type: ignore[arg-type]

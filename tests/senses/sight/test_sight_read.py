@@ -17,11 +17,11 @@ from PIL import Image
 from malformed_corpus import SEEDS, encoded, filmed, heic, held_upright, patched, picture, seed
 from seehear.errors import InputError
 from seehear.media import Excerpt
+from seehear.senses.file_type import detect_file_type
 from seehear.senses.sight import SIGHT
 from seehear.senses.sight import heic as heic_reading
 from seehear.senses.sight.limits import MOST_PIXELS
 from seehear.senses.sight.read import AT_ONCE
-from seehear.senses.sniff import sniff
 from seehear.table.layouts.picture_sizes import sizes_px
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL")  # pytest puts aside the filter of the module
@@ -197,7 +197,7 @@ def test_pictures_of_telephones_are_read_upright(tmp_path: Path, name: str) -> N
     ],
 )
 def test_brands_tell_pictures_from_films(brands: bytes, kind: str) -> None:
-    assert sniff(struct.pack(">I", 8 + len(brands)) + b"ftyp" + brands + b"avif") == kind
+    assert detect_file_type(struct.pack(">I", 8 + len(brands)) + b"ftyp" + brands + b"avif") == kind
 
 
 def test_without_pillow_heif_its_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,7 +24,7 @@ from seehear.answers.items import ItemCount, accepted_from
 from seehear.answers.part import Part
 from seehear.answers.platt_scaling import apply_platt
 from seehear.errors import DataError, InputError
-from seehear.geometry import Placed, Warp
+from seehear.geometry import Geometry, Warp
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -202,11 +202,11 @@ def items_in(cell: str) -> float:
     return float(sum(not (box.crowd or box.difficult) for box in parsed(cell)))
 
 
-def target(answer: Boxes, spec: BoxesSpec, placed: Placed | None) -> dict[str, Array]:
+def target(answer: Boxes, spec: BoxesSpec, geometry: Geometry | None) -> dict[str, Array]:
     """corners (M, 4) float32 in prepared pixels, class (M,) int64, kind (M,) int64: OBJECT, or NEED_NOT be found; and
     size (2,) float32, width and height of the picture, within which boxes are."""
-    height, width = (UNBOUNDED_PX, UNBOUNDED_PX) if placed is None else placed.prepared.shape
-    boxes = answer.boxes if placed is None else answer.moved(placed.warp).boxes
+    height, width = (UNBOUNDED_PX, UNBOUNDED_PX) if geometry is None else geometry.preprocessed.shape
+    boxes = answer.boxes if geometry is None else answer.moved(geometry.warp).boxes
     return {
         "corners": np.array([box.xyxy for box in boxes], np.float32).reshape(-1, 4),
         "class": np.array([spec.index[box.label] for box in boxes], np.int64),
@@ -221,21 +221,21 @@ def raw_shapes(spec: BoxesSpec) -> dict[str, tuple[int | str, ...]]:
 
 
 def from_raw(
-    raw: Mapping[str, Array], spec: BoxesSpec, calibration: Mapping[str, float], placed: Placed | None
+    raw: Mapping[str, Array], spec: BoxesSpec, calibration: Mapping[str, float], geometry: Geometry | None
 ) -> Boxes:
     """raw: corners (N, 4), logits (N, C). In the original's pixels, and nowhere beyond its edges."""
-    return chosen(candidates(raw, spec, calibration), spec, calibration, placed)
+    return chosen(candidates(raw, spec, calibration), spec, calibration, geometry)
 
 
 def candidates(raw: Mapping[str, Array], spec: BoxesSpec, calibration: Mapping[str, float]) -> Found:
     return found(raw)
 
 
-def chosen(seen: Found, spec: BoxesSpec, calibration: Mapping[str, float], placed: Placed | None) -> Boxes:
+def chosen(seen: Found, spec: BoxesSpec, calibration: Mapping[str, float], geometry: Geometry | None) -> Boxes:
     answer = told(seen, spec, calibration)
-    if placed is None:
+    if geometry is None:
         return answer
-    return _within(answer.moved(placed.warp.inverse()), placed.original.shape)
+    return _within(answer.moved(geometry.warp.inverse()), geometry.original.shape)
 
 
 def reach_px(spec: BoxesSpec) -> float:
@@ -259,7 +259,7 @@ def _uncut(part: Part) -> Found:
     than the neighbour there sees too."""
     seen = found(part.raw)
     corners = part.warp.back(seen.xyxy.reshape(-1, 2, 2))  # (n, low and high, x and y)
-    near = EDGE_PX / np.array(part.placed.warp.scale)
+    near = EDGE_PX / np.array(part.geometry.warp.scale)
     start, end, before, after = (
         np.array(each[::-1]) for each in (part.tile.start, part.tile.end, part.tile.before, part.tile.after)
     )

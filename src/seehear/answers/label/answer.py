@@ -18,7 +18,7 @@ from seehear.amounts import counted
 from seehear.answers.heading import are_names, means_classes
 from seehear.answers.label.cells import among, divided, separator
 from seehear.errors import DataError, InputError
-from seehear.geometry import Placed, Warp
+from seehear.geometry import Geometry, Warp
 
 MANY = 20  # distinct numbers beyond which a column measures rather than names
 ALTERNATIVES = 4
@@ -158,7 +158,7 @@ def stratum(cell: str) -> str:
     return cell.strip()
 
 
-def target(answer: Label, spec: LabelSpec, placed: Placed | None) -> dict[str, Array]:
+def target(answer: Label, spec: LabelSpec, geometry: Geometry | None) -> dict[str, Array]:
     """{"classes": (C,) float32}: 1 for the class it has, or for each of them."""
     has = np.zeros(len(spec.classes), np.float32)
     has[[spec.index[name] for name in answer.names]] = 1
@@ -171,7 +171,7 @@ def raw_shapes(spec: LabelSpec) -> dict[str, tuple[int, ...]]:
 
 
 def from_raw(
-    raw: Mapping[str, Array], spec: LabelSpec, calibration: Mapping[str, float], placed: Placed | None
+    raw: Mapping[str, Array], spec: LabelSpec, calibration: Mapping[str, float], geometry: Geometry | None
 ) -> Label:
     """raw: logits (C,). A softmax over classes, or a sigmoid for each where several, at the fitted temperature."""
     logits = raw["logits"].astype(np.float64) / calibration.get("temperature", 1.0)

@@ -20,7 +20,7 @@ from seehear.answers.mask.spec import UNKNOWN, MaskSpec
 from seehear.answers.mask.spec import plan as plan
 from seehear.answers.part import Part
 from seehear.errors import InputError
-from seehear.geometry import Grid, Placed, Tile, Warp
+from seehear.geometry import Geometry, Grid, Tile, Warp
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -214,13 +214,13 @@ def items_in(cell: str) -> float:
     return math.inf
 
 
-def target(answer: Mask, spec: MaskSpec, placed: Placed | None) -> dict[str, Array]:
+def target(answer: Mask, spec: MaskSpec, geometry: Geometry | None) -> dict[str, Array]:
     """{"classes": (H, W) uint8}, of the prepared picture; UNKNOWN where nobody said, as on a letterbox's border."""
-    if placed is None:
+    if geometry is None:
         return {"classes": answer.on(*answer.shape)}
-    _check_size(answer, placed.original.shape)
-    height, width = placed.prepared.shape
-    return {"classes": answer.moved(placed.warp).on(height, width)}
+    _check_size(answer, geometry.original.shape)
+    height, width = geometry.preprocessed.shape
+    return {"classes": answer.moved(geometry.warp).on(height, width)}
 
 
 def raw_shapes(spec: MaskSpec) -> dict[str, tuple[int | str, ...]]:
@@ -228,12 +228,14 @@ def raw_shapes(spec: MaskSpec) -> dict[str, tuple[int | str, ...]]:
     return {"logits": (len(spec.classes), "h", "w"), "cell_px": ()}
 
 
-def from_raw(raw: Mapping[str, Array], spec: MaskSpec, calibration: Mapping[str, float], placed: Placed | None) -> Mask:
+def from_raw(
+    raw: Mapping[str, Array], spec: MaskSpec, calibration: Mapping[str, float], geometry: Geometry | None
+) -> Mask:
     """raw: logits (C, h, w), cell_px ()."""
-    if placed is None:
+    if geometry is None:
         seen = Grid(tuple(round(n * _cell_px(raw)) for n in raw["logits"].shape[1:]), 1.0, "px")
-        placed = Placed(_STRAIGHT, seen, seen)
-    return joined([Part(raw, Tile.all_of(placed.original), placed)], spec, calibration)
+        geometry = Geometry(_STRAIGHT, seen, seen)
+    return joined([Part(raw, Tile.all_of(geometry.original), geometry)], spec, calibration)
 
 
 def reach_px(spec: MaskSpec) -> float:

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from seehear.answers.heading import are_names
 from seehear.errors import BundleError, DataError, InputError
-from seehear.geometry import Placed, Warp
+from seehear.geometry import Geometry, Warp
 
 NINETY = 1.6448536269514722  # standard deviations that hold 90 % of a normal distribution, either side
 MANY = 20  # distinct numbers beyond which a column measures rather than names
@@ -151,7 +151,7 @@ def stratum(cell: str) -> str:
     return ""
 
 
-def target(answer: Score, spec: ScoreSpec, placed: Placed | None) -> dict[str, Array]:
+def target(answer: Score, spec: ScoreSpec, geometry: Geometry | None) -> dict[str, Array]:
     """{"value": () float32}, in spreads from the mean."""
     return {"value": np.asarray((answer.value - spec.mean) / spec.spread, np.float32)}
 
@@ -162,7 +162,7 @@ def raw_shapes(spec: ScoreSpec) -> dict[str, tuple[int, ...]]:
 
 
 def from_raw(
-    raw: Mapping[str, Array], spec: ScoreSpec, calibration: Mapping[str, float], placed: Placed | None
+    raw: Mapping[str, Array], spec: ScoreSpec, calibration: Mapping[str, float], geometry: Geometry | None
 ) -> Score:
     """raw: mean (), log_scale () of a normal distribution, in spreads from the mean."""
     value = spec.mean + spec.spread * float(raw["mean"])

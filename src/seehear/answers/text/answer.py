@@ -25,7 +25,7 @@ from seehear.answers.text.spec import with_language_model as with_language_model
 from seehear.answers.text.subtitles import srt, vtt
 from seehear.answers.text.word import Word, marked
 from seehear.errors import InputError
-from seehear.geometry import Placed, Warp
+from seehear.geometry import Geometry, Warp
 
 Array = NDArray[Any]
 
@@ -124,10 +124,10 @@ def stratum(cell: str) -> str:
     return ""
 
 
-def target(answer: Text, spec: TextSpec, placed: Placed | None) -> dict[str, Array]:
+def target(answer: Text, spec: TextSpec, geometry: Geometry | None) -> dict[str, Array]:
     """tokens (L,) int64 and their number."""
-    if placed is not None:
-        _check_sayable(str(answer), placed.original.lasts_s)
+    if geometry is not None:
+        _check_sayable(str(answer), geometry.original.lasts_s)
     tokens = np.array(spec.encode(str(answer)), np.int64)
     return {"tokens": tokens, "length": np.array(len(tokens), np.int64)}
 
@@ -182,11 +182,11 @@ def from_raw(
     raw: Mapping[str, Array],
     spec: TextSpec,
     calibration: Mapping[str, float],
-    placed: Placed | None,
+    geometry: Geometry | None,
     ask: Ask | None = None,
 ) -> Text:
     """raw: logp (N, V + 1) and memory (N, D), of which the first `cells` () are real, each of `cell_s` () seconds."""
-    return chosen(candidates(raw, spec, calibration, ask), spec, calibration, placed)
+    return chosen(candidates(raw, spec, calibration, ask), spec, calibration, geometry)
 
 
 def candidates(
@@ -196,9 +196,9 @@ def candidates(
     return Candidates(hypotheses(raw, spec, calibration, ask), int(raw["cells"]), float(raw["cell_s"]))
 
 
-def chosen(heard: Candidates, spec: TextSpec, calibration: Mapping[str, float], placed: Placed | None) -> Text:
+def chosen(heard: Candidates, spec: TextSpec, calibration: Mapping[str, float], geometry: Geometry | None) -> Text:
     said = told(heard, spec, calibration)
-    return said if placed is None or spec.translated else said.moved(placed.warp.inverse())
+    return said if geometry is None or spec.translated else said.moved(geometry.warp.inverse())
 
 
 def told(heard: Candidates, spec: TextSpec, calibration: Mapping[str, float]) -> Text:

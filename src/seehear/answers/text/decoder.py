@@ -24,7 +24,7 @@ LONGEST_WAVE = 1e4  # cells
 
 
 class Decoder(nn.Module):
-    """memory (B, N, D), real (B, N), tokens (B, L), state (B, LAYERS, D) -> (B, L, V + 1), state (B, LAYERS, D).
+    """memory (B, N, D), valid_mask (B, N), tokens (B, L), state (B, LAYERS, D) -> (B, L, V + 1), state (B, LAYERS, D).
 
     Log probabilities of what follows each token; the token V is the edge: before the first and after the last one.
     One example's memory (1, N, D) serves any number of texts. State: what is known of the tokens before these.
@@ -41,7 +41,7 @@ class Decoder(nn.Module):
         self.norm = nn.LayerNorm(width)
         self.classify = Float32Linear(width, vocabulary + 1)
 
-    def forward(self, memory: Tensor, real: Tensor, tokens: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, memory: Tensor, valid_mask: Tensor, tokens: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         memory = memory + _waves(memory)
         x = self.drop(self.embed(tokens) * self.width**0.5)
         after = []
@@ -49,20 +49,20 @@ class Decoder(nn.Module):
             states = read(x, state[:, layer])
             after.append(states[:, -1])
             x = x + self.drop(states)
-            x = x + self.drop(look(x, memory, real))
+            x = x + self.drop(look(x, memory, valid_mask))
         return self.classify(self.drop(self.norm(x))).log_softmax(2), torch.stack(after, 1)
 
     def start(self, texts: int, like: Tensor) -> Tensor:
         """(texts, LAYERS, D): the state before the first token."""
         return like.new_zeros(texts, LAYERS, self.width)
 
-    def loss(self, memory: Tensor, real: Tensor, tokens: Tensor, length: Tensor) -> Tensor:
+    def loss(self, memory: Tensor, valid_mask: Tensor, tokens: Tensor, length: Tensor) -> Tensor:
         """(B,): cross entropy a token, the end among them; tokens (B, L), of which the first `length` (B,) count."""
         batch, most = tokens.shape
         place = torch.arange(most + 1, device=tokens.device)
         said = torch.where(place[:-1] < length[:, None], tokens, self.edge)
         edge = torch.full_like(length, self.edge)[:, None]  # (B, 1)
-        logp, _ = self(memory, real, torch.cat([edge, said], 1), self.start(batch, memory))
+        logp, _ = self(memory, valid_mask, torch.cat([edge, said], 1), self.start(batch, memory))
         wanted = torch.cat([said, edge], 1)
         each = F.cross_entropy(logp.transpose(1, 2), wanted, reduction="none", label_smoothing=SMOOTHING)  # (B, L + 1)
         return (each * (place <= length[:, None])).sum(1) / (length + 1)
@@ -82,8 +82,8 @@ class AskedDecoder(nn.Module):
         self.decoder = decoder
 
     def forward(self, memory: Tensor, tokens: Tensor, state: Tensor) -> tuple[Tensor, ...]:
-        real = torch.ones(1, memory.shape[0], dtype=torch.bool, device=memory.device)
-        following, after = self.decoder(memory[None], real, tokens, state)
+        valid_mask = torch.ones(1, memory.shape[0], dtype=torch.bool, device=memory.device)
+        following, after = self.decoder(memory[None], valid_mask, tokens, state)
         return following, after
 
     def questions(self, raw: dict[str, Tensor], target: dict[str, Tensor]) -> Iterator[dict[str, Tensor]]:
@@ -111,7 +111,7 @@ class _Read(nn.Module):
 
 
 class _Look(nn.Module):
-    """x (B, L, D), memory (B or 1, N, D), real (B or 1, N) -> what is seen there (B, L, D)."""
+    """x (B, L, D), memory (B or 1, N, D), valid_mask (B or 1, N) -> what is seen there (B, L, D)."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -121,11 +121,11 @@ class _Look(nn.Module):
         self.norm = nn.LayerNorm(width)
         self.query, self.key, self.value, self.out = (nn.Linear(width, width) for _ in range(4))
 
-    def forward(self, x: Tensor, memory: Tensor, real: Tensor) -> Tensor:
+    def forward(self, x: Tensor, memory: Tensor, valid_mask: Tensor) -> Tensor:
         query, key, value = self.query(self.norm(x)), self.key(memory), self.value(memory)
         query, key, value = (each.unflatten(2, (self.heads, -1)).transpose(1, 2) for each in (query, key, value))
         match = query @ key.transpose(2, 3) / math.sqrt(query.shape[3])  # (B, heads, L, N)
-        seen = match.masked_fill(~real[:, None, None], -1e4).softmax(3) @ value
+        seen = match.masked_fill(~valid_mask[:, None, None], -1e4).softmax(3) @ value
         looked: Tensor = self.out(seen.transpose(1, 2).flatten(2))
         return looked
 

@@ -46,9 +46,9 @@ class Head(nn.Module):
         self.decoder_share = DECODER_SHARE[spec.translated]
 
     def forward(self, cells: Cells) -> dict[str, Tensor]:
-        x, length = cells.x, cells.real.sum(1)
+        x, length = cells.x, cells.valid_mask.sum(1)
         for norm, layer in zip(self.norms, self.layers, strict=True):
-            x = (x + self.drop(layer(norm(x), length))) * cells.real[:, :, None]
+            x = (x + self.drop(layer(norm(x), length))) * cells.valid_mask[:, :, None]
         x = self.norm(x)
         logp = self.classify(self.drop(x)).log_softmax(2)
         raw = {"logp": logp, "cells": length.to(logp), "cell_s": torch.full_like(logp[:, 0, 0], cells.grid.pitch)}
@@ -59,8 +59,8 @@ class Head(nn.Module):
         by_ctc = self._ctc(raw, target)
         if self.write is None:
             return by_ctc
-        real = torch.arange(raw["memory"].shape[1], device=by_ctc.device) < raw["cells"][:, None]
-        by_decoder = self.write.loss(raw["memory"], real, target["tokens"], target["length"])
+        valid_mask = torch.arange(raw["memory"].shape[1], device=by_ctc.device) < raw["cells"][:, None]
+        by_decoder = self.write.loss(raw["memory"], valid_mask, target["tokens"], target["length"])
         return by_ctc.lerp(by_decoder, self.decoder_share)
 
     @property

@@ -15,7 +15,7 @@ from seehear.amounts import counted
 from seehear.answers import ANSWERS, AnswerKind, Arrays, Ask, Decoder, Items
 from seehear.answers.selective import USUAL, RiskBounds, bound_risk, choose_target_risk, growth_needed
 from seehear.events import Advanced, Finished, Listener, Said, Started
-from seehear.geometry import Placed
+from seehear.geometry import Geometry
 from seehear.learn.calibrate.card import promise
 from seehear.learn.data.cache import Batch, Shelf
 from seehear.learn.model.network import Network
@@ -88,7 +88,7 @@ class Trial:
     def tune(self) -> dict[str, float]:
         """Choose how examples are made out, by those whose arrays wait, unless it was chosen before."""
         if self._tuned is None:
-            truths, places = self._truths(), [self.shelf.placed(row) for row in self.rows]
+            truths, places = self._truths(), [self.shelf.geometry(row) for row in self.rows]
             self._tuned = self.kind.tune(self._raws, _moved(truths, places), self.spec)
         return self._tuned
 
@@ -102,7 +102,7 @@ class Trial:
     def outcome(self, wrong_at_most: float | None) -> tuple[SelectivePrediction, dict[str, Any]]:
         """When to believe such answers, and how good they are. `wrong_at_most` is what was asked for, if anything."""
         tuned = self.make_out()
-        truths, places = self._truths(), [self.shelf.placed(row) for row in self.rows]
+        truths, places = self._truths(), [self.shelf.geometry(row) for row in self.rows]
         calibration = tuned | self.kind.calibrate(self._seen, _moved(truths, places), self.spec)
         answers = [
             self.kind.chosen(each, self.spec, calibration, place)
@@ -155,7 +155,7 @@ def _more(bounds: RiskBounds, held_out: int) -> int | None:
     return math.ceil((times - 1) * held_out) if math.isfinite(times) else None
 
 
-def _moved(truths: Sequence[Any], places: Sequence[Placed | None]) -> list[Any]:
+def _moved(truths: Sequence[Any], places: Sequence[Geometry | None]) -> list[Any]:
     """In prepared coordinates."""
     return [truth.moved(place.warp) if place else truth for truth, place in zip(truths, places, strict=True)]
 

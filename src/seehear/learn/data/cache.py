@@ -20,7 +20,7 @@ from seehear.answers import ANSWERS
 from seehear.errors import DataError, InputError
 from seehear.events import Advanced, Finished, Listener, Started
 from seehear.files import write_whole
-from seehear.geometry import Grid, Placed, Warp
+from seehear.geometry import Geometry, Grid, Warp
 from seehear.learn.data.ragged import Ragged, RaggedWriter
 from seehear.recipe import Recipe
 from seehear.runtime.session import threads
@@ -61,7 +61,7 @@ class Decoded:
 
     arrays: dict[str, Array]
     problem: RowProblem | None = None
-    placed: Placed | None = None
+    geometry: Geometry | None = None
     target: Array | None = None
 
 
@@ -81,10 +81,10 @@ class Shelf:
         self.table = table.take(self.kept)
         self._answers = self.table.answers()
         self._aids = self.table.aids() or [""] * len(self.table)
-        self._prepared = {name: Ragged(folder / f"{name}.bin") for name in recipe.senses}
-        self.lengths: Array = np.sum([prepared.lengths for prepared in self._prepared.values()], axis=0)
-        self._placed = [_placed(told) for told in index["placed"]]
-        self._targets = Ragged(folder / f"{TARGETS}.bin") if self._placed else None
+        self._preprocessed = {name: Ragged(folder / f"{name}.bin") for name in recipe.senses}
+        self.lengths: Array = np.sum([preprocessed.lengths for preprocessed in self._preprocessed.values()], axis=0)
+        self._geometry = [_geometry(told) for told in index["geometry"]]
+        self._targets = Ragged(folder / f"{TARGETS}.bin") if self._geometry else None
 
     @classmethod
     def fill(cls, table: Table, recipe: Recipe, folder: Path, *, listen: Listener) -> Shelf:
@@ -108,7 +108,7 @@ class Shelf:
 
     def having(self, sense: str) -> NDArray[np.bool_]:
         """(n,) whether each example has it."""
-        there: NDArray[np.bool_] = self._prepared[sense].lengths > 0
+        there: NDArray[np.bool_] = self._preprocessed[sense].lengths > 0
         return there
 
     def batch(self, rows: Sequence[int] | Array) -> Batch:
@@ -127,12 +127,12 @@ class Shelf:
 
     def inputs(self, sense: str, rows: Sequence[int] | Array) -> dict[str, Tensor]:
         """What one sense reads of these examples, by name."""
-        arrays = [self._prepared[sense][int(row)] for row in rows]
+        arrays = [self._preprocessed[sense][int(row)] for row in rows]
         return _tensors(SENSES[sense].collate(arrays, self.recipe.senses[sense]))
 
-    def prepared(self, sense: str, row: int) -> Array:
+    def preprocessed(self, sense: str, row: int) -> Array:
         """One sense of an example that has it, as it was prepared."""
-        array = self._prepared[sense][row]
+        array = self._preprocessed[sense][row]
         if array is None:
             raise ValueError(f"example {row} has no {sense}")
         return array
@@ -140,16 +140,16 @@ class Shelf:
     def truth(self, row: int) -> Any:
         return self.kind.read(self._answers[row], self.recipe.answer)
 
-    def placed(self, row: int) -> Placed | None:
+    def geometry(self, row: int) -> Geometry | None:
         """Where the original of an example lies in what was prepared; None for answers that do not say where."""
-        return self._placed[row] if self._placed else None
+        return self._geometry[row] if self._geometry else None
 
     def together(self, most: int) -> int:
         """How many examples, up to so many, one may ask about at once."""
         return int(np.clip(HELD // max(int(self.lengths.max(initial=1)), 1), 1, most))
 
     def _example(self, row: int) -> Example:
-        arrays = {name: array for name, own in self._prepared.items() if (array := own[row]) is not None}
+        arrays = {name: array for name, own in self._preprocessed.items() if (array := own[row]) is not None}
         return Example(arrays, self._target(row))
 
     def _target(self, row: int) -> dict[str, Array]:
@@ -185,9 +185,9 @@ def _decode_all(table: Table, recipe: Recipe, folder: Path, listen: Listener) ->
             kept.append(number)
             for name in recipe.senses:
                 writers[name].append(decoded.arrays.get(name))
-            if decoded.placed is not None:
+            if decoded.geometry is not None:
                 writers[TARGETS].append(decoded.target)
-                places.append(asdict(decoded.placed))
+                places.append(asdict(decoded.geometry))
         if number % TELL_EVERY == 0:
             listen(Advanced(TASK, number))
     listen(Finished(TASK, counted(len(table), "example")))
@@ -196,7 +196,7 @@ def _decode_all(table: Table, recipe: Recipe, folder: Path, listen: Listener) ->
     if not kept:
         first = f"; the first: {problems[0]}" if problems else ""
         raise DataError(f"none of {counted(len(table), 'example')} can be used{first}", where=str(table.root))
-    return {"kept": kept, "problems": [problem.to_json() for problem in problems], "placed": places}
+    return {"kept": kept, "problems": [problem.to_json() for problem in problems], "geometry": places}
 
 
 def _decode(row: Row, recipe: Recipe) -> Decoded:
@@ -207,14 +207,14 @@ def _decode(row: Row, recipe: Recipe) -> Decoded:
         for name, spec in recipe.senses.items():
             if name in row.inputs:
                 found[name] = load_signal(name, row.inputs[name], spec)
-        placed = next((place for _, place in found.values()), None)
-        target = kind.target(truth, recipe.answer, placed)
+        geometry = next((place for _, place in found.values()), None)
+        target = kind.target(truth, recipe.answer, geometry)
     except InputError as error:
         return Decoded({}, RowProblem.of(error, row.key))
     if not found:
         return Decoded({}, RowProblem(row.key, f"has none of the senses asked for: {', '.join(recipe.senses)}"))
     arrays = {name: array for name, (array, _) in found.items()}
-    return Decoded(arrays, placed=placed, target=_packed(target)) if kind.finest_px else Decoded(arrays)
+    return Decoded(arrays, geometry=geometry, target=_packed(target)) if kind.finest_px else Decoded(arrays)
 
 
 def _packed(target: Mapping[str, Array]) -> Array:
@@ -229,8 +229,8 @@ def _unpacked(packed: Array) -> dict[str, Array]:
         return dict(arrays)
 
 
-def _placed(told: Mapping[str, Any]) -> Placed:
+def _geometry(told: Mapping[str, Any]) -> Geometry:
     """From what asdict made of it, after JSON, which knows no tuples."""
-    warp, original, prepared = told["warp"], told["original"], told["prepared"]
-    grids = (Grid(tuple(grid["shape"]), grid["pitch"], grid["unit"]) for grid in (original, prepared))
-    return Placed(Warp(tuple(warp["scale"]), tuple(warp["offset"])), *grids)
+    warp, original, preprocessed = told["warp"], told["original"], told["preprocessed"]
+    grids = (Grid(tuple(grid["shape"]), grid["pitch"], grid["unit"]) for grid in (original, preprocessed))
+    return Geometry(Warp(tuple(warp["scale"]), tuple(warp["offset"])), *grids)

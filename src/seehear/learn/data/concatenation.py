@@ -81,7 +81,7 @@ def _paused(example: Example, cells: int) -> Example:
 
 def _followed(name: str, array: Array, steps: int) -> NDArray[np.generic]:
     """By so many steps in which nothing happens."""
-    return np.pad(array, [(0, steps), *[(0, 0)] * (array.ndim - 1)], SENSES[name].rest or "constant")
+    return np.pad(array, [(0, steps), *[(0, 0)] * (array.ndim - 1)], SENSES[name].padding or "constant")
 
 
 def _cells(example: Example) -> int:

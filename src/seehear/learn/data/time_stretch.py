@@ -16,7 +16,7 @@ LEAD_S = 0.1  # of nothing put before, at most
 
 def drawn(batch: int, specs: Mapping[str, Any], device: torch.device) -> Tempo:
     """A tempo for each of a batch: as various as the least strength among the senses in time asks for."""
-    strengths = [float(spec.strength) for name, spec in specs.items() if SENSES[name].pitch_s is not None]
+    strengths = [float(spec.augmentation_strength) for name, spec in specs.items() if SENSES[name].pitch_s is not None]
     strength = min(strengths, default=0.0)
     speed = 1 + SPEED * strength * (torch.rand(batch) * 2 - 1)
     return Tempo(speed.to(device), (LEAD_S * strength * torch.rand(batch)).to(device))

@@ -39,10 +39,10 @@ class Fusion(nn.Module):
         if len(cells) == 1:
             return cells[0]
         x = torch.cat([bring(c.x) + s for bring, c, s in zip(self.bring, cells, self.sense, strict=True)], 1)
-        real = torch.cat([c.real for c in cells], 1)  # (B, N)
+        valid_mask = torch.cat([c.valid_mask for c in cells], 1)  # (B, N)
         for block in self.blocks:
-            x = block(x, real)
-        return Cells(x, real, Grid((x.shape[1],), 1.0, "cell"))
+            x = block(x, valid_mask)
+        return Cells(x, valid_mask, Grid((x.shape[1],), 1.0, "cell"))
 
 
 class FusionInTime(nn.Module):
@@ -67,20 +67,20 @@ class FusionInTime(nn.Module):
             longest = torch.sym_max(longest, own.x.shape[1])  # type: ignore[no-untyped-call]
         told = [lengthened(own, longest) for own in cells]
         brought = [
-            torch.where(own.real[:, :, None], bring(own.x), absent)
+            torch.where(own.valid_mask[:, :, None], bring(own.x), absent)
             for bring, own, absent in zip(self.bring, told, self.absent, strict=True)
         ]
         together = torch.stack(brought, 2)  # (B, N, S, D)
         weights = 2 * torch.sigmoid(self.weigh(self.norm(together.sum(2)))).view_as(together)
-        real = torch.stack([own.real for own in told], 2).any(2)  # (B, N)
-        x = (weights * together).sum(2) * real[:, :, None]
-        return Cells(x, real, Grid((longest,), cells[0].grid.pitch, cells[0].grid.unit))
+        valid_mask = torch.stack([own.valid_mask for own in told], 2).any(2)  # (B, N)
+        x = (weights * together).sum(2) * valid_mask[:, :, None]
+        return Cells(x, valid_mask, Grid((longest,), cells[0].grid.pitch, cells[0].grid.unit))
 
 
 def lengthened(cells: Cells, steps: int) -> Cells:
     """Cells in time, padded to so many."""
     more = steps - cells.x.shape[1]
-    return Cells(F.pad(cells.x, (0, 0, 0, more)), F.pad(cells.real, (0, more)), cells.grid)
+    return Cells(F.pad(cells.x, (0, 0, 0, more)), F.pad(cells.valid_mask, (0, more)), cells.grid)
 
 
 class Block(nn.Module):
@@ -96,12 +96,12 @@ class Block(nn.Module):
             nn.init.zeros_(last.weight)
             nn.init.zeros_(last.bias)
 
-    def forward(self, x: Tensor, real: Tensor) -> Tensor:
+    def forward(self, x: Tensor, valid_mask: Tensor) -> Tensor:
         qkv = self.query_key_value(self.before_mix(x)).unflatten(2, (3, self.heads, -1))  # (B, N, 3, heads, D / heads)
         query, key, value = qkv.permute(2, 0, 3, 1, 4)
         # Plain products: torch's fused kernel makes thousands of tiny ones in its bfloat16 gradient.
         match = query @ key.transpose(2, 3) / math.sqrt(query.shape[3])  # (B, heads, N, N)
-        mixed = match.masked_fill(~real[:, None, None], -1e4).softmax(3) @ value
+        mixed = match.masked_fill(~valid_mask[:, None, None], -1e4).softmax(3) @ value
         x = x + self.out(mixed.transpose(1, 2).flatten(2))
         thought: Tensor = self.narrow(F.gelu(self.widen(self.before_think(x))))
         return x + thought

@@ -83,4 +83,4 @@ def withheld(cells: list[Cells], present: Tensor) -> list[Cells]:
     """The same cells, not real where their sense is not present. One sense alone is always present."""
     if len(cells) == 1:
         return cells
-    return [replace(own, real=own.real & present[:, i, None]) for i, own in enumerate(cells)]
+    return [replace(own, valid_mask=own.valid_mask & present[:, i, None]) for i, own in enumerate(cells)]

@@ -94,7 +94,7 @@ def _angle(query: Tensor, bank: Tensor, nearest: int) -> Tensor:
 
 
 def _mean_and_spread(cells: Cells) -> Tensor:
-    real = cells.real[:, :, None].to(cells.x.dtype)
+    real = cells.valid_mask[:, :, None].to(cells.x.dtype)
     count = real.sum(1).clamp_min(1)
     mean = (cells.x * real).sum(1) / count
     variance = ((cells.x - mean[:, None]).square() * real).sum(1) / count
@@ -103,4 +103,4 @@ def _mean_and_spread(cells: Cells) -> Tensor:
 
 def _standout(cells: Cells) -> Tensor:
     """(B, D) of length 1: the maximum of every channel over the real cells."""
-    return F.normalize(cells.x.masked_fill(~cells.real[:, :, None], -1e4).amax(1), dim=1)
+    return F.normalize(cells.x.masked_fill(~cells.valid_mask[:, :, None], -1e4).amax(1), dim=1)

@@ -14,7 +14,7 @@ from seehear.geometry import Grid, Tile, Warp
 from seehear.senses.corruption import Corruption
 from seehear.senses.evidence import Evidence
 from seehear.senses.hearing.plan import CELL_S, RATE_HZ, HearingSpec, plan_hearing
-from seehear.senses.hearing.prepare import collate, prepare
+from seehear.senses.hearing.preprocess import collate, preprocess
 from seehear.senses.hearing.read import read
 from seehear.senses.hearing.spectrum import draw, top_hz
 from seehear.senses.hearing.statistics import STATISTICS, statistics
@@ -34,7 +34,7 @@ class Hearing:
     noun = "recording"
     media: tuple[str, ...] = ("recording", "video")
     pitch_s: float | None = CELL_S
-    rest: Literal["constant", "edge"] | None = "constant"
+    padding: Literal["constant", "edge"] | None = "constant"
     lacking = ""
     Spec: type[BaseModel] = HearingSpec
     statistics: Mapping[str, Statistic] = STATISTICS
@@ -58,14 +58,14 @@ class Hearing:
     def tiles(self, grid: Grid, spec: HearingSpec, reach_px: float) -> Sequence[Tile]:
         return [Tile.all_of(grid)]
 
-    def prepare(self, signal: Samples, spec: HearingSpec) -> tuple[Samples, Warp]:
-        return prepare(signal, spec)
+    def preprocess(self, signal: Samples, spec: HearingSpec) -> tuple[Samples, Warp]:
+        return preprocess(signal, spec)
 
-    def measured(self, prepared: Samples) -> dict[str, float]:
-        return statistics(prepared)
+    def measured(self, preprocessed: Samples) -> dict[str, float]:
+        return statistics(preprocessed)
 
-    def collate(self, prepared: Sequence[Samples | None], spec: HearingSpec) -> dict[str, NDArray[Any]]:
-        return collate(prepared, spec)
+    def collate(self, preprocessed: Sequence[Samples | None], spec: HearingSpec) -> dict[str, NDArray[Any]]:
+        return collate(preprocessed, spec)
 
     def encoder(self, spec: HearingSpec) -> nn.Module:
         from seehear.senses.hearing.encoder import Listener

@@ -29,7 +29,7 @@ class AugmentHearing(nn.Module):
         self.spec = spec
 
     def forward(self, inputs: dict[str, Tensor], tempo: Tempo) -> tuple[dict[str, Tensor], None]:
-        strength = self.spec.strength
+        strength = self.spec.augmentation_strength
         audio, samples = _played(inputs["audio"], inputs["audio_samples"], tempo)
         audio = _in_a_room(_clicked(audio), ROOM_SHARE * strength)
         if self.spec.drowned:

@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 
 from seehear.errors import InputError
 from seehear.media import Excerpt
-from seehear.senses.sniff import SNIFFED_BYTES, described, sniff
+from seehear.senses.file_type import HEADER_BYTES, describe_file_type, detect_file_type
 from seehear.senses.source import ROUNDED_S, beyond
+from seehear.senses.truncation import check_not_truncated
 from seehear.senses.video import DEMUXERS, check_libav, container, frames
-from seehear.senses.whole import check_whole
 
 Block = NDArray[np.float32]
 
@@ -53,7 +53,7 @@ def by_sndfile(file: BinaryIO, excerpt: Excerpt | None = None) -> Iterator[Sound
     Raises InputError, then or while the blocks come, for what is not a recording or ends before the excerpt does.
     """
     kind = _kind(file)
-    check_whole(file, kind)
+    check_not_truncated(file, kind)
     if kind in _SNDFILE and (opened := _sndfile(file, kind)):
         with opened:
             yield _blocks_of(opened) if excerpt is None else _sndfile_excerpt(opened, excerpt, exact=kind in _EXACT)
@@ -73,9 +73,9 @@ def by_libav(file: BinaryIO, excerpt: Excerpt | None = None) -> Iterator[Sound]:
 
 def _kind(file: BinaryIO) -> str:
     file.seek(0)
-    kind = sniff(file.read(SNIFFED_BYTES))
+    kind = detect_file_type(file.read(HEADER_BYTES))
     if kind not in _SNDFILE and kind not in DEMUXERS:
-        raise InputError(f"not a recording but {described(kind)}", allowed=READABLE)
+        raise InputError(f"not a recording but {describe_file_type(kind)}", allowed=READABLE)
     return kind
 
 

@@ -59,14 +59,14 @@ class Listener(nn.Module):
         x = self.logmel(levelled(audio))  # (B, M, F)
         frames = _ceil_divide(audio_samples, HOP_SAMPLES)  # (B,)
         if self.training:
-            x = mask_spectrogram(x, self.spec.strength)
-        x = x[:, None] * _real(frames, x.shape[-1], 4)
+            x = mask_spectrogram(x, self.spec.augmentation_strength)
+        x = x[:, None] * _valid_mask(frames, x.shape[-1], 4)
         for stage in self.stages:
             x, frames = stage(x, frames)
         x = self.norm(F.gelu(self.project(keeping_layout(x).flatten(1, 2).transpose(1, 2))))  # (B, N, D)
-        real = _real(frames, x.shape[1], 2)
-        x = (x + self.recurrent(x, frames)) * real[:, :, None]
-        return Cells(x, real, Grid((x.shape[1],), CELL_S, "s"))
+        valid_mask = _valid_mask(frames, x.shape[1], 2)
+        x = (x + self.recurrent(x, frames)) * valid_mask[:, :, None]
+        return Cells(x, valid_mask, Grid((x.shape[1],), CELL_S, "s"))
 
 
 def levelled(audio: Tensor) -> Tensor:
@@ -103,8 +103,8 @@ class LogMel(nn.Module):
     def begin(self, audio: Tensor, samples: Tensor) -> None:
         few = [audio[start : start + TRANSFORMED] for start in range(0, len(audio), TRANSFORMED)]
         log = torch.cat([self._log(some) for some in few])  # (B, M, F)
-        real = _real(_ceil_divide(samples, HOP_SAMPLES), log.shape[-1], 2)
-        frames = log.transpose(1, 2)[real]  # (frames, M)
+        valid_mask = _valid_mask(_ceil_divide(samples, HOP_SAMPLES), log.shape[-1], 2)
+        frames = log.transpose(1, 2)[valid_mask]  # (frames, M)
         self.mean.copy_(frames.mean(0))
         self.scale.copy_(1 / frames.std(0).clamp_min(0.1))
 
@@ -140,9 +140,9 @@ class Stage(nn.Module):
         if self.stride == 1:
             x = F.avg_pool2d(x, (2, 1))
         x = F.gelu(self.norms[0](self.first(x)))
-        real = _real(frames, x.shape[-1], 4).to(x)  # in the precision of x, which it would else widen
-        x = x * real
-        return (x + F.gelu(self.norms[1](self.second(x)))) * real, frames
+        valid_mask = _valid_mask(frames, x.shape[-1], 4).to(x)  # in the precision of x, which it would else widen
+        x = x * valid_mask
+        return (x + F.gelu(self.norms[1](self.second(x)))) * valid_mask, frames
 
 
 def mel_filters(mels: int, top_hz: float) -> NDArray[np.float32]:
@@ -173,7 +173,7 @@ def _ceil_divide(x: Tensor, by: int) -> Tensor:
     return (x + by - 1) // by
 
 
-def _real(lengths: Tensor, steps: int, axes: int) -> Tensor:
+def _valid_mask(lengths: Tensor, steps: int, axes: int) -> Tensor:
     """(B, 1, ..., steps): 1 before each length, 0 after; boolean for two axes."""
-    real = torch.arange(steps, device=lengths.device) < lengths[:, None]
-    return real if axes == 2 else real.float().reshape(real.shape[0], *[1] * (axes - 2), real.shape[1])
+    valid = torch.arange(steps, device=lengths.device) < lengths[:, None]
+    return valid if axes == 2 else valid.float().reshape(valid.shape[0], *[1] * (axes - 2), valid.shape[1])

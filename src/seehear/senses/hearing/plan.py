@@ -20,7 +20,7 @@ MELS = 64
 
 # Channels of the three convolution stages and the width of the recurrent part, cheapest first. One second of sound
 # costs about 0.11, 0.38, 0.75 and 1.5 GFLOP to learn from once.
-LADDER = (((16, 32, 48), 96), ((24, 64, 96), 160), ((32, 96, 128), 224), ((48, 128, 192), 320))
+MODEL_SIZES = (((16, 32, 48), 96), ((24, 64, 96), 160), ((32, 96, 128), 224), ((48, 128, 192), 320))
 
 
 class HearingSpec(BaseModel):
@@ -34,8 +34,8 @@ class HearingSpec(BaseModel):
     mels: int = Field(default=MELS, ge=16, le=128)
     stages: tuple[int, int, int]
     width: int = Field(ge=16)
-    strength: float = Field(default=0.5, ge=0, le=1)  # of augmentation
-    whole: bool = False  # whether what is longer than longest_s is refused instead of cut
+    augmentation_strength: float = Field(default=0.5, ge=0, le=1)
+    requires_full_input: bool = False  # whether what is longer than longest_s is refused instead of cut
     drowned: bool = False  # whether to learn from much that is hardly heard, as another sense may help there
 
     def __str__(self) -> str:
@@ -62,22 +62,22 @@ class HearingSpec(BaseModel):
 
 
 def plan_hearing(evidence: Evidence) -> HearingSpec:
-    """The largest network of LADDER that hears every recording often enough.
+    """The largest network of MODEL_SIZES that hears every recording often enough.
 
     What is longer than most is cut to their length; where the whole counts, LONGEST_S is the limit for all.
     """
     seconds = np.array([fact["seconds"] for fact in evidence.facts])
-    usual_s = LONGEST_S if evidence.whole else np.quantile(seconds, 0.98) * 1.25
+    usual_s = LONGEST_S if evidence.requires_full_input else np.quantile(seconds, 0.98) * 1.25
     longest_s = float(np.clip(usual_s, 2 * SHORTEST_S, LONGEST_S))
     top_hz = float(np.clip(np.median([fact["top_hz"] for fact in evidence.facts]), 2_000, RATE_HZ / 2))
     plain = HearingSpec(
         longest_s=round(longest_s, 2),
         top_hz=round(top_hz, -2),
-        stages=LADDER[0][0],
-        width=LADDER[0][1],
-        whole=evidence.whole,
+        stages=MODEL_SIZES[0][0],
+        width=MODEL_SIZES[0][1],
+        requires_full_input=evidence.requires_full_input,
         drowned=evidence.beside,
     )
-    rungs = [plain.model_copy(update={"stages": stages, "width": width}) for stages, width in LADDER]
-    spec, passes = evidence.afforded(rungs, lambda rung: rung.step_gigaflop(float(seconds.mean())), IN_TIME.wanted)
-    return spec.model_copy(update={"strength": IN_TIME.strength(passes)})
+    sizes = [plain.model_copy(update={"stages": stages, "width": width}) for stages, width in MODEL_SIZES]
+    spec, passes = evidence.afforded(sizes, lambda size: size.step_gigaflop(float(seconds.mean())), IN_TIME.wanted)
+    return spec.model_copy(update={"augmentation_strength": IN_TIME.augmentation_strength(passes)})

@@ -14,7 +14,7 @@ from seehear.senses.hearing.decode import Sound, by_libav, by_sndfile
 from seehear.senses.hearing.plan import RATE_HZ
 from seehear.senses.isolated import decoded
 from seehear.senses.source import naming, opened
-from seehear.senses.whole import cut_short
+from seehear.senses.truncation import truncated
 
 Samples = NDArray[np.float32]
 
@@ -80,7 +80,7 @@ def _mono(sound: Sound) -> Samples:
             mono = _finite(way(block) if block.shape[1] == 2 else mean(block))
             own.append(mono if sound.rate_hz == RATE_HZ else resampler.resample_chunk(mono))
     if frames < sound.at_least:
-        raise cut_short(f"{frames / sound.rate_hz:.2f} s of {sound.at_least / sound.rate_hz:.2f} s")
+        raise truncated(f"{frames / sound.rate_hz:.2f} s of {sound.at_least / sound.rate_hz:.2f} s")
     chosen = len(ways) - 1 if correlation.opposed else 0
     if sound.rate_hz != RATE_HZ:
         pieces[chosen].append(to_rate[chosen].resample_chunk(np.zeros(0, np.float32), last=True))

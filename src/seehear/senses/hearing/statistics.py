@@ -20,9 +20,9 @@ FRAME_SAMPLES = RATE_HZ // 50
 SILENT_DB = -100.0
 
 
-def statistics(prepared: Samples) -> dict[str, float]:
+def statistics(preprocessed: Samples) -> dict[str, float]:
     """(T,) float32, as the encoder gets it."""
-    frames = prepared[: len(prepared) // FRAME_SAMPLES * FRAME_SAMPLES].reshape(-1, FRAME_SAMPLES)
-    power = np.square(frames if len(frames) else prepared[None]).mean(1)
+    frames = preprocessed[: len(preprocessed) // FRAME_SAMPLES * FRAME_SAMPLES].reshape(-1, FRAME_SAMPLES)
+    power = np.square(frames if len(frames) else preprocessed[None]).mean(1)
     loud, quiet = (10 * np.log10(max(float(each), 10 ** (SILENT_DB / 10))) for each in np.quantile(power, (0.95, 0.1)))
-    return {"level_db": loud, "noise_db": quiet - loud, "top_hz": top_hz(prepared)}
+    return {"level_db": loud, "noise_db": quiet - loud, "top_hz": top_hz(preprocessed)}

@@ -16,7 +16,7 @@ from seehear.senses.corruption import Corruption
 from seehear.senses.evidence import Evidence
 from seehear.senses.lips.face import lacking
 from seehear.senses.lips.plan import CELL_S, RATE_HZ, LipsSpec, plan_lips
-from seehear.senses.lips.prepare import collate, prepare
+from seehear.senses.lips.preprocess import collate, preprocess
 from seehear.senses.lips.read import read
 from seehear.senses.statistic import Statistic
 
@@ -35,7 +35,7 @@ class Lips:
     noun = "speaking mouth"
     media: tuple[str, ...] = ("video",)
     pitch_s: float | None = CELL_S
-    rest: Literal["constant", "edge"] | None = "edge"
+    padding: Literal["constant", "edge"] | None = "edge"
     Spec: type[BaseModel] = LipsSpec
     statistics: Mapping[str, Statistic] = {}
 
@@ -62,14 +62,14 @@ class Lips:
     def tiles(self, grid: Grid, spec: LipsSpec, reach_px: float) -> Sequence[Tile]:
         return [Tile.all_of(grid)]
 
-    def prepare(self, signal: Clip, spec: LipsSpec) -> tuple[Clip, Warp]:
-        return prepare(signal, spec)
+    def preprocess(self, signal: Clip, spec: LipsSpec) -> tuple[Clip, Warp]:
+        return preprocess(signal, spec)
 
-    def measured(self, prepared: Clip) -> dict[str, float]:
+    def measured(self, preprocessed: Clip) -> dict[str, float]:
         return {}
 
-    def collate(self, prepared: Sequence[Clip | None], spec: LipsSpec) -> dict[str, NDArray[Any]]:
-        return collate(prepared, spec)
+    def collate(self, preprocessed: Sequence[Clip | None], spec: LipsSpec) -> dict[str, NDArray[Any]]:
+        return collate(preprocessed, spec)
 
     def encoder(self, spec: LipsSpec) -> nn.Module:
         from seehear.senses.lips.encoder import Reader

@@ -28,7 +28,7 @@ class AugmentLips(nn.Module):
     def forward(self, inputs: dict[str, Tensor], tempo: Tempo) -> tuple[dict[str, Tensor], None]:
         lips, frames = _played(inputs["lips"].float(), inputs["lips_frames"], tempo)
         lips = self._lit(self._moved(lips))
-        lips = _held(lips, frames, HELD_S * self.spec.strength * RATE_HZ)
+        lips = _held(lips, frames, HELD_S * self.spec.augmentation_strength * RATE_HZ)
         return {"lips": lips, "lips_frames": frames}, None
 
     def mix(self, inputs: dict[str, Tensor], partner: Tensor, share: Tensor) -> tuple[dict[str, Tensor], Tensor]:
@@ -38,7 +38,7 @@ class AugmentLips(nn.Module):
         return mixed | {"lips_frames": torch.maximum(frames, frames[partner])}, share
 
     def _moved(self, x: Tensor) -> Tensor:
-        batch, strength = len(x), self.spec.strength
+        batch, strength = len(x), self.spec.augmentation_strength
         mirror = torch.where(torch.rand(batch) < 0.5, -1.0, 1.0)
         zoom = 1 + ZOOM * strength * _uniform(batch)
         shift = 2 * SHIFT * (0.5 + 0.5 * strength) * torch.stack([_uniform(batch), _uniform(batch)], 1)
@@ -49,7 +49,7 @@ class AugmentLips(nn.Module):
         return F.grid_sample(x, grid.to(x), padding_mode="border", align_corners=False)
 
     def _lit(self, x: Tensor) -> Tensor:
-        strength, batch = self.spec.strength, (len(x), 1, 1, 1)
+        strength, batch = self.spec.augmentation_strength, (len(x), 1, 1, 1)
         brightness = 255 * BRIGHTNESS * strength * _uniform(*batch)
         contrast = 1 + CONTRAST * strength * _uniform(*batch)
         mean = x.mean((1, 2, 3), keepdim=True)

@@ -47,19 +47,19 @@ class Reader(nn.Module):
     def begin(self, inputs: dict[str, Tensor]) -> None:
         """Fit the parts that are statistics of the training clips, before the first step."""
         lips = inputs["lips"]
-        pixels = lips[_real(inputs["lips_frames"], lips.shape[1])].float()  # (frames, H, W)
+        pixels = lips[_valid_mask(inputs["lips_frames"], lips.shape[1])].float()  # (frames, H, W)
         self.mean.copy_(pixels.mean())
         self.scale.copy_(1 / pixels.std().clamp_min(1))
 
     def forward(self, lips: Tensor, lips_frames: Tensor) -> Cells:
-        real = _real(lips_frames, lips.shape[1])  # (B, T)
-        x = (lips.float() - self.mean) * self.scale * real[:, :, None, None]
+        valid_mask = _valid_mask(lips_frames, lips.shape[1])  # (B, T)
+        x = (lips.float() - self.mean) * self.scale * valid_mask[:, :, None, None]
         x = F.gelu(self.norm_front(self.front(_neighbours(x).flatten(0, 1))))  # (B * T, D, H / 2, W / 2)
         for stage in self.stages:
             x = stage(x)
         x = self.norm(F.gelu(self.project(keeping_layout(x).flatten(1)))).unflatten(0, lips.shape[:2])  # (B, T, D)
-        x = (x + self.recurrent(x * real[:, :, None], lips_frames)) * real[:, :, None]
-        return Cells(x, real, Grid((x.shape[1],), CELL_S, "s"))
+        x = (x + self.recurrent(x * valid_mask[:, :, None], lips_frames)) * valid_mask[:, :, None]
+        return Cells(x, valid_mask, Grid((x.shape[1],), CELL_S, "s"))
 
 
 class Stage(nn.Module):
@@ -84,6 +84,6 @@ def _neighbours(x: Tensor) -> Tensor:
     return torch.stack([padded[:, i : i + frames] for i in range(SEEN_FRAMES)], 2)
 
 
-def _real(lengths: Tensor, steps: int) -> Tensor:
+def _valid_mask(lengths: Tensor, steps: int) -> Tensor:
     """(B, T): True before each length."""
     return torch.arange(steps, device=lengths.device) < lengths[:, None]

@@ -16,7 +16,7 @@ SEEN_FRAMES, FRONT_PX = 5, 5  # what the first convolution covers: so many pictu
 
 # Height and width of a picture, the channels of each halving, and the width of the recurrent part, cheapest first.
 # One second costs about 0.7, 1.4, 4.1 and 8.7 GFLOP to learn from once.
-LADDER = (
+MODEL_SIZES = (
     ((32, 48), (16, 32, 64, 64), 96),
     ((32, 48), (24, 48, 96, 96), 160),
     ((48, 72), (24, 64, 128, 128), 224),
@@ -34,8 +34,8 @@ class LipsSpec(BaseModel):
     width_px: int = Field(ge=16, le=192)
     stages: tuple[int, ...] = Field(min_length=2, max_length=5)
     width: int = Field(ge=16)
-    strength: float = Field(default=0.5, ge=0, le=1)  # of augmentation
-    whole: bool = False  # whether what is longer than longest_s is refused instead of cut
+    augmentation_strength: float = Field(default=0.5, ge=0, le=1)
+    requires_full_input: bool = False  # whether what is longer than longest_s is refused instead of cut
 
     def __str__(self) -> str:
         return (
@@ -70,18 +70,23 @@ class LipsSpec(BaseModel):
 
 
 def plan_lips(evidence: Evidence) -> LipsSpec:
-    """The largest network of LADDER that sees every clip often enough.
+    """The largest network of MODEL_SIZES that sees every clip often enough.
 
     What is longer than most is cut to their length; where the whole counts, LONGEST_S is the limit for all.
     """
     seconds = np.array([fact["seconds"] for fact in evidence.facts])
-    usual_s = LONGEST_S if evidence.whole else float(np.quantile(seconds, 0.98)) * 1.25
+    usual_s = LONGEST_S if evidence.requires_full_input else float(np.quantile(seconds, 0.98)) * 1.25
     longest_s = round(float(np.clip(usual_s, 2 * SHORTEST_FRAMES * CELL_S, LONGEST_S)), 2)
-    rungs = [
+    sizes = [
         LipsSpec(
-            longest_s=longest_s, height=height, width_px=width_px, stages=stages, width=width, whole=evidence.whole
+            longest_s=longest_s,
+            height=height,
+            width_px=width_px,
+            stages=stages,
+            width=width,
+            requires_full_input=evidence.requires_full_input,
         )
-        for (height, width_px), stages, width in LADDER
+        for (height, width_px), stages, width in MODEL_SIZES
     ]
-    spec, passes = evidence.afforded(rungs, lambda rung: rung.step_gigaflop(float(seconds.mean())), IN_TIME.wanted)
-    return spec.model_copy(update={"strength": IN_TIME.strength(passes)})
+    spec, passes = evidence.afforded(sizes, lambda size: size.step_gigaflop(float(seconds.mean())), IN_TIME.wanted)
+    return spec.model_copy(update={"augmentation_strength": IN_TIME.augmentation_strength(passes)})

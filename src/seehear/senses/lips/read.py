@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 
 from seehear.errors import InputError
 from seehear.media import Excerpt
+from seehear.senses.file_type import HEADER_BYTES, describe_file_type, detect_file_type
 from seehear.senses.isolated import decoded
 from seehear.senses.lips.face import check_opencv, mouth
 from seehear.senses.lips.frames import MOST_CELLS, moving
 from seehear.senses.lips.plan import LONGEST_S, RATE_HZ
-from seehear.senses.sniff import SNIFFED_BYTES, described, sniff
 from seehear.senses.source import naming, opened
+from seehear.senses.truncation import check_not_truncated
 from seehear.senses.video import MOVING, check_libav
-from seehear.senses.whole import check_whole
 
 Clip = NDArray[np.uint8]
 
@@ -35,7 +35,7 @@ def read(source: Any) -> Clip:
             return _clip(source)
         with opened(source) as file:
             kind = _kind(file)
-            check_whole(file, kind)
+            check_not_truncated(file, kind)
             check_libav(kind)
             check_opencv()
             return decoded("lips", file, source)
@@ -47,9 +47,11 @@ def decode(file: BinaryIO, excerpt: Excerpt | None = None) -> Clip:
 
 
 def _kind(file: BinaryIO) -> str:
-    kind = sniff(file.read(SNIFFED_BYTES))
+    kind = detect_file_type(file.read(HEADER_BYTES))
     if kind not in MOVING:
-        raise InputError(f"not a video but {described(kind)}", allowed="an mp4, mkv, webm, avi, mpg, ogv, wmv or flv")
+        raise InputError(
+            f"not a video but {describe_file_type(kind)}", allowed="an mp4, mkv, webm, avi, mpg, ogv, wmv or flv"
+        )
     return kind
 
 

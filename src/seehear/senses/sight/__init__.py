@@ -16,7 +16,7 @@ from seehear.senses.corruption import Corruption
 from seehear.senses.evidence import Evidence
 from seehear.senses.sight.dicom import may_be_dicom, patient_of
 from seehear.senses.sight.plan import SightSpec, plan_sight
-from seehear.senses.sight.prepare import collate, prepare
+from seehear.senses.sight.preprocess import collate, preprocess
 from seehear.senses.sight.read import read
 from seehear.senses.sight.statistics import STATISTICS, statistics
 from seehear.senses.sight.tiles import cut
@@ -38,7 +38,7 @@ class Sight:
     noun = "picture"
     media: tuple[str, ...] = ("picture", "video")
     pitch_s: float | None = None
-    rest: Literal["constant", "edge"] | None = None
+    padding: Literal["constant", "edge"] | None = None
     lacking = ""
     Spec: type[BaseModel] = SightSpec
     statistics: Mapping[str, Statistic] = STATISTICS
@@ -76,14 +76,14 @@ class Sight:
     def tiles(self, grid: Grid, spec: SightSpec, reach_px: float) -> Sequence[Tile]:
         return cut(grid, spec, reach_px)
 
-    def prepare(self, signal: Pixels, spec: SightSpec) -> tuple[Pixels, Warp]:
-        return prepare(signal, spec)
+    def preprocess(self, signal: Pixels, spec: SightSpec) -> tuple[Pixels, Warp]:
+        return preprocess(signal, spec)
 
-    def measured(self, prepared: Pixels) -> dict[str, float]:
-        return statistics(prepared)
+    def measured(self, preprocessed: Pixels) -> dict[str, float]:
+        return statistics(preprocessed)
 
-    def collate(self, prepared: Sequence[Pixels | None], spec: SightSpec) -> dict[str, NDArray[Any]]:
-        return collate(prepared, spec)
+    def collate(self, preprocessed: Sequence[Pixels | None], spec: SightSpec) -> dict[str, NDArray[Any]]:
+        return collate(preprocessed, spec)
 
     def encoder(self, spec: SightSpec) -> nn.Module:
         from seehear.senses.sight.encoder import Pyramid

@@ -31,8 +31,9 @@ class AugmentSight(nn.Module):
     """image (B, H, W, C) uint8 -> the same shape, float 0..255, and the Warps of an answer that says what is where.
 
     Mirror and shift always; turn, zoom, stretch, colour and cutout (DeVries & Taylor, arXiv:1708.04552) grow with
-    `spec.strength`, since what is seen often must be varied. Where it matters what is where, nothing is turned, which a
-    Warp cannot say, and nothing blanked, which the answer would still name; but things get much larger and smaller.
+    `spec.augmentation_strength`, since what is seen often must be varied. Where it matters what is where, nothing is
+    turned, which a Warp cannot say, and nothing blanked, which the answer would still name; but things get much larger
+    and smaller.
     """
 
     def __init__(self, spec: SightSpec) -> None:
@@ -47,9 +48,9 @@ class AugmentSight(nn.Module):
             warps = self._warps(len(x), width=x.shape[3], height=x.shape[2])
             ground = x.mean((2, 3), keepdim=True)
             x = moved(x - ground, warps) + ground
-        if self.spec.strength > 0:
+        if self.spec.augmentation_strength > 0:
             x = self._coloured(x)
-            x = x if warps else _cut_out(x, CUTOUT * self.spec.strength)
+            x = x if warps else _cut_out(x, CUTOUT * self.spec.augmentation_strength)
         x = _taken_elsewhere(x, ELSEWHERE)
         return {"image": x.permute(0, 2, 3, 1)}, warps
 
@@ -69,9 +70,9 @@ class AugmentSight(nn.Module):
         return {"image": mixed}, torch.tensor(1 - box_height * box_width / (height * width))
 
     def _moved(self, x: Tensor) -> Tensor:
-        if self.spec.strength == 0:
+        if self.spec.augmentation_strength == 0:
             return _shifted(self._mirrored(x), SHIFT)
-        batch, strength = len(x), self.spec.strength
+        batch, strength = len(x), self.spec.augmentation_strength
         turn = _uniform(batch) * math.radians(TURN_DEGREES) * strength
         zoom = 1 + _uniform(batch) * ZOOM * strength
         stretch = 1 + _uniform(batch) * STRETCH * strength
@@ -85,7 +86,7 @@ class AugmentSight(nn.Module):
 
     def _warps(self, batch: int, *, width: int, height: int) -> Warps:
         """Another size, a little stretched, anywhere that it fits or fills the picture, and half of them mirrored."""
-        strength, size = self.spec.strength, torch.tensor([width, height])
+        strength, size = self.spec.augmentation_strength, torch.tensor([width, height])
         least, most = SIZES
         zoom = 2 ** (strength * (least + (most - least) * torch.rand(batch, 1)))
         stretch = 1 + _uniform(batch, 1) * STRETCH * strength
@@ -107,7 +108,7 @@ class AugmentSight(nn.Module):
         return torch.where(flip[:, None, None, None].to(x.device), x.flip(3), x)
 
     def _coloured(self, x: Tensor) -> Tensor:
-        strength = self.spec.strength
+        strength = self.spec.augmentation_strength
         batch = (len(x), 1, 1, 1)
         brightness = 255 * BRIGHTNESS * strength * _uniform(*batch)
         contrast = 1 + CONTRAST * strength * _uniform(*batch)

@@ -54,7 +54,7 @@ class Pyramid(nn.Module):
             seen = _mean_of_ways(x) if both_ways else x
             levels.append(_cells(seen, self.spec.stem_stride * 2.0 ** (i + 1)))
         coarsest = levels.pop()
-        return Cells(coarsest.x, coarsest.real, coarsest.grid, finer=tuple(levels))
+        return Cells(coarsest.x, coarsest.valid_mask, coarsest.grid, finer=tuple(levels))
 
 
 class Stem(nn.Module):
@@ -134,5 +134,5 @@ def _planes(image: Tensor) -> Tensor:
 
 def _cells(x: Tensor, pitch_px: float) -> Cells:
     batch, _, height, width = x.shape
-    real = torch.ones(batch, height * width, dtype=torch.bool, device=x.device)
-    return Cells(x.flatten(2).transpose(1, 2), real, Grid((height, width), pitch_px, "px"))
+    valid_mask = torch.ones(batch, height * width, dtype=torch.bool, device=x.device)
+    return Cells(x.flatten(2).transpose(1, 2), valid_mask, Grid((height, width), pitch_px, "px"))

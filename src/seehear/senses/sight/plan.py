@@ -18,11 +18,11 @@ ROUND_PX = 8  # sides larger than 64 px are rounded to this
 
 # Channels of the last stage, and how many convolutions each stage has, from the cheapest pyramid to the dearest.
 # On 32 px pictures these cost about 0.07, 0.20, 0.34, 0.52 and 1.0 GFLOP to learn from one example once.
-LADDER = ((96, 2), (192, 2), (256, 2), (320, 2), (384, 3))
+MODEL_SIZES = ((96, 2), (192, 2), (256, 2), (320, 2), (384, 3))
 # Where it matters what is where: the longest side in pixels before these two. On 480 x 352 px pictures the last six
 # cost 0.8, 1.5, 2.5, 4.9, 7.0 and 11 GFLOP to look at one once, and three times as much to learn from it; a head
 # that decodes them adds a third to the larger ones.
-LADDER_OF_PLACES = (
+DENSE_MODEL_SIZES = (
     *((160, 96, 2), (224, 128, 2), (320, 128, 2)),
     *((480, 128, 2), (480, 192, 2), (480, 256, 2), (480, 320, 3), (480, 384, 3), (480, 480, 3)),
 )
@@ -45,7 +45,7 @@ class SightSpec(BaseModel):
     stages: tuple[int, ...] = Field(min_length=1, max_length=6)
     depth: int = Field(default=2, ge=1, le=8)
     mirror: bool = False  # whether a mirrored picture has the same answer
-    strength: float = Field(default=0.5, ge=0, le=1)  # of augmentation
+    augmentation_strength: float = Field(default=0.5, ge=0, le=1)
     finest_px: int | None = Field(default=None, ge=2, le=64)  # most of the finest cells' pitch; None: as size tells
     usual_px: tuple[Side, Side] | None = None  # height and width of the pictures learned from; None: as prepared
 
@@ -89,34 +89,34 @@ class SightSpec(BaseModel):
 
 
 def plan_sight(evidence: Evidence) -> SightSpec:
-    """The largest pyramid of LADDER that sees every picture often enough, for pictures of the usual size."""
+    """The largest pyramid of MODEL_SIZES that sees every picture often enough, for pictures of the usual size."""
     channels = 3 if any(fact["channels"] > 1 for fact in evidence.facts) else 1
     if evidence.finest_px is None:
-        rungs, often = _whole(evidence, channels), WHOLE
+        sizes, often = _whole(evidence, channels), WHOLE
         wanted = max(often.wanted, FEWEST_STEPS / evidence.batches if evidence.batches else 0.0)
         mirror = mirror_keeps_class(np.stack([fact["thumbnail"] for fact in evidence.facts]), evidence.strata)
     else:
-        rungs, often, mirror = _of_places(evidence, channels), OF_PLACES, True  # the answer is mirrored too
+        sizes, often, mirror = _of_places(evidence, channels), OF_PLACES, True  # the answer is mirrored too
         wanted = often.wanted
-    spec, passes = evidence.afforded(rungs, SightSpec.step_gigaflop, wanted)
-    return spec.model_copy(update={"strength": often.strength(passes), "mirror": mirror})
+    spec, passes = evidence.afforded(sizes, SightSpec.step_gigaflop, wanted)
+    return spec.model_copy(update={"augmentation_strength": often.augmentation_strength(passes), "mirror": mirror})
 
 
 def _whole(evidence: Evidence, channels: int) -> list[SightSpec]:
     height, width = _common_size(evidence.facts)
     return [
         SightSpec(height=height, width=width, channels=channels, stages=_stages(last), depth=depth)
-        for last, depth in LADDER
+        for last, depth in MODEL_SIZES
     ]
 
 
 def _of_places(evidence: Evidence, channels: int) -> list[SightSpec]:
-    """Pictures as large as they come, up to the rung's, and a map for each halving down to the one that sees all."""
+    """Pictures as large as they come, up to the size's, and a map for each halving down to the one that sees all."""
     area, aspect = _usual(evidence.facts)
-    rungs = []
-    for longest_px, last, depth in LADDER_OF_PLACES:
+    sizes = []
+    for longest_px, last, depth in DENSE_MODEL_SIZES:
         side = max(SMALLEST_PX, min(math.sqrt(area), longest_px / math.sqrt(max(aspect, 1 / aspect))))
-        rung = SightSpec(
+        size = SightSpec(
             height=_rounded(side / math.sqrt(aspect)),
             width=_rounded(side * math.sqrt(aspect)),
             channels=channels,
@@ -125,10 +125,10 @@ def _of_places(evidence: Evidence, channels: int) -> list[SightSpec]:
             finest_px=evidence.finest_px,
             usual_px=(max(1, round(math.sqrt(area / aspect))), max(1, round(math.sqrt(area * aspect)))),
         )
-        step = rung.stem_stride * 2 ** len(rung.stages)  # sides of whole coarsest cells, so that all maps nest
-        sides = {name: max(step, round(getattr(rung, name) / step) * step) for name in ("height", "width")}
-        rungs.append(rung.model_copy(update=sides))
-    return rungs
+        step = size.stem_stride * 2 ** len(size.stages)  # sides of whole coarsest cells, so that all maps nest
+        sides = {name: max(step, round(getattr(size, name) / step) * step) for name in ("height", "width")}
+        sizes.append(size.model_copy(update=sides))
+    return sizes
 
 
 def mirror_keeps_class(thumbnails: NDArray[np.float32], strata: Sequence[str]) -> bool:

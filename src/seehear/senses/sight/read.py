@@ -29,16 +29,16 @@ from PIL import (
 
 from seehear.errors import InputError
 from seehear.media import Excerpt, orientation
+from seehear.senses.file_type import HEADER_BYTES, describe_file_type, detect_file_type
 from seehear.senses.isolated import decoded
 from seehear.senses.sight.depth import eight_bits, from_array
 from seehear.senses.sight.dicom import check_pydicom, read_dicom
 from seehear.senses.sight.heic import check_pillow_heif, heif_plugin
 from seehear.senses.sight.limits import MOST_FILE_BYTES, MOST_PIXELS, check_size
 from seehear.senses.sight.quiet import quieten_libtiff
-from seehear.senses.sniff import SNIFFED_BYTES, described, sniff
 from seehear.senses.source import naming, opened
+from seehear.senses.truncation import check_not_truncated
 from seehear.senses.video import MOVING, check_libav, middle_frame
-from seehear.senses.whole import check_whole
 
 Pixels = NDArray[np.uint8]
 
@@ -104,7 +104,7 @@ def _from_file(file: BinaryIO, source: Any) -> Pixels:
     elif kind == "heif":
         check_pillow_heif()
     elif kind in MOVING:
-        check_whole(file, kind)
+        check_not_truncated(file, kind)
         check_libav(kind)
     return decoded("picture", file, source)
 
@@ -123,11 +123,13 @@ def decode(file: BinaryIO, excerpt: Excerpt | None = None) -> Pixels:
 
 
 def _kind(file: BinaryIO, source: Any) -> str:
-    kind = sniff(file.read(SNIFFED_BYTES))
+    kind = detect_file_type(file.read(HEADER_BYTES))
     if isinstance(source, Excerpt) and kind not in MOVING:
-        raise InputError(f"a stretch of time in what is not a video but {described(kind)}", hint="name the whole file")
+        raise InputError(
+            f"a stretch of time in what is not a video but {describe_file_type(kind)}", hint="name the whole file"
+        )
     if kind not in _PLUGINS and kind not in ("dicom", "heif") and kind not in MOVING:
-        raise InputError(f"not a picture but {described(kind)}", allowed=READABLE)
+        raise InputError(f"not a picture but {describe_file_type(kind)}", allowed=READABLE)
     return kind
 
 

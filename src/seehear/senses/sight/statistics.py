@@ -19,9 +19,9 @@ STATISTICS = {
 FAINTEST = 2.0  # levels of contrast, below which detail is rounding
 
 
-def statistics(prepared: Pixels) -> dict[str, float]:
+def statistics(preprocessed: Pixels) -> dict[str, float]:
     """pixels: (H, W, C) uint8, as the encoder gets it. Only green is used, which contributes most to brightness."""
-    green = prepared[:, :, prepared.shape[2] // 2].astype(np.float32)
+    green = preprocessed[:, :, preprocessed.shape[2] // 2].astype(np.float32)
     middle = green[1:-1, 1:-1]
     detail = 4 * middle - green[:-2, 1:-1] - green[2:, 1:-1] - green[1:-1, :-2] - green[1:-1, 2:]
     brightness, contrast = _mean_and_spread(green)

@@ -15,7 +15,7 @@ ROOM = 1.25  # pictures of sides up to this times the usual ones are as those th
 LEAST_SHARED, MOST_SHARED = 1 / 4, 1 / 2  # of a tile's side, with the next one
 
 
-class Stretch(NamedTuple):
+class Segment(NamedTuple):
     """One axis of a tile; lengths in pixels."""
 
     start: int
@@ -47,14 +47,14 @@ def cut(grid: Grid, spec: SightSpec, reach_px: float) -> list[Tile]:
     ]
 
 
-def stretches(whole: int, length: int, shared: int) -> list[Stretch]:
+def stretches(whole: int, length: int, shared: int) -> list[Segment]:
     """The fewest that cover an axis, of this length, evenly apart, neighbours sharing at least so much."""
     if whole <= length:
-        return [Stretch(0, whole, 0, 0)]
+        return [Segment(0, whole, 0, 0)]
     steps = math.ceil((whole - length) / (length - shared))
     starts = [round(step * (whole - length) / steps) for step in range(steps + 1)]
     before = [0, *(start + length - following for start, following in pairwise(starts))]
-    return [Stretch(*each) for each in zip(starts, [length] * len(starts), before, [*before[1:], 0], strict=True)]
+    return [Segment(*each) for each in zip(starts, [length] * len(starts), before, [*before[1:], 0], strict=True)]
 
 
 def _shared(side: int, reach_px: float) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-SNIFFED_BYTES = 1024
+HEADER_BYTES = 1024
 
 _STARTS = (
     (b"\xff\xd8\xff", "jpeg"),
@@ -47,7 +47,7 @@ _AVIF_BRANDS = {b"avif", b"avis"}
 _TS_PACKET_BYTES = 188
 
 
-def sniff(head: bytes) -> str:
+def detect_file_type(head: bytes) -> str:
     """The format that the first SNIFFED_BYTES of a file show: "jpeg", "wav", "mp4", …, "text", or "unknown"."""
     for start, kind in _STARTS:
         if head.startswith(start):
@@ -71,7 +71,7 @@ def _by_brand(head: bytes) -> str:
     return "heif" if brand in _HEIF_BRANDS else "mp4"
 
 
-def described(kind: str) -> str:
+def describe_file_type(kind: str) -> str:
     return "a file of unknown kind" if kind == "unknown" else kind
 
 
@@ -89,7 +89,7 @@ def _by_pattern(head: bytes) -> str:
 
 def _text(head: bytes) -> str:
     try:
-        words = head[: SNIFFED_BYTES - 4].decode("utf-8", errors="strict" if len(head) < SNIFFED_BYTES else "ignore")
+        words = head[: HEADER_BYTES - 4].decode("utf-8", errors="strict" if len(head) < HEADER_BYTES else "ignore")
     except UnicodeDecodeError:
         return "unknown"
     if any(not c.isprintable() and not c.isspace() for c in words):

@@ -21,18 +21,18 @@ _ASF_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
 _OGG_PAGE_BYTES = 65_307  # 27 of header, 255 of segment table, 255 segments of 255 (RFC 3533, section 6)
 
 
-def check_whole(file: BinaryIO, kind: str) -> None:
+def check_not_truncated(file: BinaryIO, kind: str) -> None:
     """Raises InputError where a file ends before its last chunk, page, box or frame does; other kinds pass."""
     size = file.seek(0, os.SEEK_END)
     file.seek(0)
     missing = _MISSING[kind](file, size) if kind in _MISSING else 0
     if missing > 0:
-        raise cut_short(f"{missing} bytes are missing")
+        raise truncated(f"{missing} bytes are missing")
     if is_cut(file, kind, size):
-        raise cut_short("its end is missing")
+        raise truncated("its end is missing")
 
 
-def cut_short(what: str) -> InputError:
+def truncated(what: str) -> InputError:
     return InputError(f"cut short: {what}", hint="copy or export it again")
 
 

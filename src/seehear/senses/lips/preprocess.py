@@ -1,4 +1,4 @@
-"""Lips' `prepare`: a clip of any size of picture to one that the encoder accepts."""
+"""Lips' `preprocess`: a clip of any size of picture to one that the encoder accepts."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ Clip = NDArray[np.uint8]
 STEP_FRAMES = 5  # a batch's length is a multiple, so that few shapes occur
 
 
-def prepare(clip: Clip, spec: LipsSpec) -> tuple[Clip, Warp]:
+def preprocess(clip: Clip, spec: LipsSpec) -> tuple[Clip, Warp]:
     """(T, H, W) -> (T, spec.height, spec.width_px), and the way between their times in seconds.
 
     What is too short stays as it was at its end; what is too long is cut there. Raises InputError for what is too
     long where the whole of it counts.
     """
     longest = round(spec.longest_s * RATE_HZ)
-    if len(clip) > longest and spec.whole:
+    if len(clip) > longest and spec.requires_full_input:
         raise InputError(
             f"{len(clip) / RATE_HZ:.1f} s of video, of which every second counts",
             allowed=f"up to {spec.longest_s:g} s",
@@ -42,12 +42,12 @@ def prepare(clip: Clip, spec: LipsSpec) -> tuple[Clip, Warp]:
     return np.stack(resized), Warp.identity(1)
 
 
-def collate(prepared: Sequence[Clip | None], spec: LipsSpec) -> dict[str, NDArray[Any]]:
+def collate(preprocessed: Sequence[Clip | None], spec: LipsSpec) -> dict[str, NDArray[Any]]:
     """-> lips (B, T, H, W) uint8, black beyond lips_frames (B,) int64; a clip withheld is the shortest darkness."""
-    lengths = np.array([SHORTEST_FRAMES if clip is None else len(clip) for clip in prepared], np.int64)
+    lengths = np.array([SHORTEST_FRAMES if clip is None else len(clip) for clip in preprocessed], np.int64)
     longest = -(-int(lengths.max(initial=1)) // STEP_FRAMES) * STEP_FRAMES
-    lips = np.zeros((len(prepared), longest, spec.height, spec.width_px), np.uint8)
-    for row, clip in zip(lips, prepared, strict=True):
+    lips = np.zeros((len(preprocessed), longest, spec.height, spec.width_px), np.uint8)
+    for row, clip in zip(lips, preprocessed, strict=True):
         if clip is not None:
             row[: len(clip)] = clip
     return {"lips": lips, "lips_frames": lengths}

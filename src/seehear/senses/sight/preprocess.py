@@ -1,4 +1,4 @@
-"""Sight's `prepare`: any size of picture to the one the encoder expects."""
+"""Sight's `preprocess`: any size of picture to the one the encoder expects."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Pixels = NDArray[np.uint8]
 MOST_STRETCH = 1.05  # an aspect that differs less is stretched: less harm than a border
 
 
-def prepare(pixels: Pixels, spec: SightSpec) -> tuple[Pixels, Warp]:
+def preprocess(pixels: Pixels, spec: SightSpec) -> tuple[Pixels, Warp]:
     """(H, W, C) -> (spec.height, spec.width, spec.channels) and the way between their pixel coordinates.
 
     Stretched where the aspect nearly fits, else letterboxed on the mean colour of the border. A picture that already
@@ -73,10 +73,10 @@ def _channels(pixels: Pixels, channels: int) -> Pixels:
     return np.asarray(Image.fromarray(pixels).convert("L"))[:, :, None]
 
 
-def collate(prepared: Sequence[Pixels | None], spec: SightSpec) -> dict[str, NDArray[Any]]:
+def collate(preprocessed: Sequence[Pixels | None], spec: SightSpec) -> dict[str, NDArray[Any]]:
     """-> image (B, H, W, C) uint8; a picture withheld is black."""
-    images = np.zeros((len(prepared), spec.height, spec.width, spec.channels), np.uint8)
-    for row, pixels in zip(images, prepared, strict=True):
+    images = np.zeros((len(preprocessed), spec.height, spec.width, spec.channels), np.uint8)
+    for row, pixels in zip(images, preprocessed, strict=True):
         if pixels is not None:
             row[:] = pixels
     return {"image": images}

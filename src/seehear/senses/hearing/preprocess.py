@@ -1,4 +1,4 @@
-"""Hearing's `prepare`: any length of recording to one that the encoder accepts."""
+"""Hearing's `preprocess`: any length of recording to one that the encoder accepts."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _FRAME_SAMPLES = RATE_HZ // 50
 _SILENT = 10 ** (-50 / 20)  # of the loudest frame's amplitude
 
 
-def prepare(samples: Samples, spec: HearingSpec) -> tuple[Samples, Warp]:
+def preprocess(samples: Samples, spec: HearingSpec) -> tuple[Samples, Warp]:
     """(T,) -> (T,) between spec.shortest_s and spec.longest_s, and the way between their times in seconds.
 
     What is too long is cut to longest_s from where the sound begins, or to the last longest_s if it begins later
@@ -32,7 +32,7 @@ def prepare(samples: Samples, spec: HearingSpec) -> tuple[Samples, Warp]:
     longest, shortest = round(spec.longest_s * RATE_HZ), round(spec.shortest_s * RATE_HZ)
     start = 0
     if len(samples) > longest:
-        if spec.whole:
+        if spec.requires_full_input:
             raise InputError(
                 f"{len(samples) / RATE_HZ:.1f} s of sound, of which every second counts",
                 allowed=f"up to {spec.longest_s:g} s",
@@ -52,13 +52,13 @@ def _onset(samples: Samples) -> int:
     return int(np.argmax(loudness > _SILENT * loudness.max(initial=0.0))) * _FRAME_SAMPLES
 
 
-def collate(prepared: Sequence[Samples | None], spec: HearingSpec) -> dict[str, NDArray[Any]]:
+def collate(preprocessed: Sequence[Samples | None], spec: HearingSpec) -> dict[str, NDArray[Any]]:
     """-> audio (B, T) float32, zeros beyond audio_samples (B,) int64; a recording withheld is the shortest silence."""
     shortest = round(spec.shortest_s * RATE_HZ)
-    lengths = np.array([shortest if samples is None else len(samples) for samples in prepared], np.int64)
+    lengths = np.array([shortest if samples is None else len(samples) for samples in preprocessed], np.int64)
     longest = -(-int(lengths.max(initial=1)) // STEP_SAMPLES) * STEP_SAMPLES
-    audio = np.zeros((len(prepared), longest), np.float32)
-    for row, samples in zip(audio, prepared, strict=True):
+    audio = np.zeros((len(preprocessed), longest), np.float32)
+    for row, samples in zip(audio, preprocessed, strict=True):
         if samples is not None:
             row[: len(samples)] = samples
     return {"audio": audio, "audio_samples": lengths}

@@ -36,8 +36,8 @@ def test_any_picture_comes_to_the_planned_shape_and_its_points_there_and_back(
     height: int, width: int, to_height: int, to_width: int, channels: int, to: int
 ) -> None:
     pixels = np.random.default_rng(height * width).integers(0, 256, (height, width, channels), dtype=np.uint8)
-    prepared, warp = SIGHT.prepare(pixels, sight_spec(to_height, to_width, to))
-    assert prepared.shape == (to_height, to_width, to) and prepared.dtype == np.uint8
+    preprocessed, warp = SIGHT.preprocess(pixels, sight_spec(to_height, to_width, to))
+    assert preprocessed.shape == (to_height, to_width, to) and preprocessed.dtype == np.uint8
     corners = np.array([[0, 0], [width, 0], [0, height], [width, height]], float)
     there = warp.forward(corners)
     np.testing.assert_allclose(warp.back(there), corners, atol=1e-9)
@@ -51,32 +51,32 @@ def test_any_picture_comes_to_the_planned_shape_and_its_points_there_and_back(
 
 def test_a_picture_that_fits_is_left_alone() -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (24, 32, 3), dtype=np.uint8)
-    prepared, warp = SIGHT.prepare(pixels, sight_spec(24, 32, 3))
-    assert prepared is pixels
+    preprocessed, warp = SIGHT.preprocess(pixels, sight_spec(24, 32, 3))
+    assert preprocessed is pixels
     np.testing.assert_array_equal(warp.forward(np.array([5.0, 7.0])), [5.0, 7.0])
 
 
 def test_a_dot_lies_where_the_warp_says() -> None:
     pixels = np.zeros((60, 30, 1), np.uint8)
     pixels[40:44, 10:14] = 255
-    prepared, warp = SIGHT.prepare(pixels, sight_spec(32, 64, 1))
-    y, x = np.array(np.unravel_index(prepared[:, :, 0].argmax(), (32, 64))) + 0.5
+    preprocessed, warp = SIGHT.preprocess(pixels, sight_spec(32, 64, 1))
+    y, x = np.array(np.unravel_index(preprocessed[:, :, 0].argmax(), (32, 64))) + 0.5
     np.testing.assert_allclose(warp.back(np.array([x, y])), [12, 42], atol=1.5)
 
 
 def test_a_letterbox_takes_the_colour_of_the_border() -> None:
     pixels = np.full((20, 40, 3), (10, 200, 30), np.uint8)
     pixels[5:15, 5:35] = 0
-    prepared, _ = SIGHT.prepare(pixels, sight_spec(40, 40, 3))
-    np.testing.assert_array_equal(prepared[0, 0], (10, 200, 30))
-    np.testing.assert_array_equal(prepared[20, 20], (0, 0, 0))
+    preprocessed, _ = SIGHT.preprocess(pixels, sight_spec(40, 40, 3))
+    np.testing.assert_array_equal(preprocessed[0, 0], (10, 200, 30))
+    np.testing.assert_array_equal(preprocessed[20, 20], (0, 0, 0))
 
 
 def test_an_aspect_off_by_little_is_stretched() -> None:
     pixels = np.full((100, 103, 1), 255, np.uint8)
-    prepared, warp = SIGHT.prepare(pixels, sight_spec(50, 50, 1))
+    preprocessed, warp = SIGHT.preprocess(pixels, sight_spec(50, 50, 1))
     assert warp.scale == (50 / 103, 0.5) and warp.offset == (0.0, 0.0)
-    assert (prepared == 255).all()
+    assert (preprocessed == 255).all()
 
 
 def test_pictures_are_stacked_and_those_withheld_are_black() -> None:
@@ -91,35 +91,35 @@ def test_pictures_are_stacked_and_those_withheld_are_black() -> None:
 def test_any_recording_comes_to_a_length_within_bounds_and_its_times_there_and_back(samples: int, silent: int) -> None:
     spec = hearing_spec()
     wave = np.concatenate([np.zeros(silent), np.sin(np.arange(samples))]).astype(np.float32)
-    prepared, warp = HEARING.prepare(wave, spec)
-    assert spec.shortest_s <= len(prepared) / RATE_HZ <= spec.longest_s and prepared.dtype == np.float32
-    middle_s = np.array([len(prepared) / 2 / RATE_HZ])
+    preprocessed, warp = HEARING.preprocess(wave, spec)
+    assert spec.shortest_s <= len(preprocessed) / RATE_HZ <= spec.longest_s and preprocessed.dtype == np.float32
+    middle_s = np.array([len(preprocessed) / 2 / RATE_HZ])
     np.testing.assert_allclose(warp.forward(warp.back(middle_s)), middle_s)
     at = round(float(warp.back(middle_s)[0]) * RATE_HZ)
     if at < len(wave):
-        assert prepared[round(float(middle_s[0]) * RATE_HZ)] == pytest.approx(wave[at])
+        assert preprocessed[round(float(middle_s[0]) * RATE_HZ)] == pytest.approx(wave[at])
 
 
 def test_a_long_recording_is_cut_from_where_its_sound_begins() -> None:
     wave = np.zeros(4 * RATE_HZ, np.float32)
     wave[2 * RATE_HZ :] = 0.5
-    prepared, warp = HEARING.prepare(wave, hearing_spec())
-    assert prepared.mean() == 0.5 and warp.offset == (-2.0,)
+    preprocessed, warp = HEARING.preprocess(wave, hearing_spec())
+    assert preprocessed.mean() == 0.5 and warp.offset == (-2.0,)
     late = np.zeros(4 * RATE_HZ, np.float32)
     late[-100:] = 0.5
-    assert HEARING.prepare(late, hearing_spec())[1].offset == (-3.0,)
-    assert HEARING.prepare(np.zeros(4 * RATE_HZ, np.float32), hearing_spec())[1].offset == (0.0,)
+    assert HEARING.preprocess(late, hearing_spec())[1].offset == (-3.0,)
+    assert HEARING.preprocess(np.zeros(4 * RATE_HZ, np.float32), hearing_spec())[1].offset == (0.0,)
 
 
 def test_what_is_cut_out_does_not_keep_the_whole_recording() -> None:
-    cut, _ = HEARING.prepare(np.ones(10 * RATE_HZ, np.float32), hearing_spec())
+    cut, _ = HEARING.preprocess(np.ones(10 * RATE_HZ, np.float32), hearing_spec())
     assert cut.base is None
 
 
 def test_a_recording_that_fits_is_left_alone_and_a_short_one_followed_by_silence() -> None:
     wave = np.ones(RATE_HZ // 2, np.float32)
-    assert HEARING.prepare(wave, hearing_spec())[0] is wave
-    short, _ = HEARING.prepare(wave[:100], hearing_spec())
+    assert HEARING.preprocess(wave, hearing_spec())[0] is wave
+    short, _ = HEARING.preprocess(wave[:100], hearing_spec())
     assert len(short) == RATE_HZ // 4 and short[:100].all() and not short[100:].any()
 
 
@@ -133,7 +133,7 @@ def test_recordings_are_padded_to_tenths_of_a_second_and_those_withheld_are_sile
 
 
 def test_where_the_whole_counts_a_long_recording_is_refused_instead_of_cut() -> None:
-    spec = hearing_spec().model_copy(update={"whole": True})
-    assert len(HEARING.prepare(np.ones(RATE_HZ, np.float32), spec)[0]) == RATE_HZ
+    spec = hearing_spec().model_copy(update={"requires_full_input": True})
+    assert len(HEARING.preprocess(np.ones(RATE_HZ, np.float32), spec)[0]) == RATE_HZ
     with pytest.raises(InputError, match=r"1\.5 s of sound, of which every second counts\. Allowed: up to 1 s"):
-        HEARING.prepare(np.ones(RATE_HZ * 3 // 2, np.float32), spec)
+        HEARING.preprocess(np.ones(RATE_HZ * 3 // 2, np.float32), spec)

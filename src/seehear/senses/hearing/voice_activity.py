@@ -21,7 +21,7 @@ Samples = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Stretch:
+class Segment:
     """samples (T,) from start_s of the running sound on; `over` once its pause has come."""
 
     samples: Samples
@@ -33,7 +33,7 @@ class Stretch:
         return self.start_s + len(self.samples) / RATE_HZ
 
 
-class Pauses:
+class VoiceActivityDetector:
     """Feed samples (T,) at RATE_HZ in any portions; each gives the stretches that ended in it.
 
     Holds LONGEST_S of sound at most, however long it runs.
@@ -59,27 +59,27 @@ class Pauses:
         """Whether the stretch that goes on has been silent for so long that it may be over."""
         return self._speaking and self._row > _TAIL
 
-    def so_far(self) -> Stretch:
+    def so_far(self) -> Segment:
         """The stretch that goes on, as far as there is something in it."""
-        return self._stretch(self._sounding(), over=False)
+        return self._segment(self._sounding(), over=False)
 
-    def feed(self, samples: Samples) -> list[Stretch]:
+    def feed(self, samples: Samples) -> list[Segment]:
         together = np.concatenate([self._waiting, samples])
         whole = len(together) // FRAME_SAMPLES
         self._waiting = together[whole * FRAME_SAMPLES :]
         return [
-            stretch
+            segment
             for frame in together[: whole * FRAME_SAMPLES].reshape(whole, FRAME_SAMPLES)
-            if (stretch := self._hear(frame)) is not None
+            if (segment := self._hear(frame)) is not None
         ]
 
-    def finish(self) -> list[Stretch]:
+    def finish(self) -> list[Segment]:
         """The stretch that was going on when the sound ended."""
         going_on = [self._cut(self._sounding())] if self._speaking else []
         self._speaking = False
         return going_on
 
-    def _hear(self, frame: Samples) -> Stretch | None:
+    def _hear(self, frame: Samples) -> Segment | None:
         """The stretch that ends with this frame, if one does."""
         self._levels_db.append(level_db(frame))
         sounds = self._room.sounds(frame, self._levels_db[-1])
@@ -93,28 +93,28 @@ class Pauses:
                 self._forget(len(self._kept) - round((LEAD_S + BEGINS_S) / FRAME_S))
             return None
         if self._row * FRAME_S >= PAUSE_S:
-            stretch = self._cut(self._sounding())
+            segment = self._cut(self._sounding())
             self._speaking, self._row = False, 0
-            return stretch
+            return segment
         if len(self._kept) * FRAME_S >= LONGEST_S:
             third = len(self._kept) * 2 // 3
-            stretch = self._cut(third + int(np.argmin(self._levels_db[third:])) + 1)
+            segment = self._cut(third + int(np.argmin(self._levels_db[third:])) + 1)
             if self._row >= len(self._kept):  # all that is left is silence
                 self._speaking, self._row = False, 0
-            return stretch
+            return segment
         return None
 
     def _sounding(self) -> int:
         """Of the frames kept, those to the last that sounds, and TAIL_S more."""
         return len(self._kept) - max(0, self._row - _TAIL)
 
-    def _cut(self, frames: int) -> Stretch:
-        stretch = self._stretch(frames, over=True)
+    def _cut(self, frames: int) -> Segment:
+        segment = self._segment(frames, over=True)
         self._forget(frames)
-        return stretch
+        return segment
 
-    def _stretch(self, frames: int, *, over: bool) -> Stretch:
-        return Stretch(np.concatenate(self._kept[:frames]), (self._frames - len(self._kept)) * FRAME_S, over)
+    def _segment(self, frames: int, *, over: bool) -> Segment:
+        return Segment(np.concatenate(self._kept[:frames]), (self._frames - len(self._kept)) * FRAME_S, over)
 
     def _forget(self, frames: int) -> None:
         if frames > 0:
