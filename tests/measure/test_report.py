@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seehear.answers import ANSWERS, Items, lettering
-from seehear.answers.figure import Field
+from seehear.answers import ANSWERS, Items, fonts
+from seehear.answers.figure import Plot
 from seehear.answers.label import Label, LabelSpec
 from seehear.answers.score import Score, ScoreSpec
 from seehear.measure.evaluate import evaluate
@@ -108,20 +108,20 @@ def test_any_picture_and_any_name_fit_the_contact_sheet(mode, size, pictures):
 def test_the_curve_of_the_surest_answers_stays_in_its_frame(monkeypatch):
     assert risk_coverage(Items.of_wholes(np.zeros(0), np.zeros(0, bool)), coverage=0.0).width > 0
     drawn = []
-    monkeypatch.setattr(Field, "curve", lambda field, xs, ys, **_: drawn.append((field.y.high, max(ys))))
+    monkeypatch.setattr(Plot, "curve", lambda plot, xs, ys, **_: drawn.append((plot.y.high, max(ys))))
     right = np.arange(60) > 0  # the surest of all is wrong
     risk_coverage(Items.of_wholes(np.linspace(0.9, 0.1, 60), right), coverage=0.5)
     assert all(highest <= top for top, highest in drawn)
 
 
 def test_letters_are_those_of_the_first_font_that_has_them_all():
-    font, said = lettering.typeset("Ka\u0308tzchen", 12)
+    font, said = fonts.choose_font("Ka\u0308tzchen", 12)
     assert font.getlength(said) > 0
-    assert said == ("Katzchen" if lettering._faces() == (lettering.PILLOWS_OWN,) else "Kätzchen")
+    assert said == ("Katzchen" if fonts._available_fonts() == (fonts.PILLOW_FONT,) else "Kätzchen")
 
 
 def test_letters_that_no_font_has_are_told_by_the_nearest(monkeypatch):
-    monkeypatch.setattr(lettering, "_faces", lambda: (lettering.PILLOWS_OWN,))
-    assert lettering.typeset("Kätzchen", 12)[1] == "Katzchen"
-    assert lettering.typeset("a\u2192b \u732b\x00\udce4", 12)[1] == "a?b ???"
-    assert lettering.shortened("Kätzchen " * 20, 80, 12).endswith("...")
+    monkeypatch.setattr(fonts, "_available_fonts", lambda: (fonts.PILLOW_FONT,))
+    assert fonts.choose_font("Kätzchen", 12)[1] == "Katzchen"
+    assert fonts.choose_font("a\u2192b \u732b\x00\udce4", 12)[1] == "a?b ???"
+    assert fonts.truncate("Kätzchen " * 20, 80, 12).endswith("...")

@@ -391,7 +391,7 @@ class TestCommandLine:
 def test_boxes_with_tracks_are_drawn_with_them() -> None:
     there = Box("square", (10.0, 40.0, 90.0, 80.0))
     plain, numbered = (
-        np.asarray(Boxes((each,)).drawn_on(Image.new("RGB", (200, 100))))
+        np.asarray(Boxes((each,)).draw_on(Image.new("RGB", (200, 100))))
         for each in (there, Box(**{**vars(there), "track": 7}))
     )
     assert (plain != numbered).any()

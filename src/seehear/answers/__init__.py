@@ -53,7 +53,7 @@ class Answer(Protocol):
     # items -> ItemCount, how many of them are accepted
     # refused() -> the same answer, none of whose items is accepted
 
-    # Where its kind has `finest_px`, also drawn_on(picture) -> a copy of a PIL picture, which may be
+    # Where its kind has `finest_px`, also draw_on(picture) -> a copy of a PIL picture, which may be
     # enlarged, with the answer laid over it.
 
     def marked(self) -> str:

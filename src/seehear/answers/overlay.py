@@ -1,4 +1,4 @@
-"""What all answers need that are laid over their picture: room, and names in colour."""
+"""Shared by answers drawn over a picture: enlarging small pictures, and captions on coloured backgrounds."""
 
 from __future__ import annotations
 
@@ -7,38 +7,40 @@ import math
 from PIL import Image, ImageColor, ImageDraw
 
 from seehear.answers.figure import INK, PAPER
-from seehear.answers.lettering import shortened, typeset, width_px
+from seehear.answers.fonts import choose_font, text_width_px, truncate
 
-SIDE_PX = 480  # about which the longer side of a small picture is brought to
-LINES, SMALLEST_PX = 30, 10  # lines of text down a picture, if their letters are not smaller
-BRIGHT = 150  # of 255, luma of Rec. 601: grounds on which dark letters are read more easily
-
-
-def enlarged(picture: Image.Image) -> Image.Image:
-    """A copy in RGB; of a small picture so many times as large, a whole number, that names find room on it."""
-    times = max(1, round(SIDE_PX / max(picture.size)))
-    return picture.convert("RGB").resize((picture.width * times, picture.height * times), Image.Resampling.NEAREST)
+TARGET_SIDE_PX = 480  # of the longer side of a small picture once enlarged, roughly
+LINES, MIN_FONT_PX = 30, 10  # lines of text that fit down a picture, unless letters became smaller
+BRIGHT = 150  # of 255: luma (Rec. 601) above which dark letters are easier to read
 
 
-class Tags:
-    """Writes names on a picture, each on a ground of its own colour."""
+def enlarge(picture: Image.Image) -> Image.Image:
+    """An RGB copy; a small picture is enlarged by a whole factor, to make room for captions."""
+    factor = max(1, round(TARGET_SIDE_PX / max(picture.size)))
+    return picture.convert("RGB").resize((picture.width * factor, picture.height * factor), Image.Resampling.NEAREST)
+
+
+class Captions:
+    """Writes captions on a picture, each on a background of its own colour."""
 
     def __init__(self, picture: Image.Image) -> None:
         self.draw = ImageDraw.Draw(picture)
-        self.width_px, self.height_px = picture.size
-        self._letters_px = max(SMALLEST_PX, round(min(picture.size) / LINES))
-        self._edge_px = self._letters_px // 4
-        self.line_px = math.ceil(1.25 * self._letters_px)
+        self.picture_width_px, self.picture_height_px = picture.size
+        self._font_px = max(MIN_FONT_PX, round(min(picture.size) / LINES))
+        self._padding_px = self._font_px // 4
+        self.line_px = math.ceil(1.25 * self._font_px)
 
-    def reach_px(self, name: str) -> int:
-        """How wide a name lies there: no wider than the picture."""
-        return min(self.width_px, math.ceil(width_px(name, self._letters_px)) + 2 * self._edge_px)
+    def width_px(self, caption: str) -> int:
+        """Its width when written: at most the picture's."""
+        return min(self.picture_width_px, math.ceil(text_width_px(caption, self._font_px)) + 2 * self._padding_px)
 
-    def write(self, corner: tuple[float, float], name: str, ground: str) -> None:
+    def write(self, corner: tuple[float, float], caption: str, background: str) -> None:
+        """Write below and to the right of an upper left corner."""
         x, y = corner
-        reach_px = self.reach_px(name)
-        font, said = typeset(shortened(name, reach_px - 2 * self._edge_px, self._letters_px), self._letters_px)
-        self.draw.rectangle((x, y, x + reach_px - 1, y + self.line_px - 1), fill=ground)
-        red, green, blue = ImageColor.getrgb(ground)[:3]
+        width_px = self.width_px(caption)
+        text = truncate(caption, width_px - 2 * self._padding_px, self._font_px)
+        font, text = choose_font(text, self._font_px)
+        self.draw.rectangle((x, y, x + width_px - 1, y + self.line_px - 1), fill=background)
+        red, green, blue = ImageColor.getrgb(background)[:3]
         ink = INK if 0.299 * red + 0.587 * green + 0.114 * blue > BRIGHT else PAPER
-        self.draw.text((x + self._edge_px, y + self.line_px / 2), said, fill=ink, font=font, anchor="lm")
+        self.draw.text((x + self._padding_px, y + self.line_px / 2), text, fill=ink, font=font, anchor="lm")

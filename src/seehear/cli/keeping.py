@@ -118,7 +118,7 @@ def _write_files(folder: Path, prediction: Prediction, names: Names) -> None:
         return
     source = first_file(prediction.input)
     name = names.of(source)
-    if hasattr(answer, "drawn_on"):
+    if hasattr(answer, "draw_on"):
         files = {**files, DRAWN: _drawn(answer, source)}
     for extension, content in files.items():
         write_whole(place(folder, name, extension, source), content)
@@ -128,7 +128,7 @@ def _drawn(answer: Any, source: Path) -> bytes:
     """The picture with the answer laid over it."""
     from seehear.senses.sight import SIGHT
 
-    drawn = answer.drawn_on(SIGHT.draw(SIGHT.read(source)))
+    drawn = answer.draw_on(SIGHT.draw(SIGHT.read(source)))
     drawn.thumbnail((MOST_PX, MOST_PX))
     file = BytesIO()
     drawn.save(file, "JPEG", quality=90)

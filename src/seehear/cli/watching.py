@@ -68,7 +68,7 @@ def _filmed(folder: Path | None, names: Names, film: Film) -> Iterator[Callable[
     if folder is None:
         yield lambda _: None
         return
-    from seehear.answers.overlay import enlarged
+    from seehear.answers.overlay import enlarge
     from seehear.senses.film import Reel
 
     source = first_file(film.name)
@@ -82,7 +82,7 @@ def _filmed(folder: Path | None, names: Names, film: Film) -> Iterator[Callable[
             if (time_s := prediction.time_s) is None:  # why the film ended
                 return
             answer: Any = prediction.answer
-            reel.add(answer.drawn_on(film.picture) if answer else enlarged(film.picture), time_s)
+            reel.add(answer.draw_on(film.picture) if answer else enlarge(film.picture), time_s)
             table.rows((f"{time_s:.3f}", *row) for row in (film.seen.rows(answer) if answer else ()))
 
         yield keep

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from seehear.answers import Answer, Items
-from seehear.answers.figure import BLUE, FAINT, GRID, RED, SCALE, Axis, Field, Sheet, shortened
+from seehear.answers.figure import BLUE, FAINT, GRID, RED, SCALE, Axis, Canvas, Plot, truncate
 from seehear.measure.intervals import wilson
 
 Array = NDArray[Any]
@@ -31,15 +31,15 @@ class Mistake(NamedTuple):
 
 def reliability(confidence: Array, right: Array) -> Image.Image:
     """How often answers were right, by how sure they were, with Wilson's intervals; honest is the diagonal."""
-    field = Field(Axis("how sure it was", 0, 1, percent=True), Axis("how often it was right", 0, 1, percent=True))
-    field.curve([0, 1], [0, 1], color=FAINT, width=1)
+    plot = Plot(Axis("how sure it was", 0, 1, percent=True), Axis("how often it was right", 0, 1, percent=True))
+    plot.curve([0, 1], [0, 1], color=FAINT, width=1)
     order = np.argsort(confidence, kind="stable")
     for part in np.array_split(order, min(PARTS, len(order))):
         sure, often = float(confidence[part].mean()), float(right[part].mean())
         low, high = wilson(int(right[part].sum()), len(part))
-        field.curve([sure, sure], [low, high], color=BLUE + "80")
-        field.dots([sure], [often], radius=4.5)
-    return field.finished()
+        plot.curve([sure, sure], [low, high], color=BLUE + "80")
+        plot.scatter([sure], [often], radius=4.5)
+    return plot.to_image()
 
 
 def risk_coverage(items: Items, *, coverage: float) -> Image.Image:
@@ -50,11 +50,11 @@ def risk_coverage(items: Items, *, coverage: float) -> Image.Image:
     wrong = np.cumsum(items.wrong[there][order]) / given
     shown = np.unique(np.linspace(0, max(len(order) - 1, 0), 500).astype(int))[: len(order)]
     top = min(1.0, 0.05 + float(wrong[shown].max(initial=0.0)))
-    field = Field(Axis("share that it accepts", 0, 1, percent=True), Axis("wrong among those", 0, top, percent=True))
-    field.curve([coverage, coverage], [0, top], color=RED, width=1)
+    plot = Plot(Axis("share that it accepts", 0, 1, percent=True), Axis("wrong among those", 0, top, percent=True))
+    plot.curve([coverage, coverage], [0, top], color=RED, width=1)
     if shown.size:  # no box was told, and no word said, where there is none
-        field.curve(given[shown] / given[-1], wrong[shown])
-    return field.finished()
+        plot.curve(given[shown] / given[-1], wrong[shown])
+    return plot.to_image()
 
 
 def contact_sheet(mistakes: Sequence[Mistake]) -> Image.Image:
@@ -66,16 +66,16 @@ def contact_sheet(mistakes: Sequence[Mistake]) -> Image.Image:
     tall = round(side / max(flattest, 1))
     across = min(ACROSS[most], len(mistakes))
     down = -(-len(mistakes) // across)
-    sheet = Sheet(GAP + across * (width + GAP), GAP + down * (tall + CAPTION + GAP))
+    canvas = Canvas(GAP + across * (width + GAP), GAP + down * (tall + CAPTION + GAP))
     for place, mistake in enumerate(mistakes):
         x, y = GAP + place % across * (width + GAP), GAP + place // across * (tall + CAPTION + GAP)
         for number, picture in enumerate(mistake.pictures):
-            sheet.picture((x + number * (side + 1), y), _tile(picture, side, tall))
+            canvas.paste((x + number * (side + 1), y), _tile(picture, side, tall))
         said = f"{mistake.answer}, {mistake.answer.confidence:.0%} sure"
-        sheet.text((x, y + tall + 14), shortened(said, width, 12), size=12, color=RED)
-        sheet.text((x, y + tall + 31), shortened(f"truth: {mistake.truth}", width, 12), size=12)
-        sheet.text((x, y + tall + 47), shortened(mistake.key, width, 10), size=10, color=FAINT)
-    return sheet.finished()
+        canvas.text((x, y + tall + 14), truncate(said, width, 12), size=12, color=RED)
+        canvas.text((x, y + tall + 31), truncate(f"truth: {mistake.truth}", width, 12), size=12)
+        canvas.text((x, y + tall + 47), truncate(mistake.key, width, 10), size=10, color=FAINT)
+    return canvas.to_image()
 
 
 def labelled(pictures: Mapping[str, Image.Image]) -> Image.Image:
@@ -83,12 +83,12 @@ def labelled(pictures: Mapping[str, Image.Image]) -> Image.Image:
     width = (WIDE - GAP) // SMALL_ACROSS - GAP
     tall = round(width / max(1.0, min(picture.width / picture.height for picture in pictures.values())))
     down = -(-len(pictures) // SMALL_ACROSS)
-    sheet = Sheet(GAP + min(SMALL_ACROSS, len(pictures)) * (width + GAP), GAP + down * (tall + NAME + GAP))
+    canvas = Canvas(GAP + min(SMALL_ACROSS, len(pictures)) * (width + GAP), GAP + down * (tall + NAME + GAP))
     for place, (name, picture) in enumerate(pictures.items()):
         x, y = GAP + place % SMALL_ACROSS * (width + GAP), GAP + place // SMALL_ACROSS * (tall + NAME + GAP)
-        sheet.picture((x, y), _tile(picture, width, tall))
-        sheet.text((x, y + tall + 12), shortened(name, width, 11), size=11)
-    return sheet.finished()
+        canvas.paste((x, y), _tile(picture, width, tall))
+        canvas.text((x, y + tall + 12), truncate(name, width, 11), size=11)
+    return canvas.to_image()
 
 
 def _tile(picture: Image.Image, width: float, height: float) -> Image.Image:

@@ -24,7 +24,7 @@ from seehear.answers.boxes.matching import HIT, IGNORED, WRONG, matched
 from seehear.answers.boxes.metric import agreement
 from seehear.answers.boxes.overlap import overlap, suppressed
 from seehear.answers.items import ACCEPTED_FROM, ItemCount
-from seehear.answers.overlay import Tags
+from seehear.answers.overlay import Captions
 from seehear.errors import DataError, InputError, UsageError
 from seehear.geometry import Geometry, Grid, Warp
 
@@ -369,7 +369,7 @@ def test_pictures_of_boxes() -> None:
     assert len(set(figure.get_flattened_data())) > 50
     assert BOXES.draw(BOXES.compare([Boxes(())], [Boxes(())], SPEC), SPEC).size == figure.size
     blank = Image.new("L", (100, 80))
-    drawn = Boxes((Box("cat", (20, 30, 60, 70), 0.9),), classes=SPEC.classes).drawn_on(blank)
+    drawn = Boxes((Box("cat", (20, 30, 60, 70), 0.9),), classes=SPEC.classes).draw_on(blank)
     assert drawn.size == (500, 400)
     assert drawn.getpixel((100, 250)) == drawn.getpixel((299, 250)) == (0, 0x72, 0xB2)
     assert drawn.getpixel((200, 250)) == (0, 0, 0)
@@ -380,14 +380,14 @@ def test_names_of_boxes_stay_in_the_picture_and_off_each_other(monkeypatch: pyte
     """Even where nothing is above or below a box, or two are in one place."""
     written: list[tuple[str, float, float, float, float]] = []
 
-    def write(tags: Tags, corner: tuple[float, float], name: str, ground: str) -> None:
-        (x, y), reach = corner, tags.reach_px(name)
-        written.append((name, x, y, x + reach, y + tags.line_px))
+    def write(captions: Captions, corner: tuple[float, float], caption: str, background: str) -> None:
+        (x, y), reach = corner, captions.width_px(caption)
+        written.append((caption, x, y, x + reach, y + captions.line_px))
 
-    monkeypatch.setattr(Tags, "write", write)
+    monkeypatch.setattr(Captions, "write", write)
     here = [(0, 0, 99, 79), (0, 0, 99, 79), (90, 0, 100, 10), (90, 70, 100, 80), (88, 40, 100, 45), (88, 40, 100, 45)]
     boxes = [Box("a kitten" * (1 + 9 * (i == 1)), corners, 0.99, track=i) for i, corners in enumerate(here)]
-    drawn = Boxes(tuple(boxes)).drawn_on(Image.new("L", (100, 80)))
+    drawn = Boxes(tuple(boxes)).draw_on(Image.new("L", (100, 80)))
     assert written[-1][0] == "a kitten #0 99%"
     for i, (_, left, top, right, bottom) in enumerate(written):
         assert 0 <= left < right <= drawn.width and 0 <= top < bottom <= drawn.height

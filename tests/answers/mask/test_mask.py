@@ -383,7 +383,7 @@ def test_an_answer_in_words_and_in_json() -> None:
 def test_a_mask_is_laid_over_its_picture() -> None:
     pixels = drawn()
     pixels[0, 59] = UNKNOWN
-    laid = np.asarray(Mask.of(pixels, SPEC).drawn_on(Image.new("L", (60, 40), 100)))[::8, ::8]  # 480 px wide
+    laid = np.asarray(Mask.of(pixels, SPEC).draw_on(Image.new("L", (60, 40), 100)))[::8, ::8]  # 480 px wide
     for row, column in [(1, 59), (39, 0), (22, 12)]:
         color = np.array(list(bytes.fromhex(SPEC.colors[pixels[row, column]][1:])))
         assert np.abs(laid[row, column] - (100 + color) / 2).max() <= 1
@@ -396,7 +396,7 @@ def test_pixels_that_are_not_accepted_are_striped_and_black_in_a_file_of_their_o
     sure[:, 30:] = True
     levels = pack(levels_of(np.where(sure, 0.99, 0.6)))
     answer = Mask.of(pixels, SPEC, levels=levels, accepted_from=level_from(0.9))
-    laid = np.asarray(answer.drawn_on(Image.new("L", (60, 40), 100)))[::8, ::8]
+    laid = np.asarray(answer.draw_on(Image.new("L", (60, 40), 100)))[::8, ::8]
     plain = (laid == 100).all(2)
     assert not plain[20:, 30:].any()
     assert 0.5 < plain[20:, :30].mean() < 0.8
@@ -429,7 +429,7 @@ def test_items_are_the_pixels_whose_class_is_known() -> None:
 
 def test_a_key_names_the_classes_that_are_there_in_their_colours() -> None:
     def colours(pixels: np.ndarray) -> set[tuple[int, ...]]:
-        laid = np.asarray(Mask.of(pixels, SPEC).drawn_on(Image.new("L", (60, 40), 100)))
+        laid = np.asarray(Mask.of(pixels, SPEC).draw_on(Image.new("L", (60, 40), 100)))
         return {tuple(each) for each in laid[:, 1].tolist()}
 
     _, road, car = (tuple(bytes.fromhex(color[1:])) for color in SPEC.colors)
@@ -440,7 +440,7 @@ def test_a_key_names_the_classes_that_are_there_in_their_colours() -> None:
 def test_a_key_too_long_for_its_picture_says_so() -> None:
     names = tuple(map(str, range(60)))
     many = MaskSpec(classes=names, numbers=range(60), shares=(1 / 60,) * 60, colors=("#123456",) * 60)
-    laid = Mask.of(np.arange(60, dtype=np.uint8).reshape(6, 10), many).drawn_on(Image.new("L", (10, 6)))
+    laid = Mask.of(np.arange(60, dtype=np.uint8).reshape(6, 10), many).draw_on(Image.new("L", (10, 6)))
     assert FAINT in {"#{:02x}{:02x}{:02x}".format(*laid.getpixel((1, y))) for y in range(laid.height)}
 
 

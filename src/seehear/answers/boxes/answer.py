@@ -114,14 +114,14 @@ class Boxes:
         """A table for people, and COCO's list of results, but for the picture's number, which only its owner knows."""
         return {"csv": as_csv(self.boxes).encode(), "json": json.dumps(as_coco(self.boxes)).encode()}
 
-    def drawn_on(self, picture: Image) -> Image:
+    def draw_on(self, picture: Image) -> Image:
         """A copy of a picture, a small one enlarged, with the boxes, their classes and confidences.
 
         Those not accepted are in thin lines.
         """
-        from seehear.answers.boxes.overlay import drawn_on
+        from seehear.answers.boxes.overlay import draw_on
 
-        return drawn_on(picture, self.boxes, self.classes or sorted({box.label for box in self.boxes}))
+        return draw_on(picture, self.boxes, self.classes or sorted({box.label for box in self.boxes}))
 
     def marked(self) -> str:
         """How many of each class, and how many of them should not be believed."""

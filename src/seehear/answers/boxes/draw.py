@@ -1,4 +1,4 @@
-"""The picture of boxes: precision against recall."""
+"""The report's figure for boxes: precision against recall."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from PIL import Image
 from seehear.answers.boxes.answer import BoxesSpec
 from seehear.answers.boxes.metric import average_precision, curve
 from seehear.answers.boxes.overlay import COLOURS
-from seehear.answers.figure import Axis, Field, shortened
+from seehear.answers.figure import Axis, Plot, truncate
 
 Array = NDArray[Any]
-MOST_CURVES = len(COLOURS)
-LINE, NAME = 17, 150  # pixels of the page
+MAX_CURVES = len(COLOURS)
+MAX_POINTS = 400  # of one curve
+LINE, NAME = 17, 150  # page pixels
 
 
 def draw(compared: Mapping[str, Array], spec: BoxesSpec) -> Image.Image:
-    """For each class, of the most frequent ones, how many boxes are right as ever more of what is there is found."""
-    axes = (Axis("found, of all that is there", 0, 1, percent=True), Axis("right, of all found", 0, 1, percent=True))
-    field = Field(*axes)
+    """Precision-recall curves at IoU 0.5 of the most frequent classes, with the average precision of each."""
+    plot = Plot(Axis("recall", 0, 1, percent=True), Axis("precision", 0, 1, percent=True))
     objects = compared["objects"].sum(0)
-    shown = [label for label in np.argsort(-objects, kind="stable")[:MOST_CURVES].tolist() if objects[label]]
+    shown = [label for label in np.argsort(-objects, kind="stable")[:MAX_CURVES].tolist() if objects[label]]
     for place, label in enumerate(shown):
-        color = COLOURS[label if len(spec.classes) <= MOST_CURVES else place]  # that of its boxes, where it may be
+        color = COLOURS[label if len(spec.classes) <= MAX_CURVES else place]  # that of its boxes where possible
         precision, recall = (each[:, 0] for each in curve(compared, label))
         if len(precision):
-            best = np.maximum.accumulate(precision[::-1])[::-1]
-            some = np.unique(np.linspace(0, len(best) - 1, 400).astype(int))
-            field.curve([0, *recall[some]], [best[0], *best[some]], color=color)
-        name = f"{shortened(spec.classes[label], NAME)} {average_precision(compared, label)[0]:.2f}"
-        x, y = field.at(0.03, 0.03)
-        field.text((x + 14, y - LINE * (len(shown) - 1 - place)), name, size=11)
-        field.box((x, y - LINE * (len(shown) - 1 - place) - 2), (10, 4), color)
-    return field.finished()
+            envelope = np.maximum.accumulate(precision[::-1])[::-1]
+            points = np.unique(np.linspace(0, len(envelope) - 1, MAX_POINTS).astype(int))
+            plot.curve([0, *recall[points]], [envelope[0], *envelope[points]], color=color)
+        name = f"{truncate(spec.classes[label], NAME)} {average_precision(compared, label)[0]:.2f}"
+        x, y = plot.at(0.03, 0.03)
+        plot.text((x + 14, y - LINE * (len(shown) - 1 - place)), name, size=11)
+        plot.rectangle((x, y - LINE * (len(shown) - 1 - place) - 2), (10, 4), color)
+    return plot.to_image()

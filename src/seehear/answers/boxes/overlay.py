@@ -1,4 +1,4 @@
-"""Boxes drawn on the picture that they were found in."""
+"""Boxes drawn on the picture they were found in."""
 
 from __future__ import annotations
 
@@ -7,60 +7,60 @@ from collections.abc import Iterable, Sequence
 from PIL import Image
 
 from seehear.answers.boxes.box import Box
-from seehear.answers.overlay import Tags, enlarged
+from seehear.answers.overlay import Captions, enlarge
 
-# Okabe & Ito, "Color Universal Design" (2008): told apart by those who see few colours too.
+# Okabe & Ito, "Color Universal Design" (2008): distinguishable with colour vision deficiency.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f7f00", "#000000")
 
 Corners = tuple[float, float, float, float]
 
 
-def drawn_on(picture: Image.Image, boxes: Sequence[Box], classes: Sequence[str]) -> Image.Image:
-    """A copy of a picture with its boxes, their classes, tracks and confidences; those not accepted in thin lines."""
-    drawn = enlarged(picture)
-    tags = Tags(drawn)
-    width = max(1, round(min(drawn.size) / 200))
-    times = drawn.width // picture.width
-    corners = [(x1 * times, y1 * times, x2 * times, y2 * times) for x1, y1, x2, y2 in (box.xyxy for box in boxes)]
+def draw_on(picture: Image.Image, boxes: Sequence[Box], classes: Sequence[str]) -> Image.Image:
+    """A copy of a picture with boxes and captions: class, track, confidence. Boxes not accepted have thin lines."""
+    image = enlarge(picture)
+    captions = Captions(image)
+    width = max(1, round(min(image.size) / 200))
+    factor = image.width // picture.width
+    corners = [(x1 * factor, y1 * factor, x2 * factor, y2 * factor) for x1, y1, x2, y2 in (box.xyxy for box in boxes)]
     colours = [COLOURS[classes.index(box.label) % len(COLOURS)] for box in boxes]
-    names = [_name(box) for box in boxes]
-    places = _places(names, corners, tags)
-    # The surest last, above the others, and all names above all boxes.
+    texts = [_caption(box) for box in boxes]
+    places = _place(texts, corners, captions)
+    # The most confident box is drawn last, above the others, and all captions above all boxes.
     for box, (x1, y1, x2, y2), colour in reversed(list(zip(boxes, corners, colours, strict=True))):
         line = width if box.accepted else 1
-        tags.draw.rectangle((x1, y1, max(x1, x2 - 1), max(y1, y2 - 1)), outline=colour, width=line)
-    for name, place, colour in reversed(list(zip(names, places, colours, strict=True))):
-        tags.write(place[:2], name, colour)
-    return drawn
+        captions.draw.rectangle((x1, y1, max(x1, x2 - 1), max(y1, y2 - 1)), outline=colour, width=line)
+    for text, place, colour in reversed(list(zip(texts, places, colours, strict=True))):
+        captions.write(place[:2], text, colour)
+    return image
 
 
-def _name(box: Box) -> str:
+def _caption(box: Box) -> str:
     track = "" if box.track is None else f" #{box.track}"
-    sure = "" if box.confidence == 1 else f" {box.confidence:.0%}"  # a truth needs no odds
-    return f"{box.label}{track}{sure}"
+    confidence = "" if box.confidence == 1 else f" {box.confidence:.0%}"  # a truth has none
+    return f"{box.label}{track}{confidence}"
 
 
-def _places(names: Sequence[str], boxes: Sequence[Corners], tags: Tags) -> list[Corners]:
-    """Where each name lies within the picture: above its box, below or inside, at its left or right.
+def _place(texts: Sequence[str], boxes: Sequence[Corners], captions: Captions) -> list[Corners]:
+    """Where each caption goes: above, below or inside its box, at its left or right, within the picture.
 
-    It is the first of these at which least of other names is covered, and then of boxes.
+    The first of these places that covers least of other captions, and then of boxes.
     """
     taken: list[Corners] = []
-    for name, (x1, y1, x2, y2) in zip(names, boxes, strict=True):
-        reach = tags.reach_px(name)
-        lefts = [_within(left, tags.width_px - reach) for left in (x1, x2 - reach)]
-        tops = [_within(top, tags.height_px - tags.line_px) for top in (y1 - tags.line_px, y2, y1)]
-        places = [(left, top, left + reach, top + tags.line_px) for top in tops for left in lefts]
-        taken.append(min(places, key=lambda place: (_covered(place, taken), _covered(place, boxes))))
+    for text, (x1, y1, x2, y2) in zip(texts, boxes, strict=True):
+        width, height = captions.width_px(text), captions.line_px
+        lefts = [_clip(left, captions.picture_width_px - width) for left in (x1, x2 - width)]
+        tops = [_clip(top, captions.picture_height_px - height) for top in (y1 - height, y2, y1)]
+        places = [(left, top, left + width, top + height) for top in tops for left in lefts]
+        taken.append(min(places, key=lambda place: (_covered_area(place, taken), _covered_area(place, boxes))))
     return taken
 
 
-def _within(value: float, most: float) -> float:
-    return max(0.0, min(value, most))
+def _clip(value: float, high: float) -> float:
+    return max(0.0, min(value, high))
 
 
-def _covered(place: Corners, others: Iterable[Corners]) -> float:
-    """Square pixels of others, each for itself."""
+def _covered_area(place: Corners, others: Iterable[Corners]) -> float:
+    """Square pixels, summed over the others."""
     x1, y1, x2, y2 = place
     return sum(
         max(0.0, min(x2, right) - max(x1, left)) * max(0.0, min(y2, bottom) - max(y1, top))

@@ -148,16 +148,16 @@ class Mask:
             files["accepted.png"] = png(np.where(self.accepted, np.uint8(WHITE), np.uint8(0)), grey)
         return files
 
-    def drawn_on(self, picture: Image) -> Image:
+    def draw_on(self, picture: Image) -> Image:
         """A copy of a picture, each pixel of a known class half in its colour, with a key; a small one enlarged.
 
         Where pixels are not accepted, only stripes are in colour.
         """
-        from seehear.answers.mask.overlay import drawn_on
+        from seehear.answers.mask.overlay import draw_on
 
         colors = zip(self.spec.classes, self.spec.colors, strict=True)
         key = {name: color for name, color in colors if name in self.areas}
-        return drawn_on(picture, self.pixels, self.spec.colors, key, self.accepted)
+        return draw_on(picture, self.pixels, self.spec.colors, key, self.accepted)
 
     def marked(self) -> str:
         """The classes, those in brackets of which most pixels are not accepted."""

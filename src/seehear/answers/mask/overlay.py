@@ -1,4 +1,4 @@
-"""A mask laid over the picture that it divides."""
+"""A mask laid over its picture."""
 
 from __future__ import annotations
 
@@ -10,37 +10,41 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from seehear.answers.figure import FAINT
-from seehear.answers.overlay import Tags, enlarged
+from seehear.answers.overlay import Captions, enlarge
 
-SHARE = 0.5  # of a class's colour
-STRIPE_PX = 6  # of which a third is in colour, where pixels are not accepted
+OPACITY = 0.5
+STRIPE_PX = 6  # period of the stripes where pixels are not accepted; a third is coloured
 
 
-def drawn_on(
-    picture: Image.Image, classes: NDArray[Any], colors: Sequence[str], key: Mapping[str, str], accepted: NDArray[Any]
+def draw_on(
+    picture: Image.Image,
+    classes: NDArray[Any],
+    colors: Sequence[str],
+    legend: Mapping[str, str],
+    accepted: NDArray[Any],
 ) -> Image.Image:
-    """A copy in RGB, with a key: the colours of some names.
+    """An RGB copy of a picture with coloured pixels and a legend (name -> #rrggbb).
 
-    classes (H, W): the place of each pixel's colour, #rrggbb; those beyond the last stay plain. accepted (H, W) bool:
-    where not, colours are striped.
+    classes (H, W) uint8: index of each pixel's colour; pixels beyond the last stay plain. accepted (H, W) bool: other
+    pixels are striped.
     """
     palette = np.zeros((256, 4), np.uint8)
     palette[: len(colors), :3] = [tuple(bytes.fromhex(color[1:])) for color in colors]
-    palette[: len(colors), 3] = round(255 * SHARE)
+    palette[: len(colors), 3] = round(255 * OPACITY)
     down, across = (np.arange(side, dtype=np.uint32).astype(np.uint8) % STRIPE_PX for side in classes.shape)
-    shown = accepted | ((down[:, None] + across) % STRIPE_PX < STRIPE_PX // 3)
-    laid = Image.fromarray(palette[classes] * shown[..., None])
-    drawn = picture.convert("RGB")
-    drawn.paste(laid, mask=laid.getchannel("A"))
-    drawn = enlarged(drawn)
-    _write(key, Tags(drawn))
-    return drawn
+    visible = accepted | ((down[:, None] + across) % STRIPE_PX < STRIPE_PX // 3)
+    layer = Image.fromarray(palette[classes] * visible[..., None])
+    image = picture.convert("RGB")
+    image.paste(layer, mask=layer.getchannel("A"))
+    image = enlarge(image)
+    _write_legend(legend, Captions(image))
+    return image
 
 
-def _write(key: Mapping[str, str], tags: Tags) -> None:
+def _write_legend(legend: Mapping[str, str], captions: Captions) -> None:
     """From the upper left corner downwards, as far as there is room."""
-    lines, most = list(key.items()), max(1, tags.height_px // tags.line_px)
-    if len(lines) > most:
-        lines = [*lines[: most - 1], (f"and {len(lines) - most + 1} more", FAINT)]
+    lines, room = list(legend.items()), max(1, captions.picture_height_px // captions.line_px)
+    if len(lines) > room:
+        lines = [*lines[: room - 1], (f"and {len(lines) - room + 1} more", FAINT)]
     for place, (name, color) in enumerate(lines):
-        tags.write((0, place * tags.line_px), name, color)
+        captions.write((0, place * captions.line_px), name, color)

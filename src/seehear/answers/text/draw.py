@@ -1,4 +1,4 @@
-"""The picture of texts: which words are taken for which others, most often first."""
+"""The report's figure for texts: the most frequent word errors."""
 
 from __future__ import annotations
 
@@ -9,43 +9,42 @@ from typing import Any
 from numpy.typing import NDArray
 from PIL.Image import Image
 
-from seehear.answers.figure import BLUE, FAINT, INK, RED, Sheet, shortened, text_width
+from seehear.answers.figure import BLUE, FAINT, INK, RED, Canvas, text_width, truncate
 from seehear.answers.text.metric import confused, metrics
 from seehear.answers.text.spec import TextSpec
 
 Array = NDArray[Any]
-MOST_SHOWN = 20
-MARGIN, LINE, WORD, BAR = 16, 22, 180, 240  # pixels of the page
-NOTHING = "-"
+MAX_ERRORS = 20
+MARGIN, TOP, LINE, WORD, BAR = 16, 44, 22, 180, 240  # page pixels
+NO_WORD = "-"
 
 
 def draw(compared: Mapping[str, Array], spec: TextSpec) -> Image:
-    """A bar for each of the most frequent word errors: the word said, the word heard instead, how often."""
-    often = Counter(confused(compared["truth"].tolist(), compared["said"].tolist())).most_common(MOST_SHOWN)
-    names = [(shortened(truth or NOTHING, WORD), shortened(said or NOTHING, WORD)) for (truth, said), _ in often]
-    left, right = (max([text_width(pair[i]) for pair in names] or [0]) for i in (0, 1))
-    start = MARGIN + left + 30 + right + 14
+    """A bar per word error, most frequent first: the true word, the word recognised instead, and its count."""
+    errors = Counter(confused(compared["truth"].tolist(), compared["said"].tolist())).most_common(MAX_ERRORS)
+    pairs = [(truncate(truth or NO_WORD, WORD), truncate(said or NO_WORD, WORD)) for (truth, said), _ in errors]
+    left, right = (max([text_width(pair[i]) for pair in pairs] or [0]) for i in (0, 1))
+    bars = MARGIN + left + 30 + right + 14
     title = _title(compared, spec)
-    width = max(start + BAR + 50, MARGIN + text_width(title)) + MARGIN
-    sheet = Sheet(width, 44 + LINE * max(len(often), 1) + MARGIN)
-    sheet.text((MARGIN, 20), title, color=FAINT)
-    for row, ((truth, said), (_, times)) in enumerate(zip(names, often, strict=True)):
-        y = 44 + LINE * (row + 0.5)
-        sheet.text((MARGIN + left, y), truth, anchor="rm", color=INK if truth != NOTHING else FAINT)
-        sheet.text((MARGIN + left + 15, y), "->", anchor="mm", color=FAINT)
-        sheet.text((MARGIN + left + 30, y), said, color=RED if said != NOTHING else FAINT)
-        long = BAR * times / often[0][1]
-        sheet.box((start, y - 6), (long, 12), BLUE)
-        sheet.text((start + long + 6, y), f"{times:,}", size=11, color=FAINT)
-    if not often:
-        sheet.text((MARGIN, 44 + LINE / 2), "no word was wrong")
-    return sheet.finished()
+    width = max(bars + BAR + 50, MARGIN + text_width(title)) + MARGIN
+    canvas = Canvas(width, TOP + LINE * max(len(errors), 1) + MARGIN)
+    canvas.text((MARGIN, 20), title, color=FAINT)
+    for row, ((truth, said), (_, count)) in enumerate(zip(pairs, errors, strict=True)):
+        y = TOP + LINE * (row + 0.5)
+        canvas.text((MARGIN + left, y), truth, anchor="rm", color=INK if truth != NO_WORD else FAINT)
+        canvas.text((MARGIN + left + 15, y), "->", anchor="mm", color=FAINT)
+        canvas.text((MARGIN + left + 30, y), said, color=RED if said != NO_WORD else FAINT)
+        length = BAR * count / errors[0][1]
+        canvas.rectangle((bars, y - 6), (length, 12), BLUE)
+        canvas.text((bars + length + 6, y), f"{count:,}", size=11, color=FAINT)
+    if not errors:
+        canvas.text((MARGIN, TOP + LINE / 2), "no word errors")
+    return canvas.to_image()
 
 
 def _title(compared: Mapping[str, Array], spec: TextSpec) -> str:
-    figures = metrics(compared, spec)
+    values = metrics(compared, spec)
     if spec.translated:
-        return (
-            f"wished -> written: BLEU {figures['bleu']:.1f}, chrF {figures['chrf']:.1f}; other words may be right too"
-        )
-    return f"said -> heard: {figures['wer']:.1%} of {int(compared['words'].sum()):,} words are wrong"
+        scores = f"BLEU {values['bleu']:.1f}, chrF {values['chrf']:.1f}"
+        return f"reference -> translation: {scores}; other words may be correct too"
+    return f"reference -> recognised: word error rate {values['wer']:.1%} of {int(compared['words'].sum()):,} words"
