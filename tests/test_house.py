@@ -69,7 +69,7 @@ ONLY_IN = {
     "soxr": ("senses/", "demo/"),
     "espeakng_loader": ("demo/",),
     "openpyxl": ("table/",),
-    "pillow_heif": ("senses/sight/", "table/layouts/picture_sizes.py"),
+    "pillow_heif": ("senses/sight/", "table/layouts/image_sizes.py"),
     "zipfile": ("table/",),
     "xml": ("table/",),
     "yaml": ("table/",),

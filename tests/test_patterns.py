@@ -33,9 +33,9 @@ def test_no_pattern_of_the_source_backtracks_on_hostile_texts() -> None:
         done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=HUNG_S, check=False)
     except subprocess.TimeoutExpired as expired:
         pytest.fail(f"hung at {(expired.stdout or b'').splitlines()[-1:]}")
-    said = [json.loads(line) for line in done.stdout.splitlines()]
-    assert done.returncode == 0, f"ended with {done.returncode} at {said[-1:]}: {done.stderr}"
-    tried = list(zip(said[::2], (corpus.Slowest(**each["slowest"]) for each in said[1::2]), strict=True))
+    notes = [json.loads(line) for line in done.stdout.splitlines()]
+    assert done.returncode == 0, f"ended with {done.returncode} at {notes[-1:]}: {done.stderr}"
+    tried = list(zip(notes[::2], (corpus.Slowest(**each["slowest"]) for each in notes[1::2]), strict=True))
     assert len(tried) == sum(isinstance(each, corpus.Pattern) for each in corpus.patterns()) > 30
     slow = [f"{pattern['place']} {pattern['pattern']!r}: {slowest}" for pattern, slowest in tried if is_slow(slowest)]
     assert not slow, "\n".join(slow)

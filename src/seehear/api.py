@@ -230,12 +230,12 @@ def _tables(
     listen: Listener,
 ) -> tuple[Table, Table | None, tuple[RowProblem, ...]]:
     """What to learn from, what to judge by where the data has such a part or `val` names one, and what is of no use."""
-    from seehear.table import said_of_parts, shared
+    from seehear.table import describe_part_overlap, find_overlap
 
     for leftover in ("unpacked", "unpacked-val"):
         discard(workspace / leftover)  # of a run that was cut off
     table = _open(data, answer, senses, workspace / "unpacked")
-    for sentence in (*table.said, *said_of_parts(table)):
+    for sentence in (*table.notes, *describe_part_overlap(table)):
         listen(Said(sentence))
     held_out, dropped = None, table.problems
     if val is not None:
@@ -249,7 +249,7 @@ def _tables(
     elif table.parts:
         raise _nothing_to_learn_from(table, str(data))
     if val is not None and held_out is not None:
-        for sentence in shared(table, held_out).said(repr(str(data)), repr(str(val))):
+        for sentence in find_overlap(table, held_out).describe(repr(str(data)), repr(str(val))):
             listen(Said(sentence))
     return table, held_out, dropped
 

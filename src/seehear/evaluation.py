@@ -22,8 +22,8 @@ from seehear.runtime.distribution_shift import ShiftDetector
 from seehear.runtime.prediction import Prediction
 from seehear.runtime.predictor import Predictor
 from seehear.senses import SENSES
-from seehear.table import Row, RowProblem, Table, shared
-from seehear.table.foundation import count_groups
+from seehear.table import Row, RowProblem, Table, find_overlap
+from seehear.table.group_counts import count_groups
 
 TASK = "evaluating"
 TOLD_EVERY = 32
@@ -136,7 +136,9 @@ def _part_to_judge_by(table: Table, listen: Listener) -> Table:
         if part in table.parts:
             held_out = table.part(part)
             common = (
-                shared(table.part("train"), held_out).said("'train'", f"'{part}'") if "train" in table.parts else []
+                find_overlap(table.part("train"), held_out).describe("'train'", f"'{part}'")
+                if "train" in table.parts
+                else []
             )
             for sentence in (f"measuring by the part '{part}'{note}", *common):
                 listen(Said(sentence))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from seehear.table.cues import Cue, Subtitles, read_cues
+from seehear.table.subtitles import Cue, Subtitles, parse_subtitles
 from table_kinds import KINDS, Kind, make, opened
 
 # As yt-dlp --write-auto-subs saves it: the line above is what was said before, and each line stands still for 10 ms.
@@ -84,15 +84,15 @@ about birds
 
 @pytest.mark.parametrize("ending", ["\n", "\r\n"])
 def test_lines_that_roll_are_words_said_once(ending: str) -> None:
-    assert read_cues(YOUTUBE.replace("\n", ending), "t.vtt") == Subtitles(SAID, [], rolled=True)
-    assert read_cues(SUBRIP.replace("\n", ending), "t.srt") == Subtitles(SAID[:3], [], rolled=True)
+    assert parse_subtitles(YOUTUBE.replace("\n", ending), "t.vtt") == Subtitles(SAID, [], rolled=True)
+    assert parse_subtitles(SUBRIP.replace("\n", ending), "t.srt") == Subtitles(SAID[:3], [], rolled=True)
 
 
 def test_words_that_grow_are_said_once() -> None:
     """As live captions paint them on."""
     words = ["the", "birds", "are", "back"]
     cues = [f"00:0{i}.000 --> 00:0{i + 1}.000\n{' '.join(words[: i + 1])}\n" for i in range(4)]
-    read = read_cues("WEBVTT\n\n" + "\n".join(cues), "t.vtt")
+    read = parse_subtitles("WEBVTT\n\n" + "\n".join(cues), "t.vtt")
     assert read.cues == [Cue(i, i + 1, word) for i, word in enumerate(words)]
     assert read.rolled
 
@@ -109,7 +109,7 @@ def test_words_that_grow_are_said_once() -> None:
 def test_people_may_say_it_again(texts: list[str]) -> None:
     """Adjacent cues that repeat words are no rolling lines."""
     blocks = [f"00:0{i}.000 --> 00:0{i + 1}.000\n{text}\n" for i, text in enumerate(texts)]
-    assert read_cues("WEBVTT\n\n" + "\n".join(blocks), "t.vtt") == Subtitles(
+    assert parse_subtitles("WEBVTT\n\n" + "\n".join(blocks), "t.vtt") == Subtitles(
         [Cue(i, i + 1, text) for i, text in enumerate(texts)], []
     )
 
@@ -117,7 +117,7 @@ def test_people_may_say_it_again(texts: list[str]) -> None:
 @pytest.mark.parametrize("blank", ["", " ", "\t", "\u00a0"])
 def test_a_line_of_blanks_ends_a_cue_only_where_another_begins(blank: str) -> None:
     lines = ["1", "00:01.000 --> 00:02.000", "a", blank, "2", "00:02.000 --> 00:03.000", blank.strip(" \t") or " ", "b"]
-    assert read_cues("\n".join(lines), "t.srt") == Subtitles([Cue(1, 2, "a"), Cue(2, 3, "b")], [])
+    assert parse_subtitles("\n".join(lines), "t.srt") == Subtitles([Cue(1, 2, "a"), Cue(2, 3, "b")], [])
 
 
 def test_rolling_subtitles_beside_a_recording(tmp_path: Path) -> None:
@@ -128,4 +128,4 @@ def test_rolling_subtitles_beside_a_recording(tmp_path: Path) -> None:
     ]
     assert table.answers() == [cue.text for cue in SAID if cue.text]
     assert table.problems == ()
-    assert "lines roll, so each word is taken once, in talk.vtt" in table.said
+    assert "lines roll, so each word is taken once, in talk.vtt" in table.notes

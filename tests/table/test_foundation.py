@@ -13,7 +13,7 @@ from seehear.events import silence
 from seehear.learn.calibrate.card import card
 from seehear.learn.data.split import Material, gather
 from seehear.learn.data.statistics import FEWEST, foundation, measure_input_statistics
-from seehear.table.foundation import count_groups, describe_groups_seen
+from seehear.table.group_counts import count_groups, describe_groups_seen
 
 
 def table(**metadata):

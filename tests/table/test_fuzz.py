@@ -54,7 +54,7 @@ def read_layout(name: str, folder: Path, chance: random.Random) -> None:
     answers = table.answers()
     kind = ANSWERS[table.kind or ""]
     spec = kind.plan(answers, table.answer_column or kind.name, table.aids())
-    " ".join([*map(str, table.problems), *table.said, str(spec), spec.model_dump_json()])
+    " ".join([*map(str, table.problems), *table.notes, str(spec), spec.model_dump_json()])
     for row in table:
         with allowed():
             kind.read(row.answer or "", spec)

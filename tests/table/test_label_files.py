@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from seehear.errors import DataError
-from seehear.table.layouts.label_files import LabelFormat, label_format
+from seehear.table.layouts.label_formats import LabelFormat, detect_label_format
 from table_kinds import KINDS, Kind, make, opened
 
 SPEECH = (*KINDS, Kind("text", ("text", "transcript")))
@@ -75,18 +75,18 @@ WORDS = [
 @pytest.mark.parametrize("name", LABELS)
 def test_label_files_are_recognised(name: str) -> None:
     text, expected = LABELS[name]
-    assert label_format(text) is expected
-    assert label_format("\ufeff" + text.replace("\n", "\r\n")) is expected
+    assert detect_label_format(text) is expected
+    assert detect_label_format("\ufeff" + text.replace("\n", "\r\n")) is expected
 
 
 @pytest.mark.parametrize("words", WORDS)
 def test_what_is_said_stays_words(words: str) -> None:
-    assert label_format(words) is None
+    assert detect_label_format(words) is None
 
 
 @pytest.mark.parametrize("hostile", ["[" * 100_000, "<a " * 30_000, "0.1 " * 30_000, "1 " * 50_000, "{" * 100_000])
 def test_hostile_texts_are_looked_at_once(hostile: str) -> None:
-    assert label_format(hostile) in (None, LabelFormat.MARKUP, LabelFormat.AUDACITY, LabelFormat.JSON)
+    assert detect_label_format(hostile) in (None, LabelFormat.MARKUP, LabelFormat.AUDACITY, LabelFormat.JSON)
 
 
 @pytest.mark.parametrize("name", [name for name, (_, each) in LABELS.items() if each is not LabelFormat.SUBTITLES])

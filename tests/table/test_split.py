@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seehear.table import Split, Table, split
-from seehear.table.copies import same_files, shared
+from seehear.table.duplicates import find_identical_files, find_overlap
 from seehear.table.groups import is_group, plural
 from seehear.table.rows import Columns
 from table_kinds import make, opened
@@ -49,7 +49,7 @@ def _share(table: Table, out: Split, answer: str) -> float:
 def test_every_class_gives_its_share() -> None:
     table = _table(["cat"] * 700 + ["dog"] * 280 + ["newt"] * 20)
     out = _split(table, 0.1)
-    assert out.said == "held out 100 of 1,000 examples at random, every class in its share"
+    assert out.notes == "held out 100 of 1,000 examples at random, every class in its share"
     assert [_share(table, out, answer) for answer in ("cat", "dog", "newt")] == [0.1, 0.1, 0.1]
     assert sorted([*out.train, *out.held_out]) == list(range(1000))
     assert (np.diff(out.train) > 0).all()
@@ -69,7 +69,7 @@ def test_speakers_stay_together_and_are_named() -> None:
     out = _split(table, 0.4)
     held = sorted({speakers[i // 100] for i in out.held_out})
     assert (len(held), len(out.held_out)) == (2, 200)
-    assert out.said == f"held out 2 of 5 speakers ({', '.join(held)}): 200 of 500 examples"
+    assert out.notes == f"held out 2 of 5 speakers ({', '.join(held)}): 200 of 500 examples"
     assert len(_split(table, 0.05).held_out) == 100  # one speaker is the least
 
 
@@ -85,7 +85,7 @@ def test_whatever_the_table(rows: list[tuple[str, str | None]], share: float, se
     assert sorted([*out.train, *out.held_out]) == list(range(len(rows)))
     assert {rows[i][0] for i in out.train} == {answer for answer, _ in rows}
     both = {rows[i][1] for i in out.train} & {rows[i][1] for i in out.held_out} - {None}
-    assert not both or "patients are on both sides" in out.said
+    assert not both or "patients are on both sides" in out.notes
     assert len(out.held_out) <= max(0.46 * len(rows), 1.25 * share * len(rows)) + 1
 
 
@@ -98,7 +98,7 @@ def test_groups_are_stratified_and_near_the_share() -> None:
     assert abs(len(out.held_out) / 3000 - 0.2) < 0.01
     assert abs(_share(table, out, "ill") - 0.2) < 0.03
     assert not set(patients[out.train]) & set(patients[out.held_out])
-    assert " of 300 patients: " in out.said
+    assert " of 300 patients: " in out.notes
 
 
 def test_more_is_held_out_where_the_share_would_reach_too_few_classes() -> None:
@@ -108,7 +108,7 @@ def test_more_is_held_out_where_the_share_would_reach_too_few_classes() -> None:
     out = _split(table, 0.1)
     assert 0.2 < len(out.held_out) / 200 <= 0.3
     assert len({drives[i] % 10 for i in out.held_out}) >= 5
-    assert "; none of 'road " in out.said
+    assert "; none of 'road " in out.notes
 
 
 @pytest.mark.parametrize(
@@ -123,9 +123,9 @@ def test_more_is_held_out_where_the_share_would_reach_too_few_classes() -> None:
 )
 def test_too_few_groups_fall_back_and_say_so(answers: list[str], groups: list[str | None], words: str) -> None:
     out = _split(_table(answers, Patient=groups), 0.2)
-    assert words in out.said
+    assert words in out.notes
     assert len(out.held_out) == 8
-    assert ("both sides" in words) == ("both sides" in out.said)
+    assert ("both sides" in words) == ("both sides" in out.notes)
 
 
 def test_groups_that_share_a_row_are_one() -> None:
@@ -134,11 +134,11 @@ def test_groups_that_share_a_row_are_one() -> None:
     table = _table(["a", "b"] * 40, patient=patients, site=["north", "south"] * 40, sex=["m", "f"] * 40)
     out = _split(table, 0.2)
     assert not {patients[i] for i in out.train} & {patients[i] for i in out.held_out}
-    assert "of 20 patients" in out.said
-    assert out.said.endswith("; sites are on both sides, there are too few to keep each together")
+    assert "of 20 patients" in out.notes
+    assert out.notes.endswith("; sites are on both sides, there are too few to keep each together")
     sites = [f"s{i // 8}" for i in range(80)]
     out = _split(_table(["a", "b"] * 40, patient=patients, site=sites), 0.2)
-    assert out.said == "held out 2 of 10 groups that share no patients and sites: 16 of 80 examples"
+    assert out.notes == "held out 2 of 10 groups that share no patients and sites: 16 of 80 examples"
     assert not {sites[i] for i in out.train} & {sites[i] for i in out.held_out}
 
 
@@ -146,7 +146,7 @@ def test_a_class_of_one_stays_in_training() -> None:
     table = _table(["a"] * 9 + ["rare"])
     out = _split(table, 0.3)
     assert 9 in out.train
-    assert out.said.endswith("; none of 'rare'")
+    assert out.notes.endswith("; none of 'rare'")
     assert len(_split(_table(["a", "b"]), 0.5).held_out) == 0
 
 
@@ -178,7 +178,7 @@ def test_headings_that_do_not_group(heading: str) -> None:
 
 def test_classes_are_spoken_of_only_where_there_are_some() -> None:
     out = split(_table([f"text {i}" for i in range(40)]), 0.1, seed=0, stratum=lambda _: "")
-    assert out.said == "held out 4 of 40 examples at random"
+    assert out.notes == "held out 4 of 40 examples at random"
 
 
 def test_plurals() -> None:
@@ -193,7 +193,7 @@ def _split_files(folder: Path, files: dict[str, bytes], rows: Sequence[tuple[str
     learned, held_out = (
         {files[row.key.partition("#")[0]] for row in table.take(side)} for side in (out.train, out.held_out)
     )
-    assert bool(learned & held_out) == ("files are on both sides" in out.said)
+    assert bool(learned & held_out) == ("files are on both sides" in out.notes)
     return out
 
 
@@ -212,7 +212,7 @@ def test_copies_of_one_picture_stay_together(tmp_path: Path, content: Callable[[
     rows = [(f"{i}-{k % names}.png", "xy"[(i + k) % 2], "") for k in range(3) for i in range(20)]
     out = _split_files(tmp_path / "d", files, rows, 0.25)
     different = len(set(files.values()))
-    assert f" of {different} files" in out.said and " of 60 examples" in out.said
+    assert f" of {different} files" in out.notes and " of 60 examples" in out.notes
     assert 9 <= len(out.held_out) <= 21
 
 
@@ -221,9 +221,9 @@ def test_copies_tie_patients_together(tmp_path: Path) -> None:
     files = {f"{i}.png": bytes([i % 36]) for i in range(40)}
     rows = [(f"{i}.png", "xy"[i // 2 % 2], f"p{i // 4}") for i in range(40)]
     out = _split_files(tmp_path / "d", files, rows, 0.25)
-    assert " of 9 groups that share no patients and files: " in out.said
+    assert " of 9 groups that share no patients and files: " in out.notes
     own = _split_files(tmp_path / "e", {f"{i}.png": bytes([i]) for i in range(40)}, rows, 0.25)
-    assert " of 10 patients " in own.said
+    assert " of 10 patients " in own.notes
     assert not {rows[i][2] for i in out.train} & {rows[i][2] for i in out.held_out}
 
 
@@ -231,7 +231,7 @@ def test_a_file_that_is_gone_is_no_copy(tmp_path: Path) -> None:
     paths = [tmp_path / name for name in ("a", "gone", "b", "also gone", "c")]
     for path in (paths[0], paths[2], paths[4]):
         path.write_bytes(b"same" if path != paths[2] else b"else")
-    assert same_files(paths).tolist() == [0, 1, 2, 3, 0]
+    assert find_identical_files(paths).tolist() == [0, 1, 2, 3, 0]
 
 
 def test_only_files_of_one_size_and_beginning_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -247,7 +247,7 @@ def test_only_files_of_one_size_and_beginning_are_read(tmp_path: Path, monkeypat
         return read(path, *args, **kwargs)
 
     monkeypatch.setattr(Path, "open", watched)
-    assert same_files(paths).tolist() == [0, 1, 2, 3, 4, 4]
+    assert find_identical_files(paths).tolist() == [0, 1, 2, 3, 4, 4]
     assert sorted(opened_files) == ["2", "2", "3", "4", "4", "5", "5"]
 
 
@@ -257,17 +257,17 @@ def test_what_parts_share_is_said(tmp_path: Path) -> None:
         "t.csv": b"image,label,patient,split\n" + rows.encode()
     }
     table = opened(make(tmp_path / "d", files))
-    said = shared(table.part("train"), table.part("val")).said("'train'", "'val'")
-    assert said == [
+    notes = find_overlap(table.part("train"), table.part("val")).describe("'train'", "'val'")
+    assert notes == [
         "1 of the 3 files of 'val' are in 'train' too (1.png): "
         "figures measured on 'val' will be better than on new files",
         "1 of the 3 patients of 'val' are in 'train' too (ann): "
         "figures measured on 'val' will be better than on new patients",
     ]
     assert (
-        shared(table.part("train"), table.part("test"))
-        .said("'train'", "'test'")[0]
+        find_overlap(table.part("train"), table.part("test"))
+        .describe("'train'", "'test'")[0]
         .startswith("1 of the 1 files of 'test' are in 'train' too (5.png)")
     ), "the same bytes under two names"
-    apart = shared(table.take([1]), table.part("test"))
-    assert apart.said("'train'", "'test'") == []
+    apart = find_overlap(table.take([1]), table.part("test"))
+    assert apart.describe("'train'", "'test'") == []

@@ -24,7 +24,7 @@ def test_class_folders(tmp_path: Path) -> None:
     assert table[3] == Row("b/deep/4.dcm", {"image": tmp_path / "d/b/deep/4.dcm"}, "b", {}, "")
     assert list(table) == [table[i] for i in range(4)]
     assert table[-1] == table[3]
-    assert table.said == ("4 pictures in class folders", "answering 'label' (2 classes)")
+    assert table.notes == ("4 pictures in class folders", "answering 'label' (2 classes)")
     with pytest.raises(IndexError):
         table[4]
 
@@ -36,7 +36,7 @@ def test_parts_of_class_folders(tmp_path: Path, train: str, val: str) -> None:
     assert table.parts == ("train", "val", "test")
     assert table.part("val").answers() == ["a", "a", "b", "b"]
     assert {row.part for row in table.part("val")} == {"val"}
-    assert "not read, for they are no parts: notes" in table.said
+    assert "not read, for they are no parts: notes" in table.notes
     with pytest.raises(DataError, match=r"no part 'dev'.*Allowed: train, val, test"):
         table.part("dev")
 
@@ -64,7 +64,7 @@ def test_trains_beside_buses_are_a_class(tmp_path: Path) -> None:
 def test_a_stray_file_beside_classes_is_passed_over(tmp_path: Path, name: str, content: str | bytes) -> None:
     table = opened(make(make(tmp_path / "d", {name: content}), PICTURES))
     assert table.answers() == ["a", "a", "b", "b"]
-    assert f"not read: {name}" in table.said
+    assert f"not read: {name}" in table.notes
     with pytest.raises(DataError, match=name):
         opened(tmp_path / "d" / name)
 
@@ -80,7 +80,7 @@ def test_a_table_that_can_not_be_read_does_not_hide_another(tmp_path: Path) -> N
     data = make(make(tmp_path / "d", {"t.csv": "image,label\na/1.png,x\n", "log.csv": ""}), PICTURES)
     table = opened(data)
     assert table.answers() == ["x"]
-    assert "log.csv can not be read (the table is empty) and is not used" in table.said
+    assert "log.csv can not be read (the table is empty) and is not used" in table.notes
 
 
 def test_files_of_one_stem_are_one_example(tmp_path: Path) -> None:
@@ -93,13 +93,13 @@ def test_files_of_one_stem_are_one_example(tmp_path: Path) -> None:
         ["audio", "image"],
     ]
     assert table[0].inputs["audio"].name == "1.wav"
-    assert "1 pair with one name among them" in table.said[0]
+    assert "1 pair with one name among them" in table.notes[0]
 
 
 def test_videos_are_seen_and_heard(tmp_path: Path) -> None:
     data = make(tmp_path / "d", ["a/1.mp4", "a/2.webm", "b/3.mkv"])
     assert opened(data)[0].inputs == {"image": data / "a/1.mp4", "audio": data / "a/1.mp4"}
-    assert opened(data).said[0] == "3 videos, both seen and heard in class folders"
+    assert opened(data).notes[0] == "3 videos, both seen and heard in class folders"
     assert opened(data, senses=["audio"]).senses == ("audio",)
 
 
@@ -116,7 +116,7 @@ def test_what_is_no_example_is_a_problem_or_said(tmp_path: Path) -> None:
         RowProblem("loose.png", "it lies in no class folder"),
         RowProblem("b/gone.png", "no file 'b/gone.png'"),
     }
-    assert "not read: README.md" in table.said
+    assert "not read: README.md" in table.notes
     assert table.problems[0].to_json() == {
         "where": "a/notes.txt",
         "what": "neither a picture nor a recording by its extension",
@@ -160,8 +160,8 @@ def test_tables(tmp_path: Path, suffix: str, point_at: str) -> None:
         Row("img/1.png", {"image": data / "img/1.png"}, "yes", {"patient": "p1"}, ""),
         Row("img/2.png", {"image": data / "img/2.png"}, "no", {"patient": "p2"}, ""),
     ]
-    assert "column 'image' holds 2 pictures" in table.said
-    assert "keeping 'patient' together in splits" in table.said
+    assert "column 'image' holds 2 pictures" in table.notes
+    assert "keeping 'patient' together in splits" in table.notes
     assert table.metadata_column("patient") == ["p1", "p2"]
     with pytest.raises(UsageError, match="no metadata column 'age'"):
         table.metadata_column("age")
@@ -172,9 +172,9 @@ def test_metadata_file_beats_class_folders(tmp_path: Path) -> None:
     make(data, {"metadata.csv": "file_name,label\na/1.png,x\nb/2.png,y\n", "other.csv": "size,colour\n1,red\n"})
     table = opened(data)
     assert table.answers() == ["x", "y"]
-    assert "reading metadata.csv" in table.said
-    assert "the names of the folders beside it are not taken for answers" in table.said
-    assert "other.csv names no pictures or recordings and is not used" in table.said
+    assert "reading metadata.csv" in table.notes
+    assert "the names of the folders beside it are not taken for answers" in table.notes
+    assert "other.csv names no pictures or recordings and is not used" in table.notes
 
 
 def test_metadata_in_each_part(tmp_path: Path) -> None:
@@ -211,7 +211,7 @@ def test_part_column(tmp_path: Path) -> None:
     table = opened(make(tmp_path / "d", {"t.csv": rows, "1.png": "x", "2.png": "x", "3.png": "x"}))
     assert [row.part for row in table] == ["train", "train", "val"]
     assert "split" not in table.metadata
-    assert "in parts: train 2, val 1" in table.said
+    assert "in parts: train 2, val 1" in table.notes
     table = opened(make(tmp_path / "d", {"t.csv": rows.replace("Training", "fold 1").replace("dev", "fold 3")}))
     assert (table.parts, table.metadata) == ((), ("split",))
 
@@ -310,7 +310,7 @@ def test_choosing_the_answer(tmp_path: Path, answer: str | None, kind: str, colu
     table = opened(data, answer=answer)
     assert (table.kind, table.answer_column) == (kind, column)
     assert set(table.metadata) == {"label", "age", "sex", "rating"} - {column}
-    assert ("'rating' could be the answer too: choose with --answer" in table.said) == (answer is None)
+    assert ("'rating' could be the answer too: choose with --answer" in table.notes) == (answer is None)
 
 
 def test_an_unnamed_answer_is_found_by_what_it_holds(tmp_path: Path) -> None:
@@ -318,7 +318,7 @@ def test_an_unnamed_answer_is_found_by_what_it_holds(tmp_path: Path) -> None:
     data = make(tmp_path / "d", {"t.csv": "image,mood,patient_id,sex\n" + rows, "1.png": "x"})
     table = opened(data)
     assert (table.kind, table.answer_column, table.metadata) == ("label", "mood", ("patient_id", "sex"))
-    assert "answering 'mood' as label (2 classes)" in table.said
+    assert "answering 'mood' as label (2 classes)" in table.notes
 
 
 @pytest.mark.parametrize(
@@ -365,7 +365,7 @@ def test_take_and_coded(tmp_path: Path) -> None:
     table = opened(make(tmp_path / "d", PICTURES))
     assert [row.key for row in table.take([2, 0])] == ["b/3.webp", "a/1.png"]
     assert len(table.take(np.array([], dtype=np.int64))) == 0
-    codes, values = table.take([2, 0, 3]).coded()
+    codes, values = table.take([2, 0, 3]).encode_column()
     assert [values[code] for code in codes] == ["b", "a", "b"]
 
 

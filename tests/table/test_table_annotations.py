@@ -20,11 +20,11 @@ from learning import seen
 from seehear.answers import ANSWERS
 from seehear.errors import DataError, SeehearError
 from seehear.table import RowProblem, Table
-from seehear.table.layouts.shapes import Shape, ellipse, marked, turned
+from seehear.table.layouts.shapes import Shape, decode_mask_runs, make_ellipse, make_rotated_rectangle
 from table_kinds import make
 
 WIDTH, HEIGHT = 40, 30
-Drawn = tuple[Any, ...]  # label, x1, y1, x2, y2
+Annotations = tuple[Any, ...]  # label, x1, y1, x2, y2
 Written = dict[str, str]
 
 
@@ -35,7 +35,7 @@ def pictures(folder: Path, *names: str) -> Path:
     return folder
 
 
-def boxes(table: Table) -> dict[str, list[Drawn]]:
+def boxes(table: Table) -> dict[str, list[Annotations]]:
     return {row.key: [(b["label"], *b["xyxy"]) for b in json.loads(row.answer or "")] for row in table}
 
 
@@ -210,7 +210,7 @@ def test_boxes_of_each_program(tmp_path: Path, name: str) -> None:
     assert (table.kind, table.problems) == ("boxes", ())
     cat, dog = ("cat", 4, 6, 14, 21), ("dog", 0, 0, 40, 30)
     assert boxes(table) == {"pictures/a.png": [cat, dog], "pictures/b.png": []}
-    assert not [sentence for sentence in table.said if "mask" in sentence]
+    assert not [sentence for sentence in table.notes if "mask" in sentence]
     if name != "labelme":
         file = next(iter(WRITERS[name](things)))
         assert boxes(seen(data / file)) == boxes(table)
@@ -360,7 +360,7 @@ def studio(*results: Any, file: str = "a.png", **data: Any) -> str:
 def test_label_studio_labels_texts_and_scores(tmp_path: Path) -> None:
     one = {"type": "choices", "from_name": "kind", "value": {"choices": ["cat"]}}
     two = {"type": "choices", "from_name": "kind", "value": {"choices": ["cat", "dog"]}}
-    words = {"type": "textarea", "from_name": "said", "value": {"text": ["good", "morning"]}}
+    words = {"type": "textarea", "from_name": "notes", "value": {"text": ["good", "morning"]}}
     stars = {"type": "rating", "from_name": "stars", "value": {"rating": 4}}
     data = make(tmp_path / "d", {"a.wav": b"x", "t.json": studio(one, words, stars, file="a.wav", speaker="ann")})
     for answer, told in (("label", "cat"), ("text", "good morning"), ("score", "4")):
@@ -450,7 +450,7 @@ def test_runs_by_rows_become_runs_by_columns(width: int, height: int, left: int,
     flat = inside.ravel()
     edges = [0, *(np.flatnonzero(np.diff(flat)) + 1).tolist(), len(flat)]
     runs = np.array([0] * int(flat[0]) + np.diff(edges).tolist())
-    shape = marked(runs, (left, top, width, height), (across, down))
+    shape = decode_mask_runs(runs, (left, top, width, height), (across, down))
     assert isinstance(shape, Shape)
     counts = shape.region["counts"]
     found = np.repeat(np.arange(len(counts)) % 2, counts).reshape(across, down).T
@@ -461,21 +461,21 @@ def test_runs_by_rows_become_runs_by_columns(width: int, height: int, left: int,
 
 
 def test_runs_that_do_not_fit() -> None:
-    assert marked(np.array([3]), (0, 0, 2, 2), (4, 4)) == "run lengths that do not add up to 2 x 2 px"
-    assert marked(np.array([-1, 5]), (0, 0, 2, 2), (4, 4)) == "run lengths that do not add up to 2 x 2 px"
-    assert marked(np.array([4]), (3, 0, 2, 2), (4, 4)) == "a mask outside its picture of 4 x 4 px"
+    assert decode_mask_runs(np.array([3]), (0, 0, 2, 2), (4, 4)) == "run lengths that do not add up to 2 x 2 px"
+    assert decode_mask_runs(np.array([-1, 5]), (0, 0, 2, 2), (4, 4)) == "run lengths that do not add up to 2 x 2 px"
+    assert decode_mask_runs(np.array([4]), (3, 0, 2, 2), (4, 4)) == "a mask outside its picture of 4 x 4 px"
 
 
 @given(st.floats(-720, 720), st.floats(0.5, 9), st.floats(0.5, 9))
 @settings(max_examples=60, deadline=None)
 def test_turned_shapes_keep_their_area_and_their_box(degrees: float, wide: float, high: float) -> None:
-    box = turned((0, 0, wide, high), (wide / 2, high / 2), degrees)
+    box = make_rotated_rectangle((0, 0, wide, high), (wide / 2, high / 2), degrees)
     a = math.radians(degrees)
     expected = [abs(wide * math.cos(a)) + abs(high * math.sin(a)), abs(wide * math.sin(a)) + abs(high * math.cos(a))]
     x1, y1, x2, y2 = box.xyxy
     assert np.allclose([x2 - x1, y2 - y1], expected)
     assert np.allclose([x1 + x2, y1 + y2], [wide, high])
-    oval = ellipse((3, 4), (wide, high), degrees)
+    oval = make_ellipse((3, 4), (wide, high), degrees)
     assert isinstance(oval, Shape)
     corners = np.array(oval.region[0]).reshape(-1, 2)
     x, y = corners.T

@@ -65,7 +65,7 @@ def test_a_row_a_box_becomes_a_row_a_picture(tmp_path: Path) -> None:
     assert table.kind == "boxes"
     assert boxes(table) == {"a.png": [("cat", 1, 2, 11, 12.5), ("dog", 0, 0, 40, 30)], "b.png": []}
     assert [row.metadata for row in table] == [{"site": "north"}, {"site": "south"}]
-    assert "a row is a box: 2 in 2 pictures" in table.said
+    assert "a row is a box: 2 in 2 pictures" in table.notes
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_boxes_without_a_label_are_objects(tmp_path: Path) -> None:
     data = pictures(make(tmp_path / "d", {"t.csv": "image,x1,y1,x2,y2\na.png,1,2,3,4\n"}), "a.png")
     table = seen(data)
     assert boxes(table) == {"a.png": [("object", 1, 2, 3, 4)]}
-    assert "every box is called 'object', for no column names what it is of" in table.said
+    assert "every box is called 'object', for no column names what it is of" in table.notes
 
 
 def test_what_is_wrong_with_boxes_is_said(tmp_path: Path) -> None:
@@ -131,7 +131,7 @@ def test_what_is_wrong_with_boxes_is_said(tmp_path: Path) -> None:
         "1 box with swapped corners, put right; the first: t.csv row 3",
         "1 box cut off at the edge of their picture, beyond which they reached; the first: t.csv row 2",
         "1 box drawn twice and taken once; the first: t.csv row 5",
-    } <= set(found.said)
+    } <= set(found.notes)
 
 
 def test_a_missing_picture_is_named_once(tmp_path: Path) -> None:
@@ -149,7 +149,7 @@ def test_tables_of_parts_with_boxes(tmp_path: Path) -> None:
     found = seen(pictures(data, "train/a.png", "val/a.png"))
     assert boxes(found) == {f"{part}/a.png": [("cat", 1, 1, 9, 9), ("cat", 2, 1, 9, 9)] for part in ("train", "val")}
     assert found.parts == ("train", "val")
-    assert "not used, for it differs from box to box: id" in found.said
+    assert "not used, for it differs from box to box: id" in found.notes
 
 
 CORNER = st.integers(0, WIDTH - 2).map(lambda n: n / 2)
@@ -176,12 +176,12 @@ def test_boxes_written_are_boxes_read(
 @settings(max_examples=20, deadline=None)
 @given(st.lists(st.tuples(*[st.sampled_from([0, 0.25, 1, 2, 256])] * 3, st.sampled_from(["cat", "dog"])), max_size=40))
 def test_boxes_drawn_twice_are_taken_once(drawn: list[tuple[float, float, float, str]]) -> None:
-    from seehear.table.layouts.box_cells import Drawn, box_cells
+    from seehear.table.layouts.box_cells import Annotations, encode_boxes
 
-    things = Drawn()
+    things = Annotations()
     for number, (picture, x, y, label) in enumerate(drawn):
         things.add(int(picture) % 3, label, (x, y, x + 1, y + 2), str(number))
-    made = box_cells(things.columns(), np.full((3, 2), 1000.0), str)
+    made = encode_boxes(things.columns(), np.full((3, 2), 1000.0), str)
     slow: dict[int, list[tuple[Any, ...]]] = {0: [], 1: [], 2: []}
     for picture, x, y, label in drawn:
         box = (label, [x, y, x + 1, y + 2])
@@ -209,8 +209,8 @@ def test_pascal_voc_counts_from_one_and_keeps_its_parts(tmp_path: Path) -> None:
         "JPEGImages/c.png": [("cat", 0, 4, 9, 9)],
     }
     assert [row.part for row in table] == ["train", "train", "val"]
-    assert "Pascal VOC: 3 boxes in 3 pictures" in table.said
-    assert "1 box from pixel 0 on, where Pascal VOC counts from 1: taken for 1" in table.said
+    assert "Pascal VOC: 3 boxes in 3 pictures" in table.notes
+    assert "1 box from pixel 0 on, where Pascal VOC counts from 1: taken for 1" in table.notes
 
 
 def test_annotations_beside_pictures_in_parts(tmp_path: Path) -> None:
@@ -288,8 +288,8 @@ def test_boxes_are_held_against_the_picture_itself(tmp_path: Path, size: tuple[i
     assert boxes(table) == {"a.jpg": [("cat", 0, 0, 40, 9)]}
     outside = "a box outside its picture of 40 x 30 px: left out"
     assert table.problems == (RowProblem("a.xml object 2", outside, "correct or remove it"),)
-    said = "1 picture of another size than told: that of the file counts; the first: a.jpg"
-    assert (said in table.said) == all(size)
+    notes = "1 picture of another size than told: that of the file counts; the first: a.jpg"
+    assert (notes in table.notes) == all(size)
 
 
 # COCO
@@ -369,7 +369,7 @@ def test_pictures_of_coco_that_are_not_as_told_are_counted(tmp_path: Path) -> No
     Image.new("L", (WIDTH // 2, HEIGHT // 2)).save(data / "b.jpg")
     table = seen(data)
     assert boxes(table)["a.jpg"] == [("cat", 1, 2, 11, 7.25), ("dog", 0, 0, 30, 30, "crowd")]
-    assert "2 pictures of another size than told: that of the file counts; the first: a.jpg" in table.said
+    assert "2 pictures of another size than told: that of the file counts; the first: a.jpg" in table.notes
 
 
 def test_pictures_of_coco_that_can_not_be_told_apart_are_named(tmp_path: Path) -> None:
@@ -432,7 +432,7 @@ def test_yolo_reads_boxes_and_outlines(tmp_path: Path, table: str) -> None:
         "images/val/c.jpg": [],
     }
     assert [row.part for row in found] == ["train", "train", "val"]
-    assert "1 picture without a text: taken for empty" in found.said
+    assert "1 picture without a text: taken for empty" in found.notes
 
 
 def test_yolo_without_a_table_and_with_faults(tmp_path: Path) -> None:
@@ -461,7 +461,7 @@ def test_texts_of_yolo_beside_their_pictures(tmp_path: Path, names: str) -> None
         "valid/d.jpg": [("cat", 0, 0, 40, 30)],
     }
     assert [row.part for row in found] == ["train", "train", "train", "val"]
-    assert "1 picture without a text: taken for empty" in found.said
+    assert "1 picture without a text: taken for empty" in found.notes
 
 
 def test_texts_of_yolo_in_one_folder(tmp_path: Path) -> None:
@@ -633,7 +633,7 @@ def test_few_names_that_end_like_masks_are_pictures(tmp_path: Path) -> None:
 @pytest.mark.parametrize("mode", ["L", "RGB", "CMYK", "P"])
 @pytest.mark.parametrize("turned", [0, 1, 6])
 def test_sizes_are_those_that_pillow_tells(tmp_path: Path, ending: str, mode: str, turned: int) -> None:
-    from seehear.table.layouts.picture_sizes import sizes_px
+    from seehear.table.layouts.image_sizes import read_sizes_px
 
     exif = Image.Exif()
     if turned:
@@ -646,17 +646,17 @@ def test_sizes_are_those_that_pillow_tells(tmp_path: Path, ending: str, mode: st
     for name in ("a", "b"):
         with Image.open(tmp_path / f"{name}.{ending}") as picture:
             upright = ImageOps.exif_transpose(picture).size
-        assert sizes_px(tmp_path, [f"{name}.{ending}"]).tolist() == [[*upright]]
+        assert read_sizes_px(tmp_path, [f"{name}.{ending}"]).tolist() == [[*upright]]
 
 
 def test_pictures_on_their_side_are_measured_upright(tmp_path: Path) -> None:
-    from seehear.table.layouts.picture_sizes import sizes_px
+    from seehear.table.layouts.image_sizes import read_sizes_px
 
     exif = Image.Exif()
     exif[0x0112] = 6
     Image.new("L", (WIDTH, HEIGHT)).save(tmp_path / "a.jpg", exif=exif)
     (tmp_path / "b.jpg").write_bytes(b"no picture")
-    sizes = sizes_px(tmp_path, ["a.jpg", "b.jpg", "c.jpg"])
+    sizes = read_sizes_px(tmp_path, ["a.jpg", "b.jpg", "c.jpg"])
     assert sizes[0].tolist() == [HEIGHT, WIDTH]
     assert np.isnan(sizes[1:]).all()
 
@@ -669,13 +669,13 @@ def chunk(name: bytes, content: bytes) -> bytes:
 @pytest.mark.parametrize("kind", ["eXIf", "zTXt", "damaged", "tEXt"])
 def test_pngs_that_say_late_or_otherwise_that_they_are_turned(tmp_path: Path, kind: str, before: bytes) -> None:
     from seehear.senses import SENSES
-    from seehear.table.layouts.picture_sizes import sizes_px
+    from seehear.table.layouts.image_sizes import read_sizes_px
 
     exif = Image.Exif()
     exif[0x0112] = 6
     told = exif.tobytes()
     raw = f"\nexif\n{len(told):8}\n{told.hex()}\n".encode()
-    said = {
+    notes = {
         "eXIf": chunk(b"eXIf", told.removeprefix(b"Exif\0\0")),
         "zTXt": chunk(b"zTXt", b"Raw profile type exif\0\0" + zlib.compress(raw)),
         "damaged": chunk(b"eXIf", b"no such notes, and long enough"),
@@ -684,9 +684,9 @@ def test_pngs_that_say_late_or_otherwise_that_they_are_turned(tmp_path: Path, ki
     Image.new("L", (WIDTH, HEIGHT)).save(tmp_path / "a.png")
     png = (tmp_path / "a.png").read_bytes()
     at = png.index(before) - 4
-    (tmp_path / "a.png").write_bytes(png[:at] + said[kind] + png[at:])
+    (tmp_path / "a.png").write_bytes(png[:at] + notes[kind] + png[at:])
     height, width, _ = SENSES["image"].read(tmp_path / "a.png").shape
-    assert sizes_px(tmp_path, ["a.png"]).tolist() == [[width, height]]
+    assert read_sizes_px(tmp_path, ["a.png"]).tolist() == [[width, height]]
     assert (width < height) == (kind in ("eXIf", "zTXt"))
 
 
@@ -735,7 +735,7 @@ def test_objects_in_cells_are_boxes(tmp_path: Path, objects: Any, ending: str) -
     table = seen(data)
     assert boxes(table)["a.png"] == DRAWN_TWICE
     assert boxes(table).get("b.png", []) == []
-    assert f"a cell of 'objects' holds the boxes of a picture: 2 in {counted(len(table), 'picture')}" in table.said
+    assert f"a cell of 'objects' holds the boxes of a picture: 2 in {counted(len(table), 'picture')}" in table.notes
 
 
 def test_what_is_wrong_with_objects_is_named(tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ def test_a_column_for_each_class_tells_several_labels(tmp_path: Path, yes: str, 
     words = (
         "one column of 0 and 1 for each of 3 classes: cat, dog, old dog; an example may have several classes or none"
     )
-    assert words in table.said
+    assert words in table.notes
     spec = ANSWERS["label"].plan([*table.answers(), *table.answers()], "label")
     assert (spec.classes, spec.several) == (("cat", "dog", "old dog"), True)
 
@@ -40,7 +40,7 @@ def test_one_class_where_every_row_has_exactly_one(tmp_path: Path) -> None:
     rows = "image,MEL,NV,sex\na.jpg,1.0,0.0,f\nb.jpg,0.0,1.0,m\nc.jpg,1.0,0.0,m\n"
     table = seen(folder(tmp_path / "d", rows))
     assert (table.answers(), table.metadata) == (["MEL", "NV", "MEL"], ("sex",))
-    assert "one column of 0 and 1 for each of 2 classes: MEL, NV; each example has one class" in table.said
+    assert "one column of 0 and 1 for each of 2 classes: MEL, NV; each example has one class" in table.notes
 
 
 def test_a_row_without_0_or_1_for_every_class_is_named(tmp_path: Path) -> None:
@@ -94,7 +94,7 @@ def test_ids_find_their_files(tmp_path: Path, heading: str) -> None:
     assert [row.inputs["image"] for row in table] == [data / "pictures/0a.png", data / "pictures/deep/1b.JPG"]
     assert table.problems == (RowProblem("labels.csv row 4", "no file '2c'"),)
     words = f"labels.csv: column {heading!r} holds file names without extensions; '0a' is pictures/0a.png"
-    assert words in table.said
+    assert words in table.notes
     assert table.metadata == (("patient_id",) if heading == "patient_id" else ())
     assert seen(data / "labels.csv").answers() == table.answers()
 

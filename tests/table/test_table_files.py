@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from seehear.errors import DataError
 from seehear.inputs import gather
-from seehear.table import RowProblem, unfolding
+from seehear.table import RowProblem
+from seehear.table import parquet as unfolding
 from seehear.table.sheets import read_sheet
 from table_kinds import make, opened
 
@@ -25,7 +26,7 @@ def _sheet(folder: Path, content: str | bytes, name: str = "t.csv") -> tuple[dic
 
 
 @pytest.mark.parametrize(
-    ("encoding", "said"),
+    ("encoding", "notes"),
     [
         ("utf-8", ()),
         ("utf-8-sig", ()),
@@ -33,11 +34,11 @@ def _sheet(folder: Path, content: str | bytes, name: str = "t.csv") -> tuple[dic
         ("latin-1", ("t.csv is not UTF-8; its letters are read as Windows-1252",)),
     ],
 )
-def test_encodings(tmp_path: Path, encoding: str, said: tuple[str, ...]) -> None:
+def test_encodings(tmp_path: Path, encoding: str, notes: tuple[str, ...]) -> None:
     path = make(tmp_path, {"t.csv": "image,label\r\ncafé.png,größer\r\n".encode(encoding)}) / "t.csv"
     sheet = read_sheet(path, "t.csv")
     assert sheet.cells.to_pydict() == {"image": ["café.png"], "label": ["größer"]}
-    assert sheet.said == said
+    assert sheet.notes == notes
 
 
 def test_quotes_and_row_numbers(tmp_path: Path) -> None:
@@ -62,17 +63,17 @@ def test_a_cell_may_hold_thousands_of_boxes(tmp_path: Path, quote: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "notes"),
     [
         ("image;label\n1.png;a,b\n", ("t.csv is divided by semicolons",)),
         ("image\tlabel\n1.png\ta,b\n", ("t.csv is divided by tabs",)),
         (',image,label\n0,1.png,"a,b"\n', ("t.csv: column 1 has no heading and is not used",)),
     ],
 )
-def test_dividers_and_unnamed_columns(tmp_path: Path, content: str, said: tuple[str, ...]) -> None:
+def test_dividers_and_unnamed_columns(tmp_path: Path, content: str, notes: tuple[str, ...]) -> None:
     sheet = read_sheet(make(tmp_path, {"t.csv": content}) / "t.csv", "t.csv")
     assert sheet.cells.to_pydict() == {"image": ["1.png"], "label": ["a,b"]}
-    assert sheet.said == said
+    assert sheet.notes == notes
 
 
 @pytest.mark.parametrize(
@@ -249,7 +250,7 @@ def test_a_csv_without_quotes_is_read_as_the_careful_way_reads_it(
             sheet = read_sheet(path, "t.csv", most_rows)
         except DataError as error:
             return str(error)
-        return sheet.cells.to_pydict(), sheet.row.tolist(), sheet.problems, sheet.said
+        return sheet.cells.to_pydict(), sheet.row.tolist(), sheet.problems, sheet.notes
 
     assert told(None) == told(1000)
 

@@ -24,7 +24,7 @@ PICTURES = [{"id": number, "file_name": f"{number}.png", "width": WIDTH, "height
 CLASSES = [{"id": 3, "name": "cat"}, {"id": 5, "name": "dog"}]
 
 
-def thing(number: int, region: Any, **changes: Any) -> dict[str, Any]:
+def parse_line(number: int, region: Any, **changes: Any) -> dict[str, Any]:
     box = [4, 5, 10, 10]
     told = {"id": number, "image_id": 1, "category_id": 3, "bbox": box, "iscrowd": 0, "segmentation": region}
     return told | changes
@@ -56,15 +56,15 @@ def pixels(table: Table) -> list[np.ndarray]:
 
 
 def test_boxes_are_learned_from_outlined_things_unless_asked_otherwise(tmp_path: Path) -> None:
-    data = instances(tmp_path / "d", thing(1, [SQUARE]))
+    data = instances(tmp_path / "d", parse_line(1, [SQUARE]))
     table = seen(data, None)
     assert (table.kind, table.metadata) == ("boxes", ())
-    assert "'mask' could be the answer too: choose with --answer" in table.said
-    assert "COCO: 1 box, 1 outlined, in 2 pictures, by t.json" in table.said
+    assert "'mask' could be the answer too: choose with --answer" in table.notes
+    assert "COCO: 1 box, 1 outlined, in 2 pictures, by t.json" in table.notes
     assert json.loads(table.answers()[0]) == [{"label": "cat", "xyxy": [4, 5, 14, 15]}]
     assert seen(data).kind == "mask"
-    without = seen(instances(tmp_path / "e", thing(1, []), thing(2, None)), None)
-    assert not [sentence for sentence in without.said if "mask" in sentence]
+    without = seen(instances(tmp_path / "e", parse_line(1, []), parse_line(2, None)), None)
+    assert not [sentence for sentence in without.notes if "mask" in sentence]
 
 
 def test_outlines_become_masks_of_their_pictures(tmp_path: Path) -> None:
@@ -73,7 +73,7 @@ def test_outlines_become_masks_of_their_pictures(tmp_path: Path) -> None:
     packed = coco.encode(np.asfortranarray(inside))
     text = {"size": packed["size"], "counts": packed["counts"].decode()}
     crowd = {"size": [HEIGHT, WIDTH], "counts": [0, HEIGHT, HEIGHT * (WIDTH - 1)]}
-    things = (thing(1, [SQUARE]), thing(2, text, category_id=5), thing(3, crowd, iscrowd=1))
+    things = (parse_line(1, [SQUARE]), parse_line(2, text, category_id=5), parse_line(3, crowd, iscrowd=1))
     table = seen(instances(tmp_path / "d", *things))
     first, second = pixels(table)
     assert (table.kind, table.in_files, table.problems) == ("mask", False, ())
@@ -81,27 +81,27 @@ def test_outlines_become_masks_of_their_pictures(tmp_path: Path) -> None:
     assert (first[20:, 30:] == "d").all() and (first == "d").sum() == 100
     assert (first[:, 0] == "?").all() and (first == "?").sum() == HEIGHT
     assert (second == "b").all()
-    assert "what is in no outline is of the class 'background'" in table.said
-    assert "1 thing drawn as a crowd: the pixels in it teach nothing; the first: t.json annotation 3" in table.said
+    assert "what is in no outline is of the class 'background'" in table.notes
+    assert "1 thing drawn as a crowd: the pixels in it teach nothing; the first: t.json annotation 3" in table.notes
 
 
 def test_what_is_wrong_with_outlines_is_named(tmp_path: Path) -> None:
     things = [
-        thing(1, [SQUARE, [1, 2, 3, 4]]),
-        thing(2, [[30, 20, 60, 20, 60, 28]]),
-        thing(3, [], category_id=5),
-        thing(4, [[1, 2, 3, 4]], bbox=[20, 0, 2, 2]),
-        thing(5, [[90, 90, 95, 90, 95, 99]], bbox=None),
-        thing(6, {"size": [9, 9], "counts": [81]}, bbox=[]),
-        thing(7, {"size": [HEIGHT, WIDTH], "counts": [81]}, bbox=[]),
-        thing(8, {"counts": "a"}, bbox=[]),
-        thing(9, [[1, 1, 9, 1, 5, 1]], bbox=[]),
-        thing(10, [[1, 1, 9, 1, "five", 5]], bbox=[]),
-        thing(11, "none", bbox=[]),
-        thing(12, None, bbox=[]),
-        thing(13, [SQUARE], category_id=8),
-        thing(14, [SQUARE], category_id=9),
-        thing(15, [SQUARE], image_id=7),
+        parse_line(1, [SQUARE, [1, 2, 3, 4]]),
+        parse_line(2, [[30, 20, 60, 20, 60, 28]]),
+        parse_line(3, [], category_id=5),
+        parse_line(4, [[1, 2, 3, 4]], bbox=[20, 0, 2, 2]),
+        parse_line(5, [[90, 90, 95, 90, 95, 99]], bbox=None),
+        parse_line(6, {"size": [9, 9], "counts": [81]}, bbox=[]),
+        parse_line(7, {"size": [HEIGHT, WIDTH], "counts": [81]}, bbox=[]),
+        parse_line(8, {"counts": "a"}, bbox=[]),
+        parse_line(9, [[1, 1, 9, 1, 5, 1]], bbox=[]),
+        parse_line(10, [[1, 1, 9, 1, "five", 5]], bbox=[]),
+        parse_line(11, "none", bbox=[]),
+        parse_line(12, None, bbox=[]),
+        parse_line(13, [SQUARE], category_id=8),
+        parse_line(14, [SQUARE], category_id=9),
+        parse_line(15, [SQUARE], image_id=7),
     ]
     table = seen(instances(tmp_path / "d", *things, categories=[*CLASSES, {"id": 9}]))
     (first, _), left = pixels(table), "correct or remove it"
@@ -123,7 +123,7 @@ def test_what_is_wrong_with_outlines_is_named(tmp_path: Path) -> None:
         "1 thing with pieces of fewer than three corners, left out; the first: t.json annotation 1",
         "1 thing cut off at the edge of their picture, beyond which they reached; the first: t.json annotation 2",
         "1 thing without an outline, but with a box: the pixels in it teach nothing; the first: t.json annotation 3",
-    } <= set(table.said)
+    } <= set(table.notes)
     assert (first[0:2, 20:22] == "?").all() and (first == "?").sum() == 4, "of 3, 1 lies on top"
 
 
@@ -136,8 +136,8 @@ def test_what_other_programs_write_into_coco(tmp_path: Path) -> None:
         {"name": "_Background_"},
     ]
     things = (
-        thing(1, SQUARE, attributes={"occluded": False}, area=100.0),
-        thing(2, [SQUARE], image_id=2, category_id=3.0, ignore=0),
+        parse_line(1, SQUARE, attributes={"occluded": False}, area=100.0),
+        parse_line(2, [SQUARE], image_id=2, category_id=3.0, ignore=0),
     )
     table = seen(instances(tmp_path / "d", *things, images=pictures, categories=classes))
     spec = ANSWERS["mask"].plan(table.answers(), "mask")
@@ -146,17 +146,17 @@ def test_what_other_programs_write_into_coco(tmp_path: Path) -> None:
 
 
 def test_a_class_of_what_is_in_no_outline_may_be_in_the_file(tmp_path: Path) -> None:
-    data = instances(tmp_path / "d", thing(1, [SQUARE]), categories=[*CLASSES, {"id": 0, "name": "_Background_"}])
+    data = instances(tmp_path / "d", parse_line(1, [SQUARE]), categories=[*CLASSES, {"id": 0, "name": "_Background_"}])
     table = seen(data)
     assert ANSWERS["mask"].plan(table.answers(), "mask").classes == ("_Background_", "cat")
-    assert "what is in no outline is of the class '_Background_'" in table.said
+    assert "what is in no outline is of the class '_Background_'" in table.notes
 
 
 def test_outlines_of_a_picture_of_another_size_are_never_drawn(tmp_path: Path) -> None:
     """However large the file says that it is."""
     told = [PICTURES[0], PICTURES[1] | {"width": 9_999, "height": 9_999}]
-    huge = thing(2, [[0, 0, 9_999, 0, 9_999, 9_999]], image_id=2)
-    table = seen(instances(tmp_path / "d", thing(1, [SQUARE]), huge, images=told))
+    huge = parse_line(2, [[0, 0, 9_999, 0, 9_999, 9_999]], image_id=2)
+    table = seen(instances(tmp_path / "d", parse_line(1, [SQUARE]), huge, images=told))
     assert [row.key for row in table] == ["1.png"]
     what = "its outlines can not be drawn: its size is not known, or not the one that they were drawn on"
     assert [(problem.where, problem.what) for problem in table.problems] == [("2.png", what)]
@@ -183,6 +183,6 @@ def test_masks_are_the_union_that_pycocotools_draws(
 ) -> None:
     """Of things of one class, in whole pixels, where both agree at the rim too."""
     polygons = [[x, y, x + side, y, x + side, y + side, x, y + side] for x, y, side in corners]
-    data = instances(tmp_path_factory.mktemp("d"), *(thing(i, [each]) for i, each in enumerate(polygons)))
+    data = instances(tmp_path_factory.mktemp("d"), *(parse_line(i, [each]) for i, each in enumerate(polygons)))
     theirs = coco.decode(coco.merge(coco.frPyObjects(polygons, HEIGHT, WIDTH)))
     assert np.array_equal(pixels(seen(data))[0] == "c", theirs == 1)

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from seehear.errors import DataError, UsageError
 from seehear.media import Excerpt
 from seehear.table import RowProblem, Table
-from seehear.table.layouts.audacity import audacity
-from seehear.table.layouts.selections import selections
-from seehear.table.layouts.text_grid import text_grid
+from seehear.table.layouts.audacity import parse_audacity
+from seehear.table.layouts.selection_tables import parse_selections
+from seehear.table.layouts.text_grid import parse_text_grid
 from seehear.table.layouts.timed_labels import TimedLabels
 from table_kinds import KINDS, Kind, make, opened
 
@@ -55,11 +55,11 @@ def test_label_tracks_of_audacity(tmp_path: Path) -> None:
         "its labels repeat: they are classes; --answer text:label reads them the other way",
         "left out 1 stretch without a label",
         "an example is the stretch of its file from 'start_s' to 'end_s'",
-    } <= set(table.said)
+    } <= set(table.notes)
 
 
 def test_labels_without_proper_times_are_named() -> None:
-    found = audacity("soon\t5\thorn\n-1\t2\thorn\n5\t4\thorn\n1e999\t2\thorn\n3\t4\thorn\n", "a.txt")
+    found = parse_audacity("soon\t5\thorn\n-1\t2\thorn\n5\t4\thorn\n1e999\t2\thorn\n3\t4\thorn\n", "a.txt")
     assert [(label.start_s, label.end_s) for label in found.labels] == [(3, 4)]
     assert [(problem.where, problem.what) for problem in found.problems] == [
         ("a.txt line 1", "the times of 'horn' are not numbers"),
@@ -126,8 +126,8 @@ def test_a_text_grid_in_its_short_form(tmp_path: Path, encoding: str, name: str)
     data = make(tmp_path / "d", {"a.wav": "x", name: SHORT_GRID.replace("no", "nö").encode(encoding)})
     table = heard(data)
     assert told(table) == [("a.wav [0.50 s to 1.25 s]", 'say "yes" 12 or 3.5'), ("a.wav [1.25 s to 4.00 s]", "nö")]
-    assert f"{name}: the tier 'tones' marks points, not stretches, and is not read" in table.said
-    assert "left out 1 stretch without a label" in table.said
+    assert f"{name}: the tier 'tones' marks points, not stretches, and is not read" in table.notes
+    assert "left out 1 stretch without a label" in table.notes
 
 
 WORDS = ("words", [(0, 0.5, "one"), (0.5, 1.5, ""), (1.5, 2, "two"), (2, 3, "one"), (3, 4, "two")])
@@ -145,7 +145,7 @@ def test_a_tier_of_a_text_grid_is_chosen(tmp_path: Path) -> None:
         ("a.wav [3.00 s to 4.00 s]", "two"),
     ]
     assert not table.problems
-    assert "tiers, one of which is the answer: 'phones' (3), 'words' (4); choose with --answer" in table.said
+    assert "tiers, one of which is the answer: 'phones' (3), 'words' (4); choose with --answer" in table.notes
     phones = heard(data, answer="label:phones")
     assert told(phones) == [
         ("a.wav [0.00 s to 0.20 s]", "W"),
@@ -178,7 +178,7 @@ def test_a_text_grid_that_is_damaged_is_named(tmp_path: Path, grid: str | bytes,
     assert len(table) == 4
     assert table.problems[0].where == "a.TextGrid"
     with pytest.raises(DataError, match=words):
-        text_grid((data / "a.TextGrid").read_text(errors="replace"), "a.TextGrid")
+        parse_text_grid((data / "a.TextGrid").read_text(errors="replace"), "a.TextGrid")
 
 
 RAVEN = (
@@ -237,11 +237,11 @@ def test_tables_of_birdnet(tmp_path: Path) -> None:
 )
 def test_selection_tables_that_lack_a_column_are_refused(table: str, words: str) -> None:
     with pytest.raises(DataError, match=rf"a\.txt: {words}"):
-        selections(table, "a.txt")
+        parse_selections(table, "a.txt")
 
 
 def test_times_of_selections_may_be_in_milliseconds() -> None:
-    (label,) = selections("start_ms;end_ms;label\n1500;2250;horn\n", "a.csv").labels
+    (label,) = parse_selections("start_ms;end_ms;label\n1500;2250;horn\n", "a.csv").labels
     assert (label.start_s, label.end_s, label.label) == (1.5, 2.25, "horn")
 
 
@@ -277,7 +277,7 @@ def test_annotations_of_elan(tmp_path: Path) -> None:
     ]
     hint = "write both in seconds, such as 12.5"
     assert table.problems == (RowProblem("a.eaf annotation a2", "the times of 'when?' are not numbers", hint),)
-    assert "a.eaf: the tier 'letters' divides annotations without giving times, and is not read" in table.said
+    assert "a.eaf: the tier 'letters' divides annotations without giving times, and is not read" in table.notes
     assert told(heard(data, answer="text:french")) == [("a.mp4 [0.50 s to 1.75 s]", "bonjour")]
 
 
@@ -308,7 +308,7 @@ def test_the_first_format_of_a_recording_wins(tmp_path: Path) -> None:
     files = {"a.wav": "x", "a.TextGrid": long_grid(WORDS), "a.txt": HORNS, "b.wav": "x", "b.txt": HORNS, "c.wav": "x"}
     table = heard(make(tmp_path / "d", files))
     assert table.answers() == ["one", "two", "one", "two", "horn", "siren", "horn", "siren"]
-    assert "not used, because labels of another format lie beside them: a.txt" in table.said
+    assert "not used, because labels of another format lie beside them: a.txt" in table.notes
     assert RowProblem("c.wav", "no labels beside it", "put its label file beside it") in table.problems
 
 
@@ -334,7 +334,7 @@ def test_other_layouts_stay_what_they_are(tmp_path: Path, files: dict[str, str],
     assert heard(make(tmp_path / "d", files)).answers() == (answers or ["good morning", "1 2 buckle my shoe"])
 
 
-@pytest.mark.parametrize("read", [audacity, selections, text_grid])
+@pytest.mark.parametrize("read", [parse_audacity, parse_selections, parse_text_grid])
 @settings(max_examples=100, deadline=None)
 @given(text=st.text('Begin Time(s)End\tAnnotation"ooTextGrid<exists>0123456789.,-e\n\\', max_size=120))
 def test_any_text_is_labels_problems_or_refused(read: Callable[[str, str], TimedLabels], text: str) -> None:
@@ -366,7 +366,7 @@ def test_urbansound8k(tmp_path: Path) -> None:
             ({"audio": data / "audio/fold10/200-2-0-0.wav"}, "street_music", {"recording": "200", "fold": "10"}),
         ]
         assert [problem.what for problem in table.problems] == ["no file 'audio/fold1/100-3-0-1.wav'"]
-        assert "keeping 'recording' together in splits" in table.said
+        assert "keeping 'recording' together in splits" in table.notes
 
 
 def test_esc_50(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from seehear.errors import DataError
 from seehear.inputs import gather
 from seehear.media import Excerpt
 from seehear.table import Row, RowProblem, Table, split
-from seehear.table.cues import Cue, read_cues
+from seehear.table.subtitles import Cue, parse_subtitles
 from table_kinds import KINDS, Kind, make, opened
 
 SPEECH = (*KINDS, Kind("text", ("text", "transcript", "transcription", "sentence", "normalized_text")))
@@ -38,7 +38,7 @@ def test_rows_may_be_stretches_of_recordings(tmp_path: Path) -> None:
         Row("b.wav", {"audio": data / "b.wav"}, "x", {"recording": "b.wav"}, ""),
     ]
     assert table.take([1])[0] == table[1]
-    assert "an example is the stretch of its file from 'start' to 'end'" in table.said
+    assert "an example is the stretch of its file from 'start' to 'end'" in table.notes
     assert str(table[1].inputs["audio"]) == f"{data / 'a.wav'} [1.50 s to 3.00 s]"
 
 
@@ -112,7 +112,7 @@ def test_the_stretches_of_one_recording_stay_together_in_a_split(tmp_path: Path)
         {row.metadata["recording"] for row in table.take(side)} for side in (parts.train, parts.held_out)
     )
     assert not learned & held_out
-    assert parts.said == f"held out 2 of 8 recordings ({', '.join(sorted(held_out))}): 8 of 32 examples"
+    assert parts.notes == f"held out 2 of 8 recordings ({', '.join(sorted(held_out))}): 8 of 32 examples"
 
 
 SPANS = st.tuples(st.integers(0, 10_000_000), st.integers(1, 10_000_000))
@@ -159,11 +159,11 @@ def test_kaldi_with_segments(tmp_path: Path) -> None:
         Row(
             f"wav/r1.flac [{start:.2f} s to {end:.2f} s]",
             {"audio": Excerpt(data / "wav/r1.flac", start, end)},
-            said,
+            notes,
             {"recording": "wav/r1.flac", "speaker": "ann"},
             "",
         )
-        for start, end, said in [(0.5, 2.25, "good morning"), (2.25, 4, "how are you")]
+        for start, end, notes in [(0.5, 2.25, "good morning"), (2.25, 4, "how are you")]
     ]
     assert table.problems == (
         RowProblem("text row 7", "'ann-1' stands in row 1 too"),
@@ -200,7 +200,7 @@ def test_kaldi_of_whole_recordings_in_parts_named_from_where_the_recipe_runs(tmp
         (tmp_path / "d/wav/dev.wav", "val"),
         (tmp_path / "d/wav/train_clean.wav", "train"),
     ]
-    assert "not read, for they are no parts: lang" in table.said
+    assert "not read, for they are no parts: lang" in table.notes
 
 
 CLIPS = {"clips/a.mp3": "x", "clips/b.mp3": "x", "clips/c.mp3": "x"}
@@ -221,11 +221,11 @@ def test_common_voice(tmp_path: Path) -> None:
     assert table[1].metadata == {"client_id": "c2", "up_votes": "2", "age": "", "gender": "", "accents": "Ireland"}
     assert table.answer_column == "sentence"
     assert table.problems == (RowProblem("dev.tsv row 3", "no file 'clips/gone.mp3'"),)
-    assert "invalidated.tsv, other.tsv, validated.tsv are not used" in table.said
+    assert "invalidated.tsv, other.tsv, validated.tsv are not used" in table.notes
     assert told(heard(data / "validated.tsv")) == [("clips/c.mp3", "Unused", "")]
     (data / "train.tsv").unlink()
     assert told(heard(data)) == [("clips/c.mp3", "Unused", "")]
-    assert "dev.tsv, invalidated.tsv, other.tsv are not used" in heard(data).said
+    assert "dev.tsv, invalidated.tsv, other.tsv are not used" in heard(data).notes
 
 
 @pytest.mark.parametrize("point_at", ["d", "d/metadata.csv"])
@@ -292,14 +292,14 @@ def test_recordings_beside_their_texts(tmp_path: Path) -> None:
         RowProblem("empty.txt", "it is empty"),
         RowProblem("readme.txt", "no recording of this name beside it"),
     )
-    assert {"not read: notes.pdf", "2 recordings with their words"} <= set(table.said)
+    assert {"not read: notes.pdf", "2 recordings with their words"} <= set(table.notes)
 
 
 def test_recordings_beside_their_texts_in_parts(tmp_path: Path) -> None:
     files = [f"{part}/a.{extension}" for part in ("train", "test") for extension in ("mp4", "wav", "txt")]
     data = make(tmp_path / "d", [*files, "loose.wav", "old/a.wav"])
     table = heard(data)
-    assert "not read, for they are no parts: old, loose.wav" in table.said
+    assert "not read, for they are no parts: old, loose.wav" in table.notes
     assert [(row.inputs, row.part) for row in table] == [
         ({"image": data / part / "a.mp4", "audio": data / part / "a.wav"}, part) for part in ("test", "train")
     ]
@@ -379,7 +379,7 @@ def test_subtitles_cut_a_recording_into_utterances(tmp_path: Path) -> None:
         "2 recordings with their words, 3 cues of subtitles",
         "left out 2 cues without words, such as [music]",
         "not used, for subtitles lie beside them: talk.srt, talk.txt",
-    } <= set(table.said)
+    } <= set(table.notes)
 
 
 def test_subtitles_that_name_their_language(tmp_path: Path) -> None:
@@ -396,7 +396,7 @@ def test_subtitles_that_name_their_language(tmp_path: Path) -> None:
         RowProblem("e.2nd draft.srt", "no recording of this name beside it"),
         RowProblem("e.mp4", "no text beside it", "put e.txt or e.vtt beside it"),
     )
-    assert "not used, for subtitles lie beside them: d.en.srt" in table.said
+    assert "not used, for subtitles lie beside them: d.en.srt" in table.notes
 
 
 @pytest.mark.parametrize(
@@ -409,7 +409,7 @@ def test_subtitles_that_name_their_language(tmp_path: Path) -> None:
     ],
 )
 def test_damaged_cues_are_named(subtitles: str, words: str) -> None:
-    cues, problems, _ = read_cues("WEBVTT\n\n" + subtitles, "t.vtt")
+    cues, problems, _ = parse_subtitles("WEBVTT\n\n" + subtitles, "t.vtt")
     assert not cues and [problem.where for problem in problems] == ["t.vtt line 3"]
     assert words in problems[0].what
 
@@ -452,19 +452,19 @@ def cues(draw: st.DrawFn, marks: st.SearchStrategy[str], names: st.SearchStrateg
 @settings(max_examples=60, deadline=None)
 @given(cues(MARKS, NAMES), st.sampled_from(["\n", "\r\n", "\r"]))
 def test_cues_written_as_webvtt_are_cues_read(written: list[Cue], ending: str) -> None:
-    assert read_cues(_vtt(written).replace("\n", ending), "t.vtt") == (written, [], False)
+    assert parse_subtitles(_vtt(written).replace("\n", ending), "t.vtt") == (written, [], False)
 
 
 @settings(max_examples=60, deadline=None)
 @given(cues(st.just("!"), st.just("")), st.sampled_from(["\n", "\r\n"]))
 def test_cues_written_as_subrip_are_cues_read(written: list[Cue], ending: str) -> None:
-    assert read_cues(_srt(written).replace("\n", ending), "t.srt") == (written, [], False)
+    assert parse_subtitles(_srt(written).replace("\n", ending), "t.srt") == (written, [], False)
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.text("0123:.,->\n <v>&;a[]♪{\\", max_size=80))
 def test_any_text_is_cues_or_problems(subtitles: str) -> None:
-    for cue in read_cues(subtitles, "t.srt")[0]:
+    for cue in parse_subtitles(subtitles, "t.srt")[0]:
         assert 0 <= cue.start_s < cue.end_s
 
 
@@ -479,7 +479,7 @@ def test_what_helps_to_learn_the_answer_is_a_column_of_its_own(tmp_path: Path) -
     assert (table.answers(), table.metadata) == (["x", "y", "x"], ("speaker",))
     assert [row.aid for row in table] == ["Ba", None, "Ke"]
     assert table.take([2, 0]).aids() == ["Ke", "Ba"]
-    assert "'Heard as' beside it may help to learn it; it is never asked for" in table.said
+    assert "'Heard as' beside it may help to learn it; it is never asked for" in table.notes
 
 
 def test_without_such_a_column_or_where_it_is_the_answer_nothing_helps(tmp_path: Path) -> None:

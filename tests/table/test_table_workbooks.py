@@ -84,7 +84,7 @@ def test_of_several_sheets_the_one_that_names_files_is_read(tmp_path: Path, name
     sheets = {"Notes": [["who", "when"], ["ann", "today"]], "Empty": [], "Pictures": [[], *ROWS]}
     sheet = read_sheet(WRITERS[name](tmp_path / name, sheets), name)
     assert sheet.cells["label"].to_pylist() == ["cat", "dog"]
-    assert (sheet.row.tolist(), sheet.said) == (
+    assert (sheet.row.tolist(), sheet.notes) == (
         [3, 4],
         (f"{name}: reading the sheet 'Pictures', not 'Notes', 'Empty'",),
     )

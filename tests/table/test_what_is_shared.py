@@ -26,7 +26,7 @@ def _digits(folder: Path, parts: list[str]) -> Path:
     return table
 
 
-def _said(events: list[Event]) -> list[str]:
+def _describe(events: list[Event]) -> list[str]:
     return [event.text for event in events if isinstance(event, Said) and " too (" in event.text]
 
 
@@ -34,7 +34,7 @@ def test_planning_says_what_parts_share(tmp_path: Path) -> None:
     data = _digits(tmp_path / "d", ["train"] * 6 + ["val"] * 3 + ["test"] * 3)
     events: list[Event] = []
     api.plan(data, steps=5, listen=events.append)
-    assert _said(events) == [
+    assert _describe(events) == [
         "1 of the 3 files of 'test' are in 'train' too (11.png): "
         "figures measured on 'test' will be better than on new files"
     ]
@@ -44,7 +44,7 @@ def test_planning_says_what_the_data_that_judges_shares(tmp_path: Path) -> None:
     data, val = (_digits(tmp_path / name, [""] * 12) for name in ("d", "v"))
     events: list[Event] = []
     api.plan(data, steps=5, val=val, listen=events.append)
-    assert _said(events) == [
+    assert _describe(events) == [
         f"12 of the 12 files of '{val}' are in '{data}' too (0.png, 1.png, 2.png, 3.png and 8 more): "
         f"figures measured on '{val}' will be better than on new files"
     ]
@@ -56,7 +56,7 @@ def test_evaluating_says_what_was_learned_from(tmp_path: Path, part: str) -> Non
     recipe = tiny.recipe("image", answer={"classes": ("even", "odd"), "several": False, "counts": (6, 6)})
     events: list[Event] = []
     api.Recogniser(Bundle(recipe, tiny.model("image"), b"", "")).evaluate(data, listen=events.append)
-    assert _said(events) == [
+    assert _describe(events) == [
         f"1 of the 6 files of '{part}' are in 'train' too (11.png): "
         f"figures measured on '{part}' will be better than on new files"
     ]

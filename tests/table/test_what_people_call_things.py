@@ -116,7 +116,7 @@ def test_one_count_of_classes(tmp_path: Path) -> None:
     """A folder whose files are of no use is no class."""
     data = make(tmp_path / "d", ["a/1.png", "b/2.png", "c/notes.txt"])
     (data / "c/gone.png").symlink_to(data / "nothing")
-    assert [said for said in opened(data).said if "class" in said] == [
+    assert [notes for notes in opened(data).notes if "class" in notes] == [
         "3 pictures in class folders",
         "answering 'label' (2 classes)",
     ]

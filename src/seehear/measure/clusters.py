@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from seehear.amounts import counted
 from seehear.measure.intervals import FEWEST_UNITS
-from seehear.table.groups import is_group, plural, tied
+from seehear.table.groups import connect_groups, is_group, plural
 
 Array = NDArray[Any]
 
@@ -32,7 +32,7 @@ def find_clusters(rows: int, metadata: Mapping[str, Sequence[str]]) -> Clusters:
     coded = {column: _coded(cells) for column, cells in metadata.items() if is_group(column)}
     few = ""
     while coded:
-        code = tied(list(coded.values()), rows)
+        code = connect_groups(list(coded.values()), rows)
         groups = int(code.max(initial=-1)) + 1
         if groups == rows:
             break

@@ -17,7 +17,7 @@ def unreadable_answers(table: Table, recipe: Recipe) -> list[RowProblem]:
     """
     if table.in_files:
         return []
-    codes, cells = table.coded()
+    codes, cells = table.encode_column()
     errors: dict[int, InputError] = {}
     for code, cell in enumerate(cells):
         try:

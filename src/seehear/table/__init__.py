@@ -1,10 +1,10 @@
 """The table of examples: one row each, read from the layouts people have, and split without leaking."""
 
-from seehear.table.copies import said_of_parts, shared
-from seehear.table.opening import open_table
-from seehear.table.roles import KindLike
+from seehear.table.column_roles import KindLike
+from seehear.table.duplicates import describe_part_overlap, find_overlap
+from seehear.table.loader import open_table
 from seehear.table.rows import Row, RowProblem, Table
-from seehear.table.split import Split, grouped, split
+from seehear.table.split import Split, group_rows, split
 
 __all__ = [
     "KindLike",
@@ -12,9 +12,9 @@ __all__ = [
     "RowProblem",
     "Split",
     "Table",
-    "grouped",
+    "describe_part_overlap",
+    "find_overlap",
+    "group_rows",
     "open_table",
-    "said_of_parts",
-    "shared",
     "split",
 ]

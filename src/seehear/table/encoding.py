@@ -23,7 +23,7 @@ _MOST_TEXT_BYTES = 1 << 30
 _HINT = "save it as csv with a line of headings"
 
 
-def encoding_of(path: Path, name: str) -> tuple[str, list[str]]:
+def detect_encoding(path: Path, name: str) -> tuple[str, list[str]]:
     """(encoding, what to say of it): what a byte order mark says, UTF-8 if every byte agrees, else Windows' cp1252.
 
     That is what Excel saves in western Europe; it has all letters of Latin-1, and € and ’ besides.
@@ -46,7 +46,7 @@ def encoding_of(path: Path, name: str) -> tuple[str, list[str]]:
     return "latin-1", [f"{name} is not UTF-8; its letters are read as Latin-1"]
 
 
-def holds(path: Path, letters: bytes) -> bool:
+def contains_any(path: Path, letters: bytes) -> bool:
     """Whether one of some letters of a byte each is in a file."""
     return any(letter in block for block in _blocks(path) for letter in letters)
 

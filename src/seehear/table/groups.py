@@ -42,7 +42,7 @@ def singular(heading: str) -> str:
     return _stem(heading)
 
 
-def tied(columns: Sequence[Indices], rows: int) -> Indices:
+def connect_groups(columns: Sequence[Indices], rows: int) -> Indices:
     """(rows,) the group of each row, 0 to the number of groups: of rows that share a value in any of the columns.
 
     columns: codes (rows,), -1 for no value.

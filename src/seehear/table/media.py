@@ -15,7 +15,7 @@ MIXED = "mixed"  # the medium of a column whose files are each of their own
 _NO_EXTENSION = r"(^|/)([^./]+|[^/]*\.[0-9]+)$"  # as DICOM files often come: IM0001, 1.2.840.113619
 
 
-def are_of(media: Sequence[str], cells: pa.ChunkedArray, *, nameless: bool = False) -> NDArray[np.bool_]:
+def match_media(media: Sequence[str], cells: pa.ChunkedArray, *, nameless: bool = False) -> NDArray[np.bool_]:
     """(rows,) whether each cell names a file of one of the media; with `nameless` also if it has no extension."""
     fitting = [extension for medium in media for extension in EXTENSIONS[medium]]
     pattern = rf"(?i)\.({'|'.join(fitting)})$"
@@ -24,11 +24,11 @@ def are_of(media: Sequence[str], cells: pa.ChunkedArray, *, nameless: bool = Fal
     return result
 
 
-def looks_like_files(cells: list[str]) -> bool:
+def are_mostly_files(cells: list[str]) -> bool:
     """Whether most of some cells name pictures, recordings or videos."""
     return 2 * sum(bool(medium_of(cell)) for cell in cells) > len(cells)
 
 
-def is_text(name: str) -> bool:
+def is_valid_text(name: str) -> bool:
     """Whether a file's name is valid Unicode, which a system need not care for."""
     return name.isprintable() or not any("\ud800" <= letter <= "\udfff" for letter in name)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 
 
-def numbers(cells: pa.ChunkedArray) -> NDArray[np.float64]:
+def parse_numbers(cells: pa.ChunkedArray) -> NDArray[np.float64]:
     """(rows,) the number in each cell; nan where it holds none."""
     try:
         found = pc.cast(cells, pa.float64())

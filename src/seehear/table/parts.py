@@ -19,25 +19,25 @@ _FLAGGED = {  # columns that say of each example whether it is for one part
 _FLAGS = {"1": True, "1.0": True, "true": True, "yes": True, "0": False, "0.0": False, "false": False, "no": False}
 
 
-def part_of(name: str) -> str:
+def parse_part(name: str) -> str:
     """train, val or test for any of their names; "" for any other word."""
     return _PARTS.get(name.strip().lower(), "")
 
 
-def part_of_subset(name: str) -> str:
+def find_part_in_name(name: str) -> str:
     """The part that one word of a name tells: train-clean-100, dev_other, test_manifest."""
-    return next(filter(None, map(part_of, re.split(r"[-_. ]", name))), "")
+    return next(filter(None, map(parse_part, re.split(r"[-_. ]", name))), "")
 
 
-def names_part(heading: str) -> bool:
+def is_part_heading(heading: str) -> bool:
     """Whether cells under a heading, as `word_of` spells it, may tell parts."""
     return heading in HEADINGS or heading in _FLAGGED
 
 
-def part_in(heading: str, cell: str) -> str:
+def parse_part_cell(heading: str, cell: str) -> str:
     """The part that a cell tells under a heading such as `split` or `is_valid`; "" for one that tells none."""
     flagged = _FLAGGED.get(heading)
     if flagged is None:
-        return part_of(cell)
+        return parse_part(cell)
     flag = _FLAGS.get(cell.strip().lower())
     return "" if flag is None else flagged if flag else "train"

@@ -108,7 +108,7 @@ class Table:
         kind: str | None = None,
         answer_column: str | None = None,
         in_files: bool = False,
-        said: Sequence[str] = (),
+        notes: Sequence[str] = (),
         problems: Sequence[RowProblem] = (),
     ) -> None:
         self._columns = columns
@@ -118,7 +118,7 @@ class Table:
         self.answer_column = answer_column
         self.in_files = in_files
         self.metadata = tuple(columns.metadata)
-        self.said = tuple(said)
+        self.notes = tuple(notes)
         self.problems = tuple(problems)
 
     def __len__(self) -> int:
@@ -156,7 +156,7 @@ class Table:
             kind=self.kind,
             answer_column=self.answer_column,
             in_files=self.in_files,
-            said=self.said,
+            notes=self.notes,
             problems=self.problems,
         )
 
@@ -176,17 +176,17 @@ class Table:
         cells: list[str] = pc.fill_null(self._metadata(name), "").to_pylist()
         return cells
 
-    def coded(self, name: str | None = None) -> tuple[NDArray[np.int64], list[str]]:
+    def encode_column(self, name: str | None = None) -> tuple[NDArray[np.int64], list[str]]:
         """A metadata column (or, without a name, the answers) as (codes (rows,), values): -1 where a cell is empty.
 
         For counting and grouping many rows without a Python object for each.
         """
         column = self._columns.answer if name is None else self._metadata(name)
-        return (np.zeros(len(self), np.int64), [""]) if column is None else _coded(column)
+        return (np.zeros(len(self), np.int64), [""]) if column is None else _encode(column)
 
-    def coded_files(self, sense: str) -> tuple[NDArray[np.int64], list[str]]:
+    def encode_files(self, sense: str) -> tuple[NDArray[np.int64], list[str]]:
         """The files of a sense as (codes (rows,), names from `root`): -1 where a row has none."""
-        return _coded(self._columns.senses[sense])
+        return _encode(self._columns.senses[sense])
 
     def _metadata(self, name: str) -> pa.ChunkedArray:
         if name not in self._columns.metadata:
@@ -212,7 +212,7 @@ class Table:
             yield Row(key or "", inputs, answer, extra, part or "", aids[i])
 
 
-def _coded(column: pa.ChunkedArray) -> tuple[NDArray[np.int64], list[str]]:
+def _encode(column: pa.ChunkedArray) -> tuple[NDArray[np.int64], list[str]]:
     encoded = column.combine_chunks().dictionary_encode()
     return pc.fill_null(encoded.indices, -1).to_numpy().astype(np.int64), encoded.dictionary.to_pylist()
 

@@ -28,10 +28,10 @@ from seehear.errors import DataError
 from seehear.media import medium_of
 from seehear.strict_json import from_json
 from seehear.table import workbooks
-from seehear.table.encoding import encoding_of, holds, read_text
-from seehear.table.media import is_text
+from seehear.table.encoding import contains_any, detect_encoding, read_text
+from seehear.table.media import is_valid_text
+from seehear.table.parquet import read_batches
 from seehear.table.rows import RowProblem
-from seehear.table.unfolding import batches
 
 _CHUNK = 65_536  # rows held as Python objects at a time
 _MOST_COLUMNS = 4096
@@ -48,11 +48,11 @@ class Sheet:
     cells: pa.Table
     row: NDArray[np.int64]
     problems: tuple[RowProblem, ...] = ()
-    said: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass
-class _Pile:
+class _SheetBuilder:
     """What a reader has gathered so far."""
 
     name: str
@@ -67,12 +67,12 @@ class _Pile:
     def problem(self, row: int, what: str, hint: str = "") -> None:
         self.problems.append(RowProblem(f"{self.name} row {row}", what, hint))
 
-    def sheet(self, said: Iterable[str] = ()) -> Sheet:
+    def sheet(self, notes: Iterable[str] = ()) -> Sheet:
         cells = pa.concat_tables(self.tables, promote_options="default") if self.tables else pa.table({})
         if not len(cells):
             first = f"; {self.problems[0]}" if self.problems else ""
             raise DataError(f"no rows that can be read{first}", where=self.name)
-        return Sheet(cells, np.concatenate(self.rows), tuple(self.problems), tuple(said))
+        return Sheet(cells, np.concatenate(self.rows), tuple(self.problems), tuple(notes))
 
 
 def read_sheet(path: Path, name: str, most_rows: int | None = None, *, quoted: bool = True) -> Sheet:
@@ -97,9 +97,9 @@ def read_sheet(path: Path, name: str, most_rows: int | None = None, *, quoted: b
 
 def _csv(path: Path, name: str, most_rows: int | None, quoted: bool) -> Sheet:
     quotes: Literal[0, 3] = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
-    encoding, said = encoding_of(path, name)
+    encoding, notes = detect_encoding(path, name)
     delimiter, above, more = _delimiter(path, encoding, name)
-    pile = _Pile(name)
+    pile = _SheetBuilder(name)
     with path.open(encoding=encoding, newline="") as file:
         for _ in range(above):
             file.readline()
@@ -113,7 +113,7 @@ def _csv(path: Path, name: str, most_rows: int | None, quoted: bool) -> Sheet:
             _add_carefully(reader, headings, most_rows, pile, above + 2)
     unnamed = [str(i) for i, heading in enumerate(headings, 1) if not heading]
     more += [f"{name}: column {', '.join(unnamed)} has no heading and is not used"] if unnamed else []
-    return pile.sheet([*said, *more])
+    return pile.sheet([*notes, *more])
 
 
 def _unquoted(path: Path, encoding: str, delimiter: str, count: int, above: int) -> list[pa.Array] | None:
@@ -121,7 +121,7 @@ def _unquoted(path: Path, encoding: str, delimiter: str, count: int, above: int)
 
     A tenth of the time that the careful way takes, which knows what to say of rows that are not right.
     """
-    if count < 2 or not encoding.startswith("utf-8") or holds(path, b'"'):
+    if count < 2 or not encoding.startswith("utf-8") or contains_any(path, b'"'):
         return None
     names = [str(i) for i in range(count)]
     try:
@@ -140,7 +140,7 @@ def _unquoted(path: Path, encoding: str, delimiter: str, count: int, above: int)
     return [cells.combine_chunks() for cells in columns.columns] if usual else None
 
 
-def _add_carefully(reader: Any, headings: list[str], most_rows: int | None, pile: _Pile, number: int) -> None:
+def _add_carefully(reader: Any, headings: list[str], most_rows: int | None, pile: _SheetBuilder, number: int) -> None:
     while rows := _csv_rows(reader, min(_CHUNK, most_rows or _CHUNK), number, pile):
         _add_rows(rows, number, headings, pile)
         number += len(rows)
@@ -148,7 +148,7 @@ def _add_carefully(reader: Any, headings: list[str], most_rows: int | None, pile
             break
 
 
-def _csv_rows(reader: Any, most: int, number: int, pile: _Pile) -> list[list[str]]:
+def _csv_rows(reader: Any, most: int, number: int, pile: _SheetBuilder) -> list[list[str]]:
     """The next rows, [] in place of one that can not be parsed, so that the others keep their numbers."""
     rows: list[list[str]] = []
     while len(rows) < most:
@@ -165,7 +165,7 @@ def _csv_rows(reader: Any, most: int, number: int, pile: _Pile) -> list[list[str
     return rows
 
 
-def _add_rows(rows: list[list[str]], number: int, headings: list[str], pile: _Pile) -> None:
+def _add_rows(rows: list[list[str]], number: int, headings: list[str], pile: _SheetBuilder) -> None:
     numbers: Sequence[int] = range(number, number + len(rows))
     if set(map(len, rows)) != {len(headings)}:
         fitting = [i for i, cells in enumerate(rows) if len(cells) == len(headings)]
@@ -207,15 +207,15 @@ def _check_headings(headings: Sequence[str], name: str) -> None:
     twice = [heading for heading, times in Counter(headings).items() if times > 1]
     if twice:
         raise DataError(f"more than one column is called {', '.join(map(repr, twice))}", where=name)
-    if wrong := [heading for heading in headings if not is_text(heading)]:
+    if wrong := [heading for heading in headings if not is_valid_text(heading)]:
         raise DataError(f"the heading {wrong[0]!r} is not valid text", where=name)
     if len(headings) > _MOST_COLUMNS:
         raise DataError(f"{len(headings):,} columns", where=name, allowed=f"at most {_MOST_COLUMNS:,}")
 
 
 def _jsonl(path: Path, name: str, most_rows: int | None) -> Sheet:
-    encoding, said = encoding_of(path, name)
-    pile = _Pile(name)
+    encoding, notes = detect_encoding(path, name)
+    pile = _SheetBuilder(name)
     with path.open(encoding=encoding) as file:
         objects = _json_objects(file, pile)
         headings: dict[str, None] = {}
@@ -226,7 +226,7 @@ def _jsonl(path: Path, name: str, most_rows: int | None) -> Sheet:
             pile.add(columns, [number for number, _ in chunk])
             if most_rows:
                 break
-    return pile.sheet(said)
+    return pile.sheet(notes)
 
 
 def is_json_array(path: Path) -> bool:
@@ -247,7 +247,7 @@ def _json_array(path: Path, name: str) -> Sheet:
         told = from_json(text)
     except ValueError as error:
         raise DataError(f"not JSON: {error}", where=name, hint="copy or download it again") from None
-    pile = _Pile(name)
+    pile = _SheetBuilder(name)
     for number, each in enumerate(told, 1):
         if not isinstance(each, dict):
             pile.problem(number, f"not a JSON object: {str(each)[:60]}")
@@ -261,10 +261,10 @@ def _json_array(path: Path, name: str) -> Sheet:
 
 def _workbook(path: Path, name: str, most_rows: int | None) -> Sheet:
     """The first row that is not empty holds the headings."""
-    rows, said = workbooks.read_workbook(path, name)
+    rows, notes = workbooks.read_workbook(path, name)
     _, first = next(rows, (0, list[str]()))
     headings = _headings(first, name)
-    pile = _Pile(name)
+    pile = _SheetBuilder(name)
     while chunk := list(islice(rows, min(_CHUNK, most_rows or _CHUNK))):
         fitting = [(number, cells) for number, cells in chunk if len(cells) <= len(headings)]
         for number, cells in chunk:
@@ -275,10 +275,10 @@ def _workbook(path: Path, name: str, most_rows: int | None) -> Sheet:
         pile.add({heading: cells for heading, cells in columns if heading}, [number for number, _ in fitting])
         if most_rows:
             break
-    return pile.sheet(said)
+    return pile.sheet(notes)
 
 
-def _json_objects(lines: Iterable[str], pile: _Pile) -> Iterator[tuple[int, dict[str, Any]]]:
+def _json_objects(lines: Iterable[str], pile: _SheetBuilder) -> Iterator[tuple[int, dict[str, Any]]]:
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
@@ -300,7 +300,7 @@ def _plain(value: Any) -> str | None:
 
 
 def _parquet(path: Path, name: str, most_rows: int | None) -> Sheet:
-    pile = _Pile(name)
+    pile = _SheetBuilder(name)
     try:
         with pq.ParquetFile(path) as file:
             _check_headings(file.schema_arrow.names, name)
@@ -308,7 +308,7 @@ def _parquet(path: Path, name: str, most_rows: int | None) -> Sheet:
                 hint = "write them to files and list these"
                 raise DataError(f"column {embedded[0]!r} holds files themselves, not paths", where=name, hint=hint)
         number = 1
-        for columns in batches(path, name, min(_CHUNK, most_rows or _CHUNK)):
+        for columns in read_batches(path, name, min(_CHUNK, most_rows or _CHUNK)):
             rows = range(number, number + len(next(iter(columns.values()), ())))
             pile.add(columns, rows)
             number = rows.stop

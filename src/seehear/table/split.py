@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seehear.amounts import counted
-from seehear.table.copies import file_groups
-from seehear.table.groups import is_group, plural, tied
+from seehear.table.duplicates import group_files_by_content
+from seehear.table.groups import connect_groups, is_group, plural
 from seehear.table.rows import Table
 
 Indices = NDArray[np.int64]
@@ -30,7 +30,7 @@ class Split:
 
     train: Indices
     held_out: Indices
-    said: str
+    notes: str
 
 
 class _Bond(NamedTuple):
@@ -53,7 +53,7 @@ def split(table: Table, held_out: float, *, seed: int, stratum: Callable[[str], 
     bonds = _bonds(table)
     given_up: list[_Bond] = []
     while bonds:
-        groups = tied([bond.codes for bond in bonds], len(table))
+        groups = connect_groups([bond.codes for bond in bonds], len(table))
         if groups.max(initial=0) + 1 >= len(table):
             break  # nothing to keep together
         if (out := _hold_out_groups(groups, strata, held_out, rng)) is not None:
@@ -62,30 +62,30 @@ def split(table: Table, held_out: float, *, seed: int, stratum: Callable[[str], 
         bonds.remove(coarsest)
         given_up.append(coarsest)
     out = _hold_out_rows(strata, held_out, rng)
-    said = f"held out {out.sum():,} of {counted(len(table), 'example')} at random"
-    said += ", every class in its share" if len(names) > 1 else ""
-    return _split(out, said + _missed(strata, names, out, given_up))
+    notes = f"held out {out.sum():,} of {counted(len(table), 'example')} at random"
+    notes += ", every class in its share" if len(names) > 1 else ""
+    return _split(out, notes + _missed(strata, names, out, given_up))
 
 
-def grouped(table: Table) -> Indices:
+def group_rows(table: Table) -> Indices:
     """(rows,) the number of each row's group: rows that share a speaker, a file or the like are in one group."""
-    return tied([bond.codes for bond in _bonds(table)], len(table))
+    return connect_groups([bond.codes for bond in _bonds(table)], len(table))
 
 
-def _split(out: Mask, said: str) -> Split:
-    return Split(np.flatnonzero(~out), np.flatnonzero(out), said)
+def _split(out: Mask, notes: str) -> Split:
+    return Split(np.flatnonzero(~out), np.flatnonzero(out), notes)
 
 
 def _strata(table: Table, stratum: Callable[[str], str]) -> tuple[Indices, list[str]]:
-    codes, answers = table.coded()
+    codes, answers = table.encode_column()
     names, merged = np.unique([stratum(answer) for answer in answers], return_inverse=True)
     return merged[codes], names.tolist()
 
 
 def _bonds(table: Table) -> list[_Bond]:
     """By column of metadata that groups, then by the files of each sense: those that some rows share."""
-    columns = [_Bond(plural(name), *table.coded(name)) for name in table.metadata if is_group(name)]
-    files = [_Bond(_FILES, *file_groups(table, sense)) for sense in table.senses]
+    columns = [_Bond(plural(name), *table.encode_column(name)) for name in table.metadata if is_group(name)]
+    files = [_Bond(_FILES, *group_files_by_content(table, sense)) for sense in table.senses]
     return [bond for bond in (*columns, *files) if len(bond.values) < np.count_nonzero(bond.codes >= 0)]
 
 
@@ -194,14 +194,18 @@ def _groups_said(bonds: Sequence[_Bond], groups: Indices, out: Mask) -> str:
 def _needed(bonds: Sequence[_Bond], groups: Indices) -> list[_Bond]:
     """The bonds without that of files where it ties no more rows: of one patient's picture in several rows."""
     columns = [bond for bond in bonds if bond.things != _FILES]
-    return columns if columns and (tied([bond.codes for bond in columns], len(groups)) == groups).all() else list(bonds)
+    return (
+        columns
+        if columns and (connect_groups([bond.codes for bond in columns], len(groups)) == groups).all()
+        else list(bonds)
+    )
 
 
 def _missed(strata: Indices, names: list[str], out: Mask, given_up: Sequence[_Bond]) -> str:
     """What the held-out part does not do, to go behind what it does."""
     missed = sorted(set(range(len(names))) - set(strata[out].tolist()))
     listed = ", ".join(repr(names[c]) for c in missed[:_NAMED]) + (", ..." if len(missed) > _NAMED else "")
-    said = f"; none of {listed}" if missed else ""
+    notes = f"; none of {listed}" if missed else ""
     for bond in given_up:
-        said += f"; {bond.things} are on both sides, there are too few to keep each together"
-    return said
+        notes += f"; {bond.things} are on both sides, there are too few to keep each together"
+    return notes

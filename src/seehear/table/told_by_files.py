@@ -8,12 +8,12 @@ from pathlib import Path
 import pyarrow as pa
 
 from seehear.amounts import counted
+from seehear.table.column_roles import SenseLike
 from seehear.table.groups import plural
-from seehear.table.roles import SenseLike
 from seehear.table.rows import Columns
 
 
-def told_by_files(
+def read_file_metadata(
     root: Path, columns: Columns, senses: Mapping[str, SenseLike]
 ) -> tuple[dict[str, pa.Array], list[str]]:
     """(columns of metadata by heading, what to say of them); none for what the table has a column of its own for."""
@@ -25,8 +25,8 @@ def told_by_files(
                 cells.setdefault(heading, [None] * rows)[row] = value
     known = {plural(heading) for heading in columns.metadata}
     new = {heading: told for heading, told in cells.items() if plural(heading) not in known}
-    said = [
+    notes = [
         f"{counted(sum(map(bool, told)), 'file')} say which patient they show: keeping {heading!r} together in splits"
         for heading, told in new.items()
     ]
-    return {heading: pa.chunked_array([pa.array(told, pa.large_string())]) for heading, told in new.items()}, said
+    return {heading: pa.chunked_array([pa.array(told, pa.large_string())]) for heading, told in new.items()}, notes

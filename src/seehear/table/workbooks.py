@@ -43,7 +43,7 @@ class Workbook(NamedTuple):
     """rows: of the chosen sheet, without those that are empty. said: which sheet that is, where there are several."""
 
     rows: Rows
-    said: list[str]
+    notes: list[str]
 
 
 def read_workbook(path: Path, name: str) -> Workbook:
@@ -58,8 +58,8 @@ def read_workbook(path: Path, name: str) -> Workbook:
         raise DataError("no sheet with anything in it", where=name)
     others = [sheet for sheet in book.sheets if sheet != chosen]
     shown = ", ".join(map(repr, others[:_LONGEST_SHOWN])) + (", …" if len(others) > _LONGEST_SHOWN else "")
-    said = [f"{name}: reading the sheet {chosen!r}, not {shown}"] if others else []
-    return Workbook(_guarded(book, chosen, name), said)
+    notes = [f"{name}: reading the sheet {chosen!r}, not {shown}"] if others else []
+    return Workbook(_guarded(book, chosen, name), notes)
 
 
 @contextmanager

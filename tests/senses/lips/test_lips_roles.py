@@ -48,7 +48,7 @@ def opened(path: Path, senses: tuple[str, ...] | None = None, *, lacking: bool =
 def test_words_of_a_video_are_heard_and_seen(videos: Path) -> None:
     table = opened(videos)
     assert table.senses == ("audio", "lips")
-    assert "column 'video' holds 8 speaking mouths" in table.said
+    assert "column 'video' holds 8 speaking mouths" in table.notes
     assert opened(videos, ("lips",)).senses == ("lips",)
     assert opened(videos, ("audio",)).senses == ("audio",)
 
@@ -61,7 +61,7 @@ def test_other_answers_of_a_video_are_told_as_before(videos: Path) -> None:
 def test_a_sense_that_can_not_be_used_is_left_out_aloud_and_refused_when_asked_for(videos: Path) -> None:
     table = opened(videos, lacking=True)
     assert table.senses == ("audio",)
-    assert "lips not used: reading lips needs something: pip install it" in table.said
+    assert "lips not used: reading lips needs something: pip install it" in table.notes
     with pytest.raises(UsageError, match="reading lips needs something"):
         opened(videos, ("lips",), lacking=True)
 

@@ -22,7 +22,7 @@ from seehear.senses.sight import SIGHT
 from seehear.senses.sight import heic as heic_reading
 from seehear.senses.sight.limits import MOST_PIXELS
 from seehear.senses.sight.read import AT_ONCE
-from seehear.table.layouts.picture_sizes import sizes_px
+from seehear.table.layouts.image_sizes import read_sizes_px
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL")  # pytest puts aside the filter of the module
 LOSSLESS = {"PNG": {}, "TIFF": {"compression": "tiff_lzw"}, "BMP": {}, "WEBP": {"lossless": True}, "PPM": {}}
@@ -183,7 +183,7 @@ def test_pictures_of_telephones_are_read_upright(tmp_path: Path, name: str) -> N
     assert np.abs(straight.astype(int) - picture()).mean() < 20
     assert np.abs(upright.astype(int) - np.rot90(picture(), -1)).mean() < 20
     (tmp_path / f"a.{name}").write_bytes(make(exif=lying.tobytes()))
-    assert sizes_px(tmp_path, [f"a.{name}"]).tolist() == [[48, 64]]
+    assert read_sizes_px(tmp_path, [f"a.{name}"]).tolist() == [[48, 64]]
 
 
 @pytest.mark.parametrize(

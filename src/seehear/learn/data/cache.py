@@ -26,7 +26,7 @@ from seehear.recipe import Recipe
 from seehear.runtime.session import threads
 from seehear.runtime.stream import read_ahead
 from seehear.senses import SENSES, load_signal
-from seehear.table import Row, RowProblem, Table, grouped
+from seehear.table import Row, RowProblem, Table, group_rows
 
 Array = NDArray[Any]
 TASK = "reading"
@@ -104,7 +104,7 @@ class Shelf:
     @cached_property
     def groups(self) -> NDArray[np.int64]:
         """(n,) the group of each example, such as its speaker."""
-        return grouped(self.table)
+        return group_rows(self.table)
 
     def having(self, sense: str) -> NDArray[np.bool_]:
         """(n,) whether each example has it."""

@@ -49,7 +49,7 @@ def gather(table: Table, val: Table | None, recipe: Recipe, run: Path, listen: L
             seed=recipe.training.seed,
             stratum=ANSWERS[recipe.kind].stratum,
         )
-        listen(Said(parts.said))
+        listen(Said(parts.notes))
         judges, rows, held_out = shelf, parts.train, parts.held_out
     if len(held_out) < FEWEST or len(rows) < FEWEST:
         raise DataError(

@@ -7,7 +7,7 @@ import numpy as np
 from seehear.learn.data.split import Material
 from seehear.runtime.distribution_shift import USUAL
 from seehear.senses import SENSES
-from seehear.table.foundation import describe_groups_seen
+from seehear.table.group_counts import describe_groups_seen
 
 MOST_MEASURED = 500  # examples; a fiftieth of them lies beyond each end of the usual range
 FEWEST = 30  # examples needed to estimate the usual range

@@ -10,39 +10,49 @@ from collections.abc import Callable
 from pathlib import Path
 
 from seehear.errors import DataError
-from seehear.table.layouts.class_folders import class_folders
-from seehear.table.layouts.coco import coco
-from seehear.table.layouts.common_voice import common_voice
-from seehear.table.layouts.create_ml import create_ml
-from seehear.table.layouts.cvat import cvat
-from seehear.table.layouts.found import Found
-from seehear.table.layouts.kaldi import kaldi
-from seehear.table.layouts.label_studio import label_studio
-from seehear.table.layouts.labelled_recordings import labelled_recordings
-from seehear.table.layouts.labelme import labelme
-from seehear.table.layouts.ljspeech import ljspeech
-from seehear.table.layouts.masks_beside import masks_beside
-from seehear.table.layouts.nemo import nemo
-from seehear.table.layouts.pascal_voc import pascal_voc
-from seehear.table.layouts.picture_masks import picture_masks
-from seehear.table.layouts.sound_corpora import sound_corpora
-from seehear.table.layouts.table_files import table_file, tables_in_folder
-from seehear.table.layouts.transcripts import transcripts
-from seehear.table.layouts.via import via
-from seehear.table.layouts.webdataset import webdataset
-from seehear.table.layouts.yolo import yolo
+from seehear.table.layouts.class_folders import read_class_folders
+from seehear.table.layouts.coco import read_coco
+from seehear.table.layouts.common_voice import read_common_voice
+from seehear.table.layouts.create_ml import read_create_ml
+from seehear.table.layouts.cvat import read_cvat
+from seehear.table.layouts.kaldi import read_kaldi
+from seehear.table.layouts.label_studio import read_label_studio
+from seehear.table.layouts.labelled_recordings import read_labelled_recordings
+from seehear.table.layouts.labelme import read_labelme
+from seehear.table.layouts.ljspeech import read_ljspeech
+from seehear.table.layouts.mask_files import read_mask_files
+from seehear.table.layouts.mask_folders import read_mask_folders
+from seehear.table.layouts.nemo import read_nemo
+from seehear.table.layouts.pascal_voc import read_pascal_voc
+from seehear.table.layouts.raw_table import RawTable
+from seehear.table.layouts.sound_corpora import read_sound_corpora
+from seehear.table.layouts.table_files import read_table_file, read_table_folder
+from seehear.table.layouts.transcripts import read_transcripts
+from seehear.table.layouts.via import read_via
+from seehear.table.layouts.webdataset import read_webdataset
+from seehear.table.layouts.yolo import read_yolo
 
 # The explicit before the implied: what a corpus alone has, then tables of any kind, then what the files' names tell.
-READERS: tuple[Callable[[Path], Found | None], ...] = (
-    *(kaldi, common_voice, ljspeech, nemo, sound_corpora),
-    *(pascal_voc, coco, create_ml, cvat, label_studio, via, labelme, yolo, picture_masks),
-    *(webdataset, labelled_recordings),
-    *(table_file, tables_in_folder),
-    *(transcripts, masks_beside, class_folders),
+READERS: tuple[Callable[[Path], RawTable | None], ...] = (
+    *(read_kaldi, read_common_voice, read_ljspeech, read_nemo, read_sound_corpora),
+    *(
+        read_pascal_voc,
+        read_coco,
+        read_create_ml,
+        read_cvat,
+        read_label_studio,
+        read_via,
+        read_labelme,
+        read_yolo,
+        read_mask_folders,
+    ),
+    *(read_webdataset, read_labelled_recordings),
+    *(read_table_file, read_table_folder),
+    *(read_transcripts, read_mask_files, read_class_folders),
 )
 
 
-def read_layout(place: Path) -> Found:
+def read_layout(place: Path) -> RawTable:
     """What is at a place, by the first reader that knows its layout. Raises DataError if none does."""
     for reader in READERS:
         if (found := reader(place)) is not None:
@@ -58,10 +68,10 @@ def read_layout(place: Path) -> Found:
     )
 
 
-def _check_not_empty(found: Found) -> None:
+def _check_not_empty(found: RawTable) -> None:
     if not len(found.cells):
         first = f"; the first problem: {found.problems[0]}" if found.problems else ""
         raise DataError(f"no example in it can be used{first}")
 
 
-__all__ = ["READERS", "Found", "read_layout"]
+__all__ = ["READERS", "RawTable", "read_layout"]

@@ -14,19 +14,19 @@ from seehear.errors import DataError
 from seehear.media import medium_of
 from seehear.strict_json import from_json
 from seehear.table.encoding import read_text
+from seehear.table.file_checks import is_file
 from seehear.table.layouts.box_cells import FARTHEST_PX
-from seehear.table.layouts.found import files_below, part_folders, visible
-from seehear.table.media import is_text
-from seehear.table.parts import part_of_subset
-from seehear.table.presence import is_file
+from seehear.table.layouts.raw_table import find_part_folders, list_visible, walk_files
+from seehear.table.media import is_valid_text
+from seehear.table.parts import find_part_in_name
 
 LARGEST_BYTES = 1 << 29  # COCO's own of 118,000 pictures has 448 MB
 _BEGINNING_BYTES = 1 << 16
 _FOLDERS = ("annotations", "Annotations", "labels")
 
 
-def annotation_files(
-    place: Path, is_one: Callable[[Path], bool], said: list[str], *, preferred: str = ""
+def find_annotation_files(
+    place: Path, is_one: Callable[[Path], bool], notes: list[str], *, preferred: str = ""
 ) -> list[tuple[str, str]]:
     """Such files with their parts, named from `place`: itself, one in it, one for each part, or those in annotations/.
 
@@ -38,22 +38,22 @@ def annotation_files(
         return []
 
     def within(prefix: str) -> list[str]:
-        return [prefix + name for name in visible(place / prefix)[1] if is_one(place / prefix / name)]
+        return [prefix + name for name in list_visible(place / prefix)[1] if is_one(place / prefix / name)]
 
-    folders = visible(place)[0]
+    folders = list_visible(place)[0]
     names = within("") or [name for folder in _FOLDERS if folder in folders for name in within(f"{folder}/")]
     if names:
         chosen = [name for name in names if name.rpartition("/")[2].startswith(preferred)] or names
-        parts = [part_of_subset(re.sub(r"\d+", "", Path(name).stem)) for name in chosen]
+        parts = [find_part_in_name(re.sub(r"\d+", "", Path(name).stem)) for name in chosen]
         if len(chosen) > 1 and not (all(parts) and len(set(parts)) == len(parts)):
             hint = "give one of them as DATA, or name them after their parts: train, val"
             raise DataError(f"{place.name} holds {len(chosen)} annotation files: {', '.join(chosen)}", hint=hint)
         return list(zip(chosen, parts, strict=True))
-    inside = [(name, part) for prefix, part in part_folders(place, said) if prefix for name in within(prefix)]
+    inside = [(name, part) for prefix, part in find_part_folders(place, notes) if prefix for name in within(prefix)]
     return inside if len({part for _, part in inside}) == len(inside) else []
 
 
-def beginning(file: Path) -> bytes:
+def read_beginning(file: Path) -> bytes:
     """The first bytes of a file without what stands before its first letter; b"" for one that can not be opened."""
     try:
         with file.open("rb") as content:
@@ -95,7 +95,7 @@ def read_xml(file: Path, name: str, most_bytes: int) -> ElementTree.Element:
         raise DataError(f"not XML: {error}", where=name) from None
 
 
-def number(told: Any) -> float:
+def parse_number(told: Any) -> float:
     """A number, also one that is written as text; nan for anything else and for what no picture is as large as."""
     if isinstance(told, str):
         try:
@@ -106,13 +106,13 @@ def number(told: Any) -> float:
     return float(told) if usable else math.nan
 
 
-def size_px(width: Any, height: Any) -> tuple[float, float]:
+def parse_size_px(width: Any, height: Any) -> tuple[float, float]:
     """Width and height as they are told; nan where they are not."""
-    sides = number(width), number(height)
+    sides = parse_number(width), parse_number(height)
     return sides if min(sides) > 0 else (math.nan, math.nan)
 
 
-class NamedFiles:
+class FileFinder:
     """The files that annotations name, wherever they lie below a folder."""
 
     def __init__(self, root: Path) -> None:
@@ -125,7 +125,7 @@ class NamedFiles:
         `also` are other names that it may have. Raises DataError where there is none, or more than one.
         """
         path = str(named).replace("\\", "/") if isinstance(named, str) else ""
-        if not path.strip() or not is_text(path) or "\0" in path:
+        if not path.strip() or not is_valid_text(path) or "\0" in path:
             raise DataError("it names no file")
         for tried in (posixpath.join(folder, path), path.lstrip("/")):
             normal = posixpath.normpath(tried)
@@ -142,7 +142,7 @@ class NamedFiles:
     def _everywhere(self) -> dict[str, list[str]]:
         if self._by_name is None:
             self._by_name = {}
-            for path in files_below(self._root, "."):
-                if medium_of(path) and is_text(path):
+            for path in walk_files(self._root, "."):
+                if medium_of(path) and is_valid_text(path):
                     self._by_name.setdefault(PurePosixPath(path).name, []).append(path.removeprefix("./"))
         return self._by_name

@@ -19,8 +19,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from seehear.amounts import counted
-from seehear.table.layouts.found import AnswerCells
-from seehear.table.media import is_text
+from seehear.table.layouts.raw_table import AnswerColumn
+from seehear.table.media import is_valid_text
 from seehear.table.rows import RowProblem
 
 HEADING = "boxes"
@@ -38,7 +38,7 @@ _TEXT = pa.large_string()
 
 
 @dataclass
-class Drawn:
+class Annotations:
     """Things as they are read, one entry each; `places` are where each was read."""
 
     picture: list[int] = field(default_factory=list)  # its row in the table
@@ -62,7 +62,7 @@ class Drawn:
         hard: bool = False,
     ) -> None:
         self.picture.append(picture)
-        self.label.append(label if is_text(label) else label.encode("utf-8", "replace").decode())
+        self.label.append(label if is_valid_text(label) else label.encode("utf-8", "replace").decode())
         self.xyxy.append(xyxy)
         self.region.append(region)
         self.crowd.append(crowd)
@@ -104,7 +104,7 @@ class BoxColumns:
         )
 
 
-def box_cells(boxes: BoxColumns, size_px: NDArray[np.float64], named: Callable[[int], str]) -> AnswerCells:
+def encode_boxes(boxes: BoxColumns, size_px: NDArray[np.float64], named: Callable[[int], str]) -> AnswerColumn:
     """A cell for each picture. size_px (pictures, 2): width and height, nan where unknown; `named`: where a box stands.
 
     Swapped corners are put right, boxes cut off at the picture's edges, those drawn twice taken once: said with their
@@ -120,22 +120,22 @@ def box_cells(boxes: BoxColumns, size_px: NDArray[np.float64], named: Callable[[
     problems = [_problem(i, faults, named, size_px[boxes.picture[i]]) for i in np.flatnonzero(bad).tolist()]
     inside = np.round(inside, 2) + 0.0  # which makes 0.0 of -0.0
     again = _repeated(boxes, inside) & ~bad
-    said = [
+    notes = [
         *_told(swapped & ~bad, "with swapped corners, put right", named),
         *_told((reach > ROUNDING_PX) & ~bad, "cut off at the edge of their picture, beyond which they reached", named),
         *_told(again, "drawn twice and taken once", named),
     ]
     kept = BoxColumns(boxes.picture, boxes.label, inside, boxes.crowd, boxes.difficult).take(~bad & ~again)
-    return AnswerCells(_written(kept, len(size_px)), problems, said)
+    return AnswerColumn(_written(kept, len(size_px)), problems, notes)
 
 
-def from_sides(told: Any) -> Sequence[float]:
+def parse_xywh(told: Any) -> Sequence[float]:
     """The corners of x, y, width and height, as COCO has them; nan for what are not four such numbers."""
-    x, y, width, height = from_corners(told)
+    x, y, width, height = parse_xyxy(told)
     return (x, y, x + width, y + height) if min(width, height) >= 0 else _NOWHERE
 
 
-def from_corners(told: Any) -> Sequence[float]:
+def parse_xyxy(told: Any) -> Sequence[float]:
     """nan for what are not four numbers."""
     if not isinstance(told, list) or len(told) != 4:
         return _NOWHERE

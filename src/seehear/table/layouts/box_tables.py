@@ -11,11 +11,11 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from seehear.amounts import counted
-from seehear.table.layouts.box_cells import HEADING, LABELS, ONLY_LABEL, UNNAMED, BoxColumns, box_cells
-from seehear.table.layouts.found import Found, few
-from seehear.table.layouts.picture_sizes import sizes_px
-from seehear.table.numbers import numbers
-from seehear.table.roles import picture_column
+from seehear.table.column_roles import find_image_column
+from seehear.table.layouts.box_cells import HEADING, LABELS, ONLY_LABEL, UNNAMED, BoxColumns, encode_boxes
+from seehear.table.layouts.image_sizes import read_sizes_px
+from seehear.table.layouts.raw_table import RawTable, summarise_names
+from seehear.table.numbers import parse_numbers
 from seehear.table.rows import RowProblem
 
 _CORNERS = (  # left, top, right, bottom
@@ -39,7 +39,7 @@ class _Headings(NamedTuple):
     centred: bool  # whether the first two are the middle, not a corner
 
 
-def boxes_together(found: Found) -> Found:
+def merge_box_rows(found: RawTable) -> RawTable:
     """One row a picture where a table has one a box; any other table as it is."""
     headings = _headings(found.cells)
     return found if headings is None else _together(found, headings)
@@ -49,14 +49,14 @@ def _headings(cells: pa.Table) -> _Headings | None:
     words = {name.lower().replace(" ", "_"): name for name in reversed(cells.column_names)}
     known = (*_CORNERS, *_CENTRES, *_SIDES)
     four = next((each for each in known if all(word in words for word in each)), None)
-    image = None if four is None else picture_column(cells)
+    image = None if four is None else find_image_column(cells)
     if four is None or image is None:
         return None
     label = next((words[word] for word in LABELS if word in words and words[word] != image), None)
     return _Headings(image, label, tuple(words[word] for word in four), four not in _CORNERS, four in _CENTRES)
 
 
-def _together(found: Found, headings: _Headings) -> Found:
+def _together(found: RawTable, headings: _Headings) -> RawTable:
     cells, rows = found.cells, np.arange(len(found.cells))
     files = np.zeros(len(rows), np.int64) if found.file is None else _codes(found.file)
     pictures = cells[headings.image].combine_chunks().dictionary_encode()
@@ -66,20 +66,20 @@ def _together(found: Found, headings: _Headings) -> Found:
     order = np.argsort(first)  # pictures in the order in which the table names them
     picture, first = np.argsort(order)[picture], rows[named][first[order]]
     pictured = found.take(first)
-    sizes = sizes_px(found.root, pictured.paths(headings.image))
+    sizes = read_sizes_px(found.root, pictured.paths(headings.image))
     boxes, filled, relative = _boxes(cells.filter(pa.array(named)), picture, headings, sizes)
     where = rows[named][filled]
-    drawn = box_cells(boxes, sizes, lambda i: found.where(int(where[i])))
+    drawn = encode_boxes(boxes, sizes, lambda i: found.where(int(where[i])))
     nameless = [RowProblem(found.where(int(row)), "it names no picture") for row in np.flatnonzero(~named)]
     kept, varying = _kept(cells.filter(pa.array(named)), picture, headings)
-    said = [f"a row is a box: {len(where):,} in {counted(len(first), 'picture')}", *relative, *drawn.said]
-    said += [UNNAMED] if headings.label is None else []
-    said += [f"not used, for it differs from box to box: {few(varying)}"] if varying else []
+    notes = [f"a row is a box: {len(where):,} in {counted(len(first), 'picture')}", *relative, *drawn.notes]
+    notes += [UNNAMED] if headings.label is None else []
+    notes += [f"not used, for it differs from box to box: {summarise_names(varying)}"] if varying else []
     return replace(
         pictured,
         cells=pictured.cells.select(kept).append_column(HEADING, drawn.cells),
         problems=(*found.problems, *nameless, *drawn.problems),
-        said=(*found.said, *said),
+        notes=(*found.notes, *notes),
     )
 
 
@@ -89,7 +89,7 @@ def _boxes(
     """(the boxes, the places of their rows, what to say); a row without the four numbers is a picture, not a box."""
     empty = np.logical_and.reduce([pc.is_null(cells[name]).to_numpy() for name in headings.numbers])
     filled = np.flatnonzero(~empty)
-    written = np.column_stack([numbers(cells[name]) for name in headings.numbers])[filled]
+    written = np.column_stack([parse_numbers(cells[name]) for name in headings.numbers])[filled]
     xyxy, relative = _in_pixels(written, size_px[picture[filled]])
     if headings.sides:
         xyxy = np.where(xyxy[:, 2:].min(1, initial=0)[:, None] < 0, np.nan, xyxy)  # no box has a negative side

@@ -11,9 +11,16 @@ import pyarrow as pa
 
 from seehear.amounts import counted
 from seehear.media import medium_of, medium_of_file
-from seehear.table.layouts.found import Found, few, files_below, part_folders, text_table, visible
-from seehear.table.media import is_text
-from seehear.table.parts import part_of
+from seehear.table.layouts.raw_table import (
+    RawTable,
+    find_part_folders,
+    list_visible,
+    make_text_table,
+    summarise_names,
+    walk_files,
+)
+from seehear.table.media import is_valid_text
+from seehear.table.parts import parse_part
 from seehear.table.rows import RowProblem
 
 # Folders named for what they hold, where all are: what lies in images/ and masks/ is not of two classes.
@@ -41,7 +48,7 @@ class _Examples:
         stems: dict[str, dict[str, str]] = {}
         for name in files:
             medium = medium_of_file(self.root / name)
-            if not is_text(name):
+            if not is_valid_text(name):
                 self.problems.append(RowProblem(repr(name), "its name is not valid text", "rename it"))
             elif not medium:
                 self.problems.append(RowProblem(name, "neither a picture nor a recording by its extension"))
@@ -60,46 +67,46 @@ class _Examples:
             self.pairs += len(example) == 2
 
 
-def class_folders(place: Path) -> Found | None:
+def read_class_folders(place: Path) -> RawTable | None:
     if not place.is_dir():
         return None
     examples = _Examples(place)
-    said: list[str] = []
-    for folder, part in [("", "")] if _part_is_a_class(place) else part_folders(place, said):
-        _read_part(place, folder, part, examples, said)
+    notes: list[str] = []
+    for folder, part in [("", "")] if _part_is_a_class(place) else find_part_folders(place, notes):
+        _read_part(place, folder, part, examples, notes)
     if not examples.part:
         return None
-    return Found(
+    return RawTable(
         place,
-        text_table(
+        make_text_table(
             {"image": examples.picture, "audio": examples.recording, "video": examples.video, "label": examples.label}
         ),
         part=pa.chunked_array([pa.array(examples.part, pa.large_string())]),
         problems=tuple(examples.problems),
-        said=tuple(said + _sentences(examples)),
-        without="it lies in no class folder",
+        notes=tuple(notes + _sentences(examples)),
+        missing_answer="it lies in no class folder",
     )
 
 
 def _part_is_a_class(place: Path) -> bool:
     """Whether the one folder that is called like a part is a class: it holds no classes, and one beside it examples."""
-    folders = visible(place)[0]
-    parts = [folder for folder in folders if part_of(folder)]
-    if len(parts) != 1 or visible(place / parts[0])[0]:
+    folders = list_visible(place)[0]
+    parts = [folder for folder in folders if parse_part(folder)]
+    if len(parts) != 1 or list_visible(place / parts[0])[0]:
         return False
-    return any(medium_of(file) for folder in folders if folder not in parts for file in visible(place / folder)[1])
+    return any(medium_of(file) for folder in folders if folder not in parts for file in list_visible(place / folder)[1])
 
 
-def _read_part(place: Path, prefix: str, part: str, examples: _Examples, said: list[str]) -> None:
-    folders, files = visible(place / prefix)
+def _read_part(place: Path, prefix: str, part: str, examples: _Examples, notes: list[str]) -> None:
+    folders, files = list_visible(place / prefix)
     seen = {file: medium_of_file(place / prefix / file) for file in files}
     others = [file for file, medium in seen.items() if not medium]
-    said += [f"not read: {few(others)}"] if others else []
+    notes += [f"not read: {summarise_names(others)}"] if others else []
     examples.add((prefix + file for file, medium in seen.items() if medium), None, part)
     classes = not all(folder.lower() in _HOLDERS for folder in folders)
     for folder in folders:
-        if is_text(folder):
-            examples.add(files_below(place, prefix + folder), folder if classes else None, part)
+        if is_valid_text(folder):
+            examples.add(walk_files(place, prefix + folder), folder if classes else None, part)
         else:
             examples.problems.append(RowProblem(repr(folder), "its name is not valid text", "rename the folder"))
 

@@ -21,12 +21,12 @@ from seehear.amounts import counted
 from seehear.errors import DataError
 from seehear.strict_json import from_json
 from seehear.table.encoding import read_text
-from seehear.table.layouts.box_cells import FARTHEST_PX, Drawn, from_sides
-from seehear.table.layouts.found import Found, part_folders, text_table, visible
-from seehear.table.layouts.outline_cells import WITHOUT, drawn_answers
-from seehear.table.layouts.picture_sizes import compared_px
-from seehear.table.parts import part_of_subset
-from seehear.table.presence import is_file
+from seehear.table.file_checks import is_file
+from seehear.table.layouts.box_cells import FARTHEST_PX, Annotations, parse_xywh
+from seehear.table.layouts.image_sizes import reconcile_sizes
+from seehear.table.layouts.outline_cells import WITHOUT, make_lazy_answers
+from seehear.table.layouts.raw_table import RawTable, find_part_folders, list_visible, make_text_table
+from seehear.table.parts import find_part_in_name
 from seehear.table.rows import RowProblem
 
 _KEYS = re.compile(rb'"(images|annotations|categories)"\s*:\s*\[\s*[{\]]')  # lists of objects
@@ -45,54 +45,56 @@ class _Pictures:
     part: list[str] = field(default_factory=list)
     size_px: list[tuple[float, float]] = field(default_factory=list)
     classes: set[str] = field(default_factory=set)
-    things: Drawn = field(default_factory=Drawn)
+    things: Annotations = field(default_factory=Annotations)
     problems: list[RowProblem] = field(default_factory=list)
 
 
-def coco(place: Path) -> Found | None:
+def read_coco(place: Path) -> RawTable | None:
     """Such a json, or a folder with one, with one for each part, or with them in annotations/; None for any other."""
-    said: list[str] = []
-    files = _files(place, said)
+    notes: list[str] = []
+    files = _files(place, notes)
     if not files:
         return None
     root = place if place.is_dir() else place.parent
     found = _Pictures()
     for name, part in files:
         _read(root, name, part, found)
-    sizes = partial(compared_px, root, found.image, found.size_px)
-    return Found(
+    sizes = partial(reconcile_sizes, root, found.image, found.size_px)
+    return RawTable(
         root,
-        text_table({"image": found.image}),
+        make_text_table({"image": found.image}),
         part=pa.chunked_array([pa.array(found.part, pa.large_string())]),
         problems=tuple(found.problems),
-        said=(*said, *_sentences(files, found)),
-        without=WITHOUT,
-        later=drawn_answers(found.things, sizes, sorted(found.classes)),
+        notes=(*notes, *_sentences(files, found)),
+        missing_answer=WITHOUT,
+        lazy_answers=make_lazy_answers(found.things, sizes, sorted(found.classes)),
     )
 
 
-def _files(place: Path, said: list[str]) -> list[tuple[str, str]]:
+def _files(place: Path, notes: list[str]) -> list[tuple[str, str]]:
     """The json files with their parts. Raises DataError where it is not clear which are meant."""
     if place.is_file():
         return [(place.name, "")] if _is_coco(place) else []
     if not place.is_dir():
         return []
-    folders = visible(place)[0]
+    folders = list_visible(place)[0]
     names = _json_in(place, "")
     names = names or [name for folder in _FOLDERS if folder in folders for name in _json_in(place, f"{folder}/")]
     if names:
         chosen = [name for name in names if name.rpartition("/")[2].startswith(_INSTANCES)] or names
-        parts = [part_of_subset(re.sub(r"\d+", "", Path(name).stem)) for name in chosen]
+        parts = [find_part_in_name(re.sub(r"\d+", "", Path(name).stem)) for name in chosen]
         if len(chosen) > 1 and not (all(parts) and len(set(parts)) == len(parts)):
             hint = "point at one of them, or name them for their parts: train.json, val.json"
             raise DataError(f"{place.name} holds {len(chosen)} tables of boxes: {', '.join(chosen)}", hint=hint)
         return list(zip(chosen, parts, strict=True))
-    inside = [(name, part) for prefix, part in part_folders(place, said) if prefix for name in _json_in(place, prefix)]
+    inside = [
+        (name, part) for prefix, part in find_part_folders(place, notes) if prefix for name in _json_in(place, prefix)
+    ]
     return inside if len({part for _, part in inside}) == len(inside) else []
 
 
 def _json_in(place: Path, prefix: str) -> list[str]:
-    names = (prefix + name for name in visible(place / prefix)[1] if name.lower().endswith(".json"))
+    names = (prefix + name for name in list_visible(place / prefix)[1] if name.lower().endswith(".json"))
     return [name for name in names if _is_coco(place / name)]
 
 
@@ -134,7 +136,7 @@ def _read(root: Path, name: str, part: str, found: _Pictures) -> None:
             found.problems.append(RowProblem(place, f"no category has the id {category!r}"))
         else:
             found.things.add(
-                *(row, labels[category], from_sides(each.get("bbox")), place),
+                *(row, labels[category], parse_xywh(each.get("bbox")), place),
                 region=each.get("segmentation"),
                 crowd=bool(each.get("iscrowd")),
             )
@@ -186,7 +188,7 @@ def _folder(root: Path, name: str, files: Sequence[str]) -> str:
 
 
 def _named_for(stem: str) -> list[str]:
-    part = part_of_subset(re.sub(r"\d+", "", stem))
+    part = find_part_in_name(re.sub(r"\d+", "", stem))
     words = [word for word in dict.fromkeys([stem, part]) if word]
     return ["", "images", *(f"images/{word}" for word in words), *words, *(f"{word}/images" for word in words)]
 

@@ -13,18 +13,18 @@ from xml.etree import ElementTree
 import numpy as np
 
 from seehear.errors import DataError
+from seehear.table.layouts.annotated_images import AnnotatedImages
 from seehear.table.layouts.annotation_files import (
-    NamedFiles,
-    annotation_files,
-    beginning,
-    number,
+    FileFinder,
+    find_annotation_files,
+    parse_number,
+    parse_size_px,
+    read_beginning,
     read_xml,
-    size_px,
 )
-from seehear.table.layouts.drawn_pictures import DrawnPictures
-from seehear.table.layouts.found import Found
-from seehear.table.layouts.shapes import Shape, ellipse, marked, polygon, turned
-from seehear.table.parts import part_of
+from seehear.table.layouts.raw_table import RawTable
+from seehear.table.layouts.shapes import Shape, decode_mask_runs, make_ellipse, make_polygon, make_rotated_rectangle
+from seehear.table.parts import parse_part
 from seehear.table.rows import RowProblem
 
 _LARGEST_BYTES = 1 << 27  # a million boxes
@@ -32,14 +32,14 @@ _ROOT = "annotations"
 _NOT_SHAPES = ("attribute", "tag")
 
 
-def cvat(place: Path) -> Found | None:
+def read_cvat(place: Path) -> RawTable | None:
     """Such an xml, or a folder with one or with one for each part; None for any other."""
-    said: list[str] = []
-    files = annotation_files(place, _is_cvat, said)
+    notes: list[str] = []
+    files = find_annotation_files(place, _is_cvat, notes)
     if not files:
         return None
     root = place if place.is_dir() else place.parent
-    drawn, named = DrawnPictures(), NamedFiles(root)
+    drawn, named = AnnotatedImages(), FileFinder(root)
     for name, part in files:
         told = read_xml(root / name, name, _LARGEST_BYTES)
         if told.tag != _ROOT or told.find("track") is not None:
@@ -47,27 +47,27 @@ def cvat(place: Path) -> Found | None:
             raise DataError(what, where=name, hint="export it as 'CVAT for images 1.1'")
         for image in told.iter("image"):
             _read(image, name, part, named, drawn)
-    return drawn.found(root, "CVAT", said)
+    return drawn.found(root, "CVAT", notes)
 
 
 def _is_cvat(file: Path) -> bool:
     """Whether <annotations> is the first element of an xml, behind declarations and comments."""
-    begins = beginning(file) if file.suffix.lower() == ".xml" else b""
+    begins = read_beginning(file) if file.suffix.lower() == ".xml" else b""
     while begins.startswith((b"<?", b"<!--")):
         begins = begins.partition(b"?>" if begins.startswith(b"<?") else b"-->")[2].lstrip()
     return begins.startswith((f"<{_ROOT}>".encode(), f"<{_ROOT} ".encode()))
 
 
-def _read(image: ElementTree.Element, file: str, part: str, named: NamedFiles, drawn: DrawnPictures) -> None:
+def _read(image: ElementTree.Element, file: str, part: str, named: FileFinder, drawn: AnnotatedImages) -> None:
     """One picture becomes one row, or a problem."""
     place = f"{file} image {image.get('name', image.get('id', ''))[:100]}"
-    size = size_px(image.get("width"), image.get("height"))
+    size = parse_size_px(image.get("width"), image.get("height"))
     try:
         path = named.find(image.get("name"), file.rpartition("/")[0])
     except DataError as error:
         drawn.problems.append(RowProblem.of(error, place))
         return
-    row = drawn.add(path, part or part_of(image.get("subset", "")), size)
+    row = drawn.add(path, part or parse_part(image.get("subset", "")), size)
     if tags := [label for tag in image.findall("tag") if (label := tag.get("label", "").strip())]:
         drawn.tags[row] = tags
     shapes = (each for each in image if each.tag not in _NOT_SHAPES)
@@ -79,28 +79,31 @@ def _shape(kind: str, told: Mapping[str, str], size: tuple[float, float]) -> Sha
     """What is drawn, or what is wrong with it."""
 
     def of(*keys: str) -> list[float]:
-        return [number(told.get(key)) for key in keys]
+        return [parse_number(told.get(key)) for key in keys]
 
     (degrees,) = of("rotation") if "rotation" in told else (0.0,)
     if kind == "box":
         x1, y1, x2, y2 = of("xtl", "ytl", "xbr", "ybr")
-        return turned((x1, y1, x2, y2), ((x1 + x2) / 2, (y1 + y2) / 2), degrees)
+        return make_rotated_rectangle((x1, y1, x2, y2), ((x1 + x2) / 2, (y1 + y2) / 2), degrees)
     if kind == "polygon":
         pairs = [pair.split(",") for pair in told.get("points", "").split(";")]
-        corners = [(number(pair[0]), number(pair[-1])) if len(pair) == 2 else (math.nan, math.nan) for pair in pairs]
-        return polygon([x for x, _ in corners], [y for _, y in corners])
+        corners = [
+            (parse_number(pair[0]), parse_number(pair[-1])) if len(pair) == 2 else (math.nan, math.nan)
+            for pair in pairs
+        ]
+        return make_polygon([x for x, _ in corners], [y for _, y in corners])
     if kind == "ellipse":
         cx, cy, rx, ry = of("cx", "cy", "rx", "ry")
-        return ellipse((cx, cy), (rx, ry), degrees)
+        return make_ellipse((cx, cy), (rx, ry), degrees)
     if kind == "mask":
         return _mask(told, size)
     return f"a {kind[:40]}, which is neither a box, a polygon, an ellipse nor a mask"
 
 
 def _mask(told: Mapping[str, str], size: tuple[float, float]) -> Shape | str:
-    numbers = [*(number(told.get(key)) for key in ("left", "top", "width", "height")), *size]
-    runs = [number(run) for run in told.get("rle", "").split(",")]
+    numbers = [*(parse_number(told.get(key)) for key in ("left", "top", "width", "height")), *size]
+    runs = [parse_number(run) for run in told.get("rle", "").split(",")]
     if not all(float(each).is_integer() for each in (*numbers, *runs)):
         return "a mask without position, size and run lengths"
     left, top, width, height, across, down = map(int, numbers)
-    return marked(np.array(runs, np.int64), (left, top, width, height), (across, down))
+    return decode_mask_runs(np.array(runs, np.int64), (left, top, width, height), (across, down))

@@ -13,18 +13,20 @@ from xml.etree import ElementTree
 
 from seehear.errors import DataError
 from seehear.table.layouts.annotation_files import read_xml
-from seehear.table.layouts.timed_labels import TimedLabel, TimedLabels, one_line, seconds
+from seehear.table.layouts.timed_labels import TimedLabel, TimedLabels, collapse_whitespace, parse_seconds
 
 _LARGEST_BYTES = 1 << 27
 
 
-def elan(file: Path, name: str) -> TimedLabels:
+def parse_elan(file: Path, name: str) -> TimedLabels:
     """Raises DataError for what is no such file."""
     root = read_xml(file, name, _LARGEST_BYTES)
     if root.tag != "ANNOTATION_DOCUMENT":
         raise DataError(f"not an ELAN file but <{root.tag[:40]}>", where=name)
     found = TimedLabels(name)
-    slots_s = {slot.get("TIME_SLOT_ID"): seconds(slot.get("TIME_VALUE", "")) / 1000 for slot in root.iter("TIME_SLOT")}
+    slots_s = {
+        slot.get("TIME_SLOT_ID"): parse_seconds(slot.get("TIME_VALUE", "")) / 1000 for slot in root.iter("TIME_SLOT")
+    }
     times = _times(root, slots_s)
     headings = _headings(root)
     for tier in root.iter("TIER"):
@@ -32,12 +34,12 @@ def elan(file: Path, name: str) -> TimedLabels:
         heading = headings[tier.get("TIER_ID")]
         if any(count > 1 for count in parents.values()):
             what = f"{name}: the tier {heading!r} divides annotations without giving times, and is not read"
-            found.said.append(what)
+            found.notes.append(what)
             continue
         for annotation in _annotations(tier):
             start_s, end_s = times.get(annotation.get("ANNOTATION_ID"), (float("nan"),) * 2)
-            label = one_line(annotation.findtext("ANNOTATION_VALUE") or "")
-            speaker = one_line(tier.get("PARTICIPANT") or "")
+            label = collapse_whitespace(annotation.findtext("ANNOTATION_VALUE") or "")
+            speaker = collapse_whitespace(tier.get("PARTICIPANT") or "")
             place = f"annotation {(annotation.get('ANNOTATION_ID') or '')[:40]}"
             found.add(TimedLabel(start_s, end_s, label, heading, speaker), place)
     return found
@@ -73,7 +75,7 @@ def _headings(root: ElementTree.Element) -> dict[str | None, str]:
         people.setdefault(tier.get("LINGUISTIC_TYPE_REF") or "", []).append(tier.get("PARTICIPANT") or "")
     shared = {kind for kind, names in people.items() if kind and len(names) > 1 and all(names) and _differ(names)}
     return {
-        tier.get("TIER_ID"): one_line(kind if kind in shared else tier.get("TIER_ID") or "") or "tier"
+        tier.get("TIER_ID"): collapse_whitespace(kind if kind in shared else tier.get("TIER_ID") or "") or "tier"
         for tier in root.iter("TIER")
         for kind in [tier.get("LINGUISTIC_TYPE_REF") or ""]
     }

@@ -10,11 +10,11 @@ import pyarrow as pa
 
 from seehear.errors import DataError
 from seehear.media import medium_of
+from seehear.table.column_roles import has_media_column, normalise_heading, sample_cells
 from seehear.table.groups import is_group
-from seehear.table.layouts.found import files_below
-from seehear.table.media import is_text, looks_like_files
-from seehear.table.parts import part_of_subset
-from seehear.table.roles import names_files, sampled, word_of
+from seehear.table.layouts.raw_table import walk_files
+from seehear.table.media import are_mostly_files, is_valid_text
+from seehear.table.parts import find_part_in_name
 from seehear.table.sheets import Sheet
 
 _COLUMNS = {"picture": "image", "recording": "audio", "video": "video"}
@@ -26,7 +26,7 @@ _ENDINGS = ("_id", "_name")  # of a heading such as image_id, isic_id, file_name
 _LEAST_SHARE = 0.5  # of the ids in a column, which have a file
 
 
-def files_for_ids(sheet: Sheet, table: Path) -> Sheet:
+def resolve_file_ids(sheet: Sheet, table: Path) -> Sheet:
     """With a column of files where a column holds their ids; any other sheet as it is.
 
     A table called train.csv means files in a folder called train where there are others of the same id. Raises
@@ -49,37 +49,37 @@ def files_for_ids(sheet: Sheet, table: Path) -> Sheet:
         cells = cells.append_column(column, pa.array([named.get(each) for each in ids], pa.large_string()))
     first = next(each for each in ids if each and files[each])
     example = f"{first!r} is {' and '.join(files[first].values())}"
-    said = f"{table.name}: column {heading!r} holds file names without extensions; {example}"
-    return replace(sheet, cells=cells, said=(*sheet.said, said))
+    notes = f"{table.name}: column {heading!r} holds file names without extensions; {example}"
+    return replace(sheet, cells=cells, notes=(*sheet.notes, notes))
 
 
-def names_examples(cells: pa.Table, table: Path) -> bool:
+def names_media(cells: pa.Table, table: Path) -> bool:
     """Whether a table names files, or ids of files below its folder."""
-    return names_files(cells) or _ids(cells, table) is not None
+    return has_media_column(cells) or _ids(cells, table) is not None
 
 
 def _ids(cells: pa.Table, table: Path) -> tuple[str, dict[str, list[str]]] | None:
     """The column of ids, and the files below the table's folder by their names without an ending."""
-    if any(looks_like_files(sampled(cells, name)) for name in cells.column_names):
+    if any(are_mostly_files(sample_cells(cells, name)) for name in cells.column_names):
         return None
     headings = sorted((name for name in cells.column_names if _may_be_ids(name)), key=is_group)
     stems = _by_stem(table.parent) if headings else {}
     for heading in headings:
-        ids = sampled(cells, heading)
+        ids = sample_cells(cells, heading)
         if sum(each in stems for each in ids) > _LEAST_SHARE * len(ids):
             return heading, stems
     return None
 
 
 def _may_be_ids(heading: str) -> bool:
-    word = word_of(heading)
+    word = normalise_heading(heading)
     return word in ("id", *_WORDS) or word.endswith(_ENDINGS)
 
 
 def _by_stem(folder: Path) -> dict[str, list[str]]:
     stems: dict[str, list[str]] = {}
-    for name in files_below(folder, "."):
-        if medium_of(name) and is_text(name):
+    for name in walk_files(folder, "."):
+        if medium_of(name) and is_valid_text(name):
             stems.setdefault(PurePosixPath(name).stem, []).append(name.removeprefix("./"))
     return stems
 
@@ -97,6 +97,6 @@ def _files(example: str, files: Sequence[str], table: Path) -> dict[str, str]:
 
 def _is_of(file: str, name: str) -> bool:
     """Whether a file lies in a folder that is called like its table, or for the same part: train.csv, train_images/."""
-    part = part_of_subset(name)
+    part = find_part_in_name(name)
     folders = PurePosixPath(file).parts[:-1]
-    return any(folder == name or (part and part_of_subset(folder) == part) for folder in folders)
+    return any(folder == name or (part and find_part_in_name(folder) == part) for folder in folders)

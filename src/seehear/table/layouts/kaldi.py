@@ -15,9 +15,9 @@ import numpy as np
 import pyarrow as pa
 
 from seehear.table.encoding import read_lines
-from seehear.table.layouts.found import Found, few, text_array, text_table, visible
-from seehear.table.parts import part_of_subset
-from seehear.table.presence import is_file
+from seehear.table.file_checks import is_file
+from seehear.table.layouts.raw_table import RawTable, list_visible, make_text_array, make_text_table, summarise_names
+from seehear.table.parts import find_part_in_name
 from seehear.table.rows import RowProblem
 
 _ABOVE = ("", "../", "../../", "../../../")  # recipes name files from where they run, with data/train/ below
@@ -27,7 +27,7 @@ class _Entry(NamedTuple):
     """What a line says of its first word."""
 
     row: int
-    said: str
+    notes: str
 
 
 class _Segment(NamedTuple):
@@ -54,38 +54,38 @@ class _Utterances:
     problems: list[RowProblem] = field(default_factory=list)
 
 
-def kaldi(place: Path) -> Found | None:
+def read_kaldi(place: Path) -> RawTable | None:
     """A Kaldi data folder, or a folder of such parts; None for any other."""
-    said: list[str] = []
-    folders = _data_folders(place, said)
+    notes: list[str] = []
+    folders = _data_folders(place, notes)
     if not folders:
         return None
     utterances = _Utterances()
     for prefix, part in folders:
         _read(place, prefix, part, utterances)
     headings = ("audio", "start_s", "end_s", "text", "speaker")
-    return Found(
+    return RawTable(
         place,
-        text_table({heading: getattr(utterances, heading) for heading in headings}),
+        make_text_table({heading: getattr(utterances, heading) for heading in headings}),
         part=pa.chunked_array([pa.array(utterances.part, pa.large_string())]),
-        file=pa.chunked_array([text_array(utterances.file)]),
+        file=pa.chunked_array([make_text_array(utterances.file)]),
         row=np.array(utterances.row, np.int64),
         problems=tuple(utterances.problems),
-        said=tuple(said),
+        notes=tuple(notes),
     )
 
 
-def _data_folders(place: Path, said: list[str]) -> list[tuple[str, str]]:
+def _data_folders(place: Path, notes: list[str]) -> list[tuple[str, str]]:
     """Prefixes of the names in each data folder, with its part; those without one are left out where some have one."""
     if not place.is_dir():
         return []
     if (place / "wav.scp").is_file():
         return [("", "")]
-    folders = [folder for folder in visible(place)[0] if (place / folder / "wav.scp").is_file()]
-    parts = {folder: part_of_subset(folder) for folder in folders}
+    folders = [folder for folder in list_visible(place)[0] if (place / folder / "wav.scp").is_file()]
+    parts = {folder: find_part_in_name(folder) for folder in folders}
     others = [folder for folder, part in parts.items() if not part]
     if len(others) < len(folders):
-        said += [f"not read, for they are no parts: {few(others)}"] if others else []
+        notes += [f"not read, for they are no parts: {summarise_names(others)}"] if others else []
         parts = {folder: part for folder, part in parts.items() if part}
     return [(f"{folder}/", part) for folder, part in parts.items()]
 
@@ -109,12 +109,12 @@ def _read(place: Path, prefix: str, part: str, utterances: _Utterances) -> None:
         elif words and name not in words:
             problems.append(RowProblem(f"{told_in} row {segment.row}", f"{name!r} has no line in text"))
         elif not _is_command(recording):
-            file = recording.said
+            file = recording.notes
             utterances.audio.append(file if Path(file).is_absolute() else above + file)
             utterances.start_s.append(segment.start)
             utterances.end_s.append(segment.end)
-            utterances.text.append(words[name].said if name in words else None)
-            utterances.speaker.append(speakers[name].said if name in speakers else None)
+            utterances.text.append(words[name].notes if name in words else None)
+            utterances.speaker.append(speakers[name].notes if name in speakers else None)
             utterances.part.append(part)
             utterances.file.append(told_in)
             utterances.row.append(segment.row)
@@ -137,8 +137,8 @@ def _entries(place: Path, name: str, problems: list[RowProblem]) -> dict[str, _E
 
 def _segments(place: Path, name: str, problems: list[RowProblem]) -> dict[str, _Segment]:
     segments: dict[str, _Segment] = {}
-    for utterance, (row, said) in _entries(place, name, problems).items():
-        match said.split():
+    for utterance, (row, notes) in _entries(place, name, problems).items():
+        match notes.split():
             case [recording, start, end]:
                 segments[utterance] = _Segment(recording, start, end, row)
             case words:
@@ -164,13 +164,13 @@ def _not_heard(name: str, recordings: Mapping[str, _Entry], segments: Mapping[st
 
 
 def _is_command(recording: _Entry) -> bool:
-    return recording.said.endswith("|")
+    return recording.notes.endswith("|")
 
 
 def _above(folder: Path, recordings: Mapping[str, _Entry]) -> str:
     """What leads from a data folder to where its files are named from, by the first that is there."""
     for entry in recordings.values():
         for above in _ABOVE:
-            if not _is_command(entry) and is_file(folder / above / entry.said):
+            if not _is_command(entry) and is_file(folder / above / entry.notes):
                 return above
     return ""

@@ -18,9 +18,9 @@ from seehear.errors import DataError
 from seehear.media import medium_of
 from seehear.strict_json import from_json
 from seehear.table.encoding import read_lines
-from seehear.table.layouts.annotation_files import NamedFiles, annotation_files, beginning, read_json
-from seehear.table.layouts.found import Found
+from seehear.table.layouts.annotation_files import FileFinder, find_annotation_files, read_beginning, read_json
 from seehear.table.layouts.label_studio_results import Tasks
+from seehear.table.layouts.raw_table import RawTable
 from seehear.table.rows import RowProblem
 
 _TASK = re.compile(rb'"(annotations|completions)"\s*:\s*\[')
@@ -40,14 +40,14 @@ class _Task(NamedTuple):
     times: int = 1  # by how many it was answered
 
 
-def label_studio(place: Path) -> Found | None:
+def read_label_studio(place: Path) -> RawTable | None:
     """Such a file, or a folder with one or with one for each part; None for any other."""
-    said: list[str] = []
-    files = annotation_files(place, _is_label_studio, said)
+    notes: list[str] = []
+    files = find_annotation_files(place, _is_label_studio, notes)
     if not files:
         return None
     root = place if place.is_dir() else place.parent
-    tasks, named, repeated = Tasks(), NamedFiles(root), 0
+    tasks, named, repeated = Tasks(), FileFinder(root), 0
     for name, part in files:
         folder = name.rpartition("/")[0]
         for task in (_in_csv if name.lower().endswith(".csv") else _in_json)(root / name, name):
@@ -60,12 +60,12 @@ def label_studio(place: Path) -> Found | None:
             about = {name: str(cell) for name, cell in task.data.items() if name != key and _is_plain(cell)}
             tasks.add(file, part, about, task.results or [], task.place)
     if repeated:
-        said.append(f"{counted(repeated, 'task')} annotated more than once: the first annotation counts")
-    return tasks.found(root, said)
+        notes.append(f"{counted(repeated, 'task')} annotated more than once: the first annotation counts")
+    return tasks.found(root, notes)
 
 
 def _is_label_studio(file: Path) -> bool:
-    begins = beginning(file)
+    begins = read_beginning(file)
     if file.suffix.lower() == ".csv":
         headings = begins.partition(b"\n")[0]
         return all(heading in headings for heading in _CSV)
@@ -140,7 +140,7 @@ def _type(shape: dict[str, Any]) -> str:
     return next((key for key in shape if key.endswith("labels")), "choices" if "choices" in shape else "")
 
 
-def _file(task: _Task, named: NamedFiles, folder: str) -> tuple[str, str]:
+def _file(task: _Task, named: FileFinder, folder: str) -> tuple[str, str]:
     """(the name under which a task tells its file, the file). Raises DataError where there is none."""
     if task.results is None:
         raise DataError("nobody has annotated it", hint="finish it in Label Studio, or leave it out")

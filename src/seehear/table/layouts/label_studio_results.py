@@ -15,12 +15,12 @@ import pyarrow as pa
 from seehear.amounts import counted
 from seehear.errors import DataError
 from seehear.media import medium_of
-from seehear.table.layouts.annotation_files import number, size_px
-from seehear.table.layouts.box_cells import ONLY_LABEL, Drawn
-from seehear.table.layouts.found import Found, text_table
-from seehear.table.layouts.outline_cells import drawn_answers
-from seehear.table.layouts.picture_sizes import compared_px
-from seehear.table.layouts.shapes import Shape, ellipse, polygon, turned
+from seehear.table.layouts.annotation_files import parse_number, parse_size_px
+from seehear.table.layouts.box_cells import ONLY_LABEL, Annotations
+from seehear.table.layouts.image_sizes import reconcile_sizes
+from seehear.table.layouts.outline_cells import make_lazy_answers
+from seehear.table.layouts.raw_table import RawTable, make_text_table
+from seehear.table.layouts.shapes import Shape, make_ellipse, make_polygon, make_rotated_rectangle
 from seehear.table.rows import RowProblem
 
 _SENSES = {"picture": "image", "recording": "audio", "video": "video"}
@@ -40,7 +40,7 @@ class Tasks:
     answers: list[dict[tuple[str, str], list[str]]] = field(default_factory=list)
     part: list[str] = field(default_factory=list)
     size_px: list[tuple[float, float]] = field(default_factory=list)
-    things: Drawn = field(default_factory=Drawn)
+    things: Annotations = field(default_factory=Annotations)
     problems: list[RowProblem] = field(default_factory=list)
 
     def add(self, file: str, part: str, about: Mapping[str, str], results: Sequence[Any], place: str) -> None:
@@ -62,10 +62,10 @@ class Tasks:
             if kind in _SHAPES and result.get("id") in labelled:
                 continue  # told again with its labels
             if kind.removesuffix("labels") in _SHAPES or (kind == "labels" and "x" in value):
-                size = size_px(result.get("original_width"), result.get("original_height"))
+                size = parse_size_px(result.get("original_width"), result.get("original_height"))
                 self._draw(row, kind, value, size, where)
             elif kind in _ANSWERS:
-                start_s, end_s = number(value.get("start")), number(value.get("end"))
+                start_s, end_s = parse_number(value.get("start")), parse_number(value.get("end"))
                 known = told if math.isnan(start_s + end_s) else stretches.setdefault((start_s, end_s), {})
                 words = _words(kind, value)
                 known.setdefault((_ANSWERS[kind], str(result.get("from_name") or kind)), []).extend(words)
@@ -78,19 +78,19 @@ class Tasks:
             self.part.append(part)
             self.size_px.append(size)
 
-    def found(self, root: Path, said: Sequence[str]) -> Found:
+    def found(self, root: Path, notes: Sequence[str]) -> RawTable:
         columns = self._columns()
         files = [next(row[sense] or "" for sense in _SENSES.values() if sense in row) for row in self.rows]
-        sizes = partial(compared_px, root, files, self.size_px)
+        sizes = partial(reconcile_sizes, root, files, self.size_px)
         boxes, examples = counted(len(self.things.label), "box"), counted(len(self.rows), "example")
         drawn = bool(self.things.label) or not any(self.answers)
-        return Found(
+        return RawTable(
             root,
-            text_table(columns),
+            make_text_table(columns),
             part=pa.chunked_array([pa.array(self.part, pa.large_string())]),
             problems=tuple(self.problems),
-            said=(*said, f"Label Studio: {examples}" + (f", {boxes}" if self.things.label else "")),
-            later=drawn_answers(self.things, sizes, sorted(set(self.things.label))) if drawn else {},
+            notes=(*notes, f"Label Studio: {examples}" + (f", {boxes}" if self.things.label else "")),
+            lazy_answers=make_lazy_answers(self.things, sizes, sorted(set(self.things.label))) if drawn else {},
         )
 
     def _columns(self) -> dict[str, list[str | None]]:
@@ -136,24 +136,24 @@ def _shape(kind: str, value: dict[str, Any], size: tuple[float, float]) -> Shape
     across, down = size[0] / 100, size[1] / 100
 
     def of(*keys: str) -> list[float]:
-        return [number(value.get(key)) for key in keys]
+        return [parse_number(value.get(key)) for key in keys]
 
     if math.isnan(across + down):
         return "a shape without the size of its picture"
-    degrees = number(value.get("rotation") or 0)
+    degrees = parse_number(value.get("rotation") or 0)
     if math.isnan(degrees):
         return "a shape whose rotation is not a number"
     if kind.startswith("polygon"):
         points = value.get("points")
         if not isinstance(points, list) or not all(isinstance(each, list) and len(each) == 2 for each in points):
             return "a polygon without points"
-        return polygon([number(x) * across for x, _ in points], [number(y) * down for _, y in points])
+        return make_polygon([parse_number(x) * across for x, _ in points], [parse_number(y) * down for _, y in points])
     x, y = of("x", "y")
     if kind.startswith("ellipse"):
         wide, high = of("radiusX", "radiusY")
-        return ellipse((x * across, y * down), (wide * across, high * down), degrees)
+        return make_ellipse((x * across, y * down), (wide * across, high * down), degrees)
     wide, high = of("width", "height")
     corners = (x * across, y * down, (x + wide) * across, (y + high) * down)
     if not min(wide, high) >= 0:
         return "a rectangle without x, y, width and height"
-    return turned(corners, corners[:2], degrees)  # about its upper left corner
+    return make_rotated_rectangle(corners, corners[:2], degrees)  # about its upper left corner

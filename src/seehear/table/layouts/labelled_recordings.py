@@ -17,15 +17,23 @@ from seehear.amounts import counted
 from seehear.errors import DataError
 from seehear.media import medium_of
 from seehear.table.encoding import read_text
-from seehear.table.layouts.audacity import audacity
-from seehear.table.layouts.elan import elan
-from seehear.table.layouts.found import Found, few, files_below, is_table, part_folders, text_table, visible
-from seehear.table.layouts.label_files import LabelFormat, label_format
-from seehear.table.layouts.selections import names_recordings, selections
-from seehear.table.layouts.text_grid import text_grid
+from seehear.table.layouts.audacity import parse_audacity
+from seehear.table.layouts.elan import parse_elan
+from seehear.table.layouts.label_formats import LabelFormat, detect_label_format
+from seehear.table.layouts.raw_table import (
+    RawTable,
+    find_part_folders,
+    has_table_extension,
+    list_visible,
+    make_text_table,
+    summarise_names,
+    walk_files,
+)
+from seehear.table.layouts.selection_tables import names_its_recordings, parse_selections
+from seehear.table.layouts.text_grid import parse_text_grid
 from seehear.table.layouts.timed_labels import TimedLabel, TimedLabels
-from seehear.table.media import is_text
-from seehear.table.parts import part_of, part_of_subset
+from seehear.table.media import is_valid_text
+from seehear.table.parts import find_part_in_name, parse_part
 from seehear.table.rows import RowProblem
 
 _LARGEST_BYTES = 1 << 26
@@ -80,20 +88,20 @@ class _Examples:
     labels: list[TimedLabel] = field(default_factory=list)
     part: list[str] = field(default_factory=list)
     problems: list[RowProblem] = field(default_factory=list)
-    said: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     formats: Counter[str] = field(default_factory=Counter)
     passed_over: list[str] = field(default_factory=list)
     unlabelled: int = 0
     recordings: int = 0
 
 
-def labelled_recordings(place: Path) -> Found | None:
+def read_labelled_recordings(place: Path) -> RawTable | None:
     """A folder in which most recordings have such a file beside them, or one such file; None for any other."""
     root, only = (place, "") if place.is_dir() else (place.parent, place.name)
-    if not only.lower().endswith(_ENDINGS) if only else any(map(_is_described, visible(root)[1])):
+    if not only.lower().endswith(_ENDINGS) if only else any(map(_is_described, list_visible(root)[1])):
         return None
     examples, every = _Examples(), 0
-    for prefix, part in [("", "")] if only else part_folders(root, examples.said, part_of_subset):
+    for prefix, part in [("", "")] if only else find_part_folders(root, examples.notes, find_part_in_name):
         recordings = _within(root, prefix)
         if not recordings.stems:
             continue
@@ -108,26 +116,26 @@ def labelled_recordings(place: Path) -> Found | None:
     columns |= {"end_s": [repr(label.end_s) for label in examples.labels]}
     columns |= {"speaker": [label.speaker or None for label in examples.labels]}
     answers = _answers(examples.labels, examples.files)
-    return Found(
+    return RawTable(
         root,
-        text_table({**columns, **answers, **_others(examples.labels, {*columns, *answers})}),
+        make_text_table({**columns, **answers, **_others(examples.labels, {*columns, *answers})}),
         part=pa.chunked_array([pa.array(examples.part, pa.large_string())]),
         problems=tuple(examples.problems),
-        said=(*examples.said, *_sentences(examples, answers)),
+        notes=(*examples.notes, *_sentences(examples, answers)),
         tiers=tuple(answers) if len(answers) > 1 else (),
     )
 
 
 def _is_described(name: str) -> bool:
     stem = name.rpartition(".")[0].lower()
-    return is_table(name) and (stem in _DESCRIBED or bool(part_of(stem)))
+    return has_table_extension(name) and (stem in _DESCRIBED or bool(parse_part(stem)))
 
 
 def _within(root: Path, prefix: str) -> _Recordings:
     found = _Recordings()
-    folders, files = visible(root / prefix)
-    inner = (file for folder in folders for file in files_below(root, prefix + folder))
-    for name in filter(is_text, [*(prefix + file for file in files), *inner]):
+    folders, files = list_visible(root / prefix)
+    inner = (file for folder in folders for file in walk_files(root, prefix + folder))
+    for name in filter(is_valid_text, [*(prefix + file for file in files), *inner]):
         if name.lower().endswith(_ENDINGS):
             found.beside.append(name)
         elif (medium := medium_of(name)) in ("recording", "video"):
@@ -149,7 +157,7 @@ def _read_part(root: Path, recordings: _Recordings, part: str, examples: _Exampl
             continue
         if found is not None:
             examples.problems += found.problems
-            examples.said += found.said
+            examples.notes += found.notes
             examples.unlabelled += found.unlabelled
             for stem, labels in _by_recording(name, found, recordings, examples).items():
                 told.setdefault(stem, []).append(_Labels(name, kind, labels))
@@ -164,17 +172,17 @@ def _read_part(root: Path, recordings: _Recordings, part: str, examples: _Exampl
 def _read(file: Path, name: str, beside: bool) -> tuple[str, TimedLabels | None]:
     """(format, labels) of a file; None for one that is of none of the formats, or lies beside no recording."""
     if name.lower().endswith(".eaf"):
-        return _ELAN, elan(file, name)
+        return _ELAN, parse_elan(file, name)
     if not beside and not name.lower().endswith((".textgrid", *_ENDINGS[2:])):
         return "", None
     text = read_text(file, name, _LARGEST_BYTES)
-    found = label_format(text)
+    found = detect_label_format(text)
     if name.lower().endswith(".textgrid") or (found is LabelFormat.TEXTGRID and beside):
-        return _PRAAT, text_grid(text, name)
-    if found is LabelFormat.SELECTIONS and (beside or names_recordings(text)):
-        return _SELECTIONS, selections(text, name)
+        return _PRAAT, parse_text_grid(text, name)
+    if found is LabelFormat.SELECTIONS and (beside or names_its_recordings(text)):
+        return _SELECTIONS, parse_selections(text, name)
     if found is LabelFormat.AUDACITY and beside and name.lower().endswith(".txt"):
-        return _AUDACITY, audacity(text, name)
+        return _AUDACITY, parse_audacity(text, name)
     return "", None
 
 
@@ -248,4 +256,4 @@ def _sentences(examples: _Examples, answers: dict[str, list[str | None]]) -> Ite
     if examples.unlabelled:
         yield f"left out {counted(examples.unlabelled, 'stretch')} without a label"
     if examples.passed_over:
-        yield f"not used, because labels of another format lie beside them: {few(examples.passed_over)}"
+        yield f"not used, because labels of another format lie beside them: {summarise_names(examples.passed_over)}"

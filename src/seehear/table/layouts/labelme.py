@@ -12,11 +12,11 @@ from typing import Any
 
 from seehear.errors import DataError
 from seehear.media import medium_of
-from seehear.table.layouts.annotation_files import NamedFiles, beginning, number, read_json, size_px
-from seehear.table.layouts.drawn_pictures import DrawnPictures
-from seehear.table.layouts.found import Found, part_folders, visible
-from seehear.table.layouts.shapes import Shape, ellipse, polygon, rectangle
-from seehear.table.media import is_text
+from seehear.table.layouts.annotated_images import AnnotatedImages
+from seehear.table.layouts.annotation_files import FileFinder, parse_number, parse_size_px, read_beginning, read_json
+from seehear.table.layouts.raw_table import RawTable, find_part_folders, list_visible
+from seehear.table.layouts.shapes import Shape, make_ellipse, make_polygon, make_rectangle
+from seehear.table.media import is_valid_text
 from seehear.table.rows import RowProblem
 
 _SHAPES = re.compile(rb'"shapes"\s*:\s*\[')
@@ -25,39 +25,39 @@ _PICTURES = ("", "images/", "Images/", "imgs/")
 _LARGEST_BYTES = 200 << 20  # it may hold the picture itself, as text
 
 
-def labelme(place: Path) -> Found | None:
+def read_labelme(place: Path) -> RawTable | None:
     """Such a json, a folder with some beside its pictures or in annotations/, or one with parts; None for any other."""
-    said: list[str] = []
-    drawn = DrawnPictures()
+    notes: list[str] = []
+    drawn = AnnotatedImages()
     root = place if place.is_dir() else place.parent
-    named = NamedFiles(root)
+    named = FileFinder(root)
     if place.is_file():
         if not _is_labelme(place):
             return None
         _read(root, place.name, "", named, drawn)
     elif place.is_dir():
-        for prefix, part in part_folders(place, said):
-            folders = {f"{folder}/" for folder in visible(place / prefix)[0]} | {""}
+        for prefix, part in find_part_folders(place, notes):
+            folders = {f"{folder}/" for folder in list_visible(place / prefix)[0]} | {""}
             names = [name for each in _FOLDERS if each in folders for name in _json_in(place, prefix + each)]
             for name in names:
                 _read(root, name, part, named, drawn)
             if names:
                 _missing(place, [prefix + each for each in _PICTURES if each in folders], drawn)
-    return drawn.found(root, "labelme", said) if drawn.image or drawn.problems else None
+    return drawn.found(root, "labelme", notes) if drawn.image or drawn.problems else None
 
 
 def _json_in(place: Path, folder: str) -> list[str]:
     """The files of a folder, where one of the first is of this layout."""
-    names = [folder + name for name in visible(place / folder)[1] if name.lower().endswith(".json")]
+    names = [folder + name for name in list_visible(place / folder)[1] if name.lower().endswith(".json")]
     return names if any(_is_labelme(place / name) for name in names[:3]) else []
 
 
 def _is_labelme(file: Path) -> bool:
-    begins = beginning(file) if file.suffix.lower() == ".json" else b""
+    begins = read_beginning(file) if file.suffix.lower() == ".json" else b""
     return begins.startswith(b"{") and _SHAPES.search(begins) is not None
 
 
-def _read(root: Path, name: str, part: str, named: NamedFiles, drawn: DrawnPictures) -> None:
+def _read(root: Path, name: str, part: str, named: FileFinder, drawn: AnnotatedImages) -> None:
     """One json becomes one row, or a problem."""
     try:
         told = read_json(root / name, name, _LARGEST_BYTES)
@@ -68,20 +68,20 @@ def _read(root: Path, name: str, part: str, named: NamedFiles, drawn: DrawnPictu
     except DataError as error:
         drawn.problems.append(RowProblem.of(error, name))
         return
-    row = drawn.add(image, part, size_px(told.get("imageWidth"), told.get("imageHeight")))
+    row = drawn.add(image, part, parse_size_px(told.get("imageWidth"), told.get("imageHeight")))
     for position, each in enumerate(shapes, 1):
         shape = each if isinstance(each, dict) else {}
         drawn.draw(row, str(shape.get("label") or "").strip(), _shape(shape), f"{name} shape {position}")
 
 
-def _picture(root: Path, name: str, path: Any, named: NamedFiles) -> str:
+def _picture(root: Path, name: str, path: Any, named: FileFinder) -> str:
     """The picture that is named, or else that of the same name beside the json. Raises DataError if there is none."""
     folder, _, file = name.rpartition("/")
     try:
         return named.find(path, folder)
     except DataError:
         stem = file.rpartition(".")[0]
-        same = (other for other in visible(root / folder)[1] if other.rpartition(".")[0] == stem)
+        same = (other for other in list_visible(root / folder)[1] if other.rpartition(".")[0] == stem)
         if beside := next((other for other in same if medium_of(other) == "picture"), None):
             return f"{folder}/{beside}" if folder else beside
         raise
@@ -92,28 +92,28 @@ def _shape(told: dict[str, Any]) -> Shape | str:
     kind, points = str(told.get("shape_type") or "polygon"), told.get("points")
     if not isinstance(points, list) or not all(isinstance(each, list) and len(each) == 2 for each in points):
         return f"a {kind[:40]} without points"
-    xs, ys = [number(x) for x, _ in points], [number(y) for _, y in points]
+    xs, ys = [parse_number(x) for x, _ in points], [parse_number(y) for _, y in points]
     if kind == "polygon":
-        return polygon(xs, ys)
+        return make_polygon(xs, ys)
     if kind in ("rectangle", "rotation"):  # X-AnyLabeling gives all four corners
-        return _box(xs, ys) if kind == "rectangle" else polygon(xs, ys)
+        return _box(xs, ys) if kind == "rectangle" else make_polygon(xs, ys)
     if kind == "circle" and len(xs) == 2:  # its centre, and a point on its edge
         radius = math.dist((xs[0], ys[0]), (xs[1], ys[1]))
-        return ellipse((xs[0], ys[0]), (radius, radius))
+        return make_ellipse((xs[0], ys[0]), (radius, radius))
     return f"a {kind[:40]}, which is neither a rectangle, a polygon nor a circle"
 
 
 def _box(xs: list[float], ys: list[float]) -> Shape | str:
     if len(xs) < 2 or not all(map(math.isfinite, (*xs, *ys))):
         return "a rectangle without two corners"
-    return rectangle((min(xs), min(ys), max(xs), max(ys)))
+    return make_rectangle((min(xs), min(ys), max(xs), max(ys)))
 
 
-def _missing(place: Path, folders: list[str], drawn: DrawnPictures) -> None:
+def _missing(place: Path, folders: list[str], drawn: AnnotatedImages) -> None:
     """Pictures without a json are not known to be empty."""
     used = set(drawn.image)
     for folder in folders:
-        for name in visible(place / folder)[1]:
-            if medium_of(name) == "picture" and is_text(name) and folder + name not in used:
+        for name in list_visible(place / folder)[1]:
+            if medium_of(name) == "picture" and is_valid_text(name) and folder + name not in used:
                 hint = "save it in labelme without a shape if there is nothing in it"
                 drawn.problems.append(RowProblem(folder + name, "no json of this name", hint))

@@ -11,14 +11,14 @@ import numpy as np
 
 from seehear.media import medium_of
 from seehear.table.encoding import read_lines
-from seehear.table.layouts.found import Found, repeated, text_table, visible
+from seehear.table.layouts.raw_table import RawTable, list_visible, make_text_table, repeat_values
 from seehear.table.rows import RowProblem
 
 _TABLE, _FOLDER = "metadata.csv", "wavs"
 _BEGINNING_BYTES = 4096
 
 
-def ljspeech(place: Path) -> Found | None:
+def read_ljspeech(place: Path) -> RawTable | None:
     """The folder, or its metadata.csv. Where a text is also normalised (numbers as words), that is what is said."""
     folder = place.parent if place.is_file() and place.name == _TABLE else place
     fields = _fields(folder)
@@ -37,14 +37,14 @@ def ljspeech(place: Path) -> Found | None:
         elif line.strip():
             problems.append(RowProblem(f"{_TABLE} row {row}", f"{len(cells)} fields between |, not {fields}"))
     problems += _untold(folder, audio)
-    return Found(
+    return RawTable(
         folder,
-        text_table({"audio": audio, "text": text}),
-        part=repeated([("", len(rows))]),
-        file=repeated([(_TABLE, len(rows))]),
+        make_text_table({"audio": audio, "text": text}),
+        part=repeat_values([("", len(rows))]),
+        file=repeat_values([(_TABLE, len(rows))]),
         row=np.array(rows, np.int64),
         problems=tuple(problems),
-        said=(f"reading {_TABLE}, of {fields} fields: the last tells what is said",),
+        notes=(f"reading {_TABLE}, of {fields} fields: the last tells what is said",),
     )
 
 
@@ -60,5 +60,5 @@ def _fields(folder: Path) -> int:
 def _untold(folder: Path, audio: list[str]) -> list[RowProblem]:
     """The recordings that no line names."""
     named = set(audio)
-    files = (f"{_FOLDER}/{name}" for name in visible(folder / _FOLDER)[1] if medium_of(name))
+    files = (f"{_FOLDER}/{name}" for name in list_visible(folder / _FOLDER)[1] if medium_of(name))
     return [RowProblem(file, f"no line of {_TABLE} tells what is said in it") for file in files if file not in named]

@@ -9,28 +9,28 @@ from pathlib import Path
 
 from seehear.errors import DataError
 from seehear.strict_json import from_json
-from seehear.table.layouts.found import Found, visible
-from seehear.table.layouts.table_files import together
-from seehear.table.parts import part_of_subset
+from seehear.table.layouts.raw_table import RawTable, list_visible
+from seehear.table.layouts.table_files import concatenate_tables
+from seehear.table.parts import find_part_in_name
 from seehear.table.sheets import JSON_LINES
 
 _FILE = "audio_filepath"
 _LONGEST_LINE_BYTES = 1 << 20
 
 
-def nemo(place: Path) -> Found | None:
+def read_nemo(place: Path) -> RawTable | None:
     """A manifest, or a folder with one, or with one for each part: train_manifest.json, dev_manifest.json."""
     if place.is_file():
-        return together(place.parent, [(place, "")]) if _is_manifest(place) else None
-    manifests = [place / name for name in visible(place)[1] if _is_manifest(place / name)]
+        return concatenate_tables(place.parent, [(place, "")]) if _is_manifest(place) else None
+    manifests = [place / name for name in list_visible(place)[1] if _is_manifest(place / name)]
     if not manifests:
         return None
-    parts = [part_of_subset(manifest.stem) for manifest in manifests]
+    parts = [find_part_in_name(manifest.stem) for manifest in manifests]
     names = ", ".join(manifest.name for manifest in manifests)
     if len(manifests) > 1 and not all(parts):
         hint = "point at one of them, or name them for their parts: train, dev, test"
         raise DataError(f"{place.name} holds {len(manifests)} manifests: {names}", hint=hint)
-    return together(place, list(zip(manifests, parts, strict=True)), [f"reading {names}"])
+    return concatenate_tables(place, list(zip(manifests, parts, strict=True)), [f"reading {names}"])
 
 
 def _is_manifest(file: Path) -> bool:

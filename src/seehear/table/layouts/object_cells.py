@@ -20,19 +20,19 @@ import pyarrow.compute as pc
 
 from seehear.amounts import counted
 from seehear.strict_json import from_json
+from seehear.table.column_roles import find_image_column
 from seehear.table.layouts.box_cells import (
     HEADING,
     LABELS,
     ONLY_LABEL,
     UNNAMED,
-    Drawn,
-    box_cells,
-    from_corners,
-    from_sides,
+    Annotations,
+    encode_boxes,
+    parse_xywh,
+    parse_xyxy,
 )
-from seehear.table.layouts.found import Found
-from seehear.table.layouts.picture_sizes import sizes_px
-from seehear.table.roles import picture_column
+from seehear.table.layouts.image_sizes import read_sizes_px
+from seehear.table.layouts.raw_table import RawTable
 from seehear.table.rows import RowProblem
 
 _CORNERS, _SIDES = ("xyxy",), ("bbox", "bboxes", "boxes")
@@ -53,13 +53,13 @@ class _Objects(NamedTuple):
     corners: bool = False
 
 
-def objects_as_boxes(found: Found) -> Found:
+def convert_objects(found: RawTable) -> RawTable:
     """The boxes of objects in place of these, where a table has a column of them; any other table as it is."""
-    image, headings = picture_column(found.cells), _headings(found.cells)
+    image, headings = find_image_column(found.cells), _headings(found.cells)
     if image is None or headings is None:
         return found
     heading, becomes = headings
-    things, nameless = Drawn(), False
+    things, nameless = Annotations(), False
     problems: list[RowProblem] = []
     readable: list[int] = []
     cells = found.cells[heading].to_pylist()
@@ -72,17 +72,17 @@ def objects_as_boxes(found: Found) -> Found:
             nameless |= objects.labels is None and bool(objects.boxes)
             readable.append(row)
     good = found.take(np.array(readable, np.int64))
-    drawn = box_cells(things.columns(), sizes_px(found.root, good.paths(image)), things.places.__getitem__)
+    drawn = encode_boxes(things.columns(), read_sizes_px(found.root, good.paths(image)), things.places.__getitem__)
     filled = pc.is_valid(good.cells[heading])
     answers = pc.if_else(filled, drawn.cells, pa.scalar(None, pa.large_string()))
     pictures = counted(len(readable), "picture")
-    said = [f"a cell of {heading!r} holds the boxes of a picture: {len(things.label):,} in {pictures}"]
-    said += [UNNAMED] if nameless else []
+    notes = [f"a cell of {heading!r} holds the boxes of a picture: {len(things.label):,} in {pictures}"]
+    notes += [UNNAMED] if nameless else []
     return replace(
         good,
         cells=good.cells.drop_columns([heading]).append_column(becomes, answers),
         problems=(*found.problems, *problems, *drawn.problems),
-        said=(*found.said, *said, *drawn.said),
+        notes=(*found.notes, *notes, *drawn.notes),
     )
 
 
@@ -118,10 +118,10 @@ def _objects(cell: str) -> _Objects | str:
     return _Objects(boxes, labels, crowds, difficult, corners is not None)
 
 
-def _add(things: Drawn, row: int, objects: _Objects, where: str) -> None:
+def _add(things: Annotations, row: int, objects: _Objects, where: str) -> None:
     labels = [ONLY_LABEL] * len(objects.boxes) if objects.labels is None else objects.labels
     marks = (objects.crowds[: len(labels)], objects.difficult[: len(labels)])
     for number, (box, label, crowd, hard) in enumerate(zip_longest(objects.boxes, labels, *marks), 1):
         text = str(label).strip() if isinstance(label, str | int) else ""
-        xyxy = from_corners(box) if objects.corners else from_sides(box)
+        xyxy = parse_xyxy(box) if objects.corners else parse_xywh(box)
         things.add(row, text, xyxy, f"{where} box {number}", crowd=bool(crowd), hard=bool(hard))

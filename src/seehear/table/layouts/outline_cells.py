@@ -20,10 +20,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from seehear.amounts import counted
-from seehear.table.layouts.box_cells import FARTHEST_PX, ROUNDING_PX, Drawn, box_cells
+from seehear.table.layouts.box_cells import FARTHEST_PX, ROUNDING_PX, Annotations, encode_boxes
 from seehear.table.layouts.box_cells import HEADING as BOXES
-from seehear.table.layouts.found import AnswerCells
-from seehear.table.layouts.picture_sizes import Sizes
+from seehear.table.layouts.image_sizes import ImageSizes
+from seehear.table.layouts.raw_table import AnswerColumn
 from seehear.table.rows import RowProblem
 
 HEADING = "mask"
@@ -47,34 +47,34 @@ class _Told:
         count, first = self.changed.get(what, (0, place))
         self.changed[what] = count + 1, first
 
-    def said(self) -> list[str]:
+    def notes(self) -> list[str]:
         return [f"{counted(n, 'thing')} {what}; the first: {first}" for what, (n, first) in self.changed.items()]
 
 
-def drawn_answers(
-    things: Drawn, sizes: Callable[[], Sizes], classes: Iterable[str]
-) -> dict[str, Callable[[], AnswerCells]]:
+def make_lazy_answers(
+    things: Annotations, sizes: Callable[[], ImageSizes], classes: Iterable[str]
+) -> dict[str, Callable[[], AnswerColumn]]:
     """What things in pictures may answer, by heading: boxes and, where some are outlined, masks.
 
     `sizes` are asked for when an answer is made. `classes` are all that are named.
     """
 
-    def boxes() -> AnswerCells:
-        size_px, _, said = sizes()
-        answers = box_cells(things.columns(), size_px, things.places.__getitem__)
-        return answers._replace(said=[*said, *answers.said])
+    def boxes() -> AnswerColumn:
+        size_px, _, notes = sizes()
+        answers = encode_boxes(things.columns(), size_px, things.places.__getitem__)
+        return answers._replace(notes=[*notes, *answers.notes])
 
-    def masks() -> AnswerCells:
+    def masks() -> AnswerColumn:
         """Of pictures as large as was told, or of which nobody told: others would be drawn only to be left out."""
         size_px, told_px, _ = sizes()
         other = (np.isfinite(size_px) & np.isfinite(told_px) & (size_px != told_px)).any(1)
         drawn_px = np.where(np.isnan(told_px), size_px, told_px)
-        return outline_cells(things, np.where(other[:, None], np.nan, drawn_px), classes)
+        return encode_outlines(things, np.where(other[:, None], np.nan, drawn_px), classes)
 
     return {BOXES: boxes, HEADING: masks} if things.outlined else {BOXES: boxes}
 
 
-def outline_cells(things: Drawn, size_px: NDArray[np.float64], classes: Iterable[str]) -> AnswerCells:
+def encode_outlines(things: Annotations, size_px: NDArray[np.float64], classes: Iterable[str]) -> AnswerColumn:
     """A cell for each picture, null where its size is not known. size_px (pictures, 2): width and height."""
     told = _Told()
     regions: list[list[dict[str, Any]]] = [[] for _ in size_px]
@@ -84,11 +84,11 @@ def outline_cells(things: Drawn, size_px: NDArray[np.float64], classes: Iterable
             regions[row].append(region)
     rest = next((name for name in classes if name.strip("_ ").casefold() == REST), REST)
     cells = [_written(size, rest, own) for size, own in zip(size_px.tolist(), regions, strict=True)]
-    said = [f"what is in no outline is of the class {rest!r}", *told.said()]
-    return AnswerCells(pa.chunked_array([pa.array(cells, pa.large_string())]), told.problems, said)
+    notes = [f"what is in no outline is of the class {rest!r}", *told.notes()]
+    return AnswerColumn(pa.chunked_array([pa.array(cells, pa.large_string())]), told.problems, notes)
 
 
-def _region(things: Drawn, i: int, size: NDArray[np.float64], told: _Told) -> dict[str, Any] | None:
+def _region(things: Annotations, i: int, size: NDArray[np.float64], told: _Told) -> dict[str, Any] | None:
     """The region of one thing, None where it has none; and what is to be said of it."""
     place, label = things.places[i], things.label[i]
     if not label:

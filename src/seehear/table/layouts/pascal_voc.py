@@ -20,12 +20,12 @@ from seehear.amounts import counted
 from seehear.errors import DataError
 from seehear.media import medium_of
 from seehear.table.encoding import read_lines, read_text
-from seehear.table.layouts.box_cells import Drawn
-from seehear.table.layouts.found import Found, part_folders, text_table, visible
-from seehear.table.layouts.outline_cells import drawn_answers
-from seehear.table.layouts.picture_sizes import compared_px
-from seehear.table.media import is_text
-from seehear.table.parts import part_of
+from seehear.table.layouts.box_cells import Annotations
+from seehear.table.layouts.image_sizes import reconcile_sizes
+from seehear.table.layouts.outline_cells import make_lazy_answers
+from seehear.table.layouts.raw_table import RawTable, find_part_folders, list_visible, make_text_table
+from seehear.table.media import is_valid_text
+from seehear.table.parts import parse_part
 from seehear.table.rows import RowProblem
 
 _ANNOTATIONS = ("Annotations", "annotations", "xmls")
@@ -46,7 +46,7 @@ class _Pictures:
     mask: list[str | None] = field(default_factory=list)
     part: list[str] = field(default_factory=list)
     size_px: list[tuple[float, float]] = field(default_factory=list)
-    things: Drawn = field(default_factory=Drawn)
+    things: Annotations = field(default_factory=Annotations)
     problems: list[RowProblem] = field(default_factory=list)
     at_zero: int = 0
     unlisted: int = 0
@@ -62,49 +62,49 @@ class _Folder:
     listed: dict[str, str]
 
 
-def pascal_voc(place: Path) -> Found | None:
+def read_pascal_voc(place: Path) -> RawTable | None:
     """A folder of such annotations, or one with such folders for its parts; None for any other."""
     if not place.is_dir():
         return None
-    said: list[str] = []
+    notes: list[str] = []
     found = _Pictures()
-    for prefix, part in part_folders(place, said):
+    for prefix, part in find_part_folders(place, notes):
         if folder := _folder(place, prefix):
             for name in folder.annotations:
                 _read(place, name, folder, part, found)
             _missing(folder, found)
     if not found.image and not found.problems:
         return None
-    sizes = partial(compared_px, place, found.image, found.size_px)
-    return Found(
+    sizes = partial(reconcile_sizes, place, found.image, found.size_px)
+    return RawTable(
         place,
-        text_table({"image": found.image, "mask": found.mask}),
+        make_text_table({"image": found.image, "mask": found.mask}),
         part=pa.chunked_array([pa.array(found.part, pa.large_string())]),
         problems=tuple(found.problems),
-        said=(*said, *_sentences(found)),
-        later=drawn_answers(found.things, sizes, ()),
-        without="nothing is drawn for it",
+        notes=(*notes, *_sentences(found)),
+        lazy_answers=make_lazy_answers(found.things, sizes, ()),
+        missing_answer="nothing is drawn for it",
     )
 
 
 def _folder(place: Path, prefix: str) -> _Folder | None:
-    folders = visible(place / prefix)[0]
+    folders = list_visible(place / prefix)[0]
     inner = next((f"{name}/" for name in _ANNOTATIONS if name in folders), "")
     annotations = [
-        prefix + inner + name for name in visible(place / prefix / inner)[1] if name.lower().endswith(".xml")
+        prefix + inner + name for name in list_visible(place / prefix / inner)[1] if name.lower().endswith(".xml")
     ]
     if not any(_is_annotation(place / name) for name in annotations):
         return None
     pictures: dict[str, list[str]] = {}
     for folder in dict.fromkeys([*(f"{name}/" for name in _PICTURES if name in folders), "", inner]):
-        for name in visible(place / prefix / folder)[1]:
-            if medium_of(name) == "picture" and is_text(name):
+        for name in list_visible(place / prefix / folder)[1]:
+            if medium_of(name) == "picture" and is_valid_text(name):
                 pictures.setdefault(name.rpartition(".")[0], []).append(prefix + folder + name)
     masks = {
         name.rpartition(".")[0]: f"{prefix}{folder}/{name}"
         for folder in reversed(_MASKS)
         if folder in folders
-        for name in visible(place / prefix / folder)[1]
+        for name in list_visible(place / prefix / folder)[1]
     }
     return _Folder(annotations, pictures, masks, _lists(place, prefix))
 
@@ -121,8 +121,8 @@ def _lists(place: Path, prefix: str) -> dict[str, str]:
     """The part of each stem that a list names; {} where there are no lists. What is both train and val is train."""
     parts: dict[str, str] = {}
     for folder in _LISTS:
-        lists = visible(place / prefix / folder)[1] if (place / prefix / folder).is_dir() else []
-        named = {name: part_of(name.removesuffix(".txt")) for name in lists if name.endswith(".txt")}
+        lists = list_visible(place / prefix / folder)[1] if (place / prefix / folder).is_dir() else []
+        named = {name: parse_part(name.removesuffix(".txt")) for name in lists if name.endswith(".txt")}
         if "trainval.txt" in named and "train" not in named.values():
             named["trainval.txt"] = "train"
         for name, part in named.items():

@@ -20,26 +20,26 @@ class Shape(NamedTuple):
     region: Any
 
 
-def rectangle(xyxy: Sequence[float]) -> Shape:
+def make_rectangle(xyxy: Sequence[float]) -> Shape:
     return Shape(list(xyxy), None)
 
 
-def turned(xyxy: Sequence[float], about: tuple[float, float], degrees: float) -> Shape:
+def make_rotated_rectangle(xyxy: Sequence[float], about: tuple[float, float], degrees: float) -> Shape:
     """A rectangle turned clockwise about a point."""
     if degrees % 360 == 0:
-        return rectangle(xyxy)
+        return make_rectangle(xyxy)
     x1, y1, x2, y2 = xyxy
     return _outlined(_turned(np.array([[x1, y1], [x2, y1], [x2, y2], [x1, y2]], np.float64), about, degrees))
 
 
-def polygon(xs: Sequence[float], ys: Sequence[float]) -> Shape | str:
+def make_polygon(xs: Sequence[float], ys: Sequence[float]) -> Shape | str:
     """What is wrong with it, for what is no polygon."""
     if len(xs) != len(ys) or len(xs) < 3 or not all(map(math.isfinite, (*xs, *ys))):
         return "an outline with fewer than three corners"
     return _outlined(np.column_stack([xs, ys]))
 
 
-def ellipse(centre: tuple[float, float], radii: tuple[float, float], degrees: float = 0.0) -> Shape | str:
+def make_ellipse(centre: tuple[float, float], radii: tuple[float, float], degrees: float = 0.0) -> Shape | str:
     """Turned clockwise about its centre; its box is that of the ellipse itself, not of its polygon."""
     (x, y), (across, down) = centre, radii
     if not all(map(math.isfinite, (x, y, across, down, degrees))) or min(radii) <= 0:
@@ -51,7 +51,7 @@ def ellipse(centre: tuple[float, float], radii: tuple[float, float], degrees: fl
     return Shape([x - wide, y - high, x + wide, y + high], _outlined(_turned(corners, centre, degrees)).region)
 
 
-def marked(runs: NDArray[np.int64], box: tuple[int, int, int, int], size_px: tuple[int, int]) -> Shape | str:
+def decode_mask_runs(runs: NDArray[np.int64], box: tuple[int, int, int, int], size_px: tuple[int, int]) -> Shape | str:
     """The pixels in a box (left, top, width, height) that every second run marks, row by row from its upper left.
 
     As run lengths of the whole picture, column by column, which COCO has. What is wrong, for runs that do not fit.

@@ -15,8 +15,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from seehear.table.layouts.found import Found, visible
-from seehear.table.layouts.table_files import PEEK_ROWS, together
+from seehear.table.layouts.raw_table import RawTable, list_visible
+from seehear.table.layouts.table_files import PEEK_ROWS, concatenate_tables
 from seehear.table.sheets import read_sheet
 
 _AUDIO = "audio"
@@ -60,7 +60,7 @@ _CORPORA = (
 )
 
 
-def sound_corpora(place: Path) -> Found | None:
+def read_sound_corpora(place: Path) -> RawTable | None:
     """The folder of such a corpus, or its table; None for any other."""
     for corpus in _CORPORA:
         for root, table in _tables(place, corpus):
@@ -76,12 +76,14 @@ def _tables(place: Path, corpus: _Corpus) -> list[tuple[Path, Path]]:
         tried = [(root, place)] if place.name == corpus.table else []
     else:
         tried = [(place, place / corpus.folder / corpus.table), (place, place / corpus.table)]
-    return [(root, table) for root, table in tried if table.is_file() and _AUDIO in visible(root)[0]]
+    return [(root, table) for root, table in tried if table.is_file() and _AUDIO in list_visible(root)[0]]
 
 
-def _found(root: Path, table: Path, corpus: _Corpus) -> Found:
+def _found(root: Path, table: Path, corpus: _Corpus) -> RawTable:
     """Its other columns are left out: UrbanSound8K's start and end are of recordings that are not in it."""
-    found = together(root, [(table, "")], [f"{corpus.name}: reading {table.name}, with the recordings in {_AUDIO}/"])
+    found = concatenate_tables(
+        root, [(table, "")], [f"{corpus.name}: reading {table.name}, with the recordings in {_AUDIO}/"]
+    )
     above, nothing = (pa.scalar(text, pa.large_string()) for text in (f"{_AUDIO}/", ""))
     files = pc.binary_join_element_wise(above, corpus.file(found.cells), nothing)
     kept = {new: found.cells[old] for old, new in corpus.headings.items() if new}

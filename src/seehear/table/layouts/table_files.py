@@ -9,11 +9,11 @@ import numpy as np
 import pyarrow as pa
 
 from seehear.errors import DataError
-from seehear.table.layouts.box_tables import boxes_together
-from seehear.table.layouts.file_ids import files_for_ids, names_examples
-from seehear.table.layouts.found import Found, is_table, repeated, visible
-from seehear.table.layouts.object_cells import objects_as_boxes
-from seehear.table.parts import part_of
+from seehear.table.layouts.box_tables import merge_box_rows
+from seehear.table.layouts.file_ids import names_media, resolve_file_ids
+from seehear.table.layouts.object_cells import convert_objects
+from seehear.table.layouts.raw_table import RawTable, has_table_extension, list_visible, repeat_values
+from seehear.table.parts import parse_part
 from seehear.table.sheets import is_json_array, read_sheet
 
 PEEK_ROWS = 200
@@ -22,31 +22,31 @@ _SUBMISSION = "submission"  # sample_submission.csv names files of the test part
 _EXPECTED = (_DESCRIBED, "examples")  # what the table of a folder is called; others may hold anything
 
 
-def table_file(place: Path) -> Found | None:
+def read_table_file(place: Path) -> RawTable | None:
     if not place.is_file() or not _is_table(place):
         return None
-    return _drawn(together(place.parent, [(place, "")]))
+    return _drawn(concatenate_tables(place.parent, [(place, "")]))
 
 
-def tables_in_folder(place: Path) -> Found | None:
+def read_table_folder(place: Path) -> RawTable | None:
     if not place.is_dir():
         return None
-    tables, said = _tables(place)
-    folders = visible(place)[0]
+    tables, notes = _tables(place)
+    folders = list_visible(place)[0]
     if not tables:
-        inside = [(place / folder, part_of(folder)) for folder in folders]
+        inside = [(place / folder, parse_part(folder)) for folder in folders]
         tables = [(table, part) for folder, part in inside if part for table, _ in _tables(folder)[0]]
     if not tables:
         return None
-    said.append(f"reading {', '.join(table.relative_to(place).as_posix() for table, _ in tables)}")
+    notes.append(f"reading {', '.join(table.relative_to(place).as_posix() for table, _ in tables)}")
     if len(folders) > 1:
-        said.append("the names of the folders beside it are not taken for answers")
-    return _drawn(together(place, tables, said))
+        notes.append("the names of the folders beside it are not taken for answers")
+    return _drawn(concatenate_tables(place, tables, notes))
 
 
-def _drawn(found: Found) -> Found:
+def _drawn(found: RawTable) -> RawTable:
     """With the boxes of a picture in one cell, however a table has them."""
-    return objects_as_boxes(boxes_together(found))
+    return convert_objects(merge_box_rows(found))
 
 
 def _tables(folder: Path) -> tuple[list[tuple[Path, str]], list[str]]:
@@ -55,24 +55,24 @@ def _tables(folder: Path) -> tuple[list[tuple[Path, str]], list[str]]:
     metadata.* alone if it is there, else one for each part, else the only one.
     """
     naming: list[Path] = []
-    said: list[str] = []
-    for table in (folder / file for file in visible(folder)[1] if _is_table(folder / file)):
+    notes: list[str] = []
+    for table in (folder / file for file in list_visible(folder)[1] if _is_table(folder / file)):
         if what := _useless(table):
-            said.append(f"{table.name} {what} and is not used")
+            notes.append(f"{table.name} {what} and is not used")
         else:
             naming.append(table)
     described = [table for table in naming if table.stem.lower() == _DESCRIBED]
     if len(described) == 1:
-        return [(described[0], "")], said
-    parts = [part_of(table.stem) for table in naming]
+        return [(described[0], "")], notes
+    parts = [parse_part(table.stem) for table in naming]
     if len(naming) > 1 and not (all(parts) and len(set(parts)) == len(parts)):
         names = ", ".join(table.name for table in naming)
         raise DataError(f"{folder.name} holds {len(naming)} tables: {names}", hint="point at one of them")
-    return list(zip(naming, parts, strict=True)), said
+    return list(zip(naming, parts, strict=True)), notes
 
 
 def _is_table(file: Path) -> bool:
-    return is_table(file.name) or is_json_array(file)
+    return has_table_extension(file.name) or is_json_array(file)
 
 
 def _useless(table: Path) -> str:
@@ -82,25 +82,27 @@ def _useless(table: Path) -> str:
     try:
         cells = read_sheet(table, table.name, PEEK_ROWS).cells
     except DataError as error:
-        if table.stem.lower() in _EXPECTED or part_of(table.stem):
+        if table.stem.lower() in _EXPECTED or parse_part(table.stem):
             raise
         return f"can not be read ({error.what})"
-    return "" if names_examples(cells, table) else "names no pictures or recordings"
+    return "" if names_media(cells, table) else "names no pictures or recordings"
 
 
-def together(root: Path, tables: Sequence[tuple[Path, str]], said: Sequence[str] = (), *, quoted: bool = True) -> Found:
+def concatenate_tables(
+    root: Path, tables: Sequence[tuple[Path, str]], notes: Sequence[str] = (), *, quoted: bool = True
+) -> RawTable:
     """Table files with their parts as one; `quoted` as `read_sheet` has it."""
     names = [table.relative_to(root).as_posix() for table, _ in tables]
     sheets = [
-        files_for_ids(read_sheet(table, name, quoted=quoted), table)
+        resolve_file_ids(read_sheet(table, name, quoted=quoted), table)
         for (table, _), name in zip(tables, names, strict=True)
     ]
-    return Found(
+    return RawTable(
         root,
         pa.concat_tables([sheet.cells for sheet in sheets], promote_options="default"),
-        part=repeated((part, len(sheet.row)) for (_, part), sheet in zip(tables, sheets, strict=True)),
-        file=repeated((name, len(sheet.row)) for name, sheet in zip(names, sheets, strict=True)),
+        part=repeat_values((part, len(sheet.row)) for (_, part), sheet in zip(tables, sheets, strict=True)),
+        file=repeat_values((name, len(sheet.row)) for name, sheet in zip(names, sheets, strict=True)),
         row=np.concatenate([sheet.row for sheet in sheets]),
         problems=tuple(problem for sheet in sheets for problem in sheet.problems),
-        said=(*said, *(sentence for sheet in sheets for sentence in sheet.said)),
+        notes=(*notes, *(sentence for sheet in sheets for sentence in sheet.notes)),
     )

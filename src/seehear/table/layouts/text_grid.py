@@ -10,13 +10,13 @@ import re
 from collections.abc import Iterator
 
 from seehear.errors import DataError
-from seehear.table.layouts.timed_labels import TimedLabel, TimedLabels, one_line, seconds
+from seehear.table.layouts.timed_labels import TimedLabel, TimedLabels, collapse_whitespace, parse_seconds
 
 _TOKEN = re.compile(r'"(?:[^"]|"")*+"|(?<!\S)(?:<exists>|<absent>|[-+]?[0-9][0-9.eE+-]*+)(?!\S)|(?<!\S)![^\n]*')
 _HINT = "save it again in Praat, as a text file"
 
 
-def text_grid(text: str, name: str) -> TimedLabels:
+def parse_text_grid(text: str, name: str) -> TimedLabels:
     """Raises DataError for what is no whole TextGrid. Tiers of points hold no stretches and are passed over."""
     found = TimedLabels(name)
     tokens = _tokens(text)
@@ -38,15 +38,15 @@ def _read(tokens: Iterator[str], found: TimedLabels) -> None:
     next(tokens), next(tokens)  # when it starts and ends
     tiers = int(next(tokens)) if next(tokens) == "<exists>" else 0
     for _ in range(tiers):
-        kind, tier = _text(next(tokens)), one_line(_text(next(tokens)))
+        kind, tier = _text(next(tokens)), collapse_whitespace(_text(next(tokens)))
         next(tokens), next(tokens)
         intervals = kind == "IntervalTier"
         if not intervals:
-            found.said.append(f"{found.name}: the tier {tier!r} marks points, not stretches, and is not read")
+            found.notes.append(f"{found.name}: the tier {tier!r} marks points, not stretches, and is not read")
         for number in range(1, int(next(tokens)) + 1):
-            start_s = seconds(next(tokens))
-            end_s = seconds(next(tokens)) if intervals else start_s
-            label = one_line(_text(next(tokens)))
+            start_s = parse_seconds(next(tokens))
+            end_s = parse_seconds(next(tokens)) if intervals else start_s
+            label = collapse_whitespace(_text(next(tokens)))
             if intervals:
                 found.add(TimedLabel(start_s, end_s, label, tier), f"tier {tier!r} interval {number}")
 

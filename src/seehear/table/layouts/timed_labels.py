@@ -35,7 +35,7 @@ class TimedLabels:
     labels: list[TimedLabel] = field(default_factory=list)
     problems: list[RowProblem] = field(default_factory=list)
     unlabelled: int = 0
-    said: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     def add(self, found: TimedLabel, place: str) -> None:
         """Keep a label whose times are a stretch. `place` says where in the file it stands."""
@@ -57,7 +57,7 @@ class TimedLabels:
         self.problems.append(RowProblem(f"{self.name} {place}".strip(), what, hint))
 
 
-def seconds(text: str) -> float:
+def parse_seconds(text: str) -> float:
     """A number as programs write it, with a point or a comma; nan for what is none."""
     try:
         return float(text.strip().replace(",", "."))
@@ -65,5 +65,5 @@ def seconds(text: str) -> float:
         return math.nan
 
 
-def one_line(text: str) -> str:
+def collapse_whitespace(text: str) -> str:
     return " ".join(text.split())

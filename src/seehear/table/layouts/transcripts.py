@@ -15,13 +15,20 @@ import pyarrow as pa
 from seehear.amounts import counted
 from seehear.errors import DataError
 from seehear.media import medium_of
-from seehear.table.cues import read_cues
 from seehear.table.encoding import read_lines, read_text
-from seehear.table.layouts.found import Found, few, files_below, part_folders, text_table, visible
-from seehear.table.layouts.label_files import LabelFormat, label_format
-from seehear.table.media import is_text
-from seehear.table.parts import part_of_subset
+from seehear.table.layouts.label_formats import LabelFormat, detect_label_format
+from seehear.table.layouts.raw_table import (
+    RawTable,
+    find_part_folders,
+    list_visible,
+    make_text_table,
+    summarise_names,
+    walk_files,
+)
+from seehear.table.media import is_valid_text
+from seehear.table.parts import find_part_in_name
 from seehear.table.rows import RowProblem
+from seehear.table.subtitles import parse_subtitles
 
 _SUBTITLES = (".vtt", ".srt")  # the first wins
 _WORDS = (*_SUBTITLES, ".txt")
@@ -55,7 +62,7 @@ class _Files:
     def add(self, name: str) -> None:
         medium, extension = medium_of(name), Path(name).suffix.lower()
         stem = name[: len(name) - len(extension)]
-        if not is_text(name):
+        if not is_valid_text(name):
             self.others.append(repr(name))
         elif name.lower().endswith(_LIST):
             self.lists.append(name)
@@ -111,12 +118,12 @@ class _Utterances:
             self.part.append(part)
 
 
-def transcripts(place: Path) -> Found | None:
+def read_transcripts(place: Path) -> RawTable | None:
     """A folder in which most recordings have their words beside them; None for any other."""
     if not place.is_dir():
         return None
-    said: list[str] = []
-    parts = [(part, _files(place, prefix)) for prefix, part in part_folders(place, said, part_of_subset)]
+    notes: list[str] = []
+    parts = [(part, _files(place, prefix)) for prefix, part in find_part_folders(place, notes, find_part_in_name)]
     if not any(files.have_words() for _, files in parts):
         return None
     utterances = _Utterances()
@@ -126,24 +133,24 @@ def transcripts(place: Path) -> Found | None:
         for name, stem in files.stems.items():
             if name not in files.told:
                 _read_stem(place, stem, part, utterances)
-        said += [f"not read: {few(files.others)}"] if files.others else []
+        notes += [f"not read: {summarise_names(files.others)}"] if files.others else []
     headings = ("audio", "video", "text", "speaker", "start_s", "end_s")
-    return Found(
+    return RawTable(
         place,
-        text_table({heading: getattr(utterances, heading) for heading in headings}),
+        make_text_table({heading: getattr(utterances, heading) for heading in headings}),
         part=pa.chunked_array([pa.array(utterances.part, pa.large_string())]),
         problems=tuple(utterances.problems),
-        said=(*said, *_sentences(utterances)),
+        notes=(*notes, *_sentences(utterances)),
     )
 
 
 def _files(place: Path, prefix: str) -> _Files:
     found = _Files()
-    folders, files = visible(place / prefix)
+    folders, files = list_visible(place / prefix)
     for file in files:
         found.add(prefix + file)
     for folder in folders:
-        for file in files_below(place, prefix + folder):
+        for file in walk_files(place, prefix + folder):
             found.add(file)
     found.settle_languages()
     return found
@@ -187,7 +194,7 @@ def _read_stem(place: Path, stem: _Stem, part: str, utterances: _Utterances) -> 
     if stem.words:
         utterances.passed_over += in_languages
     elif len(stem.translated) > 1:
-        what = f"its words lie beside it in {len(stem.translated)} languages: {few(in_languages)}"
+        what = f"its words lie beside it in {len(stem.translated)} languages: {summarise_names(in_languages)}"
         utterances.problems += (RowProblem(file, what, "keep one of them beside it") for file in files)
         return
     words = stem.words or next(iter(stem.translated.values()), {})
@@ -203,20 +210,20 @@ def _read_stem(place: Path, stem: _Stem, part: str, utterances: _Utterances) -> 
     except DataError as error:
         utterances.problems.append(RowProblem.of(error, used))
         return
-    found = LabelFormat.SUBTITLES if Path(used).suffix.lower() in _SUBTITLES else label_format(text)
+    found = LabelFormat.SUBTITLES if Path(used).suffix.lower() in _SUBTITLES else detect_label_format(text)
     if found is LabelFormat.SUBTITLES:
         _read_subtitles(text, used, stem, part, utterances)
     elif found is not None:
         hint = "save only the words in it, or as subtitles: .vtt or .srt"
         utterances.problems.append(RowProblem(used, f"it holds {found}, not what is said", hint))
-    elif said := " ".join(text.split()):
-        utterances.add(stem, said, "", part)
+    elif notes := " ".join(text.split()):
+        utterances.add(stem, notes, "", part)
     else:
         utterances.problems.append(RowProblem(used, "it is empty"))
 
 
 def _read_subtitles(text: str, name: str, stem: _Stem, part: str, utterances: _Utterances) -> None:
-    cues, problems, rolled = read_cues(text, name)
+    cues, problems, rolled = parse_subtitles(text, name)
     utterances.problems += problems
     utterances.rolled += [name] if rolled else []
     for cue in cues:
@@ -231,14 +238,14 @@ def _read_subtitles(text: str, name: str, stem: _Stem, part: str, utterances: _U
 def _sentences(utterances: _Utterances) -> list[str]:
     files = {audio or video for audio, video in zip(utterances.audio, utterances.video, strict=True)}
     cut = sum(start is not None for start in utterances.start_s)
-    said = [
+    notes = [
         f"{counted(len(files), 'recording')} with their words"
         + (f", {counted(cut, 'cue')} of subtitles" if cut else "")
     ]
     if utterances.wordless:
-        said.append(f"left out {counted(utterances.wordless, 'cue')} without words, such as [music]")
+        notes.append(f"left out {counted(utterances.wordless, 'cue')} without words, such as [music]")
     if utterances.rolled:
-        said.append(f"lines roll, so each word is taken once, in {few(utterances.rolled)}")
+        notes.append(f"lines roll, so each word is taken once, in {summarise_names(utterances.rolled)}")
     if others := utterances.passed_over:
-        said.append(f"not used, for subtitles lie beside them: {few(others)}")
-    return said
+        notes.append(f"not used, for subtitles lie beside them: {summarise_names(others)}")
+    return notes

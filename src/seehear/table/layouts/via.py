@@ -16,11 +16,17 @@ from typing import Any, NamedTuple
 from seehear.errors import DataError
 from seehear.strict_json import from_json
 from seehear.table.encoding import read_lines
-from seehear.table.layouts.annotation_files import NamedFiles, annotation_files, beginning, number, read_json
+from seehear.table.layouts.annotated_images import AnnotatedImages
+from seehear.table.layouts.annotation_files import (
+    FileFinder,
+    find_annotation_files,
+    parse_number,
+    read_beginning,
+    read_json,
+)
 from seehear.table.layouts.box_cells import LABELS, ONLY_LABEL, UNNAMED
-from seehear.table.layouts.drawn_pictures import DrawnPictures
-from seehear.table.layouts.found import Found
-from seehear.table.layouts.shapes import Shape, ellipse, polygon, rectangle
+from seehear.table.layouts.raw_table import RawTable
+from seehear.table.layouts.shapes import Shape, make_ellipse, make_polygon, make_rectangle
 from seehear.table.rows import RowProblem
 
 _REGIONS = re.compile(rb'"_via_img_metadata"\s*:|"regions"\s*:\s*[\[{]')
@@ -37,25 +43,25 @@ class _Region(NamedTuple):
     attributes: Any = None
 
 
-def via(place: Path) -> Found | None:
+def read_via(place: Path) -> RawTable | None:
     """Such a file, or a folder with one or with one for each part; None for any other."""
-    said: list[str] = []
-    files = annotation_files(place, _is_via, said)
+    notes: list[str] = []
+    files = find_annotation_files(place, _is_via, notes)
     if not files:
         return None
     root = place if place.is_dir() else place.parent
-    drawn, named = DrawnPictures(), NamedFiles(root)
+    drawn, named = AnnotatedImages(), FileFinder(root)
     for name, part in files:
         regions = list((_in_csv if name.lower().endswith(".csv") else _in_json)(root / name, name))
         attribute = _naming(regions)
-        said += [UNNAMED] if attribute is None and any(region.shape for region in regions) else []
+        notes += [UNNAMED] if attribute is None and any(region.shape for region in regions) else []
         for region in regions:
             _add(region, name.rpartition("/")[0], part, attribute, named, drawn)
-    return drawn.found(root, "VGG Image Annotator", said)
+    return drawn.found(root, "VGG Image Annotator", notes)
 
 
 def _is_via(file: Path) -> bool:
-    begins = beginning(file)
+    begins = read_beginning(file)
     if file.suffix.lower() == ".csv":
         headings = begins.partition(b"\n")[0]
         return all(heading.encode() in headings for heading in _HEADINGS)
@@ -111,7 +117,7 @@ def _naming(regions: list[_Region]) -> str | None:
 
 
 def _add(
-    region: _Region, folder: str, part: str, attribute: str | None, named: NamedFiles, drawn: DrawnPictures
+    region: _Region, folder: str, part: str, attribute: str | None, named: FileFinder, drawn: AnnotatedImages
 ) -> None:
     try:
         row = drawn.add(named.find(region.file, folder), part)
@@ -137,26 +143,26 @@ def _shape(told: Any) -> Shape | str:
     if not isinstance(told, dict):
         return "a region without a shape"
     kind = str(told.get("name") or "region")
-    numbers = {key: number(value) for key, value in told.items()}
+    numbers = {key: parse_number(value) for key, value in told.items()}
 
     def of(*keys: str) -> list[float]:
         return [numbers.get(key, math.nan) for key in keys]
 
     x, y, width, height, cx, cy = of("x", "y", "width", "height", "cx", "cy")
     if kind == "rect":
-        return rectangle((x, y, x + width, y + height) if min(width, height) >= 0 else [math.nan] * 4)
+        return make_rectangle((x, y, x + width, y + height) if min(width, height) >= 0 else [math.nan] * 4)
     if kind == "circle":
-        return ellipse((cx, cy), (numbers.get("r", math.nan),) * 2)
+        return make_ellipse((cx, cy), (numbers.get("r", math.nan),) * 2)
     if kind == "ellipse":
-        return ellipse((cx, cy), (numbers.get("rx", math.nan), numbers.get("ry", math.nan)), _degrees(told))
+        return make_ellipse((cx, cy), (numbers.get("rx", math.nan), numbers.get("ry", math.nan)), _degrees(told))
     if kind in ("polygon", "polyline"):
         xs, ys = told.get("all_points_x"), told.get("all_points_y")
         if isinstance(xs, list) and isinstance(ys, list):
-            return polygon([number(each) for each in xs], [number(each) for each in ys])
+            return make_polygon([parse_number(each) for each in xs], [parse_number(each) for each in ys])
     return f"a {kind[:40]}, which is neither a rectangle, a polygon, a circle nor an ellipse"
 
 
 def _degrees(told: dict[str, Any]) -> float:
     """An ellipse is turned by `theta`, in radians."""
-    theta = number(told.get("theta", 0))
+    theta = parse_number(told.get("theta", 0))
     return math.degrees(theta) if math.isfinite(theta) else 0.0

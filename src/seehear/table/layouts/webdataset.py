@@ -17,8 +17,8 @@ from seehear.errors import DataError
 from seehear.media import medium_of
 from seehear.strict_json import from_json
 from seehear.table.encoding import read_text
-from seehear.table.layouts.found import Found, files_below, part_folders, text_table, visible
-from seehear.table.media import is_text
+from seehear.table.layouts.raw_table import RawTable, find_part_folders, list_visible, make_text_table, walk_files
+from seehear.table.media import is_valid_text
 from seehear.table.rows import RowProblem
 
 _SENSES = {"picture": "image", "recording": "audio", "video": "video"}
@@ -28,47 +28,47 @@ _LARGEST_BYTES = 1 << 20
 _LOOKED_AT = 1000  # names by which the layout is known
 
 
-def webdataset(place: Path) -> Found | None:
+def read_webdataset(place: Path) -> RawTable | None:
     """A folder with files of classes (000.cls) beside pictures, recordings or videos; None for any other."""
     if not place.is_dir() or not _holds_classes(place):
         return None
-    said: list[str] = []
+    notes: list[str] = []
     problems: list[RowProblem] = []
     rows: list[dict[str, str]] = []
     parts: list[str] = []
-    for prefix, part in part_folders(place, said):
+    for prefix, part in find_part_folders(place, notes):
         for files in _examples(place, prefix).values():
             row = _row(place, files, problems)
             if row.keys() & set(_SENSES.values()):
                 rows.append(row)
                 parts.append(part)
-    said.append(f"WebDataset: {counted(len(rows), 'example')}")
+    notes.append(f"WebDataset: {counted(len(rows), 'example')}")
     headings = dict.fromkeys(heading for row in rows for heading in row)
-    return Found(
+    return RawTable(
         place,
-        text_table({heading: [row.get(heading) for row in rows] for heading in headings}),
+        make_text_table({heading: [row.get(heading) for row in rows] for heading in headings}),
         part=pa.chunked_array([pa.array(parts, pa.large_string())]),
         problems=tuple(problems),
-        said=tuple(said),
-        without=f"no file .{_CLASS} of this name",
+        notes=tuple(notes),
+        missing_answer=f"no file .{_CLASS} of this name",
     )
 
 
 def _holds_classes(place: Path) -> bool:
-    folders, files = visible(place)
-    inner = (name for folder in folders for name in visible(place / folder)[1][:_LOOKED_AT])
+    folders, files = list_visible(place)
+    inner = (name for folder in folders for name in list_visible(place / folder)[1][:_LOOKED_AT])
     return any(name.lower().endswith(f".{_CLASS}") for name in (*files[:_LOOKED_AT], *inner))
 
 
 def _examples(place: Path, prefix: str) -> dict[str, dict[str, str]]:
     """By the example's name its files, by what they hold."""
     found: dict[str, dict[str, str]] = defaultdict(dict)
-    folders, files = visible(place / prefix)
-    below = (name for folder in folders for name in files_below(place, prefix + folder))
+    folders, files = list_visible(place / prefix)
+    below = (name for folder in folders for name in walk_files(place, prefix + folder))
     for name in (*(prefix + file for file in files), *below):
         folder, slash, file = name.rpartition("/")
         stem, _, holds = file.partition(".")
-        if holds and is_text(name):
+        if holds and is_valid_text(name):
             found[folder + slash + stem][holds.lower()] = name
     return found
 
@@ -103,5 +103,5 @@ def _plain(text: str, name: str) -> Iterator[tuple[str, str]]:
     except ValueError as error:
         raise DataError(f"not JSON: {error}", where=name) from None
     for key, value in told.items() if isinstance(told, dict) else ():
-        if isinstance(value, str | int | float) and is_text(key) and key not in _SENSES.values():
+        if isinstance(value, str | int | float) and is_valid_text(key) and key not in _SENSES.values():
             yield key, str(value)

@@ -19,13 +19,13 @@ from numpy.typing import NDArray
 from seehear.amounts import counted
 from seehear.errors import DataError
 from seehear.table.encoding import read_lines, read_text
-from seehear.table.layouts.box_cells import Drawn
-from seehear.table.layouts.found import Found, text_table, visible
-from seehear.table.layouts.outline_cells import WITHOUT, drawn_answers
-from seehear.table.layouts.picture_sizes import Sizes, sizes_px
-from seehear.table.layouts.yolo_folders import names_of, pictures_of, pictures_with_texts
-from seehear.table.layouts.yolo_lines import KeyPoints, Line, key_points, thing
-from seehear.table.presence import is_file, is_there
+from seehear.table.file_checks import is_file, path_exists
+from seehear.table.layouts.box_cells import Annotations
+from seehear.table.layouts.image_sizes import ImageSizes, read_sizes_px
+from seehear.table.layouts.outline_cells import WITHOUT, make_lazy_answers
+from seehear.table.layouts.raw_table import RawTable, list_visible, make_text_table
+from seehear.table.layouts.yolo_folders import find_labelled_pictures, read_class_names, walk_pictures
+from seehear.table.layouts.yolo_lines import KeyPoints, Line, infer_key_points, parse_line
 from seehear.table.rows import RowProblem
 
 _TABLES = (".yaml", ".yml")
@@ -43,44 +43,44 @@ class _Pictures:
     part: list[str] = field(default_factory=list)
     size_px: list[NDArray[np.float64]] = field(default_factory=list)
     lines: list[Line] = field(default_factory=list)
-    things: Drawn = field(default_factory=Drawn)
+    things: Annotations = field(default_factory=Annotations)
     problems: list[RowProblem] = field(default_factory=list)
     textless: int = 0
 
 
-def yolo(place: Path) -> Found | None:
+def read_yolo(place: Path) -> RawTable | None:
     """A data.yaml, a folder with one, or one with pictures, their texts and classes.txt; None for any other."""
     root = place if place.is_dir() else place.parent
-    found, said = _Pictures(), list[str]()
+    found, notes = _Pictures(), list[str]()
     table = _table(place)
     if table is not None:
         classes, pictures = _classes(table[1], table[0]), _listed(root, table[1], table[0], found.problems)
     else:
-        pictures = pictures_with_texts(place, said) if place.is_dir() else []
+        pictures = find_labelled_pictures(place, notes) if place.is_dir() else []
         if not pictures:
             return None
-        classes = names_of(place)
-    sizes = sizes_px(root, [file for file, _ in pictures])
+        classes = read_class_names(place)
+    sizes = read_sizes_px(root, [file for file, _ in pictures])
     for (file, part), size_px in zip(pictures, sizes, strict=True):
         _read(root, file, part, size_px, found)
     name, told = table or ("", {})
-    points = key_points(told, name, found.lines)
+    points = infer_key_points(told, name, found.lines)
     _draw(found, points, classes)
     own_px = np.array(found.size_px).reshape(-1, 2)
-    return Found(
+    return RawTable(
         root,
-        text_table({"image": found.image}),
+        make_text_table({"image": found.image}),
         part=pa.chunked_array([pa.array(found.part, pa.large_string())]),
         problems=tuple(found.problems),
-        said=(*said, *_sentences(classes, found, points)),
-        without=WITHOUT,
-        later=drawn_answers(found.things, lambda: Sizes(own_px, own_px), classes),
+        notes=(*notes, *_sentences(classes, found, points)),
+        missing_answer=WITHOUT,
+        lazy_answers=make_lazy_answers(found.things, lambda: ImageSizes(own_px, own_px), classes),
     )
 
 
 def _table(place: Path) -> tuple[str, dict[str, Any]] | None:
     """The name and content of the yaml that names classes; None where there is none."""
-    names = [place.name] if place.is_file() else visible(place)[1] if place.is_dir() else []
+    names = [place.name] if place.is_file() else list_visible(place)[1] if place.is_dir() else []
     root = place if place.is_dir() else place.parent
     for name in names:
         if name.lower().endswith(_TABLES):
@@ -147,12 +147,12 @@ def _listed(root: Path, told: Mapping[str, Any], name: str, problems: list[RowPr
         for each in given if isinstance(given, list) else [given]:
             wished = str(each).replace("\\", "/")
             tried = [base + wished, wished, wished.removeprefix("../"), f"images/{part}"]
-            there = next((path.removeprefix("./") for path in tried if is_there(root / path)), None)
+            there = next((path.removeprefix("./") for path in tried if path_exists(root / path)), None)
             if there is None:
                 what = f"{part}: no folder {wished!r}"
                 missing.append(RowProblem(name, what, "name it relative to this file"))
             else:
-                files = _in_list(root, there, base) if is_file(root / there) else pictures_of(root, there)
+                files = _in_list(root, there, base) if is_file(root / there) else walk_pictures(root, there)
                 found += ((file, part) for file in files)
     if missing and not found:
         raise DataError(missing[0].what, where=name, hint=missing[0].hint)
@@ -193,7 +193,7 @@ def _read(root: Path, file: str, part: str, size_px: NDArray[np.float64], found:
 def _draw(found: _Pictures, points: KeyPoints | None, classes: Sequence[str]) -> None:
     """The lines of all pictures become things, or problems."""
     for line in found.lines:
-        drawn = thing(line, points, classes, found.size_px[line.row])
+        drawn = parse_line(line, points, classes, found.size_px[line.row])
         if isinstance(drawn, str):
             found.problems.append(RowProblem(line.where, f"{drawn}: left out"))
         else:

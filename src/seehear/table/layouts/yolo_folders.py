@@ -11,9 +11,9 @@ from pathlib import Path
 from seehear.errors import DataError
 from seehear.media import medium_of
 from seehear.table.encoding import read_lines
-from seehear.table.layouts.found import files_below, part_folders, visible
-from seehear.table.media import is_text
-from seehear.table.parts import part_of
+from seehear.table.layouts.raw_table import find_part_folders, list_visible, walk_files
+from seehear.table.media import is_valid_text
+from seehear.table.parts import parse_part
 
 _NAMES = ("classes.txt", "labels/classes.txt", "obj.names", "_darknet.labels")
 _SHARES = -0.1, 1.1  # of a picture's sides: boxes lie in it, or a little beyond
@@ -22,19 +22,19 @@ _LOOKED_AT = 20  # texts by which those of YOLO are told from captions
 _LARGEST_BYTES = 1 << 20  # of one of these
 
 
-def pictures_of(root: Path, folder: str) -> Iterator[str]:
+def walk_pictures(root: Path, folder: str) -> Iterator[str]:
     """The pictures below a folder, named from root."""
-    return (file for file in files_below(root, folder) if medium_of(file) == "picture" and is_text(file))
+    return (file for file in walk_files(root, folder) if medium_of(file) == "picture" and is_valid_text(file))
 
 
-def pictures_with_texts(place: Path, said: list[str]) -> list[tuple[str, str]]:
+def find_labelled_pictures(place: Path, notes: list[str]) -> list[tuple[str, str]]:
     """The pictures of a folder, or of its parts, with their parts; [] where no texts of YOLO tell of them."""
-    if {"images", "labels"} <= set(visible(place)[0]) and _labelled(place):
-        return [(file, part) for folder, part in _parts_of(place) for file in pictures_of(place, folder)]
+    if {"images", "labels"} <= set(list_visible(place)[0]) and _labelled(place):
+        return [(file, part) for folder, part in _parts_of(place) for file in walk_pictures(place, folder)]
     found: list[tuple[str, str]] = []
-    for prefix, part in part_folders(place, said):
-        files = visible(place / prefix)[1]
-        pictures = [prefix + name for name in files if medium_of(name) == "picture" and is_text(name)]
+    for prefix, part in find_part_folders(place, notes):
+        files = list_visible(place / prefix)[1]
+        pictures = [prefix + name for name in files if medium_of(name) == "picture" and is_valid_text(name)]
         texts = {prefix + name for name in files if name.lower().endswith(".txt")}
         beside = (text for picture in pictures if (text := f"{picture.rpartition('.')[0]}.txt") in texts)
         if _are_boxes(place, beside):
@@ -44,19 +44,19 @@ def pictures_with_texts(place: Path, said: list[str]) -> list[tuple[str, str]]:
 
 def _labelled(place: Path) -> bool:
     """Whether labels/ holds texts of YOLO, not masks; without any of either, whether a file names the classes."""
-    files = [name for name in files_below(place, "labels") if name.rpartition("/")[2] not in _NAMES]
+    files = [name for name in walk_files(place, "labels") if name.rpartition("/")[2] not in _NAMES]
     if any(medium_of(name) == "picture" for name in files):
         return False
     texts = [name for name in files if name.lower().endswith(".txt")]
     return _are_boxes(place, iter(texts)) or any((place / name).is_file() for name in _NAMES)
 
 
-def names_of(place: Path) -> list[str]:
+def read_class_names(place: Path) -> list[str]:
     """The names of the classes by number, from a file in the folder or in its parts; "" for a number without one.
 
     Raises DataError where nothing names them, or where two files do differently.
     """
-    prefixes = ["", *(f"{folder}/" for folder in visible(place)[0] if part_of(folder))]
+    prefixes = ["", *(f"{folder}/" for folder in list_visible(place)[0] if parse_part(folder))]
     files = [prefix + name for prefix in prefixes for name in _NAMES if (place / (prefix + name)).is_file()]
     told = {file: _names(place / file, file) for file in files}
     if not files:
@@ -72,9 +72,9 @@ def _names(file: Path, name: str) -> list[str]:
 
 
 def _parts_of(place: Path) -> list[tuple[str, str]]:
-    folders, files = visible(place / "images")
-    if not files and folders and all(map(part_of, folders)):
-        return [(f"images/{folder}", part_of(folder)) for folder in folders]
+    folders, files = list_visible(place / "images")
+    if not files and folders and all(map(parse_part, folders)):
+        return [(f"images/{folder}", parse_part(folder)) for folder in folders]
     return [("images", "")]
 
 

@@ -65,7 +65,7 @@ class _Fit(Enum):
     NONE, POSSIBLE, SURE = range(3)
 
 
-def key_points(told: Mapping[str, Any], name: str, lines: Sequence[Line]) -> KeyPoints | None:
+def infer_key_points(told: Mapping[str, Any], name: str, lines: Sequence[Line]) -> KeyPoints | None:
     """What stands behind the boxes of all lines; None where long lines are outlines.
 
     told: the table called `name`, whose kpt_shape or task settles it. Otherwise the lines must: key points lie about
@@ -97,7 +97,7 @@ def key_points(told: Mapping[str, Any], name: str, lines: Sequence[Line]) -> Key
     return None
 
 
-def thing(
+def parse_line(
     line: Line, points: KeyPoints | None, classes: Sequence[str], size_px: NDArray[np.float64]
 ) -> tuple[str, list[float], list[list[float]] | None] | str:
     """(label, corners of its box in pixels, those of its outline where it has one), or what is wrong with the line."""

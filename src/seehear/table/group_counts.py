@@ -13,7 +13,7 @@ def describe_groups_seen(learned: Table, held_out: Table) -> str:
     """A sentence: how many examples were held out, and from how many values of each column of people or places."""
     examples = counted(len(held_out), "example")
     columns = [name for name in held_out.metadata if is_group(name) and name != RECORDING]
-    told = [said for name in columns if (said := _of_column(name, learned, held_out))]
+    told = [notes for name in columns if (notes := _of_column(name, learned, held_out))]
     if not told:
         return (
             f"{examples} held out; no column says whose they are (speaker, patient, site), so the same people and "

@@ -80,7 +80,7 @@ class SenseLike(Protocol):
 
 
 @dataclass(frozen=True)
-class Roles:
+class ColumnRoles:
     """senses: by sense, the columns that may hold its file with their media; the first that does wins.
 
     span: the columns that say which stretch of a recording a row is.
@@ -93,45 +93,45 @@ class Roles:
     part: str | None
     metadata: tuple[str, ...]
     span: SpanColumns | None = None
-    said: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     in_files: bool = False  # whether the cells of the answer name files
     aid: str | None = None
 
 
-def names_files(cells: pa.Table) -> bool:
+def has_media_column(cells: pa.Table) -> bool:
     """Whether a table has a column of pictures, recordings or videos."""
     return bool(_sense_columns(cells))
 
 
-def picture_column(cells: pa.Table) -> str | None:
+def find_image_column(cells: pa.Table) -> str | None:
     """The heading of the first column of pictures; None where there is none."""
     return next((name for name, medium in _sense_columns(cells).items() if medium in ("picture", "mixed")), None)
 
 
-def undecided(cells: pa.Table, kinds: Sequence[KindLike]) -> list[str]:
+def list_undecided(cells: pa.Table, kinds: Sequence[KindLike]) -> list[str]:
     """The headings of which any could be the answer, for all that they say; none where one means a kind of answer."""
     columns = _sense_columns(cells)
     others = _others(cells, columns, _part_column(cells), _spans(cells, columns))
     return [] if any(_named(others, kind) for kind in kinds) else _unexplained(others)
 
 
-def infer(
+def infer_roles(
     cells: pa.Table,
     kinds: Sequence[KindLike],
     *,
     senses_known: Sequence[SenseLike],
     senses: Sequence[str] | None = None,
     answer: str | None = None,
-    later: Sequence[str] = (),
-) -> Roles:
+    lazy_answers: Sequence[str] = (),
+) -> ColumnRoles:
     """The roles of a table's columns. `answer` is a heading, a kind, or kind:heading; `senses` are those to use.
 
-    By default these are all that the kind of answer can be told by. `later` are headings of answers that are made
-    when one is chosen.
+    By default these are all that the kind of answer can be told by. `lazy_answers` are headings of answers that
+    are made when one is chosen.
 
     Raises UsageError for a wish that the table can not fulfil, DataError where no role can be told.
     """
-    for name in (name for name in later if name not in cells.column_names):
+    for name in (name for name in lazy_answers if name not in cells.column_names):
         cells = cells.append_column(name, pa.nulls(len(cells), pa.large_string()))
     columns = _sense_columns(cells)
     found = {sense.name: _read_by(sense, columns, cells) for sense in senses_known}
@@ -139,28 +139,28 @@ def infer(
     part = _part_column(cells)
     span = _spans(cells, columns)
     others = _others(cells, columns, part, span)
-    kind, heading, said = _answer(cells, others, kinds, answer)
+    kind, heading, notes = _answer(cells, others, kinds, answer)
     aid = _aid(others, kinds, kind, heading)
-    metadata = tuple(name for name in others if name not in (heading, aid, *later))
-    in_files = any(each.in_files(sampled(cells, heading)) for each in kinds if heading and each.name == kind)
+    metadata = tuple(name for name in others if name not in (heading, aid, *lazy_answers))
+    in_files = any(each.in_files(sample_cells(cells, heading)) for each in kinds if heading and each.name == kind)
     if senses is not None:
         used = _wanted(offered, senses, senses_known, cells)
     else:
         told_by = next((each.senses for each in kinds if each.name == kind), ())
-        used, without = _usual(offered, told_by, senses_known, cells)
-        said = [*without, *said]
-    return Roles(used, kind, heading, part, metadata, span, tuple(said), in_files, aid)
+        used, unused = _usual(offered, told_by, senses_known, cells)
+        notes = [*unused, *notes]
+    return ColumnRoles(used, kind, heading, part, metadata, span, tuple(notes), in_files, aid)
 
 
 def _sense_columns(cells: pa.Table) -> dict[str, str]:
     """The columns that hold files, with their media; `picture` of an own column before `video` before plain files."""
-    looks = {name: media.looks_like_files(sampled(cells, name)) for name in cells.column_names}
+    looks = {name: media.are_mostly_files(sample_cells(cells, name)) for name in cells.column_names}
     named = {name: medium for name in looks if (medium := _medium_named(name))}
     columns = {name: medium for name, medium in named.items() if looks[name]}
     columns = columns or {name: medium for name, medium in named.items() if name.lower() in ("image", "audio", "video")}
     if not columns:
         files = [name for name, look in looks.items() if look]
-        columns = dict.fromkeys(sorted(files, key=lambda name: word_of(name) not in _FILE)[:1], media.MIXED)
+        columns = dict.fromkeys(sorted(files, key=lambda name: normalise_heading(name) not in _FILE)[:1], media.MIXED)
     return dict(sorted(columns.items(), key=lambda item: item[1] == "video"))
 
 
@@ -176,20 +176,20 @@ def _others(cells: pa.Table, columns: dict[str, str], part: str | None, span: Sp
 
 
 def _unexplained(others: Sequence[str]) -> list[str]:
-    return [name for name in others if not is_group(name) and word_of(name) not in _DESCRIBES]
+    return [name for name in others if not is_group(name) and normalise_heading(name) not in _DESCRIBES]
 
 
 def _medium_named(heading: str) -> str:
-    words = {word_of(heading), _ENDING.sub("", word_of(heading))}
+    words = {normalise_heading(heading), _ENDING.sub("", normalise_heading(heading))}
     return next((medium for medium, names in _MEDIUM.items() if words & set(names)), "")
 
 
-def word_of(heading: str) -> str:
+def normalise_heading(heading: str) -> str:
     """A heading in small letters and digits with _ between: "Image ID" -> image_id."""
     return re.sub(r"[^a-z0-9]+", "_", heading.lower()).strip("_")
 
 
-def sampled(cells: pa.Table, name: str) -> list[str]:
+def sample_cells(cells: pa.Table, name: str) -> list[str]:
     """Up to a thousand of a column's filled cells, evenly spread."""
     filled = cells[name].drop_null()
     places = np.unique(np.linspace(0, len(filled) - 1, min(_SAMPLE, len(filled))).astype(np.int64))
@@ -201,7 +201,11 @@ def _read_by(sense: SenseLike, columns: dict[str, str], cells: pa.Table) -> dict
     """The columns, with their media, in which a sense finds something to read."""
 
     def reads(heading: str, medium: str) -> bool:
-        return bool(media.are_of(sense.media, cells[heading]).any()) if medium == media.MIXED else medium in sense.media
+        return (
+            bool(media.match_media(sense.media, cells[heading]).any())
+            if medium == media.MIXED
+            else medium in sense.media
+        )
 
     return {heading: medium for heading, medium in columns.items() if reads(heading, medium)}
 
@@ -242,8 +246,8 @@ def _usual(
     columns = {heading for headings in usable.values() for heading in headings}
     if columns != {heading for sense in chosen for heading in usable[sense]}:
         return usable, []
-    said = [f"{sense} not used: {lacking[sense]}" for sense in offered if sense in wished - chosen]
-    return {sense: headings for sense, headings in usable.items() if sense in chosen}, said
+    notes = [f"{sense} not used: {lacking[sense]}" for sense in offered if sense in wished - chosen]
+    return {sense: headings for sense, headings in usable.items() if sense in chosen}, notes
 
 
 def _most(told_by: Sequence[frozenset[str]], senses: set[str]) -> frozenset[str]:
@@ -253,9 +257,9 @@ def _most(told_by: Sequence[frozenset[str]], senses: set[str]) -> frozenset[str]
 def _part_column(cells: pa.Table) -> str | None:
     """The first column so called in which some cell is a part: what else stands in it is a mistake."""
     for name in cells.column_names:
-        word = word_of(name)
-        if parts.names_part(word) and any(
-            parts.part_in(word, cell) for cell in pc.unique(cells[name]).drop_null().to_pylist()
+        word = normalise_heading(name)
+        if parts.is_part_heading(word) and any(
+            parts.parse_part_cell(word, cell) for cell in pc.unique(cells[name]).drop_null().to_pylist()
         ):
             return str(name)
     return None
@@ -275,8 +279,8 @@ def _answer(
     if named:
         kind, heading = named[0]
         rest = list(dict.fromkeys(other for _, other in named[1:] if other != heading))
-        said = [f"{_listed(rest)} could be the answer too: choose with --answer"] if rest else []
-        return kind.name, heading, said
+        notes = [f"{_listed(rest)} could be the answer too: choose with --answer"] if rest else []
+        return kind.name, heading, notes
     if not unknown and len(others) == 1 and is_bare_group(others[0]) and _words_alone(cells, others[0]):
         unknown = list(others)  # image,animal: what else could be learned?
     fits = {name: _fitting(cells, name, kinds) for name in unknown}
@@ -291,7 +295,7 @@ def _answer(
 
 def _words_alone(cells: pa.Table, name: str) -> bool:
     """Whether no digit stands in a column, as in names of patients: p01."""
-    return not any(map(str.isdigit, "".join(sampled(cells, name))))
+    return not any(map(str.isdigit, "".join(sample_cells(cells, name))))
 
 
 def _aid(others: Sequence[str], kinds: Sequence[KindLike], kind: str | None, answer: str | None) -> str | None:
@@ -338,7 +342,7 @@ def _named(others: Sequence[str], kind: KindLike) -> list[str]:
 
 def _headed(others: Sequence[str], wanted: Sequence[str]) -> list[str]:
     """The headings that are one of the wanted, in the order of those."""
-    words = {word_of(name): name for name in reversed(others)}
+    words = {normalise_heading(name): name for name in reversed(others)}
     return [words[column] for column in wanted if column in words]
 
 
@@ -352,7 +356,7 @@ def _fitting(cells: pa.Table, name: str, kinds: Sequence[KindLike]) -> KindLike 
 
 
 def _fits(cells: pa.Table, name: str, kind: KindLike) -> bool:
-    sample = sampled(cells, name)
+    sample = sample_cells(cells, name)
     return bool(sample) and kind.fits(sample, name)
 
 

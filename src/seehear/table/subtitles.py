@@ -64,7 +64,7 @@ class _Shown:
         return None
 
 
-def read_cues(subtitles: str, name: str) -> Subtitles:
+def parse_subtitles(subtitles: str, name: str) -> Subtitles:
     """The cues of a file called `name`, each word once where lines roll."""
     shown: list[_Shown] = []
     problems: list[RowProblem] = []

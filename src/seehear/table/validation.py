@@ -11,24 +11,24 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from seehear.media import SpanColumns
-from seehear.table.layouts import Found
-from seehear.table.layouts.picture_sizes import sizes_px
-from seehear.table.media import are_of
-from seehear.table.presence import present
-from seehear.table.roles import Roles
+from seehear.table.cell_values import has_span
+from seehear.table.column_roles import ColumnRoles
+from seehear.table.file_checks import files_exist
+from seehear.table.layouts import RawTable
+from seehear.table.layouts.image_sizes import read_sizes_px
+from seehear.table.media import match_media
 from seehear.table.rows import Columns, RowProblem
-from seehear.table.spans import cut
 
 
 @dataclass(frozen=True)
-class _Fault:
+class _Check:
     rows: NDArray[np.bool_]
     what: Callable[[int], str]
     hint: str = ""
 
 
-def judge(
-    found: Found, columns: Columns, media: Mapping[str, Sequence[str]], roles: Roles, *, confined: bool
+def validate_rows(
+    found: RawTable, columns: Columns, media: Mapping[str, Sequence[str]], roles: ColumnRoles, *, confined: bool
 ) -> tuple[NDArray[np.int64], list[RowProblem]]:
     """(positions of the rows that can be used, a RowProblem for each other row, in order).
 
@@ -40,11 +40,11 @@ def judge(
         faults.append(_no_part(columns, found.cells[roles.part]))
     for sense, cells in columns.senses.items():
         faults += _file_faults(found, cells, confined)
-        faults.append(_strange(sense, cells, are_of(media[sense], cells, nameless=True)))
+        faults.append(_strange(sense, cells, match_media(media[sense], cells, nameless=True)))
     if roles.span is not None and columns.span_s is not None:
         faults += _span_faults(found, roles.span, columns.span_s)
     if columns.answer is not None:
-        faults.append(_Fault(pc.is_null(columns.answer).to_numpy(), lambda _: found.without))
+        faults.append(_Check(pc.is_null(columns.answer).to_numpy(), lambda _: found.missing_answer))
         if roles.in_files:
             faults += _file_faults(found, columns.answer, confined)
             faults += [_other_size(found, cells, columns.answer) for cells in columns.senses.values()]
@@ -58,19 +58,19 @@ def judge(
     return np.flatnonzero(first == len(faults)), problems
 
 
-def _no_file(found: Found, columns: Columns) -> _Fault:
+def _no_file(found: RawTable, columns: Columns) -> _Check:
     none = np.logical_and.reduce([pc.is_null(cells).to_numpy() for cells in columns.senses.values()])
-    return _Fault(none, lambda i: "it names no file that can be seen or heard")
+    return _Check(none, lambda i: "it names no file that can be seen or heard")
 
 
-def _no_part(columns: Columns, told: pa.ChunkedArray) -> _Fault:
+def _no_part(columns: Columns, told: pa.ChunkedArray) -> _Check:
     unknown = pc.equal(columns.part, "").to_numpy()
-    return _Fault(unknown, lambda i: f"{told[i].as_py()!r} is no part", "write train, val or test")
+    return _Check(unknown, lambda i: f"{told[i].as_py()!r} is no part", "write train, val or test")
 
 
-def _file_faults(found: Found, cells: pa.ChunkedArray, confined: bool) -> list[_Fault]:
+def _file_faults(found: RawTable, cells: pa.ChunkedArray, confined: bool) -> list[_Check]:
     filled = pc.is_valid(cells).to_numpy()
-    there = present(found.root, cells)
+    there = files_exist(found.root, cells)
 
     def name(i: int) -> str:
         return repr(cells[i].as_py())
@@ -81,43 +81,45 @@ def _file_faults(found: Found, cells: pa.ChunkedArray, confined: bool) -> list[_
 
     outside = matching(r"^/|^[A-Za-z]:|(^|/)\.\.(/|$)") if confined else np.zeros(len(filled), np.bool_)
     return [
-        _Fault(outside, lambda i: f"{name(i)} points out of the archive"),
-        _Fault(matching("^[a-z0-9]+://"), lambda i: f"{name(i)} is an address on the net", "download it first"),
-        _Fault(filled & ~there, lambda i: f"no file {name(i)}"),
+        _Check(outside, lambda i: f"{name(i)} points out of the archive"),
+        _Check(matching("^[a-z0-9]+://"), lambda i: f"{name(i)} is an address on the net", "download it first"),
+        _Check(filled & ~there, lambda i: f"no file {name(i)}"),
     ]
 
 
-def _other_size(found: Found, pictures: pa.ChunkedArray, answers: pa.ChunkedArray) -> _Fault:
+def _other_size(found: RawTable, pictures: pa.ChunkedArray, answers: pa.ChunkedArray) -> _Check:
     """What is on every pixel of a picture must have its size. No fault where a header does not tell one."""
-    picture_px, answer_px = (sizes_px(found.root, pc.fill_null(cells, "").to_pylist()) for cells in (pictures, answers))
+    picture_px, answer_px = (
+        read_sizes_px(found.root, pc.fill_null(cells, "").to_pylist()) for cells in (pictures, answers)
+    )
     differ = np.isfinite(picture_px) & np.isfinite(answer_px) & (picture_px != answer_px)
 
     def sizes(i: int) -> str:
         (width, height), (own_width, own_height) = answer_px[i].astype(int), picture_px[i].astype(int)
         return f"a mask of {width} by {height} pixels for a picture of {own_width} by {own_height}"
 
-    return _Fault(differ.any(1), sizes, "masks need the size of their pictures")
+    return _Check(differ.any(1), sizes, "masks need the size of their pictures")
 
 
-def _strange(sense: str, cells: pa.ChunkedArray, readable: NDArray[np.bool_]) -> _Fault:
-    return _Fault(
+def _strange(sense: str, cells: pa.ChunkedArray, readable: NDArray[np.bool_]) -> _Check:
+    return _Check(
         pc.is_valid(cells).to_numpy() & ~readable,
         lambda i: f"{cells[i].as_py()!r} is of a kind that {sense} does not read, by its extension",
     )
 
 
-def _span_faults(found: Found, span: SpanColumns, span_s: NDArray[np.float64]) -> list[_Fault]:
+def _span_faults(found: RawTable, span: SpanColumns, span_s: NDArray[np.float64]) -> list[_Check]:
     start_s, end_s = span_s[:, 0], span_s[:, 1]
 
     def cells(i: int) -> str:
         return " and ".join(f"{name} {found.cells[name][i].as_py() or ''!r}" for name in (span.start, span.end))
 
     return [
-        _Fault(
-            cut(found.cells, span) & ~np.isfinite(span_s).all(axis=1),
+        _Check(
+            has_span(found.cells, span) & ~np.isfinite(span_s).all(axis=1),
             lambda i: f"{cells(i)} are no stretch",
             "write both in seconds, such as 12.5",
         ),
-        _Fault(start_s < 0, lambda i: f"{cells(i)}: it starts before the recording"),
-        _Fault(end_s <= start_s, lambda i: f"{cells(i)}: it ends at {end_s[i]:g} s, not after {start_s[i]:g} s"),
+        _Check(start_s < 0, lambda i: f"{cells(i)}: it starts before the recording"),
+        _Check(end_s <= start_s, lambda i: f"{cells(i)}: it ends at {end_s[i]:g} s, not after {start_s[i]:g} s"),
     ]

@@ -12,16 +12,16 @@ from pathlib import Path
 import pyarrow as pa
 
 from seehear.amounts import counted
-from seehear.table.layouts.box_cells import Drawn
-from seehear.table.layouts.found import Found, text_table
-from seehear.table.layouts.outline_cells import WITHOUT, drawn_answers
-from seehear.table.layouts.picture_sizes import compared_px
+from seehear.table.layouts.box_cells import Annotations
+from seehear.table.layouts.image_sizes import reconcile_sizes
+from seehear.table.layouts.outline_cells import WITHOUT, make_lazy_answers
+from seehear.table.layouts.raw_table import RawTable, make_text_table
 from seehear.table.layouts.shapes import Shape
 from seehear.table.rows import RowProblem
 
 
 @dataclass
-class DrawnPictures:
+class AnnotatedImages:
     """Columns as they grow, and what could not be an example.
 
     size_px  width and height as the annotations tell them, nan where they do not
@@ -31,7 +31,7 @@ class DrawnPictures:
     image: list[str] = field(default_factory=list)
     part: list[str] = field(default_factory=list)
     size_px: list[tuple[float, float]] = field(default_factory=list)
-    things: Drawn = field(default_factory=Drawn)
+    things: Annotations = field(default_factory=Annotations)
     tags: dict[int, list[str]] = field(default_factory=dict)
     problems: list[RowProblem] = field(default_factory=list)
     _rows: dict[str, int] = field(default_factory=dict)
@@ -52,22 +52,22 @@ class DrawnPictures:
         else:
             self.things.add(row, label, shape.xyxy, place, region=shape.region)
 
-    def found(self, root: Path, layout: str, said: Sequence[str] = ()) -> Found:
+    def found(self, root: Path, layout: str, notes: Sequence[str] = ()) -> RawTable:
         """The table: labels if whole pictures have tags; boxes and masks if anything is drawn or nothing has tags."""
         columns: dict[str, list[str | None]] = {"image": [*self.image]}
         if self.tags:
             several = any(len(tags) > 1 for tags in self.tags.values())
             columns["label"] = [_label(self.tags.get(row, []), several) for row in range(len(self.image))]
-        sizes = partial(compared_px, root, self.image, self.size_px)
+        sizes = partial(reconcile_sizes, root, self.image, self.size_px)
         drawn = bool(self.things.label) or not self.tags
-        return Found(
+        return RawTable(
             root,
-            text_table(columns),
+            make_text_table(columns),
             part=pa.chunked_array([pa.array(self.part, pa.large_string())]),
             problems=tuple(self.problems),
-            said=(*said, self._sentence(layout), *self._empty()),
-            without=WITHOUT if drawn else "no label",
-            later=drawn_answers(self.things, sizes, sorted(set(self.things.label))) if drawn else {},
+            notes=(*notes, self._sentence(layout), *self._empty()),
+            missing_answer=WITHOUT if drawn else "no label",
+            lazy_answers=make_lazy_answers(self.things, sizes, sorted(set(self.things.label))) if drawn else {},
         )
 
     def _sentence(self, layout: str) -> str:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from seehear.errors import DataError
-from seehear.table.layouts.timed_labels import TimedLabel, TimedLabels, one_line, seconds
+from seehear.table.layouts.timed_labels import TimedLabel, TimedLabels, collapse_whitespace, parse_seconds
 
 _BEGINS = ("begin time", "start time", "begin", "start", "onset")
 _ENDS = ("end time", "end", "stop", "offset", "delta time", "duration")
@@ -26,7 +26,7 @@ _HINT = "export it again; its first line is such as Begin Time (s), End Time (s)
 _UNIT = re.compile(r"[\[(]?(ms|s|sec|seconds)[\])]?")
 
 
-def selections(text: str, name: str) -> TimedLabels:
+def parse_selections(text: str, name: str) -> TimedLabels:
     """Raises DataError for a table without headings of times and of a label."""
     try:
         rows = list(csv.reader(text.lstrip("\ufeff").split("\n"), delimiter=_separator(text)))
@@ -42,7 +42,7 @@ def selections(text: str, name: str) -> TimedLabels:
         raise DataError("no column of labels", where=name, allowed=allowed, hint="add the column in Raven")
     found, known = TimedLabels(name), set()
     for number, row in enumerate(rows[1:], 2):
-        cells = {heading: one_line(row[place]) for heading, place in headings.items() if place < len(row)}
+        cells = {heading: collapse_whitespace(row[place]) for heading, place in headings.items() if place < len(row)}
         label = _selection(cells, begin, end, labels, _units(rows[0]))
         if any(cells.values()) and (key := (label.start_s, label.end_s, label.label, label.file)) not in known:
             known.add(key)
@@ -50,7 +50,7 @@ def selections(text: str, name: str) -> TimedLabels:
     return found
 
 
-def names_recordings(text: str) -> bool:
+def names_its_recordings(text: str) -> bool:
     """Whether a table is surely one of these, and says in each row which file it is about."""
     first = text.lstrip("\ufeff").partition("\n")[0]
     headings = {_word(heading) for heading in first.split(_separator(first))}
@@ -60,12 +60,12 @@ def names_recordings(text: str) -> bool:
 def _selection(
     cells: Mapping[str, str], begin: str, end: str, labels: Sequence[str], units_s: Mapping[str, float]
 ) -> TimedLabel:
-    start_s = seconds(cells.get(begin, "")) * units_s[begin]
-    end_s = seconds(cells.get(end, "")) * units_s[end]
+    start_s = parse_seconds(cells.get(begin, "")) * units_s[begin]
+    end_s = parse_seconds(cells.get(end, "")) * units_s[end]
     if end not in _LASTING:
         end_s -= start_s
     if cells.get(_FILE_OFFSET):
-        start_s = seconds(cells[_FILE_OFFSET]) * units_s[_FILE_OFFSET]
+        start_s = parse_seconds(cells[_FILE_OFFSET]) * units_s[_FILE_OFFSET]
     file = next((cells[each] for each in _FILES if cells.get(each)), "").replace("\\", "/").rpartition("/")[2]
     others = {heading: cells.get(heading, "") for heading in labels[1:]}
     return TimedLabel(start_s, round(start_s + end_s, 6), cells.get(labels[0], ""), file=file, columns=others)

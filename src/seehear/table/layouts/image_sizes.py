@@ -29,15 +29,15 @@ _EXIF = 0xE1  # APP1: it may say that the picture lies on its side
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # ITU T.81, table B.1: the markers that a size follows
 
 
-class Sizes(NamedTuple):
+class ImageSizes(NamedTuple):
     """Of pictures, width and height (n, 2): those that count, those that annotations tell, and what to say of them."""
 
     px: NDArray[np.float64]
     told_px: NDArray[np.float64]
-    said: Sequence[str] = ()
+    notes: Sequence[str] = ()
 
 
-def sizes_px(root: Path, files: Sequence[str]) -> NDArray[np.float64]:
+def read_sizes_px(root: Path, files: Sequence[str]) -> NDArray[np.float64]:
     """(files, 2) width and height as a person sees them, upright; nan for what can not be read."""
     folder = str(root)
     with warnings.catch_warnings():
@@ -46,14 +46,14 @@ def sizes_px(root: Path, files: Sequence[str]) -> NDArray[np.float64]:
     return np.array(sizes, np.float64).reshape(-1, 2)
 
 
-def compared_px(root: Path, files: Sequence[str], told_px: Sequence[tuple[float, float]]) -> Sizes:
+def reconcile_sizes(root: Path, files: Sequence[str], told_px: Sequence[tuple[float, float]]) -> ImageSizes:
     """What an annotation tells counts where a file can not be read: people turn and shrink pictures and leave it as it
     was."""
-    own, told = sizes_px(root, files), np.array(told_px, np.float64).reshape(-1, 2)
+    own, told = read_sizes_px(root, files), np.array(told_px, np.float64).reshape(-1, 2)
     unknown = np.isnan(own)
     differ = np.flatnonzero((np.isfinite(told) & ~unknown & (own != told)).any(1)).tolist()
     what = f"{counted(len(differ), 'picture')} of another size than told: that of the file counts"
-    return Sizes(np.where(unknown, told, own), told, [f"{what}; the first: {files[i]}" for i in differ[:1]])
+    return ImageSizes(np.where(unknown, told, own), told, [f"{what}; the first: {files[i]}" for i in differ[:1]])
 
 
 def _size_px(file: str) -> tuple[float, float]:

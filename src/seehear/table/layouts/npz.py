@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from seehear.errors import DataError
-from seehear.table.parts import part_of
+from seehear.table.parts import parse_part
 
 EXTENSION = ".npz"
 _PICTURES = ("x", "image", "images", "img", "imgs", "picture", "pictures", "data")
@@ -37,11 +37,11 @@ class _Pair(NamedTuple):
     labels: str
 
 
-def is_arrays(place: Path) -> bool:
+def is_npz(place: Path) -> bool:
     return place.is_file() and place.suffix.lower() == EXTENSION
 
 
-def unpack_arrays(file: Path, workspace: Path) -> Path:
+def unpack_npz(file: Path, workspace: Path) -> Path:
     """A folder in workspace with the pictures as png, and a metadata.csv. Raises DataError for what is no such npz."""
     workspace.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=f"{file.stem[:40]}-", dir=workspace))
@@ -97,8 +97,8 @@ def _pairs(names: list[str]) -> Iterator[_Pair]:
 def _role(name: str) -> tuple[str, str]:
     """(pictures, labels or "", the part) that a name tells: train_images, x_test, labels."""
     words = [word for word in re.split(r"[^a-z0-9]+", name.lower()) if word]
-    part = next((part_of(word) for word in words if part_of(word)), "")
-    rest = [word for word in words if not part_of(word)]
+    part = next((parse_part(word) for word in words if parse_part(word)), "")
+    rest = [word for word in words if not parse_part(word)]
     role = "pictures" if rest and rest[0] in _PICTURES else "labels" if rest and rest[0] in _LABELS else ""
     return (role if len(rest) == 1 else ""), part
 

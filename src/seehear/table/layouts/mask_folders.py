@@ -9,8 +9,8 @@ import pyarrow as pa
 
 from seehear.amounts import counted
 from seehear.media import medium_of
-from seehear.table.layouts.found import Found, files_below, part_folders, text_table, visible
-from seehear.table.media import is_text
+from seehear.table.layouts.raw_table import RawTable, find_part_folders, list_visible, make_text_table, walk_files
+from seehear.table.media import is_valid_text
 from seehear.table.rows import RowProblem
 
 _PICTURES = ("images", "image", "imgs", "img", "Images", "JPEGImages")
@@ -22,55 +22,55 @@ _ENDINGS = (
 )
 
 
-def picture_masks(place: Path) -> Found | None:
+def read_mask_folders(place: Path) -> RawTable | None:
     """A folder with both, or with parts that have both; None for any other."""
     if not place.is_dir():
         return None
-    said: list[str] = []
+    notes: list[str] = []
     image: list[str] = []
     mask: list[str | None] = []
     parts: list[str] = []
     problems: list[RowProblem] = []
-    for prefix, part in part_folders(place, said):
+    for prefix, part in find_part_folders(place, notes):
         if (both := _both(place, prefix)) is None:
             continue
-        pictures, masks = pictures_in(place, both[0]), pictures_in(place, both[1])
-        for picture, its_mask in paired(pictures, masks, both, problems):
+        pictures, masks = walk_pictures(place, both[0]), walk_pictures(place, both[1])
+        for picture, its_mask in pair_masks(pictures, masks, both, problems):
             image.append(picture)
             mask.append(its_mask)
             parts.append(part)
     if not any(mask):
         return None
-    said.append(f"{counted(len(image), 'picture')}, {sum(map(bool, mask)):,} with their masks")
-    return Found(
+    notes.append(f"{counted(len(image), 'picture')}, {sum(map(bool, mask)):,} with their masks")
+    return RawTable(
         place,
-        text_table({"image": image, "mask": mask}),
+        make_text_table({"image": image, "mask": mask}),
         part=pa.chunked_array([pa.array(parts, pa.large_string())]),
         problems=tuple(problems),
-        said=tuple(said),
-        without="no mask of this name",
+        notes=tuple(notes),
+        missing_answer="no mask of this name",
     )
 
 
-def without_ending(stem: str) -> str:
+def strip_mask_suffix(stem: str) -> str:
     """The name of a mask without what says that it is one; any other name as it is."""
     ending = next((each for each in _ENDINGS if stem.lower().endswith(each)), "")
     return stem[: len(stem) - len(ending)]
 
 
 def _both(place: Path, prefix: str) -> tuple[str, str] | None:
-    folders = visible(place / prefix)[0]
+    folders = list_visible(place / prefix)[0]
     pictures = next((prefix + name for name in _PICTURES if name in folders), None)
     masks = next((prefix + name for name in _MASKS if name in folders), None)
     return None if pictures is None or masks is None else (pictures, masks)
 
 
-def pictures_in(place: Path, folder: str) -> Iterator[str]:
+def walk_pictures(place: Path, folder: str) -> Iterator[str]:
     """The pictures below a folder, named from place."""
-    return (name for name in files_below(place, folder) if medium_of(name) == "picture" and is_text(name))
+    return (name for name in walk_files(place, folder) if medium_of(name) == "picture" and is_valid_text(name))
 
 
-def paired(
+def pair_masks(
     pictures: Iterable[str], masks: Iterable[str], folders: tuple[str, str], problems: list[RowProblem]
 ) -> Iterator[tuple[str, str | None]]:
     """Each picture with its mask, None where it has none, by their names from their folders on.
@@ -93,7 +93,7 @@ def _by_stem(
     for name in names:
         stem = name.removeprefix(f"{folder}/").rpartition(".")[0]
         if pictures is not None and stem not in pictures:
-            stem = without_ending(stem)
+            stem = strip_mask_suffix(stem)
         if (first := files.setdefault(stem, name)) != name:
             problems.append(RowProblem(name, f"{first} is of this name too: left out", "rename or remove one of them"))
     return files

@@ -21,7 +21,7 @@ _CELL_BYTES = 8  # that a cell takes at least
 _NOT_AS_DICTIONARY = ("DELTA_BYTE_ARRAY", "DELTA_LENGTH_BYTE_ARRAY")  # the first: each text may repeat that before it
 
 
-def batches(path: Path, name: str, most_rows: int) -> Iterator[dict[str, pa.Array]]:
+def read_batches(path: Path, name: str, most_rows: int) -> Iterator[dict[str, pa.Array]]:
     """The columns of a parquet file by heading, of at most so many rows at once.
 
     Raises DataError before anything is read of a file that says it is too large, and as soon as all so far is.

@@ -15,30 +15,30 @@ from numpy.typing import NDArray
 
 from seehear.errors import DataError
 from seehear.escaping import printable
-from seehear.table.media import is_text
-from seehear.table.parts import part_of
+from seehear.table.media import is_valid_text
+from seehear.table.parts import parse_part
 from seehear.table.rows import RowProblem
 from seehear.table.sheets import EXTENSIONS
 
 
-class AnswerCells(NamedTuple):
+class AnswerColumn(NamedTuple):
     """A column of answers (rows,), what is wrong with some of them, and what to say of the rest."""
 
     cells: pa.ChunkedArray
     problems: list[RowProblem]
-    said: list[str]
+    notes: list[str]
 
 
 @dataclass(frozen=True)
-class Found:
+class RawTable:
     """One row per example, nothing checked yet.
 
     cells    columns of large_string by heading; files are named relative to root / folder[i], or absolutely
     file     (rows,) the table file each row stands in, relative to root; None if a file tree is the table
     row      (rows,) its row there
     part     (rows,) train, val, test or ""
-    later    answers that the layout tells beside its cells, by heading: made when one is asked for
-    without  what is wrong with a row that has no answer
+    lazy_answers    answers that the layout tells beside its cells, by heading: made when one is asked for
+    missing_answer  what is wrong with a row that has no answer
     tiers    columns of answers of which each row has one: the others' rows are another cut of the same recordings
     """
 
@@ -48,29 +48,29 @@ class Found:
     file: pa.ChunkedArray | None = None
     row: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     problems: tuple[RowProblem, ...] = ()
-    said: tuple[str, ...] = ()
-    later: Mapping[str, Callable[[], AnswerCells]] = field(default_factory=dict)
-    without: str = "no answer"
+    notes: tuple[str, ...] = ()
+    lazy_answers: Mapping[str, Callable[[], AnswerColumn]] = field(default_factory=dict)
+    missing_answer: str = "no answer"
     tiers: tuple[str, ...] = ()
 
-    def answering(self, heading: str | None) -> Found:
-        """With the later answers of this heading in its cells, if there are such, and with what is said of them.
+    def with_answer(self, heading: str | None) -> RawTable:
+        """With the lazy answers of this heading in its cells, if there are such, and with what is said of them.
 
         The rows of one tier alone, where it is a tier that answers.
         """
         if heading in self.tiers:
             return self.take(np.flatnonzero(pc.is_valid(self.cells[heading]).to_numpy()))
-        if heading is None or heading not in self.later:
+        if heading is None or heading not in self.lazy_answers:
             return self
-        made = self.later[heading]()
+        made = self.lazy_answers[heading]()
         return replace(
             self,
             cells=self.cells.append_column(heading, made.cells),
             problems=(*self.problems, *made.problems),
-            said=(*self.said, *made.said),
+            notes=(*self.notes, *made.notes),
         )
 
-    def take(self, rows: NDArray[np.int64]) -> Found:
+    def take(self, rows: NDArray[np.int64]) -> RawTable:
         """These rows alone; what was said and found wrong stays."""
         return replace(
             self,
@@ -99,7 +99,7 @@ _NAMED = 4  # things named in one sentence
 _LEFT_BEHIND = {"__MACOSX", "Thumbs.db", "desktop.ini", "Icon\r"}
 
 
-def visible(folder: Path) -> tuple[list[str], list[str]]:
+def list_visible(folder: Path) -> tuple[list[str], list[str]]:
     """(names of folders, names of files) in a folder, in order, without hidden ones and what systems leave behind.
 
     A link to nothing counts as a file. Raises DataError for a folder that can not be opened.
@@ -116,7 +116,7 @@ def visible(folder: Path) -> tuple[list[str], list[str]]:
     return sorted(folders), sorted(files)
 
 
-def files_below(root: Path, folder: str, above: frozenset[Path] = frozenset()) -> Iterator[str]:
+def walk_files(root: Path, folder: str, above: frozenset[Path] = frozenset()) -> Iterator[str]:
     """Every visible file in root / folder and its folders, in order, named from root with slashes.
 
     Not through links that lead back to a folder above.
@@ -124,65 +124,65 @@ def files_below(root: Path, folder: str, above: frozenset[Path] = frozenset()) -
     here = (root / folder).resolve()
     if here in above:
         return
-    folders, files = visible(root / folder)
+    folders, files = list_visible(root / folder)
     yield from (f"{folder}/{file}" for file in files)
     for inner in folders:
-        yield from files_below(root, f"{folder}/{inner}", above | {here, root.resolve()})
+        yield from walk_files(root, f"{folder}/{inner}", above | {here, root.resolve()})
 
 
-def unwrapped(place: Path) -> Path:
+def unwrap(place: Path) -> Path:
     """The folder inside, where a folder holds but one that holds folders or tables in turn, as archives do."""
     while place.is_dir():
-        folders, files = visible(place)
-        if len(folders) != 1 or files or part_of(folders[0]):
+        folders, files = list_visible(place)
+        if len(folders) != 1 or files or parse_part(folders[0]):
             break
-        inner_folders, inner_files = visible(place / folders[0])
-        if not inner_folders and not any(is_table(file) for file in inner_files):
+        inner_folders, inner_files = list_visible(place / folders[0])
+        if not inner_folders and not any(has_table_extension(file) for file in inner_files):
             break
         place = place / folders[0]
     return place
 
 
-def part_folders(place: Path, said: list[str], named: Callable[[str], str] = part_of) -> list[tuple[str, str]]:
+def find_part_folders(place: Path, notes: list[str], named: Callable[[str], str] = parse_part) -> list[tuple[str, str]]:
     """Prefixes of names below place, with their parts: ("train/", "train"), ...; ("", "") where there are none.
 
     `named` gives the part that a folder's name tells. What lies beside the parts goes to `said`.
     """
-    folders, files = visible(place)
+    folders, files = list_visible(place)
     parts = {folder: named(folder) for folder in folders}
     if "train" not in parts.values() and not (parts and all(parts.values())):
         return [("", "")]
     others = [*(folder for folder, part in parts.items() if not part), *files]
-    said += [f"not read, for they are no parts: {few(others)}"] if others else []
+    notes += [f"not read, for they are no parts: {summarise_names(others)}"] if others else []
     return [(f"{folder}/", part) for folder, part in parts.items() if part]
 
 
-def text_table(columns: Mapping[str, Sequence[str | None]]) -> pa.Table:
+def make_text_table(columns: Mapping[str, Sequence[str | None]]) -> pa.Table:
     """Columns of text, without those that are empty."""
-    return pa.table({heading: text_array(cells) for heading, cells in columns.items() if any(cells)})
+    return pa.table({heading: make_text_array(cells) for heading, cells in columns.items() if any(cells)})
 
 
-def text_array(cells: Sequence[str | None]) -> pa.Array:
+def make_text_array(cells: Sequence[str | None]) -> pa.Array:
     """A name of a file that is not text is told with escapes, so that it is named as one that is not there."""
     try:
         return pa.array(cells, pa.large_string())
     except UnicodeEncodeError:
         return pa.array(
-            [cell if cell is None or is_text(cell) else printable(cell) for cell in cells], pa.large_string()
+            [cell if cell is None or is_valid_text(cell) else printable(cell) for cell in cells], pa.large_string()
         )
 
 
-def repeated(values: Iterable[tuple[str, int]]) -> pa.ChunkedArray:
+def repeat_values(values: Iterable[tuple[str, int]]) -> pa.ChunkedArray:
     """Each text so many times."""
-    return pa.chunked_array([pa.repeat(text_array([text])[0], times) for text, times in values])
+    return pa.chunked_array([pa.repeat(make_text_array([text])[0], times) for text, times in values])
 
 
-def few(names: Sequence[str]) -> str:
+def summarise_names(names: Sequence[str]) -> str:
     more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
     return ", ".join(names[:_NAMED]) + more
 
 
-def is_table(name: str) -> bool:
+def has_table_extension(name: str) -> bool:
     return Path(name).suffix.lower() in EXTENSIONS
 
 

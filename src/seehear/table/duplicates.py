@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seehear.table.groups import RECORDING, is_group, plural
-from seehear.table.layouts.found import few
+from seehear.table.layouts.raw_table import summarise_names
 from seehear.table.rows import Table
 
 Indices = NDArray[np.int64]
@@ -24,15 +24,15 @@ _BEGINNING_BYTES = 1 << 16  # tells most files of one size apart, without readin
 _BLOCK = 1 << 20
 
 
-def file_groups(table: Table, sense: str) -> tuple[Indices, list[str]]:
+def group_files_by_content(table: Table, sense: str) -> tuple[Indices, list[str]]:
     """Codes (rows,), equal where files of this sense hold the same bytes, -1 without one; and a name for each code."""
-    codes, names = table.coded_files(sense)
-    same = same_files([table.root / name for name in names])
+    codes, names = table.encode_files(sense)
+    same = find_identical_files([table.root / name for name in names])
     _, first, renumbered = np.unique(same, return_index=True, return_inverse=True)
     return np.where(codes >= 0, np.append(renumbered, -1)[codes], -1), [names[place] for place in first]
 
 
-def same_files(paths: Sequence[Path]) -> Indices:
+def find_identical_files(paths: Sequence[Path]) -> Indices:
     """(files,) the place of the first file that holds the same bytes; its own for one that can not be read.
 
     Files of a size of their own are not read, and those that begin differently no further than their beginning.
@@ -80,7 +80,7 @@ def _digest(path: Path, most_bytes: int | None = None) -> bytes | None:
 
 
 @dataclass(frozen=True)
-class Shared:
+class Overlap:
     """What the rows of two tables have in common: files with the same bytes, and values of columns that group.
 
     things  by what they are called together (files, speakers): the names of those shared, and how many the second has
@@ -88,37 +88,37 @@ class Shared:
 
     things: dict[str, tuple[tuple[str, ...], int]]
 
-    def said(self, one: str, other: str) -> list[str]:
+    def describe(self, one: str, other: str) -> list[str]:
         """A sentence for each kind of thing that both have; `one` and `other` are what people call the tables."""
         return [
-            f"{len(names):,} of the {of:,} {things} of {other} are in {one} too ({few(names)}): "
+            f"{len(names):,} of the {of:,} {things} of {other} are in {one} too ({summarise_names(names)}): "
             f"figures measured on {other} will be better than on new {things}"
             for things, (names, of) in self.things.items()
             if names
         ]
 
 
-def shared(one: Table, other: Table) -> Shared:
+def find_overlap(one: Table, other: Table) -> Overlap:
     """What `other`, the test data, shares with `one`, the training data."""
     columns = [name for name in one.metadata if name in other.metadata and is_group(name) and name != RECORDING]
     values = {plural(name): _values(one, other, name) for name in columns}
-    return Shared({plural("file"): _files(one, other)} | values)
+    return Overlap({plural("file"): _files(one, other)} | values)
 
 
-def said_of_parts(table: Table) -> list[str]:
+def describe_part_overlap(table: Table) -> list[str]:
     """A sentence for each thing that two parts of a table share, such as train and test."""
     return [
         sentence
         for one, other in combinations(table.parts, 2)
-        for sentence in shared(table.part(one), table.part(other)).said(repr(one), repr(other))
+        for sentence in find_overlap(table.part(one), table.part(other)).describe(repr(one), repr(other))
     ]
 
 
 def _files(one: Table, other: Table) -> tuple[tuple[str, ...], int]:
     both: dict[str, bool] = {}
     for sense in (sense for sense in one.senses if sense in other.senses):
-        (_, learned), (_, judging) = one.coded_files(sense), other.coded_files(sense)
-        same = same_files([*(one.root / name for name in learned), *(other.root / name for name in judging)])
+        (_, learned), (_, judging) = one.encode_files(sense), other.encode_files(sense)
+        same = find_identical_files([*(one.root / name for name in learned), *(other.root / name for name in judging)])
         too = np.isin(same[len(learned) :], same[: len(learned)]).tolist()
         both |= dict(zip(judging, too, strict=True))
     return tuple(name for name, too in both.items() if too), len(both)

@@ -17,18 +17,18 @@ from seehear.errors import DataError, SeehearError
 from seehear.media import SpanColumns, stretch
 from seehear.table import media
 from seehear.table.archive import Unpacked, is_archive, unpack
-from seehear.table.faults import judge
+from seehear.table.cell_values import parse_spans
+from seehear.table.column_roles import ColumnRoles, KindLike, SenseLike, infer_roles, normalise_heading
 from seehear.table.groups import RECORDING, is_group
-from seehear.table.layouts import Found, read_layout
-from seehear.table.layouts.arrays import is_arrays, unpack_arrays
-from seehear.table.layouts.class_columns import classes_together
-from seehear.table.layouts.found import unwrapped
-from seehear.table.parts import part_in
-from seehear.table.roles import KindLike, Roles, SenseLike, infer, word_of
+from seehear.table.layouts import RawTable, read_layout
+from seehear.table.layouts.npz import is_npz, unpack_npz
+from seehear.table.layouts.one_hot_columns import merge_one_hot_columns
+from seehear.table.layouts.raw_table import unwrap
+from seehear.table.parts import parse_part_cell
 from seehear.table.rows import Columns, Table
 from seehear.table.shards import is_shards, unpack_shards
-from seehear.table.spans import spans
-from seehear.table.told_by_files import told_by_files
+from seehear.table.told_by_files import read_file_metadata
+from seehear.table.validation import validate_rows
 
 
 def open_table(
@@ -56,24 +56,26 @@ def open_table(
     try:
         folder, nameless = _unpacked(place, workspace)
         packed = folder != place
-        found = read_layout(unwrapped(folder))
+        found = read_layout(unwrap(folder))
         found = replace(found, problems=(*nameless, *found.problems))
-        found = classes_together(found, kinds, answer)
-        later = (*found.later, *found.tiers)
-        roles = infer(found.cells, kinds, senses_known=senses_known, senses=senses, answer=answer, later=later)
-        found = found.answering(roles.answer)
+        found = merge_one_hot_columns(found, kinds, answer)
+        later = (*found.lazy_answers, *found.tiers)
+        roles = infer_roles(
+            found.cells, kinds, senses_known=senses_known, senses=senses, answer=answer, lazy_answers=later
+        )
+        found = found.with_answer(roles.answer)
     except SeehearError as error:
         raise error.at(error.where or str(data)) from None
     known = {sense.name: sense for sense in senses_known}
     reads = {name: sense.media for name, sense in known.items()}
     columns = _columns(found, roles, reads)
-    good, problems = judge(found, columns, reads, roles, confined=packed)
+    good, problems = validate_rows(found, columns, reads, roles, confined=packed)
     if not len(good):
         reasons = "; ".join(map(str, (*found.problems, *problems)[:3]))
         raise DataError(f"none of {counted(len(found.cells), 'example')} can be used: {reasons}", where=str(data))
     columns = columns.take(good)
     senses_had = {name: cells for name, cells in columns.senses.items() if cells.null_count < len(cells)}
-    described, more = told_by_files(found.root, columns, known)
+    described, more = read_file_metadata(found.root, columns, known)
     columns = replace(columns, senses=senses_had, key=_keys(columns), metadata=columns.metadata | described)
     return Table(
         columns,
@@ -81,21 +83,21 @@ def open_table(
         kind=roles.kind,
         answer_column=roles.answer,
         in_files=roles.in_files,
-        said=(*found.said, *roles.said, *_said(found, roles, columns, known, kinds), *more),
+        notes=(*found.notes, *roles.notes, *_describe(found, roles, columns, known, kinds), *more),
         problems=(*found.problems, *problems),
     )
 
 
 def _unpacked(place: Path, workspace: Path) -> Unpacked:
     """The folder to which an archive, an npz or a folder of shards was unpacked; any other place itself."""
-    if is_arrays(place):
-        return Unpacked(unpack_arrays(place, workspace), ())
+    if is_npz(place):
+        return Unpacked(unpack_npz(place, workspace), ())
     if is_archive(place):
         return unpack(place, workspace)
     return unpack_shards(place, workspace) if is_shards(place) else Unpacked(place, ())
 
 
-def _columns(found: Found, roles: Roles, reads: Mapping[str, Sequence[str]]) -> Columns:
+def _columns(found: RawTable, roles: ColumnRoles, reads: Mapping[str, Sequence[str]]) -> Columns:
     """The columns by role, files named relative to found.root. The keys are the rows' first files."""
     senses = {sense: _files(found, reads[sense], headings) for sense, headings in roles.senses.items()}
     key = pc.fill_null(pc.coalesce(*senses.values()), "")
@@ -106,24 +108,24 @@ def _columns(found: Found, roles: Roles, reads: Mapping[str, Sequence[str]]) -> 
         answer=_answers(found, roles),
         metadata=metadata if roles.span is None else {RECORDING: key} | metadata,
         part=found.part if roles.part is None else _parts(found, roles.part),
-        span_s=None if roles.span is None else spans(found.cells, roles.span),
+        span_s=None if roles.span is None else parse_spans(found.cells, roles.span),
         aid=None if roles.aid is None else found.cells[roles.aid],
     )
 
 
-def _files(found: Found, read: Sequence[str], headings: dict[str, str]) -> pa.ChunkedArray:
+def _files(found: RawTable, read: Sequence[str], headings: dict[str, str]) -> pa.ChunkedArray:
     files = []
     for heading, medium in headings.items():
         cells = found.cells[heading]
         if medium == media.MIXED:
-            mine = pa.array(media.are_of(read, cells))
+            mine = pa.array(media.match_media(read, cells))
             cells = pc.if_else(mine, cells, pa.scalar(None, pa.large_string()))
         files.append(cells)
     cells = files[0] if len(files) == 1 else pc.coalesce(*files)
     return cells if found.file is None else _from_root(cells, found.file)
 
 
-def _answers(found: Found, roles: Roles) -> pa.ChunkedArray | None:
+def _answers(found: RawTable, roles: ColumnRoles) -> pa.ChunkedArray | None:
     if roles.answer is None:
         return None
     cells = found.cells[roles.answer]
@@ -140,14 +142,14 @@ def _from_root(cells: pa.ChunkedArray, file: pa.ChunkedArray) -> pa.ChunkedArray
     return pc.if_else(absolute, cells, pc.binary_join_element_wise(folder, cells, pa.scalar("", pa.large_string())))
 
 
-def _parts(found: Found, heading: str) -> pa.ChunkedArray:
+def _parts(found: RawTable, heading: str) -> pa.ChunkedArray:
     """The parts that a column names, in one spelling; train where it is empty, "" for another word.
 
     A table file of a part goes before.
     """
     encoded = found.cells[heading].combine_chunks().dictionary_encode()
-    word = word_of(heading)
-    spelled = pa.array([part_in(word, value) for value in encoded.dictionary.to_pylist()], pa.large_string())
+    word = normalise_heading(heading)
+    spelled = pa.array([parse_part_cell(word, value) for value in encoded.dictionary.to_pylist()], pa.large_string())
     told = pc.fill_null(spelled.take(encoded.indices), "train")
     return pc.if_else(pc.equal(found.part, ""), told, found.part)
 
@@ -173,8 +175,8 @@ def _stretches(keys: pa.ChunkedArray, span_s: NDArray[np.float64]) -> pa.Chunked
     return pa.chunked_array([pa.array(named, pa.large_string())])
 
 
-def _said(
-    found: Found, roles: Roles, columns: Columns, known: Mapping[str, SenseLike], kinds: Sequence[KindLike]
+def _describe(
+    found: RawTable, roles: ColumnRoles, columns: Columns, known: Mapping[str, SenseLike], kinds: Sequence[KindLike]
 ) -> list[str]:
     sentences = []
     if roles.span is not None:

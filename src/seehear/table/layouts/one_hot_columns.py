@@ -19,8 +19,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from seehear.amounts import counted
-from seehear.table.layouts.found import Found, few
-from seehear.table.roles import KindLike, undecided
+from seehear.table.column_roles import KindLike, list_undecided
+from seehear.table.layouts.raw_table import RawTable, summarise_names
 
 HEADING = "label"
 _YES, _NO = ("1", "1.0", "true"), ("0", "0.0", "false")
@@ -28,7 +28,7 @@ _MOST_SPELLINGS = 12  # a column of more different cells holds something else: n
 _TEXT = pa.large_string()
 
 
-def classes_together(found: Found, kinds: Sequence[KindLike], wish: str | None) -> Found:
+def merge_one_hot_columns(found: RawTable, kinds: Sequence[KindLike], wish: str | None) -> RawTable:
     """With one column of labels instead of a column for each class; any other table as it is.
 
     `wish` is the answer that was asked for: who names one of the columns wants that one alone.
@@ -45,8 +45,11 @@ def classes_together(found: Found, kinds: Sequence[KindLike], wish: str | None) 
     return replace(
         found,
         cells=found.cells.drop_columns(names).append_column(HEADING, labels.take(pa.array(pattern.ravel()))),
-        said=(*found.said, f"one column of 0 and 1 for each of {counted(len(names), 'class')}: {few(names)}; {each}"),
-        without="a class column that is neither 0 nor 1",
+        notes=(
+            *found.notes,
+            f"one column of 0 and 1 for each of {counted(len(names), 'class')}: {summarise_names(names)}; {each}",
+        ),
+        missing_answer="a class column that is neither 0 nor 1",
     )
 
 
@@ -55,7 +58,7 @@ def _class_columns(cells: pa.Table, kinds: Sequence[KindLike], wish: str | None)
     asked = next((kind for kind in kinds if kind.name == wish), None)
     if wish is not None and (asked is None or HEADING not in asked.columns or wish in cells.column_names):
         return []
-    left = undecided(cells, kinds)
+    left = list_undecided(cells, kinds)
     names = [name for name in left if _holds_flags(cells[name])]
     return names if len(names) > 1 and (wish is not None or len(names) == len(left)) else []
 

@@ -11,7 +11,7 @@ from enum import StrEnum
 from itertools import pairwise
 
 from seehear.strict_json import from_json
-from seehear.table.cues import read_cues
+from seehear.table.subtitles import parse_subtitles
 
 
 class LabelFormat(StrEnum):
@@ -45,7 +45,7 @@ _TIME = re.compile(r"\s*([\[(<]?)((?:\d{1,2}:)?\d{1,2}:\d{2})([.,]\d{1,3})?\s*(-
 _SURE_TIMES = 3  # lines of bare times such as 7:30 beyond which they are no words
 
 
-def label_format(text: str) -> LabelFormat | None:
+def detect_label_format(text: str) -> LabelFormat | None:
     """The format of a text that is not what somebody says; None for plain words.
 
     Every line must fit, so that numbers which are spoken stay words.
@@ -78,7 +78,7 @@ def _is_text_grid(text: str, lines: Sequence[str]) -> bool:
 
 
 def _is_subtitles(text: str, lines: Sequence[str]) -> bool:
-    return "-->" in text and bool(read_cues(text, "")[0])
+    return "-->" in text and bool(parse_subtitles(text, "")[0])
 
 
 def _is_audacity(text: str, lines: Sequence[str]) -> bool:
