@@ -88,7 +88,7 @@ def taught(
 ) -> Recogniser:
     """Train one recogniser as anyone would, into the model file `out`."""
     started_s = time.monotonic()
-    resume = budget.resume and Path(f"{out}.work").exists()
+    resume = budget.resume and Path(f"{out}.run").exists()
     wishes: dict[str, Any] = {"minutes": budget.minutes, "steps": budget.steps, "seed": budget.seed, "recipe": recipe}
     own = {} if resume else wishes  # a run that goes on keeps those that it began with
     model = train(

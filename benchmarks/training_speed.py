@@ -19,7 +19,7 @@ from benchmarks.machine import Pace, pace
 from benchmarks.results import Figure
 from seehear.answers import ANSWERS
 from seehear.events import silence
-from seehear.learn.data.cache import Shelf
+from seehear.learn.data.cache import DatasetCache
 from seehear.learn.loop.fit import Clock, Run
 from seehear.learn.loop.memory import memory_kept
 from seehear.learn.model.network import Network
@@ -46,8 +46,8 @@ class Round:
 def training_speed(recipe: Recipe, examples: Examples, store: Store, *, rounds: int, seconds: float) -> list[Figure]:
     """Ours and the plain loop in turns of `seconds`, so that what else the machine does falls on both."""
     pictures = next(iter(examples.tests.values()))  # 5,000 are enough to read at speed
-    shelf = _shelf(pictures, recipe, store)
-    ours = our_loop(recipe, shelf, store)
+    dataset = _dataset(pictures, recipe, store)
+    ours = our_loop(recipe, dataset, store)
     plain = {workers: plain_loop(recipe, pictures, workers) for workers in WORKERS}
     turns = []
     for _ in range(rounds):
@@ -55,7 +55,7 @@ def training_speed(recipe: Recipe, examples: Examples, store: Store, *, rounds: 
         with memory_kept():
             ours_per_s = _speed(ours, seconds)
         turns.append(Round(ours_per_s, max(speeds.values()), pace(PACE_S)))
-    work = gigaflop_per_picture(Network(recipe), shelf)
+    work = gigaflop_per_picture(Network(recipe), dataset)
     median_per_s = statistics.median(turn.ours for turn in turns)
     plain_per_s = statistics.median(turn.plain for turn in turns)
     share = statistics.median(turn.ours * work / turn.machine.gigaflops for turn in turns)
@@ -70,12 +70,12 @@ def training_speed(recipe: Recipe, examples: Examples, store: Store, *, rounds: 
     ]
 
 
-def our_loop(recipe: Recipe, shelf: Shelf, store: Store) -> Iterator[int]:
+def our_loop(recipe: Recipe, dataset: DatasetCache, store: Store) -> Iterator[int]:
     """Trains for ever; yields how many pictures each step took in, from when the fastest precision is known."""
     torch.manual_seed(0)
     network = Network(recipe).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     clock = Clock(recipe.training.model_copy(update={"steps": None}), seconds=1e6)
-    run = Run.start(network, shelf, np.arange(len(shelf)), clock, store.cache / "no-checkpoint")
+    run = Run.start(network, dataset, np.arange(len(dataset)), clock, store.cache / "no-checkpoint")
     for batch in run.batches():
         run.step(batch)
         if run.autotuner.chosen is not None:
@@ -126,7 +126,7 @@ class Folder(Dataset[tuple[Tensor, int]]):
         return torch.from_numpy(np.array(picture)).permute(2, 0, 1).contiguous().float().div(255), label
 
 
-def gigaflop_per_picture(network: Network, shelf: Shelf) -> float:
+def gigaflop_per_picture(network: Network, dataset: DatasetCache) -> float:
     """2 FLOP a multiply-add of every convolution and linear map: forward, and backward for weights and for inputs."""
     total = 0.0
 
@@ -139,7 +139,7 @@ def gigaflop_per_picture(network: Network, shelf: Shelf) -> float:
     for layer in network.modules():
         if isinstance(layer, nn.Conv2d | nn.Linear):
             layer.register_forward_hook(count)
-    batch = shelf.batch(np.arange(8))
+    batch = dataset.batch(np.arange(8))
     network.answer(network.encode(batch.inputs), batch.present)
     return total / 8 / 1e9
 
@@ -153,11 +153,11 @@ def _speed(loop: Iterator[int], seconds: float) -> float:
     return pictures / (time.perf_counter() - started_s)
 
 
-def _shelf(pictures: Path, recipe: Recipe, store: Store) -> Shelf:
+def _dataset(pictures: Path, recipe: Recipe, store: Store) -> DatasetCache:
     table = open_table(
         pictures,
         senses_known=tuple(SENSES.values()),
         kinds=tuple(ANSWERS.values()),
         workspace=store.cache / "no-archive",
     )
-    return Shelf.fill(table, recipe, store.cache / "shelf", listen=silence)
+    return DatasetCache.fill(table, recipe, store.cache / "dataset", listen=silence)

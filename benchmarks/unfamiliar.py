@@ -18,7 +18,7 @@ from seehear.api import Recogniser
 from seehear.demo.digits import noisy
 from seehear.inputs import gather
 from seehear.runtime.loading import load_example
-from seehear.runtime.predictor import UNFAMILIAR
+from seehear.runtime.predictor import OOD_SCORE
 from seehear.senses import SENSES
 
 EACH = 200  # things of a kind
@@ -74,7 +74,7 @@ def _scores(model: Recogniser, sense: str, sources: Sequence[Any]) -> NDArray[np
     scores: list[float] = []
     for start in range(0, len(sources), TOGETHER):
         seen = [load_example(each, model.recipe.senses, (sense,)) for each in sources[start : start + TOGETHER]]
-        scores += [float(out[UNFAMILIAR + sense]) for out in runtime._run([each.preprocessed for each in seen])]
+        scores += [float(out[OOD_SCORE + sense]) for out in runtime._run([each.preprocessed for each in seen])]
     return np.array(scores)
 
 

@@ -85,7 +85,7 @@ def test_what_is_not_ours_is_never_emptied(make: Callable[[Path], Path], tmp_pat
 def test_training_refuses_it_before_it_reads_anything(
     make: Callable[[Path], Path], by_cache: bool, tmp_path: Path
 ) -> None:
-    kept = make(tmp_path / ("seehear-run" if by_cache else "m.seehear.work"))
+    kept = make(tmp_path / ("seehear-run" if by_cache else "m.seehear.run"))
     with pytest.raises(UsageError, match="Next: move or delete it yourself"):
         api.train(tmp_path / "no-data", tmp_path / "m.seehear", cache=tmp_path if by_cache else None)
     assert kept.read_bytes() == KEPT

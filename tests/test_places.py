@@ -11,7 +11,7 @@ import torch
 
 from seehear.geometry import Warp, Warps
 from seehear.layers.warping import moved
-from seehear.learn.data.time_stretch import drawn
+from seehear.learn.data.time_stretch import sample_time_stretch
 from seehear.senses import load_signal
 from seehear.senses.sight.augment import AugmentSight
 from seehear.senses.sight.plan import SightSpec
@@ -41,7 +41,7 @@ def test_what_is_seen_is_where_the_warp_says(mirror: bool, strength: float, monk
     torch.manual_seed(0)
     batch = torch.from_numpy(np.repeat(picture[None, :, :, None], 64, 0))
     inputs, warps = AugmentSight(spec(mirror=mirror, augmentation_strength=strength))(
-        {"image": batch}, drawn(len(batch), {}, torch.device("cpu"))
+        {"image": batch}, sample_time_stretch(len(batch), {}, torch.device("cpu"))
     )
     assert warps is not None
     off = []
@@ -59,7 +59,7 @@ def test_pictures_of_places_change_their_size_and_stay_unmoved_where_nothing_mov
     torch.manual_seed(0)
     pictures = torch.randint(0, 256, (8, 32, 48, 1), dtype=torch.uint8)
     _, warps = AugmentSight(spec(augmentation_strength=1.0))(
-        {"image": pictures}, drawn(len(pictures), {}, torch.device("cpu"))
+        {"image": pictures}, sample_time_stretch(len(pictures), {}, torch.device("cpu"))
     )
     assert float(warps.scale.max() / warps.scale.min()) > 1.5
     still = Warps(torch.ones(8, 2), torch.zeros(8, 2))

@@ -34,7 +34,7 @@ from seehear.answers import ANSWERS
 from seehear.errors import DataError, TrainingError, UsageError
 from seehear.events import Event, Said, Started
 from seehear.folders import claimed
-from seehear.learn.run_directory import begin
+from seehear.learn.run_directory import record_start
 from seehear.runtime.bundle import read_bundle, write_bundle
 from seehear.senses.hearing import HEARING
 from seehear.table import open_table
@@ -103,7 +103,7 @@ def out(tmp_path: Path) -> Path:
 
 def test_a_run_goes_on_from_before_its_first_checkpoint(data: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = stopped(data, out, monkeypatch)
-    assert first[-1] == Said(f"The work is kept in {out}.work. Give the same command with --resume to go on.")
+    assert first[-1] == Said(f"The work is kept in {out}.run. Give the same command with --resume to go on.")
     again = stopped(data, out, monkeypatch, resume=True)
     assert Started("reading", len(LABELS["label"]), "examples") in first
     assert not [event for event in again if isinstance(event, Started)], "what was read is not read again"
@@ -116,7 +116,7 @@ def test_where_there_is_no_run_there_is_none_to_go_on_with(left: list[str], data
         _work(out).mkdir()
         (_work(out) / name).write_bytes(b"")
     with pytest.raises(
-        UsageError, match=r"m.seehear.work: there is no run to go on with\. Next: train without --resume"
+        UsageError, match=r"m.seehear.run: there is no run to go on with\. Next: train without --resume"
     ):
         api.train(data, out, resume=True)
 
@@ -208,7 +208,7 @@ def test_a_table_that_cuts_elsewhere_is_another(tmp_path: Path) -> None:
     def begun_with(end_s: str) -> None:
         table.write_text(f"audio,start,end,label\na.wav,1,{end_s},odd\n")
         examples = open_table(table, senses_known=(HEARING,), kinds=tuple(ANSWERS.values()), workspace=tmp_path)
-        begin(tmp_path, recipe, examples, None)
+        record_start(tmp_path, recipe, examples, None)
 
     begun_with("2.001")
     begun_with("2.001")
@@ -218,7 +218,7 @@ def test_a_table_that_cuts_elsewhere_is_another(tmp_path: Path) -> None:
 
 def test_two_runs_do_not_share_a_folder(data: Path, out: Path) -> None:
     _work(out).mkdir()
-    with claimed(_work(out)), pytest.raises(UsageError, match=r"m\.seehear\.work: another process is using it"):
+    with claimed(_work(out)), pytest.raises(UsageError, match=r"m\.seehear\.run: another process is using it"):
         api.train(data, out)
 
 
@@ -324,7 +324,7 @@ def _heard(said: Connection) -> str:
 
 
 def _work(out: Path) -> Path:
-    return out.with_name(out.name + ".work")
+    return out.with_name(out.name + ".run")
 
 
 def _resumable(out: Path) -> bool:
@@ -359,14 +359,14 @@ def test_a_training_that_is_ended_says_how_to_go_on(number: signal.Signals, word
         command, env=environment, stderr=subprocess.PIPE, text=True, preexec_fn=_heeds_signals
     ) as process:
         end_s = time.monotonic() + PATIENCE_S
-        while not (_work(out) / "examples" / "index.json").exists() and time.monotonic() < end_s:
+        while not (_work(out) / "train" / "index.json").exists() and time.monotonic() < end_s:
             time.sleep(0.05)
         process.send_signal(number)
         _, told = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 128 + number
     lines = told.splitlines()
     assert lines[-2:] == [
-        f"The work is kept in {out}.work. Give the same command with --resume to go on.",
+        f"The work is kept in {out}.run. Give the same command with --resume to go on.",
         f"seehear: {words}",
     ]
     assert _resumable(out)

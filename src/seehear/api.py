@@ -159,7 +159,7 @@ def train(  # noqa: PLR0913 - one dial and the wishes beside it
     from seehear.answers import ANSWERS
     from seehear.learn.loop.machine import choose_device
     from seehear.learn.loop.timing import machine_of
-    from seehear.learn.run_directory import begun
+    from seehear.learn.run_directory import read_recipe
     from seehear.learn.train import train as learn
     from seehear.planning.plan import Wishes, adopt
     from seehear.planning.plan import plan as derive
@@ -167,7 +167,7 @@ def train(  # noqa: PLR0913 - one dial and the wishes beside it
     place, wishes = choose_device(device), Wishes(minutes, steps, seed, wrong_at_most)
     with _place_of_work(out, cache, resume, listen) as run:
         table, held_out, dropped = _tables(data, val, answer, senses, run, listen)
-        before = begun(run)
+        before = read_recipe(run)
         base = _recipe(recipe) if recipe else before
         chosen = adopt(base, table, wishes) if base else derive(table, wishes, machine_of(place))
         if text is not None and (recipe is not None or before is None):  # a run that goes on knows it already
@@ -293,13 +293,13 @@ def _estimate(recipe: Recipe, examples: int) -> str:
 @contextmanager
 def _place_of_work(out: str | Path | None, cache: Path | None, resume: bool, listen: Listener) -> Iterator[Path]:
     """Where a run keeps its work: a temporary folder for one that nobody could name to resume it."""
-    from seehear.learn.run_directory import workplace
+    from seehear.learn.run_directory import run_directory
 
     if out is not None:
         check_writable(Path(out))
     if out is not None or cache is not None:
-        folder = Path(cache, "seehear-run") if cache else Path(f"{out}.work")
-        with workplace(folder, resume=resume, listen=listen):
+        folder = Path(cache, "seehear-run") if cache else Path(f"{out}.run")
+        with run_directory(folder, resume=resume, listen=listen):
             yield folder
         return
     if resume:

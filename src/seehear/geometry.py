@@ -42,7 +42,7 @@ class Cells:
 
 
 @dataclass(frozen=True)
-class Tempo:
+class TimeStretch:
     """How the examples of a batch are played while learning: `speed` times as fast, after `lead_s` seconds of nothing.
 
     Both are (B,) torch tensors. Every sense whose cells are slices of time follows the same, so that what is seen and

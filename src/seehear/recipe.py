@@ -97,7 +97,7 @@ class Recipe(Frozen):
     # By senses in use, joined with "+": "image+audio", "image", "audio".
     selective: dict[str, SelectivePrediction] = Field(default={}, max_length=SETS)
     # By sense: the score beyond which an input is unlike the training's.
-    unfamiliar_above: dict[str, float] = Field(default={}, max_length=SETS)
+    ood_threshold: dict[str, float] = Field(default={}, max_length=SETS)
     # By sense and statistic: where 96 of 100 learned from lie.
     input_statistics: dict[str, dict[str, tuple[float, float]]] = Field(default={}, max_length=SETS)
     groups_seen: str = ""  # whom and what the results were measured on

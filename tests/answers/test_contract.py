@@ -11,12 +11,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from learning import ANSWER_CELLS, PAIRS, SETS_OF_SENSES, SPECS, recipe_for, shelf_of
+from learning import ANSWER_CELLS, PAIRS, SETS_OF_SENSES, SPECS, dataset_of, recipe_for
 from seehear.answers import ANSWERS, Part
 from seehear.errors import UsageError
 from seehear.geometry import Grid, Tile, Warp
-from seehear.learn.data.cache import Shelf
-from seehear.learn.data.time_stretch import drawn
+from seehear.learn.data.cache import DatasetCache
+from seehear.learn.data.time_stretch import sample_time_stretch
 from seehear.learn.model.network import Network
 from seehear.senses import SENSES
 
@@ -26,8 +26,8 @@ EVERY_SENSE = pytest.mark.parametrize("sense", sorted(SENSES))
 EVERY_PAIR = pytest.mark.parametrize(("kind", "senses"), PAIRS, ids=str)
 
 
-def outputs(network: Network, shelf: Shelf, rows: list[int]) -> dict[str, Tensor]:
-    batch = shelf.batch(rows)
+def outputs(network: Network, dataset: DatasetCache, rows: list[int]) -> dict[str, Tensor]:
+    batch = dataset.batch(rows)
     with torch.no_grad():
         raw: dict[str, Tensor] = network.eval()(batch.inputs, batch.present)
     return raw
@@ -80,10 +80,12 @@ def test_spatial_answers_can_be_tracked_through_a_video(kind: str) -> None:
 
 
 @EVERY_PAIR
-def test_every_parameter_gets_a_gradient(kind: str, senses: tuple[str, ...], make_shelf: Callable[..., Shelf]) -> None:
-    shelf = make_shelf(kind, senses)
-    network = Network(shelf.recipe).train()
-    batch = shelf.batch(range(8))
+def test_every_parameter_gets_a_gradient(
+    kind: str, senses: tuple[str, ...], make_dataset: Callable[..., DatasetCache]
+) -> None:
+    dataset = make_dataset(kind, senses)
+    network = Network(dataset.recipe).train()
+    batch = dataset.batch(range(8))
     for sense in network.encoders:
         network.begin(sense, network.own(sense, batch.inputs))
     with torch.no_grad():  # layers that start at zero pass nothing on until they have moved
@@ -101,12 +103,12 @@ def test_every_parameter_gets_a_gradient(kind: str, senses: tuple[str, ...], mak
 
 @EVERY_PAIR
 def test_the_head_gives_what_the_answer_reads(
-    kind: str, senses: tuple[str, ...], make_shelf: Callable[..., Shelf]
+    kind: str, senses: tuple[str, ...], make_dataset: Callable[..., DatasetCache]
 ) -> None:
-    shelf = make_shelf(kind, senses)
-    network, batch = Network(shelf.recipe), shelf.batch(range(3))
+    dataset = make_dataset(kind, senses)
+    network, batch = Network(dataset.recipe), dataset.batch(range(3))
     given = network.answer(network.encode(batch.inputs), batch.present)
-    wanted = ANSWERS[kind].raw_shapes(shelf.recipe.answer)
+    wanted = ANSWERS[kind].raw_shapes(dataset.recipe.answer)
     assert wanted.keys() == given.keys()
     for name, shape in wanted.items():
         assert all(
@@ -116,7 +118,7 @@ def test_the_head_gives_what_the_answer_reads(
 
 @EVERY_PAIR
 def test_one_tile_that_is_the_whole_is_answered_as_the_whole(
-    kind: str, senses: tuple[str, ...], make_shelf: Callable[..., Shelf]
+    kind: str, senses: tuple[str, ...], make_dataset: Callable[..., DatasetCache]
 ) -> None:
     """Of an answer that says what is where; the others refuse."""
     recipe = recipe_for(kind, senses)
@@ -126,10 +128,10 @@ def test_one_tile_that_is_the_whole_is_answered_as_the_whole(
         with pytest.raises(UsageError, match="which does not say what is where"):
             ANSWERS[kind].reach_px(recipe.answer)
         return
-    shelf = make_shelf(kind, senses)
-    raw = {name: array[0].numpy() for name, array in outputs(Network(shelf.recipe), shelf, [0]).items()}
+    dataset = make_dataset(kind, senses)
+    raw = {name: array[0].numpy() for name, array in outputs(Network(dataset.recipe), dataset, [0]).items()}
     raw = {name: raw[name] for name in ANSWERS[kind].raw_shapes(recipe.answer)}
-    geometry = shelf.geometry(0)
+    geometry = dataset.geometry(0)
     assert geometry is not None
     alone = ANSWERS[kind].joined(iter([Part(raw, Tile.all_of(geometry.original), geometry)]), recipe.answer, {})
     assert alone == ANSWERS[kind].from_raw(raw, recipe.answer, {}, geometry)
@@ -152,14 +154,16 @@ def test_a_signal_is_cut_into_tiles_of_its_own(sense: str) -> None:
 
 
 @EVERY_SET
-def test_a_batch_of_one_equals_a_batch_of_many(senses: tuple[str, ...], make_shelf: Callable[..., Shelf]) -> None:
-    shelf = make_shelf("label", senses)
-    network = Network(shelf.recipe)
+def test_a_batch_of_one_equals_a_batch_of_many(
+    senses: tuple[str, ...], make_dataset: Callable[..., DatasetCache]
+) -> None:
+    dataset = make_dataset("label", senses)
+    network = Network(dataset.recipe)
     for sense in network.encoders:
-        network.begin(sense, shelf.inputs(sense, range(16)))
-    together = outputs(network, shelf, list(range(6)))
+        network.begin(sense, dataset.inputs(sense, range(16)))
+    together = outputs(network, dataset, list(range(6)))
     for row in range(6):
-        for name, alone in outputs(network, shelf, [row]).items():
+        for name, alone in outputs(network, dataset, [row]).items():
             apart = float((alone[0] - together[name][row]).abs().max())
             assert apart < 1e-4, f"{name} of example {row} differs by {apart:.2g} when padded"
 
@@ -167,14 +171,14 @@ def test_a_batch_of_one_equals_a_batch_of_many(senses: tuple[str, ...], make_she
 @pytest.mark.parametrize("senses", [senses for senses in SETS_OF_SENSES if len(senses) > 1], ids="+".join)
 @pytest.mark.parametrize("withheld", [0, 1])
 def test_a_withheld_sense_changes_nothing(
-    senses: tuple[str, ...], withheld: int, make_shelf: Callable[..., Shelf]
+    senses: tuple[str, ...], withheld: int, make_dataset: Callable[..., DatasetCache]
 ) -> None:
-    shelf = make_shelf("label", senses)
-    network = Network(shelf.recipe).eval()
+    dataset = make_dataset("label", senses)
+    network = Network(dataset.recipe).eval()
     with torch.no_grad():
         for weight in network.parameters():
             weight.add_(0.05 * torch.randn_like(weight))
-        batch, other = shelf.batch([0, 1]), shelf.batch([2, 3])
+        batch, other = dataset.batch([0, 1]), dataset.batch([2, 3])
         without = torch.tensor([[number != withheld for number in range(2)]] * 2)
         changed = network.own(senses[withheld], other.inputs)
         ours = network(batch.inputs, without)["logits"]
@@ -183,13 +187,17 @@ def test_a_withheld_sense_changes_nothing(
 
 
 @EVERY_SET
-def test_augmenting_keeps_shapes_and_stays_finite(senses: tuple[str, ...], make_shelf: Callable[..., Shelf]) -> None:
-    shelf = make_shelf("label", senses)
-    batch = shelf.batch(range(8))
-    network = Network(shelf.recipe)
-    for name, spec in shelf.recipe.senses.items():
+def test_augmenting_keeps_shapes_and_stays_finite(
+    senses: tuple[str, ...], make_dataset: Callable[..., DatasetCache]
+) -> None:
+    dataset = make_dataset("label", senses)
+    batch = dataset.batch(range(8))
+    network = Network(dataset.recipe)
+    for name, spec in dataset.recipe.senses.items():
         augment = SENSES[name].augment(spec.model_copy(update={"augmentation_strength": 1.0, **_mirrored(spec)}))
-        changed, warps = augment(network.own(name, batch.inputs), drawn(8, {name: augment.spec}, torch.device("cpu")))
+        changed, warps = augment(
+            network.own(name, batch.inputs), sample_time_stretch(8, {name: augment.spec}, torch.device("cpu"))
+        )
         assert warps is None, "a label says nothing of places"
         assert torch.isfinite(network.train().encoders[name](**changed).x).all()
         mixed, share = augment.mix(changed, torch.randperm(8), torch.tensor(0.6))
@@ -204,9 +212,9 @@ def _mirrored(spec: Any) -> dict[str, bool]:
 
 
 @pytest.fixture
-def make_shelf(tmp_path: Any) -> Callable[..., Shelf]:
-    def make(kind: str, senses: tuple[str, ...]) -> Shelf:
+def make_dataset(tmp_path: Any) -> Callable[..., DatasetCache]:
+    def make(kind: str, senses: tuple[str, ...]) -> DatasetCache:
         torch.manual_seed(0)
-        return shelf_of(recipe_for(kind, senses), tmp_path)
+        return dataset_of(recipe_for(kind, senses), tmp_path)
 
     return make

@@ -85,7 +85,7 @@ def test_an_empty_answer_is_accepted_as_a_whole_or_not_at_all(finder: Predictor)
 
 @pytest.mark.parametrize("tiles", [False, True])
 def test_of_what_is_unlike_all_that_was_taught_no_item_is_accepted(tiles: bool) -> None:
-    wary = Predictor(squares.bundle(unfamiliar_above={"image": -1.0}))
+    wary = Predictor(squares.bundle(ood_threshold={"image": -1.0}))
     large = Image.new("L", (160, 160))
     large.paste(scene(SURE), (30, 30))
     got = wary.predict_one(large if tiles else scene(SURE), tiles=tiles)

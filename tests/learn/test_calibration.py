@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from learning import EXAMPLES, recipe_for, shelf_of
+from learning import EXAMPLES, dataset_of, recipe_for
 from seehear.answers import ANSWERS
 from seehear.answers.selective import bound_risk
 from seehear.events import Said, silence
@@ -30,8 +30,8 @@ def test_each_example_is_made_out_once_and_the_arrays_of_few_are_held(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     torch.manual_seed(0)
-    shelf = shelf_of(recipe_for(kind, ("audio",)), tmp_path)
-    network, spec = Network(shelf.recipe).eval(), shelf.recipe.answer
+    dataset = dataset_of(recipe_for(kind, ("audio",)), tmp_path)
+    network, spec = Network(dataset.recipe).eval(), dataset.recipe.answer
     made_out, waiting = [], []
     plain = ANSWERS[kind]
     counting = copy(plain)
@@ -40,7 +40,7 @@ def test_each_example_is_made_out_once_and_the_arrays_of_few_are_held(
         made_out.append(raw)
         return plain.candidates(raw, spec, calibration)
 
-    class Watched(trial.Trial):
+    class Watched(trial.Calibrator):
         def take(self, row: int, raw: Mapping[str, Any]) -> None:
             super().take(row, raw)
             waiting.append(len(self._raws))
@@ -49,11 +49,11 @@ def test_each_example_is_made_out_once_and_the_arrays_of_few_are_held(
     monkeypatch.setattr(trial, "TUNED", TUNED)
     monkeypatch.setattr(trial, "Trial", Watched)
     monkeypatch.setitem(ANSWERS, kind, counting)
-    recipe = trial.trusted(network, shelf, np.arange(EXAMPLES), listen=silence)
+    recipe = trial.calibrate_network(network, dataset, np.arange(EXAMPLES), listen=silence)
     assert len(made_out) == EXAMPLES
     assert max(waiting) < TUNED and waiting[-1] == 0
 
-    truths = [shelf.truth(row) for row in range(EXAMPLES)]
+    truths = [dataset.truth(row) for row in range(EXAMPLES)]
     tuned = plain.tune(made_out[:TUNED], truths[:TUNED], spec)
     seen = [plain.candidates(raw, spec, tuned) for raw in made_out[:EXAMPLES]]
     fitted = tuned | plain.calibrate(seen, truths, spec)
@@ -61,12 +61,12 @@ def test_each_example_is_made_out_once_and_the_arrays_of_few_are_held(
     answers = [plain.from_raw(raw, spec, fitted, None) for raw in made_out[:EXAMPLES]]
     compared = plain.compare(answers, truths, spec)
     right = plain.right(compared, spec)
-    wholes = fit_risk_curve(np.array([answer.confidence for answer in answers]), right, shelf.groups)
+    wholes = fit_risk_curve(np.array([answer.confidence for answer in answers]), right, dataset.groups)
     items = plain.items(compared, spec)
     risks = (
         {"risk": wholes}
         if items is None
-        else {"risk": to_risk_curve(bound_risk(items, shelf.groups)), "whole_risk": wholes}
+        else {"risk": to_risk_curve(bound_risk(items, dataset.groups)), "whole_risk": wholes}
     )
     selective = recipe.selective["audio"]
     assert selective == SelectivePrediction(
@@ -88,23 +88,25 @@ def test_each_example_is_made_out_once_and_the_arrays_of_few_are_held(
 def test_what_errs_together_is_known_from_some_groups_on(groups: np.ndarray, few: int, tmp_path: Path) -> None:
     """Of fewer it is guessed, so that less is promised than of examples that have no groups."""
     torch.manual_seed(0)
-    shelf = shelf_of(recipe_for("label", ("image",)), tmp_path)
-    shelf.__dict__["groups"] = groups
-    selective = trial.trusted(Network(shelf.recipe).eval(), shelf, np.arange(EXAMPLES), listen=silence).selective[
-        "image"
-    ]
+    dataset = dataset_of(recipe_for("label", ("image",)), tmp_path)
+    dataset.__dict__["groups"] = groups
+    selective = trial.calibrate_network(
+        Network(dataset.recipe).eval(), dataset, np.arange(EXAMPLES), listen=silence
+    ).selective["image"]
     assert selective.few_groups == few
-    alone = shelf_of(shelf.recipe, tmp_path / "alone")
+    alone = dataset_of(dataset.recipe, tmp_path / "alone")
     alone.__dict__["groups"] = np.arange(EXAMPLES)
-    others = trial.trusted(Network(shelf.recipe).eval(), alone, np.arange(EXAMPLES), listen=silence).selective["image"]
+    others = trial.calibrate_network(
+        Network(dataset.recipe).eval(), alone, np.arange(EXAMPLES), listen=silence
+    ).selective["image"]
     assert selective.wrong_at_most >= others.wrong_at_most
 
 
 def test_it_says_once_what_it_promises(tmp_path: Path) -> None:
     torch.manual_seed(0)
-    shelf = shelf_of(recipe_for("label", ("image", "audio")), tmp_path)
+    dataset = dataset_of(recipe_for("label", ("image", "audio")), tmp_path)
     said: list[Any] = []
-    recipe = trial.trusted(Network(shelf.recipe).eval(), shelf, np.arange(EXAMPLES), listen=said.append)
+    recipe = trial.calibrate_network(Network(dataset.recipe).eval(), dataset, np.arange(EXAMPLES), listen=said.append)
     recipe = recipe.model_copy(update={"training": recipe.training.model_copy(update={"steps": 1})})
     promises = [event.text for event in said if isinstance(event, Said)]
     assert promises == [promise(recipe, "image+audio")]
@@ -139,10 +141,10 @@ def test_promises_in_words(selective: dict[str, Any], accepted: float, asked: fl
 
 def test_senses_are_tried_by_the_examples_that_have_them(tmp_path: Path) -> None:
     torch.manual_seed(0)
-    shelf = shelf_of(recipe_for("label", ("image", "audio")), tmp_path)
-    network = Network(shelf.recipe).eval()
-    shelf._preprocessed["image"]._ends[-3:] = shelf._preprocessed["image"]._ends[-4]  # the last have no picture
-    recipe = trial.trusted(network, shelf, np.arange(EXAMPLES), listen=silence)
+    dataset = dataset_of(recipe_for("label", ("image", "audio")), tmp_path)
+    network = Network(dataset.recipe).eval()
+    dataset._preprocessed["image"]._ends[-3:] = dataset._preprocessed["image"]._ends[-4]  # the last have no picture
+    recipe = trial.calibrate_network(network, dataset, np.arange(EXAMPLES), listen=silence)
     assert {used: result["n"] for used, result in recipe.results.items()} == {
         "image+audio": EXAMPLES - 3,
         "image": EXAMPLES - 3,
@@ -152,15 +154,15 @@ def test_senses_are_tried_by_the_examples_that_have_them(tmp_path: Path) -> None
 
 def test_a_sense_is_remembered_and_begun_with_by_the_examples_that_have_it(tmp_path: Path) -> None:
     torch.manual_seed(0)
-    shelf = shelf_of(recipe_for("label", ("image", "audio")), tmp_path)
-    shelf._preprocessed["audio"]._ends[3:] = shelf._preprocessed["audio"]._ends[2]
-    shelf._preprocessed["audio"].lengths[2:] = 0  # only the first two have a sound
-    assert shelf.having("audio").tolist() == [True, True] + [False] * (EXAMPLES - 2)
-    network = Network(shelf.recipe)
-    training = shelf.recipe.training.model_copy(update={"steps": 1})
-    fit(network, shelf, np.arange(EXAMPLES), Clock(training, 60.0), saved=tmp_path / "run", listen=silence)
-    begun = Network(shelf.recipe).encoders["audio"]
-    begun.begin(shelf.inputs("audio", [0, 1]))
+    dataset = dataset_of(recipe_for("label", ("image", "audio")), tmp_path)
+    dataset._preprocessed["audio"]._ends[3:] = dataset._preprocessed["audio"]._ends[2]
+    dataset._preprocessed["audio"].lengths[2:] = 0  # only the first two have a sound
+    assert dataset.has_sense("audio").tolist() == [True, True] + [False] * (EXAMPLES - 2)
+    network = Network(dataset.recipe)
+    training = dataset.recipe.training.model_copy(update={"steps": 1})
+    fit(network, dataset, np.arange(EXAMPLES), Clock(training, 60.0), saved=tmp_path / "run", listen=silence)
+    begun = Network(dataset.recipe).encoders["audio"]
+    begun.begin(dataset.inputs("audio", [0, 1]))
     torch.testing.assert_close(network.encoders["audio"].logmel.mean, begun.logmel.mean)
-    trial.remember(network.eval(), shelf, np.arange(EXAMPLES))
-    assert network.familiar["audio"].texture.isfinite().all()
+    trial.remember(network.eval(), dataset, np.arange(EXAMPLES))
+    assert network.ood["audio"].texture.isfinite().all()

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from learning import SPECS, recipe_for
 from seehear.answers import ANSWERS
 from seehear.learn.data.cache import Example
-from seehear.learn.data.concatenation import LONGEST_S, MOST, joined
+from seehear.learn.data.concatenation import LONGEST_S, MOST, concatenate
 from seehear.recipe import Recipe
 from seehear.senses import SENSES
 
@@ -38,7 +38,7 @@ def text(examples: list[Example]) -> str:
 @given(st.lists(st.floats(0.3, 4.0), min_size=2, max_size=12), st.integers(0, 99))
 def test_everything_is_there_once_in_its_order_and_at_one_time_for_all_senses(seconds: list[float], seed: int) -> None:
     examples = [spoken(number, each) for number, each in enumerate(seconds, 1)]
-    longer = joined(examples, BOTH, np.random.default_rng(seed))
+    longer = concatenate(examples, BOTH, np.random.default_rng(seed))
     heard = [np.rint(100 * example.arrays["audio"]).astype(int) for example in longer]
     seen = [example.arrays["lips"][:, 0, 0] for example in longer]
     lasting = [int((np.concatenate(heard) == number).sum()) for number in range(1, len(examples) + 1)]
@@ -53,7 +53,7 @@ def test_everything_is_there_once_in_its_order_and_at_one_time_for_all_senses(se
 
 def test_as_many_are_joined_as_are_drawn_up_to_the_most() -> None:
     examples = [spoken(number, 0.5) for number in range(1, 13)]
-    sizes = {len(joined(examples, BOTH, np.random.default_rng(seed))) for seed in range(40)}
+    sizes = {len(concatenate(examples, BOTH, np.random.default_rng(seed))) for seed in range(40)}
     assert sizes == {12 // each for each in range(1, MOST + 1) if 12 // each % 2 == 0} == {12, 6, 4}
 
 
@@ -61,7 +61,7 @@ def test_nothing_comes_among_them_in_which_nothing_is_said_and_no_mouth_moves() 
     examples = [spoken(number, 0.52) for number in (1, 2)]
     alone = []
     for random in map(np.random.default_rng, range(30)):
-        longer = joined(examples, BOTH, random)
+        longer = concatenate(examples, BOTH, random)
         heard = np.concatenate([example.arrays["audio"] for example in longer])
         assert (heard == 0).sum() >= len(examples[0].arrays["audio"])
         alone += [example for example in longer if not example.arrays["audio"].any()]
@@ -74,7 +74,9 @@ def test_a_batch_of_joined_examples_holds_no_more() -> None:
     """But for pauses and for nothing."""
     examples = [spoken(number, 0.5 + number / 50) for number in range(1, 13)]
     audio = [
-        SENSES["audio"].collate([example.arrays["audio"] for example in joined(examples, BOTH, random)], SPECS["audio"])
+        SENSES["audio"].collate(
+            [example.arrays["audio"] for example in concatenate(examples, BOTH, random)], SPECS["audio"]
+        )
         for random in map(np.random.default_rng, range(20))
     ]
     alone = max(len(example.arrays["audio"]) for example in examples) * 12
@@ -92,13 +94,13 @@ def test_what_is_not_joined(recipe: Recipe, seconds: float, lacking: str) -> Non
     examples = [spoken(number, seconds) for number in range(1, 5)]
     examples[1].arrays.pop(lacking, None)
     for seed in range(9):
-        assert joined(examples, recipe, np.random.default_rng(seed)) == examples
+        assert concatenate(examples, recipe, np.random.default_rng(seed)) == examples
 
 
 def test_long_ones_stay_as_they_are() -> None:
     examples = [spoken(number, LONGEST_S / 2 + 1) for number in range(1, 5)]
     for seed in range(9):
-        longer = joined(examples, BOTH, np.random.default_rng(seed))
+        longer = concatenate(examples, BOTH, np.random.default_rng(seed))
         assert len(longer) == 4
         spoken_still = [example for example in longer if example.arrays["audio"].any()]
         assert len(spoken_still) == 3 and {*map(id, spoken_still)} < {*map(id, examples)}

@@ -11,13 +11,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from learning import PAIRS, SPECS, recipe_for, shelf_of
+from learning import PAIRS, SPECS, dataset_of, recipe_for
 from seehear.answers import ANSWERS
 from seehear.errors import TrainingError
 from seehear.events import Said, silence
-from seehear.geometry import Tempo
+from seehear.geometry import TimeStretch
 from seehear.layers.linear import Float32Linear
-from seehear.learn.data.cache import Shelf
+from seehear.learn.data.cache import DatasetCache
 from seehear.learn.loop import fit as training
 from seehear.learn.loop.execution import Autotuner, Execution
 from seehear.learn.loop.finite import all_finite, find_non_finite, poisoned
@@ -48,10 +48,10 @@ def two_threads() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-def run_of(shelf: Shelf, execution: Execution, folder: Path) -> Run:
+def run_of(dataset: DatasetCache, execution: Execution, folder: Path) -> Run:
     torch.manual_seed(0)
-    network = Network(shelf.recipe).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    run = Run.start(network, shelf, np.arange(len(shelf)), Clock(shelf.recipe.training, 60.0), folder / "none")
+    network = Network(dataset.recipe).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    run = Run.start(network, dataset, np.arange(len(dataset)), Clock(dataset.recipe.training, 60.0), folder / "none")
     run.autotuner = Autotuner([execution])
     return run
 
@@ -59,7 +59,7 @@ def run_of(shelf: Shelf, execution: Execution, folder: Path) -> Run:
 def steps(run: Run, sizes: list[int]) -> dict[str, Tensor]:
     """The weights after a step on so many examples each, from different places, so of different lengths."""
     for number, size in enumerate(sizes):
-        run.step(run.shelf.batch(np.roll(run.rows, -number)[:size]))
+        run.step(run.dataset.batch(np.roll(run.rows, -number)[:size]))
     return {name: weight.detach().clone() for name, weight in run.network.named_parameters()}
 
 
@@ -92,10 +92,10 @@ def _infinite(network: nn.Module) -> Tensor:
 def test_what_lies_in_free_memory_changes_nothing(
     kind: str, senses: tuple[str, ...], precision: Any, tmp_path: Path
 ) -> None:
-    shelf = shelf_of(recipe_for(kind, senses), tmp_path)
+    dataset = dataset_of(recipe_for(kind, senses), tmp_path)
     sizes = [8, 7, 3, 2, 16, 5] * 3
-    clean = steps(run_of(shelf, Execution(precision, 2), tmp_path), sizes)
-    run = run_of(shelf, Execution(precision, 2), tmp_path)
+    clean = steps(run_of(dataset, Execution(precision, 2), tmp_path), sizes)
+    run = run_of(dataset, Execution(precision, 2), tmp_path)
     with poisoned(run.network, largest=1 << 14):  # no block of these networks is larger
         dirty = steps(run, sizes)
     assert run.progress.skipped == 0
@@ -107,8 +107,8 @@ def test_what_lies_in_free_memory_changes_nothing(
 def test_a_step_that_is_not_finite_changes_nothing(
     kind: str, senses: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shelf = shelf_of(recipe_for(kind, senses), tmp_path)
-    run = run_of(shelf, Execution("float32", 2), tmp_path)
+    dataset = dataset_of(recipe_for(kind, senses), tmp_path)
+    run = run_of(dataset, Execution("float32", 2), tmp_path)
     steps(run, [8, 8])
     before = {name: tensor.clone() for name, tensor in run.network.state_dict().items() if "tracked" not in name}
     mean = {name: tensor.clone() for name, tensor in run.average.state_dict().items()}
@@ -134,15 +134,15 @@ def test_bfloat16_that_fails_again_and_again_gives_way_to_float32(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recipe = recipe_for("label", ("image",), steps=9, precision="bfloat16")
-    shelf, said = shelf_of(recipe, tmp_path), list[Any]()
+    dataset, said = dataset_of(recipe, tmp_path), list[Any]()
     monkeypatch.setattr(Run, "check_kernels", lambda run, batch, listen: None)
     monkeypatch.setattr(training, "executions", lambda *_: [Execution("bfloat16", 2), Execution("float32", 2)])
     monkeypatch.setattr(Autotuner, "took", lambda *_: None)
     failing(monkeypatch, lambda run: run.progress.step > 3 and run.autotuner.current.precision == "bfloat16")
     network, progress = fit(
         Network(recipe),
-        shelf,
-        np.arange(len(shelf)),
+        dataset,
+        np.arange(len(dataset)),
         Clock(recipe.training, 60.0),
         saved=tmp_path / "run",
         listen=said.append,
@@ -157,13 +157,13 @@ def test_float32_that_fails_again_and_again_is_an_error_that_says_what_was_found
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recipe = recipe_for("label", ("image",), steps=9)
-    shelf = shelf_of(recipe, tmp_path)
+    dataset = dataset_of(recipe, tmp_path)
     failing(monkeypatch, lambda run: run.progress.step > 3)
     with pytest.raises(TrainingError, match=r"3 steps in a row, up to step 7, gave no finite gradient: a loss of nan"):
         fit(
             Network(recipe),
-            shelf,
-            np.arange(len(shelf)),
+            dataset,
+            np.arange(len(dataset)),
             Clock(recipe.training, 60.0),
             saved=tmp_path / "run",
             listen=silence,
@@ -172,9 +172,9 @@ def test_float32_that_fails_again_and_again_is_an_error_that_says_what_was_found
 
 def test_kernels_that_fail_are_known_before_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     recipe = recipe_for("label", ("image",), steps=2, precision="bfloat16")
-    shelf, said = shelf_of(recipe, tmp_path), list[Any]()
-    run = Run.start(Network(recipe), shelf, np.arange(len(shelf)), Clock(recipe.training, 60.0), tmp_path / "none")
-    batch = shelf.batch(range(8))
+    dataset, said = dataset_of(recipe, tmp_path), list[Any]()
+    run = Run.start(Network(recipe), dataset, np.arange(len(dataset)), Clock(recipe.training, 60.0), tmp_path / "none")
+    batch = dataset.batch(range(8))
     failing(monkeypatch, lambda run: torch.is_autocast_enabled("cpu"))
     run.autotuner = Autotuner([Execution("bfloat16", 2), Execution("float32", 2)])
     run.check_kernels(batch, said.append)  # while no execution was chosen
@@ -224,8 +224,8 @@ def test_batches_have_few_lengths(sense: str) -> None:
     augment = SENSES[sense].augment(SPECS[sense].model_copy(update={"augmentation_strength": 1.0}))
     lengths = set()
     for number in range(60):
-        tempo = Tempo(0.8 + 0.4 * torch.rand(2), 0.1 * torch.rand(2))
+        stretch = TimeStretch(0.8 + 0.4 * torch.rand(2), 0.1 * torch.rand(2))
         arrays = SENSES[sense].collate([samples(sense, number)] * 2, SPECS[sense])
         inputs = {name: torch.from_numpy(array) for name, array in arrays.items()}
-        lengths.add(augment(inputs, tempo)[0][sense].shape[1])
+        lengths.add(augment(inputs, stretch)[0][sense].shape[1])
     assert len(lengths) < 20

@@ -7,7 +7,7 @@ import torch
 
 from learning import SPECS
 from seehear.geometry import Cells, Grid
-from seehear.learn.data.time_stretch import drawn
+from seehear.learn.data.time_stretch import sample_time_stretch
 from seehear.learn.model.fusion import Fusion, FusionInTime, fusion
 from seehear.senses import time_aligned
 from seehear.senses.hearing.augment import AugmentHearing
@@ -70,11 +70,11 @@ def test_nothing_of_a_sense_withheld_comes_through(withheld: int, joined: Fusion
 def test_a_tempo_is_one_for_all_senses_in_time_and_none_for_pictures() -> None:
     torch.manual_seed(0)
     strong = {name: spec.model_copy(update={"augmentation_strength": 1.0}) for name, spec in SPECS.items()}
-    tempo = drawn(64, {"audio": strong["audio"], "lips": strong["lips"]}, torch.device("cpu"))
-    assert tempo.speed.shape == tempo.lead_s.shape == (64,)
-    assert 0.82 <= float(tempo.speed.min()) < 0.9 and 1.1 < float(tempo.speed.max()) <= 1.18
-    assert float(tempo.lead_s.min()) >= 0 and float(tempo.lead_s.max()) <= 0.1
-    still = drawn(64, {"image": strong["image"]}, torch.device("cpu"))
+    stretch = sample_time_stretch(64, {"audio": strong["audio"], "lips": strong["lips"]}, torch.device("cpu"))
+    assert stretch.speed.shape == stretch.lead_s.shape == (64,)
+    assert 0.82 <= float(stretch.speed.min()) < 0.9 and 1.1 < float(stretch.speed.max()) <= 1.18
+    assert float(stretch.lead_s.min()) >= 0 and float(stretch.lead_s.max()) <= 0.1
+    still = sample_time_stretch(64, {"image": strong["image"]}, torch.device("cpu"))
     assert torch.equal(still.speed, torch.ones(64)) and torch.equal(still.lead_s, torch.zeros(64))
 
 
@@ -87,7 +87,7 @@ def test_drowned_sound_hears_noise_louder_than_the_voice() -> None:
     def loudest_noise_db(drowned: bool) -> float:
         torch.manual_seed(0)
         augment = AugmentHearing(spec.model_copy(update={"drowned": drowned}))
-        heard, _ = augment(inputs, drawn(32, {"audio": spec}, torch.device("cpu")))
+        heard, _ = augment(inputs, sample_time_stretch(32, {"audio": spec}, torch.device("cpu")))
         heard = heard["audio"][:16, : len(tone)]
         voice = (heard @ tone)[:, None] / tone.square().sum() * tone
         return float(10 * torch.log10((heard - voice).square().mean(1) / voice.square().mean(1)).max())

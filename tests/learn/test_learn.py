@@ -17,14 +17,14 @@ from hypothesis import strategies as st
 from onnx import numpy_helper
 
 from interrupted import Killed, fit_weights
-from learning import ANSWER_CELLS, ENDINGS, EXAMPLES, PAIRS, digits_table, opened, recipe_for, shelf_of
+from learning import ANSWER_CELLS, ENDINGS, EXAMPLES, PAIRS, dataset_of, digits_table, opened, recipe_for
 from seehear import api, cli
 from seehear.answers import ANSWERS
 from seehear.errors import DataError, TrainingError, UsageError
 from seehear.events import silence
 from seehear.learn import export
 from seehear.learn.data.batching import LONGEST_BATCH, batches_of
-from seehear.learn.data.cache import Shelf
+from seehear.learn.data.cache import DatasetCache
 from seehear.learn.data.split import gather
 from seehear.learn.loop.fit import Clock, fit
 from seehear.learn.loop.muon import orthogonalize
@@ -38,26 +38,26 @@ PARITY = {"label": [("odd", "even")[i % 2] for i in range(24)]}
 
 @pytest.mark.parametrize(("kind", "senses"), [("label", ("image", "audio")), ("text", ("audio", "lips"))], ids=str)
 def test_a_killed_run_resumes_to_the_same_weights(kind: str, senses: tuple[str, ...], tmp_path: Path) -> None:
-    shelf = shelf_of(recipe_for(kind, senses), tmp_path)
-    whole = fit_weights(shelf, tmp_path / "whole", steps=8)
+    dataset = dataset_of(recipe_for(kind, senses), tmp_path)
+    whole = fit_weights(dataset, tmp_path / "whole", steps=8)
     with pytest.raises(Killed):
-        fit_weights(shelf, tmp_path / "cut", steps=8, kill_after=3)
-    resumed = fit_weights(shelf, tmp_path / "cut", steps=8)
+        fit_weights(dataset, tmp_path / "cut", steps=8, kill_after=3)
+    resumed = fit_weights(dataset, tmp_path / "cut", steps=8)
     assert [name for name in whole if not torch.equal(whole[name], resumed[name])] == []
 
 
 def test_another_seed_gives_other_weights(tmp_path: Path) -> None:
-    shelf = shelf_of(recipe_for("label", ("image",)), tmp_path)
-    other = shelf_of(recipe_for("label", ("image",), seed=1), tmp_path / "other")
-    one, two = fit_weights(shelf, tmp_path / "a", steps=2), fit_weights(other, tmp_path / "b", steps=2)
+    dataset = dataset_of(recipe_for("label", ("image",)), tmp_path)
+    other = dataset_of(recipe_for("label", ("image",), seed=1), tmp_path / "other")
+    one, two = fit_weights(dataset, tmp_path / "a", steps=2), fit_weights(other, tmp_path / "b", steps=2)
     assert not torch.equal(one["head.classify.weight"], two["head.classify.weight"])
 
 
 def test_a_checkpoint_of_another_network_is_refused(tmp_path: Path) -> None:
-    sight = shelf_of(recipe_for("label", ("image",)), tmp_path)
+    sight = dataset_of(recipe_for("label", ("image",)), tmp_path)
     with pytest.raises(Killed):
         fit_weights(sight, tmp_path / "run", steps=8, kill_after=1)
-    hearing = shelf_of(recipe_for("label", ("audio",)), tmp_path / "other")
+    hearing = dataset_of(recipe_for("label", ("audio",)), tmp_path / "other")
     with pytest.raises(TrainingError, match="another network"):
         fit_weights(hearing, tmp_path / "run", steps=8)
 
@@ -65,38 +65,38 @@ def test_a_checkpoint_of_another_network_is_refused(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(("kind", "senses"), PAIRS, ids=str)
 def test_sixteen_examples_are_learned_by_heart(kind: str, senses: tuple[str, ...], tmp_path: Path) -> None:
-    shelf = shelf_of(recipe_for(kind, senses, learning_rate=0.01), tmp_path)
+    dataset = dataset_of(recipe_for(kind, senses, learning_rate=0.01), tmp_path)
     rows = np.arange(EXAMPLES)
-    training = shelf.recipe.training.model_copy(update={"steps": 40})
+    training = dataset.recipe.training.model_copy(update={"steps": 40})
     torch.manual_seed(0)
-    network = Network(shelf.recipe)
-    before = _loss(network.eval(), shelf)
-    network, _ = fit(network, shelf, rows, Clock(training, 60.0), saved=tmp_path / "run", listen=silence)
-    after = _loss(network, shelf)
+    network = Network(dataset.recipe)
+    before = _loss(network.eval(), dataset)
+    network, _ = fit(network, dataset, rows, Clock(training, 60.0), saved=tmp_path / "run", listen=silence)
+    after = _loss(network, dataset)
     assert after < (0.75 * before if kind == "label" else before - 0.2), f"loss {before:.3f} -> {after:.3f}"
 
 
-def _loss(network: Network, shelf: Shelf) -> float:
-    batch = shelf.batch(range(EXAMPLES))
+def _loss(network: Network, dataset: DatasetCache) -> float:
+    batch = dataset.batch(range(EXAMPLES))
     with torch.no_grad():
         return float(network.head.loss(network(batch.inputs, batch.present), batch.target).mean())
 
 
 @pytest.mark.slow
 def test_a_graph_that_differs_is_refused(tmp_path: Path) -> None:
-    shelf = shelf_of(recipe_for("label", ("image", "audio")), tmp_path)
-    network = Network(shelf.recipe).eval()
+    dataset = dataset_of(recipe_for("label", ("image", "audio")), tmp_path)
+    network = Network(dataset.recipe).eval()
     with torch.no_grad():
         network.head.classify.weight.normal_()
     rows = np.arange(EXAMPLES)
-    graphs = export.exported(export.drafted(Network(shelf.recipe), shelf, rows), network, shelf, rows)
+    graphs = export.exported(export.drafted(Network(dataset.recipe), dataset, rows), network, dataset, rows)
     assert graphs.decoder is None
     graph = onnx.load_from_string(graphs.network)
     for tensor in graph.graph.initializer:
         if tensor.name.endswith("head.classify.bias"):
             tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor) + 0.5, tensor.name))
     with pytest.raises(TrainingError, match=r"'logits' differs by 0\.\d+"):
-        export.check_parity(network, graph.SerializeToString(), shelf, rows)
+        export.check_parity(network, graph.SerializeToString(), dataset, rows)
 
 
 def test_every_row_comes_once_a_pass_and_similar_lengths_together() -> None:
@@ -145,7 +145,7 @@ def test_train_ask_measure_and_load_again(tmp_path: Path) -> None:
     figures = model.evaluate(data, report=tmp_path / "report").to_json()
     assert figures["n"] == 24 and figures["answer"] == "label" and "coverage" in figures["metrics"]
     assert (tmp_path / "report" / "index.html").exists()
-    assert [path.name for path in tmp_path.iterdir() if path.name.endswith(".work")] == []
+    assert [path.name for path in tmp_path.iterdir() if path.name.endswith(".run")] == []
 
 
 @pytest.mark.slow
@@ -182,16 +182,18 @@ def test_unreadable_examples_are_named_and_the_rest_goes_on(tmp_path: Path) -> N
     data = digits_table(tmp_path / "data", cells, ("image",))
     (data.parent / "3.png").write_bytes((data.parent / "3.png").read_bytes()[:40])
     table = opened(data, tmp_path)
-    shelf = Shelf.fill(table, recipe_for("label", ("image",)), tmp_path / "shelf", listen=silence)
-    assert len(shelf) == 23
-    assert [Path(problem.where).name for problem in shelf.problems] == ["3.png"]
+    dataset = DatasetCache.fill(table, recipe_for("label", ("image",)), tmp_path / "dataset", listen=silence)
+    assert len(dataset) == 23
+    assert [Path(problem.where).name for problem in dataset.problems] == ["3.png"]
 
 
 def test_a_text_of_another_recording_is_named_and_the_rest_goes_on(tmp_path: Path) -> None:
     data = digits_table(tmp_path / "data", {"text": [*ANSWER_CELLS["text"][1:], "a b " * 20]}, ("audio",))
-    shelf = Shelf.fill(opened(data, tmp_path), recipe_for("text", ("audio",)), tmp_path / "shelf", listen=silence)
-    assert len(shelf) == EXAMPLES - 1
-    assert [problem.what for problem in shelf.problems] == ["79 letters in 0.3 seconds: nobody speaks so fast"]
+    dataset = DatasetCache.fill(
+        opened(data, tmp_path), recipe_for("text", ("audio",)), tmp_path / "dataset", listen=silence
+    )
+    assert len(dataset) == EXAMPLES - 1
+    assert [problem.what for problem in dataset.problems] == ["79 letters in 0.3 seconds: nobody speaks so fast"]
 
 
 @pytest.mark.parametrize(

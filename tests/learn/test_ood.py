@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from seehear.geometry import Cells, Grid
-from seehear.learn.model.ood import Familiarity
+from seehear.learn.model.ood import OodScorer
 
 WIDTHS = (6, 10)
 CELLS = (16, 4)
@@ -29,19 +29,19 @@ def usual(n: int, seed: int) -> list[Tensor]:
 
 
 @pytest.fixture
-def familiar() -> Familiarity:
-    familiar = Familiarity(WIDTHS)
+def familiar() -> OodScorer:
+    familiar = OodScorer(WIDTHS)
     familiar.remember(familiar.features(cells(usual(600, seed=0))))
     return familiar
 
 
-def test_others_like_them_are_familiar(familiar: Familiarity) -> None:
+def test_others_like_them_are_familiar(familiar: OodScorer) -> None:
     scores = familiar(cells(usual(300, seed=1)))
     assert abs(float(scores.median())) < 1
 
 
 @pytest.mark.parametrize("way", ["blank", "louder", "other channels stand out"])
-def test_what_is_otherwise_is_not(familiar: Familiarity, way: str) -> None:
+def test_what_is_otherwise_is_not(familiar: OodScorer, way: str) -> None:
     ways = {
         "blank": [torch.zeros_like(x) for x in usual(50, seed=1)],
         "louder": [3 * x for x in usual(50, seed=1)],
@@ -51,6 +51,6 @@ def test_what_is_otherwise_is_not(familiar: Familiarity, way: str) -> None:
 
 
 def test_few_examples_are_remembered_too() -> None:
-    familiar = Familiarity(WIDTHS)
+    familiar = OodScorer(WIDTHS)
     familiar.remember(familiar.features(cells(usual(3, seed=0))))
     assert torch.isfinite(familiar(cells(usual(5, seed=1)))).all()

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from learning import EXAMPLES, PAIRS, recipe_for, shelf_of
+from learning import EXAMPLES, PAIRS, dataset_of, recipe_for
 from seehear.answers import ANSWERS
 from seehear.events import silence
 from seehear.learn.calibrate import calibration as trial
 from seehear.learn.calibrate import time_estimate as rehearsal
-from seehear.learn.data.split import Material
+from seehear.learn.data.split import DataSplit
 from seehear.learn.model.network import Network
 
 TUNED = 5
@@ -31,8 +31,8 @@ class Clock:
 
 
 def test_a_few_examples_tell_how_long_all_will_take(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    shelf = shelf_of(recipe_for("text", ("audio",)), tmp_path)
-    material = Material(shelf, np.arange(0, EXAMPLES, 2), shelf, np.arange(1, EXAMPLES, 2))
+    dataset = dataset_of(recipe_for("text", ("audio",)), tmp_path)
+    material = DataSplit(dataset, np.arange(0, EXAMPLES, 2), dataset, np.arange(1, EXAMPLES, 2))
     clock, plain = Clock(), ANSWERS["text"]
     slow, remember, evaluation = copy(plain), rehearsal.remember, trial.evaluation
 
@@ -59,7 +59,7 @@ def test_a_few_examples_tell_how_long_all_will_take(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(trial, "evaluation", summing_up)
     monkeypatch.setattr(rehearsal, "EXAMPLES", 3)
     monkeypatch.setattr(rehearsal, "TUNED", TUNED)
-    took_s = rehearsal.rehearsed(Network(shelf.recipe).eval(), material, silence)
+    took_s = rehearsal.estimate_seconds(Network(dataset.recipe).eval(), material, silence)
     assert took_s == pytest.approx((REMEMBERS_S + MAKES_OUT_S) * EXAMPLES / 2 + TUNES_S * TUNED + SUMS_UP_S)
 
 
@@ -67,14 +67,20 @@ def test_a_few_examples_tell_how_long_all_will_take(tmp_path: Path, monkeypatch:
 def test_every_answer_is_rehearsed_by_a_network_that_knows_nothing(
     kind: str, senses: tuple[str, ...], tmp_path: Path
 ) -> None:
-    shelf = shelf_of(recipe_for(kind, senses), tmp_path)
+    dataset = dataset_of(recipe_for(kind, senses), tmp_path)
     rows = np.arange(EXAMPLES)
-    assert 0 < rehearsal.rehearsed(Network(shelf.recipe).eval(), Material(shelf, rows, shelf, rows), silence) < np.inf
+    assert (
+        0
+        < rehearsal.estimate_seconds(Network(dataset.recipe).eval(), DataSplit(dataset, rows, dataset, rows), silence)
+        < np.inf
+    )
 
 
 def test_examples_that_lack_a_sense_are_rehearsed_too(tmp_path: Path) -> None:
-    shelf = shelf_of(recipe_for("label", ("image", "audio")), tmp_path)
-    shelf._preprocessed["audio"]._ends[3:] = shelf._preprocessed["audio"]._ends[2]
-    shelf._preprocessed["audio"].lengths[2:] = 0  # only the first two have a sound
+    dataset = dataset_of(recipe_for("label", ("image", "audio")), tmp_path)
+    dataset._preprocessed["audio"]._ends[3:] = dataset._preprocessed["audio"]._ends[2]
+    dataset._preprocessed["audio"].lengths[2:] = 0  # only the first two have a sound
     rows = np.arange(EXAMPLES)
-    assert rehearsal.rehearsed(Network(shelf.recipe).eval(), Material(shelf, rows, shelf, rows), silence) > 0
+    assert (
+        rehearsal.estimate_seconds(Network(dataset.recipe).eval(), DataSplit(dataset, rows, dataset, rows), silence) > 0
+    )

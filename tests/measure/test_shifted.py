@@ -29,8 +29,8 @@ from seehear.senses.corruption import Corruption
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Two models of dark and bright, and a table of greys of which all are named rightly."""
     monkeypatch.chdir(tmp_path)
-    write_bundle(Path("dark.seehear"), tiny.bundle(unfamiliar_above={}))
-    write_bundle(Path("both.seehear"), tiny.bundle("image", "audio", unfamiliar_above={}))
+    write_bundle(Path("dark.seehear"), tiny.bundle(ood_threshold={}))
+    write_bundle(Path("both.seehear"), tiny.bundle("image", "audio", ood_threshold={}))
     rows = ["image,audio,label"]
     for i, brightness in enumerate((0.1, 0.2, 0.3, 0.45, 0.55, 0.7, 0.8, 0.9)):
         Image.fromarray(tiny.picture(brightness)[..., 0]).save(f"{i}.png")

@@ -111,7 +111,7 @@ def test_a_corruption_moves_the_statistic_that_it_is_told_by(sense, corruption, 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    write_bundle(Path("dark.seehear"), tiny.bundle(input_statistics=RANGES, unfamiliar_above={}))
+    write_bundle(Path("dark.seehear"), tiny.bundle(input_statistics=RANGES, ood_threshold={}))
     Path("dim").mkdir()
     for i in range(6):
         Image.fromarray(tiny.picture(0.1)[..., 0]).save(f"dim/{i}.png")

@@ -281,9 +281,7 @@ RECIPES: dict[str, Callable[[], bytes]] = {
     "no senses": lambda: re.sub(rb'"senses":\{.*?\}\}', b'"senses":{}', recipe_with("", "")),
     "a field more": lambda: recipe_with('"kind":', '"__class__":"os","kind":'),
     "not a number": lambda: recipe_with('"wrong_at_most":null', '"wrong_at_most":NaN'),
-    "a limit of infinity": lambda: recipe_with(
-        '"unfamiliar_above":{"image":0.5}', '"unfamiliar_above":{"image":1e999}'
-    ),
+    "a limit of infinity": lambda: recipe_with('"ood_threshold":{"image":0.5}', '"ood_threshold":{"image":1e999}'),
     "a huge picture": lambda: recipe_with('"height":8', '"height":1000000000'),
     "a huge number": lambda: recipe_with('"seed":0', f'"seed":"{"9" * 10_000}"'),
     "a risk without confidence": lambda: recipe_with('"wrong":[0.01,0.05]', '"wrong":[0.01]'),

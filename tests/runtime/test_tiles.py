@@ -229,7 +229,7 @@ def dividing() -> Bundle:
     """Says of each pixel whether it is bright; unfamiliar is how far its pixels range, 0 to 1."""
     graph = onnx.parser.parse_model("""
         <ir_version: 10, opset_import: ["" : 20]>
-        bright (uint8[B,8,8,1] image) => (float[B,2,8,8] logits, float[B] cell_px, float[B] unfamiliar_image)
+        bright (uint8[B,8,8,1] image) => (float[B,2,8,8] logits, float[B] cell_px, float[B] ood_score_image)
         <float white = {255.0}, float half = {0.5}, int64[3] hwc = {1, 2, 3}, float zero = {0.0}, float one = {1.0}>
         {
             pixels = Cast<to = 1>(image)
@@ -242,7 +242,7 @@ def dividing() -> Bundle:
             inverted = Sub(one, scaled)
             darkest = ReduceMax<keepdims = 0>(inverted, hwc)
             range = Add(most, darkest)
-            unfamiliar_image = Sub(range, one)
+            ood_score_image = Sub(range, one)
             nothing = Mul(most, zero)
             cell_px = Add(nothing, one)
         }""")
@@ -258,7 +258,7 @@ def dividing() -> Bundle:
                 calibration={"bias": 0.5}, risk=RiskCoverageCurve(confidence=(0.01,), wrong=(0.01,))
             )
         },
-        unfamiliar_above={"image": 0.75},
+        ood_threshold={"image": 0.75},
     )
     return Bundle(recipe=recipe, model=graph.SerializeToString(), weights=tiny.weights(), card="# Dark or bright?\n")
 

@@ -382,7 +382,7 @@ class TestCommandLine:
         assert words in capsys.readouterr().err
 
     def test_others_answer_for_the_middle_as_before(self, capsys: pytest.CaptureFixture[str]) -> None:
-        write_bundle(Path("dark.seehear"), tiny.bundle(unfamiliar_above={}))
+        write_bundle(Path("dark.seehear"), tiny.bundle(ood_threshold={}))
         assert run(["predict", "dark.seehear", "in/street.mp4", "--json"]) == 0
         (answer,) = map(json.loads, capsys.readouterr().out.splitlines())
         assert answer["answer"] == {"label": "dark"} and "time_s" not in answer

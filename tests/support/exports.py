@@ -11,8 +11,8 @@ import numpy as np
 import onnx
 import torch
 
-from learning import EXAMPLES, PAIRS, recipe_for, shelf_of
-from seehear.learn.export import drafted, exported
+from learning import EXAMPLES, PAIRS, dataset_of, recipe_for
+from seehear.learn.export import export_graphs, trace_graphs
 from seehear.learn.model.network import Network
 from seehear.recipe import Recipe
 
@@ -37,9 +37,9 @@ def exports() -> dict[str, bytes]:
 def _exported(title: str, recipe: Recipe) -> dict[str, bytes]:
     with TemporaryDirectory() as folder:
         torch.manual_seed(0)
-        shelf = shelf_of(recipe, Path(folder))
+        dataset = dataset_of(recipe, Path(folder))
         rows, network = np.arange(EXAMPLES), Network(recipe)
-        graphs = exported(drafted(Network(recipe), shelf, rows), network, shelf, rows)
+        graphs = export_graphs(trace_graphs(Network(recipe), dataset, rows), network, dataset, rows)
     return {title: graphs.network} | ({} if graphs.decoder is None else {f"the decoder of {title}": graphs.decoder})
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from seehear.events import silence
-from seehear.learn.data.cache import Shelf
+from seehear.learn.data.cache import DatasetCache
 from seehear.learn.loop import checkpoint
 from seehear.learn.loop.fit import Clock, Run, fit
 from seehear.learn.model.network import Network
@@ -18,14 +18,16 @@ class Killed(BaseException):
     """As good as SIGKILL for what is on disk: nothing after it runs."""
 
 
-def fit_weights(shelf: Shelf, saved: Path, steps: int, kill_after: int | None = None) -> dict[str, torch.Tensor]:
-    training = shelf.recipe.training.model_copy(update={"steps": steps})
+def fit_weights(
+    dataset: DatasetCache, saved: Path, steps: int, kill_after: int | None = None
+) -> dict[str, torch.Tensor]:
+    training = dataset.recipe.training.model_copy(update={"steps": steps})
     torch.manual_seed(training.seed)
-    network = Network(shelf.recipe)
+    network = Network(dataset.recipe)
     clock = Clock(training, 60.0)
     if kill_after is None:
-        return fit(network, shelf, np.arange(len(shelf)), clock, saved=saved, listen=silence)[0].state_dict()
-    run = Run.start(network, shelf, np.arange(len(shelf)), clock, saved)
+        return fit(network, dataset, np.arange(len(dataset)), clock, saved=saved, listen=silence)[0].state_dict()
+    run = Run.start(network, dataset, np.arange(len(dataset)), clock, saved)
     for batch in run.batches():
         run.step(batch)
         if run.progress.step == kill_after:

@@ -17,7 +17,7 @@ from sklearn.datasets import load_digits
 
 from seehear.answers import ANSWERS
 from seehear.events import silence
-from seehear.learn.data.cache import Shelf
+from seehear.learn.data.cache import DatasetCache
 from seehear.recipe import Recipe, Training
 from seehear.senses import SENSES
 from seehear.senses.hearing.plan import RATE_HZ, HearingSpec
@@ -108,10 +108,10 @@ def _spoken(digit: int, pictures: int) -> bytes:
         return film(Path(folder) / "a.mp4", [face(opening) for opening in (1 + np.sin(beat)) / 2]).read_bytes()
 
 
-def shelf_of(recipe: Recipe, folder: Path) -> Shelf:
+def dataset_of(recipe: Recipe, folder: Path) -> DatasetCache:
     senses = tuple(recipe.senses)
     path = digits_table(folder / "data", {recipe.kind: ANSWER_CELLS[recipe.kind]}, senses)
-    return Shelf.fill(opened(path, folder, senses), recipe, folder / "shelf", listen=silence)
+    return DatasetCache.fill(opened(path, folder, senses), recipe, folder / "dataset", listen=silence)
 
 
 def opened(path: Path, folder: Path, senses: tuple[str, ...] | None = None) -> Table:

@@ -35,7 +35,7 @@ def bundle(**changes: Any) -> Bundle:
     selective = {
         "image": SelectivePrediction(risk=risk, whole_risk=RiskCoverageCurve(confidence=(0.95,), wrong=(0.04,)))
     }
-    made = {"kind": "boxes", "answer": SPEC, "senses": {"image": sight}, "selective": selective, "unfamiliar_above": {}}
+    made = {"kind": "boxes", "answer": SPEC, "senses": {"image": sight}, "selective": selective, "ood_threshold": {}}
     recipe = tiny.recipe("image", **(made | changes))
     return Bundle(recipe=recipe, model=_model(), weights=tiny.weights(), card="# Where are the squares?\n")
 
@@ -65,9 +65,9 @@ def _model() -> bytes:
         helper.make_node("Mul", ["logits", "none"], ["nothing"]),
         helper.make_node("Add", ["nothing", "every_corner"], ["corners"]),
         helper.make_node("Add", ["nothing", "every_cell"], ["cells"]),
-        helper.make_node("ReduceMax", ["nothing", "all"], ["unfamiliar_image"], keepdims=0),
+        helper.make_node("ReduceMax", ["nothing", "all"], ["ood_score_image"], keepdims=0),
     ]
-    shapes = {"logits": ["B", "N", 1], "corners": ["B", "N", 4], "cells": ["B", "N", 3], "unfamiliar_image": ["B"]}
+    shapes = {"logits": ["B", "N", 1], "corners": ["B", "N", 4], "cells": ["B", "N", 3], "ood_score_image": ["B"]}
     graph = helper.make_graph(
         nodes,
         "squares",

@@ -31,7 +31,7 @@ def recipe(*senses: str, **changes: Any) -> Recipe:
             key: SelectivePrediction(risk=RiskCoverageCurve(confidence=(0.9, 0.8), wrong=(0.01, 0.05)))
             for key in subsets
         },
-        "unfamiliar_above": dict.fromkeys(senses, 0.5),
+        "ood_threshold": dict.fromkeys(senses, 0.5),
     }
     return Recipe.model_validate(values | changes)
 
@@ -39,8 +39,8 @@ def recipe(*senses: str, **changes: Any) -> Recipe:
 def model(*senses: str) -> bytes:
     """logits = ±20 (x - 1/2), x the mean brightness; or the mean loudness, clipped to 1, where there is no picture.
 
-    Not finite for a picture that is black all over. unfamiliar_image is how far its pixels range, 0 to 1;
-    unfamiliar_audio is always 0.
+    Not finite for a picture that is black all over. ood_score_image is how far its pixels range, 0 to 1;
+    ood_score_audio is always 0.
     """
     senses = senses or ("image",)
     return _model(senses).SerializeToString()
@@ -50,7 +50,7 @@ def _model(senses: tuple[str, ...]) -> onnx.ModelProto:
     nodes, inputs, outputs, x = [], [], ["logits"], {}
     if "image" in senses:
         inputs.append(helper.make_tensor_value_info("image", TensorProto.UINT8, ["B", 8, 8, 1]))
-        outputs.append("unfamiliar_image")
+        outputs.append("ood_score_image")
         x["image"] = "brightness"
         nodes += [
             helper.make_node("Cast", ["image"], ["pixels"], to=TensorProto.FLOAT),
@@ -63,12 +63,12 @@ def _model(senses: tuple[str, ...]) -> onnx.ModelProto:
             helper.make_node("Sub", ["one", "scaled"], ["inverted"]),
             helper.make_node("ReduceMax", ["inverted", "hwc"], ["darkest"], keepdims=0),
             helper.make_node("Add", ["most", "darkest"], ["range"]),
-            helper.make_node("Sub", ["range", "one"], ["unfamiliar_image"]),
+            helper.make_node("Sub", ["range", "one"], ["ood_score_image"]),
         ]
     if "audio" in senses:
         inputs.append(helper.make_tensor_value_info("audio", TensorProto.FLOAT, ["B", "T"]))
         inputs.append(helper.make_tensor_value_info("audio_samples", TensorProto.INT64, ["B"]))
-        outputs.append("unfamiliar_audio")
+        outputs.append("ood_score_audio")
         x["audio"] = "loudness"
         nodes += [
             helper.make_node("Sub", ["zero", "audio"], ["negative"]),
@@ -76,7 +76,7 @@ def _model(senses: tuple[str, ...]) -> onnx.ModelProto:
             helper.make_node("ReduceSum", ["absolute", "t"], ["sum"], keepdims=0),
             helper.make_node("Cast", ["audio_samples"], ["samples"], to=TensorProto.FLOAT),
             helper.make_node("Div", ["sum", "samples"], ["loudness"]),
-            helper.make_node("Mul", ["samples", "zero"], ["unfamiliar_audio"]),
+            helper.make_node("Mul", ["samples", "zero"], ["ood_score_audio"]),
         ]
     if len(senses) > 1:
         inputs.append(helper.make_tensor_value_info("present", TensorProto.BOOL, ["B", 2]))

@@ -11,8 +11,8 @@ from test_split import _table
 from learning import ANSWER_CELLS, digits_table, opened, recipe_for
 from seehear.events import silence
 from seehear.learn.calibrate.card import card
-from seehear.learn.data.split import Material, gather
-from seehear.learn.data.statistics import FEWEST, foundation, measure_input_statistics
+from seehear.learn.data.split import DataSplit, gather
+from seehear.learn.data.statistics import FEWEST, groups_seen, measure_input_statistics
 from seehear.table.group_counts import count_groups, describe_groups_seen
 
 
@@ -75,7 +75,7 @@ def test_a_table_that_was_not_learned_from_tells_of_how_many_it_is():
 
 
 @pytest.fixture
-def material(tmp_path: Path) -> Material:
+def material(tmp_path: Path) -> DataSplit:
     """Examples of four people, of whom one is held out."""
     cells = [("odd", "even")[i % 2] for i in range(2 * FEWEST)]
     path = digits_table(tmp_path / "data", {"label": cells}, ("image",))
@@ -93,9 +93,9 @@ def test_what_is_usual_is_learned_from_the_examples_and_stands_on_the_card(mater
     assert ranges.keys() == {"image"}
     low, high = ranges["image"]["brightness"]
     assert 0 < low < high < 255
-    said = foundation(material)
+    said = groups_seen(material)
     assert said.endswith("held out, of 1 speaker not learned from: results on others may differ")
-    recipe = material.shelf.recipe.model_copy(update={"input_statistics": ranges, "groups_seen": said})
+    recipe = material.dataset.recipe.model_copy(update={"input_statistics": ranges, "groups_seen": said})
     page = card(recipe.model_copy(update={"training": recipe.training.model_copy(update={"steps": 1})}))
     assert f"The figures rest on {said}." in page
     assert f"brightness {low:.3g} to {high:.3g}" in page
@@ -104,6 +104,6 @@ def test_what_is_usual_is_learned_from_the_examples_and_stands_on_the_card(mater
 
 
 def test_of_few_examples_nobody_knows_what_is_usual(material):
-    few = Material(material.shelf, material.rows[: FEWEST - 1], material.judges, material.held_out)
+    few = DataSplit(material.dataset, material.rows[: FEWEST - 1], material.judges, material.held_out)
     assert measure_input_statistics(few) == {}
     assert len(ANSWER_CELLS["label"]) < FEWEST

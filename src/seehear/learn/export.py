@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from seehear.answers import Decoder
 from seehear.errors import TrainingError
 from seehear.files import write_whole
-from seehear.learn.data.cache import Shelf
+from seehear.learn.data.cache import DatasetCache
 from seehear.learn.model.network import Network, Tensors
 from seehear.runtime.graph import OPSET
 from seehear.runtime.predictor import PRESENT
@@ -68,32 +68,32 @@ class Graphs(NamedTuple):
         return cls((folder / NETWORK).read_bytes(), decoder.read_bytes() if decoder.exists() else None)
 
 
-def drafted(network: Network, shelf: Shelf, rows: NDArray[np.int64]) -> Graphs:
+def trace_graphs(network: Network, dataset: DatasetCache, rows: NDArray[np.int64]) -> Graphs:
     """Its graphs with the weights that it happens to have, not yet folded into each other.
 
     Tracing takes most of an export's time, and no notice of the weights: so it is done before learning, which then has
     all the time that is left, and does not end with a network that can not be exported.
     """
     network = network.cpu().eval()
-    feeds, outputs = _feeds(network, shelf, rows[:2])
+    feeds, outputs = _feeds(network, dataset, rows[:2])
     flexible = {name: axes for encoder in network.encoders.values() for name, axes in encoder.flexible.items()}  # type: ignore[operator, union-attr]
     flexible = {name: {0: "batch", **flexible.get(name, {})} for name in feeds}
     graph = _traced(Served(network, list(feeds), list(outputs)), feeds, list(outputs), flexible)
     if (decoder := network.decoder) is None:
         return Graphs(graph, None)
-    question = next(_questions(decoder, network, shelf, rows))
+    question = next(_questions(decoder, network, dataset, rows))
     return Graphs(graph, _traced(decoder, question, decoder.outputs, decoder.flexible))
 
 
-def exported(draft: Graphs, network: Network, shelf: Shelf, rows: NDArray[np.int64]) -> Graphs:
+def export_graphs(draft: Graphs, network: Network, dataset: DatasetCache, rows: NDArray[np.int64]) -> Graphs:
     """Its graphs, proved on these rows. Raises TrainingError where they answer otherwise than the network."""
     network = network.cpu().eval()
     graph = _filled(draft.network, Served(network, [], []))  # as its weights are named in the graph
-    check_parity(network, graph, shelf, rows)
+    check_parity(network, graph, dataset, rows)
     if draft.decoder is None or (decoder := network.decoder) is None:
         return Graphs(graph, None)
     asked = _filled(draft.decoder, decoder)
-    _check_decoder(decoder, asked, _questions(decoder, network, shelf, rows))
+    _check_decoder(decoder, asked, _questions(decoder, network, dataset, rows))
     return Graphs(graph, asked)
 
 
@@ -102,16 +102,16 @@ def to_safetensors(network: Network) -> bytes:
 
 
 @torch.no_grad()
-def check_parity(network: Network, content: bytes, shelf: Shelf, rows: NDArray[np.int64]) -> None:
+def check_parity(network: Network, content: bytes, dataset: DatasetCache, rows: NDArray[np.int64]) -> None:
     """Ask network and graph the same real examples, in batches of several sizes and with each sense withheld."""
     session = Session(content)
     rest = rows
     for size in BATCHES:
-        size = shelf.together(size)
+        size = dataset.batch_limit(size)
         now, rest = rest[:size], rest[size:]
         if len(now) == 0:
             return
-        feeds, _ = _feeds(network, shelf, now)
+        feeds, _ = _feeds(network, dataset, now)
         inputs = {name: tensor for name, tensor in feeds.items() if name != PRESENT}
         for way in network.ways(len(now)):
             fed = inputs | ({PRESENT: way} if PRESENT in feeds else {})
@@ -139,9 +139,9 @@ def _compare(name: str, ours: NDArray[np.float32], served: NDArray[np.float32]) 
         )
 
 
-def _feeds(network: Network, shelf: Shelf, rows: NDArray[np.int64]) -> tuple[Tensors, Tensors]:
+def _feeds(network: Network, dataset: DatasetCache, rows: NDArray[np.int64]) -> tuple[Tensors, Tensors]:
     """What the graph is fed for these rows, all senses present, and what the network answers."""
-    batch = shelf.batch(rows)
+    batch = dataset.batch(rows)
     senses = len(network.encoders)
     present = torch.ones(len(rows), senses, dtype=torch.bool)
     with torch.no_grad():
@@ -150,9 +150,9 @@ def _feeds(network: Network, shelf: Shelf, rows: NDArray[np.int64]) -> tuple[Ten
 
 
 @torch.no_grad()
-def _questions(decoder: Decoder, network: Network, shelf: Shelf, rows: NDArray[np.int64]) -> Iterator[Tensors]:
+def _questions(decoder: Decoder, network: Network, dataset: DatasetCache, rows: NDArray[np.int64]) -> Iterator[Tensors]:
     """What it may be asked about some of these rows, the longest first."""
-    batch = shelf.batch(rows[:ASKED])
+    batch = dataset.batch(rows[:ASKED])
     yield from decoder.questions(network(batch.inputs, torch.ones_like(batch.present)), batch.target)
 
 

@@ -24,7 +24,7 @@ STATES_KEPT = 16  # of files: the stretches of one recording follow each other
 ANEW = "train without --resume to start anew"
 
 
-class Beginning(Frozen):
+class RunStart(Frozen):
     """The recipe of a run, and fingerprints of what it learns from and is judged by."""
 
     recipe: Recipe
@@ -33,7 +33,7 @@ class Beginning(Frozen):
 
 
 @contextmanager
-def workplace(folder: Path, *, resume: bool, listen: Listener) -> Iterator[None]:
+def run_directory(folder: Path, *, resume: bool, listen: Listener) -> Iterator[None]:
     """Hold the folder against other runs: emptied for a new one, and removed when it is over.
 
     Kept when the run is cut off, so that `resume` can go on. Raises UsageError where there is nothing to go on with,
@@ -55,9 +55,9 @@ def workplace(folder: Path, *, resume: bool, listen: Listener) -> Iterator[None]
         _remove(folder)
 
 
-def begin(folder: Path, recipe: Recipe, table: Table, val: Table | None) -> None:
+def record_start(folder: Path, recipe: Recipe, table: Table, val: Table | None) -> None:
     """Note what a new run begins with; of one that goes on, see that it is the same. Raises UsageError otherwise."""
-    now = Beginning(
+    now = RunStart(
         recipe=recipe,
         examples=_fingerprint(table, folder),
         val=None if val is None else _fingerprint(val, folder),
@@ -86,14 +86,14 @@ def _told(setting: Any) -> str:
     return "not given" if setting is None else f"{setting}"
 
 
-def begun(folder: Path) -> Recipe | None:
+def read_recipe(folder: Path) -> Recipe | None:
     """The recipe of the run that is kept in the folder; None where there is none yet."""
     return _beginning(folder).recipe if (folder / BEGINNING).exists() else None
 
 
-def _beginning(folder: Path) -> Beginning:
+def _beginning(folder: Path) -> RunStart:
     try:
-        return Beginning.model_validate_json((folder / BEGINNING).read_bytes())
+        return RunStart.model_validate_json((folder / BEGINNING).read_bytes())
     except ValidationError:
         raise UsageError("is not of a run of this version", where=str(folder / BEGINNING), hint=ANEW) from None
 

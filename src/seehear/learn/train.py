@@ -9,15 +9,15 @@ import torch
 
 from seehear.amounts import counted
 from seehear.events import Finished, Listener, Started
-from seehear.learn.calibrate.calibration import remember, trusted
+from seehear.learn.calibrate.calibration import calibrate_network, remember
 from seehear.learn.calibrate.card import card
-from seehear.learn.calibrate.time_estimate import rehearsed
-from seehear.learn.data.split import Material, gather
-from seehear.learn.data.statistics import foundation, measure_input_statistics
-from seehear.learn.export import Graphs, drafted, exported, to_safetensors
+from seehear.learn.calibrate.time_estimate import estimate_seconds
+from seehear.learn.data.split import DataSplit, gather
+from seehear.learn.data.statistics import groups_seen, measure_input_statistics
+from seehear.learn.export import Graphs, export_graphs, to_safetensors, trace_graphs
 from seehear.learn.loop.fit import Clock, fit
 from seehear.learn.model.network import Network
-from seehear.learn.run_directory import begin
+from seehear.learn.run_directory import record_start
 from seehear.recipe import Recipe
 from seehear.runtime.bundle import Bundle
 from seehear.table import RowProblem, Table
@@ -36,33 +36,33 @@ def train(
     holds a run that began otherwise.
     """
     started_s = time.monotonic()
-    begin(run, recipe, table, val)
+    record_start(run, recipe, table, val)
     saved = run / "checkpoint.safetensors"
     material = gather(table, val, recipe, run, listen)
     gathered_s = time.monotonic()
     draft = _draft(recipe, material, run / "graphs", listen)
     exporting_s = EXPORTING * (time.monotonic() - gathered_s)
     timed = recipe.training.steps is None and not saved.exists()  # a run that goes on keeps the time that it was given
-    measuring_s = rehearsed(_fresh(recipe, device).eval(), material, listen) if timed else 0.0
+    measuring_s = estimate_seconds(_fresh(recipe, device).eval(), material, listen) if timed else 0.0
     clock = Clock(recipe.training, _seconds_left(recipe, started_s, measuring_s + exporting_s))
     torch.manual_seed(recipe.training.seed)
     network = _fresh(recipe, device)
-    network, progress = fit(network, material.shelf, material.rows, clock, saved=saved, listen=listen)
-    remember(network, material.shelf, material.rows)
-    recipe = trusted(network, material.judges, material.held_out, listen=listen)
+    network, progress = fit(network, material.dataset, material.rows, clock, saved=saved, listen=listen)
+    remember(network, material.dataset, material.rows)
+    recipe = calibrate_network(network, material.judges, material.held_out, listen=listen)
     taken = {"steps": progress.step, "precision": progress.precision}
-    known = {"input_statistics": measure_input_statistics(material), "groups_seen": foundation(material)}
+    known = {"input_statistics": measure_input_statistics(material), "groups_seen": groups_seen(material)}
     recipe = recipe.model_copy(update=known | {"training": recipe.training.model_copy(update=taken)})
-    graphs = exported(draft, network, material.judges, material.held_out)
+    graphs = export_graphs(draft, network, material.judges, material.held_out)
     return Bundle(recipe, graphs.network, to_safetensors(network), card(recipe), graphs.decoder), material.problems
 
 
-def _draft(recipe: Recipe, material: Material, folder: Path, listen: Listener) -> Graphs:
+def _draft(recipe: Recipe, material: DataSplit, folder: Path, listen: Listener) -> Graphs:
     """The graphs to be filled with what is learned: made once for a run, however often it is cut off."""
     if (kept := Graphs.kept(folder)) is not None:
         return kept
     listen(Started(DRAFTING, None, "graphs"))
-    graphs = drafted(Network(recipe), material.judges, material.held_out)
+    graphs = trace_graphs(Network(recipe), material.judges, material.held_out)
     graphs.keep(folder)
     listen(Finished(DRAFTING, counted(sum(graph is not None for graph in graphs), "graph")))
     return graphs

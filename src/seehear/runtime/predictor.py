@@ -28,7 +28,7 @@ from seehear.senses.source import Bytes, is_file_object
 
 PRESENT = "present"  # bool (B, S), fed to graphs of several senses: which of the recipe's senses an example has
 FEW_TILES = 4  # of a picture that is well seen whole
-UNFAMILIAR = "unfamiliar_"  # + sense: float (B,), how unlike the training's an input is
+OOD_SCORE = "ood_score_"  # + sense: float (B,), how unlike the training's an input is
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Predictor:
         if bundle.decoder is not None:
             self._kind = self._kind.asking(Session(bundle.decoder).run)
         self._head_shapes = self._kind.raw_shapes(self.recipe.answer)
-        doubts: dict[str, Shape] = {UNFAMILIAR + sense: () for sense in self.recipe.senses}
+        doubts: dict[str, Shape] = {OOD_SCORE + sense: () for sense in self.recipe.senses}
         self._shapes = {**self._head_shapes, **doubts}
         # Who asks again and again, expecting the same hotwords, has the machine of them built once.
         self._with_hotwords = lru_cache(maxsize=4)(partial(self._kind.with_hotwords, self.recipe.answer))
@@ -218,7 +218,7 @@ class Predictor:
     def _finite(self, outputs: Mapping[str, Array], used: Sequence[str]) -> tuple[dict[str, Array], dict[str, Array]]:
         """The head's arrays, and how unfamiliar each sense is. Raises BundleError for what is not a number."""
         raw = {name: outputs[name] for name in self._head_shapes}
-        unlike = {sense: outputs[UNFAMILIAR + sense] for sense in used}
+        unlike = {sense: outputs[OOD_SCORE + sense] for sense in used}
         if not all(np.isfinite(array).all() for array in (*raw.values(), *unlike.values())):
             raise BundleError("the graph gave numbers that are not finite")
         return raw, unlike
@@ -267,7 +267,7 @@ class Predictor:
 
     def _unfamiliar(self, unlike: Mapping[str, Array]) -> Iterator[str]:
         for sense, score in unlike.items():
-            if score > self.recipe.unfamiliar_above.get(sense, np.inf):
+            if score > self.recipe.ood_threshold.get(sense, np.inf):
                 yield f"the {sense} is unlike all it was taught"
 
     def _unsure(self, answer: Any, used: Sequence[str], limit: float) -> str:

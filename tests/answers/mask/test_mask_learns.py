@@ -121,39 +121,39 @@ def test_shapes_that_were_never_seen_are_found_where_they_are(tmp_path: Path) ->
 def test_a_mask_of_another_size_leaves_its_row_out_and_is_named(tmp_path: Path) -> None:
     from learning import opened, recipe_for
     from seehear.events import silence
-    from seehear.learn.data.cache import Shelf
+    from seehear.learn.data.cache import DatasetCache
 
     data = shapes(tmp_path / "data", 6, 0)
     Image.fromarray(np.eye(40, dtype=np.uint8)).save(data.parent / "masks/3.png")
     table = opened(data, tmp_path)
     recipe = recipe_for("mask", ("image",))
     recipe = recipe.model_copy(update={"answer": ANSWERS["mask"].plan(table.answers(), "mask")})
-    shelf = Shelf.fill(table, recipe, tmp_path / "shelf", listen=silence)
-    assert len(shelf) == 5
-    (problem,) = table.problems + shelf.problems
+    dataset = DatasetCache.fill(table, recipe, tmp_path / "dataset", listen=silence)
+    assert len(dataset) == 5
+    (problem,) = table.problems + dataset.problems
     assert problem.where == "examples.csv row 5"
     assert problem.what == "a mask of 40 by 40 pixels for a picture of 64 by 64"
-    again = Shelf(table, recipe, tmp_path / "shelf")
-    assert again.geometry(0) == shelf.geometry(0) is not None
-    assert (again.batch([0]).target["classes"] == shelf.batch([0]).target["classes"]).all()
+    again = DatasetCache(table, recipe, tmp_path / "dataset")
+    assert again.geometry(0) == dataset.geometry(0) is not None
+    assert (again.batch([0]).target["classes"] == dataset.batch([0]).target["classes"]).all()
     assert np.array_equal(
-        shelf.truth(0).moved(shelf.geometry(0).warp).on(16, 16), shelf.batch([0]).target["classes"][0]
+        dataset.truth(0).moved(dataset.geometry(0).warp).on(16, 16), dataset.batch([0]).target["classes"][0]
     )
 
 
 def test_outlines_of_another_size_leave_their_row_out(tmp_path: Path) -> None:
     from learning import recipe_for
     from seehear.events import silence
-    from seehear.learn.data.cache import Shelf
+    from seehear.learn.data.cache import DatasetCache
 
     data = outlined(tmp_path / "data", 6, 0)
     Image.new("L", (30, 20)).save(data.parent / "3.png")
     table = api._open(data, "mask", None, tmp_path / "ws")
     recipe = recipe_for("mask", ("image",))
     recipe = recipe.model_copy(update={"answer": ANSWERS["mask"].plan(table.answers(), "mask")})
-    shelf = Shelf.fill(table, recipe, tmp_path / "shelf", listen=silence)
-    assert len(shelf) == 5
-    (problem,) = table.problems + shelf.problems
+    dataset = DatasetCache.fill(table, recipe, tmp_path / "dataset", listen=silence)
+    assert len(dataset) == 5
+    (problem,) = table.problems + dataset.problems
     assert "its size is not known, or not the one that they were drawn on" in problem.what
 
 

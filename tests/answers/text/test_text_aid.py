@@ -20,11 +20,11 @@ from seehear.answers.text.head import Head
 from seehear.errors import UsageError
 from seehear.events import silence
 from seehear.geometry import Cells, Grid
-from seehear.learn.data.cache import Shelf
-from seehear.learn.export import drafted, exported
+from seehear.learn.data.cache import DatasetCache
+from seehear.learn.export import export_graphs, trace_graphs
 from seehear.learn.loop.fit import Clock, fit
 from seehear.learn.model.network import Network
-from seehear.learn.run_directory import begin
+from seehear.learn.run_directory import record_start
 from seehear.planning.plan import Wishes, adopt
 from seehear.recipe import Recipe, Training
 from seehear.senses.hearing.plan import HearingSpec
@@ -178,24 +178,24 @@ def test_a_batch_in_which_nobody_wrote_what_was_said() -> None:
 SOUNDS = ["a", "", "a o", "o", "", "o a o", "a", "o o"] * 2
 
 
-def shelf(folder: Path, aid: list[str] = SOUNDS, **changes: Any) -> Shelf:
+def dataset(folder: Path, aid: list[str] = SOUNDS, **changes: Any) -> DatasetCache:
     """The short texts of the contract, as translations of an aid of which some is missing."""
     cells = {"text": ANSWER_CELLS["text"], "source_text": aid}
     table = opened(digits_table(folder / "data", cells, ("audio",)), folder)
     recipe = recipe_for("text", ("audio",))
     answer = TEXT.plan(table.answers(), "text", table.aids()).changed(**changes)
-    return Shelf.fill(table, recipe.model_copy(update={"answer": answer}), folder / "shelf", listen=silence)
+    return DatasetCache.fill(table, recipe.model_copy(update={"answer": answer}), folder / "dataset", listen=silence)
 
 
 def test_a_shelf_hands_out_the_aid_with_the_target(tmp_path: Path) -> None:
-    target = shelf(tmp_path).batch([0, 1, 5]).target
+    target = dataset(tmp_path).batch([0, 1, 5]).target
     assert target["spoken"].tolist() == [[1, 0, 0, 0, 0], [0] * 5, [2, 0, 1, 0, 2]]
     assert target["spoken_length"].tolist() == [1, 0, 5]
     assert target["length"].tolist() == [1, 3, 1]
 
 
 def test_a_recipe_with_an_aid_wants_it_in_the_table(tmp_path: Path) -> None:
-    taught = shelf(tmp_path)
+    taught = dataset(tmp_path)
     plain = opened(digits_table(tmp_path / "plain", {"text": ANSWER_CELLS["text"]}, ("audio",)), tmp_path)
     wanted = "the recipe is learned with a column such as 'source_text', which the table lacks"
     with pytest.raises(UsageError, match=wanted):
@@ -206,23 +206,23 @@ def test_a_recipe_with_an_aid_wants_it_in_the_table(tmp_path: Path) -> None:
 
 
 def test_a_run_notices_that_its_aid_was_changed(tmp_path: Path) -> None:
-    taught = shelf(tmp_path)
+    taught = dataset(tmp_path)
     (tmp_path / "run").mkdir()
-    begin(tmp_path / "run", taught.recipe, taught.table, None)
-    begin(tmp_path / "run", taught.recipe, taught.table, None)
+    record_start(tmp_path / "run", taught.recipe, taught.table, None)
+    record_start(tmp_path / "run", taught.recipe, taught.table, None)
     cells = {"text": ANSWER_CELLS["text"], "source_text": [*SOUNDS[1:], "a"]}
     other = opened(digits_table(tmp_path / "data", cells, ("audio",)), tmp_path)
     with pytest.raises(UsageError, match="these are not the examples that the run began with"):
-        begin(tmp_path / "run", taught.recipe, other, None)
+        record_start(tmp_path / "run", taught.recipe, other, None)
 
 
 @pytest.mark.slow
 def test_graphs_answer_like_a_network_that_hears_other_letters_than_it_writes(tmp_path: Path) -> None:
-    taught = shelf(tmp_path)
+    taught = dataset(tmp_path)
     torch.manual_seed(0)
     network = Network(taught.recipe)
     rows = np.arange(8)
-    assert all(exported(drafted(Network(taught.recipe), taught, rows), network, taught, rows))
+    assert all(export_graphs(trace_graphs(Network(taught.recipe), taught, rows), network, taught, rows))
 
 
 HEARING = HearingSpec(longest_s=1.0, top_hz=4000, mels=16, stages=(8, 8, 16), width=32, augmentation_strength=0.0)
@@ -237,12 +237,12 @@ def test_a_toy_language_is_understood_sooner_through_its_own_words(tmp_path: Pat
         spec = TEXT.plan(table.answers(), "translation", aids)
         settings = Training(minutes=3, steps=STEPS, batch=16, learning_rate=0.004)
         recipe = Recipe(senses={"audio": HEARING}, kind="text", answer=spec, width=32, training=settings)
-        taught = Shelf.fill(table, recipe, tmp_path / "shelf", listen=silence)
+        taught = DatasetCache.fill(table, recipe, tmp_path / "dataset", listen=silence)
         surprised[aids is not None] = surprise(taught, tmp_path / f"{len(spec.spoken)} letters")
     assert surprised[True] < surprised[False] - 0.03, surprised
 
 
-def surprise(taught: Shelf, saved: Path) -> float:
+def surprise(taught: DatasetCache, saved: Path) -> float:
     """Cross entropy a token of what is written, on the examples that were not taught."""
     torch.manual_seed(0)
     clock = Clock(taught.recipe.training, 1e9)

@@ -18,7 +18,7 @@ from test_text import calibration_of, heard, unclear
 
 import scribe
 from interrupted import Killed, fit_weights
-from learning import RATE_HZ, recipe_for, shelf_of
+from learning import RATE_HZ, dataset_of, recipe_for
 from seehear import api
 from seehear.answers import ANSWERS
 from seehear.answers.text import Text, TextSpec
@@ -31,8 +31,8 @@ from seehear.answers.text.ngrams import NGrams
 from seehear.answers.text.pieces import Pieces, learned
 from seehear.answers.text.translate import ranked, written
 from seehear.errors import BundleError
-from seehear.learn.calibrate.calibration import asking
-from seehear.learn.export import drafted, exported
+from seehear.learn.calibrate.calibration import decoder_function
+from seehear.learn.export import export_graphs, trace_graphs
 from seehear.learn.model.network import Network
 from seehear.recipe import Recipe, Training
 from seehear.runtime.bundle import read_bundle, write_bundle
@@ -364,8 +364,8 @@ def network_and_shelf(folder: Path, **fields: Any) -> tuple[Network, Any]:
     recipe = recipe_for("text", ("audio",))
     recipe = recipe.model_copy(update={"answer": recipe.answer.changed(decoder=True, **fields)})
     torch.manual_seed(0)
-    shelf = shelf_of(recipe, folder)
-    return Network(recipe), shelf
+    dataset = dataset_of(recipe, folder)
+    return Network(recipe), dataset
 
 
 def test_the_loss_of_a_text_is_its_own_whatever_is_beside_it() -> None:
@@ -382,8 +382,8 @@ def test_the_loss_of_a_text_is_its_own_whatever_is_beside_it() -> None:
 
 
 def test_every_weight_of_a_decoder_learns_and_its_questions_are_those_of_training(tmp_path: Path) -> None:
-    network, shelf = network_and_shelf(tmp_path)
-    batch = shelf.batch(range(6))
+    network, dataset = network_and_shelf(tmp_path)
+    batch = dataset.batch(range(6))
     network.begin("audio", batch.inputs)
     raw = network(batch.inputs, batch.present)
     network.loss(raw, batch.target).mean().backward()
@@ -392,7 +392,7 @@ def test_every_weight_of_a_decoder_learns_and_its_questions_are_those_of_trainin
     raw = {name: value.detach() for name, value in network(batch.inputs, batch.present).items()}
     texts = [tuple(batch.target["tokens"][i, : batch.target["length"][i]].tolist()) for i in range(6)]
     for i in range(2):
-        asked = Asked(asking(network.decoder, torch.device("cpu")), _row(raw, i), network.head.blank)
+        asked = Asked(decoder_function(network.decoder, torch.device("cpu")), _row(raw, i), network.head.blank)
         valid_mask = (torch.arange(raw["memory"].shape[1]) < raw["cells"][i])[None]
         for text, total in zip(texts, asked.total(texts), strict=True):
             tokens = torch.tensor([[asked.edge, *text]])
@@ -409,9 +409,9 @@ def _row(raw: Mapping[str, torch.Tensor], i: int) -> dict[str, Array]:
 
 @pytest.mark.slow
 def test_the_graph_of_a_decoder_answers_like_the_network_at_any_length(tmp_path: Path) -> None:
-    network, shelf = network_and_shelf(tmp_path)
+    network, dataset = network_and_shelf(tmp_path)
     rows = np.arange(4)
-    graphs = exported(drafted(Network(shelf.recipe), shelf, rows), network, shelf, rows)
+    graphs = export_graphs(trace_graphs(Network(dataset.recipe), dataset, rows), network, dataset, rows)
     session, decoder = Session(graphs.decoder), network.decoder
     assert session.inputs == tuple(AskedDecoder.flexible) and session.outputs == AskedDecoder.outputs
     random = np.random.default_rng(0)
@@ -421,7 +421,7 @@ def test_the_graph_of_a_decoder_answers_like_the_network_at_any_length(tmp_path:
             "tokens": random.integers(0, network.head.blank + 1, (texts, length)),
             "state": random.normal(size=(texts, LAYERS, 16)).astype(np.float32),
         }
-        served, ours = session.run(feeds), asking(decoder, torch.device("cpu"))(feeds)
+        served, ours = session.run(feeds), decoder_function(decoder, torch.device("cpu"))(feeds)
         for name, value in ours.items():
             assert served[name].shape == value.shape
             assert np.abs(served[name] - value).max() < 1e-4
@@ -432,11 +432,11 @@ def test_a_network_without_a_decoder_asks_none() -> None:
 
 
 def test_a_killed_run_with_a_decoder_resumes_to_the_same_weights(tmp_path: Path) -> None:
-    _, shelf = network_and_shelf(tmp_path, translated=True)
-    whole = fit_weights(shelf, tmp_path / "whole", steps=5)
+    _, dataset = network_and_shelf(tmp_path, translated=True)
+    whole = fit_weights(dataset, tmp_path / "whole", steps=5)
     with pytest.raises(Killed):
-        fit_weights(shelf, tmp_path / "cut", steps=5, kill_after=2)
-    resumed = fit_weights(shelf, tmp_path / "cut", steps=5)
+        fit_weights(dataset, tmp_path / "cut", steps=5, kill_after=2)
+    resumed = fit_weights(dataset, tmp_path / "cut", steps=5)
     assert [name for name in whole if not torch.equal(whole[name], resumed[name])] == []
 
 

@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 
 from seehear.errors import InputError
-from seehear.geometry import Tempo
+from seehear.geometry import TimeStretch
 from seehear.media import Excerpt
 from seehear.senses.evidence import Evidence
 from seehear.senses.hearing.augment import AugmentHearing
@@ -179,13 +179,13 @@ def test_a_click_and_a_flash_stay_together_under_augmentation(speed: float, lead
     per_cell = round(CELL_S * RATE_HZ)
     audio = torch.zeros(2, cells * per_cell)
     audio[:, at * per_cell : (at + 1) * per_cell] = 0.5
-    tempo = Tempo(torch.tensor([speed, 1.0]), torch.tensor([lead_s, 0.0]))
+    stretch = TimeStretch(torch.tensor([speed, 1.0]), torch.tensor([lead_s, 0.0]))
     hearing = AugmentHearing(
         HearingSpec(longest_s=2.0, top_hz=8000, stages=(8, 8, 8), width=16, augmentation_strength=0.0)
     )
     torch.manual_seed(3)
-    seen, _ = AugmentLips(SPEC)({"lips": lips, "lips_frames": torch.tensor([cells, cells])}, tempo)
-    heard, _ = hearing({"audio": audio, "audio_samples": torch.tensor([audio.shape[1]] * 2)}, tempo)
+    seen, _ = AugmentLips(SPEC)({"lips": lips, "lips_frames": torch.tensor([cells, cells])}, stretch)
+    heard, _ = hearing({"audio": audio, "audio_samples": torch.tensor([audio.shape[1]] * 2)}, stretch)
     flash = seen["lips"].mean((2, 3)).argmax(1)
     loud = heard["audio"][:, : heard["audio"].shape[1] // per_cell * per_cell].unflatten(1, (-1, per_cell))
     click = loud.square().mean(2).argmax(1)

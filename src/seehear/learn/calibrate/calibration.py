@@ -17,7 +17,7 @@ from seehear.answers.selective import USUAL, RiskBounds, bound_risk, choose_targ
 from seehear.events import Advanced, Finished, Listener, Said, Started
 from seehear.geometry import Geometry
 from seehear.learn.calibrate.card import promise
-from seehear.learn.data.cache import Batch, Shelf
+from seehear.learn.data.cache import Batch, DatasetCache
 from seehear.learn.model.network import Network
 from seehear.learn.model.ood import BANK
 from seehear.measure.clusters import Clusters, find_clusters
@@ -38,41 +38,41 @@ MOST_NUMBERS = 1e8  # of raw arrays held at once
 
 
 @torch.no_grad()
-def remember(network: Network, shelf: Shelf, rows: NDArray[np.int64], most: int = BANK) -> None:
+def remember(network: Network, dataset: DatasetCache, rows: NDArray[np.int64], most: int = BANK) -> None:
     """Fill the memory of what is familiar with examples it was trained on, of each sense so many at most."""
     device = next(network.parameters()).device
     for name, encoder in network.encoders.items():
-        chosen = spread(rows[shelf.having(name)[rows]], most)
+        chosen = spread(rows[dataset.has_sense(name)[rows]], most)
         features: list[torch.Tensor] = []
-        for some in _some(shelf, chosen):
-            cells = encoder(**{key: tensor.to(device) for key, tensor in shelf.inputs(name, some).items()})
-            features.append(network.familiar[name].features(cells))  # type: ignore[operator]
-        network.familiar[name].remember(torch.cat(features))  # type: ignore[operator]
+        for some in _some(dataset, chosen):
+            cells = encoder(**{key: tensor.to(device) for key, tensor in dataset.inputs(name, some).items()})
+            features.append(network.ood[name].features(cells))  # type: ignore[operator]
+        network.ood[name].remember(torch.cat(features))  # type: ignore[operator]
 
 
-def trusted(network: Network, shelf: Shelf, rows: NDArray[np.int64], *, listen: Listener) -> Recipe:
+def calibrate_network(network: Network, dataset: DatasetCache, rows: NDArray[np.int64], *, listen: Listener) -> Recipe:
     """The recipe, with selective prediction, limits of the familiar and results from held-out rows."""
     recipe = network.recipe
-    trials, unfamiliar = tried(network, shelf, judging(network, shelf, rows), listen)
+    calibrators, unfamiliar = run_held_out(network, dataset, calibration_rows(network, dataset, rows), listen)
     limits = {name: fit_ood_threshold(scores) for name, scores in unfamiliar.items()}
     limits = {name: limit for name, limit in limits.items() if np.isfinite(limit)}  # none: too few to tell
     selective, results = {}, {}
-    for used, trial in trials.items():
+    for used, trial in calibrators.items():
         if len(trial.rows) >= FEWEST:  # without it, no such answer will be accepted
             selective[used], results[used] = trial.outcome(recipe.wrong_at_most)
-    recipe = recipe.model_copy(update={"selective": selective, "unfamiliar_above": limits, "results": results})
+    recipe = recipe.model_copy(update={"selective": selective, "ood_threshold": limits, "results": results})
     if (every := used_key(recipe.senses)) in selective:
         listen(Said(promise(recipe, every)))
     return recipe
 
 
-class Trial:
+class Calibrator:
     """What the network may answer by one set of senses. The arrays of the heads are given up soon: of long examples
     they are much larger than what may be answered.
     """
 
-    def __init__(self, kind: AnswerKind, shelf: Shelf) -> None:
-        self.kind, self.spec, self.shelf = kind, shelf.recipe.answer, shelf
+    def __init__(self, kind: AnswerKind, dataset: DatasetCache) -> None:
+        self.kind, self.spec, self.dataset = kind, dataset.recipe.answer, dataset
         self.rows: list[int] = []
         self._raws: list[Arrays] = []  # of the first, until there are enough to tune by
         self._tuned: dict[str, float] | None = None
@@ -88,7 +88,7 @@ class Trial:
     def tune(self) -> dict[str, float]:
         """Choose how examples are made out, by those whose arrays wait, unless it was chosen before."""
         if self._tuned is None:
-            truths, places = self._truths(), [self.shelf.geometry(row) for row in self.rows]
+            truths, places = self._truths(), [self.dataset.geometry(row) for row in self.rows]
             self._tuned = self.kind.tune(self._raws, _moved(truths, places), self.spec)
         return self._tuned
 
@@ -102,7 +102,7 @@ class Trial:
     def outcome(self, wrong_at_most: float | None) -> tuple[SelectivePrediction, dict[str, Any]]:
         """When to believe such answers, and how good they are. `wrong_at_most` is what was asked for, if anything."""
         tuned = self.make_out()
-        truths, places = self._truths(), [self.shelf.geometry(row) for row in self.rows]
+        truths, places = self._truths(), [self.dataset.geometry(row) for row in self.rows]
         calibration = tuned | self.kind.calibrate(self._seen, _moved(truths, places), self.spec)
         answers = [
             self.kind.chosen(each, self.spec, calibration, place)
@@ -117,7 +117,7 @@ class Trial:
 
     def _units(self) -> Clusters:
         """What is resampled for the intervals."""
-        table = self.shelf.table.take(self.rows)
+        table = self.dataset.table.take(self.rows)
         return find_clusters(
             len(table), {name: table.metadata_column(name) for name in table.metadata if is_group(name)}
         )
@@ -140,13 +140,13 @@ class Trial:
     def _clusters(self) -> tuple[Array, int]:
         """(n,) which examples are alike, those of one speaker or the like; where too few of these were held out, each
         example alone, and how many of them there are."""
-        groups = np.unique(self.shelf.groups[self.rows], return_inverse=True)[1]
+        groups = np.unique(self.dataset.groups[self.rows], return_inverse=True)[1]
         number = int(groups.max(initial=-1)) + 1
         few = number < min(FEWEST_GROUPS, len(groups))
         return (np.arange(len(groups)), number) if few else (groups, 0)
 
     def _truths(self) -> list[Any]:
-        return [self.shelf.truth(row) for row in self.rows]
+        return [self.dataset.truth(row) for row in self.rows]
 
 
 def _more(bounds: RiskBounds, held_out: int) -> int | None:
@@ -160,7 +160,7 @@ def _moved(truths: Sequence[Any], places: Sequence[Geometry | None]) -> list[Any
     return [truth.moved(place.warp) if place else truth for truth, place in zip(truths, places, strict=True)]
 
 
-def asking(decoder: Decoder, device: torch.device) -> Ask:
+def decoder_function(decoder: Decoder, device: torch.device) -> Ask:
     """As the graph of it will be asked: arrays by name."""
 
     @torch.no_grad()
@@ -172,31 +172,31 @@ def asking(decoder: Decoder, device: torch.device) -> Ask:
 
 
 @torch.no_grad()
-def tried(
-    network: Network, shelf: Shelf, rows: NDArray[np.int64], listen: Listener
-) -> tuple[dict[str, Trial], dict[str, Array]]:
+def run_held_out(
+    network: Network, dataset: DatasetCache, rows: NDArray[np.int64], listen: Listener
+) -> tuple[dict[str, Calibrator], dict[str, Array]]:
     """By senses in use, a trial by the rows that have them; by sense, how unfamiliar the rows are that have it."""
     kind = _kind(network)
-    trials: dict[str, Trial] = {}
+    calibrators: dict[str, Calibrator] = {}
     unfamiliar: dict[str, list[Array]] = {name: [] for name in network.encoders}
     listen(Started(TASK, len(rows), "examples"))
     done = 0
-    for some in _some(shelf, rows):
-        batch = shelf.batch(some)
+    for some in _some(dataset, rows):
+        batch = dataset.batch(some)
         cells = _encode(network, batch)
         for i, (name, own) in enumerate(zip(network.encoders, cells, strict=True)):
-            unfamiliar[name].append(network.familiar[name](own)[batch.present[:, i]].cpu().numpy())
+            unfamiliar[name].append(network.ood[name](own)[batch.present[:, i]].cpu().numpy())
         for way in network.ways(len(some)):
             used = used_key(name for name, yes in zip(network.encoders, way[0].tolist(), strict=True) if yes)
             raw = network.answer(cells, (way & batch.present).to(cells[0].x.device))
             arrays = {key: value.float().cpu().numpy() for key, value in raw.items()}
-            trial = trials.setdefault(used, Trial(kind, shelf))
+            trial = calibrators.setdefault(used, Calibrator(kind, dataset))
             for place in np.flatnonzero((batch.present | ~way).all(1)):
                 trial.take(int(some[place]), {key: value[place] for key, value in arrays.items()})
         done += len(some)
         listen(Advanced(TASK, done))
     listen(Finished(TASK, counted(len(rows), "example")))
-    return trials, {name: np.concatenate(own) for name, own in unfamiliar.items()}
+    return calibrators, {name: np.concatenate(own) for name, own in unfamiliar.items()}
 
 
 def _kind(network: Network) -> AnswerKind:
@@ -204,7 +204,7 @@ def _kind(network: Network) -> AnswerKind:
     kind = ANSWERS[network.recipe.kind]
     if network.decoder is None:
         return kind
-    return kind.asking(asking(network.decoder, next(network.parameters()).device))
+    return kind.asking(decoder_function(network.decoder, next(network.parameters()).device))
 
 
 def _encode(network: Network, batch: Batch) -> Any:
@@ -212,17 +212,17 @@ def _encode(network: Network, batch: Batch) -> Any:
     return network.encode({name: tensor.to(device) for name, tensor in batch.inputs.items()})
 
 
-def _some(shelf: Shelf, rows: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+def _some(dataset: DatasetCache, rows: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
     """The rows, as many at once as fit into memory."""
-    size = shelf.together(TOGETHER)
+    size = dataset.batch_limit(TOGETHER)
     for start in range(0, len(rows), size):
         yield rows[start : start + size]
 
 
 @torch.no_grad()
-def judging(network: Network, shelf: Shelf, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+def calibration_rows(network: Network, dataset: DatasetCache, rows: NDArray[np.int64]) -> NDArray[np.int64]:
     """Those of the rows that judge: fewer where the answer to each is many numbers."""
-    batch = shelf.batch(rows[:1])
+    batch = dataset.batch(rows[:1])
     cells = _encode(network, batch)
     raw = network.answer(cells, batch.present.to(cells[0].x.device))
     numbers = sum(array.numel() for array in raw.values())

@@ -102,7 +102,7 @@ def _learned_from(sense: str, ranges: Mapping[str, tuple[float, float]]) -> str:
 
 
 def _limit(recipe: Recipe, sense: str) -> str:
-    limit = recipe.unfamiliar_above.get(sense)
+    limit = recipe.ood_threshold.get(sense)
     return (
         f"What it is given as {sense} is refused as unlike all it was taught where its distance is above {limit:.3g}."
         if limit is not None

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from seehear.amounts import counted
 from seehear.events import Finished, Listener, Started, silence
-from seehear.learn.calibrate.calibration import FEWEST, TUNED, judging, remember, spread, tried
-from seehear.learn.data.split import Material
+from seehear.learn.calibrate.calibration import FEWEST, TUNED, calibration_rows, remember, run_held_out, spread
+from seehear.learn.data.split import DataSplit
 from seehear.learn.model.network import Network
 from seehear.learn.model.ood import BANK
 
@@ -27,7 +27,7 @@ class Took(NamedTuple):
     sum_up_s: float
 
 
-def rehearsed(network: Network, material: Material, listen: Listener) -> float:
+def estimate_seconds(network: Network, material: DataSplit, listen: Listener) -> float:
     """Seconds that `remember` and `trusted` will take.
 
     What a network is unsure of takes as long to make out as what it is sure of, or longer: so one that has learned
@@ -38,20 +38,20 @@ def rehearsed(network: Network, material: Material, listen: Listener) -> float:
     took = _rehearsal(network, material, EXAMPLES)
     listen(Finished(TASK, counted(min(EXAMPLES, len(material.held_out)), "example")))
     remembered = min(len(material.rows), BANK)
-    judges = len(judging(network, material.judges, material.held_out))
+    judges = len(calibration_rows(network, material.judges, material.held_out))
     by_judge_s = (took.try_s + took.make_out_s) * judges + took.tune_s * min(judges, TUNED)
     return took.remember_s * remembered + by_judge_s + took.sum_up_s
 
 
-def _rehearsal(network: Network, material: Material, most: int) -> Took:
+def _rehearsal(network: Network, material: DataSplit, most: int) -> Took:
     """With so many examples at most."""
     held_out = spread(material.held_out, most)
     lap_s = _stopwatch()
-    remember(network, material.shelf, material.rows, most)
+    remember(network, material.dataset, material.rows, most)
     remember_s = lap_s() / min(len(material.rows), most)
-    trials, _ = tried(network, material.judges, held_out, silence)
+    calibrators, _ = run_held_out(network, material.judges, held_out, silence)
     try_s = lap_s() / len(held_out)
-    enough = [trial for trial in trials.values() if len(trial.rows) >= FEWEST]
+    enough = [trial for trial in calibrators.values() if len(trial.rows) >= FEWEST]
     for trial in enough:
         trial.tune()
     tune_s = lap_s() / len(held_out)

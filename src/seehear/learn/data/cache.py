@@ -65,7 +65,7 @@ class Decoded:
     target: Array | None = None
 
 
-class Shelf:
+class DatasetCache:
     """Examples by number, as the network is fed them.
 
     kept      which rows of the table they are; the others are in `problems`
@@ -87,7 +87,7 @@ class Shelf:
         self._targets = Ragged(folder / f"{TARGETS}.bin") if self._geometry else None
 
     @classmethod
-    def fill(cls, table: Table, recipe: Recipe, folder: Path, *, listen: Listener) -> Shelf:
+    def fill(cls, table: Table, recipe: Recipe, folder: Path, *, listen: Listener) -> DatasetCache:
         """Decode every row, or take what was decoded in the folder before: of the same table and senses.
 
         Raises DataError where nothing can be read.
@@ -106,18 +106,18 @@ class Shelf:
         """(n,) the group of each example, such as its speaker."""
         return group_rows(self.table)
 
-    def having(self, sense: str) -> NDArray[np.bool_]:
+    def has_sense(self, sense: str) -> NDArray[np.bool_]:
         """(n,) whether each example has it."""
         there: NDArray[np.bool_] = self._preprocessed[sense].lengths > 0
         return there
 
     def batch(self, rows: Sequence[int] | Array) -> Batch:
-        return self.collated(self.examples(rows))
+        return self.collate(self.examples(rows))
 
     def examples(self, rows: Sequence[int] | Array) -> list[Example]:
         return [self._example(int(row)) for row in rows]
 
-    def collated(self, examples: Sequence[Example]) -> Batch:
+    def collate(self, examples: Sequence[Example]) -> Batch:
         inputs: dict[str, Array] = {}
         for name, spec in self.recipe.senses.items():
             inputs |= SENSES[name].collate([example.arrays.get(name) for example in examples], spec)
@@ -144,7 +144,7 @@ class Shelf:
         """Where the original of an example lies in what was prepared; None for answers that do not say where."""
         return self._geometry[row] if self._geometry else None
 
-    def together(self, most: int) -> int:
+    def batch_limit(self, most: int) -> int:
         """How many examples, up to so many, one may ask about at once."""
         return int(np.clip(HELD // max(int(self.lengths.max(initial=1)), 1), 1, most))
 

@@ -20,7 +20,7 @@ LONGEST_S = 8.0  # of one that is made so: in longer ones there is enough said o
 PAUSE_CELLS = 8  # between two, at most
 
 
-def joined(examples: Sequence[Example], recipe: Recipe, random: np.random.Generator) -> list[Example]:
+def concatenate(examples: Sequence[Example], recipe: Recipe, random: np.random.Generator) -> list[Example]:
     """Every so many of a batch made one: how many is drawn, from one, which stays as it is, to all that may be.
 
     One of the batch makes way for an example in which nothing happens, so that silence and noise are learned as what

@@ -14,7 +14,7 @@ from seehear.answers import ANSWERS
 from seehear.answers.selective import achievable_risk, effective_items, held_out_needed
 from seehear.errors import DataError
 from seehear.events import Listener, Said
-from seehear.learn.data.cache import Shelf
+from seehear.learn.data.cache import DatasetCache
 from seehear.recipe import Recipe
 from seehear.runtime.prediction import share, wish
 from seehear.table import RowProblem, Table, split
@@ -23,34 +23,34 @@ FEWEST = 2  # examples to learn from, to judge by, and of each sense
 
 
 @dataclass(frozen=True)
-class Material:
+class DataSplit:
     """Rows of a shelf to learn from, and rows of the same or another shelf to judge by."""
 
-    shelf: Shelf
+    dataset: DatasetCache
     rows: NDArray[np.int64]
-    judges: Shelf
+    judges: DatasetCache
     held_out: NDArray[np.int64]
 
     @property
     def problems(self) -> tuple[RowProblem, ...]:
-        return self.shelf.problems + (self.judges.problems if self.judges is not self.shelf else ())
+        return self.dataset.problems + (self.judges.problems if self.judges is not self.dataset else ())
 
 
-def gather(table: Table, val: Table | None, recipe: Recipe, run: Path, listen: Listener) -> Material:
+def gather(table: Table, val: Table | None, recipe: Recipe, run: Path, listen: Listener) -> DataSplit:
     """Decode what is to be learned from and what is to judge it: `val`, or a part held out of the table."""
-    shelf = Shelf.fill(table, recipe, run / "examples", listen=listen)
+    dataset = DatasetCache.fill(table, recipe, run / "train", listen=listen)
     if val is not None:
-        judges = Shelf.fill(val, recipe, run / "val", listen=listen)
-        rows, held_out = np.arange(len(shelf)), np.arange(len(judges))
+        judges = DatasetCache.fill(val, recipe, run / "val", listen=listen)
+        rows, held_out = np.arange(len(dataset)), np.arange(len(judges))
     else:
         parts = split(
-            shelf.table,
+            dataset.table,
             recipe.training.held_out,
             seed=recipe.training.seed,
             stratum=ANSWERS[recipe.kind].stratum,
         )
         listen(Said(parts.notes))
-        judges, rows, held_out = shelf, parts.train, parts.held_out
+        judges, rows, held_out = dataset, parts.train, parts.held_out
     if len(held_out) < FEWEST or len(rows) < FEWEST:
         raise DataError(
             f"{counted(len(rows), 'example')} to learn from and {len(held_out)} to judge by are too few",
@@ -61,17 +61,17 @@ def gather(table: Table, val: Table | None, recipe: Recipe, run: Path, listen: L
     if recipe.wrong_at_most is not None and (said := _too_few(judges, held_out, recipe.wrong_at_most)):
         listen(Said(said))
     for sense in recipe.senses:
-        if (having := int(shelf.having(sense)[rows].sum())) < FEWEST:
+        if (having := int(dataset.has_sense(sense)[rows].sum())) < FEWEST:
             raise DataError(
                 f"{having} of the {len(rows):,} examples to learn from have {sense}",
                 where=str(table.root),
                 allowed=f"at least {FEWEST}; some tens are better",
                 hint=f"add some, or leave {sense} out with --senses",
             )
-    return Material(shelf, rows, judges, held_out)
+    return DataSplit(dataset, rows, judges, held_out)
 
 
-def _too_few(judges: Shelf, held_out: NDArray[np.int64], wrong_at_most: float) -> str:
+def _too_few(judges: DatasetCache, held_out: NDArray[np.int64], wrong_at_most: float) -> str:
     """Said before learning, so that nobody waits for a recogniser that can only say that it does not know; "" where
     enough are held out for what was asked."""
     cells = judges.table.take(held_out.tolist()).answers()

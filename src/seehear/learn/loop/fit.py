@@ -20,9 +20,9 @@ from seehear.answers import ANSWERS
 from seehear.errors import TrainingError
 from seehear.events import Advanced, Finished, Listener, Said, Started
 from seehear.learn.data.batching import batches_of
-from seehear.learn.data.cache import Batch, Shelf
-from seehear.learn.data.concatenation import joined
-from seehear.learn.data.time_stretch import drawn
+from seehear.learn.data.cache import Batch, DatasetCache
+from seehear.learn.data.concatenation import concatenate
+from seehear.learn.data.time_stretch import sample_time_stretch
 from seehear.learn.loop import checkpoint
 from seehear.learn.loop.checkpoint import Progress
 from seehear.learn.loop.execution import Autotuner, Execution, computing, executions
@@ -58,14 +58,14 @@ class Clock:
 
 
 def fit(
-    network: Network, shelf: Shelf, rows: NDArray[np.int64], clock: Clock, *, saved: Path, listen: Listener
+    network: Network, dataset: DatasetCache, rows: NDArray[np.int64], clock: Clock, *, saved: Path, listen: Listener
 ) -> tuple[Network, Progress]:
     """Train on these rows of the shelf -> the network with averaged weights, and how far it came.
 
     Goes on from `saved` where it exists. Every step is seeded by its number, so a run told its steps gives the same
     weights again on the same machine, whether it was interrupted or not.
     """
-    run = Run.start(network, shelf, rows, clock, saved)
+    run = Run.start(network, dataset, rows, clock, saved)
     total, unit = (clock.training.steps, "steps") if clock.training.steps else (run.clock.seconds, "s")
     listen(Started(TASK, total, unit))
     last_saved_s, last_told_s = -SAVE_EVERY_S, time.monotonic()
@@ -95,8 +95,8 @@ def fit(
 class Run:
     """A training in progress: what changes from step to step."""
 
-    def __init__(self, network: Network, shelf: Shelf, rows: NDArray[np.int64], clock: Clock) -> None:
-        self.network, self.shelf, self.rows, self.clock = network.train(), shelf, rows, clock
+    def __init__(self, network: Network, dataset: DatasetCache, rows: NDArray[np.int64], clock: Clock) -> None:
+        self.network, self.dataset, self.rows, self.clock = network.train(), dataset, rows, clock
         self.training = clock.training
         self.device = next(network.parameters()).device
         self.average = deepcopy(network).to(self.device)  # which packs recurrent weights together, as CUDA wants them
@@ -113,14 +113,14 @@ class Run:
         self._statistics = Statistics(network)
 
     @classmethod
-    def start(cls, network: Network, shelf: Shelf, rows: NDArray[np.int64], clock: Clock, saved: Path) -> Run:
+    def start(cls, network: Network, dataset: DatasetCache, rows: NDArray[np.int64], clock: Clock, saved: Path) -> Run:
         device = next(network.parameters()).device
         if not saved.exists():
             random = np.random.default_rng(clock.training.seed)
             for sense in network.encoders:
-                own = random.permutation(rows[shelf.having(sense)[rows]])
-                network.begin(sense, _to(device, shelf.inputs(sense, own[: shelf.together(BEGIN_EXAMPLES)])))
-        run = cls(network, shelf, rows, clock)
+                own = random.permutation(rows[dataset.has_sense(sense)[rows]])
+                network.begin(sense, _to(device, dataset.inputs(sense, own[: dataset.batch_limit(BEGIN_EXAMPLES)])))
+        run = cls(network, dataset, rows, clock)
         if saved.exists():
             run.progress = checkpoint.restore(saved, network, run.average, run.optimizers)
             run.clock = replace(clock, seconds=run.progress.allowed_s)  # the learning rate goes on where it was
@@ -142,11 +142,11 @@ class Run:
     def _orders(self) -> Iterator[NDArray[np.int64]]:
         """The rows of every batch, pass after pass."""
         for number in count():
-            yield from batches_of(self.rows, self.shelf.lengths, self.training.batch, (self.training.seed, number))
+            yield from batches_of(self.rows, self.dataset.lengths, self.training.batch, (self.training.seed, number))
 
     def _batch(self, rows: NDArray[np.int64]) -> Batch:
         random = np.random.default_rng((self.training.seed, self.progress.step))
-        return self.shelf.collated(joined(self.shelf.examples(rows), self.network.recipe, random))
+        return self.dataset.collate(concatenate(self.dataset.examples(rows), self.network.recipe, random))
 
     def step(self, batch: Batch) -> None:
         """One update of the weights; none where the loss or its gradient is not finite."""
@@ -231,9 +231,9 @@ class Run:
         target, present = _to(self.device, batch.target), batch.present.to(self.device)
         partner = torch.randperm(len(present)) if torch.rand(()) < self.mixed else None
         share = torch.rand(()) if partner is not None else torch.ones(())
-        tempo = drawn(len(present), self.network.recipe.senses, self.device)
+        stretch = sample_time_stretch(len(present), self.network.recipe.senses, self.device)
         for name, augment in self.augments.items():
-            own, warps = augment(_to(self.device, self.network.own(name, batch.inputs)), tempo)
+            own, warps = augment(_to(self.device, self.network.own(name, batch.inputs)), stretch)
             if warps is not None:
                 target = self.network.moved(target, warps)
             if partner is not None:

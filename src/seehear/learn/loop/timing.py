@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from seehear.events import silence
-from seehear.learn.data.cache import Shelf
+from seehear.learn.data.cache import DatasetCache
 from seehear.learn.loop.execution import Autotuner, Execution
 from seehear.learn.loop.fit import Clock, Run
 from seehear.learn.loop.machine import measure_learning, seconds_of
@@ -33,11 +33,11 @@ def step_seconds(recipe: Recipe, table: Table, *, device: torch.device, precisio
     """Seconds of one step of this recipe's very network, whatever else the machine does."""
     some = table.take(np.linspace(0, len(table) - 1, min(len(table), EXAMPLES)).astype(np.int64))
     with TemporaryDirectory(prefix="seehear-") as folder:
-        shelf = Shelf.fill(some, recipe, Path(folder), listen=silence)
+        dataset = DatasetCache.fill(some, recipe, Path(folder), listen=silence)
         network: Network = Network(recipe).to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         clock = Clock(recipe.training, seconds=1e9)  # so far from its end that nothing moves
-        run = Run.start(network, shelf, np.arange(len(shelf)), clock, Path(folder, "no-checkpoint"))
-        batch = shelf.batch(np.resize(np.arange(len(shelf)), recipe.training.batch))
+        run = Run.start(network, dataset, np.arange(len(dataset)), clock, Path(folder, "no-checkpoint"))
+        batch = dataset.batch(np.resize(np.arange(len(dataset)), recipe.training.batch))
         run.autotuner = Autotuner([Execution(precision, 1)])
         end_s = time.monotonic() + TIMED_S
         taken_s = [seconds_of(partial(run.step, batch), device)]

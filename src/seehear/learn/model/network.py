@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from seehear.answers import ANSWERS, Decoder
 from seehear.geometry import Cells, Warps
 from seehear.learn.model.fusion import fusion
-from seehear.learn.model.ood import Familiarity
+from seehear.learn.model.ood import OodScorer
 from seehear.recipe import Recipe
-from seehear.runtime.predictor import UNFAMILIAR
+from seehear.runtime.predictor import OOD_SCORE
 from seehear.senses import SENSES
 
 Tensors = dict[str, Tensor]
@@ -30,7 +30,7 @@ class Network(nn.Module):
         alone = len(self.encoders) == 1  # what several see together has no finer levels
         widths = next(iter(self.encoders.values())).widths if alone else (recipe.width,)
         self.head = ANSWERS[recipe.kind].head(recipe.answer, widths)  # type: ignore[arg-type]
-        self.familiar = nn.ModuleDict({name: Familiarity(own.widths) for name, own in self.encoders.items()})  # type: ignore[arg-type]
+        self.ood = nn.ModuleDict({name: OodScorer(own.widths) for name, own in self.encoders.items()})  # type: ignore[arg-type]
 
     def begin(self, sense: str, inputs: Tensors) -> None:
         """Fit what is a statistic of the training examples that have a sense, before the first step."""
@@ -65,9 +65,7 @@ class Network(nn.Module):
 
     def forward(self, inputs: Tensors, present: Tensor) -> Tensors:
         cells = self.encode(inputs)
-        unfamiliar = {
-            UNFAMILIAR + name: self.familiar[name](own) for name, own in zip(self.encoders, cells, strict=True)
-        }
+        unfamiliar = {OOD_SCORE + name: self.ood[name](own) for name, own in zip(self.encoders, cells, strict=True)}
         return self.answer(cells, present) | unfamiliar
 
     def ways(self, batch: int) -> Iterator[Tensor]:

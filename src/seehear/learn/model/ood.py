@@ -16,7 +16,7 @@ NEAREST, FARTHEST = 0.1, 20.0  # standard deviations between which distances are
 FAINTEST = 1e-3  # added to spreads: what varies less does not count as varying
 
 
-class Familiarity(nn.Module):
+class OodScorer(nn.Module):
     """Cells -> (B,): how much stranger an input is than training examples are to each other; larger is stranger.
 
     The sum of two distances to the NEIGHBOURS-th nearest of BANK training examples (Sun 2022, arXiv:2204.06507), each

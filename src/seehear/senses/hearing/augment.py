@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from seehear.geometry import Tempo
+from seehear.geometry import TimeStretch
 from seehear.layers.layout import padded_length
 from seehear.senses.hearing.plan import CELL_SAMPLES, HOP_SAMPLES, RATE_HZ, HearingSpec
 
@@ -28,9 +28,9 @@ class AugmentHearing(nn.Module):
         super().__init__()
         self.spec = spec
 
-    def forward(self, inputs: dict[str, Tensor], tempo: Tempo) -> tuple[dict[str, Tensor], None]:
+    def forward(self, inputs: dict[str, Tensor], stretch: TimeStretch) -> tuple[dict[str, Tensor], None]:
         strength = self.spec.augmentation_strength
-        audio, samples = _played(inputs["audio"], inputs["audio_samples"], tempo)
+        audio, samples = _played(inputs["audio"], inputs["audio_samples"], stretch)
         audio = _in_a_room(_clicked(audio), ROOM_SHARE * strength)
         if self.spec.drowned:
             babble = torch.rand(len(audio), 1) < BABBLE_SHARE
@@ -71,13 +71,13 @@ def _gaps(batch: int, size: int, widest: float, like: Tensor) -> Tensor:
     return ((steps < start) | (steps >= start + width)).to(like)
 
 
-def _played(audio: Tensor, samples: Tensor, tempo: Tempo) -> tuple[Tensor, Tensor]:
+def _played(audio: Tensor, samples: Tensor, stretch: TimeStretch) -> tuple[Tensor, Tensor]:
     """Each recording as fast as the tempo has it, after its lead of silence; padded to one of few lengths."""
     steps = audio.shape[1]
-    lead = (tempo.lead_s * RATE_HZ).long()
-    new_samples = (samples / tempo.speed).long() + lead
+    lead = (stretch.lead_s * RATE_HZ).long()
+    new_samples = (samples / stretch.speed).long() + lead
     longest = padded_length(-(-int(new_samples.max()) // CELL_SAMPLES)) * CELL_SAMPLES
-    at = (torch.arange(longest, device=audio.device) - lead[:, None]) * tempo.speed[:, None]  # (B, longest)
+    at = (torch.arange(longest, device=audio.device) - lead[:, None]) * stretch.speed[:, None]  # (B, longest)
     before = at.floor().long()
     weight = at - before
     inside = (before >= 0) & (before < samples[:, None] - 1)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from seehear.geometry import Tempo
+from seehear.geometry import TimeStretch
 from seehear.layers.layout import padded_length
 from seehear.senses.lips.plan import RATE_HZ, LipsSpec
 
@@ -25,8 +25,8 @@ class AugmentLips(nn.Module):
         super().__init__()
         self.spec = spec
 
-    def forward(self, inputs: dict[str, Tensor], tempo: Tempo) -> tuple[dict[str, Tensor], None]:
-        lips, frames = _played(inputs["lips"].float(), inputs["lips_frames"], tempo)
+    def forward(self, inputs: dict[str, Tensor], stretch: TimeStretch) -> tuple[dict[str, Tensor], None]:
+        lips, frames = _played(inputs["lips"].float(), inputs["lips_frames"], stretch)
         lips = self._lit(self._moved(lips))
         lips = _held(lips, frames, HELD_S * self.spec.augmentation_strength * RATE_HZ)
         return {"lips": lips, "lips_frames": frames}, None
@@ -56,15 +56,15 @@ class AugmentLips(nn.Module):
         return ((x - mean) * contrast.to(x) + mean + brightness.to(x)).clamp(0, 255)
 
 
-def _played(x: Tensor, frames: Tensor, tempo: Tempo) -> tuple[Tensor, Tensor]:
+def _played(x: Tensor, frames: Tensor, stretch: TimeStretch) -> tuple[Tensor, Tensor]:
     """x (B, T, H, W) as fast, and as late, as the tempo has it; what is shown before the start is the first picture.
 
     Padded to one of few lengths.
     """
-    lead = tempo.lead_s[:, None] * RATE_HZ
-    new_frames = ((frames / tempo.speed).long() + (tempo.lead_s * RATE_HZ).long()).clamp_min(1)
+    lead = stretch.lead_s[:, None] * RATE_HZ
+    new_frames = ((frames / stretch.speed).long() + (stretch.lead_s * RATE_HZ).long()).clamp_min(1)
     longest = padded_length(int(new_frames.max()))
-    at = (torch.arange(longest, device=x.device) + 0.5 - lead) * tempo.speed[:, None] - 0.5
+    at = (torch.arange(longest, device=x.device) + 0.5 - lead) * stretch.speed[:, None] - 0.5
     at = torch.minimum(at.clamp_min(0), (frames - 1)[:, None].to(at))  # (B, T'), in the original's pictures
     before = at.floor().long()
     after = torch.minimum(before + 1, (frames - 1)[:, None])

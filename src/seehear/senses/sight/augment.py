@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from seehear.geometry import Tempo, Warps
+from seehear.geometry import TimeStretch, Warps
 from seehear.layers.warping import moved
 from seehear.senses.sight.plan import SightSpec
 
@@ -40,7 +40,7 @@ class AugmentSight(nn.Module):
         super().__init__()
         self.spec = spec
 
-    def forward(self, inputs: dict[str, Tensor], tempo: Tempo) -> tuple[dict[str, Tensor], Warps | None]:
+    def forward(self, inputs: dict[str, Tensor], stretch: TimeStretch) -> tuple[dict[str, Tensor], Warps | None]:
         x, warps = inputs["image"].permute(0, 3, 1, 2).float(), None  # (B, C, H, W)
         if self.spec.finest_px is None:
             x = self._moved(x)
