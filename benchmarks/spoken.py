@@ -13,7 +13,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from benchmarks.data import SEED, SPEAKERS, Examples, Store, fsdd_rows, write_table
-from seehear.answers.text.normal import normal
+from seehear.answers.text.normalisation import normalise
 from seehear.senses.hearing import HEARING
 from seehear.senses.hearing.plan import RATE_HZ as HEARD_HZ
 from seehear.table import open_table
@@ -44,7 +44,8 @@ def recordings(table: Path) -> list[Spoken]:
         rows = open_table(table, senses_known=(HEARING,), kinds=(), workspace=Path(workspace))
         texts = rows.metadata_column("text")
         return [
-            Spoken(HEARING.read(row.inputs[HEARING.name]), normal(text)) for row, text in zip(rows, texts, strict=True)
+            Spoken(HEARING.read(row.inputs[HEARING.name]), normalise(text))
+            for row, text in zip(rows, texts, strict=True)
         ]
 
 

@@ -37,7 +37,8 @@ MAY_IMPORT = {
     "inputs": {"errors", "media", "senses", "strict_json", "table"},  # the last only where it is installed
     "table": FLOOR | {"files"},
     "senses": FLOOR | {"layers"},
-    "answers": FLOOR | {"layers"},
+    "decoding": {"errors"},
+    "answers": FLOOR | {"layers", "decoding"},
     "recipe": FLOOR | {"senses", "answers"},
     "measure": LEFT | {"table"},
     "runtime": LEFT,

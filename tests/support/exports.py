@@ -22,7 +22,7 @@ NUMPY = {1: np.float32, 2: np.uint8, 7: np.int64, 9: np.bool_}
 def recipes() -> dict[str, Recipe]:
     """One of each supported pair, and one that writes with a decoder."""
     text = recipe_for("text", ("audio",))
-    decoding = text.model_copy(update={"answer": text.answer.changed(decoder=True)})  # type: ignore[attr-defined]
+    decoding = text.model_copy(update={"answer": text.answer.replace(decoder=True)})  # type: ignore[attr-defined]
     return {f"{kind} by {'+'.join(senses)}": recipe_for(kind, senses) for kind, senses in PAIRS} | {
         "text by audio, decoded": decoding
     }

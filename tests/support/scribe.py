@@ -11,16 +11,16 @@ from onnx import TensorProto, helper, numpy_helper
 
 import tiny
 from seehear.answers.text import TextSpec
-from seehear.answers.text.asking import LAYERS
-from seehear.answers.text.ngrams import NGrams
+from seehear.decoding.autoregressive import LAYERS
+from seehear.decoding.ngrams import NGramCounts
 from seehear.recipe import Recipe
 from seehear.runtime.bundle import Bundle
 
 CELLS, WIDTH = 6, 4
 TOKENS = (" ", "a", "b")
 EDGE = len(TOKENS)
-LANGUAGE = NGrams.of([[1, 0, 2], [2, 1]], EDGE).to_text()
-SPEC = TextSpec(tokens=TOKENS, language=LANGUAGE, texts=2, words=3, translated=True, decoder=True)
+NGRAMS = NGramCounts.count_sentences([[1, 0, 2], [2, 1]], EDGE).pack()
+SPEC = TextSpec(tokens=TOKENS, ngrams=NGRAMS, texts=2, words=3, translated=True, decoder=True)
 
 
 def recipe(spec: TextSpec = SPEC) -> Recipe:
@@ -62,15 +62,15 @@ def writing(text: str, symbols: int = EDGE + 1, sure: float = 0.9) -> bytes:
         table[last, following] += sure
     table = np.log(table / table.sum(1, keepdims=True))
     nodes = [
-        helper.make_node("Gather", ["table", "tokens"], ["next"], axis=0),
-        helper.make_node("Concat", ["state"], ["after"], axis=0),
+        helper.make_node("Gather", ["table", "tokens"], ["logp"], axis=0),
+        helper.make_node("Concat", ["state"], ["next_state"], axis=0),
     ]
     inputs = {
         "memory": (TensorProto.FLOAT, ["N", "D"]),
         "tokens": (TensorProto.INT64, ["K", "L"]),
         "state": (TensorProto.FLOAT, ["K", LAYERS, "D"]),
     }
-    return _graph(nodes, inputs, {"next": ["K", "L", symbols], "after": ["K", LAYERS, "D"]}, {"table": table})
+    return _graph(nodes, inputs, {"logp": ["K", "L", symbols], "next_state": ["K", LAYERS, "D"]}, {"table": table})
 
 
 def _graph(

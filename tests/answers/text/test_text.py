@@ -16,10 +16,9 @@ from seehear.answers import ANSWERS, AnswerKind
 from seehear.answers.platt_scaling import apply_platt, fit_platt
 from seehear.answers.text import Text, TextSpec, Word, plan
 from seehear.answers.text.answer import Candidates, told
-from seehear.answers.text.normal import normal
-from seehear.answers.text.prefixes import Spelt
-from seehear.answers.text.search import Hypothesis
+from seehear.answers.text.normalisation import normalise
 from seehear.api import Recogniser
+from seehear.decoding.hypothesis import Hypothesis, Token
 from seehear.errors import DataError, InputError, UsageError
 from seehear.geometry import Geometry, Grid, Warp
 from seehear.senses.hearing.plan import RATE_HZ
@@ -60,13 +59,13 @@ def heard(text: str, spec: TextSpec, sure: float = 0.98, cells_a_letter: int = 2
     ],
 )
 def test_what_counts_of_a_text(written: str, counts: str) -> None:
-    assert normal(written) == counts
+    assert normalise(written) == counts
 
 
 @given(st.text())
 def test_what_is_normal_stays_normal(text: str) -> None:
-    once = normal(text)
-    assert normal(once) == once
+    once = normalise(text)
+    assert normalise(once) == once
     assert once == " ".join(once.split())
 
 
@@ -103,13 +102,15 @@ def test_of_too_many_letters_the_commonest_are_learned(monkeypatch: pytest.Monke
 
 def test_lines_in_letters_that_were_never_learned_are_not_taken_for_silence() -> None:
     spec = planned()
-    assert TEXT.with_language_model(spec, ["привет", "да нет"] * 50).language == spec.language
+    assert TEXT.with_language_model(spec, ["привет", "да нет"] * 50).ngrams == spec.ngrams
     assert spec.encode("one привет two") == spec.encode("one two")
 
 
 def test_the_best_by_rank_need_not_be_the_best_by_score() -> None:
     spec = planned()
-    ranks = [Hypothesis((Spelt(spec.index[letter], 0, 0.9),), score) for letter, score in (("o", -800.0), ("e", -3.0))]
+    ranks = [
+        Hypothesis((Token(spec.token_ids[letter], 0, 0.9),), score) for letter, score in (("o", -800.0), ("e", -3.0))
+    ]
     answer = told(Candidates(ranks, 2, CELL_S), spec, {})
     assert 0 <= answer.confidence <= 1
     assert all(0 <= share <= 1 for _, share in answer.alternatives)

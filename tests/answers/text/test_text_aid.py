@@ -50,9 +50,9 @@ def test_translations_are_not_those_of_their_parts_one_after_the_other() -> None
 def test_the_letters_spoken_are_heard_and_those_meant_are_written() -> None:
     spec = planned()
     assert spec.translated and spec.decoder
-    assert spec.heard == spec.spoken == (" ", "a", "b", "e", "k", "o", "z")
+    assert spec.ctc_tokens == spec.auxiliary_tokens == (" ", "a", "b", "e", "k", "o", "z")
     assert spec.tokens == (" ", "e", "h", "n", "o", "r", "t", "w")
-    assert str(spec).endswith("; taught by the words spoken, in 7 letters, too")
+    assert str(spec).endswith("; also learns the words spoken, in 7 letters")
     assert TEXT.raw_shapes(spec)["logp"] == ("N", 8)
 
 
@@ -69,41 +69,41 @@ def test_the_letters_spoken_are_heard_and_those_meant_are_written() -> None:
 def test_what_is_written_too_seldom_teaches_nothing(aid: list[str], learned: bool) -> None:
     spec = planned(aid)
     assert spec.translated
-    assert bool(spec.spoken) == learned
-    assert spec.heard == (spec.spoken if learned else spec.tokens)
+    assert bool(spec.auxiliary_tokens) == learned
+    assert spec.ctc_tokens == (spec.auxiliary_tokens if learned else spec.tokens)
 
 
 @given(st.lists(st.sampled_from(["ba", "ke", "zo"]), max_size=6))
 def test_an_aid_is_spelt_in_the_letters_spoken(words: list[str]) -> None:
     spec = planned()
     arrays = TEXT.aid(" ".join(words).upper() + " !", spec)
-    assert arrays["spoken_length"] == len(arrays["spoken"])
-    assert "".join(spec.spoken[token] for token in arrays["spoken"]) == " ".join(words)
+    assert arrays["auxiliary_length"] == len(arrays["auxiliary_tokens"])
+    assert "".join(spec.auxiliary_tokens[token] for token in arrays["auxiliary_tokens"]) == " ".join(words)
 
 
 def test_letters_that_are_not_learned_and_cells_that_are_empty() -> None:
     spec = planned()
-    assert TEXT.aid("qa", spec)["spoken"].tolist() == [1]
-    assert TEXT.aid("", spec)["spoken_length"] == 0
-    assert TEXT.aid("ke ba", spec.changed(spoken=())) == {}
+    assert TEXT.aid("qa", spec)["auxiliary_tokens"].tolist() == [1]
+    assert TEXT.aid("", spec)["auxiliary_length"] == 0
+    assert TEXT.aid("ke ba", spec.replace(auxiliary_tokens=())) == {}
 
 
 def test_a_spec_of_an_earlier_file_hears_what_it_writes() -> None:
-    told = planned().model_dump(exclude={"spoken"})
-    assert TextSpec(**told).heard == TextSpec(**told).tokens
+    told = planned().model_dump(exclude={"auxiliary_tokens"})
+    assert TextSpec(**told).ctc_tokens == TextSpec(**told).tokens
 
 
 @pytest.mark.parametrize(
     ("changes", "wrong"),
     [
-        ({"translated": False}, "translated must be true, or spoken empty"),
-        ({"spoken": ("a", "b")}, "tokens are a space, and different letters"),
-        ({"spoken": (" ", "a", "a")}, "tokens are a space, and different letters"),
+        ({"translated": False}, "translated must be true, or auxiliary_tokens empty"),
+        ({"auxiliary_tokens": ("a", "b")}, "tokens must be a space, and different letters"),
+        ({"auxiliary_tokens": (" ", "a", "a")}, "tokens must be a space, and different letters"),
     ],
 )
 def test_letters_spoken_that_make_no_sense_are_refused(changes: dict[str, Any], wrong: str) -> None:
     with pytest.raises(ValueError, match=wrong):
-        planned().changed(**changes)
+        planned().replace(**changes)
 
 
 # --- The loss --------------------------------------------------------------------------------------------------------
@@ -135,14 +135,17 @@ def test_the_loss_is_of_what_is_spoken_and_of_what_is_written() -> None:
     spec = planned()
     head, cells = head_and_cells(spec, len(MEANT))
     target, raw = targets(spec, SAID), head(cells)
-    assert raw["logp"].shape == (len(MEANT), CELLS, len(spec.spoken) + 1)
+    assert raw["logp"].shape == (len(MEANT), CELLS, len(spec.auxiliary_tokens) + 1)
     loss = head.loss(raw, target)
     for i, (meant, said) in enumerate(zip(MEANT, SAID, strict=True)):
         own = int(raw["cells"][i])
-        spelt = torch.tensor([[spec.spoken.index(letter) for letter in said.lower().strip("!")]])
+        spelt = torch.tensor([[spec.auxiliary_tokens.index(letter) for letter in said.lower().strip("!")]])
         length = torch.tensor([spelt.shape[1]])
         logp = raw["logp"][i : i + 1, :own].transpose(0, 1)
-        by_ctc = F.ctc_loss(logp, spelt, torch.tensor([own]), length, blank=len(spec.spoken), reduction="sum") / length
+        by_ctc = (
+            F.ctc_loss(logp, spelt, torch.tensor([own]), length, blank=len(spec.auxiliary_tokens), reduction="sum")
+            / length
+        )
         tokens = torch.tensor([spec.encode(meant)])
         memory, valid_mask = raw["memory"][i : i + 1, :own], torch.ones(1, own, dtype=torch.bool)
         by_decoder = head.write.loss(memory, valid_mask, tokens, torch.tensor([tokens.shape[1]]))
@@ -183,14 +186,14 @@ def dataset(folder: Path, aid: list[str] = SOUNDS, **changes: Any) -> DatasetCac
     cells = {"text": ANSWER_CELLS["text"], "source_text": aid}
     table = opened(digits_table(folder / "data", cells, ("audio",)), folder)
     recipe = recipe_for("text", ("audio",))
-    answer = TEXT.plan(table.answers(), "text", table.aids()).changed(**changes)
+    answer = TEXT.plan(table.answers(), "text", table.aids()).replace(**changes)
     return DatasetCache.fill(table, recipe.model_copy(update={"answer": answer}), folder / "dataset", listen=silence)
 
 
 def test_a_shelf_hands_out_the_aid_with_the_target(tmp_path: Path) -> None:
     target = dataset(tmp_path).batch([0, 1, 5]).target
-    assert target["spoken"].tolist() == [[1, 0, 0, 0, 0], [0] * 5, [2, 0, 1, 0, 2]]
-    assert target["spoken_length"].tolist() == [1, 0, 5]
+    assert target["auxiliary_tokens"].tolist() == [[1, 0, 0, 0, 0], [0] * 5, [2, 0, 1, 0, 2]]
+    assert target["auxiliary_length"].tolist() == [1, 0, 5]
     assert target["length"].tolist() == [1, 3, 1]
 
 
@@ -201,8 +204,8 @@ def test_a_recipe_with_an_aid_wants_it_in_the_table(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=wanted):
         adopt(taught.recipe, plain, Wishes())
     assert adopt(taught.recipe, taught.table, Wishes()).answer == taught.recipe.answer
-    without = taught.recipe.model_copy(update={"answer": taught.recipe.answer.changed(spoken=())})
-    assert adopt(without, plain, Wishes()).answer.spoken == ()
+    without = taught.recipe.model_copy(update={"answer": taught.recipe.answer.replace(auxiliary_tokens=())})
+    assert adopt(without, plain, Wishes()).answer.auxiliary_tokens == ()
 
 
 def test_a_run_notices_that_its_aid_was_changed(tmp_path: Path) -> None:
@@ -238,7 +241,7 @@ def test_a_toy_language_is_understood_sooner_through_its_own_words(tmp_path: Pat
         settings = Training(minutes=3, steps=STEPS, batch=16, learning_rate=0.004)
         recipe = Recipe(senses={"audio": HEARING}, kind="text", answer=spec, width=32, training=settings)
         taught = DatasetCache.fill(table, recipe, tmp_path / "dataset", listen=silence)
-        surprised[aids is not None] = surprise(taught, tmp_path / f"{len(spec.spoken)} letters")
+        surprised[aids is not None] = surprise(taught, tmp_path / f"{len(spec.auxiliary_tokens)} letters")
     assert surprised[True] < surprised[False] - 0.03, surprised
 
 

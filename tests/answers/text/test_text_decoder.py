@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -19,17 +19,14 @@ from test_text import calibration_of, heard, unclear
 import scribe
 from interrupted import Killed, fit_weights
 from learning import RATE_HZ, dataset_of, recipe_for
+from random_decoder import WIDTH, make_decoder_network, make_memory
 from seehear import api
 from seehear.answers import ANSWERS
 from seehear.answers.text import Text, TextSpec
-from seehear.answers.text.asking import LAYERS, Asked
-from seehear.answers.text.bleu import bleu, bleu_parts, chrf, chrf_parts
 from seehear.answers.text.decoder import AskedDecoder, Decoder
-from seehear.answers.text.hotwords import Hotwords
-from seehear.answers.text.language import Automaton
-from seehear.answers.text.ngrams import NGrams
-from seehear.answers.text.pieces import Pieces, learned
-from seehear.answers.text.translate import ranked, written
+from seehear.answers.text.similarity import compute_bleu, compute_chrf, count_bleu, count_chrf
+from seehear.decoding.autoregressive import LAYERS, ConditionedDecoder
+from seehear.decoding.ngrams import NGramCounts
 from seehear.errors import BundleError
 from seehear.learn.calibrate.calibration import decoder_function
 from seehear.learn.export import export_graphs, trace_graphs
@@ -43,95 +40,7 @@ from seehear.senses.hearing.plan import HearingSpec
 TEXT = ANSWERS["text"]
 SAID = ["one two", "two three", "three one two", "one", "two two three"]
 HEARD = ["Ke ba!", "zo ke", "ke ba zo", "ba", "zo ke ke"]  # the same in a language of three words
-V, CELLS, WIDTH = 2, 3, 4
 Array = np.ndarray[Any, Any]
-
-
-def chance(seed: int, vocabulary: int = V, sharp: float = 1.5) -> Callable[[Mapping[str, Array]], dict[str, Array]]:
-    """A recurrent network with weights of chance: what follows depends on all tokens before."""
-    random = np.random.default_rng(seed)
-    embed, turn = random.normal(size=(vocabulary + 1, WIDTH)), random.normal(size=(WIDTH, WIDTH))
-    out = sharp * random.normal(size=(WIDTH, vocabulary + 1))
-
-    def ask(feeds: Mapping[str, Array]) -> dict[str, Array]:
-        state, following = feeds["state"].astype(np.float64), []
-        for token in feeds["tokens"].T:
-            state = np.tanh(state @ turn + embed[token][:, None] + feeds["memory"].mean(0))
-            logits = state[:, -1] @ out
-            following.append(logits - np.logaddexp.reduce(logits, 1, keepdims=True))
-        return {"next": np.stack(following, 1), "after": state}
-
-    return ask
-
-
-def seen(cells: int = CELLS, seed: int = 0) -> dict[str, Array]:
-    memory = np.random.default_rng(seed).normal(size=(cells + 2, WIDTH))
-    return {"memory": memory, "cells": np.array(cells)}
-
-
-def every_text(most: int) -> list[tuple[int, ...]]:
-    return [text for length in range(most + 1) for text in product(range(V), repeat=length)]
-
-
-# --- Asked, and searched ---------------------------------------------------------------------------------------------
-
-
-def test_one_question_or_many_give_the_same_odds() -> None:
-    asked = Asked(chance(0), seen(), V)
-    texts = every_text(3)
-    for text, total in zip(texts, asked.total(texts), strict=True):
-        state, last, alone = asked.start(1), V, 0.0
-        for token in (*text, V):
-            logp, state = asked.after(np.array([[last]]), state)
-            alone, last = alone + logp[0, 0, token], token
-        assert total == pytest.approx(alone, abs=1e-6)
-
-
-def test_a_decoder_that_answers_in_another_shape_is_refused() -> None:
-    asked = Asked(chance(0, vocabulary=V + 1), seen(), V)
-    with pytest.raises(BundleError, match=r"the decoder gives next of shape \(1, 1, 4\). Allowed: \(1, 1, 3\), finite"):
-        asked.after(np.array([[0]]), asked.start(1))
-
-
-@pytest.mark.parametrize("seed", range(6))
-@pytest.mark.parametrize("hotword_weight", [0.0, 1.3])
-def test_wide_beams_find_what_trying_every_text_finds(seed: int, hotword_weight: float) -> None:
-    asked, hotwords = Asked(chance(seed), seen(), V), Hotwords.of([(1, 0)], V, space=None)
-    found = {text.tokens: text for text in written(asked, hotwords, hotword_weight, beams=1000)}
-    assert sorted(found) == sorted(every_text(CELLS))
-    for tokens, total in zip(found, asked.total(list(found)), strict=True):
-        assert sum(found[tokens].logp) == pytest.approx(total, abs=1e-6)
-        in_terms = sum(tokens[i : i + 2] == (1, 0) for i in range(len(tokens) - 1))
-        assert found[tokens].hotword_bias == pytest.approx(2 * hotword_weight * in_terms, abs=1e-6)
-
-
-@pytest.mark.parametrize("seed", range(6))
-def test_few_beams_find_the_likeliest_or_nearly(seed: int) -> None:
-    asked = Asked(chance(seed), seen(), V)
-    best = max(asked.total(every_text(CELLS)))
-    found = max(sum(text.logp) for text in written(asked, None, 0.0, beams=4))
-    assert found > best - 0.7
-
-
-def test_a_decoder_that_never_ends_is_stopped() -> None:
-    def endless(feeds: Mapping[str, Array]) -> dict[str, Array]:
-        logp = np.log([0.5, 0.5 - 1e-9, 1e-9])
-        return {"next": np.tile(logp, (*feeds["tokens"].shape, 1)), "after": feeds["state"]}
-
-    assert max(len(text.tokens) for text in written(Asked(endless, seen(), V), None, 0.0, beams=2)) == CELLS + 1
-
-
-def test_length_and_language_decide_as_the_formula_says() -> None:
-    asked, language = Asked(chance(1), seen(), V), Automaton.of(NGrams.of([[0, 1], [1, 1, 0]], V, least=1))
-    texts = written(asked, None, 0.0, beams=1000)
-    weights = {"language": 0.7, "length": 1.0}
-
-    def score(tokens: Sequence[int]) -> float:
-        likely = asked.total([tokens])[0] + 0.7 * language.total(tokens)
-        return float(likely / ((5 + len(tokens)) / 6))
-
-    scores = [score(each.tokens) for each in ranked(texts, language, weights)]
-    assert scores == sorted(scores, reverse=True)
 
 
 # --- Transcripts -----------------------------------------------------------------------------------------------------
@@ -139,7 +48,7 @@ def test_length_and_language_decide_as_the_formula_says() -> None:
 
 def transcribing() -> TextSpec:
     spec: TextSpec = TEXT.plan([*SAID * 4, "one roo", "roo"], "text")
-    return spec.changed(decoder=True)
+    return spec.replace(decoder=True)
 
 
 def remembering(raw: dict[str, Array]) -> dict[str, Array]:
@@ -155,7 +64,7 @@ def knowing_by_heart(spec: TextSpec, text: str, sure: float = 0.99) -> Callable[
         expected = np.array([*wanted, *wanted[-1:] * 50])[place[:, 0].clip(0, len(wanted) + 40)]
         odds = np.full((*expected.shape, len(spec.tokens) + 1), (1 - sure) / len(spec.tokens))
         np.put_along_axis(odds, expected[..., None], sure, 2)
-        return {"next": np.log(odds), "after": feeds["state"] + feeds["tokens"].shape[1]}
+        return {"logp": np.log(odds), "next_state": feeds["state"] + feeds["tokens"].shape[1]}
 
     return ask
 
@@ -176,7 +85,7 @@ def several(spec: TextSpec, sure: Sequence[float] = (0.8,)) -> tuple[list[dict[s
 def test_a_decoder_that_knows_nothing_weighs_nothing() -> None:
     spec = transcribing()
     raws, truths = several(spec)
-    calibration = calibration_of(TEXT.asking(chance(0, len(spec.tokens))), raws, truths, spec)
+    calibration = calibration_of(TEXT.asking(make_decoder_network(0, len(spec.tokens))), raws, truths, spec)
     assert calibration["decoder"] == 0.0
 
 
@@ -203,8 +112,9 @@ def test_a_translation_has_words_without_times_and_confidences() -> None:
 
 
 def test_a_term_is_favoured_in_a_translation_too() -> None:
-    language = NGrams.of([scribe.SPEC.encode("a b")] * 200, scribe.EDGE).to_text()
-    spec, raw = scribe.SPEC.changed(language=language), seen(scribe.CELLS) | {"cell_s": np.array(0.04)}
+    ngrams = NGramCounts.count_sentences([scribe.SPEC.encode("a b")] * 200, scribe.EDGE).pack()
+    spec = scribe.SPEC.replace(ngrams=ngrams)
+    raw = {"memory": make_memory(scribe.CELLS), "cells": np.array(scribe.CELLS), "cell_s": np.array(0.04)}
     kind = TEXT.asking(Session(scribe.writing("a b", sure=0.6)).run)
     assert str(kind.from_raw(raw, spec, {}, None)) == "a b"
     assert "ba" in str(kind.from_raw(raw, TEXT.with_hotwords(spec, ["ba"]), {}, None)).split()
@@ -236,8 +146,8 @@ def test_many_transcripts_are_judged_by_a_decoder_too() -> None:
 
 
 def test_a_translation_without_a_decoder_is_no_spec() -> None:
-    with pytest.raises(ValueError, match="a translation is written by a decoder"):
-        transcribing().changed(translated=True, decoder=False)
+    with pytest.raises(ValueError, match="a decoder writes translations"):
+        transcribing().replace(translated=True, decoder=False)
 
 
 WORDS = ["le", "chat", "la", "mer", "une", "des", "voit", "12", "l'eau"]
@@ -253,8 +163,12 @@ def sentences(seed: int, n: int = 30) -> tuple[list[str], list[str]]:
 @pytest.mark.parametrize("seed", range(8))
 def test_rows_add_up_to_what_sacrebleu_says_of_all(seed: int) -> None:
     said, truths = sentences(seed, n=1 + 7 * seed)
-    assert bleu(bleu_parts(said, truths).sum(0)) == pytest.approx(BLEU().corpus_score(said, [truths]).score, abs=1e-9)
-    assert chrf(chrf_parts(said, truths).sum(0)) == pytest.approx(CHRF().corpus_score(said, [truths]).score, abs=1e-9)
+    assert compute_bleu(count_bleu(said, truths).sum(0)) == pytest.approx(
+        BLEU().corpus_score(said, [truths]).score, abs=1e-9
+    )
+    assert compute_chrf(count_chrf(said, truths).sum(0)) == pytest.approx(
+        CHRF().corpus_score(said, [truths]).score, abs=1e-9
+    )
 
 
 def test_metrics_of_translations_are_nearness_and_can_be_drawn() -> None:
@@ -269,21 +183,6 @@ def test_metrics_of_translations_are_nearness_and_can_be_drawn() -> None:
 # --- Parts of words --------------------------------------------------------------------------------------------------
 
 
-def test_what_often_stands_together_becomes_a_part() -> None:
-    words = {"singe": 30, "ange": 30, "fange": 12, "rare": 2}
-    parts = learned(words, sorted(set("".join(words))))
-    assert {"singe", "ange"} == set(parts)
-    assert not any("r" in part for part in parts)
-
-
-def test_cutting_loses_nothing_and_words_are_cut_alike_everywhere() -> None:
-    pieces = Pieces([" ", *"abcd", "ab", "abc"])
-    assert list(pieces.cut("abcab d")) == ["abc", "ab", " ", "d"]
-    assert "".join(pieces.cut("dab abcd ca")) == "dab abcd ca"
-    assert list(pieces.cut("axb")) == ["a", "b"]
-    assert list(pieces.cut("")) == []
-
-
 def test_a_long_translation_is_written_in_parts_of_words() -> None:
     texts = ["montre la blessure", "la blessure du singe", "le singe montre le singe"] * 500
     spec = TEXT.plan(texts, "translation")
@@ -292,7 +191,7 @@ def test_a_long_translation_is_written_in_parts_of_words() -> None:
         assert spec.decode(spec.encode(text)) == text
         assert len(spec.encode(text)) < len(text) / 2
     assert all(len(token) == 1 for token in TEXT.plan(texts, "text").tokens)
-    assert "and" in str(spec) and "parts of words" in str(spec)
+    assert re.search(r" and \d+ subwords;", str(spec))
 
 
 # --- In the model file -----------------------------------------------------------------------------------------------
@@ -335,7 +234,7 @@ def test_a_decoder_that_reaches_out_is_refused(
 
 
 def test_a_decoder_that_the_recipe_does_not_know_or_lacks_is_refused(tmp_path: Path) -> None:
-    whole, plain = scribe.bundle(), scribe.SPEC.changed(translated=False, decoder=False)
+    whole, plain = scribe.bundle(), scribe.SPEC.replace(translated=False, decoder=False)
     with pytest.raises(BundleError, match=r"decoder\.onnx is not there, otherwise than the recipe says"):
         write_bundle(tmp_path / "m.seehear", replace(whole, decoder=None))
     with pytest.raises(BundleError, match=r"decoder\.onnx is there, otherwise"):
@@ -353,7 +252,7 @@ def test_a_changed_decoder_is_noticed(tmp_path: Path) -> None:
 
 
 def test_a_decoder_of_other_tokens_is_refused_before_anybody_asks() -> None:
-    with pytest.raises(BundleError, match=r"the decoder gives next of shape \(1, 1, 9\)"):
+    with pytest.raises(BundleError, match=r"the decoder gives logp of shape \(1, 1, 9\)"):
         Predictor(scribe.bundle(decoder=scribe.writing("a b", symbols=9)))
 
 
@@ -362,7 +261,7 @@ def test_a_decoder_of_other_tokens_is_refused_before_anybody_asks() -> None:
 
 def network_and_shelf(folder: Path, **fields: Any) -> tuple[Network, Any]:
     recipe = recipe_for("text", ("audio",))
-    recipe = recipe.model_copy(update={"answer": recipe.answer.changed(decoder=True, **fields)})
+    recipe = recipe.model_copy(update={"answer": recipe.answer.replace(decoder=True, **fields)})
     torch.manual_seed(0)
     dataset = dataset_of(recipe, folder)
     return Network(recipe), dataset
@@ -392,19 +291,16 @@ def test_every_weight_of_a_decoder_learns_and_its_questions_are_those_of_trainin
     raw = {name: value.detach() for name, value in network(batch.inputs, batch.present).items()}
     texts = [tuple(batch.target["tokens"][i, : batch.target["length"][i]].tolist()) for i in range(6)]
     for i in range(2):
-        asked = Asked(decoder_function(network.decoder, torch.device("cpu")), _row(raw, i), network.head.blank)
+        own = raw["memory"][i, : int(raw["cells"][i])].numpy()
+        decoder = ConditionedDecoder(decoder_function(network.decoder, torch.device("cpu")), own, network.head.blank)
         valid_mask = (torch.arange(raw["memory"].shape[1]) < raw["cells"][i])[None]
-        for text, total in zip(texts, asked.total(texts), strict=True):
-            tokens = torch.tensor([[asked.edge, *text]])
+        for text, total in zip(texts, decoder.score(texts), strict=True):
+            tokens = torch.tensor([[decoder.edge, *text]])
             logp, _ = network.head.write(
                 raw["memory"][i : i + 1], valid_mask, tokens, network.head.write.start(1, raw["memory"])
             )
-            wanted = torch.tensor([[*text, asked.edge]])
+            wanted = torch.tensor([[*text, decoder.edge]])
             assert total == pytest.approx(logp.gather(2, wanted[..., None]).sum().item(), abs=1e-3)
-
-
-def _row(raw: Mapping[str, torch.Tensor], i: int) -> dict[str, Array]:
-    return {name: value[i].numpy() for name, value in raw.items()}
 
 
 @pytest.mark.slow

@@ -15,15 +15,15 @@ from seehear.amounts import duration
 from seehear.answers.ask import Ask
 from seehear.answers.items import ItemCount, accepted_from
 from seehear.answers.platt_scaling import apply_platt
-from seehear.answers.text.candidates import hypotheses
-from seehear.answers.text.normal import normal
+from seehear.answers.text.decode import decode_n_best
+from seehear.answers.text.normalisation import normalise
 from seehear.answers.text.plan import plan as plan
-from seehear.answers.text.search import Hypothesis
 from seehear.answers.text.spec import SPACE, TextSpec
 from seehear.answers.text.spec import with_hotwords as with_hotwords
 from seehear.answers.text.spec import with_language_model as with_language_model
 from seehear.answers.text.subtitles import srt, vtt
 from seehear.answers.text.word import Word, marked
+from seehear.decoding.hypothesis import Hypothesis
 from seehear.errors import InputError
 from seehear.geometry import Geometry, Warp
 
@@ -64,7 +64,7 @@ class Text:
     @classmethod
     def of(cls, text: str) -> Text:
         """A truth, as it was written: without times."""
-        return cls(tuple(map(Word, normal(text).split())))
+        return cls(tuple(map(Word, normalise(text).split())))
 
     @property
     def items(self) -> ItemCount:
@@ -105,7 +105,7 @@ class Text:
 
 def fits(cells: Sequence[str], heading: str) -> bool:
     """Several words a cell, with letters, and more different cells than names of classes would have."""
-    words = sum(any(map(str.isalpha, word)) for cell in cells for word in normal(cell).split())
+    words = sum(any(map(str.isalpha, word)) for cell in cells for word in normalise(cell).split())
     return bool(cells) and words >= WORDS * len(cells) and 2 * len(set(cells)) > len(cells)
 
 
@@ -116,7 +116,7 @@ def read(cell: str, spec: TextSpec) -> Text:
 
 def items_in(cell: str) -> float:
     """Words."""
-    return float(len(normal(cell).split()))
+    return float(len(normalise(cell).split()))
 
 
 def stratum(cell: str) -> str:
@@ -148,10 +148,10 @@ def _check_sayable(text: str, lasts_s: float) -> None:
 
 def aid(cell: str, spec: TextSpec) -> dict[str, Array]:
     """What was said itself: spoken (L,) int64 and their number, 0 where it is not written."""
-    if not spec.spoken:
+    if not spec.auxiliary_tokens:
         return {}
-    tokens = np.array(spec.heard_pieces.encode(normal(cell)), np.int64)
-    return {"spoken": tokens, "spoken_length": np.array(len(tokens), np.int64)}
+    tokens = np.array(spec.ctc_tokeniser.encode(normalise(cell)), np.int64)
+    return {"auxiliary_tokens": tokens, "auxiliary_length": np.array(len(tokens), np.int64)}
 
 
 def joins(spec: TextSpec) -> bool:
@@ -161,7 +161,7 @@ def joins(spec: TextSpec) -> bool:
 
 def in_turn(targets: Sequence[Mapping[str, Array]], spec: TextSpec) -> dict[str, Array]:
     """What is said one after the other, with a space between."""
-    space = np.array([spec.index[SPACE]])
+    space = np.array([spec.token_ids[SPACE]])
     said = [target["tokens"] for target in targets if len(target["tokens"])]
     tokens = np.concatenate([space, *(part for each in said for part in (each, space))])[1:-1] if said else space[:0]
     return {"tokens": tokens, "length": np.array(len(tokens), np.int64)}
@@ -171,7 +171,7 @@ def raw_shapes(spec: TextSpec) -> dict[str, tuple[int | str, ...]]:
     """logp: log probabilities of what is heard and of the blank, for each cell; how many cells are real; their pitch.
     memory: what a decoder looks at."""
     memory: dict[str, tuple[int | str, ...]] = {"memory": ("N", "D")} if spec.decoder else {}
-    return {"logp": ("N", len(spec.heard) + 1), "cells": (), "cell_s": (), **memory}
+    return {"logp": ("N", len(spec.ctc_tokens) + 1), "cells": (), "cell_s": (), **memory}
 
 
 def decodes(spec: TextSpec) -> bool:
@@ -193,7 +193,7 @@ def candidates(
     raw: Mapping[str, Array], spec: TextSpec, calibration: Mapping[str, float], ask: Ask | None = None
 ) -> Candidates:
     """By the weights in `calibration`."""
-    return Candidates(hypotheses(raw, spec, calibration, ask), int(raw["cells"]), float(raw["cell_s"]))
+    return Candidates(decode_n_best(raw, spec, calibration, ask), int(raw["cells"]), float(raw["cell_s"]))
 
 
 def chosen(heard: Candidates, spec: TextSpec, calibration: Mapping[str, float], geometry: Geometry | None) -> Text:
@@ -211,14 +211,14 @@ def told(heard: Candidates, spec: TextSpec, calibration: Mapping[str, float]) ->
     confidence = apply_platt(float(odds[0] / odds.sum()), calibration, "text")
     shares = (1 - confidence) * odds[1:] / max(odds[1:].sum(), odds[0])
     alternatives = zip(others[:ALTERNATIVES], shares.tolist(), strict=False)
-    return Text(words, confidence, tuple((spec.decode(other.tokens), share) for other, share in alternatives))
+    return Text(words, confidence, tuple((spec.decode(other.token_ids), share) for other, share in alternatives))
 
 
 def _different(likeliest: Sequence[Hypothesis], spec: TextSpec) -> list[Hypothesis]:
     """Without those that spell in other tokens what a likelier one does."""
     texts: dict[str, Hypothesis] = {}
     for each in likeliest:
-        texts.setdefault(spec.decode(each.tokens), each)
+        texts.setdefault(spec.decode(each.token_ids), each)
     return list(texts.values())
 
 
@@ -233,17 +233,17 @@ def _word(word: Spelled, cell_s: float, spec: TextSpec, calibration: Mapping[str
 
 def spelled(hypothesis: Hypothesis, spec: TextSpec, cells: int) -> list[Spelled]:
     """The words of a hypothesis; each ends soon after its last letter, or where the next one begins or all ends."""
-    space = spec.index[SPACE]
-    words = [list(word) for between, word in groupby(hypothesis.spelt, lambda each: each.token == space) if not between]
+    space = spec.token_ids[SPACE]
+    words = [list(word) for between, word in groupby(hypothesis.tokens, lambda token: token.id == space) if not between]
     starts = [word[0].frame for word in words]
     nexts = [*starts[1:], cells][: len(words)]
     ends = [min(word[-1].frame + TAIL_CELLS, after) for word, after in zip(words, nexts, strict=True)]
     return [
         Spelled(
-            text="".join(spec.tokens[each.token] for each in word),
+            text="".join(spec.tokens[token.id] for token in word),
             start=start,
             end=max(end, start + 1),
-            sure=math.prod(each.confidence for each in word) ** (1 / len(word)),
+            sure=math.prod(token.probability for token in word) ** (1 / len(word)),
         )
         for word, start, end in zip(words, starts, ends, strict=True)
     ]

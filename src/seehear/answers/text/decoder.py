@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from seehear.answers.text.asking import LAYERS
+from seehear.decoding.autoregressive import LAYERS
 from seehear.layers.linear import Float32Linear
 from seehear.layers.recurrence import GRU
 
@@ -71,11 +71,11 @@ class Decoder(nn.Module):
 class AskedDecoder(nn.Module):
     """The decoder as a graph is asked: about one example, without padding.
 
-    memory (N, D), tokens (K, L), state (K, LAYERS, D) -> next (K, L, V + 1), after (K, LAYERS, D).
+    memory (N, D), tokens (K, L), state (K, LAYERS, D) -> logp (K, L, V + 1), next_state (K, LAYERS, D).
     """
 
     flexible = {"memory": {0: "cells"}, "tokens": {0: "texts", 1: "length"}, "state": {0: "texts"}}  # noqa: RUF012
-    outputs = ("next", "after")
+    outputs = ("logp", "next_state")
 
     def __init__(self, decoder: Decoder) -> None:
         super().__init__()
@@ -83,8 +83,8 @@ class AskedDecoder(nn.Module):
 
     def forward(self, memory: Tensor, tokens: Tensor, state: Tensor) -> tuple[Tensor, ...]:
         valid_mask = torch.ones(1, memory.shape[0], dtype=torch.bool, device=memory.device)
-        following, after = self.decoder(memory[None], valid_mask, tokens, state)
-        return following, after
+        logp, next_state = self.decoder(memory[None], valid_mask, tokens, state)
+        return logp, next_state
 
     def questions(self, raw: dict[str, Tensor], target: dict[str, Tensor]) -> Iterator[dict[str, Tensor]]:
         """Of several shapes about real examples: all their texts from the beginning, then one token more of one."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 LAYERS = 2
 DROPOUT = 0.15
-OWN, AID = ("tokens", "length"), ("spoken", "spoken_length")  # what CTC learns
+OWN, AID = ("tokens", "length"), ("auxiliary_tokens", "auxiliary_length")  # what CTC learns
 DECODER_SHARE = {False: 0.3, True: 0.7}  # of the loss, by whether the text is a translation
 
 
@@ -35,8 +35,8 @@ class Head(nn.Module):
     def __init__(self, spec: TextSpec, widths: Sequence[int]) -> None:
         super().__init__()
         width = widths[-1]
-        self.blank = len(spec.heard)
-        self.aided = bool(spec.spoken)
+        self.blank = len(spec.ctc_tokens)
+        self.aided = bool(spec.auxiliary_tokens)
         self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(LAYERS))
         self.layers = nn.ModuleList(BothWays(width) for _ in range(LAYERS))
         self.drop = nn.Dropout(DROPOUT)

@@ -13,10 +13,9 @@ from seehear.answers.headline import Headline
 from seehear.answers.items import Items
 from seehear.answers.platt_scaling import fit_platt
 from seehear.answers.text.answer import Candidates, Text, spelled, told
-from seehear.answers.text.bleu import bleu, bleu_parts, chrf, chrf_parts
-from seehear.answers.text.edits import edits
+from seehear.answers.text.similarity import compute_bleu, compute_chrf, count_bleu, count_chrf, find_edits
 from seehear.answers.text.spec import TextSpec
-from seehear.answers.text.weights import chosen
+from seehear.answers.text.tuning import tune_weights
 
 Array = NDArray[Any]
 EDITS = ("replace", "insert", "delete")
@@ -31,7 +30,7 @@ def tune(
     raws: Sequence[Mapping[str, Array]], truths: Sequence[Text], spec: TextSpec, ask: Ask | None = None
 ) -> dict[str, float]:
     """What each judge of a text weighs."""
-    return chosen(raws, [str(truth) for truth in truths], spec, ask)
+    return tune_weights(raws, [str(truth) for truth in truths], spec, ask)
 
 
 def calibrate(heard: Sequence[Candidates], truths: Sequence[Text], spec: TextSpec) -> dict[str, float]:
@@ -49,7 +48,9 @@ def _judged_words(heard: Sequence[Sequence[Any]], truths: Sequence[Text]) -> Ite
     """Whether each word heard is one of the truth's, as both are aligned."""
     for words, truth in zip(heard, truths, strict=True):
         wrong = {
-            edit.dest_pos for edit in edits(str(truth).split(), [word.text for word in words]) if edit.tag != "delete"
+            edit.dest_pos
+            for edit in find_edits(str(truth).split(), [word.text for word in words])
+            if edit.tag != "delete"
         }
         yield [place not in wrong for place in range(len(words))]
 
@@ -63,7 +64,7 @@ def compare(answers: Sequence[Text], truths: Sequence[Text], spec: TextSpec) -> 
     parts of bleu (n, 10) and chrf (n, 6, 3).
     """
     pairs = [(str(truth), str(answer)) for truth, answer in zip(truths, answers, strict=True)]
-    tags = [[edit.tag for edit in edits(truth.split(), said.split())] for truth, said in pairs]
+    tags = [[edit.tag for edit in find_edits(truth.split(), said.split())] for truth, said in pairs]
     replaced, inserted, deleted = (np.array([own.count(tag) for own in tags]) for tag in EDITS)
     compared = {
         "words": np.array([len(truth.split()) for truth, _ in pairs]),
@@ -71,7 +72,7 @@ def compare(answers: Sequence[Text], truths: Sequence[Text], spec: TextSpec) -> 
         "replaced": replaced,
         "inserted": inserted,
         "deleted": deleted,
-        "character_edits": np.array([len(edits(truth, said)) for truth, said in pairs]),
+        "character_edits": np.array([len(find_edits(truth, said)) for truth, said in pairs]),
         "right": np.array([truth == said for truth, said in pairs]),
         "confidence": np.array([answer.confidence for answer in answers], np.float64),
         "truth": np.array([truth for truth, _ in pairs], object),
@@ -80,7 +81,7 @@ def compare(answers: Sequence[Text], truths: Sequence[Text], spec: TextSpec) -> 
     }
     if spec.translated:
         truth, said = [truth for truth, _ in pairs], [said for _, said in pairs]
-        compared |= {"bleu": bleu_parts(said, truth), "chrf": chrf_parts(said, truth)}
+        compared |= {"bleu": count_bleu(said, truth), "chrf": count_chrf(said, truth)}
     return compared
 
 
@@ -114,7 +115,7 @@ def metrics(compared: Mapping[str, Array], spec: TextSpec) -> dict[str, float]:
     """wer and cer, edits per word and per character of the truth; substitutions, insertions and deletions are the
     parts of wer. Of translations bleu and chrf, 0 to 100."""
     if spec.translated:
-        return {"bleu": bleu(compared["bleu"].sum(0)), "chrf": chrf(compared["chrf"].sum(0))}
+        return {"bleu": compute_bleu(compared["bleu"].sum(0)), "chrf": compute_chrf(compared["chrf"].sum(0))}
     words = max(int(compared["words"].sum()), 1)
     parts = {
         name: float(compared[edit].sum() / words)
@@ -131,7 +132,7 @@ def confused(truths: Sequence[str], said: Sequence[str]) -> Iterator[tuple[str, 
     """Every word edit as (word of the truth, word of the answer); "" where one has none."""
     for truth, answer in zip(truths, said, strict=True):
         true_words, said_words = truth.split(), answer.split()
-        for edit in edits(true_words, said_words):
+        for edit in find_edits(true_words, said_words):
             yield (
                 true_words[edit.src_pos] if edit.tag != "insert" else "",
                 said_words[edit.dest_pos] if edit.tag != "delete" else "",

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from seehear.answers.text.ngrams import NGrams
-from seehear.answers.text.normal import normal
-from seehear.answers.text.pieces import MOST, learned
-from seehear.answers.text.spec import MOST_TOKENS, SPACE, TextSpec
+from seehear.answers.text.normalisation import normalise
+from seehear.answers.text.spec import MAX_TOKENS, SPACE, TextSpec
+from seehear.decoding.bpe import MAX_SUBWORDS, learn_bpe
+from seehear.decoding.ngrams import NGramCounts
 from seehear.errors import DataError
 
 RARELY = 3  # times a letter must occur to be learned
-MOST_LETTERS = MOST_TOKENS - MOST - 1  # beside parts of words and the space
+MOST_LETTERS = MAX_TOKENS - MAX_SUBWORDS - 1  # beside parts of words and the space
 MANY_TEXTS = 200  # from which a decoder may learn enough to judge transcripts too
 MANY_WORDS = 5_000  # in all, from which a translation is written in parts of words
 SAID_OF = 0.1  # share of translations beside which stands what was said, from which that is learned
@@ -24,7 +24,7 @@ def plan(cells: Iterable[str], column: str, aid: Sequence[str] | None = None) ->
 
     `aid` is what was said itself: the column is a translation of that.
     """
-    texts = [normal(cell) for cell in cells]
+    texts = [normalise(cell) for cell in cells]
     written = [text for text in texts if text]
     tokens = _letters(written)
     if len(tokens) < 2:
@@ -32,21 +32,21 @@ def plan(cells: Iterable[str], column: str, aid: Sequence[str] | None = None) ->
     words = Counter(word for text in written for word in text.split())
     translated = aid is not None or _word(column) in TRANSLATIONS
     if translated and words.total() >= MANY_WORDS:
-        tokens += learned(words, tokens)
+        tokens += learn_bpe(words, tokens)
     spec = TextSpec(
         tokens=tokens,
         texts=len(texts),
         words=len(words),
         translated=translated,
-        spoken=_spoken(aid or (), len(texts)),
+        auxiliary_tokens=_spoken(aid or (), len(texts)),
         decoder=translated or len(written) >= MANY_TEXTS,
     )
-    return spec.changed(language=NGrams.of(spec.sentences(written), len(tokens)).to_text())
+    return spec.replace(ngrams=NGramCounts.count_sentences(spec.encode_texts(written), len(tokens)).pack())
 
 
 def _spoken(aid: Sequence[str], texts: int) -> tuple[str, ...]:
     """The letters of what was said; () where that is written too seldom, or without letters."""
-    said = [text for cell in aid if (text := normal(cell))]
+    said = [text for cell in aid if (text := normalise(cell))]
     letters = _letters(said)
     return letters if len(said) >= SAID_OF * texts and len(letters) > 1 else ()
 

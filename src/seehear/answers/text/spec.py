@@ -1,4 +1,4 @@
-"""What may be written: the tokens of a text, how they followed each other, and by what it is written."""
+"""What a recogniser of text can write: its tokens, its language model, and which networks write it."""
 
 from __future__ import annotations
 
@@ -9,96 +9,101 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from seehear.amounts import counted
-from seehear.answers.text.hotwords import Hotwords
-from seehear.answers.text.language import Automaton
-from seehear.answers.text.ngrams import NGrams
-from seehear.answers.text.normal import normal
-from seehear.answers.text.pieces import Pieces
+from seehear.answers.text.normalisation import normalise
+from seehear.decoding.bpe import Tokeniser
+from seehear.decoding.hotwords import Hotwords
+from seehear.decoding.language_model import LanguageModel
+from seehear.decoding.ngrams import NGramCounts
 from seehear.errors import UsageError
 
 SPACE = " "
-MOST_TOKENS = 5000
+MAX_TOKENS = 5000
 
 
 class TextSpec(BaseModel):
-    """What may be written: `tokens`, letters and parts of words, and `language`, how they followed each other."""
+    """`tokens` are a space, letters and subwords."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    tokens: tuple[str, ...] = Field(min_length=2, max_length=MOST_TOKENS)
-    language: str = Field(default="", repr=False)  # NGrams.to_text
-    texts: int = Field(ge=0)  # how many it was planned from
-    words: int = Field(ge=0)  # how many different ones those had
-    hotwords: tuple[str, ...] = ()  # favoured, for as long as somebody expects them
-    translated: bool = False  # into another language than is spoken, so that words have no times
-    spoken: tuple[str, ...] = Field(default=(), max_length=MOST_TOKENS)  # tokens of the words spoken, if learned too
-    decoder: bool = False  # whether a network that writes token by token was taught too
+    tokens: tuple[str, ...] = Field(min_length=2, max_length=MAX_TOKENS)
+    ngrams: str = Field(default="", repr=False)  # packed NGramCounts, for the language model
+    texts: int = Field(ge=0)  # number of texts it was planned from
+    words: int = Field(ge=0)  # number of different words in them
+    hotwords: tuple[str, ...] = ()  # those of the present input; a model file has none
+    translated: bool = False  # into another language than the one spoken, so that words have no times
+    auxiliary_tokens: tuple[str, ...] = Field(default=(), max_length=MAX_TOKENS)  # of the source language, for CTC
+    decoder: bool = False  # whether there is an autoregressive decoder beside CTC
 
-    @field_validator("tokens", "spoken")
+    @field_validator("tokens", "auxiliary_tokens")
     @classmethod
-    def _parts_of_words(cls, tokens: tuple[str, ...]) -> tuple[str, ...]:
-        within = all(token and (token == SPACE or SPACE not in token) for token in tokens)
-        if tokens and (len(set(tokens)) < len(tokens) or SPACE not in tokens or not within):
-            raise ValueError("tokens are a space, and different letters and parts of words")
+    def _check_tokens(cls, tokens: tuple[str, ...]) -> tuple[str, ...]:
+        within_words = all(token and (token == SPACE or SPACE not in token) for token in tokens)
+        if tokens and (len(set(tokens)) < len(tokens) or SPACE not in tokens or not within_words):
+            raise ValueError("tokens must be a space, and different letters and subwords")
         return tokens
 
     @model_validator(mode="after")
-    def _sound(self) -> Self:
-        if self.language and NGrams.from_text(self.language).vocabulary != len(self.tokens):
-            raise ValueError(f"language was counted with another number of tokens than {len(self.tokens)}")
+    def _check(self) -> Self:
+        if self.ngrams and NGramCounts.unpack(self.ngrams).vocabulary != len(self.tokens):
+            raise ValueError(f"ngrams were counted with another number of tokens than {len(self.tokens)}")
         if self.translated and not self.decoder:
-            raise ValueError("a translation is written by a decoder: decoder must be true")
-        if self.spoken and not self.translated:
-            raise ValueError("spoken is learned beside a translation: translated must be true, or spoken empty")
+            raise ValueError("a decoder writes translations: decoder must be true")
+        if self.auxiliary_tokens and not self.translated:
+            raise ValueError(
+                "auxiliary_tokens are for translations: translated must be true, or auxiliary_tokens empty"
+            )
         return self
 
     def __str__(self) -> str:
         letters = [token for token in self.tokens if len(token) == 1]
-        shown = "".join(letters).strip()
-        some = shown if len(shown) <= 60 else shown[:60] + "…"
-        parts = len(self.tokens) - len(letters)
-        spelt = f"{counted(len(letters), 'letter')} ({some})" + (f" and {parts:,} parts of words" if parts else "")
-        what = "translation" if self.translated else "text"
-        aided = f"; taught by the words spoken, in {len(self.spoken)} letters, too" if self.spoken else ""
-        return f"{what} in {spelt}; {counted(self.words, 'different word')} in {counted(self.texts, 'text')}{aided}"
+        joined = "".join(letters).strip()
+        shown = joined if len(joined) <= 60 else joined[:60] + "…"
+        subwords = len(self.tokens) - len(letters)
+        spelling = f"{counted(len(letters), 'letter')} ({shown})" + (f" and {subwords:,} subwords" if subwords else "")
+        name = "translation" if self.translated else "text"
+        size = f"{counted(self.words, 'different word')} in {counted(self.texts, 'text')}"
+        auxiliary = len(self.auxiliary_tokens)
+        source = f"; also learns the words spoken, in {auxiliary} letters" if auxiliary else ""
+        return f"{name} in {spelling}; {size}{source}"
 
     @property
-    def heard(self) -> tuple[str, ...]:
-        """The tokens that are heard one after the other: those of a translation only where no others are learned."""
-        return self.spoken or self.tokens
+    def ctc_tokens(self) -> tuple[str, ...]:
+        """What CTC recognises: the words spoken if they are known, otherwise the text itself."""
+        return self.auxiliary_tokens or self.tokens
 
     @property
-    def index(self) -> dict[str, int]:
-        return self.pieces.index
+    def token_ids(self) -> dict[str, int]:
+        return self.tokeniser.token_ids
 
     @cached_property
-    def pieces(self) -> Pieces:
-        return Pieces(self.tokens)
+    def tokeniser(self) -> Tokeniser:
+        return Tokeniser(self.tokens)
 
     @cached_property
-    def heard_pieces(self) -> Pieces:
-        return Pieces(self.heard)
+    def ctc_tokeniser(self) -> Tokeniser:
+        return Tokeniser(self.ctc_tokens)
 
     @cached_property
-    def automaton(self) -> Automaton:
-        return Automaton.of(NGrams.from_text(self.language))
+    def language_model(self) -> LanguageModel:
+        return LanguageModel.from_counts(NGramCounts.unpack(self.ngrams))
 
     @cached_property
-    def hotword_bias(self) -> Hotwords | None:
+    def compiled_hotwords(self) -> Hotwords | None:
         if not self.hotwords:
             return None
-        return Hotwords.of(map(self.encode, self.hotwords), len(self.tokens), self.index[SPACE], self.automaton)
+        encoded = map(self.encode, self.hotwords)
+        return Hotwords.compile(encoded, len(self.tokens), self.token_ids[SPACE], self.language_model)
 
-    def changed(self, **fields: Any) -> TextSpec:
-        """Another one; not model_copy, which would keep the machines of this one."""
+    def replace(self, **fields: Any) -> TextSpec:
+        """A copy with other fields. Unlike model_copy, it checks them and does not keep the cached properties."""
         return TextSpec(**{**self.model_dump(), **fields})
 
     def encode(self, text: str) -> list[int]:
-        """The tokens of a normal text; what is none of them is left out."""
-        return self.pieces.encode(text)
+        """The tokens of a normalised text. Letters without a token are dropped."""
+        return self.tokeniser.encode(text)
 
-    def sentences(self, texts: Iterable[str]) -> Iterator[list[int]]:
-        """Those of normal texts in which there is any token: what has none is not silence, but unknown."""
+    def encode_texts(self, texts: Iterable[str]) -> Iterator[list[int]]:
+        """The tokens of normalised texts. A text in unknown letters is left out, so as not to pass for silence."""
         return filter(None, map(self.encode, texts))
 
     def decode(self, tokens: Iterable[int]) -> str:
@@ -108,21 +113,21 @@ class TextSpec(BaseModel):
 
 def with_hotwords(spec: TextSpec, hotwords: Sequence[str]) -> TextSpec:
     """Raises UsageError for a hotword with a letter that was never learned, and for too many hotwords."""
-    expected = tuple(dict.fromkeys(filter(None, map(normal, hotwords))))
-    for hotword in expected:
-        if strange := sorted(set(hotword) - set(spec.tokens)):
+    normalised = tuple(dict.fromkeys(filter(None, map(normalise, hotwords))))
+    for hotword in normalised:
+        if unknown := sorted(set(hotword) - set(spec.tokens)):
             letters = "".join(token for token in spec.tokens if len(token) == 1)
             raise UsageError(
-                f"the hotword {hotword!r} has {''.join(strange)!r}",
+                f"the hotword {hotword!r} has {''.join(unknown)!r}",
                 allowed=f"the letters that were learned: {letters.strip()}",
                 hint="write it as it sounds in these letters",
             )
-    hotword_bias = spec.changed(hotwords=expected)
-    _ = hotword_bias.hotword_bias  # made now, while too many can still be refused
-    return hotword_bias
+    expecting = spec.replace(hotwords=normalised)
+    _ = expecting.compiled_hotwords  # compiled here, so that too many are refused before an input is read
+    return expecting
 
 
 def with_language_model(spec: TextSpec, lines: Iterable[str]) -> TextSpec:
-    """As if the lines had been said in the examples, as far as the odds of words go."""
-    more = NGrams.of(spec.sentences(map(normal, lines)), len(spec.tokens), least=1)
-    return spec.changed(language=NGrams.from_text(spec.language).plus(more).to_text())
+    """The spec with the lines added to its language model, as if they had been among the examples."""
+    counts = NGramCounts.count_sentences(spec.encode_texts(map(normalise, lines)), len(spec.tokens), min_count=1)
+    return spec.replace(ngrams=(NGramCounts.unpack(spec.ngrams) + counts).pack())

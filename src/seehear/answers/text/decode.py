@@ -1,0 +1,92 @@
+"""From the network's outputs to the n best texts: CTC beam search for transcripts, the decoder for translations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from numpy.typing import NDArray
+
+from seehear.answers.ask import Ask
+from seehear.answers.text.spec import TextSpec
+from seehear.decoding.autoregressive import ConditionedDecoder, DecodedSequence, rank_sequences, search_decoder
+from seehear.decoding.ctc import BEAMS, CTCBeamSearch, SearchWeights
+from seehear.decoding.hypothesis import Hypothesis
+
+Array = NDArray[Any]
+
+HOTWORD_WEIGHT = 2.0  # log odds for each token of a hotword that the language model does not know
+# Weights of log probabilities (language, decoder) and of the number of tokens; the exponent of the length penalty.
+TRANSCRIPT_WEIGHTS = {"language": 0.4, "insertion": 0.6, "decoder": 0.3}
+TRANSLATION_WEIGHTS = {"language": 0.0, "length": 1.0}
+
+
+def decode_n_best(
+    raw: Mapping[str, Array], spec: TextSpec, calibration: Mapping[str, float], ask: Ask | None
+) -> list[Hypothesis]:
+    """raw: logp (N, V + 1) and, if there is a decoder, memory (N, D), of which the first `cells` () are not padding."""
+    weights = get_weights(spec, calibration)
+    if spec.translated:
+        return rank_translations(search_translations(raw, spec, ask), spec, weights)
+    hypotheses = search_transcripts(raw, spec, calibration)
+    if not spec.decoder or not weights["decoder"]:
+        return hypotheses
+    return rescore(hypotheses, score_with_decoder(hypotheses, raw, spec, ask), weights["decoder"])
+
+
+def get_weights(spec: TextSpec, calibration: Mapping[str, float]) -> dict[str, float]:
+    """The weights tuned on held-out examples, or else the defaults."""
+    defaults = TRANSLATION_WEIGHTS if spec.translated else TRANSCRIPT_WEIGHTS
+    return {name: calibration.get(name, value) for name, value in defaults.items()}
+
+
+def search_transcripts(raw: Mapping[str, Array], spec: TextSpec, calibration: Mapping[str, float]) -> list[Hypothesis]:
+    """By CTC, language model and hotwords, without the decoder."""
+    weights = get_weights(spec, calibration)
+    search = CTCBeamSearch(
+        spec.language_model,
+        spec.compiled_hotwords,
+        SearchWeights(weights["language"], weights["insertion"], HOTWORD_WEIGHT),
+    )
+    search.feed(raw["logp"][: int(raw["cells"])])
+    return search.n_best(BEAMS, finished=True)
+
+
+def score_with_decoder(
+    hypotheses: Sequence[Hypothesis], raw: Mapping[str, Array], spec: TextSpec, ask: Ask | None
+) -> Array:
+    """(K,) log probability of each by the decoder."""
+    return _make_decoder(raw, spec, ask).score([each.token_ids for each in hypotheses])
+
+
+def rescore(hypotheses: Sequence[Hypothesis], decoder_logp: Array, weight: float) -> list[Hypothesis]:
+    """Add the weighted decoder_logp (K,) to the scores and sort again."""
+    rescored = (
+        replace(each, score=each.score + weight * logp)
+        for each, logp in zip(hypotheses, decoder_logp.tolist(), strict=True)
+    )
+    return sorted(rescored, key=lambda each: -each.score)
+
+
+def search_translations(raw: Mapping[str, Array], spec: TextSpec, ask: Ask | None) -> list[DecodedSequence]:
+    """Unordered."""
+    return search_decoder(_make_decoder(raw, spec, ask), spec.compiled_hotwords, HOTWORD_WEIGHT)
+
+
+def rank_translations(
+    translations: Sequence[DecodedSequence], spec: TextSpec, weights: Mapping[str, float]
+) -> list[Hypothesis]:
+    return rank_sequences(
+        translations,
+        spec.language_model if weights["language"] else None,  # not built where it has no say
+        language_weight=weights["language"],
+        length_exponent=weights["length"],
+    )
+
+
+def _make_decoder(raw: Mapping[str, Array], spec: TextSpec, ask: Ask | None) -> ConditionedDecoder:
+    if ask is None:
+        raise ValueError("Expected a decoder to ask, as the Spec has one")
+    cells = max(int(raw["cells"]), 1)  # the decoder needs a cell to attend to, even if only of padding
+    return ConditionedDecoder(ask, raw["memory"][:cells], len(spec.tokens))
