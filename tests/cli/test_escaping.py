@@ -23,7 +23,7 @@ from PIL import Image
 import seehear
 import tiny
 from seehear.answers.boxes.box import Box
-from seehear.answers.boxes.exchange import as_csv
+from seehear.answers.boxes.exchange import to_csv
 from seehear.cli import run
 from seehear.escaping import CsvWriter, as_json, escaped_toml, printable
 from seehear.runtime.bundle import Bundle, write_bundle
@@ -147,7 +147,7 @@ def test_predictions_hold_no_formula_and_no_command(here: Path, capsys: pytest.C
 
 def test_tables_of_boxes_hold_none(here: Path) -> None:
     boxes = [Box(label=label, xyxy=(-1.0, 0.0, 5.0, 5.0), confidence=0.5, accepted=True) for label in HOSTILE]
-    rows = list(csv.reader(io.StringIO(as_csv(boxes))))
+    rows = list(csv.reader(io.StringIO(to_csv(boxes))))
     assert rows[1][:2] == ["'" + HOSTILE[0], "-1.0"] and rows[2][0].isprintable()
 
 

@@ -19,7 +19,7 @@ import tiny
 from seehear import api
 from seehear.answers import ANSWERS, Part
 from seehear.answers.boxes import Boxes, BoxesSpec
-from seehear.answers.boxes.overlap import overlap, suppressed
+from seehear.answers.boxes.overlap import box_iou, suppress
 from seehear.answers.mask import Mask, MaskSpec
 from seehear.cli import run
 from seehear.errors import UsageError
@@ -138,7 +138,7 @@ def test_things_on_seams_are_found_once_and_whole(height: int, width: int, scale
     for x, y, across, down, _ in drawn:
         w, h = 1 + across * (most_px - 1), 1 + down * (most_px - 1)
         thing = np.array([x * (width - w), y * (height - h), x * (width - w) + w, y * (height - h) + h]).clip(0)
-        if not things or overlap(thing[None], np.array(things)).max() == 0:
+        if not things or box_iou(thing[None], np.array(things)).max() == 0:
             things.append(thing)
     labels = np.array([label for *_, label in drawn], int)[: len(things)]
     corners = np.array(things).reshape(-1, 4).clip(0, [width, height, width, height])
@@ -167,7 +167,7 @@ def test_many_boxes_are_compared_in_little_memory() -> None:
     corner = np.stack(np.meshgrid(np.arange(0, 6000, 30), np.arange(0, 900, 30)), -1).reshape(-1, 2)
     boxes, scores = np.concatenate([corner, corner + 20], 1), random.random(len(corner))
     tracemalloc.start()
-    stay = suppressed(np.concatenate([boxes, boxes + 1]), np.concatenate([scores, scores / 2]), np.zeros(12_000), 0.6)
+    stay = suppress(np.concatenate([boxes, boxes + 1]), np.concatenate([scores, scores / 2]), np.zeros(12_000), 0.6)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert np.array_equal(np.sort(stay), np.arange(6_000))  # what is a pixel off is the same thing
@@ -184,9 +184,9 @@ def test_what_stays_is_what_comparing_all_with_all_leaves(n: int, seed: int, mos
     stay: list[int] = []
     for i in np.argsort(-scores, kind="stable"):
         rivals = [j for j in stay if classes[j] == classes[i]]
-        if not rivals or overlap(boxes[[i]], boxes[rivals]).max() <= most:
+        if not rivals or box_iou(boxes[[i]], boxes[rivals]).max() <= most:
             stay.append(int(i))
-    assert suppressed(boxes, scores, classes, most).tolist() == stay
+    assert suppress(boxes, scores, classes, most).tolist() == stay
 
 
 MASKS = MaskSpec(

@@ -19,10 +19,10 @@ from PIL import Image
 from seehear.answers import ANSWERS
 from seehear.answers.boxes import Box, Boxes, BoxesSpec
 from seehear.answers.boxes.answer import expected_share, states
-from seehear.answers.boxes.exchange import as_coco, as_yolo, from_supervision, to_supervision
-from seehear.answers.boxes.matching import HIT, IGNORED, WRONG, matched
+from seehear.answers.boxes.exchange import from_supervision, to_coco, to_supervision, to_yolo
+from seehear.answers.boxes.matching import FALSE_POSITIVE, IGNORED, TRUE_POSITIVE, match_boxes
 from seehear.answers.boxes.metric import agreement
-from seehear.answers.boxes.overlap import overlap, suppressed
+from seehear.answers.boxes.overlap import box_iou, suppress
 from seehear.answers.items import ACCEPTED_FROM, ItemCount
 from seehear.answers.overlay import Captions
 from seehear.errors import DataError, InputError, UsageError
@@ -94,7 +94,7 @@ def coco_says(answers: list[Boxes], truths: list[Boxes], spec: BoxesSpec) -> np.
     results = [
         result
         for image, answer in enumerate(answers)
-        for result in as_coco([*answer.boxes, *answer.faint], image_id=image, categories=numbers)
+        for result in to_coco([*answer.boxes, *answer.faint], image_id=image, categories=numbers)
     ]
     judge = COCOeval(drawn, drawn.loadRes(results), "bbox")
     judge.evaluate()
@@ -168,9 +168,9 @@ def test_suppression_is_the_slow_obvious_one(n: int, classes: int, seed: int) ->
     low = random.integers(0, 20, (n, 2))
     boxes = np.concatenate([low, low + random.integers(1, 20, (n, 2))], 1).astype(float)
     scores, labels = random.random(n), random.integers(0, classes, n)
-    assert suppressed(boxes, scores, labels, 0.4).tolist() == slowly_suppressed(boxes, scores, labels, 0.4)
+    assert suppress(boxes, scores, labels, 0.4).tolist() == slowly_suppressed(boxes, scores, labels, 0.4)
     if n:
-        assert np.allclose(overlap(boxes, boxes), [[iou(a, b) for b in boxes] for a in boxes])
+        assert np.allclose(box_iou(boxes, boxes), [[iou(a, b) for b in boxes] for a in boxes])
 
 
 def test_what_need_not_be_found_is_neither_right_nor_wrong() -> None:
@@ -178,8 +178,8 @@ def test_what_need_not_be_found_is_neither_right_nor_wrong() -> None:
     crowd, difficult = np.array([False, True, False]), np.array([False, False, True])
     found = np.array([[0, 0, 10, 10], [1, 0, 10, 10], [21, 21, 30, 30], [40, 40, 50, 50], [100, 0, 110, 10]], float)
     again = np.concatenate([found, found[-1:]])  # the difficult one a second time
-    state = matched(again, there, crowd, difficult, np.array([0.5]))[:, 0].tolist()
-    assert state == [HIT, WRONG, IGNORED, IGNORED, IGNORED, WRONG]
+    state = match_boxes(again, there, crowd, difficult, np.array([0.5]))[:, 0].tolist()
+    assert state == [TRUE_POSITIVE, FALSE_POSITIVE, IGNORED, IGNORED, IGNORED, FALSE_POSITIVE]
 
 
 # Columns and cells
@@ -196,13 +196,13 @@ def test_a_column_becomes_a_spec() -> None:
 @pytest.mark.parametrize(
     ("cell", "words"),
     [
-        ("cat", r"'cat' is no list of boxes. Allowed: \[\{\"label\""),
-        ('[{"label": "cat"}]', "is no box"),
-        ('[{"label": "cat", "xyxy": [1, 2, 3]}]', "is no box"),
+        ("cat", r"'cat' is not a list of boxes. Allowed: \[\{\"label\""),
+        ('[{"label": "cat"}]', "is not a box"),
+        ('[{"label": "cat", "xyxy": [1, 2, 3]}]', "is not a box"),
         ('[{"label": "cat", "xyxy": [5, 2, 5, 4]}]', r"a box from \(5, 2\) to \(5, 4\) has no area"),
         ('[{"label": "cat", "xyxy": [1, 2, NaN, 4]}]', "has no area"),
         ('[{"label": "Cat", "xyxy": [1, 2, 3, 4]}]', "'Cat' is not one of the 2 classes.*did you mean 'cat'"),
-        ("[" * 100_000, "is no list of boxes"),
+        ("[" * 100_000, "is not a list of boxes"),
     ],
 )
 def test_cells_that_are_refused(cell: str, words: str) -> None:
@@ -313,7 +313,7 @@ def test_agreement_is_that_of_the_told_boxes_alone(seed: int) -> None:
         for label in SPEC_OF[3].classes:
             drawn = [box for box in truth.boxes if box.label == label]
             state = states(answer.boxes, drawn, label, np.array([0.5]))[:, 0]
-            hits, told = hits + (state == HIT).sum(), told + (state != IGNORED).sum()
+            hits, told = hits + (state == TRUE_POSITIVE).sum(), told + (state != IGNORED).sum()
             there += sum(not (box.crowd or box.difficult) for box in drawn)
         assert found == pytest.approx(2 * hits / (told + there) if told + there else 1.0)
     assert 0 < agreed.mean() < 1
@@ -346,7 +346,7 @@ def test_files_for_tables_and_coco() -> None:
     assert [row["label"] for row in rows] == ["cat", "a, b"]
     assert [rows[0][name] for name in ("x1", "y2", "confidence", "accepted")] == ["1", "22", "0.9", "yes"]
     assert json.loads(files["json"])[0] == {"category": "cat", "bbox": [1, 2, 10, 20], "score": 0.9}
-    assert as_yolo(answer.boxes[:1], ["dog", "cat"], width=20, height=40) == "1 0.300000 0.300000 0.500000 0.500000\n"
+    assert to_yolo(answer.boxes[:1], ["dog", "cat"], width=20, height=40) == "1 0.300000 0.300000 0.500000 0.500000\n"
 
 
 def test_detections_of_supervision(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,8 +8,8 @@ import torch
 
 from seehear.answers import ANSWERS
 from seehear.answers.boxes import Box, Boxes
-from seehear.answers.boxes.answer import NEED_NOT, OBJECT
-from seehear.answers.boxes.head import Head, assigned, generalised
+from seehear.answers.boxes.answer import IGNORE, OBJECT
+from seehear.answers.boxes.head import Head, assign, generalised_iou
 from seehear.geometry import Cells, Geometry, Grid, Warp, Warps
 
 BOXES = ANSWERS["boxes"]
@@ -54,13 +54,13 @@ def test_targets_move_like_answers(mirrored: int) -> None:
     moved = Head(SPEC, (16, 16)).moved(target(*boxes), warps)
     expected = [box.xyxy for box in Boxes(boxes).moved(warp).boxes]
     assert np.allclose(moved["corners"][0], expected)
-    assert moved["kind"][0].tolist() == [OBJECT, NEED_NOT]
+    assert moved["kind"][0].tolist() == [OBJECT, IGNORE]
 
 
 def test_what_leaves_the_picture_need_not_be_found() -> None:
     boxes = (Box("cat", (0, 0, 40, 40)), Box("cat", (0, 0, 90, 40)), Box("cat", (0, 0, 20, 40)))
     moved = Head(SPEC, (16, 16)).moved(target(*boxes), Warps(torch.ones(1, 2), torch.tensor([[-30.0, 0.0]])))
-    assert moved["kind"][0].tolist() == [NEED_NOT, OBJECT, 0]
+    assert moved["kind"][0].tolist() == [IGNORE, OBJECT, 0]
     assert moved["corners"][0, :2].tolist() == [[0, 0, 10, 40], [0, 0, 60, 40]]
 
 
@@ -70,17 +70,17 @@ def test_the_cells_that_see_a_thing_best_learn_it() -> None:
     corners, logits, places = (raw[name][:1].detach() for name in ("corners", "logits", "cells"))
     best = 2 * 12 + 3  # a cell within the dog whose box is the dog's
     corners[0, best] = truth["corners"][0, 0]
-    learned = assigned(corners, logits, places, truth)
+    learned = assign(corners, logits, places, truth)
     assert learned.scores[0, best].tolist() == pytest.approx([0, 1], abs=1e-4)
-    assert int(learned.thing[0, best]) == 0
+    assert int(learned.box_index[0, best]) == 0
     within = ((places[0, :, :2] - 32).abs() < 16).all(1)
     tiny = ((places[0, :, :2] - torch.tensor([74.0, 10.0])).abs() < 0.75 * places[0, :, 2:]).all(1)
     assert learned.scores[0, ~within & ~tiny].sum() == 0
     assert learned.scores[0, tiny, 0].sum() > 0
     assert (learned.scores[0, within, 1] > 0).sum() <= 10
     excused = ((places[0, :, :2] - torch.tensor([72.0, 48.0])).abs() < 16).all(1)
-    assert learned.counts[0, excused].sum() == 0
-    assert learned.counts[0, ~excused].all()
+    assert learned.weights[0, excused].sum() == 0
+    assert learned.weights[0, ~excused].all()
 
 
 def test_the_loss_is_least_where_the_boxes_are_right() -> None:
@@ -103,4 +103,4 @@ def test_the_loss_is_least_where_the_boxes_are_right() -> None:
 def test_generalised_overlap_by_hand() -> None:
     a = torch.tensor([[0.0, 0, 10, 10], [0, 0, 10, 10], [0, 0, 10, 10]])
     b = torch.tensor([[0.0, 0, 10, 10], [5, 0, 15, 10], [20, 0, 30, 10]])
-    assert generalised(a, b).tolist() == pytest.approx([1, 1 / 3, -1 / 3])
+    assert generalised_iou(a, b).tolist() == pytest.approx([1, 1 / 3, -1 / 3])

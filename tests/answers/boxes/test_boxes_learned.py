@@ -14,7 +14,7 @@ from seehear import api
 from seehear.answers import ANSWERS
 from seehear.answers.boxes import Boxes
 from seehear.answers.boxes.answer import corners_of
-from seehear.answers.boxes.overlap import overlap
+from seehear.answers.boxes.overlap import box_iou
 from seehear.events import Listener, silence
 from seehear.recipe import Recipe, Training
 from seehear.senses.sight.plan import SightSpec
@@ -107,7 +107,7 @@ def test_scenes_beside_each_other_are_answered_as_each_alone(model: api.Recognis
         corners_of(prediction.answer.boxes) + np.tile([number % 4, number // 4], 2) * SIDE_PX
         for number, prediction in enumerate(model.predict(small))
     ]
-    shared = overlap(np.concatenate(alone), together)
+    shared = box_iou(np.concatenate(alone), together)
     assert len(shared) > 10
     assert abs(shared.shape[0] - shared.shape[1]) <= 0.1 * len(shared)
     assert (shared.max(1) > 0.6).mean() > 0.9

@@ -22,8 +22,8 @@ from seehear.answers.items import NEVER, ItemCount
 from seehear.answers.mask import Mask, MaskSpec
 from seehear.answers.mask.answer import pack
 from seehear.answers.mask.head import Head
-from seehear.answers.mask.levels import CONFIDENCES, level_from, levels_of
-from seehear.answers.mask.picture import numbers
+from seehear.answers.mask.levels import CONFIDENCES, min_level, to_levels
+from seehear.answers.mask.picture import load_mask
 from seehear.answers.mask.spec import UNKNOWN
 from seehear.errors import DataError, InputError
 from seehear.geometry import Cells, Geometry, Grid, Warp, Warps
@@ -79,7 +79,7 @@ def test_classes_are_named_by_a_file_near_the_masks(tmp_path: Path) -> None:
     assert (spec.classes, spec.numbers, spec.unknown) == (("Sky", "Road", "Car"), (0, 1, 2), (3, 255))
     assert spec.shares == (0.666667, 0.333333, 0.0)
     assert str(spec).startswith(
-        "one of 3 classes for every pixel: Sky (66.7 %), Road (33.3 %), Car (0.0 %); right from 90"
+        "one of 3 classes per pixel: Sky (66.7 %), Road (33.3 %), Car (0.0 %); a mask counts as right from a pixel"
     )
     assert MASK.read(cells[0], spec).pixels.tolist() == [[0, 0, 1, UNKNOWN]]
 
@@ -116,7 +116,7 @@ def test_grey_of_few_bits_holds_the_numbers_that_were_written(bits: int, most: i
     chunks = [(b"IHDR", header), (b"IDAT", packed), (b"IEND", b"")]
     file = b"".join(struct.pack(">I", len(d)) + t + d + struct.pack(">I", zlib.crc32(t + d)) for t, d in chunks)
     (tmp_path / "grey.png").write_bytes(b"\x89PNG\r\n\x1a\n" + file)
-    assert numbers(str(tmp_path / "grey.png"))[0].tolist() == pixels.tolist()
+    assert load_mask(str(tmp_path / "grey.png"))[0].tolist() == pixels.tolist()
 
 
 def test_a_palette_gives_the_colours_and_answers_are_saved_alike(tmp_path: Path) -> None:
@@ -168,10 +168,10 @@ def test_the_name_of_a_colour_counts_where_another_table_has_another_order(tmp_p
 def test_colours_that_no_table_names_are_refused(tmp_path: Path) -> None:
     cell = coloured(tmp_path, (1, 2, 3), (9, 8, 7))
     with pytest.raises(InputError, match=r"colours without a palette.*Next: put a class_dict\.csv"):
-        numbers(cell)
+        load_mask(cell)
     (tmp_path / "class_dict.csv").write_text("name,r,g,b\ncat,1,2,3\n")
     with pytest.raises(InputError, match=r"1\.png: the pixel at \(1, 0\) is #090807, which is not in class_dict"):
-        numbers(cell)
+        load_mask(cell)
 
 
 def test_a_table_of_colours_leaves_masks_of_numbers_as_they_are(tmp_path: Path) -> None:
@@ -197,8 +197,8 @@ def test_a_table_of_colours_leaves_masks_of_numbers_as_they_are(tmp_path: Path) 
 )
 def test_a_damaged_table_of_colours_is_refused_by_name(tmp_path: Path, name: str, content: bytes) -> None:
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(InputError, match=rf"{name}: .*Allowed: lines of a name and its red, green and blue"):
-        numbers(coloured(tmp_path, (1, 2, 3), (0, 0, 0)))
+    with pytest.raises(InputError, match=rf"{name}: .*Allowed: lines with a name and its red, green and blue"):
+        load_mask(coloured(tmp_path, (1, 2, 3), (0, 0, 0)))
 
 
 def test_rare_classes_weigh_more_but_not_without_end() -> None:
@@ -227,7 +227,7 @@ def test_a_mask_that_cannot_be_one_is_refused_with_its_file(tmp_path: Path) -> N
     ("pixels", "words"),
     [
         ([], "holds no answers"),
-        ([[7, 7]], "every pixel of its masks is the same, '7'"),
+        ([[7, 7]], "all pixels of its masks have the same class, '7'"),
         (None, "none of its masks can be"),
     ],
 )
@@ -240,7 +240,7 @@ def test_plan_says_why_masks_cannot_be_learned(pixels: list[list[int]] | None, w
 def test_a_bomb_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
     Image.new("1", (20_000, 20_000)).save(tmp_path / "bomb.png")
     with pytest.raises(InputError, match="20000 by 20000 pixels are too many"):
-        numbers(str(tmp_path / "bomb.png"))
+        load_mask(str(tmp_path / "bomb.png"))
 
 
 # Places
@@ -347,7 +347,7 @@ def test_confidence_is_how_often_enough_pixels_are_right() -> None:
         logits = (3 * 2 * seen / noise**2).astype(np.float32)  # thrice the log odds
         raws.append({"logits": logits, "cell_px": np.float32(4)})
         truths.append(Mask.of(np.repeat(np.repeat(cells, 4, 0), 4, 1).astype(np.uint8), SPEC))
-    spec = SPEC.model_copy(update={"right_from": 0.75})
+    spec = SPEC.model_copy(update={"min_accuracy": 0.75})
     calibration = MASK.calibrate(raws[:120], truths[:120], spec)
     assert calibration["temperature"] > 2
     answers = [MASK.from_raw(raw, spec, calibration, None) for raw in raws[120:]]
@@ -360,7 +360,7 @@ def test_confidence_is_how_often_enough_pixels_are_right() -> None:
 
 def test_an_answer_in_words_and_in_json() -> None:
     pixels = drawn(20, 60)
-    levels = levels_of(np.where(pixels == 2, 0.4, 0.95))
+    levels = to_levels(np.where(pixels == 2, 0.4, 0.95))
     answer = Mask.of(
         pixels,
         SPEC,
@@ -368,7 +368,7 @@ def test_an_answer_in_words_and_in_json() -> None:
         expected=0.93,
         sure=(0.97, 0.9, 0.4),
         levels=pack(levels),
-        accepted_from=level_from(0.9),
+        accepted_from=min_level(0.9),
     )
     assert str(answer) == "ground 50 %, road 42 %, car 8 %"
     assert answer.marked() == "ground 50 %, road 42 %, [car 8 %]"
@@ -394,8 +394,8 @@ def test_pixels_that_are_not_accepted_are_striped_and_black_in_a_file_of_their_o
     pixels = drawn()
     sure = np.zeros(pixels.shape, bool)
     sure[:, 30:] = True
-    levels = pack(levels_of(np.where(sure, 0.99, 0.6)))
-    answer = Mask.of(pixels, SPEC, levels=levels, accepted_from=level_from(0.9))
+    levels = pack(to_levels(np.where(sure, 0.99, 0.6)))
+    answer = Mask.of(pixels, SPEC, levels=levels, accepted_from=min_level(0.9))
     laid = np.asarray(answer.draw_on(Image.new("L", (60, 40), 100)))[::8, ::8]
     plain = (laid == 100).all(2)
     assert not plain[20:, 30:].any()
@@ -407,12 +407,12 @@ def test_pixels_that_are_not_accepted_are_striped_and_black_in_a_file_of_their_o
 
 def test_levels_keep_order_and_what_is_accepted_is_as_sure_as_was_asked() -> None:
     sure = np.sort(np.random.default_rng(0).random(5000))
-    levels = levels_of(sure)
+    levels = to_levels(sure)
     assert (np.diff(levels.astype(int)) >= 0).all()
     for limit in (*CONFIDENCES[[1, 40, -1]], 0.5, 0.9):  # the lowest level holds all that is less sure
-        accepted = levels >= level_from(limit)
+        accepted = levels >= min_level(limit)
         assert (sure[accepted] >= limit - 1e-6).all()
-    assert level_from(NEVER) > levels.max()
+    assert min_level(NEVER) > levels.max()
 
 
 def test_items_are_the_pixels_whose_class_is_known() -> None:

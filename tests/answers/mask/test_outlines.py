@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pycocotools import mask as coco
 
 from seehear.answers import ANSWERS
-from seehear.answers.mask.outlines import filled, parsed, unpacked
+from seehear.answers.mask.outlines import decode_rle, fill_polygon, parse_outlines
 from seehear.answers.mask.spec import UNKNOWN
 from seehear.errors import DataError, InputError
 
@@ -24,8 +24,10 @@ POLYGON = st.lists(CORNER, min_size=3, max_size=8).map(lambda corners: np.round(
 CONVEX = st.lists(st.floats(0, 2 * np.pi), min_size=3, max_size=9, unique=True)
 
 
-def cell(*regions: dict[str, Any], rest: str | None = "background", size: tuple[int, int] = (HEIGHT, WIDTH)) -> str:
-    return json.dumps({"size": size, "rest": rest, "outlines": regions})
+def cell(
+    *regions: dict[str, Any], background: str | None = "background", size: tuple[int, int] = (HEIGHT, WIDTH)
+) -> str:
+    return json.dumps({"size": size, "background": background, "outlines": regions})
 
 
 def rectangle(label: str | None, x1: float, y1: float, x2: float, y2: float) -> dict[str, Any]:
@@ -34,10 +36,10 @@ def rectangle(label: str | None, x1: float, y1: float, x2: float, y2: float) -> 
 
 def drawn(told: str) -> list[list[str]]:
     """The first letter of each pixel's label, row by row; ? where nobody said."""
-    outlines = parsed(told)
-    names = ["?", *sorted({*outlines.labels, outlines.rest or "?"} - {"?"})]
+    outlines = parse_outlines(told)
+    names = ["?", *sorted({*outlines.labels, outlines.background or "?"} - {"?"})]
     numbers = {None: 0} | {name: place for place, name in enumerate(names)}
-    pixels = outlines.drawn(numbers.__getitem__, numbers[outlines.rest])
+    pixels = outlines.rasterise(numbers.__getitem__, numbers[outlines.background])
     return ["".join(names[number][0] for number in row) for row in pixels]
 
 
@@ -52,7 +54,7 @@ def test_a_pixel_is_inside_where_an_odd_number_of_edges_lie_to_its_left(xy: np.n
         for (x1, y1), (x2, y2) in zip(xy, np.roll(xy, -1, 0), strict=True):
             if (y1 <= row + 0.5) != (y2 <= row + 0.5):
                 slow[row, column] ^= x1 + (row + 0.5 - y1) * ((x2 - x1) / (y2 - y1)) <= column + 0.5
-    assert np.array_equal(filled(xy, slow.shape), slow)
+    assert np.array_equal(fill_polygon(xy, slow.shape), slow)
 
 
 @settings(max_examples=50, deadline=None)
@@ -62,9 +64,9 @@ def test_as_many_pixels_as_the_area_but_for_the_rim(angles: list[float], x: floa
     after = np.roll(xy, -1, 0)
     area = abs((xy[:, 0] * after[:, 1] - xy[:, 1] * after[:, 0]).sum()) / 2
     rim = np.hypot(*(after - xy).T).sum()
-    assert abs(filled(xy, (HEIGHT, WIDTH)).sum() - area) <= rim + 1
+    assert abs(fill_polygon(xy, (HEIGHT, WIDTH)).sum() - area) <= rim + 1
     theirs = coco.decode(coco.frPyObjects([xy.ravel().tolist()], HEIGHT, WIDTH))[:, :, 0]
-    assert (filled(xy, (HEIGHT, WIDTH)) != theirs).sum() <= rim + 4
+    assert (fill_polygon(xy, (HEIGHT, WIDTH)) != theirs).sum() <= rim + 4
 
 
 @settings(max_examples=50, deadline=None)
@@ -72,11 +74,11 @@ def test_as_many_pixels_as_the_area_but_for_the_rim(angles: list[float], x: floa
 def test_run_lengths_are_those_of_pycocotools(height: int, width: int, seed: int, share: float) -> None:
     inside = np.random.default_rng(seed).random((height, width)) < share
     text = coco.encode(np.asfortranarray(inside.astype(np.uint8)))["counts"].decode()
-    assert np.array_equal(unpacked(text, (height, width)), inside)
+    assert np.array_equal(decode_rle(text, (height, width)), inside)
     down = inside.T.ravel()
     changes = np.flatnonzero(np.diff(down)) + 1
     lengths = np.diff([0, *([0] if down[0] else []), *changes, down.size]).tolist()
-    assert np.array_equal(unpacked(lengths, (height, width)), inside)
+    assert np.array_equal(decode_rle(lengths, (height, width)), inside)
 
 
 def test_the_smaller_lies_on_top_and_what_is_not_said_below() -> None:
@@ -86,7 +88,7 @@ def test_the_smaller_lies_on_top_and_what_is_not_said_below() -> None:
     for order in ([small, large, crowd], [crowd, large, small]):
         assert drawn(cell(*order, size=(2, 8))) == expected
     assert drawn(cell(large, size=(3, 7))) == ["ttttttb", "ttttttb", "bbbbbbb"]
-    assert drawn(cell(small, rest=None, size=(1, 5))) == ["??cc?"]
+    assert drawn(cell(small, background=None, size=(1, 5))) == ["??cc?"]
 
 
 def test_holes_in_pieces_and_outlines_beyond_the_picture() -> None:
@@ -102,19 +104,19 @@ def test_holes_in_pieces_and_outlines_beyond_the_picture() -> None:
 @pytest.mark.parametrize(
     ("told", "words"),
     [
-        ("{", r"'\{' is no outlines of a picture. Allowed: \{\"size\""),
-        (cell(size=(0, 4)), "is no outlines of a picture"),
+        ("{", r"'\{' does not hold the outlines of a picture. Allowed: \{\"size\""),
+        (cell(size=(0, 4)), "does not hold the outlines of a picture"),
         (cell(size=(20_000, 20_000)), "20000 by 20000 pixels are too many"),
-        (cell({"label": "cat", "polygons": [[1, 2, 3, 4]]}), "is no outline. Allowed"),
-        (cell({"label": "cat", "polygons": [[1, 2, 3, 4, 5, float("nan")]]}), "is no outline. Allowed"),
-        (cell({"label": 3, "polygons": []}), "is no outline. Allowed"),
-        (cell({"label": "cat"}), "is no outline. Allowed"),
+        (cell({"label": "cat", "polygons": [[1, 2, 3, 4]]}), "is not an outline. Allowed"),
+        (cell({"label": "cat", "polygons": [[1, 2, 3, 4, 5, float("nan")]]}), "is not an outline. Allowed"),
+        (cell({"label": 3, "polygons": []}), "is not an outline. Allowed"),
+        (cell({"label": "cat"}), "is not an outline. Allowed"),
         (cell({"label": "cat", "rle": [3, 4]}), r"another picture: they cover 7 pixels of 40 x 30 = 1,200"),
         (cell({"label": "cat", "rle": [1300, -100]}), r"another picture: they cover 1,300 pixels of 40 x 30"),
-        (cell({"label": "cat", "rle": "\u00e9"}), "is no text of run lengths"),
-        (cell({"label": "cat", "rle": ""}), "is no text of run lengths"),
-        (cell({"label": "cat", "rle": "o"}), "is no text of run lengths"),
-        (cell({"label": "cat", "rle": "ooooooooooooo0"}), "holds a number of 14 letters"),
+        (cell({"label": "cat", "rle": "\u00e9"}), "is not a string of run lengths"),
+        (cell({"label": "cat", "rle": ""}), "is not a string of run lengths"),
+        (cell({"label": "cat", "rle": "o"}), "is not a string of run lengths"),
+        (cell({"label": "cat", "rle": "ooooooooooooo0"}), "one number has 14 characters"),
         (cell(rectangle("horse", 1, 1, 9, 9)), r"'horse' is not one of the 3 classes. Allowed: background, cat, dog"),
     ],
 )
@@ -137,7 +139,7 @@ def test_many_large_outlines_are_drawn_in_little_memory() -> None:
     side = 1_000
     told = cell(*(rectangle("cat", 0, 0, side, side - i) for i in range(60)), size=(side, side))
     tracemalloc.start()
-    pixels = parsed(told).drawn({"cat": 1}.__getitem__, 0)
+    pixels = parse_outlines(told).rasterise({"cat": 1}.__getitem__, 0)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert pixels.all() and peak < 20 * side**2
@@ -146,9 +148,9 @@ def test_many_large_outlines_are_drawn_in_little_memory() -> None:
 @pytest.mark.parametrize("region", [rectangle("cat", 0, 0, 9_000, 9_000), {"label": "cat", "rle": [0, 9_000 * 9_000]}])
 def test_outlines_that_are_too_much_to_draw_are_refused(region: dict[str, Any]) -> None:
     with pytest.raises(
-        InputError, match=r"20 outlines in a picture of 9000 x 9000 px: too much to draw\. Allowed: 1,0"
+        InputError, match=r"20 outlines in a picture of 9000 x 9000 px are too many to draw\. Allowed: 1,0"
     ):
-        parsed(cell(*[region] * 20, size=(9_000, 9_000))).drawn({"cat": 1}.__getitem__, 0)
+        parse_outlines(cell(*[region] * 20, size=(9_000, 9_000))).rasterise({"cat": 1}.__getitem__, 0)
 
 
 def test_what_is_of_no_class_is_not_known() -> None:
@@ -158,14 +160,14 @@ def test_what_is_of_no_class_is_not_known() -> None:
     pixels = MASK.read(cell(void, rectangle(None, 30, 20, 40, 30)), spec).pixels
     assert (pixels[:10] == UNKNOWN).all() and (pixels[20:, 30:] == UNKNOWN).all()
     assert (pixels == UNKNOWN).sum() == 500
-    assert (MASK.read(cell(rest="elsewhere"), spec).pixels == UNKNOWN).all()
+    assert (MASK.read(cell(background="elsewhere"), spec).pixels == UNKNOWN).all()
 
 
 def test_outlines_that_cannot_be_learned_from() -> None:
-    with pytest.raises(DataError, match=r"every pixel of its masks is the same, 'background'"):
+    with pytest.raises(DataError, match=r"all pixels of its masks have the same class, 'background'"):
         MASK.plan([cell(), cell()], "mask")
     many = [rectangle(str(number), 0, 0, 9, 9) for number in range(255)]
     with pytest.raises(DataError, match=r"column 'mask': 256 classes. Allowed: up to 255"):
         MASK.plan([cell(*many)], "mask")
-    with pytest.raises(DataError, match=r"none of its masks can be read; the first: .* is no outlines"):
+    with pytest.raises(DataError, match=r"none of its masks can be read; the first: .* does not hold the outlines"):
         MASK.plan(["{", "{}"], "mask")

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from seehear import amounts
-from seehear.answers.boxes.box import Box, parsed
-from seehear.answers.boxes.exchange import as_coco, as_csv
-from seehear.answers.boxes.matching import matched
-from seehear.answers.boxes.overlap import suppressed
+from seehear.answers.boxes.box import Box, parse_boxes
+from seehear.answers.boxes.exchange import to_coco, to_csv
+from seehear.answers.boxes.matching import match_boxes
+from seehear.answers.boxes.overlap import suppress
 from seehear.answers.items import ItemCount, accepted_from
 from seehear.answers.part import Part
 from seehear.answers.platt_scaling import apply_platt
@@ -39,7 +39,7 @@ RIGHT_SHARE = 0.8  # of boxes found and drawn that must agree for a picture to c
 UNBOUNDED_PX = 1 << 20
 LONG = 1.5  # how much longer things are than the root of their area
 EDGE_PX = 8.0  # prepared pixels from a tile's edge, within which a box may be of a thing that is cut
-OBJECT, NEED_NOT = 1, 2  # what a target's box is; 0 is none
+OBJECT, IGNORE = 1, 2  # what a target's box is; 0 is none
 
 Side = Annotated[float, Field(ge=0, le=UNBOUNDED_PX)]
 
@@ -112,7 +112,7 @@ class Boxes:
 
     def files(self) -> dict[str, bytes]:
         """A table for people, and COCO's list of results, but for the picture's number, which only its owner knows."""
-        return {"csv": as_csv(self.boxes).encode(), "json": json.dumps(as_coco(self.boxes)).encode()}
+        return {"csv": to_csv(self.boxes).encode(), "json": json.dumps(to_coco(self.boxes)).encode()}
 
     def draw_on(self, picture: Image) -> Image:
         """A copy of a picture, a small one enlarged, with the boxes, their classes and confidences.
@@ -148,7 +148,7 @@ def plan(cells: Iterable[str], column: str, aid: Sequence[str] | None = None) ->
     sides, pictures, most = [], 0, 0
     for cell in cells:
         try:
-            boxes = parsed(cell)
+            boxes = parse_boxes(cell)
         except InputError as error:
             raise DataError(error.what, where=where, allowed=error.allowed) from None
         for box in boxes:
@@ -172,14 +172,14 @@ def plan(cells: Iterable[str], column: str, aid: Sequence[str] | None = None) ->
 def fits(cells: Sequence[str], heading: str) -> bool:
     """Lists of boxes, not all of them empty."""
     try:
-        drawn = [len(parsed(cell)) for cell in cells]
+        drawn = [len(parse_boxes(cell)) for cell in cells]
     except InputError:
         return False
     return any(drawn)
 
 
 def read(cell: str, spec: BoxesSpec) -> Boxes:
-    boxes = parsed(cell)
+    boxes = parse_boxes(cell)
     for box in boxes:
         if box.label not in spec.index:
             near = difflib.get_close_matches(box.label.casefold(), [c.casefold() for c in spec.classes], n=1)
@@ -199,7 +199,7 @@ def stratum(cell: str) -> str:
 
 def items_in(cell: str) -> float:
     """Boxes, of those that must be found."""
-    return float(sum(not (box.crowd or box.difficult) for box in parsed(cell)))
+    return float(sum(not (box.crowd or box.difficult) for box in parse_boxes(cell)))
 
 
 def target(answer: Boxes, spec: BoxesSpec, geometry: Geometry | None) -> dict[str, Array]:
@@ -210,7 +210,7 @@ def target(answer: Boxes, spec: BoxesSpec, geometry: Geometry | None) -> dict[st
     return {
         "corners": np.array([box.xyxy for box in boxes], np.float32).reshape(-1, 4),
         "class": np.array([spec.index[box.label] for box in boxes], np.int64),
-        "kind": np.array([NEED_NOT if box.crowd or box.difficult else OBJECT for box in boxes], np.int64),
+        "kind": np.array([IGNORE if box.crowd or box.difficult else OBJECT for box in boxes], np.int64),
         "size": np.array([width, height], np.float32),
     }
 
@@ -250,7 +250,7 @@ def joined(parts: Iterable[Part], spec: BoxesSpec, calibration: Mapping[str, flo
         seen.append(_uncut(part))
         whole = part.tile.whole
     every = Found(*(np.concatenate(arrays) for arrays in zip(*seen, strict=True)))
-    stay = suppressed(every.xyxy, every.score, every.label, MOST_OVERLAP)
+    stay = suppress(every.xyxy, every.score, every.label, MOST_OVERLAP)
     return _within(told(Found(*(array[stay] for array in every)), spec, calibration), whole)
 
 
@@ -277,7 +277,7 @@ def found(raw: Mapping[str, Array]) -> Found:
     best = best[flat[best] > FAINTEST]
     cells, labels = np.divmod(best, scores.shape[1])
     xyxy = raw["corners"][cells].astype(np.float64)
-    stay = suppressed(xyxy, flat[best], labels, MOST_OVERLAP)[:MOST]
+    stay = suppress(xyxy, flat[best], labels, MOST_OVERLAP)[:MOST]
     return Found(xyxy[stay], flat[best][stay], labels[stay])
 
 
@@ -310,7 +310,7 @@ def states(answers: Sequence[Box], truths: Sequence[Box], label: str, overlaps: 
     mine = corners_of([box for box in answers if box.label == label])
     crowd = np.array([box.crowd for box in truths], np.bool_)
     difficult = np.array([box.difficult for box in truths], np.bool_)
-    return matched(mine, corners_of(truths), crowd, difficult, overlaps)
+    return match_boxes(mine, corners_of(truths), crowd, difficult, overlaps)
 
 
 def corners_of(boxes: Sequence[Box]) -> Array:

@@ -1,4 +1,4 @@
-"""One box, and how a cell of a table writes those of a picture: `[{"label": "cat", "xyxy": [12, 40, 210, 131]}]`."""
+"""One box, and the boxes of a picture as a table cell holds them: `[{"label": "cat", "xyxy": [12, 40, 210, 131]}]`."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ FORM = '[{"label": "cat", "xyxy": [12, 40, 210, 131]}]'
 
 @dataclass(frozen=True)
 class Box:
-    """A thing: corners x1, y1, x2, y2 in pixels from the upper left. A truth may be a crowd, or need not be found.
+    """An object: x1, y1, x2, y2 in pixels from the upper left. A truth may be a crowd, or too difficult to count.
 
-    In a film, `track` is the number of the thing in all pictures that show it; None where it was seen once only.
+    `track` numbers the object in all frames of a video; None where it was seen only once.
     """
 
     label: str
@@ -30,31 +30,29 @@ class Box:
 
     def to_json(self) -> dict[str, Any]:
         corners = [round(corner, 2) for corner in self.xyxy]
-        told = {"label": self.label, "xyxy": corners, "confidence": round(self.confidence, 4)}
         marks = {mark: True for mark in ("crowd", "difficult") if getattr(self, mark)}
         track = {} if self.track is None else {"track": self.track}
-        return {**told, "accepted": self.accepted, **track, **marks}
+        confidence = {"confidence": round(self.confidence, 4), "accepted": self.accepted}
+        return {"label": self.label, "xyxy": corners, **confidence, **track, **marks}
 
 
-def parsed(cell: str) -> list[Box]:
-    """Raises InputError for what is no list of boxes."""
+def parse_boxes(cell: str) -> list[Box]:
+    """Raises InputError for a cell that is not a list of boxes."""
     try:
-        told = from_json(cell)
+        boxes = from_json(cell)
     except ValueError:
-        told = None
-    if not isinstance(told, list):
-        raise InputError(f"'{cell[:60]}' is no list of boxes", allowed=FORM)
-    return [_box(each) for each in told]
+        boxes = None
+    if not isinstance(boxes, list):
+        raise InputError(f"'{cell[:60]}' is not a list of boxes", allowed=FORM)
+    return [_parse_box(each) for each in boxes]
 
 
-def _box(told: Any) -> Box:
-    corners = told.get("xyxy") if isinstance(told, dict) else None
-    whole = isinstance(corners, list) and len(corners) == 4 and all(isinstance(n, int | float) for n in corners)
-    if not isinstance(told, dict) or not isinstance(told.get("label"), str) or not whole:
-        raise InputError(f"'{json.dumps(told, ensure_ascii=False)[:60]}' is no box", allowed=FORM)
+def _parse_box(box: Any) -> Box:
+    corners = box.get("xyxy") if isinstance(box, dict) else None
+    has_corners = isinstance(corners, list) and len(corners) == 4 and all(isinstance(n, int | float) for n in corners)
+    if not isinstance(box, dict) or not isinstance(box.get("label"), str) or not has_corners:
+        raise InputError(f"'{json.dumps(box, ensure_ascii=False)[:60]}' is not a box", allowed=FORM)
     x1, y1, x2, y2 = map(float, corners or ())
     if not (x1 < x2 and y1 < y2 and all(map(math.isfinite, (x1, y1, x2, y2)))):
         raise InputError(f"a box from ({x1:g}, {y1:g}) to ({x2:g}, {y2:g}) has no area", allowed=FORM)
-    return Box(
-        told["label"], (x1, y1, x2, y2), crowd=told.get("crowd") is True, difficult=told.get("difficult") is True
-    )
+    return Box(box["label"], (x1, y1, x2, y2), crowd=box.get("crowd") is True, difficult=box.get("difficult") is True)

@@ -1,4 +1,4 @@
-"""Which boxes that were found are which that were drawn, exactly as COCO's evaluation has it (Lin et al. 2014).
+"""Match predicted boxes to true ones exactly as COCO's evaluation does (Lin et al. 2014).
 
 https://github.com/cocodataset/cocoapi, PythonAPI/pycocotools/cocoeval.py, evaluateImg.
 """
@@ -10,39 +10,42 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seehear.answers.boxes.overlap import overlap
+from seehear.answers.boxes.overlap import box_iou
 
 Array = NDArray[Any]
-OVERLAPS = np.linspace(0.5, 0.95, 10)  # from which on a box found is one that was drawn
-WRONG, HIT, IGNORED = 0, 1, 2
+IOU_THRESHOLDS = np.linspace(0.5, 0.95, 10)
+FALSE_POSITIVE, TRUE_POSITIVE, IGNORED = 0, 1, 2
 
 
-def matched(found: Array, drawn: Array, crowd: Array, ignored: Array, overlaps: Array = OVERLAPS) -> Array:
-    """What became of each box found of one class in one picture, the surest first: (n, overlaps) of the three states.
+def match_boxes(
+    predicted: Array, truth: Array, crowd: Array, difficult: Array, thresholds: Array = IOU_THRESHOLDS
+) -> Array:
+    """The state of each predicted box of one class in one picture, most confident first: (n, thresholds).
 
-    drawn (m, 4); crowd and ignored (m,) bool. Each found takes the drawn one that it overlaps most, of those not yet
-    taken; one that need not be found only where it overlaps no other enough.
+    predicted (n, 4), truth (m, 4); crowd and difficult (m,) bool. Each predicted box takes the free true box with the
+    largest IoU. Crowds and difficult boxes are taken only if no other has enough IoU, and then ignored.
     """
-    state = np.zeros((len(found), len(overlaps)), np.int8)
-    if not len(found) or not len(drawn):
+    state = np.zeros((len(predicted), len(thresholds)), np.int8)
+    if not len(predicted) or not len(truth):
         return state
-    order = np.argsort(ignored | crowd, kind="stable")
-    crowd, need_not = crowd[order], (ignored | crowd)[order]
-    shared = overlap(found, drawn[order], crowd)  # (n, m)
-    for column, least in enumerate(overlaps):
-        free = np.ones(len(drawn), np.bool_)
-        for row in np.flatnonzero(shared.max(1) >= min(least, 1 - 1e-10)):
-            chosen = _chosen(shared[row], free, need_not, min(float(least), 1 - 1e-10))
-            if chosen >= 0:
-                free[chosen] = crowd[chosen]  # a crowd holds any number
-                state[row, column] = IGNORED if need_not[chosen] else HIT
+    ignored = difficult | crowd
+    order = np.argsort(ignored, kind="stable")
+    crowd, ignored = crowd[order], ignored[order]
+    iou = box_iou(predicted, truth[order], crowd)  # (n, m)
+    for column, threshold in enumerate(thresholds):
+        free = np.ones(len(truth), np.bool_)
+        for row in np.flatnonzero(iou.max(1) >= min(threshold, 1 - 1e-10)):
+            best = _best_match(iou[row], free, ignored, min(float(threshold), 1 - 1e-10))
+            if best >= 0:
+                free[best] = crowd[best]  # a crowd may be matched any number of times
+                state[row, column] = IGNORED if ignored[best] else TRUE_POSITIVE
     return state
 
 
-def _chosen(shared: Array, free: Array, need_not: Array, least: float) -> int:
-    """The drawn one that is overlapped most, the later of equals, those that count first; -1 for none."""
-    for kind in (free & ~need_not, free & need_not):
-        possible = np.where(kind & (shared >= least), shared, -1.0)
+def _best_match(iou: Array, free: Array, ignored: Array, threshold: float) -> int:
+    """The index of the largest IoU, last among equals; ignored boxes only if there is no other. -1 for none."""
+    for candidates in (free & ~ignored, free & ignored):
+        possible = np.where(candidates & (iou >= threshold), iou, -1.0)
         if possible.max() >= 0:
             return int(len(possible) - 1 - possible[::-1].argmax())
     return -1

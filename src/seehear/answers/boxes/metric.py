@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from seehear.answers.boxes.answer import RIGHT_SHARE, Boxes, BoxesSpec, Found, states, told
 from seehear.answers.boxes.box import Box
-from seehear.answers.boxes.matching import HIT, IGNORED, OVERLAPS, WRONG
+from seehear.answers.boxes.matching import FALSE_POSITIVE, IGNORED, IOU_THRESHOLDS, TRUE_POSITIVE
 from seehear.answers.headline import Headline
 from seehear.answers.items import Items
 from seehear.answers.platt_scaling import fit_platt
@@ -31,7 +31,7 @@ def calibrate(seen: Sequence[Found], truths: Sequence[Boxes], spec: BoxesSpec) -
     unfitted = [told(each, spec, {}) for each in seen]
     state = compare(unfitted, truths, spec)
     counts = (state["class"] >= 0) & (state["state"][:, :, 0] != IGNORED)
-    sure, hit = state["confidence"][counts], state["state"][counts, 0] == HIT
+    sure, hit = state["confidence"][counts], state["state"][counts, 0] == TRUE_POSITIVE
     chosen = fit_platt(sure, hit, "box")
     answers = [told(each, spec, chosen) for each in seen]
     compared = compare(answers, truths, spec)
@@ -49,7 +49,7 @@ def compare(answers: Sequence[Boxes], truths: Sequence[Boxes], spec: BoxesSpec) 
     most = max([len(boxes) for boxes in every] or [0]) or 1
     score, label = np.zeros((len(every), most)), np.full((len(every), most), -1, np.int32)
     is_told, accepted = np.zeros((2, len(every), most), np.bool_)
-    state = np.zeros((len(every), most, len(OVERLAPS)), np.int8)
+    state = np.zeros((len(every), most, len(IOU_THRESHOLDS)), np.int8)
     for row, (boxes, truth, answer) in enumerate(zip(every, truths, answers, strict=True)):
         score[row, : len(boxes)] = [box.confidence for box in boxes]
         label[row, : len(boxes)] = [spec.index[box.label] for box in boxes]
@@ -57,7 +57,7 @@ def compare(answers: Sequence[Boxes], truths: Sequence[Boxes], spec: BoxesSpec) 
         accepted[row, : len(boxes)] = [box.accepted for box in boxes]
         for name in {box.label for box in boxes}:
             mine = label[row] == spec.index[name]
-            state[row, mine] = states(boxes, [box for box in truth.boxes if box.label == name], name, OVERLAPS)
+            state[row, mine] = states(boxes, [box for box in truth.boxes if box.label == name], name, IOU_THRESHOLDS)
     objects = np.array([_objects(truth.boxes, spec) for truth in truths], np.int64).reshape(len(every), -1)
     return {
         "confidence": score,
@@ -73,7 +73,7 @@ def items(compared: Mapping[str, Array], spec: BoxesSpec) -> Items:
     """The boxes that are told, but for those at things that need not be found; right from an overlap of a half."""
     state = compared["state"][:, :, 0]
     counts = compared["told"] & (state != IGNORED)
-    wrong = counts & (state == WRONG)
+    wrong = counts & (state == FALSE_POSITIVE)
     return Items(compared["confidence"], counts.astype(np.int64), wrong.astype(np.int64), compared["accepted"])
 
 
@@ -90,7 +90,7 @@ def agreement(compared: Mapping[str, Array]) -> Array:
     """
     state = compared["state"][:, :, 0]
     counts = compared["told"] & (state != IGNORED)
-    hits, of = (counts & (state == HIT)).sum(1), counts.sum(1) + compared["objects"].sum(1)
+    hits, of = (counts & (state == TRUE_POSITIVE)).sum(1), counts.sum(1) + compared["objects"].sum(1)
     agreed: Array = np.where(of > 0, 2 * hits / np.maximum(of, 1), 1.0)
     return agreed
 
@@ -101,17 +101,17 @@ def metrics(compared: Mapping[str, Array], spec: BoxesSpec) -> dict[str, float]:
     15 bins; map50:CLASS where there are a few."""
     each = np.array([average_precision(compared, label) for label in range(len(spec.classes))])  # (C, 10)
     there = ~np.isnan(each[:, 0])
-    mean = each[there].mean(0) if there.any() else np.full(len(OVERLAPS), np.nan)
+    mean = each[there].mean(0) if there.any() else np.full(len(IOU_THRESHOLDS), np.nan)
     state = compared["state"][:, :, 0]
     counts = compared["told"] & (state != IGNORED)
-    hits, objects = int((counts & (state == HIT)).sum()), int(compared["objects"].sum())
+    hits, objects = int((counts & (state == TRUE_POSITIVE)).sum()), int(compared["objects"].sum())
     some = 1 < len(spec.classes) <= EACH_CLASS
     return {
         "map50": float(mean[0]),
         "map": float(mean.mean()),
         "precision": hits / int(counts.sum()) if counts.any() else float("nan"),
         "recall": hits / objects if objects else float("nan"),
-        "ece": _ece(state[counts] == HIT, compared["confidence"][counts]),
+        "ece": _ece(state[counts] == TRUE_POSITIVE, compared["confidence"][counts]),
     } | ({f"map50:{name}": float(ap[0]) for name, ap in zip(spec.classes, each, strict=True)} if some else {})
 
 
@@ -119,11 +119,11 @@ def average_precision(compared: Mapping[str, Array], label: int) -> Array:
     """(overlaps,) of one class; nan where there is none of it."""
     objects = int(compared["objects"][:, label].sum())
     if not objects:
-        return np.full(len(OVERLAPS), np.nan)
+        return np.full(len(IOU_THRESHOLDS), np.nan)
     precision, recall = curve(compared, label)
     best = np.maximum.accumulate(precision[::-1])[::-1]  # at this recall or a higher one
     areas = []
-    for column in range(len(OVERLAPS)):
+    for column in range(len(IOU_THRESHOLDS)):
         places = np.searchsorted(recall[:, column], RECALLS, side="left")
         reached = best[places[places < len(best)], column]
         areas.append(reached.sum() / len(RECALLS))
@@ -134,7 +134,7 @@ def curve(compared: Mapping[str, Array], label: int) -> tuple[Array, Array]:
     """Precision and recall (k, overlaps) after each further box of a class, the surest first."""
     mine = compared["class"] == label
     state = compared["state"][mine][np.argsort(-compared["confidence"][mine], kind="stable")]
-    hits, wrong = (state == HIT).cumsum(0), (state == WRONG).cumsum(0)
+    hits, wrong = (state == TRUE_POSITIVE).cumsum(0), (state == FALSE_POSITIVE).cumsum(0)
     objects = int(compared["objects"][:, label].sum())
     return hits / (hits + wrong + TINY), hits / max(objects, 1)
 

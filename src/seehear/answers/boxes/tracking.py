@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from seehear.answers.boxes.answer import Boxes, corners_of, counted
 from seehear.answers.boxes.box import Box
 from seehear.answers.boxes.exchange import COLUMNS, to_row
-from seehear.answers.boxes.overlap import overlap
+from seehear.answers.boxes.overlap import box_iou
 
 Array = NDArray[Any]
 
@@ -135,7 +135,7 @@ def associate(
     predicted = np.array([track.predict(time_s) for track in tracks]).reshape(-1, 4)
     same_class = np.array([[track.label == each.box.label for each in detections] for track in tracks], np.bool_)
     boxes = corners_of([each.box for each in detections])
-    iou = overlap(_enlarge(predicted, enlargement), _enlarge(boxes, enlargement))
+    iou = box_iou(_enlarge(predicted, enlargement), _enlarge(boxes, enlargement))
     for row, column in greedy_pairs(np.where(same_class.reshape(iou.shape), iou, 0.0), min_iou):
         detections[column].track = tracks[row]
         tracks[row].update(detections[column].box, time_s)

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seehear.answers.items import ItemCount, accepted_from
-from seehear.answers.mask.levels import LEVELS, level_from, levels_of
-from seehear.answers.mask.outlines import is_outlined, parsed
-from seehear.answers.mask.picture import numbers, png
+from seehear.answers.mask.levels import LEVELS, min_level, to_levels
+from seehear.answers.mask.outlines import is_outlines, parse_outlines
+from seehear.answers.mask.picture import encode_png, load_mask
 from seehear.answers.mask.spec import UNKNOWN, MaskSpec
 from seehear.answers.mask.spec import plan as plan
 from seehear.answers.part import Part
@@ -142,10 +142,10 @@ class Mask:
         colors = ["#000000"] * 256
         for number, color in zip(self.spec.numbers, self.spec.colors, strict=True):
             colors[number] = color
-        files = {"png": png(written[self.pixels], colors)}
+        files = {"png": encode_png(written[self.pixels], colors)}
         if self.levels:
             grey = [f"#{n:02x}{n:02x}{n:02x}" for n in range(256)]
-            files["accepted.png"] = png(np.where(self.accepted, np.uint8(WHITE), np.uint8(0)), grey)
+            files["accepted.png"] = encode_png(np.where(self.accepted, np.uint8(WHITE), np.uint8(0)), grey)
         return files
 
     def draw_on(self, picture: Image) -> Image:
@@ -178,20 +178,20 @@ class Mask:
 
 def fits(cells: Sequence[str], heading: str) -> bool:
     """All are outlines, or files of the one format that masks come in."""
-    return bool(cells) and (all(map(is_outlined, cells)) or all(cell.lower().endswith(FILES) for cell in cells))
+    return bool(cells) and (all(map(is_outlines, cells)) or all(cell.lower().endswith(FILES) for cell in cells))
 
 
 def in_files(cells: Sequence[str]) -> bool:
-    return not all(map(is_outlined, cells))
+    return not all(map(is_outlines, cells))
 
 
 def read(cell: str, spec: MaskSpec) -> Mask:
     """The mask in a file, or in outlines. Raises InputError for a pixel or an outline that is of no class."""
-    if is_outlined(cell):
-        outlines = parsed(cell)
-        return Mask.of(outlines.drawn(spec.place_of, spec.index.get(outlines.rest, UNKNOWN)), spec)
-    found, _, names = numbers(cell)
-    places = (spec.places_of(names) if names else spec.places)[found]
+    if is_outlines(cell):
+        outlines = parse_outlines(cell)
+        return Mask.of(outlines.rasterise(spec.index_of, spec.index.get(outlines.background, UNKNOWN)), spec)
+    found, _, names = load_mask(cell)
+    places = (spec.indices_of(names) if names else spec.index_of_number)[found]
     if (places < 0).any():
         row, column = np.argwhere(places < 0)[0]
         known = ", ".join(f"{n} {name}" for n, name in zip(spec.numbers[:12], spec.classes, strict=False))
@@ -255,14 +255,14 @@ def joined(parts: Iterable[Part], spec: MaskSpec, calibration: Mapping[str, floa
         if not pixels.size:
             pixels, levels = np.zeros((2, *part.tile.whole), np.uint8)
         own, probability = _own(part, calibration.get("temperature", 1.0))
-        pixels[part.tile.own], levels[part.tile.own] = own, levels_of(probability)
+        pixels[part.tile.own], levels[part.tile.own] = own, to_levels(probability)
         counts += np.bincount(own.ravel(), minlength=256)
         sure += np.bincount(own.ravel(), probability.ravel(), minlength=256)
     mean = sure.sum() / counts.sum()
     expected = float(np.clip(calibration.get("slope", 1.0) * mean + calibration.get("bias", 0.0), 0, 1))
     by_class = sure / np.maximum(counts, 1)
     deviation = max(calibration.get("deviation", USUAL_DEVIATION), 1e-3)
-    confidence = 0.5 * (1 + math.erf((expected - spec.right_from) / (math.sqrt(2) * deviation)))
+    confidence = 0.5 * (1 + math.erf((expected - spec.min_accuracy) / (math.sqrt(2) * deviation)))
     shown = tuple(by_class[: len(spec.classes)].tolist())
     return Mask.of(
         pixels,
@@ -271,7 +271,7 @@ def joined(parts: Iterable[Part], spec: MaskSpec, calibration: Mapping[str, floa
         expected=expected,
         sure=shown,
         levels=pack(levels),
-        accepted_from=level_from(accepted_from(calibration)),
+        accepted_from=min_level(accepted_from(calibration)),
     )
 
 

@@ -1,4 +1,4 @@
-"""How sure each pixel is, in one byte: the log odds of its class in steps, fine where pixels are surest."""
+"""Confidence of each pixel in one byte: quantised log odds, finer where confidence is high."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
-LOWEST, HIGHEST, STEP = -4.0, 12.0, 0.125  # of log odds
-LEVELS = round((HIGHEST - LOWEST) / STEP) + 1
-CONFIDENCES: Array = 1 / (1 + np.exp(-np.linspace(LOWEST, HIGHEST, LEVELS)))  # of each level
-_EDGES = CONFIDENCES[1:].astype(np.float32)  # a level reaches from its own confidence to the next one's
+MIN_LOG_ODDS, MAX_LOG_ODDS, STEP = -4.0, 12.0, 0.125
+LEVELS = round((MAX_LOG_ODDS - MIN_LOG_ODDS) / STEP) + 1
+CONFIDENCES: Array = 1 / (1 + np.exp(-np.linspace(MIN_LOG_ODDS, MAX_LOG_ODDS, LEVELS)))  # the lower end of each level
+_EDGES = CONFIDENCES[1:].astype(np.float32)
 
 
-def levels_of(confidence: Array) -> Array:
-    """Confidences of any shape, 0 to 1 -> uint8: the highest level not above each, or else the lowest level."""
+def to_levels(confidence: Array) -> Array:
+    """Confidences of any shape, 0 to 1 -> uint8: the highest level not above each, or else level 0."""
     return np.searchsorted(_EDGES, confidence, side="right").astype(np.uint8)
 
 
-def level_from(confidence: float) -> int:
-    """The lowest level of at least this confidence; LEVELS if there is none."""
+def min_level(confidence: float) -> int:
+    """The lowest level with at least this confidence; LEVELS if there is none."""
     return int(np.searchsorted(CONFIDENCES, confidence, side="left"))

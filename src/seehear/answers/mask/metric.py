@@ -71,7 +71,7 @@ def items(compared: Mapping[str, Array], spec: MaskSpec) -> Items:
 
 def right(compared: Mapping[str, Array], spec: MaskSpec) -> Array:
     """Those with enough right pixels."""
-    enough: Array = right_share(compared) >= spec.right_from
+    enough: Array = right_share(compared) >= spec.min_accuracy
     return enough
 
 

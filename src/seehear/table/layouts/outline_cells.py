@@ -1,10 +1,10 @@
 """Outlines as people drew them become one cell a picture:
 
-    {"size":[480,640],"rest":"background","outlines":[{"label":"cat","polygons":[[12,40,210,40,99,131]]}]}
+    {"size":[480,640],"background":"ground","outlines":[{"label":"cat","polygons":[[12,40,210,40,99,131]]}]}
 
-`size` is the height and width of the picture, `rest` what is in no outline. A region is polygons of corners x, y, x, y,
-… in pixels from the upper left, or `rle`, the run lengths of COCO. One without a label is a place of which nobody said
-what is there: a crowd, as COCO-Stuff has them, or the box of a thing whose outline is not there. Nothing is drawn here.
+`size` is the height and width of the picture, `background` the class of pixels in no outline. A region is polygons of
+corners x, y, x, y, … in pixels from the upper left, or `rle`, the run lengths of COCO. The class of one without a label
+is unknown: a crowd, as COCO-Stuff has them, or the box of a thing whose outline is not there. Nothing is drawn here.
 What had to be changed or left out is told.
 """
 
@@ -178,5 +178,5 @@ def _written(size: Sequence[float], rest: str, regions: list[dict[str, Any]]) ->
     width, height = size
     if not (width > 0 and height > 0):
         return None
-    told = {"size": [int(height), int(width)], "rest": rest, "outlines": regions}
+    told = {"size": [int(height), int(width)], "background": rest, "outlines": regions}
     return json.dumps(told, ensure_ascii=False, separators=(",", ":"))
