@@ -372,7 +372,7 @@ def test_take_and_coded(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["nothing.csv", "d"])
 def test_nothing_there(tmp_path: Path, name: str) -> None:
     (tmp_path / "d").mkdir()
-    with pytest.raises(DataError, match=r"no such file or folder|no layout that can be read"):
+    with pytest.raises(DataError, match=r"no such file or folder|this is no layout that seehear reads"):
         opened(tmp_path / name)
 
 

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import io
+import os
 import tarfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from seehear.errors import DataError
 from seehear.table import archive as archives
+from seehear.table import directories
 from seehear.table.archive import unpack
-from table_kinds import make, opened
+from seehear.table.layouts import image_sizes
+from table_kinds import KINDS, Kind, make, opened
 
 FILES = ["top/a/1.png", "top/a/2.png", "top/b/3.png", "__MACOSX/a/._1.png"]
 
@@ -69,6 +73,34 @@ def test_a_table_in_an_archive_may_not_point_out_of_it(tmp_path: Path) -> None:
         f"'{tmp_path}/secret.png' points out of the archive",
         "'../../secret.png' points out of the archive",
     ]
+
+
+@pytest.mark.parametrize("listed", ["../../secret", "list.txt"])
+def test_yolo_in_an_archive_looks_at_nothing_outside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, listed: str
+) -> None:
+    make(tmp_path, ["secret/1.png"])
+    with zipfile.ZipFile(tmp_path / "d.zip", "w") as file:
+        file.writestr("data.yaml", f"names: [cat]\nval: images\ntrain: {listed}\n")
+        file.writestr("list.txt", "../../secret/1.png\nimages/1.png\n")
+        file.writestr("images/1.png", b"x")
+    looked_at: list[str] = []
+    scandir = os.scandir
+
+    def open_and_note(file: str, *args: Any, **kwargs: Any) -> Any:
+        looked_at.append(str(file))
+        return open(file, *args, **kwargs)  # noqa: PTH123
+
+    def list_and_note(folder: Path) -> Any:
+        looked_at.append(str(folder))
+        return scandir(folder)
+
+    monkeypatch.setattr(image_sizes, "open", open_and_note, raising=False)
+    monkeypatch.setattr(directories.os, "scandir", list_and_note)
+    table = opened(tmp_path / "d.zip", kinds=(*KINDS, Kind("boxes", ("boxes",))))
+    assert "points out of the archive" in table.problems[0].what
+    assert {row.key for row in table} <= {"images/1.png", "images/1.png#2"}
+    assert looked_at and all(Path(place).resolve().is_relative_to(tmp_path / "ws") for place in looked_at)
 
 
 def test_links_to_members_are_followed(tmp_path: Path) -> None:

@@ -404,7 +404,7 @@ def test_coco_that_is_refused(tmp_path: Path, content: str, words: str) -> None:
 
 def test_two_cocos_for_one_part_are_not_guessed_at(tmp_path: Path) -> None:
     data = pictures(make(tmp_path / "d", {"one.json": instances(), "two.json": instances()}), "a.jpg")
-    with pytest.raises(DataError, match=r"d holds 2 tables of boxes: one.json, two.json. Next: point at one of them"):
+    with pytest.raises(DataError, match=r"d holds 2 annotation files: one.json, two.json. Next: give one"):
         seen(data)
 
 

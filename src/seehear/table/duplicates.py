@@ -13,8 +13,8 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from seehear.table.directories import summarise_names
 from seehear.table.groups import RECORDING, is_group, plural
-from seehear.table.layouts.raw_table import summarise_names
 from seehear.table.rows import Table
 
 Indices = NDArray[np.int64]

@@ -16,18 +16,16 @@ from seehear.amounts import counted
 from seehear.errors import DataError, SeehearError
 from seehear.media import SpanColumns, stretch
 from seehear.table import media
-from seehear.table.archive import Unpacked, is_archive, unpack
+from seehear.table.archive import Unpacked, is_archive, is_shards, unpack, unpack_shards
 from seehear.table.cell_values import parse_spans
 from seehear.table.column_roles import ColumnRoles, KindLike, SenseLike, infer_roles, normalise_heading
-from seehear.table.groups import RECORDING, is_group
+from seehear.table.directories import confined_to, unwrap
+from seehear.table.groups import RECORDING, is_group, plural
 from seehear.table.layouts import RawTable, read_layout
 from seehear.table.layouts.npz import is_npz, unpack_npz
 from seehear.table.layouts.one_hot_columns import merge_one_hot_columns
-from seehear.table.layouts.raw_table import unwrap
 from seehear.table.parts import parse_part_cell
 from seehear.table.rows import Columns, Table
-from seehear.table.shards import is_shards, unpack_shards
-from seehear.table.told_by_files import read_file_metadata
 from seehear.table.validation import validate_rows
 
 
@@ -40,7 +38,7 @@ def open_table(
     senses: Sequence[str] | None = None,
     workspace: Path,
 ) -> Table:
-    """The examples at a path, in any of the layouts of `READERS`, also inside a tar or zip.
+    """The examples at a path, in any of the layouts of `LAYOUTS`, also inside a tar or zip.
 
     senses_known  the senses there are; `senses` those to use, by default all that the table has for its kind of answer
     kinds         the kinds of answer there are, likeliest first; () to take the table as one without answers
@@ -56,14 +54,15 @@ def open_table(
     try:
         folder, nameless = _unpacked(place, workspace)
         packed = folder != place
-        found = read_layout(unwrap(folder))
-        found = replace(found, problems=(*nameless, *found.problems))
-        found = merge_one_hot_columns(found, kinds, answer)
-        later = (*found.lazy_answers, *found.tiers)
-        roles = infer_roles(
-            found.cells, kinds, senses_known=senses_known, senses=senses, answer=answer, lazy_answers=later
-        )
-        found = found.with_answer(roles.answer)
+        with confined_to(folder if packed else None):
+            found = read_layout(unwrap(folder))
+            found = replace(found, problems=(*nameless, *found.problems))
+            found = merge_one_hot_columns(found, kinds, answer)
+            later = (*found.lazy_answers, *found.tiers)
+            roles = infer_roles(
+                found.cells, kinds, senses_known=senses_known, senses=senses, answer=answer, lazy_answers=later
+            )
+            found = found.with_answer(roles.answer)
     except SeehearError as error:
         raise error.at(error.where or str(data)) from None
     known = {sense.name: sense for sense in senses_known}
@@ -75,7 +74,7 @@ def open_table(
         raise DataError(f"none of {counted(len(found.cells), 'example')} can be used: {reasons}", where=str(data))
     columns = columns.take(good)
     senses_had = {name: cells for name, cells in columns.senses.items() if cells.null_count < len(cells)}
-    described, more = read_file_metadata(found.root, columns, known)
+    described, more = _read_file_metadata(found.root, columns, known)
     columns = replace(columns, senses=senses_had, key=_keys(columns), metadata=columns.metadata | described)
     return Table(
         columns,
@@ -173,6 +172,25 @@ def _stretches(keys: pa.ChunkedArray, span_s: NDArray[np.float64]) -> pa.Chunked
         for key, (start_s, end_s) in zip(keys.to_pylist(), span_s.tolist(), strict=True)
     ]
     return pa.chunked_array([pa.array(named, pa.large_string())])
+
+
+def _read_file_metadata(
+    root: Path, columns: Columns, senses: Mapping[str, SenseLike]
+) -> tuple[dict[str, pa.Array], list[str]]:
+    """(columns of metadata by heading, what to say of them); none for what the table has a column of its own for."""
+    cells: dict[str, list[str | None]] = {}
+    rows = len(columns.key)
+    for name, files in columns.senses.items():
+        for row, file in enumerate(files.to_pylist()):
+            for heading, value in senses[name].described(root / file).items() if file else ():
+                cells.setdefault(heading, [None] * rows)[row] = value
+    known = {plural(heading) for heading in columns.metadata}
+    new = {heading: told for heading, told in cells.items() if plural(heading) not in known}
+    notes = [
+        f"{counted(sum(map(bool, told)), 'file')} say which patient they show: keeping {heading!r} together in splits"
+        for heading, told in new.items()
+    ]
+    return {heading: pa.chunked_array([pa.array(told, pa.large_string())]) for heading, told in new.items()}, notes
 
 
 def _describe(

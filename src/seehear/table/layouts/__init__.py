@@ -1,13 +1,14 @@
-"""The layouts people keep examples in: one module per family, and the one tuple that lists their readers in order.
+"""The layouts in which people keep examples: a module for each, and LAYOUTS, which lists their readers in order.
 
-A reader looks at a place (a file or a folder) and gives what it found there, or None where it is not its layout.
-Adding a layout is one module with such a function and one entry in READERS.
+A reader gets a file or a folder and returns its table, or None if it holds another layout. To add one, write a module
+with such a function and give it a line in LAYOUTS.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 from seehear.errors import DataError
 from seehear.table.layouts.class_folders import read_class_folders
@@ -32,46 +33,57 @@ from seehear.table.layouts.via import read_via
 from seehear.table.layouts.webdataset import read_webdataset
 from seehear.table.layouts.yolo import read_yolo
 
-# The explicit before the implied: what a corpus alone has, then tables of any kind, then what the files' names tell.
-READERS: tuple[Callable[[Path], RawTable | None], ...] = (
-    *(read_kaldi, read_common_voice, read_ljspeech, read_nemo, read_sound_corpora),
-    *(
-        read_pascal_voc,
-        read_coco,
-        read_create_ml,
-        read_cvat,
-        read_label_studio,
-        read_via,
-        read_labelme,
-        read_yolo,
-        read_mask_folders,
-    ),
-    *(read_webdataset, read_labelled_recordings),
-    *(read_table_file, read_table_folder),
-    *(read_transcripts, read_mask_files, read_class_folders),
+
+class Layout(NamedTuple):
+    """One way to keep examples on disk: its reader, and how messages name it ("" where another name covers it)."""
+
+    read: Callable[[Path], RawTable | None]
+    name: str = ""
+
+
+# Order matters: first what only one corpus or tool writes, then tables of any kind, then what file names imply.
+LAYOUTS = (
+    Layout(read_kaldi, "a Kaldi data folder"),
+    Layout(read_common_voice, "Common Voice"),
+    Layout(read_ljspeech, "LJSpeech"),
+    Layout(read_nemo, "a NeMo manifest"),
+    Layout(read_sound_corpora, "UrbanSound8K or ESC-50"),
+    Layout(read_pascal_voc, "Pascal VOC"),
+    Layout(read_coco, "COCO"),
+    Layout(read_create_ml, "CreateML"),
+    Layout(read_cvat, "CVAT"),
+    Layout(read_label_studio, "Label Studio"),
+    Layout(read_via, "VGG Image Annotator"),
+    Layout(read_labelme, "labelme"),
+    Layout(read_yolo, "YOLO"),
+    Layout(read_mask_folders, "images/ beside masks/"),
+    Layout(read_webdataset, "WebDataset"),
+    Layout(read_labelled_recordings, "recordings beside labels from Audacity, Praat, ELAN, Raven or BirdNET"),
+    Layout(read_table_file, "a csv, tsv, xlsx, ods, jsonl or parquet table that names pictures or recordings"),
+    Layout(read_table_folder),
+    Layout(read_transcripts, "recordings beside transcripts or subtitles"),
+    Layout(read_mask_files),
+    Layout(read_class_folders, "a folder for each class"),
 )
 
 
 def read_layout(place: Path) -> RawTable:
-    """What is at a place, by the first reader that knows its layout. Raises DataError if none does."""
-    for reader in READERS:
-        if (found := reader(place)) is not None:
-            _check_not_empty(found)
-            return found
+    """Read a file or folder with the first reader that recognises it. Raises DataError if none does."""
+    for layout in LAYOUTS:
+        if (table := layout.read(place)) is not None:
+            _check_not_empty(table)
+            return table
     raise DataError(
-        "no layout that can be read",
-        allowed="a folder of class folders, a csv, tsv, jsonl or parquet table that names pictures or recordings, "
-        "annotations as of Pascal VOC, COCO, YOLO, labelme, VGG Image Annotator, CreateML, CVAT or Label Studio, "
-        "images/ beside masks/, recordings beside their texts, subtitles or labels (Audacity, Praat, ELAN, Raven), "
-        "or a corpus as of Kaldi, NeMo, Common Voice, LJSpeech, UrbanSound8K or ESC-50",
+        "this is no layout that seehear reads",
+        allowed="; ".join(layout.name for layout in reversed(LAYOUTS) if layout.name),
         hint="make examples.csv with the headings image,label (or audio,label) beside the files",
     )
 
 
-def _check_not_empty(found: RawTable) -> None:
-    if not len(found.cells):
-        first = f"; the first problem: {found.problems[0]}" if found.problems else ""
+def _check_not_empty(table: RawTable) -> None:
+    if not len(table.cells):
+        first = f"; the first problem: {table.problems[0]}" if table.problems else ""
         raise DataError(f"no example in it can be used{first}")
 
 
-__all__ = ["READERS", "RawTable", "read_layout"]
+__all__ = ["LAYOUTS", "Layout", "RawTable", "read_layout"]

@@ -13,10 +13,10 @@ from xml.etree import ElementTree
 from seehear.errors import DataError
 from seehear.media import medium_of
 from seehear.strict_json import from_json
+from seehear.table.directories import find_part_folders, list_visible, walk_files
 from seehear.table.encoding import read_text
 from seehear.table.file_checks import is_file
 from seehear.table.layouts.box_cells import FARTHEST_PX
-from seehear.table.layouts.raw_table import find_part_folders, list_visible, walk_files
 from seehear.table.media import is_valid_text
 from seehear.table.parts import find_part_in_name
 

@@ -11,11 +11,12 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from seehear.amounts import counted
+from seehear.table.cell_values import parse_numbers
 from seehear.table.column_roles import find_image_column
+from seehear.table.directories import summarise_names
 from seehear.table.layouts.box_cells import HEADING, LABELS, ONLY_LABEL, UNNAMED, BoxColumns, encode_boxes
 from seehear.table.layouts.image_sizes import read_sizes_px
-from seehear.table.layouts.raw_table import RawTable, summarise_names
-from seehear.table.numbers import parse_numbers
+from seehear.table.layouts.raw_table import RawTable
 from seehear.table.rows import RowProblem
 
 _CORNERS = (  # left, top, right, bottom

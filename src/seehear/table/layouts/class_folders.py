@@ -11,14 +11,8 @@ import pyarrow as pa
 
 from seehear.amounts import counted
 from seehear.media import medium_of, medium_of_file
-from seehear.table.layouts.raw_table import (
-    RawTable,
-    find_part_folders,
-    list_visible,
-    make_text_table,
-    summarise_names,
-    walk_files,
-)
+from seehear.table.directories import find_part_folders, list_visible, summarise_names, walk_files
+from seehear.table.layouts.raw_table import RawTable, make_text_table
 from seehear.table.media import is_valid_text
 from seehear.table.parts import parse_part
 from seehear.table.rows import RowProblem

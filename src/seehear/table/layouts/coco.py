@@ -14,26 +14,21 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
 from seehear.amounts import counted
 from seehear.errors import DataError
-from seehear.strict_json import from_json
-from seehear.table.encoding import read_text
 from seehear.table.file_checks import is_file
-from seehear.table.layouts.box_cells import FARTHEST_PX, Annotations, parse_xywh
+from seehear.table.layouts.annotation_files import find_annotation_files, parse_size_px, read_beginning, read_json
+from seehear.table.layouts.box_cells import Annotations, parse_xywh
 from seehear.table.layouts.image_sizes import reconcile_sizes
 from seehear.table.layouts.outline_cells import WITHOUT, make_lazy_answers
-from seehear.table.layouts.raw_table import RawTable, find_part_folders, list_visible, make_text_table
+from seehear.table.layouts.raw_table import RawTable, make_text_table
 from seehear.table.parts import find_part_in_name
 from seehear.table.rows import RowProblem
 
 _KEYS = re.compile(rb'"(images|annotations|categories)"\s*:\s*\[\s*[{\]]')  # lists of objects
-_BEGINNING_BYTES = 1 << 16
-_LARGEST_BYTES = 1 << 29  # COCO's own of 118,000 pictures has 448 MB
 _INSTANCES = "instances"  # COCO's own lie beside tables of captions and of joints
-_FOLDERS = ("annotations", "Annotations")
 _LOOKED_AT = 20  # file names by which the folder of the pictures is told
 
 
@@ -52,7 +47,7 @@ class _Pictures:
 def read_coco(place: Path) -> RawTable | None:
     """Such a json, or a folder with one, with one for each part, or with them in annotations/; None for any other."""
     notes: list[str] = []
-    files = _files(place, notes)
+    files = find_annotation_files(place, _is_coco, notes, preferred=_INSTANCES)
     if not files:
         return None
     root = place if place.is_dir() else place.parent
@@ -71,42 +66,11 @@ def read_coco(place: Path) -> RawTable | None:
     )
 
 
-def _files(place: Path, notes: list[str]) -> list[tuple[str, str]]:
-    """The json files with their parts. Raises DataError where it is not clear which are meant."""
-    if place.is_file():
-        return [(place.name, "")] if _is_coco(place) else []
-    if not place.is_dir():
-        return []
-    folders = list_visible(place)[0]
-    names = _json_in(place, "")
-    names = names or [name for folder in _FOLDERS if folder in folders for name in _json_in(place, f"{folder}/")]
-    if names:
-        chosen = [name for name in names if name.rpartition("/")[2].startswith(_INSTANCES)] or names
-        parts = [find_part_in_name(re.sub(r"\d+", "", Path(name).stem)) for name in chosen]
-        if len(chosen) > 1 and not (all(parts) and len(set(parts)) == len(parts)):
-            hint = "point at one of them, or name them for their parts: train.json, val.json"
-            raise DataError(f"{place.name} holds {len(chosen)} tables of boxes: {', '.join(chosen)}", hint=hint)
-        return list(zip(chosen, parts, strict=True))
-    inside = [
-        (name, part) for prefix, part in find_part_folders(place, notes) if prefix for name in _json_in(place, prefix)
-    ]
-    return inside if len({part for _, part in inside}) == len(inside) else []
-
-
-def _json_in(place: Path, prefix: str) -> list[str]:
-    names = (prefix + name for name in list_visible(place / prefix)[1] if name.lower().endswith(".json"))
-    return [name for name in names if _is_coco(place / name)]
-
-
 def _is_coco(file: Path) -> bool:
     if file.suffix.lower() != ".json":
         return False
-    try:
-        with file.open("rb") as content:
-            beginning = content.read(_BEGINNING_BYTES)
-    except OSError:
-        return False
-    return beginning.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"{") and _KEYS.search(beginning) is not None
+    beginning = read_beginning(file)
+    return beginning.startswith(b"{") and _KEYS.search(beginning) is not None
 
 
 def _read(root: Path, name: str, part: str, found: _Pictures) -> None:
@@ -124,7 +88,7 @@ def _read(root: Path, name: str, part: str, found: _Pictures) -> None:
         rows[each["id"]] = len(found.image)
         found.image.append(folder + file.replace("\\", "/"))
         found.part.append(part)
-        found.size_px.append(_size(each.get("width"), each.get("height")))
+        found.size_px.append(parse_size_px(each.get("width"), each.get("height")))
     for number, each in enumerate(told["annotations"], 1):
         place = f"{name} annotation {each.get('id', number)}"
         image = each.get("image_id") if _is_id(each, "image_id") else None
@@ -158,13 +122,7 @@ def _is_id(told: dict[str, Any], key: str = "id") -> bool:
 
 def _parsed(file: Path, name: str) -> dict[str, list[dict[str, Any]]]:
     """Its three lists, of objects alone. Raises DataError for what is too large or no such json."""
-    if file.stat().st_size > _LARGEST_BYTES:
-        hint = "divide it, for instance by part"
-        raise DataError("too large", where=name, allowed=f"up to {_LARGEST_BYTES >> 20} MiB", hint=hint)
-    try:
-        told = from_json(read_text(file, name))
-    except ValueError as error:
-        raise DataError(f"not JSON: {error}", where=name, hint="copy or download it again") from None
+    told = read_json(file, name)
     lists = {
         key: told.get(key, []) if isinstance(told, dict) else None for key in ("images", "annotations", "categories")
     }
@@ -195,12 +153,6 @@ def _named_for(stem: str) -> list[str]:
 
 def _joined(base: str, folder: str) -> str:
     return f"{base}/{folder}" if base and folder else base or folder
-
-
-def _size(width: Any, height: Any) -> tuple[float, float]:
-    """nan where it is not told."""
-    told = all(isinstance(side, int | float) and 0 < side < FARTHEST_PX for side in (width, height))
-    return (width, height) if told else (np.nan, np.nan)
 
 
 def _sentences(files: Sequence[tuple[str, str]], found: _Pictures) -> Iterator[str]:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from seehear.table.layouts.raw_table import RawTable, list_visible, summarise_names
+from seehear.table.directories import list_visible, summarise_names
+from seehear.table.layouts.raw_table import RawTable
 from seehear.table.layouts.table_files import PEEK_ROWS, concatenate_tables
 from seehear.table.parts import parse_part
 from seehear.table.sheets import read_sheet

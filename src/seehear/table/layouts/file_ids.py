@@ -11,8 +11,8 @@ import pyarrow as pa
 from seehear.errors import DataError
 from seehear.media import medium_of
 from seehear.table.column_roles import has_media_column, normalise_heading, sample_cells
+from seehear.table.directories import walk_files
 from seehear.table.groups import is_group
-from seehear.table.layouts.raw_table import walk_files
 from seehear.table.media import are_mostly_files, is_valid_text
 from seehear.table.parts import find_part_in_name
 from seehear.table.sheets import Sheet

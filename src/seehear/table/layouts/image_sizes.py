@@ -19,6 +19,7 @@ from PIL import Image
 
 from seehear.amounts import counted
 from seehear.media import ON_THEIR_SIDE, RAW_EXIF, orientation
+from seehear.table.directories import is_within_boundary
 
 _HEADER_BYTES = 2048
 _HEIC = (".heic", ".heif", ".hif")
@@ -42,7 +43,8 @@ def read_sizes_px(root: Path, files: Sequence[str]) -> NDArray[np.float64]:
     folder = str(root)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of odd metadata; whether the picture is of use is for the senses to say
-        sizes = [_size_px(os.path.join(folder, file)) for file in files]  # noqa: PTH118 - a Path each takes as long
+        # Joined as text: building a Path for each file takes as long as reading its header.
+        sizes = [_size_px(os.path.join(folder, file)) for file in files]  # noqa: PTH118
     return np.array(sizes, np.float64).reshape(-1, 2)
 
 
@@ -57,6 +59,8 @@ def reconcile_sizes(root: Path, files: Sequence[str], told_px: Sequence[tuple[fl
 
 
 def _size_px(file: str) -> tuple[float, float]:
+    if not is_within_boundary(file):
+        return np.nan, np.nan
     try:
         with open(file, "rb", buffering=0) as content:  # noqa: PTH123 - as above
             header = content.read(_HEADER_BYTES)

@@ -14,9 +14,10 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from seehear.table.directories import list_visible, summarise_names
 from seehear.table.encoding import read_lines
 from seehear.table.file_checks import is_file
-from seehear.table.layouts.raw_table import RawTable, list_visible, make_text_array, make_text_table, summarise_names
+from seehear.table.layouts.raw_table import RawTable, make_text_array, make_text_table
 from seehear.table.parts import find_part_in_name
 from seehear.table.rows import RowProblem
 

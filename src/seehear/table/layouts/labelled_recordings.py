@@ -16,19 +16,12 @@ import pyarrow as pa
 from seehear.amounts import counted
 from seehear.errors import DataError
 from seehear.media import medium_of
+from seehear.table.directories import find_part_folders, has_table_extension, list_visible, summarise_names, walk_files
 from seehear.table.encoding import read_text
 from seehear.table.layouts.audacity import parse_audacity
 from seehear.table.layouts.elan import parse_elan
 from seehear.table.layouts.label_formats import LabelFormat, detect_label_format
-from seehear.table.layouts.raw_table import (
-    RawTable,
-    find_part_folders,
-    has_table_extension,
-    list_visible,
-    make_text_table,
-    summarise_names,
-    walk_files,
-)
+from seehear.table.layouts.raw_table import RawTable, make_text_table
 from seehear.table.layouts.selection_tables import names_its_recordings, parse_selections
 from seehear.table.layouts.text_grid import parse_text_grid
 from seehear.table.layouts.timed_labels import TimedLabel, TimedLabels

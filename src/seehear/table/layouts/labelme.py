@@ -12,9 +12,10 @@ from typing import Any
 
 from seehear.errors import DataError
 from seehear.media import medium_of
+from seehear.table.directories import find_part_folders, list_visible
 from seehear.table.layouts.annotated_images import AnnotatedImages
 from seehear.table.layouts.annotation_files import FileFinder, parse_number, parse_size_px, read_beginning, read_json
-from seehear.table.layouts.raw_table import RawTable, find_part_folders, list_visible
+from seehear.table.layouts.raw_table import RawTable
 from seehear.table.layouts.shapes import Shape, make_ellipse, make_polygon, make_rectangle
 from seehear.table.media import is_valid_text
 from seehear.table.rows import RowProblem

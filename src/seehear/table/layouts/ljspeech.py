@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from seehear.media import medium_of
+from seehear.table.directories import list_visible
 from seehear.table.encoding import read_lines
-from seehear.table.layouts.raw_table import RawTable, list_visible, make_text_table, repeat_values
+from seehear.table.layouts.raw_table import RawTable, make_text_table, repeat_values
 from seehear.table.rows import RowProblem
 
 _TABLE, _FOLDER = "metadata.csv", "wavs"

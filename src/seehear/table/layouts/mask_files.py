@@ -9,8 +9,9 @@ import pyarrow as pa
 
 from seehear.amounts import counted
 from seehear.media import medium_of
-from seehear.table.layouts.mask_folders import pair_masks, strip_mask_suffix, walk_pictures
-from seehear.table.layouts.raw_table import RawTable, find_part_folders, list_visible, make_text_table
+from seehear.table.directories import find_part_folders, list_visible, walk_pictures
+from seehear.table.layouts.mask_folders import pair_masks, strip_mask_suffix
+from seehear.table.layouts.raw_table import RawTable, make_text_table
 from seehear.table.media import is_valid_text
 from seehear.table.parts import parse_part
 from seehear.table.rows import RowProblem

@@ -8,9 +8,8 @@ from pathlib import Path
 import pyarrow as pa
 
 from seehear.amounts import counted
-from seehear.media import medium_of
-from seehear.table.layouts.raw_table import RawTable, find_part_folders, list_visible, make_text_table, walk_files
-from seehear.table.media import is_valid_text
+from seehear.table.directories import find_part_folders, list_visible, walk_pictures
+from seehear.table.layouts.raw_table import RawTable, make_text_table
 from seehear.table.rows import RowProblem
 
 _PICTURES = ("images", "image", "imgs", "img", "Images", "JPEGImages")
@@ -63,11 +62,6 @@ def _both(place: Path, prefix: str) -> tuple[str, str] | None:
     pictures = next((prefix + name for name in _PICTURES if name in folders), None)
     masks = next((prefix + name for name in _MASKS if name in folders), None)
     return None if pictures is None or masks is None else (pictures, masks)
-
-
-def walk_pictures(place: Path, folder: str) -> Iterator[str]:
-    """The pictures below a folder, named from place."""
-    return (name for name in walk_files(place, folder) if medium_of(name) == "picture" and is_valid_text(name))
 
 
 def pair_masks(

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from seehear.errors import DataError
 from seehear.strict_json import from_json
-from seehear.table.layouts.raw_table import RawTable, list_visible
+from seehear.table.directories import list_visible
+from seehear.table.layouts.raw_table import RawTable
 from seehear.table.layouts.table_files import concatenate_tables
 from seehear.table.parts import find_part_in_name
 from seehear.table.sheets import JSON_LINES

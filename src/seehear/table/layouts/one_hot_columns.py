@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 
 from seehear.amounts import counted
 from seehear.table.column_roles import KindLike, list_undecided
-from seehear.table.layouts.raw_table import RawTable, summarise_names
+from seehear.table.directories import summarise_names
+from seehear.table.layouts.raw_table import RawTable
 
 HEADING = "label"
 _YES, _NO = ("1", "1.0", "true"), ("0", "0.0", "false")

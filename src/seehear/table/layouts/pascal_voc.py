@@ -13,17 +13,18 @@ from functools import partial
 from pathlib import Path
 from xml.etree import ElementTree
 
-import numpy as np
 import pyarrow as pa
 
 from seehear.amounts import counted
 from seehear.errors import DataError
 from seehear.media import medium_of
-from seehear.table.encoding import read_lines, read_text
+from seehear.table.directories import find_part_folders, list_visible
+from seehear.table.encoding import read_lines
+from seehear.table.layouts.annotation_files import parse_number, parse_size_px, read_beginning, read_xml
 from seehear.table.layouts.box_cells import Annotations
 from seehear.table.layouts.image_sizes import reconcile_sizes
 from seehear.table.layouts.outline_cells import make_lazy_answers
-from seehear.table.layouts.raw_table import RawTable, find_part_folders, list_visible, make_text_table
+from seehear.table.layouts.raw_table import RawTable, make_text_table
 from seehear.table.media import is_valid_text
 from seehear.table.parts import parse_part
 from seehear.table.rows import RowProblem
@@ -32,8 +33,7 @@ _ANNOTATIONS = ("Annotations", "annotations", "xmls")
 _PICTURES = ("JPEGImages", "images", "Images", "imgs", "")  # the last: beside the annotations
 _MASKS = ("SegmentationClass", "SegmentationClassPNG")
 _LISTS = ("ImageSets/Main", "ImageSets/Segmentation")
-_BEGINNING = re.compile(rb"(\xef\xbb\xbf)?\s*+(<\?xml[^>]*+>\s*+)?(<!--(?>.*?-->)\s*+)*+<annotation\b", re.DOTALL)
-_BEGINNING_BYTES = 1 << 16  # a licence may stand above
+_BEGINNING = re.compile(rb"(<\?xml[^>]*+>\s*+)?(<!--(?>.*?-->)\s*+)*+<annotation\b", re.DOTALL)
 _LARGEST_BYTES = 16 << 20  # some ten thousand boxes
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
 
@@ -110,11 +110,7 @@ def _folder(place: Path, prefix: str) -> _Folder | None:
 
 
 def _is_annotation(file: Path) -> bool:
-    try:
-        with file.open("rb") as content:
-            return _BEGINNING.match(content.read(_BEGINNING_BYTES)) is not None
-    except OSError:
-        return False
+    return _BEGINNING.match(read_beginning(file)) is not None
 
 
 def _lists(place: Path, prefix: str) -> dict[str, str]:
@@ -153,10 +149,9 @@ def _read(place: Path, name: str, folder: _Folder, part: str, found: _Pictures) 
     found.image.append(picture)
     found.mask.append(folder.masks.get(stem))
     found.part.append(folder.listed.get(stem, part))
-    size = [_number(root.findtext(f"size/{side}")) for side in ("width", "height")]
-    found.size_px.append((size[0], size[1]) if min(size) > 0 else (np.nan, np.nan))
+    found.size_px.append(parse_size_px(root.findtext("size/width"), root.findtext("size/height")))
     for number, thing in enumerate(root.iter("object"), 1):
-        corners = [_number(thing.findtext(f"bndbox/{corner}")) for corner in _CORNERS]
+        corners = [parse_number(thing.findtext(f"bndbox/{corner}")) for corner in _CORNERS]
         found.at_zero += 0 in corners[:2]
         xyxy = [max(corner - 1, 0) if corner >= 0 else corner for corner in corners[:2]] + corners[2:]
         hard = (thing.findtext("difficult") or "0").strip() == "1"
@@ -165,31 +160,10 @@ def _read(place: Path, name: str, folder: _Folder, part: str, found: _Pictures) 
 
 
 def _parsed(file: Path, name: str) -> ElementTree.Element:
-    """Raises DataError for what is no annotation, and for entities, of which bombs are made."""
-    try:
-        large = file.stat().st_size > _LARGEST_BYTES
-    except OSError as error:
-        raise DataError(f"can not be opened: {error.strerror or error}") from None
-    if large:
-        raise DataError("too large for an annotation", hint=f"up to {_LARGEST_BYTES >> 20} MiB are read")
-    text = read_text(file, name)
-    if "<!DOCTYPE" in text or "<!ENTITY" in text:
-        raise DataError("it declares a document type, which no annotation needs", hint="remove the declaration")
-    try:
-        root = ElementTree.fromstring(text)
-    except (ElementTree.ParseError, ValueError, RecursionError) as error:
-        raise DataError(f"not XML: {error}") from None
+    root = read_xml(file, name, _LARGEST_BYTES)
     if root.tag != "annotation":
-        raise DataError(f"not an annotation but <{root.tag[:40]}>")
+        raise DataError(f"not an annotation but <{root.tag[:40]}>", where=name)
     return root
-
-
-def _number(text: str | None) -> float:
-    """nan for what is none."""
-    try:
-        return float(text or "nan")
-    except ValueError:
-        return np.nan
 
 
 def _missing(folder: _Folder, found: _Pictures) -> None:

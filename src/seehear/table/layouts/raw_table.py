@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -13,12 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from seehear.errors import DataError
 from seehear.escaping import printable
 from seehear.table.media import is_valid_text
-from seehear.table.parts import parse_part
 from seehear.table.rows import RowProblem
-from seehear.table.sheets import EXTENSIONS
 
 
 class AnswerColumn(NamedTuple):
@@ -95,68 +91,6 @@ class RawTable:
         return [f"{folder}{slash}{name}" for (folder, slash, _), name in zip(folders, names, strict=True)]
 
 
-_NAMED = 4  # things named in one sentence
-_LEFT_BEHIND = {"__MACOSX", "Thumbs.db", "desktop.ini", "Icon\r"}
-
-
-def list_visible(folder: Path) -> tuple[list[str], list[str]]:
-    """(names of folders, names of files) in a folder, in order, without hidden ones and what systems leave behind.
-
-    A link to nothing counts as a file. Raises DataError for a folder that can not be opened.
-    """
-    folders: list[str] = []
-    files: list[str] = []
-    try:
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                if not entry.name.startswith(".") and entry.name not in _LEFT_BEHIND:
-                    (folders if _is_folder(entry) else files).append(entry.name)
-    except OSError as error:
-        raise DataError(f"can not be opened: {error.strerror}", where=str(folder)) from None
-    return sorted(folders), sorted(files)
-
-
-def walk_files(root: Path, folder: str, above: frozenset[Path] = frozenset()) -> Iterator[str]:
-    """Every visible file in root / folder and its folders, in order, named from root with slashes.
-
-    Not through links that lead back to a folder above.
-    """
-    here = (root / folder).resolve()
-    if here in above:
-        return
-    folders, files = list_visible(root / folder)
-    yield from (f"{folder}/{file}" for file in files)
-    for inner in folders:
-        yield from walk_files(root, f"{folder}/{inner}", above | {here, root.resolve()})
-
-
-def unwrap(place: Path) -> Path:
-    """The folder inside, where a folder holds but one that holds folders or tables in turn, as archives do."""
-    while place.is_dir():
-        folders, files = list_visible(place)
-        if len(folders) != 1 or files or parse_part(folders[0]):
-            break
-        inner_folders, inner_files = list_visible(place / folders[0])
-        if not inner_folders and not any(has_table_extension(file) for file in inner_files):
-            break
-        place = place / folders[0]
-    return place
-
-
-def find_part_folders(place: Path, notes: list[str], named: Callable[[str], str] = parse_part) -> list[tuple[str, str]]:
-    """Prefixes of names below place, with their parts: ("train/", "train"), ...; ("", "") where there are none.
-
-    `named` gives the part that a folder's name tells. What lies beside the parts goes to `said`.
-    """
-    folders, files = list_visible(place)
-    parts = {folder: named(folder) for folder in folders}
-    if "train" not in parts.values() and not (parts and all(parts.values())):
-        return [("", "")]
-    others = [*(folder for folder, part in parts.items() if not part), *files]
-    notes += [f"not read, for they are no parts: {summarise_names(others)}"] if others else []
-    return [(f"{folder}/", part) for folder, part in parts.items() if part]
-
-
 def make_text_table(columns: Mapping[str, Sequence[str | None]]) -> pa.Table:
     """Columns of text, without those that are empty."""
     return pa.table({heading: make_text_array(cells) for heading, cells in columns.items() if any(cells)})
@@ -175,19 +109,3 @@ def make_text_array(cells: Sequence[str | None]) -> pa.Array:
 def repeat_values(values: Iterable[tuple[str, int]]) -> pa.ChunkedArray:
     """Each text so many times."""
     return pa.chunked_array([pa.repeat(make_text_array([text])[0], times) for text, times in values])
-
-
-def summarise_names(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + more
-
-
-def has_table_extension(name: str) -> bool:
-    return Path(name).suffix.lower() in EXTENSIONS
-
-
-def _is_folder(entry: os.DirEntry[str]) -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:  # links in a circle
-        return False

@@ -15,7 +15,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from seehear.table.layouts.raw_table import RawTable, list_visible
+from seehear.table.directories import list_visible
+from seehear.table.layouts.raw_table import RawTable
 from seehear.table.layouts.table_files import PEEK_ROWS, concatenate_tables
 from seehear.table.sheets import read_sheet
 

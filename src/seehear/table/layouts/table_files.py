@@ -9,10 +9,11 @@ import numpy as np
 import pyarrow as pa
 
 from seehear.errors import DataError
+from seehear.table.directories import has_table_extension, list_visible
 from seehear.table.layouts.box_tables import merge_box_rows
 from seehear.table.layouts.file_ids import names_media, resolve_file_ids
 from seehear.table.layouts.object_cells import convert_objects
-from seehear.table.layouts.raw_table import RawTable, has_table_extension, list_visible, repeat_values
+from seehear.table.layouts.raw_table import RawTable, repeat_values
 from seehear.table.parts import parse_part
 from seehear.table.sheets import is_json_array, read_sheet
 

@@ -15,16 +15,10 @@ import pyarrow as pa
 from seehear.amounts import counted
 from seehear.errors import DataError
 from seehear.media import medium_of
+from seehear.table.directories import find_part_folders, list_visible, summarise_names, walk_files
 from seehear.table.encoding import read_lines, read_text
 from seehear.table.layouts.label_formats import LabelFormat, detect_label_format
-from seehear.table.layouts.raw_table import (
-    RawTable,
-    find_part_folders,
-    list_visible,
-    make_text_table,
-    summarise_names,
-    walk_files,
-)
+from seehear.table.layouts.raw_table import RawTable, make_text_table
 from seehear.table.media import is_valid_text
 from seehear.table.parts import find_part_in_name
 from seehear.table.rows import RowProblem

@@ -16,8 +16,9 @@ from seehear.amounts import counted
 from seehear.errors import DataError
 from seehear.media import medium_of
 from seehear.strict_json import from_json
+from seehear.table.directories import find_part_folders, list_visible, walk_files
 from seehear.table.encoding import read_text
-from seehear.table.layouts.raw_table import RawTable, find_part_folders, list_visible, make_text_table, walk_files
+from seehear.table.layouts.raw_table import RawTable, make_text_table
 from seehear.table.media import is_valid_text
 from seehear.table.rows import RowProblem
 

@@ -18,13 +18,14 @@ from numpy.typing import NDArray
 
 from seehear.amounts import counted
 from seehear.errors import DataError
+from seehear.table.directories import is_within_boundary, list_visible, walk_pictures
 from seehear.table.encoding import read_lines, read_text
 from seehear.table.file_checks import is_file, path_exists
 from seehear.table.layouts.box_cells import Annotations
 from seehear.table.layouts.image_sizes import ImageSizes, read_sizes_px
 from seehear.table.layouts.outline_cells import WITHOUT, make_lazy_answers
-from seehear.table.layouts.raw_table import RawTable, list_visible, make_text_table
-from seehear.table.layouts.yolo_folders import find_labelled_pictures, read_class_names, walk_pictures
+from seehear.table.layouts.raw_table import RawTable, make_text_table
+from seehear.table.layouts.yolo_folders import find_labelled_pictures, read_class_names
 from seehear.table.layouts.yolo_lines import KeyPoints, Line, infer_key_points, parse_line
 from seehear.table.rows import RowProblem
 
@@ -147,13 +148,19 @@ def _listed(root: Path, told: Mapping[str, Any], name: str, problems: list[RowPr
         for each in given if isinstance(given, list) else [given]:
             wished = str(each).replace("\\", "/")
             tried = [base + wished, wished, wished.removeprefix("../"), f"images/{part}"]
-            there = next((path.removeprefix("./") for path in tried if path_exists(root / path)), None)
+            allowed = [path.removeprefix("./") for path in tried if is_within_boundary(root / path)]
+            there = next((path for path in allowed if path_exists(root / path)), None)
             if there is None:
-                what = f"{part}: no folder {wished!r}"
-                missing.append(RowProblem(name, what, "name it relative to this file"))
+                inside = is_within_boundary(root / wished)
+                what = f"no folder {wished!r}" if inside else f"{wished!r} points out of the archive"
+                missing.append(RowProblem(name, f"{part}: {what}", "name it relative to this file"))
             else:
                 files = _in_list(root, there, base) if is_file(root / there) else walk_pictures(root, there)
-                found += ((file, part) for file in files)
+                for file in files:
+                    if is_within_boundary(root / file):
+                        found.append((file, part))
+                    else:
+                        problems.append(RowProblem(there, f"{file!r} points out of the archive"))
     if missing and not found:
         raise DataError(missing[0].what, where=name, hint=missing[0].hint)
     problems += missing

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from seehear.errors import DataError
 from seehear.media import medium_of
+from seehear.table.directories import find_part_folders, list_visible, walk_files, walk_pictures
 from seehear.table.encoding import read_lines
-from seehear.table.layouts.raw_table import find_part_folders, list_visible, walk_files
 from seehear.table.media import is_valid_text
 from seehear.table.parts import parse_part
 
@@ -20,11 +20,6 @@ _SHARES = -0.1, 1.1  # of a picture's sides: boxes lie in it, or a little beyond
 _MOST_DIGITS = 5  # of the number of a class
 _LOOKED_AT = 20  # texts by which those of YOLO are told from captions
 _LARGEST_BYTES = 1 << 20  # of one of these
-
-
-def walk_pictures(root: Path, folder: str) -> Iterator[str]:
-    """The pictures below a folder, named from root."""
-    return (file for file in walk_files(root, folder) if medium_of(file) == "picture" and is_valid_text(file))
 
 
 def find_labelled_pictures(place: Path, notes: list[str]) -> list[tuple[str, str]]:

@@ -1,0 +1,121 @@
+"""The folders of a data set: what lies in them, which of them are parts, and how far a reader may look."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+
+from seehear.errors import DataError
+from seehear.media import medium_of
+from seehear.table.media import is_valid_text
+from seehear.table.parts import parse_part
+from seehear.table.sheets import EXTENSIONS
+
+_NAMED = 4  # names listed in one sentence
+_LEFT_BEHIND = {"__MACOSX", "Thumbs.db", "desktop.ini", "Icon\r"}
+_BOUNDARY: ContextVar[str | None] = ContextVar("boundary", default=None)
+
+
+@contextmanager
+def confined_to(folder: Path | None) -> Iterator[None]:
+    """Within the block, no folder outside `folder` is listed: an unpacked archive may name any path. None: no limit."""
+    token = _BOUNDARY.set(None if folder is None else _absolute(folder))
+    try:
+        yield
+    finally:
+        _BOUNDARY.reset(token)
+
+
+def is_within_boundary(path: Path | str) -> bool:
+    """Whether `confined_to` allows a path. An unpacked archive holds no links, so that comparing names suffices."""
+    boundary = _BOUNDARY.get()
+    return boundary is None or os.path.commonpath([boundary, _absolute(path)]) == boundary
+
+
+def _absolute(path: Path | str) -> str:
+    """Without `..`. Path.resolve() would raise for names that no file can have."""
+    return os.path.abspath(path)  # noqa: PTH100
+
+
+def list_visible(folder: Path) -> tuple[list[str], list[str]]:
+    """(names of folders, names of files) in a folder, in order, without hidden ones and what systems leave behind.
+
+    A link to nothing counts as a file. Raises DataError for a folder that can not be opened.
+    """
+    if not is_within_boundary(folder):
+        raise DataError("points out of the archive", where=str(folder))
+    folders: list[str] = []
+    files: list[str] = []
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if not entry.name.startswith(".") and entry.name not in _LEFT_BEHIND:
+                    (folders if _is_folder(entry) else files).append(entry.name)
+    except OSError as error:
+        raise DataError(f"can not be opened: {error.strerror}", where=str(folder)) from None
+    return sorted(folders), sorted(files)
+
+
+def walk_files(root: Path, folder: str, above: frozenset[Path] = frozenset()) -> Iterator[str]:
+    """Every visible file in root / folder and its folders, in order, named from root with slashes.
+
+    Not through links that lead back to a folder above.
+    """
+    here = (root / folder).resolve()
+    if here in above:
+        return
+    folders, files = list_visible(root / folder)
+    yield from (f"{folder}/{file}" for file in files)
+    for inner in folders:
+        yield from walk_files(root, f"{folder}/{inner}", above | {here, root.resolve()})
+
+
+def walk_pictures(root: Path, folder: str) -> Iterator[str]:
+    """The pictures below a folder, named from root."""
+    return (file for file in walk_files(root, folder) if medium_of(file) == "picture" and is_valid_text(file))
+
+
+def unwrap(place: Path) -> Path:
+    """The folder inside, where a folder holds but one that holds folders or tables in turn, as archives do."""
+    while place.is_dir():
+        folders, files = list_visible(place)
+        if len(folders) != 1 or files or parse_part(folders[0]):
+            break
+        inner_folders, inner_files = list_visible(place / folders[0])
+        if not inner_folders and not any(has_table_extension(file) for file in inner_files):
+            break
+        place = place / folders[0]
+    return place
+
+
+def find_part_folders(place: Path, notes: list[str], named: Callable[[str], str] = parse_part) -> list[tuple[str, str]]:
+    """Prefixes of names below place, with their parts: ("train/", "train"), ...; ("", "") where there are none.
+
+    `named` gives the part that a folder's name tells. What lies beside the parts goes to `said`.
+    """
+    folders, files = list_visible(place)
+    parts = {folder: named(folder) for folder in folders}
+    if "train" not in parts.values() and not (parts and all(parts.values())):
+        return [("", "")]
+    others = [*(folder for folder, part in parts.items() if not part), *files]
+    notes += [f"not read, for they are no parts: {summarise_names(others)}"] if others else []
+    return [(f"{folder}/", part) for folder, part in parts.items() if part]
+
+
+def summarise_names(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
+
+
+def has_table_extension(name: str) -> bool:
+    return Path(name).suffix.lower() in EXTENSIONS
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # links in a circle
+        return False
