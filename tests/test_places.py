@@ -21,7 +21,14 @@ DRAWN = Kind("drawn", ("mask", "drawing"), files=True)
 
 
 def spec(**changes: Any) -> SightSpec:
-    values = {"height": 32, "width": 48, "channels": 1, "stages": (8, 8), "finest_px": 4, "augmentation_strength": 1.0}
+    values = {
+        "height": 32,
+        "width": 48,
+        "channels": 1,
+        "stages": (8, 8),
+        "output_stride_px": 4,
+        "augmentation_strength": 1.0,
+    }
     return SightSpec(**values | changes)
 
 

@@ -192,7 +192,7 @@ def _write_report(
     worst = []
     for place in result.worst(MOST_SHOWN):
         picture, answer, truth = _picture(table[place], recipe), asked.answers[place], truths[place]
-        pictures = (picture,) if kind.finest_px is None else (answer.draw_on(picture), truth.draw_on(picture))
+        pictures = (picture,) if kind.output_stride_px is None else (answer.draw_on(picture), truth.draw_on(picture))
         worst.append(Mistake(table[place].key, pictures, answer, truth))
     samples = draw_corruptions(recogniser, asked.judgeable(table, truths)[0][0], senses) if result.robustness else {}
     write_report(folder, result, kind, recipe.answer, worst, samples)

@@ -35,7 +35,7 @@ def find_corruptions(recogniser: Predictor, senses: Sequence[str] | None) -> dic
     Corruptions that move things are left out for boxes and masks. Raises UsageError if none remain.
     """
     used = [name for name in recogniser.recipe.senses if senses is None or name in senses]
-    places = ANSWERS[recogniser.recipe.kind].finest_px is not None
+    places = ANSWERS[recogniser.recipe.kind].output_stride_px is not None
     found = {
         name if len(used) == 1 else f"{sense}: {name}": (sense, corruption)
         for sense in used

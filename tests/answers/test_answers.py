@@ -43,7 +43,7 @@ def each(raw):
 
 
 def answered(kind, raw, spec, calibration=None):
-    return [kind.from_raw(one, spec, calibration or {}, None) for one in each(raw)]
+    return [kind.to_answer(one, spec, calibration or {}, None) for one in each(raw)]
 
 
 # What every answer promises
@@ -60,7 +60,7 @@ def one_of_each():
 
 @pytest.mark.parametrize(("kind", "spec", "raw"), list(one_of_each()))
 def test_an_answer_keeps_the_protocol(kind, spec, raw):
-    answer = kind.from_raw(raw, spec, {}, None)
+    answer = kind.to_answer(raw, spec, {}, None)
     assert 0 <= answer.confidence <= 1
     assert [p for _, p in answer.alternatives] == sorted((p for _, p in answer.alternatives), reverse=True)
     assert answer.moved(Warp.identity(2)) == answer
@@ -129,7 +129,7 @@ def test_a_spec_that_contradicts_itself_is_refused():
 
 def test_one_label_is_the_softmax_at_the_temperature():
     spec = LABEL.plan(PETS, "label")
-    answer = LABEL.from_raw({"logits": np.array([2.0, 4.0, 0.0], np.float32)}, spec, {"temperature": 2.0}, None)
+    answer = LABEL.to_answer({"logits": np.array([2.0, 4.0, 0.0], np.float32)}, spec, {"temperature": 2.0}, None)
     odds = np.exp([1.0, 2.0, 0.0])
     assert answer.names == ("dog",)
     assert answer.probabilities == pytest.approx(odds / odds.sum())
@@ -138,7 +138,7 @@ def test_one_label_is_the_softmax_at_the_temperature():
 
 def test_confidence_in_several_labels_is_that_all_are_right():
     spec, _, _ = labelled(1, classes=2, several=True)
-    answer = LABEL.from_raw({"logits": np.array([math.log(9), -math.log(4)])}, spec, {}, None)
+    answer = LABEL.to_answer({"logits": np.array([math.log(9), -math.log(4)])}, spec, {}, None)
     assert answer.names == ("a",)
     assert answer.confidence == pytest.approx(0.9 * 0.8)
     assert answer.alternatives[0] == (["a", "b"], pytest.approx(0.9 * 0.2))
@@ -295,7 +295,7 @@ def test_the_target_is_what_the_raw_arrays_mean():
     spec = SCORE.plan(LENGTHS, "length [cm]")
     truth = SCORE.read("7.25", spec)
     raw = {"mean": SCORE.target(truth, spec, None)["value"], "log_scale": np.float32(-1)}
-    answer = SCORE.from_raw(raw, spec, {"scale": 2.0}, None)
+    answer = SCORE.to_answer(raw, spec, {"scale": 2.0}, None)
     deviation = spec.spread * 2 / math.e
     assert answer.value == pytest.approx(7.25)
     assert stats.norm.cdf(answer.high, 7.25, deviation) == pytest.approx(0.95)
@@ -312,7 +312,7 @@ def test_a_score_is_written_no_finer_than_it_is_known():
 @settings(max_examples=50, deadline=None)
 def test_a_score_never_fails_to_be_written(value, log_scale):
     spec = ScoreSpec(mean=0, spread=1, low=-1, high=1, tolerance=0.5)
-    answer = SCORE.from_raw({"mean": np.float64(value), "log_scale": np.float64(log_scale)}, spec, {}, None)
+    answer = SCORE.to_answer({"mean": np.float64(value), "log_scale": np.float64(log_scale)}, spec, {}, None)
     assert 0 <= answer.confidence <= 1
     assert str(answer)
 
@@ -320,7 +320,7 @@ def test_a_score_never_fails_to_be_written(value, log_scale):
 def test_a_score_that_is_no_number_is_refused():
     spec = ScoreSpec(mean=0, spread=1, low=-1, high=1, tolerance=0.5)
     with pytest.raises(BundleError, match="give or take inf"):
-        SCORE.from_raw({"mean": np.float64(0), "log_scale": np.float64(1000)}, spec, {}, None)
+        SCORE.to_answer({"mean": np.float64(0), "log_scale": np.float64(1000)}, spec, {}, None)
 
 
 def test_the_correlation_with_equal_numbers_is_unknown():

@@ -36,16 +36,16 @@ def test_each_example_is_made_out_once_and_the_arrays_of_few_are_held(
     plain = ANSWERS[kind]
     counting = copy(plain)
 
-    def candidates(raw: Mapping[str, Any], spec: Any, calibration: Mapping[str, float]) -> Any:
+    def n_best(raw: Mapping[str, Any], spec: Any, calibration: Mapping[str, float]) -> Any:
         made_out.append(raw)
-        return plain.candidates(raw, spec, calibration)
+        return plain.n_best(raw, spec, calibration)
 
     class Watched(trial.Calibrator):
         def take(self, row: int, raw: Mapping[str, Any]) -> None:
             super().take(row, raw)
             waiting.append(len(self._raws))
 
-    counting.candidates = candidates
+    counting.n_best = n_best
     monkeypatch.setattr(trial, "TUNED", TUNED)
     monkeypatch.setattr(trial, "Trial", Watched)
     monkeypatch.setitem(ANSWERS, kind, counting)
@@ -55,10 +55,10 @@ def test_each_example_is_made_out_once_and_the_arrays_of_few_are_held(
 
     truths = [dataset.truth(row) for row in range(EXAMPLES)]
     tuned = plain.tune(made_out[:TUNED], truths[:TUNED], spec)
-    seen = [plain.candidates(raw, spec, tuned) for raw in made_out[:EXAMPLES]]
+    seen = [plain.n_best(raw, spec, tuned) for raw in made_out[:EXAMPLES]]
     fitted = tuned | plain.calibrate(seen, truths, spec)
     assert recipe.selective["audio"].calibration == fitted
-    answers = [plain.from_raw(raw, spec, fitted, None) for raw in made_out[:EXAMPLES]]
+    answers = [plain.to_answer(raw, spec, fitted, None) for raw in made_out[:EXAMPLES]]
     compared = plain.compare(answers, truths, spec)
     right = plain.right(compared, spec)
     wholes = fit_risk_curve(np.array([answer.confidence for answer in answers]), right, dataset.groups)

@@ -40,9 +40,9 @@ def test_a_few_examples_tell_how_long_all_will_take(tmp_path: Path, monkeypatch:
         clock.now_s += TUNES_S * len(raws)
         return plain.tune(raws, *told)
 
-    def candidates(raw: Any, *told: Any) -> Any:
+    def n_best(raw: Any, *told: Any) -> Any:
         clock.now_s += MAKES_OUT_S
-        return plain.candidates(raw, *told)
+        return plain.n_best(raw, *told)
 
     def remembering(network: Network, of: Any, rows: Any, most: int) -> None:
         clock.now_s += REMEMBERS_S * min(len(rows), most)
@@ -52,7 +52,7 @@ def test_a_few_examples_tell_how_long_all_will_take(tmp_path: Path, monkeypatch:
         clock.now_s += SUMS_UP_S
         return evaluation(*told, **how)
 
-    slow.tune, slow.candidates = tune, candidates
+    slow.tune, slow.n_best = tune, n_best
     monkeypatch.setitem(ANSWERS, "text", slow)
     monkeypatch.setattr(rehearsal, "time", clock)
     monkeypatch.setattr(rehearsal, "remember", remembering)

@@ -86,7 +86,7 @@ def test_a_sense_that_is_withheld_is_not_made_worse(here):
 def test_what_moves_things_says_nothing_of_an_answer_that_says_where(monkeypatch):
     model = Predictor(tiny.bundle())
     every = find_corruptions(model, None)
-    places = type("Places", (), {"finest_px": 4})
+    places = type("Places", (), {"output_stride_px": 4})
     monkeypatch.setattr("seehear.robustness.ANSWERS", {"label": places})
     left = find_corruptions(model, None)
     assert every.keys() - left.keys() == {"elastic", "zoom blur"}

@@ -36,12 +36,12 @@ SIDE = st.integers(1, 300)
 
 
 def sight(usual: tuple[int, int] | None = None, **changes: Any) -> SightSpec:
-    values = {"height": 32, "width": 48, "channels": 1, "stages": (8, 8), "finest_px": 4, "usual_px": usual}
+    values = {"height": 32, "width": 48, "channels": 1, "stages": (8, 8), "output_stride_px": 4, "usual_px": usual}
     return SightSpec(**values | changes)
 
 
-def tiles_of(height: int, width: int, spec: SightSpec, reach_px: float = 0.0) -> list[Tile]:
-    return cut(Grid((height, width), 1.0, "px"), spec, reach_px)
+def tiles_of(height: int, width: int, spec: SightSpec, largest_object_px: float = 0.0) -> list[Tile]:
+    return cut(Grid((height, width), 1.0, "px"), spec, largest_object_px)
 
 
 # --- Cutting ---------------------------------------------------------------------------------------------------------
@@ -67,13 +67,15 @@ def test_an_axis_is_covered_and_what_is_no_longer_than_the_overlap_is_whole_some
         assert any(p.start <= start and start + things <= p.start + p.length for p in pieces)
 
 
-@given(height=SIDE, width=SIDE, usual=st.tuples(st.integers(8, 90), st.integers(8, 90)), reach_px=st.floats(0, 60))
+@given(
+    height=SIDE, width=SIDE, usual=st.tuples(st.integers(8, 90), st.integers(8, 90)), largest_object_px=st.floats(0, 60)
+)
 @settings(max_examples=30, deadline=None)
 def test_every_pixel_is_one_tiles_own_and_that_one_sees_around_it(
-    height: int, width: int, usual: tuple[int, int], reach_px: float
+    height: int, width: int, usual: tuple[int, int], largest_object_px: float
 ) -> None:
     owners, spec = np.zeros((height, width), int), sight(usual)
-    for tile in tiles_of(height, width, spec, reach_px):
+    for tile in tiles_of(height, width, spec, largest_object_px):
         owners[tile.own] += 1
         for axis, (own, place, side, whole) in enumerate(
             zip(tile.own, tile.place, usual, (height, width), strict=True)
@@ -94,7 +96,9 @@ def test_a_picture_about_as_large_as_those_learned_from_is_one_tile() -> None:
 
 
 def test_tiles_share_more_where_things_reach_further() -> None:
-    few, more, most = (len(tiles_of(3000, 4000, sight((300, 400)), reach_px)) for reach_px in (10, 120, 1000))
+    few, more, most = (
+        len(tiles_of(3000, 4000, sight((300, 400)), largest_object_px)) for largest_object_px in (10, 120, 1000)
+    )
     assert (few, most) == (13 * 13, 19 * 19)
     assert few < more < most
 
@@ -131,7 +135,7 @@ def seen_of(things: np.ndarray, labels: np.ndarray, tile: Tile, scale: float) ->
 )
 @settings(max_examples=30, deadline=None)
 def test_things_on_seams_are_found_once_and_whole(height: int, width: int, scale: float, drawn: list[Any]) -> None:
-    tiles = tiles_of(height, width, sight((64, 80)), reach_px=100)  # neighbours share half of their sides
+    tiles = tiles_of(height, width, sight((64, 80)), largest_object_px=100)  # neighbours share half of their sides
     most_px = 32 - 2 * EDGE_PX / scale
     assume(most_px > 2 and len(tiles) > 1)
     things: list[np.ndarray] = []
@@ -142,7 +146,7 @@ def test_things_on_seams_are_found_once_and_whole(height: int, width: int, scale
             things.append(thing)
     labels = np.array([label for *_, label in drawn], int)[: len(things)]
     corners = np.array(things).reshape(-1, 4).clip(0, [width, height, width, height])
-    answer = BOXES.joined((seen_of(corners, labels, tile, scale) for tile in tiles), SPEC, {})
+    answer = BOXES.merge_tiles((seen_of(corners, labels, tile, scale) for tile in tiles), SPEC, {})
     assert isinstance(answer, Boxes)
     told = sorted((*box.xyxy, box.label) for box in answer.boxes)
     assert len(told) == len(corners)
@@ -154,7 +158,7 @@ def test_things_on_seams_are_found_once_and_whole(height: int, width: int, scale
 
 def test_a_thing_that_no_tile_sees_whole_is_not_lost() -> None:
     tiles = tiles_of(64, 200, sight((64, 80)))
-    answer = BOXES.joined(
+    answer = BOXES.merge_tiles(
         (seen_of(np.array([[20.0, 10, 180, 50]]), np.array([1]), tile, 1.0) for tile in tiles), SPEC, {}
     )
     found = np.array([box.xyxy for box in answer.boxes])
@@ -214,7 +218,7 @@ def test_each_pixel_is_said_by_a_tile_that_sees_around_it(height: int, width: in
         raw = {"logits": 5.0 * (said == np.arange(3)[:, None, None]), "cell_px": np.float32(1)}
         grid = Grid(tile.shape, 1.0, "px")
         parts.append(Part(raw, tile, Geometry(Warp.identity(2), grid, grid)))
-    answer = MASK.joined(iter(parts), MASKS, {})
+    answer = MASK.merge_tiles(iter(parts), MASKS, {})
     assert isinstance(answer, Mask)
     assert (answer.pixels == truth).all()
     sure = np.exp(5) / (np.exp(5) + 2)

@@ -64,7 +64,7 @@ SPECS: dict[str, Any] = {
 def recipe_for(kind: str, senses: tuple[str, ...], **training: Any) -> Recipe:
     settings = {"minutes": 1, "batch": 8, "learning_rate": 0.004, "held_out": 0.25} | training
     return Recipe(
-        senses={name: _spec(name, ANSWERS[kind].finest_px) for name in senses},
+        senses={name: _spec(name, ANSWERS[kind].output_stride_px) for name in senses},
         kind=kind,
         answer=ANSWERS[kind].plan(ANSWER_CELLS[kind], kind),
         width=16,
@@ -72,8 +72,8 @@ def recipe_for(kind: str, senses: tuple[str, ...], **training: Any) -> Recipe:
     )
 
 
-def _spec(sense: str, finest_px: int | None) -> Any:
-    return SPECS[sense].model_copy(update={"finest_px": finest_px} if finest_px else {})
+def _spec(sense: str, output_stride_px: int | None) -> Any:
+    return SPECS[sense].model_copy(update={"output_stride_px": output_stride_px} if output_stride_px else {})
 
 
 def digits_table(folder: Path, cells: dict[str, list[str]], senses: tuple[str, ...]) -> Path:

@@ -20,7 +20,7 @@ class Kind:
     columns: tuple[str, ...]
     senses: tuple[frozenset[str], ...] = (frozenset({"image", "audio"}), frozenset({"image"}), frozenset({"audio"}))
     files: bool = False
-    aids: tuple[str, ...] = ()
+    auxiliary_columns: tuple[str, ...] = ()
 
     def fits(self, cells: Sequence[str], heading: str) -> bool:
         numbers = all(map(_number, cells)) and len(set(cells)) > 3

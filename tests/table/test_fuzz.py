@@ -53,7 +53,7 @@ def read_layout(name: str, folder: Path, chance: random.Random) -> None:
     table = open_table(data, senses_known=known, kinds=tuple(ANSWERS.values()), workspace=folder / "ws")
     answers = table.answers()
     kind = ANSWERS[table.kind or ""]
-    spec = kind.plan(answers, table.answer_column or kind.name, table.aids())
+    spec = kind.plan(answers, table.answer_column or kind.name, table.auxiliary())
     " ".join([*map(str, table.problems), *table.notes, str(spec), spec.model_dump_json()])
     for row in table:
         with allowed():

@@ -79,7 +79,7 @@ def test_every_kind_of_answer_is_measured_by_group(kind):
         name: np.zeros([8 if isinstance(n, str) else n for n in shape], np.float32)
         for name, shape in ANSWERS[kind].raw_shapes(spec).items()
     }
-    answers = [ANSWERS[kind].from_raw(raw, spec, {}, None)] * len(cells)
+    answers = [ANSWERS[kind].to_answer(raw, spec, {}, None)] * len(cells)
     sides = ["left"] * 6 + ["right"] * 10
     got = evaluate(ANSWERS[kind], spec, answers, truths, accepted=[True] * len(cells), metadata={"side": sides})
     left = got.to_json()["groups"]["side"]["left"]

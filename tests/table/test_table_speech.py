@@ -473,12 +473,12 @@ def test_what_helps_to_learn_the_answer_is_a_column_of_its_own(tmp_path: Path) -
     data = make(
         tmp_path / "d", {"t.csv": f"audio,label,Heard as,speaker\n{rows}", "1.wav": b"x", "2.wav": b"x", "3.wav": b"x"}
     )
-    kinds = (replace(KINDS[0], aids=("seen_as", "heard_as")), KINDS[1])
+    kinds = (replace(KINDS[0], auxiliary_columns=("seen_as", "heard_as")), KINDS[1])
     table = opened(data, kinds=kinds)
-    assert table.aids() == ["Ba", "", "Ke"]
+    assert table.auxiliary() == ["Ba", "", "Ke"]
     assert (table.answers(), table.metadata) == (["x", "y", "x"], ("speaker",))
-    assert [row.aid for row in table] == ["Ba", None, "Ke"]
-    assert table.take([2, 0]).aids() == ["Ke", "Ba"]
+    assert [row.auxiliary for row in table] == ["Ba", None, "Ke"]
+    assert table.take([2, 0]).auxiliary() == ["Ke", "Ba"]
     assert "'Heard as' beside it may help to learn it; it is never asked for" in table.notes
 
 
@@ -487,7 +487,7 @@ def test_without_such_a_column_or_where_it_is_the_answer_nothing_helps(tmp_path:
     data = make(
         tmp_path / "d", {"t.csv": f"audio,label,Heard as,speaker\n{rows}", "1.wav": b"x", "2.wav": b"x", "3.wav": b"x"}
     )
-    kinds = (replace(KINDS[0], aids=("seen_as", "heard_as")), KINDS[1])
-    assert opened(data).aids() is None
+    kinds = (replace(KINDS[0], auxiliary_columns=("seen_as", "heard_as")), KINDS[1])
+    assert opened(data).auxiliary() is None
     asked = opened(data, kinds=kinds, answer="label:Heard as")
-    assert (asked.aids(), asked.answers()) == (None, ["Ba", "Ba", "Ke"])
+    assert (asked.auxiliary(), asked.answers()) == (None, ["Ba", "Ba", "Ke"])

@@ -53,7 +53,7 @@ class Answer(Protocol):
     # items -> ItemCount, how many of them are accepted
     # refused() -> the same answer, none of whose items is accepted
 
-    # Where its kind has `finest_px`, also draw_on(picture) -> a copy of a PIL picture, which may be
+    # Where its kind has `output_stride_px`, also draw_on(picture) -> a copy of a PIL picture, which may be
     # enlarged, with the answer laid over it.
 
     def marked(self) -> str:
@@ -64,7 +64,7 @@ class Answer(Protocol):
 
 
 class Tracker(Protocol):
-    """Follows objects through one video, frame by frame; in `tracking.py`, where an answer has `finest_px`.
+    """Follows objects through one video, frame by frame; in `tracking.py`, where an answer has `output_stride_px`.
 
     columns: headings of a table of everything found in the video.
     Its `str` and `to_json` sum up the video so far.
@@ -89,20 +89,24 @@ class Facts(Protocol):
 
     name: str  # the folder, the table column, the flag and the key in every printed result
     columns: tuple[str, ...]  # headings that mean this answer, likeliest first
-    aids: tuple[str, ...]  # headings of a column that helps to learn it and is never asked for, likeliest first
+    auxiliary_columns: tuple[
+        str, ...
+    ]  # headings of a column that helps to learn it and is never asked for, likeliest first
     senses: tuple[frozenset[str], ...]  # the sets of senses it is tested with
-    blends: bool  # whether one example laid over another has something of both answers, which mixup learns from
-    whole: bool  # whether all of an example counts, so that none of it may be cut off
+    supports_mixup: bool  # whether one example laid over another has something of both answers, which mixup learns from
+    requires_full_input: bool  # whether all of an example counts, so that none of it may be cut off
     item: str  # what of an answer is accepted by itself: a box, a word, a pixel; "" where it is all of it
-    finest_px: int | None  # the pitch of the finest cells that its head reads, where it says what is where; else None
+    output_stride_px: (
+        int | None
+    )  # the pitch of the finest cells that its head reads, where it says what is where; else None
     Spec: type[BaseModel]
 
 
 class AnswerModule(Protocol):
     """From a column to its Spec, from a cell to the truth, from a head's arrays to the answer; `answer.py`."""
 
-    def plan(self, cells: Iterable[str], column: str, aid: Sequence[str] | None = None) -> Any:
-        """The Spec of a column: its classes, its unit. `aid`: the cells of the column that helps to learn it, if any.
+    def plan(self, cells: Iterable[str], column: str, auxiliary: Sequence[str] | None = None) -> Any:
+        """The Spec of a column: its classes, its unit. `auxiliary`: the cells of the auxiliary column, if any.
 
         Raises DataError where nothing can be learned from it.
         """
@@ -119,14 +123,14 @@ class AnswerModule(Protocol):
     def target(self, answer: Any, spec: Any, geometry: Geometry | None) -> dict[str, Array]:
         """What the head's loss compares with, one example, no batch axis.
 
-        In a batch, zeros follow what is shorter than the longest. With `geometry`, one with `finest_px` is moved by it,
-        and InputError is raised for a truth that cannot be one of that example.
+        In a batch, zeros follow what is shorter than the longest. With `geometry`, one with `output_stride_px` is moved
+        by it, and InputError is raised for a truth that cannot be one of that example.
         """
 
     def raw_shapes(self, spec: Any) -> Mapping[str, Shape]:
         """The head's arrays by name and their shapes, without the batch axis: a graph with others is refused."""
 
-    def from_raw(self, raw: Arrays, spec: Any, calibration: Mapping[str, float], geometry: Geometry | None) -> Answer:
+    def to_answer(self, raw: Arrays, spec: Any, calibration: Mapping[str, float], geometry: Geometry | None) -> Answer:
         """The answer to one example from the head's arrays, in their `raw_shapes`, in the original's coordinates.
 
         Without `geometry`, in the prepared ones. `calibration` is what was fitted and, in use, `items.ACCEPTED_FROM`,
@@ -141,7 +145,7 @@ class MetricModule(Protocol):
         """The metric that one would quote."""
 
     def calibrate(self, seen: Sequence[Any], truths: Sequence[Any], spec: Any) -> dict[str, float]:
-        """Fit the numbers that make confidences honest, on the `candidates` of examples held out of training.
+        """Fit the numbers that make confidences honest, on the `n_best` of examples held out of training.
 
         The truths are in prepared coordinates.
         """
@@ -176,23 +180,23 @@ class AnswerKind(Facts, AnswerModule, MetricModule, Protocol):
     def with_language_model(self, spec: Any, lines: Iterable[str]) -> Any:
         """The Spec that knows some text more. Raises UsageError where text means nothing."""
 
-    def aid(self, cell: str, spec: Any) -> dict[str, Array]:
+    def auxiliary_target(self, cell: str, spec: Any) -> dict[str, Array]:
         """What the head's loss compares with beside the target, of one cell of the aid, "" where it is empty.
 
         {} where spec is learned without an aid.
         """
 
-    def reach_px(self, spec: Any) -> float:
+    def largest_object_px(self, spec: Any) -> float:
         """How far things reach that are seen rightly only as a whole, in pixels of what was learned from.
 
-        Raises UsageError for an answer that does not say what is where, as does `joined`.
+        Raises UsageError for an answer that does not say what is where, as does `merge_tiles`.
         """
 
-    def joined(self, parts: Iterable[Part], spec: Any, calibration: Mapping[str, float]) -> Answer:
+    def merge_tiles(self, parts: Iterable[Part], spec: Any, calibration: Mapping[str, float]) -> Answer:
         """The one answer to a picture that was asked about in overlapping tiles, in its coordinates.
 
         They are taken one after the other, so that memory does not grow with the heads' arrays. Of a single tile that
-        is the whole it is the answer of `from_raw`.
+        is the whole it is the answer of `to_answer`.
         """
 
     def means(self, heading: str) -> bool:
@@ -204,45 +208,45 @@ class AnswerKind(Facts, AnswerModule, MetricModule, Protocol):
     def in_files(self, cells: Sequence[str]) -> bool:
         """Whether cells of its column name the files that hold the answers."""
 
-    def joins(self, spec: Any) -> bool:
+    def supports_concatenation(self, spec: Any) -> bool:
         """Whether examples one after the other have one answer together, which may be learned from too."""
 
-    def in_turn(self, targets: Sequence[Arrays], spec: Any) -> dict[str, Array]:
+    def concatenate_targets(self, targets: Sequence[Arrays], spec: Any) -> dict[str, Array]:
         """The target of examples one after the other, from theirs; of an answer that joins."""
 
     def check(self, answer: Any, truth: Any, lasts_s: float) -> None:
         """Raises InputError for a truth that cannot be one of the same example, which goes on for so many seconds."""
 
     def tune(self, raws: Sequence[Arrays], truths: Sequence[Any], spec: Any) -> dict[str, float]:
-        """What `candidates` rests on, chosen on the heads' arrays of some examples held out; nothing for most kinds."""
+        """What `n_best` rests on, chosen on the heads' arrays of some examples held out; nothing for most kinds."""
 
-    def candidates(self, raw: Arrays, spec: Any, calibration: Mapping[str, float]) -> Any:
-        """What may be answered to one example, as far as confidences do not matter: the costly half of `from_raw`.
+    def n_best(self, raw: Arrays, spec: Any, calibration: Mapping[str, float]) -> Any:
+        """What may be answered to one example, as far as confidences do not matter: the costly half of `to_answer`.
 
         Where it costs nothing these are the head's arrays as they are.
         """
 
-    def chosen(self, seen: Any, spec: Any, calibration: Mapping[str, float], geometry: Geometry | None) -> Answer:
-        """The answer out of `candidates`: the other half of `from_raw`."""
+    def select(self, seen: Any, spec: Any, calibration: Mapping[str, float], geometry: Geometry | None) -> Answer:
+        """The answer out of `n_best`: the other half of `to_answer`."""
 
     def decodes(self, spec: Any) -> bool:
         """Whether the head has a decoder, a second network that is asked while an answer is made."""
 
     def asking(self, ask: Ask) -> AnswerKind:
-        """This kind, whose `tune`, `candidates` and `from_raw` ask the decoder so."""
+        """This kind, whose `tune`, `n_best` and `to_answer` ask the decoder so."""
 
     def draw(self, compared: Arrays, spec: Any) -> Image:
         """The picture of the report: a confusion matrix, a scatter of truth against answer."""
 
     def tracker(self) -> Tracker:
-        """A new tracker, for one video; for an answer with `finest_px`."""
+        """A new tracker, for one video; for an answer with `output_stride_px`."""
 
     def head(self, spec: Any, widths: Sequence[int]) -> nn.Module:
         """A module: forward(Cells) -> {name: (B, ...)} raw arrays; loss(raw, target) -> (B,).
 
         `widths` are the channels of each level of cells, finest first; the last are those of the cells themselves.
-        Where the answer has `finest_px`, also moved(target, Warps) -> the target of examples moved so. Where the kind
-        decodes also `decoder`, a Decoder.
+        Where the answer has `output_stride_px`, also moved(target, Warps) -> the target of examples moved so.
+        Where the kind decodes also `decoder`, a Decoder.
         """
 
 
@@ -266,26 +270,37 @@ class _Kind:
     """The AnswerKind that lies in a folder. What needs more than numpy is imported when it is asked for."""
 
     def __init__(self, facts: Facts, answer: AnswerModule, metric: MetricModule) -> None:
-        self.name, self.columns, self.aids, self.senses = facts.name, facts.columns, facts.aids, facts.senses
-        self.blends, self.whole, self.Spec = facts.blends, facts.whole, facts.Spec
-        self.finest_px, self.item = facts.finest_px, facts.item
+        self.name, self.columns, self.auxiliary_columns, self.senses = (
+            facts.name,
+            facts.columns,
+            facts.auxiliary_columns,
+            facts.senses,
+        )
+        self.supports_mixup, self.requires_full_input, self.Spec = (
+            facts.supports_mixup,
+            facts.requires_full_input,
+            facts.Spec,
+        )
+        self.output_stride_px, self.item = facts.output_stride_px, facts.item
         self.plan, self.fits, self.read, self.stratum = answer.plan, answer.fits, answer.read, answer.stratum
-        self.target, self.raw_shapes, self.from_raw = answer.target, answer.raw_shapes, answer.from_raw
+        self.target, self.raw_shapes, self.to_answer = answer.target, answer.raw_shapes, answer.to_answer
         self.calibrate, self.compare, self.metrics = metric.calibrate, metric.compare, metric.metrics
         self.right, self.headline = metric.right, metric.headline
-        self.aid = getattr(answer, "aid", _unaided)
-        self.joins, self.decodes = (getattr(answer, question, _not) for question in ("joins", "decodes"))
+        self.auxiliary_target = getattr(answer, "auxiliary_target", _unaided)
+        self.supports_concatenation, self.decodes = (
+            getattr(answer, question, _not) for question in ("supports_concatenation", "decodes")
+        )
         self.in_files = getattr(answer, "in_files", _not_in_files)
         self.means, self.describe = getattr(answer, "means", _not), getattr(answer, "describe", _nothing)
         self.check = getattr(answer, "check", _accept)
         self.tune = getattr(metric, "tune", _untuned)
         self.items, self.items_in = getattr(metric, "items", _none), getattr(answer, "items_in", _one)
-        self.candidates = getattr(answer, "candidates", _as_it_is)
-        self.chosen = getattr(answer, "chosen", answer.from_raw)
+        self.n_best = getattr(answer, "n_best", _as_it_is)
+        self.select = getattr(answer, "select", answer.to_answer)
         self._answer = answer
 
-    def in_turn(self, targets: Sequence[Arrays], spec: Any) -> dict[str, Array]:
-        target: dict[str, Array] = self._answer.in_turn(targets, spec)  # type: ignore[attr-defined]
+    def concatenate_targets(self, targets: Sequence[Arrays], spec: Any) -> dict[str, Array]:
+        target: dict[str, Array] = self._answer.concatenate_targets(targets, spec)  # type: ignore[attr-defined]
         return target
 
     def with_hotwords(self, spec: Any, hotwords: Sequence[str]) -> Any:
@@ -294,11 +309,11 @@ class _Kind:
     def with_language_model(self, spec: Any, lines: Iterable[str]) -> Any:
         return self._only("with_language_model", "more text", WORDS)(spec, lines)
 
-    def reach_px(self, spec: Any) -> float:
-        return float(self._only("reach_px", "tiles", PLACES)(spec))
+    def largest_object_px(self, spec: Any) -> float:
+        return float(self._only("largest_object_px", "tiles", PLACES)(spec))
 
-    def joined(self, parts: Iterable[Part], spec: Any, calibration: Mapping[str, float]) -> Answer:
-        answer: Answer = self._only("joined", "tiles", PLACES)(parts, spec, calibration)
+    def merge_tiles(self, parts: Iterable[Part], spec: Any, calibration: Mapping[str, float]) -> Answer:
+        answer: Answer = self._only("merge_tiles", "tiles", PLACES)(parts, spec, calibration)
         return answer
 
     def _only(self, function: str, what: str, lacking: str) -> Callable[..., Any]:
@@ -310,7 +325,7 @@ class _Kind:
 
     def asking(self, ask: Ask) -> AnswerKind:
         kind = copy(self)
-        for asks in ("tune", "candidates", "from_raw"):
+        for asks in ("tune", "n_best", "to_answer"):
             setattr(kind, asks, partial(getattr(self, asks), ask=ask))
         return kind
 

@@ -104,7 +104,7 @@ def _fingerprint(table: Table, folder: Path) -> str:
     state = lru_cache(maxsize=STATES_KEPT)(partial(_state, unpacked=unpacked))
     digest = hashlib.sha256()
     for row in table:
-        digest.update(f"{row.key}\0{row.answer}\0{row.aid}\0{sorted(row.metadata.items())}\n".encode())
+        digest.update(f"{row.key}\0{row.answer}\0{row.auxiliary}\0{sorted(row.metadata.items())}\n".encode())
         for name, source in row.inputs.items():
             file, span_s = (
                 (source.path, (source.start_s, source.end_s)) if isinstance(source, Excerpt) else (source, ())

@@ -81,9 +81,9 @@ def adopt(recipe: Recipe, table: Table, wishes: Wishes) -> Recipe:
             hint="make a recipe for it with `seehear plan`",
         )
     kind = ANSWERS[recipe.kind]
-    if kind.aid("", recipe.answer) and table.aids() is None:
+    if kind.auxiliary_target("", recipe.answer) and table.auxiliary() is None:
         raise UsageError(
-            f"the recipe is learned with a column such as {kind.aids[0]!r}, which the table lacks",
+            f"the recipe is learned with a column such as {kind.auxiliary_columns[0]!r}, which the table lacks",
             where=str(table.root),
             hint="add it, or make a recipe for the table as it is with `seehear plan`",
         )
@@ -94,7 +94,7 @@ def adopt(recipe: Recipe, table: Table, wishes: Wishes) -> Recipe:
     training = recipe.training.model_copy(update=wished)
     answer = recipe.answer
     if unsaid := opaque(answer) - answer.model_fields_set:
-        planned = kind.plan(table.answers(), table.answer_column or recipe.kind, table.aids())
+        planned = kind.plan(table.answers(), table.answer_column or recipe.kind, table.auxiliary())
         answer = type(answer)(**{**answer.model_dump(), **{name: getattr(planned, name) for name in unsaid}})
     return recipe.model_copy(
         update={
@@ -109,7 +109,7 @@ def plan(table: Table, wishes: Wishes, machine: Machine) -> Recipe:
     """Read some examples and derive the rest. Raises DataError for data that cannot be learned from."""
     kind = _supported(table)
     answers = table.answers()
-    answer = kind.plan(answers, table.answer_column or kind.name, table.aids())
+    answer = kind.plan(answers, table.answer_column or kind.name, table.auxiliary())
     facts, strata = look(table, wishes.seed or 0)
     minutes = wishes.minutes or _minutes_for(len(table))
     held_out = _held_out(answers, kind, wishes.wrong_at_most)
@@ -126,7 +126,9 @@ def plan(table: Table, wishes: Wishes, machine: Machine) -> Recipe:
                 minutes=minutes,
                 steps=wishes.steps,
                 seed=wishes.seed or 0,
-                batch=_batch(len(table), _lasts_s(facts)) if kind.finest_px is None else _batch_of_places(senses),
+                batch=_batch(len(table), _lasts_s(facts))
+                if kind.output_stride_px is None
+                else _batch_of_places(senses),
                 learning_rate=LEARNING_RATE,
                 held_out=held_out,
             ),
@@ -154,10 +156,10 @@ def _senses(
                 strata[name],
                 len(table),
                 gigaflop,
-                requires_full_input=kind.whole,
-                finest_px=kind.finest_px,
+                requires_full_input=kind.requires_full_input,
+                output_stride_px=kind.output_stride_px,
                 beside=time_aligned(table.senses),
-                batches=0 if kind.finest_px is not None else len(table) // _batch(len(table), _lasts_s(facts)),
+                batches=0 if kind.output_stride_px is not None else len(table) // _batch(len(table), _lasts_s(facts)),
             )
         )
         for name in table.senses

@@ -96,12 +96,12 @@ class Film:
 
 def watches(recipe: Recipe) -> bool:
     """Whether its recogniser says what is where in pictures: then a film is asked about picture by picture."""
-    return SIGHT.name in recipe.senses and ANSWERS[recipe.kind].finest_px is not None
+    return SIGHT.name in recipe.senses and ANSWERS[recipe.kind].output_stride_px is not None
 
 
 def check_watches(recipe: Recipe) -> None:
     if not watches(recipe):
-        allowed = " or ".join(kind.name for kind in ANSWERS.values() if kind.finest_px is not None)
+        allowed = " or ".join(kind.name for kind in ANSWERS.values() if kind.output_stride_px is not None)
         what = f"a film, picture by picture, for a recogniser that answers with '{recipe.kind}'"
         raise UsageError(what, allowed=allowed, hint="`predict` asks about its middle, or its sound")
 

@@ -167,7 +167,7 @@ class Predictor:
         geometry = loaded.geometry[used[0]]
         try:
             raw, unlike = self._finite(outputs, used)
-            answer = self._kind.from_raw(raw, how.answer, self._calibration(used, how), geometry)
+            answer = self._kind.to_answer(raw, how.answer, self._calibration(used, how), geometry)
         except SeehearError as error:
             return Prediction.failed(loaded.input, f"{loaded.input}: {error}")
         return replace(
@@ -193,7 +193,7 @@ class Predictor:
         unlike: list[Array] = []
         try:
             parts = self._parts(sense, tiles, looks, unlike)
-            answer = self._kind.joined(parts, how.answer, self._calibration(how.senses, how))
+            answer = self._kind.merge_tiles(parts, how.answer, self._calibration(how.senses, how))
         except SeehearError as error:
             return Prediction.failed(name, f"{name}: {error}")
         # The limit is of single pictures: of many tiles some are beyond it though nothing is strange, but not half.
@@ -257,11 +257,11 @@ class Predictor:
 
     def _tiles(self, sense: str, grid: Grid) -> Sequence[Tile]:
         """Raises UsageError for answers that do not say what is where."""
-        return SENSES[sense].tiles(grid, self.recipe.senses[sense], self._kind.reach_px(self.recipe.answer))
+        return SENSES[sense].tiles(grid, self.recipe.senses[sense], self._kind.largest_object_px(self.recipe.answer))
 
     def _hint(self, sense: str, grid: Grid) -> str:
         """What to do about a picture in which small things are no longer seen."""
-        if self._kind.finest_px is None or len(self._tiles(sense, grid)) <= FEW_TILES:
+        if self._kind.output_stride_px is None or len(self._tiles(sense, grid)) <= FEW_TILES:
             return ""
         return "much larger than what was learned from; with --tiles, in Python tiles=True, small things are seen too"
 
@@ -304,8 +304,8 @@ class Predictor:
         return wrong_at_most
 
     def _check_tiles(self) -> None:
-        if self._kind.finest_px is None or len(self.recipe.senses) > 1:
-            places = ", ".join(name for name, kind in ANSWERS.items() if kind.finest_px)
+        if self._kind.output_stride_px is None or len(self.recipe.senses) > 1:
+            places = ", ".join(name for name, kind in ANSWERS.items() if kind.output_stride_px)
             raise UsageError(
                 f"tiles for an answer of the kind {self._kind.name!r} by {' and '.join(self.recipe.senses)}",
                 allowed=f"kinds that say what is where, by one sense: {places}",
@@ -317,7 +317,7 @@ class Predictor:
             raise BundleError(f"the graph gives {', '.join(self._session.outputs)}", allowed=", ".join(self._shapes))
         (nothing,) = self._run([{}])
         if self._kind.decodes(self.recipe.answer):
-            self._kind.from_raw({name: nothing[name] for name in self._head_shapes}, self.recipe.answer, {}, None)
+            self._kind.to_answer({name: nothing[name] for name in self._head_shapes}, self.recipe.answer, {}, None)
 
 
 def _is_of(array: Array, shape: Shape, lengths: dict[str, int]) -> bool:

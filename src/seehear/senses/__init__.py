@@ -62,10 +62,10 @@ class Sense(Protocol):
     def plan(self, evidence: Evidence) -> Any:
         """A Spec whose sizes follow from the examples and from the work that may be spent on them."""
 
-    def tiles(self, grid: Grid, spec: Any, reach_px: float) -> Sequence[Tile]:
+    def tiles(self, grid: Grid, spec: Any, largest_object_px: float) -> Sequence[Tile]:
         """The pieces in which a signal of this grid is asked about, as large as those that were learned from.
 
-        They overlap so much that things up to `reach_px` are whole in one of them, if that is no more than half of it.
+        They overlap so that a thing up to `largest_object_px` is whole in one of them, up to half of their size.
         What is about as large as those is one piece, and so is all that goes on in time.
         """
 

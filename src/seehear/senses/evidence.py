@@ -41,7 +41,7 @@ class Evidence:
     examples  how many there are in all
     gigaflop  all the work that this sense may spend in training
     requires_full_input  whether the answer rests on all of an example, so that nothing of it may be cut off
-    finest_px the pitch of the finest cells that the answer reads, where it says what is where; otherwise None
+    output_stride_px the pitch of the finest cells that the answer reads, where it says what is where; otherwise None
     beside    whether another sense tells of the same moments, and so may help where this one fails
     batches   training steps in which every example is met once; 0 where that follows from the network
     """
@@ -51,7 +51,7 @@ class Evidence:
     examples: int
     gigaflop: float
     requires_full_input: bool = False
-    finest_px: int | None = None
+    output_stride_px: int | None = None
     beside: bool = False
     batches: int = 0
 

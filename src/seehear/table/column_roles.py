@@ -44,7 +44,7 @@ class KindLike(Protocol):
     def columns(self) -> tuple[str, ...]: ...
 
     @property
-    def aids(self) -> tuple[str, ...]: ...
+    def auxiliary_columns(self) -> tuple[str, ...]: ...
 
     @property
     def senses(self) -> tuple[frozenset[str], ...]: ...
@@ -95,7 +95,7 @@ class ColumnRoles:
     span: SpanColumns | None = None
     notes: tuple[str, ...] = ()
     in_files: bool = False  # whether the cells of the answer name files
-    aid: str | None = None
+    auxiliary: str | None = None
 
 
 def has_media_column(cells: pa.Table) -> bool:
@@ -140,8 +140,8 @@ def infer_roles(
     span = _spans(cells, columns)
     others = _others(cells, columns, part, span)
     kind, heading, notes = _answer(cells, others, kinds, answer)
-    aid = _aid(others, kinds, kind, heading)
-    metadata = tuple(name for name in others if name not in (heading, aid, *lazy_answers))
+    auxiliary = _auxiliary_column(others, kinds, kind, heading)
+    metadata = tuple(name for name in others if name not in (heading, auxiliary, *lazy_answers))
     in_files = any(each.in_files(sample_cells(cells, heading)) for each in kinds if heading and each.name == kind)
     if senses is not None:
         used = _wanted(offered, senses, senses_known, cells)
@@ -149,7 +149,7 @@ def infer_roles(
         told_by = next((each.senses for each in kinds if each.name == kind), ())
         used, unused = _usual(offered, told_by, senses_known, cells)
         notes = [*unused, *notes]
-    return ColumnRoles(used, kind, heading, part, metadata, span, tuple(notes), in_files, aid)
+    return ColumnRoles(used, kind, heading, part, metadata, span, tuple(notes), in_files, auxiliary)
 
 
 def _sense_columns(cells: pa.Table) -> dict[str, str]:
@@ -298,9 +298,11 @@ def _words_alone(cells: pa.Table, name: str) -> bool:
     return not any(map(str.isdigit, "".join(sample_cells(cells, name))))
 
 
-def _aid(others: Sequence[str], kinds: Sequence[KindLike], kind: str | None, answer: str | None) -> str | None:
+def _auxiliary_column(
+    others: Sequence[str], kinds: Sequence[KindLike], kind: str | None, answer: str | None
+) -> str | None:
     """The first column that helps to learn the answer; none where the answer is such a column itself."""
-    found = [heading for each in kinds if each.name == kind for heading in _headed(others, each.aids)]
+    found = [heading for each in kinds if each.name == kind for heading in _headed(others, each.auxiliary_columns)]
     return None if answer in found else next(iter(found), None)
 
 

@@ -108,7 +108,7 @@ def _columns(found: RawTable, roles: ColumnRoles, reads: Mapping[str, Sequence[s
         metadata=metadata if roles.span is None else {RECORDING: key} | metadata,
         part=found.part if roles.part is None else _parts(found, roles.part),
         span_s=None if roles.span is None else parse_spans(found.cells, roles.span),
-        aid=None if roles.aid is None else found.cells[roles.aid],
+        auxiliary=None if roles.auxiliary is None else found.cells[roles.auxiliary],
     )
 
 
@@ -206,8 +206,8 @@ def _describe(
         told = "" if roles.in_files else of.describe(_unique(columns.answer), heading)
         kind = "" if roles.kind == heading else f" as {roles.kind}"
         sentences.append(f"answering {heading!r}{kind}" + (f" ({told})" if told else ""))
-    if roles.aid is not None:
-        sentences.append(f"{roles.aid!r} beside it may help to learn it; it is never asked for")
+    if roles.auxiliary is not None:
+        sentences.append(f"{roles.auxiliary!r} beside it may help to learn it; it is never asked for")
     sentences += [f"keeping {name!r} together in splits" for name in roles.metadata if is_group(name)]
     kept = [repr(name) for name in roles.metadata if not is_group(name)]
     sentences += [f"describing the examples: {', '.join(kept)}"] if kept else []

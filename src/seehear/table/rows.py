@@ -58,7 +58,7 @@ class Row:
     answer: str | None
     metadata: dict[str, str]
     part: str
-    aid: str | None = None
+    auxiliary: str | None = None
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class Columns:
     metadata: dict[str, pa.ChunkedArray]
     part: pa.ChunkedArray
     span_s: NDArray[np.float64] | None = None
-    aid: pa.ChunkedArray | None = None
+    auxiliary: pa.ChunkedArray | None = None
 
     def take(self, indices: NDArray[np.int64]) -> Columns:
         return Columns(
@@ -84,7 +84,7 @@ class Columns:
             {name: column.take(indices) for name, column in self.metadata.items()},
             self.part.take(indices),
             None if self.span_s is None else self.span_s[indices],
-            None if self.aid is None else self.aid.take(indices),
+            None if self.auxiliary is None else self.auxiliary.take(indices),
         )
 
 
@@ -167,9 +167,9 @@ class Table:
         answers: list[str] = self._columns.answer.to_pylist()
         return [str(self.root / answer) for answer in answers] if self.in_files else answers
 
-    def aids(self) -> list[str] | None:
+    def auxiliary(self) -> list[str] | None:
         """The cell of each row that helps to learn its answer, "" where it is empty; None without such a column."""
-        return None if self._columns.aid is None else pc.fill_null(self._columns.aid, "").to_pylist()
+        return None if self._columns.auxiliary is None else pc.fill_null(self._columns.auxiliary, "").to_pylist()
 
     def metadata_column(self, name: str) -> list[str]:
         """One metadata cell a row, "" where it is empty."""
@@ -198,9 +198,9 @@ class Table:
             return {name: column.slice(start, stop - start).to_pylist() for name, column in columns.items()}
 
         c = self._columns
-        some = {"answer": c.answer, "aid": c.aid}
+        some = {"answer": c.answer, "auxiliary": c.auxiliary}
         own = lists({"key": c.key, "part": c.part} | {name: cells for name, cells in some.items() if cells is not None})
-        answers, aids = (own.get(name, [None] * (stop - start)) for name in some)
+        answers, auxiliary = (own.get(name, [None] * (stop - start)) for name in some)
         senses, metadata = lists(c.senses), lists(c.metadata)
         spans = [_WHOLE] * (stop - start) if c.span_s is None else c.span_s[start:stop].tolist()
         for i, (key, part) in enumerate(zip(own["key"], own["part"], strict=True)):
@@ -209,7 +209,7 @@ class Table:
             extra = {name: cells[i] or "" for name, cells in metadata.items()}
             answer = answers[i]
             answer = str(self.root / answer) if answer is not None and self.in_files else answer
-            yield Row(key or "", inputs, answer, extra, part or "", aids[i])
+            yield Row(key or "", inputs, answer, extra, part or "", auxiliary[i])
 
 
 def _encode(column: pa.ChunkedArray) -> tuple[NDArray[np.int64], list[str]]:

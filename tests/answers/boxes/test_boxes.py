@@ -252,7 +252,7 @@ def test_candidates_become_boxes_in_the_original() -> None:
         (0, 0, 5, 5, 3, -9),
         (60, 5, 80, 9, -1, -9),
     )
-    answer = BOXES.from_raw(seen, SPEC, {ACCEPTED_FROM: 0.95}, geometry)
+    answer = BOXES.to_answer(seen, SPEC, {ACCEPTED_FROM: 0.95}, geometry)
     assert [(box.label, box.xyxy, box.accepted) for box in answer.boxes] == [
         ("cat", (0, 10, 40, 50), True),
         ("dog", (180, 60, 200, 100), False),
@@ -262,7 +262,7 @@ def test_candidates_become_boxes_in_the_original() -> None:
     assert (str(answer), answer.marked()) == ("1 cat, 1 dog", "1 cat, 1 dog (1 unsure)")
     told = answer.to_json()["boxes"][0]
     assert told == {"label": "cat", "xyxy": [0, 10, 40, 50], "confidence": 0.982, "accepted": True}
-    assert str(BOXES.from_raw(raw(), SPEC, {}, geometry)) == "nothing"
+    assert str(BOXES.to_answer(raw(), SPEC, {}, geometry)) == "nothing"
 
 
 def test_only_boxes_that_are_told_are_accepted_and_counted() -> None:
@@ -271,12 +271,12 @@ def test_only_boxes_that_are_told_are_accepted_and_counted() -> None:
     accepted = {
         limit: [box.accepted for box in (*answer.boxes, *answer.faint)]
         for limit in (0.0, 0.8, 1.01)
-        for answer in [BOXES.from_raw(seen, SPEC, {ACCEPTED_FROM: limit}, None)]
+        for answer in [BOXES.to_answer(seen, SPEC, {ACCEPTED_FROM: limit}, None)]
     }
     assert accepted == {0.0: [True, True, False], 0.8: [True, False, False], 1.01: [False, False, False]}
-    answer = BOXES.from_raw(seen, SPEC, {ACCEPTED_FROM: 0.8}, None)
+    answer = BOXES.to_answer(seen, SPEC, {ACCEPTED_FROM: 0.8}, None)
     assert (answer.items, answer.refused().items) == (ItemCount("box", 1, 2), ItemCount("box", 0, 2))
-    assert BOXES.from_raw(seen, SPEC, {}, None).items.accepted == 0
+    assert BOXES.to_answer(seen, SPEC, {}, None).items.accepted == 0
 
 
 def test_items_are_the_told_boxes_at_things_that_must_be_found() -> None:
@@ -328,10 +328,10 @@ def test_calibration_makes_boasts_honest() -> None:
         places = [(20.0 * i, 0.0, 20.0 * i + 10, 10.0) for i in range(4)]
         truths.append(Boxes(tuple(Box("cat", place) for place, yes in zip(places, there, strict=True) if yes)))
         seen.append(raw(*((*place, 3.0, -9.0) for place in places)))
-    fitted = BOXES.calibrate([BOXES.candidates(each, SPEC, {}) for each in seen], truths, SPEC)
-    answer = BOXES.from_raw(seen[0], SPEC, fitted, None)
+    fitted = BOXES.calibrate([BOXES.n_best(each, SPEC, {}) for each in seen], truths, SPEC)
+    answer = BOXES.to_answer(seen[0], SPEC, fitted, None)
     assert (answer.boxes or answer.faint)[0].confidence == pytest.approx(0.5, abs=0.05)
-    answers = [BOXES.from_raw(each, SPEC, fitted, None) for each in seen]
+    answers = [BOXES.to_answer(each, SPEC, fitted, None) for each in seen]
     right = BOXES.right(BOXES.compare(answers, truths, SPEC), SPEC).mean()
     assert np.mean([answer.confidence for answer in answers]) == pytest.approx(right, abs=0.05)
 

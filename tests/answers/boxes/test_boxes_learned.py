@@ -59,7 +59,7 @@ def taught(folder: Path, steps: int, listen: Listener = silence) -> api.Recognis
         stages=(16, 32, 64),
         mirror=False,
         augmentation_strength=0.3,
-        finest_px=8,
+        output_stride_px=8,
     )
     table = scenes(folder / "train", 240, 0)
     spec = ANSWERS["boxes"].plan(

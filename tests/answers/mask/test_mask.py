@@ -250,7 +250,7 @@ def test_a_bomb_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
 @given(st.integers(8, 300), st.integers(8, 300), st.booleans())
 def test_a_mask_comes_back_from_a_prepared_picture(height: int, width: int, mirrored: bool) -> None:
     """Where each pixel of the prepared picture says what the original's there does, border unknown."""
-    spec = SightSpec(height=64, width=96, channels=1, stages=(8,), finest_px=4)
+    spec = SightSpec(height=64, width=96, channels=1, stages=(8,), output_stride_px=4)
     geometry = placed_in((height, width), spec)
     warp = geometry.warp.then(Warp((-1.0, 1.0), (96.0, 0.0))) if mirrored else geometry.warp
     pixels = np.random.default_rng(height * width).integers(0, 3, (height, width)).astype(np.uint8)
@@ -264,21 +264,21 @@ def test_a_mask_comes_back_from_a_prepared_picture(height: int, width: int, mirr
 @pytest.mark.parametrize("shape", [(40, 60), (60, 40), (80, 240)])
 def test_what_the_cells_say_is_found_at_the_places_of_the_original(shape: tuple[int, int]) -> None:
     """Through letterboxing and back, a car is where it was, to within a cell."""
-    spec = SightSpec(height=160, width=240, channels=1, stages=(8,), finest_px=4)
+    spec = SightSpec(height=160, width=240, channels=1, stages=(8,), output_stride_px=4)
     geometry, pixels = placed_in(shape, spec), drawn(*shape)
     preprocessed = Mask.of(pixels, SPEC).moved(geometry.warp).on(160, 240)
-    answer = MASK.from_raw(sure_of(preprocessed, 4), SPEC, {}, geometry)
+    answer = MASK.to_answer(sure_of(preprocessed, 4), SPEC, {}, geometry)
     assert answer.shape == shape
     assert (answer.pixels == pixels).mean() > 0.96
     assert MASK.right(MASK.compare([answer], [Mask.of(pixels, SPEC)], SPEC), SPEC).all()
-    assert MASK.from_raw(sure_of(preprocessed, 4), SPEC, {}, None).shape == (160, 240)
+    assert MASK.to_answer(sure_of(preprocessed, 4), SPEC, {}, None).shape == (160, 240)
 
 
 def test_blocks_of_rows_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     raw = {"logits": np.random.default_rng(0).normal(size=(3, 7, 9)).astype(np.float32), "cell_px": np.float32(4)}
-    whole = MASK.from_raw(raw, SPEC, {}, None)
+    whole = MASK.to_answer(raw, SPEC, {}, None)
     monkeypatch.setattr("seehear.answers.mask.answer.IN_MEMORY", 200)
-    assert MASK.from_raw(raw, SPEC, {}, None).packed == whole.packed
+    assert MASK.to_answer(raw, SPEC, {}, None).packed == whole.packed
 
 
 def test_probabilities_between_cells_are_those_of_torch() -> None:
@@ -286,7 +286,7 @@ def test_probabilities_between_cells_are_those_of_torch() -> None:
     smooth = torch.nn.functional.interpolate(
         torch.from_numpy(raw["logits"])[None].softmax(1), scale_factor=4.0, mode="bilinear"
     )[0]
-    answer = MASK.from_raw(raw, SPEC, {}, None)
+    answer = MASK.to_answer(raw, SPEC, {}, None)
     assert np.array_equal(answer.pixels, smooth.argmax(0).numpy())
     assert answer.expected == pytest.approx(float(smooth.amax(0).mean()), abs=1e-5)
 
@@ -305,7 +305,7 @@ def test_targets_move_like_the_pictures(tmp_path: Path) -> None:
 
 
 def test_a_mask_of_another_size_than_its_picture_is_a_problem(tmp_path: Path) -> None:
-    spec = SightSpec(height=64, width=96, channels=1, stages=(8,), finest_px=4)
+    spec = SightSpec(height=64, width=96, channels=1, stages=(8,), output_stride_px=4)
     truth = Mask.of(drawn(), SPEC, where="m.png")
     with pytest.raises(InputError, match=r"m\.png: a mask of 60 by 40 pixels for a picture of 30 by 20"):
         MASK.target(truth, SPEC, placed_in((20, 30), spec))
@@ -350,7 +350,7 @@ def test_confidence_is_how_often_enough_pixels_are_right() -> None:
     spec = SPEC.model_copy(update={"min_accuracy": 0.75})
     calibration = MASK.calibrate(raws[:120], truths[:120], spec)
     assert calibration["temperature"] > 2
-    answers = [MASK.from_raw(raw, spec, calibration, None) for raw in raws[120:]]
+    answers = [MASK.to_answer(raw, spec, calibration, None) for raw in raws[120:]]
     right = MASK.right(MASK.compare(answers, truths[120:], spec), spec)
     sure = np.array([a.confidence for a in answers])
     assert abs(sure.mean() - right.mean()) < 0.1

@@ -57,7 +57,7 @@ def small(answer: MaskSpec) -> Recipe:
         depth=2,
         mirror=True,
         augmentation_strength=0.3,
-        finest_px=4,
+        output_stride_px=4,
     )
     training = Training(minutes=1, steps=150, batch=16, learning_rate=0.004, held_out=0.2)
     return Recipe(senses={"image": sight}, kind="mask", answer=answer, width=64, training=training)
@@ -164,7 +164,7 @@ def test_the_plan_asks_for_large_pictures_and_few_at_once(tmp_path: Path) -> Non
     table = opened(shapes(tmp_path / "data", 12, 0), tmp_path)
     recipe = plan(table, Wishes(minutes=1.0), Machine(60.0))
     sight = recipe.senses["image"]
-    assert (sight.finest_px, sight.stem_stride, sight.mirror) == (4, 2, True)
+    assert (sight.output_stride_px, sight.stem_stride, sight.mirror) == (4, 2, True)
     assert recipe.training.batch == 32
     assert recipe.answer.classes == ("ground", "disc", "square")
     assert Recipe.from_json(recipe.to_json()) == recipe

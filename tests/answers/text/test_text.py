@@ -130,7 +130,7 @@ def test_a_column_without_words_is_refused() -> None:
 @pytest.mark.parametrize("text", [*SAID, ""])
 def test_what_is_heard_clearly_is_written(text: str) -> None:
     spec = planned()
-    answer = TEXT.from_raw(heard(text, spec), spec, {}, None)
+    answer = TEXT.to_answer(heard(text, spec), spec, {}, None)
     assert str(answer) == text
     assert answer.confidence > 0.8
     starts = [word.start_s for word in answer.words]
@@ -142,7 +142,7 @@ def test_what_is_heard_clearly_is_written(text: str) -> None:
 def test_words_stand_where_they_were_said() -> None:
     """In the original's time: half a second was cut off before what the network was given."""
     spec = planned()
-    first, second = TEXT.from_raw(
+    first, second = TEXT.to_answer(
         heard("one two", spec), spec, {}, Geometry(Warp((1.0,), (-0.5,)), SAMPLES, SAMPLES)
     ).words
     assert first.start_s == pytest.approx(0.5, abs=CELL_S)
@@ -151,7 +151,7 @@ def test_words_stand_where_they_were_said() -> None:
 
 def test_a_mumble_is_less_sure_than_a_word() -> None:
     spec = planned()
-    clear, unclear = (TEXT.from_raw(heard("one two", spec, sure), spec, {}, None) for sure in (0.99, 0.6))
+    clear, unclear = (TEXT.to_answer(heard("one two", spec, sure), spec, {}, None) for sure in (0.99, 0.6))
     assert unclear.confidence < clear.confidence
     assert unclear.words[0].confidence < clear.words[0].confidence
     total = unclear.confidence + sum(sure for _, sure in unclear.alternatives[:1])
@@ -212,7 +212,7 @@ def calibration_of(
     kind: AnswerKind, raws: list[dict[str, np.ndarray]], truths: list[Text], spec: TextSpec
 ) -> dict[str, float]:
     tuned = kind.tune(raws, truths, spec)
-    return tuned | kind.calibrate([kind.candidates(raw, spec, tuned) for raw in raws], truths, spec)
+    return tuned | kind.calibrate([kind.n_best(raw, spec, tuned) for raw in raws], truths, spec)
 
 
 def test_calibrating_chooses_weights_and_makes_words_honest() -> None:
@@ -221,7 +221,7 @@ def test_calibrating_chooses_weights_and_makes_words_honest() -> None:
     calibration = calibration_of(TEXT, raws, [Text.of(text) for text in SAID for _ in range(2)], spec)
     assert {"language", "insertion", "word_slope", "word_offset", "text_slope", "text_offset"} == calibration.keys()
     assert all(np.isfinite(value) for value in calibration.values())
-    assert str(TEXT.from_raw(raws[0], spec, calibration, None)) == SAID[0]
+    assert str(TEXT.to_answer(raws[0], spec, calibration, None)) == SAID[0]
 
 
 def test_confused_words_are_drawn() -> None:
@@ -241,23 +241,23 @@ def unclear(text: str, other: str, spec: TextSpec, share: float = 0.5) -> dict[s
 def test_a_term_is_favoured_where_it_may_have_been_said() -> None:
     spec = planned()
     raw, expecting = unclear("one two", "one roo", spec, share=0.2), TEXT.with_hotwords(spec, ["Roo!", "wren"])
-    assert str(TEXT.from_raw(raw, spec, {}, None)) == "one two"
-    assert str(TEXT.from_raw(raw, expecting, {}, None)) == "one roo"
+    assert str(TEXT.to_answer(raw, spec, {}, None)) == "one two"
+    assert str(TEXT.to_answer(raw, expecting, {}, None)) == "one roo"
 
 
 def test_a_term_that_was_learned_is_not_heard_where_another_word_was_said() -> None:
     spec = planned()
     raw, expecting = unclear("two one", "two two", spec, share=0.8), TEXT.with_hotwords(spec, ["two"])
-    assert str(TEXT.from_raw(raw, spec, {}, None)) == "two one"
-    assert str(TEXT.from_raw(raw, expecting, {}, None)) == "two one"
+    assert str(TEXT.to_answer(raw, spec, {}, None)) == "two one"
+    assert str(TEXT.to_answer(raw, expecting, {}, None)) == "two one"
 
 
 @pytest.mark.parametrize("text", SAID)
 def test_terms_that_do_not_occur_change_nothing(text: str) -> None:
     spec = planned()
     raw = heard(text, spec, sure=0.8)
-    without = TEXT.from_raw(raw, spec, {}, None)
-    assert TEXT.from_raw(raw, TEXT.with_hotwords(spec, ["wren", "hero net"]), {}, None).words == without.words
+    without = TEXT.to_answer(raw, spec, {}, None)
+    assert TEXT.to_answer(raw, TEXT.with_hotwords(spec, ["wren", "hero net"]), {}, None).words == without.words
 
 
 def test_a_term_in_letters_that_were_never_learned_is_refused() -> None:
@@ -271,8 +271,8 @@ def test_text_that_is_known_besides_makes_its_words_likelier() -> None:
         unclear("two", "roo", spec),
         TEXT.with_language_model(spec, ["roo", "one roo", "roo roo"] * 30),
     )
-    assert str(TEXT.from_raw(raw, spec, {}, None)) == "two"
-    assert str(TEXT.from_raw(raw, with_language_model, {}, None)) == "roo"
+    assert str(TEXT.to_answer(raw, spec, {}, None)) == "two"
+    assert str(TEXT.to_answer(raw, with_language_model, {}, None)) == "roo"
 
 
 @pytest.mark.parametrize("kind", ["label", "score"])

@@ -34,8 +34,8 @@ MEANT = ["one two", "two three", "three one two", "one", "two two three"]
 SAID = ["Ke ba!", "zo ke", "ke ba zo", "ba", "zo ke ke"]
 
 
-def planned(aid: list[str] | None = None) -> TextSpec:
-    spec: TextSpec = TEXT.plan(MEANT * 4, "text", SAID * 4 if aid is None else aid)
+def planned(auxiliary: list[str] | None = None) -> TextSpec:
+    spec: TextSpec = TEXT.plan(MEANT * 4, "text", SAID * 4 if auxiliary is None else auxiliary)
     return spec
 
 
@@ -43,8 +43,8 @@ def planned(aid: list[str] | None = None) -> TextSpec:
 
 
 def test_translations_are_not_those_of_their_parts_one_after_the_other() -> None:
-    assert not TEXT.joins(planned())
-    assert TEXT.joins(TEXT.plan(MEANT * 4, "text"))
+    assert not TEXT.supports_concatenation(planned())
+    assert TEXT.supports_concatenation(TEXT.plan(MEANT * 4, "text"))
 
 
 def test_the_letters_spoken_are_heard_and_those_meant_are_written() -> None:
@@ -57,7 +57,7 @@ def test_the_letters_spoken_are_heard_and_those_meant_are_written() -> None:
 
 
 @pytest.mark.parametrize(
-    ("aid", "learned"),
+    ("auxiliary", "learned"),
     [
         (["ke ba", "ba ke", *[""] * 18], True),
         (["ke ba", *[""] * 19], False),
@@ -66,8 +66,8 @@ def test_the_letters_spoken_are_heard_and_those_meant_are_written() -> None:
         (["!?"] * 20, False),
     ],
 )
-def test_what_is_written_too_seldom_teaches_nothing(aid: list[str], learned: bool) -> None:
-    spec = planned(aid)
+def test_what_is_written_too_seldom_teaches_nothing(auxiliary: list[str], learned: bool) -> None:
+    spec = planned(auxiliary)
     assert spec.translated
     assert bool(spec.auxiliary_tokens) == learned
     assert spec.ctc_tokens == (spec.auxiliary_tokens if learned else spec.tokens)
@@ -76,16 +76,16 @@ def test_what_is_written_too_seldom_teaches_nothing(aid: list[str], learned: boo
 @given(st.lists(st.sampled_from(["ba", "ke", "zo"]), max_size=6))
 def test_an_aid_is_spelt_in_the_letters_spoken(words: list[str]) -> None:
     spec = planned()
-    arrays = TEXT.aid(" ".join(words).upper() + " !", spec)
+    arrays = TEXT.auxiliary_target(" ".join(words).upper() + " !", spec)
     assert arrays["auxiliary_length"] == len(arrays["auxiliary_tokens"])
     assert "".join(spec.auxiliary_tokens[token] for token in arrays["auxiliary_tokens"]) == " ".join(words)
 
 
 def test_letters_that_are_not_learned_and_cells_that_are_empty() -> None:
     spec = planned()
-    assert TEXT.aid("qa", spec)["auxiliary_tokens"].tolist() == [1]
-    assert TEXT.aid("", spec)["auxiliary_length"] == 0
-    assert TEXT.aid("ke ba", spec.replace(auxiliary_tokens=())) == {}
+    assert TEXT.auxiliary_target("qa", spec)["auxiliary_tokens"].tolist() == [1]
+    assert TEXT.auxiliary_target("", spec)["auxiliary_length"] == 0
+    assert TEXT.auxiliary_target("ke ba", spec.replace(auxiliary_tokens=())) == {}
 
 
 def test_a_spec_of_an_earlier_file_hears_what_it_writes() -> None:
@@ -111,11 +111,11 @@ def test_letters_spoken_that_make_no_sense_are_refused(changes: dict[str, Any], 
 WIDTH, CELLS = 16, 24
 
 
-def targets(spec: TextSpec, aids: list[str]) -> dict[str, torch.Tensor]:
+def targets(spec: TextSpec, auxiliary_columns: list[str]) -> dict[str, torch.Tensor]:
     """Of the first examples, zeros behind those that are shorter."""
     told = [
-        TEXT.target(TEXT.read(cell, spec), spec, None) | TEXT.aid(aid, spec)
-        for cell, aid in zip(MEANT, aids, strict=False)
+        TEXT.target(TEXT.read(cell, spec), spec, None) | TEXT.auxiliary_target(auxiliary, spec)
+        for cell, auxiliary in zip(MEANT, auxiliary_columns, strict=False)
     ]
     rows = {name: [torch.from_numpy(each[name]) for each in told] for name in told[0]}
     return {
@@ -181,12 +181,12 @@ def test_a_batch_in_which_nobody_wrote_what_was_said() -> None:
 SOUNDS = ["a", "", "a o", "o", "", "o a o", "a", "o o"] * 2
 
 
-def dataset(folder: Path, aid: list[str] = SOUNDS, **changes: Any) -> DatasetCache:
+def dataset(folder: Path, auxiliary: list[str] = SOUNDS, **changes: Any) -> DatasetCache:
     """The short texts of the contract, as translations of an aid of which some is missing."""
-    cells = {"text": ANSWER_CELLS["text"], "source_text": aid}
+    cells = {"text": ANSWER_CELLS["text"], "source_text": auxiliary}
     table = opened(digits_table(folder / "data", cells, ("audio",)), folder)
     recipe = recipe_for("text", ("audio",))
-    answer = TEXT.plan(table.answers(), "text", table.aids()).replace(**changes)
+    answer = TEXT.plan(table.answers(), "text", table.auxiliary()).replace(**changes)
     return DatasetCache.fill(table, recipe.model_copy(update={"answer": answer}), folder / "dataset", listen=silence)
 
 
@@ -236,12 +236,12 @@ TAUGHT, STEPS = 200, 75
 def test_a_toy_language_is_understood_sooner_through_its_own_words(tmp_path: Path) -> None:
     table = opened(toy(tmp_path, TAUGHT + 40, aided=True), tmp_path)
     surprised = {}
-    for aids in (None, table.aids()):
-        spec = TEXT.plan(table.answers(), "translation", aids)
+    for auxiliary_columns in (None, table.auxiliary()):
+        spec = TEXT.plan(table.answers(), "translation", auxiliary_columns)
         settings = Training(minutes=3, steps=STEPS, batch=16, learning_rate=0.004)
         recipe = Recipe(senses={"audio": HEARING}, kind="text", answer=spec, width=32, training=settings)
         taught = DatasetCache.fill(table, recipe, tmp_path / "dataset", listen=silence)
-        surprised[aids is not None] = surprise(taught, tmp_path / f"{len(spec.auxiliary_tokens)} letters")
+        surprised[auxiliary_columns is not None] = surprise(taught, tmp_path / f"{len(spec.auxiliary_tokens)} letters")
     assert surprised[True] < surprised[False] - 0.03, surprised
 
 

@@ -73,8 +73,8 @@ def test_the_decoder_decides_between_what_sounds_alike() -> None:
     spec = transcribing()
     raw = remembering(unclear("one two", "one roo", spec, share=0.6))
     kind = TEXT.asking(knowing_by_heart(spec, "one roo"))
-    assert str(kind.from_raw(raw, spec, {"decoder": 0.0}, None)) == "one two"
-    assert str(kind.from_raw(raw, spec, {"decoder": 1.0}, None)) == "one roo"
+    assert str(kind.to_answer(raw, spec, {"decoder": 0.0}, None)) == "one two"
+    assert str(kind.to_answer(raw, spec, {"decoder": 1.0}, None)) == "one roo"
 
 
 def several(spec: TextSpec, sure: Sequence[float] = (0.8,)) -> tuple[list[dict[str, Array]], list[Text]]:
@@ -95,7 +95,7 @@ def test_a_decoder_that_knows_better_weighs_something() -> None:
     kind = TEXT.asking(knowing_by_heart(spec, "one roo"))
     calibration = calibration_of(kind, [one] * 4, [Text.of("one roo")] * 4, spec)
     assert calibration["decoder"] > 0
-    assert str(kind.from_raw(one, spec, calibration, None)) == "one roo"
+    assert str(kind.to_answer(one, spec, calibration, None)) == "one roo"
 
 
 # --- Translations ----------------------------------------------------------------------------------------------------
@@ -116,12 +116,12 @@ def test_a_term_is_favoured_in_a_translation_too() -> None:
     spec = scribe.SPEC.replace(ngrams=ngrams)
     raw = {"memory": make_memory(scribe.CELLS), "cells": np.array(scribe.CELLS), "cell_s": np.array(0.04)}
     kind = TEXT.asking(Session(scribe.writing("a b", sure=0.6)).run)
-    assert str(kind.from_raw(raw, spec, {}, None)) == "a b"
-    assert "ba" in str(kind.from_raw(raw, TEXT.with_hotwords(spec, ["ba"]), {}, None)).split()
+    assert str(kind.to_answer(raw, spec, {}, None)) == "a b"
+    assert "ba" in str(kind.to_answer(raw, TEXT.with_hotwords(spec, ["ba"]), {}, None)).split()
 
 
 @pytest.mark.parametrize(
-    ("column", "aid", "translated"),
+    ("column", "auxiliary", "translated"),
     [
         ("translation", None, True),
         ("Target text", None, True),
@@ -132,9 +132,9 @@ def test_a_term_is_favoured_in_a_translation_too() -> None:
     ],
 )
 def test_a_plan_tells_a_translation_by_its_heading_or_its_aid(
-    column: str, aid: Sequence[str] | None, translated: bool
+    column: str, auxiliary: Sequence[str] | None, translated: bool
 ) -> None:
-    spec = TEXT.plan(SAID * 4, column, aid)
+    spec = TEXT.plan(SAID * 4, column, auxiliary)
     assert (spec.translated, spec.decoder) == (translated, translated)
     assert str(spec).startswith("translation in 8 letters" if translated else "text in 8 letters")
     assert TEXT.headline(spec).metric == ("bleu" if translated else "wer")

@@ -34,14 +34,14 @@ def test_without_classes_nothing_is_mirrored() -> None:
     assert not mirror_keeps_class(thumbnails[:2], ["a", "b"])
 
 
-def planned(height: int, width: int, *, gigaflop: float, finest_px: int | None) -> SightSpec:
+def planned(height: int, width: int, *, gigaflop: float, output_stride_px: int | None) -> SightSpec:
     facts = [{"height": height, "width": width, "channels": 3, "thumbnail": np.zeros((16, 16), np.float32)}] * 4
-    return plan_sight(Evidence(facts, [""] * 4, 300, gigaflop, finest_px=finest_px))
+    return plan_sight(Evidence(facts, [""] * 4, 300, gigaflop, output_stride_px=output_stride_px))
 
 
 @pytest.mark.parametrize(("height", "width"), [(360, 480), (3000, 4000), (8, 8), (28, 28), (70, 90), (400, 120)])
 def test_what_is_where_is_seen_in_larger_pictures_whose_maps_nest(height: int, width: int) -> None:
-    spec = planned(height, width, gigaflop=1e6, finest_px=4)
+    spec = planned(height, width, gigaflop=1e6, output_stride_px=4)
     coarsest_px = spec.stem_stride * 2 ** len(spec.stages)
     assert 2 * spec.stem_stride <= 4
     assert spec.height % coarsest_px == spec.width % coarsest_px == 0
@@ -50,7 +50,7 @@ def test_what_is_where_is_seen_in_larger_pictures_whose_maps_nest(height: int, w
 
 
 def test_little_time_means_smaller_pictures_of_places() -> None:
-    sizes = [planned(360, 480, gigaflop=gigaflop, finest_px=4).width for gigaflop in (1e2, 1e4, 1e6)]
+    sizes = [planned(360, 480, gigaflop=gigaflop, output_stride_px=4).width for gigaflop in (1e2, 1e4, 1e6)]
     assert sizes == sorted(sizes)
     assert (sizes[0], sizes[-1]) == (160, 480)
 
@@ -69,11 +69,11 @@ def test_few_small_pictures_get_steps_before_they_get_a_larger_network() -> None
 @pytest.mark.parametrize(("height", "width"), [(360, 480), (3000, 4000), (9, 8), (1500, 400)])
 def test_how_large_pictures_of_places_were_is_kept(height: int, width: int) -> None:
     """Beyond a shape of 3 to 1, by their area."""
-    usual = planned(height, width, gigaflop=1e2, finest_px=4).usual
+    usual = planned(height, width, gigaflop=1e2, output_stride_px=4).usual
     assert usual == ((height, width) if height <= 3 * width else (round((height * width * 3) ** 0.5), 447))
-    assert planned(height, width, gigaflop=1e2, finest_px=None).usual_px is None
+    assert planned(height, width, gigaflop=1e2, output_stride_px=None).usual_px is None
 
 
 def test_labels_of_large_pictures_are_seen_as_before() -> None:
-    spec = planned(360, 480, gigaflop=1e6, finest_px=None)
+    spec = planned(360, 480, gigaflop=1e6, output_stride_px=None)
     assert (spec.height, spec.width, spec.stem_stride, len(spec.stages)) == (192, 256, 4, 3)

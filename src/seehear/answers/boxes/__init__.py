@@ -12,9 +12,9 @@ from seehear.answers.boxes.box import Box as Box
 
 name = "boxes"
 columns: tuple[str, ...] = ("boxes", "objects", "bboxes", "bbox", "detections", "bounding_boxes")
-aids: tuple[str, ...] = ()
+auxiliary_columns: tuple[str, ...] = ()
 senses: tuple[frozenset[str], ...] = (frozenset({"image"}),)
-blends, whole = False, True
+supports_mixup, requires_full_input = False, True
 item = Boxes.item
-finest_px: int | None = 8
+output_stride_px: int | None = 8
 Spec: type[BaseModel] = BoxesSpec

@@ -141,7 +141,7 @@ class Found(NamedTuple):
     label: Array
 
 
-def plan(cells: Iterable[str], column: str, aid: Sequence[str] | None = None) -> BoxesSpec:
+def plan(cells: Iterable[str], column: str, auxiliary: Sequence[str] | None = None) -> BoxesSpec:
     """The classes in order of their names, and how large their boxes are. Raises DataError where none is drawn."""
     where = f"column '{column}'"
     counts: Counter[str] = Counter()
@@ -220,30 +220,30 @@ def raw_shapes(spec: BoxesSpec) -> dict[str, tuple[int | str, ...]]:
     return {"corners": ("N", 4), "logits": ("N", len(spec.classes)), "cells": ("N", 3)}
 
 
-def from_raw(
+def to_answer(
     raw: Mapping[str, Array], spec: BoxesSpec, calibration: Mapping[str, float], geometry: Geometry | None
 ) -> Boxes:
     """raw: corners (N, 4), logits (N, C). In the original's pixels, and nowhere beyond its edges."""
-    return chosen(candidates(raw, spec, calibration), spec, calibration, geometry)
+    return select(n_best(raw, spec, calibration), spec, calibration, geometry)
 
 
-def candidates(raw: Mapping[str, Array], spec: BoxesSpec, calibration: Mapping[str, float]) -> Found:
+def n_best(raw: Mapping[str, Array], spec: BoxesSpec, calibration: Mapping[str, float]) -> Found:
     return found(raw)
 
 
-def chosen(seen: Found, spec: BoxesSpec, calibration: Mapping[str, float], geometry: Geometry | None) -> Boxes:
+def select(seen: Found, spec: BoxesSpec, calibration: Mapping[str, float], geometry: Geometry | None) -> Boxes:
     answer = told(seen, spec, calibration)
     if geometry is None:
         return answer
     return _within(answer.moved(geometry.warp.inverse()), geometry.original.shape)
 
 
-def reach_px(spec: BoxesSpec) -> float:
+def largest_object_px(spec: BoxesSpec) -> float:
     """Of all but the largest things."""
     return LONG * spec.sides_px[2]
 
 
-def joined(parts: Iterable[Part], spec: BoxesSpec, calibration: Mapping[str, float]) -> Boxes:
+def merge_tiles(parts: Iterable[Part], spec: BoxesSpec, calibration: Mapping[str, float]) -> Boxes:
     """What one tile cuts is left to the neighbour that sees more of it; what several see whole is told once."""
     seen, whole = list[Found](), tuple[int, ...]()
     for part in parts:

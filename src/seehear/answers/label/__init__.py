@@ -14,9 +14,9 @@ columns: tuple[str, ...] = (
     *("label", "labels", "class", "classes", "category", "categories", "target", "tag", "tags"),
     *("diagnosis", "species", "emotion", "word", "digit", "letter", "condition", "finding"),
 )
-aids: tuple[str, ...] = ()
+auxiliary_columns: tuple[str, ...] = ()
 senses: tuple[frozenset[str], ...] = (frozenset({"image"}), frozenset({"audio"}), frozenset({"image", "audio"}))
-blends, whole = True, False
+supports_mixup, requires_full_input = True, False
 item = ""
-finest_px: int | None = None
+output_stride_px: int | None = None
 Spec: type[BaseModel] = LabelSpec

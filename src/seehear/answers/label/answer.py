@@ -79,7 +79,7 @@ class Label:
         return ", ".join(self.names) or "none of the classes"
 
 
-def plan(cells: Iterable[str], column: str, aid: Sequence[str] | None = None) -> LabelSpec:
+def plan(cells: Iterable[str], column: str, auxiliary: Sequence[str] | None = None) -> LabelSpec:
     """The classes in natural order, each with how many examples have it; several for an example where cells hold lists.
 
     Raises DataError for a column that names no two classes, each at least twice.
@@ -170,7 +170,7 @@ def raw_shapes(spec: LabelSpec) -> dict[str, tuple[int, ...]]:
     return {"logits": (len(spec.classes),)}
 
 
-def from_raw(
+def to_answer(
     raw: Mapping[str, Array], spec: LabelSpec, calibration: Mapping[str, float], geometry: Geometry | None
 ) -> Label:
     """raw: logits (C,). A softmax over classes, or a sigmoid for each where several, at the fitted temperature."""

@@ -11,9 +11,9 @@ from seehear.answers.mask.spec import MaskSpec as MaskSpec
 
 name = "mask"
 columns: tuple[str, ...] = ("mask", "masks", "segmentation", "annotation", "label_map", "labelmap", "annotation_mask")
-aids: tuple[str, ...] = ()
+auxiliary_columns: tuple[str, ...] = ()
 senses: tuple[frozenset[str], ...] = (frozenset({"image"}),)
-blends, whole = False, False
+supports_mixup, requires_full_input = False, False
 item = Mask.item
-finest_px: int | None = 4
+output_stride_px: int | None = 4
 Spec: type[BaseModel] = MaskSpec

@@ -228,22 +228,22 @@ def raw_shapes(spec: MaskSpec) -> dict[str, tuple[int | str, ...]]:
     return {"logits": (len(spec.classes), "h", "w"), "cell_px": ()}
 
 
-def from_raw(
+def to_answer(
     raw: Mapping[str, Array], spec: MaskSpec, calibration: Mapping[str, float], geometry: Geometry | None
 ) -> Mask:
     """raw: logits (C, h, w), cell_px ()."""
     if geometry is None:
         seen = Grid(tuple(round(n * _cell_px(raw)) for n in raw["logits"].shape[1:]), 1.0, "px")
         geometry = Geometry(_STRAIGHT, seen, seen)
-    return joined([Part(raw, Tile.all_of(geometry.original), geometry)], spec, calibration)
+    return merge_tiles([Part(raw, Tile.all_of(geometry.original), geometry)], spec, calibration)
 
 
-def reach_px(spec: MaskSpec) -> float:
+def largest_object_px(spec: MaskSpec) -> float:
     """What a pixel is may be seen without the whole of the thing that it is of."""
     return 0.0
 
 
-def joined(parts: Iterable[Part], spec: MaskSpec, calibration: Mapping[str, float]) -> Mask:
+def merge_tiles(parts: Iterable[Part], spec: MaskSpec, calibration: Mapping[str, float]) -> Mask:
     """Each pixel as the tile says whose middle is nearest; probabilities between the cells are interpolated.
 
     Its confidence is the probability that it is right, the share of right pixels taken as normally distributed about

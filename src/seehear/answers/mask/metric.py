@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from seehear.answers.headline import Headline
 from seehear.answers.items import Items
-from seehear.answers.mask.answer import USUAL_DEVIATION, Mask, from_raw
+from seehear.answers.mask.answer import USUAL_DEVIATION, Mask, to_answer
 from seehear.answers.mask.answer import beside as beside_truth
 from seehear.answers.mask.levels import CONFIDENCES, LEVELS
 from seehear.answers.mask.spec import UNKNOWN, MaskSpec
@@ -34,7 +34,7 @@ def calibrate(seen: Sequence[Mapping[str, Array]], truths: Sequence[Mask], spec:
     """
     temperature = _temperature(seen, truths)
     asked = range(0, len(truths), -(-len(truths) // MOST_ASKED))
-    answers = [from_raw(seen[i], spec, {"temperature": temperature}, None) for i in asked]
+    answers = [to_answer(seen[i], spec, {"temperature": temperature}, None) for i in asked]
     true = [Mask.of(truths[i].on(*answer.shape), spec) for i, answer in zip(asked, answers, strict=True)]
     share = right_share(compare(answers, true, spec))
     return {"temperature": temperature} | _line(np.array([answer.expected for answer in answers]), share)

@@ -91,7 +91,7 @@ class MaskSpec(BaseModel):
         return table
 
 
-def plan(cells: Iterable[str], column: str, aid: Sequence[str] | None = None) -> MaskSpec:
+def plan(cells: Iterable[str], column: str, auxiliary: Sequence[str] | None = None) -> MaskSpec:
     """Read the classes of a column of masks. Raises DataError if there are fewer than two.
 
     Classes of mask files are named in a classes.txt near them, or else by their numbers. Those of outlines have the

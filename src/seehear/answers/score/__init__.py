@@ -20,9 +20,9 @@ columns: tuple[str, ...] = (
     "severity",
     "amount",
 )
-aids: tuple[str, ...] = ()
+auxiliary_columns: tuple[str, ...] = ()
 senses: tuple[frozenset[str], ...] = (frozenset({"image"}), frozenset({"audio"}), frozenset({"image", "audio"}))
-blends, whole = True, False
+supports_mixup, requires_full_input = True, False
 item = ""
-finest_px: int | None = None
+output_stride_px: int | None = None
 Spec: type[BaseModel] = ScoreSpec

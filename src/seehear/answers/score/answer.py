@@ -89,7 +89,7 @@ class Score:
         return numbers[0] + unit + (f" ({numbers[1]} to {numbers[2]})" if width > 0 else "")
 
 
-def plan(cells: Iterable[str], column: str, aid: Sequence[str] | None = None) -> ScoreSpec:
+def plan(cells: Iterable[str], column: str, auxiliary: Sequence[str] | None = None) -> ScoreSpec:
     """How the numbers lie; unit and direction as the heading tells them. Cells without a number are left out.
 
     Raises DataError where most are, or where all numbers are the same.
@@ -161,7 +161,7 @@ def raw_shapes(spec: ScoreSpec) -> dict[str, tuple[int, ...]]:
     return {"mean": (), "log_scale": ()}
 
 
-def from_raw(
+def to_answer(
     raw: Mapping[str, Array], spec: ScoreSpec, calibration: Mapping[str, float], geometry: Geometry | None
 ) -> Score:
     """raw: mean (), log_scale () of a normal distribution, in spreads from the mean."""

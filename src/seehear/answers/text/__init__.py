@@ -17,9 +17,15 @@ columns: tuple[str, ...] = (
 )
 # What was said itself, beside which another column of text is a translation. "transcript" and "sentence" are none:
 # there may be a text and its transcript in other letters, and taking that for a translation loses its times.
-aids: tuple[str, ...] = ("source_text", "src_text", "source_transcript", "source_sentence", "original_text")
+auxiliary_columns: tuple[str, ...] = (
+    "source_text",
+    "src_text",
+    "source_transcript",
+    "source_sentence",
+    "original_text",
+)
 senses: tuple[frozenset[str], ...] = (frozenset({"audio"}), frozenset({"lips"}), frozenset({"audio", "lips"}))
-blends, whole = False, True
+supports_mixup, requires_full_input = False, True
 item = Text.item
-finest_px: int | None = None
+output_stride_px: int | None = None
 Spec: type[BaseModel] = TextSpec

@@ -146,7 +146,7 @@ def _check_sayable(text: str, lasts_s: float) -> None:
         )
 
 
-def aid(cell: str, spec: TextSpec) -> dict[str, Array]:
+def auxiliary_target(cell: str, spec: TextSpec) -> dict[str, Array]:
     """What was said itself: spoken (L,) int64 and their number, 0 where it is not written."""
     if not spec.auxiliary_tokens:
         return {}
@@ -154,12 +154,12 @@ def aid(cell: str, spec: TextSpec) -> dict[str, Array]:
     return {"auxiliary_tokens": tokens, "auxiliary_length": np.array(len(tokens), np.int64)}
 
 
-def joins(spec: TextSpec) -> bool:
+def supports_concatenation(spec: TextSpec) -> bool:
     """Not of a translation, whose words have an order of their own: it is not that of its parts one after the other."""
     return not spec.translated
 
 
-def in_turn(targets: Sequence[Mapping[str, Array]], spec: TextSpec) -> dict[str, Array]:
+def concatenate_targets(targets: Sequence[Mapping[str, Array]], spec: TextSpec) -> dict[str, Array]:
     """What is said one after the other, with a space between."""
     space = np.array([spec.token_ids[SPACE]])
     said = [target["tokens"] for target in targets if len(target["tokens"])]
@@ -178,7 +178,7 @@ def decodes(spec: TextSpec) -> bool:
     return spec.decoder
 
 
-def from_raw(
+def to_answer(
     raw: Mapping[str, Array],
     spec: TextSpec,
     calibration: Mapping[str, float],
@@ -186,17 +186,17 @@ def from_raw(
     ask: Ask | None = None,
 ) -> Text:
     """raw: logp (N, V + 1) and memory (N, D), of which the first `cells` () are real, each of `cell_s` () seconds."""
-    return chosen(candidates(raw, spec, calibration, ask), spec, calibration, geometry)
+    return select(n_best(raw, spec, calibration, ask), spec, calibration, geometry)
 
 
-def candidates(
+def n_best(
     raw: Mapping[str, Array], spec: TextSpec, calibration: Mapping[str, float], ask: Ask | None = None
 ) -> Candidates:
     """By the weights in `calibration`."""
     return Candidates(decode_n_best(raw, spec, calibration, ask), int(raw["cells"]), float(raw["cell_s"]))
 
 
-def chosen(heard: Candidates, spec: TextSpec, calibration: Mapping[str, float], geometry: Geometry | None) -> Text:
+def select(heard: Candidates, spec: TextSpec, calibration: Mapping[str, float], geometry: Geometry | None) -> Text:
     said = told(heard, spec, calibration)
     return said if geometry is None or spec.translated else said.moved(geometry.warp.inverse())
 

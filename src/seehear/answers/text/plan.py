@@ -19,10 +19,10 @@ SAID_OF = 0.1  # share of translations beside which stands what was said, from w
 TRANSLATIONS = ("translation", "translated_text", "translated", "target_text", "tgt_text")
 
 
-def plan(cells: Iterable[str], column: str, aid: Sequence[str] | None = None) -> TextSpec:
+def plan(cells: Iterable[str], column: str, auxiliary: Sequence[str] | None = None) -> TextSpec:
     """The letters of a column of texts, and how they follow each other. Raises DataError where there are none.
 
-    `aid` is what was said itself: the column is a translation of that.
+    `auxiliary` is what was said itself: the column is a translation of that.
     """
     texts = [normalise(cell) for cell in cells]
     written = [text for text in texts if text]
@@ -30,7 +30,7 @@ def plan(cells: Iterable[str], column: str, aid: Sequence[str] | None = None) ->
     if len(tokens) < 2:
         raise DataError("holds no words", where=f"column '{column}'", hint="write what is said in each recording")
     words = Counter(word for text in written for word in text.split())
-    translated = aid is not None or _word(column) in TRANSLATIONS
+    translated = auxiliary is not None or _word(column) in TRANSLATIONS
     if translated and words.total() >= MANY_WORDS:
         tokens += learn_bpe(words, tokens)
     spec = TextSpec(
@@ -38,15 +38,15 @@ def plan(cells: Iterable[str], column: str, aid: Sequence[str] | None = None) ->
         texts=len(texts),
         words=len(words),
         translated=translated,
-        auxiliary_tokens=_spoken(aid or (), len(texts)),
+        auxiliary_tokens=_spoken(auxiliary or (), len(texts)),
         decoder=translated or len(written) >= MANY_TEXTS,
     )
     return spec.replace(ngrams=NGramCounts.count_sentences(spec.encode_texts(written), len(tokens)).pack())
 
 
-def _spoken(aid: Sequence[str], texts: int) -> tuple[str, ...]:
+def _spoken(auxiliary: Sequence[str], texts: int) -> tuple[str, ...]:
     """The letters of what was said; () where that is written too seldom, or without letters."""
-    said = [text for cell in aid if (text := normalise(cell))]
+    said = [text for cell in auxiliary if (text := normalise(cell))]
     letters = _letters(said)
     return letters if len(said) >= SAID_OF * texts and len(letters) > 1 else ()
 

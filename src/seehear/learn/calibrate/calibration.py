@@ -95,7 +95,7 @@ class Calibrator:
     def make_out(self) -> dict[str, float]:
         """Find what may be answered to those whose arrays wait -> what that rests on."""
         tuned = self.tune()
-        self._seen += [self.kind.candidates(raw, self.spec, tuned) for raw in self._raws]
+        self._seen += [self.kind.n_best(raw, self.spec, tuned) for raw in self._raws]
         self._raws.clear()
         return tuned
 
@@ -105,7 +105,7 @@ class Calibrator:
         truths, places = self._truths(), [self.dataset.geometry(row) for row in self.rows]
         calibration = tuned | self.kind.calibrate(self._seen, _moved(truths, places), self.spec)
         answers = [
-            self.kind.chosen(each, self.spec, calibration, place)
+            self.kind.select(each, self.spec, calibration, place)
             for each, place in zip(self._seen, places, strict=True)
         ]
         judged = ScoredAnswers.of(self.kind, self.spec, answers, truths)

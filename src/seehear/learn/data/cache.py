@@ -80,7 +80,7 @@ class DatasetCache:
         self.problems = tuple(RowProblem(**problem) for problem in index["problems"])
         self.table = table.take(self.kept)
         self._answers = self.table.answers()
-        self._aids = self.table.aids() or [""] * len(self.table)
+        self._auxiliary = self.table.auxiliary() or [""] * len(self.table)
         self._preprocessed = {name: Ragged(folder / f"{name}.bin") for name in recipe.senses}
         self.lengths: Array = np.sum([preprocessed.lengths for preprocessed in self._preprocessed.values()], axis=0)
         self._geometry = [_geometry(told) for told in index["geometry"]]
@@ -155,7 +155,7 @@ class DatasetCache:
     def _target(self, row: int) -> dict[str, Array]:
         kept = self._targets[row] if self._targets else None
         own = self.kind.target(self.truth(row), self.recipe.answer, None) if kept is None else _unpacked(kept)
-        return own | self.kind.aid(self._aids[row], self.recipe.answer)
+        return own | self.kind.auxiliary_target(self._auxiliary[row], self.recipe.answer)
 
 
 def stacked(arrays: Sequence[Array]) -> Array:
@@ -214,7 +214,7 @@ def _decode(row: Row, recipe: Recipe) -> Decoded:
     if not found:
         return Decoded({}, RowProblem(row.key, f"has none of the senses asked for: {', '.join(recipe.senses)}"))
     arrays = {name: array for name, (array, _) in found.items()}
-    return Decoded(arrays, geometry=geometry, target=_packed(target)) if kind.finest_px else Decoded(arrays)
+    return Decoded(arrays, geometry=geometry, target=_packed(target)) if kind.output_stride_px else Decoded(arrays)
 
 
 def _packed(target: Mapping[str, Array]) -> Array:

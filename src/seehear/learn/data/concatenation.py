@@ -40,7 +40,9 @@ def concatenate(examples: Sequence[Example], recipe: Recipe, random: np.random.G
 def _may_be_joined(examples: Sequence[Example], recipe: Recipe) -> bool:
     """Whether there is one answer to several, and all have the same senses, which are of time."""
     names = examples[0].arrays.keys()
-    if not ANSWERS[recipe.kind].joins(recipe.answer) or any(SENSES[name].pitch_s is None for name in names):
+    if not ANSWERS[recipe.kind].supports_concatenation(recipe.answer) or any(
+        SENSES[name].pitch_s is None for name in names
+    ):
         return False
     return all(example.arrays.keys() == names for example in examples)
 
@@ -55,7 +57,7 @@ def _counts(examples: Sequence[Example]) -> list[int]:
 def _nothing(like: Example, recipe: Recipe) -> Example:
     """As long as another; what a sense has where nothing happens all along."""
     arrays = {name: _followed(name, array[:1], len(array))[1:] for name, array in like.arrays.items()}
-    return Example(arrays, ANSWERS[recipe.kind].in_turn([], recipe.answer))
+    return Example(arrays, ANSWERS[recipe.kind].concatenate_targets([], recipe.answer))
 
 
 def _one(examples: Sequence[Example], recipe: Recipe, random: np.random.Generator) -> Example:
@@ -65,7 +67,7 @@ def _one(examples: Sequence[Example], recipe: Recipe, random: np.random.Generato
     parts = [*(_paused(example, int(random.integers(PAUSE_CELLS + 1))) for example in earlier), last]
     return Example(
         arrays={name: np.concatenate([part.arrays[name] for part in parts]) for name in last.arrays},
-        target=ANSWERS[recipe.kind].in_turn([part.target for part in parts], recipe.answer),
+        target=ANSWERS[recipe.kind].concatenate_targets([part.target for part in parts], recipe.answer),
     )
 
 

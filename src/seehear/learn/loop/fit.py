@@ -107,8 +107,8 @@ class Run:
         self._checked: set[Execution] = set()
         senses = network.recipe.senses
         self.augments: dict[str, Any] = {name: SENSES[name].augment(spec) for name, spec in senses.items()}
-        blends = ANSWERS[network.recipe.kind].blends
-        self.mixed = MIXED * blends * min(float(spec.augmentation_strength) for spec in senses.values())  # type: ignore[attr-defined]
+        supports_mixup = ANSWERS[network.recipe.kind].supports_mixup
+        self.mixed = MIXED * supports_mixup * min(float(spec.augmentation_strength) for spec in senses.values())  # type: ignore[attr-defined]
         self._averaged = learned_tensors(self.average), learned_tensors(network)
         self._statistics = Statistics(network)
 

@@ -55,7 +55,7 @@ class Hearing:
     def plan(self, evidence: Evidence) -> HearingSpec:
         return plan_hearing(evidence)
 
-    def tiles(self, grid: Grid, spec: HearingSpec, reach_px: float) -> Sequence[Tile]:
+    def tiles(self, grid: Grid, spec: HearingSpec, largest_object_px: float) -> Sequence[Tile]:
         return [Tile.all_of(grid)]
 
     def preprocess(self, signal: Samples, spec: HearingSpec) -> tuple[Samples, Warp]:

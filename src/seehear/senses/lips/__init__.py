@@ -59,7 +59,7 @@ class Lips:
     def plan(self, evidence: Evidence) -> LipsSpec:
         return plan_lips(evidence)
 
-    def tiles(self, grid: Grid, spec: LipsSpec, reach_px: float) -> Sequence[Tile]:
+    def tiles(self, grid: Grid, spec: LipsSpec, largest_object_px: float) -> Sequence[Tile]:
         return [Tile.all_of(grid)]
 
     def preprocess(self, signal: Clip, spec: LipsSpec) -> tuple[Clip, Warp]:

@@ -73,8 +73,8 @@ class Sight:
     def plan(self, evidence: Evidence) -> SightSpec:
         return plan_sight(evidence)
 
-    def tiles(self, grid: Grid, spec: SightSpec, reach_px: float) -> Sequence[Tile]:
-        return cut(grid, spec, reach_px)
+    def tiles(self, grid: Grid, spec: SightSpec, largest_object_px: float) -> Sequence[Tile]:
+        return cut(grid, spec, largest_object_px)
 
     def preprocess(self, signal: Pixels, spec: SightSpec) -> tuple[Pixels, Warp]:
         return preprocess(signal, spec)

@@ -42,7 +42,7 @@ class AugmentSight(nn.Module):
 
     def forward(self, inputs: dict[str, Tensor], stretch: TimeStretch) -> tuple[dict[str, Tensor], Warps | None]:
         x, warps = inputs["image"].permute(0, 3, 1, 2).float(), None  # (B, C, H, W)
-        if self.spec.finest_px is None:
+        if self.spec.output_stride_px is None:
             x = self._moved(x)
         else:
             warps = self._warps(len(x), width=x.shape[3], height=x.shape[2])

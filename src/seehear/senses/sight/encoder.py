@@ -45,7 +45,7 @@ class Pyramid(nn.Module):
         Not while learning, which mirrors at random: there it would cost a pass, and here it spares a tenth of the
         mistakes. Nor for answers of places, where another pass over a large picture costs more than it gives.
         """
-        both_ways = self.spec.mirror and not self.training and self.spec.finest_px is None
+        both_ways = self.spec.mirror and not self.training and self.spec.output_stride_px is None
         planes = _planes(image)
         x = self.stem(torch.cat([planes, planes.flip(3)]) if both_ways else planes)  # (B, D, H/stride, W/stride)
         levels = []

@@ -46,7 +46,7 @@ class SightSpec(BaseModel):
     depth: int = Field(default=2, ge=1, le=8)
     mirror: bool = False  # whether a mirrored picture has the same answer
     augmentation_strength: float = Field(default=0.5, ge=0, le=1)
-    finest_px: int | None = Field(default=None, ge=2, le=64)  # most of the finest cells' pitch; None: as size tells
+    output_stride_px: int | None = Field(default=None, ge=2, le=64)  # at most; None: by size
     usual_px: tuple[Side, Side] | None = None  # height and width of the pictures learned from; None: as prepared
 
     def __str__(self) -> str:
@@ -67,10 +67,10 @@ class SightSpec(BaseModel):
     def stem_stride(self) -> int:
         """Pixels between neighbours of the first map: 1 below 64 px, then what keeps that map 32 to 63 cells wide.
 
-        Half of finest_px at most, since the first stage halves the map.
+        Half of output_stride_px at most, since the first stage halves the map.
         """
         usual = int(2 ** max(0, math.floor(math.log2(min(self.height, self.width) / 32))))
-        return usual if self.finest_px is None else min(usual, self.finest_px // 2)
+        return usual if self.output_stride_px is None else min(usual, self.output_stride_px // 2)
 
     @property
     def grid(self) -> tuple[int, int]:
@@ -91,7 +91,7 @@ class SightSpec(BaseModel):
 def plan_sight(evidence: Evidence) -> SightSpec:
     """The largest pyramid of MODEL_SIZES that sees every picture often enough, for pictures of the usual size."""
     channels = 3 if any(fact["channels"] > 1 for fact in evidence.facts) else 1
-    if evidence.finest_px is None:
+    if evidence.output_stride_px is None:
         sizes, often = _whole(evidence, channels), WHOLE
         wanted = max(often.wanted, FEWEST_STEPS / evidence.batches if evidence.batches else 0.0)
         mirror = mirror_keeps_class(np.stack([fact["thumbnail"] for fact in evidence.facts]), evidence.strata)
@@ -122,7 +122,7 @@ def _of_places(evidence: Evidence, channels: int) -> list[SightSpec]:
             channels=channels,
             stages=(max(16, last // 8), last // 4, last // 2, last),
             depth=depth,
-            finest_px=evidence.finest_px,
+            output_stride_px=evidence.output_stride_px,
             usual_px=(max(1, round(math.sqrt(area / aspect))), max(1, round(math.sqrt(area * aspect)))),
         )
         step = size.stem_stride * 2 ** len(size.stages)  # sides of whole coarsest cells, so that all maps nest

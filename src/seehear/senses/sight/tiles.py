@@ -24,16 +24,16 @@ class Segment(NamedTuple):
     after: int
 
 
-def cut(grid: Grid, spec: SightSpec, reach_px: float) -> list[Tile]:
+def cut(grid: Grid, spec: SightSpec, largest_object_px: float) -> list[Tile]:
     """The tiles of a picture, row by row; a single one where it is about as large as those that were learned from.
 
-    Neighbours share a quarter of their sides at least, or `reach_px` where that is more, up to a half: a thing that
+    Neighbours share at least a quarter of their sides, or `largest_object_px` if more, up to a half: a thing that
     is no larger is whole in one of them.
     """
     if all(n <= ROOM * side for n, side in zip(grid.shape, spec.usual, strict=True)):
         return [Tile.all_of(grid)]
     rows, columns = (
-        stretches(n, side, _shared(side, reach_px)) for n, side in zip(grid.shape, spec.usual, strict=True)
+        stretches(n, side, _shared(side, largest_object_px)) for n, side in zip(grid.shape, spec.usual, strict=True)
     )
     return [
         Tile(
@@ -57,5 +57,5 @@ def stretches(whole: int, length: int, shared: int) -> list[Segment]:
     return [Segment(*each) for each in zip(starts, [length] * len(starts), before, [*before[1:], 0], strict=True)]
 
 
-def _shared(side: int, reach_px: float) -> int:
-    return math.floor(min(MOST_SHARED * side, max(LEAST_SHARED * side, math.ceil(reach_px))))
+def _shared(side: int, largest_object_px: float) -> int:
+    return math.floor(min(MOST_SHARED * side, max(LEAST_SHARED * side, math.ceil(largest_object_px))))
