@@ -25,7 +25,7 @@ from benchmarks.transcripts import judged
 from seehear.answers.headline import Headline
 from seehear.answers.text import Text, Word
 from seehear.measure.groups import Group
-from seehear.measure.robustness import Levels, Robustness
+from seehear.measure.robustness import Robustness, Severities
 from seehear.runtime.live import Heard
 from seehear.runtime.prediction import Prediction
 from seehear.senses import SENSES
@@ -198,7 +198,7 @@ def test_what_is_believed_under_shift_is_counted_over_all_corruptions_together()
         return Group(100, metrics, {})
 
     sure, silent = group(0.9, 0.5, 0.1), group(0.7, 0.0, float("nan"))
-    levels = {"noise": Levels(sure, silent), "blur": Levels(silent, group(0.5, 1.0, 0.5))}
+    levels = {"noise": Severities(sure, silent), "blur": Severities(silent, group(0.5, 1.0, 0.5))}
     evaluation = replace(
         judged(["a"], [Spoken(np.zeros(1, np.float32), "a")]),
         robustness=Robustness.of(Headline("accuracy", True), group(1.0, 1.0, 0.0), levels),

@@ -1,4 +1,4 @@
-"""Asking a recogniser every row of a table and comparing with the truth."""
+"""Evaluates a recogniser on a table: predicts every row and compares with its answer."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from seehear.amounts import counted
 from seehear.answers import ANSWERS
@@ -25,13 +25,16 @@ from seehear.senses import SENSES
 from seehear.table import Row, RowProblem, Table, find_overlap
 from seehear.table.group_counts import count_groups
 
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
 TASK = "evaluating"
-TOLD_EVERY = 32
-MOST_SHOWN = 24  # mistakes in a report
+PROGRESS_EVERY = 32  # examples
+MAX_MISTAKES = 24  # in a report
 
 
 def evaluate_table(
-    recogniser: Predictor,
+    predictor: Predictor,
     table: Table,
     how: Mapping[str, Any],
     *,
@@ -39,51 +42,57 @@ def evaluate_table(
     listen: Listener,
     robustness: bool = False,
 ) -> Evaluation:
-    """Asks as `how` says, the keywords of `predict`; with `robustness` again under corruptions.
+    """Evaluate on the part 'test' of a table, or else on 'val', or else on all of it.
 
-    Raises DataError where no row has both an answer and something to perceive.
+    how         keywords of `predict`
+    report      a folder for the report
+    robustness  also measure under corruptions
+
+    Raises DataError if no row has an answer that can be read.
     """
-    recipe = recogniser.recipe
+    recipe = predictor.recipe
     if robustness:
-        find_corruptions(recogniser, how.get("senses"))  # refused before the work is done, rather than after it
-    table = _part_to_judge_by(table, listen)
-    truths, problems, keep = _truths(table, recipe)
-    if not keep:
-        raise DataError("no row can be judged", where=str(table.root), hint=str(problems[0]) if problems else "")
-    table = table.take(keep)
+        find_corruptions(predictor, how.get("senses"))  # raises before the work instead of after it
+    table = _select_part(table, listen)
+    truths, problems, rows = _read_truths(table, recipe)
+    if not rows:
+        raise DataError("no row has a usable answer", where=str(table.root), hint=str(problems[0]) if problems else "")
+    table = table.take(rows)
     if report is not None:
-        report.mkdir(parents=True, exist_ok=True)  # refused before the work is done, rather than after it
-    asked = _asked(recogniser, table, truths, how, listen)
+        report.mkdir(parents=True, exist_ok=True)  # raises before the work instead of after it
+    predicted = _predict_table(predictor, table, truths, how, listen)
     result = evaluate(
         ANSWERS[recipe.kind],
         recipe.answer,
-        asked.answers,
+        predicted.answers,
         truths,
-        accepted=asked.accepted,
-        skipped=(*table.problems, *problems, *asked.problems),
+        accepted=predicted.accepted,
+        skipped=(*table.problems, *problems, *predicted.problems),
         metadata={name: table.metadata_column(name) for name in table.metadata},
     )
     senses, wrong_at_most = how.get("senses"), how.get("wrong_at_most")
     result = replace(
         result,
-        speed=asked.speed,
-        wrong_at_most=recogniser.promised(senses, wrong_at_most),
-        unvouched=recogniser.unvouched(senses, wrong_at_most),
-        distribution_shift=asked.distribution_shift,
+        speed=predicted.speed,
+        wrong_at_most=predictor.promised(senses, wrong_at_most),
+        rejection_reason=predictor.unvouched(senses, wrong_at_most),
+        distribution_shift=predicted.distribution_shift,
         groups_seen=count_groups(table),
     )
+    examples = predicted.answered_examples(table, truths)
     if robustness:
-        result = replace(result, robustness=measure_robustness(recogniser, asked.judgeable(table, truths), how, listen))
+        result = replace(result, robustness=measure_robustness(predictor, examples, how, listen))
     if report is not None:
-        _write_report(report, result, recogniser, table, asked, truths, how.get("senses"))
+        corrupted = draw_corruptions(predictor, examples[0][0], senses) if robustness else {}
+        _write_report(report, result, predictor, table, predicted, truths, corrupted)
     return result
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What was answered to each row; None where that cannot be compared with the truth, and then in `problems`.
+class TableAnswers:
+    """The answer to each row; None, and an entry in `problems`, if it cannot be compared with the truth.
 
-    used  the senses that each answer rests on
+    used  the senses that each answer is based on
     """
 
     answers: list[Any]
@@ -93,61 +102,58 @@ class Asked:
     speed: Speed
     distribution_shift: tuple[str, ...]
 
-    def judgeable(self, table: Table, truths: Sequence[Any]) -> list[tuple[dict[str, Input], Any]]:
-        """What was read of each row that could be judged, and its truth."""
+    def answered_examples(self, table: Table, truths: Sequence[Any]) -> list[tuple[dict[str, Input], Any]]:
+        """The inputs that were used, and the truth, of every row with an answer."""
         return [
-            ({name: source for name, source in table[place].inputs.items() if name in self.used[place]}, truths[place])
-            for place, answer in enumerate(self.answers)
+            ({name: source for name, source in table[row].inputs.items() if name in self.used[row]}, truths[row])
+            for row, answer in enumerate(self.answers)
             if answer is not None
         ]
 
 
-def _asked(
-    recogniser: Predictor, table: Table, truths: Sequence[Any], how: Mapping[str, Any], listen: Listener
-) -> Asked:
-    recipe = recogniser.recipe
+def _predict_table(
+    predictor: Predictor, table: Table, truths: Sequence[Any], how: Mapping[str, Any], listen: Listener
+) -> TableAnswers:
+    recipe = predictor.recipe
     answers: list[Any] = []
     accepted: list[bool] = []
     used: list[tuple[str, ...]] = []
     problems: list[RowProblem] = []
     lasts_s = 0.0
-    differences = ShiftDetector(recipe)
+    detector = ShiftDetector(recipe)
     listen(Started(TASK, len(table), "examples"))
     started_s = time.perf_counter()
-    predictions = recogniser.predict((_known(row, recipe) for row in table), **how)
+    predictions = predictor.predict((_select_inputs(row, recipe) for row in table), **how)
     for number, prediction in enumerate(predictions):
-        problem = _problem(prediction, truths[number], recipe)
+        problem = _find_problem(prediction, truths[number], recipe)
         problems += [problem] if problem else []
         answers.append(None if problem else prediction.answer)
         accepted.append(prediction.whole_accepted)
         used.append(prediction.used)
-        differences.count(prediction)
+        detector.count(prediction)
         lasts_s += prediction.lasts_s
-        if number % TOLD_EVERY == 0:
+        if number % PROGRESS_EVERY == 0:
             listen(Advanced(TASK, number))
     speed = Speed(len(table), time.perf_counter() - started_s, lasts_s)
     listen(Finished(TASK, counted(len(table), "example")))
-    return Asked(answers, accepted, used, problems, speed, tuple(differences.said()))
+    return TableAnswers(answers, accepted, used, problems, speed, tuple(detector.said()))
 
 
-def _part_to_judge_by(table: Table, listen: Listener) -> Table:
-    """The part test, else val, else all. What it shares with the part train is said."""
-    for part, note in (("test", ""), ("val", ", which may have calibrated it")):
+def _select_part(table: Table, listen: Listener) -> Table:
+    """The part 'test', or else 'val', or else all; reports what it has in common with the part 'train'."""
+    for part, note in (("test", ""), ("val", ", which may have calibrated the model")):
         if part in table.parts:
-            held_out = table.part(part)
-            common = (
-                find_overlap(table.part("train"), held_out).describe("'train'", f"'{part}'")
-                if "train" in table.parts
-                else []
-            )
-            for sentence in (f"measuring by the part '{part}'{note}", *common):
-                listen(Said(sentence))
-            return held_out
+            selected = table.part(part)
+            listen(Said(f"evaluating on the part '{part}'{note}"))
+            if "train" in table.parts:
+                for sentence in find_overlap(table.part("train"), selected).describe("'train'", f"'{part}'"):
+                    listen(Said(sentence))
+            return selected
     return table
 
 
-def _problem(prediction: Prediction, truth: Any, recipe: Recipe) -> RowProblem | None:
-    """Why an answer cannot be compared with the truth: there is none, or the truth is not of that example."""
+def _find_problem(prediction: Prediction, truth: Any, recipe: Recipe) -> RowProblem | None:
+    """Why an answer cannot be compared with the truth: there is none, or the truth cannot belong to the example."""
     if prediction.answer is None:
         return RowProblem(prediction.input, prediction.error.removeprefix(f"{prediction.input}: "))
     try:
@@ -157,52 +163,54 @@ def _problem(prediction: Prediction, truth: Any, recipe: Recipe) -> RowProblem |
     return None
 
 
-def _known(row: Row, recipe: Recipe) -> dict[str, Input]:
-    """What a row has for the recogniser's own senses."""
+def _select_inputs(row: Row, recipe: Recipe) -> dict[str, Input]:
+    """The inputs of a row for the senses of the recogniser."""
     return {name: source for name, source in row.inputs.items() if name in recipe.senses}
 
 
-def _truths(table: Table, recipe: Recipe) -> tuple[list[Any], list[RowProblem], list[int]]:
-    """The readable truths, the problems of the others, and the positions of the readable."""
+def _read_truths(table: Table, recipe: Recipe) -> tuple[list[Any], list[RowProblem], list[int]]:
+    """The truths that can be read, the problems of the others, and the rows of the former."""
     kind = ANSWERS[recipe.kind]
-    truths, problems, keep = [], [], []
-    for position, row in enumerate(table):
+    truths, problems, rows = [], [], []
+    for number, row in enumerate(table):
         try:
             truths.append(kind.read(row.answer or "", recipe.answer))
-            keep.append(position)
+            rows.append(number)
         except InputError as error:
             problems.append(RowProblem.of(error, row.key))
-    return truths, problems, keep
+    return truths, problems, rows
 
 
 def _write_report(
     folder: Path,
     result: Evaluation,
-    recogniser: Predictor,
+    predictor: Predictor,
     table: Table,
-    asked: Asked,
+    predicted: TableAnswers,
     truths: Sequence[Any],
-    senses: Sequence[str] | None,
+    corrupted: Mapping[str, Image],
 ) -> None:
-    from seehear.measure.pictures import Mistake
-    from seehear.measure.report import write_report
+    from seehear.results.report import Mistake, write_report
 
-    recipe = recogniser.recipe
+    recipe = predictor.recipe
     kind = ANSWERS[recipe.kind]
-    worst = []
-    for place in result.worst(MOST_SHOWN):
-        picture, answer, truth = _picture(table[place], recipe), asked.answers[place], truths[place]
+    mistakes = []
+    for row in result.worst(MAX_MISTAKES):
+        picture, answer, truth = _draw(table[row], recipe), predicted.answers[row], truths[row]
         pictures = (picture,) if kind.output_stride_px is None else (answer.draw_on(picture), truth.draw_on(picture))
-        worst.append(Mistake(table[place].key, pictures, answer, truth))
-    samples = draw_corruptions(recogniser, asked.judgeable(table, truths)[0][0], senses) if result.robustness else {}
-    write_report(folder, result, kind, recipe.answer, worst, samples)
+        mistakes.append(Mistake(table[row].key, pictures, answer, truth))
+    write_report(folder, result, kind, recipe.answer, mistakes, corrupted)
 
 
-def _picture(row: Row, recipe: Recipe) -> Any:
-    """The picture of an example that was answered: of the first of the recogniser's senses that can be read."""
-    *others, last = _known(row, recipe).items()
+def _draw(row: Row, recipe: Recipe) -> Image:
+    """The picture of a row's first input that can be read."""
+    *others, last = _select_inputs(row, recipe).items()
     for name, source in others:
         with suppress(InputError):
-            return SENSES[name].draw(SENSES[name].read(source))
-    name, source = last
-    return SENSES[name].draw(SENSES[name].read(source))
+            return _draw_input(name, source)
+    return _draw_input(*last)
+
+
+def _draw_input(sense: str, source: Input) -> Image:
+    picture: Image = SENSES[sense].draw(SENSES[sense].read(source))
+    return picture

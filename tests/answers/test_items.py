@@ -16,7 +16,7 @@ from seehear.answers import ANSWERS, ItemCount
 from seehear.answers.boxes import Box, Boxes, BoxesSpec
 from seehear.measure.evaluate import Evaluation, evaluate
 from seehear.measure.intervals import wilson
-from seehear.measure.scored_answers import ScoredAnswers, figures
+from seehear.measure.scored_answers import ScoredAnswers, compute_metrics
 from seehear.recipe import RiskCoverageCurve, SelectivePrediction
 from seehear.runtime.bundle import write_bundle
 from seehear.runtime.prediction import Prediction
@@ -121,9 +121,7 @@ def test_of_boxes_coverage_and_error_are_those_of_boxes() -> None:
     assert (got.metrics["whole_coverage"], got.metrics["wrong"]) == (0, 0.15)
     assert got.intervals["coverage"] == pytest.approx(wilson(18, 20))
     line = str(got).splitlines()[1]
-    assert line.startswith(
-        "accepts 90 per 100 (70 to 97) of the boxes; of those 5.6 per 100 (1.0 to 26) are wrong; all of"
-    )
+    assert line.startswith("accepts 90 % (70 to 97) of the boxes; 5.6 % (1.0 to 26) of those are wrong; accepts 0 % ")
     assert got.to_json()["item"] == "box"
 
 
@@ -138,10 +136,10 @@ def test_where_nothing_is_accepted_coverage_is_none_and_said(answers: list[tuple
 def test_intervals_of_boxes_know_that_those_of_a_picture_are_alike() -> None:
     """20 pictures with 10 boxes each, all of which are wrong in 2 of them, or one in each: the same share."""
     together, apart = (
-        figures(ScoredAnswers.of(BOXES, SPEC, [ROW] * 20, list(map(missing, wrong))), BOXES, SPEC, resamples=0)
+        compute_metrics(ScoredAnswers.of(BOXES, SPEC, [ROW] * 20, list(map(missing, wrong))), BOXES, SPEC, resamples=0)
         for wrong in ([range(10)] * 2 + [[]] * 18, [[place % 10] for place in range(20)])
     )
-    assert [each.metrics["accepted_error"] for each in (together, apart)] == pytest.approx([0.1, 0.1])
+    assert [each.values["accepted_error"] for each in (together, apart)] == pytest.approx([0.1, 0.1])
     wide, narrow = (np.ptp(each.intervals["accepted_error"]) for each in (together, apart))
     assert wide > 1.5 * narrow
 

@@ -25,9 +25,9 @@ from seehear import api, cli, folders
 from seehear.amounts import counted, duration
 from seehear.cli import interrupts, options, run
 from seehear.cli.display import EVERY_S, Bars, Display, Lines
-from seehear.cli.figures import told
 from seehear.errors import DataError
 from seehear.events import Advanced, Finished, Said, Started
+from seehear.results.summary import summarise_metrics
 from seehear.runtime import bundle
 from seehear.runtime.bundle import write_bundle
 
@@ -57,8 +57,8 @@ def test_a_folder_is_asked_in_order_and_what_is_no_input_is_said(here, capsys):
     assert code == 0
     assert [each["input"] for each in answers] == ["things/a.png", "things/b.png", "things/deep/c.png"]
     assert [each["answer"]["label"] for each in answers if each["accepted"]] == ["dark", "bright"]
-    assert "Left out 4 files for no sense of this model, first things/a.wav" in said
-    assert said.endswith('3 asked: 2 answered, 1 "I don\'t know"\n')
+    assert "Skipped 4 files that this model cannot read, first things/a.wav" in said
+    assert said.endswith('3 inputs: 2 answered, 1 "I don\'t know"\n')
 
 
 def test_files_of_one_name_are_one_example_for_two_senses(here, capsys):
@@ -197,7 +197,7 @@ def test_a_failed_input_is_named_and_the_others_are_answered(here, capsys):
     assert [each["answer"] for each in answers] == [None, None, {"label": "dark"}]
     assert "things/broken.png: not a picture but text." in said
     assert "things/aa.png: there is no such file." in said and "Did you mean things/a.png?" in said
-    assert '3 asked: 1 answered, 0 "I don\'t know", 2 not read' in said
+    assert '3 inputs: 1 answered, 0 "I don\'t know", 2 could not be read' in said
 
 
 def test_lines_for_people_align_and_doubt_in_words(here, capsys):
@@ -206,7 +206,7 @@ def test_lines_for_people_align_and_doubt_in_words(here, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("things/deep/c.png  bright (")
     assert lines[1].startswith("things/b.png       I don't know; perhaps bright (51 % sure): for 5 % wrong at most")
-    assert lines[2] == "things/broken.png  not read"
+    assert lines[2] == "things/broken.png  unreadable"
 
 
 def test_a_name_can_not_write_to_the_terminal(here, capsys):
@@ -257,7 +257,7 @@ def test_a_share_is_read_as_people_write_it(text, value):
         ),
         (["predict", "dark.seehear"], 2, "Missing argument 'INPUT'."),
         (["predict", "dark.seehear", "things", "--senses", "smell"], 2, "senses smell. Allowed: image."),
-        (["predict", "dark.seehear", "empty"], 2, "nothing to ask about. Next: name files, or folders that hold some."),
+        (["predict", "dark.seehear", "empty"], 2, "no inputs. Next: name files, or folders that contain some."),
         (["predict", "dark.seehear", "things", "--wrong-at-most", "2"], 2, "'2' is not a share between 0% and 100%."),
         (["predict", "dark.seehear", "things", "--jason"], 2, "No such option: --jason. Did you mean --json?"),
         (["predcit"], 2, "No such command 'predcit'. Did you mean 'predict'?"),
@@ -315,12 +315,12 @@ def table(here) -> Path:
 def test_evaluate_tells_whom_it_serves_worse(table, capsys):
     assert run(["evaluate", "dark.seehear", str(table), "--report", "report"]) == 0
     said = capsys.readouterr().out
-    assert said.startswith("18 examples of 3 sites: 50 per 100 (29 to 71) are wrong\n")
+    assert said.startswith("18 examples from 3 sites: 50 % (29 to 71) of the answers are wrong\n")
     sexes = said[said.index("by sex, the worst first") :].splitlines()
     assert [line.split()[:3] for line in sexes[2:4]] == [["m", "9", "0"], ["f", "9", "1"]]
-    assert "m is answered wrongly more often, 100 (70 to 100) of 100, than f, 0 (0 to 30)" in sexes[4]
+    assert "more answers are wrong for m, 100 % (70 to 100), than for f, 0 % (0 to 30)" in sexes[4]
     assert "\x1b" not in said and r"\x1b[31mred" in said
-    assert "m is answered wrongly more often" in Path("report/index.html").read_text()
+    assert "more answers are wrong for m" in Path("report/index.html").read_text()
 
 
 def test_evaluate_names_once_what_it_could_not_read(here, capsys):
@@ -337,23 +337,23 @@ def test_evaluate_says_why_it_answers_nothing_itself(here, capsys):
     Path("rows.csv").write_text("image,label\nthings/a.png,dark\nthings/b.png,bright\n")
     assert run(["evaluate", "few.seehear", "rows.csv", "--wrong-at-most", "0.5%"]) == 0
     said = capsys.readouterr().out
-    assert "answers none of them itself: 12 examples held out vouch for 1 % wrong at most, not for 0.5 %" in said
+    assert "accepts none of the answers: 12 examples held out vouch for 1 % wrong at most, not for 0.5 %" in said
 
 
 def test_figures_on_one_line_are_written_in_one_manner():
-    assert told({"wrong": 0.0, "coverage": 0.171, "accepted_error": 0.021}, "") == (
-        "wrong 0 per 100; answers 17 per 100 itself, of those wrong 2.1 per 100"
+    assert summarise_metrics({"wrong": 0.0, "coverage": 0.171, "accepted_error": 0.021}, "") == (
+        "0 % wrong; accepts 17 % of the answers, 2.1 % of them wrong"
     )
-    assert told({"wrong": None, "coverage": 0.0, "accepted_error": None}, "") == (
-        "wrong unknown; answers 0 per 100 itself"
+    assert summarise_metrics({"wrong": None, "coverage": 0.0, "accepted_error": None}, "") == (
+        "unknown wrong; accepts 0 % of the answers"
     )
-    assert told({"wrong": 0.5, "coverage": 0.7, "accepted_error": 0.1}, "box") == (
-        "wrong 50 per 100; accepts 70 per 100 of the boxes, of those wrong 10 per 100"
+    assert summarise_metrics({"wrong": 0.5, "coverage": 0.7, "accepted_error": 0.1}, "box") == (
+        "50 % wrong; accepts 70 % of the boxes, 10 % of them wrong"
     )
 
 
 def test_a_report_that_can_not_be_written_is_refused_before_the_work(table, capsys, monkeypatch):
-    monkeypatch.setattr(api.Runtime, "predict", lambda *_, **__: pytest.fail("it was asked"))
+    monkeypatch.setattr(api.Predictor, "predict", lambda *_, **__: pytest.fail("the model was run"))
     Path("report").touch()
     assert run(["evaluate", "dark.seehear", str(table), "--report", "report"]) == 3
     assert "report: File exists" in capsys.readouterr().err
@@ -420,7 +420,7 @@ def test_only_flags_that_were_given_are_passed_on(here, capsys, monkeypatch):
     assert said.err.startswith(
         "column 'label' is the answer\n"
         "By image, on 1,200 examples held out: accuracy 0.916; "
-        "wrong 8.4 per 100; answers 75 per 100 itself, of those wrong 2.1 per 100.\n"
+        "8.4 % wrong; accepts 75 % of the answers, 2.1 % of them wrong.\n"
         "\nSaved new.seehear (2.0 MB). Next:\n"
     )
     assert "predict new.seehear FILE" in said.err

@@ -118,12 +118,22 @@ def test_it_says_once_what_it_promises(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("selective", "accepted", "asked", "words"),
     [
-        ({"wrong_at_most": 0.05}, 0.9, None, "at most 5 wrong of 100 accepted boxes: it accepts 90 of 100"),
-        ({"wrong_at_most": 0.07, "more_held_out": 10}, 1.0, None, "of 100; 10 more held-out examples would allow 5"),
+        ({"wrong_at_most": 0.05}, 0.9, None, "at most 5 wrong of 100 accepted boxes: it accepts 90 %"),
+        (
+            {"wrong_at_most": 0.07, "more_held_out": 10},
+            1.0,
+            None,
+            "it accepts 100 %; 10 more held-out examples would allow 5",
+        ),
         ({"wrong_at_most": 0.16, "more_held_out": None}, 0.7, None, "too many held-out ones are wrong to promise 5"),
         ({"wrong_at_most": 0.25, "more_held_out": None}, 0.0, None, "too many held-out ones are wrong to accept any"),
         ({"wrong_at_most": 0.09, "few_groups": 1}, 0.7, None, "1 group, such as speakers: more groups would allow"),
-        ({"wrong_at_most": 0.1, "more_held_out": 3}, 0.7, 0.1, "at most 10 wrong of 100 accepted boxes: it accepts 70"),
+        (
+            {"wrong_at_most": 0.1, "more_held_out": 3},
+            0.7,
+            0.1,
+            "10 wrong of 100 accepted boxes: it accepts 70 %",
+        ),
     ],
 )
 def test_promises_in_words(selective: dict[str, Any], accepted: float, asked: float | None, words: str) -> None:

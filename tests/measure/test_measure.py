@@ -15,7 +15,7 @@ from seehear.answers.label import Label, LabelSpec
 from seehear.answers.selective import achievable_risk, held_out_needed
 from seehear.errors import DataError
 from seehear.measure.evaluate import evaluate
-from seehear.measure.intervals import bootstrap, wilson, worth
+from seehear.measure.intervals import bootstrap, effective_sample_size, wilson
 from seehear.measure.scored_answers import ScoredAnswers, Share
 from seehear.measure.selective import fit_ood_threshold, fit_risk_curve
 from seehear.measure.speed import Speed
@@ -117,20 +117,20 @@ def test_as_many_as_are_needed_accept_and_one_less_does_not(wish):
 
 @pytest.mark.parametrize("n", [30, 60, 1000])
 @pytest.mark.parametrize("draw", [stats.norm(5, 1), stats.lognorm(0.5), stats.gamma(3)])
-def test_about_one_familiar_input_in_fifty_is_refused(n, draw):
-    refused = [draw.sf(fit_ood_threshold(draw.rvs(n, random_state=seed))) for seed in range(100)]
-    assert 0.005 < np.mean(refused) < 0.04
+def test_about_one_in_distribution_input_in_fifty_is_rejected(n, draw):
+    rejected = [draw.sf(fit_ood_threshold(draw.rvs(n, random_state=seed))) for seed in range(100)]
+    assert 0.005 < np.mean(rejected) < 0.04
 
 
-def test_familiarity_needs_a_few_examples():
+def test_an_ood_threshold_needs_a_few_examples():
     assert fit_ood_threshold(np.arange(29.0)) == math.inf
     assert fit_ood_threshold(np.full(30, 2.0)) == 2.0
 
 
 @pytest.mark.parametrize("n", [16, 30, 40])
-def test_hardly_ever_are_more_than_a_tenth_of_familiar_inputs_refused(n):
-    refused = [stats.norm.sf(fit_ood_threshold(stats.norm.rvs(size=n, random_state=seed))) for seed in range(300)]
-    assert np.mean(np.array(refused) > 0.1) < 0.05
+def test_hardly_ever_more_than_a_tenth_of_in_distribution_inputs_are_rejected(n):
+    rejected = [stats.norm.sf(fit_ood_threshold(stats.norm.rvs(size=n, random_state=seed))) for seed in range(300)]
+    assert np.mean(np.array(rejected) > 0.1) < 0.05
 
 
 @pytest.fixture(scope="module")
@@ -143,7 +143,7 @@ def evaluation():
     return evaluate(LABEL, SPEC, rest[0], rest[1], accepted=rest[2], skipped=[unread])
 
 
-def test_an_evaluation_measures_all_that_was_answered(evaluation):
+def test_an_evaluation_measures_every_answered_example(evaluation):
     got = evaluation
     assert (got.answer, got.n, got.resamples) == ("label", 100, 1000)
     assert got.metrics["accuracy"] == pytest.approx(0.92)
@@ -154,20 +154,20 @@ def test_an_evaluation_measures_all_that_was_answered(evaluation):
     assert all(low <= got.metrics[name] <= high for name, (low, high) in got.intervals.items())
 
 
-def test_the_worst_mistakes_are_the_surest_of_all_that_were_asked(evaluation):
+def test_the_worst_mistakes_are_the_most_confident_ones(evaluation):
     assert evaluation.worst(3) == [93, 94, 95]
     assert len(evaluation.worst()) == 8
 
 
-def test_an_evaluation_prints_human_units_first(evaluation):
+def test_an_evaluation_prints_shares_in_percent_first(evaluation):
     lines = str(evaluation).splitlines()
-    assert lines[0] == "100 examples: 8.0 per 100 (4.1 to 15) are wrong"
-    assert lines[1] == "answers 82 per 100 (73 to 88) itself; of those 2.4 per 100 (0.7 to 8.5) are wrong"
+    assert lines[0] == "100 examples: 8.0 % (4.1 to 15) of the answers are wrong"
+    assert lines[1] == "accepts 82 % (73 to 88) of the answers; 2.4 % (0.7 to 8.5) of those are wrong"
     assert lines[2].split()[:2] == ["accuracy", "0.92"]
     assert lines[-1] == "left out: 1"
 
 
-def test_few_that_are_all_right_claim_no_certainty():
+def test_a_few_right_answers_do_not_give_certainty():
     got = evaluate(
         LABEL,
         SPEC,
@@ -180,36 +180,46 @@ def test_few_that_are_all_right_claim_no_certainty():
     assert json.loads(json.dumps(got.to_json(), allow_nan=False))["intervals"]["auroc"] == [None, None]
 
 
-def test_the_json_of_an_evaluation_is_plain_and_knows_null(evaluation):
+def test_the_json_of_an_evaluation_has_null_for_what_is_undefined(evaluation):
     got = evaluate(LABEL, SPEC, [said("yes", 0.9)] * 3, [Label(("yes",))] * 3, accepted=[False] * 3)
-    told = json.loads(json.dumps(got.to_json(), allow_nan=False))
-    own = ["answer", "n", "metrics", "intervals", "resampled", "groups", "groups_seen", "distribution_shift", "skipped"]
-    assert list(told) == own
-    assert (told["metrics"]["coverage"], told["metrics"]["accepted_error"]) == (0, None)
-    assert (told["metrics"]["auroc"], told["intervals"]["auroc"]) == (None, [None, None])
-    assert "answers none of them itself: unsure of all" in str(got)
+    found = json.loads(json.dumps(got.to_json(), allow_nan=False))
+    keys = [
+        "answer",
+        "n",
+        "metrics",
+        "intervals",
+        "resampled",
+        "groups",
+        "groups_seen",
+        "distribution_shift",
+        "skipped",
+    ]
+    assert list(found) == keys
+    assert (found["metrics"]["coverage"], found["metrics"]["accepted_error"]) == (0, None)
+    assert (found["metrics"]["auroc"], found["intervals"]["auroc"]) == (None, [None, None])
+    assert "accepts none of the answers: confidence is too low for all" in str(got)
     assert evaluation.to_json()["skipped"][0]["where"] == "row 12"
 
 
-def test_nothing_answered_is_an_error():
+def test_no_answer_at_all_is_an_error():
     with pytest.raises(DataError, match="none of 2 examples could be answered"):
         evaluate(LABEL, SPEC, [None, None], [Label(("yes",))] * 2, accepted=[False] * 2)
 
 
-def test_speed_in_words_and_numbers():
-    heard = Speed(30, wall_s=2.0, lasts_s=80.0)
-    assert str(heard) == "answered 15 examples a second on this machine; a minute of recording takes 1.5 seconds"
-    assert heard.to_json() == {"examples_per_s": 15.0, "real_time_factor": 0.025}
-    seen = Speed(30, wall_s=2.0, lasts_s=0.0)
-    assert str(seen) == "answered 15 examples a second on this machine"
-    assert seen.to_json()["real_time_factor"] is None
+def test_speed_as_text_and_numbers():
+    sound = Speed(30, wall_s=2.0, lasts_s=80.0)
+    assert str(sound) == "speed on this machine: 15 examples per second; a minute of recording takes 1.5 seconds"
+    assert sound.to_json() == {"examples_per_s": 15.0, "real_time_factor": 0.025}
+    pictures = Speed(30, wall_s=2.0, lasts_s=0.0)
+    assert str(pictures) == "speed on this machine: 15 examples per second"
+    assert pictures.to_json()["real_time_factor"] is None
 
 
-# People and places, whose examples are alike
+# Clusters: examples of one speaker, patient or site are correlated
 
 
-def grouped(groups, each, *, seed=0):
-    """Answers of which a person's own are all right, or often wrong; `accepted` where the number is even."""
+def clustered(groups, each, *, seed=0):
+    """Answers, truths and accepted: one person's answers are all right, or mostly wrong; every second is accepted."""
     random = np.random.default_rng(seed)
     bad = random.random(groups) < 0.4
     right = ~(bad[:, None] & (random.random((groups, each)) < 0.9)).ravel()
@@ -222,7 +232,7 @@ def width(interval):
 
 
 @pytest.mark.parametrize(
-    ("metadata", "said_of"),
+    ("metadata", "description"),
     [
         ({"speaker": [f"s{i // 20}" for i in range(240)]}, "12 speakers"),
         ({"patient_id": [f"p{i // 20}" for i in range(240)], "sex": ["m", "f"] * 120}, "12 patients"),
@@ -236,11 +246,11 @@ def width(interval):
         ),
     ],
 )
-def test_groups_are_resampled_as_wholes(metadata, said_of):
-    answers, truths, accepted = grouped(12, 20)
+def test_clusters_are_resampled_as_wholes(metadata, description):
+    answers, truths, accepted = clustered(12, 20)
     alone = evaluate(LABEL, SPEC, answers, truths, accepted=accepted)
     got = evaluate(LABEL, SPEC, answers, truths, accepted=accepted, metadata=metadata)
-    assert got.resampled.startswith(said_of)
+    assert got.resampled.startswith(description)
     assert alone.resampled == "240 examples"
     assert got.metrics == pytest.approx(alone.metrics, nan_ok=True)
     for name in ("wrong", "accuracy", "accepted_error"):
@@ -250,7 +260,7 @@ def test_groups_are_resampled_as_wholes(metadata, said_of):
 
 
 @pytest.mark.parametrize(
-    ("speakers", "said_of"),
+    ("speakers", "description"),
     [
         ([f"s{i}" for i in range(240)], "240 examples"),
         ([""] * 240, "240 examples"),
@@ -258,40 +268,47 @@ def test_groups_are_resampled_as_wholes(metadata, said_of):
         ([f"s{i % 4}" for i in range(240)], "240 examples; speakers are too few to resample"),
     ],
 )
-def test_examples_are_resampled_where_no_groups_can_be(speakers, said_of):
-    answers, truths, accepted = grouped(12, 20)
+def test_examples_are_resampled_if_there_are_too_few_clusters(speakers, description):
+    answers, truths, accepted = clustered(12, 20)
     alone = evaluate(LABEL, SPEC, answers, truths, accepted=accepted)
     got = evaluate(LABEL, SPEC, answers, truths, accepted=accepted, metadata={"speaker": speakers})
-    assert got.resampled == said_of
+    assert got.resampled == description
     assert got.intervals["wrong"] == alone.intervals["wrong"]
     assert got.intervals["ece"] == alone.intervals["ece"]
 
 
-def test_intervals_of_groups_hold_what_new_groups_give():
-    """About 19 in 20 of them hold the truth, which those of examples alone do in far fewer."""
-    truth, held, held_alone = 1 - 0.4 * 0.9, 0, 0
+def test_intervals_of_clusters_cover_the_truth():
+    """About 19 in 20 do; intervals that treat examples as independent cover it far less often."""
+    truth, covered, covered_independent = 1 - 0.4 * 0.9, 0, 0
     for seed in range(60):
-        answers, truths, accepted = grouped(20, 15, seed=seed)
-        judged = ScoredAnswers.of(LABEL, SPEC, answers, truths).accepting(accepted)
-        for unit in (np.arange(300) // 15, np.arange(300)):
-            low, high = Share(judged.right, np.ones(300, int), unit).interval
+        answers, truths, accepted = clustered(20, 15, seed=seed)
+        scored = ScoredAnswers.of(LABEL, SPEC, answers, truths).accept(accepted)
+        for cluster in (np.arange(300) // 15, np.arange(300)):
+            low, high = Share(scored.right, np.ones(300, int), cluster).interval
             inside = low <= truth <= high
-            held, held_alone = held + inside * (unit[1] == 0), held_alone + inside * (unit[1] == 1)
-    assert held >= 54 > 36 >= held_alone
+            covered += inside * (cluster[1] == 0)
+            covered_independent += inside * (cluster[1] == 1)
+    assert covered >= 54 > 36 >= covered_independent
 
 
-def test_resampling_groups_agrees_with_their_spread():
-    """The mean of 40 groups of ten alike numbers varies as that of 40 numbers."""
+def test_the_bootstrap_of_clusters_agrees_with_theory():
+    """The mean of 40 clusters of ten equal numbers varies like the mean of 40 numbers."""
     numbers = np.random.default_rng(0).normal(5, 2, 40)
     values = {"x": np.repeat(numbers, 10)}
-    unit = np.random.default_rng(1).permutation(400) // 10
-    values["x"] = numbers[unit]
-    low, high = bootstrap(values, lambda rows: {"mean": float(rows["x"].mean())}, resamples=800, unit=unit)["mean"]
+    cluster = np.random.default_rng(1).permutation(400) // 10
+    values["x"] = numbers[cluster]
+    low, high = bootstrap(values, lambda rows: {"mean": float(rows["x"].mean())}, resamples=800, cluster=cluster)[
+        "mean"
+    ]
     assert (high - low) / 2 == pytest.approx(1.96 * numbers.std() / math.sqrt(40), rel=0.15)
 
 
-def test_trials_are_worth_less_where_they_come_in_groups():
-    unit = np.repeat(np.arange(10), 10)
-    assert worth(np.repeat([True, False], 50), unit) < 10
-    assert worth(np.tile([True, False], 50), unit) == 100
-    assert worth(np.ones(100, bool), unit) == worth(np.arange(100) < 7, np.arange(100)) == 100
+def test_the_effective_sample_size_of_clusters_is_smaller():
+    cluster = np.repeat(np.arange(10), 10)
+    assert effective_sample_size(np.repeat([True, False], 50), cluster) < 10
+    assert effective_sample_size(np.tile([True, False], 50), cluster) == 100
+    assert (
+        effective_sample_size(np.ones(100, bool), cluster)
+        == effective_sample_size(np.arange(100) < 7, np.arange(100))
+        == 100
+    )

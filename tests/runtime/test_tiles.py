@@ -345,7 +345,7 @@ def test_the_command_line_hints_and_obeys(tmp_path: Path, capsys: pytest.Capture
     Image.fromarray(np.tile(scene, (10, 10))).save(tmp_path / "in/a.png")
     assert run(["predict", str(tmp_path / "m.seehear"), str(tmp_path / "in")]) == 0
     whole = capsys.readouterr()
-    assert "Of these 1: much larger than what was learned from; with --tiles, " in whole.err
+    assert "For 1 of these: much larger than what was learned from; with --tiles, " in whole.err
     assert run(["predict", str(tmp_path / "m.seehear"), str(tmp_path / "in"), "--tiles", "--json"]) == 0
     tiled = capsys.readouterr()
     assert "much larger" not in tiled.err

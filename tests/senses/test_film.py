@@ -314,8 +314,8 @@ class TestCommandLine:
             ("in/street.mp4", 1.2),
         ]
         assert "track" not in answers[0]["answer"]["boxes"][0]
-        assert "in/street.mp4: 4 pictures up to 1.2 s; in all " in said.err
-        assert '5 asked: 5 answered, 0 "I don\'t know"' in said.err
+        assert "in/street.mp4: 4 frames up to 1.2 s; total: " in said.err
+        assert '5 inputs: 5 answered, 0 "I don\'t know"' in said.err
 
     def test_rows_of_a_table_are_watched_too(self, capsys: pytest.CaptureFixture[str]) -> None:
         Path("rows.csv").write_text("video,start,end\nin/street.mp4,0.2,0.3\nin/street.mp4,,\n")
@@ -328,7 +328,7 @@ class TestCommandLine:
 
     def test_what_is_kept_of_a_film(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert run(["predict", "squares.seehear", "in", "--out", "seen"]) == 0
-        assert "in/street.mp4: 40 pictures up to 1.6 s; in all 3 square\n" in capsys.readouterr().err
+        assert "in/street.mp4: 40 frames up to 1.6 s; total: 3 square\n" in capsys.readouterr().err
         drawn = list(pictures("seen/street.mp4", MOST_PIXELS))
         assert [at_s for at_s, _ in drawn] == pytest.approx([i / RATE_HZ for i in range(40)], abs=1e-4)
         plain = [pixels for _, pixels in pictures("in/street.mp4", MOST_PIXELS)]
@@ -342,7 +342,7 @@ class TestCommandLine:
             "input": "in/street.mp4",
             "pictures": 40,
             "until_s": 1.56,
-            "in_all": {"square": 3},
+            "total": {"square": 3},
         }
         with Path("seen/predictions.csv").open(newline="") as file:
             kept = list(csv.DictReader(file))
@@ -356,13 +356,13 @@ class TestCommandLine:
         before = Path("in/street.mp4").read_bytes()
         assert run(["predict", "squares.seehear", "in/street.mp4", "--out", "in"]) == 2
         assert Path("in/street.mp4").read_bytes() == before
-        assert "in/street.mp4: is there already, beside its input." in capsys.readouterr().err
+        assert "in/street.mp4: the file exists already, beside its input." in capsys.readouterr().err
 
     def test_a_film_that_can_not_be_read_is_named_and_leaves_nothing(self, capsys) -> None:
         Path("in/street.mp4").write_bytes(Path("in/street.mp4").read_bytes()[:3000])
         assert run(["predict", "squares.seehear", "in", "--out", "seen"]) == 1
         said = capsys.readouterr()
-        assert "in/street.mp4: " in said.err and "Traceback" not in said.err and "1 not read" in said.err
+        assert "in/street.mp4: " in said.err and "Traceback" not in said.err and "1 could not be read" in said.err
         assert not list(Path("seen").glob("street.*"))
 
     @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ import typer
 
 from seehear.cli import options
 from seehear.cli.display import Display
-from seehear.cli.figures import told
 from seehear.errors import UsageError
+from seehear.results.summary import summarise_metrics
 
 if TYPE_CHECKING:
     from seehear.api import Recogniser
@@ -45,7 +45,7 @@ def demo(
     typer.echo("\nOn voices and hands that it did not learn from:")
     for by, senses in (("both senses", ["image", "audio"]), ("sight alone", ["image"]), ("hearing alone", ["audio"])):
         measured = model.evaluate(digits.test, senses=senses)
-        typer.echo(f"  {by:<18} {told(measured.metrics, measured.item)}")
+        typer.echo(f"  {by:<18} {summarise_metrics(measured.metrics, measured.item)}")
     typer.echo('\nOn what is no digit at all, the share to which it says "I don\'t know":')
     for folder in digits.unfamiliar:
         typer.echo(f"  {folder.name:<18} {_refused(model, folder):4.0%}")

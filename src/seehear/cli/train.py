@@ -11,9 +11,9 @@ import typer
 from seehear.amounts import counted
 from seehear.cli import options
 from seehear.cli.display import Display
-from seehear.cli.figures import told
 from seehear.errors import UsageError
 from seehear.escaping import escaped_toml
+from seehear.results.summary import summarise_metrics
 
 if TYPE_CHECKING:
     from seehear.api import Recogniser
@@ -118,7 +118,9 @@ def _conclude(display: Display, model: Recogniser, out: Path) -> None:
     for used, result in model.recipe.results.items():
         by, metrics = used.replace("+", " and "), result["metrics"]
         first = "" if metrics[headline] is None else f"{headline} {metrics[headline]:.3g}; "
-        display.say(f"By {by}, on {counted(result['n'], 'example')} held out: {first}{told(metrics, kind.item)}.")
+        display.say(
+            f"By {by}, on {counted(result['n'], 'example')} held out: {first}{summarise_metrics(metrics, kind.item)}."
+        )
     display.say("")
     display.say(f"Saved {out} ({out.stat().st_size / 1e6:.1f} MB). Next:")
     seehear = options.program()

@@ -1,4 +1,4 @@
-"""The units that intervals resample: whole speakers, patients or sites, or else single examples."""
+"""The clusters that the bootstrap draws: whole speakers, patients or sites, or else single examples."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seehear.amounts import counted
-from seehear.measure.intervals import FEWEST_UNITS
+from seehear.measure.intervals import MIN_CLUSTERS
 from seehear.table.groups import connect_groups, is_group, plural
 
 Array = NDArray[Any]
@@ -18,35 +18,35 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class Clusters:
-    """code (rows,) int: the unit of each example. said: the number of units and their name, for people."""
+    """code (rows,) int: the cluster of each example. description: how many there are, of what."""
 
     code: Array
-    said: str
+    description: str
 
 
 def find_clusters(rows: int, metadata: Mapping[str, Sequence[str]]) -> Clusters:
-    """Groups of rows that share a value in any column of people or places; single examples if there are too few.
+    """Rows that share a value in any column of people or places; single examples if that leaves too few clusters.
 
-    If several columns together leave fewer than FEWEST_UNITS groups, the coarsest column is left out.
+    If several columns together leave fewer than MIN_CLUSTERS, the coarsest column is ignored.
     """
-    coded = {column: _coded(cells) for column, cells in metadata.items() if is_group(column)}
-    few = ""
+    coded = {column: _encode(cells) for column, cells in metadata.items() if is_group(column)}
+    ignored = ""
     while coded:
         code = connect_groups(list(coded.values()), rows)
-        groups = int(code.max(initial=-1)) + 1
-        if groups == rows:
+        clusters = int(code.max(initial=-1)) + 1
+        if clusters == rows:
             break
-        if groups >= FEWEST_UNITS:
-            named = " and ".join(map(plural, coded))
-            said = f"{groups:,} {named}" if len(coded) == 1 else f"{groups:,} groups that share no {named}"
-            return Clusters(code, said + few)
+        if clusters >= MIN_CLUSTERS:
+            names = " and ".join(map(plural, coded))
+            description = f"{clusters:,} {names}" if len(coded) == 1 else f"{clusters:,} groups that share no {names}"
+            return Clusters(code, description + ignored)
         coarsest = min(coded, key=lambda column: int(coded[column].max(initial=-1)))
-        few += f"; {plural(coarsest)} are too few to resample"
+        ignored += f"; {plural(coarsest)} are too few to resample"
         coded.pop(coarsest)
-    return Clusters(np.arange(rows), counted(rows, "example") + few)
+    return Clusters(np.arange(rows), counted(rows, "example") + ignored)
 
 
-def _coded(cells: Sequence[str]) -> NDArray[np.int64]:
+def _encode(cells: Sequence[str]) -> NDArray[np.int64]:
     """(rows,) the same number for the same text, -1 for an empty cell."""
     values, codes = np.unique(np.array(cells, object), return_inverse=True)
     return codes - 1 if len(values) and values[0] == "" else codes

@@ -1,4 +1,4 @@
-"""What answers were worth, beside the truth: one frozen value that prints and saves itself."""
+"""The evaluation of answers against truths: one frozen value that prints itself and converts to JSON."""
 
 from __future__ import annotations
 
@@ -13,33 +13,40 @@ from seehear.amounts import plural
 from seehear.answers import Answer, AnswerKind
 from seehear.errors import DataError
 from seehear.measure.clusters import Clusters, find_clusters
-from seehear.measure.formatting import format_per_100, reach, short
-from seehear.measure.groups import Grouping, by_group
+from seehear.measure.formatting import format_interval, format_number, format_percent
+from seehear.measure.groups import Grouping, measure_groups
 from seehear.measure.intervals import Interval
 from seehear.measure.robustness import Robustness
-from seehear.measure.scored_answers import SHARES, WHOLE_SHARES, ScoredAnswers, enough_resamples, figures, plain
+from seehear.measure.scored_answers import (
+    SHARES,
+    WHOLE_SHARES,
+    ScoredAnswers,
+    choose_resamples,
+    compute_metrics,
+    metrics_to_json,
+)
 from seehear.measure.speed import Speed
 
 if TYPE_CHECKING:
     from seehear.table import RowProblem
 
-FEWER = 5  # times fewer resamples for each group than for all
+GROUP_RESAMPLES = 5  # the bootstrap of a group draws this many times fewer resamples than that of all examples
 
 
 @dataclass(frozen=True)
 class Evaluation:
     """Metrics of one kind of answer on `n` examples with 95 % intervals, by groups, and the rows left out.
 
-    metrics             of the kind, and `wrong` (share of wrong answers), `coverage` (share accepted) and
-                        `accepted_error` (share wrong among those accepted; nan if there are none). Where answers have
-                        an `item`, coverage and accepted_error count boxes, words or pixels, and `whole_coverage` and
+    metrics             the kind's own, and `wrong` (share of wrong answers), `coverage` (share accepted) and
+                        `accepted_error` (share wrong among those accepted; nan if there are none). If answers have an
+                        `item`, coverage and accepted_error count boxes, words or pixels, and `whole_coverage` and
                         `whole_error` count whole answers
     groups              by metadata column
     resampled           what the bootstrap draws: examples, or whole speakers, patients or sites
     speed               None if it was not timed
     robustness          None unless requested
-    wrong_at_most       the promised bound on accepted_error, if known
-    unvouched           why nothing is accepted, however confident; "" if something may be
+    wrong_at_most       the target for accepted_error, if known
+    rejection_reason           why nothing is accepted, however confident; "" if something may be
     groups_seen         how many people or places the examples come from; "" if the table does not say
     distribution_shift  sentences that say how the examples differ from the training data
     """
@@ -57,18 +64,18 @@ class Evaluation:
     robustness: Robustness | None = None
     item: str = ""
     wrong_at_most: float | None = None
-    unvouched: str = ""
+    rejection_reason: str = ""
     groups_seen: str = ""
     distribution_shift: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values; what is not defined is None."""
+        """Plain values; None stands for what is undefined."""
         return {
             "answer": self.answer,
             "n": self.n,
             **({"item": self.item} if self.item else {}),
             **({} if self.wrong_at_most is None else {"wrong_at_most": self.wrong_at_most}),
-            **plain(self.metrics, self.intervals),
+            **metrics_to_json(self.metrics, self.intervals),
             "resampled": self.resampled,
             "groups": {column: grouping.to_json() for column, grouping in self.groups.items()},
             **({"speed": self.speed.to_json()} if self.speed else {}),
@@ -78,60 +85,56 @@ class Evaluation:
             "skipped": [problem.to_json() for problem in self.skipped],
         }
 
-    def worst(self, most: int = 25) -> list[int]:
-        """Places, among all that were asked, of the wrong answers, the most confident first."""
+    def worst(self, count: int = 25) -> list[int]:
+        """Rows, among all examples, of the wrong answers, the most confident first."""
         wrong = np.flatnonzero(~self.scored.right)
         order = wrong[np.argsort(-self.scored.confidence[wrong], kind="stable")]
-        return [int(row) for row in self.scored.row[order[:most]]]
+        return [int(row) for row in self.scored.row[order[:count]]]
 
     def __str__(self) -> str:
-        """People's units first: so many per 100; then every metric with its interval."""
-        figures = [figure for figure in self.told() if figure[0] not in SHARES + WHOLE_SHARES]
-        width = max((len(name) for name, *_ in figures), default=0)
-        people = f" of {self.groups_seen}" if self.groups_seen else ""
+        metrics = [row for row in self.rows() if row[0] not in SHARES + WHOLE_SHARES]
+        width = max((len(name) for name, *_ in metrics), default=0)
+        people = f" from {self.groups_seen}" if self.groups_seen else ""
         return "\n".join(
             [
-                f"{self.n:,} examples{people}: {self._of_100('wrong')} are wrong",
-                self._accepted(),
-                *(f"  {name:<{width}}  {value}  ({reach})" for name, value, reach in figures),
-                f"in brackets 95 % intervals ({self.resamples:,} resamples of {self.resampled}; Wilson's for shares)",
+                f"{self.n:,} examples{people}: {self._quote('wrong')} of the answers are wrong",
+                self._describe_accepted(),
+                *(f"  {name:<{width}}  {value}  ({interval})" for name, value, interval in metrics),
+                f"95 % intervals in brackets ({self.resamples:,} resamples of {self.resampled}; Wilson's for shares)",
                 *([str(self.speed)] if self.speed else []),
-                *(f"unlike what was learned from: {sentence}" for sentence in self.distribution_shift),
+                *(f"unlike the training data: {sentence}" for sentence in self.distribution_shift),
                 *([f"left out: {len(self.skipped):,}"] if self.skipped else []),
                 *(f"\n{grouping}" for grouping in self.groups.values()),
                 *([f"\n{self.robustness}"] if self.robustness else []),
             ]
         )
 
-    def _accepted(self) -> str:
-        """What is accepted, and how much of it is wrong."""
-        if not self.metrics["coverage"]:
-            what = f"accepts none of the {plural(self.item)}" if self.item else "answers none of them itself"
-            return f"{what}: {self.unvouched or 'unsure of all'}"
-        coverage, error = map(self._of_100, ("coverage", "accepted_error"))
-        promised = "" if self.wrong_at_most is None else f"; promised: at most {format_per_100(self.wrong_at_most)}"
-        if not self.item:
-            return f"answers {coverage} itself; of those {error} are wrong{promised}"
-        whole = f"; all of an answer: {self._of_100('whole_coverage')}"
-        if self.metrics["whole_coverage"]:
-            whole += f", of those wrong {self._of_100('whole_error')}"
-        return f"accepts {coverage} of the {plural(self.item)}; of those {error} are wrong{promised}{whole}"
-
-    def _of_100(self, share: str) -> str:
-        return f"{self.per_100(share)} per 100 ({self.per_100_interval(share)})"
-
-    def told(self) -> Iterator[tuple[str, str, str]]:
-        """Each metric that is known, as people read it: its name, its value, and its interval."""
+    def rows(self) -> Iterator[tuple[str, str, str]]:
+        """The name, value and interval of each metric that is defined, as text."""
         for name, value in self.metrics.items():
             if not math.isnan(value):
-                yield name, short(value), reach(self.intervals[name])
+                yield name, format_number(value), format_interval(self.intervals[name])
 
-    def per_100(self, share: str) -> str:
-        """One of SHARES in people's units; "unknown" where it is not defined."""
-        return format_per_100(self.metrics[share])
+    def format_share(self, name: str) -> tuple[str, str]:
+        """One of SHARES and its interval in percent, as text."""
+        return format_percent(self.metrics[name]), format_interval(self.intervals[name], percent=True)
 
-    def per_100_interval(self, share: str) -> str:
-        return reach(self.intervals[share], format_per_100)
+    def _describe_accepted(self) -> str:
+        """How much is accepted, and how much of that is wrong."""
+        things = plural(self.item) if self.item else "answers"
+        if not self.metrics["coverage"]:
+            return f"accepts none of the {things}: {self.rejection_reason or 'confidence is too low for all'}"
+        text = f"accepts {self._quote('coverage')} of the {things}; {self._quote('accepted_error')} of those are wrong"
+        if self.wrong_at_most is not None:
+            text += f" (target: at most {format_percent(self.wrong_at_most)})"
+        if self.item:
+            text += f"; accepts {self._quote('whole_coverage')} of the answers as a whole"
+            if self.metrics["whole_coverage"]:
+                text += f", {self._quote('whole_error')} of those are wrong"
+        return text
+
+    def _quote(self, share: str) -> str:
+        return "{} ({})".format(*self.format_share(share))
 
 
 def evaluate(
@@ -144,20 +147,20 @@ def evaluate(
     skipped: Sequence[RowProblem] = (),
     metadata: Mapping[str, Sequence[str]] | None = None,
 ) -> Evaluation:
-    """Measure answers against truths, row by row; None is an input that could not be answered and is among `skipped`.
+    """Compare answers with truths, row by row; None stands for an input without an answer, which is in `skipped`.
 
-    `accepted` says of which answers all is accepted; their boxes, words or pixels say so themselves. `metadata` has
-    columns with a cell for each row, whose groups are measured too. Speakers, patients and sites among them are
-    resampled as wholes.
+    accepted  whether each answer is accepted as a whole; boxes, words and pixels say so themselves
+    metadata  columns with a cell for each row; their groups are measured, and speakers, patients or sites among them
+              are resampled as wholes
 
-    Raises DataError if none could.
+    Raises DataError if no input has an answer.
     """
     if all(answer is None for answer in answers):
         raise DataError(
             f"none of {len(answers):,} examples could be answered",
             hint="see what was left out and why" if skipped else "give it some examples",
         )
-    scored = ScoredAnswers.of(kind, spec, answers, truths).accepting(accepted)
+    scored = ScoredAnswers.of(kind, spec, answers, truths).accept(accepted)
     return evaluate_scored(kind, spec, scored, skipped=skipped, metadata=metadata)
 
 
@@ -168,27 +171,24 @@ def evaluate_scored(
     *,
     skipped: Sequence[RowProblem] = (),
     metadata: Mapping[str, Sequence[str]] | None = None,
-    units: Clusters | None = None,
+    clusters: Clusters | None = None,
 ) -> Evaluation:
-    """The figures of answers that were compared with their truths before, as `evaluate` gives them.
-
-    `units` says what is resampled; by default what the metadata tells.
-    """
-    if units is None:
-        told = {name: [cells[row] for row in scored.row] for name, cells in (metadata or {}).items()}
-        units = find_clusters(len(scored), told)
-    scored = replace(scored, unit=units.code)
-    resamples = enough_resamples(scored)
-    metrics, intervals = figures(scored, kind, spec, resamples=resamples)
+    """As `evaluate`, for answers that were already compared. `clusters` replaces those found in the metadata."""
+    if clusters is None:
+        known = {name: [cells[row] for row in scored.row] for name, cells in (metadata or {}).items()}
+        clusters = find_clusters(len(scored), known)
+    scored = replace(scored, cluster=clusters.code)
+    resamples = choose_resamples(scored)
+    metrics = compute_metrics(scored, kind, spec, resamples=resamples)
     return Evaluation(
         answer=kind.name,
         item=kind.item,
         n=len(scored),
-        metrics=metrics,
-        intervals=intervals,
-        groups=by_group(kind, spec, scored, metadata or {}, resamples=resamples // FEWER),
+        metrics=metrics.values,
+        intervals=metrics.intervals,
+        groups=measure_groups(kind, spec, scored, metadata or {}, resamples=resamples // GROUP_RESAMPLES),
         skipped=tuple(skipped),
         resamples=resamples,
         scored=scored,
-        resampled=units.said,
+        resampled=clusters.description,
     )

@@ -1,32 +1,35 @@
-"""Figures as people read them."""
+"""Numbers, shares and intervals as text."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 from seehear.measure.intervals import Interval
 
 UNKNOWN = "unknown"
 
 
-def short(value: float) -> str:
-    """Three digits."""
+def format_number(value: float) -> str:
+    """Three significant digits; "unknown" for nan."""
     return UNKNOWN if math.isnan(value) else f"{value:.3g}"
 
 
-def format_per_100(share: float) -> str:
-    """So many of a hundred, a decimal only where there are few."""
-    if math.isnan(share):
-        return UNKNOWN
+def format_percent(share: float) -> str:
+    """A share of one, with a decimal only below 10 %; "unknown" for nan."""
+    return UNKNOWN if math.isnan(share) else f"{_hundredths(share)} %"
+
+
+def format_interval(interval: Interval, *, percent: bool = False) -> str:
+    """ "0.71 to 0.83", or "71 to 83" without the sign if `percent`; a dash for an unknown interval."""
+    if math.isnan(interval[0]):
+        return "–"
+    return " to ".join(_hundredths(end) if percent else format_number(end) for end in interval)
+
+
+def truncate(name: str, length: int = 24) -> str:
+    return name if len(name) <= length else name[: length - 1] + "…"
+
+
+def _hundredths(share: float) -> str:
     hundredths = round(100 * share, 1)
     return f"{hundredths:.{1 if 0 < hundredths < 10 else 0}f}"
-
-
-def reach(interval: Interval, words: Callable[[float], str] = short) -> str:
-    """From where to where a figure may be; a dash where that is not known."""
-    return "–" if math.isnan(interval[0]) else " to ".join(map(words, interval))
-
-
-def truncate(name: str, most: int = 24) -> str:
-    return name if len(name) <= most else name[: most - 1] + "…"

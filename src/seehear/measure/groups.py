@@ -1,6 +1,6 @@
-"""Whom it serves worse: the same figures for each group of examples that metadata tells apart.
+"""Metrics by group: are some speakers, sites or sexes served worse than others?
 
-Which differences are told, and why those, is in docs/decisions/009-groups.md.
+docs/decisions/009-groups.md says which differences are reported, and why.
 """
 
 from __future__ import annotations
@@ -14,60 +14,60 @@ from typing import Any
 
 from seehear.answers import AnswerKind
 from seehear.measure.binning import group_rows
-from seehear.measure.formatting import format_per_100, reach, short, truncate
+from seehear.measure.formatting import format_interval, format_number, format_percent, truncate
 from seehear.measure.intervals import Interval, Z
-from seehear.measure.scored_answers import SHARES, ScoredAnswers, figures, plain
+from seehear.measure.scored_answers import SHARES, ScoredAnswers, compute_metrics, metrics_to_json
 
-FEWEST = 5  # examples of which anything is told
-FEWEST_DRAWN = 20  # examples from which resampling shows how far a metric varies
-FEW_GROUPS = 5  # among more, resampled intervals of small ones are too narrow to be compared
-MOST = 20  # groups that are all told
-EXTREMES = 3  # the worst, and the best, of more than MOST groups
-NAMED = 8  # of those too small to tell
+MIN_EXAMPLES = 5  # smaller groups are only counted
+MIN_RESAMPLED = 20  # examples; the bootstrap says little about smaller groups
+MAX_COMPARED = 5  # groups whose headlines are compared: with more, bootstrap intervals of small groups are too narrow
+MAX_LISTED = 20  # groups that are listed in full
+EXTREMES = 3  # of more groups than that: how many of the worst, and of the best, are listed
+MAX_SMALL_NAMED = 8
 UNKNOWN = math.nan, math.nan
 
-APART = {
-    "wrong": "{more} is answered wrongly more often, {high} of 100, than {less}, {low}",
-    "accepted_error": "of what it accepts, {more} is wrong more often, {high} of 100, than {less}, {low}",
-    "coverage": "for {less} it accepts fewer, {low} of 100, than for {more}, {high}",
+DIFFERENCES = {
+    "wrong": "more answers are wrong for {more}, {high}, than for {less}, {low}",
+    "accepted_error": "more accepted answers are wrong for {more}, {high}, than for {less}, {low}",
+    "coverage": "fewer answers are accepted for {less}, {low}, than for {more}, {high}",
 }
-HEADLINE_APART = "{name} is higher for {more}, {high}, than for {less}, {low}"
+HEADLINE_DIFFERENCE = "{name} is higher for {more}, {high}, than for {less}, {low}"
 
 
 @dataclass(frozen=True)
 class Group:
-    """`n` examples, and the headline and SHARES of their answers; all nan of fewer than FEWEST."""
+    """The headline metric and SHARES of `n` examples; all nan below MIN_EXAMPLES."""
 
     n: int
     metrics: dict[str, float]
     intervals: dict[str, Interval]
 
-    def words(self, name: str) -> tuple[str, str]:
-        """A figure and its interval as people read them, of a hundred where it is a share; a dash alone where it is not
-        known."""
+    def format(self, name: str) -> tuple[str, str]:
+        """A metric and its interval as text; a dash and no interval if it is not known."""
         if math.isnan(self.metrics[name]):
             return "–", ""
-        words = format_per_100 if name in SHARES else short
-        return words(self.metrics[name]), reach(self.intervals[name], words)
+        percent = name in SHARES
+        value = (format_percent if percent else format_number)(self.metrics[name])
+        return value, format_interval(self.intervals[name], percent=percent)
 
-    def quoted(self, name: str) -> str:
-        figure, interval = self.words(name)
-        return f"{figure} ({interval})" if interval else figure
+    def quote(self, name: str) -> str:
+        value, interval = self.format(name)
+        return f"{value} ({interval})" if interval else value
 
-    def reach(self, name: str, stretch: float) -> Interval:
-        """The interval of a figure, so many times as wide."""
+    def widen(self, name: str, factor: float) -> Interval:
+        """The interval of a metric, made wider by a factor."""
         value, (low, high) = self.metrics[name], self.intervals[name]
-        return value - stretch * (value - low), value + stretch * (high - value)
+        return value - factor * (value - low), value + factor * (high - value)
 
     def to_json(self) -> dict[str, Any]:
-        return {"n": self.n, **plain(self.metrics, self.intervals)}
+        return {"n": self.n, **metrics_to_json(self.metrics, self.intervals)}
 
 
 @dataclass(frozen=True)
 class Grouping:
-    """The groups of one metadata column by their values, the worst headline first, those too small to tell last.
+    """The groups of one metadata column by value: the worst headline first, groups below MIN_EXAMPLES last.
 
-    Of more than MOST, such as speakers, only the worst and the best EXTREMES are here; `measured` says of how many.
+    If more than MAX_LISTED groups were measured (`measured`), only the EXTREMES worst and best are here.
     """
 
     column: str
@@ -76,34 +76,35 @@ class Grouping:
     groups: dict[str, Group]
 
     @property
-    def extremes(self) -> bool:
-        return self.measured > MOST
+    def only_extremes(self) -> bool:
+        return self.measured > MAX_LISTED
 
     def differences(self) -> Iterator[str]:
-        """A sentence for each figure in which two groups lie further apart than chance explains."""
-        names = (*SHARES, self.headline) if self.measured <= FEW_GROUPS else SHARES
-        apart = {name: pair for name in names if (pair := self._apart(name))}
-        if "wrong" in apart:  # then the headline would say the same again
-            apart.pop(self.headline, None)
-        for name, (more, less) in apart.items():
-            high, low = self.groups[more].quoted(name), self.groups[less].quoted(name)
-            yield APART.get(name, HEADLINE_APART).format(name=name, more=more, less=less, high=high, low=low)
+        """A sentence for each metric in which two groups differ significantly."""
+        names = (*SHARES, self.headline) if self.measured <= MAX_COMPARED else SHARES
+        found = {name: pair for name in names if (pair := self._find_difference(name))}
+        if "wrong" in found:  # the headline would repeat it
+            found.pop(self.headline, None)
+        for name, (more, less) in found.items():
+            high, low = self.groups[more].quote(name), self.groups[less].quote(name)
+            template = DIFFERENCES.get(name, HEADLINE_DIFFERENCE)
+            yield template.format(name=name, more=more, less=less, high=high, low=low)
 
-    def _apart(self, name: str) -> tuple[str, str] | None:
-        """The two groups furthest apart, the higher first; None where all intervals, stretched for many, overlap."""
+    def _find_difference(self, name: str) -> tuple[str, str] | None:
+        """The two groups furthest apart, the higher one first; None if all corrected intervals overlap."""
         known = {value: group for value, group in self.groups.items() if not math.isnan(group.intervals[name][0])}
         if not known:
             return None
-        low, high = ({value: group.reach(name, self._stretch)[i] for value, group in known.items()} for i in (0, 1))
+        low, high = ({value: group.widen(name, self._correction)[i] for value, group in known.items()} for i in (0, 1))
         more, less = max(low, key=lambda value: low[value]), min(high, key=lambda value: high[value])
         return (more, less) if low[more] > high[less] else None
 
     @cached_property
-    def _stretch(self) -> float:
-        """How much wider intervals must be for any two of so many groups to lie apart by chance 1 time in 20 at most.
+    def _correction(self) -> float:
+        """The factor by which intervals must widen so that chance separates any two groups at most 1 time in 20.
 
-        Bonferroni's bound for all pairs (Dunn 1961). 1 for up to 4 groups: where two estimates deviate alike, 95 %
-        intervals that do not overlap are already a difference of 2.8 of its own deviations.
+        Bonferroni's bound over all pairs (Dunn 1961). It is 1 for up to 4 groups: if two estimates have the same
+        standard error, 95 % intervals that do not overlap already mean a difference of 2.8 standard errors.
         """
         pairs = self.measured * (self.measured - 1) / 2
         needed = NormalDist().inv_cdf(1 - 0.05 / 2 / max(pairs, 1)) / math.sqrt(2)
@@ -113,74 +114,74 @@ class Grouping:
         return {value: group.to_json() for value, group in self.groups.items()}
 
     def heading(self) -> str:
-        if not self.extremes:
+        if not self.only_extremes:
             return f"by {self.column}, the worst first"
-        told = f"{self.measured:,} with {FEWEST} examples or more"
-        return f"by {self.column}: of {told} the {EXTREMES} worst and the {EXTREMES} best"
+        measured = f"{self.measured:,} groups of {MIN_EXAMPLES} or more examples"
+        return f"by {self.column}: the {EXTREMES} worst and the {EXTREMES} best of {measured}"
 
-    def told(self) -> dict[str, Group]:
-        return {value: group for value, group in self.groups.items() if group.n >= FEWEST}
+    def listed(self) -> dict[str, Group]:
+        return {value: group for value, group in self.groups.items() if group.n >= MIN_EXAMPLES}
 
-    def few(self) -> str:
-        """The groups too small to tell, with their sizes."""
-        sizes = [f"{value} ({group.n})" for value, group in self.groups.items() if group.n < FEWEST]
-        more = [f"and {len(sizes) - NAMED:,} more"] if len(sizes) > NAMED else []
-        return ", ".join([*sizes[:NAMED], *more])
+    def too_small(self) -> str:
+        """The groups below MIN_EXAMPLES with their sizes; "" for none."""
+        sizes = [f"{value} ({group.n})" for value, group in self.groups.items() if group.n < MIN_EXAMPLES]
+        more = [f"and {len(sizes) - MAX_SMALL_NAMED:,} more"] if len(sizes) > MAX_SMALL_NAMED else []
+        return ", ".join([*sizes[:MAX_SMALL_NAMED], *more])
 
     def __str__(self) -> str:
-        rows: list[tuple[str, ...]] = [("", "n", self.headline, "wrong of 100", "accepted", "of those wrong")]
-        for value, group in self.told().items():
-            figures = (group.quoted(name) for name in (self.headline, *SHARES))
-            rows.append((truncate(value), f"{group.n:,}", *figures))
+        rows: list[tuple[str, ...]] = [("", "n", self.headline, "wrong", "accepted", "accepted but wrong")]
+        for value, group in self.listed().items():
+            rows.append((truncate(value), f"{group.n:,}", *map(group.quote, (self.headline, *SHARES))))
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
-        lines += [f"too few to tell: {few}"] if (few := self.few()) else []
-        lines += [f"more than chance explains: {sentence}" for sentence in self.differences()]
+        lines += [f"too few examples: {small}"] if (small := self.too_small()) else []
+        lines += [f"significant difference: {sentence}" for sentence in self.differences()]
         return "\n".join([self.heading(), *(f"  {line}" for line in lines)])
 
 
-def by_group(
-    kind: AnswerKind, spec: Any, judged: ScoredAnswers, metadata: Mapping[str, Sequence[str]], *, resamples: int
+def measure_groups(
+    kind: AnswerKind, spec: Any, scored: ScoredAnswers, metadata: Mapping[str, Sequence[str]], *, resamples: int
 ) -> dict[str, Grouping]:
-    """The groups of each column of metadata, which has a cell for every example that was asked.
+    """The groups of each metadata column; columns have a cell for every example, answered or not.
 
-    A column most of whose examples lie in groups too small to tell is left out, as is one without two groups.
+    Columns with a single group are left out, and columns most of whose examples are in groups below MIN_EXAMPLES.
     """
     groupings = {}
     for column, cells in metadata.items():
-        places = group_rows(column, [cells[row] for row in judged.row])
-        told = sum(len(where) for where in places.values() if len(where) >= FEWEST)
-        if len(places) > 1 and 2 * told >= sum(map(len, places.values())):
-            groups = {value: judged.take(where) for value, where in places.items()}
-            groupings[column] = _grouping(column, groups, kind, spec, resamples=resamples)
+        rows = group_rows(column, [cells[row] for row in scored.row])
+        in_large_groups = sum(len(group) for group in rows.values() if len(group) >= MIN_EXAMPLES)
+        if len(rows) > 1 and 2 * in_large_groups >= sum(map(len, rows.values())):
+            groups = {value: scored.take(group) for value, group in rows.items()}
+            groupings[column] = _measure_grouping(column, groups, kind, spec, resamples=resamples)
     return groupings
 
 
-def _grouping(
+def _measure_grouping(
     column: str, groups: Mapping[str, ScoredAnswers], kind: AnswerKind, spec: Any, *, resamples: int
 ) -> Grouping:
     headline = kind.headline(spec)
 
     def badness(value: str) -> tuple[bool, float]:
-        quoted = kind.metrics(groups[value].compared, spec)[headline.metric]
-        return not math.isnan(quoted), -quoted if headline.higher_is_better else quoted
+        metric = kind.metrics(groups[value].compared, spec)[headline.metric]
+        return not math.isnan(metric), -metric if headline.higher_is_better else metric
 
-    told = [value for value, judged in groups.items() if len(judged) >= FEWEST]
-    worst_first = sorted(told, key=badness, reverse=True)
-    if len(told) > MOST:
-        shown = worst_first[:EXTREMES] + worst_first[-EXTREMES:]
+    large = [value for value, scored in groups.items() if len(scored) >= MIN_EXAMPLES]
+    worst_first = sorted(large, key=badness, reverse=True)
+    if len(large) > MAX_LISTED:
+        listed = worst_first[:EXTREMES] + worst_first[-EXTREMES:]
     else:
-        shown = worst_first + sorted(groups.keys() - told)
-    measured = {value: _measured(groups[value], kind, spec, resamples) for value in shown}
-    return Grouping(column, headline.metric, len(told), measured)
+        listed = worst_first + sorted(groups.keys() - large)
+    measured = {value: _measure_group(groups[value], kind, spec, resamples) for value in listed}
+    return Grouping(column, headline.metric, len(large), measured)
 
 
-def _measured(judged: ScoredAnswers, kind: AnswerKind, spec: Any, resamples: int) -> Group:
-    headline = kind.headline(spec).metric
-    names = headline, *SHARES
-    if len(judged) < FEWEST:
-        return Group(len(judged), dict.fromkeys(names, math.nan), dict.fromkeys(names, UNKNOWN))
-    metrics, intervals = figures(judged, kind, spec, resamples=resamples if len(judged) >= FEWEST_DRAWN else 0)
+def _measure_group(scored: ScoredAnswers, kind: AnswerKind, spec: Any, resamples: int) -> Group:
+    names = kind.headline(spec).metric, *SHARES
+    if len(scored) < MIN_EXAMPLES:
+        return Group(len(scored), dict.fromkeys(names, math.nan), dict.fromkeys(names, UNKNOWN))
+    measured = compute_metrics(scored, kind, spec, resamples=resamples if len(scored) >= MIN_RESAMPLED else 0)
     return Group(
-        len(judged), {name: metrics[name] for name in names}, {name: intervals.get(name, UNKNOWN) for name in names}
+        len(scored),
+        {name: measured.values[name] for name in names},
+        {name: measured.intervals.get(name, UNKNOWN) for name in names},
     )

@@ -1,4 +1,4 @@
-"""95 % intervals: what else the figures might have been with other examples of the same kind."""
+"""95 % confidence intervals: the bootstrap, and Wilson's for shares."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 Interval = tuple[float, float]
-FEWEST_UNITS = 5  # groups from which resampling them tells how far a figure varies
-Z = 1.959963984540054  # standard deviations that hold 95 % of a normal distribution, either side
+MIN_CLUSTERS = 5  # fewer say too little about how much clusters vary
+Z = 1.959963984540054  # standard deviations on either side that hold 95 % of a normal distribution
 
 
 def bootstrap(
@@ -21,69 +21,69 @@ def bootstrap(
     *,
     resamples: int,
     seed: int = 0,
-    unit: Array | None = None,
+    cluster: Array | None = None,
 ) -> dict[str, Interval]:
     """Percentile intervals (Efron 1979) of every metric, from rows drawn with replacement.
 
-    With `unit` (rows,), the group of each row, whole groups are drawn if they are enough (Davison & Hinkley 1997, 3.8).
-    (nan, nan) where a metric is never defined, or always the same: that says nothing of other examples.
+    `cluster` (rows,) is the cluster of each row; from MIN_CLUSTERS on, whole clusters are drawn (Davison & Hinkley
+    1997, 3.8). The interval is (nan, nan) if a metric is undefined or the same in every resample, which says nothing
+    about other examples.
     """
     random = np.random.default_rng(seed)
     rows = len(next(iter(compared.values())))
-    groups = [] if unit is None else _places(unit)
-    drawn: dict[str, list[float]] = {}
+    clusters = [] if cluster is None else _rows_by_cluster(cluster)
+    resampled: dict[str, list[float]] = {}
     for _ in range(resamples):
-        if FEWEST_UNITS <= len(groups) < rows:
-            chosen = np.concatenate([groups[place] for place in random.integers(0, len(groups), len(groups))])
+        if MIN_CLUSTERS <= len(clusters) < rows:
+            drawn = np.concatenate([clusters[i] for i in random.integers(0, len(clusters), len(clusters))])
         else:
-            chosen = random.integers(0, rows, rows)
-        for name, value in metrics({key: array[chosen] for key, array in compared.items()}).items():
-            drawn.setdefault(name, []).append(value)
-    return {name: _middle_95(np.array(values)) for name, values in drawn.items()}
+            drawn = random.integers(0, rows, rows)
+        for name, value in metrics({key: array[drawn] for key, array in compared.items()}).items():
+            resampled.setdefault(name, []).append(value)
+    return {name: _middle_95(np.array(values)) for name, values in resampled.items()}
 
 
-def wilson(hits: int, trials: int, worth: float | None = None) -> Interval:
-    """The interval of Wilson 1927 for a share, exactly 0 at no hits and exactly 1 at all; (nan, nan) of nothing.
+def wilson(hits: int, trials: int, effective_size: float | None = None) -> Interval:
+    """Wilson's score interval of a share (1927): exactly 0 at no hits, exactly 1 at all; (nan, nan) without trials.
 
-    The trials are worth so many independent ones, by default all.
+    `effective_size` is the number of independent trials with as much information; by default all are independent.
     """
     if trials == 0:
         return math.nan, math.nan
-    worth = worth or trials
-    share, weight = hits / trials, Z**2 / worth
-    middle = (share + weight / 2) / (1 + weight)
-    reach = Z * math.sqrt((share * (1 - share) + weight / 4) / worth) / (1 + weight)
-    return middle - reach if hits else 0.0, middle + reach if hits < trials else 1.0
+    size = effective_size or trials
+    share, weight = hits / trials, Z**2 / size
+    centre = (share + weight / 2) / (1 + weight)
+    half_width = Z * math.sqrt((share * (1 - share) + weight / 4) / size) / (1 + weight)
+    return centre - half_width if hits else 0.0, centre + half_width if hits < trials else 1.0
 
 
-def worth(hit: Array, unit: Array) -> float:
-    """How many independent trials tell as much of a share as these, hit (n,) bool, which come in groups, unit (n,).
+def effective_sample_size(hits: Array, cluster: Array) -> float:
+    """The number of independent trials with as much information about a share as `hits` (n,) bool in clusters (n,).
 
-    Their number over the effect of the design, with Student's correction for few groups (Korn & Graubard 1998). All n
-    where each is a group of its own, and where all or none are hits, which tells nothing of how groups differ.
+    n over the design effect, with Student's correction for few clusters (Korn & Graubard 1998). It is n if every
+    cluster has one member, and if none or all are hits, which says nothing about how clusters differ.
     """
-    places = _places(unit)
-    trials, groups, share = len(hit), len(places), float(hit.mean()) if len(hit) else 0.0
-    if not 1 < groups < trials or share in (0, 1):
+    members = _rows_by_cluster(cluster)
+    trials, clusters, share = len(hits), len(members), float(hits.mean()) if len(hits) else 0.0
+    if not 1 < clusters < trials or share in (0, 1):
         return trials
-    residuals = np.array([hit[place].sum() - share * len(place) for place in places])
-    variance = groups / (groups - 1) * float((residuals**2).sum()) / trials**2
-    by_chance = share * (1 - share) / trials
-    effect = variance / by_chance * (_student(groups) / _student(trials)) ** 2
-    return trials / max(effect, 1.0)
+    residuals = np.array([hits[rows].sum() - share * len(rows) for rows in members])
+    variance = clusters / (clusters - 1) * float((residuals**2).sum()) / trials**2
+    independent = share * (1 - share) / trials
+    design_effect = variance / independent * (_student_quantile(clusters) / _student_quantile(trials)) ** 2
+    return trials / max(design_effect, 1.0)
 
 
-def _student(count: int) -> float:
-    """Standard errors that hold 95 % either side of a mean of so many."""
-    from scipy.special import stdtrit  # type: ignore[import-untyped]  # comes with training, not with serving
+def _student_quantile(n: int) -> float:
+    """Standard errors on either side that hold 95 % of the distribution of a mean of n."""
+    from scipy.special import stdtrit  # type: ignore[import-untyped]  # installed for training, not for serving
 
-    return float(stdtrit(count - 1, 0.975))
+    return float(stdtrit(n - 1, 0.975))
 
 
-def _places(unit: Array) -> list[Array]:
-    """The places of each group's rows."""
-    order = np.argsort(unit, kind="stable")
-    return np.split(order, np.flatnonzero(np.diff(unit[order])) + 1)
+def _rows_by_cluster(cluster: Array) -> list[Array]:
+    order = np.argsort(cluster, kind="stable")
+    return np.split(order, np.flatnonzero(np.diff(cluster[order])) + 1)
 
 
 def _middle_95(values: Array) -> Interval:

@@ -1,4 +1,4 @@
-"""Answers beside their truths, and the figures that they give, each with its 95 % interval."""
+"""Answers compared with their truths, and the metrics computed from them, each with its 95 % interval."""
 
 from __future__ import annotations
 
@@ -13,35 +13,45 @@ from numpy.typing import NDArray
 
 from seehear.answers import Answer, AnswerKind, Items
 from seehear.answers.selective import effective_counts
-from seehear.measure.intervals import FEWEST_UNITS, Interval, bootstrap, wilson, worth
+from seehear.measure.intervals import MIN_CLUSTERS, Interval, bootstrap, effective_sample_size, wilson
 
 Array = NDArray[Any]
 RESAMPLES = 1000
-FEWEST_RESAMPLES = 200  # enough for two digits, where a thousand would take minutes
-NUMBERS_DRAWN = 1e9  # bounds the time of the bootstrap on large tables
-SHARES = ("wrong", "coverage", "accepted_error")  # that every kind of answer has
-WHOLE_SHARES = ("whole_coverage", "whole_error")  # of whole answers, where their items are accepted by themselves
-ACCURACY = "accuracy"  # of the kinds that have it: the share of right answers, 1 - wrong
+MIN_RESAMPLES = 200  # enough for two digits where 1000 would take minutes
+MAX_RESAMPLED_NUMBERS = 1e9  # bounds the time of the bootstrap on large tables
+SHARES = ("wrong", "coverage", "accepted_error")  # metrics of every kind of answer
+WHOLE_SHARES = ("whole_coverage", "whole_error")  # of whole answers, for kinds whose items are accepted one by one
+ACCURACY = "accuracy"  # a metric of some kinds: the share of right answers, 1 - wrong
 
 
 @dataclass(frozen=True)
 class ScoredAnswers:
-    """One entry per answered example: `row`, its place among all that were asked, and what pictures need."""
+    """The answered examples, one entry each.
 
-    row: Array  # (n,) int
-    confidence: Array  # (n,) 0 to 1
-    right: Array  # (n,) bool
-    accepted: Array  # (n,) bool, whether all of the answer is accepted
-    items: Items  # what is accepted by itself: the answers, or their boxes, words or pixels
+    row         (n,) int, position among all examples, answered or not
+    confidence  (n,) from 0 to 1
+    right       (n,) bool
+    accepted    (n,) bool, whether the whole answer is accepted
+    items       what is accepted one by one: boxes, words, pixels, or else the answers themselves
+    compared    arrays (n, ...) from which the kind computes its metrics
+    item        the noun for one of the items; "" if answers are accepted as a whole
+    cluster     (n,) int, the cluster of each example, which the bootstrap draws as a whole
+    """
+
+    row: Array
+    confidence: Array
+    right: Array
+    accepted: Array
+    items: Items
     compared: Mapping[str, Array]
-    item: str  # what of an answer is accepted by itself; "" where it is all of it
-    unit: Array  # (n,) int: what is resampled as a whole; each example where they do not come in groups
+    item: str
+    cluster: Array
 
     @classmethod
     def of(
         cls, kind: AnswerKind, spec: Any, answers: Sequence[Answer | None], truths: Sequence[Answer]
     ) -> ScoredAnswers:
-        """Those that were answered, compared with their truths. No whole answer is accepted yet."""
+        """Compare answers with truths, except for None. No whole answer is accepted yet."""
         given = {row: answer for row, answer in enumerate(answers) if answer is not None}
         compared = kind.compare(list(given.values()), [truths[row] for row in given], spec)
         confidence = np.array([answer.confidence for answer in given.values()])
@@ -54,111 +64,107 @@ class ScoredAnswers:
             items=kind.items(compared, spec) or Items.of_wholes(confidence, right),
             compared=compared,
             item=kind.item,
-            unit=np.arange(len(given)),
+            cluster=np.arange(len(given)),
         )
 
-    def accepting(self, accepted: Sequence[bool] | Array) -> ScoredAnswers:
-        """`accepted` has an entry for each of all that were asked: whether the whole answer is accepted."""
+    def accept(self, accepted: Sequence[bool] | Array) -> ScoredAnswers:
+        """A copy in which `accepted`, with an entry for each example, answered or not, says which are accepted."""
         whole = np.asarray(accepted, bool)[self.row]
         return replace(self, accepted=whole, items=self.items if self.item else self.items.accepting(whole))
 
-    def accepting_from(self, item: float, whole: float) -> ScoredAnswers:
-        """The items and the whole answers that are at least as sure."""
-        items = self.items.accepting(self.items.confidence >= item)
-        return replace(self, items=items, accepted=self.confidence >= whole)
+    def accept_from(self, item_threshold: float, whole_threshold: float) -> ScoredAnswers:
+        """A copy that accepts the items and the whole answers whose confidence reaches the thresholds."""
+        items = self.items.accepting(self.items.confidence >= item_threshold)
+        return replace(self, items=items, accepted=self.confidence >= whole_threshold)
 
     def __len__(self) -> int:
         return len(self.row)
 
-    def take(self, places: Array) -> ScoredAnswers:
-        """Some of them, by their places among these."""
-        compared = {name: array[places] for name, array in self.compared.items()}
+    def take(self, indices: Array) -> ScoredAnswers:
         return ScoredAnswers(
-            self.row[places],
-            self.confidence[places],
-            self.right[places],
-            self.accepted[places],
-            self.items.take(places),
-            compared=compared,
+            self.row[indices],
+            self.confidence[indices],
+            self.right[indices],
+            self.accepted[indices],
+            self.items.take(indices),
+            compared={name: array[indices] for name, array in self.compared.items()},
             item=self.item,
-            unit=self.unit[places],
+            cluster=self.cluster[indices],
         )
 
     def shares(self) -> dict[str, Share]:
-        """What each of SHARES is of, and of WHOLE_SHARES where answers have items."""
-        one, (every, accepted) = np.ones(len(self), np.int64), self.items.each()
-        of = [Share(~self.right, one, self.unit), Share(accepted, every, self.unit)]
-        of += [Share(self.items.mistakes(), accepted, self.unit)]
+        """SHARES, and WHOLE_SHARES if items are accepted one by one."""
+        ones, (every, accepted) = np.ones(len(self), np.int64), self.items.each()
+        shares = [Share(~self.right, ones, self.cluster), Share(accepted, every, self.cluster)]
+        shares += [Share(self.items.mistakes(), accepted, self.cluster)]
         if not self.item:
-            return dict(zip(SHARES, of, strict=True))
+            return dict(zip(SHARES, shares, strict=True))
         whole = self.accepted.astype(np.int64)
-        of += [Share(whole, one, self.unit), Share(whole * ~self.right, whole, self.unit)]
-        return dict(zip(SHARES + WHOLE_SHARES, of, strict=True))
+        shares += [Share(whole, ones, self.cluster), Share(whole * ~self.right, whole, self.cluster)]
+        return dict(zip(SHARES + WHOLE_SHARES, shares, strict=True))
 
 
 class Share(NamedTuple):
-    """hit of each example, of how many (n,); unit (n,): the group of each."""
+    """Hits among trials, both (n,) counts by example; cluster (n,) is the cluster of each example."""
 
-    hit: Array
-    of: Array
-    unit: Array
+    hits: Array
+    trials: Array
+    cluster: Array
 
     @property
     def value(self) -> float:
-        return float(self.hit.sum() / self.of.sum()) if self.of.any() else math.nan
+        return float(self.hits.sum() / self.trials.sum()) if self.trials.any() else math.nan
 
     @property
     def interval(self) -> Interval:
-        return wilson(int(self.hit.sum()), int(self.of.sum()), self._worth())
+        return wilson(int(self.hits.sum()), int(self.trials.sum()), self._effective_size())
 
-    def _worth(self) -> float:
-        """How many independent ones they are worth. Those of one example are alike, as are those of one unit."""
-        there = self.of > 0
-        hit, of, unit = self.hit[there], self.of[there], self.unit[there]
-        if (of == 1).all():
-            return worth(hit.astype(bool), unit)
-        units, cluster = np.unique(unit, return_inverse=True)
-        if len(units) < FEWEST_UNITS:
-            cluster = np.arange(len(unit))
-        answers, hits = (np.bincount(cluster, each)[None] for each in (of, hit))
-        return float(effective_counts(answers, hits)[1][0])
-
-
-def _none_of_nothing(shares: Mapping[str, Share]) -> dict[str, float]:
-    """Where there is not one item, none is accepted."""
-    return {} if shares["coverage"].of.any() else {"coverage": 0.0}
+    def _effective_size(self) -> float:
+        """The number of independent trials with as much information: trials of one example or cluster correlate."""
+        tried = self.trials > 0
+        hits, trials, cluster = self.hits[tried], self.trials[tried], self.cluster[tried]
+        if (trials == 1).all():
+            return effective_sample_size(hits.astype(bool), cluster)
+        names, code = np.unique(cluster, return_inverse=True)
+        if len(names) < MIN_CLUSTERS:
+            code = np.arange(len(cluster))
+        by_cluster = (np.bincount(code, each)[None] for each in (trials, hits))
+        return float(effective_counts(*by_cluster)[1][0])
 
 
-class Figures(NamedTuple):
-    metrics: dict[str, float]  # nan where not defined
+class Metrics(NamedTuple):
+    values: dict[str, float]  # nan if undefined
     intervals: dict[str, Interval]
 
 
-def figures(judged: ScoredAnswers, kind: AnswerKind, spec: Any, *, resamples: int) -> Figures:
-    """The kind's own metrics, with intervals from so many resamples, and SHARES, with Wilson's, as has ACCURACY."""
-    metrics, shares = kind.metrics(judged.compared, spec), judged.shares()
-    one = np.ones(len(judged), np.int64)
-    counted = shares | ({ACCURACY: Share(judged.right, one, judged.unit)} if ACCURACY in metrics else {})
-    resampled = bootstrap(judged.compared, partial(kind.metrics, spec=spec), resamples=resamples, unit=judged.unit)
-    return Figures(
-        metrics=metrics | {name: share.value for name, share in shares.items()} | _none_of_nothing(shares),
-        intervals=resampled | {name: share.interval for name, share in counted.items()},
+def compute_metrics(scored: ScoredAnswers, kind: AnswerKind, spec: Any, *, resamples: int) -> Metrics:
+    """The kind's metrics with bootstrap intervals; SHARES and ACCURACY with Wilson's intervals."""
+    own, shares = kind.metrics(scored.compared, spec), scored.shares()
+    ones = np.ones(len(scored), np.int64)
+    proportions = shares | ({ACCURACY: Share(scored.right, ones, scored.cluster)} if ACCURACY in own else {})
+    resampled = bootstrap(
+        scored.compared, partial(kind.metrics, spec=spec), resamples=resamples, cluster=scored.cluster
+    )
+    without_items = {} if shares["coverage"].trials.any() else {"coverage": 0.0}
+    return Metrics(
+        values=own | {name: share.value for name, share in shares.items()} | without_items,
+        intervals=resampled | {name: share.interval for name, share in proportions.items()},
     )
 
 
-def enough_resamples(judged: ScoredAnswers) -> int:
-    """As many as take a bounded time."""
-    size = sum(array.size for array in judged.compared.values())
-    return int(np.clip(NUMBERS_DRAWN / size, FEWEST_RESAMPLES, RESAMPLES))
+def choose_resamples(scored: ScoredAnswers) -> int:
+    """As many as fit into a bounded time."""
+    size = sum(array.size for array in scored.compared.values())
+    return int(np.clip(MAX_RESAMPLED_NUMBERS / size, MIN_RESAMPLES, RESAMPLES))
 
 
-def plain(metrics: Mapping[str, float], intervals: Mapping[str, Interval]) -> dict[str, Any]:
-    """For JSON: what is not defined is None."""
+def metrics_to_json(values: Mapping[str, float], intervals: Mapping[str, Interval]) -> dict[str, Any]:
+    """None stands for what is undefined."""
     return {
-        "metrics": {name: _known(value) for name, value in metrics.items()},
-        "intervals": {name: [_known(low), _known(high)] for name, (low, high) in intervals.items()},
+        "metrics": {name: _finite_or_none(value) for name, value in values.items()},
+        "intervals": {name: [_finite_or_none(end) for end in interval] for name, interval in intervals.items()},
     }
 
 
-def _known(value: float) -> float | None:
+def _finite_or_none(value: float) -> float | None:
     return value if math.isfinite(value) else None

@@ -1,4 +1,4 @@
-"""How fast answers came: a figure of the machine as much as of the recogniser, and so never kept with either."""
+"""The speed of an evaluation. It depends on the machine as much as on the model, so neither stores it."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from seehear.amounts import duration
-from seehear.measure.formatting import short
+from seehear.measure.formatting import format_number
 
 
 @dataclass(frozen=True)
 class Speed:
-    """`n` examples, which go on `lasts_s` seconds together, were read and answered in `wall_s` by the clock."""
+    """`n` examples, with a total length of `lasts_s` seconds, were read and answered in `wall_s` seconds."""
 
     n: int
     wall_s: float
@@ -19,7 +19,7 @@ class Speed:
 
     @property
     def real_time_factor(self) -> float | None:
-        """Seconds that one second of sound takes; None for what has no time in it."""
+        """Seconds of computing for one second of sound or video; None for pictures."""
         return self.wall_s / self.lasts_s if self.lasts_s else None
 
     def to_json(self) -> dict[str, Any]:
@@ -27,5 +27,5 @@ class Speed:
 
     def __str__(self) -> str:
         factor = self.real_time_factor
-        each = "" if factor is None else f"; a minute of recording takes {duration(60 * factor)}"
-        return f"answered {short(self.n / self.wall_s)} examples a second on this machine{each}"
+        per_minute = "" if factor is None else f"; a minute of recording takes {duration(60 * factor)}"
+        return f"speed on this machine: {format_number(self.n / self.wall_s)} examples per second{per_minute}"

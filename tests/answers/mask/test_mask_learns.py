@@ -173,7 +173,7 @@ def test_the_plan_asks_for_large_pictures_and_few_at_once(tmp_path: Path) -> Non
 def test_a_mask_that_is_not_its_pictures_is_left_out_when_judged(tmp_path: Path) -> None:
     """Asked of a recogniser that answers at the size of what it saw."""
     from seehear.answers.mask import Mask
-    from seehear.evaluation import _problem
+    from seehear.evaluation import _find_problem
     from seehear.runtime.prediction import Prediction
 
     recipe_spec = ANSWERS["mask"].plan([str(_square(tmp_path, 20))], "mask")
@@ -183,7 +183,7 @@ def test_a_mask_that_is_not_its_pictures_is_left_out_when_judged(tmp_path: Path)
     class ScoredAnswers:
         kind, answer = "mask", recipe_spec
 
-    problem = _problem(Prediction("a.png", said, 0.5, True), truth, ScoredAnswers())  # type: ignore[arg-type]
+    problem = _find_problem(Prediction("a.png", said, 0.5, True), truth, ScoredAnswers())  # type: ignore[arg-type]
     assert problem is not None
     assert problem.what == "a mask of 20 by 20 pixels for a picture of 20 by 10"
 

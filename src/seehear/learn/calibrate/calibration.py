@@ -111,8 +111,8 @@ class Calibrator:
         judged = ScoredAnswers.of(self.kind, self.spec, answers, truths)
         selective = self._selective(calibration, judged, wrong_at_most)
         item, whole = (risk.threshold(selective.wrong_at_most) for risk in (selective.risk, selective.whole_risk))
-        judged = judged.accepting_from(item, whole if self.kind.item else item)
-        told = evaluate_scored(self.kind, self.spec, judged, units=self._units())
+        judged = judged.accept_from(item, whole if self.kind.item else item)
+        told = evaluate_scored(self.kind, self.spec, judged, clusters=self._units())
         return selective, replace(told, wrong_at_most=selective.wrong_at_most).to_json()
 
     def _units(self) -> Clusters:

@@ -8,7 +8,7 @@ from typing import Any
 from seehear.amounts import counted, duration, plural
 from seehear.answers import ANSWERS
 from seehear.answers.selective import USUAL
-from seehear.measure.formatting import format_per_100
+from seehear.measure.formatting import format_percent
 from seehear.recipe import Recipe
 
 
@@ -61,11 +61,7 @@ def promise(recipe: Recipe, used: str) -> str:
     """What is promised of what is accepted by a set of senses, and what it would take to promise what is usual."""
     selective, accepted = recipe.selective[used], recipe.results[used]["metrics"]["coverage"]
     things = plural(ANSWERS[recipe.kind].item or "answer")
-    share = (
-        f"it accepts {format_per_100(accepted)} of 100"
-        if accepted
-        else "too many held-out ones are wrong to accept any"
-    )
+    share = f"it accepts {format_percent(accepted)}" if accepted else "too many held-out ones are wrong to accept any"
     said = f"at most {_of_100(selective.wrong_at_most)} wrong of 100 accepted {things}: {share}"
     if selective.wrong_at_most <= USUAL or recipe.wrong_at_most is not None:
         return said

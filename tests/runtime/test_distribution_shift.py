@@ -125,15 +125,15 @@ SENTENCE = "6 of 6 pictures are darker than 98 % of those learned from: expect m
 def test_predict_says_it_at_the_end(here, capsys):
     assert run(["predict", "dark.seehear", "dim"]) == 0
     heard = capsys.readouterr()
-    assert f"Unlike what was learned from: {SENTENCE}\n" in heard.err
+    assert f"Unlike the training data: {SENTENCE}\n" in heard.err
     assert "Unlike" not in heard.out
 
 
 def test_evaluate_says_it_and_of_whom_the_examples_are(here, capsys):
     assert run(["evaluate", "dark.seehear", "rows.csv", "--report", "report"]) == 0
     heard = capsys.readouterr().out
-    assert heard.startswith("6 examples of 2 patients: 0 per 100")
-    assert f"unlike what was learned from: {SENTENCE}\n" in heard
+    assert heard.startswith("6 examples from 2 patients: 0 %")
+    assert f"unlike the training data: {SENTENCE}\n" in heard
     assert SENTENCE in Path("report/index.html").read_text("utf-8")
     assert run(["evaluate", "dark.seehear", "rows.csv", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)

@@ -1,0 +1,113 @@
+"""Predictions for videos, frame by frame, and an annotated copy of each video with a table of what is in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from itertools import chain, groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from seehear.amounts import counted
+from seehear.escaping import CsvWriter, as_json
+from seehear.files import write_whole
+from seehear.results.writer import OutputNames, first_file, open_text, reserve_path
+
+if TYPE_CHECKING:
+    from seehear.inputs import Found
+    from seehear.recipe import Recipe
+    from seehear.runtime.film import Film
+    from seehear.runtime.prediction import Prediction
+
+
+class SupportsWatch(Protocol):
+    """What this module needs of the Python door's Recogniser."""
+
+    recipe: Recipe
+
+    @property
+    def predict(self) -> Callable[..., Any]: ...
+    @property
+    def watch(self) -> Callable[..., Film]: ...
+
+
+@dataclass(frozen=True)
+class FrameByFrame:
+    """Predicts inputs, videos frame by frame.
+
+    every_s   use only the first frame of each interval of this many seconds; None for all frames
+    folder    where to write the annotated videos and their tables; None for nowhere
+    report    called with one line of text at the end of each video
+    """
+
+    every_s: float | None
+    folder: Path | None
+    names: OutputNames
+    report: Callable[[str], None]
+
+    def predict(
+        self, recogniser: SupportsWatch, inputs: Iterable[Found], options: Mapping[str, Any]
+    ) -> Iterator[Prediction]:
+        """One prediction for each input, but one for each frame of a video if the recogniser's answers have places.
+
+        Raises UsageError for `every_s` if they have none.
+        """
+        from seehear.runtime.film import check_watches, holds_film, watches
+
+        if self.every_s is not None:
+            check_watches(recogniser.recipe)
+        takes_frames = watches(recogniser.recipe)
+        for is_video, group in groupby(inputs, key=lambda found: takes_frames and holds_film(found)):
+            if not is_video:
+                yield from recogniser.predict(group, **options)
+                continue
+            for each in group:
+                yield from self._predict_video(recogniser.watch(each, every_s=self.every_s, **options))
+
+    def _predict_video(self, film: Film) -> Iterator[Prediction]:
+        with closing(iter(film)) as predictions:
+            first = next(predictions)  # there is always one: of a frame, or of the error that left none
+            with _video_writer(self.folder if film.pictures else None, self.names, film) as write:
+                for prediction in chain([first], predictions):
+                    write(prediction)
+                    yield prediction
+        if film.pictures:
+            frames = f"{counted(film.pictures, 'frame')} up to {film.until_s:.1f} s"
+            self.report(f"{film.name}: {frames}; total: {film.seen}")
+
+
+@contextmanager
+def _video_writer(folder: Path | None, names: OutputNames, film: Film) -> Iterator[Callable[[Prediction], None]]:
+    """A function that adds a frame with its answer to the annotated video and its table; a summary at the end.
+
+    Raises UsageError if that would replace a file beside the video.
+    """
+    if folder is None:
+        yield lambda _: None
+        return
+    from seehear.answers.overlay import enlarge
+    from seehear.senses.film import Reel
+
+    source = first_file(film.name)
+    name = names.assign(source)
+    video, csv, summary = (reserve_path(folder, name, extension, source) for extension in ("mp4", "csv", "json"))
+    with Reel(video) as reel, open_text(csv, buffering=1) as lines:
+        table = CsvWriter(lines)
+        table.row(("time_s", *film.seen.columns))
+
+        def write(prediction: Prediction) -> None:
+            if (time_s := prediction.time_s) is None:  # the error that ended the video
+                return
+            answer: Any = prediction.answer
+            reel.add(answer.draw_on(film.picture) if answer else enlarge(film.picture), time_s)
+            table.rows((f"{time_s:.3f}", *row) for row in (film.seen.rows(answer) if answer else ()))
+
+        yield write
+    totals = {
+        "input": film.name,
+        "pictures": film.pictures,
+        "until_s": round(film.until_s, 3),
+        "total": film.seen.to_json(),
+    }
+    write_whole(summary, as_json(totals).encode())
