@@ -47,7 +47,7 @@ def test_each_example_is_made_out_once_and_the_arrays_of_few_are_held(
 
     counting.n_best = n_best
     monkeypatch.setattr(trial, "TUNED", TUNED)
-    monkeypatch.setattr(trial, "Trial", Watched)
+    monkeypatch.setattr(trial, "Calibrator", Watched)
     monkeypatch.setitem(ANSWERS, kind, counting)
     recipe = trial.calibrate_network(network, dataset, np.arange(EXAMPLES), listen=silence)
     assert len(made_out) == EXAMPLES
@@ -123,7 +123,7 @@ def test_it_says_once_what_it_promises(tmp_path: Path) -> None:
             {"wrong_at_most": 0.07, "more_held_out": 10},
             1.0,
             None,
-            "it accepts 100 %; 10 more held-out examples would allow 5",
+            "accepts 100 %; 10 more held-out examples would allow",
         ),
         ({"wrong_at_most": 0.16, "more_held_out": None}, 0.7, None, "too many held-out ones are wrong to promise 5"),
         ({"wrong_at_most": 0.25, "more_held_out": None}, 0.0, None, "too many held-out ones are wrong to accept any"),
