@@ -17,7 +17,7 @@ from seehear.inputs import gather, is_folder
 from seehear.recipe import Recipe
 from seehear.runtime.bundle import Bundle, read_bundle, write_bundle
 from seehear.runtime.predictor import Predictor
-from seehear.senses.source import Bytes, is_file_object
+from seehear.senses.input_file import Bytes, is_file_object
 
 if TYPE_CHECKING:
     from seehear.measure.evaluate import Evaluation

@@ -143,14 +143,14 @@ def test_a_signal_is_cut_into_tiles_of_its_own(sense: str) -> None:
     """A small one is whole, and what no tile covers is not there."""
     spec, shape = SPECS[sense], (40, 40) if SENSES[sense].pitch_s is None else (40,)
     grid = Grid(shape, 1.0, "")
-    tiles = SENSES[sense].tiles(grid, spec, 4.0)
+    tiles = SENSES[sense].cut_tiles(grid, spec, 4.0)
     covered = np.zeros(shape, int)
     for tile in tiles:
         assert tile.whole == shape
         covered[tile.own] += 1
     assert (covered == 1).all()
     least = Grid((8,) * len(shape), 1.0, "")
-    assert list(SENSES[sense].tiles(least, spec, 4.0)) == [Tile.all_of(least)]
+    assert list(SENSES[sense].cut_tiles(least, spec, 4.0)) == [Tile.all_of(least)]
 
 
 @EVERY_SET
@@ -194,7 +194,9 @@ def test_augmenting_keeps_shapes_and_stays_finite(
     batch = dataset.batch(range(8))
     network = Network(dataset.recipe)
     for name, spec in dataset.recipe.senses.items():
-        augment = SENSES[name].augment(spec.model_copy(update={"augmentation_strength": 1.0, **_mirrored(spec)}))
+        augment = SENSES[name].build_augmentation(
+            spec.model_copy(update={"augmentation_strength": 1.0, **_mirrored(spec)})
+        )
         changed, warps = augment(
             network.own(name, batch.inputs), sample_time_stretch(8, {name: augment.spec}, torch.device("cpu"))
         )

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from seehear.layers.recurrence import GRU, BothWays, turned
+from seehear.layers.recurrence import GRU, BidirectionalGRU, reverse_sequences
 
 LENGTHS = torch.tensor([9, 3, 5, 1, 7])
 
@@ -38,16 +38,16 @@ def test_states_and_every_gradient_are_those_of_torch(begun: bool) -> None:
 
 def test_two_directions_side_by_side_are_two_layers() -> None:
     torch.manual_seed(0)
-    both = BothWays(8).double()
+    both = BidirectionalGRU(8).double()
     x = torch.randn(5, 9, 8, dtype=torch.double)
     ahead = torchs_own(both.ahead)(x)[0]
-    back = turned(torchs_own(both.back)(turned(x, LENGTHS))[0], LENGTHS)
+    back = reverse_sequences(torchs_own(both.back)(reverse_sequences(x, LENGTHS))[0], LENGTHS)
     torch.testing.assert_close(both(x, LENGTHS), torch.cat([ahead, back], 2))
 
 
 def test_steps_add_up_in_fp32_under_bfloat16() -> None:
     torch.manual_seed(0)
-    both = BothWays(8)
+    both = BidirectionalGRU(8)
     x = torch.randn(5, 9, 8)
     with torch.autocast("cpu", torch.bfloat16):
         states = both(x, LENGTHS)

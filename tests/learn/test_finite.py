@@ -221,7 +221,7 @@ def samples(sense: str, number: int) -> Any:
 
 @pytest.mark.parametrize("sense", ["audio", "lips"])
 def test_batches_have_few_lengths(sense: str) -> None:
-    augment = SENSES[sense].augment(SPECS[sense].model_copy(update={"augmentation_strength": 1.0}))
+    augment = SENSES[sense].build_augmentation(SPECS[sense].model_copy(update={"augmentation_strength": 1.0}))
     lengths = set()
     for number in range(60):
         stretch = TimeStretch(0.8 + 0.4 * torch.rand(2), 0.1 * torch.rand(2))

@@ -82,7 +82,7 @@ def test_statistics_are_finite_for_whatever_an_encoder_may_get(sense):
         "audio": [np.zeros(4000, np.float32), np.ones(1, np.float32), USUAL["audio"]],
     }[sense]
     for preprocessed in odd:
-        measured = SENSES[sense].measured(preprocessed)
+        measured = SENSES[sense].compute_statistics(preprocessed)
         assert measured.keys() == SENSES[sense].statistics.keys()
         assert np.isfinite(list(measured.values())).all()
 
@@ -103,7 +103,7 @@ def test_statistics_are_finite_for_whatever_an_encoder_may_get(sense):
 def test_a_corruption_moves_the_statistic_that_it_is_told_by(sense, corruption, statistic, higher):
     signal = USUAL[sense]
     worse = SENSES[sense].corruptions()[corruption](signal, 5, generator(0, 0, corruption))
-    before, after = (SENSES[sense].measured(each)[statistic] for each in (signal, worse))
+    before, after = (SENSES[sense].compute_statistics(each)[statistic] for each in (signal, worse))
     least = SENSES[sense].statistics[statistic].least
     assert after > before + least if higher else after < before - least
 

@@ -115,15 +115,15 @@ def test_guesses_at_a_long_stretch_are_rarer_in_proportion() -> None:
 def test_a_guess_hears_all_of_the_stretch_so_far() -> None:
     samples = sound(0.5, 2, 0.8)
     detector = VoiceActivityDetector()
-    assert detector.going_on is None
+    assert detector.active_span is None
     assert detector.feed(samples[: 2 * RATE_HZ]) == []
-    so_far = detector.so_far()
-    assert detector.going_on == pytest.approx((so_far.start_s, so_far.end_s))
+    so_far = detector.current_segment()
+    assert detector.active_span == pytest.approx((so_far.start_s, so_far.end_s))
     assert so_far.end_s == pytest.approx(2.0)
-    assert not so_far.over and not detector.pausing
+    assert not so_far.finished and not detector.in_pause
     assert np.array_equal(so_far.samples, samples[round(so_far.start_s * RATE_HZ) : 2 * RATE_HZ])
     (whole,) = detector.feed(samples[2 * RATE_HZ :])
-    assert detector.going_on is None
+    assert detector.active_span is None
     assert np.array_equal(so_far.samples, whole.samples[: len(so_far.samples)])
 
 

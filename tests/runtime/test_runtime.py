@@ -33,7 +33,7 @@ from seehear.runtime.bundle import write_bundle
 from seehear.runtime.prediction import Prediction, share
 from seehear.runtime.predictor import Predictor, _is_of
 from seehear.runtime.stream import AHEAD, CHUNK, PADDING, WINDOW, in_batches, read_ahead
-from seehear.senses import source
+from seehear.senses import input_file as source
 from seehear.table import RowProblem
 
 

@@ -28,7 +28,7 @@ from seehear.recipe import RiskCoverageCurve, SelectivePrediction
 from seehear.runtime.bundle import Bundle, write_bundle
 from seehear.runtime.predictor import Predictor
 from seehear.senses.sight.plan import SightSpec
-from seehear.senses.sight.tiles import LEAST_SHARED, ROOM, cut, stretches
+from seehear.senses.sight.tiles import LARGER_UNTILED, LEAST_SHARED, cut_tiles, split_axis
 
 BOXES, MASK = ANSWERS["boxes"], ANSWERS["mask"]
 EDGE_PX = 8  # prepared pixels that a head may be off at a tile's edge
@@ -41,7 +41,7 @@ def sight(usual: tuple[int, int] | None = None, **changes: Any) -> SightSpec:
 
 
 def tiles_of(height: int, width: int, spec: SightSpec, largest_object_px: float = 0.0) -> list[Tile]:
-    return cut(Grid((height, width), 1.0, "px"), spec, largest_object_px)
+    return cut_tiles(Grid((height, width), 1.0, "px"), spec, largest_object_px)
 
 
 # --- Cutting ---------------------------------------------------------------------------------------------------------
@@ -53,7 +53,7 @@ def test_an_axis_is_covered_and_what_is_no_longer_than_the_overlap_is_whole_some
     whole: int, length: int, share: float
 ) -> None:
     shared = int(share * length)
-    pieces = stretches(whole, length, shared)
+    pieces = split_axis(whole, length, shared)
     ends = [piece.start + piece.length for piece in pieces]
     assert (pieces[0].start, max(ends), len(set(pieces))) == (0, whole, len(pieces))
     assert {piece.length for piece in pieces} == {min(whole, length)}
@@ -84,7 +84,7 @@ def test_every_pixel_is_one_tiles_own_and_that_one_sees_around_it(
             around = int(LEAST_SHARED * side) // 2
             assert own.start - place.start >= around or place.start == 0, axis
             assert place.stop - own.stop >= around or place.stop == whole, axis
-            assert tile.shape[axis] <= max(side, min(ROOM * side, whole))
+            assert tile.shape[axis] <= max(side, min(LARGER_UNTILED * side, whole))
     assert (owners == 1).all()
 
 

@@ -44,9 +44,9 @@ class Sense:
     name: str
     noun: str
     media: tuple[str, ...]
-    lacking: str = ""
+    missing_dependency: str = ""
 
-    def described(self, file: Path) -> dict[str, str]:
+    def read_metadata(self, file: Path) -> dict[str, str]:
         """A file whose content begins with `patient=` names one."""
         told = file.read_bytes().decode("latin-1") if file.is_file() else ""
         return {"patient": told.removeprefix("patient=")} if told.startswith("patient=") else {}

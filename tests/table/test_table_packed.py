@@ -182,7 +182,7 @@ def test_the_patient_of_a_dicom_file_is_a_code(tmp_path: Path) -> None:
             "b/6.png": "x",
         },
     )
-    described = {file.name: SENSES["image"].described(file) for file in sorted(data.rglob("*")) if file.is_file()}
+    described = {file.name: SENSES["image"].read_metadata(file) for file in sorted(data.rglob("*")) if file.is_file()}
     ann = described["1.dcm"]["patient"]
     assert described["2"] == {"patient": ann} and len(ann) == 12 and "Ann" not in ann
     assert described["3.dcm"]["patient"] not in (ann, "")

@@ -44,8 +44,8 @@ def raise_pending() -> None:
 def _interrupt(number: int, _frame: FrameType | None) -> None:
     global _received
     _received = number
-    if isolated := sys.modules.get("seehear.senses.isolated"):
-        isolated.end_busy()  # whoever waits for a decoder need not wait any longer
+    if isolated := sys.modules.get("seehear.senses.isolated_decoding"):
+        isolated.kill_busy_workers()  # whoever waits for a decoder need not wait any longer
     _let_go_of_closed_terminals()
     raise Interrupted(number)
 

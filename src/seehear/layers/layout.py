@@ -17,7 +17,7 @@ def padded_length(length: int) -> int:
     return -(-length // step) * step
 
 
-def keeping_layout(x: Tensor) -> Tensor:
+def keep_channels_last(x: Tensor) -> Tensor:
     """x (B, D, H, W), channels last, with a gradient that lies in memory as it does.
 
     To be asked for where x is flattened: what that gives back lies otherwise, and for two layouts at once a

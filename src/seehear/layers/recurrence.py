@@ -10,7 +10,7 @@ from torch.amp import custom_bwd, custom_fwd
 from torch.nn import functional as F
 
 
-class BothWays(nn.Module):
+class BidirectionalGRU(nn.Module):
     """A recurrent layer that reads from both ends: x (B, N, D), lengths (B,) -> (B, N, D).
 
     Half of the channels come from what went before, half from what comes after. What lies beyond a sequence's own
@@ -23,8 +23,8 @@ class BothWays(nn.Module):
         self.back = GRU(width, width // 2, batch_first=True)
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
-        ahead, back = side_by_side((self.ahead, self.back), (x, turned(x, lengths)))
-        return torch.cat([ahead, turned(back, lengths)], 2)
+        ahead, back = run_in_step((self.ahead, self.back), (x, reverse_sequences(x, lengths)))
+        return torch.cat([ahead, reverse_sequences(back, lengths)], 2)
 
 
 class GRU(nn.GRU):
@@ -53,14 +53,14 @@ class GRU(nn.GRU):
         return states.squeeze(1).transpose(0, 1)
 
 
-def side_by_side(layers: tuple[GRU, ...], inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+def run_in_step(layers: tuple[GRU, ...], inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
     """Each layer on its own input (B, N, D) -> (B, N, H): on a processor all in the same steps."""
     if _in_steps(inputs[0]):
         return _stepped(layers, inputs, None)
     return tuple(layer(x) for layer, x in zip(layers, inputs, strict=True))
 
 
-def turned(x: Tensor, lengths: Tensor) -> Tensor:
+def reverse_sequences(x: Tensor, lengths: Tensor) -> Tensor:
     """Reverse the real steps of x (B, N, D) in time; the padding stays behind them."""
     steps = torch.arange(x.shape[1], device=x.device)
     from_end = lengths[:, None] - 1 - steps
@@ -87,11 +87,11 @@ def _stepped(layers: tuple[GRU, ...], inputs: tuple[Tensor, ...], start: Tensor 
             told.append(F.linear(x.transpose(0, 1).to(weight_input.dtype), weight_input, bias_input))  # (N, B, 3 H)
         weights.append(weight_hidden)
         biases.append(bias_hidden)
-    states: Tensor = Steps.apply(torch.stack(told, 1), torch.stack(weights), torch.stack(biases), start)  # type: ignore[no-untyped-call]
+    states: Tensor = GRUFunction.apply(torch.stack(told, 1), torch.stack(weights), torch.stack(biases), start)  # type: ignore[no-untyped-call]
     return states.permute(1, 2, 0, 3).unbind()
 
 
-class Steps(torch.autograd.Function):
+class GRUFunction(torch.autograd.Function):
     """Gated recurrent units (Cho et al. 2014, in torch's form), S of them side by side: their steps and gradients.
 
     told (N, S, B, 3 H), what the inputs say to the gates reset, update and new; weight (S, 3 H, H) and bias (S, 3 H),

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from seehear.geometry import Warps
 
 
-def moved(x: Tensor, warps: Warps, *, mode: str = "bilinear") -> Tensor:
+def warp_batch(x: Tensor, warps: Warps, *, mode: str = "bilinear") -> Tensor:
     """Each of x (B, C, H, W) moved by its own warp, in pixels; zeros come in from outside."""
     batch, _, height, width = x.shape
     size = torch.tensor([width, height])

@@ -76,7 +76,7 @@ def trace_graphs(network: Network, dataset: DatasetCache, rows: NDArray[np.int64
     """
     network = network.cpu().eval()
     feeds, outputs = _feeds(network, dataset, rows[:2])
-    flexible = {name: axes for encoder in network.encoders.values() for name, axes in encoder.flexible.items()}  # type: ignore[operator, union-attr]
+    flexible = {name: axes for encoder in network.encoders.values() for name, axes in encoder.dynamic_axes.items()}  # type: ignore[operator, union-attr]
     flexible = {name: {0: "batch", **flexible.get(name, {})} for name in feeds}
     graph = _traced(Served(network, list(feeds), list(outputs)), feeds, list(outputs), flexible)
     if (decoder := network.decoder) is None:

@@ -17,7 +17,7 @@ from seehear.errors import DataError, InputError, UsageError
 from seehear.recipe import SEEDS, Recipe, Training, opaque
 from seehear.runtime.session import threads
 from seehear.senses import SENSES, time_aligned
-from seehear.senses.evidence import Evidence
+from seehear.senses.model_sizing import SizingInputs
 from seehear.table import Row, Table
 
 LOOKED_AT = 600  # examples that the plan reads
@@ -151,7 +151,7 @@ def _senses(
     kind = ANSWERS[table.kind or ""]
     return {
         name: SENSES[name].plan(
-            Evidence(
+            SizingInputs(
                 facts[name],
                 strata[name],
                 len(table),
@@ -256,7 +256,7 @@ def _facts(row: Row) -> tuple[dict[str, Mapping[str, Any]], str]:
     error = ""
     for name, source in row.inputs.items():
         try:
-            found[name] = SENSES[name].facts(SENSES[name].read(source))
+            found[name] = SENSES[name].summarise(SENSES[name].read(source))
         except InputError as refused:
             error = str(refused)
     return found, error

@@ -87,12 +87,12 @@ def _video_writer(folder: Path | None, names: OutputNames, film: Film) -> Iterat
         yield lambda _: None
         return
     from seehear.answers.overlay import enlarge
-    from seehear.senses.film import Reel
+    from seehear.senses.video import VideoWriter
 
     source = first_file(film.name)
     name = names.assign(source)
     video, csv, summary = (reserve_path(folder, name, extension, source) for extension in ("mp4", "csv", "json"))
-    with Reel(video) as reel, open_text(csv, buffering=1) as lines:
+    with VideoWriter(video) as reel, open_text(csv, buffering=1) as lines:
         table = CsvWriter(lines)
         table.row(("time_s", *film.seen.columns))
 

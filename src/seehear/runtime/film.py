@@ -20,9 +20,9 @@ from seehear.runtime.loading import Example, example_name
 from seehear.runtime.prediction import Prediction
 from seehear.runtime.predictor import Predictor
 from seehear.runtime.stream import ahead
-from seehear.senses.film import is_film, pictures
 from seehear.senses.sight import SIGHT
 from seehear.senses.sight.limits import MOST_PIXELS
+from seehear.senses.video import is_video, pictures
 
 Pixels = NDArray[np.uint8]
 Shown = tuple[float, Pixels]  # second, (H, W, 3)
@@ -108,7 +108,7 @@ def check_watches(recipe: Recipe) -> None:
 
 def holds_film(example: Example) -> bool:
     """Whether what sight is given of an example is a film."""
-    return is_film(example.get(SIGHT.name) if isinstance(example, Mapping) else example)
+    return is_video(example.get(SIGHT.name) if isinstance(example, Mapping) else example)
 
 
 def _answers(

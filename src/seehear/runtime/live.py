@@ -58,16 +58,16 @@ def live(recogniser: Predictor, sound: Iterable[Samples], *, hotwords: Sequence[
     for portion in sound:
         for segment in detector.feed(checked(portion)):
             yield _answer(recogniser, segment, guess, hotwords)
-        if detector.going_on is not None and _is_due(*detector.going_on, detector.pausing, guess):
-            guess = _heard(recogniser, detector.so_far(), hotwords)
+        if detector.active_span is not None and _is_due(*detector.active_span, detector.in_pause, guess):
+            guess = _heard(recogniser, detector.current_segment(), hotwords)
             yield guess
     for segment in detector.finish():
         yield _answer(recogniser, segment, guess, hotwords)
 
 
-def _is_due(start_s: float, end_s: float, pausing: bool, guess: Heard | None) -> bool:
+def _is_due(start_s: float, end_s: float, in_pause: bool, guess: Heard | None) -> bool:
     new_s = end_s - max(start_s, guess.end_s if guess else 0.0)
-    return new_s >= max(GUESS_EVERY_S, NEW_SHARE * (end_s - start_s)) or (pausing and new_s > 0)
+    return new_s >= max(GUESS_EVERY_S, NEW_SHARE * (end_s - start_s)) or (in_pause and new_s > 0)
 
 
 def _answer(recogniser: Predictor, segment: Segment, guess: Heard | None, hotwords: Sequence[str] | None) -> Heard:
@@ -82,4 +82,4 @@ def _heard(recogniser: Predictor, segment: Segment, hotwords: Sequence[str] | No
     prediction = recogniser.predict_one(source, senses=[HEARING.name], hotwords=hotwords)
     answer = prediction.answer and prediction.answer.moved(Warp((1.0,), (segment.start_s,)))
     name = f"{segment.start_s:.2f} s to {segment.end_s:.2f} s"
-    return Heard(replace(prediction, input=name, answer=answer), segment.start_s, segment.end_s, segment.over)
+    return Heard(replace(prediction, input=name, answer=answer), segment.start_s, segment.end_s, segment.finished)

@@ -12,7 +12,7 @@ from seehear.errors import InputError, SeehearError
 from seehear.geometry import Geometry
 from seehear.media import Excerpt
 from seehear.senses import SENSES, Array, Source, load_signal
-from seehear.senses.source import Bytes, contents, is_file_object, name_of
+from seehear.senses.input_file import Bytes, is_file_object, read_file_object, source_name
 
 T = TypeVar("T")
 Example = Mapping[str, Source] | Source  # {"image": …, "audio": …}, or one source for whatever senses are in it
@@ -69,8 +69,8 @@ def read_signal(example: Example, sense: str) -> Array | str:
 def example_name(example: Example) -> str:
     """What to call an example in results: its path, its paths, or what kind of thing it is."""
     if isinstance(example, Mapping):
-        return " + ".join(dict.fromkeys(name_of(source) for source in example.values() if source is not None))
-    return name_of(example)
+        return " + ".join(dict.fromkeys(source_name(source) for source in example.values() if source is not None))
+    return source_name(example)
 
 
 def _load_every_sense(name: str, source: Source, specs: Mapping[str, Any], wanted: Sequence[str]) -> LoadedExample:
@@ -99,7 +99,7 @@ def _loaded(name: str, found: Mapping[str, tuple[Array, Geometry] | str]) -> Loa
 
 def _read_file_object(source: Source) -> Source:
     try:
-        return contents(source) if is_file_object(source) else source
+        return read_file_object(source) if is_file_object(source) else source
     except InputError as error:
         return error
 
@@ -116,6 +116,6 @@ def _attempt(source: Source, read: Callable[[], T]) -> T | str:
     try:
         return read()
     except SeehearError as error:
-        return str(error if error.where else error.at(name_of(source)))
+        return str(error if error.where else error.at(source_name(source)))
     except Exception as error:  # one input must not end a run over a hundred thousand
-        return str(InputError(f"cannot be used: {type(error).__name__}: {error}", where=name_of(source)))
+        return str(InputError(f"cannot be used: {type(error).__name__}: {error}", where=source_name(source)))

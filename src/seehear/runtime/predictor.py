@@ -24,7 +24,7 @@ from seehear.runtime.prediction import Prediction, share, wish
 from seehear.runtime.session import Session, threads
 from seehear.runtime.stream import in_batches, read_ahead
 from seehear.senses import SENSES, Array
-from seehear.senses.source import Bytes, is_file_object
+from seehear.senses.input_file import Bytes, is_file_object
 
 PRESENT = "present"  # bool (B, S), fed to graphs of several senses: which of the recipe's senses an example has
 FEW_TILES = 4  # of a picture that is well seen whole
@@ -174,7 +174,7 @@ class Predictor:
             self._prediction(loaded, used, answer, unlike, how),
             hint=self._hint(used[0], geometry.original),
             measured={
-                sense: SENSES[sense].measured(loaded.preprocessed[sense])
+                sense: SENSES[sense].compute_statistics(loaded.preprocessed[sense])
                 for sense in used
                 if sense in self.recipe.input_statistics
             },
@@ -257,7 +257,9 @@ class Predictor:
 
     def _tiles(self, sense: str, grid: Grid) -> Sequence[Tile]:
         """Raises UsageError for answers that do not say what is where."""
-        return SENSES[sense].tiles(grid, self.recipe.senses[sense], self._kind.largest_object_px(self.recipe.answer))
+        return SENSES[sense].cut_tiles(
+            grid, self.recipe.senses[sense], self._kind.largest_object_px(self.recipe.answer)
+        )
 
     def _hint(self, sense: str, grid: Grid) -> str:
         """What to do about a picture in which small things are no longer seen."""

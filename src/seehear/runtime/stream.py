@@ -9,7 +9,7 @@ from itertools import islice
 from threading import Event
 from typing import Protocol, TypeVar, cast
 
-from seehear.senses.isolated import end_busy
+from seehear.senses.isolated_decoding import kill_busy_workers
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -50,7 +50,7 @@ def read_ahead(read: Callable[[A], B], items: Iterable[A], *, threads: int) -> G
             yield from waiting.popleft().result()
     except KeyboardInterrupt:
         closed.set()
-        end_busy()
+        kill_busy_workers()
         raise
     finally:
         closed.set()

@@ -17,7 +17,7 @@ from pydantic import BaseModel
 from seehear.geometry import Geometry, Grid, Tile, Warp
 from seehear.media import Excerpt
 from seehear.senses.corruption import Corruption
-from seehear.senses.evidence import Evidence
+from seehear.senses.model_sizing import SizingInputs
 from seehear.senses.statistic import Statistic
 
 if TYPE_CHECKING:
@@ -41,28 +41,28 @@ class Sense(Protocol):
     Spec: type[BaseModel]
     statistics: Mapping[
         str, Statistic
-    ]  # what `measured` tells, and what people call inputs that have less or more of it
+    ]  # what `compute_statistics` gives, and what people call inputs that have less or more of it
 
     @property
-    def lacking(self) -> str:
+    def missing_dependency(self) -> str:
         """What must be installed before this sense can be used; "" where nothing must."""
 
     def read(self, source: Source) -> Array:
         """Decode one input. Raises InputError, in bounded time and memory, for all that is not readable."""
 
-    def described(self, file: Path) -> Mapping[str, str]:
+    def read_metadata(self, file: Path) -> Mapping[str, str]:
         """What a file says of itself beside its signal, by the heading of a column of metadata; {} for nothing."""
 
     def grid(self, signal: Array) -> Grid:
         """The samples of a signal, read or prepared, in the unit of the warps between them."""
 
-    def facts(self, signal: Array) -> dict[str, Any]:
+    def summarise(self, signal: Array) -> dict[str, Any]:
         """What the plan wants to know of one example: its size, its rate, its colour."""
 
-    def plan(self, evidence: Evidence) -> Any:
+    def plan(self, inputs: SizingInputs) -> Any:
         """A Spec whose sizes follow from the examples and from the work that may be spent on them."""
 
-    def tiles(self, grid: Grid, spec: Any, largest_object_px: float) -> Sequence[Tile]:
+    def cut_tiles(self, grid: Grid, spec: Any, largest_object_px: float) -> Sequence[Tile]:
         """The pieces in which a signal of this grid is asked about, as large as those that were learned from.
 
         They overlap so that a thing up to `largest_object_px` is whole in one of them, up to half of their size.
@@ -72,20 +72,20 @@ class Sense(Protocol):
     def preprocess(self, signal: Array, spec: Any) -> tuple[Array, Warp]:
         """Bring one decoded input to the shape the encoder expects. Not random; the same for training and serving."""
 
-    def measured(self, preprocessed: Array) -> dict[str, float]:
+    def compute_statistics(self, preprocessed: Array) -> dict[str, float]:
         """How one prepared input was taken, by the names of `statistics`: quickly, as every input is measured."""
 
     def collate(self, preprocessed: Sequence[Array | None], spec: Any) -> dict[str, Array]:
         """Stack prepared inputs into the arrays that the encoder is fed by name; None is a sense withheld."""
 
-    def encoder(self, spec: Any) -> nn.Module:
+    def build_encoder(self, spec: Any) -> nn.Module:
         """A module: forward(collate's tensors by name) -> Cells, with `finer` ones where it has them.
 
         `widths` tells the channels of each level of cells, finest first; `flexible` the axes that vary from batch to
         batch, by input; `begin(inputs)` fits what is a statistic of training examples, before the first step.
         """
 
-    def augment(self, spec: Any) -> nn.Module:
+    def build_augmentation(self, spec: Any) -> nn.Module:
         """A module: collate's tensors, Tempo -> the same, randomly changed without changing the answer; and the Warps
         that tell how they moved, None where the answer does not say where.
 

@@ -74,9 +74,9 @@ class SenseLike(Protocol):
     def media(self) -> tuple[str, ...]: ...
 
     @property
-    def lacking(self) -> str: ...
+    def missing_dependency(self) -> str: ...
 
-    def described(self, file: Path) -> Mapping[str, str]: ...
+    def read_metadata(self, file: Path) -> Mapping[str, str]: ...
 
 
 @dataclass(frozen=True)
@@ -213,7 +213,7 @@ def _read_by(sense: SenseLike, columns: dict[str, str], cells: pa.Table) -> dict
 def _wanted(
     offered: dict[str, dict[str, str]], senses: Sequence[str], known: Sequence[SenseLike], cells: pa.Table
 ) -> dict[str, dict[str, str]]:
-    lacking = {sense.name: sense.lacking for sense in known}
+    lacking = {sense.name: sense.missing_dependency for sense in known}
     if not senses:
         raise UsageError("no sense is named", allowed=", ".join(lacking))
     for sense in senses:
@@ -239,7 +239,7 @@ def _usual(
     if not offered:
         hint = "call the column with the files image, audio or video"
         raise DataError(f"no column names pictures or recordings: {_listed(cells.column_names)}", hint=hint)
-    lacking = {sense.name: sense.lacking for sense in known if sense.lacking}
+    lacking = {sense.name: sense.missing_dependency for sense in known if sense.missing_dependency}
     wished = _most(told_by, set(offered))
     usable = {sense: headings for sense, headings in offered.items() if sense not in lacking} or offered
     chosen = _most(told_by, set(usable))

@@ -182,7 +182,7 @@ def _read_file_metadata(
     rows = len(columns.key)
     for name, files in columns.senses.items():
         for row, file in enumerate(files.to_pylist()):
-            for heading, value in senses[name].described(root / file).items() if file else ():
+            for heading, value in senses[name].read_metadata(root / file).items() if file else ():
                 cells.setdefault(heading, [None] * rows)[row] = value
     known = {plural(heading) for heading in columns.metadata}
     new = {heading: told for heading, told in cells.items() if plural(heading) not in known}

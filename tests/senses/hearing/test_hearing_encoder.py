@@ -7,18 +7,18 @@ import torch
 
 from learning import SPECS
 from seehear.senses.hearing.augment import CLIPPED_AT, TRANSFORMED_SAMPLES, _clipped, _in_a_room
-from seehear.senses.hearing.encoder import LEVELLED, Listener, levelled
+from seehear.senses.hearing.encoder import LEVELLED, HearingEncoder, levelled
 from seehear.senses.hearing.plan import FRAMES_PER_CELL, HOP_SAMPLES, RATE_HZ
 
 
 @pytest.fixture(scope="module")
-def listener() -> Listener:
+def listener() -> HearingEncoder:
     torch.manual_seed(0)
-    return Listener(SPECS["audio"]).eval()
+    return HearingEncoder(SPECS["audio"]).eval()
 
 
 @pytest.mark.parametrize("samples", [4000, 4001, 4159, 4160, 4161, 4320, 6399])
-def test_a_cell_that_is_begun_is_a_cell(listener: Listener, samples: int) -> None:
+def test_a_cell_that_is_begun_is_a_cell(listener: HearingEncoder, samples: int) -> None:
     with torch.no_grad():
         cells = listener(torch.randn(2, samples), torch.tensor([samples, samples - 700]))
     per_cell = FRAMES_PER_CELL * HOP_SAMPLES

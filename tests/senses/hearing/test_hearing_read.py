@@ -188,7 +188,7 @@ def test_what_goes_beyond_full_scale_is_made_quieter_not_clipped() -> None:
 
 def test_silence_is_a_legal_sound() -> None:
     assert not HEARING.read(np.zeros(800, np.float32)).any()
-    assert HEARING.facts(np.zeros(800, np.float32)) == {"seconds": 0.05, "top_hz": 0.0, "constant": True}
+    assert HEARING.summarise(np.zeros(800, np.float32)) == {"seconds": 0.05, "top_hz": 0.0, "constant": True}
 
 
 @pytest.mark.parametrize(
@@ -334,7 +334,7 @@ def test_a_short_excerpt_of_a_recording_that_is_too_long_is_read(tmp_path: Path)
 @pytest.mark.parametrize("rate_hz", [8_000, 16_000])
 def test_top_hz_tells_how_high_a_recording_reaches(rate_hz: int) -> None:
     noise = np.random.default_rng(0).normal(0, 0.1, rate_hz).astype(np.float32)
-    facts = HEARING.facts(HEARING.read(written(noise, rate_hz)))
+    facts = HEARING.summarise(HEARING.read(written(noise, rate_hz)))
     assert facts["top_hz"] == pytest.approx(rate_hz / 2, rel=0.06)
     assert facts["seconds"] == pytest.approx(1.0, abs=0.001)
     assert not facts["constant"]

@@ -15,7 +15,6 @@ from PIL import Image
 from seehear.errors import InputError
 from seehear.geometry import TimeStretch
 from seehear.media import Excerpt
-from seehear.senses.evidence import Evidence
 from seehear.senses.hearing.augment import AugmentHearing
 from seehear.senses.hearing.plan import HearingSpec
 from seehear.senses.lips import LIPS
@@ -23,6 +22,7 @@ from seehear.senses.lips import face as finder
 from seehear.senses.lips.augment import AugmentLips
 from seehear.senses.lips.plan import CELL_S, LipsSpec, plan_lips
 from seehear.senses.lips.read import HEIGHT_PX, WIDTH_PX, read
+from seehear.senses.model_sizing import SizingInputs
 from speaking import RATE_HZ, face, film
 
 SPEC = LipsSpec(
@@ -128,7 +128,7 @@ def test_damaged_videos_end_in_an_error_or_a_clip(tmp_path: Path) -> None:
 def test_without_opencv_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(finder, "find_spec", lambda name: None)
     monkeypatch.setattr(finder, "_local", threading.local())
-    assert LIPS.lacking == "reading lips needs OpenCV, which is not installed: pip install 'seehear[lips]'"
+    assert LIPS.missing_dependency == "reading lips needs OpenCV, which is not installed: pip install 'seehear[lips]'"
     with pytest.raises(InputError, match=r"needs OpenCV.*pip install 'seehear\[lips\]'"):
         read(film(tmp_path / "a.mp4", [SHUT] * 4))
 
@@ -162,7 +162,7 @@ def test_a_clip_is_fitted_and_what_is_too_long_is_refused() -> None:
 def test_a_larger_budget_buys_a_larger_network() -> None:
     def planned(gigaflop: float) -> LipsSpec:
         facts = [{"seconds": 3.0, "constant": False}] * 10
-        return plan_lips(Evidence(facts, [""] * 10, 600, gigaflop, requires_full_input=True))
+        return plan_lips(SizingInputs(facts, [""] * 10, 600, gigaflop, requires_full_input=True))
 
     small, large = planned(1e4), planned(1e6)
     assert small.step_gigaflop(3.0) < large.step_gigaflop(3.0)

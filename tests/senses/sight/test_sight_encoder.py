@@ -9,7 +9,7 @@ import torch
 from torch.nn import functional as F
 
 from seehear.senses.sight import encoder
-from seehear.senses.sight.encoder import Pyramid
+from seehear.senses.sight.encoder import SightEncoder
 from seehear.senses.sight.plan import SightSpec
 
 PICTURES = torch.randint(0, 256, (3, 24, 32, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
@@ -20,7 +20,7 @@ def levels(mirror: bool, pictures: torch.Tensor) -> list[torch.Tensor]:
     torch.manual_seed(0)
     spec = SightSpec(height=24, width=32, channels=3, stages=(8, 16), mirror=mirror)
     with torch.no_grad():
-        cells = Pyramid(spec).eval()(pictures)
+        cells = SightEncoder(spec).eval()(pictures)
     return [level.x.unflatten(1, level.grid.shape) for level in (*cells.finer, cells)]
 
 
@@ -46,7 +46,7 @@ def test_many_large_pictures_are_begun_with_in_bounded_memory(monkeypatch: pytes
     monkeypatch.setattr(encoder, "MOST_PATCH_NUMBERS", 1_000_000)
     monkeypatch.setattr(encoder.F, "unfold", counted)
     stem = encoder.Stem(3, 4)
-    stem.begin(planes)
+    stem.fit_statistics(planes)
     assert 500_000 < numbers[0] <= 1_000_000
     with torch.no_grad():
         said = stem.conv((planes - planes.mean((0, 2, 3), keepdim=True)) / planes.std((0, 2, 3))[:, None, None])

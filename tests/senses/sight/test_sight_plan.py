@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from seehear.senses.evidence import Evidence
+from seehear.senses.model_sizing import SizingInputs
 from seehear.senses.sight.plan import SightSpec, mirror_keeps_class, plan_sight
 
 
@@ -36,7 +36,7 @@ def test_without_classes_nothing_is_mirrored() -> None:
 
 def planned(height: int, width: int, *, gigaflop: float, output_stride_px: int | None) -> SightSpec:
     facts = [{"height": height, "width": width, "channels": 3, "thumbnail": np.zeros((16, 16), np.float32)}] * 4
-    return plan_sight(Evidence(facts, [""] * 4, 300, gigaflop, output_stride_px=output_stride_px))
+    return plan_sight(SizingInputs(facts, [""] * 4, 300, gigaflop, output_stride_px=output_stride_px))
 
 
 @pytest.mark.parametrize(("height", "width"), [(360, 480), (3000, 4000), (8, 8), (28, 28), (70, 90), (400, 120)])
@@ -60,7 +60,7 @@ def test_few_small_pictures_get_steps_before_they_get_a_larger_network() -> None
 
     def widest(examples: int, batch: int) -> int:
         """For as much work per picture."""
-        evidence = Evidence(facts, [""] * 4, examples, 10.0 * examples, batches=examples // batch)
+        evidence = SizingInputs(facts, [""] * 4, examples, 10.0 * examples, batches=examples // batch)
         return plan_sight(evidence).stages[-1]
 
     assert widest(1_000, 32) < widest(50_000, 256) == 384

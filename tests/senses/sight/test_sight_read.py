@@ -18,8 +18,7 @@ from malformed_corpus import SEEDS, encoded, filmed, heic, held_upright, patched
 from seehear.errors import InputError
 from seehear.media import Excerpt
 from seehear.senses.file_type import detect_file_type
-from seehear.senses.sight import SIGHT
-from seehear.senses.sight import heic as heic_reading
+from seehear.senses.sight import SIGHT, pillow_plugins
 from seehear.senses.sight.limits import MOST_PIXELS
 from seehear.senses.sight.read import AT_ONCE
 from seehear.table.layouts.image_sizes import read_sizes_px
@@ -202,7 +201,7 @@ def test_brands_tell_pictures_from_films(brands: bytes, kind: str) -> None:
 
 def test_without_pillow_heif_its_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     data = heic()
-    monkeypatch.setattr(heic_reading, "find_spec", lambda _: None)
+    monkeypatch.setattr(pillow_plugins, "find_spec", lambda _: None)
     assert "a HEIC picture needs pillow-heif. Next: pip install 'seehear[heic]'" in str(refusal(data))
 
 
@@ -249,8 +248,8 @@ def test_the_picture_of_an_excerpt_is_the_frame_in_its_middle(
 def test_excerpts_that_have_no_picture_are_refused(tmp_path: Path) -> None:
     for name in ("mp4", "png"):
         (tmp_path / name).write_bytes(seed(name))
-    beyond = str(refusal(Excerpt(tmp_path / "mp4", 1.5, 2.5)))
-    assert beyond.startswith(
+    beyond_end_error = str(refusal(Excerpt(tmp_path / "mp4", 1.5, 2.5)))
+    assert beyond_end_error.startswith(
         f"{tmp_path / 'mp4'} [1.50 s to 2.50 s]: the stretch ends at 2.50 s, the recording at 1.00"
     )
     still = str(refusal(Excerpt(tmp_path / "png", 0, 1)))
@@ -338,12 +337,12 @@ class TestDicom:
 
 
 def test_facts_tell_size_colour_and_constancy() -> None:
-    facts = SIGHT.facts(SIGHT.read(picture()))
+    facts = SIGHT.summarise(SIGHT.read(picture()))
     assert (facts["height"], facts["width"], facts["channels"], facts["constant"]) == (48, 64, 3, False)
     assert facts["thumbnail"].shape == (16, 16)
     grey_jpeg = SIGHT.read(saved(Image.fromarray(picture()).convert("L").convert("RGB"), "JPEG"))
-    assert grey_jpeg.shape[2] == 3 and SIGHT.facts(grey_jpeg)["channels"] == 1
-    assert SIGHT.facts(np.full((5, 5, 3), 9, np.uint8))["constant"]
+    assert grey_jpeg.shape[2] == 3 and SIGHT.summarise(grey_jpeg)["channels"] == 1
+    assert SIGHT.summarise(np.full((5, 5, 3), 9, np.uint8))["constant"]
 
 
 def test_a_picture_draws_itself() -> None:

@@ -13,7 +13,7 @@ from seehear.answers.head import Smooth, map_of
 from seehear.answers.mask.spec import UNKNOWN
 from seehear.geometry import Cells, Warps
 from seehear.layers.linear import Float32Linear
-from seehear.layers.warping import moved
+from seehear.layers.warping import warp_batch
 
 if TYPE_CHECKING:
     from seehear.answers.mask.spec import MaskSpec
@@ -60,8 +60,8 @@ class Head(nn.Module):
         mean: Tensor = entropy.sum((1, 2)) / weight.sum((1, 2)).clamp_min(1e-6)
         return mean
 
-    def moved(self, target: dict[str, Tensor], warps: Warps) -> dict[str, Tensor]:
+    def warp_batch(self, target: dict[str, Tensor], warps: Warps) -> dict[str, Tensor]:
         """The classes of warped pictures, by nearest neighbour; UNKNOWN outside the original."""
         truth = target["classes"][:, None].float()  # (B, 1, H, W)
-        warped = moved(UNKNOWN - truth, warps, mode="nearest")  # outside is filled with zeros
+        warped = warp_batch(UNKNOWN - truth, warps, mode="nearest")  # outside is filled with zeros
         return {"classes": (UNKNOWN - warped)[:, 0].round().to(torch.uint8)}

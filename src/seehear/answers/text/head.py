@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from seehear.answers.text.decoder import AskedDecoder, Decoder
 from seehear.geometry import Cells
 from seehear.layers.linear import Float32Linear
-from seehear.layers.recurrence import BothWays
+from seehear.layers.recurrence import BidirectionalGRU
 
 if TYPE_CHECKING:
     from seehear.answers.text import TextSpec
@@ -38,7 +38,7 @@ class Head(nn.Module):
         self.blank = len(spec.ctc_tokens)
         self.aided = bool(spec.auxiliary_tokens)
         self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(LAYERS))
-        self.layers = nn.ModuleList(BothWays(width) for _ in range(LAYERS))
+        self.layers = nn.ModuleList(BidirectionalGRU(width) for _ in range(LAYERS))
         self.drop = nn.Dropout(DROPOUT)
         self.norm = nn.LayerNorm(width)
         self.classify = Float32Linear(width, self.blank + 1)

@@ -23,7 +23,7 @@ def measure_input_statistics(material: DataSplit) -> Ranges:
         if len(rows) < FEWEST:
             continue
         some = rows[np.linspace(0, len(rows) - 1, min(len(rows), MOST_MEASURED)).round().astype(int)]
-        measured = [SENSES[sense].measured(material.dataset.preprocessed(sense, int(row))) for row in some]
+        measured = [SENSES[sense].compute_statistics(material.dataset.preprocessed(sense, int(row))) for row in some]
         if names := SENSES[sense].statistics:
             ends = {name: np.quantile([each[name] for each in measured], _ends()) for name in names}
             ranges[sense] = {name: (round(float(low), 3), round(float(high), 3)) for name, (low, high) in ends.items()}

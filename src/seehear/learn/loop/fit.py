@@ -106,7 +106,7 @@ class Run:
         self.autotuner = Autotuner(executions(self.training, self.device))
         self._checked: set[Execution] = set()
         senses = network.recipe.senses
-        self.augments: dict[str, Any] = {name: SENSES[name].augment(spec) for name, spec in senses.items()}
+        self.augments: dict[str, Any] = {name: SENSES[name].build_augmentation(spec) for name, spec in senses.items()}
         supports_mixup = ANSWERS[network.recipe.kind].supports_mixup
         self.mixed = MIXED * supports_mixup * min(float(spec.augmentation_strength) for spec in senses.values())  # type: ignore[attr-defined]
         self._averaged = learned_tensors(self.average), learned_tensors(network)

@@ -25,7 +25,7 @@ class Network(nn.Module):
     def __init__(self, recipe: Recipe) -> None:
         super().__init__()
         self.recipe = recipe
-        self.encoders = nn.ModuleDict({name: SENSES[name].encoder(spec) for name, spec in recipe.senses.items()})
+        self.encoders = nn.ModuleDict({name: SENSES[name].build_encoder(spec) for name, spec in recipe.senses.items()})
         self.fusion = fusion(recipe.senses, recipe.width)
         alone = len(self.encoders) == 1  # what several see together has no finer levels
         widths = next(iter(self.encoders.values())).widths if alone else (recipe.width,)
@@ -34,7 +34,7 @@ class Network(nn.Module):
 
     def begin(self, sense: str, inputs: Tensors) -> None:
         """Fit what is a statistic of the training examples that have a sense, before the first step."""
-        self.encoders[sense].begin(inputs)  # type: ignore[operator]
+        self.encoders[sense].fit_statistics(inputs)  # type: ignore[operator]
 
     def own(self, sense: str, inputs: Tensors) -> Tensors:
         """The inputs of one sense: those named like it, or like it and an underscore."""

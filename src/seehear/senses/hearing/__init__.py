@@ -12,12 +12,12 @@ from pydantic import BaseModel
 
 from seehear.geometry import Grid, Tile, Warp
 from seehear.senses.corruption import Corruption
-from seehear.senses.evidence import Evidence
 from seehear.senses.hearing.plan import CELL_S, RATE_HZ, HearingSpec, plan_hearing
 from seehear.senses.hearing.preprocess import collate, preprocess
 from seehear.senses.hearing.read import read
 from seehear.senses.hearing.spectrum import draw, top_hz
-from seehear.senses.hearing.statistics import STATISTICS, statistics
+from seehear.senses.hearing.statistics import STATISTICS, compute_statistics
+from seehear.senses.model_sizing import SizingInputs
 from seehear.senses.statistic import Statistic
 
 if TYPE_CHECKING:
@@ -35,44 +35,44 @@ class Hearing:
     media: tuple[str, ...] = ("recording", "video")
     pitch_s: float | None = CELL_S
     padding: Literal["constant", "edge"] | None = "constant"
-    lacking = ""
+    missing_dependency = ""
     Spec: type[BaseModel] = HearingSpec
     statistics: Mapping[str, Statistic] = STATISTICS
 
     def read(self, source: Any) -> Samples:
         return read(source)
 
-    def described(self, file: Path) -> dict[str, str]:
+    def read_metadata(self, file: Path) -> dict[str, str]:
         return {}
 
     def grid(self, signal: Samples) -> Grid:
         return Grid(signal.shape, 1 / RATE_HZ, "s")
 
-    def facts(self, signal: Samples) -> dict[str, Any]:
+    def summarise(self, signal: Samples) -> dict[str, Any]:
         """seconds; top_hz, the highest frequency with anything in it; whether it is constant, such as silence."""
         return {"seconds": self.grid(signal).lasts_s, "top_hz": top_hz(signal), "constant": float(np.ptp(signal)) == 0}
 
-    def plan(self, evidence: Evidence) -> HearingSpec:
-        return plan_hearing(evidence)
+    def plan(self, inputs: SizingInputs) -> HearingSpec:
+        return plan_hearing(inputs)
 
-    def tiles(self, grid: Grid, spec: HearingSpec, largest_object_px: float) -> Sequence[Tile]:
+    def cut_tiles(self, grid: Grid, spec: HearingSpec, largest_object_px: float) -> Sequence[Tile]:
         return [Tile.all_of(grid)]
 
     def preprocess(self, signal: Samples, spec: HearingSpec) -> tuple[Samples, Warp]:
         return preprocess(signal, spec)
 
-    def measured(self, preprocessed: Samples) -> dict[str, float]:
-        return statistics(preprocessed)
+    def compute_statistics(self, preprocessed: Samples) -> dict[str, float]:
+        return compute_statistics(preprocessed)
 
     def collate(self, preprocessed: Sequence[Samples | None], spec: HearingSpec) -> dict[str, NDArray[Any]]:
         return collate(preprocessed, spec)
 
-    def encoder(self, spec: HearingSpec) -> nn.Module:
-        from seehear.senses.hearing.encoder import Listener
+    def build_encoder(self, spec: HearingSpec) -> nn.Module:
+        from seehear.senses.hearing.encoder import HearingEncoder
 
-        return Listener(spec)
+        return HearingEncoder(spec)
 
-    def augment(self, spec: HearingSpec) -> nn.Module:
+    def build_augmentation(self, spec: HearingSpec) -> nn.Module:
         from seehear.senses.hearing.augment import AugmentHearing
 
         return AugmentHearing(spec)

@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 from seehear.errors import InputError
 from seehear.media import Excerpt
 from seehear.senses.file_type import HEADER_BYTES, describe_file_type, detect_file_type
-from seehear.senses.source import ROUNDED_S, beyond
+from seehear.senses.input_file import END_TOLERANCE_S, beyond_end_error
+from seehear.senses.libav import DEMUXERS, check_libav, container, frames
 from seehear.senses.truncation import check_not_truncated
-from seehear.senses.video import DEMUXERS, check_libav, container, frames
 
 Block = NDArray[np.float32]
 
@@ -125,8 +125,8 @@ def _blocks_of(opened: Any) -> Sound:
 def _sndfile_excerpt(opened: Any, excerpt: Excerpt, *, exact: bool) -> Sound:
     rate_hz = opened.samplerate
     begin, end = _frames_of(excerpt, rate_hz)
-    if end > opened.frames + ROUNDED_S * rate_hz:
-        raise beyond(excerpt, opened.frames / rate_hz)
+    if end > opened.frames + END_TOLERANCE_S * rate_hz:
+        raise beyond_end_error(excerpt, opened.frames / rate_hz)
     at = opened.seek(min(begin, opened.frames)) if exact else 0
     blocks = _cut(_blocks_of(opened).blocks, at, excerpt, rate_hz)
     return Sound(rate_hz, opened.channels, blocks, frames_said=end - at, at_least=min(end, opened.frames) - begin)
@@ -220,8 +220,8 @@ def _cut(blocks: Iterator[Block], at: int, excerpt: Excerpt, rate_hz: int) -> It
         at += len(block)
         if at >= end:
             return
-    if at + ROUNDED_S * rate_hz < end:
-        raise beyond(excerpt, at / rate_hz)
+    if at + END_TOLERANCE_S * rate_hz < end:
+        raise beyond_end_error(excerpt, at / rate_hz)
 
 
 def _block(frame: Any) -> Block:

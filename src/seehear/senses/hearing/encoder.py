@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from seehear.geometry import Cells, Grid
-from seehear.layers.layout import keeping_layout
-from seehear.layers.recurrence import BothWays
+from seehear.layers.layout import keep_channels_last
+from seehear.layers.recurrence import BidirectionalGRU
 from seehear.senses.hearing.augment import mask_spectrogram
 from seehear.senses.hearing.plan import (
     CELL_S,
@@ -34,26 +34,26 @@ LEVELLED = 0.8  # share of the difference in level, in decibels, that is taken a
 QUIETEST_POWER = 1e-7  # added before the logarithm: about 70 dB under a full-scale tone's peak
 
 
-class Listener(nn.Module):
+class HearingEncoder(nn.Module):
     """audio (B, T) at RATE_HZ, audio_samples (B,) -> Cells of CELL_S each."""
 
     def __init__(self, spec: HearingSpec) -> None:
         super().__init__()
         self.spec = spec
         self.widths = (spec.width,)  # channels of each level of cells
-        self.flexible = {"audio": {1: "samples"}}  # axes that vary from batch to batch, beside the first
+        self.dynamic_axes = {"audio": {1: "samples"}}  # axes that vary from batch to batch, beside the first
         self.logmel = LogMel(spec.mels, spec.top_hz)
         before = (1, *spec.stages[:-1])
         halving = (True, True, False)  # in time
         self.stages = nn.ModuleList(Stage(*shape) for shape in zip(before, spec.stages, halving, strict=True))
         self.project = nn.Linear(spec.stages[-1] * (spec.mels // 8), spec.width)
         self.norm = nn.LayerNorm(spec.width)
-        self.recurrent = BothWays(spec.width)
+        self.recurrent = BidirectionalGRU(spec.width)
 
     @torch.no_grad()
-    def begin(self, inputs: dict[str, Tensor]) -> None:
+    def fit_statistics(self, inputs: dict[str, Tensor]) -> None:
         """Fit the parts that are statistics of the training recordings, before the first step."""
-        self.logmel.begin(levelled(inputs["audio"]), inputs["audio_samples"])
+        self.logmel.fit_statistics(levelled(inputs["audio"]), inputs["audio_samples"])
 
     def forward(self, audio: Tensor, audio_samples: Tensor) -> Cells:
         x = self.logmel(levelled(audio))  # (B, M, F)
@@ -63,7 +63,7 @@ class Listener(nn.Module):
         x = x[:, None] * _valid_mask(frames, x.shape[-1], 4)
         for stage in self.stages:
             x, frames = stage(x, frames)
-        x = self.norm(F.gelu(self.project(keeping_layout(x).flatten(1, 2).transpose(1, 2))))  # (B, N, D)
+        x = self.norm(F.gelu(self.project(keep_channels_last(x).flatten(1, 2).transpose(1, 2))))  # (B, N, D)
         valid_mask = _valid_mask(frames, x.shape[1], 2)
         x = (x + self.recurrent(x, frames)) * valid_mask[:, :, None]
         return Cells(x, valid_mask, Grid((x.shape[1],), CELL_S, "s"))
@@ -100,7 +100,7 @@ class LogMel(nn.Module):
         self.register_buffer("mean", torch.zeros(mels))
         self.register_buffer("scale", torch.ones(mels))
 
-    def begin(self, audio: Tensor, samples: Tensor) -> None:
+    def fit_statistics(self, audio: Tensor, samples: Tensor) -> None:
         few = [audio[start : start + TRANSFORMED] for start in range(0, len(audio), TRANSFORMED)]
         log = torch.cat([self._log(some) for some in few])  # (B, M, F)
         valid_mask = _valid_mask(_ceil_divide(samples, HOP_SAMPLES), log.shape[-1], 2)

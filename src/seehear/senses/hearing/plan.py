@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from seehear.senses.evidence import IN_TIME, Evidence
+from seehear.senses.model_sizing import TEMPORAL_EPOCHS, SizingInputs
 
 RATE_HZ = 16_000
 HOP_SAMPLES = 160  # 10 ms between frames
@@ -61,23 +61,25 @@ class HearingSpec(BaseModel):
         return 6 * total / 1e9
 
 
-def plan_hearing(evidence: Evidence) -> HearingSpec:
+def plan_hearing(inputs: SizingInputs) -> HearingSpec:
     """The largest network of MODEL_SIZES that hears every recording often enough.
 
     What is longer than most is cut to their length; where the whole counts, LONGEST_S is the limit for all.
     """
-    seconds = np.array([fact["seconds"] for fact in evidence.facts])
-    usual_s = LONGEST_S if evidence.requires_full_input else np.quantile(seconds, 0.98) * 1.25
+    seconds = np.array([fact["seconds"] for fact in inputs.summaries])
+    usual_s = LONGEST_S if inputs.requires_full_input else np.quantile(seconds, 0.98) * 1.25
     longest_s = float(np.clip(usual_s, 2 * SHORTEST_S, LONGEST_S))
-    top_hz = float(np.clip(np.median([fact["top_hz"] for fact in evidence.facts]), 2_000, RATE_HZ / 2))
+    top_hz = float(np.clip(np.median([fact["top_hz"] for fact in inputs.summaries]), 2_000, RATE_HZ / 2))
     plain = HearingSpec(
         longest_s=round(longest_s, 2),
         top_hz=round(top_hz, -2),
         stages=MODEL_SIZES[0][0],
         width=MODEL_SIZES[0][1],
-        requires_full_input=evidence.requires_full_input,
-        drowned=evidence.beside,
+        requires_full_input=inputs.requires_full_input,
+        drowned=inputs.beside,
     )
     sizes = [plain.model_copy(update={"stages": stages, "width": width}) for stages, width in MODEL_SIZES]
-    spec, passes = evidence.afforded(sizes, lambda size: size.step_gigaflop(float(seconds.mean())), IN_TIME.wanted)
-    return spec.model_copy(update={"augmentation_strength": IN_TIME.augmentation_strength(passes)})
+    spec, passes = inputs.choose_size(
+        sizes, lambda size: size.step_gigaflop(float(seconds.mean())), TEMPORAL_EPOCHS.wanted
+    )
+    return spec.model_copy(update={"augmentation_strength": TEMPORAL_EPOCHS.augmentation_strength(passes)})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -9,11 +11,10 @@ from numpy.typing import NDArray
 
 from seehear.errors import InputError
 from seehear.media import Excerpt
-from seehear.senses.hearing.channels import Correlation, difference, mean
 from seehear.senses.hearing.decode import Sound, by_libav, by_sndfile
 from seehear.senses.hearing.plan import RATE_HZ
-from seehear.senses.isolated import decoded
-from seehear.senses.source import naming, opened
+from seehear.senses.input_file import name_errors, open_source
+from seehear.senses.isolated_decoding import decode_isolated
 from seehear.senses.truncation import truncated
 
 Samples = NDArray[np.float32]
@@ -22,6 +23,8 @@ LONGEST_S = 3_600
 LOWEST_RATE_HZ, HIGHEST_RATE_HZ = 1_000, 384_000
 MOST_CHANNELS = 64
 _MOST_SAMPLES = LONGEST_S * 48_000 * 4  # of all channels together: bounds the work, not only the length
+
+OPPOSED = -0.9  # a correlation below which two channels cancel: what both share is a twentieth of their energy or less
 
 
 def read(source: Any) -> Samples:
@@ -33,7 +36,7 @@ def read(source: Any) -> Samples:
     Raises InputError for what is not a recording, damaged, cut short, longer than LONGEST_S, or ends before the
     excerpt does.
     """
-    with naming(source, "recording"):
+    with name_errors(source, "recording"):
         return _read(source)
 
 
@@ -43,8 +46,8 @@ def _read(source: Any) -> Samples:
     if isinstance(source, np.ndarray):
         return _mono(_from_array(source, RATE_HZ))
     excerpt = source if isinstance(source, Excerpt) else None
-    with opened(source) as file, by_sndfile(file, excerpt) as sound:
-        return decoded("sound", file, source) if sound is None else _mono(sound)
+    with open_source(source) as file, by_sndfile(file, excerpt) as sound:
+        return decode_isolated("sound", file, source) if sound is None else _mono(sound)
 
 
 def decode(file: BinaryIO, excerpt: Excerpt | None = None) -> Samples:
@@ -133,3 +136,34 @@ def _from_array(samples: NDArray[Any], rate_hz: Any) -> Sound:
         raise InputError(f"an array of {samples.dtype}", allowed="floats, int16, int32 or uint8")
     block = scaled if scaled.ndim == 2 else scaled[:, None]
     return Sound(int(rate_hz), block.shape[1], iter([block]), frames_said=len(block))
+
+
+@dataclass
+class Correlation:
+    """The correlation of two channels, over all blocks so far."""
+
+    own: float = 0.0  # energy of the first
+    other: float = 0.0
+    shared: float = 0.0
+
+    def add(self, block: Samples) -> None:
+        """block: (frames, 2)."""
+        first, second = block[:, 0].astype(np.float64), block[:, 1].astype(np.float64)
+        self.own += float(first @ first)
+        self.other += float(second @ second)
+        self.shared += float(first @ second)
+
+    @property
+    def opposed(self) -> bool:
+        """Whether one channel is the other inverted, at any loudness. False if one is silent."""
+        return self.shared < OPPOSED * math.sqrt(self.own * self.other)
+
+
+def mean(block: Samples) -> Samples:
+    """(frames, channels) -> (frames,)"""
+    return np.ascontiguousarray(block[:, 0] if block.shape[1] == 1 else block.mean(axis=1), np.float32)
+
+
+def difference(block: Samples) -> Samples:
+    """The mean of the first channel and the inverted second; (frames, 2) -> (frames,)"""
+    return np.ascontiguousarray((block[:, 0] - block[:, 1]) / 2, np.float32)

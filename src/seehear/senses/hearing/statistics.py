@@ -20,7 +20,7 @@ FRAME_SAMPLES = RATE_HZ // 50
 SILENT_DB = -100.0
 
 
-def statistics(preprocessed: Samples) -> dict[str, float]:
+def compute_statistics(preprocessed: Samples) -> dict[str, float]:
     """(T,) float32, as the encoder gets it."""
     frames = preprocessed[: len(preprocessed) // FRAME_SAMPLES * FRAME_SAMPLES].reshape(-1, FRAME_SAMPLES)
     power = np.square(frames if len(frames) else preprocessed[None]).mean(1)

@@ -13,11 +13,11 @@ from pydantic import BaseModel
 
 from seehear.geometry import Grid, Tile, Warp
 from seehear.senses.corruption import Corruption
-from seehear.senses.evidence import Evidence
-from seehear.senses.lips.face import lacking
+from seehear.senses.lips.face import missing_dependency
 from seehear.senses.lips.plan import CELL_S, RATE_HZ, LipsSpec, plan_lips
 from seehear.senses.lips.preprocess import collate, preprocess
 from seehear.senses.lips.read import read
+from seehear.senses.model_sizing import SizingInputs
 from seehear.senses.statistic import Statistic
 
 if TYPE_CHECKING:
@@ -40,43 +40,43 @@ class Lips:
     statistics: Mapping[str, Statistic] = {}
 
     @property
-    def lacking(self) -> str:
-        return lacking()
+    def missing_dependency(self) -> str:
+        return missing_dependency()
 
     def read(self, source: Any) -> Clip:
         return read(source)
 
-    def described(self, file: Path) -> dict[str, str]:
+    def read_metadata(self, file: Path) -> dict[str, str]:
         return {}
 
     def grid(self, signal: Clip) -> Grid:
         return Grid(signal.shape[:1], 1 / RATE_HZ, "s")
 
-    def facts(self, signal: Clip) -> dict[str, Any]:
+    def summarise(self, signal: Clip) -> dict[str, Any]:
         """seconds; whether it is constant: a still picture says nothing."""
         return {"seconds": self.grid(signal).lasts_s, "constant": bool(np.ptp(signal, axis=0).max() == 0)}
 
-    def plan(self, evidence: Evidence) -> LipsSpec:
-        return plan_lips(evidence)
+    def plan(self, inputs: SizingInputs) -> LipsSpec:
+        return plan_lips(inputs)
 
-    def tiles(self, grid: Grid, spec: LipsSpec, largest_object_px: float) -> Sequence[Tile]:
+    def cut_tiles(self, grid: Grid, spec: LipsSpec, largest_object_px: float) -> Sequence[Tile]:
         return [Tile.all_of(grid)]
 
     def preprocess(self, signal: Clip, spec: LipsSpec) -> tuple[Clip, Warp]:
         return preprocess(signal, spec)
 
-    def measured(self, preprocessed: Clip) -> dict[str, float]:
+    def compute_statistics(self, preprocessed: Clip) -> dict[str, float]:
         return {}
 
     def collate(self, preprocessed: Sequence[Clip | None], spec: LipsSpec) -> dict[str, NDArray[Any]]:
         return collate(preprocessed, spec)
 
-    def encoder(self, spec: LipsSpec) -> nn.Module:
-        from seehear.senses.lips.encoder import Reader
+    def build_encoder(self, spec: LipsSpec) -> nn.Module:
+        from seehear.senses.lips.encoder import LipsEncoder
 
-        return Reader(spec)
+        return LipsEncoder(spec)
 
-    def augment(self, spec: LipsSpec) -> nn.Module:
+    def build_augmentation(self, spec: LipsSpec) -> nn.Module:
         from seehear.senses.lips.augment import AugmentLips
 
         return AugmentLips(spec)

@@ -11,12 +11,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from seehear.geometry import Cells, Grid
-from seehear.layers.layout import keeping_layout
-from seehear.layers.recurrence import BothWays
+from seehear.layers.layout import keep_channels_last
+from seehear.layers.recurrence import BidirectionalGRU
 from seehear.senses.lips.plan import CELL_S, FRONT_PX, SEEN_FRAMES, LipsSpec
 
 
-class Reader(nn.Module):
+class LipsEncoder(nn.Module):
     """lips (B, T, H, W), uint8 or float 0..255, lips_frames (B,) -> Cells, one for each picture.
 
     Blank beyond a clip's own end, so that a clip gets the same cells alone or padded in a batch.
@@ -29,7 +29,7 @@ class Reader(nn.Module):
         super().__init__()
         self.spec = spec
         self.widths = (spec.width,)  # channels of each level of cells
-        self.flexible = {"lips": {1: "frames"}}  # axes that vary from batch to batch, beside the first
+        self.dynamic_axes = {"lips": {1: "frames"}}  # axes that vary from batch to batch, beside the first
         self.register_buffer("mean", torch.zeros(()))
         self.register_buffer("scale", torch.ones(()))
         first, *others = spec.stages
@@ -41,10 +41,10 @@ class Reader(nn.Module):
         rows, columns = spec.smallest_map
         self.project = nn.Linear(spec.stages[-1] * rows * columns, spec.width)
         self.norm = nn.LayerNorm(spec.width)
-        self.recurrent = BothWays(spec.width)
+        self.recurrent = BidirectionalGRU(spec.width)
 
     @torch.no_grad()
-    def begin(self, inputs: dict[str, Tensor]) -> None:
+    def fit_statistics(self, inputs: dict[str, Tensor]) -> None:
         """Fit the parts that are statistics of the training clips, before the first step."""
         lips = inputs["lips"]
         pixels = lips[_valid_mask(inputs["lips_frames"], lips.shape[1])].float()  # (frames, H, W)
@@ -57,7 +57,7 @@ class Reader(nn.Module):
         x = F.gelu(self.norm_front(self.front(_neighbours(x).flatten(0, 1))))  # (B * T, D, H / 2, W / 2)
         for stage in self.stages:
             x = stage(x)
-        x = self.norm(F.gelu(self.project(keeping_layout(x).flatten(1)))).unflatten(0, lips.shape[:2])  # (B, T, D)
+        x = self.norm(F.gelu(self.project(keep_channels_last(x).flatten(1)))).unflatten(0, lips.shape[:2])  # (B, T, D)
         x = (x + self.recurrent(x * valid_mask[:, :, None], lips_frames)) * valid_mask[:, :, None]
         return Cells(x, valid_mask, Grid((x.shape[1],), CELL_S, "s"))
 

@@ -37,13 +37,13 @@ _local = threading.local()  # a finder is not safe to share between threads
 _loading = threading.Lock()  # while one thread imports OpenCV, it is not there for the others
 
 
-def lacking() -> str:
+def missing_dependency() -> str:
     """What must be installed before lips can be read; "" where all is there."""
     return "" if find_spec("cv2") else f"reading lips needs OpenCV, which is not installed: {INSTALL}"
 
 
 def check_opencv() -> None:
-    if lacking():
+    if missing_dependency():
         raise InputError("reading lips needs OpenCV, which is not installed", hint=INSTALL)
 
 

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from seehear.errors import InputError
 from seehear.media import Excerpt
+from seehear.senses.input_file import END_TOLERANCE_S, beyond_end_error
+from seehear.senses.libav import container, frames, no_frame, picture_stream
 from seehear.senses.lips.plan import CELL_S, LONGEST_S, RATE_HZ
-from seehear.senses.source import ROUNDED_S, beyond
-from seehear.senses.video import container, frames, no_frame, picture_stream
 
 Picture = NDArray[np.uint8]
 
@@ -38,10 +38,10 @@ def moving(file: BinaryIO, kind: str, excerpt: Excerpt | None = None) -> list[Pi
         seen, reached_s = _seen(video, stream, origin_s, begin_s, end_s)
         if not seen:
             if excerpt is not None and reached_s > 0:
-                raise beyond(excerpt, reached_s)
+                raise beyond_end_error(excerpt, reached_s)
             raise no_frame()
-        if excerpt is not None and reached_s < end_s - ROUNDED_S:
-            raise beyond(excerpt, reached_s)
+        if excerpt is not None and reached_s < end_s - END_TOLERANCE_S:
+            raise beyond_end_error(excerpt, reached_s)
         if excerpt is None and reached_s > LONGEST_S + CELL_S:
             raise _too_long(f"a video of more than {LONGEST_S:g} s")
         return seen

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from seehear.senses.evidence import IN_TIME, Evidence
+from seehear.senses.model_sizing import TEMPORAL_EPOCHS, SizingInputs
 
 RATE_HZ = 25  # pictures a second, one a cell: that of television, and of most corpora of lips
 CELL_S = 1 / RATE_HZ
@@ -69,13 +69,13 @@ class LipsSpec(BaseModel):
         return 6 * total * seconds * RATE_HZ / 1e9
 
 
-def plan_lips(evidence: Evidence) -> LipsSpec:
+def plan_lips(inputs: SizingInputs) -> LipsSpec:
     """The largest network of MODEL_SIZES that sees every clip often enough.
 
     What is longer than most is cut to their length; where the whole counts, LONGEST_S is the limit for all.
     """
-    seconds = np.array([fact["seconds"] for fact in evidence.facts])
-    usual_s = LONGEST_S if evidence.requires_full_input else float(np.quantile(seconds, 0.98)) * 1.25
+    seconds = np.array([fact["seconds"] for fact in inputs.summaries])
+    usual_s = LONGEST_S if inputs.requires_full_input else float(np.quantile(seconds, 0.98)) * 1.25
     longest_s = round(float(np.clip(usual_s, 2 * SHORTEST_FRAMES * CELL_S, LONGEST_S)), 2)
     sizes = [
         LipsSpec(
@@ -84,9 +84,11 @@ def plan_lips(evidence: Evidence) -> LipsSpec:
             width_px=width_px,
             stages=stages,
             width=width,
-            requires_full_input=evidence.requires_full_input,
+            requires_full_input=inputs.requires_full_input,
         )
         for (height, width_px), stages, width in MODEL_SIZES
     ]
-    spec, passes = evidence.afforded(sizes, lambda size: size.step_gigaflop(float(seconds.mean())), IN_TIME.wanted)
-    return spec.model_copy(update={"augmentation_strength": IN_TIME.augmentation_strength(passes)})
+    spec, passes = inputs.choose_size(
+        sizes, lambda size: size.step_gigaflop(float(seconds.mean())), TEMPORAL_EPOCHS.wanted
+    )
+    return spec.model_copy(update={"augmentation_strength": TEMPORAL_EPOCHS.augmentation_strength(passes)})

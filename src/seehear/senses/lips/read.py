@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 from seehear.errors import InputError
 from seehear.media import Excerpt
 from seehear.senses.file_type import HEADER_BYTES, describe_file_type, detect_file_type
-from seehear.senses.isolated import decoded
+from seehear.senses.input_file import name_errors, open_source
+from seehear.senses.isolated_decoding import decode_isolated
+from seehear.senses.libav import MOVING, check_libav
 from seehear.senses.lips.face import check_opencv, mouth
 from seehear.senses.lips.frames import MOST_CELLS, moving
 from seehear.senses.lips.plan import LONGEST_S, RATE_HZ
-from seehear.senses.source import naming, opened
 from seehear.senses.truncation import check_not_truncated
-from seehear.senses.video import MOVING, check_libav
 
 Clip = NDArray[np.uint8]
 
@@ -30,15 +30,15 @@ def read(source: Any) -> Clip:
     A clip is an array (T, H, W) of uint8 that shows nothing but the mouth, at RATE_HZ. Raises InputError for what is
     not a video, damaged, longer than LONGEST_S, shows no face, or ends before the excerpt does.
     """
-    with naming(source, "video"):
+    with name_errors(source, "video"):
         if isinstance(source, np.ndarray):
             return _clip(source)
-        with opened(source) as file:
+        with open_source(source) as file:
             kind = _kind(file)
             check_not_truncated(file, kind)
             check_libav(kind)
             check_opencv()
-            return decoded("lips", file, source)
+            return decode_isolated("lips", file, source)
 
 
 def decode(file: BinaryIO, excerpt: Excerpt | None = None) -> Clip:

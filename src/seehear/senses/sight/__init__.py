@@ -13,13 +13,13 @@ from pydantic import BaseModel
 
 from seehear.geometry import Grid, Tile, Warp
 from seehear.senses.corruption import Corruption
-from seehear.senses.evidence import Evidence
+from seehear.senses.model_sizing import SizingInputs
 from seehear.senses.sight.dicom import may_be_dicom, patient_of
 from seehear.senses.sight.plan import SightSpec, plan_sight
 from seehear.senses.sight.preprocess import collate, preprocess
 from seehear.senses.sight.read import read
-from seehear.senses.sight.statistics import STATISTICS, statistics
-from seehear.senses.sight.tiles import cut
+from seehear.senses.sight.statistics import STATISTICS, compute_statistics
+from seehear.senses.sight.tiles import cut_tiles
 from seehear.senses.statistic import Statistic
 
 if TYPE_CHECKING:
@@ -39,14 +39,14 @@ class Sight:
     media: tuple[str, ...] = ("picture", "video")
     pitch_s: float | None = None
     padding: Literal["constant", "edge"] | None = None
-    lacking = ""
+    missing_dependency = ""
     Spec: type[BaseModel] = SightSpec
     statistics: Mapping[str, Statistic] = STATISTICS
 
     def read(self, source: Any) -> Pixels:
         return read(source)
 
-    def described(self, file: Path) -> dict[str, str]:
+    def read_metadata(self, file: Path) -> dict[str, str]:
         """The patient of a DICOM picture, called by a code in place of the name or number in the file."""
         patient = patient_of(file) if may_be_dicom(file) else ""
         return {"patient": patient} if patient else {}
@@ -54,7 +54,7 @@ class Sight:
     def grid(self, signal: Pixels) -> Grid:
         return Grid(signal.shape[:2], 1.0, "px")
 
-    def facts(self, signal: Pixels) -> dict[str, Any]:
+    def summarise(self, signal: Pixels) -> dict[str, Any]:
         """height and width in pixels; channels as seen, 1 for a grey picture kept in three; whether it is constant.
 
         Also a thumbnail, (THUMBNAIL_PX, THUMBNAIL_PX) float32, of the whole picture in grey, 0 to 255.
@@ -70,27 +70,27 @@ class Sight:
             "thumbnail": np.asarray(small, np.float32),
         }
 
-    def plan(self, evidence: Evidence) -> SightSpec:
-        return plan_sight(evidence)
+    def plan(self, inputs: SizingInputs) -> SightSpec:
+        return plan_sight(inputs)
 
-    def tiles(self, grid: Grid, spec: SightSpec, largest_object_px: float) -> Sequence[Tile]:
-        return cut(grid, spec, largest_object_px)
+    def cut_tiles(self, grid: Grid, spec: SightSpec, largest_object_px: float) -> Sequence[Tile]:
+        return cut_tiles(grid, spec, largest_object_px)
 
     def preprocess(self, signal: Pixels, spec: SightSpec) -> tuple[Pixels, Warp]:
         return preprocess(signal, spec)
 
-    def measured(self, preprocessed: Pixels) -> dict[str, float]:
-        return statistics(preprocessed)
+    def compute_statistics(self, preprocessed: Pixels) -> dict[str, float]:
+        return compute_statistics(preprocessed)
 
     def collate(self, preprocessed: Sequence[Pixels | None], spec: SightSpec) -> dict[str, NDArray[Any]]:
         return collate(preprocessed, spec)
 
-    def encoder(self, spec: SightSpec) -> nn.Module:
-        from seehear.senses.sight.encoder import Pyramid
+    def build_encoder(self, spec: SightSpec) -> nn.Module:
+        from seehear.senses.sight.encoder import SightEncoder
 
-        return Pyramid(spec)
+        return SightEncoder(spec)
 
-    def augment(self, spec: SightSpec) -> nn.Module:
+    def build_augmentation(self, spec: SightSpec) -> nn.Module:
         from seehear.senses.sight.augment import AugmentSight
 
         return AugmentSight(spec)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from seehear.geometry import TimeStretch, Warps
-from seehear.layers.warping import moved
+from seehear.layers.warping import warp_batch
 from seehear.senses.sight.plan import SightSpec
 
 SHIFT = 1 / 16  # of a side, plus as much again at full strength
@@ -47,7 +47,7 @@ class AugmentSight(nn.Module):
         else:
             warps = self._warps(len(x), width=x.shape[3], height=x.shape[2])
             ground = x.mean((2, 3), keepdim=True)
-            x = moved(x - ground, warps) + ground
+            x = warp_batch(x - ground, warps) + ground
         if self.spec.augmentation_strength > 0:
             x = self._coloured(x)
             x = x if warps else _cut_out(x, CUTOUT * self.spec.augmentation_strength)

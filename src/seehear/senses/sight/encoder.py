@@ -20,14 +20,14 @@ MOST_PATCH_NUMBERS = 60_000_000  # from which the directions are told, 0.7 GB wh
 WHITENING_FLOOR = 5e-4  # added to patch variances: keeps the stem from amplifying noise (Jordan 2024, section 3.1)
 
 
-class Pyramid(nn.Module):
+class SightEncoder(nn.Module):
     """image (B, H, W, C) uint8 -> Cells on the coarsest map, with every finer map in `finer`."""
 
     def __init__(self, spec: SightSpec) -> None:
         super().__init__()
         self.spec = spec
         self.widths = spec.stages  # channels of each level of cells, the finest first
-        self.flexible: dict[str, dict[int, str]] = {}  # axes that vary from batch to batch, beside the first
+        self.dynamic_axes: dict[str, dict[int, str]] = {}  # axes that vary from batch to batch, beside the first
         self.stem = Stem(spec.channels, spec.stem_stride)
         widths = (self.stem.width, *spec.stages)
         self.stages = nn.ModuleList(
@@ -35,9 +35,9 @@ class Pyramid(nn.Module):
         )
 
     @torch.no_grad()
-    def begin(self, inputs: dict[str, Tensor]) -> None:
+    def fit_statistics(self, inputs: dict[str, Tensor]) -> None:
         """Fit the parts that are statistics of the training pictures, before the first step."""
-        self.stem.begin(_planes(inputs["image"]))
+        self.stem.fit_statistics(_planes(inputs["image"]))
 
     def forward(self, image: Tensor) -> Cells:
         """Where left and right mean the same, what is seen is the mean of a picture and its mirror image, turned back.
@@ -73,7 +73,7 @@ class Stem(nn.Module):
         self.conv = nn.Conv2d(channels, self.width, size, stride, padding=(size - stride + 1) // 2)
         self.conv.weight.requires_grad_(False)  # a statistic of the training pictures, set once
 
-    def begin(self, planes: Tensor) -> None:
+    def fit_statistics(self, planes: Tensor) -> None:
         """planes (B, C, H, W): some training pictures. Of many large ones some patches of some tell enough."""
         self.mean.copy_(planes.mean((0, 2, 3)))
         self.scale.copy_(1 / planes.std((0, 2, 3)).clamp_min(1e-3))

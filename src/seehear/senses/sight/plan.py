@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from seehear.senses.evidence import Evidence, Passes
+from seehear.senses.model_sizing import EpochTargets, SizingInputs
 
 SMALLEST_PX, LARGEST_PX = 16, 224
 LONGEST_EXTRA = 3.0  # pictures longer than this times their height are letterboxed to it
@@ -28,8 +28,8 @@ DENSE_MODEL_SIZES = (
 )
 MOST_ONE_WAY = 0.6  # share of pictures nearer to their class than their mirror images are, where both are alike
 FEWEST_STEPS = 500  # before a larger network pays: few pictures are met often before that many steps are made
-WHOLE = Passes(wanted=6.5, plain=16.0, varied=128.0)
-OF_PLACES = Passes(wanted=60.0, plain=16.0, varied=128.0)  # such sets are small, and every example is varied
+IMAGE_EPOCHS = EpochTargets(wanted=6.5, plain=16.0, varied=128.0)
+DENSE_EPOCHS = EpochTargets(wanted=60.0, plain=16.0, varied=128.0)  # such sets are small, and every example is varied
 
 Side = Annotated[int, Field(ge=1)]
 
@@ -88,31 +88,31 @@ class SightSpec(BaseModel):
         return 6 * total / 1e9
 
 
-def plan_sight(evidence: Evidence) -> SightSpec:
+def plan_sight(inputs: SizingInputs) -> SightSpec:
     """The largest pyramid of MODEL_SIZES that sees every picture often enough, for pictures of the usual size."""
-    channels = 3 if any(fact["channels"] > 1 for fact in evidence.facts) else 1
-    if evidence.output_stride_px is None:
-        sizes, often = _whole(evidence, channels), WHOLE
-        wanted = max(often.wanted, FEWEST_STEPS / evidence.batches if evidence.batches else 0.0)
-        mirror = mirror_keeps_class(np.stack([fact["thumbnail"] for fact in evidence.facts]), evidence.strata)
+    channels = 3 if any(fact["channels"] > 1 for fact in inputs.summaries) else 1
+    if inputs.output_stride_px is None:
+        sizes, often = _whole(inputs, channels), IMAGE_EPOCHS
+        wanted = max(often.wanted, FEWEST_STEPS / inputs.batches if inputs.batches else 0.0)
+        mirror = mirror_keeps_class(np.stack([fact["thumbnail"] for fact in inputs.summaries]), inputs.strata)
     else:
-        sizes, often, mirror = _of_places(evidence, channels), OF_PLACES, True  # the answer is mirrored too
+        sizes, often, mirror = _of_places(inputs, channels), DENSE_EPOCHS, True  # the answer is mirrored too
         wanted = often.wanted
-    spec, passes = evidence.afforded(sizes, SightSpec.step_gigaflop, wanted)
+    spec, passes = inputs.choose_size(sizes, SightSpec.step_gigaflop, wanted)
     return spec.model_copy(update={"augmentation_strength": often.augmentation_strength(passes), "mirror": mirror})
 
 
-def _whole(evidence: Evidence, channels: int) -> list[SightSpec]:
-    height, width = _common_size(evidence.facts)
+def _whole(inputs: SizingInputs, channels: int) -> list[SightSpec]:
+    height, width = _common_size(inputs.summaries)
     return [
         SightSpec(height=height, width=width, channels=channels, stages=_stages(last), depth=depth)
         for last, depth in MODEL_SIZES
     ]
 
 
-def _of_places(evidence: Evidence, channels: int) -> list[SightSpec]:
+def _of_places(inputs: SizingInputs, channels: int) -> list[SightSpec]:
     """Pictures as large as they come, up to the size's, and a map for each halving down to the one that sees all."""
-    area, aspect = _usual(evidence.facts)
+    area, aspect = _usual(inputs.summaries)
     sizes = []
     for longest_px, last, depth in DENSE_MODEL_SIZES:
         side = max(SMALLEST_PX, min(math.sqrt(area), longest_px / math.sqrt(max(aspect, 1 / aspect))))
@@ -122,7 +122,7 @@ def _of_places(evidence: Evidence, channels: int) -> list[SightSpec]:
             channels=channels,
             stages=(max(16, last // 8), last // 4, last // 2, last),
             depth=depth,
-            output_stride_px=evidence.output_stride_px,
+            output_stride_px=inputs.output_stride_px,
             usual_px=(max(1, round(math.sqrt(area / aspect))), max(1, round(math.sqrt(area * aspect)))),
         )
         step = size.stem_stride * 2 ** len(size.stages)  # sides of whole coarsest cells, so that all maps nest

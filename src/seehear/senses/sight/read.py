@@ -14,31 +14,19 @@ from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import (
-    AvifImagePlugin,
-    BmpImagePlugin,
-    GifImagePlugin,
-    Image,
-    ImageFile,
-    JpegImagePlugin,
-    PngImagePlugin,
-    PpmImagePlugin,
-    TiffImagePlugin,
-    WebPImagePlugin,
-)
+from PIL import Image, ImageFile
 
 from seehear.errors import InputError
 from seehear.media import Excerpt, orientation
 from seehear.senses.file_type import HEADER_BYTES, describe_file_type, detect_file_type
-from seehear.senses.isolated import decoded
-from seehear.senses.sight.depth import eight_bits, from_array
+from seehear.senses.input_file import name_errors, open_source
+from seehear.senses.isolated_decoding import decode_isolated
+from seehear.senses.libav import MOVING, check_libav, middle_frame
+from seehear.senses.sight.bit_depth import eight_bits, from_array
 from seehear.senses.sight.dicom import check_pydicom, read_dicom
-from seehear.senses.sight.heic import check_pillow_heif, heif_plugin
 from seehear.senses.sight.limits import MOST_FILE_BYTES, MOST_PIXELS, check_size
-from seehear.senses.sight.quiet import quieten_libtiff
-from seehear.senses.source import naming, opened
+from seehear.senses.sight.pillow_plugins import PLUGINS, check_pillow_heif, plugin_for, silence_libtiff
 from seehear.senses.truncation import check_not_truncated
-from seehear.senses.video import MOVING, check_libav, middle_frame
 
 Pixels = NDArray[np.uint8]
 
@@ -46,17 +34,6 @@ MOST_PIXELS_HERE = 50_000_000  # larger pictures are decoded in another process,
 AT_ONCE = 1 << 20  # pixels that are copied
 READABLE = "a jpeg, png, webp, tiff, bmp, gif, ppm, AVIF, HEIC or DICOM picture, or a video"
 
-# The classes themselves, not Image.open, which warns of large pictures before this module can refuse them.
-_PLUGINS: dict[str, type[ImageFile.ImageFile]] = {
-    "jpeg": JpegImagePlugin.JpegImageFile,
-    "png": PngImagePlugin.PngImageFile,
-    "webp": WebPImagePlugin.WebPImageFile,
-    "tiff": TiffImagePlugin.TiffImageFile,
-    "bmp": BmpImagePlugin.BmpImageFile,
-    "gif": GifImagePlugin.GifImageFile,
-    "ppm": PpmImagePlugin.PpmImageFile,
-    "avif": AvifImagePlugin.AvifImageFile,
-}
 _ISOLATED = ("tiff", "avif")  # decoders that nobody can vouch for
 _IN_PYTHON = ("bmp_rle", "ppm_plain", "ppm")  # Pillow's decoders that need seconds for a million pixels
 _UPRIGHT = {  # EXIF 2.32, table 5: what undoes each orientation
@@ -82,20 +59,20 @@ def read(source: Any) -> Pixels:
     Arrays are (H, W) or (H, W, 1 | 3 | 4) of uint8, uint16, bool, or floats from 0 to 1.
     Raises InputError for what is not a picture, damaged, or larger than MOST_PIXELS.
     """
-    with naming(source, "picture"):
+    with name_errors(source, "picture"):
         if isinstance(source, np.ndarray):
             pixels = from_array(source)
             return _from_pil(Image.fromarray(pixels)) if pixels.shape[2] == 4 else pixels
         if isinstance(source, Image.Image):
             return _from_pil(source)
-        with opened(source) as file:
+        with open_source(source) as file:
             return _from_file(file, source)
 
 
 def _from_file(file: BinaryIO, source: Any) -> Pixels:
     """In this process where the decoder is known to end soon; in another one otherwise."""
     kind = _kind(file, source)
-    if kind in _PLUGINS and kind not in _ISOLATED:
+    if kind in PLUGINS and kind not in _ISOLATED:
         picture = _open(kind, _bytes_of(file))
         if _is_fast(picture):
             return _from_pil(picture)
@@ -106,7 +83,7 @@ def _from_file(file: BinaryIO, source: Any) -> Pixels:
     elif kind in MOVING:
         check_not_truncated(file, kind)
         check_libav(kind)
-    return decoded("picture", file, source)
+    return decode_isolated("picture", file, source)
 
 
 def decode(file: BinaryIO, excerpt: Excerpt | None = None) -> Pixels:
@@ -128,7 +105,7 @@ def _kind(file: BinaryIO, source: Any) -> str:
         raise InputError(
             f"a stretch of time in what is not a video but {describe_file_type(kind)}", hint="name the whole file"
         )
-    if kind not in _PLUGINS and kind not in ("dicom", "heif") and kind not in MOVING:
+    if kind not in PLUGINS and kind not in ("dicom", "heif") and kind not in MOVING:
         raise InputError(f"not a picture but {describe_file_type(kind)}", allowed=READABLE)
     return kind
 
@@ -152,12 +129,12 @@ def _check_bytes(file: BinaryIO) -> None:
 
 
 def _open(kind: str, data: bytes) -> ImageFile.ImageFile:
-    picture = (heif_plugin() if kind == "heif" else _PLUGINS[kind])(BytesIO(data))
+    picture = plugin_for(kind)(BytesIO(data))
     check_size(*picture.size)
     if kind == "jpeg":
         _check_scans(data, picture.width * picture.height)
     if kind == "tiff":
-        quieten_libtiff()
+        silence_libtiff()
         _check_tiles(picture)
     return picture
 

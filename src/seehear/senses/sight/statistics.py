@@ -19,7 +19,7 @@ STATISTICS = {
 FAINTEST = 2.0  # levels of contrast, below which detail is rounding
 
 
-def statistics(preprocessed: Pixels) -> dict[str, float]:
+def compute_statistics(preprocessed: Pixels) -> dict[str, float]:
     """pixels: (H, W, C) uint8, as the encoder gets it. Only green is used, which contributes most to brightness."""
     green = preprocessed[:, :, preprocessed.shape[2] // 2].astype(np.float32)
     middle = green[1:-1, 1:-1]

@@ -11,11 +11,11 @@ from seehear.geometry import Grid, Tile
 if TYPE_CHECKING:
     from seehear.senses.sight.plan import SightSpec
 
-ROOM = 1.25  # pictures of sides up to this times the usual ones are as those that were learned from
+LARGER_UNTILED = 1.25  # pictures of sides up to this times the usual ones are as those that were learned from
 LEAST_SHARED, MOST_SHARED = 1 / 4, 1 / 2  # of a tile's side, with the next one
 
 
-class Segment(NamedTuple):
+class AxisTile(NamedTuple):
     """One axis of a tile; lengths in pixels."""
 
     start: int
@@ -24,16 +24,16 @@ class Segment(NamedTuple):
     after: int
 
 
-def cut(grid: Grid, spec: SightSpec, largest_object_px: float) -> list[Tile]:
+def cut_tiles(grid: Grid, spec: SightSpec, largest_object_px: float) -> list[Tile]:
     """The tiles of a picture, row by row; a single one where it is about as large as those that were learned from.
 
     Neighbours share at least a quarter of their sides, or `largest_object_px` if more, up to a half: a thing that
     is no larger is whole in one of them.
     """
-    if all(n <= ROOM * side for n, side in zip(grid.shape, spec.usual, strict=True)):
+    if all(n <= LARGER_UNTILED * side for n, side in zip(grid.shape, spec.usual, strict=True)):
         return [Tile.all_of(grid)]
     rows, columns = (
-        stretches(n, side, _shared(side, largest_object_px)) for n, side in zip(grid.shape, spec.usual, strict=True)
+        split_axis(n, side, _shared(side, largest_object_px)) for n, side in zip(grid.shape, spec.usual, strict=True)
     )
     return [
         Tile(
@@ -47,14 +47,14 @@ def cut(grid: Grid, spec: SightSpec, largest_object_px: float) -> list[Tile]:
     ]
 
 
-def stretches(whole: int, length: int, shared: int) -> list[Segment]:
+def split_axis(whole: int, length: int, shared: int) -> list[AxisTile]:
     """The fewest that cover an axis, of this length, evenly apart, neighbours sharing at least so much."""
     if whole <= length:
-        return [Segment(0, whole, 0, 0)]
+        return [AxisTile(0, whole, 0, 0)]
     steps = math.ceil((whole - length) / (length - shared))
     starts = [round(step * (whole - length) / steps) for step in range(steps + 1)]
     before = [0, *(start + length - following for start, following in pairwise(starts))]
-    return [Segment(*each) for each in zip(starts, [length] * len(starts), before, [*before[1:], 0], strict=True)]
+    return [AxisTile(*each) for each in zip(starts, [length] * len(starts), before, [*before[1:], 0], strict=True)]
 
 
 def _shared(side: int, largest_object_px: float) -> int:

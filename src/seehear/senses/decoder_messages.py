@@ -16,13 +16,13 @@ _MOST_HEADER_BYTES = 1 << 20
 Header = dict[str, Any]
 
 
-def packed(header: Mapping[str, Any], payload_bytes: int = 0) -> bytes:
+def encode_header(header: Mapping[str, Any], payload_bytes: int = 0) -> bytes:
     """All of a message but its payload."""
     text = json.dumps(header).encode()
     return _LENGTHS.pack(len(text), payload_bytes) + text
 
 
-def received(fill: Callable[[memoryview], None]) -> tuple[Header, int]:
+def read_header(fill: Callable[[memoryview], None]) -> tuple[Header, int]:
     """A message's header, and how many bytes of payload follow; `fill` reads until a buffer is full.
 
     Raises ValueError for what is not a message.

@@ -26,7 +26,7 @@ from seehear.media import Excerpt
 from seehear.runtime.bundle import write_bundle
 from seehear.runtime.film import AHEAD, BATCH
 from seehear.runtime.stream import ahead
-from seehear.senses.film import Reel, is_film, pictures
+from seehear.senses.video import VideoWriter, is_video, pictures
 from speaking import film
 
 MOST_PIXELS = 10_000_000
@@ -136,13 +136,13 @@ def test_damaged_films_end_in_words() -> None:
 def test_films_are_known_by_their_content(street: Path, tmp_path: Path) -> None:
     (tmp_path / "film").write_bytes(street.read_bytes())
     (tmp_path / "a.mp4").write_bytes(seed("png"))
-    assert is_film(tmp_path / "film") and is_film(street.read_bytes())
-    assert not is_film(tmp_path / "a.mp4") and not is_film(tmp_path / "none.mp4") and not is_film(np.zeros((9, 9)))
+    assert is_video(tmp_path / "film") and is_video(street.read_bytes())
+    assert not is_video(tmp_path / "a.mp4") and not is_video(tmp_path / "none.mp4") and not is_video(np.zeros((9, 9)))
 
 
 class TestReel:
     def written(self, path: Path, shown: Sequence[tuple[float, Image.Image]]) -> Path:
-        with Reel(path) as reel:
+        with VideoWriter(path) as reel:
             for time_s, picture in shown:
                 reel.add(picture, time_s)
         return path
@@ -166,7 +166,7 @@ class TestReel:
         assert not (tmp_path / "a.mp4").exists()
 
     def test_without_h264_it_is_mpeg_4(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("seehear.senses.film.CODECS", ("no such codec", "mpeg4"))
+        monkeypatch.setattr("seehear.senses.video.CODECS", ("no such codec", "mpeg4"))
         path = self.written(tmp_path / "a.mp4", [(i / 25, Image.new("RGB", (64, 48))) for i in range(5)])
         with av.open(str(path)) as read:
             assert read.streams.video[0].codec_context.name == "mpeg4"
@@ -174,7 +174,7 @@ class TestReel:
 
     def test_what_is_broken_off_can_be_seen(self, tmp_path: Path) -> None:
         """All that was written so far lies on the disk, as it would if the writer were killed."""
-        with Reel(tmp_path / "a.mp4") as reel:
+        with VideoWriter(tmp_path / "a.mp4") as reel:
             for i in range(200):
                 reel.add(Image.effect_noise((64, 48), i), i / 25)
             (tmp_path / "b.mp4").write_bytes((tmp_path / "a.mp4").read_bytes())

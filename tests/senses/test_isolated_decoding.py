@@ -26,8 +26,11 @@ from seehear.errors import InputError
 from seehear.media import Excerpt
 from seehear.runtime.predictor import Predictor
 from seehear.runtime.stream import read_ahead
-from seehear.senses import SENSES, film, isolated, messages
-from seehear.senses.process import EndedError, Process
+from seehear.senses import SENSES
+from seehear.senses import decoder_messages as messages
+from seehear.senses import isolated_decoding as isolated
+from seehear.senses import video as film
+from seehear.senses.decoder_process import DecoderProcess, WorkerDiedError
 from seehear.senses.sight import SIGHT
 from seehear.senses.sight.read import decode
 
@@ -44,9 +47,9 @@ def large_tiff() -> bytes:
 
 
 @pytest.fixture
-def fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[isolated._Processes]:
+def fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[isolated._DecoderPool]:
     """No process yet, and none that another test sees."""
-    processes = isolated._Processes()
+    processes = isolated._DecoderPool()
     monkeypatch.setattr(isolated, "_PROCESSES", processes)
     yield processes
     processes.close()
@@ -58,7 +61,7 @@ def refusal(read: Callable[[], Any]) -> str:
     return str(caught.value)
 
 
-def busy(processes: isolated._Processes) -> Process:
+def busy(processes: isolated._DecoderPool) -> DecoderProcess:
     """The process that decodes now."""
     end_s = time.monotonic() + 60
     while not processes._busy and time.monotonic() < end_s:
@@ -82,7 +85,7 @@ def test_another_process_sees_what_this_one_would(name: str, tmp_path: Path) -> 
 
 
 def test_what_takes_too_long_is_given_up_and_the_others_are_answered(
-    fresh: isolated._Processes, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    fresh: isolated._DecoderPool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setitem(isolated.LIMITS_S, "picture", 1)
     for name, data in (("a.tiff", seed("lzw.tiff")), ("b.ppm", slow_picture()), ("c.tiff", seed("lzw.tiff"))):
@@ -96,17 +99,17 @@ def test_what_takes_too_long_is_given_up_and_the_others_are_answered(
     )
 
 
-def test_what_waits_for_ever_is_given_up(fresh: isolated._Processes, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_waits_for_ever_is_given_up(fresh: isolated._DecoderPool, monkeypatch: pytest.MonkeyPatch) -> None:
     SIGHT.read(seed("lzw.tiff"))
     (idle,) = fresh._idle
     monkeypatch.setitem(isolated.LIMITS_S, "picture", 1)
-    monkeypatch.setattr("seehear.senses.process.PATIENCE", 0.3)
+    monkeypatch.setattr("seehear.senses.decoder_process.PATIENCE", 0.3)
     os.kill(idle._child.pid, signal.SIGSTOP)
     assert "decoding it takes too long. Allowed: up to 1 s" in refusal(lambda: SIGHT.read(seed("lzw.tiff")))
     assert idle._child.poll() is not None and not fresh._busy and not fresh._idle
 
 
-def test_what_takes_too_much_memory_is_refused(fresh: isolated._Processes, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_takes_too_much_memory_is_refused(fresh: isolated._DecoderPool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(isolated, "MOST_MEMORY_BYTES", 1 << 26)
     assert "decoding it takes too much memory. Allowed: up to 0.0625 GiB" in refusal(lambda: SIGHT.read(large_tiff()))
     assert SIGHT.read(seed("lzw.tiff")).shape == (48, 64, 3), "the process goes on to the next"
@@ -115,7 +118,7 @@ def test_what_takes_too_much_memory_is_refused(fresh: isolated._Processes, monke
 
 @pytest.mark.parametrize("tags", [{}, {"WindowCenter": 500, "WindowWidth": 900}, {"RescaleSlope": 2.5}], ids=str)
 def test_a_large_dicom_takes_little_more_memory_than_its_pixels(
-    tags: dict[str, Any], fresh: isolated._Processes, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    tags: dict[str, Any], fresh: isolated._DecoderPool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(isolated, "MOST_MEMORY_BYTES", 1 << 28)  # of 16 million pixels; in float64 three such arrays
     values = (np.arange(4000 * 4000, dtype=np.uint32) % 4096).astype(np.uint16)
@@ -126,7 +129,7 @@ def test_a_large_dicom_takes_little_more_memory_than_its_pixels(
 
 @pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGABRT, signal.SIGKILL])
 def test_a_decoder_that_crashes_is_no_more_than_an_input_that_fails(
-    fresh: isolated._Processes, number: signal.Signals, tmp_path: Path
+    fresh: isolated._DecoderPool, number: signal.Signals, tmp_path: Path
 ) -> None:
     (tmp_path / "a.ppm").write_bytes(slow_picture())
     words: list[str] = []
@@ -139,7 +142,7 @@ def test_a_decoder_that_crashes_is_no_more_than_an_input_that_fails(
     assert SIGHT.read(seed("lzw.tiff")).shape == (48, 64, 3)
 
 
-def test_a_process_that_ended_while_idle_is_replaced(fresh: isolated._Processes) -> None:
+def test_a_process_that_ended_while_idle_is_replaced(fresh: isolated._DecoderPool) -> None:
     SIGHT.read(seed("lzw.tiff"))
     (idle,) = fresh._idle
     idle._child.kill()
@@ -148,7 +151,7 @@ def test_a_process_that_ended_while_idle_is_replaced(fresh: isolated._Processes)
     assert fresh._idle != [idle]
 
 
-def test_whoever_waits_for_a_decoder_is_freed_by_an_interrupt(fresh: isolated._Processes) -> None:
+def test_whoever_waits_for_a_decoder_is_freed_by_an_interrupt(fresh: isolated._DecoderPool) -> None:
     def interrupt() -> None:
         busy(fresh)
         signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
@@ -162,7 +165,7 @@ def test_whoever_waits_for_a_decoder_is_freed_by_an_interrupt(fresh: isolated._P
     assert not fresh._busy
 
 
-def test_a_film_that_is_left_early_ends_its_process(fresh: isolated._Processes) -> None:
+def test_a_film_that_is_left_early_ends_its_process(fresh: isolated._DecoderPool) -> None:
     shown = film.pictures(seed("mp4"), 1_000_000)
     next(shown)
     process = busy(fresh)
@@ -173,7 +176,7 @@ def test_a_film_that_is_left_early_ends_its_process(fresh: isolated._Processes) 
 
 
 def test_a_process_that_cannot_be_started_is_told_of_its_input(
-    fresh: isolated._Processes, monkeypatch: pytest.MonkeyPatch
+    fresh: isolated._DecoderPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "executable", "/no/python")
     assert "no process can be started to decode it ([Errno 2]" in refusal(lambda: SIGHT.read(seed("lzw.tiff")))
@@ -191,7 +194,7 @@ def test_stretches_and_strange_names_reach_the_other_process(tmp_path: Path) -> 
 
 
 def test_a_relative_name_is_of_the_folder_one_stands_in_now(
-    fresh: isolated._Processes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    fresh: isolated._DecoderPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     SIGHT.read(seed("lzw.tiff"))
     monkeypatch.chdir(tmp_path)
@@ -200,7 +203,7 @@ def test_a_relative_name_is_of_the_folder_one_stands_in_now(
 
 
 def test_nothing_is_imported_from_the_folder_one_stands_in(
-    fresh: isolated._Processes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    fresh: isolated._DecoderPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     for name in ("json", "struct", "numpy", "site", "sitecustomize"):
@@ -211,32 +214,32 @@ def test_nothing_is_imported_from_the_folder_one_stands_in(
 @pytest.mark.parametrize(
     "message",
     [
-        messages.packed({"at_s": 0.0, "shape": [1 << 40], "dtype": "u1"}, 5),
-        messages.packed({"at_s": 0.0, "shape": [5], "dtype": "O"}, 5),
-        messages.packed({"at_s": 0.0, "shape": [-1], "dtype": "u1"}, 5),
-        messages.packed({"at_s": 0.0, "shape": [4], "dtype": "u1"}, 5),
-        messages.packed({"at_s": 0.0, "shape": "no", "dtype": "u1"}, 5),
-        messages.packed({"at_s": 0.0}, 5),
+        messages.encode_header({"at_s": 0.0, "shape": [1 << 40], "dtype": "u1"}, 5),
+        messages.encode_header({"at_s": 0.0, "shape": [5], "dtype": "O"}, 5),
+        messages.encode_header({"at_s": 0.0, "shape": [-1], "dtype": "u1"}, 5),
+        messages.encode_header({"at_s": 0.0, "shape": [4], "dtype": "u1"}, 5),
+        messages.encode_header({"at_s": 0.0, "shape": "no", "dtype": "u1"}, 5),
+        messages.encode_header({"at_s": 0.0}, 5),
         struct.pack("<IQ", 1 << 30, 0),
         struct.pack("<IQ", 3, 0) + b"[1]",
         struct.pack("<IQ", 3, 0) + b"\xff\xfe\xfd",
     ],
 )
 def test_a_process_that_speaks_nonsense_is_not_believed(message: bytes) -> None:
-    process = Process()
+    process = DecoderProcess()
     try:
         there, here = os.pipe()
         os.write(here, message + b"12345")
         os.close(here)
         os.dup2(there, process._pipes[1])
         os.close(there)
-        with pytest.raises(EndedError):
-            process.item(1)
+        with pytest.raises(WorkerDiedError):
+            process.next_item(1)
     finally:
         process.end()
 
 
-def test_a_fork_starts_its_own(fresh: isolated._Processes) -> None:
+def test_a_fork_starts_its_own(fresh: isolated._DecoderPool) -> None:
     """In a process of its own, as forking a test that has threads is not safe."""
     script = """
 import os, sys

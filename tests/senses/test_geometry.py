@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from seehear.geometry import Warp, Warps
-from seehear.layers.warping import moved
+from seehear.layers.warping import warp_batch
 from seehear.learn.data.time_stretch import sample_time_stretch
 from seehear.senses import load_signal
 from seehear.senses.sight.augment import AugmentSight
@@ -71,7 +71,7 @@ def test_pictures_of_places_change_their_size_and_stay_unmoved_where_nothing_mov
     assert float(warps.scale.max() / warps.scale.min()) > 1.5
     still = Warps(torch.ones(8, 2), torch.zeros(8, 2))
     assert torch.allclose(
-        moved(pictures.permute(0, 3, 1, 2).float(), still), pictures.permute(0, 3, 1, 2).float(), atol=1e-2
+        warp_batch(pictures.permute(0, 3, 1, 2).float(), still), pictures.permute(0, 3, 1, 2).float(), atol=1e-2
     )
 
 
@@ -97,11 +97,11 @@ def test_an_answer_in_a_file_is_found_like_an_input(tmp_path: Path) -> None:
 
 
 def test_a_stem_is_fine_enough_for_what_is_asked() -> None:
-    from seehear.senses.sight.encoder import Pyramid
+    from seehear.senses.sight.encoder import SightEncoder
 
     large = spec(height=192, width=256, stages=(8, 8, 8, 8))
     with torch.no_grad():
-        cells = Pyramid(large).eval()(torch.zeros(1, 192, 256, 1, dtype=torch.uint8))
+        cells = SightEncoder(large).eval()(torch.zeros(1, 192, 256, 1, dtype=torch.uint8))
     assert [(level.grid.shape, level.grid.pitch) for level in (*cells.finer, cells)] == [
         ((48, 64), 4.0),
         ((24, 32), 8.0),

@@ -11,7 +11,7 @@ Spec = TypeVar("Spec")
 
 
 @dataclass(frozen=True)
-class Passes:
+class EpochTargets:
     """How often every example is met in one training, for a kind of network.
 
     wanted    before a larger one pays
@@ -29,14 +29,14 @@ class Passes:
         return round(min(max(share, 0.0), 1.0), 2)
 
 
-IN_TIME = Passes(wanted=40.0, plain=2.0, varied=32.0)  # a sound or a clip is seldom met twice alike
+TEMPORAL_EPOCHS = EpochTargets(wanted=40.0, plain=2.0, varied=32.0)  # a sound or a clip is seldom met twice alike
 
 
 @dataclass(frozen=True)
-class Evidence:
+class SizingInputs:
     """Some examples, looked at, and the task.
 
-    facts     what the sense says of each of them
+    summaries  what the sense says of each of them
     strata    the class of each; "" where there are none
     examples  how many there are in all
     gigaflop  all the work that this sense may spend in training
@@ -46,7 +46,7 @@ class Evidence:
     batches   training steps in which every example is met once; 0 where that follows from the network
     """
 
-    facts: Sequence[Mapping[str, Any]]
+    summaries: Sequence[Mapping[str, Any]]
     strata: Sequence[str]
     examples: int
     gigaflop: float
@@ -55,7 +55,7 @@ class Evidence:
     beside: bool = False
     batches: int = 0
 
-    def afforded(self, sizes: Sequence[Spec], once: Callable[[Spec], float], wanted: float) -> tuple[Spec, float]:
+    def choose_size(self, sizes: Sequence[Spec], once: Callable[[Spec], float], wanted: float) -> tuple[Spec, float]:
         """The largest of `rungs`, cheapest first, that may meet every example `wanted` times; how often it may.
 
         once  GFLOP to learn from one example once

@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 
 from seehear.errors import InputError
 from seehear.media import Excerpt
-from seehear.senses.messages import Header, packed, received
-from seehear.senses.source import damaged, opened
+from seehear.senses.decoder_messages import Header, encode_header, read_header
+from seehear.senses.input_file import damaged_error, open_source
 
 Item = tuple[float, NDArray[Any] | None]
 NOUNS = {"picture": "picture", "sound": "recording", "lips": "video", "film": "film"}
@@ -32,7 +32,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes of a terminal; the main process decides
     requests, answers = _own_channels()
     _limit("RLIMIT_CORE", 0)
-    _write(packed({"ready": True}), answers)
+    _write(encode_header({"ready": True}), answers)
     while True:
         request, payload = _request(requests)
         _answer(request, payload, answers)
@@ -56,7 +56,7 @@ def _request(requests: FileIO) -> tuple[Header, bytes]:
                 sys.exit()  # nobody will ask any more
             buffer = buffer[read:]
 
-    header, payload_bytes = received(fill)
+    header, payload_bytes = read_header(fill)
     payload = bytearray(payload_bytes)
     fill(memoryview(payload))
     return header, bytes(payload)
@@ -65,22 +65,22 @@ def _request(requests: FileIO) -> tuple[Header, bytes]:
 def _answer(request: Header, payload: bytes, answers: FileIO) -> None:
     try:
         _limit("RLIMIT_AS", _mapped_bytes() + request["memory_bytes"])
-        with opened(payload or os.fsdecode(request["path"].encode("latin-1"))) as file:
+        with open_source(payload or os.fsdecode(request["path"].encode("latin-1"))) as file:
             items = _items(request, file)
             while True:
                 _limit("RLIMIT_CPU", int(time.process_time()) + 1 + request["limit_s"])
-                item = next(items, None)
-                if item is None:
+                next_item = next(items, None)
+                if next_item is None:
                     break
-                _send(item, answers)
-        _write(packed({"end": True}), answers)
+                _send(next_item, answers)
+        _write(encode_header({"end": True}), answers)
     except MemoryError:
         gib = request["memory_bytes"] / (1 << 30)
         _refuse(InputError("decoding it takes too much memory", allowed=f"up to {gib:g} GiB"), answers)
     except InputError as error:
         _refuse(error, answers)
     except Exception as error:  # decoders raise anything at all on damaged bytes
-        _refuse(damaged(error, NOUNS[request["job"]]), answers)
+        _refuse(damaged_error(error, NOUNS[request["job"]]), answers)
 
 
 def _items(request: Header, file: BinaryIO) -> Iterator[Item]:
@@ -100,23 +100,23 @@ def _items(request: Header, file: BinaryIO) -> Iterator[Item]:
 
             yield 0.0, watch(file, excerpt)
         case "film":
-            from seehear.senses.film import decode as show
+            from seehear.senses.video import decode as show
 
             yield from show(file, excerpt, **request["options"])
 
 
-def _send(item: Item, answers: FileIO) -> None:
-    at_s, array = item
+def _send(next_item: Item, answers: FileIO) -> None:
+    at_s, array = next_item
     if array is None:
-        _write(packed({"at_s": at_s}), answers)
+        _write(encode_header({"at_s": at_s}), answers)
         return
     array = np.ascontiguousarray(array)
-    _write(packed({"at_s": at_s, "shape": array.shape, "dtype": array.dtype.str[1:]}, array.nbytes), answers)
+    _write(encode_header({"at_s": at_s, "shape": array.shape, "dtype": array.dtype.str[1:]}, array.nbytes), answers)
     _write(array.reshape(-1).view(np.uint8).data, answers)
 
 
 def _refuse(error: InputError, answers: FileIO) -> None:
-    _write(packed({"error": {"what": error.what, "allowed": error.allowed, "hint": error.hint}}), answers)
+    _write(encode_header({"error": {"what": error.what, "allowed": error.allowed, "hint": error.hint}}), answers)
 
 
 def _write(data: bytes | memoryview, answers: FileIO) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seehear.errors import InputError
-from seehear.senses.messages import Header, packed, received
+from seehear.senses.decoder_messages import Header, encode_header, read_header
 
 Array = NDArray[Any]
 
@@ -24,18 +24,18 @@ END_S = 5
 BLOCK_BYTES = 1 << 20
 DTYPES = {"u1": np.uint8, "f4": np.float32}
 # Isolated (-I): a folder of pictures that one stands in must not get to be imported from.
-PROGRAM = "import sys; sys.path[:] = sys.argv[1:]; from seehear.senses.isolated_process import main; main()"
+PROGRAM = "import sys; sys.path[:] = sys.argv[1:]; from seehear.senses.decoder_worker import main; main()"
 
 
-class SlowError(Exception):
+class WorkerTimeoutError(Exception):
     """An item takes longer than it may."""
 
 
-class EndedError(Exception):
+class WorkerDiedError(Exception):
     """The process ended, or sent an invalid message; the text says how."""
 
 
-class Process:
+class DecoderProcess:
     """Started at once. `ready` for the next request; `given_bytes` of all arrays so far.
 
     Raises OSError, EndedError or SlowError where it cannot be started.
@@ -52,10 +52,10 @@ class Process:
             env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
         )
         self.ready = False
-        self.given_bytes = 0
+        self.returned_bytes = 0
         self._until_s = time.monotonic() + START_S
         try:
-            self._received()
+            self._read_header()
         except BaseException:
             self.end()
             raise
@@ -64,14 +64,14 @@ class Process:
     def ask(self, request: Header, payload: memoryview) -> None:
         """Send a request. Raises OSError if the process has ended."""
         self.ready = False
-        for part in (memoryview(packed(request, len(payload))), payload):
+        for part in (memoryview(encode_header(request, len(payload))), payload):
             while part:
                 part = part[os.write(self._pipes[0], part[:BLOCK_BYTES]) :]
 
-    def item(self, limit_s: int) -> tuple[float, Array | None] | None:
+    def next_item(self, limit_s: int) -> tuple[float, Array | None] | None:
         """The next one; None after the last. Raises InputError for a refusal, else SlowError or EndedError."""
         self._until_s = time.monotonic() + PATIENCE * limit_s
-        header, payload_bytes = self._received()
+        header, payload_bytes = self._read_header()
         if "end" in header:
             self.ready = True
             return None
@@ -99,24 +99,24 @@ class Process:
     def _pipes(self) -> tuple[int, int]:
         """The descriptors to write to and to read from."""
         if self._child.stdin is None or self._child.stdout is None:
-            raise EndedError("without pipes")
+            raise WorkerDiedError("without pipes")
         return self._child.stdin.fileno(), self._child.stdout.fileno()
 
-    def _received(self) -> tuple[Header, int]:
+    def _read_header(self) -> tuple[Header, int]:
         try:
-            return received(self._fill)
+            return read_header(self._fill)
         except ValueError as error:
-            raise EndedError(str(error)) from None
+            raise WorkerDiedError(str(error)) from None
 
     def _array(self, header: Header, payload_bytes: int) -> Array:
         try:
             array = np.empty([int(side) for side in header["shape"]], DTYPES[header["dtype"]])
         except (KeyError, TypeError, ValueError, MemoryError) as error:
-            raise EndedError(f"{type(error).__name__}: {error}") from None
+            raise WorkerDiedError(f"{type(error).__name__}: {error}") from None
         if array.nbytes != payload_bytes:
-            raise EndedError(f"an array of {payload_bytes} bytes, not {array.nbytes}")
+            raise WorkerDiedError(f"an array of {payload_bytes} bytes, not {array.nbytes}")
         self._fill(array.reshape(-1).view(np.uint8).data)
-        self.given_bytes += payload_bytes
+        self.returned_bytes += payload_bytes
         return array
 
     def _fill(self, buffer: memoryview) -> None:
@@ -126,7 +126,7 @@ class Process:
         while buffer:
             left_s = self._until_s - time.monotonic()
             if left_s <= 0 or not poll.poll(1000 * left_s):
-                raise SlowError
+                raise WorkerTimeoutError
             read = os.readv(descriptor, [buffer])
             if not read:
                 raise self._how_it_ended()
@@ -136,7 +136,7 @@ class Process:
         try:
             code = self._child.wait(END_S)
         except subprocess.TimeoutExpired:
-            return EndedError("it closed its pipes")
+            return WorkerDiedError("it closed its pipes")
         if code == -signal.SIGXCPU:  # what the limit of its work sends: see isolated_process.py
-            return SlowError()
-        return EndedError(signal.Signals(-code).name if code < 0 else f"exit code {code}")
+            return WorkerTimeoutError()
+        return WorkerDiedError(signal.Signals(-code).name if code < 0 else f"exit code {code}")

@@ -36,7 +36,7 @@ class Lacking:
     name: str = "lips"
     noun: str = "speaking mouth"
     media: tuple[str, ...] = ("video",)
-    lacking: str = "reading lips needs something: pip install it"
+    missing_dependency: str = "reading lips needs something: pip install it"
 
 
 def opened(path: Path, senses: tuple[str, ...] | None = None, *, lacking: bool = False) -> Table:

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from seehear.errors import InputError
 from seehear.media import Excerpt
-from seehear.senses.messages import Header
-from seehear.senses.process import EndedError, Process, SlowError
+from seehear.senses.decoder_messages import Header
+from seehear.senses.decoder_process import DecoderProcess, WorkerDiedError, WorkerTimeoutError
 
 Array = NDArray[Any]
 
@@ -31,36 +31,38 @@ GROWN_BYTES = 1 << 27  # a process that returned this much keeps more memory tha
 AGAIN = "copy or export it again"
 
 
-def decoded(job: str, file: BinaryIO, source: Any) -> Array:
+def decode_isolated(job: str, file: BinaryIO, source: Any) -> Array:
     """What a job makes of a file, or of the excerpt of it that `source` is. Raises InputError, without `where`."""
-    arrays = [array for _, array in items(job, file, source) if array is not None]
+    arrays = [array for _, array in decode_items(job, file, source) if array is not None]
     if len(arrays) != 1:
         raise _crashed(f"it gave {len(arrays)} arrays")
     return arrays[0]
 
 
-def items(job: str, file: BinaryIO, source: Any, **options: Any) -> Generator[tuple[float, Array | None], None, None]:
+def decode_items(
+    job: str, file: BinaryIO, source: Any, **options: Any
+) -> Generator[tuple[float, Array | None], None, None]:
     """(seconds, array) one after another, as a job gives them; None instead of an array that is not wanted.
 
     `file` is what `source` was opened as. A process is kept for it until the last item, or until this is closed.
     Raises InputError, without `where`.
     """
     request, payload = _request(job, file, source, options)
-    process = _PROCESSES.asked(request, payload)
+    process = _POOL.submit(request, payload)
     try:
-        while (item := process.item(LIMITS_S[job])) is not None:
-            yield item
-    except SlowError:
+        while (next_item := process.next_item(LIMITS_S[job])) is not None:
+            yield next_item
+    except WorkerTimeoutError:
         raise InputError("decoding it takes too long", allowed=f"up to {LIMITS_S[job]} s", hint=AGAIN) from None
-    except EndedError as ended:
+    except WorkerDiedError as ended:
         raise _crashed(str(ended)) from None
     finally:
-        _PROCESSES.give_back(process)
+        _POOL.release(process)
 
 
-def end_busy() -> None:
+def kill_busy_workers() -> None:
     """End all processes that are decoding. Callers that wait for one get an InputError at once."""
-    _PROCESSES.end_busy()
+    _POOL.kill_busy_workers()
 
 
 def _request(job: str, file: BinaryIO, source: Any, options: Header) -> tuple[Header, memoryview]:
@@ -82,57 +84,57 @@ def _crashed(how: str) -> InputError:
     return InputError(f"damaged: its decoder failed ({how})", hint=AGAIN)
 
 
-class _Processes:
+class _DecoderPool:
     """The decoding processes, busy and idle. Started when they are needed."""
 
     def __init__(self) -> None:
         self._lock = threading.RLock()  # a signal handler may end what is busy at any moment
-        self._idle: list[Process] = []
-        self._busy: set[Process] = set()
+        self._idle: list[DecoderProcess] = []
+        self._busy: set[DecoderProcess] = set()
 
-    def asked(self, request: Header, payload: memoryview) -> Process:
+    def submit(self, request: Header, payload: memoryview) -> DecoderProcess:
         """A process that was given the work. One that ended while it was idle is replaced."""
-        while (idle := self._taken()) is not None:
+        while (idle := self._take_idle()) is not None:
             with contextlib.suppress(OSError):
                 self._ask(idle, request, payload)
                 return idle
         try:
-            fresh = Process()
+            fresh = DecoderProcess()
             self._ask(fresh, request, payload)
-        except (OSError, EndedError, SlowError) as error:
+        except (OSError, WorkerDiedError, WorkerTimeoutError) as error:
             raise InputError(f"no process can be started to decode it ({str(error) or 'it takes too long'})") from None
         return fresh
 
-    def _taken(self) -> Process | None:
+    def _take_idle(self) -> DecoderProcess | None:
         with self._lock:
             return self._idle.pop() if self._idle else None
 
-    def _ask(self, process: Process, request: Header, payload: memoryview) -> None:
+    def _ask(self, process: DecoderProcess, request: Header, payload: memoryview) -> None:
         with self._lock:
             self._busy.add(process)
         try:
             process.ask(request, payload)
         except BaseException:
-            self.give_back(process)
+            self.release(process)
             raise
 
-    def give_back(self, process: Process) -> None:
+    def release(self, process: DecoderProcess) -> None:
         """Keep it for the next file if it is done with this one; else end it."""
         with self._lock:
             self._busy.discard(process)
-            if process.ready and process.given_bytes < GROWN_BYTES and len(self._idle) < MOST_IDLE:
+            if process.ready and process.returned_bytes < GROWN_BYTES and len(self._idle) < MOST_IDLE:
                 self._idle.append(process)
                 return
         process.end()
 
-    def end_busy(self) -> None:
+    def kill_busy_workers(self) -> None:
         with self._lock:
             busy = list(self._busy)
         for process in busy:
             process.kill()
 
     def close(self) -> None:
-        self.end_busy()
+        self.kill_busy_workers()
         with self._lock:
             idle, self._idle = self._idle, []
         for process in idle:
@@ -144,15 +146,15 @@ class _Processes:
             process.close_pipes()
 
 
-_PROCESSES = _Processes()
+_POOL = _DecoderPool()
 
 
-def _begin_anew() -> None:
-    global _PROCESSES
-    _PROCESSES.forget()
-    _PROCESSES = _Processes()
+def _reset_after_fork() -> None:
+    global _POOL
+    _POOL.forget()
+    _POOL = _DecoderPool()
 
 
-atexit.register(lambda: _PROCESSES.close())
+atexit.register(lambda: _POOL.close())
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_begin_anew)
+    os.register_at_fork(after_in_child=_reset_after_fork)

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, TypeGuard
 from seehear.errors import InputError
 from seehear.media import Excerpt
 
-ROUNDED_S = 0.1  # by which a stretch may reach beyond the end: times are rounded, and coders cut
+END_TOLERANCE_S = 0.1  # by which a stretch may reach beyond the end: times are rounded, and coders cut
 SMALL_BYTES = 1 << 20
 MOST_HELD_BYTES = 1 << 30  # of a file object: all of it is read into memory
 Bytes = bytes | bytearray | memoryview  # of a file
@@ -31,12 +31,12 @@ def is_file_object(source: Any) -> TypeGuard[BinaryIO]:
     return callable(getattr(source, "read", None))
 
 
-def contents(file: BinaryIO) -> FileBytes:
+def read_file_object(file: BinaryIO) -> FileBytes:
     """All bytes of a file object, from its start where it can go back there.
 
     Raises InputError for a file opened as text, one that is closed or can not be read, and more than MOST_HELD_BYTES.
     """
-    name = name_of(file)
+    name = source_name(file)
     try:
         if callable(getattr(file, "seekable", None)) and file.seekable():
             file.seek(0)
@@ -54,7 +54,7 @@ def contents(file: BinaryIO) -> FileBytes:
     return held
 
 
-def name_of(source: Any) -> str:
+def source_name(source: Any) -> str:
     """How errors and results name a source: its path, with the stretch of it, or what kind of thing it is."""
     if isinstance(source, InputError):
         return source.where
@@ -74,17 +74,17 @@ def _title(source: Any) -> str:
 
 
 @contextmanager
-def naming(source: Any, noun: str) -> Iterator[None]:
+def name_errors(source: Any, noun: str) -> Iterator[None]:
     """Turns whatever a decoder raises within into an InputError that names the source: a damaged `noun`."""
     try:
         yield
     except InputError as error:
-        raise error.at(name_of(source)) from None
+        raise error.at(source_name(source)) from None
     except Exception as error:  # decoders raise anything at all on damaged bytes
-        raise damaged(error, noun).at(name_of(source)) from error
+        raise damaged_error(error, noun).at(source_name(source)) from error
 
 
-def damaged(error: Exception, noun: str) -> InputError:
+def damaged_error(error: Exception, noun: str) -> InputError:
     """What a decoder raised, whatever it is, as the refusal of a `noun`."""
     reason = getattr(error, "strerror", None) or getattr(error, "error_string", None) or str(error)
     reason = str(reason or type(error).__name__).removeprefix("Error : ").rstrip(".")
@@ -92,7 +92,7 @@ def damaged(error: Exception, noun: str) -> InputError:
 
 
 @contextmanager
-def opened(source: Any) -> Iterator[BinaryIO]:
+def open_source(source: Any) -> Iterator[BinaryIO]:
     """A path, the file of an excerpt, the bytes of a file or a file object, open for reading at its start.
 
     A small file comes as BytesIO: one read instead of many. Raises InputError, without `where`; one that stands in
@@ -101,7 +101,7 @@ def opened(source: Any) -> Iterator[BinaryIO]:
     if isinstance(source, InputError):
         raise source
     if is_file_object(source):
-        source = contents(source)
+        source = read_file_object(source)
     if isinstance(source, Bytes):
         if len(source) == 0:
             raise _empty()
@@ -119,7 +119,7 @@ def opened(source: Any) -> Iterator[BinaryIO]:
         )
 
 
-def beyond(excerpt: Excerpt, length_s: float) -> InputError:
+def beyond_end_error(excerpt: Excerpt, length_s: float) -> InputError:
     """The refusal of a stretch that a recording or video of this length does not have."""
     return InputError(
         f"the stretch ends at {excerpt.end_s:.2f} s, the recording at {length_s:.2f} s",
