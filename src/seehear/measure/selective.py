@@ -14,7 +14,7 @@ from seehear.recipe import RiskCoverageCurve
 
 Array = NDArray[Any]
 REFUSED = 0.02  # the share of familiar inputs that one accepts to send back as unfamiliar
-FEWEST = 30  # scores that a limit is fitted to; see docs/decisions/006-unfamiliar.md
+FEWEST = 30  # scores that a limit is fitted to; see docs/decisions/006-out-of-distribution.md
 TAIL = 0.2  # the share of largest scores whose excess tells how the tail falls
 
 
