@@ -25,7 +25,7 @@ from benchmarks.machine import pace
 from benchmarks.results import Figure
 from seehear.answers import ANSWERS, Answer
 from seehear.answers.boxes import Box, Boxes
-from seehear.answers.boxes.answer import TOLD_FROM
+from seehear.answers.boxes.answer import MIN_CONFIDENCE
 from seehear.answers.mask import Mask
 from seehear.measure.evaluate import Evaluation, evaluate
 from seehear.recipe import Recipe
@@ -105,5 +105,5 @@ def understood(folder: Path, answer: Any, spec: Any) -> Answer:
     if isinstance(answer, str):
         return Mask.of(np.asarray(Image.open(folder / answer)), spec)
     boxes = [Box(spec.classes[int(label)], (x1, y1, x2, y2), score) for label, x1, y1, x2, y2, score in answer]
-    number = sum(box.confidence >= TOLD_FROM for box in boxes)
-    return Boxes(tuple(boxes[:number]), faint=tuple(boxes[number:]))
+    number = sum(box.confidence >= MIN_CONFIDENCE for box in boxes)
+    return Boxes(tuple(boxes[:number]), low_confidence=tuple(boxes[number:]))

@@ -111,7 +111,7 @@ def test_a_recipe_that_does_not_tell_how_large_pictures_were_means_the_prepared_
 
 # --- Joining: heads that are right but for what they cannot see ------------------------------------------------------
 
-SPEC = BoxesSpec(classes=("a", "b"), counts=(9, 9), pictures=9, most=9, sides_px=(5, 9, 16))
+SPEC = BoxesSpec(classes=("a", "b"), counts=(9, 9), pictures=9, max_boxes=9, sides_px=(5, 9, 16))
 
 
 def seen_of(things: np.ndarray, labels: np.ndarray, tile: Tile, scale: float) -> Part:

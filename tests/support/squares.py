@@ -16,7 +16,7 @@ from seehear.runtime.bundle import Bundle
 
 SIDE_PX, SQUARE_PX = 64, 8
 PLACES = SIDE_PX - SQUARE_PX + 1  # of the square's corner, down and across
-SPEC = {"classes": ("square",), "counts": (9,), "pictures": 9, "most": 9, "sides_px": (8.0, 8.0, 8.0)}
+SPEC = {"classes": ("square",), "counts": (9,), "pictures": 9, "max_boxes": 9, "sides_px": (8.0, 8.0, 8.0)}
 
 At = tuple[float, float]  # upper left corner of a square
 

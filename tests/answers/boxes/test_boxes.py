@@ -18,10 +18,10 @@ from PIL import Image
 
 from seehear.answers import ANSWERS
 from seehear.answers.boxes import Box, Boxes, BoxesSpec
-from seehear.answers.boxes.answer import expected_share, states
+from seehear.answers.boxes.answer import expected_f1, match_class
 from seehear.answers.boxes.exchange import from_supervision, to_coco, to_supervision, to_yolo
 from seehear.answers.boxes.matching import FALSE_POSITIVE, IGNORED, TRUE_POSITIVE, match_boxes
-from seehear.answers.boxes.metric import agreement
+from seehear.answers.boxes.metric import f1_scores
 from seehear.answers.boxes.overlap import box_iou, suppress
 from seehear.answers.items import ACCEPTED_FROM, ItemCount
 from seehear.answers.overlay import Captions
@@ -64,7 +64,7 @@ def answer_of(boxes: list[Box]) -> Boxes:
 
 
 SPEC_OF = {
-    n: BoxesSpec(classes=tuple("abcdefgh"[:n]), counts=(9,) * n, pictures=9, most=9, sides_px=(5, 20, 60))
+    n: BoxesSpec(classes=tuple("abcdefgh"[:n]), counts=(9,) * n, pictures=9, max_boxes=9, sides_px=(5, 20, 60))
     for n in range(1, 5)
 }
 
@@ -94,7 +94,7 @@ def coco_says(answers: list[Boxes], truths: list[Boxes], spec: BoxesSpec) -> np.
     results = [
         result
         for image, answer in enumerate(answers)
-        for result in to_coco([*answer.boxes, *answer.faint], image_id=image, categories=numbers)
+        for result in to_coco([*answer.boxes, *answer.low_confidence], image_id=image, categories=numbers)
     ]
     judge = COCOeval(drawn, drawn.loadRes(results), "bbox")
     judge.evaluate()
@@ -186,8 +186,8 @@ def test_what_need_not_be_found_is_neither_right_nor_wrong() -> None:
 
 
 def test_a_column_becomes_a_spec() -> None:
-    assert (SPEC.classes, SPEC.counts, SPEC.pictures, SPEC.most) == (("cat", "dog"), (2, 1), 3, 2)
-    assert str(SPEC).startswith("boxes in 3 pictures: cat (2), dog (1); up to 2 in one, sides of 10 to ")
+    assert (SPEC.classes, SPEC.counts, SPEC.pictures, SPEC.max_boxes) == (("cat", "dog"), (2, 1), 3, 2)
+    assert str(SPEC).startswith("boxes in 3 pictures: cat (2), dog (1); up to 2 per picture, sides of 10 to ")
     assert BOXES.fits(CELLS, "x")
     assert not BOXES.fits(["[]", "[]"], "x")
     assert not BOXES.fits(["cat", "dog"], "x")
@@ -220,7 +220,7 @@ def test_a_class_of_crowds_alone_is_a_class() -> None:
 
 
 def test_nothing_to_learn_from() -> None:
-    with pytest.raises(DataError, match=r"column 'boxes': no box in 2 pictures. Next: draw a box around each thing"):
+    with pytest.raises(DataError, match=r"column 'boxes': no box in 2 pictures. Next: draw a box around each object"):
         BOXES.plan(["[]", "[]"], "boxes")
 
 
@@ -257,7 +257,7 @@ def test_candidates_become_boxes_in_the_original() -> None:
         ("cat", (0, 10, 40, 50), True),
         ("dog", (180, 60, 200, 100), False),
     ]
-    assert [box.label for box in answer.faint] == ["cat"]
+    assert [box.label for box in answer.low_confidence] == ["cat"]
     assert answer.boxes[0].confidence == pytest.approx(1 / (1 + np.exp(-4)))
     assert (str(answer), answer.marked()) == ("1 cat, 1 dog", "1 cat, 1 dog (1 unsure)")
     told = answer.to_json()["boxes"][0]
@@ -269,7 +269,7 @@ def test_only_boxes_that_are_told_are_accepted_and_counted() -> None:
     """Those from the confidence on that is asked; none of a refused answer, and none where nothing was measured."""
     seen = raw((0, 0, 9, 9, 3, -9), (20, 0, 29, 9, 1, -9), (40, 0, 49, 9, -1, -9))
     accepted = {
-        limit: [box.accepted for box in (*answer.boxes, *answer.faint)]
+        limit: [box.accepted for box in (*answer.boxes, *answer.low_confidence)]
         for limit in (0.0, 0.8, 1.01)
         for answer in [BOXES.to_answer(seen, SPEC, {ACCEPTED_FROM: limit}, None)]
     }
@@ -283,7 +283,7 @@ def test_items_are_the_told_boxes_at_things_that_must_be_found() -> None:
     truth = BOXES.read(CELLS[0], SPEC)  # a cat, and a crowd of dogs
     said = Boxes(
         (Box("cat", (0, 0, 10, 10), 0.9), Box("dog", (6, 6, 20, 20), 0.8), Box("cat", (50, 50, 60, 60), 0.7, False)),
-        faint=(Box("cat", (70, 70, 80, 80), 0.2, False),),
+        low_confidence=(Box("cat", (70, 70, 80, 80), 0.2, False),),
     )
     items = BOXES.items(BOXES.compare([said, Boxes(())], [truth, truth], SPEC), SPEC)
     number, accepted = items.each()
@@ -293,13 +293,13 @@ def test_items_are_the_told_boxes_at_things_that_must_be_found() -> None:
 
 
 def test_what_agreement_to_expect() -> None:
-    assert expected_share(np.array([])) == 1
-    assert expected_share(np.array([0.1, 0.1])) == pytest.approx(0.81)
-    assert expected_share(np.array([1.0, 1.0])) == 1
-    assert expected_share(np.array([0.8, 0.4])) == pytest.approx(2 * 0.8 / (1 + 1.2))
+    assert expected_f1(np.array([])) == 1
+    assert expected_f1(np.array([0.1, 0.1])) == pytest.approx(0.81)
+    assert expected_f1(np.array([1.0, 1.0])) == 1
+    assert expected_f1(np.array([0.8, 0.4])) == pytest.approx(2 * 0.8 / (1 + 1.2))
     truth = BOXES.read(CELLS[0], SPEC)
     nothing, half = Boxes(()), Boxes((*truth.boxes[:1], Box("cat", (50, 50, 60, 60))))
-    agreed = agreement(BOXES.compare([nothing, truth, nothing, half], [nothing, truth, truth, truth], SPEC))
+    agreed = f1_scores(BOXES.compare([nothing, truth, nothing, half], [nothing, truth, truth, truth], SPEC))
     assert agreed.tolist() == pytest.approx([1, 1, 0, 2 / 3])
 
 
@@ -307,12 +307,12 @@ def test_what_agreement_to_expect() -> None:
 def test_agreement_is_that_of_the_told_boxes_alone(seed: int) -> None:
     """Those that are measured only, and what need not be found, change nothing."""
     answers, truths = map(list, zip(*[scene(np.random.default_rng((seed, i))) for i in range(30)], strict=True))
-    agreed = agreement(BOXES.compare(answers, truths, SPEC_OF[3]))
+    agreed = f1_scores(BOXES.compare(answers, truths, SPEC_OF[3]))
     for answer, truth, found in zip(answers, truths, agreed, strict=True):
         hits = told = there = 0
         for label in SPEC_OF[3].classes:
             drawn = [box for box in truth.boxes if box.label == label]
-            state = states(answer.boxes, drawn, label, np.array([0.5]))[:, 0]
+            state = match_class(answer.boxes, drawn, label, np.array([0.5]))[:, 0]
             hits, told = hits + (state == TRUE_POSITIVE).sum(), told + (state != IGNORED).sum()
             there += sum(not (box.crowd or box.difficult) for box in drawn)
         assert found == pytest.approx(2 * hits / (told + there) if told + there else 1.0)
@@ -330,7 +330,7 @@ def test_calibration_makes_boasts_honest() -> None:
         seen.append(raw(*((*place, 3.0, -9.0) for place in places)))
     fitted = BOXES.calibrate([BOXES.n_best(each, SPEC, {}) for each in seen], truths, SPEC)
     answer = BOXES.to_answer(seen[0], SPEC, fitted, None)
-    assert (answer.boxes or answer.faint)[0].confidence == pytest.approx(0.5, abs=0.05)
+    assert (answer.boxes or answer.low_confidence)[0].confidence == pytest.approx(0.5, abs=0.05)
     answers = [BOXES.to_answer(each, SPEC, fitted, None) for each in seen]
     right = BOXES.right(BOXES.compare(answers, truths, SPEC), SPEC).mean()
     assert np.mean([answer.confidence for answer in answers]) == pytest.approx(right, abs=0.05)

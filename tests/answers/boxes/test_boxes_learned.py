@@ -13,7 +13,7 @@ from sklearn.datasets import load_digits
 from seehear import api
 from seehear.answers import ANSWERS
 from seehear.answers.boxes import Boxes
-from seehear.answers.boxes.answer import corners_of
+from seehear.answers.boxes.answer import to_corners
 from seehear.answers.boxes.overlap import box_iou
 from seehear.events import Listener, silence
 from seehear.recipe import Recipe, Training
@@ -102,9 +102,9 @@ def test_scenes_beside_each_other_are_answered_as_each_alone(model: api.Recognis
     folder = scenes(tmp_path / "small", 16, 3).parent
     small = [np.asarray(Image.open(folder / f"{number}.png")) for number in range(16)]
     large = np.concatenate([np.concatenate(small[row : row + 4], axis=1) for row in range(0, 16, 4)])
-    together = corners_of(model.predict(large, tiles=True).answer.boxes)
+    together = to_corners(model.predict(large, tiles=True).answer.boxes)
     alone = [
-        corners_of(prediction.answer.boxes) + np.tile([number % 4, number // 4], 2) * SIDE_PX
+        to_corners(prediction.answer.boxes) + np.tile([number % 4, number // 4], 2) * SIDE_PX
         for number, prediction in enumerate(model.predict(small))
     ]
     shared = box_iou(np.concatenate(alone), together)

@@ -86,8 +86,8 @@ def test_tracks_survive_jitter_missed_frames_and_low_confidence(lanes, seed: int
             replace(each, xyxy=tuple((np.array(each.xyxy) + random.normal(0, 1, 4)).tolist())) for each in clean.boxes
         ]
         is_sure = random.random(len(noisy)) < 0.85
-        faint = tuple(replace(each, confidence=0.3) for each, sure in zip(noisy, is_sure, strict=True) if not sure)
-        seen = tuple(each for each in faint if random.random() < 0.5)
+        unsure = tuple(replace(each, confidence=0.3) for each, sure in zip(noisy, is_sure, strict=True) if not sure)
+        seen = tuple(each for each in unsure if random.random() < 0.5)
         answers.append((time_s, Boxes(tuple(b for b, sure in zip(noisy, is_sure, strict=True) if sure), 0.9, seen)))
     tracked, tracker = track(answers)
     for lane in range(len(lanes)):
@@ -143,14 +143,14 @@ def test_an_object_seen_in_one_frame_has_no_track_and_is_not_counted() -> None:
     assert "track" not in answers[0].to_json()["boxes"][0]
 
 
-def test_a_faint_box_is_reported_only_where_it_continues_a_track() -> None:
+def test_a_low_confidence_box_is_reported_only_where_it_continues_a_track() -> None:
     here, elsewhere, fainter = box(52, 50, confidence=0.3), box(400, 50, confidence=0.4), LOWEST_CONFIDENCE - 0.01
     start = [(i / RATE_HZ, Boxes((box(50, 50),))) for i in range(3)]
     dim = (3 / RATE_HZ, Boxes((), 0.5, (elsewhere, here)))
     dimmer = (4 / RATE_HZ, Boxes((), 0.5, (replace(here, confidence=fainter),)))
     *_, seen, lost = track([*start, dim, dimmer])[0]
-    assert seen.boxes == (replace(here, track=1),) and seen.faint == (elsewhere,)
-    assert lost.boxes == () and len(lost.faint) == 1
+    assert seen.boxes == (replace(here, track=1),) and seen.low_confidence == (elsewhere,)
+    assert lost.boxes == () and len(lost.low_confidence) == 1
 
 
 def test_answers_come_at_most_one_frame_late_and_frames_without_one_stay_empty() -> None:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seehear.answers.boxes.answer import Boxes, corners_of, counted
+from seehear.answers.boxes.answer import Boxes, format_counts, to_corners
 from seehear.answers.boxes.box import Box
 from seehear.answers.boxes.exchange import COLUMNS, to_row
 from seehear.answers.boxes.overlap import box_iou
@@ -24,7 +24,7 @@ from seehear.answers.boxes.overlap import box_iou
 Array = NDArray[Any]
 
 LOWEST_CONFIDENCE = 0.1  # of an unreported box that may continue a track (ByteTrack, section 3)
-MIN_IOU, MIN_IOU_FAINT = 0.2, 0.5  # with the predicted position (ByteTrack's implementation)
+MIN_IOU, MIN_IOU_UNREPORTED = 0.2, 0.5  # with the predicted position (ByteTrack's implementation)
 MAX_HIDDEN_S, MAX_HIDDEN_FRAMES = 1.0, 3  # a track missing for longer than both ends
 ENLARGEMENT = 0.5  # share of its sides added to each side of a box whose velocity is unknown
 MIN_VELOCITY_WEIGHT = 0.3  # of the newest velocity in the running mean
@@ -94,16 +94,16 @@ class BoxTracker:
         return dict(self.counts)
 
     def __str__(self) -> str:
-        return counted({label: (n, 0) for label, n in self.counts.items()})
+        return format_counts({label: (n, 0) for label, n in self.counts.items()})
 
     def _detect(self, answer: Boxes, time_s: float) -> list[Detection]:
-        """The reported boxes, then the faint ones, each with the track it belongs to."""
-        reported, faint = ([Detection(box) for box in boxes] for boxes in (answer.boxes, answer.faint))
+        """The reported boxes, then the others, each with the track it belongs to."""
+        reported, unreported = ([Detection(box) for box in boxes] for boxes in (answer.boxes, answer.low_confidence))
         numbered = [track for track in self._tracks if track.number is not None]
         associate(numbered, reported, time_s, MIN_IOU)
         visible = [track for track in numbered if not track.frames_missed]
-        likely = [each for each in faint if each.box.confidence >= LOWEST_CONFIDENCE]
-        associate(visible, likely, time_s, MIN_IOU_FAINT)
+        likely = [each for each in unreported if each.box.confidence >= LOWEST_CONFIDENCE]
+        associate(visible, likely, time_s, MIN_IOU_UNREPORTED)
         associate([track for track in self._tracks if track.number is None], reported, time_s, MIN_IOU, ENLARGEMENT)
         for track in self._tracks:
             self._confirm(track, time_s)
@@ -111,7 +111,7 @@ class BoxTracker:
             each.track = each.track or Track(each.box.label, np.array(each.box.xyxy), time_s)
         new = [each.track for each in reported if each.track and each.track.detections == 1]
         self._tracks = [track for track in self._tracks if track.is_alive(time_s)] + new
-        return [*reported, *faint]
+        return [*reported, *unreported]
 
     def _confirm(self, track: Track, time_s: float) -> None:
         """Number a track that was seen again; count a frame that missed it."""
@@ -134,7 +134,7 @@ def associate(
     detections = [each for each in detections if each.track is None]
     predicted = np.array([track.predict(time_s) for track in tracks]).reshape(-1, 4)
     same_class = np.array([[track.label == each.box.label for each in detections] for track in tracks], np.bool_)
-    boxes = corners_of([each.box for each in detections])
+    boxes = to_corners([each.box for each in detections])
     iou = box_iou(_enlarge(predicted, enlargement), _enlarge(boxes, enlargement))
     for row, column in greedy_pairs(np.where(same_class.reshape(iou.shape), iou, 0.0), min_iou):
         detections[column].track = tracks[row]
@@ -157,10 +157,10 @@ def greedy_pairs(iou: Array, min_iou: float) -> Iterator[tuple[int, int]]:
 
 
 def _with_tracks(answer: Boxes | None, detections: Sequence[Detection]) -> Boxes | None:
-    """The boxes with their track numbers; faint boxes that continue a track are reported too."""
+    """The boxes with their track numbers; low-confidence boxes that continue a track are reported too."""
     if answer is None:
         return None
-    reported, faint = detections[: len(answer.boxes)], detections[len(answer.boxes) :]
-    tracked = [each for each in (*reported, *faint) if each.track]
+    reported, unreported = detections[: len(answer.boxes)], detections[len(answer.boxes) :]
+    tracked = [each for each in (*reported, *unreported) if each.track]
     boxes = tuple(replace(each.box, track=each.track.number) for each in tracked if each.track)
-    return replace(answer, boxes=boxes, faint=tuple(each.box for each in faint if not each.track))
+    return replace(answer, boxes=boxes, low_confidence=tuple(each.box for each in unreported if not each.track))
