@@ -45,8 +45,8 @@ def main() -> None:
             print(f"at most {wrong_at_most:.0%} wrong: {metrics['coverage']:.0%} are accepted, "
                   f"{metrics['accepted_error']:.1%} of those are wrong")  # fmt: skip
 
-        shifted = model.evaluate(test, shifted=True).shifted
-        print(f"Of the accuracy, {shifted.kept('accuracy'):.0%} is kept under noise, blur and other corruptions.")
+        robustness = model.evaluate(test, robustness=True).robustness
+        print(f"Of the accuracy, {robustness.kept('accuracy'):.0%} is kept under noise, blur and other corruptions.")
 
 
 if __name__ == "__main__":
