@@ -119,7 +119,7 @@ def _predict_table(
     accepted: list[bool] = []
     used: list[tuple[str, ...]] = []
     problems: list[RowProblem] = []
-    lasts_s = 0.0
+    duration_s = 0.0
     detector = ShiftDetector(recipe)
     listen(Started(TASK, len(table), "examples"))
     started_s = time.perf_counter()
@@ -131,10 +131,10 @@ def _predict_table(
         accepted.append(prediction.whole_accepted)
         used.append(prediction.used)
         detector.count(prediction)
-        lasts_s += prediction.lasts_s
+        duration_s += prediction.duration_s
         if number % PROGRESS_EVERY == 0:
             listen(Advanced(TASK, number))
-    speed = Speed(len(table), time.perf_counter() - started_s, lasts_s)
+    speed = Speed(len(table), time.perf_counter() - started_s, duration_s)
     listen(Finished(TASK, counted(len(table), "example")))
     return TableAnswers(answers, accepted, used, problems, speed, tuple(detector.said()))
 
@@ -157,7 +157,7 @@ def _find_problem(prediction: Prediction, truth: Any, recipe: Recipe) -> RowProb
     if prediction.answer is None:
         return RowProblem(prediction.input, prediction.error.removeprefix(f"{prediction.input}: "))
     try:
-        ANSWERS[recipe.kind].check(prediction.answer, truth, prediction.lasts_s)
+        ANSWERS[recipe.kind].check(prediction.answer, truth, prediction.duration_s)
     except InputError as error:
         return RowProblem.of(error, prediction.input)
     return None

@@ -22,7 +22,7 @@ class Grid:
     unit: str
 
     @property
-    def lasts_s(self) -> float:
+    def duration_s(self) -> float:
         """From its first cell's beginning to its last one's end; 0 where it is not of time."""
         return self.shape[0] * self.pitch if self.unit == "s" else 0.0
 
@@ -111,7 +111,7 @@ class Tile:
 
     start: tuple[int, ...]
     shape: tuple[int, ...]
-    whole: tuple[int, ...]
+    full_shape: tuple[int, ...]
     before: tuple[int, ...]
     after: tuple[int, ...]
 
@@ -126,12 +126,12 @@ class Tile:
         return tuple(start + length for start, length in zip(self.start, self.shape, strict=True))
 
     @property
-    def place(self) -> tuple[slice, ...]:
+    def slices(self) -> tuple[slice, ...]:
         """Where it lies in the whole."""
         return tuple(map(slice, self.start, self.end))
 
     @property
-    def own(self) -> tuple[slice, ...]:
+    def core(self) -> tuple[slice, ...]:
         """What of the whole is nearer to its middle than to any other's: each sample is one tile's own."""
         return tuple(
             slice(start + before // 2, end - (after - after // 2))

@@ -146,8 +146,8 @@ def test_a_signal_is_cut_into_tiles_of_its_own(sense: str) -> None:
     tiles = SENSES[sense].cut_tiles(grid, spec, 4.0)
     covered = np.zeros(shape, int)
     for tile in tiles:
-        assert tile.whole == shape
-        covered[tile.own] += 1
+        assert tile.full_shape == shape
+        covered[tile.core] += 1
     assert (covered == 1).all()
     least = Grid((8,) * len(shape), 1.0, "")
     assert list(SENSES[sense].cut_tiles(least, spec, 4.0)) == [Tile.all_of(least)]

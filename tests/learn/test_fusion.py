@@ -84,13 +84,13 @@ def test_drowned_sound_hears_noise_louder_than_the_voice() -> None:
     inputs = {"audio": 0.1 * tone.repeat(32, 1), "audio_samples": torch.full((32,), 8000)}
     inputs["audio"][16:] = 0  # others, of whom nothing is heard
 
-    def loudest_noise_db(drowned: bool) -> float:
+    def loudest_noise_db(heavy_noise: bool) -> float:
         torch.manual_seed(0)
-        augment = AugmentHearing(spec.model_copy(update={"drowned": drowned}))
+        augment = AugmentHearing(spec.model_copy(update={"heavy_noise": heavy_noise}))
         heard, _ = augment(inputs, sample_time_stretch(32, {"audio": spec}, torch.device("cpu")))
         heard = heard["audio"][:16, : len(tone)]
         voice = (heard @ tone)[:, None] / tone.square().sum() * tone
         return float(10 * torch.log10((heard - voice).square().mean(1) / voice.square().mean(1)).max())
 
-    assert loudest_noise_db(drowned=True) > 3
-    assert loudest_noise_db(drowned=False) < -2
+    assert loudest_noise_db(heavy_noise=True) > 3
+    assert loudest_noise_db(heavy_noise=False) < -2

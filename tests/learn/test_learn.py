@@ -271,12 +271,12 @@ def test_what_judges_is_counted_in_what_is_accepted(
     assert held == judges
 
 
-@pytest.mark.parametrize("lasts_s", [0.5, 3.1, 20.0, 59.0])
-def test_a_batch_of_long_recordings_holds_few(lasts_s: float) -> None:
-    batch = _batch(4_616, lasts_s)
+@pytest.mark.parametrize("duration_s", [0.5, 3.1, 20.0, 59.0])
+def test_a_batch_of_long_recordings_holds_few(duration_s: float) -> None:
+    batch = _batch(4_616, duration_s)
     assert 4 <= batch <= _batch(4_616, 0.0) == 128
     assert batch % 8 == 0 or batch == 4
-    assert batch * lasts_s <= BATCH_S < (batch + 8) * lasts_s or batch == 128
+    assert batch * duration_s <= BATCH_S < (batch + 8) * duration_s or batch == 128
 
 
 def test_before_it_learns_it_says_that_too_few_are_held_out(tmp_path: Path) -> None:

@@ -207,10 +207,10 @@ def test_no_answer_at_all_is_an_error():
 
 
 def test_speed_as_text_and_numbers():
-    sound = Speed(30, wall_s=2.0, lasts_s=80.0)
+    sound = Speed(30, wall_s=2.0, duration_s=80.0)
     assert str(sound) == "speed on this machine: 15 examples per second; a minute of recording takes 1.5 seconds"
     assert sound.to_json() == {"examples_per_s": 15.0, "real_time_factor": 0.025}
-    pictures = Speed(30, wall_s=2.0, lasts_s=0.0)
+    pictures = Speed(30, wall_s=2.0, duration_s=0.0)
     assert str(pictures) == "speed on this machine: 15 examples per second"
     assert pictures.to_json()["real_time_factor"] is None
 

@@ -198,8 +198,8 @@ def test_json_has_exactly_the_published_keys(seeing: Predictor, tmp_path: Path) 
 def test_what_is_heard_lasts_and_what_is_seen_does_not() -> None:
     both = Predictor(tiny.bundle("image", "audio"))
     sound = np.full(40_000, 0.5, np.float32)
-    assert both.predict_one({"image": tiny.picture(0.9), "audio": sound}).lasts_s == 2.5
-    assert both.predict_one({"image": tiny.picture(0.9)}).lasts_s == 0
+    assert both.predict_one({"image": tiny.picture(0.9), "audio": sound}).duration_s == 2.5
+    assert both.predict_one({"image": tiny.picture(0.9)}).duration_s == 0
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ SIDE = st.integers(1, 300)
 
 
 def sight(usual: tuple[int, int] | None = None, **changes: Any) -> SightSpec:
-    values = {"height": 32, "width": 48, "channels": 1, "stages": (8, 8), "output_stride_px": 4, "usual_px": usual}
+    values = {"height": 32, "width": 48, "channels": 1, "stages": (8, 8), "output_stride_px": 4, "training_px": usual}
     return SightSpec(**values | changes)
 
 
@@ -76,9 +76,9 @@ def test_every_pixel_is_one_tiles_own_and_that_one_sees_around_it(
 ) -> None:
     owners, spec = np.zeros((height, width), int), sight(usual)
     for tile in tiles_of(height, width, spec, largest_object_px):
-        owners[tile.own] += 1
+        owners[tile.core] += 1
         for axis, (own, place, side, whole) in enumerate(
-            zip(tile.own, tile.place, usual, (height, width), strict=True)
+            zip(tile.core, tile.slices, usual, (height, width), strict=True)
         ):
             assert 0 <= place.start <= own.start < own.stop <= place.stop <= whole
             around = int(LEAST_SHARED * side) // 2
@@ -105,8 +105,8 @@ def test_tiles_share_more_where_things_reach_further() -> None:
 
 def test_a_recipe_that_does_not_tell_how_large_pictures_were_means_the_prepared_ones() -> None:
     values = sight().model_dump()
-    del values["usual_px"]
-    assert SightSpec.model_validate(values).usual == (32, 48)
+    del values["training_px"]
+    assert SightSpec.model_validate(values).training_shape == (32, 48)
 
 
 # --- Joining: heads that are right but for what they cannot see ------------------------------------------------------
@@ -214,7 +214,7 @@ def test_each_pixel_is_said_by_a_tile_that_sees_around_it(height: int, width: in
             slice(0 if not before else 4, length if not after else length - 4)
             for length, before, after in zip(tile.shape, tile.before, tile.after, strict=True)
         )
-        said[sees] = truth[tile.place][sees]
+        said[sees] = truth[tile.slices][sees]
         raw = {"logits": 5.0 * (said == np.arange(3)[:, None, None]), "cell_px": np.float32(1)}
         grid = Grid(tile.shape, 1.0, "px")
         parts.append(Part(raw, tile, Geometry(Warp.identity(2), grid, grid)))

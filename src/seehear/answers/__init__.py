@@ -214,7 +214,7 @@ class AnswerKind(Facts, AnswerModule, MetricModule, Protocol):
     def concatenate_targets(self, targets: Sequence[Arrays], spec: Any) -> dict[str, Array]:
         """The target of examples one after the other, from theirs; of an answer that joins."""
 
-    def check(self, answer: Any, truth: Any, lasts_s: float) -> None:
+    def check(self, answer: Any, truth: Any, duration_s: float) -> None:
         """Raises InputError for a truth that cannot be one of the same example, which goes on for so many seconds."""
 
     def tune(self, raws: Sequence[Arrays], truths: Sequence[Any], spec: Any) -> dict[str, float]:
@@ -358,7 +358,7 @@ def _not_in_files(cells: Sequence[str]) -> bool:
     return False
 
 
-def _accept(answer: Any, truth: Any, lasts_s: float) -> None:
+def _accept(answer: Any, truth: Any, duration_s: float) -> None:
     """Any truth may be one of any example."""
 
 

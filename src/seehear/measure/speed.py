@@ -11,16 +11,16 @@ from seehear.measure.formatting import format_number
 
 @dataclass(frozen=True)
 class Speed:
-    """`n` examples, with a total length of `lasts_s` seconds, were read and answered in `wall_s` seconds."""
+    """`n` examples, with a total length of `duration_s` seconds, were read and answered in `wall_s` seconds."""
 
     n: int
     wall_s: float
-    lasts_s: float
+    duration_s: float
 
     @property
     def real_time_factor(self) -> float | None:
         """Seconds of computing for one second of sound or video; None for pictures."""
-        return self.wall_s / self.lasts_s if self.lasts_s else None
+        return self.wall_s / self.duration_s if self.duration_s else None
 
     def to_json(self) -> dict[str, Any]:
         return {"examples_per_s": self.n / self.wall_s, "real_time_factor": self.real_time_factor}

@@ -126,7 +126,7 @@ def plan(table: Table, wishes: Wishes, machine: Machine) -> Recipe:
                 minutes=minutes,
                 steps=wishes.steps,
                 seed=wishes.seed or 0,
-                batch=_batch(len(table), _lasts_s(facts))
+                batch=_batch(len(table), _duration_s(facts))
                 if kind.output_stride_px is None
                 else _batch_of_places(senses),
                 learning_rate=LEARNING_RATE,
@@ -158,8 +158,10 @@ def _senses(
                 gigaflop,
                 requires_full_input=kind.requires_full_input,
                 output_stride_px=kind.output_stride_px,
-                beside=time_aligned(table.senses),
-                batches=0 if kind.output_stride_px is not None else len(table) // _batch(len(table), _lasts_s(facts)),
+                has_aligned_sense=time_aligned(table.senses),
+                steps_per_epoch=0
+                if kind.output_stride_px is not None
+                else len(table) // _batch(len(table), _duration_s(facts)),
             )
         )
         for name in table.senses
@@ -196,14 +198,14 @@ def _held_out(answers: Sequence[str], kind: AnswerKind, wrong_at_most: float | N
     return max(usual, min(MOST_HELD_OUT, wanted / len(answers)))
 
 
-def _batch(examples: int, lasts_s: float) -> int:
+def _batch(examples: int, duration_s: float) -> int:
     usual = int(np.clip(2 ** int(np.log2(max(examples / BATCHES_WANTED, 1))), *BATCH_RANGE))
-    if not lasts_s:
+    if not duration_s:
         return usual
-    return max(min(usual, int(BATCH_S / lasts_s) // BATCH_STEP * BATCH_STEP), FEWEST_TOGETHER)
+    return max(min(usual, int(BATCH_S / duration_s) // BATCH_STEP * BATCH_STEP), FEWEST_TOGETHER)
 
 
-def _lasts_s(facts: Mapping[str, Sequence[Mapping[str, Any]]]) -> float:
+def _duration_s(facts: Mapping[str, Sequence[Mapping[str, Any]]]) -> float:
     """The mean length of an example, by its longest sense; 0 where none is of time."""
     return max(map(_mean_s, facts.values()))
 

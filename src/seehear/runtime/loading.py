@@ -28,9 +28,9 @@ class LoadedExample:
     errors: dict[str, str]
 
     @property
-    def lasts_s(self) -> float:
+    def duration_s(self) -> float:
         """How many seconds it goes on; 0 for a picture."""
-        return max((geometry.original.lasts_s for geometry in self.geometry.values()), default=0.0)
+        return max((geometry.original.duration_s for geometry in self.geometry.values()), default=0.0)
 
     @property
     def elements(self) -> int:

@@ -20,7 +20,7 @@ class Prediction:
     soon as one is; `whole_accepted` says that the answer is accepted as a whole, with nothing missing. Of other answers
     both say the same. `used` names the senses that it rests on. `error` says what could not be read: all of the input,
     and then there is no answer, or one of its senses, and then the answer rests on the others. `hint` says how a better
-    answer may be had, where there is a way. `lasts_s` is how many seconds the input goes on, 0 for a picture.
+    answer may be had, where there is a way. `duration_s` is how many seconds the input goes on, 0 for a picture.
     `measured` has, by sense, the statistics of how the input was taken, where the recipe knows what is usual.
     `time_s` is where in a film the answer belongs, in seconds from its beginning; None for all of an input.
     """
@@ -33,7 +33,7 @@ class Prediction:
     reason: str = ""
     used: tuple[str, ...] = ()
     error: str = ""
-    lasts_s: float = 0.0
+    duration_s: float = 0.0
     hint: str = ""
     measured: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     time_s: float | None = None

@@ -187,7 +187,7 @@ class Predictor:
         if isinstance(signal, str):
             return Prediction.failed(name, signal)
         tiles = self._tiles(sense, SENSES[sense].grid(signal))
-        looks = (load_example({sense: signal[tile.place]}, self.recipe.senses, how.senses) for tile in tiles)
+        looks = (load_example({sense: signal[tile.slices]}, self.recipe.senses, how.senses) for tile in tiles)
         if len(tiles) == 1:
             return self._answers([replace(look, input=name) for look in looks], how)[0]
         unlike: list[Array] = []
@@ -252,7 +252,7 @@ class Predictor:
             reason="; ".join(doubts),
             used=used,
             error=" ".join(loaded.errors.values()),
-            lasts_s=loaded.lasts_s,
+            duration_s=loaded.duration_s,
         )
 
     def _tiles(self, sense: str, grid: Grid) -> Sequence[Tile]:

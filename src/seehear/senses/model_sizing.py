@@ -43,7 +43,7 @@ class SizingInputs:
     requires_full_input  whether the answer rests on all of an example, so that nothing of it may be cut off
     output_stride_px the pitch of the finest cells that the answer reads, where it says what is where; otherwise None
     beside    whether another sense tells of the same moments, and so may help where this one fails
-    batches   training steps in which every example is met once; 0 where that follows from the network
+    steps_per_epoch   training steps in which every example is met once; 0 where that follows from the network
     """
 
     summaries: Sequence[Mapping[str, Any]]
@@ -52,8 +52,8 @@ class SizingInputs:
     gigaflop: float
     requires_full_input: bool = False
     output_stride_px: int | None = None
-    beside: bool = False
-    batches: int = 0
+    has_aligned_sense: bool = False
+    steps_per_epoch: int = 0
 
     def choose_size(self, sizes: Sequence[Spec], once: Callable[[Spec], float], wanted: float) -> tuple[Spec, float]:
         """The largest of `rungs`, cheapest first, that may meet every example `wanted` times; how often it may.

@@ -83,7 +83,7 @@ def test_a_plan_for_both_learns_from_drowned_sound_at_the_width_of_the_widest(tm
     data = digits_table(tmp_path, {"text": ["a b", "b a"] * 8}, ("audio", "lips"))
     both, alone = api.plan(data, minutes=1), api.plan(data, minutes=1, senses=["audio"])
     assert list(both.senses) == ["audio", "lips"]
-    assert both.senses["audio"].drowned and not alone.senses["audio"].drowned
+    assert both.senses["audio"].heavy_noise and not alone.senses["audio"].heavy_noise
     assert both.width == max(spec.cell_width for spec in both.senses.values())
 
 

@@ -60,7 +60,7 @@ def test_few_small_pictures_get_steps_before_they_get_a_larger_network() -> None
 
     def widest(examples: int, batch: int) -> int:
         """For as much work per picture."""
-        evidence = SizingInputs(facts, [""] * 4, examples, 10.0 * examples, batches=examples // batch)
+        evidence = SizingInputs(facts, [""] * 4, examples, 10.0 * examples, steps_per_epoch=examples // batch)
         return plan_sight(evidence).stages[-1]
 
     assert widest(1_000, 32) < widest(50_000, 256) == 384
@@ -69,9 +69,9 @@ def test_few_small_pictures_get_steps_before_they_get_a_larger_network() -> None
 @pytest.mark.parametrize(("height", "width"), [(360, 480), (3000, 4000), (9, 8), (1500, 400)])
 def test_how_large_pictures_of_places_were_is_kept(height: int, width: int) -> None:
     """Beyond a shape of 3 to 1, by their area."""
-    usual = planned(height, width, gigaflop=1e2, output_stride_px=4).usual
-    assert usual == ((height, width) if height <= 3 * width else (round((height * width * 3) ** 0.5), 447))
-    assert planned(height, width, gigaflop=1e2, output_stride_px=None).usual_px is None
+    shape = planned(height, width, gigaflop=1e2, output_stride_px=4).training_shape
+    assert shape == ((height, width) if height <= 3 * width else (round((height * width * 3) ** 0.5), 447))
+    assert planned(height, width, gigaflop=1e2, output_stride_px=None).training_px is None
 
 
 def test_labels_of_large_pictures_are_seen_as_before() -> None:

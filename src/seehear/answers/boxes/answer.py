@@ -249,7 +249,7 @@ def merge_tiles(parts: Iterable[Part], spec: BoxesSpec, calibration: Mapping[str
     detections, whole = list[Detections](), tuple[int, ...]()
     for part in parts:
         detections.append(_drop_cut_boxes(part))
-        whole = part.tile.whole
+        whole = part.tile.full_shape
     every = Detections(*(np.concatenate(arrays) for arrays in zip(*detections, strict=True)))
     kept = suppress(every.xyxy, every.score, every.label, NMS_IOU)
     return _clip_boxes(to_boxes(Detections(*(array[kept] for array in every)), spec, calibration), whole)

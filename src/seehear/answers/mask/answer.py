@@ -253,9 +253,9 @@ def merge_tiles(parts: Iterable[Part], spec: MaskSpec, calibration: Mapping[str,
     counts, sure = np.zeros(256, np.int64), np.zeros(256)
     for part in parts:
         if not pixels.size:
-            pixels, levels = np.zeros((2, *part.tile.whole), np.uint8)
+            pixels, levels = np.zeros((2, *part.tile.full_shape), np.uint8)
         own, probability = _own(part, calibration.get("temperature", 1.0))
-        pixels[part.tile.own], levels[part.tile.own] = own, to_levels(probability)
+        pixels[part.tile.core], levels[part.tile.core] = own, to_levels(probability)
         counts += np.bincount(own.ravel(), minlength=256)
         sure += np.bincount(own.ravel(), probability.ravel(), minlength=256)
     mean = sure.sum() / counts.sum()
@@ -275,7 +275,7 @@ def merge_tiles(parts: Iterable[Part], spec: MaskSpec, calibration: Mapping[str,
     )
 
 
-def check(answer: Mask, truth: Mask, lasts_s: float) -> None:
+def check(answer: Mask, truth: Mask, duration_s: float) -> None:
     """Raises InputError for masks of different sizes."""
     _check_size(truth, answer.shape)
 
@@ -317,7 +317,7 @@ def _check_size(mask: Mask, shape: Sequence[int]) -> None:
 
 def _own(part: Part, temperature: float) -> tuple[Array, Array]:
     """The likeliest class (h, w) uint8 of each pixel that is a tile's own, and its probability (h, w) float32."""
-    rows, columns = part.tile.own
+    rows, columns = part.tile.core
     cells = Warp((1 / _cell_px(part.raw),) * 2, (0.0, 0.0))
     to_cells = Warp((1.0, 1.0), (float(columns.start), float(rows.start))).then(part.warp).then(cells)
     shape = rows.stop - rows.start, columns.stop - columns.start

@@ -127,21 +127,21 @@ def stratum(cell: str) -> str:
 def target(answer: Text, spec: TextSpec, geometry: Geometry | None) -> dict[str, Array]:
     """tokens (L,) int64 and their number."""
     if geometry is not None:
-        _check_sayable(str(answer), geometry.original.lasts_s)
+        _check_sayable(str(answer), geometry.original.duration_s)
     tokens = np.array(spec.encode(str(answer)), np.int64)
     return {"tokens": tokens, "length": np.array(len(tokens), np.int64)}
 
 
-def check(answer: Text, truth: Text, lasts_s: float) -> None:
+def check(answer: Text, truth: Text, duration_s: float) -> None:
     """Raises InputError for a truth that nobody can say in that time."""
-    _check_sayable(str(truth), lasts_s)
+    _check_sayable(str(truth), duration_s)
 
 
-def _check_sayable(text: str, lasts_s: float) -> None:
+def _check_sayable(text: str, duration_s: float) -> None:
     """Raises InputError for a text that belongs to another recording, or to more of it than is there."""
-    if len(text) > MOST_LETTERS_A_SECOND * lasts_s:
+    if len(text) > MOST_LETTERS_A_SECOND * duration_s:
         raise InputError(
-            f"{len(text):,} letters in {duration(lasts_s)}: nobody speaks so fast",
+            f"{len(text):,} letters in {duration(duration_s)}: nobody speaks so fast",
             hint="see that the text is of this recording, and that the recording is whole",
         )
 

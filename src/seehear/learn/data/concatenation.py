@@ -73,9 +73,9 @@ def _one(examples: Sequence[Example], recipe: Recipe, random: np.random.Generato
 
 def _paused(example: Example, cells: int) -> Example:
     """Followed by so many cells of nothing; all of its senses end at once."""
-    lasts_s = (_cells(example) + cells) * _pitch_s(example)
+    duration_s = (_cells(example) + cells) * _pitch_s(example)
     arrays = {
-        name: _followed(name, array, round(lasts_s / SENSES[name].grid(array).pitch) - len(array))
+        name: _followed(name, array, round(duration_s / SENSES[name].grid(array).pitch) - len(array))
         for name, array in example.arrays.items()
     }
     return replace(example, arrays=arrays)
@@ -88,8 +88,8 @@ def _followed(name: str, array: Array, steps: int) -> NDArray[np.generic]:
 
 def _cells(example: Example) -> int:
     """That the longest of its senses lasts."""
-    lasts_s = max(SENSES[name].grid(array).lasts_s for name, array in example.arrays.items())
-    return math.ceil(round(lasts_s / _pitch_s(example), 6))
+    duration_s = max(SENSES[name].grid(array).duration_s for name, array in example.arrays.items())
+    return math.ceil(round(duration_s / _pitch_s(example), 6))
 
 
 def _pitch_s(example: Example) -> float:

@@ -50,7 +50,11 @@ class Hearing:
 
     def summarise(self, signal: Samples) -> dict[str, Any]:
         """seconds; top_hz, the highest frequency with anything in it; whether it is constant, such as silence."""
-        return {"seconds": self.grid(signal).lasts_s, "top_hz": top_hz(signal), "constant": float(np.ptp(signal)) == 0}
+        return {
+            "seconds": self.grid(signal).duration_s,
+            "top_hz": top_hz(signal),
+            "constant": float(np.ptp(signal)) == 0,
+        }
 
     def plan(self, inputs: SizingInputs) -> HearingSpec:
         return plan_hearing(inputs)

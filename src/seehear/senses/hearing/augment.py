@@ -32,7 +32,7 @@ class AugmentHearing(nn.Module):
         strength = self.spec.augmentation_strength
         audio, samples = _played(inputs["audio"], inputs["audio_samples"], stretch)
         audio = _in_a_room(_clicked(audio), ROOM_SHARE * strength)
-        if self.spec.drowned:
+        if self.spec.heavy_noise:
             babble = torch.rand(len(audio), 1) < BABBLE_SHARE
             noise = torch.where(babble.to(audio.device), _babble(audio), _coloured(audio))
             audio = _noisy(audio, samples, noise, DROWNED_SHARE, DROWNED_DB)

@@ -95,9 +95,11 @@ def _microphone(wave: Wave, severity: int, random: Random) -> Wave:
 
 def _reverberant(wave: Wave, severity: int, random: Random) -> Wave:
     """Decaying noise for an echo, as behind Polack's model of a room (1988)."""
-    lasts_s = REVERBERATION_S[severity - 1]
-    time_s = np.arange(round(lasts_s * RATE_HZ)) / RATE_HZ
-    echo = random.standard_normal(round(REVERBERATION_S[-1] * RATE_HZ))[: len(time_s)] * 10 ** (-3 * time_s / lasts_s)
+    duration_s = REVERBERATION_S[severity - 1]
+    time_s = np.arange(round(duration_s * RATE_HZ)) / RATE_HZ
+    echo = random.standard_normal(round(REVERBERATION_S[-1] * RATE_HZ))[: len(time_s)] * 10 ** (
+        -3 * time_s / duration_s
+    )
     echo *= 10 ** (-DIRECT_TO_ECHO_DB[severity - 1] / 20) / np.linalg.norm(echo)
     echo[0] = 1
     size = len(wave) + len(echo)

@@ -36,7 +36,7 @@ class HearingSpec(BaseModel):
     width: int = Field(ge=16)
     augmentation_strength: float = Field(default=0.5, ge=0, le=1)
     requires_full_input: bool = False  # whether what is longer than longest_s is refused instead of cut
-    drowned: bool = False  # whether to learn from much that is hardly heard, as another sense may help there
+    heavy_noise: bool = False  # whether to learn from much that is hardly heard, as another sense may help there
 
     def __str__(self) -> str:
         return (
@@ -76,7 +76,7 @@ def plan_hearing(inputs: SizingInputs) -> HearingSpec:
         stages=MODEL_SIZES[0][0],
         width=MODEL_SIZES[0][1],
         requires_full_input=inputs.requires_full_input,
-        drowned=inputs.beside,
+        heavy_noise=inputs.has_aligned_sense,
     )
     sizes = [plain.model_copy(update={"stages": stages, "width": width}) for stages, width in MODEL_SIZES]
     spec, passes = inputs.choose_size(

@@ -54,7 +54,7 @@ class Lips:
 
     def summarise(self, signal: Clip) -> dict[str, Any]:
         """seconds; whether it is constant: a still picture says nothing."""
-        return {"seconds": self.grid(signal).lasts_s, "constant": bool(np.ptp(signal, axis=0).max() == 0)}
+        return {"seconds": self.grid(signal).duration_s, "constant": bool(np.ptp(signal, axis=0).max() == 0)}
 
     def plan(self, inputs: SizingInputs) -> LipsSpec:
         return plan_lips(inputs)

@@ -171,8 +171,8 @@ def _line(length: float, angle: float) -> Values:
     reach = int(np.ceil(length / 2))
     steps = np.arange(-reach, reach + 1)
     along = np.abs(steps[None] * np.cos(angle) + steps[:, None] * np.sin(angle))
-    beside = np.abs(steps[:, None] * np.cos(angle) - steps[None] * np.sin(angle))
-    kernel = np.clip(length / 2 + 0.5 - along, 0, 1) * np.clip(1 - beside, 0, 1)
+    has_aligned_sense = np.abs(steps[:, None] * np.cos(angle) - steps[None] * np.sin(angle))
+    kernel = np.clip(length / 2 + 0.5 - along, 0, 1) * np.clip(1 - has_aligned_sense, 0, 1)
     return np.asarray(kernel / kernel.sum())
 
 

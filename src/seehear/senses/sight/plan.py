@@ -47,7 +47,7 @@ class SightSpec(BaseModel):
     mirror: bool = False  # whether a mirrored picture has the same answer
     augmentation_strength: float = Field(default=0.5, ge=0, le=1)
     output_stride_px: int | None = Field(default=None, ge=2, le=64)  # at most; None: by size
-    usual_px: tuple[Side, Side] | None = None  # height and width of the pictures learned from; None: as prepared
+    training_px: tuple[Side, Side] | None = None  # height and width of the pictures learned from; None: as prepared
 
     def __str__(self) -> str:
         colour = "grey" if self.channels == 1 else "colour"
@@ -59,9 +59,9 @@ class SightSpec(BaseModel):
         return self.stages[-1]
 
     @property
-    def usual(self) -> tuple[int, int]:
+    def training_shape(self) -> tuple[int, int]:
         """Height and width of the pictures that were learned from; the prepared ones' where a recipe does not tell."""
-        return self.usual_px or (self.height, self.width)
+        return self.training_px or (self.height, self.width)
 
     @property
     def stem_stride(self) -> int:
@@ -93,7 +93,7 @@ def plan_sight(inputs: SizingInputs) -> SightSpec:
     channels = 3 if any(fact["channels"] > 1 for fact in inputs.summaries) else 1
     if inputs.output_stride_px is None:
         sizes, often = _whole(inputs, channels), IMAGE_EPOCHS
-        wanted = max(often.wanted, FEWEST_STEPS / inputs.batches if inputs.batches else 0.0)
+        wanted = max(often.wanted, FEWEST_STEPS / inputs.steps_per_epoch if inputs.steps_per_epoch else 0.0)
         mirror = mirror_keeps_class(np.stack([fact["thumbnail"] for fact in inputs.summaries]), inputs.strata)
     else:
         sizes, often, mirror = _of_places(inputs, channels), DENSE_EPOCHS, True  # the answer is mirrored too
@@ -123,7 +123,7 @@ def _of_places(inputs: SizingInputs, channels: int) -> list[SightSpec]:
             stages=(max(16, last // 8), last // 4, last // 2, last),
             depth=depth,
             output_stride_px=inputs.output_stride_px,
-            usual_px=(max(1, round(math.sqrt(area / aspect))), max(1, round(math.sqrt(area * aspect)))),
+            training_px=(max(1, round(math.sqrt(area / aspect))), max(1, round(math.sqrt(area * aspect)))),
         )
         step = size.stem_stride * 2 ** len(size.stages)  # sides of whole coarsest cells, so that all maps nest
         sides = {name: max(step, round(getattr(size, name) / step) * step) for name in ("height", "width")}

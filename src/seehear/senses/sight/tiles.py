@@ -30,16 +30,17 @@ def cut_tiles(grid: Grid, spec: SightSpec, largest_object_px: float) -> list[Til
     Neighbours share at least a quarter of their sides, or `largest_object_px` if more, up to a half: a thing that
     is no larger is whole in one of them.
     """
-    if all(n <= LARGER_UNTILED * side for n, side in zip(grid.shape, spec.usual, strict=True)):
+    if all(n <= LARGER_UNTILED * side for n, side in zip(grid.shape, spec.training_shape, strict=True)):
         return [Tile.all_of(grid)]
     rows, columns = (
-        split_axis(n, side, _shared(side, largest_object_px)) for n, side in zip(grid.shape, spec.usual, strict=True)
+        split_axis(n, side, _shared(side, largest_object_px))
+        for n, side in zip(grid.shape, spec.training_shape, strict=True)
     )
     return [
         Tile(
             start=(row.start, column.start),
             shape=(row.length, column.length),
-            whole=grid.shape,
+            full_shape=grid.shape,
             before=(row.before, column.before),
             after=(row.after, column.after),
         )
