@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from seehear.learn.loop.machine import tried_precisions
+from seehear.learn.loop.machine import usable_precisions
 from seehear.runtime.session import threads
 
 STANDARD_GIGAFLOPS = 400.0
@@ -40,7 +40,7 @@ class Pace:
 
 def pace(measured_s: float = MEASURED_S, device: str = CPU) -> Pace:
     """In the faster precision; the median over some seconds: what there is to be had where the machine is shared."""
-    precisions = tried_precisions(torch.device(device))
+    precisions = usable_precisions(torch.device(device))
     paces = [_pace(measured_s / len(precisions), device, precision) for precision in precisions]
     return max(paces, key=lambda each: each.gigaflops)
 

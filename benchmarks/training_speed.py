@@ -21,7 +21,7 @@ from seehear.answers import ANSWERS
 from seehear.events import silence
 from seehear.learn.data.cache import DatasetCache
 from seehear.learn.loop.fit import Clock, Run
-from seehear.learn.loop.memory import memory_kept
+from seehear.learn.loop.memory import keep_freed_memory
 from seehear.learn.model.network import Network
 from seehear.recipe import Recipe
 from seehear.senses import SENSES
@@ -52,7 +52,7 @@ def training_speed(recipe: Recipe, examples: Examples, store: Store, *, rounds: 
     turns = []
     for _ in range(rounds):
         speeds = {workers: _speed(loop, seconds) for workers, loop in plain.items()}
-        with memory_kept():
+        with keep_freed_memory():
             ours_per_s = _speed(ours, seconds)
         turns.append(Round(ours_per_s, max(speeds.values()), pace(PACE_S)))
     work = gigaflop_per_picture(Network(recipe), dataset)
@@ -160,4 +160,4 @@ def _dataset(pictures: Path, recipe: Recipe, store: Store) -> DatasetCache:
         kinds=tuple(ANSWERS.values()),
         workspace=store.cache / "no-archive",
     )
-    return DatasetCache.fill(table, recipe, store.cache / "dataset", listen=silence)
+    return DatasetCache.build(table, recipe, store.cache / "dataset", listen=silence)

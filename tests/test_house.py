@@ -44,7 +44,7 @@ MAY_IMPORT = {
     "results": LEFT | {"measure", "runtime", "inputs"},
     "runtime": LEFT,
     "planning": LEFT | {"table", "runtime"},
-    "learn": LEFT | {"table", "measure", "runtime", "events", "planning"},
+    "learn": LEFT | {"layers", "table", "measure", "runtime", "events", "planning"},
     "robustness": LEFT | {"measure", "runtime", "events"},
     "evaluation": LEFT | {"table", "measure", "results", "runtime", "events", "robustness"},
     "api": LEFT | {"table", "measure", "runtime", "events", "inputs", "learn", "planning", "evaluation"},

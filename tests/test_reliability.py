@@ -86,7 +86,7 @@ def stopped(data: Path, out: Path, patch: pytest.MonkeyPatch, **wishes: Any) -> 
     heard: list[Event] = []
     recipe = None if wishes.get("resume") else recipe_for("label", ("image",), steps=mortal.STEPS)
     with patch.context() as inner, pytest.raises(KeyboardInterrupt):
-        inner.setattr("seehear.learn.train._draft", interrupt)
+        inner.setattr("seehear.learn.train._trace", interrupt)
         api.train(data, out, **({"recipe": recipe} | wishes), listen=heard.append)
     return heard
 
@@ -103,7 +103,7 @@ def out(tmp_path: Path) -> Path:
 
 def test_a_run_goes_on_from_before_its_first_checkpoint(data: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = stopped(data, out, monkeypatch)
-    assert first[-1] == Said(f"The work is kept in {out}.run. Give the same command with --resume to go on.")
+    assert first[-1] == Said(f"The run is kept in {out}.run. Repeat the command with --resume to continue.")
     again = stopped(data, out, monkeypatch, resume=True)
     assert Started("reading", len(LABELS["label"]), "examples") in first
     assert not [event for event in again if isinstance(event, Started)], "what was read is not read again"
@@ -115,9 +115,7 @@ def test_where_there_is_no_run_there_is_none_to_go_on_with(left: list[str], data
     for name in left:
         _work(out).mkdir()
         (_work(out) / name).write_bytes(b"")
-    with pytest.raises(
-        UsageError, match=r"m.seehear.run: there is no run to go on with\. Next: train without --resume"
-    ):
+    with pytest.raises(UsageError, match=r"m.seehear.run: there is no run to resume\. Next: train without --resume"):
         api.train(data, out, resume=True)
 
 
@@ -147,14 +145,14 @@ def test_other_data_is_not_mixed_into_a_run(
 ) -> None:
     stopped(data, out, monkeypatch)
     change(data)
-    with pytest.raises(UsageError, match=r"these are not the examples that the run began with.* or train without"):
+    with pytest.raises(UsageError, match=r"these are not the examples that the run started with.* or train without"):
         api.train(data, out, resume=True)
     assert _resumable(out), "the run is still there, for whoever undoes the change"
 
 
 def test_other_held_out_data_is_not_mixed_into_a_run(data: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stopped(data, out, monkeypatch)
-    with pytest.raises(UsageError, match="these are not the held-out examples that the run began with"):
+    with pytest.raises(UsageError, match="these are not the held-out examples that the run started with"):
         api.train(data, out, val=data, resume=True)
 
 
@@ -172,7 +170,9 @@ def test_other_wishes_are_not_mixed_into_a_run(
     wishes: dict[str, Any], words: str, data: Path, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stopped(data, out, monkeypatch)
-    with pytest.raises(UsageError, match=f"the run began with .*{words}.* Next: leave that to the run, or train with"):
+    with pytest.raises(
+        UsageError, match=f"the run started with .*{words}.* Next: do not give these settings again, or train with"
+    ):
         api.train(data, out, resume=True, **wishes)
 
 
@@ -212,7 +212,7 @@ def test_a_table_that_cuts_elsewhere_is_another(tmp_path: Path) -> None:
 
     begun_with("2.001")
     begun_with("2.001")
-    with pytest.raises(UsageError, match="these are not the examples that the run began with"):
+    with pytest.raises(UsageError, match="these are not the examples that the run started with"):
         begun_with("2.002")
 
 
@@ -231,12 +231,14 @@ def test_data_that_cannot_work_leaves_nothing_behind(tmp_path: Path, out: Path) 
 
 def test_a_damaged_checkpoint_is_refused_in_words(data: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stopped(data, out, monkeypatch)
-    monkeypatch.setattr("seehear.learn.train._draft", lambda *_: None)
+    monkeypatch.setattr("seehear.learn.train._trace", lambda *_: None)
     file = _work(out) / "checkpoint.safetensors"
     nameless = safetensors.torch.save({"w": torch.zeros(1)})
     for content in (b"\xff" * 100, nameless, safetensors.torch.save({"w": torch.zeros(1)}, {"progress": "{"})):
         file.write_bytes(content)
-        with pytest.raises(TrainingError, match=r"checkpoint.safetensors: the run cannot be read: .*without --resume"):
+        with pytest.raises(
+            TrainingError, match=r"checkpoint.safetensors: the checkpoint cannot be read: .*without --resume"
+        ):
             api.train(data, out, resume=True)
 
 
@@ -366,7 +368,7 @@ def test_a_training_that_is_ended_says_how_to_go_on(number: signal.Signals, word
     assert process.returncode == 128 + number
     lines = told.splitlines()
     assert lines[-2:] == [
-        f"The work is kept in {out}.run. Give the same command with --resume to go on.",
+        f"The run is kept in {out}.run. Repeat the command with --resume to continue.",
         f"seehear: {words}",
     ]
     assert _resumable(out)

@@ -20,6 +20,7 @@ from seehear.runtime.predictor import Predictor
 from seehear.senses.input_file import Bytes, is_file_object
 
 if TYPE_CHECKING:
+    from seehear.learn.model.pretrained import Pretrained
     from seehear.measure.evaluate import Evaluation
     from seehear.runtime.film import Film
     from seehear.runtime.live import Heard
@@ -137,6 +138,7 @@ def train(  # noqa: PLR0913 - one dial and the wishes beside it
     steps: int | None = None,
     val: str | Path | None = None,
     recipe: str | Path | Recipe | None = None,
+    start: str | Path | None = None,
     seed: int | None = None,
     device: str = "auto",
     resume: bool = False,
@@ -152,28 +154,38 @@ def train(  # noqa: PLR0913 - one dial and the wishes beside it
     A `recipe` is one that `plan` gave, its TOML file, or a model file, whose steps it takes again. `text` is lines
     of what else may be said, for transcripts: only the odds of words are learned from them.
 
+    `start` is a model file whose weights are trained further, with its network. If its answers cover those of the data,
+    they are kept, otherwise (such as for other classes) the head starts anew.
+
     While it works, decoded examples and checkpoints lie in `cache` (beside `out` if not given). They are deleted
     when the model is written, and kept when the run is cut off: `resume` goes on from there, with the recipe that it
     began with. Raises UsageError where a wish or the data is not what it began with.
     """
     from seehear.answers import ANSWERS
     from seehear.learn.loop.machine import choose_device
-    from seehear.learn.loop.timing import machine_of
+    from seehear.learn.loop.timing import measure_machine
     from seehear.learn.run_directory import read_recipe
     from seehear.learn.train import train as learn
-    from seehear.planning.plan import Wishes, adopt
-    from seehear.planning.plan import plan as derive
+    from seehear.planning.options import TrainOptions
+    from seehear.planning.plan import plan_recipe
+    from seehear.planning.reuse import continue_recipe, follow_recipe
 
-    place, wishes = choose_device(device), Wishes(minutes, steps, seed, wrong_at_most)
+    place, options = choose_device(device), TrainOptions(minutes, steps, seed, wrong_at_most)
+    model = _pretrained(start, recipe)
     with _place_of_work(out, cache, resume, listen) as run:
         table, held_out, dropped = _tables(data, val, answer, senses, run, listen)
         before = read_recipe(run)
         base = _recipe(recipe) if recipe else before
-        chosen = adopt(base, table, wishes) if base else derive(table, wishes, machine_of(place))
+        if base is not None:
+            chosen = follow_recipe(base, table, options)
+        elif model is not None:
+            chosen = continue_recipe(model.recipe, table, options)
+        else:
+            chosen = plan_recipe(table, options, measure_machine(place))
         if text is not None and (recipe is not None or before is None):  # a run that goes on knows it already
             chosen = chosen.model_copy(update={"answer": ANSWERS[chosen.kind].with_language_model(chosen.answer, text)})
         listen(Said(_estimate(chosen, len(table))))
-        bundle, problems = learn(table, chosen, val=held_out, run=run, device=place, listen=listen)
+        bundle, problems = learn(table, chosen, val=held_out, start=model, run=run, device=place, listen=listen)
         if out is not None:
             write_bundle(Path(out), bundle)
     return Recogniser(bundle, (*dropped, *problems))
@@ -194,20 +206,32 @@ def plan(  # noqa: PLR0913 - the wishes of train
 ) -> Recipe:
     """The recipe that `train` would follow."""
     from seehear.learn.loop.machine import choose_device
-    from seehear.learn.loop.timing import machine_of
-    from seehear.planning.plan import Wishes
-    from seehear.planning.plan import plan as derive
-    from seehear.planning.unreadable import unreadable_answers
+    from seehear.learn.loop.timing import measure_machine
+    from seehear.planning.inspection import find_unreadable_answers
+    from seehear.planning.options import TrainOptions
+    from seehear.planning.plan import plan_recipe
 
-    place, wishes = choose_device(device), Wishes(minutes, steps, seed, wrong_at_most)
+    place, options = choose_device(device), TrainOptions(minutes, steps, seed, wrong_at_most)
     with temporary() as workspace:
         table, held_out, dropped = _tables(data, val, answer, senses, workspace, listen)
         listen(LeftOut(dropped))
-        recipe = derive(table, wishes, machine_of(place))
+        recipe = plan_recipe(table, options, measure_machine(place))
         for each in filter(None, (table, held_out)):
-            if strange := unreadable_answers(each, recipe):
+            if strange := find_unreadable_answers(each, recipe):
                 listen(LeftOut(strange))
         return recipe
+
+
+def _pretrained(start: str | Path | None, recipe: str | Path | Recipe | None) -> Pretrained | None:
+    """The model file to start from. Raises UsageError where a recipe is given too, which the model has of its own."""
+    from seehear.learn.model.pretrained import Pretrained
+
+    if start is None:
+        return None
+    if recipe is not None:
+        raise UsageError("both a recipe and a model to start from", hint="leave out one: a model has its own recipe")
+    bundle = read_bundle(Path(start))
+    return Pretrained(bundle.recipe, bundle.weights, str(start))
 
 
 def _recipe(recipe: str | Path | Recipe) -> Recipe:

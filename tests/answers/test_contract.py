@@ -87,7 +87,7 @@ def test_every_parameter_gets_a_gradient(
     network = Network(dataset.recipe).train()
     batch = dataset.batch(range(8))
     for sense in network.encoders:
-        network.begin(sense, network.own(sense, batch.inputs))
+        network.fit_statistics(sense, network.own(sense, batch.inputs))
     with torch.no_grad():  # layers that start at zero pass nothing on until they have moved
         for weight in network.parameters():
             weight.add_(0.01 * torch.randn_like(weight))
@@ -160,7 +160,7 @@ def test_a_batch_of_one_equals_a_batch_of_many(
     dataset = make_dataset("label", senses)
     network = Network(dataset.recipe)
     for sense in network.encoders:
-        network.begin(sense, dataset.inputs(sense, range(16)))
+        network.fit_statistics(sense, dataset.inputs(sense, range(16)))
     together = outputs(network, dataset, list(range(6)))
     for row in range(6):
         for name, alone in outputs(network, dataset, [row]).items():

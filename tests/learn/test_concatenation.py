@@ -1,4 +1,4 @@
-"""Short examples made into longer ones: nothing is lost, the senses stay together, and a batch stays as large."""
+"""Concatenation augmentation: nothing is lost, the senses stay aligned, and batches do not grow."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ WORDS = ("a", "b a", "", "ab")
 
 
 def spoken(number: int, seconds: float, recipe: Recipe = BOTH) -> Example:
-    """An example whose samples are its number, from 1 on, as are its pictures but for the first; they last longer."""
+    """An example whose samples all equal its number, from 1 on, as do its pictures except the first."""
     arrays = {
         "audio": np.full(round(seconds * 16_000), number / 100, np.float32),
         "lips": np.full((int(seconds * 25) + 1, 16, 24), number, np.uint8),
@@ -36,7 +36,7 @@ def text(examples: list[Example]) -> str:
 
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.floats(0.3, 4.0), min_size=2, max_size=12), st.integers(0, 99))
-def test_everything_is_there_once_in_its_order_and_at_one_time_for_all_senses(seconds: list[float], seed: int) -> None:
+def test_everything_is_kept_in_order_and_aligned_for_all_senses(seconds: list[float], seed: int) -> None:
     examples = [spoken(number, each) for number, each in enumerate(seconds, 1)]
     longer = concatenate(examples, BOTH, np.random.default_rng(seed))
     heard = [np.rint(100 * example.arrays["audio"]).astype(int) for example in longer]
@@ -51,13 +51,13 @@ def test_everything_is_there_once_in_its_order_and_at_one_time_for_all_senses(se
             assert np.argmax(sound == number) / 16_000 == (np.argmax(pictures == number) - 1) / 25
 
 
-def test_as_many_are_joined_as_are_drawn_up_to_the_most() -> None:
+def test_a_random_number_of_examples_is_concatenated() -> None:
     examples = [spoken(number, 0.5) for number in range(1, 13)]
     sizes = {len(concatenate(examples, BOTH, np.random.default_rng(seed))) for seed in range(40)}
     assert sizes == {12 // each for each in range(1, MOST + 1) if 12 // each % 2 == 0} == {12, 6, 4}
 
 
-def test_nothing_comes_among_them_in_which_nothing_is_said_and_no_mouth_moves() -> None:
+def test_an_example_of_silence_and_a_still_mouth_is_added() -> None:
     examples = [spoken(number, 0.52) for number in (1, 2)]
     alone = []
     for random in map(np.random.default_rng, range(30)):
@@ -70,8 +70,8 @@ def test_nothing_comes_among_them_in_which_nothing_is_said_and_no_mouth_moves() 
     assert all(len(example.target["tokens"]) == 0 == example.target["length"] for example in alone)
 
 
-def test_a_batch_of_joined_examples_holds_no_more() -> None:
-    """But for pauses and for nothing."""
+def test_batches_do_not_grow() -> None:
+    """Except by the pauses and the blank example."""
     examples = [spoken(number, 0.5 + number / 50) for number in range(1, 13)]
     audio = [
         SENSES["audio"].collate(
@@ -90,14 +90,14 @@ def test_a_batch_of_joined_examples_holds_no_more() -> None:
         pytest.param(recipe_for("label", ("audio",)), 0.5, "", id="what has no answer together"),
     ],
 )
-def test_what_is_not_joined(recipe: Recipe, seconds: float, lacking: str) -> None:
+def test_batches_that_cannot_be_concatenated_stay_as_they_are(recipe: Recipe, seconds: float, lacking: str) -> None:
     examples = [spoken(number, seconds) for number in range(1, 5)]
     examples[1].arrays.pop(lacking, None)
     for seed in range(9):
         assert concatenate(examples, recipe, np.random.default_rng(seed)) == examples
 
 
-def test_long_ones_stay_as_they_are() -> None:
+def test_long_examples_stay_as_they_are() -> None:
     examples = [spoken(number, LONGEST_S / 2 + 1) for number in range(1, 5)]
     for seed in range(9):
         longer = concatenate(examples, BOTH, np.random.default_rng(seed))
@@ -106,7 +106,7 @@ def test_long_ones_stay_as_they_are() -> None:
         assert len(spoken_still) == 3 and {*map(id, spoken_still)} < {*map(id, examples)}
 
 
-def test_texts_are_joined_as_one_would_write_them() -> None:
+def test_texts_are_joined_with_spaces() -> None:
     spec = BOTH.answer
     for words in (["a", "b a"], ["", "a"], ["a", ""], ["", ""], ["ab", "", "b"]):
         targets = [TEXT.target(TEXT.read(each, spec), spec, None) for each in words]

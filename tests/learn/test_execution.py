@@ -1,4 +1,4 @@
-"""Precision and threads: the fastest is found by timing, and again when the speed changes."""
+"""Precision and threads: the fastest choice is found by timing, and found again when the speed changes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from seehear.learn.loop.execution import Autotuner, Execution, computing, executions
+from seehear.learn.loop.execution import Autotuner, Execution, candidate_executions, computing_in
 from seehear.recipe import Training
 
 CPU = torch.device("cpu")
@@ -17,12 +17,12 @@ CHOICES = [TWO, ONE, FAST]
 
 
 def go(tuner: Autotuner, steps: int, cost: Callable[[Execution, int], float]) -> list[Execution]:
-    """Which executions the steps used, of batches of several sizes."""
+    """The executions that these steps used, with batches of several sizes."""
     used = []
     for step in range(steps):
         used.append(tuner.current)
         work = 1.0 + step % 3
-        tuner.took(work * cost(tuner.current, step), work)
+        tuner.record(work * cost(tuner.current, step), work)
     return used
 
 
@@ -32,7 +32,7 @@ def test_the_fastest_is_found(fastest: Execution) -> None:
     assert set(used[:12]) == set(CHOICES) and set(used[12:]) == {fastest}
 
 
-def test_the_first_step_of_each_which_builds_kernels_does_not_count() -> None:
+def test_the_first_step_of_each_is_not_counted_as_it_builds_kernels() -> None:
     built: set[Execution] = set()
 
     def cost(execution: Execution, _: int) -> float:
@@ -43,12 +43,12 @@ def test_the_first_step_of_each_which_builds_kernels_does_not_count() -> None:
     assert go(Autotuner(CHOICES), 20, cost)[-1] == ONE
 
 
-def test_what_is_much_slower_is_given_up_early() -> None:
+def test_a_much_slower_choice_is_given_up_early() -> None:
     used = go(Autotuner(CHOICES), 20, lambda execution, _: 9.0 if execution == FAST else 1.0)
     assert used.count(FAST) == 2
 
 
-def test_others_are_tried_again_when_the_speed_changes() -> None:
+def test_choices_are_timed_again_when_the_speed_changes() -> None:
     def cost(execution: Execution, step: int) -> float:
         busy = step > 30  # another program takes a core
         return (3.0 if busy else 1.0) if execution == TWO else 1.6
@@ -57,37 +57,37 @@ def test_others_are_tried_again_when_the_speed_changes() -> None:
     assert used[30] == TWO and used[-1] == ONE
 
 
-def test_trials_take_little_of_the_time_while_nothing_changes() -> None:
+def test_timing_takes_little_time_while_the_speed_is_steady() -> None:
     used = go(Autotuner(CHOICES), 4000, lambda execution, _: 1.0 if execution == TWO else 1.3)
     assert 0.02 < 1 - used.count(TWO) / len(used) < 0.08
 
 
-def test_bfloat16_can_be_left() -> None:
+def test_bfloat16_can_be_dropped() -> None:
     tuner = Autotuner(CHOICES)
     go(tuner, 15, lambda execution, _: 1.0 if execution == FAST else 2.0)
-    tuner.leave_bfloat16()
+    tuner.drop_bfloat16()
     assert FAST not in go(tuner, 30, lambda *_: 1.0)
 
 
-def test_a_run_that_is_told_its_steps_has_one_execution_which_follows_from_the_recipe() -> None:
+def test_a_run_with_given_steps_has_one_execution() -> None:
     training = Training(minutes=1, steps=5, batch=8, learning_rate=0.01)
-    (only,) = executions(training, CPU)
+    (only,) = candidate_executions(training, CPU)
     assert only == Execution("float32", torch.get_num_threads())
-    (only,) = executions(training.model_copy(update={"precision": "bfloat16"}), CPU)
+    (only,) = candidate_executions(training.model_copy(update={"precision": "bfloat16"}), CPU)
     assert only.precision == "bfloat16"
 
 
-def test_a_run_by_the_clock_may_use_one_thread_or_all_and_the_precision_that_is_asked_for() -> None:
+def test_a_timed_run_may_use_one_thread_or_all_in_the_given_precision() -> None:
     training = Training(minutes=1, batch=8, learning_rate=0.01, precision="float32")
-    assert executions(training, CPU) == [
+    assert candidate_executions(training, CPU) == [
         Execution("float32", threads) for threads in sorted({torch.get_num_threads(), 1}, reverse=True)
     ]
 
 
-def test_threads_are_as_before_after_a_step() -> None:
+def test_the_number_of_threads_is_restored() -> None:
     before = torch.get_num_threads()
-    with computing(ONE, CPU):
+    with computing_in(ONE, CPU):
         assert torch.get_num_threads() == 1 and not torch.is_autocast_enabled("cpu")
-    with computing(FAST, CPU):
+    with computing_in(FAST, CPU):
         assert torch.get_num_threads() == 2 and torch.is_autocast_enabled("cpu")
     assert torch.get_num_threads() == before

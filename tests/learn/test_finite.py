@@ -1,4 +1,4 @@
-"""Training stays finite: whatever lies in free memory, in both precisions, and when a step goes wrong."""
+"""Training stays finite: with any content of free memory, in both precisions, and when a step fails."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from seehear.layers.linear import Float32Linear
 from seehear.learn.data.cache import DatasetCache
 from seehear.learn.loop import fit as training
 from seehear.learn.loop.execution import Autotuner, Execution
-from seehear.learn.loop.finite import all_finite, find_non_finite, poisoned
-from seehear.learn.loop.fit import SKIPPED_IN_A_ROW, Clock, Run, fit
+from seehear.learn.loop.finite import all_finite, describe_non_finite, poisoned_memory
+from seehear.learn.loop.fit import MAX_SKIPPED, Clock, Run, fit
 from seehear.learn.model.network import Network
 from seehear.recipe import Recipe
 from seehear.senses import SENSES
@@ -34,7 +34,7 @@ TILE = 32  # of oneDNN's bfloat16 products
 
 
 class Unwritten(nn.Linear):
-    """A layer with the fault: it multiplies memory that nobody wrote by zero."""
+    """A faulty layer: it multiplies unwritten memory by zero."""
 
     def forward(self, x: Tensor) -> Tensor:
         return super().forward(x) + 0 * torch.empty(3 << 8).sum()
@@ -57,24 +57,24 @@ def run_of(dataset: DatasetCache, execution: Execution, folder: Path) -> Run:
 
 
 def steps(run: Run, sizes: list[int]) -> dict[str, Tensor]:
-    """The weights after a step on so many examples each, from different places, so of different lengths."""
+    """The weights after a step on each of these numbers of examples, of different lengths."""
     for number, size in enumerate(sizes):
         run.step(run.dataset.batch(np.roll(run.rows, -number)[:size]))
     return {name: weight.detach().clone() for name, weight in run.network.named_parameters()}
 
 
-def test_poison_shows_a_layer_that_reads_what_nobody_wrote() -> None:
+def test_poison_shows_a_layer_that_reads_unwritten_memory() -> None:
     network = nn.Sequential(nn.Linear(8, 8), Unwritten(8, 8))
     x = torch.randn(4, 8)
-    with poisoned(network):
-        assert find_non_finite(network, lambda: network(x).sum()) == "values that are not finite in 1"
+    with poisoned_memory(network):
+        assert describe_non_finite(network, lambda: network(x).sum()) == "values that are not finite in 1"
         sound = nn.Sequential(nn.Linear(8, 8), nn.GELU(), nn.Linear(8, 8))
-        assert find_non_finite(sound, lambda: sound(x).sum()) == ""
+        assert describe_non_finite(sound, lambda: sound(x).sum()) == ""
 
 
 def test_a_gradient_that_is_not_finite_is_named() -> None:
     network = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4))
-    found = find_non_finite(
+    found = describe_non_finite(
         network, lambda: network(torch.zeros(2, 4)).norm(dim=0).sum().sqrt() * 0 + _infinite(network)
     )
     assert found == "a gradient that is not finite in 0.weight"
@@ -89,14 +89,14 @@ def _infinite(network: nn.Module) -> Tensor:
 @pytest.mark.slow
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 @pytest.mark.parametrize(("kind", "senses"), PAIRS, ids=str)
-def test_what_lies_in_free_memory_changes_nothing(
+def test_the_content_of_free_memory_changes_nothing(
     kind: str, senses: tuple[str, ...], precision: Any, tmp_path: Path
 ) -> None:
     dataset = dataset_of(recipe_for(kind, senses), tmp_path)
     sizes = [8, 7, 3, 2, 16, 5] * 3
     clean = steps(run_of(dataset, Execution(precision, 2), tmp_path), sizes)
     run = run_of(dataset, Execution(precision, 2), tmp_path)
-    with poisoned(run.network, largest=1 << 14):  # no block of these networks is larger
+    with poisoned_memory(run.network, largest=1 << 14):  # no block of these networks is larger
         dirty = steps(run, sizes)
     assert run.progress.skipped == 0
     assert all_finite(dirty.values())
@@ -121,7 +121,10 @@ def test_a_step_that_is_not_finite_changes_nothing(
     monkeypatch.undo()
     steps(run, [8])
     assert run.progress.skipped_in_a_row == 0
-    assert not torch.equal(before["fusion.sense"], run.network.state_dict()["fusion.sense"]) or kind == "text"
+    assert (
+        not torch.equal(before["fusion.sense_embedding"], run.network.state_dict()["fusion.sense_embedding"])
+        or kind == "text"
+    )
 
 
 def failing(monkeypatch: pytest.MonkeyPatch, fails: Any) -> None:
@@ -130,14 +133,14 @@ def failing(monkeypatch: pytest.MonkeyPatch, fails: Any) -> None:
     monkeypatch.setattr(Run, "_loss", lambda run, batch: whole_loss(run, batch) * (float("nan") if fails(run) else 1.0))
 
 
-def test_bfloat16_that_fails_again_and_again_gives_way_to_float32(
+def test_training_switches_to_float32_when_bfloat16_keeps_failing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recipe = recipe_for("label", ("image",), steps=9, precision="bfloat16")
     dataset, said = dataset_of(recipe, tmp_path), list[Any]()
     monkeypatch.setattr(Run, "check_kernels", lambda run, batch, listen: None)
     monkeypatch.setattr(training, "executions", lambda *_: [Execution("bfloat16", 2), Execution("float32", 2)])
-    monkeypatch.setattr(Autotuner, "took", lambda *_: None)
+    monkeypatch.setattr(Autotuner, "record", lambda *_: None)
     failing(monkeypatch, lambda run: run.progress.step > 3 and run.autotuner.current.precision == "bfloat16")
     network, progress = fit(
         Network(recipe),
@@ -147,19 +150,17 @@ def test_bfloat16_that_fails_again_and_again_gives_way_to_float32(
         saved=tmp_path / "run",
         listen=said.append,
     )
-    assert (progress.step, progress.skipped, progress.precision) == (9, SKIPPED_IN_A_ROW, "float32")
+    assert (progress.step, progress.skipped, progress.precision) == (9, MAX_SKIPPED, "float32")
     assert all_finite(network.parameters())
     words = [event.text for event in said if isinstance(event, Said)]
-    assert words == ["3 steps in a row, up to step 7, gave no finite gradient: a loss of nan; going on in float32"]
+    assert words == ["no finite gradient in 3 steps in a row, up to step 7: a loss of nan; continuing in float32"]
 
 
-def test_float32_that_fails_again_and_again_is_an_error_that_says_what_was_found(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_float32_that_keeps_failing_is_an_error_with_its_cause(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     recipe = recipe_for("label", ("image",), steps=9)
     dataset = dataset_of(recipe, tmp_path)
     failing(monkeypatch, lambda run: run.progress.step > 3)
-    with pytest.raises(TrainingError, match=r"3 steps in a row, up to step 7, gave no finite gradient: a loss of nan"):
+    with pytest.raises(TrainingError, match=r"no finite gradient in 3 steps in a row, up to step 7: a loss of nan"):
         fit(
             Network(recipe),
             dataset,
@@ -170,7 +171,7 @@ def test_float32_that_fails_again_and_again_is_an_error_that_says_what_was_found
         )
 
 
-def test_kernels_that_fail_are_known_before_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failing_kernels_are_found_before_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     recipe = recipe_for("label", ("image",), steps=2, precision="bfloat16")
     dataset, said = dataset_of(recipe, tmp_path), list[Any]()
     run = Run.start(Network(recipe), dataset, np.arange(len(dataset)), Clock(recipe.training, 60.0), tmp_path / "none")
@@ -184,7 +185,7 @@ def test_kernels_that_fail_are_known_before_training(tmp_path: Path, monkeypatch
     run.autotuner = Autotuner([Execution("bfloat16", 2)])
     run.check_kernels(batch, said.append)
     assert [choice.precision for choice in run.autotuner.choices] == ["float32"]
-    assert said[0].text == "this processor's bfloat16 kernels give a loss of nan; going on in float32"
+    assert said[0].text == "this processor's bfloat16 kernels give a loss of nan; continuing in float32"
 
 
 def specs_of_all_sizes() -> list[tuple[str, Any]]:

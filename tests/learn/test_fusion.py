@@ -1,4 +1,4 @@
-"""Where the senses meet: moment by moment where both tell of the same moments, all with all elsewhere."""
+"""Fusion of senses: step by step if they are aligned in time, otherwise by attention."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 from learning import SPECS
 from seehear.geometry import Cells, Grid
 from seehear.learn.data.time_stretch import sample_time_stretch
-from seehear.learn.model.fusion import Fusion, FusionInTime, fusion
+from seehear.learn.model.fusion import AlignedFusion, AttentionFusion, make_fusion
 from seehear.senses import time_aligned
 from seehear.senses.hearing.augment import AugmentHearing
 
@@ -23,51 +23,51 @@ def cells(lengths: list[int], steps: int, seed: int = 0) -> Cells:
 
 
 @pytest.fixture
-def joined() -> FusionInTime:
+def fused() -> AlignedFusion:
     torch.manual_seed(0)
-    made = FusionInTime([WIDTH, WIDTH], WIDTH)
+    made = AlignedFusion([WIDTH, WIDTH], WIDTH)
     with torch.no_grad():
         for weight in made.parameters():
             weight.add_(0.3 * torch.randn_like(weight))
     return made
 
 
-def test_who_meets_in_time_is_told_by_the_senses() -> None:
+def test_the_senses_decide_the_fusion() -> None:
     assert time_aligned(("audio", "lips"))
     assert not time_aligned(("image", "audio")) and not time_aligned(("lips",))
-    assert isinstance(fusion({name: SPECS[name] for name in ("audio", "lips")}, 16), FusionInTime)
-    assert isinstance(fusion({name: SPECS[name] for name in ("image", "audio")}, 16), Fusion)
+    assert isinstance(make_fusion({name: SPECS[name] for name in ("audio", "lips")}, 16), AlignedFusion)
+    assert isinstance(make_fusion({name: SPECS[name] for name in ("image", "audio")}, 16), AttentionFusion)
 
 
-def test_cells_of_one_moment_become_one_and_no_other_moment_matters(joined: FusionInTime) -> None:
+def test_each_time_step_is_fused_by_itself(fused: AlignedFusion) -> None:
     heard, seen = cells([6, 6], 6), cells([6, 6], 6, seed=1)
-    before = joined([heard, seen])
+    before = fused([heard, seen])
     assert before.x.shape == (2, 6, WIDTH) and before.grid == Grid((6,), 0.04, "s")
     seen.x[:, 4] += 1
-    changed = (joined([heard, seen]).x - before.x).abs().sum(2) > 0
+    changed = (fused([heard, seen]).x - before.x).abs().sum(2) > 0
     assert changed.tolist() == [[False] * 4 + [True, False]] * 2
 
 
-def test_lengths_may_differ_and_what_either_tells_is_real(joined: FusionInTime) -> None:
-    both = joined([cells([5, 3], 5), cells([4, 6], 6, seed=1)])
+def test_lengths_may_differ_and_a_step_is_valid_if_either_sense_is(fused: AlignedFusion) -> None:
+    both = fused([cells([5, 3], 5), cells([4, 6], 6, seed=1)])
     assert both.valid_mask.sum(1).tolist() == [5, 6]
     assert both.x[0, 5].abs().sum() == 0
 
 
 @pytest.mark.parametrize("withheld", [0, 1])
-def test_nothing_of_a_sense_withheld_comes_through(withheld: int, joined: FusionInTime) -> None:
-    def joined_with(seed: int) -> Cells:
+def test_an_absent_sense_has_no_influence(withheld: int, fused: AlignedFusion) -> None:
+    def fused_with(seed: int) -> Cells:
         own = [cells([5], 5), cells([5], 5, seed=1)]
         other = cells([7], 7, seed=seed)
         own[withheld] = Cells(other.x, torch.zeros_like(other.valid_mask), other.grid)
-        return joined(own)
+        return fused(own)
 
-    one, two = joined_with(2), joined_with(3)
+    one, two = fused_with(2), fused_with(3)
     assert torch.equal(one.x, two.x)
     assert one.valid_mask.sum() == 5
 
 
-def test_a_tempo_is_one_for_all_senses_in_time_and_none_for_pictures() -> None:
+def test_all_senses_in_time_share_a_stretch_and_pictures_have_none() -> None:
     torch.manual_seed(0)
     strong = {name: spec.model_copy(update={"augmentation_strength": 1.0}) for name, spec in SPECS.items()}
     stretch = sample_time_stretch(64, {"audio": strong["audio"], "lips": strong["lips"]}, torch.device("cpu"))
@@ -78,7 +78,7 @@ def test_a_tempo_is_one_for_all_senses_in_time_and_none_for_pictures() -> None:
     assert torch.equal(still.speed, torch.ones(64)) and torch.equal(still.lead_s, torch.zeros(64))
 
 
-def test_drowned_sound_hears_noise_louder_than_the_voice() -> None:
+def test_drowned_sounds_have_noise_louder_than_the_voice() -> None:
     spec = SPECS["audio"].model_copy(update={"augmentation_strength": 0.0})
     tone = torch.sin(torch.arange(8000) / 3)
     inputs = {"audio": 0.1 * tone.repeat(32, 1), "audio_samples": torch.full((32,), 8000)}

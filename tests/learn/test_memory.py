@@ -1,4 +1,4 @@
-"""Blocks that are freed and wanted again while learning are not fetched from the system anew."""
+"""Blocks freed during training are reused, not returned to the system."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 import seehear
 from seehear.learn.loop import memory
-from seehear.learn.loop.memory import memory_kept
+from seehear.learn.loop.memory import keep_freed_memory
 
 resource = pytest.importorskip("resource")
 glibc = pytest.mark.skipif(sys.platform != "linux" or memory._glibc() is None, reason="needs glibc")
@@ -20,44 +20,44 @@ LARGE_BYTES = 64 << 20
 
 
 def pages(times: int) -> int:
-    """How many pages the system gave for a large block that is filled and freed so often."""
+    """Pages that the system provides while a large block is filled and freed this often."""
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     for _ in range(times):
         np.empty(LARGE_BYTES, np.uint8).fill(1)
     return int(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 
 
-def large_blocks_are_used_again_until_the_end() -> None:
+def large_blocks_are_reused_until_the_end() -> None:
     usual = pages(4)
-    with memory_kept():
+    with keep_freed_memory():
         pages(1)
         kept = pages(4)
     assert kept < usual / 8, (kept, usual)
     assert pages(4) > usual / 2
 
 
-def what_lies_about_is_given_back_once_it_has_grown() -> None:
+def free_memory_is_returned_once_it_has_grown() -> None:
     resident_bytes = iter([4 << 30, 5 << 30, 7 << 30, 4 << 30, 5 << 30])
     memory._resident_bytes = lambda: next(resident_bytes)
-    with memory_kept() as kept:
+    with keep_freed_memory() as freed:
         usual = pages(1)
         fetched = []
         for _ in range(5):
-            kept.bound()
+            freed.trim()
             fetched.append(pages(1) > usual / 2)
     assert fetched == [False, False, True, False, False], fetched
 
 
 CHECKS = {
     check.__name__: check
-    for check in (large_blocks_are_used_again_until_the_end, what_lies_about_is_given_back_once_it_has_grown)
+    for check in (large_blocks_are_reused_until_the_end, free_memory_is_returned_once_it_has_grown)
 }
 
 
 @glibc
 @pytest.mark.parametrize("name", CHECKS)
 def test_in_a_process_of_its_own(name: str) -> None:
-    """Where malloc once failed, as in tests of hostile files, glibc changes the arena of a thread, which keeps less."""
+    """In its own process: after a failed malloc, as in tests of hostile files, glibc switches arenas and keeps less."""
     environment = os.environ | {"PYTHONPATH": str(Path(seehear.__file__).parents[1])}
     done = subprocess.run(
         [sys.executable, __file__, name], capture_output=True, text=True, env=environment, check=False
@@ -65,10 +65,10 @@ def test_in_a_process_of_its_own(name: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_elsewhere_nothing_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_changes_without_glibc(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "_glibc", lambda: None)
-    with memory_kept() as kept:
-        kept.bound()
+    with keep_freed_memory() as freed:
+        freed.trim()
         assert pages(1) >= 0
 
 

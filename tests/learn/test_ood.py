@@ -1,4 +1,4 @@
-"""What is told from the training examples: by texture, and by what stands out."""
+"""The out-of-distribution score: low for examples like the training's, high for others."""
 
 from __future__ import annotations
 
@@ -21,36 +21,35 @@ def cells(x: list[Tensor]) -> Cells:
     return Cells(coarse.x, coarse.valid_mask, coarse.grid, finer=(fine,))
 
 
-def usual(n: int, seed: int) -> list[Tensor]:
-    """Some channels always louder than others, as after learning."""
+def in_distribution(n: int, seed: int) -> list[Tensor]:
+    """Some channels are always louder than others, as in a trained encoder."""
     random = torch.Generator().manual_seed(seed)
     loudness = [1 + torch.arange(width) for width in WIDTHS]
     return [torch.rand(n, m, len(by), generator=random) * by for m, by in zip(CELLS, loudness, strict=True)]
 
 
 @pytest.fixture
-def familiar() -> OodScorer:
-    familiar = OodScorer(WIDTHS)
-    familiar.remember(familiar.features(cells(usual(600, seed=0))))
-    return familiar
+def scorer() -> OodScorer:
+    scorer = OodScorer(WIDTHS)
+    scorer.fit(scorer.features(cells(in_distribution(600, seed=0))))
+    return scorer
 
 
-def test_others_like_them_are_familiar(familiar: OodScorer) -> None:
-    scores = familiar(cells(usual(300, seed=1)))
+def test_new_examples_of_the_same_distribution_score_near_zero(scorer: OodScorer) -> None:
+    scores = scorer(cells(in_distribution(300, seed=1)))
     assert abs(float(scores.median())) < 1
 
 
-@pytest.mark.parametrize("way", ["blank", "louder", "other channels stand out"])
-def test_what_is_otherwise_is_not(familiar: OodScorer, way: str) -> None:
-    ways = {
-        "blank": [torch.zeros_like(x) for x in usual(50, seed=1)],
-        "louder": [3 * x for x in usual(50, seed=1)],
-        "other channels stand out": [x.flip(2) for x in usual(50, seed=1)],
+@pytest.mark.parametrize("change", ["blank", "louder", "other channels loud"])
+def test_examples_of_another_distribution_score_higher(scorer: OodScorer, change: str) -> None:
+    changed = {
+        "blank": [torch.zeros_like(x) for x in in_distribution(50, seed=1)],
+        "louder": [3 * x for x in in_distribution(50, seed=1)],
+        "other channels loud": [x.flip(2) for x in in_distribution(50, seed=1)],
     }
-    assert float(familiar(cells(ways[way])).min()) > float(familiar(cells(usual(300, seed=2))).max())
+    assert float(scorer(cells(changed[change])).min()) > float(scorer(cells(in_distribution(300, seed=2))).max())
 
 
-def test_few_examples_are_remembered_too() -> None:
-    familiar = OodScorer(WIDTHS)
-    familiar.remember(familiar.features(cells(usual(3, seed=0))))
-    assert torch.isfinite(familiar(cells(usual(5, seed=1)))).all()
+def test_a_few_examples_are_enough_to_fit(scorer: OodScorer) -> None:
+    scorer.fit(scorer.features(cells(in_distribution(3, seed=0))))
+    assert torch.isfinite(scorer(cells(in_distribution(5, seed=1)))).all()

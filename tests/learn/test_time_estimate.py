@@ -1,4 +1,4 @@
-"""Before learning it is known how long measuring will take after it."""
+"""The estimate, before training, of how long calibration will take."""
 
 from __future__ import annotations
 
@@ -13,13 +13,12 @@ import pytest
 from learning import EXAMPLES, PAIRS, dataset_of, recipe_for
 from seehear.answers import ANSWERS
 from seehear.events import silence
-from seehear.learn.calibrate import calibration as trial
-from seehear.learn.calibrate import time_estimate as rehearsal
+from seehear.learn.calibrate import calibration, time_estimate
 from seehear.learn.data.split import DataSplit
 from seehear.learn.model.network import Network
 
 TUNED = 5
-TUNES_S, MAKES_OUT_S, REMEMBERS_S, SUMS_UP_S = 10.0, 2.0, 0.5, 100.0
+TUNE_S, DECODE_S, FIT_S, EVALUATE_S = 10.0, 2.0, 0.5, 100.0
 
 
 class Clock:
@@ -30,57 +29,60 @@ class Clock:
         return self.now_s
 
 
-def test_a_few_examples_tell_how_long_all_will_take(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_few_examples_are_enough_to_estimate_the_time_for_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     dataset = dataset_of(recipe_for("text", ("audio",)), tmp_path)
-    material = DataSplit(dataset, np.arange(0, EXAMPLES, 2), dataset, np.arange(1, EXAMPLES, 2))
+    split = DataSplit(dataset, np.arange(0, EXAMPLES, 2), dataset, np.arange(1, EXAMPLES, 2))
     clock, plain = Clock(), ANSWERS["text"]
-    slow, remember, evaluation = copy(plain), rehearsal.remember, trial.evaluation
+    slow, fit_ood_scorers, evaluation = copy(plain), time_estimate.fit_ood_scorers, calibration.evaluate_scored
 
     def tune(raws: Sequence[Any], *told: Any) -> Mapping[str, float]:
-        clock.now_s += TUNES_S * len(raws)
+        clock.now_s += TUNE_S * len(raws)
         return plain.tune(raws, *told)
 
     def n_best(raw: Any, *told: Any) -> Any:
-        clock.now_s += MAKES_OUT_S
+        clock.now_s += DECODE_S
         return plain.n_best(raw, *told)
 
-    def remembering(network: Network, of: Any, rows: Any, most: int) -> None:
-        clock.now_s += REMEMBERS_S * min(len(rows), most)
-        remember(network, of, rows, most)
+    def slow_fit(network: Network, of: Any, rows: Any, most: int) -> None:
+        clock.now_s += FIT_S * min(len(rows), most)
+        fit_ood_scorers(network, of, rows, most)
 
-    def summing_up(*told: Any, **how: Any) -> Any:
-        clock.now_s += SUMS_UP_S
+    def slow_evaluation(*told: Any, **how: Any) -> Any:
+        clock.now_s += EVALUATE_S
         return evaluation(*told, **how)
 
     slow.tune, slow.n_best = tune, n_best
     monkeypatch.setitem(ANSWERS, "text", slow)
-    monkeypatch.setattr(rehearsal, "time", clock)
-    monkeypatch.setattr(rehearsal, "remember", remembering)
-    monkeypatch.setattr(trial, "evaluation", summing_up)
-    monkeypatch.setattr(rehearsal, "EXAMPLES", 3)
-    monkeypatch.setattr(rehearsal, "TUNED", TUNED)
-    took_s = rehearsal.estimate_seconds(Network(dataset.recipe).eval(), material, silence)
-    assert took_s == pytest.approx((REMEMBERS_S + MAKES_OUT_S) * EXAMPLES / 2 + TUNES_S * TUNED + SUMS_UP_S)
+    monkeypatch.setattr(time_estimate, "time", clock)
+    monkeypatch.setattr(time_estimate, "fit_ood_scorers", slow_fit)
+    monkeypatch.setattr(calibration, "evaluate_scored", slow_evaluation)
+    monkeypatch.setattr(time_estimate, "EXAMPLES", 3)
+    monkeypatch.setattr(time_estimate, "TUNED", TUNED)
+    took_s = time_estimate.estimate_seconds(Network(dataset.recipe).eval(), split, silence)
+    assert took_s == pytest.approx((FIT_S + DECODE_S) * EXAMPLES / 2 + TUNE_S * TUNED + EVALUATE_S)
 
 
 @pytest.mark.parametrize(("kind", "senses"), dict(reversed(PAIRS)).items())
-def test_every_answer_is_rehearsed_by_a_network_that_knows_nothing(
-    kind: str, senses: tuple[str, ...], tmp_path: Path
-) -> None:
+def test_every_kind_is_timed_with_an_untrained_network(kind: str, senses: tuple[str, ...], tmp_path: Path) -> None:
     dataset = dataset_of(recipe_for(kind, senses), tmp_path)
     rows = np.arange(EXAMPLES)
     assert (
         0
-        < rehearsal.estimate_seconds(Network(dataset.recipe).eval(), DataSplit(dataset, rows, dataset, rows), silence)
+        < time_estimate.estimate_seconds(
+            Network(dataset.recipe).eval(), DataSplit(dataset, rows, dataset, rows), silence
+        )
         < np.inf
     )
 
 
-def test_examples_that_lack_a_sense_are_rehearsed_too(tmp_path: Path) -> None:
+def test_examples_without_a_sense_are_timed_too(tmp_path: Path) -> None:
     dataset = dataset_of(recipe_for("label", ("image", "audio")), tmp_path)
     dataset._preprocessed["audio"]._ends[3:] = dataset._preprocessed["audio"]._ends[2]
     dataset._preprocessed["audio"].lengths[2:] = 0  # only the first two have a sound
     rows = np.arange(EXAMPLES)
     assert (
-        rehearsal.estimate_seconds(Network(dataset.recipe).eval(), DataSplit(dataset, rows, dataset, rows), silence) > 0
+        time_estimate.estimate_seconds(Network(dataset.recipe).eval(), DataSplit(dataset, rows, dataset, rows), silence)
+        > 0
     )

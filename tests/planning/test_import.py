@@ -8,7 +8,7 @@ import sys
 import pytest
 
 
-@pytest.mark.parametrize("module", ["plan", "unreadable"])
+@pytest.mark.parametrize("module", ["inspection", "options", "plan", "reuse"])
 def test_planning_does_not_import_torch(module: str) -> None:
     code = f"import sys, seehear.planning.{module}; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -51,6 +51,7 @@ ANSWER_CELLS = {  # ten lines here, and an answer has its tests
     "text": [("a", "b a", "ab", "b", "b b a")[i % 5] for i in range(EXAMPLES)],
     "mask": ink_masks(),
 }
+PARITY = {"label": [("odd", "even")[i % 2] for i in range(24)]}
 PAIRS = [(kind, senses) for kind in sorted(ANSWERS) for senses in SETS_OF_SENSES if {*senses} in ANSWERS[kind].senses]
 SPECS: dict[str, Any] = {
     "image": SightSpec(
@@ -111,7 +112,7 @@ def _spoken(digit: int, pictures: int) -> bytes:
 def dataset_of(recipe: Recipe, folder: Path) -> DatasetCache:
     senses = tuple(recipe.senses)
     path = digits_table(folder / "data", {recipe.kind: ANSWER_CELLS[recipe.kind]}, senses)
-    return DatasetCache.fill(opened(path, folder, senses), recipe, folder / "dataset", listen=silence)
+    return DatasetCache.build(opened(path, folder, senses), recipe, folder / "dataset", listen=silence)
 
 
 def opened(path: Path, folder: Path, senses: tuple[str, ...] | None = None) -> Table:

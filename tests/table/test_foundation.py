@@ -10,8 +10,8 @@ from test_split import _table
 
 from learning import ANSWER_CELLS, digits_table, opened, recipe_for
 from seehear.events import silence
-from seehear.learn.calibrate.card import card
-from seehear.learn.data.split import DataSplit, gather
+from seehear.learn.calibrate.card import model_card
+from seehear.learn.data.split import DataSplit, load_split
 from seehear.learn.data.statistics import FEWEST, groups_seen, measure_input_statistics
 from seehear.table.group_counts import count_groups, describe_groups_seen
 
@@ -75,7 +75,7 @@ def test_a_table_that_was_not_learned_from_tells_of_how_many_it_is():
 
 
 @pytest.fixture
-def material(tmp_path: Path) -> DataSplit:
+def split(tmp_path: Path) -> DataSplit:
     """Examples of four people, of whom one is held out."""
     cells = [("odd", "even")[i % 2] for i in range(2 * FEWEST)]
     path = digits_table(tmp_path / "data", {"label": cells}, ("image",))
@@ -85,25 +85,25 @@ def material(tmp_path: Path) -> DataSplit:
         writer.writeheader()
         writer.writerows(row | {"speaker": f"person {i // 2 % 4}"} for i, row in enumerate(rows))
     table = opened(path, tmp_path, ("image",))
-    return gather(table, None, recipe_for("label", ("image",)), tmp_path / "run", silence)
+    return load_split(table, None, recipe_for("label", ("image",)), tmp_path / "run", silence)
 
 
-def test_what_is_usual_is_learned_from_the_examples_and_stands_on_the_card(material):
-    ranges = measure_input_statistics(material)
+def test_what_is_usual_is_learned_from_the_examples_and_stands_on_the_card(split):
+    ranges = measure_input_statistics(split)
     assert ranges.keys() == {"image"}
     low, high = ranges["image"]["brightness"]
     assert 0 < low < high < 255
-    said = groups_seen(material)
+    said = groups_seen(split)
     assert said.endswith("held out, of 1 speaker not learned from: results on others may differ")
-    recipe = material.dataset.recipe.model_copy(update={"input_statistics": ranges, "groups_seen": said})
-    page = card(recipe.model_copy(update={"training": recipe.training.model_copy(update={"steps": 1})}))
-    assert f"The figures rest on {said}." in page
+    recipe = split.train.recipe.model_copy(update={"input_statistics": ranges, "groups_seen": said})
+    page = model_card(recipe.model_copy(update={"training": recipe.training.model_copy(update={"steps": 1})}))
+    assert f"Measured on {said}." in page
     assert f"brightness {low:.3g} to {high:.3g}" in page
     again = type(recipe).from_json(recipe.to_json())
     assert (again.input_statistics, again.groups_seen) == (ranges, said)
 
 
-def test_of_few_examples_nobody_knows_what_is_usual(material):
-    few = DataSplit(material.dataset, material.rows[: FEWEST - 1], material.judges, material.held_out)
+def test_of_few_examples_nobody_knows_what_is_usual(split):
+    few = DataSplit(split.train, split.train_rows[: FEWEST - 1], split.val, split.val_rows)
     assert measure_input_statistics(few) == {}
     assert len(ANSWER_CELLS["label"]) < FEWEST

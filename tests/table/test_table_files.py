@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seehear.errors import DataError
-from seehear.inputs import gather
+from seehear.inputs import load_split
 from seehear.table import RowProblem
 from seehear.table import parquet as unfolding
 from seehear.table.sheets import read_sheet
@@ -262,4 +262,4 @@ def test_one_strange_name_is_one_problem(tmp_path: Path, name: str) -> None:
     table = opened(data)
     assert [row.key for row in table] == ["1.png", "2.png"]
     assert len(table.problems) == 1 and "row 3" in table.problems[0].where
-    assert len(list(gather([data / "t.csv"], ["image"]))) == 3
+    assert len(list(load_split([data / "t.csv"], ["image"]))) == 3

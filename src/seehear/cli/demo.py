@@ -32,10 +32,10 @@ def demo(
     """Watch it learn digits, seen and heard."""
     from seehear import api
     from seehear.demo.digits import make_digits
-    from seehear.planning.plan import Wishes
+    from seehear.planning.options import TrainOptions
 
     _check_ours(out)
-    Wishes(minutes, seed=seed)  # refused before anything is made
+    TrainOptions(minutes, seed=seed)  # refused before anything is made
     with Display() as display:
         for line in BEFORE.split("\n"):
             display.say(line)

@@ -26,6 +26,9 @@ def train(  # noqa: PLR0913 - each flag is an argument
     steps: options.Steps = None,
     val: options.Held = None,
     recipe: options.RecipeFile = None,
+    start: Annotated[
+        Path | None, typer.Option("--start", metavar="MODEL", help="A model file to train further, instead of anew.")
+    ] = None,
     seed: options.Seed = None,
     device: options.Device = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where a run for the same model was stopped.")] = False,
@@ -53,6 +56,7 @@ def train(  # noqa: PLR0913 - each flag is an argument
                 steps=steps,
                 val=val and options.existing(val),
                 recipe=recipe and options.existing(recipe),
+                start=start and options.existing(start),
                 seed=seed,
                 device=device,
                 answer=answer,

@@ -1,4 +1,4 @@
-"""The runtime's graph of a network: drafted before it learns, filled after, and proved to answer like it."""
+"""Export to ONNX: graphs are traced before training, filled with weights after it, and compared with the network."""
 
 from __future__ import annotations
 
@@ -18,22 +18,23 @@ from onnx import numpy_helper
 from torch import Tensor, nn
 
 from seehear.answers import Decoder
-from seehear.errors import TrainingError
+from seehear.errors import BundleError, TrainingError
 from seehear.files import write_whole
 from seehear.learn.data.cache import DatasetCache
 from seehear.learn.model.network import Network, Tensors
 from seehear.runtime.graph import OPSET
+from seehear.runtime.graph_safety import check_graph
 from seehear.runtime.predictor import PRESENT
 from seehear.runtime.session import Session
 
-BATCHES = (1, 3, 28)  # examples that prove parity; sizes other than the traced one
-ASKED = 4  # examples about which a decoder proves it
-NETWORK, DECODER = "network.onnx", "decoder.onnx"  # names of drafts that are kept
-TOLERANCE = 1e-3  # of the value, or of 1 where it is smaller
+BATCHES = (1, 3, 28)  # sizes of the batches compared, other than the traced one
+DECODED = 4  # examples on which decoders are compared
+NETWORK, DECODER = "network.onnx", "decoder.onnx"  # traced graphs in the run directory
+TOLERANCE = 1e-3  # relative, or absolute for values below 1
 
 
-class Served(nn.Module):
-    """The network with its inputs and outputs in a fixed order, as a graph has them."""
+class ServingModule(nn.Module):
+    """The network with its inputs and outputs in a fixed order, as in a graph."""
 
     def __init__(self, network: Network, inputs: list[str], outputs: list[str]) -> None:
         super().__init__()
@@ -49,19 +50,19 @@ class Served(nn.Module):
 
 
 class Graphs(NamedTuple):
-    """In ONNX: of the network, and of its decoder where it has one."""
+    """ONNX graphs: of the network, and of its decoder if it has one."""
 
     network: bytes
     decoder: bytes | None
 
-    def keep(self, folder: Path) -> None:
+    def save(self, folder: Path) -> None:
         folder.mkdir(exist_ok=True)
         if self.decoder is not None:
             write_whole(folder / DECODER, self.decoder)
-        write_whole(folder / NETWORK, self.network)  # last: where it is, all is
+        write_whole(folder / NETWORK, self.network)  # last: if it is there, both are
 
     @classmethod
-    def kept(cls, folder: Path) -> Graphs | None:
+    def load(cls, folder: Path) -> Graphs | None:
         if not (folder / NETWORK).exists():
             return None
         decoder = folder / DECODER
@@ -69,32 +70,46 @@ class Graphs(NamedTuple):
 
 
 def trace_graphs(network: Network, dataset: DatasetCache, rows: NDArray[np.int64]) -> Graphs:
-    """Its graphs with the weights that it happens to have, not yet folded into each other.
+    """Trace the network and its decoder, without folding constants.
 
-    Tracing takes most of an export's time, and no notice of the weights: so it is done before learning, which then has
-    all the time that is left, and does not end with a network that can not be exported.
+    Tracing takes most of the time of an export and does not depend on the weights. Done before training, it leaves all
+    remaining time to training, and shows early whether the network can be exported and served.
+
+    Raises TrainingError for a graph that the runtime would refuse.
     """
     network = network.cpu().eval()
     feeds, outputs = _feeds(network, dataset, rows[:2])
     flexible = {name: axes for encoder in network.encoders.values() for name, axes in encoder.dynamic_axes.items()}  # type: ignore[operator, union-attr]
     flexible = {name: {0: "batch", **flexible.get(name, {})} for name in feeds}
-    graph = _traced(Served(network, list(feeds), list(outputs)), feeds, list(outputs), flexible)
+    graph = _trace(ServingModule(network, list(feeds), list(outputs)), feeds, list(outputs), flexible)
+    _check_servable(_fill(graph, ServingModule(network, [], [])), NETWORK)
     if (decoder := network.decoder) is None:
         return Graphs(graph, None)
-    question = next(_questions(decoder, network, dataset, rows))
-    return Graphs(graph, _traced(decoder, question, decoder.outputs, decoder.flexible))
+    inputs = next(_decoder_inputs(decoder, network, dataset, rows))
+    decoder_graph = _trace(decoder, inputs, decoder.outputs, decoder.flexible)
+    _check_servable(_fill(decoder_graph, decoder), DECODER)
+    return Graphs(graph, decoder_graph)
 
 
-def export_graphs(draft: Graphs, network: Network, dataset: DatasetCache, rows: NDArray[np.int64]) -> Graphs:
-    """Its graphs, proved on these rows. Raises TrainingError where they answer otherwise than the network."""
+def _check_servable(graph: bytes, name: str) -> None:
+    try:
+        check_graph(graph, name)
+    except BundleError as error:
+        raise TrainingError(
+            f"the runtime would refuse the exported graph: {error.what}", hint="please report this with the recipe"
+        ) from None
+
+
+def export_graphs(traced: Graphs, network: Network, dataset: DatasetCache, rows: NDArray[np.int64]) -> Graphs:
+    """Fill the traced graphs with the network's weights. Raises TrainingError if their outputs on these rows differ."""
     network = network.cpu().eval()
-    graph = _filled(draft.network, Served(network, [], []))  # as its weights are named in the graph
+    graph = _fill(traced.network, ServingModule(network, [], []))  # gives weights the names they have in the graph
     check_parity(network, graph, dataset, rows)
-    if draft.decoder is None or (decoder := network.decoder) is None:
+    if traced.decoder is None or (decoder := network.decoder) is None:
         return Graphs(graph, None)
-    asked = _filled(draft.decoder, decoder)
-    _check_decoder(decoder, asked, _questions(decoder, network, dataset, rows))
-    return Graphs(graph, asked)
+    decoder_graph = _fill(traced.decoder, decoder)
+    _check_decoder(decoder, decoder_graph, _decoder_inputs(decoder, network, dataset, rows))
+    return Graphs(graph, decoder_graph)
 
 
 def to_safetensors(network: Network) -> bytes:
@@ -103,44 +118,44 @@ def to_safetensors(network: Network) -> bytes:
 
 @torch.no_grad()
 def check_parity(network: Network, content: bytes, dataset: DatasetCache, rows: NDArray[np.int64]) -> None:
-    """Ask network and graph the same real examples, in batches of several sizes and with each sense withheld."""
+    """Compare network and graph on real examples, in batches of several sizes and with each set of senses."""
     session = Session(content)
-    rest = rows
+    remaining = rows
     for size in BATCHES:
         size = dataset.batch_limit(size)
-        now, rest = rest[:size], rest[size:]
-        if len(now) == 0:
+        batch, remaining = remaining[:size], remaining[size:]
+        if len(batch) == 0:
             return
-        feeds, _ = _feeds(network, dataset, now)
+        feeds, _ = _feeds(network, dataset, batch)
         inputs = {name: tensor for name, tensor in feeds.items() if name != PRESENT}
-        for way in network.ways(len(now)):
-            fed = inputs | ({PRESENT: way} if PRESENT in feeds else {})
+        for present in network.sense_subsets(len(batch)):
+            fed = inputs | ({PRESENT: present} if PRESENT in feeds else {})
             served = session.run({name: tensor.numpy() for name, tensor in fed.items()})
-            for name, value in network(inputs, way).items():
+            for name, value in network(inputs, present).items():
                 _compare(name, value.numpy(), served[name])
 
 
 @torch.no_grad()
-def _check_decoder(decoder: Decoder, content: bytes, questions: Iterable[Tensors]) -> None:
+def _check_decoder(decoder: Decoder, content: bytes, inputs: Iterable[Tensors]) -> None:
     session = Session(content)
-    for question in questions:
-        served = session.run({name: tensor.numpy() for name, tensor in question.items()})
-        for name, value in zip(decoder.outputs, decoder(*question.values()), strict=True):
+    for feeds in inputs:
+        served = session.run({name: tensor.numpy() for name, tensor in feeds.items()})
+        for name, value in zip(decoder.outputs, decoder(*feeds.values()), strict=True):
             _compare(name, value.numpy(), served[name])
 
 
 def _compare(name: str, ours: NDArray[np.float32], served: NDArray[np.float32]) -> None:
-    apart = float((np.abs(ours - served) / np.maximum(1, np.abs(ours))).max())
-    if ours.shape != served.shape or not apart <= TOLERANCE:
+    difference = float((np.abs(ours - served) / np.maximum(1, np.abs(ours))).max())
+    if ours.shape != served.shape or not difference <= TOLERANCE:
         raise TrainingError(
-            f"the exported graph answers otherwise than the network: '{name}' differs by {apart:.2g}",
+            f"the exported graph and the network give different outputs: '{name}' differs by {difference:.2g}",
             allowed=f"at most {TOLERANCE:g}",
             hint="the model was not saved; please report this with the recipe",
         )
 
 
 def _feeds(network: Network, dataset: DatasetCache, rows: NDArray[np.int64]) -> tuple[Tensors, Tensors]:
-    """What the graph is fed for these rows, all senses present, and what the network answers."""
+    """Inputs of the graph for these rows, with all senses present, and the outputs of the network."""
     batch = dataset.batch(rows)
     senses = len(network.encoders)
     present = torch.ones(len(rows), senses, dtype=torch.bool)
@@ -150,14 +165,16 @@ def _feeds(network: Network, dataset: DatasetCache, rows: NDArray[np.int64]) -> 
 
 
 @torch.no_grad()
-def _questions(decoder: Decoder, network: Network, dataset: DatasetCache, rows: NDArray[np.int64]) -> Iterator[Tensors]:
-    """What it may be asked about some of these rows, the longest first."""
-    batch = dataset.batch(rows[:ASKED])
+def _decoder_inputs(
+    decoder: Decoder, network: Network, dataset: DatasetCache, rows: NDArray[np.int64]
+) -> Iterator[Tensors]:
+    """Inputs of the decoder for some of these rows, the longest first."""
+    batch = dataset.batch(rows[:DECODED])
     yield from decoder.questions(network(batch.inputs, torch.ones_like(batch.present)), batch.target)
 
 
-def _traced(module: Any, feeds: Tensors, outputs: Sequence[str], flexible: Mapping[str, Mapping[int, str]]) -> bytes:
-    """`flexible`: for each input the axes that may have any length."""
+def _trace(module: Any, feeds: Tensors, outputs: Sequence[str], flexible: Mapping[str, Mapping[int, str]]) -> bytes:
+    """Export to ONNX. `flexible` gives the axes of each input that may have any length."""
     shapes = tuple(dict(flexible[name]) for name in feeds)
     with _quiet():
         program = torch.onnx.export(
@@ -165,22 +182,24 @@ def _traced(module: Any, feeds: Tensors, outputs: Sequence[str], flexible: Mappi
             tuple(feeds.values()),
             input_names=list(feeds),
             output_names=list(outputs),
-            dynamic_shapes=(shapes,) if isinstance(module, Served) else shapes,  # Served takes *tensors: one argument
+            dynamic_shapes=(shapes,)
+            if isinstance(module, ServingModule)
+            else shapes,  # it takes *tensors: one argument
             opset_version=OPSET,
             dynamo=True,
-            optimize=False,  # which would fold weights into others, of other names
+            optimize=False,  # it would fold weights into new ones under other names
             verbose=False,
         )
     content: bytes = program.model_proto.SerializeToString()  # type: ignore[union-attr]
     return content
 
 
-def _filled(draft: bytes, module: Any) -> bytes:
-    """The graph with the module's weights, folded."""
-    from onnxscript import optimizer  # slow to import, as tracing does too
+def _fill(traced: bytes, module: Any) -> bytes:
+    """The graph with the module's weights, optimised."""
+    from onnxscript import optimizer  # slow to import
 
     weights = module.state_dict()
-    graph = onnx.load_from_string(draft)
+    graph = onnx.load_from_string(traced)
     for tensor in graph.graph.initializer:
         if tensor.name in weights:
             tensor.CopyFrom(numpy_helper.from_array(weights[tensor.name].numpy(), tensor.name))
@@ -192,17 +211,17 @@ def _filled(draft: bytes, module: Any) -> bytes:
 
 
 def _strip(graph: onnx.GraphProto) -> None:
-    """Take out what no runtime reads: where in the source of this machine each operator came from, and its shapes."""
+    """Remove what no runtime needs: shapes, and source paths of the exporting machine."""
     del graph.value_info[:]
-    for part in (graph, *graph.node, *graph.input, *graph.output, *graph.initializer):
-        part.ClearField("doc_string")
-        del part.metadata_props[:]
+    for message in (graph, *graph.node, *graph.input, *graph.output, *graph.initializer):
+        message.ClearField("doc_string")
+        del message.metadata_props[:]
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for talker in ("torch.onnx", "onnxscript", "onnx_ir"):
-            logging.getLogger(talker).setLevel(logging.ERROR)
+        for logger in ("torch.onnx", "onnxscript", "onnx_ir"):
+            logging.getLogger(logger).setLevel(logging.ERROR)
         yield

@@ -1,4 +1,4 @@
-"""The folder where a run keeps its work, and what the run began with: going on with anything else is refused."""
+"""The run directory: the intermediate files of a training run, and a record of what it started with, for --resume."""
 
 from __future__ import annotations
 
@@ -15,91 +15,103 @@ from seehear.errors import UsageError
 from seehear.events import Listener, Said
 from seehear.files import write_whole
 from seehear.folders import claimed, empty, remove
+from seehear.learn.model.pretrained import Pretrained
 from seehear.media import Excerpt
 from seehear.recipe import Frozen, Recipe
 from seehear.table import Table
 
-BEGINNING = "run.json"  # a folder with it holds a run that `resume` can go on with
-STATES_KEPT = 16  # of files: the stretches of one recording follow each other
-ANEW = "train without --resume to start anew"
+MANIFEST = "run.json"  # a directory with this file holds a run that `resume` can continue
+STATES_KEPT = 16  # of files: excerpts of one recording follow each other
+START_ANEW = "train without --resume to start anew"
 
 
 class RunStart(Frozen):
-    """The recipe of a run, and fingerprints of what it learns from and is judged by."""
+    """The recipe of a run, and fingerprints of its training and held-out examples and of the model it started from."""
 
     recipe: Recipe
     examples: str
     val: str | None
+    start: str | None = None
 
 
 @contextmanager
 def run_directory(folder: Path, *, resume: bool, listen: Listener) -> Iterator[None]:
-    """Hold the folder against other runs: emptied for a new one, and removed when it is over.
+    """Lock the directory for this run. It is emptied for a new run and removed when the run has finished.
 
-    Kept when the run is cut off, so that `resume` can go on. Raises UsageError where there is nothing to go on with,
-    where another process is at work, and where the folder is not one that an earlier run has made.
+    It is kept when the run is interrupted, so that `resume` can continue. Raises UsageError if there is nothing to
+    resume, if another process is using the directory, or if no earlier run created it.
     """
-    if resume and not (folder / BEGINNING).exists():
-        raise UsageError("there is no run to go on with", where=str(folder), hint=ANEW)
+    if resume and not (folder / MANIFEST).exists():
+        raise UsageError("there is no run to resume", where=str(folder), hint=START_ANEW)
     with claimed(folder):
         if not resume:
             _empty(folder)
         try:
             yield
         except BaseException as error:
-            if not (folder / BEGINNING).exists():
+            if not (folder / MANIFEST).exists():
                 _remove(folder)
             elif isinstance(error, KeyboardInterrupt):
-                listen(Said(f"The work is kept in {folder}. Give the same command with --resume to go on."))
+                listen(Said(f"The run is kept in {folder}. Repeat the command with --resume to continue."))
             raise
         _remove(folder)
 
 
-def record_start(folder: Path, recipe: Recipe, table: Table, val: Table | None) -> None:
-    """Note what a new run begins with; of one that goes on, see that it is the same. Raises UsageError otherwise."""
+def record_start(
+    folder: Path, recipe: Recipe, table: Table, val: Table | None, start: Pretrained | None = None
+) -> None:
+    """Record what a new run starts with. Raises UsageError if a resumed run started with something else."""
     now = RunStart(
         recipe=recipe,
         examples=_fingerprint(table, folder),
         val=None if val is None else _fingerprint(val, folder),
+        start=None if start is None else start.fingerprint(),
     )
-    if not (folder / BEGINNING).exists():
-        write_whole(folder / BEGINNING, now.model_dump_json(indent=2).encode())
+    if not (folder / MANIFEST).exists():
+        write_whole(folder / MANIFEST, now.model_dump_json(indent=2).encode())
         return
-    then = _beginning(folder)
+    then = _read_start(folder)
     _check_same(then.recipe, now.recipe, folder)
+    if then.start != now.start:
+        what = "without --start" if then.start is None else "from another model"
+        raise UsageError(f"the run started {what}", where=str(folder), hint=f"give the same --start, or {START_ANEW}")
     if (then.examples, then.val) != (now.examples, now.val):
         which = "examples" if then.examples != now.examples else "held-out examples"
-        hint = f"give the same data, --val, --answer and --senses as before, with unchanged files; or {ANEW}"
-        raise UsageError(f"these are not the {which} that the run began with", where=str(table.root), hint=hint)
+        hint = f"give the same data, --val, --answer and --senses, with unchanged files, or {START_ANEW}"
+        raise UsageError(f"these are not the {which} that the run started with", where=str(table.root), hint=hint)
 
 
 def _check_same(then: Recipe, now: Recipe, folder: Path) -> None:
     if then == now:
         return
     old, new = (recipe.training.model_dump() | {"wrong_at_most": recipe.wrong_at_most} for recipe in (then, now))
-    differing = [f"{name} {_told(old[name])}, not {_told(new[name])}" for name in old if old[name] != new[name]]
+    differing = [f"{name} {_format(old[name])}, not {_format(new[name])}" for name in old if old[name] != new[name]]
     what = "; ".join(differing) or "another recipe"
-    raise UsageError(f"the run began with {what}", where=str(folder), hint=f"leave that to the run, or {ANEW}")
+    raise UsageError(
+        f"the run started with {what}", where=str(folder), hint=f"do not give these settings again, or {START_ANEW}"
+    )
 
 
-def _told(setting: Any) -> str:
+def _format(setting: Any) -> str:
     return "not given" if setting is None else f"{setting}"
 
 
 def read_recipe(folder: Path) -> Recipe | None:
-    """The recipe of the run that is kept in the folder; None where there is none yet."""
-    return _beginning(folder).recipe if (folder / BEGINNING).exists() else None
+    """The recipe of the run in this directory; None if it has none yet."""
+    return _read_start(folder).recipe if (folder / MANIFEST).exists() else None
 
 
-def _beginning(folder: Path) -> RunStart:
+def _read_start(folder: Path) -> RunStart:
     try:
-        return RunStart.model_validate_json((folder / BEGINNING).read_bytes())
+        return RunStart.model_validate_json((folder / MANIFEST).read_bytes())
     except ValidationError:
-        raise UsageError("is not of a run of this version", where=str(folder / BEGINNING), hint=ANEW) from None
+        raise UsageError(
+            "this run was started by another version of seehear", where=str(folder / MANIFEST), hint=START_ANEW
+        ) from None
 
 
 def _fingerprint(table: Table, folder: Path) -> str:
-    """Of the rows and of their files: their times and sizes, or the content of what was unpacked for this run."""
+    """A hash of the rows, and of the size and time of their files, or the content of files unpacked for this run."""
     unpacked = table.root.resolve().is_relative_to(folder.resolve())
     state = lru_cache(maxsize=STATES_KEPT)(partial(_state, unpacked=unpacked))
     digest = hashlib.sha256()
@@ -126,10 +138,10 @@ def _state(path: Path, unpacked: bool) -> str:
 
 
 def _empty(folder: Path) -> None:
-    (folder / BEGINNING).unlink(missing_ok=True)  # first: without it, what else is there belongs to no run
+    (folder / MANIFEST).unlink(missing_ok=True)  # first: without it, the other files belong to no run
     empty(folder)
 
 
 def _remove(folder: Path) -> None:
-    (folder / BEGINNING).unlink(missing_ok=True)
+    (folder / MANIFEST).unlink(missing_ok=True)
     remove(folder)

@@ -15,7 +15,7 @@ from pycocotools import mask as coco
 from seehear import api
 from seehear.answers import ANSWERS
 from seehear.answers.mask import MaskSpec
-from seehear.planning.plan import plan
+from seehear.planning.plan import plan_recipe
 from seehear.recipe import Recipe, Training
 from seehear.senses.sight.plan import SightSpec
 
@@ -128,7 +128,7 @@ def test_a_mask_of_another_size_leaves_its_row_out_and_is_named(tmp_path: Path) 
     table = opened(data, tmp_path)
     recipe = recipe_for("mask", ("image",))
     recipe = recipe.model_copy(update={"answer": ANSWERS["mask"].plan(table.answers(), "mask")})
-    dataset = DatasetCache.fill(table, recipe, tmp_path / "dataset", listen=silence)
+    dataset = DatasetCache.build(table, recipe, tmp_path / "dataset", listen=silence)
     assert len(dataset) == 5
     (problem,) = table.problems + dataset.problems
     assert problem.where == "examples.csv row 5"
@@ -151,7 +151,7 @@ def test_outlines_of_another_size_leave_their_row_out(tmp_path: Path) -> None:
     table = api._open(data, "mask", None, tmp_path / "ws")
     recipe = recipe_for("mask", ("image",))
     recipe = recipe.model_copy(update={"answer": ANSWERS["mask"].plan(table.answers(), "mask")})
-    dataset = DatasetCache.fill(table, recipe, tmp_path / "dataset", listen=silence)
+    dataset = DatasetCache.build(table, recipe, tmp_path / "dataset", listen=silence)
     assert len(dataset) == 5
     (problem,) = table.problems + dataset.problems
     assert "its size is not known, or not the one that they were drawn on" in problem.what
@@ -159,10 +159,11 @@ def test_outlines_of_another_size_leave_their_row_out(tmp_path: Path) -> None:
 
 def test_the_plan_asks_for_large_pictures_and_few_at_once(tmp_path: Path) -> None:
     from learning import opened
-    from seehear.planning.plan import Machine, Wishes
+    from seehear.planning.options import TrainOptions
+    from seehear.planning.plan import Machine
 
     table = opened(shapes(tmp_path / "data", 12, 0), tmp_path)
-    recipe = plan(table, Wishes(minutes=1.0), Machine(60.0))
+    recipe = plan_recipe(table, TrainOptions(minutes=1.0), Machine(60.0))
     sight = recipe.senses["image"]
     assert (sight.output_stride_px, sight.stem_stride, sight.mirror) == (4, 2, True)
     assert recipe.training.batch == 32

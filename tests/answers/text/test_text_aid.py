@@ -25,7 +25,8 @@ from seehear.learn.export import export_graphs, trace_graphs
 from seehear.learn.loop.fit import Clock, fit
 from seehear.learn.model.network import Network
 from seehear.learn.run_directory import record_start
-from seehear.planning.plan import Wishes, adopt
+from seehear.planning.options import TrainOptions
+from seehear.planning.reuse import follow_recipe
 from seehear.recipe import Recipe, Training
 from seehear.senses.hearing.plan import HearingSpec
 
@@ -187,7 +188,7 @@ def dataset(folder: Path, auxiliary: list[str] = SOUNDS, **changes: Any) -> Data
     table = opened(digits_table(folder / "data", cells, ("audio",)), folder)
     recipe = recipe_for("text", ("audio",))
     answer = TEXT.plan(table.answers(), "text", table.auxiliary()).replace(**changes)
-    return DatasetCache.fill(table, recipe.model_copy(update={"answer": answer}), folder / "dataset", listen=silence)
+    return DatasetCache.build(table, recipe.model_copy(update={"answer": answer}), folder / "dataset", listen=silence)
 
 
 def test_a_shelf_hands_out_the_aid_with_the_target(tmp_path: Path) -> None:
@@ -200,12 +201,12 @@ def test_a_shelf_hands_out_the_aid_with_the_target(tmp_path: Path) -> None:
 def test_a_recipe_with_an_aid_wants_it_in_the_table(tmp_path: Path) -> None:
     taught = dataset(tmp_path)
     plain = opened(digits_table(tmp_path / "plain", {"text": ANSWER_CELLS["text"]}, ("audio",)), tmp_path)
-    wanted = "the recipe is learned with a column such as 'source_text', which the table lacks"
+    wanted = "the recipe is trained with a column such as 'source_text', which the table lacks"
     with pytest.raises(UsageError, match=wanted):
-        adopt(taught.recipe, plain, Wishes())
-    assert adopt(taught.recipe, taught.table, Wishes()).answer == taught.recipe.answer
+        follow_recipe(taught.recipe, plain, TrainOptions())
+    assert follow_recipe(taught.recipe, taught.table, TrainOptions()).answer == taught.recipe.answer
     without = taught.recipe.model_copy(update={"answer": taught.recipe.answer.replace(auxiliary_tokens=())})
-    assert adopt(without, plain, Wishes()).answer.auxiliary_tokens == ()
+    assert follow_recipe(without, plain, TrainOptions()).answer.auxiliary_tokens == ()
 
 
 def test_a_run_notices_that_its_aid_was_changed(tmp_path: Path) -> None:
@@ -215,7 +216,7 @@ def test_a_run_notices_that_its_aid_was_changed(tmp_path: Path) -> None:
     record_start(tmp_path / "run", taught.recipe, taught.table, None)
     cells = {"text": ANSWER_CELLS["text"], "source_text": [*SOUNDS[1:], "a"]}
     other = opened(digits_table(tmp_path / "data", cells, ("audio",)), tmp_path)
-    with pytest.raises(UsageError, match="these are not the examples that the run began with"):
+    with pytest.raises(UsageError, match="these are not the examples that the run started with"):
         record_start(tmp_path / "run", taught.recipe, other, None)
 
 
@@ -240,7 +241,7 @@ def test_a_toy_language_is_understood_sooner_through_its_own_words(tmp_path: Pat
         spec = TEXT.plan(table.answers(), "translation", auxiliary_columns)
         settings = Training(minutes=3, steps=STEPS, batch=16, learning_rate=0.004)
         recipe = Recipe(senses={"audio": HEARING}, kind="text", answer=spec, width=32, training=settings)
-        taught = DatasetCache.fill(table, recipe, tmp_path / "dataset", listen=silence)
+        taught = DatasetCache.build(table, recipe, tmp_path / "dataset", listen=silence)
         surprised[auxiliary_columns is not None] = surprise(taught, tmp_path / f"{len(spec.auxiliary_tokens)} letters")
     assert surprised[True] < surprised[False] - 0.03, surprised
 

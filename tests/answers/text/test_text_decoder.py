@@ -283,7 +283,7 @@ def test_the_loss_of_a_text_is_its_own_whatever_is_beside_it() -> None:
 def test_every_weight_of_a_decoder_learns_and_its_questions_are_those_of_training(tmp_path: Path) -> None:
     network, dataset = network_and_shelf(tmp_path)
     batch = dataset.batch(range(6))
-    network.begin("audio", batch.inputs)
+    network.fit_statistics("audio", batch.inputs)
     raw = network(batch.inputs, batch.present)
     network.loss(raw, batch.target).mean().backward()
     assert [name for name, weight in network.head.named_parameters() if weight.grad is None] == []

@@ -18,6 +18,7 @@ from seehear.answers.boxes.answer import IGNORE, OBJECT
 from seehear.answers.head import Smooth, map_of
 from seehear.geometry import Cells, Warps
 from seehear.layers.linear import Float32Linear
+from seehear.layers.parameter_groups import ParameterGroups, head_parameters
 
 if TYPE_CHECKING:
     from seehear.answers.boxes.answer import BoxesSpec
@@ -50,6 +51,9 @@ class Head(nn.Module):
         for last, bias in ((self.classify, prior_logit), (self.regress, INITIAL_DISTANCE)):
             nn.init.zeros_(last.weight)
             nn.init.constant_(last.bias, bias)
+
+    def parameter_groups(self) -> ParameterGroups:
+        return head_parameters(self)
 
     def forward(self, cells: Cells) -> dict[str, Tensor]:
         levels = (*cells.finer, cells)

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from seehear.answers.head import Pool
 from seehear.geometry import Cells
 from seehear.layers.linear import Float32Linear
+from seehear.layers.parameter_groups import ParameterGroups, head_parameters
 
 if TYPE_CHECKING:
     from seehear.answers.label import LabelSpec
@@ -28,6 +29,9 @@ class Head(nn.Module):
         self.norm = nn.LayerNorm(self.pool.width)
         self.classify = Float32Linear(self.pool.width, len(spec.classes))
         nn.init.zeros_(self.classify.weight)
+
+    def parameter_groups(self) -> ParameterGroups:
+        return head_parameters(self)
 
     def forward(self, cells: Cells) -> dict[str, Tensor]:
         return {"logits": self.classify(self.norm(self.pool(cells)))}

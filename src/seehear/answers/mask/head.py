@@ -13,6 +13,7 @@ from seehear.answers.head import Smooth, map_of
 from seehear.answers.mask.spec import UNKNOWN
 from seehear.geometry import Cells, Warps
 from seehear.layers.linear import Float32Linear
+from seehear.layers.parameter_groups import ParameterGroups, head_parameters
 from seehear.layers.warping import warp_batch
 
 if TYPE_CHECKING:
@@ -39,6 +40,9 @@ class Head(nn.Module):
         self.classify = Float32Linear(width, len(spec.classes))
         nn.init.zeros_(self.classify.weight)
         self.register_buffer("weights", torch.tensor(spec.weights, dtype=torch.float32), persistent=False)
+
+    def parameter_groups(self) -> ParameterGroups:
+        return head_parameters(self)
 
     def forward(self, cells: Cells) -> dict[str, Tensor]:
         levels = (*cells.finer, cells)

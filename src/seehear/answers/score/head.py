@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from seehear.answers.head import Pool
 from seehear.geometry import Cells
 from seehear.layers.linear import Float32Linear
+from seehear.layers.parameter_groups import ParameterGroups, head_parameters
 
 if TYPE_CHECKING:
     from seehear.answers.score import ScoreSpec
@@ -27,6 +28,9 @@ class Head(nn.Module):
         self.norm = nn.LayerNorm(self.pool.width)
         self.regress = Float32Linear(self.pool.width, 2)
         nn.init.zeros_(self.regress.weight)
+
+    def parameter_groups(self) -> ParameterGroups:
+        return head_parameters(self)
 
     def forward(self, cells: Cells) -> dict[str, Tensor]:
         mean, log_scale = self.regress(self.norm(self.pool(cells))).unbind(1)

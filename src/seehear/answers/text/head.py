@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from seehear.answers.text.decoder import AskedDecoder, Decoder
 from seehear.geometry import Cells
 from seehear.layers.linear import Float32Linear
+from seehear.layers.parameter_groups import ParameterGroups, head_parameters
 from seehear.layers.recurrence import BidirectionalGRU
 
 if TYPE_CHECKING:
@@ -44,6 +45,9 @@ class Head(nn.Module):
         self.classify = Float32Linear(width, self.blank + 1)
         self.write = Decoder(len(spec.tokens), width) if spec.decoder else None
         self.decoder_share = DECODER_SHARE[spec.translated]
+
+    def parameter_groups(self) -> ParameterGroups:
+        return head_parameters(self)
 
     def forward(self, cells: Cells) -> dict[str, Tensor]:
         x, length = cells.x, cells.valid_mask.sum(1)

@@ -1,4 +1,4 @@
-"""A trained network on examples held out of its training: what its confidence is worth and what is unfamiliar."""
+"""Calibration of a trained network on held-out examples: confidence, selective prediction, OOD thresholds."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from seehear.answers import ANSWERS, AnswerKind, Arrays, Ask, Decoder, Items
 from seehear.answers.selective import USUAL, RiskBounds, bound_risk, choose_target_risk, growth_needed
 from seehear.events import Advanced, Finished, Listener, Said, Started
 from seehear.geometry import Geometry
-from seehear.learn.calibrate.card import promise
+from seehear.learn.calibrate.card import describe_risk
 from seehear.learn.data.cache import Batch, DatasetCache
 from seehear.learn.model.network import Network
 from seehear.learn.model.ood import BANK
@@ -29,117 +29,117 @@ from seehear.table.groups import is_group
 
 Array = NDArray[Any]
 TASK = "measuring"
-TOGETHER = 128
-FEWEST = 2  # examples that have the senses in question
-FEWEST_GROUPS = 5  # that tell how much speakers, patients and the like differ
-MOST_HELD_OUT = 5000  # enough for every figure; more would only take time
-TUNED = 64  # examples by which a kind chooses how it makes out the others
-MOST_NUMBERS = 1e8  # of raw arrays held at once
+BATCH = 128  # at most
+FEWEST = 2  # examples with a set of senses, to calibrate it
+FEWEST_GROUPS = 5  # speakers, patients or the like, to estimate how much they differ
+MOST_HELD_OUT = 5000  # enough for every metric; more would only take time
+TUNED = 64  # examples used to tune decoding
+MOST_NUMBERS = 1e8  # values in raw arrays
 
 
 @torch.no_grad()
-def remember(network: Network, dataset: DatasetCache, rows: NDArray[np.int64], most: int = BANK) -> None:
-    """Fill the memory of what is familiar with examples it was trained on, of each sense so many at most."""
+def fit_ood_scorers(network: Network, dataset: DatasetCache, rows: NDArray[np.int64], most: int = BANK) -> None:
+    """Fit the scorer of each sense to up to `most` of its training examples."""
     device = next(network.parameters()).device
     for name, encoder in network.encoders.items():
-        chosen = spread(rows[dataset.has_sense(name)[rows]], most)
+        chosen = evenly_spaced(rows[dataset.has_sense(name)[rows]], most)
         features: list[torch.Tensor] = []
-        for some in _some(dataset, chosen):
-            cells = encoder(**{key: tensor.to(device) for key, tensor in dataset.inputs(name, some).items()})
+        for batch in _batches(dataset, chosen):
+            cells = encoder(**{key: tensor.to(device) for key, tensor in dataset.inputs(name, batch).items()})
             features.append(network.ood[name].features(cells))  # type: ignore[operator]
-        network.ood[name].remember(torch.cat(features))  # type: ignore[operator]
+        network.ood[name].fit(torch.cat(features))  # type: ignore[operator]
 
 
 def calibrate_network(network: Network, dataset: DatasetCache, rows: NDArray[np.int64], *, listen: Listener) -> Recipe:
-    """The recipe, with selective prediction, limits of the familiar and results from held-out rows."""
+    """The recipe with selective prediction, OOD thresholds and results from held-out rows."""
     recipe = network.recipe
-    calibrators, unfamiliar = run_held_out(network, dataset, calibration_rows(network, dataset, rows), listen)
-    limits = {name: fit_ood_threshold(scores) for name, scores in unfamiliar.items()}
-    limits = {name: limit for name, limit in limits.items() if np.isfinite(limit)}  # none: too few to tell
+    calibrators, scores = predict_held_out(network, dataset, calibration_rows(network, dataset, rows), listen)
+    thresholds = {name: fit_ood_threshold(own) for name, own in scores.items()}
+    thresholds = {name: value for name, value in thresholds.items() if np.isfinite(value)}  # infinite: too few scores
     selective, results = {}, {}
-    for used, trial in calibrators.items():
-        if len(trial.rows) >= FEWEST:  # without it, no such answer will be accepted
-            selective[used], results[used] = trial.outcome(recipe.wrong_at_most)
-    recipe = recipe.model_copy(update={"selective": selective, "ood_threshold": limits, "results": results})
+    for used, calibrator in calibrators.items():
+        if len(calibrator.rows) >= FEWEST:  # otherwise no answer by these senses will be accepted
+            selective[used], results[used] = calibrator.calibrate(recipe.wrong_at_most)
+    recipe = recipe.model_copy(update={"selective": selective, "ood_threshold": thresholds, "results": results})
     if (every := used_key(recipe.senses)) in selective:
-        listen(Said(promise(recipe, every)))
+        listen(Said(describe_risk(recipe, every)))
     return recipe
 
 
 class Calibrator:
-    """What the network may answer by one set of senses. The arrays of the heads are given up soon: of long examples
-    they are much larger than what may be answered.
+    """Collects the outputs for one set of senses, and calibrates them.
+
+    Raw arrays are decoded and dropped early: for long examples they are much larger than the decoded answers.
     """
 
     def __init__(self, kind: AnswerKind, dataset: DatasetCache) -> None:
         self.kind, self.spec, self.dataset = kind, dataset.recipe.answer, dataset
         self.rows: list[int] = []
-        self._raws: list[Arrays] = []  # of the first, until there are enough to tune by
+        self._raws: list[Arrays] = []  # not yet decoded; the first TUNED wait until there are enough to tune decoding
         self._tuned: dict[str, float] | None = None
-        self._seen: list[Any] = []
+        self._decoded: list[Any] = []
 
-    def take(self, row: int, raw: Arrays) -> None:
-        """One more example, and what the head gives for it."""
+    def add(self, row: int, raw: Arrays) -> None:
         self.rows.append(row)
         self._raws.append(raw)
         if self._tuned is not None or len(self._raws) == TUNED:
-            self.make_out()
+            self.decode()
 
     def tune(self) -> dict[str, float]:
-        """Choose how examples are made out, by those whose arrays wait, unless it was chosen before."""
+        """Choose the settings of decoding by the examples so far. The first call decides."""
         if self._tuned is None:
-            truths, places = self._truths(), [self.dataset.geometry(row) for row in self.rows]
-            self._tuned = self.kind.tune(self._raws, _moved(truths, places), self.spec)
+            truths, geometries = self._truths(), [self.dataset.geometry(row) for row in self.rows]
+            self._tuned = self.kind.tune(self._raws, _warped(truths, geometries), self.spec)
         return self._tuned
 
-    def make_out(self) -> dict[str, float]:
-        """Find what may be answered to those whose arrays wait -> what that rests on."""
+    def decode(self) -> dict[str, float]:
+        """Decode all arrays that wait -> the settings of decoding."""
         tuned = self.tune()
-        self._seen += [self.kind.n_best(raw, self.spec, tuned) for raw in self._raws]
+        self._decoded += [self.kind.n_best(raw, self.spec, tuned) for raw in self._raws]
         self._raws.clear()
         return tuned
 
-    def outcome(self, wrong_at_most: float | None) -> tuple[SelectivePrediction, dict[str, Any]]:
-        """When to believe such answers, and how good they are. `wrong_at_most` is what was asked for, if anything."""
-        tuned = self.make_out()
-        truths, places = self._truths(), [self.dataset.geometry(row) for row in self.rows]
-        calibration = tuned | self.kind.calibrate(self._seen, _moved(truths, places), self.spec)
+    def calibrate(self, wrong_at_most: float | None) -> tuple[SelectivePrediction, dict[str, Any]]:
+        """Selective prediction and the results of an evaluation. `wrong_at_most` is the user's, if they gave one."""
+        tuned = self.decode()
+        truths, geometries = self._truths(), [self.dataset.geometry(row) for row in self.rows]
+        calibration = tuned | self.kind.calibrate(self._decoded, _warped(truths, geometries), self.spec)
         answers = [
-            self.kind.select(each, self.spec, calibration, place)
-            for each, place in zip(self._seen, places, strict=True)
+            self.kind.select(each, self.spec, calibration, geometry)
+            for each, geometry in zip(self._decoded, geometries, strict=True)
         ]
-        judged = ScoredAnswers.of(self.kind, self.spec, answers, truths)
-        selective = self._selective(calibration, judged, wrong_at_most)
+        scored = ScoredAnswers.of(self.kind, self.spec, answers, truths)
+        selective = self._selective(calibration, scored, wrong_at_most)
         item, whole = (risk.threshold(selective.wrong_at_most) for risk in (selective.risk, selective.whole_risk))
-        judged = judged.accept_from(item, whole if self.kind.item else item)
-        told = evaluate_scored(self.kind, self.spec, judged, clusters=self._units())
-        return selective, replace(told, wrong_at_most=selective.wrong_at_most).to_json()
+        scored = scored.accept_from(item, whole if self.kind.item else item)
+        evaluation = evaluate_scored(self.kind, self.spec, scored, clusters=self._units())
+        return selective, replace(evaluation, wrong_at_most=selective.wrong_at_most).to_json()
 
     def _units(self) -> Clusters:
-        """What is resampled for the intervals."""
+        """The units of resampling for confidence intervals."""
         table = self.dataset.table.take(self.rows)
         return find_clusters(
             len(table), {name: table.metadata_column(name) for name in table.metadata if is_group(name)}
         )
 
     def _selective(
-        self, calibration: dict[str, float], judged: ScoredAnswers, wrong_at_most: float | None
+        self, calibration: dict[str, float], scored: ScoredAnswers, wrong_at_most: float | None
     ) -> SelectivePrediction:
         clusters, few_groups = self._clusters()
-        bounds = bound_risk(judged.items, clusters, few_groups)
-        wholes = bound_risk(Items.of_wholes(judged.confidence, judged.right), clusters, few_groups)
+        bounds = bound_risk(scored.items, clusters, few_groups)
+        wholes = bound_risk(Items.of_wholes(scored.confidence, scored.right), clusters, few_groups)
         return SelectivePrediction(
             calibration=calibration,
             risk=to_risk_curve(bounds),
             whole_risk=to_risk_curve(wholes) if self.kind.item else RiskCoverageCurve(),
             wrong_at_most=wrong_at_most or choose_target_risk(bounds),
-            more_held_out=_more(bounds, len(self.rows)),
+            more_held_out=_more_held_out(bounds, len(self.rows)),
             few_groups=few_groups,
         )
 
     def _clusters(self) -> tuple[Array, int]:
-        """(n,) which examples are alike, those of one speaker or the like; where too few of these were held out, each
-        example alone, and how many of them there are."""
+        """(n,) the group of each example, such as its speaker, and 0. With fewer than FEWEST_GROUPS groups: each
+        example as its own group, and the number of groups."""
         groups = np.unique(self.dataset.groups[self.rows], return_inverse=True)[1]
         number = int(groups.max(initial=-1)) + 1
         few = number < min(FEWEST_GROUPS, len(groups))
@@ -149,19 +149,21 @@ class Calibrator:
         return [self.dataset.truth(row) for row in self.rows]
 
 
-def _more(bounds: RiskBounds, held_out: int) -> int | None:
-    """How many more examples held out would allow to promise what is usual; None where no number would."""
+def _more_held_out(bounds: RiskBounds, held_out: int) -> int | None:
+    """How many more held-out examples would allow the usual guarantee; None if no number would."""
     times = growth_needed(bounds, USUAL)
     return math.ceil((times - 1) * held_out) if math.isfinite(times) else None
 
 
-def _moved(truths: Sequence[Any], places: Sequence[Geometry | None]) -> list[Any]:
-    """In prepared coordinates."""
-    return [truth.moved(place.warp) if place else truth for truth, place in zip(truths, places, strict=True)]
+def _warped(truths: Sequence[Any], geometries: Sequence[Geometry | None]) -> list[Any]:
+    """In the coordinates of the preprocessed inputs."""
+    return [
+        truth.moved(geometry.warp) if geometry else truth for truth, geometry in zip(truths, geometries, strict=True)
+    ]
 
 
 def decoder_function(decoder: Decoder, device: torch.device) -> Ask:
-    """As the graph of it will be asked: arrays by name."""
+    """The decoder as a function of arrays by name, like its exported graph."""
 
     @torch.no_grad()
     def ask(feeds: Arrays) -> Arrays:
@@ -172,35 +174,35 @@ def decoder_function(decoder: Decoder, device: torch.device) -> Ask:
 
 
 @torch.no_grad()
-def run_held_out(
+def predict_held_out(
     network: Network, dataset: DatasetCache, rows: NDArray[np.int64], listen: Listener
 ) -> tuple[dict[str, Calibrator], dict[str, Array]]:
-    """By senses in use, a trial by the rows that have them; by sense, how unfamiliar the rows are that have it."""
+    """Run the network on these rows -> a calibrator for each set of senses, and OOD scores by sense."""
     kind = _kind(network)
     calibrators: dict[str, Calibrator] = {}
-    unfamiliar: dict[str, list[Array]] = {name: [] for name in network.encoders}
+    scores: dict[str, list[Array]] = {name: [] for name in network.encoders}
     listen(Started(TASK, len(rows), "examples"))
     done = 0
-    for some in _some(dataset, rows):
-        batch = dataset.batch(some)
+    for chosen in _batches(dataset, rows):
+        batch = dataset.batch(chosen)
         cells = _encode(network, batch)
         for i, (name, own) in enumerate(zip(network.encoders, cells, strict=True)):
-            unfamiliar[name].append(network.ood[name](own)[batch.present[:, i]].cpu().numpy())
-        for way in network.ways(len(some)):
-            used = used_key(name for name, yes in zip(network.encoders, way[0].tolist(), strict=True) if yes)
-            raw = network.answer(cells, (way & batch.present).to(cells[0].x.device))
+            scores[name].append(network.ood[name](own)[batch.present[:, i]].cpu().numpy())
+        for subset in network.sense_subsets(len(chosen)):
+            used = used_key(name for name, yes in zip(network.encoders, subset[0].tolist(), strict=True) if yes)
+            raw = network.answer(cells, (subset & batch.present).to(cells[0].x.device))
             arrays = {key: value.float().cpu().numpy() for key, value in raw.items()}
-            trial = calibrators.setdefault(used, Calibrator(kind, dataset))
-            for place in np.flatnonzero((batch.present | ~way).all(1)):
-                trial.take(int(some[place]), {key: value[place] for key, value in arrays.items()})
-        done += len(some)
+            calibrator = calibrators.setdefault(used, Calibrator(kind, dataset))
+            for index in np.flatnonzero((batch.present | ~subset).all(1)):
+                calibrator.add(int(chosen[index]), {key: value[index] for key, value in arrays.items()})
+        done += len(chosen)
         listen(Advanced(TASK, done))
     listen(Finished(TASK, counted(len(rows), "example")))
-    return calibrators, {name: np.concatenate(own) for name, own in unfamiliar.items()}
+    return calibrators, {name: np.concatenate(own) for name, own in scores.items()}
 
 
 def _kind(network: Network) -> AnswerKind:
-    """The network's, which asks its decoder where there is one."""
+    """The network's kind of answer, with its decoder if it has one."""
     kind = ANSWERS[network.recipe.kind]
     if network.decoder is None:
         return kind
@@ -212,16 +214,16 @@ def _encode(network: Network, batch: Batch) -> Any:
     return network.encode({name: tensor.to(device) for name, tensor in batch.inputs.items()})
 
 
-def _some(dataset: DatasetCache, rows: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
-    """The rows, as many at once as fit into memory."""
-    size = dataset.batch_limit(TOGETHER)
+def _batches(dataset: DatasetCache, rows: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+    """The rows in batches that fit into memory."""
+    size = dataset.batch_limit(BATCH)
     for start in range(0, len(rows), size):
         yield rows[start : start + size]
 
 
 @torch.no_grad()
 def calibration_rows(network: Network, dataset: DatasetCache, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Those of the rows that judge: fewer where the answer to each is many numbers."""
+    """The rows to calibrate on: fewer where the raw arrays of each are large."""
     batch = dataset.batch(rows[:1])
     cells = _encode(network, batch)
     raw = network.answer(cells, batch.present.to(cells[0].x.device))
@@ -229,7 +231,7 @@ def calibration_rows(network: Network, dataset: DatasetCache, rows: NDArray[np.i
     return rows[:: -(-len(rows) // int(np.clip(MOST_NUMBERS // numbers, 1, MOST_HELD_OUT)))]
 
 
-def spread(rows: NDArray[np.int64], most: int) -> NDArray[np.int64]:
-    """Up to so many of the rows, from all over them."""
+def evenly_spaced(rows: NDArray[np.int64], most: int) -> NDArray[np.int64]:
+    """Up to this many of the rows, evenly spaced."""
     chosen: NDArray[np.int64] = rows[np.linspace(0, len(rows) - 1, min(len(rows), most)).round().astype(int)]
     return chosen

@@ -1,4 +1,4 @@
-"""The card that goes with a model: what it answers, how good it was, its limits, in words."""
+"""The model card: what a model answers, how good it was on held-out examples, and its limits."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from seehear.measure.formatting import format_percent
 from seehear.recipe import Recipe
 
 
-def card(recipe: Recipe) -> str:
+def model_card(recipe: Recipe) -> str:
     """Markdown, from the recipe alone."""
     senses = " and ".join(recipe.senses)
     lines = [
@@ -20,26 +20,26 @@ def card(recipe: Recipe) -> str:
         "",
         f"It answers with {recipe.answer}.",
         "",
-        "## How good it was",
+        "## Results",
         "",
-        "On examples held out of its training, with 95 % intervals. Calibration and thresholds were fitted on the same",
-        "examples, so expect a little less on new ones.",
+        "On held-out examples, with 95 % confidence intervals. Calibration and thresholds were fitted on the same",
+        "examples, so expect slightly worse results on new ones.",
         "",
         *_table(recipe),
         "",
-        *([f"The figures rest on {recipe.groups_seen}.", ""] if recipe.groups_seen else []),
-        "## Its limits",
+        *([f"Measured on {recipe.groups_seen}.", ""] if recipe.groups_seen else []),
+        "## Limits",
         "",
-        *[f"- {_by(used)}: {promise(recipe, used)}." for used in recipe.selective],
-        "- Where it is not sure enough for that, it says that it does not know. All this holds for inputs like those",
-        "  it was taught, not for others.",
+        *[f"- {_by(used)}: {describe_risk(recipe, used)}." for used in recipe.selective],
+        "- Where an answer is not certain enough for that, it says that it does not know. This holds for inputs like",
+        "  those of its training only.",
         *[f"- {_limit(recipe, sense)}" for sense in recipe.senses],
-        *[f"- {_learned_from(sense, ranges)}" for sense, ranges in recipe.input_statistics.items()],
+        *[f"- {_ranges(sense, ranges)}" for sense, ranges in recipe.input_statistics.items()],
         "",
-        "## How it was made",
+        "## Training",
         "",
         f"{recipe.training.steps:,} steps of {counted(recipe.training.batch, 'example')} in a budget of "
-        f"{duration(60 * recipe.training.minutes)}, seed {recipe.training.seed}, in {recipe.training.precision}.",
+        f"{duration(60 * recipe.training.minutes)}, seed {recipe.training.seed}, {recipe.training.precision}.",
         "",
     ]
     return "\n".join(lines)
@@ -48,33 +48,35 @@ def card(recipe: Recipe) -> str:
 def _table(recipe: Recipe) -> list[str]:
     headline = ANSWERS[recipe.kind].headline(recipe.answer).metric
     item = ANSWERS[recipe.kind].item
-    accepted = f"{plural(item)} accepted" if item else "answers itself"
+    accepted = f"{plural(item)} accepted" if item else "accepted"
     rows = [f"| senses used | examples | {headline} | {accepted} | of those wrong |", "|---|---|---|---|---|"]
     for used, result in recipe.results.items():
         figures = [_figure(result, name) for name in (headline, "coverage")]
-        figures.append(_figure(result, "accepted_error") if result["metrics"]["coverage"] else "nothing is accepted")
+        figures.append(_figure(result, "accepted_error") if result["metrics"]["coverage"] else "nothing accepted")
         rows.append(f"| {used.replace('+', ' + ')} | {result['n']:,} | {' | '.join(figures)} |")
     return rows
 
 
-def promise(recipe: Recipe, used: str) -> str:
-    """What is promised of what is accepted by a set of senses, and what it would take to promise what is usual."""
+def describe_risk(recipe: Recipe, used: str) -> str:
+    """The guarantee on answers accepted by a set of senses, and what a stricter one would take if it is a weak one."""
     selective, accepted = recipe.selective[used], recipe.results[used]["metrics"]["coverage"]
-    things = plural(ANSWERS[recipe.kind].item or "answer")
-    share = f"it accepts {format_percent(accepted)}" if accepted else "too many held-out ones are wrong to accept any"
-    said = f"at most {_of_100(selective.wrong_at_most)} wrong of 100 accepted {things}: {share}"
+    items = plural(ANSWERS[recipe.kind].item or "answer")
+    coverage = f"{format_percent(accepted)} are accepted" if accepted else "none is accepted, as too many were wrong"
+    risk = f"at most {_percent(selective.wrong_at_most)} of accepted {items} are wrong; {coverage}"
     if selective.wrong_at_most <= USUAL or recipe.wrong_at_most is not None:
-        return said
+        return risk
     if selective.few_groups:
         groups = counted(selective.few_groups, "group")
-        return f"{said}; those held out are of {groups}, such as speakers: more groups would allow to promise fewer"
+        return (
+            f"{risk}; the held-out examples come from {groups}, such as speakers: with more, fewer could be guaranteed"
+        )
     if selective.more_held_out is not None:
-        return f"{said}; {counted(selective.more_held_out, 'more held-out example')} would allow {_of_100(USUAL)}"
-    return f"{said}; too many held-out ones are wrong to promise {_of_100(USUAL)} and still accept most"
+        return f"{risk}; {counted(selective.more_held_out, 'more held-out example')} would allow {_percent(USUAL)}"
+    return f"{risk}; too many were wrong to guarantee {_percent(USUAL)} and still accept most"
 
 
-def _of_100(share: float) -> str:
-    return f"{100 * share:.3g}"
+def _percent(share: float) -> str:
+    return f"{100 * share:.3g} %"
 
 
 def _by(used: str) -> str:
@@ -90,17 +92,13 @@ def _figure(result: dict[str, Any], name: str) -> str:
     )
 
 
-def _learned_from(sense: str, ranges: Mapping[str, tuple[float, float]]) -> str:
-    told = ", ".join(f"{name} {low:.3g} to {high:.3g}" for name, (low, high) in ranges.items())
-    return (
-        f"About 96 of 100 examples that it learned from have, as {sense}, {told}. How good it is beyond is not known."
-    )
+def _ranges(sense: str, ranges: Mapping[str, tuple[float, float]]) -> str:
+    listed = ", ".join(f"{name} {low:.3g} to {high:.3g}" for name, (low, high) in ranges.items())
+    return f"About 96 of 100 training examples have these values ({sense}): {listed}. Beyond them, it was not tested."
 
 
 def _limit(recipe: Recipe, sense: str) -> str:
-    limit = recipe.ood_threshold.get(sense)
-    return (
-        f"What it is given as {sense} is refused as unlike all it was taught where its distance is above {limit:.3g}."
-        if limit is not None
-        else f"There were too few held-out examples to tell an unfamiliar {sense}."
-    )
+    threshold = recipe.ood_threshold.get(sense)
+    if threshold is None:
+        return f"There were too few held-out examples to recognise {sense} that is unlike the training data."
+    return f"It rejects {sense} with an out-of-distribution score above {threshold:.3g}, as unlike the training data."

@@ -1,4 +1,4 @@
-"""How long it will take to measure what was learned: told before, by a network that has learned nothing."""
+"""An estimate, before training, of how long calibration will take after it."""
 
 from __future__ import annotations
 
@@ -8,63 +8,69 @@ from typing import NamedTuple
 
 from seehear.amounts import counted
 from seehear.events import Finished, Listener, Started, silence
-from seehear.learn.calibrate.calibration import FEWEST, TUNED, calibration_rows, remember, run_held_out, spread
+from seehear.learn.calibrate.calibration import (
+    FEWEST,
+    TUNED,
+    calibration_rows,
+    evenly_spaced,
+    fit_ood_scorers,
+    predict_held_out,
+)
 from seehear.learn.data.split import DataSplit
 from seehear.learn.model.network import Network
 from seehear.learn.model.ood import BANK
 
-TASK = "rehearsing"
+TASK = "estimating time"
 EXAMPLES = 8
 
 
-class Took(NamedTuple):
-    """Seconds for each example; to sum up, for all of them: figures take as long for few as for many."""
+class Timings(NamedTuple):
+    """Seconds per example; for calibration, in total: it takes as long for few examples as for many."""
 
-    remember_s: float
-    try_s: float
+    ood_s: float
+    predict_s: float
     tune_s: float
-    make_out_s: float
-    sum_up_s: float
+    decode_s: float
+    calibrate_s: float
 
 
-def estimate_seconds(network: Network, material: DataSplit, listen: Listener) -> float:
-    """Seconds that `remember` and `trusted` will take.
+def estimate_seconds(network: Network, split: DataSplit, listen: Listener) -> float:
+    """Seconds that `fit_ood_scorers` and `calibrate_network` will take.
 
-    What a network is unsure of takes as long to make out as what it is sure of, or longer: so one that has learned
-    nothing tells enough.
+    An untrained network is enough to time them: uncertain outputs take as long to decode as confident ones, or longer.
     """
     listen(Started(TASK, None, "examples"))
-    _rehearsal(network, material, FEWEST)  # whatever is used for the first time is slow
-    took = _rehearsal(network, material, EXAMPLES)
-    listen(Finished(TASK, counted(min(EXAMPLES, len(material.held_out)), "example")))
-    remembered = min(len(material.rows), BANK)
-    judges = len(calibration_rows(network, material.judges, material.held_out))
-    by_judge_s = (took.try_s + took.make_out_s) * judges + took.tune_s * min(judges, TUNED)
-    return took.remember_s * remembered + by_judge_s + took.sum_up_s
+    _time_calibration(network, split, FEWEST)  # the first call is slow
+    timings = _time_calibration(network, split, EXAMPLES)
+    listen(Finished(TASK, counted(min(EXAMPLES, len(split.val_rows)), "example")))
+    scored = min(len(split.train_rows), BANK)
+    held_out = len(calibration_rows(network, split.val, split.val_rows))
+    held_out_s = (timings.predict_s + timings.decode_s) * held_out + timings.tune_s * min(held_out, TUNED)
+    return timings.ood_s * scored + held_out_s + timings.calibrate_s
 
 
-def _rehearsal(network: Network, material: DataSplit, most: int) -> Took:
-    """With so many examples at most."""
-    held_out = spread(material.held_out, most)
+def _time_calibration(network: Network, split: DataSplit, most: int) -> Timings:
+    """Time each step on at most this many examples."""
+    held_out = evenly_spaced(split.val_rows, most)
     lap_s = _stopwatch()
-    remember(network, material.dataset, material.rows, most)
-    remember_s = lap_s() / min(len(material.rows), most)
-    calibrators, _ = run_held_out(network, material.judges, held_out, silence)
-    try_s = lap_s() / len(held_out)
-    enough = [trial for trial in calibrators.values() if len(trial.rows) >= FEWEST]
-    for trial in enough:
-        trial.tune()
+    fit_ood_scorers(network, split.train, split.train_rows, most)
+    ood_s = lap_s() / min(len(split.train_rows), most)
+    calibrators, _ = predict_held_out(network, split.val, held_out, silence)
+    predict_s = lap_s() / len(held_out)
+    enough = [calibrator for calibrator in calibrators.values() if len(calibrator.rows) >= FEWEST]
+    for calibrator in enough:
+        calibrator.tune()
     tune_s = lap_s() / len(held_out)
-    for trial in enough:
-        trial.make_out()
-    make_out_s = lap_s() / len(held_out)
-    for trial in enough:
-        trial.outcome(network.recipe.wrong_at_most)
-    return Took(remember_s, try_s, tune_s, make_out_s, sum_up_s=lap_s())
+    for calibrator in enough:
+        calibrator.decode()
+    decode_s = lap_s() / len(held_out)
+    for calibrator in enough:
+        calibrator.calibrate(network.recipe.wrong_at_most)
+    return Timings(ood_s, predict_s, tune_s, decode_s, calibrate_s=lap_s())
 
 
 def _stopwatch() -> Callable[[], float]:
-    """Seconds since it was last asked."""
+    """A function that gives the seconds since its last call."""
     last_s = time.monotonic()
 
     def lap_s() -> float:

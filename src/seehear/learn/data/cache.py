@@ -1,4 +1,4 @@
-"""Prepared examples on disk: decoded once, then read by training at the speed of memory."""
+"""The dataset cache: examples are decoded and preprocessed once, then memory-mapped during training."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ from seehear.table import Row, RowProblem, Table, group_rows
 
 Array = NDArray[Any]
 TASK = "reading"
-TELL_EVERY = 256  # rows
-HELD = 1 << 23  # numbers of inputs that one may have in memory at once with what is computed of them
+REPORT_EVERY = 256  # rows
+BATCH_VALUES = 1 << 23  # values of inputs in one batch, so that their activations fit into memory
 TARGETS = "targets"
 
 
 @dataclass(frozen=True)
 class Batch:
-    """inputs by name; present (B, S), which senses each example has; target by name; all on the CPU."""
+    """inputs and targets by name; present (B, S), which senses each example has; all on the CPU."""
 
     inputs: dict[str, Tensor]
     present: Tensor
@@ -46,7 +46,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class Example:
-    """One of a batch: its prepared arrays, of the senses that it has, and its target."""
+    """Preprocessed arrays of the senses that an example has, and its target."""
 
     arrays: dict[str, Array]
     target: dict[str, Array]
@@ -54,9 +54,9 @@ class Example:
 
 @dataclass(frozen=True)
 class Decoded:
-    """One row after reading: its prepared arrays by sense, or why it cannot be used.
+    """One decoded row: its preprocessed arrays by sense, or why it cannot be used.
 
-    Of an answer that says what is where also where the original lies in them, and its target.
+    For answers that give positions, also the geometry of the preprocessing and the target.
     """
 
     arrays: dict[str, Array]
@@ -66,10 +66,10 @@ class Decoded:
 
 
 class DatasetCache:
-    """Examples by number, as the network is fed them.
+    """Preprocessed examples by index.
 
-    kept      which rows of the table they are; the others are in `problems`
-    lengths   (n,) numbers stored for each, for batches of like length
+    kept      the rows of the table that could be used; the others are in `problems`
+    lengths   (n,) values stored for each example, for batches of similar length
     """
 
     def __init__(self, table: Table, recipe: Recipe, folder: Path) -> None:
@@ -83,14 +83,14 @@ class DatasetCache:
         self._auxiliary = self.table.auxiliary() or [""] * len(self.table)
         self._preprocessed = {name: Ragged(folder / f"{name}.bin") for name in recipe.senses}
         self.lengths: Array = np.sum([preprocessed.lengths for preprocessed in self._preprocessed.values()], axis=0)
-        self._geometry = [_geometry(told) for told in index["geometry"]]
+        self._geometry = [_geometry(stored) for stored in index["geometry"]]
         self._targets = Ragged(folder / f"{TARGETS}.bin") if self._geometry else None
 
     @classmethod
-    def fill(cls, table: Table, recipe: Recipe, folder: Path, *, listen: Listener) -> DatasetCache:
-        """Decode every row, or take what was decoded in the folder before: of the same table and senses.
+    def build(cls, table: Table, recipe: Recipe, folder: Path, *, listen: Listener) -> DatasetCache:
+        """Decode all rows into the folder, or reuse what an interrupted run has decoded there.
 
-        Raises DataError where nothing can be read.
+        Raises DataError if no row can be used.
         """
         index = folder / "index.json"
         if not index.exists():
@@ -107,7 +107,7 @@ class DatasetCache:
         return group_rows(self.table)
 
     def has_sense(self, sense: str) -> NDArray[np.bool_]:
-        """(n,) whether each example has it."""
+        """(n,) whether each example has this sense."""
         there: NDArray[np.bool_] = self._preprocessed[sense].lengths > 0
         return there
 
@@ -122,11 +122,11 @@ class DatasetCache:
         for name, spec in self.recipe.senses.items():
             inputs |= SENSES[name].collate([example.arrays.get(name) for example in examples], spec)
         present = np.array([[name in example.arrays for name in self.recipe.senses] for example in examples])
-        target = {key: stacked([example.target[key] for example in examples]) for key in examples[0].target}
+        target = {key: pad_and_stack([example.target[key] for example in examples]) for key in examples[0].target}
         return Batch(_tensors(inputs), torch.from_numpy(present), _tensors(target))
 
     def inputs(self, sense: str, rows: Sequence[int] | Array) -> dict[str, Tensor]:
-        """What one sense reads of these examples, by name."""
+        """The inputs of one sense for these examples, by name."""
         arrays = [self._preprocessed[sense][int(row)] for row in rows]
         return _tensors(SENSES[sense].collate(arrays, self.recipe.senses[sense]))
 
@@ -145,8 +145,8 @@ class DatasetCache:
         return self._geometry[row] if self._geometry else None
 
     def batch_limit(self, most: int) -> int:
-        """How many examples, up to so many, one may ask about at once."""
-        return int(np.clip(HELD // max(int(self.lengths.max(initial=1)), 1), 1, most))
+        """The batch size that fits into memory, at most this."""
+        return int(np.clip(BATCH_VALUES // max(int(self.lengths.max(initial=1)), 1), 1, most))
 
     def _example(self, row: int) -> Example:
         arrays = {name: array for name, own in self._preprocessed.items() if (array := own[row]) is not None}
@@ -158,8 +158,8 @@ class DatasetCache:
         return own | self.kind.auxiliary_target(self._auxiliary[row], self.recipe.answer)
 
 
-def stacked(arrays: Sequence[Array]) -> Array:
-    """(n, ...) of arrays of one rank, zeros behind those that are shorter than the longest."""
+def pad_and_stack(arrays: Sequence[Array]) -> Array:
+    """Stack arrays of one rank -> (n, ...), padded with zeros to the largest size of each axis."""
     if len({array.shape for array in arrays}) == 1:
         return np.stack(arrays)
     stack = np.zeros((len(arrays), *np.max([array.shape for array in arrays], axis=0)), arrays[0].dtype)
@@ -188,11 +188,11 @@ def _decode_all(table: Table, recipe: Recipe, folder: Path, listen: Listener) ->
             if decoded.geometry is not None:
                 writers[TARGETS].append(decoded.target)
                 places.append(asdict(decoded.geometry))
-        if number % TELL_EVERY == 0:
+        if number % REPORT_EVERY == 0:
             listen(Advanced(TASK, number))
     listen(Finished(TASK, counted(len(table), "example")))
     for writer in writers.values():
-        writer.close()  # the index that is written next says that they are whole
+        writer.close()  # before the index, which marks them as complete
     if not kept:
         first = f"; the first: {problems[0]}" if problems else ""
         raise DataError(f"none of {counted(len(table), 'example')} can be used{first}", where=str(table.root))
@@ -200,7 +200,7 @@ def _decode_all(table: Table, recipe: Recipe, folder: Path, listen: Listener) ->
 
 
 def _decode(row: Row, recipe: Recipe) -> Decoded:
-    """Every sense of one row; a row of which one sense cannot be read is left out whole, and said."""
+    """Read all senses of one row. If one cannot be read, the whole row is left out, with the reason."""
     kind, found = ANSWERS[recipe.kind], {}
     try:
         truth = kind.read(row.answer or "", recipe.answer)
@@ -218,7 +218,7 @@ def _decode(row: Row, recipe: Recipe) -> Decoded:
 
 
 def _packed(target: Mapping[str, Array]) -> Array:
-    """Any arrays as bytes (n,)."""
+    """Named arrays as bytes (n,)."""
     file = BytesIO()
     np.savez(file, **target)  # type: ignore[arg-type]  # keywords are arrays
     return np.frombuffer(file.getvalue(), np.uint8)
@@ -229,8 +229,8 @@ def _unpacked(packed: Array) -> dict[str, Array]:
         return dict(arrays)
 
 
-def _geometry(told: Mapping[str, Any]) -> Geometry:
-    """From what asdict made of it, after JSON, which knows no tuples."""
-    warp, original, preprocessed = told["warp"], told["original"], told["preprocessed"]
+def _geometry(stored: Mapping[str, Any]) -> Geometry:
+    """From its dictionary in JSON, which has lists for tuples."""
+    warp, original, preprocessed = stored["warp"], stored["original"], stored["preprocessed"]
     grids = (Grid(tuple(grid["shape"]), grid["pitch"], grid["unit"]) for grid in (original, preprocessed))
     return Geometry(Warp(tuple(warp["scale"]), tuple(warp["offset"])), *grids)

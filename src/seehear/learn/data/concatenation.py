@@ -1,4 +1,4 @@
-"""Short examples made into longer ones while learning: one after the other, and nothing among them."""
+"""Concatenation augmentation: short examples become longer ones, and silence becomes an example."""
 
 from __future__ import annotations
 
@@ -14,31 +14,33 @@ from seehear.learn.data.cache import Array, Example
 from seehear.recipe import Recipe
 from seehear.senses import SENSES
 
-MOST = 4  # that become one
-FEWEST = 2  # of which one may make way
-LONGEST_S = 8.0  # of one that is made so: in longer ones there is enough said one after the other
-PAUSE_CELLS = 8  # between two, at most
+MOST = 4  # examples in one
+FEWEST = 2  # examples in a batch, of which one may be replaced
+LONGEST_S = 8.0  # of a result: longer examples hold enough in sequence by themselves
+PAUSE_CELLS = 8  # longest pause between two
 
 
 def concatenate(examples: Sequence[Example], recipe: Recipe, random: np.random.Generator) -> list[Example]:
-    """Every so many of a batch made one: how many is drawn, from one, which stays as it is, to all that may be.
+    """Replace every n examples of a batch by their concatenation, for a random n that may be 1.
 
-    One of the batch makes way for an example in which nothing happens, so that silence and noise are learned as what
-    they are. Neighbours are joined, so those of like length. A batch of an even number of examples stays one, and has
-    as much to learn from as before: neither its memory nor its work grows. Of examples that have no answer together
-    the batch stays as it is.
+    A random example is replaced by one in which nothing happens, so that the network learns silence and noise as such.
+    Neighbours are concatenated, which have similar lengths. A batch keeps an even number of examples and its total
+    length, so it needs no more memory or time. The batch stays as it is if its kind of answer or its senses cannot be
+    concatenated.
     """
-    if len(examples) < FEWEST or not _may_be_joined(examples, recipe):
+    if len(examples) < FEWEST or not _can_concatenate(examples, recipe):
         return list(examples)
     every = list(examples)
-    place = int(random.integers(len(every)))
-    every[place] = _nothing(every[place], recipe)
-    each = int(random.choice(_counts(every)))
-    return [_one(every[start : start + each], recipe, random) for start in range(0, len(every), each)]
+    index = int(random.integers(len(every)))
+    every[index] = _blank(every[index], recipe)
+    count = int(random.choice(_allowed_counts(every)))
+    return [
+        _concatenate_examples(every[start : start + count], recipe, random) for start in range(0, len(every), count)
+    ]
 
 
-def _may_be_joined(examples: Sequence[Example], recipe: Recipe) -> bool:
-    """Whether there is one answer to several, and all have the same senses, which are of time."""
+def _can_concatenate(examples: Sequence[Example], recipe: Recipe) -> bool:
+    """Whether the answers can be concatenated and all examples have the same senses, all of them in time."""
     names = examples[0].arrays.keys()
     if not ANSWERS[recipe.kind].supports_concatenation(recipe.answer) or any(
         SENSES[name].pitch_s is None for name in names
@@ -47,47 +49,47 @@ def _may_be_joined(examples: Sequence[Example], recipe: Recipe) -> bool:
     return all(example.arrays.keys() == names for example in examples)
 
 
-def _counts(examples: Sequence[Example]) -> list[int]:
-    """How many may become one: as many as leave an even number of examples, none of them too long."""
+def _allowed_counts(examples: Sequence[Example]) -> list[int]:
+    """Each n that leaves an even number of examples, none of them too long."""
     longest_s = max(_cells(example) * _pitch_s(example) for example in examples)
     most = int(np.clip(LONGEST_S // longest_s, 1, MOST))
-    return [1] + [each for each in range(2, most + 1) if len(examples) % (2 * each) == 0]
+    return [1] + [count for count in range(2, most + 1) if len(examples) % (2 * count) == 0]
 
 
-def _nothing(like: Example, recipe: Recipe) -> Example:
-    """As long as another; what a sense has where nothing happens all along."""
-    arrays = {name: _followed(name, array[:1], len(array))[1:] for name, array in like.arrays.items()}
+def _blank(like: Example, recipe: Recipe) -> Example:
+    """An example as long as `like` in which nothing happens."""
+    arrays = {name: _pad_end(name, array[:1], len(array))[1:] for name, array in like.arrays.items()}
     return Example(arrays, ANSWERS[recipe.kind].concatenate_targets([], recipe.answer))
 
 
-def _one(examples: Sequence[Example], recipe: Recipe, random: np.random.Generator) -> Example:
+def _concatenate_examples(examples: Sequence[Example], recipe: Recipe, random: np.random.Generator) -> Example:
     *earlier, last = examples
     if not earlier:
         return last
-    parts = [*(_paused(example, int(random.integers(PAUSE_CELLS + 1))) for example in earlier), last]
+    parts = [*(_with_pause(example, int(random.integers(PAUSE_CELLS + 1))) for example in earlier), last]
     return Example(
         arrays={name: np.concatenate([part.arrays[name] for part in parts]) for name in last.arrays},
         target=ANSWERS[recipe.kind].concatenate_targets([part.target for part in parts], recipe.answer),
     )
 
 
-def _paused(example: Example, cells: int) -> Example:
-    """Followed by so many cells of nothing; all of its senses end at once."""
+def _with_pause(example: Example, cells: int) -> Example:
+    """The example with a pause of this many cells after it. All of its senses end together."""
     duration_s = (_cells(example) + cells) * _pitch_s(example)
     arrays = {
-        name: _followed(name, array, round(duration_s / SENSES[name].grid(array).pitch) - len(array))
+        name: _pad_end(name, array, round(duration_s / SENSES[name].grid(array).pitch) - len(array))
         for name, array in example.arrays.items()
     }
     return replace(example, arrays=arrays)
 
 
-def _followed(name: str, array: Array, steps: int) -> NDArray[np.generic]:
-    """By so many steps in which nothing happens."""
+def _pad_end(name: str, array: Array, steps: int) -> NDArray[np.generic]:
+    """Pad the array at its end with this many steps in which nothing happens."""
     return np.pad(array, [(0, steps), *[(0, 0)] * (array.ndim - 1)], SENSES[name].padding or "constant")
 
 
 def _cells(example: Example) -> int:
-    """That the longest of its senses lasts."""
+    """Length of the longest sense, in cells."""
     duration_s = max(SENSES[name].grid(array).duration_s for name, array in example.arrays.items())
     return math.ceil(round(duration_s / _pitch_s(example), 6))
 

@@ -1,4 +1,4 @@
-"""Arrays of many lengths in one file, written once from end to end, then read at the speed of memory."""
+"""Arrays of different lengths in one file: written once, then memory-mapped."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from numpy.typing import NDArray
 from seehear.files import write_whole
 
 Array = NDArray[Any]
-FULL_SCALE = 32767  # numbers from -1 to 1 are kept as 16-bit integers, half of what the network is fed
+FULL_SCALE = 32767  # values from -1 to 1 are stored as 16-bit integers, half the size of float32
 
 
 class RaggedWriter:
-    """Bytes stay bytes; floats become 16-bit integers, clipped to -1 to 1. None is an entry that is absent."""
+    """Stores bytes as bytes, and floats as 16-bit integers, clipped to -1 to 1. None marks a missing entry."""
 
     def __init__(self, path: Path) -> None:
         self._path, self._file = path, path.open("wb")
         self._ends = [0]
-        self._kind, self._tail = "uint8", (1,)  # of the arrays: their type, and their shape after the first axis
+        self._kind, self._tail = "uint8", (1,)  # dtype of the arrays, and their shape after the first axis
 
     def append(self, array: Array | None) -> None:
         if array is None:
@@ -35,7 +35,7 @@ class RaggedWriter:
         self._ends.append(self._ends[-1] + array.size)
 
     def close(self) -> None:
-        """Everything is on the disk after this."""
+        """Flush everything to disk, and write the index."""
         self._file.flush()
         os.fsync(self._file.fileno())
         self._file.close()
@@ -45,9 +45,9 @@ class RaggedWriter:
 
 
 class Ragged:
-    """What RaggedWriter wrote, by number.
+    """The arrays of a RaggedWriter, by index.
 
-    lengths   (n,) how many numbers each entry has; 0 where it is absent
+    lengths   (n,) number of values of each entry; 0 for a missing one
     """
 
     def __init__(self, path: Path) -> None:

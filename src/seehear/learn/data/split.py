@@ -1,4 +1,4 @@
-"""What a network learns from, and what judges it."""
+"""The examples to train on, and those held out for calibration and evaluation."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from seehear.amounts import counted
 from seehear.answers import ANSWERS
 from seehear.answers.selective import achievable_risk, effective_items, held_out_needed
 from seehear.errors import DataError
@@ -17,71 +16,80 @@ from seehear.events import Listener, Said
 from seehear.learn.data.cache import DatasetCache
 from seehear.recipe import Recipe
 from seehear.runtime.prediction import share, wish
-from seehear.table import RowProblem, Table, split
+from seehear.table import RowProblem, Table
+from seehear.table import split as split_rows
 
-FEWEST = 2  # examples to learn from, to judge by, and of each sense
+FEWEST = 2  # examples to train on, held out, and with each sense
 
 
 @dataclass(frozen=True)
 class DataSplit:
-    """Rows of a shelf to learn from, and rows of the same or another shelf to judge by."""
+    """Rows to train on, and rows held out: of the same dataset or of one of their own."""
 
-    dataset: DatasetCache
-    rows: NDArray[np.int64]
-    judges: DatasetCache
-    held_out: NDArray[np.int64]
+    train: DatasetCache
+    train_rows: NDArray[np.int64]
+    val: DatasetCache
+    val_rows: NDArray[np.int64]
 
     @property
     def problems(self) -> tuple[RowProblem, ...]:
-        return self.dataset.problems + (self.judges.problems if self.judges is not self.dataset else ())
+        return self.train.problems + (self.val.problems if self.val is not self.train else ())
 
 
-def gather(table: Table, val: Table | None, recipe: Recipe, run: Path, listen: Listener) -> DataSplit:
-    """Decode what is to be learned from and what is to judge it: `val`, or a part held out of the table."""
-    dataset = DatasetCache.fill(table, recipe, run / "train", listen=listen)
+def load_split(table: Table, val: Table | None, recipe: Recipe, run: Path, listen: Listener) -> DataSplit:
+    """Decode the examples and split them. Without `val`, a part of the table is held out.
+
+    Raises DataError where there are too few examples in total, or with one of the senses.
+    """
+    train = DatasetCache.build(table, recipe, run / "train", listen=listen)
     if val is not None:
-        judges = DatasetCache.fill(val, recipe, run / "val", listen=listen)
-        rows, held_out = np.arange(len(dataset)), np.arange(len(judges))
+        held_out = DatasetCache.build(val, recipe, run / "val", listen=listen)
+        split = DataSplit(train, np.arange(len(train)), held_out, np.arange(len(held_out)))
     else:
-        parts = split(
-            dataset.table,
+        parts = split_rows(
+            train.table,
             recipe.training.held_out,
             seed=recipe.training.seed,
             stratum=ANSWERS[recipe.kind].stratum,
         )
         listen(Said(parts.notes))
-        judges, rows, held_out = dataset, parts.train, parts.held_out
-    if len(held_out) < FEWEST or len(rows) < FEWEST:
+        split = DataSplit(train, parts.train, train, parts.held_out)
+    _check_size(split, recipe, where=str(table.root))
+    if recipe.wrong_at_most is not None and (warning := _warn_too_few(split, recipe.wrong_at_most)):
+        listen(Said(warning))
+    return split
+
+
+def _check_size(split: DataSplit, recipe: Recipe, where: str) -> None:
+    rows, held_out = len(split.train_rows), len(split.val_rows)
+    if held_out < FEWEST or rows < FEWEST:
         raise DataError(
-            f"{counted(len(rows), 'example')} to learn from and {len(held_out)} to judge by are too few",
-            where=str(table.root),
+            f"too few examples: {rows:,} to train on and {held_out:,} held out",
+            where=where,
             allowed=f"at least {FEWEST} of each; some tens are better",
             hint="add examples",
         )
-    if recipe.wrong_at_most is not None and (said := _too_few(judges, held_out, recipe.wrong_at_most)):
-        listen(Said(said))
     for sense in recipe.senses:
-        if (having := int(dataset.has_sense(sense)[rows].sum())) < FEWEST:
+        if (having := int(split.train.has_sense(sense)[split.train_rows].sum())) < FEWEST:
             raise DataError(
-                f"{having} of the {len(rows):,} examples to learn from have {sense}",
-                where=str(table.root),
+                f"only {having} of {rows:,} training examples have {sense}",
+                where=where,
                 allowed=f"at least {FEWEST}; some tens are better",
                 hint=f"add some, or leave {sense} out with --senses",
             )
-    return DataSplit(dataset, rows, judges, held_out)
 
 
-def _too_few(judges: DatasetCache, held_out: NDArray[np.int64], wrong_at_most: float) -> str:
-    """Said before learning, so that nobody waits for a recogniser that can only say that it does not know; "" where
-    enough are held out for what was asked."""
-    cells = judges.table.take(held_out.tolist()).answers()
-    independents = sum(effective_items(judges.kind.items_in(cell)) for cell in cells)
-    if independents >= held_out_needed(wrong_at_most):
+def _warn_too_few(split: DataSplit, wrong_at_most: float) -> str:
+    """A warning before training where the held-out examples are too few to accept any answer; "" where they suffice."""
+    held_out = len(split.val_rows)
+    cells = split.val.table.take(split.val_rows.tolist()).answers()
+    effective = sum(effective_items(split.val.kind.items_in(cell)) for cell in cells)
+    if effective >= held_out_needed(wrong_at_most):
         return ""
-    least = share(achievable_risk(independents), math.ceil)
+    achievable = share(achievable_risk(effective), math.ceil)
+    needed = math.ceil(held_out_needed(wrong_at_most) * held_out / max(effective, 1))
     return (
-        f'{len(held_out):,} held out are too few for any answer but "I don\'t know": '
-        f"{math.ceil(held_out_needed(wrong_at_most) * len(held_out) / max(independents, 1)):,} are needed "
-        f"to vouch for {wish(wrong_at_most)} wrong at most; {least} is the least that {len(held_out):,} can vouch for "
-        f"(--wrong-at-most {least.replace(' ', '')}; without it, the least is promised that can be)"
+        f"{held_out:,} held-out examples are too few to guarantee at most {wish(wrong_at_most)} wrong, so every answer "
+        f'will be "I don\'t know". That takes {needed:,}. With {held_out:,}, {achievable} is achievable: '
+        f"--wrong-at-most {achievable.replace(' ', '')}, or leave the flag out to get the lowest achievable share"
     )

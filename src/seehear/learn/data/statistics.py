@@ -1,4 +1,4 @@
-"""How many people and places the figures come from, and the usual ranges of the examples learned from."""
+"""Statistics of the split for the recipe: ranges of the inputs, and the groups that the held-out examples come from."""
 
 from __future__ import annotations
 
@@ -9,31 +9,31 @@ from seehear.runtime.distribution_shift import USUAL
 from seehear.senses import SENSES
 from seehear.table.group_counts import describe_groups_seen
 
-MOST_MEASURED = 500  # examples; a fiftieth of them lies beyond each end of the usual range
-FEWEST = 30  # examples needed to estimate the usual range
+MOST_MEASURED = 500  # examples; 2 % of them lie beyond each end of the range
+FEWEST = 30  # examples needed to estimate a range
 
 Ranges = dict[str, dict[str, tuple[float, float]]]
 
 
-def measure_input_statistics(material: DataSplit) -> Ranges:
-    """(low, high) by sense and statistic: quantiles of the examples learned from that leave out a few at each end."""
+def measure_input_statistics(split: DataSplit) -> Ranges:
+    """(low, high) by sense and statistic: quantiles of the training examples near both ends."""
     ranges: Ranges = {}
-    for sense in material.dataset.recipe.senses:
-        rows = material.rows[material.dataset.has_sense(sense)[material.rows]]
+    for sense in split.train.recipe.senses:
+        rows = split.train_rows[split.train.has_sense(sense)[split.train_rows]]
         if len(rows) < FEWEST:
             continue
-        some = rows[np.linspace(0, len(rows) - 1, min(len(rows), MOST_MEASURED)).round().astype(int)]
-        measured = [SENSES[sense].compute_statistics(material.dataset.preprocessed(sense, int(row))) for row in some]
+        sample = rows[np.linspace(0, len(rows) - 1, min(len(rows), MOST_MEASURED)).round().astype(int)]
+        measured = [SENSES[sense].compute_statistics(split.train.preprocessed(sense, int(row))) for row in sample]
         if names := SENSES[sense].statistics:
             ends = {name: np.quantile([each[name] for each in measured], _ends()) for name in names}
             ranges[sense] = {name: (round(float(low), 3), round(float(high), 3)) for name, (low, high) in ends.items()}
     return ranges
 
 
-def groups_seen(material: DataSplit) -> str:
+def groups_seen(split: DataSplit) -> str:
     """A sentence: how many examples were held out, from how many speakers, patients or sites."""
-    learned = material.dataset.table.take(material.rows)
-    return describe_groups_seen(learned, material.judges.table.take(material.held_out))
+    train = split.train.table.take(split.train_rows)
+    return describe_groups_seen(train, split.val.table.take(split.val_rows))
 
 
 def _ends() -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""The state of a run on disk: enough to go on to the same weights after being killed at any moment."""
+"""Checkpoints: a run killed at any moment resumes from one and reaches the same weights."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from torch.optim import Optimizer
 
 from seehear.errors import TrainingError
 from seehear.files import write_whole
-from seehear.learn.run_directory import ANEW
+from seehear.learn.run_directory import START_ANEW
 
 
 @dataclass
 class Progress:
-    """How far a run has come. `loss` is a running mean, for the person who watches."""
+    """The progress of a run. `loss` is a running mean, for display."""
 
     step: int = 0
     elapsed_s: float = 0.0
-    allowed_s: float = 0.0  # what the fit may take in all
+    allowed_s: float = 0.0  # for the whole fit
     loss: float = float("nan")
     precision: str = "float32"  # of the last step
-    skipped: int = 0  # steps without a finite gradient, which changed nothing
+    skipped: int = 0  # steps without a finite gradient
     skipped_in_a_row: int = 0
     bfloat16_failed: bool = False
 
@@ -35,7 +35,7 @@ class Progress:
 def save(
     path: Path, progress: Progress, network: nn.Module, average: nn.Module, optimizers: Sequence[Optimizer]
 ) -> None:
-    """Written whole or not at all; without pickle."""
+    """Write a checkpoint atomically, without pickle."""
     tensors = _named(network, average, optimizers)
     content = safetensors.torch.save(
         {name: tensor.contiguous() for name, tensor in tensors.items()}, {"progress": json.dumps(asdict(progress))}
@@ -44,30 +44,30 @@ def save(
 
 
 def restore(path: Path, network: nn.Module, average: nn.Module, optimizers: Sequence[Optimizer]) -> Progress:
-    """Raises TrainingError where the file is damaged or belongs to another network."""
+    """Load a checkpoint. Raises TrainingError if the file is damaged or belongs to another network."""
     try:
         with safetensors.safe_open(path, "pt") as file:
             progress = Progress(**json.loads(file.metadata()["progress"]))
             found = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
     except (safetensors.SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
-        raise TrainingError(f"the run cannot be read: {error}", where=str(path), hint=ANEW) from None
+        raise TrainingError(f"the checkpoint cannot be read: {error}", where=str(path), hint=START_ANEW) from None
     for optimizer in optimizers:
         _create_state(optimizer)
     tensors = _named(network, average, optimizers)
-    if _forms(tensors) != _forms(found):
-        raise TrainingError("the run was of another network", where=str(path), hint=ANEW)
+    if _shapes(tensors) != _shapes(found):
+        raise TrainingError("the checkpoint belongs to another network", where=str(path), hint=START_ANEW)
     with torch.no_grad():
         for name, tensor in tensors.items():
             tensor.copy_(found[name])
     return progress
 
 
-def _forms(tensors: Mapping[str, Tensor]) -> dict[str, tuple[torch.Size, torch.dtype]]:
+def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, tuple[torch.Size, torch.dtype]]:
     return {name: (tensor.shape, tensor.dtype) for name, tensor in tensors.items()}
 
 
 def _named(network: nn.Module, average: nn.Module, optimizers: Sequence[Optimizer]) -> dict[str, Tensor]:
-    """Every tensor of a run by name, in place: copying into them restores the run."""
+    """All tensors of a run by name, not copied: writing to them restores the run."""
     tensors = {f"network.{name}": tensor for name, tensor in network.state_dict().items()}
     tensors |= {f"average.{name}": tensor for name, tensor in average.state_dict().items()}
     for i, optimizer in enumerate(optimizers):
@@ -78,7 +78,7 @@ def _named(network: nn.Module, average: nn.Module, optimizers: Sequence[Optimize
 
 
 def _create_state(optimizer: Optimizer) -> None:
-    """An optimizer makes its state in its first step; take one that moves nothing."""
+    """Take a step that changes no weight: optimisers create their state in their first step."""
     rates = [(group["lr"], group["weight_decay"]) for group in optimizer.param_groups]
     for group in optimizer.param_groups:
         group["lr"] = group["weight_decay"] = 0.0

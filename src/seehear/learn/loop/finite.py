@@ -1,4 +1,4 @@
-"""Numbers that are not finite: found, named, and kept out of the weights.
+"""Values that are not finite: found, named, and kept out of the weights.
 
 Some of oneDNN's bfloat16 kernels multiply scratch memory that was never written by zero. That is harmless unless the
 memory happens to hold NaN or infinity, which is likely when the process keeps freed memory (`learn/loop/memory.py`).
@@ -15,13 +15,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from seehear.learn.loop.memory import memory_kept
+from seehear.learn.loop.memory import keep_freed_memory
 
-LARGEST = 1 << 20  # numbers in a block of poison, or 3 or 5 times as many: up to 20 MB
+LARGEST = 1 << 20  # float32 values in a block of poison, or 3 or 5 times as many: up to 20 MB
 
 
 class Statistics:
-    """The batch statistics of a network, to be put back when a step does not count."""
+    """The batch statistics of a network, saved so that a skipped step can be undone."""
 
     def __init__(self, network: nn.Module) -> None:
         self._own = _batch_statistics(network)
@@ -36,7 +36,7 @@ class Statistics:
 
 
 def learned_tensors(network: nn.Module) -> list[Tensor]:
-    """What training changes: trained weights and batch statistics, without the counts of batches."""
+    """Trainable weights and batch statistics, without the counts of batches."""
     weights = [weight for weight in network.parameters() if weight.requires_grad]
     return weights + [buffer for buffer in _batch_statistics(network) if buffer.is_floating_point()]
 
@@ -50,14 +50,14 @@ def all_finite(tensors: Iterable[Tensor]) -> bool:
     return bool(torch.stack(torch._foreach_norm([tensor.detach() for tensor in tensors])).isfinite().all())
 
 
-def find_non_finite(network: nn.Module, loss: Callable[[], Tensor]) -> str:
-    """What is not finite first when this loss is computed and differentiated, in words; "" where everything is.
+def describe_non_finite(network: nn.Module, loss: Callable[[], Tensor]) -> str:
+    """Compute and differentiate the loss -> the first thing that is not finite, in words; "" if everything is.
 
-    Gradients are cleared. Batch statistics stay as they were.
+    Clears gradients. Restores batch statistics.
     """
     found: list[str] = []
     hooks = [
-        module.register_forward_hook(_noting(name, found))
+        module.register_forward_hook(_recorder(name, found))
         for name, module in network.named_modules()
         if not any(True for _ in module.children())
     ]
@@ -79,33 +79,33 @@ def find_non_finite(network: nn.Module, loss: Callable[[], Tensor]) -> str:
         statistics.restore()
 
 
-def _noting(name: str, found: list[str]) -> Callable[[nn.Module, Any, Any], None]:
-    def note(_module: nn.Module, _inputs: Any, output: Any) -> None:
+def _recorder(name: str, found: list[str]) -> Callable[[nn.Module, Any, Any], None]:
+    def record(_module: nn.Module, _inputs: Any, output: Any) -> None:
         if isinstance(output, Tensor) and not bool(output.isfinite().all()):
             found.append(name)
 
-    return note
+    return record
 
 
 def poison(largest: int = LARGEST) -> None:
-    """Fill free memory with NaN: what is allocated next and not written shows it. Within `memory_kept`."""
+    """Fill free memory with NaN, so that reads of unwritten memory show. For use inside `keep_freed_memory`."""
     powers = range(6, largest.bit_length())
     blocks = [torch.full((factor << power,), float("nan")) for factor in (1, 3, 5) for power in powers]
     del blocks
 
 
 @contextmanager
-def poisoned(network: nn.Module, largest: int = LARGEST) -> Iterator[None]:
-    """Poison free memory before every layer with weights, forward and backward."""
+def poisoned_memory(network: nn.Module, largest: int = LARGEST) -> Iterator[None]:
+    """Poison free memory before every layer with weights, in the forward and the backward pass."""
 
     def before_backward(_layer: nn.Module, _inputs: Any, output: Any) -> None:
         if isinstance(output, Tensor) and output.requires_grad:
             output.register_hook(lambda _gradient: poison(largest))  # type: ignore[no-untyped-call]
 
-    layers = [module for module in network.modules() if _multiplies(module)]
+    layers = [module for module in network.modules() if _has_matrix(module)]
     hooks = [layer.register_forward_pre_hook(lambda *_: poison(largest)) for layer in layers]
     hooks += [layer.register_forward_hook(before_backward) for layer in layers]
-    with memory_kept():
+    with keep_freed_memory():
         try:
             yield
         finally:
@@ -113,6 +113,6 @@ def poisoned(network: nn.Module, largest: int = LARGEST) -> Iterator[None]:
                 hook.remove()
 
 
-def _multiplies(module: nn.Module) -> bool:
+def _has_matrix(module: nn.Module) -> bool:
     tensors = (*module.parameters(recurse=False), *module.buffers(recurse=False))
     return any(tensor.ndim > 1 for tensor in tensors) and not any(True for _ in module.children())

@@ -1,4 +1,4 @@
-"""What this machine can do, measured: processor flags tell little of how fast a network learns."""
+"""The training speed of this machine, measured: processor flags say little about it."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from torch import Tensor, nn
 from seehear.errors import UsageError
 from seehear.recipe import Precision
 
-DEPTH, CHANNELS, SIDE, EXAMPLES = 2, 64, 32, 16  # of the network by which it is measured: 7 GFLOP a step
+DEPTH, CHANNELS, SIDE, EXAMPLES = 2, 64, 32, 16  # of the network used for measuring: 7 GFLOP a step
 MEASURED_S = 0.4
-PROBED = 8  # channels and examples of the convolution that tells whether bfloat16 is emulated
-BEARABLE = 3.0  # times as long as in float32, up to which bfloat16 may still be faster in larger networks
-PARALLEL = 0.9  # of its rate alone, that each of several cores reaches
+PROBE = 8  # channels and examples of the convolution that shows whether bfloat16 is emulated
+EMULATED = 3.0  # times the duration in float32; below it, bfloat16 may be faster in larger networks
+PARALLEL = 0.9  # speed of each of several cores, relative to one core alone
 
 
 def choose_device(wish: str) -> torch.device:
-    """auto, cpu, cuda or cuda:1. Raises UsageError for a device that is not there."""
+    """auto, cpu, cuda or cuda:1. Raises UsageError for a device that this machine does not have."""
     if wish == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
@@ -31,29 +31,29 @@ def choose_device(wish: str) -> torch.device:
     return device
 
 
-def tried_precisions(device: torch.device) -> list[Precision]:
-    """Those worth timing in training: without hardware for it, bfloat16 is emulated, a hundred times slower."""
-    x = torch.randn(PROBED, PROBED, SIDE, SIDE, device=device)
-    weight = torch.randn(PROBED, PROBED, 3, 3, device=device)
+def usable_precisions(device: torch.device) -> list[Precision]:
+    """The precisions worth timing: without hardware support bfloat16 is emulated, a hundred times slower."""
+    x = torch.randn(PROBE, PROBE, SIDE, SIDE, device=device)
+    weight = torch.randn(PROBE, PROBE, 3, 3, device=device)
     in_float32_s, in_bfloat16_s = (
         min(_elapsed_s(partial(nn.functional.conv2d, x.to(dtype), weight.to(dtype), padding=1)) for _ in range(4))
         for dtype in (torch.float32, torch.bfloat16)
     )
-    return ["float32", "bfloat16"] if in_bfloat16_s < BEARABLE * in_float32_s else ["float32"]
+    return ["float32", "bfloat16"] if in_bfloat16_s < EMULATED * in_float32_s else ["float32"]
 
 
-def measure_learning(device: torch.device) -> tuple[float, Precision]:
-    """GFLOP/s at which a small convolutional network learns, and the precision in which it does.
+def measure_training_speed(device: torch.device) -> tuple[float, Precision]:
+    """GFLOP/s of training a small convolutional network, and the precision that reached them.
 
-    Not the rate of matrix products: where bfloat16 makes those nine times as fast, everything between them is as slow
-    as ever. On a processor it follows from the time that one thread computes, so that a busy neighbour changes little.
+    Not the speed of matrix products alone: bfloat16 can make those nine times as fast, and nothing between them. On a
+    CPU it is derived from the CPU time of one thread, so that other programs change it little.
     """
-    rates = {precision: _learning_gigaflops(device, precision) for precision in tried_precisions(device)}
+    rates = {precision: _training_gigaflops(device, precision) for precision in usable_precisions(device)}
     fastest = max(rates, key=lambda precision: rates[precision])
     return rates[fastest], fastest
 
 
-def _learning_gigaflops(device: torch.device, precision: Precision) -> float:
+def _training_gigaflops(device: torch.device, precision: Precision) -> float:
     network = nn.Sequential(*(layer for _ in range(DEPTH) for layer in _layers())).to(device)
     x = torch.randn(EXAMPLES, CHANNELS, SIDE, SIDE, device=device).requires_grad_()
     gigaflop = 6 * DEPTH * 9 * CHANNELS**2 * x[:, 0].numel() / 1e9  # 2 a multiply-add, forward and twice backward
@@ -71,7 +71,7 @@ def _learning_gigaflops(device: torch.device, precision: Precision) -> float:
 
 
 def seconds_of(work: Callable[[], object], device: torch.device) -> float:
-    """How long some work takes; on a processor, how long it would take if nothing else ran."""
+    """The duration of some work; on a CPU, an estimate of it without other programs running."""
     if device.type != "cpu":
         return _elapsed_s(work)
     threads = torch.get_num_threads()
@@ -89,7 +89,7 @@ def _elapsed_s(work: Callable[[], object]) -> float:
     start_s = time.perf_counter()
     result = work()
     if isinstance(result, Tensor):
-        result.flatten()[0].item()  # which waits for the device
+        result.flatten()[0].item()  # waits for the device
     return time.perf_counter() - start_s
 
 

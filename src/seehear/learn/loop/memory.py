@@ -1,7 +1,7 @@
-"""Memory that one step of training leaves for the next.
+"""Keep freed memory in the process, so that the next training step can use it.
 
-By default the C library gives large blocks back to the system as soon as they are free, and gets them again a moment
-later, page by page, each filled with zeros: a fifth of the time of a training on two cores.
+By default glibc returns large blocks to the system as soon as they are freed. The next step gets them back page by
+page, each filled with zeros. On two cores, this took a fifth of the training time.
 """
 
 from __future__ import annotations
@@ -12,49 +12,49 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-# Parameters of mallopt, and what they are by themselves (glibc's malloc.h; man 3 mallopt).
+# Parameters of mallopt, and their defaults (glibc's malloc.h; man 3 mallopt).
 TRIM_THRESHOLD, MMAP_MAX = -1, -4
-USUAL_TRIM_BYTES, USUAL_MAPS = 128 << 10, 65_536
-NEVER_TRIMMED = (1 << 31) - 1
-GROWN = 1.5
+DEFAULT_TRIM_BYTES, DEFAULT_MAPS = 128 << 10, 65_536
+NEVER_TRIM = (1 << 31) - 1
+GROWTH = 1.5  # of resident memory, at which free memory is returned
 
 
-class Kept:
-    """What stays with the process. Nothing where there is no glibc."""
+class FreedMemory:
+    """The freed memory that the process keeps; none without glibc."""
 
     def __init__(self, libc: ctypes.CDLL | None) -> None:
         self._libc = libc
-        self._settled_bytes = 0  # when it was first asked, or after all was given back
+        self._settled_bytes = 0  # resident, at the first call of `trim` or the first after memory was returned
 
-    def bound(self) -> None:
-        """Give back all that is free, once there is half as much again. To be called between steps, now and then.
+    def trim(self) -> None:
+        """Return free memory to the system once resident memory has grown by half. Call it between steps.
 
-        Steps of ever new shapes leave pieces that fit nobody; those of one shape leave none.
+        Batches of ever new shapes fragment memory: they leave free blocks that no later tensor fits.
         """
         if self._libc is None:
             return
         resident_bytes = _resident_bytes()
         if not self._settled_bytes:
             self._settled_bytes = resident_bytes
-        elif resident_bytes > GROWN * self._settled_bytes:
+        elif resident_bytes > GROWTH * self._settled_bytes:
             self._libc.malloc_trim(0)
             self._settled_bytes = 0
 
 
 @contextmanager
-def memory_kept() -> Iterator[Kept]:
-    """What is freed within stays with the process until the end; on systems without glibc nothing changes."""
+def keep_freed_memory() -> Iterator[FreedMemory]:
+    """Keep memory freed in this block until its end. Does nothing on systems without glibc."""
     libc = _glibc()
     if libc is None:
-        yield Kept(None)
+        yield FreedMemory(None)
         return
     libc.mallopt(MMAP_MAX, 0)
-    libc.mallopt(TRIM_THRESHOLD, NEVER_TRIMMED)
+    libc.mallopt(TRIM_THRESHOLD, NEVER_TRIM)
     try:
-        yield Kept(libc)
+        yield FreedMemory(libc)
     finally:
-        libc.mallopt(MMAP_MAX, USUAL_MAPS)
-        libc.mallopt(TRIM_THRESHOLD, USUAL_TRIM_BYTES)
+        libc.mallopt(MMAP_MAX, DEFAULT_MAPS)
+        libc.mallopt(TRIM_THRESHOLD, DEFAULT_TRIM_BYTES)
         libc.malloc_trim(0)
 
 

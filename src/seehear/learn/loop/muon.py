@@ -1,4 +1,4 @@
-"""Muon: momentum whose every update is made orthogonal."""
+"""The Muon optimiser: momentum with orthogonalised updates."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ TILE = 32  # oneDNN's bfloat16 products are only safe where inner sizes are mult
 class Muon(Optimizer):
     """Momentum, orthogonalised by Newton-Schulz iterations (Jordan et al. 2024, kellerjordan.github.io/posts/muon).
 
-    For weights of two or more axes, taken as (outputs, everything else). The update of a tall matrix is scaled by
-    sqrt(outputs / inputs), so one learning rate fits all shapes.
+    For weights of two or more axes, viewed as matrices (outputs, everything else). Updates of tall matrices are scaled
+    by sqrt(outputs / inputs), so that one learning rate fits all shapes.
 
-    dtype   in which updates are orthogonalised; bfloat16 is enough, and faster where the processor multiplies it
+    dtype   for orthogonalising updates; bfloat16 is precise enough, and faster where the hardware supports it
     """
 
     def __init__(self, params: Iterable[Any], lr: float, momentum: float = 0.9, weight_decay: float = 0.0) -> None:
@@ -49,15 +49,15 @@ class Muon(Optimizer):
 
 
 def _as_rows(weight: Tensor) -> Tensor:
-    """The same weight with its axes in the order in which it lies in memory, so that flattening copies nothing."""
+    """A view with axes in memory order (channels last), so that flattening copies nothing."""
     return weight.movedim(1, -1) if weight.ndim > 2 else weight
 
 
 def orthogonalize(matrix: Tensor) -> Tensor:
     """(m, n) -> (m, n) with the same singular vectors, all singular values near 1, in the matrix's dtype.
 
-    Each Newton-Schulz step multiplies X by p(X Xᵀ), a polynomial of the Gram matrix. As those all commute, the steps
-    need the Gram matrix alone, and X, which is several times as wide as high for a convolution, is multiplied once.
+    Each Newton-Schulz step multiplies X by p(X Xᵀ), a polynomial of the Gram matrix. These polynomials commute, so the
+    steps work on the Gram matrix alone, and X, several times as wide as high for a convolution, is multiplied once.
     """
     tall = matrix.shape[0] > matrix.shape[1]
     x = matrix.mT if tall else matrix

@@ -1,4 +1,4 @@
-"""How long training steps take on this machine."""
+"""The duration of training steps on this machine."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from seehear.events import silence
 from seehear.learn.data.cache import DatasetCache
 from seehear.learn.loop.execution import Autotuner, Execution
 from seehear.learn.loop.fit import Clock, Run
-from seehear.learn.loop.machine import measure_learning, seconds_of
+from seehear.learn.loop.machine import measure_training_speed, seconds_of
 from seehear.learn.model.network import Network
 from seehear.planning.plan import Machine
 from seehear.recipe import Precision, Recipe
 from seehear.table import Table
 
-EXAMPLES = 32  # that are read; a larger batch repeats them
-TIMED_S = 1.0  # if not one step takes longer
+EXAMPLES = 32  # read from the table; larger batches repeat them
+TIMED_S = 1.0  # at least, and at least one step
 
 
-def machine_of(device: torch.device) -> Machine:
-    gigaflops, precision = measure_learning(device)
+def measure_machine(device: torch.device) -> Machine:
+    gigaflops, precision = measure_training_speed(device)
     return Machine(gigaflops, partial(step_seconds, device=device, precision=precision))
 
 
 def step_seconds(recipe: Recipe, table: Table, *, device: torch.device, precision: Precision) -> float:
-    """Seconds of one step of this recipe's very network, whatever else the machine does."""
-    some = table.take(np.linspace(0, len(table) - 1, min(len(table), EXAMPLES)).astype(np.int64))
+    """Seconds of one training step of this recipe, with little influence of other programs."""
+    sample = table.take(np.linspace(0, len(table) - 1, min(len(table), EXAMPLES)).astype(np.int64))
     with TemporaryDirectory(prefix="seehear-") as folder:
-        dataset = DatasetCache.fill(some, recipe, Path(folder), listen=silence)
+        dataset = DatasetCache.build(sample, recipe, Path(folder), listen=silence)
         network: Network = Network(recipe).to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        clock = Clock(recipe.training, seconds=1e9)  # so far from its end that nothing moves
+        clock = Clock(recipe.training, seconds=1e9)  # so far from the end that the learning rate stays constant
         run = Run.start(network, dataset, np.arange(len(dataset)), clock, Path(folder, "no-checkpoint"))
         batch = dataset.batch(np.resize(np.arange(len(dataset)), recipe.training.batch))
         run.autotuner = Autotuner([Execution(precision, 1)])

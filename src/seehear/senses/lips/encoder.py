@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from seehear.geometry import Cells, Grid
 from seehear.layers.layout import keep_channels_last
+from seehear.layers.parameter_groups import ParameterGroups, hidden_parameters
 from seehear.layers.recurrence import BidirectionalGRU
 from seehear.senses.lips.plan import CELL_S, FRONT_PX, SEEN_FRAMES, LipsSpec
 
@@ -42,6 +43,9 @@ class LipsEncoder(nn.Module):
         self.project = nn.Linear(spec.stages[-1] * rows * columns, spec.width)
         self.norm = nn.LayerNorm(spec.width)
         self.recurrent = BidirectionalGRU(spec.width)
+
+    def parameter_groups(self) -> ParameterGroups:
+        return hidden_parameters(self)
 
     @torch.no_grad()
     def fit_statistics(self, inputs: dict[str, Tensor]) -> None:

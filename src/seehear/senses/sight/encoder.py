@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from seehear.geometry import Cells, Grid
+from seehear.layers.parameter_groups import ParameterGroups, hidden_parameters
 from seehear.senses.sight.plan import SightSpec
 
 STEM_DIRECTIONS = 12  # leading principal directions of the patches; each is used with both signs
@@ -33,6 +34,9 @@ class SightEncoder(nn.Module):
         self.stages = nn.ModuleList(
             Stage(before, after, spec.depth) for before, after in zip(widths, spec.stages, strict=False)
         )
+
+    def parameter_groups(self) -> ParameterGroups:
+        return hidden_parameters(self)
 
     @torch.no_grad()
     def fit_statistics(self, inputs: dict[str, Tensor]) -> None:

@@ -1,0 +1,47 @@
+"""Which optimiser moves which parameter of a module."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from itertools import chain
+from typing import NamedTuple
+
+from torch import Tensor, nn
+
+
+class ParameterGroups(NamedTuple):
+    """The trainable parameters of a module.
+
+    kernels    of convolutions, each followed by a normalisation: Muon, at the higher rate
+    matrices   of linear and recurrent layers: Muon
+    other      gains, biases, embeddings and what a head writes its output with: AdamW
+    """
+
+    kernels: list[Tensor]
+    matrices: list[Tensor]
+    other: list[Tensor]
+
+
+def hidden_parameters(module: nn.Module, embeddings: Collection[Tensor] = ()) -> ParameterGroups:
+    """For modules inside a network. Embeddings are looked up or added, not multiplied, so they count as `other`."""
+    groups = ParameterGroups([], [], [])
+    for weight in _trainable(module):
+        is_matrix = weight.ndim == 2 and not any(weight is embedding for embedding in embeddings)
+        (groups.kernels if weight.ndim > 2 else groups.matrices if is_matrix else groups.other).append(weight)
+    return groups
+
+
+def head_parameters(module: nn.Module) -> ParameterGroups:
+    """For heads: their matrices write the output, whose scale matters, so AdamW moves them."""
+    groups = ParameterGroups([], [], [])
+    for weight in _trainable(module):
+        (groups.kernels if weight.ndim > 2 else groups.other).append(weight)
+    return groups
+
+
+def join_groups(parts: Iterable[ParameterGroups]) -> ParameterGroups:
+    return ParameterGroups(*(list(chain.from_iterable(lists)) for lists in zip(*parts, strict=True)))
+
+
+def _trainable(module: nn.Module) -> Iterable[Tensor]:
+    return (weight for weight in module.parameters() if weight.requires_grad)

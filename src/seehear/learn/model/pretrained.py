@@ -1,0 +1,60 @@
+"""Weights of a trained model, as the start of another training."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import safetensors.torch
+import torch
+
+from seehear.errors import UsageError
+from seehear.learn.model.network import Network
+from seehear.planning.reuse import same_answer
+from seehear.recipe import Recipe
+
+HEAD = "head."
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """A trained model to start from.
+
+    weights   its weights.safetensors
+    name      what messages call it
+    """
+
+    recipe: Recipe
+    weights: bytes
+    name: str
+
+    def fingerprint(self) -> str:
+        return hashlib.sha256(self.weights).hexdigest()
+
+    def keeps_head(self, recipe: Recipe) -> bool:
+        """Whether the head is loaded too: only if the answers are the same."""
+        return same_answer(self.recipe, recipe)
+
+    @torch.no_grad()
+    def load_into(self, network: Network) -> None:
+        """Copy the weights into a network; those of the head only if it answers the same.
+
+        Raises UsageError if encoders or fusion have other shapes.
+        """
+        stored = safetensors.torch.load(self.weights)
+        if not self.keeps_head(network.recipe):
+            stored = {name: tensor for name, tensor in stored.items() if not name.startswith(HEAD)}
+        for name, own in network.state_dict().items():
+            if name.startswith(HEAD) and not self.keeps_head(network.recipe):
+                continue
+            found = stored.get(name)
+            if found is None or found.shape != own.shape:
+                came = "is missing" if found is None else f"has the shape {tuple(found.shape)}"
+                raise UsageError(
+                    f"its weights do not fit the recipe: {name} {came}",
+                    where=self.name,
+                    allowed=f"the shape {tuple(own.shape)}",
+                    hint="start from a model file that this version of seehear has written, or without --start",
+                )
+            own.copy_(found)
+        network.initialised = True

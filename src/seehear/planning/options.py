@@ -1,0 +1,35 @@
+"""What the user asked of a training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from seehear.errors import UsageError
+from seehear.recipe import SEEDS
+
+LONGEST_MIN = 60 * 24 * 30
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """The settings given by the user. None leaves a setting to the plan, or to the recipe it starts from.
+
+    Raises UsageError for values out of range.
+    """
+
+    minutes: float | None = None
+    steps: int | None = None
+    seed: int | None = None
+    wrong_at_most: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.minutes is not None and not 0 < self.minutes < LONGEST_MIN:
+            raise UsageError(f"--minutes {self.minutes:g}", allowed="more than 0, at most a month")
+        if self.steps is not None and self.steps < 1:
+            raise UsageError(f"--steps {self.steps}", allowed="1 or more")
+        if self.seed is not None and not 0 <= self.seed < SEEDS:
+            raise UsageError(f"--seed {self.seed}", allowed=f"0 to {SEEDS - 1}")
+        if self.wrong_at_most is not None and not 0 < self.wrong_at_most < 1:
+            raise UsageError(
+                f"wrong_at_most is {self.wrong_at_most:g}", allowed="more than 0, less than 1: 0.02 is 2 %"
+            )

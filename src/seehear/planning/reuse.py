@@ -1,0 +1,103 @@
+"""Recipes based on another one: followed again, or continued from a trained model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel
+
+from seehear.answers import ANSWERS
+from seehear.errors import UsageError
+from seehear.planning.inspection import find_unreadable_answers
+from seehear.planning.options import TrainOptions
+from seehear.planning.plan import default_minutes, held_out_share
+from seehear.recipe import Recipe, opaque
+from seehear.table import Table
+
+
+def follow_recipe(recipe: Recipe, table: Table, options: TrainOptions) -> Recipe:
+    """The recipe with the user's options. Raises UsageError if it does not fit the table.
+
+    Given minutes replace the recipe's steps, and its precision is chosen again.
+    """
+    _check_fits(recipe, table, "the recipe")
+    changes: dict[str, Any] = {} if options.minutes is None else {"steps": None, "precision": "auto"}
+    given = {name: getattr(options, name) for name in ("minutes", "steps", "seed")}
+    changes |= {name: value for name, value in given.items() if value is not None}
+    answer = recipe.answer
+    if missing := opaque(answer) - answer.model_fields_set:
+        planned = _plan_answer(table)
+        answer = type(answer)(**{**answer.model_dump(), **{name: getattr(planned, name) for name in missing}})
+    return recipe.model_copy(
+        update={
+            "training": recipe.training.model_copy(update=changes),
+            "answer": answer,
+            "wrong_at_most": options.wrong_at_most or recipe.wrong_at_most,
+        }
+    )
+
+
+def continue_recipe(model: Recipe, table: Table, options: TrainOptions) -> Recipe:
+    """The recipe to train a model further on a table: the model's network, and its answer if that covers the table.
+
+    If the table has other answers, such as new classes, the answer is planned from the table. Time budget and held-out
+    share are those for a new training. Raises UsageError if the model does not fit the table.
+    """
+    _check_fits(model, table, "the model to start from")
+    wrong_at_most = options.wrong_at_most or model.wrong_at_most
+    training = model.training.model_copy(
+        update={
+            "minutes": options.minutes or default_minutes(len(table)),
+            "steps": options.steps,
+            "seed": options.seed or 0,
+            "precision": "auto",
+            "held_out": held_out_share(table.answers(), ANSWERS[model.kind], wrong_at_most),
+        }
+    )
+    return Recipe(
+        senses=model.senses,
+        kind=model.kind,
+        answer=_continue_answer(model, table),
+        width=model.width,
+        training=training,
+        wrong_at_most=wrong_at_most,
+    )
+
+
+def same_answer(one: Recipe, other: Recipe) -> bool:
+    """Whether a head of one recipe can go on answering for the other."""
+    hidden = opaque(one.answer)
+    return one.kind == other.kind and one.answer.model_dump(exclude=hidden) == other.answer.model_dump(exclude=hidden)
+
+
+def _continue_answer(model: Recipe, table: Table) -> BaseModel:
+    """The model's answer, or one planned from the table if some of its cells are no answer of the model's."""
+    if not table.in_files and not find_unreadable_answers(table, model):
+        return model.answer
+    planned = _plan_answer(table)
+    if table.in_files and same_answer(model, model.model_copy(update={"answer": planned})):
+        return model.answer
+    return planned
+
+
+def _plan_answer(table: Table) -> BaseModel:
+    kind = ANSWERS[table.kind or ""]
+    planned: BaseModel = kind.plan(table.answers(), table.answer_column or kind.name, table.auxiliary())
+    return planned
+
+
+def _check_fits(recipe: Recipe, table: Table, what: str) -> None:
+    if recipe.kind != table.kind or not set(recipe.senses) <= set(table.senses):
+        raise UsageError(
+            f"{what} answers {recipe.kind} by {' + '.join(recipe.senses)}",
+            where=str(table.root),
+            allowed=f"{table.kind} by {' + '.join(table.senses)}, as in the table",
+            hint="make a recipe for the table with `seehear plan`",
+        )
+    kind = ANSWERS[recipe.kind]
+    if kind.auxiliary_target("", recipe.answer) and table.auxiliary() is None:
+        raise UsageError(
+            f"{what} is trained with a column such as {kind.auxiliary_columns[0]!r}, which the table lacks",
+            where=str(table.root),
+            hint="add it, or make a recipe for the table as it is with `seehear plan`",
+        )

@@ -1,0 +1,123 @@
+"""Planning: what is refused, and how the recipe follows from the data, the options and the machine."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from learning import ANSWER_CELLS, PARITY, digits_table, opened
+from seehear import api, cli
+from seehear.answers import ANSWERS
+from seehear.errors import DataError, UsageError
+from seehear.planning.options import TrainOptions
+from seehear.planning.plan import BATCH_S, MOST_TIMED, Machine, _batch, held_out_share, plan_recipe
+from seehear.planning.reuse import follow_recipe
+from seehear.recipe import Recipe
+
+
+@pytest.mark.parametrize(
+    ("cells", "words"),
+    [
+        (["same"] * 8, "every row has the same answer"),
+        (["a", "a", "a", "a", "b", "b", "b", "c"], "with one example: 'c'"),
+    ],
+)
+def test_answers_that_cannot_be_learned_are_refused(cells: list[str], words: str, tmp_path: Path) -> None:
+    data = digits_table(tmp_path / "data", {"label": cells}, ("image",))
+    with pytest.raises(DataError, match=words):
+        api.train(data, steps=1)
+
+
+def test_constant_pictures_are_refused_early(tmp_path: Path) -> None:
+    data = digits_table(tmp_path / "data", {"label": ["a", "b"] * 4}, ("image",))
+    for i in range(8):
+        Image.new("L", (8, 8), 7).save(data.parent / f"{i}.png")
+    with pytest.raises(DataError, match=r"all 8 image inputs inspected are constant"):
+        api.train(data, steps=1)
+
+
+@pytest.mark.parametrize(
+    ("kind", "examples", "wrong_at_most", "held_out"),
+    [
+        ("label", 100, 0.05, 25),
+        ("label", 300, 0.05, 50),
+        ("score", 160, 0.1, 25),
+        ("text", 1200, 0.02, 126),
+        ("label", 500, 0.05, 50),
+        ("label", 4000, 0.05, 400),
+        ("label", 80_000, 0.05, 5000),
+        ("label", 300, None, 50),
+        ("mask", 200, 0.05, 20),
+        ("mask", 40, 0.05, 10),
+    ],
+)
+def test_enough_examples_are_held_out_for_the_guarantee_but_at_most_a_quarter(
+    kind: str, examples: int, wrong_at_most: float | None, held_out: int
+) -> None:
+    cells = ["a"] * examples
+    assert examples * held_out_share(cells, ANSWERS[kind], wrong_at_most) == pytest.approx(held_out)
+
+
+@pytest.mark.parametrize(
+    ("kind", "cell", "held_out"),
+    [
+        ("boxes", lambda n: json.dumps([{"label": "plate", "xyxy": [1, 1, 9, 9]}] * n), {1: 50, 2: 30, 12: 20, 40: 20}),
+        ("text", lambda n: " ".join(["yes"] * n), {1: 50, 2: 30, 6: 20, 40: 20}),
+    ],
+)
+def test_held_out_items_are_counted_not_only_examples(
+    kind: str, cell: Callable[[int], str], held_out: dict[int, int]
+) -> None:
+    """Boxes and words of one example are correlated: each example with some counts for a few items."""
+    held = {n: round(200 * held_out_share([cell(n)] * 200, ANSWERS[kind], None)) for n in held_out}
+    assert held == held_out
+
+
+@pytest.mark.parametrize("duration_s", [0.5, 3.1, 20.0, 59.0])
+def test_batches_of_long_recordings_are_small(duration_s: float) -> None:
+    batch = _batch(4_616, duration_s)
+    assert 4 <= batch <= _batch(4_616, 0.0) == 128
+    assert batch % 8 == 0 or batch == 4
+    assert batch * duration_s <= BATCH_S < (batch + 8) * duration_s or batch == 128
+
+
+def test_an_unsupported_sense_is_refused_with_the_flag_that_leaves_it_out(tmp_path: Path) -> None:
+    data = digits_table(tmp_path / "data", {"text": ANSWER_CELLS["text"]}, ("image", "audio"))
+    with pytest.raises(UsageError, match=r"text by image \+ audio is not supported.*--senses audio"):
+        api.plan(data, minutes=1)
+
+
+def test_a_text_recipe_shows_what_people_edit_and_the_table_gives_the_rest(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = digits_table(tmp_path / "data", {"text": ANSWER_CELLS["text"]}, ("audio",))
+    assert cli.run(["plan", str(data), "--steps", "1"]) == 0
+    toml = capsys.readouterr().out
+    assert "tokens = " in toml
+    assert "language" not in toml
+    recipe = follow_recipe(Recipe.from_toml(toml), opened(data, tmp_path), TrainOptions())
+    assert recipe.answer == api.plan(data, steps=1).answer
+
+
+def test_the_plan_takes_the_network_whose_steps_fit_the_time(tmp_path: Path) -> None:
+    """However slow everything beside its convolutions is."""
+    table = opened(digits_table(tmp_path / "data", PARITY, ("image", "audio")), tmp_path)
+    timed: list[Recipe] = []
+
+    def step_s(recipe: Recipe, _: Any, overhead_s: float) -> float:
+        timed.append(recipe)
+        work = sum(spec.step_gigaflop(0.4) for spec in recipe.senses.values())  # type: ignore[attr-defined]
+        return overhead_s + work * recipe.training.batch / 100
+
+    fast = plan_recipe(table, TrainOptions(minutes=1.0), Machine(100.0, partial(step_s, overhead_s=0.0)))
+    slow = plan_recipe(table, TrainOptions(minutes=1.0), Machine(100.0, partial(step_s, overhead_s=5.0)))
+    assert slow.senses["audio"].width < fast.senses["audio"].width  # type: ignore[attr-defined]
+    assert len(timed) <= 2 * MOST_TIMED
+    with_steps = plan_recipe(table, TrainOptions(steps=5), Machine(1e6, partial(step_s, overhead_s=0.0)))
+    assert with_steps == plan_recipe(table, TrainOptions(steps=5), Machine(1.0))
