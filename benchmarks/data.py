@@ -20,7 +20,7 @@ import soundfile
 from numpy.typing import NDArray
 from PIL import Image
 
-from seehear.demo.digits import FOR_TEST, SIDE_PX, faint, noisy
+from seehear.demo.digits import SIDE_PX, TEST_EXAMPLES, add_noise, fade
 from seehear.folders import claimed, empty, unmark
 
 DATA = Path("../shared/data")
@@ -150,7 +150,10 @@ def digits(store: Store, speaker: str = SPEAKERS[0]) -> Examples:
 
     def make(folder: Path) -> None:
         random = np.random.default_rng(SEED)
-        for name, mine, pictures in (("train", False, written[:-FOR_TEST]), ("test", True, written[-FOR_TEST:])):
+        for name, mine, pictures in (
+            ("train", False, written[:-TEST_EXAMPLES]),
+            ("test", True, written[-TEST_EXAMPLES:]),
+        ):
             spoken = _by_label([row for row in rows if (row["speaker"] == speaker) == mine], random)
             pairs = _pairs(pictures, spoken, folder / name, audio, random)
             write_table(folder / f"{name}.csv", list(pairs))
@@ -170,10 +173,10 @@ def _pairs(
     folder.mkdir()
     for number, (picture, digit) in enumerate(pictures):
         row = next(spoken[WORDS[digit]])
-        pixels = Image.fromarray(np.uint8(255 * (1 - faint(picture, random))))
+        pixels = Image.fromarray(np.uint8(255 * (1 - fade(picture, random))))
         pixels.resize((SIDE_PX, SIDE_PX), Image.Resampling.BICUBIC).save(folder / f"{number:04d}.png")
         samples, rate_hz = soundfile.read(audio / row["audio"])
-        samples, rate_hz = noisy(samples, rate_hz, random)
+        samples, rate_hz = add_noise(samples, rate_hz, random)
         soundfile.write(folder / f"{number:04d}.wav", samples, rate_hz, subtype="PCM_16")
         files = {"image": f"{folder.name}/{number:04d}.png", "audio": f"{folder.name}/{number:04d}.wav"}
         yield {**files, "label": WORDS[digit], "speaker": row["speaker"]}

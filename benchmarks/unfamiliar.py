@@ -15,7 +15,7 @@ from sklearn.metrics import roc_auc_score
 from benchmarks.data import AbsentError, Store
 from benchmarks.results import Figure
 from seehear.api import Recogniser
-from seehear.demo.digits import noisy
+from seehear.demo.digits import add_noise
 from seehear.inputs import gather
 from seehear.runtime.loading import load_example
 from seehear.runtime.predictor import OOD_SCORE
@@ -115,7 +115,7 @@ def _sounds(store: Store, in_noise: bool) -> dict[str, Make]:
     random = np.random.default_rng(0)
 
     def like_the_taught(samples: NDArray[np.float64]) -> tuple[NDArray[np.float64], int]:
-        return noisy(samples, RATE_HZ, random) if in_noise else (samples, RATE_HZ)
+        return add_noise(samples, RATE_HZ, random) if in_noise else (samples, RATE_HZ)
 
     def length() -> int:
         return int(random.uniform(0.3, 0.8) * RATE_HZ)  # as long as a spoken digit

@@ -17,7 +17,7 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 import seehear
-from seehear.demo.digits import faint
+from seehear.demo.digits import fade
 
 
 def save_table(folder: Path, rows: slice) -> Path:
@@ -28,7 +28,7 @@ def save_table(folder: Path, rows: slice) -> Path:
         table = csv.writer(file)
         table.writerow(("image", "label"))
         for number, (pixels, digit) in enumerate(zip(digits.images[rows], digits.target[rows], strict=True)):
-            grey = np.uint8(255 * (1 - faint(pixels / 16, random)))
+            grey = np.uint8(255 * (1 - fade(pixels / 16, random)))
             Image.fromarray(grey).resize((32, 32)).save(folder / f"{number}.png")
             table.writerow((f"{number}.png", digit))
     return folder / "digits.csv"

@@ -1,4 +1,4 @@
-"""What a person at a terminal meets: exit codes, the words of errors, and results apart from talk."""
+"""The command line: exit codes, error messages, and results separate from progress."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ import tiny
 from seehear import api, cli, folders
 from seehear.amounts import counted, duration
 from seehear.cli import interrupts, options, run
-from seehear.cli.display import EVERY_S, Bars, Display, Lines
+from seehear.cli.display import INTERVAL_S, Bars, Display, Lines
 from seehear.errors import DataError
 from seehear.events import Advanced, Finished, Said, Started
 from seehear.results.summary import summarise_metrics
@@ -34,7 +34,7 @@ from seehear.runtime.bundle import write_bundle
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder to stand in, with a model of one sense, one of two, and things to ask about."""
+    """A working directory with a model of one sense, a model of two, and inputs."""
     monkeypatch.chdir(tmp_path)
     write_bundle(Path("dark.seehear"), tiny.bundle())
     write_bundle(Path("both.seehear"), tiny.bundle("image", "audio"))
@@ -46,23 +46,23 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def _asked(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, list[dict[str, Any]], str]:
+def _predict(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, list[dict[str, Any]], str]:
     code = run(["predict", *arguments, "--json"])
-    said = capsys.readouterr()
-    return code, [json.loads(line) for line in said.out.splitlines()], said.err
+    captured = capsys.readouterr()
+    return code, [json.loads(line) for line in captured.out.splitlines()], captured.err
 
 
-def test_a_folder_is_asked_in_order_and_what_is_no_input_is_said(here, capsys):
-    code, answers, said = _asked(capsys, "dark.seehear", "things")
+def test_a_folder_is_predicted_in_order_and_other_files_are_reported(here, capsys):
+    code, answers, err = _predict(capsys, "dark.seehear", "things")
     assert code == 0
     assert [each["input"] for each in answers] == ["things/a.png", "things/b.png", "things/deep/c.png"]
     assert [each["answer"]["label"] for each in answers if each["accepted"]] == ["dark", "bright"]
-    assert "Skipped 4 files that this model cannot read, first things/a.wav" in said
-    assert said.endswith('3 inputs: 2 answered, 1 "I don\'t know"\n')
+    assert "Skipped 4 files that this model cannot read, first things/a.wav" in err
+    assert err.endswith('3 inputs: 2 answered, 1 "I don\'t know"\n')
 
 
 def test_files_of_one_name_are_one_example_for_two_senses(here, capsys):
-    _, answers, _ = _asked(capsys, "both.seehear", "things", "things/a.wav", "things/b.png")
+    _, answers, _ = _predict(capsys, "both.seehear", "things", "things/a.wav", "things/b.png")
     used = [(each["input"], "+".join(each["used"])) for each in answers]
     assert used == [
         ("things/a.png + things/a.wav", "image+audio"),
@@ -74,13 +74,13 @@ def test_files_of_one_name_are_one_example_for_two_senses(here, capsys):
 
 
 def test_a_name_that_no_file_can_have_is_an_input_that_fails(here, capsys):
-    code, answers, said = _asked(capsys, "dark.seehear", "x" * 300 + ".png", "things/a.png")
+    code, answers, err = _predict(capsys, "dark.seehear", "x" * 300 + ".png", "things/a.png")
     assert (code, [bool(each.get("error")) for each in answers]) == (1, [True, False])
-    assert "File name too long" in said
+    assert "File name too long" in err
 
 
 def test_a_withheld_sense_is_not_used(here, capsys):
-    _, answers, _ = _asked(capsys, "both.seehear", "things", "--senses", "audio")
+    _, answers, _ = _predict(capsys, "both.seehear", "things", "--senses", "audio")
     assert {tuple(each["used"]) for each in answers} == {("audio",)}
 
 
@@ -92,35 +92,35 @@ def test_a_withheld_sense_is_not_used(here, capsys):
         ("rows.jsonl", '{"image": "a.png", "audio": "a.wav"}\n{"image": "deep/c.png", "audio": null}\n'),
     ],
 )
-def test_a_table_is_asked_row_by_row(here, capsys, name, text):
+def test_a_table_is_predicted_row_by_row(here, capsys, name, text):
     Path("things", name).write_text(text, encoding="utf-8")
-    code, answers, _ = _asked(capsys, "both.seehear", f"things/{name}")
+    code, answers, _ = _predict(capsys, "both.seehear", f"things/{name}")
     assert code == 0
     assert [each["used"] for each in answers] == [["image", "audio"], ["image"]]
 
 
 def test_a_row_without_a_file_fails_by_name(here, capsys):
     Path("rows.csv").write_text('image\nthings/a.png\n""\n')
-    code, answers, said = _asked(capsys, "dark.seehear", "rows.csv")
+    code, answers, err = _predict(capsys, "dark.seehear", "rows.csv")
     assert code == 1 and len(answers) == 2
-    assert "rows.csv, row 3: names no file under image or video." in said and "Did you mean" not in said
+    assert "rows.csv, row 3: names no file under image or video." in err and "Did you mean" not in err
 
 
-def test_a_table_may_ask_about_stretches_of_recordings(here, capsys):
+def test_a_table_may_name_excerpts_of_recordings(here, capsys):
     quiet_then_loud = np.repeat([0.05, 0.9], 8_000)
     soundfile.write("talk.wav", quiet_then_loud, 16_000)
     Path("rows.csv").write_text("audio,start,end\ntalk.wav,0,0.5\ntalk.wav,0.5,1\ntalk.wav,1,2\n")
-    code, answers, said = _asked(capsys, "both.seehear", "rows.csv")
+    code, answers, err = _predict(capsys, "both.seehear", "rows.csv")
     assert (code, [each["input"] for each in answers[:2]]) == (
         1,
         ["talk.wav [0.00 s to 0.50 s]", "talk.wav [0.50 s to 1.00 s]"],
     )
     assert [each["answer"]["label"] for each in answers[:2]] == ["dark", "bright"]
-    assert "talk.wav [1.00 s to 2.00 s]: the stretch ends at 2.00 s, the recording at 1.00 s." in said
-    assert "Did you mean" not in said
+    assert "talk.wav [1.00 s to 2.00 s]: the stretch ends at 2.00 s, the recording at 1.00 s." in err
+    assert "Did you mean" not in err
 
 
-def test_a_table_that_can_not_be_followed_is_wrong_usage(here, capsys):
+def test_a_table_that_names_no_files_is_wrong_usage(here, capsys):
     Path("rows.csv").write_text("colour\nred\n")
     assert run(["predict", "dark.seehear", "rows.csv"]) == 2
     assert "rows.csv: no column names pictures or recordings: 'colour'. Next: call" in capsys.readouterr().err
@@ -129,10 +129,10 @@ def test_a_table_that_can_not_be_followed_is_wrong_usage(here, capsys):
     assert "rows.csv: the table is empty. Next: begin with a line of headings such as" in capsys.readouterr().err
 
 
-def test_spaces_and_capitals_in_a_table_withhold_nothing(here, capsys):
+def test_spaces_and_capitals_in_headings_do_not_matter(here, capsys):
     Path("rows.csv").write_text("Image, audio \nthings/a.png , things\\a.wav\n")
     Path("rows.jsonl").write_text('{"image ": " things/a.png", "Audio": "things/a.wav"}\n')
-    code, answers, _ = _asked(capsys, "both.seehear", "rows.csv", "rows.jsonl")
+    code, answers, _ = _predict(capsys, "both.seehear", "rows.csv", "rows.jsonl")
     assert (code, [each["used"] for each in answers]) == (0, [["image", "audio"]] * 2)
 
 
@@ -148,9 +148,9 @@ def test_spaces_and_capitals_in_a_table_withhold_nothing(here, capsys):
 )
 def test_a_bad_row_fails_by_its_number_and_the_others_are_answered(here, capsys, name, text, why):
     Path(name).write_text(text)
-    code, answers, said = _asked(capsys, "dark.seehear", name)
+    code, answers, err = _predict(capsys, "dark.seehear", name)
     number = 1 + next(i for i, line in enumerate(text.split("\n")) if line in ("[1]", '{"x": 1}', "x,y", '"x" y', '"x'))
-    assert code == 1 and f"{name}, row {number}: {why}" in said and "Did you mean" not in said
+    assert code == 1 and f"{name}, row {number}: {why}" in err and "Did you mean" not in err
     assert {each["input"]: each["answer"] and each["answer"]["label"] for each in answers} == {
         "things/a.png": "dark",
         "things/b.png": "bright",
@@ -158,16 +158,16 @@ def test_a_bad_row_fails_by_its_number_and_the_others_are_answered(here, capsys,
     }
 
 
-def test_what_sight_lacks_in_a_row_its_video_has(here, capsys):
+def test_the_video_column_serves_a_row_without_a_picture(here, capsys):
     Path("rows.csv").write_text("image,video\n,things/a.png\n")
-    assert _asked(capsys, "dark.seehear", "rows.csv")[0] == 0
+    assert _predict(capsys, "dark.seehear", "rows.csv")[0] == 0
 
 
-def test_linked_folders_are_asked_about_and_circles_end(here, capsys):
+def test_linked_folders_are_followed_without_loops(here, capsys):
     Path("linked").mkdir()
     Path("linked/elsewhere").symlink_to(here / "things/deep")
     Path("linked/circle").symlink_to(here / "linked")
-    _, answers, _ = _asked(capsys, "dark.seehear", "linked")
+    _, answers, _ = _predict(capsys, "dark.seehear", "linked")
     assert [each["input"] for each in answers] == ["linked/elsewhere/c.png"]
 
 
@@ -180,27 +180,27 @@ def test_a_folder_that_can_not_be_opened_fails_by_name(here, capsys, monkeypatch
         return opened(path)
 
     monkeypatch.setattr(os, "scandir", scandir)
-    code, answers, said = _asked(capsys, "dark.seehear", "things")
-    assert (code, len(answers)) == (1, 3) and "things/deep: can not be opened. Next: check the folder's" in said
+    code, answers, err = _predict(capsys, "dark.seehear", "things")
+    assert (code, len(answers)) == (1, 3) and "things/deep: can not be opened. Next: check the folder's" in err
 
 
-def test_names_come_from_stdin_and_blank_lines_do_not_count(here, capsys, monkeypatch):
+def test_names_come_from_stdin_without_blank_lines(here, capsys, monkeypatch):
     monkeypatch.setattr(sys, "stdin", io.StringIO("things/a.png\n\n  \nthings/deep\r\n"))
-    _, answers, _ = _asked(capsys, "dark.seehear", "-")
+    _, answers, _ = _predict(capsys, "dark.seehear", "-")
     assert [each["input"] for each in answers] == ["things/a.png", "things/deep/c.png"]
 
 
 def test_a_failed_input_is_named_and_the_others_are_answered(here, capsys):
     Path("things/broken.png").write_text("no picture")
-    code, answers, said = _asked(capsys, "dark.seehear", "things/broken.png", "things/aa.png", "things/a.png")
+    code, answers, err = _predict(capsys, "dark.seehear", "things/broken.png", "things/aa.png", "things/a.png")
     assert code == 1
     assert [each["answer"] for each in answers] == [None, None, {"label": "dark"}]
-    assert "things/broken.png: not a picture but text." in said
-    assert "things/aa.png: there is no such file." in said and "Did you mean things/a.png?" in said
-    assert '3 inputs: 1 answered, 0 "I don\'t know", 2 could not be read' in said
+    assert "things/broken.png: not a picture but text." in err
+    assert "things/aa.png: there is no such file." in err and "Did you mean things/a.png?" in err
+    assert '3 inputs: 1 answered, 0 "I don\'t know", 2 could not be read' in err
 
 
-def test_lines_for_people_align_and_doubt_in_words(here, capsys):
+def test_lines_align_and_doubt_is_said(here, capsys):
     Path("things/broken.png").write_text("no picture")
     assert run(["predict", "dark.seehear", "things/deep/c.png", "things/b.png", "things/broken.png"]) == 1
     lines = capsys.readouterr().out.splitlines()
@@ -209,42 +209,42 @@ def test_lines_for_people_align_and_doubt_in_words(here, capsys):
     assert lines[2] == "things/broken.png  unreadable"
 
 
-def test_a_name_can_not_write_to_the_terminal(here, capsys):
+def test_a_name_cannot_control_the_terminal(here, capsys):
     Path("things/a.png").rename("things/\x1b[31mred.png")
     run(["predict", "dark.seehear", "things"])
     said = capsys.readouterr()
     assert "\x1b" not in said.out + said.err and r"things/\x1b[31mred.png" in said.out
     run(["show", "things/\x1b[31mred.png"])
-    for painter in (Lines(), Bars()):
-        painter.hear(Said("\x1b[31mred.png: empty\r"))
-        painter.close()
+    for view in (Lines(), Bars()):
+        view.update(Said("\x1b[31mred.png: empty\r"))
+        view.close()
     said = capsys.readouterr().err
     assert "\x1b[31m" not in said and said.count(r"\x1b[31mred.png: ") == 3 and said.count(r"empty\r") == 2
 
 
-def test_results_are_also_kept_in_files(here, capsys):
-    _, answers, said = _asked(capsys, "dark.seehear", "things", "--out", "results/today")
-    kept = Path("results/today/predictions.jsonl").read_text().splitlines()
-    assert [json.loads(line) for line in kept] == answers
+def test_results_are_also_written_to_files(here, capsys):
+    _, answers, err = _predict(capsys, "dark.seehear", "things", "--out", "results/today")
+    lines = Path("results/today/predictions.jsonl").read_text().splitlines()
+    assert [json.loads(line) for line in lines] == answers
     with Path("results/today/predictions.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["answer"] for row in rows] == ["dark", "bright", "bright"]
     assert [row["accepted"] for row in rows] == ["yes", "no", "yes"]
-    assert "written to results/today" in said
+    assert "written to results/today" in err
 
 
 def test_wrong_at_most_decides_what_is_accepted(here, capsys):
     Path("few").mkdir()
     Image.fromarray(tiny.picture(0.54)[..., 0]).save("few/x.png")
     lenient, strict = (
-        _asked(capsys, "dark.seehear", "few", "--wrong-at-most", share)[1][0]["accepted"] for share in ("5 %", "0.02")
+        _predict(capsys, "dark.seehear", "few", "--wrong-at-most", share)[1][0]["accepted"] for share in ("5 %", "0.02")
     )
     assert lenient and not strict
 
 
 @pytest.mark.parametrize(("text", "value"), [("2%", 0.02), ("2 %", 0.02), ("0.02", 0.02), (" 0.5% ", 0.005)])
-def test_a_share_is_read_as_people_write_it(text, value):
-    assert options.share(text) == pytest.approx(value)
+def test_a_share_is_parsed_as_people_write_it(text, value):
+    assert options.parse_share(text) == pytest.approx(value)
 
 
 @pytest.mark.parametrize(
@@ -261,7 +261,7 @@ def test_a_share_is_read_as_people_write_it(text, value):
         (["predict", "dark.seehear", "things", "--wrong-at-most", "2"], 2, "'2' is not a share between 0% and 100%."),
         (["predict", "dark.seehear", "things", "--jason"], 2, "No such option: --jason. Did you mean --json?"),
         (["predcit"], 2, "No such command 'predcit'. Did you mean 'predict'?"),
-        (["train", "things", "-o", "x.onnx"], 2, "-o x.onnx: a model file is called something.seehear."),
+        (["train", "things", "-o", "x.onnx"], 2, "-o x.onnx: the name of a model file ends in .seehear."),
         (
             ["train", "things", "-o", "empty.seehear"],
             2,
@@ -286,7 +286,7 @@ def test_a_share_is_read_as_people_write_it(text, value):
         (
             ["demo", "--out", "things"],
             2,
-            "things: there is something else in it. Next: choose another folder with --out.",
+            "things: the folder contains other files. Next: choose another folder with --out.",
         ),
     ],
 )
@@ -305,14 +305,14 @@ SITES = ("here", "there", "\x1b[31mred")
 
 @pytest.fixture
 def table(here) -> Path:
-    """Bright pictures that women called bright, and men dark. One site has a name that would act."""
+    """Bright pictures that women called bright, and men dark. The name of one site controls terminals."""
     Image.fromarray(tiny.picture(0.98)[..., 0]).save("bright.png")
     rows = [f"bright.png,{label},{sex},{site}" for label, sex in (("bright", "f"), ("dark", "m")) for site in SITES]
     Path("rows.csv").write_text("\n".join(["image,label,sex,site", *rows * 3]))
     return Path("rows.csv")
 
 
-def test_evaluate_tells_whom_it_serves_worse(table, capsys):
+def test_evaluate_reports_differences_between_groups(table, capsys):
     assert run(["evaluate", "dark.seehear", str(table), "--report", "report"]) == 0
     said = capsys.readouterr().out
     assert said.startswith("18 examples from 3 sites: 50 % (29 to 71) of the answers are wrong\n")
@@ -323,7 +323,7 @@ def test_evaluate_tells_whom_it_serves_worse(table, capsys):
     assert "more answers are wrong for m" in Path("report/index.html").read_text()
 
 
-def test_evaluate_names_once_what_it_could_not_read(here, capsys):
+def test_evaluate_names_an_unreadable_input_once(here, capsys):
     Path("void.png").touch()
     Path("rows.csv").write_text("image,label\nthings/a.png,dark\nvoid.png,bright\n")
     assert run(["evaluate", "dark.seehear", "rows.csv"]) == 1
@@ -332,7 +332,7 @@ def test_evaluate_names_once_what_it_could_not_read(here, capsys):
     assert said.count("void.png") == 1
 
 
-def test_evaluate_says_why_it_answers_nothing_itself(here, capsys):
+def test_evaluate_says_why_it_accepts_nothing(here, capsys):
     write_bundle(Path("few.seehear"), tiny.bundle(results={"image": {"n": 12}}))
     Path("rows.csv").write_text("image,label\nthings/a.png,dark\nthings/b.png,bright\n")
     assert run(["evaluate", "few.seehear", "rows.csv", "--wrong-at-most", "0.5%"]) == 0
@@ -340,7 +340,7 @@ def test_evaluate_says_why_it_answers_nothing_itself(here, capsys):
     assert "accepts none of the answers: 12 examples held out vouch for 1 % wrong at most, not for 0.5 %" in said
 
 
-def test_figures_on_one_line_are_written_in_one_manner():
+def test_metrics_are_summarised_in_one_line():
     assert summarise_metrics({"wrong": 0.0, "coverage": 0.171, "accepted_error": 0.021}, "") == (
         "0 % wrong; accepts 17 % of the answers, 2.1 % of them wrong"
     )
@@ -352,7 +352,7 @@ def test_figures_on_one_line_are_written_in_one_manner():
     )
 
 
-def test_a_report_that_can_not_be_written_is_refused_before_the_work(table, capsys, monkeypatch):
+def test_a_report_that_cannot_be_written_is_refused_before_the_work(table, capsys, monkeypatch):
     monkeypatch.setattr(api.Predictor, "predict", lambda *_, **__: pytest.fail("the model was run"))
     Path("report").touch()
     assert run(["evaluate", "dark.seehear", str(table), "--report", "report"]) == 3
@@ -361,15 +361,15 @@ def test_a_report_that_can_not_be_written_is_refused_before_the_work(table, caps
 
 def test_groups_are_in_the_json_of_evaluate(table, capsys):
     assert run(["evaluate", "dark.seehear", str(table), "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    groups = told["groups"]
-    assert told["speed"]["examples_per_s"] > 0
-    assert told["speed"]["real_time_factor"] is None, "pictures have no time in them"
+    found = json.loads(capsys.readouterr().out)
+    groups = found["groups"]
+    assert found["speed"]["examples_per_s"] > 0
+    assert found["speed"]["real_time_factor"] is None, "pictures have no length"
     assert {column: list(found) for column, found in groups.items()} == {"sex": ["m", "f"], "site": [*SITES]}
     assert groups["sex"]["m"]["metrics"] == {"accuracy": 0, "wrong": 1, "coverage": 1, "accepted_error": 1}
 
 
-def test_no_argument_is_a_cry_for_help(capsys):
+def test_without_arguments_the_help_is_printed(capsys):
     assert run([]) == 0
     assert "Commands:" in capsys.readouterr().out
 
@@ -392,15 +392,15 @@ def test_every_flag_is_a_keyword_in_python_and_the_other_way_round():
     assert _flags(cli.predict) == _flags(api.Recogniser.predict) | {"out", "live", "every"}
 
 
-class Learned:
-    """What api.train gives, without the learning: it keeps what it was asked."""
+class FakeModel:
+    """Stands in for api.train and its result, and records the keywords."""
 
     def __init__(self, problems: tuple[Any, ...] = ()) -> None:
         self.problems = problems
         shares = {"accuracy": 0.916, "wrong": 0.084, "coverage": 0.75, "accepted_error": 0.021}
         self.recipe = tiny.recipe(results={"image": {"n": 1200, "metrics": shares}})
 
-    def __call__(self, data: Path, out: Path, **keywords: Any) -> Learned:
+    def __call__(self, data: Path, out: Path, **keywords: Any) -> FakeModel:
         self.data, self.keywords = data, keywords
         keywords["listen"](Said("column 'label' is the answer"))
         out.write_bytes(bytes(2_000_000))
@@ -408,18 +408,18 @@ class Learned:
 
 
 def test_only_flags_that_were_given_are_passed_on(here, capsys, monkeypatch):
-    learned = Learned()
-    monkeypatch.setattr(api, "train", learned)
+    model = FakeModel()
+    monkeypatch.setattr(api, "train", model)
     assert (
         run(["train", "things", "-o", "new.seehear", "--minutes", "2", "--senses", "image, audio", "--seed", "0"]) == 0
     )
-    del learned.keywords["listen"]
-    assert learned.keywords == {"resume": False, "minutes": 2.0, "senses": ["image", "audio"], "seed": 0}
+    del model.keywords["listen"]
+    assert model.keywords == {"resume": False, "minutes": 2.0, "senses": ["image", "audio"], "seed": 0}
     said = capsys.readouterr()
     assert not said.out
     assert said.err.startswith(
         "column 'label' is the answer\n"
-        "By image, on 1,200 examples held out: accuracy 0.916; "
+        "With image, on 1,200 held-out examples: accuracy 0.916; "
         "8.4 % wrong; accepts 75 % of the answers, 2.1 % of them wrong.\n"
         "\nSaved new.seehear (2.0 MB). Next:\n"
     )
@@ -429,13 +429,13 @@ def test_only_flags_that_were_given_are_passed_on(here, capsys, monkeypatch):
 def test_skipped_rows_are_named_and_change_the_exit_code(here, capsys, monkeypatch):
     from seehear.table import RowProblem
 
-    monkeypatch.setattr(api, "train", Learned(tuple(RowProblem(f"{i}.png", "empty", "remove it") for i in range(30))))
+    monkeypatch.setattr(api, "train", FakeModel(tuple(RowProblem(f"{i}.png", "empty", "remove it") for i in range(30))))
     assert run(["train", "things", "-o", "new.seehear"]) == 1
     said = capsys.readouterr().err
     assert "Left out 30:\n  0.png: empty. remove it\n" in said and "  and 10 more\n" in said
 
 
-def test_plan_names_skipped_rows_as_train_does(here, capsys):
+def test_plan_names_skipped_rows_like_train(here, capsys):
     for number in range(4):
         noise = np.random.default_rng(number).integers(0, 256, (8, 8), np.uint8)
         Image.fromarray(noise).save(f"things/{number}.png")
@@ -460,12 +460,12 @@ def test_plan_names_skipped_rows_as_train_does(here, capsys):
         (
             ZeroDivisionError("by zero"),
             3,
-            "unexpected ZeroDivisionError: by zero. Next: set SEEHEAR_DEBUG=1 to see where",
+            "unexpected ZeroDivisionError: by zero. Next: set SEEHEAR_DEBUG=1 to see the traceback",
         ),
         (OSError(28, "No space left on device", "new.seehear"), 3, "new.seehear: No space left on device"),
     ],
 )
-def test_no_traceback_whatever_happens(here, capsys, monkeypatch, raised, code, line):
+def test_errors_print_no_traceback(here, capsys, monkeypatch, raised, code, line):
     def train(*_: Any, **__: Any) -> None:
         raise raised
 
@@ -476,7 +476,7 @@ def test_no_traceback_whatever_happens(here, capsys, monkeypatch, raised, code, 
     assert said.startswith(f"seehear: {line}") and said.count("\n") == 1
 
 
-def test_a_traceback_for_those_who_ask(here, monkeypatch):
+def test_debug_shows_the_traceback(here, monkeypatch):
     def read_bundle(*_: Any) -> None:
         raise ZeroDivisionError
 
@@ -487,14 +487,14 @@ def test_a_traceback_for_those_who_ask(here, monkeypatch):
 
 
 @pytest.mark.parametrize("foreground", [True, False], ids=["in the foreground", "in the background"])
-def test_an_interrupt_that_was_dropped_ends_the_work_as_it_goes_on(monkeypatch, foreground):
+def test_a_dropped_interrupt_is_raised_again(monkeypatch, foreground):
     monkeypatch.setattr(interrupts, "_received", None)
     before = signal.signal(signal.SIGINT, signal.default_int_handler if foreground else signal.SIG_IGN)
     try:
         interrupts.install_handlers()
-        heeds = signal.getsignal(signal.SIGINT)
-        with suppress(KeyboardInterrupt, TypeError):  # as careless code does; SIG_IGN can not be called
-            heeds(signal.SIGINT, None)
+        handler = signal.getsignal(signal.SIGINT)
+        with suppress(KeyboardInterrupt, TypeError):  # as careless code does; SIG_IGN cannot be called
+            handler(signal.SIGINT, None)
     finally:
         signal.signal(signal.SIGINT, before)
     with Display() as display:
@@ -519,14 +519,14 @@ cli.main()
 """
 
 
-def _heeds_signals() -> None:
-    """As a program in the foreground does. What runs in the background or by nohup ignores some, as do its children."""
+def _reset_signals() -> None:
+    """As in the foreground. A process in the background or under nohup ignores some signals, and so do its children."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
 
 
-def _waiting(tmp_path: Path) -> tuple[subprocess.Popen[str], Path]:
-    """A command at work, and the folder that it unpacks to."""
+def _start_waiting(tmp_path: Path) -> tuple[subprocess.Popen[str], Path]:
+    """A running command, and the folder that it unpacks to."""
     environment = {**os.environ, "PYTHONPATH": str(Path(seehear.__file__).parents[1]), "TMPDIR": str(tmp_path)}
     process = subprocess.Popen(
         [sys.executable, "-c", WAITING],
@@ -534,7 +534,7 @@ def _waiting(tmp_path: Path) -> tuple[subprocess.Popen[str], Path]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=_heeds_signals,
+        preexec_fn=_reset_signals,
     )
     assert process.stdout is not None
     return process, Path(process.stdout.readline().strip())
@@ -548,8 +548,8 @@ def _waiting(tmp_path: Path) -> tuple[subprocess.Popen[str], Path]:
         (signal.SIGHUP, 129, "seehear: ended by SIGHUP\n"),
     ],
 )
-def test_a_command_that_is_ended_leaves_nothing_unpacked(tmp_path, number, code, words):
-    process, folder = _waiting(tmp_path)
+def test_a_terminated_command_leaves_no_temporary_folder(tmp_path, number, code, words):
+    process, folder = _start_waiting(tmp_path)
     assert folder.parent == tmp_path and folder.is_dir()
     process.send_signal(number)
     _, said = process.communicate(timeout=60)
@@ -557,14 +557,14 @@ def test_a_command_that_is_ended_leaves_nothing_unpacked(tmp_path, number, code,
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_a_killed_command_left_unpacked_is_removed_by_the_next(tmp_path, monkeypatch):
+def test_the_temporary_folder_of_a_killed_command_is_removed_by_the_next(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    killed, left = _waiting(tmp_path)
+    killed, left = _start_waiting(tmp_path)
     killed.kill()
     killed.communicate()
-    living, kept = _waiting(tmp_path)
+    living, kept = _start_waiting(tmp_path)
     (tmp_path / "seehear-of-somebody").mkdir()
-    assert not left.exists(), "the living one removed it"
+    assert not left.exists(), "the other command removed it"
     with folders.temporary() as folder:
         assert {path.name for path in tmp_path.iterdir()} == {kept.name, folder.name, "seehear-of-somebody"}
     living.kill()
@@ -573,20 +573,20 @@ def test_what_a_killed_command_left_unpacked_is_removed_by_the_next(tmp_path, mo
         assert {path.name for path in tmp_path.iterdir()} == {folder.name, "seehear-of-somebody"}
 
 
-def test_a_log_hears_of_a_long_task_now_and_then(capsys):
+def test_a_log_shows_progress_now_and_then(capsys):
     now_s = 0.0
     lines = Lines(clock=lambda: now_s)
-    lines.hear(Started("learning", 60, "s"))
+    lines.update(Started("learning", 60, "s"))
     for second in range(1, 61):
         now_s = float(second)
-        lines.hear(Advanced("learning", second, f"loss {1 / second:.2f}"))
-    lines.hear(Finished("learning", "60 steps"))
+        lines.update(Advanced("learning", second, f"loss {1 / second:.2f}"))
+    lines.update(Finished("learning", "60 steps"))
     said = capsys.readouterr().err.splitlines()
-    assert len(said) == 60 // EVERY_S
+    assert len(said) == 60 // INTERVAL_S
     assert said[0] == "learning: 10 of 60 s, loss 0.10"
 
 
-def test_on_a_terminal_a_bar_gives_way_to_a_line_and_results_go_to_stdout(capsys, monkeypatch):
+def test_on_a_terminal_a_line_replaces_the_bar_and_results_go_to_stdout(capsys, monkeypatch):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     with Display() as display:
         display(Started("reading", 3, "examples"))
@@ -600,9 +600,9 @@ def test_on_a_terminal_a_bar_gives_way_to_a_line_and_results_go_to_stdout(capsys
     assert bars and "Saved it" in after and "━" not in after
 
 
-def test_one_is_not_told_as_many():
-    told = [counted(n, noun) for noun in ("box", "study", "child") for n in (1, 2)]
-    assert told == ["1 box", "2 boxes", "1 study", "2 studies", "1 child", "2 children"]
+def test_counts_have_singular_and_plural():
+    texts = [counted(n, noun) for noun in ("box", "study", "child") for n in (1, 2)]
+    assert texts == ["1 box", "2 boxes", "1 study", "2 studies", "1 child", "2 children"]
     assert (counted(0, "example"), counted(1200, "class")) == ("0 examples", "1,200 classes")
 
 
@@ -619,7 +619,7 @@ def test_one_is_not_told_as_many():
         (7_200_000, "2,000 hours"),
     ],
 )
-def test_times_are_told_as_people_say_them(seconds, words):
+def test_durations_are_readable(seconds, words):
     assert duration(seconds) == words
 
 
@@ -630,11 +630,11 @@ def _program(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, **options)
 
 
-def test_the_program_tells_its_version():
+def test_the_version_is_printed():
     assert _program("--version").stdout == f"seehear {seehear.__version__}\n"
 
 
-def test_a_closed_pipe_is_quiet_and_names_need_not_be_text(here):
+def test_a_closed_pipe_prints_no_error_and_names_may_hold_any_bytes(here):
     name = os.fsdecode(b"things/\xff.png")
     Path("things/a.png").rename(name)
     command = f"ls things/*.png | {sys.executable} -m seehear predict dark.seehear - --json | head -1"

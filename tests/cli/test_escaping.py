@@ -1,4 +1,4 @@
-"""Names and answers come from strangers: no writer lets a formula or a terminal's command through, and numbers stay."""
+"""Names and answers are untrusted: output holds no formulas and no terminal commands, and numbers stay numbers."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ NUMBERS = ("-3.2", "+1", "-1e-05", "-.5", "-3", "0.5", "-3.2 °C (-4 to -2)", "-
 BEGINNINGS = "=+-@|\t\r\n＝＋－＠"
 
 
-def written(cells: list[Any]) -> list[str]:
+def write_and_read(cells: list[Any]) -> list[str]:
     file = io.StringIO(newline="")
     CsvWriter(file).row(cells)
     (row,) = csv.reader(io.StringIO(file.getvalue(), newline=""))
@@ -61,28 +61,28 @@ def written(cells: list[Any]) -> list[str]:
 
 @pytest.mark.parametrize("cell", FORMULAS)
 def test_formulas_become_text(cell: str) -> None:
-    (kept,) = written([cell])
+    (kept,) = write_and_read([cell])
     for part in kept.split(";"):
         assert part.strip()[0] not in BEGINNINGS
     assert "'" in kept and kept.replace("'", "").replace("\\t", "\t").replace("\\r", "\r").replace("\\n", "\n")
 
 
 @pytest.mark.parametrize("cell", COMMANDS)
-def test_commands_to_terminals_are_shown(cell: str) -> None:
-    (kept,) = written([cell])
+def test_terminal_commands_are_escaped(cell: str) -> None:
+    (kept,) = write_and_read([cell])
     assert kept.isprintable() and kept.lstrip("'") == printable(cell)
     assert as_json(cell).isprintable() and json.loads(as_json(cell)) == cell
 
 
 @pytest.mark.parametrize("cell", [*NUMBERS, -3.25, 7, -1, "wren", "Zaunkönig, klein", "a-b", "x=1", "things/a.png", ""])
-def test_numbers_and_words_stay(cell: Any) -> None:
-    assert written([cell, "x"]) == [str(cell), "x"]
+def test_numbers_and_words_are_unchanged(cell: Any) -> None:
+    assert write_and_read([cell, "x"]) == [str(cell), "x"]
 
 
 @given(st.text(max_size=20))
 @settings(max_examples=300, deadline=None)
-def test_no_text_at_all_begins_as_a_formula(text: str) -> None:
-    kept = written([text, "x"])[0]
+def test_no_text_begins_like_a_formula(text: str) -> None:
+    kept = write_and_read([text, "x"])[0]
     assert kept.isprintable()
     if kept[:1] and kept[0] in BEGINNINGS:
         assert math.isfinite(float(kept.split(" ")[0])), "a number"
@@ -90,20 +90,20 @@ def test_no_text_at_all_begins_as_a_formula(text: str) -> None:
 
 @given(st.recursive(st.text(), lambda inner: st.dictionaries(st.text(max_size=4), inner, max_size=3), max_leaves=5))
 @settings(max_examples=200, deadline=None)
-def test_json_and_toml_mean_the_same(value: Any) -> None:
-    told = as_json(value)
-    assert told.isprintable() and json.loads(told) == value
+def test_escaped_json_and_toml_have_the_same_value(value: Any) -> None:
+    text = as_json(value)
+    assert text.isprintable() and json.loads(text) == value
     toml = tomli_w.dumps({"value": value})
     assert tomllib.loads(escaped_toml(toml)) == tomllib.loads(toml)
     assert all(line.isprintable() for line in escaped_toml(toml).split("\n"))
 
 
-def test_a_lone_surrogate_is_written_as_json_can() -> None:
+def test_lone_surrogates_are_valid_json() -> None:
     assert as_json("a\udcff") == '"a\\udcff"'
     assert as_json("\U000e0001") == '"\\udb40\\udc01"'
 
 
-def test_csv_is_written_in_one_place() -> None:
+def test_only_escaping_writes_csv() -> None:
     source = Path(seehear.__file__).parent
     wrong = [
         f"{path.relative_to(source)}:{node.lineno}"
@@ -130,7 +130,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_predictions_hold_no_formula_and_no_command(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_predictions_hold_no_formulas_and_no_commands(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     names = ["=1+1.png", "@b\x1b[2J.png", "./-c.png", "=missing.png"]
     for json_flag in ([], ["--json"]):
         assert run(["predict", "m.seehear", *names, "--out", "out", *json_flag]) == 1
@@ -145,7 +145,7 @@ def test_predictions_hold_no_formula_and_no_command(here: Path, capsys: pytest.C
     assert [json.loads(line)["input"] for line in lines] == [str(Path(name)) for name in names]
 
 
-def test_tables_of_boxes_hold_none(here: Path) -> None:
+def test_tables_of_boxes_hold_no_formulas_and_no_commands(here: Path) -> None:
     boxes = [Box(label=label, xyxy=(-1.0, 0.0, 5.0, 5.0), confidence=0.5, accepted=True) for label in HOSTILE]
     rows = list(csv.reader(io.StringIO(to_csv(boxes))))
     assert rows[1][:2] == ["'" + HOSTILE[0], "-1.0"] and rows[2][0].isprintable()
@@ -164,18 +164,18 @@ import ctypes, sys
 from seehear import api, cli
 load = api.load
 
-def noisy(path):
+def load_with_output(path):
     libc = ctypes.CDLL(None)
     libc.puts(b"native words")
     libc.fflush(None)
     return load(path)
 
-api.load = noisy
+api.load = load_with_output
 cli.main()
 """
 
 
-def test_stdout_carries_results_alone(here: Path) -> None:
+def test_stdout_carries_only_results(here: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": str(Path(seehear.__file__).parents[1])}
     command = [sys.executable, "-c", NATIVE, "predict", "m.seehear", "=1+1.png", "--json"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=True)

@@ -1,4 +1,4 @@
-"""Offline, and provably so: a whole life without a network, that leaves nothing where nobody asked for it."""
+"""Every command works offline and writes only where it was told to."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ import pytest
 import seehear
 
 MINUTES = "0.3"
-# A network of nothing, and a disk of which only one folder can be written.
-ALONE = ["unshare", "--net", "--mount", "--map-root-user", "sh", "-c"]
-ALONE += ['mount --bind "$0" "$0" && mount -o remount,bind,ro / && cd "$PWD" && exec "$@"']
-# Python imports this by itself as it starts: it tells of every try at a connection, refuses it, and tells of every
-# try at writing outside of the folder, also of those that are swallowed.
-WITNESS = """
+# No network, and only one writable folder.
+ISOLATED = ["unshare", "--net", "--mount", "--map-root-user", "sh", "-c"]
+ISOLATED += ['mount --bind "$0" "$0" && mount -o remount,bind,ro / && cd "$PWD" && exec "$@"']
+# Python imports this at startup. It records and refuses every connection, and records every attempt to write outside
+# of the folder, even if the error is suppressed.
+AUDIT = """
 import os, sys
 
-FOLDER, TOLD = os.environ["WITNESS"], os.environ["WITNESS"] + "/told"
-REACHING = {"socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto", "socket.sendmsg"}
-CHANGING = {"os.mkdir", "os.rename", "os.link", "os.symlink", "os.truncate"}
+FOLDER, LOG = os.environ["AUDIT"], os.environ["AUDIT"] + "/log"
+CONNECTING = {"socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto", "socket.sendmsg"}
+MODIFYING = {"os.mkdir", "os.rename", "os.link", "os.symlink", "os.truncate"}
 
-def tell(event, about):
-    descriptor = os.open(TOLD, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+def record(event, about):
+    descriptor = os.open(LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.write(descriptor, f"{event} {about}\\n".encode())
     os.close(descriptor)
 
@@ -34,42 +34,42 @@ def is_outside(path):
     path = os.path.abspath(os.fsdecode(path))
     return path != os.devnull and not path.startswith(FOLDER + "/")
 
-def witness(event, arguments):
-    if event in REACHING:
-        tell(event, arguments)
+def audit(event, arguments):
+    if event in CONNECTING:
+        record(event, arguments)
         raise OSError("there is no network")
-    writes = event in CHANGING or event == "open" and arguments[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)
+    writes = event in MODIFYING or event == "open" and arguments[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)
     if writes and not isinstance(arguments[0], int) and is_outside(arguments[0]):
-        tell(event, arguments)
+        record(event, arguments)
 
-sys.addaudithook(witness)
+sys.addaudithook(audit)
 """
 
 
-def _alone(folder: Path) -> list[str]:
-    """What to put before a command so that it runs alone; empty where this system does not allow it."""
-    command = [*ALONE, str(folder)]
+def _isolate(folder: Path) -> list[str]:
+    """The prefix of a command that isolates it; empty if the system does not allow that."""
+    command = [*ISOLATED, str(folder)]
     return command if subprocess.run([*command, "true"], capture_output=True).returncode == 0 else []
 
 
 @pytest.mark.slow
-def test_demo_training_and_prediction_need_no_network_and_write_only_where_they_were_told(tmp_path):
-    places = {name: tmp_path / name for name in ("home", "temporary", "here", "witness")}
+def test_commands_need_no_network_and_write_only_where_told(tmp_path):
+    places = {name: tmp_path / name for name in ("home", "temporary", "here", "audit")}
     for place in places.values():
         place.mkdir()
-    (places["witness"] / "sitecustomize.py").write_text(WITNESS)
+    (places["audit"] / "sitecustomize.py").write_text(AUDIT)
     environment = {
         "PATH": os.environ["PATH"],
         "HOME": str(places["home"]),
         "TMPDIR": str(places["temporary"]),
-        "PYTHONPATH": os.pathsep.join([str(places["witness"]), str(Path(seehear.__file__).parents[1])]),
+        "PYTHONPATH": os.pathsep.join([str(places["audit"]), str(Path(seehear.__file__).parents[1])]),
         "PYTHONDONTWRITEBYTECODE": "1",
         "OMP_NUM_THREADS": "1",
-        "WITNESS": str(tmp_path),
+        "AUDIT": str(tmp_path),
     }
 
     def python(*arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [*_alone(tmp_path), sys.executable, *arguments]
+        command = [*_isolate(tmp_path), sys.executable, *arguments]
         return subprocess.run(command, env=environment, cwd=places["here"], capture_output=True, text=True)
 
     def run(*arguments: str) -> str:
@@ -77,22 +77,22 @@ def test_demo_training_and_prediction_need_no_network_and_write_only_where_they_
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    python("-c", "import os; os.rename('/none', '/witnessed')")
+    python("-c", "import os; os.rename('/none', '/audited')")
     python("-c", "import socket; socket.create_connection(('127.0.0.1', 9))")
-    witnessed = (tmp_path / "told").read_text()
-    assert "os.rename" in witnessed and "socket.getaddrinfo" in witnessed, "the witness is blind"
-    (tmp_path / "told").unlink()
+    recorded = (tmp_path / "log").read_text()
+    assert "os.rename" in recorded and "socket.getaddrinfo" in recorded, "the audit hook does not work"
+    (tmp_path / "log").unlink()
 
-    told = run("demo", "--minutes", MINUTES)
-    for heading in ("both senses", "sight alone", "hearing alone", "letters and words", "seehear predict"):
-        assert heading in told
-    learn = ("train", "demo/test.csv", "--minutes", MINUTES, "--senses", "image", "--cache", "cache")
-    run(*learn, "-o", "sight.seehear")
-    answers = [json.loads(line) for line in run("predict", "sight.seehear", "demo/unfamiliar", "--json").splitlines()]
+    out = run("demo", "--minutes", MINUTES)
+    for heading in ("both senses", "image only", "audio only", "letters and words", "seehear predict"):
+        assert heading in out
+    train = ("train", "demo/test.csv", "--minutes", MINUTES, "--senses", "image", "--cache", "cache")
+    run(*train, "-o", "sight.seehear")
+    answers = [json.loads(line) for line in run("predict", "sight.seehear", "demo/not-digits", "--json").splitlines()]
     assert len(answers) == 120
     run("evaluate", "demo/digits.seehear", "demo/test.csv", "--report", "report")
 
-    assert not (tmp_path / "told").exists(), (tmp_path / "told").read_text()
+    assert not (tmp_path / "log").exists(), (tmp_path / "log").read_text()
     assert sorted(path.name for path in places["here"].iterdir()) == ["cache", "demo", "report", "sight.seehear"]
     assert not list((places["here"] / "cache").iterdir())
     assert not list(places["home"].rglob("*"))

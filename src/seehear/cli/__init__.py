@@ -1,7 +1,7 @@
-"""The command line: results to stdout, progress and words to stderr, one red line for an error.
+"""The command line: results go to stdout, progress and messages to stderr, an error is one red line.
 
-Exit codes: 0 all well; 1 some inputs failed, the others were answered; 2 wrong usage; 3 cannot go on;
-130 interrupted; 143 and 129 ended by SIGTERM and SIGHUP.
+Exit codes: 0 success; 1 some inputs or rows failed; 2 wrong usage; 3 cannot continue; 130 interrupted; 143 and 129
+ended by SIGTERM and SIGHUP.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from seehear.cli.train import plan, train
 from seehear.errors import SeehearError
 from seehear.escaping import printable
 
-INTERRUPTED = 128  # and the number of the signal
+SIGNAL_BASE = 128  # exit codes above this are 128 plus the number of a signal
 
 app = typer.Typer(
     add_completion=False,
@@ -50,20 +50,20 @@ def seehear(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
     debug: Annotated[
-        bool, typer.Option("--debug", envvar="SEEHEAR_DEBUG", help="Show where an unexpected error came from.")
+        bool, typer.Option("--debug", envvar="SEEHEAR_DEBUG", help="Show the traceback of an unexpected error.")
     ] = False,
 ) -> None:
-    """Teach a computer to see and hear, from your own few hundred examples, on your own machine."""
+    """Train models that see and hear, from a few hundred examples of your own, on your own machine."""
     if debug:
         os.environ["SEEHEAR_DEBUG"] = "1"
 
 
 def main() -> None:
     interrupts.install_handlers()
-    streams.prepare()
+    streams.configure()
     code = run(sys.argv[1:])
-    if code > INTERRUPTED:
-        # Where the interrupt came within an exec, CPython would end itself by the signal, whatever code it is given.
+    if code > SIGNAL_BASE:
+        # If the interrupt came during an exec, CPython would kill itself with the signal whatever its exit code.
         with suppress(OSError):
             sys.stdout.flush()
         os._exit(code)
@@ -71,7 +71,7 @@ def main() -> None:
 
 
 def run(arguments: Sequence[str]) -> int:
-    """One command, start to end -> its exit code. Nothing escapes as a traceback unless --debug asks for it."""
+    """Run one command and return its exit code. Errors are printed as one line, without a traceback unless --debug."""
     command = typer.main.get_command(app)
     try:
         with command.make_context("seehear", list(arguments) or ["--help"]) as context:
@@ -80,34 +80,34 @@ def run(arguments: Sequence[str]) -> int:
     except typer.Exit as leaving:
         return leaving.exit_code
     except SeehearError as error:
-        return _failed(str(error), error.exit_code)
+        return _fail(str(error), error.exit_code)
     except typer.TyperException as error:
-        return _failed(_usage(error), 2)
+        return _fail(_format_usage_error(error), 2)
     except KeyboardInterrupt as error:
-        by = error if isinstance(error, interrupts.Interrupted) else interrupts.Interrupted(signal.SIGINT)
-        return _failed(by.told, by.exit_code)
+        interrupt = error if isinstance(error, interrupts.Interrupted) else interrupts.Interrupted(signal.SIGINT)
+        return _fail(interrupt.message, interrupt.exit_code)
     except BrokenPipeError:
-        # Whoever read our output has had enough; without this, Python complains when it flushes at exit.
+        # The reader of our output closed it; without this, Python complains when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
-        return _failed(f"{error.filename or 'the system'}: {error.strerror or error}", 3)
+        return _fail(f"{error.filename or 'the system'}: {error.strerror or error}", 3)
     except Exception as error:
         if os.environ.get("SEEHEAR_DEBUG"):
             raise
         what = f"{type(error).__name__}: {error}".strip().splitlines()[0]
-        return _failed(f"unexpected {what}. Next: set SEEHEAR_DEBUG=1 to see where, and please report it.", 3)
+        return _fail(f"unexpected {what}. Next: set SEEHEAR_DEBUG=1 to see the traceback, and please report it.", 3)
     return 0
 
 
-def _usage(error: typer.TyperException) -> str:
-    """The parser's complaint as one line, with the flag that was probably meant."""
+def _format_usage_error(error: typer.TyperException) -> str:
+    """The parser's error as one line, with a suggestion for a misspelled flag."""
     near = get_close_matches(str(getattr(error, "option_name", "")), getattr(error, "possibilities", None) or (), n=1)
     if near:
         return f"{getattr(error, 'message', error)}. Did you mean {near[0]}?"
     return error.format_message().strip()
 
 
-def _failed(message: str, code: int) -> int:
+def _fail(message: str, code: int) -> int:
     red = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
     typer.secho(printable(f"seehear: {message}"), err=True, fg=typer.colors.RED if red else None)
     return code

@@ -1,4 +1,4 @@
-"""`seehear demo`: a whole story on data that needs no download."""
+"""`seehear demo`: makes data, trains, evaluates and predicts, without a download."""
 
 from __future__ import annotations
 
@@ -17,61 +17,63 @@ if TYPE_CHECKING:
 
 MINUTES = 1.5
 
-BEFORE = """\
-Digits that are seen and heard. The handwriting is real (scikit-learn's 1,797 scans, made faint and grainy here); the
-voices are synthetic (espeak-ng, in as much noise as voice). The test has other voices than the training, and other
-people's hands. Everything is made on this machine; nothing is downloaded.
+INTRODUCTION = """\
+Handwritten and spoken digits. The handwriting is real (scikit-learn's 1,797 scans, made faint and noisy), the voices
+are synthetic (espeak-ng, in noise as loud as the voice). The test set has voices and writers that are not in the
+training set. Everything is made on this machine; nothing is downloaded.
 """
 
 
 def demo(
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where to put data and model.")] = Path("demo"),
-    minutes: Annotated[float, typer.Option(help="Time to learn in.")] = MINUTES,
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the data and the model.")] = Path(
+        "demo"
+    ),
+    minutes: Annotated[float, typer.Option(help="Training time.")] = MINUTES,
     seed: options.Seed = None,
 ) -> None:
-    """Watch it learn digits, seen and heard."""
+    """Train a model on handwritten and spoken digits."""
     from seehear import api
     from seehear.demo.digits import make_digits
     from seehear.planning.options import TrainOptions
 
-    _check_ours(out)
-    TrainOptions(minutes, seed=seed)  # refused before anything is made
+    _check_folder(out)
+    TrainOptions(minutes, seed=seed)  # raises before anything is made
     with Display() as display:
-        for line in BEFORE.split("\n"):
+        for line in INTRODUCTION.split("\n"):
             display.say(line)
-        chance = options.given(seed=seed)
-        digits = make_digits(out, **chance, listen=display)
-        model = api.train(digits.train, out / "digits.seehear", minutes=minutes, listen=display, **chance)
-    typer.echo("\nOn voices and hands that it did not learn from:")
-    for by, senses in (("both senses", ["image", "audio"]), ("sight alone", ["image"]), ("hearing alone", ["audio"])):
-        measured = model.evaluate(digits.test, senses=senses)
-        typer.echo(f"  {by:<18} {summarise_metrics(measured.metrics, measured.item)}")
-    typer.echo('\nOn what is no digit at all, the share to which it says "I don\'t know":')
-    for folder in digits.unfamiliar:
-        typer.echo(f"  {folder.name:<18} {_refused(model, folder):4.0%}")
-    typer.echo(_next(out))
+        seeds = options.drop_unset(seed=seed)
+        digits = make_digits(out, **seeds, listen=display)
+        model = api.train(digits.train, out / "digits.seehear", minutes=minutes, listen=display, **seeds)
+    typer.echo("\nOn voices and handwriting that are not in the training set:")
+    for title, senses in (("both senses", ["image", "audio"]), ("image only", ["image"]), ("audio only", ["audio"])):
+        evaluation = model.evaluate(digits.test, senses=senses)
+        typer.echo(f"  {title:<18} {summarise_metrics(evaluation.metrics, evaluation.item)}")
+    typer.echo('\nShare of inputs other than digits that get the answer "I don\'t know":')
+    for folder in digits.not_digits:
+        typer.echo(f"  {folder.name:<18} {_measure_rejected(model, folder):4.0%}")
+    typer.echo(_suggest_commands(out))
 
 
-def _check_ours(out: Path) -> None:
-    """Raises UsageError unless the folder is new, empty, or from an earlier demo."""
-    if out.exists() and any(out.iterdir()) and not (out / "unfamiliar").is_dir():
-        raise UsageError("there is something else in it", where=str(out), hint="choose another folder with --out")
+def _check_folder(out: Path) -> None:
+    """Raises UsageError unless the folder is new, empty, or made by an earlier demo."""
+    if out.exists() and any(out.iterdir()) and not (out / "not-digits").is_dir():
+        raise UsageError("the folder contains other files", where=str(out), hint="choose another folder with --out")
 
 
-def _refused(model: Recogniser, folder: Path) -> float:
-    """The share of a folder's examples that it would not answer."""
+def _measure_rejected(model: Recogniser, folder: Path) -> float:
+    """The share of a folder's examples that get no accepted answer."""
     from seehear.inputs import gather
 
     examples = list(gather([folder], tuple(model.recipe.senses)))
     return len([p for p in model.predict(examples) if not p.accepted]) / len(examples)
 
 
-def _next(out: Path) -> str:
-    model, program = out / "digits.seehear", options.program()
+def _suggest_commands(out: Path) -> str:
+    model, program = out / "digits.seehear", options.program_name()
     return f"""
-Everything lies in {out}/. Try:
+Data and model are in {out}/. Try:
   {program} predict {model} {out}/test/0001.png {out}/test/0001.wav
   {program} predict {model} {out}/test/0001.wav
-  {program} predict {model} {out}/unfamiliar
+  {program} predict {model} {out}/not-digits
   {program} evaluate {model} {out}/test.csv --senses image --report {out}/report
   {program} show {model}"""

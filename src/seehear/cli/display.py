@@ -1,4 +1,4 @@
-"""Events drawn on stderr: bars on a terminal, otherwise a plain line every few seconds; and a line for what is done."""
+"""Shows events on stderr: progress bars on a terminal, otherwise a line now and then, and a line per finished task."""
 
 from __future__ import annotations
 
@@ -13,74 +13,74 @@ from seehear.cli import interrupts
 from seehear.escaping import printable
 from seehear.events import Advanced, Event, Finished, LeftOut, Problem, Said, Started
 
-EVERY_S = 10.0  # how often a task speaks where there are no bars
-NAMED = 20  # how many problems are told one by one before the rest is counted
+INTERVAL_S = 10.0  # between two lines of a task without a bar
+MAX_LISTED = 20  # problems; the rest is only counted
 
 
-class Painter(Protocol):
-    def hear(self, event: Event) -> None: ...
+class ProgressView(Protocol):
+    def update(self, event: Event) -> None: ...
     def close(self) -> None: ...
 
 
 class Display:
-    """A listener for the length of a `with`; `left_out` counts the problems that it told."""
+    """A listener, used as a context manager; `left_out` counts the problems shown."""
 
     left_out = 0
 
     def __init__(self) -> None:
-        self._began_s: dict[str, float] = {}
+        self._start_s: dict[str, float] = {}
 
     def __enter__(self) -> Display:
-        self._painter: Painter = Bars() if sys.stderr.isatty() else Lines()
+        self._view: ProgressView = Bars() if sys.stderr.isatty() else Lines()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._painter.close()
+        self._view.close()
 
     def __call__(self, event: Event) -> None:
-        self._painter.hear(event)
+        self._view.update(event)
         match event:
             case LeftOut(problems):
-                self.problems(problems)
+                self.show_problems(problems)
             case Started(task):
-                self._began_s[task] = time.monotonic()
+                self._start_s[task] = time.monotonic()
             case Advanced():
                 interrupts.raise_pending()
             case Finished(task, done):
-                self.say(f"{task}: {done} in {duration(time.monotonic() - self._began_s.pop(task))}")
+                self.say(f"{task}: {done} in {duration(time.monotonic() - self._start_s.pop(task))}")
             case _:
                 pass
 
     def say(self, text: str) -> None:
-        self._painter.hear(Said(text))
+        self._view.update(Said(text))
 
-    def problems(self, problems: Sequence[Problem]) -> None:
-        """Name what was left out and why."""
+    def show_problems(self, problems: Sequence[Problem]) -> None:
+        """List what was left out and why."""
         self.left_out += len(problems)
         if problems:
             self.say(f"Left out {len(problems):,}:")
-        for problem in problems[:NAMED]:
+        for problem in problems[:MAX_LISTED]:
             self.say("  " + ". ".join(filter(None, (f"{problem.where}: {problem.what}", problem.hint))))
-        if len(problems) > NAMED:
-            self.say(f"  and {len(problems) - NAMED:,} more")
+        if len(problems) > MAX_LISTED:
+            self.say(f"  and {len(problems) - MAX_LISTED:,} more")
 
 
 class Lines:
-    """For logs and pipes: sentences as they come, and long tasks now and then."""
+    """For logs and pipes: messages as they come, and progress every few seconds."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._started: dict[str, Started] = {}
-        self._spoke_s: dict[str, float] = {}
+        self._shown_s: dict[str, float] = {}
 
-    def hear(self, event: Event) -> None:
+    def update(self, event: Event) -> None:
         match event:
             case Said(text):
                 _to_stderr(printable(text))
             case Started(task):
-                self._started[task], self._spoke_s[task] = event, self._clock()
-            case Advanced(task, done, note) if self._clock() - self._spoke_s[task] >= EVERY_S:
-                self._spoke_s[task] = self._clock()
+                self._started[task], self._shown_s[task] = event, self._clock()
+            case Advanced(task, done, note) if self._clock() - self._shown_s[task] >= INTERVAL_S:
+                self._shown_s[task] = self._clock()
                 _to_stderr(", ".join(filter(None, (f"{task}: {_amount(self._started[task], done)}", note))))
             case _:
                 pass
@@ -90,7 +90,7 @@ class Lines:
 
 
 class Bars:
-    """For a terminal: a bar for each task with the time left and what it knows by now, gone when the task is over."""
+    """For a terminal: a bar for each task with the time left and its note; it disappears when the task ends."""
 
     def __init__(self) -> None:
         from rich.console import Console
@@ -105,11 +105,11 @@ class Bars:
             TextColumn("{task.fields[note]}", markup=False),
             console=self._console,
             transient=True,
-            redirect_stdout=False,  # it would send results to stderr
+            redirect_stdout=False,  # otherwise results would go to stderr
         )
         self._tasks: dict[str, tuple[Started, Any]] = {}
 
-    def hear(self, event: Event) -> None:
+    def update(self, event: Event) -> None:
         match event:
             case Said(text):
                 self._console.print(printable(text), markup=False, soft_wrap=True)

@@ -17,7 +17,7 @@ def evaluate(  # noqa: PLR0913 - each flag is an argument
     data: options.Data,
     json: options.Json = False,
     report: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Write a page with the worst mistakes and a picture of them all.")
+        Path | None, typer.Option(metavar="DIR", help="Write an HTML report with plots and the worst mistakes.")
     ] = None,
     senses: options.Senses = None,
     answer: options.Answer = None,
@@ -31,27 +31,27 @@ def evaluate(  # noqa: PLR0913 - each flag is an argument
         ),
     ] = False,
 ) -> None:
-    """Measure a model on examples it has not seen."""
+    """Evaluate a model on examples that it has not seen."""
     from seehear import api
 
-    recogniser = api.load(options.model_file(model, str(data)))
+    recogniser = api.load(options.require_model(model, str(data)))
     with Display() as display:
         evaluation = recogniser.evaluate(
-            options.existing(data),
+            options.require_existing(data),
             listen=display,
-            **options.given(
+            **options.drop_unset(
                 report=report,
-                senses=options.names(senses),
+                senses=options.split_names(senses),
                 answer=answer,
                 wrong_at_most=wrong_at_most,
-                hotwords=options.lines(hotwords),
+                hotwords=options.read_lines(hotwords),
                 tiles=tiles,
                 robustness=robustness,
             ),
         )
-        display.problems(evaluation.skipped)
+        display.show_problems(evaluation.skipped)
         if report is not None:
-            display.say(f"The report: {report / 'index.html'}")
+            display.say(f"Report: {report / 'index.html'}")
     if json:
         typer.echo(as_json(evaluation.to_json()))
     else:

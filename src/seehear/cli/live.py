@@ -1,4 +1,4 @@
-"""`seehear predict MODEL --live -`: answers to sound on stdin, while it comes; or to a long recording."""
+"""`seehear predict MODEL --live -`: answers to sound from stdin as it arrives, or to a long recording."""
 
 from __future__ import annotations
 
@@ -14,42 +14,43 @@ if TYPE_CHECKING:
     from seehear.api import Recogniser
     from seehear.runtime.live import Heard
 
-PORTION_BYTES = 1600  # 50 ms of 16-bit samples at 16 kHz
+CHUNK_BYTES = 1600  # 50 ms of 16-bit samples at 16 kHz
 
 
-def listen(recogniser: Recogniser, source: str, *, json: bool, hotwords: Sequence[str] | None) -> None:
-    """`source` is a recording, or - for raw PCM on stdin, 16-bit, little-endian, 16 kHz, one channel, as of
-    `arecord -f S16_LE -r 16000 -t raw`.
+def predict_live(recogniser: Recogniser, source: str, *, json: bool, hotwords: Sequence[str] | None) -> None:
+    """`source` is a recording, or - for raw PCM from stdin: 16-bit, little-endian, 16 kHz, mono, as
+    `arecord -f S16_LE -r 16000 -t raw` writes it.
 
-    Guesses are printed as JSON, or on a terminal, where the next one takes their place; answers everywhere.
+    Final answers are always printed. Preliminary ones are printed as JSON, or on a terminal, where the next one
+    overwrites them.
     """
-    sound = _portions(sys.stdin.buffer) if source == "-" else _recorded(source)
-    over_last = "\r\033[K" if sys.stdout.isatty() else ""
-    for heard in recogniser.live(sound, hotwords=hotwords):
+    sound = _read_stream(sys.stdin.buffer) if source == "-" else _read_file(source)
+    overwrite = "\r\033[K" if sys.stdout.isatty() else ""
+    for segment in recogniser.live(sound, hotwords=hotwords):
         if json:
-            print(as_json(heard.to_json()), flush=True)
-        elif heard.final:
-            print(over_last + printable(_line(heard)), flush=True)
-        elif over_last:
-            print(f"{over_last}{printable(str(heard))} …", end="", flush=True)
+            print(as_json(segment.to_json()), flush=True)
+        elif segment.final:
+            print(overwrite + printable(_format(segment)), flush=True)
+        elif overwrite:
+            print(f"{overwrite}{printable(str(segment))} …", end="", flush=True)
 
 
-def _line(heard: Heard) -> str:
-    said = heard.prediction
-    if said.answer is None:
-        return said.error
-    return str(heard) + ("" if said.accepted else f"   (I don't know: {said.reason})")
+def _format(segment: Heard) -> str:
+    prediction = segment.prediction
+    if prediction.answer is None:
+        return prediction.error
+    return str(segment) + ("" if prediction.accepted else f"   (I don't know: {prediction.reason})")
 
 
-def _recorded(path: str) -> Iterator[np.ndarray]:
+def _read_file(path: str) -> Iterator[np.ndarray]:
     from seehear.senses.hearing import HEARING
 
     samples = HEARING.read(path)
-    for start in range(0, len(samples), PORTION_BYTES // 2):
-        yield samples[start : start + PORTION_BYTES // 2]
+    for start in range(0, len(samples), CHUNK_BYTES // 2):
+        yield samples[start : start + CHUNK_BYTES // 2]
 
 
-def _portions(stream: BinaryIO) -> Iterator[np.ndarray]:
-    while portion := stream.read(PORTION_BYTES):
-        samples = np.frombuffer(portion[: len(portion) // 2 * 2], "<i2")
+def _read_stream(stream: BinaryIO) -> Iterator[np.ndarray]:
+    while chunk := stream.read(CHUNK_BYTES):
+        samples = np.frombuffer(chunk[: len(chunk) // 2 * 2], "<i2")
         yield samples.astype(np.float32) / np.float32(32768)

@@ -1,6 +1,6 @@
-"""The flags that several commands share, and how their words become values.
+"""The flags that several commands share, and their conversion to Python values.
 
-No flag states a default: one that is not given is not passed on, so the Python signature decides.
+Flags have no defaults here: a flag that is not given is not passed on, so the Python signature decides.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from seehear.errors import UsageError
 SUFFIX = ".seehear"
 
 
-def share(text: str) -> float:
-    """A share of one, from "2%", "2 %" or "0.02"."""
+def parse_share(text: str) -> float:
+    """A share of one from "2%", "2 %" or "0.02"."""
     number, percent, rest = text.strip().partition("%")
     try:
         value = float(number) / (100 if percent else 1)
@@ -30,52 +30,52 @@ def share(text: str) -> float:
     return value
 
 
-def given(**flags: Any) -> dict[str, Any]:
+def drop_unset(**flags: Any) -> dict[str, Any]:
     """Only the flags that were given."""
     return {name: value for name, value in flags.items() if value is not None}
 
 
-def names(text: str | None) -> list[str] | None:
-    """The names in "image,audio"."""
+def split_names(text: str | None) -> list[str] | None:
+    """Split "image,audio" at the commas."""
     return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
 
 
-def lines(path: Path | None) -> list[str] | None:
-    """The lines of a text file that are not empty. Raises UsageError where it cannot be read."""
+def read_lines(path: Path | None) -> list[str] | None:
+    """The lines of a text file that are not empty. Raises UsageError if it cannot be read."""
     if path is None:
         return None
     try:
-        text = existing(path).read_text(encoding="utf-8-sig")
+        text = require_existing(path).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"cannot be read: {error}", where=str(path), allowed="a text file in UTF-8") from None
     return [line.strip() for line in text.splitlines() if line.strip()]
 
 
-def existing(path: Path) -> Path:
-    """The path, if something is there. Raises UsageError with the nearest name that is."""
+def require_existing(path: Path) -> Path:
+    """The path. Raises UsageError, with the most similar name, if nothing exists there."""
     if not path.exists():
-        raise UsageError(f"there is no such file or folder. {nearest(path)}".strip(), where=str(path))
+        raise UsageError(f"there is no such file or folder. {suggest_neighbour(path)}".strip(), where=str(path))
     return path
 
 
-def model_file(path: Path, *asked: str) -> Path:
-    """The path of a model. Raises UsageError where a model is among what it is asked about, or nothing is there."""
-    behind = [name for name in asked if name.endswith(SUFFIX)]
-    if path.suffix != SUFFIX and behind:
-        raise UsageError("not a seehear model file", where=str(path), hint=f"name the model first: {behind[0]} {path}")
-    return existing(path)
+def require_model(path: Path, *inputs: str) -> Path:
+    """The path of a model. Raises UsageError if it does not exist, or if model and inputs are in the wrong order."""
+    models = [name for name in inputs if name.endswith(SUFFIX)]
+    if path.suffix != SUFFIX and models:
+        raise UsageError("not a seehear model file", where=str(path), hint=f"name the model first: {models[0]} {path}")
+    return require_existing(path)
 
 
-def nearest(path: Path) -> str:
-    """The question whether a neighbour with a similar name was meant; "" if there is none."""
+def suggest_neighbour(path: Path) -> str:
+    """The question "Did you mean ...?" with a file of a similar name; "" if there is none."""
     if not path.parent.is_dir():
-        return nearest(path.parent) if path.parent != path else ""
+        return suggest_neighbour(path.parent) if path.parent != path else ""
     close = get_close_matches(path.name, [entry.name for entry in path.parent.iterdir()], n=1)
     return f"Did you mean {path.parent / close[0]}?" if close else ""
 
 
-def program() -> str:
-    """How this program was called, for the commands it suggests."""
+def program_name() -> str:
+    """How this program was called, for the commands that it suggests."""
     called = Path(sys.argv[0])
     return str(called) if called.name == "seehear" and not which("seehear") else "seehear"
 
@@ -83,34 +83,53 @@ def program() -> str:
 Data = Annotated[
     Path,
     typer.Argument(
-        metavar="DATA", help="Folder of class folders, table (csv, tsv, jsonl, parquet), or a tar or zip of one."
+        metavar="DATA",
+        help="A folder with a subfolder for each class, a table (csv, tsv, jsonl, parquet, ...), or a tar or zip of "
+        "either.",
     ),
 ]
 Model = Annotated[Path, typer.Argument(metavar="MODEL", help="A model file, such as pets.seehear.")]
-Senses = Annotated[str | None, typer.Option(metavar="NAMES", help="Use only these: image, audio or image,audio.")]
-Answer = Annotated[str | None, typer.Option(metavar="COLUMN", help="The column or kind of answer: label, score:age.")]
+Senses = Annotated[
+    str | None, typer.Option(metavar="NAMES", help="Use only these senses: image, audio, lips, or image,audio.")
+]
+Answer = Annotated[
+    str | None,
+    typer.Option(
+        metavar="KIND:COLUMN",
+        help="The kind of answer, its column, or both, such as score:age. Kinds: label (classification), score "
+        "(regression), text (speech-to-text), boxes (detection), mask (segmentation). Found in the data unless given.",
+    ),
+]
 WrongAtMost = Annotated[
     float | None,
     typer.Option(
-        parser=share,
+        parser=parse_share,
         metavar="SHARE",
-        help="Accept only what this few are wrong of, such as 2%. Unless given, the fewest that can be promised.",
+        help="Accept answers only as long as at most this share of them is wrong, such as 2%; the model says \"I don't "
+        'know" to the rest. Unless given, the lowest share that the held-out examples support.',
     ),
 ]
 Hotwords = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="Words and phrases to expect in transcripts, one a line.")
+    Path | None, typer.Option(metavar="FILE", help="Words and phrases to expect in transcripts, one per line.")
 ]
 Tiles = Annotated[
-    bool, typer.Option("--tiles", help="Look piece by piece at pictures larger than those learned from: boxes, masks.")
+    bool,
+    typer.Option(
+        "--tiles", help="Cut pictures larger than the training pictures into overlapping tiles (boxes and mask only)."
+    ),
 ]
-Minutes = Annotated[float | None, typer.Option(help="Time to learn in. Chosen from the data unless given.")]
-Steps = Annotated[int | None, typer.Option(help="Learn for so many steps instead: repeats a run exactly.")]
-Held = Annotated[
-    Path | None, typer.Option("--val", metavar="DATA", help="Examples to hold out. Unless given, some of DATA.")
+Minutes = Annotated[float | None, typer.Option(help="Training time. Chosen from the data unless given.")]
+Steps = Annotated[
+    int | None, typer.Option(help="Train for this many steps instead of minutes, which makes a run reproducible.")
+]
+Validation = Annotated[
+    Path | None,
+    typer.Option("--val", metavar="DATA", help="Held-out examples. Unless given, a part of DATA is held out."),
 ]
 RecipeFile = Annotated[
-    Path | None, typer.Option("--recipe", metavar="TOML", help="A recipe that `plan` printed, or a model to repeat.")
+    Path | None,
+    typer.Option("--recipe", metavar="FILE", help="A recipe printed by `plan`, or a model file whose recipe to use."),
 ]
-Seed = Annotated[int | None, typer.Option(help="Number that chance starts from.")]
-Device = Annotated[str | None, typer.Option(metavar="NAME", help="cpu or cuda. The best there is, unless given.")]
+Seed = Annotated[int | None, typer.Option(help="Random seed.")]
+Device = Annotated[str | None, typer.Option(metavar="NAME", help="cpu or cuda. The fastest available unless given.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]

@@ -13,7 +13,7 @@ import typer
 from seehear.amounts import counted
 from seehear.cli import options
 from seehear.cli.display import Display
-from seehear.cli.live import listen
+from seehear.cli.live import predict_live
 from seehear.errors import UsageError
 from seehear.escaping import as_json, printable
 from seehear.events import Advanced, Started
@@ -57,16 +57,16 @@ def predict(  # noqa: PLR0913 - each flag is an argument
     from seehear import api
     from seehear.inputs import gather
 
-    recogniser = api.load(options.model_file(model, *inputs))
+    recogniser = api.load(options.require_model(model, *inputs))
     if live:
         _check_live(inputs, out=out, senses=senses, wrong_at_most=wrong_at_most, tiles=tiles or None, every=every)
-        listen(recogniser, inputs[0], json=json, hotwords=options.lines(hotwords))
+        predict_live(recogniser, inputs[0], json=json, hotwords=options.read_lines(hotwords))
         return
     line, names, summary = Line(), OutputNames(), PredictionSummary(recogniser.recipe)
-    flags = options.given(
-        senses=options.names(senses),
+    flags = options.drop_unset(
+        senses=options.split_names(senses),
         wrong_at_most=wrong_at_most,
-        hotwords=options.lines(hotwords),
+        hotwords=options.read_lines(hotwords),
         tiles=tiles,
     )
     with Display() as display, prediction_writer(out, names) as write:
@@ -152,4 +152,4 @@ def _suggest(name: str) -> str:
     """The question "Did you mean ...?" for a name that does not exist."""
     file = name.partition(" [")[0].partition(", row ")[0]  # without the span or the row
     exists = " + " in name or any(map(os.path.exists, (name, file)))
-    return "" if exists else options.nearest(Path(name))
+    return "" if exists else options.suggest_neighbour(Path(name))

@@ -11,10 +11,10 @@ from seehear.escaping import escaped, printable
 
 
 def show(model: options.Model, json: options.Json = False) -> None:
-    """Tell what a model answers, how good it was, and its limits."""
+    """Print the model card: what a model answers, how good it was, and its limits."""
     from seehear.runtime.bundle import read_bundle
 
-    bundle = read_bundle(options.model_file(model))  # its network is not loaded: that would take longer
+    bundle = read_bundle(options.require_model(model))  # without loading the network, which would take longer
     card = "\n".join(map(printable, bundle.card.split("\n")))
     if json:
         typer.echo(escaped(bundle.recipe.to_json()))

@@ -1,4 +1,4 @@
-"""stdin, stdout and stderr of a command: names need not be text, and results are alone on stdout."""
+"""Configures stdin, stdout and stderr: file names may hold any bytes, and stdout is for results only."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ import sys
 from contextlib import suppress
 
 
-def prepare() -> None:
-    """For the process, before anything is printed."""
-    with suppress(OSError):  # where there is no stdout or no stderr
-        _keep_stdout_for_results()
+def configure() -> None:
+    """Call once, before anything is printed."""
+    with suppress(OSError):  # without stdout or stderr
+        _reserve_stdout()
     for stream in (sys.stdin, sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # file names need not be text in the terminal's encoding
+        if isinstance(stream, io.TextIOWrapper):  # file names may not be valid in the terminal's encoding
             stream.reconfigure(errors="surrogateescape" if stream is sys.stdin else "backslashreplace")
 
 
-def _keep_stdout_for_results() -> None:
-    """What libraries print past Python, onnxruntime among them, goes to stderr: they know stdout by its number."""
+def _reserve_stdout() -> None:
+    """Redirect to stderr what libraries such as onnxruntime print to file descriptor 1, bypassing Python."""
     if not isinstance(sys.stdout, io.TextIOWrapper):
         return
     descriptor, encoding = sys.stdout.fileno(), sys.stdout.encoding

@@ -21,52 +21,60 @@ if TYPE_CHECKING:
 
 def train(  # noqa: PLR0913 - each flag is an argument
     data: options.Data,
-    out: Annotated[Path, typer.Option("--out", "-o", metavar="MODEL", help="Where to put it: pets.seehear.")],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="MODEL", help="The model file to write, such as pets.seehear.")
+    ],
     minutes: options.Minutes = None,
     steps: options.Steps = None,
-    val: options.Held = None,
+    val: options.Validation = None,
     recipe: options.RecipeFile = None,
     start: Annotated[
-        Path | None, typer.Option("--start", metavar="MODEL", help="A model file to train further, instead of anew.")
+        Path | None, typer.Option("--start", metavar="MODEL", help="Continue training from the weights of this model file.")
     ] = None,
     seed: options.Seed = None,
     device: options.Device = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on where a run for the same model was stopped.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Continue an interrupted run for the same model file.")
+    ] = False,
     answer: options.Answer = None,
     senses: options.Senses = None,
     wrong_at_most: options.WrongAtMost = None,
     text: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="What else may be said in transcripts, a sentence a line.")
+        Path | None,
+        typer.Option(metavar="FILE", help="More text for the language model of transcripts, one sentence per line."),
     ] = None,
-    cache: Annotated[Path | None, typer.Option(metavar="DIR", help="Where to keep decoded examples.")] = None,
+    cache: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder for decoded examples and checkpoints. Unless given, MODEL.work."),
+    ] = None,
 ) -> None:
-    """Learn from examples and write a model file."""
+    """Train a model on examples and write a model file."""
     if out.suffix != options.SUFFIX:
-        raise UsageError("a model file is called something.seehear", where=f"-o {out}")
+        raise UsageError("the name of a model file ends in .seehear", where=f"-o {out}")
     from seehear import api
 
     with Display() as display:
         model = api.train(
-            options.existing(data),
+            options.require_existing(data),
             out,
             resume=resume,
             listen=display,
-            **options.given(
+            **options.drop_unset(
                 minutes=minutes,
                 steps=steps,
-                val=val and options.existing(val),
-                recipe=recipe and options.existing(recipe),
-                start=start and options.existing(start),
+                val=val and options.require_existing(val),
+                recipe=recipe and options.require_existing(recipe),
+                start=start and options.require_existing(start),
                 seed=seed,
                 device=device,
                 answer=answer,
-                senses=options.names(senses),
+                senses=options.split_names(senses),
                 wrong_at_most=wrong_at_most,
-                text=options.lines(text),
+                text=options.read_lines(text),
                 cache=cache,
             ),
         )
-        _conclude(display, model, out)
+        _report(display, model, out)
     if model.problems:
         raise typer.Exit(1)
 
@@ -75,16 +83,16 @@ def plan(  # noqa: PLR0913 - each flag is an argument
     data: options.Data,
     minutes: options.Minutes = None,
     steps: options.Steps = None,
-    val: options.Held = None,
+    val: options.Validation = None,
     seed: options.Seed = None,
     device: options.Device = None,
     answer: options.Answer = None,
     senses: options.Senses = None,
     wrong_at_most: options.WrongAtMost = None,
 ) -> None:
-    """Print the recipe that train would follow.
+    """Print the recipe that train would use.
 
-    Edit it and give it back with --recipe."""
+    Edit it and pass it to train with --recipe."""
     import tomli_w
 
     from seehear import api
@@ -92,20 +100,20 @@ def plan(  # noqa: PLR0913 - each flag is an argument
 
     with Display() as display:
         recipe = api.plan(
-            options.existing(data),
+            options.require_existing(data),
             listen=display,
-            **options.given(
+            **options.drop_unset(
                 minutes=minutes,
                 steps=steps,
-                val=val and options.existing(val),
+                val=val and options.require_existing(val),
                 seed=seed,
                 device=device,
                 answer=answer,
-                senses=options.names(senses),
+                senses=options.split_names(senses),
                 wrong_at_most=wrong_at_most,
             ),
         )
-    # What only a training finds out is empty yet, and no business of whoever edits this.
+    # Fields that only training fills in are empty; nobody should edit them.
     readable = recipe.model_dump(mode="json", exclude_none=True, exclude={"answer": opaque(recipe.answer)})
     planned = {name: value for name, value in readable.items() if value != {}}
     sys.stdout.write(escaped_toml(tomli_w.dumps(planned)))
@@ -113,21 +121,20 @@ def plan(  # noqa: PLR0913 - each flag is an argument
         raise typer.Exit(1)
 
 
-def _conclude(display: Display, model: Recogniser, out: Path) -> None:
+def _report(display: Display, model: Recogniser, out: Path) -> None:
     from seehear.answers import ANSWERS
 
-    display.problems(model.problems)
+    display.show_problems(model.problems)
     kind = ANSWERS[model.recipe.kind]
     headline = kind.headline(model.recipe.answer).metric
     for used, result in model.recipe.results.items():
-        by, metrics = used.replace("+", " and "), result["metrics"]
+        senses, metrics = used.replace("+", " and "), result["metrics"]
         first = "" if metrics[headline] is None else f"{headline} {metrics[headline]:.3g}; "
-        display.say(
-            f"By {by}, on {counted(result['n'], 'example')} held out: {first}{summarise_metrics(metrics, kind.item)}."
-        )
+        examples = counted(result["n"], "held-out example")
+        display.say(f"With {senses}, on {examples}: {first}{summarise_metrics(metrics, kind.item)}.")
     display.say("")
     display.say(f"Saved {out} ({out.stat().st_size / 1e6:.1f} MB). Next:")
-    seehear = options.program()
-    display.say(f"  {seehear} predict {out} FILE...     ask it")
-    display.say(f"  {seehear} evaluate {out} DATA       measure it on examples it has not seen")
-    display.say(f"  {seehear} show {out}                what it answers, how good it was, its limits")
+    seehear = options.program_name()
+    display.say(f"  {seehear} predict {out} FILE...     predict")
+    display.say(f"  {seehear} evaluate {out} DATA       evaluate it on examples that it has not seen")
+    display.say(f"  {seehear} show {out}                print its model card")

@@ -1,1 +1,1 @@
-"""Examples that need no download: real handwritten digits, and spoken ones that espeak-ng makes up."""
+"""Examples without a download: real handwritten digits, and spoken ones that espeak-ng synthesises."""

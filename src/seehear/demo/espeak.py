@@ -1,4 +1,4 @@
-"""Speech out of thin air: the espeak-ng library through ctypes, written to memory only.
+"""Speech synthesis: the espeak-ng library through ctypes, into memory only.
 
 espeak-ng is GPL-3.0 and comes with the optional extra `demo`; nothing else in this package touches it.
 Names and numbers are those of its public header, speak_lib.h.
@@ -15,18 +15,18 @@ from numpy.typing import NDArray
 
 from seehear.errors import UsageError
 
-RETRIEVAL, DONT_EXIT = 1, 0x8000  # give samples to a callback; return errors rather than leave the process
-RATE, PITCH = 1, 3  # words a minute; 0 to 100 of the voice's range
+RETRIEVAL, DONT_EXIT = 1, 0x8000  # pass samples to a callback; return errors instead of exiting
+RATE, PITCH = 1, 3  # words per minute; 0 to 100 of the voice's range
 CHARS_UTF8 = 1
 
 _Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
 
 
 def speak(text: str, voice: str, *, words_per_minute: int = 175, pitch: int = 50) -> tuple[NDArray[np.int16], int]:
-    """Samples (T,) and their rate in Hz. `voice` is an accent and a throat: "en-us+f3".
+    """Samples (T,) and their rate in Hz. `voice` is an accent and a variant: "en-us+f3".
 
-    Not for several threads at once: the library keeps its voice in global variables.
-    Raises UsageError for a voice that espeak-ng does not have, or if it is not installed.
+    Not thread-safe: the library keeps its voice in global variables.
+    Raises UsageError for a voice that espeak-ng does not have, or if espeak-ng is not installed.
     """
     library, rate_hz = _library()
     if library.espeak_SetVoiceByName(voice.encode()) != 0:
@@ -38,7 +38,7 @@ def speak(text: str, voice: str, *, words_per_minute: int = 175, pitch: int = 50
     def keep(samples: Any, count: int, _events: Any) -> int:
         if samples and count > 0:
             blocks.append(np.ctypeslib.as_array(samples, (count,)).copy())
-        return 0  # go on
+        return 0  # continue
 
     callback = _Callback(keep)
     library.espeak_SetSynthCallback(callback)
