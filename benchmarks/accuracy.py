@@ -20,9 +20,9 @@ from benchmarks.data import SPEAKERS, Examples, Store, cifar10, cifar10_few, dig
 from benchmarks.results import Figure
 from benchmarks.shifts import under_shift
 from benchmarks.unfamiliar import unfamiliarity
-from seehear.amounts import plural
+from seehear.amounts import pluralise
 from seehear.api import Recogniser, train
-from seehear.events import Advanced, Event, Said
+from seehear.events import Advanced, Event, Notice
 from seehear.measure.evaluate import Evaluation
 from seehear.recipe import Recipe
 from seehear.senses.sight.corruptions import COMMON
@@ -155,7 +155,7 @@ def figure(
 
 def promise_figures(evaluation: Evaluation, at_least: float | None = None) -> Iterator[Figure]:
     """What is promised of what is accepted, how much is accepted at that, and how much of it was wrong."""
-    things, promised = plural(evaluation.item or "answer"), evaluation.wrong_at_most
+    things, promised = pluralise(evaluation.item or "answer"), evaluation.wrong_at_most
     yield Figure(f"promised of the accepted {things}: wrong at most", promised or math.nan, "%")
     yield figure(evaluation, "coverage", f"{things} accepted at that", at_least=at_least)
     if evaluation.metrics["coverage"]:
@@ -196,7 +196,7 @@ class Log:
         self.told_s = time.monotonic()
 
     def __call__(self, event: Event) -> None:
-        if isinstance(event, Said):
+        if isinstance(event, Notice):
             print(f"  {event.text}", file=sys.stderr, flush=True)
         elif isinstance(event, Advanced) and time.monotonic() - self.told_s > TOLD_EVERY_S:
             self.told_s = time.monotonic()

@@ -18,7 +18,7 @@ from benchmarks.data import Examples, Store
 from benchmarks.machine import Pace, pace
 from benchmarks.results import Figure
 from seehear.answers import ANSWERS
-from seehear.events import silence
+from seehear.events import ignore_events
 from seehear.learn.data.cache import DatasetCache
 from seehear.learn.loop.fit import Clock, Run
 from seehear.learn.loop.memory import keep_freed_memory
@@ -160,4 +160,4 @@ def _dataset(pictures: Path, recipe: Recipe, store: Store) -> DatasetCache:
         kinds=tuple(ANSWERS.values()),
         workspace=store.cache / "no-archive",
     )
-    return DatasetCache.build(table, recipe, store.cache / "dataset", listen=silence)
+    return DatasetCache.build(table, recipe, store.cache / "dataset", listen=ignore_events)

@@ -32,7 +32,7 @@ from learning import ANSWER_CELLS, digits_table, recipe_for
 from seehear import api
 from seehear.answers import ANSWERS
 from seehear.errors import DataError, TrainingError, UsageError
-from seehear.events import Event, Said, Started
+from seehear.events import Event, Notice, Started
 from seehear.folders import claimed
 from seehear.learn.run_directory import record_start
 from seehear.runtime.bundle import read_bundle, write_bundle
@@ -103,11 +103,11 @@ def out(tmp_path: Path) -> Path:
 
 def test_a_run_goes_on_from_before_its_first_checkpoint(data: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = stopped(data, out, monkeypatch)
-    assert first[-1] == Said(f"The run is kept in {out}.run. Repeat the command with --resume to continue.")
+    assert first[-1] == Notice(f"The run is kept in {out}.run. Repeat the command with --resume to continue.")
     again = stopped(data, out, monkeypatch, resume=True)
     assert Started("reading", len(LABELS["label"]), "examples") in first
     assert not [event for event in again if isinstance(event, Started)], "what was read is not read again"
-    assert any("will take 16 steps" in event.text for event in again if isinstance(event, Said)), "the recipe is kept"
+    assert any("will take 16 steps" in event.text for event in again if isinstance(event, Notice)), "the recipe is kept"
 
 
 @pytest.mark.parametrize("left", [[], ["checkpoint.safetensors"]], ids=["no run", "no beginning"])

@@ -8,9 +8,9 @@ from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seehear.amounts import counted, duration
+from seehear.amounts import format_count, format_duration
 from seehear.errors import BundleError, DataError, UsageError
-from seehear.events import LeftOut, Listener, Said, silence
+from seehear.events import Listener, Notice, Skipped, ignore_events
 from seehear.files import check_writable
 from seehear.folders import discard, temporary
 from seehear.inputs import gather, is_folder
@@ -97,7 +97,7 @@ class Recogniser:
         tiles: bool = False,
         robustness: bool = False,
         report: str | Path | None = None,
-        listen: Listener = silence,
+        listen: Listener = ignore_events,
     ) -> Evaluation:
         """Ask every row of a table, and compare with its answers.
 
@@ -147,7 +147,7 @@ def train(  # noqa: PLR0913 - one dial and the wishes beside it
     wrong_at_most: float | None = None,
     text: Iterable[str] | None = None,
     cache: Path | None = None,
-    listen: Listener = silence,
+    listen: Listener = ignore_events,
 ) -> Recogniser:
     """Learn from a folder or table of examples; write the model to `out`, if given, at the end.
 
@@ -184,7 +184,7 @@ def train(  # noqa: PLR0913 - one dial and the wishes beside it
             chosen = plan_recipe(table, options, measure_machine(place))
         if text is not None and (recipe is not None or before is None):  # a run that goes on knows it already
             chosen = chosen.model_copy(update={"answer": ANSWERS[chosen.kind].with_language_model(chosen.answer, text)})
-        listen(Said(_estimate(chosen, len(table))))
+        listen(Notice(_estimate(chosen, len(table))))
         bundle, problems = learn(table, chosen, val=held_out, start=model, run=run, device=place, listen=listen)
         if out is not None:
             write_bundle(Path(out), bundle)
@@ -202,7 +202,7 @@ def plan(  # noqa: PLR0913 - the wishes of train
     answer: str | None = None,
     senses: Sequence[str] | None = None,
     wrong_at_most: float | None = None,
-    listen: Listener = silence,
+    listen: Listener = ignore_events,
 ) -> Recipe:
     """The recipe that `train` would follow."""
     from seehear.learn.loop.machine import choose_device
@@ -214,11 +214,11 @@ def plan(  # noqa: PLR0913 - the wishes of train
     place, options = choose_device(device), TrainOptions(minutes, steps, seed, wrong_at_most)
     with temporary() as workspace:
         table, held_out, dropped = _tables(data, val, answer, senses, workspace, listen)
-        listen(LeftOut(dropped))
+        listen(Skipped(dropped))
         recipe = plan_recipe(table, options, measure_machine(place))
         for each in filter(None, (table, held_out)):
             if strange := find_unreadable_answers(each, recipe):
-                listen(LeftOut(strange))
+                listen(Skipped(strange))
         return recipe
 
 
@@ -260,7 +260,7 @@ def _tables(
         discard(workspace / leftover)  # of a run that was cut off
     table = _open(data, answer, senses, workspace / "unpacked")
     for sentence in (*table.notes, *describe_part_overlap(table)):
-        listen(Said(sentence))
+        listen(Notice(sentence))
     held_out, dropped = None, table.problems
     if val is not None:
         held_out = _open(val, answer or table.kind, table.senses, workspace / "unpacked-val")
@@ -268,13 +268,13 @@ def _tables(
     elif "val" in table.parts and "train" in table.parts:
         held_out = table.part("val")
     if "train" in table.parts:
-        listen(Said("learning from the part 'train'" + (" and judging by 'val'" if held_out is not None else "")))
+        listen(Notice("learning from the part 'train'" + (" and judging by 'val'" if held_out is not None else "")))
         table = table.part("train")
     elif table.parts:
         raise _nothing_to_learn_from(table, str(data))
     if val is not None and held_out is not None:
         for sentence in find_overlap(table, held_out).describe(repr(str(data)), repr(str(val))):
-            listen(Said(sentence))
+            listen(Notice(sentence))
     return table, held_out, dropped
 
 
@@ -308,9 +308,9 @@ def _open(data: str | Path, answer: str | None, senses: Sequence[str] | None, wo
 
 def _estimate(recipe: Recipe, examples: int) -> str:
     steps, minutes = recipe.training.steps, recipe.training.minutes
-    amount = counted(steps, "step") if steps else duration(60 * minutes)
+    amount = format_count(steps, "step") if steps else format_duration(60 * minutes)
     sizes = "; ".join(f"{name}: {spec}" for name, spec in recipe.senses.items())
-    learned = f"learning '{recipe.kind}' from {counted(examples, 'example')} will take {amount}"
+    learned = f"learning '{recipe.kind}' from {format_count(examples, 'example')} will take {amount}"
     return f"{learned}. {sizes}; answering with {recipe.answer}"
 
 

@@ -15,22 +15,22 @@ _SCORE = re.compile(rf"{_NUMBER}(?: [\w°%/.²³]+)?(?: \({_NUMBER} to {_NUMBER}
 _FORMULA = re.compile(r"(^|;)(\s*)(?=[=+\-@＝＋－＠\t\r\n|])")
 
 
-def printable(text: str) -> str:
+def escape_unprintable(text: str) -> str:
     """One line for a terminal: control characters and other invisible characters are written as escapes."""
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
-def as_json(value: Any) -> str:
+def to_json_line(value: Any) -> str:
     """JSON in one line that may be printed."""
-    return escaped(json.dumps(value, ensure_ascii=False))
+    return escape_json(json.dumps(value, ensure_ascii=False))
 
 
-def escaped(source: str) -> str:
+def escape_json(source: str) -> str:
     r"""JSON that means the same, with all that is not printable but its line ends as \u001b."""
     return source if source.isprintable() else "".join(_escaped(c, _utf16) for c in source)
 
 
-def escaped_toml(source: str) -> str:
+def escape_toml(source: str) -> str:
     """The same for TOML, which has no surrogate pairs."""
     return "".join(_escaped(c, lambda letter: f"\\U{ord(letter):08x}") for c in source)
 
@@ -54,7 +54,7 @@ class CsvWriter:
 
 
 def _harmless(cell: str) -> str:
-    return printable(cell if _SCORE.fullmatch(cell) else _FORMULA.sub(r"\1\2'", cell))
+    return escape_unprintable(cell if _SCORE.fullmatch(cell) else _FORMULA.sub(r"\1\2'", cell))
 
 
 def _escaped(character: str, escape: Callable[[str], str]) -> str:

@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seehear.amounts import counted
+from seehear.amounts import format_count
 from seehear.answers import ANSWERS
 from seehear.errors import DataError, InputError
-from seehear.events import Advanced, Finished, Listener, Said, Started
+from seehear.events import Advanced, Finished, Listener, Notice, Started
 from seehear.measure.evaluate import Evaluation, evaluate
 from seehear.measure.speed import Speed
 from seehear.media import Input
@@ -135,7 +135,7 @@ def _predict_table(
         if number % PROGRESS_EVERY == 0:
             listen(Advanced(TASK, number))
     speed = Speed(len(table), time.perf_counter() - started_s, duration_s)
-    listen(Finished(TASK, counted(len(table), "example")))
+    listen(Finished(TASK, format_count(len(table), "example")))
     return TableAnswers(answers, accepted, used, problems, speed, tuple(detector.said()))
 
 
@@ -144,10 +144,10 @@ def _select_part(table: Table, listen: Listener) -> Table:
     for part, note in (("test", ""), ("val", ", which may have calibrated the model")):
         if part in table.parts:
             selected = table.part(part)
-            listen(Said(f"evaluating on the part '{part}'{note}"))
+            listen(Notice(f"evaluating on the part '{part}'{note}"))
             if "train" in table.parts:
                 for sentence in find_overlap(table.part("train"), selected).describe("'train'", f"'{part}'"):
-                    listen(Said(sentence))
+                    listen(Notice(sentence))
             return selected
     return table
 

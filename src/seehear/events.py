@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 
-class Problem(Protocol):
+class SkippedItem(Protocol):
     """What a row or file that can not be used says of itself: which, why, and what to do about it."""
 
     @property
@@ -22,7 +22,7 @@ class Problem(Protocol):
 
 
 @dataclass(frozen=True)
-class Said:
+class Notice:
     """A sentence for a person to read."""
 
     text: str
@@ -55,15 +55,15 @@ class Finished:
 
 
 @dataclass(frozen=True)
-class LeftOut:
+class Skipped:
     """Rows and files that can not be used."""
 
-    problems: Sequence[Problem]
+    problems: Sequence[SkippedItem]
 
 
-Event = Said | Started | Advanced | Finished | LeftOut
+Event = Notice | Started | Advanced | Finished | Skipped
 Listener = Callable[[Event], None]
 
 
-def silence(_event: Event) -> None:
+def ignore_events(_event: Event) -> None:
     """The listener of those who want to hear nothing."""

@@ -22,11 +22,11 @@ from PIL import Image
 import seehear
 import tiny
 from seehear import api, cli, folders
-from seehear.amounts import counted, duration
+from seehear.amounts import format_count, format_duration
 from seehear.cli import interrupts, options, run
 from seehear.cli.display import INTERVAL_S, Bars, Display, Lines
 from seehear.errors import DataError
-from seehear.events import Advanced, Finished, Said, Started
+from seehear.events import Advanced, Finished, Notice, Started
 from seehear.results.summary import summarise_metrics
 from seehear.runtime import bundle
 from seehear.runtime.bundle import write_bundle
@@ -216,7 +216,7 @@ def test_a_name_cannot_control_the_terminal(here, capsys):
     assert "\x1b" not in said.out + said.err and r"things/\x1b[31mred.png" in said.out
     run(["show", "things/\x1b[31mred.png"])
     for view in (Lines(), Bars()):
-        view.update(Said("\x1b[31mred.png: empty\r"))
+        view.update(Notice("\x1b[31mred.png: empty\r"))
         view.close()
     said = capsys.readouterr().err
     assert "\x1b[31m" not in said and said.count(r"\x1b[31mred.png: ") == 3 and said.count(r"empty\r") == 2
@@ -402,7 +402,7 @@ class FakeModel:
 
     def __call__(self, data: Path, out: Path, **keywords: Any) -> FakeModel:
         self.data, self.keywords = data, keywords
-        keywords["listen"](Said("column 'label' is the answer"))
+        keywords["listen"](Notice("column 'label' is the answer"))
         out.write_bytes(bytes(2_000_000))
         return self
 
@@ -501,7 +501,7 @@ def test_a_dropped_interrupt_is_raised_again(monkeypatch, foreground):
         display(Started("learning", 60, "s"))
         with pytest.raises(KeyboardInterrupt) if foreground else nullcontext():
             display(Advanced("learning", 1))
-        display(Said("The work is kept"))
+        display(Notice("The work is kept"))
 
 
 WAITING = """
@@ -601,9 +601,9 @@ def test_on_a_terminal_a_line_replaces_the_bar_and_results_go_to_stdout(capsys, 
 
 
 def test_counts_have_singular_and_plural():
-    texts = [counted(n, noun) for noun in ("box", "study", "child") for n in (1, 2)]
+    texts = [format_count(n, noun) for noun in ("box", "study", "child") for n in (1, 2)]
     assert texts == ["1 box", "2 boxes", "1 study", "2 studies", "1 child", "2 children"]
-    assert (counted(0, "example"), counted(1200, "class")) == ("0 examples", "1,200 classes")
+    assert (format_count(0, "example"), format_count(1200, "class")) == ("0 examples", "1,200 classes")
 
 
 @pytest.mark.parametrize(
@@ -620,7 +620,7 @@ def test_counts_have_singular_and_plural():
     ],
 )
 def test_durations_are_readable(seconds, words):
-    assert duration(seconds) == words
+    assert format_duration(seconds) == words
 
 
 def _program(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:

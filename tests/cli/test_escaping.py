@@ -25,7 +25,7 @@ import tiny
 from seehear.answers.boxes.box import Box
 from seehear.answers.boxes.exchange import to_csv
 from seehear.cli import run
-from seehear.escaping import CsvWriter, as_json, escaped_toml, printable
+from seehear.escaping import CsvWriter, escape_toml, escape_unprintable, to_json_line
 from seehear.runtime.bundle import Bundle, write_bundle
 
 FORMULAS = (
@@ -70,8 +70,8 @@ def test_formulas_become_text(cell: str) -> None:
 @pytest.mark.parametrize("cell", COMMANDS)
 def test_terminal_commands_are_escaped(cell: str) -> None:
     (kept,) = write_and_read([cell])
-    assert kept.isprintable() and kept.lstrip("'") == printable(cell)
-    assert as_json(cell).isprintable() and json.loads(as_json(cell)) == cell
+    assert kept.isprintable() and kept.lstrip("'") == escape_unprintable(cell)
+    assert to_json_line(cell).isprintable() and json.loads(to_json_line(cell)) == cell
 
 
 @pytest.mark.parametrize("cell", [*NUMBERS, -3.25, 7, -1, "wren", "Zaunkönig, klein", "a-b", "x=1", "things/a.png", ""])
@@ -91,16 +91,16 @@ def test_no_text_begins_like_a_formula(text: str) -> None:
 @given(st.recursive(st.text(), lambda inner: st.dictionaries(st.text(max_size=4), inner, max_size=3), max_leaves=5))
 @settings(max_examples=200, deadline=None)
 def test_escaped_json_and_toml_have_the_same_value(value: Any) -> None:
-    text = as_json(value)
+    text = to_json_line(value)
     assert text.isprintable() and json.loads(text) == value
     toml = tomli_w.dumps({"value": value})
-    assert tomllib.loads(escaped_toml(toml)) == tomllib.loads(toml)
-    assert all(line.isprintable() for line in escaped_toml(toml).split("\n"))
+    assert tomllib.loads(escape_toml(toml)) == tomllib.loads(toml)
+    assert all(line.isprintable() for line in escape_toml(toml).split("\n"))
 
 
 def test_lone_surrogates_are_valid_json() -> None:
-    assert as_json("a\udcff") == '"a\\udcff"'
-    assert as_json("\U000e0001") == '"\\udb40\\udc01"'
+    assert to_json_line("a\udcff") == '"a\\udcff"'
+    assert to_json_line("\U000e0001") == '"\\udb40\\udc01"'
 
 
 def test_only_escaping_writes_csv() -> None:

@@ -14,7 +14,7 @@ import torch
 from learning import EXAMPLES, dataset_of, recipe_for
 from seehear.answers import ANSWERS
 from seehear.answers.selective import bound_risk
-from seehear.events import Said, silence
+from seehear.events import Notice, ignore_events
 from seehear.learn.calibrate import calibration
 from seehear.learn.calibrate.card import describe_risk, model_card
 from seehear.learn.loop.fit import Clock, fit
@@ -49,7 +49,7 @@ def test_each_example_is_decoded_once_and_few_raw_arrays_are_kept(
     monkeypatch.setattr(calibration, "TUNED", TUNED)
     monkeypatch.setattr(calibration, "Calibrator", Watched)
     monkeypatch.setitem(ANSWERS, kind, counting)
-    recipe = calibration.calibrate_network(network, dataset, np.arange(EXAMPLES), listen=silence)
+    recipe = calibration.calibrate_network(network, dataset, np.arange(EXAMPLES), listen=ignore_events)
     assert len(decoded) == EXAMPLES
     assert max(waiting) < TUNED and waiting[-1] == 0
 
@@ -91,13 +91,13 @@ def test_few_groups_weaken_the_guarantee(groups: np.ndarray, few: int, tmp_path:
     dataset = dataset_of(recipe_for("label", ("image",)), tmp_path)
     dataset.__dict__["groups"] = groups
     selective = calibration.calibrate_network(
-        Network(dataset.recipe).eval(), dataset, np.arange(EXAMPLES), listen=silence
+        Network(dataset.recipe).eval(), dataset, np.arange(EXAMPLES), listen=ignore_events
     ).selective["image"]
     assert selective.few_groups == few
     alone = dataset_of(dataset.recipe, tmp_path / "alone")
     alone.__dict__["groups"] = np.arange(EXAMPLES)
     others = calibration.calibrate_network(
-        Network(dataset.recipe).eval(), alone, np.arange(EXAMPLES), listen=silence
+        Network(dataset.recipe).eval(), alone, np.arange(EXAMPLES), listen=ignore_events
     ).selective["image"]
     assert selective.wrong_at_most >= others.wrong_at_most
 
@@ -110,7 +110,7 @@ def test_the_guarantee_is_stated_once(tmp_path: Path) -> None:
         Network(dataset.recipe).eval(), dataset, np.arange(EXAMPLES), listen=said.append
     )
     recipe = recipe.model_copy(update={"training": recipe.training.model_copy(update={"steps": 1})})
-    promises = [event.text for event in said if isinstance(event, Said)]
+    promises = [event.text for event in said if isinstance(event, Notice)]
     assert promises == [describe_risk(recipe, "image+audio")]
     assert all(
         f"- By {used.replace('+', ' and ')}: {describe_risk(recipe, used)}." in model_card(recipe)
@@ -157,7 +157,7 @@ def test_sets_of_senses_are_calibrated_on_the_examples_that_have_them(tmp_path: 
     dataset = dataset_of(recipe_for("label", ("image", "audio")), tmp_path)
     network = Network(dataset.recipe).eval()
     dataset._preprocessed["image"]._ends[-3:] = dataset._preprocessed["image"]._ends[-4]  # the last have no picture
-    recipe = calibration.calibrate_network(network, dataset, np.arange(EXAMPLES), listen=silence)
+    recipe = calibration.calibrate_network(network, dataset, np.arange(EXAMPLES), listen=ignore_events)
     assert {used: result["n"] for used, result in recipe.results.items()} == {
         "image+audio": EXAMPLES - 3,
         "image": EXAMPLES - 3,
@@ -173,7 +173,7 @@ def test_only_examples_with_a_sense_initialise_its_encoder_and_its_ood_scorer(tm
     assert dataset.has_sense("audio").tolist() == [True, True] + [False] * (EXAMPLES - 2)
     network = Network(dataset.recipe)
     training = dataset.recipe.training.model_copy(update={"steps": 1})
-    fit(network, dataset, np.arange(EXAMPLES), Clock(training, 60.0), saved=tmp_path / "run", listen=silence)
+    fit(network, dataset, np.arange(EXAMPLES), Clock(training, 60.0), saved=tmp_path / "run", listen=ignore_events)
     begun = Network(dataset.recipe).encoders["audio"]
     begun.fit_statistics(dataset.inputs("audio", [0, 1]))
     torch.testing.assert_close(network.encoders["audio"].logmel.mean, begun.logmel.mean)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from learning import PAIRS, SPECS, dataset_of, recipe_for
 from seehear.answers import ANSWERS
 from seehear.errors import TrainingError
-from seehear.events import Said, silence
+from seehear.events import Notice, ignore_events
 from seehear.geometry import TimeStretch
 from seehear.layers.linear import Float32Linear
 from seehear.learn.data.cache import DatasetCache
@@ -152,7 +152,7 @@ def test_training_switches_to_float32_when_bfloat16_keeps_failing(
     )
     assert (progress.step, progress.skipped, progress.precision) == (9, MAX_SKIPPED, "float32")
     assert all_finite(network.parameters())
-    words = [event.text for event in said if isinstance(event, Said)]
+    words = [event.text for event in said if isinstance(event, Notice)]
     assert words == ["no finite gradient in 3 steps in a row, up to step 7: a loss of nan; continuing in float32"]
 
 
@@ -167,7 +167,7 @@ def test_float32_that_keeps_failing_is_an_error_with_its_cause(tmp_path: Path, m
             np.arange(len(dataset)),
             Clock(recipe.training, 60.0),
             saved=tmp_path / "run",
-            listen=silence,
+            listen=ignore_events,
         )
 
 

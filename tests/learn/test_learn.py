@@ -17,7 +17,7 @@ from interrupted import Killed, fit_weights
 from learning import ANSWER_CELLS, ENDINGS, EXAMPLES, PAIRS, PARITY, dataset_of, digits_table, opened, recipe_for
 from seehear import api
 from seehear.errors import TrainingError, UsageError
-from seehear.events import silence
+from seehear.events import ignore_events
 from seehear.learn import export
 from seehear.learn.data.batching import LARGEST_BATCH, make_batches
 from seehear.learn.data.cache import DatasetCache
@@ -63,7 +63,7 @@ def test_sixteen_examples_can_be_memorised(kind: str, senses: tuple[str, ...], t
     torch.manual_seed(0)
     network = Network(dataset.recipe)
     before = _loss(network.eval(), dataset)
-    network, _ = fit(network, dataset, rows, Clock(training, 60.0), saved=tmp_path / "run", listen=silence)
+    network, _ = fit(network, dataset, rows, Clock(training, 60.0), saved=tmp_path / "run", listen=ignore_events)
     after = _loss(network, dataset)
     assert after < (0.75 * before if kind == "label" else before - 0.2), f"loss {before:.3f} -> {after:.3f}"
 
@@ -176,7 +176,7 @@ def test_unreadable_examples_are_named_and_the_others_are_kept(tmp_path: Path) -
     data = digits_table(tmp_path / "data", cells, ("image",))
     (data.parent / "3.png").write_bytes((data.parent / "3.png").read_bytes()[:40])
     table = opened(data, tmp_path)
-    dataset = DatasetCache.build(table, recipe_for("label", ("image",)), tmp_path / "dataset", listen=silence)
+    dataset = DatasetCache.build(table, recipe_for("label", ("image",)), tmp_path / "dataset", listen=ignore_events)
     assert len(dataset) == 23
     assert [Path(problem.where).name for problem in dataset.problems] == ["3.png"]
 
@@ -184,7 +184,7 @@ def test_unreadable_examples_are_named_and_the_others_are_kept(tmp_path: Path) -
 def test_a_text_too_long_for_its_recording_is_named_and_the_others_are_kept(tmp_path: Path) -> None:
     data = digits_table(tmp_path / "data", {"text": [*ANSWER_CELLS["text"][1:], "a b " * 20]}, ("audio",))
     dataset = DatasetCache.build(
-        opened(data, tmp_path), recipe_for("text", ("audio",)), tmp_path / "dataset", listen=silence
+        opened(data, tmp_path), recipe_for("text", ("audio",)), tmp_path / "dataset", listen=ignore_events
     )
     assert len(dataset) == EXAMPLES - 1
     assert [problem.what for problem in dataset.problems] == ["79 letters in 0.3 seconds: nobody speaks so fast"]

@@ -12,7 +12,7 @@ import pytest
 
 from learning import EXAMPLES, PAIRS, dataset_of, recipe_for
 from seehear.answers import ANSWERS
-from seehear.events import silence
+from seehear.events import ignore_events
 from seehear.learn.calibrate import calibration, time_estimate
 from seehear.learn.data.split import DataSplit
 from seehear.learn.model.network import Network
@@ -60,7 +60,7 @@ def test_a_few_examples_are_enough_to_estimate_the_time_for_all(
     monkeypatch.setattr(calibration, "evaluate_scored", slow_evaluation)
     monkeypatch.setattr(time_estimate, "EXAMPLES", 3)
     monkeypatch.setattr(time_estimate, "TUNED", TUNED)
-    took_s = time_estimate.estimate_seconds(Network(dataset.recipe).eval(), split, silence)
+    took_s = time_estimate.estimate_seconds(Network(dataset.recipe).eval(), split, ignore_events)
     assert took_s == pytest.approx((FIT_S + DECODE_S) * EXAMPLES / 2 + TUNE_S * TUNED + EVALUATE_S)
 
 
@@ -71,7 +71,7 @@ def test_every_kind_is_timed_with_an_untrained_network(kind: str, senses: tuple[
     assert (
         0
         < time_estimate.estimate_seconds(
-            Network(dataset.recipe).eval(), DataSplit(dataset, rows, dataset, rows), silence
+            Network(dataset.recipe).eval(), DataSplit(dataset, rows, dataset, rows), ignore_events
         )
         < np.inf
     )
@@ -83,6 +83,8 @@ def test_examples_without_a_sense_are_timed_too(tmp_path: Path) -> None:
     dataset._preprocessed["audio"].lengths[2:] = 0  # only the first two have a sound
     rows = np.arange(EXAMPLES)
     assert (
-        time_estimate.estimate_seconds(Network(dataset.recipe).eval(), DataSplit(dataset, rows, dataset, rows), silence)
+        time_estimate.estimate_seconds(
+            Network(dataset.recipe).eval(), DataSplit(dataset, rows, dataset, rows), ignore_events
+        )
         > 0
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from seehear.events import silence
+from seehear.events import ignore_events
 from seehear.learn.data.cache import DatasetCache
 from seehear.learn.loop import checkpoint
 from seehear.learn.loop.fit import Clock, Run, fit
@@ -26,7 +26,7 @@ def fit_weights(
     network = Network(dataset.recipe)
     clock = Clock(training, 60.0)
     if kill_after is None:
-        return fit(network, dataset, np.arange(len(dataset)), clock, saved=saved, listen=silence)[0].state_dict()
+        return fit(network, dataset, np.arange(len(dataset)), clock, saved=saved, listen=ignore_events)[0].state_dict()
     run = Run.start(network, dataset, np.arange(len(dataset)), clock, saved)
     for batch in run.batches():
         run.step(batch)

@@ -16,7 +16,7 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from seehear.answers import ANSWERS
-from seehear.events import silence
+from seehear.events import ignore_events
 from seehear.learn.data.cache import DatasetCache
 from seehear.recipe import Recipe, Training
 from seehear.senses import SENSES
@@ -112,7 +112,7 @@ def _spoken(digit: int, pictures: int) -> bytes:
 def dataset_of(recipe: Recipe, folder: Path) -> DatasetCache:
     senses = tuple(recipe.senses)
     path = digits_table(folder / "data", {recipe.kind: ANSWER_CELLS[recipe.kind]}, senses)
-    return DatasetCache.build(opened(path, folder, senses), recipe, folder / "dataset", listen=silence)
+    return DatasetCache.build(opened(path, folder, senses), recipe, folder / "dataset", listen=ignore_events)
 
 
 def opened(path: Path, folder: Path, senses: tuple[str, ...] | None = None) -> Table:

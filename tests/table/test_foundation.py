@@ -9,7 +9,7 @@ import pytest
 from test_split import _table
 
 from learning import ANSWER_CELLS, digits_table, opened, recipe_for
-from seehear.events import silence
+from seehear.events import ignore_events
 from seehear.learn.calibrate.card import model_card
 from seehear.learn.data.split import DataSplit, load_split
 from seehear.learn.data.statistics import FEWEST, groups_seen, measure_input_statistics
@@ -85,7 +85,7 @@ def split(tmp_path: Path) -> DataSplit:
         writer.writeheader()
         writer.writerows(row | {"speaker": f"person {i // 2 % 4}"} for i, row in enumerate(rows))
     table = opened(path, tmp_path, ("image",))
-    return load_split(table, None, recipe_for("label", ("image",)), tmp_path / "run", silence)
+    return load_split(table, None, recipe_for("label", ("image",)), tmp_path / "run", ignore_events)
 
 
 def test_what_is_usual_is_learned_from_the_examples_and_stands_on_the_card(split):

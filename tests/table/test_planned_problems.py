@@ -10,14 +10,14 @@ from PIL import Image
 
 from learning import digits_table
 from seehear import api
-from seehear.events import Event, LeftOut
+from seehear.events import Event, Skipped
 from seehear.table import RowProblem
 
 
 def _left_out(data: Path) -> list[RowProblem]:
     events: list[Event] = []
     api.plan(data, steps=5, listen=events.append)
-    return [problem for event in events if isinstance(event, LeftOut) for problem in event.problems]
+    return [problem for event in events if isinstance(event, Skipped) for problem in event.problems]
 
 
 @pytest.mark.parametrize("strange", ["n/a", "NA", "-", "<5", "12 kg", "1,234"])

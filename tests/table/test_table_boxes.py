@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
-from seehear.amounts import counted
+from seehear.amounts import format_count
 from seehear.errors import DataError
 from seehear.table import RowProblem, Table
 from table_kinds import KINDS, Kind, make, opened
@@ -735,7 +735,9 @@ def test_objects_in_cells_are_boxes(tmp_path: Path, objects: Any, ending: str) -
     table = seen(data)
     assert boxes(table)["a.png"] == DRAWN_TWICE
     assert boxes(table).get("b.png", []) == []
-    assert f"a cell of 'objects' holds the boxes of a picture: 2 in {counted(len(table), 'picture')}" in table.notes
+    assert (
+        f"a cell of 'objects' holds the boxes of a picture: 2 in {format_count(len(table), 'picture')}" in table.notes
+    )
 
 
 def test_what_is_wrong_with_objects_is_named(tmp_path: Path) -> None:

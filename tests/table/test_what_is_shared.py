@@ -12,7 +12,7 @@ import tiny
 from learning import digits_table
 from seehear import api
 from seehear.errors import DataError
-from seehear.events import Event, Said
+from seehear.events import Event, Notice
 from seehear.runtime.bundle import Bundle
 from table_kinds import make
 
@@ -27,7 +27,7 @@ def _digits(folder: Path, parts: list[str]) -> Path:
 
 
 def _describe(events: list[Event]) -> list[str]:
-    return [event.text for event in events if isinstance(event, Said) and " too (" in event.text]
+    return [event.text for event in events if isinstance(event, Notice) and " too (" in event.text]
 
 
 def test_planning_says_what_parts_share(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from seehear.cli.predict import predict
 from seehear.cli.show import show
 from seehear.cli.train import plan, train
 from seehear.errors import SeehearError
-from seehear.escaping import printable
+from seehear.escaping import escape_unprintable
 
 SIGNAL_BASE = 128  # exit codes above this are 128 plus the number of a signal
 
@@ -109,5 +109,5 @@ def _format_usage_error(error: typer.TyperException) -> str:
 
 def _fail(message: str, code: int) -> int:
     red = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
-    typer.secho(printable(f"seehear: {message}"), err=True, fg=typer.colors.RED if red else None)
+    typer.secho(escape_unprintable(f"seehear: {message}"), err=True, fg=typer.colors.RED if red else None)
     return code

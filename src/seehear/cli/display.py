@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, Protocol
 
-from seehear.amounts import duration
+from seehear.amounts import format_duration
 from seehear.cli import interrupts
-from seehear.escaping import printable
-from seehear.events import Advanced, Event, Finished, LeftOut, Problem, Said, Started
+from seehear.escaping import escape_unprintable
+from seehear.events import Advanced, Event, Finished, Notice, Skipped, SkippedItem, Started
 
 INTERVAL_S = 10.0  # between two lines of a task without a bar
 MAX_LISTED = 20  # problems; the rest is only counted
@@ -40,21 +40,21 @@ class Display:
     def __call__(self, event: Event) -> None:
         self._view.update(event)
         match event:
-            case LeftOut(problems):
+            case Skipped(problems):
                 self.show_problems(problems)
             case Started(task):
                 self._start_s[task] = time.monotonic()
             case Advanced():
                 interrupts.raise_pending()
             case Finished(task, done):
-                self.say(f"{task}: {done} in {duration(time.monotonic() - self._start_s.pop(task))}")
+                self.say(f"{task}: {done} in {format_duration(time.monotonic() - self._start_s.pop(task))}")
             case _:
                 pass
 
     def say(self, text: str) -> None:
-        self._view.update(Said(text))
+        self._view.update(Notice(text))
 
-    def show_problems(self, problems: Sequence[Problem]) -> None:
+    def show_problems(self, problems: Sequence[SkippedItem]) -> None:
         """List what was left out and why."""
         self.left_out += len(problems)
         if problems:
@@ -75,8 +75,8 @@ class Lines:
 
     def update(self, event: Event) -> None:
         match event:
-            case Said(text):
-                _to_stderr(printable(text))
+            case Notice(text):
+                _to_stderr(escape_unprintable(text))
             case Started(task):
                 self._started[task], self._shown_s[task] = event, self._clock()
             case Advanced(task, done, note) if self._clock() - self._shown_s[task] >= INTERVAL_S:
@@ -111,8 +111,8 @@ class Bars:
 
     def update(self, event: Event) -> None:
         match event:
-            case Said(text):
-                self._console.print(printable(text), markup=False, soft_wrap=True)
+            case Notice(text):
+                self._console.print(escape_unprintable(text), markup=False, soft_wrap=True)
             case Started(task, total, _):
                 self._progress.start()
                 bar = self._progress.add_task(task, total=total, amount="", note="")

@@ -9,7 +9,7 @@ import typer
 
 from seehear.cli import options
 from seehear.cli.display import Display
-from seehear.escaping import as_json, printable
+from seehear.escaping import escape_unprintable, to_json_line
 
 
 def evaluate(  # noqa: PLR0913 - each flag is an argument
@@ -53,8 +53,8 @@ def evaluate(  # noqa: PLR0913 - each flag is an argument
         if report is not None:
             display.say(f"Report: {report / 'index.html'}")
     if json:
-        typer.echo(as_json(evaluation.to_json()))
+        typer.echo(to_json_line(evaluation.to_json()))
     else:
-        typer.echo("\n".join(map(printable, str(evaluation).split("\n"))))
+        typer.echo("\n".join(map(escape_unprintable, str(evaluation).split("\n"))))
     if evaluation.skipped:
         raise typer.Exit(1)

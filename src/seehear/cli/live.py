@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
-from seehear.escaping import as_json, printable
+from seehear.escaping import escape_unprintable, to_json_line
 
 if TYPE_CHECKING:
     from seehear.api import Recogniser
@@ -28,11 +28,11 @@ def predict_live(recogniser: Recogniser, source: str, *, json: bool, hotwords: S
     overwrite = "\r\033[K" if sys.stdout.isatty() else ""
     for segment in recogniser.live(sound, hotwords=hotwords):
         if json:
-            print(as_json(segment.to_json()), flush=True)
+            print(to_json_line(segment.to_json()), flush=True)
         elif segment.final:
-            print(overwrite + printable(_format(segment)), flush=True)
+            print(overwrite + escape_unprintable(_format(segment)), flush=True)
         elif overwrite:
-            print(f"{overwrite}{printable(str(segment))} …", end="", flush=True)
+            print(f"{overwrite}{escape_unprintable(str(segment))} …", end="", flush=True)
 
 
 def _format(segment: Heard) -> str:

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from seehear.amounts import counted
+from seehear.amounts import format_count
 from seehear.cli import options
 from seehear.cli.display import Display
 from seehear.cli.live import predict_live
 from seehear.errors import UsageError
-from seehear.escaping import as_json, printable
+from seehear.escaping import escape_unprintable, to_json_line
 from seehear.events import Advanced, Started
 from seehear.results.summary import PredictionSummary
 from seehear.results.video import FrameByFrame
@@ -74,7 +74,7 @@ def predict(  # noqa: PLR0913 - each flag is an argument
         sources = names.remember_folders(_sources(inputs))
         found = gather(sources, tuple(recogniser.recipe.senses), left_out=progress.skip, written=out)
         for prediction in FrameByFrame(every, out, names, display.say).predict(recogniser, found, flags):
-            print(as_json(prediction.to_json()) if json else line.format(prediction), flush=True)
+            print(to_json_line(prediction.to_json()) if json else line.format(prediction), flush=True)
             write(prediction)
             summary.add(prediction)
             progress.advance(prediction)
@@ -107,8 +107,8 @@ class Line:
         self._width = 0
 
     def format(self, prediction: Prediction) -> str:
-        name = printable(prediction.where)
-        answer = printable(str(prediction).removeprefix(f"{prediction.where}: "))
+        name = escape_unprintable(prediction.where)
+        answer = escape_unprintable(str(prediction).removeprefix(f"{prediction.where}: "))
         self._width = max(self._width, min(len(name), MAX_NAME_WIDTH))
         return f"{name:<{self._width}}  {'unreadable' if prediction.answer is None else answer}"
 
@@ -139,7 +139,7 @@ class Progress:
     def finish(self, summary: PredictionSummary, out: Path | None) -> None:
         """Raises UsageError if there were no inputs."""
         if self._skipped:
-            files = counted(self._skipped, "file")
+            files = format_count(self._skipped, "file")
             self._display.say(f"Skipped {files} that this model cannot read, first {self._first_skipped}")
         if not summary.inputs:
             raise UsageError("no inputs", hint="name files, or folders that contain some")

@@ -7,7 +7,7 @@ import sys
 import typer
 
 from seehear.cli import options
-from seehear.escaping import escaped, printable
+from seehear.escaping import escape_json, escape_unprintable
 
 
 def show(model: options.Model, json: options.Json = False) -> None:
@@ -15,9 +15,9 @@ def show(model: options.Model, json: options.Json = False) -> None:
     from seehear.runtime.bundle import read_bundle
 
     bundle = read_bundle(options.require_model(model))  # without loading the network, which would take longer
-    card = "\n".join(map(printable, bundle.card.split("\n")))
+    card = "\n".join(map(escape_unprintable, bundle.card.split("\n")))
     if json:
-        typer.echo(escaped(bundle.recipe.to_json()))
+        typer.echo(escape_json(bundle.recipe.to_json()))
     elif sys.stdout.isatty():
         from rich.console import Console
         from rich.markdown import Markdown

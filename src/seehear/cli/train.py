@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from seehear.amounts import counted
+from seehear.amounts import format_count
 from seehear.cli import options
 from seehear.cli.display import Display
 from seehear.errors import UsageError
-from seehear.escaping import escaped_toml
+from seehear.escaping import escape_toml
 from seehear.results.summary import summarise_metrics
 
 if TYPE_CHECKING:
@@ -29,7 +29,8 @@ def train(  # noqa: PLR0913 - each flag is an argument
     val: options.Validation = None,
     recipe: options.RecipeFile = None,
     start: Annotated[
-        Path | None, typer.Option("--start", metavar="MODEL", help="Continue training from the weights of this model file.")
+        Path | None,
+        typer.Option("--start", metavar="MODEL", help="Continue training from the weights of this model file."),
     ] = None,
     seed: options.Seed = None,
     device: options.Device = None,
@@ -116,7 +117,7 @@ def plan(  # noqa: PLR0913 - each flag is an argument
     # Fields that only training fills in are empty; nobody should edit them.
     readable = recipe.model_dump(mode="json", exclude_none=True, exclude={"answer": opaque(recipe.answer)})
     planned = {name: value for name, value in readable.items() if value != {}}
-    sys.stdout.write(escaped_toml(tomli_w.dumps(planned)))
+    sys.stdout.write(escape_toml(tomli_w.dumps(planned)))
     if display.left_out:
         raise typer.Exit(1)
 
@@ -130,7 +131,7 @@ def _report(display: Display, model: Recogniser, out: Path) -> None:
     for used, result in model.recipe.results.items():
         senses, metrics = used.replace("+", " and "), result["metrics"]
         first = "" if metrics[headline] is None else f"{headline} {metrics[headline]:.3g}; "
-        examples = counted(result["n"], "held-out example")
+        examples = format_count(result["n"], "held-out example")
         display.say(f"With {senses}, on {examples}: {first}{summarise_metrics(metrics, kind.item)}.")
     display.say("")
     display.say(f"Saved {out} ({out.stat().st_size / 1e6:.1f} MB). Next:")

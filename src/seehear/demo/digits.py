@@ -16,10 +16,10 @@ import soundfile
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from seehear.amounts import counted
+from seehear.amounts import format_count
 from seehear.demo.espeak import speak
 from seehear.escaping import CsvWriter
-from seehear.events import Advanced, Finished, Listener, Started, silence
+from seehear.events import Advanced, Finished, Listener, Started, ignore_events
 
 WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 ACCENTS = ("en-us", "en-gb-scotland", "en-gb-x-rp", "en-029", "en-us-nyc", "en-gb-x-gbclan", "en-gb-x-gbcwmd")
@@ -52,7 +52,7 @@ class Digits:
     not_digits: tuple[Path, ...]
 
 
-def make_digits(folder: Path, *, seed: int = 0, limit: int | None = None, listen: Listener = silence) -> Digits:
+def make_digits(folder: Path, *, seed: int = 0, limit: int | None = None, listen: Listener = ignore_events) -> Digits:
     """Write `train.csv` and `test.csv` (image, audio, label, speaker), their files, and `not-digits/` into a folder.
 
     Training and test have different voices. The same seed gives the same pictures, voices and noise, but espeak-ng
@@ -97,7 +97,7 @@ def _write_table(
             _write_sound(folder / audio, *add_noise(*utter(WORDS[digit], voice, random), random))
             rows.row((image, audio, digit, voice))
             listen(Advanced(task, number))
-    listen(Finished(task, counted(len(examples), "example")))
+    listen(Finished(task, format_count(len(examples), "example")))
     return table
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from seehear.errors import UsageError
-from seehear.events import Listener, Said
+from seehear.events import Listener, Notice
 from seehear.files import write_whole
 from seehear.folders import claimed, empty, remove
 from seehear.learn.model.pretrained import Pretrained
@@ -52,7 +52,7 @@ def run_directory(folder: Path, *, resume: bool, listen: Listener) -> Iterator[N
             if not (folder / MANIFEST).exists():
                 _remove(folder)
             elif isinstance(error, KeyboardInterrupt):
-                listen(Said(f"The run is kept in {folder}. Repeat the command with --resume to continue."))
+                listen(Notice(f"The run is kept in {folder}. Repeat the command with --resume to continue."))
             raise
         _remove(folder)
 

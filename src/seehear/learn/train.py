@@ -7,8 +7,8 @@ from pathlib import Path
 
 import torch
 
-from seehear.amounts import counted
-from seehear.events import Finished, Listener, Said, Started
+from seehear.amounts import format_count
+from seehear.events import Finished, Listener, Notice, Started
 from seehear.learn.calibrate.calibration import calibrate_network, fit_ood_scorers
 from seehear.learn.calibrate.card import model_card
 from seehear.learn.calibrate.time_estimate import estimate_seconds
@@ -57,7 +57,7 @@ def train(
     network = _create_network(recipe, device)
     if start is not None and not saved.exists():
         start.load_into(network)
-        listen(Said(_describe_start(start, recipe)))
+        listen(Notice(_describe_start(start, recipe)))
     network, progress = fit(network, split.train, split.train_rows, clock, saved=saved, listen=listen)
     fit_ood_scorers(network, split.train, split.train_rows)
     recipe = calibrate_network(network, split.val, split.val_rows, listen=listen)
@@ -75,7 +75,7 @@ def _trace(recipe: Recipe, split: DataSplit, folder: Path, listen: Listener) -> 
     listen(Started(TRACING, None, "graphs"))
     graphs = trace_graphs(Network(recipe), split.val, split.val_rows)
     graphs.save(folder)
-    listen(Finished(TRACING, counted(sum(graph is not None for graph in graphs), "graph")))
+    listen(Finished(TRACING, format_count(sum(graph is not None for graph in graphs), "graph")))
     return graphs
 
 

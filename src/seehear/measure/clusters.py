@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seehear.amounts import counted
+from seehear.amounts import format_count
 from seehear.measure.intervals import MIN_CLUSTERS
 from seehear.table.groups import connect_groups, is_group, plural
 
@@ -43,7 +43,7 @@ def find_clusters(rows: int, metadata: Mapping[str, Sequence[str]]) -> Clusters:
         coarsest = min(coded, key=lambda column: int(coded[column].max(initial=-1)))
         ignored += f"; {plural(coarsest)} are too few to resample"
         coded.pop(coarsest)
-    return Clusters(np.arange(rows), counted(rows, "example") + ignored)
+    return Clusters(np.arange(rows), format_count(rows, "example") + ignored)
 
 
 def _encode(cells: Sequence[str]) -> NDArray[np.int64]:

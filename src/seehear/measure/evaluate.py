@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from seehear.amounts import plural
+from seehear.amounts import pluralise
 from seehear.answers import Answer, AnswerKind
 from seehear.errors import DataError
 from seehear.measure.clusters import Clusters, find_clusters
@@ -121,7 +121,7 @@ class Evaluation:
 
     def _describe_accepted(self) -> str:
         """How much is accepted, and how much of that is wrong."""
-        things = plural(self.item) if self.item else "answers"
+        things = pluralise(self.item) if self.item else "answers"
         if not self.metrics["coverage"]:
             return f"accepts none of the {things}: {self.rejection_reason or 'confidence is too low for all'}"
         text = f"accepts {self._quote('coverage')} of the {things}; {self._quote('accepted_error')} of those are wrong"

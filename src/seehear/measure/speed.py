@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from seehear.amounts import duration
+from seehear.amounts import format_duration
 from seehear.measure.formatting import format_number
 
 
@@ -27,5 +27,5 @@ class Speed:
 
     def __str__(self) -> str:
         factor = self.real_time_factor
-        per_minute = "" if factor is None else f"; a minute of recording takes {duration(60 * factor)}"
+        per_minute = "" if factor is None else f"; a minute of recording takes {format_duration(60 * factor)}"
         return f"speed on this machine: {format_number(self.n / self.wall_s)} examples per second{per_minute}"

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from seehear.amounts import counted
+from seehear.amounts import format_count
 from seehear.answers import ANSWERS
 from seehear.errors import DataError, InputError
 from seehear.recipe import Recipe
@@ -76,7 +76,8 @@ def _check_samples(samples: Mapping[str, SenseSample], rows: int, first_error: s
             others = [other for other, read in samples.items() if read.facts]
             hint = f"leave it out with --senses {','.join(others)}" if others else ""
             raise DataError(
-                f"no {name} among {counted(rows, 'example')} can be read; the first error: {first_error}", hint=hint
+                f"no {name} among {format_count(rows, 'example')} can be read; the first error: {first_error}",
+                hint=hint,
             )
         if all(facts["constant"] for facts in sample.facts):
             raise DataError(

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from seehear.amounts import plural
+from seehear.amounts import pluralise
 from seehear.recipe import Recipe
 from seehear.runtime.distribution_shift import ShiftDetector
 
@@ -52,7 +52,7 @@ class PredictionSummary:
         if self.unreadable:
             counts += f", {self.unreadable:,} could not be read"
         for noun, number in self._items.items():
-            counts += f"; {self._accepted_items[noun]:,} of {number:,} {plural(noun)} accepted"
+            counts += f"; {self._accepted_items[noun]:,} of {number:,} {pluralise(noun)} accepted"
         return counts
 
 
@@ -62,7 +62,7 @@ def summarise_metrics(metrics: Mapping[str, float | None], item: str) -> str:
     `item` is what is accepted one by one within an answer, such as a box; "" if an answer is accepted as a whole.
     """
     wrong, accepted, accepted_wrong = (metrics[name] for name in ("wrong", "coverage", "accepted_error"))
-    things = plural(item) if item else "answers"
+    things = pluralise(item) if item else "answers"
     line = f"{_percent(wrong)} wrong; accepts {_percent(accepted)} of the {things}"
     return line + (f", {_percent(accepted_wrong)} of them wrong" if accepted else "")
 

@@ -9,8 +9,8 @@ from itertools import chain, groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from seehear.amounts import counted
-from seehear.escaping import CsvWriter, as_json
+from seehear.amounts import format_count
+from seehear.escaping import CsvWriter, to_json_line
 from seehear.files import write_whole
 from seehear.results.writer import OutputNames, first_file, open_text, reserve_path
 
@@ -73,7 +73,7 @@ class FrameByFrame:
                     write(prediction)
                     yield prediction
         if film.pictures:
-            frames = f"{counted(film.pictures, 'frame')} up to {film.until_s:.1f} s"
+            frames = f"{format_count(film.pictures, 'frame')} up to {film.until_s:.1f} s"
             self.report(f"{film.name}: {frames}; total: {film.seen}")
 
 
@@ -110,4 +110,4 @@ def _video_writer(folder: Path | None, names: OutputNames, film: Film) -> Iterat
         "until_s": round(film.until_s, 3),
         "total": film.seen.to_json(),
     }
-    write_whole(summary, as_json(totals).encode())
+    write_whole(summary, to_json_line(totals).encode())

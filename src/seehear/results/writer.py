@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seehear.errors import UsageError
-from seehear.escaping import CsvWriter, as_json
+from seehear.escaping import CsvWriter, to_json_line
 from seehear.files import write_whole
 from seehear.inputs import is_folder
 
@@ -84,7 +84,7 @@ def prediction_writer(folder: Path | None, names: OutputNames) -> Iterator[Calla
         rows.row(COLUMNS)
 
         def write(prediction: Prediction) -> None:
-            print(as_json(prediction.to_json()), file=lines)
+            print(to_json_line(prediction.to_json()), file=lines)
             rows.row(_to_row(prediction))
             _write_answer_files(folder, prediction, names)
 

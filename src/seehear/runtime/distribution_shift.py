@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
-from seehear.amounts import counted
+from seehear.amounts import format_count
 from seehear.recipe import Recipe
 from seehear.runtime.prediction import Prediction, share
 from seehear.senses import SENSES
@@ -44,6 +44,6 @@ class ShiftDetector:
                 if own == sense and inputs >= FEWEST and beyond > MOST * inputs
             }
             if found:
-                of = counted(inputs, SENSES[sense].noun)
+                of = format_count(inputs, SENSES[sense].noun)
                 ways = " and ".join(f"{beyond:,} of {of} are {way}" for way, beyond in found.items())
                 yield f"{ways} than {most} of those learned from: expect more mistakes than were measured"

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from seehear.amounts import plural
+from seehear.amounts import pluralise
 from seehear.answers import Answer, ItemCount
 
 
@@ -85,7 +85,7 @@ class Prediction:
         """How sure all of it is, or, where only some of it is accepted, how much."""
         if self.items is None or not self.accepted or self.whole_accepted:
             return f"{share(self.confidence)} sure"
-        return f"{self.items.accepted:,} of {self.items.of:,} {plural(self.items.noun)} accepted"
+        return f"{self.items.accepted:,} of {self.items.of:,} {pluralise(self.items.noun)} accepted"
 
 
 def share(part: float, rounded: Callable[[float], int] = math.floor) -> str:

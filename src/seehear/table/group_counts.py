@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from seehear.amounts import counted
+from seehear.amounts import format_count
 from seehear.table.groups import RECORDING, is_group, plural, singular
 from seehear.table.rows import Table
 
@@ -11,7 +11,7 @@ FEW = 5  # people or places below which results on others may well differ
 
 def describe_groups_seen(learned: Table, held_out: Table) -> str:
     """A sentence: how many examples were held out, and from how many values of each column of people or places."""
-    examples = counted(len(held_out), "example")
+    examples = format_count(len(held_out), "example")
     columns = [name for name in held_out.metadata if is_group(name) and name != RECORDING]
     told = [notes for name in columns if (notes := _of_column(name, learned, held_out))]
     if not told:

@@ -34,7 +34,7 @@ def is_bare_group(heading: str) -> bool:
 
 def plural(heading: str) -> str:
     """What the groups of a column are called together: patient_id -> patients."""
-    return amounts.plural(_stem(heading))
+    return amounts.pluralise(_stem(heading))
 
 
 def singular(heading: str) -> str:

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from seehear.amounts import counted
+from seehear.amounts import format_count
 from seehear.errors import DataError, SeehearError
 from seehear.media import SpanColumns, stretch
 from seehear.table import media
@@ -71,7 +71,7 @@ def open_table(
     good, problems = validate_rows(found, columns, reads, roles, confined=packed)
     if not len(good):
         reasons = "; ".join(map(str, (*found.problems, *problems)[:3]))
-        raise DataError(f"none of {counted(len(found.cells), 'example')} can be used: {reasons}", where=str(data))
+        raise DataError(f"none of {format_count(len(found.cells), 'example')} can be used: {reasons}", where=str(data))
     columns = columns.take(good)
     senses_had = {name: cells for name, cells in columns.senses.items() if cells.null_count < len(cells)}
     described, more = _read_file_metadata(found.root, columns, known)
@@ -187,7 +187,8 @@ def _read_file_metadata(
     known = {plural(heading) for heading in columns.metadata}
     new = {heading: told for heading, told in cells.items() if plural(heading) not in known}
     notes = [
-        f"{counted(sum(map(bool, told)), 'file')} say which patient they show: keeping {heading!r} together in splits"
+        f"{format_count(sum(map(bool, told)), 'file')} say which patient they show: keeping {heading!r} together in "
+        "splits"
         for heading, told in new.items()
     ]
     return {heading: pa.chunked_array([pa.array(told, pa.large_string())]) for heading, told in new.items()}, notes
@@ -231,4 +232,4 @@ def _sense_said(sense: SenseLike, headings: dict[str, str], columns: Columns) ->
     named = " and ".join(map(repr, headings))
     cells = columns.senses.get(sense.name)
     count = 0 if cells is None else len(cells) - cells.null_count
-    return f"column {named} holds {counted(count, sense.noun)}"
+    return f"column {named} holds {format_count(count, sense.noun)}"

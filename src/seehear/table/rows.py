@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from seehear.amounts import counted
+from seehear.amounts import format_count
 from seehear.errors import DataError, SeehearError, UsageError
 from seehear.media import Excerpt, Input, medium_of
 
@@ -133,7 +133,7 @@ class Table:
             yield from self._rows(start, min(start + _BATCH, len(self)))
 
     def __repr__(self) -> str:
-        return f"<Table of {counted(len(self), 'example')}: {'+'.join(self.senses)} -> {self.kind}>"
+        return f"<Table of {format_count(len(self), 'example')}: {'+'.join(self.senses)} -> {self.kind}>"
 
     @property
     def parts(self) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from seehear.amounts import counted
+from seehear.amounts import format_count
 from seehear.table.duplicates import group_files_by_content
 from seehear.table.groups import connect_groups, is_group, plural
 from seehear.table.rows import Table
@@ -62,7 +62,7 @@ def split(table: Table, held_out: float, *, seed: int, stratum: Callable[[str], 
         bonds.remove(coarsest)
         given_up.append(coarsest)
     out = _hold_out_rows(strata, held_out, rng)
-    notes = f"held out {out.sum():,} of {counted(len(table), 'example')} at random"
+    notes = f"held out {out.sum():,} of {format_count(len(table), 'example')} at random"
     notes += ", every class in its share" if len(names) > 1 else ""
     return _split(out, notes + _missed(strata, names, out, given_up))
 
@@ -181,7 +181,7 @@ def _hold_out_rows(strata: Indices, share: float, rng: np.random.Generator) -> M
 
 
 def _groups_said(bonds: Sequence[_Bond], groups: Indices, out: Mask) -> str:
-    held, rows = len(np.unique(groups[out])), f"{out.sum():,} of {counted(len(out), 'example')}"
+    held, rows = len(np.unique(groups[out])), f"{out.sum():,} of {format_count(len(out), 'example')}"
     if len(needed := _needed(bonds, groups)) > 1:
         named = " and ".join(dict.fromkeys(bond.things for bond in needed))
         return f"held out {held:,} of {groups.max() + 1:,} groups that share no {named}: {rows}"

@@ -15,7 +15,7 @@ from seehear.answers import ANSWERS
 from seehear.answers.boxes import Boxes
 from seehear.answers.boxes.answer import to_corners
 from seehear.answers.boxes.overlap import box_iou
-from seehear.events import Listener, silence
+from seehear.events import Listener, ignore_events
 from seehear.recipe import Recipe, Training
 from seehear.senses.sight.plan import SightSpec
 
@@ -51,7 +51,7 @@ def scenes(folder: Path, n: int, seed: int, side_px: int = SIDE_PX) -> Path:
     return folder / "boxes.csv"
 
 
-def taught(folder: Path, steps: int, listen: Listener = silence) -> api.Recogniser:
+def taught(folder: Path, steps: int, listen: Listener = ignore_events) -> api.Recogniser:
     sight = SightSpec(
         height=SIDE_PX,
         width=SIDE_PX,

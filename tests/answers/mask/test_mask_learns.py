@@ -120,7 +120,7 @@ def test_shapes_that_were_never_seen_are_found_where_they_are(tmp_path: Path) ->
 
 def test_a_mask_of_another_size_leaves_its_row_out_and_is_named(tmp_path: Path) -> None:
     from learning import opened, recipe_for
-    from seehear.events import silence
+    from seehear.events import ignore_events
     from seehear.learn.data.cache import DatasetCache
 
     data = shapes(tmp_path / "data", 6, 0)
@@ -128,7 +128,7 @@ def test_a_mask_of_another_size_leaves_its_row_out_and_is_named(tmp_path: Path) 
     table = opened(data, tmp_path)
     recipe = recipe_for("mask", ("image",))
     recipe = recipe.model_copy(update={"answer": ANSWERS["mask"].plan(table.answers(), "mask")})
-    dataset = DatasetCache.build(table, recipe, tmp_path / "dataset", listen=silence)
+    dataset = DatasetCache.build(table, recipe, tmp_path / "dataset", listen=ignore_events)
     assert len(dataset) == 5
     (problem,) = table.problems + dataset.problems
     assert problem.where == "examples.csv row 5"
@@ -143,7 +143,7 @@ def test_a_mask_of_another_size_leaves_its_row_out_and_is_named(tmp_path: Path) 
 
 def test_outlines_of_another_size_leave_their_row_out(tmp_path: Path) -> None:
     from learning import recipe_for
-    from seehear.events import silence
+    from seehear.events import ignore_events
     from seehear.learn.data.cache import DatasetCache
 
     data = outlined(tmp_path / "data", 6, 0)
@@ -151,7 +151,7 @@ def test_outlines_of_another_size_leave_their_row_out(tmp_path: Path) -> None:
     table = api._open(data, "mask", None, tmp_path / "ws")
     recipe = recipe_for("mask", ("image",))
     recipe = recipe.model_copy(update={"answer": ANSWERS["mask"].plan(table.answers(), "mask")})
-    dataset = DatasetCache.build(table, recipe, tmp_path / "dataset", listen=silence)
+    dataset = DatasetCache.build(table, recipe, tmp_path / "dataset", listen=ignore_events)
     assert len(dataset) == 5
     (problem,) = table.problems + dataset.problems
     assert "its size is not known, or not the one that they were drawn on" in problem.what

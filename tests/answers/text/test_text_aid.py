@@ -18,7 +18,7 @@ from seehear.answers import ANSWERS
 from seehear.answers.text import TextSpec
 from seehear.answers.text.head import Head
 from seehear.errors import UsageError
-from seehear.events import silence
+from seehear.events import ignore_events
 from seehear.geometry import Cells, Grid
 from seehear.learn.data.cache import DatasetCache
 from seehear.learn.export import export_graphs, trace_graphs
@@ -188,7 +188,9 @@ def dataset(folder: Path, auxiliary: list[str] = SOUNDS, **changes: Any) -> Data
     table = opened(digits_table(folder / "data", cells, ("audio",)), folder)
     recipe = recipe_for("text", ("audio",))
     answer = TEXT.plan(table.answers(), "text", table.auxiliary()).replace(**changes)
-    return DatasetCache.build(table, recipe.model_copy(update={"answer": answer}), folder / "dataset", listen=silence)
+    return DatasetCache.build(
+        table, recipe.model_copy(update={"answer": answer}), folder / "dataset", listen=ignore_events
+    )
 
 
 def test_a_shelf_hands_out_the_aid_with_the_target(tmp_path: Path) -> None:
@@ -241,7 +243,7 @@ def test_a_toy_language_is_understood_sooner_through_its_own_words(tmp_path: Pat
         spec = TEXT.plan(table.answers(), "translation", auxiliary_columns)
         settings = Training(minutes=3, steps=STEPS, batch=16, learning_rate=0.004)
         recipe = Recipe(senses={"audio": HEARING}, kind="text", answer=spec, width=32, training=settings)
-        taught = DatasetCache.build(table, recipe, tmp_path / "dataset", listen=silence)
+        taught = DatasetCache.build(table, recipe, tmp_path / "dataset", listen=ignore_events)
         surprised[auxiliary_columns is not None] = surprise(taught, tmp_path / f"{len(spec.auxiliary_tokens)} letters")
     assert surprised[True] < surprised[False] - 0.03, surprised
 
@@ -250,7 +252,7 @@ def surprise(taught: DatasetCache, saved: Path) -> float:
     """Cross entropy a token of what is written, on the examples that were not taught."""
     torch.manual_seed(0)
     clock = Clock(taught.recipe.training, 1e9)
-    network, _ = fit(Network(taught.recipe), taught, np.arange(TAUGHT), clock, saved=saved, listen=silence)
+    network, _ = fit(Network(taught.recipe), taught, np.arange(TAUGHT), clock, saved=saved, listen=ignore_events)
     batch = taught.batch(np.arange(TAUGHT, len(taught)))
     with torch.no_grad():
         raw = network(batch.inputs, batch.present)

@@ -69,7 +69,7 @@ class BoxesSpec(BaseModel):
         shown = ", ".join(f"{c} ({n:,})" for c, n in zip(self.classes[:10], self.counts, strict=False))
         more = f" and {len(self.classes) - 10:,} more" if len(self.classes) > 10 else ""
         small, median, large = self.sides_px
-        pictures = amounts.counted(self.pictures, "picture")
+        pictures = amounts.format_count(self.pictures, "picture")
         sizes = f"sides of {small:.0f} to {large:.0f} px, median {median:.0f}"
         return f"boxes in {pictures}: {shown}{more}; up to {self.max_boxes:,} per picture, {sizes}"
 
@@ -158,7 +158,7 @@ def plan(cells: Iterable[str], column: str, auxiliary: Sequence[str] | None = No
         pictures, max_boxes = pictures + 1, max(max_boxes, len(boxes))
     if not counts.total():
         hint = "draw a box around each object to be found"
-        raise DataError(f"no box in {amounts.counted(pictures, 'picture')}", where=where, hint=hint)
+        raise DataError(f"no box in {amounts.format_count(pictures, 'picture')}", where=where, hint=hint)
     classes = sorted(counts)
     small, median, large = np.minimum(np.percentile(sides, [5, 50, 95]), UNBOUNDED_PX).tolist()
     return BoxesSpec(

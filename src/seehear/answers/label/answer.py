@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from seehear.amounts import counted
+from seehear.amounts import format_count
 from seehear.answers.heading import are_names, means_classes
 from seehear.answers.label.cells import among, divided, separator
 from seehear.errors import DataError, InputError
@@ -46,7 +46,7 @@ class LabelSpec(BaseModel):
         return {name: i for i, name in enumerate(self.classes)}
 
     def __str__(self) -> str:
-        kinds = counted(len(self.classes), "class")
+        kinds = format_count(len(self.classes), "class")
         shown = ", ".join(f"{c} ({n:,})" for c, n in zip(self.classes[:10], self.counts, strict=False))
         more = f" and {len(self.classes) - 10:,} more" if len(self.classes) > 10 else ""
         return f"{f'any number of {kinds}' if self.several else f'one of {kinds}'}: {shown}{more}"
@@ -111,7 +111,7 @@ def plan(cells: Iterable[str], column: str, auxiliary: Sequence[str] | None = No
     rare = [name for name, times in classes.items() if times < 2]
     if rare:
         raise DataError(
-            f"{counted(len(rare), 'class')} with one example: {_quoted(rare[:5])}{', …' if len(rare) > 5 else ''}",
+            f"{format_count(len(rare), 'class')} with one example: {_quoted(rare[:5])}{', …' if len(rare) > 5 else ''}",
             where=where,
             allowed="at least 2 examples of each class, better 20",
             hint="add examples, merge the class with another, or remove it",
@@ -135,7 +135,7 @@ def means(heading: str) -> bool:
 def describe(cells: Iterable[str], heading: str) -> str:
     """How many classes a column tells apart."""
     between = separator(cells := {cell.strip() for cell in cells}, heading)
-    kinds = counted(len({name for cell in cells for name in divided(cell, between)}), "class")
+    kinds = format_count(len({name for cell in cells for name in divided(cell, between)}), "class")
     return kinds if between is None else f"any number of {kinds} in one cell"
 
 

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from seehear.amounts import duration
+from seehear.amounts import format_duration
 from seehear.answers.ask import Ask
 from seehear.answers.items import ItemCount, accepted_from
 from seehear.answers.platt_scaling import apply_platt
@@ -141,7 +141,7 @@ def _check_sayable(text: str, duration_s: float) -> None:
     """Raises InputError for a text that belongs to another recording, or to more of it than is there."""
     if len(text) > MOST_LETTERS_A_SECOND * duration_s:
         raise InputError(
-            f"{len(text):,} letters in {duration(duration_s)}: nobody speaks so fast",
+            f"{len(text):,} letters in {format_duration(duration_s)}: nobody speaks so fast",
             hint="see that the text is of this recording, and that the recording is whole",
         )
 

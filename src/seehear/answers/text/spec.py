@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from seehear.amounts import counted
+from seehear.amounts import format_count
 from seehear.answers.text.normalisation import normalise
 from seehear.decoding.bpe import Tokeniser
 from seehear.decoding.hotwords import Hotwords
@@ -59,9 +59,11 @@ class TextSpec(BaseModel):
         joined = "".join(letters).strip()
         shown = joined if len(joined) <= 60 else joined[:60] + "…"
         subwords = len(self.tokens) - len(letters)
-        spelling = f"{counted(len(letters), 'letter')} ({shown})" + (f" and {subwords:,} subwords" if subwords else "")
+        spelling = f"{format_count(len(letters), 'letter')} ({shown})" + (
+            f" and {subwords:,} subwords" if subwords else ""
+        )
         name = "translation" if self.translated else "text"
-        size = f"{counted(self.words, 'different word')} in {counted(self.texts, 'text')}"
+        size = f"{format_count(self.words, 'different word')} in {format_count(self.texts, 'text')}"
         auxiliary = len(self.auxiliary_tokens)
         source = f"; also learns the words spoken, in {auxiliary} letters" if auxiliary else ""
         return f"{name} in {spelling}; {size}{source}"

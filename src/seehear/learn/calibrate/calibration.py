@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from seehear.amounts import counted
+from seehear.amounts import format_count
 from seehear.answers import ANSWERS, AnswerKind, Arrays, Ask, Decoder, Items
 from seehear.answers.selective import USUAL, RiskBounds, bound_risk, choose_target_risk, growth_needed
-from seehear.events import Advanced, Finished, Listener, Said, Started
+from seehear.events import Advanced, Finished, Listener, Notice, Started
 from seehear.geometry import Geometry
 from seehear.learn.calibrate.card import describe_risk
 from seehear.learn.data.cache import Batch, DatasetCache
@@ -62,7 +62,7 @@ def calibrate_network(network: Network, dataset: DatasetCache, rows: NDArray[np.
             selective[used], results[used] = calibrator.calibrate(recipe.wrong_at_most)
     recipe = recipe.model_copy(update={"selective": selective, "ood_threshold": thresholds, "results": results})
     if (every := used_key(recipe.senses)) in selective:
-        listen(Said(describe_risk(recipe, every)))
+        listen(Notice(describe_risk(recipe, every)))
     return recipe
 
 
@@ -197,7 +197,7 @@ def predict_held_out(
                 calibrator.add(int(chosen[index]), {key: value[index] for key, value in arrays.items()})
         done += len(chosen)
         listen(Advanced(TASK, done))
-    listen(Finished(TASK, counted(len(rows), "example")))
+    listen(Finished(TASK, format_count(len(rows), "example")))
     return calibrators, {name: np.concatenate(own) for name, own in scores.items()}
 
 

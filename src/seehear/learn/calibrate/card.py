@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from seehear.amounts import counted, duration, plural
+from seehear.amounts import format_count, format_duration, pluralise
 from seehear.answers import ANSWERS
 from seehear.answers.selective import USUAL
 from seehear.measure.formatting import format_percent
@@ -38,8 +38,8 @@ def model_card(recipe: Recipe) -> str:
         "",
         "## Training",
         "",
-        f"{recipe.training.steps:,} steps of {counted(recipe.training.batch, 'example')} in a budget of "
-        f"{duration(60 * recipe.training.minutes)}, seed {recipe.training.seed}, {recipe.training.precision}.",
+        f"{recipe.training.steps:,} steps of {format_count(recipe.training.batch, 'example')} in a budget of "
+        f"{format_duration(60 * recipe.training.minutes)}, seed {recipe.training.seed}, {recipe.training.precision}.",
         "",
     ]
     return "\n".join(lines)
@@ -48,7 +48,7 @@ def model_card(recipe: Recipe) -> str:
 def _table(recipe: Recipe) -> list[str]:
     headline = ANSWERS[recipe.kind].headline(recipe.answer).metric
     item = ANSWERS[recipe.kind].item
-    accepted = f"{plural(item)} accepted" if item else "accepted"
+    accepted = f"{pluralise(item)} accepted" if item else "accepted"
     rows = [f"| senses used | examples | {headline} | {accepted} | of those wrong |", "|---|---|---|---|---|"]
     for used, result in recipe.results.items():
         figures = [_figure(result, name) for name in (headline, "coverage")]
@@ -60,18 +60,18 @@ def _table(recipe: Recipe) -> list[str]:
 def describe_risk(recipe: Recipe, used: str) -> str:
     """The guarantee on answers accepted by a set of senses, and what a stricter one would take if it is a weak one."""
     selective, accepted = recipe.selective[used], recipe.results[used]["metrics"]["coverage"]
-    items = plural(ANSWERS[recipe.kind].item or "answer")
+    items = pluralise(ANSWERS[recipe.kind].item or "answer")
     coverage = f"{format_percent(accepted)} are accepted" if accepted else "none is accepted, as too many were wrong"
     risk = f"at most {_percent(selective.wrong_at_most)} of accepted {items} are wrong; {coverage}"
     if selective.wrong_at_most <= USUAL or recipe.wrong_at_most is not None:
         return risk
     if selective.few_groups:
-        groups = counted(selective.few_groups, "group")
+        groups = format_count(selective.few_groups, "group")
         return (
             f"{risk}; the held-out examples come from {groups}, such as speakers: with more, fewer could be guaranteed"
         )
     if selective.more_held_out is not None:
-        return f"{risk}; {counted(selective.more_held_out, 'more held-out example')} would allow {_percent(USUAL)}"
+        return f"{risk}; {format_count(selective.more_held_out, 'more held-out example')} would allow {_percent(USUAL)}"
     return f"{risk}; too many were wrong to guarantee {_percent(USUAL)} and still accept most"
 
 

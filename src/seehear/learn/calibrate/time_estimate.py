@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-from seehear.amounts import counted
-from seehear.events import Finished, Listener, Started, silence
+from seehear.amounts import format_count
+from seehear.events import Finished, Listener, Started, ignore_events
 from seehear.learn.calibrate.calibration import (
     FEWEST,
     TUNED,
@@ -42,7 +42,7 @@ def estimate_seconds(network: Network, split: DataSplit, listen: Listener) -> fl
     listen(Started(TASK, None, "examples"))
     _time_calibration(network, split, FEWEST)  # the first call is slow
     timings = _time_calibration(network, split, EXAMPLES)
-    listen(Finished(TASK, counted(min(EXAMPLES, len(split.val_rows)), "example")))
+    listen(Finished(TASK, format_count(min(EXAMPLES, len(split.val_rows)), "example")))
     scored = min(len(split.train_rows), BANK)
     held_out = len(calibration_rows(network, split.val, split.val_rows))
     held_out_s = (timings.predict_s + timings.decode_s) * held_out + timings.tune_s * min(held_out, TUNED)
@@ -55,7 +55,7 @@ def _time_calibration(network: Network, split: DataSplit, most: int) -> Timings:
     lap_s = _stopwatch()
     fit_ood_scorers(network, split.train, split.train_rows, most)
     ood_s = lap_s() / min(len(split.train_rows), most)
-    calibrators, _ = predict_held_out(network, split.val, held_out, silence)
+    calibrators, _ = predict_held_out(network, split.val, held_out, ignore_events)
     predict_s = lap_s() / len(held_out)
     enough = [calibrator for calibrator in calibrators.values() if len(calibrator.rows) >= FEWEST]
     for calibrator in enough:

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from seehear.amounts import counted
+from seehear.amounts import format_count
 from seehear.answers import ANSWERS
 from seehear.errors import DataError, InputError
 from seehear.events import Advanced, Finished, Listener, Started
@@ -190,12 +190,12 @@ def _decode_all(table: Table, recipe: Recipe, folder: Path, listen: Listener) ->
                 places.append(asdict(decoded.geometry))
         if number % REPORT_EVERY == 0:
             listen(Advanced(TASK, number))
-    listen(Finished(TASK, counted(len(table), "example")))
+    listen(Finished(TASK, format_count(len(table), "example")))
     for writer in writers.values():
         writer.close()  # before the index, which marks them as complete
     if not kept:
         first = f"; the first: {problems[0]}" if problems else ""
-        raise DataError(f"none of {counted(len(table), 'example')} can be used{first}", where=str(table.root))
+        raise DataError(f"none of {format_count(len(table), 'example')} can be used{first}", where=str(table.root))
     return {"kept": kept, "problems": [problem.to_json() for problem in problems], "geometry": places}
 
 

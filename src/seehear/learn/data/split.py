@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from seehear.answers import ANSWERS
 from seehear.answers.selective import achievable_risk, effective_items, held_out_needed
 from seehear.errors import DataError
-from seehear.events import Listener, Said
+from seehear.events import Listener, Notice
 from seehear.learn.data.cache import DatasetCache
 from seehear.recipe import Recipe
 from seehear.runtime.prediction import share, wish
@@ -52,11 +52,11 @@ def load_split(table: Table, val: Table | None, recipe: Recipe, run: Path, liste
             seed=recipe.training.seed,
             stratum=ANSWERS[recipe.kind].stratum,
         )
-        listen(Said(parts.notes))
+        listen(Notice(parts.notes))
         split = DataSplit(train, parts.train, train, parts.held_out)
     _check_size(split, recipe, where=str(table.root))
     if recipe.wrong_at_most is not None and (warning := _warn_too_few(split, recipe.wrong_at_most)):
-        listen(Said(warning))
+        listen(Notice(warning))
     return split
 
 

@@ -15,10 +15,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from seehear.amounts import counted
+from seehear.amounts import format_count
 from seehear.answers import ANSWERS
 from seehear.errors import TrainingError
-from seehear.events import Advanced, Finished, Listener, Said, Started
+from seehear.events import Advanced, Finished, Listener, Notice, Started
 from seehear.learn.data.batching import make_batches
 from seehear.learn.data.cache import Batch, DatasetCache
 from seehear.learn.data.concatenation import concatenate
@@ -89,7 +89,7 @@ def fit(
         checkpoint.save(saved, run.progress, network, run.average, run.optimizers)
     else:
         run.restore(saved)
-    listen(Finished(TASK, f"{counted(run.progress.step, 'step')} in {run.autotuner.current}"))
+    listen(Finished(TASK, f"{format_count(run.progress.step, 'step')} in {run.autotuner.current}"))
     return run.average.eval(), run.progress
 
 
@@ -230,7 +230,7 @@ class Run:
     def _switch_to_float32(self, why: str, listen: Listener) -> None:
         self.autotuner.drop_bfloat16()
         self.progress.bfloat16_failed, self.progress.skipped_in_a_row = True, 0
-        listen(Said(f"{why}; continuing in float32"))
+        listen(Notice(f"{why}; continuing in float32"))
 
     def _loss(self, batch: Batch) -> Tensor:
         """Mean loss over the batch and over the sets of senses: modality dropout, with all cases in every step."""

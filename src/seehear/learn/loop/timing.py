@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import torch
 
-from seehear.events import silence
+from seehear.events import ignore_events
 from seehear.learn.data.cache import DatasetCache
 from seehear.learn.loop.execution import Autotuner, Execution
 from seehear.learn.loop.fit import Clock, Run
@@ -33,7 +33,7 @@ def step_seconds(recipe: Recipe, table: Table, *, device: torch.device, precisio
     """Seconds of one training step of this recipe, with little influence of other programs."""
     sample = table.take(np.linspace(0, len(table) - 1, min(len(table), EXAMPLES)).astype(np.int64))
     with TemporaryDirectory(prefix="seehear-") as folder:
-        dataset = DatasetCache.build(sample, recipe, Path(folder), listen=silence)
+        dataset = DatasetCache.build(sample, recipe, Path(folder), listen=ignore_events)
         network: Network = Network(recipe).to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         clock = Clock(recipe.training, seconds=1e9)  # so far from the end that the learning rate stays constant
         run = Run.start(network, dataset, np.arange(len(dataset)), clock, Path(folder, "no-checkpoint"))

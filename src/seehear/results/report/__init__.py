@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import jinja2
 from PIL import Image
 
-from seehear.amounts import plural
+from seehear.amounts import pluralise
 from seehear.answers import AnswerKind
 from seehear.answers.figure import SCREEN
 from seehear.files import write_whole
@@ -111,7 +111,7 @@ def _render(evaluation: Evaluation, spec: Any, mistakes: Sequence[Mistake], imag
 
 def _headline_cards(evaluation: Evaluation) -> list[tuple[str, str, str]]:
     """(value, label, interval) of each of SHARES that is defined."""
-    things = plural(evaluation.item) if evaluation.item else "answers"
+    things = pluralise(evaluation.item) if evaluation.item else "answers"
     labels = ("of the answers are wrong", f"of the {things} are accepted", "of those are wrong")
     return [
         (value, label, interval)

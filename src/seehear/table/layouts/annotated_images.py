@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from seehear.amounts import counted
+from seehear.amounts import format_count
 from seehear.table.layouts.box_cells import Annotations
 from seehear.table.layouts.image_sizes import reconcile_sizes
 from seehear.table.layouts.outline_cells import WITHOUT, make_lazy_answers
@@ -71,14 +71,14 @@ class AnnotatedImages:
         )
 
     def _sentence(self, layout: str) -> str:
-        boxes, pictures = counted(len(self.things.label), "box"), counted(len(self.image), "picture")
+        boxes, pictures = format_count(len(self.things.label), "box"), format_count(len(self.image), "picture")
         outlined = f", {self.things.outlined:,} outlined," if self.things.outlined else ""
-        tagged = f"; {counted(len(self.tags), 'picture')} with a label of the whole picture" if self.tags else ""
+        tagged = f"; {format_count(len(self.tags), 'picture')} with a label of the whole picture" if self.tags else ""
         return f"{layout}: {boxes}{outlined} in {pictures}{tagged}"
 
     def _empty(self) -> list[str]:
         empty = len(self.image) - len({*self.things.picture, *self.tags})
-        return [f"{counted(empty, 'picture')} without anything drawn: read as empty pictures"] if empty else []
+        return [f"{format_count(empty, 'picture')} without anything drawn: read as empty pictures"] if empty else []
 
 
 def _label(tags: Sequence[str], several: bool) -> str | None:

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from seehear.amounts import counted
+from seehear.amounts import format_count
 from seehear.table.layouts.raw_table import AnswerColumn
 from seehear.table.media import is_valid_text
 from seehear.table.rows import RowProblem
@@ -182,7 +182,7 @@ def _repeated(boxes: BoxColumns, xyxy: NDArray[np.float64]) -> NDArray[np.bool_]
 
 def _told(rows: NDArray[np.bool_], what: str, named: Callable[[int], str]) -> list[str]:
     number = int(rows.sum())
-    return [f"{counted(number, 'box')} {what}; the first: {named(int(rows.argmax()))}"] if number else []
+    return [f"{format_count(number, 'box')} {what}; the first: {named(int(rows.argmax()))}"] if number else []
 
 
 def _written(boxes: BoxColumns, pictures: int) -> pa.ChunkedArray:

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from seehear.amounts import counted
+from seehear.amounts import format_count
 from seehear.table.cell_values import parse_numbers
 from seehear.table.column_roles import find_image_column
 from seehear.table.directories import summarise_names
@@ -73,7 +73,7 @@ def _together(found: RawTable, headings: _Headings) -> RawTable:
     drawn = encode_boxes(boxes, sizes, lambda i: found.where(int(where[i])))
     nameless = [RowProblem(found.where(int(row)), "it names no picture") for row in np.flatnonzero(~named)]
     kept, varying = _kept(cells.filter(pa.array(named)), picture, headings)
-    notes = [f"a row is a box: {len(where):,} in {counted(len(first), 'picture')}", *relative, *drawn.notes]
+    notes = [f"a row is a box: {len(where):,} in {format_count(len(first), 'picture')}", *relative, *drawn.notes]
     notes += [UNNAMED] if headings.label is None else []
     notes += [f"not used, for it differs from box to box: {summarise_names(varying)}"] if varying else []
     return replace(

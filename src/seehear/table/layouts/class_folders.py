@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from seehear.amounts import counted
+from seehear.amounts import format_count
 from seehear.media import medium_of, medium_of_file
 from seehear.table.directories import find_part_folders, list_visible, summarise_names, walk_files
 from seehear.table.layouts.raw_table import RawTable, make_text_table
@@ -112,8 +112,8 @@ def _sentences(examples: _Examples) -> list[str]:
         "video": examples.video,
     }
     counts = {noun: sum(cell is not None for cell in cells) for noun, cells in named.items()}
-    what = " and ".join(counted(count, noun) for noun, count in counts.items() if count)
+    what = " and ".join(format_count(count, noun) for noun, count in counts.items() if count)
     both = ", both seen and heard" if counts["video"] else ""
     where = " in class folders" if any(examples.label) else ""
-    pairs = f", {counted(examples.pairs, 'pair')} with one name among them" if examples.pairs else ""
+    pairs = f", {format_count(examples.pairs, 'pair')} with one name among them" if examples.pairs else ""
     return [what + both + where + pairs]

@@ -16,7 +16,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from seehear.amounts import counted
+from seehear.amounts import format_count
 from seehear.errors import DataError
 from seehear.table.file_checks import is_file
 from seehear.table.layouts.annotation_files import find_annotation_files, parse_size_px, read_beginning, read_json
@@ -158,5 +158,5 @@ def _joined(base: str, folder: str) -> str:
 def _sentences(files: Sequence[tuple[str, str]], found: _Pictures) -> Iterator[str]:
     named = ", ".join(name for name, _ in files)
     outlined = f", {found.things.outlined:,} outlined," if found.things.outlined else ""
-    boxes, pictures = counted(len(found.things.label), "box"), counted(len(found.image), "picture")
+    boxes, pictures = format_count(len(found.things.label), "box"), format_count(len(found.image), "picture")
     yield f"COCO: {boxes}{outlined} in {pictures}, by {named}"

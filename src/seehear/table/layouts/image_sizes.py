@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from seehear.amounts import counted
+from seehear.amounts import format_count
 from seehear.media import ON_THEIR_SIDE, RAW_EXIF, orientation
 from seehear.table.directories import is_within_boundary
 
@@ -54,7 +54,7 @@ def reconcile_sizes(root: Path, files: Sequence[str], told_px: Sequence[tuple[fl
     own, told = read_sizes_px(root, files), np.array(told_px, np.float64).reshape(-1, 2)
     unknown = np.isnan(own)
     differ = np.flatnonzero((np.isfinite(told) & ~unknown & (own != told)).any(1)).tolist()
-    what = f"{counted(len(differ), 'picture')} of another size than told: that of the file counts"
+    what = f"{format_count(len(differ), 'picture')} of another size than told: that of the file counts"
     return ImageSizes(np.where(unknown, told, own), told, [f"{what}; the first: {files[i]}" for i in differ[:1]])
 
 

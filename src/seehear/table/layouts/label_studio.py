@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
-from seehear.amounts import counted
+from seehear.amounts import format_count
 from seehear.errors import DataError
 from seehear.media import medium_of
 from seehear.strict_json import from_json
@@ -60,7 +60,7 @@ def read_label_studio(place: Path) -> RawTable | None:
             about = {name: str(cell) for name, cell in task.data.items() if name != key and _is_plain(cell)}
             tasks.add(file, part, about, task.results or [], task.place)
     if repeated:
-        notes.append(f"{counted(repeated, 'task')} annotated more than once: the first annotation counts")
+        notes.append(f"{format_count(repeated, 'task')} annotated more than once: the first annotation counts")
     return tasks.found(root, notes)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from seehear.amounts import counted
+from seehear.amounts import format_count
 from seehear.errors import DataError
 from seehear.media import medium_of
 from seehear.table.layouts.annotation_files import parse_number, parse_size_px
@@ -82,7 +82,7 @@ class Tasks:
         columns = self._columns()
         files = [next(row[sense] or "" for sense in _SENSES.values() if sense in row) for row in self.rows]
         sizes = partial(reconcile_sizes, root, files, self.size_px)
-        boxes, examples = counted(len(self.things.label), "box"), counted(len(self.rows), "example")
+        boxes, examples = format_count(len(self.things.label), "box"), format_count(len(self.rows), "example")
         drawn = bool(self.things.label) or not any(self.answers)
         return RawTable(
             root,

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from seehear.amounts import counted
+from seehear.amounts import format_count
 from seehear.errors import DataError
 from seehear.media import medium_of
 from seehear.table.directories import find_part_folders, has_table_extension, list_visible, summarise_names, walk_files
@@ -194,7 +194,7 @@ def _by_recording(
             told.setdefault(stem, []).append(label)
     for file, count in lost.items():
         what = f"no recording {file!r} beside it" if file else "no recording of this name beside it"
-        examples.problems.append(RowProblem(name, f"{what} ({counted(count, 'label')} lost)"))
+        examples.problems.append(RowProblem(name, f"{what} ({format_count(count, 'label')} lost)"))
     return told
 
 
@@ -236,7 +236,7 @@ def _others(labels: Sequence[TimedLabel], taken: set[str]) -> dict[str, list[str
 
 def _sentences(examples: _Examples, answers: dict[str, list[str | None]]) -> Iterator[str]:
     formats = " and ".join(kind for kind in _FORMATS if kind in examples.formats)
-    what = f"{counted(len(examples.labels), 'label')} of {counted(examples.recordings, 'recording')}"
+    what = f"{format_count(len(examples.labels), 'label')} of {format_count(examples.recordings, 'recording')}"
     yield f"{formats}: {what}; each label is an example"
     if len(answers) > 1:
         told = (f"{heading!r} ({sum(cell is not None for cell in cells):,})" for heading, cells in answers.items())
@@ -247,6 +247,6 @@ def _sentences(examples: _Examples, answers: dict[str, list[str | None]]) -> Ite
         other = "text" if heading == "label" else "label"
         yield f"its labels {come}; --answer {other}:{heading} reads them the other way"
     if examples.unlabelled:
-        yield f"left out {counted(examples.unlabelled, 'stretch')} without a label"
+        yield f"left out {format_count(examples.unlabelled, 'stretch')} without a label"
     if examples.passed_over:
         yield f"not used, because labels of another format lie beside them: {summarise_names(examples.passed_over)}"

@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 
 import pyarrow as pa
 
-from seehear.amounts import counted
+from seehear.amounts import format_count
 from seehear.media import medium_of
 from seehear.table.directories import find_part_folders, list_visible, walk_pictures
 from seehear.table.layouts.mask_folders import pair_masks, strip_mask_suffix
@@ -33,7 +33,7 @@ def read_mask_files(place: Path) -> RawTable | None:
     classes = [PurePosixPath(picture).parent.name for picture, _, _ in pairs]
     by_class = len(set(classes)) > 1 and not any(map(parse_part, classes))
     notes.append(
-        f"{counted(len(pairs), 'picture')}, {sum(mask is not None for _, mask, _ in pairs):,} with their masks"
+        f"{format_count(len(pairs), 'picture')}, {sum(mask is not None for _, mask, _ in pairs):,} with their masks"
     )
     columns: dict[str, list[str | None]] = {
         "image": [picture for picture, _, _ in pairs],

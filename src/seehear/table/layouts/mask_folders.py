@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from seehear.amounts import counted
+from seehear.amounts import format_count
 from seehear.table.directories import find_part_folders, list_visible, walk_pictures
 from seehear.table.layouts.raw_table import RawTable, make_text_table
 from seehear.table.rows import RowProblem
@@ -40,7 +40,7 @@ def read_mask_folders(place: Path) -> RawTable | None:
             parts.append(part)
     if not any(mask):
         return None
-    notes.append(f"{counted(len(image), 'picture')}, {sum(map(bool, mask)):,} with their masks")
+    notes.append(f"{format_count(len(image), 'picture')}, {sum(map(bool, mask)):,} with their masks")
     return RawTable(
         place,
         make_text_table({"image": image, "mask": mask}),

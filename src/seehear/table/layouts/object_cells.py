@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from seehear.amounts import counted
+from seehear.amounts import format_count
 from seehear.strict_json import from_json
 from seehear.table.column_roles import find_image_column
 from seehear.table.layouts.box_cells import (
@@ -75,7 +75,7 @@ def convert_objects(found: RawTable) -> RawTable:
     drawn = encode_boxes(things.columns(), read_sizes_px(found.root, good.paths(image)), things.places.__getitem__)
     filled = pc.is_valid(good.cells[heading])
     answers = pc.if_else(filled, drawn.cells, pa.scalar(None, pa.large_string()))
-    pictures = counted(len(readable), "picture")
+    pictures = format_count(len(readable), "picture")
     notes = [f"a cell of {heading!r} holds the boxes of a picture: {len(things.label):,} in {pictures}"]
     notes += [UNNAMED] if nameless else []
     return replace(
@@ -113,7 +113,7 @@ def _objects(cell: str) -> _Objects | str:
     if not isinstance(boxes, list) or not all(isinstance(each, list | None) for each in (labels, *marks)):
         return f"'{cell[:60]}' holds no boxes: left out"
     if labels is not None and len(labels) != len(boxes):
-        return f"{counted(len(boxes), 'box')} with {counted(len(labels), 'label')}: left out"
+        return f"{format_count(len(boxes), 'box')} with {format_count(len(labels), 'label')}: left out"
     crowds, difficult = (each or [] for each in marks)
     return _Objects(boxes, labels, crowds, difficult, corners is not None)
 

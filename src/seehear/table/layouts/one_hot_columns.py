@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from seehear.amounts import counted
+from seehear.amounts import format_count
 from seehear.table.column_roles import KindLike, list_undecided
 from seehear.table.directories import summarise_names
 from seehear.table.layouts.raw_table import RawTable
@@ -48,7 +48,7 @@ def merge_one_hot_columns(found: RawTable, kinds: Sequence[KindLike], wish: str 
         cells=found.cells.drop_columns(names).append_column(HEADING, labels.take(pa.array(pattern.ravel()))),
         notes=(
             *found.notes,
-            f"one column of 0 and 1 for each of {counted(len(names), 'class')}: {summarise_names(names)}; {each}",
+            f"one column of 0 and 1 for each of {format_count(len(names), 'class')}: {summarise_names(names)}; {each}",
         ),
         missing_answer="a class column that is neither 0 nor 1",
     )

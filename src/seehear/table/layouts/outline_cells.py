@@ -19,7 +19,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from seehear.amounts import counted
+from seehear.amounts import format_count
 from seehear.table.layouts.box_cells import FARTHEST_PX, ROUNDING_PX, Annotations, encode_boxes
 from seehear.table.layouts.box_cells import HEADING as BOXES
 from seehear.table.layouts.image_sizes import ImageSizes
@@ -48,7 +48,7 @@ class _Told:
         self.changed[what] = count + 1, first
 
     def notes(self) -> list[str]:
-        return [f"{counted(n, 'thing')} {what}; the first: {first}" for what, (n, first) in self.changed.items()]
+        return [f"{format_count(n, 'thing')} {what}; the first: {first}" for what, (n, first) in self.changed.items()]
 
 
 def make_lazy_answers(

@@ -15,7 +15,7 @@ from xml.etree import ElementTree
 
 import pyarrow as pa
 
-from seehear.amounts import counted
+from seehear.amounts import format_count
 from seehear.errors import DataError
 from seehear.media import medium_of
 from seehear.table.directories import find_part_folders, list_visible
@@ -183,8 +183,9 @@ def _missing(folder: _Folder, found: _Pictures) -> None:
 def _sentences(found: _Pictures) -> Iterator[str]:
     masks = sum(mask is not None for mask in found.mask)
     also = f"; {masks:,} with a mask" if masks else ""
-    yield f"Pascal VOC: {counted(len(found.things.label), 'box')} in {counted(len(found.image), 'picture')}{also}"
+    boxes, pictures = format_count(len(found.things.label), "box"), format_count(len(found.image), "picture")
+    yield f"Pascal VOC: {boxes} in {pictures}{also}"
     if found.at_zero:
-        yield f"{counted(found.at_zero, 'box')} from pixel 0 on, where Pascal VOC counts from 1: taken for 1"
+        yield f"{format_count(found.at_zero, 'box')} from pixel 0 on, where Pascal VOC counts from 1: taken for 1"
     if found.unlisted:
-        yield f"not used: {counted(found.unlisted, 'annotation')} on no list in ImageSets"
+        yield f"not used: {format_count(found.unlisted, 'annotation')} on no list in ImageSets"

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from seehear.escaping import printable
+from seehear.escaping import escape_unprintable
 from seehear.table.media import is_valid_text
 from seehear.table.rows import RowProblem
 
@@ -102,7 +102,8 @@ def make_text_array(cells: Sequence[str | None]) -> pa.Array:
         return pa.array(cells, pa.large_string())
     except UnicodeEncodeError:
         return pa.array(
-            [cell if cell is None or is_valid_text(cell) else printable(cell) for cell in cells], pa.large_string()
+            [cell if cell is None or is_valid_text(cell) else escape_unprintable(cell) for cell in cells],
+            pa.large_string(),
         )
 
 

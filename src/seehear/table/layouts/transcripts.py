@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from seehear.amounts import counted
+from seehear.amounts import format_count
 from seehear.errors import DataError
 from seehear.media import medium_of
 from seehear.table.directories import find_part_folders, list_visible, summarise_names, walk_files
@@ -233,11 +233,11 @@ def _sentences(utterances: _Utterances) -> list[str]:
     files = {audio or video for audio, video in zip(utterances.audio, utterances.video, strict=True)}
     cut = sum(start is not None for start in utterances.start_s)
     notes = [
-        f"{counted(len(files), 'recording')} with their words"
-        + (f", {counted(cut, 'cue')} of subtitles" if cut else "")
+        f"{format_count(len(files), 'recording')} with their words"
+        + (f", {format_count(cut, 'cue')} of subtitles" if cut else "")
     ]
     if utterances.wordless:
-        notes.append(f"left out {counted(utterances.wordless, 'cue')} without words, such as [music]")
+        notes.append(f"left out {format_count(utterances.wordless, 'cue')} without words, such as [music]")
     if utterances.rolled:
         notes.append(f"lines roll, so each word is taken once, in {summarise_names(utterances.rolled)}")
     if others := utterances.passed_over:

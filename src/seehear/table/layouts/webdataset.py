@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from seehear.amounts import counted
+from seehear.amounts import format_count
 from seehear.errors import DataError
 from seehear.media import medium_of
 from seehear.strict_json import from_json
@@ -43,7 +43,7 @@ def read_webdataset(place: Path) -> RawTable | None:
             if row.keys() & set(_SENSES.values()):
                 rows.append(row)
                 parts.append(part)
-    notes.append(f"WebDataset: {counted(len(rows), 'example')}")
+    notes.append(f"WebDataset: {format_count(len(rows), 'example')}")
     headings = dict.fromkeys(heading for row in rows for heading in row)
     return RawTable(
         place,

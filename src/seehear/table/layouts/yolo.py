@@ -16,7 +16,7 @@ import pyarrow as pa
 import yaml
 from numpy.typing import NDArray
 
-from seehear.amounts import counted
+from seehear.amounts import format_count
 from seehear.errors import DataError
 from seehear.table.directories import is_within_boundary, list_visible, walk_pictures
 from seehear.table.encoding import read_lines, read_text
@@ -217,9 +217,9 @@ def _text_of(root: Path, file: str) -> str | None:
 
 
 def _sentences(classes: Sequence[str], found: _Pictures, points: KeyPoints | None) -> Iterator[str]:
-    boxes, pictures = counted(len(found.things.label), "box"), counted(len(found.image), "picture")
-    yield f"YOLO: {boxes} of {counted(len(classes), 'class')} in {pictures}"
+    boxes, pictures = format_count(len(found.things.label), "box"), format_count(len(found.image), "picture")
+    yield f"YOLO: {boxes} of {format_count(len(classes), 'class')} in {pictures}"
     if points is not None:
-        yield f"{counted(points.count, 'key point')} behind each box: not used"
+        yield f"{format_count(points.count, 'key point')} behind each box: not used"
     if found.textless:
-        yield f"{counted(found.textless, 'picture')} without a text: taken for empty"
+        yield f"{format_count(found.textless, 'picture')} without a text: taken for empty"
