@@ -96,7 +96,7 @@ def test_a_plan_knows_letters_and_words() -> None:
 
 
 def test_of_too_many_letters_the_commonest_are_learned(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plan, "MOST_LETTERS", 3)
+    monkeypatch.setattr(plan, "MAX_LETTERS", 3)
     assert TEXT.plan(["aab b", "ccc d", "cab d"] * 3, "text").tokens == (" ", "a", "b", "c")
 
 

@@ -149,7 +149,7 @@ def test_the_loss_is_of_what_is_spoken_and_of_what_is_written() -> None:
         )
         tokens = torch.tensor([spec.encode(meant)])
         memory, valid_mask = raw["memory"][i : i + 1, :own], torch.ones(1, own, dtype=torch.bool)
-        by_decoder = head.write.loss(memory, valid_mask, tokens, torch.tensor([tokens.shape[1]]))
+        by_decoder = head.attention_decoder.loss(memory, valid_mask, tokens, torch.tensor([tokens.shape[1]]))
         assert loss[i].item() == pytest.approx((0.3 * by_ctc + 0.7 * by_decoder).item(), abs=1e-4)
 
 
@@ -159,13 +159,13 @@ def test_what_was_said_may_be_missing_and_the_decoder_learns_on() -> None:
     whole, some = targets(spec, SAID[:3]), targets(spec, [SAID[0], "", SAID[2]])
     raw = head(cells)
     valid_mask = torch.arange(CELLS) < raw["cells"][:, None]
-    by_decoder = head.write.loss(raw["memory"], valid_mask, some["tokens"], some["length"])
+    by_decoder = head.attention_decoder.loss(raw["memory"], valid_mask, some["tokens"], some["length"])
     loss, before = head.loss(raw, some), head.loss(raw, whole)
     assert loss[1].item() == pytest.approx(0.7 * by_decoder[1].item(), abs=1e-5)
     assert torch.allclose(loss[[0, 2]], before[[0, 2]], atol=1e-5)
     loss[1].backward()
     assert not head.classify.weight.grad.any()
-    assert all(weight.grad.any() for weight in head.write.classify.parameters())
+    assert all(weight.grad.any() for weight in head.attention_decoder.classify.parameters())
 
 
 def test_a_batch_in_which_nobody_wrote_what_was_said() -> None:
@@ -257,5 +257,7 @@ def surprise(taught: DatasetCache, saved: Path) -> float:
     with torch.no_grad():
         raw = network(batch.inputs, batch.present)
         valid_mask = torch.arange(raw["memory"].shape[1]) < raw["cells"][:, None]
-        loss = network.head.write.loss(raw["memory"], valid_mask, batch.target["tokens"], batch.target["length"])
+        loss = network.head.attention_decoder.loss(
+            raw["memory"], valid_mask, batch.target["tokens"], batch.target["length"]
+        )
     return float(loss.mean())

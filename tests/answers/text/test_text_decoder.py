@@ -23,7 +23,7 @@ from random_decoder import WIDTH, make_decoder_network, make_memory
 from seehear import api
 from seehear.answers import ANSWERS
 from seehear.answers.text import Text, TextSpec
-from seehear.answers.text.decoder import AskedDecoder, Decoder
+from seehear.answers.text.decoder import AttentionDecoder, ExportedDecoder
 from seehear.answers.text.similarity import compute_bleu, compute_chrf, count_bleu, count_chrf
 from seehear.decoding.autoregressive import LAYERS, ConditionedDecoder
 from seehear.decoding.ngrams import NGramCounts
@@ -269,7 +269,7 @@ def network_and_shelf(folder: Path, **fields: Any) -> tuple[Network, Any]:
 
 def test_the_loss_of_a_text_is_its_own_whatever_is_beside_it() -> None:
     torch.manual_seed(0)
-    decoder = Decoder(5, 16).eval()
+    decoder = AttentionDecoder(5, 16).eval()
     memory, tokens, length = torch.randn(3, 7, 16), torch.randint(0, 5, (3, 6)), torch.tensor([6, 2, 0])
     valid_mask = torch.arange(7) < torch.tensor([[7], [4], [5]])
     together = decoder.loss(memory, valid_mask, tokens, length)
@@ -296,8 +296,8 @@ def test_every_weight_of_a_decoder_learns_and_its_questions_are_those_of_trainin
         valid_mask = (torch.arange(raw["memory"].shape[1]) < raw["cells"][i])[None]
         for text, total in zip(texts, decoder.score(texts), strict=True):
             tokens = torch.tensor([[decoder.edge, *text]])
-            logp, _ = network.head.write(
-                raw["memory"][i : i + 1], valid_mask, tokens, network.head.write.start(1, raw["memory"])
+            logp, _ = network.head.attention_decoder(
+                raw["memory"][i : i + 1], valid_mask, tokens, network.head.attention_decoder.start(1, raw["memory"])
             )
             wanted = torch.tensor([[*text, decoder.edge]])
             assert total == pytest.approx(logp.gather(2, wanted[..., None]).sum().item(), abs=1e-3)
@@ -309,7 +309,7 @@ def test_the_graph_of_a_decoder_answers_like_the_network_at_any_length(tmp_path:
     rows = np.arange(4)
     graphs = export_graphs(trace_graphs(Network(dataset.recipe), dataset, rows), network, dataset, rows)
     session, decoder = Session(graphs.decoder), network.decoder
-    assert session.inputs == tuple(AskedDecoder.flexible) and session.outputs == AskedDecoder.outputs
+    assert session.inputs == tuple(ExportedDecoder.flexible) and session.outputs == ExportedDecoder.outputs
     random = np.random.default_rng(0)
     for cells, texts, length in [(1, 1, 1), (40, 1, 7), (9, 8, 1), (23, 5, 30)]:
         feeds = {

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seehear.answers.text import Text, Word
-from seehear.answers.text.subtitles import LINE, LONGEST_S, cues
+from seehear.answers.text.subtitles import MAX_CUE_S, MAX_LINE, split_cues
 from seehear.runtime.prediction import Prediction
 
 LETTERS = st.text(st.characters(categories=("L", "M", "N"), include_characters="&<>-'"), min_size=1, max_size=60)
@@ -48,7 +48,7 @@ def test_subtitles_read_again_have_the_same_words_and_times(words: tuple[Word, .
     srt, vtt = read(files["srt"].decode()), read(unescape(files["vtt"].decode()))
     assert srt == vtt
     assert [word for *_, lines in srt for line in lines for word in line.split(" ")] == [word.text for word in words]
-    expected = [(round(1000 * cue[0].start_s), round(1000 * cue[-1].end_s)) for cue in cues(words)]
+    expected = [(round(1000 * cue[0].start_s), round(1000 * cue[-1].end_s)) for cue in split_cues(words)]
     assert [(start, end) for start, end, _ in srt] == expected
     assert all(end <= start for (_, end), (start, _) in pairwise(expected))
 
@@ -57,9 +57,9 @@ def test_subtitles_read_again_have_the_same_words_and_times(words: tuple[Word, .
 def test_a_cue_is_as_much_as_one_can_read(words: tuple[Word, ...]) -> None:
     for _, _, lines in read(Text(words).files()["srt"].decode()):
         assert len(lines) <= 2
-        assert all(len(line) <= LINE or " " not in line for line in lines)
-    for cue in cues(words):
-        assert len(cue) == 1 or cue[-1].end_s - cue[0].start_s <= LONGEST_S
+        assert all(len(line) <= MAX_LINE or " " not in line for line in lines)
+    for cue in split_cues(words):
+        assert len(cue) == 1 or cue[-1].end_s - cue[0].start_s <= MAX_CUE_S
 
 
 def timed(*words: tuple[str, float, float]) -> Text:
@@ -71,7 +71,7 @@ def test_a_cue_ends_where_the_speaker_breathes() -> None:
     words = [
         Word(text, i * 0.3 + (i > 11) * 0.4, i * 0.3 + 0.3 + (i > 11) * 0.4) for i, text in enumerate(sentence.split())
     ]
-    first, second = cues(words)
+    first, second = split_cues(words)
     assert first[-1].text == "water"
     assert second[0].text == "and"
 

@@ -21,8 +21,8 @@ from seehear.answers.text.plan import plan as plan
 from seehear.answers.text.spec import SPACE, TextSpec
 from seehear.answers.text.spec import with_hotwords as with_hotwords
 from seehear.answers.text.spec import with_language_model as with_language_model
-from seehear.answers.text.subtitles import srt, vtt
-from seehear.answers.text.word import Word, marked
+from seehear.answers.text.subtitles import format_srt, format_vtt
+from seehear.answers.text.word import Word, mark_words
 from seehear.decoding.hypothesis import Hypothesis
 from seehear.errors import InputError
 from seehear.geometry import Geometry, Warp
@@ -90,13 +90,13 @@ class Text:
 
     def marked(self) -> str:
         """In a line for people, what was hard to hear in brackets."""
-        return marked(self.words)
+        return mark_words(self.words)
 
     def files(self) -> dict[str, bytes]:
         """The words; and as subtitles, where it is known when they were said."""
         written = {"txt": f"{self}\n"}
         if all(word.timed for word in self.words):
-            written |= {"srt": srt(self.words), "vtt": vtt(self.words)}
+            written |= {"srt": format_srt(self.words), "vtt": format_vtt(self.words)}
         return {extension: text.encode() for extension, text in written.items()}
 
     def __str__(self) -> str:

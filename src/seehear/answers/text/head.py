@@ -1,4 +1,4 @@
-"""From cells in time to letters: recurrent layers, connectionist temporal classification, and a decoder beside it."""
+"""The network from cells in time to text: recurrent layers, a CTC output, and optionally an attention decoder."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from seehear.answers.text.decoder import AskedDecoder, Decoder
+from seehear.answers.text.decoder import AttentionDecoder, ExportedDecoder
 from seehear.geometry import Cells
 from seehear.layers.linear import Float32Linear
 from seehear.layers.parameter_groups import ParameterGroups, head_parameters
@@ -20,31 +20,31 @@ if TYPE_CHECKING:
 
 LAYERS = 2
 DROPOUT = 0.15
-OWN, AID = ("tokens", "length"), ("auxiliary_tokens", "auxiliary_length")  # what CTC learns
-DECODER_SHARE = {False: 0.3, True: 0.7}  # of the loss, by whether the text is a translation
+TEXT, AUXILIARY = ("tokens", "length"), ("auxiliary_tokens", "auxiliary_length")  # names of targets
+DECODER_LOSS_WEIGHT = {False: 0.3, True: 0.7}  # by whether the text is a translation
 
 
 class Head(nn.Module):
-    """Cells -> {"logp": (B, N, V + 1), "cells": (B,) how many are real, "cell_s": (B,) seconds each}.
+    """Cells -> {"logp": (B, N, V + 1), "cells": (B,) number of cells without padding, "cell_s": (B,) seconds per cell}.
 
-    The last of the V + 1 is the blank of CTC (Graves et al. 2006). With a decoder also "memory": (B, N, D), which it
-    looks at. Both are taught at once (Watanabe et al. 2017, "Hybrid CTC/Attention Architecture"): CTC teaches the
-    layers below soon where in time things are said, for a translation too (Zhang et al. 2022, arXiv:2206.04571); best
-    by the words spoken, where those are known (Weiss et al. 2017, arXiv:1703.08581).
+    The last of the V + 1 symbols is the CTC blank (Graves et al. 2006). With a decoder also "memory": (B, N, D), which
+    it attends to. CTC and decoder are trained jointly (Watanabe et al. 2017, "Hybrid CTC/Attention Architecture"): CTC
+    soon teaches the lower layers where in time things are said. That helps translations too (Zhang et al. 2022,
+    arXiv:2206.04571), most of all if CTC learns the words spoken (Weiss et al. 2017, arXiv:1703.08581).
     """
 
     def __init__(self, spec: TextSpec, widths: Sequence[int]) -> None:
         super().__init__()
         width = widths[-1]
         self.blank = len(spec.ctc_tokens)
-        self.aided = bool(spec.auxiliary_tokens)
+        self.has_auxiliary = bool(spec.auxiliary_tokens)
         self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(LAYERS))
         self.layers = nn.ModuleList(BidirectionalGRU(width) for _ in range(LAYERS))
         self.drop = nn.Dropout(DROPOUT)
         self.norm = nn.LayerNorm(width)
         self.classify = Float32Linear(width, self.blank + 1)
-        self.write = Decoder(len(spec.tokens), width) if spec.decoder else None
-        self.decoder_share = DECODER_SHARE[spec.translated]
+        self.attention_decoder = AttentionDecoder(len(spec.tokens), width) if spec.decoder else None
+        self.decoder_loss_weight = DECODER_LOSS_WEIGHT[spec.translated]
 
     def parameter_groups(self) -> ParameterGroups:
         return head_parameters(self)
@@ -56,25 +56,25 @@ class Head(nn.Module):
         x = self.norm(x)
         logp = self.classify(self.drop(x)).log_softmax(2)
         raw = {"logp": logp, "cells": length.to(logp), "cell_s": torch.full_like(logp[:, 0, 0], cells.grid.pitch)}
-        return raw if self.write is None else raw | {"memory": x.float()}
+        return raw if self.attention_decoder is None else raw | {"memory": x.float()}
 
     def loss(self, raw: dict[str, Tensor], target: dict[str, Tensor]) -> Tensor:
-        """(B,): -log probability of the letters, per letter; by the decoder too, where there is one."""
-        by_ctc = self._ctc(raw, target)
-        if self.write is None:
-            return by_ctc
-        valid_mask = torch.arange(raw["memory"].shape[1], device=by_ctc.device) < raw["cells"][:, None]
-        by_decoder = self.write.loss(raw["memory"], valid_mask, target["tokens"], target["length"])
-        return by_ctc.lerp(by_decoder, self.decoder_share)
+        """(B,): CTC loss per token, mixed with the decoder's cross entropy if there is a decoder."""
+        ctc_loss = self._ctc_loss(raw, target)
+        if self.attention_decoder is None:
+            return ctc_loss
+        memory = raw["memory"]
+        valid_mask = torch.arange(memory.shape[1], device=memory.device) < raw["cells"][:, None]
+        decoder_loss = self.attention_decoder.loss(memory, valid_mask, target["tokens"], target["length"])
+        return ctc_loss.lerp(decoder_loss, self.decoder_loss_weight)
 
     @property
-    def decoder(self) -> AskedDecoder | None:
-        """What is asked while an answer is made."""
-        return None if self.write is None else AskedDecoder(self.write)
+    def decoder(self) -> ExportedDecoder | None:
+        return None if self.attention_decoder is None else ExportedDecoder(self.attention_decoder)
 
-    def _ctc(self, raw: dict[str, Tensor], target: dict[str, Tensor]) -> Tensor:
-        """(B,), a letter; 0 where there are more letters than cells for them, or where no aid tells what was said."""
-        tokens, length = (target[name] for name in (AID if self.aided else OWN))
+    def _ctc_loss(self, raw: dict[str, Tensor], target: dict[str, Tensor]) -> Tensor:
+        """(B,); 0 for a text with more tokens than cells, and for an empty auxiliary text."""
+        tokens, length = (target[name] for name in (AUXILIARY if self.has_auxiliary else TEXT))
         loss = F.ctc_loss(
             raw["logp"].transpose(0, 1),
             tokens,
@@ -85,4 +85,5 @@ class Head(nn.Module):
             zero_infinity=True,
         )
         loss = loss / length.clamp_min(1)
-        return loss * (length > 0) if self.aided else loss  # a text without words is silence, an empty aid is not
+        # An empty text means silence, from which there is something to learn; an empty auxiliary text is only unknown.
+        return loss * (length > 0) if self.has_auxiliary else loss

@@ -1,4 +1,4 @@
-"""From a column of texts to what may be written."""
+"""From a column of texts to a spec."""
 
 from __future__ import annotations
 
@@ -11,53 +11,54 @@ from seehear.decoding.bpe import MAX_SUBWORDS, learn_bpe
 from seehear.decoding.ngrams import NGramCounts
 from seehear.errors import DataError
 
-RARELY = 3  # times a letter must occur to be learned
-MOST_LETTERS = MAX_TOKENS - MAX_SUBWORDS - 1  # beside parts of words and the space
-MANY_TEXTS = 200  # from which a decoder may learn enough to judge transcripts too
-MANY_WORDS = 5_000  # in all, from which a translation is written in parts of words
-SAID_OF = 0.1  # share of translations beside which stands what was said, from which that is learned
-TRANSLATIONS = ("translation", "translated_text", "translated", "target_text", "tgt_text")
+MIN_LETTER_COUNT = 3
+MAX_LETTERS = MAX_TOKENS - MAX_SUBWORDS - 1  # leaves room for subwords and the space
+MIN_TEXTS_FOR_DECODER = 200  # fewer transcripts do not teach a decoder enough to rescore them
+MIN_WORDS_FOR_SUBWORDS = 5_000
+MIN_AUXILIARY_SHARE = 0.1  # of the translations must have the words spoken beside them, for CTC to learn those
+TRANSLATION_COLUMNS = ("translation", "translated_text", "translated", "target_text", "tgt_text")
 
 
 def plan(cells: Iterable[str], column: str, auxiliary: Sequence[str] | None = None) -> TextSpec:
-    """The letters of a column of texts, and how they follow each other. Raises DataError where there are none.
+    """The tokens and the n-grams of a column of texts. Raises DataError if it holds no words.
 
-    `auxiliary` is what was said itself: the column is a translation of that.
+    `auxiliary` are the words spoken, if the column is a translation of them.
     """
     texts = [normalise(cell) for cell in cells]
-    written = [text for text in texts if text]
-    tokens = _letters(written)
+    non_empty = [text for text in texts if text]
+    tokens = _select_letters(non_empty)
     if len(tokens) < 2:
         raise DataError("holds no words", where=f"column '{column}'", hint="write what is said in each recording")
-    words = Counter(word for text in written for word in text.split())
-    translated = auxiliary is not None or _word(column) in TRANSLATIONS
-    if translated and words.total() >= MANY_WORDS:
+    words = Counter(word for text in non_empty for word in text.split())
+    translated = auxiliary is not None or _normalise_heading(column) in TRANSLATION_COLUMNS
+    if translated and words.total() >= MIN_WORDS_FOR_SUBWORDS:
         tokens += learn_bpe(words, tokens)
     spec = TextSpec(
         tokens=tokens,
         texts=len(texts),
         words=len(words),
         translated=translated,
-        auxiliary_tokens=_spoken(auxiliary or (), len(texts)),
-        decoder=translated or len(written) >= MANY_TEXTS,
+        auxiliary_tokens=_plan_auxiliary(auxiliary or (), len(texts)),
+        decoder=translated or len(non_empty) >= MIN_TEXTS_FOR_DECODER,
     )
-    return spec.replace(ngrams=NGramCounts.count_sentences(spec.encode_texts(written), len(tokens)).pack())
+    return spec.replace(ngrams=NGramCounts.count_sentences(spec.encode_texts(non_empty), len(tokens)).pack())
 
 
-def _spoken(auxiliary: Sequence[str], texts: int) -> tuple[str, ...]:
-    """The letters of what was said; () where that is written too seldom, or without letters."""
-    said = [text for cell in auxiliary if (text := normalise(cell))]
-    letters = _letters(said)
-    return letters if len(said) >= SAID_OF * texts and len(letters) > 1 else ()
+def _plan_auxiliary(cells: Sequence[str], texts: int) -> tuple[str, ...]:
+    """The letters of the words spoken; () if too few examples have them, or they have no letters."""
+    non_empty = [text for cell in cells if (text := normalise(cell))]
+    letters = _select_letters(non_empty)
+    return letters if len(non_empty) >= MIN_AUXILIARY_SHARE * texts and len(letters) > 1 else ()
 
 
-def _letters(texts: Sequence[str]) -> tuple[str, ...]:
-    """A space, then those that occur often, in their order; the commonest where there are too many of them."""
+def _select_letters(texts: Sequence[str]) -> tuple[str, ...]:
+    """A space, then the frequent letters, sorted; only the most frequent if there are too many."""
     letters = Counter("".join(texts))
     letters.pop(SPACE, None)
-    often = [letter for letter, times in letters.most_common(MOST_LETTERS) if times >= min(RARELY, len(texts))]
-    return (SPACE, *sorted(often))
+    min_count = min(MIN_LETTER_COUNT, len(texts))
+    frequent = [letter for letter, count in letters.most_common(MAX_LETTERS) if count >= min_count]
+    return (SPACE, *sorted(frequent))
 
 
-def _word(heading: str) -> str:
+def _normalise_heading(heading: str) -> str:
     return heading.strip().lower().replace(" ", "_").replace("-", "_")

@@ -1,4 +1,4 @@
-"""One word of a text: when it was said, and whether to believe it."""
+"""One word of a text, with its times and confidence."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Word:
-    """One word, from start_s to end_s of the recording; nan where a truth does not say."""
+    """start_s and end_s are seconds in the recording; nan where they are not known, as in a truth."""
 
     text: str
     start_s: float = math.nan
@@ -28,7 +28,7 @@ class Word:
         return {"text": self.text, **times, "confidence": round(self.confidence, 4), "accepted": self.accepted}
 
 
-def marked(words: Iterable[Word]) -> str:
-    """The words in a line, those that are not accepted as a typist marks what was hard to hear: take [two?] daily."""
+def mark_words(words: Iterable[Word]) -> str:
+    """The words in one line; those not accepted in brackets, as typists mark unclear words: take [two?] daily."""
     runs = ((accepted, " ".join(word.text for word in run)) for accepted, run in groupby(words, lambda w: w.accepted))
     return " ".join(run if accepted else f"[{run}?]" for accepted, run in runs)
