@@ -103,7 +103,7 @@ def _drawn(truth: Any, spec: Any, file: Path) -> Any:
 def understood(folder: Path, answer: Any, spec: Any) -> Answer:
     """As ours are: of boxes, the surest first, those that are likelier there than not; a mask from its file."""
     if isinstance(answer, str):
-        return Mask.of(np.asarray(Image.open(folder / answer)), spec)
+        return Mask.from_pixels(np.asarray(Image.open(folder / answer)), spec)
     boxes = [Box(spec.classes[int(label)], (x1, y1, x2, y2), score) for label, x1, y1, x2, y2, score in answer]
     number = sum(box.confidence >= MIN_CONFIDENCE for box in boxes)
     return Boxes(tuple(boxes[:number]), low_confidence=tuple(boxes[number:]))

@@ -222,7 +222,7 @@ def test_each_pixel_is_said_by_a_tile_that_sees_around_it(height: int, width: in
     assert isinstance(answer, Mask)
     assert (answer.pixels == truth).all()
     sure = np.exp(5) / (np.exp(5) + 2)
-    assert answer.expected == pytest.approx(sure, abs=1e-5)
+    assert answer.expected_accuracy == pytest.approx(sure, abs=1e-5)
     assert sum(answer.areas.values()) == height * width
 
 
@@ -286,7 +286,7 @@ def test_repeated_scenes_are_answered_as_the_scene_is(divider: Predictor) -> Non
     small, large = divider.predict_one(scene).answer, divider.predict_one(np.tile(scene, (5, 7)), tiles=True).answer
     assert isinstance(small, Mask) and isinstance(large, Mask)
     assert np.array_equal(large.pixels, np.tile(small.pixels, (5, 7)))
-    assert large.sure == pytest.approx(small.sure, abs=1e-6)
+    assert large.class_confidence == pytest.approx(small.class_confidence, abs=1e-6)
     assert large.confidence == pytest.approx(small.confidence, abs=1e-6)
 
 

@@ -245,7 +245,7 @@ class AnswerKind(Facts, AnswerModule, MetricModule, Protocol):
         """A module: forward(Cells) -> {name: (B, ...)} raw arrays; loss(raw, target) -> (B,).
 
         `widths` are the channels of each level of cells, finest first; the last are those of the cells themselves.
-        Where the answer has `output_stride_px`, also moved(target, Warps) -> the target of examples moved so.
+        Where the answer has `output_stride_px`, also warp_target(target, Warps) -> the target of warped examples.
         Where the kind decodes also `decoder`, a Decoder.
         """
 

@@ -1,4 +1,4 @@
-"""Boxes: from a column to a spec, from arrays to an answer; figures against COCO's own, confidences against what is."""
+"""Object detection: specs, cells, answers from raw arrays, metrics against pycocotools, calibration and exports."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ SPEC = BOXES.plan(CELLS, "boxes")
 
 
 def scene(random: np.random.Generator, classes: int = 3) -> tuple[Boxes, Boxes]:
-    """What is there, and what a recogniser that errs would say: (answer, truth)."""
+    """A random truth and an imperfect answer to it: (answer, truth)."""
     labels = SPEC_OF[classes].classes
     corners = random.uniform(0, 200, (random.integers(0, 9), 2))
     truth = [
@@ -47,20 +47,20 @@ def scene(random: np.random.Generator, classes: int = 3) -> tuple[Boxes, Boxes]:
         )
         for (x, y), (w, h) in zip(corners, random.uniform(5, 60, (len(corners), 2)), strict=True)
     ]
-    said = []
+    predicted = []
     for box in (*truth, *truth):
         if random.random() < 0.7:
             moved = np.array(box.xyxy) + random.normal(0, 3, 4)
             other = labels[random.integers(classes)] if random.random() < 0.1 else box.label
             low, high = np.minimum(moved[:2], moved[2:]), np.maximum(moved[:2], moved[2:]) + 1
-            said.append(Box(other, (*low.tolist(), *high.tolist()), float(random.random())))
-    return answer_of(said), Boxes(tuple(truth))
+            predicted.append(Box(other, (*low.tolist(), *high.tolist()), float(random.random())))
+    return answer_of(predicted), Boxes(tuple(truth))
 
 
 def answer_of(boxes: list[Box]) -> Boxes:
     boxes = sorted(boxes, key=lambda box: -box.confidence)
-    told = sum(box.confidence >= 0.5 for box in boxes)
-    return Boxes(tuple(boxes[:told]), 0.5, tuple(boxes[told:]))
+    reported = sum(box.confidence >= 0.5 for box in boxes)
+    return Boxes(tuple(boxes[:reported]), 0.5, tuple(boxes[reported:]))
 
 
 SPEC_OF = {
@@ -69,8 +69,8 @@ SPEC_OF = {
 }
 
 
-def coco_says(answers: list[Boxes], truths: list[Boxes], spec: BoxesSpec) -> np.ndarray:
-    """Precision (10 overlaps, 101 recalls, C) by pycocotools."""
+def coco_precision(answers: list[Boxes], truths: list[Boxes], spec: BoxesSpec) -> np.ndarray:
+    """Precision (10 IoU thresholds, 101 recalls, C) by pycocotools."""
     from pycocotools.coco import COCO
     from pycocotools.cocoeval import COCOeval
 
@@ -83,32 +83,32 @@ def coco_says(answers: list[Boxes], truths: list[Boxes], spec: BoxesSpec) -> np.
             annotations.append(
                 {"id": len(annotations) + 1, "image_id": image, "category_id": numbers[box.label], **sides}
             )
-    drawn = COCO()
-    drawn.dataset = {
+    dataset = COCO()
+    dataset.dataset = {
         "info": {},
         "images": [{"id": image} for image in range(len(truths))],
         "annotations": annotations,
         "categories": [{"id": number, "name": name} for name, number in numbers.items()],
     }
-    drawn.createIndex()
+    dataset.createIndex()
     results = [
         result
         for image, answer in enumerate(answers)
         for result in to_coco([*answer.boxes, *answer.low_confidence], image_id=image, categories=numbers)
     ]
-    judge = COCOeval(drawn, drawn.loadRes(results), "bbox")
-    judge.evaluate()
-    judge.accumulate()
-    return judge.eval["precision"][:, :, :, 0, -1]
+    evaluation = COCOeval(dataset, dataset.loadRes(results), "bbox")
+    evaluation.evaluate()
+    evaluation.accumulate()
+    return evaluation.eval["precision"][:, :, :, 0, -1]
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_average_precision_is_that_of_coco(seed: int, capsys: pytest.CaptureFixture[str]) -> None:
+def test_average_precision_equals_pycocotools(seed: int, capsys: pytest.CaptureFixture[str]) -> None:
     random = np.random.default_rng(seed)
     classes = 1 + seed
     spec = SPEC_OF[classes]
     answers, truths = map(list, zip(*[scene(random, classes) for _ in range(30)], strict=True))
-    expected = coco_says(answers, truths, spec)
+    expected = coco_precision(answers, truths, spec)
     mine = BOXES.metrics(BOXES.compare(answers, truths, spec), spec)
     assert mine["map"] == pytest.approx(expected[expected > -1].mean(), abs=1e-9)
     assert mine["map50"] == pytest.approx(expected[0][expected[0] > -1].mean(), abs=1e-9)
@@ -118,15 +118,15 @@ def test_average_precision_is_that_of_coco(seed: int, capsys: pytest.CaptureFixt
         assert [mine[f"map50:{name}"] for name in spec.classes] == pytest.approx(each, abs=1e-9)
 
 
-def test_rows_may_be_drawn_again() -> None:
-    """What is compared once and drawn again is what would have been compared."""
+def test_rows_can_be_resampled() -> None:
+    """Metrics of resampled rows equal those of resampled answers."""
     random = np.random.default_rng(7)
     answers, truths = map(list, zip(*[scene(random) for _ in range(20)], strict=True))
     spec, rows = SPEC_OF[3], random.integers(0, 20, 20)
     compared = BOXES.compare(answers, truths, spec)
-    drawn = BOXES.metrics({name: array[rows] for name, array in compared.items()}, spec)
+    resampled = BOXES.metrics({name: array[rows] for name, array in compared.items()}, spec)
     again = BOXES.compare([answers[i] for i in rows], [truths[i] for i in rows], spec)
-    assert drawn == pytest.approx(BOXES.metrics(again, spec), nan_ok=True)
+    assert resampled == pytest.approx(BOXES.metrics(again, spec), nan_ok=True)
 
 
 def test_perfect_and_empty_answers() -> None:
@@ -143,7 +143,7 @@ def test_perfect_and_empty_answers() -> None:
     assert np.isnan(without["map50"])
 
 
-# Overlap, suppression, matching: the fast way against the slow obvious one
+# IoU, suppression and matching, against slow and obvious implementations
 
 
 def iou(a: np.ndarray, b: np.ndarray) -> float:
@@ -152,7 +152,7 @@ def iou(a: np.ndarray, b: np.ndarray) -> float:
     return float(common / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - common))
 
 
-def slowly_suppressed(boxes: np.ndarray, scores: np.ndarray, classes: np.ndarray, most: float) -> list[int]:
+def slow_suppress(boxes: np.ndarray, scores: np.ndarray, classes: np.ndarray, most: float) -> list[int]:
     left, stay = sorted(range(len(scores)), key=lambda i: -scores[i]), []
     while left:
         best, *left = left
@@ -163,17 +163,17 @@ def slowly_suppressed(boxes: np.ndarray, scores: np.ndarray, classes: np.ndarray
 
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 30), st.integers(1, 3), st.integers(0, 1 << 30))
-def test_suppression_is_the_slow_obvious_one(n: int, classes: int, seed: int) -> None:
+def test_suppression_equals_the_slow_implementation(n: int, classes: int, seed: int) -> None:
     random = np.random.default_rng(seed)
     low = random.integers(0, 20, (n, 2))
     boxes = np.concatenate([low, low + random.integers(1, 20, (n, 2))], 1).astype(float)
     scores, labels = random.random(n), random.integers(0, classes, n)
-    assert suppress(boxes, scores, labels, 0.4).tolist() == slowly_suppressed(boxes, scores, labels, 0.4)
+    assert suppress(boxes, scores, labels, 0.4).tolist() == slow_suppress(boxes, scores, labels, 0.4)
     if n:
         assert np.allclose(box_iou(boxes, boxes), [[iou(a, b) for b in boxes] for a in boxes])
 
 
-def test_what_need_not_be_found_is_neither_right_nor_wrong() -> None:
+def test_boxes_on_crowds_and_difficult_objects_are_ignored() -> None:
     there = np.array([[0, 0, 10, 10], [20, 20, 60, 60], [100, 0, 110, 10]], float)
     crowd, difficult = np.array([False, True, False]), np.array([False, False, True])
     found = np.array([[0, 0, 10, 10], [1, 0, 10, 10], [21, 21, 30, 30], [40, 40, 50, 50], [100, 0, 110, 10]], float)
@@ -185,7 +185,7 @@ def test_what_need_not_be_found_is_neither_right_nor_wrong() -> None:
 # Columns and cells
 
 
-def test_a_column_becomes_a_spec() -> None:
+def test_plan_reads_classes_counts_and_sizes() -> None:
     assert (SPEC.classes, SPEC.counts, SPEC.pictures, SPEC.max_boxes) == (("cat", "dog"), (2, 1), 3, 2)
     assert str(SPEC).startswith("boxes in 3 pictures: cat (2), dog (1); up to 2 per picture, sides of 10 to ")
     assert BOXES.fits(CELLS, "x")
@@ -205,12 +205,12 @@ def test_a_column_becomes_a_spec() -> None:
         ("[" * 100_000, "is not a list of boxes"),
     ],
 )
-def test_cells_that_are_refused(cell: str, words: str) -> None:
+def test_invalid_cells_are_rejected(cell: str, words: str) -> None:
     with pytest.raises(InputError, match=words):
         BOXES.read(cell, SPEC)
 
 
-def test_a_class_of_crowds_alone_is_a_class() -> None:
+def test_a_class_with_only_crowds_is_a_class() -> None:
     crowd = '[{"label":"geese","xyxy":[0,0,10,10],"crowd":true}]'
     spec = BOXES.plan([*CELLS, crowd], "boxes")
     assert spec.counts[spec.index["geese"]] == 0
@@ -219,7 +219,7 @@ def test_a_class_of_crowds_alone_is_a_class() -> None:
         BOXES.plan([crowd], "boxes")
 
 
-def test_nothing_to_learn_from() -> None:
+def test_a_column_without_boxes_is_rejected() -> None:
     with pytest.raises(DataError, match=r"column 'boxes': no box in 2 pictures. Next: draw a box around each object"):
         BOXES.plan(["[]", "[]"], "boxes")
 
@@ -232,18 +232,18 @@ def test_mirrored_boxes_keep_their_corners_in_order() -> None:
     assert truth.moved(Warp((2.0,), (0.0,))) == truth
 
 
-# From arrays to an answer
+# Answers from raw arrays
 
 
-def raw(*things: tuple[float, float, float, float, float, float], n: int = 20) -> dict[str, np.ndarray]:
-    """(x1, y1, x2, y2, logit of cat, logit of dog), and cells that see nothing."""
+def raw(*objects: tuple[float, float, float, float, float, float], n: int = 20) -> dict[str, np.ndarray]:
+    """(x1, y1, x2, y2, logit of cat, logit of dog) each; all other cells have low logits."""
     arrays = {"corners": np.zeros((n, 4), np.float32), "logits": np.full((n, 2), -9, np.float32)}
-    for row, (*corners, cat, dog) in enumerate(things):
+    for row, (*corners, cat, dog) in enumerate(objects):
         arrays["corners"][row], arrays["logits"][row] = corners, (cat, dog)
     return arrays | {"cells": np.zeros((n, 3), np.float32)}
 
 
-def test_candidates_become_boxes_in_the_original() -> None:
+def test_boxes_are_in_original_pixels() -> None:
     geometry = Geometry(Warp((0.5, 0.5), (10.0, 0.0)), Grid((100, 200), 1.0, "px"), Grid((50, 120), 1.0, "px"))
     seen = raw(
         (10, 5, 30, 25, 4, -9),
@@ -260,13 +260,13 @@ def test_candidates_become_boxes_in_the_original() -> None:
     assert [box.label for box in answer.low_confidence] == ["cat"]
     assert answer.boxes[0].confidence == pytest.approx(1 / (1 + np.exp(-4)))
     assert (str(answer), answer.marked()) == ("1 cat, 1 dog", "1 cat, 1 dog (1 unsure)")
-    told = answer.to_json()["boxes"][0]
-    assert told == {"label": "cat", "xyxy": [0, 10, 40, 50], "confidence": 0.982, "accepted": True}
+    first = answer.to_json()["boxes"][0]
+    assert first == {"label": "cat", "xyxy": [0, 10, 40, 50], "confidence": 0.982, "accepted": True}
     assert str(BOXES.to_answer(raw(), SPEC, {}, geometry)) == "nothing"
 
 
-def test_only_boxes_that_are_told_are_accepted_and_counted() -> None:
-    """Those from the confidence on that is asked; none of a refused answer, and none where nothing was measured."""
+def test_only_reported_boxes_can_be_accepted() -> None:
+    """From the accepted confidence on; none of a refused answer, and none without a calibration."""
     seen = raw((0, 0, 9, 9, 3, -9), (20, 0, 29, 9, 1, -9), (40, 0, 49, 9, -1, -9))
     accepted = {
         limit: [box.accepted for box in (*answer.boxes, *answer.low_confidence)]
@@ -279,54 +279,54 @@ def test_only_boxes_that_are_told_are_accepted_and_counted() -> None:
     assert BOXES.to_answer(seen, SPEC, {}, None).items.accepted == 0
 
 
-def test_items_are_the_told_boxes_at_things_that_must_be_found() -> None:
+def test_items_are_reported_boxes_without_ignored_ones() -> None:
     truth = BOXES.read(CELLS[0], SPEC)  # a cat, and a crowd of dogs
-    said = Boxes(
+    answer = Boxes(
         (Box("cat", (0, 0, 10, 10), 0.9), Box("dog", (6, 6, 20, 20), 0.8), Box("cat", (50, 50, 60, 60), 0.7, False)),
         low_confidence=(Box("cat", (70, 70, 80, 80), 0.2, False),),
     )
-    items = BOXES.items(BOXES.compare([said, Boxes(())], [truth, truth], SPEC), SPEC)
+    items = BOXES.items(BOXES.compare([answer, Boxes(())], [truth, truth], SPEC), SPEC)
     number, accepted = items.each()
     assert (number.tolist(), accepted.tolist(), items.mistakes().tolist()) == ([2, 0], [1, 0], [0, 0])
     assert items.wrong.sum() == 1
     assert [BOXES.items_in(cell) for cell in CELLS] == [1, 0, 1]
 
 
-def test_what_agreement_to_expect() -> None:
+def test_expected_f1() -> None:
     assert expected_f1(np.array([])) == 1
     assert expected_f1(np.array([0.1, 0.1])) == pytest.approx(0.81)
     assert expected_f1(np.array([1.0, 1.0])) == 1
     assert expected_f1(np.array([0.8, 0.4])) == pytest.approx(2 * 0.8 / (1 + 1.2))
     truth = BOXES.read(CELLS[0], SPEC)
     nothing, half = Boxes(()), Boxes((*truth.boxes[:1], Box("cat", (50, 50, 60, 60))))
-    agreed = f1_scores(BOXES.compare([nothing, truth, nothing, half], [nothing, truth, truth, truth], SPEC))
-    assert agreed.tolist() == pytest.approx([1, 1, 0, 2 / 3])
+    scores = f1_scores(BOXES.compare([nothing, truth, nothing, half], [nothing, truth, truth, truth], SPEC))
+    assert scores.tolist() == pytest.approx([1, 1, 0, 2 / 3])
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_agreement_is_that_of_the_told_boxes_alone(seed: int) -> None:
-    """Those that are measured only, and what need not be found, change nothing."""
+def test_f1_counts_reported_boxes_only(seed: int) -> None:
+    """Low-confidence boxes, crowds and difficult objects change nothing."""
     answers, truths = map(list, zip(*[scene(np.random.default_rng((seed, i))) for i in range(30)], strict=True))
-    agreed = f1_scores(BOXES.compare(answers, truths, SPEC_OF[3]))
-    for answer, truth, found in zip(answers, truths, agreed, strict=True):
-        hits = told = there = 0
+    scores = f1_scores(BOXES.compare(answers, truths, SPEC_OF[3]))
+    for answer, truth, score in zip(answers, truths, scores, strict=True):
+        hits = reported = objects = 0
         for label in SPEC_OF[3].classes:
-            drawn = [box for box in truth.boxes if box.label == label]
-            state = match_class(answer.boxes, drawn, label, np.array([0.5]))[:, 0]
-            hits, told = hits + (state == TRUE_POSITIVE).sum(), told + (state != IGNORED).sum()
-            there += sum(not (box.crowd or box.difficult) for box in drawn)
-        assert found == pytest.approx(2 * hits / (told + there) if told + there else 1.0)
-    assert 0 < agreed.mean() < 1
+            of_class = [box for box in truth.boxes if box.label == label]
+            state = match_class(answer.boxes, of_class, label, np.array([0.5]))[:, 0]
+            hits, reported = hits + (state == TRUE_POSITIVE).sum(), reported + (state != IGNORED).sum()
+            objects += sum(not (box.crowd or box.difficult) for box in of_class)
+        assert score == pytest.approx(2 * hits / (reported + objects) if reported + objects else 1.0)
+    assert 0 < scores.mean() < 1
 
 
-def test_calibration_makes_boasts_honest() -> None:
-    """Half of what is said at 95 % is wrong: afterwards it is said at 50 %, and the picture is no surer."""
+def test_calibration_lowers_overconfidence() -> None:
+    """Half of the boxes with 95 % are wrong: their calibrated confidence is 50 %, and the picture's follows."""
     random = np.random.default_rng(0)
     truths, seen = [], []
     for _ in range(300):
-        there = random.random(4) < 0.5
+        present = random.random(4) < 0.5
         places = [(20.0 * i, 0.0, 20.0 * i + 10, 10.0) for i in range(4)]
-        truths.append(Boxes(tuple(Box("cat", place) for place, yes in zip(places, there, strict=True) if yes)))
+        truths.append(Boxes(tuple(Box("cat", place) for place, yes in zip(places, present, strict=True) if yes)))
         seen.append(raw(*((*place, 3.0, -9.0) for place in places)))
     fitted = BOXES.calibrate([BOXES.n_best(each, SPEC, {}) for each in seen], truths, SPEC)
     answer = BOXES.to_answer(seen[0], SPEC, fitted, None)
@@ -336,10 +336,10 @@ def test_calibration_makes_boasts_honest() -> None:
     assert np.mean([answer.confidence for answer in answers]) == pytest.approx(right, abs=0.05)
 
 
-# Other programs
+# Exports
 
 
-def test_files_for_tables_and_coco() -> None:
+def test_csv_coco_and_yolo() -> None:
     answer = Boxes((Box("cat", (1, 2, 11, 22), 0.9), Box("a, b", (0, 0, 5, 5), 0.6, accepted=False)))
     files = answer.files()
     rows = list(csv.DictReader(io.StringIO(files["csv"].decode())))
@@ -349,7 +349,7 @@ def test_files_for_tables_and_coco() -> None:
     assert to_yolo(answer.boxes[:1], ["dog", "cat"], width=20, height=40) == "1 0.300000 0.300000 0.500000 0.500000\n"
 
 
-def test_detections_of_supervision(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_supervision_detections(monkeypatch: pytest.MonkeyPatch) -> None:
     boxes = BOXES.read(CELLS[0], SPEC).boxes
     monkeypatch.setitem(sys.modules, "supervision", None)
     with pytest.raises(UsageError, match=r"supervision is not installed. Next: pip install supervision"):
@@ -362,7 +362,7 @@ def test_detections_of_supervision(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [(box.label, box.xyxy) for box in back.boxes] == [(box.label, box.xyxy) for box in boxes]
 
 
-def test_pictures_of_boxes() -> None:
+def test_figure_and_overlay() -> None:
     random = np.random.default_rng(3)
     answers, truths = map(list, zip(*[scene(random) for _ in range(20)], strict=True))
     figure = BOXES.draw(BOXES.compare(answers, truths, SPEC_OF[3]), SPEC_OF[3])
@@ -376,13 +376,13 @@ def test_pictures_of_boxes() -> None:
     assert blank.getpixel((20, 50)) == 0
 
 
-def test_names_of_boxes_stay_in_the_picture_and_off_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Even where nothing is above or below a box, or two are in one place."""
+def test_captions_stay_inside_the_picture_and_do_not_overlap(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even if there is no room above or below a box, or two boxes are equal."""
     written: list[tuple[str, float, float, float, float]] = []
 
     def write(captions: Captions, corner: tuple[float, float], caption: str, background: str) -> None:
-        (x, y), reach = corner, captions.width_px(caption)
-        written.append((caption, x, y, x + reach, y + captions.line_px))
+        (x, y), width = corner, captions.width_px(caption)
+        written.append((caption, x, y, x + width, y + captions.line_px))
 
     monkeypatch.setattr(Captions, "write", write)
     here = [(0, 0, 99, 79), (0, 0, 99, 79), (90, 0, 100, 10), (90, 70, 100, 80), (88, 40, 100, 45), (88, 40, 100, 45)]

@@ -1,4 +1,4 @@
-"""The head of boxes: what it learns of whom, and targets that move like answers."""
+"""The detection head: assignment, loss, and targets that are warped like answers."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def target(*boxes: Box) -> dict[str, torch.Tensor]:
 
 
 def cells(seed: int = 0) -> Cells:
-    """Two grids of a picture of 96 x 64 px, with noise in them."""
+    """Random cells on two grids of a picture of 96 x 64 px."""
     torch.manual_seed(seed)
     levels = [
         Cells(torch.randn(2, h * w, 16), torch.ones(2, h * w, dtype=torch.bool), Grid((h, w), pitch, "px"))
@@ -33,7 +33,7 @@ def cells(seed: int = 0) -> Cells:
     return Cells(levels[1].x, levels[1].valid_mask, levels[1].grid, finer=(levels[0],))
 
 
-def test_every_cell_gives_a_box_around_itself() -> None:
+def test_each_cell_predicts_a_box_around_itself() -> None:
     raw = Head(SPEC, (16, 16)).eval()(cells())
     assert {name: tuple(array.shape) for name, array in raw.items()} == {
         "corners": (2, 120, 4),
@@ -47,60 +47,60 @@ def test_every_cell_gives_a_box_around_itself() -> None:
 
 
 @pytest.mark.parametrize("mirrored", [1, -1])
-def test_targets_move_like_answers(mirrored: int) -> None:
+def test_targets_are_warped_like_answers(mirrored: int) -> None:
     boxes = (Box("cat", (10, 20, 30, 50)), Box("dog", (40, 5, 60, 25), crowd=True))
     warp = Warp((mirrored * 1.25, 0.5), (96.0 if mirrored < 0 else 0.0, 8.0))
     warps = Warps(torch.tensor([warp.scale]), torch.tensor([warp.offset]))
-    moved = Head(SPEC, (16, 16)).moved(target(*boxes), warps)
+    warped = Head(SPEC, (16, 16)).warp_target(target(*boxes), warps)
     expected = [box.xyxy for box in Boxes(boxes).moved(warp).boxes]
-    assert np.allclose(moved["corners"][0], expected)
-    assert moved["kind"][0].tolist() == [OBJECT, IGNORE]
+    assert np.allclose(warped["corners"][0], expected)
+    assert warped["kind"][0].tolist() == [OBJECT, IGNORE]
 
 
-def test_what_leaves_the_picture_need_not_be_found() -> None:
+def test_objects_mostly_outside_the_picture_are_ignored() -> None:
     boxes = (Box("cat", (0, 0, 40, 40)), Box("cat", (0, 0, 90, 40)), Box("cat", (0, 0, 20, 40)))
-    moved = Head(SPEC, (16, 16)).moved(target(*boxes), Warps(torch.ones(1, 2), torch.tensor([[-30.0, 0.0]])))
-    assert moved["kind"][0].tolist() == [IGNORE, OBJECT, 0]
-    assert moved["corners"][0, :2].tolist() == [[0, 0, 10, 40], [0, 0, 60, 40]]
+    warped = Head(SPEC, (16, 16)).warp_target(target(*boxes), Warps(torch.ones(1, 2), torch.tensor([[-30.0, 0.0]])))
+    assert warped["kind"][0].tolist() == [IGNORE, OBJECT, 0]
+    assert warped["corners"][0, :2].tolist() == [[0, 0, 10, 40], [0, 0, 60, 40]]
 
 
-def test_the_cells_that_see_a_thing_best_learn_it() -> None:
+def test_objects_are_assigned_to_the_cells_that_predict_them_best() -> None:
     truth = target(Box("dog", (16, 16, 48, 48)), Box("cat", (72, 8, 76, 12)), Box("cat", (56, 32, 88, 64), crowd=True))
     raw = Head(SPEC, (16, 16)).eval()(cells())
     corners, logits, places = (raw[name][:1].detach() for name in ("corners", "logits", "cells"))
-    best = 2 * 12 + 3  # a cell within the dog whose box is the dog's
+    best = 2 * 12 + 3  # a cell inside the dog that predicts its box
     corners[0, best] = truth["corners"][0, 0]
-    learned = assign(corners, logits, places, truth)
-    assert learned.scores[0, best].tolist() == pytest.approx([0, 1], abs=1e-4)
-    assert int(learned.box_index[0, best]) == 0
-    within = ((places[0, :, :2] - 32).abs() < 16).all(1)
+    assigned = assign(corners, logits, places, truth)
+    assert assigned.scores[0, best].tolist() == pytest.approx([0, 1], abs=1e-4)
+    assert int(assigned.box_index[0, best]) == 0
+    inside = ((places[0, :, :2] - 32).abs() < 16).all(1)
     tiny = ((places[0, :, :2] - torch.tensor([74.0, 10.0])).abs() < 0.75 * places[0, :, 2:]).all(1)
-    assert learned.scores[0, ~within & ~tiny].sum() == 0
-    assert learned.scores[0, tiny, 0].sum() > 0
-    assert (learned.scores[0, within, 1] > 0).sum() <= 10
-    excused = ((places[0, :, :2] - torch.tensor([72.0, 48.0])).abs() < 16).all(1)
-    assert learned.weights[0, excused].sum() == 0
-    assert learned.weights[0, ~excused].all()
+    assert assigned.scores[0, ~inside & ~tiny].sum() == 0
+    assert assigned.scores[0, tiny, 0].sum() > 0
+    assert (assigned.scores[0, inside, 1] > 0).sum() <= 10
+    ignored = ((places[0, :, :2] - torch.tensor([72.0, 48.0])).abs() < 16).all(1)
+    assert assigned.weights[0, ignored].sum() == 0
+    assert assigned.weights[0, ~ignored].all()
 
 
-def test_the_loss_is_least_where_the_boxes_are_right() -> None:
+def test_the_loss_is_lower_for_correct_boxes() -> None:
     truth = target(Box("dog", (16, 16, 48, 48)))
     head = Head(SPEC, (16, 16)).eval()
     raw = {name: array[:1].detach().clone() for name, array in head(cells()).items()}
-    untaught = float(head.loss(raw, truth))
+    untrained = float(head.loss(raw, truth))
     raw["corners"][0, 27] = truth["corners"][0, 0]
     raw["logits"][0, 27, 1] = 6.0
-    found = float(head.loss(raw, truth))
+    correct = float(head.loss(raw, truth))
     raw["logits"][0, 27] = torch.tensor([6.0, -4.6])
-    mistaken = float(head.loss(raw, truth))
-    assert found < untaught
-    assert found < mistaken
-    nothing = target()
-    assert torch.isfinite(head.loss(raw, nothing)).all()
-    assert float(head.loss(raw, nothing)) > 4, "what is said of an empty picture is a mistake"
+    wrong = float(head.loss(raw, truth))
+    assert correct < untrained
+    assert correct < wrong
+    empty = target()
+    assert torch.isfinite(head.loss(raw, empty)).all()
+    assert float(head.loss(raw, empty)) > 4, "a detection on an empty picture is an error"
 
 
-def test_generalised_overlap_by_hand() -> None:
+def test_generalised_iou_of_three_pairs() -> None:
     a = torch.tensor([[0.0, 0, 10, 10], [0, 0, 10, 10], [0, 0, 10, 10]])
     b = torch.tensor([[0.0, 0, 10, 10], [5, 0, 15, 10], [20, 0, 30, 10]])
     assert generalised_iou(a, b).tolist() == pytest.approx([1, 1 / 3, -1 / 3])

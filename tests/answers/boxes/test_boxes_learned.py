@@ -1,4 +1,4 @@
-"""Handwritten digits and bright blocks lie about in noise: they are found again, from the first picture to a report."""
+"""Train a detector of handwritten digits and bright blocks in noise, end to end."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ STEPS = 250
 
 
 def scenes(folder: Path, n: int, seed: int, side_px: int = SIDE_PX) -> Path:
-    """Pictures with things that do not touch, up to four in each SIDE_PX square, and a table with a row a box."""
+    """Pictures with separate objects, up to four per SIDE_PX square, and a table with a row per box."""
     random = np.random.default_rng(seed)
     digits = load_digits().images / 16
     folder.mkdir(parents=True)
@@ -33,11 +33,11 @@ def scenes(folder: Path, n: int, seed: int, side_px: int = SIDE_PX) -> Path:
         table.writerow(["image", "label", "x1", "y1", "x2", "y2"])
         for number in range(n):
             pixels = random.normal(60, 15, (side_px, side_px))
-            drawn = []
+            objects = []
             for _ in range(random.integers(0, 5) * (side_px // SIDE_PX) ** 2):
                 width, height = random.integers(12, 25, 2).tolist()
                 x, y = random.integers(0, side_px - width), random.integers(0, side_px - height)
-                if any(x < x2 and x1 < x + width and y < y2 and y1 < y + height for _, x1, y1, x2, y2 in drawn):
+                if any(x < x2 and x1 < x + width and y < y2 and y1 < y + height for _, x1, y1, x2, y2 in objects):
                     continue
                 label = ("block", "digit")[random.integers(2)]
                 ink = np.ones((height, width))
@@ -45,13 +45,13 @@ def scenes(folder: Path, n: int, seed: int, side_px: int = SIDE_PX) -> Path:
                     digit = Image.fromarray(digits[random.integers(len(digits))].astype(np.float32))
                     ink = np.asarray(digit.resize((width, height), Image.Resampling.BILINEAR))
                 pixels[y : y + height, x : x + width] += 120 * ink
-                drawn.append((label, x, y, x + width, y + height))
+                objects.append((label, x, y, x + width, y + height))
             Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(folder / f"{number}.png")
-            table.writerows([f"{number}.png", *box] for box in drawn or [("", "", "", "", "")])
+            table.writerows([f"{number}.png", *box] for box in objects or [("", "", "", "", "")])
     return folder / "boxes.csv"
 
 
-def taught(folder: Path, steps: int, listen: Listener = ignore_events) -> api.Recogniser:
+def train(folder: Path, steps: int, listen: Listener = ignore_events) -> api.Recogniser:
     sight = SightSpec(
         height=SIDE_PX,
         width=SIDE_PX,
@@ -72,15 +72,15 @@ def taught(folder: Path, steps: int, listen: Listener = ignore_events) -> api.Re
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> api.Recogniser:
-    return taught(tmp_path_factory.mktemp("boxes"), STEPS)
+    return train(tmp_path_factory.mktemp("boxes"), STEPS)
 
 
 @pytest.mark.slow
-def test_things_in_noise_are_found_and_the_confidence_is_honest(model: api.Recogniser, tmp_path: Path) -> None:
-    judged = model.evaluate(scenes(tmp_path / "test", 100, 1), report=tmp_path / "report")
-    assert judged.metrics["map50"] > 0.9
-    assert judged.metrics["recall"] > 0.85
-    assert judged.metrics["ece"] < 0.15
+def test_objects_are_detected_with_calibrated_confidence(model: api.Recogniser, tmp_path: Path) -> None:
+    evaluation = model.evaluate(scenes(tmp_path / "test", 100, 1), report=tmp_path / "report")
+    assert evaluation.metrics["map50"] > 0.9
+    assert evaluation.metrics["recall"] > 0.85
+    assert evaluation.metrics["ece"] < 0.15
     answer = model.predict(tmp_path / "test" / "0.png").answer
     assert isinstance(answer, Boxes)
     assert all(0 <= corner <= SIDE_PX for box in answer.boxes for corner in box.xyxy)
@@ -88,17 +88,17 @@ def test_things_in_noise_are_found_and_the_confidence_is_honest(model: api.Recog
 
 
 @pytest.mark.slow
-def test_things_in_pictures_four_times_as_long_are_found_in_tiles(model: api.Recogniser, tmp_path: Path) -> None:
+def test_tiles_find_objects_in_pictures_four_times_as_large(model: api.Recogniser, tmp_path: Path) -> None:
     large = scenes(tmp_path / "large", 8, 2, 4 * SIDE_PX)
     whole, tiled = (model.evaluate(large, tiles=tiles) for tiles in (False, True))
     assert whole.metrics["map50"] < 0.2
     assert tiled.metrics["map50"] > 0.85
-    assert tiled.metrics["precision"] > 0.85  # what lies on seams is told once
+    assert tiled.metrics["precision"] > 0.85  # objects on seams are reported once
     assert tiled.metrics["ece"] < 0.15
 
 
 @pytest.mark.slow
-def test_scenes_beside_each_other_are_answered_as_each_alone(model: api.Recogniser, tmp_path: Path) -> None:
+def test_tiles_of_a_mosaic_are_answered_like_its_parts(model: api.Recogniser, tmp_path: Path) -> None:
     folder = scenes(tmp_path / "small", 16, 3).parent
     small = [np.asarray(Image.open(folder / f"{number}.png")) for number in range(16)]
     large = np.concatenate([np.concatenate(small[row : row + 4], axis=1) for row in range(0, 16, 4)])
@@ -107,7 +107,7 @@ def test_scenes_beside_each_other_are_answered_as_each_alone(model: api.Recognis
         to_corners(prediction.answer.boxes) + np.tile([number % 4, number // 4], 2) * SIDE_PX
         for number, prediction in enumerate(model.predict(small))
     ]
-    shared = box_iou(np.concatenate(alone), together)
-    assert len(shared) > 10
-    assert abs(shared.shape[0] - shared.shape[1]) <= 0.1 * len(shared)
-    assert (shared.max(1) > 0.6).mean() > 0.9
+    iou = box_iou(np.concatenate(alone), together)
+    assert len(iou) > 10
+    assert abs(iou.shape[0] - iou.shape[1]) <= 0.1 * len(iou)
+    assert (iou.max(1) > 0.6).mean() > 0.9

@@ -1,4 +1,4 @@
-"""A recogniser that is taught what is where on pictures, from files to files."""
+"""Train a segmentation recogniser end to end, from files to files."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from seehear.senses.sight.plan import SightSpec
 CLASSES = "ground\ndisc\nsquare\n"
 
 
-def shapes(folder: Path, examples: int, seed: int, times: int = 1) -> Path:
-    """Discs and squares of one brightness on noise, in pictures of two sizes, or so many times as high and wide."""
+def shapes(folder: Path, examples: int, seed: int, scale: int = 1) -> Path:
+    """Discs and squares of equal brightness in noise, in pictures of two sizes, `scale` times as high and wide."""
     random = np.random.default_rng(seed)
     (folder / "masks").mkdir(parents=True)
     (folder / "classes.txt").write_text(CLASSES)
     rows = []
     for number in range(examples):
-        height, width = times * 64, times * (64 if number % 2 else 96)
+        height, width = scale * 64, scale * (64 if number % 2 else 96)
         y, x = np.indices((height, width))
         mask = np.zeros((height, width), np.uint8)
-        for shape in (1, 2) * times**2:
+        for shape in (1, 2) * scale**2:
             radius = random.integers(8, 14)
             row, column = random.integers(10, height - 10), random.integers(10, width - 10)
             far = np.hypot(y - row, x - column) if shape == 1 else np.maximum(abs(y - row), abs(x - column))
@@ -48,7 +48,7 @@ def shapes(folder: Path, examples: int, seed: int, times: int = 1) -> Path:
     return folder / "examples.csv"
 
 
-def small(answer: MaskSpec) -> Recipe:
+def small_recipe(answer: MaskSpec) -> Recipe:
     sight = SightSpec(
         height=64,
         width=96,
@@ -63,10 +63,10 @@ def small(answer: MaskSpec) -> Recipe:
     return Recipe(senses={"image": sight}, kind="mask", answer=answer, width=64, training=training)
 
 
-def outlined(folder: Path, examples: int, seed: int) -> Path:
-    """The same shapes as COCO has them: discs as polygons, squares as run lengths."""
+def coco_shapes(folder: Path, examples: int, seed: int) -> Path:
+    """The same shapes in COCO's format: discs as polygons, squares as run lengths."""
     shapes(folder, examples, seed)
-    pictures, things = [], []
+    pictures, objects = [], []
     for number in range(examples):
         mask = np.asarray(Image.open(folder / f"masks/{number}.png"))
         height, width = mask.shape
@@ -77,19 +77,19 @@ def outlined(folder: Path, examples: int, seed: int) -> Path:
         polygon = np.stack([right + radius * np.cos(rim), down + radius * np.sin(rim)], 1).round(2).ravel().tolist()
         packed = coco.encode(np.asfortranarray((mask == 2).astype(np.uint8)))
         for category, region in ((1, [polygon]), (2, packed | {"counts": packed["counts"].decode()})):
-            things.append({"image_id": number, "category_id": category, "segmentation": region, "bbox": [0, 0, 9, 9]})
+            objects.append({"image_id": number, "category_id": category, "segmentation": region, "bbox": [0, 0, 9, 9]})
     categories = [{"id": 1, "name": "disc"}, {"id": 2, "name": "square"}]
-    (folder / "t.json").write_text(json.dumps({"images": pictures, "annotations": things, "categories": categories}))
+    (folder / "t.json").write_text(json.dumps({"images": pictures, "annotations": objects, "categories": categories}))
     return folder / "t.json"
 
 
 @pytest.mark.slow
-def test_outlines_teach_what_masks_teach(tmp_path: Path) -> None:
-    """Taught by outlines, it is measured on outlines and on masks of the same classes."""
-    data, unseen = outlined(tmp_path / "train", 120, 0), outlined(tmp_path / "test", 40, 1)
+def test_outlines_train_as_well_as_masks(tmp_path: Path) -> None:
+    """Trained on outlines, and evaluated on outlines and on mask files of the same classes."""
+    data, unseen = coco_shapes(tmp_path / "train", 120, 0), coco_shapes(tmp_path / "test", 40, 1)
     (unseen.parent / "classes.txt").write_text(CLASSES.replace("ground", "background"))
     cells = api._open(data, "mask", None, tmp_path / "ws").answers()
-    model = api.train(data, answer="mask", recipe=small(ANSWERS["mask"].plan(cells, "mask")))
+    model = api.train(data, answer="mask", recipe=small_recipe(ANSWERS["mask"].plan(cells, "mask")))
     assert model.recipe.answer.classes == ("background", "disc", "square")
     by_outlines, by_masks = model.evaluate(unseen), model.evaluate(unseen.parent / "examples.csv")
     assert by_outlines.metrics["miou"] > 0.7, by_outlines
@@ -97,14 +97,14 @@ def test_outlines_teach_what_masks_teach(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_shapes_that_were_never_seen_are_found_where_they_are(tmp_path: Path) -> None:
+def test_unseen_shapes_are_segmented(tmp_path: Path) -> None:
     data, unseen = shapes(tmp_path / "train", 120, 0), shapes(tmp_path / "test", 40, 1)
     cells = [str(path) for path in sorted((data.parent / "masks").iterdir())]
-    recipe = small(ANSWERS["mask"].plan(cells, "mask"))
+    recipe = small_recipe(ANSWERS["mask"].plan(cells, "mask"))
     model = api.train(data, tmp_path / "m.seehear", recipe=recipe)
-    found = api.load(tmp_path / "m.seehear").evaluate(unseen, report=tmp_path / "report")
-    assert found.metrics["miou"] > 0.8, found
-    assert abs(found.scored.confidence.mean() - found.scored.right.mean()) < 0.15
+    evaluation = api.load(tmp_path / "m.seehear").evaluate(unseen, report=tmp_path / "report")
+    assert evaluation.metrics["miou"] > 0.8, evaluation
+    assert abs(evaluation.scored.confidence.mean() - evaluation.scored.right.mean()) < 0.15
     assert (tmp_path / "report/answers.png").exists()
     answer = model.predict(unseen.parent / "0.png").answer
     assert answer is not None
@@ -112,13 +112,13 @@ def test_shapes_that_were_never_seen_are_found_where_they_are(tmp_path: Path) ->
     truth = np.asarray(Image.open(unseen.parent / "masks/0.png"))
     assert kept.shape == truth.shape
     assert (kept == truth).mean() > 0.9
-    large = shapes(tmp_path / "large", 4, 2, times=4)
+    large = shapes(tmp_path / "large", 4, 2, scale=4)
     whole, tiled = (model.evaluate(large, tiles=tiles) for tiles in (False, True))
     assert whole.metrics["miou"] < 0.6, whole
     assert tiled.metrics["miou"] > 0.75, tiled
 
 
-def test_a_mask_of_another_size_leaves_its_row_out_and_is_named(tmp_path: Path) -> None:
+def test_a_mask_of_another_size_is_skipped_and_reported(tmp_path: Path) -> None:
     from learning import opened, recipe_for
     from seehear.events import ignore_events
     from seehear.learn.data.cache import DatasetCache
@@ -137,16 +137,16 @@ def test_a_mask_of_another_size_leaves_its_row_out_and_is_named(tmp_path: Path) 
     assert again.geometry(0) == dataset.geometry(0) is not None
     assert (again.batch([0]).target["classes"] == dataset.batch([0]).target["classes"]).all()
     assert np.array_equal(
-        dataset.truth(0).moved(dataset.geometry(0).warp).on(16, 16), dataset.batch([0]).target["classes"][0]
+        dataset.truth(0).moved(dataset.geometry(0).warp).resample(16, 16), dataset.batch([0]).target["classes"][0]
     )
 
 
-def test_outlines_of_another_size_leave_their_row_out(tmp_path: Path) -> None:
+def test_outlines_of_another_size_are_skipped(tmp_path: Path) -> None:
     from learning import recipe_for
     from seehear.events import ignore_events
     from seehear.learn.data.cache import DatasetCache
 
-    data = outlined(tmp_path / "data", 6, 0)
+    data = coco_shapes(tmp_path / "data", 6, 0)
     Image.new("L", (30, 20)).save(data.parent / "3.png")
     table = api._open(data, "mask", None, tmp_path / "ws")
     recipe = recipe_for("mask", ("image",))
@@ -157,7 +157,7 @@ def test_outlines_of_another_size_leave_their_row_out(tmp_path: Path) -> None:
     assert "its size is not known, or not the one that they were drawn on" in problem.what
 
 
-def test_the_plan_asks_for_large_pictures_and_few_at_once(tmp_path: Path) -> None:
+def test_the_plan_chooses_large_pictures_and_small_batches(tmp_path: Path) -> None:
     from learning import opened
     from seehear.planning.options import TrainOptions
     from seehear.planning.plan import Machine
@@ -171,24 +171,23 @@ def test_the_plan_asks_for_large_pictures_and_few_at_once(tmp_path: Path) -> Non
     assert Recipe.from_json(recipe.to_json()) == recipe
 
 
-def test_a_mask_that_is_not_its_pictures_is_left_out_when_judged(tmp_path: Path) -> None:
-    """Asked of a recogniser that answers at the size of what it saw."""
+def test_a_mask_of_another_size_is_reported_in_evaluation(tmp_path: Path) -> None:
     from seehear.answers.mask import Mask
     from seehear.evaluation import _find_problem
     from seehear.runtime.prediction import Prediction
 
-    recipe_spec = ANSWERS["mask"].plan([str(_square(tmp_path, 20))], "mask")
-    truth = ANSWERS["mask"].read(str(_square(tmp_path, 20)), recipe_spec)
-    said = Mask.of(np.zeros((10, 20), np.uint8), recipe_spec)
+    recipe_spec = ANSWERS["mask"].plan([str(_save_square(tmp_path, 20))], "mask")
+    truth = ANSWERS["mask"].read(str(_save_square(tmp_path, 20)), recipe_spec)
+    answer = Mask.from_pixels(np.zeros((10, 20), np.uint8), recipe_spec)
 
     class ScoredAnswers:
         kind, answer = "mask", recipe_spec
 
-    problem = _find_problem(Prediction("a.png", said, 0.5, True), truth, ScoredAnswers())  # type: ignore[arg-type]
+    problem = _find_problem(Prediction("a.png", answer, 0.5, True), truth, ScoredAnswers())  # type: ignore[arg-type]
     assert problem is not None
     assert problem.what == "a mask of 20 by 20 pixels for a picture of 20 by 10"
 
 
-def _square(folder: Path, side: int) -> Path:
+def _save_square(folder: Path, side: int) -> Path:
     Image.fromarray(np.eye(side, dtype=np.uint8)).save(folder / "square.png")
     return folder / "square.png"

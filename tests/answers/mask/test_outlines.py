@@ -1,4 +1,4 @@
-"""Outlines in cells: drawn as the slow obvious way and pycocotools draw them, and learned from as masks."""
+"""Outlines in cells: rasterised as by a slow implementation and by pycocotools, and planned as masks."""
 
 from __future__ import annotations
 
@@ -34,21 +34,21 @@ def rectangle(label: str | None, x1: float, y1: float, x2: float, y2: float) -> 
     return {"label": label, "polygons": [[x1, y1, x2, y1, x2, y2, x1, y2]]}
 
 
-def drawn(told: str) -> list[list[str]]:
-    """The first letter of each pixel's label, row by row; ? where nobody said."""
-    outlines = parse_outlines(told)
+def rasterise(text: str) -> list[list[str]]:
+    """The first letter of each pixel's label, row by row; ? where it is unknown."""
+    outlines = parse_outlines(text)
     names = ["?", *sorted({*outlines.labels, outlines.background or "?"} - {"?"})]
     numbers = {None: 0} | {name: place for place, name in enumerate(names)}
     pixels = outlines.rasterise(numbers.__getitem__, numbers[outlines.background])
     return ["".join(names[number][0] for number in row) for row in pixels]
 
 
-# Drawing
+# Rasterising
 
 
 @settings(max_examples=30, deadline=None)
 @given(POLYGON)
-def test_a_pixel_is_inside_where_an_odd_number_of_edges_lie_to_its_left(xy: np.ndarray) -> None:
+def test_fill_polygon_follows_the_even_odd_rule(xy: np.ndarray) -> None:
     slow = np.zeros((9, 12), bool)
     for row, column in np.ndindex(*slow.shape):
         for (x1, y1), (x2, y2) in zip(xy, np.roll(xy, -1, 0), strict=True):
@@ -59,7 +59,7 @@ def test_a_pixel_is_inside_where_an_odd_number_of_edges_lie_to_its_left(xy: np.n
 
 @settings(max_examples=50, deadline=None)
 @given(CONVEX, st.floats(5, 20), st.floats(5, 20))
-def test_as_many_pixels_as_the_area_but_for_the_rim(angles: list[float], x: float, y: float) -> None:
+def test_the_area_of_a_filled_polygon(angles: list[float], x: float, y: float) -> None:
     xy = np.array([[x + 5 * np.cos(angle), y + 5 * np.sin(angle)] for angle in sorted(angles)])
     after = np.roll(xy, -1, 0)
     area = abs((xy[:, 0] * after[:, 1] - xy[:, 1] * after[:, 0]).sum()) / 2
@@ -71,7 +71,7 @@ def test_as_many_pixels_as_the_area_but_for_the_rim(angles: list[float], x: floa
 
 @settings(max_examples=50, deadline=None)
 @given(st.integers(1, 50), st.integers(1, 50), st.integers(0, 2**32 - 1), st.sampled_from([0.0, 0.02, 0.5, 1.0]))
-def test_run_lengths_are_those_of_pycocotools(height: int, width: int, seed: int, share: float) -> None:
+def test_run_lengths_equal_pycocotools(height: int, width: int, seed: int, share: float) -> None:
     inside = np.random.default_rng(seed).random((height, width)) < share
     text = coco.encode(np.asfortranarray(inside.astype(np.uint8)))["counts"].decode()
     assert np.array_equal(decode_rle(text, (height, width)), inside)
@@ -81,28 +81,28 @@ def test_run_lengths_are_those_of_pycocotools(height: int, width: int, seed: int
     assert np.array_equal(decode_rle(lengths, (height, width)), inside)
 
 
-def test_the_smaller_lies_on_top_and_what_is_not_said_below() -> None:
+def test_smaller_outlines_are_on_top_and_unlabelled_ones_below() -> None:
     small, large = rectangle("cup", 2, 0, 4, 1), rectangle("table", 0, 0, 6, 2)
     crowd = rectangle(None, 5, 0, 8, 2)
     expected = ["ttcctt??", "tttttt??"]
     for order in ([small, large, crowd], [crowd, large, small]):
-        assert drawn(cell(*order, size=(2, 8))) == expected
-    assert drawn(cell(large, size=(3, 7))) == ["ttttttb", "ttttttb", "bbbbbbb"]
-    assert drawn(cell(small, background=None, size=(1, 5))) == ["??cc?"]
+        assert rasterise(cell(*order, size=(2, 8))) == expected
+    assert rasterise(cell(large, size=(3, 7))) == ["ttttttb", "ttttttb", "bbbbbbb"]
+    assert rasterise(cell(small, background=None, size=(1, 5))) == ["??cc?"]
 
 
-def test_holes_in_pieces_and_outlines_beyond_the_picture() -> None:
+def test_several_polygons_and_outlines_beyond_the_picture() -> None:
     two = {"label": "cat", "polygons": [[-5, -5, 2, -5, 2, 9, -5, 9], [3, 0, 9, 0, 9, 1, 3, 1]]}
-    assert drawn(cell(two, size=(2, 5))) == ["ccbcc", "ccbbb"]
-    assert drawn(cell({"label": "cat", "rle": [2, 3, 1]}, size=(2, 3))) == ["bcc", "bcb"]
-    assert drawn(cell(rectangle("cat", 50, 50, 60, 60), {"label": "dog", "polygons": []}, size=(1, 2))) == ["bb"]
+    assert rasterise(cell(two, size=(2, 5))) == ["ccbcc", "ccbbb"]
+    assert rasterise(cell({"label": "cat", "rle": [2, 3, 1]}, size=(2, 3))) == ["bcc", "bcb"]
+    assert rasterise(cell(rectangle("cat", 50, 50, 60, 60), {"label": "dog", "polygons": []}, size=(1, 2))) == ["bb"]
 
 
 # Cells
 
 
 @pytest.mark.parametrize(
-    ("told", "words"),
+    ("text", "message"),
     [
         ("{", r"'\{' does not hold the outlines of a picture. Allowed: \{\"size\""),
         (cell(size=(0, 4)), "does not hold the outlines of a picture"),
@@ -120,13 +120,13 @@ def test_holes_in_pieces_and_outlines_beyond_the_picture() -> None:
         (cell(rectangle("horse", 1, 1, 9, 9)), r"'horse' is not one of the 3 classes. Allowed: background, cat, dog"),
     ],
 )
-def test_cells_that_are_refused(told: str, words: str) -> None:
+def test_invalid_cells_are_rejected(text: str, message: str) -> None:
     spec = MASK.plan([cell(rectangle("cat", 1, 1, 9, 9), rectangle("dog", 9, 9, 19, 19))], "mask")
-    with pytest.raises(InputError, match=words):
-        MASK.read(told, spec)
+    with pytest.raises(InputError, match=message):
+        MASK.read(text, spec)
 
 
-def test_classes_are_named_by_outlines_and_numbered_behind_the_rest() -> None:
+def test_the_background_has_the_first_number() -> None:
     cells = [cell(rectangle("dog", 0, 0, 10, 30)), cell(rectangle("cat", 0, 0, 20, 30)), cell(), "{"]
     spec = MASK.plan(cells, "mask")
     assert (spec.classes, spec.numbers, spec.unknown) == (("background", "cat", "dog"), (0, 1, 2), (255,))
@@ -135,25 +135,25 @@ def test_classes_are_named_by_outlines_and_numbered_behind_the_rest() -> None:
     assert MASK.fits(cells, "x") and not MASK.in_files(cells) and MASK.in_files(["a.png"])
 
 
-def test_many_large_outlines_are_drawn_in_little_memory() -> None:
+def test_many_large_outlines_need_little_memory() -> None:
     side = 1_000
-    told = cell(*(rectangle("cat", 0, 0, side, side - i) for i in range(60)), size=(side, side))
+    text = cell(*(rectangle("cat", 0, 0, side, side - i) for i in range(60)), size=(side, side))
     tracemalloc.start()
-    pixels = parse_outlines(told).rasterise({"cat": 1}.__getitem__, 0)
+    pixels = parse_outlines(text).rasterise({"cat": 1}.__getitem__, 0)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert pixels.all() and peak < 20 * side**2
 
 
 @pytest.mark.parametrize("region", [rectangle("cat", 0, 0, 9_000, 9_000), {"label": "cat", "rle": [0, 9_000 * 9_000]}])
-def test_outlines_that_are_too_much_to_draw_are_refused(region: dict[str, Any]) -> None:
+def test_too_many_large_outlines_are_rejected(region: dict[str, Any]) -> None:
     with pytest.raises(
         InputError, match=r"20 outlines in a picture of 9000 x 9000 px are too many to draw\. Allowed: 1,0"
     ):
         parse_outlines(cell(*[region] * 20, size=(9_000, 9_000))).rasterise({"cat": 1}.__getitem__, 0)
 
 
-def test_what_is_of_no_class_is_not_known() -> None:
+def test_unlabelled_regions_are_unknown() -> None:
     void = rectangle("Unlabelled", 0, 0, 40, 10)
     spec = MASK.plan([cell(rectangle("dog", 0, 0, 10, 30), void, rectangle(None, 30, 20, 40, 30))], "mask")
     assert spec.classes == ("background", "dog")
@@ -163,7 +163,7 @@ def test_what_is_of_no_class_is_not_known() -> None:
     assert (MASK.read(cell(background="elsewhere"), spec).pixels == UNKNOWN).all()
 
 
-def test_outlines_that_cannot_be_learned_from() -> None:
+def test_plan_rejects_unusable_outlines() -> None:
     with pytest.raises(DataError, match=r"all pixels of its masks have the same class, 'background'"):
         MASK.plan([cell(), cell()], "mask")
     many = [rectangle(str(number), 0, 0, 9, 9) for number in range(255)]

@@ -91,7 +91,7 @@ class Head(nn.Module):
         loss: Tensor = total / quality.sum(1).mean().clamp_min(1)
         return loss
 
-    def moved(self, target: dict[str, Tensor], warps: Warps) -> dict[str, Tensor]:
+    def warp_target(self, target: dict[str, Tensor], warps: Warps) -> dict[str, Tensor]:
         """The boxes of warped pictures, clipped at the edges. Boxes that are mostly outside are ignored."""
         scale, offset = (each.to(target["corners"])[:, None] for each in (warps.scale, warps.offset))
         first, second = target["corners"][:, :, :2] * scale + offset, target["corners"][:, :, 2:] * scale + offset

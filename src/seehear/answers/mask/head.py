@@ -64,7 +64,7 @@ class Head(nn.Module):
         mean: Tensor = entropy.sum((1, 2)) / weight.sum((1, 2)).clamp_min(1e-6)
         return mean
 
-    def warp_batch(self, target: dict[str, Tensor], warps: Warps) -> dict[str, Tensor]:
+    def warp_target(self, target: dict[str, Tensor], warps: Warps) -> dict[str, Tensor]:
         """The classes of warped pictures, by nearest neighbour; UNKNOWN outside the original."""
         truth = target["classes"][:, None].float()  # (B, 1, H, W)
         warped = warp_batch(UNKNOWN - truth, warps, mode="nearest")  # outside is filled with zeros

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from seehear.answers.mask.answer import Mask, percent
+from seehear.answers.mask.answer import Mask, format_percent
 
 
 class AreaTracker:
@@ -33,7 +33,7 @@ class AreaTracker:
         return {name: round(share / self._masks, 4) for name, share in self._shares.most_common()}
 
     def __str__(self) -> str:
-        return ", ".join(f"{name} {percent(share)}" for name, share in self.to_json().items()) or "nothing"
+        return ", ".join(f"{name} {format_percent(share)}" for name, share in self.to_json().items()) or "nothing"
 
 
 def create_tracker() -> AreaTracker:

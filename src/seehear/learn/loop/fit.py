@@ -242,7 +242,7 @@ class Run:
         for name, augment in self.augments.items():
             own, warps = augment(_to(self.device, self.network.own(name, batch.inputs)), stretch)
             if warps is not None:
-                target = self.network.moved(target, warps)
+                target = self.network.warp_target(target, warps)
             if partner is not None:
                 own, share = augment.mix(own, partner.to(self.device), share)
             inputs |= own

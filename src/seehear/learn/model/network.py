@@ -62,9 +62,9 @@ class Network(nn.Module):
         value: Tensor = self.head.loss(raw, target)  # type: ignore[operator]
         return value
 
-    def moved(self, target: Tensors, warps: Warps) -> Tensors:
-        """The target after the examples were warped. For answers that give positions."""
-        warped: Tensors = self.head.moved(target, warps)  # type: ignore[operator]
+    def warp_target(self, target: Tensors, warps: Warps) -> Tensors:
+        """The target of warped pictures; for spatial answers only."""
+        warped: Tensors = self.head.warp_target(target, warps)  # type: ignore[operator]
         return warped
 
     @property
