@@ -1,8 +1,8 @@
-"""Benchmarks: how well and how fast, on real data, as `make bench` measures them.
+"""Accuracy and speed benchmarks on real data, as run by `make bench`.
 
-`python -m benchmarks.accuracy`, `.keras_cnn`, `.speed` and `.table` run alone as well; each tells its own by --help.
+`python -m benchmarks.accuracy`, `.keras_cnn`, `.speed` and `.table` can be run alone; see --help.
 """
 
-# Before torch and onnxruntime: the one is told how its threads should wait, the other to send nothing.
+# Imported before torch and onnxruntime: sets how torch's threads wait, and turns onnxruntime's telemetry off.
 import seehear.learn
 import seehear.runtime.session  # noqa: F401

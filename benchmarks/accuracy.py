@@ -17,9 +17,9 @@ from typing import Any
 
 from benchmarks.budget import Budget, Sitting, asked, for_each
 from benchmarks.data import SPEAKERS, Examples, Store, cifar10, cifar10_few, digits, fsdd, pneumonia
+from benchmarks.out_of_distribution import ood_figures
 from benchmarks.results import Figure
-from benchmarks.shifts import under_shift
-from benchmarks.unfamiliar import unfamiliarity
+from benchmarks.shifts import robustness_figures
 from seehear.amounts import pluralise
 from seehear.api import Recogniser, train
 from seehear.events import Advanced, Event, Notice
@@ -35,19 +35,19 @@ SHARES = (
     *("precision", "recall"),
     *("miou", "pixel_accuracy"),
 )
-WISHED_ECE = 0.03
-WISHED_COVERAGE = 0.6  # of boxes, pixels and words, at what is promised
-WISHED_SHARE_OF_ERROR = 0.5  # with both senses, of the better single one's
-WISHED_POINTS = 2.0  # that a sense alone may be behind a recogniser that was taught by it alone
+TARGET_ECE = 0.03
+TARGET_COVERAGE = 0.6  # of boxes, pixels and words, at what is promised
+TARGET_SHARE_OF_ERROR = 0.5  # with both senses, of the better single one's
+TARGET_POINTS = 2.0  # that a sense alone may be behind a recogniser that was taught by it alone
 
 
 @dataclass(frozen=True)
 class Task:
-    """A set, its budget, and the accuracy (and area under the ROC) wished of it.
+    """A data set, its budget, and the targets for accuracy and area under the ROC curve.
 
-    kept         of the figure `shift_metric` that is wished to be left under corruptions, where examples are made worse
-    common       whether only the 15 common corruptions count for that
-    wrong_under  share of wrong ones among the accepted that is wished at most under mild corruptions
+    kept         target for `shift_metric` under corruptions, relative to uncorrupted examples
+    common       whether only the 15 common corruptions count
+    wrong_under  most errors among accepted answers under mild corruptions
     """
 
     prepare: Callable[..., Examples]  # of a Store
@@ -76,7 +76,7 @@ TASKS = {
         kept=0.95,
         wrong_under=0.05,
     ),
-    "cifar10": Task(cifar10, 8, ("image",), "cifar10", accuracy=0.88, ece=WISHED_ECE, kept=0.80, common=True),
+    "cifar10": Task(cifar10, 8, ("image",), "cifar10", accuracy=0.88, ece=TARGET_ECE, kept=0.80, common=True),
     "cifar10-few": Task(cifar10_few, 3, ("image",), "cifar10", accuracy=0.50),
     "fsdd": Task(fsdd, 3, ("audio",), "fsdd", accuracy=0.90, wrong_under=0.05),
     "digits": Task(digits, 3, ("image", "audio"), "digits", in_noise=True),
@@ -109,7 +109,7 @@ def taught(
 
 
 def evaluated(model: Recogniser, examples: Path, **how: Any) -> Evaluation:
-    """As anyone would; what could not be judged by is told."""
+    """Evaluate through the public API, and print which examples were left out."""
     evaluation = model.evaluate(examples, listen=Log(), **how)
     if evaluation.skipped:
         print(f"  left out {len(evaluation.skipped):,} of {examples}; the first: {evaluation.skipped[0]}", flush=True)
@@ -120,10 +120,10 @@ def measure(name: str, task: Task, store: Store, options: argparse.Namespace) ->
     examples = task.prepare(store)
     sitting = Sitting.begun(name, task.standard_minutes, options)
     model = taught(examples, sitting.budget, task.senses, out=store.cache / f"{name}.seehear")
-    (judge, test), *others = examples.tests.items()
+    (test_name, test), *others = examples.tests.items()
     evaluation = evaluated(model, test, robustness=True)
     figures = list(_figures(evaluation, task))
-    figures += under_shift(
+    figures += robustness_figures(
         evaluation,
         task.shift_metric,
         kept=task.kept,
@@ -136,8 +136,8 @@ def measure(name: str, task: Task, store: Store, options: argparse.Namespace) ->
     if len(task.senses) > 1:
         figures += _each_sense(model, examples, sitting.budget, evaluation, store)
     for sense in task.senses:
-        figures += unfamiliarity(model, sense, test, store, own=task.own, in_noise=task.in_noise)
-    sitting.record(f"judged on {evaluation.n:,} examples: {judge}", figures)
+        figures += ood_figures(model, sense, test, store, own=task.own, in_noise=task.in_noise)
+    sitting.record(f"evaluated on {evaluation.n:,} examples: {test_name}", figures)
 
 
 def figure(
@@ -154,12 +154,12 @@ def figure(
 
 
 def promise_figures(evaluation: Evaluation, at_least: float | None = None) -> Iterator[Figure]:
-    """What is promised of what is accepted, how much is accepted at that, and how much of it was wrong."""
+    """The promised error limit, the share accepted at it, and the error among those accepted."""
     things, promised = pluralise(evaluation.item or "answer"), evaluation.wrong_at_most
-    yield Figure(f"promised of the accepted {things}: wrong at most", promised or math.nan, "%")
-    yield figure(evaluation, "coverage", f"{things} accepted at that", at_least=at_least)
+    yield Figure(f"error limit promised for accepted {things}", promised or math.nan, "%")
+    yield figure(evaluation, "coverage", f"{things} accepted at that limit", at_least=at_least)
     if evaluation.metrics["coverage"]:
-        yield figure(evaluation, "accepted_error", f"error of the accepted {things}", at_most=promised)
+        yield figure(evaluation, "accepted_error", f"error among accepted {things}", at_most=promised)
 
 
 def _figures(evaluation: Evaluation, task: Task) -> Iterator[Figure]:
@@ -180,13 +180,15 @@ def _each_sense(
     for sense, word in SENSE_WORDS.items():
         alone = evaluated(both, test, senses=[sense])
         specialist = evaluated(taught(examples, budget, (sense,), out=store.cache / f"{sense}.seehear"), test)
-        yield figure(alone, "accuracy", f"accuracy by {word} alone")
-        yield figure(specialist, "accuracy", f"accuracy of a recogniser taught by {word} alone")
+        yield figure(alone, "accuracy", f"accuracy with {word} only")
+        yield figure(specialist, "accuracy", f"accuracy of a recogniser trained on {word} only")
         behind = 100 * (specialist.metrics["accuracy"] - alone.metrics["accuracy"])
-        yield Figure(f"behind it, by {word} alone", behind, "points", at_most=WISHED_POINTS)
+        yield Figure(f"gap to it, with {word} only", behind, "points", at_most=TARGET_POINTS)
         errors += [alone.metrics["wrong"], specialist.metrics["wrong"]]
     share = with_both.metrics["wrong"] / max(min(errors), 1 / with_both.n)
-    yield Figure("error with both, of the best with one sense", share, "%", at_most=WISHED_SHARE_OF_ERROR)
+    yield Figure(
+        "error with both senses, relative to the better single sense", share, "%", at_most=TARGET_SHARE_OF_ERROR
+    )
 
 
 class Log:

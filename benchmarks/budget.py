@@ -29,30 +29,30 @@ class Budget:
 
 @dataclass(frozen=True)
 class Sitting:
-    """One benchmark of learning from its beginning: its budget, as it is told, and the pace at which it began."""
+    """One training benchmark from its start: its budget, and the speed of the machine before it."""
 
     name: str
     budget: Budget
-    told: str
+    budget_note: str
     before: Pace
 
     @classmethod
     def begun(cls, name: str, standard_minutes: float, options: argparse.Namespace) -> Sitting:
-        """The standard minutes of a set as they are here and now, or the minutes that were asked for."""
+        """Convert standard minutes to minutes on this machine, or take the minutes that were asked for."""
         before = pace(device=options.device)
         standard = standard_minutes * options.minutes_scale
         minutes = before.minutes(standard) if options.minutes is None else options.minutes
-        told = f"{standard:g} standard minutes" if options.minutes is None else f"{minutes:g} minutes"
+        budget_note = f"{standard:g} standard minutes" if options.minutes is None else f"{minutes:g} minutes"
         budget = Budget(minutes, options.steps, options.seed, options.resume, options.device)
-        print(f"\n{name}: {told}, {minutes:.1f} here, at {before}", flush=True)
-        return cls(name, budget, told, before)
+        print(f"\n{name}: {budget_note}, {minutes:.1f} here, at {before}", flush=True)
+        return cls(name, budget, budget_note, before)
 
-    def record(self, judged: str, figures: Sequence[Figure]) -> None:
-        """What came of it. Learned elsewhere than on the processor, it stands beside what was learned there."""
+    def record(self, evaluated_on: str, figures: Sequence[Figure]) -> None:
+        """Store the figures. A run on another device than the CPU is stored beside the CPU run."""
         device = self.budget.device
         record(
             self.name if device == CPU else f"{self.name}-{device}",
-            f"{self.told}; {judged}; seed {self.budget.seed}",
+            f"{self.budget_note}; {evaluated_on}; seed {self.budget.seed}",
             figures,
             before=self.before,
             after=pace(device=device),
@@ -67,30 +67,34 @@ def asked(
     names: Sequence[str],
     others: Sequence[str] = (),
     *,
-    beside: Sequence[str] = (),
+    compare_with: Sequence[str] = (),
 ) -> argparse.Namespace:
     """The command line of a benchmark over `names`, all by default, and `others`, of which only those named.
 
-    beside  recognisers that are not ours, to be measured after it
+    compare_with  other recognisers that can be measured after ours
     """
     parser = argparse.ArgumentParser(prog=f"python -m {program}", description=about)
     also = f"; also {', '.join(others)}" if others else ""
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(names) + also)
     parser.add_argument("--data", type=Path, default=DATA, help="the folder of the archives")
-    parser.add_argument("--minutes-scale", type=float, default=1.0, help="of every budget")
-    parser.add_argument("--minutes", type=float, help="of the clock for each, instead of standard ones")
-    parser.add_argument("--device", default=CPU, help="cpu, whose standard minutes these are, or cuda, with --minutes")
-    parser.add_argument("--steps", type=int, help="instead of minutes, to try it out: nothing is recorded")
+    parser.add_argument("--minutes-scale", type=float, default=1.0, help="multiply every budget by this")
+    parser.add_argument("--minutes", type=float, help="minutes for each benchmark, instead of its standard minutes")
+    parser.add_argument("--device", default=CPU, help="cpu, or cuda together with --minutes")
+    parser.add_argument(
+        "--steps", type=int, help="training steps instead of minutes, for a quick try: nothing is stored"
+    )
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--resume", action="store_true", help="go on with the runs that were cut off")
-    if beside:
-        help_beside = f"after ours, of {', '.join(beside)}; all by default, none if none is named"
-        parser.add_argument("--beside", nargs="*", choices=beside, default=beside, metavar="NAME", help=help_beside)
+    parser.add_argument("--resume", action="store_true", help="resume interrupted runs")
+    if compare_with:
+        help_compare = f"also measure these after ours: {', '.join(compare_with)} (default: all; without names: none)"
+        parser.add_argument(
+            "--compare-with", nargs="*", choices=compare_with, default=compare_with, metavar="NAME", help=help_compare
+        )
     options = parser.parse_args()
     if unknown := set(options.names) - {*names, *others}:
         parser.error(f"no {', '.join(sorted(unknown))}; there are {', '.join((*names, *others))}")
     if options.device != CPU and options.minutes is None:
-        parser.error(f"standard minutes are of a processor: say with --minutes how long {options.device} may learn")
+        parser.error(f"standard minutes are defined for the CPU: set --minutes for {options.device}")
     options.names = options.names or names
     return options
 

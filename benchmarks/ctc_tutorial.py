@@ -62,7 +62,7 @@ def tutorial(
     torch.manual_seed(seed)
     letters = sorted(set("".join(each.text for each in train)))
     examples = [(log_mel(each), torch.tensor([1 + letters.index(letter) for letter in each.text])) for each in train]
-    judged = [log_mel(each) for each in test]
+    evaluate_texts = [log_mel(each) for each in test]
     network = Network(len(letters))
     adam = torch.optim.Adam(network.parameters(), RATE)
     written: list[list[str]] = []
@@ -72,7 +72,7 @@ def tutorial(
         in_time = _until(begun_s + left_s)
         left_steps -= _epoch(network, adam, examples, in_time, left_steps)
         left_s -= time.monotonic() - begun_s
-        written.append(listen(network, judged, letters))
+        written.append(listen(network, evaluate_texts, letters))
     return written
 
 

@@ -38,9 +38,9 @@ class AbsentError(Exception):
 
 @dataclass(frozen=True)
 class Examples:
-    """What to learn from; what calibrates (None: a part that training holds out itself); what judges, by name.
+    """Training data; calibration data (None: training holds out its own); test sets by name.
 
-    The first of `tests` is the judge.
+    The first of `tests` is the main test set.
     """
 
     train: Path
@@ -93,7 +93,7 @@ class Store:
 
 
 def pneumonia(store: Store) -> Examples:
-    """A tenth of the train part judges; the val part calibrates, and is reported too."""
+    """A tenth of the train split is the test set; the val split calibrates, and is reported too."""
     given = store.unpacked("pneumonia")
 
     def make(folder: Path) -> None:
@@ -103,7 +103,7 @@ def pneumonia(store: Store) -> Examples:
             _link(files[held:], folder / "train" / label)
 
     made = store.made("pneumonia-held", make)
-    tests = {"a tenth held out of the train part": made / "test", "the val part, which calibrated": given / "val"}
+    tests = {"a tenth held out of the train part": made / "test", "the val split, used for calibration": given / "val"}
     return Examples(made / "train", given / "val", tests)
 
 
@@ -124,7 +124,7 @@ def cifar10_few(store: Store) -> Examples:
 
 
 def fsdd(store: Store, speaker: str = SPEAKERS[0]) -> Examples:
-    """Every speaker but one; that one judges."""
+    """Leave one speaker out as the test set."""
     rows = fsdd_rows(store)
 
     def make(folder: Path) -> None:
@@ -134,13 +134,13 @@ def fsdd(store: Store, speaker: str = SPEAKERS[0]) -> Examples:
             write_table(folder / f"{name}.csv", columns)
 
     made = store.made(f"fsdd-without-{speaker}", make)
-    return Examples(made / "train.csv", None, {f"{speaker}, never heard": made / "test.csv"})
+    return Examples(made / "train.csv", None, {f"{speaker}, unseen": made / "test.csv"})
 
 
 def digits(store: Store, speaker: str = SPEAKERS[0]) -> Examples:
     """Handwriting, faint and grainy, each with a recording of the same digit in white noise as loud as the voice.
 
-    Other people wrote the pictures of the test, and a speaker never heard in training says them.
+    Other people wrote the pictures of the test, and a speaker unseen in training says them.
     """
     from sklearn.datasets import load_digits
 
@@ -159,7 +159,7 @@ def digits(store: Store, speaker: str = SPEAKERS[0]) -> Examples:
             write_table(folder / f"{name}.csv", list(pairs))
 
     made = store.made(f"digits-without-{speaker}", make)
-    tests = {f"digits that others wrote, said by {speaker}, never heard": made / "test.csv"}
+    tests = {f"digits by other writers, spoken by {speaker}, unseen": made / "test.csv"}
     return Examples(made / "train.csv", None, tests)
 
 

@@ -37,10 +37,10 @@ VERSIONS = Path(__file__).parent.parent / "constraints.txt"
 NAMES = {"yolos": "YOLOS", "d-fine": "D-FINE", "segformer": "SegFormer"}
 
 
-def beside(
+def compare_with(
     network: str, ours: Evaluation, recipe: Recipe, examples: Examples, budget: Budget, store: Store
 ) -> Iterator[Figure]:
-    """How good one of NAMES is after the budget of ours, and how far ours is ahead."""
+    """The headline metric of one of NAMES after the same budget, and the margin of ours."""
     who, kind = NAMES[network], ANSWERS[recipe.kind]
     headline = kind.headline(recipe.answer).metric
     with tempfile.TemporaryDirectory(prefix="hugging-face-") as temporary:
@@ -50,12 +50,12 @@ def beside(
         told = json.loads((folder / "told.json").read_text(encoding="utf-8"))
         answers = [understood(folder, answer, recipe.answer) for answer in told["answers"]]
     theirs = evaluate(kind, recipe.answer, answers, truths, accepted=[False] * len(answers))
-    yield figure(theirs, headline, f"{headline} of {who} from random weights")
+    yield figure(theirs, headline, f"{headline} of {who}, randomly initialised")
     yield Figure(
-        "seehear ahead of that", 100 * (ours.metrics[headline] - theirs.metrics[headline]), "points", at_least=0
+        "margin of seehear over that", 100 * (ours.metrics[headline] - theirs.metrics[headline]), "points", at_least=0
     )
-    yield Figure(f"times that {who} saw each picture", told["epochs"])
-    yield Figure(f"pictures a second of {who}", told["per_s"])
+    yield Figure(f"epochs of {who}", told["epochs"])
+    yield Figure(f"pictures per second, {who}", told["per_s"])
 
 
 def _run(python: Path, folder: Path) -> None:
@@ -65,7 +65,7 @@ def _run(python: Path, folder: Path) -> None:
 
 
 def give(folder: Path, network: str, recipe: Recipe, examples: Examples, budget: Budget) -> list[Answer]:
-    """Write the job into a folder -> the truths of what judges, which are not given away."""
+    """Write the job to a folder; returns the test truths, which are not part of it."""
     train, test = (list(_rows(place, recipe)) for place in (examples.train, next(iter(examples.tests.values()))))
     spec: Any = recipe.answer
     job = {

@@ -33,17 +33,17 @@ def compare(standard_minutes: float, examples: Examples, store: Store, *, tried_
     before = pace()
     minutes = before.minutes(standard_minutes)
     budget = Budget(minutes, steps=None if tried_s is None else 2)
-    (judge, test), *_ = examples.tests.items()
+    (test_name, test), *_ = examples.tests.items()
     ours = evaluated(taught(examples, budget, ("image",), out=store.cache / "beside-keras.seehear"), test)
     theirs = tutorial(store.environment("keras", "tensorflow-cpu"), pictures(examples, store), tried_s or minutes * 60)
     accuracy, best = ours.metrics["accuracy"], max(theirs)
     figures = [
         Figure("accuracy of seehear", accuracy, "%", *ours.intervals["accuracy"]),
         Figure("accuracy of Keras' tutorial network", theirs[-1], "%"),
-        Figure(f"the same after the best of its {len(theirs)} epochs for the test", best, "%"),
-        Figure("seehear ahead of that", 100 * (accuracy - best), "points", at_least=0.0),
+        Figure(f"the same at the best of its {len(theirs)} epochs on the test set", best, "%"),
+        Figure("margin of seehear over that", 100 * (accuracy - best), "points", at_least=0.0),
     ]
-    note = f"all of CIFAR-10's train part, {standard_minutes:g} standard minutes each; judged on {judge}"
+    note = f"all of CIFAR-10's train part, {standard_minutes:g} standard minutes each; evaluated on {test_name}"
     name = f"keras-{standard_minutes:g}"
     record(name, note, figures, before=before, after=pace(), keep=tried_s is None)
 

@@ -1,7 +1,7 @@
 """How well, how soon and how cheaply speech is written down while it goes on, on one core.
 
 python -m benchmarks.live [NAMES] [--data ../shared/data] [--seed 0]
-The recordings that judge, one after the other with pauses between, come in portions as from a microphone. The model is
+The test recordings, with pauses between them, arrive in portions as from a microphone. The model is
 the one that `benchmarks.transcripts` taught, or is taught first.
 """
 
@@ -25,7 +25,7 @@ from benchmarks.data import SEED, Examples, Store
 from benchmarks.machine import pace
 from benchmarks.results import Figure, record
 from benchmarks.spoken import Spoken, recordings
-from benchmarks.transcripts import TASKS, judged
+from benchmarks.transcripts import TASKS, evaluate_texts
 from seehear.answers.text import Word
 from seehear.api import Recogniser, load
 from seehear.runtime.live import Heard
@@ -36,7 +36,7 @@ PORTION_S = (0.02, 0.1)
 BETWEEN_S = (0.8, 1.6)
 QUIETEST_S = 0.02  # of each recording, which tells how loud its room is
 FAINTEST = 10 ** (-70 / 20)
-WISHED_FACTOR, WISHED_DELAY_S, WISHED_WER_RATIO = 0.1, 0.5, 1.1
+TARGET_FACTOR, TARGET_DELAY_S, TARGET_WER_RATIO = 0.1, 0.5, 1.1
 
 Samples = NDArray[np.float32]
 
@@ -154,17 +154,24 @@ def measure(name: str, store: Store, options: argparse.Namespace) -> None:
         model = load(path)
         told = listened(model, microphone)
         batch = [str(said.answer or "") for said in model.predict([each.samples for each in spoken])]
-    live_wer, batch_wer = (judged(t, spoken).metrics["wer"] for t in (by_recording(told, middles_s), batch))
+    live_wer, batch_wer = (evaluate_texts(t, spoken).metrics["wer"] for t in (by_recording(told, middles_s), batch))
     waited_s, seconds = np.array(delays_s(told)), len(samples) / RATE_HZ
     one_word = 1 / sum(len(each.text.split()) for each in spoken)
     figures = [
-        Figure("seconds of computing for one of sound", microphone.computed_s / seconds, at_most=WISHED_FACTOR),
-        Figure("until a word stands, median", float(np.median(waited_s)), "s", at_most=WISHED_DELAY_S),
-        Figure("until a word stands, 95 of 100", float(np.quantile(waited_s, 0.95)), "s", at_most=WISHED_DELAY_S),
-        Figure("word errors (wer) live", live_wer, "%"),
-        Figure("word errors (wer) of each recording by itself", batch_wer, "%"),
-        Figure("live to by itself", live_wer / max(batch_wer, one_word), "times", at_most=WISHED_WER_RATIO),
-        Figure("guesses and answers for a minute of sound", 60 * len(told) / seconds),
+        Figure("real-time factor", microphone.computed_s / seconds, at_most=TARGET_FACTOR),
+        Figure(
+            "latency until a word no longer changes, median", float(np.median(waited_s)), "s", at_most=TARGET_DELAY_S
+        ),
+        Figure(
+            "latency until a word no longer changes, 95th percentile",
+            float(np.quantile(waited_s, 0.95)),
+            "s",
+            at_most=TARGET_DELAY_S,
+        ),
+        Figure("word error rate (wer), live", live_wer, "%"),
+        Figure("word error rate (wer), one recording at a time", batch_wer, "%"),
+        Figure("ratio of the two", live_wer / max(batch_wer, one_word), "times", at_most=TARGET_WER_RATIO),
+        Figure("guesses and answers per minute of sound", 60 * len(told) / seconds),
     ]
     note = f"{len(spoken):,} recordings in {seconds / 60:.0f} minutes of sound, one core: {judge}; {path.name}"
     record(f"live-{name}", note, figures, before=before, after=pace(), keep=options.steps is None)

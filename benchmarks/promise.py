@@ -1,7 +1,8 @@
-"""Whether what is promised of accepted answers is kept: simulated recognisers, whose true errors are known.
+"""Whether promised error limits hold: simulated recognisers whose true error rates are known.
 
 python -m benchmarks.promise [--runs 400] [--against plain]
-Each run draws held-out examples, promises what they vouch for, and looks up how many of all accepted items are wrong.
+Each run samples held-out examples, promises the error limit they support, and compares it with the true error among
+accepted items.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from seehear.answers.selective import bound_risk, choose_target_risk
 Array = NDArray[Any]
 Random = np.random.Generator
 
-# How confidences are distributed, and how many of the items with a confidence are wrong.
+# The distribution of confidences, and the true error rate at each confidence.
 SCORERS: dict[str, tuple[Callable[[Random, int], Array], Callable[[Array], Array]]] = {
     "calibrated": (lambda random, n: random.beta(8, 1, n), lambda sure: 1 - sure),
     "hard": (lambda random, n: random.beta(3, 1.5, n), lambda sure: 1 - sure),
@@ -29,16 +30,16 @@ SCORERS: dict[str, tuple[Callable[[Random, int], Array], Callable[[Array], Array
     "noisy": (lambda random, n: random.beta(8, 1, n), lambda sure: 0.02 + 0.98 * (1 - sure)),
     "easy": (lambda random, n: random.beta(60, 1, n), lambda sure: 1 - sure),
 }
-RARE, ALL_WRONG = 0.05, 50.0  # the share of clusters that are quite unlike the others, and how their odds differ
-EVERYBODY = 20_000  # clusters by which the true error is told
+RARE, ALL_WRONG = 0.05, 50.0  # share of outlier clusters, and their odds ratio
+EVERYBODY = 20_000  # clusters that define the true error
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """Clusters of about `size` items, each of which stands for `weight` that are answered alike, such as pixels.
+    """Clusters of about `size` items, each standing for `weight` identical ones, such as pixels.
 
-    alike   how far the log odds of an error differ from cluster to cluster, a standard deviation; "rare": all is wrong
-            in one cluster of 20
+    alike   standard deviation of the log odds of an error between clusters; "rare": everything is wrong in one
+            cluster of 20
     """
 
     scorer: str
@@ -48,7 +49,7 @@ class Scenario:
     alike: float | str = 0.0
 
     def draw(self, random: Random) -> tuple[Items, Array]:
-        """Items and how often each of them is wrong, (clusters, K)."""
+        """Items, and the probability (clusters, K) that each is wrong."""
         sizes = 1 + random.poisson(self.size - 1, self.clusters)
         there = np.arange(sizes.max()) < sizes[:, None]
         draw, error = SCORERS[self.scorer]
@@ -66,9 +67,8 @@ class Scenario:
 
 
 @dataclass(frozen=True)
-class Kept:
-    """Over many runs: the share of broken promises, by how much they are broken on average, the mean promise,
-    and the mean share of items that was accepted."""
+class Coverage:
+    """Over many runs: share of broken promises, their mean excess, mean promised limit, mean coverage."""
 
     broken: float
     excess: float
@@ -76,8 +76,10 @@ class Kept:
     accepted: float
 
 
-def kept(scenario: Scenario, *, runs: int, asked: float | None = None, clustered: bool = True, seed: int = 0) -> Kept:
-    """`asked` is promised instead of what can be vouched for; not `clustered`, items count as independent."""
+def simulate(
+    scenario: Scenario, *, runs: int, asked: float | None = None, clustered: bool = True, seed: int = 0
+) -> Coverage:
+    """Promise `asked` instead of the achievable limit; if not `clustered`, treat items as independent."""
     random = np.random.default_rng(seed)
     sure, wrong_above = _truth(replace(scenario, clusters=EVERYBODY), random)
     found = []
@@ -91,11 +93,11 @@ def kept(scenario: Scenario, *, runs: int, asked: float | None = None, clustered
         found.append((wrong > promise, wrong - promise, promise, bounds.accepted[good].max(initial=0.0)))
     broken, excess, promises, shares = np.array(found, np.float64).T
     worse = excess[broken > 0]
-    return Kept(broken.mean(), worse.mean() if worse.size else 0.0, promises.mean(), shares.mean())
+    return Coverage(broken.mean(), worse.mean() if worse.size else 0.0, promises.mean(), shares.mean())
 
 
 def _truth(everybody: Scenario, random: Random) -> tuple[Array, Array]:
-    """Confidences, falling, and how many of all items that are as sure are wrong."""
+    """Confidences in descending order, and the true error of all items at least as confident."""
     items, chance = everybody.draw(random)
     order = np.argsort(-items.confidence, axis=None)
     number = items.number.ravel()[order]
@@ -104,13 +106,13 @@ def _truth(everybody: Scenario, random: Random) -> tuple[Array, Array]:
 
 
 def _alone(items: Items) -> tuple[Items, Array]:
-    """Each place as an example of its own, as if all were independent."""
+    """Treat every item as its own cluster, as if all were independent."""
     alone = Items(*(array.reshape(-1, 1) for array in items))
     return alone, np.arange(len(alone.number))
 
 
 def scenarios() -> list[tuple[str, Scenario]]:
-    """By a name, those of the table in docs/decisions/004-accepted.md."""
+    """The named scenarios of docs/decisions/004-accepted.md."""
     alone = [("answers", Scenario(scorer, n)) for scorer, n in product(SCORERS, (20, 50, 200, 2000))]
     sizes = {"words of 4": (4, 1), "boxes of 12": (12, 1), "pixels": (30, 1000)}
     alike: tuple[float | str, ...] = (1.0, 2.0, "rare")
@@ -128,7 +130,7 @@ def main() -> None:
     options = parser.parse_args()
     print("| items | differ | scorer | clusters | broken | by points | promised | accepted |\n" + "|---" * 8 + "|")
     for name, scenario in scenarios():
-        got = kept(scenario, runs=options.runs, clustered=options.against is None)
+        got = simulate(scenario, runs=options.runs, clustered=options.against is None)
         figures = f"{got.broken:.1%} | {100 * got.excess:.1f} | {got.promised:.1%} | {got.accepted:.0%}"
         print(f"| {name} | {scenario.alike} | {scenario.scorer} | {scenario.clusters} | {figures} |", flush=True)
 

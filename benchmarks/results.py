@@ -1,4 +1,4 @@
-"""What a benchmark found: figures beside what was wished, kept as one line of JSON with all that led to them."""
+"""Benchmark results: figures and targets, stored as one line of JSON with the command, commit and machine."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FOLDER = Path(__file__).parent / "results"
 
 @dataclass(frozen=True)
 class Figure:
-    """One measured value in a unit ("" for a plain number, "%" for a share), and what was wished of it."""
+    """One measured value in a unit ("" for a plain number, "%" for a share), and its target."""
 
     what: str
     value: float
@@ -29,13 +29,13 @@ class Figure:
     at_most: float | None = None
 
     @property
-    def wished(self) -> str:
+    def target(self) -> str:
         if self.at_least is not None:
             return f"≥ {self.written(self.at_least)}"
         return "" if self.at_most is None else f"≤ {self.written(self.at_most)}"
 
     @property
-    def reached(self) -> bool:
+    def met(self) -> bool:
         low = self.at_least is None or self.value >= self.at_least
         return low and (self.at_most is None or self.value <= self.at_most)
 
@@ -53,7 +53,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Result:
-    """One benchmark's figures. `note` says on what they were measured; the rest is where, when and by what."""
+    """The figures of one benchmark. `note` names the test data; the rest: where, when and how it was measured."""
 
     name: str
     note: str
@@ -67,10 +67,10 @@ class Result:
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        told = json.loads(path.read_text(encoding="utf-8"))
-        figures = tuple(Figure(**figure) for figure in told.pop("figures"))
-        before, after = told.pop("gigaflops")
-        return cls(figures=figures, gigaflops=(before, after), **told)
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        figures = tuple(Figure(**figure) for figure in stored.pop("figures"))
+        before, after = stored.pop("gigaflops")
+        return cls(figures=figures, gigaflops=(before, after), **stored)
 
 
 def record(
@@ -83,7 +83,7 @@ def record(
     device: str = CPU,
     keep: bool = True,
 ) -> None:
-    """Print a result and, to keep it, write results/NAME.json in place of what an earlier run found."""
+    """Print a result and, if `keep`, write it to results/NAME.json, replacing an earlier one."""
     result = Result(
         name=name,
         note=note,
@@ -98,14 +98,14 @@ def record(
     if keep:
         FOLDER.mkdir(exist_ok=True)
         (FOLDER / f"{name}.json").write_text(json.dumps(asdict(result), ensure_ascii=False) + "\n", encoding="utf-8")
-    print(f"\n{name}: {note}\n  the machine made {before} before and {after} after")
+    print(f"\n{name}: {note}\n  matrix products at {before} before and {after} after")
     for figure in figures:
-        missed = "" if figure.reached else "  NOT REACHED"
-        print(f"  {figure.what:<60} {figure.measured:<32} {figure.wished}{missed}", flush=True)
+        missed = "" if figure.met else "  NOT MET"
+        print(f"  {figure.what:<60} {figure.measured:<32} {figure.target}{missed}", flush=True)
 
 
 def _command() -> str:
-    """As it was typed, but for where the data lie, which is another place on every machine."""
+    """The command as typed, without the data folder, which differs between machines."""
     script, arguments = Path(sys.argv[0]), sys.argv[1:]
     if "--data" in arguments:
         place = arguments.index("--data")
@@ -114,7 +114,7 @@ def _command() -> str:
 
 
 def _commit() -> str:
-    """The commit that was measured, with + where the source differs from it; "unknown" outside git."""
+    """The measured commit, with "+" if the source differs from it; "unknown" outside git."""
     root = Path(__file__).parent.parent
 
     def git(*arguments: str) -> str:

@@ -1,7 +1,7 @@
-"""How well pictures are divided into what is on them, and things found in them, after so many standard minutes.
+"""Semantic segmentation (mIoU) and object detection (mAP) after a fixed number of standard minutes.
 
-python -m benchmarks.scenes [NAMES] [--beside d-fine segformer] [--data ../shared/data] [--seed 0]
-After ours, from the same pictures in as many minutes: what networks of transformers learn that began as ours did.
+python -m benchmarks.scenes [NAMES] [--compare-with d-fine segformer] [--data ../shared/data] [--seed 0]
+Then, on the same pictures and budget, transformer networks that also start from random weights.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from benchmarks.accuracy import WISHED_COVERAGE, evaluated, figure, promise_figures, taught
+from benchmarks.accuracy import TARGET_COVERAGE, evaluated, figure, promise_figures, taught
 from benchmarks.budget import Sitting, asked, for_each
 from benchmarks.data import Examples, Store, write_table
-from benchmarks.hugging_face import NAMES, beside
+from benchmarks.hugging_face import NAMES, compare_with
 from benchmarks.results import Figure
-from benchmarks.shifts import under_shift
+from benchmarks.shifts import robustness_figures
 from seehear.api import Recogniser
 from seehear.measure.evaluate import Evaluation
 
@@ -32,23 +32,23 @@ SHIFTS = (
 
 @dataclass(frozen=True)
 class Task:
-    """A set and its budget; what is reported of it, beside what is wished; pictures a second that are wished; and the
-    metric, with the share of it that is wished to be left where light, contrast, sharpness, noise and coding differ."""
+    """A data set, its budget, its figures with their targets, the target speed in pictures per second, and the metric
+    with the share of it to retain under other light, contrast, sharpness, noise and compression."""
 
     prepare: Callable[[Store], Examples]
     standard_minutes: float
     figures: Callable[[Evaluation], Iterator[Figure]]
     pictures: str  # where those are that are timed
-    beside: tuple[str, ...]  # networks of others
+    compare_with: tuple[str, ...]  # networks of others
     per_s: float | None = None
     shift_metric: str = "map50"
     kept: float | None = None
 
 
 def camvid(store: Store) -> Examples:
-    """Its train part teaches, and holds out a tenth of itself to calibrate; its val part judges.
+    """Train split: training, a tenth held out for calibration. Val split: evaluation.
 
-    The official test part is kept aside, so that figures are not those that papers quote.
+    The official test split is not used, so figures are not comparable with published ones.
     """
     given = store.unpacked("camvid")
 
@@ -66,9 +66,9 @@ def camvid(store: Store) -> Examples:
 
 
 def bccd(store: Store) -> Examples:
-    """Blood cells. The train part teaches, and holds out a tenth of itself to calibrate; the val part judges.
+    """Blood cells. Train split: training, a tenth held out for calibration. Val split: evaluation.
 
-    The set's test part is kept aside, so that figures are not those that others quote.
+    The test split is not used, so figures are not comparable with published ones.
     """
     given = store.unpacked("bccd")
 
@@ -88,41 +88,41 @@ def measure(name: str, task: Task, store: Store, options: argparse.Namespace) ->
     examples = task.prepare(store)
     sitting = Sitting.begun(name, task.standard_minutes, options)
     model = taught(examples, sitting.budget, ("image",), out=store.cache / f"{name}.seehear")
-    (judge, test), *_ = examples.tests.items()
+    (test_name, test), *_ = examples.tests.items()
     evaluation = evaluated(model, test, robustness=True)
     figures = list(task.figures(evaluation))
-    figures += promise_figures(evaluation, WISHED_COVERAGE)
-    figures += under_shift(evaluation, task.shift_metric, kept=task.kept, among=SHIFTS)
+    figures += promise_figures(evaluation, TARGET_COVERAGE)
+    figures += robustness_figures(evaluation, task.shift_metric, kept=task.kept, among=SHIFTS)
     figures.append(_speed(model, store.unpacked(name) / task.pictures, task))
-    for network in (each for each in task.beside if each in options.beside):
-        figures += beside(network, evaluation, model.recipe, examples, sitting.budget, store)
-    sitting.record(f"judged on {evaluation.n:,} pictures: {judge}", figures)
+    for network in (each for each in task.compare_with if each in options.compare_with):
+        figures += compare_with(network, evaluation, model.recipe, examples, sitting.budget, store)
+    sitting.record(f"evaluated on {evaluation.n:,} pictures: {test_name}", figures)
 
 
 def _of_masks(evaluation: Evaluation, *, miou: float) -> Iterator[Figure]:
-    yield figure(evaluation, "miou", "mean intersection over union (miou)", at_least=miou)
-    yield figure(evaluation, "pixel_accuracy", "pixels that are right")
-    yield from _of_classes(evaluation, "iou:", "of ")
+    yield figure(evaluation, "miou", "mean IoU (miou)", at_least=miou)
+    yield figure(evaluation, "pixel_accuracy", "pixel accuracy")
+    yield from _of_classes(evaluation, "iou:", "IoU of ")
     yield figure(evaluation, "wrong", "masks with too many wrong pixels")
-    yield figure(evaluation, "whole_coverage", "masks accepted as a whole")
+    yield figure(evaluation, "whole_coverage", "masks accepted in full")
 
 
 def _of_classes(evaluation: Evaluation, prefix: str, what: str) -> Iterator[Figure]:
-    """The metrics that each class has of its own."""
+    """Per-class metrics."""
     for metric in evaluation.metrics:
         if metric.startswith(prefix):
             yield figure(evaluation, metric, metric.replace(prefix, what, 1))
 
 
 def _of_boxes(evaluation: Evaluation, *, map50: float) -> Iterator[Figure]:
-    yield figure(evaluation, "map50", "mean average precision at an overlap of a half (map50)", at_least=map50)
-    yield figure(evaluation, "map", "the same over overlaps from 0.5 to 0.95 (map)")
+    yield figure(evaluation, "map50", "mAP at IoU 0.5 (map50)", at_least=map50)
+    yield figure(evaluation, "map", "mAP at IoU 0.5 to 0.95 (map)")
     yield from _of_classes(evaluation, "map50:", "map50 of ")
-    yield figure(evaluation, "precision", "right, of the boxes told")
-    yield figure(evaluation, "recall", "told, of the things that are there")
-    yield figure(evaluation, "ece", "calibration error of the boxes told (ece)")
-    yield figure(evaluation, "wrong", "pictures of which less than four fifths agree")
-    yield figure(evaluation, "whole_coverage", "pictures accepted as a whole")
+    yield figure(evaluation, "precision", "precision")
+    yield figure(evaluation, "recall", "recall")
+    yield figure(evaluation, "ece", "calibration error of the boxes (ece)")
+    yield figure(evaluation, "wrong", "pictures with too many wrong boxes")
+    yield figure(evaluation, "whole_coverage", "pictures accepted in full")
 
 
 TASKS = {
@@ -141,16 +141,16 @@ TASKS = {
 
 
 def _speed(model: Recogniser, folder: Path, task: Task) -> Figure:
-    """From files to answers, of a stream of pictures."""
+    """Pictures per second from files to answers."""
     pictures = sorted(folder.iterdir())[:TIMED]
     model.predict(pictures[0])
     started_s = time.perf_counter()
     answers = sum(1 for _ in model.predict(pictures))
-    return Figure("pictures a second", answers / (time.perf_counter() - started_s), at_least=task.per_s)
+    return Figure("pictures per second", answers / (time.perf_counter() - started_s), at_least=task.per_s)
 
 
 def main() -> None:
-    options = asked("benchmarks.scenes", __doc__, list(TASKS), beside=list(NAMES))
+    options = asked("benchmarks.scenes", __doc__, list(TASKS), compare_with=list(NAMES))
     for_each(options, lambda name, store: measure(name, TASKS[name], store, options))
 
 

@@ -1,4 +1,4 @@
-"""Robustness: how much of a figure is kept under the corruptions of `evaluate --robustness`."""
+"""Robustness figures: a metric under the corruptions of `evaluate --robustness`, relative to clean examples."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from seehear.measure.robustness import Robustness
 PLAIN = ("auroc", "mae")  # metrics that are not shares
 
 
-def under_shift(
+def robustness_figures(
     evaluation: Evaluation,
     metric: str,
     *,
@@ -20,11 +20,11 @@ def under_shift(
     wrong_at_most: float | None = None,
     among: Collection[str] | None = None,
 ) -> Iterator[Figure]:
-    """Clean, a little and much worse, and what is left, of a metric; then what is worth of "I don't know" there.
+    """A metric on clean, mildly and strongly corrupted examples, then acceptance and errors among accepted answers.
 
-    kept           of the metric, over clean, which is wished
-    wrong_at_most  of what is accepted where examples are a little worse
-    among          the corruptions that count; None for all
+    kept           target for the metric relative to clean
+    wrong_at_most  target for errors among accepted answers under mild corruptions
+    among          the corruptions to include; None for all
     """
     if evaluation.robustness is None:
         raise ValueError("evaluated without robustness=True")
@@ -33,28 +33,28 @@ def under_shift(
     unit = "" if metric in PLAIN else "%"
     mild, strong = robustness.mean(metric)
     clean = robustness.clean.metrics[metric]
-    yield Figure(f"{metric} of the {robustness.clean.n:,} that are made worse, as they are", clean, unit)
+    yield Figure(f"{metric} on {robustness.clean.n:,} uncorrupted examples", clean, unit)
     yield Figure(f"{metric}, mean {of}, mild", mild, unit)
     yield Figure(f"{metric}, mean {of}, strong", strong, unit)
-    yield Figure(f"{metric}, kept over clean", robustness.retained(metric), "%", at_least=kept)
+    yield Figure(f"{metric}, corrupted relative to clean", robustness.retained(metric), "%", at_least=kept)
     worst, levels = next(iter(robustness.corruptions.items()))
-    yield Figure(f"{metric} under the worst, strong: {worst}", levels.strong.metrics[metric], unit)
-    yield from believed(robustness, wrong_at_most)
+    yield Figure(f"{metric} under the worst strong corruption: {worst}", levels.strong.metrics[metric], unit)
+    yield from acceptance_figures(robustness, wrong_at_most)
 
 
-def believed(robustness: Robustness, wrong_at_most: float | None) -> Iterator[Figure]:
-    """The share accepted and the share of those that is wrong, over all corruptions together."""
+def acceptance_figures(robustness: Robustness, wrong_at_most: float | None) -> Iterator[Figure]:
+    """The share accepted, and the errors among those accepted, pooled over all corruptions."""
     for level, groups in (
         ("mild", [levels.mild for levels in robustness.corruptions.values()]),
         ("strong", [levels.strong for levels in robustness.corruptions.values()]),
     ):
-        wish = wrong_at_most if level == "mild" else None
+        target = wrong_at_most if level == "mild" else None
         yield Figure(f"accepted under {level} corruptions", _pooled(groups, "coverage"), "%")
-        yield Figure(f"error of the accepted under {level} corruptions", accepted_error(groups), "%", at_most=wish)
+        yield Figure(f"error among accepted under {level} corruptions", accepted_error(groups), "%", at_most=target)
 
 
 def accepted_error(groups: Collection[Group]) -> float:
-    """The share of wrong ones among all accepted of several groups; 0 where none is accepted."""
+    """Errors among all accepted answers of several groups; 0 if none is accepted."""
     accepted = sum(_accepted(group) for group in groups)
     wrong = sum(group.metrics["accepted_error"] * _accepted(group) for group in groups if _accepted(group))
     return wrong / accepted if accepted else 0.0

@@ -1,6 +1,6 @@
-"""Beside PocketSphinx: a recogniser of English that learned from a thousand hours of others, and nothing of ours.
+"""Compare with PocketSphinx, an English recogniser trained on a thousand hours of other speech.
 
-Where sentences follow a pattern it is asked twice: about anything, and about sentences of that pattern alone.
+Where sentences follow a pattern it runs twice: without a grammar, and with a grammar of that pattern.
 """
 
 from __future__ import annotations

@@ -19,10 +19,10 @@ from seehear.senses.hearing.plan import RATE_HZ as HEARD_HZ
 from seehear.table import open_table
 
 STRING = (3, 7)  # digits said one after the other
-STRINGS = (2000, 300)  # to learn from, to judge by
+STRINGS = (2000, 300)  # training, test
 PAUSE_S = (0.02, 0.25)
 RATE_HZ = 8_000
-GRID_HELD = 10  # one sentence of so many judges, another one calibrates
+GRID_HELD = 10  # one sentence in this many is for testing, another for calibration
 HELD_SPEAKERS = 6  # one speaker of so many
 GROWN_UP_YEARS = 18
 SPOKEN = "source_text"  # the column of what is said itself, where another language stands under text
@@ -50,7 +50,7 @@ def recordings(table: Path) -> list[Spoken]:
 
 
 def digit_strings(store: Store, speaker: str = SPEAKERS[0]) -> Examples:
-    """Strings of digits joined from clips of one speaker each. One speaker is never heard in training."""
+    """Strings of digits joined from clips of one speaker each. One speaker is held out of training."""
     rows, audio = fsdd_rows(store), store.unpacked("fsdd")
 
     def make(folder: Path) -> None:
@@ -60,11 +60,11 @@ def digit_strings(store: Store, speaker: str = SPEAKERS[0]) -> Examples:
             write_table(folder / f"{name}.csv", list(_strings(chosen, count, audio, folder / name, random)))
 
     made = store.made(f"strings-without-{speaker}", make)
-    return Examples(made / "train.csv", None, {f"{speaker}, never heard": made / "test.csv"})
+    return Examples(made / "train.csv", None, {f"{speaker}, unseen": made / "test.csv"})
 
 
 def grid(store: Store) -> Examples:
-    """Commands of one speaker: a tenth of the sentences judges, another tenth calibrates."""
+    """Commands of one speaker: a tenth of the sentences for testing, another tenth for calibration."""
     given = store.unpacked("grid")
     rows = _table(given / "examples.csv")
     order = np.random.default_rng(SEED).permutation(len(rows))
@@ -89,12 +89,12 @@ def grid_in_noise(store: Store) -> Examples:
 
     def make(folder: Path) -> None:
         random = np.random.default_rng(SEED)
-        voices = [_heard(store.cache / "grid-held" / row["video"]) for row in others[:: len(others) // 60]]
+        voices = [_read_voice(store.cache / "grid-held" / row["video"]) for row in others[:: len(others) // 60]]
         for name in ("white", "babble"):
             (folder / name).mkdir()
             drowned = []
             for number, row in enumerate(rows):
-                voice = _heard(store.cache / "grid-held" / row["video"])
+                voice = _read_voice(store.cache / "grid-held" / row["video"])
                 noise = random.standard_normal(len(voice)) if name == "white" else _babble(voices, len(voice), random)
                 file = f"{name}/{number:03d}.wav"
                 soundfile.write(folder / file, _drowned(voice, noise), HEARD_HZ, subtype="PCM_16")
@@ -106,7 +106,7 @@ def grid_in_noise(store: Store) -> Examples:
     return Examples(clean.train, clean.val, {**tests, "as recorded": clean.tests["sentences held out"]})
 
 
-def _heard(path: Path) -> NDArray[np.float32]:
+def _read_voice(path: Path) -> NDArray[np.float32]:
     samples: NDArray[np.float32] = HEARING.read(path)
     return samples
 
@@ -129,7 +129,7 @@ def _drowned(voice: NDArray[np.float32], noise: NDArray[np.float64]) -> NDArray[
 
 
 def speechocean(store: Store) -> Examples:
-    """Of the ages, only who is grown up is told."""
+    """Keep only whether a speaker is an adult."""
     return _without_speakers(store, "speechocean", "text")
 
 
@@ -139,24 +139,22 @@ def mboshi(store: Store, column: str = SPOKEN) -> Examples:
 
 
 def _without_speakers(store: Store, name: str, column: str) -> Examples:
-    """One speaker of HELD_SPEAKERS judges, or one utterance where all speakers must be learned from."""
+    """The test set is one speaker of HELD_SPEAKERS, or one utterance where training needs all speakers."""
     given = store.unpacked(name)
     rows = [_told(row, name, column) for row in _table(given / "train.csv")]
     speakers = sorted({row["speaker"] for row in rows})
     held = set(speakers[::HELD_SPEAKERS]) if len(speakers) > 2 * HELD_SPEAKERS else set()
 
-    def judges(number: int, row: dict[str, str]) -> bool:
+    def is_test(number: int, row: dict[str, str]) -> bool:
         return row["speaker"] in held if held else number % (2 * HELD_SPEAKERS) == 0
 
     def make(folder: Path) -> None:
         for part, wanted in (("train", False), ("test", True)):
-            chosen = [row for number, row in enumerate(rows) if judges(number, row) == wanted]
+            chosen = [row for number, row in enumerate(rows) if is_test(number, row) == wanted]
             write_table(folder / f"{part}.csv", chosen)
 
     made = store.made(f"{name}-{column}-told", make)
-    return Examples(
-        made / "train.csv", None, {"speakers never heard" if held else "utterances held out": made / "test.csv"}
-    )
+    return Examples(made / "train.csv", None, {"unseen speakers" if held else "utterances held out": made / "test.csv"})
 
 
 def _told(row: dict[str, str], name: str, column: str) -> dict[str, str]:

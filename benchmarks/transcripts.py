@@ -1,6 +1,6 @@
-"""How well speech is written down or translated after so many standard minutes, by speakers or sentences never heard.
+"""Speech recognition (WER) and translation (BLEU) after a fixed budget, on unseen speakers or sentences.
 
-python -m benchmarks.transcripts [NAMES] [--beside ctc sphinx] [--data ../shared/data] [--seed 0]
+python -m benchmarks.transcripts [NAMES] [--compare-with ctc sphinx] [--data ../shared/data] [--seed 0]
 After ours, on the same recordings: what a tutorial's network learns in as many minutes, and what PocketSphinx hears.
 """
 
@@ -11,14 +11,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from benchmarks.accuracy import WISHED_COVERAGE, evaluated, figure, promise_figures, taught
+from benchmarks.accuracy import TARGET_COVERAGE, evaluated, figure, promise_figures, taught
 from benchmarks.budget import Budget, Sitting, asked, for_each
 from benchmarks.ctc_tutorial import tutorial
 from benchmarks.data import Examples, Store
+from benchmarks.out_of_distribution import hallucination_figure
 from benchmarks.results import Figure
 from benchmarks.sphinx import GRAMMARS, PACKAGE, sphinx
 from benchmarks.spoken import Spoken, digit_strings, grid, mboshi, recordings, speechocean
-from benchmarks.unfamiliar import invented
 from seehear.answers import ANSWERS
 from seehear.answers.text import Text
 from seehear.measure.evaluate import Evaluation, evaluate
@@ -43,8 +43,8 @@ class Task:
 
 
 TASKS = {
-    "strings": Task(digit_strings, 10, wer=0.10, coverage=WISHED_COVERAGE),
-    "grid": Task(grid, 15, wer=0.03, coverage=WISHED_COVERAGE),
+    "strings": Task(digit_strings, 10, wer=0.10, coverage=TARGET_COVERAGE),
+    "grid": Task(grid, 15, wer=0.03, coverage=TARGET_COVERAGE),
     "grid-lips": Task(grid, 60, senses=("lips",), wer=0.45),
     "speechocean": Task(speechocean, 90, wer=0.65),
     "mboshi": Task(partial(mboshi, column="source_text"), 90, cer=0.35, english=False),
@@ -56,70 +56,72 @@ def measure(name: str, task: Task, store: Store, options: argparse.Namespace) ->
     examples = task.prepare(store)
     sitting = Sitting.begun(name, task.standard_minutes, options)
     model = taught(examples, sitting.budget, task.senses, out=store.cache / f"{name}.seehear")
-    (judge, test), *_ = examples.tests.items()
+    (test_name, test), *_ = examples.tests.items()
     evaluation = evaluated(model, test)
     figures = list(_figures(evaluation, task))
-    figures.append(invented(model))
-    if options.beside:
-        judges = recordings(test)
-        if CTC in options.beside:
-            figures += _tutorial(recordings(examples.train), judges, sitting.budget, evaluation)
-        if SPHINX in options.beside and task.english:
-            figures += _sphinx(name, judges, store)
-    sitting.record(f"judged on {evaluation.n:,} recordings: {judge}", figures)
+    figures.append(hallucination_figure(model))
+    if options.compare_with:
+        test_set = recordings(test)
+        if CTC in options.compare_with:
+            figures += _tutorial(recordings(examples.train), test_set, sitting.budget, evaluation)
+        if SPHINX in options.compare_with and task.english:
+            figures += _sphinx(name, test_set, store)
+    sitting.record(f"evaluated on {evaluation.n:,} recordings: {test_name}", figures)
 
 
 def _figures(evaluation: Evaluation, task: Task) -> Iterator[Figure]:
     if task.bleu is not None:
-        yield figure(evaluation, "bleu", "nearness in words (BLEU)", at_least=task.bleu)
-        yield figure(evaluation, "chrf", "nearness in letters (chrF)")
+        yield figure(evaluation, "bleu", "BLEU", at_least=task.bleu)
+        yield figure(evaluation, "chrf", "chrF")
     else:
-        yield figure(evaluation, "wer", "word errors (wer)", at_most=task.wer)
-        yield figure(evaluation, "cer", "letter errors (cer)", at_most=task.cer)
+        yield figure(evaluation, "wer", "word error rate (wer)", at_most=task.wer)
+        yield figure(evaluation, "cer", "character error rate (cer)", at_most=task.cer)
         for part in ("substitutions", "insertions", "deletions"):
             yield figure(evaluation, part, f"{part} per word")
-    yield figure(evaluation, "wrong", "texts with any error")
+    yield figure(evaluation, "wrong", "texts with at least one error")
     yield from promise_figures(evaluation, task.coverage)
-    yield figure(evaluation, "whole_coverage", "texts accepted as a whole")
+    yield figure(evaluation, "whole_coverage", "texts accepted in full")
     if "age" in evaluation.groups:
         for who, group in sorted(evaluation.groups["age"].groups.items()):
-            what = f"word errors of {who} ({group.n} recordings)"
+            what = f"word error rate of {who} ({group.n} recordings)"
             yield Figure(what, group.metrics["wer"], "%", *group.intervals["wer"])
     if evaluation.speed and (factor := evaluation.speed.real_time_factor):
-        yield Figure("seconds of computing for one of sound", factor)
+        yield Figure("real-time factor", factor)
 
 
-def _tutorial(train: Sequence[Spoken], judges: Sequence[Spoken], budget: Budget, ours: Evaluation) -> Iterator[Figure]:
+def _tutorial(
+    train: Sequence[Spoken], test_set: Sequence[Spoken], budget: Budget, ours: Evaluation
+) -> Iterator[Figure]:
     """Its minutes are for learning alone, and the best of its epochs for the test counts."""
-    written = tutorial(train, judges, budget.minutes * 60, steps=budget.steps, seed=budget.seed)
-    epochs = [judged(texts, judges) for texts in written]
+    written = tutorial(train, test_set, budget.minutes * 60, steps=budget.steps, seed=budget.seed)
+    epochs = [evaluate_texts(texts, test_set) for texts in written]
     best = min(epochs, key=lambda epoch: epoch.metrics["wer"])
-    yield figure(epochs[-1], "wer", "a tutorial's network: word errors")
-    yield figure(best, "wer", f"the same after the best of its {len(epochs)} epochs for the test")
-    yield figure(best, "cer", "letter errors of that")
-    yield Figure("word errors of 100 fewer than that", 100 * (best.metrics["wer"] - ours.metrics["wer"]), at_least=0.0)
+    yield figure(epochs[-1], "wer", "tutorial network: word error rate")
+    yield figure(best, "wer", f"the same at the best of its {len(epochs)} epochs on the test set")
+    yield figure(best, "cer", "character error rate of that")
+    yield Figure("word error rate, points below that", 100 * (best.metrics["wer"] - ours.metrics["wer"]), at_least=0.0)
 
 
-def _sphinx(name: str, judges: Sequence[Spoken], store: Store) -> Iterator[Figure]:
+def _sphinx(name: str, test_set: Sequence[Spoken], store: Store) -> Iterator[Figure]:
     python = store.environment("pocketsphinx", PACKAGE)
-    sound_s = sum(len(spoken.samples) for spoken in judges) / RATE_HZ
-    guided = {"PocketSphinx, told how sentences go": GRAMMARS[name]} if name in GRAMMARS else {}
+    sound_s = sum(len(spoken.samples) for spoken in test_set) / RATE_HZ
+    guided = {"PocketSphinx with a grammar": GRAMMARS[name]} if name in GRAMMARS else {}
     for who, grammar in {"PocketSphinx": None, **guided}.items():
-        heard = sphinx(python, judges, grammar)
-        yield figure(judged(heard.texts, judges), "wer", f"{who}: word errors")
-        yield Figure(f"{who}: seconds of one core for one of sound", heard.seconds / sound_s)
+        transcribed = sphinx(python, test_set, grammar)
+        yield figure(evaluate_texts(transcribed.texts, test_set), "wer", f"{who}: word error rate")
+        yield Figure(f"{who}: real-time factor on one core", transcribed.seconds / sound_s)
 
 
-def judged(texts: Sequence[str], judges: Sequence[Spoken]) -> Evaluation:
-    """Of another recogniser's texts, by the measures of ours."""
-    said, truths = [Text.of(text) for text in texts], [Text.of(spoken.text) for spoken in judges]
+def evaluate_texts(texts: Sequence[str], test_set: Sequence[Spoken]) -> Evaluation:
+    """Our metrics for the texts of another recogniser."""
+    said, truths = [Text.of(text) for text in texts], [Text.of(spoken.text) for spoken in test_set]
     kind = ANSWERS["text"]
-    spec = kind.plan([spoken.text for spoken in judges], "text")
+    spec = kind.plan([spoken.text for spoken in test_set], "text")
     return evaluate(kind, spec, said, truths, accepted=[False] * len(said))
 
 
 def main() -> None:
-    options = asked("benchmarks.transcripts", __doc__, list(TASKS), beside=BESIDE)
+    options = asked("benchmarks.transcripts", __doc__, list(TASKS), compare_with=BESIDE)
     for_each(options, lambda name, store: measure(name, TASKS[name], store, options))
 
 

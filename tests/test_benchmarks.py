@@ -19,9 +19,9 @@ from benchmarks.ctc_tutorial import spelt, tutorial
 from benchmarks.live import Microphone, Told, by_recording, delays_s, running
 from benchmarks.machine import Pace
 from benchmarks.results import Figure, Result, record
-from benchmarks.shifts import under_shift
+from benchmarks.shifts import robustness_figures
 from benchmarks.spoken import Spoken, recordings
-from benchmarks.transcripts import judged
+from benchmarks.transcripts import evaluate_texts
 from seehear.answers.headline import Headline
 from seehear.answers.text import Text, Word
 from seehear.measure.groups import Group
@@ -43,7 +43,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("figure", "measured", "wished", "reached"),
+    ("figure", "measured", "target", "met"),
     [
         (Figure("accuracy", 0.9, "%", 0.88, 0.92, at_least=0.9), "90.0 % (88.0 % to 92.0 %)", "≥ 90.0 %", True),
         (Figure("ece", 0.03125, at_most=0.03), "0.0312", "≤ 0.03", False),
@@ -51,12 +51,12 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (Figure("import", 0.1, "s"), "0.1 s", "", True),
     ],
 )
-def test_a_figure_in_words(figure: Figure, measured: str, wished: str, reached: bool) -> None:
-    assert (figure.measured, figure.wished, figure.reached) == (measured, wished, reached)
+def test_a_figure_in_words(figure: Figure, measured: str, target: str, met: bool) -> None:
+    assert (figure.measured, figure.target, figure.met) == (measured, target, met)
 
 
 def test_a_share_that_never_varies_has_no_interval() -> None:
-    alike = judged(["one two", "two"], [Spoken(np.zeros(1, np.float32), said) for said in ("one two", "two")])
+    alike = evaluate_texts(["one two", "two"], [Spoken(np.zeros(1, np.float32), said) for said in ("one two", "two")])
     assert accuracy.figure(alike, "insertions") == Figure("insertions", 0.0, "%")
 
 
@@ -68,7 +68,7 @@ def test_a_record_is_read_back_and_takes_the_place_of_the_one_before(folder: Pat
     assert (result.gigaflops, result.precision) == ((200.0, 200.0), "float32")
     assert result.command == "python -m benchmarks.accuracy fsdd --seed 1", "where the data lie is nobody's business"
     assert [path.name for path in folder.iterdir()] == ["fsdd.json"]
-    assert "80.0 %                           ≥ 90.0 %  NOT REACHED" in capsys.readouterr().out
+    assert "80.0 %                           ≥ 90.0 %  NOT MET" in capsys.readouterr().out
 
 
 def test_what_is_only_tried_is_not_kept(folder: Path) -> None:
@@ -78,10 +78,10 @@ def test_what_is_only_tried_is_not_kept(folder: Path) -> None:
 
 def test_a_page_shows_every_figure_and_what_was_missed(folder: Path) -> None:
     figures = [Figure("accuracy", 0.8, "%", at_least=0.9), Figure("log_loss", 0.25)]
-    record("fsdd", "judged on theo", figures, before=PACE, after=PACE)
+    record("fsdd", "evaluated on theo", figures, before=PACE, after=PACE)
     page = table.page([Result.read(folder / "fsdd.json")], "\n## Notes\n")
-    assert "| [fsdd](#fsdd) | accuracy | 80.0 % | ≥ 90.0 % | **not reached** |" in page
-    assert "## fsdd\n\nJudged on theo.\n\n| figure | measured | wished |  |\n| --- | --- | --- | --- |" in page
+    assert "| [fsdd](#fsdd) | accuracy | 80.0 % | ≥ 90.0 % | **not met** |" in page
+    assert "## fsdd\n\nEvaluated on theo.\n\n| figure | measured | target |  |\n| --- | --- | --- | --- |" in page
     assert "| log_loss | 0.25 |  |  |" in page
     assert "in float32 at 200 GFLOP/s before and 200 after." in page
     assert page.endswith(f"{table.MARK}\n## Notes\n")
@@ -104,34 +104,33 @@ def test_standard_minutes_are_longer_on_a_slower_machine() -> None:
 
 
 @pytest.mark.parametrize(
-    ("typed", "beside"), [([], ["ctc", "sphinx"]), (["--beside"], []), (["a", "--beside", "ctc"], ["ctc"])]
+    ("typed", "compare_with"),
+    [([], ["ctc", "sphinx"]), (["--compare-with"], []), (["a", "--compare-with", "ctc"], ["ctc"])],
 )
-def test_others_stand_beside_ours_unless_told_otherwise(
-    monkeypatch: pytest.MonkeyPatch, typed: list[str], beside: list[str]
+def test_other_recognisers_are_measured_unless_turned_off(
+    monkeypatch: pytest.MonkeyPatch, typed: list[str], compare_with: list[str]
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["benchmark", *typed])
-    assert list(asked("benchmark", "", ["a", "b"], beside=["ctc", "sphinx"]).beside) == beside
+    assert list(asked("benchmark", "", ["a", "b"], compare_with=["ctc", "sphinx"]).compare_with) == compare_with
 
 
-def test_a_graphics_card_is_given_minutes_of_the_clock(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_gpu_needs_minutes(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(sys, "argv", ["benchmark", "--device", "cuda"])
     with pytest.raises(SystemExit):
         asked("benchmark", "", ["a"])
-    assert "say with --minutes how long cuda may learn" in capsys.readouterr().err
+    assert "set --minutes for cuda" in capsys.readouterr().err
     monkeypatch.setattr(sys, "argv", ["benchmark", "--device", "cuda", "--minutes", "5"])
     assert asked("benchmark", "", ["a"]).minutes == 5
 
 
-def test_minutes_of_the_clock_take_the_place_of_standard_ones(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_minutes_replace_standard_minutes(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(budget, "pace", lambda device: PACE)
     for typed, told, minutes in ([[], "3 standard minutes", 6], [["--minutes", "5"], "5 minutes", 5]):
         monkeypatch.setattr(sys, "argv", ["benchmark.py", *typed])
         sitting = Sitting.begun("a", 3, asked("benchmark", "", ["a"]))
         assert sitting.budget.minutes == minutes
-        sitting.record("judged on b", [])
-        assert Result.read(folder / "a.json").note == f"{told}; judged on b; seed 0"
+        sitting.record("evaluated on b", [])
+        assert Result.read(folder / "a.json").note == f"{told}; evaluated on b; seed 0"
 
 
 def test_frames_are_spelt_without_repetitions_and_blanks() -> None:
@@ -200,20 +199,20 @@ def test_what_is_believed_under_shift_is_counted_over_all_corruptions_together()
     sure, silent = group(0.9, 0.5, 0.1), group(0.7, 0.0, float("nan"))
     levels = {"noise": Severities(sure, silent), "blur": Severities(silent, group(0.5, 1.0, 0.5))}
     evaluation = replace(
-        judged(["a"], [Spoken(np.zeros(1, np.float32), "a")]),
+        evaluate_texts(["a"], [Spoken(np.zeros(1, np.float32), "a")]),
         robustness=Robustness.of(Headline("accuracy", True), group(1.0, 1.0, 0.0), levels),
     )
-    told = {each.what: each for each in under_shift(evaluation, "accuracy", kept=0.75, wrong_at_most=0.05)}
+    told = {each.what: each for each in robustness_figures(evaluation, "accuracy", kept=0.75, wrong_at_most=0.05)}
     assert told["accuracy, mean of 2 corruptions, mild"].value == pytest.approx(0.8)
-    assert told["accuracy, kept over clean"].value == pytest.approx(0.7)
-    assert not told["accuracy, kept over clean"].reached
-    assert told["accuracy under the worst, strong: blur"].value == 0.5
+    assert told["accuracy, corrupted relative to clean"].value == pytest.approx(0.7)
+    assert not told["accuracy, corrupted relative to clean"].met
+    assert told["accuracy under the worst strong corruption: blur"].value == 0.5
     assert told["accepted under mild corruptions"].value == 0.25
-    assert told["error of the accepted under mild corruptions"].value == pytest.approx(0.1)  # 5 of 50, and 0 of 0
-    some = {each.what: each for each in under_shift(evaluation, "accuracy", among=["noise"])}
-    assert some["error of the accepted under strong corruptions"].value == 0
+    assert told["error among accepted under mild corruptions"].value == pytest.approx(0.1)  # 5 of 50, and 0 of 0
+    some = {each.what: each for each in robustness_figures(evaluation, "accuracy", among=["noise"])}
+    assert some["error among accepted under strong corruptions"].value == 0
     with pytest.raises(ValueError, match="robustness=True"):
-        list(under_shift(replace(evaluation, robustness=None), "accuracy"))
+        list(robustness_figures(replace(evaluation, robustness=None), "accuracy"))
 
 
 def test_the_corruptions_that_count_are_known() -> None:

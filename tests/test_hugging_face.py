@@ -19,7 +19,7 @@ from torch import nn
 from benchmarks import hugging_face, scenes
 from benchmarks.budget import Budget
 from benchmarks.data import Examples, Store
-from benchmarks.hugging_face import NAMES, beside
+from benchmarks.hugging_face import NAMES, compare_with
 from benchmarks.hugging_face_tutorial import TUTORIALS, Boxes, Mask, Tutorial, learn, main, prepared_size
 from learning import ANSWER_CELLS, digits_table, recipe_for
 
@@ -133,12 +133,14 @@ def test_whoever_knows_all_is_told_to_have_all_right(
     monkeypatch.setattr(hugging_face, "_run", run)
     ours: Any = SimpleNamespace(metrics={metric: 0.75})
     examples = Examples(table, None, {"the same again": table})
-    theirs, ahead, times, speed = beside(network, ours, recipe, examples, Budget(1.0, steps=2), Store(tmp_path))
-    assert (theirs.what, theirs.value) == (f"{metric} of {NAMES[network]} from random weights", pytest.approx(1.0))
-    assert (ahead.value, ahead.unit, ahead.reached) == (pytest.approx(-25.0), "points", False)
+    theirs, ahead, times, speed = compare_with(network, ours, recipe, examples, Budget(1.0, steps=2), Store(tmp_path))
+    assert (theirs.what, theirs.value) == (f"{metric} of {NAMES[network]}, randomly initialised", pytest.approx(1.0))
+    assert (ahead.value, ahead.unit, ahead.met) == (pytest.approx(-25.0), "points", False)
     assert times.value == 1, "two batches, of four and of two pictures"
     assert speed.value > 0
 
 
 def test_whoever_stands_beside_ours_has_a_tutorial() -> None:
-    assert {network for task in scenes.TASKS.values() for network in task.beside} == NAMES.keys() == TUTORIALS.keys()
+    assert (
+        {network for task in scenes.TASKS.values() for network in task.compare_with} == NAMES.keys() == TUTORIALS.keys()
+    )

@@ -1,4 +1,4 @@
-"""Things that no recogniser here was taught, and how well each kind is told from what it was: AUROC."""
+"""Out-of-distribution detection: AUROC of the OOD score for inputs unlike each recogniser's training data."""
 
 from __future__ import annotations
 
@@ -21,55 +21,55 @@ from seehear.runtime.loading import load_example
 from seehear.runtime.predictor import OOD_SCORE
 from seehear.senses import SENSES
 
-EACH = 200  # things of a kind
-FAMILIAR = 500
+PER_KIND = 200  # inputs of each kind
+IN_DISTRIBUTION = 500
 TOGETHER = 64
 RATE_HZ = 16_000
-WISHED_AUROC = 0.90
-WISHED_INVENTED = 0.01
+TARGET_AUROC = 0.90
+TARGET_HALLUCINATED = 0.01
 
 Make = Callable[[], Sequence[Any]]  # what `predict` takes, EACH of them
 
 
-def unfamiliarity(
+def ood_figures(
     model: Recogniser, sense: str, test: Path, store: Store, *, own: str, in_noise: bool = False
 ) -> Iterator[Figure]:
-    """The AUROC of each kind and of all kinds on average, and how many of the strange things it would answer.
+    """AUROC for each kind of input and their mean, and the share of out-of-distribution inputs that are accepted.
 
-    own       the set that it was taught: not strange to it
-    in_noise  whether its sounds were in noise, and so the strange ones must be
+    own       the data set it was trained on, which is not out of distribution
+    in_noise  whether its training sounds were noisy; the others then get the same noise
     """
     familiar = list(gather([test], (sense,)))
-    near = _scores(model, sense, familiar[:: max(1, len(familiar) // FAMILIAR)])
+    near = _scores(model, sense, familiar[:: max(1, len(familiar) // IN_DISTRIBUTION)])
     kinds = _pictures(store, model.recipe.senses[sense], own) if sense == "image" else _sounds(store, in_noise)
     found, answered = [], []
     for kind, make in kinds.items():
         try:
-            strange = make()
+            unseen = make()
         except AbsentError as absent:
             print(absent)
             continue
-        far = _scores(model, sense, strange)
+        far = _scores(model, sense, unseen)
         found.append(float(roc_auc_score([0] * len(near) + [1] * len(far), np.concatenate([near, far]))))
-        answered += [prediction.accepted for prediction in model.predict(strange, senses=[sense])]
-        yield Figure(f"unfamiliar by {sense}, AUROC: {kind}", found[-1])
+        answered += [prediction.accepted for prediction in model.predict(unseen, senses=[sense])]
+        yield Figure(f"out-of-distribution by {sense} (AUROC): {kind}", found[-1])
     mean = float(np.mean(found))
-    yield Figure(f"unfamiliar by {sense}, AUROC: mean of {len(found)} kinds", mean, at_least=WISHED_AUROC)
-    yield Figure(f"unfamiliar by {sense}, answered all the same", float(np.mean(answered)), "%")
+    yield Figure(f"out-of-distribution by {sense} (AUROC): mean of {len(found)} kinds", mean, at_least=TARGET_AUROC)
+    yield Figure(f"out-of-distribution by {sense}: accepted anyway", float(np.mean(answered)), "%")
 
 
-def invented(model: Recogniser) -> Figure:
-    """How often a writer of speech answers with words, and stands by them, where nobody speaks."""
+def hallucination_figure(model: Recogniser) -> Figure:
+    """How often a speech recogniser accepts words in recordings without speech."""
     random = np.random.default_rng(0)
     kinds = _wordless(random, lambda: int(random.uniform(1, 4) * RATE_HZ))
     sounds = [sound for make in kinds.values() for sound in make()]
-    stood_by = [said.accepted and bool(str(said.answer)) for said in model.predict(sounds)]
-    what = f"words accepted of {', '.join(kinds)}"
-    return Figure(what, float(np.mean(stood_by)), "%", at_most=WISHED_INVENTED)
+    accepted = [said.accepted and bool(str(said.answer)) for said in model.predict(sounds)]
+    what = f"words accepted in {', '.join(kinds)}"
+    return Figure(what, float(np.mean(accepted)), "%", at_most=TARGET_HALLUCINATED)
 
 
 def _scores(model: Recogniser, sense: str, sources: Sequence[Any]) -> NDArray[np.float64]:
-    """(n,): the graph's own measure of how unlike its training each is, which a Prediction only compares."""
+    """(n,) OOD scores from the graph. A Prediction only says whether they exceed the threshold."""
     runtime = model._predictor
     scores: list[float] = []
     for start in range(0, len(sources), TOGETHER):
@@ -80,7 +80,7 @@ def _scores(model: Recogniser, sense: str, sources: Sequence[Any]) -> NDArray[np
 
 def _pictures(store: Store, spec: Any, own: str) -> dict[str, Make]:
     random = np.random.default_rng(0)
-    shape = (EACH, spec.height, spec.width, spec.channels)
+    shape = (PER_KIND, spec.height, spec.width, spec.channels)
     others = {
         "photos (CIFAR-10)": ("cifar10", "cifar10/test/*/*.jpg"),
         "chest X-rays (PneumoniaMNIST)": ("pneumonia", "pneumonia/val/*/*.png"),
@@ -91,7 +91,9 @@ def _pictures(store: Store, spec: Any, own: str) -> dict[str, Make]:
     kinds: dict[str, Make] = {
         "uniform noise": lambda: list(random.integers(0, 256, shape, np.uint8)),
         "gaussian noise": lambda: list(random.normal(128, 50, shape).clip(0, 255).astype(np.uint8)),
-        "one colour": lambda: list(np.broadcast_to(random.integers(0, 256, (EACH, 1, 1, shape[3]), np.uint8), shape)),
+        "one colour": lambda: list(
+            np.broadcast_to(random.integers(0, 256, (PER_KIND, 1, 1, shape[3]), np.uint8), shape)
+        ),
     }
     for kind, (name, pattern) in others.items():
         if name != own:
@@ -102,13 +104,13 @@ def _pictures(store: Store, spec: Any, own: str) -> dict[str, Make]:
 def _files(store: Store, name: str, pattern: str) -> list[Path]:
     store.unpacked(name)
     files = sorted(store.cache.glob(pattern))
-    return files[:: max(1, len(files) // EACH)][:EACH]
+    return files[:: max(1, len(files) // PER_KIND)][:PER_KIND]
 
 
 def _handwriting() -> list[NDArray[np.uint8]]:
     from sklearn.datasets import load_digits
 
-    return [(255 - 255 / 16 * scan).astype(np.uint8) for scan in load_digits().images[:EACH]]
+    return [(255 - 255 / 16 * scan).astype(np.uint8) for scan in load_digits().images[:PER_KIND]]
 
 
 def _sounds(store: Store, in_noise: bool) -> dict[str, Make]:
@@ -122,21 +124,21 @@ def _sounds(store: Store, in_noise: bool) -> dict[str, Make]:
 
     return {
         **_wordless(random, length),
-        "music (synthesised chords)": lambda: [like_the_taught(_chord(length(), random)) for _ in range(EACH)],
+        "music (synthesised chords)": lambda: [like_the_taught(_chord(length(), random)) for _ in range(PER_KIND)],
         "other words (speechocean762)": lambda: [like_the_taught(word) for word in _words(store, length)],
     }
 
 
 def _wordless(random: np.random.Generator, length: Callable[[], int]) -> dict[str, Make]:
     return {
-        "silence": lambda: [(1e-4 * random.standard_normal(length()), RATE_HZ) for _ in range(EACH)],
-        "white noise": lambda: [(0.1 * random.standard_normal(length()), RATE_HZ) for _ in range(EACH)],
-        "music (synthesised chords)": lambda: [(_chord(length(), random), RATE_HZ) for _ in range(EACH)],
+        "silence": lambda: [(1e-4 * random.standard_normal(length()), RATE_HZ) for _ in range(PER_KIND)],
+        "white noise": lambda: [(0.1 * random.standard_normal(length()), RATE_HZ) for _ in range(PER_KIND)],
+        "music (synthesised chords)": lambda: [(_chord(length(), random), RATE_HZ) for _ in range(PER_KIND)],
     }
 
 
 def _chord(samples: int, random: np.random.Generator) -> NDArray[np.float64]:
-    """A major or minor triad of plucked strings: six harmonics that fade, the higher the sooner."""
+    """A plucked major or minor triad: six harmonics, the higher ones decaying faster."""
     time_s = np.arange(samples) / RATE_HZ
     root_hz = 110 * 2 ** random.uniform(0, 2)
     sound = np.zeros(samples)
@@ -149,11 +151,11 @@ def _chord(samples: int, random: np.random.Generator) -> NDArray[np.float64]:
 
 
 def _words(store: Store, length: Callable[[], int]) -> Iterator[NDArray[np.float64]]:
-    """A piece of speech around the loudest moment of each of EACH recordings."""
+    """Speech around the loudest moment of each of EACH recordings."""
     folder = store.unpacked("speechocean")
     with (folder / "train.csv").open(encoding="utf-8", newline="") as lines:
         files = [folder / row["audio"] for row in csv.DictReader(lines)]
-    for file in files[:: max(1, len(files) // EACH)][:EACH]:
+    for file in files[:: max(1, len(files) // PER_KIND)][:PER_KIND]:
         samples = SENSES["audio"].read(file).astype(np.float64)
         loudness = np.convolve(samples**2, np.ones(RATE_HZ // 5), mode="same")
         long = length()
