@@ -1,4 +1,4 @@
-"""Amounts as people say them: how many of what, and how long."""
+"""Counts and durations as text."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def format_count(number: int, noun: str) -> str:
 
 
 def format_duration(seconds: float) -> str:
-    """In the largest unit of which there are two: 90 seconds, 14.5 minutes."""
+    """In the largest unit that gives at least two: 90 seconds, 14.5 minutes."""
     unit, size_s = next((each for each in _UNITS_S.items() if seconds >= 2 * each[1]), ("second", 1))
     number = round(seconds / size_s, 1)
     if not number:

@@ -1,4 +1,4 @@
-"""Escapes untrusted text in output, so that it is no command to a terminal and no formula in a spreadsheet."""
+"""Escapes untrusted text, so that output holds no terminal commands and no spreadsheet formulas."""
 
 from __future__ import annotations
 
@@ -9,51 +9,51 @@ from collections.abc import Callable, Iterable
 from typing import Any, TextIO
 
 _NUMBER = r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?"
-# As scores are told: -3.2 °C (-4 to -2). A unit holds nothing that formulas are made of.
+# Scores as text: -3.2 °C (-4 to -2). A unit holds no character that a formula needs.
 _SCORE = re.compile(rf"{_NUMBER}(?: [\w°%/.²³]+)?(?: \({_NUMBER} to {_NUMBER}\))?")
-# At the start, and behind a semicolon, at which spreadsheets of some countries cut.
+# At the start, and after a semicolon, which separates cells in some countries.
 _FORMULA = re.compile(r"(^|;)(\s*)(?=[=+\-@＝＋－＠\t\r\n|])")
 
 
 def escape_unprintable(text: str) -> str:
-    """One line for a terminal: control characters and other invisible characters are written as escapes."""
+    """One line for a terminal, with control characters and other invisible characters as escapes."""
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def to_json_line(value: Any) -> str:
-    """JSON in one line that may be printed."""
+    """JSON in one printable line."""
     return escape_json(json.dumps(value, ensure_ascii=False))
 
 
 def escape_json(source: str) -> str:
-    r"""JSON that means the same, with all that is not printable but its line ends as \u001b."""
+    r"""JSON of the same value, with unprintable characters except line ends as escapes such as \u001b."""
     return source if source.isprintable() else "".join(_escaped(c, _utf16) for c in source)
 
 
 def escape_toml(source: str) -> str:
-    """The same for TOML, which has no surrogate pairs."""
+    """As `escape_json`, for TOML, which has no surrogate pairs."""
     return "".join(_escaped(c, lambda letter: f"\\U{ord(letter):08x}") for c in source)
 
 
 class CsvWriter:
-    """Rows of csv. Numbers stay as they are.
+    """Writes rows of csv; numbers are unchanged.
 
-    Text that a spreadsheet would take for a formula gets a leading apostrophe (OWASP, "CSV Injection"), and what a
-    terminal would take for a command is written as an escape.
+    Text that a spreadsheet would take for a formula gets a leading apostrophe (OWASP, "CSV Injection"), and
+    unprintable characters are written as escapes.
     """
 
     def __init__(self, file: TextIO, lineterminator: str = "\r\n") -> None:
         self._rows = csv.writer(file, lineterminator=lineterminator)
 
     def row(self, cells: Iterable[Any]) -> None:
-        self._rows.writerow([_harmless(cell) if isinstance(cell, str) else cell for cell in cells])
+        self._rows.writerow([_neutralise(cell) if isinstance(cell, str) else cell for cell in cells])
 
     def rows(self, rows: Iterable[Iterable[Any]]) -> None:
         for cells in rows:
             self.row(cells)
 
 
-def _harmless(cell: str) -> str:
+def _neutralise(cell: str) -> str:
     return escape_unprintable(cell if _SCORE.fullmatch(cell) else _FORMULA.sub(r"\1\2'", cell))
 
 

@@ -136,7 +136,7 @@ def _predict_table(
             listen(Advanced(TASK, number))
     speed = Speed(len(table), time.perf_counter() - started_s, duration_s)
     listen(Finished(TASK, format_count(len(table), "example")))
-    return TableAnswers(answers, accepted, used, problems, speed, tuple(detector.said()))
+    return TableAnswers(answers, accepted, used, problems, speed, tuple(detector.describe()))
 
 
 def _select_part(table: Table, listen: Listener) -> Table:

@@ -1,6 +1,6 @@
-"""What a long task says while it works, for whoever listens: a command line, a notebook, a log.
+"""Progress events of long tasks, for a command line, a notebook or a log.
 
-A listener is any function of one event. Tasks are named, and may overlap.
+A listener is any function of one event. Tasks have names and may overlap.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Protocol
 
 
 class SkippedItem(Protocol):
-    """What a row or file that can not be used says of itself: which, why, and what to do about it."""
+    """A row or file that cannot be used: which one, why, and what to do about it."""
 
     @property
     def where(self) -> str: ...
@@ -30,7 +30,7 @@ class Notice:
 
 @dataclass(frozen=True)
 class Started:
-    """A task begins. `total` counts in `unit` ("s", "examples"); None where nobody knows how long it takes."""
+    """A task begins. `total` is its length in `unit` ("s", "examples"), or None if unknown."""
 
     task: str
     total: float | None
@@ -39,7 +39,7 @@ class Started:
 
 @dataclass(frozen=True)
 class Advanced:
-    """A task has come as far as `done` of its total; `note` is what it knows by now, such as its loss."""
+    """A task has done `done` of its total; `note` is a current value such as the loss."""
 
     task: str
     done: float
@@ -56,7 +56,7 @@ class Finished:
 
 @dataclass(frozen=True)
 class Skipped:
-    """Rows and files that can not be used."""
+    """Rows and files that cannot be used."""
 
     problems: Sequence[SkippedItem]
 
@@ -66,4 +66,4 @@ Listener = Callable[[Event], None]
 
 
 def ignore_events(_event: Event) -> None:
-    """The listener of those who want to hear nothing."""
+    """The default listener."""

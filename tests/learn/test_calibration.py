@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from learning import EXAMPLES, dataset_of, recipe_for
+from risk_curves import fit_risk_curve
 from seehear.answers import ANSWERS
 from seehear.answers.selective import bound_risk
 from seehear.events import Notice, ignore_events
@@ -19,7 +20,7 @@ from seehear.learn.calibrate import calibration
 from seehear.learn.calibrate.card import describe_risk, model_card
 from seehear.learn.loop.fit import Clock, fit
 from seehear.learn.model.network import Network
-from seehear.measure.selective import fit_risk_curve, to_risk_curve
+from seehear.measure.selective import to_risk_curve
 from seehear.recipe import SelectivePrediction
 
 TUNED = 6

@@ -151,7 +151,7 @@ def test_a_difference_is_printed_as_a_sentence():
     got = evaluate_by([False] * 20 + [True] * 80, sex=["f"] * 40 + ["m"] * 60)
     lines = str(got).splitlines()
     at = lines.index("by sex, the worst first")
-    assert " ".join(lines[at + 1].split()) == "n accuracy wrong accepted accepted but wrong"
+    assert " ".join(lines[at + 1].split()) == "n accuracy wrong accepted wrong if accepted"
     assert lines[at + 2].split()[:2] == ["f", "40"]
     assert lines[at + 4] == (
         "  significant difference: more answers are wrong for f, 50 % (35 to 65), than for m, 0 % (0 to 6.0)"

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from risk_curves import fit_risk_curve
 from seehear.answers import ANSWERS
 from seehear.answers.label import Label, LabelSpec
 from seehear.answers.selective import achievable_risk, held_out_needed
@@ -17,7 +18,7 @@ from seehear.errors import DataError
 from seehear.measure.evaluate import evaluate
 from seehear.measure.intervals import bootstrap, effective_sample_size, wilson
 from seehear.measure.scored_answers import ScoredAnswers, Share
-from seehear.measure.selective import fit_ood_threshold, fit_risk_curve
+from seehear.measure.selective import fit_ood_threshold
 from seehear.measure.speed import Speed
 from seehear.table import RowProblem
 

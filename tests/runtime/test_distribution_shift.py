@@ -30,10 +30,10 @@ def predicted(**measured: dict[str, float]) -> Prediction:
 
 
 def said(recipe: Recipe, predictions: list[Prediction]) -> list[str]:
-    differences = ShiftDetector(recipe)
+    detector = ShiftDetector(recipe)
     for prediction in predictions:
-        differences.count(prediction)
-    return differences.said()
+        detector.count(prediction)
+    return detector.describe()
 
 
 def image(brightness: float = 120.0, contrast: float = 30.0, sharpness: float = 1.0) -> Prediction:

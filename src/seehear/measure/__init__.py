@@ -1,1 +1,1 @@
-"""How good a recogniser is, how far that is certain, and when to believe it."""
+"""Metrics, their confidence intervals, comparisons of groups, and thresholds for selective prediction."""

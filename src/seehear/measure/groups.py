@@ -129,7 +129,7 @@ class Grouping:
         return ", ".join([*sizes[:MAX_SMALL_NAMED], *more])
 
     def __str__(self) -> str:
-        rows: list[tuple[str, ...]] = [("", "n", self.headline, "wrong", "accepted", "accepted but wrong")]
+        rows: list[tuple[str, ...]] = [("", "n", self.headline, "wrong", "accepted", "wrong if accepted")]
         for value, group in self.listed().items():
             rows.append((truncate(value), f"{group.n:,}", *map(group.quote, (self.headline, *SHARES))))
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]

@@ -69,7 +69,7 @@ class Robustness:
 
     @property
     def header(self) -> tuple[str, ...]:
-        return "", self.headline.metric, "wrong", "accepted", "accepted but wrong"
+        return "", self.headline.metric, "wrong", "accepted", "wrong if accepted"
 
     def rows(self) -> list[tuple[str, ...]]:
         """Table rows below `header`: uncorrupted, under each corruption, and their mean."""

@@ -44,7 +44,7 @@ class PredictionSummary:
         """Sentences: hints how to get better answers, and how the inputs differ from the training data."""
         for hint, times in self._hints.items():
             yield f"For {times:,} of these: {hint}"
-        for sentence in self._shift.said():
+        for sentence in self._shift.describe():
             yield f"Unlike the training data: {sentence}"
 
     def __str__(self) -> str:

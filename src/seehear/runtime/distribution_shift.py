@@ -16,7 +16,7 @@ USUAL = 0.96  # the share of training examples within `Recipe.input_statistics`;
 
 
 class ShiftDetector:
-    """Counts inputs outside the usual range of the examples learned from, in constant memory."""
+    """Counts inputs outside the usual range of the training data, in constant memory."""
 
     def __init__(self, recipe: Recipe) -> None:
         self._ranges = recipe.input_statistics
@@ -31,8 +31,8 @@ class ShiftDetector:
                 self._beyond[sense, name, False] += measured[name] < low - least
                 self._beyond[sense, name, True] += measured[name] > high + least
 
-    def said(self) -> list[str]:
-        """One sentence for each sense in which most inputs differ from those learned from; usually none."""
+    def describe(self) -> list[str]:
+        """A sentence for each sense in which most inputs differ from the training data; usually none."""
         return list(self._sentences())
 
     def _sentences(self) -> Iterator[str]:

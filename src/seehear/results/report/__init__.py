@@ -112,7 +112,7 @@ def _render(evaluation: Evaluation, spec: Any, mistakes: Sequence[Mistake], imag
 def _headline_cards(evaluation: Evaluation) -> list[tuple[str, str, str]]:
     """(value, label, interval) of each of SHARES that is defined."""
     things = pluralise(evaluation.item) if evaluation.item else "answers"
-    labels = ("of the answers are wrong", f"of the {things} are accepted", "of those are wrong")
+    labels = ("of the answers are wrong", f"of the {things} are accepted", "of the accepted are wrong")
     return [
         (value, label, interval)
         for share, label in zip(SHARES, labels, strict=True)
