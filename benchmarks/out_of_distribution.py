@@ -18,7 +18,6 @@ from seehear.api import Recogniser
 from seehear.demo.digits import add_noise
 from seehear.inputs import gather
 from seehear.runtime.loading import load_example
-from seehear.runtime.predictor import OOD_SCORE
 from seehear.senses import SENSES
 
 PER_KIND = 200  # inputs of each kind
@@ -74,7 +73,7 @@ def _scores(model: Recogniser, sense: str, sources: Sequence[Any]) -> NDArray[np
     scores: list[float] = []
     for start in range(0, len(sources), TOGETHER):
         seen = [load_example(each, model.recipe.senses, (sense,)) for each in sources[start : start + TOGETHER]]
-        scores += [float(out[OOD_SCORE + sense]) for out in runtime._run([each.preprocessed for each in seen])]
+        scores += [float(out.ood_scores[sense]) for out in runtime._runner.run([each.arrays for each in seen])]
     return np.array(scores)
 
 

@@ -30,7 +30,7 @@ MAY_IMPORT = {
     "strict_json": set(),
     "geometry": set(),
     "events": set(),
-    "media": set(),
+    "media": {"errors"},
     "layers": {"geometry"},
     "files": {"errors"},
     "folders": {"errors", "files"},

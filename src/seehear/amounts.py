@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
+from collections.abc import Callable
 
 _IRREGULAR = {"person": "people", "child": "children"}
 _UNITS_S = {"hour": 3600, "minute": 60, "second": 1}
@@ -26,3 +28,20 @@ def format_duration(seconds: float) -> str:
     if not number:
         return "less than 0.1 seconds"
     return f"{number:,g} {unit if number == 1 else pluralise(unit)}"
+
+
+def format_percent(share: float, rounding: Callable[[float], int] = math.floor) -> str:
+    """A share of one: "61 %", or "0.5 %" where a whole number would hide it; never 0 % or 100 %.
+
+    Round a confidence that was reached down, and one that is required up (math.ceil): what falls short then reads so.
+    """
+    digits = 0 if 0.01 <= share <= 0.99 else 1
+    value = rounding(round(share * 10 ** (2 + digits), 6)) / 10**digits  # 28.999999999999996 is 29
+    if value in (0, 100):
+        return "over 99.9 %" if value else "under 0.1 %"
+    return f"{value:.{digits}f} %"
+
+
+def format_exact_percent(share: float) -> str:
+    """A share that somebody chose, as they wrote it: "2.5 %"."""
+    return f"{100 * share:.3g} %"

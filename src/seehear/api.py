@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from numbers import Real
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO, Unpack, overload
 
 from seehear.amounts import format_count, format_duration
 from seehear.errors import BundleError, DataError, UsageError
@@ -14,17 +14,26 @@ from seehear.events import Listener, Notice, Skipped, ignore_events
 from seehear.files import check_writable
 from seehear.folders import discard, temporary
 from seehear.inputs import gather, is_folder
+from seehear.media import Excerpt
 from seehear.recipe import Recipe
 from seehear.runtime.bundle import Bundle, read_bundle, write_bundle
+from seehear.runtime.options import PredictKeywords, PredictOptions
 from seehear.runtime.predictor import Predictor
 from seehear.senses.input_file import Bytes, is_file_object
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from PIL.Image import Image
+
     from seehear.learn.model.pretrained import Pretrained
     from seehear.measure.evaluate import Evaluation
     from seehear.runtime.film import Film
     from seehear.runtime.live import Heard
+    from seehear.runtime.prediction import Prediction
     from seehear.table import RowProblem, Table
+
+    One = Excerpt | Bytes | BinaryIO | Mapping[str, Any] | NDArray[Any] | tuple[NDArray[Any], float] | Image
+    Many = Sequence[Any] | Iterator[Any]
 
 
 class Recogniser:
@@ -43,75 +52,78 @@ class Recogniser:
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self._bundle, self.problems)  # with all that `save` writes, so that it is the same anywhere
 
-    def predict(
-        self,
-        inputs: Any,
-        *,
-        senses: Sequence[str] | None = None,
-        wrong_at_most: float | None = None,
-        hotwords: Sequence[str] | None = None,
-        tiles: bool = False,
-    ) -> Any:
-        """One input gives a Prediction; a folder, a list or a generator gives a generator of them.
+    @overload
+    def predict(self, inputs: str | Path, **options: Unpack[PredictKeywords]) -> Any: ...  # a file or a folder
+
+    @overload
+    def predict(self, inputs: One, **options: Unpack[PredictKeywords]) -> Prediction: ...
+
+    @overload
+    def predict(self, inputs: Many, **options: Unpack[PredictKeywords]) -> Iterator[Prediction]: ...
+
+    def predict(self, inputs: Any, **options: Unpack[PredictKeywords]) -> Any:
+        """Answer one input with a Prediction; a folder, list or generator with a generator of Predictions.
 
         One input is a path, an Excerpt, a file object, the bytes of a file, an array, a PIL image, or a mapping of
-        senses to these. Of a file object all is read at once, from its start where it can go back there.
-        `hotwords` are words or phrases that a transcript is likely to contain. With `tiles`, a picture that is larger
-        than those learned from is looked at piece by piece, where the answer says what is where.
+        senses to these. A file object is read whole, from its start if it can seek. The keywords:
+
+        senses          use only these; None for all that the recogniser has
+        wrong_at_most   accept so few answers that no more than this share of them is wrong; None for the recipe's share
+        hotwords        words and phrases to expect in a transcript
+        tiles           answer an image larger than the training images tile by tile
+
+        Raises UsageError for a wrong keyword. An input that cannot be read gives a Prediction with its `error`.
         """
-        options = {"senses": senses, "wrong_at_most": wrong_at_most, "hotwords": hotwords, "tiles": tiles}
+        chosen = PredictOptions(**options)
         if isinstance(inputs, str | Path) and is_folder(inputs):
-            return self._predictor.predict(gather([inputs], tuple(self.recipe.senses)), **options)  # type: ignore[arg-type]
+            return self._predictor.predict(gather([inputs], tuple(self.recipe.senses)), chosen)
         if isinstance(inputs, Iterable) and not _is_one(inputs):
-            return self._predictor.predict(inputs, **options)  # type: ignore[arg-type]
-        return self._predictor.predict_one(inputs, **options)  # type: ignore[arg-type]
+            return self._predictor.predict(inputs, chosen)
+        return self._predictor.predict_one(inputs, chosen)
 
     def live(self, sound: Iterable[Any], *, hotwords: Sequence[str] | None = None) -> Iterator[Heard]:
-        """Answer a sound while it goes on: portions (T,) of samples at 16 kHz, as they come.
+        """Answer sound while it comes in: chunks (T,) of samples at 16 kHz, of any length.
 
-        Each stretch between pauses is guessed at while it lasts, and answered when it is over (`final`).
+        Each segment between pauses gets preliminary answers while it lasts, and a `final` one at its end.
         """
         from seehear.runtime.live import live
 
         return live(self._predictor, sound, hotwords=hotwords)
 
-    def watch(self, film: Any, *, every_s: float | None = None, **how: Any) -> Film:
-        """A film, to be gone through once: a Prediction for each picture, with its `time_s`, as they are decoded.
+    def watch(self, video: Any, *, every_s: float | None = None, **options: Unpack[PredictKeywords]) -> Film:
+        """Answer a video frame by frame: an iterable, once, of a Prediction for each frame, with its `time_s`.
 
-        It is a path, an Excerpt, a file object or the bytes of a file. Boxes have a `track`, which stays with its
-        thing. `every_s` looks at the first picture of each so many seconds alone; `how` are the keywords of `predict`.
-        Raises UsageError where the answer does not say what is where.
+        The video is a path, an Excerpt, a file object or the bytes of a file. Each box has a `track`, which stays the
+        same for one object. With `every_s`, only the first frame of each such interval is answered. The other keywords
+        are those of `predict`. Raises UsageError if the answers have no position.
         """
         from seehear.runtime.film import Film
 
-        return Film(self._predictor, film, every_s=every_s, **how)
+        return Film(self._predictor, video, PredictOptions(**options), every_s=every_s)
 
-    def evaluate(  # noqa: PLR0913 - data, and the wishes of predict
+    def evaluate(
         self,
         data: str | Path,
         *,
         answer: str | None = None,
-        senses: Sequence[str] | None = None,
-        wrong_at_most: float | None = None,
-        hotwords: Sequence[str] | None = None,
-        tiles: bool = False,
         robustness: bool = False,
         report: str | Path | None = None,
         listen: Listener = ignore_events,
+        **options: Unpack[PredictKeywords],
     ) -> Evaluation:
-        """Ask every row of a table, and compare with its answers.
+        """Predict every row of a table and compare with its answers.
 
-        A table in parts is measured on its `test`, else its `val` part. `senses` withholds the others; with `tiles`
-        larger pictures are looked at piece by piece; `robustness` answers some again with corruptions: noise, blur,
-        other light, other rooms; `report` is a folder for pictures of the mistakes.
+        If the table is split, its `test` part is used, else its `val` part. `robustness` adds answers to corrupted
+        examples: noise, blur, other lighting, other rooms. `report` is a folder for a page with the worst mistakes.
+        The other keywords are those of `predict`.
         """
         from seehear.evaluation import evaluate_table
 
+        chosen = PredictOptions(**options)
         with temporary() as workspace:
             table = _open(data, answer or self.recipe.kind, None, workspace)
-            how = {"senses": senses, "wrong_at_most": wrong_at_most, "hotwords": hotwords, "tiles": tiles}
-            place = None if report is None else Path(report)
-            return evaluate_table(self._predictor, table, how, report=place, robustness=robustness, listen=listen)
+            folder = None if report is None else Path(report)
+            return evaluate_table(self._predictor, table, chosen, report=folder, robustness=robustness, listen=listen)
 
     def card(self) -> str:
         """What it answers, how good it was, its limits: Markdown."""

@@ -19,6 +19,7 @@ from seehear.media import Input
 from seehear.recipe import Recipe
 from seehear.robustness import draw_corruptions, find_corruptions, measure_robustness
 from seehear.runtime.distribution_shift import ShiftDetector
+from seehear.runtime.options import PredictOptions
 from seehear.runtime.prediction import Prediction
 from seehear.runtime.predictor import Predictor
 from seehear.senses import SENSES
@@ -36,7 +37,7 @@ MAX_MISTAKES = 24  # in a report
 def evaluate_table(
     predictor: Predictor,
     table: Table,
-    how: Mapping[str, Any],
+    options: PredictOptions,
     *,
     report: Path | None,
     listen: Listener,
@@ -44,7 +45,6 @@ def evaluate_table(
 ) -> Evaluation:
     """Evaluate on the part 'test' of a table, or else on 'val', or else on all of it.
 
-    how         keywords of `predict`
     report      a folder for the report
     robustness  also measure under corruptions
 
@@ -52,7 +52,7 @@ def evaluate_table(
     """
     recipe = predictor.recipe
     if robustness:
-        find_corruptions(predictor, how.get("senses"))  # raises before the work instead of after it
+        find_corruptions(predictor, options.senses)  # raises before the work instead of after it
     table = _select_part(table, listen)
     truths, problems, rows = _read_truths(table, recipe)
     if not rows:
@@ -60,7 +60,7 @@ def evaluate_table(
     table = table.take(rows)
     if report is not None:
         report.mkdir(parents=True, exist_ok=True)  # raises before the work instead of after it
-    predicted = _predict_table(predictor, table, truths, how, listen)
+    predicted = _predict_table(predictor, table, truths, options, listen)
     result = evaluate(
         ANSWERS[recipe.kind],
         recipe.answer,
@@ -70,20 +70,19 @@ def evaluate_table(
         skipped=(*table.problems, *problems, *predicted.problems),
         metadata={name: table.metadata_column(name) for name in table.metadata},
     )
-    senses, wrong_at_most = how.get("senses"), how.get("wrong_at_most")
     result = replace(
         result,
         speed=predicted.speed,
-        wrong_at_most=predictor.promised(senses, wrong_at_most),
-        rejection_reason=predictor.unvouched(senses, wrong_at_most),
+        wrong_at_most=predictor.error_limit(options),
+        rejection_reason=predictor.nothing_accepted(options),
         distribution_shift=predicted.distribution_shift,
         groups_seen=count_groups(table),
     )
     examples = predicted.answered_examples(table, truths)
     if robustness:
-        result = replace(result, robustness=measure_robustness(predictor, examples, how, listen))
+        result = replace(result, robustness=measure_robustness(predictor, examples, options, listen))
     if report is not None:
-        corrupted = draw_corruptions(predictor, examples[0][0], senses) if robustness else {}
+        corrupted = draw_corruptions(predictor, examples[0][0], options.senses) if robustness else {}
         _write_report(report, result, predictor, table, predicted, truths, corrupted)
     return result
 
@@ -112,7 +111,7 @@ class TableAnswers:
 
 
 def _predict_table(
-    predictor: Predictor, table: Table, truths: Sequence[Any], how: Mapping[str, Any], listen: Listener
+    predictor: Predictor, table: Table, truths: Sequence[Any], options: PredictOptions, listen: Listener
 ) -> TableAnswers:
     recipe = predictor.recipe
     answers: list[Any] = []
@@ -123,7 +122,7 @@ def _predict_table(
     detector = ShiftDetector(recipe)
     listen(Started(TASK, len(table), "examples"))
     started_s = time.perf_counter()
-    predictions = predictor.predict((_select_inputs(row, recipe) for row in table), **how)
+    predictions = predictor.predict((_select_inputs(row, recipe) for row in table), options)
     for number, prediction in enumerate(predictions):
         problem = _find_problem(prediction, truths[number], recipe)
         problems += [problem] if problem else []
@@ -155,12 +154,17 @@ def _select_part(table: Table, listen: Listener) -> Table:
 def _find_problem(prediction: Prediction, truth: Any, recipe: Recipe) -> RowProblem | None:
     """Why an answer cannot be compared with the truth: there is none, or the truth cannot belong to the example."""
     if prediction.answer is None:
-        return RowProblem(prediction.input, prediction.error.removeprefix(f"{prediction.input}: "))
+        return _unanswered(prediction)
     try:
         ANSWERS[recipe.kind].check(prediction.answer, truth, prediction.duration_s)
     except InputError as error:
         return RowProblem.of(error, prediction.input)
     return None
+
+
+def _unanswered(prediction: Prediction) -> RowProblem:
+    reasons = dict.fromkeys(str(error.at("")) for error in prediction.errors)
+    return RowProblem(prediction.input, " ".join(reasons))
 
 
 def _select_inputs(row: Row, recipe: Recipe) -> dict[str, Input]:

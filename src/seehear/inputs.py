@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from seehear.errors import DataError, InputError, UsageError
-from seehear.media import Excerpt, Input, SpanColumns, medium_of, medium_of_file, span_columns
+from seehear.media import Excerpt, Input, SpanColumns, TableExample, medium_of, medium_of_file, span_columns
 from seehear.senses import SENSES
 from seehear.strict_json import from_json
 
-Found = Path | Mapping[str, Input] | InputError  # the last where one asked about can not be followed to its files
+Found = Path | Mapping[str, Input] | InputError  # the error stands for a folder or table that cannot be opened
 Row = Mapping[str, str]  # cells by heading
 TABLES = (".csv", ".tsv", ".jsonl")
 LAYOUTS = (".ndjson", ".parquet", ".xlsx", ".ods", ".json", ".yaml", ".yml", ".xml")  # read by what training brings
@@ -155,11 +155,12 @@ def _by_layout(place: Path, senses: Sequence[str]) -> Iterator[Found]:
         table = open_table(place, senses_known=tuple(SENSES.values()), kinds=(), workspace=place.parent)
     except DataError as error:
         raise UsageError(error.what, where=error.where, allowed=error.allowed, hint=error.hint) from None
+    nothing = f"names no file for {' or '.join(senses)}"
     for row in table:
         known = {sense: source for sense, source in row.inputs.items() if sense in senses}
-        yield known or InputError(f"names no file for {' or '.join(senses)}", where=f"{place}, {row.key}")
+        yield TableExample(place, row.key, known) if known else _failed(place, row.key, nothing)
     for problem in table.problems:
-        yield InputError(problem.what, where=f"{place}, {problem.where}", hint=problem.hint)
+        yield _failed(place, problem.where, problem.what, problem.hint)
 
 
 def _elsewhere(folder: Path, senses: Sequence[str]) -> Iterator[Found]:
@@ -173,10 +174,17 @@ def _elsewhere(folder: Path, senses: Sequence[str]) -> Iterator[Found]:
 def _table(table: Path, senses: Sequence[str]) -> Iterator[Found]:
     columns = (*senses, "video")
     for number, row in _json_rows(table) if table.suffix.lower() == ".jsonl" else _csv_rows(table, columns):
-        # A row without a file still is an input that was asked about: it fails by the name of its row.
-        nothing = f"names no file under {' or '.join(columns)}"
-        found = row if isinstance(row, str) else _in_row(table.parent, row, senses) or nothing
-        yield InputError(found, where=f"{table}, row {number}") if isinstance(found, str) else found
+        name = f"row {number}"
+        if isinstance(row, str):
+            yield _failed(table, name, row)
+        elif inputs := _in_row(table.parent, row, senses):
+            yield TableExample(table, name, inputs)
+        else:
+            yield _failed(table, name, f"names no file under {' or '.join(columns)}")
+
+
+def _failed(table: Path, row: str, what: str, hint: str = "") -> TableExample:
+    return TableExample(table, row, {}, InputError(what, where=f"{table}, {row}", hint=hint))
 
 
 def _in_row(folder: Path, row: Row, senses: Sequence[str]) -> dict[str, Input]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
+
+from seehear.errors import InputError
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -69,6 +71,25 @@ class Excerpt:
 
     def __str__(self) -> str:
         return f"{self.path} {stretch(self.start_s, self.end_s)}"
+
+
+@dataclass(frozen=True, eq=False)  # equal to any mapping with the same inputs
+class TableExample(Mapping[str, "Input"]):
+    """A table row to predict from: its inputs by sense, or why there are none. `row` names it within its table."""
+
+    table: Path
+    row: str
+    inputs: Mapping[str, Input]
+    error: InputError | None = None
+
+    def __getitem__(self, sense: str) -> Input:
+        return self.inputs[sense]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.inputs)
+
+    def __len__(self) -> int:
+        return len(self.inputs)
 
 
 Input = Path | Excerpt  # what one sense of an example reads: a whole file, or a stretch of one

@@ -14,6 +14,7 @@ from seehear.measure.groups import Group
 from seehear.measure.robustness import UNCORRUPTED, Robustness, Severities
 from seehear.measure.scored_answers import ScoredAnswers, compute_metrics
 from seehear.media import Input
+from seehear.runtime.options import PredictOptions
 from seehear.runtime.predictor import Predictor
 from seehear.senses import SENSES
 from seehear.senses.corruption import MILD, STRONG, Corruption, generator
@@ -49,23 +50,23 @@ def find_corruptions(predictor: Predictor, senses: Sequence[str] | None) -> dict
 
 
 def measure_robustness(
-    predictor: Predictor, examples: Examples, how: Mapping[str, Any], listen: Listener
+    predictor: Predictor, examples: Examples, options: PredictOptions, listen: Listener
 ) -> Robustness:
     """Evaluate some of the examples uncorrupted and under every corruption, mild and strong.
 
-    `how` holds keywords of `predict`. All inputs must be readable.
+    All inputs must be readable.
     """
-    corruptions = find_corruptions(predictor, how.get("senses"))
+    corruptions = find_corruptions(predictor, options.senses)
     some = [examples[i] for i in spaced_indices(len(examples), MAX_EXAMPLES)]
     listen(Started(TASK, 2 * len(corruptions), "corruptions"))
-    clean = _measure(predictor, some, how, [inputs for inputs, _ in some])
+    clean = _measure(predictor, some, options, [inputs for inputs, _ in some])
     severities: dict[str, Severities] = {}
     for name, (sense, corruption) in corruptions.items():
         own = [each for each in some if sense in each[0]]
         if not own:
             continue
         mild, strong = (
-            _measure(predictor, own, how, _corrupt(own, sense, name, corruption, severity))
+            _measure(predictor, own, options, _corrupt(own, sense, name, corruption, severity))
             for severity in (MILD, STRONG)
         )
         severities[name] = Severities(mild, strong)
@@ -101,10 +102,10 @@ def _corrupt(
         yield {**inputs, sense: corruption(signal, severity, generator(SEED, number, name))}
 
 
-def _measure(predictor: Predictor, examples: Examples, how: Mapping[str, Any], inputs: Any) -> Group:
+def _measure(predictor: Predictor, examples: Examples, options: PredictOptions, inputs: Any) -> Group:
     recipe = predictor.recipe
     kind = ANSWERS[recipe.kind]
-    predictions = list(predictor.predict(inputs, **how))
+    predictions = list(predictor.predict(inputs, options))
     scored = ScoredAnswers.of(kind, recipe.answer, [p.answer for p in predictions], [truth for _, truth in examples])
     if not len(scored):
         return Group(0, {}, {})

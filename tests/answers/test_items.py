@@ -19,7 +19,8 @@ from seehear.measure.intervals import wilson
 from seehear.measure.scored_answers import ScoredAnswers, compute_metrics
 from seehear.recipe import RiskCoverageCurve, SelectivePrediction
 from seehear.runtime.bundle import write_bundle
-from seehear.runtime.prediction import Prediction
+from seehear.runtime.options import PredictOptions
+from seehear.runtime.prediction import ExampleSource, Prediction
 from seehear.runtime.predictor import Predictor
 
 SURE, DOUBTFUL = 255, 222  # white, and grey that is 75 % sure
@@ -63,9 +64,9 @@ def test_a_sure_box_is_accepted_though_another_is_not(finder: Predictor) -> None
 def test_where_no_box_is_sure_enough_nothing_is_accepted(finder: Predictor) -> None:
     got = finder.predict_one(scene(DOUBTFUL))
     assert (got.accepted, got.whole_accepted, got.items) == (False, False, ItemCount("box", 0, 1))
-    assert got.reason == "for 5 % wrong at most a box must be 80 % sure or all of it must be 95 % sure"
-    stricter = finder.predict_one(scene(DOUBTFUL), wrong_at_most=0.01)
-    assert stricter.reason == "for 1 % wrong at most a box must be 90 % sure"
+    assert got.reason == "for at most 5 % wrong, a box must be 80 % sure or all of it must be 95 % sure"
+    stricter = finder.predict_one(scene(DOUBTFUL), PredictOptions(wrong_at_most=0.01))
+    assert stricter.reason == "for at most 1 % wrong, a box must be 90 % sure"
 
 
 def test_an_empty_answer_is_accepted_as_a_whole_or_not_at_all(finder: Predictor) -> None:
@@ -80,7 +81,7 @@ def test_an_empty_answer_is_accepted_as_a_whole_or_not_at_all(finder: Predictor)
     )
     refused = never.predict_one(scene())
     assert (refused.accepted, refused.whole_accepted) == (False, False)
-    assert refused.reason == "for 5 % wrong at most an answer without any box is never sure enough"
+    assert refused.reason == "for at most 5 % wrong, an answer without any box is never accepted"
 
 
 @pytest.mark.parametrize("tiles", [False, True])
@@ -88,10 +89,10 @@ def test_of_what_is_unlike_all_that_was_taught_no_item_is_accepted(tiles: bool) 
     wary = Predictor(squares.bundle(ood_threshold={"image": -1.0}))
     large = Image.new("L", (160, 160))
     large.paste(scene(SURE), (30, 30))
-    got = wary.predict_one(large if tiles else scene(SURE), tiles=tiles)
+    got = wary.predict_one(large if tiles else scene(SURE), PredictOptions(tiles=tiles))
     assert (got.accepted, got.whole_accepted) == (False, False)
     assert got.items == ItemCount("box", 0, 1)
-    assert "unlike all it was taught" in got.reason
+    assert "unlike the training data" in got.reason
 
 
 def test_predict_tells_how_many_items_are_accepted(tmp_path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -145,6 +146,6 @@ def test_intervals_of_boxes_know_that_those_of_a_picture_are_alike() -> None:
 
 
 def test_a_label_is_accepted_as_a_whole_alone() -> None:
-    told = Prediction("a.png", None, 0.9, True, whole_accepted=True)
+    told = Prediction(ExampleSource("a.png"), None, 0.9, True, whole_accepted=True)
     assert told.items is None
     assert "items" not in told.to_json()

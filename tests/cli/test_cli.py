@@ -30,6 +30,7 @@ from seehear.events import Advanced, Finished, Notice, Started
 from seehear.results.summary import summarise_metrics
 from seehear.runtime import bundle
 from seehear.runtime.bundle import write_bundle
+from seehear.runtime.options import PredictKeywords
 
 
 @pytest.fixture
@@ -205,7 +206,7 @@ def test_lines_align_and_doubt_is_said(here, capsys):
     assert run(["predict", "dark.seehear", "things/deep/c.png", "things/b.png", "things/broken.png"]) == 1
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("things/deep/c.png  bright (")
-    assert lines[1].startswith("things/b.png       I don't know; perhaps bright (51 % sure): for 5 % wrong at most")
+    assert lines[1].startswith("things/b.png       I don't know; perhaps bright (51 % sure): for at most 5 % wrong")
     assert lines[2] == "things/broken.png  unreadable"
 
 
@@ -337,7 +338,7 @@ def test_evaluate_says_why_it_accepts_nothing(here, capsys):
     Path("rows.csv").write_text("image,label\nthings/a.png,dark\nthings/b.png,bright\n")
     assert run(["evaluate", "few.seehear", "rows.csv", "--wrong-at-most", "0.5%"]) == 0
     said = capsys.readouterr().out
-    assert "accepts none of the answers: 12 examples held out vouch for 1 % wrong at most, not for 0.5 %" in said
+    assert "accepts none of the answers: 12 held-out examples guarantee at most 1 % wrong, not 0.5 %" in said
 
 
 def test_metrics_are_summarised_in_one_line():
@@ -382,7 +383,8 @@ def test_show_prints_the_card_or_the_recipe(here, capsys):
 
 
 def _flags(command: Any) -> set[str]:
-    return set(inspect.signature(command).parameters) - {"json", "model", "inputs", "listen", "self"}
+    names = set(inspect.signature(command).parameters) - {"json", "model", "inputs", "listen", "self"}
+    return names - {"options"} | set(PredictKeywords.__annotations__) if "options" in names else names
 
 
 def test_every_flag_is_a_keyword_in_python_and_the_other_way_round():

@@ -210,7 +210,7 @@ def test_too_few_held_out_examples_are_announced_before_training(tmp_path: Path)
     table = opened(digits_table(tmp_path / "data", {"label": ANSWER_CELLS["label"]}, ("image",)), tmp_path)
     load_split(table, None, recipe, tmp_path / "run", said.append)
     assert said[-1].text == (
-        '4 held-out examples are too few to guarantee at most 5 % wrong, so every answer will be "I don\'t know". '
+        '4 held-out examples are too few to guarantee at most 5 % wrong, so every answer is "I don\'t know". '
         "That takes 45. With 4, 44 % is achievable: --wrong-at-most 44%, or leave the flag out to get the lowest "
         "achievable share"
     )

@@ -16,8 +16,9 @@ import tiny
 from seehear import api
 from seehear.answers.text import Text, Word
 from seehear.cli import run
+from seehear.errors import InputError
 from seehear.results.writer import OutputNames
-from seehear.runtime.loading import example_name
+from seehear.runtime.loading import source_of
 from seehear.runtime.prediction import Prediction
 
 
@@ -28,12 +29,12 @@ class NameReader:
 
     def predict(self, inputs: Iterable[Any], **_: Any) -> Iterator[Prediction]:
         for each in inputs:
-            name = example_name(each)
-            words = (Word(Path(name).stem, 0.0, 0.5),)
+            source = source_of(each)
+            words = (Word(Path(source.name).stem, 0.0, 0.5),)
             yield (
-                Prediction.failed(name, f"{name}: broken")
-                if "broken" in name
-                else Prediction(name, Text(words), 0.9, True)
+                Prediction.failed(source, InputError("broken"))
+                if "broken" in source.name
+                else Prediction(source, Text(words), 0.9, True)
             )
 
 

@@ -11,11 +11,12 @@ from PIL import Image
 
 import tiny
 from seehear.cli import run
+from seehear.errors import InputError
 from seehear.measure.evaluate import Evaluation
 from seehear.recipe import Recipe
 from seehear.runtime.bundle import write_bundle
 from seehear.runtime.distribution_shift import FEWEST, ShiftDetector
-from seehear.runtime.prediction import Prediction
+from seehear.runtime.prediction import ExampleSource, Prediction
 from seehear.runtime.predictor import Predictor
 from seehear.senses import SENSES
 from seehear.senses.corruption import generator
@@ -26,7 +27,7 @@ MEASURED = [name for name, sense in SENSES.items() if sense.statistics]
 
 
 def predicted(**measured: dict[str, float]) -> Prediction:
-    return Prediction("a", None, 0.0, False, measured=measured)
+    return Prediction(ExampleSource("a"), None, 0.0, False, measured=measured)
 
 
 def said(recipe: Recipe, predictions: list[Prediction]) -> list[str]:
@@ -53,7 +54,7 @@ def image(brightness: float = 120.0, contrast: float = 30.0, sharpness: float = 
             [image(60.0, 90.0)] * 9,
             "9 of 9 pictures are darker and 9 of 9 pictures are of more contrast than 98 % of those learned from",
         ),
-        ([Prediction.failed("a", "a: not read")] * 9, ""),
+        ([Prediction.failed(ExampleSource("a"), InputError("not read"))] * 9, ""),
     ],
 )
 def test_most_must_lie_beyond_the_usual_by_more_than_a_little(predictions, sentence):

@@ -16,7 +16,7 @@ from onnx import TensorProto, helper, numpy_helper
 import tiny
 from exports import exports, feeds
 from seehear.errors import BundleError
-from seehear.runtime import predictor as recognise
+from seehear.runtime import model_runner
 from seehear.runtime.bundle import read_bundle, write_bundle
 from seehear.runtime.cost import cost_of, steps
 from seehear.runtime.graph import MOST_NODES, read_graph
@@ -142,7 +142,7 @@ def _no_session(monkeypatch: pytest.MonkeyPatch) -> None:
     def too_late(*_: object) -> None:
         raise AssertionError("onnxruntime was given the graph")
 
-    monkeypatch.setattr(recognise, "Session", too_late)
+    monkeypatch.setattr(model_runner, "Session", too_late)
 
 
 @pytest.mark.usefixtures("_no_session")

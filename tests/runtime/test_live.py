@@ -21,6 +21,7 @@ import tiny
 from seehear.errors import InputError, UsageError
 from seehear.runtime.bundle import write_bundle
 from seehear.runtime.live import GUESS_EVERY_S, NEW_SHARE, live
+from seehear.runtime.options import PredictOptions
 from seehear.runtime.predictor import Predictor
 from seehear.senses.hearing.plan import RATE_HZ
 from seehear.senses.hearing.voice_activity import LONGEST_S, PAUSE_S, TAIL_S, Segment, VoiceActivityDetector
@@ -134,9 +135,9 @@ def test_what_has_fallen_silent_is_guessed_at_before_its_pause_is_over_and_not_a
     asked: list[int] = []
     ask = recogniser.predict_one
 
-    def counted(example: Any, **how: Any) -> Any:
+    def counted(example: Any, options: PredictOptions) -> Any:
         asked.append(len(example["audio"][0]))
-        return ask(example, **how)
+        return ask(example, options)
 
     monkeypatch.setattr(recogniser, "predict_one", counted)
     *guesses, last = live(recogniser, portions(sound(0.5, 1, 0.8, tone=0.9)))

@@ -25,13 +25,16 @@ from PIL import Image
 import tiny
 from malformed_corpus import seed
 from seehear import api
+from seehear.amounts import format_percent
 from seehear.answers import ANSWERS
-from seehear.errors import BundleError, UsageError
+from seehear.errors import BundleError, InputError, UsageError
 from seehear.media import Excerpt
 from seehear.recipe import RiskCoverageCurve, SelectivePrediction
 from seehear.runtime.bundle import write_bundle
-from seehear.runtime.prediction import Prediction, share
-from seehear.runtime.predictor import Predictor, _is_of
+from seehear.runtime.model_runner import _has_shape
+from seehear.runtime.options import PredictOptions
+from seehear.runtime.prediction import ExampleSource, Prediction
+from seehear.runtime.predictor import Predictor
 from seehear.runtime.stream import AHEAD, CHUNK, PADDING, WINDOW, in_batches, read_ahead
 from seehear.senses import input_file as source
 from seehear.table import RowProblem
@@ -117,7 +120,7 @@ def test_an_unsure_answer_is_not_accepted_and_says_what_it_would_need(seeing: Pr
     prediction = seeing.predict_one(tiny.picture(0.51))
     assert str(prediction.answer) == "bright"
     assert not prediction.accepted
-    assert prediction.reason == "for 5 % wrong at most it must be 80 % sure"
+    assert prediction.reason == "for at most 5 % wrong, it must be 80 % sure"
     assert prediction.confidence == pytest.approx(0.597, abs=0.001)
     assert str(prediction) == f"a ndarray: I don't know; perhaps bright (59 % sure): {prediction.reason}"
 
@@ -126,15 +129,18 @@ def test_the_wished_error_moves_the_line(seeing: Predictor) -> None:
     picture = tiny.picture(0.545)
     assert 0.8 < seeing.predict_one(picture).confidence < 0.9
     assert seeing.predict_one(picture).accepted
-    assert seeing.predict_one(picture, wrong_at_most=0.01).reason == "for 1 % wrong at most it must be 90 % sure"
+    assert (
+        seeing.predict_one(picture, PredictOptions(wrong_at_most=0.01)).reason
+        == "for at most 1 % wrong, it must be 90 % sure"
+    )
 
 
 def test_where_no_confidence_is_enough_it_says_what_the_examples_held_out_vouch_for() -> None:
     few = Predictor(tiny.bundle(results={"image": {"n": 230}}))
-    reason = "230 examples held out vouch for 1 % wrong at most, not for 0.12 %"
-    assert few.unvouched(wrong_at_most=0.0012) == reason
-    assert few.predict_one(tiny.picture(0.9), wrong_at_most=0.0012).reason == reason
-    assert few.unvouched() == ""
+    reason = "230 held-out examples guarantee at most 1 % wrong, not 0.12 %"
+    assert few.nothing_accepted(PredictOptions(wrong_at_most=0.0012)) == reason
+    assert few.predict_one(tiny.picture(0.9), PredictOptions(wrong_at_most=0.0012)).reason == reason
+    assert few.nothing_accepted() == ""
 
 
 PROMISED = {"image+audio": 0.01, "image": 0.05, "audio": 0.07}
@@ -144,12 +150,12 @@ def test_unless_asked_otherwise_it_keeps_to_what_was_promised_by_the_senses_in_u
     risk = RiskCoverageCurve(confidence=(0.9, 0.8), wrong=(0.01, 0.05))
     selective = {name: SelectivePrediction(risk=risk, wrong_at_most=share) for name, share in PROMISED.items()}
     both = Predictor(tiny.bundle("image", "audio", selective=selective))
-    assert {used: both.promised(used.split("+")) for used in PROMISED} == PROMISED
-    assert both.promised(["image"], 0.2) == 0.2
+    assert {used: both.error_limit(PredictOptions(senses=used.split("+"))) for used in PROMISED} == PROMISED
+    assert both.error_limit(PredictOptions(senses=["image"], wrong_at_most=0.2)) == 0.2
     sure = tiny.picture(0.545)  # 86 %
     assert both.predict_one({"image": sure}).accepted
     doubtful = both.predict_one({"image": sure, "audio": np.full(16_000, 0.5, np.float32)})
-    assert doubtful.reason == "for 1 % wrong at most it must be 90 % sure"
+    assert doubtful.reason == "for at most 1 % wrong, it must be 90 % sure"
     assert (doubtful.whole_accepted, doubtful.items) == (False, None)
 
 
@@ -159,13 +165,13 @@ def test_an_unfamiliar_input_is_not_accepted_however_sure(seeing: Predictor) -> 
     prediction = seeing.predict_one(picture)
     assert prediction.confidence > 0.99
     assert not prediction.accepted
-    assert prediction.reason == "the image is unlike all it was taught"
+    assert prediction.reason == "the image is unlike the training data"
 
 
 def test_what_was_never_measured_is_not_accepted() -> None:
     prediction = Predictor(tiny.bundle(selective={})).predict_one(tiny.picture(0.9))
     assert not prediction.accepted
-    assert prediction.reason == "how often it is right by image was never measured"
+    assert prediction.reason == "how often it is right from image was never measured"
 
 
 def test_a_result_that_is_not_finite_is_an_error_and_no_answer(seeing: Predictor) -> None:
@@ -216,15 +222,15 @@ def test_what_is_heard_lasts_and_what_is_seen_does_not() -> None:
     ],
 )
 def test_shares_in_words_are_never_certain_and_what_falls_short_reads_so(part: float, had: str, needed: str) -> None:
-    assert (share(part), share(part, math.ceil)) == (had, needed)
+    assert (format_percent(part), format_percent(part, math.ceil)) == (had, needed)
 
 
 @pytest.mark.parametrize("wrong", [{"senses": ["audio"]}, {"senses": []}, {"wrong_at_most": 0}, {"wrong_at_most": 2.0}])
 def test_wrong_keywords_are_refused_at_once(seeing: Predictor, wrong: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match="Allowed"):
-        seeing.predict([], **wrong)
+        seeing.predict([], PredictOptions(**wrong))
     with pytest.raises(UsageError, match="Allowed"):
-        seeing.predict_one(tiny.picture(0.9), **wrong)
+        seeing.predict_one(tiny.picture(0.9), PredictOptions(**wrong))
 
 
 def test_one_path_is_not_taken_for_many(seeing: Predictor) -> None:
@@ -253,9 +259,9 @@ def test_an_excerpt_of_a_video_is_both_seen_and_heard(both: Predictor, tmp_path:
 
 def test_a_sense_can_be_withheld(both: Predictor, tmp_path: Path) -> None:
     dark, loud = save_picture(tmp_path / "dark.png", 0.1), save_sound(tmp_path / "loud.wav", 0.9)
-    prediction = both.predict_one({"image": dark, "audio": loud}, senses=["audio"])
+    prediction = both.predict_one({"image": dark, "audio": loud}, PredictOptions(senses=["audio"]))
     assert (str(prediction.answer), prediction.used) == ("bright", ("audio",))
-    assert not both.predict_one(dark, senses=["audio"]).used
+    assert not both.predict_one(dark, PredictOptions(senses=["audio"])).used
 
 
 def test_an_array_is_one_thing(both: Predictor) -> None:
@@ -440,14 +446,14 @@ def test_reading_ahead_keeps_the_order_and_passes_errors_on() -> None:
 
 
 def test_where_a_batch_fails_its_examples_are_asked_one_by_one(seeing: Predictor, monkeypatch: Any) -> None:
-    run = seeing._session.run
+    run = seeing._runner._session.run
 
     def fails_on_many(feeds: Any) -> Any:
         if len(feeds["image"]) > 1 or feeds["image"].mean() > 250:
             raise BundleError("the graph failed: too much")
         return run(feeds)
 
-    monkeypatch.setattr(seeing._session, "run", fails_on_many)
+    monkeypatch.setattr(seeing._runner._session, "run", fails_on_many)
     got = list(seeing.predict([tiny.picture(0.9), tiny.picture(1.0), tiny.picture(0.1)]))
     assert [str(each.answer) for each in got] == ["bright", "None", "dark"]
     assert "too much" in got[1].error
@@ -463,7 +469,7 @@ def test_a_graph_of_other_senses_is_refused() -> None:
 
 def test_a_graph_of_another_answer_is_refused() -> None:
     number = {"mean": 0.0, "spread": 1.0, "low": -1.0, "high": 1.0, "tolerance": 0.5}
-    with pytest.raises(BundleError, match=r"gives logits, ood_score_image. Allowed: mean, log_scale, ood"):
+    with pytest.raises(BundleError, match=r"outputs are logits, ood_score_image. Allowed: mean, log_scale, ood"):
         Predictor(tiny.bundle(kind="score", answer=number))
 
 
@@ -494,7 +500,7 @@ def test_a_graph_whose_number_of_classes_follows_the_input_fails_by_name() -> No
     assert str(hearing.predict_one((np.full(8_000, 0.3, np.float32), 16_000)).answer) == "dark"
     failed = hearing.predict_one((np.full(16_000, 0.3, np.float32), 16_000))
     assert failed.answer is None
-    assert "the graph gives logits of shape (1, 3) for a batch of 1. Allowed: (1, 2)." in failed.error
+    assert "the graph returned logits of shape (1, 3) for a batch of 1. Allowed: (1, 2)." in failed.error
 
 
 def test_a_length_that_varies_is_for_the_answer_to_judge(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -504,9 +510,9 @@ def test_a_length_that_varies_is_for_the_answer_to_judge(monkeypatch: pytest.Mon
 
 def test_lengths_of_one_name_are_one_length_and_none_is_nothing() -> None:
     lengths: dict[str, int] = {}
-    assert _is_of(np.zeros((1, 5, 4)), (1, "N", 4), lengths) and _is_of(np.zeros((1, 5)), (1, "N"), lengths)
-    assert not _is_of(np.zeros((1, 6)), (1, "N"), lengths)
-    assert not _is_of(np.zeros((1, 0)), (1, "h"), lengths)
+    assert _has_shape(np.zeros((1, 5, 4)), (1, "N", 4), lengths) and _has_shape(np.zeros((1, 5)), (1, "N"), lengths)
+    assert not _has_shape(np.zeros((1, 6)), (1, "N"), lengths)
+    assert not _has_shape(np.zeros((1, 0)), (1, "h"), lengths)
 
 
 def test_a_graph_that_answers_in_whole_numbers_is_refused() -> None:
@@ -514,7 +520,7 @@ def test_a_graph_that_answers_in_whole_numbers_is_refused() -> None:
     next(node for node in graph.graph.node if "logits" in node.output).output[0] = "numbers"
     graph.graph.node.append(onnx.helper.make_node("Cast", ["numbers"], ["logits"], to=onnx.TensorProto.INT64))
     graph.graph.output[0].type.tensor_type.elem_type = onnx.TensorProto.INT64
-    with pytest.raises(BundleError, match=r"the graph gives logits as tensor\(int64\). Allowed: tensor\(float\)"):
+    with pytest.raises(BundleError, match=r"the graph returns logits as tensor\(int64\). Allowed: tensor\(float\)"):
         Predictor(replace(tiny.bundle(), model=graph.SerializeToString()))
 
 
@@ -563,4 +569,4 @@ sys.exit(str(unwanted) if unwanted else 0)
 
 
 def test_a_failed_prediction_prints_its_error() -> None:
-    assert str(Prediction.failed("a.png", "a.png: empty.")) == "a.png: empty."
+    assert str(Prediction.failed(ExampleSource("a.png"), InputError("empty"))) == "a.png: empty."

@@ -26,6 +26,7 @@ from seehear.errors import UsageError
 from seehear.geometry import Geometry, Grid, Tile, Warp
 from seehear.recipe import RiskCoverageCurve, SelectivePrediction
 from seehear.runtime.bundle import Bundle, write_bundle
+from seehear.runtime.options import PredictOptions
 from seehear.runtime.predictor import Predictor
 from seehear.senses.sight.plan import SightSpec
 from seehear.senses.sight.tiles import LARGER_UNTILED, LEAST_SHARED, cut_tiles, split_axis
@@ -278,12 +279,15 @@ def test_a_picture_that_fits_is_answered_alike_with_and_without_tiles(
     divider: Predictor, height: int, width: int, seed: int
 ) -> None:
     pixels = np.random.default_rng(seed).integers(0, 256, (height, width), dtype=np.uint8)
-    assert divider.predict_one(pixels, tiles=True) == divider.predict_one(pixels)
+    assert divider.predict_one(pixels, PredictOptions(tiles=True)) == divider.predict_one(pixels)
 
 
 def test_repeated_scenes_are_answered_as_the_scene_is(divider: Predictor) -> None:
     scene = np.random.default_rng(0).integers(0, 256, (8, 8), dtype=np.uint8)
-    small, large = divider.predict_one(scene).answer, divider.predict_one(np.tile(scene, (5, 7)), tiles=True).answer
+    small, large = (
+        divider.predict_one(scene).answer,
+        divider.predict_one(np.tile(scene, (5, 7)), PredictOptions(tiles=True)).answer,
+    )
     assert isinstance(small, Mask) and isinstance(large, Mask)
     assert np.array_equal(large.pixels, np.tile(small.pixels, (5, 7)))
     assert large.class_confidence == pytest.approx(small.class_confidence, abs=1e-6)
@@ -294,47 +298,49 @@ def test_a_few_strange_tiles_do_not_make_a_picture_strange(divider: Predictor) -
     picture = np.full((64, 64), 100, np.uint8)
     picture[::8, :16] = 255
     picture[4::8, :16] = 0
-    assert divider.predict_one(picture, tiles=True).accepted
+    assert divider.predict_one(picture, PredictOptions(tiles=True)).accepted
     picture[::8], picture[4::8] = 255, 0
-    doubted = divider.predict_one(picture, tiles=True)
+    doubted = divider.predict_one(picture, PredictOptions(tiles=True))
     assert not doubted.accepted
-    assert doubted.reason == "the image is unlike all it was taught"
+    assert doubted.reason == "the image is unlike the training data"
 
 
 def test_a_large_picture_that_was_not_asked_about_in_tiles_hints_at_them(divider: Predictor) -> None:
-    hint = "much larger than what was learned from; with --tiles, in Python tiles=True, small things are seen too"
+    hint = "much larger than the training images; --tiles (in Python, tiles=True) finds small objects too"
     assert [divider.predict_one(np.zeros((n, n), np.uint8)).hint for n in (8, 14, 15)] == ["", "", hint]
-    assert divider.predict_one(np.zeros((64, 64), np.uint8), tiles=True).hint == ""
+    assert divider.predict_one(np.zeros((64, 64), np.uint8), PredictOptions(tiles=True)).hint == ""
     assert divider.predict_one(np.zeros((64, 64), np.uint8)).to_json()["hint"] == hint
     assert Predictor(tiny.bundle()).predict_one(np.full((640, 640), 200, np.uint8)).hint == ""
 
 
 def test_what_cannot_be_read_is_named_and_the_others_are_answered(divider: Predictor, tmp_path: Path) -> None:
     Image.fromarray(np.zeros((30, 30), np.uint8)).save(tmp_path / "a.png")
-    good, absent, nothing = divider.predict([tmp_path / "a.png", tmp_path / "b.png", {"audio": "a.wav"}], tiles=True)
+    good, absent, nothing = divider.predict(
+        [tmp_path / "a.png", tmp_path / "b.png", {"audio": "a.wav"}], PredictOptions(tiles=True)
+    )
     assert good.answer is not None and good.input == str(tmp_path / "a.png")
     assert absent.answer is None and absent.error.startswith(f"{tmp_path / 'b.png'}: there is no such file")
-    assert nothing.error == "a.wav: nothing for image in it."
+    assert nothing.error == "a.wav: no input for image."
 
 
 def test_tiles_are_refused_where_they_mean_nothing(divider: Predictor) -> None:
-    allowed = "Allowed: kinds that say what is where, by one sense: boxes, mask."
+    allowed = "Allowed: answers with a position, from a single sense: boxes, mask."
     for recogniser, by in (
         (Predictor(tiny.bundle()), "image"),
         (Predictor(tiny.bundle("image", "audio")), "image and audio"),
     ):
         for ask in (recogniser.predict_one, recogniser.predict):
             with pytest.raises(UsageError) as refused:
-                ask([], tiles=True)
-            assert str(refused.value) == f"tiles for an answer of the kind 'label' by {by}. {allowed}"
+                ask([], PredictOptions(tiles=True))
+            assert str(refused.value) == f"tiles for 'label' answers from {by}. {allowed}"
 
 
 def test_a_graph_that_gives_no_numbers_for_a_tile_fails_with_its_name() -> None:
     recogniser = Predictor(dividing())
-    run_graph = recogniser._session.run
-    recogniser._session.run = lambda feeds: {name: array * np.nan for name, array in run_graph(feeds).items()}  # type: ignore[method-assign]
-    failed = recogniser.predict_one(np.zeros((40, 40), np.uint8), tiles=True)
-    assert failed.error == "a ndarray: the graph gave numbers that are not finite."
+    run_graph = recogniser._runner._session.run
+    recogniser._runner._session.run = lambda feeds: {name: array * np.nan for name, array in run_graph(feeds).items()}  # type: ignore[method-assign]
+    failed = recogniser.predict_one(np.zeros((40, 40), np.uint8), PredictOptions(tiles=True))
+    assert failed.error == "a ndarray: the graph returned values that are not finite."
 
 
 def test_the_command_line_hints_and_obeys(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -345,13 +351,13 @@ def test_the_command_line_hints_and_obeys(tmp_path: Path, capsys: pytest.Capture
     Image.fromarray(np.tile(scene, (10, 10))).save(tmp_path / "in/a.png")
     assert run(["predict", str(tmp_path / "m.seehear"), str(tmp_path / "in")]) == 0
     whole = capsys.readouterr()
-    assert "For 1 of these: much larger than what was learned from; with --tiles, " in whole.err
+    assert "For 1 of these: much larger than the training images; --tiles " in whole.err
     assert run(["predict", str(tmp_path / "m.seehear"), str(tmp_path / "in"), "--tiles", "--json"]) == 0
     tiled = capsys.readouterr()
     assert "much larger" not in tiled.err
     assert [area["share"] for area in json.loads(tiled.out)["answer"]["mask"]] == [0.5, 0.5]
     assert run(["predict", str(tmp_path / "label.seehear"), str(tmp_path / "in"), "--tiles"]) == 2
-    assert "tiles for an answer of the kind 'label'" in capsys.readouterr().err
+    assert "tiles for 'label' answers" in capsys.readouterr().err
     assert run(["predict", str(tmp_path / "m.seehear"), "-", "--tiles", "--live"]) == 2
     assert "--live with - --tiles" in capsys.readouterr().err
 

@@ -15,6 +15,7 @@ from PIL import Image
 from seehear.answers import ANSWERS
 from seehear.errors import InputError, UsageError
 from seehear.inputs import gather
+from seehear.media import TableExample
 from seehear.senses import SENSES
 from seehear.table import open_table
 from table_kinds import make
@@ -149,7 +150,9 @@ def test_rows_without_a_file_are_inputs_that_fail(folder: Path) -> None:
     (folder / "t.csv").write_text("file_name;label\np/0.png;cat\np/gone.png;dog\n;dog\n")
     first, *failed = gather([folder / "t.csv"], ["image"])
     assert first == {"image": folder / "p/0.png"}
-    assert [(each.what, each.where) for each in failed if isinstance(each, InputError)] == [
+    assert [
+        (each.error.what, each.error.where) for each in failed if isinstance(each, TableExample) and each.error
+    ] == [
         ("no file 'p/gone.png'", f"{folder / 't.csv'}, t.csv row 3"),
         ("it names no file that can be seen or heard", f"{folder / 't.csv'}, t.csv row 4"),
     ]

@@ -24,7 +24,7 @@ from seehear.learn.data.cache import DatasetCache
 from seehear.learn.model.network import Network, Tensors
 from seehear.runtime.graph import OPSET
 from seehear.runtime.graph_safety import check_graph
-from seehear.runtime.predictor import PRESENT
+from seehear.runtime.model_runner import PRESENT
 from seehear.runtime.session import Session
 
 BATCHES = (1, 3, 28)  # sizes of the batches compared, other than the traced one

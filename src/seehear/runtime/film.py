@@ -7,7 +7,6 @@ from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +15,9 @@ from PIL import Image
 from seehear.answers import ANSWERS, Answer, Tracker
 from seehear.errors import SeehearError, UsageError
 from seehear.recipe import Recipe
-from seehear.runtime.loading import Example, example_name
-from seehear.runtime.prediction import Prediction
+from seehear.runtime.loading import Example, source_of
+from seehear.runtime.options import DEFAULT, PredictOptions
+from seehear.runtime.prediction import ExampleSource, Prediction
 from seehear.runtime.predictor import Predictor
 from seehear.runtime.stream import ahead
 from seehear.senses.sight import SIGHT
@@ -35,32 +35,38 @@ AHEAD = 2  # batches decoded before they are asked for
 class Film:
     """Goes through a film once, a Prediction for each picture. One that ends in an error ends with that Prediction.
 
-    name       what it is called
+    source     where it comes from, and what it is called
     seen       the Tracker: what was in all pictures so far
     pictures   how many there were
     until_s    when the last one was shown
     """
 
-    def __init__(self, recogniser: Predictor, film: Example, *, every_s: float | None = None, **how: Any) -> None:
-        """Raises UsageError for a recogniser that does not watch films, and for its keywords."""
-        check_watches(recogniser.recipe)
+    def __init__(
+        self, predictor: Predictor, video: Example, options: PredictOptions = DEFAULT, *, every_s: float | None = None
+    ) -> None:
+        """Raises UsageError for a recogniser that cannot watch videos, and for the options."""
+        check_watches(predictor.recipe)
         if every_s is not None and not 0 < every_s < math.inf:
             raise UsageError(f"a picture every {every_s:g} s", allowed="a number of seconds more than 0")
-        recogniser.predict([], **how)  # refuses its keywords at once
-        self._recogniser, self._how = recogniser, how
-        source = film[SIGHT.name] if isinstance(film, Mapping) else film
-        self.name = example_name(source)
-        self.seen: Tracker = ANSWERS[recogniser.recipe.kind].tracker()
+        predictor.predict([], options)  # refuses the options at once
+        self._predictor, self._options = predictor, options
+        source = video[SIGHT.name] if isinstance(video, Mapping) else video
+        self.source = source_of(source)
+        self.seen: Tracker = ANSWERS[predictor.recipe.kind].tracker()
         self.pictures, self.until_s = 0, 0.0
         self._shown = pictures(source, MOST_PIXELS, every_s)
         self._fault: SeehearError | None = None
         self._pixels: Pixels | None = None
 
     @property
+    def name(self) -> str:
+        return self.source.name
+
+    @property
     def picture(self) -> Image.Image:
         """The one that the last Prediction tells of."""
         if self._pixels is None:
-            raise UsageError("no picture of the film was answered yet", where=self.name)
+            raise UsageError("no picture of the film was answered yet", where=self.source.name)
         return Image.fromarray(self._pixels)
 
     def __iter__(self) -> Generator[Prediction, None, None]:
@@ -71,14 +77,14 @@ class Film:
                 self.pictures, self.until_s = self.pictures + 1, prediction.time_s or 0.0
                 yield replace(prediction, answer=answer)
         if self._fault:
-            yield Prediction.failed(self.name, str(self._fault))
+            yield Prediction.failed(self.source, self._fault)
 
     def _asked(self) -> Generator[tuple[Prediction, Pixels], None, None]:
         with closing(ahead(self._batches(), AHEAD)) as batches:
             for batch in batches:
-                answered = self._recogniser.predict([pixels for _, pixels in batch], **self._how)
+                answered = self._predictor.predict([pixels for _, pixels in batch], self._options)
                 for (time_s, pixels), prediction in zip(batch, answered, strict=True):
-                    yield _placed(prediction, self.name, time_s), pixels
+                    yield _as_frame(prediction, self.source, time_s), pixels
 
     def _batches(self) -> Generator[list[Shown], None, None]:
         batch: list[Shown] = []
@@ -120,7 +126,7 @@ def _answers(
         yield prediction.time_s or 0.0, prediction.answer
 
 
-def _placed(prediction: Prediction, film: str, time_s: float) -> Prediction:
-    """The answer to a picture in memory as one to a picture of a film."""
-    placed = replace(prediction, input=film, time_s=time_s)
-    return replace(placed, error=prediction.error.replace(prediction.input, placed.where, 1))
+def _as_frame(prediction: Prediction, video: ExampleSource, time_s: float) -> Prediction:
+    """The answer to an image in memory, as the answer to a frame of a video."""
+    frame = replace(prediction, source=video, time_s=time_s)
+    return replace(frame, errors=tuple(error.at(frame.where) for error in prediction.errors))

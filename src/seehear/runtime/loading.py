@@ -1,8 +1,8 @@
-"""From whatever a caller hands over to arrays ready for the graph, or to words about why not."""
+"""From whatever a caller passes to arrays ready for the graph, or to the errors that explain why not."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -10,90 +10,124 @@ from typing import Any, TypeVar
 
 from seehear.errors import InputError, SeehearError
 from seehear.geometry import Geometry
-from seehear.media import Excerpt
+from seehear.media import Excerpt, TableExample
+from seehear.runtime.prediction import ExampleSource
 from seehear.senses import SENSES, Array, Source, load_signal
 from seehear.senses.input_file import Bytes, is_file_object, read_file_object, source_name
 
 T = TypeVar("T")
-Example = Mapping[str, Source] | Source  # {"image": …, "audio": …}, or one source for whatever senses are in it
+Example = Mapping[str, Source] | Source  # {"image": …, "audio": …}, or one source for every sense that it has
+Preprocessed = tuple[Array, Geometry]
 
 
 @dataclass(frozen=True)
 class LoadedExample:
-    """One example as its senses prepared it. `errors` says, by sense, what could not be read."""
+    """One example, preprocessed: by sense its array, and where the original lies in that, or why it cannot be read."""
 
-    input: str
-    preprocessed: dict[str, Array]
+    source: ExampleSource
+    arrays: dict[str, Array]
     geometry: dict[str, Geometry]
-    errors: dict[str, str]
+    errors: dict[str, SeehearError]
 
     @property
     def duration_s(self) -> float:
-        """How many seconds it goes on; 0 for a picture."""
+        """Its length in seconds; 0 for an image."""
         return max((geometry.original.duration_s for geometry in self.geometry.values()), default=0.0)
 
     @property
     def elements(self) -> int:
-        """How much there is to compute, as far as one can tell before."""
-        return sum(array.size for array in self.preprocessed.values())
+        """How many numbers it has: a measure of the work that it takes."""
+        return sum(array.size for array in self.arrays.values())
 
 
 def read_file_objects(example: Example) -> Example:
-    """The example with the contents of its file objects: whoever passes those may close them before they are used."""
+    """The example with the contents of its file objects, which the caller may close before they are used."""
+    if isinstance(example, TableExample):
+        return example
     if isinstance(example, Mapping):
         return {sense: _read_file_object(source) for sense, source in example.items()}
     return _read_file_object(example)
 
 
-def load_example(example: Example, specs: Mapping[str, Any], wanted: Sequence[str]) -> LoadedExample:
-    """Read and prepare the wanted senses of one example. Never raises: what is wrong with it stays with it."""
-    name = example_name(example)
+def load_example(
+    example: Example, specs: Mapping[str, Any], wanted: Sequence[str], source: ExampleSource | None = None
+) -> LoadedExample:
+    """Read and preprocess the wanted senses of one example. Never raises: errors are part of the result.
+
+    specs    the recipe's senses
+    source   what to call the example, if it is a part of another; else its own name
+    """
+    source = source or source_of(example)
+    if isinstance(example, TableExample) and example.error:
+        return LoadedExample(source, {}, {}, {wanted[0]: example.error})
     if isinstance(example, Mapping):
-        sources = {sense: example[sense] for sense in wanted if example.get(sense) is not None}
-        if not sources:
-            return LoadedExample(name, {}, {}, {wanted[0]: _no_input(name, wanted)})
-        return _loaded(name, {sense: _load_sense(sense, source, specs) for sense, source in sources.items()})
+        given = {sense: example[sense] for sense in wanted if example.get(sense) is not None}
+        if not given:
+            return LoadedExample(source, {}, {}, {wanted[0]: _no_input(source, wanted)})
+        return _collect(source, {sense: _load_sense(sense, each, specs) for sense, each in given.items()})
     if len(wanted) == 1:
-        return _loaded(name, {wanted[0]: _load_sense(wanted[0], example, specs)})
-    return _load_every_sense(name, example, specs, wanted)
+        return _collect(source, {wanted[0]: _load_sense(wanted[0], example, specs)})
+    return _collect(source, _load_every_sense(example, specs, wanted))
 
 
-def read_signal(example: Example, sense: str) -> Array | str:
-    """What one sense reads of an example, not yet prepared; or words about why not. Never raises."""
+def read_signal(example: Example, sense: str) -> Array:
+    """Read one sense of an example, without preprocessing. Raises SeehearError, whatever is wrong with it."""
+    if isinstance(example, TableExample) and example.error:
+        raise example.error
     source = example.get(sense) if isinstance(example, Mapping) else example
     if source is None:
-        return _no_input(example_name(example), (sense,))
-    return _attempt(source, partial(SENSES[sense].read, source))
+        raise _no_input(source_of(example), (sense,))
+    signal = _attempt(source, partial(SENSES[sense].read, source))
+    if isinstance(signal, SeehearError):
+        raise signal
+    return signal
 
 
-def example_name(example: Example) -> str:
-    """What to call an example in results: its path, its paths, or what kind of thing it is."""
-    if isinstance(example, Mapping):
-        return " + ".join(dict.fromkeys(source_name(source) for source in example.values() if source is not None))
-    return source_name(example)
+def source_of(example: Example) -> ExampleSource:
+    """Where an example comes from, and what to call it: its path, its paths, or its type."""
+    sources = [each for each in example.values() if each is not None] if isinstance(example, Mapping) else [example]
+    table, row = (example.table, example.row) if isinstance(example, TableExample) else (None, "")
+    name = " + ".join(dict.fromkeys(map(source_name, sources))) or (f"{table}, {row}" if table else "")
+    spans = (each for each in sources if isinstance(each, Excerpt))
+    return ExampleSource(
+        name=name,
+        paths=tuple(dict.fromkeys(_paths(sources))),
+        span_s=next(((each.start_s, each.end_s) for each in spans), None),
+        table=table,
+        row=row,
+    )
 
 
-def _load_every_sense(name: str, source: Source, specs: Mapping[str, Any], wanted: Sequence[str]) -> LoadedExample:
-    """A video has something for several senses, a picture or a recording for one: what reads is what it is.
+def _paths(sources: Sequence[Source]) -> Iterator[Path]:
+    for source in sources:
+        if isinstance(source, str | Path):
+            yield Path(source)
+        elif isinstance(source, Excerpt):
+            yield source.path
 
-    The samples of a file may serve several senses; an array in memory is one thing, the first that it can be.
+
+def _load_every_sense(
+    source: Source, specs: Mapping[str, Any], wanted: Sequence[str]
+) -> Mapping[str, Preprocessed | SeehearError]:
+    """A video has something for several senses, an image or a recording for one: whatever reads is taken.
+
+    A file may serve several senses. An array in memory is one thing: the first sense that can read it gets it.
     """
-    tried: dict[str, tuple[Array, Geometry] | str] = {}
+    results: dict[str, Preprocessed | SeehearError] = {}
     for sense in wanted:
-        tried[sense] = _load_sense(sense, source, specs)
-        if not isinstance(tried[sense], str) and not isinstance(source, str | Path | Excerpt | Bytes):
+        results[sense] = _load_sense(sense, source, specs)
+        if not isinstance(results[sense], SeehearError) and not isinstance(source, str | Path | Excerpt | Bytes):
             break
-    read = {sense: found for sense, found in tried.items() if not isinstance(found, str)}
-    return _loaded(name, read or tried)
+    return {sense: result for sense, result in results.items() if not isinstance(result, SeehearError)} or results
 
 
-def _loaded(name: str, found: Mapping[str, tuple[Array, Geometry] | str]) -> LoadedExample:
-    read = {sense: each for sense, each in found.items() if not isinstance(each, str)}
+def _collect(source: ExampleSource, results: Mapping[str, Preprocessed | SeehearError]) -> LoadedExample:
+    read = {sense: result for sense, result in results.items() if not isinstance(result, SeehearError)}
     return LoadedExample(
-        input=name,
-        preprocessed={sense: array for sense, (array, _) in read.items()},
+        source=source,
+        arrays={sense: array for sense, (array, _) in read.items()},
         geometry={sense: geometry for sense, (_, geometry) in read.items()},
-        errors={sense: each for sense, each in found.items() if isinstance(each, str)},
+        errors={sense: result for sense, result in results.items() if isinstance(result, SeehearError)},
     )
 
 
@@ -104,18 +138,19 @@ def _read_file_object(source: Source) -> Source:
         return error
 
 
-def _no_input(name: str, wanted: Sequence[str]) -> str:
-    return f"{name or 'an example'}: nothing for {' or '.join(wanted)} in it."
+def _no_input(source: ExampleSource, wanted: Sequence[str]) -> InputError:
+    return InputError(f"no input for {' or '.join(wanted)}", where=source.name or "an example")
 
 
-def _load_sense(sense: str, source: Source, specs: Mapping[str, Any]) -> tuple[Array, Geometry] | str:
+def _load_sense(sense: str, source: Source, specs: Mapping[str, Any]) -> Preprocessed | SeehearError:
     return _attempt(source, partial(load_signal, sense, source, specs[sense]))
 
 
-def _attempt(source: Source, read: Callable[[], T]) -> T | str:
+def _attempt(source: Source, read: Callable[[], T]) -> T | SeehearError:
+    """What `read` returns or raises."""
     try:
         return read()
     except SeehearError as error:
-        return str(error if error.where else error.at(source_name(source)))
+        return error if error.where else error.at(source_name(source))
     except Exception as error:  # one input must not end a run over a hundred thousand
-        return str(InputError(f"cannot be used: {type(error).__name__}: {error}", where=source_name(source)))
+        return InputError(f"cannot be used: {type(error).__name__}: {error}", where=source_name(source))

@@ -30,7 +30,7 @@ class Session:
         self.outputs = tuple(value.name for value in self._session.get_outputs())
         for value in self._session.get_outputs():
             if value.type not in NUMBERS:
-                raise BundleError(f"the graph gives {value.name} as {value.type}", allowed=", ".join(NUMBERS))
+                raise BundleError(f"the graph returns {value.name} as {value.type}", allowed=", ".join(NUMBERS))
 
     def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
         """Every output by name. Raises BundleError where the graph cannot take these arrays."""

@@ -174,7 +174,7 @@ def test_the_plan_chooses_large_pictures_and_small_batches(tmp_path: Path) -> No
 def test_a_mask_of_another_size_is_reported_in_evaluation(tmp_path: Path) -> None:
     from seehear.answers.mask import Mask
     from seehear.evaluation import _find_problem
-    from seehear.runtime.prediction import Prediction
+    from seehear.runtime.prediction import ExampleSource, Prediction
 
     recipe_spec = ANSWERS["mask"].plan([str(_save_square(tmp_path, 20))], "mask")
     truth = ANSWERS["mask"].read(str(_save_square(tmp_path, 20)), recipe_spec)
@@ -183,7 +183,7 @@ def test_a_mask_of_another_size_is_reported_in_evaluation(tmp_path: Path) -> Non
     class ScoredAnswers:
         kind, answer = "mask", recipe_spec
 
-    problem = _find_problem(Prediction("a.png", answer, 0.5, True), truth, ScoredAnswers())  # type: ignore[arg-type]
+    problem = _find_problem(Prediction(ExampleSource("a.png"), answer, 0.5, True), truth, ScoredAnswers())  # type: ignore[arg-type]
     assert problem is not None
     assert problem.what == "a mask of 20 by 20 pixels for a picture of 20 by 10"
 

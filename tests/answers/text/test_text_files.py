@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from seehear.answers.text import Text, Word
 from seehear.answers.text.subtitles import MAX_CUE_S, MAX_LINE, split_cues
-from seehear.runtime.prediction import Prediction
+from seehear.runtime.prediction import ExampleSource, Prediction
 
 LETTERS = st.text(st.characters(categories=("L", "M", "N"), include_characters="&<>-'"), min_size=1, max_size=60)
 CUE = re.compile(r"(?:\d+\n)?(\d+):(\d\d):(\d\d)[,.](\d{3}) --> (\d+):(\d\d):(\d\d)[,.](\d{3})\n(.*)", re.DOTALL)
@@ -105,8 +105,8 @@ def test_a_truth_gives_its_words_alone() -> None:
 def test_words_that_are_not_accepted_are_marked_for_people_alone(accepted: tuple[int, ...], line: str) -> None:
     said = zip(("take", "two", "daily"), accepted, strict=True)
     text = Text(tuple(Word(word, accepted=bool(yes)) for word, yes in said), 0.4)
-    assert str(Prediction("a.wav", text, 0.4, True)) == f"a.wav: {line}"
-    assert str(Prediction("a.wav", text, 0.4, True, whole_accepted=True)).endswith(" (40 % sure)")
+    assert str(Prediction(ExampleSource("a.wav"), text, 0.4, True)) == f"a.wav: {line}"
+    assert str(Prediction(ExampleSource("a.wav"), text, 0.4, True, whole_accepted=True)).endswith(" (40 % sure)")
     assert text.files()["txt"] == b"take two daily\n"
     told = text.to_json()
     assert told["text"] == "take two daily"

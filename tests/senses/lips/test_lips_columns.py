@@ -98,7 +98,7 @@ def test_one_video_is_perceived_by_both_and_a_recording_by_hearing_alone(tmp_pat
     path = film(tmp_path / "a.mp4", [face(i % 2) for i in range(25)], sound=sound)
     specs = {name: SPECS[name] for name in ("audio", "lips")}
     both = load_example(path, specs, ("audio", "lips"))
-    assert list(both.preprocessed) == ["audio", "lips"] and both.errors == {}
-    assert len(both.preprocessed["lips"]) == 25
-    assert list(load_example(sound, specs, ("audio", "lips")).preprocessed) == ["audio"]
-    assert list(load_example(both.preprocessed["lips"], specs, ("audio", "lips")).preprocessed) == ["lips"]
+    assert list(both.arrays) == ["audio", "lips"] and both.errors == {}
+    assert len(both.arrays["lips"]) == 25
+    assert list(load_example(sound, specs, ("audio", "lips")).arrays) == ["audio"]
+    assert list(load_example(both.arrays["lips"], specs, ("audio", "lips")).arrays) == ["lips"]

@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from seehear.amounts import format_exact_percent, format_percent
 from seehear.answers import ANSWERS
 from seehear.answers.selective import achievable_risk, effective_items, held_out_needed
 from seehear.errors import DataError
 from seehear.events import Listener, Notice
 from seehear.learn.data.cache import DatasetCache
 from seehear.recipe import Recipe
-from seehear.runtime.prediction import share, wish
 from seehear.table import RowProblem, Table
 from seehear.table import split as split_rows
 
@@ -86,10 +86,10 @@ def _warn_too_few(split: DataSplit, wrong_at_most: float) -> str:
     effective = sum(effective_items(split.val.kind.items_in(cell)) for cell in cells)
     if effective >= held_out_needed(wrong_at_most):
         return ""
-    achievable = share(achievable_risk(effective), math.ceil)
+    achievable = format_percent(achievable_risk(effective), math.ceil)
     needed = math.ceil(held_out_needed(wrong_at_most) * held_out / max(effective, 1))
     return (
-        f"{held_out:,} held-out examples are too few to guarantee at most {wish(wrong_at_most)} wrong, so every answer "
-        f'will be "I don\'t know". That takes {needed:,}. With {held_out:,}, {achievable} is achievable: '
+        f"{held_out:,} held-out examples are too few to guarantee at most {format_exact_percent(wrong_at_most)} wrong, "
+        f'so every answer is "I don\'t know". That takes {needed:,}. With {held_out:,}, {achievable} is achievable: '
         f"--wrong-at-most {achievable.replace(' ', '')}, or leave the flag out to get the lowest achievable share"
     )

@@ -14,7 +14,7 @@ from seehear.layers.parameter_groups import ParameterGroups, join_groups
 from seehear.learn.model.fusion import make_fusion
 from seehear.learn.model.ood import OodScorer
 from seehear.recipe import Recipe
-from seehear.runtime.predictor import OOD_SCORE
+from seehear.runtime.model_runner import OOD_SCORE
 from seehear.senses import SENSES
 
 Tensors = dict[str, Tensor]

@@ -1,0 +1,54 @@
+"""What a caller may ask of a prediction: the one place for defaults, checks and their messages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypedDict
+
+from seehear.errors import UsageError
+from seehear.recipe import Recipe
+
+
+class PredictKeywords(TypedDict, total=False):
+    """The fields of PredictOptions, as keywords of `Recogniser.predict`, `evaluate` and `watch`."""
+
+    senses: Sequence[str] | None
+    wrong_at_most: float | None
+    hotwords: Sequence[str] | None
+    tiles: bool
+
+
+@dataclass(frozen=True)
+class PredictOptions:
+    """How to answer.
+
+    senses          use only these; None for all that the recogniser has
+    wrong_at_most   accept so few answers that no more than this share of them is wrong; None for the recipe's share
+    hotwords        words and phrases to expect in a transcript
+    tiles           answer an image larger than the training images tile by tile
+
+    Raises UsageError for a `wrong_at_most` that is not between 0 and 1.
+    """
+
+    senses: Sequence[str] | None = None
+    wrong_at_most: float | None = None
+    hotwords: Sequence[str] | None = None
+    tiles: bool = False
+
+    def __post_init__(self) -> None:
+        if self.wrong_at_most is not None and not 0 < self.wrong_at_most < 1:
+            raise UsageError(
+                f"wrong_at_most is {self.wrong_at_most}", allowed="more than 0 and less than 1: 0.02 is 2 %"
+            )
+
+    def select_senses(self, recipe: Recipe) -> tuple[str, ...]:
+        """The senses to use, in the recipe's order. Raises UsageError for one that the recogniser does not have."""
+        known = tuple(recipe.senses)
+        wanted = known if self.senses is None else tuple(self.senses)
+        if not wanted or not set(wanted) <= set(known):
+            raise UsageError(f"senses {', '.join(wanted) or 'none'}", allowed=", ".join(known))
+        return tuple(sense for sense in known if sense in wanted)
+
+
+DEFAULT = PredictOptions()

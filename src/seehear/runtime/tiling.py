@@ -1,0 +1,85 @@
+"""Answers a large image tile by tile, each as large as the training images, and merges the answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from seehear.answers import ANSWERS, Part
+from seehear.errors import InputError, UsageError
+from seehear.geometry import Grid, Tile
+from seehear.recipe import Recipe
+from seehear.runtime.loading import LoadedExample
+from seehear.runtime.model_runner import ModelRunner, Outputs
+from seehear.runtime.stream import in_batches
+from seehear.senses import SENSES, Array
+
+FEW_TILES = 4  # an image of no more tiles is answered well enough as a whole
+HINT = "much larger than the training images; --tiles (in Python, tiles=True) finds small objects too"
+
+
+def check_tiling(recipe: Recipe) -> None:
+    """Raises UsageError for a recogniser that cannot answer in tiles."""
+    if ANSWERS[recipe.kind].output_stride_px is None or len(recipe.senses) > 1:
+        spatial = ", ".join(name for name, kind in ANSWERS.items() if kind.output_stride_px)
+        raise UsageError(
+            f"tiles for '{recipe.kind}' answers from {' and '.join(recipe.senses)}",
+            allowed=f"answers with a position, from a single sense: {spatial}",
+        )
+
+
+def plan_tiles(recipe: Recipe, sense: str, grid: Grid) -> Sequence[Tile]:
+    """The overlapping tiles of a signal; one, if it is about as large as the training images.
+
+    Raises UsageError for answers without a position.
+    """
+    return SENSES[sense].cut_tiles(grid, recipe.senses[sense], ANSWERS[recipe.kind].largest_object_px(recipe.answer))
+
+
+def tiling_hint(recipe: Recipe, sense: str, grid: Grid) -> str:
+    """What to tell the user of a large image that was answered as a whole; "" for any other input."""
+    if ANSWERS[recipe.kind].output_stride_px is None or len(plan_tiles(recipe, sense, grid)) <= FEW_TILES:
+        return ""
+    return HINT
+
+
+@dataclass(frozen=True)
+class TileAnswer:
+    """The merged answer of all tiles, and the median out-of-distribution score.
+
+    The score's threshold is set for single images. Among many tiles some exceed it by chance, but not half of them.
+    """
+
+    answer: Any
+    ood_score: Array
+
+
+def answer_tiles(
+    runner: ModelRunner,
+    tiles: Sequence[Tile],
+    examples: Iterable[LoadedExample],
+    merge: Callable[[Iterable[Part]], Any],
+    sense: str,
+) -> TileAnswer:
+    """Run the tiles in batches and merge them; memory does not grow with their number.
+
+    Raises InputError for a tile that cannot be read, BundleError for outputs that cannot be used.
+    """
+    scores: list[Array] = []
+
+    def run(batch: Sequence[LoadedExample]) -> list[tuple[LoadedExample, Outputs]]:
+        return list(zip(batch, runner.run([example.arrays for example in batch]), strict=True))
+
+    def parts() -> Iterator[Part]:
+        for tile, (example, outputs) in zip(tiles, in_batches(run, examples), strict=True):
+            if example.errors:
+                raise InputError(f"one of its tiles: {example.errors[sense].what}")
+            selected = outputs.select((sense,))
+            scores.append(selected.ood_scores[sense])
+            yield Part(selected.raw, tile, example.geometry[sense])
+
+    answer = merge(parts())
+    return TileAnswer(answer, np.median(scores))
