@@ -22,7 +22,7 @@ from benchmarks.results import Figure, Result, record
 from benchmarks.shifts import robustness_figures
 from benchmarks.spoken import Spoken, recordings
 from benchmarks.transcripts import evaluate_texts
-from seehear.answers.headline import Headline
+from seehear.answers.kind import Headline
 from seehear.answers.text import Text, Word
 from seehear.measure.groups import Group
 from seehear.measure.robustness import Robustness, Severities

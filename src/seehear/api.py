@@ -195,7 +195,8 @@ def train(  # noqa: PLR0913 - one dial and the wishes beside it
         else:
             chosen = plan_recipe(table, options, measure_machine(place))
         if text is not None and (recipe is not None or before is None):  # a run that goes on knows it already
-            chosen = chosen.model_copy(update={"answer": ANSWERS[chosen.kind].with_language_model(chosen.answer, text)})
+            decoding = ANSWERS[chosen.kind].require_decoding("more text")
+            chosen = chosen.model_copy(update={"answer": decoding.with_language_model(chosen.answer, text)})
         listen(Notice(_estimate(chosen, len(table))))
         bundle, problems = learn(table, chosen, val=held_out, start=model, run=run, device=place, listen=listen)
         if out is not None:

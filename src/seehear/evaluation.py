@@ -201,7 +201,7 @@ def _write_report(
     mistakes = []
     for row in result.worst(MAX_MISTAKES):
         picture, answer, truth = _draw(table[row], recipe), predicted.answers[row], truths[row]
-        pictures = (picture,) if kind.output_stride_px is None else (answer.draw_on(picture), truth.draw_on(picture))
+        pictures = (picture,) if kind.spatial is None else (answer.draw_on(picture), truth.draw_on(picture))
         mistakes.append(Mistake(table[row].key, pictures, answer, truth))
     write_report(folder, result, kind, recipe.answer, mistakes, corrupted)
 

@@ -123,7 +123,8 @@ class Recipe(Frozen):
     def _answer(cls, value: Any, info: Any) -> BaseModel:
         if info.data.get("kind") not in ANSWERS:
             raise ValueError(f"kind must be one of {', '.join(ANSWERS)}")
-        return ANSWERS[info.data["kind"]].Spec.model_validate(_plain(value))
+        spec: BaseModel = ANSWERS[info.data["kind"]].Spec.model_validate(_plain(value))
+        return spec
 
     def to_json(self) -> str:
         return self.model_dump_json(indent=2)

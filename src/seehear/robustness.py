@@ -36,7 +36,7 @@ def find_corruptions(predictor: Predictor, senses: Sequence[str] | None) -> dict
     Corruptions that move things are left out for boxes and masks. Raises UsageError if none remain.
     """
     used = [name for name in predictor.recipe.senses if senses is None or name in senses]
-    places = ANSWERS[predictor.recipe.kind].output_stride_px is not None
+    places = ANSWERS[predictor.recipe.kind].spatial is not None
     found = {
         name if len(used) == 1 else f"{sense}: {name}": (sense, corruption)
         for sense in used

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from learning import ANSWER_CELLS, PAIRS, SETS_OF_SENSES, SPECS, dataset_of, recipe_for
-from seehear.answers import ANSWERS, Part
+from seehear.answers import ANSWERS, TileOutput
 from seehear.errors import UsageError
 from seehear.geometry import Grid, Tile, Warp
 from seehear.learn.data.cache import DatasetCache
@@ -49,15 +49,16 @@ def test_truth_survives_target_json_and_motion(kind: str) -> None:
         assert kind in "".join(truth.to_json())
         assert all(extension.isalnum() and isinstance(content, bytes) for extension, content in truth.files().items())
         assert truth.marked() == str(truth)  # a truth has nothing unsure
-        assert ANSWERS[kind].auxiliary_target(cell, spec) == {}, "planned without an aid"
+        if (auxiliary := ANSWERS[kind].auxiliary) is not None:
+            assert auxiliary.target(cell, spec) == {}, "planned without an auxiliary column"
     assert type(spec).model_validate_json(spec.model_dump_json()) == spec
 
 
-@pytest.mark.parametrize("kind", sorted(kind for kind in ANSWERS if ANSWERS[kind].output_stride_px is not None))
+@pytest.mark.parametrize("kind", sorted(kind for kind in ANSWERS if ANSWERS[kind].spatial))
 def test_spatial_answers_can_be_tracked_through_a_video(kind: str) -> None:
     spec = ANSWERS[kind].plan(ANSWER_CELLS[kind], kind)
     shown = [None if i == 3 else ANSWERS[kind].read(cell, spec) for i, cell in enumerate(ANSWER_CELLS[kind])]
-    tracker = ANSWERS[kind].tracker()
+    tracker = ANSWERS[kind].require_spatial("a video").tracker()
     assert str(tracker), "before the first frame"
     came = 0
 
@@ -122,20 +123,18 @@ def test_one_tile_that_is_the_whole_is_answered_as_the_whole(
 ) -> None:
     """Of an answer that says what is where; the others refuse."""
     recipe = recipe_for(kind, senses)
-    if ANSWERS[kind].output_stride_px is None:
+    if (spatial := ANSWERS[kind].spatial) is None:
         with pytest.raises(UsageError, match="which does not say what is where"):
-            ANSWERS[kind].merge_tiles([], recipe.answer, {})
-        with pytest.raises(UsageError, match="which does not say what is where"):
-            ANSWERS[kind].largest_object_px(recipe.answer)
+            ANSWERS[kind].require_spatial("tiles")
         return
     dataset = make_dataset(kind, senses)
     raw = {name: array[0].numpy() for name, array in outputs(Network(dataset.recipe), dataset, [0]).items()}
     raw = {name: raw[name] for name in ANSWERS[kind].raw_shapes(recipe.answer)}
     geometry = dataset.geometry(0)
     assert geometry is not None
-    alone = ANSWERS[kind].merge_tiles(iter([Part(raw, Tile.all_of(geometry.original), geometry)]), recipe.answer, {})
+    alone = spatial.merge_tiles(iter([TileOutput(raw, Tile.all_of(geometry.original), geometry)]), recipe.answer, {})
     assert alone == ANSWERS[kind].to_answer(raw, recipe.answer, {}, geometry)
-    assert ANSWERS[kind].largest_object_px(recipe.answer) >= 0
+    assert spatial.largest_object_px(recipe.answer) >= 0
 
 
 @EVERY_SENSE

@@ -63,7 +63,7 @@ def test_each_example_is_decoded_once_and_few_raw_arrays_are_kept(
     compared = plain.compare(answers, truths, spec)
     right = plain.right(compared, spec)
     wholes = fit_risk_curve(np.array([answer.confidence for answer in answers]), right, dataset.groups)
-    items = plain.items(compared, spec)
+    items = plain.items and plain.items.score(compared, spec)
     risks = (
         {"risk": wholes}
         if items is None

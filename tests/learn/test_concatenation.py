@@ -111,7 +111,7 @@ def test_texts_are_joined_with_spaces() -> None:
     for words in (["a", "b a"], ["", "a"], ["a", ""], ["", ""], ["ab", "", "b"]):
         targets = [TEXT.target(TEXT.read(each, spec), spec, None) for each in words]
         whole = TEXT.target(TEXT.read(" ".join(words), spec), spec, None)
-        together = TEXT.concatenate_targets(targets, spec)
+        together = TEXT.concatenation.targets(targets, spec)
         assert together.keys() == whole.keys()
         assert all(np.array_equal(together[name], whole[name]) for name in whole)
         assert all(together[name].dtype == whole[name].dtype for name in whole)

@@ -13,7 +13,7 @@ from PIL import Image
 
 import tiny
 from seehear import api
-from seehear.answers.headline import Headline
+from seehear.answers.kind import Headline
 from seehear.cli import run
 from seehear.errors import UsageError
 from seehear.measure.groups import Group
@@ -86,7 +86,7 @@ def test_an_unused_sense_is_not_corrupted(here):
 def test_corruptions_that_move_things_are_left_out_for_answers_with_places(monkeypatch):
     model = Predictor(tiny.bundle())
     every = find_corruptions(model, None)
-    places = type("Places", (), {"output_stride_px": 4})
+    places = type("Places", (), {"spatial": object()})
     monkeypatch.setattr("seehear.robustness.ANSWERS", {"label": places})
     unmoved = find_corruptions(model, None)
     assert every.keys() - unmoved.keys() == {"elastic", "zoom blur"}

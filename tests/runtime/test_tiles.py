@@ -17,7 +17,7 @@ from PIL import Image
 
 import tiny
 from seehear import api
-from seehear.answers import ANSWERS, Part
+from seehear.answers import ANSWERS, TileOutput
 from seehear.answers.boxes import Boxes, BoxesSpec
 from seehear.answers.boxes.overlap import box_iou, suppress
 from seehear.answers.mask import Mask, MaskSpec
@@ -115,7 +115,7 @@ def test_a_recipe_that_does_not_tell_how_large_pictures_were_means_the_prepared_
 SPEC = BoxesSpec(classes=("a", "b"), counts=(9, 9), pictures=9, max_boxes=9, sides_px=(5, 9, 16))
 
 
-def seen_of(things: np.ndarray, labels: np.ndarray, tile: Tile, scale: float) -> Part:
+def seen_of(things: np.ndarray, labels: np.ndarray, tile: Tile, scale: float) -> TileOutput:
     """What a head would say of a tile: things, cut off at its edges, and then taken for one of the other class."""
     start, end = (np.tile(each[::-1], 2) for each in (tile.start, tile.end))
     visible = np.clip(things, start, end)
@@ -125,7 +125,7 @@ def seen_of(things: np.ndarray, labels: np.ndarray, tile: Tile, scale: float) ->
     logits[np.arange(len(things)), np.where(whole, labels, 1 - labels)] = np.where(whole, 3.0, 2.0)
     raw = {"corners": (visible - start)[there] * scale, "logits": logits[there], "cells": np.zeros((there.sum(), 3))}
     preprocessed = Grid(tuple(round(n * scale) for n in tile.shape), 1.0, "px")
-    return Part(raw, tile, Geometry(Warp((scale, scale), (0.0, 0.0)), Grid(tile.shape, 1.0, "px"), preprocessed))
+    return TileOutput(raw, tile, Geometry(Warp((scale, scale), (0.0, 0.0)), Grid(tile.shape, 1.0, "px"), preprocessed))
 
 
 @given(
@@ -147,7 +147,7 @@ def test_things_on_seams_are_found_once_and_whole(height: int, width: int, scale
             things.append(thing)
     labels = np.array([label for *_, label in drawn], int)[: len(things)]
     corners = np.array(things).reshape(-1, 4).clip(0, [width, height, width, height])
-    answer = BOXES.merge_tiles((seen_of(corners, labels, tile, scale) for tile in tiles), SPEC, {})
+    answer = BOXES.spatial.merge_tiles((seen_of(corners, labels, tile, scale) for tile in tiles), SPEC, {})
     assert isinstance(answer, Boxes)
     told = sorted((*box.xyxy, box.label) for box in answer.boxes)
     assert len(told) == len(corners)
@@ -159,7 +159,7 @@ def test_things_on_seams_are_found_once_and_whole(height: int, width: int, scale
 
 def test_a_thing_that_no_tile_sees_whole_is_not_lost() -> None:
     tiles = tiles_of(64, 200, sight((64, 80)))
-    answer = BOXES.merge_tiles(
+    answer = BOXES.spatial.merge_tiles(
         (seen_of(np.array([[20.0, 10, 180, 50]]), np.array([1]), tile, 1.0) for tile in tiles), SPEC, {}
     )
     found = np.array([box.xyxy for box in answer.boxes])
@@ -218,8 +218,8 @@ def test_each_pixel_is_said_by_a_tile_that_sees_around_it(height: int, width: in
         said[sees] = truth[tile.slices][sees]
         raw = {"logits": 5.0 * (said == np.arange(3)[:, None, None]), "cell_px": np.float32(1)}
         grid = Grid(tile.shape, 1.0, "px")
-        parts.append(Part(raw, tile, Geometry(Warp.identity(2), grid, grid)))
-    answer = MASK.merge_tiles(iter(parts), MASKS, {})
+        parts.append(TileOutput(raw, tile, Geometry(Warp.identity(2), grid, grid)))
+    answer = MASK.spatial.merge_tiles(iter(parts), MASKS, {})
     assert isinstance(answer, Mask)
     assert (answer.pixels == truth).all()
     sure = np.exp(5) / (np.exp(5) + 2)

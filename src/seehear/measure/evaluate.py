@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from seehear.amounts import pluralise
-from seehear.answers import Answer, AnswerKind
+from seehear.answers import Answer, AnyKind
 from seehear.errors import DataError
 from seehear.measure.clusters import Clusters, find_clusters
 from seehear.measure.formatting import format_interval, format_number, format_percent
@@ -138,7 +138,7 @@ class Evaluation:
 
 
 def evaluate(
-    kind: AnswerKind,
+    kind: AnyKind,
     spec: Any,
     answers: Sequence[Answer | None],
     truths: Sequence[Answer],
@@ -165,7 +165,7 @@ def evaluate(
 
 
 def evaluate_scored(
-    kind: AnswerKind,
+    kind: AnyKind,
     spec: Any,
     scored: ScoredAnswers,
     *,

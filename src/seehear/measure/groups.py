@@ -12,7 +12,7 @@ from functools import cached_property
 from statistics import NormalDist
 from typing import Any
 
-from seehear.answers import AnswerKind
+from seehear.answers import AnyKind
 from seehear.measure.binning import group_rows
 from seehear.measure.formatting import format_interval, format_number, format_percent, truncate
 from seehear.measure.intervals import Interval, Z
@@ -140,7 +140,7 @@ class Grouping:
 
 
 def measure_groups(
-    kind: AnswerKind, spec: Any, scored: ScoredAnswers, metadata: Mapping[str, Sequence[str]], *, resamples: int
+    kind: AnyKind, spec: Any, scored: ScoredAnswers, metadata: Mapping[str, Sequence[str]], *, resamples: int
 ) -> dict[str, Grouping]:
     """The groups of each metadata column; columns have a cell for every example, answered or not.
 
@@ -157,7 +157,7 @@ def measure_groups(
 
 
 def _measure_grouping(
-    column: str, groups: Mapping[str, ScoredAnswers], kind: AnswerKind, spec: Any, *, resamples: int
+    column: str, groups: Mapping[str, ScoredAnswers], kind: AnyKind, spec: Any, *, resamples: int
 ) -> Grouping:
     headline = kind.headline(spec)
 
@@ -175,7 +175,7 @@ def _measure_grouping(
     return Grouping(column, headline.metric, len(large), measured)
 
 
-def _measure_group(scored: ScoredAnswers, kind: AnswerKind, spec: Any, resamples: int) -> Group:
+def _measure_group(scored: ScoredAnswers, kind: AnyKind, spec: Any, resamples: int) -> Group:
     names = kind.headline(spec).metric, *SHARES
     if len(scored) < MIN_EXAMPLES:
         return Group(len(scored), dict.fromkeys(names, math.nan), dict.fromkeys(names, UNKNOWN))

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from seehear.answers.headline import Headline
+from seehear.answers.kind import Headline
 from seehear.measure.formatting import format_number, format_percent
 from seehear.measure.groups import Group
 from seehear.measure.scored_answers import SHARES

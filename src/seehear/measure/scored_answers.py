@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from seehear.answers import Answer, AnswerKind, Items
+from seehear.answers import Answer, AnyKind, Items
 from seehear.answers.selective import effective_counts
 from seehear.measure.intervals import MIN_CLUSTERS, Interval, bootstrap, effective_sample_size, wilson
 
@@ -48,9 +48,7 @@ class ScoredAnswers:
     cluster: Array
 
     @classmethod
-    def of(
-        cls, kind: AnswerKind, spec: Any, answers: Sequence[Answer | None], truths: Sequence[Answer]
-    ) -> ScoredAnswers:
+    def of(cls, kind: AnyKind, spec: Any, answers: Sequence[Answer | None], truths: Sequence[Answer]) -> ScoredAnswers:
         """Compare answers with truths, except for None. No whole answer is accepted yet."""
         given = {row: answer for row, answer in enumerate(answers) if answer is not None}
         compared = kind.compare(list(given.values()), [truths[row] for row in given], spec)
@@ -61,7 +59,7 @@ class ScoredAnswers:
             confidence=confidence,
             right=right,
             accepted=np.zeros(len(given), bool),
-            items=kind.items(compared, spec) or Items.of_wholes(confidence, right),
+            items=kind.items.score(compared, spec) if kind.items else Items.of_wholes(confidence, right),
             compared=compared,
             item=kind.item,
             cluster=np.arange(len(given)),
@@ -137,7 +135,7 @@ class Metrics(NamedTuple):
     intervals: dict[str, Interval]
 
 
-def compute_metrics(scored: ScoredAnswers, kind: AnswerKind, spec: Any, *, resamples: int) -> Metrics:
+def compute_metrics(scored: ScoredAnswers, kind: AnyKind, spec: Any, *, resamples: int) -> Metrics:
     """The kind's metrics with bootstrap intervals; SHARES and ACCURACY with Wilson's intervals."""
     own, shares = kind.metrics(scored.compared, spec), scored.shares()
     ones = np.ones(len(scored), np.int64)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from seehear.answers import ANSWERS, AnswerKind
+from seehear.answers import ANSWERS, AnyKind
 from seehear.answers.selective import USUAL, effective_items, held_out_needed
 from seehear.errors import UsageError
 from seehear.planning.inspection import SenseSample, inspect_inputs
@@ -61,9 +61,7 @@ def plan_recipe(table: Table, options: TrainOptions, machine: Machine) -> Recipe
     def plan_for(gigaflops: float) -> Recipe:
         """The recipe for networks that train at this speed."""
         senses = _plan_senses(table, samples, minutes * 60 * gigaflops / len(table.senses))
-        batch = (
-            _batch(len(table), _longest_mean_s(samples)) if kind.output_stride_px is None else _spatial_batch(senses)
-        )
+        batch = _batch(len(table), _longest_mean_s(samples)) if kind.spatial is None else _spatial_batch(senses)
         return Recipe(
             senses=senses,
             kind=kind.name,
@@ -89,7 +87,7 @@ def plan_recipe(table: Table, options: TrainOptions, machine: Machine) -> Recipe
 def _plan_senses(table: Table, samples: Mapping[str, SenseSample], gigaflop: float) -> dict[str, Any]:
     """A Spec for each sense, each with this much work for the whole training."""
     kind = ANSWERS[table.kind or ""]
-    steps_per_epoch = 0 if kind.output_stride_px else len(table) // _batch(len(table), _longest_mean_s(samples))
+    steps_per_epoch = 0 if kind.spatial else len(table) // _batch(len(table), _longest_mean_s(samples))
     return {
         name: SENSES[name].plan(
             SizingInputs(
@@ -132,12 +130,12 @@ def default_minutes(examples: int) -> float:
     return float(np.clip(round(2 + np.sqrt(examples / 100), 1), SHORTEST_MIN, LONGEST_MIN))
 
 
-def held_out_share(answers: Sequence[str], kind: AnswerKind, wrong_at_most: float | None) -> float:
+def held_out_share(answers: Sequence[str], kind: AnyKind, wrong_at_most: float | None) -> float:
     """The share of examples to hold out: larger for small tables, as a guarantee takes a number of held-out items."""
     share, enough = HELD_OUT
     usual = min(share, enough / len(answers))
     sample = answers[:: -(-len(answers) // HELD_OUT_SAMPLE)]
-    items_each = float(np.mean([effective_items(kind.items_in(cell)) for cell in sample]))
+    items_each = float(np.mean([effective_items(kind.count_items(cell)) for cell in sample]))
     needed = math.ceil(MARGIN * held_out_needed(wrong_at_most or USUAL) / max(items_each, 1 / len(answers)))
     return max(usual, min(MOST_HELD_OUT, needed / len(answers)))
 
@@ -168,7 +166,7 @@ def _width(senses: Mapping[str, Any]) -> int:
     return widest if len(senses) == 1 or time_aligned(senses) else FUSED_WIDTH
 
 
-def _supported_kind(table: Table) -> AnswerKind:
+def _supported_kind(table: Table) -> AnyKind:
     """The kind of the table's answers. Raises UsageError if it cannot be learned from the table's senses."""
     kind, wanted = ANSWERS[table.kind or ""], frozenset(table.senses)
     if wanted not in kind.senses:

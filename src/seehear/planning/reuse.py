@@ -95,9 +95,9 @@ def _check_fits(recipe: Recipe, table: Table, what: str) -> None:
             hint="make a recipe for the table with `seehear plan`",
         )
     kind = ANSWERS[recipe.kind]
-    if kind.auxiliary_target("", recipe.answer) and table.auxiliary() is None:
+    if kind.auxiliary and kind.auxiliary.target("", recipe.answer) and table.auxiliary() is None:
         raise UsageError(
-            f"{what} is trained with a column such as {kind.auxiliary_columns[0]!r}, which the table lacks",
+            f"{what} is trained with a column such as {kind.auxiliary.columns[0]!r}, which the table lacks",
             where=str(table.root),
             hint="add it, or make a recipe for the table as it is with `seehear plan`",
         )

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from seehear.amounts import format_exact_percent, format_percent
-from seehear.answers import AnswerKind
+from seehear.answers import AnyKind
 from seehear.answers.items import ACCEPTED_FROM, NEVER
 from seehear.errors import BundleError
 from seehear.recipe import Recipe, SelectivePrediction, used_key
@@ -34,7 +34,7 @@ class Acceptance:
     """The accept-or-reject rules of one recipe. `used` are the senses that an answer rests on."""
 
     recipe: Recipe
-    kind: AnswerKind
+    kind: AnyKind
 
     def error_limit(self, used: Sequence[str], wrong_at_most: float | None) -> float:
         """The share of accepted answers that may be wrong: the caller's, or the recipe's."""

@@ -101,7 +101,8 @@ def _bundle(members: Mapping[str, bytes]) -> Bundle:
         check_graph(members[name], name)
     check_weights(members["weights.safetensors"])
     recipe = _recipe(members["recipe.json"])
-    if (DECODER in members) != ANSWERS[recipe.kind].decodes(recipe.answer):
+    decoding = ANSWERS[recipe.kind].decoding
+    if (DECODER in members) != (decoding is not None and decoding.uses_network(recipe.answer)):
         raise BundleError(f"{DECODER} is {'' if DECODER in members else 'not '}there, otherwise than the recipe says")
     return Bundle(
         recipe=recipe,

@@ -52,7 +52,7 @@ class Film:
         self._predictor, self._options = predictor, options
         source = video[SIGHT.name] if isinstance(video, Mapping) else video
         self.source = source_of(source)
-        self.seen: Tracker = ANSWERS[predictor.recipe.kind].tracker()
+        self.seen: Tracker = ANSWERS[predictor.recipe.kind].require_spatial("a film").tracker()
         self.pictures, self.until_s = 0, 0.0
         self._shown = pictures(source, MOST_PIXELS, every_s)
         self._fault: SeehearError | None = None
@@ -102,12 +102,12 @@ class Film:
 
 def watches(recipe: Recipe) -> bool:
     """Whether its recogniser says what is where in pictures: then a film is asked about picture by picture."""
-    return SIGHT.name in recipe.senses and ANSWERS[recipe.kind].output_stride_px is not None
+    return SIGHT.name in recipe.senses and ANSWERS[recipe.kind].spatial is not None
 
 
 def check_watches(recipe: Recipe) -> None:
     if not watches(recipe):
-        allowed = " or ".join(kind.name for kind in ANSWERS.values() if kind.output_stride_px is not None)
+        allowed = " or ".join(kind.name for kind in ANSWERS.values() if kind.spatial)
         what = f"a film, picture by picture, for a recogniser that answers with '{recipe.kind}'"
         raise UsageError(what, allowed=allowed, hint="`predict` asks about its middle, or its sound")
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from seehear.answers import ANSWERS, AnswerKind, Shape
+from seehear.answers import ANSWERS, AnyKind, Shape
 from seehear.errors import BundleError
 from seehear.runtime.affordable import check_affordable
 from seehear.runtime.bundle import Bundle
@@ -43,9 +43,9 @@ class ModelRunner:
         self._recipe = bundle.recipe
         check_affordable(bundle, self._feeds([{}]))
         self._session = Session(bundle.model)
-        self.kind: AnswerKind = ANSWERS[self._recipe.kind]
+        self.kind: AnyKind = ANSWERS[self._recipe.kind]
         if bundle.decoder is not None:
-            self.kind = self.kind.asking(Session(bundle.decoder).run)
+            self.kind = self.kind.require_decoding("a decoder").with_network(Session(bundle.decoder).run)
         self._raw_shapes = self.kind.raw_shapes(self._recipe.answer)
         self._check_fit()
 
@@ -86,7 +86,7 @@ class ModelRunner:
         if not set(wanted) <= set(self._session.outputs):
             raise BundleError(f"the graph's outputs are {', '.join(self._session.outputs)}", allowed=", ".join(wanted))
         (outputs,) = self.run([{}])
-        if self.kind.decodes(self._recipe.answer):
+        if self.kind.decoding and self.kind.decoding.uses_network(self._recipe.answer):
             self.kind.to_answer(outputs.raw, self._recipe.answer, {}, None)
 
 

@@ -8,6 +8,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from seehear.answers import AnyKind, TileOutput
 from seehear.errors import BundleError, SeehearError, UsageError
 from seehear.recipe import Recipe
 from seehear.runtime.acceptance import Acceptance, Verdict
@@ -45,7 +46,7 @@ class Predictor:
         self._kind = self._runner.kind
         self._acceptance = Acceptance(self.recipe, self._kind)
         # A caller who passes the same hotwords again and again has their automaton built once.
-        self._with_hotwords = lru_cache(maxsize=4)(partial(self._kind.with_hotwords, self.recipe.answer))
+        self._with_hotwords = lru_cache(maxsize=4)(partial(_with_hotwords, self._kind, self.recipe.answer))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self._bundle,)  # an onnxruntime session cannot be pickled, so it is made again
@@ -144,7 +145,11 @@ class Predictor:
             if len(tiles) == 1:
                 return self._predict_batch(list(loaded), request)[0]
             calibration = self._acceptance.calibration(request.senses, request.wrong_at_most)
-            merge = partial(self._kind.merge_tiles, spec=request.spec, calibration=calibration)
+            spatial = self._kind.require_spatial("tiles")
+
+            def merge(outputs: Iterable[TileOutput]) -> Any:
+                return spatial.merge_tiles(outputs, request.spec, calibration)
+
             merged = answer_tiles(self._runner, tiles, loaded, merge, sense)
             verdict = self._acceptance.decide(
                 merged.answer, {sense: merged.ood_score}, request.senses, request.wrong_at_most
@@ -165,3 +170,8 @@ def _prediction(verdict: Verdict, **rest: Any) -> Prediction:
         reason=verdict.reason,
         **rest,
     )
+
+
+def _with_hotwords(kind: AnyKind, spec: Any, hotwords: tuple[str, ...]) -> Any:
+    """Raises UsageError for answers that are not made of words."""
+    return kind.require_decoding("hotwords").with_hotwords(spec, hotwords)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from seehear.answers import ANSWERS, Part
+from seehear.answers import ANSWERS, TileOutput
 from seehear.errors import InputError, UsageError
 from seehear.geometry import Grid, Tile
 from seehear.recipe import Recipe
@@ -23,8 +23,8 @@ HINT = "much larger than the training images; --tiles (in Python, tiles=True) fi
 
 def check_tiling(recipe: Recipe) -> None:
     """Raises UsageError for a recogniser that cannot answer in tiles."""
-    if ANSWERS[recipe.kind].output_stride_px is None or len(recipe.senses) > 1:
-        spatial = ", ".join(name for name, kind in ANSWERS.items() if kind.output_stride_px)
+    if ANSWERS[recipe.kind].spatial is None or len(recipe.senses) > 1:
+        spatial = ", ".join(name for name, kind in ANSWERS.items() if kind.spatial)
         raise UsageError(
             f"tiles for '{recipe.kind}' answers from {' and '.join(recipe.senses)}",
             allowed=f"answers with a position, from a single sense: {spatial}",
@@ -36,12 +36,13 @@ def plan_tiles(recipe: Recipe, sense: str, grid: Grid) -> Sequence[Tile]:
 
     Raises UsageError for answers without a position.
     """
-    return SENSES[sense].cut_tiles(grid, recipe.senses[sense], ANSWERS[recipe.kind].largest_object_px(recipe.answer))
+    largest_px = ANSWERS[recipe.kind].require_spatial("tiles").largest_object_px(recipe.answer)
+    return SENSES[sense].cut_tiles(grid, recipe.senses[sense], largest_px)
 
 
 def tiling_hint(recipe: Recipe, sense: str, grid: Grid) -> str:
     """What to tell the user of a large image that was answered as a whole; "" for any other input."""
-    if ANSWERS[recipe.kind].output_stride_px is None or len(plan_tiles(recipe, sense, grid)) <= FEW_TILES:
+    if ANSWERS[recipe.kind].spatial is None or len(plan_tiles(recipe, sense, grid)) <= FEW_TILES:
         return ""
     return HINT
 
@@ -61,7 +62,7 @@ def answer_tiles(
     runner: ModelRunner,
     tiles: Sequence[Tile],
     examples: Iterable[LoadedExample],
-    merge: Callable[[Iterable[Part]], Any],
+    merge: Callable[[Iterable[TileOutput]], Any],
     sense: str,
 ) -> TileAnswer:
     """Run the tiles in batches and merge them; memory does not grow with their number.
@@ -73,13 +74,13 @@ def answer_tiles(
     def run(batch: Sequence[LoadedExample]) -> list[tuple[LoadedExample, Outputs]]:
         return list(zip(batch, runner.run([example.arrays for example in batch]), strict=True))
 
-    def parts() -> Iterator[Part]:
+    def parts() -> Iterator[TileOutput]:
         for tile, (example, outputs) in zip(tiles, in_batches(run, examples), strict=True):
             if example.errors:
                 raise InputError(f"one of its tiles: {example.errors[sense].what}")
             selected = outputs.select((sense,))
             scores.append(selected.ood_scores[sense])
-            yield Part(selected.raw, tile, example.geometry[sense])
+            yield TileOutput(selected.raw, tile, example.geometry[sense])
 
     answer = merge(parts())
     return TileAnswer(answer, np.median(scores))

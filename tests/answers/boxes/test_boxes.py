@@ -285,11 +285,11 @@ def test_items_are_reported_boxes_without_ignored_ones() -> None:
         (Box("cat", (0, 0, 10, 10), 0.9), Box("dog", (6, 6, 20, 20), 0.8), Box("cat", (50, 50, 60, 60), 0.7, False)),
         low_confidence=(Box("cat", (70, 70, 80, 80), 0.2, False),),
     )
-    items = BOXES.items(BOXES.compare([answer, Boxes(())], [truth, truth], SPEC), SPEC)
+    items = BOXES.items.score(BOXES.compare([answer, Boxes(())], [truth, truth], SPEC), SPEC)
     number, accepted = items.each()
     assert (number.tolist(), accepted.tolist(), items.mistakes().tolist()) == ([2, 0], [1, 0], [0, 0])
     assert items.wrong.sum() == 1
-    assert [BOXES.items_in(cell) for cell in CELLS] == [1, 0, 1]
+    assert [BOXES.count_items(cell) for cell in CELLS] == [1, 0, 1]
 
 
 def test_expected_f1() -> None:

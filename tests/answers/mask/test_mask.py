@@ -423,7 +423,7 @@ def test_items_are_pixels_with_a_known_class() -> None:
     truth[39] = 2
     levels = np.where(np.arange(40)[:, None] < 35, np.uint8(90), np.uint8(20)).repeat(60, 1)
     answer = Mask.from_pixels(said, SPEC, compressed_levels=compress(levels), accepted_from=50)
-    items = MASK.items(MASK.compare([answer], [Mask.from_pixels(truth, SPEC)], SPEC), SPEC)
+    items = MASK.items.score(MASK.compare([answer], [Mask.from_pixels(truth, SPEC)], SPEC), SPEC)
     number, accepted = items.each()
     assert (number.tolist(), accepted.tolist(), items.mistakes().tolist()) == ([1800], [1500], [0])
     assert items.wrong.sum() == (said[39] != 2).sum()
@@ -447,7 +447,7 @@ def test_a_legend_too_long_for_its_picture_says_so() -> None:
 
 
 def test_tracking_averages_the_area_of_each_class() -> None:
-    tracker = MASK.tracker()
+    tracker = MASK.spatial.tracker()
     ground = Mask.from_pixels(np.zeros((40, 60), np.uint8), SPEC)
     tracked = list(tracker.track([(0.0, Mask.from_pixels(scene(), SPEC)), (0.5, None), (1.0, ground)]))
     assert tracked[1] is None and tracked[2] is ground

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import scribe
-from seehear.answers import ANSWERS, AnswerKind
+from seehear.answers import ANSWERS, AnyKind
 from seehear.answers.platt_scaling import apply_platt, fit_platt
 from seehear.answers.text import Text, TextSpec, Word, plan
 from seehear.answers.text.answer import Candidates, told
@@ -102,7 +102,7 @@ def test_of_too_many_letters_the_commonest_are_learned(monkeypatch: pytest.Monke
 
 def test_lines_in_letters_that_were_never_learned_are_not_taken_for_silence() -> None:
     spec = planned()
-    assert TEXT.with_language_model(spec, ["привет", "да нет"] * 50).ngrams == spec.ngrams
+    assert TEXT.decoding.with_language_model(spec, ["привет", "да нет"] * 50).ngrams == spec.ngrams
     assert spec.encode("one привет two") == spec.encode("one two")
 
 
@@ -209,7 +209,7 @@ def test_little_changes_where_nothing_is_known() -> None:
 
 
 def calibration_of(
-    kind: AnswerKind, raws: list[dict[str, np.ndarray]], truths: list[Text], spec: TextSpec
+    kind: AnyKind, raws: list[dict[str, np.ndarray]], truths: list[Text], spec: TextSpec
 ) -> dict[str, float]:
     tuned = kind.tune(raws, truths, spec)
     return tuned | kind.calibrate([kind.n_best(raw, spec, tuned) for raw in raws], truths, spec)
@@ -240,14 +240,14 @@ def unclear(text: str, other: str, spec: TextSpec, share: float = 0.5) -> dict[s
 
 def test_a_term_is_favoured_where_it_may_have_been_said() -> None:
     spec = planned()
-    raw, expecting = unclear("one two", "one roo", spec, share=0.2), TEXT.with_hotwords(spec, ["Roo!", "wren"])
+    raw, expecting = unclear("one two", "one roo", spec, share=0.2), TEXT.decoding.with_hotwords(spec, ["Roo!", "wren"])
     assert str(TEXT.to_answer(raw, spec, {}, None)) == "one two"
     assert str(TEXT.to_answer(raw, expecting, {}, None)) == "one roo"
 
 
 def test_a_term_that_was_learned_is_not_heard_where_another_word_was_said() -> None:
     spec = planned()
-    raw, expecting = unclear("two one", "two two", spec, share=0.8), TEXT.with_hotwords(spec, ["two"])
+    raw, expecting = unclear("two one", "two two", spec, share=0.8), TEXT.decoding.with_hotwords(spec, ["two"])
     assert str(TEXT.to_answer(raw, spec, {}, None)) == "two one"
     assert str(TEXT.to_answer(raw, expecting, {}, None)) == "two one"
 
@@ -257,19 +257,19 @@ def test_terms_that_do_not_occur_change_nothing(text: str) -> None:
     spec = planned()
     raw = heard(text, spec, sure=0.8)
     without = TEXT.to_answer(raw, spec, {}, None)
-    assert TEXT.to_answer(raw, TEXT.with_hotwords(spec, ["wren", "hero net"]), {}, None).words == without.words
+    assert TEXT.to_answer(raw, TEXT.decoding.with_hotwords(spec, ["wren", "hero net"]), {}, None).words == without.words
 
 
 def test_a_term_in_letters_that_were_never_learned_is_refused() -> None:
     with pytest.raises(UsageError, match="the hotword 'größe' has 'gßö'"):
-        TEXT.with_hotwords(planned(), ["Größe"])
+        TEXT.decoding.with_hotwords(planned(), ["Größe"])
 
 
 def test_text_that_is_known_besides_makes_its_words_likelier() -> None:
     spec = planned()
     raw, with_language_model = (
         unclear("two", "roo", spec),
-        TEXT.with_language_model(spec, ["roo", "one roo", "roo roo"] * 30),
+        TEXT.decoding.with_language_model(spec, ["roo", "one roo", "roo roo"] * 30),
     )
     assert str(TEXT.to_answer(raw, spec, {}, None)) == "two"
     assert str(TEXT.to_answer(raw, with_language_model, {}, None)) == "roo"
@@ -278,6 +278,6 @@ def test_text_that_is_known_besides_makes_its_words_likelier() -> None:
 @pytest.mark.parametrize("kind", ["label", "score"])
 def test_only_answers_of_words_know_words(kind: str) -> None:
     with pytest.raises(UsageError, match=f"hotwords for an answer of the kind '{kind}', which is not made of words"):
-        ANSWERS[kind].with_hotwords(None, ["a"])
+        ANSWERS[kind].require_decoding("hotwords")
     with pytest.raises(UsageError, match="more text for an answer"):
-        ANSWERS[kind].with_language_model(None, ["a"])
+        ANSWERS[kind].require_decoding("more text")

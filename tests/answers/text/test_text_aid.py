@@ -44,8 +44,8 @@ def planned(auxiliary: list[str] | None = None) -> TextSpec:
 
 
 def test_translations_are_not_those_of_their_parts_one_after_the_other() -> None:
-    assert not TEXT.supports_concatenation(planned())
-    assert TEXT.supports_concatenation(TEXT.plan(MEANT * 4, "text"))
+    assert not TEXT.concatenation.supports(planned())
+    assert TEXT.concatenation.supports(TEXT.plan(MEANT * 4, "text"))
 
 
 def test_the_letters_spoken_are_heard_and_those_meant_are_written() -> None:
@@ -77,16 +77,16 @@ def test_what_is_written_too_seldom_teaches_nothing(auxiliary: list[str], learne
 @given(st.lists(st.sampled_from(["ba", "ke", "zo"]), max_size=6))
 def test_an_aid_is_spelt_in_the_letters_spoken(words: list[str]) -> None:
     spec = planned()
-    arrays = TEXT.auxiliary_target(" ".join(words).upper() + " !", spec)
+    arrays = TEXT.auxiliary.target(" ".join(words).upper() + " !", spec)
     assert arrays["auxiliary_length"] == len(arrays["auxiliary_tokens"])
     assert "".join(spec.auxiliary_tokens[token] for token in arrays["auxiliary_tokens"]) == " ".join(words)
 
 
 def test_letters_that_are_not_learned_and_cells_that_are_empty() -> None:
     spec = planned()
-    assert TEXT.auxiliary_target("qa", spec)["auxiliary_tokens"].tolist() == [1]
-    assert TEXT.auxiliary_target("", spec)["auxiliary_length"] == 0
-    assert TEXT.auxiliary_target("ke ba", spec.replace(auxiliary_tokens=())) == {}
+    assert TEXT.auxiliary.target("qa", spec)["auxiliary_tokens"].tolist() == [1]
+    assert TEXT.auxiliary.target("", spec)["auxiliary_length"] == 0
+    assert TEXT.auxiliary.target("ke ba", spec.replace(auxiliary_tokens=())) == {}
 
 
 def test_a_spec_of_an_earlier_file_hears_what_it_writes() -> None:
@@ -115,7 +115,7 @@ WIDTH, CELLS = 16, 24
 def targets(spec: TextSpec, auxiliary_columns: list[str]) -> dict[str, torch.Tensor]:
     """Of the first examples, zeros behind those that are shorter."""
     told = [
-        TEXT.target(TEXT.read(cell, spec), spec, None) | TEXT.auxiliary_target(auxiliary, spec)
+        TEXT.target(TEXT.read(cell, spec), spec, None) | TEXT.auxiliary.target(auxiliary, spec)
         for cell, auxiliary in zip(MEANT, auxiliary_columns, strict=False)
     ]
     rows = {name: [torch.from_numpy(each[name]) for each in told] for name in told[0]}

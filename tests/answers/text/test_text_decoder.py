@@ -72,7 +72,7 @@ def knowing_by_heart(spec: TextSpec, text: str, sure: float = 0.99) -> Callable[
 def test_the_decoder_decides_between_what_sounds_alike() -> None:
     spec = transcribing()
     raw = remembering(unclear("one two", "one roo", spec, share=0.6))
-    kind = TEXT.asking(knowing_by_heart(spec, "one roo"))
+    kind = TEXT.decoding.with_network(knowing_by_heart(spec, "one roo"))
     assert str(kind.to_answer(raw, spec, {"decoder": 0.0}, None)) == "one two"
     assert str(kind.to_answer(raw, spec, {"decoder": 1.0}, None)) == "one roo"
 
@@ -85,14 +85,15 @@ def several(spec: TextSpec, sure: Sequence[float] = (0.8,)) -> tuple[list[dict[s
 def test_a_decoder_that_knows_nothing_weighs_nothing() -> None:
     spec = transcribing()
     raws, truths = several(spec)
-    calibration = calibration_of(TEXT.asking(make_decoder_network(0, len(spec.tokens))), raws, truths, spec)
+    kind = TEXT.decoding.with_network(make_decoder_network(0, len(spec.tokens)))
+    calibration = calibration_of(kind, raws, truths, spec)
     assert calibration["decoder"] == 0.0
 
 
 def test_a_decoder_that_knows_better_weighs_something() -> None:
     spec = transcribing()
     one = remembering(unclear("one two", "one roo", spec, share=0.6))
-    kind = TEXT.asking(knowing_by_heart(spec, "one roo"))
+    kind = TEXT.decoding.with_network(knowing_by_heart(spec, "one roo"))
     calibration = calibration_of(kind, [one] * 4, [Text.of("one roo")] * 4, spec)
     assert calibration["decoder"] > 0
     assert str(kind.to_answer(one, spec, calibration, None)) == "one roo"
@@ -115,9 +116,9 @@ def test_a_term_is_favoured_in_a_translation_too() -> None:
     ngrams = NGramCounts.count_sentences([scribe.SPEC.encode("a b")] * 200, scribe.EDGE).pack()
     spec = scribe.SPEC.replace(ngrams=ngrams)
     raw = {"memory": make_memory(scribe.CELLS), "cells": np.array(scribe.CELLS), "cell_s": np.array(0.04)}
-    kind = TEXT.asking(Session(scribe.writing("a b", sure=0.6)).run)
+    kind = TEXT.decoding.with_network(Session(scribe.writing("a b", sure=0.6)).run)
     assert str(kind.to_answer(raw, spec, {}, None)) == "a b"
-    assert "ba" in str(kind.to_answer(raw, TEXT.with_hotwords(spec, ["ba"]), {}, None)).split()
+    assert "ba" in str(kind.to_answer(raw, TEXT.decoding.with_hotwords(spec, ["ba"]), {}, None)).split()
 
 
 @pytest.mark.parametrize(

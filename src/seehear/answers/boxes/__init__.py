@@ -1,20 +1,41 @@
-"""Boxes: what is where in a picture, each thing with its class."""
+"""Boxes (object detection): what is where in a picture, each object with its class."""
 
 from __future__ import annotations
 
-from pydantic import BaseModel
-
-from seehear.answers.boxes import answer as answer
-from seehear.answers.boxes import metric as metric
+from seehear.answers.boxes import answer, metric
 from seehear.answers.boxes.answer import Boxes as Boxes
 from seehear.answers.boxes.answer import BoxesSpec as BoxesSpec
 from seehear.answers.boxes.box import Box as Box
+from seehear.answers.boxes.tracking import BoxTracker
+from seehear.answers.kind import AnswerKind, ItemScoring, Spatial
 
-name = "boxes"
-columns: tuple[str, ...] = ("boxes", "objects", "bboxes", "bbox", "detections", "bounding_boxes")
-auxiliary_columns: tuple[str, ...] = ()
-senses: tuple[frozenset[str], ...] = (frozenset({"image"}),)
-supports_mixup, requires_full_input = False, True
-item = Boxes.item
-output_stride_px: int | None = 8
-Spec: type[BaseModel] = BoxesSpec
+
+class BoxesKind(AnswerKind[BoxesSpec, Boxes]):
+    name = "boxes"
+    columns = ("boxes", "objects", "bboxes", "bbox", "detections", "bounding_boxes")
+    senses = (frozenset({"image"}),)
+    Spec = BoxesSpec
+    requires_full_input = True
+
+    items = ItemScoring(noun=Boxes.item, count=answer.items_in, score=metric.items)
+    spatial = Spatial(
+        output_stride_px=8,
+        largest_object_px=answer.largest_object_px,
+        merge_tiles=answer.merge_tiles,
+        tracker=BoxTracker,
+    )
+
+    plan = staticmethod(answer.plan)
+    fits = staticmethod(answer.fits)
+    read = staticmethod(answer.read)
+    stratum = staticmethod(answer.stratum)
+    target = staticmethod(answer.target)
+    raw_shapes = staticmethod(answer.raw_shapes)
+    to_answer = staticmethod(answer.to_answer)
+    n_best = staticmethod(answer.n_best)
+    select = staticmethod(answer.select)
+    calibrate = staticmethod(metric.calibrate)
+    compare = staticmethod(metric.compare)
+    right = staticmethod(metric.right)
+    metrics = staticmethod(metric.metrics)
+    headline = staticmethod(metric.headline)

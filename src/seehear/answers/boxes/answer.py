@@ -21,7 +21,7 @@ from seehear.answers.boxes.exchange import to_coco, to_csv
 from seehear.answers.boxes.matching import match_boxes
 from seehear.answers.boxes.overlap import suppress
 from seehear.answers.items import ItemCount, accepted_from
-from seehear.answers.part import Part
+from seehear.answers.kind import TileOutput
 from seehear.answers.platt_scaling import apply_platt
 from seehear.errors import DataError, InputError
 from seehear.geometry import Geometry, Warp
@@ -244,7 +244,7 @@ def largest_object_px(spec: BoxesSpec) -> float:
     return ASPECT * spec.sides_px[2]
 
 
-def merge_tiles(parts: Iterable[Part], spec: BoxesSpec, calibration: Mapping[str, float]) -> Boxes:
+def merge_tiles(parts: Iterable[TileOutput], spec: BoxesSpec, calibration: Mapping[str, float]) -> Boxes:
     """Boxes cut by a tile are left to the neighbour that sees more of them; duplicates are suppressed."""
     detections, whole = list[Detections](), tuple[int, ...]()
     for part in parts:
@@ -255,7 +255,7 @@ def merge_tiles(parts: Iterable[Part], spec: BoxesSpec, calibration: Mapping[str
     return _clip_boxes(to_boxes(Detections(*(array[kept] for array in every)), spec, calibration), whole)
 
 
-def _drop_cut_boxes(part: Part) -> Detections:
+def _drop_cut_boxes(part: TileOutput) -> Detections:
     """The detections of a tile in pixels of the whole, without boxes at an inner edge that lie in the overlap with the
     neighbour there."""
     detections = detect(part.raw)

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from seehear.answers.boxes.answer import MIN_F1, Boxes, BoxesSpec, Detections, match_class, to_boxes
 from seehear.answers.boxes.box import Box
 from seehear.answers.boxes.matching import FALSE_POSITIVE, IGNORED, IOU_THRESHOLDS, TRUE_POSITIVE
-from seehear.answers.headline import Headline
 from seehear.answers.items import Items
+from seehear.answers.kind import Headline
 from seehear.answers.platt_scaling import fit_platt
 
 Array = NDArray[Any]

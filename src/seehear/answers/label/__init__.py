@@ -1,22 +1,34 @@
-"""Label: one class, or several, for the whole example."""
+"""Label (classification): one class, or several, for the whole example."""
 
 from __future__ import annotations
 
-from pydantic import BaseModel
-
-from seehear.answers.label import answer as answer
-from seehear.answers.label import metric as metric
+from seehear.answers.kind import AnswerKind
+from seehear.answers.label import answer, metric
 from seehear.answers.label.answer import Label as Label
 from seehear.answers.label.answer import LabelSpec as LabelSpec
 
-name = "label"
-columns: tuple[str, ...] = (
-    *("label", "labels", "class", "classes", "category", "categories", "target", "tag", "tags"),
-    *("diagnosis", "species", "emotion", "word", "digit", "letter", "condition", "finding"),
-)
-auxiliary_columns: tuple[str, ...] = ()
-senses: tuple[frozenset[str], ...] = (frozenset({"image"}), frozenset({"audio"}), frozenset({"image", "audio"}))
-supports_mixup, requires_full_input = True, False
-item = ""
-output_stride_px: int | None = None
-Spec: type[BaseModel] = LabelSpec
+
+class LabelKind(AnswerKind[LabelSpec, Label]):
+    name = "label"
+    columns = (
+        *("label", "labels", "class", "classes", "category", "categories", "target", "tag", "tags"),
+        *("diagnosis", "species", "emotion", "word", "digit", "letter", "condition", "finding"),
+    )
+    senses = (frozenset({"image"}), frozenset({"audio"}), frozenset({"image", "audio"}))
+    Spec = LabelSpec
+    supports_mixup = True
+
+    plan = staticmethod(answer.plan)
+    fits = staticmethod(answer.fits)
+    means = staticmethod(answer.means)
+    describe = staticmethod(answer.describe)
+    read = staticmethod(answer.read)
+    stratum = staticmethod(answer.stratum)
+    target = staticmethod(answer.target)
+    raw_shapes = staticmethod(answer.raw_shapes)
+    to_answer = staticmethod(answer.to_answer)
+    calibrate = staticmethod(metric.calibrate)
+    compare = staticmethod(metric.compare)
+    right = staticmethod(metric.right)
+    metrics = staticmethod(metric.metrics)
+    headline = staticmethod(metric.headline)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seehear.answers.headline import Headline
+from seehear.answers.kind import Headline
 from seehear.answers.label.answer import Label, LabelSpec
 
 Array = NDArray[Any]

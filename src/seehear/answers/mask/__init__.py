@@ -1,19 +1,39 @@
-"""Mask: a class for every pixel of a picture."""
+"""Mask (semantic segmentation): a class for every pixel of a picture."""
 
 from __future__ import annotations
 
-from pydantic import BaseModel
-
-from seehear.answers.mask import answer as answer
-from seehear.answers.mask import metric as metric
+from seehear.answers.kind import AnswerKind, ItemScoring, Spatial
+from seehear.answers.mask import answer, metric, spec
 from seehear.answers.mask.answer import Mask as Mask
 from seehear.answers.mask.spec import MaskSpec as MaskSpec
+from seehear.answers.mask.tracking import AreaTracker
 
-name = "mask"
-columns: tuple[str, ...] = ("mask", "masks", "segmentation", "annotation", "label_map", "labelmap", "annotation_mask")
-auxiliary_columns: tuple[str, ...] = ()
-senses: tuple[frozenset[str], ...] = (frozenset({"image"}),)
-supports_mixup, requires_full_input = False, False
-item = Mask.item
-output_stride_px: int | None = 4
-Spec: type[BaseModel] = MaskSpec
+
+class MaskKind(AnswerKind[MaskSpec, Mask]):
+    name = "mask"
+    columns = ("mask", "masks", "segmentation", "annotation", "label_map", "labelmap", "annotation_mask")
+    senses = (frozenset({"image"}),)
+    Spec = MaskSpec
+
+    items = ItemScoring(noun=Mask.item, count=answer.items_in, score=metric.items)
+    spatial = Spatial(
+        output_stride_px=4,
+        largest_object_px=answer.largest_object_px,
+        merge_tiles=answer.merge_tiles,
+        tracker=AreaTracker,
+    )
+
+    plan = staticmethod(spec.plan)
+    fits = staticmethod(answer.fits)
+    in_files = staticmethod(answer.in_files)
+    read = staticmethod(answer.read)
+    stratum = staticmethod(answer.stratum)
+    target = staticmethod(answer.target)
+    check = staticmethod(answer.check)
+    raw_shapes = staticmethod(answer.raw_shapes)
+    to_answer = staticmethod(answer.to_answer)
+    calibrate = staticmethod(metric.calibrate)
+    compare = staticmethod(metric.compare)
+    right = staticmethod(metric.right)
+    metrics = staticmethod(metric.metrics)
+    headline = staticmethod(metric.headline)

@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seehear.answers.items import ItemCount, accepted_from
+from seehear.answers.kind import TileOutput
 from seehear.answers.mask.levels import LEVELS, min_level, to_levels
 from seehear.answers.mask.outlines import is_outlines, parse_outlines
 from seehear.answers.mask.picture import encode_png, load_mask
 from seehear.answers.mask.spec import UNKNOWN, MaskSpec
 from seehear.answers.mask.spec import plan as plan
-from seehear.answers.part import Part
 from seehear.errors import InputError
 from seehear.geometry import Geometry, Grid, Tile, Warp
 
@@ -243,7 +243,7 @@ def to_answer(
     if geometry is None:
         grid = Grid(tuple(round(n * _cell_px(raw)) for n in raw["logits"].shape[1:]), 1.0, "px")
         geometry = Geometry(_IDENTITY, grid, grid)
-    return merge_tiles([Part(raw, Tile.all_of(geometry.original), geometry)], spec, calibration)
+    return merge_tiles([TileOutput(raw, Tile.all_of(geometry.original), geometry)], spec, calibration)
 
 
 def largest_object_px(spec: MaskSpec) -> float:
@@ -251,7 +251,7 @@ def largest_object_px(spec: MaskSpec) -> float:
     return 0.0
 
 
-def merge_tiles(parts: Iterable[Part], spec: MaskSpec, calibration: Mapping[str, float]) -> Mask:
+def merge_tiles(parts: Iterable[TileOutput], spec: MaskSpec, calibration: Mapping[str, float]) -> Mask:
     """Take each pixel from the tile whose centre is nearest; interpolate probabilities between cells.
 
     The confidence assumes that the pixel accuracy is normally distributed around its expectation, which is a linear
@@ -322,7 +322,7 @@ def _check_size(mask: Mask, shape: Sequence[int]) -> None:
         )
 
 
-def _classify_pixels(part: Part, temperature: float) -> tuple[Array, Array]:
+def _classify_pixels(part: TileOutput, temperature: float) -> tuple[Array, Array]:
     """The most likely class (h, w) uint8 of each pixel that a tile decides, and its probability (h, w) float32."""
     rows, columns = part.tile.core
     cells = Warp((1 / _cell_px(part.raw),) * 2, (0.0, 0.0))

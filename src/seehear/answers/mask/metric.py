@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seehear.answers.headline import Headline
 from seehear.answers.items import Items
+from seehear.answers.kind import Headline
 from seehear.answers.mask.answer import DEFAULT_DEVIATION, Mask, known_pixels, to_answer
 from seehear.answers.mask.levels import CONFIDENCES, LEVELS
 from seehear.answers.mask.spec import UNKNOWN, MaskSpec

@@ -1,28 +1,29 @@
-"""Score: one number, with unit and direction, for the whole example."""
+"""Score (regression): one number, with unit and direction, for the whole example."""
 
 from __future__ import annotations
 
-from pydantic import BaseModel
-
-from seehear.answers.score import answer as answer
-from seehear.answers.score import metric as metric
+from seehear.answers.kind import AnswerKind
+from seehear.answers.score import answer, metric
 from seehear.answers.score.answer import Score as Score
 from seehear.answers.score.answer import ScoreSpec as ScoreSpec
 
-name = "score"
-columns: tuple[str, ...] = (
-    "score",
-    "scores",
-    "rating",
-    "value",
-    "target_value",
-    "measurement",
-    "severity",
-    "amount",
-)
-auxiliary_columns: tuple[str, ...] = ()
-senses: tuple[frozenset[str], ...] = (frozenset({"image"}), frozenset({"audio"}), frozenset({"image", "audio"}))
-supports_mixup, requires_full_input = True, False
-item = ""
-output_stride_px: int | None = None
-Spec: type[BaseModel] = ScoreSpec
+
+class ScoreKind(AnswerKind[ScoreSpec, Score]):
+    name = "score"
+    columns = ("score", "scores", "rating", "value", "target_value", "measurement", "severity", "amount")
+    senses = (frozenset({"image"}), frozenset({"audio"}), frozenset({"image", "audio"}))
+    Spec = ScoreSpec
+    supports_mixup = True
+
+    plan = staticmethod(answer.plan)
+    fits = staticmethod(answer.fits)
+    read = staticmethod(answer.read)
+    stratum = staticmethod(answer.stratum)
+    target = staticmethod(answer.target)
+    raw_shapes = staticmethod(answer.raw_shapes)
+    to_answer = staticmethod(answer.to_answer)
+    calibrate = staticmethod(metric.calibrate)
+    compare = staticmethod(metric.compare)
+    right = staticmethod(metric.right)
+    metrics = staticmethod(metric.metrics)
+    headline = staticmethod(metric.headline)

@@ -1,31 +1,75 @@
-"""Text: what is said in a recording or a video, word by word, or what that means in another language."""
+"""Text (speech-to-text): what is said in a recording or a video, word by word, or its translation."""
 
 from __future__ import annotations
 
-from pydantic import BaseModel
+from collections.abc import Mapping, Sequence
 
-from seehear.answers.text import answer as answer
-from seehear.answers.text import metric as metric
+from seehear.answers.kind import (
+    AnswerKind,
+    Arrays,
+    Auxiliary,
+    Concatenation,
+    Decoding,
+    ItemScoring,
+    RunDecoder,
+)
+from seehear.answers.text import answer, metric, plan, spec
+from seehear.answers.text.answer import Candidates
 from seehear.answers.text.answer import Text as Text
 from seehear.answers.text.spec import TextSpec as TextSpec
 from seehear.answers.text.word import Word as Word
+from seehear.geometry import Geometry
 
-name = "text"
-columns: tuple[str, ...] = (
-    *("text", "transcript", "transcription", "transcripts", "sentence", "utterance"),
-    *("normalized_text", "translation", "caption", "words", "said"),
-)
-# What was said itself, beside which another column of text is a translation. "transcript" and "sentence" are none:
-# there may be a text and its transcript in other letters, and taking that for a translation loses its times.
-auxiliary_columns: tuple[str, ...] = (
-    "source_text",
-    "src_text",
-    "source_transcript",
-    "source_sentence",
-    "original_text",
-)
-senses: tuple[frozenset[str], ...] = (frozenset({"audio"}), frozenset({"lips"}), frozenset({"audio", "lips"}))
-supports_mixup, requires_full_input = False, True
-item = Text.item
-output_stride_px: int | None = None
-Spec: type[BaseModel] = TextSpec
+
+class TextKind(AnswerKind[TextSpec, Text]):
+    name = "text"
+    columns = (
+        *("text", "transcript", "transcription", "transcripts", "sentence", "utterance"),
+        *("normalized_text", "translation", "caption", "words", "said"),
+    )
+    senses = (frozenset({"audio"}), frozenset({"lips"}), frozenset({"audio", "lips"}))
+    Spec = TextSpec
+    requires_full_input = True
+
+    items = ItemScoring(noun=Text.item, count=answer.items_in, score=metric.items)
+    auxiliary = Auxiliary(
+        # The words spoken: another column of text is then a translation. "transcript" and "sentence" are left out:
+        # a table may have a text and its transcript in other letters, and a translation has no times.
+        columns=("source_text", "src_text", "source_transcript", "source_sentence", "original_text"),
+        target=answer.auxiliary_target,
+    )
+    concatenation = Concatenation(supports=answer.supports_concatenation, targets=answer.concatenate_targets)
+
+    def __init__(self, run_decoder: RunDecoder | None = None) -> None:
+        self._run_decoder = run_decoder
+        self.decoding = Decoding(
+            with_hotwords=spec.with_hotwords,
+            with_language_model=spec.with_language_model,
+            uses_network=answer.decodes,
+            with_network=TextKind,
+        )
+
+    plan = staticmethod(plan.plan)
+    fits = staticmethod(answer.fits)
+    read = staticmethod(answer.read)
+    stratum = staticmethod(answer.stratum)
+    target = staticmethod(answer.target)
+    check = staticmethod(answer.check)
+    raw_shapes = staticmethod(answer.raw_shapes)
+    select = staticmethod(answer.select)
+    calibrate = staticmethod(metric.calibrate)
+    compare = staticmethod(metric.compare)
+    right = staticmethod(metric.right)
+    metrics = staticmethod(metric.metrics)
+    headline = staticmethod(metric.headline)
+
+    def tune(self, raws: Sequence[Arrays], truths: Sequence[Text], spec: TextSpec) -> dict[str, float]:
+        return metric.tune(raws, truths, spec, self._run_decoder)
+
+    def to_answer(
+        self, raw: Arrays, spec: TextSpec, calibration: Mapping[str, float], geometry: Geometry | None
+    ) -> Text:
+        return answer.to_answer(raw, spec, calibration, geometry, self._run_decoder)
+
+    def n_best(self, raw: Arrays, spec: TextSpec, calibration: Mapping[str, float]) -> Candidates:
+        return answer.n_best(raw, spec, calibration, self._run_decoder)

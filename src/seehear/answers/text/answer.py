@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seehear.amounts import format_duration
-from seehear.answers.ask import Ask
 from seehear.answers.items import ItemCount, accepted_from
+from seehear.answers.kind import RunDecoder
 from seehear.answers.platt_scaling import apply_platt
 from seehear.answers.text.decode import decode_n_best
 from seehear.answers.text.normalisation import normalise
@@ -183,14 +183,14 @@ def to_answer(
     spec: TextSpec,
     calibration: Mapping[str, float],
     geometry: Geometry | None,
-    ask: Ask | None = None,
+    ask: RunDecoder | None = None,
 ) -> Text:
     """raw: logp (N, V + 1) and memory (N, D), of which the first `cells` () are real, each of `cell_s` () seconds."""
     return select(n_best(raw, spec, calibration, ask), spec, calibration, geometry)
 
 
 def n_best(
-    raw: Mapping[str, Array], spec: TextSpec, calibration: Mapping[str, float], ask: Ask | None = None
+    raw: Mapping[str, Array], spec: TextSpec, calibration: Mapping[str, float], ask: RunDecoder | None = None
 ) -> Candidates:
     """By the weights in `calibration`."""
     return Candidates(decode_n_best(raw, spec, calibration, ask), int(raw["cells"]), float(raw["cell_s"]))

@@ -8,7 +8,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from seehear.answers.ask import Ask
+from seehear.answers.kind import RunDecoder
 from seehear.answers.text.spec import TextSpec
 from seehear.decoding.autoregressive import ConditionedDecoder, DecodedSequence, rank_sequences, search_decoder
 from seehear.decoding.ctc import BEAMS, CTCBeamSearch, SearchWeights
@@ -23,7 +23,7 @@ TRANSLATION_WEIGHTS = {"language": 0.0, "length": 1.0}
 
 
 def decode_n_best(
-    raw: Mapping[str, Array], spec: TextSpec, calibration: Mapping[str, float], ask: Ask | None
+    raw: Mapping[str, Array], spec: TextSpec, calibration: Mapping[str, float], ask: RunDecoder | None
 ) -> list[Hypothesis]:
     """raw: logp (N, V + 1) and, if there is a decoder, memory (N, D), of which the first `cells` () are not padding."""
     weights = get_weights(spec, calibration)
@@ -54,7 +54,7 @@ def search_transcripts(raw: Mapping[str, Array], spec: TextSpec, calibration: Ma
 
 
 def score_with_decoder(
-    hypotheses: Sequence[Hypothesis], raw: Mapping[str, Array], spec: TextSpec, ask: Ask | None
+    hypotheses: Sequence[Hypothesis], raw: Mapping[str, Array], spec: TextSpec, ask: RunDecoder | None
 ) -> Array:
     """(K,) log probability of each by the decoder."""
     return _make_decoder(raw, spec, ask).score([each.token_ids for each in hypotheses])
@@ -69,7 +69,7 @@ def rescore(hypotheses: Sequence[Hypothesis], decoder_logp: Array, weight: float
     return sorted(rescored, key=lambda each: -each.score)
 
 
-def search_translations(raw: Mapping[str, Array], spec: TextSpec, ask: Ask | None) -> list[DecodedSequence]:
+def search_translations(raw: Mapping[str, Array], spec: TextSpec, ask: RunDecoder | None) -> list[DecodedSequence]:
     """Unordered."""
     return search_decoder(_make_decoder(raw, spec, ask), spec.compiled_hotwords, HOTWORD_WEIGHT)
 
@@ -85,7 +85,7 @@ def rank_translations(
     )
 
 
-def _make_decoder(raw: Mapping[str, Array], spec: TextSpec, ask: Ask | None) -> ConditionedDecoder:
+def _make_decoder(raw: Mapping[str, Array], spec: TextSpec, ask: RunDecoder | None) -> ConditionedDecoder:
     if ask is None:
         raise ValueError("Expected a decoder to ask, as the Spec has one")
     cells = max(int(raw["cells"]), 1)  # the decoder needs a cell to attend to, even if only of padding

@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seehear.answers.ask import Ask
-from seehear.answers.headline import Headline
 from seehear.answers.items import Items
+from seehear.answers.kind import Headline, RunDecoder
 from seehear.answers.platt_scaling import fit_platt
 from seehear.answers.text.answer import Candidates, Text, spelled, told
 from seehear.answers.text.similarity import compute_bleu, compute_chrf, count_bleu, count_chrf, find_edits
@@ -27,7 +26,7 @@ def headline(spec: TextSpec) -> Headline:
 
 
 def tune(
-    raws: Sequence[Mapping[str, Array]], truths: Sequence[Text], spec: TextSpec, ask: Ask | None = None
+    raws: Sequence[Mapping[str, Array]], truths: Sequence[Text], spec: TextSpec, ask: RunDecoder | None = None
 ) -> dict[str, float]:
     """What each judge of a text weighs."""
     return tune_weights(raws, [str(truth) for truth in truths], spec, ask)

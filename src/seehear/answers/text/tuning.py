@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seehear.answers.ask import Ask
+from seehear.answers.kind import RunDecoder
 from seehear.answers.text.decode import (
     TRANSCRIPT_WEIGHTS,
     TRANSLATION_WEIGHTS,
@@ -29,7 +29,7 @@ TRANSLATION_GRID = {"length": (0.0, 0.5, 1.0, 1.5), "language": (0.0, 0.2, 0.5)}
 MAX_TUNING_S = 600.0  # of sound, as each value costs a search through all of it
 
 
-def tune_weights(examples: Examples, truths: Sequence[str], spec: TextSpec, ask: Ask | None) -> dict[str, float]:
+def tune_weights(examples: Examples, truths: Sequence[str], spec: TextSpec, ask: RunDecoder | None) -> dict[str, float]:
     """Minimise word errors or, for translations, maximise BLEU; one weight after the other.
 
     Uses the first of the examples, up to MAX_TUNING_S of sound.
@@ -50,7 +50,7 @@ def tune_weights(examples: Examples, truths: Sequence[str], spec: TextSpec, ask:
 
 
 def _tune_decoder(
-    examples: Examples, truths: Sequence[str], spec: TextSpec, ask: Ask | None, weights: Mapping[str, float]
+    examples: Examples, truths: Sequence[str], spec: TextSpec, ask: RunDecoder | None, weights: Mapping[str, float]
 ) -> dict[str, float]:
     """The smallest of the best weights: if it is 0, the decoder need not run."""
     n_best = [search_transcripts(example, spec, weights) for example in examples]
@@ -63,7 +63,9 @@ def _tune_decoder(
     return {"decoder": min(DECODER_GRID, key=lambda weight: (count_errors(weight), weight))}
 
 
-def _tune_translations(examples: Examples, truths: Sequence[str], spec: TextSpec, ask: Ask | None) -> dict[str, float]:
+def _tune_translations(
+    examples: Examples, truths: Sequence[str], spec: TextSpec, ask: RunDecoder | None
+) -> dict[str, float]:
     translations = [search_translations(example, spec, ask) for example in examples]
 
     def loss(weights: dict[str, float]) -> float:

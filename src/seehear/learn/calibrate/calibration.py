@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from seehear.amounts import format_count
-from seehear.answers import ANSWERS, AnswerKind, Arrays, Ask, Decoder, Items
+from seehear.answers import ANSWERS, AnyKind, Arrays, Decoder, Items, RunDecoder
 from seehear.answers.selective import USUAL, RiskBounds, bound_risk, choose_target_risk, growth_needed
 from seehear.events import Advanced, Finished, Listener, Notice, Started
 from seehear.geometry import Geometry
@@ -72,7 +72,7 @@ class Calibrator:
     Raw arrays are decoded and dropped early: for long examples they are much larger than the decoded answers.
     """
 
-    def __init__(self, kind: AnswerKind, dataset: DatasetCache) -> None:
+    def __init__(self, kind: AnyKind, dataset: DatasetCache) -> None:
         self.kind, self.spec, self.dataset = kind, dataset.recipe.answer, dataset
         self.rows: list[int] = []
         self._raws: list[Arrays] = []  # not yet decoded; the first TUNED wait until there are enough to tune decoding
@@ -162,7 +162,7 @@ def _warped(truths: Sequence[Any], geometries: Sequence[Geometry | None]) -> lis
     ]
 
 
-def decoder_function(decoder: Decoder, device: torch.device) -> Ask:
+def decoder_function(decoder: Decoder, device: torch.device) -> RunDecoder:
     """The decoder as a function of arrays by name, like its exported graph."""
 
     @torch.no_grad()
@@ -201,12 +201,13 @@ def predict_held_out(
     return calibrators, {name: np.concatenate(own) for name, own in scores.items()}
 
 
-def _kind(network: Network) -> AnswerKind:
+def _kind(network: Network) -> AnyKind:
     """The network's kind of answer, with its decoder if it has one."""
     kind = ANSWERS[network.recipe.kind]
     if network.decoder is None:
         return kind
-    return kind.asking(decoder_function(network.decoder, next(network.parameters()).device))
+    run = decoder_function(network.decoder, next(network.parameters()).device)
+    return kind.require_decoding("a decoder").with_network(run)
 
 
 def _encode(network: Network, batch: Batch) -> Any:

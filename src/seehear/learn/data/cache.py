@@ -155,7 +155,9 @@ class DatasetCache:
     def _target(self, row: int) -> dict[str, Array]:
         kept = self._targets[row] if self._targets else None
         own = self.kind.target(self.truth(row), self.recipe.answer, None) if kept is None else _unpacked(kept)
-        return own | self.kind.auxiliary_target(self._auxiliary[row], self.recipe.answer)
+        if self.kind.auxiliary is None:
+            return own
+        return own | self.kind.auxiliary.target(self._auxiliary[row], self.recipe.answer)
 
 
 def pad_and_stack(arrays: Sequence[Array]) -> Array:
@@ -214,7 +216,7 @@ def _decode(row: Row, recipe: Recipe) -> Decoded:
     if not found:
         return Decoded({}, RowProblem(row.key, f"has none of the senses asked for: {', '.join(recipe.senses)}"))
     arrays = {name: array for name, (array, _) in found.items()}
-    return Decoded(arrays, geometry=geometry, target=_packed(target)) if kind.output_stride_px else Decoded(arrays)
+    return Decoded(arrays, geometry=geometry, target=_packed(target)) if kind.spatial else Decoded(arrays)
 
 
 def _packed(target: Mapping[str, Array]) -> Array:

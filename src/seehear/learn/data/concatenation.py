@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from seehear.answers import ANSWERS
+from seehear.answers import ANSWERS, Concatenation
 from seehear.learn.data.cache import Array, Example
 from seehear.recipe import Recipe
 from seehear.senses import SENSES
@@ -28,23 +29,25 @@ def concatenate(examples: Sequence[Example], recipe: Recipe, random: np.random.G
     length, so it needs no more memory or time. The batch stays as it is if its kind of answer or its senses cannot be
     concatenated.
     """
-    if len(examples) < FEWEST or not _can_concatenate(examples, recipe):
+    concatenation = ANSWERS[recipe.kind].concatenation
+    if concatenation is None or not concatenation.supports(recipe.answer) or not _can_concatenate(examples):
         return list(examples)
     every = list(examples)
     index = int(random.integers(len(every)))
-    every[index] = _blank(every[index], recipe)
+    every[index] = _blank(every[index], concatenation.targets([], recipe.answer))
     count = int(random.choice(_allowed_counts(every)))
     return [
-        _concatenate_examples(every[start : start + count], recipe, random) for start in range(0, len(every), count)
+        _concatenate_examples(every[start : start + count], recipe.answer, concatenation, random)
+        for start in range(0, len(every), count)
     ]
 
 
-def _can_concatenate(examples: Sequence[Example], recipe: Recipe) -> bool:
-    """Whether the answers can be concatenated and all examples have the same senses, all of them in time."""
+def _can_concatenate(examples: Sequence[Example]) -> bool:
+    """Whether there are enough examples, all with the same senses, all of them in time."""
+    if len(examples) < FEWEST:
+        return False
     names = examples[0].arrays.keys()
-    if not ANSWERS[recipe.kind].supports_concatenation(recipe.answer) or any(
-        SENSES[name].pitch_s is None for name in names
-    ):
+    if any(SENSES[name].pitch_s is None for name in names):
         return False
     return all(example.arrays.keys() == names for example in examples)
 
@@ -56,20 +59,22 @@ def _allowed_counts(examples: Sequence[Example]) -> list[int]:
     return [1] + [count for count in range(2, most + 1) if len(examples) % (2 * count) == 0]
 
 
-def _blank(like: Example, recipe: Recipe) -> Example:
+def _blank(like: Example, target: dict[str, Array]) -> Example:
     """An example as long as `like` in which nothing happens."""
     arrays = {name: _pad_end(name, array[:1], len(array))[1:] for name, array in like.arrays.items()}
-    return Example(arrays, ANSWERS[recipe.kind].concatenate_targets([], recipe.answer))
+    return Example(arrays, target)
 
 
-def _concatenate_examples(examples: Sequence[Example], recipe: Recipe, random: np.random.Generator) -> Example:
+def _concatenate_examples(
+    examples: Sequence[Example], spec: Any, concatenation: Concatenation[Any], random: np.random.Generator
+) -> Example:
     *earlier, last = examples
     if not earlier:
         return last
     parts = [*(_with_pause(example, int(random.integers(PAUSE_CELLS + 1))) for example in earlier), last]
     return Example(
         arrays={name: np.concatenate([part.arrays[name] for part in parts]) for name in last.arrays},
-        target=ANSWERS[recipe.kind].concatenate_targets([part.target for part in parts], recipe.answer),
+        target=concatenation.targets([part.target for part in parts], spec),
     )
 
 

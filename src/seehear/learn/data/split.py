@@ -83,7 +83,7 @@ def _warn_too_few(split: DataSplit, wrong_at_most: float) -> str:
     """A warning before training where the held-out examples are too few to accept any answer; "" where they suffice."""
     held_out = len(split.val_rows)
     cells = split.val.table.take(split.val_rows.tolist()).answers()
-    effective = sum(effective_items(split.val.kind.items_in(cell)) for cell in cells)
+    effective = sum(effective_items(split.val.kind.count_items(cell)) for cell in cells)
     if effective >= held_out_needed(wrong_at_most):
         return ""
     achievable = format_percent(achievable_risk(effective), math.ceil)

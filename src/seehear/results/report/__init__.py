@@ -14,7 +14,7 @@ import jinja2
 from PIL import Image
 
 from seehear.amounts import pluralise
-from seehear.answers import AnswerKind
+from seehear.answers import AnyKind
 from seehear.answers.figure import SCREEN
 from seehear.files import write_whole
 from seehear.measure.evaluate import Evaluation
@@ -48,7 +48,7 @@ class GroupRow(NamedTuple):
 def write_report(
     folder: str | Path,
     evaluation: Evaluation,
-    kind: AnswerKind,
+    kind: AnyKind,
     spec: Any,
     mistakes: Sequence[Mistake],
     corrupted: Mapping[str, Image.Image] | None = None,
@@ -72,7 +72,7 @@ def write_report(
 
 def _draw(
     evaluation: Evaluation,
-    kind: AnswerKind,
+    kind: AnyKind,
     spec: Any,
     mistakes: Sequence[Mistake],
     corrupted: Mapping[str, Image.Image] | None,
