@@ -91,7 +91,7 @@ def test_an_answer_in_a_file_is_found_like_an_input(tmp_path: Path) -> None:
     assert table.answers() == [str(folder / "m/1.png")] == [row.answer for row in table]
     assert [problem.what for problem in table.problems] == [
         "no file 'm/2.png'",
-        "'https://x.org/2.png' is an address on the net",
+        "'https://x.org/2.png' is a URL",
     ]
     assert table.take([0, 0]).answers() == 2 * table.answers()
 

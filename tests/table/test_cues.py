@@ -128,4 +128,4 @@ def test_rolling_subtitles_beside_a_recording(tmp_path: Path) -> None:
     ]
     assert table.answers() == [cue.text for cue in SAID if cue.text]
     assert table.problems == ()
-    assert "lines roll, so each word is taken once, in talk.vtt" in table.notes
+    assert "rolling captions, each word taken once: talk.vtt" in table.notes

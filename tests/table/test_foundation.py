@@ -26,40 +26,40 @@ def table(**metadata):
         (
             {"speaker": ["a", "b", "c"]},
             {"speaker": ["d", "d"]},
-            "2 examples held out, of 1 speaker not learned from: results on others may differ",
+            "2 examples held out, from 1 speaker not seen in training: results on new ones may differ",
         ),
         (
             {"speaker": ["a", "b", "c", "d"]},
             {"speaker": ["a", "b", "c", "d"]},
-            "4 examples held out, of 4 speakers, the same as in training: expect worse results on others",
+            "4 examples held out, from 4 speakers, all seen in training: expect worse results on new ones",
         ),
         (
             {"patient_id": ["1", "2"]},
             {"patient_id": ["2", "3", "4", "5", "6", "7"]},
-            "6 examples held out, of 6 patients, 1 of them learned from too",
+            "6 examples held out, from 6 patients, 1 of them seen in training too",
         ),
         (
             {"patient": ["1", "2"], "site": ["x", "x"]},
             {"patient": ["3", "4"], "site": ["x", "x"]},
-            "2 examples held out, of 2 patients not learned from: results on others may differ; "
-            "of 1 site, the same as in training: expect worse results on others",
+            "2 examples held out, from 2 patients not seen in training: results on new ones may differ; "
+            "from 1 site, all seen in training: expect worse results on new ones",
         ),
         (
             {"age": ["1"], "recording": ["r"]},
             {"age": ["1"], "recording": ["q"]},
-            "1 example held out; no column says whose they are (speaker, patient, site), so the same people and "
-            "places may have been learned from: expect worse results on others",
+            "1 example held out; no column names a speaker, patient or site, so training may have seen the same "
+            "people and places: expect worse results on new ones",
         ),
         (
             {"age": ["1"]},
             {"speaker": [str(i) for i in range(6)]},
-            "6 examples held out, of 6 speakers not learned from",
+            "6 examples held out, from 6 speakers not seen in training",
         ),
         (
             {"speaker": ["a"]},
             {"speaker": ["", ""]},
-            "2 examples held out; no column says whose they are (speaker, patient, site), so the same people and "
-            "places may have been learned from: expect worse results on others",
+            "2 examples held out; no column names a speaker, patient or site, so training may have seen the same "
+            "people and places: expect worse results on new ones",
         ),
     ],
 )
@@ -94,7 +94,7 @@ def test_what_is_usual_is_learned_from_the_examples_and_stands_on_the_card(split
     low, high = ranges["image"]["brightness"]
     assert 0 < low < high < 255
     said = groups_seen(split)
-    assert said.endswith("held out, of 1 speaker not learned from: results on others may differ")
+    assert said.endswith("held out, from 1 speaker not seen in training: results on new ones may differ")
     recipe = split.train.recipe.model_copy(update={"input_statistics": ranges, "groups_seen": said})
     page = model_card(recipe.model_copy(update={"training": recipe.training.model_copy(update={"steps": 1})}))
     assert f"Measured on {said}." in page

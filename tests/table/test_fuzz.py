@@ -100,7 +100,7 @@ ASKED: dict[str, tuple[Ask, int]] = {
 
 @contextmanager
 def allowed() -> Iterator[None]:
-    """Our own errors, with their words and where they point."""
+    """Our own errors, with transcripts and where they point."""
     try:
         yield
     except SeehearError as error:

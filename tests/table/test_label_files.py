@@ -103,7 +103,7 @@ def test_label_files_are_named_or_read_and_never_learned_as_words(tmp_path: Path
         assert [problem.where for problem in table.problems] == ["b.wav"]
         return
     (problem,) = table.problems
-    assert (problem.where, problem.what) == ("a.txt", f"it holds {expected}, not what is said")
+    assert (problem.where, problem.what) == ("a.txt", f"it holds {expected}, not a transcript")
     (data / "b.txt").write_text(text)
     with pytest.raises(DataError, match=r"no example in it can be used; the first problem: a\.txt: it holds "):
         opened(data, kinds=SPEECH)

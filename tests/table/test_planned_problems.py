@@ -1,4 +1,4 @@
-"""The plan names what can not be learned from, before hours of learning do."""
+"""The plan names what cannot be learned from, before hours of learning do."""
 
 from __future__ import annotations
 

@@ -154,7 +154,7 @@ def test_rows_without_a_file_are_inputs_that_fail(folder: Path) -> None:
         (each.error.what, each.error.where) for each in failed if isinstance(each, TableExample) and each.error
     ] == [
         ("no file 'p/gone.png'", f"{folder / 't.csv'}, t.csv row 3"),
-        ("it names no file that can be seen or heard", f"{folder / 't.csv'}, t.csv row 4"),
+        ("it names no picture, recording or video", f"{folder / 't.csv'}, t.csv row 4"),
     ]
 
 

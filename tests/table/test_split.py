@@ -49,7 +49,7 @@ def _share(table: Table, out: Split, answer: str) -> float:
 def test_every_class_gives_its_share() -> None:
     table = _table(["cat"] * 700 + ["dog"] * 280 + ["newt"] * 20)
     out = _split(table, 0.1)
-    assert out.notes == "held out 100 of 1,000 examples at random, every class in its share"
+    assert out.notes == "held out 100 of 1,000 examples at random, stratified by class"
     assert [_share(table, out, answer) for answer in ("cat", "dog", "newt")] == [0.1, 0.1, 0.1]
     assert sorted([*out.train, *out.held_out]) == list(range(1000))
     assert (np.diff(out.train) > 0).all()
@@ -108,17 +108,17 @@ def test_more_is_held_out_where_the_share_would_reach_too_few_classes() -> None:
     out = _split(table, 0.1)
     assert 0.2 < len(out.held_out) / 200 <= 0.3
     assert len({drives[i] % 10 for i in out.held_out}) >= 5
-    assert "; none of 'road " in out.notes
+    assert "; no examples of 'road " in out.notes
 
 
 @pytest.mark.parametrize(
     ("answers", "groups", "words"),
     [
-        (["a", "b"] * 20, ["anna"] * 40, "patients are on both sides, there are too few to keep each together"),
+        (["a", "b"] * 20, ["anna"] * 40, "patients are on both sides, because there are too few to keep each together"),
         (["a", "b"] * 20, ["anna"] * 20 + ["bert"] * 20, "patients are on both sides"),
         (["a"] * 20 + ["b"] * 20, ["anna"] * 20 + ["bert"] * 20, "patients are on both sides"),
-        (["a", "b"] * 20, [f"p{i}" for i in range(40)], "at random, every class in its share"),
-        (["a", "b"] * 20, [None] * 40, "at random, every class in its share"),
+        (["a", "b"] * 20, [f"p{i}" for i in range(40)], "at random, stratified by class"),
+        (["a", "b"] * 20, [None] * 40, "at random, stratified by class"),
     ],
 )
 def test_too_few_groups_fall_back_and_say_so(answers: list[str], groups: list[str | None], words: str) -> None:
@@ -135,7 +135,7 @@ def test_groups_that_share_a_row_are_one() -> None:
     out = _split(table, 0.2)
     assert not {patients[i] for i in out.train} & {patients[i] for i in out.held_out}
     assert "of 20 patients" in out.notes
-    assert out.notes.endswith("; sites are on both sides, there are too few to keep each together")
+    assert out.notes.endswith("; sites are on both sides, because there are too few to keep each together")
     sites = [f"s{i // 8}" for i in range(80)]
     out = _split(_table(["a", "b"] * 40, patient=patients, site=sites), 0.2)
     assert out.notes == "held out 2 of 10 groups that share no patients and sites: 16 of 80 examples"
@@ -146,7 +146,7 @@ def test_a_class_of_one_stays_in_training() -> None:
     table = _table(["a"] * 9 + ["rare"])
     out = _split(table, 0.3)
     assert 9 in out.train
-    assert out.notes.endswith("; none of 'rare'")
+    assert out.notes.endswith("; no examples of 'rare'")
     assert len(_split(_table(["a", "b"]), 0.5).held_out) == 0
 
 

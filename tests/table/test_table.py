@@ -24,7 +24,7 @@ def test_class_folders(tmp_path: Path) -> None:
     assert table[3] == Row("b/deep/4.dcm", {"image": tmp_path / "d/b/deep/4.dcm"}, "b", {}, "")
     assert list(table) == [table[i] for i in range(4)]
     assert table[-1] == table[3]
-    assert table.notes == ("4 pictures in class folders", "answering 'label' (2 classes)")
+    assert table.notes == ("4 pictures in class folders", "answer column: 'label' (2 classes)")
     with pytest.raises(IndexError):
         table[4]
 
@@ -36,7 +36,7 @@ def test_parts_of_class_folders(tmp_path: Path, train: str, val: str) -> None:
     assert table.parts == ("train", "val", "test")
     assert table.part("val").answers() == ["a", "a", "b", "b"]
     assert {row.part for row in table.part("val")} == {"val"}
-    assert "not read, for they are no parts: notes" in table.notes
+    assert "not read, because they are not parts: notes" in table.notes
     with pytest.raises(DataError, match=r"no part 'dev'.*Allowed: train, val, test"):
         table.part("dev")
 
@@ -80,7 +80,7 @@ def test_a_table_that_can_not_be_read_does_not_hide_another(tmp_path: Path) -> N
     data = make(make(tmp_path / "d", {"t.csv": "image,label\na/1.png,x\n", "log.csv": ""}), PICTURES)
     table = opened(data)
     assert table.answers() == ["x"]
-    assert "log.csv can not be read (the table is empty) and is not used" in table.notes
+    assert "log.csv cannot be read (the table is empty) and is not used" in table.notes
 
 
 def test_files_of_one_stem_are_one_example(tmp_path: Path) -> None:
@@ -99,7 +99,7 @@ def test_files_of_one_stem_are_one_example(tmp_path: Path) -> None:
 def test_videos_are_seen_and_heard(tmp_path: Path) -> None:
     data = make(tmp_path / "d", ["a/1.mp4", "a/2.webm", "b/3.mkv"])
     assert opened(data)[0].inputs == {"image": data / "a/1.mp4", "audio": data / "a/1.mp4"}
-    assert opened(data).notes[0] == "3 videos, both seen and heard in class folders"
+    assert opened(data).notes[0] == "3 videos with their sound in class folders"
     assert opened(data, senses=["audio"]).senses == ("audio",)
 
 
@@ -112,14 +112,14 @@ def test_what_is_no_example_is_a_problem_or_said(tmp_path: Path) -> None:
     table = opened(data)
     assert len(table) == 4
     assert set(table.problems) == {
-        RowProblem("a/notes.txt", "neither a picture nor a recording by its extension"),
-        RowProblem("loose.png", "it lies in no class folder"),
+        RowProblem("a/notes.txt", "its extension is neither a picture's nor a recording's"),
+        RowProblem("loose.png", "it is in no class folder"),
         RowProblem("b/gone.png", "no file 'b/gone.png'"),
     }
     assert "not read: README.md" in table.notes
     assert table.problems[0].to_json() == {
         "where": "a/notes.txt",
-        "what": "neither a picture nor a recording by its extension",
+        "what": "its extension is neither a picture's nor a recording's",
     }
 
 
@@ -161,7 +161,7 @@ def test_tables(tmp_path: Path, suffix: str, point_at: str) -> None:
         Row("img/2.png", {"image": data / "img/2.png"}, "no", {"patient": "p2"}, ""),
     ]
     assert "column 'image' holds 2 pictures" in table.notes
-    assert "keeping 'patient' together in splits" in table.notes
+    assert "splits keep rows with the same 'patient' together" in table.notes
     assert table.metadata_column("patient") == ["p1", "p2"]
     with pytest.raises(UsageError, match="no metadata column 'age'"):
         table.metadata_column("age")
@@ -173,7 +173,7 @@ def test_metadata_file_beats_class_folders(tmp_path: Path) -> None:
     table = opened(data)
     assert table.answers() == ["x", "y"]
     assert "reading metadata.csv" in table.notes
-    assert "the names of the folders beside it are not taken for answers" in table.notes
+    assert "the names of the folders beside it are not used as labels" in table.notes
     assert "other.csv names no pictures or recordings and is not used" in table.notes
 
 
@@ -211,7 +211,7 @@ def test_part_column(tmp_path: Path) -> None:
     table = opened(make(tmp_path / "d", {"t.csv": rows, "1.png": "x", "2.png": "x", "3.png": "x"}))
     assert [row.part for row in table] == ["train", "train", "val"]
     assert "split" not in table.metadata
-    assert "in parts: train 2, val 1" in table.notes
+    assert "parts: train 2, val 1" in table.notes
     table = opened(make(tmp_path / "d", {"t.csv": rows.replace("Training", "fold 1").replace("dev", "fold 3")}))
     assert (table.parts, table.metadata) == ((), ("split",))
 
@@ -222,7 +222,7 @@ def test_a_word_among_parts_that_is_none_is_named(tmp_path: Path) -> None:
     data = make(tmp_path / "d", {"t.csv": f"image,label,split\n{rows}"} | {f"{i}.png": "x" for i in range(5)})
     table = opened(data)
     assert [row.part for row in table] == ["train", "train", "test", "val"]
-    assert table.problems == (RowProblem("t.csv row 4", "'tets' is no part", "write train, val or test"),)
+    assert table.problems == (RowProblem("t.csv row 4", "'tets'is not a part", "write train, val or test"),)
 
 
 @pytest.mark.parametrize(
@@ -253,7 +253,7 @@ def test_paired_columns_and_rows_with_one_sense(tmp_path: Path) -> None:
     table = opened(make(tmp_path / "d", {"t.csv": rows} | dict.fromkeys(["1.png", "2.png", "1.wav", "2.wav"], "x")))
     assert table.senses == ("image", "audio")
     assert [list(row.inputs) for row in table] == [["image", "audio"], ["image"], ["audio"]]
-    assert table.problems == (RowProblem("t.csv row 5", "it names no file that can be seen or heard"),)
+    assert table.problems == (RowProblem("t.csv row 5", "it names no picture, recording or video"),)
     one = opened(tmp_path / "d", senses=["image"])
     assert [row.key for row in one] == ["1.png", "2.png"]
 
@@ -273,8 +273,8 @@ def test_rows_that_can_not_be_used_are_named(tmp_path: Path) -> None:
         RowProblem("t.csv row 8", "3 cells under 2 headings"),
         RowProblem("t.csv row 3", "no file 'gone.png'"),
         RowProblem("t.csv row 5", "no answer"),
-        RowProblem("t.csv row 6", "'https://a.b/c.png' is an address on the net", "download it first"),
-        RowProblem("t.csv row 7", "'1.wav' is of a kind that image does not read, by its extension"),
+        RowProblem("t.csv row 6", "'https://a.b/c.png' is a URL", "download it first"),
+        RowProblem("t.csv row 7", "'1.wav' has an extension that image does not read"),
     )
 
 
@@ -318,7 +318,7 @@ def test_an_unnamed_answer_is_found_by_what_it_holds(tmp_path: Path) -> None:
     data = make(tmp_path / "d", {"t.csv": "image,mood,patient_id,sex\n" + rows, "1.png": "x"})
     table = opened(data)
     assert (table.kind, table.answer_column, table.metadata) == ("label", "mood", ("patient_id", "sex"))
-    assert "answering 'mood' as label (2 classes)" in table.notes
+    assert "answer column: 'mood' as label (2 classes)" in table.notes
 
 
 @pytest.mark.parametrize(
@@ -335,7 +335,7 @@ def test_an_unnamed_answer_is_found_by_what_it_holds(tmp_path: Path) -> None:
             "image,note",
             {"answer": "note"},
             DataError,
-            r"'note' looks like no kind of answer\. Next: .*--answer label:note",
+            r"'note' fits no kind of answer\. Next: .*--answer label:note",
         ),
         ("image,label", {"senses": ["audio"]}, DataError, "no column for the sense 'audio' among 'image', 'label'"),
         ("image,label", {"senses": ["smell"]}, UsageError, "no sense 'smell'. Allowed: image, audio"),

@@ -436,7 +436,7 @@ def test_a_task_that_nobody_finished_is_named(tmp_path: Path) -> None:
     tasks.append({"id": 8, "annotations": [], "data": {"it": "a.png"}})
     table = seen(make(pictures(tmp_path / "d", "a.png"), {"t.json": json.dumps(tasks)}))
     hint = "finish it in Label Studio, or leave it out"
-    assert table.problems == (RowProblem("t.json task 8", "nobody has annotated it", hint),)
+    assert table.problems == (RowProblem("t.json task 8", "it has no annotation", hint),)
 
 
 # Geometry

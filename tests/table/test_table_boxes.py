@@ -65,7 +65,7 @@ def test_a_row_a_box_becomes_a_row_a_picture(tmp_path: Path) -> None:
     assert table.kind == "boxes"
     assert boxes(table) == {"a.png": [("cat", 1, 2, 11, 12.5), ("dog", 0, 0, 40, 30)], "b.png": []}
     assert [row.metadata for row in table] == [{"site": "north"}, {"site": "south"}]
-    assert "a row is a box: 2 in 2 pictures" in table.notes
+    assert "each row is a box: 2 in 2 pictures" in table.notes
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_boxes_without_a_label_are_objects(tmp_path: Path) -> None:
     data = pictures(make(tmp_path / "d", {"t.csv": "image,x1,y1,x2,y2\na.png,1,2,3,4\n"}), "a.png")
     table = seen(data)
     assert boxes(table) == {"a.png": [("object", 1, 2, 3, 4)]}
-    assert "every box is called 'object', for no column names what it is of" in table.notes
+    assert "every box is labelled 'object', because no column names its class" in table.notes
 
 
 def test_what_is_wrong_with_boxes_is_said(tmp_path: Path) -> None:
@@ -124,13 +124,13 @@ def test_what_is_wrong_with_boxes_is_said(tmp_path: Path) -> None:
         RowProblem("t.csv row 7", "a box without an area: left out", "correct or remove it"),
         RowProblem("t.csv row 8", "a box outside its picture of 40 x 30 px: left out", "correct or remove it"),
         RowProblem("t.csv row 9", "a box without four numbers: left out", "correct or remove it"),
-        RowProblem("t.csv row 10", "a box without a label: left out", "say what it is of"),
+        RowProblem("t.csv row 10", "a box without a label: left out", "give it a label"),
         RowProblem("t.csv row 11", "a box without four numbers: left out", "correct or remove it"),
     )
     assert {
-        "1 box with swapped corners, put right; the first: t.csv row 3",
-        "1 box cut off at the edge of their picture, beyond which they reached; the first: t.csv row 2",
-        "1 box drawn twice and taken once; the first: t.csv row 5",
+        "1 box with swapped corners, corrected; the first: t.csv row 3",
+        "1 box clipped at the edge of their picture; the first: t.csv row 2",
+        "1 box drawn twice, counted once; the first: t.csv row 5",
     } <= set(found.notes)
 
 
@@ -149,7 +149,7 @@ def test_tables_of_parts_with_boxes(tmp_path: Path) -> None:
     found = seen(pictures(data, "train/a.png", "val/a.png"))
     assert boxes(found) == {f"{part}/a.png": [("cat", 1, 1, 9, 9), ("cat", 2, 1, 9, 9)] for part in ("train", "val")}
     assert found.parts == ("train", "val")
-    assert "not used, for it differs from box to box: id" in found.notes
+    assert "not used, because it differs between the boxes of a picture: id" in found.notes
 
 
 CORNER = st.integers(0, WIDTH - 2).map(lambda n: n / 2)
@@ -210,7 +210,7 @@ def test_pascal_voc_counts_from_one_and_keeps_its_parts(tmp_path: Path) -> None:
     }
     assert [row.part for row in table] == ["train", "train", "val"]
     assert "Pascal VOC: 3 boxes in 3 pictures" in table.notes
-    assert "1 box from pixel 0 on, where Pascal VOC counts from 1: taken for 1" in table.notes
+    assert "1 box starting at pixel 0, where Pascal VOC counts from 1: read as 1" in table.notes
 
 
 def test_annotations_beside_pictures_in_parts(tmp_path: Path) -> None:
@@ -237,8 +237,8 @@ BOMB = (
 @pytest.mark.parametrize(
     ("content", "what"),
     [
-        (BOMB, "it declares a document type, which no annotation needs"),
-        (BOMB.encode("utf-16"), "it declares a document type, which no annotation needs"),
+        (BOMB, "it declares a document type, which annotations do not need"),
+        (BOMB.encode("utf-16"), "it declares a document type, which annotations do not need"),
         ("<annotation><object>", "not XML: no element found: line 1, column 20"),
         ("<kml></kml>", "not an annotation but <kml>"),
         (b"<annotation>\xe9</annotation>", "not in UTF-8: byte 0xe9 in line 1"),
@@ -288,7 +288,7 @@ def test_boxes_are_held_against_the_picture_itself(tmp_path: Path, size: tuple[i
     assert boxes(table) == {"a.jpg": [("cat", 0, 0, 40, 9)]}
     outside = "a box outside its picture of 40 x 30 px: left out"
     assert table.problems == (RowProblem("a.xml object 2", outside, "correct or remove it"),)
-    notes = "1 picture of another size than told: that of the file counts; the first: a.jpg"
+    notes = "1 picture whose size differs from the annotations: using the file; the first: a.jpg"
     assert (notes in table.notes) == all(size)
 
 
@@ -369,7 +369,7 @@ def test_pictures_of_coco_that_are_not_as_told_are_counted(tmp_path: Path) -> No
     Image.new("L", (WIDTH // 2, HEIGHT // 2)).save(data / "b.jpg")
     table = seen(data)
     assert boxes(table)["a.jpg"] == [("cat", 1, 2, 11, 7.25), ("dog", 0, 0, 30, 30, "crowd")]
-    assert "2 pictures of another size than told: that of the file counts; the first: a.jpg" in table.notes
+    assert "2 pictures whose size differs from the annotations: using the file; the first: a.jpg" in table.notes
 
 
 def test_pictures_of_coco_that_can_not_be_told_apart_are_named(tmp_path: Path) -> None:
@@ -379,10 +379,10 @@ def test_pictures_of_coco_that_can_not_be_told_apart_are_named(tmp_path: Path) -
     table = seen(pictures(data, *(f"{name}.jpg" for name in "abcde")))
     assert boxes(table) == {"e.jpg": []}
     assert [(problem.where, problem.what) for problem in table.problems] == [
-        ("t.json image 1", "its id stands for another picture too"),
-        ("t.json image 2", "its id stands for another picture too"),
-        ("t.json image 3", "it has no id that is a number or a text"),
-        ("t.json image 4", "it has no id that is a number or a text"),
+        ("t.json image 1", "another picture has the same id"),
+        ("t.json image 2", "another picture has the same id"),
+        ("t.json image 3", "its id is neither a number nor text"),
+        ("t.json image 4", "its id is neither a number nor text"),
         ("t.json annotation 1", "its image is left out"),
         ("t.json annotation 2", "its image is left out"),
     ]
@@ -391,7 +391,7 @@ def test_pictures_of_coco_that_can_not_be_told_apart_are_named(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (instances(images=[3]), r"t.json: 'images' is no list of objects. Next: see https://cocodataset"),
+        (instances(images=[3]), r"t.json: 'images' is not a list of objects. Next: see https://cocodataset"),
         (instances()[:-5], r"t.json: not JSON: .*copy or download it again"),
         ('{"images": [' * 60_000, r"t.json: not JSON: it is nested too deeply"),
     ],
@@ -432,7 +432,7 @@ def test_yolo_reads_boxes_and_outlines(tmp_path: Path, table: str) -> None:
         "images/val/c.jpg": [],
     }
     assert [row.part for row in found] == ["train", "train", "val"]
-    assert "1 picture without a text: taken for empty" in found.notes
+    assert "1 picture without a label file: read as containing no objects" in found.notes
 
 
 def test_yolo_without_a_table_and_with_faults(tmp_path: Path) -> None:
@@ -461,7 +461,7 @@ def test_texts_of_yolo_beside_their_pictures(tmp_path: Path, names: str) -> None
         "valid/d.jpg": [("cat", 0, 0, 40, 30)],
     }
     assert [row.part for row in found] == ["train", "train", "train", "val"]
-    assert "1 picture without a text: taken for empty" in found.notes
+    assert "1 picture without a label file: read as containing no objects" in found.notes
 
 
 def test_texts_of_yolo_in_one_folder(tmp_path: Path) -> None:
@@ -736,7 +736,8 @@ def test_objects_in_cells_are_boxes(tmp_path: Path, objects: Any, ending: str) -
     assert boxes(table)["a.png"] == DRAWN_TWICE
     assert boxes(table).get("b.png", []) == []
     assert (
-        f"a cell of 'objects' holds the boxes of a picture: 2 in {format_count(len(table), 'picture')}" in table.notes
+        f"each cell of 'objects' holds the boxes of a picture: 2 in {format_count(len(table), 'picture')}"
+        in table.notes
     )
 
 
@@ -757,7 +758,7 @@ def test_what_is_wrong_with_objects_is_named(tmp_path: Path) -> None:
         RowProblem("t.jsonl row 3", "'{\"category\": [1]}' holds no boxes: left out", hint),
         RowProblem("t.jsonl row 1 box 2", "a box without four numbers: left out", "correct or remove it"),
         RowProblem("t.jsonl row 1 box 3", "a box without an area: left out", "correct or remove it"),
-        RowProblem("t.jsonl row 5 box 1", "a box without a label: left out", "say what it is of"),
+        RowProblem("t.jsonl row 5 box 1", "a box without a label: left out", "give it a label"),
         RowProblem("t.jsonl row 4", "no answer"),
     )
 

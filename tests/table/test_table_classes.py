@@ -28,9 +28,7 @@ def test_a_column_for_each_class_tells_several_labels(tmp_path: Path, yes: str, 
     table = seen(folder(tmp_path / "d", rows))
     assert (table.kind, table.answer_column, table.metadata) == ("label", "label", ())
     assert table.answers() == ['["cat", "dog"]', "[]", '["old dog"]']
-    words = (
-        "one column of 0 and 1 for each of 3 classes: cat, dog, old dog; an example may have several classes or none"
-    )
+    words = "one-hot columns for 3 classes: cat, dog, old dog; an example may have several classes or none"
     assert words in table.notes
     spec = ANSWERS["label"].plan([*table.answers(), *table.answers()], "label")
     assert (spec.classes, spec.several) == (("cat", "dog", "old dog"), True)
@@ -40,7 +38,7 @@ def test_one_class_where_every_row_has_exactly_one(tmp_path: Path) -> None:
     rows = "image,MEL,NV,sex\na.jpg,1.0,0.0,f\nb.jpg,0.0,1.0,m\nc.jpg,1.0,0.0,m\n"
     table = seen(folder(tmp_path / "d", rows))
     assert (table.answers(), table.metadata) == (["MEL", "NV", "MEL"], ("sex",))
-    assert "one column of 0 and 1 for each of 2 classes: MEL, NV; each example has one class" in table.notes
+    assert "one-hot columns for 2 classes: MEL, NV; each example has one class" in table.notes
 
 
 def test_a_row_without_0_or_1_for_every_class_is_named(tmp_path: Path) -> None:
@@ -144,4 +142,4 @@ def test_a_flag_tells_the_part(tmp_path: Path, heading: str, cells: tuple[str, .
     rows = "".join(f"{name},x,{cell}\n" for name, cell in zip(PICTURES, cells, strict=True))
     table = seen(folder(tmp_path / "d", f"image,label,{heading}\n{rows}", name="t.csv"))
     assert tuple(row.part for row in table) == parts
-    assert table.problems == (RowProblem("t.csv row 5", f"{cells[3]!r} is no part", "write train, val or test"),)
+    assert table.problems == (RowProblem("t.csv row 5", f"{cells[3]!r}is not a part", "write train, val or test"),)

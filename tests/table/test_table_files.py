@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seehear.errors import DataError
-from seehear.inputs import load_split
+from seehear.inputs import gather
 from seehear.table import RowProblem
 from seehear.table import parquet as unfolding
 from seehear.table.sheets import read_sheet
@@ -31,7 +31,7 @@ def _sheet(folder: Path, content: str | bytes, name: str = "t.csv") -> tuple[dic
         ("utf-8", ()),
         ("utf-8-sig", ()),
         ("utf-16", ()),
-        ("latin-1", ("t.csv is not UTF-8; its letters are read as Windows-1252",)),
+        ("latin-1", ("t.csv is not UTF-8; reading it as Windows-1252",)),
     ],
 )
 def test_encodings(tmp_path: Path, encoding: str, notes: tuple[str, ...]) -> None:
@@ -65,8 +65,8 @@ def test_a_cell_may_hold_thousands_of_boxes(tmp_path: Path, quote: str) -> None:
 @pytest.mark.parametrize(
     ("content", "notes"),
     [
-        ("image;label\n1.png;a,b\n", ("t.csv is divided by semicolons",)),
-        ("image\tlabel\n1.png\ta,b\n", ("t.csv is divided by tabs",)),
+        ("image;label\n1.png;a,b\n", ("t.csv is delimited by semicolons",)),
+        ("image\tlabel\n1.png\ta,b\n", ("t.csv is delimited by tabs",)),
         (',image,label\n0,1.png,"a,b"\n', ("t.csv: column 1 has no heading and is not used",)),
     ],
 )
@@ -85,13 +85,16 @@ def test_dividers_and_unnamed_columns(tmp_path: Path, content: str, notes: tuple
         ("image,label\n1.png\n", "no rows that can be read; t.csv row 2: 1 cells under 2 headings"),
         ("image,label,label\n1.png,a,b\n", "t.csv: more than one column is called 'label'"),
         ("1.png,cat\n2.png,dog\n", "the first row looks like an example, not like headings: ['1.png', 'cat']"),
-        ('image,label\n1.png,"a\n2.png,b\n', 't.csv row 2: one cell swallows the rest. Next: is a quote (") opened'),
-        ('image,label\n1.png,"' + "a" * 200_000, "t.csv row 2: one cell swallows the rest"),
+        (
+            'image,label\n1.png,"a\n2.png,b\n',
+            't.csv row 2: one cell runs on to the end of the file. Next: is a quote (") opened',
+        ),
+        ('image,label\n1.png,"' + "a" * 200_000, "t.csv row 2: one cell runs on to the end of the file"),
         ("image,label\n1.png,a\0b\n", "not a text table: it holds NUL bytes"),
         (b"image,label\n\xff.png,a\0b\n", "not a text table: it holds NUL bytes"),
         (b"PK\x03\x04\x14\x00", "not a text table but an Excel workbook or a zip. Next: save it as csv"),
         (b"\x89PNG\r\n\x1a\n", "not a text table but a PNG picture"),
-        (b"\xff\xfei\x00m\x00a", "its first bytes say utf-16, the rest is not"),
+        (b"\xff\xfei\x00m\x00a", "its first bytes say utf-16, but the rest does not decode"),
         (",".join(f"c{i}" for i in range(5000)), "5,000 columns. Allowed: at most 4,096"),
     ],
 )
@@ -148,7 +151,7 @@ def test_parquet(tmp_path: Path) -> None:
 
 def test_parquet_that_can_not_be_used(tmp_path: Path) -> None:
     pq.write_table(pa.table({"image": [{"bytes": b"x", "path": "1.png"}]}), tmp_path / "t.parquet")
-    with pytest.raises(DataError, match="column 'image' holds files themselves, not paths"):
+    with pytest.raises(DataError, match="column 'image' holds the contents of files, not their paths"):
         read_sheet(tmp_path / "t.parquet", "t.parquet")
     content = (tmp_path / "t.parquet").read_bytes()
     for broken in (b"", b"PAR1", content[:-9], content[:20] + b"\xff" * 40 + content[60:]):
@@ -177,7 +180,7 @@ def test_parquet_that_unfolds_to_too_much_is_refused_before_it_does(
     usual, counting = pa.default_memory_pool(), pa.proxy_memory_pool(pa.default_memory_pool())
     pa.set_memory_pool(counting)
     try:
-        with pytest.raises(DataError, match=r"t\.parquet: it unfolds to [\d,]+ MiB or more\. Allowed: up to 16 MiB"):
+        with pytest.raises(DataError, match=r"t\.parquet: it expands to [\d,]+ MiB or more\. Allowed: up to 16 MiB"):
             read_sheet(tmp_path / "t.parquet", "t.parquet")
     finally:
         pa.set_memory_pool(usual)
@@ -262,4 +265,4 @@ def test_one_strange_name_is_one_problem(tmp_path: Path, name: str) -> None:
     table = opened(data)
     assert [row.key for row in table] == ["1.png", "2.png"]
     assert len(table.problems) == 1 and "row 3" in table.problems[0].where
-    assert len(list(load_split([data / "t.csv"], ["image"]))) == 3
+    assert len(list(gather([data / "t.csv"], ["image"]))) == 3

@@ -60,7 +60,7 @@ def test_boxes_are_learned_from_outlined_things_unless_asked_otherwise(tmp_path:
     table = seen(data, None)
     assert (table.kind, table.metadata) == ("boxes", ())
     assert "'mask' could be the answer too: choose with --answer" in table.notes
-    assert "COCO: 1 box, 1 outlined, in 2 pictures, by t.json" in table.notes
+    assert "COCO: 1 box, 1 with an outline, in 2 pictures, from t.json" in table.notes
     assert json.loads(table.answers()[0]) == [{"label": "cat", "xyxy": [4, 5, 14, 15]}]
     assert seen(data).kind == "mask"
     without = seen(instances(tmp_path / "e", parse_line(1, []), parse_line(2, None)), None)
@@ -81,8 +81,8 @@ def test_outlines_become_masks_of_their_pictures(tmp_path: Path) -> None:
     assert (first[20:, 30:] == "d").all() and (first == "d").sum() == 100
     assert (first[:, 0] == "?").all() and (first == "?").sum() == HEIGHT
     assert (second == "b").all()
-    assert "what is in no outline is of the class 'background'" in table.notes
-    assert "1 thing drawn as a crowd: the pixels in it teach nothing; the first: t.json annotation 3" in table.notes
+    assert "pixels outside every outline are of the class 'background'" in table.notes
+    assert "1 thing drawn as a crowd: its pixels are ignored in training; the first: t.json annotation 3" in table.notes
 
 
 def test_what_is_wrong_with_outlines_is_named(tmp_path: Path) -> None:
@@ -108,7 +108,7 @@ def test_what_is_wrong_with_outlines_is_named(tmp_path: Path) -> None:
     assert [(problem.where.rpartition(" ")[2], problem.what, problem.hint) for problem in table.problems] == [
         ("13", "no category has the id 8", ""),
         ("15", "no image has the id 7", ""),
-        ("4", "an outline with fewer than three corners: the pixels in its box teach nothing", left),
+        ("4", "an outline with fewer than three corners: the pixels in its box are ignored in training", left),
         ("5", "an outline outside its picture of 40 x 30 px: left out", left),
         ("6", "run lengths of 9 x 9 px in a picture of 40 x 30 px: left out", left),
         ("7", "run lengths that do not add up to 40 x 30 px: left out", left),
@@ -117,12 +117,12 @@ def test_what_is_wrong_with_outlines_is_named(tmp_path: Path) -> None:
         ("10", "an outline with fewer than three corners: left out", left),
         ("11", "an outline that is neither polygons nor run lengths but 'none': left out", left),
         ("12", "neither an outline nor a box: left out", left),
-        ("14", "an outline without a label: left out", "say what it is of"),
+        ("14", "an outline without a label: left out", "give it a label"),
     ]
     assert {
-        "1 thing with pieces of fewer than three corners, left out; the first: t.json annotation 1",
-        "1 thing cut off at the edge of their picture, beyond which they reached; the first: t.json annotation 2",
-        "1 thing without an outline, but with a box: the pixels in it teach nothing; the first: t.json annotation 3",
+        "1 thing with parts of fewer than three corners, left out; the first: t.json annotation 1",
+        "1 thing clipped at the edge of their picture; the first: t.json annotation 2",
+        "1 thing with a box but no outline: the pixels in it are ignored in training; the first: t.json annotation 3",
     } <= set(table.notes)
     assert (first[0:2, 20:22] == "?").all() and (first == "?").sum() == 4, "of 3, 1 lies on top"
 
@@ -149,7 +149,7 @@ def test_a_class_of_what_is_in_no_outline_may_be_in_the_file(tmp_path: Path) -> 
     data = instances(tmp_path / "d", parse_line(1, [SQUARE]), categories=[*CLASSES, {"id": 0, "name": "_Background_"}])
     table = seen(data)
     assert ANSWERS["mask"].plan(table.answers(), "mask").classes == ("_Background_", "cat")
-    assert "what is in no outline is of the class '_Background_'" in table.notes
+    assert "pixels outside every outline are of the class '_Background_'" in table.notes
 
 
 def test_outlines_of_a_picture_of_another_size_are_never_drawn(tmp_path: Path) -> None:
@@ -158,7 +158,7 @@ def test_outlines_of_a_picture_of_another_size_are_never_drawn(tmp_path: Path) -
     huge = parse_line(2, [[0, 0, 9_999, 0, 9_999, 9_999]], image_id=2)
     table = seen(instances(tmp_path / "d", parse_line(1, [SQUARE]), huge, images=told))
     assert [row.key for row in table] == ["1.png"]
-    what = "its outlines can not be drawn: its size is not known, or not the one that they were drawn on"
+    what = "its outlines cannot be drawn: its size is not known, or not the one that they were drawn on"
     assert [(problem.where, problem.what) for problem in table.problems] == [("2.png", what)]
 
 

@@ -148,7 +148,7 @@ def test_a_folder_of_shards_in_parts(tmp_path: Path) -> None:
 
 
 def test_a_shard_that_leads_out_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="leads out of the archive"):
+    with pytest.raises(DataError, match="leads outside the archive"):
         seen(shard(tmp_path / "d/a-0.tar", {"../0.jpg": "x", "../0.cls": "cat"}).parent)
 
 
@@ -161,7 +161,7 @@ def test_what_files_say_of_themselves_keeps_them_together(tmp_path: Path) -> Non
     )
     table = opened(data)
     assert table.metadata_column("patient") == ["ann", "bob", "ann", ""]
-    assert "3 files say which patient they show: keeping 'patient' together in splits" in table.notes
+    assert "3 files name their patient: splits keep the same 'patient' together" in table.notes
 
 
 def test_a_column_of_patients_goes_before_the_files(tmp_path: Path) -> None:
@@ -193,4 +193,4 @@ def test_the_patient_of_a_dicom_file_is_a_code(tmp_path: Path) -> None:
 def test_lesions_stay_together(tmp_path: Path) -> None:
     files = {"t.csv": "image,dx,lesion_id\n1.png,nv,l1\n2.png,mel,l1\n3.png,nv,l2\n4.png,mel,l2\n"}
     table = opened(make(make(tmp_path / "d", files), [f"{i}.png" for i in range(1, 5)]), answer="label:dx")
-    assert "keeping 'lesion_id' together in splits" in table.notes
+    assert "splits keep rows with the same 'lesion_id' together" in table.notes

@@ -54,7 +54,7 @@ def test_label_tracks_of_audacity(tmp_path: Path) -> None:
         "Audacity labels: 9 labels of 2 recordings; each label is an example",
         "its labels repeat: they are classes; --answer text:label reads them the other way",
         "left out 1 stretch without a label",
-        "an example is the stretch of its file from 'start_s' to 'end_s'",
+        "each row is a segment of its file, from 'start_s' to 'end_s'",
     } <= set(table.notes)
 
 
@@ -126,7 +126,7 @@ def test_a_text_grid_in_its_short_form(tmp_path: Path, encoding: str, name: str)
     data = make(tmp_path / "d", {"a.wav": "x", name: SHORT_GRID.replace("no", "nö").encode(encoding)})
     table = heard(data)
     assert told(table) == [("a.wav [0.50 s to 1.25 s]", 'say "yes" 12 or 3.5'), ("a.wav [1.25 s to 4.00 s]", "nö")]
-    assert f"{name}: the tier 'tones' marks points, not stretches, and is not read" in table.notes
+    assert f"{name}: the tier 'tones' holds points, not intervals, and is not read" in table.notes
     assert "left out 1 stretch without a label" in table.notes
 
 
@@ -277,7 +277,7 @@ def test_annotations_of_elan(tmp_path: Path) -> None:
     ]
     hint = "write both in seconds, such as 12.5"
     assert table.problems == (RowProblem("a.eaf annotation a2", "the times of 'when?' are not numbers", hint),)
-    assert "a.eaf: the tier 'letters' divides annotations without giving times, and is not read" in table.notes
+    assert "a.eaf: the tier 'letters' subdivides annotations without times, and is not read" in table.notes
     assert told(heard(data, answer="text:french")) == [("a.mp4 [0.50 s to 1.75 s]", "bonjour")]
 
 
@@ -308,7 +308,7 @@ def test_the_first_format_of_a_recording_wins(tmp_path: Path) -> None:
     files = {"a.wav": "x", "a.TextGrid": long_grid(WORDS), "a.txt": HORNS, "b.wav": "x", "b.txt": HORNS, "c.wav": "x"}
     table = heard(make(tmp_path / "d", files))
     assert table.answers() == ["one", "two", "one", "two", "horn", "siren", "horn", "siren"]
-    assert "not used, because labels of another format lie beside them: a.txt" in table.notes
+    assert "not used, because another label format takes precedence: a.txt" in table.notes
     assert RowProblem("c.wav", "no labels beside it", "put its label file beside it") in table.problems
 
 
@@ -366,7 +366,7 @@ def test_urbansound8k(tmp_path: Path) -> None:
             ({"audio": data / "audio/fold10/200-2-0-0.wav"}, "street_music", {"recording": "200", "fold": "10"}),
         ]
         assert [problem.what for problem in table.problems] == ["no file 'audio/fold1/100-3-0-1.wav'"]
-        assert "keeping 'recording' together in splits" in table.notes
+        assert "splits keep rows with the same 'recording' together" in table.notes
 
 
 def test_esc_50(tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ def test_rows_may_be_stretches_of_recordings(tmp_path: Path) -> None:
         Row("b.wav", {"audio": data / "b.wav"}, "x", {"recording": "b.wav"}, ""),
     ]
     assert table.take([1])[0] == table[1]
-    assert "an example is the stretch of its file from 'start' to 'end'" in table.notes
+    assert "each row is a segment of its file, from 'start' to 'end'" in table.notes
     assert str(table[1].inputs["audio"]) == f"{data / 'a.wav'} [1.50 s to 3.00 s]"
 
 
@@ -90,12 +90,12 @@ def test_bad_stretches_are_named(tmp_path: Path) -> None:
         RowProblem("t.csv row 3", "start '2' and end '1': it ends at 1 s, not after 2 s"),
         RowProblem("t.csv row 4", "start '1' and end '1': it ends at 1 s, not after 1 s"),
         RowProblem("t.csv row 5", "start '-1' and end '2': it starts before the recording"),
-        RowProblem("t.csv row 6", "start 'one' and end '2' are no stretch", seconds),
-        RowProblem("t.csv row 7", "start 'nan' and end '2' are no stretch", seconds),
-        RowProblem("t.csv row 8", "start '0' and end 'inf' are no stretch", seconds),
-        RowProblem("t.csv row 9", "start '1' and end '' are no stretch", seconds),
-        RowProblem("t.csv row 10", "start '' and end '2' are no stretch", seconds),
-        RowProblem("t.csv row 11", "start '00:01' and end '00:02' are no stretch", seconds),
+        RowProblem("t.csv row 6", "start 'one' and end '2' are not a start and an end", seconds),
+        RowProblem("t.csv row 7", "start 'nan' and end '2' are not a start and an end", seconds),
+        RowProblem("t.csv row 8", "start '0' and end 'inf' are not a start and an end", seconds),
+        RowProblem("t.csv row 9", "start '1' and end '' are not a start and an end", seconds),
+        RowProblem("t.csv row 10", "start '' and end '2' are not a start and an end", seconds),
+        RowProblem("t.csv row 11", "start '00:01' and end '00:02' are not a start and an end", seconds),
     )
     asked = [next(iter(example.values())) for example in load_split([data / "t.csv"], ["audio"])]  # type: ignore[union-attr]
     assert len(asked) == len(spans) and all(isinstance(each, Excerpt) for each in asked)
@@ -166,7 +166,7 @@ def test_kaldi_with_segments(tmp_path: Path) -> None:
         for start, end, notes in [(0.5, 2.25, "good morning"), (2.25, 4, "how are you")]
     ]
     assert table.problems == (
-        RowProblem("text row 7", "'ann-1' stands in row 1 too"),
+        RowProblem("text row 7", "'ann-1' is in row 1 too"),
         RowProblem("segments row 5", "3 words, not 4: utterance, recording, start and end in seconds"),
         RowProblem(
             "wav.scp row 2",
@@ -200,7 +200,7 @@ def test_kaldi_of_whole_recordings_in_parts_named_from_where_the_recipe_runs(tmp
         (tmp_path / "d/wav/dev.wav", "val"),
         (tmp_path / "d/wav/train_clean.wav", "train"),
     ]
-    assert "not read, for they are no parts: lang" in table.notes
+    assert "not read, because they are not parts: lang" in table.notes
 
 
 CLIPS = {"clips/a.mp3": "x", "clips/b.mp3": "x", "clips/c.mp3": "x"}
@@ -236,7 +236,7 @@ def test_ljspeech(tmp_path: Path, point_at: str) -> None:
     assert told(table) == [("wavs/LJ1.wav", 'Born "in, fourteen', ""), ("wavs/LJ3.wav", "mister", "")]
     assert table.problems == (
         RowProblem("metadata.csv row 2", "4 fields between |, not 3"),
-        RowProblem("wavs/LJ5.wav", "no line of metadata.csv tells what is said in it"),
+        RowProblem("wavs/LJ5.wav", "metadata.csv has no line for it"),
         RowProblem("metadata.csv row 5", "no file 'wavs/LJ4.wav'"),
     )
     make(data, {"metadata.csv": "LJ1|Born\nLJ3|Mister\nLJ5|Last\n"})
@@ -287,19 +287,19 @@ def test_recordings_beside_their_texts(tmp_path: Path) -> None:
     table = heard(make(tmp_path / "d", BESIDE))
     assert told(table) == [("a.wav", "good morning", ""), ("deep/b.flac", "größer", "")]
     assert table.problems == (
-        RowProblem("alone.wav", "no text beside it", "put alone.txt or alone.vtt beside it"),
+        RowProblem("alone.wav", "no transcript beside it", "put alone.txt or alone.vtt beside it"),
         RowProblem("bad.txt", "not in UTF-8: byte 0xf6 in line 1", "save it again, in UTF-8"),
         RowProblem("empty.txt", "it is empty"),
         RowProblem("readme.txt", "no recording of this name beside it"),
     )
-    assert {"not read: notes.pdf", "2 recordings with their words"} <= set(table.notes)
+    assert {"not read: notes.pdf", "2 recordings with transcripts"} <= set(table.notes)
 
 
 def test_recordings_beside_their_texts_in_parts(tmp_path: Path) -> None:
     files = [f"{part}/a.{extension}" for part in ("train", "test") for extension in ("mp4", "wav", "txt")]
     data = make(tmp_path / "d", [*files, "loose.wav", "old/a.wav"])
     table = heard(data)
-    assert "not read, for they are no parts: old, loose.wav" in table.notes
+    assert "not read, because they are not parts: old, loose.wav" in table.notes
     assert [(row.inputs, row.part) for row in table] == [
         ({"image": data / part / "a.mp4", "audio": data / part / "a.wav"}, part) for part in ("test", "train")
     ]
@@ -324,7 +324,7 @@ def test_librispeech(tmp_path: Path) -> None:
     assert table.problems == (
         RowProblem(f"{where}.trans.txt line 2", "no recording '84-121-0001' beside it"),
         RowProblem(f"{where}.trans.txt line 3", "no words for '84-121-0003'"),
-        RowProblem(f"{where}-0002.flac", "no text beside it", "put 84-121-0002.txt or 84-121-0002.vtt beside it"),
+        RowProblem(f"{where}-0002.flac", "no transcript beside it", "put 84-121-0002.txt or 84-121-0002.vtt beside it"),
     )
 
 
@@ -376,9 +376,9 @@ def test_subtitles_cut_a_recording_into_utterances(tmp_path: Path) -> None:
         RowProblem("talk.vtt line 26", "no time stands above 'no time'", shape),
     )
     assert {
-        "2 recordings with their words, 3 cues of subtitles",
+        "2 recordings with transcripts, 3 cues of subtitles",
         "left out 2 cues without words, such as [music]",
-        "not used, for subtitles lie beside them: talk.srt, talk.txt",
+        "not used, because subtitles take precedence: talk.srt, talk.txt",
     } <= set(table.notes)
 
 
@@ -390,13 +390,13 @@ def test_subtitles_that_name_their_language(tmp_path: Path) -> None:
     table = heard(make(tmp_path / "d", files))
     assert [row.key.partition(" ")[0] for row in table] == ["a.mp4", "b.mp4", "d.mp4", "f.en.mp4"]
     assert set(table.answers()) == {"good morning"}
-    several = "its words lie beside it in 2 languages: c.de.srt, c.en.srt"
+    several = "transcripts in 2 languages lie beside it: c.de.srt, c.en.srt"
     assert table.problems == (
         RowProblem("c.mp4", several, "keep one of them beside it"),
         RowProblem("e.2nd draft.srt", "no recording of this name beside it"),
-        RowProblem("e.mp4", "no text beside it", "put e.txt or e.vtt beside it"),
+        RowProblem("e.mp4", "no transcript beside it", "put e.txt or e.vtt beside it"),
     )
-    assert "not used, for subtitles lie beside them: d.en.srt" in table.notes
+    assert "not used, because subtitles take precedence: d.en.srt" in table.notes
 
 
 @pytest.mark.parametrize(
@@ -479,7 +479,7 @@ def test_what_helps_to_learn_the_answer_is_a_column_of_its_own(tmp_path: Path) -
     assert (table.answers(), table.metadata) == (["x", "y", "x"], ("speaker",))
     assert [row.auxiliary for row in table] == ["Ba", None, "Ke"]
     assert table.take([2, 0]).auxiliary() == ["Ke", "Ba"]
-    assert "'Heard as' beside it may help to learn it; it is never asked for" in table.notes
+    assert "'Heard as' is an auxiliary column: it helps training and is not needed for prediction" in table.notes
 
 
 def test_without_such_a_column_or_where_it_is_the_answer_nothing_helps(tmp_path: Path) -> None:

@@ -118,7 +118,7 @@ def test_one_count_of_classes(tmp_path: Path) -> None:
     (data / "c/gone.png").symlink_to(data / "nothing")
     assert [notes for notes in opened(data).notes if "class" in notes] == [
         "3 pictures in class folders",
-        "answering 'label' (2 classes)",
+        "answer column: 'label' (2 classes)",
     ]
 
 

@@ -69,7 +69,7 @@ def test_key_points_that_are_told_leave_the_box(tmp_path: Path, count: int, dims
     data = _data(tmp_path / "d", lines, f"kpt_shape: [{count}, {dims}]\n")
     _check_boxes(data, lines)
     noun = "key point" if count == 1 else "key points"
-    assert f"{count} {noun} behind each box: not used" in seen(data).notes
+    assert f"{count} {noun} after each box: not used" in seen(data).notes
 
 
 @pytest.mark.parametrize("count", [2, 4, 5, 17])

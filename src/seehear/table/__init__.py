@@ -1,4 +1,4 @@
-"""The table of examples: one row each, read from the layouts people have, and split without leaking."""
+"""The table of examples: one row for each, read from the usual dataset layouts, and split without leakage."""
 
 from seehear.table.column_roles import KindLike
 from seehear.table.duplicates import describe_part_overlap, find_overlap

@@ -1,4 +1,4 @@
-"""Where in its file each example starts and ends, for tables that cut recordings."""
+"""Values that cells of text hold: numbers, and where in its recording an example starts and ends."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 
 
 def parse_numbers(cells: pa.ChunkedArray) -> NDArray[np.float64]:
-    """(rows,) the number in each cell; nan where it holds none."""
+    """(rows,) the number in each cell; nan where there is none."""
     try:
         found = pc.cast(cells, pa.float64())
     except pa.ArrowInvalid:  # not all of them are
@@ -24,7 +24,7 @@ def parse_numbers(cells: pa.ChunkedArray) -> NDArray[np.float64]:
 
 
 def parse_spans(cells: pa.Table, columns: SpanColumns) -> NDArray[np.float64]:
-    """(rows, 2) start and end in seconds; nan where a cell holds no number, and both where the file is whole."""
+    """(rows, 2) start and end in seconds; nan where a cell holds no number, both nan where the row is a whole file."""
     start, end = parse_numbers(cells[columns.start]), parse_numbers(cells[columns.end])
     if columns.lasts:
         end = start + end
@@ -32,9 +32,9 @@ def parse_spans(cells: pa.Table, columns: SpanColumns) -> NDArray[np.float64]:
 
 
 def has_span(cells: pa.Table, columns: SpanColumns) -> NDArray[np.bool_]:
-    """(rows,) whether a row says that it is a stretch. A duration without a start is that of the whole file."""
-    told = pc.is_valid(cells[columns.start])
+    """(rows,) whether a row is a segment of its file. A duration without a start is the length of a whole file."""
+    given = pc.is_valid(cells[columns.start])
     if not columns.lasts:
-        told = pc.or_(told, pc.is_valid(cells[columns.end]))
-    rows: NDArray[np.bool_] = told.to_numpy()
+        given = pc.or_(given, pc.is_valid(cells[columns.end]))
+    rows: NDArray[np.bool_] = given.to_numpy()
     return rows

@@ -1,4 +1,4 @@
-"""What each column is for: which hold files for a sense, which one the answer, and which describe the example."""
+"""What each column is for: files for a sense, the answer, the part, or metadata."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from seehear.table import media, parts
 from seehear.table.groups import is_bare_group, is_group
 from seehear.table.rows import no_answers
 
-_SAMPLE = 1000  # cells looked at to tell what a column holds
+_SAMPLE = 1000  # cells inspected to infer what a column holds
 
 # Headings that name a medium, after the endings of _ENDING are taken off: image_path, "Audio file", wav_filename.
 _MEDIUM = {
@@ -35,7 +35,7 @@ _DESCRIBES = (
 
 
 class KindLike(Protocol):
-    """What the table needs to know of a kind of answer."""
+    """What the table needs to know about a kind of answer."""
 
     @property
     def name(self) -> str: ...
@@ -61,8 +61,12 @@ class KindLike(Protocol):
 
 
 class SenseLike(Protocol):
-    """What the table needs to know of a sense: the media it reads, why it can not be used here ("" if it can), and
-    what a file says of itself beside what it shows."""
+    """What the table needs to know about a sense.
+
+    media      the media it reads
+    missing_dependency  why it cannot be used here, "" if it can
+    read_metadata  metadata in a file, such as the patient of a DICOM file
+    """
 
     @property
     def name(self) -> str: ...
@@ -81,10 +85,14 @@ class SenseLike(Protocol):
 
 @dataclass(frozen=True)
 class ColumnRoles:
-    """senses: by sense, the columns that may hold its file with their media; the first that does wins.
+    """The role of each column.
 
-    span: the columns that say which stretch of a recording a row is.
-    aid: the column that helps to learn the answer and is never asked for.
+    senses    by sense, the columns that may hold its file, with their media; the first filled cell counts
+    part      the column of train, val or test
+    span      the columns of start and end in a recording
+    in_files  whether the cells of the answer are paths of files
+    auxiliary  an auxiliary column, which helps to learn the answer and is not needed for prediction
+    notes     sentences for the person who made the table
     """
 
     senses: dict[str, dict[str, str]]
@@ -109,10 +117,10 @@ def find_image_column(cells: pa.Table) -> str | None:
 
 
 def list_undecided(cells: pa.Table, kinds: Sequence[KindLike]) -> list[str]:
-    """The headings of which any could be the answer, for all that they say; none where one means a kind of answer."""
+    """The headings that could be the answer; none if one of them names a kind of answer."""
     columns = _sense_columns(cells)
-    others = _others(cells, columns, _part_column(cells), _spans(cells, columns))
-    return [] if any(_named(others, kind) for kind in kinds) else _unexplained(others)
+    others = _remaining_columns(cells, columns, _part_column(cells), _find_span(cells, columns))
+    return [] if any(_headings_of_kind(others, kind) for kind in kinds) else _possible_answers(others)
 
 
 def infer_roles(
@@ -124,38 +132,39 @@ def infer_roles(
     answer: str | None = None,
     lazy_answers: Sequence[str] = (),
 ) -> ColumnRoles:
-    """The roles of a table's columns. `answer` is a heading, a kind, or kind:heading; `senses` are those to use.
+    """Infer the roles of a table's columns.
 
-    By default these are all that the kind of answer can be told by. `lazy_answers` are headings of answers that
-    are made when one is chosen.
+    answer        a heading, a kind, or kind:heading; by default inferred
+    senses        the senses to use; by default as many as the kind of answer supports
+    lazy_answers  headings of answers that are built only if chosen
 
-    Raises UsageError for a wish that the table can not fulfil, DataError where no role can be told.
+    Raises UsageError for a request that the table cannot fulfil, DataError if a role cannot be inferred.
     """
     for name in (name for name in lazy_answers if name not in cells.column_names):
         cells = cells.append_column(name, pa.nulls(len(cells), pa.large_string()))
     columns = _sense_columns(cells)
-    found = {sense.name: _read_by(sense, columns, cells) for sense in senses_known}
+    found = {sense.name: _columns_read_by(sense, columns, cells) for sense in senses_known}
     offered = {sense: headings for sense, headings in found.items() if headings}
     part = _part_column(cells)
-    span = _spans(cells, columns)
-    others = _others(cells, columns, part, span)
-    kind, heading, notes = _answer(cells, others, kinds, answer)
+    span = _find_span(cells, columns)
+    others = _remaining_columns(cells, columns, part, span)
+    kind, heading, notes = _find_answer(cells, others, kinds, answer)
     auxiliary = _auxiliary_column(others, kinds, kind, heading)
     metadata = tuple(name for name in others if name not in (heading, auxiliary, *lazy_answers))
     in_files = any(each.in_files(sample_cells(cells, heading)) for each in kinds if heading and each.name == kind)
     if senses is not None:
-        used = _wanted(offered, senses, senses_known, cells)
+        used = _select_wanted(offered, senses, senses_known, cells)
     else:
-        told_by = next((each.senses for each in kinds if each.name == kind), ())
-        used, unused = _usual(offered, told_by, senses_known, cells)
+        sense_sets = next((each.senses for each in kinds if each.name == kind), ())
+        used, unused = _select_default(offered, sense_sets, senses_known, cells)
         notes = [*unused, *notes]
     return ColumnRoles(used, kind, heading, part, metadata, span, tuple(notes), in_files, auxiliary)
 
 
 def _sense_columns(cells: pa.Table) -> dict[str, str]:
-    """The columns that hold files, with their media; `picture` of an own column before `video` before plain files."""
+    """The columns of files, with their media. Columns named for pictures or recordings go before videos."""
     looks = {name: media.are_mostly_files(sample_cells(cells, name)) for name in cells.column_names}
-    named = {name: medium for name in looks if (medium := _medium_named(name))}
+    named = {name: medium for name in looks if (medium := _medium_from_heading(name))}
     columns = {name: medium for name, medium in named.items() if looks[name]}
     columns = columns or {name: medium for name, medium in named.items() if name.lower() in ("image", "audio", "video")}
     if not columns:
@@ -164,41 +173,43 @@ def _sense_columns(cells: pa.Table) -> dict[str, str]:
     return dict(sorted(columns.items(), key=lambda item: item[1] == "video"))
 
 
-def _spans(cells: pa.Table, columns: dict[str, str]) -> SpanColumns | None:
-    """Pictures have no stretches."""
+def _find_span(cells: pa.Table, columns: dict[str, str]) -> SpanColumns | None:
+    """Columns of start and end, unless all files are pictures."""
     return span_columns(cells.column_names) if set(columns.values()) - {"picture"} else None
 
 
-def _others(cells: pa.Table, columns: dict[str, str], part: str | None, span: SpanColumns | None) -> list[str]:
-    """The headings that are neither for files, nor for parts, nor for stretches."""
+def _remaining_columns(
+    cells: pa.Table, columns: dict[str, str], part: str | None, span: SpanColumns | None
+) -> list[str]:
+    """The headings that are not for files, parts or spans."""
     taken = {*columns, part, *([span.start, span.end] if span else [])}
     return [name for name in cells.column_names if name not in taken]
 
 
-def _unexplained(others: Sequence[str]) -> list[str]:
+def _possible_answers(others: Sequence[str]) -> list[str]:
     return [name for name in others if not is_group(name) and normalise_heading(name) not in _DESCRIBES]
 
 
-def _medium_named(heading: str) -> str:
+def _medium_from_heading(heading: str) -> str:
     words = {normalise_heading(heading), _ENDING.sub("", normalise_heading(heading))}
     return next((medium for medium, names in _MEDIUM.items() if words & set(names)), "")
 
 
 def normalise_heading(heading: str) -> str:
-    """A heading in small letters and digits with _ between: "Image ID" -> image_id."""
+    """Lower-case letters and digits, joined by _: "Image ID" -> image_id."""
     return re.sub(r"[^a-z0-9]+", "_", heading.lower()).strip("_")
 
 
 def sample_cells(cells: pa.Table, name: str) -> list[str]:
-    """Up to a thousand of a column's filled cells, evenly spread."""
+    """Up to 1,000 of a column's filled cells, evenly spaced."""
     filled = cells[name].drop_null()
     places = np.unique(np.linspace(0, len(filled) - 1, min(_SAMPLE, len(filled))).astype(np.int64))
     sample: list[str] = filled.take(places).to_pylist()
     return sample
 
 
-def _read_by(sense: SenseLike, columns: dict[str, str], cells: pa.Table) -> dict[str, str]:
-    """The columns, with their media, in which a sense finds something to read."""
+def _columns_read_by(sense: SenseLike, columns: dict[str, str], cells: pa.Table) -> dict[str, str]:
+    """The columns, with their media, that hold files a sense can read."""
 
     def reads(heading: str, medium: str) -> bool:
         return (
@@ -210,7 +221,7 @@ def _read_by(sense: SenseLike, columns: dict[str, str], cells: pa.Table) -> dict
     return {heading: medium for heading, medium in columns.items() if reads(heading, medium)}
 
 
-def _wanted(
+def _select_wanted(
     offered: dict[str, dict[str, str]], senses: Sequence[str], known: Sequence[SenseLike], cells: pa.Table
 ) -> dict[str, dict[str, str]]:
     lacking = {sense.name: sense.missing_dependency for sense in known}
@@ -220,29 +231,29 @@ def _wanted(
         if sense not in lacking:
             raise UsageError(f"no sense {sense!r}", allowed=", ".join(lacking))
         if sense not in offered:
-            raise DataError(f"no column for the sense {sense!r} among {_listed(cells.column_names)}")
+            raise DataError(f"no column for the sense {sense!r} among {_list_names(cells.column_names)}")
         if lacking[sense]:
             raise UsageError(lacking[sense])
     return {sense: headings for sense, headings in offered.items() if sense in senses}
 
 
-def _usual(
+def _select_default(
     offered: dict[str, dict[str, str]],
-    told_by: Sequence[frozenset[str]],
+    sense_sets: Sequence[frozenset[str]],
     known: Sequence[SenseLike],
     cells: pa.Table,
 ) -> tuple[dict[str, dict[str, str]], list[str]]:
-    """(the senses to use where nobody says, what to say about those left out): the most that tell the kind of answer.
+    """(the senses to use by default, notes on those left out): the largest set that the kind of answer supports.
 
-    All of them where that would pass over a column: then it is for the plan to refuse what no kind is told by.
+    If that would leave a column of files unused, all senses are returned and planning reports the unsupported set.
     """
     if not offered:
         hint = "call the column with the files image, audio or video"
-        raise DataError(f"no column names pictures or recordings: {_listed(cells.column_names)}", hint=hint)
+        raise DataError(f"no column names pictures or recordings: {_list_names(cells.column_names)}", hint=hint)
     lacking = {sense.name: sense.missing_dependency for sense in known if sense.missing_dependency}
-    wished = _most(told_by, set(offered))
+    wished = _largest_known(sense_sets, set(offered))
     usable = {sense: headings for sense, headings in offered.items() if sense not in lacking} or offered
-    chosen = _most(told_by, set(usable))
+    chosen = _largest_known(sense_sets, set(usable))
     columns = {heading for headings in usable.values() for heading in headings}
     if columns != {heading for sense in chosen for heading in usable[sense]}:
         return usable, []
@@ -250,12 +261,12 @@ def _usual(
     return {sense: headings for sense, headings in usable.items() if sense in chosen}, notes
 
 
-def _most(told_by: Sequence[frozenset[str]], senses: set[str]) -> frozenset[str]:
-    return max((each for each in told_by if each <= senses), key=len, default=frozenset())
+def _largest_known(sense_sets: Sequence[frozenset[str]], senses: set[str]) -> frozenset[str]:
+    return max((each for each in sense_sets if each <= senses), key=len, default=frozenset())
 
 
 def _part_column(cells: pa.Table) -> str | None:
-    """The first column so called in which some cell is a part: what else stands in it is a mistake."""
+    """The first column with such a heading that holds the name of a part at least once."""
     for name in cells.column_names:
         word = normalise_heading(name)
         if parts.is_part_heading(word) and any(
@@ -265,36 +276,36 @@ def _part_column(cells: pa.Table) -> str | None:
     return None
 
 
-def _answer(
+def _find_answer(
     cells: pa.Table, others: Sequence[str], kinds: Sequence[KindLike], wish: str | None
 ) -> tuple[str | None, str | None, list[str]]:
-    """(kind, heading, what to say); (None, None, []) for a table without answers."""
+    """(kind, heading, notes); (None, None, []) for a table without answers."""
     if wish is not None:
-        return *_asked(cells, others, kinds, wish), []
-    unknown = _unexplained(others)
-    named = [(kind, heading) for kind in kinds for heading in _named(others, kind)]
+        return *_parse_wish(cells, others, kinds, wish), []
+    unknown = _possible_answers(others)
+    named = [(kind, heading) for kind in kinds for heading in _headings_of_kind(others, kind)]
     named = named or [
         (kind, heading) for kind in kinds for heading in unknown if kind.means(heading) and _fits(cells, heading, kind)
     ]
     if named:
         kind, heading = named[0]
         rest = list(dict.fromkeys(other for _, other in named[1:] if other != heading))
-        notes = [f"{_listed(rest)} could be the answer too: choose with --answer"] if rest else []
+        notes = [f"{_list_names(rest)} could be the answer too: choose with --answer"] if rest else []
         return kind.name, heading, notes
-    if not unknown and len(others) == 1 and is_bare_group(others[0]) and _words_alone(cells, others[0]):
-        unknown = list(others)  # image,animal: what else could be learned?
-    fits = {name: _fitting(cells, name, kinds) for name in unknown}
+    if not unknown and len(others) == 1 and is_bare_group(others[0]) and _has_no_digits(cells, others[0]):
+        unknown = list(others)  # image,animal: nothing else could be the answer
+    fits = {name: _first_fitting(cells, name, kinds) for name in unknown}
     fitting = [(fit.name, name) for name, fit in fits.items() if fit is not None]
     if len(fitting) == 1:
         return *fitting[0], []
     if unknown and kinds and not is_group(unknown[0]):
         hint = f"say it with --answer {unknown[0]!r}, or call it {kinds[0].columns[0]!r}"
-        raise DataError(f"which column is the answer? Perhaps {_listed(unknown)}", hint=hint)
+        raise DataError(f"which column is the answer? Perhaps {_list_names(unknown)}", hint=hint)
     return None, None, []
 
 
-def _words_alone(cells: pa.Table, name: str) -> bool:
-    """Whether no digit stands in a column, as in names of patients: p01."""
+def _has_no_digits(cells: pa.Table, name: str) -> bool:
+    """Whether a column holds no digit, as identifiers such as p01 do."""
     return not any(map(str.isdigit, "".join(sample_cells(cells, name))))
 
 
@@ -302,58 +313,60 @@ def _auxiliary_column(
     others: Sequence[str], kinds: Sequence[KindLike], kind: str | None, answer: str | None
 ) -> str | None:
     """The first column that helps to learn the answer; none where the answer is such a column itself."""
-    found = [heading for each in kinds if each.name == kind for heading in _headed(others, each.auxiliary_columns)]
+    found = [
+        heading for each in kinds if each.name == kind for heading in _headings_among(others, each.auxiliary_columns)
+    ]
     return None if answer in found else next(iter(found), None)
 
 
-def _asked(cells: pa.Table, others: Sequence[str], kinds: Sequence[KindLike], wish: str) -> tuple[str, str]:
-    """(kind, heading) of a wish that is a heading, kind:heading or a kind, understood in this order."""
+def _parse_wish(cells: pa.Table, others: Sequence[str], kinds: Sequence[KindLike], wish: str) -> tuple[str, str]:
+    """(kind, heading) for a heading, kind:heading or kind, tried in this order."""
     if not others:
         raise no_answers()
     by_name = {kind.name: kind for kind in kinds}
     prefix, _, rest = wish.partition(":")
-    if heading := _heading(others, wish):
-        return _kind_of(cells, heading, kinds), heading
-    if prefix in by_name and (heading := _heading(others, rest)):
+    if heading := _match_heading(others, wish):
+        return _infer_kind(cells, heading, kinds), heading
+    if prefix in by_name and (heading := _match_heading(others, rest)):
         return prefix, heading
-    if wish in by_name and (heading := _heading_for(cells, others, by_name[wish])):
+    if wish in by_name and (heading := _find_heading(cells, others, by_name[wish])):
         return wish, heading
-    allowed = f"a column ({_listed(others)}), a kind ({', '.join(by_name)}), or kind:column"
+    allowed = f"a column ({_list_names(others)}), a kind ({', '.join(by_name)}), or kind:column"
     raise UsageError(f"no column for the answer {wish!r}", allowed=allowed)
 
 
-def _kind_of(cells: pa.Table, heading: str, kinds: Sequence[KindLike]) -> str:
-    named = [kind for kind in kinds if _named([heading], kind)]
-    kind = named[0] if named else _fitting(cells, heading, kinds)
+def _infer_kind(cells: pa.Table, heading: str, kinds: Sequence[KindLike]) -> str:
+    named = [kind for kind in kinds if _headings_of_kind([heading], kind)]
+    kind = named[0] if named else _first_fitting(cells, heading, kinds)
     if kind is None:
         hint = f"say it with --answer {kinds[0].name}:{heading}" if kinds else ""
-        raise DataError(f"column {heading!r} looks like no kind of answer", hint=hint)
+        raise DataError(f"column {heading!r} fits no kind of answer", hint=hint)
     return kind.name
 
 
-def _heading_for(cells: pa.Table, others: Sequence[str], kind: KindLike) -> str | None:
-    fitting = [name for name in others if _fitting(cells, name, [kind])]
+def _find_heading(cells: pa.Table, others: Sequence[str], kind: KindLike) -> str | None:
+    fitting = [name for name in others if _first_fitting(cells, name, [kind])]
     only = others if len(others) == 1 else []
-    return next(iter((*_named(others, kind), *fitting, *only)), None)
+    return next(iter((*_headings_of_kind(others, kind), *fitting, *only)), None)
 
 
-def _named(others: Sequence[str], kind: KindLike) -> list[str]:
-    """The headings that mean this kind, likeliest first."""
-    return _headed(others, kind.columns)
+def _headings_of_kind(others: Sequence[str], kind: KindLike) -> list[str]:
+    """The headings that name this kind, likeliest first."""
+    return _headings_among(others, kind.columns)
 
 
-def _headed(others: Sequence[str], wanted: Sequence[str]) -> list[str]:
-    """The headings that are one of the wanted, in the order of those."""
+def _headings_among(others: Sequence[str], wanted: Sequence[str]) -> list[str]:
+    """The headings that are among the wanted ones, in the order of those."""
     words = {normalise_heading(name): name for name in reversed(others)}
     return [words[column] for column in wanted if column in words]
 
 
-def _heading(others: Sequence[str], wanted: str) -> str | None:
+def _match_heading(others: Sequence[str], wanted: str) -> str | None:
     by_case = {name.lower(): name for name in reversed(others)}
     return wanted if wanted in others else by_case.get(wanted.lower())
 
 
-def _fitting(cells: pa.Table, name: str, kinds: Sequence[KindLike]) -> KindLike | None:
+def _first_fitting(cells: pa.Table, name: str, kinds: Sequence[KindLike]) -> KindLike | None:
     return next((kind for kind in kinds if _fits(cells, name, kind)), None)
 
 
@@ -362,5 +375,5 @@ def _fits(cells: pa.Table, name: str, kind: KindLike) -> bool:
     return bool(sample) and kind.fits(sample, name)
 
 
-def _listed(names: Sequence[str]) -> str:
+def _list_names(names: Sequence[str]) -> str:
     return ", ".join(map(repr, names)) or "nothing"

@@ -1,4 +1,4 @@
-"""The folders of a data set: what lies in them, which of them are parts, and how far a reader may look."""
+"""Folders of a dataset: what they hold, which are parts, and how far a reader may look."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _BOUNDARY: ContextVar[str | None] = ContextVar("boundary", default=None)
 
 @contextmanager
 def confined_to(folder: Path | None) -> Iterator[None]:
-    """Within the block, no folder outside `folder` is listed: an unpacked archive may name any path. None: no limit."""
+    """Within the block, only `folder` is read: paths in an unpacked archive may lead anywhere. None: no limit."""
     token = _BOUNDARY.set(None if folder is None else _absolute(folder))
     try:
         yield
@@ -30,7 +30,7 @@ def confined_to(folder: Path | None) -> Iterator[None]:
 
 
 def is_within_boundary(path: Path | str) -> bool:
-    """Whether `confined_to` allows a path. An unpacked archive holds no links, so that comparing names suffices."""
+    """Whether `confined_to` allows a path. Unpacked archives hold no symbolic links, so comparing names suffices."""
     boundary = _BOUNDARY.get()
     return boundary is None or os.path.commonpath([boundary, _absolute(path)]) == boundary
 
@@ -41,12 +41,12 @@ def _absolute(path: Path | str) -> str:
 
 
 def list_visible(folder: Path) -> tuple[list[str], list[str]]:
-    """(names of folders, names of files) in a folder, in order, without hidden ones and what systems leave behind.
+    """(folder names, file names) in a folder, sorted, without hidden files and those that operating systems leave.
 
-    A link to nothing counts as a file. Raises DataError for a folder that can not be opened.
+    A broken link counts as a file. Raises DataError for a folder that cannot be opened.
     """
     if not is_within_boundary(folder):
-        raise DataError("points out of the archive", where=str(folder))
+        raise DataError("points outside the archive", where=str(folder))
     folders: list[str] = []
     files: list[str] = []
     try:
@@ -55,31 +55,28 @@ def list_visible(folder: Path) -> tuple[list[str], list[str]]:
                 if not entry.name.startswith(".") and entry.name not in _LEFT_BEHIND:
                     (folders if _is_folder(entry) else files).append(entry.name)
     except OSError as error:
-        raise DataError(f"can not be opened: {error.strerror}", where=str(folder)) from None
+        raise DataError(f"cannot be opened: {error.strerror}", where=str(folder)) from None
     return sorted(folders), sorted(files)
 
 
-def walk_files(root: Path, folder: str, above: frozenset[Path] = frozenset()) -> Iterator[str]:
-    """Every visible file in root / folder and its folders, in order, named from root with slashes.
-
-    Not through links that lead back to a folder above.
-    """
+def walk_files(root: Path, folder: str, ancestors: frozenset[Path] = frozenset()) -> Iterator[str]:
+    """Every visible file below root / folder, in order, relative to root with slashes. Link cycles are not followed."""
     here = (root / folder).resolve()
-    if here in above:
+    if here in ancestors:
         return
     folders, files = list_visible(root / folder)
     yield from (f"{folder}/{file}" for file in files)
     for inner in folders:
-        yield from walk_files(root, f"{folder}/{inner}", above | {here, root.resolve()})
+        yield from walk_files(root, f"{folder}/{inner}", ancestors | {here, root.resolve()})
 
 
 def walk_pictures(root: Path, folder: str) -> Iterator[str]:
-    """The pictures below a folder, named from root."""
+    """The pictures below a folder, named relative to root."""
     return (file for file in walk_files(root, folder) if medium_of(file) == "picture" and is_valid_text(file))
 
 
 def unwrap(place: Path) -> Path:
-    """The folder inside, where a folder holds but one that holds folders or tables in turn, as archives do."""
+    """Descend while a folder holds nothing but one folder of folders or tables, as unpacked archives often do."""
     while place.is_dir():
         folders, files = list_visible(place)
         if len(folders) != 1 or files or parse_part(folders[0]):
@@ -92,20 +89,22 @@ def unwrap(place: Path) -> Path:
 
 
 def find_part_folders(place: Path, notes: list[str], named: Callable[[str], str] = parse_part) -> list[tuple[str, str]]:
-    """Prefixes of names below place, with their parts: ("train/", "train"), ...; ("", "") where there are none.
+    """Name prefixes below place with their parts: ("train/", "train"), ...; [("", "")] if there are none.
 
-    `named` gives the part that a folder's name tells. What lies beside the parts goes to `said`.
+    named  gives the part of a folder's name, "" if it is none
+    notes  receives what is not read because it is beside the parts
     """
     folders, files = list_visible(place)
     parts = {folder: named(folder) for folder in folders}
     if "train" not in parts.values() and not (parts and all(parts.values())):
         return [("", "")]
     others = [*(folder for folder, part in parts.items() if not part), *files]
-    notes += [f"not read, for they are no parts: {summarise_names(others)}"] if others else []
+    notes += [f"not read, because they are not parts: {summarise_names(others)}"] if others else []
     return [(f"{folder}/", part) for folder, part in parts.items() if part]
 
 
 def summarise_names(names: Sequence[str]) -> str:
+    """The first few names, and how many more there are."""
     more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
     return ", ".join(names[:_NAMED]) + more
 
@@ -117,5 +116,5 @@ def has_table_extension(name: str) -> bool:
 def _is_folder(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir()
-    except OSError:  # links in a circle
+    except OSError:  # a cycle of links
         return False

@@ -1,4 +1,4 @@
-"""Which files are the same, whatever they are called: one path in several rows, or the same bytes under two names."""
+"""Find identical files under any name, and what two tables have in common: leakage from training into test data."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from seehear.table.rows import Table
 Indices = NDArray[np.int64]
 _Key = TypeVar("_Key", bound=Hashable)
 
-_BEGINNING_BYTES = 1 << 16  # tells most files of one size apart, without reading all of them
+_BEGINNING_BYTES = 1 << 16  # enough to distinguish most files of one size
 _BLOCK = 1 << 20
 
 
 def group_files_by_content(table: Table, sense: str) -> tuple[Indices, list[str]]:
-    """Codes (rows,), equal where files of this sense hold the same bytes, -1 without one; and a name for each code."""
+    """(codes (rows,), a name for each code): equal codes for identical files of a sense, -1 without a file."""
     codes, names = table.encode_files(sense)
     same = find_identical_files([table.root / name for name in names])
     _, first, renumbered = np.unique(same, return_index=True, return_inverse=True)
@@ -33,39 +33,39 @@ def group_files_by_content(table: Table, sense: str) -> tuple[Indices, list[str]
 
 
 def find_identical_files(paths: Sequence[Path]) -> Indices:
-    """(files,) the place of the first file that holds the same bytes; its own for one that can not be read.
+    """(files,) the index of the first file with the same bytes; its own index for an unreadable file.
 
-    Files of a size of their own are not read, and those that begin differently no further than their beginning.
+    Files are hashed only if others have the same size, and in full only if others begin with the same bytes.
     """
     first = np.arange(len(paths))
-    together = _alike(range(len(paths)), lambda place: _size_bytes(paths[place]))
-    for size_bytes, places in together:
-        for _, begin_alike in _alike(places, lambda place: _digest(paths[place], _BEGINNING_BYTES)):
-            same = [begin_alike]
+    same_size = _group_equal(range(len(paths)), lambda place: _read_size_bytes(paths[place]))
+    for size_bytes, places in same_size:
+        for _, same_beginning in _group_equal(places, lambda place: _hash_file(paths[place], _BEGINNING_BYTES)):
+            same = [same_beginning]
             if size_bytes > _BEGINNING_BYTES:
-                same = [alike for _, alike in _alike(begin_alike, lambda place: _digest(paths[place]))]
-            for alike in same:
-                first[alike] = alike[0]
+                same = [equal for _, equal in _group_equal(same_beginning, lambda place: _hash_file(paths[place]))]
+            for equal in same:
+                first[equal] = equal[0]
     return first
 
 
-def _alike(places: Iterable[int], key: Callable[[int], _Key | None]) -> list[tuple[_Key, list[int]]]:
-    """Those of two places or more that have one key, in order; None is no key."""
+def _group_equal(places: Iterable[int], key: Callable[[int], _Key | None]) -> list[tuple[_Key, list[int]]]:
+    """(key, places) of each key that two places or more share, in order. None is no key."""
     found: defaultdict[_Key, list[int]] = defaultdict(list)
     for place in places:
-        if (own := key(place)) is not None:
-            found[own].append(place)
-    return [(own, alike) for own, alike in found.items() if len(alike) > 1]
+        if (value := key(place)) is not None:
+            found[value].append(place)
+    return [(value, equal) for value, equal in found.items() if len(equal) > 1]
 
 
-def _size_bytes(path: Path) -> int | None:
+def _read_size_bytes(path: Path) -> int | None:
     try:
         return path.stat().st_size
     except (OSError, ValueError):
         return None
 
 
-def _digest(path: Path, most_bytes: int | None = None) -> bytes | None:
+def _hash_file(path: Path, most_bytes: int | None = None) -> bytes | None:
     digest = hashlib.blake2b(digest_size=16)
     try:
         with path.open("rb") as file:
@@ -81,15 +81,15 @@ def _digest(path: Path, most_bytes: int | None = None) -> bytes | None:
 
 @dataclass(frozen=True)
 class Overlap:
-    """What the rows of two tables have in common: files with the same bytes, and values of columns that group.
+    """What the rows of two tables share: identical files, and values of group columns.
 
-    things  by what they are called together (files, speakers): the names of those shared, and how many the second has
+    things  by plural noun (files, speakers): the shared names, and how many the second table has
     """
 
     things: dict[str, tuple[tuple[str, ...], int]]
 
     def describe(self, one: str, other: str) -> list[str]:
-        """A sentence for each kind of thing that both have; `one` and `other` are what people call the tables."""
+        """A sentence for each kind of thing that both have; `one` and `other` name the tables."""
         return [
             f"{len(names):,} of the {of:,} {things} of {other} are in {one} too ({summarise_names(names)}): "
             f"figures measured on {other} will be better than on new {things}"
@@ -99,14 +99,14 @@ class Overlap:
 
 
 def find_overlap(one: Table, other: Table) -> Overlap:
-    """What `other`, the test data, shares with `one`, the training data."""
+    """Find what `other`, the test data, shares with `one`, the training data."""
     columns = [name for name in one.metadata if name in other.metadata and is_group(name) and name != RECORDING]
     values = {plural(name): _values(one, other, name) for name in columns}
     return Overlap({plural("file"): _files(one, other)} | values)
 
 
 def describe_part_overlap(table: Table) -> list[str]:
-    """A sentence for each thing that two parts of a table share, such as train and test."""
+    """A sentence for each kind of thing that two parts of a table share, such as train and test."""
     return [
         sentence
         for one, other in combinations(table.parts, 2)
@@ -117,13 +117,13 @@ def describe_part_overlap(table: Table) -> list[str]:
 def _files(one: Table, other: Table) -> tuple[tuple[str, ...], int]:
     both: dict[str, bool] = {}
     for sense in (sense for sense in one.senses if sense in other.senses):
-        (_, learned), (_, judging) = one.encode_files(sense), other.encode_files(sense)
-        same = find_identical_files([*(one.root / name for name in learned), *(other.root / name for name in judging)])
-        too = np.isin(same[len(learned) :], same[: len(learned)]).tolist()
-        both |= dict(zip(judging, too, strict=True))
-    return tuple(name for name, too in both.items() if too), len(both)
+        (_, trained), (_, tested) = one.encode_files(sense), other.encode_files(sense)
+        same = find_identical_files([*(one.root / name for name in trained), *(other.root / name for name in tested)])
+        shared = np.isin(same[len(trained) :], same[: len(trained)]).tolist()
+        both |= dict(zip(tested, shared, strict=True))
+    return tuple(name for name, shared in both.items() if shared), len(both)
 
 
 def _values(one: Table, other: Table, column: str) -> tuple[tuple[str, ...], int]:
-    learned, judging = (set(filter(None, table.metadata_column(column))) for table in (one, other))
-    return tuple(sorted(learned & judging)), len(judging)
+    trained, tested = (set(filter(None, table.metadata_column(column))) for table in (one, other))
+    return tuple(sorted(trained & tested)), len(tested)

@@ -1,4 +1,4 @@
-"""Opening a table: find its layout, tell the roles of its columns, set aside the rows that can not be used."""
+"""Open a dataset as a table: find its layout, infer the roles of its columns, leave out rows that cannot be used."""
 
 from __future__ import annotations
 
@@ -38,26 +38,24 @@ def open_table(
     senses: Sequence[str] | None = None,
     workspace: Path,
 ) -> Table:
-    """The examples at a path, in any of the layouts of `LAYOUTS`, also inside a tar or zip.
+    """Open the examples in a file or folder, in any of the layouts in `LAYOUTS`, also inside a tar or zip.
 
-    senses_known  the senses there are; `senses` those to use, by default all that the table has for its kind of answer
-    kinds         the kinds of answer there are, likeliest first; () to take the table as one without answers
-    answer        a heading, the name of a kind, or kind:heading, where the guess would be another
-    workspace     a folder for what is unpacked; it must last as long as the table
+    senses_known  all senses there are; `senses` are those to use, by default as many as the kind of answer supports
+    kinds         all kinds of answer, likeliest first; () for a table without answers
+    answer        a heading, a kind, or kind:heading, to override what would be inferred
+    workspace     a folder for unpacked files, which must last as long as the table
 
-    Rows that can not be used are in `problems`. Raises DataError where nothing can be used or no role can be
-    told, UsageError for a wish that the table can not fulfil.
+    Rows that cannot be used are listed in `problems`. Raises DataError if no row can be used or no role inferred,
+    UsageError for a request that the table cannot fulfil.
     """
-    place = Path(data).expanduser()
-    if not place.exists():
+    source = Path(data).expanduser()
+    if not source.exists():
         raise DataError("no such file or folder", where=str(data))
     try:
-        folder, nameless = _unpacked(place, workspace)
-        packed = folder != place
-        with confined_to(folder if packed else None):
-            found = read_layout(unwrap(folder))
-            found = replace(found, problems=(*nameless, *found.problems))
-            found = merge_one_hot_columns(found, kinds, answer)
+        unpacked = _unpack(source, workspace)
+        packed = unpacked.folder != source
+        with confined_to(unpacked.folder if packed else None):
+            found = merge_one_hot_columns(read_layout(unwrap(unpacked.folder)), kinds, answer)
             later = (*found.lazy_answers, *found.tiers)
             roles = infer_roles(
                 found.cells, kinds, senses_known=senses_known, senses=senses, answer=answer, lazy_answers=later
@@ -65,17 +63,30 @@ def open_table(
             found = found.with_answer(roles.answer)
     except SeehearError as error:
         raise error.at(error.where or str(data)) from None
-    known = {sense.name: sense for sense in senses_known}
+    found = replace(found, problems=(*unpacked.problems, *found.problems))
+    return _to_table(found, roles, kinds, {sense.name: sense for sense in senses_known}, str(data), confined=packed)
+
+
+def _to_table(
+    found: RawTable,
+    roles: ColumnRoles,
+    kinds: Sequence[KindLike],
+    known: Mapping[str, SenseLike],
+    data: str,
+    *,
+    confined: bool,
+) -> Table:
+    """Leave out the rows that cannot be used, and describe the rest. Raises DataError if none is left."""
     reads = {name: sense.media for name, sense in known.items()}
-    columns = _columns(found, roles, reads)
-    good, problems = validate_rows(found, columns, reads, roles, confined=packed)
-    if not len(good):
+    columns = _build_columns(found, roles, reads)
+    usable, problems = validate_rows(found, columns, reads, roles, confined=confined)
+    if not len(usable):
         reasons = "; ".join(map(str, (*found.problems, *problems)[:3]))
-        raise DataError(f"none of {format_count(len(found.cells), 'example')} can be used: {reasons}", where=str(data))
-    columns = columns.take(good)
-    senses_had = {name: cells for name, cells in columns.senses.items() if cells.null_count < len(cells)}
+        raise DataError(f"none of {format_count(len(found.cells), 'example')} can be used: {reasons}", where=data)
+    columns = columns.take(usable)
+    present = {name: cells for name, cells in columns.senses.items() if cells.null_count < len(cells)}
     described, more = _read_file_metadata(found.root, columns, known)
-    columns = replace(columns, senses=senses_had, key=_keys(columns), metadata=columns.metadata | described)
+    columns = replace(columns, senses=present, key=_make_keys(columns), metadata=columns.metadata | described)
     return Table(
         columns,
         root=found.root,
@@ -87,32 +98,32 @@ def open_table(
     )
 
 
-def _unpacked(place: Path, workspace: Path) -> Unpacked:
-    """The folder to which an archive, an npz or a folder of shards was unpacked; any other place itself."""
-    if is_npz(place):
-        return Unpacked(unpack_npz(place, workspace), ())
-    if is_archive(place):
-        return unpack(place, workspace)
-    return unpack_shards(place, workspace) if is_shards(place) else Unpacked(place, ())
+def _unpack(source: Path, workspace: Path) -> Unpacked:
+    """The folder that an archive, an npz or a folder of shards was unpacked to; anything else as it is."""
+    if is_npz(source):
+        return Unpacked(unpack_npz(source, workspace), ())
+    if is_archive(source):
+        return unpack(source, workspace)
+    return unpack_shards(source, workspace) if is_shards(source) else Unpacked(source, ())
 
 
-def _columns(found: RawTable, roles: ColumnRoles, reads: Mapping[str, Sequence[str]]) -> Columns:
-    """The columns by role, files named relative to found.root. The keys are the rows' first files."""
-    senses = {sense: _files(found, reads[sense], headings) for sense, headings in roles.senses.items()}
+def _build_columns(found: RawTable, roles: ColumnRoles, reads: Mapping[str, Sequence[str]]) -> Columns:
+    """The columns by role, with files relative to found.root. The keys are the first file of each row."""
+    senses = {sense: _file_column(found, reads[sense], headings) for sense, headings in roles.senses.items()}
     key = pc.fill_null(pc.coalesce(*senses.values()), "")
     metadata = {name: found.cells[name] for name in roles.metadata}
     return Columns(
         key=key,
         senses=senses,
-        answer=_answers(found, roles),
+        answer=_answer_column(found, roles),
         metadata=metadata if roles.span is None else {RECORDING: key} | metadata,
-        part=found.part if roles.part is None else _parts(found, roles.part),
+        part=found.part if roles.part is None else _part_column(found, roles.part),
         span_s=None if roles.span is None else parse_spans(found.cells, roles.span),
         auxiliary=None if roles.auxiliary is None else found.cells[roles.auxiliary],
     )
 
 
-def _files(found: RawTable, read: Sequence[str], headings: dict[str, str]) -> pa.ChunkedArray:
+def _file_column(found: RawTable, read: Sequence[str], headings: dict[str, str]) -> pa.ChunkedArray:
     files = []
     for heading, medium in headings.items():
         cells = found.cells[heading]
@@ -121,18 +132,18 @@ def _files(found: RawTable, read: Sequence[str], headings: dict[str, str]) -> pa
             cells = pc.if_else(mine, cells, pa.scalar(None, pa.large_string()))
         files.append(cells)
     cells = files[0] if len(files) == 1 else pc.coalesce(*files)
-    return cells if found.file is None else _from_root(cells, found.file)
+    return cells if found.file is None else _relative_to_root(cells, found.file)
 
 
-def _answers(found: RawTable, roles: ColumnRoles) -> pa.ChunkedArray | None:
+def _answer_column(found: RawTable, roles: ColumnRoles) -> pa.ChunkedArray | None:
     if roles.answer is None:
         return None
     cells = found.cells[roles.answer]
-    return _from_root(cells, found.file) if roles.in_files and found.file is not None else cells
+    return _relative_to_root(cells, found.file) if roles.in_files and found.file is not None else cells
 
 
-def _from_root(cells: pa.ChunkedArray, file: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Files named relative to the table file that each row stands in -> relative to the root of all."""
+def _relative_to_root(cells: pa.ChunkedArray, file: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Make files relative to the root, which are relative to the table file that names them."""
     cells = pc.replace_substring(cells, "\\", "/")
     folder = pc.replace_substring_regex(file, r"[^/]*$", "")
     if not pc.any(pc.not_equal(folder, "")).as_py():
@@ -141,21 +152,21 @@ def _from_root(cells: pa.ChunkedArray, file: pa.ChunkedArray) -> pa.ChunkedArray
     return pc.if_else(absolute, cells, pc.binary_join_element_wise(folder, cells, pa.scalar("", pa.large_string())))
 
 
-def _parts(found: RawTable, heading: str) -> pa.ChunkedArray:
-    """The parts that a column names, in one spelling; train where it is empty, "" for another word.
+def _part_column(found: RawTable, heading: str) -> pa.ChunkedArray:
+    """The parts that a column gives, in one spelling: train where it is empty, "" for an unknown word.
 
-    A table file of a part goes before.
+    The part of a table file takes precedence.
     """
     encoded = found.cells[heading].combine_chunks().dictionary_encode()
     word = normalise_heading(heading)
     spelled = pa.array([parse_part_cell(word, value) for value in encoded.dictionary.to_pylist()], pa.large_string())
-    told = pc.fill_null(spelled.take(encoded.indices), "train")
-    return pc.if_else(pc.equal(found.part, ""), told, found.part)
+    values = pc.fill_null(spelled.take(encoded.indices), "train")
+    return pc.if_else(pc.equal(found.part, ""), values, found.part)
 
 
-def _keys(columns: Columns) -> pa.ChunkedArray:
-    """A name for each row: its first file with its stretch; for rows that share both, with #2, #3, ... behind."""
-    keys = columns.key if columns.span_s is None else _stretches(columns.key, columns.span_s)
+def _make_keys(columns: Columns) -> pa.ChunkedArray:
+    """A name for each row: its first file with its span. Rows that share both get #2, #3, ... appended."""
+    keys = columns.key if columns.span_s is None else _append_spans(columns.key, columns.span_s)
     if pc.count_distinct(keys).as_py() == len(keys):
         return keys
     seen: dict[str, int] = {}
@@ -166,7 +177,7 @@ def _keys(columns: Columns) -> pa.ChunkedArray:
     return pa.chunked_array([pa.array(names, pa.large_string())])
 
 
-def _stretches(keys: pa.ChunkedArray, span_s: NDArray[np.float64]) -> pa.ChunkedArray:
+def _append_spans(keys: pa.ChunkedArray, span_s: NDArray[np.float64]) -> pa.ChunkedArray:
     named = [
         key if math.isnan(start_s) else f"{key} {stretch(start_s, end_s)}"
         for key, (start_s, end_s) in zip(keys.to_pylist(), span_s.tolist(), strict=True)
@@ -177,7 +188,10 @@ def _stretches(keys: pa.ChunkedArray, span_s: NDArray[np.float64]) -> pa.Chunked
 def _read_file_metadata(
     root: Path, columns: Columns, senses: Mapping[str, SenseLike]
 ) -> tuple[dict[str, pa.Array], list[str]]:
-    """(columns of metadata by heading, what to say of them); none for what the table has a column of its own for."""
+    """(columns of metadata found inside files, notes), such as the patient of a DICOM file.
+
+    Left out is what the table has a column for already.
+    """
     cells: dict[str, list[str | None]] = {}
     rows = len(columns.key)
     for name, files in columns.senses.items():
@@ -185,13 +199,12 @@ def _read_file_metadata(
             for heading, value in senses[name].read_metadata(root / file).items() if file else ():
                 cells.setdefault(heading, [None] * rows)[row] = value
     known = {plural(heading) for heading in columns.metadata}
-    new = {heading: told for heading, told in cells.items() if plural(heading) not in known}
+    new = {heading: values for heading, values in cells.items() if plural(heading) not in known}
     notes = [
-        f"{format_count(sum(map(bool, told)), 'file')} say which patient they show: keeping {heading!r} together in "
-        "splits"
-        for heading, told in new.items()
+        f"{format_count(sum(map(bool, values)), 'file')} name their patient: splits keep the same {heading!r} together"
+        for heading, values in new.items()
     ]
-    return {heading: pa.chunked_array([pa.array(told, pa.large_string())]) for heading, told in new.items()}, notes
+    return {heading: pa.chunked_array([pa.array(values, pa.large_string())]) for heading, values in new.items()}, notes
 
 
 def _describe(
@@ -199,36 +212,38 @@ def _describe(
 ) -> list[str]:
     sentences = []
     if roles.span is not None:
-        sentences.append(_span_said(roles.span))
+        sentences.append(_describe_span(roles.span))
     if found.file is not None:
-        sentences += [_sense_said(known[sense], headings, columns) for sense, headings in roles.senses.items()]
+        sentences += [_describe_sense(known[sense], headings, columns) for sense, headings in roles.senses.items()]
     if columns.answer is not None:
         heading, of = roles.answer or "", next(kind for kind in kinds if kind.name == roles.kind)
-        told = "" if roles.in_files else of.describe(_unique(columns.answer), heading)
+        values = "" if roles.in_files else of.describe(_distinct(columns.answer), heading)
         kind = "" if roles.kind == heading else f" as {roles.kind}"
-        sentences.append(f"answering {heading!r}{kind}" + (f" ({told})" if told else ""))
+        sentences.append(f"answer column: {heading!r}{kind}" + (f" ({values})" if values else ""))
     if roles.auxiliary is not None:
-        sentences.append(f"{roles.auxiliary!r} beside it may help to learn it; it is never asked for")
-    sentences += [f"keeping {name!r} together in splits" for name in roles.metadata if is_group(name)]
+        sentences.append(
+            f"{roles.auxiliary!r} is an auxiliary column: it helps training and is not needed for prediction"
+        )
+    sentences += [f"splits keep rows with the same {name!r} together" for name in roles.metadata if is_group(name)]
     kept = [repr(name) for name in roles.metadata if not is_group(name)]
-    sentences += [f"describing the examples: {', '.join(kept)}"] if kept else []
+    sentences += [f"metadata: {', '.join(kept)}"] if kept else []
     counts = {count["values"]: count["counts"] for count in pc.value_counts(columns.part).to_pylist()}
     parts = [f"{part} {counts[part]:,}" for part in ("train", "val", "test") if part in counts]
-    sentences += [f"in parts: {', '.join(parts)}"] if parts else []
+    sentences += [f"parts: {', '.join(parts)}"] if parts else []
     return sentences
 
 
-def _unique(cells: pa.ChunkedArray) -> list[str]:
+def _distinct(cells: pa.ChunkedArray) -> list[str]:
     different: list[str] = pc.unique(cells).to_pylist()
     return different
 
 
-def _span_said(columns: SpanColumns) -> str:
+def _describe_span(columns: SpanColumns) -> str:
     reach = f"that last {columns.end!r} seconds" if columns.lasts else f"to {columns.end!r}"
-    return f"an example is the stretch of its file from {columns.start!r} {reach}"
+    return f"each row is a segment of its file, from {columns.start!r} {reach}"
 
 
-def _sense_said(sense: SenseLike, headings: dict[str, str], columns: Columns) -> str:
+def _describe_sense(sense: SenseLike, headings: dict[str, str], columns: Columns) -> str:
     named = " and ".join(map(repr, headings))
     cells = columns.senses.get(sense.name)
     count = 0 if cells is None else len(cells) - cells.null_count

@@ -1,4 +1,4 @@
-"""What the cells of a column name, told by the extensions that they end in."""
+"""Which medium the cells of a column name, judged by file extension."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from seehear.media import EXTENSIONS, medium_of
 
-MIXED = "mixed"  # the medium of a column whose files are each of their own
-_NO_EXTENSION = r"(^|/)([^./]+|[^/]*\.[0-9]+)$"  # as DICOM files often come: IM0001, 1.2.840.113619
+MIXED = "mixed"  # the medium of a column that holds files of several
+_NO_EXTENSION = r"(^|/)([^./]+|[^/]*\.[0-9]+)$"  # as DICOM files often are: IM0001, 1.2.840.113619
 
 
 def match_media(media: Sequence[str], cells: pa.ChunkedArray, *, nameless: bool = False) -> NDArray[np.bool_]:
-    """(rows,) whether each cell names a file of one of the media; with `nameless` also if it has no extension."""
+    """(rows,) whether each cell names a file of one of the media; with `nameless`, also if it has no extension."""
     fitting = [extension for medium in media for extension in EXTENSIONS[medium]]
     pattern = rf"(?i)\.({'|'.join(fitting)})$"
     matched = pc.match_substring_regex(cells, f"{pattern}|{_NO_EXTENSION}" if nameless else pattern)
@@ -30,5 +30,5 @@ def are_mostly_files(cells: list[str]) -> bool:
 
 
 def is_valid_text(name: str) -> bool:
-    """Whether a file's name is valid Unicode, which a system need not care for."""
+    """Whether a file name is valid Unicode, which file systems do not enforce."""
     return name.isprintable() or not any("\ud800" <= letter <= "\udfff" for letter in name)

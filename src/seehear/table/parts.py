@@ -1,4 +1,4 @@
-"""The three parts of a data set, and what people call them."""
+"""The parts of a dataset (train, val, test) and the names people give them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _NAMES = {
 _PARTS = {name: part for part, names in _NAMES.items() for name in names}
 
 HEADINGS = ("part", "split", "subset", "partition", "set")
-_FLAGGED = {  # columns that say of each example whether it is for one part
+_FLAG_HEADINGS = {  # columns that flag the examples of one part
     **dict.fromkeys(("is_valid", "is_val", "is_validation"), "val"),
     "is_test": "test",
 }
@@ -25,19 +25,19 @@ def parse_part(name: str) -> str:
 
 
 def find_part_in_name(name: str) -> str:
-    """The part that one word of a name tells: train-clean-100, dev_other, test_manifest."""
+    """The part that a word within a name gives: train-clean-100, dev_other, test_manifest."""
     return next(filter(None, map(parse_part, re.split(r"[-_. ]", name))), "")
 
 
 def is_part_heading(heading: str) -> bool:
-    """Whether cells under a heading, as `word_of` spells it, may tell parts."""
-    return heading in HEADINGS or heading in _FLAGGED
+    """Whether a heading, normalised, may head a column of parts."""
+    return heading in HEADINGS or heading in _FLAG_HEADINGS
 
 
 def parse_part_cell(heading: str, cell: str) -> str:
-    """The part that a cell tells under a heading such as `split` or `is_valid`; "" for one that tells none."""
-    flagged = _FLAGGED.get(heading)
-    if flagged is None:
+    """The part that a cell gives under a heading such as `split` or `is_valid`; "" if none."""
+    part = _FLAG_HEADINGS.get(heading)
+    if part is None:
         return parse_part(cell)
     flag = _FLAGS.get(cell.strip().lower())
-    return "" if flag is None else flagged if flag else "train"
+    return "" if flag is None else part if flag else "train"

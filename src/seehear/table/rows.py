@@ -1,4 +1,4 @@
-"""The table: one row per example, kept in columns so that a million rows are a few hundred megabytes."""
+"""The table: a row for each example, stored in columns so that a million rows take a few hundred megabytes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from seehear.errors import DataError, SeehearError, UsageError
 from seehear.media import Excerpt, Input, medium_of
 
 _BATCH = 4096  # rows turned into Python objects at a time
-_WHOLE = [math.nan, math.nan]
+_NO_SPAN = [math.nan, math.nan]
 
 
 def no_answers() -> SeehearError:
@@ -30,7 +30,7 @@ def no_answers() -> SeehearError:
 
 @dataclass(frozen=True, slots=True)
 class RowProblem:
-    """A row or file that can not be used: which, why, and what to do about it."""
+    """A row or file that cannot be used: where it is, what is wrong, and what to do."""
 
     where: str
     what: str
@@ -38,7 +38,7 @@ class RowProblem:
 
     @classmethod
     def of(cls, error: SeehearError, where: str) -> RowProblem:
-        """What an error says: of the place that it names, else of `where`."""
+        """From an error, at the place that it names or else at `where`."""
         allowed = f"allowed: {error.allowed}" if error.allowed else ""
         return cls(error.where or where, error.what, ". ".join(filter(None, (allowed, error.hint))))
 
@@ -51,7 +51,7 @@ class RowProblem:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One example. `key` names it within its table; `inputs` holds what each sense that it has reads."""
+    """One example. `key` names it within its table; `inputs` holds a file or excerpt for each sense."""
 
     key: str
     inputs: dict[str, Input]
@@ -91,13 +91,13 @@ class Columns:
 class Table:
     """Examples in a fixed order, with the roles of their columns.
 
-    senses         the senses that its rows have, of which a row may lack some (but not all)
-    kind           the kind of answer its rows carry; None where they carry none
-    answer_column  the heading the answers came from
-    in_files       whether an answer is the path of the file that holds it
+    senses         the senses that rows have; a row may lack some, but not all
+    kind           the kind of answer; None without answers
+    answer_column  the heading of the answers
+    in_files       whether an answer is the path of a file
     metadata       headings of the other columns
-    said           what was inferred, in sentences for the person who made the table
-    problems       the rows and files that were left out; of the whole table, also in parts of it
+    notes          what was inferred, in sentences for the person who made the table
+    problems       the rows and files that were left out of the whole table, also in its parts
     """
 
     def __init__(
@@ -137,7 +137,7 @@ class Table:
 
     @property
     def parts(self) -> tuple[str, ...]:
-        """The parts the table comes in, of train, val and test; () where it is not divided."""
+        """The parts of the table, among train, val and test; () if it has none."""
         present = set(pc.unique(self._columns.part).to_pylist())
         return tuple(part for part in ("train", "val", "test") if part in present)
 
@@ -149,7 +149,7 @@ class Table:
         return self.take(np.flatnonzero(pc.equal(self._columns.part, name).to_numpy()))
 
     def take(self, indices: Sequence[int] | NDArray[Any]) -> Table:
-        """The rows at these positions, in their order, a position as often as it occurs."""
+        """The rows at these indices, in their order; indices may repeat."""
         return Table(
             self._columns.take(np.asarray(indices, dtype=np.int64)),
             root=self.root,
@@ -172,12 +172,12 @@ class Table:
         return None if self._columns.auxiliary is None else pc.fill_null(self._columns.auxiliary, "").to_pylist()
 
     def metadata_column(self, name: str) -> list[str]:
-        """One metadata cell a row, "" where it is empty."""
+        """A metadata cell for each row, "" where it is empty."""
         cells: list[str] = pc.fill_null(self._metadata(name), "").to_pylist()
         return cells
 
     def encode_column(self, name: str | None = None) -> tuple[NDArray[np.int64], list[str]]:
-        """A metadata column (or, without a name, the answers) as (codes (rows,), values): -1 where a cell is empty.
+        """(codes (rows,), values) of a metadata column, or of the answers without a name; -1 where a cell is empty.
 
         For counting and grouping many rows without a Python object for each.
         """
@@ -185,7 +185,7 @@ class Table:
         return (np.zeros(len(self), np.int64), [""]) if column is None else _encode(column)
 
     def encode_files(self, sense: str) -> tuple[NDArray[np.int64], list[str]]:
-        """The files of a sense as (codes (rows,), names from `root`): -1 where a row has none."""
+        """(codes (rows,), file names relative to `root`) of a sense; -1 where a row has no file."""
         return _encode(self._columns.senses[sense])
 
     def _metadata(self, name: str) -> pa.ChunkedArray:
@@ -202,7 +202,7 @@ class Table:
         own = lists({"key": c.key, "part": c.part} | {name: cells for name, cells in some.items() if cells is not None})
         answers, auxiliary = (own.get(name, [None] * (stop - start)) for name in some)
         senses, metadata = lists(c.senses), lists(c.metadata)
-        spans = [_WHOLE] * (stop - start) if c.span_s is None else c.span_s[start:stop].tolist()
+        spans = [_NO_SPAN] * (stop - start) if c.span_s is None else c.span_s[start:stop].tolist()
         for i, (key, part) in enumerate(zip(own["key"], own["part"], strict=True)):
             files = {sense: cell for sense, cells in senses.items() if (cell := cells[i]) is not None}
             inputs = {sense: _input(self.root / file, spans[i]) for sense, file in files.items()}
@@ -218,6 +218,6 @@ def _encode(column: pa.ChunkedArray) -> tuple[NDArray[np.int64], list[str]]:
 
 
 def _input(file: Path, span_s: Sequence[float]) -> Input:
-    """A picture beside a recording has no stretches."""
+    """A picture beside a recording has no span."""
     start_s, end_s = span_s
     return file if math.isnan(start_s) or medium_of(file.name) == "picture" else Excerpt(file, start_s, end_s)

@@ -1,4 +1,4 @@
-"""Holding examples out: no person or place on both sides, every class in training, the same for the same seed."""
+"""Hold examples out: no person or place on both sides, every class in training, the same for the same seed."""
 
 from __future__ import annotations
 
@@ -17,62 +17,64 @@ from seehear.table.rows import Table
 Indices = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
-_TRIES = 64  # random orders in which few groups are tried
-_FEW_GROUPS = 500
-_MOST_HELD_OUT = 0.45  # a share beyond which keeping groups together would cost too much to learn from
+_TRIES = 64  # random orders tried, if there are few groups
+_MOST_GROUPS_RETRIED = 500
+_MOST_HELD_OUT = 0.45  # a share; beyond it too little is left to learn from
 _FILES = "files"
-_NAMED = 4  # groups that are named in what is said
+_MOST_NAMED = 4  # groups named in the notes
 
 
 @dataclass(frozen=True)
 class Split:
-    """train, held_out: positions of rows, each ascending, together every row. said: how, for a person."""
+    """train, held_out: row indices, ascending, together every row. notes: how it was done, for a person to read."""
 
     train: Indices
     held_out: Indices
     notes: str
 
 
-class _Bond(NamedTuple):
-    """What rows may share so that they stay on one side: codes (rows,), -1 for none; `things` are called together."""
+class _Grouping(NamedTuple):
+    """Codes (rows,) that rows of one group share, -1 for no group. `noun` is the plural that names such groups."""
 
-    things: str
+    noun: str
     codes: Indices
     values: list[str]
 
 
 def split(table: Table, held_out: float, *, seed: int, stratum: Callable[[str], str]) -> Split:
-    """Hold out a share (0 to 1) of a table's rows, as near as its groups allow.
+    """Hold out a share (0 to 1) of a table's rows, as nearly as its groups allow.
 
-    Rows of one picture or recording, also under two names, and those that share a value in a column such as speaker or
-    patient stay together where that leaves enough to learn and to judge from; where it does not, it is said.
-    `stratum` gives what to balance for an answer: its class.
+    Rows that share a file (also under another name) or a value in a column such as speaker or patient stay together, as
+    long as enough is left to train and evaluate on; otherwise the notes say so. `stratum` maps an answer to what is
+    balanced: its class.
     """
     rng = np.random.default_rng(seed)
     strata, names = _strata(table, stratum)
-    bonds = _bonds(table)
-    given_up: list[_Bond] = []
-    while bonds:
-        groups = connect_groups([bond.codes for bond in bonds], len(table))
+    groupings = _find_groupings(table)
+    given_up: list[_Grouping] = []
+    while groupings:
+        groups = connect_groups([grouping.codes for grouping in groupings], len(table))
         if groups.max(initial=0) + 1 >= len(table):
-            break  # nothing to keep together
+            break  # no rows to keep together
         if (out := _hold_out_groups(groups, strata, held_out, rng)) is not None:
-            return _split(out, _groups_said(bonds, groups, out) + _missed(strata, names, out, given_up))
-        coarsest = min(bonds, key=lambda bond: len(bond.values))
-        bonds.remove(coarsest)
+            return _make_split(
+                out, _describe_groups(groupings, groups, out) + _describe_shortfall(strata, names, out, given_up)
+            )
+        coarsest = min(groupings, key=lambda grouping: len(grouping.values))
+        groupings.remove(coarsest)
         given_up.append(coarsest)
     out = _hold_out_rows(strata, held_out, rng)
     notes = f"held out {out.sum():,} of {format_count(len(table), 'example')} at random"
-    notes += ", every class in its share" if len(names) > 1 else ""
-    return _split(out, notes + _missed(strata, names, out, given_up))
+    notes += ", stratified by class" if len(names) > 1 else ""
+    return _make_split(out, notes + _describe_shortfall(strata, names, out, given_up))
 
 
 def group_rows(table: Table) -> Indices:
-    """(rows,) the number of each row's group: rows that share a speaker, a file or the like are in one group."""
-    return connect_groups([bond.codes for bond in _bonds(table)], len(table))
+    """(rows,) group numbers: rows that share a speaker, a file or the like are in one group."""
+    return connect_groups([grouping.codes for grouping in _find_groupings(table)], len(table))
 
 
-def _split(out: Mask, notes: str) -> Split:
+def _make_split(out: Mask, notes: str) -> Split:
     return Split(np.flatnonzero(~out), np.flatnonzero(out), notes)
 
 
@@ -82,23 +84,23 @@ def _strata(table: Table, stratum: Callable[[str], str]) -> tuple[Indices, list[
     return merged[codes], names.tolist()
 
 
-def _bonds(table: Table) -> list[_Bond]:
-    """By column of metadata that groups, then by the files of each sense: those that some rows share."""
-    columns = [_Bond(plural(name), *table.encode_column(name)) for name in table.metadata if is_group(name)]
-    files = [_Bond(_FILES, *group_files_by_content(table, sense)) for sense in table.senses]
-    return [bond for bond in (*columns, *files) if len(bond.values) < np.count_nonzero(bond.codes >= 0)]
+def _find_groupings(table: Table) -> list[_Grouping]:
+    """Groupings by column of metadata, then by the files of each sense, if any rows share a value."""
+    columns = [_Grouping(plural(name), *table.encode_column(name)) for name in table.metadata if is_group(name)]
+    files = [_Grouping(_FILES, *group_files_by_content(table, sense)) for sense in table.senses]
+    return [grouping for grouping in (*columns, *files) if len(grouping.values) < np.count_nonzero(grouping.codes >= 0)]
 
 
 def _hold_out_groups(groups: Indices, strata: Indices, share: float, rng: np.random.Generator) -> Mask | None:
-    """(rows,) which to hold out, whole groups; None where too few groups leave no fair part to learn or judge from.
+    """(rows,) the rows to hold out, in whole groups; None if there are too few groups for a fair split.
 
-    Where the asked share reaches too few classes, up to three times as much is held out.
+    If the share reaches too few classes, up to three times as much is held out.
     """
-    contents, totals = _contents(groups, strata)
-    tries = _TRIES if len(contents) <= _FEW_GROUPS else 1
-    for wish in (share, 2 * share, 3 * share):
-        choices = (_choose(contents, totals, wish, rng) for _ in range(tries))
-        out: Mask = np.isin(groups, min(choices, key=_Choice.gap).taken)
+    counts, totals = _contents(groups, strata)
+    tries = _TRIES if len(counts) <= _MOST_GROUPS_RETRIED else 1
+    for target in (share, 2 * share, 3 * share):
+        choices = (_choose_groups(counts, totals, target, rng) for _ in range(tries))
+        out: Mask = np.isin(groups, min(choices, key=_Selection.distance).taken)
         classes = len(np.unique(strata[out]))
         enough = min(len(totals), max(2, min(len(totals), int(out.sum())) // 2))
         if 0 < out.mean() <= max(_MOST_HELD_OUT, 1.25 * share) and classes >= enough:
@@ -107,33 +109,35 @@ def _hold_out_groups(groups: Indices, strata: Indices, share: float, rng: np.ran
 
 
 def _contents(groups: Indices, strata: Indices) -> tuple[list[dict[int, int]], list[int]]:
-    """(for each group its rows by class, rows of each class)."""
+    """(rows of each class by group, rows of each class)."""
     totals = np.bincount(strata)
-    pairs, counts = np.unique(groups * len(totals) + strata, return_counts=True)
-    contents: list[dict[int, int]] = [{} for _ in range(int(groups.max()) + 1)]
-    for pair, count in zip(pairs.tolist(), counts.tolist(), strict=True):
-        contents[pair // len(totals)][pair % len(totals)] = count
-    return contents, totals.tolist()
+    pairs, sizes = np.unique(groups * len(totals) + strata, return_counts=True)
+    counts: list[dict[int, int]] = [{} for _ in range(int(groups.max()) + 1)]
+    for pair, count in zip(pairs.tolist(), sizes.tolist(), strict=True):
+        counts[pair // len(totals)][pair % len(totals)] = count
+    return counts, totals.tolist()
 
 
-def _choose(contents: list[dict[int, int]], totals: list[int], share: float, rng: np.random.Generator) -> _Choice:
-    """Groups in random order, each taken that brings the classes and the whole nearer to their share; at least one."""
-    choice = _Choice(totals, share)
-    order = rng.permutation(len(contents)).tolist()
+def _choose_groups(
+    counts: list[dict[int, int]], totals: list[int], share: float, rng: np.random.Generator
+) -> _Selection:
+    """Take groups in random order if they bring the classes and the total nearer to their share; at least one."""
+    selection = _Selection(totals, share)
+    order = rng.permutation(len(counts)).tolist()
     for group in order:
-        if choice.rows >= choice.wanted_rows:
+        if selection.rows >= selection.wanted_rows:
             break
-        if choice.leaves_classes(contents[group]) and choice.gain(contents[group]) > 0:
-            choice.take(group, contents[group])
-    if not choice.taken:
-        possible = [group for group in order if choice.leaves_classes(contents[group])]
-        for group in sorted(possible, key=lambda group: sum(contents[group].values()))[:1]:
-            choice.take(group, contents[group])
-    return choice
+        if selection.leaves_classes(counts[group]) and selection.gain(counts[group]) > 0:
+            selection.take(group, counts[group])
+    if not selection.taken:
+        possible = [group for group in order if selection.leaves_classes(counts[group])]
+        for group in sorted(possible, key=lambda group: sum(counts[group].values()))[:1]:
+            selection.take(group, counts[group])
+    return selection
 
 
-class _Choice:
-    """Groups taken so far, and how far their rows are from a share of every class and of the whole."""
+class _Selection:
+    """The groups taken so far, and how far their rows are from the share of every class and of the total."""
 
     def __init__(self, totals: list[int], share: float) -> None:
         self.totals = totals
@@ -143,35 +147,35 @@ class _Choice:
         self.rows = 0
         self.taken: list[int] = []
 
-    def leaves_classes(self, content: dict[int, int]) -> bool:
-        return all(self.held[c] + count < self.totals[c] for c, count in content.items())
+    def leaves_classes(self, group_counts: dict[int, int]) -> bool:
+        return all(self.held[c] + count < self.totals[c] for c, count in group_counts.items())
 
-    def gain(self, content: dict[int, int]) -> float:
-        more = sum(content.values())
+    def gain(self, group_counts: dict[int, int]) -> float:
+        more = sum(group_counts.values())
         gain = abs(self.rows - self.wanted_rows) - abs(self.rows + more - self.wanted_rows)
-        for c, count in content.items():
+        for c, count in group_counts.items():
             gain += abs(self.held[c] - self.wanted[c]) - abs(self.held[c] + count - self.wanted[c])
         return gain
 
-    def take(self, group: int, content: dict[int, int]) -> None:
+    def take(self, group: int, group_counts: dict[int, int]) -> None:
         self.taken.append(group)
-        self.rows += sum(content.values())
-        for c, count in content.items():
+        self.rows += sum(group_counts.values())
+        for c, count in group_counts.items():
             self.held[c] += count
 
-    def gap(self) -> float:
+    def distance(self) -> float:
         by_class = sum(abs(held - wanted) for held, wanted in zip(self.held, self.wanted, strict=True))
         return by_class + abs(self.rows - self.wanted_rows)
 
 
 def _hold_out_rows(strata: Indices, share: float, rng: np.random.Generator) -> Mask:
-    """(rows,) which to hold out: the same share of every class at random, and of every class one stays."""
+    """(rows,) the rows to hold out: a random share of every class, of which one row always stays in training."""
     totals = np.bincount(strata)
     quota = np.minimum(np.floor(share * totals).astype(np.int64), totals - 1)
-    missing = max(1, round(share * len(strata))) - int(quota.sum())
+    shortage = max(1, round(share * len(strata))) - int(quota.sum())
     remainder = np.where(quota < totals - 1, share * totals - quota, -1)
     by_remainder = np.lexsort((rng.random(len(totals)), -remainder))
-    quota[by_remainder[: max(0, missing)]] += remainder[by_remainder[: max(0, missing)]] >= 0
+    quota[by_remainder[: max(0, shortage)]] += remainder[by_remainder[: max(0, shortage)]] >= 0
     shuffled = rng.permutation(len(strata))
     by_class = shuffled[np.argsort(strata[shuffled], kind="stable")]
     rank = np.arange(len(strata)) - np.repeat(np.cumsum(totals) - totals, totals)
@@ -180,32 +184,32 @@ def _hold_out_rows(strata: Indices, share: float, rng: np.random.Generator) -> M
     return out
 
 
-def _groups_said(bonds: Sequence[_Bond], groups: Indices, out: Mask) -> str:
+def _describe_groups(groupings: Sequence[_Grouping], groups: Indices, out: Mask) -> str:
     held, rows = len(np.unique(groups[out])), f"{out.sum():,} of {format_count(len(out), 'example')}"
-    if len(needed := _needed(bonds, groups)) > 1:
-        named = " and ".join(dict.fromkeys(bond.things for bond in needed))
+    if len(needed := _drop_redundant(groupings, groups)) > 1:
+        named = " and ".join(dict.fromkeys(grouping.noun for grouping in needed))
         return f"held out {held:,} of {groups.max() + 1:,} groups that share no {named}: {rows}"
     codes, values = needed[0].codes, needed[0].values
     names = [values[code] for code in np.unique(codes[out]) if code >= 0]
-    listed = f" ({', '.join(sorted(names))})" if len(names) <= _NAMED else ""
-    return f"held out {held:,} of {groups.max() + 1:,} {needed[0].things}{listed}: {rows}"
+    listed = f" ({', '.join(sorted(names))})" if len(names) <= _MOST_NAMED else ""
+    return f"held out {held:,} of {groups.max() + 1:,} {needed[0].noun}{listed}: {rows}"
 
 
-def _needed(bonds: Sequence[_Bond], groups: Indices) -> list[_Bond]:
-    """The bonds without that of files where it ties no more rows: of one patient's picture in several rows."""
-    columns = [bond for bond in bonds if bond.things != _FILES]
+def _drop_redundant(groupings: Sequence[_Grouping], groups: Indices) -> list[_Grouping]:
+    """The groupings, without that by file if it connects no further rows, as with several rows for one picture."""
+    columns = [grouping for grouping in groupings if grouping.noun != _FILES]
     return (
         columns
-        if columns and (connect_groups([bond.codes for bond in columns], len(groups)) == groups).all()
-        else list(bonds)
+        if columns and (connect_groups([grouping.codes for grouping in columns], len(groups)) == groups).all()
+        else list(groupings)
     )
 
 
-def _missed(strata: Indices, names: list[str], out: Mask, given_up: Sequence[_Bond]) -> str:
-    """What the held-out part does not do, to go behind what it does."""
-    missed = sorted(set(range(len(names))) - set(strata[out].tolist()))
-    listed = ", ".join(repr(names[c]) for c in missed[:_NAMED]) + (", ..." if len(missed) > _NAMED else "")
-    notes = f"; none of {listed}" if missed else ""
-    for bond in given_up:
-        notes += f"; {bond.things} are on both sides, there are too few to keep each together"
+def _describe_shortfall(strata: Indices, names: list[str], out: Mask, given_up: Sequence[_Grouping]) -> str:
+    """What the held-out part lacks, appended to its description."""
+    missing = sorted(set(range(len(names))) - set(strata[out].tolist()))
+    listed = ", ".join(repr(names[c]) for c in missing[:_MOST_NAMED]) + (", ..." if len(missing) > _MOST_NAMED else "")
+    notes = f"; no examples of {listed}" if missing else ""
+    for grouping in given_up:
+        notes += f"; {grouping.noun} are on both sides, because there are too few to keep each together"
     return notes

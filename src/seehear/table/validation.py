@@ -1,4 +1,4 @@
-"""What is wrong with rows: files that are missing or of no use, and answers that are not there."""
+"""Find the rows that cannot be used: files that are missing or unreadable, and answers that are absent."""
 
 from __future__ import annotations
 
@@ -30,45 +30,45 @@ class _Check:
 def validate_rows(
     found: RawTable, columns: Columns, media: Mapping[str, Sequence[str]], roles: ColumnRoles, *, confined: bool
 ) -> tuple[NDArray[np.int64], list[RowProblem]]:
-    """(positions of the rows that can be used, a RowProblem for each other row, in order).
+    """(indices of usable rows, a RowProblem for each other row, in order).
 
-    media: by sense, what it reads.
-    confined: the files must lie below found.root, as those of an unpacked archive.
+    media     by sense, the media it reads
+    confined  whether files must lie below found.root, as in an unpacked archive
     """
-    faults = [_no_file(found, columns)]
+    checks = [_missing_input(found, columns)]
     if roles.part is not None:
-        faults.append(_no_part(columns, found.cells[roles.part]))
+        checks.append(_unknown_part(columns, found.cells[roles.part]))
     for sense, cells in columns.senses.items():
-        faults += _file_faults(found, cells, confined)
-        faults.append(_strange(sense, cells, match_media(media[sense], cells, nameless=True)))
+        checks += _file_checks(found, cells, confined)
+        checks.append(_unreadable_medium(sense, cells, match_media(media[sense], cells, nameless=True)))
     if roles.span is not None and columns.span_s is not None:
-        faults += _span_faults(found, roles.span, columns.span_s)
+        checks += _span_checks(found, roles.span, columns.span_s)
     if columns.answer is not None:
-        faults.append(_Check(pc.is_null(columns.answer).to_numpy(), lambda _: found.missing_answer))
+        checks.append(_Check(pc.is_null(columns.answer).to_numpy(), lambda _: found.missing_answer))
         if roles.in_files:
-            faults += _file_faults(found, columns.answer, confined)
-            faults += [_other_size(found, cells, columns.answer) for cells in columns.senses.values()]
-    first = np.full(len(found.cells), len(faults))
-    for number, fault in reversed(list(enumerate(faults))):
+            checks += _file_checks(found, columns.answer, confined)
+            checks += [_size_mismatch(found, cells, columns.answer) for cells in columns.senses.values()]
+    first = np.full(len(found.cells), len(checks))
+    for number, fault in reversed(list(enumerate(checks))):
         first[fault.rows] = number
     problems = [
-        RowProblem(found.where(i), faults[first[i]].what(i), faults[first[i]].hint)
-        for i in np.flatnonzero(first < len(faults)).tolist()
+        RowProblem(found.where(i), checks[first[i]].what(i), checks[first[i]].hint)
+        for i in np.flatnonzero(first < len(checks)).tolist()
     ]
-    return np.flatnonzero(first == len(faults)), problems
+    return np.flatnonzero(first == len(checks)), problems
 
 
-def _no_file(found: RawTable, columns: Columns) -> _Check:
+def _missing_input(found: RawTable, columns: Columns) -> _Check:
     none = np.logical_and.reduce([pc.is_null(cells).to_numpy() for cells in columns.senses.values()])
-    return _Check(none, lambda i: "it names no file that can be seen or heard")
+    return _Check(none, lambda i: "it names no picture, recording or video")
 
 
-def _no_part(columns: Columns, told: pa.ChunkedArray) -> _Check:
+def _unknown_part(columns: Columns, given: pa.ChunkedArray) -> _Check:
     unknown = pc.equal(columns.part, "").to_numpy()
-    return _Check(unknown, lambda i: f"{told[i].as_py()!r} is no part", "write train, val or test")
+    return _Check(unknown, lambda i: f"{given[i].as_py()!r}is not a part", "write train, val or test")
 
 
-def _file_faults(found: RawTable, cells: pa.ChunkedArray, confined: bool) -> list[_Check]:
+def _file_checks(found: RawTable, cells: pa.ChunkedArray, confined: bool) -> list[_Check]:
     filled = pc.is_valid(cells).to_numpy()
     there = files_exist(found.root, cells)
 
@@ -81,14 +81,14 @@ def _file_faults(found: RawTable, cells: pa.ChunkedArray, confined: bool) -> lis
 
     outside = matching(r"^/|^[A-Za-z]:|(^|/)\.\.(/|$)") if confined else np.zeros(len(filled), np.bool_)
     return [
-        _Check(outside, lambda i: f"{name(i)} points out of the archive"),
-        _Check(matching("^[a-z0-9]+://"), lambda i: f"{name(i)} is an address on the net", "download it first"),
+        _Check(outside, lambda i: f"{name(i)} points outside the archive"),
+        _Check(matching("^[a-z0-9]+://"), lambda i: f"{name(i)} is a URL", "download it first"),
         _Check(filled & ~there, lambda i: f"no file {name(i)}"),
     ]
 
 
-def _other_size(found: RawTable, pictures: pa.ChunkedArray, answers: pa.ChunkedArray) -> _Check:
-    """What is on every pixel of a picture must have its size. No fault where a header does not tell one."""
+def _size_mismatch(found: RawTable, pictures: pa.ChunkedArray, answers: pa.ChunkedArray) -> _Check:
+    """A mask must have the size of its picture. Files whose header gives no size pass."""
     picture_px, answer_px = (
         read_sizes_px(found.root, pc.fill_null(cells, "").to_pylist()) for cells in (pictures, answers)
     )
@@ -98,17 +98,17 @@ def _other_size(found: RawTable, pictures: pa.ChunkedArray, answers: pa.ChunkedA
         (width, height), (own_width, own_height) = answer_px[i].astype(int), picture_px[i].astype(int)
         return f"a mask of {width} by {height} pixels for a picture of {own_width} by {own_height}"
 
-    return _Check(differ.any(1), sizes, "masks need the size of their pictures")
+    return _Check(differ.any(1), sizes, "a mask must have the size of its picture")
 
 
-def _strange(sense: str, cells: pa.ChunkedArray, readable: NDArray[np.bool_]) -> _Check:
+def _unreadable_medium(sense: str, cells: pa.ChunkedArray, readable: NDArray[np.bool_]) -> _Check:
     return _Check(
         pc.is_valid(cells).to_numpy() & ~readable,
-        lambda i: f"{cells[i].as_py()!r} is of a kind that {sense} does not read, by its extension",
+        lambda i: f"{cells[i].as_py()!r} has an extension that {sense} does not read",
     )
 
 
-def _span_faults(found: RawTable, span: SpanColumns, span_s: NDArray[np.float64]) -> list[_Check]:
+def _span_checks(found: RawTable, span: SpanColumns, span_s: NDArray[np.float64]) -> list[_Check]:
     start_s, end_s = span_s[:, 0], span_s[:, 1]
 
     def cells(i: int) -> str:
@@ -117,7 +117,7 @@ def _span_faults(found: RawTable, span: SpanColumns, span_s: NDArray[np.float64]
     return [
         _Check(
             has_span(found.cells, span) & ~np.isfinite(span_s).all(axis=1),
-            lambda i: f"{cells(i)} are no stretch",
+            lambda i: f"{cells(i)} are not a start and an end",
             "write both in seconds, such as 12.5",
         ),
         _Check(start_s < 0, lambda i: f"{cells(i)}: it starts before the recording"),

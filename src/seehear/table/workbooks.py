@@ -1,6 +1,6 @@
-"""Rows of a spreadsheet (xlsx, ods) as text, one at a time, safe for untrusted files.
+"""Read the rows of a spreadsheet (xlsx, ods) as text, one at a time, safely for untrusted files.
 
-Of several sheets the one that names pictures, recordings or videos is read.
+Of several sheets, the first that names pictures, recordings or videos is read.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ EXTENSIONS = (".xlsx", ".xlsm", ".ods")
 _LARGEST_BYTES = 1 << 29  # unpacked
 _MOST_COLUMNS, _MOST_ROWS = 4096, 1 << 20  # Excel's own limit is as many rows
 _PEEK_ROWS = 200
-_LONGEST_SHOWN = 4  # names of sheets in one sentence
+_LONGEST_SHOWN = 4  # sheet names listed in one sentence
 _NOT_READ = "save it again, or save the sheet as csv"
 
 _ODS = "{urn:oasis:names:tc:opendocument:xmlns:%s:1.0}%s"
@@ -40,18 +40,18 @@ Rows = Iterator[tuple[int, list[str]]]  # the number of each row, as a spreadshe
 
 
 class Workbook(NamedTuple):
-    """rows: of the chosen sheet, without those that are empty. said: which sheet that is, where there are several."""
+    """rows: the non-empty rows of the chosen sheet. notes: which sheet that is, if there are several."""
 
     rows: Rows
     notes: list[str]
 
 
 def read_workbook(path: Path, name: str) -> Workbook:
-    """Raises DataError, then or while the rows are read, for what is no such file or is too large."""
+    """Open a spreadsheet. Raises DataError, now or while the rows are read, if it is damaged or too large."""
     _check_size(path, name)
-    with _refusing(name):
+    with _translate_errors(name):
         book: _Xlsx | _Ods = _Ods(path) if path.suffix.lower() == ".ods" else _Xlsx(path)
-        chosen = next((sheet for sheet in book.sheets if _names_files(book.rows(sheet))), None)
+        chosen = next((sheet for sheet in book.sheets if _has_media(book.rows(sheet))), None)
         if chosen is None:
             chosen = next((sheet for sheet in book.sheets if next(book.rows(sheet), None)), None)
     if chosen is None:
@@ -59,12 +59,12 @@ def read_workbook(path: Path, name: str) -> Workbook:
     others = [sheet for sheet in book.sheets if sheet != chosen]
     shown = ", ".join(map(repr, others[:_LONGEST_SHOWN])) + (", …" if len(others) > _LONGEST_SHOWN else "")
     notes = [f"{name}: reading the sheet {chosen!r}, not {shown}"] if others else []
-    return Workbook(_guarded(book, chosen, name), notes)
+    return Workbook(_read_guarded(book, chosen, name), notes)
 
 
 @contextmanager
-def _refusing(name: str) -> Iterator[None]:
-    """Turns whatever a reader of foreign files raises within into a DataError that names the file."""
+def _translate_errors(name: str) -> Iterator[None]:
+    """Turn any error of a third-party reader into a DataError that names the file."""
     try:
         yield
     except DataError as error:
@@ -73,13 +73,13 @@ def _refusing(name: str) -> Iterator[None]:
         raise DataError(f"not a readable spreadsheet: {error}", where=name, hint=_NOT_READ) from None
 
 
-def _guarded(book: _Xlsx | _Ods, sheet: str, name: str) -> Rows:
-    with _refusing(name):
+def _read_guarded(book: _Xlsx | _Ods, sheet: str, name: str) -> Rows:
+    with _translate_errors(name):
         yield from book.rows(sheet)
 
 
 def _check_size(path: Path, name: str) -> None:
-    """Zip members state their unpacked size, and no more than that is unpacked."""
+    """Zip members declare their unpacked size, and no more than that is unpacked."""
     try:
         with zipfile.ZipFile(path) as packed:
             size = sum(member.file_size for member in packed.infolist())
@@ -90,7 +90,7 @@ def _check_size(path: Path, name: str) -> None:
         raise DataError(what, where=name, allowed=f"up to {_LARGEST_BYTES >> 20} MiB", hint="save the sheet as csv")
 
 
-def _names_files(rows: Rows) -> bool:
+def _has_media(rows: Rows) -> bool:
     return any(medium_of(cell) for _, cells in islice(rows, _PEEK_ROWS) for cell in cells)
 
 
@@ -100,14 +100,14 @@ def _check_extent(number: int, columns: int) -> None:
         raise DataError(what, allowed=f"up to {_MOST_ROWS:,} rows of {_MOST_COLUMNS:,} columns")
 
 
-def _trimmed(cells: list[str]) -> list[str]:
+def _trim_row(cells: list[str]) -> list[str]:
     while cells and not cells[-1]:
         cells.pop()
     return cells
 
 
 class _Xlsx:
-    """A workbook of openpyxl, which is read row by row."""
+    """An Excel workbook, read row by row with openpyxl."""
 
     def __init__(self, path: Path) -> None:
         try:
@@ -115,19 +115,19 @@ class _Xlsx:
         except ImportError:
             raise DataError("an xlsx needs openpyxl", hint="pip install 'seehear[train]', or save it as csv") from None
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of styles and of links, which are not read
+            warnings.simplefilter("ignore")  # about styles and links, which are not read
             self._book = load_workbook(path, read_only=True, data_only=True, keep_links=False)
         self.sheets = [sheet.title for sheet in self._book.worksheets]
 
     def rows(self, sheet: str) -> Rows:
-        self._book[sheet].reset_dimensions()  # a file may claim any
+        self._book[sheet].reset_dimensions()  # a file may declare any size
         for number, values in enumerate(self._book[sheet].iter_rows(values_only=True), 1):
             _check_extent(number, len(values))
-            if cells := _trimmed([_text(value) for value in values]):
+            if cells := _trim_row([_cell_text(value) for value in values]):
                 yield number, cells
 
 
-def _text(value: Any) -> str:
+def _cell_text(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, float) and value.is_integer():
@@ -136,12 +136,12 @@ def _text(value: Any) -> str:
 
 
 class _Ods:
-    """A spreadsheet of LibreOffice, whose xml is read element by element."""
+    """A LibreOffice spreadsheet, whose XML is read element by element."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self.sheets: list[str] = []
-        for _ in _ended(path, _ROW, lambda table: self.sheets.append(table.get(_NAME, ""))):
+        for _ in _iterate_elements(path, _ROW, lambda table: self.sheets.append(table.get(_NAME, ""))):
             pass
 
     def rows(self, sheet: str) -> Rows:
@@ -151,16 +151,18 @@ class _Ods:
             nonlocal current, number
             current, number = table.get(_NAME, ""), 0
 
-        for row in _ended(self._path, _ROW, begin):
-            times = int(row.get(_ROWS, "1"))
-            cells = _trimmed(_cells(row)) if current == sheet else []
-            _check_extent(number + times if cells else 0, len(cells))
-            yield from ((number + i, list(cells)) for i in range(1, times + 1) if cells)
-            number += times
+        for row in _iterate_elements(self._path, _ROW, begin):
+            repeats = int(row.get(_ROWS, "1"))
+            cells = _trim_row(_row_cells(row)) if current == sheet else []
+            _check_extent(number + repeats if cells else 0, len(cells))
+            yield from ((number + i, list(cells)) for i in range(1, repeats + 1) if cells)
+            number += repeats
 
 
-def _ended(path: Path, tag: str, begin: Callable[[ElementTree.Element], None]) -> Iterator[ElementTree.Element]:
-    """Each element of a kind, whole; `begin` is told of each table before those in it. What was read is forgotten."""
+def _iterate_elements(
+    path: Path, tag: str, begin: Callable[[ElementTree.Element], None]
+) -> Iterator[ElementTree.Element]:
+    """Each element with a tag, complete; `begin` gets each table before its elements. Elements read are discarded."""
     with zipfile.ZipFile(path) as packed, packed.open("content.xml") as content:
         for event, element in ElementTree.iterparse(content, ("start", "end")):
             if event == "start" and element.tag == _TABLE:
@@ -170,20 +172,20 @@ def _ended(path: Path, tag: str, begin: Callable[[ElementTree.Element], None]) -
                 element.clear()
 
 
-def _cells(row: ElementTree.Element) -> list[str]:
-    """Without the many empty ones at the end, which a program may write out to the edge of its sheet."""
+def _row_cells(row: ElementTree.Element) -> list[str]:
+    """Without the empty cells at the end, which some programs write up to the edge of the sheet."""
     cells: list[str] = []
     empty = 0
     for cell in row:
         if cell.tag not in (_CELL, _COVERED):
             continue
-        times = int(cell.get(_COLUMNS, "1"))
-        told = cell.get(_VALUE) or cell.get(_TRUTH)
-        text = told or "\n".join("".join(part.itertext()) for part in cell.iter(_PARAGRAPH)).strip()
+        repeats = int(cell.get(_COLUMNS, "1"))
+        value = cell.get(_VALUE) or cell.get(_TRUTH)
+        text = value or "\n".join("".join(part.itertext()) for part in cell.iter(_PARAGRAPH)).strip()
         if not text:
-            empty += times
+            empty += repeats
             continue
-        _check_extent(0, len(cells) + empty + times)
-        cells += [""] * empty + [text] * times
+        _check_extent(0, len(cells) + empty + repeats)
+        cells += [""] * empty + [text] * repeats
         empty = 0
     return cells

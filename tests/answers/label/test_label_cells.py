@@ -47,7 +47,7 @@ def _opened(folder: Path, headings: str, rows: Sequence[str], **wishes: str) -> 
 def test_whole_numbers_that_are_names_are_classes(tmp_path: Path, heading: str) -> None:
     table = _opened(tmp_path / "d", heading, NUMBERS)
     assert (table.kind, table.answer_column) == ("label", heading)
-    assert table.notes[-1] == f"answering '{heading}' as label (30 classes)"
+    assert table.notes[-1] == f"answer column: '{heading}' as label (30 classes)"
     assert _opened(tmp_path / "d", heading, NUMBERS, answer=heading).kind == "label"
 
 
@@ -128,7 +128,7 @@ def test_tags_need_not_stand_alone() -> None:
 def test_several_labels_are_said(tmp_path: Path) -> None:
     rows = ['"cat, dog"', "cat", "dog", "\"['owl']\""] * 5
     assert _opened(tmp_path / "d", "label", rows[:3] * 5).notes[-1] == (
-        "answering 'label' (any number of 2 classes in one cell)"
+        "answer column: 'label' (any number of 2 classes in one cell)"
     )
 
 

@@ -72,13 +72,13 @@ class AnnotatedImages:
 
     def _sentence(self, layout: str) -> str:
         boxes, pictures = format_count(len(self.things.label), "box"), format_count(len(self.image), "picture")
-        outlined = f", {self.things.outlined:,} outlined," if self.things.outlined else ""
+        outlined = f", {self.things.outlined:,} with an outline," if self.things.outlined else ""
         tagged = f"; {format_count(len(self.tags), 'picture')} with a label of the whole picture" if self.tags else ""
         return f"{layout}: {boxes}{outlined} in {pictures}{tagged}"
 
     def _empty(self) -> list[str]:
         empty = len(self.image) - len({*self.things.picture, *self.tags})
-        return [f"{format_count(empty, 'picture')} without anything drawn: read as empty pictures"] if empty else []
+        return [f"{format_count(empty, 'picture')} without annotations: read as containing no objects"] if empty else []
 
 
 def _label(tags: Sequence[str], several: bool) -> str | None:

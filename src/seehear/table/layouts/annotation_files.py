@@ -54,7 +54,7 @@ def find_annotation_files(
 
 
 def read_beginning(file: Path) -> bytes:
-    """The first bytes of a file without what stands before its first letter; b"" for one that can not be opened."""
+    """The first bytes of a file without what stands before its first letter; b"" for one that cannot be opened."""
     try:
         with file.open("rb") as content:
             return content.read(_BEGINNING_BYTES).lstrip(b"\xef\xbb\xbf \r\n\t")
@@ -67,7 +67,7 @@ def read_json(file: Path, name: str, most_bytes: int = LARGEST_BYTES) -> Any:
     try:
         size = file.stat().st_size
     except OSError as error:
-        raise DataError(f"can not be opened: {error.strerror or error}", where=name) from None
+        raise DataError(f"cannot be opened: {error.strerror or error}", where=name) from None
     if size > most_bytes:
         hint = "split it, for example by part"
         raise DataError("too large", where=name, allowed=f"up to {most_bytes >> 20} MiB", hint=hint)
@@ -82,13 +82,13 @@ def read_xml(file: Path, name: str, most_bytes: int) -> ElementTree.Element:
     try:
         large = file.stat().st_size > most_bytes
     except OSError as error:
-        raise DataError(f"can not be opened: {error.strerror or error}", where=name) from None
+        raise DataError(f"cannot be opened: {error.strerror or error}", where=name) from None
     if large:
         raise DataError("too large for annotations", where=name, allowed=f"up to {most_bytes >> 20} MiB")
     text = read_text(file, name, most_bytes)
     if "<!DOCTYPE" in text or "<!ENTITY" in text:
         hint = "remove the declaration"
-        raise DataError("it declares a document type, which no annotation needs", where=name, hint=hint)
+        raise DataError("it declares a document type, which annotations do not need", where=name, hint=hint)
     try:
         return ElementTree.fromstring(text)
     except (ElementTree.ParseError, ValueError, RecursionError) as error:

@@ -29,7 +29,7 @@ LABELS = (  # what the name of a thing is called, likeliest first
     *("category_id", "class_id", "label_id"),
 )
 ONLY_LABEL = "object"
-UNNAMED = f"every box is called {ONLY_LABEL!r}, for no column names what it is of"
+UNNAMED = f"every box is labelled {ONLY_LABEL!r}, because no column names its class"
 ROUNDING_PX = 1.0  # a box that reaches so far beyond its picture is only rounded
 FARTHEST_PX = 1e9  # a corner further away is a mistake
 _NOWHERE = (math.nan,) * 4
@@ -121,9 +121,9 @@ def encode_boxes(boxes: BoxColumns, size_px: NDArray[np.float64], named: Callabl
     inside = np.round(inside, 2) + 0.0  # which makes 0.0 of -0.0
     again = _repeated(boxes, inside) & ~bad
     notes = [
-        *_told(swapped & ~bad, "with swapped corners, put right", named),
-        *_told((reach > ROUNDING_PX) & ~bad, "cut off at the edge of their picture, beyond which they reached", named),
-        *_told(again, "drawn twice and taken once", named),
+        *_told(swapped & ~bad, "with swapped corners, corrected", named),
+        *_told((reach > ROUNDING_PX) & ~bad, "clipped at the edge of their picture", named),
+        *_told(again, "drawn twice, counted once", named),
     ]
     kept = BoxColumns(boxes.picture, boxes.label, inside, boxes.crowd, boxes.difficult).take(~bad & ~again)
     return AnswerColumn(_written(kept, len(size_px)), problems, notes)
@@ -151,7 +151,7 @@ def _faults(
     flat = known & ~(drawn[:, 2:] > drawn[:, :2]).all(1)
     gone = known & ~flat & ~(inside[:, 2:] > inside[:, :2]).all(1)
     return {
-        "a box without a label": (pc.is_null(boxes.label).to_numpy(zero_copy_only=False), "say what it is of"),
+        "a box without a label": (pc.is_null(boxes.label).to_numpy(zero_copy_only=False), "give it a label"),
         "a box without four numbers": (~known, "correct or remove it"),
         "a box without an area": (flat, "correct or remove it"),
         "a box outside its picture": (gone, "correct or remove it"),

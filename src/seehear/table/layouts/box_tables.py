@@ -73,9 +73,11 @@ def _together(found: RawTable, headings: _Headings) -> RawTable:
     drawn = encode_boxes(boxes, sizes, lambda i: found.where(int(where[i])))
     nameless = [RowProblem(found.where(int(row)), "it names no picture") for row in np.flatnonzero(~named)]
     kept, varying = _kept(cells.filter(pa.array(named)), picture, headings)
-    notes = [f"a row is a box: {len(where):,} in {format_count(len(first), 'picture')}", *relative, *drawn.notes]
+    notes = [f"each row is a box: {len(where):,} in {format_count(len(first), 'picture')}", *relative, *drawn.notes]
     notes += [UNNAMED] if headings.label is None else []
-    notes += [f"not used, for it differs from box to box: {summarise_names(varying)}"] if varying else []
+    notes += (
+        [f"not used, because it differs between the boxes of a picture: {summarise_names(varying)}"] if varying else []
+    )
     return replace(
         pictured,
         cells=pictured.cells.select(kept).append_column(HEADING, drawn.cells),
@@ -109,7 +111,7 @@ def _in_pixels(written: NDArray[np.float64], size_px: NDArray[np.float64]) -> tu
     lowest, highest = _SHARES
     if not known.size or known.max() > highest or known.min() < lowest or not (known % 1).any():
         return written, []
-    return written * np.tile(size_px, 2), ["boxes are in shares of the picture's width and height"]
+    return written * np.tile(size_px, 2), ["boxes are relative to the width and height of the picture"]
 
 
 def _kept(cells: pa.Table, picture: NDArray[np.int64], headings: _Headings) -> tuple[list[str], list[str]]:

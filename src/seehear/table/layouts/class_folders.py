@@ -45,7 +45,7 @@ class _Examples:
             if not is_valid_text(name):
                 self.problems.append(RowProblem(repr(name), "its name is not valid text", "rename it"))
             elif not medium:
-                self.problems.append(RowProblem(name, "neither a picture nor a recording by its extension"))
+                self.problems.append(RowProblem(name, "its extension is neither a picture's nor a recording's"))
             else:
                 stem = name.rpartition(".")[0] if medium_of(name) else name
                 known = stems.setdefault(stem, {})
@@ -78,7 +78,7 @@ def read_class_folders(place: Path) -> RawTable | None:
         part=pa.chunked_array([pa.array(examples.part, pa.large_string())]),
         problems=tuple(examples.problems),
         notes=tuple(notes + _sentences(examples)),
-        missing_answer="it lies in no class folder",
+        missing_answer="it is in no class folder",
     )
 
 
@@ -113,7 +113,7 @@ def _sentences(examples: _Examples) -> list[str]:
     }
     counts = {noun: sum(cell is not None for cell in cells) for noun, cells in named.items()}
     what = " and ".join(format_count(count, noun) for noun, count in counts.items() if count)
-    both = ", both seen and heard" if counts["video"] else ""
+    both = " with their sound" if counts["video"] else ""
     where = " in class folders" if any(examples.label) else ""
     pairs = f", {format_count(examples.pairs, 'pair')} with one name among them" if examples.pairs else ""
     return [what + both + where + pairs]

@@ -111,8 +111,8 @@ def _unusable(image: dict[str, Any], file: str, times: Mapping[Any, int]) -> str
     if not file:
         return "it names no file"
     if not _is_id(image):
-        return "it has no id that is a number or a text"
-    return "its id stands for another picture too" if times[image["id"]] > 1 else ""
+        return "its id is neither a number nor text"
+    return "another picture has the same id" if times[image["id"]] > 1 else ""
 
 
 def _is_id(told: dict[str, Any], key: str = "id") -> bool:
@@ -129,7 +129,7 @@ def _parsed(file: Path, name: str) -> dict[str, list[dict[str, Any]]]:
     for key, each in lists.items():
         if not isinstance(each, list) or not all(isinstance(one, dict) for one in each):
             raise DataError(
-                f"{key!r} is no list of objects", where=name, hint="see https://cocodataset.org/#format-data"
+                f"{key!r} is not a list of objects", where=name, hint="see https://cocodataset.org/#format-data"
             )
     return {key: each or [] for key, each in lists.items()}
 
@@ -157,6 +157,6 @@ def _joined(base: str, folder: str) -> str:
 
 def _sentences(files: Sequence[tuple[str, str]], found: _Pictures) -> Iterator[str]:
     named = ", ".join(name for name, _ in files)
-    outlined = f", {found.things.outlined:,} outlined," if found.things.outlined else ""
+    outlined = f", {found.things.outlined:,} with an outline," if found.things.outlined else ""
     boxes, pictures = format_count(len(found.things.label), "box"), format_count(len(found.image), "picture")
-    yield f"COCO: {boxes}{outlined} in {pictures}, by {named}"
+    yield f"COCO: {boxes}{outlined} in {pictures}, from {named}"

@@ -33,7 +33,7 @@ def parse_elan(file: Path, name: str) -> TimedLabels:
         parents = Counter(each.get("ANNOTATION_REF") for each in tier.iter("REF_ANNOTATION"))
         heading = headings[tier.get("TIER_ID")]
         if any(count > 1 for count in parents.values()):
-            what = f"{name}: the tier {heading!r} divides annotations without giving times, and is not read"
+            what = f"{name}: the tier {heading!r} subdivides annotations without times, and is not read"
             found.notes.append(what)
             continue
         for annotation in _annotations(tier):

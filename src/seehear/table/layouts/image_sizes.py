@@ -39,7 +39,7 @@ class ImageSizes(NamedTuple):
 
 
 def read_sizes_px(root: Path, files: Sequence[str]) -> NDArray[np.float64]:
-    """(files, 2) width and height as a person sees them, upright; nan for what can not be read."""
+    """(files, 2) width and height as a person sees them, upright; nan for what cannot be read."""
     folder = str(root)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of odd metadata; whether the picture is of use is for the senses to say
@@ -49,12 +49,12 @@ def read_sizes_px(root: Path, files: Sequence[str]) -> NDArray[np.float64]:
 
 
 def reconcile_sizes(root: Path, files: Sequence[str], told_px: Sequence[tuple[float, float]]) -> ImageSizes:
-    """What an annotation tells counts where a file can not be read: people turn and shrink pictures and leave it as it
+    """What an annotation tells counts where a file cannot be read: people turn and shrink pictures and leave it as it
     was."""
     own, told = read_sizes_px(root, files), np.array(told_px, np.float64).reshape(-1, 2)
     unknown = np.isnan(own)
     differ = np.flatnonzero((np.isfinite(told) & ~unknown & (own != told)).any(1)).tolist()
-    what = f"{format_count(len(differ), 'picture')} of another size than told: that of the file counts"
+    what = f"{format_count(len(differ), 'picture')} whose size differs from the annotations: using the file"
     return ImageSizes(np.where(unknown, told, own), told, [f"{what}; the first: {files[i]}" for i in differ[:1]])
 
 

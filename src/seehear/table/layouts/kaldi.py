@@ -86,7 +86,7 @@ def _data_folders(place: Path, notes: list[str]) -> list[tuple[str, str]]:
     parts = {folder: find_part_in_name(folder) for folder in folders}
     others = [folder for folder, part in parts.items() if not part]
     if len(others) < len(folders):
-        notes += [f"not read, for they are no parts: {summarise_names(others)}"] if others else []
+        notes += [f"not read, because they are not parts: {summarise_names(others)}"] if others else []
         parts = {folder: part for folder, part in parts.items() if part}
     return [(f"{folder}/", part) for folder, part in parts.items()]
 
@@ -130,7 +130,7 @@ def _entries(place: Path, name: str, problems: list[RowProblem]) -> dict[str, _E
     for row, line in enumerate(lines, 1):
         first, *rest = line.split(maxsplit=1) or [""]
         if first in entries:
-            problems.append(RowProblem(f"{name} row {row}", f"{first!r} stands in row {entries[first].row} too"))
+            problems.append(RowProblem(f"{name} row {row}", f"{first!r} is in row {entries[first].row} too"))
         elif first:
             entries[first] = _Entry(row, " ".join(rest).strip())
     return entries

@@ -60,7 +60,7 @@ def read_label_studio(place: Path) -> RawTable | None:
             about = {name: str(cell) for name, cell in task.data.items() if name != key and _is_plain(cell)}
             tasks.add(file, part, about, task.results or [], task.place)
     if repeated:
-        notes.append(f"{format_count(repeated, 'task')} annotated more than once: the first annotation counts")
+        notes.append(f"{format_count(repeated, 'task')} annotated more than once: using the first annotation")
     return tasks.found(root, notes)
 
 
@@ -143,7 +143,7 @@ def _type(shape: dict[str, Any]) -> str:
 def _file(task: _Task, named: FileFinder, folder: str) -> tuple[str, str]:
     """(the name under which a task tells its file, the file). Raises DataError where there is none."""
     if task.results is None:
-        raise DataError("nobody has annotated it", hint="finish it in Label Studio, or leave it out")
+        raise DataError("it has no annotation", hint="finish it in Label Studio, or leave it out")
     words = ((key, _path(cell)) for key, cell in task.data.items() if isinstance(cell, str))
     key, path = next(((key, path) for key, path in words if medium_of(path)), ("", ""))
     if not key:

@@ -249,4 +249,4 @@ def _sentences(examples: _Examples, answers: dict[str, list[str | None]]) -> Ite
     if examples.unlabelled:
         yield f"left out {format_count(examples.unlabelled, 'stretch')} without a label"
     if examples.passed_over:
-        yield f"not used, because labels of another format lie beside them: {summarise_names(examples.passed_over)}"
+        yield f"not used, because another label format takes precedence: {summarise_names(examples.passed_over)}"

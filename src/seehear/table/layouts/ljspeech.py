@@ -45,7 +45,7 @@ def read_ljspeech(place: Path) -> RawTable | None:
         file=repeat_values([(_TABLE, len(rows))]),
         row=np.array(rows, np.int64),
         problems=tuple(problems),
-        notes=(f"reading {_TABLE}, of {fields} fields: the last tells what is said",),
+        notes=(f"reading {_TABLE} with {fields} fields; the last is the transcript",),
     )
 
 
@@ -62,4 +62,4 @@ def _untold(folder: Path, audio: list[str]) -> list[RowProblem]:
     """The recordings that no line names."""
     named = set(audio)
     files = (f"{_FOLDER}/{name}" for name in list_visible(folder / _FOLDER)[1] if medium_of(name))
-    return [RowProblem(file, f"no line of {_TABLE} tells what is said in it") for file in files if file not in named]
+    return [RowProblem(file, f"{_TABLE} has no line for it") for file in files if file not in named]

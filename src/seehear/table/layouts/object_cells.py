@@ -76,7 +76,7 @@ def convert_objects(found: RawTable) -> RawTable:
     filled = pc.is_valid(good.cells[heading])
     answers = pc.if_else(filled, drawn.cells, pa.scalar(None, pa.large_string()))
     pictures = format_count(len(readable), "picture")
-    notes = [f"a cell of {heading!r} holds the boxes of a picture: {len(things.label):,} in {pictures}"]
+    notes = [f"each cell of {heading!r} holds the boxes of a picture: {len(things.label):,} in {pictures}"]
     notes += [UNNAMED] if nameless else []
     return replace(
         good,

@@ -48,7 +48,7 @@ def merge_one_hot_columns(found: RawTable, kinds: Sequence[KindLike], wish: str 
         cells=found.cells.drop_columns(names).append_column(HEADING, labels.take(pa.array(pattern.ravel()))),
         notes=(
             *found.notes,
-            f"one column of 0 and 1 for each of {format_count(len(names), 'class')}: {summarise_names(names)}; {each}",
+            f"one-hot columns for {format_count(len(names), 'class')}: {summarise_names(names)}; {each}",
         ),
         missing_answer="a class column that is neither 0 nor 1",
     )

@@ -27,13 +27,13 @@ from seehear.table.layouts.raw_table import AnswerColumn
 from seehear.table.rows import RowProblem
 
 HEADING = "mask"
-WITHOUT = "its outlines can not be drawn: its size is not known, or not the one that they were drawn on"
+WITHOUT = "its outlines cannot be drawn: its size is not known, or not the one that they were drawn on"
 REST = "background"  # where no class of the file is called so
 _FEWEST = 6  # numbers of an outline: three corners
-_CLIPPED = "cut off at the edge of their picture, beyond which they reached"
-_PIECES = "with pieces of fewer than three corners, left out"
-_BOXED = "without an outline, but with a box: the pixels in it teach nothing"
-_CROWDS = "drawn as a crowd: the pixels in it teach nothing"
+_CLIPPED = "clipped at the edge of their picture"
+_PIECES = "with parts of fewer than three corners, left out"
+_BOXED = "with a box but no outline: the pixels in it are ignored in training"
+_CROWDS = "drawn as a crowd: its pixels are ignored in training"
 
 
 @dataclass
@@ -84,7 +84,7 @@ def encode_outlines(things: Annotations, size_px: NDArray[np.float64], classes: 
             regions[row].append(region)
     rest = next((name for name in classes if name.strip("_ ").casefold() == REST), REST)
     cells = [_written(size, rest, own) for size, own in zip(size_px.tolist(), regions, strict=True)]
-    notes = [f"what is in no outline is of the class {rest!r}", *told.notes()]
+    notes = [f"pixels outside every outline are of the class {rest!r}", *told.notes()]
     return AnswerColumn(pa.chunked_array([pa.array(cells, pa.large_string())]), told.problems, notes)
 
 
@@ -92,7 +92,7 @@ def _region(things: Annotations, i: int, size: NDArray[np.float64], told: _Told)
     """The region of one thing, None where it has none; and what is to be said of it."""
     place, label = things.places[i], things.label[i]
     if not label:
-        told.problems.append(RowProblem(place, "an outline without a label: left out", "say what it is of"))
+        told.problems.append(RowProblem(place, "an outline without a label: left out", "give it a label"))
         return None
     region = _outline(things.region[i], size, place, told)
     if isinstance(region, dict):
@@ -104,7 +104,7 @@ def _region(things: Annotations, i: int, size: NDArray[np.float64], told: _Told)
         told.problems.append(RowProblem(place, f"{region}: left out", "correct or remove it"))
     elif region:
         told.problems.append(
-            RowProblem(place, f"{region}: the pixels in its box teach nothing", "correct or remove it")
+            RowProblem(place, f"{region}: the pixels in its box are ignored in training", "correct or remove it")
         )
     elif box:
         told.note(_BOXED, place)

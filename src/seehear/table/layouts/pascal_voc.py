@@ -186,6 +186,6 @@ def _sentences(found: _Pictures) -> Iterator[str]:
     boxes, pictures = format_count(len(found.things.label), "box"), format_count(len(found.image), "picture")
     yield f"Pascal VOC: {boxes} in {pictures}{also}"
     if found.at_zero:
-        yield f"{format_count(found.at_zero, 'box')} from pixel 0 on, where Pascal VOC counts from 1: taken for 1"
+        yield f"{format_count(found.at_zero, 'box')} starting at pixel 0, where Pascal VOC counts from 1: read as 1"
     if found.unlisted:
         yield f"not used: {format_count(found.unlisted, 'annotation')} on no list in ImageSets"

@@ -41,7 +41,7 @@ def read_table_folder(place: Path) -> RawTable | None:
         return None
     notes.append(f"reading {', '.join(table.relative_to(place).as_posix() for table, _ in tables)}")
     if len(folders) > 1:
-        notes.append("the names of the folders beside it are not taken for answers")
+        notes.append("the names of the folders beside it are not used as labels")
     return _drawn(concatenate_tables(place, tables, notes))
 
 
@@ -79,13 +79,13 @@ def _is_table(file: Path) -> bool:
 def _useless(table: Path) -> str:
     """Why a table of a folder is none of examples; "" for one that is. Raises DataError if by its name it should be."""
     if _SUBMISSION in table.stem.lower():
-        return "is an example of what a challenge wants, by its name,"
+        return "looks like a sample submission"
     try:
         cells = read_sheet(table, table.name, PEEK_ROWS).cells
     except DataError as error:
         if table.stem.lower() in _EXPECTED or parse_part(table.stem):
             raise
-        return f"can not be read ({error.what})"
+        return f"cannot be read ({error.what})"
     return "" if names_media(cells, table) else "names no pictures or recordings"
 
 

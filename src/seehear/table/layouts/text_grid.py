@@ -42,7 +42,7 @@ def _read(tokens: Iterator[str], found: TimedLabels) -> None:
         next(tokens), next(tokens)
         intervals = kind == "IntervalTier"
         if not intervals:
-            found.notes.append(f"{found.name}: the tier {tier!r} marks points, not stretches, and is not read")
+            found.notes.append(f"{found.name}: the tier {tier!r} holds points, not intervals, and is not read")
         for number in range(1, int(next(tokens)) + 1):
             start_s = parse_seconds(next(tokens))
             end_s = parse_seconds(next(tokens)) if intervals else start_s

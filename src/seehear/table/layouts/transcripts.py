@@ -188,14 +188,14 @@ def _read_stem(place: Path, stem: _Stem, part: str, utterances: _Utterances) -> 
     if stem.words:
         utterances.passed_over += in_languages
     elif len(stem.translated) > 1:
-        what = f"its words lie beside it in {len(stem.translated)} languages: {summarise_names(in_languages)}"
+        what = f"transcripts in {len(stem.translated)} languages lie beside it: {summarise_names(in_languages)}"
         utterances.problems += (RowProblem(file, what, "keep one of them beside it") for file in files)
         return
     words = stem.words or next(iter(stem.translated.values()), {})
     if not words:
         beside = Path(files[0]).stem
         hint = f"put {beside}.txt or {beside}.vtt beside it"
-        utterances.problems += (RowProblem(file, "no text beside it", hint) for file in files)
+        utterances.problems += (RowProblem(file, "no transcript beside it", hint) for file in files)
         return
     used, *others = (words[extension] for extension in _WORDS if extension in words)
     utterances.passed_over += others
@@ -208,8 +208,8 @@ def _read_stem(place: Path, stem: _Stem, part: str, utterances: _Utterances) -> 
     if found is LabelFormat.SUBTITLES:
         _read_subtitles(text, used, stem, part, utterances)
     elif found is not None:
-        hint = "save only the words in it, or as subtitles: .vtt or .srt"
-        utterances.problems.append(RowProblem(used, f"it holds {found}, not what is said", hint))
+        hint = "keep only the spoken words, or save subtitles as .vtt or .srt"
+        utterances.problems.append(RowProblem(used, f"it holds {found}, not a transcript", hint))
     elif notes := " ".join(text.split()):
         utterances.add(stem, notes, "", part)
     else:
@@ -233,13 +233,13 @@ def _sentences(utterances: _Utterances) -> list[str]:
     files = {audio or video for audio, video in zip(utterances.audio, utterances.video, strict=True)}
     cut = sum(start is not None for start in utterances.start_s)
     notes = [
-        f"{format_count(len(files), 'recording')} with their words"
+        f"{format_count(len(files), 'recording')} with transcripts"
         + (f", {format_count(cut, 'cue')} of subtitles" if cut else "")
     ]
     if utterances.wordless:
         notes.append(f"left out {format_count(utterances.wordless, 'cue')} without words, such as [music]")
     if utterances.rolled:
-        notes.append(f"lines roll, so each word is taken once, in {summarise_names(utterances.rolled)}")
+        notes.append(f"rolling captions, each word taken once: {summarise_names(utterances.rolled)}")
     if others := utterances.passed_over:
-        notes.append(f"not used, for subtitles lie beside them: {summarise_names(others)}")
+        notes.append(f"not used, because subtitles take precedence: {summarise_names(others)}")
     return notes

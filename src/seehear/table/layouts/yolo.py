@@ -152,7 +152,7 @@ def _listed(root: Path, told: Mapping[str, Any], name: str, problems: list[RowPr
             there = next((path for path in allowed if path_exists(root / path)), None)
             if there is None:
                 inside = is_within_boundary(root / wished)
-                what = f"no folder {wished!r}" if inside else f"{wished!r} points out of the archive"
+                what = f"no folder {wished!r}" if inside else f"{wished!r} points outside the archive"
                 missing.append(RowProblem(name, f"{part}: {what}", "name it relative to this file"))
             else:
                 files = _in_list(root, there, base) if is_file(root / there) else walk_pictures(root, there)
@@ -160,7 +160,7 @@ def _listed(root: Path, told: Mapping[str, Any], name: str, problems: list[RowPr
                     if is_within_boundary(root / file):
                         found.append((file, part))
                     else:
-                        problems.append(RowProblem(there, f"{file!r} points out of the archive"))
+                        problems.append(RowProblem(there, f"{file!r} points outside the archive"))
     if missing and not found:
         raise DataError(missing[0].what, where=name, hint=missing[0].hint)
     problems += missing
@@ -220,6 +220,6 @@ def _sentences(classes: Sequence[str], found: _Pictures, points: KeyPoints | Non
     boxes, pictures = format_count(len(found.things.label), "box"), format_count(len(found.image), "picture")
     yield f"YOLO: {boxes} of {format_count(len(classes), 'class')} in {pictures}"
     if points is not None:
-        yield f"{format_count(points.count, 'key point')} behind each box: not used"
+        yield f"{format_count(points.count, 'key point')} after each box: not used"
     if found.textless:
-        yield f"{format_count(found.textless, 'picture')} without a text: taken for empty"
+        yield f"{format_count(found.textless, 'picture')} without a label file: read as containing no objects"

@@ -56,7 +56,7 @@ def read_class_names(place: Path) -> list[str]:
     told = {file: _names(place / file, file) for file in files}
     if not files:
         hint = "add a classes.txt with one class name per line, in the order of their numbers from 0"
-        raise DataError("text files of YOLO, but no file names their classes", where=place.name, hint=hint)
+        raise DataError("YOLO label files, but no file names their classes", where=place.name, hint=hint)
     if other := next((file for file in files if told[file] != told[files[0]]), None):
         raise DataError(f"{files[0]} and {other} name the classes differently", where=place.name, hint="remove one")
     return told[files[0]]
