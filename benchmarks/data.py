@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from seehear.demo.digits import SIDE_PX, TEST_EXAMPLES, add_noise, fade
-from seehear.folders import claimed, empty, unmark
+from seehear.folders import claim_folder, empty_folder, unmark_folder
 
 DATA = Path("../shared/data")
 CACHE = Path(".cache/benchmarks")
@@ -75,10 +75,10 @@ class Store:
         folder = self.cache / name
         if not folder.exists():
             part = folder.with_name(f"{name}.part")
-            with claimed(part):  # else a second run would take it for what a killed one left
-                empty(part)
+            with claim_folder(part):  # else a second run would take it for what a killed one left
+                empty_folder(part)
                 make(part)
-                unmark(part)
+                unmark_folder(part)
                 part.rename(folder)
         return folder
 

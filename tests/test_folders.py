@@ -1,18 +1,20 @@
-"""A folder is emptied only where it carries our mark, and a place that cannot be written to is refused before work."""
+"""Only marked folders are emptied, and a place that cannot be written to is refused before any work."""
 
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from learning import digits_table
-from seehear import api
+from seehear import api, files
 from seehear.errors import UsageError
-from seehear.files import check_writable, write_whole
-from seehear.folders import MARK, MARK_TEXT, claimed, discard, empty, remove
+from seehear.files import check_writable, write_atomically
+from seehear.folders import MARKER, MARKER_TEXT, claim_folder, delete, empty_folder, remove_folder
 
 KEPT = b"years of work"
 
@@ -32,7 +34,7 @@ def link(folder: Path) -> Path:
 
 def link_to_marked(folder: Path) -> Path:
     kept = link(folder)
-    (kept.parent / MARK).write_bytes(MARK_TEXT)
+    (kept.parent / MARKER).write_bytes(MARKER_TEXT)
     return kept
 
 
@@ -49,14 +51,14 @@ def file(folder: Path) -> Path:
 def linked_mark(folder: Path) -> Path:
     """The mark must be a file: not one that leads to another folder's."""
     kept = plain(folder)
-    (folder.parent / "mark").write_bytes(MARK_TEXT)
-    (folder / MARK).symlink_to(folder.parent / "mark")
+    (folder.parent / "mark").write_bytes(MARKER_TEXT)
+    (folder / MARKER).symlink_to(folder.parent / "mark")
     return kept
 
 
 def other_mark(folder: Path) -> Path:
     kept = plain(folder)
-    (folder / MARK).write_bytes(b"something else")
+    (folder / MARKER).write_bytes(b"something else")
     return kept
 
 
@@ -75,7 +77,7 @@ def test_what_is_not_ours_is_never_emptied(make: Callable[[Path], Path], tmp_pat
     refusal = (
         r"work: (is a link|is not a folder|holds files that are not from a run of seehear), .*Next: move or delete"
     )
-    with pytest.raises(UsageError, match=refusal), claimed(tmp_path / "work"):
+    with pytest.raises(UsageError, match=refusal), claim_folder(tmp_path / "work"):
         pytest.fail("claimed")
     assert kept.read_bytes() == KEPT
 
@@ -93,29 +95,29 @@ def test_training_refuses_it_before_it_reads_anything(
 
 def test_a_marked_folder_is_emptied_but_not_what_its_links_lead_to(tmp_path: Path) -> None:
     kept, work = plain(tmp_path / "mine"), tmp_path / "deep" / "work"
-    with claimed(work):
+    with claim_folder(work):
         (work / "sub").mkdir()
         (work / "sub" / "old.txt").write_bytes(b"old")
         (work / "folder").symlink_to(kept.parent)
         (work / "file").symlink_to(kept)
-    with claimed(work):
-        empty(work)
-        assert [entry.name for entry in work.iterdir()] == [MARK]
-        remove(work)
+    with claim_folder(work):
+        empty_folder(work)
+        assert [entry.name for entry in work.iterdir()] == [MARKER]
+        remove_folder(work)
     assert not work.exists() and kept.read_bytes() == KEPT
 
 
-@pytest.mark.parametrize("half", [None, b"", MARK_TEXT[:9]])
+@pytest.mark.parametrize("half", [None, b"", MARKER_TEXT[:9]])
 def test_a_run_killed_before_it_could_set_its_mark_is_in_nobodys_way(half: bytes | None, tmp_path: Path) -> None:
     if half is not None:
-        (tmp_path / MARK).write_bytes(half)
-    with claimed(tmp_path):
-        assert (tmp_path / MARK).read_bytes() == MARK_TEXT
+        (tmp_path / MARKER).write_bytes(half)
+    with claim_folder(tmp_path):
+        assert (tmp_path / MARKER).read_bytes() == MARKER_TEXT
 
 
 def test_without_a_mark_nothing_is_emptied(tmp_path: Path) -> None:
     kept = plain(tmp_path / "mine")
-    for clear in (empty, remove):
+    for clear in (empty_folder, remove_folder):
         with pytest.raises(UsageError, match="not from a run of seehear"):
             clear(kept.parent)
     assert kept.read_bytes() == KEPT
@@ -124,8 +126,8 @@ def test_without_a_mark_nothing_is_emptied(tmp_path: Path) -> None:
 def test_of_a_link_the_link_alone_is_removed(tmp_path: Path) -> None:
     kept = plain(tmp_path / "mine")
     (tmp_path / "link").symlink_to(kept.parent)
-    discard(tmp_path / "link")
-    discard(tmp_path / "nothing")
+    delete(tmp_path / "link")
+    delete(tmp_path / "nothing")
     assert [entry.name for entry in tmp_path.iterdir()] == ["mine"] and kept.read_bytes() == KEPT
 
 
@@ -224,7 +226,7 @@ def test_what_passes_the_check_can_be_written(make: Callable[[Path], Path], tmp_
     before = {path: path.is_file() and path.read_bytes() for path in tmp_path.iterdir()}
     check_writable(out)
     assert {path: path.is_file() and path.read_bytes() for path in tmp_path.iterdir()} == before
-    write_whole(out, b"new")
+    write_atomically(out, b"new")
     assert out.read_bytes() == b"new"
 
 
@@ -232,3 +234,45 @@ def test_a_work_folder_whose_name_would_be_too_long_is_refused_in_words(tmp_path
     data = digits_table(tmp_path / "data", {"label": ["odd", "even"] * 4}, ("image",))
     with pytest.raises(UsageError, match="the work folder cannot be created: File name too long"):
         api.train(data, tmp_path / ("m" * 245 + ".seehear"))
+
+
+WITHOUT_FCNTL = """
+import fcntl, sys, types
+from pathlib import Path
+lock = lambda descriptor, mode, size: fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+sys.modules["msvcrt"] = types.SimpleNamespace(locking=lock, LK_NBLCK=2)
+sys.modules["fcntl"], sys.platform = None, "win32"
+from seehear import files, folders
+from seehear.errors import UsageError
+
+work = Path("work")
+with folders.claim_folder(work):
+    files.write_atomically(work / "a", b"old")
+    (work / ".a.00000000.part").write_bytes(b"left by a killed writer")
+    files.write_atomically(work / "a", b"new")
+    assert sorted(path.name for path in work.iterdir()) == [folders.MARKER, "a"]
+    assert (work / "a").read_bytes() == b"new"
+    try:
+        with folders.claim_folder(work):
+            sys.exit("claimed twice")
+    except UsageError as error:
+        assert "another process is using it" in str(error)
+    folders.remove_folder(work)
+with folders.temporary_folder() as folder:
+    assert folder.is_dir()
+assert not list(Path().iterdir())
+"""
+
+
+def test_files_and_folders_need_no_fcntl(tmp_path: Path) -> None:
+    """What runs on Windows, with its lock made of ours."""
+    environment = {**os.environ, "PYTHONPATH": str(Path(files.__file__).parents[1]), "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_FCNTL],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")

@@ -33,7 +33,7 @@ from seehear import api
 from seehear.answers import ANSWERS
 from seehear.errors import DataError, TrainingError, UsageError
 from seehear.events import Event, Notice, Started
-from seehear.folders import claimed
+from seehear.folders import claim_folder
 from seehear.learn.run_directory import record_start
 from seehear.runtime.bundle import read_bundle, write_bundle
 from seehear.senses.hearing import HEARING
@@ -218,7 +218,7 @@ def test_a_table_that_cuts_elsewhere_is_another(tmp_path: Path) -> None:
 
 def test_two_runs_do_not_share_a_folder(data: Path, out: Path) -> None:
     _work(out).mkdir()
-    with claimed(_work(out)), pytest.raises(UsageError, match=r"m\.seehear\.run: another process is using it"):
+    with claim_folder(_work(out)), pytest.raises(UsageError, match=r"m\.seehear\.run: another process is using it"):
         api.train(data, out)
 
 

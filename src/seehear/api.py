@@ -12,7 +12,7 @@ from seehear.amounts import format_count, format_duration
 from seehear.errors import BundleError, DataError, UsageError
 from seehear.events import Listener, Notice, Skipped, ignore_events
 from seehear.files import check_writable
-from seehear.folders import discard, temporary
+from seehear.folders import delete, temporary_folder
 from seehear.inputs import gather, is_folder
 from seehear.media import Excerpt
 from seehear.recipe import Recipe
@@ -120,7 +120,7 @@ class Recogniser:
         from seehear.evaluation import evaluate_table
 
         chosen = PredictOptions(**options)
-        with temporary() as workspace:
+        with temporary_folder() as workspace:
             table = _open(data, answer or self.recipe.kind, None, workspace)
             folder = None if report is None else Path(report)
             return evaluate_table(self._predictor, table, chosen, report=folder, robustness=robustness, listen=listen)
@@ -225,7 +225,7 @@ def plan(  # noqa: PLR0913 - the wishes of train
     from seehear.planning.plan import plan_recipe
 
     place, options = choose_device(device), TrainOptions(minutes, steps, seed, wrong_at_most)
-    with temporary() as workspace:
+    with temporary_folder() as workspace:
         table, held_out, dropped = _tables(data, val, answer, senses, workspace, listen)
         listen(Skipped(dropped))
         recipe = plan_recipe(table, options, measure_machine(place))
@@ -270,7 +270,7 @@ def _tables(
     from seehear.table import describe_part_overlap, find_overlap
 
     for leftover in ("unpacked", "unpacked-val"):
-        discard(workspace / leftover)  # of a run that was cut off
+        delete(workspace / leftover)  # of a run that was cut off
     table = _open(data, answer, senses, workspace / "unpacked")
     for sentence in (*table.notes, *describe_part_overlap(table)):
         listen(Notice(sentence))
@@ -341,7 +341,7 @@ def _place_of_work(out: str | Path | None, cache: Path | None, resume: bool, lis
         return
     if resume:
         raise UsageError("resume without a place to go on from", hint="give the same out or cache as before")
-    with temporary() as folder:
+    with temporary_folder() as folder:
         yield folder
 
 

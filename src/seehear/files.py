@@ -1,82 +1,106 @@
-"""Writing files whole: a reader, or a start after a crash, sees the old file or the new one, never a part."""
+"""Atomic file writes: a reader, or a start after a crash, sees the old file or the new one, never a part."""
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import secrets
 import stat
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
 from seehear.errors import SeehearError, UsageError
 
-LEFTOVER = ".part"
-ELSEWHERE = "choose a folder that exists, may be written to and has room"
+PART_SUFFIX = ".part"
+HINT = "choose a folder that exists, may be written to and has room"
+ON_WINDOWS = sys.platform == "win32"
 
 
-def write_whole(path: Path, chunks: Iterable[bytes] | bytes) -> None:
-    """Write to a temporary name beside `path`, flush to disk, rename, flush the folder.
+def write_atomically(path: Path, chunks: Iterable[bytes] | bytes) -> None:
+    """Write to a temporary file beside `path`, flush it to disk, rename it, flush the folder.
 
-    Leaves nothing behind when it fails, and clears what a killed writer of the same file left behind. A link is
-    followed; what is not a regular file is refused. Raises SeehearError naming the file where the disk refuses.
+    Leaves nothing behind on failure, and deletes what a killed writer of the same file left behind. A link is followed;
+    anything but a regular file is refused. Raises SeehearError, naming the file, if the disk refuses.
     """
     try:
-        path = _target(path)
-        _clear_leftovers(path)
+        path = _resolve(path)
+        _delete_leftovers(path)
         _write_and_rename(path, [chunks] if isinstance(chunks, bytes) else chunks)
     except (OSError, ValueError) as error:
-        raise SeehearError(_refusal(error), where=str(path), hint=ELSEWHERE) from error
+        raise SeehearError(_describe(error), where=str(path), hint=HINT) from error
 
 
 def check_writable(path: Path) -> None:
-    """Raises UsageError where `write_whole` could not write: to be asked before long work. Changes nothing."""
+    """Raises UsageError if `write_atomically` could not write. Call it before long work; it changes nothing."""
     try:
         if not path.parent.is_dir():
             raise UsageError("there is no such folder", where=str(path.parent), hint=f"mkdir -p {path.parent}")
-        temporary = _temporary(_target(path))
-        os.close(_created(temporary))
+        temporary = _temporary_path(_resolve(path))
+        os.close(_create(temporary))
         temporary.unlink()
     except (OSError, ValueError) as error:
-        raise UsageError(_refusal(error), where=str(path), hint=ELSEWHERE) from None
+        raise UsageError(_describe(error), where=str(path), hint=HINT) from None
 
 
-def lock(descriptor: int) -> None:
-    """Hold an open file or folder until it is closed; BlockingIOError where another process does."""
-    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+if sys.platform == "win32":
+    import msvcrt
+
+    _LOCKED_BYTE = 1 << 30  # beyond the contents: Windows keeps others from reading bytes that are locked
+
+    def lock_file(descriptor: int) -> None:
+        """Lock an open file until it is closed. Raises BlockingIOError if another process has locked it."""
+        position = os.lseek(descriptor, 0, os.SEEK_CUR)
+        os.lseek(descriptor, _LOCKED_BYTE, os.SEEK_SET)
+        try:
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        except OSError as error:
+            raise BlockingIOError(str(error)) from None
+        finally:
+            os.lseek(descriptor, position, os.SEEK_SET)
+
+else:
+    import fcntl
+
+    def lock_file(descriptor: int) -> None:
+        """Lock an open file or folder until it is closed. Raises BlockingIOError if another process has locked it."""
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
-def _target(path: Path) -> Path:
-    """The file itself, there already or not, where `path` may be a link to it. Raises OSError for one that loops."""
+def _resolve(path: Path) -> Path:
+    """The file that `path` names or links to, whether it exists or not. Raises OSError for a link to itself."""
     with contextlib.suppress(FileNotFoundError):
         if not stat.S_ISREG(path.stat().st_mode):
             raise UsageError("is not a regular file, so it cannot be replaced", where=str(path))
     return path.resolve()
 
 
-def _refusal(error: OSError | ValueError) -> str:
+def _describe(error: OSError | ValueError) -> str:
     return f"cannot be written: {getattr(error, 'strerror', None) or error}"
 
 
-def _temporary(path: Path) -> Path:
-    return path.with_name(f"{_prefix(path)}{secrets.token_hex(4)}{LEFTOVER}")
+def _temporary_path(path: Path) -> Path:
+    return path.with_name(f"{_prefix(path)}{secrets.token_hex(4)}{PART_SUFFIX}")
 
 
-def _created(temporary: Path) -> int:
-    return os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+def _create(temporary: Path) -> int:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    return os.open(temporary, flags, 0o666)
 
 
 def _write_and_rename(path: Path, chunks: Iterable[bytes]) -> None:
-    temporary = _temporary(path)
-    descriptor = _created(temporary)
+    temporary = _temporary_path(path)
+    descriptor = _create(temporary)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            lock(descriptor)
+            lock_file(descriptor)
             for chunk in chunks:
                 file.write(chunk)
             file.flush()
             os.fsync(descriptor)
+            if not ON_WINDOWS:  # still locked, so that no other writer takes the finished file for a leftover
+                temporary.replace(path)
+        if ON_WINDOWS:  # which does not rename a file that is open
             temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
@@ -85,11 +109,13 @@ def _write_and_rename(path: Path, chunks: Iterable[bytes]) -> None:
 
 
 def _prefix(path: Path) -> str:
-    """Hidden, telling of its file, and short enough for the longest file name there may be."""
+    """Hidden, and short enough for the longest file name there may be."""
     return f".{path.name[:48]}."
 
 
 def _flush_folder(folder: Path) -> None:
+    if ON_WINDOWS:  # where folders cannot be opened
+        return
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -97,11 +123,15 @@ def _flush_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _clear_leftovers(path: Path) -> None:
-    """Remove the temporary files of writers that were killed; those of living writers are locked."""
+def _delete_leftovers(path: Path) -> None:
+    """Delete the temporary files of writers that were killed; those of living writers are locked."""
     prefix = _prefix(path)
     for leftover in path.parent.iterdir():
-        if leftover.name.startswith(prefix) and leftover.name.endswith(LEFTOVER):
-            with contextlib.suppress(OSError), leftover.open("rb") as file:
-                lock(file.fileno())
-                leftover.unlink()
+        if leftover.name.startswith(prefix) and leftover.name.endswith(PART_SUFFIX):
+            with contextlib.suppress(OSError):
+                with leftover.open("rb") as file:
+                    lock_file(file.fileno())
+                    if not ON_WINDOWS:
+                        leftover.unlink()
+                if ON_WINDOWS:
+                    leftover.unlink()

@@ -13,7 +13,7 @@ import pytest
 
 import tiny
 from seehear.errors import BundleError, SeehearError
-from seehear.files import write_whole
+from seehear.files import write_atomically
 from seehear.runtime.bundle import LIMITS, read_bundle, write_bundle
 
 
@@ -65,22 +65,22 @@ def test_a_pipe_or_a_folder_is_not_waited_for(tmp_path: Path) -> None:
 
 def test_whole_files_replace_and_leave_nothing_beside(tmp_path: Path) -> None:
     path = tmp_path / "f.bin"
-    write_whole(path, b"old")
-    write_whole(path, (part for part in (b"ne", b"w")))
+    write_atomically(path, b"old")
+    write_atomically(path, (part for part in (b"ne", b"w")))
     assert path.read_bytes() == b"new"
     assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_failure_halfway_keeps_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "f.bin"
-    write_whole(path, b"old")
+    write_atomically(path, b"old")
 
     def broken() -> object:
         yield b"half"
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        write_whole(path, broken())
+        write_atomically(path, broken())
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
 
@@ -89,7 +89,7 @@ def test_a_link_is_followed_and_permissions_are_the_usual_ones(tmp_path: Path) -
     (tmp_path / "real").mkdir()
     link = tmp_path / "link.bin"
     link.symlink_to(tmp_path / "real" / "f.bin")
-    write_whole(link, b"new")
+    write_atomically(link, b"new")
     (tmp_path / "plain").write_bytes(b"")
     assert link.is_symlink()
     assert (tmp_path / "real" / "f.bin").read_bytes() == b"new"
@@ -100,24 +100,24 @@ def test_what_a_killed_writer_left_is_cleared_and_a_living_one_is_not_disturbed(
     killed = """
 import os, signal, sys
 from pathlib import Path
-from seehear.files import write_whole
+from seehear.files import write_atomically
 def chunks():
     yield b"half"
     os.kill(os.getpid(), signal.SIGKILL)
-write_whole(Path(sys.argv[1]), chunks())
+write_atomically(Path(sys.argv[1]), chunks())
 """
     path = tmp_path / "f.bin"
-    write_whole(path, b"old")
+    write_atomically(path, b"old")
     subprocess.run([sys.executable, "-c", killed, str(path)], check=False, env=dict(os.environ, PYTHONPATH="src"))
     assert path.read_bytes() == b"old"
     assert len(list(tmp_path.iterdir())) == 2, "the kill leaves a part, hidden, beside the old file"
 
     def slow() -> object:
         yield b"slow"
-        write_whole(path, b"quick")
+        write_atomically(path, b"quick")
         yield b"ly"
 
-    write_whole(path, slow())
+    write_atomically(path, slow())
     assert path.read_bytes() == b"slowly"
     assert list(tmp_path.iterdir()) == [path]
 
@@ -125,4 +125,4 @@ write_whole(Path(sys.argv[1]), chunks())
 @pytest.mark.parametrize("name", ["nowhere/f.bin", ".", "/dev/null"])
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path, name: str) -> None:
     with pytest.raises(SeehearError, match=r"cannot be written|not a regular file"):
-        write_whole(tmp_path / name, b"x")
+        write_atomically(tmp_path / name, b"x")

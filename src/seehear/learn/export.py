@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from seehear.answers import Decoder
 from seehear.errors import BundleError, TrainingError
-from seehear.files import write_whole
+from seehear.files import write_atomically
 from seehear.learn.data.cache import DatasetCache
 from seehear.learn.model.network import Network, Tensors
 from seehear.runtime.graph import OPSET
@@ -58,8 +58,8 @@ class Graphs(NamedTuple):
     def save(self, folder: Path) -> None:
         folder.mkdir(exist_ok=True)
         if self.decoder is not None:
-            write_whole(folder / DECODER, self.decoder)
-        write_whole(folder / NETWORK, self.network)  # last: if it is there, both are
+            write_atomically(folder / DECODER, self.decoder)
+        write_atomically(folder / NETWORK, self.network)  # last: if it is there, both are
 
     @classmethod
     def load(cls, folder: Path) -> Graphs | None:

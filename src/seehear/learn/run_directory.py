@@ -13,8 +13,8 @@ from pydantic import ValidationError
 
 from seehear.errors import UsageError
 from seehear.events import Listener, Notice
-from seehear.files import write_whole
-from seehear.folders import claimed, empty, remove
+from seehear.files import write_atomically
+from seehear.folders import claim_folder, empty_folder, remove_folder
 from seehear.learn.model.pretrained import Pretrained
 from seehear.media import Excerpt
 from seehear.recipe import Frozen, Recipe
@@ -43,7 +43,7 @@ def run_directory(folder: Path, *, resume: bool, listen: Listener) -> Iterator[N
     """
     if resume and not (folder / MANIFEST).exists():
         raise UsageError("there is no run to resume", where=str(folder), hint=START_ANEW)
-    with claimed(folder):
+    with claim_folder(folder):
         if not resume:
             _empty(folder)
         try:
@@ -68,7 +68,7 @@ def record_start(
         start=None if start is None else start.fingerprint(),
     )
     if not (folder / MANIFEST).exists():
-        write_whole(folder / MANIFEST, now.model_dump_json(indent=2).encode())
+        write_atomically(folder / MANIFEST, now.model_dump_json(indent=2).encode())
         return
     then = _read_start(folder)
     _check_same(then.recipe, now.recipe, folder)
@@ -139,9 +139,9 @@ def _state(path: Path, unpacked: bool) -> str:
 
 def _empty(folder: Path) -> None:
     (folder / MANIFEST).unlink(missing_ok=True)  # first: without it, the other files belong to no run
-    empty(folder)
+    empty_folder(folder)
 
 
 def _remove(folder: Path) -> None:
     (folder / MANIFEST).unlink(missing_ok=True)
-    remove(folder)
+    remove_folder(folder)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from seehear.amounts import format_count
 from seehear.escaping import CsvWriter, to_json_line
-from seehear.files import write_whole
+from seehear.files import write_atomically
 from seehear.results.writer import OutputNames, first_file, open_text, reserve_path
 
 if TYPE_CHECKING:
@@ -110,4 +110,4 @@ def _video_writer(folder: Path | None, names: OutputNames, film: Film) -> Iterat
         "until_s": round(film.until_s, 3),
         "total": film.seen.to_json(),
     }
-    write_whole(summary, to_json_line(totals).encode())
+    write_atomically(summary, to_json_line(totals).encode())

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from seehear.errors import UsageError
 from seehear.escaping import CsvWriter, to_json_line
-from seehear.files import write_whole
+from seehear.files import write_atomically
 from seehear.inputs import is_folder
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ def _write_answer_files(folder: Path, prediction: Prediction, names: OutputNames
     if hasattr(answer, "draw_on"):
         files = {**files, OVERLAY: _draw_overlay(answer, source)}
     for extension, content in files.items():
-        write_whole(reserve_path(folder, name, extension, source), content)
+        write_atomically(reserve_path(folder, name, extension, source), content)
 
 
 def _draw_overlay(answer: Any, source: Path) -> bytes:

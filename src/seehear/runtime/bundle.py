@@ -11,7 +11,7 @@ from pathlib import Path
 
 from seehear.answers import ANSWERS
 from seehear.errors import BundleError, SeehearError
-from seehear.files import write_whole
+from seehear.files import write_atomically
 from seehear.recipe import FORMAT, UPGRADE, Recipe, newer
 from seehear.runtime.archive import pack, unpack
 from seehear.runtime.graph_safety import check_graph
@@ -64,7 +64,7 @@ def write_bundle(path: Path, bundle: Bundle) -> None:
         _bundle(members)
     except BundleError as error:
         raise error.at(str(path)) from None
-    write_whole(path, pack({MANIFEST: _manifest(members), **members}))
+    write_atomically(path, pack({MANIFEST: _manifest(members), **members}))
 
 
 def read_bundle(path: Path) -> Bundle:

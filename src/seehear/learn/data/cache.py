@@ -19,7 +19,7 @@ from seehear.amounts import format_count
 from seehear.answers import ANSWERS
 from seehear.errors import DataError, InputError
 from seehear.events import Advanced, Finished, Listener, Started
-from seehear.files import write_whole
+from seehear.files import write_atomically
 from seehear.geometry import Geometry, Grid, Warp
 from seehear.learn.data.ragged import Ragged, RaggedWriter
 from seehear.recipe import Recipe
@@ -95,7 +95,7 @@ class DatasetCache:
         index = folder / "index.json"
         if not index.exists():
             folder.mkdir(parents=True, exist_ok=True)
-            write_whole(index, json.dumps(_decode_all(table, recipe, folder, listen)).encode())
+            write_atomically(index, json.dumps(_decode_all(table, recipe, folder, listen)).encode())
         return cls(table, recipe, folder)
 
     def __len__(self) -> int:

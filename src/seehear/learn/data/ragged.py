@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seehear.files import write_whole
+from seehear.files import write_atomically
 
 Array = NDArray[Any]
 FULL_SCALE = 32767  # values from -1 to 1 are stored as 16-bit integers, half the size of float32
@@ -41,7 +41,7 @@ class RaggedWriter:
         self._file.close()
         index = BytesIO()
         np.savez(index, ends=self._ends, kind=self._kind, tail=np.array(self._tail, np.int64))
-        write_whole(_index(self._path), index.getvalue())
+        write_atomically(_index(self._path), index.getvalue())
 
 
 class Ragged:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from seehear.errors import TrainingError
-from seehear.files import write_whole
+from seehear.files import write_atomically
 from seehear.learn.run_directory import START_ANEW
 
 
@@ -40,7 +40,7 @@ def save(
     content = safetensors.torch.save(
         {name: tensor.contiguous() for name, tensor in tensors.items()}, {"progress": json.dumps(asdict(progress))}
     )
-    write_whole(path, content)
+    write_atomically(path, content)
 
 
 def restore(path: Path, network: nn.Module, average: nn.Module, optimizers: Sequence[Optimizer]) -> Progress:

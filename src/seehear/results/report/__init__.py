@@ -16,7 +16,7 @@ from PIL import Image
 from seehear.amounts import pluralise
 from seehear.answers import AnyKind
 from seehear.answers.figure import SCREEN
-from seehear.files import write_whole
+from seehear.files import write_atomically
 from seehear.measure.evaluate import Evaluation
 from seehear.measure.groups import Group, Grouping
 from seehear.measure.scored_answers import SHARES
@@ -64,9 +64,9 @@ def write_report(
     folder.mkdir(parents=True, exist_ok=True)
     images = {name: _embed(picture, name) for name, picture in _draw(evaluation, kind, spec, mistakes, corrupted)}
     for name, image in images.items():
-        write_whole(folder / name, image.file)
+        write_atomically(folder / name, image.file)
     page = folder / "index.html"
-    write_whole(page, _render(evaluation, spec, mistakes, images).encode("utf-8", "replace"))
+    write_atomically(page, _render(evaluation, spec, mistakes, images).encode("utf-8", "replace"))
     return page
 
 
