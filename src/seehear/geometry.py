@@ -1,4 +1,4 @@
-"""Where things are: grids of cells, and the way between original and prepared coordinates.
+"""Coordinates: grids of cells, and the map between original and preprocessed coordinates.
 
 One alphabet names the axes of every array in this project:
 B batch, N cells, D channels, T time, H W pixels, C classes.
@@ -23,16 +23,16 @@ class Grid:
 
     @property
     def duration_s(self) -> float:
-        """From its first cell's beginning to its last one's end; 0 where it is not of time."""
+        """Length in seconds; 0 for a grid of pixels."""
         return self.shape[0] * self.pitch if self.unit == "s" else 0.0
 
 
 @dataclass(frozen=True)
 class Cells:
-    """What encoders give, fusion mixes and heads read: one vector per patch of picture or slice of time.
+    """The output of encoders and input of fusion and heads: one feature vector per image patch or time slice.
 
     x (B, N, D) and valid_mask (B, N), False where padded, are torch tensors; this module does not import torch.
-    `finer` holds the same example on finer grids, finest first, for heads that ask for them.
+    `finer` holds the same example on finer grids, finest first, for heads that need them.
     """
 
     x: Any
@@ -43,10 +43,10 @@ class Cells:
 
 @dataclass(frozen=True)
 class TimeStretch:
-    """How the examples of a batch are played while learning: `speed` times as fast, after `lead_s` seconds of nothing.
+    """Time-stretch augmentation of a batch: `speed` times as fast, after `lead_s` seconds of padding.
 
-    Both are (B,) torch tensors. Every sense whose cells are slices of time follows the same, so that what is seen and
-    what is heard of an example stay together.
+    Both are (B,) torch tensors. All senses with time cells use the same stretch, so that the lips and the sound of an
+    example stay in sync.
     """
 
     speed: Any
@@ -55,7 +55,7 @@ class TimeStretch:
 
 @dataclass(frozen=True)
 class Warp:
-    """prepared = scale * original + offset, one number per axis: (x, y) in pixels or (t,) in seconds.
+    """preprocessed = scale * original + offset, one number per axis: (x, y) in pixels or (t,) in seconds.
 
     A stretch, letterbox, crop, flip (negative scale) or resampling is one such map, and so is any chain of
     them: `first.then(second)`.
@@ -69,12 +69,12 @@ class Warp:
         return cls((1.0,) * axes, (0.0,) * axes)
 
     def forward(self, points: NDArray[Any]) -> NDArray[Any]:
-        """points (..., axes) in original coordinates -> the same points in prepared coordinates."""
+        """points (..., axes) in original coordinates -> preprocessed coordinates."""
         moved: NDArray[Any] = np.asarray(points) * np.asarray(self.scale) + np.asarray(self.offset)
         return moved
 
     def back(self, points: NDArray[Any]) -> NDArray[Any]:
-        """points (..., axes) in prepared coordinates -> the same points in original coordinates."""
+        """points (..., axes) in preprocessed coordinates -> original coordinates."""
         original: NDArray[Any] = (np.asarray(points) - np.asarray(self.offset)) / np.asarray(self.scale)
         return original
 
@@ -84,7 +84,7 @@ class Warp:
         return Warp(scale, offset)
 
     def inverse(self) -> Warp:
-        """The map from prepared to original coordinates."""
+        """The map from preprocessed to original coordinates."""
         return Warp(
             tuple(1 / a for a in self.scale), tuple(-o / a for a, o in zip(self.scale, self.offset, strict=True))
         )
@@ -92,9 +92,9 @@ class Warp:
 
 @dataclass(frozen=True)
 class Geometry:
-    """Where an original lies in what was prepared of it: the map, and the samples that both are made of.
+    """How an original maps to its preprocessed version: the warp, and the sample grids of both.
 
-    Those of a picture are `Grid((H, W), 1.0, "px")`, of a sound `Grid((T,), 1 / rate, "s")`.
+    A picture has `Grid((H, W), 1.0, "px")`, a sound `Grid((T,), 1 / rate, "s")`.
     """
 
     warp: Warp
@@ -104,9 +104,9 @@ class Geometry:
 
 @dataclass(frozen=True)
 class Tile:
-    """A piece of a signal that is larger than those that were learned from: samples, a number for each axis.
+    """A part of a signal larger than the training examples. All fields are in samples, one number per axis.
 
-    `before` and `after` are those that it shares with the neighbours on either side, 0 at the edges of the whole.
+    `before` and `after` are the overlaps with the neighbouring tiles, 0 at the edges of the signal.
     """
 
     start: tuple[int, ...]
@@ -117,7 +117,7 @@ class Tile:
 
     @classmethod
     def all_of(cls, grid: Grid) -> Tile:
-        """The one that is the whole."""
+        """One tile that covers the whole grid."""
         none = (0,) * len(grid.shape)
         return cls(none, grid.shape, grid.shape, none, none)
 
@@ -127,12 +127,12 @@ class Tile:
 
     @property
     def slices(self) -> tuple[slice, ...]:
-        """Where it lies in the whole."""
+        """Slices that cut the tile from the whole signal."""
         return tuple(map(slice, self.start, self.end))
 
     @property
     def core(self) -> tuple[slice, ...]:
-        """What of the whole is nearer to its middle than to any other's: each sample is one tile's own."""
+        """Slices of the samples that belong to this tile alone: half of each overlap. Cores partition the signal."""
         return tuple(
             slice(start + before // 2, end - (after - after // 2))
             for start, end, before, after in zip(self.start, self.end, self.before, self.after, strict=True)
@@ -141,7 +141,7 @@ class Tile:
 
 @dataclass(frozen=True)
 class Warps:
-    """A Warp for each example of a batch: scale and offset are torch tensors (B, axes)."""
+    """One Warp per example of a batch: scale and offset are torch tensors (B, axes)."""
 
     scale: Any
     offset: Any

@@ -117,7 +117,7 @@ def test_a_table_may_name_excerpts_of_recordings(here, capsys):
         ["talk.wav [0.00 s to 0.50 s]", "talk.wav [0.50 s to 1.00 s]"],
     )
     assert [each["answer"]["label"] for each in answers[:2]] == ["dark", "bright"]
-    assert "talk.wav [1.00 s to 2.00 s]: the stretch ends at 2.00 s, the recording at 1.00 s." in err
+    assert "talk.wav [1.00 s to 2.00 s]: the excerpt ends at 2.00 s, the recording at 1.00 s." in err
     assert "Did you mean" not in err
 
 
@@ -329,7 +329,7 @@ def test_evaluate_names_an_unreadable_input_once(here, capsys):
     Path("rows.csv").write_text("image,label\nthings/a.png,dark\nvoid.png,bright\n")
     assert run(["evaluate", "dark.seehear", "rows.csv"]) == 1
     said = capsys.readouterr().err
-    assert "Left out 1:\n  void.png: empty: 0 bytes. Next: find out why nothing was written" in said
+    assert "Left out 1:\n  void.png: empty: 0 bytes. Next: check the program that wrote it" in said
     assert said.count("void.png") == 1
 
 

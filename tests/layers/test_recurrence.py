@@ -40,8 +40,8 @@ def test_two_directions_side_by_side_are_two_layers() -> None:
     torch.manual_seed(0)
     both = BidirectionalGRU(8).double()
     x = torch.randn(5, 9, 8, dtype=torch.double)
-    ahead = torchs_own(both.ahead)(x)[0]
-    back = reverse_sequences(torchs_own(both.back)(reverse_sequences(x, LENGTHS))[0], LENGTHS)
+    ahead = torchs_own(both.forward_gru)(x)[0]
+    back = reverse_sequences(torchs_own(both.backward_gru)(reverse_sequences(x, LENGTHS))[0], LENGTHS)
     torch.testing.assert_close(both(x, LENGTHS), torch.cat([ahead, back], 2))
 
 

@@ -322,8 +322,8 @@ def test_a_file_object_serves_both_senses(both: Predictor) -> None:
 @pytest.mark.parametrize(
     ("make", "because"),
     [
-        (lambda _: StringIO("words"), "a StringIO: reading it gives str. Allowed: bytes. Next: open"),
-        (lambda path: (file := path.open("rb")).close() or file, "day.png: can not be read: I/O operation"),
+        (lambda _: StringIO("words"), "a StringIO: it returns str. Allowed: bytes. Next: open"),
+        (lambda path: (file := path.open("rb")).close() or file, "day.png: cannot be read: I/O operation"),
         (lambda _: BytesIO(b""), "a BytesIO: empty: 0 bytes"),
         (lambda _: BytesIO(b"hello"), "a BytesIO: not a picture but"),
     ],

@@ -26,10 +26,9 @@ from seehear.errors import InputError
 from seehear.media import Excerpt
 from seehear.runtime.predictor import Predictor
 from seehear.runtime.stream import read_ahead
-from seehear.senses import SENSES
+from seehear.senses import SENSES, video
 from seehear.senses import decoder_messages as messages
 from seehear.senses import isolated_decoding as isolated
-from seehear.senses import video as film
 from seehear.senses.decoder_process import DecoderProcess, WorkerDiedError
 from seehear.senses.sight import SIGHT
 from seehear.senses.sight.read import decode
@@ -50,7 +49,7 @@ def large_tiff() -> bytes:
 def fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[isolated._DecoderPool]:
     """No process yet, and none that another test sees."""
     processes = isolated._DecoderPool()
-    monkeypatch.setattr(isolated, "_PROCESSES", processes)
+    monkeypatch.setattr(isolated, "_POOL", processes)
     yield processes
     processes.close()
 
@@ -73,13 +72,13 @@ def busy(processes: isolated._DecoderPool) -> DecoderProcess:
 
 
 @pytest.mark.parametrize("name", [name for name, (senses, _) in SEEDS.items() if senses == ("image",)])
-def test_another_process_sees_what_this_one_would(name: str, tmp_path: Path) -> None:
+def test_a_worker_decodes_the_same_pixels(name: str, tmp_path: Path) -> None:
     path = tmp_path / name
     path.write_bytes(seed(name))
     with path.open("rb") as file:
         here = decode(file)
     with path.open("rb") as file:
-        np.testing.assert_array_equal(isolated.decoded("picture", file, path), here)
+        np.testing.assert_array_equal(isolated.decode_isolated("picture", file, path), here)
     np.testing.assert_array_equal(SIGHT.read(path), here)
     np.testing.assert_array_equal(SIGHT.read(seed(name)), here)
 
@@ -165,23 +164,23 @@ def test_whoever_waits_for_a_decoder_is_freed_by_an_interrupt(fresh: isolated._D
     assert not fresh._busy
 
 
-def test_a_film_that_is_left_early_ends_its_process(fresh: isolated._DecoderPool) -> None:
-    shown = film.pictures(seed("mp4"), 1_000_000)
+def test_closing_a_video_early_kills_its_worker(fresh: isolated._DecoderPool) -> None:
+    shown = video.read_frames(seed("mp4"), 1_000_000)
     next(shown)
     process = busy(fresh)
     shown.close()
     assert process._child.poll() is not None and not fresh._busy
-    assert len(list(film.pictures(seed("mp4"), 1_000_000))) == 25
+    assert len(list(video.read_frames(seed("mp4"), 1_000_000))) == 25
     assert len(fresh._idle) == 1
 
 
-def test_a_process_that_cannot_be_started_is_told_of_its_input(
+def test_an_input_names_a_worker_that_cannot_start(
     fresh: isolated._DecoderPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "executable", "/no/python")
-    assert "no process can be started to decode it ([Errno 2]" in refusal(lambda: SIGHT.read(seed("lzw.tiff")))
+    assert "cannot start a process to decode it ([Errno 2]" in refusal(lambda: SIGHT.read(seed("lzw.tiff")))
     monkeypatch.setattr(sys, "executable", "/bin/false")
-    assert "no process can be started to decode it (exit code" in refusal(lambda: SIGHT.read(seed("lzw.tiff")))
+    assert "cannot start a process to decode it (exit code" in refusal(lambda: SIGHT.read(seed("lzw.tiff")))
 
 
 def test_stretches_and_strange_names_reach_the_other_process(tmp_path: Path) -> None:

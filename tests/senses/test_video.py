@@ -26,7 +26,7 @@ from seehear.media import Excerpt
 from seehear.runtime.bundle import write_bundle
 from seehear.runtime.film import AHEAD, BATCH
 from seehear.runtime.stream import ahead
-from seehear.senses.video import VideoWriter, is_video, pictures
+from seehear.senses.video import VideoWriter, is_video, read_frames
 from speaking import film
 
 MOST_PIXELS = 10_000_000
@@ -51,19 +51,19 @@ def model() -> api.Recogniser:
 
 
 def times(source: Any, every_s: float | None = None) -> list[float]:
-    return [at_s for at_s, _ in pictures(source, MOST_PIXELS, every_s)]
+    return [at_s for at_s, _ in read_frames(source, MOST_PIXELS, every_s)]
 
 
 def test_every_picture_comes_with_its_time(street: Path) -> None:
     assert times(street) == pytest.approx([i / RATE_HZ for i in range(40)])
     assert times(street.read_bytes()) == times(street)
-    (first, *_) = pictures(street, MOST_PIXELS)
+    (first, *_) = read_frames(street, MOST_PIXELS)
     assert first[1].shape == (64, 64, 3) and first[1].dtype == np.uint8
 
 
 @pytest.mark.parametrize("kind", ["mp4", "webm", "mkv", "avi", "ts"])
 def test_every_container_gives_all_of_its_pictures_in_order(kind: str) -> None:
-    shown = list(pictures(seed(kind), MOST_PIXELS))
+    shown = list(read_frames(seed(kind), MOST_PIXELS))
     within_s = 0.041 if kind == "avi" else 0.002  # avi tells when to decode, not when to show
     assert [at_s for at_s, _ in shown] == pytest.approx([i / 25 for i in range(25)], abs=within_s)
     np.testing.assert_allclose([pixels.mean() for _, pixels in shown], np.arange(25) * 10, atol=15)
@@ -85,14 +85,14 @@ def test_uneven_times_are_kept(tmp_path: Path) -> None:
 
 def test_an_excerpt_is_what_is_shown_within_it(street: Path) -> None:
     assert times(Excerpt(street, 0.4, 0.6)) == pytest.approx([0.4, 0.44, 0.48, 0.52, 0.56])
-    with pytest.raises(InputError, match=r"the stretch ends at 9\.00 s, the recording at"):
+    with pytest.raises(InputError, match=r"the excerpt ends at 9\.00 s, the recording at"):
         times(Excerpt(street, 8.0, 9.0))
 
 
 def test_an_excerpt_that_the_film_does_not_reach_is_shown_and_then_refused(street: Path) -> None:
     whole, shown = times(street), []
-    with pytest.raises(InputError, match=r"the stretch ends at 9\.00 s, the recording at"):
-        shown += (at_s for at_s, _ in pictures(Excerpt(street, 0.4, 9.0), MOST_PIXELS))
+    with pytest.raises(InputError, match=r"the excerpt ends at 9\.00 s, the recording at"):
+        shown += (at_s for at_s, _ in read_frames(Excerpt(street, 0.4, 9.0), MOST_PIXELS))
     assert shown == pytest.approx([at_s for at_s in whole if at_s >= 0.4])
     until_s = whole[-1] + 0.04
     assert times(Excerpt(street, 0.4, until_s + 0.05))[-1] == whole[-1], "times are rounded"
@@ -100,16 +100,16 @@ def test_an_excerpt_that_the_film_does_not_reach_is_shown_and_then_refused(stree
 
 def test_a_film_held_upright_is_turned() -> None:
     turned = held_upright(filmed("mp4", None, "mpeg4"))
-    assert {pixels.shape for _, pixels in pictures(turned, MOST_PIXELS)} == {(64, 48, 3)}
+    assert {pixels.shape for _, pixels in read_frames(turned, MOST_PIXELS)} == {(64, 48, 3)}
 
 
 @pytest.mark.parametrize(
     ("make", "words"),
     [
         (lambda _: seed("m4a"), "a recording without a picture. Next: use it as audio."),
-        (lambda _: seed("png"), "not a film but png. Allowed: an mp4, mov, mkv"),
+        (lambda _: seed("png"), "not a video but png. Allowed: an mp4, mov, mkv"),
         (lambda _: b"", "empty: 0 bytes."),
-        (lambda data: data[:-200], r"cut short: 200 bytes are missing|damaged: the film can not be decoded"),
+        (lambda data: data[:-200], r"cut short: 200 bytes are missing|damaged: the video cannot be decoded"),
         (lambda data: data[: data.index(b"mdat") + 4] + bytes(len(data)), "damaged: "),
         (lambda _: "no.mp4", "no.mp4: there is no such file. Next: check the path"),
     ],
@@ -151,14 +151,14 @@ class TestReel:
         when = [0.0, 0.04, 0.5, 0.51, 3.0]
         levels = [40, 80, 120, 160, 200]
         shown = [(at_s, Image.new("RGB", (63, 48), (n, n, n))) for at_s, n in zip(when, levels, strict=True)]
-        read = list(pictures(self.written(tmp_path / "a.mp4", shown), MOST_PIXELS))
+        read = list(read_frames(self.written(tmp_path / "a.mp4", shown), MOST_PIXELS))
         assert [at_s for at_s, _ in read] == pytest.approx(when, abs=1e-4)
         np.testing.assert_allclose([pixels.mean() for _, pixels in read], levels, atol=4)
         assert read[0][1].shape == (48, 62, 3), "sides are even"
 
     def test_pictures_of_another_size_are_scaled(self, tmp_path: Path) -> None:
         shown = [(0.0, Image.new("RGB", (64, 48))), (1.0, Image.new("L", (30, 90)))]
-        read = list(pictures(self.written(tmp_path / "a.mp4", shown), MOST_PIXELS))
+        read = list(read_frames(self.written(tmp_path / "a.mp4", shown), MOST_PIXELS))
         assert [pixels.shape for _, pixels in read] == [(48, 64, 3)] * 2
 
     def test_nothing_is_there_before_the_first_picture(self, tmp_path: Path) -> None:
@@ -262,7 +262,7 @@ def test_memory_is_flat_and_what_is_left_is_left_alone(model: api.Recogniser, tm
             alive.append(i)
             yield i / 25, blank.view(Counted)
 
-    monkeypatch.setattr("seehear.runtime.film.pictures", endless)
+    monkeypatch.setattr("seehear.runtime.film.read_frames", endless)
     watching = iter(model.watch(b"whatever"))
     most = 0
     for _ in range(8 * BATCH):
@@ -329,9 +329,9 @@ class TestCommandLine:
     def test_what_is_kept_of_a_film(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert run(["predict", "squares.seehear", "in", "--out", "seen"]) == 0
         assert "in/street.mp4: 40 frames up to 1.6 s; total: 3 square\n" in capsys.readouterr().err
-        drawn = list(pictures("seen/street.mp4", MOST_PIXELS))
+        drawn = list(read_frames("seen/street.mp4", MOST_PIXELS))
         assert [at_s for at_s, _ in drawn] == pytest.approx([i / RATE_HZ for i in range(40)], abs=1e-4)
-        plain = [pixels for _, pixels in pictures("in/street.mp4", MOST_PIXELS)]
+        plain = [pixels for _, pixels in read_frames("in/street.mp4", MOST_PIXELS)]
         coloured = [int(np.ptp(pixels, axis=2).max()) for pixels in (drawn[20][1], plain[20])]
         assert coloured[0] > 60 > coloured[1], "boxes are drawn in colour"
         with Path("seen/street.csv").open(newline="") as file:

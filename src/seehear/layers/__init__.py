@@ -1,1 +1,1 @@
-"""What encoders and heads are both built from."""
+"""Layers that encoders and heads share."""

@@ -1,27 +1,27 @@
-"""How batches of pictures, clips and recordings are shaped, and lie in memory, while they are learned from."""
+"""Shape and memory layout of training batches."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-PER_DOUBLING = 8  # lengths that batches may have
+PER_DOUBLING = 8  # batch lengths between a length and its double
 
 
 def padded_length(length: int) -> int:
-    """The next of few lengths: eight between any length and its double, so an average of 6 % more.
+    """Round up to one of eight lengths per doubling: 6 % padding on average.
 
-    The kernels of a network are built anew for each length that a batch has, and few of them can be kept.
+    Kernels are built anew for each batch length, and only a few of them are cached.
     """
     step = max(1, (1 << length.bit_length() - 1) // PER_DOUBLING)
     return -(-length // step) * step
 
 
 def keep_channels_last(x: Tensor) -> Tensor:
-    """x (B, D, H, W), channels last, with a gradient that lies in memory as it does.
+    """x (B, D, H, W) in channels-last layout; its gradient is brought to the same layout.
 
-    To be asked for where x is flattened: what that gives back lies otherwise, and for two layouts at once a
-    normalisation's gradient took four times as long, on one core instead of two.
+    Use it where x is flattened, because the gradient then comes back in another layout. With mixed layouts, the
+    backward pass of batch normalisation took four times as long, on one core instead of two.
     """
     if x.requires_grad:
         x.register_hook(lambda gradient: gradient.contiguous(memory_format=torch.channels_last))  # type: ignore[no-untyped-call]

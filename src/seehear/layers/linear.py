@@ -8,10 +8,10 @@ from torch.nn import functional as F
 
 
 class Float32Linear(nn.Linear):
-    """`nn.Linear` outside autocast: for the last layer of a head, whose outputs are logits or measures.
+    """`nn.Linear` outside autocast: for the last layer of a head, whose outputs are logits or numbers.
 
-    Bfloat16 would round them to three digits. Besides, the backward pass multiplies matrices whose inner size is the
-    number of outputs, and oneDNN's bfloat16 kernels are only safe where that is a multiple of 32
+    Bfloat16 would round them to three digits. Also, the backward pass multiplies matrices whose inner size is the
+    number of outputs, and oneDNN's bfloat16 kernels are only safe for multiples of 32
     (github.com/uxlfoundation/oneDNN/issues/5717).
     """
 

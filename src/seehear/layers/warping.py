@@ -1,4 +1,4 @@
-"""Pictures and maps moved as an example is."""
+"""Apply a Warp to batches of pictures or feature maps."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from seehear.geometry import Warps
 
 
 def warp_batch(x: Tensor, warps: Warps, *, mode: str = "bilinear") -> Tensor:
-    """Each of x (B, C, H, W) moved by its own warp, in pixels; zeros come in from outside."""
+    """Move each of x (B, C, H, W) by its own warp, in pixels; pixels from outside are zero."""
     batch, _, height, width = x.shape
     size = torch.tensor([width, height])
-    # F.affine_grid asks where each pixel comes from, in coordinates that run from -1 to 1 over the picture.
+    # F.affine_grid wants the source of each pixel, in coordinates from -1 to 1.
     back = 1 / warps.scale.cpu()  # (B, 2)
     origin = back - 2 * warps.offset.cpu() * back / size - 1
     zero = torch.zeros(batch)

@@ -22,7 +22,7 @@ from seehear.runtime.predictor import Predictor
 from seehear.runtime.stream import ahead
 from seehear.senses.sight import SIGHT
 from seehear.senses.sight.limits import MOST_PIXELS
-from seehear.senses.video import is_video, pictures
+from seehear.senses.video import is_video, read_frames
 
 Pixels = NDArray[np.uint8]
 Shown = tuple[float, Pixels]  # second, (H, W, 3)
@@ -54,7 +54,7 @@ class Film:
         self.source = source_of(source)
         self.seen: Tracker = ANSWERS[predictor.recipe.kind].require_spatial("a film").tracker()
         self.pictures, self.until_s = 0, 0.0
-        self._shown = pictures(source, MOST_PIXELS, every_s)
+        self._shown = read_frames(source, MOST_PIXELS, every_s)
         self._fault: SeehearError | None = None
         self._pixels: Pixels | None = None
 

@@ -1,7 +1,7 @@
-"""The senses: what each must provide, and the one table that lists them.
+"""The senses: the protocol of a sense, and the registry of all of them.
 
-A sense is a folder with `read` and `preprocess` (numpy, shared by training and serving) and, right of the bar,
-`augment` and `encoder` (torch, never imported by serving).
+A sense is a folder with `read` and `preprocess` (numpy, shared by training and serving), `augment` and `encoder`
+(torch, never imported by serving).
 """
 
 from __future__ import annotations
@@ -24,81 +24,79 @@ if TYPE_CHECKING:
     from torch import nn
 
 Array = NDArray[Any]
-Source = str | Path | Excerpt | bytes | Array | Any  # a file, a stretch of one, its bytes, an array or a PIL image
+Source = str | Path | Excerpt | bytes | Array | Any  # a file, an excerpt of one, its bytes, an array or a PIL image
 
 
 class Sense(Protocol):
-    """One way to perceive. `name` is the table column, the flag and the key in every printed result.
+    """One kind of input. `name` is its table column, its flag, and its key in printed results.
 
-    A Spec has a `cell_width`, D of the cells, and a `augmentation_strength`, 0 to 1.
+    A Spec has a `cell_width`, the channels D of its cells, and an `augmentation_strength` from 0 to 1.
     """
 
     name: str
-    noun: str  # what a column holds for it, in the singular
-    media: tuple[str, ...]  # of picture, recording and video: what it reads
-    pitch_s: float | None  # what a cell covers; None where cells are not slices of time
-    padding: Literal["constant", "edge"] | None  # numpy.pad's way to go on where nothing happens; None with pitch_s
+    noun: str  # what its column holds, in the singular
+    media: tuple[str, ...]  # the kinds of file it reads: picture, recording, video
+    pitch_s: float | None  # seconds per cell; None if cells are not slices of time
+    padding: Literal["constant", "edge"] | None  # mode of numpy.pad in time; None without pitch_s
     Spec: type[BaseModel]
-    statistics: Mapping[
-        str, Statistic
-    ]  # what `compute_statistics` gives, and what people call inputs that have less or more of it
+    statistics: Mapping[str, Statistic]  # how to describe the values of `compute_statistics`
 
     @property
     def missing_dependency(self) -> str:
-        """What must be installed before this sense can be used; "" where nothing must."""
+        """What to install before this sense can be used; "" if nothing is missing."""
 
     def read(self, source: Source) -> Array:
-        """Decode one input. Raises InputError, in bounded time and memory, for all that is not readable."""
+        """Decode one input. Time and memory are bounded. Raises InputError if it cannot be read."""
 
     def read_metadata(self, file: Path) -> Mapping[str, str]:
-        """What a file says of itself beside its signal, by the heading of a column of metadata; {} for nothing."""
+        """Metadata stored in the file, by the name of its metadata column; {} if there is none."""
 
     def grid(self, signal: Array) -> Grid:
-        """The samples of a signal, read or prepared, in the unit of the warps between them."""
+        """The sample grid of a decoded or preprocessed signal, in the unit of its Warp."""
 
     def summarise(self, signal: Array) -> dict[str, Any]:
-        """What the plan wants to know of one example: its size, its rate, its colour."""
+        """What planning needs to know about one example, such as its size."""
 
     def plan(self, inputs: SizingInputs) -> Any:
-        """A Spec whose sizes follow from the examples and from the work that may be spent on them."""
+        """Choose a Spec from the training examples and the compute budget."""
 
     def cut_tiles(self, grid: Grid, spec: Any, largest_object_px: float) -> Sequence[Tile]:
-        """The pieces in which a signal of this grid is asked about, as large as those that were learned from.
+        """Overlapping tiles of about the training size, to run a large signal in parts.
 
-        They overlap so that a thing up to `largest_object_px` is whole in one of them, up to half of their size.
-        What is about as large as those is one piece, and so is all that goes on in time.
+        An object up to `largest_object_px`, or half a tile if that is less, lies fully in one tile. Signals of about
+        the training size are one tile, and so are all signals in time.
         """
 
     def preprocess(self, signal: Array, spec: Any) -> tuple[Array, Warp]:
-        """Bring one decoded input to the shape the encoder expects. Not random; the same for training and serving."""
+        """Bring a decoded input to the shape the encoder expects. Deterministic, the same for training and serving."""
 
     def compute_statistics(self, preprocessed: Array) -> dict[str, float]:
-        """How one prepared input was taken, by the names of `statistics`: quickly, as every input is measured."""
+        """The values of `statistics` for a preprocessed input. Must be fast: it runs on every input."""
 
     def collate(self, preprocessed: Sequence[Array | None], spec: Any) -> dict[str, Array]:
-        """Stack prepared inputs into the arrays that the encoder is fed by name; None is a sense withheld."""
+        """Stack preprocessed inputs into the encoder's named input arrays; None stands for a missing input."""
 
     def build_encoder(self, spec: Any) -> nn.Module:
-        """A module: forward(collate's tensors by name) -> Cells, with `finer` ones where it has them.
+        """A module: forward(the tensors of `collate` by name) -> Cells.
 
-        `widths` tells the channels of each level of cells, finest first; `flexible` the axes that vary from batch to
-        batch, by input; `begin(inputs)` fits what is a statistic of training examples, before the first step.
+        `widths` are the channels of each level of cells, finest first; `dynamic_axes` the variable axes of each
+        input besides the batch; `fit_statistics(inputs)` sets normalisation constants before the first step.
         """
 
     def build_augmentation(self, spec: Any) -> nn.Module:
-        """A module: collate's tensors, Tempo -> the same, randomly changed without changing the answer; and the Warps
-        that tell how they moved, None where the answer does not say where.
+        """A module: forward(tensors of `collate`, TimeStretch) -> (augmented tensors, Warps or None).
 
-        Those whose cells are slices of time follow the tempo, and change time in no other way that moves it.
+        Augmentation must not change the answer. The Warps say how pixels moved, for answers with positions. Senses
+        with time cells apply the given stretch and no other change of timing.
 
-        `mix(inputs, partner, share)` blends each example with another of its batch -> inputs, and the share left.
+        `mix(inputs, partner, share)` blends each example with another of its batch -> (inputs, remaining share).
         """
 
     def corruptions(self) -> Mapping[str, Corruption]:
-        """By name, changes of a read signal by which `evaluate` measures what a recogniser withstands; {} for none."""
+        """Corruptions of decoded signals by name, to evaluate robustness; {} if there are none."""
 
     def draw(self, signal: Array) -> Any:
-        """A PIL picture of one decoded input: the picture itself, or the spectrogram of a sound."""
+        """A PIL image of one decoded input: the picture itself, or the spectrogram of a sound."""
 
 
 def _senses() -> dict[str, Sense]:
@@ -113,7 +111,7 @@ SENSES: dict[str, Sense] = _senses()
 
 
 def load_signal(name: str, source: Source, spec: Any) -> tuple[Array, Geometry]:
-    """One input as its sense prepares it, and where the original lies in that. Raises InputError as `read` does."""
+    """Read and preprocess one input; also returns its Geometry. Raises InputError like `Sense.read`."""
     sense = SENSES[name]
     signal = sense.read(source)
     preprocessed, warp = sense.preprocess(signal, spec)
@@ -121,7 +119,7 @@ def load_signal(name: str, source: Source, spec: Any) -> tuple[Array, Geometry]:
 
 
 def time_aligned(senses: Collection[str]) -> bool:
-    """Whether there are several senses and all divide time into cells of the same length."""
+    """Whether there are several senses, all with time cells of the same length."""
     pitches_s = {SENSES[name].pitch_s for name in senses}
     return len(senses) > 1 and len(pitches_s) == 1 and None not in pitches_s
 

@@ -13,16 +13,16 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 
 SEVERITIES = (1, 2, 3, 4, 5)
-MILD, STRONG = 1, 3  # STRONG is about the average of all five
+MILD, STRONG = 1, 3  # STRONG is about the mean of all five severities
 
 
 @dataclass(frozen=True)
 class Corruption:
-    """A change of a decoded input that leaves its answer as it is.
+    """A change of a decoded input that does not change its answer.
 
-    change  (signal, severity, random) -> a signal of the same kind; severity is one of SEVERITIES, and a higher one
-            with a generator in the same state does the same, only stronger
-    moves   whether things change their position, so that true boxes and masks would no longer fit
+    change  (signal, severity, random) -> a signal of the same kind; severity is one of SEVERITIES. With generators in
+            the same state, a higher severity makes the same change more strongly
+    moves   whether positions change, so that the true boxes and masks no longer apply
     """
 
     change: Callable[[Array, int, np.random.Generator], Array]
@@ -33,5 +33,5 @@ class Corruption:
 
 
 def generator(seed: int, example: int, name: str) -> np.random.Generator:
-    """The random generator of one corruption of one example: the same for every severity, on every machine."""
+    """The generator for one corruption of one example: the same for every severity and on every machine."""
     return np.random.default_rng((seed, example, zlib.crc32(name.encode())))

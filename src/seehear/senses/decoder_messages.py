@@ -1,6 +1,6 @@
-"""Messages between a process and another that decodes for it: a JSON header, then the bytes of one file or array.
+"""Messages between the main process and a decoder worker: a JSON header, then the bytes of one file or array.
 
-Never pickle: a process that decodes hostile files must have no way to run anything in the one that asked.
+Never pickle: a worker that decodes hostile files must not be able to run code in the main process.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ Header = dict[str, Any]
 
 
 def encode_header(header: Mapping[str, Any], payload_bytes: int = 0) -> bytes:
-    """All of a message but its payload."""
+    """A message without its payload."""
     text = json.dumps(header).encode()
     return _LENGTHS.pack(len(text), payload_bytes) + text
 
 
 def read_header(fill: Callable[[memoryview], None]) -> tuple[Header, int]:
-    """A message's header, and how many bytes of payload follow; `fill` reads until a buffer is full.
+    """Returns the header and the number of payload bytes that follow. `fill` reads until a buffer is full.
 
-    Raises ValueError for what is not a message.
+    Raises ValueError for an invalid message.
     """
     lengths = bytearray(_LENGTHS.size)
     fill(memoryview(lengths))

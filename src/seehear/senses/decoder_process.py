@@ -1,4 +1,4 @@
-"""A decoding process, as the main process sees it."""
+"""The main process's handle of a worker process."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ from seehear.senses.decoder_messages import Header, encode_header, read_header
 Array = NDArray[Any]
 
 START_S = 60
-PATIENCE = 10  # times its limit that an item may last where the decoder does not work but wait, or share its core
+PATIENCE = 10  # wall-clock limit as a multiple of the CPU limit: workers may wait, or share their core
 END_S = 5
 BLOCK_BYTES = 1 << 20
 DTYPES = {"u1": np.uint8, "f4": np.float32}
-# Isolated (-I): a folder of pictures that one stands in must not get to be imported from.
+# -I: never import from the current folder, which may be a folder of hostile files.
 PROGRAM = "import sys; sys.path[:] = sys.argv[1:]; from seehear.senses.decoder_worker import main; main()"
 
 
 class WorkerTimeoutError(Exception):
-    """An item takes longer than it may."""
+    """An item takes longer than its limit."""
 
 
 class WorkerDiedError(Exception):
-    """The process ended, or sent an invalid message; the text says how."""
+    """The process ended or sent an invalid message; the text says how."""
 
 
 class DecoderProcess:
-    """Started at once. `ready` for the next request; `given_bytes` of all arrays so far.
+    """A worker, started on construction. `ready` for the next request; `returned_bytes` counts all arrays so far.
 
-    Raises OSError, EndedError or SlowError where it cannot be started.
+    Raises OSError, WorkerDiedError or WorkerTimeoutError if it cannot be started.
     """
 
     def __init__(self) -> None:
@@ -62,14 +62,14 @@ class DecoderProcess:
         self.ready = True
 
     def ask(self, request: Header, payload: memoryview) -> None:
-        """Send a request. Raises OSError if the process has ended."""
+        """Send a request. Raises OSError if the process has died."""
         self.ready = False
         for part in (memoryview(encode_header(request, len(payload))), payload):
             while part:
                 part = part[os.write(self._pipes[0], part[:BLOCK_BYTES]) :]
 
     def next_item(self, limit_s: int) -> tuple[float, Array | None] | None:
-        """The next one; None after the last. Raises InputError for a refusal, else SlowError or EndedError."""
+        """The next item; None after the last. Raises InputError, WorkerTimeoutError or WorkerDiedError."""
         self._until_s = time.monotonic() + PATIENCE * limit_s
         header, payload_bytes = self._read_header()
         if "end" in header:
@@ -97,7 +97,7 @@ class DecoderProcess:
 
     @property
     def _pipes(self) -> tuple[int, int]:
-        """The descriptors to write to and to read from."""
+        """(write, read) file descriptors."""
         if self._child.stdin is None or self._child.stdout is None:
             raise WorkerDiedError("without pipes")
         return self._child.stdin.fileno(), self._child.stdout.fileno()
@@ -137,6 +137,6 @@ class DecoderProcess:
             code = self._child.wait(END_S)
         except subprocess.TimeoutExpired:
             return WorkerDiedError("it closed its pipes")
-        if code == -signal.SIGXCPU:  # what the limit of its work sends: see isolated_process.py
+        if code == -signal.SIGXCPU:  # sent by the CPU limit: see decoder_worker.py
             return WorkerTimeoutError()
         return WorkerDiedError(signal.Signals(-code).name if code < 0 else f"exit code {code}")

@@ -1,7 +1,7 @@
-"""The main loop of a decoding process: it reads requests from its stdin until that is closed.
+"""The main loop of a worker process: it reads requests from stdin until it is closed.
 
-Before each item it limits itself: the operating system ends it after its processor time, and refuses more
-memory.
+Before each item it sets resource limits on itself: the operating system kills it when its CPU time is used up, and
+refuses more memory.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from seehear.senses.decoder_messages import Header, encode_header, read_header
 from seehear.senses.input_file import damaged_error, open_source
 
 Item = tuple[float, NDArray[Any] | None]
-NOUNS = {"picture": "picture", "sound": "recording", "lips": "video", "film": "film"}
+NOUNS = {"picture": "picture", "sound": "recording", "lips": "video", "video": "video"}
 
 
 def main() -> None:
@@ -39,7 +39,7 @@ def main() -> None:
 
 
 def _own_channels() -> tuple[FileIO, FileIO]:
-    """stdin and stdout as they are now; what decoders print there from now on goes nowhere."""
+    """Duplicates of stdin and stdout. The originals now point to the null device, so decoders cannot write to them."""
     requests, answers = FileIO(os.dup(sys.stdin.fileno()), "rb"), FileIO(os.dup(sys.stdout.fileno()), "wb")
     nowhere = os.open(os.devnull, os.O_RDWR)
     for stream in (sys.stdin, sys.stdout):
@@ -53,7 +53,7 @@ def _request(requests: FileIO) -> tuple[Header, bytes]:
         while buffer:
             read = requests.readinto(buffer)
             if not read:
-                sys.exit()  # nobody will ask any more
+                sys.exit()  # the main process is gone
             buffer = buffer[read:]
 
     header, payload_bytes = read_header(fill)
@@ -88,21 +88,21 @@ def _items(request: Header, file: BinaryIO) -> Iterator[Item]:
     excerpt = Excerpt(path, *request["span_s"]) if request["span_s"] else None
     match request["job"]:
         case "picture":
-            from seehear.senses.sight.read import decode as see
+            from seehear.senses.sight.read import decode as decode_picture
 
-            yield 0.0, see(file, excerpt)
+            yield 0.0, decode_picture(file, excerpt)
         case "sound":
-            from seehear.senses.hearing.read import decode as hear
+            from seehear.senses.hearing.read import decode as decode_sound
 
-            yield 0.0, hear(file, excerpt)
+            yield 0.0, decode_sound(file, excerpt)
         case "lips":
-            from seehear.senses.lips.read import decode as watch
+            from seehear.senses.lips.read import decode as decode_lips
 
-            yield 0.0, watch(file, excerpt)
-        case "film":
-            from seehear.senses.video import decode as show
+            yield 0.0, decode_lips(file, excerpt)
+        case "video":
+            from seehear.senses.video import decode as decode_frames
 
-            yield from show(file, excerpt, **request["options"])
+            yield from decode_frames(file, excerpt, **request["options"])
 
 
 def _send(next_item: Item, answers: FileIO) -> None:
@@ -129,7 +129,7 @@ def _write(data: bytes | memoryview, answers: FileIO) -> None:
 
 
 def _mapped_bytes() -> int:
-    """The memory that the process has mapped so far, in bytes; 0 where the system does not say."""
+    """Bytes of memory mapped so far; 0 if the system does not report it."""
     try:
         pages = int(Path("/proc/self/statm").read_text().split()[0])
     except OSError:
@@ -138,7 +138,7 @@ def _mapped_bytes() -> int:
 
 
 def _limit(name: str, value: int) -> None:
-    """Set a limit of the system, where it has it."""
+    """Set a resource limit, on systems that have it."""
     try:
         import resource
     except ImportError:

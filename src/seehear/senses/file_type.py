@@ -1,4 +1,4 @@
-"""What a file is, from its first bytes: a name or its ending may lie."""
+"""File types from the first bytes of a file, because its name may be wrong."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ _TS_PACKET_BYTES = 188
 
 
 def detect_file_type(head: bytes) -> str:
-    """The format that the first SNIFFED_BYTES of a file show: "jpeg", "wav", "mp4", …, "text", or "unknown"."""
+    """The file type shown by the first HEADER_BYTES: "jpeg", "wav", "mp4", …, "text", or "unknown"."""
     for start, kind in _STARTS:
         if head.startswith(start):
             return kind
@@ -64,7 +64,7 @@ def detect_file_type(head: bytes) -> str:
 
 
 def _by_brand(head: bytes) -> str:
-    """ISO/IEC 14496-12, section 4.3. The brand of pictures in general leaves it to the others to tell their coding."""
+    """ISO/IEC 14496-12, section 4.3. With the generic image brands, the compatible brands name the codec."""
     brand, others = head[8:12], head[16 : int.from_bytes(head[:4], "big")]
     if brand in _AVIF_BRANDS or (brand in (b"mif1", b"msf1") and b"avif" in others):
         return "avif"
@@ -72,7 +72,7 @@ def _by_brand(head: bytes) -> str:
 
 
 def describe_file_type(kind: str) -> str:
-    return "a file of unknown kind" if kind == "unknown" else kind
+    return "a file of unknown type" if kind == "unknown" else kind
 
 
 def _by_pattern(head: bytes) -> str:

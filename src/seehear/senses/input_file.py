@@ -1,4 +1,4 @@
-"""One input as an open file, wherever it comes from, and the name by which errors speak of it."""
+"""Open any kind of input as a file, and name it in errors."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from typing import Any, BinaryIO, TypeGuard
 from seehear.errors import InputError
 from seehear.media import Excerpt
 
-END_TOLERANCE_S = 0.1  # by which a stretch may reach beyond the end: times are rounded, and coders cut
+END_TOLERANCE_S = 0.1  # how far an excerpt may reach beyond the end: times are rounded, and codecs cut
 SMALL_BYTES = 1 << 20
-MOST_HELD_BYTES = 1 << 30  # of a file object: all of it is read into memory
-Bytes = bytes | bytearray | memoryview  # of a file
+MOST_HELD_BYTES = 1 << 30  # largest file object, which is read into memory
+Bytes = bytes | bytearray | memoryview  # the contents of a file
 
 
 class FileBytes(bytes):
-    """The contents of a file object, under its name."""
+    """The contents of a file object, with its name."""
 
     name: str
 
 
 def is_file_object(source: Any) -> TypeGuard[BinaryIO]:
-    """Whether it is an open file, a BytesIO, an HTTP response, or whatever else can be read."""
+    """Whether it has a `read` method: an open file, a BytesIO, an HTTP response."""
     return callable(getattr(source, "read", None))
 
 
 def read_file_object(file: BinaryIO) -> FileBytes:
-    """All bytes of a file object, from its start where it can go back there.
+    """All bytes of a file object, from its start if it is seekable.
 
-    Raises InputError for a file opened as text, one that is closed or can not be read, and more than MOST_HELD_BYTES.
+    Raises InputError if it is opened as text, closed, unreadable, or larger than MOST_HELD_BYTES.
     """
     name = source_name(file)
     try:
@@ -42,10 +42,10 @@ def read_file_object(file: BinaryIO) -> FileBytes:
             file.seek(0)
         data = file.read(MOST_HELD_BYTES + 1)
     except Exception as error:  # a file object may be anything at all
-        raise InputError(f"can not be read: {str(error) or type(error).__name__}", where=name) from None
+        raise InputError(f"cannot be read: {str(error) or type(error).__name__}", where=name) from None
     if not isinstance(data, bytes):
         raise InputError(
-            f"reading it gives {type(data).__name__}", where=name, allowed="bytes", hint='open the file with mode "rb"'
+            f"it returns {type(data).__name__}", where=name, allowed="bytes", hint='open the file with mode "rb"'
         )
     if len(data) > MOST_HELD_BYTES:
         raise InputError(f"more than {MOST_HELD_BYTES >> 20:,} MiB", where=name, hint="pass the path of the file")
@@ -55,7 +55,7 @@ def read_file_object(file: BinaryIO) -> FileBytes:
 
 
 def source_name(source: Any) -> str:
-    """How errors and results name a source: its path, with the stretch of it, or what kind of thing it is."""
+    """The name of a source in errors and results: its path with the excerpt, or its type."""
     if isinstance(source, InputError):
         return source.where
     if isinstance(source, (str, Path, Excerpt)):
@@ -68,14 +68,14 @@ def source_name(source: Any) -> str:
 
 
 def _title(source: Any) -> str:
-    """The name of a file object; a number is the descriptor of one that has none."""
+    """The name of a file object; "" if it is a file descriptor number."""
     name = getattr(source, "name", "") if is_file_object(source) else ""
     return name if isinstance(name, str) else ""
 
 
 @contextmanager
 def name_errors(source: Any, noun: str) -> Iterator[None]:
-    """Turns whatever a decoder raises within into an InputError that names the source: a damaged `noun`."""
+    """Turn any exception of a decoder into an InputError that names the source: a damaged `noun`."""
     try:
         yield
     except InputError as error:
@@ -85,18 +85,18 @@ def name_errors(source: Any, noun: str) -> Iterator[None]:
 
 
 def damaged_error(error: Exception, noun: str) -> InputError:
-    """What a decoder raised, whatever it is, as the refusal of a `noun`."""
+    """The InputError for an exception raised by a decoder."""
     reason = getattr(error, "strerror", None) or getattr(error, "error_string", None) or str(error)
     reason = str(reason or type(error).__name__).removeprefix("Error : ").rstrip(".")
-    return InputError(f"damaged: the {noun} can not be decoded ({reason})", hint="copy or export it again")
+    return InputError(f"damaged: the {noun} cannot be decoded ({reason})", hint="copy or export it again")
 
 
 @contextmanager
 def open_source(source: Any) -> Iterator[BinaryIO]:
-    """A path, the file of an excerpt, the bytes of a file or a file object, open for reading at its start.
+    """Open a path, the file of an excerpt, the bytes of a file, or a file object, at its start.
 
-    A small file comes as BytesIO: one read instead of many. Raises InputError, without `where`; one that stands in
-    place of a source is raised itself.
+    A small file becomes a BytesIO: one read instead of many. Raises InputError, without `where`; a source that is an
+    InputError is raised itself.
     """
     if isinstance(source, InputError):
         raise source
@@ -114,16 +114,16 @@ def open_source(source: Any) -> Iterator[BinaryIO]:
             os.close(descriptor)
     else:
         raise InputError(
-            f"a {type(source).__name__} can not be read",
+            f"a {type(source).__name__} cannot be read",
             allowed="a path, a file object, the bytes of a file, or a decoded array",
         )
 
 
 def beyond_end_error(excerpt: Excerpt, length_s: float) -> InputError:
-    """The refusal of a stretch that a recording or video of this length does not have."""
+    """The InputError for an excerpt that ends after its recording or video."""
     return InputError(
-        f"the stretch ends at {excerpt.end_s:.2f} s, the recording at {length_s:.2f} s",
-        hint="correct the stretch; are its times in seconds, and of this file?",
+        f"the excerpt ends at {excerpt.end_s:.2f} s, the recording at {length_s:.2f} s",
+        hint="correct its times: are they in seconds, and for this file?",
     )
 
 
@@ -132,18 +132,18 @@ def _path(source: str | Path | Excerpt) -> str | Path:
         return source
     if not 0 <= source.start_s < source.end_s < math.inf:
         raise InputError(
-            f"a stretch from {source.start_s:g} s to {source.end_s:g} s",
-            allowed="seconds from 0 on, the end after the start",
+            f"an excerpt from {source.start_s:g} s to {source.end_s:g} s",
+            allowed="seconds from 0 on, with the end after the start",
         )
     return source.path
 
 
 def _empty() -> InputError:
-    return InputError("empty: 0 bytes", hint="find out why nothing was written")
+    return InputError("empty: 0 bytes", hint="check the program that wrote it")
 
 
 def _descriptor(path: str | Path) -> int:
-    """Not blocking, so that a pipe without a writer is refused instead of waited for."""
+    """Open without blocking, so that a pipe without a writer is rejected at once."""
     try:
         return os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     except FileNotFoundError:
@@ -153,9 +153,9 @@ def _descriptor(path: str | Path) -> int:
     except IsADirectoryError:
         raise _folder() from None
     except PermissionError:
-        raise InputError("this user may not read it", hint="check the file's permissions") from None
+        raise InputError("permission denied", hint="check the file's permissions") from None
     except (OSError, ValueError) as error:
-        raise InputError(f"can not be opened: {error}") from None
+        raise InputError(f"cannot be opened: {error}") from None
 
 
 def _file(descriptor: int) -> BinaryIO:

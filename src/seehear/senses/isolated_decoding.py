@@ -1,7 +1,7 @@
-"""Decoding in a separate process, which is ended when a file makes it take too long, use too much memory, or crash.
+"""Decoding in a separate process, which is killed if a file makes it too slow, too large or crash.
 
-It is used for decoders that cannot be trusted (DICOM, TIFF, videos, compressed sound) and for very large pictures. The
-others are faster in the main process. What it costs: docs/decisions/023-isolated-decoding.md.
+Used for decoders that cannot be trusted (DICOM, TIFF, videos, compressed sound) and for very large pictures. The
+others are faster in the main process. Cost: docs/decisions/023-isolated-decoding.md.
 """
 
 from __future__ import annotations
@@ -23,28 +23,28 @@ from seehear.senses.decoder_process import DecoderProcess, WorkerDiedError, Work
 
 Array = NDArray[Any]
 
-# Processor time in seconds: for a picture, a recording of an hour, the lips in a minute of video, a picture of a film.
-LIMITS_S = {"picture": 30, "sound": 120, "lips": 300, "film": 30}
+# CPU seconds for a picture, a recording of up to an hour, the lips in a minute of video, a frame of a video.
+LIMITS_S = {"picture": 30, "sound": 120, "lips": 300, "video": 30}
 MOST_MEMORY_BYTES = 3 << 30
 MOST_IDLE = 8
-GROWN_BYTES = 1 << 27  # a process that returned this much keeps more memory than it needs
+GROWN_BYTES = 1 << 27  # a worker that returned this much holds more memory than it needs
 AGAIN = "copy or export it again"
 
 
 def decode_isolated(job: str, file: BinaryIO, source: Any) -> Array:
-    """What a job makes of a file, or of the excerpt of it that `source` is. Raises InputError, without `where`."""
+    """Run a job on a file, or on the excerpt of it given by `source`. Raises InputError, without `where`."""
     arrays = [array for _, array in decode_items(job, file, source) if array is not None]
     if len(arrays) != 1:
-        raise _crashed(f"it gave {len(arrays)} arrays")
+        raise _crashed(f"it returned {len(arrays)} arrays")
     return arrays[0]
 
 
 def decode_items(
     job: str, file: BinaryIO, source: Any, **options: Any
 ) -> Generator[tuple[float, Array | None], None, None]:
-    """(seconds, array) one after another, as a job gives them; None instead of an array that is not wanted.
+    """Yield (seconds, array) as a job produces them; None instead of an array for frames that are skipped.
 
-    `file` is what `source` was opened as. A process is kept for it until the last item, or until this is closed.
+    `file` is the opened `source`. A worker stays reserved until the last item, or until the generator is closed.
     Raises InputError, without `where`.
     """
     request, payload = _request(job, file, source, options)
@@ -61,7 +61,7 @@ def decode_items(
 
 
 def kill_busy_workers() -> None:
-    """End all processes that are decoding. Callers that wait for one get an InputError at once."""
+    """Kill all workers that are decoding. Callers waiting for one get an InputError at once."""
     _POOL.kill_busy_workers()
 
 
@@ -71,7 +71,7 @@ def _request(job: str, file: BinaryIO, source: Any, options: Header) -> tuple[He
     path = "" if in_memory else os.path.abspath(excerpt.path if excerpt else source)  # noqa: PTH100 - bytes, too
     request = {
         "job": job,
-        "path": os.fsencode(path).decode("latin-1"),  # names need not be text
+        "path": os.fsencode(path).decode("latin-1"),  # file names need not be valid text
         "span_s": [excerpt.start_s, excerpt.end_s] if excerpt else None,
         "limit_s": LIMITS_S[job],
         "memory_bytes": MOST_MEMORY_BYTES,
@@ -85,15 +85,15 @@ def _crashed(how: str) -> InputError:
 
 
 class _DecoderPool:
-    """The decoding processes, busy and idle. Started when they are needed."""
+    """The worker processes, busy and idle. Started on demand."""
 
     def __init__(self) -> None:
-        self._lock = threading.RLock()  # a signal handler may end what is busy at any moment
+        self._lock = threading.RLock()  # a signal handler may call kill_busy at any time
         self._idle: list[DecoderProcess] = []
         self._busy: set[DecoderProcess] = set()
 
     def submit(self, request: Header, payload: memoryview) -> DecoderProcess:
-        """A process that was given the work. One that ended while it was idle is replaced."""
+        """Give the work to an idle worker, or to a new one. Workers that died while idle are dropped."""
         while (idle := self._take_idle()) is not None:
             with contextlib.suppress(OSError):
                 self._ask(idle, request, payload)
@@ -102,7 +102,7 @@ class _DecoderPool:
             fresh = DecoderProcess()
             self._ask(fresh, request, payload)
         except (OSError, WorkerDiedError, WorkerTimeoutError) as error:
-            raise InputError(f"no process can be started to decode it ({str(error) or 'it takes too long'})") from None
+            raise InputError(f"cannot start a process to decode it ({str(error) or 'timeout'})") from None
         return fresh
 
     def _take_idle(self) -> DecoderProcess | None:
@@ -119,7 +119,7 @@ class _DecoderPool:
             raise
 
     def release(self, process: DecoderProcess) -> None:
-        """Keep it for the next file if it is done with this one; else end it."""
+        """Keep the worker for the next file if it has finished this one; otherwise kill it."""
         with self._lock:
             self._busy.discard(process)
             if process.ready and process.returned_bytes < GROWN_BYTES and len(self._idle) < MOST_IDLE:
@@ -141,7 +141,7 @@ class _DecoderPool:
             process.end()
 
     def forget(self) -> None:
-        """In a fork, where they belong to the parent: it must be able to close their pipes."""
+        """After a fork, close our copies of the pipes: the workers belong to the parent process."""
         for process in (*self._idle, *self._busy):
             process.close_pipes()
 

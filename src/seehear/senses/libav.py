@@ -1,4 +1,4 @@
-"""Containers of moving pictures and of sound that libsndfile does not know, through libav.
+"""Videos, and audio formats that libsndfile does not read, through libav (PyAV).
 
 `detect_file_type` decides which demuxer to use, so that libav never guesses: its guesses include playlists, which
 would open other files and addresses.
@@ -37,25 +37,25 @@ DEMUXERS = {
 }
 MOVING = ("mp4", "matroska", "avi", "asf", "flv", "mpeg-ps", "mpeg-ts", "ogg")
 _MOST_PACKETS = 1_000_000
-_MOST_FRAMES = 1_000  # decoded on the way from a keyframe; encoders place one every 250 frames or so
-_MOST_DECODED_PIXELS = 2_000_000_000  # on that way: all of those frames at 1080p, fewer if they are larger
+_MOST_FRAMES = 1_000  # frames decoded from a keyframe on; encoders place one about every 250 frames
+_MOST_DECODED_PIXELS = 2_000_000_000  # that many frames at 1080p, fewer if they are larger
 
 
 def check_libav(kind: str) -> None:
-    """Raises InputError, without `where`, where libav is not installed."""
+    """Raises InputError, without `where`, if PyAV is not installed."""
     if find_spec("av") is None:
         raise InputError(
             f"this {kind} needs PyAV, which is not installed",
-            allowed="without it, pictures, and plain wav, flac, ogg, opus, aiff, au and caf recordings",
+            allowed="without it: pictures, and wav, flac, ogg, opus, aiff, au and caf recordings",
             hint="pip install 'seehear[media]'",
         )
 
 
 @contextmanager
 def container(file: BinaryIO, kind: str) -> Iterator[Any]:
-    """A file of that kind, opened by libav. Raises InputError as `check_libav` does."""
+    """Open a file of this type with libav. Raises InputError like `check_libav`."""
     check_libav(kind)
-    import av  # 0.06 s to import: paid by those who need it
+    import av  # takes 0.06 s to import
 
     file.seek(0)
     with av.open(file, format=DEMUXERS[kind], metadata_errors="replace") as opened:
@@ -63,7 +63,7 @@ def container(file: BinaryIO, kind: str) -> Iterator[Any]:
 
 
 def middle_frame(file: BinaryIO, kind: str, most_pixels: int, excerpt: Excerpt | None = None) -> NDArray[np.uint8]:
-    """The frame in the middle of a video, or of an excerpt of it -> (H, W, 3), turned upright."""
+    """The middle frame of a video, or of an excerpt -> (H, W, 3), upright."""
     with container(file, kind) as video:
         stream = picture_stream(video, most_pixels)
         middle = _middle(_length(video, stream), stream, excerpt)
@@ -71,12 +71,12 @@ def middle_frame(file: BinaryIO, kind: str, most_pixels: int, excerpt: Excerpt |
 
 
 def upright(frame: Any) -> NDArray[np.uint8]:
-    """A decoded frame -> (H, W, 3), turned as its film says."""
+    """A decoded frame -> (H, W, 3), rotated as its metadata say."""
     return np.ascontiguousarray(np.rot90(frame.to_ndarray(format="rgb24"), k=round(frame.rotation / 90)))
 
 
 def picture_stream(video: Any, most_pixels: int) -> Any:
-    """The first stream of pictures, decoded in this thread; later frames of more pixels are refused by libav."""
+    """The first video stream, decoded in this thread; libav rejects frames of more pixels."""
     if not video.streams.video:
         raise InputError("a recording without a picture", hint="use it as audio")
     stream = video.streams.video[0]
@@ -95,7 +95,7 @@ def no_frame() -> InputError:
 
 
 def _middle(length: int, stream: Any, excerpt: Excerpt | None) -> int:
-    """The time of the middle after the start, in the stream's time base."""
+    """The middle, relative to the start, in the stream's time base."""
     if excerpt is None:
         return length // 2
     middle = int((excerpt.start_s + excerpt.end_s) / 2 / stream.time_base)
@@ -105,16 +105,16 @@ def _middle(length: int, stream: Any, excerpt: Excerpt | None) -> int:
 
 
 def _length(video: Any, stream: Any) -> int:
-    """How long a stream is, in its time base; 0, so that its first frame is its middle, where nothing says it."""
+    """Length of a stream in its time base; 0 if unknown, so that the first frame is the middle."""
     if stream.duration:
         return int(stream.duration)
     return int(video.duration / 1_000_000 / stream.time_base) if video.duration else 0
 
 
 def _frame_at(video: Any, stream: Any, wanted: int) -> Any:
-    """The first frame shown at or after a time, in the stream's time base; the last before it where there is none.
+    """The first frame at or after a time in the stream's time base; if there is none, the last before it.
 
-    Some containers jump to where decoding can not begin. Then it is decoded from the start.
+    Some containers seek to a place where decoding cannot start; then decode from the beginning.
     """
     most = min(_MOST_FRAMES, 1 + _MOST_DECODED_PIXELS // max(1, stream.width * stream.height))
     for begin in (wanted, 0):
@@ -129,7 +129,7 @@ def _frame_at(video: Any, stream: Any, wanted: int) -> Any:
 
 
 def frames(video: Any, stream: Any, most_packets: float = _MOST_PACKETS) -> Iterator[Any]:
-    """Decoded frames, however many packets lie; damaged packets are left out, as players do."""
+    """Decoded frames. Damaged packets are skipped, as players do."""
     import av
 
     packets = 0

@@ -1,4 +1,4 @@
-"""What the plan of a sense rests on."""
+"""Choosing the size of an encoder from the data and the compute budget."""
 
 from __future__ import annotations
 
@@ -12,38 +12,38 @@ Spec = TypeVar("Spec")
 
 @dataclass(frozen=True)
 class EpochTargets:
-    """How often every example is met in one training, for a kind of network.
+    """How many epochs one training run should make, for a kind of network.
 
-    wanted    before a larger one pays
-    plain     up to which examples are augmented least
-    varied    from which they are augmented fully: what is met often must be varied
+    wanted   fewest epochs before a larger network is better
+    plain    up to here, augmentation is weakest
+    varied   from here on, augmentation is strongest: examples seen often must vary
     """
 
     wanted: float
     plain: float
     varied: float
 
-    def augmentation_strength(self, passes: float) -> float:
-        """Of augmentation, 0 to 1: as much more with each doubling."""
-        share = math.log2(max(passes, 1e-9) / self.plain) / math.log2(self.varied / self.plain)
+    def augmentation_strength(self, epochs: float) -> float:
+        """0 to 1, linear in the logarithm of the number of epochs."""
+        share = math.log2(max(epochs, 1e-9) / self.plain) / math.log2(self.varied / self.plain)
         return round(min(max(share, 0.0), 1.0), 2)
 
 
-TEMPORAL_EPOCHS = EpochTargets(wanted=40.0, plain=2.0, varied=32.0)  # a sound or a clip is seldom met twice alike
+TEMPORAL_EPOCHS = EpochTargets(wanted=40.0, plain=2.0, varied=32.0)  # time stretch varies them too
 
 
 @dataclass(frozen=True)
 class SizingInputs:
-    """Some examples, looked at, and the task.
+    """A sample of the training data, and the task.
 
-    summaries  what the sense says of each of them
-    strata    the class of each; "" where there are none
-    examples  how many there are in all
-    gigaflop  all the work that this sense may spend in training
-    requires_full_input  whether the answer rests on all of an example, so that nothing of it may be cut off
-    output_stride_px the pitch of the finest cells that the answer reads, where it says what is where; otherwise None
-    beside    whether another sense tells of the same moments, and so may help where this one fails
-    steps_per_epoch   training steps in which every example is met once; 0 where that follows from the network
+    summaries            `Sense.summarise` of each sampled example
+    strata               the class of each; "" without classes
+    examples             number of training examples
+    gigaflop             compute budget of this sense for the whole training run
+    requires_full_input  whether the answer needs all of an example, so that nothing may be cut off
+    output_stride_px     pitch of the finest cells that the answer reads, if it has positions; otherwise None
+    has_aligned_sense    whether another sense covers the same moments and can help where this one fails
+    steps_per_epoch      training steps per epoch; 0 if they depend on the network
     """
 
     summaries: Sequence[Mapping[str, Any]]
@@ -55,11 +55,11 @@ class SizingInputs:
     has_aligned_sense: bool = False
     steps_per_epoch: int = 0
 
-    def choose_size(self, sizes: Sequence[Spec], once: Callable[[Spec], float], wanted: float) -> tuple[Spec, float]:
-        """The largest of `rungs`, cheapest first, that may meet every example `wanted` times; how often it may.
+    def choose_size(self, sizes: Sequence[Spec], cost: Callable[[Spec], float], epochs: float) -> tuple[Spec, float]:
+        """The largest of `sizes`, cheapest first, that can be trained for `epochs`; and how many epochs it gets.
 
-        once  GFLOP to learn from one example once
+        cost  GFLOP to train on one example once
         """
-        passes = [self.gigaflop / (once(size) * self.examples) for size in sizes]
-        largest = max((place for place, times in enumerate(passes) if times >= wanted), default=0)
-        return sizes[largest], passes[largest]
+        affordable = [self.gigaflop / (cost(size) * self.examples) for size in sizes]
+        largest = max((place for place, count in enumerate(affordable) if count >= epochs), default=0)
+        return sizes[largest], affordable[largest]

@@ -1,4 +1,4 @@
-"""Statistics that show whether new inputs resemble those learned from: brightness, noise, and the like."""
+"""Input statistics that reveal distribution shift, such as brightness and noise."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Statistic:
-    """Adjectives for inputs whose number is lower, or higher, than usual; used after "are".
+    """How to describe inputs with a lower or higher value than the training data; used after "are".
 
-    least  by how much it must lie outside the usual range to matter, in its own unit
+    least  how far outside the training range a value must be to matter, in its own unit
     """
 
     lower: str

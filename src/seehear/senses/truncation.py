@@ -1,4 +1,4 @@
-"""Whether a file is whole, where its decoder would give half of it without a word."""
+"""Detect truncated files, which many decoders read without an error."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from typing import BinaryIO
 
 from seehear.errors import InputError
 
-_SLOPPY_BYTES = 64  # recorders that count the header as data
-_UNKNOWN_BYTES = 0x7FFF_0000  # a size from here on, or 0, is a recorder's way to say that it did not know
-_UNKNOWN_LONG_BYTES = 1 << 62  # the same, where sizes have eight bytes
+_SLOPPY_BYTES = 64  # tolerance: some recorders count the header as data
+_UNKNOWN_BYTES = 0x7FFF_0000  # recorders write 0, or a size from here on, for an unknown size
+_UNKNOWN_LONG_BYTES = 1 << 62  # the same for eight-byte sizes
 _MOST_CHUNKS = 1_000
-_SPHERE_BYTES = 1024  # of header, nearly always
-_ASF_BYTES = 1 << 16  # in which the header names the file's length
+_SPHERE_BYTES = 1024  # of header, in nearly all files
+_ASF_BYTES = 1 << 16  # of header, which contains the file size
 _ASF_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
 _OGG_PAGE_BYTES = 65_307  # 27 of header, 255 of segment table, 255 segments of 255 (RFC 3533, section 6)
 _TAIL_BYTES = 1 << 18
-_CHAIN = 3  # frames in a row, each as long as its header says: fewer may look like frames by chance
+_CHAIN = 3  # consecutive frames of the length in their header; fewer may be a coincidence
 _TS_PACKET_BYTES = 188  # ISO/IEC 13818-1, section 2.4.3.2
-_AMR_BYTES = (13, 14, 16, 18, 20, 21, 27, 32, 6, 0, 0, 0, 0, 0, 0, 1)  # of a frame by its type: RFC 4867, section 5.3
+_AMR_BYTES = (13, 14, 16, 18, 20, 21, 27, 32, 6, 0, 0, 0, 0, 0, 0, 1)  # bytes per frame type: RFC 4867, section 5.3
 _AMR_WIDE_BYTES = (18, 24, 33, 37, 41, 47, 51, 59, 61, 6, 0, 0, 0, 0, 1, 1)
 _PACK, _END, _FIRST_PACKET = 0xBA, 0xB9, 0xBB  # start codes of ISO/IEC 13818-1, table 2-22
 
 
 def check_not_truncated(file: BinaryIO, kind: str) -> None:
-    """Raises InputError where a file ends before its last chunk, page, box or frame does; other kinds pass."""
+    """Raises InputError if a file ends before its last chunk, page, box or frame. Other file types pass."""
     size = file.seek(0, os.SEEK_END)
     file.seek(0)
     missing = _MISSING[kind](file, size) if kind in _MISSING else 0
@@ -49,7 +49,7 @@ def _wav(file: BinaryIO, size: int) -> int:
 
 
 def _long_wav(file: BinaryIO, size: int) -> int:
-    """EBU Tech 3306, section 3.5: the first chunk, ds64, gives the length of the samples, which need not be last."""
+    """EBU Tech 3306, section 3.5: the first chunk, ds64, gives the length of the data chunk, which need not be last."""
     name, _, _, length = struct.unpack("<4sIQQ", file.read(24).ljust(24, b"\0"))
     if name != b"ds64" or not 0 < length < _UNKNOWN_LONG_BYTES:
         return 0
@@ -67,7 +67,7 @@ def _long_wav(file: BinaryIO, size: int) -> int:
 
 
 def _w64(file: BinaryIO, size: int) -> int:
-    """Sony's Wave64: chunks of a GUID, a length that counts these 24 bytes too, and content, rounded up to 8 bytes."""
+    """Sony's Wave64: chunks of a GUID, a length including these 24 bytes, and content padded to 8 bytes."""
     file.seek(40)
     for _ in range(_MOST_CHUNKS):
         header = file.read(24)
@@ -84,7 +84,7 @@ def _w64(file: BinaryIO, size: int) -> int:
 
 
 def _sphere(file: BinaryIO, size: int) -> int:
-    """NIST SPHERE 2.6: a header of lines such as `sample_count -i 16000`; packed samples have no such length."""
+    """NIST SPHERE 2.6: a header of lines such as `sample_count -i 16000`; compressed samples have no known length."""
     lines = file.read(_SPHERE_BYTES).decode("latin-1").split("\n")
     told = {words[0]: words[2] for line in lines if len(words := line.split()) == 3}
     counts = [told.get(name, "") for name in ("sample_count", "sample_n_bytes", "channel_count")]
@@ -97,7 +97,7 @@ def _sphere(file: BinaryIO, size: int) -> int:
 
 
 def _asf(file: BinaryIO, size: int) -> int:
-    """Advanced Systems Format 01.20.05, section 3.2: the length of the file, unless it was broadcast."""
+    """Advanced Systems Format 01.20.05, section 3.2: the file size, unless it was broadcast."""
     head = file.read(_ASF_BYTES)
     at = head.find(_ASF_PROPERTIES)
     properties = head[at + 24 : at + 92]
@@ -118,7 +118,7 @@ def _caf(file: BinaryIO, size: int) -> int:
 
 
 def _chunks(file: BinaryIO, size: int, layout: str, samples: bytes) -> int:
-    """Bytes that the chunk of samples lacks, in a row of chunks from here on: name, length, content."""
+    """Missing bytes of the data chunk, in a sequence of chunks from here on: name, length, content."""
     for _ in range(_MOST_CHUNKS):
         header = file.read(8 if layout.endswith("I") else 12)
         if len(header) < struct.calcsize(layout):
@@ -156,7 +156,7 @@ def _ogg(file: BinaryIO, size: int) -> int:
 
 
 def _mp4(file: BinaryIO, size: int) -> int:
-    """ISO/IEC 14496-12, section 4.2: length, name; length 1 is followed by a longer one, 0 reaches to the end."""
+    """ISO/IEC 14496-12, section 4.2: length, name; length 1: a 64-bit length follows; 0: up to the end."""
     position = 0
     for _ in range(_MOST_CHUNKS):
         file.seek(position)
@@ -173,7 +173,7 @@ def _mp4(file: BinaryIO, size: int) -> int:
 
 
 def _matroska(file: BinaryIO, size: int) -> int:
-    """RFC 8794, sections 4 to 6: the EBML header, then one Segment; a length of all ones is unknown."""
+    """RFC 8794, sections 4 to 6: the EBML header, then one Segment; a length of all ones means unknown."""
     for _ in range(2):
         identity = file.read(4)
         first = file.read(1)
@@ -189,7 +189,7 @@ def _matroska(file: BinaryIO, size: int) -> int:
 
 
 def _mp3(file: BinaryIO, size: int) -> int:
-    """The Xing or Info header that encoders put into the first frame counts the bytes from there on."""
+    """The Xing or Info header in the first frame contains the number of bytes from there on."""
     start = file.read(10)
     tag = 0
     if start[:3] == b"ID3" and len(start) == 10:  # ID3v2.4, section 3.1: four times 7 bits
@@ -241,7 +241,7 @@ def _mpeg_transport(file: BinaryIO, size: int) -> bool:
 
 
 def _amr(file: BinaryIO, size: int) -> bool:
-    """From the first frame on: in the middle of a file, nothing marks where a frame begins."""
+    """Read from the first frame on: frames have no sync word."""
     file.seek(0)
     lengths = _AMR_WIDE_BYTES if file.readline(16) == b"#!AMR-WB\n" else _AMR_BYTES
     data = file.read()
@@ -255,7 +255,7 @@ def _amr(file: BinaryIO, size: int) -> bool:
 
 
 def _flv(file: BinaryIO, size: int) -> bool:
-    """Adobe Flash Video File Format 10.1, annex E.3: the length of each tag stands in it and, 11 more, behind it."""
+    """Adobe Flash Video File Format 10.1, annex E.3: each tag is followed by its length plus 11."""
     file.seek(max(0, size - 4))
     length = int.from_bytes(file.read(4), "big")
     if not 11 <= length <= size - 4:
@@ -271,9 +271,9 @@ def _tail(file: BinaryIO, size: int) -> bytes:
 
 
 def _ends_within(tail: bytes, length: Callable[[bytes, int], int]) -> bool:
-    """Whether frames follow each other to the end and the last is not all there; not where something else follows.
+    """Whether frames follow each other to the end and the last one is incomplete; False if other data follow.
 
-    length(tail, at) is the length of the frame that begins there, 0 where none does.
+    length(tail, at) is the length of the frame that starts there, 0 if none does.
     """
     for begin in range(len(tail)):
         at, frames = begin, 0

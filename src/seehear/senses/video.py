@@ -1,6 +1,6 @@
-"""Films: all their pictures, each with its time, one after the other; read, and written.
+"""Read and write videos frame by frame.
 
-Written here, and not where they are drawn, as libav is known in this room alone.
+Writing is here because only this package may import libav.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ from seehear.senses.truncation import check_not_truncated
 
 Pixels = NDArray[np.uint8]
 
-USUAL_S = 0.04  # from picture to picture, where a film does not tell its rate
-_JUST_S = 1e-6  # times come as fractions and are compared as floats
+DEFAULT_INTERVAL_S = 0.04  # between frames, if a video does not state its frame rate
+_TOLERANCE_S = 1e-6  # tolerance: times are fractions, compared as floats
 
-TICKS_HZ = 60_000  # whole for the rates of cameras, and within the 16 bits of MPEG-4 part 2
-KEYFRAME_EVERY = 50  # pictures: what is lost at the end of a film that was broken off
-CODECS = ("h264", "mpeg4")  # the first that libav was built with
-# Readable however it ends, and as any other file where it ends well (FFmpeg, formats, "hybrid_fragmented").
-UNBREAKABLE = {"movflags": "hybrid_fragmented", "flush_packets": "1"}
+TICKS_HZ = 60_000  # a multiple of common frame rates, within the 16 bits of MPEG-4 part 2
+KEYFRAME_EVERY = 50  # frames: what is lost at the end of an interrupted video
+CODECS = ("h264", "mpeg4")  # the first one available in libav
+# Readable even if interrupted, and an ordinary file if finished (FFmpeg, formats, "hybrid_fragmented").
+CRASH_SAFE = {"movflags": "hybrid_fragmented", "flush_packets": "1"}
 FAST = {"preset": "veryfast", "crf": "23"}
 
 
 def is_video(source: Any) -> bool:
-    """Whether a path, an Excerpt or bytes begin as moving pictures do; False for what can not be opened."""
+    """Whether a path, an Excerpt or bytes are a video, by their first bytes; False if they cannot be opened."""
     try:
         with open_source(source) as file:
             return detect_file_type(file.read(HEADER_BYTES)) in MOVING
@@ -48,34 +48,34 @@ def is_video(source: Any) -> bool:
         return False
 
 
-def pictures(source: Any, most_pixels: int, every_s: float | None = None) -> Iterator[tuple[float, Pixels]]:
-    """(seconds from the film's beginning, (H, W, 3) upright): every picture, or the first of each `every_s`.
+def read_frames(source: Any, most_pixels: int, every_s: float | None = None) -> Iterator[tuple[float, Pixels]]:
+    """Yield (seconds from the start, (H, W, 3) upright): every frame, or the first of each `every_s` seconds.
 
-    Of an Excerpt those within it. Raises InputError where there is none; after the last one, where the file ends before
-    the film or the film before the excerpt.
+    An Excerpt yields the frames within it. Raises InputError if there are none and, after the last frame, if the file
+    is truncated or the video ends before the excerpt.
     """
-    with name_errors(source, "film"), open_source(source) as file:
+    with name_errors(source, "video"), open_source(source) as file:
         check_libav(_kind(file))
-        with closing(decode_items("film", file, source, most_pixels=most_pixels, every_s=every_s)) as shown:
+        with closing(decode_items("video", file, source, most_pixels=most_pixels, every_s=every_s)) as shown:
             yield from ((at_s, pixels) for at_s, pixels in shown if pixels is not None)
 
 
 def decode(
     file: BinaryIO, excerpt: Excerpt | None, most_pixels: int, every_s: float | None
 ) -> Iterator[tuple[float, Pixels | None]]:
-    """The same of an open film, in this process; None for each picture that is not wanted."""
+    """Decode an open video in this process; None for each frame that is skipped."""
     kind = _kind(file)
     start_s, end_s = (excerpt.start_s, excerpt.end_s) if excerpt is not None else (0.0, math.inf)
-    shown_s: list[float] = []  # when the last two were
-    due = _due(every_s)
+    shown_s: list[float] = []  # times of the last two frames
+    keep = _make_frame_filter(every_s)
     with container(file, kind) as video:
         stream = picture_stream(video, most_pixels)
         for at_s, frame in _from(video, stream, start_s):
             if at_s >= end_s:
                 return
             shown_s = [*shown_s[-1:], at_s]
-            yield at_s, upright(frame) if due(at_s) else None
-    until_s = shown_s[-1] + (shown_s[-1] - shown_s[0] or USUAL_S) if shown_s else 0.0
+            yield at_s, upright(frame) if keep(at_s) else None
+    until_s = shown_s[-1] + (shown_s[-1] - shown_s[0] or DEFAULT_INTERVAL_S) if shown_s else 0.0
     if excerpt is not None and until_s < end_s - END_TOLERANCE_S:
         raise beyond_end_error(excerpt, until_s)
     if not shown_s:
@@ -87,54 +87,54 @@ def _kind(file: BinaryIO) -> str:
     kind = detect_file_type(file.read(HEADER_BYTES))
     if kind not in MOVING:
         raise InputError(
-            f"not a film but {describe_file_type(kind)}", allowed="an mp4, mov, mkv, webm, avi, mpeg or ogv"
+            f"not a video but {describe_file_type(kind)}", allowed="an mp4, mov, mkv, webm, avi, mpeg or ogv"
         )
     return kind
 
 
 def _from(video: Any, stream: Any, start_s: float) -> Iterator[tuple[float, Any]]:
-    """What is shown from then on. Some containers jump to behind where they were told to; then from the beginning."""
+    """Frames from start_s on. Some containers seek too far; then decode from the beginning."""
     if start_s > 0:
         video.seek((stream.start_time or 0) + int(start_s / stream.time_base), stream=stream)
         timed = _timed(video, stream)
         first = next(timed, None)
         if first is not None and first[1].pts is not None and first[0] <= start_s:
-            yield from (each for each in chain([first], timed) if each[0] >= start_s - _JUST_S)
+            yield from (each for each in chain([first], timed) if each[0] >= start_s - _TOLERANCE_S)
             return
         video.seek(0, stream=stream)
-    yield from (each for each in _timed(video, stream) if each[0] >= start_s - _JUST_S)
+    yield from (each for each in _timed(video, stream) if each[0] >= start_s - _TOLERANCE_S)
 
 
 def _timed(video: Any, stream: Any) -> Iterator[tuple[float, Any]]:
-    """(second, frame). A frame without a time, or whose time goes back, comes as long after the last as is usual."""
-    usual_s = float(1 / stream.average_rate) if stream.average_rate else USUAL_S
-    origin, before_s = stream.start_time or 0, -usual_s
+    """Yield (seconds, frame). A frame without a rising time gets the last time plus the mean frame interval."""
+    interval_s = float(1 / stream.average_rate) if stream.average_rate else DEFAULT_INTERVAL_S
+    origin, before_s = stream.start_time or 0, -interval_s
     for frame in frames(video, stream, most_packets=math.inf):
         said_s = -1.0 if frame.pts is None else max(0.0, float((frame.pts - origin) * stream.time_base))
-        before_s = said_s if said_s > before_s else before_s + usual_s
+        before_s = said_s if said_s > before_s else before_s + interval_s
         yield before_s, frame
 
 
-def _due(every_s: float | None) -> Callable[[float], bool]:
-    """Whether the next picture, which comes at a second, is wanted: all, or the first of each `every_s`."""
+def _make_frame_filter(every_s: float | None) -> Callable[[float], bool]:
+    """A function that says whether to keep the frame at a time: all, or the first of each `every_s` seconds."""
     next_s = 0.0
 
-    def due(at_s: float) -> bool:
+    def keep(at_s: float) -> bool:
         nonlocal next_s
-        if at_s < next_s - _JUST_S:
+        if at_s < next_s - _TOLERANCE_S:
             return False
         if every_s is not None:
-            next_s = (math.floor(at_s / every_s + _JUST_S) + 1) * every_s
+            next_s = (math.floor(at_s / every_s + _TOLERANCE_S) + 1) * every_s
         return True
 
-    return due
+    return keep
 
 
 class VideoWriter:
-    """An mp4 that is written picture by picture, for the length of a `with`; nothing is there before the first one.
+    """A context manager that writes an mp4 frame by frame; the file is created with the first frame.
 
-    Pictures of another size than the first are scaled to it, and sides to even numbers of pixels. A film that is
-    broken off can be seen up to the last KEYFRAME_EVERY pictures.
+    Frames are scaled to the size of the first one, rounded to even numbers of pixels. An interrupted video plays up to
+    the last KEYFRAME_EVERY frames.
     """
 
     def __init__(self, path: Path) -> None:
@@ -151,7 +151,7 @@ class VideoWriter:
             self._out.mux(self._stream.encode(None))
 
     def add(self, picture: Image, time_s: float) -> None:
-        """Times rise from picture to picture."""
+        """Append a frame. Times must rise."""
         import av
 
         if self._out is None:
@@ -164,16 +164,18 @@ class VideoWriter:
         import av
 
         self._file = self._path.open("wb", buffering=0)
-        self._out = av.open(self._file, "w", format="mp4", options=UNBREAKABLE)
-        codec = next(name for name in CODECS if _writes(name))
-        self._stream = self._out.add_stream(codec, rate=round(1 / USUAL_S), options=FAST if codec == CODECS[0] else {})
+        self._out = av.open(self._file, "w", format="mp4", options=CRASH_SAFE)
+        codec = next(name for name in CODECS if _has_encoder(name))
+        self._stream = self._out.add_stream(
+            codec, rate=round(1 / DEFAULT_INTERVAL_S), options=FAST if codec == CODECS[0] else {}
+        )
         self._stream.width, self._stream.height = (max(2, side // 2 * 2) for side in (width, height))
         self._stream.pix_fmt = "yuv420p"
         context = self._stream.codec_context
         context.time_base, context.gop_size, context.max_b_frames = Fraction(1, TICKS_HZ), KEYFRAME_EVERY, 0
 
 
-def _writes(codec: str) -> bool:
+def _has_encoder(codec: str) -> bool:
     import av
 
     try:

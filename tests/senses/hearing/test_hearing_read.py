@@ -205,7 +205,7 @@ def test_silence_is_a_legal_sound() -> None:
         (b"", "empty: 0 bytes."),
         (b"seven,8\n", "not a recording but text. Allowed: a wav, flac,"),
         (b"#EXTM3U\nhttp://localhost/a.wav\n", "not a recording but text."),
-        (None, "a NoneType can not be read."),
+        (None, "a NoneType cannot be read."),
     ],
 )
 def test_what_is_no_recording_is_refused_with_the_reason(source: Any, words: str) -> None:
@@ -301,7 +301,7 @@ def test_a_stretch_beyond_the_end_is_refused_with_the_length(tmp_path: Path, kin
     path.write_bytes(spoken(kind))
     words = str(refusal(Excerpt(path, start_s, start_s + 2)))
     where = f"{path} [{start_s:.2f} s to {start_s + 2:.2f} s]"
-    assert words.startswith(f"{where}: the stretch ends at {start_s + 2:.2f} s, the recording at ")
+    assert words.startswith(f"{where}: the excerpt ends at {start_s + 2:.2f} s, the recording at ")
     told_s = float(words.partition("the recording at ")[2].split()[0])
     assert told_s == pytest.approx(SECONDS, abs=LOSSY_S)
 
@@ -315,7 +315,10 @@ def test_an_end_that_was_rounded_up_is_the_end(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("start_s", "end_s"), [(2.0, 1.0), (1.0, 1.0), (-1.0, 1.0), (np.nan, 1.0), (0.0, np.inf)])
 def test_what_is_no_stretch_is_refused(tmp_path: Path, start_s: float, end_s: float) -> None:
     words = str(refusal(Excerpt(tmp_path / "talk.wav", start_s, end_s)))
-    assert f"a stretch from {start_s:g} s to {end_s:g} s. Allowed: seconds from 0 on, the end after the start." in words
+    assert (
+        f"an excerpt from {start_s:g} s to {end_s:g} s. Allowed: seconds from 0 on, with the end after the start."
+        in words
+    )
 
 
 def test_an_excerpt_of_what_is_not_there_is_refused_by_its_name(tmp_path: Path) -> None:

@@ -94,7 +94,7 @@ def test_bytes_and_clips_in_memory_are_read_too(tmp_path: Path) -> None:
         (lambda p: film(p / "a.mp4", [Image.new("L", (640, 32), 90)] * 8), r"frames of 640 by 32 px.*Allowed: sides"),
         (
             lambda p: Excerpt(film(p / "a.mp4", [SHUT] * 25), 0.5, 3.0),
-            r"the stretch ends at 3\.00 s, the recording at 1\.",
+            r"the excerpt ends at 3\.00 s, the recording at 1\.",
         ),
         (
             lambda p: Excerpt(film(p / "a.mp4", [SHUT] * 8), 0.0, 90.0),

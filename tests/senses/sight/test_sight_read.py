@@ -159,13 +159,13 @@ def test_arrays_and_pil_images_are_taken_as_they_are() -> None:
         (np.array([[0.0, 255.0]]), "an array of float64 from 0.0 to 255.0. Allowed: uint8, uint16, bool, or floats"),
         (np.zeros((2, 2), np.int64), "an array of int64 from 0 to 0. Allowed: uint8"),
         (np.array([[0.5, np.nan]]), "pixels that are not numbers (nan or infinite)."),
-        (np.array([["a"]]), "can not be decoded"),
-        (3.5, "a float can not be read. Allowed: a path, a file object, the bytes of a file, or a decoded array."),
+        (np.array([["a"]]), "cannot be decoded"),
+        (3.5, "a float cannot be read. Allowed: a path, a file object, the bytes of a file, or a decoded array."),
         (b"", "empty: 0 bytes."),
         (b"<!DOCTYPE html><html>404</html>", "not a picture but html. Allowed: a jpeg, png,"),
         (b"seven,8\n", "not a picture but text."),
-        (bytes(100), "not a picture but a file of unknown kind."),
-        (b"\0\0\0\x18ftypheic" + bytes(99), "damaged: the picture can not be decoded"),
+        (bytes(100), "not a picture but a file of unknown type."),
+        (b"\0\0\0\x18ftypheic" + bytes(99), "damaged: the picture cannot be decoded"),
         (np.zeros((1, 300), np.uint8), "300 by 1 pixels are nearly a line. Allowed: up to 200 times as long as wide."),
     ],
 )
@@ -211,13 +211,13 @@ def test_trouble_with_the_file_itself_is_said(tmp_path: Path, monkeypatch: pytes
     assert str(refusal(tmp_path)).startswith(f"{tmp_path}: a folder, not a file.")
     os.mkfifo(tmp_path / "pipe")
     assert "a pipe or a device, not a file" in str(refusal(tmp_path / "pipe"))
-    assert "can not be opened" in str(refusal("a\0b"))
+    assert "cannot be opened" in str(refusal("a\0b"))
 
     def forbidden(*_: Any) -> int:
         raise PermissionError
 
     monkeypatch.setattr(os, "open", forbidden)
-    assert "this user may not read it. Next: check the file's permissions." in str(refusal(missing))
+    assert "permission denied. Next: check the file's permissions." in str(refusal(missing))
 
 
 def test_size_is_refused_before_a_pixel_is_decoded() -> None:
@@ -250,7 +250,7 @@ def test_excerpts_that_have_no_picture_are_refused(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(seed(name))
     beyond_end_error = str(refusal(Excerpt(tmp_path / "mp4", 1.5, 2.5)))
     assert beyond_end_error.startswith(
-        f"{tmp_path / 'mp4'} [1.50 s to 2.50 s]: the stretch ends at 2.50 s, the recording at 1.00"
+        f"{tmp_path / 'mp4'} [1.50 s to 2.50 s]: the excerpt ends at 2.50 s, the recording at 1.00"
     )
     still = str(refusal(Excerpt(tmp_path / "png", 0, 1)))
     assert "a stretch of time in what is not a video but png. Next: name the whole file." in still
