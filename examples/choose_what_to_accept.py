@@ -46,7 +46,8 @@ def main() -> None:
                   f"{metrics['accepted_error']:.1%} of those are wrong")  # fmt: skip
 
         robustness = model.evaluate(test, robustness=True).robustness
-        print(f"Of the accuracy, {robustness.kept('accuracy'):.0%} is kept under noise, blur and other corruptions.")
+        assert robustness is not None  # since it was asked for
+        print(f"Of the accuracy, {robustness.retained('accuracy'):.0%} is kept under noise, blur and the like.")
 
 
 if __name__ == "__main__":
