@@ -114,10 +114,11 @@ def _sphinx(name: str, test_set: Sequence[Spoken], store: Store) -> Iterator[Fig
 
 def evaluate_texts(texts: Sequence[str], test_set: Sequence[Spoken]) -> Evaluation:
     """Our metrics for the texts of another recogniser."""
-    said, truths = [Text.of(text) for text in texts], [Text.of(spoken.text) for spoken in test_set]
+    answers = [Text.from_string(text) for text in texts]
+    truths = [Text.from_string(spoken.text) for spoken in test_set]
     kind = ANSWERS["text"]
     spec = kind.plan([spoken.text for spoken in test_set], "text")
-    return evaluate(kind, spec, said, truths, accepted=[False] * len(said))
+    return evaluate(kind, spec, answers, truths, accepted=[False] * len(answers))
 
 
 def main() -> None:

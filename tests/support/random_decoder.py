@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from seehear.decoding.autoregressive import RunNetwork
+from seehear.decoding.autoregressive import RunDecoder
 
 Array = np.ndarray[Any, Any]
 CELLS, WIDTH = 3, 4
 
 
-def make_decoder_network(seed: int, vocabulary: int, scale: float = 1.5) -> RunNetwork:
+def make_decoder_network(seed: int, vocabulary: int, scale: float = 1.5) -> RunDecoder:
     random = np.random.default_rng(seed)
     embed, turn = random.normal(size=(vocabulary + 1, WIDTH)), random.normal(size=(WIDTH, WIDTH))
     out = scale * random.normal(size=(WIDTH, vocabulary + 1))

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from seehear.answers.items import ItemCount, Items
+from seehear.decoding.autoregressive import RunDecoder as RunDecoder
 from seehear.errors import UsageError
 from seehear.geometry import Geometry, Tile, Warp
 
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 Array = NDArray[Any]
 Arrays = Mapping[str, Array]
-RunDecoder = Callable[[Arrays], Arrays]  # runs a head's second network: named inputs -> named outputs
 Shape = tuple[int | str, ...]  # a letter is a length that varies by example but is the same in all its arrays
 
 

@@ -17,7 +17,7 @@ from seehear.errors import BundleError
 Array = NDArray[Any]
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
-RunNetwork = Callable[[Mapping[str, Array]], Mapping[str, Array]]  # inputs by name -> outputs by name
+RunDecoder = Callable[[Mapping[str, Array]], Mapping[str, Array]]  # inputs by name -> outputs by name
 
 LAYERS = 2  # of the decoder network, each with a state
 BEAMS = 8
@@ -29,7 +29,7 @@ class ConditionedDecoder:
     Token V, the `edge`, stands before the first and after the last token of a sequence.
     """
 
-    def __init__(self, run: RunNetwork, memory: Array, vocabulary: int) -> None:
+    def __init__(self, run: RunDecoder, memory: Array, vocabulary: int) -> None:
         self.edge = vocabulary
         self._run = run
         self._memory = np.ascontiguousarray(memory, np.float32)

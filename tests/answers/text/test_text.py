@@ -15,7 +15,7 @@ import scribe
 from seehear.answers import ANSWERS, AnyKind
 from seehear.answers.platt_scaling import apply_platt, fit_platt
 from seehear.answers.text import Text, TextSpec, Word, plan
-from seehear.answers.text.answer import Candidates, told
+from seehear.answers.text.answer import NBest, build_text
 from seehear.answers.text.normalisation import normalise
 from seehear.api import Recogniser
 from seehear.decoding.hypothesis import Hypothesis, Token
@@ -71,12 +71,14 @@ def test_what_is_normal_stays_normal(text: str) -> None:
 
 def test_what_nobody_says_in_so_short_a_time_is_of_another_recording() -> None:
     here, spec = Geometry(Warp((1.0,), (0.0,)), SAMPLES, SAMPLES), planned()
-    assert TEXT.target(Text.of("one two three" * 9), spec, here)["length"] == 117
-    with pytest.raises(InputError, match=r"130 letters in 2 seconds: nobody speaks so fast\. Next: see that the text"):
-        TEXT.target(Text.of("one two three" * 10), spec, here)
-    TEXT.check(Text(()), Text.of("one two three" * 9), 2.0)
+    assert TEXT.target(Text.from_string("one two three" * 9), spec, here)["length"] == 117
+    with pytest.raises(
+        InputError, match=r"130 letters in 2 seconds: nobody speaks so fast\. Next: check that the text"
+    ):
+        TEXT.target(Text.from_string("one two three" * 10), spec, here)
+    TEXT.check(Text(()), Text.from_string("one two three" * 9), 2.0)
     with pytest.raises(InputError, match="130 letters in 2 seconds"):
-        TEXT.check(Text(()), Text.of("one two three" * 10), 2.0)
+        TEXT.check(Text(()), Text.from_string("one two three" * 10), 2.0)
 
 
 def test_whoever_judges_by_a_text_of_another_recording_is_told(tmp_path: Path) -> None:
@@ -111,7 +113,7 @@ def test_the_best_by_rank_need_not_be_the_best_by_score() -> None:
     ranks = [
         Hypothesis((Token(spec.token_ids[letter], 0, 0.9),), score) for letter, score in (("o", -800.0), ("e", -3.0))
     ]
-    answer = told(Candidates(ranks, 2, CELL_S), spec, {})
+    answer = build_text(NBest(ranks, 2, CELL_S), spec, {})
     assert 0 <= answer.confidence <= 1
     assert all(0 <= share <= 1 for _, share in answer.alternatives)
 
@@ -166,13 +168,13 @@ def test_a_text_moves_in_time_and_stays_in_space() -> None:
 
 def test_word_errors_are_counted_as_people_count_them() -> None:
     spec = planned()
-    truths = [Text.of(text) for text in ("one two three", "two", "three one")]
-    answers = [Text.of(text) for text in ("one three three", "two two", "one")]
+    truths = [Text.from_string(text) for text in ("one two three", "two", "three one")]
+    answers = [Text.from_string(text) for text in ("one three three", "two two", "one")]
     compared = TEXT.compare(answers, truths, spec)
     got = TEXT.metrics(compared, spec)
     assert got["wer"] == pytest.approx(3 / 6)
     assert (got["substitutions"], got["insertions"], got["deletions"]) == pytest.approx((1 / 6, 1 / 6, 1 / 6))
-    assert compared["right"].tolist() == [False, False, False]
+    assert compared["correct"].tolist() == [False, False, False]
 
 
 @given(st.lists(st.sampled_from("ab"), max_size=6), st.lists(st.sampled_from("ab"), max_size=6))
@@ -184,7 +186,7 @@ def test_edits_are_the_fewest(truth: list[str], said: list[str]) -> None:
         for j, other in enumerate(said, 1):
             row.append(min(before[j] + 1, row[-1] + 1, before[j - 1] + (letter != other)))
     spec = planned()
-    compared = TEXT.compare([Text.of(" ".join(said))], [Text.of(" ".join(truth))], spec)
+    compared = TEXT.compare([Text.from_string(" ".join(said))], [Text.from_string(" ".join(truth))], spec)
     assert sum(int(compared[edit][0]) for edit in ("replaced", "inserted", "deleted")) == row[-1]
 
 
@@ -218,7 +220,7 @@ def calibration_of(
 def test_calibrating_chooses_weights_and_makes_words_honest() -> None:
     spec = planned()
     raws = [heard(text, spec, sure) for text in SAID for sure in (0.95, 0.5)]
-    calibration = calibration_of(TEXT, raws, [Text.of(text) for text in SAID for _ in range(2)], spec)
+    calibration = calibration_of(TEXT, raws, [Text.from_string(text) for text in SAID for _ in range(2)], spec)
     assert {"language", "insertion", "word_slope", "word_offset", "text_slope", "text_offset"} == calibration.keys()
     assert all(np.isfinite(value) for value in calibration.values())
     assert str(TEXT.to_answer(raws[0], spec, calibration, None)) == SAID[0]
@@ -226,7 +228,7 @@ def test_calibrating_chooses_weights_and_makes_words_honest() -> None:
 
 def test_confused_words_are_drawn() -> None:
     spec = planned()
-    truths = [Text.of(text) for text in SAID]
+    truths = [Text.from_string(text) for text in SAID]
     some = TEXT.draw(TEXT.compare(truths[::-1], truths, spec), spec)
     none = TEXT.draw(TEXT.compare(truths, truths, spec), spec)
     assert some.height > none.height

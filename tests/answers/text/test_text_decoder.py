@@ -79,7 +79,7 @@ def test_the_decoder_decides_between_what_sounds_alike() -> None:
 
 def several(spec: TextSpec, sure: Sequence[float] = (0.8,)) -> tuple[list[dict[str, Array]], list[Text]]:
     raws = [remembering(heard(text, spec, each)) for text in SAID for each in sure]
-    return raws, [Text.of(text) for text in SAID for _ in sure]
+    return raws, [Text.from_string(text) for text in SAID for _ in sure]
 
 
 def test_a_decoder_that_knows_nothing_weighs_nothing() -> None:
@@ -94,7 +94,7 @@ def test_a_decoder_that_knows_better_weighs_something() -> None:
     spec = transcribing()
     one = remembering(unclear("one two", "one roo", spec, share=0.6))
     kind = TEXT.decoding.with_network(knowing_by_heart(spec, "one roo"))
-    calibration = calibration_of(kind, [one] * 4, [Text.of("one roo")] * 4, spec)
+    calibration = calibration_of(kind, [one] * 4, [Text.from_string("one roo")] * 4, spec)
     assert calibration["decoder"] > 0
     assert str(kind.to_answer(one, spec, calibration, None)) == "one roo"
 
@@ -174,7 +174,9 @@ def test_rows_add_up_to_what_sacrebleu_says_of_all(seed: int) -> None:
 
 def test_metrics_of_translations_are_nearness_and_can_be_drawn() -> None:
     said, truths = sentences(0)
-    compared = TEXT.compare([Text.of(text) for text in said], [Text.of(text) for text in truths], scribe.SPEC)
+    compared = TEXT.compare(
+        [Text.from_string(text) for text in said], [Text.from_string(text) for text in truths], scribe.SPEC
+    )
     assert list(TEXT.metrics(compared, scribe.SPEC)) == ["bleu", "chrf"]
     none = {name: array[:0] for name, array in compared.items()}
     assert TEXT.metrics(none, scribe.SPEC) == {"bleu": 0.0, "chrf": 0.0}

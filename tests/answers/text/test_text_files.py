@@ -90,7 +90,7 @@ def test_silence_gives_files_without_words() -> None:
 
 
 def test_a_truth_gives_its_words_alone() -> None:
-    assert Text.of("One two.").files() == {"txt": b"one two\n"}
+    assert Text.from_string("One two.").files() == {"txt": b"one two\n"}
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from seehear.answers.kind import (
     RunDecoder,
 )
 from seehear.answers.text import answer, metric, plan, spec
-from seehear.answers.text.answer import Candidates
+from seehear.answers.text.answer import NBest
 from seehear.answers.text.answer import Text as Text
 from seehear.answers.text.spec import TextSpec as TextSpec
 from seehear.answers.text.word import Word as Word
@@ -33,8 +33,8 @@ class TextKind(AnswerKind[TextSpec, Text]):
 
     items = ItemScoring(noun=Text.item, count=answer.items_in, score=metric.items)
     auxiliary = Auxiliary(
-        # The words spoken: another column of text is then a translation. "transcript" and "sentence" are left out:
-        # a table may have a text and its transcript in other letters, and a translation has no times.
+        # The words spoken; another column of text beside them is a translation. "transcript" and "sentence" are left
+        # out: a table may have a text and its transcript in another script, and a translation would have no times.
         columns=("source_text", "src_text", "source_transcript", "source_sentence", "original_text"),
         target=answer.auxiliary_target,
     )
@@ -71,5 +71,5 @@ class TextKind(AnswerKind[TextSpec, Text]):
     ) -> Text:
         return answer.to_answer(raw, spec, calibration, geometry, self._run_decoder)
 
-    def n_best(self, raw: Arrays, spec: TextSpec, calibration: Mapping[str, float]) -> Candidates:
+    def n_best(self, raw: Arrays, spec: TextSpec, calibration: Mapping[str, float]) -> NBest:
         return answer.n_best(raw, spec, calibration, self._run_decoder)

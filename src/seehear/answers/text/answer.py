@@ -1,4 +1,4 @@
-"""A text: what is said, word by word, with the time and the confidence of each word."""
+"""A text: the words said, each with its times and confidence."""
 
 from __future__ import annotations
 
@@ -30,31 +30,31 @@ from seehear.geometry import Geometry, Warp
 Array = NDArray[Any]
 
 ALTERNATIVES = 3
-WORDS = 2  # a cell, on average, from which a column reads as text
-MOST_LETTERS_A_SECOND = 60  # fast speech has 25; what it means in another language may be longer
-TAIL_CELLS = 4  # how long after its last letter begins a word may sound, if no other begins
+MIN_WORDS_PER_CELL = 2  # on average, for a column to be taken for texts
+MAX_LETTERS_PER_S = 60  # fast speech has 25; its translation may be longer
+MAX_TAIL_CELLS = 4  # from the peak of a word's last letter to the end of the word
 
 
-class Spelled(NamedTuple):
-    """A word of a hypothesis: its first cell, the one after its last, and the mean confidence of its letters."""
+class DecodedWord(NamedTuple):
+    """A word of a hypothesis, from cell `start` up to but not including `end`."""
 
     text: str
     start: int
     end: int
-    sure: float
+    confidence: float  # geometric mean of the probabilities of its tokens
 
 
-class Candidates(NamedTuple):
-    """All that may be said, likeliest first, in so many cells of so many seconds."""
+class NBest(NamedTuple):
+    """The hypotheses for one example, best first; its number of cells and the seconds of each cell."""
 
-    likeliest: list[Hypothesis]
+    hypotheses: list[Hypothesis]
     cells: int
     cell_s: float
 
 
 @dataclass(frozen=True)
 class Text:
-    """Words in their order; none where nothing is said."""
+    """Words in order; none for silence."""
 
     item: ClassVar[str] = "word"
     words: tuple[Word, ...]
@@ -62,8 +62,8 @@ class Text:
     alternatives: tuple[tuple[str, float], ...] = ()
 
     @classmethod
-    def of(cls, text: str) -> Text:
-        """A truth, as it was written: without times."""
+    def from_string(cls, text: str) -> Text:
+        """A text without times, such as a truth."""
         return cls(tuple(map(Word, normalise(text).split())))
 
     @property
@@ -71,11 +71,11 @@ class Text:
         return ItemCount(self.item, sum(word.accepted for word in self.words), len(self.words))
 
     def refused(self) -> Text:
-        """The same, but no word is accepted."""
+        """The same text with no word accepted."""
         return replace(self, words=tuple(replace(word, accepted=False) for word in self.words))
 
     def moved(self, warp: Warp) -> Text:
-        """In another time; where the warp is of space, what is said stays."""
+        """With times moved by a warp of time; unchanged by a warp of space."""
         if len(warp.scale) != 1:
             return self
         words = [
@@ -89,65 +89,65 @@ class Text:
         return {"text": str(self), "words": [word.to_json() for word in self.words]}
 
     def marked(self) -> str:
-        """In a line for people, what was hard to hear in brackets."""
+        """One line for people, with words that are not accepted in brackets."""
         return mark_words(self.words)
 
     def files(self) -> dict[str, bytes]:
-        """The words; and as subtitles, where it is known when they were said."""
-        written = {"txt": f"{self}\n"}
+        """Plain text and, if the words have times, subtitles."""
+        files = {"txt": f"{self}\n"}
         if all(word.timed for word in self.words):
-            written |= {"srt": format_srt(self.words), "vtt": format_vtt(self.words)}
-        return {extension: text.encode() for extension, text in written.items()}
+            files |= {"srt": format_srt(self.words), "vtt": format_vtt(self.words)}
+        return {extension: text.encode() for extension, text in files.items()}
 
     def __str__(self) -> str:
         return " ".join(word.text for word in self.words)
 
 
 def fits(cells: Sequence[str], heading: str) -> bool:
-    """Several words a cell, with letters, and more different cells than names of classes would have."""
+    """Whether cells have several words with letters, and are too diverse to be class names."""
     words = sum(any(map(str.isalpha, word)) for cell in cells for word in normalise(cell).split())
-    return bool(cells) and words >= WORDS * len(cells) and 2 * len(set(cells)) > len(cells)
+    return bool(cells) and words >= MIN_WORDS_PER_CELL * len(cells) and 2 * len(set(cells)) > len(cells)
 
 
 def read(cell: str, spec: TextSpec) -> Text:
-    """The truth of a cell; words may have letters that spec does not know."""
-    return Text.of(cell)
+    """The truth in a cell. Its words may have letters without a token."""
+    return Text.from_string(cell)
 
 
 def items_in(cell: str) -> float:
-    """Words."""
+    """The number of words."""
     return float(len(normalise(cell).split()))
 
 
 def stratum(cell: str) -> str:
-    """Every text is its own: there is nothing to balance."""
+    """Empty: texts have no classes to balance."""
     return ""
 
 
 def target(answer: Text, spec: TextSpec, geometry: Geometry | None) -> dict[str, Array]:
-    """tokens (L,) int64 and their number."""
+    """tokens (L,) int64 and their number, length (). Raises InputError for a text too long for the recording."""
     if geometry is not None:
-        _check_sayable(str(answer), geometry.original.duration_s)
+        _check_speed(str(answer), geometry.original.duration_s)
     tokens = np.array(spec.encode(str(answer)), np.int64)
     return {"tokens": tokens, "length": np.array(len(tokens), np.int64)}
 
 
 def check(answer: Text, truth: Text, duration_s: float) -> None:
     """Raises InputError for a truth that nobody can say in that time."""
-    _check_sayable(str(truth), duration_s)
+    _check_speed(str(truth), duration_s)
 
 
-def _check_sayable(text: str, duration_s: float) -> None:
-    """Raises InputError for a text that belongs to another recording, or to more of it than is there."""
-    if len(text) > MOST_LETTERS_A_SECOND * duration_s:
+def _check_speed(text: str, duration_s: float) -> None:
+    """Raises InputError for a text that must belong to another, or a longer, recording."""
+    if len(text) > MAX_LETTERS_PER_S * duration_s:
         raise InputError(
             f"{len(text):,} letters in {format_duration(duration_s)}: nobody speaks so fast",
-            hint="see that the text is of this recording, and that the recording is whole",
+            hint="check that the text belongs to this recording, and that the recording is complete",
         )
 
 
 def auxiliary_target(cell: str, spec: TextSpec) -> dict[str, Array]:
-    """What was said itself: spoken (L,) int64 and their number, 0 where it is not written."""
+    """The words spoken: auxiliary_tokens (L,) int64 and their number, auxiliary_length (), 0 for an empty cell."""
     if not spec.auxiliary_tokens:
         return {}
     tokens = np.array(spec.ctc_tokeniser.encode(normalise(cell)), np.int64)
@@ -155,21 +155,21 @@ def auxiliary_target(cell: str, spec: TextSpec) -> dict[str, Array]:
 
 
 def supports_concatenation(spec: TextSpec) -> bool:
-    """Not of a translation, whose words have an order of their own: it is not that of its parts one after the other."""
+    """Not for translations: the words of another language need not follow the order of the recording."""
     return not spec.translated
 
 
 def concatenate_targets(targets: Sequence[Mapping[str, Array]], spec: TextSpec) -> dict[str, Array]:
-    """What is said one after the other, with a space between."""
+    """The texts one after the other, with a space between."""
     space = np.array([spec.token_ids[SPACE]])
-    said = [target["tokens"] for target in targets if len(target["tokens"])]
-    tokens = np.concatenate([space, *(part for each in said for part in (each, space))])[1:-1] if said else space[:0]
+    parts = [part for target in targets if len(target["tokens"]) for part in (space, target["tokens"])]
+    tokens = np.concatenate(parts[1:]) if parts else space[:0]
     return {"tokens": tokens, "length": np.array(len(tokens), np.int64)}
 
 
 def raw_shapes(spec: TextSpec) -> dict[str, tuple[int | str, ...]]:
-    """logp: log probabilities of what is heard and of the blank, for each cell; how many cells are real; their pitch.
-    memory: what a decoder looks at."""
+    """logp: log probabilities of the CTC tokens and the blank. cells: how many are not padding. cell_s: seconds each.
+    memory: what the decoder attends to."""
     memory: dict[str, tuple[int | str, ...]] = {"memory": ("N", "D")} if spec.decoder else {}
     return {"logp": ("N", len(spec.ctc_tokens) + 1), "cells": (), "cell_s": (), **memory}
 
@@ -183,67 +183,69 @@ def to_answer(
     spec: TextSpec,
     calibration: Mapping[str, float],
     geometry: Geometry | None,
-    ask: RunDecoder | None = None,
+    run_decoder: RunDecoder | None = None,
 ) -> Text:
-    """raw: logp (N, V + 1) and memory (N, D), of which the first `cells` () are real, each of `cell_s` () seconds."""
-    return select(n_best(raw, spec, calibration, ask), spec, calibration, geometry)
+    """raw: see `raw_shapes`."""
+    return select(n_best(raw, spec, calibration, run_decoder), spec, calibration, geometry)
 
 
 def n_best(
-    raw: Mapping[str, Array], spec: TextSpec, calibration: Mapping[str, float], ask: RunDecoder | None = None
-) -> Candidates:
-    """By the weights in `calibration`."""
-    return Candidates(decode_n_best(raw, spec, calibration, ask), int(raw["cells"]), float(raw["cell_s"]))
+    raw: Mapping[str, Array], spec: TextSpec, calibration: Mapping[str, float], run_decoder: RunDecoder | None = None
+) -> NBest:
+    """With the weights in `calibration`."""
+    return NBest(decode_n_best(raw, spec, calibration, run_decoder), int(raw["cells"]), float(raw["cell_s"]))
 
 
-def select(heard: Candidates, spec: TextSpec, calibration: Mapping[str, float], geometry: Geometry | None) -> Text:
-    said = told(heard, spec, calibration)
-    return said if geometry is None or spec.translated else said.moved(geometry.warp.inverse())
+def select(n_best: NBest, spec: TextSpec, calibration: Mapping[str, float], geometry: Geometry | None) -> Text:
+    text = build_text(n_best, spec, calibration)
+    return text if geometry is None or spec.translated else text.moved(geometry.warp.inverse())
 
 
-def told(heard: Candidates, spec: TextSpec, calibration: Mapping[str, float]) -> Text:
-    """The answer, in seconds of what was prepared."""
-    best, *others = _different(heard.likeliest, spec)
-    words = tuple(_word(each, heard.cell_s, spec, calibration) for each in spelled(best, spec, heard.cells))
+def build_text(n_best: NBest, spec: TextSpec, calibration: Mapping[str, float]) -> Text:
+    """The best text, with times in the preprocessed input.
+
+    Its confidence is its share of the probability of all hypotheses, calibrated. The alternatives share the rest.
+    """
+    best, *others = _drop_equal_texts(n_best.hypotheses, spec)
+    words = tuple(_build_word(word, n_best.cell_s, spec, calibration) for word in split_words(best, spec, n_best.cells))
     others.sort(key=lambda other: -other.score)
     scores = np.array([best.score, *(other.score for other in others)])
-    odds = np.exp(scores - scores.max())  # the best by rank need not be the best by score
+    odds = np.exp(scores - scores.max())  # translations are ranked by more than the score, so the best may have less
     confidence = apply_platt(float(odds[0] / odds.sum()), calibration, "text")
     shares = (1 - confidence) * odds[1:] / max(odds[1:].sum(), odds[0])
     alternatives = zip(others[:ALTERNATIVES], shares.tolist(), strict=False)
     return Text(words, confidence, tuple((spec.decode(other.token_ids), share) for other, share in alternatives))
 
 
-def _different(likeliest: Sequence[Hypothesis], spec: TextSpec) -> list[Hypothesis]:
-    """Without those that spell in other tokens what a likelier one does."""
+def _drop_equal_texts(hypotheses: Sequence[Hypothesis], spec: TextSpec) -> list[Hypothesis]:
+    """Keep the first of the hypotheses that spell the same text in different tokens."""
     texts: dict[str, Hypothesis] = {}
-    for each in likeliest:
+    for each in hypotheses:
         texts.setdefault(spec.decode(each.token_ids), each)
     return list(texts.values())
 
 
-def _word(word: Spelled, cell_s: float, spec: TextSpec, calibration: Mapping[str, float]) -> Word:
-    """With its times, where it was heard in its order."""
-    sure = apply_platt(word.sure, calibration, "word")
-    accepted = sure >= accepted_from(calibration)
+def _build_word(word: DecodedWord, cell_s: float, spec: TextSpec, calibration: Mapping[str, float]) -> Word:
+    confidence = apply_platt(word.confidence, calibration, "word")
+    accepted = confidence >= accepted_from(calibration)
     if spec.translated:
-        return Word(word.text, confidence=sure, accepted=accepted)
-    return Word(word.text, word.start * cell_s, word.end * cell_s, sure, accepted)
+        return Word(word.text, confidence=confidence, accepted=accepted)
+    return Word(word.text, word.start * cell_s, word.end * cell_s, confidence, accepted)
 
 
-def spelled(hypothesis: Hypothesis, spec: TextSpec, cells: int) -> list[Spelled]:
-    """The words of a hypothesis; each ends soon after its last letter, or where the next one begins or all ends."""
+def split_words(hypothesis: Hypothesis, spec: TextSpec, cells: int) -> list[DecodedWord]:
+    """A word ends MAX_TAIL_CELLS after the peak of its last letter, or before, where the next word or the end comes."""
     space = spec.token_ids[SPACE]
-    words = [list(word) for between, word in groupby(hypothesis.tokens, lambda token: token.id == space) if not between]
+    words = [list(run) for is_space, run in groupby(hypothesis.tokens, lambda token: token.id == space) if not is_space]
     starts = [word[0].frame for word in words]
-    nexts = [*starts[1:], cells][: len(words)]
-    ends = [min(word[-1].frame + TAIL_CELLS, after) for word, after in zip(words, nexts, strict=True)]
+    limits = [*starts[1:], cells][: len(words)]
+    ends = [min(word[-1].frame + MAX_TAIL_CELLS, limit) for word, limit in zip(words, limits, strict=True)]
     return [
-        Spelled(
+        DecodedWord(
             text="".join(spec.tokens[token.id] for token in word),
             start=start,
             end=max(end, start + 1),
-            sure=math.prod(token.probability for token in word) ** (1 / len(word)),
+            confidence=math.prod(token.probability for token in word) ** (1 / len(word)),
         )
         for word, start, end in zip(words, starts, ends, strict=True)
     ]

@@ -23,16 +23,16 @@ TRANSLATION_WEIGHTS = {"language": 0.0, "length": 1.0}
 
 
 def decode_n_best(
-    raw: Mapping[str, Array], spec: TextSpec, calibration: Mapping[str, float], ask: RunDecoder | None
+    raw: Mapping[str, Array], spec: TextSpec, calibration: Mapping[str, float], run_decoder: RunDecoder | None
 ) -> list[Hypothesis]:
     """raw: logp (N, V + 1) and, if there is a decoder, memory (N, D), of which the first `cells` () are not padding."""
     weights = get_weights(spec, calibration)
     if spec.translated:
-        return rank_translations(search_translations(raw, spec, ask), spec, weights)
+        return rank_translations(search_translations(raw, spec, run_decoder), spec, weights)
     hypotheses = search_transcripts(raw, spec, calibration)
     if not spec.decoder or not weights["decoder"]:
         return hypotheses
-    return rescore(hypotheses, score_with_decoder(hypotheses, raw, spec, ask), weights["decoder"])
+    return rescore(hypotheses, score_with_decoder(hypotheses, raw, spec, run_decoder), weights["decoder"])
 
 
 def get_weights(spec: TextSpec, calibration: Mapping[str, float]) -> dict[str, float]:
@@ -54,10 +54,10 @@ def search_transcripts(raw: Mapping[str, Array], spec: TextSpec, calibration: Ma
 
 
 def score_with_decoder(
-    hypotheses: Sequence[Hypothesis], raw: Mapping[str, Array], spec: TextSpec, ask: RunDecoder | None
+    hypotheses: Sequence[Hypothesis], raw: Mapping[str, Array], spec: TextSpec, run_decoder: RunDecoder | None
 ) -> Array:
     """(K,) log probability of each by the decoder."""
-    return _make_decoder(raw, spec, ask).score([each.token_ids for each in hypotheses])
+    return _make_decoder(raw, spec, run_decoder).score([each.token_ids for each in hypotheses])
 
 
 def rescore(hypotheses: Sequence[Hypothesis], decoder_logp: Array, weight: float) -> list[Hypothesis]:
@@ -69,9 +69,11 @@ def rescore(hypotheses: Sequence[Hypothesis], decoder_logp: Array, weight: float
     return sorted(rescored, key=lambda each: -each.score)
 
 
-def search_translations(raw: Mapping[str, Array], spec: TextSpec, ask: RunDecoder | None) -> list[DecodedSequence]:
+def search_translations(
+    raw: Mapping[str, Array], spec: TextSpec, run_decoder: RunDecoder | None
+) -> list[DecodedSequence]:
     """Unordered."""
-    return search_decoder(_make_decoder(raw, spec, ask), spec.compiled_hotwords, HOTWORD_WEIGHT)
+    return search_decoder(_make_decoder(raw, spec, run_decoder), spec.compiled_hotwords, HOTWORD_WEIGHT)
 
 
 def rank_translations(
@@ -85,8 +87,8 @@ def rank_translations(
     )
 
 
-def _make_decoder(raw: Mapping[str, Array], spec: TextSpec, ask: RunDecoder | None) -> ConditionedDecoder:
-    if ask is None:
-        raise ValueError("Expected a decoder to ask, as the Spec has one")
+def _make_decoder(raw: Mapping[str, Array], spec: TextSpec, run_decoder: RunDecoder | None) -> ConditionedDecoder:
+    if run_decoder is None:
+        raise ValueError("Expected run_decoder, as the spec has a decoder")
     cells = max(int(raw["cells"]), 1)  # the decoder needs a cell to attend to, even if only of padding
-    return ConditionedDecoder(ask, raw["memory"][:cells], len(spec.tokens))
+    return ConditionedDecoder(run_decoder, raw["memory"][:cells], len(spec.tokens))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL.Image import Image
 
 from seehear.answers.figure import BLUE, FAINT, INK, RED, Canvas, text_width, truncate
-from seehear.answers.text.metric import confused, metrics
+from seehear.answers.text.metric import metrics, pair_word_errors
 from seehear.answers.text.spec import TextSpec
 
 Array = NDArray[Any]
@@ -21,7 +21,7 @@ NO_WORD = "-"
 
 def draw(compared: Mapping[str, Array], spec: TextSpec) -> Image:
     """A bar per word error, most frequent first: the true word, the word recognised instead, and its count."""
-    errors = Counter(confused(compared["truth"].tolist(), compared["said"].tolist())).most_common(MAX_ERRORS)
+    errors = Counter(pair_word_errors(compared["truth"].tolist(), compared["text"].tolist())).most_common(MAX_ERRORS)
     pairs = [(truncate(truth or NO_WORD, WORD), truncate(said or NO_WORD, WORD)) for (truth, said), _ in errors]
     left, right = (max([text_width(pair[i]) for pair in pairs] or [0]) for i in (0, 1))
     bars = MARGIN + left + 30 + right + 14

@@ -29,7 +29,9 @@ TRANSLATION_GRID = {"length": (0.0, 0.5, 1.0, 1.5), "language": (0.0, 0.2, 0.5)}
 MAX_TUNING_S = 600.0  # of sound, as each value costs a search through all of it
 
 
-def tune_weights(examples: Examples, truths: Sequence[str], spec: TextSpec, ask: RunDecoder | None) -> dict[str, float]:
+def tune_weights(
+    examples: Examples, truths: Sequence[str], spec: TextSpec, run_decoder: RunDecoder | None
+) -> dict[str, float]:
     """Minimise word errors or, for translations, maximise BLEU; one weight after the other.
 
     Uses the first of the examples, up to MAX_TUNING_S of sound.
@@ -38,7 +40,7 @@ def tune_weights(examples: Examples, truths: Sequence[str], spec: TextSpec, ask:
     used = max(1, int(np.searchsorted(end_s, MAX_TUNING_S, side="right")))
     examples, truths = examples[:used], truths[:used]
     if spec.translated:
-        return _tune_translations(examples, truths, spec, ask)
+        return _tune_translations(examples, truths, spec, run_decoder)
 
     def count_errors(weights: Mapping[str, float]) -> float:
         best = (search_transcripts(example, spec, weights)[0].token_ids for example in examples)
@@ -46,15 +48,21 @@ def tune_weights(examples: Examples, truths: Sequence[str], spec: TextSpec, ask:
 
     defaults = {name: TRANSCRIPT_WEIGHTS[name] for name in TRANSCRIPT_GRID}
     weights = _search_grid(defaults, TRANSCRIPT_GRID, count_errors)
-    return weights | (_tune_decoder(examples, truths, spec, ask, weights) if spec.decoder else {})
+    return weights | (_tune_decoder(examples, truths, spec, run_decoder, weights) if spec.decoder else {})
 
 
 def _tune_decoder(
-    examples: Examples, truths: Sequence[str], spec: TextSpec, ask: RunDecoder | None, weights: Mapping[str, float]
+    examples: Examples,
+    truths: Sequence[str],
+    spec: TextSpec,
+    run_decoder: RunDecoder | None,
+    weights: Mapping[str, float],
 ) -> dict[str, float]:
     """The smallest of the best weights: if it is 0, the decoder need not run."""
     n_best = [search_transcripts(example, spec, weights) for example in examples]
-    logp = [score_with_decoder(each, example, spec, ask) for each, example in zip(n_best, examples, strict=True)]
+    logp = [
+        score_with_decoder(each, example, spec, run_decoder) for each, example in zip(n_best, examples, strict=True)
+    ]
 
     def count_errors(weight: float) -> float:
         best = (rescore(each, own, weight)[0].token_ids for each, own in zip(n_best, logp, strict=True))
@@ -64,9 +72,9 @@ def _tune_decoder(
 
 
 def _tune_translations(
-    examples: Examples, truths: Sequence[str], spec: TextSpec, ask: RunDecoder | None
+    examples: Examples, truths: Sequence[str], spec: TextSpec, run_decoder: RunDecoder | None
 ) -> dict[str, float]:
-    translations = [search_translations(example, spec, ask) for example in examples]
+    translations = [search_translations(example, spec, run_decoder) for example in examples]
 
     def loss(weights: dict[str, float]) -> float:
         best = [spec.decode(rank_translations(each, spec, weights)[0].token_ids) for each in translations]
