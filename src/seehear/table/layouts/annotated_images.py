@@ -1,4 +1,4 @@
-"""What readers of annotations gather: pictures, and the things that people drew on them."""
+"""What readers of annotation formats collect: pictures, and the objects annotated in them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pyarrow as pa
 from seehear.amounts import format_count
 from seehear.table.layouts.box_cells import Annotations
 from seehear.table.layouts.image_sizes import reconcile_sizes
-from seehear.table.layouts.outline_cells import WITHOUT, make_lazy_answers
+from seehear.table.layouts.outline_cells import CANNOT_DRAW, make_lazy_answers
 from seehear.table.layouts.raw_table import RawTable, make_text_table
 from seehear.table.layouts.shapes import Shape
 from seehear.table.rows import RowProblem
@@ -22,64 +22,66 @@ from seehear.table.rows import RowProblem
 
 @dataclass
 class AnnotatedImages:
-    """Columns as they grow, and what could not be an example.
+    """Columns as they grow, and what could not become an example.
 
-    size_px  width and height as the annotations tell them, nan where they do not
-    tags     by row, the labels that are of a whole picture
+    size_px  width and height as the annotations give them, nan where they do not
+    labels   labels of whole pictures, by row
     """
 
     image: list[str] = field(default_factory=list)
     part: list[str] = field(default_factory=list)
     size_px: list[tuple[float, float]] = field(default_factory=list)
-    things: Annotations = field(default_factory=Annotations)
-    tags: dict[int, list[str]] = field(default_factory=dict)
+    annotations: Annotations = field(default_factory=Annotations)
+    labels: dict[int, list[str]] = field(default_factory=dict)
     problems: list[RowProblem] = field(default_factory=list)
-    _rows: dict[str, int] = field(default_factory=dict)
+    _row_of: dict[str, int] = field(default_factory=dict)
 
-    def add(self, image: str, part: str = "", size_px: tuple[float, float] = (math.nan, math.nan)) -> int:
+    def add_image(self, image: str, part: str = "", size_px: tuple[float, float] = (math.nan, math.nan)) -> int:
         """The row of a picture; the same row if the picture occurs again."""
-        row = self._rows.setdefault(image, len(self.image))
+        row = self._row_of.setdefault(image, len(self.image))
         if row == len(self.image):
             self.image.append(image)
             self.part.append(part)
             self.size_px.append(size_px)
         return row
 
-    def draw(self, row: int, label: str, shape: Shape | str, place: str) -> None:
-        """A thing in a picture; `place` is where it was read. A text in place of a shape says what is wrong with it."""
+    def add_shape(self, row: int, label: str, shape: Shape | str, place: str) -> None:
+        """Add an object to a picture. A text instead of a shape says what is wrong. `place`: where it was read."""
         if isinstance(shape, str):
             self.problems.append(RowProblem(place, f"{shape}: left out"))
         else:
-            self.things.add(row, label, shape.xyxy, place, region=shape.region)
+            self.annotations.add(row, label, shape.xyxy, place, region=shape.region)
 
-    def found(self, root: Path, layout: str, notes: Sequence[str] = ()) -> RawTable:
-        """The table: labels if whole pictures have tags; boxes and masks if anything is drawn or nothing has tags."""
+    def to_raw_table(self, root: Path, layout: str, notes: Sequence[str] = ()) -> RawTable:
+        """Labels if whole pictures are labelled; boxes and masks if anything is annotated or nothing is labelled."""
         columns: dict[str, list[str | None]] = {"image": [*self.image]}
-        if self.tags:
-            several = any(len(tags) > 1 for tags in self.tags.values())
-            columns["label"] = [_label(self.tags.get(row, []), several) for row in range(len(self.image))]
+        if self.labels:
+            several = any(len(labels) > 1 for labels in self.labels.values())
+            columns["label"] = [_label(self.labels.get(row, []), several) for row in range(len(self.image))]
         sizes = partial(reconcile_sizes, root, self.image, self.size_px)
-        drawn = bool(self.things.label) or not self.tags
+        has_shapes = bool(self.annotations.label) or not self.labels
         return RawTable(
             root,
             make_text_table(columns),
             part=pa.chunked_array([pa.array(self.part, pa.large_string())]),
             problems=tuple(self.problems),
-            notes=(*notes, self._sentence(layout), *self._empty()),
-            missing_answer=WITHOUT if drawn else "no label",
-            lazy_answers=make_lazy_answers(self.things, sizes, sorted(set(self.things.label))) if drawn else {},
+            notes=(*notes, self._describe(layout), *self._describe_empty()),
+            missing_answer=CANNOT_DRAW if has_shapes else "no label",
+            lazy_answers=make_lazy_answers(self.annotations, sizes, sorted(set(self.annotations.label)))
+            if has_shapes
+            else {},
         )
 
-    def _sentence(self, layout: str) -> str:
-        boxes, pictures = format_count(len(self.things.label), "box"), format_count(len(self.image), "picture")
-        outlined = f", {self.things.outlined:,} with an outline," if self.things.outlined else ""
-        tagged = f"; {format_count(len(self.tags), 'picture')} with a label of the whole picture" if self.tags else ""
+    def _describe(self, layout: str) -> str:
+        boxes, pictures = counted(len(self.annotations.label), "box"), counted(len(self.image), "picture")
+        outlined = f", {self.annotations.outlined:,} with an outline," if self.annotations.outlined else ""
+        tagged = f"; {counted(len(self.labels), 'picture')} with a label of the whole picture" if self.labels else ""
         return f"{layout}: {boxes}{outlined} in {pictures}{tagged}"
 
-    def _empty(self) -> list[str]:
-        empty = len(self.image) - len({*self.things.picture, *self.tags})
-        return [f"{format_count(empty, 'picture')} without annotations: read as containing no objects"] if empty else []
+    def _describe_empty(self) -> list[str]:
+        empty = len(self.image) - len({*self.annotations.image_row, *self.labels})
+        return [f"{counted(empty, 'picture')} without annotations: read as containing no objects"] if empty else []
 
 
-def _label(tags: Sequence[str], several: bool) -> str | None:
-    return json.dumps(tags, ensure_ascii=False) if several else next(iter(tags), None)
+def _label(labels: Sequence[str], several: bool) -> str | None:
+    return json.dumps(labels, ensure_ascii=False) if several else next(iter(labels), None)

@@ -1,4 +1,4 @@
-"""Files of annotations beside pictures: which of a folder are meant, what JSON holds, and where the pictures lie."""
+"""Annotation files beside pictures: find which to read, read JSON and XML safely, and find the pictures they name."""
 
 from __future__ import annotations
 
@@ -20,28 +20,31 @@ from seehear.table.layouts.box_cells import FARTHEST_PX
 from seehear.table.media import is_valid_text
 from seehear.table.parts import find_part_in_name
 
-LARGEST_BYTES = 1 << 29  # COCO's own of 118,000 pictures has 448 MB
+LARGEST_BYTES = 1 << 29  # COCO's own file for 118,000 pictures has 448 MB
 _BEGINNING_BYTES = 1 << 16
 _FOLDERS = ("annotations", "Annotations", "labels")
 
 
 def find_annotation_files(
-    place: Path, is_one: Callable[[Path], bool], notes: list[str], *, preferred: str = ""
+    place: Path, recognises: Callable[[Path], bool], notes: list[str], *, preferred: str = ""
 ) -> list[tuple[str, str]]:
-    """Such files with their parts, named from `place`: itself, one in it, one for each part, or those in annotations/.
+    """Find annotation files: `place` itself, one in it, one for each part, or those in annotations/.
 
-    Where the names of some begin with `preferred`, these alone. Raises DataError where it is not clear which are meant.
+    Returns (name relative to `place`, part) for each. If the names of some begin with `preferred`, only these count.
+    Raises DataError if it is unclear which to read.
     """
     if place.is_file():
-        return [(place.name, "")] if is_one(place) else []
+        return [(place.name, "")] if recognises(place) else []
     if not place.is_dir():
         return []
 
-    def within(prefix: str) -> list[str]:
-        return [prefix + name for name in list_visible(place / prefix)[1] if is_one(place / prefix / name)]
+    def list_annotations(prefix: str) -> list[str]:
+        return [prefix + name for name in list_visible(place / prefix)[1] if recognises(place / prefix / name)]
 
     folders = list_visible(place)[0]
-    names = within("") or [name for folder in _FOLDERS if folder in folders for name in within(f"{folder}/")]
+    names = list_annotations("") or [
+        name for folder in _FOLDERS if folder in folders for name in list_annotations(f"{folder}/")
+    ]
     if names:
         chosen = [name for name in names if name.rpartition("/")[2].startswith(preferred)] or names
         parts = [find_part_in_name(re.sub(r"\d+", "", Path(name).stem)) for name in chosen]
@@ -49,12 +52,14 @@ def find_annotation_files(
             hint = "give one of them as DATA, or name them after their parts: train, val"
             raise DataError(f"{place.name} holds {len(chosen)} annotation files: {', '.join(chosen)}", hint=hint)
         return list(zip(chosen, parts, strict=True))
-    inside = [(name, part) for prefix, part in find_part_folders(place, notes) if prefix for name in within(prefix)]
+    inside = [
+        (name, part) for prefix, part in find_part_folders(place, notes) if prefix for name in list_annotations(prefix)
+    ]
     return inside if len({part for _, part in inside}) == len(inside) else []
 
 
 def read_beginning(file: Path) -> bytes:
-    """The first bytes of a file without what stands before its first letter; b"" for one that cannot be opened."""
+    """The first bytes of a file, without a byte order mark and white space; b"" if it cannot be opened."""
     try:
         with file.open("rb") as content:
             return content.read(_BEGINNING_BYTES).lstrip(b"\xef\xbb\xbf \r\n\t")
@@ -63,7 +68,7 @@ def read_beginning(file: Path) -> bytes:
 
 
 def read_json(file: Path, name: str, most_bytes: int = LARGEST_BYTES) -> Any:
-    """What a JSON file holds. Raises DataError for one that is too large or no JSON."""
+    """Read a JSON file. Raises DataError if it is too large or not JSON."""
     try:
         size = file.stat().st_size
     except OSError as error:
@@ -78,7 +83,7 @@ def read_json(file: Path, name: str, most_bytes: int = LARGEST_BYTES) -> Any:
 
 
 def read_xml(file: Path, name: str, most_bytes: int) -> ElementTree.Element:
-    """The root of an XML file. Raises DataError for what is none, and for entities, of which bombs are made."""
+    """Read an XML file. Raises DataError if it is too large, not XML, or declares entities, which may expand."""
     try:
         large = file.stat().st_size > most_bytes
     except OSError as error:
@@ -95,51 +100,51 @@ def read_xml(file: Path, name: str, most_bytes: int) -> ElementTree.Element:
         raise DataError(f"not XML: {error}", where=name) from None
 
 
-def parse_number(told: Any) -> float:
-    """A number, also one that is written as text; nan for anything else and for what no picture is as large as."""
-    if isinstance(told, str):
+def parse_number(value: Any) -> float:
+    """A number, also written as text; nan for anything else and for numbers too large for a picture."""
+    if isinstance(value, str):
         try:
-            told = float(told)
+            value = float(value)
         except ValueError:
             return math.nan
-    usable = isinstance(told, int | float) and not isinstance(told, bool) and abs(told) < FARTHEST_PX
-    return float(told) if usable else math.nan
+    usable = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < FARTHEST_PX
+    return float(value) if usable else math.nan
 
 
 def parse_size_px(width: Any, height: Any) -> tuple[float, float]:
-    """Width and height as they are told; nan where they are not."""
+    """(width, height) in pixels; nan for both unless both are positive numbers."""
     sides = parse_number(width), parse_number(height)
     return sides if min(sides) > 0 else (math.nan, math.nan)
 
 
 class FileFinder:
-    """The files that annotations name, wherever they lie below a folder."""
+    """Finds the files that annotations name, wherever they are below a folder."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
         self._by_name: dict[str, list[str]] | None = None
 
-    def find(self, named: Any, folder: str, *also: str) -> str:
-        """The path from root of a file that annotations in root / folder name, also with folders of another machine.
+    def find(self, name_given: Any, folder: str, *other_names: str) -> str:
+        """The path, relative to root, of a file named in root / folder, perhaps with another machine's folders.
 
-        `also` are other names that it may have. Raises DataError where there is none, or more than one.
+        `other_names` are tried too. Raises DataError if there is no such file, or more than one.
         """
-        path = str(named).replace("\\", "/") if isinstance(named, str) else ""
+        path = str(name_given).replace("\\", "/") if isinstance(name_given, str) else ""
         if not path.strip() or not is_valid_text(path) or "\0" in path:
             raise DataError("it names no file")
-        for tried in (posixpath.join(folder, path), path.lstrip("/")):
-            normal = posixpath.normpath(tried)
+        for candidate in (posixpath.join(folder, path), path.lstrip("/")):
+            normal = posixpath.normpath(candidate)
             if is_file(self._root / normal):
                 return normal
-        for name in dict.fromkeys([PurePosixPath(path).name, *also]):
-            there = self._everywhere().get(name, [])
-            if len(there) == 1:
-                return there[0]
-            if there:
-                raise DataError(f"{name!r} may be {there[0]} or {there[1]}", hint="name it with its folder")
+        for name in dict.fromkeys([PurePosixPath(path).name, *other_names]):
+            matches = self._index().get(name, [])
+            if len(matches) == 1:
+                return matches[0]
+            if matches:
+                raise DataError(f"{name!r} may be {matches[0]} or {matches[1]}", hint="name it with its folder")
         raise DataError(f"no file {path[:200]!r}", hint="put the pictures beside the annotations")
 
-    def _everywhere(self) -> dict[str, list[str]]:
+    def _index(self) -> dict[str, list[str]]:
         if self._by_name is None:
             self._by_name = {}
             for path in walk_files(self._root, "."):

@@ -1,7 +1,11 @@
-"""Audacity's label tracks: start, end and label in each line, between tabs.
+r"""Audacity label tracks: a line for each label, with start, end and text between tabs.
 
-https://manual.audacityteam.org/man/importing_and_exporting_labels.html. A line that begins with a backslash gives the
-frequencies of the label above it.
+    0.500000	2.250000	horn
+    \	120.000000	4000.000000
+    7.000000	8.500000	siren
+
+Times are in seconds. A line that begins with a backslash gives the frequencies of the label above it.
+Source: https://manual.audacityteam.org/man/importing_and_exporting_labels.html
 """
 
 from __future__ import annotations
@@ -10,6 +14,7 @@ from seehear.table.layouts.timed_labels import TimedLabel, TimedLabels, collapse
 
 
 def parse_audacity(text: str, name: str) -> TimedLabels:
+    """Labels without usable times become problems."""
     found = TimedLabels(name)
     for number, line in enumerate(text.split("\n"), 1):
         if line.strip() and not line.startswith("\\"):

@@ -1,4 +1,12 @@
-"""Tables with a row for each box: image,label,x1,y1,x2,y2, in any of the headings people use for these."""
+"""Tables with a row for each box, under any of the usual headings:
+
+    image,label,x1,y1,x2,y2
+    a.jpg,cat,10,20,110,90
+    a.jpg,dog,50,40,80,70
+
+The last two numbers may be width and height, the first two the centre. Numbers that are all between 0 and 1 are
+relative to the size of the picture.
+"""
 
 from __future__ import annotations
 
@@ -24,26 +32,32 @@ _CORNERS = (  # left, top, right, bottom
     *(("left", "top", "right", "bottom"), ("x0", "y0", "x1", "y1")),
 )
 _SIDES = (("x", "y", "w", "h"), ("x", "y", "width", "height"), ("left", "top", "width", "height"))
-_CENTRES = (  # as YOLO has them
+_CENTRES = (  # as in YOLO
     *(("x_center", "y_center", "width", "height"), ("x_centre", "y_centre", "width", "height")),
     *(("center_x", "center_y", "width", "height"), ("cx", "cy", "w", "h"), ("xc", "yc", "w", "h")),
     *(("x_center", "y_center", "w", "h"), ("cx", "cy", "width", "height"), ("xcenter", "ycenter", "width", "height")),
 )
-_SHARES = -0.1, 1.1  # shares of a picture's sides lie in it, or a little beyond; pixels do not all lie there
+_RELATIVE_RANGE = -0.1, 1.1  # relative coordinates may exceed the picture a little
 
 
 class _Headings(NamedTuple):
+    """The headings of a table of boxes.
+
+    has_size     whether the last two numbers are width and height, not a corner
+    is_centred   whether the first two are the centre, not a corner
+    """
+
     image: str
     label: str | None
     numbers: tuple[str, ...]
-    sides: bool  # whether the last two numbers are width and height, not a corner
-    centred: bool  # whether the first two are the middle, not a corner
+    has_size: bool  # whether the last two numbers are width and height, not a corner
+    is_centred: bool  # whether the first two are the middle, not a corner
 
 
 def merge_box_rows(found: RawTable) -> RawTable:
-    """One row a picture where a table has one a box; any other table as it is."""
+    """Merge the rows of each picture into one, if a table has a row for each box; other tables are unchanged."""
     headings = _headings(found.cells)
-    return found if headings is None else _together(found, headings)
+    return found if headings is None else _merge(found, headings)
 
 
 def _headings(cells: pa.Table) -> _Headings | None:
@@ -57,31 +71,31 @@ def _headings(cells: pa.Table) -> _Headings | None:
     return _Headings(image, label, tuple(words[word] for word in four), four not in _CORNERS, four in _CENTRES)
 
 
-def _together(found: RawTable, headings: _Headings) -> RawTable:
+def _merge(found: RawTable, headings: _Headings) -> RawTable:
     cells, rows = found.cells, np.arange(len(found.cells))
     files = np.zeros(len(rows), np.int64) if found.file is None else _codes(found.file)
     pictures = cells[headings.image].combine_chunks().dictionary_encode()
-    named = pc.is_valid(cells[headings.image]).to_numpy()
+    has_picture = pc.is_valid(cells[headings.image]).to_numpy()
     keys = files * (len(pictures.dictionary) + 1) + pictures.indices.fill_null(-1).to_numpy(zero_copy_only=False)
-    _, first, picture = np.unique(keys[named], return_index=True, return_inverse=True)
+    _, first, picture = np.unique(keys[has_picture], return_index=True, return_inverse=True)
     order = np.argsort(first)  # pictures in the order in which the table names them
-    picture, first = np.argsort(order)[picture], rows[named][first[order]]
+    picture, first = np.argsort(order)[picture], rows[has_picture][first[order]]
     pictured = found.take(first)
     sizes = read_sizes_px(found.root, pictured.paths(headings.image))
-    boxes, filled, relative = _boxes(cells.filter(pa.array(named)), picture, headings, sizes)
-    where = rows[named][filled]
-    drawn = encode_boxes(boxes, sizes, lambda i: found.where(int(where[i])))
-    nameless = [RowProblem(found.where(int(row)), "it names no picture") for row in np.flatnonzero(~named)]
-    kept, varying = _kept(cells.filter(pa.array(named)), picture, headings)
-    notes = [f"each row is a box: {len(where):,} in {format_count(len(first), 'picture')}", *relative, *drawn.notes]
+    boxes, filled, notes_on_units = _boxes(cells.filter(pa.array(has_picture)), picture, headings, sizes)
+    where = rows[has_picture][filled]
+    encoded = encode_boxes(boxes, sizes, lambda i: found.where(int(where[i])))
+    unnamed = [RowProblem(found.where(int(row)), "it names no picture") for row in np.flatnonzero(~has_picture)]
+    kept, varying = _split_columns(cells.filter(pa.array(has_picture)), picture, headings)
+    notes = [f"each row is a box: {len(where):,} in {counted(len(first), 'picture')}", *notes_on_units, *encoded.notes]
     notes += [UNNAMED] if headings.label is None else []
     notes += (
         [f"not used, because it differs between the boxes of a picture: {summarise_names(varying)}"] if varying else []
     )
     return replace(
         pictured,
-        cells=pictured.cells.select(kept).append_column(HEADING, drawn.cells),
-        problems=(*found.problems, *nameless, *drawn.problems),
+        cells=pictured.cells.select(kept).append_column(HEADING, encoded.cells),
+        problems=(*found.problems, *unnamed, *encoded.problems),
         notes=(*found.notes, *notes),
     )
 
@@ -89,35 +103,35 @@ def _together(found: RawTable, headings: _Headings) -> RawTable:
 def _boxes(
     cells: pa.Table, picture: NDArray[np.int64], headings: _Headings, size_px: NDArray[np.float64]
 ) -> tuple[BoxColumns, NDArray[np.int64], list[str]]:
-    """(the boxes, the places of their rows, what to say); a row without the four numbers is a picture, not a box."""
+    """(boxes, indices of their rows, notes). A row without the four numbers is a picture, not a box."""
     empty = np.logical_and.reduce([pc.is_null(cells[name]).to_numpy() for name in headings.numbers])
     filled = np.flatnonzero(~empty)
-    written = np.column_stack([parse_numbers(cells[name]) for name in headings.numbers])[filled]
-    xyxy, relative = _in_pixels(written, size_px[picture[filled]])
-    if headings.sides:
-        xyxy = np.where(xyxy[:, 2:].min(1, initial=0)[:, None] < 0, np.nan, xyxy)  # no box has a negative side
-        xyxy[:, :2] -= xyxy[:, 2:] / 2 if headings.centred else 0
+    values = np.column_stack([parse_numbers(cells[name]) for name in headings.numbers])[filled]
+    xyxy, notes_on_units = _in_pixels(values, size_px[picture[filled]])
+    if headings.has_size:
+        xyxy = np.where(xyxy[:, 2:].min(1, initial=0)[:, None] < 0, np.nan, xyxy)  # a side cannot be negative
+        xyxy[:, :2] -= xyxy[:, 2:] / 2 if headings.is_centred else 0
         xyxy[:, 2:] += xyxy[:, :2]
     label = pa.repeat(pa.scalar(ONLY_LABEL, pa.large_string()), len(filled))
     if headings.label is not None:
         label = cells[headings.label].take(filled).combine_chunks()
     unmarked = np.zeros(len(filled), np.bool_)
-    return BoxColumns(picture[filled], label, xyxy, unmarked, unmarked), filled, relative
+    return BoxColumns(picture[filled], label, xyxy, unmarked, unmarked), filled, notes_on_units
 
 
-def _in_pixels(written: NDArray[np.float64], size_px: NDArray[np.float64]) -> tuple[NDArray[np.float64], list[str]]:
-    """(boxes, 4) what is written, in pixels, also where all are shares of their picture's sides."""
-    known = written[np.isfinite(written)]
-    lowest, highest = _SHARES
+def _in_pixels(values: NDArray[np.float64], size_px: NDArray[np.float64]) -> tuple[NDArray[np.float64], list[str]]:
+    """(boxes (n, 4) in pixels, notes)."""
+    known = values[np.isfinite(values)]
+    lowest, highest = _RELATIVE_RANGE
     if not known.size or known.max() > highest or known.min() < lowest or not (known % 1).any():
-        return written, []
-    return written * np.tile(size_px, 2), ["boxes are relative to the width and height of the picture"]
+        return values, []
+    return values * np.tile(size_px, 2), ["boxes are relative to the width and height of the picture"]
 
 
-def _kept(cells: pa.Table, picture: NDArray[np.int64], headings: _Headings) -> tuple[list[str], list[str]]:
-    """(headings of what is the same for all boxes of a picture, those that differ from box to box)."""
-    mine = {*headings.numbers, headings.label}
-    others = [name for name in cells.column_names if name not in mine]
+def _split_columns(cells: pa.Table, picture: NDArray[np.int64], headings: _Headings) -> tuple[list[str], list[str]]:
+    """(headings whose cells agree for all boxes of a picture, headings whose cells differ)."""
+    own = {*headings.numbers, headings.label}
+    others = [name for name in cells.column_names if name not in own]
     first = np.unique(picture, return_index=True)[1]
     codes = {name: _codes(cells[name]) for name in others}
     varying = [name for name in others if (codes[name] != codes[name][first][picture]).any()]
@@ -125,7 +139,7 @@ def _kept(cells: pa.Table, picture: NDArray[np.int64], headings: _Headings) -> t
 
 
 def _codes(cells: pa.ChunkedArray) -> NDArray[np.int64]:
-    """(rows,) the same number for the same text, -1 for none."""
+    """(rows,) equal numbers for equal text, -1 for null."""
     indices = cells.combine_chunks().dictionary_encode().indices
     codes: NDArray[np.int64] = indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
     return codes

@@ -1,5 +1,12 @@
-"""A folder of class folders, with or without parts: train/cat/tom.png. Files that differ only in their
-extension (tom.png, tom.wav) are one example. Files in no class folder are examples without an answer."""
+"""A folder for each class, with or without parts:
+
+    train/cat/tom.png
+    train/dog/rex.png
+    val/cat/kit.png
+
+Files whose names differ only in their extension (tom.png, tom.wav) are one example. Files outside a class folder have
+no answer.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +24,8 @@ from seehear.table.media import is_valid_text
 from seehear.table.parts import parse_part
 from seehear.table.rows import RowProblem
 
-# Folders named for what they hold, where all are: what lies in images/ and masks/ is not of two classes.
-_HOLDERS = {
+# If all folders have such names they are no classes: images/ and masks/ hold one kind of file each.
+_CONTENT_FOLDERS = {
     *("image", "images", "img", "imgs", "pictures", "photos", "jpegimages", "audio", "sounds", "recordings", "wavs"),
     *("clips", "video", "videos", "data", "masks", "labels", "annotations", "imagesets", "segmentationclass"),
 }
@@ -26,7 +33,7 @@ _HOLDERS = {
 
 @dataclass
 class _Examples:
-    """Columns as they grow, and what could not be an example."""
+    """Columns as they grow, and what could not become an example."""
 
     root: Path
     picture: list[str | None] = field(default_factory=list)
@@ -38,7 +45,7 @@ class _Examples:
     pairs: int = 0
 
     def add(self, files: Iterable[str], label: str | None, part: str) -> None:
-        """The files of one class folder; those of one stem together."""
+        """Add the files of one class folder; those with the same stem together."""
         stems: dict[str, dict[str, str]] = {}
         for name in files:
             medium = medium_of_file(self.root / name)
@@ -48,10 +55,10 @@ class _Examples:
                 self.problems.append(RowProblem(name, "its extension is neither a picture's nor a recording's"))
             else:
                 stem = name.rpartition(".")[0] if medium_of(name) else name
-                known = stems.setdefault(stem, {})
-                if medium in known or (known and "video" in (medium, *known)):  # a.png beside a.jpg: two examples
-                    known = stems[name] = {}
-                known[medium] = name
+                example = stems.setdefault(stem, {})
+                if medium in example or (example and "video" in (medium, *example)):  # a.png and a.jpg are two examples
+                    example = stems[name] = {}
+                example[medium] = name
         for example in stems.values():
             self.picture.append(example.get("picture"))
             self.recording.append(example.get("recording"))
@@ -77,13 +84,13 @@ def read_class_folders(place: Path) -> RawTable | None:
         ),
         part=pa.chunked_array([pa.array(examples.part, pa.large_string())]),
         problems=tuple(examples.problems),
-        notes=tuple(notes + _sentences(examples)),
+        notes=tuple(notes + _describe(examples)),
         missing_answer="it is in no class folder",
     )
 
 
 def _part_is_a_class(place: Path) -> bool:
-    """Whether the one folder that is called like a part is a class: it holds no classes, and one beside it examples."""
+    """Whether the only folder named like a part is a class: it has no subfolders, and a folder beside it has files."""
     folders = list_visible(place)[0]
     parts = [folder for folder in folders if parse_part(folder)]
     if len(parts) != 1 or list_visible(place / parts[0])[0]:
@@ -93,11 +100,11 @@ def _part_is_a_class(place: Path) -> bool:
 
 def _read_part(place: Path, prefix: str, part: str, examples: _Examples, notes: list[str]) -> None:
     folders, files = list_visible(place / prefix)
-    seen = {file: medium_of_file(place / prefix / file) for file in files}
-    others = [file for file, medium in seen.items() if not medium]
-    notes += [f"not read: {summarise_names(others)}"] if others else []
-    examples.add((prefix + file for file, medium in seen.items() if medium), None, part)
-    classes = not all(folder.lower() in _HOLDERS for folder in folders)
+    media = {file: medium_of_file(place / prefix / file) for file in files}
+    unread = [file for file, medium in media.items() if not medium]
+    notes += [f"not read: {summarise_names(unread)}"] if unread else []
+    examples.add((prefix + file for file, medium in media.items() if medium), None, part)
+    classes = not all(folder.lower() in _CONTENT_FOLDERS for folder in folders)
     for folder in folders:
         if is_valid_text(folder):
             examples.add(walk_files(place, prefix + folder), folder if classes else None, part)
@@ -105,15 +112,15 @@ def _read_part(place: Path, prefix: str, part: str, examples: _Examples, notes: 
             examples.problems.append(RowProblem(repr(folder), "its name is not valid text", "rename the folder"))
 
 
-def _sentences(examples: _Examples) -> list[str]:
+def _describe(examples: _Examples) -> list[str]:
     named = {
         "picture": examples.picture,
         "recording": examples.recording,
         "video": examples.video,
     }
     counts = {noun: sum(cell is not None for cell in cells) for noun, cells in named.items()}
-    what = " and ".join(format_count(count, noun) for noun, count in counts.items() if count)
-    both = " with their sound" if counts["video"] else ""
+    what = " and ".join(counted(count, noun) for noun, count in counts.items() if count)
+    with_sound = " with their sound" if counts["video"] else ""
     where = " in class folders" if any(examples.label) else ""
-    pairs = f", {format_count(examples.pairs, 'pair')} with one name among them" if examples.pairs else ""
-    return [what + both + where + pairs]
+    pairs = f", {counted(examples.pairs, 'pair')} with one name among them" if examples.pairs else ""
+    return [what + with_sound + where + pairs]

@@ -1,4 +1,12 @@
-"""Common Voice: recordings in clips/ beside train.tsv, dev.tsv, test.tsv and tables of what was not yet agreed on."""
+"""Common Voice: recordings in clips/ beside train.tsv, dev.tsv and test.tsv:
+
+    client_id	path	sentence
+    8f1c…	common_voice_en_1.mp3	The sky is blue.
+    8f1c…	common_voice_en_2.mp3	It rained all night.
+
+Other tables, such as invalidated.tsv, are not used. Rows of one client_id stay together in splits.
+Source: https://commonvoice.mozilla.org/datasets
+"""
 
 from __future__ import annotations
 
@@ -15,38 +23,38 @@ from seehear.table.parts import parse_part
 from seehear.table.sheets import read_sheet
 
 _PARTS = ("train.tsv", "dev.tsv", "test.tsv")
-_ALL = "validated.tsv"  # the rows of all parts, and more
-_SENTENCE = {"sentence", "text"}  # the second in the oldest versions
+_ALL = "validated.tsv"  # has the rows of all parts, and more
+_SENTENCE = {"sentence", "text"}  # "text" in the oldest versions
 
 
 def read_common_voice(place: Path) -> RawTable | None:
-    """A folder of one language, or one table of it."""
+    """Read the folder of one language, or one of its tables; None for others."""
     folder = place.parent if place.is_file() else place
     if not (folder / "clips").is_dir():
         return None
     tables = [name for name in list_visible(folder)[1] if name.endswith(".tsv")]
-    used = [place.name] if place.is_file() else _used(tables)
-    if not used or not all(name in tables and _tells_sentences(folder / name) for name in used):
+    used = [place.name] if place.is_file() else _select_tables(tables)
+    if not used or not all(name in tables and _has_sentences(folder / name) for name in used):
         return None
-    others = [name for name in tables if name not in used]
+    unused = [name for name in tables if name not in used]
     notes = [f"reading {', '.join(used)}, with the recordings in clips/"]
-    notes += [f"{summarise_names(others)} are not used"] if others and place.is_dir() else []
+    notes += [f"{summarise_names(unused)} are not used"] if unused and place.is_dir() else []
     parts = [(folder / name, parse_part(Path(name).stem)) for name in used]
-    return _in_clips(concatenate_tables(folder, parts, notes, quoted=False))
+    return _add_clips_folder(concatenate_tables(folder, parts, notes, quoted=False))
 
 
-def _used(tables: list[str]) -> list[str]:
+def _select_tables(tables: list[str]) -> list[str]:
     if "train.tsv" not in tables and _ALL in tables:
         return [_ALL]
     return [name for name in _PARTS if name in tables]
 
 
-def _tells_sentences(table: Path) -> bool:
+def _has_sentences(table: Path) -> bool:
     headings = set(read_sheet(table, table.name, PEEK_ROWS, quoted=False).cells.column_names)
     return "path" in headings and bool(headings & _SENTENCE)
 
 
-def _in_clips(found: RawTable) -> RawTable:
+def _add_clips_folder(found: RawTable) -> RawTable:
     path = found.cells.column_names.index("path")
     folder, nothing = (pa.scalar(text, pa.large_string()) for text in ("clips/", ""))
     audio = pc.binary_join_element_wise(folder, found.cells["path"], nothing)

@@ -1,6 +1,10 @@
-"""CreateML: one json with a list of pictures; `coordinates` are the middle of each box, its width and its height.
+"""CreateML: a JSON list of pictures, whose `coordinates` are the centre, width and height of a box in pixels:
 
-https://developer.apple.com/documentation/createml/mlobjectdetector/datasource. Pixels from the upper left corner.
+    [{"image": "a.jpg", "annotations": [
+        {"label": "cat", "coordinates": {"x": 120, "y": 65, "width": 100, "height": 50}}
+    ]}]
+
+Source: https://developer.apple.com/documentation/createml/mlobjectdetector/datasource
 """
 
 from __future__ import annotations
@@ -22,26 +26,26 @@ from seehear.table.layouts.raw_table import RawTable
 from seehear.table.layouts.shapes import Shape, make_rectangle
 from seehear.table.rows import RowProblem
 
-_PICTURES, _THINGS = ("image", "imagefilename"), ("annotations", "annotation")
+_PICTURES, _ANNOTATIONS = ("image", "imagefilename"), ("annotations", "annotation")
 _KEYS = re.compile(rb'"(image|imagefilename)"\s*:\s*"')
 _LISTS = re.compile(rb'"annotations?"\s*:\s*\[\s*(\]|\{\s*"(label|coordinates)")')
 
 
 def read_create_ml(place: Path) -> RawTable | None:
-    """Such a json, or a folder with one or with one for each part; None for any other."""
+    """Read such a file, or a folder with one or with one for each part; None for others."""
     notes: list[str] = []
     files = find_annotation_files(place, _is_create_ml, notes)
     if not files:
         return None
     root = place if place.is_dir() else place.parent
-    drawn, named = AnnotatedImages(), FileFinder(root)
+    images, finder = AnnotatedImages(), FileFinder(root)
     for name, part in files:
-        told = read_json(root / name, name)
-        if not isinstance(told, list):
+        content = read_json(root / name, name)
+        if not isinstance(content, list):
             raise DataError("no list of pictures", where=name)
-        for position, each in enumerate(told, 1):
-            _read(each if isinstance(each, dict) else {}, f"{name} image {position}", part, named, drawn)
-    return drawn.found(root, "CreateML", notes)
+        for position, each in enumerate(content, 1):
+            _read(each if isinstance(each, dict) else {}, f"{name} image {position}", part, finder, images)
+    return images.to_raw_table(root, "CreateML", notes)
 
 
 def _is_create_ml(file: Path) -> bool:
@@ -49,27 +53,30 @@ def _is_create_ml(file: Path) -> bool:
     return begins.startswith(b"[") and all(pattern.search(begins) for pattern in (_KEYS, _LISTS))
 
 
-def _read(told: dict[str, Any], place: str, part: str, named: FileFinder, drawn: AnnotatedImages) -> None:
-    image = next((told[key] for key in _PICTURES if key in told), None)
-    things = next((told[key] for key in _THINGS if key in told), None)
+def _read(content: dict[str, Any], place: str, part: str, finder: FileFinder, images: AnnotatedImages) -> None:
+    image = next((content[key] for key in _PICTURES if key in content), None)
+    annotations = next((content[key] for key in _ANNOTATIONS if key in content), None)
     try:
-        if not isinstance(things, list):
+        if not isinstance(annotations, list):
             raise DataError("no list of annotations")
-        row = drawn.add(named.find(image, place.rpartition(" image ")[0].rpartition("/")[0]), part)
+        row = images.add_image(finder.find(image, place.rpartition(" image ")[0].rpartition("/")[0]), part)
     except DataError as error:
-        drawn.problems.append(RowProblem.of(error, place))
+        images.problems.append(RowProblem.of(error, place))
         return
-    for position, each in enumerate(things, 1):
-        thing = each if isinstance(each, dict) else {}
-        drawn.draw(
-            row, str(thing.get("label") or "").strip(), _box(thing.get("coordinates")), f"{place} box {position}"
+    for position, each in enumerate(annotations, 1):
+        annotation = each if isinstance(each, dict) else {}
+        images.add_shape(
+            row,
+            str(annotation.get("label") or "").strip(),
+            _box(annotation.get("coordinates")),
+            f"{place} box {position}",
         )
 
 
-def _box(told: Any) -> Shape | str:
-    if not isinstance(told, dict):
+def _box(content: Any) -> Shape | str:
+    if not isinstance(content, dict):
         return "a box without coordinates"
-    x, y, width, height = (parse_number(told.get(key)) for key in ("x", "y", "width", "height"))
+    x, y, width, height = (parse_number(content.get(key)) for key in ("x", "y", "width", "height"))
     if not min(width, height) > 0:
         return "a box without x, y, width and height"
     return make_rectangle((x - width / 2, y - height / 2, x + width / 2, y + height / 2))

@@ -1,7 +1,12 @@
-"""ELAN's .eaf: annotations in tiers, whose times are slots in a list of their own.
+"""ELAN (.eaf): annotations in tiers, whose times refer to a list of time slots:
 
-https://www.mpi.nl/tools/elan/EAF_Annotation_Format_3.0_and_ELAN.pdf. An annotation without times belongs to another
-and has its times, if it is the only one of its tier that does.
+    <TIME_ORDER><TIME_SLOT TIME_SLOT_ID="ts1" TIME_VALUE="500"/>…</TIME_ORDER>
+    <TIER TIER_ID="words" PARTICIPANT="Ann"><ANNOTATION>
+        <ALIGNABLE_ANNOTATION ANNOTATION_ID="a1" TIME_SLOT_REF1="ts1" TIME_SLOT_REF2="ts2">…
+
+Times are in milliseconds. An annotation without times refers to another; it takes that one's times if it is the only
+one of its tier that refers to it.
+Source: https://www.mpi.nl/tools/elan/EAF_Annotation_Format_3.0_and_ELAN.pdf
 """
 
 from __future__ import annotations
@@ -19,38 +24,40 @@ _LARGEST_BYTES = 1 << 27
 
 
 def parse_elan(file: Path, name: str) -> TimedLabels:
-    """Raises DataError for what is no such file."""
+    """Raises DataError if the file is not an ELAN document."""
     root = read_xml(file, name, _LARGEST_BYTES)
     if root.tag != "ANNOTATION_DOCUMENT":
         raise DataError(f"not an ELAN file but <{root.tag[:40]}>", where=name)
-    found = TimedLabels(name)
+    labels = TimedLabels(name)
     slots_s = {
         slot.get("TIME_SLOT_ID"): parse_seconds(slot.get("TIME_VALUE", "")) / 1000 for slot in root.iter("TIME_SLOT")
     }
-    times = _times(root, slots_s)
+    times = _find_times(root, slots_s)
     headings = _headings(root)
     for tier in root.iter("TIER"):
         parents = Counter(each.get("ANNOTATION_REF") for each in tier.iter("REF_ANNOTATION"))
         heading = headings[tier.get("TIER_ID")]
         if any(count > 1 for count in parents.values()):
             what = f"{name}: the tier {heading!r} subdivides annotations without times, and is not read"
-            found.notes.append(what)
+            labels.notes.append(what)
             continue
         for annotation in _annotations(tier):
             start_s, end_s = times.get(annotation.get("ANNOTATION_ID"), (float("nan"),) * 2)
             label = collapse_whitespace(annotation.findtext("ANNOTATION_VALUE") or "")
             speaker = collapse_whitespace(tier.get("PARTICIPANT") or "")
             place = f"annotation {(annotation.get('ANNOTATION_ID') or '')[:40]}"
-            found.add(TimedLabel(start_s, end_s, label, heading, speaker), place)
-    return found
+            labels.add(TimedLabel(start_s, end_s, label, heading, speaker), place)
+    return labels
 
 
 def _annotations(tier: ElementTree.Element) -> Iterator[ElementTree.Element]:
     return (each for each in tier.iter() if each.tag in ("ALIGNABLE_ANNOTATION", "REF_ANNOTATION"))
 
 
-def _times(root: ElementTree.Element, slots_s: Mapping[str | None, float]) -> dict[str | None, tuple[float, float]]:
-    """When each annotation starts and ends, by its name, also that of one which only refers to another."""
+def _find_times(
+    root: ElementTree.Element, slots_s: Mapping[str | None, float]
+) -> dict[str | None, tuple[float, float]]:
+    """(start, end) in seconds by annotation id, resolving references."""
     nowhere = float("nan")
     times: dict[str | None, tuple[float, float]] = {}
     refers: dict[str | None, str | None] = {}
@@ -59,27 +66,27 @@ def _times(root: ElementTree.Element, slots_s: Mapping[str | None, float]) -> di
         times[annotation.get("ANNOTATION_ID")] = start, end
     for annotation in root.iter("REF_ANNOTATION"):
         refers[annotation.get("ANNOTATION_ID")] = annotation.get("ANNOTATION_REF")
-    for at in refers:
-        way: dict[str | None, None] = {}
-        while at in refers and at not in times and at not in way:
-            way[at] = None
-            at = refers[at]
-        times |= dict.fromkeys(way, times.get(at, (nowhere, nowhere)))
+    for reference in refers:
+        path: dict[str | None, None] = {}
+        while reference in refers and reference not in times and reference not in path:
+            path[reference] = None
+            reference = refers[reference]
+        times |= dict.fromkeys(path, times.get(reference, (nowhere, nowhere)))
     return times
 
 
 def _headings(root: ElementTree.Element) -> dict[str | None, str]:
-    """What each tier is called: by its name, or by its type where each of several people has one of that type."""
+    """The heading of each tier: its name, or its type if each of several people has one tier of that type."""
     people: dict[str, list[str]] = {}
     for tier in root.iter("TIER"):
         people.setdefault(tier.get("LINGUISTIC_TYPE_REF") or "", []).append(tier.get("PARTICIPANT") or "")
-    shared = {kind for kind, names in people.items() if kind and len(names) > 1 and all(names) and _differ(names)}
+    common = {kind for kind, names in people.items() if kind and len(names) > 1 and all(names) and _all_distinct(names)}
     return {
-        tier.get("TIER_ID"): collapse_whitespace(kind if kind in shared else tier.get("TIER_ID") or "") or "tier"
+        tier.get("TIER_ID"): collapse_whitespace(kind if kind in common else tier.get("TIER_ID") or "") or "tier"
         for tier in root.iter("TIER")
         for kind in [tier.get("LINGUISTIC_TYPE_REF") or ""]
     }
 
 
-def _differ(names: list[str]) -> bool:
+def _all_distinct(names: list[str]) -> bool:
     return len(set(names)) == len(names)

@@ -1,4 +1,11 @@
-"""Tables that name files without their endings and folders: `id,label` beside train/0a1b.png becomes files."""
+"""Tables that name files without folder and extension:
+
+    id,label
+    0a1b,cat           the file is train/0a1b.png
+    0a1c,dog
+
+They get a column with the path of each file.
+"""
 
 from __future__ import annotations
 
@@ -22,29 +29,29 @@ _WORDS = (
     *("image", "img", "picture", "photo", "audio", "recording", "clip", "video"),
     *("file", "filename", "fname", "name"),
 )
-_ENDINGS = ("_id", "_name")  # of a heading such as image_id, isic_id, file_name
-_LEAST_SHARE = 0.5  # of the ids in a column, which have a file
+_ENDINGS = ("_id", "_name")  # of headings such as image_id, isic_id, file_name
+_LEAST_SHARE = 0.5  # of the ids in a column that have a file
 
 
 def resolve_file_ids(sheet: Sheet, table: Path) -> Sheet:
-    """With a column of files where a column holds their ids; any other sheet as it is.
+    """Replace a column of file ids with one of paths; any other sheet is returned as it is.
 
-    A table called train.csv means files in a folder called train where there are others of the same id. Raises
-    DataError where one id may mean several files.
+    If files in several folders share an id, those in a folder named like the table count: train/ for train.csv. Raises
+    DataError if an id remains ambiguous.
     """
-    if (told := _ids(sheet.cells, table)) is None:
+    if (found := _find_id_column(sheet.cells, table)) is None:
         return sheet
-    heading, stems = told
+    heading, stems = found
     ids = sheet.cells[heading].to_pylist()
     files = {each: _files(each, stems.get(each, []), table) for each in dict.fromkeys(ids) if each}
-    media = [medium for medium in _COLUMNS if any(medium in of_id for of_id in files.values())]
+    media = [medium for medium in _COLUMNS if any(medium in files_of_id for files_of_id in files.values())]
     cells = sheet.cells if is_group(heading) else sheet.cells.drop_columns([heading])
-    lost = {
-        each: each for each, of_id in files.items() if not of_id
-    }  # in the first column, to be missed by their names
+    missing = {
+        each: each for each, files_of_id in files.items() if not files_of_id
+    }  # listed in the first column, to be reported as missing
     for medium in media:
-        named = lost | {each: of_id[medium] for each, of_id in files.items() if medium in of_id}
-        lost = {}
+        named = missing | {each: files_of_id[medium] for each, files_of_id in files.items() if medium in files_of_id}
+        missing = {}
         column = _COLUMNS[medium] if _COLUMNS[medium] not in cells.column_names else f"{_COLUMNS[medium]}_file"
         cells = cells.append_column(column, pa.array([named.get(each) for each in ids], pa.large_string()))
     first = next(each for each in ids if each and files[each])
@@ -55,14 +62,14 @@ def resolve_file_ids(sheet: Sheet, table: Path) -> Sheet:
 
 def names_media(cells: pa.Table, table: Path) -> bool:
     """Whether a table names files, or ids of files below its folder."""
-    return has_media_column(cells) or _ids(cells, table) is not None
+    return has_media_column(cells) or _find_id_column(cells, table) is not None
 
 
-def _ids(cells: pa.Table, table: Path) -> tuple[str, dict[str, list[str]]] | None:
-    """The column of ids, and the files below the table's folder by their names without an ending."""
+def _find_id_column(cells: pa.Table, table: Path) -> tuple[str, dict[str, list[str]]] | None:
+    """(heading of the ids, files below the table's folder by stem)."""
     if any(are_mostly_files(sample_cells(cells, name)) for name in cells.column_names):
         return None
-    headings = sorted((name for name in cells.column_names if _may_be_ids(name)), key=is_group)
+    headings = sorted((name for name in cells.column_names if _is_id_heading(name)), key=is_group)
     stems = _by_stem(table.parent) if headings else {}
     for heading in headings:
         ids = sample_cells(cells, heading)
@@ -71,7 +78,7 @@ def _ids(cells: pa.Table, table: Path) -> tuple[str, dict[str, list[str]]] | Non
     return None
 
 
-def _may_be_ids(heading: str) -> bool:
+def _is_id_heading(heading: str) -> bool:
     word = normalise_heading(heading)
     return word in ("id", *_WORDS) or word.endswith(_ENDINGS)
 
@@ -86,17 +93,17 @@ def _by_stem(folder: Path) -> dict[str, list[str]]:
 
 def _files(example: str, files: Sequence[str], table: Path) -> dict[str, str]:
     """The file of each medium that an id means."""
-    own = [file for file in files if _is_of(file, table.stem)] or files
+    preferred = [file for file in files if _belongs_to(file, table.stem)] or files
     by_medium: dict[str, str] = {}
-    for file in own:
+    for file in preferred:
         if (first := by_medium.setdefault(medium_of(file), file)) != file:
             hint = "write the file names with their folders and extensions into the table"
             raise DataError(f"{example!r} may be {first} or {file}", where=table.name, hint=hint)
     return by_medium
 
 
-def _is_of(file: str, name: str) -> bool:
-    """Whether a file lies in a folder that is called like its table, or for the same part: train.csv, train_images/."""
+def _belongs_to(file: str, name: str) -> bool:
+    """Whether a file is in a folder named like its table, or for the same part: train.csv and train_images/."""
     part = find_part_in_name(name)
     folders = PurePosixPath(file).parts[:-1]
     return any(folder == name or (part and find_part_in_name(folder) == part) for folder in folders)

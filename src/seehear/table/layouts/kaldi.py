@@ -1,6 +1,12 @@
-"""Kaldi's data folders: wav.scp names recordings, segments cuts them into utterances, text tells what is said.
+"""Kaldi data folders: wav.scp lists recordings, segments cuts them into utterances, text transcribes these:
 
-https://kaldi-asr.org/doc/data_prep.html. A line of wav.scp may be a command that makes the recording; none is run.
+    wav.scp     rec1 audio/rec1.wav
+    segments    rec1-001 rec1 0.00 2.35
+    text        rec1-001 hello and welcome
+
+utt2spk gives the speaker of each utterance. A line of wav.scp may be a command that produces the recording; commands
+are never run.
+Source: https://kaldi-asr.org/doc/data_prep.html
 """
 
 from __future__ import annotations
@@ -21,18 +27,18 @@ from seehear.table.layouts.raw_table import RawTable, make_text_array, make_text
 from seehear.table.parts import find_part_in_name
 from seehear.table.rows import RowProblem
 
-_ABOVE = ("", "../", "../../", "../../../")  # recipes name files from where they run, with data/train/ below
+_BASES = ("", "../", "../../", "../../../")  # recipes name files relative to where they run, above data/train/
 
 
 class _Entry(NamedTuple):
-    """What a line says of its first word."""
+    """What a line says after its first word."""
 
     row: int
     notes: str
 
 
 class _Segment(NamedTuple):
-    """An utterance: its recording, its times as they are written, and the line that tells them."""
+    """An utterance: its recording, its times as written, and the line that defines it."""
 
     recording: str
     start: str | None
@@ -42,7 +48,7 @@ class _Segment(NamedTuple):
 
 @dataclass
 class _Utterances:
-    """Columns as they grow, and what could not be an utterance."""
+    """Columns as they grow, and what could not become an utterance."""
 
     audio: list[str] = field(default_factory=list)
     start_s: list[str | None] = field(default_factory=list)
@@ -56,7 +62,7 @@ class _Utterances:
 
 
 def read_kaldi(place: Path) -> RawTable | None:
-    """A Kaldi data folder, or a folder of such parts; None for any other."""
+    """Read a Kaldi data folder, or a folder with one for each part; None for others."""
     notes: list[str] = []
     folders = _data_folders(place, notes)
     if not folders:
@@ -77,7 +83,7 @@ def read_kaldi(place: Path) -> RawTable | None:
 
 
 def _data_folders(place: Path, notes: list[str]) -> list[tuple[str, str]]:
-    """Prefixes of the names in each data folder, with its part; those without one are left out where some have one."""
+    """(name prefix, part) of each data folder. If some are named for parts, the others are left out."""
     if not place.is_dir():
         return []
     if (place / "wav.scp").is_file():
@@ -94,37 +100,35 @@ def _data_folders(place: Path, notes: list[str]) -> list[tuple[str, str]]:
 def _read(place: Path, prefix: str, part: str, utterances: _Utterances) -> None:
     problems = utterances.problems
     recordings = _entries(place, f"{prefix}wav.scp", problems)
-    words = _entries(place, f"{prefix}text", problems)
+    transcripts = _entries(place, f"{prefix}text", problems)
     speakers = _entries(place, f"{prefix}utt2spk", problems)
-    cut = (place / prefix / "segments").is_file()
-    told_in = f"{prefix}segments" if cut else f"{prefix}wav.scp"
-    segments = _segments(place, told_in, problems) if cut else _whole(recordings)
-    problems += _not_heard(f"{prefix}wav.scp", recordings, segments)
-    above = _above(place / prefix, recordings)
+    has_segments = (place / prefix / "segments").is_file()
+    source = f"{prefix}segments" if has_segments else f"{prefix}wav.scp"
+    segments = _segments(place, source, problems) if has_segments else _whole_recordings(recordings)
+    problems += _unused_recordings(f"{prefix}wav.scp", recordings, segments)
+    base = _find_base(place / prefix, recordings)
     for name, segment in segments.items():
         recording = recordings.get(segment.recording)
         if recording is None:
-            problems.append(
-                RowProblem(f"{told_in} row {segment.row}", f"no recording {segment.recording!r} in wav.scp")
-            )
-        elif words and name not in words:
-            problems.append(RowProblem(f"{told_in} row {segment.row}", f"{name!r} has no line in text"))
+            problems.append(RowProblem(f"{source} row {segment.row}", f"no recording {segment.recording!r} in wav.scp"))
+        elif transcripts and name not in transcripts:
+            problems.append(RowProblem(f"{source} row {segment.row}", f"{name!r} has no line in text"))
         elif not _is_command(recording):
             file = recording.notes
-            utterances.audio.append(file if Path(file).is_absolute() else above + file)
+            utterances.audio.append(file if Path(file).is_absolute() else base + file)
             utterances.start_s.append(segment.start)
             utterances.end_s.append(segment.end)
-            utterances.text.append(words[name].notes if name in words else None)
+            utterances.text.append(transcripts[name].notes if name in transcripts else None)
             utterances.speaker.append(speakers[name].notes if name in speakers else None)
             utterances.part.append(part)
-            utterances.file.append(told_in)
+            utterances.file.append(source)
             utterances.row.append(segment.row)
-    missing = [(name, entry.row) for name, entry in words.items() if name not in segments]
-    problems += [RowProblem(f"{prefix}text row {row}", f"no {name!r} in {told_in}") for name, row in missing]
+    missing = [(name, entry.row) for name, entry in transcripts.items() if name not in segments]
+    problems += [RowProblem(f"{prefix}text row {row}", f"no {name!r} in {source}") for name, row in missing]
 
 
 def _entries(place: Path, name: str, problems: list[RowProblem]) -> dict[str, _Entry]:
-    """By the first word of each line the rest of it; none for a file that is not there."""
+    """The lines of a file by their first word; {} if the file does not exist."""
     entries: dict[str, _Entry] = {}
     lines = read_lines(place / name, name) if (place / name).is_file() else []
     for row, line in enumerate(lines, 1):
@@ -142,25 +146,27 @@ def _segments(place: Path, name: str, problems: list[RowProblem]) -> dict[str, _
         match notes.split():
             case [recording, start, end]:
                 segments[utterance] = _Segment(recording, start, end, row)
-            case words:
-                what = f"{1 + len(words)} words, not 4: utterance, recording, start and end in seconds"
+            case transcripts:
+                what = f"{1 + len(transcripts)} words, not 4: utterance, recording, start and end in seconds"
                 problems.append(RowProblem(f"{name} row {row}", what))
     return segments
 
 
-def _whole(recordings: Mapping[str, _Entry]) -> dict[str, _Segment]:
+def _whole_recordings(recordings: Mapping[str, _Entry]) -> dict[str, _Segment]:
     return {name: _Segment(name, None, None, entry.row) for name, entry in recordings.items()}
 
 
-def _not_heard(name: str, recordings: Mapping[str, _Entry], segments: Mapping[str, _Segment]) -> Iterator[RowProblem]:
-    """A problem for each recording that is made by a command, or that nothing is cut from."""
+def _unused_recordings(
+    name: str, recordings: Mapping[str, _Entry], segments: Mapping[str, _Segment]
+) -> Iterator[RowProblem]:
+    """A problem for each recording that a command produces, or that no segment is cut from."""
     utterances = Counter(segment.recording for segment in segments.values())
     for recording, entry in recordings.items():
-        where, lost = f"{name} row {entry.row}", utterances[recording]
+        where, unused = f"{name} row {entry.row}", utterances[recording]
         if _is_command(entry):
-            what = f"{recording!r} is made by a command, and commands are never run (utterances lost: {lost:,})"
+            what = f"{recording!r} is made by a command, and commands are never run (utterances lost: {unused:,})"
             yield RowProblem(where, what, "run it yourself and name the file that it makes")
-        elif not lost:
+        elif not unused:
             yield RowProblem(where, f"no segment of {recording!r}")
 
 
@@ -168,10 +174,10 @@ def _is_command(recording: _Entry) -> bool:
     return recording.notes.endswith("|")
 
 
-def _above(folder: Path, recordings: Mapping[str, _Entry]) -> str:
-    """What leads from a data folder to where its files are named from, by the first that is there."""
+def _find_base(folder: Path, recordings: Mapping[str, _Entry]) -> str:
+    """The folder, relative to a data folder, that its file names are relative to: the first in which one exists."""
     for entry in recordings.values():
-        for above in _ABOVE:
-            if not _is_command(entry) and is_file(folder / above / entry.notes):
-                return above
+        for base in _BASES:
+            if not _is_command(entry) and is_file(folder / base / entry.notes):
+                return base
     return ""

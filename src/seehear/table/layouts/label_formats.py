@@ -1,6 +1,6 @@
-"""Text files that hold times and labels, or markup, rather than the words of a recording.
+"""Recognise text files with labels and times, or markup, among transcripts.
 
-They lie beside recordings under the same name and often end in .txt, so only their structure tells them apart.
+They have the same names as recordings and often end in .txt, so that only their structure identifies them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from seehear.table.subtitles import parse_subtitles
 
 
 class LabelFormat(StrEnum):
-    """The formats that `label_format` recognises; the value is how messages call them."""
+    """The formats that `detect_label_format` recognises; the value is their name in messages."""
 
     AUDACITY = "Audacity labels"  # start TAB end TAB label, in seconds
     SELECTIONS = "a selection table, as Raven and BirdNET write it"  # a line of headings with a begin and an end time
@@ -32,9 +32,9 @@ _DECIMAL = r"\d+[.,]\d+(?:[eE]-?\d+)?"
 _SECONDS = rf"(?:{_DECIMAL}|\d+)"
 _TABBED = re.compile(rf"\s*({_SECONDS})\t+({_SECONDS})(?:\t.*)?")
 _SPACED = re.compile(rf"\s*({_DECIMAL}) +({_DECIMAL})(?:\s.*)?")
-_FREQUENCIES = re.compile(r"\\\t.*")  # Audacity's second line of a label that was drawn in a spectrogram
+_FREQUENCIES = re.compile(r"\\\t.*")  # Audacity's second line for a label with frequencies
 _COUNTS = re.compile(r"\s*(\d+)\s+(\d+)(?:\s.*)?")
-_FEWEST_SAMPLES = 10_000  # smaller whole numbers may be spoken ones: "1 2 buckle my shoe", "1984 1985"
+_FEWEST_SAMPLES = 10_000  # smaller whole numbers may be spoken: "1 2 buckle my shoe", "1984 1985"
 _NIST = re.compile(rf"\S+\s+\S+\s+(?:\S+\s+)?{_DECIMAL}\s+{_DECIMAL}(?:\s.*)?")
 _BEGIN = re.compile(r"(begin|start|onset|t ?min)[ _]?(time|file)?[ _]?(\(s\)|\[s\]|\(ms\)|s|ms|sec|seconds)?")
 _END = re.compile(
@@ -42,23 +42,23 @@ _END = re.compile(
 )
 _MARKUP = re.compile(r"<\?xml|<!doctype|<html|\{\\rtf|<([a-z][\w.:-]*)(\s[^<>]*)?>\s*<", re.IGNORECASE)
 _TIME = re.compile(r"\s*([\[(<]?)((?:\d{1,2}:)?\d{1,2}:\d{2})([.,]\d{1,3})?\s*(-->|[\])>]|\s|$)")
-_SURE_TIMES = 3  # lines of bare times such as 7:30 beyond which they are no words
+_ENOUGH_TIMES = 3  # so many lines with bare times such as 7:30 are not a transcript
 
 
 def detect_label_format(text: str) -> LabelFormat | None:
-    """The format of a text that is not what somebody says; None for plain words.
+    """The format of a text that is not a plain transcript; None for a transcript.
 
-    Every line must fit, so that numbers which are spoken stay words.
+    Every line must match, so that spoken numbers remain a transcript.
     """
     text = text.removeprefix("\ufeff")
     lines = [line for line in text.splitlines() if line.strip()]
     if not lines:
         return None
-    return next((each for each, is_one in _TESTS.items() if is_one(text, lines)), None)
+    return next((each for each, recognises in _TESTS.items() if recognises(text, lines)), None)
 
 
 def _is_json(text: str, lines: Sequence[str]) -> bool:
-    """Also lines of JSON, and JSON that is cut off; "[music] hello" is none."""
+    """Also JSON Lines and truncated JSON, but not "[music] hello"."""
     if re.match(r"\s*\{\s*[\"}]", lines[0]) or (lines[0].strip() == "{" and lines[1:] and lines[1].lstrip()[0] == '"'):
         return True
     if not lines[0].lstrip().startswith("["):
@@ -83,15 +83,15 @@ def _is_subtitles(text: str, lines: Sequence[str]) -> bool:
 
 def _is_audacity(text: str, lines: Sequence[str]) -> bool:
     labels = [line for line in lines if not _FREQUENCIES.fullmatch(line)]
-    return any(_all_rise(pattern, labels) for pattern in (_TABBED, _SPACED))
+    return any(_have_rising_times(pattern, labels) for pattern in (_TABBED, _SPACED))
 
 
 def _is_samples(text: str, lines: Sequence[str]) -> bool:
     last = _COUNTS.fullmatch(lines[-1])
-    return last is not None and int(last[2][:20]) >= _FEWEST_SAMPLES and _all_rise(_COUNTS, lines)
+    return last is not None and int(last[2][:20]) >= _FEWEST_SAMPLES and _have_rising_times(_COUNTS, lines)
 
 
-def _all_rise(pattern: re.Pattern[str], lines: Sequence[str]) -> bool:
+def _have_rising_times(pattern: re.Pattern[str], lines: Sequence[str]) -> bool:
     """Whether every line begins with a start and an end that is not before it."""
     found = [pattern.fullmatch(line) for line in lines]
     times = [[float(time.replace(",", ".")) for time in each.groups()] for each in found if each]
@@ -115,7 +115,7 @@ def _is_timed_lines(text: str, lines: Sequence[str]) -> bool:
     found = [time for time in map(_TIME.match, lines) if time]
     if 2 * len(found) < len(lines) or not all(before <= after for before, after in pairwise(map(_seconds, found))):
         return False
-    return len(found) >= _SURE_TIMES or all(time[1] or time[3] for time in found)
+    return len(found) >= _ENOUGH_TIMES or all(time[1] or time[3] for time in found)
 
 
 def _seconds(time: re.Match[str]) -> float:

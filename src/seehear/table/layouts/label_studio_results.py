@@ -1,4 +1,4 @@
-"""What people answered in Label Studio becomes rows: boxes, outlines, labels, texts, scores, and stretches of sound."""
+"""Turn Label Studio annotations into rows: boxes, outlines, labels, transcripts, scores, segments of recordings."""
 
 from __future__ import annotations
 
@@ -34,23 +34,23 @@ Cells = dict[str, str | None]
 
 @dataclass
 class Tasks:
-    """Rows as they grow. Cells of answers stand under (kind, name of the control), until all names are known."""
+    """Rows as they grow. Answers are stored under (kind, control name) until all controls are known."""
 
     rows: list[Cells] = field(default_factory=list)
     answers: list[dict[tuple[str, str], list[str]]] = field(default_factory=list)
     part: list[str] = field(default_factory=list)
     size_px: list[tuple[float, float]] = field(default_factory=list)
-    things: Annotations = field(default_factory=Annotations)
+    annotations: Annotations = field(default_factory=Annotations)
     problems: list[RowProblem] = field(default_factory=list)
 
-    def add(self, file: str, part: str, about: Mapping[str, str], results: Sequence[Any], place: str) -> None:
-        """A task becomes one row, or one for each stretch of its file that was answered.
+    def add(self, file: str, part: str, metadata: Mapping[str, str], results: Sequence[Any], place: str) -> None:
+        """Add a task as one row, or as a row for each annotated segment of its file.
 
-        Raises DataError for painted masks, of which nothing would be left but the rest of the picture.
+        Raises DataError for painted masks: reading the rest without them would make them background.
         """
-        cells: Cells = {_SENSES[medium_of(file)]: file, **about}
-        told: dict[tuple[str, str], list[str]] = {}
-        stretches: dict[tuple[float, float], dict[tuple[str, str], list[str]]] = {}
+        cells: Cells = {_SENSES[medium_of(file)]: file, **metadata}
+        shared: dict[tuple[str, str], list[str]] = {}
+        segments: dict[tuple[float, float], dict[tuple[str, str], list[str]]] = {}
         row, size = len(self.rows), (math.nan, math.nan)
         labelled = {each.get("id") for each in results if isinstance(each, dict) and each.get("type") == "labels"}
         for position, each in enumerate(results, 1):
@@ -60,54 +60,56 @@ class Tasks:
             if kind.removesuffix("labels") in _PAINTED or value.get("format") == "rle":
                 raise DataError(f"a mask painted with the {kind.removesuffix('labels')}", where=where, hint=_HINT)
             if kind in _SHAPES and result.get("id") in labelled:
-                continue  # told again with its labels
+                continue  # listed a second time, with its labels
             if kind.removesuffix("labels") in _SHAPES or (kind == "labels" and "x" in value):
                 size = parse_size_px(result.get("original_width"), result.get("original_height"))
-                self._draw(row, kind, value, size, where)
+                self._add_shape(row, kind, value, size, where)
             elif kind in _ANSWERS:
                 start_s, end_s = parse_number(value.get("start")), parse_number(value.get("end"))
-                known = told if math.isnan(start_s + end_s) else stretches.setdefault((start_s, end_s), {})
-                words = _words(kind, value)
-                known.setdefault((_ANSWERS[kind], str(result.get("from_name") or kind)), []).extend(words)
+                target = shared if math.isnan(start_s + end_s) else segments.setdefault((start_s, end_s), {})
+                words = _read_words(kind, value)
+                target.setdefault((_ANSWERS[kind], str(result.get("from_name") or kind)), []).extend(words)
             elif kind not in ("relation", ""):
                 self.problems.append(RowProblem(where, f"a result of the type {kind[:40]!r}: left out"))
-        for (start_s, end_s), own in stretches.items() or [((math.nan, math.nan), {})]:
-            cut = {} if math.isnan(start_s) else {"start": f"{start_s}", "end": f"{end_s}"}
-            self.rows.append({**cells, **cut})
-            self.answers.append(told | own)
+        for (start_s, end_s), own in segments.items() or [((math.nan, math.nan), {})]:
+            span = {} if math.isnan(start_s) else {"start": f"{start_s}", "end": f"{end_s}"}
+            self.rows.append({**cells, **span})
+            self.answers.append(shared | own)
             self.part.append(part)
             self.size_px.append(size)
 
-    def found(self, root: Path, notes: Sequence[str]) -> RawTable:
+    def to_raw_table(self, root: Path, notes: Sequence[str]) -> RawTable:
         columns = self._columns()
         files = [next(row[sense] or "" for sense in _SENSES.values() if sense in row) for row in self.rows]
         sizes = partial(reconcile_sizes, root, files, self.size_px)
-        boxes, examples = format_count(len(self.things.label), "box"), format_count(len(self.rows), "example")
-        drawn = bool(self.things.label) or not any(self.answers)
+        boxes, examples = counted(len(self.annotations.label), "box"), counted(len(self.rows), "example")
+        has_shapes = bool(self.annotations.label) or not any(self.answers)
         return RawTable(
             root,
             make_text_table(columns),
             part=pa.chunked_array([pa.array(self.part, pa.large_string())]),
             problems=tuple(self.problems),
-            notes=(*notes, f"Label Studio: {examples}" + (f", {boxes}" if self.things.label else "")),
-            lazy_answers=make_lazy_answers(self.things, sizes, sorted(set(self.things.label))) if drawn else {},
+            notes=(*notes, f"Label Studio: {examples}" + (f", {boxes}" if self.annotations.label else "")),
+            lazy_answers=make_lazy_answers(self.annotations, sizes, sorted(set(self.annotations.label)))
+            if has_shapes
+            else {},
         )
 
     def _columns(self) -> dict[str, list[str | None]]:
-        """Answers are called by their kind where there is one control of it, else as the controls are."""
-        controls = {control for told in self.answers for control in told}
+        """Name answers after their kind if only one control has it, else after the control."""
+        controls = {control for shared in self.answers for control in shared}
         kinds = [kind for kind, _ in controls]
         columns: dict[str, list[str | None]] = {}
         for heading in dict.fromkeys(heading for row in self.rows for heading in row):
             columns[heading] = [row.get(heading) for row in self.rows]
         for control in sorted(controls):
             kind, name = control
-            several = kind == "label" and any(len(told.get(control, [])) > 1 for told in self.answers)
+            several = kind == "label" and any(len(shared.get(control, [])) > 1 for shared in self.answers)
             heading = kind if kinds.count(kind) == 1 else name
-            columns[heading] = [_cell(told.get(control), several) for told in self.answers]
+            columns[heading] = [_cell(shared.get(control), several) for shared in self.answers]
         return columns
 
-    def _draw(self, row: int, kind: str, value: dict[str, Any], size: tuple[float, float], place: str) -> None:
+    def _add_shape(self, row: int, kind: str, value: dict[str, Any], size: tuple[float, float], place: str) -> None:
         shape = _shape(kind, value, size)
         if isinstance(shape, str):
             self.problems.append(RowProblem(place, f"{shape}: left out"))
@@ -115,13 +117,13 @@ class Tasks:
         labels = value.get(kind, value.get("labels"))
         names = [str(label).strip() for label in labels] if isinstance(labels, list) else [ONLY_LABEL]
         for label in names or [""]:
-            self.things.add(row, label, shape.xyxy, place, region=shape.region)
+            self.annotations.add(row, label, shape.xyxy, place, region=shape.region)
 
 
-def _words(kind: str, value: dict[str, Any]) -> list[str]:
+def _read_words(kind: str, value: dict[str, Any]) -> list[str]:
     key = {"textarea": "text"}.get(kind, kind)
-    told = value.get(key)
-    words = [str(each).strip() for each in (told if isinstance(told, list) else [told]) if each is not None]
+    shared = value.get(key)
+    words = [str(each).strip() for each in (shared if isinstance(shared, list) else [shared]) if each is not None]
     return [" ".join(words)] if kind == "textarea" and words else words
 
 
@@ -132,13 +134,13 @@ def _cell(words: list[str] | None, several: bool) -> str | None:
 
 
 def _shape(kind: str, value: dict[str, Any], size: tuple[float, float]) -> Shape | str:
-    """What is drawn, in pixels; or what is wrong with it."""
-    across, down = size[0] / 100, size[1] / 100
+    """A shape in pixels, or what is wrong with it."""
+    percent_x, percent_y = size[0] / 100, size[1] / 100
 
-    def of(*keys: str) -> list[float]:
+    def parse(*keys: str) -> list[float]:
         return [parse_number(value.get(key)) for key in keys]
 
-    if math.isnan(across + down):
+    if math.isnan(percent_x + percent_y):
         return "a shape without the size of its picture"
     degrees = parse_number(value.get("rotation") or 0)
     if math.isnan(degrees):
@@ -147,13 +149,15 @@ def _shape(kind: str, value: dict[str, Any], size: tuple[float, float]) -> Shape
         points = value.get("points")
         if not isinstance(points, list) or not all(isinstance(each, list) and len(each) == 2 for each in points):
             return "a polygon without points"
-        return make_polygon([parse_number(x) * across for x, _ in points], [parse_number(y) * down for _, y in points])
-    x, y = of("x", "y")
+        return make_polygon(
+            [parse_number(x) * percent_x for x, _ in points], [parse_number(y) * percent_y for _, y in points]
+        )
+    x, y = parse("x", "y")
     if kind.startswith("ellipse"):
-        wide, high = of("radiusX", "radiusY")
-        return make_ellipse((x * across, y * down), (wide * across, high * down), degrees)
-    wide, high = of("width", "height")
-    corners = (x * across, y * down, (x + wide) * across, (y + high) * down)
-    if not min(wide, high) >= 0:
+        width, height = parse("radiusX", "radiusY")
+        return make_ellipse((x * percent_x, y * percent_y), (width * percent_x, height * percent_y), degrees)
+    width, height = parse("width", "height")
+    corners = (x * percent_x, y * percent_y, (x + width) * percent_x, (y + height) * percent_y)
+    if not min(width, height) >= 0:
         return "a rectangle without x, y, width and height"
-    return make_rotated_rectangle(corners, corners[:2], degrees)  # about its upper left corner
+    return make_rotated_rectangle(corners, corners[:2], degrees)  # rotates about its upper left corner

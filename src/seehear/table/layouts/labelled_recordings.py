@@ -1,5 +1,9 @@
-"""Recordings beside files of labels with their times: Praat's TextGrids, ELAN's annotations, Raven's and BirdNET's
-selection tables, Audacity's label tracks. Each label becomes an example: that stretch of its recording.
+"""Recordings beside label files with times: Praat TextGrids, ELAN, selection tables (Raven, BirdNET), Audacity labels.
+
+    forest/a.wav
+    forest/a.txt        0.5	2.25	horn
+
+Each label becomes an example: a segment of its recording. See the modules of these formats for their content.
 """
 
 from __future__ import annotations
@@ -30,16 +34,16 @@ from seehear.table.parts import find_part_in_name, parse_part
 from seehear.table.rows import RowProblem
 
 _LARGEST_BYTES = 1 << 26
-_DESCRIBED = ("metadata", "examples")  # tables that go before what lies beside recordings
+_METADATA_TABLES = ("metadata", "examples")  # tables that take precedence over label files
 _PRAAT, _ELAN, _SELECTIONS, _AUDACITY = "Praat TextGrids", "ELAN", "selection tables", "Audacity labels"
-_FORMATS = (_PRAAT, _ELAN, _SELECTIONS, _AUDACITY)  # the first that a recording has wins
+_FORMATS = (_PRAAT, _ELAN, _SELECTIONS, _AUDACITY)  # the first one that a recording has is used
 _ENDINGS = (".textgrid", ".eaf", ".txt", ".csv", ".tsv")
 _OWN_COLUMNS = ("audio", "video", "start_s", "end_s", "speaker")
 
 
 @dataclass
 class _Recordings:
-    """What lies in one part: by stem what is heard and what is seen, and the files that may hold labels."""
+    """The files of one part: recordings and videos by stem, and the files that may hold labels."""
 
     recordings: dict[str, list[str]] = field(default_factory=dict)
     videos: dict[str, list[str]] = field(default_factory=dict)
@@ -49,24 +53,27 @@ class _Recordings:
     def stems(self) -> list[str]:
         return list(dict.fromkeys([*self.recordings, *self.videos]))
 
-    def stem_of(self, name: str, told: str = "") -> str | None:
-        """The stem that labels are of: the file that they tell, else the longest that the label file's name begins
-        with, as a of a.Table.1.selections.txt; None where no such recording lies beside it."""
+    def stem_of(self, name: str, labels_by_stem: str = "") -> str | None:
+        """The stem of the recording that labels belong to; None if there is no such recording.
+
+        It is the file that the labels name, or the longest stem with which the name of the label file begins, as in
+        a.Table.1.selections.txt.
+        """
         folder = name[: name.rfind("/") + 1]
-        stem = (folder + told if told else name).rpartition(".")[0]
+        stem = (folder + labels_by_stem if labels_by_stem else name).rpartition(".")[0]
         while stem not in self.recordings and stem not in self.videos:
-            stem = "" if told else stem.rpartition(".")[0]
+            stem = "" if labels_by_stem else stem.rpartition(".")[0]
             if len(stem) <= len(folder):
                 return None
         return stem
 
     def files(self, stem: str) -> Iterator[tuple[str | None, str | None]]:
-        """(recording, video) of each example: one of both kinds together."""
+        """(recording, video) of each example; files of both media are paired."""
         return zip_longest(self.recordings.get(stem, []), self.videos.get(stem, []))
 
 
 class _Labels(NamedTuple):
-    """The labels that one file gives one recording."""
+    """The labels that one file gives for one recording."""
 
     file: str
     format: str
@@ -75,7 +82,7 @@ class _Labels(NamedTuple):
 
 @dataclass
 class _Examples:
-    """Rows as they grow, and what could not be one."""
+    """Rows as they grow, and what could not become one."""
 
     files: list[tuple[str | None, str | None]] = field(default_factory=list)
     labels: list[TimedLabel] = field(default_factory=list)
@@ -89,20 +96,24 @@ class _Examples:
 
 
 def read_labelled_recordings(place: Path) -> RawTable | None:
-    """A folder in which most recordings have such a file beside them, or one such file; None for any other."""
-    root, only = (place, "") if place.is_dir() else (place.parent, place.name)
-    if not only.lower().endswith(_ENDINGS) if only else any(map(_is_described, list_visible(root)[1])):
+    """Read a folder in which most recordings have a label file, or a single label file; None for others."""
+    root, single_file = (place, "") if place.is_dir() else (place.parent, place.name)
+    if (
+        not single_file.lower().endswith(_ENDINGS)
+        if single_file
+        else any(map(_is_metadata_table, list_visible(root)[1]))
+    ):
         return None
-    examples, every = _Examples(), 0
-    for prefix, part in [("", "")] if only else find_part_folders(root, examples.notes, find_part_in_name):
-        recordings = _within(root, prefix)
+    examples, total = _Examples(), 0
+    for prefix, part in [("", "")] if single_file else find_part_folders(root, examples.notes, find_part_in_name):
+        recordings = _find_recordings(root, prefix)
         if not recordings.stems:
             continue
-        if only:
-            recordings.beside = [only]
-        _read_part(root, recordings, part, examples, bool(only))
-        every += len(recordings.stems)
-    if not examples.recordings or (not only and 2 * examples.recordings < every):
+        if single_file:
+            recordings.beside = [single_file]
+        _read_part(root, recordings, part, examples, bool(single_file))
+        total += len(recordings.stems)
+    if not examples.recordings or (not single_file and 2 * examples.recordings < total):
         return None
     columns = {"audio": [audio for audio, _ in examples.files], "video": [video for _, video in examples.files]}
     columns |= {"start_s": [repr(label.start_s) for label in examples.labels]}
@@ -111,7 +122,7 @@ def read_labelled_recordings(place: Path) -> RawTable | None:
     answers = _answers(examples.labels, examples.files)
     return RawTable(
         root,
-        make_text_table({**columns, **answers, **_others(examples.labels, {*columns, *answers})}),
+        make_text_table({**columns, **answers, **_other_columns(examples.labels, {*columns, *answers})}),
         part=pa.chunked_array([pa.array(examples.part, pa.large_string())]),
         problems=tuple(examples.problems),
         notes=(*examples.notes, *_sentences(examples, answers)),
@@ -119,12 +130,12 @@ def read_labelled_recordings(place: Path) -> RawTable | None:
     )
 
 
-def _is_described(name: str) -> bool:
+def _is_metadata_table(name: str) -> bool:
     stem = name.rpartition(".")[0].lower()
-    return has_table_extension(name) and (stem in _DESCRIBED or bool(parse_part(stem)))
+    return has_table_extension(name) and (stem in _METADATA_TABLES or bool(parse_part(stem)))
 
 
-def _within(root: Path, prefix: str) -> _Recordings:
+def _find_recordings(root: Path, prefix: str) -> _Recordings:
     found = _Recordings()
     folders, files = list_visible(root / prefix)
     inner = (file for folder in folders for file in walk_files(root, prefix + folder))
@@ -137,33 +148,33 @@ def _within(root: Path, prefix: str) -> _Recordings:
     return found
 
 
-def _read_part(root: Path, recordings: _Recordings, part: str, examples: _Examples, only: bool) -> None:
-    """The labels of each recording of a part become examples; of several formats, those of the first."""
-    told: dict[str, list[_Labels]] = {}
+def _read_part(root: Path, recordings: _Recordings, part: str, examples: _Examples, single_file: bool) -> None:
+    """Turn the labels of each recording into examples. If a recording has several formats, the first one counts."""
+    labels_by_stem: dict[str, list[_Labels]] = {}
     for name in recordings.beside:
         beside = recordings.stem_of(name) is not None
         try:
             kind, found = _read(root / name, name, beside)
         except DataError as error:
-            if beside:  # else it may be about anything
+            if beside:  # elsewhere it may be any file
                 examples.problems.append(RowProblem.of(error, name))
             continue
         if found is not None:
             examples.problems += found.problems
             examples.notes += found.notes
             examples.unlabelled += found.unlabelled
-            for stem, labels in _by_recording(name, found, recordings, examples).items():
-                told.setdefault(stem, []).append(_Labels(name, kind, labels))
+            for stem, labels in _group_by_recording(name, found, recordings, examples).items():
+                labels_by_stem.setdefault(stem, []).append(_Labels(name, kind, labels))
     for stem in recordings.stems:
-        if stem in told:
-            _add(told[stem], list(recordings.files(stem)), part, examples)
-        elif not only:
+        if stem in labels_by_stem:
+            _add_labels(labels_by_stem[stem], list(recordings.files(stem)), part, examples)
+        elif not single_file:
             file = next(filter(None, next(recordings.files(stem))))
             examples.problems.append(RowProblem(file, "no labels beside it", "put its label file beside it"))
 
 
 def _read(file: Path, name: str, beside: bool) -> tuple[str, TimedLabels | None]:
-    """(format, labels) of a file; None for one that is of none of the formats, or lies beside no recording."""
+    """(format, labels) of a file; ("", None) if it has none of the formats or is not beside a recording."""
     if name.lower().endswith(".eaf"):
         return _ELAN, parse_elan(file, name)
     if not beside and not name.lower().endswith((".textgrid", *_ENDINGS[2:])):
@@ -179,57 +190,59 @@ def _read(file: Path, name: str, beside: bool) -> tuple[str, TimedLabels | None]
     return "", None
 
 
-def _by_recording(
+def _group_by_recording(
     name: str, found: TimedLabels, recordings: _Recordings, examples: _Examples
 ) -> dict[str, list[TimedLabel]]:
-    """Labels by the stem of their recording; [] for one in which nothing was labelled."""
-    own = recordings.stem_of(name)
-    told: dict[str, list[TimedLabel]] = {} if own is None else {own: []}
-    lost: Counter[str] = Counter()
+    """Labels by the stem of their recording; [] if nothing in it was labelled."""
+    default_stem = recordings.stem_of(name)
+    labels_by_stem: dict[str, list[TimedLabel]] = {} if default_stem is None else {default_stem: []}
+    unmatched: Counter[str] = Counter()
     for label in found.labels:
-        stem = (recordings.stem_of(name, label.file) if label.file else None) or own
+        stem = (recordings.stem_of(name, label.file) if label.file else None) or default_stem
         if stem is None:
-            lost[label.file] += 1
+            unmatched[label.file] += 1
         else:
-            told.setdefault(stem, []).append(label)
-    for file, count in lost.items():
+            labels_by_stem.setdefault(stem, []).append(label)
+    for file, count in unmatched.items():
         what = f"no recording {file!r} beside it" if file else "no recording of this name beside it"
-        examples.problems.append(RowProblem(name, f"{what} ({format_count(count, 'label')} lost)"))
-    return told
+        examples.problems.append(RowProblem(name, f"{what} ({counted(count, 'label')} lost)"))
+    return labels_by_stem
 
 
-def _add(
-    told: Sequence[_Labels], files: Sequence[tuple[str | None, str | None]], part: str, examples: _Examples
+def _add_labels(
+    given: Sequence[_Labels], files: Sequence[tuple[str | None, str | None]], part: str, examples: _Examples
 ) -> None:
-    used = min((each.format for each in told), key=_FORMATS.index)
+    chosen = min((each.format for each in given), key=_FORMATS.index)
     examples.recordings += 1
-    examples.formats[used] += 1
-    examples.passed_over += [each.file for each in told if each.format != used]
-    for label in (label for each in told if each.format == used for label in each.labels):
-        for both in files:
-            examples.files.append(both)
+    examples.formats[chosen] += 1
+    examples.passed_over += [each.file for each in given if each.format != chosen]
+    for label in (label for each in given if each.format == chosen for label in each.labels):
+        for pair in files:
+            examples.files.append(pair)
             examples.labels.append(label)
             examples.part.append(part)
 
 
 def _answers(labels: Sequence[TimedLabel], files: Sequence[Any]) -> dict[str, list[str | None]]:
-    """A column for each tier, of which each row has one; a single one, where no recording has several, whatever they
-    are called. That is called by what it holds."""
+    """A column for each tier, of which each row fills one.
+
+    If no recording has several tiers, there is a single column, named after its kind.
+    """
     tiers = list(dict.fromkeys(label.tier for label in labels))
     if len({(file, label.tier) for file, label in zip(files, labels, strict=True)}) == len(set(files)):
-        return {_kind(labels): [label.label for label in labels]}
+        return {_infer_kind(labels): [label.label for label in labels]}
     headings = {tier: f"{tier} tier" if tier in _OWN_COLUMNS else tier or "label" for tier in tiers}
     return {
         heading: [label.label if label.tier == tier else None for label in labels] for tier, heading in headings.items()
     }
 
 
-def _kind(labels: Sequence[TimedLabel]) -> str:
-    """Few labels that repeat are classes; all others are transcripts."""
+def _infer_kind(labels: Sequence[TimedLabel]) -> str:
+    """Labels that repeat are classes; others are transcripts."""
     return "label" if 2 * len({label.label for label in labels}) <= len(labels) else "text"
 
 
-def _others(labels: Sequence[TimedLabel], taken: set[str]) -> dict[str, list[str | None]]:
+def _other_columns(labels: Sequence[TimedLabel], taken: set[str]) -> dict[str, list[str | None]]:
     headings = dict.fromkeys(heading for label in labels for heading in label.columns)
     return {heading: [label.columns.get(heading) for label in labels] for heading in headings if heading not in taken}
 
@@ -239,14 +252,20 @@ def _sentences(examples: _Examples, answers: dict[str, list[str | None]]) -> Ite
     what = f"{format_count(len(examples.labels), 'label')} of {format_count(examples.recordings, 'recording')}"
     yield f"{formats}: {what}; each label is an example"
     if len(answers) > 1:
-        told = (f"{heading!r} ({sum(cell is not None for cell in cells):,})" for heading, cells in answers.items())
-        yield f"tiers, one of which is the answer: {', '.join(told)}; choose with --answer"
+        labels_by_stem = (
+            f"{heading!r} ({sum(cell is not None for cell in cells):,})" for heading, cells in answers.items()
+        )
+        yield f"tiers, one of which is the answer: {', '.join(labels_by_stem)}; choose with --answer"
     else:
         heading = next(iter(answers))
-        come = "repeat: they are classes" if heading == "label" else "hardly repeat: they are transcripts"
+        come = (
+            "repeat, so they are read as classes"
+            if heading == "label"
+            else "hardly repeat, so they are read as transcripts"
+        )
         other = "text" if heading == "label" else "label"
-        yield f"its labels {come}; --answer {other}:{heading} reads them the other way"
+        yield f"the labels {come}; --answer {other}:{heading} reads them the other way"
     if examples.unlabelled:
-        yield f"left out {format_count(examples.unlabelled, 'stretch')} without a label"
+        yield f"left out {counted(examples.unlabelled, 'segment')} without a label"
     if examples.passed_over:
         yield f"not used, because another label format takes precedence: {summarise_names(examples.passed_over)}"

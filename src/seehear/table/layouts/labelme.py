@@ -1,6 +1,11 @@
-"""labelme: a json beside each picture, with rectangles, polygons and circles. X-AnyLabeling writes the same.
+"""labelme: a JSON file beside each picture, with rectangles, polygons and circles. X-AnyLabeling writes the same:
 
-https://github.com/wkentaro/labelme. Points are in pixels, and 0, 0 is the upper left corner of the picture.
+    {"imagePath": "a.jpg", "imageWidth": 640, "imageHeight": 480, "shapes": [
+        {"label": "cat", "shape_type": "rectangle", "points": [[12, 40], [211, 131]]}
+    ]}
+
+Points are in pixels from the upper left corner.
+Source: https://github.com/wkentaro/labelme
 """
 
 from __future__ import annotations
@@ -23,63 +28,63 @@ from seehear.table.rows import RowProblem
 _SHAPES = re.compile(rb'"shapes"\s*:\s*\[')
 _FOLDERS = ("", "annotations/", "Annotations/", "labels/", "json/", "jsons/")
 _PICTURES = ("", "images/", "Images/", "imgs/")
-_LARGEST_BYTES = 200 << 20  # it may hold the picture itself, as text
+_LARGEST_BYTES = 200 << 20  # it may contain the picture, as base64
 
 
 def read_labelme(place: Path) -> RawTable | None:
-    """Such a json, a folder with some beside its pictures or in annotations/, or one with parts; None for any other."""
+    """Read such a file, a folder with some beside pictures or in annotations/, or one with parts; None for others."""
     notes: list[str] = []
-    drawn = AnnotatedImages()
+    images = AnnotatedImages()
     root = place if place.is_dir() else place.parent
-    named = FileFinder(root)
+    finder = FileFinder(root)
     if place.is_file():
         if not _is_labelme(place):
             return None
-        _read(root, place.name, "", named, drawn)
+        _read(root, place.name, "", finder, images)
     elif place.is_dir():
         for prefix, part in find_part_folders(place, notes):
             folders = {f"{folder}/" for folder in list_visible(place / prefix)[0]} | {""}
             names = [name for each in _FOLDERS if each in folders for name in _json_in(place, prefix + each)]
             for name in names:
-                _read(root, name, part, named, drawn)
+                _read(root, name, part, finder, images)
             if names:
-                _missing(place, [prefix + each for each in _PICTURES if each in folders], drawn)
-    return drawn.found(root, "labelme", notes) if drawn.image or drawn.problems else None
+                _report_missing(place, [prefix + each for each in _PICTURES if each in folders], images)
+    return images.to_raw_table(root, "labelme", notes) if images.image or images.problems else None
 
 
 def _json_in(place: Path, folder: str) -> list[str]:
-    """The files of a folder, where one of the first is of this layout."""
+    """The JSON files of a folder, if one of the first is a labelme file."""
     names = [folder + name for name in list_visible(place / folder)[1] if name.lower().endswith(".json")]
     return names if any(_is_labelme(place / name) for name in names[:3]) else []
 
 
 def _is_labelme(file: Path) -> bool:
-    begins = read_beginning(file) if file.suffix.lower() == ".json" else b""
-    return begins.startswith(b"{") and _SHAPES.search(begins) is not None
+    beginning = read_beginning(file) if file.suffix.lower() == ".json" else b""
+    return beginning.startswith(b"{") and _SHAPES.search(beginning) is not None
 
 
-def _read(root: Path, name: str, part: str, named: FileFinder, drawn: AnnotatedImages) -> None:
-    """One json becomes one row, or a problem."""
+def _read(root: Path, name: str, part: str, finder: FileFinder, images: AnnotatedImages) -> None:
+    """One file becomes a row, or a problem."""
     try:
-        told = read_json(root / name, name, _LARGEST_BYTES)
-        shapes = told.get("shapes") if isinstance(told, dict) else None
+        content = read_json(root / name, name, _LARGEST_BYTES)
+        shapes = content.get("shapes") if isinstance(content, dict) else None
         if not isinstance(shapes, list):
             raise DataError("no list of shapes", where=name)
-        image = _picture(root, name, told.get("imagePath"), named)
+        image = _picture(root, name, content.get("imagePath"), finder)
     except DataError as error:
-        drawn.problems.append(RowProblem.of(error, name))
+        images.problems.append(RowProblem.of(error, name))
         return
-    row = drawn.add(image, part, parse_size_px(told.get("imageWidth"), told.get("imageHeight")))
+    row = images.add_image(image, part, parse_size_px(content.get("imageWidth"), content.get("imageHeight")))
     for position, each in enumerate(shapes, 1):
         shape = each if isinstance(each, dict) else {}
-        drawn.draw(row, str(shape.get("label") or "").strip(), _shape(shape), f"{name} shape {position}")
+        images.add_shape(row, str(shape.get("label") or "").strip(), _shape(shape), f"{name} shape {position}")
 
 
-def _picture(root: Path, name: str, path: Any, named: FileFinder) -> str:
-    """The picture that is named, or else that of the same name beside the json. Raises DataError if there is none."""
+def _picture(root: Path, name: str, path: Any, finder: FileFinder) -> str:
+    """The picture that a file names, else one of the same name beside it. Raises DataError if there is none."""
     folder, _, file = name.rpartition("/")
     try:
-        return named.find(path, folder)
+        return finder.find(path, folder)
     except DataError:
         stem = file.rpartition(".")[0]
         same = (other for other in list_visible(root / folder)[1] if other.rpartition(".")[0] == stem)
@@ -88,9 +93,9 @@ def _picture(root: Path, name: str, path: Any, named: FileFinder) -> str:
         raise
 
 
-def _shape(told: dict[str, Any]) -> Shape | str:
-    """What is drawn, or what is wrong with it."""
-    kind, points = str(told.get("shape_type") or "polygon"), told.get("points")
+def _shape(content: dict[str, Any]) -> Shape | str:
+    """A shape, or what is wrong with it."""
+    kind, points = str(content.get("shape_type") or "polygon"), content.get("points")
     if not isinstance(points, list) or not all(isinstance(each, list) and len(each) == 2 for each in points):
         return f"a {kind[:40]} without points"
     xs, ys = [parse_number(x) for x, _ in points], [parse_number(y) for _, y in points]
@@ -98,7 +103,7 @@ def _shape(told: dict[str, Any]) -> Shape | str:
         return make_polygon(xs, ys)
     if kind in ("rectangle", "rotation"):  # X-AnyLabeling gives all four corners
         return _box(xs, ys) if kind == "rectangle" else make_polygon(xs, ys)
-    if kind == "circle" and len(xs) == 2:  # its centre, and a point on its edge
+    if kind == "circle" and len(xs) == 2:  # the centre, and a point on the circle
         radius = math.dist((xs[0], ys[0]), (xs[1], ys[1]))
         return make_ellipse((xs[0], ys[0]), (radius, radius))
     return f"a {kind[:40]}, which is neither a rectangle, a polygon nor a circle"
@@ -110,11 +115,11 @@ def _box(xs: list[float], ys: list[float]) -> Shape | str:
     return make_rectangle((min(xs), min(ys), max(xs), max(ys)))
 
 
-def _missing(place: Path, folders: list[str], drawn: AnnotatedImages) -> None:
-    """Pictures without a json are not known to be empty."""
-    used = set(drawn.image)
+def _report_missing(place: Path, folders: list[str], images: AnnotatedImages) -> None:
+    """Report pictures without a file: they are not known to be empty."""
+    used = set(images.image)
     for folder in folders:
         for name in list_visible(place / folder)[1]:
             if medium_of(name) == "picture" and is_valid_text(name) and folder + name not in used:
                 hint = "save it in labelme without a shape if there is nothing in it"
-                drawn.problems.append(RowProblem(folder + name, "no json of this name", hint))
+                images.problems.append(RowProblem(folder + name, "no json of this name", hint))

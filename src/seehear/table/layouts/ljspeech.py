@@ -1,6 +1,10 @@
-"""LJSpeech: wavs/ beside a metadata.csv of `name|text` or `name|text|normalised text`, without headings or quotes.
+"""LJSpeech: wavs/ beside a metadata.csv with two or three fields, without headings or quotes:
 
-https://keithito.com/LJ-Speech-Dataset
+    LJ001-0001|Printing, in 1455, was new|Printing, in fourteen fifty-five, was new
+    LJ001-0002|in being comparatively modern.|in being comparatively modern.
+
+The optional third field is the normalised text.
+Source: https://keithito.com/LJ-Speech-Dataset
 """
 
 from __future__ import annotations
@@ -20,7 +24,7 @@ _BEGINNING_BYTES = 4096
 
 
 def read_ljspeech(place: Path) -> RawTable | None:
-    """The folder, or its metadata.csv. Where a text is also normalised (numbers as words), that is what is said."""
+    """Read the folder, or its metadata.csv; None for others. The last field is the transcript."""
     folder = place.parent if place.is_file() and place.name == _TABLE else place
     fields = _fields(folder)
     if not fields:
@@ -37,7 +41,7 @@ def read_ljspeech(place: Path) -> RawTable | None:
             rows.append(row)
         elif line.strip():
             problems.append(RowProblem(f"{_TABLE} row {row}", f"{len(cells)} fields between |, not {fields}"))
-    problems += _untold(folder, audio)
+    problems += _unlisted(folder, audio)
     return RawTable(
         folder,
         make_text_table({"audio": audio, "text": text}),
@@ -50,7 +54,7 @@ def read_ljspeech(place: Path) -> RawTable | None:
 
 
 def _fields(folder: Path) -> int:
-    """How many fields a line has, by the first; 0 for what is not this layout."""
+    """The number of fields in the first line; 0 for another layout."""
     if not (folder / _FOLDER).is_dir() or not (folder / _TABLE).is_file():
         return 0
     with (folder / _TABLE).open("rb") as file:
@@ -58,8 +62,8 @@ def _fields(folder: Path) -> int:
     return fields if fields in (2, 3) else 0
 
 
-def _untold(folder: Path, audio: list[str]) -> list[RowProblem]:
-    """The recordings that no line names."""
+def _unlisted(folder: Path, audio: list[str]) -> list[RowProblem]:
+    """A problem for each recording that no line names."""
     named = set(audio)
     files = (f"{_FOLDER}/{name}" for name in list_visible(folder / _FOLDER)[1] if medium_of(name))
     return [RowProblem(file, f"{_TABLE} has no line for it") for file in files if file not in named]

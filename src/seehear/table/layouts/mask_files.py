@@ -1,4 +1,8 @@
-"""Pictures beside their masks: a.jpg and a_mask.png in one folder, or train/a.jpg and train_labels/a_L.png."""
+"""Masks named after their pictures, in one folder or in folders named after the parts:
+
+a.jpg  a_mask.png                     an ending marks the mask
+train/a.jpg  train_labels/a_L.png     as in CamVid
+"""
 
 from __future__ import annotations
 
@@ -16,13 +20,13 @@ from seehear.table.media import is_valid_text
 from seehear.table.parts import parse_part
 from seehear.table.rows import RowProblem
 
-_FOLDERS = ("_labels", "_masks", "_mask", "_label", "_annotations", "annot", "_gt")  # behind the name of a part
+_FOLDERS = ("_labels", "_masks", "_mask", "_label", "_annotations", "annot", "_gt")  # after the name of a part
 
 _Pair = tuple[str, str | None, str]  # picture, mask, part
 
 
 def read_mask_files(place: Path) -> RawTable | None:
-    """A folder with both, or with such folders for its parts or its classes; None for any other."""
+    """Read a folder with both, or with such folders for its parts or classes; None for others."""
     if not place.is_dir():
         return None
     notes: list[str] = []
@@ -60,7 +64,7 @@ def _in_part_folders(place: Path, problems: list[RowProblem]) -> Iterator[_Pair]
 
 
 def _in_one_folder(place: Path, notes: list[str], problems: list[RowProblem]) -> Iterator[_Pair]:
-    """Each mask is called like its picture with an ending behind: a_mask.png."""
+    """Each mask is named after its picture, with an ending: a_mask.png."""
     for prefix, part in find_part_folders(place, notes):
         folders, names = list_visible(place / prefix)
         files = [prefix + name for name in names if medium_of(name) == "picture" and is_valid_text(name)]

@@ -1,4 +1,8 @@
-"""Pictures beside masks: images/a.jpg and masks/a.png, in each part or in one place."""
+"""A folder of pictures beside a folder of masks, in each part or for all:
+
+images/a.jpg
+masks/a.png
+"""
 
 from __future__ import annotations
 
@@ -14,7 +18,7 @@ from seehear.table.rows import RowProblem
 
 _PICTURES = ("images", "image", "imgs", "img", "Images", "JPEGImages")
 _MASKS = ("masks", "mask", "Masks", "segmentations", "annotations", "labels", "SegmentationClass")
-# Of a mask's name, beyond its picture's; the last as CamVid has it.
+# Endings that a mask has beyond the name of its picture; the last one is CamVid's.
 _ENDINGS = (
     *("_mask", "-mask", " mask", "_masks", "_seg", "-seg", "_segmentation"),
     *("_label", "-label", "_labels", "_labelids", "_gt", "_l"),
@@ -22,7 +26,7 @@ _ENDINGS = (
 
 
 def read_mask_folders(place: Path) -> RawTable | None:
-    """A folder with both, or with parts that have both; None for any other."""
+    """Read a folder with both, or with parts that have both; None for others."""
     if not place.is_dir():
         return None
     notes: list[str] = []
@@ -31,10 +35,10 @@ def read_mask_folders(place: Path) -> RawTable | None:
     parts: list[str] = []
     problems: list[RowProblem] = []
     for prefix, part in find_part_folders(place, notes):
-        if (both := _both(place, prefix)) is None:
+        if (folders := _find_folders(place, prefix)) is None:
             continue
-        pictures, masks = walk_pictures(place, both[0]), walk_pictures(place, both[1])
-        for picture, its_mask in pair_masks(pictures, masks, both, problems):
+        pictures, masks = walk_pictures(place, folders[0]), walk_pictures(place, folders[1])
+        for picture, its_mask in pair_masks(pictures, masks, folders, problems):
             image.append(picture)
             mask.append(its_mask)
             parts.append(part)
@@ -52,12 +56,12 @@ def read_mask_folders(place: Path) -> RawTable | None:
 
 
 def strip_mask_suffix(stem: str) -> str:
-    """The name of a mask without what says that it is one; any other name as it is."""
+    """The stem of a mask without the ending that marks it; any other stem as it is."""
     ending = next((each for each in _ENDINGS if stem.lower().endswith(each)), "")
     return stem[: len(stem) - len(ending)]
 
 
-def _both(place: Path, prefix: str) -> tuple[str, str] | None:
+def _find_folders(place: Path, prefix: str) -> tuple[str, str] | None:
     folders = list_visible(place / prefix)[0]
     pictures = next((prefix + name for name in _PICTURES if name in folders), None)
     masks = next((prefix + name for name in _MASKS if name in folders), None)
@@ -67,22 +71,24 @@ def _both(place: Path, prefix: str) -> tuple[str, str] | None:
 def pair_masks(
     pictures: Iterable[str], masks: Iterable[str], folders: tuple[str, str], problems: list[RowProblem]
 ) -> Iterator[tuple[str, str | None]]:
-    """Each picture with its mask, None where it has none, by their names from their folders on.
+    """Each picture with its mask, None without one, matched by name below `folders`.
 
-    Masks without a picture, and all but the first of a name, are problems.
+    Masks without a picture, and all but the first file of a name, become problems.
     """
-    by_stem = _by_stem(pictures, folders[0], problems)
-    of_stem = _by_stem(masks, folders[1], problems, by_stem)
-    for stem, picture in by_stem.items():
-        yield picture, of_stem.pop(stem, None)
-    problems += (RowProblem(name, "no picture of this name") for name in of_stem.values())
+    pictures_by_stem = _by_stem(pictures, folders[0], problems)
+    masks_by_stem = _by_stem(masks, folders[1], problems, pictures_by_stem)
+    for stem, picture in pictures_by_stem.items():
+        yield picture, masks_by_stem.pop(stem, None)
+    problems += (RowProblem(name, "no picture of this name") for name in masks_by_stem.values())
 
 
 def _by_stem(
     names: Iterable[str], folder: str, problems: list[RowProblem], pictures: Mapping[str, str] | None = None
 ) -> dict[str, str]:
-    """Files by their names from a folder on, without extension; masks by those of their `pictures`, without what says
-    that they are masks. All but the first of a name are problems."""
+    """Files by path below a folder, without extension. All but the first file of a name become problems.
+
+    For masks, `pictures` are given, and mask endings are removed where needed.
+    """
     files: dict[str, str] = {}
     for name in names:
         stem = name.removeprefix(f"{folder}/").rpartition(".")[0]

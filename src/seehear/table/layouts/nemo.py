@@ -1,6 +1,9 @@
-"""NeMo's manifests: lines of {"audio_filepath": ..., "text": ..., "offset": ..., "duration": ...}, often named .json.
+"""NeMo manifests: JSON Lines with one recording each, often named .json:
 
-https://docs.nvidia.com/nemo-framework/user-guide/latest/nemotoolkit/asr/datasets.html
+    {"audio_filepath": "a.wav", "duration": 2.35, "text": "hello and welcome"}
+    {"audio_filepath": "b.wav", "offset": 4.1, "duration": 1.9, "text": "about birds"}
+
+Source: https://docs.nvidia.com/nemo-framework/user-guide/latest/nemotoolkit/asr/datasets.html
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ _LONGEST_LINE_BYTES = 1 << 20
 
 
 def read_nemo(place: Path) -> RawTable | None:
-    """A manifest, or a folder with one, or with one for each part: train_manifest.json, dev_manifest.json."""
+    """Read a manifest, or a folder with one or with one for each part: train_manifest.json, dev_manifest.json."""
     if place.is_file():
         return concatenate_tables(place.parent, [(place, "")]) if _is_manifest(place) else None
     manifests = [place / name for name in list_visible(place)[1] if _is_manifest(place / name)]

@@ -1,6 +1,10 @@
-"""Arrays of pictures with their labels in one npz, as MedMNIST and many a notebook keep them, become a folder of files.
+"""Pictures and labels as arrays in one .npz file, as in MedMNIST, become a folder of PNG files with a table:
 
-`images` and `labels`, `x` and `y`, or such a pair for each part: train_images, train_labels, x_test, y_test.
+    images (N, H, W) or (N, H, W, 1 | 3 | 4), labels (N,) or (N, C)
+    x, y                                      the same, under other names
+    train_images, train_labels, x_test, ...   a pair for each part
+
+Source: https://numpy.org/doc/stable/reference/generated/numpy.savez.html
 """
 
 from __future__ import annotations
@@ -42,7 +46,7 @@ def is_npz(place: Path) -> bool:
 
 
 def unpack_npz(file: Path, workspace: Path) -> Path:
-    """A folder in workspace with the pictures as png, and a metadata.csv. Raises DataError for what is no such npz."""
+    """Write the pictures and a metadata.csv to a new folder in workspace. Raises DataError for other content."""
     workspace.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=f"{file.stem[:40]}-", dir=workspace))
     try:
@@ -56,7 +60,7 @@ def unpack_npz(file: Path, workspace: Path) -> Path:
         raise error.at(str(file)) from None
     except (OSError, ValueError, KeyError, EOFError, MemoryError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(f"not a readable npz: {error}", where=str(file), hint=_HINT) from None
-    except NotImplementedError as error:  # zipfile's word for methods that it lacks
+    except NotImplementedError as error:  # zipfile raises it for unsupported compression
         raise DataError(f"not a readable npz: {error}", where=str(file), hint=_HINT) from None
     return folder
 
@@ -68,16 +72,16 @@ def _write(arrays: Any, folder: Path) -> None:
     lines: list[str] = []
     headings, divided = "", any(pair.part for pair in pairs)
     for pair in pairs:
-        labels = _labels(arrays[pair.labels], pair.labels)
-        pictures = _pictures(arrays[pair.pictures], pair.pictures)
+        labels = _label_cells(arrays[pair.labels], pair.labels)
+        pictures = _to_uint8(arrays[pair.pictures], pair.pictures)
         if len(labels) != len(pictures):
             raise DataError(f"{len(pictures):,} pictures in {pair.pictures}, {len(labels):,} labels in {pair.labels}")
         width = labels[0].count(",") + 1 if labels else 1
         classes = ["label"] if width == 1 else [str(number) for number in range(width)]
-        own = ",".join(["file_name", *classes] + ["split"] * divided)
-        if headings and own != headings:
+        line_headings = ",".join(["file_name", *classes] + ["split"] * divided)
+        if headings and line_headings != headings:
             raise DataError(f"{pair.labels} has another number of classes")
-        headings = own
+        headings = line_headings
         (folder / (pair.part or "all")).mkdir()
         for number, picture in enumerate(pictures):
             name = f"{pair.part or 'all'}/{number}.png"
@@ -87,24 +91,24 @@ def _write(arrays: Any, folder: Path) -> None:
 
 
 def _pairs(names: list[str]) -> Iterator[_Pair]:
-    told = {name: _role(name) for name in names}
-    for pictures, (role, part) in told.items():
-        labels = next((name for name, other in told.items() if other == ("labels", part)), None)
+    roles = {name: _parse_name(name) for name in names}
+    for pictures, (role, part) in roles.items():
+        labels = next((name for name, other in roles.items() if other == ("labels", part)), None)
         if role == "pictures" and labels is not None:
             yield _Pair(part, pictures, labels)
 
 
-def _role(name: str) -> tuple[str, str]:
-    """(pictures, labels or "", the part) that a name tells: train_images, x_test, labels."""
+def _parse_name(name: str) -> tuple[str, str]:
+    """("pictures", "labels" or "", part) from the name of an array: train_images, x_test, labels."""
     words = [word for word in re.split(r"[^a-z0-9]+", name.lower()) if word]
     part = next((parse_part(word) for word in words if parse_part(word)), "")
-    rest = [word for word in words if not parse_part(word)]
-    role = "pictures" if rest and rest[0] in _PICTURES else "labels" if rest and rest[0] in _LABELS else ""
-    return (role if len(rest) == 1 else ""), part
+    others = [word for word in words if not parse_part(word)]
+    role = "pictures" if others and others[0] in _PICTURES else "labels" if others and others[0] in _LABELS else ""
+    return (role if len(others) == 1 else ""), part
 
 
-def _labels(array: Array, name: str) -> list[str]:
-    """As cells of a csv; of (N, C) of 0 and 1 a column for each class."""
+def _label_cells(array: Array, name: str) -> list[str]:
+    """Labels as CSV cells; one-hot labels (N, C) become a column for each class."""
     array = array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
     flags = array.ndim == 2 and array.dtype.kind in "biuf" and bool(np.isin(array, (0, 1)).all())
     if array.dtype.kind not in "biufU" or not (array.ndim == 1 or flags):
@@ -114,11 +118,11 @@ def _labels(array: Array, name: str) -> list[str]:
     return ['"' + str(value).replace('"', '""').replace("\n", " ") + '"' for value in array.tolist()]
 
 
-def _pictures(array: Array, name: str) -> Array:
+def _to_uint8(array: Array, name: str) -> Array:
     """(N, H, W) or (N, H, W, 3 | 4) uint8."""
     refused = DataError(f"{name} is {array.dtype} {array.shape}", allowed=_ALLOWED)
     if array.ndim == 4 and array.shape[1] in (1, 3) and array.shape[3] not in (1, 3, 4):
-        array = np.moveaxis(array, 1, 3)  # channels first, as PyTorch has them
+        array = np.moveaxis(array, 1, 3)  # channels first, as in PyTorch
     if array.ndim not in (3, 4) or (array.ndim == 4 and array.shape[3] not in (1, 3, 4)) or 0 in array.shape:
         raise refused
     array = array[..., 0] if array.ndim == 4 and array.shape[3] == 1 else array

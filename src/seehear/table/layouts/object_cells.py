@@ -1,10 +1,10 @@
-"""Objects as the library `datasets` keeps them, all those of a picture in one cell, become its boxes:
+"""Tables with all objects of a picture in one cell, as in Hugging Face datasets:
 
     {"bbox": [[302, 109, 73, 52], …], "categories": ["cat", …]}
 
-x, y, width and height in pixels from the upper left, as in COCO, or the corners as `xyxy`; or a list with an object for
-each thing.
-https://huggingface.co/docs/datasets/image_dataset#object-detection
+Boxes are x, y, width and height in pixels, as in COCO, or corners under `xyxy`. A list with an object for each box
+works too.
+Source: https://huggingface.co/docs/datasets/image_dataset#object-detection
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ from seehear.table.rows import RowProblem
 _CORNERS, _SIDES = ("xyxy",), ("bbox", "bboxes", "boxes")
 _LABELS = ("categories", "labels", "classes", "names", *LABELS)
 _CROWD, _DIFFICULT = ("iscrowd", "crowd"), ("difficult",)
-_NOTHING = "[]"  # a picture without objects; in a column of lists of any kind too
-_LOOKED_AT = 20  # filled cells by which a column is told
+_NOTHING = "[]"  # a picture without objects, also in a column of any other lists
+_LOOKED_AT = 20  # filled cells inspected to recognise a column
 _HINT = 'write {"bbox": [[x, y, width, height]], "categories": ["cat"]}'
 
 
 class _Objects(NamedTuple):
-    """One entry each; no labels where none are given, `corners` where boxes are not x, y, width and height."""
+    """The objects of a picture. labels is None if none are given; `corners` if boxes are corners, not sides."""
 
     boxes: list[Any]
     labels: list[Any] | None = None
@@ -54,12 +54,12 @@ class _Objects(NamedTuple):
 
 
 def convert_objects(found: RawTable) -> RawTable:
-    """The boxes of objects in place of these, where a table has a column of them; any other table as it is."""
+    """Replace a column of objects with one of boxes; any other table is returned as it is."""
     image, headings = find_image_column(found.cells), _headings(found.cells)
     if image is None or headings is None:
         return found
-    heading, becomes = headings
-    things, nameless = Annotations(), False
+    heading, new_heading = headings
+    annotations, without_labels = Annotations(), False
     problems: list[RowProblem] = []
     readable: list[int] = []
     cells = found.cells[heading].to_pylist()
@@ -68,45 +68,49 @@ def convert_objects(found: RawTable) -> RawTable:
         if isinstance(objects, str):
             problems.append(RowProblem(found.where(row), objects, _HINT))
         else:
-            _add(things, len(readable), objects, found.where(row))
-            nameless |= objects.labels is None and bool(objects.boxes)
+            _add(annotations, len(readable), objects, found.where(row))
+            without_labels |= objects.labels is None and bool(objects.boxes)
             readable.append(row)
-    good = found.take(np.array(readable, np.int64))
-    drawn = encode_boxes(things.columns(), read_sizes_px(found.root, good.paths(image)), things.places.__getitem__)
-    filled = pc.is_valid(good.cells[heading])
-    answers = pc.if_else(filled, drawn.cells, pa.scalar(None, pa.large_string()))
-    pictures = format_count(len(readable), "picture")
-    notes = [f"each cell of {heading!r} holds the boxes of a picture: {len(things.label):,} in {pictures}"]
-    notes += [UNNAMED] if nameless else []
+    usable = found.take(np.array(readable, np.int64))
+    encoded = encode_boxes(
+        annotations.to_columns(), read_sizes_px(found.root, usable.paths(image)), annotations.sources.__getitem__
+    )
+    filled = pc.is_valid(usable.cells[heading])
+    answers = pc.if_else(filled, encoded.cells, pa.scalar(None, pa.large_string()))
+    pictures = counted(len(readable), "picture")
+    notes = [f"each cell of {heading!r} holds the boxes of a picture: {len(annotations.label):,} in {pictures}"]
+    notes += [UNNAMED] if without_labels else []
     return replace(
-        good,
-        cells=good.cells.drop_columns([heading]).append_column(becomes, answers),
-        problems=(*found.problems, *problems, *drawn.problems),
-        notes=(*found.notes, *notes, *drawn.notes),
+        usable,
+        cells=usable.cells.drop_columns([heading]).append_column(new_heading, answers),
+        problems=(*found.problems, *problems, *encoded.problems),
+        notes=(*found.notes, *notes, *encoded.notes),
     )
 
 
 def _headings(cells: pa.Table) -> tuple[str, str] | None:
-    """The first column in which one of the first cells holds objects, and how it is called with boxes in it."""
+    """(the first column with objects in one of its first cells, its heading once it holds boxes)."""
     for name in cells.column_names:
         filled = cells[name].filter(pc.not_equal(cells[name], _NOTHING))
         first = map(_objects, filled.slice(0, _LOOKED_AT).to_pylist())
-        if told := next((each for each in first if isinstance(each, _Objects)), None):
-            return name, name if told.corners or HEADING in cells.column_names else HEADING
+        if content := next((each for each in first if isinstance(each, _Objects)), None):
+            return name, name if content.corners or HEADING in cells.column_names else HEADING
     return None
 
 
 def _objects(cell: str) -> _Objects | str:
     """The objects in a cell, or what is wrong with it."""
     try:
-        told = from_json(cell) if cell.startswith(("{", "[")) else None
+        content = from_json(cell) if cell.startswith(("{", "[")) else None
     except ValueError:
-        told = None
-    if isinstance(told, list) and told and all(isinstance(each, dict) for each in told):
-        told = {key: [each.get(key) for each in told] for key in dict.fromkeys(key for each in told for key in each)}
-    told = told if isinstance(told, dict) else {}
+        content = None
+    if isinstance(content, list) and content and all(isinstance(each, dict) for each in content):
+        content = {
+            key: [each.get(key) for each in content] for key in dict.fromkeys(key for each in content for key in each)
+        }
+    content = content if isinstance(content, dict) else {}
     corners, sides, labels, *marks = (
-        next((told[key] for key in keys if key in told), None)
+        next((content[key] for key in keys if key in content), None)
         for keys in (_CORNERS, _SIDES, _LABELS, _CROWD, _DIFFICULT)
     )
     boxes = sides if corners is None else corners
@@ -118,10 +122,10 @@ def _objects(cell: str) -> _Objects | str:
     return _Objects(boxes, labels, crowds, difficult, corners is not None)
 
 
-def _add(things: Annotations, row: int, objects: _Objects, where: str) -> None:
+def _add(annotations: Annotations, row: int, objects: _Objects, where: str) -> None:
     labels = [ONLY_LABEL] * len(objects.boxes) if objects.labels is None else objects.labels
     marks = (objects.crowds[: len(labels)], objects.difficult[: len(labels)])
-    for number, (box, label, crowd, hard) in enumerate(zip_longest(objects.boxes, labels, *marks), 1):
+    for number, (box, label, crowd, difficult) in enumerate(zip_longest(objects.boxes, labels, *marks), 1):
         text = str(label).strip() if isinstance(label, str | int) else ""
         xyxy = parse_xyxy(box) if objects.corners else parse_xywh(box)
-        things.add(row, text, xyxy, f"{where} box {number}", crowd=bool(crowd), hard=bool(hard))
+        annotations.add(row, text, xyxy, f"{where} box {number}", crowd=bool(crowd), difficult=bool(difficult))

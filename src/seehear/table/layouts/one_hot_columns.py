@@ -1,10 +1,11 @@
-"""Tables with one column of 0 and 1 for each class become one column of labels:
+"""Tables with a column of 0 and 1 for each class:
 
-    filename,cat,dog          as Roboflow exports several labels (_classes.csv), and as challenges publish the truth
+    filename,cat,dog
     a.jpg,1,0
     b.jpg,1,1
 
-One class for each example where every row has exactly one 1, any number of classes otherwise.
+They get one column of labels: one class for each example if every row has exactly one 1, else any number of classes.
+Roboflow exports such tables (_classes.csv).
 """
 
 from __future__ import annotations
@@ -25,47 +26,49 @@ from seehear.table.layouts.raw_table import RawTable
 
 HEADING = "label"
 _YES, _NO = ("1", "1.0", "true"), ("0", "0.0", "false")
-_MOST_SPELLINGS = 12  # a column of more different cells holds something else: no need to look at them all
+_MOST_SPELLINGS = 12  # a column with more distinct cells holds something else
 _TEXT = pa.large_string()
 
 
-def merge_one_hot_columns(found: RawTable, kinds: Sequence[KindLike], wish: str | None) -> RawTable:
-    """With one column of labels instead of a column for each class; any other table as it is.
+def merge_one_hot_columns(found: RawTable, kinds: Sequence[KindLike], answer: str | None) -> RawTable:
+    """Replace the columns of classes with one column of labels; any other table is returned as it is.
 
-    `wish` is the answer that was asked for: who names one of the columns wants that one alone.
+    `answer` is the answer asked for: a user who names one of the columns wants only that one.
     """
-    names = _class_columns(found.cells, kinds, wish)
+    names = _class_columns(found.cells, kinds, answer)
     if not names:
         return found
-    has = np.column_stack([_flags(found.cells[name]) for name in names])
-    known = (has >= 0).all(1)
-    single = bool(known.any() and (has[known].sum(1) == 1).all())
-    patterns, pattern = np.unique(has, axis=0, return_inverse=True)
-    labels = pa.array([_label(row, names, single) for row in patterns], _TEXT)
-    each = "each example has one class" if single else "an example may have several classes or none"
+    flags = np.column_stack([_flags(found.cells[name]) for name in names])
+    complete = (flags >= 0).all(1)
+    one_each = bool(complete.any() and (flags[complete].sum(1) == 1).all())
+    patterns, pattern = np.unique(flags, axis=0, return_inverse=True)
+    labels = pa.array([_label(row, names, one_each) for row in patterns], _TEXT)
+    summary = "each example has one class" if one_each else "an example may have several classes or none"
     return replace(
         found,
         cells=found.cells.drop_columns(names).append_column(HEADING, labels.take(pa.array(pattern.ravel()))),
         notes=(
             *found.notes,
-            f"one-hot columns for {format_count(len(names), 'class')}: {summarise_names(names)}; {each}",
+            f"one-hot columns for {counted(len(names), 'class')}: {summarise_names(names)}; {summary}",
         ),
         missing_answer="a class column that is neither 0 nor 1",
     )
 
 
-def _class_columns(cells: pa.Table, kinds: Sequence[KindLike], wish: str | None) -> list[str]:
-    """The columns that stand for a class each; [] where they do not, or where another column is the answer."""
-    asked = next((kind for kind in kinds if kind.name == wish), None)
-    if wish is not None and (asked is None or HEADING not in asked.columns or wish in cells.column_names):
+def _class_columns(cells: pa.Table, kinds: Sequence[KindLike], answer: str | None) -> list[str]:
+    """The columns that each stand for a class; [] if there are none, or if another column is the answer."""
+    kind_wanted = next((kind for kind in kinds if kind.name == answer), None)
+    if answer is not None and (
+        kind_wanted is None or HEADING not in kind_wanted.columns or answer in cells.column_names
+    ):
         return []
-    left = list_undecided(cells, kinds)
-    names = [name for name in left if _holds_flags(cells[name])]
-    return names if len(names) > 1 and (wish is not None or len(names) == len(left)) else []
+    undecided = list_undecided(cells, kinds)
+    names = [name for name in undecided if _holds_flags(cells[name])]
+    return names if len(names) > 1 and (answer is not None or len(names) == len(undecided)) else []
 
 
 def _holds_flags(cells: pa.ChunkedArray) -> bool:
-    """Whether all that stands in a column is 0 or 1, and something does."""
+    """Whether a column holds only 0 and 1, and at least one of them."""
     values = pc.unique(cells).drop_null()
     return 0 < len(values) <= _MOST_SPELLINGS and all(value.lower() in _YES + _NO for value in values.to_pylist())
 
@@ -76,8 +79,8 @@ def _flags(cells: pa.ChunkedArray) -> NDArray[np.int8]:
     return np.where(pc.is_null(cells).to_numpy(), -1, yes).astype(np.int8)
 
 
-def _label(row: NDArray[np.int8], names: Sequence[str], single: bool) -> str | None:
+def _label(row: NDArray[np.int8], names: Sequence[str], one_each: bool) -> str | None:
     if (row < 0).any():
         return None
-    present = [name for name, has in zip(names, row.tolist(), strict=True) if has]
-    return present[0] if single else json.dumps(present, ensure_ascii=False)
+    present = [name for name, flags in zip(names, row.tolist(), strict=True) if flags]
+    return present[0] if one_each else json.dumps(present, ensure_ascii=False)

@@ -1,7 +1,12 @@
-"""Pascal VOC: Annotations/NAME.xml beside JPEGImages/NAME.jpg, or each xml beside its picture; parts in ImageSets/.
+"""Pascal VOC: an XML file for each picture, Annotations/NAME.xml for JPEGImages/NAME.jpg, or beside it:
 
-Everingham et al., "The Pascal Visual Object Classes (VOC) Challenge" (2010). Pixels are counted from 1 and a box has
-its last one within it: 1, 1, 640, 480 is a whole picture of 640 x 480.
+    <annotation><filename>a.jpg</filename><size><width>640</width><height>480</height></size>
+        <object><name>cat</name><difficult>0</difficult>
+            <bndbox><xmin>12</xmin><ymin>40</ymin><xmax>211</xmax><ymax>131</ymax></bndbox></object></annotation>
+
+Pixels are counted from 1, and a box includes its last one: 1, 1, 640, 480 is a whole picture. ImageSets/ may list
+parts; SegmentationClass/ may hold masks.
+Source: Everingham et al., "The Pascal Visual Object Classes (VOC) Challenge" (2010)
 """
 
 from __future__ import annotations
@@ -30,7 +35,7 @@ from seehear.table.parts import parse_part
 from seehear.table.rows import RowProblem
 
 _ANNOTATIONS = ("Annotations", "annotations", "xmls")
-_PICTURES = ("JPEGImages", "images", "Images", "imgs", "")  # the last: beside the annotations
+_PICTURES = ("JPEGImages", "images", "Images", "imgs", "")  # "": beside the annotations
 _MASKS = ("SegmentationClass", "SegmentationClassPNG")
 _LISTS = ("ImageSets/Main", "ImageSets/Segmentation")
 _BEGINNING = re.compile(rb"(<\?xml[^>]*+>\s*+)?(<!--(?>.*?-->)\s*+)*+<annotation\b", re.DOTALL)
@@ -40,13 +45,13 @@ _CORNERS = ("xmin", "ymin", "xmax", "ymax")
 
 @dataclass
 class _Pictures:
-    """Columns as they grow, and what could not be an example."""
+    """Columns as they grow, and what could not become an example."""
 
     image: list[str] = field(default_factory=list)
     mask: list[str | None] = field(default_factory=list)
     part: list[str] = field(default_factory=list)
     size_px: list[tuple[float, float]] = field(default_factory=list)
-    things: Annotations = field(default_factory=Annotations)
+    annotations: Annotations = field(default_factory=Annotations)
     problems: list[RowProblem] = field(default_factory=list)
     at_zero: int = 0
     unlisted: int = 0
@@ -54,35 +59,35 @@ class _Pictures:
 
 @dataclass(frozen=True)
 class _Folder:
-    """What lies in one part: the annotations, and by stem the pictures and masks; `listed` gives parts by stem."""
+    """The files of one part: annotations, and by stem the pictures, masks and listed parts."""
 
     annotations: list[str]
     pictures: dict[str, list[str]]
     masks: dict[str, str]
-    listed: dict[str, str]
+    parts: dict[str, str]
 
 
 def read_pascal_voc(place: Path) -> RawTable | None:
-    """A folder of such annotations, or one with such folders for its parts; None for any other."""
+    """Read a folder of such files, or one with such folders for its parts; None for others."""
     if not place.is_dir():
         return None
     notes: list[str] = []
-    found = _Pictures()
+    images = _Pictures()
     for prefix, part in find_part_folders(place, notes):
         if folder := _folder(place, prefix):
             for name in folder.annotations:
-                _read(place, name, folder, part, found)
-            _missing(folder, found)
-    if not found.image and not found.problems:
+                _read(place, name, folder, part, images)
+            _report_missing(folder, images)
+    if not images.image and not images.problems:
         return None
-    sizes = partial(reconcile_sizes, place, found.image, found.size_px)
+    sizes = partial(reconcile_sizes, place, images.image, images.size_px)
     return RawTable(
         place,
-        make_text_table({"image": found.image, "mask": found.mask}),
-        part=pa.chunked_array([pa.array(found.part, pa.large_string())]),
-        problems=tuple(found.problems),
-        notes=(*notes, *_sentences(found)),
-        lazy_answers=make_lazy_answers(found.things, sizes, ()),
+        make_text_table({"image": images.image, "mask": images.mask}),
+        part=pa.chunked_array([pa.array(images.part, pa.large_string())]),
+        problems=tuple(images.problems),
+        notes=(*notes, *_describe(images)),
+        lazy_answers=make_lazy_answers(images.annotations, sizes, ()),
         missing_answer="nothing is drawn for it",
     )
 
@@ -114,7 +119,7 @@ def _is_annotation(file: Path) -> bool:
 
 
 def _lists(place: Path, prefix: str) -> dict[str, str]:
-    """The part of each stem that a list names; {} where there are no lists. What is both train and val is train."""
+    """The part of each stem in ImageSets/; {} without lists. A stem in both train and val counts as train."""
     parts: dict[str, str] = {}
     for folder in _LISTS:
         lists = list_visible(place / prefix / folder)[1] if (place / prefix / folder).is_dir() else []
@@ -128,64 +133,67 @@ def _lists(place: Path, prefix: str) -> dict[str, str]:
     return parts
 
 
-def _read(place: Path, name: str, folder: _Folder, part: str, found: _Pictures) -> None:
-    """One annotation becomes one row, or a problem."""
+def _read(place: Path, name: str, folder: _Folder, part: str, images: _Pictures) -> None:
+    """One file becomes a row, or a problem."""
     stem = name.rpartition("/")[2].rpartition(".")[0]
-    if folder.listed and stem not in folder.listed:
-        found.unlisted += 1
+    if folder.parts and stem not in folder.parts:
+        images.unlisted += 1
         return
     try:
         root = _parsed(place / name, name)
     except DataError as error:
-        found.problems.append(RowProblem.of(error, name))
+        images.problems.append(RowProblem.of(error, name))
         return
-    told = (root.findtext("filename") or "").strip()
-    candidates = folder.pictures.get(stem, []) or folder.pictures.get(told.rpartition(".")[0], [])
-    picture = next((each for each in candidates if each.endswith(f"/{told}")), next(iter(candidates), None))
+    file_name = (root.findtext("filename") or "").strip()
+    matching = folder.pictures.get(stem, []) or folder.pictures.get(file_name.rpartition(".")[0], [])
+    picture = next((each for each in matching if each.endswith(f"/{file_name}")), next(iter(matching), None))
     if picture is None:
-        found.problems.append(RowProblem(name, f"no picture {told or stem!r}", "put it beside, or into JPEGImages"))
+        images.problems.append(
+            RowProblem(name, f"no picture {file_name or stem!r}", "put it beside, or into JPEGImages")
+        )
         return
-    row = len(found.image)
-    found.image.append(picture)
-    found.mask.append(folder.masks.get(stem))
-    found.part.append(folder.listed.get(stem, part))
-    found.size_px.append(parse_size_px(root.findtext("size/width"), root.findtext("size/height")))
-    for number, thing in enumerate(root.iter("object"), 1):
-        corners = [parse_number(thing.findtext(f"bndbox/{corner}")) for corner in _CORNERS]
-        found.at_zero += 0 in corners[:2]
+    row = len(images.image)
+    images.image.append(picture)
+    images.mask.append(folder.masks.get(stem))
+    images.part.append(folder.parts.get(stem, part))
+    images.size_px.append(parse_size_px(root.findtext("size/width"), root.findtext("size/height")))
+    for number, object_element in enumerate(root.iter("object"), 1):
+        corners = [parse_number(object_element.findtext(f"bndbox/{corner}")) for corner in _CORNERS]
+        images.at_zero += 0 in corners[:2]
         xyxy = [max(corner - 1, 0) if corner >= 0 else corner for corner in corners[:2]] + corners[2:]
-        hard = (thing.findtext("difficult") or "0").strip() == "1"
-        label = (thing.findtext("name") or "").strip()
-        found.things.add(row, label, xyxy, f"{name} object {number}", hard=hard)
+        difficult = (object_element.findtext("difficult") or "0").strip() == "1"
+        label = (object_element.findtext("name") or "").strip()
+        images.annotations.add(row, label, xyxy, f"{name} object {number}", difficult=difficult)
 
 
 def _parsed(file: Path, name: str) -> ElementTree.Element:
+    """The root element. Raises DataError if the file is no annotation, or unsafe."""
     root = read_xml(file, name, _LARGEST_BYTES)
     if root.tag != "annotation":
         raise DataError(f"not an annotation but <{root.tag[:40]}>", where=name)
     return root
 
 
-def _missing(folder: _Folder, found: _Pictures) -> None:
-    """Pictures that nobody drew on, and names on lists that lead nowhere."""
-    drawn = {name.rpartition("/")[2].rpartition(".")[0] for name in folder.annotations}
-    used = set(found.image)
+def _report_missing(folder: _Folder, images: _Pictures) -> None:
+    """Report pictures without an annotation, and listed names without a file."""
+    annotated = {name.rpartition("/")[2].rpartition(".")[0] for name in folder.annotations}
+    used = set(images.image)
     for stem, names in folder.pictures.items():
-        if stem not in drawn and not used & set(names) and (not folder.listed or stem in folder.listed):
+        if stem not in annotated and not used & set(names) and (not folder.parts or stem in folder.parts):
             hint = "an annotation without an object says that there is none in it"
-            found.problems.append(RowProblem(names[0], "no annotation of this name", hint))
-    lost = (stem for stem in folder.listed if stem not in drawn and stem not in folder.pictures)
-    found.problems += (
-        RowProblem(f"ImageSets: {stem}", "neither an annotation nor a picture of this name") for stem in lost
+            images.problems.append(RowProblem(names[0], "no annotation of this name", hint))
+    unmatched = (stem for stem in folder.parts if stem not in annotated and stem not in folder.pictures)
+    images.problems += (
+        RowProblem(f"ImageSets: {stem}", "neither an annotation nor a picture of this name") for stem in unmatched
     )
 
 
-def _sentences(found: _Pictures) -> Iterator[str]:
-    masks = sum(mask is not None for mask in found.mask)
+def _describe(images: _Pictures) -> Iterator[str]:
+    masks = sum(mask is not None for mask in images.mask)
     also = f"; {masks:,} with a mask" if masks else ""
-    boxes, pictures = format_count(len(found.things.label), "box"), format_count(len(found.image), "picture")
+    boxes, pictures = counted(len(images.annotations.label), "box"), counted(len(images.image), "picture")
     yield f"Pascal VOC: {boxes} in {pictures}{also}"
-    if found.at_zero:
-        yield f"{format_count(found.at_zero, 'box')} starting at pixel 0, where Pascal VOC counts from 1: read as 1"
-    if found.unlisted:
-        yield f"not used: {format_count(found.unlisted, 'annotation')} on no list in ImageSets"
+    if images.at_zero:
+        yield f"{counted(images.at_zero, 'box')} starting at pixel 0, where Pascal VOC counts from 1: read as 1"
+    if images.unlisted:
+        yield f"not used: {counted(images.unlisted, 'annotation')} on no list in ImageSets"

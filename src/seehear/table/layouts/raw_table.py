@@ -1,4 +1,4 @@
-"""What a reader of a layout gives: columns of text, and where each row came from."""
+"""What a reader of a layout returns: columns of text, and where each row came from."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from seehear.table.rows import RowProblem
 
 
 class AnswerColumn(NamedTuple):
-    """A column of answers (rows,), what is wrong with some of them, and what to say of the rest."""
+    """A column of answers (rows,), its problems, and notes."""
 
     cells: pa.ChunkedArray
     problems: list[RowProblem]
@@ -27,15 +27,15 @@ class AnswerColumn(NamedTuple):
 
 @dataclass(frozen=True)
 class RawTable:
-    """One row per example, nothing checked yet.
+    """A row for each example, not yet checked.
 
-    cells    columns of large_string by heading; files are named relative to root / folder[i], or absolutely
-    file     (rows,) the table file each row stands in, relative to root; None if a file tree is the table
-    row      (rows,) its row there
-    part     (rows,) train, val, test or ""
-    lazy_answers    answers that the layout tells beside its cells, by heading: made when one is asked for
-    missing_answer  what is wrong with a row that has no answer
-    tiers    columns of answers of which each row has one: the others' rows are another cut of the same recordings
+    cells           columns of large_string by heading; files are relative to the folder of `file`, or absolute
+    file            (rows,) the table file of each row, relative to root; None if the folder tree is the table
+    row             (rows,) its row in that file
+    part            (rows,) train, val, test or ""
+    lazy_answers    functions that build further columns of answers, by heading
+    missing_answer  what is wrong with a row without an answer
+    tiers           columns of answers of which each row fills one, as when several tiers divide a recording
     """
 
     root: Path
@@ -50,24 +50,21 @@ class RawTable:
     tiers: tuple[str, ...] = ()
 
     def with_answer(self, heading: str | None) -> RawTable:
-        """With the lazy answers of this heading in its cells, if there are such, and with what is said of them.
-
-        The rows of one tier alone, where it is a tier that answers.
-        """
+        """Build the lazy answer of this heading, if there is one. For a tier, keep only its rows."""
         if heading in self.tiers:
             return self.take(np.flatnonzero(pc.is_valid(self.cells[heading]).to_numpy()))
         if heading is None or heading not in self.lazy_answers:
             return self
-        made = self.lazy_answers[heading]()
+        built = self.lazy_answers[heading]()
         return replace(
             self,
-            cells=self.cells.append_column(heading, made.cells),
-            problems=(*self.problems, *made.problems),
-            notes=(*self.notes, *made.notes),
+            cells=self.cells.append_column(heading, built.cells),
+            problems=(*self.problems, *built.problems),
+            notes=(*self.notes, *built.notes),
         )
 
     def take(self, rows: NDArray[np.int64]) -> RawTable:
-        """These rows alone; what was said and found wrong stays."""
+        """Only these rows, with all notes and problems."""
         return replace(
             self,
             cells=self.cells.take(rows),
@@ -77,13 +74,13 @@ class RawTable:
         )
 
     def where(self, row: int) -> str:
-        """Where a row stands, for a person: its row of a table, or its first file."""
+        """Where a row is, for a person: its row in a table, or its first file."""
         if self.file is not None:
             return f"{self.file[row]} row {self.row[row]}"
         return str(next(filter(None, (cells[row].as_py() for cells in self.cells.columns)), ""))
 
     def paths(self, heading: str) -> list[str]:
-        """Where the files of a column lie, from root; "" for an empty cell."""
+        """The files of a column, relative to root; "" for an empty cell."""
         names = [(name or "").replace("\\", "/") for name in self.cells[heading].to_pylist()]
         if self.file is None:
             return names
@@ -92,12 +89,12 @@ class RawTable:
 
 
 def make_text_table(columns: Mapping[str, Sequence[str | None]]) -> pa.Table:
-    """Columns of text, without those that are empty."""
+    """Columns of text, without empty columns."""
     return pa.table({heading: make_text_array(cells) for heading, cells in columns.items() if any(cells)})
 
 
 def make_text_array(cells: Sequence[str | None]) -> pa.Array:
-    """A name of a file that is not text is told with escapes, so that it is named as one that is not there."""
+    """File names that are no valid text are escaped, and then reported as missing."""
     try:
         return pa.array(cells, pa.large_string())
     except UnicodeEncodeError:
@@ -108,5 +105,5 @@ def make_text_array(cells: Sequence[str | None]) -> pa.Array:
 
 
 def repeat_values(values: Iterable[tuple[str, int]]) -> pa.ChunkedArray:
-    """Each text so many times."""
+    """Each text, repeated the given number of times."""
     return pa.chunked_array([pa.repeat(make_text_array([text])[0], times) for text, times in values])

@@ -1,7 +1,11 @@
-"""Selection tables, as Raven and BirdNET write them: a line of headings, then a label from one time to another in each.
+"""Selection tables, as written by Raven and BirdNET: a line of headings, then a line for each label.
 
-https://ravensoundsoftware.com/knowledge-base/ and https://birdnet-team.github.io/BirdNET-Analyzer. Raven writes a
-selection once for each view: the same one counts once.
+    Selection	Begin Time (s)	End Time (s)	Annotation
+    1	0.500	2.250	wren
+    2	7.000	8.500	robin
+
+Raven repeats a selection for each view; repeats count once.
+Source: https://ravensoundsoftware.com/knowledge-base/ and https://birdnet-team.github.io/BirdNET-Analyzer
 """
 
 from __future__ import annotations
@@ -15,8 +19,8 @@ from seehear.table.layouts.timed_labels import TimedLabel, TimedLabels, collapse
 
 _BEGINS = ("begin time", "start time", "begin", "start", "onset")
 _ENDS = ("end time", "end", "stop", "offset", "delta time", "duration")
-_LASTING = ("delta time", "duration")
-_FILE_OFFSET = "file offset"  # of the selection in its file; the begin time counts through all that Raven had open
+_DURATIONS = ("delta time", "duration")
+_FILE_OFFSET = "file offset"  # in this file; the begin time counts through all files open in Raven
 _FILES = ("begin file", "file", "begin path")
 _LABELS = (
     *("annotation", "annotations", "label", "labels", "class", "common name", "species", "species code"),
@@ -27,12 +31,12 @@ _UNIT = re.compile(r"[\[(]?(ms|s|sec|seconds)[\])]?")
 
 
 def parse_selections(text: str, name: str) -> TimedLabels:
-    """Raises DataError for a table without headings of times and of a label."""
+    """Raises DataError if there are no headings of begin, end and label."""
     try:
         rows = list(csv.reader(text.lstrip("\ufeff").split("\n"), delimiter=_separator(text)))
     except csv.Error as error:
         raise DataError(f"not a table: {error}", where=name, hint=_HINT) from None
-    headings = {_word(heading): place for place, heading in reversed(list(enumerate(rows[0] if rows else [])))}
+    headings = {_normalise(heading): place for place, heading in reversed(list(enumerate(rows[0] if rows else [])))}
     begin, end = _first(headings, _BEGINS), _first(headings, _ENDS)
     if begin is None or end is None:
         raise DataError("no headings of a begin and an end time", where=name, hint=_HINT)
@@ -40,29 +44,29 @@ def parse_selections(text: str, name: str) -> TimedLabels:
     if not labels:
         allowed = ", ".join(word.title() for word in _LABELS[:6])
         raise DataError("no column of labels", where=name, allowed=allowed, hint="add the column in Raven")
-    found, known = TimedLabels(name), set()
+    found, seen = TimedLabels(name), set()
     for number, row in enumerate(rows[1:], 2):
         cells = {heading: collapse_whitespace(row[place]) for heading, place in headings.items() if place < len(row)}
-        label = _selection(cells, begin, end, labels, _units(rows[0]))
-        if any(cells.values()) and (key := (label.start_s, label.end_s, label.label, label.file)) not in known:
-            known.add(key)
+        label = _read_selection(cells, begin, end, labels, _units(rows[0]))
+        if any(cells.values()) and (key := (label.start_s, label.end_s, label.label, label.file)) not in seen:
+            seen.add(key)
             found.add(label, f"row {number}")
     return found
 
 
 def names_its_recordings(text: str) -> bool:
-    """Whether a table is surely one of these, and says in each row which file it is about."""
+    """Whether this is certainly a selection table, and names the file of each selection."""
     first = text.lstrip("\ufeff").partition("\n")[0]
-    headings = {_word(heading) for heading in first.split(_separator(first))}
+    headings = {_normalise(heading) for heading in first.split(_separator(first))}
     return bool(headings & set(_FILES)) and ("(s)" in first or "begin file" in headings)
 
 
-def _selection(
+def _read_selection(
     cells: Mapping[str, str], begin: str, end: str, labels: Sequence[str], units_s: Mapping[str, float]
 ) -> TimedLabel:
     start_s = parse_seconds(cells.get(begin, "")) * units_s[begin]
     end_s = parse_seconds(cells.get(end, "")) * units_s[end]
-    if end not in _LASTING:
+    if end not in _DURATIONS:
         end_s -= start_s
     if cells.get(_FILE_OFFSET):
         start_s = parse_seconds(cells[_FILE_OFFSET]) * units_s[_FILE_OFFSET]
@@ -76,15 +80,15 @@ def _separator(text: str) -> str:
     return max("\t,;", key=first.count)
 
 
-def _word(heading: str) -> str:
+def _normalise(heading: str) -> str:
     """The heading without its unit: Begin Time (s) -> begin time."""
     words = heading.strip().strip('"').lower().replace("_", " ").split()
     return " ".join(word for word in words if not _UNIT.fullmatch(word))
 
 
 def _units(headings: Sequence[str]) -> dict[str, float]:
-    """How many seconds one of each heading's unit is."""
-    return {_word(each): 0.001 if re.search(r"[ _(\[]ms\b", each.lower()) else 1.0 for each in headings}
+    """The unit of each heading in seconds."""
+    return {_normalise(each): 0.001 if re.search(r"[ _(\[]ms\b", each.lower()) else 1.0 for each in headings}
 
 
 def _first(headings: Mapping[str, int], wanted: Sequence[str]) -> str | None:

@@ -1,7 +1,11 @@
-"""Corpora of sounds that come as a table in a folder of its own, beside audio/: UrbanSound8K and ESC-50.
+"""UrbanSound8K and ESC-50: a table in a folder of its own, beside audio/:
 
-https://urbansounddataset.weebly.com/urbansound8k.html and https://github.com/karolpiczak/ESC-50. Several of their
-recordings are cut from one: those stay on one side of a split. Their folds are kept as a column.
+    metadata/UrbanSound8K.csv    slice_file_name,fsID,start,end,salience,fold,classID,class
+    audio/fold1/101415-3-0-2.wav
+    meta/esc50.csv               filename,fold,target,category,esc10,src_file,take
+
+Several examples may come from one recording; they stay on one side of a split. Folds are kept as metadata.
+Source: https://urbansounddataset.weebly.com/urbansound8k.html and https://github.com/karolpiczak/ESC-50
 """
 
 from __future__ import annotations
@@ -21,14 +25,11 @@ from seehear.table.layouts.table_files import PEEK_ROWS, concatenate_tables
 from seehear.table.sheets import read_sheet
 
 _AUDIO = "audio"
-_SOURCE = "recording"  # the heading of what is kept together
+_SOURCE = "recording"  # the heading of the original recording
 
 
 class _Corpus(NamedTuple):
-    """headings: of the table, all of which it has; those kept, with the names that they get here.
-
-    file: where a recording lies below audio/, by the cells of the table.
-    """
+    """headings: those of the table, with their new names, "" to leave out. file: the path of each row below audio/."""
 
     name: str
     folder: str
@@ -62,7 +63,7 @@ _CORPORA = (
 
 
 def read_sound_corpora(place: Path) -> RawTable | None:
-    """The folder of such a corpus, or its table; None for any other."""
+    """Read the folder of such a corpus, or its table; None for others."""
     for corpus in _CORPORA:
         for root, table in _tables(place, corpus):
             if set(corpus.headings) <= set(read_sheet(table, table.name, PEEK_ROWS).cells.column_names):
@@ -71,21 +72,21 @@ def read_sound_corpora(place: Path) -> RawTable | None:
 
 
 def _tables(place: Path, corpus: _Corpus) -> list[tuple[Path, Path]]:
-    """(root, table) as the corpus comes, or with the table beside audio/."""
+    """(root, table) where the corpus has its table, or with the table beside audio/."""
     if place.is_file():
         root = place.parent.parent if place.parent.name == corpus.folder else place.parent
-        tried = [(root, place)] if place.name == corpus.table else []
+        candidates = [(root, place)] if place.name == corpus.table else []
     else:
-        tried = [(place, place / corpus.folder / corpus.table), (place, place / corpus.table)]
-    return [(root, table) for root, table in tried if table.is_file() and _AUDIO in list_visible(root)[0]]
+        candidates = [(place, place / corpus.folder / corpus.table), (place, place / corpus.table)]
+    return [(root, table) for root, table in candidates if table.is_file() and _AUDIO in list_visible(root)[0]]
 
 
 def _found(root: Path, table: Path, corpus: _Corpus) -> RawTable:
-    """Its other columns are left out: UrbanSound8K's start and end are of recordings that are not in it."""
+    """Other columns are left out: start and end in UrbanSound8K refer to recordings that are not included."""
     found = concatenate_tables(
         root, [(table, "")], [f"{corpus.name}: reading {table.name}, with the recordings in {_AUDIO}/"]
     )
-    above, nothing = (pa.scalar(text, pa.large_string()) for text in (f"{_AUDIO}/", ""))
-    files = pc.binary_join_element_wise(above, corpus.file(found.cells), nothing)
-    kept = {new: found.cells[old] for old, new in corpus.headings.items() if new}
-    return replace(found, cells=pa.table({_AUDIO: files, **kept}), file=None, row=np.zeros(0, np.int64))
+    prefix, separator = (pa.scalar(text, pa.large_string()) for text in (f"{_AUDIO}/", ""))
+    files = pc.binary_join_element_wise(prefix, corpus.file(found.cells), separator)
+    columns = {new: found.cells[old] for old, new in corpus.headings.items() if new}
+    return replace(found, cells=pa.table({_AUDIO: files, **columns}), file=None, row=np.zeros(0, np.int64))

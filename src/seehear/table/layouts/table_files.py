@@ -1,4 +1,11 @@
-"""Tables: one file, a folder with one (metadata.csv, examples.csv), or one per part (train.csv, train/metadata.csv)."""
+"""Tables: one file, a folder with metadata.csv or examples.csv, or one for each part (train.csv, train/metadata.csv).
+
+    image,label,patient
+    a.png,cat,p01
+    b.png,dog,p02
+
+Any of csv, tsv, xlsx, ods, json, jsonl or parquet; paths are relative to the table.
+"""
 
 from __future__ import annotations
 
@@ -18,72 +25,77 @@ from seehear.table.parts import parse_part
 from seehear.table.sheets import is_json_array, read_sheet
 
 PEEK_ROWS = 200
-_DESCRIBED = "metadata"
-_SUBMISSION = "submission"  # sample_submission.csv names files of the test part, with made-up answers
-_EXPECTED = (_DESCRIBED, "examples")  # what the table of a folder is called; others may hold anything
+_METADATA = "metadata"
+_SUBMISSION = "submission"  # sample_submission.csv lists test files with placeholder answers
+_TABLE_NAMES = (_METADATA, "examples")  # usual names of a folder's table; others may hold anything
 
 
 def read_table_file(place: Path) -> RawTable | None:
+    """Read one table file; None for others."""
     if not place.is_file() or not _is_table(place):
         return None
-    return _drawn(concatenate_tables(place.parent, [(place, "")]))
+    return _convert_boxes(concatenate_tables(place.parent, [(place, "")]))
 
 
 def read_table_folder(place: Path) -> RawTable | None:
+    """Read the tables of a folder; None if it has none."""
     if not place.is_dir():
         return None
     tables, notes = _tables(place)
     folders = list_visible(place)[0]
     if not tables:
-        inside = [(place / folder, parse_part(folder)) for folder in folders]
-        tables = [(table, part) for folder, part in inside if part for table, _ in _tables(folder)[0]]
+        folders_of_parts = [(place / folder, parse_part(folder)) for folder in folders]
+        tables = [(table, part) for folder, part in folders_of_parts if part for table, _ in _tables(folder)[0]]
     if not tables:
         return None
     notes.append(f"reading {', '.join(table.relative_to(place).as_posix() for table, _ in tables)}")
     if len(folders) > 1:
         notes.append("the names of the folders beside it are not used as labels")
-    return _drawn(concatenate_tables(place, tables, notes))
+    return _convert_boxes(concatenate_tables(place, tables, notes))
 
 
-def _drawn(found: RawTable) -> RawTable:
-    """With the boxes of a picture in one cell, however a table has them."""
+def _convert_boxes(found: RawTable) -> RawTable:
+    """Gather the boxes of a picture in one cell, however a table stores them."""
     return convert_objects(merge_box_rows(found))
 
 
 def _tables(folder: Path) -> tuple[list[tuple[Path, str]], list[str]]:
-    """(table files of a folder that name examples, with their parts; what to say of the others).
+    """(table files with their parts, notes on the others).
 
-    metadata.* alone if it is there, else one for each part, else the only one.
+    metadata.* if there is one, else one for each part, else the only one.
     """
-    naming: list[Path] = []
+    usable: list[Path] = []
     notes: list[str] = []
     for table in (folder / file for file in list_visible(folder)[1] if _is_table(folder / file)):
-        if what := _useless(table):
+        if what := _why_unused(table):
             notes.append(f"{table.name} {what} and is not used")
         else:
-            naming.append(table)
-    described = [table for table in naming if table.stem.lower() == _DESCRIBED]
-    if len(described) == 1:
-        return [(described[0], "")], notes
-    parts = [parse_part(table.stem) for table in naming]
-    if len(naming) > 1 and not (all(parts) and len(set(parts)) == len(parts)):
-        names = ", ".join(table.name for table in naming)
-        raise DataError(f"{folder.name} holds {len(naming)} tables: {names}", hint="point at one of them")
-    return list(zip(naming, parts, strict=True)), notes
+            usable.append(table)
+    metadata_tables = [table for table in usable if table.stem.lower() == _METADATA]
+    if len(metadata_tables) == 1:
+        return [(metadata_tables[0], "")], notes
+    parts = [parse_part(table.stem) for table in usable]
+    if len(usable) > 1 and not (all(parts) and len(set(parts)) == len(parts)):
+        names = ", ".join(table.name for table in usable)
+        raise DataError(f"{folder.name} holds {len(usable)} tables: {names}", hint="point at one of them")
+    return list(zip(usable, parts, strict=True)), notes
 
 
 def _is_table(file: Path) -> bool:
     return has_table_extension(file.name) or is_json_array(file)
 
 
-def _useless(table: Path) -> str:
-    """Why a table of a folder is none of examples; "" for one that is. Raises DataError if by its name it should be."""
+def _why_unused(table: Path) -> str:
+    """Why a table is not one of examples, "" if it is.
+
+    Raises DataError if by its name it should be one, but it cannot be read.
+    """
     if _SUBMISSION in table.stem.lower():
         return "looks like a sample submission"
     try:
         cells = read_sheet(table, table.name, PEEK_ROWS).cells
     except DataError as error:
-        if table.stem.lower() in _EXPECTED or parse_part(table.stem):
+        if table.stem.lower() in _TABLE_NAMES or parse_part(table.stem):
             raise
         return f"cannot be read ({error.what})"
     return "" if names_media(cells, table) else "names no pictures or recordings"
@@ -92,7 +104,7 @@ def _useless(table: Path) -> str:
 def concatenate_tables(
     root: Path, tables: Sequence[tuple[Path, str]], notes: Sequence[str] = (), *, quoted: bool = True
 ) -> RawTable:
-    """Table files with their parts as one; `quoted` as `read_sheet` has it."""
+    """Read table files with their parts and concatenate their rows; `quoted` as for `read_sheet`."""
     names = [table.relative_to(root).as_posix() for table, _ in tables]
     sheets = [
         resolve_file_ids(read_sheet(table, name, quoted=quoted), table)

@@ -1,4 +1,4 @@
-"""What a label file says of a recording: labels, each from one time to another, perhaps in several tiers."""
+"""Labels with a start and an end, as read from a label file, perhaps in several tiers."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from seehear.table.rows import RowProblem
 class TimedLabel:
     """A label from start_s to end_s.
 
-    tier     the name of the layer it lies in, where the file has several
-    file     the recording that the file itself names, "" where it names none
-    columns  what else the file says of it, by heading
+    tier     the tier it belongs to, if the file has several
+    file     the recording that the label file names, "" if none
+    columns  further cells, by heading
     """
 
     start_s: float
@@ -29,7 +29,7 @@ class TimedLabel:
 
 @dataclass
 class TimedLabels:
-    """The labels of one file, what is wrong with others, and what to say of it."""
+    """The labels of one file, problems with others, and notes."""
 
     name: str
     labels: list[TimedLabel] = field(default_factory=list)
@@ -37,28 +37,28 @@ class TimedLabels:
     unlabelled: int = 0
     notes: list[str] = field(default_factory=list)
 
-    def add(self, found: TimedLabel, place: str) -> None:
-        """Keep a label whose times are a stretch. `place` says where in the file it stands."""
-        if not found.label:
+    def add(self, label: TimedLabel, place: str) -> None:
+        """Keep a label if its times are valid, else record a problem. `place` says where in the file it is."""
+        if not label.label:
             self.unlabelled += 1
-        elif not (math.isfinite(found.start_s) and math.isfinite(found.end_s)):
-            self.problem(
-                place, f"the times of {found.label[:40]!r} are not numbers", "write both in seconds, such as 12.5"
+        elif not (math.isfinite(label.start_s) and math.isfinite(label.end_s)):
+            self.add_problem(
+                place, f"the times of {label.label[:40]!r} are not numbers", "write both in seconds, such as 12.5"
             )
-        elif found.start_s < 0:
-            self.problem(place, f"{found.label[:40]!r} starts before the recording, at {found.start_s:g} s")
-        elif found.end_s <= found.start_s:
-            what = f"{found.label[:40]!r} ends at {found.end_s:g} s, not after its start at {found.start_s:g} s"
-            self.problem(place, what, "give it a length: an example is a stretch of sound")
+        elif label.start_s < 0:
+            self.add_problem(place, f"{label.label[:40]!r} starts before the recording, at {label.start_s:g} s")
+        elif label.end_s <= label.start_s:
+            what = f"{label.label[:40]!r} ends at {label.end_s:g} s, not after its start at {label.start_s:g} s"
+            self.add_problem(place, what, "give it a length: an example is a stretch of sound")
         else:
-            self.labels.append(found)
+            self.labels.append(label)
 
-    def problem(self, place: str, what: str, hint: str = "") -> None:
+    def add_problem(self, place: str, what: str, hint: str = "") -> None:
         self.problems.append(RowProblem(f"{self.name} {place}".strip(), what, hint))
 
 
 def parse_seconds(text: str) -> float:
-    """A number as programs write it, with a point or a comma; nan for what is none."""
+    """A number with a decimal point or comma; nan if it is none."""
     try:
         return float(text.strip().replace(",", "."))
     except ValueError:

@@ -1,6 +1,11 @@
-"""VGG Image Annotator, version 1 and 2: a json, a saved project, or a csv with a row for each region.
+"""VGG Image Annotator, versions 1 and 2: a JSON file, a saved project, or a CSV with a row for each region.
 
-https://www.robots.ox.ac.uk/~vgg/software/via. Numbers are in pixels from the upper left corner of the picture.
+    {"a.jpg1024": {"filename": "a.jpg", "regions": [{
+        "shape_attributes": {"name": "rect", "x": 12, "y": 40, "width": 199, "height": 91},
+        "region_attributes": {"label": "cat"}}]}}
+
+Coordinates are in pixels from the upper left corner.
+Source: https://www.robots.ox.ac.uk/~vgg/software/via
 """
 
 from __future__ import annotations
@@ -35,7 +40,7 @@ _METADATA = "_via_img_metadata"
 
 
 class _Region(NamedTuple):
-    """A picture, or a thing drawn on it; `shape` is None for the picture itself."""
+    """A region of a picture; `shape` is None for the picture itself."""
 
     file: str
     place: str
@@ -44,46 +49,46 @@ class _Region(NamedTuple):
 
 
 def read_via(place: Path) -> RawTable | None:
-    """Such a file, or a folder with one or with one for each part; None for any other."""
+    """Read such a file, or a folder with one or with one for each part; None for others."""
     notes: list[str] = []
     files = find_annotation_files(place, _is_via, notes)
     if not files:
         return None
     root = place if place.is_dir() else place.parent
-    drawn, named = AnnotatedImages(), FileFinder(root)
+    images, finder = AnnotatedImages(), FileFinder(root)
     for name, part in files:
         regions = list((_in_csv if name.lower().endswith(".csv") else _in_json)(root / name, name))
-        attribute = _naming(regions)
+        attribute = _label_attribute(regions)
         notes += [UNNAMED] if attribute is None and any(region.shape for region in regions) else []
         for region in regions:
-            _add(region, name.rpartition("/")[0], part, attribute, named, drawn)
-    return drawn.found(root, "VGG Image Annotator", notes)
+            _add(region, name.rpartition("/")[0], part, attribute, finder, images)
+    return images.to_raw_table(root, "VGG Image Annotator", notes)
 
 
 def _is_via(file: Path) -> bool:
-    begins = read_beginning(file)
+    beginning = read_beginning(file)
     if file.suffix.lower() == ".csv":
-        headings = begins.partition(b"\n")[0]
+        headings = beginning.partition(b"\n")[0]
         return all(heading.encode() in headings for heading in _HEADINGS)
-    is_json = file.suffix.lower() == ".json" and begins.startswith(b"{")
-    return is_json and b'"filename"' in begins and _REGIONS.search(begins) is not None
+    is_json = file.suffix.lower() == ".json" and beginning.startswith(b"{")
+    return is_json and b'"filename"' in beginning and _REGIONS.search(beginning) is not None
 
 
 def _in_json(file: Path, name: str) -> Iterator[_Region]:
-    told = read_json(file, name)
-    pictures = told.get(_METADATA, told) if isinstance(told, dict) else None
+    value = read_json(file, name)
+    pictures = value.get(_METADATA, value) if isinstance(value, dict) else None
     if not isinstance(pictures, dict):
         raise DataError("no pictures by name", where=name, hint="export it again, as JSON")
     for key, each in pictures.items():
         picture = each if isinstance(each, dict) else {}
-        of, place = str(picture.get("filename") or ""), f"{name} {key[:100]}"
-        yield _Region(of, place)
+        get, place = str(picture.get("filename") or ""), f"{name} {key[:100]}"
+        yield _Region(get, place)
         regions = picture.get("regions")
-        regions = list(regions.values()) if isinstance(regions, dict) else regions  # so version 1
+        regions = list(regions.values()) if isinstance(regions, dict) else regions  # version 1 has an object
         for position, region in enumerate(regions if isinstance(regions, list) else [], 1):
-            told_of = region if isinstance(region, dict) else {}
-            shape, attributes = told_of.get("shape_attributes"), told_of.get("region_attributes")
-            yield _Region(of, f"{place} region {position}", shape or {}, attributes)
+            content = region if isinstance(region, dict) else {}
+            shape, attributes = content.get("shape_attributes"), content.get("region_attributes")
+            yield _Region(get, f"{place} region {position}", shape or {}, attributes)
 
 
 def _in_csv(file: Path, name: str) -> Iterator[_Region]:
@@ -100,69 +105,71 @@ def _in_csv(file: Path, name: str) -> Iterator[_Region]:
 
 
 def _object(cell: str) -> Any:
-    """The object in a cell; the cell itself, which is no shape, where it holds none."""
+    """The JSON object in a cell; the cell itself, which is no shape, if it holds none."""
     try:
         return from_json(cell)
     except ValueError:
         return cell
 
 
-def _naming(regions: list[_Region]) -> str | None:
-    """The attribute that says what a region is: one called label, class, …, else the one that most have."""
-    every = Counter(
-        key for each in regions if isinstance(each.attributes, dict) for key, told in each.attributes.items() if told
+def _label_attribute(regions: list[_Region]) -> str | None:
+    """The attribute with the class of a region: one named label, class, …, else the most frequent one."""
+    counts = Counter(
+        key for each in regions if isinstance(each.attributes, dict) for key, value in each.attributes.items() if value
     )
-    words = {key.strip().lower(): key for key in every}
-    return next((words[word] for word in LABELS if word in words), next((key for key, _ in every.most_common(1)), None))
+    words = {key.strip().lower(): key for key in counts}
+    return next(
+        (words[word] for word in LABELS if word in words), next((key for key, _ in counts.most_common(1)), None)
+    )
 
 
 def _add(
-    region: _Region, folder: str, part: str, attribute: str | None, named: FileFinder, drawn: AnnotatedImages
+    region: _Region, folder: str, part: str, attribute: str | None, finder: FileFinder, images: AnnotatedImages
 ) -> None:
     try:
-        row = drawn.add(named.find(region.file, folder), part)
+        row = images.add_image(finder.find(region.file, folder), part)
     except DataError as error:
-        if region.shape is None:  # once for a picture, not for each of its regions
-            drawn.problems.append(RowProblem.of(error, region.place))
+        if region.shape is None:  # report a picture once, not for each region
+            images.problems.append(RowProblem.of(error, region.place))
         return
     if region.shape is not None:
-        told = region.attributes.get(attribute) if isinstance(region.attributes, dict) else None
-        label = ONLY_LABEL if attribute is None else _label(told)
-        drawn.draw(row, label, _shape(region.shape), region.place)
+        value = region.attributes.get(attribute) if isinstance(region.attributes, dict) else None
+        label = ONLY_LABEL if attribute is None else _label(value)
+        images.add_shape(row, label, _shape(region.shape), region.place)
 
 
-def _label(told: Any) -> str:
-    """Of a list of ticked names {"cat": true} the first."""
-    if isinstance(told, dict):
-        told = next((key for key, ticked in told.items() if ticked), "")
-    return str(told).strip() if isinstance(told, str | int | float) else ""
+def _label(value: Any) -> str:
+    """The value; the first ticked name of a checkbox {"cat": true}."""
+    if isinstance(value, dict):
+        value = next((key for key, ticked in value.items() if ticked), "")
+    return str(value).strip() if isinstance(value, str | int | float) else ""
 
 
-def _shape(told: Any) -> Shape | str:
-    """What is drawn, or what is wrong with it."""
-    if not isinstance(told, dict):
+def _shape(value: Any) -> Shape | str:
+    """A shape, or what is wrong with it."""
+    if not isinstance(value, dict):
         return "a region without a shape"
-    kind = str(told.get("name") or "region")
-    numbers = {key: parse_number(value) for key, value in told.items()}
+    kind = str(value.get("name") or "region")
+    numbers = {key: parse_number(value) for key, value in value.items()}
 
-    def of(*keys: str) -> list[float]:
+    def get(*keys: str) -> list[float]:
         return [numbers.get(key, math.nan) for key in keys]
 
-    x, y, width, height, cx, cy = of("x", "y", "width", "height", "cx", "cy")
+    x, y, width, height, cx, cy = get("x", "y", "width", "height", "cx", "cy")
     if kind == "rect":
         return make_rectangle((x, y, x + width, y + height) if min(width, height) >= 0 else [math.nan] * 4)
     if kind == "circle":
         return make_ellipse((cx, cy), (numbers.get("r", math.nan),) * 2)
     if kind == "ellipse":
-        return make_ellipse((cx, cy), (numbers.get("rx", math.nan), numbers.get("ry", math.nan)), _degrees(told))
+        return make_ellipse((cx, cy), (numbers.get("rx", math.nan), numbers.get("ry", math.nan)), _degrees(value))
     if kind in ("polygon", "polyline"):
-        xs, ys = told.get("all_points_x"), told.get("all_points_y")
+        xs, ys = value.get("all_points_x"), value.get("all_points_y")
         if isinstance(xs, list) and isinstance(ys, list):
             return make_polygon([parse_number(each) for each in xs], [parse_number(each) for each in ys])
     return f"a {kind[:40]}, which is neither a rectangle, a polygon, a circle nor an ellipse"
 
 
-def _degrees(told: dict[str, Any]) -> float:
-    """An ellipse is turned by `theta`, in radians."""
-    theta = parse_number(told.get("theta", 0))
+def _degrees(value: dict[str, Any]) -> float:
+    """The rotation of an ellipse, `theta`, which is in radians."""
+    theta = parse_number(value.get("theta", 0))
     return math.degrees(theta) if math.isfinite(theta) else 0.0

@@ -1,7 +1,10 @@
-"""Shards of WebDataset, unpacked: 000.jpg beside 000.cls, 000.json and 000.txt are one example.
+"""Unpacked WebDataset shards: files with the same name up to the first dot are one example.
 
-https://github.com/webdataset/webdataset. The name up to its first dot is the example's, and what
-follows says what it holds.
+    000.jpg  000.cls  000.json
+    001.jpg  001.cls  001.json
+
+.cls holds the class, .txt a transcript or caption, .json metadata.
+Source: https://github.com/webdataset/webdataset
 """
 
 from __future__ import annotations
@@ -24,13 +27,13 @@ from seehear.table.rows import RowProblem
 
 _SENSES = {"picture": "image", "recording": "audio", "video": "video"}
 _CLASS = "cls"
-_WORDS = {"txt": "text", "transcript": "text", "caption": "caption"}  # of a picture all are captions
+_TEXTS = {"txt": "text", "transcript": "text", "caption": "caption"}  # beside a picture, each is a caption
 _LARGEST_BYTES = 1 << 20
-_LOOKED_AT = 1000  # names by which the layout is known
+_SAMPLED = 1000  # file names inspected to recognise the layout
 
 
 def read_webdataset(place: Path) -> RawTable | None:
-    """A folder with files of classes (000.cls) beside pictures, recordings or videos; None for any other."""
+    """Read a folder with class files (000.cls) beside pictures, recordings or videos; None for others."""
     if not place.is_dir() or not _holds_classes(place):
         return None
     notes: list[str] = []
@@ -57,28 +60,28 @@ def read_webdataset(place: Path) -> RawTable | None:
 
 def _holds_classes(place: Path) -> bool:
     folders, files = list_visible(place)
-    inner = (name for folder in folders for name in list_visible(place / folder)[1][:_LOOKED_AT])
-    return any(name.lower().endswith(f".{_CLASS}") for name in (*files[:_LOOKED_AT], *inner))
+    nested = (name for folder in folders for name in list_visible(place / folder)[1][:_SAMPLED])
+    return any(name.lower().endswith(f".{_CLASS}") for name in (*files[:_SAMPLED], *nested))
 
 
 def _examples(place: Path, prefix: str) -> dict[str, dict[str, str]]:
-    """By the example's name its files, by what they hold."""
-    found: dict[str, dict[str, str]] = defaultdict(dict)
+    """The files of each example, by extension."""
+    examples: dict[str, dict[str, str]] = defaultdict(dict)
     folders, files = list_visible(place / prefix)
-    below = (name for folder in folders for name in walk_files(place, prefix + folder))
-    for name in (*(prefix + file for file in files), *below):
+    nested = (name for folder in folders for name in walk_files(place, prefix + folder))
+    for name in (*(prefix + file for file in files), *nested):
         folder, slash, file = name.rpartition("/")
-        stem, _, holds = file.partition(".")
-        if holds and is_valid_text(name):
-            found[folder + slash + stem][holds.lower()] = name
-    return found
+        stem, _, extension = file.partition(".")
+        if extension and is_valid_text(name):
+            examples[folder + slash + stem][extension.lower()] = name
+    return examples
 
 
 def _row(place: Path, files: dict[str, str], problems: list[RowProblem]) -> dict[str, str]:
     row: dict[str, str] = {}
-    for holds, name in files.items():
+    for extension, name in files.items():
         try:
-            row |= dict(_cells(place, holds, name))
+            row |= dict(_cells(place, extension, name))
         except DataError as error:
             problems.append(RowProblem.of(error, name))
     if "image" in row and "text" in row:
@@ -86,23 +89,23 @@ def _row(place: Path, files: dict[str, str], problems: list[RowProblem]) -> dict
     return row
 
 
-def _cells(place: Path, holds: str, name: str) -> Iterator[tuple[str, str]]:
+def _cells(place: Path, extension: str, name: str) -> Iterator[tuple[str, str]]:
     if medium := medium_of(name):
         yield _SENSES[medium], name
-    elif holds == _CLASS:
+    elif extension == _CLASS:
         yield "label", read_text(place / name, name, _LARGEST_BYTES).strip()
-    elif holds in _WORDS:
-        yield _WORDS[holds], read_text(place / name, name, _LARGEST_BYTES).strip()
-    elif holds == "json":
-        yield from _plain(read_text(place / name, name, _LARGEST_BYTES), name)
+    elif extension in _TEXTS:
+        yield _TEXTS[extension], read_text(place / name, name, _LARGEST_BYTES).strip()
+    elif extension == "json":
+        yield from _json_cells(read_text(place / name, name, _LARGEST_BYTES), name)
 
 
-def _plain(text: str, name: str) -> Iterator[tuple[str, str]]:
-    """The words and numbers of a JSON object, by their names."""
+def _json_cells(text: str, name: str) -> Iterator[tuple[str, str]]:
+    """The texts and numbers of a JSON object, by key."""
     try:
-        told = from_json(text)
+        content = from_json(text)
     except ValueError as error:
         raise DataError(f"not JSON: {error}", where=name) from None
-    for key, value in told.items() if isinstance(told, dict) else ():
+    for key, value in content.items() if isinstance(content, dict) else ():
         if isinstance(value, str | int | float) and is_valid_text(key) and key not in _SENSES.values():
             yield key, str(value)

@@ -1,7 +1,11 @@
-"""YOLO: images/PART/a.jpg beside labels/PART/a.txt, whose lines are `class x y width height` in shares of the sides.
+"""YOLO: images/PART/a.jpg with labels/PART/a.txt, and a data.yaml with the names of classes:
 
-https://docs.ultralytics.com/datasets/detect. A missing or empty text says that there is nothing in the picture. What
-else stands in a line is told by yolo_lines.
+    names: [cat, dog]                data.yaml
+    train: images/train
+    0 0.5 0.5 0.2 0.1                a.txt: class, then centre x, y, width, height relative to the picture
+
+A missing or empty label file means that nothing is in the picture. `yolo_lines` reads other kinds of lines.
+Source: https://docs.ultralytics.com/datasets/detect
 """
 
 from __future__ import annotations
@@ -23,39 +27,39 @@ from seehear.table.encoding import read_lines, read_text
 from seehear.table.file_checks import is_file, path_exists
 from seehear.table.layouts.box_cells import Annotations
 from seehear.table.layouts.image_sizes import ImageSizes, read_sizes_px
-from seehear.table.layouts.outline_cells import WITHOUT, make_lazy_answers
+from seehear.table.layouts.outline_cells import CANNOT_DRAW, make_lazy_answers
 from seehear.table.layouts.raw_table import RawTable, make_text_table
 from seehear.table.layouts.yolo_folders import find_labelled_pictures, read_class_names
 from seehear.table.layouts.yolo_lines import KeyPoints, Line, infer_key_points, parse_line
 from seehear.table.rows import RowProblem
 
-_TABLES = (".yaml", ".yml")
-_LARGEST_TABLE_BYTES = 1 << 20
-_EXPECTED = ("data", "dataset")  # what the table is called; other files in YAML may be anything
-_MOST_DIGITS = 5  # of the number of a class
-_LOOKED_AT = 20  # lines of a list by which it is told from where they name pictures
+_EXTENSIONS = (".yaml", ".yml")
+_LARGEST_CONFIG_BYTES = 1 << 20
+_CONFIG_NAMES = ("data", "dataset")  # usual names; other YAML files may hold anything
+_MOST_DIGITS = 5  # of a class number
+_SAMPLED = 20  # lines of a list sampled to find what its paths are relative to
 
 
 @dataclass
 class _Pictures:
-    """Columns as they grow, and what could not be an example."""
+    """Columns as they grow, and what could not become an example."""
 
     image: list[str] = field(default_factory=list)
     part: list[str] = field(default_factory=list)
     size_px: list[NDArray[np.float64]] = field(default_factory=list)
     lines: list[Line] = field(default_factory=list)
-    things: Annotations = field(default_factory=Annotations)
+    annotations: Annotations = field(default_factory=Annotations)
     problems: list[RowProblem] = field(default_factory=list)
-    textless: int = 0
+    without_labels: int = 0
 
 
 def read_yolo(place: Path) -> RawTable | None:
-    """A data.yaml, a folder with one, or one with pictures, their texts and classes.txt; None for any other."""
+    """Read a data.yaml, a folder with one, or one with pictures, label files and classes.txt; None for others."""
     root = place if place.is_dir() else place.parent
-    found, notes = _Pictures(), list[str]()
-    table = _table(place)
+    images, notes = _Pictures(), list[str]()
+    table = _find_config(place)
     if table is not None:
-        classes, pictures = _classes(table[1], table[0]), _listed(root, table[1], table[0], found.problems)
+        classes, pictures = _class_names(table[1], table[0]), _find_pictures(root, table[1], table[0], images.problems)
     else:
         pictures = find_labelled_pictures(place, notes) if place.is_dir() else []
         if not pictures:
@@ -63,47 +67,47 @@ def read_yolo(place: Path) -> RawTable | None:
         classes = read_class_names(place)
     sizes = read_sizes_px(root, [file for file, _ in pictures])
     for (file, part), size_px in zip(pictures, sizes, strict=True):
-        _read(root, file, part, size_px, found)
-    name, told = table or ("", {})
-    points = infer_key_points(told, name, found.lines)
-    _draw(found, points, classes)
-    own_px = np.array(found.size_px).reshape(-1, 2)
+        _read(root, file, part, size_px, images)
+    name, config = table or ("", {})
+    key_points = infer_key_points(config, name, images.lines)
+    _add_annotations(images, key_points, classes)
+    own_px = np.array(images.size_px).reshape(-1, 2)
     return RawTable(
         root,
-        make_text_table({"image": found.image}),
-        part=pa.chunked_array([pa.array(found.part, pa.large_string())]),
-        problems=tuple(found.problems),
-        notes=(*notes, *_sentences(classes, found, points)),
-        missing_answer=WITHOUT,
-        lazy_answers=make_lazy_answers(found.things, lambda: ImageSizes(own_px, own_px), classes),
+        make_text_table({"image": images.image}),
+        part=pa.chunked_array([pa.array(images.part, pa.large_string())]),
+        problems=tuple(images.problems),
+        notes=(*notes, *_describe(classes, images, key_points)),
+        missing_answer=CANNOT_DRAW,
+        lazy_answers=make_lazy_answers(images.annotations, lambda: ImageSizes(own_px, own_px), classes),
     )
 
 
-def _table(place: Path) -> tuple[str, dict[str, Any]] | None:
-    """The name and content of the yaml that names classes; None where there is none."""
+def _find_config(place: Path) -> tuple[str, dict[str, Any]] | None:
+    """(name, content) of the YAML file with class names; None if there is none."""
     names = [place.name] if place.is_file() else list_visible(place)[1] if place.is_dir() else []
     root = place if place.is_dir() else place.parent
     for name in names:
-        if name.lower().endswith(_TABLES):
+        if name.lower().endswith(_EXTENSIONS):
             try:
-                told = _parsed(root / name, name)
+                config = _parsed(root / name, name)
             except DataError:
-                if place.is_file() or Path(name).stem.lower() in _EXPECTED:
+                if place.is_file() or Path(name).stem.lower() in _CONFIG_NAMES:
                     raise
                 continue
-            if isinstance(told, dict) and "names" in told and {"train", "val", "test"} & set(told):
-                return name, told
+            if isinstance(config, dict) and "names" in config and {"train", "val", "test"} & set(config):
+                return name, config
     return None
 
 
 def _parsed(file: Path, name: str) -> Any:
-    """Lists, objects and texts as they are written: `no` is the name of a class, not what YAML 1.1 takes it for.
+    """Lists, objects and texts as written: `no` is the name of a class, not the boolean of YAML 1.1.
 
-    Raises DataError for what is not YAML, and for aliases, by which a few bytes stand for gigabytes.
+    Raises DataError if the file is not YAML, or has aliases, by which a few bytes can stand for gigabytes.
     """
-    text = read_text(file, name, _LARGEST_TABLE_BYTES)
+    label_file = read_text(file, name, _LARGEST_CONFIG_BYTES)
     try:
-        return yaml.load(text, Loader=_WithoutAliases)
+        return yaml.load(label_file, Loader=_WithoutAliases)
     except DataError as error:
         raise error.at(name) from None
     except (yaml.YAMLError, RecursionError) as error:
@@ -112,7 +116,7 @@ def _parsed(file: Path, name: str) -> Any:
 
 
 class _WithoutAliases(yaml.BaseLoader):  # type: ignore[misc]
-    """Gives texts, lists and objects alone, each written out where it stands."""
+    """Loads texts, lists and objects only, and refuses aliases."""
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         if self.check_event(yaml.AliasEvent):
@@ -122,9 +126,9 @@ class _WithoutAliases(yaml.BaseLoader):  # type: ignore[misc]
         return super().compose_node(parent, index)
 
 
-def _classes(told: Mapping[str, Any], name: str) -> list[str]:
+def _class_names(config: Mapping[str, Any], name: str) -> list[str]:
     """Names by number; "" for a number without one."""
-    names = told["names"]
+    names = config["names"]
     if isinstance(names, list) and all(isinstance(each, str) for each in names):
         return list(names)
     numbers = isinstance(names, dict) and all(key.isdecimal() and len(key) <= _MOST_DIGITS for key in names)
@@ -134,92 +138,98 @@ def _classes(told: Mapping[str, Any], name: str) -> list[str]:
     raise DataError("'names' is neither a list of names nor names by number", where=name, hint="names: [cat, dog]")
 
 
-def _listed(root: Path, told: Mapping[str, Any], name: str, problems: list[RowProblem]) -> list[tuple[str, str]]:
-    """Pictures with their parts, from folders or lists of them. Paths of another machine are looked for here.
+def _find_pictures(
+    root: Path, config: Mapping[str, Any], name: str, problems: list[RowProblem]
+) -> list[tuple[str, str]]:
+    """Pictures with their parts, from folders or lists of files. Paths of another machine are looked for here.
 
-    Raises DataError where nothing that it names is there; some of it that is not there is a problem.
+    Raises DataError if none of them exists; if only some are missing, they become problems.
     """
-    path = str(told.get("path") or "").removeprefix("./").rstrip("/")
+    path = str(config.get("path") or "").removeprefix("./").rstrip("/")
     base = f"{path}/" if path else ""
-    found: list[tuple[str, str]] = []
+    images: list[tuple[str, str]] = []
     missing: list[RowProblem] = []
     for part in ("train", "val", "test"):
-        given = told.get(part) or []
+        given = config.get(part) or []
         for each in given if isinstance(given, list) else [given]:
-            wished = str(each).replace("\\", "/")
-            tried = [base + wished, wished, wished.removeprefix("../"), f"images/{part}"]
-            allowed = [path.removeprefix("./") for path in tried if is_within_boundary(root / path)]
-            there = next((path for path in allowed if path_exists(root / path)), None)
-            if there is None:
-                inside = is_within_boundary(root / wished)
-                what = f"no folder {wished!r}" if inside else f"{wished!r} points outside the archive"
+            given_path = str(each).replace("\\", "/")
+            candidates = [base + given_path, given_path, given_path.removeprefix("../"), f"images/{part}"]
+            allowed = [path.removeprefix("./") for path in candidates if is_within_boundary(root / path)]
+            path_found = next((path for path in allowed if path_exists(root / path)), None)
+            if path_found is None:
+                inside = is_within_boundary(root / given_path)
+                what = f"no folder {given_path!r}" if inside else f"{given_path!r} points outside the archive"
                 missing.append(RowProblem(name, f"{part}: {what}", "name it relative to this file"))
             else:
-                files = _in_list(root, there, base) if is_file(root / there) else walk_pictures(root, there)
+                files = (
+                    _read_list(root, path_found, base)
+                    if is_file(root / path_found)
+                    else walk_pictures(root, path_found)
+                )
                 for file in files:
                     if is_within_boundary(root / file):
-                        found.append((file, part))
+                        images.append((file, part))
                     else:
-                        problems.append(RowProblem(there, f"{file!r} points outside the archive"))
-    if missing and not found:
+                        problems.append(RowProblem(path_found, f"{file!r} points outside the archive"))
+    if missing and not images:
         raise DataError(missing[0].what, where=name, hint=missing[0].hint)
     problems += missing
-    return found
+    return images
 
 
-def _in_list(root: Path, name: str, base: str) -> list[str]:
-    """The pictures that a list names: from where it lies, from `path`, or from where the yaml lies."""
+def _read_list(root: Path, name: str, base: str) -> list[str]:
+    """The pictures in a list, relative to the list, to `path`, or to the YAML file."""
     lines = (line.strip().removeprefix("./") for line in read_lines(root / name, name))
     files = [line for line in lines if line]
 
-    def is_above(folder: str) -> bool:
-        return any(is_file(root / (folder + file)) for file in files[:_LOOKED_AT])
+    def is_base(folder: str) -> bool:
+        return any(is_file(root / (folder + file)) for file in files[:_SAMPLED])
 
-    beside = name[: name.rfind("/") + 1]
-    above = next(filter(is_above, (beside, base, "")), beside)
-    return [above + file for file in files]
+    own_folder = name[: name.rfind("/") + 1]
+    base = next(filter(is_base, (own_folder, base, "")), own_folder)
+    return [base + file for file in files]
 
 
-def _read(root: Path, file: str, part: str, size_px: NDArray[np.float64], found: _Pictures) -> None:
-    """One picture becomes one row with the lines of its text, or a problem."""
-    text = _text_of(root, file)
+def _read(root: Path, file: str, part: str, size_px: NDArray[np.float64], images: _Pictures) -> None:
+    """One picture becomes a row with the lines of its label file, or a problem."""
+    label_file = _find_label_file(root, file)
     try:
-        lines = [] if text is None else read_lines(root / text, text)
+        lines = [] if label_file is None else read_lines(root / label_file, label_file)
     except DataError as error:
-        found.problems.append(RowProblem.of(error, text or file))
+        images.problems.append(RowProblem.of(error, label_file or file))
         return
-    found.textless += text is None
-    row = len(found.image)
-    found.image.append(file)
-    found.part.append(part)
-    found.size_px.append(size_px)
-    told = ((f"{text} line {number}", line) for number, line in enumerate(lines, 1) if line.strip())
-    found.lines += [Line.of(row, where, line) for where, line in told]
+    images.without_labels += label_file is None
+    row = len(images.image)
+    images.image.append(file)
+    images.part.append(part)
+    images.size_px.append(size_px)
+    config = ((f"{label_file} line {number}", line) for number, line in enumerate(lines, 1) if line.strip())
+    images.lines += [Line.of(row, where, line) for where, line in config]
 
 
-def _draw(found: _Pictures, points: KeyPoints | None, classes: Sequence[str]) -> None:
-    """The lines of all pictures become things, or problems."""
-    for line in found.lines:
-        drawn = parse_line(line, points, classes, found.size_px[line.row])
-        if isinstance(drawn, str):
-            found.problems.append(RowProblem(line.where, f"{drawn}: left out"))
+def _add_annotations(images: _Pictures, key_points: KeyPoints | None, classes: Sequence[str]) -> None:
+    """The lines of all pictures become annotations, or problems."""
+    for line in images.lines:
+        parsed = parse_line(line, key_points, classes, images.size_px[line.row])
+        if isinstance(parsed, str):
+            images.problems.append(RowProblem(line.where, f"{parsed}: left out"))
         else:
-            label, xyxy, region = drawn
-            found.things.add(line.row, label, xyxy, line.where, region=region)
+            label, xyxy, region = parsed
+            images.annotations.add(line.row, label, xyxy, line.where, region=region)
 
 
-def _text_of(root: Path, file: str) -> str | None:
-    """The last images/ becomes labels/; or the text lies beside the picture."""
-    beside = file.rpartition(".")[0] + ".txt"
-    before, images, after = f"/{beside}".rpartition("/images/")
-    tried = [f"{before}/labels/{after}".lstrip("/"), beside] if images else [beside]
-    return next((text for text in tried if is_file(root / text)), None)
+def _find_label_file(root: Path, file: str) -> str | None:
+    """The last images/ becomes labels/; or the label file is beside the picture."""
+    own_folder = file.rpartition(".")[0] + ".txt"
+    before, images, after = f"/{own_folder}".rpartition("/images/")
+    candidates = [f"{before}/labels/{after}".lstrip("/"), own_folder] if images else [own_folder]
+    return next((label_file for label_file in candidates if is_file(root / label_file)), None)
 
 
-def _sentences(classes: Sequence[str], found: _Pictures, points: KeyPoints | None) -> Iterator[str]:
-    boxes, pictures = format_count(len(found.things.label), "box"), format_count(len(found.image), "picture")
-    yield f"YOLO: {boxes} of {format_count(len(classes), 'class')} in {pictures}"
-    if points is not None:
-        yield f"{format_count(points.count, 'key point')} after each box: not used"
-    if found.textless:
-        yield f"{format_count(found.textless, 'picture')} without a label file: read as containing no objects"
+def _describe(classes: Sequence[str], images: _Pictures, key_points: KeyPoints | None) -> Iterator[str]:
+    boxes, pictures = counted(len(images.annotations.label), "box"), counted(len(images.image), "picture")
+    yield f"YOLO: {boxes} of {counted(len(classes), 'class')} in {pictures}"
+    if key_points is not None:
+        yield f"{counted(key_points.count, 'key point')} after each box: not used"
+    if images.without_labels:
+        yield f"{counted(images.without_labels, 'picture')} without a label file: read as containing no objects"

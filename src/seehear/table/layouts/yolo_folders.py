@@ -1,6 +1,6 @@
-"""Where pictures and texts of YOLO lie that no data.yaml lists: side by side, or in images/ and labels/.
+"""Find pictures and label files of YOLO without a data.yaml: side by side, or in images/ and labels/.
 
-labelImg writes each text beside its picture, and classes.txt; Roboflow calls that _darknet.labels, darknet obj.names.
+labelImg writes label files beside pictures, and classes.txt; Roboflow names that _darknet.labels, darknet obj.names.
 """
 
 from __future__ import annotations
@@ -16,50 +16,52 @@ from seehear.table.media import is_valid_text
 from seehear.table.parts import parse_part
 
 _NAMES = ("classes.txt", "labels/classes.txt", "obj.names", "_darknet.labels")
-_SHARES = -0.1, 1.1  # of a picture's sides: boxes lie in it, or a little beyond
-_MOST_DIGITS = 5  # of the number of a class
-_LOOKED_AT = 20  # texts by which those of YOLO are told from captions
-_LARGEST_BYTES = 1 << 20  # of one of these
+_RELATIVE_RANGE = -0.1, 1.1  # relative coordinates may lie a little outside the picture
+_MOST_DIGITS = 5  # of a class number
+_SAMPLED = 20  # files inspected to distinguish label files from captions
+_LARGEST_BYTES = 1 << 20  # of one label file
 
 
 def find_labelled_pictures(place: Path, notes: list[str]) -> list[tuple[str, str]]:
-    """The pictures of a folder, or of its parts, with their parts; [] where no texts of YOLO tell of them."""
-    if {"images", "labels"} <= set(list_visible(place)[0]) and _labelled(place):
+    """The pictures of a folder, or of its parts, with their parts; [] if there are no label files of YOLO."""
+    if {"images", "labels"} <= set(list_visible(place)[0]) and _has_labels(place):
         return [(file, part) for folder, part in _parts_of(place) for file in walk_pictures(place, folder)]
     found: list[tuple[str, str]] = []
     for prefix, part in find_part_folders(place, notes):
         files = list_visible(place / prefix)[1]
         pictures = [prefix + name for name in files if medium_of(name) == "picture" and is_valid_text(name)]
         texts = {prefix + name for name in files if name.lower().endswith(".txt")}
-        beside = (text for picture in pictures if (text := f"{picture.rpartition('.')[0]}.txt") in texts)
-        if _are_boxes(place, beside):
+        label_files = (
+            label_file for picture in pictures if (label_file := f"{picture.rpartition('.')[0]}.txt") in texts
+        )
+        if _hold_boxes(place, label_files):
             found += ((picture, part) for picture in pictures)
     return found
 
 
-def _labelled(place: Path) -> bool:
-    """Whether labels/ holds texts of YOLO, not masks; without any of either, whether a file names the classes."""
+def _has_labels(place: Path) -> bool:
+    """Whether labels/ holds label files of YOLO, not masks; if it holds neither, whether a file names the classes."""
     files = [name for name in walk_files(place, "labels") if name.rpartition("/")[2] not in _NAMES]
     if any(medium_of(name) == "picture" for name in files):
         return False
-    texts = [name for name in files if name.lower().endswith(".txt")]
-    return _are_boxes(place, iter(texts)) or any((place / name).is_file() for name in _NAMES)
+    label_files = [name for name in files if name.lower().endswith(".txt")]
+    return _hold_boxes(place, iter(label_files)) or any((place / name).is_file() for name in _NAMES)
 
 
 def read_class_names(place: Path) -> list[str]:
-    """The names of the classes by number, from a file in the folder or in its parts; "" for a number without one.
+    """Class names by number, from a file in the folder or in its parts; "" for a number without one.
 
-    Raises DataError where nothing names them, or where two files do differently.
+    Raises DataError if there is no such file, or if two of them differ.
     """
     prefixes = ["", *(f"{folder}/" for folder in list_visible(place)[0] if parse_part(folder))]
     files = [prefix + name for prefix in prefixes for name in _NAMES if (place / (prefix + name)).is_file()]
-    told = {file: _names(place / file, file) for file in files}
+    names = {file: _names(place / file, file) for file in files}
     if not files:
         hint = "add a classes.txt with one class name per line, in the order of their numbers from 0"
         raise DataError("YOLO label files, but no file names their classes", where=place.name, hint=hint)
-    if other := next((file for file in files if told[file] != told[files[0]]), None):
+    if other := next((file for file in files if names[file] != names[files[0]]), None):
         raise DataError(f"{files[0]} and {other} name the classes differently", where=place.name, hint="remove one")
-    return told[files[0]]
+    return names[files[0]]
 
 
 def _names(file: Path, name: str) -> list[str]:
@@ -73,24 +75,26 @@ def _parts_of(place: Path) -> list[tuple[str, str]]:
     return [("images", "")]
 
 
-def _are_boxes(place: Path, texts: Iterator[str]) -> bool:
-    """Whether some texts hold boxes or nothing, and one of them a box."""
-    told = [
-        told for _, text in zip(range(_LOOKED_AT), texts, strict=False) if (told := _boxes(place / text)) is not None
+def _hold_boxes(place: Path, label_files: Iterator[str]) -> bool:
+    """Whether most label files hold boxes or nothing, and at least one a box."""
+    names = [
+        names
+        for _, label_file in zip(range(_SAMPLED), label_files, strict=False)
+        if (names := _holds_box(place / label_file)) is not None
     ]
-    return any(told) and 2 * sum(told) > len(told)
+    return any(names) and 2 * sum(names) > len(names)
 
 
-def _boxes(file: Path) -> bool | None:
-    """Whether the first line of a text is a class and shares of a picture's sides; None for an empty one."""
+def _holds_box(file: Path) -> bool | None:
+    """Whether the first line is a class and relative coordinates; None for an empty file."""
     try:
         with file.open("rb") as content:
             words = content.readline(_LARGEST_BYTES).removeprefix(b"\xef\xbb\xbf").split()
-        shares = [float(word) for word in words[1:]]
+        coordinates = [float(word) for word in words[1:]]
     except (OSError, ValueError):
         return False
     if not words:
         return None
-    lowest, highest = _SHARES
+    lowest, highest = _RELATIVE_RANGE
     is_class = words[0].isdigit() and len(words[0]) <= _MOST_DIGITS
-    return is_class and len(shares) >= 4 and all(lowest <= share <= highest for share in shares)
+    return is_class and len(coordinates) >= 4 and all(lowest <= coordinate <= highest for coordinate in coordinates)
