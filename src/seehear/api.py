@@ -281,7 +281,7 @@ def _tables(
     elif "val" in table.parts and "train" in table.parts:
         held_out = table.part("val")
     if "train" in table.parts:
-        listen(Said("training on the part 'train'" + (", validating on 'val'" if held_out is not None else "")))
+        listen(Notice("training on the part 'train'" + (", validating on 'val'" if held_out is not None else "")))
         table = table.part("train")
     elif table.parts:
         raise _nothing_to_learn_from(table, str(data))

@@ -1,4 +1,4 @@
-"""Small valid data sets in every layout that is read, and small valid files of every other kind: to be spoilt."""
+"""Small valid datasets in every layout, and small valid files of every other kind, for corruption by fuzzing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Subtitles that roll, as YouTube writes them by itself: every word once, at the time when it is said."""
+"""Rolling captions, as YouTube generates them: each word once, at the time when it is said."""
 
 from __future__ import annotations
 
@@ -83,12 +83,12 @@ about birds
 
 
 @pytest.mark.parametrize("ending", ["\n", "\r\n"])
-def test_lines_that_roll_are_words_said_once(ending: str) -> None:
+def test_rolling_captions_give_each_word_once(ending: str) -> None:
     assert parse_subtitles(YOUTUBE.replace("\n", ending), "t.vtt") == Subtitles(SAID, [], rolled=True)
     assert parse_subtitles(SUBRIP.replace("\n", ending), "t.srt") == Subtitles(SAID[:3], [], rolled=True)
 
 
-def test_words_that_grow_are_said_once() -> None:
+def test_growing_captions_give_each_word_once() -> None:
     """As live captions paint them on."""
     words = ["the", "birds", "are", "back"]
     cues = [f"00:0{i}.000 --> 00:0{i + 1}.000\n{' '.join(words[: i + 1])}\n" for i in range(4)]
@@ -106,7 +106,7 @@ def test_words_that_grow_are_said_once() -> None:
         ["No.", "No.", "Why?", "Why not?", "Because.", "I see."],
     ],
 )
-def test_people_may_say_it_again(texts: list[str]) -> None:
+def test_repeated_speech_is_kept(texts: list[str]) -> None:
     """Adjacent cues that repeat words are no rolling lines."""
     blocks = [f"00:0{i}.000 --> 00:0{i + 1}.000\n{text}\n" for i, text in enumerate(texts)]
     assert parse_subtitles("WEBVTT\n\n" + "\n".join(blocks), "t.vtt") == Subtitles(
@@ -115,7 +115,7 @@ def test_people_may_say_it_again(texts: list[str]) -> None:
 
 
 @pytest.mark.parametrize("blank", ["", " ", "\t", "\u00a0"])
-def test_a_line_of_blanks_ends_a_cue_only_where_another_begins(blank: str) -> None:
+def test_a_line_of_spaces_ends_a_cue_only_before_another(blank: str) -> None:
     lines = ["1", "00:01.000 --> 00:02.000", "a", blank, "2", "00:02.000 --> 00:03.000", blank.strip(" \t") or " ", "b"]
     assert parse_subtitles("\n".join(lines), "t.srt") == Subtitles([Cue(1, 2, "a"), Cue(2, 3, "b")], [])
 

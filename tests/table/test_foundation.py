@@ -1,4 +1,4 @@
-"""Whom and what figures rest on, in words: how many people and places judged, and whether they were learned from."""
+"""How many people and places a figure comes from, and whether training has seen them."""
 
 from __future__ import annotations
 
@@ -63,11 +63,11 @@ def table(**metadata):
         ),
     ],
 )
-def test_people_and_places_are_counted_and_those_learned_from_are_told(learned, judging, sentence):
+def test_group_counts_and_overlap_with_training(learned, judging, sentence):
     assert describe_groups_seen(table(**learned), table(**judging)) == sentence
 
 
-def test_a_table_that_was_not_learned_from_tells_of_how_many_it_is():
+def test_count_groups():
     assert (
         count_groups(table(speaker=["a", "b", "a"], site=["x", "x", "x"], age=["1", "2", "3"])) == "2 speakers, 1 site"
     )
@@ -88,7 +88,7 @@ def split(tmp_path: Path) -> DataSplit:
     return load_split(table, None, recipe_for("label", ("image",)), tmp_path / "run", ignore_events)
 
 
-def test_what_is_usual_is_learned_from_the_examples_and_stands_on_the_card(split):
+def test_input_statistics_and_groups_are_on_the_model_card(split):
     ranges = measure_input_statistics(split)
     assert ranges.keys() == {"image"}
     low, high = ranges["image"]["brightness"]
@@ -103,7 +103,7 @@ def test_what_is_usual_is_learned_from_the_examples_and_stands_on_the_card(split
     assert (again.input_statistics, again.groups_seen) == (ranges, said)
 
 
-def test_of_few_examples_nobody_knows_what_is_usual(split):
+def test_few_examples_give_no_input_statistics(split):
     few = DataSplit(split.train, split.train_rows[: FEWEST - 1], split.val, split.val_rows)
     assert measure_input_statistics(few) == {}
     assert len(ANSWER_CELLS["label"]) < FEWEST

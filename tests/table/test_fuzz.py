@@ -146,17 +146,17 @@ def failures(name: str, numbers: range) -> dict[str, str]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ASKED)
-def test_nothing_unexpected_comes_of_a_spoilt_file(name: str) -> None:
+def test_a_corrupted_file_is_read_or_refused(name: str) -> None:
     assert failures(name, range(ASKED[name][1])) == {}
 
 
 @pytest.mark.parametrize("name", ASKED)
-def test_a_few_spoilt_files_of_each_format(name: str) -> None:
+def test_a_few_corrupted_files_of_each_format(name: str) -> None:
     assert failures(name, range(8)) == {}
 
 
 @pytest.mark.parametrize("name", LAYOUTS)
-def test_the_data_sets_are_valid_before_they_are_spoilt(name: str, tmp_path: Path) -> None:
+def test_the_datasets_are_valid_before_corruption(name: str, tmp_path: Path) -> None:
     data = make(tmp_path / "d", LAYOUTS[name]())
     kinds = tuple(ANSWERS.values())
     if name == "label files":

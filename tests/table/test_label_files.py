@@ -1,4 +1,4 @@
-"""Label files beside recordings are told from transcripts, and never learned as words."""
+"""Label files beside recordings are distinguished from transcripts, and never learned as text."""
 
 from __future__ import annotations
 
@@ -80,17 +80,17 @@ def test_label_files_are_recognised(name: str) -> None:
 
 
 @pytest.mark.parametrize("words", WORDS)
-def test_what_is_said_stays_words(words: str) -> None:
+def test_transcripts_are_not_label_files(words: str) -> None:
     assert detect_label_format(words) is None
 
 
 @pytest.mark.parametrize("hostile", ["[" * 100_000, "<a " * 30_000, "0.1 " * 30_000, "1 " * 50_000, "{" * 100_000])
-def test_hostile_texts_are_looked_at_once(hostile: str) -> None:
+def test_hostile_texts_take_linear_time(hostile: str) -> None:
     assert detect_label_format(hostile) in (None, LabelFormat.MARKUP, LabelFormat.AUDACITY, LabelFormat.JSON)
 
 
 @pytest.mark.parametrize("name", [name for name, (_, each) in LABELS.items() if each is not LabelFormat.SUBTITLES])
-def test_label_files_are_named_or_read_and_never_learned_as_words(tmp_path: Path, name: str) -> None:
+def test_label_files_are_read_or_reported_but_never_transcripts(tmp_path: Path, name: str) -> None:
     text, expected = LABELS[name]
     data = make(tmp_path / "d", {"a.wav": "x", "a.txt": text, "b.wav": "x", "b.txt": "good morning"})
     try:
@@ -109,7 +109,7 @@ def test_label_files_are_named_or_read_and_never_learned_as_words(tmp_path: Path
         opened(data, kinds=SPEECH)
 
 
-def test_subtitles_are_read_whatever_their_ending(tmp_path: Path) -> None:
+def test_subtitles_are_read_with_any_extension(tmp_path: Path) -> None:
     data = make(tmp_path / "d", {"a.wav": "x", "a.txt": LABELS["subrip"][0]})
     table = opened(data, kinds=SPEECH)
     assert [row.key for row in table] == ["a.wav [1.00 s to 2.00 s]"]

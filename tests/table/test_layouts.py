@@ -1,4 +1,4 @@
-"""The list of layouts: a reader that stands in it is found, and every reader stands in it."""
+"""A listed reader is found, and every reader is listed."""
 
 from __future__ import annotations
 

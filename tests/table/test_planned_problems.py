@@ -1,4 +1,4 @@
-"""The plan names what cannot be learned from, before hours of learning do."""
+"""Planning reports what cannot be learned, before hours of training do."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _left_out(data: Path) -> list[RowProblem]:
 
 @pytest.mark.parametrize("strange", ["n/a", "NA", "-", "<5", "12 kg", "1,234"])
 @pytest.mark.parametrize("heading", ["score", "weight"])
-def test_cells_that_are_no_numbers_are_named(tmp_path: Path, strange: str, heading: str) -> None:
+def test_cells_that_are_no_numbers_are_reported(tmp_path: Path, strange: str, heading: str) -> None:
     cells = [f"{i}.5" for i in range(40)]
     cells[7] = cells[9] = strange
     problems = _left_out(digits_table(tmp_path / "d", {heading: cells}, ("image",)))
@@ -36,7 +36,7 @@ def test_many_scores_may_be_missing(tmp_path: Path) -> None:
     assert len(_left_out(digits_table(tmp_path / "d", {"weight": cells}, ("image",)))) == 10
 
 
-def test_masks_of_another_size_are_named(tmp_path: Path) -> None:
+def test_masks_of_another_size_are_reported(tmp_path: Path) -> None:
     data = tmp_path / "d"
     table = digits_table(data, {"mask": [f"m{i}.png" for i in range(8)]}, ("image",))
     for i in range(8):

@@ -137,7 +137,7 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.mark.parametrize(("name", "sense"), [*((n, "image") for n in PICTURES), *((n, "audio") for n in RECORDINGS)])
-def test_what_can_be_learned_from_can_be_asked_about(folder: Path, name: str, sense: str) -> None:
+def test_tables_for_training_work_for_prediction(folder: Path, name: str, sense: str) -> None:
     place = (PICTURES | RECORDINGS)[name](folder)
     kinds = () if "without" in name else tuple(ANSWERS.values())
     table = open_table(place, senses_known=tuple(SENSES.values()), kinds=kinds, workspace=folder)
@@ -165,7 +165,7 @@ def test_notes_among_pictures_fail_alone(folder: Path) -> None:
         assert isinstance(first, InputError) and second == folder / "p/0.png"
 
 
-def test_without_the_reader_of_tables_it_is_said(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_table_reader_is_reported(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "seehear.table", None)
     words = r"t\.csv: it takes what training brings to read this\. Allowed: a csv, tsv or jsonl with one of the"
     with pytest.raises(UsageError, match=words):

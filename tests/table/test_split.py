@@ -1,4 +1,4 @@
-"""Splits: nobody on both sides, every class in training, the share that was asked for, and all of it said."""
+"""Splits: no person on both sides, every class in training, the requested share, and notes about all of it."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _share(table: Table, out: Split, answer: str) -> float:
     return float(np.mean(np.isin(np.flatnonzero(answers == answer), out.held_out)))
 
 
-def test_every_class_gives_its_share() -> None:
+def test_the_split_is_stratified() -> None:
     table = _table(["cat"] * 700 + ["dog"] * 280 + ["newt"] * 20)
     out = _split(table, 0.1)
     assert out.notes == "held out 100 of 1,000 examples at random, stratified by class"
@@ -63,7 +63,7 @@ def test_the_same_seed_gives_the_same_split() -> None:
         assert _split(plain, 0.2, 3).held_out.tolist() != _split(plain, 0.2, 4).held_out.tolist()
 
 
-def test_speakers_stay_together_and_are_named() -> None:
+def test_speakers_stay_together_and_are_listed() -> None:
     speakers = ["jackson", "theo", "lucas", "nicolas", "yweweler"]
     table = _table([str(i % 10) for i in range(500)], speaker=[speakers[i // 100] for i in range(500)])
     out = _split(table, 0.4)
@@ -79,7 +79,7 @@ def test_speakers_stay_together_and_are_named() -> None:
     st.floats(0.05, 0.5),
     st.integers(0, 99),
 )
-def test_whatever_the_table(rows: list[tuple[str, str | None]], share: float, seed: int) -> None:
+def test_any_table_can_be_split(rows: list[tuple[str, str | None]], share: float, seed: int) -> None:
     table = _table([answer for answer, _ in rows], patient=[patient for _, patient in rows])
     out = _split(table, share, seed)
     assert sorted([*out.train, *out.held_out]) == list(range(len(rows)))
@@ -101,7 +101,7 @@ def test_groups_are_stratified_and_near_the_share() -> None:
     assert " of 300 patients: " in out.notes
 
 
-def test_more_is_held_out_where_the_share_would_reach_too_few_classes() -> None:
+def test_more_is_held_out_if_the_share_reaches_too_few_classes() -> None:
     """Twenty drives, each of one kind of road: a tenth of them would show two kinds of ten."""
     drives = [i // 10 for i in range(200)]
     table = _table([f"road {d % 10}" for d in drives], drive=[str(d) for d in drives])
@@ -176,7 +176,7 @@ def test_headings_that_do_not_group(heading: str) -> None:
     assert not is_group(heading)
 
 
-def test_classes_are_spoken_of_only_where_there_are_some() -> None:
+def test_classes_are_mentioned_only_if_there_are_some() -> None:
     out = split(_table([f"text {i}" for i in range(40)]), 0.1, seed=0, stratum=lambda _: "")
     assert out.notes == "held out 4 of 40 examples at random"
 
@@ -206,7 +206,7 @@ def _split_files(folder: Path, files: dict[str, bytes], rows: Sequence[tuple[str
     ],
 )
 @pytest.mark.parametrize("names", [1, 3])
-def test_copies_of_one_picture_stay_together(tmp_path: Path, content: Callable[[int], bytes], names: int) -> None:
+def test_duplicates_stay_together(tmp_path: Path, content: Callable[[int], bytes], names: int) -> None:
     """In several rows, or under several names: 20 pictures, each three times."""
     files = {f"{i}-{k}.png": content(i) for i in range(20) for k in range(names)}
     rows = [(f"{i}-{k % names}.png", "xy"[(i + k) % 2], "") for k in range(3) for i in range(20)]
@@ -216,7 +216,7 @@ def test_copies_of_one_picture_stay_together(tmp_path: Path, content: Callable[[
     assert 9 <= len(out.held_out) <= 21
 
 
-def test_copies_tie_patients_together(tmp_path: Path) -> None:
+def test_duplicates_connect_patients(tmp_path: Path) -> None:
     """The same picture was filed under two patients, so both are on one side; otherwise nothing changes."""
     files = {f"{i}.png": bytes([i % 36]) for i in range(40)}
     rows = [(f"{i}.png", "xy"[i // 2 % 2], f"p{i // 4}") for i in range(40)]
@@ -227,7 +227,7 @@ def test_copies_tie_patients_together(tmp_path: Path) -> None:
     assert not {rows[i][2] for i in out.train} & {rows[i][2] for i in out.held_out}
 
 
-def test_a_file_that_is_gone_is_no_copy(tmp_path: Path) -> None:
+def test_a_missing_file_is_no_duplicate(tmp_path: Path) -> None:
     paths = [tmp_path / name for name in ("a", "gone", "b", "also gone", "c")]
     for path in (paths[0], paths[2], paths[4]):
         path.write_bytes(b"same" if path != paths[2] else b"else")
@@ -251,7 +251,7 @@ def test_only_files_of_one_size_and_beginning_are_read(tmp_path: Path, monkeypat
     assert sorted(opened_files) == ["2", "2", "3", "4", "4", "5", "5"]
 
 
-def test_what_parts_share_is_said(tmp_path: Path) -> None:
+def test_overlap_between_parts_is_reported(tmp_path: Path) -> None:
     rows = "1.png,x,ann,train\n2.png,y,bob,train\n1.png,x,ann,val\n3.png,y,cid,val\n4.png,y,dan,val\n5.png,x,eve,test\n"
     files = {f"{i}.png": bytes([i % 4]) for i in range(1, 6)} | {
         "t.csv": b"image,label,patient,split\n" + rows.encode()

@@ -41,7 +41,7 @@ def test_parts_of_class_folders(tmp_path: Path, train: str, val: str) -> None:
         table.part("dev")
 
 
-def test_trains_beside_buses_are_a_class(tmp_path: Path) -> None:
+def test_a_class_may_be_called_train(tmp_path: Path) -> None:
     files = ["bus/1.png", "car/2.png", "train/3.png"]
     table = opened(make(tmp_path / "d", files))
     assert (table.answers(), table.parts) == (["bus", "car", "train"], ())
@@ -61,7 +61,7 @@ def test_trains_beside_buses_are_a_class(tmp_path: Path) -> None:
         ("info.json", '{"images": ["a"]}'),
     ],
 )
-def test_a_stray_file_beside_classes_is_passed_over(tmp_path: Path, name: str, content: str | bytes) -> None:
+def test_a_stray_file_beside_classes_is_ignored(tmp_path: Path, name: str, content: str | bytes) -> None:
     table = opened(make(make(tmp_path / "d", {name: content}), PICTURES))
     assert table.answers() == ["a", "a", "b", "b"]
     assert f"not read: {name}" in table.notes
@@ -70,13 +70,13 @@ def test_a_stray_file_beside_classes_is_passed_over(tmp_path: Path, name: str, c
 
 
 @pytest.mark.parametrize("name", ["metadata.csv", "examples.csv", "train.csv", "data.yaml"])
-def test_a_file_that_should_tell_and_can_not_be_read_is_refused(tmp_path: Path, name: str) -> None:
+def test_an_unreadable_metadata_file_is_refused(tmp_path: Path, name: str) -> None:
     data = make(make(tmp_path / "d", {name: "a: [\n"}), PICTURES)
     with pytest.raises(DataError, match=name):
         opened(data)
 
 
-def test_a_table_that_can_not_be_read_does_not_hide_another(tmp_path: Path) -> None:
+def test_an_unreadable_table_does_not_hide_another(tmp_path: Path) -> None:
     data = make(make(tmp_path / "d", {"t.csv": "image,label\na/1.png,x\n", "log.csv": ""}), PICTURES)
     table = opened(data)
     assert table.answers() == ["x"]
@@ -103,7 +103,7 @@ def test_videos_are_seen_and_heard(tmp_path: Path) -> None:
     assert opened(data, senses=["audio"]).senses == ("audio",)
 
 
-def test_what_is_no_example_is_a_problem_or_said(tmp_path: Path) -> None:
+def test_other_files_are_problems_or_notes(tmp_path: Path) -> None:
     data = make(
         tmp_path / "d", [*PICTURES, "a/notes.txt", "loose.png", "README.md", ".hidden", "a/.DS_Store", "a/Thumbs.db"]
     )
@@ -123,7 +123,7 @@ def test_what_is_no_example_is_a_problem_or_said(tmp_path: Path) -> None:
     }
 
 
-def test_folders_named_for_what_they_hold_are_no_classes(tmp_path: Path) -> None:
+def test_folders_named_after_their_content_are_no_classes(tmp_path: Path) -> None:
     data = make(tmp_path / "d", ["train/images/1.png", "train/data/2.png"])
     table = opened(data)
     assert table.kind is None
@@ -167,7 +167,7 @@ def test_tables(tmp_path: Path, suffix: str, point_at: str) -> None:
         table.metadata_column("age")
 
 
-def test_metadata_file_beats_class_folders(tmp_path: Path) -> None:
+def test_a_metadata_file_takes_precedence_over_class_folders(tmp_path: Path) -> None:
     data = make(tmp_path / "d", ["a/1.png", "b/2.png"])
     make(data, {"metadata.csv": "file_name,label\na/1.png,x\nb/2.png,y\n", "other.csv": "size,colour\n1,red\n"})
     table = opened(data)
@@ -216,7 +216,7 @@ def test_part_column(tmp_path: Path) -> None:
     assert (table.parts, table.metadata) == ((), ("split",))
 
 
-def test_a_word_among_parts_that_is_none_is_named(tmp_path: Path) -> None:
+def test_an_unknown_part_is_reported(tmp_path: Path) -> None:
     parts = ("train", "train", "tets", "test", "val")
     rows = "".join(f"{i}.png,x,{part}\n" for i, part in enumerate(parts))
     data = make(tmp_path / "d", {"t.csv": f"image,label,split\n{rows}"} | {f"{i}.png": "x" for i in range(5)})
@@ -265,7 +265,7 @@ def test_mixed_column(tmp_path: Path) -> None:
     assert [problem.where for problem in table.problems] == ["t.csv row 5"]
 
 
-def test_rows_that_can_not_be_used_are_named(tmp_path: Path) -> None:
+def test_unusable_rows_are_reported(tmp_path: Path) -> None:
     rows = "image,label\n1.png,x\ngone.png,x\n\n1.png,\nhttps://a.b/c.png,x\n1.wav,x\n1.png,y,z\n1.png,y\n"
     table = opened(make(tmp_path / "d", {"t.csv": rows, "1.png": "x", "1.wav": "x"}))
     assert [(row.key, row.answer) for row in table] == [("1.png", "x"), ("1.png#2", "y")]
@@ -313,7 +313,7 @@ def test_choosing_the_answer(tmp_path: Path, answer: str | None, kind: str, colu
     assert ("'rating' could be the answer too: choose with --answer" in table.notes) == (answer is None)
 
 
-def test_an_unnamed_answer_is_found_by_what_it_holds(tmp_path: Path) -> None:
+def test_an_answer_is_inferred_from_its_cells(tmp_path: Path) -> None:
     rows = "".join(f"1.png,{'ab'[i % 2]},p{i},m\n" for i in range(8))
     data = make(tmp_path / "d", {"t.csv": "image,mood,patient_id,sex\n" + rows, "1.png": "x"})
     table = opened(data)
@@ -343,7 +343,7 @@ def test_an_unnamed_answer_is_found_by_what_it_holds(tmp_path: Path) -> None:
         ("thing,label", {}, DataError, "no column names pictures or recordings: 'thing', 'label'"),
     ],
 )
-def test_roles_that_can_not_be_told(
+def test_roles_that_cannot_be_inferred(
     tmp_path: Path, headings: str, wishes: dict[str, object], error: type[Exception], words: str
 ) -> None:
     cells = "1.png" if "image" in headings else "1"
@@ -361,7 +361,7 @@ def test_tables_without_answers(tmp_path: Path) -> None:
     assert opened(data).kind is None
 
 
-def test_take_and_coded(tmp_path: Path) -> None:
+def test_take_and_encode_column(tmp_path: Path) -> None:
     table = opened(make(tmp_path / "d", PICTURES))
     assert [row.key for row in table.take([2, 0])] == ["b/3.webp", "a/1.png"]
     assert len(table.take(np.array([], dtype=np.int64))) == 0
@@ -376,7 +376,7 @@ def test_nothing_there(tmp_path: Path, name: str) -> None:
         opened(tmp_path / name)
 
 
-def test_the_kinds_of_the_tests_are_of_the_shape_of_the_answers() -> None:
+def test_the_test_kinds_match_the_protocol_of_answers() -> None:
     from seehear.answers import ANSWERS
 
     for kind in KINDS:

@@ -1,4 +1,4 @@
-"""Annotations as labelme, VGG Image Annotator, CreateML, CVAT and Label Studio write them."""
+"""Annotations from labelme, VGG Image Annotator, CreateML, CVAT and Label Studio."""
 
 from __future__ import annotations
 
@@ -241,7 +241,7 @@ def test_each_part_has_its_file(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", WRITERS)
-def test_pictures_that_are_missing_are_named(tmp_path: Path, name: str) -> None:
+def test_missing_pictures_are_reported(tmp_path: Path, name: str) -> None:
     things = {"a.png": [("cat", (4, 6, 14, 21))], "gone.png": [("cat", (4, 6, 14, 21))]}
     table = seen(make(pictures(tmp_path / "d", "pictures/a.png"), WRITERS[name](things)))
     assert list(boxes(table)) == ["pictures/a.png"]
@@ -250,7 +250,7 @@ def test_pictures_that_are_missing_are_named(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", WRITERS)
-def test_a_name_of_two_pictures_is_not_guessed(tmp_path: Path, name: str) -> None:
+def test_an_ambiguous_picture_name_is_refused(tmp_path: Path, name: str) -> None:
     things = {"a.png": [("cat", (4, 6, 14, 21))], "b.png": [("cat", (4, 6, 14, 21))]}
     data = make(pictures(tmp_path / "d", "x/a.png", "y/a.png", "b.png"), WRITERS[name](things))
     table = seen(data)
@@ -259,7 +259,7 @@ def test_a_name_of_two_pictures_is_not_guessed(tmp_path: Path, name: str) -> Non
 
 
 @pytest.mark.parametrize("name", WRITERS)
-def test_things_that_can_not_be_are_named(tmp_path: Path, name: str) -> None:
+def test_impossible_objects_are_reported(tmp_path: Path, name: str) -> None:
     things = {"a.png": [("cat", (4, 6, 14, 21)), ("dog", (50, 6, 60, 21)), ("", (1, 1, 2, 2))]}
     table = seen(make(pictures(tmp_path / "d", "pictures/a.png"), WRITERS[name](things)))
     assert boxes(table) == {"pictures/a.png": [("cat", 4, 6, 14, 21)]}
@@ -272,7 +272,7 @@ def test_things_that_can_not_be_are_named(tmp_path: Path, name: str) -> None:
 # Each program's own
 
 
-def test_a_picture_without_a_json_is_not_taken_for_empty(tmp_path: Path) -> None:
+def test_a_picture_without_a_json_is_reported(tmp_path: Path) -> None:
     files = {"a.json": written_labelme({"a.png": [("cat", (1, 2, 3, 4))]})["a.json"]}
     table = seen(make(pictures(tmp_path / "d", "a.png", "b.png"), files))
     hint = "save it in labelme without a shape if there is nothing in it"
@@ -300,7 +300,7 @@ def test_labelme_circles_and_shapes_without_an_area(tmp_path: Path) -> None:
     ]
 
 
-def test_via_finds_the_attribute_that_names_and_other_shapes(tmp_path: Path) -> None:
+def test_via_label_attribute_and_shapes(tmp_path: Path) -> None:
     shapes: list[tuple[dict[str, Any], Any]] = [
         ({"name": "circle", "cx": 20, "cy": 15, "r": 5}, {"type": "ball", "note": "x"}),
         (
@@ -322,7 +322,7 @@ def test_via_finds_the_attribute_that_names_and_other_shapes(tmp_path: Path) -> 
     ]
 
 
-def test_cvat_turned_boxes_masks_parts_and_tags(tmp_path: Path) -> None:
+def test_cvat_rotated_boxes_masks_parts_and_tags(tmp_path: Path) -> None:
     inside = '<mask label="dog" rle="1,1,4,1,1" left="10" top="20" width="4" height="2"/>'
     box = '<box label="cat" xtl="10" ytl="10" xbr="30" ybr="20" rotation="90.0"/>'
     image = '<image name="a.png" width="40" height="30" subset="Train">{}</image>'
@@ -369,7 +369,7 @@ def test_label_studio_labels_texts_and_scores(tmp_path: Path) -> None:
     assert seen(make(data, {"t.json": studio(two, file="a.wav")})).answers() == ['["cat", "dog"]']
 
 
-def test_label_studio_stretches_of_a_recording(tmp_path: Path) -> None:
+def test_label_studio_segments_of_a_recording(tmp_path: Path) -> None:
     def stretch(kind: str, start: float, **value: Any) -> dict[str, Any]:
         return {"type": kind, "from_name": kind, "value": {"start": start, "end": start + 1.5, **value}}
 
@@ -392,7 +392,7 @@ def test_painted_masks_are_refused(tmp_path: Path, kind: str) -> None:
         seen(data)
 
 
-def test_label_studio_shapes_that_are_turned_or_can_not_be(tmp_path: Path) -> None:
+def test_label_studio_rotated_and_impossible_shapes(tmp_path: Path) -> None:
     size = {"original_width": 40, "original_height": 30}
     turned_box = {"x": 50, "y": 50, "width": 25, "height": 10, "rotation": 90, "rectanglelabels": ["cat"]}
     oval = {"x": 50, "y": 50, "radiusX": 25, "radiusY": 10, "ellipselabels": ["e"]}
@@ -431,7 +431,7 @@ def test_addresses_of_label_studio(tmp_path: Path, address: str) -> None:
     assert [row.key for row in seen(data)] == ["x/b c.png"]
 
 
-def test_a_task_that_nobody_finished_is_named(tmp_path: Path) -> None:
+def test_an_unfinished_task_is_reported(tmp_path: Path) -> None:
     tasks = json.loads(studio({"type": "choices", "value": {"choices": ["cat"]}}))
     tasks.append({"id": 8, "annotations": [], "data": {"it": "a.png"}})
     table = seen(make(pictures(tmp_path / "d", "a.png"), {"t.json": json.dumps(tasks)}))
@@ -468,7 +468,7 @@ def test_runs_that_do_not_fit() -> None:
 
 @given(st.floats(-720, 720), st.floats(0.5, 9), st.floats(0.5, 9))
 @settings(max_examples=60, deadline=None)
-def test_turned_shapes_keep_their_area_and_their_box(degrees: float, wide: float, high: float) -> None:
+def test_rotated_shapes_keep_their_area_and_box(degrees: float, wide: float, high: float) -> None:
     box = make_rotated_rectangle((0, 0, wide, high), (wide / 2, high / 2), degrees)
     a = math.radians(degrees)
     expected = [abs(wide * math.cos(a)) + abs(high * math.sin(a)), abs(wide * math.sin(a)) + abs(high * math.cos(a))]

@@ -1,4 +1,4 @@
-"""Archives: every kind unpacks to the same rows, and what would write or grow beyond its place is refused."""
+"""Archives of every kind unpack to the same rows; unsafe ones are refused."""
 
 from __future__ import annotations
 
@@ -170,7 +170,7 @@ def test_hostile_zips_are_refused(tmp_path: Path, names: list[str], words: str) 
     ],
 )
 @pytest.mark.parametrize("pack", [_zip, lambda path, *names: _tar(path, *((name, {}) for name in names))])
-def test_a_file_that_no_disk_can_hold_is_left_out_and_named(
+def test_a_member_with_an_impossible_name_is_reported(
     tmp_path: Path, pack: Callable[..., Path], name: str, words: str
 ) -> None:
     path = pack(tmp_path / ("d.zip" if pack is _zip else "d.tar"), "a/1.png", name, "b/2.png")
@@ -217,7 +217,7 @@ def test_bombs_are_refused(tmp_path: Path, name: str, monkeypatch: pytest.Monkey
         unpack(_zip(tmp_path / "many.zip", "1", "2", "3"), tmp_path / "ws")
 
 
-def test_a_header_of_absurd_length_is_refused(tmp_path: Path) -> None:
+def test_an_overlong_header_is_refused(tmp_path: Path) -> None:
     with tarfile.open(tmp_path / "d.tar", "w", format=tarfile.PAX_FORMAT) as tar:
         info = tarfile.TarInfo("a/1.png")
         info.pax_headers = {"comment": "x" * (2 << 20)}
@@ -226,7 +226,7 @@ def test_a_header_of_absurd_length_is_refused(tmp_path: Path) -> None:
         unpack(tmp_path / "d.tar", tmp_path / "ws")
 
 
-def test_a_tar_cut_between_members_is_damaged(tmp_path: Path) -> None:
+def test_a_truncated_tar_is_damaged(tmp_path: Path) -> None:
     path = _tar(tmp_path / "d.tar", *((member, {}) for member in FILES))
     path.write_bytes(path.read_bytes()[: 2 * 1024])
     with pytest.raises(DataError, match="damaged: it is truncated"):

@@ -1,4 +1,4 @@
-"""The layouts in which people keep pictures with boxes drawn on them, and what is said of boxes that are not right."""
+"""Layouts of pictures with boxes, and reports on boxes that are wrong."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def annotation(*objects: tuple[Any, ...], size: tuple[int, int] = (WIDTH, HEIGHT
 TABLE = "image,label,x1,y1,x2,y2,site\na.png,cat,1,2,11,12.5,north\nb.png,,,,,,south\na.png,dog,0,0,40,30,north\n"
 
 
-def test_a_row_a_box_becomes_a_row_a_picture(tmp_path: Path) -> None:
+def test_rows_of_boxes_are_merged_by_picture(tmp_path: Path) -> None:
     data = pictures(make(tmp_path / "d", {"t.csv": TABLE}), "a.png", "b.png")
     table = seen(data)
     assert table.kind == "boxes"
@@ -93,7 +93,7 @@ def test_headings_of_boxes(tmp_path: Path, headings: str, cells: str) -> None:
         ("x1,y1,x2,y2", "0.5,0.5,1.5,2", (0.5, 0.5, 1.5, 2)),
     ],
 )
-def test_shares_may_reach_a_little_beyond_their_picture(
+def test_relative_boxes_may_exceed_the_picture_a_little(
     tmp_path: Path, headings: str, cells: str, corners: tuple[float, ...]
 ) -> None:
     table = f"image,label,{headings}\na.png,cat,{cells}\n"
@@ -108,7 +108,7 @@ def test_boxes_without_a_label_are_objects(tmp_path: Path) -> None:
     assert "every box is labelled 'object', because no column names its class" in table.notes
 
 
-def test_what_is_wrong_with_boxes_is_said(tmp_path: Path) -> None:
+def test_wrong_boxes_are_reported(tmp_path: Path) -> None:
     rows = [
         *("cat,5,5,60,20", "cat,20,20,5,5", "cat,1,1,9,9", "cat,1,1,9,9", "dog,1,1,9,9"),
         *("cat,5,5,5,9", "cat,50,5,60,9", "cat,one,1,9,9", ",1,1,9,9", "cat,1,,9,9", "cat,0,0,40.4,30.6"),
@@ -134,7 +134,7 @@ def test_what_is_wrong_with_boxes_is_said(tmp_path: Path) -> None:
     } <= set(found.notes)
 
 
-def test_a_missing_picture_is_named_once(tmp_path: Path) -> None:
+def test_a_missing_picture_is_reported_once(tmp_path: Path) -> None:
     rows = "image,label,x1,y1,x2,y2\na.png,cat,1,1,9,9\nno.png,cat,1,1,9,9\nno.png,cat,2,1,9,9\n,cat,2,1,9,9\n"
     found = seen(pictures(make(tmp_path / "d", {"t.csv": rows}), "a.png"))
     assert found.problems == (
@@ -158,7 +158,7 @@ BOX = st.tuples(st.sampled_from(["cat", 'a "b"', "größe, x"]), CORNER, CORNER)
 
 @settings(max_examples=20, deadline=None)
 @given(st.lists(st.lists(BOX, max_size=4, unique=True), min_size=1, max_size=4))
-def test_boxes_written_are_boxes_read(
+def test_boxes_round_trip(
     tmp_path_factory: pytest.TempPathFactory, drawn: list[list[tuple[str, float, float]]]
 ) -> None:
     import csv
@@ -175,13 +175,13 @@ def test_boxes_written_are_boxes_read(
 
 @settings(max_examples=20, deadline=None)
 @given(st.lists(st.tuples(*[st.sampled_from([0, 0.25, 1, 2, 256])] * 3, st.sampled_from(["cat", "dog"])), max_size=40))
-def test_boxes_drawn_twice_are_taken_once(drawn: list[tuple[float, float, float, str]]) -> None:
+def test_repeated_boxes_count_once(drawn: list[tuple[float, float, float, str]]) -> None:
     from seehear.table.layouts.box_cells import Annotations, encode_boxes
 
     things = Annotations()
     for number, (picture, x, y, label) in enumerate(drawn):
         things.add(int(picture) % 3, label, (x, y, x + 1, y + 2), str(number))
-    made = encode_boxes(things.columns(), np.full((3, 2), 1000.0), str)
+    made = encode_boxes(things.to_columns(), np.full((3, 2), 1000.0), str)
     slow: dict[int, list[tuple[Any, ...]]] = {0: [], 1: [], 2: []}
     for picture, x, y, label in drawn:
         box = (label, [x, y, x + 1, y + 2])
@@ -258,7 +258,7 @@ def test_comments_above_an_annotation_are_passed_over(tmp_path: Path) -> None:
     assert boxes(seen(pictures(data, "JPEGImages/a.jpg"))) == {"JPEGImages/a.jpg": [("cat", 0, 0, 9, 9)]}
 
 
-def test_what_lacks_its_other_half_in_pascal_voc_is_named(tmp_path: Path) -> None:
+def test_unmatched_files_in_pascal_voc_are_reported(tmp_path: Path) -> None:
     files = {
         "Annotations/a.xml": annotation(("cat", 1, 1, 9, "many")),
         "Annotations/b.xml": annotation(file="x.jpg"),
@@ -282,7 +282,7 @@ def test_an_empty_annotation_does_not_hide_the_others(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("size", [(0, 0), (400, 300)])
-def test_boxes_are_held_against_the_picture_itself(tmp_path: Path, size: tuple[int, int]) -> None:
+def test_boxes_are_clipped_to_the_actual_picture(tmp_path: Path, size: tuple[int, int]) -> None:
     told = annotation(("cat", 1, 1, 90, 9), ("dog", 61, 1, 90, 9), size=size)
     table = seen(pictures(make(tmp_path / "d", {"a.xml": told}), "a.jpg"))
     assert boxes(table) == {"a.jpg": [("cat", 0, 0, 40, 9)]}
@@ -335,12 +335,12 @@ def test_coco_in_its_own_folders(tmp_path: Path) -> None:
         ("train.json", "train/"),
     ],
 )
-def test_where_the_pictures_of_coco_lie(tmp_path: Path, name: str, folder: str) -> None:
+def test_coco_picture_folders(tmp_path: Path, name: str, folder: str) -> None:
     data = pictures(make(tmp_path / "d", {name: instances()}), f"{folder}a.jpg", f"{folder}b.jpg")
     assert list(boxes(seen(data))) == [f"{folder}a.jpg", f"{folder}b.jpg"]
 
 
-def test_what_is_wrong_in_coco_is_named(tmp_path: Path) -> None:
+def test_wrong_entries_in_coco_are_reported(tmp_path: Path) -> None:
     wrong = [
         {"id": 1, "image_id": 7, "category_id": 3, "bbox": [1, 2, 10, 5]},
         {"id": 2, "image_id": 8, "category_id": 3, "bbox": [1, 2, 10, 5]},
@@ -361,7 +361,7 @@ def test_what_is_wrong_in_coco_is_named(tmp_path: Path) -> None:
     ]
 
 
-def test_pictures_of_coco_that_are_not_as_told_are_counted(tmp_path: Path) -> None:
+def test_coco_pictures_of_another_size_are_counted(tmp_path: Path) -> None:
     data = make(tmp_path / "d", {"t.json": instances()})
     exif = Image.Exif()
     exif[0x0112] = 6
@@ -372,7 +372,7 @@ def test_pictures_of_coco_that_are_not_as_told_are_counted(tmp_path: Path) -> No
     assert "2 pictures whose size differs from the annotations: using the file; the first: a.jpg" in table.notes
 
 
-def test_pictures_of_coco_that_can_not_be_told_apart_are_named(tmp_path: Path) -> None:
+def test_ambiguous_ids_in_coco_are_reported(tmp_path: Path) -> None:
     ids = [{"id": 7}, {"id": 7}, {"id": [9]}, {}, {"id": 9}]
     images = [{"file_name": f"{name}.jpg", **told} for name, told in zip("abcde", ids, strict=True)]
     data = make(tmp_path / "d", {"t.json": instances(images=images)})
@@ -402,7 +402,7 @@ def test_coco_that_is_refused(tmp_path: Path, content: str, words: str) -> None:
         seen(data / "t.json")
 
 
-def test_two_cocos_for_one_part_are_not_guessed_at(tmp_path: Path) -> None:
+def test_two_coco_files_for_one_part_are_refused(tmp_path: Path) -> None:
     data = pictures(make(tmp_path / "d", {"one.json": instances(), "two.json": instances()}), "a.jpg")
     with pytest.raises(DataError, match=r"d holds 2 annotation files: one.json, two.json. Next: give one"):
         seen(data)
@@ -435,7 +435,7 @@ def test_yolo_reads_boxes_and_outlines(tmp_path: Path, table: str) -> None:
     assert "1 picture without a label file: read as containing no objects" in found.notes
 
 
-def test_yolo_without_a_table_and_with_faults(tmp_path: Path) -> None:
+def test_yolo_without_a_config_and_with_errors(tmp_path: Path) -> None:
     files = {"classes.txt": "cat\ndog\n", "labels/a.txt": "0 .5 .5 .5 .5\n7 .5 .5 .5 .5\n0 x .5 .5 .5\n0 .5 .5 .5\n"}
     found = seen(pictures(make(tmp_path / "d", files), "images/a.jpg"))
     assert len(boxes(found)["images/a.jpg"]) == 1
@@ -450,7 +450,7 @@ def test_yolo_without_a_table_and_with_faults(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("names", ["classes.txt", "obj.names", "train/_darknet.labels"])
-def test_texts_of_yolo_beside_their_pictures(tmp_path: Path, names: str) -> None:
+def test_yolo_label_files_beside_pictures(tmp_path: Path, names: str) -> None:
     files = {names: "cat\ndog\n", "train/a.txt": "1 .5 .5 .5 .5\n", "train/c.txt": "", "valid/d.txt": "0 .5 .5 1 1\n"}
     data = pictures(make(tmp_path / "d", files), "train/a.jpg", "train/b.jpg", "train/c.jpg", "valid/d.jpg")
     found = seen(data)
@@ -464,14 +464,14 @@ def test_texts_of_yolo_beside_their_pictures(tmp_path: Path, names: str) -> None
     assert "1 picture without a label file: read as containing no objects" in found.notes
 
 
-def test_texts_of_yolo_in_one_folder(tmp_path: Path) -> None:
+def test_yolo_label_files_in_one_folder(tmp_path: Path) -> None:
     files = {"classes.txt": "cat\ndog\n", "a.txt": "\ufeff1 .5 .5 .5 .5\n", "readme.txt": "hello"}
     found = seen(pictures(make(tmp_path / "d", files), "a.jpg", "b.jpg"))
     assert boxes(found) == {"a.jpg": [("dog", 10, 7.5, 30, 22.5)], "b.jpg": []}
 
 
 @pytest.mark.parametrize("folders", [("", ""), ("images/", "labels/")])
-def test_texts_of_yolo_without_names_are_refused(tmp_path: Path, folders: tuple[str, str]) -> None:
+def test_yolo_without_class_names_is_refused(tmp_path: Path, folders: tuple[str, str]) -> None:
     data = pictures(make(tmp_path / "d", {f"{folders[1]}a.txt": "0 .5 .5 .5 .5\n"}), f"{folders[0]}a.jpg")
     with pytest.raises(DataError, match=r"no file names their classes. Next: add a classes.txt"):
         seen(data)
@@ -485,7 +485,7 @@ def test_parts_of_yolo_that_name_classes_differently_are_refused(tmp_path: Path)
 
 
 @pytest.mark.parametrize("text", ["a cat on a mat\n", "2026\n", "0 12 40 210 131\n", "0 .5 .5 .5\n"])
-def test_texts_beside_pictures_that_are_no_boxes_are_not_taken_for_them(tmp_path: Path, text: str) -> None:
+def test_captions_beside_pictures_are_not_label_files(tmp_path: Path, text: str) -> None:
     files = {f"{label}/{i}.txt": text for label in ("cat", "dog") for i in (1, 2)}
     data = pictures(make(tmp_path / "d", files), *(file.replace(".txt", ".jpg") for file in files))
     assert seen(data).answers() == ["cat", "cat", "dog", "dog"]
@@ -503,7 +503,7 @@ def test_classes_of_yolo_keep_their_numbers_and_words(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"0 .5 .5 .2 .2 # caf\xe9", "0 .5 .5 .2 .2".encode("utf-16-le")])
-def test_a_picture_whose_text_can_not_be_read_is_not_one_with_nothing_in_it(tmp_path: Path, content: bytes) -> None:
+def test_a_picture_with_an_unreadable_label_file_is_not_empty(tmp_path: Path, content: bytes) -> None:
     files = {"classes.txt": "cat\n", "labels/a.txt": content, "labels/b.txt": "0 .5 .5 .5 .5\n"}
     found = seen(pictures(make(tmp_path / "d", files), "images/a.jpg", "images/b.jpg"))
     assert boxes(found) == {"images/b.jpg": [("cat", 10, 7.5, 30, 22.5)]}
@@ -512,14 +512,14 @@ def test_a_picture_whose_text_can_not_be_read_is_not_one_with_nothing_in_it(tmp_
 
 @pytest.mark.parametrize("line", ["./images/a.jpg", "images/a.jpg", "coco/images/a.jpg"])
 @pytest.mark.parametrize("name", ["train.txt", "lists/train.txt"])
-def test_lists_of_yolo_name_pictures_from_where_they_lie(tmp_path: Path, line: str, name: str) -> None:
+def test_yolo_lists_are_relative_to_their_folder(tmp_path: Path, line: str, name: str) -> None:
     table = f"path: coco\ntrain: {name}\nnames: [cat]\n"
     files = {"data.yaml": table, f"coco/{name}": f"{line}\n", "coco/labels/a.txt": "0 .5 .5 .5 .5\n"}
     found = seen(pictures(make(tmp_path / "d", files), "coco/images/a.jpg"))
     assert boxes(found) == {"coco/images/a.jpg": [("cat", 10, 7.5, 30, 22.5)]}
 
 
-def test_a_part_of_yolo_that_is_not_there_is_named_and_the_others_go_on(tmp_path: Path) -> None:
+def test_a_missing_part_of_yolo_is_reported(tmp_path: Path) -> None:
     table = "train: ../train/images\nval:\ntest: ../test/images\nnames: [cat]\n"
     found = seen(pictures(make(tmp_path / "d", {"data.yaml": table}), "train/images/a.jpg"))
     assert [row.key for row in found] == ["train/images/a.jpg"]
@@ -573,7 +573,7 @@ def test_pictures_beside_masks_in_parts(tmp_path: Path) -> None:
     )
 
 
-def test_every_picture_and_mask_of_a_name_that_is_there_twice_is_named(tmp_path: Path) -> None:
+def test_repeated_names_of_pictures_and_masks_are_reported(tmp_path: Path) -> None:
     files = ("images/a.jpg", "images/a.png", "images/b.jpg", "images/b_gt.jpg", "images/c_gt.jpg")
     masks = ("masks/a.png", "masks/a_mask.png", "masks/b.png", "masks/c_gt.png")
     data = pictures(make(tmp_path / "d", {}), *files, *masks)
@@ -623,7 +623,7 @@ def test_a_folder_of_masks_beside_that_of_each_part(tmp_path: Path, beside: str)
     ]
 
 
-def test_few_names_that_end_like_masks_are_pictures(tmp_path: Path) -> None:
+def test_a_few_names_that_end_like_masks_are_pictures(tmp_path: Path) -> None:
     names = [f"{label}/{i}.png" for label in ("cat", "dog") for i in (1, 2)]
     table = opened(pictures(tmp_path / "d", *names, "cat/1_mask.png"), kinds=MASKED)
     assert table.answers() == ["cat", "cat", "cat", "dog", "dog"]
@@ -632,7 +632,7 @@ def test_few_names_that_end_like_masks_are_pictures(tmp_path: Path) -> None:
 @pytest.mark.parametrize("ending", ["jpg", "png", "webp", "bmp"])
 @pytest.mark.parametrize("mode", ["L", "RGB", "CMYK", "P"])
 @pytest.mark.parametrize("turned", [0, 1, 6])
-def test_sizes_are_those_that_pillow_tells(tmp_path: Path, ending: str, mode: str, turned: int) -> None:
+def test_sizes_equal_those_from_pillow(tmp_path: Path, ending: str, mode: str, turned: int) -> None:
     from seehear.table.layouts.image_sizes import read_sizes_px
 
     exif = Image.Exif()
@@ -649,7 +649,7 @@ def test_sizes_are_those_that_pillow_tells(tmp_path: Path, ending: str, mode: st
         assert read_sizes_px(tmp_path, [f"{name}.{ending}"]).tolist() == [[*upright]]
 
 
-def test_pictures_on_their_side_are_measured_upright(tmp_path: Path) -> None:
+def test_rotated_pictures_are_measured_upright(tmp_path: Path) -> None:
     from seehear.table.layouts.image_sizes import read_sizes_px
 
     exif = Image.Exif()
@@ -667,7 +667,7 @@ def chunk(name: bytes, content: bytes) -> bytes:
 
 @pytest.mark.parametrize("before", [b"IDAT", b"IEND"])
 @pytest.mark.parametrize("kind", ["eXIf", "zTXt", "damaged", "tEXt"])
-def test_pngs_that_say_late_or_otherwise_that_they_are_turned(tmp_path: Path, kind: str, before: bytes) -> None:
+def test_rotation_declared_late_or_differently_in_png(tmp_path: Path, kind: str, before: bytes) -> None:
     from seehear.senses import SENSES
     from seehear.table.layouts.image_sizes import read_sizes_px
 
@@ -741,7 +741,7 @@ def test_objects_in_cells_are_boxes(tmp_path: Path, objects: Any, ending: str) -
     )
 
 
-def test_what_is_wrong_with_objects_is_named(tmp_path: Path) -> None:
+def test_wrong_objects_are_reported(tmp_path: Path) -> None:
     told = [
         {"bbox": [[1, 2, 10, 5], [1, 2, 3], [5, 5, 0, 9]], "category": [0, 1, 1], "iscrowd": [1, 0, 0]},
         {"bbox": [[1, 2, 10, 5]], "category": []},
@@ -768,7 +768,7 @@ def test_objects_without_labels_are_objects(tmp_path: Path) -> None:
     assert boxes(seen(data)) == {"a.png": [("object", 1, 2, 4, 6)]}
 
 
-def test_each_of_the_objects_tells_what_it_has(tmp_path: Path) -> None:
+def test_objects_may_differ_in_their_keys(tmp_path: Path) -> None:
     told = [{"bbox": [1, 2, 3, 4]}, {"bbox": [5, 6, 7, 8], "category": "dog", "iscrowd": 1}]
     table = seen(pictures(make(tmp_path / "d", {"metadata.jsonl": lines(told)}), "a.png"))
     assert boxes(table) == {"a.png": [("dog", 5, 6, 12, 14, "crowd")]}
@@ -776,7 +776,7 @@ def test_each_of_the_objects_tells_what_it_has(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("empty", [20, 1])
-def test_no_objects_are_nothing_in_a_picture(tmp_path: Path, empty: int) -> None:
+def test_an_empty_cell_of_objects_is_an_empty_picture(tmp_path: Path, empty: int) -> None:
     names = [f"{number}.png" for number in range(empty + 1)]
     told = [*([[]] * empty), [{"bbox": [1, 2, 3, 4], "label": "cat"}]]
     rows = ({"image": name, "tags": [], "objects": each} for name, each in zip(names, told, strict=True))

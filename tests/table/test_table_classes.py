@@ -1,4 +1,4 @@
-"""Tables that tell classes in columns of 0 and 1, files by ids without an ending, and parts by a flag."""
+"""Tables with one-hot columns, ids of files, and flags for parts."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def folder(path: Path, table: str, files: dict[str, bytes] = PICTURES, name: str
 
 
 @pytest.mark.parametrize(("yes", "no"), [("1", "0"), ("1.0", "0.0"), ("True", "False")])
-def test_a_column_for_each_class_tells_several_labels(tmp_path: Path, yes: str, no: str) -> None:
+def test_one_hot_columns_become_several_labels(tmp_path: Path, yes: str, no: str) -> None:
     rows = f"filename, cat, dog, old dog\na.jpg,{yes},{yes},{no}\nb.jpg,{no},{no},{no}\nc.jpg,{no},{no},{yes}\n"
     table = seen(folder(tmp_path / "d", rows))
     assert (table.kind, table.answer_column, table.metadata) == ("label", "label", ())
@@ -34,14 +34,14 @@ def test_a_column_for_each_class_tells_several_labels(tmp_path: Path, yes: str, 
     assert (spec.classes, spec.several) == (("cat", "dog", "old dog"), True)
 
 
-def test_one_class_where_every_row_has_exactly_one(tmp_path: Path) -> None:
+def test_one_hot_columns_become_one_label(tmp_path: Path) -> None:
     rows = "image,MEL,NV,sex\na.jpg,1.0,0.0,f\nb.jpg,0.0,1.0,m\nc.jpg,1.0,0.0,m\n"
     table = seen(folder(tmp_path / "d", rows))
     assert (table.answers(), table.metadata) == (["MEL", "NV", "MEL"], ("sex",))
     assert "one-hot columns for 2 classes: MEL, NV; each example has one class" in table.notes
 
 
-def test_a_row_without_0_or_1_for_every_class_is_named(tmp_path: Path) -> None:
+def test_a_row_with_other_values_is_reported(tmp_path: Path) -> None:
     table = seen(folder(tmp_path / "d", "image,cat,dog\na.jpg,1,0\nb.jpg,,1\nc.jpg,,\n"))
     assert table.answers() == ["cat"]
     assert table.problems == tuple(
@@ -66,7 +66,7 @@ def test_columns_of_0_and_1_that_are_not_classes_stay(
     assert len(table.metadata) == 2
 
 
-def test_classes_beside_a_column_that_may_be_the_answer_too_must_be_asked_for(tmp_path: Path) -> None:
+def test_one_hot_columns_beside_another_possible_answer_must_be_chosen(tmp_path: Path) -> None:
     data = folder(
         tmp_path / "d", "image,colour,cat,dog\na.jpg,red,1,0\nb.jpg,red,0,1\nc.jpg,blue,0,1\nd.jpg,blue,0,1\n"
     )
@@ -104,7 +104,7 @@ def test_ids_that_are_seen_and_heard(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("own", ["train", "train_images", "images/train"])
-def test_ids_mean_the_files_of_the_table_s_own_part(tmp_path: Path, own: str) -> None:
+def test_ids_mean_files_of_the_same_part(tmp_path: Path, own: str) -> None:
     other = own.replace("train", "test")
     files = {f"{folder}/{i}.png": b"x" for folder in (own, other) for i in (1, 2)}
     data = folder(tmp_path / "d", "id,label\n1,cat\n2,dog\n", files, "train.csv")
@@ -138,7 +138,7 @@ def test_numbers_that_are_no_ids_do_not_make_a_table_of_examples(tmp_path: Path)
         ("Is Test", ("yes", "no", "TRUE", "test"), ("test", "train", "test")),
     ],
 )
-def test_a_flag_tells_the_part(tmp_path: Path, heading: str, cells: tuple[str, ...], parts: tuple[str, ...]) -> None:
+def test_a_flag_gives_the_part(tmp_path: Path, heading: str, cells: tuple[str, ...], parts: tuple[str, ...]) -> None:
     rows = "".join(f"{name},x,{cell}\n" for name, cell in zip(PICTURES, cells, strict=True))
     table = seen(folder(tmp_path / "d", f"image,label,{heading}\n{rows}", name="t.csv"))
     assert tuple(row.part for row in table) == parts

@@ -1,4 +1,4 @@
-"""Reading the table file itself: encodings, quotes, ragged rows, and files that are no tables."""
+"""Table files: encodings, quotes, ragged rows, and files that are no tables."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_dividers_and_unnamed_columns(tmp_path: Path, content: str, notes: tuple
         (",".join(f"c{i}" for i in range(5000)), "5,000 columns. Allowed: at most 4,096"),
     ],
 )
-def test_what_is_no_table(tmp_path: Path, content: str | bytes, words: str) -> None:
+def test_files_that_are_no_table(tmp_path: Path, content: str | bytes, words: str) -> None:
     with pytest.raises(DataError) as caught:
         _sheet(tmp_path, content)
     assert words in str(caught.value)
@@ -149,7 +149,7 @@ def test_parquet(tmp_path: Path) -> None:
     }
 
 
-def test_parquet_that_can_not_be_used(tmp_path: Path) -> None:
+def test_unusable_parquet(tmp_path: Path) -> None:
     pq.write_table(pa.table({"image": [{"bytes": b"x", "path": "1.png"}]}), tmp_path / "t.parquet")
     with pytest.raises(DataError, match="column 'image' holds the contents of files, not their paths"):
         read_sheet(tmp_path / "t.parquet", "t.parquet")
@@ -170,7 +170,7 @@ UNFOLDING = {
 
 
 @pytest.mark.parametrize("kind", UNFOLDING)
-def test_parquet_that_unfolds_to_too_much_is_refused_before_it_does(
+def test_parquet_is_refused_before_it_expands_too_far(
     tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     columns, options = UNFOLDING[kind]
@@ -214,7 +214,7 @@ CELLS = st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_si
 
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.tuples(CELLS, CELLS), min_size=1, max_size=5))
-def test_what_is_written_is_read(tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str]]) -> None:
+def test_csv_round_trip(tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str]]) -> None:
     folder = tmp_path_factory.mktemp("round")
     quoted = "\n".join(",".join('"' + cell.replace('"', '""') + '"' for cell in row) for row in [("h", "i"), *rows])
     expected = {"h": [a for a, _ in rows], "i": [b for _, b in rows]}
@@ -241,7 +241,7 @@ ROWS = st.text(alphabet="ab,\n\r\t é", max_size=40)
 
 @settings(max_examples=60, deadline=None)
 @given(ROWS, st.sampled_from(["a,b\n", "a,,c\n", "\ufeffa,b\r\n", "x y,b\n"]))
-def test_a_csv_without_quotes_is_read_as_the_careful_way_reads_it(
+def test_the_fast_csv_reader_agrees_with_the_general_one(
     tmp_path_factory: pytest.TempPathFactory, rows: str, headings: str
 ) -> None:
     """A look at the first rows always takes the careful way."""

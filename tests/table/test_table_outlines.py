@@ -1,4 +1,4 @@
-"""Outlines in the layouts that people keep them in: what becomes a mask, and what is said of the rest."""
+"""Layouts of outlines: what becomes a mask, and what is reported."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def pixels(table: Table) -> list[np.ndarray]:
     return [letters[ANSWERS["mask"].read(answer, spec).pixels] for answer in table.answers()]
 
 
-def test_boxes_are_learned_from_outlined_things_unless_asked_otherwise(tmp_path: Path) -> None:
+def test_outlined_objects_give_boxes_by_default(tmp_path: Path) -> None:
     data = instances(tmp_path / "d", parse_line(1, [SQUARE]))
     table = seen(data, None)
     assert (table.kind, table.metadata) == ("boxes", ())
@@ -85,7 +85,7 @@ def test_outlines_become_masks_of_their_pictures(tmp_path: Path) -> None:
     assert "1 thing drawn as a crowd: its pixels are ignored in training; the first: t.json annotation 3" in table.notes
 
 
-def test_what_is_wrong_with_outlines_is_named(tmp_path: Path) -> None:
+def test_wrong_outlines_are_reported(tmp_path: Path) -> None:
     things = [
         parse_line(1, [SQUARE, [1, 2, 3, 4]]),
         parse_line(2, [[30, 20, 60, 20, 60, 28]]),
@@ -145,14 +145,14 @@ def test_what_other_programs_write_into_coco(tmp_path: Path) -> None:
     assert [ANSWERS["mask"].read(answer, spec).areas["cat"] for answer in table.answers()] == [100, 100]
 
 
-def test_a_class_of_what_is_in_no_outline_may_be_in_the_file(tmp_path: Path) -> None:
+def test_the_file_may_name_the_background(tmp_path: Path) -> None:
     data = instances(tmp_path / "d", parse_line(1, [SQUARE]), categories=[*CLASSES, {"id": 0, "name": "_Background_"}])
     table = seen(data)
     assert ANSWERS["mask"].plan(table.answers(), "mask").classes == ("_Background_", "cat")
     assert "pixels outside every outline are of the class '_Background_'" in table.notes
 
 
-def test_outlines_of_a_picture_of_another_size_are_never_drawn(tmp_path: Path) -> None:
+def test_outlines_for_another_picture_size_are_not_drawn(tmp_path: Path) -> None:
     """However large the file says that it is."""
     told = [PICTURES[0], PICTURES[1] | {"width": 9_999, "height": 9_999}]
     huge = parse_line(2, [[0, 0, 9_999, 0, 9_999, 9_999]], image_id=2)
@@ -162,7 +162,7 @@ def test_outlines_of_a_picture_of_another_size_are_never_drawn(tmp_path: Path) -
     assert [(problem.where, problem.what) for problem in table.problems] == [("2.png", what)]
 
 
-def test_yolo_outlines_become_seen(tmp_path: Path) -> None:
+def test_yolo_outlines_become_masks(tmp_path: Path) -> None:
     lines = "1 0.1 0.5 0.35 0.5 0.35 1 0.1 1\n0 0.9 0.1 0.2 0.2\n"
     data = make(tmp_path / "d", {"classes.txt": "cat\ndog\n", "labels/a.txt": lines, "labels/b.txt": ""})
     (data / "images").mkdir()

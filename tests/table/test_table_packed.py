@@ -1,4 +1,4 @@
-"""Examples that are packed: arrays in an npz, shards of WebDataset; and what DICOM files say of themselves."""
+"""Packed examples: arrays in an npz, WebDataset shards; and metadata in DICOM files."""
 
 from __future__ import annotations
 
@@ -155,7 +155,7 @@ def test_a_shard_that_leads_out_is_refused(tmp_path: Path) -> None:
 # Patients
 
 
-def test_what_files_say_of_themselves_keeps_them_together(tmp_path: Path) -> None:
+def test_metadata_in_files_groups_them(tmp_path: Path) -> None:
     data = make(
         tmp_path / "d", {"a/1.dcm": "patient=ann", "a/2.dcm": "patient=bob", "b/3.dcm": "patient=ann", "b/4.png": "x"}
     )
@@ -164,7 +164,7 @@ def test_what_files_say_of_themselves_keeps_them_together(tmp_path: Path) -> Non
     assert "3 files name their patient: splits keep the same 'patient' together" in table.notes
 
 
-def test_a_column_of_patients_goes_before_the_files(tmp_path: Path) -> None:
+def test_a_column_of_patients_takes_precedence(tmp_path: Path) -> None:
     files = {"t.csv": "image,label,Patient ID\n1.dcm,x,p7\n", "1.dcm": "patient=ann"}
     table = opened(make(tmp_path / "d", files))
     assert table.metadata == ("Patient ID",)

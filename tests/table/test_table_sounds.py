@@ -1,4 +1,4 @@
-"""Recordings beside labels with their times, as people draw them in Audacity, Praat, ELAN, Raven and BirdNET."""
+"""Recordings beside label files from Audacity, Praat, ELAN, Raven and BirdNET."""
 
 from __future__ import annotations
 
@@ -52,13 +52,13 @@ def test_label_tracks_of_audacity(tmp_path: Path) -> None:
     assert table.problems == (RowProblem("deep/b.txt line 6", what, hint),)
     assert {
         "Audacity labels: 9 labels of 2 recordings; each label is an example",
-        "its labels repeat: they are classes; --answer text:label reads them the other way",
-        "left out 1 stretch without a label",
+        "the labels repeat, so they are read as classes; --answer text:label reads them the other way",
+        "left out 1 segment without a label",
         "each row is a segment of its file, from 'start_s' to 'end_s'",
     } <= set(table.notes)
 
 
-def test_labels_without_proper_times_are_named() -> None:
+def test_labels_with_invalid_times_are_reported() -> None:
     found = parse_audacity("soon\t5\thorn\n-1\t2\thorn\n5\t4\thorn\n1e999\t2\thorn\n3\t4\thorn\n", "a.txt")
     assert [(label.start_s, label.end_s) for label in found.labels] == [(3, 4)]
     assert [(problem.where, problem.what) for problem in found.problems] == [
@@ -69,7 +69,7 @@ def test_labels_without_proper_times_are_named() -> None:
     ]
 
 
-def test_labels_that_hardly_come_back_are_what_is_said(tmp_path: Path) -> None:
+def test_labels_that_hardly_repeat_are_transcripts(tmp_path: Path) -> None:
     data = make(tmp_path / "d", {"a.wav": "x", "a.txt": "0.0\t1.5\tgood morning\n1.5\t3.0\thow are you\n"})
     table = heard(data)
     assert (table.kind, table.answers()) == ("text", ["good morning", "how are you"])
@@ -127,7 +127,7 @@ def test_a_text_grid_in_its_short_form(tmp_path: Path, encoding: str, name: str)
     table = heard(data)
     assert told(table) == [("a.wav [0.50 s to 1.25 s]", 'say "yes" 12 or 3.5'), ("a.wav [1.25 s to 4.00 s]", "nö")]
     assert f"{name}: the tier 'tones' holds points, not intervals, and is not read" in table.notes
-    assert "left out 1 stretch without a label" in table.notes
+    assert "left out 1 segment without a label" in table.notes
 
 
 WORDS = ("words", [(0, 0.5, "one"), (0.5, 1.5, ""), (1.5, 2, "two"), (2, 3, "one"), (3, 4, "two")])
@@ -156,7 +156,7 @@ def test_a_tier_of_a_text_grid_is_chosen(tmp_path: Path) -> None:
         heard(data, answer="tones")
 
 
-def test_where_each_recording_has_one_tier_its_name_does_not_matter(tmp_path: Path) -> None:
+def test_a_single_tier_may_have_any_name(tmp_path: Path) -> None:
     files = {"a.wav": "x", "a.TextGrid": long_grid(("Mary", WORDS[1])), "b.wav": "x", "b.txt": HORNS}
     table = heard(make(tmp_path / "d", files | {"c.wav": "x", "c.TextGrid": long_grid(("John", WORDS[1]))}))
     assert (table.answer_column, len(table), table.metadata) == ("label", 12, ("recording",))
@@ -172,7 +172,7 @@ def test_where_each_recording_has_one_tier_its_name_does_not_matter(tmp_path: Pa
         (b"\xff\xfeo", "damaged|not in UTF-16"),
     ],
 )
-def test_a_text_grid_that_is_damaged_is_named(tmp_path: Path, grid: str | bytes, words: str) -> None:
+def test_a_damaged_text_grid_is_reported(tmp_path: Path, grid: str | bytes, words: str) -> None:
     data = make(tmp_path / "d", {"a.wav": "x", "a.TextGrid": grid, "b.wav": "x", "b.TextGrid": long_grid(WORDS)})
     table = heard(data)
     assert len(table) == 4
@@ -289,13 +289,13 @@ def test_annotations_of_elan(tmp_path: Path) -> None:
         ('<!DOCTYPE a [<!ENTITY b "bb">]><ANNOTATION_DOCUMENT/>', "it declares a document type"),
     ],
 )
-def test_elan_that_is_refused_is_named(tmp_path: Path, content: str, words: str) -> None:
+def test_wrong_elan_files_are_reported(tmp_path: Path, content: str, words: str) -> None:
     data = make(tmp_path / "d", {"a.wav": "x", "a.eaf": content, "b.wav": "x", "b.eaf": EAF})
     (problem, *_) = heard(data).problems
     assert problem.where == "a.eaf" and words in problem.what
 
 
-def test_annotations_that_refer_to_each_other_in_a_circle_have_no_times(tmp_path: Path) -> None:
+def test_cyclic_references_have_no_times(tmp_path: Path) -> None:
     circle = EAF.replace('"f1" ANNOTATION_REF="a1"', '"f1" ANNOTATION_REF="f1"')
     table = heard(make(tmp_path / "d", {"a.wav": "x", "a.eaf": circle}))
     assert [problem.where for problem in table.problems] == ["a.eaf annotation a2", "a.eaf annotation f1"]
@@ -304,7 +304,7 @@ def test_annotations_that_refer_to_each_other_in_a_circle_have_no_times(tmp_path
 # Which files are meant
 
 
-def test_the_first_format_of_a_recording_wins(tmp_path: Path) -> None:
+def test_the_first_format_takes_precedence(tmp_path: Path) -> None:
     files = {"a.wav": "x", "a.TextGrid": long_grid(WORDS), "a.txt": HORNS, "b.wav": "x", "b.txt": HORNS, "c.wav": "x"}
     table = heard(make(tmp_path / "d", files))
     assert table.answers() == ["one", "two", "one", "two", "horn", "siren", "horn", "siren"]

@@ -1,4 +1,4 @@
-"""Stretches of recordings, and the layouts in which people keep recordings with what is said in them."""
+"""Segments of recordings, and layouts of recordings with transcripts."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def heard(data: Path) -> Table:
 CUT = "audio,start,end,label\na.wav,0,1.5,x\na.wav,1.5,3,y\nb.wav,,,x\n"
 
 
-def test_rows_may_be_stretches_of_recordings(tmp_path: Path) -> None:
+def test_rows_may_be_segments_of_recordings(tmp_path: Path) -> None:
     data = make(tmp_path / "d", {"t.csv": CUT, "a.wav": "x", "b.wav": "x"})
     table = opened(data)
     assert list(table) == [
@@ -54,7 +54,7 @@ def test_rows_may_be_stretches_of_recordings(tmp_path: Path) -> None:
         ("start,site", "1.5,north", None),
     ],
 )
-def test_headings_of_stretches(tmp_path: Path, headings: str, cells: str, expected: tuple[float, float] | None) -> None:
+def test_headings_of_spans(tmp_path: Path, headings: str, cells: str, expected: tuple[float, float] | None) -> None:
     table = f"audio,{headings},label\na.wav,{cells},x\n"
     data = make(tmp_path / "d", {"t.csv": table, "a.wav": "x"})
     whole = data / "a.wav"
@@ -63,7 +63,7 @@ def test_headings_of_stretches(tmp_path: Path, headings: str, cells: str, expect
     assert list(load_split([data / "t.csv"], ["audio"])) == [{"audio": wanted}]
 
 
-def test_a_picture_has_no_stretches(tmp_path: Path) -> None:
+def test_a_picture_has_no_span(tmp_path: Path) -> None:
     rows = "image,audio,start,end,label\n1.png,a.wav,1,2,x\n"
     data = make(tmp_path / "d", {"t.csv": rows, "1.png": "x", "a.wav": "x"})
     inputs = {"image": data / "1.png", "audio": Excerpt(data / "a.wav", 1, 2)}
@@ -80,7 +80,7 @@ def test_a_video_is_cut_for_both_senses(tmp_path: Path) -> None:
     assert list(load_split([data / "t.csv"], ["image", "audio"])) == [{"image": excerpt, "audio": excerpt}]
 
 
-def test_bad_stretches_are_named(tmp_path: Path) -> None:
+def test_invalid_spans_are_reported(tmp_path: Path) -> None:
     spans = ["1,2", "2,1", "1,1", "-1,2", "one,2", "nan,2", "0,inf", "1,", ",2", "00:01,00:02"]
     rows = "".join(f"a.wav,{span},x\n" for span in spans)
     data = make(tmp_path / "d", {"t.csv": f"audio,start,end,label\n{rows}", "a.wav": "x"})
@@ -101,7 +101,7 @@ def test_bad_stretches_are_named(tmp_path: Path) -> None:
     assert len(asked) == len(spans) and all(isinstance(each, Excerpt) for each in asked)
 
 
-def test_the_stretches_of_one_recording_stay_together_in_a_split(tmp_path: Path) -> None:
+def test_segments_of_one_recording_stay_together_in_a_split(tmp_path: Path) -> None:
     rows = "".join(f"{name}.wav,{i},{i + 1},{'xy'[i % 2]}\n" for name in "abcdefgh" for i in range(4))
     data = make(
         tmp_path / "d", {"t.csv": "audio,start,end,label\n" + rows} | {f"{name}.wav": name for name in "abcdefgh"}
@@ -120,7 +120,7 @@ SPANS = st.tuples(st.integers(0, 10_000_000), st.integers(1, 10_000_000))
 
 @settings(max_examples=20, deadline=None)
 @given(st.lists(SPANS, min_size=1, max_size=6))
-def test_spans_written_are_spans_read_and_keys_differ(
+def test_spans_round_trip_and_keys_differ(
     tmp_path_factory: pytest.TempPathFactory, spans_ms: list[tuple[int, int]]
 ) -> None:
     rows = "".join(f"a.wav,{start / 1000},{length / 1000},x\n" for start, length in spans_ms)
@@ -188,7 +188,7 @@ def test_a_command_of_kaldi_is_never_run(tmp_path: Path) -> None:
     assert not ran.exists()
 
 
-def test_kaldi_of_whole_recordings_in_parts_named_from_where_the_recipe_runs(tmp_path: Path) -> None:
+def test_kaldi_with_whole_recordings_and_paths_of_the_recipe(tmp_path: Path) -> None:
     parts = {
         f"data/{part}/{name}": content
         for part in ("train_clean", "dev", "lang")
@@ -283,7 +283,7 @@ BESIDE = {
 }
 
 
-def test_recordings_beside_their_texts(tmp_path: Path) -> None:
+def test_recordings_beside_transcripts(tmp_path: Path) -> None:
     table = heard(make(tmp_path / "d", BESIDE))
     assert told(table) == [("a.wav", "good morning", ""), ("deep/b.flac", "größer", "")]
     assert table.problems == (
@@ -295,7 +295,7 @@ def test_recordings_beside_their_texts(tmp_path: Path) -> None:
     assert {"not read: notes.pdf", "2 recordings with transcripts"} <= set(table.notes)
 
 
-def test_recordings_beside_their_texts_in_parts(tmp_path: Path) -> None:
+def test_recordings_beside_transcripts_in_parts(tmp_path: Path) -> None:
     files = [f"{part}/a.{extension}" for part in ("train", "test") for extension in ("mp4", "wav", "txt")]
     data = make(tmp_path / "d", [*files, "loose.wav", "old/a.wav"])
     table = heard(data)
@@ -305,7 +305,7 @@ def test_recordings_beside_their_texts_in_parts(tmp_path: Path) -> None:
     ]
 
 
-def test_a_text_beside_one_of_many_recordings_changes_nothing(tmp_path: Path) -> None:
+def test_a_text_beside_one_of_many_recordings_is_ignored(tmp_path: Path) -> None:
     table = opened(make(tmp_path / "d", ["cat/1.wav", "cat/2.wav", "dog/3.wav", "cat/1.txt"]))
     assert table.answers() == ["cat", "cat", "dog"]
 
@@ -408,7 +408,7 @@ def test_subtitles_that_name_their_language(tmp_path: Path) -> None:
         (f"{'9' * 400}:00:00.000 --> {'9' * 5_000}:00:00.000\na\n", "99999' are no times"),
     ],
 )
-def test_damaged_cues_are_named(subtitles: str, words: str) -> None:
+def test_damaged_cues_are_reported(subtitles: str, words: str) -> None:
     cues, problems, _ = parse_subtitles("WEBVTT\n\n" + subtitles, "t.vtt")
     assert not cues and [problem.where for problem in problems] == ["t.vtt line 3"]
     assert words in problems[0].what
@@ -451,13 +451,13 @@ def cues(draw: st.DrawFn, marks: st.SearchStrategy[str], names: st.SearchStrateg
 
 @settings(max_examples=60, deadline=None)
 @given(cues(MARKS, NAMES), st.sampled_from(["\n", "\r\n", "\r"]))
-def test_cues_written_as_webvtt_are_cues_read(written: list[Cue], ending: str) -> None:
+def test_webvtt_round_trip(written: list[Cue], ending: str) -> None:
     assert parse_subtitles(_vtt(written).replace("\n", ending), "t.vtt") == (written, [], False)
 
 
 @settings(max_examples=60, deadline=None)
 @given(cues(st.just("!"), st.just("")), st.sampled_from(["\n", "\r\n"]))
-def test_cues_written_as_subrip_are_cues_read(written: list[Cue], ending: str) -> None:
+def test_subrip_round_trip(written: list[Cue], ending: str) -> None:
     assert parse_subtitles(_srt(written).replace("\n", ending), "t.srt") == (written, [], False)
 
 
@@ -468,7 +468,7 @@ def test_any_text_is_cues_or_problems(subtitles: str) -> None:
         assert 0 <= cue.start_s < cue.end_s
 
 
-def test_what_helps_to_learn_the_answer_is_a_column_of_its_own(tmp_path: Path) -> None:
+def test_auxiliary_column(tmp_path: Path) -> None:
     rows = "1.wav,x,Ba,ann\n2.wav,y,,bob\n3.wav,x,Ke,ann\n"
     data = make(
         tmp_path / "d", {"t.csv": f"audio,label,Heard as,speaker\n{rows}", "1.wav": b"x", "2.wav": b"x", "3.wav": b"x"}
@@ -482,7 +482,7 @@ def test_what_helps_to_learn_the_answer_is_a_column_of_its_own(tmp_path: Path) -
     assert "'Heard as' is an auxiliary column: it helps training and is not needed for prediction" in table.notes
 
 
-def test_without_such_a_column_or_where_it_is_the_answer_nothing_helps(tmp_path: Path) -> None:
+def test_no_auxiliary_column(tmp_path: Path) -> None:
     rows = "1.wav,x,Ba,ann\n2.wav,y,Ba,bob\n3.wav,x,Ke,ann\n"
     data = make(
         tmp_path / "d", {"t.csv": f"audio,label,Heard as,speaker\n{rows}", "1.wav": b"x", "2.wav": b"x", "3.wav": b"x"}

@@ -1,4 +1,4 @@
-"""Spreadsheets and lists of JSON as tables: what is read of them, and what a stranger may put into them."""
+"""Spreadsheets and JSON lists as tables, also from untrusted sources."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_a_spreadsheet_is_a_table(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", WRITERS)
-def test_of_several_sheets_the_one_that_names_files_is_read(tmp_path: Path, name: str) -> None:
+def test_the_sheet_that_names_files_is_read(tmp_path: Path, name: str) -> None:
     sheets = {"Notes": [["who", "when"], ["ann", "today"]], "Empty": [], "Pictures": [[], *ROWS]}
     sheet = read_sheet(WRITERS[name](tmp_path / name, sheets), name)
     assert sheet.cells["label"].to_pylist() == ["cat", "dog"]
@@ -91,7 +91,7 @@ def test_of_several_sheets_the_one_that_names_files_is_read(tmp_path: Path, name
 
 
 @pytest.mark.parametrize("name", WRITERS)
-def test_a_row_that_is_longer_than_the_headings_is_named(tmp_path: Path, name: str) -> None:
+def test_a_row_longer_than_the_headings_is_reported(tmp_path: Path, name: str) -> None:
     rows = [["image", "label"], ["a.png", "cat"], ["b.png", "dog", "x"], [], ["c.png"]]
     sheet = read_sheet(WRITERS[name](tmp_path / name, {"S": rows}), name)
     assert sheet.cells.to_pydict() == {"image": ["a.png", "c.png"], "label": ["cat", None]}
@@ -99,7 +99,7 @@ def test_a_row_that_is_longer_than_the_headings_is_named(tmp_path: Path, name: s
     assert sheet.row.tolist() == [2, 5]
 
 
-def test_dates_and_truths_of_a_spreadsheet(tmp_path: Path) -> None:
+def test_dates_and_booleans_of_a_spreadsheet(tmp_path: Path) -> None:
     rows = [["image", "day", "ill"], ["a.png", date(2026, 11, 28), True]]
     sheet = read_sheet(xlsx(tmp_path / "t.xlsx", {"S": rows}), "t.xlsx")
     assert sheet.cells.to_pydict() == {"image": ["a.png"], "day": ["2026-11-28T00:00:00"], "ill": ["True"]}

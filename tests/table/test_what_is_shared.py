@@ -30,7 +30,7 @@ def _describe(events: list[Event]) -> list[str]:
     return [event.text for event in events if isinstance(event, Notice) and " too (" in event.text]
 
 
-def test_planning_says_what_parts_share(tmp_path: Path) -> None:
+def test_planning_reports_overlap_between_parts(tmp_path: Path) -> None:
     data = _digits(tmp_path / "d", ["train"] * 6 + ["val"] * 3 + ["test"] * 3)
     events: list[Event] = []
     api.plan(data, steps=5, listen=events.append)
@@ -40,7 +40,7 @@ def test_planning_says_what_parts_share(tmp_path: Path) -> None:
     ]
 
 
-def test_planning_says_what_the_data_that_judges_shares(tmp_path: Path) -> None:
+def test_planning_reports_overlap_with_validation_data(tmp_path: Path) -> None:
     data, val = (_digits(tmp_path / name, [""] * 12) for name in ("d", "v"))
     events: list[Event] = []
     api.plan(data, steps=5, val=val, listen=events.append)
@@ -51,7 +51,7 @@ def test_planning_says_what_the_data_that_judges_shares(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("part", ["val", "test"])
-def test_evaluating_says_what_was_learned_from(tmp_path: Path, part: str) -> None:
+def test_evaluation_reports_overlap_with_training(tmp_path: Path, part: str) -> None:
     data = _digits(tmp_path / "d", ["train"] * 6 + [part] * 6)
     recipe = tiny.recipe("image", answer={"classes": ("even", "odd"), "several": False, "counts": (6, 6)})
     events: list[Event] = []
@@ -63,14 +63,14 @@ def test_evaluating_says_what_was_learned_from(tmp_path: Path, part: str) -> Non
 
 
 @pytest.mark.parametrize("parts", [["test"], ["val"], ["val", "test"]])
-def test_parts_without_train_are_not_learned_from(tmp_path: Path, parts: list[str]) -> None:
+def test_parts_other_than_train_are_not_trained_on(tmp_path: Path, parts: list[str]) -> None:
     data = _digits(tmp_path / "d", [parts[i % len(parts)] for i in range(12)])
     only = " and ".join(map(repr, parts))
     with pytest.raises(DataError, match=rf"it has only the part {only}\. Allowed: a part 'train'"):
         api.plan(data, steps=5)
 
 
-def test_the_test_part_of_a_data_yaml_is_not_learned_from(tmp_path: Path) -> None:
+def test_the_test_part_of_a_data_yaml_is_not_trained_on(tmp_path: Path) -> None:
     table = "train: ../train/images\nval: ../valid/images\ntest: test/images\nnames: [cat]\n"
     data = make(tmp_path / "d", {"data.yaml": table, "test/labels/a.txt": "0 .5 .5 .5 .5\n", "test/images/a.png": "x"})
     first = r"data\.yaml: train: no folder '../train/images'"

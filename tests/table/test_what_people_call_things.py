@@ -1,4 +1,4 @@
-"""Names of files, headings and shells as people have them."""
+"""File names, headings and shell input as people write them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ENDINGS = ("sph", "w64", "snd", "mp2", "m4b", "3ga", "mpga", "spx")
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
-def test_endings_of_recordings(tmp_path: Path, ending: str) -> None:
+def test_extensions_of_recordings(tmp_path: Path, ending: str) -> None:
     names = [f"{label}/{i}.{ending}" for label in ("a", "b") for i in (1, 2)]
     data = make(tmp_path / "d", names)
     table = opened(data)
@@ -34,13 +34,13 @@ def test_endings_of_recordings(tmp_path: Path, ending: str) -> None:
 
 
 @pytest.mark.parametrize(("ending", "form"), [("w64", "W64"), ("sph", "NIST"), ("snd", "AU")])
-def test_recordings_of_these_endings_are_heard(tmp_path: Path, ending: str, form: str) -> None:
+def test_recordings_with_these_extensions_are_decoded(tmp_path: Path, ending: str, form: str) -> None:
     path = tmp_path / f"a.{ending}"
     soundfile.write(path, 0.1 * np.sin(np.arange(16_000) / 9), 16_000, format=form, subtype="PCM_16")
     assert len(SENSES["audio"].read(path)) == 16_000
 
 
-def test_dicom_without_an_ending_is_a_picture(tmp_path: Path) -> None:
+def test_dicom_without_an_extension_is_a_picture(tmp_path: Path) -> None:
     files = {"ill/IM0001": DICOM, "ill/1.2.840.7": DICOM, "well/IM0001": DICOM, "well/1.2.840.8": DICOM}
     data = make(tmp_path / "d", files | {"well/README": b"x", "well/a.dat": DICOM})
     table = opened(data)
@@ -62,7 +62,7 @@ def test_the_separator_that_excel_declares(tmp_path: Path, ending: str, separato
     assert table.problems[0].where == "t.csv row 5"
 
 
-def test_letters_of_windows(tmp_path: Path) -> None:
+def test_windows_1252(tmp_path: Path) -> None:
     rows = "image,label\n1.png,5 € or “more”\n2.png,it’s\n".encode("cp1252")
     assert opened(make(tmp_path / "d", {"t.csv": rows, "1.png": "x", "2.png": "x"})).answers() == [
         "5 € or “more”",
@@ -75,7 +75,7 @@ def test_letters_of_windows(tmp_path: Path) -> None:
     ["x_center,y_center,width,height", "X_Center,Y_Center,W,H", "cx,cy,w,h", "center_x,center_y,width,height"],
 )
 @pytest.mark.parametrize("numbers", [".5,.5,.5,.5", "20,15,20,15"])
-def test_middles_and_sides_of_boxes(tmp_path: Path, headings: str, numbers: str) -> None:
+def test_centres_and_sides_of_boxes(tmp_path: Path, headings: str, numbers: str) -> None:
     data = make(tmp_path / "d", {"t.csv": f"image,label,{headings}\na.jpg,cat,{numbers}\n"})
     assert boxes(seen(pictures(data, "a.jpg"))) == {"a.jpg": [("cat", 10, 7.5, 30, 22.5)]}
 
@@ -97,7 +97,7 @@ def test_an_empty_name_is_not_the_current_folder() -> None:
         list(load_split([""], ["image"]))
 
 
-def test_a_mark_of_byte_order_on_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_byte_order_mark_on_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", StringIO("\ufeffa.png\r\n\r\nb.png\n"))
     assert list(_sources(["-", "c.png"])) == ["a.png", "b.png", "c.png"]
 
@@ -112,7 +112,7 @@ def test_an_example_submission_hides_no_class_folders(tmp_path: Path, name: str)
     assert opened(data).answers() == ["x", "y"]
 
 
-def test_one_count_of_classes(tmp_path: Path) -> None:
+def test_classes_are_counted_once(tmp_path: Path) -> None:
     """A folder whose files are of no use is no class."""
     data = make(tmp_path / "d", ["a/1.png", "b/2.png", "c/notes.txt"])
     (data / "c/gone.png").symlink_to(data / "nothing")

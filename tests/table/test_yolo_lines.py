@@ -1,4 +1,4 @@
-"""Lines of YOLO's texts: boxes, outlines and key points are told apart by what is written, or refused."""
+"""Lines of YOLO label files: boxes, outlines and key points are distinguished or refused."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def _check_boxes(data: Path, lines: list[str]) -> None:
 
 @pytest.mark.parametrize("count", [1, 4, 5, 17])
 @pytest.mark.parametrize("dims", [2, 3])
-def test_key_points_that_are_told_leave_the_box(tmp_path: Path, count: int, dims: int) -> None:
+def test_declared_key_points_leave_the_box(tmp_path: Path, count: int, dims: int) -> None:
     lines = [_pose(count, dims) for _ in range(3)]
     data = _data(tmp_path / "d", lines, f"kpt_shape: [{count}, {dims}]\n")
     _check_boxes(data, lines)
@@ -73,13 +73,13 @@ def test_key_points_that_are_told_leave_the_box(tmp_path: Path, count: int, dims
 
 
 @pytest.mark.parametrize("count", [2, 4, 5, 17])
-def test_key_points_with_flags_are_seen_without_being_told(tmp_path: Path, count: int) -> None:
+def test_key_points_with_flags_are_recognised(tmp_path: Path, count: int) -> None:
     lines = [_pose(count, 3) for _ in range(3)]
     _check_boxes(_data(tmp_path / "d", lines), lines)
 
 
 @pytest.mark.parametrize("count", [2, 4, 17])
-def test_what_may_be_both_is_refused_until_it_is_told(tmp_path: Path, count: int) -> None:
+def test_an_ambiguous_line_is_refused(tmp_path: Path, count: int) -> None:
     lines = [_pose(count, 2) for _ in range(3)]
     data = _data(tmp_path / "d", lines)
     words = rf"0\.txt line 1: {4 + 2 * count} numbers .* may be an outline, or .*kpt_shape: \[{count}, 2\] to data.yaml"
@@ -101,7 +101,7 @@ def test_outlines_stay_outlines(tmp_path: Path, corners: list[int]) -> None:
         assert np.allclose([left, right], [40 * min(xs), 40 * max(xs)], atol=0.02)
 
 
-def test_lines_of_another_length_than_told_are_named(tmp_path: Path) -> None:
+def test_lines_of_another_length_are_reported(tmp_path: Path) -> None:
     lines = [_pose(4, 3), _pose(3, 3), "0 .5 .5 .2 .2"]
     found = seen(_data(tmp_path / "d", lines, "kpt_shape: [4, 3]\n"))
     assert [len(each) for each in boxes(found).values()] == [1, 0, 1]
@@ -114,6 +114,6 @@ def test_lines_of_another_length_than_told_are_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "shape", ["17", "[17]", "[17, 4]", "[0, 2]", "[17, 3, 1]", "[[1], 2]", "{a: b}", "[99999999, 2]"]
 )
-def test_a_shape_of_key_points_that_is_none_is_refused(tmp_path: Path, shape: str) -> None:
+def test_an_invalid_kpt_shape_is_refused(tmp_path: Path, shape: str) -> None:
     with pytest.raises(DataError, match=r"data\.yaml: 'kpt_shape' is not a number of key points and 2 or 3"):
         seen(_data(tmp_path / "d", [_pose(17, 3)], f"kpt_shape: {shape}\n"))

@@ -73,14 +73,16 @@ class AnnotatedImages:
         )
 
     def _describe(self, layout: str) -> str:
-        boxes, pictures = counted(len(self.annotations.label), "box"), counted(len(self.image), "picture")
+        boxes, pictures = format_count(len(self.annotations.label), "box"), format_count(len(self.image), "picture")
         outlined = f", {self.annotations.outlined:,} with an outline," if self.annotations.outlined else ""
-        tagged = f"; {counted(len(self.labels), 'picture')} with a label of the whole picture" if self.labels else ""
+        tagged = (
+            f"; {format_count(len(self.labels), 'picture')} with a label of the whole picture" if self.labels else ""
+        )
         return f"{layout}: {boxes}{outlined} in {pictures}{tagged}"
 
     def _describe_empty(self) -> list[str]:
         empty = len(self.image) - len({*self.annotations.image_row, *self.labels})
-        return [f"{counted(empty, 'picture')} without annotations: read as containing no objects"] if empty else []
+        return [f"{format_count(empty, 'picture')} without annotations: read as containing no objects"] if empty else []
 
 
 def _label(labels: Sequence[str], several: bool) -> str | None:

@@ -185,7 +185,7 @@ def _find_repeats(boxes: BoxColumns, xyxy: NDArray[np.float64]) -> NDArray[np.bo
 
 def _describe(rows: NDArray[np.bool_], what: str, describe_place: Callable[[int], str]) -> list[str]:
     number = int(rows.sum())
-    return [f"{counted(number, 'box')} {what}; the first: {describe_place(int(rows.argmax()))}"] if number else []
+    return [f"{format_count(number, 'box')} {what}; the first: {describe_place(int(rows.argmax()))}"] if number else []
 
 
 def _write_cells(boxes: BoxColumns, pictures: int) -> pa.ChunkedArray:

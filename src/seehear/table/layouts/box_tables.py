@@ -87,7 +87,11 @@ def _merge(found: RawTable, headings: _Headings) -> RawTable:
     encoded = encode_boxes(boxes, sizes, lambda i: found.where(int(where[i])))
     unnamed = [RowProblem(found.where(int(row)), "it names no picture") for row in np.flatnonzero(~has_picture)]
     kept, varying = _split_columns(cells.filter(pa.array(has_picture)), picture, headings)
-    notes = [f"each row is a box: {len(where):,} in {counted(len(first), 'picture')}", *notes_on_units, *encoded.notes]
+    notes = [
+        f"each row is a box: {len(where):,} in {format_count(len(first), 'picture')}",
+        *notes_on_units,
+        *encoded.notes,
+    ]
     notes += [UNNAMED] if headings.label is None else []
     notes += (
         [f"not used, because it differs between the boxes of a picture: {summarise_names(varying)}"] if varying else []

@@ -119,8 +119,8 @@ def _describe(examples: _Examples) -> list[str]:
         "video": examples.video,
     }
     counts = {noun: sum(cell is not None for cell in cells) for noun, cells in named.items()}
-    what = " and ".join(counted(count, noun) for noun, count in counts.items() if count)
+    what = " and ".join(format_count(count, noun) for noun, count in counts.items() if count)
     with_sound = " with their sound" if counts["video"] else ""
     where = " in class folders" if any(examples.label) else ""
-    pairs = f", {counted(examples.pairs, 'pair')} with one name among them" if examples.pairs else ""
+    pairs = f", {format_count(examples.pairs, 'pair')} with one name among them" if examples.pairs else ""
     return [what + with_sound + where + pairs]

@@ -167,5 +167,5 @@ def _join_folders(base: str, folder: str) -> str:
 def _describe(files: Sequence[tuple[str, str]], images: _Pictures) -> Iterator[str]:
     named = ", ".join(name for name, _ in files)
     outlined = f", {images.annotations.outlined:,} with an outline," if images.annotations.outlined else ""
-    boxes, pictures = counted(len(images.annotations.label), "box"), counted(len(images.image), "picture")
+    boxes, pictures = format_count(len(images.annotations.label), "box"), format_count(len(images.image), "picture")
     yield f"COCO: {boxes}{outlined} in {pictures}, from {named}"

@@ -53,7 +53,7 @@ def reconcile_sizes(root: Path, files: Sequence[str], declared_px: Sequence[tupl
     actual, declared = read_sizes_px(root, files), np.array(declared_px, np.float64).reshape(-1, 2)
     unknown = np.isnan(actual)
     differ = np.flatnonzero((np.isfinite(declared) & ~unknown & (actual != declared)).any(1)).tolist()
-    what = f"{counted(len(differ), 'picture')} whose size differs from the annotations: the size in the file counts"
+    what = f"{format_count(len(differ), 'picture')} whose size differs from the annotations: using the file"
     return ImageSizes(
         np.where(unknown, declared, actual), declared, [f"{what}; the first: {files[i]}" for i in differ[:1]]
     )

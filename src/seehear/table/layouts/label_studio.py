@@ -73,7 +73,7 @@ def read_label_studio(place: Path) -> RawTable | None:
             metadata = {name: str(cell) for name, cell in task.data.items() if name != key and _is_plain(cell)}
             tasks.add(file, part, metadata, task.results or [], task.place)
     if repeated:
-        notes.append(f"{counted(repeated, 'task')} annotated more than once: using the first annotation")
+        notes.append(f"{format_count(repeated, 'task')} annotated more than once: using the first annotation")
     return tasks.to_raw_table(root, notes)
 
 

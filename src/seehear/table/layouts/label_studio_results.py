@@ -82,7 +82,7 @@ class Tasks:
         columns = self._columns()
         files = [next(row[sense] or "" for sense in _SENSES.values() if sense in row) for row in self.rows]
         sizes = partial(reconcile_sizes, root, files, self.size_px)
-        boxes, examples = counted(len(self.annotations.label), "box"), counted(len(self.rows), "example")
+        boxes, examples = format_count(len(self.annotations.label), "box"), format_count(len(self.rows), "example")
         has_shapes = bool(self.annotations.label) or not any(self.answers)
         return RawTable(
             root,

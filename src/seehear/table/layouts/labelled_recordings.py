@@ -205,7 +205,7 @@ def _group_by_recording(
             labels_by_stem.setdefault(stem, []).append(label)
     for file, count in unmatched.items():
         what = f"no recording {file!r} beside it" if file else "no recording of this name beside it"
-        examples.problems.append(RowProblem(name, f"{what} ({counted(count, 'label')} lost)"))
+        examples.problems.append(RowProblem(name, f"{what} ({format_count(count, 'label')} lost)"))
     return labels_by_stem
 
 
@@ -266,6 +266,6 @@ def _sentences(examples: _Examples, answers: dict[str, list[str | None]]) -> Ite
         other = "text" if heading == "label" else "label"
         yield f"the labels {come}; --answer {other}:{heading} reads them the other way"
     if examples.unlabelled:
-        yield f"left out {counted(examples.unlabelled, 'segment')} without a label"
+        yield f"left out {format_count(examples.unlabelled, 'segment')} without a label"
     if examples.passed_over:
         yield f"not used, because another label format takes precedence: {summarise_names(examples.passed_over)}"

@@ -77,7 +77,7 @@ def convert_objects(found: RawTable) -> RawTable:
     )
     filled = pc.is_valid(usable.cells[heading])
     answers = pc.if_else(filled, encoded.cells, pa.scalar(None, pa.large_string()))
-    pictures = counted(len(readable), "picture")
+    pictures = format_count(len(readable), "picture")
     notes = [f"each cell of {heading!r} holds the boxes of a picture: {len(annotations.label):,} in {pictures}"]
     notes += [UNNAMED] if without_labels else []
     return replace(

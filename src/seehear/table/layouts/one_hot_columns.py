@@ -49,7 +49,7 @@ def merge_one_hot_columns(found: RawTable, kinds: Sequence[KindLike], answer: st
         cells=found.cells.drop_columns(names).append_column(HEADING, labels.take(pa.array(pattern.ravel()))),
         notes=(
             *found.notes,
-            f"one-hot columns for {counted(len(names), 'class')}: {summarise_names(names)}; {summary}",
+            f"one-hot columns for {format_count(len(names), 'class')}: {summarise_names(names)}; {summary}",
         ),
         missing_answer="a class column that is neither 0 nor 1",
     )

@@ -191,9 +191,9 @@ def _report_missing(folder: _Folder, images: _Pictures) -> None:
 def _describe(images: _Pictures) -> Iterator[str]:
     masks = sum(mask is not None for mask in images.mask)
     also = f"; {masks:,} with a mask" if masks else ""
-    boxes, pictures = counted(len(images.annotations.label), "box"), counted(len(images.image), "picture")
+    boxes, pictures = format_count(len(images.annotations.label), "box"), format_count(len(images.image), "picture")
     yield f"Pascal VOC: {boxes} in {pictures}{also}"
     if images.at_zero:
-        yield f"{counted(images.at_zero, 'box')} starting at pixel 0, where Pascal VOC counts from 1: read as 1"
+        yield f"{format_count(images.at_zero, 'box')} starting at pixel 0, where Pascal VOC counts from 1: read as 1"
     if images.unlisted:
-        yield f"not used: {counted(images.unlisted, 'annotation')} on no list in ImageSets"
+        yield f"not used: {format_count(images.unlisted, 'annotation')} on no list in ImageSets"

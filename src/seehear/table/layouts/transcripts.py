@@ -245,7 +245,7 @@ def _describe(utterances: _Utterances) -> list[str]:
         + (f", {format_count(cut, 'cue')} of subtitles" if cut else "")
     ]
     if utterances.without_words:
-        notes.append(f"left out {counted(utterances.without_words, 'cue')} without words, such as [music]")
+        notes.append(f"left out {format_count(utterances.without_words, 'cue')} without words, such as [music]")
     if utterances.rolling:
         notes.append(f"rolling captions, each word taken once: {summarise_names(utterances.rolling)}")
     if others := utterances.unused:

@@ -227,9 +227,9 @@ def _find_label_file(root: Path, file: str) -> str | None:
 
 
 def _describe(classes: Sequence[str], images: _Pictures, key_points: KeyPoints | None) -> Iterator[str]:
-    boxes, pictures = counted(len(images.annotations.label), "box"), counted(len(images.image), "picture")
-    yield f"YOLO: {boxes} of {counted(len(classes), 'class')} in {pictures}"
+    boxes, pictures = format_count(len(images.annotations.label), "box"), format_count(len(images.image), "picture")
+    yield f"YOLO: {boxes} of {format_count(len(classes), 'class')} in {pictures}"
     if key_points is not None:
-        yield f"{counted(key_points.count, 'key point')} after each box: not used"
+        yield f"{format_count(key_points.count, 'key point')} after each box: not used"
     if images.without_labels:
-        yield f"{counted(images.without_labels, 'picture')} without a label file: read as containing no objects"
+        yield f"{format_count(images.without_labels, 'picture')} without a label file: read as containing no objects"
