@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from seehear.answers import ANSWERS
-from seehear.answers.heading import are_names, means_classes
+from seehear.answers.heading import are_identifiers, means_classes
 from seehear.answers.label.cells import listed
 from seehear.errors import DataError
 from seehear.senses import SENSES
@@ -54,7 +54,7 @@ def test_whole_numbers_that_are_names_are_classes(tmp_path: Path, heading: str) 
 @pytest.mark.parametrize("heading", MEASURES)
 def test_numbers_that_measure_are_scores(tmp_path: Path, heading: str) -> None:
     assert _opened(tmp_path / "d", heading, NUMBERS, answer=heading).kind == "score"
-    assert not means_classes(heading) and not are_names(heading, NUMBERS)
+    assert not means_classes(heading) and not are_identifiers(heading, NUMBERS)
 
 
 @pytest.mark.parametrize("heading", ["plate_no", "zip_code", "birdId", "room_nr"])

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from seehear.amounts import format_count
-from seehear.answers.heading import are_names, means_classes
+from seehear.answers.heading import are_identifiers, means_classes
 from seehear.answers.label.cells import among, divided, separator
 from seehear.errors import DataError, InputError
 from seehear.geometry import Geometry, Warp
@@ -123,7 +123,7 @@ def plan(cells: Iterable[str], column: str, auxiliary: Sequence[str] | None = No
 def fits(cells: Sequence[str], heading: str) -> bool:
     """Few distinct answers that come back; not many numbers, which measure something, unless they are names."""
     distinct = set(cells)
-    numbers = len(distinct) > MANY and all(map(_is_number, distinct)) and not are_names(heading, distinct)
+    numbers = len(distinct) > MANY and all(map(_is_number, distinct)) and not are_identifiers(heading, distinct)
     return 0 < len(distinct) <= len(cells) / 2 and not numbers
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from seehear.answers.heading import are_names
+from seehear.answers.heading import are_identifiers
 from seehear.errors import BundleError, DataError, InputError
 from seehear.geometry import Geometry, Warp
 
@@ -135,7 +135,7 @@ def fits(cells: Sequence[str], heading: str) -> bool:
     """Nearly all are numbers that measure something, and too many different ones to be names of classes."""
     cells = cells[:: max(1, len(cells) // LOOKED_AT)]
     cells = [cell for cell in cells if cell.strip().casefold() not in MISSING]
-    if are_names(heading, cells):
+    if are_identifiers(heading, cells):
         return False
     numbers, strange = _numbers(cells)
     return len(strange) * 20 <= len(cells) and len(set(numbers)) > min(MANY, len(cells) / 2)
