@@ -92,7 +92,7 @@ class Plot(Canvas):
     """A canvas with two axes. `curve`, `scatter` and `fill_between` take data coordinates."""
 
     WIDTH, HEIGHT = 460, 360
-    LEFT, TOP, RIGHT, BOTTOM = 58, 44, 18, 46
+    LEFT, TOP, RIGHT, BOTTOM = 58, 44, 24, 46
 
     def __init__(self, x: Axis, y: Axis) -> None:
         super().__init__(self.WIDTH, self.HEIGHT)

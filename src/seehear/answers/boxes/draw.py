@@ -32,7 +32,7 @@ def draw(compared: Mapping[str, Array], spec: BoxesSpec) -> Image.Image:
             envelope = np.maximum.accumulate(precision[::-1])[::-1]
             points = np.unique(np.linspace(0, len(envelope) - 1, MAX_POINTS).astype(int))
             plot.curve([0, *recall[points]], [envelope[0], *envelope[points]], color=color)
-        name = f"{truncate(spec.classes[label], NAME)} {average_precision(compared, label)[0]:.2f}"
+        name = f"{truncate(spec.classes[label], NAME)}, AP {average_precision(compared, label)[0]:.2f}"
         x, y = plot.at(0.03, 0.03)
         plot.text((x + 14, y - LINE * (len(shown) - 1 - place)), name, size=11)
         plot.rectangle((x, y - LINE * (len(shown) - 1 - place) - 2), (10, 4), color)
