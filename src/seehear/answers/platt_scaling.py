@@ -12,6 +12,7 @@ Array = NDArray[Any]
 EDGE = 1e-4  # from certainty: log odds stay finite
 PRIOR = 1.0  # one over the variance of slope and offset about 1 and 0: decides where few examples do not
 ROUNDS, HALVINGS = 20, 10
+BINS = 15  # Guo et al. 2017, section 3
 
 
 def apply_platt(sure: float, calibration: Mapping[str, float], what: str) -> float:
@@ -30,6 +31,18 @@ def fit_platt(sure: Array, correct: Array, what: str) -> dict[str, float]:
     if slope < 0:
         slope, (offset,) = 0.0, _fitted(x[:, 1:], correct, np.zeros(1))
     return {f"{what}_slope": float(slope), f"{what}_offset": float(offset)}
+
+
+def calibration_error(right: Array, confidence: Array) -> float:
+    """Expected calibration error: |accuracy - confidence| over BINS bins of equal width, for right and confidence (n,).
+
+    Guo et al. 2017, eq. 3; nan for no answers.
+    """
+    if not len(right):
+        return float("nan")
+    bins = np.clip(np.ceil(confidence * BINS).astype(int) - 1, 0, BINS - 1)
+    gaps = np.bincount(bins, weights=right - confidence, minlength=BINS)
+    return float(np.abs(gaps).sum() / len(right))
 
 
 def _fitted(x: Array, correct: Array, usual: Array) -> Array:

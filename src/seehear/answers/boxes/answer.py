@@ -232,8 +232,10 @@ def n_best(raw: Mapping[str, Array], spec: BoxesSpec, calibration: Mapping[str, 
     return detect(raw)
 
 
-def select(seen: Detections, spec: BoxesSpec, calibration: Mapping[str, float], geometry: Geometry | None) -> Boxes:
-    answer = to_boxes(seen, spec, calibration)
+def select(
+    detections: Detections, spec: BoxesSpec, calibration: Mapping[str, float], geometry: Geometry | None
+) -> Boxes:
+    answer = to_boxes(detections, spec, calibration)
     if geometry is None:
         return answer
     return _clip_boxes(answer.moved(geometry.warp.inverse()), geometry.original.shape)
@@ -244,25 +246,25 @@ def largest_object_px(spec: BoxesSpec) -> float:
     return ASPECT * spec.sides_px[2]
 
 
-def merge_tiles(parts: Iterable[TileOutput], spec: BoxesSpec, calibration: Mapping[str, float]) -> Boxes:
+def merge_tiles(outputs: Iterable[TileOutput], spec: BoxesSpec, calibration: Mapping[str, float]) -> Boxes:
     """Boxes cut by a tile are left to the neighbour that sees more of them; duplicates are suppressed."""
     detections, whole = list[Detections](), tuple[int, ...]()
-    for part in parts:
-        detections.append(_drop_cut_boxes(part))
-        whole = part.tile.full_shape
+    for output in outputs:
+        detections.append(_drop_cut_boxes(output))
+        whole = output.tile.full_shape
     every = Detections(*(np.concatenate(arrays) for arrays in zip(*detections, strict=True)))
     kept = suppress(every.xyxy, every.score, every.label, NMS_IOU)
     return _clip_boxes(to_boxes(Detections(*(array[kept] for array in every)), spec, calibration), whole)
 
 
-def _drop_cut_boxes(part: TileOutput) -> Detections:
+def _drop_cut_boxes(output: TileOutput) -> Detections:
     """The detections of a tile in pixels of the whole, without boxes at an inner edge that lie in the overlap with the
     neighbour there."""
-    detections = detect(part.raw)
-    corners = part.warp.back(detections.xyxy.reshape(-1, 2, 2))  # (n, low and high, x and y)
-    margin = EDGE_PX / np.array(part.geometry.warp.scale)
+    detections = detect(output.raw)
+    corners = output.warp.back(detections.xyxy.reshape(-1, 2, 2))  # (n, low and high, x and y)
+    margin = EDGE_PX / np.array(output.geometry.warp.scale)
     start, end, before, after = (
-        np.array(each[::-1]) for each in (part.tile.start, part.tile.end, part.tile.before, part.tile.after)
+        np.array(each[::-1]) for each in (output.tile.start, output.tile.end, output.tile.before, output.tile.after)
     )
     low, high = corners[:, 0], corners[:, 1]
     cut_low = (low - start < margin) & (high - start <= before - margin)
@@ -323,8 +325,8 @@ def to_corners(boxes: Sequence[Box]) -> Array:
 
 def format_counts(counts: Mapping[str, tuple[int, int]]) -> str:
     """counts: for each class, all boxes and those not accepted."""
-    parts = (f"{n:,} {label}" + (f" ({unsure:,} unsure)" if unsure else "") for label, (n, unsure) in counts.items())
-    return ", ".join(parts) or "nothing"
+    outputs = (f"{n:,} {label}" + (f" ({unsure:,} unsure)" if unsure else "") for label, (n, unsure) in counts.items())
+    return ", ".join(outputs) or "nothing"
 
 
 def _warp_boxes(boxes: Sequence[Box], warp: Warp) -> tuple[Box, ...]:

@@ -13,12 +13,11 @@ from seehear.answers.boxes.box import Box
 from seehear.answers.boxes.matching import FALSE_POSITIVE, IGNORED, IOU_THRESHOLDS, TRUE_POSITIVE
 from seehear.answers.items import Items
 from seehear.answers.kind import Headline
-from seehear.answers.platt_scaling import fit_platt
+from seehear.answers.platt_scaling import calibration_error, fit_platt
 
 Array = NDArray[Any]
 RECALLS = np.linspace(0, 1, 101)  # at which precision is sampled (Lin et al. 2014)
 MAX_CLASSES = 20  # for metrics of each class
-BINS = 15  # Guo et al. 2017, section 3
 TINY = np.finfo(np.float64).eps
 
 
@@ -26,13 +25,13 @@ def headline(spec: BoxesSpec) -> Headline:
     return Headline("map50", True)
 
 
-def calibrate(seen: Sequence[Detections], truths: Sequence[Boxes], spec: BoxesSpec) -> dict[str, float]:
+def calibrate(detections: Sequence[Detections], truths: Sequence[Boxes], spec: BoxesSpec) -> dict[str, float]:
     """Platt scaling of the confidence of boxes, and then of whole pictures."""
-    uncalibrated = compare([to_boxes(each, spec, {}) for each in seen], truths, spec)
+    uncalibrated = compare([to_boxes(each, spec, {}) for each in detections], truths, spec)
     counted = (uncalibrated["class"] >= 0) & (uncalibrated["state"][:, :, 0] != IGNORED)
     confidence, hit = uncalibrated["confidence"][counted], uncalibrated["state"][counted, 0] == TRUE_POSITIVE
     of_boxes = fit_platt(confidence, hit, "box")
-    answers = [to_boxes(each, spec, of_boxes) for each in seen]
+    answers = [to_boxes(each, spec, of_boxes) for each in detections]
     of_pictures = np.array([answer.confidence for answer in answers])
     return of_boxes | fit_platt(of_pictures, right(compare(answers, truths, spec), spec), "picture")
 
@@ -108,7 +107,7 @@ def metrics(compared: Mapping[str, Array], spec: BoxesSpec) -> dict[str, float]:
         "map": float(mean.mean()),
         "precision": hits / int(counted.sum()) if counted.any() else float("nan"),
         "recall": hits / objects if objects else float("nan"),
-        "ece": _ece(state[counted] == TRUE_POSITIVE, compared["confidence"][counted]),
+        "ece": calibration_error(state[counted] == TRUE_POSITIVE, compared["confidence"][counted]),
         **{f"map50:{name}": float(ap[0]) for name, ap in each},
     }
 
@@ -145,11 +144,3 @@ def _reported(compared: Mapping[str, Array]) -> tuple[Array, Array]:
 def _count_objects(boxes: Sequence[Box], spec: BoxesSpec) -> Array:
     labels = [spec.index[box.label] for box in boxes if not (box.crowd or box.difficult)]
     return np.bincount(np.array(labels, np.int64), minlength=len(spec.classes))
-
-
-def _ece(hit: Array, confidence: Array) -> float:
-    if not len(hit):
-        return float("nan")
-    bins = np.clip(np.ceil(confidence * BINS).astype(int) - 1, 0, BINS - 1)
-    gaps = np.bincount(bins, weights=hit - confidence, minlength=BINS)
-    return float(np.abs(gaps).sum() / len(hit))

@@ -122,10 +122,6 @@ class BoxTracker:
             self.counts[track.label] += 1
 
 
-def create_tracker() -> BoxTracker:
-    return BoxTracker()
-
-
 def associate(
     tracks: Sequence[Track], detections: Sequence[Detection], time_s: float, min_iou: float, enlargement: float = 0.0
 ) -> None:

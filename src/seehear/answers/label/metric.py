@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from seehear.answers.kind import Headline
 from seehear.answers.label.answer import Label, LabelSpec
+from seehear.answers.platt_scaling import calibration_error
 
 Array = NDArray[Any]
-BINS = 15  # Guo et al. 2017, section 3
 
 
 def headline(spec: LabelSpec) -> Headline:
@@ -67,7 +67,7 @@ def metrics(compared: Mapping[str, Array], spec: LabelSpec) -> dict[str, float]:
         "macro_f1": _macro_f1(compared["truth"], compared["said"]),
         "auroc": _auroc(compared["truth"], compared["rank"]),
         "log_loss": float(compared["loss"].mean()),
-        "ece": _ece(right, confidence),
+        "ece": calibration_error(right, confidence),
     }
 
 
@@ -119,9 +119,3 @@ def _auroc(truth: Array, rank: Array) -> float:
             ordered = mean_rank[place[has]].sum() - positive * (positive + 1) / 2
             areas.append(ordered / (positive * (len(has) - positive)))
     return float(np.mean(areas)) if areas else float("nan")
-
-
-def _ece(right: Array, confidence: Array) -> float:
-    bins = np.clip(np.ceil(confidence * BINS).astype(int) - 1, 0, BINS - 1)
-    gaps = np.bincount(bins, weights=right - confidence, minlength=BINS)
-    return float(np.abs(gaps).sum() / len(right))

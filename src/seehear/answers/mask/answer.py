@@ -177,8 +177,8 @@ class Mask:
 
     def _format(self, unsure: Collection[str] = ()) -> str:
         total = self.shape[0] * self.shape[1]
-        parts = [(name, f"{name} {format_percent(px / total)}") for name, px in self.areas.items()]
-        return ", ".join(f"[{part}]" if name in unsure else part for name, part in parts) or "no known class"
+        outputs = [(name, f"{name} {format_percent(px / total)}") for name, px in self.areas.items()]
+        return ", ".join(f"[{output}]" if name in unsure else output for name, output in outputs) or "no known class"
 
     def _class_confidence(self, name: str) -> float:
         return self.class_confidence[self.spec.classes.index(name)] if self.class_confidence else 1.0
@@ -251,7 +251,7 @@ def largest_object_px(spec: MaskSpec) -> float:
     return 0.0
 
 
-def merge_tiles(parts: Iterable[TileOutput], spec: MaskSpec, calibration: Mapping[str, float]) -> Mask:
+def merge_tiles(outputs: Iterable[TileOutput], spec: MaskSpec, calibration: Mapping[str, float]) -> Mask:
     """Take each pixel from the tile whose centre is nearest; interpolate probabilities between cells.
 
     The confidence assumes that the pixel accuracy is normally distributed around its expectation, which is a linear
@@ -259,11 +259,11 @@ def merge_tiles(parts: Iterable[TileOutput], spec: MaskSpec, calibration: Mappin
     """
     pixels, levels = np.empty((2, 0, 0), np.uint8)
     counts, total = np.zeros(256, np.int64), np.zeros(256)
-    for part in parts:
+    for output in outputs:
         if not pixels.size:
-            pixels, levels = np.zeros((2, *part.tile.full_shape), np.uint8)
-        classes, probability = _classify_pixels(part, calibration.get("temperature", 1.0))
-        pixels[part.tile.core], levels[part.tile.core] = classes, to_levels(probability)
+            pixels, levels = np.zeros((2, *output.tile.full_shape), np.uint8)
+        classes, probability = _classify_pixels(output, calibration.get("temperature", 1.0))
+        pixels[output.tile.core], levels[output.tile.core] = classes, to_levels(probability)
         counts += np.bincount(classes.ravel(), minlength=256)
         total += np.bincount(classes.ravel(), probability.ravel(), minlength=256)
     mean = total.sum() / counts.sum()
@@ -322,13 +322,13 @@ def _check_size(mask: Mask, shape: Sequence[int]) -> None:
         )
 
 
-def _classify_pixels(part: TileOutput, temperature: float) -> tuple[Array, Array]:
+def _classify_pixels(output: TileOutput, temperature: float) -> tuple[Array, Array]:
     """The most likely class (h, w) uint8 of each pixel that a tile decides, and its probability (h, w) float32."""
-    rows, columns = part.tile.core
-    cells = Warp((1 / _cell_px(part.raw),) * 2, (0.0, 0.0))
-    to_cells = Warp((1.0, 1.0), (float(columns.start), float(rows.start))).then(part.warp).then(cells)
+    rows, columns = output.tile.core
+    cells = Warp((1 / _cell_px(output.raw),) * 2, (0.0, 0.0))
+    to_cells = Warp((1.0, 1.0), (float(columns.start), float(rows.start))).then(output.warp).then(cells)
     shape = rows.stop - rows.start, columns.stop - columns.start
-    return _most_likely(_softmax(part.raw["logits"], temperature), to_cells, shape)
+    return _most_likely(_softmax(output.raw["logits"], temperature), to_cells, shape)
 
 
 def _cell_px(raw: Mapping[str, Array]) -> float:

@@ -25,15 +25,15 @@ def headline(spec: MaskSpec) -> Headline:
     return Headline("miou", True)
 
 
-def calibrate(seen: Sequence[Mapping[str, Array]], truths: Sequence[Mask], spec: MaskSpec) -> dict[str, float]:
-    """seen: logits (C, h, w) and cell_px () of each. One temperature for all pixels (Guo et al. 2017, section 4.2).
+def calibrate(raws: Sequence[Mapping[str, Array]], truths: Sequence[Mask], spec: MaskSpec) -> dict[str, float]:
+    """raws: logits (C, h, w) and cell_px () of each. One temperature for all pixels (Guo et al. 2017, section 4.2).
 
     Then a line from the mean probability of an example to its pixel accuracy, and the deviation from that line, by
     least squares with PRIOR pseudo-examples on the identity.
     """
-    temperature = _fit_temperature(seen, truths)
+    temperature = _fit_temperature(raws, truths)
     sample = range(0, len(truths), -(-len(truths) // MAX_EXAMPLES))
-    answers = [to_answer(seen[i], spec, {"temperature": temperature}, None) for i in sample]
+    answers = [to_answer(raws[i], spec, {"temperature": temperature}, None) for i in sample]
     true = [
         Mask.from_pixels(truths[i].resample(*answer.shape), spec) for i, answer in zip(sample, answers, strict=True)
     ]
@@ -115,9 +115,9 @@ def _fit_line(expected: Array, accuracy: Array) -> dict[str, float]:
     return {"slope": slope, "bias": float(mean + shift - slope * mean), "deviation": deviation}
 
 
-def _fit_temperature(seen: Sequence[Mapping[str, Array]], truths: Sequence[Mask]) -> float:
+def _fit_temperature(raws: Sequence[Mapping[str, Array]], truths: Sequence[Mask]) -> float:
     """The best of TEMPERATURES on a sample of cells, with a normal prior on its logarithm (standard deviation 0.5)."""
-    logits, true = _sample_cells(seen, truths)
+    logits, true = _sample_cells(raws, truths)
     if not len(true):
         return 1.0
 
@@ -130,11 +130,11 @@ def _fit_temperature(seen: Sequence[Mapping[str, Array]], truths: Sequence[Mask]
     return float(min(TEMPERATURES, key=loss))
 
 
-def _sample_cells(seen: Sequence[Mapping[str, Array]], truths: Sequence[Mask]) -> tuple[Array, Array]:
+def _sample_cells(raws: Sequence[Mapping[str, Array]], truths: Sequence[Mask]) -> tuple[Array, Array]:
     """Logits (n, C) and true classes (n,) of some cells of each example, MAX_CELLS in all."""
     logits, true = [], []
     per_example = max(1, MAX_CELLS // max(len(truths), 1))
-    for raw, truth in zip(seen, truths, strict=True):
+    for raw, truth in zip(raws, truths, strict=True):
         own, cell_px = raw["logits"], float(raw["cell_px"])
         height, width = own.shape[1:]
         pixels = truth.resample(round(height * cell_px), round(width * cell_px))

@@ -34,7 +34,3 @@ class AreaTracker:
 
     def __str__(self) -> str:
         return ", ".join(f"{name} {format_percent(share)}" for name, share in self.to_json().items()) or "nothing"
-
-
-def create_tracker() -> AreaTracker:
-    return AreaTracker()
