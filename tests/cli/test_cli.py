@@ -213,14 +213,14 @@ def test_lines_align_and_doubt_is_said(here, capsys):
 def test_a_name_cannot_control_the_terminal(here, capsys):
     Path("things/a.png").rename("things/\x1b[31mred.png")
     run(["predict", "dark.seehear", "things"])
-    said = capsys.readouterr()
-    assert "\x1b" not in said.out + said.err and r"things/\x1b[31mred.png" in said.out
+    captured = capsys.readouterr()
+    assert "\x1b" not in captured.out + captured.err and r"things/\x1b[31mred.png" in captured.out
     run(["show", "things/\x1b[31mred.png"])
     for view in (Lines(), Bars()):
         view.update(Notice("\x1b[31mred.png: empty\r"))
         view.close()
-    said = capsys.readouterr().err
-    assert "\x1b[31m" not in said and said.count(r"\x1b[31mred.png: ") == 3 and said.count(r"empty\r") == 2
+    err = capsys.readouterr().err
+    assert "\x1b[31m" not in err and err.count(r"\x1b[31mred.png: ") == 3 and err.count(r"empty\r") == 2
 
 
 def test_results_are_also_written_to_files(here, capsys):
@@ -295,9 +295,9 @@ def test_errors_say_what_is_wrong_in_one_line(here, capsys, arguments, code, wor
     Path("empty").mkdir()
     Path("empty.seehear").mkdir()
     assert run(arguments) == code
-    said = capsys.readouterr()
-    assert not said.out
-    (line,) = said.err.splitlines()
+    captured = capsys.readouterr()
+    assert not captured.out
+    (line,) = captured.err.splitlines()
     assert line.startswith("seehear: ") and words in line
 
 
@@ -315,12 +315,12 @@ def table(here) -> Path:
 
 def test_evaluate_reports_differences_between_groups(table, capsys):
     assert run(["evaluate", "dark.seehear", str(table), "--report", "report"]) == 0
-    said = capsys.readouterr().out
-    assert said.startswith("18 examples from 3 sites: 50 % (29 to 71) of the answers are wrong\n")
-    sexes = said[said.index("by sex, the worst first") :].splitlines()
+    out = capsys.readouterr().out
+    assert out.startswith("18 examples from 3 sites: 50 % (29 to 71) of the answers are wrong\n")
+    sexes = out[out.index("by sex, the worst first") :].splitlines()
     assert [line.split()[:3] for line in sexes[2:4]] == [["m", "9", "0"], ["f", "9", "1"]]
     assert "more answers are wrong for m, 100 % (70 to 100), than for f, 0 % (0 to 30)" in sexes[4]
-    assert "\x1b" not in said and r"\x1b[31mred" in said
+    assert "\x1b" not in out and r"\x1b[31mred" in out
     assert "more answers are wrong for m" in Path("report/index.html").read_text()
 
 
@@ -328,17 +328,17 @@ def test_evaluate_names_an_unreadable_input_once(here, capsys):
     Path("void.png").touch()
     Path("rows.csv").write_text("image,label\nthings/a.png,dark\nvoid.png,bright\n")
     assert run(["evaluate", "dark.seehear", "rows.csv"]) == 1
-    said = capsys.readouterr().err
-    assert "Left out 1:\n  void.png: empty: 0 bytes. Next: check the program that wrote it" in said
-    assert said.count("void.png") == 1
+    err = capsys.readouterr().err
+    assert "Left out 1:\n  void.png: empty: 0 bytes. Next: check the program that wrote it" in err
+    assert err.count("void.png") == 1
 
 
 def test_evaluate_says_why_it_accepts_nothing(here, capsys):
     write_bundle(Path("few.seehear"), tiny.bundle(results={"image": {"n": 12}}))
     Path("rows.csv").write_text("image,label\nthings/a.png,dark\nthings/b.png,bright\n")
     assert run(["evaluate", "few.seehear", "rows.csv", "--wrong-at-most", "0.5%"]) == 0
-    said = capsys.readouterr().out
-    assert "accepts none of the answers: 12 held-out examples guarantee at most 1 % wrong, not 0.5 %" in said
+    out = capsys.readouterr().out
+    assert "accepts none of the answers: 12 held-out examples guarantee at most 1 % wrong, not 0.5 %" in out
 
 
 def test_metrics_are_summarised_in_one_line():
@@ -417,15 +417,15 @@ def test_only_flags_that_were_given_are_passed_on(here, capsys, monkeypatch):
     )
     del model.keywords["listen"]
     assert model.keywords == {"resume": False, "minutes": 2.0, "senses": ["image", "audio"], "seed": 0}
-    said = capsys.readouterr()
-    assert not said.out
-    assert said.err.startswith(
+    captured = capsys.readouterr()
+    assert not captured.out
+    assert captured.err.startswith(
         "column 'label' is the answer\n"
         "With image, on 1,200 held-out examples: accuracy 0.916; "
         "8.4 % wrong; accepts 75 % of the answers, 2.1 % of them wrong.\n"
         "\nSaved new.seehear (2.0 MB). Next:\n"
     )
-    assert "predict new.seehear FILE" in said.err
+    assert "predict new.seehear FILE" in captured.err
 
 
 def test_skipped_rows_are_named_and_change_the_exit_code(here, capsys, monkeypatch):
@@ -433,8 +433,8 @@ def test_skipped_rows_are_named_and_change_the_exit_code(here, capsys, monkeypat
 
     monkeypatch.setattr(api, "train", FakeModel(tuple(RowProblem(f"{i}.png", "empty", "remove it") for i in range(30))))
     assert run(["train", "things", "-o", "new.seehear"]) == 1
-    said = capsys.readouterr().err
-    assert "Left out 30:\n  0.png: empty. remove it\n" in said and "  and 10 more\n" in said
+    err = capsys.readouterr().err
+    assert "Left out 30:\n  0.png: empty. remove it\n" in err and "  and 10 more\n" in err
 
 
 def test_plan_names_skipped_rows_like_train(here, capsys):
@@ -445,9 +445,9 @@ def test_plan_names_skipped_rows_like_train(here, capsys):
     for name in ("rows", "held"):
         Path(f"{name}.csv").write_text("\n".join(["image,label", *rows]))
     assert run(["plan", "rows.csv", "--minutes", "1", "--val", "held.csv"]) == 1
-    said = capsys.readouterr()
-    assert "Left out 2:\n  rows.csv row 6: no file 'things/4.png'\n  held.csv row 6: no file" in said.err
-    assert 'kind = "label"' in said.out
+    captured = capsys.readouterr()
+    assert "Left out 2:\n  rows.csv row 6: no file 'things/4.png'\n  held.csv row 6: no file" in captured.err
+    assert 'kind = "label"' in captured.out
 
 
 @pytest.mark.parametrize(
@@ -474,8 +474,8 @@ def test_errors_print_no_traceback(here, capsys, monkeypatch, raised, code, line
     monkeypatch.setattr(api, "train", train)
     monkeypatch.delenv("SEEHEAR_DEBUG", raising=False)
     assert run(["train", "things", "-o", "new.seehear"]) == code
-    said = capsys.readouterr().err
-    assert said.startswith(f"seehear: {line}") and said.count("\n") == 1
+    err = capsys.readouterr().err
+    assert err.startswith(f"seehear: {line}") and err.count("\n") == 1
 
 
 def test_debug_shows_the_traceback(here, monkeypatch):
@@ -554,8 +554,8 @@ def test_a_terminated_command_leaves_no_temporary_folder(tmp_path, number, code,
     process, folder = _start_waiting(tmp_path)
     assert folder.parent == tmp_path and folder.is_dir()
     process.send_signal(number)
-    _, said = process.communicate(timeout=60)
-    assert (process.returncode, said) == (code, words)
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (code, words)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -564,11 +564,11 @@ def test_the_temporary_folder_of_a_killed_command_is_removed_by_the_next(tmp_pat
     killed, left = _start_waiting(tmp_path)
     killed.kill()
     killed.communicate()
-    living, kept = _start_waiting(tmp_path)
+    living, folder_in_use = _start_waiting(tmp_path)
     (tmp_path / "seehear-of-somebody").mkdir()
     assert not left.exists(), "the other command removed it"
     with folders.temporary() as folder:
-        assert {path.name for path in tmp_path.iterdir()} == {kept.name, folder.name, "seehear-of-somebody"}
+        assert {path.name for path in tmp_path.iterdir()} == {folder_in_use.name, folder.name, "seehear-of-somebody"}
     living.kill()
     living.communicate()
     with folders.temporary() as folder:
@@ -583,9 +583,9 @@ def test_a_log_shows_progress_now_and_then(capsys):
         now_s = float(second)
         lines.update(Advanced("learning", second, f"loss {1 / second:.2f}"))
     lines.update(Finished("learning", "60 steps"))
-    said = capsys.readouterr().err.splitlines()
-    assert len(said) == 60 // INTERVAL_S
-    assert said[0] == "learning: 10 of 60 s, loss 0.10"
+    err = capsys.readouterr().err.splitlines()
+    assert len(err) == 60 // INTERVAL_S
+    assert err[0] == "learning: 10 of 60 s, loss 0.10"
 
 
 def test_on_a_terminal_a_line_replaces_the_bar_and_results_go_to_stdout(capsys, monkeypatch):
@@ -596,9 +596,9 @@ def test_on_a_terminal_a_line_replaces_the_bar_and_results_go_to_stdout(capsys, 
         print("an answer")
         display(Finished("reading", "3 examples"))
         display.say("Saved it")
-    said = capsys.readouterr()
-    _, bars, after = said.err.partition("reading: 3 examples in less than 0.1 seconds")
-    assert said.out == "an answer\n" and "an answer" not in said.err
+    captured = capsys.readouterr()
+    _, bars, after = captured.err.partition("reading: 3 examples in less than 0.1 seconds")
+    assert captured.out == "an answer\n" and "an answer" not in captured.err
     assert bars and "Saved it" in after and "━" not in after
 
 

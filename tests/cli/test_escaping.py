@@ -61,16 +61,16 @@ def write_and_read(cells: list[Any]) -> list[str]:
 
 @pytest.mark.parametrize("cell", FORMULAS)
 def test_formulas_become_text(cell: str) -> None:
-    (kept,) = write_and_read([cell])
-    for part in kept.split(";"):
+    (written,) = write_and_read([cell])
+    for part in written.split(";"):
         assert part.strip()[0] not in BEGINNINGS
-    assert "'" in kept and kept.replace("'", "").replace("\\t", "\t").replace("\\r", "\r").replace("\\n", "\n")
+    assert "'" in written and written.replace("'", "").replace("\\t", "\t").replace("\\r", "\r").replace("\\n", "\n")
 
 
 @pytest.mark.parametrize("cell", COMMANDS)
 def test_terminal_commands_are_escaped(cell: str) -> None:
-    (kept,) = write_and_read([cell])
-    assert kept.isprintable() and kept.lstrip("'") == escape_unprintable(cell)
+    (written,) = write_and_read([cell])
+    assert written.isprintable() and written.lstrip("'") == escape_unprintable(cell)
     assert to_json_line(cell).isprintable() and json.loads(to_json_line(cell)) == cell
 
 
@@ -82,10 +82,10 @@ def test_numbers_and_words_are_unchanged(cell: Any) -> None:
 @given(st.text(max_size=20))
 @settings(max_examples=300, deadline=None)
 def test_no_text_begins_like_a_formula(text: str) -> None:
-    kept = write_and_read([text, "x"])[0]
-    assert kept.isprintable()
-    if kept[:1] and kept[0] in BEGINNINGS:
-        assert math.isfinite(float(kept.split(" ")[0])), "a number"
+    written = write_and_read([text, "x"])[0]
+    assert written.isprintable()
+    if written[:1] and written[0] in BEGINNINGS:
+        assert math.isfinite(float(written.split(" ")[0])), "a number"
 
 
 @given(st.recursive(st.text(), lambda inner: st.dictionaries(st.text(max_size=4), inner, max_size=3), max_leaves=5))
@@ -134,8 +134,8 @@ def test_predictions_hold_no_formulas_and_no_commands(here: Path, capsys: pytest
     names = ["=1+1.png", "@b\x1b[2J.png", "./-c.png", "=missing.png"]
     for json_flag in ([], ["--json"]):
         assert run(["predict", "m.seehear", *names, "--out", "out", *json_flag]) == 1
-        said = capsys.readouterr()
-        assert all(line.isprintable() for line in (said.out + said.err).splitlines())
+        captured = capsys.readouterr()
+        assert all(line.isprintable() for line in (captured.out + captured.err).splitlines())
     table = (here / "out/predictions.csv").read_bytes().decode()
     rows = list(csv.reader(io.StringIO(table, newline="")))
     assert [row[0] for row in rows[1:]] == ["'=1+1.png", "'@b\\x1b[2J.png", "'-c.png", "'=missing.png"]

@@ -124,15 +124,15 @@ def test_of_many_speakers_only_the_worst_and_the_best_are_listed():
 def test_a_headline_has_an_interval_if_resamples_vary():
     spec = ScoreSpec(mean=0, spread=1, low=-2, high=2, tolerance=0.5)
     off = [0.0, 1.0] * 5 + [0.0, 1.0] * 15 + [0.0] * 30
-    sites = {"site": ["few"] * 10 + ["mixed"] * 30 + ["alike"] * 30}
+    sites = {"site": ["few"] * 10 + ["mixed"] * 30 + ["equal"] * 30}
     answers, truths = ([Score(value, "", value, value) for value in values] for values in (off, [0.0] * 70))
     got = evaluate(ANSWERS["score"], spec, answers, truths, accepted=[True] * 70, metadata=sites).groups["site"].groups
     assert {value: math.isnan(group.intervals["mae"][0]) for value, group in got.items()} == {
         "few": True,
         "mixed": False,
-        "alike": True,
+        "equal": True,
     }
-    assert got["alike"].intervals["wrong"] == wilson(0, 30)
+    assert got["equal"].intervals["wrong"] == wilson(0, 30)
 
 
 def test_accuracy_has_wilsons_interval_in_every_group():

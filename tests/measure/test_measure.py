@@ -26,7 +26,7 @@ LABEL = ANSWERS["label"]
 SPEC = LabelSpec(classes=("no", "yes"), several=False, counts=(50, 50))
 
 
-def said(name: str, confidence: float) -> Label:
+def label(name: str, confidence: float) -> Label:
     yes = confidence if name == "yes" else 1 - confidence
     return Label((name,), confidence=confidence, probabilities=(1 - yes, yes))
 
@@ -136,7 +136,7 @@ def test_hardly_ever_more_than_a_tenth_of_in_distribution_inputs_are_rejected(n)
 
 @pytest.fixture(scope="module")
 def evaluation():
-    answers = [said("yes", 0.9)] * 80 + [said("no", 0.6)] * 12 + [said("yes", 0.97)] * 2 + [said("yes", 0.7)] * 6
+    answers = [label("yes", 0.9)] * 80 + [label("no", 0.6)] * 12 + [label("yes", 0.97)] * 2 + [label("yes", 0.7)] * 6
     truths = [Label(("yes",))] * 80 + [Label(("no",))] * 20
     accepted = [True] * 80 + [False] * 12 + [True] * 2 + [False] * 6
     unread = RowProblem("row 12", "the picture is cut off", "replace the file")
@@ -172,7 +172,7 @@ def test_a_few_right_answers_do_not_give_certainty():
     got = evaluate(
         LABEL,
         SPEC,
-        [said("yes", 0.9)] * 4 + [said("no", 0.8)] * 4,
+        [label("yes", 0.9)] * 4 + [label("no", 0.8)] * 4,
         [Label(("yes",))] * 4 + [Label(("no",))] * 4,
         accepted=[True] * 8,
     )
@@ -182,7 +182,7 @@ def test_a_few_right_answers_do_not_give_certainty():
 
 
 def test_the_json_of_an_evaluation_has_null_for_what_is_undefined(evaluation):
-    got = evaluate(LABEL, SPEC, [said("yes", 0.9)] * 3, [Label(("yes",))] * 3, accepted=[False] * 3)
+    got = evaluate(LABEL, SPEC, [label("yes", 0.9)] * 3, [Label(("yes",))] * 3, accepted=[False] * 3)
     found = json.loads(json.dumps(got.to_json(), allow_nan=False))
     keys = [
         "answer",
@@ -224,7 +224,7 @@ def clustered(groups, each, *, seed=0):
     random = np.random.default_rng(seed)
     bad = random.random(groups) < 0.4
     right = ~(bad[:, None] & (random.random((groups, each)) < 0.9)).ravel()
-    answers = [said("yes" if yes else "no", 0.6 + 0.3 * random.random()) for yes in right]
+    answers = [label("yes" if yes else "no", 0.6 + 0.3 * random.random()) for yes in right]
     return answers, [Label(("yes",))] * len(answers), [i % 2 == 0 for i in range(len(answers))]
 
 

@@ -107,17 +107,17 @@ def test_any_picture_and_any_name_fit_the_tile_mistakes(mode, size, pictures):
 
 def test_the_risk_coverage_curve_stays_in_its_frame(monkeypatch):
     assert plot_risk_coverage(Items.of_wholes(np.zeros(0), np.zeros(0, bool)), coverage=0.0).width > 0
-    drawn = []
-    monkeypatch.setattr(Plot, "curve", lambda plot, xs, ys, **_: drawn.append((plot.y.high, max(ys))))
+    curves = []
+    monkeypatch.setattr(Plot, "curve", lambda plot, xs, ys, **_: curves.append((plot.y.high, max(ys))))
     right = np.arange(60) > 0  # the most confident one is wrong
     plot_risk_coverage(Items.of_wholes(np.linspace(0.9, 0.1, 60), right), coverage=0.5)
-    assert all(highest <= top for top, highest in drawn)
+    assert all(highest <= top for top, highest in curves)
 
 
 def test_letters_are_those_of_the_first_font_that_has_them_all():
-    font, said = fonts.choose_font("Ka\u0308tzchen", 12)
-    assert font.getlength(said) > 0
-    assert said == ("Katzchen" if fonts._available_fonts() == (fonts.PILLOW_FONT,) else "Kätzchen")
+    font, text = fonts.choose_font("Ka\u0308tzchen", 12)
+    assert font.getlength(text) > 0
+    assert text == ("Katzchen" if fonts._available_fonts() == (fonts.PILLOW_FONT,) else "Kätzchen")
 
 
 def test_letters_that_no_font_has_are_told_by_the_nearest(monkeypatch):

@@ -114,9 +114,9 @@ def test_an_earlier_run_is_replaced(here):
 def test_output_of_an_earlier_run_is_not_an_input(here):
     for _ in range(2):
         Path("rec/out").mkdir(exist_ok=True)
-        Path("rec/out/1.drawn.wav").touch()
+        Path("rec/out/1.overlay.wav").touch()
         assert run(["predict", "m.seehear", "rec/monday", "rec", "--out", "rec/out"]) == 1
-        assert not list(Path("rec/out").rglob("*.drawn.srt"))
+        assert not list(Path("rec/out").rglob("*.overlay.srt"))
 
 
 def test_without_out_nothing_is_list_files(here):

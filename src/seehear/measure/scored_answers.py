@@ -119,8 +119,8 @@ class Share(NamedTuple):
 
     def _effective_size(self) -> float:
         """The number of independent trials with as much information: trials of one example or cluster correlate."""
-        tried = self.trials > 0
-        hits, trials, cluster = self.hits[tried], self.trials[tried], self.cluster[tried]
+        used = self.trials > 0
+        hits, trials, cluster = self.hits[used], self.trials[used], self.cluster[used]
         if (trials == 1).all():
             return effective_sample_size(hits.astype(bool), cluster)
         names, code = np.unique(cluster, return_inverse=True)

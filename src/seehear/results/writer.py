@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from seehear.runtime.prediction import Prediction
 
 PREDICTIONS = "predictions"
-OVERLAY = "drawn.jpg"
+OVERLAY = "overlay.jpg"
 MAX_SIDE_PX = 65_500  # of a JPEG
 MAX_STEM_BYTES = 220  # of the 255 that a file name may have; the rest is for a number and an extension
 ANOTHER_FOLDER = "choose another folder with --out"
