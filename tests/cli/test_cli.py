@@ -346,7 +346,7 @@ def test_metrics_are_summarised_in_one_line():
         "0 % wrong; accepts 17 % of the answers, 2.1 % of them wrong"
     )
     assert summarise_metrics({"wrong": None, "coverage": 0.0, "accepted_error": None}, "") == (
-        "unknown wrong; accepts 0 % of the answers"
+        "unknown wrong; accepts none of the answers"
     )
     assert summarise_metrics({"wrong": 0.5, "coverage": 0.7, "accepted_error": 0.1}, "box") == (
         "50 % wrong; accepts 70 % of the boxes, 10 % of them wrong"

@@ -50,7 +50,7 @@ def demo(
         typer.echo(f"  {title:<18} {summarise_metrics(evaluation.metrics, evaluation.item)}")
     typer.echo('\nShare of inputs other than digits that get the answer "I don\'t know":')
     for folder in digits.not_digits:
-        typer.echo(f"  {folder.name:<18} {_measure_rejected(model, folder):4.0%}")
+        typer.echo(f"  {folder.name:<18} {100 * _measure_rejected(model, folder):3.0f} %")
     typer.echo(_suggest_commands(out))
 
 

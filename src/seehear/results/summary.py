@@ -63,8 +63,10 @@ def summarise_metrics(metrics: Mapping[str, float | None], item: str) -> str:
     """
     wrong, accepted, accepted_wrong = (metrics[name] for name in ("wrong", "coverage", "accepted_error"))
     things = pluralise(item) if item else "answers"
-    line = f"{_percent(wrong)} wrong; accepts {_percent(accepted)} of the {things}"
-    return line + (f", {_percent(accepted_wrong)} of them wrong" if accepted else "")
+    if not accepted:
+        return f"{_percent(wrong)} wrong; accepts none of the {things}"
+    accepts = f"accepts {_percent(accepted)} of the {things}, {_percent(accepted_wrong)} of them wrong"
+    return f"{_percent(wrong)} wrong; {accepts}"
 
 
 def _percent(share: float | None) -> str:
