@@ -30,8 +30,8 @@ def format_duration(seconds: float) -> str:
     return f"{number:,g} {unit if number == 1 else pluralise(unit)}"
 
 
-def format_percent(share: float, rounding: Callable[[float], int] = math.floor) -> str:
-    """A share of one: "61 %", or "0.5 %" where a whole number would hide it; never 0 % or 100 %.
+def format_probability(share: float, rounding: Callable[[float], int] = math.floor) -> str:
+    """A confidence or risk in percent: "61 %", or "0.5 %" where a whole number would hide it; never 0 % or 100 %.
 
     Round a confidence that was reached down, and one that is required up (math.ceil): what falls short then reads so.
     """

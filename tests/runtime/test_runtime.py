@@ -25,7 +25,7 @@ from PIL import Image
 import tiny
 from malformed_corpus import seed
 from seehear import api
-from seehear.amounts import format_percent
+from seehear.amounts import format_probability
 from seehear.answers import ANSWERS
 from seehear.errors import BundleError, InputError, UsageError
 from seehear.media import Excerpt
@@ -222,7 +222,7 @@ def test_what_is_heard_lasts_and_what_is_seen_does_not() -> None:
     ],
 )
 def test_shares_in_words_are_never_certain_and_what_falls_short_reads_so(part: float, had: str, needed: str) -> None:
-    assert (format_percent(part), format_percent(part, math.ceil)) == (had, needed)
+    assert (format_probability(part), format_probability(part, math.ceil)) == (had, needed)
 
 
 @pytest.mark.parametrize("wrong", [{"senses": ["audio"]}, {"senses": []}, {"wrong_at_most": 0}, {"wrong_at_most": 2.0}])

@@ -22,7 +22,7 @@ from seehear.results.video import FrameByFrame
 from seehear.results.writer import OutputNames, prediction_writer
 
 if TYPE_CHECKING:
-    from seehear.runtime.prediction import Prediction
+    from seehear.runtime.prediction import ExampleSource, Prediction
 
 MAX_NAME_WIDTH = 48  # longer names no longer push the answers to the right
 
@@ -108,9 +108,9 @@ class Line:
 
     def format(self, prediction: Prediction) -> str:
         name = escape_unprintable(prediction.where)
-        answer = escape_unprintable(str(prediction).removeprefix(f"{prediction.where}: "))
+        answer = "unreadable" if prediction.answer is None else escape_unprintable(prediction.describe())
         self._width = max(self._width, min(len(name), MAX_NAME_WIDTH))
-        return f"{name:<{self._width}}  {'unreadable' if prediction.answer is None else answer}"
+        return f"{name:<{self._width}}  {answer}"
 
 
 class Progress:
@@ -132,7 +132,7 @@ class Progress:
     def advance(self, prediction: Prediction) -> None:
         self._done += 1
         if prediction.error:
-            self._display.say(f"{prediction.error} {_suggest(prediction.input)}".strip())
+            self._display.say(f"{prediction.error} {_suggest(prediction.source)}".strip())
         if self._task:
             self._display(Advanced(self._task, self._done))
 
@@ -148,8 +148,7 @@ class Progress:
         self._display.say(f"{summary}" + (f"; written to {out}" if out else ""))
 
 
-def _suggest(name: str) -> str:
-    """The question "Did you mean ...?" for a name that does not exist."""
-    file = name.partition(" [")[0].partition(", row ")[0]  # without the span or the row
-    exists = " + " in name or any(map(os.path.exists, (name, file)))
-    return "" if exists else options.suggest_neighbour(Path(name))
+def _suggest(source: ExampleSource) -> str:
+    """The question "Did you mean ...?" for a file that does not exist."""
+    missing = (path for path in source.paths if not os.path.exists(path))  # noqa: PTH110 - Path's raises
+    return next(map(options.suggest_neighbour, missing), "")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from seehear.amounts import format_count
 from seehear.escaping import CsvWriter, to_json_line
 from seehear.files import write_atomically
-from seehear.results.writer import OutputNames, first_file, open_text, reserve_path
+from seehear.results.writer import OutputNames, first_path, open_text, reserve_path
 
 if TYPE_CHECKING:
     from seehear.inputs import Found
@@ -89,7 +89,7 @@ def _video_writer(folder: Path | None, names: OutputNames, film: Film) -> Iterat
     from seehear.answers.overlay import enlarge
     from seehear.senses.video import VideoWriter
 
-    source = first_file(film.name)
+    source = first_path(film.source)
     name = names.assign(source)
     video, csv, summary = (reserve_path(folder, name, extension, source) for extension in ("mp4", "csv", "json"))
     with VideoWriter(video) as reel, open_text(csv, buffering=1) as lines:

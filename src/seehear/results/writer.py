@@ -17,7 +17,7 @@ from seehear.files import write_atomically
 from seehear.inputs import is_folder
 
 if TYPE_CHECKING:
-    from seehear.runtime.prediction import Prediction
+    from seehear.runtime.prediction import ExampleSource, Prediction
 
 PREDICTIONS = "predictions"
 OVERLAY = "overlay.jpg"
@@ -101,10 +101,9 @@ def reserve_path(folder: Path, name: Path, extension: str, source: Path) -> Path
     return target
 
 
-def first_file(name: str) -> Path:
-    """The file of an input's name: the first of two that are joined by a plus, and without the span of an excerpt."""
-    exists = os.path.exists(name)  # noqa: PTH110 - Path's raises if a name is too long
-    return Path(name if exists else name.partition(" + ")[0].partition(" [")[0])
+def first_path(source: ExampleSource) -> Path:
+    """The file after which the output files of an input are named."""
+    return source.paths[0] if source.paths else Path(source.name)
 
 
 def _truncate(stem: str) -> str:
@@ -141,7 +140,7 @@ def _write_answer_files(folder: Path, prediction: Prediction, names: OutputNames
     files = answer.files() if answer else {}
     if not files:
         return
-    source = first_file(prediction.input)
+    source = first_path(prediction.source)
     name = names.assign(source)
     if hasattr(answer, "draw_on"):
         files = {**files, OVERLAY: _draw_overlay(answer, source)}

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from seehear.amounts import format_exact_percent, format_percent
+from seehear.amounts import format_exact_percent, format_probability
 from seehear.answers import AnyKind
 from seehear.answers.items import ACCEPTED_FROM, NEVER
 from seehear.errors import BundleError
@@ -73,7 +73,7 @@ class Acceptance:
         if min(wrong) <= limit:
             return ""
         n = self.recipe.results.get(used_key(used), {}).get("n", "the")
-        achievable = format_percent(min(wrong), math.ceil)
+        achievable = format_probability(min(wrong), math.ceil)
         return f"{n} held-out examples guarantee at most {achievable} wrong, not {format_exact_percent(limit)}"
 
     def _selective(self, used: Sequence[str]) -> SelectivePrediction:
@@ -97,6 +97,6 @@ class Acceptance:
         if not reachable:
             return f"for at most {format_exact_percent(limit)} wrong, an answer without any {item} is never accepted"
         least = " or ".join(
-            f"{what} must be {format_percent(threshold, math.ceil)} sure" for what, threshold in reachable.items()
+            f"{what} must be {format_probability(threshold, math.ceil)} sure" for what, threshold in reachable.items()
         )
         return f"for at most {format_exact_percent(limit)} wrong, {least}"

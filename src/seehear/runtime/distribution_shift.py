@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
-from seehear.amounts import format_count, format_percent
+from seehear.amounts import format_count, format_probability
 from seehear.recipe import Recipe
 from seehear.runtime.prediction import Prediction
 from seehear.senses import SENSES
@@ -36,7 +36,7 @@ class ShiftDetector:
         return list(self._sentences())
 
     def _sentences(self) -> Iterator[str]:
-        most = format_percent((1 + USUAL) / 2)
+        most = format_probability((1 + USUAL) / 2)
         for sense, inputs in self._inputs.items():
             found = {
                 (SENSES[sense].statistics[name].higher if higher else SENSES[sense].statistics[name].lower): beyond

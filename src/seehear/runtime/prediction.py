@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from seehear.amounts import format_percent, pluralise
+from seehear.amounts import format_probability, pluralise
 from seehear.answers import Answer, ItemCount
 from seehear.errors import SeehearError
 
@@ -122,7 +122,7 @@ class Prediction:
     def _confidence(self) -> str:
         """The confidence in the whole answer; if only some of its items are accepted, how many."""
         if self.items is None or not self.accepted or self.whole_accepted:
-            return f"{format_percent(self.confidence)} sure"
+            return f"{format_probability(self.confidence)} sure"
         return f"{self.items.accepted:,} of {self.items.of:,} {pluralise(self.items.noun)} accepted"
 
 

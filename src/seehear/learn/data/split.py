@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from seehear.amounts import format_exact_percent, format_percent
+from seehear.amounts import format_exact_percent, format_probability
 from seehear.answers import ANSWERS
 from seehear.answers.selective import achievable_risk, effective_items, held_out_needed
 from seehear.errors import DataError
@@ -86,7 +86,7 @@ def _warn_too_few(split: DataSplit, wrong_at_most: float) -> str:
     effective = sum(effective_items(split.val.kind.count_items(cell)) for cell in cells)
     if effective >= held_out_needed(wrong_at_most):
         return ""
-    achievable = format_percent(achievable_risk(effective), math.ceil)
+    achievable = format_probability(achievable_risk(effective), math.ceil)
     needed = math.ceil(held_out_needed(wrong_at_most) * held_out / max(effective, 1))
     return (
         f"{held_out:,} held-out examples are too few to guarantee at most {format_exact_percent(wrong_at_most)} wrong, "
