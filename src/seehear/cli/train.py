@@ -46,7 +46,7 @@ def train(  # noqa: PLR0913 - each flag is an argument
     ] = None,
     cache: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Folder for decoded examples and checkpoints. Unless given, MODEL.work."),
+        typer.Option(metavar="DIR", help="Folder for decoded examples and checkpoints. Unless given, MODEL.run."),
     ] = None,
 ) -> None:
     """Train a model on examples and write a model file."""
