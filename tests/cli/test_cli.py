@@ -511,7 +511,7 @@ import sys, time
 from seehear import api, cli, folders
 
 def plan(*_, **__):
-    with folders.temporary() as folder:
+    with folders.temporary_folder() as folder:
         print(folder, flush=True)
         time.sleep(60)
 
@@ -567,11 +567,11 @@ def test_the_temporary_folder_of_a_killed_command_is_removed_by_the_next(tmp_pat
     living, folder_in_use = _start_waiting(tmp_path)
     (tmp_path / "seehear-of-somebody").mkdir()
     assert not left.exists(), "the other command removed it"
-    with folders.temporary() as folder:
+    with folders.temporary_folder() as folder:
         assert {path.name for path in tmp_path.iterdir()} == {folder_in_use.name, folder.name, "seehear-of-somebody"}
     living.kill()
     living.communicate()
-    with folders.temporary() as folder:
+    with folders.temporary_folder() as folder:
         assert {path.name for path in tmp_path.iterdir()} == {folder.name, "seehear-of-somebody"}
 
 
