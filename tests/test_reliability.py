@@ -44,9 +44,9 @@ LABELS = {"label": [("odd", "even")[i % 2] for i in range(64)]}
 PHASES = {
     "opening": (0.02, 1),
     "reading": (0.04, 4),
-    "drafting the model file": (2.0, 2),
+    "preparing the export": (2.0, 2),
     "training": (0.02, 9),
-    "measuring": (0.02, 4),
+    "calibrating": (0.02, 4),
     "exporting": (1.5, 3),
     "writing": (0.004, 1),
 }
@@ -322,7 +322,7 @@ def _heard(said: Connection) -> str:
     """The phase that a process says it is in."""
     assert said.poll(PATIENCE_S), "nothing was heard for long"
     what, task = said.recv()
-    return "exporting" if (what, task) == ("Finished", "measuring") else str(task)
+    return "exporting" if (what, task) == ("Finished", "calibrating") else str(task)
 
 
 def _work(out: Path) -> Path:

@@ -139,7 +139,9 @@ def test_training_switches_to_float32_when_bfloat16_keeps_failing(
     recipe = recipe_for("label", ("image",), steps=9, precision="bfloat16")
     dataset, said = dataset_of(recipe, tmp_path), list[Any]()
     monkeypatch.setattr(Run, "check_kernels", lambda run, batch, listen: None)
-    monkeypatch.setattr(training, "executions", lambda *_: [Execution("bfloat16", 2), Execution("float32", 2)])
+    monkeypatch.setattr(
+        training, "candidate_executions", lambda *_: [Execution("bfloat16", 2), Execution("float32", 2)]
+    )
     monkeypatch.setattr(Autotuner, "record", lambda *_: None)
     failing(monkeypatch, lambda run: run.progress.step > 3 and run.autotuner.current.precision == "bfloat16")
     network, progress = fit(

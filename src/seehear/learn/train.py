@@ -23,7 +23,7 @@ from seehear.recipe import Recipe
 from seehear.runtime.bundle import Bundle
 from seehear.table import RowProblem, Table
 
-TRACING = "drafting the model file"
+TRACING = "preparing the export"
 EXPORTING = 0.35  # duration of the export, relative to that of tracing
 
 

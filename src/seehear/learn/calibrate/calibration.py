@@ -28,7 +28,7 @@ from seehear.recipe import Recipe, RiskCoverageCurve, SelectivePrediction, used_
 from seehear.table.groups import is_group
 
 Array = NDArray[Any]
-TASK = "measuring"
+TASK = "calibrating"
 BATCH = 128  # at most
 FEWEST = 2  # examples with a set of senses, to calibrate it
 FEWEST_GROUPS = 5  # speakers, patients or the like, to estimate how much they differ

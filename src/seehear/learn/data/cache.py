@@ -131,7 +131,7 @@ class DatasetCache:
         return _tensors(SENSES[sense].collate(arrays, self.recipe.senses[sense]))
 
     def preprocessed(self, sense: str, row: int) -> Array:
-        """One sense of an example that has it, as it was prepared."""
+        """The preprocessed array of a sense that the example has."""
         array = self._preprocessed[sense][row]
         if array is None:
             raise ValueError(f"example {row} has no {sense}")
@@ -141,7 +141,7 @@ class DatasetCache:
         return self.kind.read(self._answers[row], self.recipe.answer)
 
     def geometry(self, row: int) -> Geometry | None:
-        """Where the original of an example lies in what was prepared; None for answers that do not say where."""
+        """How the preprocessed example maps to its original; None unless the answers give positions."""
         return self._geometry[row] if self._geometry else None
 
     def batch_limit(self, most: int) -> int:

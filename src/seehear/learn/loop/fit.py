@@ -38,7 +38,7 @@ WARM_UP = 0.05  # share of the run in which the learning rate rises
 MAX_GRADIENT_NORM = 1.0
 AVERAGED = 0.06  # share of the steps so far over which weights are averaged
 MIXUP = 0.5  # probability of mixup for a batch, at full augmentation
-BEGIN_EXAMPLES = 1024  # whose statistics initialise the encoders
+STATISTICS_EXAMPLES = 1024  # to which the input statistics of encoders are fitted
 SAVE_EVERY_S = 20.0
 REPORT_EVERY_S = 0.5
 MAX_SKIPPED = 3  # steps in a row without a finite gradient, before the loop changes something
@@ -115,20 +115,13 @@ class Run:
 
     @classmethod
     def start(cls, network: Network, dataset: DatasetCache, rows: NDArray[np.int64], clock: Clock, saved: Path) -> Run:
-        device = next(network.parameters()).device
+        """A new run, or the one whose checkpoint exists."""
         if not saved.exists() and not network.initialised:
-            random = np.random.default_rng(clock.training.seed)
-            for sense in network.encoders:
-                own = random.permutation(rows[dataset.has_sense(sense)[rows]])
-                network.fit_statistics(
-                    sense, _to(device, dataset.inputs(sense, own[: dataset.batch_limit(BEGIN_EXAMPLES)]))
-                )
+            _fit_statistics(network, dataset, rows, clock.training.seed)
         run = cls(network, dataset, rows, clock)
         if saved.exists():
             run.progress = checkpoint.restore(saved, network, run.average, run.optimizers)
-            run.clock = replace(
-                clock, seconds=run.progress.allowed_s
-            )  # so that the learning rate continues where it was
+            run.clock = replace(clock, seconds=run.progress.allowed_s)  # keeps the schedule of the learning rate
             if run.progress.bfloat16_failed:
                 run.autotuner.drop_bfloat16()
         return run
@@ -271,6 +264,15 @@ class Run:
     def _average(self) -> None:
         """Polynomial-decay averaging (Shamir & Zhang 2013): the window grows with the run, so it needs no tuning."""
         torch._foreach_lerp_(*self._average_and_current, 1 / (1 + AVERAGED * self.progress.step))
+
+
+def _fit_statistics(network: Network, dataset: DatasetCache, rows: NDArray[np.int64], seed: int) -> None:
+    """Fit the input statistics of each encoder to random examples that have its sense."""
+    device = next(network.parameters()).device
+    random = np.random.default_rng(seed)
+    for sense in network.encoders:
+        chosen = random.permutation(rows[dataset.has_sense(sense)[rows]])[: dataset.batch_limit(STATISTICS_EXAMPLES)]
+        network.fit_statistics(sense, _to(device, dataset.inputs(sense, chosen)))
 
 
 def _to(device: torch.device, tensors: Tensors) -> Tensors:
