@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 import safetensors.numpy
 import torch
+from sklearn.datasets import load_digits
 
 from learning import PARITY, dataset_of, digits_table, opened, recipe_for
 from seehear import api
 from seehear.errors import UsageError
+from seehear.events import Event
 from seehear.learn.export import to_safetensors
 from seehear.learn.loop.fit import Clock, Run
 from seehear.learn.model.network import Network
@@ -101,12 +103,25 @@ def test_a_run_is_resumed_only_from_the_same_model(model: Pretrained, table_of: 
 
 @pytest.mark.slow
 def test_a_few_more_steps_beat_the_same_steps_from_scratch(tmp_path: Path) -> None:
-    many = {"label": [("odd", "even")[i % 2] for i in range(300)]}
-    first = tmp_path / "first.seehear"
-    api.train(digits_table(tmp_path / "data", many, ("image",)), first, steps=60)
-    few = digits_table(tmp_path / "few", PARITY, ("image",))
-    log_loss = {
-        name: api.train(few, steps=4, **start).recipe.results["image"]["metrics"]["log_loss"]
-        for name, start in {"continued": {"start": first}, "from scratch": {}}.items()
-    }
-    assert log_loss["continued"] < log_loss["from scratch"]
+    many = {"label": [("odd", "even")[digit % 2] for digit in load_digits().target[:300]]}
+    data = digits_table(tmp_path / "data", many, ("image",))
+    recipe, old = recipe_for("label", ("image",), steps=200), tmp_path / "old.seehear"
+    api.train(data, old, recipe=recipe)
+    said: list[Event] = []
+    continued = api.train(data, start=old, steps=5, listen=said.append)
+    from_scratch = api.train(data, recipe=recipe, steps=5)
+    assert any(f"starting from the weights of {old}" in str(event) for event in said)
+    assert continued.recipe.senses == recipe.senses
+    losses = [model.recipe.results["image"]["metrics"]["log_loss"] for model in (continued, from_scratch)]
+    assert losses[0] < losses[1] - 0.1, losses
+
+
+@pytest.mark.slow
+def test_other_classes_keep_the_encoder_and_start_the_head_anew(tmp_path: Path) -> None:
+    recipe, old = recipe_for("label", ("image",), steps=3), tmp_path / "old.seehear"
+    api.train(digits_table(tmp_path / "data", PARITY, ("image",)), old, recipe=recipe)
+    cells = {"label": ["cat", "dog", "cow"] * 8}
+    said: list[Event] = []
+    model = api.train(digits_table(tmp_path / "other", cells, ("image",)), start=old, steps=1, listen=said.append)
+    assert any("so the head starts anew" in str(event) for event in said)
+    assert model.recipe.answer.classes == ("cat", "cow", "dog")  # type: ignore[attr-defined]

@@ -72,7 +72,7 @@ def describe_risk(recipe: Recipe, used: str) -> str:
         )
     if selective.more_held_out is not None:
         return f"{risk}; {format_count(selective.more_held_out, 'more held-out example')} would allow {_percent(USUAL)}"
-    return f"{risk}; too many were wrong to guarantee {_percent(USUAL)} and still accept most"
+    return f"{risk}; too many were wrong to guarantee {_percent(USUAL)} and still accept most" if accepted else risk
 
 
 def _percent(share: float) -> str:
