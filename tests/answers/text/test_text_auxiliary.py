@@ -1,4 +1,4 @@
-"""A translation learned with the words spoken: what is planned of them, what of them is missing, what they change."""
+"""Translations with an auxiliary column of the words spoken: spec, targets, loss, dataset and training."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from test_text_decoder import toy
 from torch.nn import functional as F
 
 from learning import ANSWER_CELLS, digits_table, opened, recipe_for
@@ -29,27 +28,28 @@ from seehear.planning.options import TrainOptions
 from seehear.planning.reuse import follow_recipe
 from seehear.recipe import Recipe, Training
 from seehear.senses.hearing.plan import HearingSpec
+from toy_language import write_toy_language
 
 TEXT = ANSWERS["text"]
-MEANT = ["one two", "two three", "three one two", "one", "two two three"]
-SAID = ["Ke ba!", "zo ke", "ke ba zo", "ba", "zo ke ke"]
+TRANSLATIONS = ["one two", "two three", "three one two", "one", "two two three"]
+SOURCE_TEXTS = ["Ke ba!", "zo ke", "ke ba zo", "ba", "zo ke ke"]
 
 
-def planned(auxiliary: list[str] | None = None) -> TextSpec:
-    spec: TextSpec = TEXT.plan(MEANT * 4, "text", SAID * 4 if auxiliary is None else auxiliary)
+def plan_spec(auxiliary: list[str] | None = None) -> TextSpec:
+    spec: TextSpec = TEXT.plan(TRANSLATIONS * 4, "text", SOURCE_TEXTS * 4 if auxiliary is None else auxiliary)
     return spec
 
 
-# --- Planned, and targets --------------------------------------------------------------------------------------------
+# --- Spec and targets ------------------------------------------------------------------------------------------------
 
 
-def test_translations_are_not_those_of_their_parts_one_after_the_other() -> None:
-    assert not TEXT.concatenation.supports(planned())
-    assert TEXT.concatenation.supports(TEXT.plan(MEANT * 4, "text"))
+def test_translations_do_not_support_concatenation() -> None:
+    assert not TEXT.concatenation.supports(plan_spec())
+    assert TEXT.concatenation.supports(TEXT.plan(TRANSLATIONS * 4, "text"))
 
 
-def test_the_letters_spoken_are_heard_and_those_meant_are_written() -> None:
-    spec = planned()
+def test_ctc_uses_the_source_letters_and_the_decoder_the_target_letters() -> None:
+    spec = plan_spec()
     assert spec.translated and spec.decoder
     assert spec.ctc_tokens == spec.auxiliary_tokens == (" ", "a", "b", "e", "k", "o", "z")
     assert spec.tokens == (" ", "e", "h", "n", "o", "r", "t", "w")
@@ -58,7 +58,7 @@ def test_the_letters_spoken_are_heard_and_those_meant_are_written() -> None:
 
 
 @pytest.mark.parametrize(
-    ("auxiliary", "learned"),
+    ("auxiliary", "expected"),
     [
         (["ke ba", "ba ke", *[""] * 18], True),
         (["ke ba", *[""] * 19], False),
@@ -67,44 +67,44 @@ def test_the_letters_spoken_are_heard_and_those_meant_are_written() -> None:
         (["!?"] * 20, False),
     ],
 )
-def test_what_is_written_too_seldom_teaches_nothing(auxiliary: list[str], learned: bool) -> None:
-    spec = planned(auxiliary)
+def test_a_sparse_auxiliary_column_is_ignored(auxiliary: list[str], expected: bool) -> None:
+    spec = plan_spec(auxiliary)
     assert spec.translated
-    assert bool(spec.auxiliary_tokens) == learned
-    assert spec.ctc_tokens == (spec.auxiliary_tokens if learned else spec.tokens)
+    assert bool(spec.auxiliary_tokens) == expected
+    assert spec.ctc_tokens == (spec.auxiliary_tokens if expected else spec.tokens)
 
 
 @given(st.lists(st.sampled_from(["ba", "ke", "zo"]), max_size=6))
-def test_an_aid_is_spelt_in_the_letters_spoken(words: list[str]) -> None:
-    spec = planned()
+def test_the_auxiliary_target_uses_the_source_letters(words: list[str]) -> None:
+    spec = plan_spec()
     arrays = TEXT.auxiliary.target(" ".join(words).upper() + " !", spec)
     assert arrays["auxiliary_length"] == len(arrays["auxiliary_tokens"])
     assert "".join(spec.auxiliary_tokens[token] for token in arrays["auxiliary_tokens"]) == " ".join(words)
 
 
-def test_letters_that_are_not_learned_and_cells_that_are_empty() -> None:
-    spec = planned()
+def test_the_auxiliary_target_of_unknown_letters_and_empty_cells() -> None:
+    spec = plan_spec()
     assert TEXT.auxiliary.target("qa", spec)["auxiliary_tokens"].tolist() == [1]
     assert TEXT.auxiliary.target("", spec)["auxiliary_length"] == 0
     assert TEXT.auxiliary.target("ke ba", spec.replace(auxiliary_tokens=())) == {}
 
 
-def test_a_spec_of_an_earlier_file_hears_what_it_writes() -> None:
-    told = planned().model_dump(exclude={"auxiliary_tokens"})
-    assert TextSpec(**told).ctc_tokens == TextSpec(**told).tokens
+def test_without_auxiliary_tokens_ctc_uses_the_text_tokens() -> None:
+    fields = plan_spec().model_dump(exclude={"auxiliary_tokens"})
+    assert TextSpec(**fields).ctc_tokens == TextSpec(**fields).tokens
 
 
 @pytest.mark.parametrize(
-    ("changes", "wrong"),
+    ("changes", "message"),
     [
         ({"translated": False}, "translated must be true, or auxiliary_tokens empty"),
         ({"auxiliary_tokens": ("a", "b")}, "tokens must be a space, and different letters"),
         ({"auxiliary_tokens": (" ", "a", "a")}, "tokens must be a space, and different letters"),
     ],
 )
-def test_letters_spoken_that_make_no_sense_are_refused(changes: dict[str, Any], wrong: str) -> None:
-    with pytest.raises(ValueError, match=wrong):
-        planned().replace(**changes)
+def test_invalid_auxiliary_tokens_are_refused(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        plan_spec().replace(**changes)
 
 
 # --- The loss --------------------------------------------------------------------------------------------------------
@@ -112,33 +112,33 @@ def test_letters_spoken_that_make_no_sense_are_refused(changes: dict[str, Any], 
 WIDTH, CELLS = 16, 24
 
 
-def targets(spec: TextSpec, auxiliary_columns: list[str]) -> dict[str, torch.Tensor]:
-    """Of the first examples, zeros behind those that are shorter."""
-    told = [
+def make_targets(spec: TextSpec, auxiliary_columns: list[str]) -> dict[str, torch.Tensor]:
+    """A batch of the first examples, padded with zeros."""
+    fields = [
         TEXT.target(TEXT.read(cell, spec), spec, None) | TEXT.auxiliary.target(auxiliary, spec)
-        for cell, auxiliary in zip(MEANT, auxiliary_columns, strict=False)
+        for cell, auxiliary in zip(TRANSLATIONS, auxiliary_columns, strict=False)
     ]
-    rows = {name: [torch.from_numpy(each[name]) for each in told] for name in told[0]}
+    rows = {name: [torch.from_numpy(each[name]) for each in fields] for name in fields[0]}
     return {
         name: torch.nn.utils.rnn.pad_sequence(own, batch_first=True) if own[0].ndim else torch.stack(own)
         for name, own in rows.items()
     }
 
 
-def head_and_cells(spec: TextSpec, examples: int) -> tuple[Head, Cells]:
+def make_head_and_cells(spec: TextSpec, examples: int) -> tuple[Head, Cells]:
     torch.manual_seed(0)
     valid_mask = torch.arange(CELLS) < torch.tensor([[CELLS, CELLS - 5, CELLS - 2, CELLS, CELLS]]).T[:examples]
     return Head(spec, [WIDTH]).eval(), Cells(torch.randn(examples, CELLS, WIDTH), valid_mask, Grid((CELLS,), 0.04, "s"))
 
 
-def test_the_loss_is_of_what_is_spoken_and_of_what_is_written() -> None:
-    """As the formula says it, an example at a time."""
-    spec = planned()
-    head, cells = head_and_cells(spec, len(MEANT))
-    target, raw = targets(spec, SAID), head(cells)
-    assert raw["logp"].shape == (len(MEANT), CELLS, len(spec.auxiliary_tokens) + 1)
+def test_the_loss_mixes_ctc_on_the_source_with_the_decoder_on_the_translation() -> None:
+    """Compared with the formula, one example at a time."""
+    spec = plan_spec()
+    head, cells = make_head_and_cells(spec, len(TRANSLATIONS))
+    target, raw = make_targets(spec, SOURCE_TEXTS), head(cells)
+    assert raw["logp"].shape == (len(TRANSLATIONS), CELLS, len(spec.auxiliary_tokens) + 1)
     loss = head.loss(raw, target)
-    for i, (meant, said) in enumerate(zip(MEANT, SAID, strict=True)):
+    for i, (meant, said) in enumerate(zip(TRANSLATIONS, SOURCE_TEXTS, strict=True)):
         own = int(raw["cells"][i])
         spelt = torch.tensor([[spec.auxiliary_tokens.index(letter) for letter in said.lower().strip("!")]])
         length = torch.tensor([spelt.shape[1]])
@@ -153,14 +153,14 @@ def test_the_loss_is_of_what_is_spoken_and_of_what_is_written() -> None:
         assert loss[i].item() == pytest.approx((0.3 * by_ctc + 0.7 * by_decoder).item(), abs=1e-4)
 
 
-def test_what_was_said_may_be_missing_and_the_decoder_learns_on() -> None:
-    spec = planned()
-    head, cells = head_and_cells(spec, 3)
-    whole, some = targets(spec, SAID[:3]), targets(spec, [SAID[0], "", SAID[2]])
+def test_an_empty_auxiliary_cell_leaves_only_the_decoder_loss() -> None:
+    spec = plan_spec()
+    head, cells = make_head_and_cells(spec, 3)
+    complete, some = make_targets(spec, SOURCE_TEXTS[:3]), make_targets(spec, [SOURCE_TEXTS[0], "", SOURCE_TEXTS[2]])
     raw = head(cells)
     valid_mask = torch.arange(CELLS) < raw["cells"][:, None]
     by_decoder = head.attention_decoder.loss(raw["memory"], valid_mask, some["tokens"], some["length"])
-    loss, before = head.loss(raw, some), head.loss(raw, whole)
+    loss, before = head.loss(raw, some), head.loss(raw, complete)
     assert loss[1].item() == pytest.approx(0.7 * by_decoder[1].item(), abs=1e-5)
     assert torch.allclose(loss[[0, 2]], before[[0, 2]], atol=1e-5)
     loss[1].backward()
@@ -168,22 +168,22 @@ def test_what_was_said_may_be_missing_and_the_decoder_learns_on() -> None:
     assert all(weight.grad.any() for weight in head.attention_decoder.classify.parameters())
 
 
-def test_a_batch_in_which_nobody_wrote_what_was_said() -> None:
-    spec = planned()
-    head, cells = head_and_cells(spec, 3)
-    loss = head.loss(head(cells), targets(spec, ["", "", ""]))
+def test_a_batch_without_auxiliary_texts() -> None:
+    spec = plan_spec()
+    head, cells = make_head_and_cells(spec, 3)
+    loss = head.loss(head(cells), make_targets(spec, ["", "", ""]))
     loss.sum().backward()
     assert torch.isfinite(loss).all() and (loss > 0).all()
     assert all(torch.isfinite(weight.grad).all() for weight in head.parameters() if weight.grad is not None)
 
 
-# --- Shelf, recipe, run ----------------------------------------------------------------------------------------------
+# --- Dataset, recipe, run --------------------------------------------------------------------------------------------
 
-SOUNDS = ["a", "", "a o", "o", "", "o a o", "a", "o o"] * 2
+AUXILIARY = ["a", "", "a o", "o", "", "o a o", "a", "o o"] * 2
 
 
-def dataset(folder: Path, auxiliary: list[str] = SOUNDS, **changes: Any) -> DatasetCache:
-    """The short texts of the contract, as translations of an aid of which some is missing."""
+def make_dataset(folder: Path, auxiliary: list[str] = AUXILIARY, **changes: Any) -> DatasetCache:
+    """The short texts of the contract tests as translations of an auxiliary column, parts of which are empty."""
     cells = {"text": ANSWER_CELLS["text"], "source_text": auxiliary}
     table = opened(digits_table(folder / "data", cells, ("audio",)), folder)
     recipe = recipe_for("text", ("audio",))
@@ -193,67 +193,69 @@ def dataset(folder: Path, auxiliary: list[str] = SOUNDS, **changes: Any) -> Data
     )
 
 
-def test_a_shelf_hands_out_the_aid_with_the_target(tmp_path: Path) -> None:
-    target = dataset(tmp_path).batch([0, 1, 5]).target
+def test_batches_contain_the_auxiliary_target(tmp_path: Path) -> None:
+    target = make_dataset(tmp_path).batch([0, 1, 5]).target
     assert target["auxiliary_tokens"].tolist() == [[1, 0, 0, 0, 0], [0] * 5, [2, 0, 1, 0, 2]]
     assert target["auxiliary_length"].tolist() == [1, 0, 5]
     assert target["length"].tolist() == [1, 3, 1]
 
 
-def test_a_recipe_with_an_aid_wants_it_in_the_table(tmp_path: Path) -> None:
-    taught = dataset(tmp_path)
+def test_a_recipe_with_auxiliary_tokens_requires_the_column(tmp_path: Path) -> None:
+    dataset = make_dataset(tmp_path)
     plain = opened(digits_table(tmp_path / "plain", {"text": ANSWER_CELLS["text"]}, ("audio",)), tmp_path)
-    wanted = "the recipe is trained with a column such as 'source_text', which the table lacks"
-    with pytest.raises(UsageError, match=wanted):
-        follow_recipe(taught.recipe, plain, TrainOptions())
-    assert follow_recipe(taught.recipe, taught.table, TrainOptions()).answer == taught.recipe.answer
-    without = taught.recipe.model_copy(update={"answer": taught.recipe.answer.replace(auxiliary_tokens=())})
+    message = "the recipe is trained with a column such as 'source_text', which the table lacks"
+    with pytest.raises(UsageError, match=message):
+        follow_recipe(dataset.recipe, plain, TrainOptions())
+    assert follow_recipe(dataset.recipe, dataset.table, TrainOptions()).answer == dataset.recipe.answer
+    without = dataset.recipe.model_copy(update={"answer": dataset.recipe.answer.replace(auxiliary_tokens=())})
     assert follow_recipe(without, plain, TrainOptions()).answer.auxiliary_tokens == ()
 
 
-def test_a_run_notices_that_its_aid_was_changed(tmp_path: Path) -> None:
-    taught = dataset(tmp_path)
+def test_a_run_detects_a_changed_auxiliary_column(tmp_path: Path) -> None:
+    dataset = make_dataset(tmp_path)
     (tmp_path / "run").mkdir()
-    record_start(tmp_path / "run", taught.recipe, taught.table, None)
-    record_start(tmp_path / "run", taught.recipe, taught.table, None)
-    cells = {"text": ANSWER_CELLS["text"], "source_text": [*SOUNDS[1:], "a"]}
+    record_start(tmp_path / "run", dataset.recipe, dataset.table, None)
+    record_start(tmp_path / "run", dataset.recipe, dataset.table, None)
+    cells = {"text": ANSWER_CELLS["text"], "source_text": [*AUXILIARY[1:], "a"]}
     other = opened(digits_table(tmp_path / "data", cells, ("audio",)), tmp_path)
     with pytest.raises(UsageError, match="these are not the examples that the run started with"):
-        record_start(tmp_path / "run", taught.recipe, other, None)
+        record_start(tmp_path / "run", dataset.recipe, other, None)
 
 
 @pytest.mark.slow
-def test_graphs_answer_like_a_network_that_hears_other_letters_than_it_writes(tmp_path: Path) -> None:
-    taught = dataset(tmp_path)
+def test_graphs_equal_a_network_with_auxiliary_tokens(tmp_path: Path) -> None:
+    dataset = make_dataset(tmp_path)
     torch.manual_seed(0)
-    network = Network(taught.recipe)
+    network = Network(dataset.recipe)
     rows = np.arange(8)
-    assert all(export_graphs(trace_graphs(Network(taught.recipe), taught, rows), network, taught, rows))
+    assert all(export_graphs(trace_graphs(Network(dataset.recipe), dataset, rows), network, dataset, rows))
 
 
 HEARING = HearingSpec(longest_s=1.0, top_hz=4000, mels=16, stages=(8, 8, 16), width=32, augmentation_strength=0.0)
-TAUGHT, STEPS = 200, 75
+EXAMPLES, STEPS = 200, 75
 
 
 @pytest.mark.slow
-def test_a_toy_language_is_understood_sooner_through_its_own_words(tmp_path: Path) -> None:
-    table = opened(toy(tmp_path, TAUGHT + 40, aided=True), tmp_path)
-    surprised = {}
+def test_auxiliary_texts_speed_up_learning(tmp_path: Path) -> None:
+    table = opened(write_toy_language(tmp_path, EXAMPLES + 40, with_auxiliary=True), tmp_path)
+    losses = {}
     for auxiliary_columns in (None, table.auxiliary()):
         spec = TEXT.plan(table.answers(), "translation", auxiliary_columns)
         settings = Training(minutes=3, steps=STEPS, batch=16, learning_rate=0.004)
         recipe = Recipe(senses={"audio": HEARING}, kind="text", answer=spec, width=32, training=settings)
-        taught = DatasetCache.build(table, recipe, tmp_path / "dataset", listen=ignore_events)
-        surprised[auxiliary_columns is not None] = surprise(taught, tmp_path / f"{len(spec.auxiliary_tokens)} letters")
-    assert surprised[True] < surprised[False] - 0.03, surprised
+        dataset = DatasetCache.build(table, recipe, tmp_path / "dataset", listen=ignore_events)
+        losses[auxiliary_columns is not None] = measure_loss(
+            dataset, tmp_path / f"{len(spec.auxiliary_tokens)} letters"
+        )
+    assert losses[True] < losses[False] - 0.03, losses
 
 
-def surprise(taught: DatasetCache, saved: Path) -> float:
-    """Cross entropy a token of what is written, on the examples that were not taught."""
+def measure_loss(dataset: DatasetCache, saved: Path) -> float:
+    """Cross entropy per token on the examples not trained on."""
     torch.manual_seed(0)
-    clock = Clock(taught.recipe.training, 1e9)
-    network, _ = fit(Network(taught.recipe), taught, np.arange(TAUGHT), clock, saved=saved, listen=ignore_events)
-    batch = taught.batch(np.arange(TAUGHT, len(taught)))
+    clock = Clock(dataset.recipe.training, 1e9)
+    network, _ = fit(Network(dataset.recipe), dataset, np.arange(EXAMPLES), clock, saved=saved, listen=ignore_events)
+    batch = dataset.batch(np.arange(EXAMPLES, len(dataset)))
     with torch.no_grad():
         raw = network(batch.inputs, batch.present)
         valid_mask = torch.arange(raw["memory"].shape[1]) < raw["cells"][:, None]

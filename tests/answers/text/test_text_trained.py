@@ -1,4 +1,4 @@
-"""A recogniser taught single words, which are tones: it writes several, and nothing where nobody speaks."""
+"""A recogniser trained on single words (tones): it transcribes several words, and nothing in silence."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from seehear.senses.hearing.plan import HearingSpec
 
 TONES_HZ = {"ba": 400, "ke": 900, "zo": 1800}
 WORD_S, PAUSE_S = 0.2, (0.0, 0.2)
-TAUGHT, ASKED = 160, 20
+TRAINED, TESTED = 160, 20
 
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> api.Recogniser:
     folder = tmp_path_factory.mktemp("words")
-    data = sentences(folder, TAUGHT, (1, 1))
+    data = write_recordings(folder, TRAINED, (1, 1))
     hearing = HearingSpec(
         longest_s=60,
         top_hz=4000,
@@ -38,20 +38,20 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> api.Recogniser:
     return api.train(data, folder / "m.seehear", recipe=recipe)
 
 
-def sentences(folder: Path, n: int, words: tuple[int, int], seed: int = 0) -> Path:
-    """Recordings of tones in faint noise, with so many words each."""
+def write_recordings(folder: Path, n: int, words: tuple[int, int], seed: int = 0) -> Path:
+    """Recordings of tones in faint noise; `words` is the range of words in each."""
     folder.mkdir(exist_ok=True)
     random = np.random.default_rng(seed)
     rows = []
     for i in range(n):
         said = random.choice(list(TONES_HZ), random.integers(words[0], words[1] + 1)).tolist()
-        soundfile.write(folder / f"{i}.wav", spoken(said, random), RATE_HZ)
+        soundfile.write(folder / f"{i}.wav", synthesise(said, random), RATE_HZ)
         rows.append(f"{i}.wav,{' '.join(said)}")
     (folder / "examples.csv").write_text("\n".join(["audio,text", *rows]) + "\n")
     return folder / "examples.csv"
 
 
-def spoken(words: Sequence[str], random: np.random.Generator) -> np.ndarray:
+def synthesise(words: Sequence[str], random: np.random.Generator) -> np.ndarray:
     seconds = np.arange(int(WORD_S * RATE_HZ)) / RATE_HZ
     parts = []
     for word in words:
@@ -63,15 +63,15 @@ def spoken(words: Sequence[str], random: np.random.Generator) -> np.ndarray:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("words", "most_wrong"), [((1, 1), 0.05), ((4, 6), 0.2)], ids=str)
-def test_who_was_taught_single_words_writes_several(
+def test_training_on_single_words_is_enough_for_several(
     model: api.Recogniser, words: tuple[int, int], most_wrong: float, tmp_path: Path
 ) -> None:
-    assert model.evaluate(sentences(tmp_path / "new", ASKED, words, seed=1)).metrics["wer"] <= most_wrong
+    assert model.evaluate(write_recordings(tmp_path / "new", TESTED, words, seed=1)).metrics["wer"] <= most_wrong
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seconds", [0.3, 2.0, 8.0])
-def test_nothing_is_written_where_nobody_speaks(model: api.Recogniser, seconds: float) -> None:
+def test_no_words_without_speech(model: api.Recogniser, seconds: float) -> None:
     time_s = np.arange(round(seconds * RATE_HZ)) / RATE_HZ
     hiss = 0.001 * np.random.default_rng(0).normal(size=len(time_s))
     hum = np.sin(2 * np.pi * 50 * time_s)
@@ -87,7 +87,7 @@ def test_nothing_is_written_where_nobody_speaks(model: api.Recogniser, seconds: 
 
 
 @pytest.mark.slow
-def test_noise_as_loud_as_words_is_none_that_was_taught(model: api.Recogniser) -> None:
+def test_loud_noise_is_not_accepted(model: api.Recogniser) -> None:
     random = np.random.default_rng(0)
     for loudness in (0.01, 0.1):
         said = model.predict((loudness * random.normal(size=2 * RATE_HZ).astype(np.float32), RATE_HZ))
