@@ -44,6 +44,9 @@ class Answer(Protocol):
 
     def to_json(self) -> dict[str, Any]: ...
 
+    def to_cell(self) -> str:
+        """A table cell that is read as the same truth, so that a reviewed answer can be learned from."""
+
     def files(self) -> Mapping[str, bytes]:
         """The usual file formats of such an answer, by extension: subtitles, a picture; {} if one line says it all."""
 

@@ -111,6 +111,10 @@ class Boxes:
     def to_json(self) -> dict[str, Any]:
         return {"boxes": [box.to_json() for box in self.boxes]}
 
+    def to_cell(self) -> str:
+        """The boxes as the table has them: without confidences, and with all digits."""
+        return json.dumps([box.to_truth() for box in self.boxes], ensure_ascii=False)
+
     def files(self) -> dict[str, bytes]:
         """A table, and COCO results without `image_id`, which only the caller knows."""
         return {"csv": to_csv(self.boxes).encode(), "json": json.dumps(to_coco(self.boxes)).encode()}

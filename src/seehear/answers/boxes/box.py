@@ -28,12 +28,18 @@ class Box:
     difficult: bool = False
     track: int | None = None
 
+    def to_truth(self) -> dict[str, Any]:
+        """What `parse_boxes` reads."""
+        return {"label": self.label, "xyxy": list(self.xyxy), **self._marks()}
+
     def to_json(self) -> dict[str, Any]:
         corners = [round(corner, 2) for corner in self.xyxy]
-        marks = {mark: True for mark in ("crowd", "difficult") if getattr(self, mark)}
         track = {} if self.track is None else {"track": self.track}
         confidence = {"confidence": round(self.confidence, 4), "accepted": self.accepted}
-        return {"label": self.label, "xyxy": corners, **confidence, **track, **marks}
+        return {"label": self.label, "xyxy": corners, **confidence, **track, **self._marks()}
+
+    def _marks(self) -> dict[str, bool]:
+        return {mark: True for mark in ("crowd", "difficult") if getattr(self, mark)}
 
 
 def parse_boxes(cell: str) -> list[Box]:

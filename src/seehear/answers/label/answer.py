@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -68,6 +69,10 @@ class Label:
 
     def to_json(self) -> dict[str, Any]:
         return {"labels": list(self.names)} if self.several else {"label": self.names[0]}
+
+    def to_cell(self) -> str:
+        """The class; a JSON list where an example may have several."""
+        return json.dumps(self.names, ensure_ascii=False) if self.several else self.names[0]
 
     def files(self) -> dict[str, bytes]:
         return {}

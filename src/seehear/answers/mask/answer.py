@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import zlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from seehear.answers.items import ItemCount, accepted_from
 from seehear.answers.kind import TileOutput
 from seehear.answers.mask.levels import LEVELS, min_level, to_levels
-from seehear.answers.mask.outlines import is_outlines, parse_outlines
+from seehear.answers.mask.outlines import encode_rle, is_outlines, parse_outlines
 from seehear.answers.mask.picture import encode_png, load_mask
 from seehear.answers.mask.spec import UNKNOWN, MaskSpec
 from seehear.answers.mask.spec import plan as plan
@@ -140,6 +141,14 @@ class Mask:
             "height": height,
             "expected_accuracy": round(self.expected_accuracy, 4),
         }
+
+    def to_cell(self) -> str:
+        """Outlines in run lengths, one for each class; pixels of no known class are in none."""
+        classes = self.spec.classes
+        regions = [
+            {"label": name, "rle": encode_rle(self.pixels == classes.index(name))} for name in sorted(self.areas)
+        ]
+        return json.dumps({"size": list(self.shape), "outlines": regions}, ensure_ascii=False)
 
     def files(self) -> dict[str, bytes]:
         """The mask, with the numbers and colours of the training data; except for a truth, also its accepted pixels, in

@@ -190,6 +190,14 @@ def decode_rle(rle: str | Sequence[int], shape: tuple[int, int]) -> Array:
     return _fill_columns(_checked_lengths(rle, shape), shape[0])
 
 
+def encode_rle(inside: Array) -> list[int]:
+    """(H, W) bool -> COCO's run lengths, which `decode_rle` reads."""
+    down = inside.T.ravel()
+    ends = np.flatnonzero(np.diff(down, prepend=False)).tolist()
+    lengths: list[int] = np.diff([0, *ends, down.size]).tolist()
+    return lengths
+
+
 def _from_rle(rle: str | Sequence[int], shape: tuple[int, int]) -> _Shape:
     """Only the columns with pixels inside."""
     lengths = _checked_lengths(rle, shape)

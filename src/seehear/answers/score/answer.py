@@ -75,6 +75,10 @@ class Score:
     def to_json(self) -> dict[str, Any]:
         return {"score": _short(self.value), "unit": self.unit, "low": _short(self.low), "high": _short(self.high)}
 
+    def to_cell(self) -> str:
+        """The value alone, with all its digits."""
+        return repr(float(self.value))
+
     def files(self) -> dict[str, bytes]:
         return {}
 

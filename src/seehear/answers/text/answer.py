@@ -99,6 +99,9 @@ class Text:
             files |= {"srt": format_srt(self.words), "vtt": format_vtt(self.words)}
         return {extension: text.encode() for extension, text in files.items()}
 
+    def to_cell(self) -> str:
+        return str(self)
+
     def __str__(self) -> str:
         return " ".join(word.text for word in self.words)
 
