@@ -8,9 +8,9 @@ from pathlib import Path
 from shutil import copytree, ignore_patterns
 
 import pytest
+import test_contract
 
 import learning
-import test_contract
 from seehear import api
 from seehear.answers import ANSWERS, score
 

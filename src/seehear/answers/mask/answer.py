@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import zlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 from seehear.answers.items import ItemCount, accepted_from
 from seehear.answers.kind import TileOutput
 from seehear.answers.mask.levels import LEVELS, min_level, to_levels
-from seehear.answers.mask.outlines import encode_rle, is_outlines, parse_outlines
+from seehear.answers.mask.outlines import format_outlines, is_outlines, parse_outlines
 from seehear.answers.mask.picture import encode_png, load_mask
 from seehear.answers.mask.spec import UNKNOWN, MaskSpec
 from seehear.answers.mask.spec import plan as plan
@@ -144,11 +143,9 @@ class Mask:
 
     def to_cell(self) -> str:
         """Outlines in run lengths, one for each class; pixels of no known class are in none."""
-        classes = self.spec.classes
-        regions = [
-            {"label": name, "rle": encode_rle(self.pixels == classes.index(name))} for name in sorted(self.areas)
-        ]
-        return json.dumps({"size": list(self.shape), "outlines": regions}, ensure_ascii=False)
+        pixels = self.pixels
+        inside = {name: pixels == self.spec.classes.index(name) for name in sorted(self.areas)}
+        return format_outlines(self.shape, inside)
 
     def files(self) -> dict[str, bytes]:
         """The mask, with the numbers and colours of the training data; except for a truth, also its accepted pixels, in

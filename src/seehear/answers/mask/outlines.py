@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -122,6 +122,12 @@ def parse_outlines(cell: str) -> Outlines:
         if not isinstance(region, dict) or not _is_label(region.get("label")) or not _is_region(region):
             raise InputError(f"'{json.dumps(region, ensure_ascii=False)[:60]}' is not an outline", allowed=FORM)
     return Outlines((size[0], size[1]), background if isinstance(background, str) else None, tuple(regions))
+
+
+def format_outlines(shape: tuple[int, int], inside: Mapping[str, Array]) -> str:
+    """The cell of a picture (H, W), from the pixels (H, W) bool of each label."""
+    regions = [{"label": label, "rle": encode_rle(pixels)} for label, pixels in inside.items()]
+    return json.dumps({"size": list(shape), "outlines": regions}, ensure_ascii=False)
 
 
 def _is_size(size: list[Any]) -> bool:
