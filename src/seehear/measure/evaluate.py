@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from seehear.amounts import pluralise
+from seehear.amounts import format_exact_percent, pluralise
 from seehear.answers import Answer, AnyKind
 from seehear.errors import DataError
 from seehear.measure.clusters import Clusters, find_clusters
@@ -46,7 +46,7 @@ class Evaluation:
     speed               None if it was not timed
     robustness          None unless requested
     wrong_at_most       the target for accepted_error, if known
-    rejection_reason           why nothing is accepted, however confident; "" if something may be
+    rejection_reason    why nothing is accepted, however confident; "" if something may be
     groups_seen         how many people or places the examples come from; "" if the table does not say
     distribution_shift  sentences that say how the examples differ from the training data
     """
@@ -126,7 +126,7 @@ class Evaluation:
             return f"accepts none of the {things}: {self.rejection_reason or 'confidence is too low for all'}"
         text = f"accepts {self._quote('coverage')} of the {things}; {self._quote('accepted_error')} of those are wrong"
         if self.wrong_at_most is not None:
-            text += f" (target: at most {format_percent(self.wrong_at_most)})"
+            text += f" (target: at most {format_exact_percent(self.wrong_at_most)})"
         if self.item:
             text += f"; accepts {self._quote('whole_coverage')} of the answers as a whole"
             if self.metrics["whole_coverage"]:

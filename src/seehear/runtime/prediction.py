@@ -42,7 +42,7 @@ class Prediction:
     whole_accepted   the answer is accepted as a whole, with nothing missing
     used             the senses that the answer rests on
     errors           why the input could not be read: all of it, and then there is no answer, or one of its senses
-    duration_s          the input's length in seconds; 0 for an image
+    duration_s       the input's length in seconds; 0 for an image
     hint             how to get a better answer, if there is a way
     measured         by sense, the input statistics that the recipe has a usual range for
     time_s           the time of a video frame, in seconds from the start; None for any other input
