@@ -62,7 +62,7 @@ def predict(  # noqa: PLR0913 - each flag is an argument
         _check_live(inputs, out=out, senses=senses, wrong_at_most=wrong_at_most, tiles=tiles or None, every=every)
         predict_live(recogniser, inputs[0], json=json, hotwords=options.read_lines(hotwords))
         return
-    line, names, summary = Line(), OutputNames(), PredictionSummary(recogniser.recipe)
+    line, names, summary = LineFormatter(), OutputNames(), PredictionSummary(recogniser.recipe)
     flags = options.drop_unset(
         senses=options.split_names(senses),
         wrong_at_most=wrong_at_most,
@@ -70,7 +70,7 @@ def predict(  # noqa: PLR0913 - each flag is an argument
         tiles=tiles,
     )
     with Display() as display, prediction_writer(out, names) as write:
-        progress = Progress(display)
+        progress = ProgressReporter(display)
         sources = names.remember_folders(_sources(inputs))
         found = gather(sources, tuple(recogniser.recipe.senses), left_out=progress.skip, written=out)
         for prediction in FrameByFrame(every, out, names, display.say).predict(recogniser, found, flags):
@@ -100,7 +100,7 @@ def _sources(inputs: Iterable[str]) -> Iterator[str]:
             yield name
 
 
-class Line:
+class LineFormatter:
     """Formats predictions as lines. The column of answers starts after the longest name so far."""
 
     def __init__(self) -> None:
@@ -113,7 +113,7 @@ class Line:
         return f"{name:<{self._width}}  {answer}"
 
 
-class Progress:
+class ProgressReporter:
     """Shows how many inputs are done, every error as it occurs, and the summary."""
 
     def __init__(self, display: Display) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from seehear.measure.intervals import Interval
 
@@ -28,6 +29,12 @@ def format_interval(interval: Interval, *, percent: bool = False) -> str:
 
 def truncate(name: str, length: int = 24) -> str:
     return name if len(name) <= length else name[: length - 1] + "…"
+
+
+def align_columns(rows: Sequence[Sequence[str]]) -> list[str]:
+    """The rows of a table as indented lines."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [("  " + "  ".join(map(str.ljust, row, widths))).rstrip() for row in rows]
 
 
 def _hundredths(share: float) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 
 from seehear.answers import AnyKind
 from seehear.measure.binning import group_rows
-from seehear.measure.formatting import format_interval, format_number, format_percent, truncate
+from seehear.measure.formatting import align_columns, format_interval, format_number, format_percent, truncate
 from seehear.measure.intervals import Interval, Z
 from seehear.measure.scored_answers import SHARES, ScoredAnswers, compute_metrics, metrics_to_json
 
@@ -132,11 +132,10 @@ class Grouping:
         rows: list[tuple[str, ...]] = [("", "n", self.headline, "wrong", "accepted", "wrong if accepted")]
         for value, group in self.listed().items():
             rows.append((truncate(value), f"{group.n:,}", *map(group.quote, (self.headline, *SHARES))))
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
-        lines += [f"too few examples: {small}"] if (small := self.too_small()) else []
-        lines += [f"significant difference: {sentence}" for sentence in self.differences()]
-        return "\n".join([self.heading(), *(f"  {line}" for line in lines)])
+        lines = [self.heading(), *align_columns(rows)]
+        lines += [f"  too few examples: {small}"] if (small := self.too_small()) else []
+        lines += [f"  significant difference: {sentence}" for sentence in self.differences()]
+        return "\n".join(lines)
 
 
 def measure_groups(

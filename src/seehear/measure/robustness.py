@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from seehear.answers.kind import Headline
-from seehear.measure.formatting import format_number, format_percent
+from seehear.measure.formatting import align_columns, format_number, format_percent
 from seehear.measure.groups import Group
 from seehear.measure.scored_answers import SHARES
 
@@ -82,11 +82,8 @@ class Robustness:
         return [clean, *corrupted, (f"mean of {len(corrupted)}", *(_format(name, self.mean(name)) for name in names))]
 
     def __str__(self) -> str:
-        rows = [self.header, *self.rows()]
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
         heading = f"{self.clean.n:,} examples under corruptions, mild → strong, the most harmful first"
-        return "\n".join([heading, *(f"  {line}" for line in lines)])
+        return "\n".join([heading, *align_columns([self.header, *self.rows()])])
 
 
 def _format(name: str, values: Sequence[float]) -> str:
