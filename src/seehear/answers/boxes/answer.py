@@ -329,8 +329,8 @@ def to_corners(boxes: Sequence[Box]) -> Array:
 
 def format_counts(counts: Mapping[str, tuple[int, int]]) -> str:
     """counts: for each class, all boxes and those not accepted."""
-    outputs = (f"{n:,} {label}" + (f" ({unsure:,} unsure)" if unsure else "") for label, (n, unsure) in counts.items())
-    return ", ".join(outputs) or "nothing"
+    parts = (f"{n:,} {label}" + (f" ({unsure:,} unsure)" if unsure else "") for label, (n, unsure) in counts.items())
+    return ", ".join(parts) or "nothing"
 
 
 def _warp_boxes(boxes: Sequence[Box], warp: Warp) -> tuple[Box, ...]:

@@ -183,8 +183,8 @@ class Mask:
 
     def _format(self, unsure: Collection[str] = ()) -> str:
         total = self.shape[0] * self.shape[1]
-        outputs = [(name, f"{name} {format_percent(px / total)}") for name, px in self.areas.items()]
-        return ", ".join(f"[{output}]" if name in unsure else output for name, output in outputs) or "no known class"
+        parts = [(name, f"{name} {format_percent(px / total)}") for name, px in self.areas.items()]
+        return ", ".join(f"[{part}]" if name in unsure else part for name, part in parts) or "no known class"
 
     def _class_confidence(self, name: str) -> float:
         return self.class_confidence[self.spec.classes.index(name)] if self.class_confidence else 1.0
