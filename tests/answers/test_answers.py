@@ -63,7 +63,7 @@ def test_an_answer_keeps_the_protocol(kind, spec, raw):
     answer = kind.to_answer(raw, spec, {}, None)
     assert 0 <= answer.confidence <= 1
     assert [p for _, p in answer.alternatives] == sorted((p for _, p in answer.alternatives), reverse=True)
-    assert answer.moved(Warp.identity(2)) == answer
+    assert answer.transform(Warp.identity(2)) == answer
     assert kind.name in next(iter(answer.to_json()))
     assert str(answer)
     assert kind.Spec.model_validate_json(spec.model_dump_json()) == spec

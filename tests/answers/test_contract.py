@@ -45,10 +45,10 @@ def test_truth_survives_target_json_and_motion(kind: str) -> None:
     for cell in cells:
         truth = ANSWERS[kind].read(cell, spec)
         assert all(np.isfinite(array).all() for array in ANSWERS[kind].target(truth, spec, None).values())
-        assert truth.moved(Warp((2.0, 2.0), (1.0, 0.0))).moved(Warp((0.5, 0.5), (-0.5, 0.0))) == truth
+        assert truth.transform(Warp((2.0, 2.0), (1.0, 0.0))).transform(Warp((0.5, 0.5), (-0.5, 0.0))) == truth
         assert kind in "".join(truth.to_json())
         assert all(extension.isalnum() and isinstance(content, bytes) for extension, content in truth.files().items())
-        assert truth.marked() == str(truth)  # a truth has nothing unsure
+        assert truth.to_marked_text() == str(truth)  # a truth has nothing unsure
         if (auxiliary := ANSWERS[kind].auxiliary) is not None:
             assert auxiliary.target(cell, spec) == {}, "planned without an auxiliary column"
     assert type(spec).model_validate_json(spec.model_dump_json()) == spec

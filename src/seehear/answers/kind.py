@@ -39,8 +39,8 @@ class Answer(Protocol):
     def alternatives(self) -> Sequence[tuple[Any, float]]:
         """The next likeliest answers with their probabilities, best first; () for kinds without."""
 
-    def moved(self, warp: Warp) -> Answer:
-        """The same answer after the example was moved by `warp`."""
+    def transform(self, warp: Warp) -> Answer:
+        """The answer in warped coordinates."""
 
     def to_json(self) -> dict[str, Any]: ...
 
@@ -50,7 +50,7 @@ class Answer(Protocol):
     def files(self) -> Mapping[str, bytes]:
         """The usual file formats of such an answer, by extension: subtitles, a picture; {} if one line says it all."""
 
-    def marked(self) -> str:
+    def to_marked_text(self) -> str:
         """One line for people, with a mark at every item that is not accepted."""
 
     def __str__(self) -> str:
@@ -64,7 +64,7 @@ class ItemisedAnswer(Answer, Protocol):
     def items(self) -> ItemCount:
         """How many of its items are accepted."""
 
-    def refused(self) -> Answer:
+    def reject_items(self) -> Answer:
         """The same answer with no item accepted."""
 
 
@@ -156,7 +156,7 @@ class ItemScoring(Generic[SpecT]):
 class Spatial(Generic[SpecT, AnswerT]):
     """Answers that locate things in a picture. They are `SpatialAnswer`s.
 
-    Their `target` moves with `geometry`, and their head has warp_target(target, Warps) -> the target of moved examples.
+    Their `target` is warped by `geometry`, and their head has warp_target(target, Warps) -> the warped target.
 
     output_stride_px    pixels between the finest cells that the head reads
     largest_object_px   (spec) -> the size up to which an object should be whole in some tile, in training pixels

@@ -61,7 +61,7 @@ class Acceptance:
         if not confident and not (has_items and answer.items.accepted > 0):
             reasons.append(self._not_confident(answer, used, limit))
         if has_items and not in_distribution:
-            answer = answer.refused()
+            answer = answer.reject_items()
         return Verdict(answer, not reasons, confident and in_distribution, "; ".join(reasons))
 
     def nothing_accepted(self, used: Sequence[str], wrong_at_most: float | None) -> str:

@@ -81,7 +81,7 @@ def _answer(recogniser: Predictor, segment: Segment, guess: Heard | None, hotwor
 def _heard(recogniser: Predictor, segment: Segment, hotwords: Sequence[str] | None) -> Heard:
     options = PredictOptions(senses=(HEARING.name,), hotwords=hotwords)
     prediction = recogniser.predict_one({HEARING.name: (segment.samples, RATE_HZ)}, options)
-    answer = prediction.answer and prediction.answer.moved(Warp((1.0,), (segment.start_s,)))
+    answer = prediction.answer and prediction.answer.transform(Warp((1.0,), (segment.start_s,)))
     span_s = segment.start_s, segment.end_s
     source = ExampleSource(f"{segment.start_s:.2f} s to {segment.end_s:.2f} s", span_s=span_s)
     return Heard(replace(prediction, source=source, answer=answer), segment.start_s, segment.end_s, segment.finished)

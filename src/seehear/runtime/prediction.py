@@ -107,7 +107,7 @@ class Prediction:
         """The answer in one line, without the name of its input."""
         if self.answer is None:
             return self.reason
-        answer = f"{self.answer.marked()} ({self._confidence()})"
+        answer = f"{self.answer.to_marked_text()} ({self._confidence()})"
         return answer if self.accepted else f"I don't know; perhaps {answer}: {self.reason}"
 
     def __str__(self) -> str:

@@ -226,10 +226,10 @@ def test_a_column_without_boxes_is_rejected() -> None:
 
 def test_mirrored_boxes_keep_their_corners_in_order() -> None:
     truth = BOXES.read(CELLS[0], SPEC)
-    moved = truth.moved(Warp((-1.0, 2.0), (100.0, 1.0)))
+    moved = truth.transform(Warp((-1.0, 2.0), (100.0, 1.0)))
     assert [box.xyxy for box in moved.boxes] == [(90, 1, 100, 21), (75, 11, 95, 51)]
-    assert moved.moved(Warp((-1.0, 2.0), (100.0, 1.0)).inverse()) == truth
-    assert truth.moved(Warp((2.0,), (0.0,))) == truth
+    assert moved.transform(Warp((-1.0, 2.0), (100.0, 1.0)).inverse()) == truth
+    assert truth.transform(Warp((2.0,), (0.0,))) == truth
 
 
 # Answers from raw arrays
@@ -259,7 +259,7 @@ def test_boxes_are_in_original_pixels() -> None:
     ]
     assert [box.label for box in answer.low_confidence] == ["cat"]
     assert answer.boxes[0].confidence == pytest.approx(1 / (1 + np.exp(-4)))
-    assert (str(answer), answer.marked()) == ("1 cat, 1 dog", "1 cat, 1 dog (1 unsure)")
+    assert (str(answer), answer.to_marked_text()) == ("1 cat, 1 dog", "1 cat, 1 dog (1 unsure)")
     first = answer.to_json()["boxes"][0]
     assert first == {"label": "cat", "xyxy": [0, 10, 40, 50], "confidence": 0.982, "accepted": True}
     assert str(BOXES.to_answer(raw(), SPEC, {}, geometry)) == "nothing"
@@ -275,7 +275,7 @@ def test_only_reported_boxes_can_be_accepted() -> None:
     }
     assert accepted == {0.0: [True, True, False], 0.8: [True, False, False], 1.01: [False, False, False]}
     answer = BOXES.to_answer(seen, SPEC, {ACCEPTED_FROM: 0.8}, None)
-    assert (answer.items, answer.refused().items) == (ItemCount("box", 1, 2), ItemCount("box", 0, 2))
+    assert (answer.items, answer.reject_items().items) == (ItemCount("box", 1, 2), ItemCount("box", 0, 2))
     assert BOXES.to_answer(seen, SPEC, {}, None).items.accepted == 0
 
 

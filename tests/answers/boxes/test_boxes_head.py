@@ -52,7 +52,7 @@ def test_targets_are_warped_like_answers(mirrored: int) -> None:
     warp = Warp((mirrored * 1.25, 0.5), (96.0 if mirrored < 0 else 0.0, 8.0))
     warps = Warps(torch.tensor([warp.scale]), torch.tensor([warp.offset]))
     warped = Head(SPEC, (16, 16)).warp_target(target(*boxes), warps)
-    expected = [box.xyxy for box in Boxes(boxes).moved(warp).boxes]
+    expected = [box.xyxy for box in Boxes(boxes).transform(warp).boxes]
     assert np.allclose(warped["corners"][0], expected)
     assert warped["kind"][0].tolist() == [OBJECT, IGNORE]
 

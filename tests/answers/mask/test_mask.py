@@ -256,7 +256,7 @@ def test_resampling_takes_the_pixel_at_the_same_place(height: int, width: int, m
     geometry = geometry_of((height, width), spec)
     warp = geometry.warp.then(Warp((-1.0, 1.0), (96.0, 0.0))) if mirrored else geometry.warp
     pixels = np.random.default_rng(height * width).integers(0, 3, (height, width)).astype(np.uint8)
-    resampled = Mask.from_pixels(pixels, SPEC).moved(warp).resample(64, 96)
+    resampled = Mask.from_pixels(pixels, SPEC).transform(warp).resample(64, 96)
     for y, x in np.random.default_rng(0).integers(0, (64, 96), (50, 2)):
         column, row = np.floor(warp.back(np.array([x + 0.5, y + 0.5]))).astype(int)
         inside = 0 <= row < height and 0 <= column < width
@@ -268,7 +268,7 @@ def test_answers_are_in_original_pixels(shape: tuple[int, int]) -> None:
     """Through letterboxing and back, to within a cell."""
     spec = SightSpec(height=160, width=240, channels=1, stages=(8,), output_stride_px=4)
     geometry, pixels = geometry_of(shape, spec), scene(*shape)
-    preprocessed = Mask.from_pixels(pixels, SPEC).moved(geometry.warp).resample(160, 240)
+    preprocessed = Mask.from_pixels(pixels, SPEC).transform(geometry.warp).resample(160, 240)
     answer = MASK.to_answer(raw_of(preprocessed, 4), SPEC, {}, geometry)
     assert answer.shape == shape
     assert (answer.pixels == pixels).mean() > 0.96
@@ -373,11 +373,11 @@ def test_text_and_json_of_an_answer() -> None:
         accepted_from=min_level(0.9),
     )
     assert str(answer) == "ground 50 %, road 42 %, car 8 %"
-    assert answer.marked() == "ground 50 %, road 42 %, [car 8 %]"
+    assert answer.to_marked_text() == "ground 50 %, road 42 %, [car 8 %]"
     value = answer.to_json()
     assert value["mask"][2] == {"class": "car", "px": 96, "share": 0.08, "confidence": 0.4, "accepted_px": 0}
     assert value["mask"][0]["accepted_px"] == value["mask"][0]["px"] == 600
-    assert (answer.items, answer.refused().items.accepted) == (ItemCount("pixel", 1104, 1200), 0)
+    assert (answer.items, answer.reject_items().items.accepted) == (ItemCount("pixel", 1104, 1200), 0)
     assert (value["width"], value["height"], value["expected_accuracy"]) == (60, 20, 0.93)
     assert str(Mask.from_pixels(np.full((2, 2), UNKNOWN, np.uint8), SPEC)) == "no known class"
 

@@ -137,7 +137,7 @@ def test_a_mask_of_another_size_is_skipped_and_reported(tmp_path: Path) -> None:
     assert again.geometry(0) == dataset.geometry(0) is not None
     assert (again.batch([0]).target["classes"] == dataset.batch([0]).target["classes"]).all()
     assert np.array_equal(
-        dataset.truth(0).moved(dataset.geometry(0).warp).resample(16, 16), dataset.batch([0]).target["classes"][0]
+        dataset.truth(0).transform(dataset.geometry(0).warp).resample(16, 16), dataset.batch([0]).target["classes"][0]
     )
 
 

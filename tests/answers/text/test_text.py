@@ -145,8 +145,8 @@ def test_unclear_outputs_give_less_confidence() -> None:
 
 def test_a_text_moves_in_time_but_not_in_space() -> None:
     text = Text((Word("one", 1.0, 2.0),))
-    assert text.moved(Warp((2.0,), (1.0,))).words == (Word("one", 3.0, 5.0),)
-    assert text.moved(Warp((2.0, 2.0), (1.0, 0.0))) == text
+    assert text.transform(Warp((2.0,), (1.0,))).words == (Word("one", 3.0, 5.0),)
+    assert text.transform(Warp((2.0, 2.0), (1.0, 0.0))) == text
 
 
 def test_word_error_rate_of_a_worked_example() -> None:

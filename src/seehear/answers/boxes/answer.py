@@ -97,11 +97,11 @@ class Boxes:
     def items(self) -> ItemCount:
         return ItemCount(self.item, sum(box.accepted for box in self.boxes), len(self.boxes))
 
-    def refused(self) -> Boxes:
+    def reject_items(self) -> Boxes:
         """The same, with no box accepted."""
         return replace(self, boxes=tuple(replace(box, accepted=False) for box in self.boxes))
 
-    def moved(self, warp: Warp) -> Boxes:
+    def transform(self, warp: Warp) -> Boxes:
         """Warp all boxes. A warp that is not of pictures changes nothing."""
         if len(warp.scale) != 2:
             return self
@@ -128,7 +128,7 @@ class Boxes:
 
         return draw_on(picture, self.boxes, self.classes or sorted({box.label for box in self.boxes}))
 
-    def marked(self) -> str:
+    def to_marked_text(self) -> str:
         """The number of boxes of each class, and how many of them are not accepted."""
         every = Counter(box.label for box in self.boxes)
         unsure = Counter(box.label for box in self.boxes if not box.accepted)
@@ -211,7 +211,7 @@ def target(answer: Boxes, spec: BoxesSpec, geometry: Geometry | None) -> dict[st
     """corners (M, 4) float32 in preprocessed px, class (M,) int64, kind (M,) int64: OBJECT or IGNORE, and size (2,)
     float32: width and height of the preprocessed picture."""
     height, width = (UNBOUNDED_PX, UNBOUNDED_PX) if geometry is None else geometry.preprocessed.shape
-    boxes = answer.boxes if geometry is None else answer.moved(geometry.warp).boxes
+    boxes = answer.boxes if geometry is None else answer.transform(geometry.warp).boxes
     return {
         "corners": np.array([box.xyxy for box in boxes], np.float32).reshape(-1, 4),
         "class": np.array([spec.index[box.label] for box in boxes], np.int64),
@@ -242,7 +242,7 @@ def select(
     answer = to_boxes(detections, spec, calibration)
     if geometry is None:
         return answer
-    return _clip_boxes(answer.moved(geometry.warp.inverse()), geometry.original.shape)
+    return _clip_boxes(answer.transform(geometry.warp.inverse()), geometry.original.shape)
 
 
 def largest_object_px(spec: BoxesSpec) -> float:

@@ -63,7 +63,7 @@ class Label:
     alternatives: tuple[tuple[Any, float], ...] = ()
     probabilities: tuple[float, ...] = ()
 
-    def moved(self, warp: Warp) -> Label:
+    def transform(self, warp: Warp) -> Label:
         """Where a thing is does not change what it is."""
         return self
 
@@ -77,7 +77,7 @@ class Label:
     def files(self) -> dict[str, bytes]:
         return {}
 
-    def marked(self) -> str:
+    def to_marked_text(self) -> str:
         return str(self)
 
     def __str__(self) -> str:

@@ -38,7 +38,7 @@ _IDENTITY = Warp.identity(2)
 class Mask:
     """The class of each of (H, W) pixels, compressed: hundreds of masks of large pictures take a few megabytes.
 
-    warp                from its own pixels to where it was moved
+    warp                from its own pixels to where they are resampled
     confidence          probability that the answer is right: that its pixel accuracy is at least `spec.min_accuracy`
     expected_accuracy   the calibrated mean confidence of its pixels
     class_confidence    the mean confidence of the pixels of each class; () for a truth
@@ -87,7 +87,7 @@ class Mask:
     def items(self) -> ItemCount:
         return ItemCount(self.item, sum(self.accepted_areas.values()), sum(self.areas.values()))
 
-    def refused(self) -> Mask:
+    def reject_items(self) -> Mask:
         """The same, with no pixel accepted."""
         return replace(self, accepted_from=LEVELS)
 
@@ -108,7 +108,7 @@ class Mask:
         counts = _count_values(np.where(self.accepted, self.pixels, np.uint8(UNKNOWN)))
         return {name: int(counts[self.spec.classes.index(name)]) for name in self.areas}
 
-    def moved(self, warp: Warp) -> Mask:
+    def transform(self, warp: Warp) -> Mask:
         """Warps are only combined here, so that pixels are resampled once, in `resample`."""
         return replace(self, warp=self.warp.then(warp))
 
@@ -173,7 +173,7 @@ class Mask:
         legend = {name: color for name, color in colors if name in self.areas}
         return draw_on(picture, self.pixels, self.spec.colors, legend, self.accepted)
 
-    def marked(self) -> str:
+    def to_marked_text(self) -> str:
         """The classes, in brackets if most of their pixels are not accepted."""
         unsure = {name for name, px in self.areas.items() if self.accepted_areas[name] < MIN_ACCEPTED * px}
         return self._format(unsure)
@@ -234,7 +234,7 @@ def target(answer: Mask, spec: MaskSpec, geometry: Geometry | None) -> dict[str,
         return {"classes": answer.resample(*answer.shape)}
     _check_size(answer, geometry.original.shape)
     height, width = geometry.preprocessed.shape
-    return {"classes": answer.moved(geometry.warp).resample(height, width)}
+    return {"classes": answer.transform(geometry.warp).resample(height, width)}
 
 
 def raw_shapes(spec: MaskSpec) -> dict[str, tuple[int | str, ...]]:

@@ -68,7 +68,7 @@ class Score:
     def alternatives(self) -> tuple[()]:
         return ()
 
-    def moved(self, warp: Warp) -> Score:
+    def transform(self, warp: Warp) -> Score:
         """Where a thing is does not change how much it is."""
         return self
 
@@ -82,7 +82,7 @@ class Score:
     def files(self) -> dict[str, bytes]:
         return {}
 
-    def marked(self) -> str:
+    def to_marked_text(self) -> str:
         return str(self)
 
     def __str__(self) -> str:

@@ -70,11 +70,11 @@ class Text:
     def items(self) -> ItemCount:
         return ItemCount(self.item, sum(word.accepted for word in self.words), len(self.words))
 
-    def refused(self) -> Text:
+    def reject_items(self) -> Text:
         """The same text with no word accepted."""
         return replace(self, words=tuple(replace(word, accepted=False) for word in self.words))
 
-    def moved(self, warp: Warp) -> Text:
+    def transform(self, warp: Warp) -> Text:
         """With times moved by a warp of time; unchanged by a warp of space."""
         if len(warp.scale) != 1:
             return self
@@ -88,7 +88,7 @@ class Text:
     def to_json(self) -> dict[str, Any]:
         return {"text": str(self), "words": [word.to_json() for word in self.words]}
 
-    def marked(self) -> str:
+    def to_marked_text(self) -> str:
         """One line for people, with words that are not accepted in brackets."""
         return mark_words(self.words)
 
@@ -201,7 +201,7 @@ def n_best(
 
 def select(n_best: NBest, spec: TextSpec, calibration: Mapping[str, float], geometry: Geometry | None) -> Text:
     text = build_text(n_best, spec, calibration)
-    return text if geometry is None or spec.translated else text.moved(geometry.warp.inverse())
+    return text if geometry is None or spec.translated else text.transform(geometry.warp.inverse())
 
 
 def build_text(n_best: NBest, spec: TextSpec, calibration: Mapping[str, float]) -> Text:
