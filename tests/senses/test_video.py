@@ -347,7 +347,7 @@ class TestCommandLine:
         with Path("seen/predictions.csv").open(newline="") as file:
             kept = list(csv.DictReader(file))
         assert [row["time_s"] for row in kept[:3]] == ["", "0.000", "0.040"]
-        assert sorted(path.name for path in Path("seen").glob("a.*")) == ["a.csv", "a.overlay.jpg", "a.json"]
+        assert sorted(path.name for path in Path("seen").glob("a.*")) == ["a.csv", "a.json", "a.overlay.jpg"]
         with Image.open("seen/a.overlay.jpg") as picture:
             assert picture.size == drawn[0][1].shape[:2] == (512, 512), "enlarged, so that names find room"
             assert np.ptp(np.asarray(picture), axis=2).max() > 60, "its boxes are in colour"
