@@ -25,8 +25,8 @@ from seehear.measure.evaluate import Evaluation
 
 TIMED = 100  # pictures
 SHIFTS = (
-    *("brighter", "darker", "gamma", "less contrast", "defocus blur", "motion blur"),
-    *("gaussian noise", "shot noise", "jpeg"),
+    *("brightness", "darkness", "gamma", "contrast", "defocus blur", "motion blur"),
+    *("gaussian noise", "shot noise", "jpeg compression"),
 )
 
 

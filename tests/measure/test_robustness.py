@@ -47,7 +47,7 @@ def test_the_most_harmful_corruption_comes_first(here, capsys):
     assert set(corruptions) == set(SENSES["image"].corruptions())
     assert found["clean"]["n"] == 8 and found["clean"]["metrics"]["accuracy"] == 1
     # A mean above a half is bright: adding 0.15 fools the model about the dark grey of 0.45, blurring does not.
-    assert corruptions["brighter"]["strong"]["metrics"]["accuracy"] == 7 / 8
+    assert corruptions["brightness"]["strong"]["metrics"]["accuracy"] == 7 / 8
     assert corruptions["defocus blur"]["strong"]["metrics"]["accuracy"] == 1
     strong = [severities["strong"]["metrics"]["accuracy"] for severities in corruptions.values()]
     assert strong == sorted(strong)
@@ -89,7 +89,7 @@ def test_corruptions_that_move_things_are_left_out_for_answers_with_places(monke
     places = type("Places", (), {"spatial": object()})
     monkeypatch.setattr("seehear.robustness.ANSWERS", {"label": places})
     unmoved = find_corruptions(model, None)
-    assert every.keys() - unmoved.keys() == {"elastic", "zoom blur"}
+    assert every.keys() - unmoved.keys() == {"elastic transform", "zoom blur"}
 
 
 def test_senses_without_corruptions_are_refused_before_the_work(here, monkeypatch):

@@ -91,14 +91,14 @@ def test_statistics_are_finite_for_whatever_an_encoder_may_get(sense):
 @pytest.mark.parametrize(
     ("sense", "corruption", "statistic", "higher"),
     [
-        ("image", "darker", "brightness", False),
-        ("image", "brighter", "brightness", True),
-        ("image", "less contrast", "contrast", False),
+        ("image", "darkness", "brightness", False),
+        ("image", "brightness", "brightness", True),
+        ("image", "contrast", "contrast", False),
         ("image", "defocus blur", "sharpness", False),
         ("image", "gaussian noise", "sharpness", True),
-        ("audio", "quiet", "level_db", False),
+        ("audio", "low volume", "level_db", False),
         ("audio", "white noise", "noise_db", True),
-        ("audio", "muffled", "top_hz", False),
+        ("audio", "low-pass filter", "top_hz", False),
     ],
 )
 def test_a_corruption_moves_the_statistic_that_it_is_told_by(sense, corruption, statistic, higher):

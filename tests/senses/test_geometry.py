@@ -42,7 +42,7 @@ def middle(brightness: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("mirror", [False, True])
 @pytest.mark.parametrize("strength", [0.0, 1.0])
 def test_what_is_seen_is_where_the_warp_says(mirror: bool, strength: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("seehear.senses.sight.augment.ELSEWHERE", 0.0)  # haze and grain would shift the middle
+    monkeypatch.setattr("seehear.senses.sight.augment.PHOTOMETRIC_SHARE", 0.0)  # haze and grain would shift the middle
     picture = np.zeros((32, 48), np.uint8)
     picture[14:18, 20:24] = 255
     torch.manual_seed(0)

@@ -135,5 +135,5 @@ def test_recordings_are_padded_to_tenths_of_a_second_and_those_withheld_are_sile
 def test_where_the_whole_counts_a_long_recording_is_refused_instead_of_cut() -> None:
     spec = hearing_spec().model_copy(update={"requires_full_input": True})
     assert len(HEARING.preprocess(np.ones(RATE_HZ, np.float32), spec)[0]) == RATE_HZ
-    with pytest.raises(InputError, match=r"1\.5 s of sound, of which every second counts\. Allowed: up to 1 s"):
+    with pytest.raises(InputError, match=r"1\.5 s of sound, all of which is needed\. Allowed: up to 1 s"):
         HEARING.preprocess(np.ones(RATE_HZ * 3 // 2, np.float32), spec)

@@ -38,7 +38,7 @@ def test_only_what_needs_libav_asks_for_it(no_libav: None, tmp_path: Path, sense
         SENSES[sense].read(path)
     said = str(caught.value)
     assert said.startswith(f"{path}: this ")
-    assert "needs PyAV, which is not installed. Allowed: without it, pictures, and plain wav, flac, " in said
+    assert "needs PyAV, which is not installed. Allowed: without it: pictures, and wav, flac, " in said
     assert said.endswith("Next: pip install 'seehear[media]'.")
 
 

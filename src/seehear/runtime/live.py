@@ -16,7 +16,7 @@ from seehear.runtime.prediction import ExampleSource, Prediction
 from seehear.runtime.predictor import Predictor
 from seehear.senses.hearing import HEARING
 from seehear.senses.hearing.plan import RATE_HZ
-from seehear.senses.hearing.read import portion as checked
+from seehear.senses.hearing.read import read_portion
 from seehear.senses.hearing.voice_activity import Segment, VoiceActivityDetector
 
 GUESS_EVERY_S = 0.3  # of new sound, at least
@@ -57,7 +57,7 @@ def live(recogniser: Predictor, sound: Iterable[Samples], *, hotwords: Sequence[
     detector = VoiceActivityDetector()
     guess: Heard | None = None
     for portion in sound:
-        for segment in detector.feed(checked(portion)):
+        for segment in detector.feed(read_portion(portion)):
             yield _answer(recogniser, segment, guess, hotwords)
         if detector.active_span is not None and _is_due(*detector.active_span, detector.in_pause, guess):
             guess = _heard(recogniser, detector.current_segment(), hotwords)

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from learning import SPECS
-from seehear.senses.hearing.augment import CLIPPED_AT, TRANSFORMED_SAMPLES, _clipped, _in_a_room
-from seehear.senses.hearing.encoder import LEVELLED, HearingEncoder, levelled
+from seehear.senses.hearing.augment import CLIPPED_AT, FFT_STEP, _add_reverberation, _clip
+from seehear.senses.hearing.encoder import LEVELLING, HearingEncoder, normalise_level
 from seehear.senses.hearing.plan import FRAMES_PER_CELL, HOP_SAMPLES, RATE_HZ
 
 
@@ -26,11 +26,11 @@ def test_a_cell_that_is_begun_is_a_cell(listener: HearingEncoder, samples: int) 
     assert cells.x.shape[1] == -(-samples // per_cell)
 
 
-@pytest.mark.parametrize("samples", [6400, TRANSFORMED_SAMPLES - 4000, TRANSFORMED_SAMPLES, 9001])
+@pytest.mark.parametrize("samples", [6400, FFT_STEP - 4000, FFT_STEP, 9001])
 def test_a_room_echoes_what_was_and_nothing_of_the_end_comes_round_to_the_beginning(samples: int) -> None:
     clap = torch.zeros(8, samples)
     clap[:, -200] = 1
-    heard = _in_a_room(clap, share=1.0)
+    heard = _add_reverberation(clap, share=1.0)
     assert heard.shape == clap.shape
     assert heard[:, :-200].abs().max() < 1e-5
     torch.testing.assert_close(heard[:, -200], torch.ones(8))
@@ -49,33 +49,35 @@ def level_db(audio: torch.Tensor) -> torch.Tensor:
 @pytest.mark.parametrize("gain_db", [-12.0, -6.0, 12.0])
 def test_a_louder_microphone_makes_little_difference(gain_db: float) -> None:
     audio = torch.stack([voiced(), voiced() * 10 ** (gain_db / 20)])
-    usual, other = level_db(levelled(audio))
-    assert float(other - usual) == pytest.approx((1 - LEVELLED) * gain_db, abs=0.01)
+    usual, other = level_db(normalise_level(audio))
+    assert float(other - usual) == pytest.approx((1 - LEVELLING) * gain_db, abs=0.01)
 
 
 def test_zeros_after_the_end_do_not_change_the_level() -> None:
     alone = voiced(7777)
     padded = torch.nn.functional.pad(alone, (0, 5555))
-    torch.testing.assert_close(levelled(padded[None])[0, : len(alone)], levelled(alone[None])[0])
+    torch.testing.assert_close(normalise_level(padded[None])[0, : len(alone)], normalise_level(alone[None])[0])
 
 
 def test_silence_and_hiss_are_not_made_as_loud_as_voices() -> None:
     hiss = 1e-4 * torch.randn(1, 8000)
-    assert levelled(torch.zeros(1, 8000)).abs().max() == 0
-    assert float(level_db(levelled(voiced()[None])) - level_db(levelled(hiss))) > 20
+    assert normalise_level(torch.zeros(1, 8000)).abs().max() == 0
+    assert float(level_db(normalise_level(voiced()[None])) - level_db(normalise_level(hiss))) > 20
 
 
 def test_a_click_is_no_measure_of_how_loud_a_recording_is() -> None:
     clicked = voiced()
     clicked[100] = 1.0
-    change = levelled(clicked[None])[0, 1000:] / levelled(voiced()[None])[0, 1000:].where(voiced()[1000:] != 0, 1.0)
+    change = normalise_level(clicked[None])[0, 1000:] / normalise_level(voiced()[None])[0, 1000:].where(
+        voiced()[1000:] != 0, 1.0
+    )
     assert change[voiced()[1000:] != 0].min() > 0.8
 
 
 def test_some_are_recorded_too_loud() -> None:
     audio = torch.stack([voiced()] * 40)
-    torch.testing.assert_close(_clipped(audio, 0.0), audio)
-    clipped = _clipped(audio, 1.0)
+    torch.testing.assert_close(_clip(audio, 0.0), audio)
+    clipped = _clip(audio, 1.0)
     peaks = clipped.abs().amax(1) / audio.abs().amax(1)
     assert CLIPPED_AT <= peaks.min() < 0.5 < peaks.max() <= 1
     same = clipped.abs() < clipped.abs().amax(1, keepdim=True)

@@ -18,7 +18,7 @@ from seehear.media import Excerpt
 from seehear.senses.hearing.augment import AugmentHearing
 from seehear.senses.hearing.plan import HearingSpec
 from seehear.senses.lips import LIPS
-from seehear.senses.lips import face as finder
+from seehear.senses.lips import face as face_detection
 from seehear.senses.lips.augment import AugmentLips
 from seehear.senses.lips.plan import CELL_S, LipsSpec, plan_lips
 from seehear.senses.lips.read import HEIGHT_PX, WIDTH_PX, read
@@ -89,7 +89,7 @@ def test_bytes_and_clips_in_memory_are_read_too(tmp_path: Path) -> None:
     [
         (
             lambda p: film(p / "a.mp4", [Image.new("L", (64, 64), 90)] * 8),
-            r"a.mp4: no face found in 3 pictures .*--senses",
+            r"a.mp4: no face found in 3 frames .*--senses",
         ),
         (lambda p: film(p / "a.mp4", [Image.new("L", (640, 32), 90)] * 8), r"frames of 640 by 32 px.*Allowed: sides"),
         (
@@ -98,14 +98,14 @@ def test_bytes_and_clips_in_memory_are_read_too(tmp_path: Path) -> None:
         ),
         (
             lambda p: Excerpt(film(p / "a.mp4", [SHUT] * 8), 0.0, 90.0),
-            r"a stretch of 90 s.*up to 60 s where lips are read",
+            r"an excerpt of 90 s.*up to 60 s for lips",
         ),
         (lambda p: film(p / "a.mkv", [SHUT] * 2, rate_hz=1, shown_at=[0, 400]), "a video of more than 60 s"),
         (lambda p: film(p / "a.mp4", [SHUT] * 25).read_bytes()[:-200], "cut short"),
         (lambda p: b"RIFF\x24\0\0\0WAVEfmt ", "not a video but wav"),
         (lambda p: b"", "empty: 0 bytes"),
         (lambda p: np.zeros((5, 5), np.uint8), r"an array of uint8 of shape \(5, 5\).*\(T, H, W\) of uint8"),
-        (lambda p: np.zeros((1501, 4, 4), np.uint8), "1501 pictures at 25 a second.*1 to 1500"),
+        (lambda p: np.zeros((1501, 4, 4), np.uint8), "1501 frames at 25 per second.*1 to 1500"),
     ],
 )
 def test_what_is_refused_and_in_which_words(make, words: str, tmp_path: Path) -> None:
@@ -126,8 +126,8 @@ def test_damaged_videos_end_in_an_error_or_a_clip(tmp_path: Path) -> None:
 
 
 def test_without_opencv_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(finder, "find_spec", lambda name: None)
-    monkeypatch.setattr(finder, "_local", threading.local())
+    monkeypatch.setattr(face_detection, "find_spec", lambda name: None)
+    monkeypatch.setattr(face_detection, "_local", threading.local())
     assert LIPS.missing_dependency == "reading lips needs OpenCV, which is not installed: pip install 'seehear[lips]'"
     with pytest.raises(InputError, match=r"needs OpenCV.*pip install 'seehear\[lips\]'"):
         read(film(tmp_path / "a.mp4", [SHUT] * 4))
@@ -141,7 +141,7 @@ from seehear.senses.lips import face
 import numpy as np
 dark = np.zeros((90, 90), np.uint8)
 with ThreadPoolExecutor(8) as pool:
-    assert list(pool.map(lambda _: face._face(dark), range(64))) == [None] * 64
+    assert list(pool.map(lambda _: face._detect_face(dark), range(64))) == [None] * 64
 """
     subprocess.run([sys.executable, "-c", script], check=True)
 
@@ -149,7 +149,7 @@ with ThreadPoolExecutor(8) as pool:
 def test_a_clip_is_fitted_and_what_is_too_long_is_refused() -> None:
     short, warp = LIPS.preprocess(np.full((3, 64, 96), 7, np.uint8), SPEC)
     assert short.shape == (7, 16, 24) and warp.scale == (1.0,)
-    with pytest.raises(InputError, match=r"2\.4 s of video, of which every second counts.*up to 2 s"):
+    with pytest.raises(InputError, match=r"2\.4 s of video, all of which is needed.*up to 2 s"):
         LIPS.preprocess(np.zeros((60, 64, 96), np.uint8), SPEC)
     assert (
         len(

@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from seehear.senses.sight import augment
-from seehear.senses.sight.augment import AugmentSight, _taken_elsewhere
+from seehear.senses.sight.augment import AugmentSight, _vary_photometry
 from seehear.senses.sight.plan import SightSpec
 
-CHANGES = ("_sharpened", "_lit", "_hazy", "_grainy")
+CHANGES = ("_vary_sharpness", "_vary_tone", "_add_haze", "_add_noise")
 
 
 def pictures(batch: int, side: int, channels: int = 3) -> torch.Tensor:
@@ -21,13 +21,13 @@ def pictures(batch: int, side: int, channels: int = 3) -> torch.Tensor:
 
 def test_none_is_changed_where_no_share_is_asked_for():
     x = pictures(8, 32)
-    torch.testing.assert_close(_taken_elsewhere(x.clone(), 0.0), x)
+    torch.testing.assert_close(_vary_photometry(x.clone(), 0.0), x)
 
 
 @pytest.mark.parametrize(("side", "channels"), [(8, 1), (8, 3), (33, 1), (64, 3)])
 def test_any_picture_stays_one(side, channels):
     x = pictures(40, side, channels)
-    changed = _taken_elsewhere(x.clone(), 1.0)
+    changed = _vary_photometry(x.clone(), 1.0)
     assert changed.shape == x.shape
     assert float(changed.min()) >= 0 and float(changed.max()) <= 255
     assert ((changed - x).abs().amax((1, 2, 3)) > 1).all()
@@ -35,7 +35,7 @@ def test_any_picture_stays_one(side, channels):
 
 def test_about_the_share_is_changed_and_the_others_are_as_they_were():
     x = pictures(400, 16)
-    same = ((_taken_elsewhere(x.clone(), 0.25) - x).abs().amax((1, 2, 3)) < 1e-2).float().mean()
+    same = ((_vary_photometry(x.clone(), 0.25) - x).abs().amax((1, 2, 3)) < 1e-2).float().mean()
     assert 0.75**4 - 0.08 < float(same) < 0.75**4 + 0.08
 
 
@@ -54,7 +54,7 @@ def test_each_picture_is_changed_in_its_own_way(change):
 def test_what_blurs_and_what_sharpens_are_about_as_many():
     x = pictures(400, 32) / 255
     detail = (
-        augment._sharpened(x).diff(dim=3).square().mean((1, 2, 3)) > x.diff(dim=3).square().mean((1, 2, 3))
+        augment._vary_sharpness(x).diff(dim=3).square().mean((1, 2, 3)) > x.diff(dim=3).square().mean((1, 2, 3))
     ).float()
     assert 0.35 < float(detail.mean()) < 0.65
 

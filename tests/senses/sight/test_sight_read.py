@@ -253,7 +253,7 @@ def test_excerpts_that_have_no_picture_are_refused(tmp_path: Path) -> None:
         f"{tmp_path / 'mp4'} [1.50 s to 2.50 s]: the excerpt ends at 2.50 s, the recording at 1.00"
     )
     still = str(refusal(Excerpt(tmp_path / "png", 0, 1)))
-    assert "a stretch of time in what is not a video but png. Next: name the whole file." in still
+    assert "an excerpt of a file that is not a video but png. Next: use the whole file." in still
 
 
 def test_a_video_held_upright_is_turned() -> None:

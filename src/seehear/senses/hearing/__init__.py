@@ -49,7 +49,7 @@ class Hearing:
         return Grid(signal.shape, 1 / RATE_HZ, "s")
 
     def summarise(self, signal: Samples) -> dict[str, Any]:
-        """seconds; top_hz, the highest frequency with anything in it; whether it is constant, such as silence."""
+        """seconds; top_hz: the highest frequency with any signal; constant: whether it is silent."""
         return {
             "seconds": self.grid(signal).duration_s,
             "top_hz": top_hz(signal),

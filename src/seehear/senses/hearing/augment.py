@@ -1,4 +1,4 @@
-"""Random changes of sounds that leave the answer as it is, as operations on whole batches."""
+"""Audio augmentation on whole batches: reverberation, noise, clipping, gain, SpecAugment and mixup."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from seehear.layers.layout import padded_length
 from seehear.senses.hearing.plan import CELL_SAMPLES, HOP_SAMPLES, RATE_HZ, HearingSpec
 
 GAIN_DB = 9.0
-NOISE_SHARE, NOISE_DB = 0.5, (3.0, 35.0)  # how many get noise, and the range of its signal-to-noise ratio
-DROWNED_SHARE, DROWNED_DB = 0.75, (-12.0, 25.0)  # the same where another sense may help
-BABBLE_SHARE, VOICES = 0.5, 3  # of those that get noise there: that of other recordings, so many over each other
-CLIPPED_SHARE, CLIPPED_AT = 0.2, 0.1  # how many are recorded too loud, and the least that is left of the peak
+NOISE_SHARE, NOISE_DB = 0.5, (3.0, 35.0)  # share that gets noise, and its range of signal-to-noise ratios
+HEAVY_NOISE_SHARE, HEAVY_NOISE_DB = 0.75, (-12.0, 25.0)  # the same with heavy_noise
+BABBLE_SHARE, VOICES = 0.5, 3  # share of the heavy noise that is babble, and the number of voices in it
+CLIPPED_SHARE, CLIPPED_AT = 0.2, 0.1  # share that is clipped, and the lowest clipping level relative to the peak
 ROOM_SHARE, ROOM_S = 0.3, 0.25
-CLICKED_SHARE, CLICKS = 0.3, 2  # how many get each of so many clicks
-TRANSFORMED_SAMPLES = 8192  # sizes of Fourier transforms are multiples
-MASK_BANDS, MASK_S, MASKS = 0.2, 0.12, 2  # SpecAugment (Park 2019), at full strength
-TILT = 0.6  # of the random spectral colour, in units of each band's spread: microphones and rooms differ so
+CLICKED_SHARE, CLICKS = 0.3, 2  # chance of each click
+FFT_STEP = 8192  # FFT sizes are multiples of this
+MASK_BANDS, MASK_S, MASKS = 0.2, 0.12, 2  # SpecAugment (Park et al. 2019) at full strength
+TILT = 0.6  # random filter response, in standard deviations of each band: imitates other microphones and rooms
 
 
 class AugmentHearing(nn.Module):
-    """audio (B, T), audio_samples (B,) -> the same: other speed, level, room and noise; and no word of where."""
+    """audio (B, T), audio_samples (B,) -> the same with other speed, level, room and noise; Warps are None."""
 
     def __init__(self, spec: HearingSpec) -> None:
         super().__init__()
@@ -30,49 +30,49 @@ class AugmentHearing(nn.Module):
 
     def forward(self, inputs: dict[str, Tensor], stretch: TimeStretch) -> tuple[dict[str, Tensor], None]:
         strength = self.spec.augmentation_strength
-        audio, samples = _played(inputs["audio"], inputs["audio_samples"], stretch)
-        audio = _in_a_room(_clicked(audio), ROOM_SHARE * strength)
+        audio, samples = _apply_stretch(inputs["audio"], inputs["audio_samples"], stretch)
+        audio = _add_reverberation(_add_clicks(audio), ROOM_SHARE * strength)
         if self.spec.heavy_noise:
             babble = torch.rand(len(audio), 1) < BABBLE_SHARE
-            noise = torch.where(babble.to(audio.device), _babble(audio), _coloured(audio))
-            audio = _noisy(audio, samples, noise, DROWNED_SHARE, DROWNED_DB)
+            noise = torch.where(babble.to(audio.device), _babble(audio), _coloured_noise(audio))
+            audio = _add_noise(audio, samples, noise, HEAVY_NOISE_SHARE, HEAVY_NOISE_DB)
         else:
-            audio = _noisy(audio, samples, _coloured(audio), NOISE_SHARE * (0.5 + 0.5 * strength), NOISE_DB)
-        audio = _clipped(audio, CLIPPED_SHARE * strength)
+            audio = _add_noise(audio, samples, _coloured_noise(audio), NOISE_SHARE * (0.5 + 0.5 * strength), NOISE_DB)
+        audio = _clip(audio, CLIPPED_SHARE * strength)
         gain_db = GAIN_DB * (torch.rand(len(audio), 1) * 2 - 1)
         return {"audio": audio * (10 ** (gain_db / 20)).to(audio), "audio_samples": samples}, None
 
     def mix(self, inputs: dict[str, Tensor], partner: Tensor, share: Tensor) -> tuple[dict[str, Tensor], Tensor]:
-        """Add example partner[i] to example i (mixup, Zhang 2018): share () of i, the rest of its partner."""
+        """mixup (Zhang et al. 2018): `share` () of example i plus the rest of example partner[i]."""
         audio, samples = inputs["audio"], inputs["audio_samples"]
         mixed = {"audio": share * audio + (1 - share) * audio[partner]}
         return mixed | {"audio_samples": torch.maximum(samples, samples[partner])}, share
 
 
 def mask_spectrogram(x: Tensor, strength: float) -> Tensor:
-    """x (B, M, F) normalised: random spectral colour, then random bands and stretches of time set to the mean.
+    """x (B, M, F), normalised log-mel: add a smooth random frequency response, then mask bands and frames.
 
-    The colour is a smooth random curve over the bands; masks after SpecAugment (Park 2019, arXiv:1904.08779).
+    Masks as in SpecAugment (Park et al. 2019, arXiv:1904.08779), without time warping.
     """
     batch, bands, frames = x.shape
     knots = torch.randn(batch, 1, 6, device=x.device) * TILT * strength
     x = x + nn.functional.interpolate(knots, bands, mode="linear", align_corners=True).transpose(1, 2)
     for _ in range(MASKS):
-        x = x * _gaps(batch, bands, MASK_BANDS * strength * bands, x)[:, :, None]
-        x = x * _gaps(batch, frames, MASK_S * strength * RATE_HZ / HOP_SAMPLES, x)[:, None, :]
+        x = x * _random_mask(batch, bands, MASK_BANDS * strength * bands, x)[:, :, None]
+        x = x * _random_mask(batch, frames, MASK_S * strength * RATE_HZ / HOP_SAMPLES, x)[:, None, :]
     return x
 
 
-def _gaps(batch: int, size: int, widest: float, like: Tensor) -> Tensor:
-    """(B, size) of ones with one run of zeros each, 0 to `widest` long."""
+def _random_mask(batch: int, size: int, widest: float, like: Tensor) -> Tensor:
+    """(B, size) of ones, each row with one run of zeros of random length up to `widest`."""
     width = torch.rand(batch, 1, device=like.device) * widest
     start = torch.rand(batch, 1, device=like.device) * (size - width)
     steps = torch.arange(size, device=like.device)
     return ((steps < start) | (steps >= start + width)).to(like)
 
 
-def _played(audio: Tensor, samples: Tensor, stretch: TimeStretch) -> tuple[Tensor, Tensor]:
-    """Each recording as fast as the tempo has it, after its lead of silence; padded to one of few lengths."""
+def _apply_stretch(audio: Tensor, samples: Tensor, stretch: TimeStretch) -> tuple[Tensor, Tensor]:
+    """Resample each recording by its stretch, after a lead of silence; padded to one of few lengths."""
     steps = audio.shape[1]
     lead = (stretch.lead_s * RATE_HZ).long()
     new_samples = (samples / stretch.speed).long() + lead
@@ -86,8 +86,8 @@ def _played(audio: Tensor, samples: Tensor, stretch: TimeStretch) -> tuple[Tenso
     return moved * inside, new_samples
 
 
-def _in_a_room(audio: Tensor, share: float) -> Tensor:
-    """Convolve a share of the batch with decaying noise, as a small room would."""
+def _add_reverberation(audio: Tensor, share: float) -> Tensor:
+    """Reverberation: convolve a share of the batch with exponentially decaying noise."""
     batch, steps = audio.shape
     tail = int(ROOM_S * RATE_HZ)
     decay_s = 0.02 + 0.08 * torch.rand(batch, 1, device=audio.device)
@@ -95,24 +95,24 @@ def _in_a_room(audio: Tensor, share: float) -> Tensor:
     response = torch.randn(batch, tail, device=audio.device) * torch.exp(-time_s / decay_s) * 0.05
     response[:, 0] = 1
     response[torch.rand(batch, device=audio.device) >= share, 1:] = 0
-    size = _transformed(steps + tail)
+    size = _fft_size(steps + tail)
     wet = torch.fft.irfft(torch.fft.rfft(audio, size) * torch.fft.rfft(response, size), size)
-    heard: Tensor = wet[:, :steps]
-    return heard
+    result: Tensor = wet[:, :steps]
+    return result
 
 
-def _coloured(audio: Tensor) -> Tensor:
-    """White to brown noise (B, T)."""
+def _coloured_noise(audio: Tensor) -> Tensor:
+    """Random noise (B, T) with a spectrum between white and brown."""
     batch, steps = audio.shape
-    spectrum = torch.fft.rfft(torch.randn(batch, _transformed(steps), device=audio.device))
+    spectrum = torch.fft.rfft(torch.randn(batch, _fft_size(steps), device=audio.device))
     slope = torch.rand(batch, 1, device=audio.device)  # 0 white, 1 brown
     spectrum = spectrum / torch.arange(1, spectrum.shape[1] + 1, device=audio.device) ** slope
     noise: Tensor = torch.fft.irfft(spectrum)[:, :steps]
     return noise
 
 
-def _clicked(audio: Tensor) -> Tensor:
-    """Clicks anywhere in some of the batch (B, T), up to full scale: switches and knocks are no words."""
+def _add_clicks(audio: Tensor) -> Tensor:
+    """Add clicks of up to full scale to some of the batch (B, T), like switches and knocks."""
     batch, steps = audio.shape
     for _ in range(CLICKS):
         height = (2 * torch.rand(batch, 1) - 1) * (torch.rand(batch, 1) < CLICKED_SHARE)
@@ -120,21 +120,21 @@ def _clicked(audio: Tensor) -> Tensor:
     return audio
 
 
-def _clipped(audio: Tensor, share: float) -> Tensor:
-    """A share of the batch (B, T) cut off at a part of its peak."""
+def _clip(audio: Tensor, share: float) -> Tensor:
+    """Clip a share of the batch (B, T) at a fraction of its peak."""
     batch = len(audio)
     kept = torch.where(torch.rand(batch, 1) < share, CLIPPED_AT + (1 - CLIPPED_AT) * torch.rand(batch, 1), 1.0)
     most = audio.abs().amax(1, keepdim=True) * kept.to(audio)
     return torch.clamp(audio, -most, most)
 
 
-def _transformed(samples: int) -> int:
-    """The next size of which there are few: each asks for a plan that is kept, and some are slow by nature."""
-    return -(-samples // TRANSFORMED_SAMPLES) * TRANSFORMED_SAMPLES
+def _fft_size(samples: int) -> int:
+    """Round up to one of few FFT sizes: each needs a cached plan, and some sizes are slow."""
+    return -(-samples // FFT_STEP) * FFT_STEP
 
 
 def _babble(audio: Tensor) -> Tensor:
-    """VOICES other recordings of the batch (B, T) over each other, each begun anywhere."""
+    """Babble noise: the sum of VOICES other recordings of the batch (B, T), each shifted in time."""
     batch, steps = audio.shape
     noise = torch.zeros_like(audio)
     for _ in range(VOICES):
@@ -143,8 +143,8 @@ def _babble(audio: Tensor) -> Tensor:
     return noise
 
 
-def _noisy(audio: Tensor, samples: Tensor, noise: Tensor, share: float, ratios_db: tuple[float, float]) -> Tensor:
-    """Add noise to a share of the batch, at a random signal-to-noise ratio; to silence, as to the others' mean."""
+def _add_noise(audio: Tensor, samples: Tensor, noise: Tensor, share: float, ratios_db: tuple[float, float]) -> Tensor:
+    """Add noise to a share of the batch at a random signal-to-noise ratio; silence counts as having the mean level."""
     batch = len(audio)
     noise = noise / noise.square().mean(1, keepdim=True).sqrt().clamp_min(1e-9)
     level = (audio.square().sum(1, keepdim=True) / samples[:, None]).sqrt()
@@ -153,5 +153,5 @@ def _noisy(audio: Tensor, samples: Tensor, noise: Tensor, share: float, ratios_d
     ratio_db = low + (high - low) * torch.rand(batch, 1)
     chosen = torch.rand(batch, 1) < share
     gain = level * (chosen * 10 ** (-ratio_db / 20)).to(audio)
-    heard: Tensor = audio + noise * gain
-    return heard
+    result: Tensor = audio + noise * gain
+    return result

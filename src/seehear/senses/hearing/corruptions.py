@@ -1,6 +1,6 @@
-"""Corruptions of recordings: other rooms, microphones, lines, levels and speeds, in five severities each.
+"""Corruptions of recordings in five severities: noise, rooms, microphones, telephone lines, levels and speeds.
 
-Signals are (T,) float32 at RATE_HZ, within -1 to 1, and stay so. Decibels of noise are signal-to-noise ratios.
+Signals are (T,) float32 at RATE_HZ, within -1 to 1 before and after.
 """
 
 from __future__ import annotations
@@ -21,19 +21,25 @@ Noise = Callable[[Wave, Random], Wave]
 
 RATIOS_DB = (30.0, 20.0, 15.0, 10.0, 5.0)
 GAINS_DB = (-6.0, -12.0, -18.0, -24.0, -30.0)
-CLIPPED_AT = (0.7, 0.5, 0.35, 0.2, 0.1)  # of the peak
+CLIP_LEVELS = (0.7, 0.5, 0.35, 0.2, 0.1)  # of the peak
 TELEPHONE_HZ = ((100, 7000), (200, 5000), (300, 3400), (400, 2700), (500, 2000))
-MUFFLED_HZ = (5000, 3500, 2500, 1800, 1200)
+LOW_PASS_HZ = (5000, 3500, 2500, 1800, 1200)
 MICROPHONE_DB = (2.0, 4.0, 6.0, 9.0, 12.0)  # standard deviation of the response at each of KNOTS_HZ
 KNOTS_HZ = (50, 100, 200, 400, 800, 1600, 3200, 8000)
-REVERBERATION_S = (0.15, 0.3, 0.5, 0.8, 1.2)  # until the echo is 60 dB weaker
-DIRECT_TO_ECHO_DB = (12.0, 9.0, 6.0, 3.0, 0.0)
+REVERBERATION_S = (0.15, 0.3, 0.5, 0.8, 1.2)  # RT60
+DIRECT_TO_REVERBERANT_DB = (12.0, 9.0, 6.0, 3.0, 0.0)
 MU_LAW_BITS, MU = (8, 7, 6, 5, 4), 255.0
-CODED_DB = (-45.0, -36.0, -28.0, -22.0, -16.0)  # under the strongest frequency of its moment: what is left out
+COMPRESSION_DB = (
+    -45.0,
+    -36.0,
+    -28.0,
+    -22.0,
+    -16.0,
+)  # below a frame's peak: dropped
 FASTER, SLOWER = (1.05, 1.1, 1.15, 1.2, 1.25), (0.95, 0.9, 0.85, 0.8, 0.75)
-LOST, PACKET_S = (0.02, 0.05, 0.1, 0.15, 0.2), 0.02
+LOSS_RATES, PACKET_S = (0.02, 0.05, 0.1, 0.15, 0.2), 0.02
 FRAME_SAMPLES = 512
-FAINTEST = 1e-4  # the level that silence is taken to have
+FAINTEST = 1e-4  # level assumed for silence
 
 
 def white(wave: Wave, random: Random) -> Wave:
@@ -47,7 +53,7 @@ def pink(wave: Wave, random: Random) -> Wave:
 
 
 def babble(wave: Wave, random: Random) -> Wave:
-    """Other voices: the recording itself backwards, six times over itself, at other speeds and from other moments."""
+    """Other voices: six copies of the reversed recording, at other speeds and offsets."""
     noise = np.zeros(len(wave))
     for _ in range(6):
         start, speed = random.integers(len(wave)), random.uniform(0.8, 1.25)
@@ -57,89 +63,87 @@ def babble(wave: Wave, random: Random) -> Wave:
 
 
 def hum(wave: Wave, random: Random) -> Wave:
-    """Of the mains: 50 Hz and its odd overtones."""
+    """Mains hum: 50 Hz and its odd harmonics."""
     time_s = np.arange(len(wave)) / RATE_HZ
     phases = random.uniform(0, 2 * np.pi, 5)
     tones = [np.sin(2 * np.pi * 50 * (2 * i + 1) * time_s + phase) / (i + 1) for i, phase in enumerate(phases)]
     return np.asarray(np.sum(tones, 0))
 
 
-def _noisy(wave: Wave, severity: int, random: Random, *, noise: Noise) -> Wave:
+def _add_noise(wave: Wave, severity: int, random: Random, *, noise: Noise) -> Wave:
     added = noise(wave, random)
     return wave + added / _level(added) * _level(wave) * 10 ** (-RATIOS_DB[severity - 1] / 20)
 
 
-def _quiet(wave: Wave, severity: int, random: Random) -> Wave:
+def _attenuate(wave: Wave, severity: int, random: Random) -> Wave:
     return wave * 10 ** (GAINS_DB[severity - 1] / 20)
 
 
-def _clipped(wave: Wave, severity: int, random: Random) -> Wave:
-    most = CLIPPED_AT[severity - 1] * np.abs(wave).max()
+def _clip(wave: Wave, severity: int, random: Random) -> Wave:
+    most = CLIP_LEVELS[severity - 1] * np.abs(wave).max()
     return np.clip(wave, -most, most)
 
 
-def _telephone(wave: Wave, severity: int, random: Random) -> Wave:
+def _band_pass_telephone(wave: Wave, severity: int, random: Random) -> Wave:
     low_hz, high_hz = TELEPHONE_HZ[severity - 1]
-    return _filtered(wave, lambda hz: _falling(low_hz, hz) * _falling(hz, high_hz))
+    return _filter(wave, lambda hz: _butterworth(low_hz, hz) * _butterworth(hz, high_hz))
 
 
-def _muffled(wave: Wave, severity: int, random: Random) -> Wave:
-    return _filtered(wave, lambda hz: _falling(hz, MUFFLED_HZ[severity - 1]))
+def _low_pass(wave: Wave, severity: int, random: Random) -> Wave:
+    return _filter(wave, lambda hz: _butterworth(hz, LOW_PASS_HZ[severity - 1]))
 
 
-def _microphone(wave: Wave, severity: int, random: Random) -> Wave:
-    """A response that is not flat: a smooth random curve over the octaves."""
+def _microphone_response(wave: Wave, severity: int, random: Random) -> Wave:
+    """A random, smooth frequency response."""
     response_db = MICROPHONE_DB[severity - 1] * random.standard_normal(len(KNOTS_HZ))
-    return _filtered(wave, lambda hz: 10 ** (np.interp(np.log(np.maximum(hz, 1)), np.log(KNOTS_HZ), response_db) / 20))
+    return _filter(wave, lambda hz: 10 ** (np.interp(np.log(np.maximum(hz, 1)), np.log(KNOTS_HZ), response_db) / 20))
 
 
-def _reverberant(wave: Wave, severity: int, random: Random) -> Wave:
-    """Decaying noise for an echo, as behind Polack's model of a room (1988)."""
-    duration_s = REVERBERATION_S[severity - 1]
-    time_s = np.arange(round(duration_s * RATE_HZ)) / RATE_HZ
-    echo = random.standard_normal(round(REVERBERATION_S[-1] * RATE_HZ))[: len(time_s)] * 10 ** (
-        -3 * time_s / duration_s
-    )
-    echo *= 10 ** (-DIRECT_TO_ECHO_DB[severity - 1] / 20) / np.linalg.norm(echo)
+def _reverberate(wave: Wave, severity: int, random: Random) -> Wave:
+    """Exponentially decaying noise as the impulse response (Polack 1988)."""
+    rt60_s = REVERBERATION_S[severity - 1]
+    time_s = np.arange(round(rt60_s * RATE_HZ)) / RATE_HZ
+    echo = random.standard_normal(round(REVERBERATION_S[-1] * RATE_HZ))[: len(time_s)] * 10 ** (-3 * time_s / rt60_s)
+    echo *= 10 ** (-DIRECT_TO_REVERBERANT_DB[severity - 1] / 20) / np.linalg.norm(echo)
     echo[0] = 1
     size = len(wave) + len(echo)
     return np.fft.irfft(np.fft.rfft(wave, size) * np.fft.rfft(echo, size), size)[: len(wave)]
 
 
-def _mu_law(wave: Wave, severity: int, random: Random) -> Wave:
-    """As telephones store it (ITU-T G.711), in fewer and fewer bits."""
+def _quantise_mu_law(wave: Wave, severity: int, random: Random) -> Wave:
+    """mu-law quantisation (ITU-T G.711) with fewer and fewer bits."""
     steps = 2 ** (MU_LAW_BITS[severity - 1] - 1)
     squeezed = np.rint(np.log1p(MU * np.abs(wave)) / np.log1p(MU) * steps) / steps
     return np.asarray(np.sign(wave) * np.expm1(squeezed * np.log1p(MU)) / MU)
 
 
-def _coded(wave: Wave, severity: int, random: Random) -> Wave:
-    """As by a codec that saves too much: at each moment, what is far weaker than the strongest frequency is dropped."""
+def _compress(wave: Wave, severity: int, random: Random) -> Wave:
+    """Strong lossy compression: drop components far weaker than the strongest frequency of each frame."""
     hop = FRAME_SAMPLES // 2
-    window = np.sin(np.pi * (np.arange(FRAME_SAMPLES) + 0.5) / FRAME_SAMPLES)  # its squares, overlapped, add up to 1
+    window = np.sin(np.pi * (np.arange(FRAME_SAMPLES) + 0.5) / FRAME_SAMPLES)  # its overlapping squares add up to 1
     padded = np.pad(wave, (hop, FRAME_SAMPLES + hop))
     starts = np.arange(0, len(wave) + hop, hop)
     spectrum = np.fft.rfft(padded[starts[:, None] + np.arange(FRAME_SAMPLES)] * window)
     size = np.abs(spectrum)
-    spectrum[size < size.max(1, keepdims=True) * 10 ** (CODED_DB[severity - 1] / 20)] = 0
+    spectrum[size < size.max(1, keepdims=True) * 10 ** (COMPRESSION_DB[severity - 1] / 20)] = 0
     frames = np.fft.irfft(spectrum) * window
-    heard = np.zeros(len(padded))
+    decoded = np.zeros(len(padded))
     for start, frame in zip(starts, frames, strict=True):
-        heard[start : start + FRAME_SAMPLES] += frame
-    return heard[hop : hop + len(wave)]
+        decoded[start : start + FRAME_SAMPLES] += frame
+    return decoded[hop : hop + len(wave)]
 
 
-def _played(wave: Wave, severity: int, random: Random, *, speeds: tuple[float, ...]) -> Wave:
-    """Faster or slower, and as much higher or lower."""
+def _change_speed(wave: Wave, severity: int, random: Random, *, speeds: tuple[float, ...]) -> Wave:
+    """Change speed and pitch together."""
     speed = speeds[severity - 1]
     at = np.arange(max(1, round(len(wave) / speed))) * speed
     return np.asarray(np.interp(at, np.arange(len(wave)), wave))
 
 
-def _lossy(wave: Wave, severity: int, random: Random) -> Wave:
-    """Packets that did not arrive are silent."""
+def _lose_packets(wave: Wave, severity: int, random: Random) -> Wave:
+    """Packet loss: lost packets are silent."""
     packet = round(PACKET_S * RATE_HZ)
-    lost = random.random(-(-len(wave) // packet)) < LOST[severity - 1]
+    lost = random.random(-(-len(wave) // packet)) < LOSS_RATES[severity - 1]
     return np.where(np.repeat(lost, packet)[: len(wave)], 0.0, wave)
 
 
@@ -147,20 +151,20 @@ def _level(wave: Wave) -> float:
     return max(float(np.sqrt(np.mean(np.square(wave)))), FAINTEST)
 
 
-def _filtered(wave: Wave, response: Callable[[Wave], Wave]) -> Wave:
-    """By a response over frequency in Hz, without delay; the sound does not come round from its end."""
+def _filter(wave: Wave, response: Callable[[Wave], Wave]) -> Wave:
+    """Apply a zero-phase frequency response; zero padding avoids wrap-around."""
     size = len(wave) + FRAME_SAMPLES
     spectrum = np.fft.rfft(wave, size) * response(np.asarray(np.fft.rfftfreq(size, 1 / RATE_HZ), np.float64))
     return np.fft.irfft(spectrum, size)[: len(wave)]
 
 
-def _falling(hz: Wave | float, corner_hz: Wave | float) -> Wave:
-    """The response of a low pass of fourth order (Butterworth): 1 far below its corner, falling 24 dB an octave."""
+def _butterworth(hz: Wave | float, corner_hz: Wave | float) -> Wave:
+    """Magnitude response of a fourth-order Butterworth low-pass filter (24 dB per octave)."""
     return np.asarray(1 / np.sqrt(1 + (hz / np.maximum(corner_hz, 1e-9)) ** 8))
 
 
-def _of_samples(change: Callable[[Wave, int, Random], Wave], *, moves: bool = False) -> Corruption:
-    """As a corruption of (T,) float32: one that goes beyond full scale is made quieter as a whole, as `read` does."""
+def _corruption(change: Callable[[Wave, int, Random], Wave], *, moves: bool = False) -> Corruption:
+    """Wrap `change` as a Corruption of (T,) float32; results beyond full scale are scaled down, as in `read`."""
 
     def corrupted(samples: Samples, severity: int, random: Random) -> Samples:
         wave = change(np.asarray(samples, np.float64), severity, random)
@@ -170,19 +174,19 @@ def _of_samples(change: Callable[[Wave, int, Random], Wave], *, moves: bool = Fa
 
 
 CORRUPTIONS: dict[str, Corruption] = {
-    "white noise": _of_samples(partial(_noisy, noise=white)),
-    "pink noise": _of_samples(partial(_noisy, noise=pink)),
-    "babble": _of_samples(partial(_noisy, noise=babble)),
-    "mains hum": _of_samples(partial(_noisy, noise=hum)),
-    "reverberation": _of_samples(_reverberant),
-    "other microphone": _of_samples(_microphone),
-    "telephone band": _of_samples(_telephone),
-    "muffled": _of_samples(_muffled),
-    "quiet": _of_samples(_quiet),
-    "clipping": _of_samples(_clipped),
-    "mu-law quantisation": _of_samples(_mu_law),
-    "lossy coding": _of_samples(_coded),
-    "lost packets": _of_samples(_lossy),
-    "faster": _of_samples(partial(_played, speeds=FASTER), moves=True),
-    "slower": _of_samples(partial(_played, speeds=SLOWER), moves=True),
+    "white noise": _corruption(partial(_add_noise, noise=white)),
+    "pink noise": _corruption(partial(_add_noise, noise=pink)),
+    "babble": _corruption(partial(_add_noise, noise=babble)),
+    "mains hum": _corruption(partial(_add_noise, noise=hum)),
+    "reverberation": _corruption(_reverberate),
+    "microphone response": _corruption(_microphone_response),
+    "telephone band": _corruption(_band_pass_telephone),
+    "low-pass filter": _corruption(_low_pass),
+    "low volume": _corruption(_attenuate),
+    "clipping": _corruption(_clip),
+    "mu-law quantisation": _corruption(_quantise_mu_law),
+    "lossy compression": _corruption(_compress),
+    "packet loss": _corruption(_lose_packets),
+    "faster": _corruption(partial(_change_speed, speeds=FASTER), moves=True),
+    "slower": _corruption(partial(_change_speed, speeds=SLOWER), moves=True),
 }

@@ -1,7 +1,7 @@
-"""Recordings as blocks of samples, so that memory is bounded however long they claim to be.
+"""Decode recordings in blocks, so that memory is bounded whatever length they claim.
 
-libsndfile reads what is plain or lossless, and Ogg. libav, where it is installed, reads the rest, and the sound track
-of a video: mp3 too, because libsndfile's own decoder of mp3 writes to stderr.
+libsndfile reads uncompressed and lossless formats, and Ogg. libav, if installed, reads the rest and the sound track of
+videos. It also reads mp3, because libsndfile's mp3 decoder writes to stderr.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ Block = NDArray[np.float32]
 
 READABLE = "a wav, flac, ogg, opus, mp3, m4a, webm, aiff, au or caf recording, or a video with sound"
 _SNDFILE = frozenset(("wav", "flac", "ogg", "aiff", "au", "caf", "w64", "sphere"))
-_UNSAID_FRAMES = 1 << 62  # libsndfile's word for a length that the header leaves open; it can not read such files
-_EXACT = _SNDFILE - {"ogg"}  # where libsndfile jumps to the very sample; in Vorbis it misses near the end
+_UNSAID_FRAMES = 1 << 62  # how libsndfile reports an unknown length; it cannot read such files
+_EXACT = _SNDFILE - {"ogg"}  # formats with exact seeking; in Vorbis it is inexact near the end
 _BLOCK_SAMPLES = 1 << 18  # of all channels together
-_TIMED = ("mp4", "matroska")  # containers that tell when each packet sounds, so that one can jump to a stretch
-_LEAD_S = 0.5  # decoded before a stretch that was jumped to: coders need what came before (Opus 0.08 s, AAC 0.05 s)
+_TIMED = ("mp4", "matroska")  # containers with a time for each packet, so that seeking works
+_LEAD_S = 0.5  # decoded before an excerpt after seeking: codecs need a pre-roll (Opus 0.08 s, AAC 0.05 s)
 
 
 @dataclass(frozen=True)
 class Sound:
-    """blocks (frames, channels); frames_said to decode, 0 if the header leaves it open; at_least so many must come."""
+    """blocks (frames, channels); frames_said: expected length, 0 if unknown; at_least: fewer frames are an error."""
 
     rate_hz: int
     channels: int
@@ -48,9 +48,9 @@ class Sound:
 
 @contextmanager
 def by_sndfile(file: BinaryIO, excerpt: Excerpt | None = None) -> Iterator[Sound | None]:
-    """An open file, or the excerpt of it, as one Sound, while the context lasts; None for what libav must decode.
+    """Context manager: an open file, or an excerpt of it, as a Sound; None if libav must decode it.
 
-    Raises InputError, then or while the blocks come, for what is not a recording or ends before the excerpt does.
+    Raises InputError, at once or while reading blocks, if it is not a recording or ends before the excerpt.
     """
     kind = _kind(file)
     check_not_truncated(file, kind)
@@ -64,7 +64,7 @@ def by_sndfile(file: BinaryIO, excerpt: Excerpt | None = None) -> Iterator[Sound
 
 @contextmanager
 def by_libav(file: BinaryIO, excerpt: Excerpt | None = None) -> Iterator[Sound]:
-    """As by_sndfile, of all else. It may take long, and much memory, where a file is damaged."""
+    """Like by_sndfile, for all other files. A damaged file may take much time and memory."""
     kind = _kind(file)
     length_s = _counted_s(file, kind) if excerpt is None else 0.0
     with container(file, kind) as media:
@@ -80,12 +80,12 @@ def _kind(file: BinaryIO) -> str:
 
 
 def _sndfile(file: BinaryIO, kind: str) -> Any:
-    """A soundfile.SoundFile, or None where libav may know better what the container holds: Speex, ADPCM, …"""
-    import soundfile  # 0.13 s to import: paid by those who listen
+    """A soundfile.SoundFile, or None if libav may know the codec in this container: Speex, ADPCM, …"""
+    import soundfile  # takes 0.13 s to import
 
     if isinstance(file, BytesIO):
         readable: Any = _Staying(file.getvalue())
-    else:  # the descriptor, not the file: soundfile believes the ending of a file's name, which may lie
+    else:  # the descriptor, because soundfile would trust the file name's extension
         readable = file.fileno()
         os.lseek(readable, 0, os.SEEK_SET)
     try:
@@ -101,9 +101,9 @@ def _sndfile(file: BinaryIO, kind: str) -> Any:
 
 
 class _Staying(BytesIO):
-    """Stays where it is when libsndfile, misled by a damaged file, seeks to before its start.
+    """A BytesIO that ignores seeks to before its start, which libsndfile makes in damaged files.
 
-    An exception could not pass through libsndfile and would be printed to stderr.
+    An exception cannot pass through libsndfile and would be printed to stderr.
     """
 
     def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
@@ -137,7 +137,7 @@ def _frames_of(excerpt: Excerpt, rate_hz: int) -> tuple[int, int]:
 
 
 def _counted_s(file: BinaryIO, kind: str) -> float:
-    """The length of the first sound track, by its packets: counting costs little, decoding to find out much."""
+    """Length of the first sound track, from its packets, which is much cheaper than decoding."""
     with container(file, kind) as media:
         if not media.streams.audio:
             raise InputError("a video without sound", hint="use it as image")
@@ -154,9 +154,9 @@ def _libav(media: Any, length_s: float) -> Sound:
 
 
 def _libav_excerpt(media: Any, excerpt: Excerpt, *, timed: bool) -> Sound:
-    """A stretch, jumped to where packets are timed, else reached by decoding from the start.
+    """An excerpt, by seeking if packets have times, otherwise by decoding from the start.
 
-    frames_said counts what is decoded, so that a stretch far into a recording without times is refused as too long.
+    frames_said counts all decoded frames, so that a late excerpt of a recording without times is rejected as too long.
     """
     stream, decoded = _begun(media)
     first, at = next(decoded), 0
@@ -169,7 +169,7 @@ def _libav_excerpt(media: Any, excerpt: Excerpt, *, timed: bool) -> Sound:
 
 
 def _begun(media: Any) -> tuple[Any, Iterator[Any]]:
-    """(the first sound track, its decoded frames: one at least)."""
+    """(the first sound track, its decoded frames: at least one)."""
     if not media.streams.audio:
         raise InputError("a video without sound", hint="use it as image")
     stream = media.streams.audio[0]
@@ -177,33 +177,33 @@ def _begun(media: Any) -> tuple[Any, Iterator[Any]]:
     decoded = frames(media, stream)
     first = next(decoded, None)
     if first is None:
-        raise InputError("damaged: no sound in it can be decoded", hint="copy or export it again")
+        raise InputError("damaged: no sound can be decoded", hint="copy or export it again")
     return stream, chain([first], decoded)
 
 
 def _jumped(media: Any, stream: Any, origin: int, time_s: float) -> tuple[Iterator[Any], int]:
-    """(decoded frames from at or before a time on, how many samples after the origin the first of them begins)."""
+    """(decoded frames from at or before a time on, sample offset of the first of them from the origin)."""
     wanted = origin + int(time_s / stream.time_base)
-    for begin in (wanted, origin):  # some files jump too far
+    for begin in (wanted, origin):  # some files seek too far
         media.seek(begin, stream=stream)
         decoded = frames(media, stream)
         frame = next(decoded, None)
         if frame is not None and frame.pts is not None and frame.pts <= wanted:
             return chain([frame], decoded), round((frame.pts - origin) * stream.time_base * frame.sample_rate)
-    raise InputError("damaged: its sound is not timed", hint="copy or export it again")
+    raise InputError("damaged: its sound has no timestamps", hint="copy or export it again")
 
 
 def _resampled(first: Any, decoded: Iterator[Any]) -> Iterator[Block]:
-    """Decoded frames as blocks at the rate of the first: some codecs double the one that the header states.
+    """Decoded frames as blocks at the rate of the first frame: some codecs double the rate in the header.
 
-    Channels are interleaved, for PyAV reads beyond the planes of a frame that has eight or more. Their number may
-    change, as between a broadcast's programmes.
+    Channels are interleaved, because PyAV reads past the planes of frames with eight or more. Their number may change,
+    as between the programmes of a broadcast.
     """
     import av
 
     for (_, layout, _), alike in groupby(decoded, key=_form):
         interleaved = av.AudioResampler(format="flt", layout=layout, rate=first.sample_rate)
-        for frame in chain(alike, [None]):  # None brings what is left in it
+        for frame in chain(alike, [None]):  # None flushes the resampler
             yield from (_block(out) for out in interleaved.resample(frame))
 
 
@@ -212,7 +212,7 @@ def _form(frame: Any) -> tuple[str, str, int]:
 
 
 def _cut(blocks: Iterator[Block], at: int, excerpt: Excerpt, rate_hz: int) -> Iterator[Block]:
-    """Of blocks of which the first begins at frame `at`, the frames of the excerpt."""
+    """Cut an excerpt from blocks of which the first starts at frame `at`."""
     begin, end = _frames_of(excerpt, rate_hz)
     for block in blocks:
         if at + len(block) > begin:

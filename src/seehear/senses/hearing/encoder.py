@@ -1,8 +1,7 @@
-"""The convolutional-recurrent encoder for hearing: waveform -> log-mel -> convolutions -> two-way GRU.
+"""The hearing encoder, a CRNN: waveform -> log-mel spectrogram -> convolutions -> bidirectional GRU.
 
-The log-mel spectrogram is inside the graph (the Fourier transform as a fixed convolution), so serving feeds samples
-and nothing can differ. Every layer blanks what lies beyond a recording's own end, so a recording gets the same cells
-alone or padded in a batch.
+The log-mel spectrogram is computed inside the graph (the Fourier transform as a fixed convolution), so that training
+and serving agree. Every layer masks padding, so that a recording gets the same cells alone or in a batch.
 """
 
 from __future__ import annotations
@@ -28,11 +27,14 @@ from seehear.senses.hearing.plan import (
 )
 
 FFT_SAMPLES = 512
-TRANSFORMED = 32  # recordings at once, when many are begun with: spectra are 16 times as large as what is told of them
-LOUDEST_FRAMES = 10  # 0.1 s, so that a click is no measure of how loud a recording is
-USUAL_POWER, FAINTEST_POWER = 1e-2, 2e-4  # -20 and -37 dB of full scale: what is fainter still is not made as loud
-LEVELLED = 0.8  # share of the difference in level, in decibels, that is taken away
-QUIETEST_POWER = 1e-7  # added before the logarithm: about 70 dB under a full-scale tone's peak
+FIT_CHUNK = 32  # recordings per chunk in fit_statistics: spectra need 16 times the memory of their log-mel
+LOUDEST_FRAMES = 10  # 0.1 s, so that a click does not set the level
+TARGET_POWER, FAINTEST_POWER = (
+    1e-2,
+    2e-4,
+)  # -20 and -37 dB of full scale; below the latter, gain is limited
+LEVELLING = 0.8  # share of the level difference in dB that is removed
+LOG_OFFSET = 1e-7  # added before the logarithm: about 70 dB below the peak of a full-scale tone
 
 
 class HearingEncoder(nn.Module):
@@ -42,10 +44,10 @@ class HearingEncoder(nn.Module):
         super().__init__()
         self.spec = spec
         self.widths = (spec.width,)  # channels of each level of cells
-        self.dynamic_axes = {"audio": {1: "samples"}}  # axes that vary from batch to batch, beside the first
+        self.dynamic_axes = {"audio": {1: "samples"}}  # variable axes besides the batch
         self.logmel = LogMel(spec.mels, spec.top_hz)
         before = (1, *spec.stages[:-1])
-        halving = (True, True, False)  # in time
+        halving = (True, True, False)  # whether the stage halves time
         self.stages = nn.ModuleList(Stage(*shape) for shape in zip(before, spec.stages, halving, strict=True))
         self.project = nn.Linear(spec.stages[-1] * (spec.mels // 8), spec.width)
         self.norm = nn.LayerNorm(spec.width)
@@ -56,11 +58,11 @@ class HearingEncoder(nn.Module):
 
     @torch.no_grad()
     def fit_statistics(self, inputs: dict[str, Tensor]) -> None:
-        """Fit the parts that are statistics of the training recordings, before the first step."""
-        self.logmel.fit_statistics(levelled(inputs["audio"]), inputs["audio_samples"])
+        """Set the normalisation of log-mel bands from training recordings, before the first step."""
+        self.logmel.fit_statistics(normalise_level(inputs["audio"]), inputs["audio_samples"])
 
     def forward(self, audio: Tensor, audio_samples: Tensor) -> Cells:
-        x = self.logmel(levelled(audio))  # (B, M, F)
+        x = self.logmel(normalise_level(audio))  # (B, M, F)
         frames = _ceil_divide(audio_samples, HOP_SAMPLES)  # (B,)
         if self.training:
             x = mask_spectrogram(x, self.spec.augmentation_strength)
@@ -73,23 +75,23 @@ class HearingEncoder(nn.Module):
         return Cells(x, valid_mask, Grid((x.shape[1],), CELL_S, "s"))
 
 
-def levelled(audio: Tensor) -> Tensor:
-    """audio (B, T) -> the same, each recording nearly as loud as the others, by its loudest tenth of a second.
+def normalise_level(audio: Tensor) -> Tensor:
+    """Level normalisation: audio (B, T) -> the same at a similar level, measured on its loudest 0.1 s.
 
-    Other speakers and microphones are louder or quieter than all that were learned from; what it is worth is in
-    docs/decisions/025-shifts.md. Zeros after the end of a recording change nothing.
+    New speakers and microphones may be louder or quieter than all training data; measured in
+    docs/decisions/025-shifts.md. Zero padding changes nothing.
     """
     power = F.avg_pool1d(F.pad(audio.square()[:, None], (0, LOUDEST_FRAMES * HOP_SAMPLES)), HOP_SAMPLES)  # (B, 1, F)
     loudest = F.avg_pool1d(power, LOUDEST_FRAMES, 1).amax(2).clamp_min(FAINTEST_POWER)  # (B, 1)
-    gain: Tensor = (USUAL_POWER / loudest) ** (LEVELLED / 2)
+    gain: Tensor = (TARGET_POWER / loudest) ** (LEVELLING / 2)
     return audio * gain
 
 
 class LogMel(nn.Module):
     """audio (B, T) -> normalised log-mel power (B, M, F), one frame every HOP_SAMPLES.
 
-    Triangular filters on the HTK mel scale, 2595 log10(1 + f / 700), between LOWEST_HZ and top_hz. Always computed in
-    float32, as it is when served: bfloat16 keeps three digits, and the powers in one spectrum span seven.
+    Triangular filters on the HTK mel scale, 2595 log10(1 + f / 700), between LOWEST_HZ and top_hz. Always in float32,
+    as in serving: bfloat16 keeps three digits, and the powers in one spectrum span seven.
     """
 
     fourier: Tensor
@@ -105,8 +107,8 @@ class LogMel(nn.Module):
         self.register_buffer("scale", torch.ones(mels))
 
     def fit_statistics(self, audio: Tensor, samples: Tensor) -> None:
-        few = [audio[start : start + TRANSFORMED] for start in range(0, len(audio), TRANSFORMED)]
-        log = torch.cat([self._log(some) for some in few])  # (B, M, F)
+        chunks = [audio[start : start + FIT_CHUNK] for start in range(0, len(audio), FIT_CHUNK)]
+        log = torch.cat([self._log(chunk) for chunk in chunks])  # (B, M, F)
         valid_mask = _valid_mask(_ceil_divide(samples, HOP_SAMPLES), log.shape[-1], 2)
         frames = log.transpose(1, 2)[valid_mask]  # (frames, M)
         self.mean.copy_(frames.mean(0))
@@ -118,18 +120,17 @@ class LogMel(nn.Module):
     def _log(self, audio: Tensor) -> Tensor:
         lead = (WINDOW_SAMPLES - HOP_SAMPLES) // 2
         with torch.autocast(audio.device.type, enabled=False):
-            padded = F.pad(audio.float()[:, None], (lead, WINDOW_SAMPLES - 1 - lead))  # a hop that is begun is a frame
-            spectrum = F.conv1d(padded, self.fourier, stride=HOP_SAMPLES)  # (B, 2 * bins, F): real, then imaginary
+            padded = F.pad(audio.float()[:, None], (lead, WINDOW_SAMPLES - 1 - lead))  # a started hop counts as a frame
+            spectrum = F.conv1d(padded, self.fourier, stride=HOP_SAMPLES)  # (B, 2 * bins, F): real part, then imaginary
             real, imaginary = spectrum.chunk(2, 1)
-            return torch.log(self.filters @ (real.square() + imaginary.square()) + QUIETEST_POWER)
+            return torch.log(self.filters @ (real.square() + imaginary.square()) + LOG_OFFSET)
 
 
 class Stage(nn.Module):
     """(B, D, M, F), frames (B,) -> (B, D', M / 2, F / 2 or F), frames: two 3x3 convolutions.
 
-    The first halves bands and time by its stride. Where time stays as it is, bands are averaged in pairs instead: a
-    stride of (2, 1) is a rare shape, and oneDNN's bfloat16 gradient of it reads memory that nobody wrote. Blank beyond
-    each recording's frames.
+    The first halves bands and time by its stride. If time is not halved, bands are averaged in pairs instead, because
+    oneDNN's bfloat16 gradient for a stride of (2, 1) reads uninitialised memory. Padding is masked.
     """
 
     def __init__(self, before: int, after: int, halves_time: bool) -> None:
@@ -144,20 +145,20 @@ class Stage(nn.Module):
         if self.stride == 1:
             x = F.avg_pool2d(x, (2, 1))
         x = F.gelu(self.norms[0](self.first(x)))
-        valid_mask = _valid_mask(frames, x.shape[-1], 4).to(x)  # in the precision of x, which it would else widen
+        valid_mask = _valid_mask(frames, x.shape[-1], 4).to(x)  # in the dtype of x, to avoid promotion
         x = x * valid_mask
         return (x + F.gelu(self.norms[1](self.second(x)))) * valid_mask, frames
 
 
 def mel_filters(mels: int, top_hz: float) -> NDArray[np.float32]:
-    """(M, bins) triangles of height 1 whose corners are evenly spaced on the mel scale."""
+    """(M, bins) triangular filters of height 1, evenly spaced on the HTK mel scale."""
     bins_hz = np.arange(FFT_SAMPLES // 2 + 1) * RATE_HZ / FFT_SAMPLES
     low, high = (2595 * np.log10(1 + hz / 700) for hz in (LOWEST_HZ, top_hz))
     corners_hz = 700 * (10 ** (np.linspace(low, high, mels + 2) / 2595) - 1)
     left, centre, right = corners_hz[:-2, None], corners_hz[1:-1, None], corners_hz[2:, None]
     rising, falling = (bins_hz - left) / (centre - left), (right - bins_hz) / (right - centre)
     triangles = np.maximum(0, np.minimum(rising, falling))
-    # Low bands narrower than a bin would be empty: give each the bin nearest its centre.
+    # Bands narrower than a bin would be empty: give them the bin nearest to their centre.
     nearest = np.abs(bins_hz - centre).argmin(1)
     empty = triangles.sum(1) == 0
     triangles[empty, nearest[empty]] = 1
@@ -166,7 +167,7 @@ def mel_filters(mels: int, top_hz: float) -> NDArray[np.float32]:
 
 
 def _fourier_kernels() -> NDArray[np.float32]:
-    """(2 * bins, WINDOW_SAMPLES): the windowed cosines, then the windowed sines, scaled to a full-scale tone of 1."""
+    """(2 * bins, WINDOW_SAMPLES): windowed cosines, then sines, scaled so that a full-scale tone gives 1."""
     window = np.hanning(WINDOW_SAMPLES + 1)[:-1]
     phase = 2 * np.pi * np.outer(np.arange(FFT_SAMPLES // 2 + 1), np.arange(WINDOW_SAMPLES)) / FFT_SAMPLES
     kernels = np.concatenate([np.cos(phase), -np.sin(phase)]) * window * 2 / window.sum()

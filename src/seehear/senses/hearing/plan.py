@@ -1,4 +1,4 @@
-"""What a network for hearing looks like: sizes that follow from the recordings, the examples and the budget."""
+"""The size of the hearing encoder, chosen from the recordings and the compute budget."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ LOWEST_HZ = 40.0
 LONGEST_S, SHORTEST_S = 60.0, 0.25
 MELS = 64
 
-# Channels of the three convolution stages and the width of the recurrent part, cheapest first. One second of sound
-# costs about 0.11, 0.38, 0.75 and 1.5 GFLOP to learn from once.
+# Channels of the three convolution stages and width of the GRU, cheapest first. Training on one second of sound costs
+# about 0.11, 0.38, 0.75 and 1.5 GFLOP.
 MODEL_SIZES = (((16, 32, 48), 96), ((24, 64, 96), 160), ((32, 96, 128), 224), ((48, 128, 192), 320))
 
 
@@ -35,13 +35,13 @@ class HearingSpec(BaseModel):
     stages: tuple[int, int, int]
     width: int = Field(ge=16)
     augmentation_strength: float = Field(default=0.5, ge=0, le=1)
-    requires_full_input: bool = False  # whether what is longer than longest_s is refused instead of cut
-    heavy_noise: bool = False  # whether to learn from much that is hardly heard, as another sense may help there
+    requires_full_input: bool = False  # reject recordings longer than longest_s instead of cutting them
+    heavy_noise: bool = False  # augment with much louder noise, because another sense can help
 
     def __str__(self) -> str:
         return (
             f"up to {self.longest_s:g} s, {LOWEST_HZ:g} to {self.top_hz:g} Hz, convolutions of "
-            f"{', '.join(map(str, self.stages))} channels, a GRU of {self.width} both ways"
+            f"{', '.join(map(str, self.stages))} channels, a bidirectional GRU of width {self.width}"
         )
 
     @property
@@ -49,7 +49,7 @@ class HearingSpec(BaseModel):
         return self.width
 
     def step_gigaflop(self, seconds: float) -> float:
-        """Work to learn from one recording once: 2 FLOP a multiply-add, forward, and twice that backward."""
+        """GFLOP to train on one recording once: 2 FLOP per multiply-add, the backward pass counted twice."""
         area = seconds * RATE_HZ / HOP_SAMPLES * self.mels  # frames times bands
         before, total = 1, 0.0
         for i, channels in enumerate(self.stages):
@@ -62,9 +62,9 @@ class HearingSpec(BaseModel):
 
 
 def plan_hearing(inputs: SizingInputs) -> HearingSpec:
-    """The largest network of MODEL_SIZES that hears every recording often enough.
+    """The largest of MODEL_SIZES that the budget can train for enough epochs.
 
-    What is longer than most is cut to their length; where the whole counts, LONGEST_S is the limit for all.
+    longest_s follows from the 98th percentile of lengths, or is LONGEST_S if the answer requires the full input.
     """
     seconds = np.array([fact["seconds"] for fact in inputs.summaries])
     usual_s = LONGEST_S if inputs.requires_full_input else np.quantile(seconds, 0.98) * 1.25

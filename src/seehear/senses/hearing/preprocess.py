@@ -1,4 +1,4 @@
-"""Hearing's `preprocess`: any length of recording to one that the encoder accepts."""
+"""Fit recordings to the length that the encoder accepts, and batch them."""
 
 from __future__ import annotations
 
@@ -17,29 +17,28 @@ if TYPE_CHECKING:
 
 Samples = NDArray[np.float32]
 
-STEP_SAMPLES = RATE_HZ // 10  # a batch's length is a multiple, so that few shapes occur
+STEP_SAMPLES = RATE_HZ // 10  # batch lengths are multiples, so that few shapes occur
 _FRAME_SAMPLES = RATE_HZ // 50
-_SILENT = 10 ** (-50 / 20)  # of the loudest frame's amplitude
+_SILENT = 10 ** (-50 / 20)  # relative to the loudest frame
 
 
 def preprocess(samples: Samples, spec: HearingSpec) -> tuple[Samples, Warp]:
-    """(T,) -> (T,) between spec.shortest_s and spec.longest_s, and the way between their times in seconds.
+    """(T,) -> (T,) between spec.shortest_s and spec.longest_s, and the Warp of its times in seconds.
 
-    What is too long is cut to longest_s from where the sound begins, or to the last longest_s if it begins later
-    than those; what is too short is followed by silence. All else is returned as it is. Raises InputError for what is
-    too long where the whole of it counts.
+    A long recording is cut to longest_s from the onset of sound, or to its last longest_s if the onset is later; a
+    short one is padded with silence. Raises InputError for a long one if the answer requires the full input.
     """
     longest, shortest = round(spec.longest_s * RATE_HZ), round(spec.shortest_s * RATE_HZ)
     start = 0
     if len(samples) > longest:
         if spec.requires_full_input:
             raise InputError(
-                f"{len(samples) / RATE_HZ:.1f} s of sound, of which every second counts",
+                f"{len(samples) / RATE_HZ:.1f} s of sound, all of which is needed",
                 allowed=f"up to {spec.longest_s:g} s",
-                hint="ask with --live, which cuts it at pauses; or name its stretches in a table with start and end",
+                hint="use --live, which cuts it at pauses; or list excerpts in a table with start and end",
             )
         start = min(_onset(samples), len(samples) - longest)
-        samples = samples[start : start + longest].copy()  # a view would keep all of it in memory
+        samples = samples[start : start + longest].copy()  # a view would keep the whole recording in memory
     if len(samples) < shortest:
         samples = np.pad(samples, (0, shortest - len(samples)))
     return samples, Warp((1.0,), (-start / RATE_HZ,))
@@ -53,7 +52,7 @@ def _onset(samples: Samples) -> int:
 
 
 def collate(preprocessed: Sequence[Samples | None], spec: HearingSpec) -> dict[str, NDArray[Any]]:
-    """-> audio (B, T) float32, zeros beyond audio_samples (B,) int64; a recording withheld is the shortest silence."""
+    """-> audio (B, T) float32, zeros beyond audio_samples (B,) int64. Missing ones become the shortest silence."""
     shortest = round(spec.shortest_s * RATE_HZ)
     lengths = np.array([shortest if samples is None else len(samples) for samples in preprocessed], np.int64)
     longest = -(-int(lengths.max(initial=1)) // STEP_SAMPLES) * STEP_SAMPLES

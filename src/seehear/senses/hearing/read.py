@@ -1,4 +1,4 @@
-"""Hearing's `read`: any recording, or the sound track of a video, to 16 kHz mono."""
+"""Read any recording, or the sound track of a video, as 16 kHz mono."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ Samples = NDArray[np.float32]
 LONGEST_S = 3_600
 LOWEST_RATE_HZ, HIGHEST_RATE_HZ = 1_000, 384_000
 MOST_CHANNELS = 64
-_MOST_SAMPLES = LONGEST_S * 48_000 * 4  # of all channels together: bounds the work, not only the length
+_MOST_SAMPLES = LONGEST_S * 48_000 * 4  # of all channels together, to bound the work
 
-OPPOSED = -0.9  # a correlation below which two channels cancel: what both share is a twentieth of their energy or less
+OPPOSITE = -0.9  # correlation below which two channels cancel: their mean keeps at most 5 % of the energy
 
 
 def read(source: Any) -> Samples:
     """A path, an Excerpt, the bytes of a file, samples, or (samples, rate_hz) -> (T,) at RATE_HZ, within -1 to 1.
 
     Samples are (T,) or (T, channels) of floats, int16, int32 or uint8, at RATE_HZ unless a rate is given. Channels
-    are averaged; of two that would cancel, one is turned over first. A recording that goes beyond full scale is made
-    quieter as a whole, not clipped.
-    Raises InputError for what is not a recording, damaged, cut short, longer than LONGEST_S, or ends before the
-    excerpt does.
+    are averaged; if two would cancel, one is inverted first. A recording beyond full scale is scaled down, not
+    clipped.
+    Raises InputError if the source is not a recording, damaged, truncated, longer than LONGEST_S, or ends before the
+    excerpt.
     """
     with name_errors(source, "recording"):
         return _read(source)
@@ -51,27 +51,27 @@ def _read(source: Any) -> Samples:
 
 
 def decode(file: BinaryIO, excerpt: Excerpt | None = None) -> Samples:
-    """What libsndfile does not read, in this process. Raises InputError, without `where`."""
+    """Decode what libsndfile cannot read, in this process. Raises InputError, without `where`."""
     with by_libav(file, excerpt) as sound:
         return _mono(sound)
 
 
-def portion(samples: Any) -> Samples:
-    """Some of a running sound at RATE_HZ, an array as `read` takes it -> (T,). Raises InputError as `read` does."""
+def read_portion(samples: Any) -> Samples:
+    """A portion of live audio at RATE_HZ, an array as for `read` -> (T,). Raises InputError like `read`."""
     (block,) = _from_array(np.asarray(samples), RATE_HZ).blocks
     correlation = Correlation()
     if block.shape[1] == 2:
         correlation.add(block)
-    return _finite(difference(block) if correlation.opposed else mean(block))
+    return _finite(difference(block) if correlation.opposite else mean(block))
 
 
 def _mono(sound: Sound) -> Samples:
     _check(sound)
-    import soxr  # 0.1 s to import: paid by those who listen
+    import soxr  # takes 0.1 s to import
 
-    ways = (mean, difference) if sound.channels == 2 else (mean,)
-    to_rate = [soxr.ResampleStream(sound.rate_hz, RATE_HZ, 1, dtype="float32") for _ in ways]
-    pieces: list[list[Samples]] = [[] for _ in ways]
+    downmixes = (mean, difference) if sound.channels == 2 else (mean,)
+    to_rate = [soxr.ResampleStream(sound.rate_hz, RATE_HZ, 1, dtype="float32") for _ in downmixes]
+    pieces: list[list[Samples]] = [[] for _ in downmixes]
     correlation = Correlation()
     frames = 0
     for block in sound.blocks:
@@ -79,17 +79,17 @@ def _mono(sound: Sound) -> Samples:
         _check_length(frames, sound)
         if block.shape[1] == 2:
             correlation.add(block)
-        for way, resampler, own in zip(ways, to_rate, pieces, strict=True):
-            mono = _finite(way(block) if block.shape[1] == 2 else mean(block))
+        for downmix, resampler, own in zip(downmixes, to_rate, pieces, strict=True):
+            mono = _finite(downmix(block) if block.shape[1] == 2 else mean(block))
             own.append(mono if sound.rate_hz == RATE_HZ else resampler.resample_chunk(mono))
     if frames < sound.at_least:
         raise truncated(f"{frames / sound.rate_hz:.2f} s of {sound.at_least / sound.rate_hz:.2f} s")
-    chosen = len(ways) - 1 if correlation.opposed else 0
+    chosen = len(downmixes) - 1 if correlation.opposite else 0
     if sound.rate_hz != RATE_HZ:
         pieces[chosen].append(to_rate[chosen].resample_chunk(np.zeros(0, np.float32), last=True))
     samples = np.concatenate([np.zeros(0, np.float32), *pieces[chosen]], dtype=np.float32)
     if not len(samples):
-        raise InputError(f"a recording of no length ({frames} samples)", hint="record it again")
+        raise InputError(f"an empty recording ({frames} samples)", hint="record it again")
     peak = float(np.abs(samples).max())
     return samples / np.float32(peak) if peak > 1 else samples
 
@@ -109,8 +109,8 @@ def _check(sound: Sound) -> None:
 def _check_length(frames: int, sound: Sound) -> None:
     if frames > LONGEST_S * sound.rate_hz or frames * sound.channels > _MOST_SAMPLES:
         raise InputError(
-            f"longer than can be read: {frames / sound.rate_hz / 60:.0f} minutes and more, {sound.channels} channels",
-            allowed=f"up to {LONGEST_S // 60} minutes, fewer of many channels",
+            f"too long: at least {frames / sound.rate_hz / 60:.0f} minutes, {sound.channels} channels",
+            allowed=f"up to {LONGEST_S // 60} minutes, less with many channels",
             hint="cut it into pieces",
         )
 
@@ -140,7 +140,11 @@ def _from_array(samples: NDArray[Any], rate_hz: Any) -> Sound:
 
 @dataclass
 class Correlation:
-    """The correlation of two channels, over all blocks so far."""
+    """The correlation of two channels, accumulated over blocks.
+
+    With a wrongly wired plug, or a balanced line recorded as stereo, the second channel is the negative of the first,
+    and their mean is silence.
+    """
 
     own: float = 0.0  # energy of the first
     other: float = 0.0
@@ -154,9 +158,9 @@ class Correlation:
         self.shared += float(first @ second)
 
     @property
-    def opposed(self) -> bool:
-        """Whether one channel is the other inverted, at any loudness. False if one is silent."""
-        return self.shared < OPPOSED * math.sqrt(self.own * self.other)
+    def opposite(self) -> bool:
+        """Whether one channel is the inverse of the other, at any level. False if one is silent."""
+        return self.shared < OPPOSITE * math.sqrt(self.own * self.other)
 
 
 def mean(block: Samples) -> Samples:
@@ -165,5 +169,5 @@ def mean(block: Samples) -> Samples:
 
 
 def difference(block: Samples) -> Samples:
-    """The mean of the first channel and the inverted second; (frames, 2) -> (frames,)"""
+    """The mean of the first channel and the inverse of the second: (frames, 2) -> (frames,)"""
     return np.ascontiguousarray((block[:, 0] - block[:, 1]) / 2, np.float32)

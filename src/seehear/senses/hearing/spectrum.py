@@ -1,4 +1,4 @@
-"""What a recording looks like: how high it reaches, and its picture."""
+"""Spectrum of a recording: its highest frequency, and a spectrogram picture."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ Samples = NDArray[np.float32]
 
 _WINDOW_SAMPLES = 1024
 _MOST_FRAMES = 2_000
-_HEARD_DB = -70.0  # under the strongest frequency: recordings keep their noise above it, resamplers nothing
+_HEARD_DB = -70.0  # relative to the strongest frequency: recording noise lies above it, resampler residue below
 _SHOWN_DB = 80.0
 _COLUMNS, _ROWS, _MARGIN_PX = 800, 240, 18
-_COLOURS = (  # black over violet and orange to pale yellow: lightness rises evenly, so the colour-blind read it too
+_COLOURS = (  # black, violet, orange, pale yellow: lightness rises evenly, for colour-blind readers
     (0, 0, 0),
     (50, 18, 90),
     (125, 30, 110),
@@ -29,14 +29,14 @@ _COLOURS = (  # black over violet and orange to pale yellow: lightness rises eve
 
 
 def top_hz(samples: Samples) -> float:
-    """The highest frequency at which a recording has anything; 0 for silence. 8 kHz material gives about 4000."""
+    """The highest frequency with any signal; 0 for silence. Recordings at 8 kHz give about 4000."""
     power = _power(samples, _MOST_FRAMES).mean(axis=0)
     heard = np.flatnonzero(power > power.max() * 10 ** (_HEARD_DB / 10))
     return float(heard[-1] * RATE_HZ / _WINDOW_SAMPLES) if power.max() > 0 else 0.0
 
 
 def _power(samples: Samples, frames: int) -> NDArray[np.float64]:
-    """(T,) -> power (frames at most, frequencies), Hann windows spread evenly over the recording."""
+    """(T,) -> power (up to `frames`, frequencies) of Hann windows spread evenly over the recording."""
     padded = np.pad(samples, (0, max(0, _WINDOW_SAMPLES - len(samples))))
     most = 1 + (len(padded) - _WINDOW_SAMPLES) // (_WINDOW_SAMPLES // 4)
     starts = np.linspace(0, len(padded) - _WINDOW_SAMPLES, min(frames, most)).astype(int)
@@ -45,7 +45,7 @@ def _power(samples: Samples, frames: int) -> NDArray[np.float64]:
 
 
 def draw(samples: Samples) -> Image.Image:
-    """A spectrogram: time to the right in seconds, frequency upwards on the mel scale, brighter is louder."""
+    """A spectrogram: time in seconds to the right, frequency upwards on the mel scale, brighter is louder."""
     power = _power(samples, _COLUMNS)
     mel = np.linspace(0, _mel(RATE_HZ / 2), _ROWS)
     bins = np.rint(_hz(mel) * _WINDOW_SAMPLES / RATE_HZ).astype(int)
@@ -75,12 +75,12 @@ def _coloured(values: NDArray[Any]) -> NDArray[np.uint8]:
     return coloured
 
 
-def _label_seconds(pen: Any, seconds: float) -> None:
+def _label_seconds(draw: Any, seconds: float) -> None:
     """A tick about every eighth of the picture, at 1, 2 or 5 times a power of ten."""
     rough = seconds / 8
     scale = 10 ** np.floor(np.log10(rough))
     step = next(float(scale * factor) for factor in (1, 2, 5, 10) if scale * factor >= rough)
     for tick in np.arange(0, seconds, step):
         x = tick / seconds * _COLUMNS
-        pen.line([(x, _ROWS), (x, _ROWS + 4)], fill="black")
-        pen.text((x + 3, _ROWS + 3), f"{tick:g} s", fill="black")
+        draw.line([(x, _ROWS), (x, _ROWS + 4)], fill="black")
+        draw.text((x + 3, _ROWS + 3), f"{tick:g} s", fill="black")

@@ -1,4 +1,7 @@
-"""Where a running sound begins and pauses: its stretches between silences, found while it goes on."""
+"""Voice activity detection in live audio: segments of sound between pauses.
+
+Why per band, and why not a library: docs/decisions/014-voice.md.
+"""
 
 from __future__ import annotations
 
@@ -11,18 +14,26 @@ from seehear.senses.hearing.plan import RATE_HZ
 
 FRAME_SAMPLES = 320  # 20 ms
 FRAME_S = FRAME_SAMPLES / RATE_HZ
-FAINTEST_DB = -55.0  # of full scale: below it there is nothing to hear
-BAND_EDGES_HZ = (150, 400, 800, 1300, 2000, 3000, 4000)  # of the bands: a voice fills some of them at a time, noise all
-ABOVE_FLOOR_DB = 8.0  # that a band must be louder than what is always in it
-FLOOR_RISE_DB_S = 3.0  # how fast what is always there may grow; it falls at once
-SMOOTHED_FRAMES = 3  # frames whose mean a band's level is: of one alone it leaps, even in steady noise
+FAINTEST_DB = -55.0  # relative to full scale: anything fainter counts as silence
+BAND_EDGES_HZ = (
+    150,
+    400,
+    800,
+    1300,
+    2000,
+    3000,
+    4000,
+)  # a voice fills some bands at a time, noise all
+ABOVE_FLOOR_DB = 8.0  # how far a band must exceed the noise floor
+FLOOR_RISE_DB_S = 3.0  # how fast the noise floor may rise; it falls at once
+SMOOTHED_FRAMES = 3  # frames averaged for a band's level; single frames fluctuate even in steady noise
 _LEAST_POWER = 1e-12
 
-BEGINS_S = 0.06  # of sound in a row, for a stretch to begin
-LEAD_S = 0.24  # kept from before it: consonants are faint
-PAUSE_S = 0.5  # of silence, for a stretch to end
-TAIL_S = 0.2  # of it that is kept: recordings that are learned from end soon, and more silence is heard as words
-LONGEST_S = 15.0  # a stretch without a pause ends where it was quietest in its last third
+BEGINS_S = 0.06  # of continuous sound, to start a segment
+LEAD_S = 0.24  # kept before the start, because consonants are faint
+PAUSE_S = 0.5  # of silence, to end a segment
+TAIL_S = 0.2  # of silence kept at the end, as in training data; more of it yields false words
+LONGEST_S = 15.0  # a segment without a pause is cut at the quietest frame of its last third
 _TAIL = round(TAIL_S / FRAME_S)
 
 Samples = NDArray[np.float32]
@@ -31,7 +42,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Segment:
-    """samples (T,) from start_s of the running sound on; `over` once its pause has come."""
+    """samples (T,) from start_s of the stream on; `finished` once the pause after them was heard."""
 
     samples: Samples
     start_s: float
@@ -43,33 +54,33 @@ class Segment:
 
 
 class VoiceActivityDetector:
-    """Feed samples (T,) at RATE_HZ in any portions; each gives the stretches that ended in it.
+    """Feed samples (T,) at RATE_HZ in portions of any size; each call returns the segments that ended in it.
 
-    Holds LONGEST_S of sound at most, however long it runs.
+    Keeps at most LONGEST_S of sound.
     """
 
     def __init__(self) -> None:
-        self._waiting = np.zeros(0, np.float32)  # less than a frame
-        self._kept: list[Samples] = []  # frames: the lead, or the stretch so far
-        self._levels_db: list[float] = []  # of the kept frames
-        self._frames = 0  # that were heard in all
+        self._waiting = np.zeros(0, np.float32)  # less than one frame
+        self._kept: list[Samples] = []  # frames: the lead, or the current segment
+        self._levels_db: list[float] = []  # levels of the kept frames
+        self._frames = 0  # frames so far
         self._noise_floor = NoiseFloor()
         self._speaking = False
-        self._row = 0  # frames in a row that say the contrary: sound before a stretch, silence within it
+        self._row = 0  # consecutive frames that contradict _speaking: sound in a pause, or silence in a segment
 
     @property
     def active_span(self) -> tuple[float, float] | None:
-        """Where the stretch that has not ended begins, and how far there is something in it; None in a pause."""
+        """(start, end of sound) of the current segment in seconds; None in a pause."""
         start = self._frames - len(self._kept)
         return (start * FRAME_S, (start + self._sounding()) * FRAME_S) if self._speaking else None
 
     @property
     def in_pause(self) -> bool:
-        """Whether the stretch that goes on has been silent for so long that it may be over."""
+        """Whether the current segment has been silent long enough that it may have ended."""
         return self._speaking and self._row > _TAIL
 
     def current_segment(self) -> Segment:
-        """The stretch that goes on, as far as there is something in it."""
+        """The current segment, up to its last sound."""
         return self._segment(self._sounding(), finished=False)
 
     def feed(self, samples: Samples) -> list[Segment]:
@@ -83,13 +94,13 @@ class VoiceActivityDetector:
         ]
 
     def finish(self) -> list[Segment]:
-        """The stretch that was going on when the sound ended."""
+        """The current segment, at the end of the stream."""
         active_span = [self._cut(self._sounding())] if self._speaking else []
         self._speaking = False
         return active_span
 
     def _hear(self, frame: Samples) -> Segment | None:
-        """The stretch that ends with this frame, if one does."""
+        """The segment that ends with this frame, or None."""
         self._levels_db.append(level_db(frame))
         is_active = self._noise_floor.is_active(frame, self._levels_db[-1])
         self._frames += 1
@@ -108,13 +119,13 @@ class VoiceActivityDetector:
         if len(self._kept) * FRAME_S >= LONGEST_S:
             third = len(self._kept) * 2 // 3
             segment = self._cut(third + int(np.argmin(self._levels_db[third:])) + 1)
-            if self._row >= len(self._kept):  # all that is left is silence
+            if self._row >= len(self._kept):  # only silence is left
                 self._speaking, self._row = False, 0
             return segment
         return None
 
     def _sounding(self) -> int:
-        """Of the frames kept, those to the last that sounds, and TAIL_S more."""
+        """Number of kept frames up to the last active one, plus TAIL_S."""
         return len(self._kept) - max(0, self._row - _TAIL)
 
     def _cut(self, frames: int) -> Segment:
@@ -131,7 +142,7 @@ class VoiceActivityDetector:
 
 
 class NoiseFloor:
-    """Told frames (FRAME_SAMPLES,) one after the other, says of each whether something sounds."""
+    """Tracks the noise floor in each band, and says whether a frame (FRAME_SAMPLES,) rises above it."""
 
     def __init__(self) -> None:
         self._recent: list[Array] = []  # power in each band, of TOGETHER frames
@@ -145,7 +156,7 @@ class NoiseFloor:
 
 
 def level_db(frame: Samples) -> float:
-    """Of full scale."""
+    """RMS level in dB relative to full scale."""
     return 10 * float(np.log10(np.square(frame).mean() + _LEAST_POWER))
 
 
@@ -155,7 +166,7 @@ def _powers(frame: Samples) -> Array:
 
 
 def _bands() -> Array:
-    """(bins, bands): which bins of the spectrum a band is the sum of."""
+    """(bins, bands): weights that sum spectrum bins to bands."""
     bins_hz = np.fft.rfftfreq(FRAME_SAMPLES, 1 / RATE_HZ)[:, None]
     within = (bins_hz >= BAND_EDGES_HZ[:-1]) & (bins_hz < BAND_EDGES_HZ[1:])
     return np.asarray(within * (8 / FRAME_SAMPLES**2), np.float64)

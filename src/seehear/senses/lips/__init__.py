@@ -1,4 +1,4 @@
-"""Lips: the mouth of whoever speaks in a video, seen over time."""
+"""Lips: the mouth of the person who speaks in a video, for lip reading."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 
 Clip = NDArray[np.uint8]
 
-SHOWN, ACROSS = 12, 6  # pictures of a clip, and how many of them in a row
+SHOWN, ACROSS = 12, 6  # frames in the contact sheet, and frames per row
 
 
 class Lips:
-    """The `Sense` of lips: (T, H, W) uint8, grey, at RATE_HZ pictures a second."""
+    """The `Sense` of lips: (T, H, W) uint8, grey, at RATE_HZ frames per second."""
 
     name = "lips"
     noun = "speaking mouth"
@@ -53,7 +53,7 @@ class Lips:
         return Grid(signal.shape[:1], 1 / RATE_HZ, "s")
 
     def summarise(self, signal: Clip) -> dict[str, Any]:
-        """seconds; whether it is constant: a still picture says nothing."""
+        """seconds; constant: whether nothing moves."""
         return {"seconds": self.grid(signal).duration_s, "constant": bool(np.ptp(signal, axis=0).max() == 0)}
 
     def plan(self, inputs: SizingInputs) -> LipsSpec:
@@ -85,7 +85,7 @@ class Lips:
         return {}
 
     def draw(self, signal: Clip) -> Image.Image:
-        """A contact strip: SHOWN pictures evenly over the clip, row by row; the last is repeated in a shorter one."""
+        """A contact sheet: SHOWN frames spread evenly over the clip."""
         chosen = signal[np.linspace(0, len(signal) - 1, SHOWN).round().astype(int)]
         rows = chosen.reshape(SHOWN // ACROSS, ACROSS, *signal.shape[1:])  # (rows, across, H, W)
         return Image.fromarray(np.concatenate(np.concatenate(rows, axis=1), axis=1))

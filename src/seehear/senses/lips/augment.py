@@ -1,4 +1,4 @@
-"""Random changes of clips that leave what is said as it is, as operations on whole batches."""
+"""Augmentation of lip clips on whole batches: flip, shift, zoom, light, frozen frames and mixup."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from seehear.geometry import TimeStretch
 from seehear.layers.layout import padded_length
 from seehear.senses.lips.plan import RATE_HZ, LipsSpec
 
-SHIFT, ZOOM = 0.08, 0.12  # of a side, and of the size: the finder of faces is as unsure
-BRIGHTNESS, CONTRAST = 0.15, 0.3  # of full scale, and of what varies; all at full strength
-HELD_S = 0.2  # the longest stretch in which the picture stands still
+SHIFT, ZOOM = 0.08, 0.12  # relative to a side, and to the size; about the error of the face detector
+BRIGHTNESS, CONTRAST = 0.15, 0.3  # relative to full scale, and to the deviation from the mean, at full strength
+FREEZE_S = 0.2  # longest run of frozen frames
 
 
 class AugmentLips(nn.Module):
-    """lips (B, T, H, W) uint8, lips_frames (B,) -> the same, float 0..255: mirrored, moved, lit otherwise, held.
+    """lips (B, T, H, W) uint8, lips_frames (B,) -> the same, as floats from 0 to 255.
 
-    One way for all of a clip: what differs from picture to picture would be taken for a movement.
+    All frames of a clip get the same change: differences between frames would look like movement.
     """
 
     def __init__(self, spec: LipsSpec) -> None:
@@ -26,18 +26,18 @@ class AugmentLips(nn.Module):
         self.spec = spec
 
     def forward(self, inputs: dict[str, Tensor], stretch: TimeStretch) -> tuple[dict[str, Tensor], None]:
-        lips, frames = _played(inputs["lips"].float(), inputs["lips_frames"], stretch)
-        lips = self._lit(self._moved(lips))
-        lips = _held(lips, frames, HELD_S * self.spec.augmentation_strength * RATE_HZ)
+        lips, frames = _apply_stretch(inputs["lips"].float(), inputs["lips_frames"], stretch)
+        lips = self._vary_light(self._random_affine(lips))
+        lips = _freeze(lips, frames, FREEZE_S * self.spec.augmentation_strength * RATE_HZ)
         return {"lips": lips, "lips_frames": frames}, None
 
     def mix(self, inputs: dict[str, Tensor], partner: Tensor, share: Tensor) -> tuple[dict[str, Tensor], Tensor]:
-        """Lay clip partner[i] over clip i (mixup, Zhang 2018): share () of i, the rest of its partner."""
+        """mixup (Zhang et al. 2018): `share` () of clip i plus the rest of clip partner[i]."""
         lips, frames = inputs["lips"], inputs["lips_frames"]
         mixed = {"lips": share * lips + (1 - share) * lips[partner]}
         return mixed | {"lips_frames": torch.maximum(frames, frames[partner])}, share
 
-    def _moved(self, x: Tensor) -> Tensor:
+    def _random_affine(self, x: Tensor) -> Tensor:
         batch, strength = len(x), self.spec.augmentation_strength
         mirror = torch.where(torch.rand(batch) < 0.5, -1.0, 1.0)
         zoom = 1 + ZOOM * strength * _uniform(batch)
@@ -48,7 +48,7 @@ class AugmentLips(nn.Module):
         grid = F.affine_grid(theta, [batch, 1, *x.shape[2:]], align_corners=False)
         return F.grid_sample(x, grid.to(x), padding_mode="border", align_corners=False)
 
-    def _lit(self, x: Tensor) -> Tensor:
+    def _vary_light(self, x: Tensor) -> Tensor:
         strength, batch = self.spec.augmentation_strength, (len(x), 1, 1, 1)
         brightness = 255 * BRIGHTNESS * strength * _uniform(*batch)
         contrast = 1 + CONTRAST * strength * _uniform(*batch)
@@ -56,7 +56,7 @@ class AugmentLips(nn.Module):
         return ((x - mean) * contrast.to(x) + mean + brightness.to(x)).clamp(0, 255)
 
 
-def _played(x: Tensor, frames: Tensor, stretch: TimeStretch) -> tuple[Tensor, Tensor]:
+def _apply_stretch(x: Tensor, frames: Tensor, stretch: TimeStretch) -> tuple[Tensor, Tensor]:
     """x (B, T, H, W) as fast, and as late, as the tempo has it; what is shown before the start is the first picture.
 
     Padded to one of few lengths.
@@ -73,14 +73,14 @@ def _played(x: Tensor, frames: Tensor, stretch: TimeStretch) -> tuple[Tensor, Te
     return x[which, before] * (1 - weight) + x[which, after] * weight, new_frames
 
 
-def _held(x: Tensor, frames: Tensor, longest: float) -> Tensor:
-    """One stretch of each clip, up to `longest` pictures, shows the picture before it: what is hidden is guessed."""
+def _freeze(x: Tensor, frames: Tensor, longest: float) -> Tensor:
+    """Freeze one run of frames in each clip, up to `longest`, so that the network uses the context."""
     batch, steps = x.shape[:2]
     width = (torch.rand(batch, 1, device=x.device) * longest).long()
     start = (torch.rand(batch, 1, device=x.device) * frames[:, None]).long()
     step = torch.arange(steps, device=x.device).expand(batch, -1)
-    held = torch.where((step >= start) & (step < start + width), start.clamp_max(steps - 1), step)
-    return x[torch.arange(batch, device=x.device)[:, None], held]
+    frozen = torch.where((step >= start) & (step < start + width), start.clamp_max(steps - 1), step)
+    return x[torch.arange(batch, device=x.device)[:, None], frozen]
 
 
 def _uniform(*shape: int) -> Tensor:

@@ -1,7 +1,6 @@
-"""The encoder for lips: one convolution over time and space, then convolutions picture by picture, then time both ways.
+"""The lips encoder: a spatiotemporal convolution, a residual CNN per frame, and a bidirectional GRU.
 
-After LipNet (Assael 2016, arXiv:1611.01599) and Stafylakis & Tzimiropoulos (2017, arXiv:1703.04105): what moves is
-seen by the first layer, what it looks like by the others, and what it means by a recurrent one.
+After LipNet (Assael et al. 2016, arXiv:1611.01599) and Stafylakis & Tzimiropoulos (2017, arXiv:1703.04105).
 """
 
 from __future__ import annotations
@@ -18,9 +17,9 @@ from seehear.senses.lips.plan import CELL_S, FRONT_PX, SEEN_FRAMES, LipsSpec
 
 
 class LipsEncoder(nn.Module):
-    """lips (B, T, H, W), uint8 or float 0..255, lips_frames (B,) -> Cells, one for each picture.
+    """lips (B, T, H, W), uint8 or float 0 to 255, lips_frames (B,) -> Cells, one per frame.
 
-    Blank beyond a clip's own end, so that a clip gets the same cells alone or padded in a batch.
+    Padding is masked, so that a clip gets the same cells alone or in a batch.
     """
 
     mean: Tensor
@@ -30,11 +29,11 @@ class LipsEncoder(nn.Module):
         super().__init__()
         self.spec = spec
         self.widths = (spec.width,)  # channels of each level of cells
-        self.dynamic_axes = {"lips": {1: "frames"}}  # axes that vary from batch to batch, beside the first
+        self.dynamic_axes = {"lips": {1: "frames"}}  # variable axes besides the batch
         self.register_buffer("mean", torch.zeros(()))
         self.register_buffer("scale", torch.ones(()))
         first, *others = spec.stages
-        # A convolution over time and space of one channel is one over space whose channels are neighbours in time.
+        # A 3D convolution of one channel is a 2D convolution with neighbouring frames as channels.
         self.front = nn.Conv2d(SEEN_FRAMES, first, FRONT_PX, stride=2, padding=FRONT_PX // 2, bias=False)
         self.norm_front = nn.BatchNorm2d(first)
         before = (first, *others[:-1])
@@ -49,7 +48,7 @@ class LipsEncoder(nn.Module):
 
     @torch.no_grad()
     def fit_statistics(self, inputs: dict[str, Tensor]) -> None:
-        """Fit the parts that are statistics of the training clips, before the first step."""
+        """Set the pixel normalisation from training clips, before the first step."""
         lips = inputs["lips"]
         pixels = lips[_valid_mask(inputs["lips_frames"], lips.shape[1])].float()  # (frames, H, W)
         self.mean.copy_(pixels.mean())
@@ -67,7 +66,7 @@ class LipsEncoder(nn.Module):
 
 
 class Stage(nn.Module):
-    """(B, D, H, W) -> (B, D', H / 2, W / 2): a convolution that halves, then one that is added to what it sees."""
+    """(B, D, H, W) -> (B, D', H / 2, W / 2): a strided convolution, then a residual one."""
 
     def __init__(self, before: int, after: int) -> None:
         super().__init__()
@@ -81,7 +80,7 @@ class Stage(nn.Module):
 
 
 def _neighbours(x: Tensor) -> Tensor:
-    """(B, T, H, W) -> (B, T, SEEN_FRAMES, H, W): each picture with those before and after it, nothing at the ends."""
+    """(B, T, H, W) -> (B, T, SEEN_FRAMES, H, W): each frame with its neighbours, zeros at the ends."""
     reach = SEEN_FRAMES // 2
     frames = x.shape[1]
     padded = F.pad(x, (0, 0, 0, 0, reach, reach))

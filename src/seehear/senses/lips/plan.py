@@ -1,4 +1,4 @@
-"""What a network for lips looks like: sizes that follow from the videos, the examples and the budget."""
+"""The size of the lips encoder, chosen from the videos and the compute budget."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from seehear.senses.model_sizing import TEMPORAL_EPOCHS, SizingInputs
 
-RATE_HZ = 25  # pictures a second, one a cell: that of television, and of most corpora of lips
+RATE_HZ = 25  # frames per second, one per cell: the rate of television and of most lip reading corpora
 CELL_S = 1 / RATE_HZ
-LONGEST_S, SHORTEST_FRAMES = 60.0, 7  # the shortest is as long as the shortest sound, in cells
-SEEN_FRAMES, FRONT_PX = 5, 5  # what the first convolution covers: so many pictures, so many pixels each way
+LONGEST_S, SHORTEST_FRAMES = 60.0, 7  # as long as the shortest sound, in cells
+SEEN_FRAMES, FRONT_PX = 5, 5  # size of the first convolution in frames and pixels
 
-# Height and width of a picture, the channels of each halving, and the width of the recurrent part, cheapest first.
-# One second costs about 0.7, 1.4, 4.1 and 8.7 GFLOP to learn from once.
+# Height and width of a frame, channels after each halving, and width of the GRU, cheapest first. Training on one second
+# costs about 0.7, 1.4, 4.1 and 8.7 GFLOP.
 MODEL_SIZES = (
     ((32, 48), (16, 32, 64, 64), 96),
     ((32, 48), (24, 48, 96, 96), 160),
@@ -35,12 +35,12 @@ class LipsSpec(BaseModel):
     stages: tuple[int, ...] = Field(min_length=2, max_length=5)
     width: int = Field(ge=16)
     augmentation_strength: float = Field(default=0.5, ge=0, le=1)
-    requires_full_input: bool = False  # whether what is longer than longest_s is refused instead of cut
+    requires_full_input: bool = False  # reject clips longer than longest_s instead of cutting them
 
     def __str__(self) -> str:
         return (
-            f"up to {self.longest_s:g} s at {RATE_HZ} pictures a second of {self.width_px} x {self.height} px, "
-            f"convolutions of {', '.join(map(str, self.stages))} channels, a GRU of {self.width} both ways"
+            f"up to {self.longest_s:g} s at {RATE_HZ} frames per second of {self.width_px} x {self.height} px, "
+            f"convolutions of {', '.join(map(str, self.stages))} channels, a bidirectional GRU of width {self.width}"
         )
 
     @property
@@ -56,7 +56,7 @@ class LipsSpec(BaseModel):
         return height, width
 
     def step_gigaflop(self, seconds: float) -> float:
-        """Work to learn from one clip once: 2 FLOP a multiply-add, forward, and twice that backward."""
+        """GFLOP to train on one clip once: 2 FLOP per multiply-add, the backward pass counted twice."""
         first, *others = self.stages
         area = math.ceil(self.height / 2) * math.ceil(self.width_px / 2)
         total = float(area * first * SEEN_FRAMES * FRONT_PX**2)
@@ -70,9 +70,9 @@ class LipsSpec(BaseModel):
 
 
 def plan_lips(inputs: SizingInputs) -> LipsSpec:
-    """The largest network of MODEL_SIZES that sees every clip often enough.
+    """The largest of MODEL_SIZES that the budget can train for enough epochs.
 
-    What is longer than most is cut to their length; where the whole counts, LONGEST_S is the limit for all.
+    longest_s follows from the 98th percentile of lengths, or is LONGEST_S if the answer requires the full input.
     """
     seconds = np.array([fact["seconds"] for fact in inputs.summaries])
     usual_s = LONGEST_S if inputs.requires_full_input else float(np.quantile(seconds, 0.98)) * 1.25

@@ -1,4 +1,4 @@
-"""Lips' `preprocess`: a clip of any size of picture to one that the encoder accepts."""
+"""Bring clips to the frame size and length that the encoder accepts, and batch them."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ if TYPE_CHECKING:
 
 Clip = NDArray[np.uint8]
 
-STEP_FRAMES = 5  # a batch's length is a multiple, so that few shapes occur
+STEP_FRAMES = 5  # batch lengths are multiples, so that few shapes occur
 
 
 def preprocess(clip: Clip, spec: LipsSpec) -> tuple[Clip, Warp]:
-    """(T, H, W) -> (T, spec.height, spec.width_px), and the way between their times in seconds.
+    """(T, H, W) -> (T, spec.height, spec.width_px), and the Warp of their times in seconds.
 
-    What is too short stays as it was at its end; what is too long is cut there. Raises InputError for what is too
-    long where the whole of it counts.
+    Short clips repeat their last frame; long ones are cut at the end. Raises InputError for a long one if the answer
+    requires the full input.
     """
     longest = round(spec.longest_s * RATE_HZ)
     if len(clip) > longest and spec.requires_full_input:
         raise InputError(
-            f"{len(clip) / RATE_HZ:.1f} s of video, of which every second counts",
+            f"{len(clip) / RATE_HZ:.1f} s of video, all of which is needed",
             allowed=f"up to {spec.longest_s:g} s",
-            hint="name its stretches in a table with start and end",
+            hint="list excerpts in a table with start and end",
         )
     clip = clip[:longest]
     if len(clip) < SHORTEST_FRAMES:
@@ -43,7 +43,7 @@ def preprocess(clip: Clip, spec: LipsSpec) -> tuple[Clip, Warp]:
 
 
 def collate(preprocessed: Sequence[Clip | None], spec: LipsSpec) -> dict[str, NDArray[Any]]:
-    """-> lips (B, T, H, W) uint8, black beyond lips_frames (B,) int64; a clip withheld is the shortest darkness."""
+    """-> lips (B, T, H, W) uint8, black beyond lips_frames (B,) int64. Missing ones become the shortest black clip."""
     lengths = np.array([SHORTEST_FRAMES if clip is None else len(clip) for clip in preprocessed], np.int64)
     longest = -(-int(lengths.max(initial=1)) // STEP_FRAMES) * STEP_FRAMES
     lips = np.zeros((len(preprocessed), longest, spec.height, spec.width_px), np.uint8)

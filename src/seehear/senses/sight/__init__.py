@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 Pixels = NDArray[np.uint8]
 
 THUMBNAIL_PX = 16
-GREY_WITHIN = 2  # levels by which a jpeg's channels may differ though the picture is grey
+GREY_WITHIN = 2  # levels by which the channels of a grey jpeg may differ
 
 
 class Sight:
@@ -47,7 +47,7 @@ class Sight:
         return read(source)
 
     def read_metadata(self, file: Path) -> dict[str, str]:
-        """The patient of a DICOM picture, called by a code in place of the name or number in the file."""
+        """The patient of a DICOM file, as a code in place of the patient ID."""
         patient = patient_of(file) if may_be_dicom(file) else ""
         return {"patient": patient} if patient else {}
 
@@ -55,9 +55,9 @@ class Sight:
         return Grid(signal.shape[:2], 1.0, "px")
 
     def summarise(self, signal: Pixels) -> dict[str, Any]:
-        """height and width in pixels; channels as seen, 1 for a grey picture kept in three; whether it is constant.
+        """height, width in pixels; channels, 1 for a grey picture stored in three; constant: whether it has one colour.
 
-        Also a thumbnail, (THUMBNAIL_PX, THUMBNAIL_PX) float32, of the whole picture in grey, 0 to 255.
+        Also a grey thumbnail, (THUMBNAIL_PX, THUMBNAIL_PX) float32, 0 to 255.
         """
         height, width, channels = signal.shape
         grey = channels == 1 or int(np.ptp(signal, axis=2).max()) <= GREY_WITHIN

@@ -1,4 +1,4 @@
-"""Random changes of pictures that leave the answer as it is, as operations on whole batches."""
+"""Image augmentation on whole batches: flips, affine maps, colour jitter, Cutout, CutMix and photometric changes."""
 
 from __future__ import annotations
 
@@ -12,28 +12,27 @@ from seehear.geometry import TimeStretch, Warps
 from seehear.layers.warping import warp_batch
 from seehear.senses.sight.plan import SightSpec
 
-SHIFT = 1 / 16  # of a side, plus as much again at full strength
-TURN_DEGREES, ZOOM, STRETCH = 15.0, 0.2, 0.15  # at full strength
-SIZES = (
+SHIFT = 1 / 16  # of a side; twice that at full strength
+ROTATION_DEGREES, ZOOM, STRETCH = 15.0, 0.2, 0.15  # at full strength
+LOG2_SCALES = (
     -0.5,
     1.0,
-)  # powers of two by which things get smaller or larger at full strength, where it matters what is where
+)  # range of log2 scale at full strength, for answers with positions
 BRIGHTNESS, CONTRAST, SATURATION = 0.25, 0.35, 0.4
-ELSEWHERE = 0.25  # share of the pictures that each difference of another camera is given to
-SHARPNESS = (0.0, 2.0)  # 0 leaves the blurred picture, 2 adds its detail once more
-CURVE = 0.8  # of light: how much brighter or darker what is neither black nor white becomes
+PHOTOMETRIC_SHARE = 0.25  # chance of each photometric change that imitates another camera
+SHARPNESS = (0.0, 2.0)  # 0: blurred, 1: unchanged, 2: unsharp mask
+TONE_CURVE = 0.8  # strength of the tone curve, which keeps black and white
 CONTRASTS = (0.3, 1.6)
-HAZE, GRAIN = 0.5, 0.12  # at most: of a cover of varying thickness, and the standard deviation of noise, of full scale
-CUTOUT = 0.4  # side of the square that is blanked, at full strength, in shares of the picture's side
+HAZE, NOISE = 0.5, 0.12  # largest haze density, and largest standard deviation of noise, relative to full scale
+CUTOUT = 0.4  # side of the blanked square at full strength, relative to the shorter side
 
 
 class AugmentSight(nn.Module):
-    """image (B, H, W, C) uint8 -> the same shape, float 0..255, and the Warps of an answer that says what is where.
+    """image (B, H, W, C) uint8 -> the same shape, float 0 to 255, and the Warps for answers with positions.
 
-    Mirror and shift always; turn, zoom, stretch, colour and cutout (DeVries & Taylor, arXiv:1708.04552) grow with
-    `spec.augmentation_strength`, since what is seen often must be varied. Where it matters what is where, nothing is
-    turned, which a Warp cannot say, and nothing blanked, which the answer would still name; but things get much larger
-    and smaller.
+    Flip and shift always apply; rotation, zoom, stretch, colour jitter and Cutout (DeVries & Taylor, arXiv:1708.04552)
+    grow with `spec.augmentation_strength`. For answers with positions there is no rotation, which a Warp cannot
+    express, and no Cutout, which would hide labelled objects, but a wide range of scales.
     """
 
     def __init__(self, spec: SightSpec) -> None:
@@ -43,21 +42,21 @@ class AugmentSight(nn.Module):
     def forward(self, inputs: dict[str, Tensor], stretch: TimeStretch) -> tuple[dict[str, Tensor], Warps | None]:
         x, warps = inputs["image"].permute(0, 3, 1, 2).float(), None  # (B, C, H, W)
         if self.spec.output_stride_px is None:
-            x = self._moved(x)
+            x = self._random_affine(x)
         else:
-            warps = self._warps(len(x), width=x.shape[3], height=x.shape[2])
+            warps = self._random_warps(len(x), width=x.shape[3], height=x.shape[2])
             ground = x.mean((2, 3), keepdim=True)
             x = warp_batch(x - ground, warps) + ground
         if self.spec.augmentation_strength > 0:
-            x = self._coloured(x)
-            x = x if warps else _cut_out(x, CUTOUT * self.spec.augmentation_strength)
-        x = _taken_elsewhere(x, ELSEWHERE)
+            x = self._colour_jitter(x)
+            x = x if warps else _cutout(x, CUTOUT * self.spec.augmentation_strength)
+        x = _vary_photometry(x, PHOTOMETRIC_SHARE)
         return {"image": x.permute(0, 2, 3, 1)}, warps
 
     def mix(self, inputs: dict[str, Tensor], partner: Tensor, share: Tensor) -> tuple[dict[str, Tensor], Tensor]:
-        """Paste a box of example partner[i] into example i (CutMix, Yun 2019): share () is what should remain of i.
+        """CutMix (Yun et al. 2019): paste a box of example partner[i] into example i; about `share` () remains.
 
-        Returns the inputs and the share of the area that did remain.
+        Returns the inputs and the remaining share of the area.
         """
         image = inputs["image"]  # (B, H, W, C)
         height, width = image.shape[1:3]
@@ -69,11 +68,11 @@ class AugmentSight(nn.Module):
         mixed[:, rows, columns] = image[partner][:, rows, columns]
         return {"image": mixed}, torch.tensor(1 - box_height * box_width / (height * width))
 
-    def _moved(self, x: Tensor) -> Tensor:
+    def _random_affine(self, x: Tensor) -> Tensor:
         if self.spec.augmentation_strength == 0:
-            return _shifted(self._mirrored(x), SHIFT)
+            return _random_shift(self._random_flip(x), SHIFT)
         batch, strength = len(x), self.spec.augmentation_strength
-        turn = _uniform(batch) * math.radians(TURN_DEGREES) * strength
+        turn = _uniform(batch) * math.radians(ROTATION_DEGREES) * strength
         zoom = 1 + _uniform(batch) * ZOOM * strength
         stretch = 1 + _uniform(batch) * STRETCH * strength
         shift = 2 * SHIFT * (1 + strength) * torch.stack([_uniform(batch), _uniform(batch)], 1)
@@ -82,18 +81,18 @@ class AugmentSight(nn.Module):
         matrix = torch.stack([cos * zoom * stretch, -sin * zoom / aspect, sin * zoom * aspect, cos * zoom / stretch], 1)
         theta = torch.cat([matrix.reshape(batch, 2, 2), shift[:, :, None]], 2)  # (B, 2, 3)
         grid = F.affine_grid(theta, list(x.shape), align_corners=False)
-        return F.grid_sample(self._mirrored(x), grid.to(x), padding_mode="reflection", align_corners=False)
+        return F.grid_sample(self._random_flip(x), grid.to(x), padding_mode="reflection", align_corners=False)
 
-    def _warps(self, batch: int, *, width: int, height: int) -> Warps:
-        """Another size, a little stretched, anywhere that it fits or fills the picture, and half of them mirrored."""
+    def _random_warps(self, batch: int, *, width: int, height: int) -> Warps:
+        """Random scale, slight stretch, random position within or around the frame, and a horizontal flip."""
         strength, size = self.spec.augmentation_strength, torch.tensor([width, height])
-        least, most = SIZES
+        least, most = LOG2_SCALES
         zoom = 2 ** (strength * (least + (most - least) * torch.rand(batch, 1)))
         stretch = 1 + _uniform(batch, 1) * STRETCH * strength
         scale = torch.cat([zoom * stretch, zoom / stretch], 1)  # (B, 2)
         offset = torch.rand(batch, 2) * size * (1 - scale) + SHIFT * size * _uniform(batch, 2)
         if strength == 0:
-            offset = offset.round()  # parts of a pixel would blur
+            offset = offset.round()  # fractions of a pixel would blur
         if self.spec.mirror:
             flip = torch.rand(batch, 1) < 0.5
             mirrored = torch.tensor([-1.0, 1.0])
@@ -101,13 +100,13 @@ class AugmentSight(nn.Module):
             scale = torch.where(flip, mirrored * scale, scale)
         return Warps(scale, offset)
 
-    def _mirrored(self, x: Tensor) -> Tensor:
+    def _random_flip(self, x: Tensor) -> Tensor:
         if not self.spec.mirror:
             return x
         flip = torch.rand(len(x)) < 0.5
         return torch.where(flip[:, None, None, None].to(x.device), x.flip(3), x)
 
-    def _coloured(self, x: Tensor) -> Tensor:
+    def _colour_jitter(self, x: Tensor) -> Tensor:
         strength = self.spec.augmentation_strength
         batch = (len(x), 1, 1, 1)
         brightness = 255 * BRIGHTNESS * strength * _uniform(*batch)
@@ -119,8 +118,8 @@ class AugmentSight(nn.Module):
         return ((x - grey) * saturation.to(x) + grey).clamp(0, 255)
 
 
-def _shifted(x: Tensor, share: float) -> Tensor:
-    """Each picture moved by up to `share` of its sides, whole pixels, the border reflected."""
+def _random_shift(x: Tensor, share: float) -> Tensor:
+    """Shift each picture by whole pixels, up to `share` of its sides, with reflected borders."""
     batch, _, height, width = x.shape
     reach_y, reach_x = max(1, round(height * share)), max(1, round(width * share))
     padded = F.pad(x, (reach_x, reach_x, reach_y, reach_y), mode="reflect")
@@ -130,8 +129,8 @@ def _shifted(x: Tensor, share: float) -> Tensor:
     return padded.permute(0, 2, 3, 1)[which, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
 
 
-def _cut_out(x: Tensor, share: float) -> Tensor:
-    """Half of the pictures lose one square to their mean colour."""
+def _cutout(x: Tensor, share: float) -> Tensor:
+    """Cutout: replace a random square of half of the pictures by their mean colour."""
     batch, _, height, width = x.shape
     half = share * min(height, width) / 2
     y, x_centre = torch.rand(batch, 1) * height, torch.rand(batch, 1) * width
@@ -141,49 +140,47 @@ def _cut_out(x: Tensor, share: float) -> Tensor:
     return torch.where(hole.to(x.device), x.mean((2, 3), keepdim=True), x)
 
 
-def _taken_elsewhere(x: Tensor, share: float) -> Tensor:
-    """x (B, C, H, W) of 0..255 as if other cameras had taken it elsewhere: a share of the pictures, drawn anew for each
-    change, is blurred or sharpened, is lit otherwise, lies behind haze, has grain.
-
-    What it is worth is in docs/decisions/025-shifts.md.
+def _vary_photometry(x: Tensor, share: float) -> Tensor:
+    """Photometric augmentation of x (B, C, H, W), 0 to 255: sharpness, tone curve, haze and noise, each on a random
+    share of the pictures. Imitates other cameras and light; measured in docs/decisions/025-shifts.md.
     """
     x = x / 255
-    for change in (_sharpened, _lit, _hazy, _grainy):
+    for change in (_vary_sharpness, _vary_tone, _add_haze, _add_noise):
         chosen = (torch.rand(len(x)) < share).nonzero()[:, 0].to(x.device)
         if len(chosen):
             x[chosen] = change(x[chosen]).clamp(0, 1)
     return 255 * x
 
 
-def _sharpened(x: Tensor) -> Tensor:
+def _vary_sharpness(x: Tensor) -> Tensor:
     blurred = x
     for _ in range(2):
         blurred = F.avg_pool2d(blurred, 3, 1, padding=1, count_include_pad=False)
     least, most = SHARPNESS
-    return torch.lerp(blurred, x, least + (most - least) * _each(x))
+    return torch.lerp(blurred, x, least + (most - least) * _per_picture(x))
 
 
-def _lit(x: Tensor) -> Tensor:
-    """Bent between black and white, then of other contrast and brightness."""
-    bent = x + CURVE * _each(x, -1) * x * (1 - x)
+def _vary_tone(x: Tensor) -> Tensor:
+    """A random tone curve, then random contrast and brightness."""
+    bent = x + TONE_CURVE * _per_picture(x, -1) * x * (1 - x)
     least, most = CONTRASTS
-    contrast = torch.exp(math.log(least) + math.log(most / least) * _each(x))
+    contrast = torch.exp(math.log(least) + math.log(most / least) * _per_picture(x))
     mean = bent.mean((1, 2, 3), keepdim=True)
-    return mean + BRIGHTNESS * _each(x, -1) + contrast * (bent - mean)
+    return mean + BRIGHTNESS * _per_picture(x, -1) + contrast * (bent - mean)
 
 
-def _hazy(x: Tensor) -> Tensor:
-    """Behind a cover of one grey that is thick here and thin there."""
+def _add_haze(x: Tensor) -> Tensor:
+    """Blend with a random grey, at a density that varies smoothly over the picture."""
     cover = F.interpolate(torch.rand(len(x), 1, 4, 4), x.shape[2:], mode="bilinear", align_corners=False)
-    return torch.lerp(x, _each(x).expand_as(x), HAZE * _each(x) * cover.to(x))
+    return torch.lerp(x, _per_picture(x).expand_as(x), HAZE * _per_picture(x) * cover.to(x))
 
 
-def _grainy(x: Tensor) -> Tensor:
-    return x + GRAIN * _each(x) * torch.randn_like(x)
+def _add_noise(x: Tensor) -> Tensor:
+    return x + NOISE * _per_picture(x) * torch.randn_like(x)
 
 
-def _each(x: Tensor, least: float = 0.0) -> Tensor:
-    """A random number for each picture (B, 1, 1, 1), from `least` to 1."""
+def _per_picture(x: Tensor, least: float = 0.0) -> Tensor:
+    """One uniform random number per picture (B, 1, 1, 1), from `least` to 1."""
     return (least + (1 - least) * torch.rand(len(x), 1, 1, 1)).to(x)
 
 

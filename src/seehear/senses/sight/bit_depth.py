@@ -1,10 +1,10 @@
-"""Pixels of any type to 8 bits. Proportions are kept, by a rule and not by the picture's content where possible:
+"""Convert pixels of any type to 8 bits, with a fixed scale where possible:
 
-* 16-bit integers are divided by 65535; but a picture whose greatest value is at most 4095 is taken as the 12 bits
-  that cameras and scanners keep in 16-bit files, and divided by 4095;
+* 16-bit integers are divided by 65535; if the maximum is at most 4095, the picture is taken for 12 bits, which cameras
+  and scanners store in 16-bit files, and divided by 4095;
 * floats from 0 to 1 are multiplied by 255;
-* in files, integers beyond 65535 and floats beyond 0 to 1 have no known range: the picture's own least and greatest
-  value become 0 and 255. An array must say what it means: such values are refused.
+* in files, other values have no known range: minimum and maximum of the picture become 0 and 255. Arrays with such
+  values are rejected.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from seehear.senses.sight.limits import check_size
 Pixels = NDArray[np.uint8]
 
 
-def eight_bits(values: NDArray[Any]) -> Pixels:
-    """Integers or floats -> uint8 of the same shape, by the rule at the head of this module."""
+def to_uint8(values: NDArray[Any]) -> Pixels:
+    """Integers or floats -> uint8 of the same shape, by the rules above."""
     least, greatest = float(values.min()), float(values.max())
     if not np.isfinite(least + greatest):
         raise InputError("pixels that are not numbers (nan or infinite)", hint="export the picture again")
@@ -49,7 +49,7 @@ def from_array(values: NDArray[Any]) -> Pixels:
     if values.dtype == np.uint8:
         return np.ascontiguousarray(values)
     if values.dtype == np.uint16 or (values.dtype.kind == "f" and _unit(values)):
-        return eight_bits(values)
+        return to_uint8(values)
     raise InputError(
         f"an array of {values.dtype} from {values.min()} to {values.max()}",
         allowed="uint8, uint16, bool, or floats from 0 to 1",
@@ -57,5 +57,5 @@ def from_array(values: NDArray[Any]) -> Pixels:
 
 
 def _unit(values: NDArray[Any]) -> bool:
-    """Whether values lie within 0 to 1; those that are no numbers are for eight_bits to refuse."""
+    """Whether values lie within 0 to 1; to_uint8 rejects nan."""
     return not (values.min() < 0 or values.max() > 1)

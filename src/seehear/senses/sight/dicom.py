@@ -1,4 +1,4 @@
-"""DICOM pictures as a radiologist's screen shows them. Clauses are those of PS3.3 of the standard."""
+"""Read DICOM pictures as a radiology viewer shows them. Clause numbers refer to PS3.3 of the standard."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from seehear.errors import InputError
 from seehear.senses.sight.limits import check_size
 
 Pixels = NDArray[np.uint8]
-Tone = Callable[[NDArray[Any]], NDArray[Any]]  # rows of a frame -> 0 to 1, less and more where it is to be cut
+Tone = Callable[[NDArray[Any]], NDArray[Any]]  # rows of a frame -> values to clip to 0 to 1
 
-AT_ONCE = 1 << 20  # pixels that are toned
+AT_ONCE = 1 << 20  # pixels per step
 
-_DEFLATED = b"1.2.840.10008.1.2.1.99"  # a transfer syntax that inflates without bounds, hardly used for pictures
+_DEFLATED = b"1.2.840.10008.1.2.1.99"  # a transfer syntax with unbounded inflation, rare for pictures
 _ENDINGS = (".dcm", ".dicom", "")
 _PATIENT = 0x00100020
-_HEAD_BYTES = 1 << 20  # before the patient stand a few short lines; nobody reads a bomb further than this
-_META_BYTES = 4096  # where a file's own description of itself lies
+_HEAD_BYTES = 1 << 20  # the patient ID comes after a few short elements; the bound protects from bombs
+_META_BYTES = 4096  # holds the file meta information
 
-# As for Pillow in read.py: pydicom warns of odd metadata in pictures that decode well.
+# As for Pillow in read.py: pydicom warns about odd metadata in valid pictures.
 warnings.filterwarnings("ignore", module=r"pydicom\.")
 
 
@@ -38,7 +38,7 @@ def check_pydicom() -> None:
 
 
 def read_dicom(file: BinaryIO) -> Pixels:
-    """An open DICOM file -> (H, W, 1 | 3): its first frame, windowed, white always the brighter end."""
+    """An open DICOM file -> (H, W, 1 | 3): its first frame, windowed; MONOCHROME1 is inverted."""
     check_pydicom()
     from pydicom import dcmread
     from pydicom.pixels.utils import pixel_array
@@ -50,7 +50,7 @@ def read_dicom(file: BinaryIO) -> Pixels:
     dataset = dcmread(file)
     _check(dataset)
     frame = pixel_array(dataset, index=0)
-    del dataset.PixelData  # as large as the frame
+    del dataset.PixelData  # frees as much memory as the frame
     if dataset.PhotometricInterpretation == "PALETTE COLOR":
         return _toned(frame, partial(_coloured, dataset=dataset), channels=3)
     if frame.ndim == 3:
@@ -61,14 +61,14 @@ def read_dicom(file: BinaryIO) -> Pixels:
 
 
 def may_be_dicom(file: Path) -> bool:
-    """By its name; scanners call their files by numbers, without an ending."""
+    """Whether the file name allows it; scanners often write numbers without an extension."""
     return file.suffix.lower() in _ENDINGS
 
 
 def patient_of(file: Path) -> str:
-    """A code for the patient (0010,0020) of a DICOM file, the same for all files of one; "" where it names none.
+    """A code for the patient ID (0010,0020) of a DICOM file, the same for all files of a patient; "" if there is none.
 
-    Codes keep a person's pictures together and put nobody's name into a report.
+    Codes keep the pictures of one person together without putting names into reports.
     """
     try:
         from pydicom.filereader import read_partial
@@ -81,7 +81,7 @@ def patient_of(file: Path) -> str:
             return ""
         dataset = read_partial(BytesIO(head), stop_when=lambda tag, *_: tag > _PATIENT)
         named = str(dataset.get("PatientID") or "").strip()
-    except Exception:  # a damaged file is named when it is read; whose it is, nobody knows
+    except Exception:  # damaged files are reported when they are read
         return ""
     return hashlib.blake2b(named.encode("utf-8", "replace"), digest_size=6).hexdigest() if named else ""
 
@@ -93,8 +93,8 @@ def _check(dataset: Any) -> None:
 
 
 def _toned(frame: NDArray[Any], tone: Tone, channels: int) -> Pixels:
-    """(H, W, channels): what `tone` makes of some rows at a time, 0 to 1, in 8 bits. In float64 all takes 8 times as
-    much memory."""
+    """(H, W, channels): apply `tone`, clip, and convert to 8 bits, some rows at a time, as float64 needs 8 times the
+    memory."""
     toned = np.empty((*frame.shape[:2], channels), np.uint8)
     for rows in _strips(frame):
         toned[rows] = np.rint(np.clip(tone(frame[rows]), 0, 1) * 255)
@@ -102,7 +102,7 @@ def _toned(frame: NDArray[Any], tone: Tone, channels: int) -> Pixels:
 
 
 def _strips(frame: NDArray[Any]) -> list[slice]:
-    """Of its rows, AT_ONCE pixels or a few more each."""
+    """Slices of rows of about AT_ONCE pixels each."""
     height, width = frame.shape[:2]
     step = max(1, AT_ONCE // width)
     return [slice(top, top + step) for top in range(0, height, step)]
@@ -116,9 +116,9 @@ def _coloured(rows: NDArray[Any], dataset: Any) -> NDArray[Any]:
 
 
 def _window_of(frame: NDArray[Any], dataset: Any) -> Tone:
-    """Modality LUT, then VOI LUT or window (C.11.1, C.11.2) -> about 0..1.
+    """Modality LUT, then VOI LUT or window (C.11.1, C.11.2) -> about 0 to 1.
 
-    Where there is neither, the picture's least and greatest value become 0 and 1.
+    Without either, minimum and maximum of the picture become 0 and 1.
     """
     from pydicom.pixels.processing import apply_modality_lut, apply_voi
 
@@ -134,7 +134,7 @@ def _window_of(frame: NDArray[Any], dataset: Any) -> Tone:
 
 
 def _window(values: NDArray[np.float64], dataset: Any) -> NDArray[np.float64]:
-    """The first window given: formulas of C.11.2.1.2.1 and C.11.2.1.3."""
+    """Apply the first window: formulas of C.11.2.1.2.1 and C.11.2.1.3."""
     centre, width = (_first(dataset[tag].value) for tag in ("WindowCenter", "WindowWidth"))
     function = str(dataset.get("VOILUTFunction", "LINEAR"))
     if function == "SIGMOID":

@@ -1,9 +1,9 @@
-"""The convolutional pyramid for sight.
+"""The sight encoder, a convolutional feature pyramid.
 
 After the small residual networks of Page's DAWNBench entry and Jordan's "94% on CIFAR-10 in 3.29 seconds"
-(arXiv:2404.00498): a stem that starts as a whitening of the training patches, then stages of 3x3 convolutions with
-one max-pooling each. Larger pictures get a stem with a larger stride, so the first map is always 32 to 63 cells wide;
-unless an answer that says what is where asks for a finer one.
+(arXiv:2404.00498): a stem initialised to whiten the training patches, then stages of 3x3 convolutions with one
+max-pooling each. Larger pictures get a stem with a larger stride, so that the first map is 32 to 63 cells wide, unless
+an answer with positions needs a finer one.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from seehear.geometry import Cells, Grid
 from seehear.layers.parameter_groups import ParameterGroups, hidden_parameters
 from seehear.senses.sight.plan import SightSpec
 
-STEM_DIRECTIONS = 12  # leading principal directions of the patches; each is used with both signs
-MOST_PATCH_NUMBERS = 60_000_000  # from which the directions are told, 0.7 GB while they are
+STEM_DIRECTIONS = 12  # leading principal components of the patches; each is used with both signs
+MOST_PATCH_NUMBERS = 60_000_000  # most values to compute them from, about 0.7 GB
 WHITENING_FLOOR = 5e-4  # added to patch variances: keeps the stem from amplifying noise (Jordan 2024, section 3.1)
 
 
 class SightEncoder(nn.Module):
-    """image (B, H, W, C) uint8 -> Cells on the coarsest map, with every finer map in `finer`."""
+    """image (B, H, W, C) uint8 -> Cells of the coarsest map, with all finer maps in `finer`."""
 
     def __init__(self, spec: SightSpec) -> None:
         super().__init__()
         self.spec = spec
-        self.widths = spec.stages  # channels of each level of cells, the finest first
-        self.dynamic_axes: dict[str, dict[int, str]] = {}  # axes that vary from batch to batch, beside the first
+        self.widths = spec.stages  # channels of each level of cells, finest first
+        self.dynamic_axes: dict[str, dict[int, str]] = {}  # variable axes besides the batch
         self.stem = Stem(spec.channels, spec.stem_stride)
         widths = (self.stem.width, *spec.stages)
         self.stages = nn.ModuleList(
@@ -40,29 +40,29 @@ class SightEncoder(nn.Module):
 
     @torch.no_grad()
     def fit_statistics(self, inputs: dict[str, Tensor]) -> None:
-        """Fit the parts that are statistics of the training pictures, before the first step."""
+        """Fit normalisation and whitening to training pictures, before the first step."""
         self.stem.fit_statistics(_planes(inputs["image"]))
 
     def forward(self, image: Tensor) -> Cells:
-        """Where left and right mean the same, what is seen is the mean of a picture and its mirror image, turned back.
+        """Test-time augmentation: if `mirror`, average the features of a picture and its mirror image.
 
-        Not while learning, which mirrors at random: there it would cost a pass, and here it spares a tenth of the
-        mistakes. Nor for answers of places, where another pass over a large picture costs more than it gives.
+        This removes a tenth of the errors. Not in training, which flips at random, nor for answers with positions,
+        where a second pass over a large picture is not worth its cost.
         """
-        both_ways = self.spec.mirror and not self.training and self.spec.output_stride_px is None
+        average_flip = self.spec.mirror and not self.training and self.spec.output_stride_px is None
         planes = _planes(image)
-        x = self.stem(torch.cat([planes, planes.flip(3)]) if both_ways else planes)  # (B, D, H/stride, W/stride)
+        x = self.stem(torch.cat([planes, planes.flip(3)]) if average_flip else planes)  # (B, D, H/stride, W/stride)
         levels = []
         for i, stage in enumerate(self.stages):
             x = stage(x)  # (B, D, H, W), halved
-            seen = _mean_of_ways(x) if both_ways else x
+            seen = _average_flip(x) if average_flip else x
             levels.append(_cells(seen, self.spec.stem_stride * 2.0 ** (i + 1)))
         coarsest = levels.pop()
         return Cells(coarsest.x, coarsest.valid_mask, coarsest.grid, finer=tuple(levels))
 
 
 class Stem(nn.Module):
-    """Normalises, then projects each patch on the whitened principal directions of the training patches."""
+    """Normalises, then projects each patch on the whitened principal components of the training patches."""
 
     mean: Tensor
     scale: Tensor
@@ -75,10 +75,10 @@ class Stem(nn.Module):
         self.register_buffer("mean", torch.zeros(channels))
         self.register_buffer("scale", torch.ones(channels))
         self.conv = nn.Conv2d(channels, self.width, size, stride, padding=(size - stride + 1) // 2)
-        self.conv.weight.requires_grad_(False)  # a statistic of the training pictures, set once
+        self.conv.weight.requires_grad_(False)  # fitted once by fit_statistics
 
     def fit_statistics(self, planes: Tensor) -> None:
-        """planes (B, C, H, W): some training pictures. Of many large ones some patches of some tell enough."""
+        """planes (B, C, H, W): training pictures. Large sets are subsampled."""
         self.mean.copy_(planes.mean((0, 2, 3)))
         self.scale.copy_(1 / planes.std((0, 2, 3)).clamp_min(1e-3))
         size = self.conv.kernel_size[0]
@@ -100,7 +100,7 @@ class Stem(nn.Module):
 
 
 class Stage(nn.Module):
-    """(B, D, H, W) -> (B, D', H/2, W/2): `depth` convolutions, those after the second added to their input."""
+    """(B, D, H, W) -> (B, D', H/2, W/2): `depth` convolutions, with residual connections after the second."""
 
     def __init__(self, before: int, after: int, depth: int) -> None:
         super().__init__()
@@ -124,7 +124,7 @@ class Stage(nn.Module):
         return x
 
 
-def _mean_of_ways(x: Tensor) -> Tensor:
+def _average_flip(x: Tensor) -> Tensor:
     """(2 B, D, H, W), mirror images last -> (B, D, H, W)."""
     ways: Tensor = x.unflatten(0, (2, -1))  # type: ignore[no-untyped-call]
     mean: Tensor = (ways[0] + ways[1].flip(3)) / 2

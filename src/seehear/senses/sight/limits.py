@@ -1,4 +1,4 @@
-"""How large a picture may be, asked before it is decoded: a few bytes may claim, and decode to, gigabytes."""
+"""Size limits of pictures, checked before decoding: a few bytes can decode to gigabytes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ MOST_FILE_BYTES = 1 << 30
 
 
 def check_size(width: int, height: int) -> None:
-    """Raises InputError for no pixels at all, too many, or a picture that is nearly a line."""
+    """Raises InputError for an empty or too large picture, or an extreme aspect ratio."""
     if width < 1 or height < 1:
         raise InputError(f"a picture of {width} by {height} pixels", allowed="at least 1 by 1")
     if width * height > MOST_PIXELS:

@@ -1,4 +1,4 @@
-"""What a pyramid for sight looks like: sizes that follow from the pictures, the examples and the budget."""
+"""The size of the sight encoder, chosen from the pictures and the compute budget."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from seehear.senses.model_sizing import EpochTargets, SizingInputs
 
 SMALLEST_PX, LARGEST_PX = 16, 224
-LONGEST_EXTRA = 3.0  # pictures longer than this times their height are letterboxed to it
-ROUND_PX = 8  # sides larger than 64 px are rounded to this
+LONGEST_EXTRA = 3.0  # largest aspect ratio; more extreme pictures are letterboxed
+ROUND_PX = 8  # sides above 64 px are multiples of this
 
-# Channels of the last stage, and how many convolutions each stage has, from the cheapest pyramid to the dearest.
-# On 32 px pictures these cost about 0.07, 0.20, 0.34, 0.52 and 1.0 GFLOP to learn from one example once.
+# (channels of the last stage, convolutions per stage), cheapest first. Training on one 32 px picture costs about
+# 0.07, 0.20, 0.34, 0.52 and 1.0 GFLOP.
 MODEL_SIZES = ((96, 2), (192, 2), (256, 2), (320, 2), (384, 3))
 # Where it matters what is where: the longest side in pixels before these two. On 480 x 352 px pictures the last six
 # cost 0.8, 1.5, 2.5, 4.9, 7.0 and 11 GFLOP to look at one once, and three times as much to learn from it; a head
@@ -26,16 +26,16 @@ DENSE_MODEL_SIZES = (
     *((160, 96, 2), (224, 128, 2), (320, 128, 2)),
     *((480, 128, 2), (480, 192, 2), (480, 256, 2), (480, 320, 3), (480, 384, 3), (480, 480, 3)),
 )
-MOST_ONE_WAY = 0.6  # share of pictures nearer to their class than their mirror images are, where both are alike
-FEWEST_STEPS = 500  # before a larger network pays: few pictures are met often before that many steps are made
+MOST_ONE_WAY = 0.6  # up to this share of pictures nearer to their class than their mirror images, mirroring is allowed
+FEWEST_STEPS = 500  # fewest training steps before a larger network is better
 IMAGE_EPOCHS = EpochTargets(wanted=6.5, plain=16.0, varied=128.0)
-DENSE_EPOCHS = EpochTargets(wanted=60.0, plain=16.0, varied=128.0)  # such sets are small, and every example is varied
+DENSE_EPOCHS = EpochTargets(wanted=60.0, plain=16.0, varied=128.0)  # small data sets, strong augmentation
 
 Side = Annotated[int, Field(ge=1)]
 
 
 class SightSpec(BaseModel):
-    """One picture is (height, width, channels) uint8; the pyramid has `stages` channels at each halving."""
+    """Pictures are (height, width, channels) uint8; `stages` are the channels after each halving."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -47,7 +47,7 @@ class SightSpec(BaseModel):
     mirror: bool = False  # whether a mirrored picture has the same answer
     augmentation_strength: float = Field(default=0.5, ge=0, le=1)
     output_stride_px: int | None = Field(default=None, ge=2, le=64)  # at most; None: by size
-    training_px: tuple[Side, Side] | None = None  # height and width of the pictures learned from; None: as prepared
+    training_px: tuple[Side, Side] | None = None  # height and width of the training pictures; None: as preprocessed
 
     def __str__(self) -> str:
         colour = "grey" if self.channels == 1 else "colour"
@@ -60,12 +60,12 @@ class SightSpec(BaseModel):
 
     @property
     def training_shape(self) -> tuple[int, int]:
-        """Height and width of the pictures that were learned from; the prepared ones' where a recipe does not tell."""
+        """Height and width of the training pictures, or of preprocessed ones if unknown."""
         return self.training_px or (self.height, self.width)
 
     @property
     def stem_stride(self) -> int:
-        """Pixels between neighbours of the first map: 1 below 64 px, then what keeps that map 32 to 63 cells wide.
+        """Stride of the stem: 1 below 64 px, above that what keeps the first map 32 to 63 cells wide.
 
         Half of output_stride_px at most, since the first stage halves the map.
         """
@@ -74,14 +74,14 @@ class SightSpec(BaseModel):
 
     @property
     def grid(self) -> tuple[int, int]:
-        """Rows and columns of the coarsest map."""
+        """Rows and columns of the coarsest feature map."""
         step = self.stem_stride * 2 ** len(self.stages)
         return max(1, self.height // step), max(1, self.width // step)
 
     def step_gigaflop(self, seconds: float = 0.0) -> float:
-        """Work to learn from one picture once: 2 FLOP a multiply-add, forward, and twice that backward."""
+        """GFLOP to train on one picture once: 2 FLOP per multiply-add, the backward pass counted twice."""
         area = (self.height // self.stem_stride) * (self.width // self.stem_stride)
-        before, total = 24, 0.0  # channels after the stem
+        before, total = 24, 0.0  # input channels of the first stage
         for channels in self.stages:
             total += 9 * before * channels * area + 9 * channels * channels * (self.depth - 1) * area / 4
             before, area = channels, area // 4
@@ -89,14 +89,14 @@ class SightSpec(BaseModel):
 
 
 def plan_sight(inputs: SizingInputs) -> SightSpec:
-    """The largest pyramid of MODEL_SIZES that sees every picture often enough, for pictures of the usual size."""
+    """The largest of MODEL_SIZES that the budget can train for enough epochs, at the median picture size."""
     channels = 3 if any(fact["channels"] > 1 for fact in inputs.summaries) else 1
     if inputs.output_stride_px is None:
         sizes, often = _whole(inputs, channels), IMAGE_EPOCHS
         wanted = max(often.wanted, FEWEST_STEPS / inputs.steps_per_epoch if inputs.steps_per_epoch else 0.0)
         mirror = mirror_keeps_class(np.stack([fact["thumbnail"] for fact in inputs.summaries]), inputs.strata)
     else:
-        sizes, often, mirror = _of_places(inputs, channels), DENSE_EPOCHS, True  # the answer is mirrored too
+        sizes, often, mirror = _of_places(inputs, channels), DENSE_EPOCHS, True  # the answer is mirrored as well
         wanted = often.wanted
     spec, passes = inputs.choose_size(sizes, SightSpec.step_gigaflop, wanted)
     return spec.model_copy(update={"augmentation_strength": often.augmentation_strength(passes), "mirror": mirror})
@@ -132,11 +132,11 @@ def _of_places(inputs: SizingInputs, channels: int) -> list[SightSpec]:
 
 
 def mirror_keeps_class(thumbnails: NDArray[np.float32], strata: Sequence[str]) -> bool:
-    """Whether a mirrored picture (of n, H, W) could as well be one of its class.
+    """Whether mirroring thumbnails (n, H, W) keeps their class.
 
-    Compares how near each picture, and how near its mirror image, comes to another of its class. Of photos the one
-    is nearer as often as the other; of what has a left and a right, such as letters and chests, the picture itself
-    is, in nine of ten. Without classes, no.
+    Compares the distance of each picture, and of its mirror image, to its nearest neighbour of the same class. For
+    photos, either is nearer about equally often; for things with a left and a right, such as letters and chest X-rays,
+    the picture itself is nearer nine times out of ten. False without classes.
     """
     classes = np.unique(np.asarray(strata), return_inverse=True)[1]
     if classes.max(initial=0) == 0:
@@ -152,7 +152,7 @@ def mirror_keeps_class(thumbnails: NDArray[np.float32], strata: Sequence[str]) -
 
 
 def _unit(pictures: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(n, H, W) -> (n, H * W) centred, of length 1: products are correlations."""
+    """(n, H, W) -> (n, H * W), centred and of unit length, so that products are correlations."""
     flat = pictures.reshape(len(pictures), -1)
     flat = flat - flat.mean(1, keepdims=True)
     unit: NDArray[np.float32] = flat / np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-6)
@@ -160,19 +160,19 @@ def _unit(pictures: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _stages(last: int) -> tuple[int, ...]:
-    """Fewer channels where the maps are large and convolutions wait for memory: an eighth, a half, all of them."""
+    """Fewer channels in large maps, where convolutions are memory-bound: an eighth, a half, all."""
     return max(16, last // 8), last // 2, last
 
 
 def _common_size(facts: Sequence[Mapping[str, Any]]) -> tuple[int, int]:
-    """The median size, kept within bounds; aspect from the median aspect, so most pictures fill their frame."""
+    """Height and width with the median area and the median aspect ratio, within bounds."""
     area, aspect = _usual(facts)
     side = float(np.clip(np.sqrt(area), SMALLEST_PX, LARGEST_PX))
     return _rounded(side / math.sqrt(aspect)), _rounded(side * math.sqrt(aspect))
 
 
 def _usual(facts: Sequence[Mapping[str, Any]]) -> tuple[float, float]:
-    """The median area in pixels, and the median of width by height, within bounds."""
+    """(median area in pixels, median aspect ratio within bounds)."""
     heights = np.array([fact["height"] for fact in facts])
     widths = np.array([fact["width"] for fact in facts])
     aspect = float(np.clip(np.median(widths / heights), 1 / LONGEST_EXTRA, LONGEST_EXTRA))

@@ -1,4 +1,4 @@
-"""Sight's `preprocess`: any size of picture to the one the encoder expects."""
+"""Bring pictures of any size to the size the encoder expects, and batch them."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 Pixels = NDArray[np.uint8]
 
-MOST_STRETCH = 1.05  # an aspect that differs less is stretched: less harm than a border
+MOST_STRETCH = 1.05  # aspect ratios that differ less are stretched, which harms less than a border
 
 
 def preprocess(pixels: Pixels, spec: SightSpec) -> tuple[Pixels, Warp]:
-    """(H, W, C) -> (spec.height, spec.width, spec.channels) and the way between their pixel coordinates.
+    """(H, W, C) -> (spec.height, spec.width, spec.channels), and the Warp of its pixel coordinates.
 
-    Stretched where the aspect nearly fits, else letterboxed on the mean colour of the border. A picture that already
-    fits is returned as it is.
+    Stretched if the aspect ratio nearly fits, otherwise letterboxed on the mean colour of its border. A picture that
+    already fits is returned unchanged.
     """
     pixels = _channels(pixels, min(spec.channels, pixels.shape[2]))
     height, width = _fitted(pixels.shape[0], pixels.shape[1], spec)
@@ -41,7 +41,7 @@ def _fitted(height: int, width: int, spec: SightSpec) -> tuple[int, int]:
 
 
 def _resized(pixels: Pixels, height: int, width: int) -> Pixels:
-    """Bicubic, its kernel widened when it makes smaller; much smaller goes by whole-pixel averages first."""
+    """Bicubic with antialiasing; large reductions first average blocks of pixels (`reducing_gap`)."""
     if pixels.shape[:2] == (height, width):
         return pixels
     picture = Image.fromarray(pixels if pixels.shape[2] == 3 else pixels[:, :, 0])
@@ -74,7 +74,7 @@ def _channels(pixels: Pixels, channels: int) -> Pixels:
 
 
 def collate(preprocessed: Sequence[Pixels | None], spec: SightSpec) -> dict[str, NDArray[Any]]:
-    """-> image (B, H, W, C) uint8; a picture withheld is black."""
+    """-> image (B, H, W, C) uint8; a missing picture is black."""
     images = np.zeros((len(preprocessed), spec.height, spec.width, spec.channels), np.uint8)
     for row, pixels in zip(images, preprocessed, strict=True):
         if pixels is not None:

@@ -1,7 +1,7 @@
-"""Sight's `read`: any picture, or the middle frame of a video, to 8 bits a channel.
+"""Read any picture, or the middle frame of a video, with 8 bits per channel.
 
-Grey pictures stay one channel; everything else becomes red, green, blue. Transparency is laid on white, EXIF
-orientation is applied, deeper values become 8 bits as `depth` tells.
+Grey pictures keep one channel; all others become RGB. Transparency is blended on white, EXIF orientation is applied,
+and higher bit depths are converted as described in `bit_depth`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from seehear.senses.file_type import HEADER_BYTES, describe_file_type, detect_fi
 from seehear.senses.input_file import name_errors, open_source
 from seehear.senses.isolated_decoding import decode_isolated
 from seehear.senses.libav import MOVING, check_libav, middle_frame
-from seehear.senses.sight.bit_depth import eight_bits, from_array
+from seehear.senses.sight.bit_depth import from_array, to_uint8
 from seehear.senses.sight.dicom import check_pydicom, read_dicom
 from seehear.senses.sight.limits import MOST_FILE_BYTES, MOST_PIXELS, check_size
 from seehear.senses.sight.pillow_plugins import PLUGINS, check_pillow_heif, plugin_for, silence_libtiff
@@ -30,13 +30,13 @@ from seehear.senses.truncation import check_not_truncated
 
 Pixels = NDArray[np.uint8]
 
-MOST_PIXELS_HERE = 50_000_000  # larger pictures are decoded in another process, whose memory is bounded
-AT_ONCE = 1 << 20  # pixels that are copied
+MOST_PIXELS_IN_PROCESS = 50_000_000  # larger pictures are decoded in a worker process with bounded memory
+AT_ONCE = 1 << 20  # pixels copied at a time
 READABLE = "a jpeg, png, webp, tiff, bmp, gif, ppm, AVIF, HEIC or DICOM picture, or a video"
 
-_ISOLATED = ("tiff", "avif")  # decoders that nobody can vouch for
-_IN_PYTHON = ("bmp_rle", "ppm_plain", "ppm")  # Pillow's decoders that need seconds for a million pixels
-_UPRIGHT = {  # EXIF 2.32, table 5: what undoes each orientation
+_ISOLATED = ("tiff", "avif")  # decoders that are not trusted
+_IN_PYTHON = ("bmp_rle", "ppm_plain", "ppm")  # decoders of Pillow that need seconds for a million pixels
+_UNDO_ORIENTATION = {  # EXIF 2.32, table 5: the transpose that undoes each orientation
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -46,18 +46,18 @@ _UPRIGHT = {  # EXIF 2.32, table 5: what undoes each orientation
     8: Image.Transpose.ROTATE_90,
 }
 
-# Pillow warns of odd metadata in pictures that decode well. Filtered once here, as filtering around each call is not
-# safe when threads read at the same time.
+# Pillow warns about odd metadata in valid pictures. Filtered once, because filters around each call are not
+# thread-safe.
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 def read(source: Any) -> Pixels:
     """A path, an Excerpt of a video, the bytes of a file, a numpy array or a PIL image -> (H, W, C).
 
-    C is 1 for grey or 3 for colour. Of a video it is the frame in the middle, of an Excerpt that of the stretch.
+    C is 1 for grey or 3 for colour. A video, or an Excerpt of one, gives its middle frame.
 
     Arrays are (H, W) or (H, W, 1 | 3 | 4) of uint8, uint16, bool, or floats from 0 to 1.
-    Raises InputError for what is not a picture, damaged, or larger than MOST_PIXELS.
+    Raises InputError if it is not a picture, damaged, or larger than MOST_PIXELS.
     """
     with name_errors(source, "picture"):
         if isinstance(source, np.ndarray):
@@ -70,11 +70,11 @@ def read(source: Any) -> Pixels:
 
 
 def _from_file(file: BinaryIO, source: Any) -> Pixels:
-    """In this process where the decoder is known to end soon; in another one otherwise."""
+    """Decode in this process if the decoder is fast and trusted, otherwise in a worker process."""
     kind = _kind(file, source)
     if kind in PLUGINS and kind not in _ISOLATED:
         picture = _open(kind, _bytes_of(file))
-        if _is_fast(picture):
+        if _is_fast_to_decode(picture):
             return _from_pil(picture)
     elif kind == "dicom":
         check_pydicom()
@@ -87,7 +87,7 @@ def _from_file(file: BinaryIO, source: Any) -> Pixels:
 
 
 def decode(file: BinaryIO, excerpt: Excerpt | None = None) -> Pixels:
-    """An open file, or the stretch of a video, in this process. Raises InputError, without `where`."""
+    """Decode an open file, or an excerpt of a video, in this process. Raises InputError, without `where`."""
     kind = _kind(file, excerpt)
     if kind == "dicom":
         _check_bytes(file)
@@ -103,17 +103,17 @@ def _kind(file: BinaryIO, source: Any) -> str:
     kind = detect_file_type(file.read(HEADER_BYTES))
     if isinstance(source, Excerpt) and kind not in MOVING:
         raise InputError(
-            f"a stretch of time in what is not a video but {describe_file_type(kind)}", hint="name the whole file"
+            f"an excerpt of a file that is not a video but {describe_file_type(kind)}", hint="use the whole file"
         )
     if kind not in PLUGINS and kind not in ("dicom", "heif") and kind not in MOVING:
         raise InputError(f"not a picture but {describe_file_type(kind)}", allowed=READABLE)
     return kind
 
 
-def _is_fast(picture: ImageFile.ImageFile) -> bool:
-    """Whether its decoder is one in C whose work is bounded by its size, and that is not enormous."""
+def _is_fast_to_decode(picture: ImageFile.ImageFile) -> bool:
+    """Whether it is decoded in C, in time bounded by its size, and not very large."""
     in_python = bool(picture.tile) and picture.tile[0][0] in _IN_PYTHON
-    return not in_python and picture.width * picture.height <= MOST_PIXELS_HERE
+    return not in_python and picture.width * picture.height <= MOST_PIXELS_IN_PROCESS
 
 
 def _bytes_of(file: BinaryIO) -> bytes:
@@ -140,7 +140,7 @@ def _open(kind: str, data: bytes) -> ImageFile.ImageFile:
 
 
 def _check_scans(data: bytes, pixels: int) -> None:
-    """Each scan of a progressive jpeg may cost a pass over all its pixels; cameras and editors make about ten.
+    """Each scan of a progressive jpeg can cost a pass over all pixels; cameras and editors make about ten.
 
     https://libjpeg-turbo.org/pmwiki/uploads/About/TwoIssueswiththeJPEGStandard.pdf
     """
@@ -150,7 +150,7 @@ def _check_scans(data: bytes, pixels: int) -> None:
 
 
 def _check_tiles(picture: ImageFile.ImageFile) -> None:
-    """A tile is decoded whole, though it may be larger than the picture that it belongs to."""
+    """A tile is decoded in full, and can be larger than its picture."""
     tags = getattr(picture, "tag_v2", {})
     width, height = (tags.get(tag) for tag in (322, 323))  # TileWidth, TileLength
     if isinstance(width, int) and isinstance(height, int) and width * height > MOST_PIXELS:
@@ -160,16 +160,16 @@ def _check_tiles(picture: ImageFile.ImageFile) -> None:
 def _from_pil(picture: Image.Image) -> Pixels:
     check_size(*picture.size)
     picture.load()
-    picture = _upright(picture)
+    picture = _apply_orientation(picture)
     if picture.mode in ("I", "F") or picture.mode.startswith("I;16"):
-        return eight_bits(np.asarray(picture))[:, :, None]
+        return to_uint8(np.asarray(picture))[:, :, None]
     if picture.mode not in ("L", "RGB") or "transparency" in picture.info:
-        picture = _plain(picture)
-    return _pixels(picture)
+        picture = _to_grey_or_rgb(picture)
+    return _to_array(picture)
 
 
-def _pixels(picture: Image.Image) -> Pixels:
-    """(H, W, C) of a picture in L or RGB, some rows at a time: all at once, Pillow would copy them twice."""
+def _to_array(picture: Image.Image) -> Pixels:
+    """(H, W, C) of a picture in mode L or RGB, some rows at a time, because Pillow copies twice."""
     pixels = np.empty((picture.height, picture.width, len(picture.getbands())), np.uint8)
     step = max(1, AT_ONCE // picture.width)
     for top in range(0, picture.height, step):
@@ -178,13 +178,13 @@ def _pixels(picture: Image.Image) -> Pixels:
     return pixels
 
 
-def _upright(picture: Image.Image) -> Image.Image:
+def _apply_orientation(picture: Image.Image) -> Image.Image:
     turned = orientation(picture)
-    return picture.transpose(_UPRIGHT[turned]) if turned in _UPRIGHT else picture
+    return picture.transpose(_UNDO_ORIENTATION[turned]) if turned in _UNDO_ORIENTATION else picture
 
 
-def _plain(picture: Image.Image) -> Image.Image:
-    """Any 8-bit mode -> L or RGB, transparency laid on white."""
+def _to_grey_or_rgb(picture: Image.Image) -> Image.Image:
+    """Any 8-bit mode -> L or RGB, with transparency blended on white."""
     grey = picture.mode in ("1", "L", "LA", "La")
     if picture.has_transparency_data:
         rgba = picture.convert("RGBA")

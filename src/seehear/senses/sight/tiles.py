@@ -1,4 +1,4 @@
-"""Pictures larger than those that were learned from, cut into tiles that are as large as those and overlap."""
+"""Cut large pictures into overlapping tiles of the training size."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from seehear.geometry import Grid, Tile
 if TYPE_CHECKING:
     from seehear.senses.sight.plan import SightSpec
 
-LARGER_UNTILED = 1.25  # pictures of sides up to this times the usual ones are as those that were learned from
-LEAST_SHARED, MOST_SHARED = 1 / 4, 1 / 2  # of a tile's side, with the next one
+LARGER_UNTILED = 1.25  # pictures up to this factor of the training size are not tiled
+LEAST_SHARED, MOST_SHARED = 1 / 4, 1 / 2  # overlap with the next tile, as a share of the tile's side
 
 
 class AxisTile(NamedTuple):
@@ -25,10 +25,10 @@ class AxisTile(NamedTuple):
 
 
 def cut_tiles(grid: Grid, spec: SightSpec, largest_object_px: float) -> list[Tile]:
-    """The tiles of a picture, row by row; a single one where it is about as large as those that were learned from.
+    """The tiles of a picture, row by row; a single one if it has about the training size.
 
-    Neighbours share at least a quarter of their sides, or `largest_object_px` if more, up to a half: a thing that
-    is no larger is whole in one of them.
+    Neighbours overlap by at least a quarter of a side, or by `largest_object_px` if that is more, up to a half, so that
+    an object up to that size lies fully in one tile.
     """
     if all(n <= LARGER_UNTILED * side for n, side in zip(grid.shape, spec.training_shape, strict=True)):
         return [Tile.all_of(grid)]
@@ -49,7 +49,7 @@ def cut_tiles(grid: Grid, spec: SightSpec, largest_object_px: float) -> list[Til
 
 
 def split_axis(whole: int, length: int, shared: int) -> list[AxisTile]:
-    """The fewest that cover an axis, of this length, evenly apart, neighbours sharing at least so much."""
+    """The fewest evenly spaced tiles of `length` that cover an axis with at least `shared` overlap."""
     if whole <= length:
         return [AxisTile(0, whole, 0, 0)]
     steps = math.ceil((whole - length) / (length - shared))
