@@ -81,7 +81,7 @@ def test_a_graph_that_differs_is_refused(tmp_path: Path) -> None:
     with torch.no_grad():
         network.head.classify.weight.normal_()
     rows = np.arange(EXAMPLES)
-    graphs = export.exported(export.drafted(Network(dataset.recipe), dataset, rows), network, dataset, rows)
+    graphs = export.export_graphs(export.trace_graphs(Network(dataset.recipe), dataset, rows), network, dataset, rows)
     assert graphs.decoder is None
     graph = onnx.load_from_string(graphs.network)
     for tensor in graph.graph.initializer:

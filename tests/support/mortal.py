@@ -20,7 +20,7 @@ STEPS = 16
 def train(data: Path, out: Path, resume: bool, said: Connection) -> None:
     """Learn in one thread, save a checkpoint at every step, and say what begins, goes on and ends."""
     torch.set_num_threads(1)
-    fit.SAVE_EVERY_S = fit.TELL_EVERY_S = 0.0
+    fit.SAVE_EVERY_S = fit.REPORT_EVERY_S = 0.0
 
     def listen(event: Event) -> None:
         if isinstance(event, Started | Advanced | Finished):
