@@ -69,10 +69,11 @@ class SelectivePrediction(Frozen):
 
 
 class Training(Frozen):
-    """How the weights are found. `minutes` is the one dial; `steps`, if given, counts instead of the clock.
+    """The settings of training. `steps`, if given, replaces the time limit `minutes`.
 
-    precision   "auto" takes the faster one, as timed while training; float32 where `steps` are given, so that a run
-                repeats exactly
+    batch       examples
+    precision   "auto" takes the faster one, timed during training; float32 with `steps`, so that a run repeats exactly
+    held_out    share of the examples that are held out for calibration and evaluation
     """
 
     minutes: float = Field(gt=0)
@@ -93,15 +94,15 @@ class Recipe(Frozen):
     answer: SerializeAsAny[BaseModel]
     width: int = Field(gt=0)  # D, channels of the cells where senses meet
     training: Training
-    wrong_at_most: float | None = Field(default=None, gt=0, lt=1)  # what was asked for; None: what can be promised
+    wrong_at_most: float | None = Field(default=None, gt=0, lt=1)  # given by the user; None: chosen in training
     # By senses in use, joined with "+": "image+audio", "image", "audio".
     selective: dict[str, SelectivePrediction] = Field(default={}, max_length=SETS)
-    # By sense: the score beyond which an input is unlike the training's.
+    # By sense: the out-of-distribution score above which an input is unlike the training data.
     ood_threshold: dict[str, float] = Field(default={}, max_length=SETS)
-    # By sense and statistic: where 96 of 100 learned from lie.
+    # By sense and statistic: the range that contains 96 % of the training examples.
     input_statistics: dict[str, dict[str, tuple[float, float]]] = Field(default={}, max_length=SETS)
-    groups_seen: str = ""  # whom and what the results were measured on
-    # By senses in use: what was measured when it was made.
+    groups_seen: str = ""  # the groups, such as speakers, that the results were measured on
+    # By senses in use: metrics on the held-out examples.
     results: dict[str, dict[str, Any]] = Field(default={}, max_length=SETS)
 
     @field_validator("format", mode="before")

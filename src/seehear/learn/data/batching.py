@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 Rows = NDArray[np.int64]
 
-BUCKET = 8  # batches; examples are sorted by length within so many
+BUCKET = 8  # batches, whose examples are sorted by length together
 LARGEST_BATCH = 1.75  # values in a batch with its padding, relative to a full batch of average examples
 
 
