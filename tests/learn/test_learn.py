@@ -23,7 +23,7 @@ from seehear.learn.data.batching import LARGEST_BATCH, make_batches
 from seehear.learn.data.cache import DatasetCache
 from seehear.learn.data.split import load_split
 from seehear.learn.loop.fit import Clock, fit
-from seehear.learn.loop.muon import orthogonalize
+from seehear.learn.loop.optimizers import orthogonalize
 from seehear.learn.model.network import Network
 from seehear.runtime.bundle import read_bundle
 

@@ -100,5 +100,5 @@ def _ranges(sense: str, ranges: Mapping[str, tuple[float, float]]) -> str:
 def _limit(recipe: Recipe, sense: str) -> str:
     threshold = recipe.ood_threshold.get(sense)
     if threshold is None:
-        return f"There were too few held-out examples to recognise {sense} that is unlike the training data."
-    return f"It rejects {sense} with an out-of-distribution score above {threshold:.3g}, as unlike the training data."
+        return f"There were too few held-out examples to recognise {sense} inputs unlike the training data."
+    return f"It rejects {sense} inputs with an out-of-distribution score above {threshold:.3g}."

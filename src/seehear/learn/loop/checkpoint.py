@@ -19,7 +19,7 @@ from seehear.learn.run_directory import START_ANEW
 
 
 @dataclass
-class Progress:
+class TrainingProgress:
     """The progress of a run. `loss` is a running mean, for display."""
 
     step: int = 0
@@ -33,7 +33,7 @@ class Progress:
 
 
 def save(
-    path: Path, progress: Progress, network: nn.Module, average: nn.Module, optimizers: Sequence[Optimizer]
+    path: Path, progress: TrainingProgress, network: nn.Module, average: nn.Module, optimizers: Sequence[Optimizer]
 ) -> None:
     """Write a checkpoint atomically, without pickle."""
     tensors = _named(network, average, optimizers)
@@ -43,11 +43,11 @@ def save(
     write_atomically(path, content)
 
 
-def restore(path: Path, network: nn.Module, average: nn.Module, optimizers: Sequence[Optimizer]) -> Progress:
+def restore(path: Path, network: nn.Module, average: nn.Module, optimizers: Sequence[Optimizer]) -> TrainingProgress:
     """Load a checkpoint. Raises TrainingError if the file is damaged or belongs to another network."""
     try:
         with safetensors.safe_open(path, "pt") as file:
-            progress = Progress(**json.loads(file.metadata()["progress"]))
+            progress = TrainingProgress(**json.loads(file.metadata()["progress"]))
             found = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
     except (safetensors.SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
         raise TrainingError(f"the checkpoint cannot be read: {error}", where=str(path), hint=START_ANEW) from None

@@ -24,7 +24,7 @@ from seehear.learn.data.cache import Batch, DatasetCache
 from seehear.learn.data.concatenation import concatenate
 from seehear.learn.data.time_stretch import sample_time_stretch
 from seehear.learn.loop import checkpoint
-from seehear.learn.loop.checkpoint import Progress
+from seehear.learn.loop.checkpoint import TrainingProgress
 from seehear.learn.loop.execution import Autotuner, Execution, candidate_executions, computing_in
 from seehear.learn.loop.finite import Statistics, all_finite, describe_non_finite, learned_tensors, poisoned_memory
 from seehear.learn.loop.memory import keep_freed_memory
@@ -51,7 +51,7 @@ class Clock:
     training: Training
     seconds: float
 
-    def fraction_done(self, progress: Progress) -> float:
+    def fraction_done(self, progress: TrainingProgress) -> float:
         if self.training.steps is not None:
             return progress.step / self.training.steps
         return progress.elapsed_s / self.seconds
@@ -59,7 +59,7 @@ class Clock:
 
 def fit(
     network: Network, dataset: DatasetCache, rows: NDArray[np.int64], clock: Clock, *, saved: Path, listen: Listener
-) -> tuple[Network, Progress]:
+) -> tuple[Network, TrainingProgress]:
     """Train on these rows of the dataset -> the network with averaged weights, and its progress.
 
     Resumes from the checkpoint `saved` if it exists. Each step is seeded by its number, so a run with a given number
@@ -103,7 +103,7 @@ class Run:
         self.average = deepcopy(network).to(self.device)  # .to packs recurrent weights together, as CUDA wants
         self.optimizers = make_optimizers(network.parameter_groups(), self.training)
         self.rates = [group["lr"] for optimizer in self.optimizers for group in optimizer.param_groups]
-        self.progress = Progress(allowed_s=clock.seconds)
+        self.progress = TrainingProgress(allowed_s=clock.seconds)
         self.autotuner = Autotuner(candidate_executions(self.training, self.device))
         self._checked: set[Execution] = set()
         senses = network.recipe.senses
