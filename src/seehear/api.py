@@ -142,7 +142,7 @@ def load(path: str | Path) -> Recogniser:
         raise error.at(str(path)) from None
 
 
-def train(  # noqa: PLR0913 - one dial and the wishes beside it
+def train(  # noqa: PLR0913 - one argument for each option
     data: str | Path,
     out: str | Path | None = None,
     *,
@@ -161,17 +161,15 @@ def train(  # noqa: PLR0913 - one dial and the wishes beside it
     cache: Path | None = None,
     listen: Listener = ignore_events,
 ) -> Recogniser:
-    """Learn from a folder or table of examples; write the model to `out`, if given, at the end.
+    """Train on a folder or table of examples, and write the model to `out` if given.
 
-    A `recipe` is one that `plan` gave, its TOML file, or a model file, whose steps it takes again. `text` is lines
-    of what else may be said, for transcripts: only the odds of words are learned from them.
+    recipe  from `plan`, as a value or a TOML file; or a model file, to repeat its training
+    start   a model file to train further, with its network; the head starts anew if the data has other answers
+    text    more lines for the language model of transcripts
+    cache   where decoded examples and checkpoints are kept; beside `out` by default
 
-    `start` is a model file whose weights are trained further, with its network. If its answers cover those of the data,
-    they are kept, otherwise (such as for other classes) the head starts anew.
-
-    While it works, decoded examples and checkpoints lie in `cache` (beside `out` if not given). They are deleted
-    when the model is written, and kept when the run is cut off: `resume` goes on from there, with the recipe that it
-    began with. Raises UsageError where a wish or the data is not what it began with.
+    The cache is deleted when the model is written, and kept when the run is interrupted: `resume` continues it with
+    the recipe that it started with. Raises UsageError if options or data differ from those it started with.
     """
     from seehear.answers import ANSWERS
     from seehear.learn.loop.machine import choose_device
@@ -184,7 +182,7 @@ def train(  # noqa: PLR0913 - one dial and the wishes beside it
 
     place, options = choose_device(device), TrainOptions(minutes, steps, seed, wrong_at_most)
     model = _pretrained(start, recipe)
-    with _place_of_work(out, cache, resume, listen) as run:
+    with _open_run_directory(out, cache, resume, listen) as run:
         table, held_out, dropped = _tables(data, val, answer, senses, run, listen)
         before = read_recipe(run)
         base = _recipe(recipe) if recipe else before
@@ -204,7 +202,7 @@ def train(  # noqa: PLR0913 - one dial and the wishes beside it
     return Recogniser(bundle, (*dropped, *problems))
 
 
-def plan(  # noqa: PLR0913 - the wishes of train
+def plan(  # noqa: PLR0913 - the options of train
     data: str | Path,
     *,
     minutes: float | None = None,
@@ -266,11 +264,11 @@ def _tables(
     workspace: Path,
     listen: Listener,
 ) -> tuple[Table, Table | None, tuple[RowProblem, ...]]:
-    """What to learn from, what to judge by where the data has such a part or `val` names one, and what is of no use."""
+    """The training table, the held-out table if the data has a part `val` or `val` is given, and unusable rows."""
     from seehear.table import describe_part_overlap, find_overlap
 
     for leftover in ("unpacked", "unpacked-val"):
-        delete(workspace / leftover)  # of a run that was cut off
+        delete(workspace / leftover)  # of an interrupted run
     table = _open(data, answer, senses, workspace / "unpacked")
     for sentence in (*table.notes, *describe_part_overlap(table)):
         listen(Notice(sentence))
@@ -284,22 +282,22 @@ def _tables(
         listen(Notice("training on the part 'train'" + (", validating on 'val'" if held_out is not None else "")))
         table = table.part("train")
     elif table.parts:
-        raise _nothing_to_learn_from(table, str(data))
+        raise _no_training_part(table, str(data))
     if val is not None and held_out is not None:
         for sentence in find_overlap(table, held_out).describe(repr(str(data)), repr(str(val))):
             listen(Notice(sentence))
     return table, held_out, dropped
 
 
-def _nothing_to_learn_from(table: Table, data: str) -> DataError:
-    """For a table whose part train is not there: it is not learned from what is to judge."""
+def _no_training_part(table: Table, data: str) -> DataError:
+    """The error for a table in parts without a part `train`: its held-out parts are not trained on."""
     only = " and ".join(map(repr, table.parts))
     first = f"; the first problem: {table.problems[0]}" if table.problems else ""
     return DataError(
-        f"nothing to learn from: it has only the part {only}{first}",
+        f"nothing to train on: it has only the part {only}{first}",
         where=data,
         allowed="a part 'train', or no parts at all",
-        hint="name or unpack the part 'train', or point at the folder of the part that you want to learn from",
+        hint="name or unpack the part 'train', or give the folder of the part to train on",
     )
 
 
@@ -323,13 +321,13 @@ def _estimate(recipe: Recipe, examples: int) -> str:
     steps, minutes = recipe.training.steps, recipe.training.minutes
     amount = format_count(steps, "step") if steps else format_duration(60 * minutes)
     sizes = "; ".join(f"{name}: {spec}" for name, spec in recipe.senses.items())
-    learned = f"learning '{recipe.kind}' from {format_count(examples, 'example')} will take {amount}"
-    return f"{learned}. {sizes}; answering with {recipe.answer}"
+    training = f"training '{recipe.kind}' on {format_count(examples, 'example')} will take {amount}"
+    return f"{training}. {sizes}; answering with {recipe.answer}"
 
 
 @contextmanager
-def _place_of_work(out: str | Path | None, cache: Path | None, resume: bool, listen: Listener) -> Iterator[Path]:
-    """Where a run keeps its work: a temporary folder for one that nobody could name to resume it."""
+def _open_run_directory(out: str | Path | None, cache: Path | None, resume: bool, listen: Listener) -> Iterator[Path]:
+    """The run directory: beside `out`, in `cache`, or a temporary folder, which cannot be resumed."""
     from seehear.learn.run_directory import run_directory
 
     if out is not None:
@@ -340,7 +338,7 @@ def _place_of_work(out: str | Path | None, cache: Path | None, resume: bool, lis
             yield folder
         return
     if resume:
-        raise UsageError("resume without a place to go on from", hint="give the same out or cache as before")
+        raise UsageError("there is no run to resume without out or cache", hint="give the same out or cache as before")
     with temporary_folder() as folder:
         yield folder
 

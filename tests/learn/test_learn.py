@@ -196,7 +196,7 @@ def test_a_text_too_long_for_its_recording_is_named_and_the_others_are_kept(tmp_
         ({"minutes": -1.0}, "--minutes -1"),
         ({"steps": 0}, "--steps 0"),
         ({"device": "abacus"}, "no device 'abacus'"),
-        ({"resume": True}, "resume without a place"),
+        ({"resume": True}, "no run to resume without out or cache"),
     ],
 )
 def test_options_out_of_range_are_refused(options: dict[str, Any], words: str, tmp_path: Path) -> None:
