@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seehear.errors import DataError
-from seehear.inputs import load_split
+from seehear.inputs import gather
 from seehear.media import Excerpt
 from seehear.table import Row, RowProblem, Table, split
 from seehear.table.subtitles import Cue, parse_subtitles
@@ -60,7 +60,7 @@ def test_headings_of_spans(tmp_path: Path, headings: str, cells: str, expected: 
     whole = data / "a.wav"
     wanted = whole if expected is None else Excerpt(whole, *expected)
     assert opened(data)[0].inputs == {"audio": wanted}
-    assert list(load_split([data / "t.csv"], ["audio"])) == [{"audio": wanted}]
+    assert list(gather([data / "t.csv"], ["audio"])) == [{"audio": wanted}]
 
 
 def test_a_picture_has_no_span(tmp_path: Path) -> None:
@@ -68,7 +68,7 @@ def test_a_picture_has_no_span(tmp_path: Path) -> None:
     data = make(tmp_path / "d", {"t.csv": rows, "1.png": "x", "a.wav": "x"})
     inputs = {"image": data / "1.png", "audio": Excerpt(data / "a.wav", 1, 2)}
     assert opened(data)[0].inputs == inputs
-    assert list(load_split([data / "t.csv"], ["image", "audio"])) == [inputs]
+    assert list(gather([data / "t.csv"], ["image", "audio"])) == [inputs]
     make(data, {"t.csv": "image,start,end,label\n1.png,monday,friday,x\n"})
     assert opened(data)[0] == Row("1.png", {"image": data / "1.png"}, "x", {"start": "monday", "end": "friday"}, "")
 
@@ -77,7 +77,7 @@ def test_a_video_is_cut_for_both_senses(tmp_path: Path) -> None:
     data = make(tmp_path / "d", {"t.csv": "video,start,end,label\na.mp4,1,2,x\n", "a.mp4": "x"})
     excerpt = Excerpt(data / "a.mp4", 1, 2)
     assert opened(data)[0].inputs == {"image": excerpt, "audio": excerpt}
-    assert list(load_split([data / "t.csv"], ["image", "audio"])) == [{"image": excerpt, "audio": excerpt}]
+    assert list(gather([data / "t.csv"], ["image", "audio"])) == [{"image": excerpt, "audio": excerpt}]
 
 
 def test_invalid_spans_are_reported(tmp_path: Path) -> None:
@@ -97,7 +97,7 @@ def test_invalid_spans_are_reported(tmp_path: Path) -> None:
         RowProblem("t.csv row 10", "start '' and end '2' are not a start and an end", seconds),
         RowProblem("t.csv row 11", "start '00:01' and end '00:02' are not a start and an end", seconds),
     )
-    asked = [next(iter(example.values())) for example in load_split([data / "t.csv"], ["audio"])]  # type: ignore[union-attr]
+    asked = [next(iter(example.values())) for example in gather([data / "t.csv"], ["audio"])]  # type: ignore[union-attr]
     assert len(asked) == len(spans) and all(isinstance(each, Excerpt) for each in asked)
 
 
@@ -131,7 +131,7 @@ def test_spans_round_trip_and_keys_differ(
         excerpt = row.inputs["audio"]
         assert isinstance(excerpt, Excerpt)
         assert math.isclose(excerpt.start_s, start / 1000) and math.isclose(excerpt.end_s, (start + length) / 1000)
-    assert [example["audio"] for example in load_split([data / "t.csv"], ["audio"])] == [  # type: ignore[index]
+    assert [example["audio"] for example in gather([data / "t.csv"], ["audio"])] == [  # type: ignore[index]
         row.inputs["audio"] for row in table
     ]
 

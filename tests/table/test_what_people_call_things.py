@@ -14,7 +14,7 @@ from test_table_boxes import boxes, pictures, seen
 
 from seehear.cli.predict import _sources
 from seehear.errors import DataError, UsageError
-from seehear.inputs import load_split
+from seehear.inputs import gather
 from seehear.senses import SENSES
 from table_kinds import make, opened
 
@@ -28,7 +28,7 @@ def test_extensions_of_recordings(tmp_path: Path, ending: str) -> None:
     data = make(tmp_path / "d", names)
     table = opened(data)
     assert (table.senses, table.answers()) == (("audio",), ["a", "a", "b", "b"])
-    assert [path.name for path in load_split([data], ["audio"])] == [f"{i}.{ending}" for i in (1, 2, 1, 2)]  # type: ignore[union-attr]
+    assert [path.name for path in gather([data], ["audio"])] == [f"{i}.{ending}" for i in (1, 2, 1, 2)]  # type: ignore[union-attr]
     rows = "file,label\n" + "".join(f"{name},{name[0]}\n" for name in names)
     assert opened(make(data, {"metadata.csv": rows})).senses == ("audio",)
 
@@ -46,7 +46,7 @@ def test_dicom_without_an_extension_is_a_picture(tmp_path: Path) -> None:
     table = opened(data)
     assert table.answers() == ["ill", "ill", "well", "well"]
     assert {problem.where for problem in table.problems} == {"well/README", "well/a.dat"}
-    assert {path.name for path in load_split([data], ["image"])} == {"IM0001", "1.2.840.7", "1.2.840.8"}  # type: ignore[union-attr]
+    assert {path.name for path in gather([data], ["image"])} == {"IM0001", "1.2.840.7", "1.2.840.8"}  # type: ignore[union-attr]
     rows = "image,label\n" + "".join(f"{name},{name.partition('/')[0]}\n" for name in files)
     assert opened(make(data, {"metadata.csv": rows})).answers() == ["ill", "ill", "well", "well"]
 
@@ -94,7 +94,7 @@ def test_the_only_column_beside_files_is_the_answer(tmp_path: Path, heading: str
 
 def test_an_empty_name_is_not_the_current_folder() -> None:
     with pytest.raises(UsageError, match=r"an empty name\. Allowed: a file, a folder or a table\. Next: is a variable"):
-        list(load_split([""], ["image"]))
+        list(gather([""], ["image"]))
 
 
 def test_a_byte_order_mark_on_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,11 +15,11 @@ _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 def parse_numbers(cells: pa.ChunkedArray) -> NDArray[np.float64]:
     """(rows,) the number in each cell; nan where there is none."""
     try:
-        found = pc.cast(cells, pa.float64())
+        parsed = pc.cast(cells, pa.float64())
     except pa.ArrowInvalid:  # not all of them are
-        written = pc.if_else(pc.match_substring_regex(cells, _NUMBER), cells, pa.scalar(None, pa.large_string()))
-        found = pc.cast(written, pa.float64())
-    values: NDArray[np.float64] = pc.fill_null(found, np.nan).to_numpy()
+        numeric = pc.if_else(pc.match_substring_regex(cells, _NUMBER), cells, pa.scalar(None, pa.large_string()))
+        parsed = pc.cast(numeric, pa.float64())
+    values: NDArray[np.float64] = pc.fill_null(parsed, np.nan).to_numpy()
     return np.where(np.isfinite(values), values, np.nan)
 
 

@@ -143,8 +143,8 @@ def infer_roles(
     for name in (name for name in lazy_answers if name not in cells.column_names):
         cells = cells.append_column(name, pa.nulls(len(cells), pa.large_string()))
     columns = _sense_columns(cells)
-    found = {sense.name: _columns_read_by(sense, columns, cells) for sense in senses_known}
-    offered = {sense: headings for sense, headings in found.items() if headings}
+    readable = {sense.name: _columns_read_by(sense, columns, cells) for sense in senses_known}
+    offered = {sense: headings for sense, headings in readable.items() if headings}
     part = _part_column(cells)
     span = _find_span(cells, columns)
     others = _remaining_columns(cells, columns, part, span)
@@ -251,13 +251,13 @@ def _select_default(
         hint = "call the column with the files image, audio or video"
         raise DataError(f"no column names pictures or recordings: {_list_names(cells.column_names)}", hint=hint)
     lacking = {sense.name: sense.missing_dependency for sense in known if sense.missing_dependency}
-    wished = _largest_known(sense_sets, set(offered))
+    preferred = _largest_known(sense_sets, set(offered))
     usable = {sense: headings for sense, headings in offered.items() if sense not in lacking} or offered
     chosen = _largest_known(sense_sets, set(usable))
     columns = {heading for headings in usable.values() for heading in headings}
     if columns != {heading for sense in chosen for heading in usable[sense]}:
         return usable, []
-    notes = [f"{sense} not used: {lacking[sense]}" for sense in offered if sense in wished - chosen]
+    notes = [f"{sense} not used: {lacking[sense]}" for sense in offered if sense in preferred - chosen]
     return {sense: headings for sense, headings in usable.items() if sense in chosen}, notes
 
 
@@ -277,11 +277,11 @@ def _part_column(cells: pa.Table) -> str | None:
 
 
 def _find_answer(
-    cells: pa.Table, others: Sequence[str], kinds: Sequence[KindLike], wish: str | None
+    cells: pa.Table, others: Sequence[str], kinds: Sequence[KindLike], request: str | None
 ) -> tuple[str | None, str | None, list[str]]:
     """(kind, heading, notes); (None, None, []) for a table without answers."""
-    if wish is not None:
-        return *_parse_wish(cells, others, kinds, wish), []
+    if request is not None:
+        return *_parse_wish(cells, others, kinds, request), []
     unknown = _possible_answers(others)
     named = [(kind, heading) for kind in kinds for heading in _headings_of_kind(others, kind)]
     named = named or [
@@ -313,26 +313,26 @@ def _auxiliary_column(
     others: Sequence[str], kinds: Sequence[KindLike], kind: str | None, answer: str | None
 ) -> str | None:
     """The first column that helps to learn the answer; none where the answer is such a column itself."""
-    found = [
+    readable = [
         heading for each in kinds if each.name == kind for heading in _headings_among(others, each.auxiliary_columns)
     ]
-    return None if answer in found else next(iter(found), None)
+    return None if answer in readable else next(iter(readable), None)
 
 
-def _parse_wish(cells: pa.Table, others: Sequence[str], kinds: Sequence[KindLike], wish: str) -> tuple[str, str]:
+def _parse_wish(cells: pa.Table, others: Sequence[str], kinds: Sequence[KindLike], request: str) -> tuple[str, str]:
     """(kind, heading) for a heading, kind:heading or kind, tried in this order."""
     if not others:
         raise no_answers()
     by_name = {kind.name: kind for kind in kinds}
-    prefix, _, rest = wish.partition(":")
-    if heading := _match_heading(others, wish):
+    prefix, _, rest = request.partition(":")
+    if heading := _match_heading(others, request):
         return _infer_kind(cells, heading, kinds), heading
     if prefix in by_name and (heading := _match_heading(others, rest)):
         return prefix, heading
-    if wish in by_name and (heading := _find_heading(cells, others, by_name[wish])):
-        return wish, heading
+    if request in by_name and (heading := _find_heading(cells, others, by_name[request])):
+        return request, heading
     allowed = f"a column ({_list_names(others)}), a kind ({', '.join(by_name)}), or kind:column"
-    raise UsageError(f"no column for the answer {wish!r}", allowed=allowed)
+    raise UsageError(f"no column for the answer {request!r}", allowed=allowed)
 
 
 def _infer_kind(cells: pa.Table, heading: str, kinds: Sequence[KindLike]) -> str:

@@ -51,11 +51,11 @@ def find_identical_files(paths: Sequence[Path]) -> Indices:
 
 def _group_equal(places: Iterable[int], key: Callable[[int], _Key | None]) -> list[tuple[_Key, list[int]]]:
     """(key, places) of each key that two places or more share, in order. None is no key."""
-    found: defaultdict[_Key, list[int]] = defaultdict(list)
+    groups: defaultdict[_Key, list[int]] = defaultdict(list)
     for place in places:
         if (value := key(place)) is not None:
-            found[value].append(place)
-    return [(value, equal) for value, equal in found.items() if len(equal) > 1]
+            groups[value].append(place)
+    return [(value, equal) for value, equal in groups.items() if len(equal) > 1]
 
 
 def _read_size_bytes(path: Path) -> int | None:
@@ -83,17 +83,17 @@ def _hash_file(path: Path, most_bytes: int | None = None) -> bytes | None:
 class Overlap:
     """What the rows of two tables share: identical files, and values of group columns.
 
-    things  by plural noun (files, speakers): the shared names, and how many the second table has
+    overlaps  by plural noun (files, speakers): the shared names, and how many the second table has
     """
 
-    things: dict[str, tuple[tuple[str, ...], int]]
+    overlaps: dict[str, tuple[tuple[str, ...], int]]
 
     def describe(self, one: str, other: str) -> list[str]:
         """A sentence for each kind of thing that both have; `one` and `other` name the tables."""
         return [
-            f"{len(names):,} of the {of:,} {things} of {other} are in {one} too ({summarise_names(names)}): "
-            f"figures measured on {other} will be better than on new {things}"
-            for things, (names, of) in self.things.items()
+            f"{len(names):,} of the {of:,} {noun} of {other} are in {one} too ({summarise_names(names)}): "
+            f"figures measured on {other} will be better than on new {noun}"
+            for noun, (names, of) in self.overlaps.items()
             if names
         ]
 

@@ -55,20 +55,20 @@ def open_table(
         unpacked = _unpack(source, workspace)
         packed = unpacked.folder != source
         with confined_to(unpacked.folder if packed else None):
-            found = merge_one_hot_columns(read_layout(unwrap(unpacked.folder)), kinds, answer)
-            later = (*found.lazy_answers, *found.tiers)
+            raw = merge_one_hot_columns(read_layout(unwrap(unpacked.folder)), kinds, answer)
+            later = (*raw.lazy_answers, *raw.tiers)
             roles = infer_roles(
-                found.cells, kinds, senses_known=senses_known, senses=senses, answer=answer, lazy_answers=later
+                raw.cells, kinds, senses_known=senses_known, senses=senses, answer=answer, lazy_answers=later
             )
-            found = found.with_answer(roles.answer)
+            raw = raw.with_answer(roles.answer)
     except SeehearError as error:
         raise error.at(error.where or str(data)) from None
-    found = replace(found, problems=(*unpacked.problems, *found.problems))
-    return _to_table(found, roles, kinds, {sense.name: sense for sense in senses_known}, str(data), confined=packed)
+    raw = replace(raw, problems=(*unpacked.problems, *raw.problems))
+    return _to_table(raw, roles, kinds, {sense.name: sense for sense in senses_known}, str(data), confined=packed)
 
 
 def _to_table(
-    found: RawTable,
+    raw: RawTable,
     roles: ColumnRoles,
     kinds: Sequence[KindLike],
     known: Mapping[str, SenseLike],
@@ -78,23 +78,23 @@ def _to_table(
 ) -> Table:
     """Leave out the rows that cannot be used, and describe the rest. Raises DataError if none is left."""
     reads = {name: sense.media for name, sense in known.items()}
-    columns = _build_columns(found, roles, reads)
-    usable, problems = validate_rows(found, columns, reads, roles, confined=confined)
+    columns = _build_columns(raw, roles, reads)
+    usable, problems = validate_rows(raw, columns, reads, roles, confined=confined)
     if not len(usable):
-        reasons = "; ".join(map(str, (*found.problems, *problems)[:3]))
-        raise DataError(f"none of {format_count(len(found.cells), 'example')} can be used: {reasons}", where=data)
+        reasons = "; ".join(map(str, (*raw.problems, *problems)[:3]))
+        raise DataError(f"none of {format_count(len(raw.cells), 'example')} can be used: {reasons}", where=data)
     columns = columns.take(usable)
     present = {name: cells for name, cells in columns.senses.items() if cells.null_count < len(cells)}
-    described, more = _read_file_metadata(found.root, columns, known)
+    described, more = _read_file_metadata(raw.root, columns, known)
     columns = replace(columns, senses=present, key=_make_keys(columns), metadata=columns.metadata | described)
     return Table(
         columns,
-        root=found.root,
+        root=raw.root,
         kind=roles.kind,
         answer_column=roles.answer,
         in_files=roles.in_files,
-        notes=(*found.notes, *roles.notes, *_describe(found, roles, columns, known, kinds), *more),
-        problems=(*found.problems, *problems),
+        notes=(*raw.notes, *roles.notes, *_describe(raw, roles, columns, known, kinds), *more),
+        problems=(*raw.problems, *problems),
     )
 
 
@@ -107,39 +107,39 @@ def _unpack(source: Path, workspace: Path) -> Unpacked:
     return unpack_shards(source, workspace) if is_shards(source) else Unpacked(source, ())
 
 
-def _build_columns(found: RawTable, roles: ColumnRoles, reads: Mapping[str, Sequence[str]]) -> Columns:
+def _build_columns(raw: RawTable, roles: ColumnRoles, reads: Mapping[str, Sequence[str]]) -> Columns:
     """The columns by role, with files relative to found.root. The keys are the first file of each row."""
-    senses = {sense: _file_column(found, reads[sense], headings) for sense, headings in roles.senses.items()}
+    senses = {sense: _file_column(raw, reads[sense], headings) for sense, headings in roles.senses.items()}
     key = pc.fill_null(pc.coalesce(*senses.values()), "")
-    metadata = {name: found.cells[name] for name in roles.metadata}
+    metadata = {name: raw.cells[name] for name in roles.metadata}
     return Columns(
         key=key,
         senses=senses,
-        answer=_answer_column(found, roles),
+        answer=_answer_column(raw, roles),
         metadata=metadata if roles.span is None else {RECORDING: key} | metadata,
-        part=found.part if roles.part is None else _part_column(found, roles.part),
-        span_s=None if roles.span is None else parse_spans(found.cells, roles.span),
-        auxiliary=None if roles.auxiliary is None else found.cells[roles.auxiliary],
+        part=raw.part if roles.part is None else _part_column(raw, roles.part),
+        span_s=None if roles.span is None else parse_spans(raw.cells, roles.span),
+        auxiliary=None if roles.auxiliary is None else raw.cells[roles.auxiliary],
     )
 
 
-def _file_column(found: RawTable, read: Sequence[str], headings: dict[str, str]) -> pa.ChunkedArray:
+def _file_column(raw: RawTable, read: Sequence[str], headings: dict[str, str]) -> pa.ChunkedArray:
     files = []
     for heading, medium in headings.items():
-        cells = found.cells[heading]
+        cells = raw.cells[heading]
         if medium == media.MIXED:
             mine = pa.array(media.match_media(read, cells))
             cells = pc.if_else(mine, cells, pa.scalar(None, pa.large_string()))
         files.append(cells)
     cells = files[0] if len(files) == 1 else pc.coalesce(*files)
-    return cells if found.file is None else _relative_to_root(cells, found.file)
+    return cells if raw.file is None else _relative_to_root(cells, raw.file)
 
 
-def _answer_column(found: RawTable, roles: ColumnRoles) -> pa.ChunkedArray | None:
+def _answer_column(raw: RawTable, roles: ColumnRoles) -> pa.ChunkedArray | None:
     if roles.answer is None:
         return None
-    cells = found.cells[roles.answer]
-    return _relative_to_root(cells, found.file) if roles.in_files and found.file is not None else cells
+    cells = raw.cells[roles.answer]
+    return _relative_to_root(cells, raw.file) if roles.in_files and raw.file is not None else cells
 
 
 def _relative_to_root(cells: pa.ChunkedArray, file: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -152,16 +152,16 @@ def _relative_to_root(cells: pa.ChunkedArray, file: pa.ChunkedArray) -> pa.Chunk
     return pc.if_else(absolute, cells, pc.binary_join_element_wise(folder, cells, pa.scalar("", pa.large_string())))
 
 
-def _part_column(found: RawTable, heading: str) -> pa.ChunkedArray:
+def _part_column(raw: RawTable, heading: str) -> pa.ChunkedArray:
     """The parts that a column gives, in one spelling: train where it is empty, "" for an unknown word.
 
     The part of a table file takes precedence.
     """
-    encoded = found.cells[heading].combine_chunks().dictionary_encode()
+    encoded = raw.cells[heading].combine_chunks().dictionary_encode()
     word = normalise_heading(heading)
     spelled = pa.array([parse_part_cell(word, value) for value in encoded.dictionary.to_pylist()], pa.large_string())
     values = pc.fill_null(spelled.take(encoded.indices), "train")
-    return pc.if_else(pc.equal(found.part, ""), values, found.part)
+    return pc.if_else(pc.equal(raw.part, ""), values, raw.part)
 
 
 def _make_keys(columns: Columns) -> pa.ChunkedArray:
@@ -208,12 +208,12 @@ def _read_file_metadata(
 
 
 def _describe(
-    found: RawTable, roles: ColumnRoles, columns: Columns, known: Mapping[str, SenseLike], kinds: Sequence[KindLike]
+    raw: RawTable, roles: ColumnRoles, columns: Columns, known: Mapping[str, SenseLike], kinds: Sequence[KindLike]
 ) -> list[str]:
     sentences = []
     if roles.span is not None:
         sentences.append(_describe_span(roles.span))
-    if found.file is not None:
+    if raw.file is not None:
         sentences += [_describe_sense(known[sense], headings, columns) for sense, headings in roles.senses.items()]
     if columns.answer is not None:
         heading, of = roles.answer or "", next(kind for kind in kinds if kind.name == roles.kind)
@@ -225,8 +225,8 @@ def _describe(
             f"{roles.auxiliary!r} is an auxiliary column: it helps training and is not needed for prediction"
         )
     sentences += [f"splits keep rows with the same {name!r} together" for name in roles.metadata if is_group(name)]
-    kept = [repr(name) for name in roles.metadata if not is_group(name)]
-    sentences += [f"metadata: {', '.join(kept)}"] if kept else []
+    others = [repr(name) for name in roles.metadata if not is_group(name)]
+    sentences += [f"metadata: {', '.join(others)}"] if others else []
     counts = {count["values"]: count["counts"] for count in pc.value_counts(columns.part).to_pylist()}
     parts = [f"{part} {counts[part]:,}" for part in ("train", "val", "test") if part in counts]
     sentences += [f"parts: {', '.join(parts)}"] if parts else []

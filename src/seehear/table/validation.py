@@ -28,37 +28,37 @@ class _Check:
 
 
 def validate_rows(
-    found: RawTable, columns: Columns, media: Mapping[str, Sequence[str]], roles: ColumnRoles, *, confined: bool
+    raw: RawTable, columns: Columns, media: Mapping[str, Sequence[str]], roles: ColumnRoles, *, confined: bool
 ) -> tuple[NDArray[np.int64], list[RowProblem]]:
     """(indices of usable rows, a RowProblem for each other row, in order).
 
     media     by sense, the media it reads
     confined  whether files must lie below found.root, as in an unpacked archive
     """
-    checks = [_missing_input(found, columns)]
+    checks = [_missing_input(raw, columns)]
     if roles.part is not None:
-        checks.append(_unknown_part(columns, found.cells[roles.part]))
+        checks.append(_unknown_part(columns, raw.cells[roles.part]))
     for sense, cells in columns.senses.items():
-        checks += _file_checks(found, cells, confined)
+        checks += _file_checks(raw, cells, confined)
         checks.append(_unreadable_medium(sense, cells, match_media(media[sense], cells, nameless=True)))
     if roles.span is not None and columns.span_s is not None:
-        checks += _span_checks(found, roles.span, columns.span_s)
+        checks += _span_checks(raw, roles.span, columns.span_s)
     if columns.answer is not None:
-        checks.append(_Check(pc.is_null(columns.answer).to_numpy(), lambda _: found.missing_answer))
+        checks.append(_Check(pc.is_null(columns.answer).to_numpy(), lambda _: raw.missing_answer))
         if roles.in_files:
-            checks += _file_checks(found, columns.answer, confined)
-            checks += [_size_mismatch(found, cells, columns.answer) for cells in columns.senses.values()]
-    first = np.full(len(found.cells), len(checks))
+            checks += _file_checks(raw, columns.answer, confined)
+            checks += [_size_mismatch(raw, cells, columns.answer) for cells in columns.senses.values()]
+    first = np.full(len(raw.cells), len(checks))
     for number, fault in reversed(list(enumerate(checks))):
         first[fault.rows] = number
     problems = [
-        RowProblem(found.where(i), checks[first[i]].what(i), checks[first[i]].hint)
+        RowProblem(raw.where(i), checks[first[i]].what(i), checks[first[i]].hint)
         for i in np.flatnonzero(first < len(checks)).tolist()
     ]
     return np.flatnonzero(first == len(checks)), problems
 
 
-def _missing_input(found: RawTable, columns: Columns) -> _Check:
+def _missing_input(raw: RawTable, columns: Columns) -> _Check:
     none = np.logical_and.reduce([pc.is_null(cells).to_numpy() for cells in columns.senses.values()])
     return _Check(none, lambda i: "it names no picture, recording or video")
 
@@ -68,9 +68,9 @@ def _unknown_part(columns: Columns, given: pa.ChunkedArray) -> _Check:
     return _Check(unknown, lambda i: f"{given[i].as_py()!r}is not a part", "write train, val or test")
 
 
-def _file_checks(found: RawTable, cells: pa.ChunkedArray, confined: bool) -> list[_Check]:
+def _file_checks(raw: RawTable, cells: pa.ChunkedArray, confined: bool) -> list[_Check]:
     filled = pc.is_valid(cells).to_numpy()
-    there = files_exist(found.root, cells)
+    there = files_exist(raw.root, cells)
 
     def name(i: int) -> str:
         return repr(cells[i].as_py())
@@ -87,10 +87,10 @@ def _file_checks(found: RawTable, cells: pa.ChunkedArray, confined: bool) -> lis
     ]
 
 
-def _size_mismatch(found: RawTable, pictures: pa.ChunkedArray, answers: pa.ChunkedArray) -> _Check:
+def _size_mismatch(raw: RawTable, pictures: pa.ChunkedArray, answers: pa.ChunkedArray) -> _Check:
     """A mask must have the size of its picture. Files whose header gives no size pass."""
     picture_px, answer_px = (
-        read_sizes_px(found.root, pc.fill_null(cells, "").to_pylist()) for cells in (pictures, answers)
+        read_sizes_px(raw.root, pc.fill_null(cells, "").to_pylist()) for cells in (pictures, answers)
     )
     differ = np.isfinite(picture_px) & np.isfinite(answer_px) & (picture_px != answer_px)
 
@@ -108,15 +108,15 @@ def _unreadable_medium(sense: str, cells: pa.ChunkedArray, readable: NDArray[np.
     )
 
 
-def _span_checks(found: RawTable, span: SpanColumns, span_s: NDArray[np.float64]) -> list[_Check]:
+def _span_checks(raw: RawTable, span: SpanColumns, span_s: NDArray[np.float64]) -> list[_Check]:
     start_s, end_s = span_s[:, 0], span_s[:, 1]
 
     def cells(i: int) -> str:
-        return " and ".join(f"{name} {found.cells[name][i].as_py() or ''!r}" for name in (span.start, span.end))
+        return " and ".join(f"{name} {raw.cells[name][i].as_py() or ''!r}" for name in (span.start, span.end))
 
     return [
         _Check(
-            has_span(found.cells, span) & ~np.isfinite(span_s).all(axis=1),
+            has_span(raw.cells, span) & ~np.isfinite(span_s).all(axis=1),
             lambda i: f"{cells(i)} are not a start and an end",
             "write both in seconds, such as 12.5",
         ),

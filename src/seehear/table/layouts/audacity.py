@@ -15,11 +15,11 @@ from seehear.table.layouts.timed_labels import TimedLabel, TimedLabels, collapse
 
 def parse_audacity(text: str, name: str) -> TimedLabels:
     """Labels without usable times become problems."""
-    found = TimedLabels(name)
+    labels = TimedLabels(name)
     for number, line in enumerate(text.split("\n"), 1):
         if line.strip() and not line.startswith("\\"):
             start, end, label = (*line.strip("\r").split("\t" if "\t" in line else None, 2), "", "")[:3]
-            found.add(
+            labels.add(
                 TimedLabel(parse_seconds(start), parse_seconds(end), collapse_whitespace(label)), f"line {number}"
             )
-    return found
+    return labels

@@ -147,11 +147,11 @@ def parse_xyxy(value: Any) -> Sequence[float]:
 
 
 def _find_errors(
-    boxes: BoxColumns, drawn: NDArray[np.float64], inside: NDArray[np.float64]
+    boxes: BoxColumns, corners: NDArray[np.float64], inside: NDArray[np.float64]
 ) -> dict[str, tuple[NDArray[np.bool_], str]]:
     """By what is wrong: (boxes (n,), what to do about it)."""
-    known = np.isfinite(drawn).all(1)
-    flat = known & ~(drawn[:, 2:] > drawn[:, :2]).all(1)
+    known = np.isfinite(corners).all(1)
+    flat = known & ~(corners[:, 2:] > corners[:, :2]).all(1)
     outside = known & ~flat & ~(inside[:, 2:] > inside[:, :2]).all(1)
     return {
         "a box without a label": (pc.is_null(boxes.label).to_numpy(zero_copy_only=False), "give it a label"),

@@ -54,10 +54,10 @@ class _Headings(NamedTuple):
     is_centred: bool  # whether the first two are the middle, not a corner
 
 
-def merge_box_rows(found: RawTable) -> RawTable:
+def merge_box_rows(raw: RawTable) -> RawTable:
     """Merge the rows of each picture into one, if a table has a row for each box; other tables are unchanged."""
-    headings = _headings(found.cells)
-    return found if headings is None else _merge(found, headings)
+    headings = _headings(raw.cells)
+    return raw if headings is None else _merge(raw, headings)
 
 
 def _headings(cells: pa.Table) -> _Headings | None:
@@ -71,22 +71,22 @@ def _headings(cells: pa.Table) -> _Headings | None:
     return _Headings(image, label, tuple(words[word] for word in four), four not in _CORNERS, four in _CENTRES)
 
 
-def _merge(found: RawTable, headings: _Headings) -> RawTable:
-    cells, rows = found.cells, np.arange(len(found.cells))
-    files = np.zeros(len(rows), np.int64) if found.file is None else _codes(found.file)
+def _merge(raw: RawTable, headings: _Headings) -> RawTable:
+    cells, rows = raw.cells, np.arange(len(raw.cells))
+    files = np.zeros(len(rows), np.int64) if raw.file is None else _codes(raw.file)
     pictures = cells[headings.image].combine_chunks().dictionary_encode()
     has_picture = pc.is_valid(cells[headings.image]).to_numpy()
     keys = files * (len(pictures.dictionary) + 1) + pictures.indices.fill_null(-1).to_numpy(zero_copy_only=False)
     _, first, picture = np.unique(keys[has_picture], return_index=True, return_inverse=True)
     order = np.argsort(first)  # pictures in the order in which the table names them
     picture, first = np.argsort(order)[picture], rows[has_picture][first[order]]
-    pictured = found.take(first)
-    sizes = read_sizes_px(found.root, pictured.paths(headings.image))
+    pictured = raw.take(first)
+    sizes = read_sizes_px(raw.root, pictured.paths(headings.image))
     boxes, filled, notes_on_units = _boxes(cells.filter(pa.array(has_picture)), picture, headings, sizes)
     where = rows[has_picture][filled]
-    encoded = encode_boxes(boxes, sizes, lambda i: found.where(int(where[i])))
-    unnamed = [RowProblem(found.where(int(row)), "it names no picture") for row in np.flatnonzero(~has_picture)]
-    kept, varying = _split_columns(cells.filter(pa.array(has_picture)), picture, headings)
+    encoded = encode_boxes(boxes, sizes, lambda i: raw.where(int(where[i])))
+    unnamed = [RowProblem(raw.where(int(row)), "it names no picture") for row in np.flatnonzero(~has_picture)]
+    constant, varying = _split_columns(cells.filter(pa.array(has_picture)), picture, headings)
     notes = [
         f"each row is a box: {len(where):,} in {format_count(len(first), 'picture')}",
         *notes_on_units,
@@ -98,9 +98,9 @@ def _merge(found: RawTable, headings: _Headings) -> RawTable:
     )
     return replace(
         pictured,
-        cells=pictured.cells.select(kept).append_column(HEADING, encoded.cells),
-        problems=(*found.problems, *unnamed, *encoded.problems),
-        notes=(*found.notes, *notes),
+        cells=pictured.cells.select(constant).append_column(HEADING, encoded.cells),
+        problems=(*raw.problems, *unnamed, *encoded.problems),
+        notes=(*raw.notes, *notes),
     )
 
 

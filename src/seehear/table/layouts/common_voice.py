@@ -54,8 +54,8 @@ def _has_sentences(table: Path) -> bool:
     return "path" in headings and bool(headings & _SENTENCE)
 
 
-def _add_clips_folder(found: RawTable) -> RawTable:
-    path = found.cells.column_names.index("path")
+def _add_clips_folder(raw: RawTable) -> RawTable:
+    path = raw.cells.column_names.index("path")
     folder, nothing = (pa.scalar(text, pa.large_string()) for text in ("clips/", ""))
-    audio = pc.binary_join_element_wise(folder, found.cells["path"], nothing)
-    return replace(found, cells=found.cells.set_column(path, "audio", audio))
+    audio = pc.binary_join_element_wise(folder, raw.cells["path"], nothing)
+    return replace(raw, cells=raw.cells.set_column(path, "audio", audio))

@@ -39,9 +39,9 @@ def resolve_file_ids(sheet: Sheet, table: Path) -> Sheet:
     If files in several folders share an id, those in a folder named like the table count: train/ for train.csv. Raises
     DataError if an id remains ambiguous.
     """
-    if (found := _find_id_column(sheet.cells, table)) is None:
+    if (id_column := _find_id_column(sheet.cells, table)) is None:
         return sheet
-    heading, stems = found
+    heading, stems = id_column
     ids = sheet.cells[heading].to_pylist()
     files = {each: _files(each, stems.get(each, []), table) for each in dict.fromkeys(ids) if each}
     media = [medium for medium in _COLUMNS if any(medium in files_of_id for files_of_id in files.values())]

@@ -93,8 +93,8 @@ def _is_samples(text: str, lines: Sequence[str]) -> bool:
 
 def _have_rising_times(pattern: re.Pattern[str], lines: Sequence[str]) -> bool:
     """Whether every line begins with a start and an end that is not before it."""
-    found = [pattern.fullmatch(line) for line in lines]
-    times = [[float(time.replace(",", ".")) for time in each.groups()] for each in found if each]
+    matches = [pattern.fullmatch(line) for line in lines]
+    times = [[float(time.replace(",", ".")) for time in each.groups()] for each in matches if each]
     return 0 < len(lines) == len(times) and all(start <= end for start, end in times)
 
 
@@ -112,10 +112,10 @@ def _is_nist(text: str, lines: Sequence[str]) -> bool:
 
 def _is_timed_lines(text: str, lines: Sequence[str]) -> bool:
     """At least every second line begins with a time, and the times rise."""
-    found = [time for time in map(_TIME.match, lines) if time]
-    if 2 * len(found) < len(lines) or not all(before <= after for before, after in pairwise(map(_seconds, found))):
+    matches = [time for time in map(_TIME.match, lines) if time]
+    if 2 * len(matches) < len(lines) or not all(before <= after for before, after in pairwise(map(_seconds, matches))):
         return False
-    return len(found) >= _ENOUGH_TIMES or all(time[1] or time[3] for time in found)
+    return len(matches) >= _ENOUGH_TIMES or all(time[1] or time[3] for time in matches)
 
 
 def _seconds(time: re.Match[str]) -> float:

@@ -136,16 +136,16 @@ def _is_metadata_table(name: str) -> bool:
 
 
 def _find_recordings(root: Path, prefix: str) -> _Recordings:
-    found = _Recordings()
+    parsed = _Recordings()
     folders, files = list_visible(root / prefix)
     inner = (file for folder in folders for file in walk_files(root, prefix + folder))
     for name in filter(is_valid_text, [*(prefix + file for file in files), *inner]):
         if name.lower().endswith(_ENDINGS):
-            found.beside.append(name)
+            parsed.beside.append(name)
         elif (medium := medium_of(name)) in ("recording", "video"):
-            kind = found.recordings if medium == "recording" else found.videos
+            kind = parsed.recordings if medium == "recording" else parsed.videos
             kind.setdefault(name.rpartition(".")[0], []).append(name)
-    return found
+    return parsed
 
 
 def _read_part(root: Path, recordings: _Recordings, part: str, examples: _Examples, single_file: bool) -> None:
@@ -154,16 +154,16 @@ def _read_part(root: Path, recordings: _Recordings, part: str, examples: _Exampl
     for name in recordings.beside:
         beside = recordings.stem_of(name) is not None
         try:
-            kind, found = _read(root / name, name, beside)
+            kind, parsed = _read(root / name, name, beside)
         except DataError as error:
             if beside:  # elsewhere it may be any file
                 examples.problems.append(RowProblem.of(error, name))
             continue
-        if found is not None:
-            examples.problems += found.problems
-            examples.notes += found.notes
-            examples.unlabelled += found.unlabelled
-            for stem, labels in _group_by_recording(name, found, recordings, examples).items():
+        if parsed is not None:
+            examples.problems += parsed.problems
+            examples.notes += parsed.notes
+            examples.unlabelled += parsed.unlabelled
+            for stem, labels in _group_by_recording(name, parsed, recordings, examples).items():
                 labels_by_stem.setdefault(stem, []).append(_Labels(name, kind, labels))
     for stem in recordings.stems:
         if stem in labels_by_stem:
@@ -180,24 +180,24 @@ def _read(file: Path, name: str, beside: bool) -> tuple[str, TimedLabels | None]
     if not beside and not name.lower().endswith((".textgrid", *_ENDINGS[2:])):
         return "", None
     text = read_text(file, name, _LARGEST_BYTES)
-    found = detect_label_format(text)
-    if name.lower().endswith(".textgrid") or (found is LabelFormat.TEXTGRID and beside):
+    parsed = detect_label_format(text)
+    if name.lower().endswith(".textgrid") or (parsed is LabelFormat.TEXTGRID and beside):
         return _PRAAT, parse_text_grid(text, name)
-    if found is LabelFormat.SELECTIONS and (beside or names_its_recordings(text)):
+    if parsed is LabelFormat.SELECTIONS and (beside or names_its_recordings(text)):
         return _SELECTIONS, parse_selections(text, name)
-    if found is LabelFormat.AUDACITY and beside and name.lower().endswith(".txt"):
+    if parsed is LabelFormat.AUDACITY and beside and name.lower().endswith(".txt"):
         return _AUDACITY, parse_audacity(text, name)
     return "", None
 
 
 def _group_by_recording(
-    name: str, found: TimedLabels, recordings: _Recordings, examples: _Examples
+    name: str, parsed: TimedLabels, recordings: _Recordings, examples: _Examples
 ) -> dict[str, list[TimedLabel]]:
     """Labels by the stem of their recording; [] if nothing in it was labelled."""
     default_stem = recordings.stem_of(name)
     labels_by_stem: dict[str, list[TimedLabel]] = {} if default_stem is None else {default_stem: []}
     unmatched: Counter[str] = Counter()
-    for label in found.labels:
+    for label in parsed.labels:
         stem = (recordings.stem_of(name, label.file) if label.file else None) or default_stem
         if stem is None:
             unmatched[label.file] += 1

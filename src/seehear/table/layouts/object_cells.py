@@ -53,27 +53,27 @@ class _Objects(NamedTuple):
     corners: bool = False
 
 
-def convert_objects(found: RawTable) -> RawTable:
+def convert_objects(raw: RawTable) -> RawTable:
     """Replace a column of objects with one of boxes; any other table is returned as it is."""
-    image, headings = find_image_column(found.cells), _headings(found.cells)
+    image, headings = find_image_column(raw.cells), _headings(raw.cells)
     if image is None or headings is None:
-        return found
+        return raw
     heading, new_heading = headings
     annotations, without_labels = Annotations(), False
     problems: list[RowProblem] = []
     readable: list[int] = []
-    cells = found.cells[heading].to_pylist()
+    cells = raw.cells[heading].to_pylist()
     for row, cell in enumerate(cells):
         objects = _Objects([]) if cell in (None, _NOTHING) else _objects(cell)
         if isinstance(objects, str):
-            problems.append(RowProblem(found.where(row), objects, _HINT))
+            problems.append(RowProblem(raw.where(row), objects, _HINT))
         else:
-            _add(annotations, len(readable), objects, found.where(row))
+            _add(annotations, len(readable), objects, raw.where(row))
             without_labels |= objects.labels is None and bool(objects.boxes)
             readable.append(row)
-    usable = found.take(np.array(readable, np.int64))
+    usable = raw.take(np.array(readable, np.int64))
     encoded = encode_boxes(
-        annotations.to_columns(), read_sizes_px(found.root, usable.paths(image)), annotations.sources.__getitem__
+        annotations.to_columns(), read_sizes_px(raw.root, usable.paths(image)), annotations.sources.__getitem__
     )
     filled = pc.is_valid(usable.cells[heading])
     answers = pc.if_else(filled, encoded.cells, pa.scalar(None, pa.large_string()))
@@ -83,8 +83,8 @@ def convert_objects(found: RawTable) -> RawTable:
     return replace(
         usable,
         cells=usable.cells.drop_columns([heading]).append_column(new_heading, answers),
-        problems=(*found.problems, *problems, *encoded.problems),
-        notes=(*found.notes, *notes, *encoded.notes),
+        problems=(*raw.problems, *problems, *encoded.problems),
+        notes=(*raw.notes, *notes, *encoded.notes),
     )
 
 

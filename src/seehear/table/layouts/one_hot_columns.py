@@ -30,25 +30,25 @@ _MOST_SPELLINGS = 12  # a column with more distinct cells holds something else
 _TEXT = pa.large_string()
 
 
-def merge_one_hot_columns(found: RawTable, kinds: Sequence[KindLike], answer: str | None) -> RawTable:
+def merge_one_hot_columns(raw: RawTable, kinds: Sequence[KindLike], answer: str | None) -> RawTable:
     """Replace the columns of classes with one column of labels; any other table is returned as it is.
 
     `answer` is the answer asked for: a user who names one of the columns wants only that one.
     """
-    names = _class_columns(found.cells, kinds, answer)
+    names = _class_columns(raw.cells, kinds, answer)
     if not names:
-        return found
-    flags = np.column_stack([_flags(found.cells[name]) for name in names])
+        return raw
+    flags = np.column_stack([_flags(raw.cells[name]) for name in names])
     complete = (flags >= 0).all(1)
     one_each = bool(complete.any() and (flags[complete].sum(1) == 1).all())
     patterns, pattern = np.unique(flags, axis=0, return_inverse=True)
     labels = pa.array([_label(row, names, one_each) for row in patterns], _TEXT)
     summary = "each example has one class" if one_each else "an example may have several classes or none"
     return replace(
-        found,
-        cells=found.cells.drop_columns(names).append_column(HEADING, labels.take(pa.array(pattern.ravel()))),
+        raw,
+        cells=raw.cells.drop_columns(names).append_column(HEADING, labels.take(pa.array(pattern.ravel()))),
         notes=(
-            *found.notes,
+            *raw.notes,
             f"one-hot columns for {format_count(len(names), 'class')}: {summarise_names(names)}; {summary}",
         ),
         missing_answer="a class column that is neither 0 nor 1",

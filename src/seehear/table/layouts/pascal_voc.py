@@ -88,7 +88,7 @@ def read_pascal_voc(place: Path) -> RawTable | None:
         problems=tuple(images.problems),
         notes=(*notes, *_describe(images)),
         lazy_answers=make_lazy_answers(images.annotations, sizes, ()),
-        missing_answer="nothing is drawn for it",
+        missing_answer="it has no annotation",
     )
 
 

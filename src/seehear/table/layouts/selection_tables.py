@@ -40,18 +40,18 @@ def parse_selections(text: str, name: str) -> TimedLabels:
     begin, end = _first(headings, _BEGINS), _first(headings, _ENDS)
     if begin is None or end is None:
         raise DataError("no headings of a begin and an end time", where=name, hint=_HINT)
-    labels = [heading for heading in _LABELS if heading in headings]
-    if not labels:
+    label_headings = [heading for heading in _LABELS if heading in headings]
+    if not label_headings:
         allowed = ", ".join(word.title() for word in _LABELS[:6])
         raise DataError("no column of labels", where=name, allowed=allowed, hint="add the column in Raven")
-    found, seen = TimedLabels(name), set()
+    labels, seen = TimedLabels(name), set()
     for number, row in enumerate(rows[1:], 2):
         cells = {heading: collapse_whitespace(row[place]) for heading, place in headings.items() if place < len(row)}
-        label = _read_selection(cells, begin, end, labels, _units(rows[0]))
+        label = _read_selection(cells, begin, end, label_headings, _units(rows[0]))
         if any(cells.values()) and (key := (label.start_s, label.end_s, label.label, label.file)) not in seen:
             seen.add(key)
-            found.add(label, f"row {number}")
-    return found
+            labels.add(label, f"row {number}")
+    return labels
 
 
 def names_its_recordings(text: str) -> bool:
@@ -62,7 +62,7 @@ def names_its_recordings(text: str) -> bool:
 
 
 def _read_selection(
-    cells: Mapping[str, str], begin: str, end: str, labels: Sequence[str], units_s: Mapping[str, float]
+    cells: Mapping[str, str], begin: str, end: str, label_headings: Sequence[str], units_s: Mapping[str, float]
 ) -> TimedLabel:
     start_s = parse_seconds(cells.get(begin, "")) * units_s[begin]
     end_s = parse_seconds(cells.get(end, "")) * units_s[end]
@@ -71,8 +71,8 @@ def _read_selection(
     if cells.get(_FILE_OFFSET):
         start_s = parse_seconds(cells[_FILE_OFFSET]) * units_s[_FILE_OFFSET]
     file = next((cells[each] for each in _FILES if cells.get(each)), "").replace("\\", "/").rpartition("/")[2]
-    others = {heading: cells.get(heading, "") for heading in labels[1:]}
-    return TimedLabel(start_s, round(start_s + end_s, 6), cells.get(labels[0], ""), file=file, columns=others)
+    others = {heading: cells.get(heading, "") for heading in label_headings[1:]}
+    return TimedLabel(start_s, round(start_s + end_s, 6), cells.get(label_headings[0], ""), file=file, columns=others)
 
 
 def _separator(text: str) -> str:

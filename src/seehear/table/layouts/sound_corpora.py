@@ -67,7 +67,7 @@ def read_sound_corpora(place: Path) -> RawTable | None:
     for corpus in _CORPORA:
         for root, table in _tables(place, corpus):
             if set(corpus.headings) <= set(read_sheet(table, table.name, PEEK_ROWS).cells.column_names):
-                return _found(root, table, corpus)
+                return _read_corpus(root, table, corpus)
     return None
 
 
@@ -81,12 +81,12 @@ def _tables(place: Path, corpus: _Corpus) -> list[tuple[Path, Path]]:
     return [(root, table) for root, table in candidates if table.is_file() and _AUDIO in list_visible(root)[0]]
 
 
-def _found(root: Path, table: Path, corpus: _Corpus) -> RawTable:
+def _read_corpus(root: Path, table: Path, corpus: _Corpus) -> RawTable:
     """Other columns are left out: start and end in UrbanSound8K refer to recordings that are not included."""
-    found = concatenate_tables(
+    raw = concatenate_tables(
         root, [(table, "")], [f"{corpus.name}: reading {table.name}, with the recordings in {_AUDIO}/"]
     )
     prefix, separator = (pa.scalar(text, pa.large_string()) for text in (f"{_AUDIO}/", ""))
-    files = pc.binary_join_element_wise(prefix, corpus.file(found.cells), separator)
-    columns = {new: found.cells[old] for old, new in corpus.headings.items() if new}
-    return replace(found, cells=pa.table({_AUDIO: files, **columns}), file=None, row=np.zeros(0, np.int64))
+    files = pc.binary_join_element_wise(prefix, corpus.file(raw.cells), separator)
+    columns = {new: raw.cells[old] for old, new in corpus.headings.items() if new}
+    return replace(raw, cells=pa.table({_AUDIO: files, **columns}), file=None, row=np.zeros(0, np.int64))

@@ -54,9 +54,9 @@ def read_table_folder(place: Path) -> RawTable | None:
     return _convert_boxes(concatenate_tables(place, tables, notes))
 
 
-def _convert_boxes(found: RawTable) -> RawTable:
+def _convert_boxes(raw: RawTable) -> RawTable:
     """Gather the boxes of a picture in one cell, however a table stores them."""
-    return convert_objects(merge_box_rows(found))
+    return convert_objects(merge_box_rows(raw))
 
 
 def _tables(folder: Path) -> tuple[list[tuple[Path, str]], list[str]]:

@@ -49,7 +49,7 @@ class TimedLabels:
             self.add_problem(place, f"{label.label[:40]!r} starts before the recording, at {label.start_s:g} s")
         elif label.end_s <= label.start_s:
             what = f"{label.label[:40]!r} ends at {label.end_s:g} s, not after its start at {label.start_s:g} s"
-            self.add_problem(place, what, "give it a length: an example is a stretch of sound")
+            self.add_problem(place, what, "give it a length: an example is a segment of sound")
         else:
             self.labels.append(label)
 

@@ -147,15 +147,15 @@ def read_transcripts(place: Path) -> RawTable | None:
 
 
 def _files(place: Path, prefix: str) -> _Files:
-    found = _Files()
-    folders, files = list_visible(place / prefix)
-    for file in files:
-        found.add(prefix + file)
+    files = _Files()
+    folders, names = list_visible(place / prefix)
+    for file in names:
+        files.add(prefix + file)
     for folder in folders:
         for file in walk_files(place, prefix + folder):
-            found.add(file)
-    found.assign_languages()
-    return found
+            files.add(file)
+    files.assign_languages()
+    return files
 
 
 def _read_list(place: Path, name: str, files: _Files, part: str, utterances: _Utterances) -> None:
@@ -212,12 +212,12 @@ def _read_stem(place: Path, stem: _Stem, part: str, utterances: _Utterances) -> 
     except DataError as error:
         utterances.problems.append(RowProblem.of(error, chosen))
         return
-    found = LabelFormat.SUBTITLES if Path(chosen).suffix.lower() in _SUBTITLES else detect_label_format(text)
-    if found is LabelFormat.SUBTITLES:
+    label_format = LabelFormat.SUBTITLES if Path(chosen).suffix.lower() in _SUBTITLES else detect_label_format(text)
+    if label_format is LabelFormat.SUBTITLES:
         _read_subtitles(text, chosen, stem, part, utterances)
-    elif found is not None:
+    elif label_format is not None:
         hint = "keep only the spoken words, or save subtitles as .vtt or .srt"
-        utterances.problems.append(RowProblem(chosen, f"it holds {found}, not a transcript", hint))
+        utterances.problems.append(RowProblem(chosen, f"it holds {label_format}, not a transcript", hint))
     elif notes := " ".join(text.split()):
         utterances.add(stem, notes, "", part)
     else:

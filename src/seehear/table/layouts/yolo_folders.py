@@ -26,7 +26,7 @@ def find_labelled_pictures(place: Path, notes: list[str]) -> list[tuple[str, str
     """The pictures of a folder, or of its parts, with their parts; [] if there are no label files of YOLO."""
     if {"images", "labels"} <= set(list_visible(place)[0]) and _has_labels(place):
         return [(file, part) for folder, part in _parts_of(place) for file in walk_pictures(place, folder)]
-    found: list[tuple[str, str]] = []
+    pairs: list[tuple[str, str]] = []
     for prefix, part in find_part_folders(place, notes):
         files = list_visible(place / prefix)[1]
         pictures = [prefix + name for name in files if medium_of(name) == "picture" and is_valid_text(name)]
@@ -35,8 +35,8 @@ def find_labelled_pictures(place: Path, notes: list[str]) -> list[tuple[str, str
             label_file for picture in pictures if (label_file := f"{picture.rpartition('.')[0]}.txt") in texts
         )
         if _hold_boxes(place, label_files):
-            found += ((picture, part) for picture in pictures)
-    return found
+            pairs += ((picture, part) for picture in pictures)
+    return pairs
 
 
 def _has_labels(place: Path) -> bool:
