@@ -15,7 +15,7 @@ from seehear.learn.data.time_stretch import sample_time_stretch
 from seehear.senses import load_signal
 from seehear.senses.sight.augment import AugmentSight
 from seehear.senses.sight.plan import SightSpec
-from table_kinds import Kind, make, opened
+from table_kinds import Kind, make, open_data
 
 DRAWN = Kind("drawn", ("mask", "drawing"), files=True)
 
@@ -86,7 +86,7 @@ def test_an_input_knows_where_it_lies_in_what_was_prepared() -> None:
 def test_an_answer_in_a_file_is_found_like_an_input(tmp_path: Path) -> None:
     folder = make(tmp_path / "data", ["a/1.jpg", "a/2.jpg", "m/1.png"])
     (folder / "t.csv").write_text("image,mask\na/1.jpg,m/1.png\na/2.jpg,m/2.png\na/2.jpg,https://x.org/2.png\n")
-    table = opened(folder / "t.csv", kinds=(DRAWN,))
+    table = open_data(folder / "t.csv", kinds=(DRAWN,))
     assert (table.kind, table.in_files) == ("drawn", True)
     assert table.answers() == [str(folder / "m/1.png")] == [row.answer for row in table]
     assert [problem.what for problem in table.problems] == [

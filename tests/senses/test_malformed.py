@@ -14,7 +14,7 @@ import malformed_corpus
 import seehear
 import table_kinds
 from seehear.errors import SeehearError
-from table_kinds import make, opened
+from table_kinds import make, open_data
 
 KINDS = (*table_kinds.KINDS, table_kinds.Kind("text", ("text", "words")))
 
@@ -56,12 +56,12 @@ def test_all_malformed_files_are_read_or_refused_by_name() -> None:
 def test_damaged_label_files_are_read_or_refused(tmp_path: Path, name: str, count: int) -> None:
     whole = malformed_corpus.LABEL_FILES[name]
     data = make(tmp_path / "d", {"a.wav": "x", name: whole, "b.wav": "x", name.replace("a", "b", 1): whole})
-    assert len(opened(data, kinds=KINDS)) >= 2
+    assert len(open_data(data, kinds=KINDS)) >= 2
     read = 0
     for damaged in malformed_corpus.damaged_labels(name, count):
         (data / name).write_bytes(damaged)
         try:
-            table = opened(data, kinds=KINDS)
+            table = open_data(data, kinds=KINDS)
         except SeehearError:
             continue
         read += 1

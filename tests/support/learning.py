@@ -125,7 +125,7 @@ def opened(path: Path, folder: Path, senses: tuple[str, ...] | None = None) -> T
     )
 
 
-def seen(data: Path, answer: str | None = None) -> Table:
+def open_all_kinds(data: Path, answer: str | None = None) -> Table:
     """A table as the program opens it, with every sense and answer."""
     return open_table(
         data,

@@ -56,7 +56,7 @@ SENSES = (Sense("image", "picture", ("picture", "video")), Sense("audio", "recor
 KINDS = (Kind("label", ("label", "class", "target")), Kind("score", ("score", "rating")))
 
 
-def opened(data: Path, workspace: Path | None = None, **wishes: Any) -> Table:
+def open_data(data: Path, workspace: Path | None = None, **wishes: Any) -> Table:
     wishes = {"senses_known": SENSES, "kinds": KINDS, "workspace": workspace or data.parent / "ws"} | wishes
     return open_table(data, **wishes)
 

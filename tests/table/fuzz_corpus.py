@@ -16,9 +16,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import soundfile
 from PIL import Image
-from test_label_files import LABELS
-from test_table_annotations import BOXES_ONLY, OUTLINES
-from test_table_boxes import annotation
+from test_annotation_layouts import BOXES_ONLY, OUTLINES
+from test_box_layouts import annotation
+from test_label_formats import LABELS
 
 Files = dict[str, bytes]
 TEXTS = (

@@ -11,7 +11,7 @@ from seehear.errors import DataError
 from seehear.table import layouts
 from seehear.table.layouts import LAYOUTS, Layout
 from seehear.table.layouts.raw_table import RawTable, make_text_table, repeat_values
-from table_kinds import make, opened
+from table_kinds import make, open_data
 
 FOLDER = Path(layouts.__file__).parent
 
@@ -28,11 +28,11 @@ def read_toy(place: Path) -> RawTable | None:
 def test_a_layout_is_found_by_being_listed_in_one_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data = make(tmp_path / "d", {"a.png": "x", "b.png": "x", "all.toy": "a.png\tcat\nb.png\tdog"}) / "all.toy"
     with pytest.raises(DataError, match="this is no layout that seehear reads"):
-        opened(data)
+        open_data(data)
     monkeypatch.setattr(layouts, "LAYOUTS", (Layout(read_toy, "a file.toy"), *LAYOUTS))
-    assert [(row.key, row.answer) for row in opened(data)] == [("a.png", "cat"), ("b.png", "dog")]
+    assert [(row.key, row.answer) for row in open_data(data)] == [("a.png", "cat"), ("b.png", "dog")]
     with pytest.raises(DataError, match=r"a folder for each class; .*; a file\.toy\. Next: make examples\.csv"):
-        opened(make(tmp_path / "e", {"b.toys": "x"}) / "b.toys")
+        open_data(make(tmp_path / "e", {"b.toys": "x"}) / "b.toys")
 
 
 def test_every_reader_is_listed_once() -> None:

@@ -16,7 +16,7 @@ from seehear.table import Split, Table, split
 from seehear.table.duplicates import find_identical_files, find_overlap
 from seehear.table.groups import is_group, plural
 from seehear.table.rows import Columns
-from table_kinds import make, opened
+from table_kinds import make, open_data
 
 
 def _table(answers: Sequence[str] | None, **metadata: Sequence[str | None]) -> Table:
@@ -188,7 +188,7 @@ def test_plurals() -> None:
 def _split_files(folder: Path, files: dict[str, bytes], rows: Sequence[tuple[str, str, str]], share: float) -> Split:
     """Splits a table of (image, label, patient); asserts that no bytes are on both sides unless that is said."""
     headings, many = "image,label,patient", [",".join(row) for row in rows]
-    table = opened(make(folder, files | {"t.csv": "\n".join([headings, *many]).encode()}))
+    table = open_data(make(folder, files | {"t.csv": "\n".join([headings, *many]).encode()}))
     out = _split(table, share)
     learned, held_out = (
         {files[row.key.partition("#")[0]] for row in table.take(side)} for side in (out.train, out.held_out)
@@ -256,7 +256,7 @@ def test_overlap_between_parts_is_reported(tmp_path: Path) -> None:
     files = {f"{i}.png": bytes([i % 4]) for i in range(1, 6)} | {
         "t.csv": b"image,label,patient,split\n" + rows.encode()
     }
-    table = opened(make(tmp_path / "d", files))
+    table = open_data(make(tmp_path / "d", files))
     notes = find_overlap(table.part("train"), table.part("val")).describe("'train'", "'val'")
     assert notes == [
         "1 of the 3 files of 'val' are in 'train' too (1.png): "

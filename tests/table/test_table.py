@@ -12,13 +12,13 @@ import pytest
 
 from seehear.errors import DataError, UsageError
 from seehear.table import Row, RowProblem
-from table_kinds import KINDS, make, opened
+from table_kinds import KINDS, make, open_data
 
 PICTURES = ["a/1.png", "a/2.JPG", "b/3.webp", "b/deep/4.dcm"]
 
 
 def test_class_folders(tmp_path: Path) -> None:
-    table = opened(make(tmp_path / "d", PICTURES))
+    table = open_data(make(tmp_path / "d", PICTURES))
     assert (len(table), table.senses, table.kind, table.answer_column) == (4, ("image",), "label", "label")
     assert table.answers() == ["a", "a", "b", "b"]
     assert table[3] == Row("b/deep/4.dcm", {"image": tmp_path / "d/b/deep/4.dcm"}, "b", {}, "")
@@ -32,7 +32,7 @@ def test_class_folders(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("train", "val"), [("train", "val"), ("Training", "validation"), ("train", "dev")])
 def test_parts_of_class_folders(tmp_path: Path, train: str, val: str) -> None:
     files = [f"{part}/{name}" for part in (train, val, "test") for name in PICTURES]
-    table = opened(make(tmp_path / "d", [*files, "notes/x.png"]))
+    table = open_data(make(tmp_path / "d", [*files, "notes/x.png"]))
     assert table.parts == ("train", "val", "test")
     assert table.part("val").answers() == ["a", "a", "b", "b"]
     assert {row.part for row in table.part("val")} == {"val"}
@@ -43,9 +43,9 @@ def test_parts_of_class_folders(tmp_path: Path, train: str, val: str) -> None:
 
 def test_a_class_may_be_called_train(tmp_path: Path) -> None:
     files = ["bus/1.png", "car/2.png", "train/3.png"]
-    table = opened(make(tmp_path / "d", files))
+    table = open_data(make(tmp_path / "d", files))
     assert (table.answers(), table.parts) == (["bus", "car", "train"], ())
-    table = opened(make(tmp_path / "d", ["train/bus/1.png"]))
+    table = open_data(make(tmp_path / "d", ["train/bus/1.png"]))
     assert (table.answers()[0], table.parts) == ("bus", ("train",)), "classes lie in it: it is a part"
 
 
@@ -62,29 +62,29 @@ def test_a_class_may_be_called_train(tmp_path: Path) -> None:
     ],
 )
 def test_a_stray_file_beside_classes_is_ignored(tmp_path: Path, name: str, content: str | bytes) -> None:
-    table = opened(make(make(tmp_path / "d", {name: content}), PICTURES))
+    table = open_data(make(make(tmp_path / "d", {name: content}), PICTURES))
     assert table.answers() == ["a", "a", "b", "b"]
     assert f"not read: {name}" in table.notes
     with pytest.raises(DataError, match=name):
-        opened(tmp_path / "d" / name)
+        open_data(tmp_path / "d" / name)
 
 
 @pytest.mark.parametrize("name", ["metadata.csv", "examples.csv", "train.csv", "data.yaml"])
 def test_an_unreadable_metadata_file_is_refused(tmp_path: Path, name: str) -> None:
     data = make(make(tmp_path / "d", {name: "a: [\n"}), PICTURES)
     with pytest.raises(DataError, match=name):
-        opened(data)
+        open_data(data)
 
 
 def test_an_unreadable_table_does_not_hide_another(tmp_path: Path) -> None:
     data = make(make(tmp_path / "d", {"t.csv": "image,label\na/1.png,x\n", "log.csv": ""}), PICTURES)
-    table = opened(data)
+    table = open_data(data)
     assert table.answers() == ["x"]
     assert "log.csv cannot be read (the table is empty) and is not used" in table.notes
 
 
 def test_files_of_one_stem_are_one_example(tmp_path: Path) -> None:
-    table = opened(make(tmp_path / "d", ["a/1.png", "a/1.wav", "a/2.png", "b/1.jpg", "b/1.png", "b/3.mp4"]))
+    table = open_data(make(tmp_path / "d", ["a/1.png", "a/1.wav", "a/2.png", "b/1.jpg", "b/1.png", "b/3.mp4"]))
     assert [sorted(row.inputs) for row in table] == [
         ["audio", "image"],
         ["image"],
@@ -98,9 +98,9 @@ def test_files_of_one_stem_are_one_example(tmp_path: Path) -> None:
 
 def test_videos_are_seen_and_heard(tmp_path: Path) -> None:
     data = make(tmp_path / "d", ["a/1.mp4", "a/2.webm", "b/3.mkv"])
-    assert opened(data)[0].inputs == {"image": data / "a/1.mp4", "audio": data / "a/1.mp4"}
-    assert opened(data).notes[0] == "3 videos with their sound in class folders"
-    assert opened(data, senses=["audio"]).senses == ("audio",)
+    assert open_data(data)[0].inputs == {"image": data / "a/1.mp4", "audio": data / "a/1.mp4"}
+    assert open_data(data).notes[0] == "3 videos with their sound in class folders"
+    assert open_data(data, senses=["audio"]).senses == ("audio",)
 
 
 def test_other_files_are_problems_or_notes(tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ def test_other_files_are_problems_or_notes(tmp_path: Path) -> None:
     )
     (data / "b" / "gone.png").symlink_to(data / "nothing")
     (data / "b" / "round").symlink_to(data)
-    table = opened(data)
+    table = open_data(data)
     assert len(table) == 4
     assert set(table.problems) == {
         RowProblem("a/notes.txt", "its extension is neither a picture's nor a recording's"),
@@ -125,13 +125,13 @@ def test_other_files_are_problems_or_notes(tmp_path: Path) -> None:
 
 def test_folders_named_after_their_content_are_no_classes(tmp_path: Path) -> None:
     data = make(tmp_path / "d", ["train/images/1.png", "train/data/2.png"])
-    table = opened(data)
+    table = open_data(data)
     assert table.kind is None
     without = r"d: there are no answers\. Next: make a folder for each class, or a table"
     with pytest.raises(DataError, match=without):
         table.answers()
     with pytest.raises(DataError, match=without):
-        opened(data, answer="label")
+        open_data(data, answer="label")
 
 
 TABLE = "image,label,patient\nimg/1.png,yes,p1\nimg/2.png,no,p2\n"
@@ -155,7 +155,7 @@ def _in_format(path: Path) -> None:
 def test_tables(tmp_path: Path, suffix: str, point_at: str) -> None:
     data = make(tmp_path / "d", ["img/1.png", "img/2.png"])
     _in_format(data / f"examples{suffix}")
-    table = opened(data if point_at == "folder" else data / f"examples{suffix}")
+    table = open_data(data if point_at == "folder" else data / f"examples{suffix}")
     assert list(table) == [
         Row("img/1.png", {"image": data / "img/1.png"}, "yes", {"patient": "p1"}, ""),
         Row("img/2.png", {"image": data / "img/2.png"}, "no", {"patient": "p2"}, ""),
@@ -170,7 +170,7 @@ def test_tables(tmp_path: Path, suffix: str, point_at: str) -> None:
 def test_a_metadata_file_takes_precedence_over_class_folders(tmp_path: Path) -> None:
     data = make(tmp_path / "d", ["a/1.png", "b/2.png"])
     make(data, {"metadata.csv": "file_name,label\na/1.png,x\nb/2.png,y\n", "other.csv": "size,colour\n1,red\n"})
-    table = opened(data)
+    table = open_data(data)
     assert table.answers() == ["x", "y"]
     assert "reading metadata.csv" in table.notes
     assert "the names of the folders beside it are not used as labels" in table.notes
@@ -186,7 +186,7 @@ def test_metadata_in_each_part(tmp_path: Path) -> None:
             "test/metadata.csv": "file_name,label\nsub/2.wav,y",
         },
     )
-    table = opened(data)
+    table = open_data(data)
     assert [(row.part, row.answer, row.inputs["audio"]) for row in table] == [
         ("test", "y", data / "test/sub/2.wav"),
         ("train", "x", data / "train/1.wav"),
@@ -196,23 +196,23 @@ def test_metadata_in_each_part(tmp_path: Path) -> None:
 def test_tables_as_parts(tmp_path: Path) -> None:
     data = make(tmp_path / "d", ["1.png", "2.png"])
     make(data, {"train.csv": "image,label\n1.png,x\n", "val.csv": "image,label,site\n2.png,y,north\n"})
-    table = opened(data)
+    table = open_data(data)
     assert [(row.key, row.part, row.metadata) for row in table] == [
         ("1.png", "train", {"site": ""}),
         ("2.png", "val", {"site": "north"}),
     ]
     make(data, {"extra.csv": "image,label\n1.png,x\n"})
     with pytest.raises(DataError, match=r"holds 3 tables: extra.csv, train.csv, val.csv\. Next: point at one of them"):
-        opened(data)
+        open_data(data)
 
 
 def test_part_column(tmp_path: Path) -> None:
     rows = "image,label,split\n1.png,x,Training\n2.png,y,\n3.png,x,dev\n"
-    table = opened(make(tmp_path / "d", {"t.csv": rows, "1.png": "x", "2.png": "x", "3.png": "x"}))
+    table = open_data(make(tmp_path / "d", {"t.csv": rows, "1.png": "x", "2.png": "x", "3.png": "x"}))
     assert [row.part for row in table] == ["train", "train", "val"]
     assert "split" not in table.metadata
     assert "parts: train 2, val 1" in table.notes
-    table = opened(make(tmp_path / "d", {"t.csv": rows.replace("Training", "fold 1").replace("dev", "fold 3")}))
+    table = open_data(make(tmp_path / "d", {"t.csv": rows.replace("Training", "fold 1").replace("dev", "fold 3")}))
     assert (table.parts, table.metadata) == ((), ("split",))
 
 
@@ -220,7 +220,7 @@ def test_an_unknown_part_is_reported(tmp_path: Path) -> None:
     parts = ("train", "train", "tets", "test", "val")
     rows = "".join(f"{i}.png,x,{part}\n" for i, part in enumerate(parts))
     data = make(tmp_path / "d", {"t.csv": f"image,label,split\n{rows}"} | {f"{i}.png": "x" for i in range(5)})
-    table = opened(data)
+    table = open_data(data)
     assert [row.part for row in table] == ["train", "train", "test", "val"]
     assert table.problems == (RowProblem("t.csv row 4", "'tets'is not a part", "write train, val or test"),)
 
@@ -245,29 +245,29 @@ def test_an_unknown_part_is_reported(tmp_path: Path) -> None:
 )
 def test_headings_of_senses(tmp_path: Path, heading: str, file: str, senses: list[str]) -> None:
     data = make(tmp_path / "d", {"t.csv": f"{heading},label\n{file},x\n", file: "x"})
-    assert sorted(opened(data / "t.csv")[0].inputs) == senses
+    assert sorted(open_data(data / "t.csv")[0].inputs) == senses
 
 
 def test_paired_columns_and_rows_with_one_sense(tmp_path: Path) -> None:
     rows = "image,audio,label\n1.png,1.wav,x\n2.png,,y\n,2.wav,x\n,,y\n"
-    table = opened(make(tmp_path / "d", {"t.csv": rows} | dict.fromkeys(["1.png", "2.png", "1.wav", "2.wav"], "x")))
+    table = open_data(make(tmp_path / "d", {"t.csv": rows} | dict.fromkeys(["1.png", "2.png", "1.wav", "2.wav"], "x")))
     assert table.senses == ("image", "audio")
     assert [list(row.inputs) for row in table] == [["image", "audio"], ["image"], ["audio"]]
     assert table.problems == (RowProblem("t.csv row 5", "it names no picture, recording or video"),)
-    one = opened(tmp_path / "d", senses=["image"])
+    one = open_data(tmp_path / "d", senses=["image"])
     assert [row.key for row in one] == ["1.png", "2.png"]
 
 
 def test_mixed_column(tmp_path: Path) -> None:
     rows = "file,label\n1.png,x\n1.wav,y\n1.mp4,x\n1.txt,y\n"
-    table = opened(make(tmp_path / "d", {"t.csv": rows} | dict.fromkeys(["1.png", "1.wav", "1.mp4", "1.txt"], "x")))
+    table = open_data(make(tmp_path / "d", {"t.csv": rows} | dict.fromkeys(["1.png", "1.wav", "1.mp4", "1.txt"], "x")))
     assert [list(row.inputs) for row in table] == [["image"], ["audio"], ["image", "audio"]]
     assert [problem.where for problem in table.problems] == ["t.csv row 5"]
 
 
 def test_unusable_rows_are_reported(tmp_path: Path) -> None:
     rows = "image,label\n1.png,x\ngone.png,x\n\n1.png,\nhttps://a.b/c.png,x\n1.wav,x\n1.png,y,z\n1.png,y\n"
-    table = opened(make(tmp_path / "d", {"t.csv": rows, "1.png": "x", "1.wav": "x"}))
+    table = open_data(make(tmp_path / "d", {"t.csv": rows, "1.png": "x", "1.wav": "x"}))
     assert [(row.key, row.answer) for row in table] == [("1.png", "x"), ("1.png#2", "y")]
     assert table.problems == (
         RowProblem("t.csv row 8", "3 cells under 2 headings"),
@@ -281,14 +281,14 @@ def test_unusable_rows_are_reported(tmp_path: Path) -> None:
 def test_nothing_usable_says_why(tmp_path: Path) -> None:
     data = make(tmp_path / "d", {"t.csv": "image,label\nx/1.png,x\nx/2.png,y\n"})
     with pytest.raises(DataError, match=r"none of 2 examples can be used: t\.csv row 2: no file 'x/1\.png'"):
-        opened(data)
+        open_data(data)
 
 
 def test_backslashes_and_absolute_paths(tmp_path: Path) -> None:
     data = make(tmp_path / "d", ["img/1.png"])
     far = make(tmp_path / "far", ["2.png"]) / "2.png"
     make(data, {"train/metadata.csv": f"file_name,label\n..\\img\\1.png,x\n{far},y\n"})
-    assert [row.inputs["image"].resolve() for row in opened(data)] == [data / "img/1.png", far]
+    assert [row.inputs["image"].resolve() for row in open_data(data)] == [data / "img/1.png", far]
 
 
 @pytest.mark.parametrize(
@@ -307,7 +307,7 @@ def test_backslashes_and_absolute_paths(tmp_path: Path) -> None:
 def test_choosing_the_answer(tmp_path: Path, answer: str | None, kind: str, column: str) -> None:
     rows = "".join(f"1.png,{i % 2},{20 + i},{'mf'[i % 2]},{i}.5\n" for i in range(8))
     data = make(tmp_path / "d", {"t.csv": "image,label,age,sex,rating\n" + rows, "1.png": "x"})
-    table = opened(data, answer=answer)
+    table = open_data(data, answer=answer)
     assert (table.kind, table.answer_column) == (kind, column)
     assert set(table.metadata) == {"label", "age", "sex", "rating"} - {column}
     assert ("'rating' could be the answer too: choose with --answer" in table.notes) == (answer is None)
@@ -316,7 +316,7 @@ def test_choosing_the_answer(tmp_path: Path, answer: str | None, kind: str, colu
 def test_an_answer_is_inferred_from_its_cells(tmp_path: Path) -> None:
     rows = "".join(f"1.png,{'ab'[i % 2]},p{i},m\n" for i in range(8))
     data = make(tmp_path / "d", {"t.csv": "image,mood,patient_id,sex\n" + rows, "1.png": "x"})
-    table = opened(data)
+    table = open_data(data)
     assert (table.kind, table.answer_column, table.metadata) == ("label", "mood", ("patient_id", "sex"))
     assert "answer column: 'mood' as label (2 classes)" in table.notes
 
@@ -349,20 +349,20 @@ def test_roles_that_cannot_be_inferred(
     cells = "1.png" if "image" in headings else "1"
     data = make(tmp_path / "d", {"t.csv": f"{headings}\n{cells},one\n{cells},two\n", "1.png": "x"})
     with pytest.raises(error, match=words) as caught:
-        opened(data / "t.csv", **wishes)
+        open_data(data / "t.csv", **wishes)
     assert str(data / "t.csv") in str(caught.value)
 
 
 def test_tables_without_answers(tmp_path: Path) -> None:
     data = make(tmp_path / "d", {"t.csv": "image,patient,note\n1.png,p,hm\n", "1.png": "x"})
-    table = opened(data, kinds=())
+    table = open_data(data, kinds=())
     assert (table.kind, table[0].answer, table.metadata) == (None, None, ("patient", "note"))
     data = make(tmp_path / "e", {"t.csv": "image,patient\n1.png,p\n", "1.png": "x"})
-    assert opened(data).kind is None
+    assert open_data(data).kind is None
 
 
 def test_take_and_encode_column(tmp_path: Path) -> None:
-    table = opened(make(tmp_path / "d", PICTURES))
+    table = open_data(make(tmp_path / "d", PICTURES))
     assert [row.key for row in table.take([2, 0])] == ["b/3.webp", "a/1.png"]
     assert len(table.take(np.array([], dtype=np.int64))) == 0
     codes, values = table.take([2, 0, 3]).encode_column()
@@ -373,7 +373,7 @@ def test_take_and_encode_column(tmp_path: Path) -> None:
 def test_nothing_there(tmp_path: Path, name: str) -> None:
     (tmp_path / "d").mkdir()
     with pytest.raises(DataError, match=r"no such file or folder|this is no layout that seehear reads"):
-        opened(tmp_path / name)
+        open_data(tmp_path / name)
 
 
 def test_the_test_kinds_match_the_protocol_of_answers() -> None:

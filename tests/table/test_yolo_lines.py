@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_table_boxes import boxes, pictures, seen
+from test_box_layouts import boxes, open_boxes, pictures
 
 from seehear.errors import DataError
 from seehear.table import RowProblem
@@ -56,7 +56,7 @@ def _boxes_of(lines: list[str]) -> list[tuple[str, float, float, float, float]]:
 
 
 def _check_boxes(data: Path, lines: list[str]) -> None:
-    found = [each for (each,) in boxes(seen(data)).values()]
+    found = [each for (each,) in boxes(open_boxes(data)).values()]
     expected = _boxes_of(lines)
     assert [each[0] for each in found] == ["cat"] * len(lines)
     assert np.allclose([each[1:] for each in found], [each[1:] for each in expected], atol=0.02)
@@ -69,7 +69,7 @@ def test_declared_key_points_leave_the_box(tmp_path: Path, count: int, dims: int
     data = _data(tmp_path / "d", lines, f"kpt_shape: [{count}, {dims}]\n")
     _check_boxes(data, lines)
     noun = "key point" if count == 1 else "key points"
-    assert f"{count} {noun} after each box: not used" in seen(data).notes
+    assert f"{count} {noun} after each box: not used" in open_boxes(data).notes
 
 
 @pytest.mark.parametrize("count", [2, 4, 5, 17])
@@ -84,9 +84,9 @@ def test_an_ambiguous_line_is_refused(tmp_path: Path, count: int) -> None:
     data = _data(tmp_path / "d", lines)
     words = rf"0\.txt line 1: {4 + 2 * count} numbers .* may be an outline, or .*kpt_shape: \[{count}, 2\] to data.yaml"
     with pytest.raises(DataError, match=words):
-        seen(data)
+        open_boxes(data)
     _check_boxes(_data(data, lines, f"kpt_shape: [{count}, 2]\n"), lines)
-    outlined = boxes(seen(_data(data, lines, "task: segment\n")))
+    outlined = boxes(open_boxes(_data(data, lines, "task: segment\n")))
     assert len(outlined) == 3
 
 
@@ -94,7 +94,7 @@ def test_an_ambiguous_line_is_refused(tmp_path: Path, count: int) -> None:
 def test_outlines_stay_outlines(tmp_path: Path, corners: list[int]) -> None:
     lines = [_outline(n) for n in corners * 3]
     for (label, left, _, right, _), line in zip(
-        (each for (each,) in boxes(seen(_data(tmp_path / "d", lines))).values()), lines, strict=True
+        (each for (each,) in boxes(open_boxes(_data(tmp_path / "d", lines))).values()), lines, strict=True
     ):
         xs = list(map(float, line.split()[1::2]))
         assert label == "cat"
@@ -103,7 +103,7 @@ def test_outlines_stay_outlines(tmp_path: Path, corners: list[int]) -> None:
 
 def test_lines_of_another_length_are_reported(tmp_path: Path) -> None:
     lines = [_pose(4, 3), _pose(3, 3), "0 .5 .5 .2 .2"]
-    found = seen(_data(tmp_path / "d", lines, "kpt_shape: [4, 3]\n"))
+    found = open_boxes(_data(tmp_path / "d", lines, "kpt_shape: [4, 3]\n"))
     assert [len(each) for each in boxes(found).values()] == [1, 0, 1]
     what = (
         "13 numbers after the class, not 4 for a box (x, y, width, height), nor 16 for a box with key points: left out"
@@ -116,4 +116,4 @@ def test_lines_of_another_length_are_reported(tmp_path: Path) -> None:
 )
 def test_an_invalid_kpt_shape_is_refused(tmp_path: Path, shape: str) -> None:
     with pytest.raises(DataError, match=r"data\.yaml: 'kpt_shape' is not a number of key points and 2 or 3"):
-        seen(_data(tmp_path / "d", [_pose(17, 3)], f"kpt_shape: {shape}\n"))
+        open_boxes(_data(tmp_path / "d", [_pose(17, 3)], f"kpt_shape: {shape}\n"))

@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from test_table_boxes import boxes, pictures, seen
+from test_box_layouts import boxes, open_boxes, pictures
 
 from seehear.cli.predict import _sources
 from seehear.errors import DataError, UsageError
 from seehear.inputs import gather
 from seehear.senses import SENSES
-from table_kinds import make, opened
+from table_kinds import make, open_data
 
 DICOM = b"\0" * 128 + b"DICM"
 ENDINGS = ("sph", "w64", "snd", "mp2", "m4b", "3ga", "mpga", "spx")
@@ -26,11 +26,11 @@ ENDINGS = ("sph", "w64", "snd", "mp2", "m4b", "3ga", "mpga", "spx")
 def test_extensions_of_recordings(tmp_path: Path, ending: str) -> None:
     names = [f"{label}/{i}.{ending}" for label in ("a", "b") for i in (1, 2)]
     data = make(tmp_path / "d", names)
-    table = opened(data)
+    table = open_data(data)
     assert (table.senses, table.answers()) == (("audio",), ["a", "a", "b", "b"])
     assert [path.name for path in gather([data], ["audio"])] == [f"{i}.{ending}" for i in (1, 2, 1, 2)]  # type: ignore[union-attr]
     rows = "file,label\n" + "".join(f"{name},{name[0]}\n" for name in names)
-    assert opened(make(data, {"metadata.csv": rows})).senses == ("audio",)
+    assert open_data(make(data, {"metadata.csv": rows})).senses == ("audio",)
 
 
 @pytest.mark.parametrize(("ending", "form"), [("w64", "W64"), ("sph", "NIST"), ("snd", "AU")])
@@ -43,12 +43,12 @@ def test_recordings_with_these_extensions_are_decoded(tmp_path: Path, ending: st
 def test_dicom_without_an_extension_is_a_picture(tmp_path: Path) -> None:
     files = {"ill/IM0001": DICOM, "ill/1.2.840.7": DICOM, "well/IM0001": DICOM, "well/1.2.840.8": DICOM}
     data = make(tmp_path / "d", files | {"well/README": b"x", "well/a.dat": DICOM})
-    table = opened(data)
+    table = open_data(data)
     assert table.answers() == ["ill", "ill", "well", "well"]
     assert {problem.where for problem in table.problems} == {"well/README", "well/a.dat"}
     assert {path.name for path in gather([data], ["image"])} == {"IM0001", "1.2.840.7", "1.2.840.8"}  # type: ignore[union-attr]
     rows = "image,label\n" + "".join(f"{name},{name.partition('/')[0]}\n" for name in files)
-    assert opened(make(data, {"metadata.csv": rows})).answers() == ["ill", "ill", "well", "well"]
+    assert open_data(make(data, {"metadata.csv": rows})).answers() == ["ill", "ill", "well", "well"]
 
 
 @pytest.mark.parametrize("ending", ["\n", "\r\n"])
@@ -57,14 +57,14 @@ def test_dicom_without_an_extension_is_a_picture(tmp_path: Path) -> None:
 def test_the_separator_that_excel_declares(tmp_path: Path, ending: str, separator: str, quote: str) -> None:
     lines = [f"sep={separator}", separator.join(("image", "label")), f"1.png{separator}{quote}x{quote}", "", "1.png"]
     data = make(tmp_path / "d", {"t.csv": ending.join(lines) + ending, "1.png": "x"})
-    table = opened(data)
+    table = open_data(data)
     assert table.answers() == ["x"]
     assert table.problems[0].where == "t.csv row 5"
 
 
 def test_windows_1252(tmp_path: Path) -> None:
     rows = "image,label\n1.png,5 € or “more”\n2.png,it’s\n".encode("cp1252")
-    assert opened(make(tmp_path / "d", {"t.csv": rows, "1.png": "x", "2.png": "x"})).answers() == [
+    assert open_data(make(tmp_path / "d", {"t.csv": rows, "1.png": "x", "2.png": "x"})).answers() == [
         "5 € or “more”",
         "it’s",
     ]
@@ -77,19 +77,19 @@ def test_windows_1252(tmp_path: Path) -> None:
 @pytest.mark.parametrize("numbers", [".5,.5,.5,.5", "20,15,20,15"])
 def test_centres_and_sides_of_boxes(tmp_path: Path, headings: str, numbers: str) -> None:
     data = make(tmp_path / "d", {"t.csv": f"image,label,{headings}\na.jpg,cat,{numbers}\n"})
-    assert boxes(seen(pictures(data, "a.jpg"))) == {"a.jpg": [("cat", 10, 7.5, 30, 22.5)]}
+    assert boxes(open_boxes(pictures(data, "a.jpg"))) == {"a.jpg": [("cat", 10, 7.5, 30, 22.5)]}
 
 
 @pytest.mark.parametrize("heading", ["animal", "Plant", "place", "speaker"])
 def test_the_only_column_beside_files_is_the_answer(tmp_path: Path, heading: str) -> None:
     rows = "".join(f"{i}.png,{'ab'[i % 2]}\n" for i in range(8))
     files = {f"{i}.png": "x" for i in range(8)}
-    table = opened(make(tmp_path / "d", files | {"t.csv": f"image,{heading}\n{rows}"}))
+    table = open_data(make(tmp_path / "d", files | {"t.csv": f"image,{heading}\n{rows}"}))
     assert (table.kind, table.answer_column, table.metadata) == ("label", heading, ())
     more = "".join(f"{i}.png,{'ab'[i % 2]},{'xy'[i // 4]}\n" for i in range(8))
-    table = opened(make(tmp_path / "d", {"t.csv": f"image,{heading},label\n{more}"}))
+    table = open_data(make(tmp_path / "d", {"t.csv": f"image,{heading},label\n{more}"}))
     assert (table.answer_column, table.metadata) == ("label", (heading,))
-    assert opened(make(tmp_path / "d", {"t.csv": f"image,{heading}_id\n{rows}"})).kind is None
+    assert open_data(make(tmp_path / "d", {"t.csv": f"image,{heading}_id\n{rows}"})).kind is None
 
 
 def test_an_empty_name_is_not_the_current_folder() -> None:
@@ -106,17 +106,17 @@ def test_a_byte_order_mark_on_standard_input(monkeypatch: pytest.MonkeyPatch) ->
 def test_an_example_submission_hides_no_class_folders(tmp_path: Path, name: str) -> None:
     files = ["cat/1.png", "cat/2.png", "dog/3.png", "dog/4.png"]
     data = make(make(tmp_path / "d", files), {name: "image,label\ncat/1.png,0\ndog/3.png,0\n"})
-    assert opened(data).answers() == ["cat", "cat", "dog", "dog"]
-    assert opened(data / name).answers() == ["0", "0"]
+    assert open_data(data).answers() == ["cat", "cat", "dog", "dog"]
+    assert open_data(data / name).answers() == ["0", "0"]
     make(data, {"train.csv": "image,label\ncat/1.png,x\ndog/3.png,y\n"})
-    assert opened(data).answers() == ["x", "y"]
+    assert open_data(data).answers() == ["x", "y"]
 
 
 def test_classes_are_counted_once(tmp_path: Path) -> None:
     """A folder whose files are of no use is no class."""
     data = make(tmp_path / "d", ["a/1.png", "b/2.png", "c/notes.txt"])
     (data / "c/gone.png").symlink_to(data / "nothing")
-    assert [notes for notes in opened(data).notes if "class" in notes] == [
+    assert [notes for notes in open_data(data).notes if "class" in notes] == [
         "3 pictures in class folders",
         "answer column: 'label' (2 classes)",
     ]
@@ -126,7 +126,7 @@ def test_classes_are_counted_once(tmp_path: Path) -> None:
 def test_a_group_alone_with_its_ids_is_no_answer(tmp_path: Path, cell: Callable[[int], str]) -> None:
     rows = "".join(f"{i}.png,{cell(i % 4)}\n" for i in range(8))
     data = make(tmp_path / "d", {f"{i}.png": "x" for i in range(8)} | {"t.csv": f"image,patient\n{rows}"})
-    table = opened(data)
+    table = open_data(data)
     assert table.kind is None
     with pytest.raises(DataError, match="there are no answers"):
         table.answers()

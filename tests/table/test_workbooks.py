@@ -15,7 +15,7 @@ from openpyxl import Workbook
 from seehear.errors import DataError
 from seehear.table import RowProblem, workbooks
 from seehear.table.sheets import read_sheet
-from table_kinds import make, opened
+from table_kinds import make, open_data
 
 HEAD = (
     '<office:document-content xmlns:office="urn:oasis:names:tc:opendocument:xmlns:office:1.0" '
@@ -73,10 +73,10 @@ WRITERS = {"t.xlsx": xlsx, "t.ods": ods}
 @pytest.mark.parametrize("name", WRITERS)
 def test_a_spreadsheet_is_a_table(tmp_path: Path, name: str) -> None:
     WRITERS[name](make(tmp_path / "d", ["a.png", "b.png"]) / name, {"Sheet1": ROWS})
-    table = opened(tmp_path / "d")
+    table = open_data(tmp_path / "d")
     assert [row.answer for row in table] == ["cat", "dog"]
     assert [row.metadata for row in table] == [{"age": "7", "note": ""}, {"age": "8.5", "note": "x"}]
-    assert opened(tmp_path / "d" / name).answers() == table.answers()
+    assert open_data(tmp_path / "d" / name).answers() == table.answers()
 
 
 @pytest.mark.parametrize("name", WRITERS)
@@ -189,19 +189,19 @@ def test_damaged_spreadsheets_are_read_or_refused(tmp_path: Path, name: str) -> 
 def test_a_list_of_json_objects_is_a_table(tmp_path: Path) -> None:
     told = [{"image": "a.png", "label": "cat", "n": 1}, 7, {"image": "b.png", "label": ["x"], "more": None}]
     data = make(tmp_path / "d", {"examples.json": json.dumps(told, indent=2), "a.png": "x", "b.png": "x"})
-    table = opened(data)
+    table = open_data(data)
     assert table.answers() == ["cat", '["x"]']
     assert [row.metadata for row in table] == [{"n": "1", "more": ""}, {"n": "", "more": ""}]
     assert table.problems == (RowProblem("examples.json row 2", "not a JSON object: 7"),)
-    assert opened(data / "examples.json").answers() == table.answers()
+    assert open_data(data / "examples.json").answers() == table.answers()
 
 
 @pytest.mark.parametrize("content", ['[{"image": "a.png"', "[" * 100_000, '[{"image": 1e999, "x": "\\ud800"}]', "[{}]"])
 def test_lists_of_json_that_are_refused(tmp_path: Path, content: str) -> None:
     with pytest.raises(DataError):
-        opened(make(tmp_path / "d", {"t.json": content}) / "t.json")
+        open_data(make(tmp_path / "d", {"t.json": content}) / "t.json")
 
 
 def test_other_json_beside_classes_is_no_table(tmp_path: Path) -> None:
     files = {"info.json": '{"images": ["a"]}', "list.json": '["a", "b"]', "cat/1.png": "x", "dog/2.png": "x"}
-    assert opened(make(tmp_path / "d", files)).answers() == ["cat", "dog"]
+    assert open_data(make(tmp_path / "d", files)).answers() == ["cat", "dog"]

@@ -17,16 +17,16 @@ from seehear.table.layouts.audacity import parse_audacity
 from seehear.table.layouts.selection_tables import parse_selections
 from seehear.table.layouts.text_grid import parse_text_grid
 from seehear.table.layouts.timed_labels import TimedLabels
-from table_kinds import KINDS, Kind, make, opened
+from table_kinds import KINDS, Kind, make, open_data
 
 SOUNDS = (*KINDS, Kind("text", ("text", "transcript", "words")))
 
 
-def heard(data: Path, **wishes: Any) -> Table:
-    return opened(data, kinds=SOUNDS, **wishes)
+def open_sounds(data: Path, **wishes: Any) -> Table:
+    return open_data(data, kinds=SOUNDS, **wishes)
 
 
-def told(table: Table) -> list[tuple[str, str | None]]:
+def pairs(table: Table) -> list[tuple[str, str | None]]:
     return [(row.key, row.answer) for row in table]
 
 
@@ -37,9 +37,9 @@ def test_label_tracks_of_audacity(tmp_path: Path) -> None:
     more = "3.0\t3.0\tclick\n1.0\t2.0\thorn\r\n2.0\t4.0\t\r\n"
     files = {"a.wav": "x", "a.txt": HORNS, "deep/b.mp4": "x", "deep/b.txt": HORNS + more, "readme.txt": "about it"}
     data = make(tmp_path / "d", files)
-    table = heard(data)
+    table = open_sounds(data)
     assert (table.kind, table.answer_column) == ("label", "label")
-    assert told(table)[:5] == [
+    assert pairs(table)[:5] == [
         ("a.wav [0.50 s to 2.25 s]", "horn"),
         ("a.wav [7.00 s to 8.50 s]", "siren"),
         ("a.wav [9.00 s to 9.50 s]", "horn"),
@@ -47,7 +47,7 @@ def test_label_tracks_of_audacity(tmp_path: Path) -> None:
         ("deep/b.mp4 [0.50 s to 2.25 s]", "horn"),
     ]
     assert len(table) == 9 and table[1].inputs == {"audio": Excerpt(data / "a.wav", 7, 8.5)}
-    hint = "give it a length: an example is a stretch of sound"
+    hint = "give it a length: an example is a segment of sound"
     what = "'click' ends at 3 s, not after its start at 3 s"
     assert table.problems == (RowProblem("deep/b.txt line 6", what, hint),)
     assert {
@@ -71,9 +71,9 @@ def test_labels_with_invalid_times_are_reported() -> None:
 
 def test_labels_that_hardly_repeat_are_transcripts(tmp_path: Path) -> None:
     data = make(tmp_path / "d", {"a.wav": "x", "a.txt": "0.0\t1.5\tgood morning\n1.5\t3.0\thow are you\n"})
-    table = heard(data)
+    table = open_sounds(data)
     assert (table.kind, table.answers()) == ("text", ["good morning", "how are you"])
-    assert heard(data, answer="label:text").kind == "label"
+    assert open_sounds(data, answer="label:text").kind == "label"
 
 
 def long_grid(*tiers: tuple[str, list[tuple[float, float, str]]]) -> str:
@@ -124,8 +124,11 @@ or 3.5"
 @pytest.mark.parametrize("name", ["a.TextGrid", "a.textgrid", "a.txt"])
 def test_a_text_grid_in_its_short_form(tmp_path: Path, encoding: str, name: str) -> None:
     data = make(tmp_path / "d", {"a.wav": "x", name: SHORT_GRID.replace("no", "nö").encode(encoding)})
-    table = heard(data)
-    assert told(table) == [("a.wav [0.50 s to 1.25 s]", 'say "yes" 12 or 3.5'), ("a.wav [1.25 s to 4.00 s]", "nö")]
+    table = open_sounds(data)
+    assert pairs(table) == [
+        ("a.wav [0.50 s to 1.25 s]", 'say "yes" 12 or 3.5'),
+        ("a.wav [1.25 s to 4.00 s]", "nö"),
+    ]
     assert f"{name}: the tier 'tones' holds points, not intervals, and is not read" in table.notes
     assert "left out 1 segment without a label" in table.notes
 
@@ -136,9 +139,9 @@ PHONES = ("phones", [(0, 0.2, "W"), (0.2, 0.4, "AH"), (0.4, 0.5, "W")])
 
 def test_a_tier_of_a_text_grid_is_chosen(tmp_path: Path) -> None:
     data = make(tmp_path / "d", {"a.wav": "x", "a.TextGrid": long_grid(PHONES, WORDS)})
-    table = heard(data)
+    table = open_sounds(data)
     assert (table.kind, table.answer_column, table.metadata) == ("text", "words", ("recording",))
-    assert told(table) == [
+    assert pairs(table) == [
         ("a.wav [0.00 s to 0.50 s]", "one"),
         ("a.wav [1.50 s to 2.00 s]", "two"),
         ("a.wav [2.00 s to 3.00 s]", "one"),
@@ -146,19 +149,19 @@ def test_a_tier_of_a_text_grid_is_chosen(tmp_path: Path) -> None:
     ]
     assert not table.problems
     assert "tiers, one of which is the answer: 'phones' (3), 'words' (4); choose with --answer" in table.notes
-    phones = heard(data, answer="label:phones")
-    assert told(phones) == [
+    phones = open_sounds(data, answer="label:phones")
+    assert pairs(phones) == [
         ("a.wav [0.00 s to 0.20 s]", "W"),
         ("a.wav [0.20 s to 0.40 s]", "AH"),
         ("a.wav [0.40 s to 0.50 s]", "W"),
     ]
     with pytest.raises(UsageError, match="no column for the answer 'tones'"):
-        heard(data, answer="tones")
+        open_sounds(data, answer="tones")
 
 
 def test_a_single_tier_may_have_any_name(tmp_path: Path) -> None:
     files = {"a.wav": "x", "a.TextGrid": long_grid(("Mary", WORDS[1])), "b.wav": "x", "b.txt": HORNS}
-    table = heard(make(tmp_path / "d", files | {"c.wav": "x", "c.TextGrid": long_grid(("John", WORDS[1]))}))
+    table = open_sounds(make(tmp_path / "d", files | {"c.wav": "x", "c.TextGrid": long_grid(("John", WORDS[1]))}))
     assert (table.answer_column, len(table), table.metadata) == ("label", 12, ("recording",))
 
 
@@ -174,7 +177,7 @@ def test_a_single_tier_may_have_any_name(tmp_path: Path) -> None:
 )
 def test_a_damaged_text_grid_is_reported(tmp_path: Path, grid: str | bytes, words: str) -> None:
     data = make(tmp_path / "d", {"a.wav": "x", "a.TextGrid": grid, "b.wav": "x", "b.TextGrid": long_grid(WORDS)})
-    table = heard(data)
+    table = open_sounds(data)
     assert len(table) == 4
     assert table.problems[0].where == "a.TextGrid"
     with pytest.raises(DataError, match=words):
@@ -195,10 +198,10 @@ def test_selection_tables_of_raven(tmp_path: Path) -> None:
     files = {"dawn.wav": "x", "dawn.Table.1.selections.txt": RAVEN + "".join(rows), "dusk.wav": "x"}
     files["dusk.Table.1.selections.txt"] = RAVEN
     data = make(tmp_path / "d", files)
-    table = heard(data)
-    assert told(table) == [(f"dawn.wav [{n}.50 s to {n + 2}.00 s]", ("song", "call")[n % 2]) for n in range(4)]
+    table = open_sounds(data)
+    assert pairs(table) == [(f"dawn.wav [{n}.50 s to {n + 2}.00 s]", ("song", "call")[n % 2]) for n in range(4)]
     assert table[0].metadata == {"recording": "dawn.wav", "species code": "wren"}
-    assert heard(data, answer="label:species code").answers() == ["wren"] * 4
+    assert open_sounds(data, answer="label:species code").answers() == ["wren"] * 4
 
 
 def test_a_selection_table_of_several_recordings(tmp_path: Path) -> None:
@@ -208,8 +211,8 @@ def test_a_selection_table_of_several_recordings(tmp_path: Path) -> None:
     )
     data = make(tmp_path / "d", {"all.selections.txt": head + rows, "a.wav": "x", "b.wav": "x"})
     for place in data, data / "all.selections.txt":
-        table = heard(place, answer="label:text")
-        assert told(table) == [
+        table = open_sounds(place, answer="label:text")
+        assert pairs(table) == [
             ("a.wav [1.00 s to 1.50 s]", "call"),
             ("b.wav [1.25 s to 3.25 s]", "song"),
             ("b.wav [3.00 s to 4.00 s]", "call"),
@@ -223,8 +226,11 @@ BIRDNET = "Start (s),End (s),Scientific name,Common name,Confidence,File\n"
 def test_tables_of_birdnet(tmp_path: Path) -> None:
     rows = "".join(f"{n}.0,{n + 3}.0,Turdus merula,Blackbird,0.9,/media/card/dawn.wav\n" for n in (0, 3))
     data = make(tmp_path / "d", {"dawn.wav": "x", "dawn.BirdNET.results.csv": BIRDNET + rows})
-    table = heard(data)
-    assert told(table) == [("dawn.wav [0.00 s to 3.00 s]", "Blackbird"), ("dawn.wav [3.00 s to 6.00 s]", "Blackbird")]
+    table = open_sounds(data)
+    assert pairs(table) == [
+        ("dawn.wav [0.00 s to 3.00 s]", "Blackbird"),
+        ("dawn.wav [3.00 s to 6.00 s]", "Blackbird"),
+    ]
     assert table[0].metadata["scientific name"] == "Turdus merula"
 
 
@@ -270,15 +276,15 @@ EAF = """<?xml version="1.0" encoding="UTF-8"?>
 
 def test_annotations_of_elan(tmp_path: Path) -> None:
     data = make(tmp_path / "d", {"a.mp4": "x", "a.eaf": EAF})
-    table = heard(data)
-    assert [(*pair, row.metadata["speaker"]) for pair, row in zip(told(table), table, strict=True)] == [
+    table = open_sounds(data)
+    assert [(*pair, row.metadata["speaker"]) for pair, row in zip(pairs(table), table, strict=True)] == [
         ("a.mp4 [0.50 s to 1.75 s]", "good morning", "ann"),
         ("a.mp4 [1.75 s to 2.00 s]", "yes & no", "ben"),
     ]
     hint = "write both in seconds, such as 12.5"
     assert table.problems == (RowProblem("a.eaf annotation a2", "the times of 'when?' are not numbers", hint),)
     assert "a.eaf: the tier 'letters' subdivides annotations without times, and is not read" in table.notes
-    assert told(heard(data, answer="text:french")) == [("a.mp4 [0.50 s to 1.75 s]", "bonjour")]
+    assert pairs(open_sounds(data, answer="text:french")) == [("a.mp4 [0.50 s to 1.75 s]", "bonjour")]
 
 
 @pytest.mark.parametrize(
@@ -291,13 +297,13 @@ def test_annotations_of_elan(tmp_path: Path) -> None:
 )
 def test_wrong_elan_files_are_reported(tmp_path: Path, content: str, words: str) -> None:
     data = make(tmp_path / "d", {"a.wav": "x", "a.eaf": content, "b.wav": "x", "b.eaf": EAF})
-    (problem, *_) = heard(data).problems
+    (problem, *_) = open_sounds(data).problems
     assert problem.where == "a.eaf" and words in problem.what
 
 
 def test_cyclic_references_have_no_times(tmp_path: Path) -> None:
     circle = EAF.replace('"f1" ANNOTATION_REF="a1"', '"f1" ANNOTATION_REF="f1"')
-    table = heard(make(tmp_path / "d", {"a.wav": "x", "a.eaf": circle}))
+    table = open_sounds(make(tmp_path / "d", {"a.wav": "x", "a.eaf": circle}))
     assert [problem.where for problem in table.problems] == ["a.eaf annotation a2", "a.eaf annotation f1"]
 
 
@@ -306,7 +312,7 @@ def test_cyclic_references_have_no_times(tmp_path: Path) -> None:
 
 def test_the_first_format_takes_precedence(tmp_path: Path) -> None:
     files = {"a.wav": "x", "a.TextGrid": long_grid(WORDS), "a.txt": HORNS, "b.wav": "x", "b.txt": HORNS, "c.wav": "x"}
-    table = heard(make(tmp_path / "d", files))
+    table = open_sounds(make(tmp_path / "d", files))
     assert table.answers() == ["one", "two", "one", "two", "horn", "siren", "horn", "siren"]
     assert "not used, because another label format takes precedence: a.txt" in table.notes
     assert RowProblem("c.wav", "no labels beside it", "put its label file beside it") in table.problems
@@ -314,7 +320,7 @@ def test_the_first_format_takes_precedence(tmp_path: Path) -> None:
 
 def test_parts_are_kept(tmp_path: Path) -> None:
     files = {f"{part}/{part}.{ending}": HORNS for part in ("train", "test") for ending in ("wav", "txt")}
-    table = heard(make(tmp_path / "d", files))
+    table = open_sounds(make(tmp_path / "d", files))
     assert {(row.key.partition(" ")[0], row.part) for row in table} == {
         ("test/test.wav", "test"),
         ("train/train.wav", "train"),
@@ -331,7 +337,7 @@ def test_parts_are_kept(tmp_path: Path) -> None:
     ],
 )
 def test_other_layouts_stay_what_they_are(tmp_path: Path, files: dict[str, str], answers: list[str] | None) -> None:
-    assert heard(make(tmp_path / "d", files)).answers() == (answers or ["good morning", "1 2 buckle my shoe"])
+    assert open_sounds(make(tmp_path / "d", files)).answers() == (answers or ["good morning", "1 2 buckle my shoe"])
 
 
 @pytest.mark.parametrize("read", [parse_audacity, parse_selections, parse_text_grid])
@@ -360,7 +366,7 @@ def test_urbansound8k(tmp_path: Path) -> None:
     }
     data = make(tmp_path / "UrbanSound8K", files)
     for place in data, data / "metadata/UrbanSound8K.csv":
-        table = heard(place)
+        table = open_sounds(place)
         assert [(row.inputs, row.answer, row.metadata) for row in table] == [
             ({"audio": data / "audio/fold1/100-3-0-0.wav"}, "dog_bark", {"recording": "100", "fold": "1"}),
             ({"audio": data / "audio/fold10/200-2-0-0.wav"}, "street_music", {"recording": "200", "fold": "10"}),
@@ -373,7 +379,7 @@ def test_esc_50(tmp_path: Path) -> None:
     head = "filename,fold,target,category,esc10,src_file,take\n"
     rows = "1-100032-A-0.wav,1,0,dog,True,100032,A\n1-100038-A-14.wav,1,14,chirping_birds,False,100038,A\n"
     files = {"meta/esc50.csv": head + rows, "audio/1-100032-A-0.wav": "x", "audio/1-100038-A-14.wav": "x"}
-    table = heard(make(tmp_path / "ESC-50-master", files))
+    table = open_sounds(make(tmp_path / "ESC-50-master", files))
     assert [(row.key, row.answer, row.metadata["recording"]) for row in table] == [
         ("audio/1-100032-A-0.wav", "dog", "100032"),
         ("audio/1-100038-A-14.wav", "chirping_birds", "100038"),

@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from learning import seen
+from learning import open_all_kinds
 from malformed_corpus import dicom
 from seehear.errors import DataError
 from seehear.senses import SENSES
 from seehear.table import Table
-from table_kinds import make, opened
+from table_kinds import make, open_data
 
 # Arrays
 
@@ -38,7 +38,7 @@ def pixels(table: Table) -> list[np.ndarray]:
 
 @pytest.mark.parametrize("names", [("images", "labels"), ("x", "y"), ("X", "Y"), ("data", "target")])
 def test_arrays_of_pictures_and_labels(tmp_path: Path, names: tuple[str, str]) -> None:
-    table = seen(npz(tmp_path / "d", **dict(zip(names, (GREY, LABELS[:, None]), strict=True))))
+    table = open_all_kinds(npz(tmp_path / "d", **dict(zip(names, (GREY, LABELS[:, None]), strict=True))))
     assert (table.answers(), table.parts) == (["0", "1", "1", "0"], ())
     assert (np.stack(pixels(table)) == GREY).all()
 
@@ -49,7 +49,7 @@ def test_arrays_for_each_part(tmp_path: Path, names: str) -> None:
     for part in ("train", "val", "test"):
         picture, label = names.replace("{}", part).split()
         arrays |= {picture: GREY, label: LABELS}
-    table = seen(npz(tmp_path / "d", **arrays))
+    table = open_all_kinds(npz(tmp_path / "d", **arrays))
     assert (len(table), table.parts) == (12, ("train", "val", "test"))
     assert table.part("val").answers() == ["0", "1", "1", "0"]
 
@@ -66,7 +66,7 @@ def test_arrays_for_each_part(tmp_path: Path, names: str) -> None:
     ],
 )
 def test_pixels_of_any_type(tmp_path: Path, pictures: np.ndarray, shape: tuple[int, ...], first: int) -> None:
-    found = pixels_of(seen(npz(tmp_path / "d", x=pictures, y=LABELS)))
+    found = pixels_of(open_all_kinds(npz(tmp_path / "d", x=pictures, y=LABELS)))
     assert (found.shape, found.flat[0]) == (shape, first)
 
 
@@ -76,9 +76,14 @@ def pixels_of(table: Table) -> np.ndarray:
 
 def test_a_column_for_each_class_and_words(tmp_path: Path) -> None:
     several = np.array([[1, 1], [0, 1], [0, 0], [1, 0]])
-    assert seen(npz(tmp_path / "d", x=GREY, y=several)).answers() == ['["0", "1"]', '["1"]', "[]", '["0"]']
+    assert open_all_kinds(npz(tmp_path / "d", x=GREY, y=several)).answers() == [
+        '["0", "1"]',
+        '["1"]',
+        "[]",
+        '["0"]',
+    ]
     words = np.array(["cat", 'a "dog", old', "cat", 'a "dog", old'])
-    assert seen(npz(tmp_path / "d", x=GREY, y=words)).answers() == words.tolist()
+    assert open_all_kinds(npz(tmp_path / "d", x=GREY, y=words)).answers() == words.tolist()
 
 
 @pytest.mark.parametrize(
@@ -96,7 +101,7 @@ def test_a_column_for_each_class_and_words(tmp_path: Path) -> None:
 )
 def test_arrays_that_are_refused(tmp_path: Path, arrays: Mapping[str, Any], words: str) -> None:
     with pytest.raises(DataError, match=rf"a\.npz: {words}"):
-        seen(npz(tmp_path / "d", **arrays))
+        open_all_kinds(npz(tmp_path / "d", **arrays))
 
 
 def test_damaged_arrays_are_read_or_refused(tmp_path: Path) -> None:
@@ -107,7 +112,7 @@ def test_damaged_arrays_are_read_or_refused(tmp_path: Path) -> None:
         flipped = whole[:at] + bytes([chance.integers(256)]) + whole[at + 1 :]
         path.write_bytes([flipped, whole[:to], whole[:at] + whole[to:]][chance.integers(3)])
         try:
-            outcomes.add(len(seen(path)) > 0)
+            outcomes.add(len(open_all_kinds(path)) > 0)
         except DataError:
             outcomes.add(False)
     assert outcomes == {True, False}
@@ -129,7 +134,7 @@ def shard(path: Path, files: Mapping[str, str]) -> Path:
 def test_a_shard_is_a_table(tmp_path: Path) -> None:
     files = {"0.jpg": "x", "0.cls": "3\n", "0.json": json.dumps({"site": "north", "box": [1]}), "0.txt": "a cat"}
     files |= {"1.png": "x", "1.cls": "4", "2.jpg": "x", "3.cls": "5", "4.jpg": "x", "4.cls": "3", "4.json": "{"}
-    table = seen(shard(tmp_path / "a.tar", files), "label")
+    table = open_all_kinds(shard(tmp_path / "a.tar", files), "label")
     assert [(row.key, row.answer) for row in table] == [("0.jpg", "3"), ("1.png", "4"), ("4.jpg", "3")]
     assert table[0].metadata == {"site": "north", "caption": "a cat"}
     assert [(problem.where, problem.what.partition(":")[0]) for problem in table.problems] == [
@@ -142,14 +147,14 @@ def test_a_folder_of_shards_in_parts(tmp_path: Path) -> None:
     for part in ("train", "val"):
         for number in (0, 1):
             shard(tmp_path / f"d/{part}-{number:06}.tar", {f"{number}.wav": "x", f"{number}.cls": "cat"})
-    table = seen(tmp_path / "d")
+    table = open_all_kinds(tmp_path / "d")
     assert (len(table), table.parts, table.senses) == (4, ("train", "val"), ("audio",))
     assert len({row.key for row in table}) == 4
 
 
 def test_a_shard_that_leads_out_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="leads outside the archive"):
-        seen(shard(tmp_path / "d/a-0.tar", {"../0.jpg": "x", "../0.cls": "cat"}).parent)
+        open_all_kinds(shard(tmp_path / "d/a-0.tar", {"../0.jpg": "x", "../0.cls": "cat"}).parent)
 
 
 # Patients
@@ -159,14 +164,14 @@ def test_metadata_in_files_groups_them(tmp_path: Path) -> None:
     data = make(
         tmp_path / "d", {"a/1.dcm": "patient=ann", "a/2.dcm": "patient=bob", "b/3.dcm": "patient=ann", "b/4.png": "x"}
     )
-    table = opened(data)
+    table = open_data(data)
     assert table.metadata_column("patient") == ["ann", "bob", "ann", ""]
     assert "3 files name their patient: splits keep the same 'patient' together" in table.notes
 
 
 def test_a_column_of_patients_takes_precedence(tmp_path: Path) -> None:
     files = {"t.csv": "image,label,Patient ID\n1.dcm,x,p7\n", "1.dcm": "patient=ann"}
-    table = opened(make(tmp_path / "d", files))
+    table = open_data(make(tmp_path / "d", files))
     assert table.metadata == ("Patient ID",)
 
 
@@ -187,10 +192,10 @@ def test_the_patient_of_a_dicom_file_is_a_code(tmp_path: Path) -> None:
     assert described["2"] == {"patient": ann} and len(ann) == 12 and "Ann" not in ann
     assert described["3.dcm"]["patient"] not in (ann, "")
     assert [described[name] for name in ("4.dcm", "5.dcm", "6.png")] == [{}, {}, {}]
-    assert seen(data).metadata_column("patient")[0] == ann
+    assert open_all_kinds(data).metadata_column("patient")[0] == ann
 
 
 def test_lesions_stay_together(tmp_path: Path) -> None:
     files = {"t.csv": "image,dx,lesion_id\n1.png,nv,l1\n2.png,mel,l1\n3.png,nv,l2\n4.png,mel,l2\n"}
-    table = opened(make(make(tmp_path / "d", files), [f"{i}.png" for i in range(1, 5)]), answer="label:dx")
+    table = open_data(make(make(tmp_path / "d", files), [f"{i}.png" for i in range(1, 5)]), answer="label:dx")
     assert "splits keep rows with the same 'lesion_id' together" in table.notes

@@ -16,14 +16,14 @@ from PIL import Image, ImageOps
 from seehear.amounts import format_count
 from seehear.errors import DataError
 from seehear.table import RowProblem, Table
-from table_kinds import KINDS, Kind, make, opened
+from table_kinds import KINDS, Kind, make, open_data
 
 DRAWN = (*KINDS, Kind("boxes", ("boxes",)))
 WIDTH, HEIGHT = 40, 30
 
 
-def seen(data: Path, **wishes: Any) -> Table:
-    return opened(data, kinds=DRAWN, **wishes)
+def open_boxes(data: Path, **wishes: Any) -> Table:
+    return open_data(data, kinds=DRAWN, **wishes)
 
 
 def pictures(folder: Path, *names: str) -> Path:
@@ -61,7 +61,7 @@ TABLE = "image,label,x1,y1,x2,y2,site\na.png,cat,1,2,11,12.5,north\nb.png,,,,,,s
 
 def test_rows_of_boxes_are_merged_by_picture(tmp_path: Path) -> None:
     data = pictures(make(tmp_path / "d", {"t.csv": TABLE}), "a.png", "b.png")
-    table = seen(data)
+    table = open_boxes(data)
     assert table.kind == "boxes"
     assert boxes(table) == {"a.png": [("cat", 1, 2, 11, 12.5), ("dog", 0, 0, 40, 30)], "b.png": []}
     assert [row.metadata for row in table] == [{"site": "north"}, {"site": "south"}]
@@ -82,7 +82,7 @@ def test_rows_of_boxes_are_merged_by_picture(tmp_path: Path) -> None:
 )
 def test_headings_of_boxes(tmp_path: Path, headings: str, cells: str) -> None:
     data = pictures(make(tmp_path / "d", {"t.csv": f"{headings}\n{cells}\n"}), "a.png")
-    assert boxes(seen(data)) == {"a.png": [("cat", 4, 6, 14, 21)]}
+    assert boxes(open_boxes(data)) == {"a.png": [("cat", 4, 6, 14, 21)]}
 
 
 @pytest.mark.parametrize(
@@ -98,12 +98,12 @@ def test_relative_boxes_may_exceed_the_picture_a_little(
 ) -> None:
     table = f"image,label,{headings}\na.png,cat,{cells}\n"
     data = pictures(make(tmp_path / "d", {"t.csv": table}), "a.png")
-    assert boxes(seen(data)) == {"a.png": [("cat", *corners)]}
+    assert boxes(open_boxes(data)) == {"a.png": [("cat", *corners)]}
 
 
 def test_boxes_without_a_label_are_objects(tmp_path: Path) -> None:
     data = pictures(make(tmp_path / "d", {"t.csv": "image,x1,y1,x2,y2\na.png,1,2,3,4\n"}), "a.png")
-    table = seen(data)
+    table = open_boxes(data)
     assert boxes(table) == {"a.png": [("object", 1, 2, 3, 4)]}
     assert "every box is labelled 'object', because no column names its class" in table.notes
 
@@ -115,7 +115,7 @@ def test_wrong_boxes_are_reported(tmp_path: Path) -> None:
     ]
     table = "image,label,x1,y1,x2,y2\n" + "".join(f"a.png,{row}\n" for row in rows)
     data = pictures(make(tmp_path / "d", {"t.csv": table}), "a.png")
-    found = seen(data)
+    found = open_boxes(data)
     assert boxes(found)["a.png"] == [
         *(("cat", 5, 5, 40, 20), ("cat", 5, 5, 20, 20), ("cat", 1, 1, 9, 9), ("dog", 1, 1, 9, 9)),
         ("cat", 0, 0, 40, 30),
@@ -136,7 +136,7 @@ def test_wrong_boxes_are_reported(tmp_path: Path) -> None:
 
 def test_a_missing_picture_is_reported_once(tmp_path: Path) -> None:
     rows = "image,label,x1,y1,x2,y2\na.png,cat,1,1,9,9\nno.png,cat,1,1,9,9\nno.png,cat,2,1,9,9\n,cat,2,1,9,9\n"
-    found = seen(pictures(make(tmp_path / "d", {"t.csv": rows}), "a.png"))
+    found = open_boxes(pictures(make(tmp_path / "d", {"t.csv": rows}), "a.png"))
     assert found.problems == (
         RowProblem("t.csv row 5", "it names no picture"),
         RowProblem("t.csv row 3", "no file 'no.png'"),
@@ -146,7 +146,7 @@ def test_a_missing_picture_is_reported_once(tmp_path: Path) -> None:
 def test_tables_of_parts_with_boxes(tmp_path: Path) -> None:
     table = "image,label,x1,y1,x2,y2,id\na.png,cat,1,1,9,9,1\na.png,cat,2,1,9,9,2\n"
     data = make(tmp_path / "d", {"train/examples.csv": table, "val/examples.csv": table})
-    found = seen(pictures(data, "train/a.png", "val/a.png"))
+    found = open_boxes(pictures(data, "train/a.png", "val/a.png"))
     assert boxes(found) == {f"{part}/a.png": [("cat", 1, 1, 9, 9), ("cat", 2, 1, 9, 9)] for part in ("train", "val")}
     assert found.parts == ("train", "val")
     assert "not used, because it differs between the boxes of a picture: id" in found.notes
@@ -170,7 +170,7 @@ def test_boxes_round_trip(
         writer.writerow(["image", "label", "x1", "y1", "x2", "y2"])
         for name, each in expected.items():
             writer.writerows([name, *box] for box in each or [("", "", "", "", "")])
-    assert boxes(seen(pictures(folder, *expected))) == expected
+    assert boxes(open_boxes(pictures(folder, *expected))) == expected
 
 
 @settings(max_examples=20, deadline=None)
@@ -202,7 +202,7 @@ def test_pascal_voc_counts_from_one_and_keeps_its_parts(tmp_path: Path) -> None:
         "ImageSets/Main/cat_train.txt": "a 1\nb -1\n",
     }
     data = pictures(make(tmp_path / "d", files), "JPEGImages/a.jpg", "JPEGImages/b.jpg", "JPEGImages/c.png")
-    table = seen(data)
+    table = open_boxes(data)
     assert boxes(table) == {
         "JPEGImages/a.jpg": [("cat", 0, 0, 40, 30), ("dog", 2, 3, 8, 9, "difficult")],
         "JPEGImages/b.jpg": [],
@@ -215,7 +215,7 @@ def test_pascal_voc_counts_from_one_and_keeps_its_parts(tmp_path: Path) -> None:
 
 def test_annotations_beside_pictures_in_parts(tmp_path: Path) -> None:
     files = {"train/a.xml": annotation(("cat", 1, 1, 9, 9)), "valid/b.xml": annotation(("cat", 1, 1, 9, 9))}
-    table = seen(pictures(make(tmp_path / "d", files), "train/a.jpg", "valid/b.jpg"))
+    table = open_boxes(pictures(make(tmp_path / "d", files), "train/a.jpg", "valid/b.jpg"))
     assert [(row.key, row.part) for row in table] == [("train/a.jpg", "train"), ("valid/b.jpg", "val")]
 
 
@@ -223,10 +223,10 @@ def test_masks_of_pascal_voc_are_an_answer_too(tmp_path: Path) -> None:
     files = {"Annotations/a.xml": annotation(("cat", 1, 1, 9, 9)), "Annotations/b.xml": annotation()}
     data = pictures(make(tmp_path / "d", files), "JPEGImages/a.jpg", "JPEGImages/b.jpg", "SegmentationClass/a.png")
     masked = Kind("mask", ("mask",))
-    table = opened(data, kinds=(*DRAWN, masked), answer="mask")
+    table = open_data(data, kinds=(*DRAWN, masked), answer="mask")
     assert [row.answer for row in table] == ["SegmentationClass/a.png"]
-    assert table.problems == (RowProblem("JPEGImages/b.jpg", "nothing is drawn for it"),)
-    assert opened(data, kinds=(*DRAWN, masked)).kind == "boxes"
+    assert table.problems == (RowProblem("JPEGImages/b.jpg", "it has no annotation"),)
+    assert open_data(data, kinds=(*DRAWN, masked)).kind == "boxes"
 
 
 BOMB = (
@@ -247,7 +247,7 @@ BOMB = (
 )
 def test_annotations_that_are_refused_are_named(tmp_path: Path, content: str | bytes, what: str) -> None:
     files = {"Annotations/a.xml": annotation(("cat", 1, 1, 9, 9)), "Annotations/b.xml": content}
-    table = seen(pictures(make(tmp_path / "d", files), "images/a.jpg", "images/b.jpg"))
+    table = open_boxes(pictures(make(tmp_path / "d", files), "images/a.jpg", "images/b.jpg"))
     assert [(problem.where, problem.what) for problem in table.problems] == [("Annotations/b.xml", what)]
     assert len(table) == 1
 
@@ -255,7 +255,7 @@ def test_annotations_that_are_refused_are_named(tmp_path: Path, content: str | b
 def test_comments_above_an_annotation_are_passed_over(tmp_path: Path) -> None:
     licence = "\ufeff<?xml version='1.0'?>\n" + "<!-- may be - used -->\n\n" * 300
     data = make(tmp_path / "d", {"Annotations/a.xml": licence + annotation(("cat", 1, 1, 9, 9))})
-    assert boxes(seen(pictures(data, "JPEGImages/a.jpg"))) == {"JPEGImages/a.jpg": [("cat", 0, 0, 9, 9)]}
+    assert boxes(open_boxes(pictures(data, "JPEGImages/a.jpg"))) == {"JPEGImages/a.jpg": [("cat", 0, 0, 9, 9)]}
 
 
 def test_unmatched_files_in_pascal_voc_are_reported(tmp_path: Path) -> None:
@@ -264,7 +264,7 @@ def test_unmatched_files_in_pascal_voc_are_reported(tmp_path: Path) -> None:
         "Annotations/b.xml": annotation(file="x.jpg"),
         "ImageSets/Main/train.txt": "a\nb\nc\nd\n",
     }
-    table = seen(pictures(make(tmp_path / "d", files), "JPEGImages/a.jpg", "JPEGImages/c.jpg"))
+    table = open_boxes(pictures(make(tmp_path / "d", files), "JPEGImages/a.jpg", "JPEGImages/c.jpg"))
     hint = "an annotation without an object says that there is none in it"
     assert table.problems == (
         RowProblem("Annotations/b.xml", "no picture 'x.jpg'", "put it beside, or into JPEGImages"),
@@ -276,7 +276,7 @@ def test_unmatched_files_in_pascal_voc_are_reported(tmp_path: Path) -> None:
 
 def test_an_empty_annotation_does_not_hide_the_others(tmp_path: Path) -> None:
     files = {"Annotations/a.xml": "", "Annotations/b.xml": annotation(("cat", 1, 1, 9, 9))}
-    table = seen(pictures(make(tmp_path / "d", files), "JPEGImages/a.jpg", "JPEGImages/b.jpg"))
+    table = open_boxes(pictures(make(tmp_path / "d", files), "JPEGImages/a.jpg", "JPEGImages/b.jpg"))
     assert boxes(table) == {"JPEGImages/b.jpg": [("cat", 0, 0, 9, 9)]}
     assert [problem.where for problem in table.problems] == ["Annotations/a.xml"]
 
@@ -284,7 +284,7 @@ def test_an_empty_annotation_does_not_hide_the_others(tmp_path: Path) -> None:
 @pytest.mark.parametrize("size", [(0, 0), (400, 300)])
 def test_boxes_are_clipped_to_the_actual_picture(tmp_path: Path, size: tuple[int, int]) -> None:
     told = annotation(("cat", 1, 1, 90, 9), ("dog", 61, 1, 90, 9), size=size)
-    table = seen(pictures(make(tmp_path / "d", {"a.xml": told}), "a.jpg"))
+    table = open_boxes(pictures(make(tmp_path / "d", {"a.xml": told}), "a.jpg"))
     assert boxes(table) == {"a.jpg": [("cat", 0, 0, 40, 9)]}
     outside = "a box outside its picture of 40 x 30 px: left out"
     assert table.problems == (RowProblem("a.xml object 2", outside, "correct or remove it"),)
@@ -316,7 +316,7 @@ def test_coco_in_its_own_folders(tmp_path: Path) -> None:
     data = make(tmp_path / "d", dict.fromkeys(names, instances()) | {"annotations/captions_val2017.json": instances()})
     for folder in names.values():
         pictures(data, f"{folder}/a.jpg", f"{folder}/b.jpg")
-    table = seen(data)
+    table = open_boxes(data)
     assert boxes(table) == {
         f"{folder}/{file}.jpg": drawn
         for folder in names.values()
@@ -337,7 +337,7 @@ def test_coco_in_its_own_folders(tmp_path: Path) -> None:
 )
 def test_coco_picture_folders(tmp_path: Path, name: str, folder: str) -> None:
     data = pictures(make(tmp_path / "d", {name: instances()}), f"{folder}a.jpg", f"{folder}b.jpg")
-    assert list(boxes(seen(data))) == [f"{folder}a.jpg", f"{folder}b.jpg"]
+    assert list(boxes(open_boxes(data))) == [f"{folder}a.jpg", f"{folder}b.jpg"]
 
 
 def test_wrong_entries_in_coco_are_reported(tmp_path: Path) -> None:
@@ -350,7 +350,7 @@ def test_wrong_entries_in_coco_are_reported(tmp_path: Path) -> None:
         {"id": 6, "image_id": 7, "category_id": 3, "bbox": [1, 2, 0, 5]},
     ]
     data = make(tmp_path / "d", {"t.json": instances(annotations=wrong)})
-    table = seen(pictures(data, "a.jpg", "b.jpg"))
+    table = open_boxes(pictures(data, "a.jpg", "b.jpg"))
     assert boxes(table)["a.jpg"] == [("cat", 1, 2, 11, 7)]
     assert [(problem.where, problem.what) for problem in table.problems] == [
         ("t.json annotation 2", "no image has the id 8"),
@@ -367,7 +367,7 @@ def test_coco_pictures_of_another_size_are_counted(tmp_path: Path) -> None:
     exif[0x0112] = 6
     Image.new("L", (WIDTH, HEIGHT)).save(data / "a.jpg", exif=exif)
     Image.new("L", (WIDTH // 2, HEIGHT // 2)).save(data / "b.jpg")
-    table = seen(data)
+    table = open_boxes(data)
     assert boxes(table)["a.jpg"] == [("cat", 1, 2, 11, 7.25), ("dog", 0, 0, 30, 30, "crowd")]
     assert "2 pictures whose size differs from the annotations: using the file; the first: a.jpg" in table.notes
 
@@ -376,7 +376,7 @@ def test_ambiguous_ids_in_coco_are_reported(tmp_path: Path) -> None:
     ids = [{"id": 7}, {"id": 7}, {"id": [9]}, {}, {"id": 9}]
     images = [{"file_name": f"{name}.jpg", **told} for name, told in zip("abcde", ids, strict=True)]
     data = make(tmp_path / "d", {"t.json": instances(images=images)})
-    table = seen(pictures(data, *(f"{name}.jpg" for name in "abcde")))
+    table = open_boxes(pictures(data, *(f"{name}.jpg" for name in "abcde")))
     assert boxes(table) == {"e.jpg": []}
     assert [(problem.where, problem.what) for problem in table.problems] == [
         ("t.json image 1", "another picture has the same id"),
@@ -399,13 +399,13 @@ def test_ambiguous_ids_in_coco_are_reported(tmp_path: Path) -> None:
 def test_coco_that_is_refused(tmp_path: Path, content: str, words: str) -> None:
     data = pictures(make(tmp_path / "d", {"t.json": content}), "a.jpg")
     with pytest.raises(DataError, match=words):
-        seen(data / "t.json")
+        open_boxes(data / "t.json")
 
 
 def test_two_coco_files_for_one_part_are_refused(tmp_path: Path) -> None:
     data = pictures(make(tmp_path / "d", {"one.json": instances(), "two.json": instances()}), "a.jpg")
     with pytest.raises(DataError, match=r"d holds 2 annotation files: one.json, two.json. Next: give one"):
-        seen(data)
+        open_boxes(data)
 
 
 # YOLO
@@ -425,7 +425,7 @@ def test_yolo_reads_boxes_and_outlines(tmp_path: Path, table: str) -> None:
         "labels/train/b.txt": "",
     }
     data = pictures(make(tmp_path / "d", files), "images/train/a.jpg", "images/train/b.jpg", "images/val/c.jpg")
-    found = seen(data)
+    found = open_boxes(data)
     assert boxes(found) == {
         "images/train/a.jpg": [("cat", 10, 7.5, 30, 22.5), ("dog", 4, 3, 12, 12)],
         "images/train/b.jpg": [],
@@ -437,7 +437,7 @@ def test_yolo_reads_boxes_and_outlines(tmp_path: Path, table: str) -> None:
 
 def test_yolo_without_a_config_and_with_errors(tmp_path: Path) -> None:
     files = {"classes.txt": "cat\ndog\n", "labels/a.txt": "0 .5 .5 .5 .5\n7 .5 .5 .5 .5\n0 x .5 .5 .5\n0 .5 .5 .5\n"}
-    found = seen(pictures(make(tmp_path / "d", files), "images/a.jpg"))
+    found = open_boxes(pictures(make(tmp_path / "d", files), "images/a.jpg"))
     assert len(boxes(found)["images/a.jpg"]) == 1
     assert found.problems == (
         RowProblem("labels/a.txt line 2", "7 is not one of the 2 classes: left out"),
@@ -453,7 +453,7 @@ def test_yolo_without_a_config_and_with_errors(tmp_path: Path) -> None:
 def test_yolo_label_files_beside_pictures(tmp_path: Path, names: str) -> None:
     files = {names: "cat\ndog\n", "train/a.txt": "1 .5 .5 .5 .5\n", "train/c.txt": "", "valid/d.txt": "0 .5 .5 1 1\n"}
     data = pictures(make(tmp_path / "d", files), "train/a.jpg", "train/b.jpg", "train/c.jpg", "valid/d.jpg")
-    found = seen(data)
+    found = open_boxes(data)
     assert boxes(found) == {
         "train/a.jpg": [("dog", 10, 7.5, 30, 22.5)],
         "train/b.jpg": [],
@@ -466,7 +466,7 @@ def test_yolo_label_files_beside_pictures(tmp_path: Path, names: str) -> None:
 
 def test_yolo_label_files_in_one_folder(tmp_path: Path) -> None:
     files = {"classes.txt": "cat\ndog\n", "a.txt": "\ufeff1 .5 .5 .5 .5\n", "readme.txt": "hello"}
-    found = seen(pictures(make(tmp_path / "d", files), "a.jpg", "b.jpg"))
+    found = open_boxes(pictures(make(tmp_path / "d", files), "a.jpg", "b.jpg"))
     assert boxes(found) == {"a.jpg": [("dog", 10, 7.5, 30, 22.5)], "b.jpg": []}
 
 
@@ -474,38 +474,38 @@ def test_yolo_label_files_in_one_folder(tmp_path: Path) -> None:
 def test_yolo_without_class_names_is_refused(tmp_path: Path, folders: tuple[str, str]) -> None:
     data = pictures(make(tmp_path / "d", {f"{folders[1]}a.txt": "0 .5 .5 .5 .5\n"}), f"{folders[0]}a.jpg")
     with pytest.raises(DataError, match=r"no file names their classes. Next: add a classes.txt"):
-        seen(data)
+        open_boxes(data)
 
 
 def test_parts_of_yolo_that_name_classes_differently_are_refused(tmp_path: Path) -> None:
     files = {f"{part}/_darknet.labels": f"cat\n{part}\n" for part in ("train", "valid")}
     data = make(tmp_path / "d", files | {"train/a.txt": "0 .5 .5 .5 .5\n", "valid/b.txt": ""})
     with pytest.raises(DataError, match=r"train/_darknet.labels and valid/_darknet.labels name the classes diff"):
-        seen(pictures(data, "train/a.jpg", "valid/b.jpg"))
+        open_boxes(pictures(data, "train/a.jpg", "valid/b.jpg"))
 
 
 @pytest.mark.parametrize("text", ["a cat on a mat\n", "2026\n", "0 12 40 210 131\n", "0 .5 .5 .5\n"])
 def test_captions_beside_pictures_are_not_label_files(tmp_path: Path, text: str) -> None:
     files = {f"{label}/{i}.txt": text for label in ("cat", "dog") for i in (1, 2)}
     data = pictures(make(tmp_path / "d", files), *(file.replace(".txt", ".jpg") for file in files))
-    assert seen(data).answers() == ["cat", "cat", "dog", "dog"]
+    assert open_boxes(data).answers() == ["cat", "cat", "dog", "dog"]
 
 
 def test_classes_of_yolo_keep_their_numbers_and_words(tmp_path: Path) -> None:
     line = " .5 .5 .5 .5\n"
     files = {"classes.txt": "cat\n\ndog\nbird\n\n", "labels/a.txt": f"2{line}1{line}"}
-    found = seen(pictures(make(tmp_path / "d", files), "images/a.jpg"))
+    found = open_boxes(pictures(make(tmp_path / "d", files), "images/a.jpg"))
     assert boxes(found) == {"images/a.jpg": [("dog", 10, 7.5, 30, 22.5)]}
     assert found.problems == (RowProblem("labels/a.txt line 2", "1 is not one of the 4 classes: left out"),)
     files = {"data.yaml": "train: images\nnames: [no, yes]\n", "labels/a.txt": f"0{line}1{line}"}
-    found = seen(pictures(make(tmp_path / "e", files), "images/a.jpg"))
+    found = open_boxes(pictures(make(tmp_path / "e", files), "images/a.jpg"))
     assert [label for label, *_ in boxes(found)["images/a.jpg"]] == ["no", "yes"]
 
 
 @pytest.mark.parametrize("content", [b"0 .5 .5 .2 .2 # caf\xe9", "0 .5 .5 .2 .2".encode("utf-16-le")])
 def test_a_picture_with_an_unreadable_label_file_is_not_empty(tmp_path: Path, content: bytes) -> None:
     files = {"classes.txt": "cat\n", "labels/a.txt": content, "labels/b.txt": "0 .5 .5 .5 .5\n"}
-    found = seen(pictures(make(tmp_path / "d", files), "images/a.jpg", "images/b.jpg"))
+    found = open_boxes(pictures(make(tmp_path / "d", files), "images/a.jpg", "images/b.jpg"))
     assert boxes(found) == {"images/b.jpg": [("cat", 10, 7.5, 30, 22.5)]}
     assert [problem.where for problem in found.problems] == ["labels/a.txt"]
 
@@ -515,13 +515,13 @@ def test_a_picture_with_an_unreadable_label_file_is_not_empty(tmp_path: Path, co
 def test_yolo_lists_are_relative_to_their_folder(tmp_path: Path, line: str, name: str) -> None:
     table = f"path: coco\ntrain: {name}\nnames: [cat]\n"
     files = {"data.yaml": table, f"coco/{name}": f"{line}\n", "coco/labels/a.txt": "0 .5 .5 .5 .5\n"}
-    found = seen(pictures(make(tmp_path / "d", files), "coco/images/a.jpg"))
+    found = open_boxes(pictures(make(tmp_path / "d", files), "coco/images/a.jpg"))
     assert boxes(found) == {"coco/images/a.jpg": [("cat", 10, 7.5, 30, 22.5)]}
 
 
 def test_a_missing_part_of_yolo_is_reported(tmp_path: Path) -> None:
     table = "train: ../train/images\nval:\ntest: ../test/images\nnames: [cat]\n"
-    found = seen(pictures(make(tmp_path / "d", {"data.yaml": table}), "train/images/a.jpg"))
+    found = open_boxes(pictures(make(tmp_path / "d", {"data.yaml": table}), "train/images/a.jpg"))
     assert [row.key for row in found] == ["train/images/a.jpg"]
     what = "test: no folder '../test/images'"
     assert found.problems == (RowProblem("data.yaml", what, "name it relative to this file"),)
@@ -552,7 +552,7 @@ ALIASES += "train: images\nnames: *i\n"
 def test_yolo_that_is_refused(tmp_path: Path, table: str, words: str) -> None:
     data = pictures(make(tmp_path / "d", {"data.yaml": table}), "images/a.jpg")
     with pytest.raises(DataError, match=words):
-        seen(data)
+        open_boxes(data)
 
 
 # Pictures and masks
@@ -562,7 +562,7 @@ def test_pictures_beside_masks_in_parts(tmp_path: Path) -> None:
     data = make(tmp_path / "d", {"classes.txt": "sky\nroad\n", "readme.md": "x"})
     pictures(data, "train/images/a.jpg", "train/masks/a.png", "train/images/b.jpg", "val/images/c.jpg")
     pictures(data, "val/masks/c_mask.png", "val/masks/d.png")
-    table = opened(data, kinds=(*DRAWN, Kind("mask", ("mask",))))
+    table = open_data(data, kinds=(*DRAWN, Kind("mask", ("mask",))))
     assert [(row.key, row.answer, row.part) for row in table] == [
         ("train/images/a.jpg", "train/masks/a.png", "train"),
         ("val/images/c.jpg", "val/masks/c_mask.png", "val"),
@@ -577,7 +577,7 @@ def test_repeated_names_of_pictures_and_masks_are_reported(tmp_path: Path) -> No
     files = ("images/a.jpg", "images/a.png", "images/b.jpg", "images/b_gt.jpg", "images/c_gt.jpg")
     masks = ("masks/a.png", "masks/a_mask.png", "masks/b.png", "masks/c_gt.png")
     data = pictures(make(tmp_path / "d", {}), *files, *masks)
-    table = opened(data, kinds=(*DRAWN, Kind("mask", ("mask",))))
+    table = open_data(data, kinds=(*DRAWN, Kind("mask", ("mask",))))
     assert [(row.key, row.answer) for row in table] == [
         ("images/a.jpg", "masks/a.png"),
         ("images/b.jpg", "masks/b.png"),
@@ -597,7 +597,7 @@ MASKED = (*DRAWN, Kind("mask", ("mask",)))
 @pytest.mark.parametrize("ending", ["_mask", "-mask", "_seg", "_label", "_L"])
 def test_masks_in_the_folder_of_their_pictures(tmp_path: Path, ending: str) -> None:
     data = pictures(tmp_path / "d", "a.jpg", f"a{ending}.png", "b.png", f"b{ending}.png", "c.jpg", f"e{ending}.png")
-    table = opened(data, kinds=MASKED)
+    table = open_data(data, kinds=MASKED)
     assert [(row.key, row.answer) for row in table] == [("a.jpg", f"a{ending}.png"), ("b.png", f"b{ending}.png")]
     assert [(problem.where, problem.what) for problem in table.problems] == [
         (f"e{ending}.png", "no picture of this name"),
@@ -608,15 +608,15 @@ def test_masks_in_the_folder_of_their_pictures(tmp_path: Path, ending: str) -> N
 def test_masks_beside_pictures_in_folders_of_classes(tmp_path: Path) -> None:
     names = [f"{label}/{i}{end}.png" for label in ("benign", "malignant") for i in (1, 2) for end in ("", "_mask")]
     data = pictures(tmp_path / "d", *names)
-    table = opened(data, kinds=MASKED)
+    table = open_data(data, kinds=MASKED)
     assert (table.answers(), table.metadata) == (["benign", "benign", "malignant", "malignant"], ("mask",))
-    assert opened(data, kinds=MASKED, answer="mask").answers()[0] == "benign/1_mask.png"
+    assert open_data(data, kinds=MASKED, answer="mask").answers()[0] == "benign/1_mask.png"
 
 
 @pytest.mark.parametrize("beside", ["_labels", "_masks", "annot"])
 def test_a_folder_of_masks_beside_that_of_each_part(tmp_path: Path, beside: str) -> None:
     data = pictures(tmp_path / "d", "train/a.png", f"train{beside}/a_L.png", "val/b.jpg", f"val{beside}/b.png")
-    table = opened(data, kinds=MASKED)
+    table = open_data(data, kinds=MASKED)
     assert [(row.key, row.answer, row.part) for row in table] == [
         ("train/a.png", f"train{beside}/a_L.png", "train"),
         ("val/b.jpg", f"val{beside}/b.png", "val"),
@@ -625,7 +625,7 @@ def test_a_folder_of_masks_beside_that_of_each_part(tmp_path: Path, beside: str)
 
 def test_a_few_names_that_end_like_masks_are_pictures(tmp_path: Path) -> None:
     names = [f"{label}/{i}.png" for label in ("cat", "dog") for i in (1, 2)]
-    table = opened(pictures(tmp_path / "d", *names, "cat/1_mask.png"), kinds=MASKED)
+    table = open_data(pictures(tmp_path / "d", *names, "cat/1_mask.png"), kinds=MASKED)
     assert table.answers() == ["cat", "cat", "cat", "dog", "dog"]
 
 
@@ -732,7 +732,7 @@ def test_objects_in_cells_are_boxes(tmp_path: Path, objects: Any, ending: str) -
             )
     else:
         (data / "metadata.jsonl").write_text(lines(*told))
-    table = seen(data)
+    table = open_boxes(data)
     assert boxes(table)["a.png"] == DRAWN_TWICE
     assert boxes(table).get("b.png", []) == []
     assert (
@@ -750,7 +750,7 @@ def test_wrong_objects_are_reported(tmp_path: Path) -> None:
         {"bbox": [[1, 2, 10, 5]], "category": [None]},
     ]
     data = make(tmp_path / "d", {"t.jsonl": lines(*told, heading="things")})
-    table = seen(pictures(data, *(f"{name}.png" for name in "abcde")))
+    table = open_boxes(pictures(data, *(f"{name}.png" for name in "abcde")))
     assert boxes(table) == {"a.png": [("0", 1, 2, 11, 7, "crowd")], "e.png": []}
     hint = 'write {"bbox": [[x, y, width, height]], "categories": ["cat"]}'
     assert table.problems == (
@@ -765,12 +765,12 @@ def test_wrong_objects_are_reported(tmp_path: Path) -> None:
 
 def test_objects_without_labels_are_objects(tmp_path: Path) -> None:
     data = pictures(make(tmp_path / "d", {"metadata.jsonl": lines({"bbox": [[1, 2, 3, 4]]})}), "a.png")
-    assert boxes(seen(data)) == {"a.png": [("object", 1, 2, 4, 6)]}
+    assert boxes(open_boxes(data)) == {"a.png": [("object", 1, 2, 4, 6)]}
 
 
 def test_objects_may_differ_in_their_keys(tmp_path: Path) -> None:
     told = [{"bbox": [1, 2, 3, 4]}, {"bbox": [5, 6, 7, 8], "category": "dog", "iscrowd": 1}]
-    table = seen(pictures(make(tmp_path / "d", {"metadata.jsonl": lines(told)}), "a.png"))
+    table = open_boxes(pictures(make(tmp_path / "d", {"metadata.jsonl": lines(told)}), "a.png"))
     assert boxes(table) == {"a.png": [("dog", 5, 6, 12, 14, "crowd")]}
     assert [problem.what for problem in table.problems] == ["a box without a label: left out"]
 
@@ -780,7 +780,7 @@ def test_an_empty_cell_of_objects_is_an_empty_picture(tmp_path: Path, empty: int
     names = [f"{number}.png" for number in range(empty + 1)]
     told = [*([[]] * empty), [{"bbox": [1, 2, 3, 4], "label": "cat"}]]
     rows = ({"image": name, "tags": [], "objects": each} for name, each in zip(names, told, strict=True))
-    table = seen(pictures(make(tmp_path / "d", {"t.jsonl": "\n".join(map(json.dumps, rows))}), *names))
+    table = open_boxes(pictures(make(tmp_path / "d", {"t.jsonl": "\n".join(map(json.dumps, rows))}), *names))
     assert boxes(table) == {name: [] for name in names} | {names[-1]: [("cat", 1, 2, 4, 6)]}
     assert (table.problems, table.metadata) == ((), ("tags",))
 
@@ -788,7 +788,7 @@ def test_an_empty_cell_of_objects_is_an_empty_picture(tmp_path: Path, empty: int
 def test_objects_beside_a_column_of_boxes_keep_their_heading(tmp_path: Path) -> None:
     row = {"image": "a.png", "boxes": 1, "objects": {"bbox": [[1, 2, 3, 4]], "label": ["cat"]}}
     data = pictures(make(tmp_path / "d", {"t.jsonl": json.dumps(row)}), "a.png")
-    assert boxes(seen(data, answer="boxes:objects")) == {"a.png": [("cat", 1, 2, 4, 6)]}
+    assert boxes(open_boxes(data, answer="boxes:objects")) == {"a.png": [("cat", 1, 2, 4, 6)]}
 
 
 def test_corners_in_cells_are_treated_like_other_boxes(tmp_path: Path) -> None:
@@ -803,7 +803,7 @@ def test_corners_in_cells_are_treated_like_other_boxes(tmp_path: Path) -> None:
     }
     rows = "\n".join(json.dumps({"image": name, "detections": told}) for name, told in drawn.items())
     data = pictures(make(tmp_path / "d", {"t.jsonl": rows}), *drawn)
-    found = seen(data, answer="boxes:detections")
+    found = open_boxes(data, answer="boxes:detections")
     assert boxes(found) == {
         "a.png": [("cat", 5, 5, 40, 20, "crowd"), ("dog", 2, 1, 9, 8, "difficult")],
         "b.png": [],
@@ -830,4 +830,4 @@ def test_objects_are_the_boxes_that_coco_has(
     (folder / "t.json").write_text(instances(annotations=things))
     told = {"bbox": [box for box, _ in drawn], "categories": [label for _, label in drawn]}
     (folder / "metadata.jsonl").write_text(lines(told))
-    assert boxes(seen(folder / "metadata.jsonl"))["a.png"] == boxes(seen(folder / "t.json"))["images/a.jpg"]
+    assert boxes(open_boxes(folder / "metadata.jsonl"))["a.png"] == boxes(open_boxes(folder / "t.json"))["images/a.jpg"]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from seehear.table.subtitles import Cue, Subtitles, parse_subtitles
-from table_kinds import KINDS, Kind, make, opened
+from table_kinds import KINDS, Kind, make, open_data
 
 # As yt-dlp --write-auto-subs saves it: the line above is what was said before, and each line stands still for 10 ms.
 YOUTUBE = """WEBVTT
@@ -122,7 +122,7 @@ def test_a_line_of_spaces_ends_a_cue_only_before_another(blank: str) -> None:
 
 def test_rolling_subtitles_beside_a_recording(tmp_path: Path) -> None:
     data = make(tmp_path / "d", {"talk.mp4": "x", "talk.vtt": YOUTUBE})
-    table = opened(data, kinds=(*KINDS, Kind("text", ("text",))))
+    table = open_data(data, kinds=(*KINDS, Kind("text", ("text",))))
     assert [row.key for row in table] == [
         f"talk.mp4 [{cue.start_s:.2f} s to {cue.end_s:.2f} s]" for cue in SAID if cue.text
     ]

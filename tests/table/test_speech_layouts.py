@@ -17,13 +17,13 @@ from seehear.inputs import gather
 from seehear.media import Excerpt
 from seehear.table import Row, RowProblem, Table, split
 from seehear.table.subtitles import Cue, parse_subtitles
-from table_kinds import KINDS, Kind, make, opened
+from table_kinds import KINDS, Kind, make, open_data
 
 SPEECH = (*KINDS, Kind("text", ("text", "transcript", "transcription", "sentence", "normalized_text")))
 
 
-def heard(data: Path) -> Table:
-    return opened(data, kinds=SPEECH)
+def open_speech(data: Path) -> Table:
+    return open_data(data, kinds=SPEECH)
 
 
 CUT = "audio,start,end,label\na.wav,0,1.5,x\na.wav,1.5,3,y\nb.wav,,,x\n"
@@ -31,7 +31,7 @@ CUT = "audio,start,end,label\na.wav,0,1.5,x\na.wav,1.5,3,y\nb.wav,,,x\n"
 
 def test_rows_may_be_segments_of_recordings(tmp_path: Path) -> None:
     data = make(tmp_path / "d", {"t.csv": CUT, "a.wav": "x", "b.wav": "x"})
-    table = opened(data)
+    table = open_data(data)
     assert list(table) == [
         Row("a.wav [0.00 s to 1.50 s]", {"audio": Excerpt(data / "a.wav", 0, 1.5)}, "x", {"recording": "a.wav"}, ""),
         Row("a.wav [1.50 s to 3.00 s]", {"audio": Excerpt(data / "a.wav", 1.5, 3)}, "y", {"recording": "a.wav"}, ""),
@@ -59,7 +59,7 @@ def test_headings_of_spans(tmp_path: Path, headings: str, cells: str, expected: 
     data = make(tmp_path / "d", {"t.csv": table, "a.wav": "x"})
     whole = data / "a.wav"
     wanted = whole if expected is None else Excerpt(whole, *expected)
-    assert opened(data)[0].inputs == {"audio": wanted}
+    assert open_data(data)[0].inputs == {"audio": wanted}
     assert list(gather([data / "t.csv"], ["audio"])) == [{"audio": wanted}]
 
 
@@ -67,16 +67,16 @@ def test_a_picture_has_no_span(tmp_path: Path) -> None:
     rows = "image,audio,start,end,label\n1.png,a.wav,1,2,x\n"
     data = make(tmp_path / "d", {"t.csv": rows, "1.png": "x", "a.wav": "x"})
     inputs = {"image": data / "1.png", "audio": Excerpt(data / "a.wav", 1, 2)}
-    assert opened(data)[0].inputs == inputs
+    assert open_data(data)[0].inputs == inputs
     assert list(gather([data / "t.csv"], ["image", "audio"])) == [inputs]
     make(data, {"t.csv": "image,start,end,label\n1.png,monday,friday,x\n"})
-    assert opened(data)[0] == Row("1.png", {"image": data / "1.png"}, "x", {"start": "monday", "end": "friday"}, "")
+    assert open_data(data)[0] == Row("1.png", {"image": data / "1.png"}, "x", {"start": "monday", "end": "friday"}, "")
 
 
 def test_a_video_is_cut_for_both_senses(tmp_path: Path) -> None:
     data = make(tmp_path / "d", {"t.csv": "video,start,end,label\na.mp4,1,2,x\n", "a.mp4": "x"})
     excerpt = Excerpt(data / "a.mp4", 1, 2)
-    assert opened(data)[0].inputs == {"image": excerpt, "audio": excerpt}
+    assert open_data(data)[0].inputs == {"image": excerpt, "audio": excerpt}
     assert list(gather([data / "t.csv"], ["image", "audio"])) == [{"image": excerpt, "audio": excerpt}]
 
 
@@ -84,7 +84,7 @@ def test_invalid_spans_are_reported(tmp_path: Path) -> None:
     spans = ["1,2", "2,1", "1,1", "-1,2", "one,2", "nan,2", "0,inf", "1,", ",2", "00:01,00:02"]
     rows = "".join(f"a.wav,{span},x\n" for span in spans)
     data = make(tmp_path / "d", {"t.csv": f"audio,start,end,label\n{rows}", "a.wav": "x"})
-    table, seconds = opened(data), "write both in seconds, such as 12.5"
+    table, seconds = open_data(data), "write both in seconds, such as 12.5"
     assert len(table) == 1
     assert table.problems == (
         RowProblem("t.csv row 3", "start '2' and end '1': it ends at 1 s, not after 2 s"),
@@ -106,7 +106,7 @@ def test_segments_of_one_recording_stay_together_in_a_split(tmp_path: Path) -> N
     data = make(
         tmp_path / "d", {"t.csv": "audio,start,end,label\n" + rows} | {f"{name}.wav": name for name in "abcdefgh"}
     )
-    table = opened(data)
+    table = open_data(data)
     parts = split(table, 0.25, seed=0, stratum=str)
     learned, held_out = (
         {row.metadata["recording"] for row in table.take(side)} for side in (parts.train, parts.held_out)
@@ -125,7 +125,7 @@ def test_spans_round_trip_and_keys_differ(
 ) -> None:
     rows = "".join(f"a.wav,{start / 1000},{length / 1000},x\n" for start, length in spans_ms)
     data = make(tmp_path_factory.mktemp("d"), {"t.csv": f"audio,offset,duration,label\n{rows}", "a.wav": "x"})
-    table = opened(data)
+    table = open_data(data)
     assert len({row.key for row in table}) == len(table) == len(spans_ms)
     for row, (start, length) in zip(table, spans_ms, strict=True):
         excerpt = row.inputs["audio"]
@@ -153,7 +153,7 @@ KALDI = {
 
 def test_kaldi_with_segments(tmp_path: Path) -> None:
     data = make(tmp_path / "d", KALDI)
-    table = heard(data)
+    table = open_speech(data)
     assert (table.kind, table.answer_column, table.metadata) == ("text", "text", ("recording", "speaker"))
     assert list(table) == [
         Row(
@@ -184,7 +184,7 @@ def test_a_command_of_kaldi_is_never_run(tmp_path: Path) -> None:
     ran = tmp_path / "ran"
     data = make(tmp_path / "d", {"wav.scp": f"a touch {ran} |\nb touch {ran}|\n", "text": "a one\nb two\n"})
     with pytest.raises(DataError, match=r"no example in it can be used; .*'a' is made by a command"):
-        heard(data)
+        open_speech(data)
     assert not ran.exists()
 
 
@@ -195,7 +195,7 @@ def test_kaldi_with_whole_recordings_and_paths_of_the_recipe(tmp_path: Path) -> 
         for name, content in {"wav.scp": f"{part}-1 wav/{part}.wav\n", "text": f"{part}-1 words\n"}.items()
     }
     make(tmp_path / "d", parts | {"wav/train_clean.wav": "x", "wav/dev.wav": "x"})
-    table = heard(tmp_path / "d" / "data")
+    table = open_speech(tmp_path / "d" / "data")
     assert [(row.inputs["audio"].resolve(), row.part) for row in table] == [  # type: ignore[union-attr]
         (tmp_path / "d/wav/dev.wav", "val"),
         (tmp_path / "d/wav/train_clean.wav", "train"),
@@ -216,23 +216,23 @@ def test_common_voice(tmp_path: Path) -> None:
         "other.tsv": VOICE,
     }
     data = make(tmp_path / "d", rows | CLIPS)
-    table = heard(data)
+    table = open_speech(data)
     assert told(table) == [("clips/a.mp3", 'He said "no', "train"), ("clips/b.mp3", "Yes, he did.", "val")]
     assert table[1].metadata == {"client_id": "c2", "up_votes": "2", "age": "", "gender": "", "accents": "Ireland"}
     assert table.answer_column == "sentence"
     assert table.problems == (RowProblem("dev.tsv row 3", "no file 'clips/gone.mp3'"),)
     assert "invalidated.tsv, other.tsv, validated.tsv are not used" in table.notes
-    assert told(heard(data / "validated.tsv")) == [("clips/c.mp3", "Unused", "")]
+    assert told(open_speech(data / "validated.tsv")) == [("clips/c.mp3", "Unused", "")]
     (data / "train.tsv").unlink()
-    assert told(heard(data)) == [("clips/c.mp3", "Unused", "")]
-    assert "dev.tsv, invalidated.tsv, other.tsv are not used" in heard(data).notes
+    assert told(open_speech(data)) == [("clips/c.mp3", "Unused", "")]
+    assert "dev.tsv, invalidated.tsv, other.tsv are not used" in open_speech(data).notes
 
 
 @pytest.mark.parametrize("point_at", ["d", "d/metadata.csv"])
 def test_ljspeech(tmp_path: Path, point_at: str) -> None:
     lines = 'LJ1|Born "in, 1455|Born "in, fourteen\nLJ2|a|b|c\n\nLJ3|Mr.|mister\r\nLJ4|lost|lost\n'
     data = make(tmp_path / "d", {"metadata.csv": lines} | dict.fromkeys([f"wavs/LJ{i}.wav" for i in (1, 3, 5)], "x"))
-    table = heard(tmp_path / point_at)
+    table = open_speech(tmp_path / point_at)
     assert told(table) == [("wavs/LJ1.wav", 'Born "in, fourteen', ""), ("wavs/LJ3.wav", "mister", "")]
     assert table.problems == (
         RowProblem("metadata.csv row 2", "4 fields between |, not 3"),
@@ -240,10 +240,10 @@ def test_ljspeech(tmp_path: Path, point_at: str) -> None:
         RowProblem("metadata.csv row 5", "no file 'wavs/LJ4.wav'"),
     )
     make(data, {"metadata.csv": "LJ1|Born\nLJ3|Mister\nLJ5|Last\n"})
-    assert [row.answer for row in heard(data)] == ["Born", "Mister", "Last"]
+    assert [row.answer for row in open_speech(data)] == ["Born", "Mister", "Last"]
     make(data, {"metadata.csv": "LJ1|Born\nLJ3|größer\n".encode("latin-1")})
     with pytest.raises(DataError, match=r"metadata.csv: not in UTF-8: byte 0xf6 in line 2\. Next: save it again"):
-        heard(data)
+        open_speech(data)
 
 
 def nemo_line(**told: object) -> str:
@@ -256,16 +256,16 @@ def test_nemo_manifests(tmp_path: Path) -> None:
     data = make(tmp_path / "d", {"train_manifest.json": first + second, "wav/a.wav": "x", "wav/b.wav": "x"})
     keys = ["wav/a.wav [0.50 s to 2.00 s]", "wav/b.wav"]
     for place, part in (data / "train_manifest.json", ""), (data, "train"):
-        table = heard(place)
+        table = open_speech(place)
         assert told(table) == [(keys[0], "one", part), (keys[1], "two", part)]
     assert table[0].inputs == {"audio": Excerpt(data / "wav/a.wav", 0.5, 2)}
     assert table[1].inputs == {"audio": data / "wav/b.wav"}
     assert table[0].metadata == {"recording": "wav/a.wav", "speaker": "ann"}
     make(data, {"test_manifest.json": second, "coco.json": '{"images": []}'})
-    assert heard(data).parts == ("train", "test")
+    assert open_speech(data).parts == ("train", "test")
     make(data, {"more.json": second})
     with pytest.raises(DataError, match=r"d holds 3 manifests: more\.json, test_manifest\.json, train_manifest\.json"):
-        heard(data)
+        open_speech(data)
 
 
 BESIDE = {
@@ -284,7 +284,7 @@ BESIDE = {
 
 
 def test_recordings_beside_transcripts(tmp_path: Path) -> None:
-    table = heard(make(tmp_path / "d", BESIDE))
+    table = open_speech(make(tmp_path / "d", BESIDE))
     assert told(table) == [("a.wav", "good morning", ""), ("deep/b.flac", "größer", "")]
     assert table.problems == (
         RowProblem("alone.wav", "no transcript beside it", "put alone.txt or alone.vtt beside it"),
@@ -298,7 +298,7 @@ def test_recordings_beside_transcripts(tmp_path: Path) -> None:
 def test_recordings_beside_transcripts_in_parts(tmp_path: Path) -> None:
     files = [f"{part}/a.{extension}" for part in ("train", "test") for extension in ("mp4", "wav", "txt")]
     data = make(tmp_path / "d", [*files, "loose.wav", "old/a.wav"])
-    table = heard(data)
+    table = open_speech(data)
     assert "not read, because they are not parts: old, loose.wav" in table.notes
     assert [(row.inputs, row.part) for row in table] == [
         ({"image": data / part / "a.mp4", "audio": data / part / "a.wav"}, part) for part in ("test", "train")
@@ -306,7 +306,7 @@ def test_recordings_beside_transcripts_in_parts(tmp_path: Path) -> None:
 
 
 def test_a_text_beside_one_of_many_recordings_is_ignored(tmp_path: Path) -> None:
-    table = opened(make(tmp_path / "d", ["cat/1.wav", "cat/2.wav", "dog/3.wav", "cat/1.txt"]))
+    table = open_data(make(tmp_path / "d", ["cat/1.wav", "cat/2.wav", "dog/3.wav", "cat/1.txt"]))
     assert table.answers() == ["cat", "cat", "dog"]
 
 
@@ -315,7 +315,7 @@ def test_librispeech(tmp_path: Path) -> None:
     flacs = [f"L/dev-clean/84/121/84-121-000{number}.flac" for number in (0, 2, 3)]
     files = {"L/train-clean-100/9/1/9-1.trans.txt": "9-1-0000 YES\n", "L/train-clean-100/9/1/9-1-0000.flac": "x"}
     data = make(tmp_path / "d", dict.fromkeys(flacs, "x") | {"L/dev-clean/84/121/84-121.trans.txt": lines} | files)
-    table = heard(data)
+    table = open_speech(data)
     assert [(row.answer, row.metadata, row.part) for row in table] == [
         ("GO AND SEE", {"speaker": "84"}, "val"),
         ("YES", {"speaker": "9"}, "train"),
@@ -361,7 +361,7 @@ def test_subtitles_cut_a_recording_into_utterances(tmp_path: Path) -> None:
     srt = "1\n00:00:01,000 --> 00:00:02,000\n{\\an8}<b>Guten\nTag</b>\n\n2\n00:00:02,000 --> 00:00:03,000\n♪ ♪\n"
     files = {"talk.mp4": "x", "talk.vtt": VTT, "talk.txt": "unused", "talk.srt": srt, "b.wav": "x", "b.srt": srt}
     data = make(tmp_path / "d", files)
-    table = heard(data)
+    table = open_speech(data)
     assert [(row.key, row.answer, row.metadata["speaker"]) for row in table] == [
         ("b.wav [1.00 s to 2.00 s]", "Guten Tag", ""),
         ("talk.mp4 [1.00 s to 2.50 s]", "Tom & Jerry, say <hello>", "Ann Lee"),
@@ -387,7 +387,7 @@ def test_subtitles_that_name_their_language(tmp_path: Path) -> None:
     files = {"a.mp4": "x", "a.en.srt": srt, "b.mp4": "x", "b.pt-BR.vtt": "WEBVTT\n\n" + srt.replace(",", ".")}
     files |= {"c.mp4": "x", "c.de.srt": srt, "c.en.srt": srt, "d.mp4": "x", "d.en.srt": "unused", "d.srt": srt}
     files |= {"e.mp4": "x", "e.2nd draft.srt": srt, "f.en.mp4": "x", "f.en.srt": srt}
-    table = heard(make(tmp_path / "d", files))
+    table = open_speech(make(tmp_path / "d", files))
     assert [row.key.partition(" ")[0] for row in table] == ["a.mp4", "b.mp4", "d.mp4", "f.en.mp4"]
     assert set(table.answers()) == {"good morning"}
     several = "transcripts in 2 languages lie beside it: c.de.srt, c.en.srt"
@@ -474,7 +474,7 @@ def test_auxiliary_column(tmp_path: Path) -> None:
         tmp_path / "d", {"t.csv": f"audio,label,Heard as,speaker\n{rows}", "1.wav": b"x", "2.wav": b"x", "3.wav": b"x"}
     )
     kinds = (replace(KINDS[0], auxiliary_columns=("seen_as", "heard_as")), KINDS[1])
-    table = opened(data, kinds=kinds)
+    table = open_data(data, kinds=kinds)
     assert table.auxiliary() == ["Ba", "", "Ke"]
     assert (table.answers(), table.metadata) == (["x", "y", "x"], ("speaker",))
     assert [row.auxiliary for row in table] == ["Ba", None, "Ke"]
@@ -488,6 +488,6 @@ def test_no_auxiliary_column(tmp_path: Path) -> None:
         tmp_path / "d", {"t.csv": f"audio,label,Heard as,speaker\n{rows}", "1.wav": b"x", "2.wav": b"x", "3.wav": b"x"}
     )
     kinds = (replace(KINDS[0], auxiliary_columns=("seen_as", "heard_as")), KINDS[1])
-    assert opened(data).auxiliary() is None
-    asked = opened(data, kinds=kinds, answer="label:Heard as")
+    assert open_data(data).auxiliary() is None
+    asked = open_data(data, kinds=kinds, answer="label:Heard as")
     assert (asked.auxiliary(), asked.answers()) == (None, ["Ba", "Ba", "Ke"])

@@ -17,7 +17,7 @@ from seehear.table import archive as archives
 from seehear.table import directories
 from seehear.table.archive import unpack
 from seehear.table.layouts import image_sizes
-from table_kinds import KINDS, Kind, make, opened
+from table_kinds import KINDS, Kind, make, open_data
 
 FILES = ["top/a/1.png", "top/a/2.png", "top/b/3.png", "__MACOSX/a/._1.png"]
 
@@ -55,7 +55,7 @@ def test_every_kind_of_archive(tmp_path: Path, name: str) -> None:
         _zip(tmp_path / name, *FILES)
     else:
         _tar(tmp_path / name, *((member, {}) for member in FILES), mode=kind)
-    table = opened(tmp_path / name)
+    table = open_data(tmp_path / name)
     assert [(row.key, row.answer) for row in table] == [("a/1.png", "a"), ("a/2.png", "a"), ("b/3.png", "b")]
     assert all(row.inputs["image"].is_relative_to(tmp_path / "ws") for row in table)
     assert table[0].inputs["image"].read_bytes() == b"x"
@@ -67,7 +67,7 @@ def test_a_table_in_an_archive_may_not_point_out_of_it(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "d.zip", "w") as file:
         file.writestr("t.csv", rows)
         file.writestr("1.png", b"x")
-    table = opened(tmp_path / "d.zip")
+    table = open_data(tmp_path / "d.zip")
     assert len(table) == 1
     assert [problem.what for problem in table.problems] == [
         f"'{tmp_path}/secret.png' points outside the archive",
@@ -97,7 +97,7 @@ def test_yolo_in_an_archive_looks_at_nothing_outside_it(
 
     monkeypatch.setattr(image_sizes, "open", open_and_note, raising=False)
     monkeypatch.setattr(directories.os, "scandir", list_and_note)
-    table = opened(tmp_path / "d.zip", kinds=(*KINDS, Kind("boxes", ("boxes",))))
+    table = open_data(tmp_path / "d.zip", kinds=(*KINDS, Kind("boxes", ("boxes",))))
     assert "points outside the archive" in table.problems[0].what
     assert {row.key for row in table} <= {"images/1.png", "images/1.png#2"}
     assert looked_at and all(Path(place).resolve().is_relative_to(tmp_path / "ws") for place in looked_at)
@@ -108,7 +108,7 @@ def test_links_to_members_are_followed(tmp_path: Path) -> None:
         ("a/2.png", {"type": tarfile.LNKTYPE, "linkname": "a/1.png"}),
         ("b/3.png", {"type": tarfile.SYMTYPE, "linkname": "../a/1.png"}),
     ]
-    table = opened(_tar(tmp_path / "d.tar", ("a/1.png", {}), *links))
+    table = open_data(_tar(tmp_path / "d.tar", ("a/1.png", {}), *links))
     assert [row.key for row in table] == ["a/1.png", "a/2.png", "b/3.png"]
     assert not table[2].inputs["image"].is_symlink()
 
@@ -174,7 +174,7 @@ def test_a_member_with_an_impossible_name_is_reported(
     tmp_path: Path, pack: Callable[..., Path], name: str, words: str
 ) -> None:
     path = pack(tmp_path / ("d.zip" if pack is _zip else "d.tar"), "a/1.png", name, "b/2.png")
-    table = opened(path)
+    table = open_data(path)
     assert sorted(row.answer or "" for row in table) == ["a", "b"]
     assert [(problem.where, problem.what) for problem in table.problems] == [(f"{path.name}: {name[:60]!r}", words)]
 
@@ -251,5 +251,5 @@ def test_damaged_archives(tmp_path: Path, name: str, damage: Callable[[Path], No
         _tar(path, *((member, {}) for member in FILES), mode=f"w:{name[6:]}")
     damage(path)
     with pytest.raises(DataError, match="damaged") as caught:
-        opened(path)
+        open_data(path)
     assert str(path) in str(caught.value)

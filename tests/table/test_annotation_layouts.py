@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from learning import seen
+from learning import open_all_kinds
 from seehear.answers import ANSWERS
 from seehear.errors import DataError, SeehearError
 from seehear.table import RowProblem, Table
@@ -206,22 +206,22 @@ SQUARE = [(4, 5), (14, 5), (14, 15), (4, 15)]
 def test_boxes_of_each_program(tmp_path: Path, name: str) -> None:
     things = {"a.png": [("cat", (4, 6, 14, 21)), ("dog", (0, 0, 40, 30))], "b.png": []}
     data = make(pictures(tmp_path / "d", "pictures/a.png", "pictures/b.png"), WRITERS[name](things))
-    table = seen(data)
+    table = open_all_kinds(data)
     assert (table.kind, table.problems) == ("boxes", ())
     cat, dog = ("cat", 4, 6, 14, 21), ("dog", 0, 0, 40, 30)
     assert boxes(table) == {"pictures/a.png": [cat, dog], "pictures/b.png": []}
     assert not [sentence for sentence in table.notes if "mask" in sentence]
     if name != "labelme":
         file = next(iter(WRITERS[name](things)))
-        assert boxes(seen(data / file)) == boxes(table)
+        assert boxes(open_all_kinds(data / file)) == boxes(table)
 
 
 @pytest.mark.parametrize("name", OUTLINES)
 def test_outlines_of_each_program(tmp_path: Path, name: str) -> None:
     things = {"a.png": [("cat", SQUARE), ("dog", [(20, 10), (30, 10), (30, 20), (20, 20)])], "b.png": []}
     data = make(pictures(tmp_path / "d", "pictures/a.png", "pictures/b.png"), OUTLINES[name](things))
-    assert boxes(seen(data))["pictures/a.png"] == [("cat", 4, 5, 14, 15), ("dog", 20, 10, 30, 20)]
-    table = seen(data, "mask")
+    assert boxes(open_all_kinds(data))["pictures/a.png"] == [("cat", 4, 5, 14, 15), ("dog", 20, 10, 30, 20)]
+    table = open_all_kinds(data, "mask")
     first, second = letters(table)
     assert (first[5:15, 4:14] == "c").all() and (first[10:20, 20:30] == "d").all()
     assert ((first == "b").sum(), (second == "b").all()) == (WIDTH * HEIGHT - 200, True)
@@ -233,7 +233,7 @@ def test_each_part_has_its_file(tmp_path: Path, name: str) -> None:
     for part in ("train", "valid"):
         things = {f"{part}.png": [("cat", (1, 2, 3, 4))]}
         make(pictures(data / part, f"pictures/{part}.png"), WRITERS[name](things))
-    table = seen(data)
+    table = open_all_kinds(data)
     assert [(row.key, row.part) for row in table] == [
         ("train/pictures/train.png", "train"),
         ("valid/pictures/valid.png", "val"),
@@ -243,7 +243,7 @@ def test_each_part_has_its_file(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize("name", WRITERS)
 def test_missing_pictures_are_reported(tmp_path: Path, name: str) -> None:
     things = {"a.png": [("cat", (4, 6, 14, 21))], "gone.png": [("cat", (4, 6, 14, 21))]}
-    table = seen(make(pictures(tmp_path / "d", "pictures/a.png"), WRITERS[name](things)))
+    table = open_all_kinds(make(pictures(tmp_path / "d", "pictures/a.png"), WRITERS[name](things)))
     assert list(boxes(table)) == ["pictures/a.png"]
     (problem,) = table.problems
     assert "gone.png'" in problem.what and "no file" in problem.what
@@ -253,7 +253,7 @@ def test_missing_pictures_are_reported(tmp_path: Path, name: str) -> None:
 def test_an_ambiguous_picture_name_is_refused(tmp_path: Path, name: str) -> None:
     things = {"a.png": [("cat", (4, 6, 14, 21))], "b.png": [("cat", (4, 6, 14, 21))]}
     data = make(pictures(tmp_path / "d", "x/a.png", "y/a.png", "b.png"), WRITERS[name](things))
-    table = seen(data)
+    table = open_all_kinds(data)
     assert list(boxes(table)) == ["b.png"]
     assert "'a.png' may be x/a.png or y/a.png" in {problem.what for problem in table.problems}
 
@@ -261,7 +261,7 @@ def test_an_ambiguous_picture_name_is_refused(tmp_path: Path, name: str) -> None
 @pytest.mark.parametrize("name", WRITERS)
 def test_impossible_objects_are_reported(tmp_path: Path, name: str) -> None:
     things = {"a.png": [("cat", (4, 6, 14, 21)), ("dog", (50, 6, 60, 21)), ("", (1, 1, 2, 2))]}
-    table = seen(make(pictures(tmp_path / "d", "pictures/a.png"), WRITERS[name](things)))
+    table = open_all_kinds(make(pictures(tmp_path / "d", "pictures/a.png"), WRITERS[name](things)))
     assert boxes(table) == {"pictures/a.png": [("cat", 4, 6, 14, 21)]}
     assert [problem.what for problem in table.problems] == [
         "a box outside its picture of 40 x 30 px: left out",
@@ -274,7 +274,7 @@ def test_impossible_objects_are_reported(tmp_path: Path, name: str) -> None:
 
 def test_a_picture_without_a_json_is_reported(tmp_path: Path) -> None:
     files = {"a.json": written_labelme({"a.png": [("cat", (1, 2, 3, 4))]})["a.json"]}
-    table = seen(make(pictures(tmp_path / "d", "a.png", "b.png"), files))
+    table = open_all_kinds(make(pictures(tmp_path / "d", "a.png", "b.png"), files))
     hint = "save it in labelme without a shape if there is nothing in it"
     assert table.problems == (RowProblem("b.png", "no json of this name", hint),)
 
@@ -289,7 +289,7 @@ def test_labelme_circles_and_shapes_without_an_area(tmp_path: Path) -> None:
         "nothing",
     ]
     told = json.dumps({"shapes": shapes, "imagePath": "a.png"})
-    table = seen(make(pictures(tmp_path / "d", "a.png"), {"a.json": told}))
+    table = open_all_kinds(make(pictures(tmp_path / "d", "a.png"), {"a.json": told}))
     assert boxes(table) == {"a.png": [("ball", 15, 10, 25, 20)]}
     assert [(problem.where, problem.what) for problem in table.problems] == [
         ("a.json shape 2", "a line, which is neither a rectangle, a polygon nor a circle: left out"),
@@ -313,7 +313,7 @@ def test_via_label_attribute_and_shapes(tmp_path: Path) -> None:
     ]
     regions = [{"shape_attributes": shape, "region_attributes": told} for shape, told in shapes]
     told = {"a.png9": {"filename": "a.png", "size": 9, "regions": [*regions, 7]}}
-    table = seen(make(pictures(tmp_path / "d", "a.png"), {"via.json": json.dumps(told)}))
+    table = open_all_kinds(make(pictures(tmp_path / "d", "a.png"), {"via.json": json.dumps(told)}))
     assert boxes(table) == {"a.png": [("ball", 15, 10, 25, 20), ("egg", 15, 5, 25, 25), ("dog", 1, 2, 3, 4)]}
     assert [problem.what for problem in table.problems] == [
         "a point, which is neither a rectangle, a polygon, a circle nor an ellipse: left out",
@@ -328,15 +328,15 @@ def test_cvat_rotated_boxes_masks_parts_and_tags(tmp_path: Path) -> None:
     image = '<image name="a.png" width="40" height="30" subset="Train">{}</image>'
     data = pictures(tmp_path / "d", "a.png", "b.png")
     make(data, {"t.xml": f"<annotations>{image.format(box + inside)}</annotations>"})
-    table = seen(data)
+    table = open_all_kinds(data)
     assert boxes(table) == {"a.png": [("cat", 15, 5, 25, 25), ("dog", 10, 20, 14, 22)]}
     assert [row.part for row in table] == ["train"]
-    mask = letters(seen(data, "mask"))[0]
+    mask = letters(open_all_kinds(data, "mask"))[0]
     assert np.argwhere(mask == "d").tolist() == [[20, 11], [21, 12]]
     tags = (
         '<image name="a.png"><tag label="cat"/></image><image name="b.png"><tag label="cat"/><tag label="d"/></image>'
     )
-    table = seen(make(data, {"t.xml": f"<annotations>{tags}</annotations>"}))
+    table = open_all_kinds(make(data, {"t.xml": f"<annotations>{tags}</annotations>"}))
     assert (table.kind, table.answers()) == ("label", ['["cat"]', '["cat", "d"]'])
 
 
@@ -350,7 +350,7 @@ def test_cvat_rotated_boxes_masks_parts_and_tags(tmp_path: Path) -> None:
 )
 def test_xml_that_is_refused(tmp_path: Path, xml: str, words: str) -> None:
     with pytest.raises(DataError, match=rf"t\.xml: {words}"):
-        seen(make(pictures(tmp_path / "d", "a.png"), {"t.xml": xml}))
+        open_all_kinds(make(pictures(tmp_path / "d", "a.png"), {"t.xml": xml}))
 
 
 def studio(*results: Any, file: str = "a.png", **data: Any) -> str:
@@ -364,9 +364,9 @@ def test_label_studio_labels_texts_and_scores(tmp_path: Path) -> None:
     stars = {"type": "rating", "from_name": "stars", "value": {"rating": 4}}
     data = make(tmp_path / "d", {"a.wav": b"x", "t.json": studio(one, words, stars, file="a.wav", speaker="ann")})
     for answer, told in (("label", "cat"), ("text", "good morning"), ("score", "4")):
-        table = seen(data, answer)
+        table = open_all_kinds(data, answer)
         assert (table.answers(), [row.metadata["speaker"] for row in table]) == ([told], ["ann"])
-    assert seen(make(data, {"t.json": studio(two, file="a.wav")})).answers() == ['["cat", "dog"]']
+    assert open_all_kinds(make(data, {"t.json": studio(two, file="a.wav")})).answers() == ['["cat", "dog"]']
 
 
 def test_label_studio_segments_of_a_recording(tmp_path: Path) -> None:
@@ -376,12 +376,12 @@ def test_label_studio_segments_of_a_recording(tmp_path: Path) -> None:
     results = [stretch("labels", 0, labels=["horn"]), stretch("labels", 2, labels=["siren"])]
     results += [stretch("textarea", 0, text=["look out"])]
     data = make(tmp_path / "d", {"a.wav": b"x", "t.json": studio(*results, file="a.wav")})
-    table = seen(data, "label")
+    table = open_all_kinds(data, "label")
     assert [(str(row.inputs["audio"]).partition("d/")[2], row.answer) for row in table] == [
         ("a.wav [0.00 s to 1.50 s]", "horn"),
         ("a.wav [2.00 s to 3.50 s]", "siren"),
     ]
-    assert seen(data, "text").answers() == ["look out"]
+    assert open_all_kinds(data, "text").answers() == ["look out"]
 
 
 @pytest.mark.parametrize("kind", ["brushlabels", "brush", "bitmasklabels"])
@@ -389,7 +389,7 @@ def test_painted_masks_are_refused(tmp_path: Path, kind: str) -> None:
     result = {"type": kind, "value": {"format": "rle", "rle": [0, 1]}, "original_width": 40, "original_height": 30}
     data = make(pictures(tmp_path / "d", "a.png"), {"t.json": studio(result)})
     with pytest.raises(DataError, match=r"t\.json task 7 result 1: a mask painted with.*Next: export painted masks"):
-        seen(data)
+        open_all_kinds(data)
 
 
 def test_label_studio_rotated_and_impossible_shapes(tmp_path: Path) -> None:
@@ -407,7 +407,7 @@ def test_label_studio_rotated_and_impossible_shapes(tmp_path: Path) -> None:
         {"type": "keypointlabels", "value": {"x": 1, "y": 1}, **size},
         "nothing",
     ]
-    table = seen(make(pictures(tmp_path / "d", "a.png"), {"t.json": studio(*results)}))
+    table = open_all_kinds(make(pictures(tmp_path / "d", "a.png"), {"t.json": studio(*results)}))
     assert boxes(table) == {"a.png": [("cat", 17, 15, 20, 25), ("e", 10, 12, 30, 18)]}
     assert [problem.what for problem in table.problems] == [
         "a shape without the size of its picture: left out",
@@ -428,13 +428,13 @@ def test_label_studio_rotated_and_impossible_shapes(tmp_path: Path) -> None:
 def test_addresses_of_label_studio(tmp_path: Path, address: str) -> None:
     choice = {"type": "choices", "value": {"choices": ["cat"]}}
     data = make(pictures(tmp_path / "d", "x/b c.png"), {"t.json": studio(choice, file=address)})
-    assert [row.key for row in seen(data)] == ["x/b c.png"]
+    assert [row.key for row in open_all_kinds(data)] == ["x/b c.png"]
 
 
 def test_an_unfinished_task_is_reported(tmp_path: Path) -> None:
     tasks = json.loads(studio({"type": "choices", "value": {"choices": ["cat"]}}))
     tasks.append({"id": 8, "annotations": [], "data": {"it": "a.png"}})
-    table = seen(make(pictures(tmp_path / "d", "a.png"), {"t.json": json.dumps(tasks)}))
+    table = open_all_kinds(make(pictures(tmp_path / "d", "a.png"), {"t.json": json.dumps(tasks)}))
     hint = "finish it in Label Studio, or leave it out"
     assert table.problems == (RowProblem("t.json task 8", "it has no annotation", hint),)
 
@@ -520,7 +520,7 @@ def test_damaged_annotations_are_read_or_refused(tmp_path: Path, name: str) -> N
         (data / file).write_bytes(_mutated(content, seed))
         for answer in (None, "mask") if name in OUTLINES else (None,):
             try:
-                table = seen(data, answer)
+                table = open_all_kinds(data, answer)
             except SeehearError as error:
                 assert str(error), seed
                 continue

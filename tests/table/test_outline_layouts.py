@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from PIL import Image
 from pycocotools import mask as coco
 
+from learning import open_all_kinds
 from seehear.answers import ANSWERS
-from seehear.senses import SENSES
-from seehear.table import Table, open_table
+from seehear.table import Table
 from table_kinds import make
 
 WIDTH, HEIGHT = 40, 30
@@ -24,7 +24,7 @@ PICTURES = [{"id": number, "file_name": f"{number}.png", "width": WIDTH, "height
 CLASSES = [{"id": 3, "name": "cat"}, {"id": 5, "name": "dog"}]
 
 
-def parse_line(number: int, region: Any, **changes: Any) -> dict[str, Any]:
+def annotation(number: int, region: Any, **changes: Any) -> dict[str, Any]:
     box = [4, 5, 10, 10]
     told = {"id": number, "image_id": 1, "category_id": 3, "bbox": box, "iscrowd": 0, "segmentation": region}
     return told | changes
@@ -38,16 +38,6 @@ def instances(folder: Path, *things: dict[str, Any], **changes: Any) -> Path:
     return folder
 
 
-def seen(data: Path, answer: str | None = "mask") -> Table:
-    return open_table(
-        data,
-        senses_known=tuple(SENSES.values()),
-        kinds=tuple(ANSWERS.values()),
-        answer=answer,
-        workspace=data.parent / "ws",
-    )
-
-
 def pixels(table: Table) -> list[np.ndarray]:
     """(H, W) of each row: the letter that its pixels' class begins with, ? where nobody said."""
     spec = ANSWERS["mask"].plan(table.answers(), "mask")
@@ -56,14 +46,14 @@ def pixels(table: Table) -> list[np.ndarray]:
 
 
 def test_outlined_objects_give_boxes_by_default(tmp_path: Path) -> None:
-    data = instances(tmp_path / "d", parse_line(1, [SQUARE]))
-    table = seen(data, None)
+    data = instances(tmp_path / "d", annotation(1, [SQUARE]))
+    table = open_all_kinds(data)
     assert (table.kind, table.metadata) == ("boxes", ())
     assert "'mask' could be the answer too: choose with --answer" in table.notes
     assert "COCO: 1 box, 1 with an outline, in 2 pictures, from t.json" in table.notes
     assert json.loads(table.answers()[0]) == [{"label": "cat", "xyxy": [4, 5, 14, 15]}]
-    assert seen(data).kind == "mask"
-    without = seen(instances(tmp_path / "e", parse_line(1, []), parse_line(2, None)), None)
+    assert open_all_kinds(data, "mask").kind == "mask"
+    without = open_all_kinds(instances(tmp_path / "e", annotation(1, []), annotation(2, None)))
     assert not [sentence for sentence in without.notes if "mask" in sentence]
 
 
@@ -73,8 +63,8 @@ def test_outlines_become_masks_of_their_pictures(tmp_path: Path) -> None:
     packed = coco.encode(np.asfortranarray(inside))
     text = {"size": packed["size"], "counts": packed["counts"].decode()}
     crowd = {"size": [HEIGHT, WIDTH], "counts": [0, HEIGHT, HEIGHT * (WIDTH - 1)]}
-    things = (parse_line(1, [SQUARE]), parse_line(2, text, category_id=5), parse_line(3, crowd, iscrowd=1))
-    table = seen(instances(tmp_path / "d", *things))
+    things = (annotation(1, [SQUARE]), annotation(2, text, category_id=5), annotation(3, crowd, iscrowd=1))
+    table = open_all_kinds(instances(tmp_path / "d", *things), "mask")
     first, second = pixels(table)
     assert (table.kind, table.in_files, table.problems) == ("mask", False, ())
     assert (first[5:15, 4:14] == "c").all() and (first == "c").sum() == 100
@@ -87,23 +77,23 @@ def test_outlines_become_masks_of_their_pictures(tmp_path: Path) -> None:
 
 def test_wrong_outlines_are_reported(tmp_path: Path) -> None:
     things = [
-        parse_line(1, [SQUARE, [1, 2, 3, 4]]),
-        parse_line(2, [[30, 20, 60, 20, 60, 28]]),
-        parse_line(3, [], category_id=5),
-        parse_line(4, [[1, 2, 3, 4]], bbox=[20, 0, 2, 2]),
-        parse_line(5, [[90, 90, 95, 90, 95, 99]], bbox=None),
-        parse_line(6, {"size": [9, 9], "counts": [81]}, bbox=[]),
-        parse_line(7, {"size": [HEIGHT, WIDTH], "counts": [81]}, bbox=[]),
-        parse_line(8, {"counts": "a"}, bbox=[]),
-        parse_line(9, [[1, 1, 9, 1, 5, 1]], bbox=[]),
-        parse_line(10, [[1, 1, 9, 1, "five", 5]], bbox=[]),
-        parse_line(11, "none", bbox=[]),
-        parse_line(12, None, bbox=[]),
-        parse_line(13, [SQUARE], category_id=8),
-        parse_line(14, [SQUARE], category_id=9),
-        parse_line(15, [SQUARE], image_id=7),
+        annotation(1, [SQUARE, [1, 2, 3, 4]]),
+        annotation(2, [[30, 20, 60, 20, 60, 28]]),
+        annotation(3, [], category_id=5),
+        annotation(4, [[1, 2, 3, 4]], bbox=[20, 0, 2, 2]),
+        annotation(5, [[90, 90, 95, 90, 95, 99]], bbox=None),
+        annotation(6, {"size": [9, 9], "counts": [81]}, bbox=[]),
+        annotation(7, {"size": [HEIGHT, WIDTH], "counts": [81]}, bbox=[]),
+        annotation(8, {"counts": "a"}, bbox=[]),
+        annotation(9, [[1, 1, 9, 1, 5, 1]], bbox=[]),
+        annotation(10, [[1, 1, 9, 1, "five", 5]], bbox=[]),
+        annotation(11, "none", bbox=[]),
+        annotation(12, None, bbox=[]),
+        annotation(13, [SQUARE], category_id=8),
+        annotation(14, [SQUARE], category_id=9),
+        annotation(15, [SQUARE], image_id=7),
     ]
-    table = seen(instances(tmp_path / "d", *things, categories=[*CLASSES, {"id": 9}]))
+    table = open_all_kinds(instances(tmp_path / "d", *things, categories=[*CLASSES, {"id": 9}]), "mask")
     (first, _), left = pixels(table), "correct or remove it"
     assert [(problem.where.rpartition(" ")[2], problem.what, problem.hint) for problem in table.problems] == [
         ("13", "no category has the id 8", ""),
@@ -136,18 +126,18 @@ def test_what_other_programs_write_into_coco(tmp_path: Path) -> None:
         {"name": "_Background_"},
     ]
     things = (
-        parse_line(1, SQUARE, attributes={"occluded": False}, area=100.0),
-        parse_line(2, [SQUARE], image_id=2, category_id=3.0, ignore=0),
+        annotation(1, SQUARE, attributes={"occluded": False}, area=100.0),
+        annotation(2, [SQUARE], image_id=2, category_id=3.0, ignore=0),
     )
-    table = seen(instances(tmp_path / "d", *things, images=pictures, categories=classes))
+    table = open_all_kinds(instances(tmp_path / "d", *things, images=pictures, categories=classes), "mask")
     spec = ANSWERS["mask"].plan(table.answers(), "mask")
     assert spec.classes == ("background", "cat")
     assert [ANSWERS["mask"].read(answer, spec).areas["cat"] for answer in table.answers()] == [100, 100]
 
 
 def test_the_file_may_name_the_background(tmp_path: Path) -> None:
-    data = instances(tmp_path / "d", parse_line(1, [SQUARE]), categories=[*CLASSES, {"id": 0, "name": "_Background_"}])
-    table = seen(data)
+    data = instances(tmp_path / "d", annotation(1, [SQUARE]), categories=[*CLASSES, {"id": 0, "name": "_Background_"}])
+    table = open_all_kinds(data, "mask")
     assert ANSWERS["mask"].plan(table.answers(), "mask").classes == ("_Background_", "cat")
     assert "pixels outside every outline are of the class '_Background_'" in table.notes
 
@@ -155,10 +145,10 @@ def test_the_file_may_name_the_background(tmp_path: Path) -> None:
 def test_outlines_for_another_picture_size_are_not_drawn(tmp_path: Path) -> None:
     """However large the file says that it is."""
     told = [PICTURES[0], PICTURES[1] | {"width": 9_999, "height": 9_999}]
-    huge = parse_line(2, [[0, 0, 9_999, 0, 9_999, 9_999]], image_id=2)
-    table = seen(instances(tmp_path / "d", parse_line(1, [SQUARE]), huge, images=told))
+    huge = annotation(2, [[0, 0, 9_999, 0, 9_999, 9_999]], image_id=2)
+    table = open_all_kinds(instances(tmp_path / "d", annotation(1, [SQUARE]), huge, images=told), "mask")
     assert [row.key for row in table] == ["1.png"]
-    what = "its outlines cannot be drawn: its size is not known, or not the one that they were drawn on"
+    what = "its outlines cannot be drawn: its size is unknown, or not the one they were drawn on"
     assert [(problem.where, problem.what) for problem in table.problems] == [("2.png", what)]
 
 
@@ -168,8 +158,8 @@ def test_yolo_outlines_become_masks(tmp_path: Path) -> None:
     (data / "images").mkdir()
     for name in "ab":
         Image.new("L", (WIDTH, HEIGHT)).save(data / f"images/{name}.png")
-    assert seen(data, None).kind == "boxes"
-    table = seen(data)
+    assert open_all_kinds(data).kind == "boxes"
+    table = open_all_kinds(data, "mask")
     first, second = pixels(table)
     assert (first[15:, 4:14] == "d").all() and (first == "d").sum() == 150
     assert (first[:6, 32:] == "?").all() and (first == "?").sum() == 48
@@ -183,6 +173,6 @@ def test_masks_are_the_union_that_pycocotools_draws(
 ) -> None:
     """Of things of one class, in whole pixels, where both agree at the rim too."""
     polygons = [[x, y, x + side, y, x + side, y + side, x, y + side] for x, y, side in corners]
-    data = instances(tmp_path_factory.mktemp("d"), *(parse_line(i, [each]) for i, each in enumerate(polygons)))
+    data = instances(tmp_path_factory.mktemp("d"), *(annotation(i, [each]) for i, each in enumerate(polygons)))
     theirs = coco.decode(coco.merge(coco.frPyObjects(polygons, HEIGHT, WIDTH)))
-    assert np.array_equal(pixels(seen(data))[0] == "c", theirs == 1)
+    assert np.array_equal(pixels(open_all_kinds(data, "mask"))[0] == "c", theirs == 1)

@@ -9,7 +9,7 @@ import pytest
 
 from seehear.errors import DataError
 from seehear.table.layouts.label_formats import LabelFormat, detect_label_format
-from table_kinds import KINDS, Kind, make, opened
+from table_kinds import KINDS, Kind, make, open_data
 
 SPEECH = (*KINDS, Kind("text", ("text", "transcript")))
 RAVEN = (
@@ -94,7 +94,7 @@ def test_label_files_are_read_or_reported_but_never_transcripts(tmp_path: Path, 
     text, expected = LABELS[name]
     data = make(tmp_path / "d", {"a.wav": "x", "a.txt": text, "b.wav": "x", "b.txt": "good morning"})
     try:
-        table = opened(data, kinds=SPEECH)
+        table = open_data(data, kinds=SPEECH)
     except DataError as error:
         assert "no example in it can be used; the first problem: " in str(error)  # labels, none of which has a length
         return
@@ -106,11 +106,11 @@ def test_label_files_are_read_or_reported_but_never_transcripts(tmp_path: Path, 
     assert (problem.where, problem.what) == ("a.txt", f"it holds {expected}, not a transcript")
     (data / "b.txt").write_text(text)
     with pytest.raises(DataError, match=r"no example in it can be used; the first problem: a\.txt: it holds "):
-        opened(data, kinds=SPEECH)
+        open_data(data, kinds=SPEECH)
 
 
 def test_subtitles_are_read_with_any_extension(tmp_path: Path) -> None:
     data = make(tmp_path / "d", {"a.wav": "x", "a.txt": LABELS["subrip"][0]})
-    table = opened(data, kinds=SPEECH)
+    table = open_data(data, kinds=SPEECH)
     assert [row.key for row in table] == ["a.wav [1.00 s to 2.00 s]"]
     assert table.answers() == ["hello"]

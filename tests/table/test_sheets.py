@@ -17,7 +17,7 @@ from seehear.inputs import gather
 from seehear.table import RowProblem
 from seehear.table import parquet as unfolding
 from seehear.table.sheets import read_sheet
-from table_kinds import make, opened
+from table_kinds import make, open_data
 
 
 def _sheet(folder: Path, content: str | bytes, name: str = "t.csv") -> tuple[dict[str, list[str | None]], list[int]]:
@@ -231,7 +231,7 @@ def test_many_rows_keep_their_numbers(tmp_path: Path) -> None:
 
 def test_a_table_without_its_folder_of_files(tmp_path: Path) -> None:
     data = make(tmp_path / "d", {"t.csv": "image,label\n" + "1.png,a\n" * 3 + "2.png,b\n", "1.png": "x"})
-    table = opened(data)
+    table = open_data(data)
     assert [row.key for row in table] == ["1.png", "1.png#2", "1.png#3"]
     assert [str(problem) for problem in table.problems] == ["t.csv row 5: no file '2.png'"]
 
@@ -262,7 +262,7 @@ def test_the_fast_csv_reader_agrees_with_the_general_one(
 def test_one_strange_name_is_one_problem(tmp_path: Path, name: str) -> None:
     rows = "".join(f"{image},{label}\n" for image, label in (("1.png", "x"), (name, "x"), ("2.png", "y")))
     data = make(tmp_path / "d", {"t.csv": f"image,label\n{rows}", "1.png": "x", "2.png": "y"})
-    table = opened(data)
+    table = open_data(data)
     assert [row.key for row in table] == ["1.png", "2.png"]
     assert len(table.problems) == 1 and "row 3" in table.problems[0].where
     assert len(list(gather([data / "t.csv"], ["image"]))) == 3
