@@ -53,7 +53,9 @@ def count_at(
 
 @given(phrases=HOTWORDS, sentence=SENTENCE)
 @settings(max_examples=200, deadline=None)
-def test_the_bonuses_of_a_sentence_are_the_tokens_in_its_terms(phrases: list[list[list[int]]], sentence: list[int]):
+def test_the_bonuses_of_a_sentence_count_the_tokens_of_its_hotwords(
+    phrases: list[list[list[int]]], sentence: list[int]
+):
     listed = [[token for word in words for token in (SPACE, *word)][1:] for words in phrases]
     assert sum_bonus(Hotwords.compile(listed, V, SPACE), sentence) == count(listed, sentence, SPACE)
 
@@ -64,12 +66,12 @@ def test_bonuses_where_every_token_is_a_word(listed: list[list[int]], sentence: 
     assert sum_bonus(Hotwords.compile(listed, V, None), sentence) == count(listed, sentence, None)
 
 
-@given(phrases=HOTWORDS, sentence=SENTENCE, said=st.lists(SENTENCE, max_size=5))
+@given(phrases=HOTWORDS, sentence=SENTENCE, corpus=st.lists(SENTENCE, max_size=5))
 @settings(max_examples=200, deadline=None)
 def test_a_token_earns_more_the_more_it_surprises_the_language_model(
-    phrases: list[list[list[int]]], sentence: list[int], said: list[list[int]]
+    phrases: list[list[list[int]]], sentence: list[int], corpus: list[list[int]]
 ) -> None:
-    language = LanguageModel.from_counts(NGramCounts.count_sentences(said, V, min_count=1))
+    language = LanguageModel.from_counts(NGramCounts.count_sentences(corpus, V, min_count=1))
     listed = [[token for word in words for token in (SPACE, *word)][1:] for words in phrases]
 
     def earn(hotword: list[int]) -> float:
@@ -110,8 +112,8 @@ def test_only_whole_words_count(sentence: str, expected: float) -> None:
 
 def test_a_term_is_favoured_while_it_is_being_spell() -> None:
     compiled = Hotwords.compile([spell("ann lee")], len(LETTERS), SPACE)
-    said = [sum_bonus(compiled, spell("so ann led"[:end]), finished=False) for end in range(11)]
-    assert said == [0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 0]
+    bonuses = [sum_bonus(compiled, spell("so ann led"[:end]), finished=False) for end in range(11)]
+    assert bonuses == [0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 0]
 
 
 def test_a_frequent_word_earns_almost_nothing() -> None:

@@ -38,10 +38,10 @@ def smooth(token: int, context: tuple[int, ...], counts: dict[tuple[int, ...], i
     follow = {gram[-1]: n for gram, n in counts.items() if gram[:-1] == context}
     if not follow:
         return lower
-    said = sum(n for gram, n in counts.items() if len(gram) == 1) if not context else counts[context]
-    left_out = said - sum(follow.values())
-    followers = len(follow) + left_out
-    return (follow.get(token, 0) + (followers + left_out) * lower) / (said + followers)
+    total = sum(n for gram, n in counts.items() if len(gram) == 1) if not context else counts[context]
+    missing = total - sum(follow.values())
+    followers = len(follow) + missing
+    return (follow.get(token, 0) + (followers + missing) * lower) / (total + followers)
 
 
 @given(text=TEXT, order=st.integers(1, 5), min_count=st.integers(1, 3))
@@ -71,20 +71,20 @@ def test_packing_can_be_undone(text: list[list[int]], order: int, min_count: int
     )
 
 
-@given(text=TEXT, order=st.integers(1, 5), min_count=st.sampled_from([1, 2]), said=st.lists(st.integers(0, V - 1)))
+@given(text=TEXT, order=st.integers(1, 5), min_count=st.sampled_from([1, 2]), tokens=st.lists(st.integers(0, V - 1)))
 @settings(max_examples=80, deadline=None)
 def test_the_model_matches_the_smoothing_formula(
-    text: list[list[int]], order: int, min_count: int, said: list[int]
+    text: list[list[int]], order: int, min_count: int, tokens: list[int]
 ) -> None:
     model = LanguageModel.from_counts(NGramCounts.count_sentences(text, V, order, min_count))
     counts = count_ngrams(text, order, min_count)
     state = model.start
-    for end in range(len(said) + 1):
-        context = (V, *said[:end])[-max(order - 1, 1) :] if order > 1 else ()
+    for end in range(len(tokens) + 1):
+        context = (V, *tokens[:end])[-max(order - 1, 1) :] if order > 1 else ()
         expected = [math.log(smooth(token, context, counts)) for token in range(V + 1)]
         np.testing.assert_allclose(model.logp[state], expected, atol=1e-5)
-        if end < len(said):
-            state = int(model.next_state[state, said[end]])
+        if end < len(tokens):
+            state = int(model.next_state[state, tokens[end]])
     np.testing.assert_allclose(np.exp(model.logp.astype(np.float64)).sum(1), 1, atol=1e-6)
     assert model.logp.dtype == np.float32 and model.next_state.dtype == np.int32
 
@@ -105,7 +105,7 @@ def test_ngrams_seen_once_are_dropped() -> None:
 def test_the_most_frequent_ngrams_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     draw = random.Random(0)
     text = [[draw.randrange(V) for _ in range(20)] for _ in range(20)]
-    whole = count_ngrams(text, 6)
+    all_counts = count_ngrams(text, 6)
     monkeypatch.setattr(ngrams, "MAX_NGRAMS", 50)
     for capped in (
         NGramCounts.count_sentences(text, V, min_count=1),
@@ -115,7 +115,7 @@ def test_the_most_frequent_ngrams_are_kept(monkeypatch: pytest.MonkeyPatch) -> N
         assert len(kept) == 50 and all(gram[:-1] in kept or len(gram) == 1 for gram in kept)
         NGramCounts.unpack(capped.pack())
     kept = dict(NGramCounts.count_sentences(text, V, min_count=1).items())
-    assert sorted(kept.values()) == sorted(whole.values())[-50:]
+    assert sorted(kept.values()) == sorted(all_counts.values())[-50:]
     assert all(gram[1:] in kept or len(gram) == 1 for gram in kept)
 
 

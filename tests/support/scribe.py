@@ -1,4 +1,4 @@
-"""A recogniser of text small enough to work out by hand, made without training: its decoder writes by a table."""
+"""A recogniser of text made without training, whose outputs can be worked out by hand; its decoder is a table."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def bundle(spec: TextSpec = SPEC, decoder: bytes | None = None) -> Bundle:
 
 
 def model(spec: TextSpec = SPEC) -> bytes:
-    """CELLS cells of 0.04 s, whatever sounds: each symbol as likely as any other, nothing to remember."""
+    """For any sound, CELLS cells of 0.04 s in which all symbols are equally likely, and a memory of zeros."""
     logp = np.full((CELLS, EDGE + 1), -np.log(EDGE + 1), np.float32)
     values = {"logp": logp, "cells": CELLS, "cell_s": 0.04, "ood_score_audio": 0}
     values |= {"memory": np.zeros((CELLS, WIDTH))} if spec.decoder else {}
@@ -55,7 +55,7 @@ def model(spec: TextSpec = SPEC) -> bytes:
 
 
 def writing(text: str, symbols: int = EDGE + 1, sure: float = 0.9) -> bytes:
-    """A decoder whose next token is as likely as in a text, where it follows the last one as it does there."""
+    """A decoder that predicts from the last token alone what follows it in `text`."""
     tokens = [EDGE, *SPEC.encode(text), EDGE]
     table = np.full((EDGE + 1, symbols), (1 - sure) / symbols, np.float32)
     for last, following in pairwise(tokens):

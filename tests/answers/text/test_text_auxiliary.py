@@ -138,16 +138,18 @@ def test_the_loss_mixes_ctc_on_the_source_with_the_decoder_on_the_translation() 
     target, raw = make_targets(spec, SOURCE_TEXTS), head(cells)
     assert raw["logp"].shape == (len(TRANSLATIONS), CELLS, len(spec.auxiliary_tokens) + 1)
     loss = head.loss(raw, target)
-    for i, (meant, said) in enumerate(zip(TRANSLATIONS, SOURCE_TEXTS, strict=True)):
+    for i, (translation, source) in enumerate(zip(TRANSLATIONS, SOURCE_TEXTS, strict=True)):
         own = int(raw["cells"][i])
-        spelt = torch.tensor([[spec.auxiliary_tokens.index(letter) for letter in said.lower().strip("!")]])
-        length = torch.tensor([spelt.shape[1]])
+        source_tokens = torch.tensor([[spec.auxiliary_tokens.index(letter) for letter in source.lower().strip("!")]])
+        length = torch.tensor([source_tokens.shape[1]])
         logp = raw["logp"][i : i + 1, :own].transpose(0, 1)
         by_ctc = (
-            F.ctc_loss(logp, spelt, torch.tensor([own]), length, blank=len(spec.auxiliary_tokens), reduction="sum")
+            F.ctc_loss(
+                logp, source_tokens, torch.tensor([own]), length, blank=len(spec.auxiliary_tokens), reduction="sum"
+            )
             / length
         )
-        tokens = torch.tensor([spec.encode(meant)])
+        tokens = torch.tensor([spec.encode(translation)])
         memory, valid_mask = raw["memory"][i : i + 1, :own], torch.ones(1, own, dtype=torch.bool)
         by_decoder = head.attention_decoder.loss(memory, valid_mask, tokens, torch.tensor([tokens.shape[1]]))
         assert loss[i].item() == pytest.approx((0.3 * by_ctc + 0.7 * by_decoder).item(), abs=1e-4)

@@ -156,26 +156,24 @@ WORDS = ["le", "chat", "la", "mer", "une", "des", "voit", "12", "l'eau"]
 def make_sentences(seed: int, n: int = 30) -> tuple[list[str], list[str]]:
     random = np.random.default_rng(seed)
     truths = [" ".join(random.choice(WORDS, random.integers(0, 9))) for _ in range(n)]
-    said = [" ".join(word for word in text.split() if random.random() < 0.8) for text in truths]
-    return said, truths
+    texts = [" ".join(word for word in truth.split() if random.random() < 0.8) for truth in truths]
+    return texts, truths
 
 
 @pytest.mark.parametrize("seed", range(8))
 def test_summed_counts_give_the_corpus_scores_of_sacrebleu(seed: int) -> None:
-    said, truths = make_sentences(seed, n=1 + 7 * seed)
-    assert compute_bleu(count_bleu(said, truths).sum(0)) == pytest.approx(
-        BLEU().corpus_score(said, [truths]).score, abs=1e-9
+    texts, truths = make_sentences(seed, n=1 + 7 * seed)
+    assert compute_bleu(count_bleu(texts, truths).sum(0)) == pytest.approx(
+        BLEU().corpus_score(texts, [truths]).score, abs=1e-9
     )
-    assert compute_chrf(count_chrf(said, truths).sum(0)) == pytest.approx(
-        CHRF().corpus_score(said, [truths]).score, abs=1e-9
+    assert compute_chrf(count_chrf(texts, truths).sum(0)) == pytest.approx(
+        CHRF().corpus_score(texts, [truths]).score, abs=1e-9
     )
 
 
 def test_metrics_of_translations_are_bleu_and_chrf_and_can_be_drawn() -> None:
-    said, truths = make_sentences(0)
-    compared = TEXT.compare(
-        [Text.from_string(text) for text in said], [Text.from_string(text) for text in truths], scribe.SPEC
-    )
+    texts, truths = make_sentences(0)
+    compared = TEXT.compare(list(map(Text.from_string, texts)), list(map(Text.from_string, truths)), scribe.SPEC)
     assert list(TEXT.metrics(compared, scribe.SPEC)) == ["bleu", "chrf"]
     none = {name: array[:0] for name, array in compared.items()}
     assert TEXT.metrics(none, scribe.SPEC) == {"bleu": 0.0, "chrf": 0.0}
@@ -344,7 +342,7 @@ def test_a_killed_run_with_a_decoder_resumes_to_the_same_weights(tmp_path: Path)
 
 @pytest.mark.slow
 def test_a_toy_language_is_translated_without_errors(tmp_path: Path) -> None:
-    """CTC alone cannot say what was make_raw backwards."""
+    """CTC alone cannot write words in reversed order."""
     data = write_toy_language(tmp_path, 240)
     hearing = HearingSpec(longest_s=1.0, top_hz=4000, mels=16, stages=(8, 8, 16), width=32, augmentation_strength=0.0)
     settings = Training(minutes=3, steps=600, batch=16, learning_rate=0.004)

@@ -44,9 +44,9 @@ def write_recordings(folder: Path, n: int, words: tuple[int, int], seed: int = 0
     random = np.random.default_rng(seed)
     rows = []
     for i in range(n):
-        said = random.choice(list(TONES_HZ), random.integers(words[0], words[1] + 1)).tolist()
-        soundfile.write(folder / f"{i}.wav", synthesise(said, random), RATE_HZ)
-        rows.append(f"{i}.wav,{' '.join(said)}")
+        spoken = random.choice(list(TONES_HZ), random.integers(words[0], words[1] + 1)).tolist()
+        soundfile.write(folder / f"{i}.wav", synthesise(spoken, random), RATE_HZ)
+        rows.append(f"{i}.wav,{' '.join(spoken)}")
     (folder / "examples.csv").write_text("\n".join(["audio,text", *rows]) + "\n")
     return folder / "examples.csv"
 
@@ -82,14 +82,16 @@ def test_no_words_without_speech(model: api.Recogniser, seconds: float) -> None:
         "loud hum": 0.5 * hum,
         "a click": np.where(np.arange(len(time_s)) == len(time_s) // 2, 0.5, 0.0),
     }
-    answers = model.predict([(sound.astype(np.float32), RATE_HZ) for sound in sounds.values()])
-    assert dict(zip(sounds, (str(said.answer) for said in answers), strict=True)) == dict.fromkeys(sounds, "")
+    predictions = model.predict([(sound.astype(np.float32), RATE_HZ) for sound in sounds.values()])
+    assert dict(zip(sounds, (str(prediction.answer) for prediction in predictions), strict=True)) == dict.fromkeys(
+        sounds, ""
+    )
 
 
 @pytest.mark.slow
 def test_loud_noise_is_not_accepted(model: api.Recogniser) -> None:
     random = np.random.default_rng(0)
     for loudness in (0.01, 0.1):
-        said = model.predict((loudness * random.normal(size=2 * RATE_HZ).astype(np.float32), RATE_HZ))
-        assert not said.accepted
-        assert "unlike all it was taught" in said.reason
+        prediction = model.predict((loudness * random.normal(size=2 * RATE_HZ).astype(np.float32), RATE_HZ))
+        assert not prediction.accepted
+        assert "unlike the training data" in prediction.reason

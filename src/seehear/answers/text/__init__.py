@@ -45,7 +45,7 @@ class TextKind(AnswerKind[TextSpec, Text]):
         self.decoding = Decoding(
             with_hotwords=spec.with_hotwords,
             with_language_model=spec.with_language_model,
-            uses_network=answer.decodes,
+            uses_network=answer.has_decoder,
             with_network=TextKind,
         )
 

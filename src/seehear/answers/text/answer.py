@@ -177,7 +177,7 @@ def raw_shapes(spec: TextSpec) -> dict[str, tuple[int | str, ...]]:
     return {"logp": ("N", len(spec.ctc_tokens) + 1), "cells": (), "cell_s": (), **memory}
 
 
-def decodes(spec: TextSpec) -> bool:
+def has_decoder(spec: TextSpec) -> bool:
     return spec.decoder
 
 

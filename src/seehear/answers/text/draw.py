@@ -22,18 +22,18 @@ NO_WORD = "-"
 def draw(compared: Mapping[str, Array], spec: TextSpec) -> Image:
     """A bar per word error, most frequent first: the true word, the word recognised instead, and its count."""
     errors = Counter(pair_word_errors(compared["truth"].tolist(), compared["text"].tolist())).most_common(MAX_ERRORS)
-    pairs = [(truncate(truth or NO_WORD, WORD), truncate(said or NO_WORD, WORD)) for (truth, said), _ in errors]
+    pairs = [(truncate(truth or NO_WORD, WORD), truncate(text or NO_WORD, WORD)) for (truth, text), _ in errors]
     left, right = (max([text_width(pair[i]) for pair in pairs] or [0]) for i in (0, 1))
     bars = MARGIN + left + 30 + right + 14
     title = _title(compared, spec)
     width = max(bars + BAR + 50, MARGIN + text_width(title)) + MARGIN
     canvas = Canvas(width, TOP + LINE * max(len(errors), 1) + MARGIN)
     canvas.text((MARGIN, 20), title, color=FAINT)
-    for row, ((truth, said), (_, count)) in enumerate(zip(pairs, errors, strict=True)):
+    for row, ((truth, text), (_, count)) in enumerate(zip(pairs, errors, strict=True)):
         y = TOP + LINE * (row + 0.5)
         canvas.text((MARGIN + left, y), truth, anchor="rm", color=INK if truth != NO_WORD else FAINT)
         canvas.text((MARGIN + left + 15, y), "->", anchor="mm", color=FAINT)
-        canvas.text((MARGIN + left + 30, y), said, color=RED if said != NO_WORD else FAINT)
+        canvas.text((MARGIN + left + 30, y), text, color=RED if text != NO_WORD else FAINT)
         length = BAR * count / errors[0][1]
         canvas.rectangle((bars, y - 6), (length, 12), BLUE)
         canvas.text((bars + length + 6, y), f"{count:,}", size=11, color=FAINT)
