@@ -153,21 +153,21 @@ def test_imports_flow_one_way() -> None:
     assert not wrong, "\n".join(wrong)
 
 
-def test_senses_and_answers_do_not_know_their_neighbours() -> None:
-    """A folder of senses/ or answers/ imports none beside it; so one can be added or taken away."""
+def test_senses_and_answers_do_not_import_each_other() -> None:
+    """A folder of senses/ or answers/ imports no other one, so that folders can be added and removed."""
     folders = {module: module.split(".")[1:3] for module, path in MODULES.items() if path.name == "__init__.py"}
-    alcoves = {tuple(parts) for parts in folders.values() if len(parts) == 2 and parts[0] in ("senses", "answers")}
+    kinds = {tuple(parts) for parts in folders.values() if len(parts) == 2 and parts[0] in ("senses", "answers")}
     wrong = [
         f"{place(each.module)}:{each.line} imports {each.target}"
         for each in OWN
-        if (here := tuple(each.module.split(".")[1:3])) in alcoves
-        and (there := tuple(each.target.split(".")[1:3])) in alcoves
+        if (here := tuple(each.module.split(".")[1:3])) in kinds
+        and (there := tuple(each.target.split(".")[1:3])) in kinds
         and here != there
     ]
     assert not wrong, "\n".join(wrong)
 
 
-def test_no_imports_go_round_in_a_circle() -> None:
+def test_imports_have_no_cycles() -> None:
     edges: dict[str, set[str]] = {module: set() for module in MODULES}
     for each in OWN:
         if not each.typing_only:
@@ -193,8 +193,8 @@ def test_each_framework_has_its_place(package: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ANSWERS)
-def test_an_answer_is_known_by_name_to_its_own_folder_alone(kind: str) -> None:
-    """The shell, the demo, headings and names of formats are words for people; all else asks the protocol."""
+def test_only_its_own_folder_names_an_answer(kind: str) -> None:
+    """Except for the command line, the demo, headings and formats, code uses the protocol, not the name."""
     cells = ("answers/heading.py", "answers/boxes/box.py", "answers/boxes/exchange.py", "answers/mask/outlines.py")
     formats = ("table/layouts/", "senses/file_type.py", *cells)
     for_people = ("cli/", "demo/", *formats, f"answers/{kind}/")
@@ -208,8 +208,8 @@ def test_an_answer_is_known_by_name_to_its_own_folder_alone(kind: str) -> None:
     assert not wrong, f"{kind!r} is written in {', '.join(wrong)}"
 
 
-def test_a_sense_may_be_added_without_a_word_elsewhere() -> None:
-    """Lips came after the others were there; beside the answers that are told by them, no room knows their name."""
+def test_a_sense_needs_no_changes_elsewhere() -> None:
+    """Lips are the sense that was added last; only senses, answers and the command line name them."""
     wrong = [
         f"{place(module)}:{node.lineno}"
         for module in MODULES
@@ -220,7 +220,7 @@ def test_a_sense_may_be_added_without_a_word_elsewhere() -> None:
     assert not wrong, f"'lips' is written in {', '.join(wrong)}"
 
 
-def test_no_module_has_a_name_that_says_nothing() -> None:
+def test_no_module_has_a_vague_name() -> None:
     assert not [place(module) for module in MODULES if VAGUE & set(module.split("."))]
 
 
