@@ -1,4 +1,4 @@
-"""The recurrent layers give what torch's own give, forward and backward."""
+"""Our recurrent layers equal torch's, forward and backward."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def torchs_own(layer: nn.GRU) -> nn.GRU:
 
 
 @pytest.mark.parametrize("begun", [True, False])
-def test_states_and_every_gradient_are_those_of_torch(begun: bool) -> None:
+def test_states_and_gradients_equal_torch(begun: bool) -> None:
     torch.manual_seed(0)
     layer = GRU(6, 7, batch_first=True).double()
     own = torchs_own(layer)
@@ -36,7 +36,7 @@ def test_states_and_every_gradient_are_those_of_torch(begun: bool) -> None:
         torch.testing.assert_close(one.grad, other.grad)
 
 
-def test_two_directions_side_by_side_are_two_layers() -> None:
+def test_bidirectional_equals_two_layers() -> None:
     torch.manual_seed(0)
     both = BidirectionalGRU(8).double()
     x = torch.randn(5, 9, 8, dtype=torch.double)
@@ -45,7 +45,7 @@ def test_two_directions_side_by_side_are_two_layers() -> None:
     torch.testing.assert_close(both(x, LENGTHS), torch.cat([ahead, back], 2))
 
 
-def test_steps_add_up_in_fp32_under_bfloat16() -> None:
+def test_steps_run_in_float32_under_autocast() -> None:
     torch.manual_seed(0)
     both = BidirectionalGRU(8)
     x = torch.randn(5, 9, 8)

@@ -1,4 +1,4 @@
-"""The battery of corruptions: the same every time, the same kind of signal, worse with each severity, for any input."""
+"""Corruptions are deterministic, keep shape and dtype, and get stronger with severity."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def corrupted(sense: str, name: str, signal: np.ndarray, severity: int, example:
 
 
 @pytest.mark.parametrize(("sense", "name"), EVERY)
-def test_a_corruption_is_the_same_for_the_same_seed_and_leaves_its_input_alone(sense, name):
+def test_a_corruption_is_deterministic_and_does_not_change_its_input(sense, name):
     before = USUAL[sense].copy()
     first, again = (corrupted(sense, name, USUAL[sense], 3) for _ in range(2))
     assert np.array_equal(first, again)
@@ -48,7 +48,7 @@ def test_a_corruption_is_the_same_for_the_same_seed_and_leaves_its_input_alone(s
 
 
 @pytest.mark.parametrize(("sense", "name"), EVERY)
-def test_a_higher_severity_is_further_from_the_original(sense, name):
+def test_higher_severities_are_further_from_the_original(sense, name):
     signals = [corrupted(sense, name, USUAL[sense], severity) for severity in SEVERITIES]
     if name in IN_TIME:
         distances = [abs(len(signal) - len(USUAL[sense])) for signal in signals]
@@ -58,7 +58,7 @@ def test_a_higher_severity_is_further_from_the_original(sense, name):
 
 
 @pytest.mark.parametrize(("sense", "name"), EVERY)
-def test_any_signal_gives_one_of_its_own_kind(sense, name):
+def test_shape_and_dtype_are_kept(sense, name):
     for what, signal in ODD[sense].items():
         for severity in (SEVERITIES[0], SEVERITIES[-1]):
             given = corrupted(sense, name, signal, severity)
@@ -69,12 +69,12 @@ def test_any_signal_gives_one_of_its_own_kind(sense, name):
 
 
 @pytest.mark.parametrize(("sense", "name"), [("image", "gaussian noise"), ("audio", "white noise")])
-def test_two_examples_get_noise_of_their_own(sense, name):
+def test_examples_get_different_noise(sense, name):
     first, second = (corrupted(sense, name, USUAL[sense], 3, example) for example in (0, 1))
     assert not np.array_equal(first, second)
 
 
-def test_the_fifteen_common_corruptions_of_pictures_are_all_there():
+def test_the_fifteen_common_corruptions_are_complete():
     from seehear.senses.sight.corruptions import COMMON
 
     assert len(COMMON) == 15 and COMMON.keys() <= SENSES["image"].corruptions().keys()

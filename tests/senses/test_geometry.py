@@ -1,4 +1,4 @@
-"""Pictures whose answers say what is where: they move by warps that are told, and everything finds its place again."""
+"""Coordinates of answers with positions: augmentation warps and input geometry."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def middle(brightness: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("mirror", [False, True])
 @pytest.mark.parametrize("strength", [0.0, 1.0])
-def test_what_is_seen_is_where_the_warp_says(mirror: bool, strength: float, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pixels_move_as_the_warp_says(mirror: bool, strength: float, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("seehear.senses.sight.augment.PHOTOMETRIC_SHARE", 0.0)  # haze and grain would shift the middle
     picture = np.zeros((32, 48), np.uint8)
     picture[14:18, 20:24] = 255
@@ -62,7 +62,7 @@ def test_what_is_seen_is_where_the_warp_says(mirror: bool, strength: float, monk
     assert bool((warps.scale[:, 0] < 0).any()) == mirror
 
 
-def test_pictures_of_places_change_their_size_and_stay_unmoved_where_nothing_moves() -> None:
+def test_scale_augmentation_and_the_identity_warp() -> None:
     torch.manual_seed(0)
     pictures = torch.randint(0, 256, (8, 32, 48, 1), dtype=torch.uint8)
     _, warps = AugmentSight(spec(augmentation_strength=1.0))(
@@ -75,7 +75,7 @@ def test_pictures_of_places_change_their_size_and_stay_unmoved_where_nothing_mov
     )
 
 
-def test_an_input_knows_where_it_lies_in_what_was_prepared() -> None:
+def test_geometry_of_an_input() -> None:
     preprocessed, geometry = load_signal("image", np.zeros((100, 50, 3), np.uint8), spec(channels=3))
     assert (geometry.original.shape, geometry.preprocessed.shape) == ((100, 50), (32, 48))
     assert preprocessed.shape == (32, 48, 3)
@@ -83,7 +83,7 @@ def test_an_input_knows_where_it_lies_in_what_was_prepared() -> None:
     assert np.array_equal(corners, [[16, 0], [32, 32]])
 
 
-def test_an_answer_in_a_file_is_found_like_an_input(tmp_path: Path) -> None:
+def test_answer_files_resolve_like_inputs(tmp_path: Path) -> None:
     folder = make(tmp_path / "data", ["a/1.jpg", "a/2.jpg", "m/1.png"])
     (folder / "t.csv").write_text("image,mask\na/1.jpg,m/1.png\na/2.jpg,m/2.png\na/2.jpg,https://x.org/2.png\n")
     table = open_data(folder / "t.csv", kinds=(DRAWN,))
@@ -96,7 +96,7 @@ def test_an_answer_in_a_file_is_found_like_an_input(tmp_path: Path) -> None:
     assert table.take([0, 0]).answers() == 2 * table.answers()
 
 
-def test_a_stem_is_fine_enough_for_what_is_asked() -> None:
+def test_the_stem_respects_output_stride() -> None:
     from seehear.senses.sight.encoder import SightEncoder
 
     large = spec(height=192, width=256, stages=(8, 8, 8, 8))

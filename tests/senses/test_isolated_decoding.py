@@ -1,4 +1,4 @@
-"""A file that would hang, crash or fill the memory costs its own answer, and nothing else."""
+"""A file that hangs, crashes or exhausts memory affects only its own answer."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from seehear.senses.sight.read import decode
 
 
 def slow_picture(pixels: int = 30_000_000) -> bytes:
-    """A plain ppm, whose decoder in Python needs some seconds for it."""
+    """A plain ppm, which takes the Python decoder some seconds."""
     return f"P2 4000 {pixels // 4000} 255\n".encode() + b"1 " * pixels
 
 
@@ -47,7 +47,7 @@ def large_tiff() -> bytes:
 
 @pytest.fixture
 def fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[isolated._DecoderPool]:
-    """No process yet, and none that another test sees."""
+    """A pool without workers, separate from other tests."""
     processes = isolated._DecoderPool()
     monkeypatch.setattr(isolated, "_POOL", processes)
     yield processes
@@ -61,7 +61,7 @@ def refusal(read: Callable[[], Any]) -> str:
 
 
 def busy(processes: isolated._DecoderPool) -> DecoderProcess:
-    """The process that decodes now."""
+    """The worker that is decoding."""
     end_s = time.monotonic() + 60
     while not processes._busy and time.monotonic() < end_s:
         time.sleep(0.001)
@@ -83,9 +83,7 @@ def test_a_worker_decodes_the_same_pixels(name: str, tmp_path: Path) -> None:
     np.testing.assert_array_equal(SIGHT.read(seed(name)), here)
 
 
-def test_what_takes_too_long_is_given_up_and_the_others_are_answered(
-    fresh: isolated._DecoderPool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_slow_files_fail_alone(fresh: isolated._DecoderPool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(isolated.LIMITS_S, "picture", 1)
     for name, data in (("a.tiff", seed("lzw.tiff")), ("b.ppm", slow_picture()), ("c.tiff", seed("lzw.tiff"))):
         (tmp_path / name).write_bytes(data)
@@ -98,7 +96,7 @@ def test_what_takes_too_long_is_given_up_and_the_others_are_answered(
     )
 
 
-def test_what_waits_for_ever_is_given_up(fresh: isolated._DecoderPool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hanging_decoders_time_out(fresh: isolated._DecoderPool, monkeypatch: pytest.MonkeyPatch) -> None:
     SIGHT.read(seed("lzw.tiff"))
     (idle,) = fresh._idle
     monkeypatch.setitem(isolated.LIMITS_S, "picture", 1)
@@ -108,7 +106,7 @@ def test_what_waits_for_ever_is_given_up(fresh: isolated._DecoderPool, monkeypat
     assert idle._child.poll() is not None and not fresh._busy and not fresh._idle
 
 
-def test_what_takes_too_much_memory_is_refused(fresh: isolated._DecoderPool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_is_limited(fresh: isolated._DecoderPool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(isolated, "MOST_MEMORY_BYTES", 1 << 26)
     assert "decoding it takes too much memory. Allowed: up to 0.0625 GiB" in refusal(lambda: SIGHT.read(large_tiff()))
     assert SIGHT.read(seed("lzw.tiff")).shape == (48, 64, 3), "the process goes on to the next"
@@ -116,7 +114,7 @@ def test_what_takes_too_much_memory_is_refused(fresh: isolated._DecoderPool, mon
 
 
 @pytest.mark.parametrize("tags", [{}, {"WindowCenter": 500, "WindowWidth": 900}, {"RescaleSlope": 2.5}], ids=str)
-def test_a_large_dicom_takes_little_more_memory_than_its_pixels(
+def test_memory_of_a_large_dicom(
     tags: dict[str, Any], fresh: isolated._DecoderPool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(isolated, "MOST_MEMORY_BYTES", 1 << 28)  # of 16 million pixels; in float64 three such arrays
@@ -127,9 +125,7 @@ def test_a_large_dicom_takes_little_more_memory_than_its_pixels(
 
 
 @pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGABRT, signal.SIGKILL])
-def test_a_decoder_that_crashes_is_no_more_than_an_input_that_fails(
-    fresh: isolated._DecoderPool, number: signal.Signals, tmp_path: Path
-) -> None:
+def test_a_crash_fails_one_input(fresh: isolated._DecoderPool, number: signal.Signals, tmp_path: Path) -> None:
     (tmp_path / "a.ppm").write_bytes(slow_picture())
     words: list[str] = []
     reading = threading.Thread(target=lambda: words.append(refusal(lambda: SIGHT.read(tmp_path / "a.ppm"))))
@@ -141,7 +137,7 @@ def test_a_decoder_that_crashes_is_no_more_than_an_input_that_fails(
     assert SIGHT.read(seed("lzw.tiff")).shape == (48, 64, 3)
 
 
-def test_a_process_that_ended_while_idle_is_replaced(fresh: isolated._DecoderPool) -> None:
+def test_a_worker_that_died_while_idle_is_replaced(fresh: isolated._DecoderPool) -> None:
     SIGHT.read(seed("lzw.tiff"))
     (idle,) = fresh._idle
     idle._child.kill()
@@ -150,7 +146,7 @@ def test_a_process_that_ended_while_idle_is_replaced(fresh: isolated._DecoderPoo
     assert fresh._idle != [idle]
 
 
-def test_whoever_waits_for_a_decoder_is_freed_by_an_interrupt(fresh: isolated._DecoderPool) -> None:
+def test_kill_busy_frees_waiting_threads(fresh: isolated._DecoderPool) -> None:
     def interrupt() -> None:
         busy(fresh)
         signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
@@ -183,7 +179,7 @@ def test_an_input_names_a_worker_that_cannot_start(
     assert "cannot start a process to decode it (exit code" in refusal(lambda: SIGHT.read(seed("lzw.tiff")))
 
 
-def test_stretches_and_strange_names_reach_the_other_process(tmp_path: Path) -> None:
+def test_excerpts_and_unusual_names_reach_the_worker(tmp_path: Path) -> None:
     path = Path(os.fsdecode(bytes(tmp_path) + b"/\xff\n\xe2\x82\xac.mp4"))
     path.write_bytes(seed("mp4") + bytes(1 << 20))  # too large to be sent
     whole = SENSES["audio"].read(path)
@@ -192,7 +188,7 @@ def test_stretches_and_strange_names_reach_the_other_process(tmp_path: Path) -> 
     assert refusal(lambda: SENSES["audio"].read(Excerpt(path, 5, 6))).startswith(f"{path} [5.00 s to 6.00 s]: ")
 
 
-def test_a_relative_name_is_of_the_folder_one_stands_in_now(
+def test_relative_paths_follow_the_current_folder(
     fresh: isolated._DecoderPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     SIGHT.read(seed("lzw.tiff"))
@@ -201,7 +197,7 @@ def test_a_relative_name_is_of_the_folder_one_stands_in_now(
     assert SIGHT.read("a.dcm").shape == (48, 64, 1)
 
 
-def test_nothing_is_imported_from_the_folder_one_stands_in(
+def test_workers_import_nothing_from_the_current_folder(
     fresh: isolated._DecoderPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -224,7 +220,7 @@ def test_nothing_is_imported_from_the_folder_one_stands_in(
         struct.pack("<IQ", 3, 0) + b"\xff\xfe\xfd",
     ],
 )
-def test_a_process_that_speaks_nonsense_is_not_believed(message: bytes) -> None:
+def test_invalid_messages_are_rejected(message: bytes) -> None:
     process = DecoderProcess()
     try:
         there, here = os.pipe()
@@ -238,8 +234,8 @@ def test_a_process_that_speaks_nonsense_is_not_believed(message: bytes) -> None:
         process.end()
 
 
-def test_a_fork_starts_its_own(fresh: isolated._DecoderPool) -> None:
-    """In a process of its own, as forking a test that has threads is not safe."""
+def test_a_fork_starts_its_own_workers(fresh: isolated._DecoderPool) -> None:
+    """In a process of its own, because forking with threads is not safe."""
     script = """
 import os, sys
 sys.path.insert(0, sys.argv[1])

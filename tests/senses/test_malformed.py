@@ -1,4 +1,4 @@
-"""Whatever a file holds, reading it gives a signal or an InputError that names it: no crash, no hang, no words."""
+"""Any file gives a signal or an InputError that names it: no crash, no hang, no output."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MOST_RESIDENT_KIB = 1_500_000
 
 
 def read_in_a_process(first: int, last: int, every: int, patience_s: float) -> tuple[list[str], int]:
-    """What each file came to, and the most memory that was used. Fails naming the file that crashed or hung."""
+    """The outcome of each file and the peak memory. Fails with the name of a file that crashes or hangs."""
     environment = {**os.environ, "PYTHONPATH": str(Path(seehear.__file__).parents[1]), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, malformed_corpus.__file__, str(first), str(last), str(every)]
     try:
@@ -37,7 +37,7 @@ def read_in_a_process(first: int, last: int, every: int, patience_s: float) -> t
     return [line["outcome"] for line in said if "outcome" in line], said[-1]["resident_kib"]
 
 
-def test_a_sample_of_malformed_files_is_read_or_refused_by_name() -> None:
+def test_a_sample_of_malformed_files() -> None:
     outcomes, resident_kib = read_in_a_process(0, malformed_corpus.COUNT, 7, HUNG_S)
     assert len(outcomes) > malformed_corpus.COUNT / 7
     assert sum(words != "read" for words in outcomes) > len(outcomes) / 2
@@ -45,7 +45,7 @@ def test_a_sample_of_malformed_files_is_read_or_refused_by_name() -> None:
 
 
 @pytest.mark.slow
-def test_all_malformed_files_are_read_or_refused_by_name() -> None:
+def test_all_malformed_files() -> None:
     outcomes, resident_kib = read_in_a_process(0, malformed_corpus.COUNT, 1, 10 * HUNG_S)
     assert len(outcomes) > malformed_corpus.COUNT
     assert resident_kib < MOST_RESIDENT_KIB
@@ -53,7 +53,7 @@ def test_all_malformed_files_are_read_or_refused_by_name() -> None:
 
 @pytest.mark.parametrize("count", [48, pytest.param(2_000, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", malformed_corpus.LABEL_FILES)
-def test_damaged_label_files_are_read_or_refused(tmp_path: Path, name: str, count: int) -> None:
+def test_damaged_label_files(tmp_path: Path, name: str, count: int) -> None:
     whole = malformed_corpus.LABEL_FILES[name]
     data = make(tmp_path / "d", {"a.wav": "x", name: whole, "b.wav": "x", name.replace("a", "b", 1): whole})
     assert len(open_data(data, kinds=KINDS)) >= 2
@@ -71,7 +71,7 @@ def test_damaged_label_files_are_read_or_refused(tmp_path: Path, name: str, coun
     assert read > count / 4
 
 
-def test_every_bomb_is_made_and_every_format_damaged() -> None:
+def test_the_corpus_is_complete() -> None:
     names = [name for name, _, _ in malformed_corpus.malformed()]
     assert len(names) == malformed_corpus.COUNT == len(set(names))
     assert all(any(name.endswith(f".{seed}") for name in names) for seed in malformed_corpus.SEEDS)

@@ -23,7 +23,7 @@ def hearing_spec(longest_s: float = 1.0, shortest_s: float = 0.25) -> HearingSpe
     return HearingSpec(longest_s=longest_s, shortest_s=shortest_s, top_hz=8_000, stages=(16, 32, 48), width=64)
 
 
-def test_every_sense_is_wired_whole() -> None:
+def test_every_sense_implements_the_protocol() -> None:
     assert list(SENSES) == ["image", "audio", "lips"]
     assert all(name == sense.name for name, sense in SENSES.items())
 
@@ -32,7 +32,7 @@ def test_every_sense_is_wired_whole() -> None:
     height=SIDE, width=SIDE, to_height=SIDE, to_width=SIDE, channels=st.sampled_from([1, 3]), to=st.sampled_from([1, 3])
 )
 @settings(max_examples=60, deadline=None)
-def test_any_picture_comes_to_the_planned_shape_and_its_points_there_and_back(
+def test_any_picture_gets_the_planned_shape_and_the_warp_is_invertible(
     height: int, width: int, to_height: int, to_width: int, channels: int, to: int
 ) -> None:
     pixels = np.random.default_rng(height * width).integers(0, 256, (height, width, channels), dtype=np.uint8)
@@ -49,14 +49,14 @@ def test_any_picture_comes_to_the_planned_shape_and_its_points_there_and_back(
     assert 1 / 1.05 - slack < same_aspect < 1.05 + slack
 
 
-def test_a_picture_that_fits_is_left_alone() -> None:
+def test_a_fitting_picture_is_unchanged() -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (24, 32, 3), dtype=np.uint8)
     preprocessed, warp = SIGHT.preprocess(pixels, sight_spec(24, 32, 3))
     assert preprocessed is pixels
     np.testing.assert_array_equal(warp.forward(np.array([5.0, 7.0])), [5.0, 7.0])
 
 
-def test_a_dot_lies_where_the_warp_says() -> None:
+def test_the_warp_locates_a_dot() -> None:
     pixels = np.zeros((60, 30, 1), np.uint8)
     pixels[40:44, 10:14] = 255
     preprocessed, warp = SIGHT.preprocess(pixels, sight_spec(32, 64, 1))
@@ -64,7 +64,7 @@ def test_a_dot_lies_where_the_warp_says() -> None:
     np.testing.assert_allclose(warp.back(np.array([x, y])), [12, 42], atol=1.5)
 
 
-def test_a_letterbox_takes_the_colour_of_the_border() -> None:
+def test_the_letterbox_has_the_border_colour() -> None:
     pixels = np.full((20, 40, 3), (10, 200, 30), np.uint8)
     pixels[5:15, 5:35] = 0
     preprocessed, _ = SIGHT.preprocess(pixels, sight_spec(40, 40, 3))
@@ -72,14 +72,14 @@ def test_a_letterbox_takes_the_colour_of_the_border() -> None:
     np.testing.assert_array_equal(preprocessed[20, 20], (0, 0, 0))
 
 
-def test_an_aspect_off_by_little_is_stretched() -> None:
+def test_a_nearly_fitting_aspect_is_stretched() -> None:
     pixels = np.full((100, 103, 1), 255, np.uint8)
     preprocessed, warp = SIGHT.preprocess(pixels, sight_spec(50, 50, 1))
     assert warp.scale == (50 / 103, 0.5) and warp.offset == (0.0, 0.0)
     assert (preprocessed == 255).all()
 
 
-def test_pictures_are_stacked_and_those_withheld_are_black() -> None:
+def test_missing_pictures_are_black() -> None:
     pixels = np.full((8, 9, 1), 7, np.uint8)
     image = SIGHT.collate([pixels, None], sight_spec(8, 9, 1))["image"]
     assert image.shape == (2, 8, 9, 1) and image.dtype == np.uint8
@@ -88,7 +88,7 @@ def test_pictures_are_stacked_and_those_withheld_are_black() -> None:
 
 @given(samples=st.integers(1, 50_000), silent=st.integers(0, 50_000))
 @settings(max_examples=40, deadline=None)
-def test_any_recording_comes_to_a_length_within_bounds_and_its_times_there_and_back(samples: int, silent: int) -> None:
+def test_any_recording_gets_a_valid_length_and_the_warp_is_invertible(samples: int, silent: int) -> None:
     spec = hearing_spec()
     wave = np.concatenate([np.zeros(silent), np.sin(np.arange(samples))]).astype(np.float32)
     preprocessed, warp = HEARING.preprocess(wave, spec)
@@ -100,7 +100,7 @@ def test_any_recording_comes_to_a_length_within_bounds_and_its_times_there_and_b
         assert preprocessed[round(float(middle_s[0]) * RATE_HZ)] == pytest.approx(wave[at])
 
 
-def test_a_long_recording_is_cut_from_where_its_sound_begins() -> None:
+def test_a_long_recording_is_cut_from_its_onset() -> None:
     wave = np.zeros(4 * RATE_HZ, np.float32)
     wave[2 * RATE_HZ :] = 0.5
     preprocessed, warp = HEARING.preprocess(wave, hearing_spec())
@@ -111,19 +111,19 @@ def test_a_long_recording_is_cut_from_where_its_sound_begins() -> None:
     assert HEARING.preprocess(np.zeros(4 * RATE_HZ, np.float32), hearing_spec())[1].offset == (0.0,)
 
 
-def test_what_is_cut_out_does_not_keep_the_whole_recording() -> None:
+def test_a_cut_does_not_keep_the_recording_in_memory() -> None:
     cut, _ = HEARING.preprocess(np.ones(10 * RATE_HZ, np.float32), hearing_spec())
     assert cut.base is None
 
 
-def test_a_recording_that_fits_is_left_alone_and_a_short_one_followed_by_silence() -> None:
+def test_fitting_recordings_are_unchanged_and_short_ones_padded() -> None:
     wave = np.ones(RATE_HZ // 2, np.float32)
     assert HEARING.preprocess(wave, hearing_spec())[0] is wave
     short, _ = HEARING.preprocess(wave[:100], hearing_spec())
     assert len(short) == RATE_HZ // 4 and short[:100].all() and not short[100:].any()
 
 
-def test_recordings_are_padded_to_tenths_of_a_second_and_those_withheld_are_silent() -> None:
+def test_batches_are_padded_and_missing_recordings_silent() -> None:
     fed = HEARING.collate([np.ones(5_000, np.float32), None], hearing_spec())
     assert fed["audio"].shape == (2, 6_400) and fed["audio"].dtype == np.float32
     np.testing.assert_array_equal(fed["audio_samples"], [5_000, 4_000])
@@ -132,7 +132,7 @@ def test_recordings_are_padded_to_tenths_of_a_second_and_those_withheld_are_sile
     assert HEARING.collate([None], hearing_spec())["audio"].shape == (1, 4_800)
 
 
-def test_where_the_whole_counts_a_long_recording_is_refused_instead_of_cut() -> None:
+def test_a_required_full_input_is_rejected_instead_of_cut() -> None:
     spec = hearing_spec().model_copy(update={"requires_full_input": True})
     assert len(HEARING.preprocess(np.ones(RATE_HZ, np.float32), spec)[0]) == RATE_HZ
     with pytest.raises(InputError, match=r"1\.5 s of sound, all of which is needed\. Allowed: up to 1 s"):

@@ -1,4 +1,4 @@
-"""Films: each picture at its time, answered and drawn as they come; broken ones end in words, in flat memory."""
+"""Videos frame by frame: times, answers, drawing, errors and memory."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ RATE_HZ = 25
 
 
 def crossing(pictures: int) -> list[list[squares.At]]:
-    """Two squares, each on its way; a third comes after ten pictures and is hidden for five."""
+    """Two moving squares; a third appears after ten frames and is hidden for five."""
     first = [[(4 + i, 6), (50 - i, 28)] for i in range(pictures)]
     return [shown + ([(8 + i, 50)] if i >= 10 and not 20 <= i < 25 else []) for i, shown in enumerate(first)]
 
@@ -54,7 +54,7 @@ def times(source: Any, every_s: float | None = None) -> list[float]:
     return [at_s for at_s, _ in read_frames(source, MOST_PIXELS, every_s)]
 
 
-def test_every_picture_comes_with_its_time(street: Path) -> None:
+def test_frames_have_times(street: Path) -> None:
     assert times(street) == pytest.approx([i / RATE_HZ for i in range(40)])
     assert times(street.read_bytes()) == times(street)
     (first, *_) = read_frames(street, MOST_PIXELS)
@@ -62,14 +62,14 @@ def test_every_picture_comes_with_its_time(street: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["mp4", "webm", "mkv", "avi", "ts"])
-def test_every_container_gives_all_of_its_pictures_in_order(kind: str) -> None:
+def test_containers_give_all_frames_in_order(kind: str) -> None:
     shown = list(read_frames(seed(kind), MOST_PIXELS))
     within_s = 0.041 if kind == "avi" else 0.002  # avi tells when to decode, not when to show
     assert [at_s for at_s, _ in shown] == pytest.approx([i / 25 for i in range(25)], abs=within_s)
     np.testing.assert_allclose([pixels.mean() for _, pixels in shown], np.arange(25) * 10, atol=15)
 
 
-def test_one_picture_of_each_so_many_seconds(street: Path) -> None:
+def test_every_s(street: Path) -> None:
     assert times(street, 0.4) == pytest.approx([0, 0.4, 0.8, 1.2])
     assert times(street, 0.5) == pytest.approx([0, 0.52, 1.0, 1.52])  # the first from then on
     assert times(street, 0.001) == times(street)
@@ -83,13 +83,13 @@ def test_uneven_times_are_kept(tmp_path: Path) -> None:
     assert times(uneven, 0.2) == pytest.approx([0, 0.2, 0.8], abs=0.001)
 
 
-def test_an_excerpt_is_what_is_shown_within_it(street: Path) -> None:
+def test_an_excerpt_gives_its_frames(street: Path) -> None:
     assert times(Excerpt(street, 0.4, 0.6)) == pytest.approx([0.4, 0.44, 0.48, 0.52, 0.56])
     with pytest.raises(InputError, match=r"the excerpt ends at 9\.00 s, the recording at"):
         times(Excerpt(street, 8.0, 9.0))
 
 
-def test_an_excerpt_that_the_film_does_not_reach_is_shown_and_then_refused(street: Path) -> None:
+def test_an_excerpt_beyond_the_end_gives_frames_then_an_error(street: Path) -> None:
     whole, shown = times(street), []
     with pytest.raises(InputError, match=r"the excerpt ends at 9\.00 s, the recording at"):
         shown += (at_s for at_s, _ in read_frames(Excerpt(street, 0.4, 9.0), MOST_PIXELS))
@@ -98,7 +98,7 @@ def test_an_excerpt_that_the_film_does_not_reach_is_shown_and_then_refused(stree
     assert times(Excerpt(street, 0.4, until_s + 0.05))[-1] == whole[-1], "times are rounded"
 
 
-def test_a_film_held_upright_is_turned() -> None:
+def test_rotation_is_applied() -> None:
     turned = held_upright(filmed("mp4", None, "mpeg4"))
     assert {pixels.shape for _, pixels in read_frames(turned, MOST_PIXELS)} == {(64, 48, 3)}
 
@@ -114,12 +114,12 @@ def test_a_film_held_upright_is_turned() -> None:
         (lambda _: "no.mp4", "no.mp4: there is no such file. Next: check the path"),
     ],
 )
-def test_what_is_no_film_is_refused_with_the_reason(make, words: str, street: Path) -> None:
+def test_errors_name_the_reason(make, words: str, street: Path) -> None:
     with pytest.raises(InputError, match=words):
         times(make(street.read_bytes()))
 
 
-def test_damaged_films_end_in_words() -> None:
+def test_damaged_videos_give_an_error() -> None:
     whole = seed("mkv")
     random = np.random.default_rng(0)
     for _ in range(15):
@@ -133,7 +133,7 @@ def test_damaged_films_end_in_words() -> None:
             assert said and (np.diff(said) > 0).all()
 
 
-def test_films_are_known_by_their_content(street: Path, tmp_path: Path) -> None:
+def test_videos_are_recognised_by_content(street: Path, tmp_path: Path) -> None:
     (tmp_path / "film").write_bytes(street.read_bytes())
     (tmp_path / "a.mp4").write_bytes(seed("png"))
     assert is_video(tmp_path / "film") and is_video(street.read_bytes())
@@ -147,7 +147,7 @@ class TestReel:
                 reel.add(picture, time_s)
         return path
 
-    def test_what_is_written_is_read_again(self, tmp_path: Path) -> None:
+    def test_round_trip(self, tmp_path: Path) -> None:
         when = [0.0, 0.04, 0.5, 0.51, 3.0]
         levels = [40, 80, 120, 160, 200]
         shown = [(at_s, Image.new("RGB", (63, 48), (n, n, n))) for at_s, n in zip(when, levels, strict=True)]
@@ -156,23 +156,23 @@ class TestReel:
         np.testing.assert_allclose([pixels.mean() for _, pixels in read], levels, atol=4)
         assert read[0][1].shape == (48, 62, 3), "sides are even"
 
-    def test_pictures_of_another_size_are_scaled(self, tmp_path: Path) -> None:
+    def test_frames_of_another_size_are_scaled(self, tmp_path: Path) -> None:
         shown = [(0.0, Image.new("RGB", (64, 48))), (1.0, Image.new("L", (30, 90)))]
         read = list(read_frames(self.written(tmp_path / "a.mp4", shown), MOST_PIXELS))
         assert [pixels.shape for _, pixels in read] == [(48, 64, 3)] * 2
 
-    def test_nothing_is_there_before_the_first_picture(self, tmp_path: Path) -> None:
+    def test_no_file_before_the_first_frame(self, tmp_path: Path) -> None:
         self.written(tmp_path / "a.mp4", [])
         assert not (tmp_path / "a.mp4").exists()
 
-    def test_without_h264_it_is_mpeg_4(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_mpeg_4_is_the_fallback(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("seehear.senses.video.CODECS", ("no such codec", "mpeg4"))
         path = self.written(tmp_path / "a.mp4", [(i / 25, Image.new("RGB", (64, 48))) for i in range(5)])
         with av.open(str(path)) as read:
             assert read.streams.video[0].codec_context.name == "mpeg4"
         assert len(times(path)) == 5
 
-    def test_what_is_broken_off_can_be_seen(self, tmp_path: Path) -> None:
+    def test_an_interrupted_video_is_playable(self, tmp_path: Path) -> None:
         """All that was written so far lies on the disk, as it would if the writer were killed."""
         with VideoWriter(tmp_path / "a.mp4") as reel:
             for i in range(200):
@@ -185,7 +185,7 @@ class TestReel:
 
 
 class TestAhead:
-    def test_items_come_in_order_made_in_another_thread_and_few_ahead(self) -> None:
+    def test_read_ahead_keeps_order_and_is_bounded(self) -> None:
         made: list[int] = []
         makers: set[int] = set()
 
@@ -199,7 +199,7 @@ class TestAhead:
             assert i == i and len(made) <= i + 5
         assert made == list(range(20)) and makers.isdisjoint({threading.get_ident()}) and len(makers) == 1
 
-    def test_errors_come_in_their_place_and_closing_closes(self) -> None:
+    def test_errors_keep_their_place_and_closing_stops(self) -> None:
         closed = []
 
         def items() -> Iterator[int]:
@@ -219,7 +219,7 @@ class TestAhead:
         assert closed and not [t for t in threading.enumerate() if t.name.startswith("seehear-ahead")]
 
 
-def test_each_picture_is_answered_and_things_keep_their_numbers(model: api.Recogniser, street: Path) -> None:
+def test_every_frame_is_answered_and_tracks_keep_their_ids(model: api.Recogniser, street: Path) -> None:
     watched = model.watch(street)
     answers = list(watched)
     assert [each.time_s for each in answers] == pytest.approx([i / RATE_HZ for i in range(40)])
@@ -238,7 +238,7 @@ def test_each_picture_is_answered_and_things_keep_their_numbers(model: api.Recog
     assert answers[5].to_json()["time_s"] == 0.2 and answers[5].to_json()["answer"]["boxes"][0]["track"] in (1, 2)
 
 
-def test_the_picture_is_the_one_that_was_answered(model: api.Recogniser, street: Path) -> None:
+def test_the_frame_belongs_to_its_answer(model: api.Recogniser, street: Path) -> None:
     watched = model.watch(street, every_s=0.2)
     with pytest.raises(UsageError, match="no picture of the film was answered yet"):
         _ = watched.picture
@@ -248,8 +248,8 @@ def test_the_picture_is_the_one_that_was_answered(model: api.Recogniser, street:
         assert watched.picture.getpixel((x, y))[0] > 200
 
 
-def test_memory_is_flat_and_what_is_left_is_left_alone(model: api.Recogniser, tmp_path: Path, monkeypatch) -> None:
-    """However long a film, few of its pictures are there at once."""
+def test_memory_is_bounded(model: api.Recogniser, tmp_path: Path, monkeypatch) -> None:
+    """Only a few frames are in memory at once."""
     alive: list[int] = []
 
     class Counted(np.ndarray):
@@ -274,7 +274,7 @@ def test_memory_is_flat_and_what_is_left_is_left_alone(model: api.Recogniser, tm
     assert not [t for t in threading.enumerate() if t.name.startswith("seehear-")]
 
 
-def test_only_who_says_what_is_where_watches_films(model: api.Recogniser, street: Path) -> None:
+def test_only_spatial_answers_run_per_frame(model: api.Recogniser, street: Path) -> None:
     with pytest.raises(UsageError, match=r"answers with 'label'\. Allowed: boxes or mask\. Next: `predict` asks"):
         api.Recogniser(tiny.bundle()).watch(street)
     for wrong in (0.0, -1.0, float("nan"), float("inf")):
@@ -284,7 +284,7 @@ def test_only_who_says_what_is_where_watches_films(model: api.Recogniser, street
         model.watch(street, senses=["smell"])
 
 
-def test_a_film_cut_short_is_answered_as_far_as_it_goes(model: api.Recogniser, tmp_path: Path) -> None:
+def test_a_truncated_video_is_answered_up_to_its_end(model: api.Recogniser, tmp_path: Path) -> None:
     whole = film(tmp_path / "a.mkv", [squares.picture(shown) for shown in crossing(40)]).read_bytes()
     (tmp_path / "cut.mkv").write_bytes(whole[: len(whole) * 2 // 3])
     *answers, last = model.watch(tmp_path / "cut.mkv")
@@ -302,7 +302,7 @@ class TestCommandLine:
         Path("in/street.mp4").write_bytes(street.read_bytes())
         squares.picture([(3, 4)]).save("in/a.png")
 
-    def test_films_among_pictures(self, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_videos_among_pictures(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert run(["predict", "squares.seehear", "in", "--every", "0.4", "--json"]) == 0
         said = capsys.readouterr()
         answers = [json.loads(line) for line in said.out.splitlines()]
@@ -317,7 +317,7 @@ class TestCommandLine:
         assert "in/street.mp4: 4 frames up to 1.2 s; total: " in said.err
         assert '5 inputs: 5 answered, 0 "I don\'t know"' in said.err
 
-    def test_rows_of_a_table_are_watched_too(self, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_videos_in_a_table(self, capsys: pytest.CaptureFixture[str]) -> None:
         Path("rows.csv").write_text("video,start,end\nin/street.mp4,0.2,0.3\nin/street.mp4,,\n")
         assert run(["predict", "squares.seehear", "rows.csv", "--out", "seen"]) == 0
         lines = capsys.readouterr().out.splitlines()
@@ -326,7 +326,7 @@ class TestCommandLine:
             *("street-2.csv", "street-2.json", "street-2.mp4", "street.csv", "street.json", "street.mp4")
         ]
 
-    def test_what_is_kept_of_a_film(self, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_video_outputs(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert run(["predict", "squares.seehear", "in", "--out", "seen"]) == 0
         assert "in/street.mp4: 40 frames up to 1.6 s; total: 3 square\n" in capsys.readouterr().err
         drawn = list(read_frames("seen/street.mp4", MOST_PIXELS))
@@ -352,13 +352,13 @@ class TestCommandLine:
             assert picture.size == drawn[0][1].shape[:2] == (512, 512), "enlarged, so that names find room"
             assert np.ptp(np.asarray(picture), axis=2).max() > 60, "its boxes are in colour"
 
-    def test_a_film_is_not_replaced_by_its_drawing(self, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_the_input_is_not_overwritten(self, capsys: pytest.CaptureFixture[str]) -> None:
         before = Path("in/street.mp4").read_bytes()
         assert run(["predict", "squares.seehear", "in/street.mp4", "--out", "in"]) == 2
         assert Path("in/street.mp4").read_bytes() == before
         assert "in/street.mp4: the file exists already, beside its input." in capsys.readouterr().err
 
-    def test_a_film_that_can_not_be_read_is_named_and_leaves_nothing(self, capsys) -> None:
+    def test_an_unreadable_video_leaves_no_files(self, capsys) -> None:
         Path("in/street.mp4").write_bytes(Path("in/street.mp4").read_bytes()[:3000])
         assert run(["predict", "squares.seehear", "in", "--out", "seen"]) == 1
         said = capsys.readouterr()
@@ -376,19 +376,19 @@ class TestCommandLine:
             (["squares.seehear", "in/street.mp4", "--every", "1", "--live"], "--live with in/street.mp4 --every."),
         ],
     )
-    def test_wrong_wishes_are_refused(self, arguments: list[str], words: str, capsys) -> None:
+    def test_invalid_options_are_rejected(self, arguments: list[str], words: str, capsys) -> None:
         write_bundle(Path("dark.seehear"), tiny.bundle())
         assert run(["predict", *arguments]) == 2
         assert words in capsys.readouterr().err
 
-    def test_others_answer_for_the_middle_as_before(self, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_other_answers_use_the_middle_frame(self, capsys: pytest.CaptureFixture[str]) -> None:
         write_bundle(Path("dark.seehear"), tiny.bundle(ood_threshold={}))
         assert run(["predict", "dark.seehear", "in/street.mp4", "--json"]) == 0
         (answer,) = map(json.loads, capsys.readouterr().out.splitlines())
         assert answer["answer"] == {"label": "dark"} and "time_s" not in answer
 
 
-def test_boxes_with_tracks_are_drawn_with_them() -> None:
+def test_tracks_are_drawn() -> None:
     there = Box("square", (10.0, 40.0, 90.0, 80.0))
     plain, numbered = (
         np.asarray(Boxes((each,)).draw_on(Image.new("RGB", (200, 100))))

@@ -1,4 +1,4 @@
-"""An installation without PyAV: what libsndfile and Pillow read is read, the rest says what is missing."""
+"""Without PyAV, libsndfile and Pillow read their formats, and errors for the others name the extra."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def no_libav(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(("sense", "name"), READS)
-def test_only_what_needs_libav_asks_for_it(no_libav: None, tmp_path: Path, sense: str, name: str) -> None:
+def test_only_formats_that_need_libav_require_it(no_libav: None, tmp_path: Path, sense: str, name: str) -> None:
     path = tmp_path / f"a.{name}"
     path.write_bytes(seed(name))
     if name not in NEEDS_LIBAV:
@@ -42,7 +42,7 @@ def test_only_what_needs_libav_asks_for_it(no_libav: None, tmp_path: Path, sense
     assert said.endswith("Next: pip install 'seehear[media]'.")
 
 
-def test_sight_and_hearing_say_the_same_of_a_video(no_libav: None) -> None:
+def test_sight_and_hearing_give_the_same_error_for_a_video(no_libav: None) -> None:
     words = set()
     for sense in SENSES.values():
         with pytest.raises(InputError, match="this mp4 needs PyAV") as caught:
@@ -51,7 +51,7 @@ def test_sight_and_hearing_say_the_same_of_a_video(no_libav: None) -> None:
     assert len(words) == 1
 
 
-def test_a_folder_with_a_video_is_answered_but_for_the_video(no_libav: None, tmp_path, capsys) -> None:
+def test_a_folder_is_answered_except_for_its_video(no_libav: None, tmp_path, capsys) -> None:
     write_bundle(tmp_path / "dark.seehear", tiny.bundle())
     things = tmp_path / "things"
     things.mkdir()

@@ -1,4 +1,4 @@
-"""The listener: cells for any length of sound."""
+"""The hearing encoder: cells for any length, level normalisation, reverberation."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def listener() -> HearingEncoder:
 
 
 @pytest.mark.parametrize("samples", [4000, 4001, 4159, 4160, 4161, 4320, 6399])
-def test_a_cell_that_is_begun_is_a_cell(listener: HearingEncoder, samples: int) -> None:
+def test_started_cells_count(listener: HearingEncoder, samples: int) -> None:
     with torch.no_grad():
         cells = listener(torch.randn(2, samples), torch.tensor([samples, samples - 700]))
     per_cell = FRAMES_PER_CELL * HOP_SAMPLES
@@ -27,7 +27,7 @@ def test_a_cell_that_is_begun_is_a_cell(listener: HearingEncoder, samples: int) 
 
 
 @pytest.mark.parametrize("samples", [6400, FFT_STEP - 4000, FFT_STEP, 9001])
-def test_a_room_echoes_what_was_and_nothing_of_the_end_comes_round_to_the_beginning(samples: int) -> None:
+def test_reverberation_is_causal(samples: int) -> None:
     clap = torch.zeros(8, samples)
     clap[:, -200] = 1
     heard = _add_reverberation(clap, share=1.0)
@@ -47,25 +47,25 @@ def level_db(audio: torch.Tensor) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("gain_db", [-12.0, -6.0, 12.0])
-def test_a_louder_microphone_makes_little_difference(gain_db: float) -> None:
+def test_level_normalisation(gain_db: float) -> None:
     audio = torch.stack([voiced(), voiced() * 10 ** (gain_db / 20)])
     usual, other = level_db(normalise_level(audio))
     assert float(other - usual) == pytest.approx((1 - LEVELLING) * gain_db, abs=0.01)
 
 
-def test_zeros_after_the_end_do_not_change_the_level() -> None:
+def test_padding_does_not_change_the_level() -> None:
     alone = voiced(7777)
     padded = torch.nn.functional.pad(alone, (0, 5555))
     torch.testing.assert_close(normalise_level(padded[None])[0, : len(alone)], normalise_level(alone[None])[0])
 
 
-def test_silence_and_hiss_are_not_made_as_loud_as_voices() -> None:
+def test_silence_and_hiss_are_not_amplified_to_speech_level() -> None:
     hiss = 1e-4 * torch.randn(1, 8000)
     assert normalise_level(torch.zeros(1, 8000)).abs().max() == 0
     assert float(level_db(normalise_level(voiced()[None])) - level_db(normalise_level(hiss))) > 20
 
 
-def test_a_click_is_no_measure_of_how_loud_a_recording_is() -> None:
+def test_a_click_does_not_set_the_level() -> None:
     clicked = voiced()
     clicked[100] = 1.0
     change = normalise_level(clicked[None])[0, 1000:] / normalise_level(voiced()[None])[0, 1000:].where(
@@ -74,7 +74,7 @@ def test_a_click_is_no_measure_of_how_loud_a_recording_is() -> None:
     assert change[voiced()[1000:] != 0].min() > 0.8
 
 
-def test_some_are_recorded_too_loud() -> None:
+def test_clipping() -> None:
     audio = torch.stack([voiced()] * 40)
     torch.testing.assert_close(_clip(audio, 0.0), audio)
     clipped = _clip(audio, 1.0)

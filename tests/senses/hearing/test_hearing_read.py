@@ -50,9 +50,7 @@ def refusal(source: Any) -> InputError:
     tenths=st.integers(2, 12),
 )
 @settings(max_examples=25, deadline=None)
-def test_a_tone_stays_that_tone_at_any_rate_and_number_of_channels(
-    rate_hz: int, channels: int, subtype: str, tenths: int
-) -> None:
+def test_resampling_and_downmixing_keep_a_tone(rate_hz: int, channels: int, subtype: str, tenths: int) -> None:
     t_s = np.arange(rate_hz * tenths // 10) / rate_hz
     wave = 0.5 * np.sin(2 * np.pi * 1_000 * t_s)
     data = written(np.repeat(wave[:, None], channels, axis=1), rate_hz, subtype=subtype)
@@ -64,7 +62,7 @@ def test_a_tone_stays_that_tone_at_any_rate_and_number_of_channels(
 
 
 @pytest.mark.parametrize("name", SOUNDING)
-def test_every_format_is_read_from_path_and_bytes_whatever_its_name(name: str, tmp_path: Path) -> None:
+def test_formats_are_read_from_path_and_bytes_under_any_name(name: str, tmp_path: Path) -> None:
     path = tmp_path / "a wrong name.raw"
     path.write_bytes(seed(name))
     samples = HEARING.read(path)
@@ -74,7 +72,7 @@ def test_every_format_is_read_from_path_and_bytes_whatever_its_name(name: str, t
     np.testing.assert_array_equal(HEARING.read(path.read_bytes()), samples)
 
 
-def test_large_files_are_read_like_small_ones(tmp_path: Path) -> None:
+def test_large_files(tmp_path: Path) -> None:
     path = tmp_path / "long.raw"
     path.write_bytes(written(tone(48_000, 12.0), 48_000, subtype="PCM_16"))
     assert path.stat().st_size > 1 << 20
@@ -82,7 +80,7 @@ def test_large_files_are_read_like_small_ones(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", SOUNDING)
-def test_a_file_cut_anywhere_is_refused_or_whole(name: str) -> None:
+def test_truncated_files_are_rejected_or_complete(name: str) -> None:
     data = seed(name)
     whole = HEARING.read(data)
     for length in {*range(1, len(data) - 64, len(data) // 12), len(data) - 65}:
@@ -95,13 +93,13 @@ def test_a_file_cut_anywhere_is_refused_or_whole(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["rf64", "w64", "sph", "aac", "wma", "flv", "mpg", "ts", "amr"])
 @pytest.mark.parametrize("share", [0.3, 0.55, 0.97])
-def test_a_file_that_was_cut_is_named_so(name: str, share: float) -> None:
+def test_truncation_is_reported(name: str, share: float) -> None:
     data = amr(50) if name == "amr" else seed(name)
     assert ": cut short: " in str(refusal(data[: int(len(data) * share)]))
 
 
 @pytest.mark.parametrize("name", ["aac", "wma", "w64", "rf64", "mpg"])
-def test_what_somebody_appended_is_no_cut(name: str) -> None:
+def test_appended_data_is_not_truncation(name: str) -> None:
     data = seed(name)
     tagged = data + b"TAG" + bytes(125)  # ID3v1
     assert len(HEARING.read(tagged)) == pytest.approx(len(HEARING.read(data)), abs=LOSSY_S * RATE_HZ)
@@ -112,7 +110,7 @@ def amr(frames: int) -> bytes:
     return b"#!AMR\n" + (bytes([7 << 3 | 4]) + bytes(31)) * frames
 
 
-def test_a_long_wav_whose_recorder_did_not_know_its_length_is_whole() -> None:
+def test_rf64_of_unknown_length_is_complete() -> None:
     data = seed("rf64")
     at = data.index(b"ds64") + 16
     assert struct.unpack("<Q", data[at : at + 8])[0] == 32_000
@@ -123,7 +121,7 @@ def test_a_long_wav_whose_recorder_did_not_know_its_length_is_whole() -> None:
 
 @pytest.mark.parametrize("rate_hz", [16_000, 44_100])
 @pytest.mark.parametrize("second", [-1.0, -0.4, -3.0])
-def test_a_channel_that_is_turned_over_does_not_cancel_the_other(rate_hz: int, second: float) -> None:
+def test_inverted_channels_do_not_cancel(rate_hz: int, second: float) -> None:
     wave = 0.3 * tone(rate_hz)
     both = np.stack([wave, second * wave], axis=1)
     samples = HEARING.read((both, rate_hz))
@@ -132,8 +130,8 @@ def test_a_channel_that_is_turned_over_does_not_cancel_the_other(rate_hz: int, s
     np.testing.assert_allclose(read_portion(both), wave * (1 - second) / 2, atol=1e-6)
 
 
-def test_a_channel_is_turned_over_for_all_of_a_recording_or_for_none_of_it() -> None:
-    """By all of it: loud agreement outweighs a quiet moment in which the channels cancel."""
+def test_inversion_is_decided_for_the_whole_recording() -> None:
+    """Loud agreement outweighs a quiet moment in which the channels cancel."""
     wave = 0.5 * tone(RATE_HZ, 40.0)  # of several blocks
     opposed = np.stack([wave, -wave], axis=1)
     np.testing.assert_allclose(HEARING.read(written(opposed, RATE_HZ)), wave, atol=1e-4)
@@ -144,7 +142,7 @@ def test_a_channel_is_turned_over_for_all_of_a_recording_or_for_none_of_it() -> 
 
 
 @pytest.mark.parametrize("kind", ["one is silent", "partly opposed", "unlike", "alike", "both silent"])
-def test_channels_that_do_not_cancel_are_averaged(kind: str) -> None:
+def test_other_channels_are_averaged(kind: str) -> None:
     chance = np.random.default_rng(0)
     first, noise = (chance.normal(0, 0.1, RATE_HZ).astype(np.float32) for _ in range(2))
     second = {
@@ -159,18 +157,18 @@ def test_channels_that_do_not_cancel_are_averaged(kind: str) -> None:
     np.testing.assert_allclose(HEARING.read(both), both.mean(axis=1), atol=1e-6)
 
 
-def test_a_wav_whose_recorder_did_not_know_its_length_is_whole() -> None:
+def test_wav_of_unknown_length_is_complete() -> None:
     data = recorded("WAV", "PCM_16")
     start = data.index(b"data") + 4
     unknown = data[:start] + struct.pack("<I", 0xFFFFFFFF) + data[start + 4 :]
     np.testing.assert_array_equal(HEARING.read(unknown), HEARING.read(data))
 
 
-def test_a_flac_whose_header_leaves_its_length_open_is_whole() -> None:
+def test_flac_of_unknown_length_is_complete() -> None:
     assert len(HEARING.read(silent_flac(0))) == 10 * RATE_HZ
 
 
-def test_arrays_are_at_16_khz_unless_they_say_otherwise() -> None:
+def test_arrays_default_to_16_khz() -> None:
     wave = tone(RATE_HZ)
     np.testing.assert_array_equal(HEARING.read(wave), wave)
     np.testing.assert_array_equal(HEARING.read((wave, RATE_HZ)), wave)
@@ -180,13 +178,13 @@ def test_arrays_are_at_16_khz_unless_they_say_otherwise() -> None:
     np.testing.assert_allclose(HEARING.read(np.stack([wave, 0 * wave], axis=1)), wave / 2, atol=1e-6)
 
 
-def test_what_goes_beyond_full_scale_is_made_quieter_not_clipped() -> None:
+def test_beyond_full_scale_is_scaled_not_clipped() -> None:
     wave = tone(RATE_HZ)
     loud = HEARING.read(wave * 5)
     np.testing.assert_allclose(loud, wave / np.abs(wave).max(), atol=1e-6)
 
 
-def test_silence_is_a_legal_sound() -> None:
+def test_silence_is_valid() -> None:
     assert not HEARING.read(np.zeros(800, np.float32)).any()
     assert HEARING.summarise(np.zeros(800, np.float32)) == {"seconds": 0.05, "top_hz": 0.0, "constant": True}
 
@@ -208,11 +206,11 @@ def test_silence_is_a_legal_sound() -> None:
         (None, "a NoneType cannot be read."),
     ],
 )
-def test_what_is_no_recording_is_refused_with_the_reason(source: Any, words: str) -> None:
+def test_errors_name_the_reason(source: Any, words: str) -> None:
     assert words in str(refusal(source))
 
 
-def test_hostile_files_are_refused_with_the_reason(tmp_path: Path) -> None:
+def test_hostile_files_are_rejected(tmp_path: Path) -> None:
     path = tmp_path / "a.wav"
     path.write_bytes(nan_wav())
     assert str(refusal(path)).startswith(f"{path}: samples that are not numbers (nan or infinite).")
@@ -230,7 +228,7 @@ def seed_without_sound() -> bytes:
 
 
 @pytest.mark.parametrize(("layout", "channels"), [("stereo", 2), ("5.1", 6), ("7.1", 8)])
-def test_surround_sound_of_a_video_is_averaged(layout: str, channels: int) -> None:
+def test_surround_sound_is_averaged(layout: str, channels: int) -> None:
     interleaved = np.repeat(tone(48_000), channels)[None]
     file = io.BytesIO()
     with av.open(file, "w", format="mp4") as out:
@@ -264,14 +262,14 @@ TIMED_TO_1_MS = ("mkv", "webm")
 
 @cache
 def spoken(kind: str) -> bytes:
-    """SECONDS of a tone that rises from 100 to 1,000 Hz, so that no two stretches are alike."""
+    """SECONDS of a tone that rises from 100 to 1,000 Hz, so that all excerpts differ."""
     t_s = np.arange(48_000 * SECONDS) / 48_000
     return SPOKEN[kind]((0.4 * np.sin(2 * np.pi * (100 * t_s + 75 * t_s**2))).astype(np.float32))
 
 
 @pytest.mark.parametrize("kind", SPOKEN)
 @pytest.mark.parametrize(("start_s", "end_s"), [(0.0, 0.5), (0.3, 1.2), (3.21, 4.987), (4.9, 5.9)])
-def test_an_excerpt_is_that_stretch_of_the_whole(tmp_path: Path, kind: str, start_s: float, end_s: float) -> None:
+def test_an_excerpt_equals_a_slice(tmp_path: Path, kind: str, start_s: float, end_s: float) -> None:
     path = tmp_path / f"talk.{kind}"
     path.write_bytes(spoken(kind))
     excerpt = HEARING.read(Excerpt(path, start_s, end_s))
@@ -285,7 +283,7 @@ def test_an_excerpt_is_that_stretch_of_the_whole(tmp_path: Path, kind: str, star
 
 @given(start=st.integers(0, 5_800), length=st.integers(1, 5_800))
 @settings(max_examples=40, deadline=None)
-def test_any_stretch_within_a_recording_is_read(start: int, length: int) -> None:
+def test_any_excerpt_within_a_recording(start: int, length: int) -> None:
     end = min(start + length, 5_900)
     with NamedTemporaryFile(suffix=".flac") as file:
         file.write(spoken("flac"))
@@ -296,7 +294,7 @@ def test_any_stretch_within_a_recording_is_read(start: int, length: int) -> None
 
 @pytest.mark.parametrize("kind", SPOKEN)
 @pytest.mark.parametrize("start_s", [5.0, 60.0])
-def test_a_stretch_beyond_the_end_is_refused_with_the_length(tmp_path: Path, kind: str, start_s: float) -> None:
+def test_an_excerpt_beyond_the_end_is_rejected(tmp_path: Path, kind: str, start_s: float) -> None:
     path = tmp_path / f"talk.{kind}"
     path.write_bytes(spoken(kind))
     words = str(refusal(Excerpt(path, start_s, start_s + 2)))
@@ -306,14 +304,14 @@ def test_a_stretch_beyond_the_end_is_refused_with_the_length(tmp_path: Path, kin
     assert told_s == pytest.approx(SECONDS, abs=LOSSY_S)
 
 
-def test_an_end_that_was_rounded_up_is_the_end(tmp_path: Path) -> None:
+def test_rounded_ends_are_accepted(tmp_path: Path) -> None:
     path = tmp_path / "talk.wav"
     path.write_bytes(spoken("wav"))
     assert len(HEARING.read(Excerpt(path, 5.5, 6.04))) == pytest.approx(RATE_HZ / 2, abs=2)
 
 
 @pytest.mark.parametrize(("start_s", "end_s"), [(2.0, 1.0), (1.0, 1.0), (-1.0, 1.0), (np.nan, 1.0), (0.0, np.inf)])
-def test_what_is_no_stretch_is_refused(tmp_path: Path, start_s: float, end_s: float) -> None:
+def test_invalid_excerpts_are_rejected(tmp_path: Path, start_s: float, end_s: float) -> None:
     words = str(refusal(Excerpt(tmp_path / "talk.wav", start_s, end_s)))
     assert (
         f"an excerpt from {start_s:g} s to {end_s:g} s. Allowed: seconds from 0 on, with the end after the start."
@@ -321,12 +319,12 @@ def test_what_is_no_stretch_is_refused(tmp_path: Path, start_s: float, end_s: fl
     )
 
 
-def test_an_excerpt_of_what_is_not_there_is_refused_by_its_name(tmp_path: Path) -> None:
+def test_an_excerpt_of_a_missing_file(tmp_path: Path) -> None:
     words = str(refusal(Excerpt(tmp_path / "talk.wav", 1, 2)))
     assert words.startswith(f"{tmp_path / 'talk.wav'} [1.00 s to 2.00 s]: there is no such file.")
 
 
-def test_a_short_excerpt_of_a_recording_that_is_too_long_is_read(tmp_path: Path) -> None:
+def test_an_excerpt_of_a_very_long_recording(tmp_path: Path) -> None:
     path = tmp_path / "day.wav"
     with soundfile.SoundFile(path, "w", 1_000, 1, "PCM_U8") as file:
         file.write(np.full(1_000 * 3_700, 0.25))
@@ -335,7 +333,7 @@ def test_a_short_excerpt_of_a_recording_that_is_too_long_is_read(tmp_path: Path)
 
 
 @pytest.mark.parametrize("rate_hz", [8_000, 16_000])
-def test_top_hz_tells_how_high_a_recording_reaches(rate_hz: int) -> None:
+def test_top_hz(rate_hz: int) -> None:
     noise = np.random.default_rng(0).normal(0, 0.1, rate_hz).astype(np.float32)
     facts = HEARING.summarise(HEARING.read(written(noise, rate_hz)))
     assert facts["top_hz"] == pytest.approx(rate_hz / 2, rel=0.06)
@@ -344,7 +342,7 @@ def test_top_hz_tells_how_high_a_recording_reaches(rate_hz: int) -> None:
 
 
 @pytest.mark.parametrize("seconds", [0.003, 1.0, 90.0])
-def test_a_recording_draws_its_spectrogram(seconds: float) -> None:
+def test_draw_spectrogram(seconds: float) -> None:
     wave = (0.5 * np.sin(2 * np.pi * 1_000 * np.arange(int(seconds * RATE_HZ)) / RATE_HZ)).astype(np.float32)
     drawn = np.asarray(HEARING.draw(wave).convert("L"), float)
     brightest = drawn[:240].mean(axis=1).argmax() / 240

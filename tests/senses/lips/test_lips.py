@@ -1,4 +1,4 @@
-"""Lips: found in videos that are drawn here, in time with their sound, and refused where nothing can be read."""
+"""Reading lips from synthetic videos: location, timing, and errors."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SHUT, OPEN = face(0.0), face(1.0)
 
 
 def darkness(clip: np.ndarray) -> np.ndarray:
-    """(T,) how dark the middle of each picture is: an open mouth is darker."""
+    """(T,) darkness of the middle of each frame: an open mouth is darker."""
     return 255 - clip[:, HEIGHT_PX // 4 : -HEIGHT_PX // 4, WIDTH_PX // 3 : -WIDTH_PX // 3].mean((1, 2))
 
 
@@ -42,13 +42,13 @@ def opens(clip: np.ndarray) -> np.ndarray:
     return dark > (dark.min() + dark.max()) / 2
 
 
-def test_the_mouth_is_found_and_seen_to_move(tmp_path: Path) -> None:
+def test_the_mouth_is_located(tmp_path: Path) -> None:
     clip = read(film(tmp_path / "a.mp4", [SHUT] * 6 + [OPEN] * 4 + [SHUT] * 5))
     assert clip.shape == (15, HEIGHT_PX, WIDTH_PX) and clip.dtype == np.uint8
     assert np.flatnonzero(opens(clip)).tolist() == [6, 7, 8, 9]
 
 
-def test_a_head_that_moves_is_followed(tmp_path: Path) -> None:
+def test_a_moving_head_is_tracked(tmp_path: Path) -> None:
     places = np.linspace(0.38, 0.62, 60)
     clip = read(film(tmp_path / "a.mp4", [face(0.5, (x, 0.5), 0.6) for x in places]))
     dark = (clip < clip.mean((1, 2), keepdims=True) - 30)[:, HEIGHT_PX // 3 : -HEIGHT_PX // 4]
@@ -57,7 +57,7 @@ def test_a_head_that_moves_is_followed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("rate_hz", "pictures"), [(50, 40), (30, 24), (10, 8)])
-def test_every_rate_becomes_one_picture_a_cell(rate_hz: int, pictures: int, tmp_path: Path) -> None:
+def test_any_frame_rate_gives_one_frame_per_cell(rate_hz: int, pictures: int, tmp_path: Path) -> None:
     """The mouth opens half way through 0.8 s, whatever the rate."""
     shown = [SHUT] * (pictures // 2) + [OPEN] * (pictures // 2)
     clip = read(film(tmp_path / "a.mp4", shown, rate_hz=rate_hz))
@@ -65,19 +65,19 @@ def test_every_rate_becomes_one_picture_a_cell(rate_hz: int, pictures: int, tmp_
     assert np.flatnonzero(opens(clip))[0] == 10
 
 
-def test_pictures_at_uneven_times_are_held_until_the_next(tmp_path: Path) -> None:
+def test_frames_at_uneven_times_last_until_the_next(tmp_path: Path) -> None:
     clip = read(film(tmp_path / "a.mkv", [SHUT, OPEN, SHUT], shown_at=[0, 5, 8]))
     assert np.flatnonzero(opens(clip)).tolist() == [5, 6, 7]
 
 
-def test_a_stretch_begins_and_ends_where_it_says(tmp_path: Path) -> None:
+def test_excerpts_start_and_end_at_their_times(tmp_path: Path) -> None:
     path = film(tmp_path / "a.mp4", [SHUT] * 20 + [OPEN] * 10 + [SHUT] * 20)
     clip = read(Excerpt(path, 0.6, 1.6))
     assert len(clip) == 25
     assert np.flatnonzero(opens(clip)).tolist() == list(range(5, 15))
 
 
-def test_bytes_and_clips_in_memory_are_read_too(tmp_path: Path) -> None:
+def test_bytes_and_arrays_are_accepted(tmp_path: Path) -> None:
     path = film(tmp_path / "a.mp4", [SHUT] * 8)
     assert np.array_equal(read(path.read_bytes()), read(path))
     clip = np.zeros((10, 20, 30), np.uint8)
@@ -108,12 +108,12 @@ def test_bytes_and_clips_in_memory_are_read_too(tmp_path: Path) -> None:
         (lambda p: np.zeros((1501, 4, 4), np.uint8), "1501 frames at 25 per second.*1 to 1500"),
     ],
 )
-def test_what_is_refused_and_in_which_words(make, words: str, tmp_path: Path) -> None:
+def test_error_messages(make, words: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=words):
         read(make(tmp_path))
 
 
-def test_damaged_videos_end_in_an_error_or_a_clip(tmp_path: Path) -> None:
+def test_damaged_videos_give_an_error_or_a_clip(tmp_path: Path) -> None:
     whole = film(tmp_path / "a.mkv", [SHUT] * 10).read_bytes()
     random = np.random.default_rng(0)
     for _ in range(15):
@@ -125,7 +125,7 @@ def test_damaged_videos_end_in_an_error_or_a_clip(tmp_path: Path) -> None:
             assert error.where
 
 
-def test_without_opencv_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_opencv_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(face_detection, "find_spec", lambda name: None)
     monkeypatch.setattr(face_detection, "_local", threading.local())
     assert LIPS.missing_dependency == "reading lips needs OpenCV, which is not installed: pip install 'seehear[lips]'"
@@ -133,8 +133,8 @@ def test_without_opencv_it_says_what_to_install(tmp_path: Path, monkeypatch: pyt
         read(film(tmp_path / "a.mp4", [SHUT] * 4))
 
 
-def test_many_threads_may_begin_to_look_for_faces_at_once() -> None:
-    """In a process of its own, as OpenCV is imported once; half imported, it is not there for the other threads."""
+def test_face_detection_is_thread_safe() -> None:
+    """In a process of its own, because OpenCV must not be imported yet."""
     script = """
 from concurrent.futures import ThreadPoolExecutor
 from seehear.senses.lips import face
@@ -146,7 +146,7 @@ with ThreadPoolExecutor(8) as pool:
     subprocess.run([sys.executable, "-c", script], check=True)
 
 
-def test_a_clip_is_fitted_and_what_is_too_long_is_refused() -> None:
+def test_preprocess_pads_cuts_or_rejects() -> None:
     short, warp = LIPS.preprocess(np.full((3, 64, 96), 7, np.uint8), SPEC)
     assert short.shape == (7, 16, 24) and warp.scale == (1.0,)
     with pytest.raises(InputError, match=r"2\.4 s of video, all of which is needed.*up to 2 s"):
@@ -159,7 +159,7 @@ def test_a_clip_is_fitted_and_what_is_too_long_is_refused() -> None:
     )
 
 
-def test_a_larger_budget_buys_a_larger_network() -> None:
+def test_a_larger_budget_gives_a_larger_network() -> None:
     def planned(gigaflop: float) -> LipsSpec:
         facts = [{"seconds": 3.0, "constant": False}] * 10
         return plan_lips(SizingInputs(facts, [""] * 10, 600, gigaflop, requires_full_input=True))
@@ -171,8 +171,8 @@ def test_a_larger_budget_buys_a_larger_network() -> None:
 
 
 @pytest.mark.parametrize(("speed", "lead_s"), [(1.0, 0.0), (1.15, 0.0), (0.85, 0.08), (1.1, 0.1)])
-def test_a_click_and_a_flash_stay_together_under_augmentation(speed: float, lead_s: float) -> None:
-    """One cell is light and heard, in a batch of two; afterwards the same cell is both, within a cell."""
+def test_time_stretch_keeps_lips_and_sound_in_sync(speed: float, lead_s: float) -> None:
+    """A flash and a click in one cell stay within one cell of each other."""
     cells, at = 50, 20
     lips = torch.zeros(2, cells, 16, 24)
     lips[:, at] = 200

@@ -1,4 +1,4 @@
-"""Which senses a video is for: what the kind of answer is told by, unless somebody says."""
+"""Which senses a video column feeds, by default and with --senses."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def videos(tmp_path: Path) -> Path:
 
 @dataclass(frozen=True)
 class Lacking:
-    """A sense as it is where its library is not installed."""
+    """A sense whose library is not installed."""
 
     name: str = "lips"
     noun: str = "speaking mouth"
@@ -45,7 +45,7 @@ def opened(path: Path, senses: tuple[str, ...] | None = None, *, lacking: bool =
     return open_table(path, senses_known=known, kinds=kinds, senses=senses, workspace=path.parent)
 
 
-def test_words_of_a_video_are_heard_and_seen(videos: Path) -> None:
+def test_text_uses_audio_and_lips(videos: Path) -> None:
     table = opened(videos)
     assert table.senses == ("audio", "lips")
     assert "column 'video' holds 8 speaking mouths" in table.notes
@@ -53,12 +53,12 @@ def test_words_of_a_video_are_heard_and_seen(videos: Path) -> None:
     assert opened(videos, ("audio",)).senses == ("audio",)
 
 
-def test_other_answers_of_a_video_are_told_as_before(videos: Path) -> None:
+def test_other_answers_use_the_usual_senses(videos: Path) -> None:
     videos.write_text(WORDS.replace("text", "label").replace("bin blue at ", "").replace("c\n", "a\n"))
     assert opened(videos).senses == ("image", "audio")
 
 
-def test_a_sense_that_can_not_be_used_is_left_out_aloud_and_refused_when_asked_for(videos: Path) -> None:
+def test_a_sense_with_a_missing_dependency_is_skipped_or_an_error(videos: Path) -> None:
     table = opened(videos, lacking=True)
     assert table.senses == ("audio",)
     assert "lips not used: reading lips needs something: pip install it" in table.notes
@@ -66,20 +66,20 @@ def test_a_sense_that_can_not_be_used_is_left_out_aloud_and_refused_when_asked_f
         opened(videos, ("lips",), lacking=True)
 
 
-def test_pictures_do_not_tell_words(tmp_path: Path) -> None:
+def test_pictures_cannot_give_text(tmp_path: Path) -> None:
     data = digits_table(tmp_path, {"text": ["a b", "b a"] * 8}, ("lips",))
     with pytest.raises(UsageError, match=r"text by image is not supported.*text by audio; text by lips; text by audio"):
         api.plan(data, minutes=1, senses=["image"])
 
 
-def test_videos_without_sound_are_refused_with_the_flag_that_leaves_it_out(tmp_path: Path) -> None:
+def test_videos_without_sound_name_the_flag(tmp_path: Path) -> None:
     data = digits_table(tmp_path, {"text": ["a b", "b a"] * 8}, ("lips",))
     with pytest.raises(DataError, match=r"no audio among 16 examples can be read.*without sound.*--senses lips"):
         api.plan(data, minutes=1)
     assert list(api.plan(data, minutes=1, senses=["lips"]).senses) == ["lips"]
 
 
-def test_a_plan_for_both_learns_from_drowned_sound_at_the_width_of_the_widest(tmp_path: Path) -> None:
+def test_a_plan_for_both_senses_uses_heavy_noise_and_equal_widths(tmp_path: Path) -> None:
     data = digits_table(tmp_path, {"text": ["a b", "b a"] * 8}, ("audio", "lips"))
     both, alone = api.plan(data, minutes=1), api.plan(data, minutes=1, senses=["audio"])
     assert list(both.senses) == ["audio", "lips"]
@@ -87,13 +87,13 @@ def test_a_plan_for_both_learns_from_drowned_sound_at_the_width_of_the_widest(tm
     assert both.width == max(spec.cell_width for spec in both.senses.values())
 
 
-def test_a_recording_beside_a_video_is_heard_and_the_video_seen(tmp_path: Path) -> None:
+def test_a_recording_and_a_video_in_one_row(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("audio,video\na.wav,a.mp4\n")
     found = list(gather([tmp_path / "t.csv"], ("audio", "lips")))
     assert found == [{"audio": tmp_path / "a.wav", "lips": tmp_path / "a.mp4"}]
 
 
-def test_one_video_is_perceived_by_both_and_a_recording_by_hearing_alone(tmp_path: Path) -> None:
+def test_a_video_feeds_both_senses_and_a_recording_one(tmp_path: Path) -> None:
     sound = (0.3 * np.sin(np.arange(RATE_HZ) / 5)).astype(np.float32)
     path = film(tmp_path / "a.mp4", [face(i % 2) for i in range(25)], sound=sound)
     specs = {name: SPECS[name] for name in ("audio", "lips")}

@@ -1,4 +1,4 @@
-"""Pictures that look as if other cameras had taken them: still pictures, and the others as they were."""
+"""Photometric augmentation of pictures."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ def pictures(batch: int, side: int, channels: int = 3) -> torch.Tensor:
     return torch.nn.functional.interpolate(coarse, (side, side), mode="nearest")
 
 
-def test_none_is_changed_where_no_share_is_asked_for():
+def test_a_share_of_zero_changes_nothing():
     x = pictures(8, 32)
     torch.testing.assert_close(_vary_photometry(x.clone(), 0.0), x)
 
 
 @pytest.mark.parametrize(("side", "channels"), [(8, 1), (8, 3), (33, 1), (64, 3)])
-def test_any_picture_stays_one(side, channels):
+def test_values_stay_in_range(side, channels):
     x = pictures(40, side, channels)
     changed = _vary_photometry(x.clone(), 1.0)
     assert changed.shape == x.shape
@@ -33,14 +33,14 @@ def test_any_picture_stays_one(side, channels):
     assert ((changed - x).abs().amax((1, 2, 3)) > 1).all()
 
 
-def test_about_the_share_is_changed_and_the_others_are_as_they_were():
+def test_only_the_share_is_changed():
     x = pictures(400, 16)
     same = ((_vary_photometry(x.clone(), 0.25) - x).abs().amax((1, 2, 3)) < 1e-2).float().mean()
     assert 0.75**4 - 0.08 < float(same) < 0.75**4 + 0.08
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_each_picture_is_changed_in_its_own_way(change):
+def test_pictures_get_different_changes(change):
     one = pictures(1, 32).expand(16, -1, -1, -1) / 255
     changed = getattr(augment, change)(one)
     distances = (changed - one).square().mean((1, 2, 3))
@@ -51,7 +51,7 @@ def test_each_picture_is_changed_in_its_own_way(change):
     assert min(alike) > 0.5, "what is on it can still be seen"
 
 
-def test_what_blurs_and_what_sharpens_are_about_as_many():
+def test_blurring_and_sharpening_are_balanced():
     x = pictures(400, 32) / 255
     detail = (
         augment._vary_sharpness(x).diff(dim=3).square().mean((1, 2, 3)) > x.diff(dim=3).square().mean((1, 2, 3))
@@ -60,7 +60,7 @@ def test_what_blurs_and_what_sharpens_are_about_as_many():
 
 
 @pytest.mark.parametrize("strength", [0.0, 1.0])
-def test_the_examples_themselves_are_left_alone(strength):
+def test_inputs_are_not_modified(strength):
     spec = SightSpec(height=16, width=16, channels=1, stages=(8, 8), augmentation_strength=strength)
     image = pictures(8, 16, 1).permute(0, 2, 3, 1).to(torch.uint8).contiguous()
     before = image.clone()

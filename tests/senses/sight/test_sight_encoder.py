@@ -1,4 +1,4 @@
-"""What the pyramid for sight promises beyond the contract of all encoders."""
+"""The sight encoder, beyond the contract tests of all encoders."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def levels(mirror: bool, pictures: torch.Tensor) -> list[torch.Tensor]:
 
 
 @pytest.mark.parametrize("mirror", [True, False])
-def test_left_and_right_are_seen_alike_where_they_mean_the_same(mirror: bool) -> None:
+def test_features_are_mirror_invariant_if_mirror(mirror: bool) -> None:
     straight, turned = levels(mirror, PICTURES), levels(mirror, PICTURES.flip(2))
     alike = [torch.allclose(a, b.flip(2), atol=1e-6) for a, b in zip(straight, turned, strict=True)]
     assert alike == [mirror] * 2
 
 
-def test_many_large_pictures_are_begun_with_in_bounded_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Their patches are sampled, and what the stem says of all of them is white nevertheless."""
+def test_fit_statistics_bounds_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Patches are subsampled, and the stem still whitens all of them."""
     torch.manual_seed(0)
     planes = F.interpolate(torch.rand(48, 3, 16, 16), size=64, mode="bicubic")
     numbers: list[int] = []

@@ -1,4 +1,4 @@
-"""What the plan for sight concludes from pictures."""
+"""Sizing of the sight encoder."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from seehear.senses.model_sizing import SizingInputs
 from seehear.senses.sight.plan import SightSpec, mirror_keeps_class, plan_sight
 
 
-def test_handwriting_has_a_left_and_a_right() -> None:
+def test_digits_are_not_mirrored() -> None:
     pictures, digits = load_digits(return_X_y=True)
     for seed in range(5):
         chosen = np.random.default_rng(seed).permutation(len(digits))[:100]
@@ -18,8 +18,8 @@ def test_handwriting_has_a_left_and_a_right() -> None:
         assert not mirror_keeps_class(thumbnails, [str(digit) for digit in digits[chosen]])
 
 
-def test_textures_have_no_left_and_right() -> None:
-    """Two classes, fine and coarse, of noise that is as likely one way as the other."""
+def test_textures_are_mirrored() -> None:
+    """Two classes of noise, fine and coarse, that are mirror-symmetric."""
     for seed in range(5):
         random = np.random.default_rng(seed)
         fine = random.standard_normal((200, 8, 8))
@@ -28,7 +28,7 @@ def test_textures_have_no_left_and_right() -> None:
         assert mirror_keeps_class(thumbnails, ["fine"] * 200 + ["coarse"] * 200)
 
 
-def test_without_classes_nothing_is_mirrored() -> None:
+def test_nothing_is_mirrored_without_classes() -> None:
     thumbnails = np.random.default_rng(0).random((20, 8, 8)).astype(np.float32)
     assert not mirror_keeps_class(thumbnails, [""] * 20)
     assert not mirror_keeps_class(thumbnails[:2], ["a", "b"])
@@ -40,7 +40,7 @@ def planned(height: int, width: int, *, gigaflop: float, output_stride_px: int |
 
 
 @pytest.mark.parametrize(("height", "width"), [(360, 480), (3000, 4000), (8, 8), (28, 28), (70, 90), (400, 120)])
-def test_what_is_where_is_seen_in_larger_pictures_whose_maps_nest(height: int, width: int) -> None:
+def test_dense_answers_get_larger_pictures_with_nested_maps(height: int, width: int) -> None:
     spec = planned(height, width, gigaflop=1e6, output_stride_px=4)
     coarsest_px = spec.stem_stride * 2 ** len(spec.stages)
     assert 2 * spec.stem_stride <= 4
@@ -49,13 +49,13 @@ def test_what_is_where_is_seen_in_larger_pictures_whose_maps_nest(height: int, w
     assert spec.mirror
 
 
-def test_little_time_means_smaller_pictures_of_places() -> None:
+def test_a_small_budget_gives_smaller_pictures() -> None:
     sizes = [planned(360, 480, gigaflop=gigaflop, output_stride_px=4).width for gigaflop in (1e2, 1e4, 1e6)]
     assert sizes == sorted(sizes)
     assert (sizes[0], sizes[-1]) == (160, 480)
 
 
-def test_few_small_pictures_get_steps_before_they_get_a_larger_network() -> None:
+def test_small_datasets_get_more_steps_before_a_larger_network() -> None:
     facts = [{"height": 32, "width": 32, "channels": 1, "thumbnail": np.zeros((16, 16), np.float32)}] * 4
 
     def widest(examples: int, batch: int) -> int:
@@ -67,13 +67,13 @@ def test_few_small_pictures_get_steps_before_they_get_a_larger_network() -> None
 
 
 @pytest.mark.parametrize(("height", "width"), [(360, 480), (3000, 4000), (9, 8), (1500, 400)])
-def test_how_large_pictures_of_places_were_is_kept(height: int, width: int) -> None:
-    """Beyond a shape of 3 to 1, by their area."""
+def test_the_training_size_is_stored(height: int, width: int) -> None:
+    """Beyond an aspect ratio of 3, only the area is kept."""
     shape = planned(height, width, gigaflop=1e2, output_stride_px=4).training_shape
     assert shape == ((height, width) if height <= 3 * width else (round((height * width * 3) ** 0.5), 447))
     assert planned(height, width, gigaflop=1e2, output_stride_px=None).training_px is None
 
 
-def test_labels_of_large_pictures_are_seen_as_before() -> None:
+def test_labels_of_large_pictures_use_the_largest_size() -> None:
     spec = planned(360, 480, gigaflop=1e6, output_stride_px=None)
     assert (spec.height, spec.width, spec.stem_stride, len(spec.stages)) == (192, 256, 4, 3)

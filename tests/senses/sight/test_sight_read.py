@@ -57,7 +57,7 @@ def test_lossless_formats_give_back_every_pixel(height: int, width: int, channel
 
 
 @pytest.mark.parametrize("name", PICTURES)
-def test_every_format_is_read_from_path_and_bytes_whatever_its_name(name: str, tmp_path: Path) -> None:
+def test_formats_are_read_from_path_and_bytes_under_any_name(name: str, tmp_path: Path) -> None:
     path = tmp_path / "a wrong name.wav"
     path.write_bytes(seed(name))
     pixels = SIGHT.read(path)
@@ -69,7 +69,7 @@ def test_every_format_is_read_from_path_and_bytes_whatever_its_name(name: str, t
 
 
 @pytest.mark.parametrize("name", [name for name, (senses, _) in SEEDS.items() if "image" in senses and name != "ts"])
-def test_a_file_cut_anywhere_is_refused_or_whole(name: str) -> None:
+def test_truncated_files_are_rejected_or_complete(name: str) -> None:
     data = seed(name)
     whole = SIGHT.read(data)
     for length in {*range(1, len(data), len(data) // 12), len(data) - 1}:
@@ -82,7 +82,7 @@ def test_a_file_cut_anywhere_is_refused_or_whole(name: str) -> None:
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_exif_orientation_turns_the_picture_upright(kind: str, orientation: int) -> None:
+def test_exif_orientation_is_applied(kind: str, orientation: int) -> None:
     stored = np.zeros((32, 48), np.uint8)
     stored[:16, :24] = 255  # the quarter that the camera stored first
     exif = Image.Exif()
@@ -97,13 +97,13 @@ def test_exif_orientation_turns_the_picture_upright(kind: str, orientation: int)
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_a_large_picture_is_read_in_strips_that_meet(channels: int) -> None:
+def test_large_pictures_are_read_in_strips(channels: int) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (AT_ONCE // 1000 + 7, 1000, channels), dtype=np.uint8)
     image = Image.fromarray(pixels if channels == 3 else pixels[:, :, 0])
     assert np.array_equal(SIGHT.read(saved(image, "BMP")), pixels)
 
 
-def test_transparency_is_laid_on_white() -> None:
+def test_transparency_is_blended_on_white() -> None:
     rgba = np.array([[[200, 0, 0, 255], [200, 0, 0, 0], [0, 0, 0, 128]]], np.uint8)
     on_white = [[[200, 0, 0], [255, 255, 255], [127, 127, 127]]]
     for source in (rgba, saved(Image.fromarray(rgba), "PNG"), Image.fromarray(rgba)):
@@ -112,7 +112,7 @@ def test_transparency_is_laid_on_white() -> None:
     np.testing.assert_array_equal(SIGHT.read(keyed)[:, :, 0], [[0, 255]])
 
 
-def test_palette_and_bilevel_pictures_keep_their_look() -> None:
+def test_palette_and_bilevel_pictures() -> None:
     palette = Image.fromarray(picture()).quantize(16)
     np.testing.assert_array_equal(SIGHT.read(saved(palette, "PNG")), np.asarray(palette.convert("RGB")))
     bilevel = Image.fromarray(np.array([[0, 255]], np.uint8)).convert("1")
@@ -135,14 +135,14 @@ def test_cmyk_becomes_colour() -> None:
         (np.array([[7.0, 7.0, 7.0]], np.float32), [0, 0, 0]),
     ],
 )
-def test_deep_pictures_become_eight_bits_by_the_rule(values: np.ndarray, expected: list[int]) -> None:
+def test_high_bit_depths_become_8_bits(values: np.ndarray, expected: list[int]) -> None:
     np.testing.assert_array_equal(SIGHT.read(saved(Image.fromarray(values), "TIFF"))[0, :, 0], expected)
     if values.dtype == np.uint16:
         np.testing.assert_array_equal(SIGHT.read(saved(Image.fromarray(values), "PNG"))[0, :, 0], expected)
         np.testing.assert_array_equal(SIGHT.read(values)[0, :, 0], expected)
 
 
-def test_arrays_and_pil_images_are_taken_as_they_are() -> None:
+def test_arrays_and_pil_images_are_accepted() -> None:
     pixels = picture()
     np.testing.assert_array_equal(SIGHT.read(pixels), pixels)
     np.testing.assert_array_equal(SIGHT.read(Image.fromarray(pixels)), pixels)
@@ -169,12 +169,12 @@ def test_arrays_and_pil_images_are_taken_as_they_are() -> None:
         (np.zeros((1, 300), np.uint8), "300 by 1 pixels are nearly a line. Allowed: up to 200 times as long as wide."),
     ],
 )
-def test_what_is_no_picture_is_refused_with_the_reason(source: Any, words: str) -> None:
+def test_errors_name_the_reason(source: Any, words: str) -> None:
     assert words in str(refusal(source))
 
 
 @pytest.mark.parametrize("name", ["heic", "avif"])
-def test_pictures_of_telephones_are_read_upright(tmp_path: Path, name: str) -> None:
+def test_phone_pictures_are_upright(tmp_path: Path, name: str) -> None:
     lying = Image.Exif()
     lying[0x0112] = 6
     make = (lambda **how: encoded("RGB", "AVIF", **how)) if name == "avif" else heic
@@ -195,17 +195,17 @@ def test_pictures_of_telephones_are_read_upright(tmp_path: Path, name: str) -> N
         (b"isom\0\0\0\0avif", "mp4"),
     ],
 )
-def test_brands_tell_pictures_from_films(brands: bytes, kind: str) -> None:
+def test_brands_distinguish_pictures_from_videos(brands: bytes, kind: str) -> None:
     assert detect_file_type(struct.pack(">I", 8 + len(brands)) + b"ftyp" + brands + b"avif") == kind
 
 
-def test_without_pillow_heif_its_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_pillow_heif_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     data = heic()
     monkeypatch.setattr(pillow_plugins, "find_spec", lambda _: None)
     assert "a HEIC picture needs pillow-heif. Next: pip install 'seehear[heic]'" in str(refusal(data))
 
 
-def test_trouble_with_the_file_itself_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_file_errors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     missing = tmp_path / "no.jpg"
     assert str(refusal(missing)).startswith(f"{missing}: there is no such file. Next: check the path")
     assert str(refusal(tmp_path)).startswith(f"{tmp_path}: a folder, not a file.")
@@ -220,12 +220,12 @@ def test_trouble_with_the_file_itself_is_said(tmp_path: Path, monkeypatch: pytes
     assert "permission denied. Next: check the file's permissions." in str(refusal(missing))
 
 
-def test_size_is_refused_before_a_pixel_is_decoded() -> None:
+def test_size_is_checked_before_decoding() -> None:
     error = refusal(patched("jpeg", b"\xff\xc0", 5, b"\xff\xdc\xff\xdc"))
     assert f"65500 by 65500 pixels are too many. Allowed: up to {MOST_PIXELS // 1_000_000} million." in str(error)
 
 
-def test_the_middle_frame_of_a_video_is_its_picture() -> None:
+def test_a_video_gives_its_middle_frame() -> None:
     for name in ("mp4", "webm", "mkv", "avi", "ts"):
         pixels = SIGHT.read(seed(name))
         assert pixels.shape == (48, 64, 3)
@@ -236,16 +236,14 @@ def test_the_middle_frame_of_a_video_is_its_picture() -> None:
 
 @pytest.mark.parametrize("name", ["mp4", "webm", "mkv", "avi"])
 @pytest.mark.parametrize(("start_s", "end_s"), [(0.0, 0.2), (0.32, 0.4), (0.7, 0.9)])
-def test_the_picture_of_an_excerpt_is_the_frame_in_its_middle(
-    tmp_path: Path, name: str, start_s: float, end_s: float
-) -> None:
+def test_an_excerpt_gives_its_middle_frame(tmp_path: Path, name: str, start_s: float, end_s: float) -> None:
     path = tmp_path / f"film.{name}"
     path.write_bytes(seed(name))
     level = 10 * 25 * (start_s + end_s) / 2  # of 25 frames in one second each is 10 brighter
     np.testing.assert_allclose(SIGHT.read(Excerpt(path, start_s, end_s)).mean(), level, atol=15)
 
 
-def test_excerpts_that_have_no_picture_are_refused(tmp_path: Path) -> None:
+def test_invalid_excerpts_are_rejected(tmp_path: Path) -> None:
     for name in ("mp4", "png"):
         (tmp_path / name).write_bytes(seed(name))
     beyond_end_error = str(refusal(Excerpt(tmp_path / "mp4", 1.5, 2.5)))
@@ -256,13 +254,13 @@ def test_excerpts_that_have_no_picture_are_refused(tmp_path: Path) -> None:
     assert "an excerpt of a file that is not a video but png. Next: use the whole file." in still
 
 
-def test_a_video_held_upright_is_turned() -> None:
+def test_video_rotation_is_applied() -> None:
     data = filmed("mp4", None, "mpeg4")
     assert SIGHT.read(data).shape == (48, 64, 3)
     assert SIGHT.read(held_upright(data)).shape == (64, 48, 3)
 
 
-def test_threads_read_alike() -> None:
+def test_reading_is_thread_safe() -> None:
     sources = [seed(name) for name in PICTURES] * 4
     alone = [SIGHT.read(source) for source in sources]
     together: dict[int, np.ndarray] = {}
@@ -309,7 +307,7 @@ class TestDicom:
         sigmoid = self.read(WindowCenter=1000, WindowWidth=200, VOILUTFunction="SIGMOID")[:, :, 0].ravel()
         assert sigmoid[1000] == 128 and sigmoid[0] == 0 and sigmoid[1100] == round(255 / (1 + np.exp(-2)))
 
-    def test_without_a_window_least_is_black_and_greatest_white(self) -> None:
+    def test_without_a_window_the_range_is_used(self) -> None:
         pixels = self.read()[:, :, 0].ravel()
         assert pixels[0] == 0 and pixels[-1] == 255 and (np.diff(pixels.astype(int)) >= 0).all()
 
@@ -336,7 +334,7 @@ class TestDicom:
         assert "a DICOM picture needs pydicom. Next: pip install 'seehear[dicom]'." in str(refusal(data))
 
 
-def test_facts_tell_size_colour_and_constancy() -> None:
+def test_summary_of_size_colour_and_constancy() -> None:
     facts = SIGHT.summarise(SIGHT.read(picture()))
     assert (facts["height"], facts["width"], facts["channels"], facts["constant"]) == (48, 64, 3, False)
     assert facts["thumbnail"].shape == (16, 16)
@@ -345,6 +343,6 @@ def test_facts_tell_size_colour_and_constancy() -> None:
     assert SIGHT.summarise(np.full((5, 5, 3), 9, np.uint8))["constant"]
 
 
-def test_a_picture_draws_itself() -> None:
+def test_draw() -> None:
     np.testing.assert_array_equal(np.asarray(SIGHT.draw(picture())), picture())
     assert SIGHT.draw(SIGHT.read(encoded("L", "PNG"))).mode == "L"

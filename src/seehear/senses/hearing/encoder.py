@@ -48,7 +48,7 @@ class HearingEncoder(nn.Module):
         self.logmel = LogMel(spec.mels, spec.top_hz)
         before = (1, *spec.stages[:-1])
         halving = (True, True, False)  # whether the stage halves time
-        self.stages = nn.ModuleList(Stage(*shape) for shape in zip(before, spec.stages, halving, strict=True))
+        self.stages = nn.ModuleList(MaskedStage(*shape) for shape in zip(before, spec.stages, halving, strict=True))
         self.project = nn.Linear(spec.stages[-1] * (spec.mels // 8), spec.width)
         self.norm = nn.LayerNorm(spec.width)
         self.recurrent = BidirectionalGRU(spec.width)
@@ -126,7 +126,7 @@ class LogMel(nn.Module):
             return torch.log(self.filters @ (real.square() + imaginary.square()) + LOG_OFFSET)
 
 
-class Stage(nn.Module):
+class MaskedStage(nn.Module):
     """(B, D, M, F), frames (B,) -> (B, D', M / 2, F / 2 or F), frames: two 3x3 convolutions.
 
     The first halves bands and time by its stride. If time is not halved, bands are averaged in pairs instead, because

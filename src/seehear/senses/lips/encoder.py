@@ -37,7 +37,7 @@ class LipsEncoder(nn.Module):
         self.front = nn.Conv2d(SEEN_FRAMES, first, FRONT_PX, stride=2, padding=FRONT_PX // 2, bias=False)
         self.norm_front = nn.BatchNorm2d(first)
         before = (first, *others[:-1])
-        self.stages = nn.ModuleList(Stage(*shape) for shape in zip(before, others, strict=True))
+        self.stages = nn.ModuleList(FrameStage(*shape) for shape in zip(before, others, strict=True))
         rows, columns = spec.smallest_map
         self.project = nn.Linear(spec.stages[-1] * rows * columns, spec.width)
         self.norm = nn.LayerNorm(spec.width)
@@ -65,7 +65,7 @@ class LipsEncoder(nn.Module):
         return Cells(x, valid_mask, Grid((x.shape[1],), CELL_S, "s"))
 
 
-class Stage(nn.Module):
+class FrameStage(nn.Module):
     """(B, D, H, W) -> (B, D', H / 2, W / 2): a strided convolution, then a residual one."""
 
     def __init__(self, before: int, after: int) -> None:

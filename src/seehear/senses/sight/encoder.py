@@ -32,7 +32,7 @@ class SightEncoder(nn.Module):
         self.stem = Stem(spec.channels, spec.stem_stride)
         widths = (self.stem.width, *spec.stages)
         self.stages = nn.ModuleList(
-            Stage(before, after, spec.depth) for before, after in zip(widths, spec.stages, strict=False)
+            PooledStage(before, after, spec.depth) for before, after in zip(widths, spec.stages, strict=False)
         )
 
     def parameter_groups(self) -> ParameterGroups:
@@ -99,7 +99,7 @@ class Stem(nn.Module):
         return (planes - self.mean[:, None, None]) * self.scale[:, None, None]
 
 
-class Stage(nn.Module):
+class PooledStage(nn.Module):
     """(B, D, H, W) -> (B, D', H/2, W/2): `depth` convolutions, with residual connections after the second."""
 
     def __init__(self, before: int, after: int, depth: int) -> None:
