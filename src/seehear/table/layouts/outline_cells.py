@@ -1,11 +1,11 @@
 """Outlines become one cell for each picture:
 
-    {"size":[480,640],"rest":"background","outlines":[{"label":"cat","polygons":[[12,40,210,40,99,131]]}]}
+    {"size":[480,640],"background":"ground","outlines":[{"label":"cat","polygons":[[12,40,210,40,99,131]]}]}
 
-`size` is the height and width of the picture, `rest` the class outside all outlines. A region is a list of polygons
-with corners x, y, x, y, … in pixels, or `rle`, run lengths as in COCO. A region without a label is ignored in training:
-a crowd, or the box of an object without an outline. Nothing is drawn here. Whatever is corrected or left out is
-reported.
+`size` is the height and width of the picture, `background` the class outside all outlines. A region is a list of
+polygons with corners x, y, x, y, … in pixels, or `rle`, run lengths as in COCO. A region without a label is ignored
+in training: a crowd, or the box of an object without an outline. Nothing is drawn here. Whatever is corrected or left
+out is reported.
 """
 
 from __future__ import annotations
