@@ -16,7 +16,7 @@ def parse_numbers(cells: pa.ChunkedArray) -> NDArray[np.float64]:
     """(rows,) the number in each cell; nan where there is none."""
     try:
         parsed = pc.cast(cells, pa.float64())
-    except pa.ArrowInvalid:  # not all of them are
+    except pa.ArrowInvalid:  # not all cells are numbers
         numeric = pc.if_else(pc.match_substring_regex(cells, _NUMBER), cells, pa.scalar(None, pa.large_string()))
         parsed = pc.cast(numeric, pa.float64())
     values: NDArray[np.float64] = pc.fill_null(parsed, np.nan).to_numpy()

@@ -20,7 +20,7 @@ from seehear.table.rows import no_answers
 
 _SAMPLE = 1000  # cells inspected to infer what a column holds
 
-# Headings that name a medium, after the endings of _ENDING are taken off: image_path, "Audio file", wav_filename.
+# Headings that name a medium, without the endings of _ENDING: image_path, "Audio file", wav_filename.
 _MEDIUM = {
     "picture": ("image", "img", "picture", "pic", "photo", "photograph", "frame", "scan", "xray", "x_ray"),
     "recording": ("audio", "sound", "recording", "wav", "speech", "voice"),

@@ -17,7 +17,7 @@ from seehear.amounts import format_count
 from seehear.errors import DataError, SeehearError, UsageError
 from seehear.media import Excerpt, Input, medium_of
 
-_BATCH = 4096  # rows turned into Python objects at a time
+_BATCH = 4096  # rows converted to Python objects at once
 _NO_SPAN = [math.nan, math.nan]
 
 

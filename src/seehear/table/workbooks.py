@@ -20,7 +20,7 @@ from seehear.media import medium_of
 
 EXTENSIONS = (".xlsx", ".xlsm", ".ods")
 _LARGEST_BYTES = 1 << 29  # unpacked
-_MOST_COLUMNS, _MOST_ROWS = 4096, 1 << 20  # Excel's own limit is as many rows
+_MOST_COLUMNS, _MOST_ROWS = 4096, 1 << 20  # Excel has the same limit of rows
 _PEEK_ROWS = 200
 _LONGEST_SHOWN = 4  # sheet names listed in one sentence
 _NOT_READ = "save it again, or save the sheet as csv"

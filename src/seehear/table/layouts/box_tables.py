@@ -43,15 +43,15 @@ _RELATIVE_RANGE = -0.1, 1.1  # relative coordinates may exceed the picture a lit
 class _Headings(NamedTuple):
     """The headings of a table of boxes.
 
-    has_size     whether the last two numbers are width and height, not a corner
-    is_centred   whether the first two are the centre, not a corner
+    has_size    whether the last two numbers are width and height, not a corner
+    is_centred  whether the first two are the centre, not a corner
     """
 
     image: str
     label: str | None
     numbers: tuple[str, ...]
-    has_size: bool  # whether the last two numbers are width and height, not a corner
-    is_centred: bool  # whether the first two are the middle, not a corner
+    has_size: bool
+    is_centred: bool
 
 
 def merge_box_rows(raw: RawTable) -> RawTable:
@@ -93,9 +93,8 @@ def _merge(raw: RawTable, headings: _Headings) -> RawTable:
         *encoded.notes,
     ]
     notes += [UNNAMED] if headings.label is None else []
-    notes += (
-        [f"not used, because it differs between the boxes of a picture: {summarise_names(varying)}"] if varying else []
-    )
+    if varying:
+        notes.append(f"not used, because it differs between the boxes of a picture: {summarise_names(varying)}")
     return replace(
         pictured,
         cells=pictured.cells.select(constant).append_column(HEADING, encoded.cells),

@@ -46,9 +46,7 @@ def resolve_file_ids(sheet: Sheet, table: Path) -> Sheet:
     files = {each: _files(each, stems.get(each, []), table) for each in dict.fromkeys(ids) if each}
     media = [medium for medium in _COLUMNS if any(medium in files_of_id for files_of_id in files.values())]
     cells = sheet.cells if is_group(heading) else sheet.cells.drop_columns([heading])
-    missing = {
-        each: each for each, files_of_id in files.items() if not files_of_id
-    }  # listed in the first column, to be reported as missing
+    missing = {each: each for each, files_of_id in files.items() if not files_of_id}  # reported in the first column
     for medium in media:
         named = missing | {each: files_of_id[medium] for each, files_of_id in files.items() if medium in files_of_id}
         missing = {}

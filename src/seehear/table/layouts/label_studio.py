@@ -50,7 +50,7 @@ class _Task(NamedTuple):
     place: str
     data: Mapping[str, Any]
     results: list[Any] | None
-    times: int = 1  # by how many it was answered
+    times: int = 1  # the number of annotations
 
 
 def read_label_studio(place: Path) -> RawTable | None:

@@ -57,9 +57,9 @@ def read_yolo(place: Path) -> RawTable | None:
     """Read a data.yaml, a folder with one, or one with pictures, label files and classes.txt; None for others."""
     root = place if place.is_dir() else place.parent
     images, notes = _Pictures(), list[str]()
-    table = _find_config(place)
-    if table is not None:
-        classes, pictures = _class_names(table[1], table[0]), _find_pictures(root, table[1], table[0], images.problems)
+    name, config = _find_config(place) or ("", {})
+    if config:
+        classes, pictures = _class_names(config, name), _find_pictures(root, config, name, images.problems)
     else:
         pictures = find_labelled_pictures(place, notes) if place.is_dir() else []
         if not pictures:
@@ -68,7 +68,6 @@ def read_yolo(place: Path) -> RawTable | None:
     sizes = read_sizes_px(root, [file for file, _ in pictures])
     for (file, part), size_px in zip(pictures, sizes, strict=True):
         _read(root, file, part, size_px, images)
-    name, config = table or ("", {})
     key_points = infer_key_points(config, name, images.lines)
     _add_annotations(images, key_points, classes)
     own_px = np.array(images.size_px).reshape(-1, 2)
@@ -147,34 +146,33 @@ def _find_pictures(
     """
     path = str(config.get("path") or "").removeprefix("./").rstrip("/")
     base = f"{path}/" if path else ""
-    images: list[tuple[str, str]] = []
+    pictures: list[tuple[str, str]] = []
     missing: list[RowProblem] = []
     for part in ("train", "val", "test"):
         given = config.get(part) or []
         for each in given if isinstance(given, list) else [given]:
             given_path = str(each).replace("\\", "/")
-            candidates = [base + given_path, given_path, given_path.removeprefix("../"), f"images/{part}"]
-            allowed = [path.removeprefix("./") for path in candidates if is_within_boundary(root / path)]
-            path_found = next((path for path in allowed if path_exists(root / path)), None)
-            if path_found is None:
+            found = _locate(root, given_path, base, part)
+            if found is None:
                 inside = is_within_boundary(root / given_path)
                 what = f"no folder {given_path!r}" if inside else f"{given_path!r} points outside the archive"
                 missing.append(RowProblem(name, f"{part}: {what}", "name it relative to this file"))
-            else:
-                files = (
-                    _read_list(root, path_found, base)
-                    if is_file(root / path_found)
-                    else walk_pictures(root, path_found)
-                )
-                for file in files:
-                    if is_within_boundary(root / file):
-                        images.append((file, part))
-                    else:
-                        problems.append(RowProblem(path_found, f"{file!r} points outside the archive"))
-    if missing and not images:
+                continue
+            files = _read_list(root, found, base) if is_file(root / found) else list(walk_pictures(root, found))
+            outside = dict.fromkeys(file for file in files if not is_within_boundary(root / file))
+            problems += (RowProblem(found, f"{file!r} points outside the archive") for file in outside)
+            pictures += ((file, part) for file in files if file not in outside)
+    if missing and not pictures:
         raise DataError(missing[0].what, where=name, hint=missing[0].hint)
     problems += missing
-    return images
+    return pictures
+
+
+def _locate(root: Path, path: str, base: str, part: str) -> str | None:
+    """The folder or list that a path means here, relative to root; None if there is none within the boundary."""
+    candidates = [base + path, path, path.removeprefix("../"), f"images/{part}"]
+    allowed = (each.removeprefix("./") for each in candidates if is_within_boundary(root / each))
+    return next((each for each in allowed if path_exists(root / each)), None)
 
 
 def _read_list(root: Path, name: str, base: str) -> list[str]:
