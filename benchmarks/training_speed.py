@@ -98,7 +98,7 @@ def plain_loop(recipe: Recipe, pictures: Path, workers: int) -> Iterator[int]:
     present = torch.ones(batch, 1, dtype=torch.bool)
     while True:
         for planes, classes in loader:
-            raw = network.answer(network.encode({"image": 255 * planes.permute(0, 2, 3, 1)}), present)
+            raw = network.apply_head(network.encode({"image": 255 * planes.permute(0, 2, 3, 1)}), present)
             loss = nn.functional.cross_entropy(next(iter(raw.values())), classes)
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
@@ -140,7 +140,7 @@ def gigaflop_per_picture(network: Network, dataset: DatasetCache) -> float:
         if isinstance(layer, nn.Conv2d | nn.Linear):
             layer.register_forward_hook(count)
     batch = dataset.batch(np.arange(8))
-    network.answer(network.encode(batch.inputs), batch.present)
+    network.apply_head(network.encode(batch.inputs), batch.present)
     return total / 8 / 1e9
 
 

@@ -88,7 +88,7 @@ def test_every_parameter_gets_a_gradient(
     network = Network(dataset.recipe).train()
     batch = dataset.batch(range(8))
     for sense in network.encoders:
-        network.fit_statistics(sense, network.own(sense, batch.inputs))
+        network.fit_statistics(sense, network.select_inputs(sense, batch.inputs))
     with torch.no_grad():  # layers that start at zero pass nothing on until they have moved
         for weight in network.parameters():
             weight.add_(0.01 * torch.randn_like(weight))
@@ -108,7 +108,7 @@ def test_the_head_gives_what_the_answer_reads(
 ) -> None:
     dataset = make_dataset(kind, senses)
     network, batch = Network(dataset.recipe), dataset.batch(range(3))
-    given = network.answer(network.encode(batch.inputs), batch.present)
+    given = network.apply_head(network.encode(batch.inputs), batch.present)
     wanted = ANSWERS[kind].raw_shapes(dataset.recipe.answer)
     assert wanted.keys() == given.keys()
     for name, shape in wanted.items():
@@ -179,7 +179,7 @@ def test_a_withheld_sense_changes_nothing(
             weight.add_(0.05 * torch.randn_like(weight))
         batch, other = dataset.batch([0, 1]), dataset.batch([2, 3])
         without = torch.tensor([[number != withheld for number in range(2)]] * 2)
-        changed = network.own(senses[withheld], other.inputs)
+        changed = network.select_inputs(senses[withheld], other.inputs)
         ours = network(batch.inputs, without)["logits"]
         theirs = network(batch.inputs | changed, without)["logits"]
     assert torch.allclose(ours, theirs, atol=1e-5)
@@ -197,12 +197,12 @@ def test_augmenting_keeps_shapes_and_stays_finite(
             spec.model_copy(update={"augmentation_strength": 1.0, **_mirrored(spec)})
         )
         changed, warps = augment(
-            network.own(name, batch.inputs), sample_time_stretch(8, {name: augment.spec}, torch.device("cpu"))
+            network.select_inputs(name, batch.inputs), sample_time_stretch(8, {name: augment.spec}, torch.device("cpu"))
         )
         assert warps is None, "a label says nothing of places"
         assert torch.isfinite(network.train().encoders[name](**changed).x).all()
         mixed, share = augment.mix(changed, torch.randperm(8), torch.tensor(0.6))
-        assert set(mixed) == set(network.own(name, batch.inputs))
+        assert set(mixed) == set(network.select_inputs(name, batch.inputs))
         assert 0 <= float(share) <= 1
         assert all(torch.isfinite(tensor.float()).all() for tensor in mixed.values())
         assert not torch.equal(changed[name].float()[:, :4], batch.inputs[name].float()[:, :4])

@@ -17,7 +17,7 @@ from seehear.answers import ANSWERS
 from seehear.answers.selective import bound_risk
 from seehear.events import Notice, ignore_events
 from seehear.learn.calibrate import calibration
-from seehear.learn.calibrate.card import describe_risk, model_card
+from seehear.learn.calibrate.card import describe_risk, render_model_card
 from seehear.learn.loop.fit import Clock, fit
 from seehear.learn.model.network import Network
 from seehear.measure.selective import to_risk_curve
@@ -114,7 +114,7 @@ def test_the_guarantee_is_stated_once(tmp_path: Path) -> None:
     promises = [event.text for event in said if isinstance(event, Notice)]
     assert promises == [describe_risk(recipe, "image+audio")]
     assert all(
-        f"- By {used.replace('+', ' and ')}: {describe_risk(recipe, used)}." in model_card(recipe)
+        f"- By {used.replace('+', ' and ')}: {describe_risk(recipe, used)}." in render_model_card(recipe)
         for used in recipe.selective
     )
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from seehear.learn.loop.execution import Autotuner, Execution, candidate_executions, computing_in
+from seehear.learn.loop.execution import Autotuner, Execution, candidate_executions, use_execution
 from seehear.recipe import Training
 
 CPU = torch.device("cpu")
@@ -86,8 +86,8 @@ def test_a_timed_run_may_use_one_thread_or_all_in_the_given_precision() -> None:
 
 def test_the_number_of_threads_is_restored() -> None:
     before = torch.get_num_threads()
-    with computing_in(ONE, CPU):
+    with use_execution(ONE, CPU):
         assert torch.get_num_threads() == 1 and not torch.is_autocast_enabled("cpu")
-    with computing_in(FAST, CPU):
+    with use_execution(FAST, CPU):
         assert torch.get_num_threads() == 2 and torch.is_autocast_enabled("cpu")
     assert torch.get_num_threads() == before

@@ -20,7 +20,7 @@ from seehear.layers.linear import Float32Linear
 from seehear.learn.data.cache import DatasetCache
 from seehear.learn.loop import fit as training
 from seehear.learn.loop.execution import Autotuner, Execution
-from seehear.learn.loop.finite import all_finite, describe_non_finite, poisoned_memory
+from seehear.learn.loop.finite import are_finite, describe_non_finite, poison_memory
 from seehear.learn.loop.fit import MAX_SKIPPED, Clock, Run, fit
 from seehear.learn.model.network import Network
 from seehear.recipe import Recipe
@@ -66,7 +66,7 @@ def steps(run: Run, sizes: list[int]) -> dict[str, Tensor]:
 def test_poison_shows_a_layer_that_reads_unwritten_memory() -> None:
     network = nn.Sequential(nn.Linear(8, 8), Unwritten(8, 8))
     x = torch.randn(4, 8)
-    with poisoned_memory(network):
+    with poison_memory(network):
         assert describe_non_finite(network, lambda: network(x).sum()) == "values that are not finite in 1"
         sound = nn.Sequential(nn.Linear(8, 8), nn.GELU(), nn.Linear(8, 8))
         assert describe_non_finite(sound, lambda: sound(x).sum()) == ""
@@ -96,10 +96,10 @@ def test_the_content_of_free_memory_changes_nothing(
     sizes = [8, 7, 3, 2, 16, 5] * 3
     clean = steps(run_of(dataset, Execution(precision, 2), tmp_path), sizes)
     run = run_of(dataset, Execution(precision, 2), tmp_path)
-    with poisoned_memory(run.network, largest=1 << 14):  # no block of these networks is larger
+    with poison_memory(run.network, largest=1 << 14):  # no block of these networks is larger
         dirty = steps(run, sizes)
     assert run.progress.skipped == 0
-    assert all_finite(dirty.values())
+    assert are_finite(dirty.values())
     assert [name for name in clean if not torch.equal(clean[name], dirty[name])] == []
 
 
@@ -153,7 +153,7 @@ def test_training_switches_to_float32_when_bfloat16_keeps_failing(
         listen=said.append,
     )
     assert (progress.step, progress.skipped, progress.precision) == (9, MAX_SKIPPED, "float32")
-    assert all_finite(network.parameters())
+    assert are_finite(network.parameters())
     words = [event.text for event in said if isinstance(event, Notice)]
     assert words == ["no finite gradient in 3 steps in a row, up to step 7: a loss of nan; continuing in float32"]
 

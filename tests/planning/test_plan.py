@@ -16,7 +16,7 @@ from seehear import api, cli
 from seehear.answers import ANSWERS
 from seehear.errors import DataError, UsageError
 from seehear.planning.options import TrainOptions
-from seehear.planning.plan import BATCH_S, MOST_TIMED, Machine, _batch, held_out_share, plan_recipe
+from seehear.planning.plan import BATCH_S, MOST_TIMED, Machine, _batch, choose_held_out_share, plan_recipe
 from seehear.planning.reuse import follow_recipe
 from seehear.recipe import Recipe
 
@@ -61,7 +61,7 @@ def test_enough_examples_are_held_out_for_the_guarantee_but_at_most_a_quarter(
     kind: str, examples: int, wrong_at_most: float | None, held_out: int
 ) -> None:
     cells = ["a"] * examples
-    assert examples * held_out_share(cells, ANSWERS[kind], wrong_at_most) == pytest.approx(held_out)
+    assert examples * choose_held_out_share(cells, ANSWERS[kind], wrong_at_most) == pytest.approx(held_out)
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_held_out_items_are_counted_not_only_examples(
     kind: str, cell: Callable[[int], str], held_out: dict[int, int]
 ) -> None:
     """Boxes and words of one example are correlated: each example with some counts for a few items."""
-    held = {n: round(200 * held_out_share([cell(n)] * 200, ANSWERS[kind], None)) for n in held_out}
+    held = {n: round(200 * choose_held_out_share([cell(n)] * 200, ANSWERS[kind], None)) for n in held_out}
     assert held == held_out
 
 

@@ -10,9 +10,9 @@ from test_split import _table
 
 from learning import ANSWER_CELLS, digits_table, opened, recipe_for
 from seehear.events import ignore_events
-from seehear.learn.calibrate.card import model_card
+from seehear.learn.calibrate.card import render_model_card
 from seehear.learn.data.split import DataSplit, load_split
-from seehear.learn.data.statistics import FEWEST, groups_seen, measure_input_statistics
+from seehear.learn.data.statistics import FEWEST, describe_groups, measure_input_statistics
 from seehear.table.group_counts import count_groups, describe_groups_seen
 
 
@@ -93,10 +93,10 @@ def test_input_statistics_and_groups_are_on_the_model_card(split):
     assert ranges.keys() == {"image"}
     low, high = ranges["image"]["brightness"]
     assert 0 < low < high < 255
-    said = groups_seen(split)
+    said = describe_groups(split)
     assert said.endswith("held out, from 1 speaker not seen in training: results on new ones may differ")
     recipe = split.train.recipe.model_copy(update={"input_statistics": ranges, "groups_seen": said})
-    page = model_card(recipe.model_copy(update={"training": recipe.training.model_copy(update={"steps": 1})}))
+    page = render_model_card(recipe.model_copy(update={"training": recipe.training.model_copy(update={"steps": 1})}))
     assert f"Measured on {said}." in page
     assert f"brightness {low:.3g} to {high:.3g}" in page
     again = type(recipe).from_json(recipe.to_json())

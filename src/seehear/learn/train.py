@@ -10,10 +10,10 @@ import torch
 from seehear.amounts import format_count
 from seehear.events import Finished, Listener, Notice, Started
 from seehear.learn.calibrate.calibration import calibrate_network, fit_ood_scorers
-from seehear.learn.calibrate.card import model_card
+from seehear.learn.calibrate.card import render_model_card
 from seehear.learn.calibrate.time_estimate import estimate_seconds
 from seehear.learn.data.split import DataSplit, load_split
-from seehear.learn.data.statistics import groups_seen, measure_input_statistics
+from seehear.learn.data.statistics import describe_groups, measure_input_statistics
 from seehear.learn.export import Graphs, export_graphs, to_safetensors, trace_graphs
 from seehear.learn.loop.fit import Clock, fit
 from seehear.learn.model.network import Network
@@ -62,10 +62,12 @@ def train(
     fit_ood_scorers(network, split.train, split.train_rows)
     recipe = calibrate_network(network, split.val, split.val_rows, listen=listen)
     training = recipe.training.model_copy(update={"steps": progress.step, "precision": progress.precision})
-    statistics = {"input_statistics": measure_input_statistics(split), "groups_seen": groups_seen(split)}
+    statistics = {"input_statistics": measure_input_statistics(split), "groups_seen": describe_groups(split)}
     recipe = recipe.model_copy(update=statistics | {"training": training})
     graphs = export_graphs(traced, network, split.val, split.val_rows)
-    return Bundle(recipe, graphs.network, to_safetensors(network), model_card(recipe), graphs.decoder), split.problems
+    return Bundle(
+        recipe, graphs.network, to_safetensors(network), render_model_card(recipe), graphs.decoder
+    ), split.problems
 
 
 def _trace(recipe: Recipe, split: DataSplit, folder: Path, listen: Listener) -> Graphs:

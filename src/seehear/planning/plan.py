@@ -55,8 +55,8 @@ def plan_recipe(table: Table, options: TrainOptions, machine: Machine) -> Recipe
     kind = _supported_kind(table)
     answer = kind.plan(table.answers(), table.answer_column or kind.name, table.auxiliary())
     samples = inspect_inputs(table, options.seed or 0)
-    minutes = options.minutes or default_minutes(len(table))
-    held_out = held_out_share(table.answers(), kind, options.wrong_at_most)
+    minutes = options.minutes or choose_minutes(len(table))
+    held_out = choose_held_out_share(table.answers(), kind, options.wrong_at_most)
 
     def plan_for(gigaflops: float) -> Recipe:
         """The recipe for networks that train at this speed."""
@@ -125,12 +125,12 @@ def _fit_to_time(
     return recipe
 
 
-def default_minutes(examples: int) -> float:
+def choose_minutes(examples: int) -> float:
     """2 minutes for a hundred examples, 5 for two thousand, 25 for fifty thousand."""
     return float(np.clip(round(2 + np.sqrt(examples / 100), 1), SHORTEST_MIN, LONGEST_MIN))
 
 
-def held_out_share(answers: Sequence[str], kind: AnyKind, wrong_at_most: float | None) -> float:
+def choose_held_out_share(answers: Sequence[str], kind: AnyKind, wrong_at_most: float | None) -> float:
     """The share of examples to hold out: larger for small tables, as a guarantee takes a number of held-out items."""
     share, enough = HELD_OUT
     usual = min(share, enough / len(answers))

@@ -10,7 +10,7 @@ from seehear.answers import ANSWERS
 from seehear.errors import UsageError
 from seehear.planning.inspection import find_unreadable_answers
 from seehear.planning.options import TrainOptions
-from seehear.planning.plan import default_minutes, held_out_share
+from seehear.planning.plan import choose_held_out_share, choose_minutes
 from seehear.recipe import Recipe, opaque
 from seehear.table import Table
 
@@ -47,11 +47,11 @@ def continue_recipe(model: Recipe, table: Table, options: TrainOptions) -> Recip
     wrong_at_most = options.wrong_at_most or model.wrong_at_most
     training = model.training.model_copy(
         update={
-            "minutes": options.minutes or default_minutes(len(table)),
+            "minutes": options.minutes or choose_minutes(len(table)),
             "steps": options.steps,
             "seed": options.seed or 0,
             "precision": "auto",
-            "held_out": held_out_share(table.answers(), ANSWERS[model.kind], wrong_at_most),
+            "held_out": choose_held_out_share(table.answers(), ANSWERS[model.kind], wrong_at_most),
         }
     )
     return Recipe(

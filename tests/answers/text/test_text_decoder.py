@@ -26,7 +26,7 @@ from seehear.answers.text.similarity import compute_bleu, compute_chrf, count_bl
 from seehear.decoding.autoregressive import LAYERS, ConditionedDecoder
 from seehear.decoding.ngrams import NGramCounts
 from seehear.errors import BundleError
-from seehear.learn.calibrate.calibration import decoder_function
+from seehear.learn.calibrate.calibration import make_decoder_function
 from seehear.learn.export import export_graphs, trace_graphs
 from seehear.learn.model.network import Network
 from seehear.recipe import Recipe, Training
@@ -296,7 +296,9 @@ def test_all_decoder_weights_learn_and_scoring_equals_the_network(tmp_path: Path
     texts = [tuple(batch.target["tokens"][i, : batch.target["length"][i]].tolist()) for i in range(6)]
     for i in range(2):
         own = raw["memory"][i, : int(raw["cells"][i])].numpy()
-        decoder = ConditionedDecoder(decoder_function(network.decoder, torch.device("cpu")), own, network.head.blank)
+        decoder = ConditionedDecoder(
+            make_decoder_function(network.decoder, torch.device("cpu")), own, network.head.blank
+        )
         valid_mask = (torch.arange(raw["memory"].shape[1]) < raw["cells"][i])[None]
         for text, total in zip(texts, decoder.score(texts), strict=True):
             tokens = torch.tensor([[decoder.edge, *text]])
@@ -321,7 +323,7 @@ def test_the_exported_decoder_equals_the_network_at_any_length(tmp_path: Path) -
             "tokens": random.integers(0, network.head.blank + 1, (texts, length)),
             "state": random.normal(size=(texts, LAYERS, 16)).astype(np.float32),
         }
-        served, ours = session.run(inputs), decoder_function(decoder, torch.device("cpu"))(inputs)
+        served, ours = session.run(inputs), make_decoder_function(decoder, torch.device("cpu"))(inputs)
         for name, value in ours.items():
             assert served[name].shape == value.shape
             assert np.abs(served[name] - value).max() < 1e-4

@@ -42,7 +42,7 @@ def fit_ood_scorers(network: Network, dataset: DatasetCache, rows: NDArray[np.in
     """Fit the scorer of each sense to up to `most` of its training examples."""
     device = next(network.parameters()).device
     for name, encoder in network.encoders.items():
-        chosen = evenly_spaced(rows[dataset.has_sense(name)[rows]], most)
+        chosen = take_evenly(rows[dataset.has_sense(name)[rows]], most)
         features: list[torch.Tensor] = []
         for batch in _batches(dataset, chosen):
             cells = encoder(**{key: tensor.to(device) for key, tensor in dataset.inputs(name, batch).items()})
@@ -53,7 +53,7 @@ def fit_ood_scorers(network: Network, dataset: DatasetCache, rows: NDArray[np.in
 def calibrate_network(network: Network, dataset: DatasetCache, rows: NDArray[np.int64], *, listen: Listener) -> Recipe:
     """The recipe with selective prediction, OOD thresholds and results from held-out rows."""
     recipe = network.recipe
-    calibrators, scores = predict_held_out(network, dataset, calibration_rows(network, dataset, rows), listen)
+    calibrators, scores = predict_held_out(network, dataset, select_calibration_rows(network, dataset, rows), listen)
     thresholds = {name: fit_ood_threshold(own) for name, own in scores.items()}
     thresholds = {name: value for name, value in thresholds.items() if np.isfinite(value)}  # infinite: too few scores
     selective, results = {}, {}
@@ -163,7 +163,7 @@ def _warped(truths: Sequence[Any], geometries: Sequence[Geometry | None]) -> lis
     ]
 
 
-def decoder_function(decoder: Decoder, device: torch.device) -> RunDecoder:
+def make_decoder_function(decoder: Decoder, device: torch.device) -> RunDecoder:
     """The decoder as a function of arrays by name, like its exported graph."""
 
     @torch.no_grad()
@@ -191,7 +191,7 @@ def predict_held_out(
             scores[name].append(network.ood[name](own)[batch.present[:, i]].cpu().numpy())
         for subset in network.sense_subsets(len(chosen)):
             used = used_key(name for name, yes in zip(network.encoders, subset[0].tolist(), strict=True) if yes)
-            raw = network.answer(cells, (subset & batch.present).to(cells[0].x.device))
+            raw = network.apply_head(cells, (subset & batch.present).to(cells[0].x.device))
             arrays = {key: value.float().cpu().numpy() for key, value in raw.items()}
             calibrator = calibrators.setdefault(used, Calibrator(kind, dataset))
             for index in np.flatnonzero((batch.present | ~subset).all(1)):
@@ -207,7 +207,7 @@ def _kind(network: Network) -> AnyKind:
     kind = ANSWERS[network.recipe.kind]
     if network.decoder is None:
         return kind
-    run = decoder_function(network.decoder, next(network.parameters()).device)
+    run = make_decoder_function(network.decoder, next(network.parameters()).device)
     return kind.require_decoding("a decoder").with_network(run)
 
 
@@ -224,16 +224,16 @@ def _batches(dataset: DatasetCache, rows: NDArray[np.int64]) -> Iterator[NDArray
 
 
 @torch.no_grad()
-def calibration_rows(network: Network, dataset: DatasetCache, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+def select_calibration_rows(network: Network, dataset: DatasetCache, rows: NDArray[np.int64]) -> NDArray[np.int64]:
     """The rows to calibrate on: fewer where the raw arrays of each are large."""
     batch = dataset.batch(rows[:1])
     cells = _encode(network, batch)
-    raw = network.answer(cells, batch.present.to(cells[0].x.device))
+    raw = network.apply_head(cells, batch.present.to(cells[0].x.device))
     numbers = sum(array.numel() for array in raw.values())
     return rows[:: -(-len(rows) // int(np.clip(MOST_NUMBERS // numbers, 1, MOST_HELD_OUT)))]
 
 
-def evenly_spaced(rows: NDArray[np.int64], most: int) -> NDArray[np.int64]:
+def take_evenly(rows: NDArray[np.int64], most: int) -> NDArray[np.int64]:
     """Up to this many of the rows, evenly spaced."""
     chosen: NDArray[np.int64] = rows[np.linspace(0, len(rows) - 1, min(len(rows), most)).round().astype(int)]
     return chosen

@@ -12,7 +12,7 @@ from seehear.measure.formatting import format_percent
 from seehear.recipe import Recipe
 
 
-def model_card(recipe: Recipe) -> str:
+def render_model_card(recipe: Recipe) -> str:
     """Markdown, from the recipe alone."""
     senses = " and ".join(recipe.senses)
     lines = [

@@ -11,10 +11,10 @@ from seehear.events import Finished, Listener, Started, ignore_events
 from seehear.learn.calibrate.calibration import (
     FEWEST,
     TUNED,
-    calibration_rows,
-    evenly_spaced,
     fit_ood_scorers,
     predict_held_out,
+    select_calibration_rows,
+    take_evenly,
 )
 from seehear.learn.data.split import DataSplit
 from seehear.learn.model.network import Network
@@ -44,14 +44,14 @@ def estimate_seconds(network: Network, split: DataSplit, listen: Listener) -> fl
     timings = _time_calibration(network, split, EXAMPLES)
     listen(Finished(TASK, format_count(min(EXAMPLES, len(split.val_rows)), "example")))
     scored = min(len(split.train_rows), BANK)
-    held_out = len(calibration_rows(network, split.val, split.val_rows))
+    held_out = len(select_calibration_rows(network, split.val, split.val_rows))
     held_out_s = (timings.predict_s + timings.decode_s) * held_out + timings.tune_s * min(held_out, TUNED)
     return timings.ood_s * scored + held_out_s + timings.calibrate_s
 
 
 def _time_calibration(network: Network, split: DataSplit, most: int) -> Timings:
     """Time each step on at most this many examples."""
-    held_out = evenly_spaced(split.val_rows, most)
+    held_out = take_evenly(split.val_rows, most)
     lap_s = _stopwatch()
     fit_ood_scorers(network, split.train, split.train_rows, most)
     ood_s = lap_s() / min(len(split.train_rows), most)

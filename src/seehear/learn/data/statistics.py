@@ -30,7 +30,7 @@ def measure_input_statistics(split: DataSplit) -> Ranges:
     return ranges
 
 
-def groups_seen(split: DataSplit) -> str:
+def describe_groups(split: DataSplit) -> str:
     """A sentence: how many examples were held out, from how many speakers, patients or sites."""
     train = split.train.table.take(split.train_rows)
     return describe_groups_seen(train, split.val.table.take(split.val_rows))

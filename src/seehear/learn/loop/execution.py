@@ -33,7 +33,7 @@ class Execution:
 
 
 @contextmanager
-def computing_in(execution: Execution, device: torch.device) -> Iterator[None]:
+def use_execution(execution: Execution, device: torch.device) -> Iterator[None]:
     """Run the block's forward passes in this precision, and all of it on this many threads."""
     before = torch.get_num_threads()
     torch.set_num_threads(execution.threads)

@@ -35,7 +35,7 @@ class Statistics:
             own.copy_(saved)
 
 
-def learned_tensors(network: nn.Module) -> list[Tensor]:
+def get_trained_tensors(network: nn.Module) -> list[Tensor]:
     """Trainable weights and batch statistics, without the counts of batches."""
     weights = [weight for weight in network.parameters() if weight.requires_grad]
     return weights + [buffer for buffer in _batch_statistics(network) if buffer.is_floating_point()]
@@ -46,7 +46,7 @@ def _batch_statistics(network: nn.Module) -> list[Tensor]:
     return [buffer for layer in layers for buffer in layer.buffers()]
 
 
-def all_finite(tensors: Iterable[Tensor]) -> bool:
+def are_finite(tensors: Iterable[Tensor]) -> bool:
     return bool(torch.stack(torch._foreach_norm([tensor.detach() for tensor in tensors])).isfinite().all())
 
 
@@ -95,7 +95,7 @@ def poison(largest: int = LARGEST) -> None:
 
 
 @contextmanager
-def poisoned_memory(network: nn.Module, largest: int = LARGEST) -> Iterator[None]:
+def poison_memory(network: nn.Module, largest: int = LARGEST) -> Iterator[None]:
     """Poison free memory before every layer with weights, in the forward and the backward pass."""
 
     def before_backward(_layer: nn.Module, _inputs: Any, output: Any) -> None:

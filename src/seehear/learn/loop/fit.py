@@ -25,8 +25,8 @@ from seehear.learn.data.concatenation import concatenate
 from seehear.learn.data.time_stretch import sample_time_stretch
 from seehear.learn.loop import checkpoint
 from seehear.learn.loop.checkpoint import TrainingProgress
-from seehear.learn.loop.execution import Autotuner, Execution, candidate_executions, computing_in
-from seehear.learn.loop.finite import Statistics, all_finite, describe_non_finite, learned_tensors, poisoned_memory
+from seehear.learn.loop.execution import Autotuner, Execution, candidate_executions, use_execution
+from seehear.learn.loop.finite import Statistics, are_finite, describe_non_finite, get_trained_tensors, poison_memory
 from seehear.learn.loop.memory import keep_freed_memory
 from seehear.learn.loop.optimizers import make_optimizers
 from seehear.learn.model.network import Network, Tensors
@@ -110,7 +110,7 @@ class Run:
         self.augments: dict[str, Any] = {name: SENSES[name].build_augmentation(spec) for name, spec in senses.items()}
         supports_mixup = ANSWERS[network.recipe.kind].supports_mixup
         self.mixup = MIXUP * supports_mixup * min(float(spec.augmentation_strength) for spec in senses.values())  # type: ignore[attr-defined]
-        self._average_and_current = learned_tensors(self.average), learned_tensors(network)
+        self._average_and_current = get_trained_tensors(self.average), get_trained_tensors(network)
         self._statistics = Statistics(network)
 
     @classmethod
@@ -152,7 +152,7 @@ class Run:
         self._set_rates()
         self._statistics.save()
         start_s, execution = time.perf_counter(), self.autotuner.current
-        with computing_in(execution, self.device):
+        with use_execution(execution, self.device):
             loss = self._loss(batch)
             self._clear_gradients()
             loss.backward()  # type: ignore[no-untyped-call]
@@ -189,7 +189,7 @@ class Run:
 
     def is_finite(self) -> bool:
         """Whether all weights and their averages are finite."""
-        return all_finite([*self.network.parameters(), *self.average.parameters()])
+        return are_finite([*self.network.parameters(), *self.average.parameters()])
 
     def check_kernels(self, batch: Batch, listen: Listener) -> None:
         """Once bfloat16 is chosen, run this batch on poisoned memory, and switch to float32 if that fails."""
@@ -197,7 +197,7 @@ class Run:
         if chosen is None or chosen.precision == "float32" or chosen in self._checked or self.device.type != "cpu":
             return
         self._checked.add(chosen)
-        with computing_in(chosen, self.device), poisoned_memory(self.network):
+        with use_execution(chosen, self.device), poison_memory(self.network):
             found = describe_non_finite(self.network, lambda: self._loss(batch))
         if found:
             self._switch_to_float32(f"this processor's bfloat16 kernels give {found}", listen)
@@ -205,7 +205,7 @@ class Run:
     def recover(self, batch: Batch, saved: Path, listen: Listener) -> None:
         """Continue in float32 from the last checkpoint. Raises TrainingError if float32 is what failed."""
         execution = self.autotuner.current
-        with computing_in(execution, self.device):
+        with use_execution(execution, self.device):
             found = (
                 describe_non_finite(self.network, lambda: self._loss(batch)) or "a loss or gradient that is not finite"
             )
@@ -233,7 +233,7 @@ class Run:
         share = torch.rand(()) if partner is not None else torch.ones(())
         stretch = sample_time_stretch(len(present), self.network.recipe.senses, self.device)
         for name, augment in self.augments.items():
-            own, warps = augment(_to(self.device, self.network.own(name, batch.inputs)), stretch)
+            own, warps = augment(_to(self.device, self.network.select_inputs(name, batch.inputs)), stretch)
             if warps is not None:
                 target = self.network.warp_target(target, warps)
             if partner is not None:
@@ -243,7 +243,7 @@ class Run:
         losses = []
         for subset in self.network.sense_subsets(len(present)):
             here = subset.to(self.device) & present
-            raw = self.network.answer(cells, here)
+            raw = self.network.apply_head(cells, here)
             loss = self.network.loss(raw, target)
             if partner is not None:
                 other = {key: value[partner.to(value.device)] for key, value in target.items()}

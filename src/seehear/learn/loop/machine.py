@@ -66,11 +66,11 @@ def _training_gigaflops(device: torch.device, precision: Precision) -> float:
     end_s = time.perf_counter() + MEASURED_S
     taken_s: list[float] = []
     while time.perf_counter() < end_s or len(taken_s) < 2:
-        taken_s.append(seconds_of(step, device))
+        taken_s.append(measure_seconds(step, device))
     return gigaflop / min(taken_s)
 
 
-def seconds_of(work: Callable[[], object], device: torch.device) -> float:
+def measure_seconds(work: Callable[[], object], device: torch.device) -> float:
     """The duration of some work; on a CPU, an estimate of it without other programs running."""
     if device.type != "cpu":
         return _elapsed_s(work)

@@ -14,7 +14,7 @@ from seehear.events import ignore_events
 from seehear.learn.data.cache import DatasetCache
 from seehear.learn.loop.execution import Autotuner, Execution
 from seehear.learn.loop.fit import Clock, Run
-from seehear.learn.loop.machine import measure_training_speed, seconds_of
+from seehear.learn.loop.machine import measure_seconds, measure_training_speed
 from seehear.learn.model.network import Network
 from seehear.planning.plan import Machine
 from seehear.recipe import Precision, Recipe
@@ -26,10 +26,10 @@ TIMED_S = 1.0  # at least, and at least one step
 
 def measure_machine(device: torch.device) -> Machine:
     gigaflops, precision = measure_training_speed(device)
-    return Machine(gigaflops, partial(step_seconds, device=device, precision=precision))
+    return Machine(gigaflops, partial(measure_step_seconds, device=device, precision=precision))
 
 
-def step_seconds(recipe: Recipe, table: Table, *, device: torch.device, precision: Precision) -> float:
+def measure_step_seconds(recipe: Recipe, table: Table, *, device: torch.device, precision: Precision) -> float:
     """Seconds of one training step of this recipe, with little influence of other programs."""
     sample = table.take(np.linspace(0, len(table) - 1, min(len(table), EXAMPLES)).astype(np.int64))
     with TemporaryDirectory(prefix="seehear-") as folder:
@@ -40,7 +40,7 @@ def step_seconds(recipe: Recipe, table: Table, *, device: torch.device, precisio
         batch = dataset.batch(np.resize(np.arange(len(dataset)), recipe.training.batch))
         run.autotuner = Autotuner([Execution(precision, 1)])
         end_s = time.monotonic() + TIMED_S
-        taken_s = [seconds_of(partial(run.step, batch), device)]
+        taken_s = [measure_seconds(partial(run.step, batch), device)]
         while time.monotonic() < end_s:
-            taken_s.append(seconds_of(partial(run.step, batch), device))
+            taken_s.append(measure_seconds(partial(run.step, batch), device))
     return min(taken_s)

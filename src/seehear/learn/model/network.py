@@ -46,14 +46,14 @@ class Network(nn.Module):
         modules = (*self.encoders.values(), self.fusion, self.head)
         return join_groups(module.parameter_groups() for module in modules)  # type: ignore[operator]
 
-    def own(self, sense: str, inputs: Tensors) -> Tensors:
+    def select_inputs(self, sense: str, inputs: Tensors) -> Tensors:
         """The inputs of one sense: those with its name, alone or followed by an underscore."""
         return {key: value for key, value in inputs.items() if key == sense or key.startswith(f"{sense}_")}
 
     def encode(self, inputs: Tensors) -> list[Cells]:
-        return [encoder(**self.own(name, inputs)) for name, encoder in self.encoders.items()]
+        return [encoder(**self.select_inputs(name, inputs)) for name, encoder in self.encoders.items()]
 
-    def answer(self, cells: list[Cells], present: Tensor) -> Tensors:
+    def apply_head(self, cells: list[Cells], present: Tensor) -> Tensors:
         raw: Tensors = self.head(self.fusion(mask_absent(cells, present)))
         return raw
 
@@ -76,7 +76,7 @@ class Network(nn.Module):
     def forward(self, inputs: Tensors, present: Tensor) -> Tensors:
         cells = self.encode(inputs)
         scores = {OOD_SCORE + name: self.ood[name](own) for name, own in zip(self.encoders, cells, strict=True)}
-        return self.answer(cells, present) | scores
+        return self.apply_head(cells, present) | scores
 
     def sense_subsets(self, batch: int) -> Iterator[Tensor]:
         """The sets of senses that the network is trained for, as `present` (B, S): all of them, then each alone."""
