@@ -61,7 +61,7 @@ ONLY_IN = {
     "pyarrow": ("table/",),
     "rapidfuzz": ("answers/text/",),
     "sklearn": ("measure/", "demo/"),
-    "scipy": ("measure/", "answers/selective.py"),
+    "scipy": ("measure/", "answers/selective.py", "answers/platt_scaling.py", "answers/label/metric.py"),
     "typer": ("cli/",),
     "rich": ("cli/",),
     "jinja2": ("results/report/",),

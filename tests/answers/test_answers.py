@@ -282,8 +282,8 @@ def test_any_cell_is_a_finite_number_or_an_input_error(cell):
         ([], "column 'score': holds no answers"),
         (["3"] * 5, "every answer is 3"),
         (["cat", "dog", "1"], "2 of 3 answers are not numbers, such as 'cat'"),
-        (["1e-200", "2e-200"], "numbers from 1e-200 to 2e-200 can not be told apart"),
-        (["1e300", "-1e300"], "can not be told apart"),
+        (["1e-200", "2e-200"], "numbers from 1e-200 to 2e-200 cannot be told apart"),
+        (["1e300", "-1e300"], "cannot be told apart"),
     ],
 )
 def test_plan_says_why_scores_cannot_be_learned(cells, words):

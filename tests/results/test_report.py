@@ -106,11 +106,11 @@ def test_any_picture_and_any_name_fit_the_tile_mistakes(mode, size, pictures):
 
 
 def test_the_risk_coverage_curve_stays_in_its_frame(monkeypatch):
-    assert plot_risk_coverage(Items.of_wholes(np.zeros(0), np.zeros(0, bool)), coverage=0.0).width > 0
+    assert plot_risk_coverage(Items.from_answers(np.zeros(0), np.zeros(0, bool)), coverage=0.0).width > 0
     curves = []
     monkeypatch.setattr(Plot, "curve", lambda plot, xs, ys, **_: curves.append((plot.y.high, max(ys))))
     right = np.arange(60) > 0  # the most confident one is wrong
-    plot_risk_coverage(Items.of_wholes(np.linspace(0.9, 0.1, 60), right), coverage=0.5)
+    plot_risk_coverage(Items.from_answers(np.linspace(0.9, 0.1, 60), right), coverage=0.5)
     assert all(highest <= top for top, highest in curves)
 
 

@@ -18,4 +18,4 @@ Array = NDArray[Any]
 def fit_risk_curve(confidence: Array, right: Array, clusters: Array | None = None) -> RiskCoverageCurve:
     """confidence (n,) and right (n,) bool; clusters (n,), or None if all answers are independent."""
     independent = np.arange(len(confidence)) if clusters is None else clusters
-    return to_risk_curve(bound_risk(Items.of_wholes(confidence, right), independent))
+    return to_risk_curve(bound_risk(Items.from_answers(confidence, right), independent))

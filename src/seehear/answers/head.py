@@ -1,4 +1,4 @@
-"""What heads share: pooling for answers of whole examples; maps and convolutions for those that say what is where."""
+"""Layers that heads share: pooling for one answer per example, feature maps and convolutions for spatial answers."""
 
 from __future__ import annotations
 
@@ -8,30 +8,30 @@ from torch import Tensor, nn
 from seehear.geometry import Cells
 from seehear.layers.linear import Float32Linear
 
-VIEWS = 4  # attention weights over the cells, each for its own share of the channels
+ATTENTION_HEADS = 4  # each weighs the cells for its own share of the channels
 
 
 class Pool(nn.Module):
-    """Cells (B, N, D) -> (B, 2 D): what stands out anywhere (the maximum), and what attention gathers.
+    """Cells (B, N, D) -> (B, 2 D): max pooling, and attention pooling.
 
-    Attention pooling after Safari & Hernando, "Self Multi-Head Attention for Speaker Recognition" (2019): every view
+    Attention pooling after Safari & Hernando, "Self Multi-Head Attention for Speaker Recognition" (2019): each head
     weighs all cells and reads its own channels. It starts as the mean.
     """
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        if width % VIEWS:
-            raise ValueError(f"Expected a width that {VIEWS} divides, got {width}")
+        if width % ATTENTION_HEADS:
+            raise ValueError(f"Expected a width that {ATTENTION_HEADS} divides, got {width}")
         self.width = 2 * width
-        self.score = Float32Linear(width, VIEWS)
+        self.score = Float32Linear(width, ATTENTION_HEADS)
         nn.init.zeros_(self.score.weight)
 
     def forward(self, cells: Cells) -> Tensor:
         x, padded = cells.x, ~cells.valid_mask[:, :, None]
-        weights = self.score(x).masked_fill(padded, -1e4).softmax(1)  # (B, N, VIEWS)
-        gathered = torch.einsum("bnv,bnvd->bvd", weights, x.unflatten(2, (VIEWS, -1))).flatten(1)
-        standing_out = x.masked_fill(padded, -1e4).amax(1)
-        return torch.cat([standing_out, gathered], 1)
+        weights = self.score(x).masked_fill(padded, -1e4).softmax(1)  # (B, N, ATTENTION_HEADS)
+        gathered = torch.einsum("bnv,bnvd->bvd", weights, x.unflatten(2, (ATTENTION_HEADS, -1))).flatten(1)
+        maximum = x.masked_fill(padded, -1e4).amax(1)
+        return torch.cat([maximum, gathered], 1)
 
 
 class Smooth(nn.Sequential):

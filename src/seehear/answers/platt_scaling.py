@@ -1,4 +1,4 @@
-"""Confidence made honest: a straight line through the log odds (Platt 1999), fitted on examples held out."""
+"""Platt scaling (Platt 1999): a linear function of the log odds, fitted on held-out examples; and its error."""
 
 from __future__ import annotations
 
@@ -9,28 +9,38 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
-EDGE = 1e-4  # from certainty: log odds stay finite
-PRIOR = 1.0  # one over the variance of slope and offset about 1 and 0: decides where few examples do not
-ROUNDS, HALVINGS = 20, 10
+EPSILON = 1e-4  # least distance from 0 and 1, so that log odds stay finite
+PRIOR = 1.0  # 1 / variance of the normal priors, slope about 1 and offset about 0
 BINS = 15  # Guo et al. 2017, section 3
 
 
 def apply_platt(sure: float, calibration: Mapping[str, float], what: str) -> float:
-    """The honest probability for a raw one, as fitted for `what`; as it is where nothing was fitted."""
-    slope, offset = (calibration.get(f"{what}_{name}", usual) for name, usual in (("slope", 1.0), ("offset", 0.0)))
+    """The calibrated probability for a raw one, by the fit for `what`; unchanged without a fit."""
+    slope, offset = calibration.get(f"{what}_slope", 1.0), calibration.get(f"{what}_offset", 0.0)
     return float(np.exp(-np.logaddexp(0, -(slope * _log_odds(np.array(sure)) + offset))))
 
 
 def fit_platt(sure: Array, correct: Array, what: str) -> dict[str, float]:
-    """sure (n,) 0 to 1, correct (n,) bool -> slope and offset of the line.
+    """Maximum a posteriori slope and offset for raw probabilities `sure` (n,) and `correct` (n,) bool.
 
-    It never falls: where the surer were wrong oftener, sureness tells nothing, and all are as likely to be right.
+    The slope is not negative: if more confident answers are wrong more often, confidence says nothing.
     """
-    x = np.stack([_log_odds(sure), np.ones(len(sure))], 1)  # (n, 2)
-    slope, offset = _fitted(x, correct, np.array([1.0, 0.0]))
-    if slope < 0:
-        slope, (offset,) = 0.0, _fitted(x[:, 1:], correct, np.zeros(1))
-    return {f"{what}_slope": float(slope), f"{what}_offset": float(offset)}
+    from scipy.optimize import minimize  # type: ignore[import-untyped]  # installed for training, not for serving
+
+    x, sign = _log_odds(sure), np.where(correct, -1.0, 1.0)
+
+    def loss(line: Array) -> tuple[float, Array]:
+        """The negative log posterior, and its gradient."""
+        z, off = line[0] * x + line[1], line - (1.0, 0.0)
+        p = np.exp(-np.logaddexp(0, -z))
+        gradient = np.array([x @ (p - correct), (p - correct).sum()]) + PRIOR * off
+        return float(np.logaddexp(0, sign * z).sum() + PRIOR / 2 * off @ off), gradient
+
+    found = minimize(
+        loss, (1.0, 0.0), jac=True, bounds=((0, None), (None, None)), options={"ftol": 1e-14, "gtol": 1e-8}
+    )
+    slope, offset = found.x.tolist()
+    return {f"{what}_slope": slope, f"{what}_offset": offset}
 
 
 def calibration_error(right: Array, confidence: Array) -> float:
@@ -45,25 +55,7 @@ def calibration_error(right: Array, confidence: Array) -> float:
     return float(np.abs(gaps).sum() / len(right))
 
 
-def _fitted(x: Array, correct: Array, usual: Array) -> Array:
-    """What x (n, k) weighs (k,), by Newton's method, which takes a shorter step where a whole one would be worse."""
-
-    def surprise(line: Array) -> float:
-        wrong_way = np.where(correct, -1, 1) * (x @ line)
-        return float(np.logaddexp(0, wrong_way).sum() + PRIOR / 2 * np.square(line - usual).sum())
-
-    line = usual
-    for _ in range(ROUNDS):
-        p = np.exp(-np.logaddexp(0, -(x @ line)))
-        slope = x.T @ (p - correct) + PRIOR * (line - usual)
-        bend = (x * (p * (1 - p))[:, None]).T @ x + PRIOR * np.eye(len(usual))
-        step = np.linalg.solve(bend, slope)
-        steps = (line - step / 2**halved for halved in range(HALVINGS))
-        line = next((shorter for shorter in steps if surprise(shorter) < surprise(line)), line)
-    return line
-
-
 def _log_odds(p: Array) -> Array:
-    p = np.clip(p, EDGE, 1 - EDGE)
+    p = np.clip(p, EPSILON, 1 - EPSILON)
     odds: Array = np.log(p / (1 - p))
     return odds

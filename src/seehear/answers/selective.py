@@ -1,6 +1,6 @@
-"""How wrong the surest items may be, by how often such were wrong in held-out examples.
+"""Selective prediction: upper bounds on the risk (share of errors) of the most confident items, from held-out examples.
 
-Items of one picture, recording or speaker are alike, so they count for fewer than they are. See
+Errors in one picture, recording or speaker are correlated, so the bounds use an effective sample size. See
 docs/decisions/004-accepted.md.
 """
 
@@ -15,24 +15,22 @@ from numpy.typing import NDArray
 from seehear.answers.items import Items
 
 Array = NDArray[Any]
-SURE = 0.9  # how surely each bound holds
+CONFIDENCE_LEVEL = 0.9  # of each bound
 THRESHOLDS = 20
-ALIKE, ALIKE_CLUSTERS = (
-    0.2,
-    3,
-)  # the correlation within clusters before any is seen, and how many clusters it counts for
-FEW_ALIKE = 0.02  # correlation within speakers, patients and the like, where too few of them were held out to tell
-USUAL, MOST = 0.05, 0.25  # the shares of errors that are promised, where nobody asked for one, lie between these
-USEFUL = 0.7  # the share of items that is to be accepted at what is promised
+PRIOR_CORRELATION, PRIOR_CLUSTERS = 0.2, 3  # intra-cluster correlation before any data, worth this many clusters
+GROUP_CORRELATION = 0.02  # within speakers, patients or sites, if too few were held out to estimate it
+DEFAULT_RISK, MAX_DEFAULT_RISK = 0.05, 0.25  # range of the target risk, unless the user gives one
+MIN_COVERAGE = 0.7  # share of items to accept at the target risk
 
 
 class RiskBounds(NamedTuple):
-    """At up to THRESHOLDS confidences, falling, what is known of the items that are at least as sure; all (k,).
+    """What is known about the items above each of up to THRESHOLDS confidences, descending. Arrays are (k,).
 
-    wrong     the share of them that may be wrong, rising
-    accepted  the share of all items that they are, rising
-    mistakes  how many of them were wrong, and
-    answers   how many there were, as if all were independent
+    confidence  the threshold
+    wrong       upper bound on the share of errors, ascending
+    accepted    coverage: the share of all items above the threshold, ascending
+    mistakes    effective number of errors
+    answers     effective number of items
     """
 
     confidence: Array
@@ -43,30 +41,30 @@ class RiskBounds(NamedTuple):
 
 
 def bound_risk(items: Items, clusters: Array, few_groups: int = 0) -> RiskBounds:
-    """clusters (n,): the number of the cluster in which each example lies, such as its speaker.
+    """Bound the risk at THRESHOLDS thresholds, each of which accepts another twentieth of the items.
 
-    few_groups: of how many speakers or the like all examples are, where those are too few to be the clusters.
+    clusters (n,) int: the cluster of each example, such as its speaker. few_groups: the number of speakers or the like,
+    if they are too few to be the clusters; otherwise 0.
 
-    At 20 thresholds, each accepting another twentieth of the items, the share of wrong ones is bounded. A bound on
-    more items also holds for the surer ones among them, which makes the bounds monotone.
+    A bound for more items also holds for the more confident ones among them, which makes the bounds monotone.
     """
     example, place = np.nonzero(items.number)
     order = np.argsort(-items.confidence[example, place], kind="stable")
     example, place = example[order], place[order]
-    falling = items.confidence[example, place].astype(np.float64)
+    descending = items.confidence[example, place].astype(np.float64)
     count, wrong = items.number[example, place], items.wrong[example, place]
-    last = _last_of_twentieths(falling, count)
+    last = _threshold_indices(descending, count)
     total = np.zeros((2, len(last), int(clusters.max(initial=-1)) + 1))
     for threshold, end in enumerate(last + 1):
         for kind, numbers in enumerate((count, wrong)):
             total[kind, threshold] = np.bincount(clusters[example[:end]], numbers[:end], total.shape[2])
-    mistakes, answers = _cautious(*total)
+    mistakes, answers = _conservative_counts(*total)
     if few_groups:
-        shrunk = 1 / (1 + FEW_ALIKE * np.maximum(answers / few_groups - 1, 0))
+        shrunk = 1 / (1 + GROUP_CORRELATION * np.maximum(answers / few_groups - 1, 0))
         mistakes, answers = shrunk * mistakes, shrunk * answers
-    bound = _wrong_at_most(mistakes, answers)
+    bound = clopper_pearson(mistakes, answers)
     return RiskBounds(
-        confidence=falling[last],
+        confidence=descending[last],
         wrong=np.minimum.accumulate(bound[::-1])[::-1],
         accepted=total[0].sum(1) / max(int(count.sum()), 1),
         mistakes=mistakes,
@@ -74,22 +72,22 @@ def bound_risk(items: Items, clusters: Array, few_groups: int = 0) -> RiskBounds
     )
 
 
-def _last_of_twentieths(falling: Array, count: Array) -> Array:
-    """The places of the last item of each twentieth; those that are as sure as each other stay together."""
-    if not len(falling):
+def _threshold_indices(descending: Array, count: Array) -> Array:
+    """The index of the last item of each twentieth; items of equal confidence stay together."""
+    if not len(descending):
         return np.zeros(0, np.int64)
     reached = count.cumsum()
     wanted = np.ceil(np.linspace(0, reached[-1], THRESHOLDS + 1)[1:])
-    last = np.minimum(np.searchsorted(reached, wanted), len(falling) - 1)
-    return np.unique(np.searchsorted(-falling, -falling[last], side="right")) - 1
+    last = np.minimum(np.searchsorted(reached, wanted), len(descending) - 1)
+    return np.unique(np.searchsorted(-descending, -descending[last], side="right")) - 1
 
 
 def effective_counts(answers: Array, mistakes: Array) -> tuple[Array, Array]:
-    """answers, mistakes (k, C) in each of C clusters, of nested sets, the widest last -> mistakes and answers (k,) as
-    if all were independent.
+    """answers, mistakes (k, C) of nested sets in C clusters, the widest set last -> effective mistakes, answers (k,).
 
-    By the design effect 1 + (m - 1) r (Kish 1965): r is the correlation of mistakes within clusters, that of the set or
-    of the widest, whichever is larger.
+    The effective sample size is n over the design effect 1 + (m - 1) r (Kish 1965), where r is the intra-cluster
+    correlation of errors in the set or in the widest one, whichever is larger. `measure.intervals` estimates a design
+    effect without a prior, for one set of yes-or-no outcomes in many clusters.
     """
     n, wrong, squares = answers.sum(1), mistakes.sum(1), np.square(answers, dtype=np.float64).sum(1)
     share, pairs = wrong / np.maximum(n, 1), squares - n
@@ -97,63 +95,66 @@ def effective_counts(answers: Array, mistakes: Array) -> tuple[Array, Array]:
     together = np.square(mistakes, dtype=np.float64).sum(1) - wrong - share**2 * pairs
     correlation = np.clip(np.divide(together, expected, out=np.zeros_like(expected), where=expected > 0), 0, 1)
     seen = (mistakes > 0).sum(1)
-    correlation = (seen * correlation + ALIKE_CLUSTERS * ALIKE) / (seen + ALIKE_CLUSTERS)
+    correlation = (seen * correlation + PRIOR_CLUSTERS * PRIOR_CORRELATION) / (seen + PRIOR_CLUSTERS)
     correlation = np.maximum(correlation, correlation[-1:])
-    answers_alone = n / (1 + correlation * np.maximum(squares / np.maximum(n, 1) - 1, 0))
-    return share * answers_alone, answers_alone
+    effective = n / (1 + correlation * np.maximum(squares / np.maximum(n, 1) - 1, 0))
+    return share * effective, effective
 
 
-def _cautious(answers: Array, mistakes: Array) -> tuple[Array, Array]:
-    """As `effective`, but fewer, as few clusters tell badly how alike their items are (Korn and Graubard 1998)."""
-    from scipy.special import ndtri, stdtrit  # type: ignore[import-untyped]  # comes with training, not with serving
+def _conservative_counts(answers: Array, mistakes: Array) -> tuple[Array, Array]:
+    """`effective_counts` with Student's correction, since few clusters estimate r badly (Korn and Graubard 1998)."""
+    from scipy.special import ndtri, stdtrit  # type: ignore[import-untyped]  # installed for training, not for serving
 
-    wrong, alone = effective_counts(answers, mistakes)
+    wrong, effective = effective_counts(answers, mistakes)
     clusters = (answers > 0).sum(1)
-    few = (ndtri(SURE) / stdtrit(np.maximum(clusters - 1, 1), SURE)) ** 2
-    fewer = np.where(alone < answers.sum(1), np.maximum(alone * few, np.minimum(alone, clusters)), alone)
-    return wrong * np.divide(fewer, alone, out=np.zeros_like(alone), where=alone > 0), fewer
+    student = (ndtri(CONFIDENCE_LEVEL) / stdtrit(np.maximum(clusters - 1, 1), CONFIDENCE_LEVEL)) ** 2
+    corrected = np.maximum(effective * student, np.minimum(effective, clusters))
+    corrected = np.where(effective < answers.sum(1), corrected, effective)
+    return wrong * np.divide(corrected, effective, out=np.zeros_like(effective), where=effective > 0), corrected
 
 
 def achievable_risk(answers: float) -> float:
-    """The least share of wrong answers that so many held-out ones vouch for: where all of them are right."""
-    return float(_wrong_at_most(np.array(0.0), np.array(answers)))
+    """The lowest risk that this many independent held-out answers can show: if all of them are right."""
+    return float(clopper_pearson(np.array(0.0), np.array(answers)))
 
 
 def held_out_needed(wrong_at_most: float) -> int:
-    """The fewest held-out answers that vouch for a share of wrong ones: `vouched` the other way round."""
-    return math.ceil(math.log(1 - SURE) / math.log1p(-wrong_at_most))
+    """The fewest independent held-out answers that can show this risk: the inverse of `achievable_risk`."""
+    return math.ceil(math.log(1 - CONFIDENCE_LEVEL) / math.log1p(-wrong_at_most))
 
 
 def effective_items(items: float) -> float:
-    """For how many independent items those of one example count, before it is known how alike they are."""
+    """The effective number of items of one example, by the prior correlation."""
     if math.isinf(items):
-        return 1 / ALIKE
-    return items / (1 + ALIKE * max(items - 1, 0))
+        return 1 / PRIOR_CORRELATION
+    return items / (1 + PRIOR_CORRELATION * max(items - 1, 0))
 
 
 def choose_target_risk(bounds: RiskBounds) -> float:
-    """What is promised where nobody asked: the least share, in whole hundredths, at which most items are accepted.
+    """The default target risk: the lowest whole percentage with a coverage of MIN_COVERAGE.
 
-    Not less than USUAL and not more than MOST.
+    At least DEFAULT_RISK and at most MAX_DEFAULT_RISK.
     """
-    useful = bounds.wrong[bounds.accepted >= USEFUL]
-    return math.ceil(100 * float(np.clip(useful.min(initial=1), USUAL, MOST)) - 1e-9) / 100 if useful.size else MOST
+    risks = bounds.wrong[bounds.accepted >= MIN_COVERAGE]
+    if not risks.size:
+        return MAX_DEFAULT_RISK
+    return math.ceil(100 * float(np.clip(risks.min(), DEFAULT_RISK, MAX_DEFAULT_RISK)) - 1e-9) / 100
 
 
 def growth_needed(bounds: RiskBounds, wrong_at_most: float) -> float:
-    """How many times as many held-out examples would vouch for a share at which most items are accepted; infinity
-    where too many are wrong."""
-    useful = bounds.accepted >= USEFUL
-    pairs = zip(bounds.mistakes[useful].tolist(), bounds.answers[useful].tolist(), strict=True)
-    return min((_times(mistakes, answers, wrong_at_most) for mistakes, answers in pairs), default=math.inf)
+    """The factor by which the held-out examples must grow to show this risk at MIN_COVERAGE; infinity if too many are
+    wrong."""
+    covering = bounds.accepted >= MIN_COVERAGE
+    pairs = zip(bounds.mistakes[covering].tolist(), bounds.answers[covering].tolist(), strict=True)
+    return min((_growth_for(mistakes, answers, wrong_at_most) for mistakes, answers in pairs), default=math.inf)
 
 
-def _times(mistakes: float, answers: float, wrong_at_most: float) -> float:
+def _growth_for(mistakes: float, answers: float, wrong_at_most: float) -> float:
     if mistakes >= wrong_at_most * answers:
         return math.inf
 
-    def enough(times: float) -> bool:
-        return bool(_wrong_at_most(np.array(times * mistakes), np.array(times * answers)) <= wrong_at_most)
+    def enough(factor: float) -> bool:
+        return bool(clopper_pearson(np.array(factor * mistakes), np.array(factor * answers)) <= wrong_at_most)
 
     low, high = 1.0, 1.0
     while not enough(high):
@@ -164,9 +165,12 @@ def _times(mistakes: float, answers: float, wrong_at_most: float) -> float:
     return high
 
 
-def _wrong_at_most(mistakes: Array, answers: Array) -> Array:
-    """The upper end of Clopper and Pearson's interval (1934) for the share of mistakes among answers."""
+def clopper_pearson(mistakes: Array, answers: Array) -> Array:
+    """The one-sided upper bound of Clopper and Pearson (1934) on the share of mistakes; counts need not be whole.
+
+    scipy.stats.binomtest takes only whole counts, so this is its formula, with scipy's beta quantile.
+    """
     from scipy.special import betaincinv
 
-    few = np.maximum(answers - mistakes, np.finfo(np.float64).tiny)
-    return np.where(mistakes < answers, betaincinv(mistakes + 1, few, SURE), 1.0)
+    right = np.maximum(answers - mistakes, np.finfo(np.float64).tiny)
+    return np.where(mistakes < answers, betaincinv(mistakes + 1, right, CONFIDENCE_LEVEL), 1.0)

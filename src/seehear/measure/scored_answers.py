@@ -59,7 +59,7 @@ class ScoredAnswers:
             confidence=confidence,
             right=right,
             accepted=np.zeros(len(given), bool),
-            items=kind.items.score(compared, spec) if kind.items else Items.of_wholes(confidence, right),
+            items=kind.items.score(compared, spec) if kind.items else Items.from_answers(confidence, right),
             compared=compared,
             item=kind.item,
             cluster=np.arange(len(given)),
@@ -68,11 +68,11 @@ class ScoredAnswers:
     def accept(self, accepted: Sequence[bool] | Array) -> ScoredAnswers:
         """A copy in which `accepted`, with an entry for each example, answered or not, says which are accepted."""
         whole = np.asarray(accepted, bool)[self.row]
-        return replace(self, accepted=whole, items=self.items if self.item else self.items.accepting(whole))
+        return replace(self, accepted=whole, items=self.items if self.item else self.items.with_accepted(whole))
 
     def accept_from(self, item_threshold: float, whole_threshold: float) -> ScoredAnswers:
         """A copy that accepts the items and the whole answers whose confidence reaches the thresholds."""
-        items = self.items.accepting(self.items.confidence >= item_threshold)
+        items = self.items.with_accepted(self.items.confidence >= item_threshold)
         return replace(self, items=items, accepted=self.confidence >= whole_threshold)
 
     def __len__(self) -> int:
@@ -92,7 +92,7 @@ class ScoredAnswers:
 
     def shares(self) -> dict[str, Share]:
         """SHARES, and WHOLE_SHARES if items are accepted one by one."""
-        ones, (every, accepted) = np.ones(len(self), np.int64), self.items.each()
+        ones, (every, accepted) = np.ones(len(self), np.int64), self.items.counts()
         shares = [Share(~self.right, ones, self.cluster), Share(accepted, every, self.cluster)]
         shares += [Share(self.items.mistakes(), accepted, self.cluster)]
         if not self.item:

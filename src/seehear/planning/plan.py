@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from seehear.answers import ANSWERS, AnyKind
-from seehear.answers.selective import USUAL, effective_items, held_out_needed
+from seehear.answers.selective import DEFAULT_RISK, effective_items, held_out_needed
 from seehear.errors import UsageError
 from seehear.planning.inspection import SenseSample, inspect_inputs
 from seehear.planning.options import TrainOptions
@@ -136,7 +136,7 @@ def choose_held_out_share(answers: Sequence[str], kind: AnyKind, wrong_at_most: 
     usual = min(share, enough / len(answers))
     sample = answers[:: -(-len(answers) // HELD_OUT_SAMPLE)]
     items_each = float(np.mean([effective_items(kind.count_items(cell)) for cell in sample]))
-    needed = math.ceil(MARGIN * held_out_needed(wrong_at_most or USUAL) / max(items_each, 1 / len(answers)))
+    needed = math.ceil(MARGIN * held_out_needed(wrong_at_most or DEFAULT_RISK) / max(items_each, 1 / len(answers)))
     return max(usual, min(MOST_HELD_OUT, needed / len(answers)))
 
 

@@ -286,7 +286,7 @@ def test_items_are_reported_boxes_without_ignored_ones() -> None:
         low_confidence=(Box("cat", (70, 70, 80, 80), 0.2, False),),
     )
     items = BOXES.items.score(BOXES.compare([answer, Boxes(())], [truth, truth], SPEC), SPEC)
-    number, accepted = items.each()
+    number, accepted = items.counts()
     assert (number.tolist(), accepted.tolist(), items.mistakes().tolist()) == ([2, 0], [1, 0], [0, 0])
     assert items.wrong.sum() == 1
     assert [BOXES.count_items(cell) for cell in CELLS] == [1, 0, 1]

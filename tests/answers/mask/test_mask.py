@@ -424,7 +424,7 @@ def test_items_are_pixels_with_a_known_class() -> None:
     levels = np.where(np.arange(40)[:, None] < 35, np.uint8(90), np.uint8(20)).repeat(60, 1)
     answer = Mask.from_pixels(said, SPEC, compressed_levels=compress(levels), accepted_from=50)
     items = MASK.items.score(MASK.compare([answer], [Mask.from_pixels(truth, SPEC)], SPEC), SPEC)
-    number, accepted = items.each()
+    number, accepted = items.counts()
     assert (number.tolist(), accepted.tolist(), items.mistakes().tolist()) == ([1800], [1500], [0])
     assert items.wrong.sum() == (said[39] != 2).sum()
 

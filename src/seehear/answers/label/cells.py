@@ -1,4 +1,4 @@
-"""Several labels in one cell: a list, or names between semicolons, commas or blanks."""
+"""Several labels in one cell: a list, or names separated by semicolons, commas or spaces."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Container, Iterable
 
 from seehear.strict_json import from_json
 
-_SEPARATORS = (re.compile(r"[;|]"), re.compile(r","), re.compile(r"\s+"))  # the surest first
+_SEPARATORS = (re.compile(r"[;|]"), re.compile(r","), re.compile(r"\s+"))  # the least ambiguous first
 _EXPECTED = {"labels", "classes", "categories", "tags", "genres", "findings"}  # headings that mean several
 _QUOTED = re.compile(r"'([^']*)'|\"([^\"]*)\"")
 
@@ -16,14 +16,14 @@ _QUOTED = re.compile(r"'([^']*)'|\"([^\"]*)\"")
 def separator(cells: Iterable[str], heading: str) -> re.Pattern[str] | None:
     """The pattern that separates labels in the cells of a column; None if each cell is one label.
 
-    The parts must also occur elsewhere in the column, because the name of a class may contain a comma or a blank.
+    The parts must also occur elsewhere in the column, because the name of a class may contain a comma or a space.
     """
     distinct = set(cells)
     if any(listed(cell) is not None for cell in distinct):
         return _SEPARATORS[0]
     surest, *others = _SEPARATORS
-    told = Counter(part for cell in distinct for part in set(_parts(cell, surest)))
-    if any(told[part] > 1 for cell in distinct if len(parts := _parts(cell, surest)) > 1 for part in parts):
+    counts = Counter(part for cell in distinct for part in set(_parts(cell, surest)))
+    if any(counts[part] > 1 for cell in distinct if len(parts := _parts(cell, surest)) > 1 for part in parts):
         return surest
     return next((each for each in others if _divides(each, distinct, heading)), None)
 
@@ -60,16 +60,16 @@ def listed(cell: str) -> list[str] | None:
 
 
 def _divides(pattern: re.Pattern[str], distinct: set[str], heading: str) -> bool:
-    """Whether most cells in which it stands are made of labels that stand elsewhere: alone, where blanks divide.
+    """Whether most cells with this separator consist of labels that occur elsewhere; for spaces, in a cell alone.
 
-    In a column of tags it is enough that they come back.
+    In a column of tags it is enough that they recur.
     """
     apart = [parts for cell in distinct if len(parts := list(dict.fromkeys(_parts(cell, pattern)))) > 1]
-    told = Counter(part for parts in apart for part in parts)
+    counts = Counter(part for parts in apart for part in parts)
     alone_only = pattern == _SEPARATORS[-1] and heading.strip().lower() not in _EXPECTED
 
     def elsewhere(part: str) -> bool:
-        return part in distinct or (not alone_only and told[part] > 1)
+        return part in distinct or (not alone_only and counts[part] > 1)
 
     return 2 * sum(all(map(elsewhere, parts)) for parts in apart) > len(apart)
 

@@ -1,4 +1,4 @@
-"""From cells to class scores."""
+"""From cells to logits."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ class Head(nn.Module):
         return {"logits": self.classify(self.norm(self.pool(cells)))}
 
     def loss(self, raw: dict[str, Tensor], target: dict[str, Tensor]) -> Tensor:
-        """Cross-entropy (B,): over the classes for one label, over each class's yes or no for several."""
-        logits, truth = raw["logits"], target["classes"]  # (B, C); (B,) the class, or (B, C) 0 or 1
+        """Cross-entropy (B,): categorical for one label, binary and summed over classes for several."""
+        logits, truth = raw["logits"], target["classes"]  # (B, C) each
         if self.several:
             return F.binary_cross_entropy_with_logits(logits, truth, reduction="none").sum(1)
         return F.cross_entropy(logits, truth, reduction="none", label_smoothing=SMOOTHING)

@@ -1,8 +1,8 @@
-"""How good labels are, and how honest their confidence."""
+"""Metrics and calibration of labels."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,25 +20,28 @@ def headline(spec: LabelSpec) -> Headline:
 
 
 def calibrate(seen: Sequence[Mapping[str, Array]], truths: Sequence[Label], spec: LabelSpec) -> dict[str, float]:
-    """seen: logits (C,) of each. The temperature of Guo et al. 2017, section 4.2, for all classes alike.
+    """Temperature scaling (Guo et al. 2017, section 4.2); `seen` holds the logits (C,) of each example.
 
-    A normal prior on log T (deviation 0.5) keeps it finite where few or perfectly separated examples
-    would send it to 0 or infinity; from some tens of examples on the data decide.
+    A normal prior on log T (standard deviation 0.5) keeps T finite for few or perfectly separated examples. From some
+    tens of examples on, the data decide.
     """
+    from scipy.optimize import minimize_scalar  # type: ignore[import-untyped]  # installed for training, not for serving
+
     logits = np.array([raw["logits"] for raw in seen], np.float64).reshape(-1, len(spec.classes))
     truth = _membership(truths, spec)
 
     def loss(log_t: float) -> float:
-        return _surprise(logits / np.exp(log_t), truth, several=spec.several) + 2 * log_t**2
+        return _log_loss(logits / np.exp(log_t), truth, several=spec.several) + 2 * log_t**2
 
-    return {"temperature": float(np.exp(_lowest(loss, -3.0, 3.0)))}
+    found = minimize_scalar(loss, bounds=(-3.0, 3.0), options={"xatol": 1e-4})
+    return {"temperature": float(np.exp(found.x))}
 
 
 def compare(answers: Sequence[Label], truths: Sequence[Label], spec: LabelSpec) -> dict[str, Array]:
-    """One row per example, of which metrics are sums, so that rows may be drawn again and again.
+    """One row per example.
 
-    truth, said (n, C) bool; right (n,) bool; confidence, loss (n,); rank (n, C), the order of the probabilities
-    of each class, equal where they are.
+    truth, said (n, C) bool: the classes that it has and that were predicted; right (n,) bool; confidence, loss (n,);
+    rank (n, C): of its probability among those of the same class, equal for equal ones.
     """
     truth, said = _membership(truths, spec), _membership(answers, spec)
     probabilities = np.array([a.probabilities for a in answers], np.float64).reshape(truth.shape)
@@ -58,9 +61,14 @@ def right(compared: Mapping[str, Array], spec: LabelSpec) -> Array:
 
 
 def metrics(compared: Mapping[str, Array], spec: LabelSpec) -> dict[str, float]:
-    """accuracy (of the whole set, where several), macro_f1 over the classes that occur, auroc of each class against
-    the rest (the mean over classes seen with and without), log_loss (the mean over classes, where several), and
-    ece: |accuracy - confidence| of what was answered, over 15 bins of equal width (Guo et al. 2017, eq. 3)."""
+    """The metrics of classification.
+
+    accuracy   share of examples whose set of classes is exactly right
+    macro_f1   mean F1 of the classes that occur
+    auroc      mean area under the ROC curve, one class against the rest, of classes that some examples lack
+    log_loss   mean over examples, and over classes if an example may have several
+    ece        expected calibration error
+    """
     right, confidence = compared["right"], compared["confidence"]
     return {
         "accuracy": float(right.mean()),
@@ -72,35 +80,18 @@ def metrics(compared: Mapping[str, Array], spec: LabelSpec) -> dict[str, float]:
 
 
 def _membership(labels: Sequence[Label], spec: LabelSpec) -> Array:
-    """(n, C) bool: which classes each label names."""
+    """(n, C) bool: which classes each label has."""
     has = np.zeros((len(labels), len(spec.classes)), bool)
     rows = [i for i, label in enumerate(labels) for _ in label.names]
     has[rows, [spec.index[name] for label in labels for name in label.names]] = True
     return has
 
 
-def _surprise(logits: Array, truth: Array, *, several: bool) -> float:
-    """-log probability of the truths, summed; logits (n, C), truth (n, C) bool."""
+def _log_loss(logits: Array, truth: Array, *, several: bool) -> float:
+    """Summed over examples; logits (n, C), truth (n, C) bool."""
     if several:
         return float(np.logaddexp(0, np.where(truth, -logits, logits)).sum())
     return float((np.logaddexp.reduce(logits, axis=1) - logits[truth]).sum())
-
-
-def _lowest(loss: Callable[[float], float], low: float, high: float) -> float:
-    """Golden-section search of a function with one valley."""
-    golden = (np.sqrt(5) - 1) / 2
-    left, right = high - golden * (high - low), low + golden * (high - low)
-    at_left, at_right = loss(left), loss(right)
-    while high - low > 1e-4:
-        if at_left < at_right:
-            high, right, at_right = right, left, at_left
-            left = high - golden * (high - low)
-            at_left = loss(left)
-        else:
-            low, left, at_left = left, right, at_right
-            right = low + golden * (high - low)
-            at_right = loss(right)
-    return (low + high) / 2
 
 
 def _macro_f1(truth: Array, said: Array) -> float:
@@ -109,7 +100,7 @@ def _macro_f1(truth: Array, said: Array) -> float:
 
 
 def _auroc(truth: Array, rank: Array) -> float:
-    """The mean over classes of Mann and Whitney's U, from sums of mean ranks; counting finds them without sorting."""
+    """The mean over classes of Mann and Whitney's U, from mean ranks, which counting finds without sorting."""
     areas = []
     for has, place in zip(truth.T, rank.T, strict=True):
         there = np.bincount(place)

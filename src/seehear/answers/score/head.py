@@ -1,4 +1,4 @@
-"""From cells to a number and how unsure it is."""
+"""From cells to a normal distribution of a number."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Head(nn.Module):
     def loss(self, raw: dict[str, Tensor], target: dict[str, Tensor]) -> Tensor:
         """beta-NLL with beta = 1/2 (Seitzer 2022, arXiv:2203.09168, equation 5), (B,).
 
-        The plain Gaussian likelihood lets a network call hard examples noise and stop learning from them.
+        With the plain Gaussian likelihood, a network explains hard examples as noise and stops learning from them.
         """
         variance = torch.exp(2 * raw["log_scale"])
         nll = 0.5 * ((target["value"] - raw["mean"]).square() / variance + variance.log())

@@ -1,4 +1,4 @@
-"""How close scores are, and how honest their intervals."""
+"""Metrics and calibration of scores."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from seehear.answers.kind import Headline
 from seehear.answers.score.answer import Score, ScoreSpec
 
 Array = NDArray[Any]
-PRIOR = 5  # examples' worth of belief in the head's own deviation
+PRIOR = 5  # weight of the prior that the head's standard deviations are right, in examples
 
 
 def headline(spec: ScoreSpec) -> Headline:
@@ -20,7 +20,7 @@ def headline(spec: ScoreSpec) -> Headline:
 
 
 def calibrate(seen: Sequence[Mapping[str, Array]], truths: Sequence[Score], spec: ScoreSpec) -> dict[str, float]:
-    """seen: mean (), log_scale () of each. What to multiply deviations by, the likeliest factor for normal errors."""
+    """The factor of the standard deviations, by maximum likelihood; `seen` holds mean () and log_scale () of each."""
     truth = (np.array([t.value for t in truths], np.float64) - spec.mean) / spec.spread
     mean, log_scale = (np.array([raw[name] for raw in seen], np.float64) for name in ("mean", "log_scale"))
     off = (truth - mean) / np.exp(log_scale)
@@ -36,13 +36,13 @@ def compare(answers: Sequence[Score], truths: Sequence[Score], spec: ScoreSpec) 
 
 
 def right(compared: Mapping[str, Array], spec: ScoreSpec) -> Array:
-    """Those within the tolerance."""
+    """Those within the Spec's tolerance."""
     near: Array = np.abs(compared["answer"] - compared["truth"]) <= spec.tolerance
     return near
 
 
 def metrics(compared: Mapping[str, Array], spec: ScoreSpec) -> dict[str, float]:
-    """mae and rmse in the spec's unit; pearson and spearman, nan where either side is constant."""
+    """mae and rmse in the Spec's unit; pearson and spearman, nan if either side is constant."""
     truth, answer = compared["truth"], compared["answer"]
     return {
         "mae": float(np.abs(answer - truth).mean()),
@@ -60,6 +60,6 @@ def _correlation(a: Array, b: Array) -> float:
 
 
 def _ranks(values: Array) -> Array:
-    """Places from 1 on; equal values share the mean of theirs."""
+    """Ranks from 1; ties share their mean."""
     _, place, times = np.unique(values, return_inverse=True, return_counts=True)
     return (times.cumsum() - (times - 1) / 2)[place]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from seehear.amounts import format_count
 from seehear.answers import ANSWERS, AnyKind, Arrays, Decoder, Items, RunDecoder
-from seehear.answers.selective import USUAL, RiskBounds, bound_risk, choose_target_risk, growth_needed
+from seehear.answers.selective import DEFAULT_RISK, RiskBounds, bound_risk, choose_target_risk, growth_needed
 from seehear.events import Advanced, Finished, Listener, Notice, Started
 from seehear.geometry import Geometry
 from seehear.learn.calibrate.card import describe_risk
@@ -127,7 +127,7 @@ class Calibrator:
     ) -> SelectivePrediction:
         clusters, few_groups = self._clusters()
         bounds = bound_risk(scored.items, clusters, few_groups)
-        wholes = bound_risk(Items.of_wholes(scored.confidence, scored.right), clusters, few_groups)
+        wholes = bound_risk(Items.from_answers(scored.confidence, scored.right), clusters, few_groups)
         return SelectivePrediction(
             calibration=calibration,
             risk=to_risk_curve(bounds),
@@ -151,7 +151,7 @@ class Calibrator:
 
 def _more_held_out(bounds: RiskBounds, held_out: int) -> int | None:
     """How many more held-out examples would allow the usual guarantee; None if no number would."""
-    times = growth_needed(bounds, USUAL)
+    times = growth_needed(bounds, DEFAULT_RISK)
     return math.ceil((times - 1) * held_out) if math.isfinite(times) else None
 
 

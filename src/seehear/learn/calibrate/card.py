@@ -7,7 +7,7 @@ from typing import Any
 
 from seehear.amounts import format_count, format_duration, pluralise
 from seehear.answers import ANSWERS
-from seehear.answers.selective import USUAL
+from seehear.answers.selective import DEFAULT_RISK
 from seehear.measure.formatting import format_percent
 from seehear.recipe import Recipe
 
@@ -63,7 +63,7 @@ def describe_risk(recipe: Recipe, used: str) -> str:
     items = pluralise(ANSWERS[recipe.kind].item or "answer")
     coverage = f"{format_percent(accepted)} are accepted" if accepted else "none is accepted, as too many were wrong"
     risk = f"at most {_percent(selective.wrong_at_most)} of accepted {items} are wrong; {coverage}"
-    if selective.wrong_at_most <= USUAL or recipe.wrong_at_most is not None:
+    if selective.wrong_at_most <= DEFAULT_RISK or recipe.wrong_at_most is not None:
         return risk
     if selective.few_groups:
         groups = format_count(selective.few_groups, "group")
@@ -71,8 +71,10 @@ def describe_risk(recipe: Recipe, used: str) -> str:
             f"{risk}; the held-out examples come from {groups}, such as speakers: with more, fewer could be guaranteed"
         )
     if selective.more_held_out is not None:
-        return f"{risk}; {format_count(selective.more_held_out, 'more held-out example')} would allow {_percent(USUAL)}"
-    return f"{risk}; too many were wrong to guarantee {_percent(USUAL)} and still accept most" if accepted else risk
+        more = format_count(selective.more_held_out, "more held-out example")
+        return f"{risk}; {more} would allow {_percent(DEFAULT_RISK)}"
+    too_many = f"{risk}; too many were wrong to guarantee {_percent(DEFAULT_RISK)} and still accept most"
+    return too_many if accepted else risk
 
 
 def _percent(share: float) -> str:
