@@ -1,4 +1,4 @@
-"""The recipe: everything a recogniser is, but its weights, as one frozen value saved beside them."""
+"""The recipe: everything about a recogniser but its weights, as one frozen value, saved beside them."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from pydantic_core import PydanticCustomError
 
 from seehear.answers import ANSWERS
 from seehear.answers.items import NEVER
-from seehear.answers.selective import USUAL
+from seehear.answers.selective import DEFAULT_RISK
 from seehear.errors import DataError
 from seehear.senses import SENSES
 
-FORMAT: Final = 1  # of recipes, and of the model files that they lie in: one more for what this program could not read
-MOST_VALUES = 500_000  # in JSON or TOML, so that reading one takes less than a second
+FORMAT: Final = 1  # version of recipes and of model files; increased when older programs cannot read the new ones
+MOST_VALUES = 500_000  # in a JSON or TOML file, so that reading one takes less than a second
 UPGRADE = "upgrade with pip install -U seehear"
-SETS = 1 << len(SENSES)  # of senses in use, at most
-SEEDS = 1 << 32  # numbers that chance may start from
+MAX_SETS = 1 << len(SENSES)  # of senses in use
+SEEDS = 1 << 32  # seeds are below
 Precision = Literal["float32", "bfloat16"]
 
 
@@ -28,42 +28,41 @@ class Frozen(BaseModel):
 
 
 class RiskCoverageCurve(Frozen):
-    """How wrong accepted items were, on held-out examples, for each confidence one might demand.
+    """The risk of accepted items by confidence threshold, from held-out examples.
 
-    confidence falls; wrong[i] is the share of wrong items, with its uncertainty taken against us, among
-    those at least as confident as confidence[i].
+    `confidence` descends. wrong[i] is an upper bound on the share of errors among items of at least confidence[i].
     """
 
     confidence: tuple[float, ...] = ()
     wrong: tuple[float, ...] = ()
 
     @model_validator(mode="after")
-    def _paired(self) -> Self:
+    def _check_lengths(self) -> Self:
         if len(self.confidence) != len(self.wrong):
             raise ValueError("confidence and wrong differ in length")
         return self
 
     def threshold(self, wrong_at_most: float) -> float:
-        """The lowest confidence at which no more than that share was wrong; NEVER reached, if none."""
+        """The lowest confidence with at most this risk; NEVER if there is none."""
         good = [c for c, w in zip(self.confidence, self.wrong, strict=True) if w <= wrong_at_most]
         return min(good, default=NEVER)
 
 
 class SelectivePrediction(Frozen):
-    """When to believe an answer, for one set of senses in use.
+    """When to accept an answer, for one set of senses in use.
 
-    risk            of what is accepted by itself: the boxes, words or pixels of an answer, or all of it
-    whole           of whole answers, where their items are accepted by themselves
-    wrong_at_most   what is promised: the share of accepted items that may be wrong
-    more_held_out   how many more held-out examples would allow to promise what is usual; None where no number would
-    few_groups      of how many speakers, patients or the like the held-out examples are, where those are too few to
-                    tell how much they differ; else 0
+    risk            of items: the boxes, words or pixels of an answer, or the whole answer
+    whole_risk      of whole answers, if their items are accepted one by one
+    wrong_at_most   the target risk: the share of accepted items that may be wrong
+    more_held_out   how many more held-out examples would allow the default target risk; None if no number would
+    few_groups      the number of speakers, patients or the like among the held-out examples, if it is too small to
+                    tell how much they differ; otherwise 0
     """
 
     calibration: dict[str, float] = Field(default={}, max_length=1000)
     risk: RiskCoverageCurve = RiskCoverageCurve()
     whole_risk: RiskCoverageCurve = RiskCoverageCurve()
-    wrong_at_most: float = Field(default=USUAL, gt=0, lt=1)
+    wrong_at_most: float = Field(default=DEFAULT_RISK, gt=0, lt=1)
     more_held_out: int | None = Field(default=0, ge=0)
     few_groups: int = Field(default=0, ge=0)
 
@@ -96,14 +95,14 @@ class Recipe(Frozen):
     training: Training
     wrong_at_most: float | None = Field(default=None, gt=0, lt=1)  # given by the user; None: chosen in training
     # By senses in use, joined with "+": "image+audio", "image", "audio".
-    selective: dict[str, SelectivePrediction] = Field(default={}, max_length=SETS)
+    selective: dict[str, SelectivePrediction] = Field(default={}, max_length=MAX_SETS)
     # By sense: the out-of-distribution score above which an input is unlike the training data.
-    ood_threshold: dict[str, float] = Field(default={}, max_length=SETS)
+    ood_threshold: dict[str, float] = Field(default={}, max_length=MAX_SETS)
     # By sense and statistic: the range that contains 96 % of the training examples.
-    input_statistics: dict[str, dict[str, tuple[float, float]]] = Field(default={}, max_length=SETS)
+    input_statistics: dict[str, dict[str, tuple[float, float]]] = Field(default={}, max_length=MAX_SETS)
     groups_seen: str = ""  # the groups, such as speakers, that the results were measured on
     # By senses in use: metrics on the held-out examples.
-    results: dict[str, dict[str, Any]] = Field(default={}, max_length=SETS)
+    results: dict[str, dict[str, Any]] = Field(default={}, max_length=MAX_SETS)
 
     @field_validator("format", mode="before")
     @classmethod
@@ -151,17 +150,17 @@ class Recipe(Frozen):
 
 
 def newer(number: int) -> str:
-    """What to say of a format that is yet to come."""
+    """The message for a file of a newer format."""
     return f"this was written by a newer seehear (format {number:,}; this one reads up to {FORMAT})"
 
 
 def opaque(spec: BaseModel) -> set[str]:
-    """The fields of a Spec that nobody reads or edits, and that a table tells again: those without a repr."""
+    """The fields of a Spec that nobody edits and that follow from a table: those without a repr."""
     return {name for name, field in type(spec).model_fields.items() if not field.repr}
 
 
 def _check_amount(text: str | bytes) -> None:
-    """Raises DataError for more values than any recipe has."""
+    """Raises DataError for more values than a recipe can have."""
     content = text.encode("utf-8", "replace") if isinstance(text, str) else text
     if (values := sum(content.count(mark) for mark in (b",", b"[", b"{", b"="))) > MOST_VALUES:
         raise DataError(f"not a recipe: {values:,} values", where="recipe", allowed=f"at most {MOST_VALUES:,}")
@@ -174,7 +173,7 @@ def used_key(used: Iterable[str]) -> str:
 
 
 def _first(error: ValidationError) -> str:
-    """The first of pydantic's complaints in one line: the field and what is wrong with it."""
+    """The first of pydantic's errors in one line: the field and what is wrong with it."""
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
     field = ".".join(str(part) for part in first["loc"])
     return f"{field}: {first['msg']}" if field else first["msg"]

@@ -1,4 +1,4 @@
-"""A label: the class of an example, or the classes it has; what a column of labels is, and one label of it."""
+"""Labels: the Spec of a column, and one label; from a cell to the truth, from logits to the answer."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from seehear.answers.label.cells import among, divided, separator
 from seehear.errors import DataError, InputError
 from seehear.geometry import Geometry, Warp
 
-MANY = 20  # distinct numbers beyond which a column measures rather than names
+MAX_NUMERIC_CLASSES = 20  # more distinct numbers are measurements, not classes
 ALTERNATIVES = 4
 
 Array = NDArray[Any]
 
 
 class LabelSpec(BaseModel):
-    """The classes, in the order of the head's outputs; whether an example may have several; examples per class."""
+    """The classes in the order of the logits with their counts, and whether an example may have several."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -37,7 +37,7 @@ class LabelSpec(BaseModel):
     counts: tuple[int, ...]
 
     @model_validator(mode="after")
-    def _whole(self) -> Self:
+    def _check_lengths(self) -> Self:
         if not self.classes or len(set(self.classes)) != len(self.classes) or len(self.counts) != len(self.classes):
             raise ValueError(f"{len(self.classes)} classes, each once, need {len(self.classes)} counts")
         return self
@@ -55,7 +55,7 @@ class LabelSpec(BaseModel):
 
 @dataclass(frozen=True)
 class Label:
-    """The classes named: exactly one, or any number where `several`. `probabilities` follow the spec's classes."""
+    """Exactly one class, or any number if `several`. `probabilities` has the order of the Spec's classes."""
 
     names: tuple[str, ...]
     several: bool = False
@@ -64,7 +64,7 @@ class Label:
     probabilities: tuple[float, ...] = ()
 
     def transform(self, warp: Warp) -> Label:
-        """Where a thing is does not change what it is."""
+        """The class does not depend on position."""
         return self
 
     def to_json(self) -> dict[str, Any]:
@@ -85,20 +85,20 @@ class Label:
 
 
 def plan(cells: Iterable[str], column: str, auxiliary: Sequence[str] | None = None) -> LabelSpec:
-    """The classes in natural order, each with how many examples have it; several for an example where cells hold lists.
+    """The classes in natural order with their counts; `several` if cells hold lists.
 
-    Raises DataError for a column that names no two classes, each at least twice.
+    Raises DataError unless there are at least two classes, each of at least two examples.
     """
-    times_told = Counter(cell.strip() for cell in cells)
-    where, rows = f"column '{column}'", times_told.total()
+    counts_by_cell = Counter(cell.strip() for cell in cells)
+    where, rows = f"column '{column}'", counts_by_cell.total()
     if not rows:
         raise DataError("holds no answers", where=where, hint="give every example its class")
-    between = separator(times_told, column)
+    between = separator(counts_by_cell, column)
     several = between is not None
     classes: Counter[str] = Counter()
-    for cell, times in times_told.items():
+    for cell, times in counts_by_cell.items():
         classes.update(dict.fromkeys(divided(cell, between), times))
-    if len(classes) > max(MANY, rows / 2) and not several:
+    if len(classes) > max(MAX_NUMERIC_CLASSES, rows / 2) and not several:
         raise DataError(
             f"{len(classes):,} different answers in {rows:,} rows are not classes: {_quoted(list(classes)[:3])}, …",
             where=where,
@@ -126,19 +126,23 @@ def plan(cells: Iterable[str], column: str, auxiliary: Sequence[str] | None = No
 
 
 def fits(cells: Sequence[str], heading: str) -> bool:
-    """Few distinct answers that come back; not many numbers, which measure something, unless they are names."""
+    """Few distinct cells that recur; not many distinct numbers, which are measurements, unless they are identifiers."""
     distinct = set(cells)
-    numbers = len(distinct) > MANY and all(map(_is_number, distinct)) and not are_identifiers(heading, distinct)
+    numbers = (
+        len(distinct) > MAX_NUMERIC_CLASSES
+        and all(map(_is_number, distinct))
+        and not are_identifiers(heading, distinct)
+    )
     return 0 < len(distinct) <= len(cells) / 2 and not numbers
 
 
 def means(heading: str) -> bool:
-    """Whether a heading is of classes that is none of the usual ones: class_id, target_class."""
+    """Whether a heading outside `columns` is one of classes: class_id, target_class."""
     return means_classes(heading)
 
 
 def describe(cells: Iterable[str], heading: str) -> str:
-    """How many classes a column tells apart."""
+    """The number of classes in a column."""
     between = separator(cells := {cell.strip() for cell in cells}, heading)
     kinds = format_count(len({name for cell in cells for name in divided(cell, between)}), "class")
     return kinds if between is None else f"any number of {kinds} in one cell"
@@ -159,31 +163,31 @@ def read(cell: str, spec: LabelSpec) -> Label:
 
 
 def stratum(cell: str) -> str:
-    """A split balances the classes; several together are a class of their own."""
+    """The class; a combination of several is a stratum of its own."""
     return cell.strip()
 
 
 def target(answer: Label, spec: LabelSpec, geometry: Geometry | None) -> dict[str, Array]:
-    """{"classes": (C,) float32}: 1 for the class it has, or for each of them."""
+    """{"classes": (C,) float32}: one-hot, or multi-hot where an example may have several classes."""
     has = np.zeros(len(spec.classes), np.float32)
     has[[spec.index[name] for name in answer.names]] = 1
     return {"classes": has}
 
 
 def raw_shapes(spec: LabelSpec) -> dict[str, tuple[int, ...]]:
-    """A logit for each class."""
+    """One logit for each class."""
     return {"logits": (len(spec.classes),)}
 
 
 def to_answer(
     raw: Mapping[str, Array], spec: LabelSpec, calibration: Mapping[str, float], geometry: Geometry | None
 ) -> Label:
-    """raw: logits (C,). A softmax over classes, or a sigmoid for each where several, at the fitted temperature."""
+    """raw: logits (C,). Softmax, or a sigmoid for each class if `several`, at the fitted temperature."""
     logits = raw["logits"].astype(np.float64) / calibration.get("temperature", 1.0)
-    return _any_number(logits, spec) if spec.several else _one(logits, spec)
+    return _multi_label(logits, spec) if spec.several else _single_label(logits, spec)
 
 
-def _one(logits: Array, spec: LabelSpec) -> Label:
+def _single_label(logits: Array, spec: LabelSpec) -> Label:
     odds = np.exp(logits - logits.max())
     probabilities = odds / odds.sum()
     best, *others = np.argsort(-probabilities, kind="stable")[: ALTERNATIVES + 1]
@@ -195,14 +199,14 @@ def _one(logits: Array, spec: LabelSpec) -> Label:
     )
 
 
-def _any_number(logits: Array, spec: LabelSpec) -> Label:
-    """Confident as far as all classes are right at once, taken as independent; an alternative changes one class."""
+def _multi_label(logits: Array, spec: LabelSpec) -> Label:
+    """Confidence is that all classes are right, taken as independent. An alternative flips one class."""
     probabilities = np.exp(-np.logaddexp(0, -logits))
     sure = np.maximum(probabilities, 1 - probabilities)
     confidence = float(sure.prod())
     has = probabilities > 0.5
 
-    def but(i: int) -> list[str]:
+    def flipped(i: int) -> list[str]:
         return [name for k, name in enumerate(spec.classes) if has[k] ^ (k == i)]
 
     unsure = np.argsort(sure, kind="stable")[:ALTERNATIVES]
@@ -210,13 +214,13 @@ def _any_number(logits: Array, spec: LabelSpec) -> Label:
         names=tuple(name for name, yes in zip(spec.classes, has, strict=True) if yes),
         several=True,
         confidence=confidence,
-        alternatives=tuple((but(i), confidence * float((1 - sure[i]) / sure[i])) for i in unsure),
+        alternatives=tuple((flipped(i), confidence * float((1 - sure[i]) / sure[i])) for i in unsure),
         probabilities=tuple(probabilities.tolist()),
     )
 
 
 def _natural(name: str) -> tuple[tuple[bool, int, str, str], ...]:
-    """2 before 10, class2 before class10."""
+    """A sort key: 2 before 10, class2 before class10."""
     parts = re.findall(r"[0-9]+|[^0-9]+", name)
     digits = [part.lstrip("0") if part.isascii() and part.isdigit() else None for part in parts]
     return tuple(

@@ -16,9 +16,9 @@ from seehear.answers.heading import are_identifiers
 from seehear.errors import BundleError, DataError, InputError
 from seehear.geometry import Geometry, Warp
 
-NINETY = 1.6448536269514722  # standard deviations that hold 90 % of a normal distribution, either side
-MANY = 20  # distinct numbers beyond which a column measures rather than names
-LOOKED_AT = 10_000  # cells that tell what a column is
+Z_90 = 1.6448536269514722  # standard deviations on either side that hold 90 % of a normal distribution
+MAX_NUMERIC_CLASSES = 20  # more distinct numbers are measurements, not classes
+SAMPLE = 10_000  # cells that `fits` looks at
 MISSING = frozenset(("na", "n/a", "nan", "null", "none", "-", "--", "–", "?", "."))  # words for no number
 NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
 UNITS = frozenset(
@@ -36,7 +36,7 @@ Direction = Literal["better", "worse", "more"]
 
 
 class ScoreSpec(BaseModel):
-    """What the number is and how it lay in the examples. All but `unit` and `higher_is` are in that unit."""
+    """The unit and direction of a number and its distribution in the examples, in that unit."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -46,7 +46,7 @@ class ScoreSpec(BaseModel):
     spread: float = Field(gt=0)  # standard deviation
     low: float
     high: float
-    tolerance: float = Field(gt=0)  # an answer no further off is right
+    tolerance: float = Field(gt=0)  # largest error of a right answer
 
     def __str__(self) -> str:
         direction = "" if self.higher_is == "more" else f", higher is {self.higher_is}"
@@ -56,7 +56,7 @@ class ScoreSpec(BaseModel):
 
 @dataclass(frozen=True)
 class Score:
-    """`value` and the interval, `low` to `high`, that holds the truth 9 times in 10."""
+    """`value`, and the 90 % prediction interval from `low` to `high`."""
 
     value: float
     unit: str
@@ -69,7 +69,7 @@ class Score:
         return ()
 
     def transform(self, warp: Warp) -> Score:
-        """Where a thing is does not change how much it is."""
+        """The number does not depend on position."""
         return self
 
     def to_json(self) -> dict[str, Any]:
@@ -94,9 +94,9 @@ class Score:
 
 
 def plan(cells: Iterable[str], column: str, auxiliary: Sequence[str] | None = None) -> ScoreSpec:
-    """How the numbers lie; unit and direction as the heading tells them. Cells without a number are left out.
+    """The distribution of the numbers, with unit and direction from the heading. Cells without a number are left out.
 
-    Raises DataError where most are, or where all numbers are the same.
+    Raises DataError if most are, or if all numbers are the same.
     """
     where = f"column '{column}'"
     numbers, strange = _numbers(cells)
@@ -120,7 +120,7 @@ def plan(cells: Iterable[str], column: str, auxiliary: Sequence[str] | None = No
         spread = float(values.std())
     if not 0 < spread < math.inf:
         raise DataError(
-            f"numbers from {low:g} to {high:g} can not be told apart",
+            f"numbers from {low:g} to {high:g} cannot be told apart",
             where=where,
             hint="write them in another unit",
         )
@@ -136,13 +136,13 @@ def plan(cells: Iterable[str], column: str, auxiliary: Sequence[str] | None = No
 
 
 def fits(cells: Sequence[str], heading: str) -> bool:
-    """Nearly all are numbers that measure something, and too many different ones to be names of classes."""
-    cells = cells[:: max(1, len(cells) // LOOKED_AT)]
+    """Nearly all cells are numbers, no identifiers, and too many distinct ones to be classes."""
+    cells = cells[:: max(1, len(cells) // SAMPLE)]
     cells = [cell for cell in cells if cell.strip().casefold() not in MISSING]
     if are_identifiers(heading, cells):
         return False
     numbers, strange = _numbers(cells)
-    return len(strange) * 20 <= len(cells) and len(set(numbers)) > min(MANY, len(cells) / 2)
+    return len(strange) * 20 <= len(cells) and len(set(numbers)) > min(MAX_NUMERIC_CLASSES, len(cells) / 2)
 
 
 def read(cell: str, spec: ScoreSpec) -> Score:
@@ -151,12 +151,12 @@ def read(cell: str, spec: ScoreSpec) -> Score:
 
 
 def stratum(cell: str) -> str:
-    """A split need not balance numbers."""
+    """Numbers are not balanced."""
     return ""
 
 
 def target(answer: Score, spec: ScoreSpec, geometry: Geometry | None) -> dict[str, Array]:
-    """{"value": () float32}, in spreads from the mean."""
+    """{"value": () float32}, standardised: in standard deviations from the mean."""
     return {"value": np.asarray((answer.value - spec.mean) / spec.spread, np.float32)}
 
 
@@ -168,18 +168,18 @@ def raw_shapes(spec: ScoreSpec) -> dict[str, tuple[int, ...]]:
 def to_answer(
     raw: Mapping[str, Array], spec: ScoreSpec, calibration: Mapping[str, float], geometry: Geometry | None
 ) -> Score:
-    """raw: mean (), log_scale () of a normal distribution, in spreads from the mean."""
+    """raw: mean () and log_scale () of a normal distribution of the standardised number."""
     value = spec.mean + spec.spread * float(raw["mean"])
     with np.errstate(over="ignore"):
         deviation = spec.spread * float(np.exp(raw["log_scale"])) * calibration.get("scale", 1.0)
     if not math.isfinite(value) or not math.isfinite(deviation):
         raise BundleError(f"the graph gave {value:g}, give or take {deviation:g}")
     within = math.erf(spec.tolerance / (math.sqrt(2) * max(deviation, 1e-9 * spec.spread)))
-    return Score(value, spec.unit, value - NINETY * deviation, value + NINETY * deviation, confidence=within)
+    return Score(value, spec.unit, value - Z_90 * deviation, value + Z_90 * deviation, confidence=within)
 
 
 def _numbers(cells: Iterable[str]) -> tuple[list[float], list[str]]:
-    """The numbers, and the cells that hold none."""
+    """The numbers, and the cells without one."""
     numbers, strange = [], []
     for cell in cells:
         try:
