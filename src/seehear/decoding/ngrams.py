@@ -193,7 +193,7 @@ def _unpack_numbers(packed: str) -> Ints:
     try:
         planes = unpacker.decompress(base64.b64decode(packed, validate=True), max_bytes + 1)
     except (ValueError, zlib.error) as error:
-        raise _refusal(str(error)) from None
+        raise _make_error(str(error)) from None
     _require(unpacker.eof and not unpacker.unused_data, f"it is cut off, or unpacks to more than {max_bytes:,} bytes")
     _require(len(planes) % 8 == 0 and len(planes) >= 8 * _HEADER, f"it unpacks to {len(planes):,} bytes")
     numbers: Ints = np.frombuffer(planes, np.uint8).reshape(8, -1).T.copy().view("<i8")[:, 0].astype(np.int64)
@@ -220,10 +220,10 @@ def _check_trie(ngrams: NGramCounts) -> None:
 
 def _require(valid: bool, reason: str) -> None:
     if not valid:
-        raise _refusal(reason)
+        raise _make_error(reason)
 
 
-def _refusal(reason: str) -> DataError:
+def _make_error(reason: str) -> DataError:
     return DataError(
         f"not a packed language model: {reason}",
         hint="copy the model file again from where it was made, or train again",

@@ -83,9 +83,8 @@ def test_no_words_without_speech(model: api.Recogniser, seconds: float) -> None:
         "a click": np.where(np.arange(len(time_s)) == len(time_s) // 2, 0.5, 0.0),
     }
     predictions = model.predict([(sound.astype(np.float32), RATE_HZ) for sound in sounds.values()])
-    assert dict(zip(sounds, (str(prediction.answer) for prediction in predictions), strict=True)) == dict.fromkeys(
-        sounds, ""
-    )
+    answers = {name: str(prediction.answer) for name, prediction in zip(sounds, predictions, strict=True)}
+    assert answers == dict.fromkeys(sounds, "")
 
 
 @pytest.mark.slow
