@@ -40,7 +40,7 @@ def boxes(table: Table) -> dict[str, list[Annotations]]:
 
 
 def letters(table: Table) -> list[np.ndarray]:
-    """(H, W) of each row: the letter that its pixels' class begins with, ? where nobody said."""
+    """(H, W) for each row: the first letter of each pixel's class, ? where it is ignored."""
     spec = ANSWERS["mask"].plan(table.answers(), "mask")
     first = np.array([*(name[0] for name in spec.classes), *"?" * 255])
     return [first[ANSWERS["mask"].read(answer, spec).pixels] for answer in table.answers()]
@@ -490,7 +490,7 @@ def test_rotated_shapes_keep_their_area_and_box(degrees: float, wide: float, hig
 
 
 def _mutated(content: str, seed: int) -> bytes:
-    """Some bytes changed, cut or doubled, or a number that becomes enormous."""
+    """Change, cut or repeat some bytes, or make a number enormous."""
     chance = np.random.default_rng(seed)
     data = content.encode()
     at, to = np.sort(chance.integers(0, len(data), 2)).tolist()

@@ -34,7 +34,7 @@ def pictures(folder: Path, *names: str) -> Path:
 
 
 def boxes(table: Table) -> dict[str, list[tuple[Any, ...]]]:
-    """By key: (label, x1, y1, x2, y2) and the names of its marks."""
+    """By key: (label, x1, y1, x2, y2) and the names of its flags."""
     cells = {row.key: json.loads(row.answer or "") for row in table}
     return {
         key: [(b["label"], *b["xyxy"], *(mark for mark in ("crowd", "difficult") if mark in b)) for b in cell]

@@ -1,6 +1,6 @@
-"""Whatever a file holds, its reader gives what it read, or one of our own errors: nothing unexpected, and no hang.
+"""Whatever a file contains, its reader returns or raises one of our own errors, without unexpected errors or hangs.
 
-Each input follows from its format and its number alone; a failure names both, and `reproduce` makes it again:
+Each input is determined by its format and number; a failure names both, and `reproduce` repeats it:
 
     python -c 'import test_fuzz; test_fuzz.reproduce("coco", 17)'        in the folder tests, with -X dev if you like
 """
@@ -33,17 +33,27 @@ from seehear.table import open_table
 from seehear.table.archive import unpack
 from table_kinds import make
 
-HUNG_S = 10  # of work for one input of a few kilobytes
-SHOWN = 5  # different failures of one format
-# Inputs a format: where one takes a fraction of a millisecond, some, and ten.
+HUNG_S = 10  # of processor time for one input of a few kilobytes
+SHOWN = 5  # distinct failures shown for one format
+# Inputs for each format, which take a fraction of a millisecond, a few, or ten.
 FAST, SLOW, SLOWEST = 10_000, 1_500, 300
-AT_ONCE = ("jpeg", "png", "webp", "gif", "bmp", "ppm", "flac", "ogg", "opus")  # ends of names of what is decoded here
+AT_ONCE = (
+    "jpeg",
+    "png",
+    "webp",
+    "gif",
+    "bmp",
+    "ppm",
+    "flac",
+    "ogg",
+    "opus",
+)  # extensions of what is decoded in this process
 
 Ask = partial[None]  # (folder, chance): makes an input by chance, and reads it
 
 
 def read_layout(name: str, folder: Path, chance: random.Random) -> None:
-    """Open it, plan an answer of the kind it has, and read all rows; as tables to ask about, too."""
+    """Open it, plan its kind of answer, and read all rows; also as input for prediction."""
     data = make(folder / "d", spoilt_set(LAYOUTS[name](), chance, TEXTS))
     known = tuple(SENSES.values())
     for path in data.iterdir():
@@ -113,7 +123,7 @@ def patience(seconds: int) -> Iterator[None]:
         raise TimeoutError(f"more than {seconds} s")
 
     before = signal.signal(signal.SIGPROF, hung)
-    signal.setitimer(signal.ITIMER_PROF, seconds)  # of this process's work, whatever else the machine does
+    signal.setitimer(signal.ITIMER_PROF, seconds)  # processor time of this process, whatever else the machine does
     try:
         yield
     finally:
@@ -128,7 +138,7 @@ def reproduce(name: str, number: int) -> None:
 
 
 def failures(name: str, numbers: range) -> dict[str, str]:
-    """By where they arose: the number of the first of each, and what was raised."""
+    """By origin: the number of the first failure, and its error."""
     found: dict[str, str] = {}
     for number in numbers:
         try:

@@ -113,7 +113,7 @@ def test_an_example_submission_hides_no_class_folders(tmp_path: Path, name: str)
 
 
 def test_classes_are_counted_once(tmp_path: Path) -> None:
-    """A folder whose files are of no use is no class."""
+    """A folder without usable files is no class."""
     data = make(tmp_path / "d", ["a/1.png", "b/2.png", "c/notes.txt"])
     (data / "c/gone.png").symlink_to(data / "nothing")
     assert [notes for notes in open_data(data).notes if "class" in notes] == [

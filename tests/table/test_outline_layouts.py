@@ -39,7 +39,7 @@ def instances(folder: Path, *things: dict[str, Any], **changes: Any) -> Path:
 
 
 def pixels(table: Table) -> list[np.ndarray]:
-    """(H, W) of each row: the letter that its pixels' class begins with, ? where nobody said."""
+    """(H, W) for each row: the first letter of each pixel's class, ? where it is ignored."""
     spec = ANSWERS["mask"].plan(table.answers(), "mask")
     letters = np.array([*(name[0] for name in spec.classes), *"?" * 255])
     return [letters[ANSWERS["mask"].read(answer, spec).pixels] for answer in table.answers()]
@@ -118,7 +118,7 @@ def test_wrong_outlines_are_reported(tmp_path: Path) -> None:
 
 
 def test_what_other_programs_write_into_coco(tmp_path: Path) -> None:
-    """CVAT's attributes, numbers as 1.0, one polygon without its list, Roboflow's class of all, Label Studio's size."""
+    """CVAT's attributes, numbers as 1.0, a polygon outside a list, Roboflow's root class, Label Studio's size."""
     pictures = [{"id": 1.0, "file_name": "1.png", "license": 0, "coco_url": ""}, {"id": 2.0, "file_name": "2.png"}]
     classes = [
         {"id": 0, "name": "things", "supercategory": "none"},
@@ -143,7 +143,7 @@ def test_the_file_may_name_the_background(tmp_path: Path) -> None:
 
 
 def test_outlines_for_another_picture_size_are_not_drawn(tmp_path: Path) -> None:
-    """However large the file says that it is."""
+    """Whatever size the file declares."""
     told = [PICTURES[0], PICTURES[1] | {"width": 9_999, "height": 9_999}]
     huge = annotation(2, [[0, 0, 9_999, 0, 9_999, 9_999]], image_id=2)
     table = open_all_kinds(instances(tmp_path / "d", annotation(1, [SQUARE]), huge, images=told), "mask")
@@ -171,7 +171,7 @@ def test_yolo_outlines_become_masks(tmp_path: Path) -> None:
 def test_masks_are_the_union_that_pycocotools_draws(
     tmp_path_factory: pytest.TempPathFactory, corners: list[tuple[int, int, int]]
 ) -> None:
-    """Of things of one class, in whole pixels, where both agree at the rim too."""
+    """For objects of one class in whole pixels, where both agree at edges too."""
     polygons = [[x, y, x + side, y, x + side, y + side, x, y + side] for x, y, side in corners]
     data = instances(tmp_path_factory.mktemp("d"), *(annotation(i, [each]) for i, each in enumerate(polygons)))
     theirs = coco.decode(coco.merge(coco.frPyObjects(polygons, HEIGHT, WIDTH)))

@@ -1,5 +1,4 @@
-"""What the parts of a data set, or what is judged by, share with what is learned from is said by every command, and
-what is to judge is never learned from."""
+"""Every command reports what the parts of a dataset share, and nothing but the part train is trained on."""
 
 from __future__ import annotations
 
@@ -20,7 +19,7 @@ LABELS = [("odd", "even")[i % 2] for i in range(12)]
 
 
 def _digits(folder: Path, parts: list[str]) -> Path:
-    """Twelve pictures, of which the last holds the bytes of the first."""
+    """Twelve pictures; the last one is identical to the first."""
     table = digits_table(folder, {"label": LABELS, "split": parts}, ("image",))
     shutil.copy(folder / "0.png", folder / "11.png")
     return table

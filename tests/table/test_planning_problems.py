@@ -31,7 +31,7 @@ def test_cells_that_are_no_numbers_are_reported(tmp_path: Path, strange: str, he
 
 
 def test_many_scores_may_be_missing(tmp_path: Path) -> None:
-    """A third of them: it is a column of numbers nevertheless."""
+    """If a third is missing, it is still a column of numbers."""
     cells = ["NA" if i % 3 == 0 else f"{i}.5" for i in range(30)]
     assert len(_left_out(digits_table(tmp_path / "d", {"weight": cells}, ("image",)))) == 10
 

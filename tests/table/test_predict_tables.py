@@ -59,7 +59,7 @@ def _json_array(folder: Path) -> Path:
 
 
 def _boxes(folder: Path) -> Path:
-    """Two rows a picture are one input."""
+    """Two rows of one picture are one input."""
     rows = "".join(f"{row['image']},cat,1,1,4,4\n{row['image']},dog,2,2,5,5\n" for row in ROWS)
     (folder / "t.csv").write_text("file_name,label,x1,y1,x2,y2\n" + rows)
     return folder / "t.csv"
@@ -101,7 +101,7 @@ def _manifest(folder: Path) -> Path:
 
 
 def _kaldi(folder: Path) -> Path:
-    """The recordings lie elsewhere."""
+    """The recordings are in another folder."""
     files = {"k/wav.scp": f"r1 {folder}/s/0.wav\n", "k/segments": "a r1 0 1\nb r1 1 2\n", "k/text": "a one\nb two\n"}
     return make(folder, files) / "k"
 

@@ -244,7 +244,7 @@ ROWS = st.text(alphabet="ab,\n\r\t é", max_size=40)
 def test_the_fast_csv_reader_agrees_with_the_general_one(
     tmp_path_factory: pytest.TempPathFactory, rows: str, headings: str
 ) -> None:
-    """A look at the first rows always takes the careful way."""
+    """Reading only the first rows always uses the general reader."""
     path = tmp_path_factory.mktemp("d") / "t.csv"
     path.write_bytes((headings + rows).encode())
 

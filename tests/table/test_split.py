@@ -102,7 +102,7 @@ def test_groups_are_stratified_and_near_the_share() -> None:
 
 
 def test_more_is_held_out_if_the_share_reaches_too_few_classes() -> None:
-    """Twenty drives, each of one kind of road: a tenth of them would show two kinds of ten."""
+    """Twenty drives, each on one of ten kinds of road: a tenth of them would cover two kinds."""
     drives = [i // 10 for i in range(200)]
     table = _table([f"road {d % 10}" for d in drives], drive=[str(d) for d in drives])
     out = _split(table, 0.1)
@@ -129,7 +129,7 @@ def test_too_few_groups_fall_back_and_say_so(answers: list[str], groups: list[st
 
 
 def test_groups_that_share_a_row_are_one() -> None:
-    """A patient seen at two sites ties them together; sites alone would be too few, so they are given up first."""
+    """A patient seen at two sites connects them; there are too few sites, so that grouping is dropped first."""
     patients = [f"p{i // 4}" for i in range(80)]
     table = _table(["a", "b"] * 40, patient=patients, site=["north", "south"] * 40, sex=["m", "f"] * 40)
     out = _split(table, 0.2)
@@ -186,7 +186,7 @@ def test_plurals() -> None:
 
 
 def _split_files(folder: Path, files: dict[str, bytes], rows: Sequence[tuple[str, str, str]], share: float) -> Split:
-    """Splits a table of (image, label, patient); asserts that no bytes are on both sides unless that is said."""
+    """Splits a table of (image, label, patient); asserts that no bytes are on both sides unless the notes say so."""
     headings, many = "image,label,patient", [",".join(row) for row in rows]
     table = open_data(make(folder, files | {"t.csv": "\n".join([headings, *many]).encode()}))
     out = _split(table, share)

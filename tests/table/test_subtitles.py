@@ -1,4 +1,4 @@
-"""Rolling captions, as YouTube generates them: each word once, at the time when it is said."""
+"""Rolling captions, as YouTube generates them: each word once, at the time when it is spoken."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from seehear.table.subtitles import Cue, Subtitles, parse_subtitles
 from table_kinds import KINDS, Kind, make, open_data
 
-# As yt-dlp --write-auto-subs saves it: the line above is what was said before, and each line stands still for 10 ms.
+# As yt-dlp --write-auto-subs saves it: the upper line repeats the previous one, and each line is still for 10 ms.
 YOUTUBE = """WEBVTT
 Kind: captions
 Language: en
@@ -57,7 +57,7 @@ SAID = [
     Cue(12.1, 14.99, ""),
     Cue(15.0, 17.0, "about birds"),
 ]
-# The same after ffmpeg has made SubRip of it, which leaves out the times of words and the lines of a blank.
+# The same after ffmpeg has made SubRip of it, which drops the times of words and the lines with a space.
 SUBRIP = """1
 00:00:00,160 --> 00:00:02,389
 hello and welcome
@@ -89,7 +89,7 @@ def test_rolling_captions_give_each_word_once(ending: str) -> None:
 
 
 def test_growing_captions_give_each_word_once() -> None:
-    """As live captions paint them on."""
+    """As live captions add words one by one."""
     words = ["the", "birds", "are", "back"]
     cues = [f"00:0{i}.000 --> 00:0{i + 1}.000\n{' '.join(words[: i + 1])}\n" for i in range(4)]
     read = parse_subtitles("WEBVTT\n\n" + "\n".join(cues), "t.vtt")
@@ -107,7 +107,7 @@ def test_growing_captions_give_each_word_once() -> None:
     ],
 )
 def test_repeated_speech_is_kept(texts: list[str]) -> None:
-    """Adjacent cues that repeat words are no rolling lines."""
+    """Adjacent cues that repeat words are not rolling captions."""
     blocks = [f"00:0{i}.000 --> 00:0{i + 1}.000\n{text}\n" for i, text in enumerate(texts)]
     assert parse_subtitles("WEBVTT\n\n" + "\n".join(blocks), "t.vtt") == Subtitles(
         [Cue(i, i + 1, text) for i, text in enumerate(texts)], []

@@ -36,7 +36,7 @@ def cell(value: Any) -> str:
 
 
 def ods(path: Path, sheets: dict[str, list[list[Any]]]) -> Path:
-    """With the empty cells and rows that LibreOffice writes out to the edge of a sheet."""
+    """With the empty cells and rows that LibreOffice writes up to the edge of a sheet."""
     edge = '<table:table-cell table:number-columns-repeated="16380"/>'
     bottom = '<table:table-row table:number-rows-repeated="1048500"><table:table-cell/></table:table-row>'
     tables = "".join(
@@ -120,7 +120,7 @@ def replaced(path: Path, member: str, old: bytes, new: bytes) -> Path:
 
 
 def far(path: Path) -> Path:
-    """One cell at the far corner, for which a reader of dense sheets would take half a terabyte."""
+    """One cell in the far corner: a dense reader would need half a terabyte."""
     xlsx(path, {"S": ROWS})
     corner = b'<row r="1048576"><c r="XFD1048576"><v>1</v></c></row></sheetData>'
     return replaced(path, SHEET, b"</sheetData>", corner)

@@ -21,7 +21,7 @@ def the_same_people_in_every_test() -> None:
 
 
 def _pose(count: int, dims: int) -> str:
-    """A box with key points in it, the first of them not seen."""
+    """A box with key points in it; the first is invisible."""
     x, y = PEOPLE.uniform(0.3, 0.7, 2)
     width, height = PEOPLE.uniform(0.2, 0.5, 2)
     points = np.column_stack(
@@ -34,7 +34,7 @@ def _pose(count: int, dims: int) -> str:
 
 
 def _outline(corners: int) -> str:
-    """A circle about a place, from its left side on."""
+    """A circle, starting at its left side."""
     angle = np.linspace(0, 2 * np.pi, corners, endpoint=False)
     x, y = PEOPLE.uniform(0.2, 0.8, 2)
     return " ".join(
