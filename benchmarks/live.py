@@ -28,7 +28,7 @@ from benchmarks.spoken import Spoken, recordings
 from benchmarks.transcripts import TASKS, evaluate_texts
 from seehear.answers.text import Word
 from seehear.api import Recogniser, load
-from seehear.runtime.live import Heard
+from seehear.runtime.live import SegmentPrediction
 from seehear.senses.hearing.plan import RATE_HZ
 
 NAMES = ("strings", "grid")
@@ -44,7 +44,7 @@ Samples = NDArray[np.float32]
 class Told(NamedTuple):
     """What was answered, and when by the clock of whoever speaks."""
 
-    heard: Heard
+    heard: SegmentPrediction
     at_s: float
 
 
@@ -127,7 +127,7 @@ def delays_s(told: Sequence[Told]) -> list[float]:
     return delays
 
 
-def _words(heard: Heard) -> tuple[Word, ...]:
+def _words(heard: SegmentPrediction) -> tuple[Word, ...]:
     return getattr(heard.prediction.answer, "words", ())
 
 

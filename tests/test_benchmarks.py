@@ -26,7 +26,7 @@ from seehear.answers.kind import Headline
 from seehear.answers.text import Text, Word
 from seehear.measure.groups import Group
 from seehear.measure.robustness import Robustness, Severities
-from seehear.runtime.live import Heard
+from seehear.runtime.live import SegmentPrediction
 from seehear.runtime.prediction import ExampleSource, Prediction
 from seehear.senses import SENSES
 from seehear.senses.hearing.plan import RATE_HZ
@@ -157,7 +157,7 @@ def test_recordings_are_read_as_ours_reads_them(tmp_path: Path) -> None:
 def told(at_s: float, *words: tuple[str, float], final: bool = False) -> Told:
     """Words that end so many seconds into the sound, each half a second long."""
     text = Text(tuple(Word(word, end_s - 0.5, end_s) for word, end_s in words))
-    return Told(Heard(Prediction(ExampleSource(""), text, 1.0, True), 0.0, at_s, final), at_s)
+    return Told(SegmentPrediction(Prediction(ExampleSource(""), text, 1.0, True), 0.0, at_s, final), at_s)
 
 
 def test_a_word_stands_when_it_and_all_before_it_are_as_in_the_end() -> None:

@@ -68,5 +68,7 @@ def test_the_door_has_few_names_and_each_can_be_reached() -> None:
 
 
 def test_a_wrong_name_is_told_the_right_ones() -> None:
-    with pytest.raises(AttributeError, match=r"seehear has no 'tarin'; it has Boxes, Label, .*train"):
+    with pytest.raises(
+        AttributeError, match=r"module 'seehear' has no attribute 'tarin'; it has Boxes, Label, .*train"
+    ):
         _ = seehear.tarin

@@ -1,4 +1,4 @@
-"""Teach a computer to see and hear, from your own few hundred examples, and let it say when it does not know.
+"""Train a model on a few hundred pictures or recordings of your own. It says "I don't know" rather than guess.
 
 import seehear
 model = seehear.train("birds/", minutes=5)
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 __version__ = "0.2.0"
 
-# Looked up when first asked for, so that importing seehear is quick and loads nothing that is not used.
-_ROOMS = {
+# Imported on first use, so that `import seehear` is quick and loads nothing that is not used.
+_MODULES = {
     "Boxes": "seehear.answers.boxes",
     "Label": "seehear.answers.label",
     "Mask": "seehear.answers.mask",
@@ -52,9 +52,9 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _ROOMS:
-        raise AttributeError(f"seehear has no {name!r}; it has {', '.join(__all__)}")
-    value = getattr(import_module(_ROOMS[name]), name)
+    if name not in _MODULES:
+        raise AttributeError(f"module 'seehear' has no attribute {name!r}; it has {', '.join(__all__)}")
+    value = getattr(import_module(_MODULES[name]), name)
     globals()[name] = value
     return value
 

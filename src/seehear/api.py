@@ -1,4 +1,4 @@
-"""The door: train, plan, load, and the recogniser that they give. Everything heavy is imported where it is used."""
+"""The Python interface: train, plan, load, and the Recogniser that they return. Heavy modules are imported on use."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
     from seehear.learn.model.pretrained import Pretrained
     from seehear.measure.evaluate import Evaluation
-    from seehear.runtime.film import Film
-    from seehear.runtime.live import Heard
+    from seehear.runtime.live import SegmentPrediction
     from seehear.runtime.prediction import Prediction
+    from seehear.runtime.video import VideoPredictions
     from seehear.table import RowProblem, Table
 
     One = Excerpt | Bytes | BinaryIO | Mapping[str, Any] | NDArray[Any] | tuple[NDArray[Any], float] | Image
@@ -37,10 +37,10 @@ if TYPE_CHECKING:
 
 
 class Recogniser:
-    """A trained recogniser: ask it, measure it, save it. It can be pickled, for other processes to ask it too.
+    """A trained recogniser: predicts, evaluates, saves itself. It can be pickled and used in other processes.
 
-    recipe    everything it is but its weights
-    problems  the rows of its training data that could not be used; () for one that was loaded
+    recipe     everything but its weights
+    problems   the rows of the training data that could not be used; () if it was loaded from a file
     """
 
     def __init__(self, bundle: Bundle, problems: Sequence[RowProblem] = ()) -> None:
@@ -50,7 +50,7 @@ class Recogniser:
         self.problems = tuple(problems)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self._bundle, self.problems)  # with all that `save` writes, so that it is the same anywhere
+        return type(self), (self._bundle, self.problems)  # all that `save` writes, so that the copy is the same
 
     @overload
     def predict(self, inputs: str | Path, **options: Unpack[PredictKeywords]) -> Any: ...  # a file or a folder
@@ -77,11 +77,11 @@ class Recogniser:
         chosen = PredictOptions(**options)
         if isinstance(inputs, str | Path) and is_folder(inputs):
             return self._predictor.predict(gather([inputs], tuple(self.recipe.senses)), chosen)
-        if isinstance(inputs, Iterable) and not _is_one(inputs):
+        if isinstance(inputs, Iterable) and not _is_single_input(inputs):
             return self._predictor.predict(inputs, chosen)
         return self._predictor.predict_one(inputs, chosen)
 
-    def live(self, sound: Iterable[Any], *, hotwords: Sequence[str] | None = None) -> Iterator[Heard]:
+    def live(self, sound: Iterable[Any], *, hotwords: Sequence[str] | None = None) -> Iterator[SegmentPrediction]:
         """Answer sound while it comes in: chunks (T,) of samples at 16 kHz, of any length.
 
         Each segment between pauses gets preliminary answers while it lasts, and a `final` one at its end.
@@ -90,16 +90,18 @@ class Recogniser:
 
         return live(self._predictor, sound, hotwords=hotwords)
 
-    def watch(self, video: Any, *, every_s: float | None = None, **options: Unpack[PredictKeywords]) -> Film:
+    def watch(
+        self, video: Any, *, every_s: float | None = None, **options: Unpack[PredictKeywords]
+    ) -> VideoPredictions:
         """Answer a video frame by frame: an iterable, once, of a Prediction for each frame, with its `time_s`.
 
         The video is a path, an Excerpt, a file object or the bytes of a file. Each box has a `track`, which stays the
         same for one object. With `every_s`, only the first frame of each such interval is answered. The other keywords
         are those of `predict`. Raises UsageError if the answers have no position.
         """
-        from seehear.runtime.film import Film
+        from seehear.runtime.video import VideoPredictions
 
-        return Film(self._predictor, video, PredictOptions(**options), every_s=every_s)
+        return VideoPredictions(self._predictor, video, PredictOptions(**options), every_s=every_s)
 
     def evaluate(
         self,
@@ -126,7 +128,7 @@ class Recogniser:
             return evaluate_table(self._predictor, table, chosen, report=folder, robustness=robustness, listen=listen)
 
     def card(self) -> str:
-        """What it answers, how good it was, its limits: Markdown."""
+        """The model card in Markdown: what it answers, how well, and its limits."""
         return self._bundle.card
 
     def save(self, path: str | Path) -> None:
@@ -134,7 +136,7 @@ class Recogniser:
 
 
 def load(path: str | Path) -> Recogniser:
-    """Raises BundleError, with the reason, for what is not a whole model file."""
+    """Load a model file. Raises BundleError, with the reason, for one that is damaged or not a model file."""
     bundle = read_bundle(Path(path))
     try:
         return Recogniser(bundle)
@@ -181,11 +183,11 @@ def train(  # noqa: PLR0913 - one argument for each option
     from seehear.planning.reuse import continue_recipe, follow_recipe
 
     place, options = choose_device(device), TrainOptions(minutes, steps, seed, wrong_at_most)
-    model = _pretrained(start, recipe)
+    model = _read_pretrained(start, recipe)
     with _open_run_directory(out, cache, resume, listen) as run:
-        table, held_out, dropped = _tables(data, val, answer, senses, run, listen)
+        table, held_out, dropped = _open_tables(data, val, answer, senses, run, listen)
         before = read_recipe(run)
-        base = _recipe(recipe) if recipe else before
+        base = _read_recipe(recipe) if recipe else before
         if base is not None:
             chosen = follow_recipe(base, table, options)
         elif model is not None:
@@ -195,7 +197,7 @@ def train(  # noqa: PLR0913 - one argument for each option
         if text is not None and (recipe is not None or before is None):  # a run that goes on knows it already
             decoding = ANSWERS[chosen.kind].require_decoding("more text")
             chosen = chosen.model_copy(update={"answer": decoding.with_language_model(chosen.answer, text)})
-        listen(Notice(_estimate(chosen, len(table))))
+        listen(Notice(_describe_run(chosen, len(table))))
         bundle, problems = learn(table, chosen, val=held_out, start=model, run=run, device=place, listen=listen)
         if out is not None:
             write_bundle(Path(out), bundle)
@@ -215,7 +217,7 @@ def plan(  # noqa: PLR0913 - the options of train
     wrong_at_most: float | None = None,
     listen: Listener = ignore_events,
 ) -> Recipe:
-    """The recipe that `train` would follow."""
+    """The recipe that `train` would use for this data."""
     from seehear.learn.loop.machine import choose_device
     from seehear.learn.loop.timing import measure_machine
     from seehear.planning.inspection import find_unreadable_answers
@@ -224,7 +226,7 @@ def plan(  # noqa: PLR0913 - the options of train
 
     place, options = choose_device(device), TrainOptions(minutes, steps, seed, wrong_at_most)
     with temporary_folder() as workspace:
-        table, held_out, dropped = _tables(data, val, answer, senses, workspace, listen)
+        table, held_out, dropped = _open_tables(data, val, answer, senses, workspace, listen)
         listen(Skipped(dropped))
         recipe = plan_recipe(table, options, measure_machine(place))
         for each in filter(None, (table, held_out)):
@@ -233,7 +235,7 @@ def plan(  # noqa: PLR0913 - the options of train
         return recipe
 
 
-def _pretrained(start: str | Path | None, recipe: str | Path | Recipe | None) -> Pretrained | None:
+def _read_pretrained(start: str | Path | None, recipe: str | Path | Recipe | None) -> Pretrained | None:
     """The model file to start from. Raises UsageError where a recipe is given too, which the model has of its own."""
     from seehear.learn.model.pretrained import Pretrained
 
@@ -245,7 +247,7 @@ def _pretrained(start: str | Path | None, recipe: str | Path | Recipe | None) ->
     return Pretrained(bundle.recipe, bundle.weights, str(start))
 
 
-def _recipe(recipe: str | Path | Recipe) -> Recipe:
+def _read_recipe(recipe: str | Path | Recipe) -> Recipe:
     if isinstance(recipe, Recipe):
         return recipe
     if Path(recipe).suffix == ".seehear":
@@ -256,7 +258,7 @@ def _recipe(recipe: str | Path | Recipe) -> Recipe:
         raise UsageError(f"cannot be read: {error}", where=str(recipe), hint="make one with `seehear plan`") from None
 
 
-def _tables(
+def _open_tables(
     data: str | Path,
     val: str | Path | None,
     answer: str | None,
@@ -317,7 +319,7 @@ def _open(data: str | Path, answer: str | None, senses: Sequence[str] | None, wo
     )
 
 
-def _estimate(recipe: Recipe, examples: int) -> str:
+def _describe_run(recipe: Recipe, examples: int) -> str:
     steps, minutes = recipe.training.steps, recipe.training.minutes
     amount = format_count(steps, "step") if steps else format_duration(60 * minutes)
     sizes = "; ".join(f"{name}: {spec}" for name, spec in recipe.senses.items())
@@ -343,8 +345,8 @@ def _open_run_directory(out: str | Path | None, cache: Path | None, resume: bool
         yield folder
 
 
-def _is_one(value: Iterable[Any]) -> bool:
-    """Whether it is one input, though it can be iterated: a name, bytes, a file, an array, samples with their rate."""
+def _is_single_input(value: Iterable[Any]) -> bool:
+    """Whether an iterable is one input: a path, bytes, a file object, an array, a mapping, or (samples, rate)."""
     if isinstance(value, tuple):
         return len(value) == 2 and isinstance(value[1], Real)
     return isinstance(value, str | Bytes | Mapping) or hasattr(value, "__array_interface__") or is_file_object(value)

@@ -1,23 +1,20 @@
-"""Every error that seehear raises on purpose, and the exit code each earns.
+"""All errors that seehear raises on purpose, with their exit codes.
 
     SeehearError
-    ├── UsageError     a wrong flag, argument or combination            exit 2
-    ├── InputError     one input cannot be used; the others go on       exit 1
-    ├── DataError      the table as a whole cannot be learned from      exit 3
-    ├── BundleError    a model file is refused                          exit 3
-    └── TrainingError  training or export cannot go on                  exit 3
+    ├── UsageError     a wrong flag, argument or combination               exit 2
+    ├── InputError     one input cannot be used; the others are processed  exit 1
+    ├── DataError      the table as a whole cannot be trained on           exit 3
+    ├── BundleError    a model file is refused                             exit 3
+    └── TrainingError  training or export cannot continue                  exit 3
 
-Each says which thing, what came, what is allowed and what to do next.
+Each says where, what is wrong, what is allowed and what to do next.
 """
 
 from __future__ import annotations
 
 
 class SeehearError(Exception):
-    """What went wrong, where, what would be right, and what to do about it.
-
-    Printed as `where: what. Allowed: allowed. Next: hint.`, leaving out what is empty.
-    """
+    """Printed as `where: what. Allowed: allowed. Next: hint.`, without the parts that are empty."""
 
     exit_code = 3
 
@@ -29,7 +26,7 @@ class SeehearError(Exception):
         super().__init__(" ".join(s if s.endswith((".", "?", "!")) else s + "." for s in sentences))
 
     def at(self, where: str) -> SeehearError:
-        """The same error, said of another place: a reader knows what, its caller knows where."""
+        """The same error with another place: a reader knows what is wrong, its caller knows where."""
         return type(self)(self.what, where=where, allowed=self.allowed, hint=self.hint)
 
     def __reduce__(self) -> tuple[object, ...]:

@@ -1,7 +1,7 @@
-"""The examples to ask about, found one at a time in files, folders and tables.
+"""Finds examples to predict in files, folders and tables, one at a time.
 
-Kept apart from the tables that one learns from: serving must not need what reads those, and asks it only about what
-it can not read itself.
+Separate from the tables of training: the runtime installation does not need their readers, and uses them only, if
+installed, for tables that it cannot read itself.
 """
 
 from __future__ import annotations
@@ -22,7 +22,16 @@ from seehear.strict_json import from_json
 Found = Path | Mapping[str, Input] | InputError  # the error stands for a folder or table that cannot be opened
 Row = Mapping[str, str]  # cells by heading
 TABLES = (".csv", ".tsv", ".jsonl")
-LAYOUTS = (".ndjson", ".parquet", ".xlsx", ".ods", ".json", ".yaml", ".yml", ".xml")  # read by what training brings
+LAYOUTS = (
+    ".ndjson",
+    ".parquet",
+    ".xlsx",
+    ".ods",
+    ".json",
+    ".yaml",
+    ".yml",
+    ".xml",
+)  # read by the training installation
 
 
 def gather(
@@ -32,23 +41,23 @@ def gather(
     left_out: Callable[[Path], None] = lambda _: None,
     written: Path | None = None,
 ) -> Iterator[Found]:
-    """Yield each example: a path, or for each of its senses a path or an excerpt; or the error that stands for one.
+    """Yield each example: a path, a mapping of senses to paths or excerpts, or the error for what cannot be opened.
 
-    A folder gives its files and those of its folders, in the order of their names; what is for none of the senses
-    goes to `left_out`. A table gives its rows, or the stretches of recordings that they tell. For more than one sense,
-    neighbours that differ in nothing but their extension (seven.png, seven.wav) are one example. The folder that is
-    `written` to meanwhile is no part of one above it. Raises UsageError for a table that can not be followed.
+    A folder yields its files and those of its subfolders, ordered by name; files for none of the senses go to
+    `left_out`. A table yields its rows, with excerpts if they have times. With more than one sense, neighbouring files
+    that differ only in their extension (seven.png, seven.wav) are one example. The folder `written` to meanwhile is
+    skipped. Raises UsageError for a table that cannot be read.
     """
-    found = (each for source in sources for each in _within(_named(source), senses, left_out, written))
+    found = (each for source in sources for each in _examples_of(_check_name(source), senses, left_out, written))
     if len(senses) < 2:
         yield from found
         return
-    for _, neighbours in groupby(found, key=_name):
+    for _, neighbours in groupby(found, key=_group_key):
         yield from _one_example(list(neighbours), senses)
 
 
-def _named(source: str | Path) -> Path:
-    """Raises UsageError for an empty name, which would stand for the current folder."""
+def _check_name(source: str | Path) -> Path:
+    """Raises UsageError for an empty name, which would mean the current folder."""
     if source == "":
         raise UsageError(
             "an empty name", allowed="a file, a folder or a table", hint="is a variable of your shell empty?"
@@ -57,40 +66,40 @@ def _named(source: str | Path) -> Path:
 
 
 def is_folder(source: str | Path) -> bool:
-    """False too for a name that no file can have, as one too long: who reads it refuses it."""
+    """Also False for a name that no file can have, such as one too long: the reader refuses it."""
     return os.path.isdir(source)  # noqa: PTH112 - Path's raises
 
 
-def _within(
+def _examples_of(
     source: Path, senses: Sequence[str], left_out: Callable[[Path], None], written: Path | None
 ) -> Iterator[Found]:
     if is_folder(source):
         closed = {written.resolve()} - {source.resolve()} if written else set()
-        files = _folder(source, senses, left_out, frozenset(closed))
+        files = _files_of(source, senses, left_out, frozenset(closed))
         first = next(files, None)
-        yield from _elsewhere(source, senses) if first is None else chain([first], files)
+        yield from _named_elsewhere(source, senses) if first is None else chain([first], files)
     elif source.suffix.lower() in TABLES and os.path.isfile(source):  # noqa: PTH113 - as above
         simple = _is_simple(source, (*senses, "video"))
-        yield from _table(source, senses) if simple else _by_layout(source, senses)
+        yield from _rows_of(source, senses) if simple else _by_layout(source, senses)
     elif source.suffix.lower() in LAYOUTS and os.path.isfile(source):  # noqa: PTH113 - as above
         try:
             yield from _by_layout(source, senses)
-        except UsageError as error:  # it need not be a table: notes.json among pictures
+        except UsageError as error:  # it may not be a table: notes.json among images
             yield InputError(error.what, where=error.where, allowed=error.allowed, hint=error.hint)
     else:
         yield source
 
 
-def _folder(
+def _files_of(
     folder: Path, senses: Sequence[str], left_out: Callable[[Path], None], closed: frozenset[Path]
 ) -> Iterator[Found]:
-    """Not those that are closed, nor through links that lead back to a folder above."""
+    """Files in a folder, without the `closed` folders, and without following links back to a folder above."""
     here = folder.resolve()
     if here in closed:
         return
     listed = next(os.walk(folder), None)
     if listed is None:
-        yield InputError("can not be opened", where=str(folder), hint="check the folder's permissions")
+        yield InputError("cannot be opened", where=str(folder), hint="check the folder's permissions")
         return
     folders, files = ([name for name in names if not name.startswith(".")] for names in listed[1:])
     for name in sorted(files, key=os.path.splitext):
@@ -101,28 +110,30 @@ def _folder(
         else:
             left_out(path)
     for name in sorted(folders):
-        yield from _folder(folder / name, senses, left_out, closed | {here})
+        yield from _files_of(folder / name, senses, left_out, closed | {here})
 
 
-def _name(found: Found) -> object:
+def _group_key(found: Found) -> object:
     return found.with_suffix("") if isinstance(found, Path) else id(found)
 
 
 def _one_example(neighbours: Sequence[Found], senses: Sequence[str]) -> Iterator[Found]:
-    """Neighbours of one name: together if each is for another sense, otherwise one by one."""
-    alone = {own[0]: path for path in neighbours if isinstance(path, Path) and len(own := _reading(path, senses)) == 1}
+    """Neighbours of one name: one example if each is for a different sense, otherwise one each."""
+    alone = {
+        own[0]: path for path in neighbours if isinstance(path, Path) and len(own := _senses_of(path, senses)) == 1
+    }
     if len(alone) == len(neighbours) > 1:
         yield alone
     else:
         yield from neighbours
 
 
-def _reading(path: Path, senses: Sequence[str]) -> list[str]:
+def _senses_of(path: Path, senses: Sequence[str]) -> list[str]:
     return [sense for sense in senses if medium_of(path.name) in SENSES[sense].media]
 
 
 def _is_simple(table: Path, columns: Sequence[str]) -> bool:
-    """Whether a table can be followed without the reader of those that one learns from: in UTF-8, in usual columns."""
+    """Whether a table can be read without the training installation: in UTF-8, with the usual columns."""
     try:
         with table.open(encoding="utf-8-sig", newline="") as lines:
             first = lines.readline()
@@ -138,15 +149,15 @@ def _is_simple(table: Path, columns: Sequence[str]) -> bool:
 
 
 def _by_layout(place: Path, senses: Sequence[str]) -> Iterator[Found]:
-    """The rows of any table or layout that one can learn from, with its answers or without.
+    """The rows of any table or layout that training reads, with or without answers.
 
-    Raises UsageError for one that can not be followed, and where what reads them is not installed.
+    Raises UsageError for one that cannot be read, and if the reader is not installed.
     """
     try:
         from seehear.table import open_table
     except ImportError:
         raise UsageError(
-            "it takes what training brings to read this",
+            "reading this needs the training installation",
             where=str(place),
             allowed=f"a csv, tsv or jsonl with one of the columns {', '.join((*senses, 'video'))}",
             hint="pip install 'seehear[train]'",
@@ -163,21 +174,21 @@ def _by_layout(place: Path, senses: Sequence[str]) -> Iterator[Found]:
         yield _failed(place, problem.where, problem.what, problem.hint)
 
 
-def _elsewhere(folder: Path, senses: Sequence[str]) -> Iterator[Found]:
-    """The rows of a folder that holds no files itself, but names them: as one of Kaldi, or of manifests."""
+def _named_elsewhere(folder: Path, senses: Sequence[str]) -> Iterator[Found]:
+    """The rows of a folder that has no media files itself but names them, such as one of Kaldi or of manifests."""
     try:
         yield from _by_layout(folder, senses)
     except UsageError:
         return
 
 
-def _table(table: Path, senses: Sequence[str]) -> Iterator[Found]:
+def _rows_of(table: Path, senses: Sequence[str]) -> Iterator[Found]:
     columns = (*senses, "video")
     for number, row in _json_rows(table) if table.suffix.lower() == ".jsonl" else _csv_rows(table, columns):
         name = f"row {number}"
         if isinstance(row, str):
             yield _failed(table, name, row)
-        elif inputs := _in_row(table.parent, row, senses):
+        elif inputs := _row_inputs(table.parent, row, senses):
             yield TableExample(table, name, inputs)
         else:
             yield _failed(table, name, f"names no file under {' or '.join(columns)}")
@@ -187,14 +198,14 @@ def _failed(table: Path, row: str, what: str, hint: str = "") -> TableExample:
     return TableExample(table, row, {}, InputError(what, where=f"{table}, {row}", hint=hint))
 
 
-def _in_row(folder: Path, row: Row, senses: Sequence[str]) -> dict[str, Input]:
+def _row_inputs(folder: Path, row: Row, senses: Sequence[str]) -> dict[str, Input]:
     span = span_columns(row)
     cells = {sense: row.get(sense) or row.get("video") for sense in senses}
     return {sense: _input(folder / cell.replace("\\", "/"), row, span) for sense, cell in cells.items() if cell}
 
 
 def _input(file: Path, row: Row, span: SpanColumns | None) -> Input:
-    """A file, or the stretch of it that a row tells; one that is no stretch is refused by who reads it."""
+    """A file, or the excerpt of it with the row's times; a reader refuses times that are no excerpt."""
     if span is None or medium_of(file.name) == "picture":
         return file
     start, end = row[span.start], row[span.end]
@@ -212,34 +223,34 @@ def _seconds(cell: str) -> float:
 
 
 def _csv_rows(table: Path, columns: Sequence[str]) -> Iterator[tuple[int, Row | str]]:
-    """Rows as a spreadsheet counts them, or words about why one can not be read.
+    """Rows by their number in a spreadsheet, or the reason why one cannot be read.
 
-    Raises UsageError for a table without one of the columns, or that is no text.
+    Raises UsageError for a table without one of the columns, or that is not text.
     """
     delimiter = "\t" if table.suffix.lower() == ".tsv" else ","
     try:
         with table.open(encoding="utf-8-sig", newline="") as lines:
             rows = csv.reader(lines, delimiter=delimiter, strict=True)
             headings = next(rows, [])
-            if not _trimmed(zip(headings, headings, strict=True)).keys() & set(columns):
+            if not _normalise_headings(zip(headings, headings, strict=True)).keys() & set(columns):
                 raise UsageError(
                     f"the columns {', '.join(headings) or 'have no headings'}",
                     where=str(table),
                     allowed=f"one of {', '.join(columns)}",
                 )
-            for number, cells in enumerate(_parsed(rows), 2):
+            for number, cells in enumerate(_parse_rows(rows), 2):
                 if isinstance(cells, str):
                     yield number, cells
                 elif cells and len(cells) != len(headings):
                     yield number, f"{len(cells)} cells under {len(headings)} headings"
-                elif cells:  # a blank line is no example
-                    yield number, _trimmed(zip(headings, cells, strict=True))
+                elif cells:  # a blank line is not an example
+                    yield number, _normalise_headings(zip(headings, cells, strict=True))
     except (UnicodeDecodeError, csv.Error) as error:
         raise UsageError(f"not a table: {error}", where=str(table), allowed="csv in UTF-8") from None
 
 
-def _parsed(rows: Iterator[list[str]]) -> Iterator[list[str] | str]:
-    """All rows of a csv reader, which goes on after one that it can not parse."""
+def _parse_rows(rows: Iterator[list[str]]) -> Iterator[list[str] | str]:
+    """All rows of a csv reader, continuing after one that it cannot parse."""
     while True:
         try:
             yield from rows
@@ -249,7 +260,7 @@ def _parsed(rows: Iterator[list[str]]) -> Iterator[list[str] | str]:
 
 
 def _json_rows(table: Path) -> Iterator[tuple[int, Row | str]]:
-    """Lines that are not blank, by their number, or words about why one can not be read."""
+    """Lines that are not blank, by their number, or the reason why one cannot be read."""
     with table.open("rb") as lines:
         for number, line in enumerate(lines, 1):
             if not line.strip():
@@ -258,8 +269,8 @@ def _json_rows(table: Path) -> Iterator[tuple[int, Row | str]]:
                 row = from_json(line)
             except ValueError:
                 row = None
-            yield number, _trimmed(row.items()) if isinstance(row, dict) else "not a JSON object"
+            yield number, _normalise_headings(row.items()) if isinstance(row, dict) else "not a JSON object"
 
 
-def _trimmed(cells: Iterable[tuple[str, Any]]) -> Row:
+def _normalise_headings(cells: Iterable[tuple[str, Any]]) -> Row:
     return {heading.strip().lower(): "" if cell is None else str(cell).strip() for heading, cell in cells}

@@ -1,4 +1,4 @@
-"""What a file's name says it is, a stretch of it, and how a picture is turned. Content is judged by the senses."""
+"""File types by name, excerpts, image orientation, and table rows to predict. The senses read the contents."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ RECORDINGS = (
 VIDEOS = ("mp4", "m4v", "mov", "mkv", "webm", "avi", "mpg", "mpeg", "ogv", "3gp", "wmv", "flv")
 EXTENSIONS = {"picture": PICTURES, "recording": RECORDINGS, "video": VIDEOS}
 
-ON_THEIR_SIDE = range(5, 9)  # orientations that change width for height: EXIF 2.32, table 5
+SIDEWAYS_ORIENTATIONS = range(5, 9)  # orientations that change width for height: EXIF 2.32, table 5
 _ORIENTATION_TAG = 0x0112
 RAW_EXIF = "Raw profile type exif"  # by which ImageMagick names it in a png
 
@@ -33,14 +33,14 @@ _MEDIUM = {extension: medium for medium, extensions in EXTENSIONS.items() for ex
 
 
 def medium_of(name: str) -> str:
-    """picture, recording or video; "" for a name that says none of them."""
+    """picture, recording or video; "" for any other extension."""
     return _MEDIUM.get(name.rpartition(".")[2].lower(), "") if "." in name else ""
 
 
 def medium_of_file(path: Path) -> str:
-    """What its name says; picture for a DICOM file without an ending, or with the end of a number for one.
+    """As medium_of; also picture for a DICOM file whose extension is missing or part of a number.
 
-    Scanners name their files by numbers: 1.2.840.113619.2.
+    Scanners name their files with numbers: 1.2.840.113619.2.
     """
     if (medium := medium_of(path.name)) or path.suffix.strip(".0123456789"):
         return medium
@@ -52,18 +52,18 @@ def medium_of_file(path: Path) -> str:
 
 
 def orientation(picture: Image) -> int:
-    """EXIF's, from 1 for upright to 8, of a picture that is loaded: a png may tell it behind its pixels."""
+    """The EXIF orientation, 1 (upright) to 8, of a loaded image: a PNG may have it after its pixels."""
     if "exif" not in picture.info and RAW_EXIF not in picture.info:
         return 1
     try:
         return int(picture.getexif().get(_ORIENTATION_TAG, 1))
-    except Exception:  # a picture whose notes are damaged is still a picture
+    except Exception:  # an image with damaged metadata is still an image
         return 1
 
 
 @dataclass(frozen=True, slots=True)
 class Excerpt:
-    """A stretch of a recording or a video, in seconds from its start; 0 <= start_s < end_s, as its reader checks."""
+    """Part of a recording or video, in seconds from its start. Readers check that 0 <= start_s < end_s."""
 
     path: Path
     start_s: float
@@ -92,16 +92,16 @@ class TableExample(Mapping[str, "Input"]):
         return len(self.inputs)
 
 
-Input = Path | Excerpt  # what one sense of an example reads: a whole file, or a stretch of one
+Input = Path | Excerpt  # of one sense: a whole file, or part of one
 
 
 def stretch(start_s: float, end_s: float) -> str:
-    """How a stretch is written behind the name of its file."""
+    """An excerpt's times, as they follow the name of its file."""
     return f"[{start_s:.2f} s to {end_s:.2f} s]"
 
 
 class SpanColumns(NamedTuple):
-    """The headings of a table that cut recordings. `end` holds a time or, where `lasts`, seconds after the start."""
+    """The headings of a table's excerpt columns. `end` is a time or, with `lasts`, seconds after the start."""
 
     start: str
     end: str
@@ -112,7 +112,7 @@ STARTS, ENDS, DURATIONS = ("start", "start_s", "offset"), ("end", "end_s"), ("du
 
 
 def span_columns(headings: Iterable[str]) -> SpanColumns | None:
-    """None for a table of whole files: a duration alone tells how long a file is, and cuts nothing."""
+    """None for a table of whole files: a duration alone is a file's length, not an excerpt."""
     words = {heading.lower(): heading for heading in headings}
     start = next((words[word] for word in STARTS if word in words), None)
     end = next((words[word] for word in (*ENDS, *DURATIONS) if word in words), None)

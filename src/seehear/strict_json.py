@@ -1,4 +1,4 @@
-"""Untrusted JSON: only numbers that fit a float, and text that is valid Unicode."""
+"""Parses untrusted JSON: numbers that fit a float, and strings that are valid Unicode."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import json
 import re
 from typing import Any
 
-_MOST_DIGITS = 300  # of a whole number: float() refuses those of 309
+_MOST_DIGITS = 300  # of an integer: float() refuses those with 309
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 def from_json(source: str | bytes) -> Any:
-    """The value; a whole number that is too large for a float becomes inf.
+    """Parse JSON. An integer that is too large for a float becomes inf.
 
-    Raises ValueError for what is not JSON, nests too deeply, or holds half of a surrogate pair, which is not text.
+    Raises ValueError for invalid JSON, for nesting that is too deep, and for unpaired surrogates.
     """
     text = source.decode(json.detect_encoding(source)) if isinstance(source, bytes) else source
     try:

@@ -273,7 +273,7 @@ def test_a_share_is_parsed_as_people_write_it(text, value):
         (
             ["show", "things/a.png"],
             3,
-            "things/a.png: not a seehear model file. Next: name one that `seehear train` made.",
+            "things/a.png: not a seehear model file. Next: name a file that `seehear train` wrote.",
         ),
         (
             ["predict", "things/a.png", "dark.seehear"],

@@ -48,18 +48,18 @@ def image(brightness: float = 120.0, contrast: float = 30.0, sharpness: float = 
         ([image(60.0)] * (FEWEST - 1), ""),
         ([image(95.0)] * 9, ""),  # beyond the range, but by too little to matter
         ([image(60.0)] * 4 + [image()] * 5, ""),
-        ([image(60.0)] * 5 + [image()] * 4, "5 of 9 pictures are darker than 98 % of those learned from"),
-        ([image(200.0)] * 9, "9 of 9 pictures are brighter than 98 % of those learned from"),
+        ([image(60.0)] * 5 + [image()] * 4, "5 of 9 pictures are darker than 98 % of the training data"),
+        ([image(200.0)] * 9, "9 of 9 pictures are brighter than 98 % of the training data"),
         (
             [image(60.0, 90.0)] * 9,
-            "9 of 9 pictures are darker and 9 of 9 pictures are of more contrast than 98 % of those learned from",
+            "9 of 9 pictures are darker and 9 of 9 pictures are of more contrast than 98 % of the training data",
         ),
         ([Prediction.failed(ExampleSource("a"), InputError("not read"))] * 9, ""),
     ],
 )
 def test_most_must_lie_beyond_the_usual_by_more_than_a_little(predictions, sentence):
     found = said(tiny.recipe(input_statistics=RANGES), predictions)
-    assert found == ([f"{sentence}: expect more mistakes than were measured"] if sentence else [])
+    assert found == ([f"{sentence}: expect more errors than were measured"] if sentence else [])
 
 
 def test_each_sense_is_told_by_itself():
@@ -120,7 +120,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-SENTENCE = "6 of 6 pictures are darker than 98 % of those learned from: expect more mistakes than were measured"
+SENTENCE = "6 of 6 pictures are darker than 98 % of the training data: expect more errors than were measured"
 
 
 def test_predict_says_it_at_the_end(here, capsys):

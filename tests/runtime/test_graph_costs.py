@@ -18,8 +18,8 @@ from exports import exports, feeds
 from seehear.errors import BundleError
 from seehear.runtime import model_runner
 from seehear.runtime.bundle import read_bundle, write_bundle
-from seehear.runtime.cost import cost_of, steps
-from seehear.runtime.graph import MOST_NODES, read_graph
+from seehear.runtime.cost import estimate_cost, infer_shapes
+from seehear.runtime.graph import MAX_NODES, read_graph
 from seehear.runtime.operators import OPERATORS
 from seehear.runtime.predictor import Predictor
 
@@ -38,12 +38,12 @@ def constant(model: onnx.ModelProto, name: str, value: Any, dtype: Any = np.int6
     return name
 
 
-def adding(op: str, *inputs: Any, **settings: Any) -> Change:
+def adding(op: str, *inputs: Any, **attributes: Any) -> Change:
     """An operator beside the network, whose inputs are constants of these values, or names."""
 
     def change(model: onnx.ModelProto) -> None:
         names = [each if isinstance(each, str) else constant(model, f"c{i}", each) for i, each in enumerate(inputs)]
-        model.graph.node.append(helper.make_node(op, names, ["unused"], **settings))
+        model.graph.node.append(helper.make_node(op, names, ["unused"], **attributes))
 
     return change
 
@@ -99,7 +99,7 @@ def by_itself(model: onnx.ModelProto) -> None:
 
 
 def many(model: onnx.ModelProto) -> None:
-    for i in range(MOST_NODES):
+    for i in range(MAX_NODES):
         model.graph.node.append(helper.make_node("Not", ["x"], [f"n{i}"]))
 
 
@@ -121,8 +121,8 @@ COSTLY: dict[str, tuple[Change, str]] = {
     "tiles": (adding("Tile", "mean", [HUGE]), "'Tile'"),
     "an unknown setting": (adding("Gelu", "mean", approximate="tanh"), "Gelu has approximate=b'tanh'"),
     "a size that is seen": (adding("ConstantOfShape", "seen"), "reads 'seen' before it is defined"),
-    "a division by nothing": (adding("Mod", [1], [0]), "Mod divides integers by what may be 0"),
-    "many operators": (many, f"more than {MOST_NODES:,} operators"),
+    "a division by nothing": (adding("Mod", [1], [0]), "Mod divides integers by values that may be 0"),
+    "many operators": (many, f"more than {MAX_NODES:,} operators"),
 }
 
 
@@ -182,7 +182,9 @@ def test_shapes_types_and_contents_are_those_that_onnxruntime_gives(lengths: dic
         fed = feeds(model, lengths)
         told = {
             name: value
-            for node, made, _ in steps(read_graph(content), {name: (x.shape, x.dtype) for name, x in fed.items()})
+            for node, made, _ in infer_shapes(
+                read_graph(content), {name: (x.shape, x.dtype) for name, x in fed.items()}
+            )
             for name, value in zip(node.outputs, made, strict=False)
         }
         for name, value in _everything(model, fed).items():
@@ -222,5 +224,5 @@ def test_memory_is_counted_while_it_is_held_and_constants_for_good() -> None:
         [numpy_helper.from_array(np.array([50]), "shape")],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)])
-    cost = cost_of(read_graph(model.SerializeToString()), {"x": ((1000,), np.dtype(np.float32))})
-    assert (cost.held, cost.folded, cost.work) == (8_000 + 200, 200, 9_050)
+    cost = estimate_cost(read_graph(model.SerializeToString()), {"x": ((1000,), np.dtype(np.float32))})
+    assert (cost.peak_bytes, cost.constant_bytes, cost.multiply_adds) == (8_000 + 200, 200, 9_050)

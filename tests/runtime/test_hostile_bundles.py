@@ -26,7 +26,7 @@ import tiny
 from seehear.errors import BundleError, DataError
 from seehear.recipe import Recipe
 from seehear.runtime import archive, graph_safety
-from seehear.runtime.bundle import LIMITS, MANIFEST, _manifest, read_bundle, write_bundle
+from seehear.runtime.bundle import LIMITS, MANIFEST, _make_manifest, read_bundle, write_bundle
 
 Members = dict[str, bytes]
 
@@ -54,7 +54,7 @@ def members() -> Members:
         "weights.safetensors": tiny.weights(),
         "model.onnx": tiny.model(),
     }
-    return {MANIFEST: _manifest(contents), **contents}
+    return {MANIFEST: _make_manifest(contents), **contents}
 
 
 def holding(**changes: bytes) -> bytes:
@@ -62,7 +62,7 @@ def holding(**changes: bytes) -> bytes:
     full = {"recipe": "recipe.json", "card": "card.md", "weights": "weights.safetensors", "model": "model.onnx"}
     changed = {name: content for name, content in members().items() if name != MANIFEST}
     changed |= {full[name]: content for name, content in changes.items()}
-    return b"".join(archive.pack({MANIFEST: _manifest(changed), **changed}))
+    return b"".join(archive.pack({MANIFEST: _make_manifest(changed), **changed}))
 
 
 def refused(folder: Path, content: bytes, because: str = ".") -> None:

@@ -20,7 +20,7 @@ import seehear
 import tiny
 from seehear.errors import InputError, UsageError
 from seehear.runtime.bundle import write_bundle
-from seehear.runtime.live import GUESS_EVERY_S, NEW_SHARE, live
+from seehear.runtime.live import NEW_FRACTION, UPDATE_EVERY_S, live
 from seehear.runtime.options import PredictOptions
 from seehear.runtime.predictor import Predictor
 from seehear.senses.hearing.plan import RATE_HZ
@@ -109,7 +109,7 @@ def test_guesses_at_a_long_stretch_are_rarer_in_proportion() -> None:
     assert last.end_s - last.start_s > 10
     ends_s = [guess.end_s for guess in guesses]
     for before_s, after_s in pairwise(ends_s):
-        due_s = max(GUESS_EVERY_S, NEW_SHARE * (after_s - last.start_s))
+        due_s = max(UPDATE_EVERY_S, NEW_FRACTION * (after_s - last.start_s))
         assert due_s - 0.02 <= after_s - before_s <= due_s + 0.15, "as soon as it is due, in portions of 50 ms"
 
 

@@ -30,12 +30,12 @@ from seehear.answers import ANSWERS
 from seehear.errors import BundleError, InputError, UsageError
 from seehear.media import Excerpt
 from seehear.recipe import RiskCoverageCurve, SelectivePrediction
+from seehear.runtime.batching import AHEAD, CHUNK, PADDING, WINDOW, read_ahead, run_in_batches
 from seehear.runtime.bundle import write_bundle
 from seehear.runtime.model_runner import _has_shape
 from seehear.runtime.options import PredictOptions
 from seehear.runtime.prediction import ExampleSource, Prediction
 from seehear.runtime.predictor import Predictor
-from seehear.runtime.stream import AHEAD, CHUNK, PADDING, WINDOW, in_batches, read_ahead
 from seehear.senses import input_file as source
 from seehear.table import RowProblem
 
@@ -434,7 +434,7 @@ def test_batches_are_of_like_size_and_keep_the_order() -> None:
         return [item.number for item in batch]
 
     items = [Item(i, int(size)) for i, size in enumerate(sizes)]
-    assert list(in_batches(run, items)) == list(range(300))
+    assert list(run_in_batches(run, items)) == list(range(300))
     assert all(max(batch) <= PADDING * min(batch) for batch in batches)
     assert len(batches) < 150
 

@@ -24,8 +24,8 @@ import tiny
 from malformed_corpus import SEEDS, dicom, seed
 from seehear.errors import InputError
 from seehear.media import Excerpt
+from seehear.runtime.batching import read_ahead
 from seehear.runtime.predictor import Predictor
-from seehear.runtime.stream import read_ahead
 from seehear.senses import SENSES, video
 from seehear.senses import decoder_messages as messages
 from seehear.senses import isolated_decoding as isolated

@@ -23,9 +23,9 @@ from seehear.answers.boxes import Box, Boxes
 from seehear.cli import run
 from seehear.errors import InputError, UsageError
 from seehear.media import Excerpt
+from seehear.runtime.batching import prefetch
 from seehear.runtime.bundle import write_bundle
-from seehear.runtime.film import AHEAD, BATCH
-from seehear.runtime.stream import ahead
+from seehear.runtime.video import AHEAD, BATCH
 from seehear.senses.video import VideoWriter, is_video, read_frames
 from speaking import film
 
@@ -195,7 +195,7 @@ class TestAhead:
                 makers.add(threading.get_ident())
                 yield i
 
-        for i in ahead(items(), 3):
+        for i in prefetch(items(), 3):
             assert i == i and len(made) <= i + 5
         assert made == list(range(20)) and makers.isdisjoint({threading.get_ident()}) and len(makers) == 1
 
@@ -209,11 +209,11 @@ class TestAhead:
             finally:
                 closed.append(True)
 
-        running = ahead(items(), 4)
+        running = prefetch(items(), 4)
         assert next(running) == 1
         with pytest.raises(ZeroDivisionError):
             next(running)
-        early = ahead((i for i in range(10**9)), 2)
+        early = prefetch((i for i in range(10**9)), 2)
         next(early)
         early.close()
         assert closed and not [t for t in threading.enumerate() if t.name.startswith("seehear-ahead")]
@@ -232,20 +232,20 @@ def test_every_frame_is_answered_and_tracks_keep_their_ids(model: api.Recogniser
         for box in prediction.answer.boxes:
             ways.setdefault(box.track, set()).add(round(box.xyxy[1] / 22))
     assert {track: len(rows) for track, rows in ways.items()} == {1: 1, 2: 1, 3: 1}
-    assert watched.seen.to_json() == {"square": 3}
-    assert (watched.pictures, watched.until_s) == (40, pytest.approx(39 / RATE_HZ))
+    assert watched.tracker.to_json() == {"square": 3}
+    assert (watched.frames, watched.until_s) == (40, pytest.approx(39 / RATE_HZ))
     assert str(answers[5]).startswith(f"{street} at 0.20 s: 2 square (")
     assert answers[5].to_json()["time_s"] == 0.2 and answers[5].to_json()["answer"]["boxes"][0]["track"] in (1, 2)
 
 
 def test_the_frame_belongs_to_its_answer(model: api.Recogniser, street: Path) -> None:
     watched = model.watch(street, every_s=0.2)
-    with pytest.raises(UsageError, match="no picture of the film was answered yet"):
-        _ = watched.picture
+    with pytest.raises(UsageError, match="no frame of the video was answered yet"):
+        _ = watched.frame
     for prediction in watched:
         box = prediction.answer.boxes[0]
         x, y = (round(corner + squares.SQUARE_PX / 2) for corner in box.xyxy[:2])
-        assert watched.picture.getpixel((x, y))[0] > 200
+        assert watched.frame.getpixel((x, y))[0] > 200
 
 
 def test_memory_is_bounded(model: api.Recogniser, tmp_path: Path, monkeypatch) -> None:
@@ -262,7 +262,7 @@ def test_memory_is_bounded(model: api.Recogniser, tmp_path: Path, monkeypatch) -
             alive.append(i)
             yield i / 25, blank.view(Counted)
 
-    monkeypatch.setattr("seehear.runtime.film.read_frames", endless)
+    monkeypatch.setattr("seehear.runtime.video.read_frames", endless)
     watching = iter(model.watch(b"whatever"))
     most = 0
     for _ in range(8 * BATCH):
@@ -275,7 +275,7 @@ def test_memory_is_bounded(model: api.Recogniser, tmp_path: Path, monkeypatch) -
 
 
 def test_only_spatial_answers_run_per_frame(model: api.Recogniser, street: Path) -> None:
-    with pytest.raises(UsageError, match=r"answers with 'label'\. Allowed: boxes or mask\. Next: `predict` asks"):
+    with pytest.raises(UsageError, match=r"answers with 'label'\. Allowed: boxes or mask\. Next: `predict` answers"):
         api.Recogniser(tiny.bundle()).watch(street)
     for wrong in (0.0, -1.0, float("nan"), float("inf")):
         with pytest.raises(UsageError, match="Allowed: a number of seconds more than 0"):
@@ -371,7 +371,7 @@ class TestCommandLine:
             (["dark.seehear", "in", "--every", "1"], "answers with 'label'. Allowed: boxes or mask."),
             (
                 ["squares.seehear", "in", "--every", "0"],
-                "a picture every 0 s. Allowed: a number of seconds more than 0.",
+                "a frame every 0 s. Allowed: a number of seconds more than 0.",
             ),
             (["squares.seehear", "in/street.mp4", "--every", "1", "--live"], "--live with in/street.mp4 --every."),
         ],

@@ -20,7 +20,7 @@ import tiny
 from resident import most_resident_kib
 from seehear.errors import BundleError
 from seehear.runtime.archive import pack
-from seehear.runtime.bundle import _manifest, read_bundle
+from seehear.runtime.bundle import _make_manifest, read_bundle
 from seehear.runtime.operators import OPERATORS
 from seehear.runtime.predictor import Predictor
 
@@ -59,21 +59,21 @@ def one_more(model: onnx.ModelProto, chance: random.Random) -> None:
     names = [each.name for each in named] + [name for node in model.graph.node[:place] for name in node.output]
     inputs = [chance.choice(names) for _ in range(chance.randrange(1, 4))]
     node = onnx.helper.make_node(chance.choice([*OPERATORS]), inputs, [f"more{len(model.graph.node)}"])
-    for setting in {setting.name: setting for each in model.graph.node for setting in each.attribute}.values():
-        if setting.name in OPERATORS[node.op_type].settings:
-            node.attribute.append(setting)
+    for attribute in {attribute.name: attribute for each in model.graph.node for attribute in each.attribute}.values():
+        if attribute.name in OPERATORS[node.op_type].attributes:
+            node.attribute.append(attribute)
     reader = chance.choice(model.graph.node[place:])
     reader.input[chance.randrange(len(reader.input))] = node.output[0]
     model.graph.node.insert(place, node)
 
 
 def another_setting(model: onnx.ModelProto, chance: random.Random) -> None:
-    settings = [setting for node in model.graph.node for setting in node.attribute]
-    setting = chance.choice(settings)
-    if setting.ints:
-        setting.ints[chance.randrange(len(setting.ints))] = chance.choice(HUGE)
+    attributes = [attribute for node in model.graph.node for attribute in node.attribute]
+    attribute = chance.choice(attributes)
+    if attribute.ints:
+        attribute.ints[chance.randrange(len(attribute.ints))] = chance.choice(HUGE)
     else:
-        setting.i = chance.choice(HUGE)
+        attribute.i = chance.choice(HUGE)
 
 
 def rewired(model: onnx.ModelProto, chance: random.Random) -> None:
@@ -131,7 +131,7 @@ def files(count: int, seed: int) -> Iterator[tuple[str, bytes]]:
         elif way is not pack:
             name = chance.choice([*members, "model.onnx", "model.onnx"])
             members[name] = way(members[name], chance)  # type: ignore[call-arg, arg-type]
-        whole = b"".join(pack({"manifest.json": _manifest(members), **members}))
+        whole = b"".join(pack({"manifest.json": _make_manifest(members), **members}))
         yield way.__name__, chance.choice((flipped, spliced))(whole, chance) if way is pack else whole
 
 

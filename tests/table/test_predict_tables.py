@@ -167,7 +167,7 @@ def test_notes_among_pictures_fail_alone(folder: Path) -> None:
 
 def test_a_missing_table_reader_is_reported(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "seehear.table", None)
-    words = r"t\.csv: it takes what training brings to read this\. Allowed: a csv, tsv or jsonl with one of the"
+    words = r"t\.csv: reading this needs the training installation\. Allowed: a csv, tsv or jsonl with one of the"
     with pytest.raises(UsageError, match=words):
         list(gather([PICTURES["csv, semicolons"](folder)], ["image"]))
     assert len(list(gather([PICTURES["csv"](folder)], ["image"]))) == 4

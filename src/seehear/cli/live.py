@@ -12,7 +12,7 @@ from seehear.escaping import escape_unprintable, to_json_line
 
 if TYPE_CHECKING:
     from seehear.api import Recogniser
-    from seehear.runtime.live import Heard
+    from seehear.runtime.live import SegmentPrediction
 
 CHUNK_BYTES = 1600  # 50 ms of 16-bit samples at 16 kHz
 
@@ -35,7 +35,7 @@ def predict_live(recogniser: Recogniser, source: str, *, json: bool, hotwords: S
             print(f"{overwrite}{escape_unprintable(str(segment))} …", end="", flush=True)
 
 
-def _format(segment: Heard) -> str:
+def _format(segment: SegmentPrediction) -> str:
     prediction = segment.prediction
     if prediction.answer is None:
         return prediction.error

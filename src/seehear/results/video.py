@@ -17,8 +17,8 @@ from seehear.results.writer import OutputNames, first_path, open_text, reserve_p
 if TYPE_CHECKING:
     from seehear.inputs import Found
     from seehear.recipe import Recipe
-    from seehear.runtime.film import Film
     from seehear.runtime.prediction import Prediction
+    from seehear.runtime.video import VideoPredictions
 
 
 class SupportsWatch(Protocol):
@@ -29,7 +29,7 @@ class SupportsWatch(Protocol):
     @property
     def predict(self) -> Callable[..., Any]: ...
     @property
-    def watch(self) -> Callable[..., Film]: ...
+    def watch(self) -> Callable[..., VideoPredictions]: ...
 
 
 @dataclass(frozen=True)
@@ -53,32 +53,34 @@ class FrameByFrame:
 
         Raises UsageError for `every_s` if they have none.
         """
-        from seehear.runtime.film import check_watches, holds_film, watches
+        from seehear.runtime.video import check_video, has_video, supports_video
 
         if self.every_s is not None:
-            check_watches(recogniser.recipe)
-        takes_frames = watches(recogniser.recipe)
-        for is_video, group in groupby(inputs, key=lambda found: takes_frames and holds_film(found)):
+            check_video(recogniser.recipe)
+        takes_frames = supports_video(recogniser.recipe)
+        for is_video, group in groupby(inputs, key=lambda found: takes_frames and has_video(found)):
             if not is_video:
                 yield from recogniser.predict(group, **options)
                 continue
             for each in group:
                 yield from self._predict_video(recogniser.watch(each, every_s=self.every_s, **options))
 
-    def _predict_video(self, film: Film) -> Iterator[Prediction]:
-        with closing(iter(film)) as predictions:
+    def _predict_video(self, video: VideoPredictions) -> Iterator[Prediction]:
+        with closing(iter(video)) as predictions:
             first = next(predictions)  # there is always one: of a frame, or of the error that left none
-            with _video_writer(self.folder if film.pictures else None, self.names, film) as write:
+            with _video_writer(self.folder if video.frames else None, self.names, video) as write:
                 for prediction in chain([first], predictions):
                     write(prediction)
                     yield prediction
-        if film.pictures:
-            frames = f"{format_count(film.pictures, 'frame')} up to {film.until_s:.1f} s"
-            self.report(f"{film.name}: {frames}; total: {film.seen}")
+        if video.frames:
+            frames = f"{format_count(video.frames, 'frame')} up to {video.until_s:.1f} s"
+            self.report(f"{video.source.name}: {frames}; total: {video.tracker}")
 
 
 @contextmanager
-def _video_writer(folder: Path | None, names: OutputNames, film: Film) -> Iterator[Callable[[Prediction], None]]:
+def _video_writer(
+    folder: Path | None, names: OutputNames, video: VideoPredictions
+) -> Iterator[Callable[[Prediction], None]]:
     """A function that adds a frame with its answer to the annotated video and its table; a summary at the end.
 
     Raises UsageError if that would replace a file beside the video.
@@ -89,25 +91,25 @@ def _video_writer(folder: Path | None, names: OutputNames, film: Film) -> Iterat
     from seehear.answers.overlay import enlarge
     from seehear.senses.video import VideoWriter
 
-    source = first_path(film.source)
+    source = first_path(video.source)
     name = names.assign(source)
-    video, csv, summary = (reserve_path(folder, name, extension, source) for extension in ("mp4", "csv", "json"))
-    with VideoWriter(video) as reel, open_text(csv, buffering=1) as lines:
+    copy, csv, summary = (reserve_path(folder, name, extension, source) for extension in ("mp4", "csv", "json"))
+    with VideoWriter(copy) as writer, open_text(csv, buffering=1) as lines:
         table = CsvWriter(lines)
-        table.row(("time_s", *film.seen.columns))
+        table.row(("time_s", *video.tracker.columns))
 
         def write(prediction: Prediction) -> None:
             if (time_s := prediction.time_s) is None:  # the error that ended the video
                 return
             answer: Any = prediction.answer
-            reel.add(answer.draw_on(film.picture) if answer else enlarge(film.picture), time_s)
-            table.rows((f"{time_s:.3f}", *row) for row in (film.seen.rows(answer) if answer else ()))
+            writer.add(answer.draw_on(video.frame) if answer else enlarge(video.frame), time_s)
+            table.rows((f"{time_s:.3f}", *row) for row in (video.tracker.rows(answer) if answer else ()))
 
         yield write
     totals = {
-        "input": film.name,
-        "pictures": film.pictures,
-        "until_s": round(film.until_s, 3),
-        "total": film.seen.to_json(),
+        "input": video.source.name,
+        "pictures": video.frames,
+        "until_s": round(video.until_s, 3),
+        "total": video.tracker.to_json(),
     }
     write_atomically(summary, to_json_line(totals).encode())

@@ -1,1 +1,1 @@
-"""Serving: the model file, the session that runs its graph, and answers with their confidence. Never torch."""
+"""Prediction with a model file, without torch: load inputs, run the graph, decode answers, accept or reject them."""

@@ -42,17 +42,17 @@ Fields = tuple[bytes | int, ...]
 
 
 def pack(members: Mapping[str, bytes]) -> Iterator[bytes]:
-    """The archive in pieces, members in the mapping's order; the same members give the same bytes."""
+    """The archive in chunks, with members in the mapping's order; the same members give the same bytes."""
     directory, offset = [], 0
     for name, content in members.items():
         checksum = zlib.crc32(content)
-        local = LOCAL.pack(*_local(name, len(content), checksum)) + name.encode()
-        directory.append(CENTRAL.pack(*_central(name, len(content), checksum, offset)) + name.encode())
+        local = LOCAL.pack(*_local_fields(name, len(content), checksum)) + name.encode()
+        directory.append(CENTRAL.pack(*_central_fields(name, len(content), checksum, offset)) + name.encode())
         offset += len(local) + len(content)
         yield local
         yield content
     yield from directory
-    yield END.pack(*_end(list(members), offset))
+    yield END.pack(*_end_fields(list(members), offset))
 
 
 def unpack(path: Path, limits: Mapping[str, int], most_bytes: int, *, optional: str) -> dict[str, bytes]:
@@ -60,39 +60,39 @@ def unpack(path: Path, limits: Mapping[str, int], most_bytes: int, *, optional: 
 
     The last one, `optional`, may be absent.
 
-    Raises BundleError, saying what is not as it should be, before any member is read into memory.
+    Raises BundleError, with the reason, before any member is read into memory.
     """
     try:
         if not S_ISREG(path.stat().st_mode):
             raise BundleError("not a regular file")
         with path.open("rb") as file:
-            if not BEGINNING.startswith(file.read(len(BEGINNING))):  # one that was cut off is damaged
-                raise BundleError("not a seehear model file", hint="name one that `seehear train` made")
+            if not BEGINNING.startswith(file.read(len(BEGINNING))):  # a file that is cut short is damaged
+                raise BundleError("not a seehear model file", hint="name a file that `seehear train` wrote")
             length = fstat(file.fileno()).st_size
-            if not _ends_with(file, length, optional):
+            if not _has_member(file, length, optional):
                 limits = {name: limit for name, limit in limits.items() if name != optional}
             sizes = _check_headers(file, length, limits, most_bytes)
-            return dict(_contents(file, sizes))
+            return dict(_read_contents(file, sizes))
     except OSError as error:
         raise BundleError(f"cannot be read: {error.strerror or error}") from None
 
 
-def _local(name: str, size: int, checksum: int) -> Fields:
+def _local_fields(name: str, size: int, checksum: int) -> Fields:
     return (BEGINNING, VERSION, 0, 0, 0, DATE, checksum, size, size, len(name), 0)
 
 
-def _central(name: str, size: int, checksum: int, offset: int) -> Fields:
+def _central_fields(name: str, size: int, checksum: int, offset: int) -> Fields:
     sizes = (checksum, size, size, len(name))
     return (b"PK\1\2", VERSION, VERSION, 0, 0, 0, DATE, *sizes, 0, 0, 0, 0, 0, offset)
 
 
-def _end(names: list[str], offset: int) -> Fields:
+def _end_fields(names: list[str], offset: int) -> Fields:
     size = sum(CENTRAL.size + len(name) for name in names)
     return (b"PK\5\6", 0, 0, len(names), len(names), size, offset, 0)
 
 
-def _ends_with(file: BinaryIO, length: int, name: str) -> bool:
-    """Whether the last record of the directory, which ends with its name, is of this member."""
+def _has_member(file: BinaryIO, length: int, name: str) -> bool:
+    """Whether the directory's last record, which ends with a name, is for this member."""
     file.seek(max(0, length - END.size - len(name)))
     return file.read(len(name)) == name.encode()
 
@@ -106,11 +106,13 @@ def _check_headers(
     if not tail < length <= most_bytes:
         raise BundleError(f"{length:,} bytes long", allowed=f"{tail:,} to {most_bytes:,} bytes")
     file.seek(length - END.size)
-    _compare("the end record", END_FIELDS, END.unpack(_read(file, END.size)), _end(names, length - tail))
+    _check_equal(
+        "the end record", END_FIELDS, END.unpack(_read_exactly(file, END.size)), _end_fields(names, length - tail)
+    )
     file.seek(length - tail)
     found, offset = {}, 0
     for name in names:
-        size, checksum = _check_central(_read(file, CENTRAL.size + len(name)), name, offset)
+        size, checksum = _check_central(_read_exactly(file, CENTRAL.size + len(name)), name, offset)
         if size > limits[name]:
             raise BundleError(f"{name} is {size:,} bytes long", allowed=f"at most {limits[name]:,}")
         found[name] = size, checksum
@@ -123,33 +125,38 @@ def _check_headers(
 def _check_central(record: bytes, name: str, offset: int) -> tuple[int, int]:
     fields = CENTRAL.unpack(record[: CENTRAL.size])
     size, checksum = fields[9], fields[7]
-    _compare(f"the directory's record of {name}", CENTRAL_FIELDS, fields, _central(name, size, checksum, offset))
-    _compare(f"the directory's record of {name}", ("name",), (record[CENTRAL.size :],), (name.encode(),))
+    _check_equal(
+        f"the directory's record of {name}", CENTRAL_FIELDS, fields, _central_fields(name, size, checksum, offset)
+    )
+    _check_equal(f"the directory's record of {name}", ("name",), (record[CENTRAL.size :],), (name.encode(),))
     return size, checksum
 
 
-def _contents(file: BinaryIO, sizes: Mapping[str, tuple[int, int]]) -> Iterator[tuple[str, bytes]]:
+def _read_contents(file: BinaryIO, sizes: Mapping[str, tuple[int, int]]) -> Iterator[tuple[str, bytes]]:
     file.seek(0)
     for name, (size, checksum) in sizes.items():
-        header = _read(file, LOCAL.size + len(name))
-        _compare(
-            f"the header of {name}", LOCAL_FIELDS, LOCAL.unpack(header[: LOCAL.size]), _local(name, size, checksum)
+        header = _read_exactly(file, LOCAL.size + len(name))
+        _check_equal(
+            f"the header of {name}",
+            LOCAL_FIELDS,
+            LOCAL.unpack(header[: LOCAL.size]),
+            _local_fields(name, size, checksum),
         )
-        _compare(f"the header of {name}", ("name",), (header[LOCAL.size :],), (name.encode(),))
-        content = _read(file, size)
+        _check_equal(f"the header of {name}", ("name",), (header[LOCAL.size :],), (name.encode(),))
+        content = _read_exactly(file, size)
         if zlib.crc32(content) != checksum:
             raise BundleError(f"the contents of {name} do not match their checksum: the file is damaged")
         yield name, content
 
 
-def _read(file: BinaryIO, size: int) -> bytes:
+def _read_exactly(file: BinaryIO, size: int) -> bytes:
     content = file.read(size)
     if len(content) != size:
         raise BundleError("became shorter while it was read", hint="wait until it is written, then try again")
     return content
 
 
-def _compare(what: str, names: tuple[str, ...], found: Fields, right: Fields) -> None:
+def _check_equal(what: str, names: tuple[str, ...], found: Fields, right: Fields) -> None:
     for name, value, wanted in zip(names, found, right, strict=True):
         if value != wanted:
             raise BundleError(f"{name} of {what} is {value!r}", allowed=f"{wanted!r}")

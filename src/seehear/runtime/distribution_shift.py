@@ -1,4 +1,4 @@
-"""Whether most inputs of one run differ from those learned from in the same way: darker, noisier, more blurred."""
+"""Detects whether most inputs differ from the training data in the same way: darker, noisier, more blurred."""
 
 from __future__ import annotations
 
@@ -46,4 +46,4 @@ class ShiftDetector:
             if found:
                 of = format_count(inputs, SENSES[sense].noun)
                 ways = " and ".join(f"{beyond:,} of {of} are {way}" for way, beyond in found.items())
-                yield f"{ways} than {most} of those learned from: expect more mistakes than were measured"
+                yield f"{ways} than {most} of the training data: expect more errors than were measured"

@@ -1,7 +1,7 @@
-"""A graph of ONNX as plain values, read without the package onnx, which serving does not have.
+"""Reads an ONNX graph without the onnx package, which the runtime installation does not have.
 
-It reads what `graph_safety` lets pass, and only the forms that seehear writes: tensors as raw bytes, attributes that
-are a number, a word or a list of integers. Field numbers are those of onnx.proto (ONNX 1.23).
+It reads what `graph_safety` has passed, and only the forms that seehear writes: tensors as raw bytes; attributes that
+are a number, a string or a list of integers. Field numbers are those of onnx.proto (ONNX 1.23).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from seehear.runtime.protobuf import fields, integers
 from seehear.senses import Array
 
 Shape = tuple[int, ...]
-Setting = float | bytes | Shape  # the value of an attribute
+Attribute = float | bytes | Shape  # the value of an attribute
 
 DTYPES: dict[int, np.dtype[Any]] = {  # TensorProto.DataType
     1: np.dtype("<f4"),
@@ -31,10 +31,10 @@ DTYPES: dict[int, np.dtype[Any]] = {  # TensorProto.DataType
     11: np.dtype("<f8"),
 }
 OPSET = 20
-MOST_NODES = 5_000  # our largest have some 700
-MOST_AXES = 8
-MOST_FED = 1 << 20  # along one axis of an input
-MOST_LISTED = 64  # integers of an attribute
+MAX_NODES = 5_000  # our largest have some 700
+MAX_AXES = 8
+MAX_INPUT_LENGTH = 1 << 20  # along one axis of an input
+MAX_LISTED = 64  # integers of an attribute
 FLOAT, INT, STRING, INTS = 1, 2, 3, 7  # AttributeProto.AttributeType
 
 
@@ -45,14 +45,14 @@ class Node:
     op: str
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
-    settings: Mapping[str, Setting]
+    attributes: Mapping[str, Attribute]
 
 
 @dataclass
 class Graph:
-    """nodes in the order in which they are run, constants by name, and what is fed and what comes out.
+    """Nodes in the order in which they run, constants by name, and the names of the outputs.
 
-    Of inputs it has the shapes, -1 where any length may be fed, and the types.
+    Inputs have a shape, with -1 for an axis of any length, and a type.
     """
 
     nodes: list[Node] = field(default_factory=list)
@@ -62,11 +62,11 @@ class Graph:
 
 
 def read_graph(model: bytes) -> Graph:
-    """Raises BundleError for what seehear does not write, and where a name is defined twice or never."""
+    """Raises BundleError for what seehear does not write, and for a name that is defined twice or never."""
     graph = Graph()
     for number, value in fields(memoryview(model)):
         if number == 7:
-            _add(graph, _message(value))
+            _read_graph_field(graph, _message(value))
         if number == 8 and (versions := [each for place, each in fields(_message(value)) if place == 2]) != [OPSET]:
             raise BundleError(f"it uses the operator set {versions}, not {OPSET}")
     known = {*graph.inputs, *graph.constants}
@@ -85,29 +85,29 @@ def read_graph(model: bytes) -> Graph:
     return graph
 
 
-def _add(graph: Graph, data: memoryview) -> None:
+def _read_graph_field(graph: Graph, data: memoryview) -> None:
     for number, value in fields(data):
         match number:
             case 1:
-                graph.nodes.append(_node(_message(value)))
-                if len(graph.nodes) > MOST_NODES:
-                    raise BundleError(f"it has more than {MOST_NODES:,} operators")
+                graph.nodes.append(_read_node(_message(value)))
+                if len(graph.nodes) > MAX_NODES:
+                    raise BundleError(f"it has more than {MAX_NODES:,} operators")
             case 5:
-                name, array = _tensor(_message(value))
+                name, array = _read_tensor(_message(value))
                 if name in graph.constants:
                     raise BundleError(f"the constant '{name[:40]}' is defined twice")
                 graph.constants[name] = array
             case 11:
-                name = _named(_message(value))
+                name = _read_name(_message(value))
                 if name in graph.inputs:
                     raise BundleError(f"the input '{name[:40]}' is defined twice")
-                graph.inputs[name] = _declared(_message(value))
+                graph.inputs[name] = _read_type(_message(value))
             case 12:
-                graph.outputs.append(_named(_message(value)))
+                graph.outputs.append(_read_name(_message(value)))
 
 
-def _node(data: memoryview) -> Node:
-    op, inputs, outputs, settings = "", [], [], {}
+def _read_node(data: memoryview) -> Node:
+    op, inputs, outputs, attributes = "", [], [], {}
     for number, value in fields(data):
         match number:
             case 1:
@@ -117,12 +117,12 @@ def _node(data: memoryview) -> Node:
             case 4:
                 op = _text(value)
             case 5:
-                name, setting = _attribute(_message(value))
-                settings[name] = setting
-    return Node(op, tuple(inputs), tuple(outputs), settings)
+                name, attribute = _read_attribute(_message(value))
+                attributes[name] = attribute
+    return Node(op, tuple(inputs), tuple(outputs), attributes)
 
 
-def _attribute(data: memoryview) -> tuple[str, Setting]:
+def _read_attribute(data: memoryview) -> tuple[str, Attribute]:
     name, kind, number, whole, word = "", 0, 0.0, 0, b""
     listed: list[int] = []
     for place, value in fields(data):
@@ -139,15 +139,15 @@ def _attribute(data: memoryview) -> tuple[str, Setting]:
                 listed += integers(value)
             case 20:
                 kind = _number(value)
-        if len(listed) > MOST_LISTED:
-            raise BundleError(f"the attribute '{name[:40]}' lists more than {MOST_LISTED} integers")
-    settings: dict[int, Setting] = {FLOAT: number, INT: whole, STRING: word, INTS: tuple(listed)}
-    if kind not in settings:
-        raise BundleError(f"the attribute '{name[:40]}' is neither a number, a word nor a list of integers")
-    return name, settings[kind]
+        if len(listed) > MAX_LISTED:
+            raise BundleError(f"the attribute '{name[:40]}' lists more than {MAX_LISTED} integers")
+    attributes: dict[int, Attribute] = {FLOAT: number, INT: whole, STRING: word, INTS: tuple(listed)}
+    if kind not in attributes:
+        raise BundleError(f"the attribute '{name[:40]}' is neither a number, a string nor a list of integers")
+    return name, attributes[kind]
 
 
-def _tensor(data: memoryview) -> tuple[str, Array]:
+def _read_tensor(data: memoryview) -> tuple[str, Array]:
     name, kind, raw = "", 0, memoryview(b"")
     shape: list[int] = []
     for number, value in fields(data):
@@ -162,8 +162,8 @@ def _tensor(data: memoryview) -> tuple[str, Array]:
                 raw = _message(value)
             case 3 | 4 | 5 | 6 | 7 | 10 | 11:
                 raise BundleError(f"the constant '{name[:40]}' is not kept as raw bytes")
-        if len(shape) > MOST_AXES:
-            raise BundleError(f"a constant has more than {MOST_AXES} axes")
+        if len(shape) > MAX_AXES:
+            raise BundleError(f"a constant has more than {MAX_AXES} axes")
     if kind not in DTYPES:
         raise BundleError(f"the constant '{name[:40]}' is of type {kind}")
     if min(shape, default=0) < 0 or math.prod(shape) * DTYPES[kind].itemsize != len(raw):
@@ -171,34 +171,34 @@ def _tensor(data: memoryview) -> tuple[str, Array]:
     return name, np.frombuffer(raw, DTYPES[kind]).reshape(shape)
 
 
-def _named(data: memoryview) -> str:
+def _read_name(data: memoryview) -> str:
     """The name of an input or output."""
     names = [_text(value) for number, value in fields(data) if number == 1]
     return names[-1] if names else ""
 
 
-def _declared(data: memoryview) -> tuple[Shape, np.dtype[Any]]:
-    """The shape and type of an input, as it is declared."""
+def _read_type(data: memoryview) -> tuple[Shape, np.dtype[Any]]:
+    """The declared shape and type of an input."""
     kind, shape = 0, []
-    for tensor in _within(data, 2, 1):  # ValueInfoProto.type.tensor_type
+    for tensor in _nested(data, 2, 1):  # ValueInfoProto.type.tensor_type
         kind = sum(_number(value) for number, value in fields(tensor) if number == 1)
         shape = [
             next((value for number, value in fields(axis) if number == 1 and isinstance(value, int)), -1)
-            for axis in _within(tensor, 2, 1)  # TensorShapeProto.dim
+            for axis in _nested(tensor, 2, 1)  # TensorShapeProto.dim
         ]
-    if kind not in DTYPES or len(shape) > MOST_AXES or max(shape, default=0) > MOST_FED:
+    if kind not in DTYPES or len(shape) > MAX_AXES or max(shape, default=0) > MAX_INPUT_LENGTH:
         raise BundleError("an input has a type or a shape that seehear does not export")
     return tuple(shape), DTYPES[kind]
 
 
-def _within(data: memoryview, *path: int) -> Iterator[memoryview]:
-    """The messages that lie in these fields of each other."""
+def _nested(data: memoryview, *path: int) -> Iterator[memoryview]:
+    """The messages along this path of field numbers."""
     if not path:
         yield data
         return
     for number, value in fields(data):
         if number == path[0]:
-            yield from _within(_message(value), *path[1:])
+            yield from _nested(_message(value), *path[1:])
 
 
 def _message(value: memoryview | int) -> memoryview:

@@ -1,9 +1,8 @@
-"""What a graph must not hold: anything that makes onnxruntime open a file or run code that is not its own; and any
-operator that seehear does not export.
+"""Refuses graphs that make onnxruntime open a file or run foreign code, and operators that seehear does not export.
 
-A walk over the protobuf wire format, without decoding tensors and without importing onnx, which serving does
-not have. Every field that onnx.proto (ONNX 1.23) knows is listed; a field that it does not know is refused,
-so that nothing is skipped here that another reader would follow.
+It walks over the protobuf wire format, without decoding tensors and without the onnx package, which the runtime
+installation does not have. Every field of onnx.proto (ONNX 1.23) is listed and any other is refused, so that nothing is
+skipped here that another reader would follow.
 """
 
 from __future__ import annotations
@@ -12,16 +11,16 @@ from typing import NamedTuple
 
 from seehear.errors import BundleError
 from seehear.runtime.graph import read_graph
-from seehear.runtime.operators import check_known
+from seehear.runtime.operators import check_exported
 from seehear.runtime.protobuf import fields
 
-MOST_FIELDS = 200_000  # a network of thousands of nodes has some ten thousand; bounds the time of the walk
-LOOPS = "graphs in operators, such as loops, which may go on for ever"
+MAX_FIELDS = 200_000  # a network of thousands of nodes has some ten thousand; bounds the time of the walk
+LOOPS = "graphs in operators, such as loops, which may never end"
 OWN_DOMAINS = (b"", b"ai.onnx")
 
 
 class Message(NamedTuple):
-    """The field numbers of one message of onnx.proto: to follow, to refuse with the reason, and to let pass."""
+    """The field numbers of one onnx.proto message: to follow, to refuse (with the reason), and to pass."""
 
     name: str
     follow: dict[int, str]
@@ -63,18 +62,18 @@ NODE_DOMAIN, TENSOR_LOCATION = ("NodeProto", 7), ("TensorProto", 14)
 
 
 def check_graph(model: bytes, name: str) -> None:
-    """Raises BundleError for a graph, the member `name`, that is not one that seehear could have written."""
+    """Raises BundleError, naming the member, for a graph that seehear could not have written."""
     try:
         _walk(model)
         for node in read_graph(model).nodes:
-            check_known(node)
+            check_exported(node)
     except BundleError as error:
         raise BundleError(f"{name} is refused: {error.what}") from None
 
 
 def _walk(model: bytes) -> None:
     if model[4:8] == b"ORTM":
-        raise _refused("it is in onnxruntime's own format")
+        raise _refuse("it is in onnxruntime's own format")
     waiting = [("ModelProto", memoryview(model))]
     count, nodes = 0, 0
     while waiting:
@@ -82,32 +81,32 @@ def _walk(model: bytes) -> None:
         nodes += name == "NodeProto"
         for number, value in fields(data):
             count += 1
-            if count > MOST_FIELDS:
-                raise _refused(f"it has more than {MOST_FIELDS:,} fields")
+            if count > MAX_FIELDS:
+                raise _refuse(f"it has more than {MAX_FIELDS:,} fields")
             if child := _check_field(MESSAGES[name], number, value):
                 waiting.append(child)
     if not nodes:
-        raise _refused("it holds no operator")
+        raise _refuse("it holds no operator")
 
 
 def _check_field(message: Message, number: int, value: memoryview | int) -> tuple[str, memoryview] | None:
-    """The message in this field, by name and contents, if it holds one to follow."""
+    """The message in this field, as its name and contents, if it is one to follow."""
     if number in message.refuse:
-        raise _refused(f"it has {message.refuse[number]}")
+        raise _refuse(f"it has {message.refuse[number]}")
     if number in message.follow:
         if isinstance(value, int):
-            raise _refused(f"field {number} of {message.name} is a number where a message should be")
+            raise _refuse(f"field {number} of {message.name} is a number where a message should be")
         return message.follow[number], value
     if number not in message.other:
-        raise _refused(f"{message.name} has no field {number}")
+        raise _refuse(f"{message.name} has no field {number}")
     place = message.name, number
     if place == NODE_DOMAIN and (isinstance(value, int) or bytes(value) not in OWN_DOMAINS):
         shown = value if isinstance(value, int) else bytes(value[:40]).decode("utf-8", "replace")
-        raise _refused(f"it has operators of another domain, {shown!r}")
+        raise _refuse(f"it has operators of another domain, {shown!r}")
     if place == TENSOR_LOCATION and value != 0:
-        raise _refused("it has tensors kept in other files")
+        raise _refuse("it has tensors kept in other files")
     return None
 
 
-def _refused(reason: str) -> BundleError:
+def _refuse(reason: str) -> BundleError:
     return BundleError(reason)

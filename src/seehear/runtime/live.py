@@ -1,4 +1,4 @@
-"""Answers while a sound goes on: first guesses at each segment of it, then, at its pause, the answer."""
+"""Answers live sound: preliminary answers while a segment goes on, and a final one at the pause after it."""
 
 from __future__ import annotations
 
@@ -19,18 +19,15 @@ from seehear.senses.hearing.plan import RATE_HZ
 from seehear.senses.hearing.read import read_portion
 from seehear.senses.hearing.voice_activity import Segment, VoiceActivityDetector
 
-GUESS_EVERY_S = 0.3  # of new sound, at least
-NEW_SHARE = 0.1  # of a segment must be new for another guess: so a second of long ones costs no more than one of short
+UPDATE_EVERY_S = 0.3  # of new sound, between two preliminary answers
+NEW_FRACTION = 0.1  # of a segment is new at the next one, so that long segments cost no more per second than short ones
 
 Samples = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Heard:
-    """What a segment of the running sound is answered with; not `final` while the segment goes on.
-
-    Times are seconds of the running sound.
-    """
+class SegmentPrediction:
+    """The answer to one segment of live sound, in seconds from the start; not `final` while the segment goes on."""
 
     prediction: Prediction
     start_s: float
@@ -45,43 +42,47 @@ class Heard:
         return f"{self.start_s:8.2f} s  {self.prediction.answer}"
 
 
-def live(recogniser: Predictor, sound: Iterable[Samples], *, hotwords: Sequence[str] | None = None) -> Iterator[Heard]:
-    """Answer a running sound: portions at RATE_HZ, of any length, as they come. Memory does not grow with it.
+def live(
+    predictor: Predictor, sound: Iterable[Samples], *, hotwords: Sequence[str] | None = None
+) -> Iterator[SegmentPrediction]:
+    """Answer live sound, given as chunks at RATE_HZ of any length. Memory does not grow with it.
 
-    A portion is (T,) or (T, channels) of floats, int16, int32 or uint8. A guess at the segment that goes on comes with
-    every GUESS_EVERY_S of it, later with every NEW_SHARE, and where it falls silent; the answer comes with its pause.
-    Raises UsageError for a recogniser that does not hear, InputError for a portion that is no sound.
+    A chunk is (T,) or (T, channels) of floats, int16, int32 or uint8. A preliminary answer comes with every
+    UPDATE_EVERY_S of a segment, in long ones with every NEW_FRACTION of it, and as soon as it falls silent.
+    Raises UsageError for a recogniser without hearing, InputError for a chunk that is not sound.
     """
-    if HEARING.name not in recogniser.recipe.senses:
-        raise UsageError("a running sound for a recogniser that does not hear", allowed=HEARING.name)
-    detector = VoiceActivityDetector()
-    guess: Heard | None = None
-    for portion in sound:
-        for segment in detector.feed(read_portion(portion)):
-            yield _answer(recogniser, segment, guess, hotwords)
-        if detector.active_span is not None and _is_due(*detector.active_span, detector.in_pause, guess):
-            guess = _heard(recogniser, detector.current_segment(), hotwords)
-            yield guess
-    for segment in detector.finish():
-        yield _answer(recogniser, segment, guess, hotwords)
-
-
-def _is_due(start_s: float, end_s: float, pausing: bool, guess: Heard | None) -> bool:
-    new_s = end_s - max(start_s, guess.end_s if guess else 0.0)
-    return new_s >= max(GUESS_EVERY_S, NEW_SHARE * (end_s - start_s)) or (pausing and new_s > 0)
-
-
-def _answer(recogniser: Predictor, segment: Segment, guess: Heard | None, hotwords: Sequence[str] | None) -> Heard:
-    """Where the last guess heard all of the segment already, it is the answer."""
-    if guess is not None and (guess.start_s, guess.end_s) == (segment.start_s, segment.end_s):
-        return replace(guess, final=True)
-    return _heard(recogniser, segment, hotwords)
-
-
-def _heard(recogniser: Predictor, segment: Segment, hotwords: Sequence[str] | None) -> Heard:
+    if HEARING.name not in predictor.recipe.senses:
+        raise UsageError("live sound for a recogniser that does not hear", allowed=f"recognisers with {HEARING.name}")
     options = PredictOptions(senses=(HEARING.name,), hotwords=hotwords)
-    prediction = recogniser.predict_one({HEARING.name: (segment.samples, RATE_HZ)}, options)
+    detector = VoiceActivityDetector()
+    last: SegmentPrediction | None = None
+    for chunk in sound:
+        for segment in detector.feed(read_portion(chunk)):
+            yield _finish(predictor, segment, last, options)
+        if detector.active_span is not None and _is_due(*detector.active_span, detector.in_pause, last):
+            last = _predict(predictor, detector.current_segment(), options)
+            yield last
+    for segment in detector.finish():
+        yield _finish(predictor, segment, last, options)
+
+
+def _is_due(start_s: float, end_s: float, in_pause: bool, last: SegmentPrediction | None) -> bool:
+    new_s = end_s - max(start_s, last.end_s if last else 0.0)
+    return new_s >= max(UPDATE_EVERY_S, NEW_FRACTION * (end_s - start_s)) or (in_pause and new_s > 0)
+
+
+def _finish(
+    predictor: Predictor, segment: Segment, last: SegmentPrediction | None, options: PredictOptions
+) -> SegmentPrediction:
+    """The final answer: the last preliminary one, if that covers the whole segment."""
+    if last is not None and (last.start_s, last.end_s) == (segment.start_s, segment.end_s):
+        return replace(last, final=True)
+    return _predict(predictor, segment, options)
+
+
+def _predict(predictor: Predictor, segment: Segment, options: PredictOptions) -> SegmentPrediction:
+    prediction = predictor.predict_one({HEARING.name: (segment.samples, RATE_HZ)}, options)
     answer = prediction.answer and prediction.answer.transform(Warp((1.0,), (segment.start_s,)))
-    span_s = segment.start_s, segment.end_s
-    source = ExampleSource(f"{segment.start_s:.2f} s to {segment.end_s:.2f} s", span_s=span_s)
-    return Heard(replace(prediction, source=source, answer=answer), segment.start_s, segment.end_s, segment.finished)
+    start_s, end_s = segment.start_s, segment.end_s
+    source = ExampleSource(f"{start_s:.2f} s to {end_s:.2f} s", span_s=(start_s, end_s))
+    return SegmentPrediction(replace(prediction, source=source, answer=answer), start_s, end_s, segment.finished)

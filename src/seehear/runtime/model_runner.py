@@ -9,8 +9,8 @@ import numpy as np
 
 from seehear.answers import ANSWERS, AnyKind, Shape
 from seehear.errors import BundleError
-from seehear.runtime.affordable import check_affordable
 from seehear.runtime.bundle import Bundle
+from seehear.runtime.bundle_cost import check_bundle_cost
 from seehear.runtime.session import Session
 from seehear.senses import SENSES, Array
 
@@ -41,7 +41,7 @@ class ModelRunner:
 
     def __init__(self, bundle: Bundle) -> None:
         self._recipe = bundle.recipe
-        check_affordable(bundle, self._feeds([{}]))
+        check_bundle_cost(bundle, self._feeds([{}]))
         self._session = Session(bundle.model)
         self.kind: AnyKind = ANSWERS[self._recipe.kind]
         if bundle.decoder is not None:

@@ -12,13 +12,13 @@ from seehear.answers import AnyKind, TileOutput
 from seehear.errors import BundleError, SeehearError, UsageError
 from seehear.recipe import Recipe
 from seehear.runtime.acceptance import Acceptance, Verdict
+from seehear.runtime.batching import read_ahead, run_in_batches
 from seehear.runtime.bundle import Bundle
 from seehear.runtime.loading import Example, LoadedExample, load_example, read_file_objects, read_signal, source_of
 from seehear.runtime.model_runner import ModelRunner, Outputs
 from seehear.runtime.options import DEFAULT, PredictOptions
 from seehear.runtime.prediction import Prediction
 from seehear.runtime.session import threads
-from seehear.runtime.stream import in_batches, read_ahead
 from seehear.runtime.tiling import answer_tiles, check_tiling, plan_tiles, tiling_hint
 from seehear.senses import SENSES
 from seehear.senses.input_file import Bytes, is_file_object
@@ -92,7 +92,7 @@ class Predictor:
     def _predict_stream(self, examples: Iterable[Example], request: Request) -> Iterator[Prediction]:
         load = partial(load_example, specs=self.recipe.senses, wanted=request.senses)
         with closing(read_ahead(load, examples, threads=threads())) as loaded:
-            yield from in_batches(partial(self._predict_batch, request=request), loaded)
+            yield from run_in_batches(partial(self._predict_batch, request=request), loaded)
 
     def _predict_batch(self, batch: Sequence[LoadedExample], request: Request) -> list[Prediction]:
         """A Prediction for each example. If the graph fails on a batch, its examples are run one by one."""

@@ -8,9 +8,9 @@ from seehear.errors import BundleError
 
 
 def fields(data: memoryview) -> Iterator[tuple[int, memoryview[int] | int]]:
-    """(number, value) of each field of one message: a view where the wire says bytes, else an int.
+    """(number, value) of each field of one message. A value is a view for bytes, else an int.
 
-    Raises BundleError for what is not protobuf.
+    Raises BundleError for anything but protobuf.
     """
     at = 0
     while at < len(data):
@@ -34,7 +34,7 @@ def fields(data: memoryview) -> Iterator[tuple[int, memoryview[int] | int]]:
 
 
 def integers(value: memoryview | int) -> Iterator[int]:
-    """The int64 of one field of a repeated number: one, or many that are packed."""
+    """The int64 values in one field of a repeated number: one, or several that are packed."""
     if isinstance(value, int):
         yield _signed(value)
         return
@@ -50,7 +50,7 @@ def _signed(number: int) -> int:
 
 
 def _varint(data: memoryview, at: int) -> tuple[int, int]:
-    """The number that begins at byte `at`, seven bits a byte, and where it ends."""
+    """The number that begins at byte `at`, with seven bits per byte, and the byte after it."""
     value = 0
     for shift in range(0, 70, 7):
         if at >= len(data):

@@ -1,11 +1,11 @@
-"""The one place that knows onnxruntime: a graph in memory, numpy in, numpy out, on this machine's processor."""
+"""Runs ONNX graphs with onnxruntime on the CPU: NumPy arrays in, NumPy arrays out."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
 
-# Wheels from 1.29 on keep an identity in the home folder and send telemetry unless this is set before the import.
+# From version 1.29, wheels store an identifier in the home folder and send telemetry unless this is set before import.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 import onnxruntime
@@ -13,18 +13,18 @@ import onnxruntime
 from seehear.errors import BundleError
 from seehear.senses import Array
 
-onnxruntime.set_default_logger_severity(4)  # what matters comes as an exception; before sessions, too
+onnxruntime.set_default_logger_severity(4)  # errors come as exceptions; also before there is a session
 
 NUMBERS = ("tensor(float)", "tensor(float16)", "tensor(double)")
 
 
 class Session:
-    """A graph ready to run. Raises BundleError for one that onnxruntime does not accept, or that gives no numbers."""
+    """A graph, ready to run. Raises BundleError for one that onnxruntime refuses, or whose outputs are not floats."""
 
     def __init__(self, model: bytes) -> None:
         try:
             self._session = onnxruntime.InferenceSession(model, _options(), providers=["CPUExecutionProvider"])
-        except Exception as error:  # onnxruntime's errors have no common base but this
+        except Exception as error:  # onnxruntime's errors have no other common base
             raise BundleError(f"onnxruntime refuses the graph: {_first_line(error)}") from None
         self.inputs = tuple(value.name for value in self._session.get_inputs())
         self.outputs = tuple(value.name for value in self._session.get_outputs())
@@ -33,7 +33,7 @@ class Session:
                 raise BundleError(f"the graph returns {value.name} as {value.type}", allowed=", ".join(NUMBERS))
 
     def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
-        """Every output by name. Raises BundleError where the graph cannot take these arrays."""
+        """Every output by name. Raises BundleError if the graph cannot take these arrays."""
         try:
             return dict(zip(self.outputs, self._session.run(None, dict(feeds)), strict=True))
         except Exception as error:
@@ -41,19 +41,19 @@ class Session:
 
 
 def threads() -> int:
-    """The processor cores that this process may use."""
+    """The number of CPU cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _options() -> onnxruntime.SessionOptions:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads()
-    options.log_severity_level = 4  # what matters comes as an exception; nothing else may reach stderr
-    # A plan of memory is kept for every new input shape, and sounds have many: without, memory stays flat.
+    options.log_severity_level = 4  # errors come as exceptions; nothing else may reach stderr
+    # A memory plan is kept for every new input shape, and recordings have many: without plans, memory stays flat.
     options.enable_mem_pattern = False
-    # Idle threads that spin take the cores from those that decode the next inputs.
+    # Idle threads that spin take cores away from decoding the next inputs.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    # Never the format that onnxruntime detects by itself, which the check of the graph does not read.
+    # Not a format that onnxruntime detects by itself, which check_graph does not read.
     options.add_session_config_entry("session.load_model_format", "ONNX")
     return options
 

@@ -12,9 +12,9 @@ from seehear.answers import ANSWERS, TileOutput
 from seehear.errors import InputError, UsageError
 from seehear.geometry import Grid, Tile
 from seehear.recipe import Recipe
+from seehear.runtime.batching import run_in_batches
 from seehear.runtime.loading import LoadedExample
 from seehear.runtime.model_runner import ModelRunner, Outputs
-from seehear.runtime.stream import in_batches
 from seehear.senses import SENSES, Array
 
 FEW_TILES = 4  # an image of no more tiles is answered well enough as a whole
@@ -75,7 +75,7 @@ def answer_tiles(
         return list(zip(batch, runner.run([example.arrays for example in batch]), strict=True))
 
     def parts() -> Iterator[TileOutput]:
-        for tile, (example, outputs) in zip(tiles, in_batches(run, examples), strict=True):
+        for tile, (example, outputs) in zip(tiles, run_in_batches(run, examples), strict=True):
             if example.errors:
                 raise InputError(f"one of its tiles: {example.errors[sense].what}")
             selected = outputs.select((sense,))

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from seehear.amounts import format_count
-from seehear.media import ON_THEIR_SIDE, RAW_EXIF, orientation
+from seehear.media import RAW_EXIF, SIDEWAYS_ORIENTATIONS, orientation
 from seehear.table.directories import is_within_boundary
 
 _HEADER_BYTES = 2048
@@ -124,4 +124,4 @@ def _read_with_pillow(file: str) -> tuple[float, float]:
         width, height = picture.size
         if picture.format == "PNG":
             picture.load()
-        return (height, width) if orientation(picture) in ON_THEIR_SIDE else (width, height)
+        return (height, width) if orientation(picture) in SIDEWAYS_ORIENTATIONS else (width, height)

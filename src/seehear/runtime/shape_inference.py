@@ -1,7 +1,7 @@
-"""The output shapes of operators, and their work in multiply-adds.
+"""The output shapes of ONNX operators, and their cost in multiply-adds.
 
-After https://onnx.ai/onnx/operators/, as of opset 20, and no more of it than seehear exports. Raises BundleError, or
-ValueError, IndexError and the like, for what does not fit.
+From https://onnx.ai/onnx/operators/, opset 20; only what seehear exports. Functions raise BundleError, or ValueError,
+IndexError and the like, for inputs that do not fit.
 """
 
 from __future__ import annotations
@@ -12,49 +12,49 @@ from collections.abc import Sequence
 import numpy as np
 
 from seehear.errors import BundleError
-from seehear.runtime.graph import DTYPES, MOST_AXES, Shape
-from seehear.runtime.values import Given, Made
+from seehear.runtime.graph import DTYPES, MAX_AXES, Shape
+from seehear.runtime.tensor_info import OperatorInputs, OutputTypes
 
 BOOL, INT64 = np.dtype("?"), np.dtype("<i8")
-MOST_KERNEL = 4096  # places; our widest is the 400 samples of a spectrum's window
+MAX_KERNEL = 4096  # positions; our widest is the 400 samples of a spectrogram's window
 
 
-def same(given: Given) -> Made:
+def keep_shape(given: OperatorInputs) -> OutputTypes:
     return [(given[0].shape, given[0].dtype)]
 
 
-def broadcast(given: Given) -> Made:
+def broadcast(given: OperatorInputs) -> OutputTypes:
     shape = np.broadcast_shapes(*(given[i].shape for i in range(len(given.inputs))))
     return [(shape, given[0].dtype)]
 
 
-def compared(given: Given) -> Made:
+def compare(given: OperatorInputs) -> OutputTypes:
     return [(broadcast(given)[0][0], BOOL)]
 
 
-def divided(given: Given) -> Made:
-    """Of integers, by what is known and more than 0: anything else may end the process."""
+def divide(given: OperatorInputs) -> OutputTypes:
+    """Integers may only be divided by known positive values: a division by zero would end the process."""
     by = given[1]
     if given[0].dtype.kind != "f" and (by.contents is None or not (by.contents > 0).all()):
-        raise BundleError("divides integers by what may be 0")
+        raise BundleError("divides integers by values that may be 0")
     return broadcast(given)
 
 
-def chosen(given: Given) -> Made:
+def select(given: OperatorInputs) -> OutputTypes:
     return [(broadcast(given)[0][0], given[1].dtype)]
 
 
-def cast(given: Given) -> Made:
-    if given.settings["to"] not in DTYPES:
+def cast(given: OperatorInputs) -> OutputTypes:
+    if given.attributes["to"] not in DTYPES:
         raise BundleError("gives a type that seehear does not export")
-    return [(given[0].shape, DTYPES[given.settings["to"]])]
+    return [(given[0].shape, DTYPES[given.attributes["to"]])]
 
 
-def normalised(given: Given) -> Made:
-    """Every other input has one number for each channel, which is the second axis."""
+def normalise(given: OperatorInputs) -> OutputTypes:
+    """Every input but the first has one number for each channel, the second axis."""
     if any(given[i].shape != given[0].shape[1:2] for i in range(1, 5)):
         raise BundleError("has statistics of another number of channels")
-    return same(given)
+    return keep_shape(given)
 
 
 def _axis(axis: int, rank: int) -> int:
@@ -70,24 +70,24 @@ def _axes(axes: Sequence[int], rank: int) -> list[int]:
     return found
 
 
-def concat(given: Given) -> Made:
+def concat(given: OperatorInputs) -> OutputTypes:
     first = given[0].shape
-    axis = _axis(given.settings["axis"], len(first))
+    axis = _axis(given.attributes["axis"], len(first))
     shapes = [given[i].shape for i in range(len(given.inputs))]
     if any(shape[:axis] + shape[axis + 1 :] != first[:axis] + first[axis + 1 :] for shape in shapes):
         raise BundleError("joins arrays that differ in other axes")
     return [((*first[:axis], sum(shape[axis] for shape in shapes), *first[axis + 1 :]), given[0].dtype)]
 
 
-def _slides(given: Given, kernel: Sequence[int]) -> Shape:
-    """The places to which a window comes in each axis after the first two."""
+def _window_positions(given: OperatorInputs, kernel: Sequence[int]) -> Shape:
+    """The number of window positions along each axis after the first two."""
     sizes, rank = given[0].shape[2:], len(kernel)
-    strides = given.settings.get("strides", (1,) * rank)
-    dilations = given.settings.get("dilations", (1,) * rank)
-    pads = given.settings.get("pads", (0,) * 2 * rank)
+    strides = given.attributes.get("strides", (1,) * rank)
+    dilations = given.attributes.get("dilations", (1,) * rank)
+    pads = given.attributes.get("pads", (0,) * 2 * rank)
     if len(sizes) != rank or (len(strides), len(dilations), len(pads)) != (rank, rank, 2 * rank):
         raise BundleError("has a window of another number of axes")
-    if min(*kernel, *strides, *dilations) < 1 or min(pads) < 0 or math.prod(kernel) > MOST_KERNEL:
+    if min(*kernel, *strides, *dilations) < 1 or min(pads) < 0 or math.prod(kernel) > MAX_KERNEL:
         raise BundleError(f"has a window of {tuple(kernel)}")
     spans = [dilation * (length - 1) + 1 for dilation, length in zip(dilations, kernel, strict=True)]
     places = [(size + pads[i] + pads[rank + i] - spans[i]) // strides[i] + 1 for i, size in enumerate(sizes)]
@@ -96,33 +96,33 @@ def _slides(given: Given, kernel: Sequence[int]) -> Shape:
     return tuple(places)
 
 
-def convolved(given: Given) -> Made:
+def convolve(given: OperatorInputs) -> OutputTypes:
     (batch, channels), weight = given[0].shape[:2], given[1].shape
     kernel = weight[2:]
-    if weight[1] != channels or given.settings.get("kernel_shape", kernel) != kernel:
+    if weight[1] != channels or given.attributes.get("kernel_shape", kernel) != kernel:
         raise BundleError("has weights of another shape")
     if given.has(2) and given[2].shape != weight[:1]:
         raise BundleError("has a bias of another shape")
-    return [((batch, weight[0], *_slides(given, kernel)), given[0].dtype)]
+    return [((batch, weight[0], *_window_positions(given, kernel)), given[0].dtype)]
 
 
-def conv_work(given: Given, made: Made) -> int:
+def conv_work(given: OperatorInputs, made: OutputTypes) -> int:
     return math.prod(made[0][0]) * math.prod(given[1].shape[1:])
 
 
-def pool(given: Given) -> Made:
-    kernel = given.settings["kernel_shape"]
-    if any(pad >= length for pad, length in zip(given.settings.get("pads", ()), (*kernel, *kernel), strict=False)):
+def pool(given: OperatorInputs) -> OutputTypes:
+    kernel = given.attributes["kernel_shape"]
+    if any(pad >= length for pad, length in zip(given.attributes.get("pads", ()), (*kernel, *kernel), strict=False)):
         raise BundleError("pads by more than its window")
-    return [((*given[0].shape[:2], *_slides(given, kernel)), given[0].dtype)]
+    return [((*given[0].shape[:2], *_window_positions(given, kernel)), given[0].dtype)]
 
 
-def pool_work(given: Given, made: Made) -> int:
-    return math.prod((*made[0][0], *given.settings["kernel_shape"]))
+def pool_work(given: OperatorInputs, made: OutputTypes) -> int:
+    return math.prod((*made[0][0], *given.attributes["kernel_shape"]))
 
 
-def _einsum_sizes(given: Given) -> tuple[dict[str, int], str]:
-    terms, _, wanted = given.settings["equation"].decode("ascii", "replace").partition("->")
+def _einsum_sizes(given: OperatorInputs) -> tuple[dict[str, int], str]:
+    terms, _, wanted = given.attributes["equation"].decode("ascii", "replace").partition("->")
     sizes: dict[str, int] = {}
     for i, term in enumerate(terms.split(",")):
         if not term.isalpha() or len(set(term)) != len(term):
@@ -135,106 +135,106 @@ def _einsum_sizes(given: Given) -> tuple[dict[str, int], str]:
     return sizes, wanted
 
 
-def einsum(given: Given) -> Made:
+def einsum(given: OperatorInputs) -> OutputTypes:
     sizes, wanted = _einsum_sizes(given)
     return [(tuple(sizes[letter] for letter in wanted), given[0].dtype)]
 
 
-def einsum_work(given: Given, made: Made) -> int:
+def einsum_work(given: OperatorInputs, made: OutputTypes) -> int:
     return math.prod(_einsum_sizes(given)[0].values())
 
 
-def expand(given: Given) -> Made:
+def expand(given: OperatorInputs) -> OutputTypes:
     return [(np.broadcast_shapes(given[0].shape, _sizes(given.integers(1))), given[0].dtype)]
 
 
 def _sizes(integers: Sequence[int]) -> Shape:
-    if min(integers, default=0) < 0 or len(integers) > MOST_AXES:
+    if min(integers, default=0) < 0 or len(integers) > MAX_AXES:
         raise BundleError(f"has the sizes {str(list(integers))[:60]}")
     return tuple(integers)
 
 
-def filled(given: Given) -> Made:
+def fill(given: OperatorInputs) -> OutputTypes:
     return [(_sizes(given.integers(0)), np.dtype("<f4"))]
 
 
-def gather(given: Given) -> Made:
+def gather(given: OperatorInputs) -> OutputTypes:
     shape = given[0].shape
-    axis = _axis(given.settings.get("axis", 0), len(shape))
+    axis = _axis(given.attributes.get("axis", 0), len(shape))
     return [((*shape[:axis], *given[1].shape, *shape[axis + 1 :]), given[0].dtype)]
 
 
-def gather_elements(given: Given) -> Made:
+def gather_elements(given: OperatorInputs) -> OutputTypes:
     shape, places = given[0].shape, given[1].shape
-    axis = _axis(given.settings.get("axis", 0), len(shape))
+    axis = _axis(given.attributes.get("axis", 0), len(shape))
     if len(places) != len(shape) or any(p > n for i, (p, n) in enumerate(zip(places, shape)) if i != axis):  # noqa: B905
         raise BundleError("has indices of another shape")
     return [(places, given[0].dtype)]
 
 
-def gemm(given: Given) -> Made:
+def gemm(given: OperatorInputs) -> OutputTypes:
     (rows, inner), (columns, other) = given[0].shape, given[1].shape
     if inner != other or np.broadcast_shapes(given[2].shape, (rows, columns)) != (rows, columns):
         raise BundleError("multiplies matrices of other shapes")
     return [((rows, columns), given[0].dtype)]
 
 
-def matmul(given: Given) -> Made:
+def matmul(given: OperatorInputs) -> OutputTypes:
     left, right = given[0].shape, given[1].shape
     if min(len(left), len(right)) < 2 or left[-1] != right[-2]:
         raise BundleError("multiplies matrices of other shapes")
     return [((*np.broadcast_shapes(left[:-2], right[:-2]), left[-2], right[-1]), given[0].dtype)]
 
 
-def product_work(given: Given, made: Made) -> int:
+def matmul_work(given: OperatorInputs, made: OutputTypes) -> int:
     return math.prod(made[0][0]) * given[0].shape[-1]
 
 
-def gru(given: Given) -> Made:
-    (steps, batch, width), hidden = given[0].shape, given.settings["hidden_size"]
+def gru(given: OperatorInputs) -> OutputTypes:
+    (infer_shapes, batch, width), hidden = given[0].shape, given.attributes["hidden_size"]
     wanted = [(1, 3 * hidden, width), (1, 3 * hidden, hidden), (1, 6 * hidden)]
     if [given[i].shape for i in (1, 2, 3)] != wanted or given.has(4) or given[5].shape != (1, batch, hidden):
         raise BundleError("has weights of another shape")
-    return [((steps, 1, batch, hidden), given[0].dtype), ((1, batch, hidden), given[0].dtype)]
+    return [((infer_shapes, 1, batch, hidden), given[0].dtype), ((1, batch, hidden), given[0].dtype)]
 
 
-def gru_work(given: Given, made: Made) -> int:
-    steps, batch, width = given[0].shape
-    hidden = int(given.settings["hidden_size"])
-    return steps * batch * 3 * hidden * (width + hidden)
+def gru_work(given: OperatorInputs, made: OutputTypes) -> int:
+    infer_shapes, batch, width = given[0].shape
+    hidden = int(given.attributes["hidden_size"])
+    return infer_shapes * batch * 3 * hidden * (width + hidden)
 
 
-def layer_norm(given: Given) -> Made:
+def layer_norm(given: OperatorInputs) -> OutputTypes:
     if any(given[i].shape != given[0].shape[-1:] for i in (1, 2)):
         raise BundleError("has weights of another shape")
-    return same(given)
+    return keep_shape(given)
 
 
-def padded(given: Given) -> Made:
+def pad(given: OperatorInputs) -> OutputTypes:
     shape, pads = given[0].shape, given.integers(1)
     if len(pads) != 2 * len(shape) or min(pads) < 0:
         raise BundleError(f"pads by {str(pads)[:60]}")
     return [(tuple(n + pads[i] + pads[len(shape) + i] for i, n in enumerate(shape)), given[0].dtype)]
 
 
-def counted(given: Given) -> Made:
+def count_range(given: OperatorInputs) -> OutputTypes:
     start, limit, step = (given[i].contents for i in range(3))
     if start is None or limit is None or step is None:
-        raise BundleError("has a size that can not be known before it is run")
+        raise BundleError("has a size that cannot be known before it is run")
     return [((max(0, math.ceil((limit.item() - start.item()) / step.item())),), given[0].dtype)]
 
 
-def reduced(given: Given) -> Made:
+def reduce_axes(given: OperatorInputs) -> OutputTypes:
     shape = given[0].shape
     gone = _axes(given.integers(1) if given.has(1) else range(len(shape)), len(shape))
-    if given.settings.get("keepdims", 1):
+    if given.attributes.get("keepdims", 1):
         return [(tuple(1 if i in gone else n for i, n in enumerate(shape)), given[0].dtype)]
     return [(tuple(n for i, n in enumerate(shape) if i not in gone), given[0].dtype)]
 
 
-def reshaped(given: Given) -> Made:
+def reshape(given: OperatorInputs) -> OutputTypes:
     sizes = list(given.integers(1))
-    if not given.settings.get("allowzero", 0):
+    if not given.attributes.get("allowzero", 0):
         sizes = [given[0].shape[i] if n == 0 else n for i, n in enumerate(sizes)]
     if -1 in sizes:
         rest = math.prod(n for n in sizes if n != -1)
@@ -244,7 +244,7 @@ def reshaped(given: Given) -> Made:
     return [(tuple(sizes), given[0].dtype)]
 
 
-def resized(given: Given) -> Made:
+def resize(given: OperatorInputs) -> OutputTypes:
     if given.has(1) or given.has(2):
         raise BundleError("has scales or a region, which seehear does not export")
     shape, sizes = given[0].shape, _sizes(given.integers(3))
@@ -253,24 +253,24 @@ def resized(given: Given) -> Made:
     return [(sizes, given[0].dtype)]
 
 
-def shape_of(given: Given) -> Made:
-    start, end, _ = slice(given.settings.get("start", 0), given.settings.get("end")).indices(len(given[0].shape))
+def shape_of(given: OperatorInputs) -> OutputTypes:
+    start, end, _ = slice(given.attributes.get("start", 0), given.attributes.get("end")).indices(len(given[0].shape))
     return [((max(0, end - start),), INT64)]
 
 
-def sliced(given: Given) -> Made:
+def slice_axes(given: OperatorInputs) -> OutputTypes:
     shape = list(given[0].shape)
     starts, ends = given.integers(1), given.integers(2)
     axes = _axes(given.integers(3) if given.has(3) else range(len(starts)), len(shape))
-    steps = given.integers(4) if given.has(4) else [1] * len(starts)
-    for axis, start, end, step in zip(axes, starts, ends, steps, strict=True):
+    infer_shapes = given.integers(4) if given.has(4) else [1] * len(starts)
+    for axis, start, end, step in zip(axes, starts, ends, infer_shapes, strict=True):
         shape[axis] = len(range(*slice(start, end, step).indices(shape[axis])))
     return [(tuple(shape), given[0].dtype)]
 
 
-def split(given: Given) -> Made:
+def split(given: OperatorInputs) -> OutputTypes:
     shape, pieces = given[0].shape, given.outputs
-    axis = _axis(given.settings.get("axis", 0), len(shape))
+    axis = _axis(given.attributes.get("axis", 0), len(shape))
     if given.has(1):
         lengths = given.integers(1)
     else:
@@ -281,7 +281,7 @@ def split(given: Given) -> Made:
     return [((*shape[:axis], length, *shape[axis + 1 :]), given[0].dtype) for length in lengths]
 
 
-def squeezed(given: Given) -> Made:
+def squeeze(given: OperatorInputs) -> OutputTypes:
     shape = given[0].shape
     ones = [i for i, n in enumerate(shape) if n == 1]
     gone = _axes(given.integers(1), len(shape)) if given.has(1) else ones
@@ -290,7 +290,7 @@ def squeezed(given: Given) -> Made:
     return [(tuple(n for i, n in enumerate(shape) if i not in gone), given[0].dtype)]
 
 
-def unsqueezed(given: Given) -> Made:
+def unsqueeze(given: OperatorInputs) -> OutputTypes:
     axes = given.integers(1)
     rest = iter(given[0].shape)
     rank = len(given[0].shape) + len(axes)
@@ -298,25 +298,25 @@ def unsqueezed(given: Given) -> Made:
     return [(tuple(1 if i in new else next(rest) for i in range(rank)), given[0].dtype)]
 
 
-def top(given: Given) -> Made:
+def top_k(given: OperatorInputs) -> OutputTypes:
     shape, most = given[0].shape, given.integer(1)
-    axis = _axis(given.settings.get("axis", -1), len(shape))
+    axis = _axis(given.attributes.get("axis", -1), len(shape))
     if not 0 <= most <= shape[axis]:
         raise BundleError(f"takes {most} of {shape[axis]}")
     kept = (*shape[:axis], most, *shape[axis + 1 :])
     return [(kept, given[0].dtype), (kept, INT64)]
 
 
-def top_work(given: Given, made: Made) -> int:
-    return given[0].size * 32  # a sort, at most
+def top_k_work(given: OperatorInputs, made: OutputTypes) -> int:
+    return given[0].size * 32  # no more than a sort
 
 
-def transposed(given: Given) -> Made:
-    shape, order = given[0].shape, given.settings["perm"]
+def transpose(given: OperatorInputs) -> OutputTypes:
+    shape, order = given[0].shape, given.attributes["perm"]
     if sorted(order) != list(range(len(shape))):
         raise BundleError(f"puts {shape} in the order {order}")
     return [(tuple(shape[i] for i in order), given[0].dtype)]
 
 
-def read_work(given: Given, made: Made) -> int:
+def input_work(given: OperatorInputs, made: OutputTypes) -> int:
     return given[0].size

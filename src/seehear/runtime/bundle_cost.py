@@ -1,4 +1,4 @@
-"""Whether the graphs of a model file stay within limits, for the smallest and for the largest input."""
+"""Checks the cost of a model file's graphs, for the smallest and the largest input."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from collections.abc import Mapping
 from seehear.errors import BundleError
 from seehear.recipe import Recipe
 from seehear.runtime.bundle import DECODER, MODEL, Bundle
-from seehear.runtime.cost import AT_LOAD, MOST, Fed, check_cost
+from seehear.runtime.cost import MAX, MAX_AT_LOAD, InputTypes, check_cost
 from seehear.runtime.graph import read_graph
 from seehear.senses import SENSES, Array
 
-ASKED = 64  # of whatever a decoder may be fed in any number: cells, texts, tokens
+ASKED = 64  # along each axis of a decoder's inputs that may have any length: cells, texts, tokens
 
 
-def check_affordable(bundle: Bundle, nothing: Mapping[str, Array]) -> None:
-    """`nothing` is what the graph is fed for an example without anything.
+def check_bundle_cost(bundle: Bundle, nothing: Mapping[str, Array]) -> None:
+    """`nothing` is the graph's input for an empty example.
 
-    Raises BundleError for a graph that does not fit it, or that needs more memory or work than seehear's own.
+    Raises BundleError for a graph that does not take it, or that costs more than any graph of seehear's own.
     """
     least = {name: (array.shape, array.dtype) for name, array in nothing.items()}
     _check(MODEL, bundle.model, least, {**least, **_longest(bundle.recipe, nothing)})
@@ -30,22 +30,22 @@ def check_affordable(bundle: Bundle, nothing: Mapping[str, Array]) -> None:
         _check(DECODER, bundle.decoder, few, many)
 
 
-def _check(name: str, model: bytes, least: Fed, most: Fed) -> None:
+def _check(name: str, model: bytes, least: InputTypes, most: InputTypes) -> None:
     graph = read_graph(model)
     try:
-        check_cost(graph, least, AT_LOAD)
-        check_cost(graph, most, MOST)
+        check_cost(graph, least, MAX_AT_LOAD)
+        check_cost(graph, most, MAX)
     except BundleError as error:
         raise BundleError(f"{name} is refused: {error.what}", allowed=error.allowed) from None
 
 
-def _longest(recipe: Recipe, nothing: Mapping[str, Array]) -> Fed:
-    """What is fed of each sense in time for one example that goes on as long as the recipe allows."""
+def _longest(recipe: Recipe, nothing: Mapping[str, Array]) -> InputTypes:
+    """The inputs of the senses with a time axis, for the longest example that the recipe allows."""
     longest = {}
     for name, spec in recipe.senses.items():
         if SENSES[name].pitch_s is not None:
             array = nothing[name]
             seconds: float = spec.longest_s  # type: ignore[attr-defined]  # all that are in time have it
-            steps = round(seconds / SENSES[name].grid(array[0]).pitch)
-            longest[name] = (1, max(steps, array.shape[1]), *array.shape[2:]), array.dtype
+            infer_shapes = round(seconds / SENSES[name].grid(array[0]).pitch)
+            longest[name] = (1, max(infer_shapes, array.shape[1]), *array.shape[2:]), array.dtype
     return longest

@@ -1,4 +1,4 @@
-"""Many inputs: read ahead in threads, run in batches, answer in order, hold few in memory."""
+"""Reads many inputs ahead in threads and runs them in batches, in order, with few in memory at once."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from seehear.senses.isolated_decoding import kill_busy_workers
 A = TypeVar("A")
 B = TypeVar("B")
 
-CHUNK = 8  # inputs per task: handing over a task costs as much as reading a small picture
+CHUNK = 8  # inputs per task: starting a task costs as much as reading a small image
 AHEAD = 4  # tasks read ahead, per thread
-WINDOW = 64  # inputs among which those of like size are batched together
+WINDOW = 64  # inputs among which those of similar size are batched together
 WINDOW_ELEMENTS = 1 << 24
 BATCH = 32
 BATCH_ELEMENTS = 1 << 23
@@ -57,8 +57,8 @@ def read_ahead(read: Callable[[A], B], items: Iterable[A], *, threads: int) -> G
         pool.shutdown(cancel_futures=True)
 
 
-def ahead(items: Generator[A, None, None], most: int) -> Generator[A, None, None]:
-    """The items, made in a thread of their own, at most so many ahead. Closing it ends the thread and closes them."""
+def prefetch(items: Generator[A, None, None], most: int) -> Generator[A, None, None]:
+    """The items, produced in a thread, at most `most` ahead. Closing it ends the thread and closes `items`."""
     end = object()
     pool = ThreadPoolExecutor(1, thread_name_prefix="seehear-ahead")
     waiting: deque[Future[A | object]] = deque()
@@ -75,8 +75,8 @@ def ahead(items: Generator[A, None, None], most: int) -> Generator[A, None, None
         items.close()
 
 
-def in_batches(run: Callable[[Sequence[S]], Sequence[B]], items: Iterable[S]) -> Iterator[B]:
-    """run's result for every item, in order; run is given batches of items of like size."""
+def run_in_batches(run: Callable[[Sequence[S]], Sequence[B]], items: Iterable[S]) -> Iterator[B]:
+    """The result of `run` for every item, in order. `run` gets batches of items of similar size."""
     for window in _windows(items):
         results: dict[int, B] = {}
         for batch in _batches(window):
@@ -98,7 +98,7 @@ def _windows(items: Iterable[S]) -> Iterator[list[S]]:
 
 
 def _batches(window: Sequence[Sized]) -> Iterator[list[int]]:
-    """Indices of the window, by size, cut where a batch is full or would be mostly padding."""
+    """Indices into the window, ordered by size, as batches that are full or would else need too much padding."""
     batch: list[int] = []
     for i in sorted(range(len(window)), key=lambda i: window[i].elements):
         size = window[i].elements

@@ -1,4 +1,4 @@
-"""Arrays that are not computed yet: their shapes and types, and the contents of small ones."""
+"""Shapes and types of a graph's tensors, inferred before it runs, and the contents of small ones."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from seehear.runtime.graph import Shape
 from seehear.senses import Array
 
 
-class Value(NamedTuple):
-    """An array before it is there. `contents` are None where they are large, or depend on what is fed."""
+class TensorInfo(NamedTuple):
+    """A tensor's shape and type. `contents` is None if they are large, or depend on the graph's inputs."""
 
     shape: Shape
     dtype: np.dtype
@@ -32,14 +32,14 @@ class Value(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Given:
-    """What a rule is asked about: inputs that are left out are None, settings that are left out have their defaults."""
+class OperatorInputs:
+    """The inputs and attributes of one operator. Inputs that are left out are None, attributes have their defaults."""
 
-    inputs: Sequence[Value | None]
-    settings: Mapping[str, Any]
+    inputs: Sequence[TensorInfo | None]
+    attributes: Mapping[str, Any]
     outputs: int
 
-    def __getitem__(self, i: int) -> Value:
+    def __getitem__(self, i: int) -> TensorInfo:
         value = self.inputs[i] if i < len(self.inputs) else None
         if value is None:
             raise BundleError("lacks an input")
@@ -49,10 +49,10 @@ class Given:
         return i < len(self.inputs) and self.inputs[i] is not None
 
     def integers(self, i: int) -> list[int]:
-        """The contents of an input that must follow from shapes and constants: numbers of axes, sizes, places."""
+        """The contents of an input that must follow from shapes and constants: axes, sizes, positions."""
         value = self[i]
         if value.contents is None or value.dtype.kind != "i" or len(value.shape) > 1:
-            raise BundleError("has a size that can not be known before it is run")
+            raise BundleError("has a size that cannot be known before it is run")
         return [int(n) for n in value.contents.reshape(-1)]
 
     def integer(self, i: int) -> int:
@@ -60,4 +60,4 @@ class Given:
         return number
 
 
-Made = list[tuple[Shape, np.dtype[Any]]]  # of each output
+OutputTypes = list[tuple[Shape, np.dtype[Any]]]  # of each output
