@@ -17,7 +17,7 @@ from seehear.media import Input
 from seehear.runtime.options import PredictOptions
 from seehear.runtime.predictor import Predictor
 from seehear.senses import SENSES
-from seehear.senses.corruption import MILD, STRONG, Corruption, generator
+from seehear.senses.corruption import MILD, STRONG, Corruption, make_generator
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -85,7 +85,7 @@ def draw_corruptions(
             continue
         signal = SENSES[sense].read(inputs[sense])
         pictures.setdefault(f"{sense}: {UNCORRUPTED}", SENSES[sense].draw(signal))
-        pictures[name] = SENSES[sense].draw(corruption(signal, STRONG, generator(SEED, 0, name)))
+        pictures[name] = SENSES[sense].draw(corruption(signal, STRONG, make_generator(SEED, 0, name)))
     return pictures
 
 
@@ -99,7 +99,7 @@ def _corrupt(
 ) -> Iterator[dict[str, Any]]:
     for number, (inputs, _) in enumerate(examples):
         signal = SENSES[sense].read(inputs[sense])
-        yield {**inputs, sense: corruption(signal, severity, generator(SEED, number, name))}
+        yield {**inputs, sense: corruption(signal, severity, make_generator(SEED, number, name))}
 
 
 def _measure(predictor: Predictor, examples: Examples, options: PredictOptions, inputs: Any) -> Group:

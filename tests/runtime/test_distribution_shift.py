@@ -19,7 +19,7 @@ from seehear.runtime.distribution_shift import FEWEST, ShiftDetector
 from seehear.runtime.prediction import ExampleSource, Prediction
 from seehear.runtime.predictor import Predictor
 from seehear.senses import SENSES
-from seehear.senses.corruption import generator
+from seehear.senses.corruption import make_generator
 from signals import USUAL
 
 RANGES = {"image": {"brightness": (100.0, 150.0), "contrast": (0.0, 60.0), "sharpness": (0.0, 9.0)}}
@@ -103,7 +103,7 @@ def test_statistics_are_finite_for_whatever_an_encoder_may_get(sense):
 )
 def test_a_corruption_moves_the_statistic_that_it_is_told_by(sense, corruption, statistic, higher):
     signal = USUAL[sense]
-    worse = SENSES[sense].corruptions()[corruption](signal, 5, generator(0, 0, corruption))
+    worse = SENSES[sense].corruptions()[corruption](signal, 5, make_generator(0, 0, corruption))
     before, after = (SENSES[sense].compute_statistics(each)[statistic] for each in (signal, worse))
     least = SENSES[sense].statistics[statistic].least
     assert after > before + least if higher else after < before - least

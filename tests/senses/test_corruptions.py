@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from seehear.senses import SENSES
-from seehear.senses.corruption import SEVERITIES, generator
+from seehear.senses.corruption import SEVERITIES, make_generator
 from signals import USUAL, picture, sound
 
 IN_TIME = ("faster", "slower")  # changes the length, by which it is told how strong it is
@@ -35,7 +35,7 @@ ODD = {
 
 
 def corrupted(sense: str, name: str, signal: np.ndarray, severity: int, example: int = 0) -> np.ndarray:
-    return SENSES[sense].corruptions()[name](signal, severity, generator(0, example, name))
+    return SENSES[sense].corruptions()[name](signal, severity, make_generator(0, example, name))
 
 
 @pytest.mark.parametrize(("sense", "name"), EVERY)

@@ -8,7 +8,7 @@ from torch import Tensor
 PER_DOUBLING = 8  # batch lengths between a length and its double
 
 
-def padded_length(length: int) -> int:
+def round_up_length(length: int) -> int:
     """Round up to one of eight lengths per doubling: 6 % padding on average.
 
     Kernels are built anew for each batch length, and only a few of them are cached.

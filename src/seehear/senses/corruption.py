@@ -32,6 +32,6 @@ class Corruption:
         return self.change(signal, severity, random)
 
 
-def generator(seed: int, example: int, name: str) -> np.random.Generator:
+def make_generator(seed: int, example: int, name: str) -> np.random.Generator:
     """The generator for one corruption of one example: the same for every severity and on every machine."""
     return np.random.default_rng((seed, example, zlib.crc32(name.encode())))

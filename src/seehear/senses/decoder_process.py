@@ -79,7 +79,7 @@ class DecoderProcess:
             self.ready = True
             raise InputError(str(error["what"]), allowed=str(error["allowed"]), hint=str(error["hint"]))
         at_s = float(header["at_s"])
-        return at_s, self._array(header, payload_bytes) if payload_bytes else None
+        return at_s, self._read_array(header, payload_bytes) if payload_bytes else None
 
     def kill(self) -> None:
         self._child.kill()
@@ -108,7 +108,7 @@ class DecoderProcess:
         except ValueError as error:
             raise WorkerDiedError(str(error)) from None
 
-    def _array(self, header: Header, payload_bytes: int) -> Array:
+    def _read_array(self, header: Header, payload_bytes: int) -> Array:
         try:
             array = np.empty([int(side) for side in header["shape"]], DTYPES[header["dtype"]])
         except (KeyError, TypeError, ValueError, MemoryError) as error:
@@ -129,10 +129,10 @@ class DecoderProcess:
                 raise WorkerTimeoutError
             read = os.readv(descriptor, [buffer])
             if not read:
-                raise self._how_it_ended()
+                raise self._exit_error()
             buffer = buffer[read:]
 
-    def _how_it_ended(self) -> Exception:
+    def _exit_error(self) -> Exception:
         try:
             code = self._child.wait(END_S)
         except subprocess.TimeoutExpired:

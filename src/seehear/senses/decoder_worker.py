@@ -30,15 +30,15 @@ NOUNS = {"picture": "picture", "sound": "recording", "lips": "video", "video": "
 
 def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes of a terminal; the main process decides
-    requests, answers = _own_channels()
-    _limit("RLIMIT_CORE", 0)
+    requests, answers = _take_over_stdio()
+    _set_limit("RLIMIT_CORE", 0)
     _write(encode_header({"ready": True}), answers)
     while True:
-        request, payload = _request(requests)
-        _answer(request, payload, answers)
+        request, payload = _read_request(requests)
+        _handle(request, payload, answers)
 
 
-def _own_channels() -> tuple[FileIO, FileIO]:
+def _take_over_stdio() -> tuple[FileIO, FileIO]:
     """Duplicates of stdin and stdout. The originals now point to the null device, so decoders cannot write to them."""
     requests, answers = FileIO(os.dup(sys.stdin.fileno()), "rb"), FileIO(os.dup(sys.stdout.fileno()), "wb")
     nowhere = os.open(os.devnull, os.O_RDWR)
@@ -48,7 +48,7 @@ def _own_channels() -> tuple[FileIO, FileIO]:
     return requests, answers
 
 
-def _request(requests: FileIO) -> tuple[Header, bytes]:
+def _read_request(requests: FileIO) -> tuple[Header, bytes]:
     def fill(buffer: memoryview) -> None:
         while buffer:
             read = requests.readinto(buffer)
@@ -62,13 +62,13 @@ def _request(requests: FileIO) -> tuple[Header, bytes]:
     return header, bytes(payload)
 
 
-def _answer(request: Header, payload: bytes, answers: FileIO) -> None:
+def _handle(request: Header, payload: bytes, answers: FileIO) -> None:
     try:
-        _limit("RLIMIT_AS", _mapped_bytes() + request["memory_bytes"])
+        _set_limit("RLIMIT_AS", _mapped_bytes() + request["memory_bytes"])
         with open_source(payload or os.fsdecode(request["path"].encode("latin-1"))) as file:
             items = _items(request, file)
             while True:
-                _limit("RLIMIT_CPU", int(time.process_time()) + 1 + request["limit_s"])
+                _set_limit("RLIMIT_CPU", int(time.process_time()) + 1 + request["limit_s"])
                 next_item = next(items, None)
                 if next_item is None:
                     break
@@ -76,11 +76,11 @@ def _answer(request: Header, payload: bytes, answers: FileIO) -> None:
         _write(encode_header({"end": True}), answers)
     except MemoryError:
         gib = request["memory_bytes"] / (1 << 30)
-        _refuse(InputError("decoding it takes too much memory", allowed=f"up to {gib:g} GiB"), answers)
+        _send_error(InputError("decoding it takes too much memory", allowed=f"up to {gib:g} GiB"), answers)
     except InputError as error:
-        _refuse(error, answers)
+        _send_error(error, answers)
     except Exception as error:  # decoders raise anything at all on damaged bytes
-        _refuse(damaged_error(error, NOUNS[request["job"]]), answers)
+        _send_error(damaged_error(error, NOUNS[request["job"]]), answers)
 
 
 def _items(request: Header, file: BinaryIO) -> Iterator[Item]:
@@ -115,7 +115,7 @@ def _send(next_item: Item, answers: FileIO) -> None:
     _write(array.reshape(-1).view(np.uint8).data, answers)
 
 
-def _refuse(error: InputError, answers: FileIO) -> None:
+def _send_error(error: InputError, answers: FileIO) -> None:
     _write(encode_header({"error": {"what": error.what, "allowed": error.allowed, "hint": error.hint}}), answers)
 
 
@@ -137,7 +137,7 @@ def _mapped_bytes() -> int:
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
-def _limit(name: str, value: int) -> None:
+def _set_limit(name: str, value: int) -> None:
     """Set a resource limit, on systems that have it."""
     try:
         import resource

@@ -104,12 +104,12 @@ def open_source(source: Any) -> Iterator[BinaryIO]:
         source = read_file_object(source)
     if isinstance(source, Bytes):
         if len(source) == 0:
-            raise _empty()
+            raise _empty_error()
         yield BytesIO(source)
     elif isinstance(source, (str, Path, Excerpt)):
-        descriptor = _descriptor(_path(source))
+        descriptor = _open_descriptor(_path(source))
         try:
-            yield _file(descriptor)
+            yield _open_file(descriptor)
         finally:
             os.close(descriptor)
     else:
@@ -138,11 +138,11 @@ def _path(source: str | Path | Excerpt) -> str | Path:
     return source.path
 
 
-def _empty() -> InputError:
+def _empty_error() -> InputError:
     return InputError("empty: 0 bytes", hint="check the program that wrote it")
 
 
-def _descriptor(path: str | Path) -> int:
+def _open_descriptor(path: str | Path) -> int:
     """Open without blocking, so that a pipe without a writer is rejected at once."""
     try:
         return os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
@@ -151,25 +151,25 @@ def _descriptor(path: str | Path) -> int:
             "there is no such file", hint="check the path; in a table, it is relative to the table"
         ) from None
     except IsADirectoryError:
-        raise _folder() from None
+        raise _folder_error() from None
     except PermissionError:
         raise InputError("permission denied", hint="check the file's permissions") from None
     except (OSError, ValueError) as error:
         raise InputError(f"cannot be opened: {error}") from None
 
 
-def _file(descriptor: int) -> BinaryIO:
+def _open_file(descriptor: int) -> BinaryIO:
     status = os.fstat(descriptor)
     if stat.S_ISDIR(status.st_mode):
-        raise _folder()
+        raise _folder_error()
     if not stat.S_ISREG(status.st_mode):
         raise InputError("a pipe or a device, not a file", hint="save it to a file, or pass its bytes")
     if status.st_size == 0:
-        raise _empty()
+        raise _empty_error()
     if status.st_size <= SMALL_BYTES:
         return BytesIO(os.read(descriptor, status.st_size))
     return os.fdopen(descriptor, "rb", closefd=False)
 
 
-def _folder() -> InputError:
+def _folder_error() -> InputError:
     return InputError("a folder, not a file", hint="name the files in it")

@@ -35,7 +35,7 @@ def decode_isolated(job: str, file: BinaryIO, source: Any) -> Array:
     """Run a job on a file, or on the excerpt of it given by `source`. Raises InputError, without `where`."""
     arrays = [array for _, array in decode_items(job, file, source) if array is not None]
     if len(arrays) != 1:
-        raise _crashed(f"it returned {len(arrays)} arrays")
+        raise _crash_error(f"it returned {len(arrays)} arrays")
     return arrays[0]
 
 
@@ -47,7 +47,7 @@ def decode_items(
     `file` is the opened `source`. A worker stays reserved until the last item, or until the generator is closed.
     Raises InputError, without `where`.
     """
-    request, payload = _request(job, file, source, options)
+    request, payload = _make_request(job, file, source, options)
     process = _POOL.submit(request, payload)
     try:
         while (next_item := process.next_item(LIMITS_S[job])) is not None:
@@ -55,7 +55,7 @@ def decode_items(
     except WorkerTimeoutError:
         raise InputError("decoding it takes too long", allowed=f"up to {LIMITS_S[job]} s", hint=AGAIN) from None
     except WorkerDiedError as ended:
-        raise _crashed(str(ended)) from None
+        raise _crash_error(str(ended)) from None
     finally:
         _POOL.release(process)
 
@@ -65,7 +65,7 @@ def kill_busy_workers() -> None:
     _POOL.kill_busy_workers()
 
 
-def _request(job: str, file: BinaryIO, source: Any, options: Header) -> tuple[Header, memoryview]:
+def _make_request(job: str, file: BinaryIO, source: Any, options: Header) -> tuple[Header, memoryview]:
     excerpt = source if isinstance(source, Excerpt) else None
     in_memory = isinstance(file, BytesIO)
     path = "" if in_memory else os.path.abspath(excerpt.path if excerpt else source)  # noqa: PTH100 - bytes, too
@@ -80,7 +80,7 @@ def _request(job: str, file: BinaryIO, source: Any, options: Header) -> tuple[He
     return request, file.getbuffer() if isinstance(file, BytesIO) else memoryview(b"")
 
 
-def _crashed(how: str) -> InputError:
+def _crash_error(how: str) -> InputError:
     return InputError(f"damaged: its decoder failed ({how})", hint=AGAIN)
 
 

@@ -52,7 +52,7 @@ def check_libav(kind: str) -> None:
 
 
 @contextmanager
-def container(file: BinaryIO, kind: str) -> Iterator[Any]:
+def open_container(file: BinaryIO, kind: str) -> Iterator[Any]:
     """Open a file of this type with libav. Raises InputError like `check_libav`."""
     check_libav(kind)
     import av  # takes 0.06 s to import
@@ -62,20 +62,20 @@ def container(file: BinaryIO, kind: str) -> Iterator[Any]:
         yield opened
 
 
-def middle_frame(file: BinaryIO, kind: str, most_pixels: int, excerpt: Excerpt | None = None) -> NDArray[np.uint8]:
+def read_middle_frame(file: BinaryIO, kind: str, most_pixels: int, excerpt: Excerpt | None = None) -> NDArray[np.uint8]:
     """The middle frame of a video, or of an excerpt -> (H, W, 3), upright."""
-    with container(file, kind) as video:
-        stream = picture_stream(video, most_pixels)
+    with open_container(file, kind) as video:
+        stream = open_video_stream(video, most_pixels)
         middle = _middle(_length(video, stream), stream, excerpt)
-        return upright(_frame_at(video, stream, (stream.start_time or 0) + middle))
+        return to_upright_array(_frame_at(video, stream, (stream.start_time or 0) + middle))
 
 
-def upright(frame: Any) -> NDArray[np.uint8]:
+def to_upright_array(frame: Any) -> NDArray[np.uint8]:
     """A decoded frame -> (H, W, 3), rotated as its metadata say."""
     return np.ascontiguousarray(np.rot90(frame.to_ndarray(format="rgb24"), k=round(frame.rotation / 90)))
 
 
-def picture_stream(video: Any, most_pixels: int) -> Any:
+def open_video_stream(video: Any, most_pixels: int) -> Any:
     """The first video stream, decoded in this thread; libav rejects frames of more pixels."""
     if not video.streams.video:
         raise InputError("a recording without a picture", hint="use it as audio")
@@ -90,7 +90,7 @@ def picture_stream(video: Any, most_pixels: int) -> Any:
     return stream
 
 
-def no_frame() -> InputError:
+def no_frame_error() -> InputError:
     return InputError("damaged: no frame of this video can be decoded", hint="copy or export it again")
 
 
@@ -120,15 +120,15 @@ def _frame_at(video: Any, stream: Any, wanted: int) -> Any:
     for begin in (wanted, 0):
         video.seek(begin, stream=stream)
         frame = None
-        for frame in islice(frames(video, stream), most):
+        for frame in islice(decode_frames(video, stream), most):
             if frame.pts is None or frame.pts >= wanted:
                 break
         if frame is not None:
             return frame
-    raise no_frame()
+    raise no_frame_error()
 
 
-def frames(video: Any, stream: Any, most_packets: float = _MOST_PACKETS) -> Iterator[Any]:
+def decode_frames(video: Any, stream: Any, most_packets: float = _MOST_PACKETS) -> Iterator[Any]:
     """Decoded frames. Damaged packets are skipped, as players do."""
     import av
 

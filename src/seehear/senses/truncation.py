@@ -32,12 +32,12 @@ def check_not_truncated(file: BinaryIO, kind: str) -> None:
     file.seek(0)
     missing = _MISSING[kind](file, size) if kind in _MISSING else 0
     if missing > 0:
-        raise truncated(f"{missing} bytes are missing")
+        raise truncation_error(f"{missing} bytes are missing")
     if kind in _ENDS_WITHIN_FRAME and _ENDS_WITHIN_FRAME[kind](file, size):
-        raise truncated("its end is missing")
+        raise truncation_error("its end is missing")
 
 
-def truncated(what: str) -> InputError:
+def truncation_error(what: str) -> InputError:
     return InputError(f"cut short: {what}", hint="copy or export it again")
 
 
@@ -86,11 +86,13 @@ def _w64(file: BinaryIO, size: int) -> int:
 def _sphere(file: BinaryIO, size: int) -> int:
     """NIST SPHERE 2.6: a header of lines such as `sample_count -i 16000`; compressed samples have no known length."""
     lines = file.read(_SPHERE_BYTES).decode("latin-1").split("\n")
-    told = {words[0]: words[2] for line in lines if len(words := line.split()) == 3}
-    counts = [told.get(name, "") for name in ("sample_count", "sample_n_bytes", "channel_count")]
+    fields = {words[0]: words[2] for line in lines if len(words := line.split()) == 3}
+    counts = [fields.get(name, "") for name in ("sample_count", "sample_n_bytes", "channel_count")]
     start = lines[1].strip() if len(lines) > 1 else ""
-    plain = "embedded" not in told.get("sample_coding", "")
-    if not plain or not all(count.isascii() and count.isdigit() and len(count) < 12 for count in (*counts, start)):
+    uncompressed = "embedded" not in fields.get("sample_coding", "")
+    if not uncompressed or not all(
+        count.isascii() and count.isdigit() and len(count) < 12 for count in (*counts, start)
+    ):
         return 0
     missing = int(start) + math.prod(map(int, counts)) - size
     return missing if missing > _SLOPPY_BYTES else 0

@@ -23,7 +23,15 @@ from seehear.media import Excerpt
 from seehear.senses.file_type import HEADER_BYTES, describe_file_type, detect_file_type
 from seehear.senses.input_file import END_TOLERANCE_S, beyond_end_error, name_errors, open_source
 from seehear.senses.isolated_decoding import decode_items
-from seehear.senses.libav import MOVING, check_libav, container, frames, no_frame, picture_stream, upright
+from seehear.senses.libav import (
+    MOVING,
+    check_libav,
+    decode_frames,
+    no_frame_error,
+    open_container,
+    open_video_stream,
+    to_upright_array,
+)
 from seehear.senses.truncation import check_not_truncated
 
 Pixels = NDArray[np.uint8]
@@ -55,7 +63,7 @@ def read_frames(source: Any, most_pixels: int, every_s: float | None = None) -> 
     is truncated or the video ends before the excerpt.
     """
     with name_errors(source, "video"), open_source(source) as file:
-        check_libav(_kind(file))
+        check_libav(_check_type(file))
         with closing(decode_items("video", file, source, most_pixels=most_pixels, every_s=every_s)) as shown:
             yield from ((at_s, pixels) for at_s, pixels in shown if pixels is not None)
 
@@ -64,26 +72,26 @@ def decode(
     file: BinaryIO, excerpt: Excerpt | None, most_pixels: int, every_s: float | None
 ) -> Iterator[tuple[float, Pixels | None]]:
     """Decode an open video in this process; None for each frame that is skipped."""
-    kind = _kind(file)
+    kind = _check_type(file)
     start_s, end_s = (excerpt.start_s, excerpt.end_s) if excerpt is not None else (0.0, math.inf)
-    shown_s: list[float] = []  # times of the last two frames
+    last_times_s: list[float] = []  # times of the last two frames
     keep = _make_frame_filter(every_s)
-    with container(file, kind) as video:
-        stream = picture_stream(video, most_pixels)
-        for at_s, frame in _from(video, stream, start_s):
+    with open_container(file, kind) as video:
+        stream = open_video_stream(video, most_pixels)
+        for at_s, frame in _frames_from(video, stream, start_s):
             if at_s >= end_s:
                 return
-            shown_s = [*shown_s[-1:], at_s]
-            yield at_s, upright(frame) if keep(at_s) else None
-    until_s = shown_s[-1] + (shown_s[-1] - shown_s[0] or DEFAULT_INTERVAL_S) if shown_s else 0.0
+            last_times_s = [*last_times_s[-1:], at_s]
+            yield at_s, to_upright_array(frame) if keep(at_s) else None
+    until_s = last_times_s[-1] + (last_times_s[-1] - last_times_s[0] or DEFAULT_INTERVAL_S) if last_times_s else 0.0
     if excerpt is not None and until_s < end_s - END_TOLERANCE_S:
         raise beyond_end_error(excerpt, until_s)
-    if not shown_s:
-        raise no_frame()
+    if not last_times_s:
+        raise no_frame_error()
     check_not_truncated(file, kind)
 
 
-def _kind(file: BinaryIO) -> str:
+def _check_type(file: BinaryIO) -> str:
     kind = detect_file_type(file.read(HEADER_BYTES))
     if kind not in MOVING:
         raise InputError(
@@ -92,24 +100,24 @@ def _kind(file: BinaryIO) -> str:
     return kind
 
 
-def _from(video: Any, stream: Any, start_s: float) -> Iterator[tuple[float, Any]]:
+def _frames_from(video: Any, stream: Any, start_s: float) -> Iterator[tuple[float, Any]]:
     """Frames from start_s on. Some containers seek too far; then decode from the beginning."""
     if start_s > 0:
         video.seek((stream.start_time or 0) + int(start_s / stream.time_base), stream=stream)
-        timed = _timed(video, stream)
+        timed = _timestamp_frames(video, stream)
         first = next(timed, None)
         if first is not None and first[1].pts is not None and first[0] <= start_s:
             yield from (each for each in chain([first], timed) if each[0] >= start_s - _TOLERANCE_S)
             return
         video.seek(0, stream=stream)
-    yield from (each for each in _timed(video, stream) if each[0] >= start_s - _TOLERANCE_S)
+    yield from (each for each in _timestamp_frames(video, stream) if each[0] >= start_s - _TOLERANCE_S)
 
 
-def _timed(video: Any, stream: Any) -> Iterator[tuple[float, Any]]:
+def _timestamp_frames(video: Any, stream: Any) -> Iterator[tuple[float, Any]]:
     """Yield (seconds, frame). A frame without a rising time gets the last time plus the mean frame interval."""
     interval_s = float(1 / stream.average_rate) if stream.average_rate else DEFAULT_INTERVAL_S
     origin, before_s = stream.start_time or 0, -interval_s
-    for frame in frames(video, stream, most_packets=math.inf):
+    for frame in decode_frames(video, stream, most_packets=math.inf):
         said_s = -1.0 if frame.pts is None else max(0.0, float((frame.pts - origin) * stream.time_base))
         before_s = said_s if said_s > before_s else before_s + interval_s
         yield before_s, frame
@@ -155,12 +163,12 @@ class VideoWriter:
         import av
 
         if self._out is None:
-            self._begin(*picture.size)
+            self._open(*picture.size)
         frame = av.VideoFrame.from_ndarray(np.asarray(picture.convert("RGB")), format="rgb24")
         frame.pts, frame.time_base = round(time_s * TICKS_HZ), Fraction(1, TICKS_HZ)
         self._out.mux(self._stream.encode(frame))
 
-    def _begin(self, width: int, height: int) -> None:
+    def _open(self, width: int, height: int) -> None:
         import av
 
         self._file = self._path.open("wb", buffering=0)

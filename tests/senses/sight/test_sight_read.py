@@ -178,9 +178,9 @@ def test_phone_pictures_are_upright(tmp_path: Path, name: str) -> None:
     lying = Image.Exif()
     lying[0x0112] = 6
     make = (lambda **how: encoded("RGB", "AVIF", **how)) if name == "avif" else heic
-    straight, upright = (SIGHT.read(make(exif=exif.tobytes())) for exif in (Image.Exif(), lying))
+    straight, to_upright_array = (SIGHT.read(make(exif=exif.tobytes())) for exif in (Image.Exif(), lying))
     assert np.abs(straight.astype(int) - picture()).mean() < 20
-    assert np.abs(upright.astype(int) - np.rot90(picture(), -1)).mean() < 20
+    assert np.abs(to_upright_array.astype(int) - np.rot90(picture(), -1)).mean() < 20
     (tmp_path / f"a.{name}").write_bytes(make(exif=lying.tobytes()))
     assert read_sizes_px(tmp_path, [f"a.{name}"]).tolist() == [[48, 64]]
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from seehear.geometry import TimeStretch
-from seehear.layers.layout import padded_length
+from seehear.layers.layout import round_up_length
 from seehear.senses.hearing.plan import CELL_SAMPLES, HOP_SAMPLES, RATE_HZ, HearingSpec
 
 GAIN_DB = 9.0
@@ -76,7 +76,7 @@ def _apply_stretch(audio: Tensor, samples: Tensor, stretch: TimeStretch) -> tupl
     steps = audio.shape[1]
     lead = (stretch.lead_s * RATE_HZ).long()
     new_samples = (samples / stretch.speed).long() + lead
-    longest = padded_length(-(-int(new_samples.max()) // CELL_SAMPLES)) * CELL_SAMPLES
+    longest = round_up_length(-(-int(new_samples.max()) // CELL_SAMPLES)) * CELL_SAMPLES
     at = (torch.arange(longest, device=audio.device) - lead[:, None]) * stretch.speed[:, None]  # (B, longest)
     before = at.floor().long()
     weight = at - before

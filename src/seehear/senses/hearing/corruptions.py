@@ -42,11 +42,11 @@ FRAME_SAMPLES = 512
 FAINTEST = 1e-4  # level assumed for silence
 
 
-def white(wave: Wave, random: Random) -> Wave:
+def white_noise(wave: Wave, random: Random) -> Wave:
     return random.standard_normal(len(wave))
 
 
-def pink(wave: Wave, random: Random) -> Wave:
+def pink_noise(wave: Wave, random: Random) -> Wave:
     """Equal power in every octave."""
     spectrum = np.fft.rfft(random.standard_normal(len(wave)))
     return np.asarray(np.fft.irfft(spectrum / np.sqrt(np.maximum(np.arange(len(spectrum)), 1)), len(wave)))
@@ -62,7 +62,7 @@ def babble(wave: Wave, random: Random) -> Wave:
     return noise + 0.05 * _level(noise) * random.standard_normal(len(wave))
 
 
-def hum(wave: Wave, random: Random) -> Wave:
+def mains_hum(wave: Wave, random: Random) -> Wave:
     """Mains hum: 50 Hz and its odd harmonics."""
     time_s = np.arange(len(wave)) / RATE_HZ
     phases = random.uniform(0, 2 * np.pi, 5)
@@ -166,18 +166,18 @@ def _butterworth(hz: Wave | float, corner_hz: Wave | float) -> Wave:
 def _corruption(change: Callable[[Wave, int, Random], Wave], *, moves: bool = False) -> Corruption:
     """Wrap `change` as a Corruption of (T,) float32; results beyond full scale are scaled down, as in `read`."""
 
-    def corrupted(samples: Samples, severity: int, random: Random) -> Samples:
+    def corrupt(samples: Samples, severity: int, random: Random) -> Samples:
         wave = change(np.asarray(samples, np.float64), severity, random)
         return np.asarray(wave / max(1.0, float(np.abs(wave).max())), np.float32)
 
-    return Corruption(corrupted, moves)
+    return Corruption(corrupt, moves)
 
 
 CORRUPTIONS: dict[str, Corruption] = {
-    "white noise": _corruption(partial(_add_noise, noise=white)),
-    "pink noise": _corruption(partial(_add_noise, noise=pink)),
+    "white noise": _corruption(partial(_add_noise, noise=white_noise)),
+    "pink noise": _corruption(partial(_add_noise, noise=pink_noise)),
     "babble": _corruption(partial(_add_noise, noise=babble)),
-    "mains hum": _corruption(partial(_add_noise, noise=hum)),
+    "mains hum": _corruption(partial(_add_noise, noise=mains_hum)),
     "reverberation": _corruption(_reverberate),
     "microphone response": _corruption(_microphone_response),
     "telephone band": _corruption(_band_pass_telephone),

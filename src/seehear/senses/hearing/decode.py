@@ -21,7 +21,7 @@ from seehear.errors import InputError
 from seehear.media import Excerpt
 from seehear.senses.file_type import HEADER_BYTES, describe_file_type, detect_file_type
 from seehear.senses.input_file import END_TOLERANCE_S, beyond_end_error
-from seehear.senses.libav import DEMUXERS, check_libav, container, frames
+from seehear.senses.libav import DEMUXERS, check_libav, decode_frames, open_container
 from seehear.senses.truncation import check_not_truncated
 
 Block = NDArray[np.float32]
@@ -42,36 +42,44 @@ class Sound:
     rate_hz: int
     channels: int
     blocks: Iterator[Block]
-    frames_said: int = 0
-    at_least: int = 0
+    expected_frames: int = 0
+    min_frames: int = 0
 
 
 @contextmanager
-def by_sndfile(file: BinaryIO, excerpt: Excerpt | None = None) -> Iterator[Sound | None]:
+def open_with_sndfile(file: BinaryIO, excerpt: Excerpt | None = None) -> Iterator[Sound | None]:
     """Context manager: an open file, or an excerpt of it, as a Sound; None if libav must decode it.
 
     Raises InputError, at once or while reading blocks, if it is not a recording or ends before the excerpt.
     """
-    kind = _kind(file)
+    kind = _check_type(file)
     check_not_truncated(file, kind)
-    if kind in _SNDFILE and (opened := _sndfile(file, kind)):
+    if kind in _SNDFILE and (opened := _open_sndfile(file, kind)):
         with opened:
-            yield _blocks_of(opened) if excerpt is None else _sndfile_excerpt(opened, excerpt, exact=kind in _EXACT)
+            yield (
+                _read_blocks(opened)
+                if excerpt is None
+                else _read_sndfile_excerpt(opened, excerpt, exact=kind in _EXACT)
+            )
     else:
         check_libav(kind)
         yield None
 
 
 @contextmanager
-def by_libav(file: BinaryIO, excerpt: Excerpt | None = None) -> Iterator[Sound]:
+def open_with_libav(file: BinaryIO, excerpt: Excerpt | None = None) -> Iterator[Sound]:
     """Like by_sndfile, for all other files. A damaged file may take much time and memory."""
-    kind = _kind(file)
-    length_s = _counted_s(file, kind) if excerpt is None else 0.0
-    with container(file, kind) as media:
-        yield _libav(media, length_s) if excerpt is None else _libav_excerpt(media, excerpt, timed=kind in _TIMED)
+    kind = _check_type(file)
+    length_s = _measure_duration_s(file, kind) if excerpt is None else 0.0
+    with open_container(file, kind) as media:
+        yield (
+            _read_libav(media, length_s)
+            if excerpt is None
+            else _read_libav_excerpt(media, excerpt, timed=kind in _TIMED)
+        )
 
 
-def _kind(file: BinaryIO) -> str:
+def _check_type(file: BinaryIO) -> str:
     file.seek(0)
     kind = detect_file_type(file.read(HEADER_BYTES))
     if kind not in _SNDFILE and kind not in DEMUXERS:
@@ -79,12 +87,12 @@ def _kind(file: BinaryIO) -> str:
     return kind
 
 
-def _sndfile(file: BinaryIO, kind: str) -> Any:
+def _open_sndfile(file: BinaryIO, kind: str) -> Any:
     """A soundfile.SoundFile, or None if libav may know the codec in this container: Speex, ADPCM, …"""
     import soundfile  # takes 0.13 s to import
 
     if isinstance(file, BytesIO):
-        readable: Any = _Staying(file.getvalue())
+        readable: Any = _ClampedBytesIO(file.getvalue())
     else:  # the descriptor, because soundfile would trust the file name's extension
         readable = file.fileno()
         os.lseek(readable, 0, os.SEEK_SET)
@@ -100,7 +108,7 @@ def _sndfile(file: BinaryIO, kind: str) -> Any:
     return None
 
 
-class _Staying(BytesIO):
+class _ClampedBytesIO(BytesIO):
     """A BytesIO that ignores seeks to before its start, which libsndfile makes in damaged files.
 
     An exception cannot pass through libsndfile and would be printed to stderr.
@@ -113,32 +121,32 @@ class _Staying(BytesIO):
             return self.tell()
 
 
-def _blocks_of(opened: Any) -> Sound:
+def _read_blocks(opened: Any) -> Sound:
     def blocks() -> Iterator[Block]:
         size = max(1, _BLOCK_SAMPLES // opened.channels)
         while len(block := opened.read(size, dtype="float32", always_2d=True)):
             yield block
 
-    return Sound(opened.samplerate, opened.channels, blocks(), frames_said=opened.frames, at_least=opened.frames)
+    return Sound(opened.samplerate, opened.channels, blocks(), expected_frames=opened.frames, min_frames=opened.frames)
 
 
-def _sndfile_excerpt(opened: Any, excerpt: Excerpt, *, exact: bool) -> Sound:
+def _read_sndfile_excerpt(opened: Any, excerpt: Excerpt, *, exact: bool) -> Sound:
     rate_hz = opened.samplerate
-    begin, end = _frames_of(excerpt, rate_hz)
+    begin, end = _frame_range(excerpt, rate_hz)
     if end > opened.frames + END_TOLERANCE_S * rate_hz:
         raise beyond_end_error(excerpt, opened.frames / rate_hz)
     at = opened.seek(min(begin, opened.frames)) if exact else 0
-    blocks = _cut(_blocks_of(opened).blocks, at, excerpt, rate_hz)
-    return Sound(rate_hz, opened.channels, blocks, frames_said=end - at, at_least=min(end, opened.frames) - begin)
+    blocks = _cut_excerpt(_read_blocks(opened).blocks, at, excerpt, rate_hz)
+    return Sound(rate_hz, opened.channels, blocks, expected_frames=end - at, min_frames=min(end, opened.frames) - begin)
 
 
-def _frames_of(excerpt: Excerpt, rate_hz: int) -> tuple[int, int]:
+def _frame_range(excerpt: Excerpt, rate_hz: int) -> tuple[int, int]:
     return round(excerpt.start_s * rate_hz), round(excerpt.end_s * rate_hz)
 
 
-def _counted_s(file: BinaryIO, kind: str) -> float:
+def _measure_duration_s(file: BinaryIO, kind: str) -> float:
     """Length of the first sound track, from its packets, which is much cheaper than decoding."""
-    with container(file, kind) as media:
+    with open_container(file, kind) as media:
         if not media.streams.audio:
             raise InputError("a video without sound", hint="use it as image")
         stream = media.streams.audio[0]
@@ -146,54 +154,54 @@ def _counted_s(file: BinaryIO, kind: str) -> float:
         return float(ticks * stream.time_base)
 
 
-def _libav(media: Any, length_s: float) -> Sound:
-    _, decoded = _begun(media)
+def _read_libav(media: Any, length_s: float) -> Sound:
+    _, decoded = _open_track(media)
     first = next(decoded)
-    blocks = _resampled(first, chain([first], decoded))
-    return Sound(first.sample_rate, first.layout.nb_channels, blocks, frames_said=int(length_s * first.sample_rate))
+    blocks = _resample(first, chain([first], decoded))
+    return Sound(first.sample_rate, first.layout.nb_channels, blocks, expected_frames=int(length_s * first.sample_rate))
 
 
-def _libav_excerpt(media: Any, excerpt: Excerpt, *, timed: bool) -> Sound:
+def _read_libav_excerpt(media: Any, excerpt: Excerpt, *, timed: bool) -> Sound:
     """An excerpt, by seeking if packets have times, otherwise by decoding from the start.
 
     frames_said counts all decoded frames, so that a late excerpt of a recording without times is rejected as too long.
     """
-    stream, decoded = _begun(media)
+    stream, decoded = _open_track(media)
     first, at = next(decoded), 0
     decoded = chain([first], decoded)
     if timed and first.pts is not None and excerpt.start_s > _LEAD_S:
-        decoded, at = _jumped(media, stream, first.pts, excerpt.start_s - _LEAD_S)
-    blocks = _cut(_resampled(first, decoded), at, excerpt, first.sample_rate)
-    end = _frames_of(excerpt, first.sample_rate)[1]
-    return Sound(first.sample_rate, first.layout.nb_channels, blocks, frames_said=end - at)
+        decoded, at = _seek(media, stream, first.pts, excerpt.start_s - _LEAD_S)
+    blocks = _cut_excerpt(_resample(first, decoded), at, excerpt, first.sample_rate)
+    end = _frame_range(excerpt, first.sample_rate)[1]
+    return Sound(first.sample_rate, first.layout.nb_channels, blocks, expected_frames=end - at)
 
 
-def _begun(media: Any) -> tuple[Any, Iterator[Any]]:
+def _open_track(media: Any) -> tuple[Any, Iterator[Any]]:
     """(the first sound track, its decoded frames: at least one)."""
     if not media.streams.audio:
         raise InputError("a video without sound", hint="use it as image")
     stream = media.streams.audio[0]
     stream.codec_context.thread_count = 1
-    decoded = frames(media, stream)
+    decoded = decode_frames(media, stream)
     first = next(decoded, None)
     if first is None:
         raise InputError("damaged: no sound can be decoded", hint="copy or export it again")
     return stream, chain([first], decoded)
 
 
-def _jumped(media: Any, stream: Any, origin: int, time_s: float) -> tuple[Iterator[Any], int]:
+def _seek(media: Any, stream: Any, origin: int, time_s: float) -> tuple[Iterator[Any], int]:
     """(decoded frames from at or before a time on, sample offset of the first of them from the origin)."""
     wanted = origin + int(time_s / stream.time_base)
     for begin in (wanted, origin):  # some files seek too far
         media.seek(begin, stream=stream)
-        decoded = frames(media, stream)
+        decoded = decode_frames(media, stream)
         frame = next(decoded, None)
         if frame is not None and frame.pts is not None and frame.pts <= wanted:
             return chain([frame], decoded), round((frame.pts - origin) * stream.time_base * frame.sample_rate)
     raise InputError("damaged: its sound has no timestamps", hint="copy or export it again")
 
 
-def _resampled(first: Any, decoded: Iterator[Any]) -> Iterator[Block]:
+def _resample(first: Any, decoded: Iterator[Any]) -> Iterator[Block]:
     """Decoded frames as blocks at the rate of the first frame: some codecs double the rate in the header.
 
     Channels are interleaved, because PyAV reads past the planes of frames with eight or more. Their number may change,
@@ -201,19 +209,19 @@ def _resampled(first: Any, decoded: Iterator[Any]) -> Iterator[Block]:
     """
     import av
 
-    for (_, layout, _), alike in groupby(decoded, key=_form):
+    for (_, layout, _), same_format in groupby(decoded, key=_frame_format):
         interleaved = av.AudioResampler(format="flt", layout=layout, rate=first.sample_rate)
-        for frame in chain(alike, [None]):  # None flushes the resampler
+        for frame in chain(same_format, [None]):  # None flushes the resampler
             yield from (_block(out) for out in interleaved.resample(frame))
 
 
-def _form(frame: Any) -> tuple[str, str, int]:
+def _frame_format(frame: Any) -> tuple[str, str, int]:
     return frame.format.name, frame.layout.name, frame.sample_rate
 
 
-def _cut(blocks: Iterator[Block], at: int, excerpt: Excerpt, rate_hz: int) -> Iterator[Block]:
+def _cut_excerpt(blocks: Iterator[Block], at: int, excerpt: Excerpt, rate_hz: int) -> Iterator[Block]:
     """Cut an excerpt from blocks of which the first starts at frame `at`."""
-    begin, end = _frames_of(excerpt, rate_hz)
+    begin, end = _frame_range(excerpt, rate_hz)
     for block in blocks:
         if at + len(block) > begin:
             yield block[max(0, begin - at) : end - at]

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from seehear.errors import InputError
 from seehear.media import Excerpt
-from seehear.senses.hearing.decode import Sound, by_libav, by_sndfile
+from seehear.senses.hearing.decode import Sound, open_with_libav, open_with_sndfile
 from seehear.senses.hearing.plan import RATE_HZ
 from seehear.senses.input_file import name_errors, open_source
 from seehear.senses.isolated_decoding import decode_isolated
-from seehear.senses.truncation import truncated
+from seehear.senses.truncation import truncation_error
 
 Samples = NDArray[np.float32]
 
@@ -42,18 +42,18 @@ def read(source: Any) -> Samples:
 
 def _read(source: Any) -> Samples:
     if isinstance(source, tuple) and len(source) == 2:
-        return _mono(_from_array(np.asarray(source[0]), source[1]))
+        return _to_mono(_from_array(np.asarray(source[0]), source[1]))
     if isinstance(source, np.ndarray):
-        return _mono(_from_array(source, RATE_HZ))
+        return _to_mono(_from_array(source, RATE_HZ))
     excerpt = source if isinstance(source, Excerpt) else None
-    with open_source(source) as file, by_sndfile(file, excerpt) as sound:
-        return decode_isolated("sound", file, source) if sound is None else _mono(sound)
+    with open_source(source) as file, open_with_sndfile(file, excerpt) as sound:
+        return decode_isolated("sound", file, source) if sound is None else _to_mono(sound)
 
 
 def decode(file: BinaryIO, excerpt: Excerpt | None = None) -> Samples:
     """Decode what libsndfile cannot read, in this process. Raises InputError, without `where`."""
-    with by_libav(file, excerpt) as sound:
-        return _mono(sound)
+    with open_with_libav(file, excerpt) as sound:
+        return _to_mono(sound)
 
 
 def read_portion(samples: Any) -> Samples:
@@ -62,14 +62,14 @@ def read_portion(samples: Any) -> Samples:
     correlation = Correlation()
     if block.shape[1] == 2:
         correlation.add(block)
-    return _finite(difference(block) if correlation.opposite else mean(block))
+    return _check_finite(subtract_channels(block) if correlation.opposite else average_channels(block))
 
 
-def _mono(sound: Sound) -> Samples:
+def _to_mono(sound: Sound) -> Samples:
     _check(sound)
     import soxr  # takes 0.1 s to import
 
-    downmixes = (mean, difference) if sound.channels == 2 else (mean,)
+    downmixes = (average_channels, subtract_channels) if sound.channels == 2 else (average_channels,)
     to_rate = [soxr.ResampleStream(sound.rate_hz, RATE_HZ, 1, dtype="float32") for _ in downmixes]
     pieces: list[list[Samples]] = [[] for _ in downmixes]
     correlation = Correlation()
@@ -80,10 +80,10 @@ def _mono(sound: Sound) -> Samples:
         if block.shape[1] == 2:
             correlation.add(block)
         for downmix, resampler, own in zip(downmixes, to_rate, pieces, strict=True):
-            mono = _finite(downmix(block) if block.shape[1] == 2 else mean(block))
+            mono = _check_finite(downmix(block) if block.shape[1] == 2 else average_channels(block))
             own.append(mono if sound.rate_hz == RATE_HZ else resampler.resample_chunk(mono))
-    if frames < sound.at_least:
-        raise truncated(f"{frames / sound.rate_hz:.2f} s of {sound.at_least / sound.rate_hz:.2f} s")
+    if frames < sound.min_frames:
+        raise truncation_error(f"{frames / sound.rate_hz:.2f} s of {sound.min_frames / sound.rate_hz:.2f} s")
     chosen = len(downmixes) - 1 if correlation.opposite else 0
     if sound.rate_hz != RATE_HZ:
         pieces[chosen].append(to_rate[chosen].resample_chunk(np.zeros(0, np.float32), last=True))
@@ -103,7 +103,7 @@ def _check(sound: Sound) -> None:
             allowed=f"1 to {MOST_CHANNELS}",
             hint="an array is (samples, channels), not (channels, samples)",
         )
-    _check_length(sound.frames_said, sound)
+    _check_length(sound.expected_frames, sound)
 
 
 def _check_length(frames: int, sound: Sound) -> None:
@@ -115,7 +115,7 @@ def _check_length(frames: int, sound: Sound) -> None:
         )
 
 
-def _finite(mono: Samples) -> Samples:
+def _check_finite(mono: Samples) -> Samples:
     if not np.isfinite(mono).all():
         raise InputError("samples that are not numbers (nan or infinite)", hint="export the recording again")
     return mono
@@ -135,7 +135,7 @@ def _from_array(samples: NDArray[Any], rate_hz: Any) -> Sound:
     else:
         raise InputError(f"an array of {samples.dtype}", allowed="floats, int16, int32 or uint8")
     block = scaled if scaled.ndim == 2 else scaled[:, None]
-    return Sound(int(rate_hz), block.shape[1], iter([block]), frames_said=len(block))
+    return Sound(int(rate_hz), block.shape[1], iter([block]), expected_frames=len(block))
 
 
 @dataclass
@@ -163,11 +163,11 @@ class Correlation:
         return self.shared < OPPOSITE * math.sqrt(self.own * self.other)
 
 
-def mean(block: Samples) -> Samples:
+def average_channels(block: Samples) -> Samples:
     """(frames, channels) -> (frames,)"""
     return np.ascontiguousarray(block[:, 0] if block.shape[1] == 1 else block.mean(axis=1), np.float32)
 
 
-def difference(block: Samples) -> Samples:
+def subtract_channels(block: Samples) -> Samples:
     """The mean of the first channel and the inverse of the second: (frames, 2) -> (frames,)"""
     return np.ascontiguousarray((block[:, 0] - block[:, 1]) / 2, np.float32)

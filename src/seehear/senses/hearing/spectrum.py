@@ -51,7 +51,7 @@ def draw(samples: Samples) -> Image.Image:
     bins = np.rint(_hz(mel) * _WINDOW_SAMPLES / RATE_HZ).astype(int)
     level_db = 10 * np.log10(power[:, bins].T[::-1] + 1e-10)
     shown = np.clip((level_db - level_db.max()) / _SHOWN_DB + 1, 0, 1) if power.max() > 0 else level_db * 0
-    picture = Image.fromarray(_coloured(shown)).resize((_COLUMNS, _ROWS), Image.Resampling.BILINEAR)
+    picture = Image.fromarray(_apply_colour_map(shown)).resize((_COLUMNS, _ROWS), Image.Resampling.BILINEAR)
     framed = Image.new("RGB", (_COLUMNS, _ROWS + _MARGIN_PX), "white")
     framed.paste(picture)
     _label_seconds(ImageDraw.Draw(framed), len(samples) / RATE_HZ)
@@ -67,7 +67,7 @@ def _hz(mel: NDArray[Any]) -> NDArray[np.float64]:
     return np.asarray(700 * (10 ** (mel / 2595) - 1))
 
 
-def _coloured(values: NDArray[Any]) -> NDArray[np.uint8]:
+def _apply_colour_map(values: NDArray[Any]) -> NDArray[np.uint8]:
     """(H, W) of 0..1 -> (H, W, 3)."""
     steps = np.linspace(0, 1, len(_COLOURS))
     channels = [np.interp(values, steps, channel) for channel in zip(*_COLOURS, strict=True)]

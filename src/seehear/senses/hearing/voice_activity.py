@@ -60,85 +60,85 @@ class VoiceActivityDetector:
     """
 
     def __init__(self) -> None:
-        self._waiting = np.zeros(0, np.float32)  # less than one frame
-        self._kept: list[Samples] = []  # frames: the lead, or the current segment
+        self._pending = np.zeros(0, np.float32)  # less than one frame
+        self._buffer: list[Samples] = []  # frames: the lead, or the current segment
         self._levels_db: list[float] = []  # levels of the kept frames
         self._frames = 0  # frames so far
         self._noise_floor = NoiseFloor()
         self._speaking = False
-        self._row = 0  # consecutive frames that contradict _speaking: sound in a pause, or silence in a segment
+        self._run = 0  # consecutive frames that contradict _speaking: sound in a pause, or silence in a segment
 
     @property
     def active_span(self) -> tuple[float, float] | None:
         """(start, end of sound) of the current segment in seconds; None in a pause."""
-        start = self._frames - len(self._kept)
-        return (start * FRAME_S, (start + self._sounding()) * FRAME_S) if self._speaking else None
+        start = self._frames - len(self._buffer)
+        return (start * FRAME_S, (start + self._count_active()) * FRAME_S) if self._speaking else None
 
     @property
     def in_pause(self) -> bool:
         """Whether the current segment has been silent long enough that it may have ended."""
-        return self._speaking and self._row > _TAIL
+        return self._speaking and self._run > _TAIL
 
     def current_segment(self) -> Segment:
         """The current segment, up to its last sound."""
-        return self._segment(self._sounding(), finished=False)
+        return self._segment(self._count_active(), finished=False)
 
     def feed(self, samples: Samples) -> list[Segment]:
-        together = np.concatenate([self._waiting, samples])
+        together = np.concatenate([self._pending, samples])
         whole = len(together) // FRAME_SAMPLES
-        self._waiting = together[whole * FRAME_SAMPLES :]
+        self._pending = together[whole * FRAME_SAMPLES :]
         return [
             segment
             for frame in together[: whole * FRAME_SAMPLES].reshape(whole, FRAME_SAMPLES)
-            if (segment := self._hear(frame)) is not None
+            if (segment := self._process_frame(frame)) is not None
         ]
 
     def finish(self) -> list[Segment]:
         """The current segment, at the end of the stream."""
-        active_span = [self._cut(self._sounding())] if self._speaking else []
+        active_span = [self._cut_segment(self._count_active())] if self._speaking else []
         self._speaking = False
         return active_span
 
-    def _hear(self, frame: Samples) -> Segment | None:
+    def _process_frame(self, frame: Samples) -> Segment | None:
         """The segment that ends with this frame, or None."""
         self._levels_db.append(level_db(frame))
         is_active = self._noise_floor.is_active(frame, self._levels_db[-1])
         self._frames += 1
-        self._kept.append(frame)
-        self._row = self._row + 1 if is_active != self._speaking else 0
+        self._buffer.append(frame)
+        self._run = self._run + 1 if is_active != self._speaking else 0
         if not self._speaking:
-            if self._row * FRAME_S >= BEGINS_S:
-                self._speaking, self._row = True, 0
+            if self._run * FRAME_S >= BEGINS_S:
+                self._speaking, self._run = True, 0
             else:
-                self._forget(len(self._kept) - round((LEAD_S + BEGINS_S) / FRAME_S))
+                self._discard(len(self._buffer) - round((LEAD_S + BEGINS_S) / FRAME_S))
             return None
-        if self._row * FRAME_S >= PAUSE_S:
-            segment = self._cut(self._sounding())
-            self._speaking, self._row = False, 0
+        if self._run * FRAME_S >= PAUSE_S:
+            segment = self._cut_segment(self._count_active())
+            self._speaking, self._run = False, 0
             return segment
-        if len(self._kept) * FRAME_S >= LONGEST_S:
-            third = len(self._kept) * 2 // 3
-            segment = self._cut(third + int(np.argmin(self._levels_db[third:])) + 1)
-            if self._row >= len(self._kept):  # only silence is left
-                self._speaking, self._row = False, 0
+        if len(self._buffer) * FRAME_S >= LONGEST_S:
+            third = len(self._buffer) * 2 // 3
+            segment = self._cut_segment(third + int(np.argmin(self._levels_db[third:])) + 1)
+            if self._run >= len(self._buffer):  # only silence is left
+                self._speaking, self._run = False, 0
             return segment
         return None
 
-    def _sounding(self) -> int:
+    def _count_active(self) -> int:
         """Number of kept frames up to the last active one, plus TAIL_S."""
-        return len(self._kept) - max(0, self._row - _TAIL)
+        return len(self._buffer) - max(0, self._run - _TAIL)
 
-    def _cut(self, frames: int) -> Segment:
+    def _cut_segment(self, frames: int) -> Segment:
         segment = self._segment(frames, finished=True)
-        self._forget(frames)
+        self._discard(frames)
         return segment
 
     def _segment(self, frames: int, *, finished: bool) -> Segment:
-        return Segment(np.concatenate(self._kept[:frames]), (self._frames - len(self._kept)) * FRAME_S, finished)
+        return Segment(np.concatenate(self._buffer[:frames]), (self._frames - len(self._buffer)) * FRAME_S, finished)
 
-    def _forget(self, frames: int) -> None:
+    def _discard(self, frames: int) -> None:
         if frames > 0:
-            del self._kept[:frames], self._levels_db[:frames]
+            del self._buffer[:frames], self._levels_db[:frames]
 
 
 class NoiseFloor:
@@ -149,7 +149,7 @@ class NoiseFloor:
         self._floor_db = np.zeros(len(BAND_EDGES_HZ) - 1)
 
     def is_active(self, frame: Samples, level_db: float) -> bool:
-        self._recent = [*self._recent[1 - SMOOTHED_FRAMES :], _powers(frame)]
+        self._recent = [*self._recent[1 - SMOOTHED_FRAMES :], _band_powers(frame)]
         bands_db = 10 * np.log10(np.mean(self._recent, axis=0) + _LEAST_POWER)
         self._floor_db = np.minimum(bands_db, self._floor_db + FLOOR_RISE_DB_S * FRAME_S)
         return level_db > FAINTEST_DB and bool((bands_db - self._floor_db).max() > ABOVE_FLOOR_DB)
@@ -160,12 +160,12 @@ def level_db(frame: Samples) -> float:
     return 10 * float(np.log10(np.square(frame).mean() + _LEAST_POWER))
 
 
-def _powers(frame: Samples) -> Array:
+def _band_powers(frame: Samples) -> Array:
     """(T,) -> (bands,)"""
     return np.asarray(np.square(np.abs(np.fft.rfft(frame * _WINDOW))) @ _BANDS, np.float64)
 
 
-def _bands() -> Array:
+def _band_weights() -> Array:
     """(bins, bands): weights that sum spectrum bins to bands."""
     bins_hz = np.fft.rfftfreq(FRAME_SAMPLES, 1 / RATE_HZ)[:, None]
     within = (bins_hz >= BAND_EDGES_HZ[:-1]) & (bins_hz < BAND_EDGES_HZ[1:])
@@ -173,4 +173,4 @@ def _bands() -> Array:
 
 
 _WINDOW = np.hanning(FRAME_SAMPLES)
-_BANDS = _bands()
+_BANDS = _band_weights()

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from seehear.geometry import TimeStretch
-from seehear.layers.layout import padded_length
+from seehear.layers.layout import round_up_length
 from seehear.senses.lips.plan import RATE_HZ, LipsSpec
 
 SHIFT, ZOOM = 0.08, 0.12  # relative to a side, and to the size; about the error of the face detector
@@ -57,15 +57,12 @@ class AugmentLips(nn.Module):
 
 
 def _apply_stretch(x: Tensor, frames: Tensor, stretch: TimeStretch) -> tuple[Tensor, Tensor]:
-    """x (B, T, H, W) as fast, and as late, as the tempo has it; what is shown before the start is the first picture.
-
-    Padded to one of few lengths.
-    """
+    """Resample x (B, T, H, W) in time by its stretch; the lead repeats the first frame. Rounds up the length."""
     lead = stretch.lead_s[:, None] * RATE_HZ
     new_frames = ((frames / stretch.speed).long() + (stretch.lead_s * RATE_HZ).long()).clamp_min(1)
-    longest = padded_length(int(new_frames.max()))
+    longest = round_up_length(int(new_frames.max()))
     at = (torch.arange(longest, device=x.device) + 0.5 - lead) * stretch.speed[:, None] - 0.5
-    at = torch.minimum(at.clamp_min(0), (frames - 1)[:, None].to(at))  # (B, T'), in the original's pictures
+    at = torch.minimum(at.clamp_min(0), (frames - 1)[:, None].to(at))  # (B, T'), in frames of the original
     before = at.floor().long()
     after = torch.minimum(before + 1, (frames - 1)[:, None])
     weight = (at - before)[:, :, None, None]

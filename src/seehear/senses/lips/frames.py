@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from seehear.errors import InputError
 from seehear.media import Excerpt
 from seehear.senses.input_file import END_TOLERANCE_S, beyond_end_error
-from seehear.senses.libav import container, frames, no_frame, picture_stream
+from seehear.senses.libav import decode_frames, no_frame_error, open_container, open_video_stream
 from seehear.senses.lips.plan import CELL_S, LONGEST_S, RATE_HZ
 
 Picture = NDArray[np.uint8]
@@ -29,8 +29,8 @@ def read_frames(file: BinaryIO, kind: str, excerpt: Excerpt | None = None) -> li
     Times are relative to the start of the sound, if there is any, so that both senses agree. Raises InputError if there
     is no video stream, or it is longer than LONGEST_S, or ends before the excerpt.
     """
-    with container(file, kind) as video:
-        stream = picture_stream(video, MOST_PIXELS)
+    with open_container(file, kind) as video:
+        stream = open_video_stream(video, MOST_PIXELS)
         begin_s, end_s = (0.0, LONGEST_S) if excerpt is None else (excerpt.start_s, excerpt.end_s)
         if end_s - begin_s > LONGEST_S:
             raise _too_long(f"an excerpt of {end_s - begin_s:.0f} s")
@@ -39,7 +39,7 @@ def read_frames(file: BinaryIO, kind: str, excerpt: Excerpt | None = None) -> li
         if not seen:
             if excerpt is not None and reached_s > 0:
                 raise beyond_end_error(excerpt, reached_s)
-            raise no_frame()
+            raise no_frame_error()
         if excerpt is not None and reached_s < end_s - END_TOLERANCE_S:
             raise beyond_end_error(excerpt, reached_s)
         if excerpt is None and reached_s > LONGEST_S + CELL_S:
@@ -71,7 +71,7 @@ def _read_cells(video: Any, stream: Any, origin_s: float, begin_s: float, end_s:
     for place_s in begins:
         if begin_s > 0:
             video.seek(max(0, int((origin_s + place_s) / stream.time_base)), stream=stream)
-        timed = _timed(video, stream, origin_s)
+        timed = _timestamp_frames(video, stream, origin_s)
         first = next(timed, None)
         if first is None or (first[0] > begin_s + CELL_S and place_s > 0):
             continue
@@ -80,11 +80,11 @@ def _read_cells(video: Any, stream: Any, origin_s: float, begin_s: float, end_s:
     return seen, reached_s
 
 
-def _timed(video: Any, stream: Any, origin_s: float) -> Iterator[tuple[float, float, Any]]:
+def _timestamp_frames(video: Any, stream: Any, origin_s: float) -> Iterator[tuple[float, float, Any]]:
     """Yield (time in seconds, mean frame interval in seconds, frame). The work is bounded."""
     interval_s = float(1 / stream.average_rate) if stream.average_rate else CELL_S
     pixels = 0
-    for number, frame in enumerate(frames(video, stream)):
+    for number, frame in enumerate(decode_frames(video, stream)):
         pixels += frame.width * frame.height
         if pixels > _MOST_DECODED_PIXELS:
             raise _too_long(f"{number:,} frames of {frame.width} by {frame.height} px")
@@ -100,18 +100,18 @@ def _sample_cells(
     seen: list[Picture] = []
     shown_s, interval_s, shown = first
 
-    def until(time_s: float) -> None:
+    def fill_until(time_s: float) -> None:
         small = None
         while len(seen) < cells and begin_s + (len(seen) + 0.5) * CELL_S <= time_s:
             small = _shrink(shown) if small is None else small
             seen.append(small)
 
     for at_s, _, frame in timed:
-        until(at_s)
+        fill_until(at_s)
         shown_s, shown = at_s, frame
         if at_s > end_s + CELL_S:
             return seen, at_s
-    until(shown_s + interval_s)
+    fill_until(shown_s + interval_s)
     return seen, shown_s + interval_s
 
 

@@ -34,7 +34,7 @@ def read(source: Any) -> Clip:
         if isinstance(source, np.ndarray):
             return _clip(source)
         with open_source(source) as file:
-            kind = _kind(file)
+            kind = _check_type(file)
             check_not_truncated(file, kind)
             check_libav(kind)
             check_opencv()
@@ -43,10 +43,10 @@ def read(source: Any) -> Clip:
 
 def decode(file: BinaryIO, excerpt: Excerpt | None = None) -> Clip:
     """Decode an open video, or an excerpt of it, in this process. Raises InputError, without `where`."""
-    return crop_mouth(read_frames(file, _kind(file), excerpt), HEIGHT_PX, WIDTH_PX)
+    return crop_mouth(read_frames(file, _check_type(file), excerpt), HEIGHT_PX, WIDTH_PX)
 
 
-def _kind(file: BinaryIO) -> str:
+def _check_type(file: BinaryIO) -> str:
     kind = detect_file_type(file.read(HEADER_BYTES))
     if kind not in MOVING:
         raise InputError(

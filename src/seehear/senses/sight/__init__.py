@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from seehear.geometry import Grid, Tile, Warp
 from seehear.senses.corruption import Corruption
 from seehear.senses.model_sizing import SizingInputs
-from seehear.senses.sight.dicom import may_be_dicom, patient_of
+from seehear.senses.sight.dicom import may_be_dicom, read_patient_code
 from seehear.senses.sight.plan import SightSpec, plan_sight
 from seehear.senses.sight.preprocess import collate, preprocess
 from seehear.senses.sight.read import read
@@ -48,7 +48,7 @@ class Sight:
 
     def read_metadata(self, file: Path) -> dict[str, str]:
         """The patient of a DICOM file, as a code in place of the patient ID."""
-        patient = patient_of(file) if may_be_dicom(file) else ""
+        patient = read_patient_code(file) if may_be_dicom(file) else ""
         return {"patient": patient} if patient else {}
 
     def grid(self, signal: Pixels) -> Grid:

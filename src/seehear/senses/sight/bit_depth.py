@@ -37,7 +37,7 @@ def to_uint8(values: NDArray[Any]) -> Pixels:
     return scaled
 
 
-def from_array(values: NDArray[Any]) -> Pixels:
+def array_to_pixels(values: NDArray[Any]) -> Pixels:
     """A decoded picture (H, W) or (H, W, 1 | 3 | 4) -> (H, W, 1 | 3 | 4) uint8. Raises InputError."""
     if values.ndim == 2:
         values = values[:, :, None]
@@ -48,7 +48,7 @@ def from_array(values: NDArray[Any]) -> Pixels:
         return values.astype(np.uint8) * np.uint8(255)
     if values.dtype == np.uint8:
         return np.ascontiguousarray(values)
-    if values.dtype == np.uint16 or (values.dtype.kind == "f" and _unit(values)):
+    if values.dtype == np.uint16 or (values.dtype.kind == "f" and _is_unit_range(values)):
         return to_uint8(values)
     raise InputError(
         f"an array of {values.dtype} from {values.min()} to {values.max()}",
@@ -56,6 +56,6 @@ def from_array(values: NDArray[Any]) -> Pixels:
     )
 
 
-def _unit(values: NDArray[Any]) -> bool:
+def _is_unit_range(values: NDArray[Any]) -> bool:
     """Whether values lie within 0 to 1; to_uint8 rejects nan."""
     return not (values.min() < 0 or values.max() > 1)

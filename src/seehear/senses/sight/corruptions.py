@@ -135,12 +135,12 @@ def _pixelate(x: Values, severity: int, random: Random) -> Values:
 
 
 def _jpeg(x: Values, severity: int, random: Random) -> Values:
-    def saved(picture: Image.Image) -> Image.Image:
+    def compress(picture: Image.Image) -> Image.Image:
         file = BytesIO()
         picture.save(file, "JPEG", quality=JPEG_QUALITY[severity - 1])
         return Image.open(file)
 
-    return _apply_pillow(x, saved)
+    return _apply_pillow(x, compress)
 
 
 def _desaturate(x: Values, severity: int, random: Random) -> Values:
@@ -226,10 +226,10 @@ def _pixels(x: Values) -> Pixels:
 def _corruption(change: Callable[[Values, int, Random], Values], *, moves: bool = False) -> Corruption:
     """Wrap `change` as a Corruption of (H, W, C) uint8."""
 
-    def corrupted(pixels: Pixels, severity: int, random: Random) -> Pixels:
+    def corrupt(pixels: Pixels, severity: int, random: Random) -> Pixels:
         return _pixels(change(pixels / 255, severity, random))
 
-    return Corruption(corrupted, moves)
+    return Corruption(corrupt, moves)
 
 
 COMMON: dict[str, Corruption] = {  # the 15 of Hendrycks & Dietterich

@@ -48,15 +48,15 @@ def read_dicom(file: BinaryIO) -> Pixels:
         raise InputError("a deflated DICOM file", hint="save it with another transfer syntax")
     file.seek(0)
     dataset = dcmread(file)
-    _check(dataset)
+    _check_dataset(dataset)
     frame = pixel_array(dataset, index=0)
     del dataset.PixelData  # frees as much memory as the frame
     if dataset.PhotometricInterpretation == "PALETTE COLOR":
-        return _toned(frame, partial(_coloured, dataset=dataset), channels=3)
+        return _apply_tone(frame, partial(_apply_palette, dataset=dataset), channels=3)
     if frame.ndim == 3:
         white = 2 ** int(dataset.BitsStored) - 1
-        return _toned(frame, lambda rows: rows / white, channels=frame.shape[2])
-    grey = _toned(frame[:, :, None], _window_of(frame, dataset), channels=1)
+        return _apply_tone(frame, lambda rows: rows / white, channels=frame.shape[2])
+    grey = _apply_tone(frame[:, :, None], _choose_tone(frame, dataset), channels=1)
     return np.subtract(255, grey, out=grey) if dataset.PhotometricInterpretation == "MONOCHROME1" else grey
 
 
@@ -65,7 +65,7 @@ def may_be_dicom(file: Path) -> bool:
     return file.suffix.lower() in _ENDINGS
 
 
-def patient_of(file: Path) -> str:
+def read_patient_code(file: Path) -> str:
     """A code for the patient ID (0010,0020) of a DICOM file, the same for all files of a patient; "" if there is none.
 
     Codes keep the pictures of one person together without putting names into reports.
@@ -86,36 +86,36 @@ def patient_of(file: Path) -> str:
     return hashlib.blake2b(named.encode("utf-8", "replace"), digest_size=6).hexdigest() if named else ""
 
 
-def _check(dataset: Any) -> None:
+def _check_dataset(dataset: Any) -> None:
     if "Rows" not in dataset or "Columns" not in dataset or "PixelData" not in dataset:
         raise InputError(f"a DICOM file without a picture (modality {dataset.get('Modality', 'unknown')})")
     check_size(int(dataset.Columns), int(dataset.Rows))
 
 
-def _toned(frame: NDArray[Any], tone: Tone, channels: int) -> Pixels:
+def _apply_tone(frame: NDArray[Any], tone: Tone, channels: int) -> Pixels:
     """(H, W, channels): apply `tone`, clip, and convert to 8 bits, some rows at a time, as float64 needs 8 times the
     memory."""
-    toned = np.empty((*frame.shape[:2], channels), np.uint8)
-    for rows in _strips(frame):
-        toned[rows] = np.rint(np.clip(tone(frame[rows]), 0, 1) * 255)
-    return toned
+    pixels = np.empty((*frame.shape[:2], channels), np.uint8)
+    for rows in _split_rows(frame):
+        pixels[rows] = np.rint(np.clip(tone(frame[rows]), 0, 1) * 255)
+    return pixels
 
 
-def _strips(frame: NDArray[Any]) -> list[slice]:
+def _split_rows(frame: NDArray[Any]) -> list[slice]:
     """Slices of rows of about AT_ONCE pixels each."""
     height, width = frame.shape[:2]
     step = max(1, AT_ONCE // width)
     return [slice(top, top + step) for top in range(0, height, step)]
 
 
-def _coloured(rows: NDArray[Any], dataset: Any) -> NDArray[Any]:
+def _apply_palette(rows: NDArray[Any], dataset: Any) -> NDArray[Any]:
     from pydicom.pixels.processing import apply_color_lut
 
     coloured = apply_color_lut(rows, dataset)
     return coloured / np.iinfo(coloured.dtype).max
 
 
-def _window_of(frame: NDArray[Any], dataset: Any) -> Tone:
+def _choose_tone(frame: NDArray[Any], dataset: Any) -> Tone:
     """Modality LUT, then VOI LUT or window (C.11.1, C.11.2) -> about 0 to 1.
 
     Without either, minimum and maximum of the picture become 0 and 1.
@@ -128,7 +128,9 @@ def _window_of(frame: NDArray[Any], dataset: Any) -> Tone:
         return lambda rows: apply_voi(values(rows), dataset) / (2**bits - 1)
     if "WindowCenter" in dataset and "WindowWidth" in dataset:
         return lambda rows: _window(values(rows).astype(np.float64), dataset)
-    extremes = np.array([[np.min(shown), np.max(shown)] for rows in _strips(frame) for shown in [values(frame[rows])]])
+    extremes = np.array(
+        [[np.min(shown), np.max(shown)] for rows in _split_rows(frame) for shown in [values(frame[rows])]]
+    )
     least, greatest = float(extremes[:, 0].min()), float(extremes[:, 1].max())
     return lambda rows: (values(rows) - least) / max(greatest - least, 1e-9)
 

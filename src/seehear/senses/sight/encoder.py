@@ -41,7 +41,7 @@ class SightEncoder(nn.Module):
     @torch.no_grad()
     def fit_statistics(self, inputs: dict[str, Tensor]) -> None:
         """Fit normalisation and whitening to training pictures, before the first step."""
-        self.stem.fit_statistics(_planes(inputs["image"]))
+        self.stem.fit_statistics(_to_planes(inputs["image"]))
 
     def forward(self, image: Tensor) -> Cells:
         """Test-time augmentation: if `mirror`, average the features of a picture and its mirror image.
@@ -50,13 +50,13 @@ class SightEncoder(nn.Module):
         where a second pass over a large picture is not worth its cost.
         """
         average_flip = self.spec.mirror and not self.training and self.spec.output_stride_px is None
-        planes = _planes(image)
+        planes = _to_planes(image)
         x = self.stem(torch.cat([planes, planes.flip(3)]) if average_flip else planes)  # (B, D, H/stride, W/stride)
         levels = []
         for i, stage in enumerate(self.stages):
             x = stage(x)  # (B, D, H, W), halved
             seen = _average_flip(x) if average_flip else x
-            levels.append(_cells(seen, self.spec.stem_stride * 2.0 ** (i + 1)))
+            levels.append(_to_cells(seen, self.spec.stem_stride * 2.0 ** (i + 1)))
         coarsest = levels.pop()
         return Cells(coarsest.x, coarsest.valid_mask, coarsest.grid, finer=tuple(levels))
 
@@ -84,7 +84,7 @@ class Stem(nn.Module):
         size = self.conv.kernel_size[0]
         step = 1 if planes.numel() * size**2 <= MOST_PATCH_NUMBERS else self.conv.stride[0]
         some = planes[: max(1, MOST_PATCH_NUMBERS * step**2 // (planes[0].numel() * size**2))]
-        patches = F.unfold(self._normalised(some), size, stride=step)  # (B, C*size*size, patches of each)
+        patches = F.unfold(self._normalise(some), size, stride=step)  # (B, C*size*size, patches of each)
         patches = patches.transpose(1, 2).flatten(0, 1)  # (patches, C*size*size)
         variances, vectors = torch.linalg.eigh(torch.cov(patches.T.double()))
         leading = vectors[:, -self.directions :] / (variances[-self.directions :] + WHITENING_FLOOR).sqrt()
@@ -93,9 +93,9 @@ class Stem(nn.Module):
         nn.init.zeros_(self.conv.bias)  # type: ignore[arg-type]
 
     def forward(self, planes: Tensor) -> Tensor:
-        return F.gelu(self.conv(self._normalised(planes)))
+        return F.gelu(self.conv(self._normalise(planes)))
 
-    def _normalised(self, planes: Tensor) -> Tensor:
+    def _normalise(self, planes: Tensor) -> Tensor:
         return (planes - self.mean[:, None, None]) * self.scale[:, None, None]
 
 
@@ -131,12 +131,12 @@ def _average_flip(x: Tensor) -> Tensor:
     return mean
 
 
-def _planes(image: Tensor) -> Tensor:
+def _to_planes(image: Tensor) -> Tensor:
     """(B, H, W, C) uint8 or float 0..255 -> (B, C, H, W) float 0..1, laid out channels last in memory."""
     return image.permute(0, 3, 1, 2).float() / 255
 
 
-def _cells(x: Tensor, pitch_px: float) -> Cells:
+def _to_cells(x: Tensor, pitch_px: float) -> Cells:
     batch, _, height, width = x.shape
     valid_mask = torch.ones(batch, height * width, dtype=torch.bool, device=x.device)
     return Cells(x.flatten(2).transpose(1, 2), valid_mask, Grid((height, width), pitch_px, "px"))

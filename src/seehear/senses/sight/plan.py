@@ -19,9 +19,9 @@ ROUND_PX = 8  # sides above 64 px are multiples of this
 # (channels of the last stage, convolutions per stage), cheapest first. Training on one 32 px picture costs about
 # 0.07, 0.20, 0.34, 0.52 and 1.0 GFLOP.
 MODEL_SIZES = ((96, 2), (192, 2), (256, 2), (320, 2), (384, 3))
-# Where it matters what is where: the longest side in pixels before these two. On 480 x 352 px pictures the last six
-# cost 0.8, 1.5, 2.5, 4.9, 7.0 and 11 GFLOP to look at one once, and three times as much to learn from it; a head
-# that decodes them adds a third to the larger ones.
+# For answers with positions: (longest side in pixels, channels of the last stage, convolutions per stage). On
+# 480 x 352 px pictures the last six cost 0.8, 1.5, 2.5, 4.9, 7.0 and 11 GFLOP for a forward pass, three times as much
+# for a training step; a decoding head adds a third to the larger ones.
 DENSE_MODEL_SIZES = (
     *((160, 96, 2), (224, 128, 2), (320, 128, 2)),
     *((480, 128, 2), (480, 192, 2), (480, 256, 2), (480, 320, 3), (480, 384, 3), (480, 480, 3)),
@@ -92,40 +92,40 @@ def plan_sight(inputs: SizingInputs) -> SightSpec:
     """The largest of MODEL_SIZES that the budget can train for enough epochs, at the median picture size."""
     channels = 3 if any(fact["channels"] > 1 for fact in inputs.summaries) else 1
     if inputs.output_stride_px is None:
-        sizes, often = _whole(inputs, channels), IMAGE_EPOCHS
-        wanted = max(often.wanted, FEWEST_STEPS / inputs.steps_per_epoch if inputs.steps_per_epoch else 0.0)
+        sizes, targets = _image_sizes(inputs, channels), IMAGE_EPOCHS
+        wanted = max(targets.wanted, FEWEST_STEPS / inputs.steps_per_epoch if inputs.steps_per_epoch else 0.0)
         mirror = mirror_keeps_class(np.stack([fact["thumbnail"] for fact in inputs.summaries]), inputs.strata)
     else:
-        sizes, often, mirror = _of_places(inputs, channels), DENSE_EPOCHS, True  # the answer is mirrored as well
-        wanted = often.wanted
+        sizes, targets, mirror = _dense_sizes(inputs, channels), DENSE_EPOCHS, True  # the answer is mirrored as well
+        wanted = targets.wanted
     spec, passes = inputs.choose_size(sizes, SightSpec.step_gigaflop, wanted)
-    return spec.model_copy(update={"augmentation_strength": often.augmentation_strength(passes), "mirror": mirror})
+    return spec.model_copy(update={"augmentation_strength": targets.augmentation_strength(passes), "mirror": mirror})
 
 
-def _whole(inputs: SizingInputs, channels: int) -> list[SightSpec]:
+def _image_sizes(inputs: SizingInputs, channels: int) -> list[SightSpec]:
     height, width = _common_size(inputs.summaries)
     return [
-        SightSpec(height=height, width=width, channels=channels, stages=_stages(last), depth=depth)
+        SightSpec(height=height, width=width, channels=channels, stages=_stage_channels(last), depth=depth)
         for last, depth in MODEL_SIZES
     ]
 
 
-def _of_places(inputs: SizingInputs, channels: int) -> list[SightSpec]:
-    """Pictures as large as they come, up to the size's, and a map for each halving down to the one that sees all."""
-    area, aspect = _usual(inputs.summaries)
+def _dense_sizes(inputs: SizingInputs, channels: int) -> list[SightSpec]:
+    """Pictures of the median size, up to the longest side of each model size, with four stages."""
+    area, aspect = _median_size(inputs.summaries)
     sizes = []
     for longest_px, last, depth in DENSE_MODEL_SIZES:
         side = max(SMALLEST_PX, min(math.sqrt(area), longest_px / math.sqrt(max(aspect, 1 / aspect))))
         size = SightSpec(
-            height=_rounded(side / math.sqrt(aspect)),
-            width=_rounded(side * math.sqrt(aspect)),
+            height=_round_side(side / math.sqrt(aspect)),
+            width=_round_side(side * math.sqrt(aspect)),
             channels=channels,
             stages=(max(16, last // 8), last // 4, last // 2, last),
             depth=depth,
             output_stride_px=inputs.output_stride_px,
             training_px=(max(1, round(math.sqrt(area / aspect))), max(1, round(math.sqrt(area * aspect)))),
         )
-        step = size.stem_stride * 2 ** len(size.stages)  # sides of whole coarsest cells, so that all maps nest
+        step = size.stem_stride * 2 ** len(size.stages)  # sides are multiples of it, so that all maps nest
         sides = {name: max(step, round(getattr(size, name) / step) * step) for name in ("height", "width")}
         sizes.append(size.model_copy(update=sides))
     return sizes
@@ -143,7 +143,7 @@ def mirror_keeps_class(thumbnails: NDArray[np.float32], strata: Sequence[str]) -
         return False
     another_of_class = classes[:, None] == classes  # (n, n)
     np.fill_diagonal(another_of_class, False)
-    pictures, mirrored = _unit(thumbnails), _unit(thumbnails[:, :, ::-1])
+    pictures, mirrored = _normalise(thumbnails), _normalise(thumbnails[:, :, ::-1])
     nearest, nearest_mirrored = (
         np.where(another_of_class, near @ pictures.T, -np.inf).max(1) for near in (pictures, mirrored)
     )
@@ -151,7 +151,7 @@ def mirror_keeps_class(thumbnails: NDArray[np.float32], strata: Sequence[str]) -
     return bool((nearest > nearest_mirrored)[comparable].mean() <= MOST_ONE_WAY) if comparable.any() else False
 
 
-def _unit(pictures: NDArray[np.float32]) -> NDArray[np.float32]:
+def _normalise(pictures: NDArray[np.float32]) -> NDArray[np.float32]:
     """(n, H, W) -> (n, H * W), centred and of unit length, so that products are correlations."""
     flat = pictures.reshape(len(pictures), -1)
     flat = flat - flat.mean(1, keepdims=True)
@@ -159,19 +159,19 @@ def _unit(pictures: NDArray[np.float32]) -> NDArray[np.float32]:
     return unit
 
 
-def _stages(last: int) -> tuple[int, ...]:
+def _stage_channels(last: int) -> tuple[int, ...]:
     """Fewer channels in large maps, where convolutions are memory-bound: an eighth, a half, all."""
     return max(16, last // 8), last // 2, last
 
 
 def _common_size(facts: Sequence[Mapping[str, Any]]) -> tuple[int, int]:
     """Height and width with the median area and the median aspect ratio, within bounds."""
-    area, aspect = _usual(facts)
+    area, aspect = _median_size(facts)
     side = float(np.clip(np.sqrt(area), SMALLEST_PX, LARGEST_PX))
-    return _rounded(side / math.sqrt(aspect)), _rounded(side * math.sqrt(aspect))
+    return _round_side(side / math.sqrt(aspect)), _round_side(side * math.sqrt(aspect))
 
 
-def _usual(facts: Sequence[Mapping[str, Any]]) -> tuple[float, float]:
+def _median_size(facts: Sequence[Mapping[str, Any]]) -> tuple[float, float]:
     """(median area in pixels, median aspect ratio within bounds)."""
     heights = np.array([fact["height"] for fact in facts])
     widths = np.array([fact["width"] for fact in facts])
@@ -179,6 +179,6 @@ def _usual(facts: Sequence[Mapping[str, Any]]) -> tuple[float, float]:
     return float(np.median(heights * widths)), aspect
 
 
-def _rounded(side_px: float) -> int:
+def _round_side(side_px: float) -> int:
     step = 1 if side_px <= 64 else ROUND_PX
     return max(8, round(side_px / step) * step)

@@ -25,14 +25,14 @@ def preprocess(pixels: Pixels, spec: SightSpec) -> tuple[Pixels, Warp]:
     Stretched if the aspect ratio nearly fits, otherwise letterboxed on the mean colour of its border. A picture that
     already fits is returned unchanged.
     """
-    pixels = _channels(pixels, min(spec.channels, pixels.shape[2]))
-    height, width = _fitted(pixels.shape[0], pixels.shape[1], spec)
+    pixels = _convert_channels(pixels, min(spec.channels, pixels.shape[2]))
+    height, width = _fit_size(pixels.shape[0], pixels.shape[1], spec)
     warp = Warp((width / pixels.shape[1], height / pixels.shape[0]), (0.0, 0.0))
-    pixels, inset = _letterboxed(_resized(pixels, height, width), spec)
-    return _channels(pixels, spec.channels), warp.then(Warp((1.0, 1.0), inset))
+    pixels, inset = _letterbox(_resize(pixels, height, width), spec)
+    return _convert_channels(pixels, spec.channels), warp.then(Warp((1.0, 1.0), inset))
 
 
-def _fitted(height: int, width: int, spec: SightSpec) -> tuple[int, int]:
+def _fit_size(height: int, width: int, spec: SightSpec) -> tuple[int, int]:
     across, down = spec.width / width, spec.height / height
     if max(across, down) < MOST_STRETCH * min(across, down):
         return spec.height, spec.width
@@ -40,7 +40,7 @@ def _fitted(height: int, width: int, spec: SightSpec) -> tuple[int, int]:
     return max(1, round(height * scale)), max(1, round(width * scale))
 
 
-def _resized(pixels: Pixels, height: int, width: int) -> Pixels:
+def _resize(pixels: Pixels, height: int, width: int) -> Pixels:
     """Bicubic with antialiasing; large reductions first average blocks of pixels (`reducing_gap`)."""
     if pixels.shape[:2] == (height, width):
         return pixels
@@ -49,23 +49,23 @@ def _resized(pixels: Pixels, height: int, width: int) -> Pixels:
     return resized.reshape(height, width, -1)
 
 
-def _letterboxed(pixels: Pixels, spec: SightSpec) -> tuple[Pixels, tuple[float, float]]:
+def _letterbox(pixels: Pixels, spec: SightSpec) -> tuple[Pixels, tuple[float, float]]:
     height, width, channels = pixels.shape
     if (height, width) == (spec.height, spec.width):
         return pixels, (0.0, 0.0)
     top, left = (spec.height - height) // 2, (spec.width - width) // 2
     framed = np.empty((spec.height, spec.width, channels), np.uint8)
-    framed[:] = np.rint(_border(pixels).mean(axis=0))
+    framed[:] = np.rint(_border_pixels(pixels).mean(axis=0))
     framed[top : top + height, left : left + width] = pixels
     return framed, (float(left), float(top))
 
 
-def _border(pixels: Pixels) -> Pixels:
+def _border_pixels(pixels: Pixels) -> Pixels:
     """(H, W, C) -> the pixels of its four edges (N, C)."""
     return np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
 
 
-def _channels(pixels: Pixels, channels: int) -> Pixels:
+def _convert_channels(pixels: Pixels, channels: int) -> Pixels:
     if pixels.shape[2] == channels:
         return pixels
     if channels == 3:

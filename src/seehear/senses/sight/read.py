@@ -21,8 +21,8 @@ from seehear.media import Excerpt, orientation
 from seehear.senses.file_type import HEADER_BYTES, describe_file_type, detect_file_type
 from seehear.senses.input_file import name_errors, open_source
 from seehear.senses.isolated_decoding import decode_isolated
-from seehear.senses.libav import MOVING, check_libav, middle_frame
-from seehear.senses.sight.bit_depth import from_array, to_uint8
+from seehear.senses.libav import MOVING, check_libav, read_middle_frame
+from seehear.senses.sight.bit_depth import array_to_pixels, to_uint8
 from seehear.senses.sight.dicom import check_pydicom, read_dicom
 from seehear.senses.sight.limits import MOST_FILE_BYTES, MOST_PIXELS, check_size
 from seehear.senses.sight.pillow_plugins import PLUGINS, check_pillow_heif, plugin_for, silence_libtiff
@@ -61,19 +61,19 @@ def read(source: Any) -> Pixels:
     """
     with name_errors(source, "picture"):
         if isinstance(source, np.ndarray):
-            pixels = from_array(source)
+            pixels = array_to_pixels(source)
             return _from_pil(Image.fromarray(pixels)) if pixels.shape[2] == 4 else pixels
         if isinstance(source, Image.Image):
             return _from_pil(source)
         with open_source(source) as file:
-            return _from_file(file, source)
+            return _read_file(file, source)
 
 
-def _from_file(file: BinaryIO, source: Any) -> Pixels:
+def _read_file(file: BinaryIO, source: Any) -> Pixels:
     """Decode in this process if the decoder is fast and trusted, otherwise in a worker process."""
-    kind = _kind(file, source)
+    kind = _check_type(file, source)
     if kind in PLUGINS and kind not in _ISOLATED:
-        picture = _open(kind, _bytes_of(file))
+        picture = _open_picture(kind, _read_bytes(file))
         if _is_fast_to_decode(picture):
             return _from_pil(picture)
     elif kind == "dicom":
@@ -88,18 +88,18 @@ def _from_file(file: BinaryIO, source: Any) -> Pixels:
 
 def decode(file: BinaryIO, excerpt: Excerpt | None = None) -> Pixels:
     """Decode an open file, or an excerpt of a video, in this process. Raises InputError, without `where`."""
-    kind = _kind(file, excerpt)
+    kind = _check_type(file, excerpt)
     if kind == "dicom":
         _check_bytes(file)
         return read_dicom(file)
     if kind in MOVING:
-        pixels = middle_frame(file, kind, MOST_PIXELS, excerpt)
+        pixels = read_middle_frame(file, kind, MOST_PIXELS, excerpt)
         check_size(pixels.shape[1], pixels.shape[0])
         return pixels
-    return _from_pil(_open(kind, _bytes_of(file)))
+    return _from_pil(_open_picture(kind, _read_bytes(file)))
 
 
-def _kind(file: BinaryIO, source: Any) -> str:
+def _check_type(file: BinaryIO, source: Any) -> str:
     kind = detect_file_type(file.read(HEADER_BYTES))
     if isinstance(source, Excerpt) and kind not in MOVING:
         raise InputError(
@@ -116,7 +116,7 @@ def _is_fast_to_decode(picture: ImageFile.ImageFile) -> bool:
     return not in_python and picture.width * picture.height <= MOST_PIXELS_IN_PROCESS
 
 
-def _bytes_of(file: BinaryIO) -> bytes:
+def _read_bytes(file: BinaryIO) -> bytes:
     _check_bytes(file)
     file.seek(0)
     return file.read()
@@ -128,7 +128,7 @@ def _check_bytes(file: BinaryIO) -> None:
         raise InputError(f"{size >> 20} MiB is too large for a picture", allowed=f"up to {MOST_FILE_BYTES >> 20} MiB")
 
 
-def _open(kind: str, data: bytes) -> ImageFile.ImageFile:
+def _open_picture(kind: str, data: bytes) -> ImageFile.ImageFile:
     picture = plugin_for(kind)(BytesIO(data))
     check_size(*picture.size)
     if kind == "jpeg":

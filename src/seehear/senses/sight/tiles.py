@@ -33,7 +33,7 @@ def cut_tiles(grid: Grid, spec: SightSpec, largest_object_px: float) -> list[Til
     if all(n <= LARGER_UNTILED * side for n, side in zip(grid.shape, spec.training_shape, strict=True)):
         return [Tile.all_of(grid)]
     rows, columns = (
-        split_axis(n, side, _shared(side, largest_object_px))
+        split_axis(n, side, _overlap_px(side, largest_object_px))
         for n, side in zip(grid.shape, spec.training_shape, strict=True)
     )
     return [
@@ -58,5 +58,5 @@ def split_axis(whole: int, length: int, shared: int) -> list[AxisTile]:
     return [AxisTile(*each) for each in zip(starts, [length] * len(starts), before, [*before[1:], 0], strict=True)]
 
 
-def _shared(side: int, largest_object_px: float) -> int:
+def _overlap_px(side: int, largest_object_px: float) -> int:
     return math.floor(min(MOST_SHARED * side, max(LEAST_SHARED * side, math.ceil(largest_object_px))))
