@@ -1,4 +1,4 @@
-"""Label and score: what a column is, the way from a head's arrays to an answer, and metrics against scikit-learn's."""
+"""Labels and scores: planning a column, from a head's arrays to an answer, and metrics compared with scikit-learn's."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def one_of_each():
 
 
 @pytest.mark.parametrize(("kind", "spec", "raw"), list(one_of_each()))
-def test_an_answer_keeps_the_protocol(kind, spec, raw):
+def test_an_answer_has_the_interface(kind, spec, raw):
     answer = kind.to_answer(raw, spec, {}, None)
     assert 0 <= answer.confidence <= 1
     assert [p for _, p in answer.alternatives] == sorted((p for _, p in answer.alternatives), reverse=True)
@@ -110,24 +110,24 @@ def test_a_separator_may_be_part_of_a_name():
         ([f"sentence {i}" for i in range(50)], "50 different answers in 50 rows are not classes: .*score"),
     ],
 )
-def test_plan_says_why_labels_cannot_be_learned(cells, words):
+def test_plan_explains_why_labels_cannot_be_learned(cells, words):
     with pytest.raises(DataError, match=words):
         LABEL.plan(cells, "label")
 
 
-def test_reading_an_unknown_class_suggests_the_near_one():
+def test_an_unknown_class_suggests_a_similar_one():
     spec = LABEL.plan(PETS, "label")
     assert LABEL.read(" dog ", spec) == Label(("dog",))
     with pytest.raises(InputError, match=r"'Dgo' is not one of the 3 classes. Allowed: cat, dog, owl. Next: did you"):
         LABEL.read("Dgo", spec)
 
 
-def test_a_spec_that_contradicts_itself_is_refused():
+def test_an_inconsistent_spec_is_refused():
     with pytest.raises(ValueError, match="each once, need 2 counts"):
         LabelSpec(classes=("a", "a"), several=False, counts=(1, 2))
 
 
-def test_one_label_is_the_softmax_at_the_temperature():
+def test_a_single_label_is_the_softmax_at_the_temperature():
     spec = LABEL.plan(PETS, "label")
     answer = LABEL.to_answer({"logits": np.array([2.0, 4.0, 0.0], np.float32)}, spec, {"temperature": 2.0}, None)
     odds = np.exp([1.0, 2.0, 0.0])
@@ -136,7 +136,7 @@ def test_one_label_is_the_softmax_at_the_temperature():
     assert answer.alternatives == (("cat", answer.probabilities[0]), ("owl", answer.probabilities[2]))
 
 
-def test_confidence_in_several_labels_is_that_all_are_right():
+def test_confidence_in_several_labels_is_that_all_of_them_are_right():
     spec, _, _ = labelled(1, classes=2, several=True)
     answer = LABEL.to_answer({"logits": np.array([math.log(9), -math.log(4)])}, spec, {}, None)
     assert answer.names == ("a",)
@@ -161,7 +161,7 @@ def test_calibration_undoes_overconfidence(several):
 
 @pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
 @pytest.mark.parametrize("several", [False, True])
-def test_calibration_stays_finite_when_all_is_right_or_little_is_known(scale, several):
+def test_calibration_is_finite_for_separable_or_few_examples(scale, several):
     spec, _, truths = labelled(4, several=several)
     right = np.stack([LABEL.target(t, spec, None)["classes"] for t in truths]) - 0.5
     temperature = LABEL.calibrate(each({"logits": scale * right}), truths, spec)["temperature"]
@@ -190,8 +190,8 @@ def test_metrics_of_several_labels_agree_with_scikit_learn():
     got = LABEL.metrics(compared, spec)
     probabilities = np.array([a.probabilities for a in answers])
     each = [judge.log_loss(t, p) for t, p in zip(compared["truth"].T, probabilities.T, strict=True)]
-    assert got["accuracy"] == pytest.approx(judge.accuracy_score(compared["truth"], compared["said"]))
-    assert got["macro_f1"] == pytest.approx(judge.f1_score(compared["truth"], compared["said"], average="macro"))
+    assert got["accuracy"] == pytest.approx(judge.accuracy_score(compared["truth"], compared["predicted"]))
+    assert got["macro_f1"] == pytest.approx(judge.f1_score(compared["truth"], compared["predicted"], average="macro"))
     assert got["auroc"] == pytest.approx(judge.roc_auc_score(compared["truth"], probabilities))
     assert got["log_loss"] == pytest.approx(np.mean(each))
 
@@ -204,7 +204,7 @@ def test_ece_is_the_gap_between_confidence_and_accuracy():
     assert got["ece"] == pytest.approx(0.2)
 
 
-def test_metrics_that_rows_do_not_define_are_nan():
+def test_undefined_metrics_are_nan():
     spec, raw, _ = labelled(3)
     compared = LABEL.compare(answered(LABEL, raw, spec), [Label(("a",))] * 3, spec)
     assert math.isnan(LABEL.metrics(compared, spec)["auroc"])
@@ -229,12 +229,12 @@ def test_metrics_that_rows_do_not_define_are_nan():
         ("quality_higher_is_better", "", "better"),
     ],
 )
-def test_the_heading_tells_unit_and_direction(column, unit, higher_is):
+def test_unit_and_direction_follow_from_the_heading(column, unit, higher_is):
     spec = SCORE.plan(LENGTHS, column)
     assert (spec.unit, spec.higher_is) == (unit, higher_is)
 
 
-def test_plan_measures_the_column():
+def test_plan_describes_the_distribution():
     spec = SCORE.plan(["1", "3", "5", "7", "oops"], "length [cm]")
     assert (spec.mean, spec.low, spec.high, spec.tolerance) == (4, 1, 7, 1)
     assert spec.spread == pytest.approx(math.sqrt(5))
@@ -261,7 +261,7 @@ def test_numbers_as_people_write_them(cell, number):
         ("", "'' is not a number"),
     ],
 )
-def test_what_is_no_number_is_named(cell, words):
+def test_a_cell_without_a_number_is_named(cell, words):
     with pytest.raises(InputError, match=words):
         SCORE.read(cell, SCORE.plan(LENGTHS, "score"))
 
@@ -286,7 +286,7 @@ def test_any_cell_is_a_finite_number_or_an_input_error(cell):
         (["1e300", "-1e300"], "cannot be told apart"),
     ],
 )
-def test_plan_says_why_scores_cannot_be_learned(cells, words):
+def test_plan_explains_why_scores_cannot_be_learned(cells, words):
     with pytest.raises(DataError, match=words):
         SCORE.plan(cells, "score")
 
@@ -302,7 +302,7 @@ def test_the_target_is_what_the_raw_arrays_mean():
     assert answer.confidence == pytest.approx(1 - 2 * stats.norm.sf(spec.tolerance / deviation))
 
 
-def test_a_score_is_written_no_finer_than_it_is_known():
+def test_a_score_has_no_more_digits_than_its_interval_allows():
     assert str(Score(3.14159, "cm", 2.0, 4.3)) == "3.1 cm (2 to 4.3)"
     assert str(Score(1234.5, "", 1000.0, 1500.0)) == "1230 (1000 to 1500)"
     assert Score(1 / 3, "cm", 0.0, 1.0).to_json() == {"score": 0.333333, "unit": "cm", "low": 0.0, "high": 1.0}
@@ -310,26 +310,26 @@ def test_a_score_is_written_no_finer_than_it_is_known():
 
 @given(st.floats(-1e300, 1e300), st.floats(-50, 50))
 @settings(max_examples=50, deadline=None)
-def test_a_score_never_fails_to_be_written(value, log_scale):
+def test_any_score_can_be_formatted(value, log_scale):
     spec = ScoreSpec(mean=0, spread=1, low=-1, high=1, tolerance=0.5)
     answer = SCORE.to_answer({"mean": np.float64(value), "log_scale": np.float64(log_scale)}, spec, {}, None)
     assert 0 <= answer.confidence <= 1
     assert str(answer)
 
 
-def test_a_score_that_is_no_number_is_refused():
+def test_a_score_that_is_not_finite_is_refused():
     spec = ScoreSpec(mean=0, spread=1, low=-1, high=1, tolerance=0.5)
     with pytest.raises(BundleError, match="give or take inf"):
         SCORE.to_answer({"mean": np.float64(0), "log_scale": np.float64(1000)}, spec, {}, None)
 
 
-def test_the_correlation_with_equal_numbers_is_unknown():
+def test_correlation_with_a_constant_is_nan():
     spec = ScoreSpec(mean=0, spread=1, low=-1, high=1, tolerance=0.5)
     compared = {"truth": np.arange(3.0), "answer": np.full(3, 0.1)}
     assert math.isnan(SCORE.metrics(compared, spec)["pearson"])
 
 
-def test_calibration_of_scores_finds_the_true_deviation():
+def test_calibration_of_scores_finds_the_true_standard_deviation():
     spec = ScoreSpec(mean=10, spread=2, low=0, high=20, tolerance=1)
     errors = np.random.default_rng(0).normal(size=2000) * 0.6
     raw = {"mean": errors, "log_scale": np.full(2000, np.log(0.2))}
@@ -382,11 +382,11 @@ def test_labels_are_drawn(classes, several):
     assert len(picture.getcolors(1 << 20)) > 20
 
 
-def test_of_many_classes_the_most_confused_are_drawn():
+def test_only_the_most_confused_of_many_classes_are_drawn():
     names = tuple(f"class {i}" for i in range(60))
     spec = LabelSpec(classes=names, several=False, counts=(2,) * 60)
-    said = np.roll(np.eye(60, dtype=bool), 1, axis=0)
-    picture = LABEL.draw({"truth": np.eye(60, dtype=bool), "said": said}, spec)
+    predicted = np.roll(np.eye(60, dtype=bool), 1, axis=0)
+    picture = LABEL.draw({"truth": np.eye(60, dtype=bool), "predicted": predicted}, spec)
     assert picture.width < 2200
 
 

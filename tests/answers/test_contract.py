@@ -1,4 +1,4 @@
-"""What every answer and every sense earns by being in the table: the same tests for all."""
+"""The contract: the same tests for every kind of answer and every sense."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_a_sample_column_for_every_answer(kind: str) -> None:
 
 
 @EVERY_ANSWER
-def test_truth_survives_target_json_and_motion(kind: str) -> None:
+def test_a_truth_has_a_target_and_json_and_can_be_moved(kind: str) -> None:
     cells = ANSWER_CELLS[kind]
     spec = ANSWERS[kind].plan(cells, kind)
     for cell in cells:
@@ -103,7 +103,7 @@ def test_every_parameter_gets_a_gradient(
 
 
 @EVERY_PAIR
-def test_the_head_gives_what_the_answer_reads(
+def test_the_head_outputs_the_arrays_that_the_answer_reads(
     kind: str, senses: tuple[str, ...], make_dataset: Callable[..., DatasetCache]
 ) -> None:
     dataset = make_dataset(kind, senses)
@@ -118,10 +118,10 @@ def test_the_head_gives_what_the_answer_reads(
 
 
 @EVERY_PAIR
-def test_one_tile_that_is_the_whole_is_answered_as_the_whole(
+def test_a_single_tile_gives_the_same_answer_as_the_whole_picture(
     kind: str, senses: tuple[str, ...], make_dataset: Callable[..., DatasetCache]
 ) -> None:
-    """Of an answer that says what is where; the others refuse."""
+    """For spatial answers; the others refuse tiles."""
     recipe = recipe_for(kind, senses)
     if (spatial := ANSWERS[kind].spatial) is None:
         with pytest.raises(UsageError, match="which does not say what is where"):
@@ -138,8 +138,8 @@ def test_one_tile_that_is_the_whole_is_answered_as_the_whole(
 
 
 @EVERY_SENSE
-def test_a_signal_is_cut_into_tiles_of_its_own(sense: str) -> None:
-    """A small one is whole, and what no tile covers is not there."""
+def test_tiles_partition_a_signal(sense: str) -> None:
+    """A small signal is one tile."""
     spec, shape = SPECS[sense], (40, 40) if SENSES[sense].pitch_s is None else (40,)
     grid = Grid(shape, 1.0, "")
     tiles = SENSES[sense].cut_tiles(grid, spec, 4.0)
@@ -186,7 +186,7 @@ def test_a_withheld_sense_changes_nothing(
 
 
 @EVERY_SET
-def test_augmenting_keeps_shapes_and_stays_finite(
+def test_augmentation_keeps_shapes_and_is_finite(
     senses: tuple[str, ...], make_dataset: Callable[..., DatasetCache]
 ) -> None:
     dataset = make_dataset("label", senses)

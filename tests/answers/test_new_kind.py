@@ -43,10 +43,10 @@ def test_it_passes_the_contract(count: str, tmp_path: Path) -> None:
         return learning.dataset_of(learning.recipe_for(kind, senses), tmp_path / "+".join(senses))
 
     test_contract.test_a_sample_column_for_every_answer(count)
-    test_contract.test_truth_survives_target_json_and_motion(count)
+    test_contract.test_a_truth_has_a_target_and_json_and_can_be_moved(count)
     test_contract.test_every_parameter_gets_a_gradient(count, SENSES, dataset)
-    test_contract.test_the_head_gives_what_the_answer_reads(count, SENSES, dataset)
-    test_contract.test_one_tile_that_is_the_whole_is_answered_as_the_whole(count, SENSES, dataset)
+    test_contract.test_the_head_outputs_the_arrays_that_the_answer_reads(count, SENSES, dataset)
+    test_contract.test_a_single_tile_gives_the_same_answer_as_the_whole_picture(count, SENSES, dataset)
 
 
 @pytest.mark.slow

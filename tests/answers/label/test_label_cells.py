@@ -1,4 +1,4 @@
-"""What a column means: numbers that are names, numbers that measure, and several labels in one cell."""
+"""Columns of labels: identifiers, measurements, and several labels in one cell."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _opened(folder: Path, headings: str, rows: Sequence[str], **wishes: str) -> 
 
 
 @pytest.mark.parametrize("heading", NAMES)
-def test_whole_numbers_that_are_names_are_classes(tmp_path: Path, heading: str) -> None:
+def test_numeric_identifiers_are_classes(tmp_path: Path, heading: str) -> None:
     table = _opened(tmp_path / "d", heading, NUMBERS)
     assert (table.kind, table.answer_column) == ("label", heading)
     assert table.notes[-1] == f"answer column: '{heading}' as label (30 classes)"
@@ -52,24 +52,24 @@ def test_whole_numbers_that_are_names_are_classes(tmp_path: Path, heading: str) 
 
 
 @pytest.mark.parametrize("heading", MEASURES)
-def test_numbers_that_measure_are_scores(tmp_path: Path, heading: str) -> None:
+def test_measurements_are_scores(tmp_path: Path, heading: str) -> None:
     assert _opened(tmp_path / "d", heading, NUMBERS, answer=heading).kind == "score"
     assert not means_classes(heading) and not are_identifiers(heading, NUMBERS)
 
 
 @pytest.mark.parametrize("heading", ["plate_no", "zip_code", "birdId", "room_nr"])
-def test_numbers_of_other_things_are_names_too(heading: str) -> None:
+def test_identifiers_of_other_things_are_no_scores(heading: str) -> None:
     assert LABEL.fits(NUMBERS, heading) and not SCORE.fits(NUMBERS, heading)
     broken = [f"{i}.5" for i in range(100)]
     assert SCORE.fits(broken, heading) and not LABEL.fits(broken, heading)
 
 
-def test_a_name_for_every_row_is_no_score(tmp_path: Path) -> None:
+def test_a_unique_identifier_per_row_is_no_score(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"which column is the answer\? Perhaps 'class_id'"):
         _opened(tmp_path / "d", "class_id", [str(i) for i in range(100)])
 
 
-def test_an_exact_heading_goes_before_one_like_it(tmp_path: Path) -> None:
+def test_an_exact_heading_takes_precedence(tmp_path: Path) -> None:
     rows = [f"{i % 30},{'ab'[i % 2]},{i}.5" for i in range(90)]
     assert _opened(tmp_path / "d", "class_id,label,rating", rows).answer_column == "label"
     assert _opened(tmp_path / "d", "class_id,mood,rating", rows).answer_column == "rating"
@@ -112,20 +112,20 @@ def test_several_labels_in_one_cell(cells: list[str]) -> None:
 
 
 @pytest.mark.parametrize("cells", ONE.values(), ids=ONE)
-def test_a_name_may_hold_what_divides_others(cells: list[str]) -> None:
+def test_a_class_name_may_contain_a_separator(cells: list[str]) -> None:
     spec = LABEL.plan(cells * 2, "label")
     assert not spec.several
     assert set(spec.classes) == set(cells)
     assert LABEL.describe(cells, "label") == f"{len(set(cells))} classes"
 
 
-def test_tags_need_not_stand_alone() -> None:
+def test_tags_need_not_occur_alone() -> None:
     cells = ["clear primary", "haze primary", "clear road primary", "haze road"]
     assert LABEL.plan(cells * 2, "tags").classes == ("clear", "haze", "primary", "road")
     assert not LABEL.plan(cells * 2, "label").several
 
 
-def test_several_labels_are_said(tmp_path: Path) -> None:
+def test_several_labels_are_reported(tmp_path: Path) -> None:
     rows = ['"cat, dog"', "cat", "dog", "\"['owl']\""] * 5
     assert _opened(tmp_path / "d", "label", rows[:3] * 5).notes[-1] == (
         "answer column: 'label' (any number of 2 classes in one cell)"
@@ -133,5 +133,5 @@ def test_several_labels_are_said(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("cell", ["[" * 100_000, "['a', " * 20_000, "[__import__('os')]", "['a' + 'b']", "['a'", "a]"])
-def test_what_is_no_list_is_none(cell: str) -> None:
+def test_a_cell_that_is_no_list_gives_none(cell: str) -> None:
     assert listed(cell) is None

@@ -17,7 +17,7 @@ class BoxesKind(AnswerKind[BoxesSpec, Boxes]):
     Spec = BoxesSpec
     requires_full_input = True
 
-    items = ItemScoring(noun=Boxes.item, count=answer.items_in, score=metric.items)
+    items = ItemScoring(noun=Boxes.item, count=answer.count_items, score=metric.items)
     spatial = Spatial(
         output_stride_px=8,
         largest_object_px=answer.largest_object_px,

@@ -202,7 +202,7 @@ def stratum(cell: str) -> str:
     return ""
 
 
-def items_in(cell: str) -> float:
+def count_items(cell: str) -> float:
     """Boxes that count, without crowds and difficult ones."""
     return float(sum(not (box.crowd or box.difficult) for box in parse_boxes(cell)))
 

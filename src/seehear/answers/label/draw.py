@@ -23,11 +23,11 @@ def draw(compared: Mapping[str, Array], spec: LabelSpec) -> Image:
 
     For multi-label classification, a row per class: true positives, false negatives, false positives.
     """
-    return (_multilabel_counts if spec.several else _confusion_matrix)(compared["truth"], compared["said"], spec)
+    return (_multilabel_counts if spec.several else _confusion_matrix)(compared["truth"], compared["predicted"], spec)
 
 
-def _multilabel_counts(truth: Array, said: Array, spec: LabelSpec) -> Image:
-    counts = np.stack([(truth & said).sum(0), (truth & ~said).sum(0), (~truth & said).sum(0)], axis=1)
+def _multilabel_counts(truth: Array, predicted: Array, spec: LabelSpec) -> Image:
+    counts = np.stack([(truth & predicted).sum(0), (truth & ~predicted).sum(0), (~truth & predicted).sum(0)], axis=1)
     positives = truth.sum(0)
     shares = counts / np.maximum(np.stack([positives, positives, len(truth) - positives], axis=1), 1)
     shown = _most_confused(counts[:, 1:].sum(1))
@@ -40,8 +40,8 @@ def _multilabel_counts(truth: Array, said: Array, spec: LabelSpec) -> Image:
     )
 
 
-def _confusion_matrix(truth: Array, said: Array, spec: LabelSpec) -> Image:
-    confusion = truth.T.astype(np.int64) @ said.astype(np.int64)
+def _confusion_matrix(truth: Array, predicted: Array, spec: LabelSpec) -> Image:
+    confusion = truth.T.astype(np.int64) @ predicted.astype(np.int64)
     diagonal = np.eye(len(confusion), dtype=bool)
     errors = np.where(diagonal, 0, confusion)
     shown = _most_confused(errors.sum(0) + errors.sum(1))

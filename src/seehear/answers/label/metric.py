@@ -40,16 +40,16 @@ def calibrate(seen: Sequence[Mapping[str, Array]], truths: Sequence[Label], spec
 def compare(answers: Sequence[Label], truths: Sequence[Label], spec: LabelSpec) -> dict[str, Array]:
     """One row per example.
 
-    truth, said (n, C) bool: the classes that it has and that were predicted; right (n,) bool; confidence, loss (n,);
+    truth, predicted (n, C) bool: true and predicted classes; right (n,) bool; confidence, loss (n,);
     rank (n, C): of its probability among those of the same class, equal for equal ones.
     """
-    truth, said = _membership(truths, spec), _membership(answers, spec)
+    truth, predicted = _membership(truths, spec), _membership(answers, spec)
     probabilities = np.array([a.probabilities for a in answers], np.float64).reshape(truth.shape)
     of_truth = np.where(truth, probabilities, 1 - probabilities).clip(np.finfo(np.float64).eps, 1)
     return {
         "truth": truth,
-        "said": said,
-        "right": (truth == said).all(1),
+        "predicted": predicted,
+        "right": (truth == predicted).all(1),
         "confidence": np.array([a.confidence for a in answers], np.float64),
         "loss": -(np.log(of_truth).mean(1) if spec.several else np.log(of_truth)[truth]),
         "rank": np.stack([np.unique(p, return_inverse=True)[1] for p in probabilities.T], axis=1).astype(np.int32),
@@ -72,7 +72,7 @@ def metrics(compared: Mapping[str, Array], spec: LabelSpec) -> dict[str, float]:
     right, confidence = compared["right"], compared["confidence"]
     return {
         "accuracy": float(right.mean()),
-        "macro_f1": _macro_f1(compared["truth"], compared["said"]),
+        "macro_f1": _macro_f1(compared["truth"], compared["predicted"]),
         "auroc": _auroc(compared["truth"], compared["rank"]),
         "log_loss": float(compared["loss"].mean()),
         "ece": calibration_error(right, confidence),
@@ -94,8 +94,8 @@ def _log_loss(logits: Array, truth: Array, *, several: bool) -> float:
     return float((np.logaddexp.reduce(logits, axis=1) - logits[truth]).sum())
 
 
-def _macro_f1(truth: Array, said: Array) -> float:
-    hits, occurs = (truth & said).sum(0), truth.sum(0) + said.sum(0)
+def _macro_f1(truth: Array, predicted: Array) -> float:
+    hits, occurs = (truth & predicted).sum(0), truth.sum(0) + predicted.sum(0)
     return float(np.mean(2 * hits[occurs > 0] / occurs[occurs > 0])) if occurs.any() else float("nan")
 
 

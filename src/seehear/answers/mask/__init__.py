@@ -15,7 +15,7 @@ class MaskKind(AnswerKind[MaskSpec, Mask]):
     senses = (frozenset({"image"}),)
     Spec = MaskSpec
 
-    items = ItemScoring(noun=Mask.item, count=answer.items_in, score=metric.items)
+    items = ItemScoring(noun=Mask.item, count=answer.count_items, score=metric.items)
     spatial = Spatial(
         output_stride_px=4,
         largest_object_px=answer.largest_object_px,

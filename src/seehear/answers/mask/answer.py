@@ -223,7 +223,7 @@ def stratum(cell: str) -> str:
     return ""
 
 
-def items_in(cell: str) -> float:
+def count_items(cell: str) -> float:
     """Unlimited: neighbouring pixels are so similar that their number does not matter."""
     return math.inf
 

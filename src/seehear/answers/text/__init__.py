@@ -31,7 +31,7 @@ class TextKind(AnswerKind[TextSpec, Text]):
     Spec = TextSpec
     requires_full_input = True
 
-    items = ItemScoring(noun=Text.item, count=answer.items_in, score=metric.items)
+    items = ItemScoring(noun=Text.item, count=answer.count_items, score=metric.items)
     auxiliary = Auxiliary(
         # The words spoken; another column of text beside them is a translation. "transcript" and "sentence" are left
         # out: a table may have a text and its transcript in another script, and a translation would have no times.

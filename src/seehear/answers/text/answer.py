@@ -117,7 +117,7 @@ def read(cell: str, spec: TextSpec) -> Text:
     return Text.from_string(cell)
 
 
-def items_in(cell: str) -> float:
+def count_items(cell: str) -> float:
     """The number of words."""
     return float(len(normalise(cell).split()))
 
