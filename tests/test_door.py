@@ -32,13 +32,13 @@ def loaded_by(statement: str) -> set[str]:
     return set(loaded.split())
 
 
-def test_importing_seehear_loads_nothing_but_the_standard_library_and_shows_nothing_but_the_door() -> None:
+def test_importing_seehear_loads_only_the_standard_library() -> None:
     own = "{'annotations', 'TYPE_CHECKING', 'Any', 'import_module'}"
     only = f"assert {{n for n in vars(seehear) if n[0] != '_'}} <= {{*seehear.__all__}} | {own}, dir(seehear)"
     assert not loaded_by(f"import seehear\n{only}") & {*HEAVY, *SERVING}
 
 
-def test_serving_loads_no_training_framework() -> None:
+def test_prediction_loads_no_training_framework() -> None:
     serving = """
 import seehear.recipe, seehear.runtime.bundle, seehear.runtime.predictor
 from seehear import Label, Prediction, Recogniser, Score, SeehearError, load
@@ -46,7 +46,7 @@ from seehear import Label, Prediction, Recogniser, Score, SeehearError, load
     assert not loaded_by(serving) & set(HEAVY)
 
 
-def test_help_loads_neither_training_nor_serving() -> None:
+def test_help_loads_neither_training_nor_runtime() -> None:
     ask = """
 import sys
 from seehear.cli import main
@@ -59,7 +59,7 @@ except SystemExit:
     assert not loaded_by(ask) & {*HEAVY, "onnxruntime", "av", "soundfile"}
 
 
-def test_the_door_has_few_names_and_each_can_be_reached() -> None:
+def test_the_public_names_are_few_and_all_importable() -> None:
     assert len(seehear.__all__) <= 12
     assert sorted(seehear.__all__) == list(seehear.__all__)
     assert dir(seehear) == seehear.__all__
@@ -67,7 +67,7 @@ def test_the_door_has_few_names_and_each_can_be_reached() -> None:
         assert getattr(seehear, name) is not None, name
 
 
-def test_a_wrong_name_is_told_the_right_ones() -> None:
+def test_an_unknown_name_lists_the_known_ones() -> None:
     with pytest.raises(
         AttributeError, match=r"module 'seehear' has no attribute 'tarin'; it has Boxes, Label, .*train"
     ):

@@ -72,7 +72,7 @@ NOT_OURS = (plain, link, link_to_marked, loop, file, linked_mark, other_mark, ru
 
 
 @pytest.mark.parametrize("make", NOT_OURS)
-def test_what_is_not_ours_is_never_emptied(make: Callable[[Path], Path], tmp_path: Path) -> None:
+def test_folders_without_our_marker_are_never_emptied(make: Callable[[Path], Path], tmp_path: Path) -> None:
     kept = make(tmp_path / "work")
     refusal = (
         r"work: (is a link|is not a folder|holds files that are not from a run of seehear), .*Next: move or delete"
@@ -84,7 +84,7 @@ def test_what_is_not_ours_is_never_emptied(make: Callable[[Path], Path], tmp_pat
 
 @pytest.mark.parametrize("make", NOT_OURS)
 @pytest.mark.parametrize("by_cache", [False, True])
-def test_training_refuses_it_before_it_reads_anything(
+def test_training_refuses_such_folders_before_reading_data(
     make: Callable[[Path], Path], by_cache: bool, tmp_path: Path
 ) -> None:
     kept = make(tmp_path / ("seehear-run" if by_cache else "m.seehear.run"))
@@ -93,7 +93,7 @@ def test_training_refuses_it_before_it_reads_anything(
     assert kept.read_bytes() == KEPT
 
 
-def test_a_marked_folder_is_emptied_but_not_what_its_links_lead_to(tmp_path: Path) -> None:
+def test_a_marked_folder_is_emptied_but_not_the_targets_of_its_links(tmp_path: Path) -> None:
     kept, work = plain(tmp_path / "mine"), tmp_path / "deep" / "work"
     with claim_folder(work):
         (work / "sub").mkdir()
@@ -108,14 +108,14 @@ def test_a_marked_folder_is_emptied_but_not_what_its_links_lead_to(tmp_path: Pat
 
 
 @pytest.mark.parametrize("half", [None, b"", MARKER_TEXT[:9]])
-def test_a_run_killed_before_it_could_set_its_mark_is_in_nobodys_way(half: bytes | None, tmp_path: Path) -> None:
+def test_a_folder_with_half_a_marker_can_be_claimed(half: bytes | None, tmp_path: Path) -> None:
     if half is not None:
         (tmp_path / MARKER).write_bytes(half)
     with claim_folder(tmp_path):
         assert (tmp_path / MARKER).read_bytes() == MARKER_TEXT
 
 
-def test_without_a_mark_nothing_is_emptied(tmp_path: Path) -> None:
+def test_without_a_marker_nothing_is_emptied(tmp_path: Path) -> None:
     kept = plain(tmp_path / "mine")
     for clear in (empty_folder, remove_folder):
         with pytest.raises(UsageError, match="not from a run of seehear"):
@@ -123,7 +123,7 @@ def test_without_a_mark_nothing_is_emptied(tmp_path: Path) -> None:
     assert kept.read_bytes() == KEPT
 
 
-def test_of_a_link_the_link_alone_is_removed(tmp_path: Path) -> None:
+def test_deleting_a_link_keeps_its_target(tmp_path: Path) -> None:
     kept = plain(tmp_path / "mine")
     (tmp_path / "link").symlink_to(kept.parent)
     delete(tmp_path / "link")
@@ -221,7 +221,7 @@ def a_long_name(folder: Path) -> Path:
 
 
 @pytest.mark.parametrize("make", [a_new_file, an_old_file, a_link_to_what_is_not_there_yet, a_long_name])
-def test_what_passes_the_check_can_be_written(make: Callable[[Path], Path], tmp_path: Path) -> None:
+def test_files_that_pass_check_writable_can_be_written(make: Callable[[Path], Path], tmp_path: Path) -> None:
     out = make(tmp_path)
     before = {path: path.is_file() and path.read_bytes() for path in tmp_path.iterdir()}
     check_writable(out)
@@ -230,7 +230,7 @@ def test_what_passes_the_check_can_be_written(make: Callable[[Path], Path], tmp_
     assert out.read_bytes() == b"new"
 
 
-def test_a_work_folder_whose_name_would_be_too_long_is_refused_in_words(tmp_path: Path) -> None:
+def test_a_work_folder_with_too_long_a_name_is_refused(tmp_path: Path) -> None:
     data = digits_table(tmp_path / "data", {"label": ["odd", "even"] * 4}, ("image",))
     with pytest.raises(UsageError, match="the work folder cannot be created: File name too long"):
         api.train(data, tmp_path / ("m" * 245 + ".seehear"))

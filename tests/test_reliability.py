@@ -101,7 +101,7 @@ def out(tmp_path: Path) -> Path:
     return tmp_path / "m.seehear"
 
 
-def test_a_run_goes_on_from_before_its_first_checkpoint(data: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_resumes_before_its_first_checkpoint(data: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = stopped(data, out, monkeypatch)
     assert first[-1] == Notice(f"The run is kept in {out}.run. Repeat the command with --resume to continue.")
     again = stopped(data, out, monkeypatch, resume=True)
@@ -111,7 +111,7 @@ def test_a_run_goes_on_from_before_its_first_checkpoint(data: Path, out: Path, m
 
 
 @pytest.mark.parametrize("left", [[], ["checkpoint.safetensors"]], ids=["no run", "no beginning"])
-def test_where_there_is_no_run_there_is_none_to_go_on_with(left: list[str], data: Path, out: Path) -> None:
+def test_resuming_needs_a_run(left: list[str], data: Path, out: Path) -> None:
     for name in left:
         _work(out).mkdir()
         (_work(out) / name).write_bytes(b"")
@@ -119,7 +119,7 @@ def test_where_there_is_no_run_there_is_none_to_go_on_with(left: list[str], data
         api.train(data, out, resume=True)
 
 
-def test_a_new_run_knows_nothing_of_the_one_before(data: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_new_run_ignores_the_previous_one(data: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stopped(data, out, monkeypatch)
     (_work(out) / "checkpoint.safetensors").write_bytes(b"of another run")
     stopped(data, out, monkeypatch)
@@ -140,7 +140,7 @@ def shorten(data: Path) -> None:
 
 
 @pytest.mark.parametrize("change", [touch, relabel, shorten])
-def test_other_data_is_not_mixed_into_a_run(
+def test_a_run_is_not_resumed_with_other_data(
     change: Callable[[Path], None], data: Path, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stopped(data, out, monkeypatch)
@@ -150,7 +150,9 @@ def test_other_data_is_not_mixed_into_a_run(
     assert _resumable(out), "the run is still there, for whoever undoes the change"
 
 
-def test_other_held_out_data_is_not_mixed_into_a_run(data: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_is_not_resumed_with_other_validation_data(
+    data: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     stopped(data, out, monkeypatch)
     with pytest.raises(UsageError, match="these are not the held-out examples that the run started with"):
         api.train(data, out, val=data, resume=True)
@@ -166,7 +168,7 @@ def test_other_held_out_data_is_not_mixed_into_a_run(data: Path, out: Path, monk
         ({"recipe": recipe_for("label", ("image",), steps=16).model_copy(update={"width": 8})}, "another recipe"),
     ],
 )
-def test_other_wishes_are_not_mixed_into_a_run(
+def test_a_run_is_not_resumed_with_other_options(
     wishes: dict[str, Any], words: str, data: Path, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stopped(data, out, monkeypatch)
@@ -177,7 +179,7 @@ def test_other_wishes_are_not_mixed_into_a_run(
 
 
 @pytest.mark.parametrize("by_recipe", [False, True], ids=["planned", "by a recipe"])
-def test_a_run_that_knows_more_text_goes_on_with_the_same_command(
+def test_a_run_with_more_text_resumes_with_the_same_command(
     by_recipe: bool, tmp_path: Path, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = digits_table(tmp_path / "data", {"text": ANSWER_CELLS["text"]}, ("audio",))
@@ -189,7 +191,7 @@ def test_a_run_that_knows_more_text_goes_on_with_the_same_command(
     assert json.loads((_work(out) / "run.json").read_text()) == began
 
 
-def test_an_archive_is_known_by_what_is_in_it(tmp_path: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_archive_is_identified_by_its_contents(tmp_path: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data = digits_table(tmp_path / "data", LABELS, ("image",))
     packed = Path(shutil.make_archive(str(tmp_path / "packed"), "zip", data.parent))
     stopped(packed, out, monkeypatch)
@@ -201,7 +203,7 @@ def test_an_archive_is_known_by_what_is_in_it(tmp_path: Path, out: Path, monkeyp
         api.train(packed, out, resume=True)
 
 
-def test_a_table_that_cuts_elsewhere_is_another(tmp_path: Path) -> None:
+def test_a_table_with_other_excerpts_is_other_data(tmp_path: Path) -> None:
     table, recipe = tmp_path / "t.csv", tiny.recipe("audio")
     (tmp_path / "a.wav").write_bytes(b"x")
 
@@ -222,14 +224,14 @@ def test_two_runs_do_not_share_a_folder(data: Path, out: Path) -> None:
         api.train(data, out)
 
 
-def test_data_that_cannot_work_leaves_nothing_behind(tmp_path: Path, out: Path) -> None:
+def test_unusable_data_leaves_no_files(tmp_path: Path, out: Path) -> None:
     data = digits_table(tmp_path / "data", {"label": ["same"] * 8}, ("image",))
     with pytest.raises(DataError):
         api.train(data, out)
     assert sorted(tmp_path.iterdir()) == [data.parent]
 
 
-def test_a_damaged_checkpoint_is_refused_in_words(data: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_damaged_checkpoint_is_explained(data: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stopped(data, out, monkeypatch)
     monkeypatch.setattr("seehear.learn.train._trace", lambda *_: None)
     file = _work(out) / "checkpoint.safetensors"
@@ -243,7 +245,7 @@ def test_a_damaged_checkpoint_is_refused_in_words(data: Path, out: Path, monkeyp
 
 
 @pytest.mark.slow
-def test_killed_while_it_writes_the_old_or_the_new_file_is_there_whole(nursery: Any, tmp_path: Path) -> None:
+def test_a_killed_write_leaves_the_old_or_the_new_file(nursery: Any, tmp_path: Path) -> None:
     contents = [tmp_path / "one.seehear", tmp_path / "two.seehear"]
     for i, content in enumerate(contents):
         weights = safetensors.numpy.save({"w": np.full(500_000, i, np.float32)})
@@ -265,7 +267,7 @@ def test_killed_while_it_writes_the_old_or_the_new_file_is_there_whole(nursery: 
 
 
 @pytest.mark.slow
-def test_killed_at_any_moment_a_training_goes_on_to_the_same_weights(nursery: Any, tmp_path: Path) -> None:
+def test_a_training_killed_at_any_moment_resumes_to_the_same_weights(nursery: Any, tmp_path: Path) -> None:
     data = digits_table(tmp_path / "data", LABELS, ("image",))
     reference = tmp_path / "reference.seehear"
     process, _said = born(nursery, mortal.train, data, reference, False)
@@ -354,7 +356,7 @@ def _heeds_signals() -> None:
     ("number", "words"),
     [(signal.SIGINT, "interrupted"), (signal.SIGTERM, "ended by SIGTERM"), (signal.SIGHUP, "ended by SIGHUP")],
 )
-def test_a_training_that_is_ended_says_how_to_go_on(number: signal.Signals, words: str, data: Path, out: Path) -> None:
+def test_an_interrupted_training_says_how_to_resume(number: signal.Signals, words: str, data: Path, out: Path) -> None:
     command = [sys.executable, "-m", "seehear", "train", str(data), "-o", str(out), "--minutes", "5"]
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(Path(seehear.__file__).parents[1])}
     with subprocess.Popen(

@@ -22,14 +22,14 @@ PLAIN = st.recursive(
 
 
 @given(PLAIN, st.booleans(), st.sampled_from(["utf-8", "utf-16", "utf-8-sig"]))
-def test_what_is_plain_is_read_as_json_reads_it(value: Any, ascii_only: bool, encoding: str) -> None:
+def test_ordinary_json_is_read_as_by_the_json_module(value: Any, ascii_only: bool, encoding: str) -> None:
     text = json.dumps(value, ensure_ascii=ascii_only)
     assert from_json(text) == value
     assert from_json(text.encode(encoding)) == value
 
 
 @pytest.mark.parametrize("digits", [300, 400, 5000])
-def test_every_whole_number_fits_a_float(digits: int) -> None:
+def test_every_integer_fits_a_float(digits: int) -> None:
     for sign in ("", "-"):
         assert abs(float(from_json(f"[{sign}{'9' * digits}]")[0])) == (math.inf if digits > 300 else 1e300)
     assert from_json("9007199254740993") == 9007199254740993, "and names that are numbers stay exact"
@@ -46,16 +46,16 @@ def test_every_whole_number_fits_a_float(digits: int) -> None:
         ("{", "Expecting"),
     ],
 )
-def test_what_is_not_text_is_refused(source: str | bytes, words: str) -> None:
+def test_strings_that_are_not_unicode_are_refused(source: str | bytes, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         from_json(source)
 
 
-def test_a_whole_pair_is_a_letter() -> None:
+def test_a_surrogate_pair_is_a_character() -> None:
     assert from_json(r'"\ud83d\ude00 \\ud800"') == "\U0001f600 \\ud800"
 
 
-def test_data_of_strangers_is_read_with_it() -> None:
+def test_all_untrusted_json_is_read_with_it() -> None:
     source = Path(seehear.__file__).parent
     rooms = ("table", "answers", "inputs.py")
     files = [

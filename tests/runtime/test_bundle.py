@@ -1,4 +1,4 @@
-"""Writing whole files, and the model file: what is written is what is read, and the same every time."""
+"""Atomic writes and the model file: it is read as written, and the same bundle gives the same bytes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def written(tmp_path: Path) -> Path:
     return tmp_path / "m.seehear"
 
 
-def test_what_is_written_is_read(written: Path) -> None:
+def test_a_bundle_is_read_as_written(written: Path) -> None:
     assert read_bundle(written) == tiny.bundle()
 
 
@@ -32,7 +32,7 @@ def test_the_same_bundle_gives_the_same_bytes(written: Path, tmp_path: Path) -> 
     assert (tmp_path / "again.seehear").read_bytes() == written.read_bytes()
 
 
-def test_any_zip_program_can_look_inside(written: Path) -> None:
+def test_any_zip_program_can_open_it(written: Path) -> None:
     with zipfile.ZipFile(written) as archive:
         assert archive.testzip() is None
         assert archive.namelist() == list(LIMITS)
@@ -45,25 +45,25 @@ def test_a_card_cannot_move_the_cursor_of_a_terminal(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("change", [{"model": b"not a graph"}, {"weights": b""}, {"card": "x" * (1 << 21)}])
-def test_what_could_not_be_read_is_not_written(tmp_path: Path, change: dict[str, object]) -> None:
+def test_a_bundle_that_could_not_be_read_is_not_written(tmp_path: Path, change: dict[str, object]) -> None:
     with pytest.raises(BundleError, match=r"m\.seehear"):
         write_bundle(tmp_path / "m.seehear", replace(tiny.bundle(), **change))
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_missing_file_is_an_error_in_words(tmp_path: Path) -> None:
+def test_a_missing_file_is_explained(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match=r"none.seehear: cannot be read: No such file or directory"):
         read_bundle(tmp_path / "none.seehear")
 
 
-def test_a_pipe_or_a_folder_is_not_waited_for(tmp_path: Path) -> None:
+def test_a_pipe_or_a_folder_is_refused_at_once(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path / "pipe", tmp_path):
         with pytest.raises(BundleError, match="not a regular file"):
             read_bundle(path)
 
 
-def test_whole_files_replace_and_leave_nothing_beside(tmp_path: Path) -> None:
+def test_atomic_writes_replace_the_file_and_leave_nothing_else(tmp_path: Path) -> None:
     path = tmp_path / "f.bin"
     write_atomically(path, b"old")
     write_atomically(path, (part for part in (b"ne", b"w")))
@@ -96,7 +96,7 @@ def test_a_link_is_followed_and_permissions_are_the_usual_ones(tmp_path: Path) -
     assert link.stat().st_mode == (tmp_path / "plain").stat().st_mode
 
 
-def test_what_a_killed_writer_left_is_cleared_and_a_living_one_is_not_disturbed(tmp_path: Path) -> None:
+def test_leftovers_of_killed_writers_are_deleted_and_living_writers_left_alone(tmp_path: Path) -> None:
     killed = """
 import os, signal, sys
 from pathlib import Path

@@ -42,7 +42,7 @@ def segments(samples: np.ndarray, portions: list[int] | None = None) -> list[Seg
     return fed + detector.finish()
 
 
-def test_stretches_lie_where_it_sounds() -> None:
+def test_segments_lie_where_there_is_sound() -> None:
     first, second = segments(sound(1, 0.8, 1.5, 0.4, 1))
     assert first.start_s == pytest.approx(1.0, abs=0.35)
     assert 1.8 <= first.end_s <= 1.8 + TAIL_S + 0.1
@@ -51,12 +51,12 @@ def test_stretches_lie_where_it_sounds() -> None:
     assert second.start_s <= 3.3
 
 
-def test_a_short_pause_ends_nothing() -> None:
+def test_a_short_pause_does_not_end_a_segment() -> None:
     assert len(segments(sound(1, 0.5, PAUSE_S - 0.2, 0.5, 1))) == 1
 
 
 @pytest.mark.parametrize("samples", [np.zeros(3 * RATE_HZ, np.float32), sound(5), sound(5, noise=0.05), sound(1)[:0]])
-def test_silence_and_steady_noise_are_no_sound(samples: np.ndarray) -> None:
+def test_silence_and_steady_noise_are_not_segments(samples: np.ndarray) -> None:
     assert segments(samples) == []
 
 
@@ -65,7 +65,7 @@ def test_a_sound_is_found_in_noise() -> None:
     assert found.start_s == pytest.approx(2, abs=0.35)
 
 
-def test_sound_without_end_is_cut_and_nothing_of_it_lost() -> None:
+def test_endless_sound_is_cut_without_loss() -> None:
     parts = segments(sound(0.5, *[0.2, 0.1] * 134, 1))
     assert max(part.end_s - part.start_s for part in parts) <= LONGEST_S
     for before, after in pairwise(parts):
@@ -74,7 +74,7 @@ def test_sound_without_end_is_cut_and_nothing_of_it_lost() -> None:
 
 
 @pytest.mark.parametrize("ends_s", np.arange(14.3, 15.1, 0.02).tolist())
-def test_a_cut_that_leaves_nothing_but_silence_begins_no_stretch(ends_s: float) -> None:
+def test_silence_after_a_cut_is_not_a_segment(ends_s: float) -> None:
     found = segments(sound(0.5, ends_s, 2))
     assert all(np.abs(segment.samples).max() > 0.1 for segment in found)
     assert sum(np.count_nonzero(np.abs(each.samples) > 0.1) for each in found) == round(ends_s * RATE_HZ)
@@ -82,7 +82,7 @@ def test_a_cut_that_leaves_nothing_but_silence_begins_no_stretch(ends_s: float) 
 
 @given(st.lists(st.integers(1, 20_000), max_size=12))
 @settings(max_examples=25, deadline=None)
-def test_portions_do_not_matter(portions: list[int]) -> None:
+def test_chunk_sizes_do_not_matter(portions: list[int]) -> None:
     samples = sound(0.7, 0.6, 0.8, 0.5, 0.3)
     whole, parts = segments(samples), segments(samples, portions)
     assert [(s.start_s, s.end_s) for s in whole] == [(s.start_s, s.end_s) for s in parts]
@@ -93,7 +93,7 @@ def portions(samples: np.ndarray) -> list[np.ndarray]:
     return np.array_split(samples, max(1, len(samples) // 800))
 
 
-def test_guesses_come_before_the_answer() -> None:
+def test_preliminary_answers_come_before_the_final_one() -> None:
     """The tiny recogniser takes the loud for bright."""
     heard = list(live(Predictor(tiny.bundle("audio")), portions(sound(0.5, 2, 0.8, tone=0.9))))
     *guesses, last = heard
@@ -104,7 +104,7 @@ def test_guesses_come_before_the_answer() -> None:
     assert last.to_json()["final"] is True
 
 
-def test_guesses_at_a_long_stretch_are_rarer_in_proportion() -> None:
+def test_preliminary_answers_to_a_long_segment_are_proportionally_rarer() -> None:
     *guesses, last = live(Predictor(tiny.bundle("audio")), portions(sound(0.5, *[0.2, 0.1] * 40, 0.8, tone=0.9)))
     assert last.end_s - last.start_s > 10
     ends_s = [guess.end_s for guess in guesses]
@@ -113,7 +113,7 @@ def test_guesses_at_a_long_stretch_are_rarer_in_proportion() -> None:
         assert due_s - 0.02 <= after_s - before_s <= due_s + 0.15, "as soon as it is due, in portions of 50 ms"
 
 
-def test_a_guess_hears_all_of_the_stretch_so_far() -> None:
+def test_a_preliminary_answer_covers_the_whole_segment_so_far() -> None:
     samples = sound(0.5, 2, 0.8)
     detector = VoiceActivityDetector()
     assert detector.active_span is None
@@ -128,7 +128,7 @@ def test_a_guess_hears_all_of_the_stretch_so_far() -> None:
     assert np.array_equal(so_far.samples, whole.samples[: len(so_far.samples)])
 
 
-def test_what_has_fallen_silent_is_guessed_at_before_its_pause_is_over_and_not_asked_again(
+def test_the_answer_at_the_start_of_a_pause_becomes_the_final_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     recogniser = Predictor(tiny.bundle("audio"))
@@ -147,7 +147,7 @@ def test_what_has_fallen_silent_is_guessed_at_before_its_pause_is_over_and_not_a
     assert last.end_s == pytest.approx(1.5 + TAIL_S, abs=0.1)
 
 
-def test_a_portion_may_have_any_form_that_a_recording_may() -> None:
+def test_a_chunk_may_have_any_sample_format() -> None:
     usual = sound(0.5, 0.4, 1, tone=0.9)
     forms = (usual, usual.astype(float), np.rint(usual * 32768).astype(np.int16), np.stack([usual, usual], 1))
     ends = [[heard.end_s for heard in live(Predictor(tiny.bundle("audio")), [form])] for form in forms]
@@ -155,12 +155,12 @@ def test_a_portion_may_have_any_form_that_a_recording_may() -> None:
 
 
 @pytest.mark.parametrize("portion", [np.array([0.1, np.nan], np.float32), np.float32(0.1), np.array(["a"])])
-def test_what_is_no_sound_is_refused(portion: Any) -> None:
+def test_chunks_that_are_not_sound_are_refused(portion: Any) -> None:
     with pytest.raises(InputError, match=r"not numbers|array"):
         list(live(Predictor(tiny.bundle("audio")), [portion]))
 
 
-def test_only_who_hears_is_asked_about_sound() -> None:
+def test_live_sound_needs_a_recogniser_with_hearing() -> None:
     with pytest.raises(UsageError, match="does not hear"):
         next(live(Predictor(tiny.bundle("image")), [sound(0.1)]))
 

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 from io import BytesIO, StringIO
 from pathlib import Path
 from typing import Any
@@ -28,12 +28,12 @@ from seehear import api
 from seehear.amounts import format_probability
 from seehear.answers import ANSWERS
 from seehear.errors import BundleError, InputError, UsageError
-from seehear.media import Excerpt
+from seehear.media import Excerpt, TableExample
 from seehear.recipe import RiskCoverageCurve, SelectivePrediction
 from seehear.runtime.batching import AHEAD, CHUNK, PADDING, WINDOW, read_ahead, run_in_batches
 from seehear.runtime.bundle import write_bundle
 from seehear.runtime.model_runner import _has_shape
-from seehear.runtime.options import PredictOptions
+from seehear.runtime.options import PredictKeywords, PredictOptions
 from seehear.runtime.prediction import ExampleSource, Prediction
 from seehear.runtime.predictor import Predictor
 from seehear.senses import input_file as source
@@ -125,7 +125,7 @@ def test_an_unsure_answer_is_not_accepted_and_says_what_it_would_need(seeing: Pr
     assert str(prediction) == f"a ndarray: I don't know; perhaps bright (59 % sure): {prediction.reason}"
 
 
-def test_the_wished_error_moves_the_line(seeing: Predictor) -> None:
+def test_wrong_at_most_sets_the_confidence_threshold(seeing: Predictor) -> None:
     picture = tiny.picture(0.545)
     assert 0.8 < seeing.predict_one(picture).confidence < 0.9
     assert seeing.predict_one(picture).accepted
@@ -135,7 +135,7 @@ def test_the_wished_error_moves_the_line(seeing: Predictor) -> None:
     )
 
 
-def test_where_no_confidence_is_enough_it_says_what_the_examples_held_out_vouch_for() -> None:
+def test_an_unreachable_error_limit_states_the_achievable_one() -> None:
     few = Predictor(tiny.bundle(results={"image": {"n": 230}}))
     reason = "230 held-out examples guarantee at most 1 % wrong, not 0.12 %"
     assert few.nothing_accepted(PredictOptions(wrong_at_most=0.0012)) == reason
@@ -146,7 +146,7 @@ def test_where_no_confidence_is_enough_it_says_what_the_examples_held_out_vouch_
 PROMISED = {"image+audio": 0.01, "image": 0.05, "audio": 0.07}
 
 
-def test_unless_asked_otherwise_it_keeps_to_what_was_promised_by_the_senses_in_use() -> None:
+def test_the_default_error_limit_depends_on_the_senses_used() -> None:
     risk = RiskCoverageCurve(confidence=(0.9, 0.8), wrong=(0.01, 0.05))
     selective = {name: SelectivePrediction(risk=risk, wrong_at_most=share) for name, share in PROMISED.items()}
     both = Predictor(tiny.bundle("image", "audio", selective=selective))
@@ -159,7 +159,7 @@ def test_unless_asked_otherwise_it_keeps_to_what_was_promised_by_the_senses_in_u
     assert (doubtful.whole_accepted, doubtful.items) == (False, None)
 
 
-def test_an_unfamiliar_input_is_not_accepted_however_sure(seeing: Predictor) -> None:
+def test_an_out_of_distribution_input_is_not_accepted_however_confident(seeing: Predictor) -> None:
     picture = tiny.picture(1.0)
     picture[0, 0] = 0
     prediction = seeing.predict_one(picture)
@@ -174,7 +174,7 @@ def test_what_was_never_measured_is_not_accepted() -> None:
     assert prediction.reason == "how often it is right from image was never measured"
 
 
-def test_a_result_that_is_not_finite_is_an_error_and_no_answer(seeing: Predictor) -> None:
+def test_outputs_that_are_not_finite_are_an_error(seeing: Predictor) -> None:
     prediction = seeing.predict_one(tiny.picture(0.0))
     assert (prediction.answer, prediction.accepted, prediction.used) == (None, False, ())
     assert "not finite" in prediction.error
@@ -201,7 +201,7 @@ def test_json_has_exactly_the_published_keys(seeing: Predictor, tmp_path: Path) 
     assert "none.png" in failed["error"]
 
 
-def test_what_is_heard_lasts_and_what_is_seen_does_not() -> None:
+def test_sound_has_a_duration_and_an_image_has_none() -> None:
     both = Predictor(tiny.bundle("image", "audio"))
     sound = np.full(40_000, 0.5, np.float32)
     assert both.predict_one({"image": tiny.picture(0.9), "audio": sound}).duration_s == 2.5
@@ -221,12 +221,12 @@ def test_what_is_heard_lasts_and_what_is_seen_does_not() -> None:
         (0.0, "under 0.1 %", "under 0.1 %"),
     ],
 )
-def test_shares_in_words_are_never_certain_and_what_falls_short_reads_so(part: float, had: str, needed: str) -> None:
+def test_percentages_are_never_0_or_100_and_round_against_acceptance(part: float, had: str, needed: str) -> None:
     assert (format_probability(part), format_probability(part, math.ceil)) == (had, needed)
 
 
 @pytest.mark.parametrize("wrong", [{"senses": ["audio"]}, {"senses": []}, {"wrong_at_most": 0}, {"wrong_at_most": 2.0}])
-def test_wrong_keywords_are_refused_at_once(seeing: Predictor, wrong: dict[str, Any]) -> None:
+def test_wrong_options_are_refused_at_once(seeing: Predictor, wrong: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match="Allowed"):
         seeing.predict([], PredictOptions(**wrong))
     with pytest.raises(UsageError, match="Allowed"):
@@ -237,6 +237,23 @@ def test_one_path_is_not_taken_for_many(seeing: Predictor) -> None:
     for one in ("picture.png", bytearray(b"picture")):
         with pytest.raises(UsageError, match="predict_one"):
             seeing.predict(one)
+
+
+def test_the_keywords_of_the_python_door_are_the_fields_of_the_options() -> None:
+    assert set(PredictKeywords.__annotations__) == {field.name for field in fields(PredictOptions)}
+
+
+def test_a_prediction_knows_its_files_excerpt_and_row(seeing: Predictor, tmp_path: Path) -> None:
+    path = save_picture(tmp_path / "x.png", 0.9)
+    row = TableExample(tmp_path / "t.csv", "row 2", {"image": path})
+    assert seeing.predict_one(row).source == ExampleSource(str(path), (path,), table=row.table, row=row.row)
+    failed = replace(row, inputs={}, error=InputError("names no file", where="t.csv, row 2"))
+    prediction = seeing.predict_one(failed)
+    assert (prediction.error, prediction.source.row) == ("t.csv, row 2: names no file.", "row 2")
+    excerpt = Excerpt(tmp_path / "x.mp4", 1.0, 2.0)
+    gone = seeing.predict_one(excerpt)
+    assert (gone.source.paths, gone.source.span_s) == ((excerpt.path,), (1.0, 2.0))
+    assert isinstance(gone.errors[0], InputError)
 
 
 # --- Two senses ------------------------------------------------------------------------------------------------------
@@ -250,7 +267,7 @@ def test_either_sense_answers_and_says_so(both: Predictor, tmp_path: Path) -> No
     assert got == [("dark", ("image", "audio"), ""), seen, heard, seen, heard, heard, heard]
 
 
-def test_an_excerpt_of_a_video_is_both_seen_and_heard(both: Predictor, tmp_path: Path) -> None:
+def test_an_excerpt_of_a_video_serves_both_senses(both: Predictor, tmp_path: Path) -> None:
     film = tmp_path / "film.mp4"
     film.write_bytes(seed("mp4"))
     prediction = both.predict_one(Excerpt(film, 0.25, 0.75))
@@ -264,12 +281,12 @@ def test_a_sense_can_be_withheld(both: Predictor, tmp_path: Path) -> None:
     assert not both.predict_one(dark, PredictOptions(senses=["audio"])).used
 
 
-def test_an_array_is_one_thing(both: Predictor) -> None:
+def test_an_array_serves_one_sense(both: Predictor) -> None:
     assert both.predict_one(tiny.picture(0.9)).used == ("image",)
     assert both.predict_one(np.full(8_000, 0.9, np.float32)).used == ("audio",)
 
 
-def test_an_unreadable_sense_is_told_and_the_other_answers(both: Predictor, tmp_path: Path) -> None:
+def test_an_unreadable_sense_is_reported_and_the_other_answers(both: Predictor, tmp_path: Path) -> None:
     loud = save_sound(tmp_path / "loud.wav", 0.9)
     prediction = both.predict_one({"image": tmp_path / "gone.png", "audio": loud})
     assert (str(prediction.answer), prediction.used, prediction.accepted) == ("bright", ("audio",), True)
@@ -277,7 +294,7 @@ def test_an_unreadable_sense_is_told_and_the_other_answers(both: Predictor, tmp_
     assert prediction.input == f"{tmp_path / 'gone.png'} + {loud}"
 
 
-def test_nothing_at_all_is_an_error(both: Predictor, tmp_path: Path) -> None:
+def test_an_example_without_inputs_is_an_error(both: Predictor, tmp_path: Path) -> None:
     for nothing in ({}, {"image": None, "audio": None}, {"smell": "rose.txt"}, {"image": tmp_path / "gone.png"}):
         prediction = both.predict_one(nothing)
         assert prediction.answer is None
@@ -329,9 +346,7 @@ def test_a_file_object_serves_both_senses(both: Predictor) -> None:
     ],
     ids=["text", "closed", "empty", "no picture"],
 )
-def test_a_file_object_that_can_not_be_used_is_named(
-    seeing: Predictor, tmp_path: Path, make: Any, because: str
-) -> None:
+def test_an_unusable_file_object_is_named(seeing: Predictor, tmp_path: Path, make: Any, because: str) -> None:
     file = make(save_picture(tmp_path / "day.png", 0.9))
     one, (streamed,) = seeing.predict_one(file), seeing.predict([file])
     for prediction in (one, streamed):
@@ -339,7 +354,7 @@ def test_a_file_object_that_can_not_be_used_is_named(
         assert because in prediction.error
 
 
-def test_a_file_object_that_does_not_end_is_given_up(seeing: Predictor, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_endless_file_object_is_refused(seeing: Predictor, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(source, "MOST_HELD_BYTES", 1 << 20)
     with Path("/dev/zero").open("rb") as endless:
         assert "more than 1 MiB" in seeing.predict_one(endless).error
@@ -377,7 +392,7 @@ def test_another_process_answers_and_saves_the_same(tmp_path: Path) -> None:
 # --- Streams ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_stream_gives_what_one_by_one_gives_in_order(both: Predictor, tmp_path: Path) -> None:
+def test_predict_gives_the_answers_of_predict_one_in_order(both: Predictor, tmp_path: Path) -> None:
     """Sounds of many lengths, pictures and failures mixed: batching and padding change no answer."""
     rng = np.random.default_rng(0)
     asked: list[Any] = []
@@ -393,7 +408,7 @@ def test_a_stream_gives_what_one_by_one_gives_in_order(both: Predictor, tmp_path
     np.testing.assert_allclose([p.confidence for p in streamed], [p.confidence for p in single], atol=1e-5)
 
 
-def test_a_stream_reads_no_further_than_it_must_and_stops_when_left(seeing: Predictor) -> None:
+def test_predict_reads_few_inputs_ahead_and_stops_when_closed(seeing: Predictor) -> None:
     taken = 0
 
     def endless() -> Iterator[np.ndarray]:
@@ -411,7 +426,7 @@ def test_a_stream_reads_no_further_than_it_must_and_stops_when_left(seeing: Pred
     assert threading.active_count() == threads_before
 
 
-def test_an_error_of_the_caller_own_iterator_is_his(seeing: Predictor) -> None:
+def test_an_error_of_the_callers_iterator_is_raised(seeing: Predictor) -> None:
     def broken() -> Iterator[np.ndarray]:
         yield tiny.picture(0.9)
         raise KeyError("mine")
@@ -425,7 +440,7 @@ class Item:
         self.number, self.elements = number, elements
 
 
-def test_batches_are_of_like_size_and_keep_the_order() -> None:
+def test_batches_have_similar_sizes_and_keep_the_order() -> None:
     sizes = np.random.default_rng(0).integers(1, 1_000_000, 300)
     batches: list[list[int]] = []
 
@@ -445,7 +460,7 @@ def test_reading_ahead_keeps_the_order_and_passes_errors_on() -> None:
         list(read_ahead(lambda i: 1 // (i - 50), range(100), threads=3))
 
 
-def test_where_a_batch_fails_its_examples_are_asked_one_by_one(seeing: Predictor, monkeypatch: Any) -> None:
+def test_the_examples_of_a_failed_batch_are_run_one_by_one(seeing: Predictor, monkeypatch: Any) -> None:
     run = seeing._runner._session.run
 
     def fails_on_many(feeds: Any) -> Any:
@@ -503,19 +518,19 @@ def test_a_graph_whose_number_of_classes_follows_the_input_fails_by_name() -> No
     assert "the graph returned logits of shape (1, 3) for a batch of 1. Allowed: (1, 2)." in failed.error
 
 
-def test_a_length_that_varies_is_for_the_answer_to_judge(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_variable_length_is_checked_by_the_kind_of_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ANSWERS["label"], "raw_shapes", lambda spec: {"logits": ("C",)})
     assert str(Predictor(tiny.bundle()).predict_one(tiny.picture(0.9)).answer) == "bright"
 
 
-def test_lengths_of_one_name_are_one_length_and_none_is_nothing() -> None:
+def test_lengths_of_one_name_are_equal_and_not_0() -> None:
     lengths: dict[str, int] = {}
     assert _has_shape(np.zeros((1, 5, 4)), (1, "N", 4), lengths) and _has_shape(np.zeros((1, 5)), (1, "N"), lengths)
     assert not _has_shape(np.zeros((1, 6)), (1, "N"), lengths)
     assert not _has_shape(np.zeros((1, 0)), (1, "h"), lengths)
 
 
-def test_a_graph_that_answers_in_whole_numbers_is_refused() -> None:
+def test_a_graph_with_integer_outputs_is_refused() -> None:
     graph = onnx.load_from_string(tiny.model())
     next(node for node in graph.graph.node if "logits" in node.output).output[0] = "numbers"
     graph.graph.node.append(onnx.helper.make_node("Cast", ["numbers"], ["logits"], to=onnx.TensorProto.INT64))
@@ -524,7 +539,7 @@ def test_a_graph_that_answers_in_whole_numbers_is_refused() -> None:
         Predictor(replace(tiny.bundle(), model=graph.SerializeToString()))
 
 
-def test_a_graph_with_more_than_one_doubt_for_an_example_is_refused() -> None:
+def test_a_graph_with_several_ood_scores_for_an_example_is_refused() -> None:
     graph = onnx.load_from_string(tiny.model())
     next(node for node in graph.graph.node if node.output[0] == "ood_score_image").output[0] = "doubt"
     graph.graph.node.append(onnx.helper.make_node("Unsqueeze", ["doubt", "t"], ["ood_score_image"]))
@@ -533,7 +548,7 @@ def test_a_graph_with_more_than_one_doubt_for_an_example_is_refused() -> None:
         Predictor(replace(tiny.bundle(), model=graph.SerializeToString()))
 
 
-def test_a_graph_that_onnxruntime_refuses_is_an_error_in_words(capfd: Any) -> None:
+def test_a_graph_that_onnxruntime_refuses_is_explained(capfd: Any) -> None:
     graph = onnx.load_from_string(tiny.model())
     graph.ir_version = 99
     with pytest.raises(BundleError, match=r"onnxruntime refuses the graph: .*Unsupported"):
@@ -541,7 +556,7 @@ def test_a_graph_that_onnxruntime_refuses_is_an_error_in_words(capfd: Any) -> No
     assert capfd.readouterr() == ("", "")
 
 
-def test_loading_and_asking_write_nothing_anywhere(tmp_path: Path) -> None:
+def test_loading_and_predicting_write_no_files(tmp_path: Path) -> None:
     """onnxruntime's telemetry writes an identity into the home folder and a file into the temporary one."""
     home, temporary = tmp_path / "home", tmp_path / "tmp"
     home.mkdir()

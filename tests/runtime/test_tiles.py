@@ -50,9 +50,7 @@ def tiles_of(height: int, width: int, spec: SightSpec, largest_object_px: float 
 
 @given(whole=SIDE, length=st.integers(2, 80), share=st.floats(0, 0.5))
 @settings(max_examples=60, deadline=None)
-def test_an_axis_is_covered_and_what_is_no_longer_than_the_overlap_is_whole_somewhere(
-    whole: int, length: int, share: float
-) -> None:
+def test_tiles_cover_an_axis_and_contain_whatever_fits_the_overlap(whole: int, length: int, share: float) -> None:
     shared = int(share * length)
     pieces = split_axis(whole, length, shared)
     ends = [piece.start + piece.length for piece in pieces]
@@ -72,7 +70,7 @@ def test_an_axis_is_covered_and_what_is_no_longer_than_the_overlap_is_whole_some
     height=SIDE, width=SIDE, usual=st.tuples(st.integers(8, 90), st.integers(8, 90)), largest_object_px=st.floats(0, 60)
 )
 @settings(max_examples=30, deadline=None)
-def test_every_pixel_is_one_tiles_own_and_that_one_sees_around_it(
+def test_every_pixel_is_in_the_core_of_one_tile_with_a_margin(
     height: int, width: int, usual: tuple[int, int], largest_object_px: float
 ) -> None:
     owners, spec = np.zeros((height, width), int), sight(usual)
@@ -89,14 +87,14 @@ def test_every_pixel_is_one_tiles_own_and_that_one_sees_around_it(
     assert (owners == 1).all()
 
 
-def test_a_picture_about_as_large_as_those_learned_from_is_one_tile() -> None:
+def test_an_image_about_as_large_as_the_training_images_is_one_tile() -> None:
     for height, width in ((300, 400), (375, 500), (20, 20), (375, 10)):
         assert tiles_of(height, width, sight((300, 400))) == [Tile.all_of(Grid((height, width), 1.0, "px"))]
     assert len(tiles_of(376, 400, sight((300, 400)))) == 2
     assert len(tiles_of(600, 800, sight((300, 400)))) == 9
 
 
-def test_tiles_share_more_where_things_reach_further() -> None:
+def test_tiles_overlap_more_for_larger_objects() -> None:
     few, more, most = (
         len(tiles_of(3000, 4000, sight((300, 400)), largest_object_px)) for largest_object_px in (10, 120, 1000)
     )
@@ -104,7 +102,7 @@ def test_tiles_share_more_where_things_reach_further() -> None:
     assert few < more < most
 
 
-def test_a_recipe_that_does_not_tell_how_large_pictures_were_means_the_prepared_ones() -> None:
+def test_a_recipe_without_training_sizes_uses_the_preprocessed_size() -> None:
     values = sight().model_dump()
     del values["training_px"]
     assert SightSpec.model_validate(values).training_shape == (32, 48)
@@ -135,7 +133,7 @@ def seen_of(things: np.ndarray, labels: np.ndarray, tile: Tile, scale: float) ->
     st.lists(st.tuples(*[st.floats(0, 1)] * 4, st.integers(0, 1)), max_size=12),
 )
 @settings(max_examples=30, deadline=None)
-def test_things_on_seams_are_found_once_and_whole(height: int, width: int, scale: float, drawn: list[Any]) -> None:
+def test_objects_on_seams_are_found_once_and_whole(height: int, width: int, scale: float, drawn: list[Any]) -> None:
     tiles = tiles_of(height, width, sight((64, 80)), largest_object_px=100)  # neighbours share half of their sides
     most_px = 32 - 2 * EDGE_PX / scale
     assume(most_px > 2 and len(tiles) > 1)
@@ -157,7 +155,7 @@ def test_things_on_seams_are_found_once_and_whole(height: int, width: int, scale
     assert sorted(mine[4] for mine in told) == sorted(true[4] for true in truth)
 
 
-def test_a_thing_that_no_tile_sees_whole_is_not_lost() -> None:
+def test_an_object_larger_than_any_tile_is_found() -> None:
     tiles = tiles_of(64, 200, sight((64, 80)))
     answer = BOXES.spatial.merge_tiles(
         (seen_of(np.array([[20.0, 10, 180, 50]]), np.array([1]), tile, 1.0) for tile in tiles), SPEC, {}
@@ -166,7 +164,7 @@ def test_a_thing_that_no_tile_sees_whole_is_not_lost() -> None:
     assert (found[:, 0].min(), found[:, 2].max()) == (20, 180)
 
 
-def test_many_boxes_are_compared_in_little_memory() -> None:
+def test_merging_many_boxes_needs_little_memory() -> None:
     """Of one scale of a large picture; all with all would be half a gigabyte, several times."""
     random = np.random.default_rng(0)
     corner = np.stack(np.meshgrid(np.arange(0, 6000, 30), np.arange(0, 900, 30)), -1).reshape(-1, 2)
@@ -181,7 +179,7 @@ def test_many_boxes_are_compared_in_little_memory() -> None:
 
 @given(st.integers(0, 200), st.integers(0, 10_000), st.floats(0.05, 0.95))
 @settings(max_examples=15, deadline=None)
-def test_what_stays_is_what_comparing_all_with_all_leaves(n: int, seed: int, most: float) -> None:
+def test_merged_boxes_equal_those_of_comparing_all_pairs(n: int, seed: int, most: float) -> None:
     random = np.random.default_rng(seed)
     corner = random.uniform(0, 60, (n, 2))
     boxes = np.concatenate([corner, corner + random.uniform(0, 40, (n, 2))], 1)
@@ -204,7 +202,7 @@ MASKS = MaskSpec(
 
 @given(height=st.integers(20, 150), width=st.integers(20, 150), seed=st.integers(0, 1000))
 @settings(max_examples=20, deadline=None)
-def test_each_pixel_is_said_by_a_tile_that_sees_around_it(height: int, width: int, seed: int) -> None:
+def test_each_pixel_comes_from_a_tile_with_a_margin_around_it(height: int, width: int, seed: int) -> None:
     """Near inner edges, where little is seen around, the head says anything."""
     random = np.random.default_rng(seed)
     truth = random.integers(0, 3, (height, width))
@@ -275,14 +273,14 @@ def divider() -> Predictor:
 
 @given(height=st.integers(1, 10), width=st.integers(1, 10), seed=st.integers(0, 1000))
 @settings(max_examples=30, deadline=None)
-def test_a_picture_that_fits_is_answered_alike_with_and_without_tiles(
+def test_an_image_of_one_tile_has_the_same_answer_without_tiles(
     divider: Predictor, height: int, width: int, seed: int
 ) -> None:
     pixels = np.random.default_rng(seed).integers(0, 256, (height, width), dtype=np.uint8)
     assert divider.predict_one(pixels, PredictOptions(tiles=True)) == divider.predict_one(pixels)
 
 
-def test_repeated_scenes_are_answered_as_the_scene_is(divider: Predictor) -> None:
+def test_a_repeated_scene_has_the_repeated_answer(divider: Predictor) -> None:
     scene = np.random.default_rng(0).integers(0, 256, (8, 8), dtype=np.uint8)
     small, large = (
         divider.predict_one(scene).answer,
@@ -294,7 +292,7 @@ def test_repeated_scenes_are_answered_as_the_scene_is(divider: Predictor) -> Non
     assert large.confidence == pytest.approx(small.confidence, abs=1e-6)
 
 
-def test_a_few_strange_tiles_do_not_make_a_picture_strange(divider: Predictor) -> None:
+def test_a_few_unusual_tiles_do_not_make_an_image_out_of_distribution(divider: Predictor) -> None:
     picture = np.full((64, 64), 100, np.uint8)
     picture[::8, :16] = 255
     picture[4::8, :16] = 0
@@ -305,7 +303,7 @@ def test_a_few_strange_tiles_do_not_make_a_picture_strange(divider: Predictor) -
     assert doubted.reason == "the image is unlike the training data"
 
 
-def test_a_large_picture_that_was_not_asked_about_in_tiles_hints_at_them(divider: Predictor) -> None:
+def test_a_large_image_without_tiles_gets_a_hint(divider: Predictor) -> None:
     hint = "much larger than the training images; --tiles (in Python, tiles=True) finds small objects too"
     assert [divider.predict_one(np.zeros((n, n), np.uint8)).hint for n in (8, 14, 15)] == ["", "", hint]
     assert divider.predict_one(np.zeros((64, 64), np.uint8), PredictOptions(tiles=True)).hint == ""
@@ -313,7 +311,7 @@ def test_a_large_picture_that_was_not_asked_about_in_tiles_hints_at_them(divider
     assert Predictor(tiny.bundle()).predict_one(np.full((640, 640), 200, np.uint8)).hint == ""
 
 
-def test_what_cannot_be_read_is_named_and_the_others_are_answered(divider: Predictor, tmp_path: Path) -> None:
+def test_unreadable_images_are_named_and_the_others_answered(divider: Predictor, tmp_path: Path) -> None:
     Image.fromarray(np.zeros((30, 30), np.uint8)).save(tmp_path / "a.png")
     good, absent, nothing = divider.predict(
         [tmp_path / "a.png", tmp_path / "b.png", {"audio": "a.wav"}], PredictOptions(tiles=True)
@@ -323,7 +321,7 @@ def test_what_cannot_be_read_is_named_and_the_others_are_answered(divider: Predi
     assert nothing.error == "a.wav: no input for image."
 
 
-def test_tiles_are_refused_where_they_mean_nothing(divider: Predictor) -> None:
+def test_tiles_are_refused_for_answers_without_a_position(divider: Predictor) -> None:
     allowed = "Allowed: answers with a position, from a single sense: boxes, mask."
     for recogniser, by in (
         (Predictor(tiny.bundle()), "image"),
@@ -335,7 +333,7 @@ def test_tiles_are_refused_where_they_mean_nothing(divider: Predictor) -> None:
             assert str(refused.value) == f"tiles for 'label' answers from {by}. {allowed}"
 
 
-def test_a_graph_that_gives_no_numbers_for_a_tile_fails_with_its_name() -> None:
+def test_outputs_of_a_tile_that_are_not_finite_name_the_image() -> None:
     recogniser = Predictor(dividing())
     run_graph = recogniser._runner._session.run
     recogniser._runner._session.run = lambda feeds: {name: array * np.nan for name, array in run_graph(feeds).items()}  # type: ignore[method-assign]
@@ -343,7 +341,7 @@ def test_a_graph_that_gives_no_numbers_for_a_tile_fails_with_its_name() -> None:
     assert failed.error == "a ndarray: the graph returned values that are not finite."
 
 
-def test_the_command_line_hints_and_obeys(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_line_prints_the_hint_and_has_the_flag(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_bundle(tmp_path / "m.seehear", dividing())
     write_bundle(tmp_path / "label.seehear", tiny.bundle())
     (tmp_path / "in").mkdir()
@@ -362,7 +360,7 @@ def test_the_command_line_hints_and_obeys(tmp_path: Path, capsys: pytest.Capture
     assert "--live with - --tiles" in capsys.readouterr().err
 
 
-def test_a_table_is_judged_with_tiles(tmp_path: Path) -> None:
+def test_a_table_is_evaluated_with_tiles(tmp_path: Path) -> None:
     write_bundle(tmp_path / "m.seehear", dividing())
     random = np.random.default_rng(0)
     (tmp_path / "data").mkdir()
