@@ -182,7 +182,7 @@ def test_a_folder_that_can_not_be_opened_fails_by_name(here, capsys, monkeypatch
 
     monkeypatch.setattr(os, "scandir", scandir)
     code, answers, err = _predict(capsys, "dark.seehear", "things")
-    assert (code, len(answers)) == (1, 3) and "things/deep: can not be opened. Next: check the folder's" in err
+    assert (code, len(answers)) == (1, 3) and "things/deep: cannot be opened. Next: check the folder's" in err
 
 
 def test_names_come_from_stdin_without_blank_lines(here, capsys, monkeypatch):
