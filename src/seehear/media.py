@@ -70,7 +70,7 @@ class Excerpt:
     end_s: float
 
     def __str__(self) -> str:
-        return f"{self.path} {stretch(self.start_s, self.end_s)}"
+        return f"{self.path} {format_span(self.start_s, self.end_s)}"
 
 
 @dataclass(frozen=True, eq=False)  # equal to any mapping with the same inputs
@@ -95,7 +95,7 @@ class TableExample(Mapping[str, "Input"]):
 Input = Path | Excerpt  # of one sense: a whole file, or part of one
 
 
-def stretch(start_s: float, end_s: float) -> str:
+def format_span(start_s: float, end_s: float) -> str:
     """An excerpt's times, as they follow the name of its file."""
     return f"[{start_s:.2f} s to {end_s:.2f} s]"
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from seehear.amounts import format_count
 from seehear.errors import DataError, SeehearError
-from seehear.media import SpanColumns, stretch
+from seehear.media import SpanColumns, format_span
 from seehear.table import media
 from seehear.table.archive import Unpacked, is_archive, is_shards, unpack, unpack_shards
 from seehear.table.cell_values import parse_spans
@@ -179,7 +179,7 @@ def _make_keys(columns: Columns) -> pa.ChunkedArray:
 
 def _append_spans(keys: pa.ChunkedArray, span_s: NDArray[np.float64]) -> pa.ChunkedArray:
     named = [
-        key if math.isnan(start_s) else f"{key} {stretch(start_s, end_s)}"
+        key if math.isnan(start_s) else f"{key} {format_span(start_s, end_s)}"
         for key, (start_s, end_s) in zip(keys.to_pylist(), span_s.tolist(), strict=True)
     ]
     return pa.chunked_array([pa.array(named, pa.large_string())])
