@@ -13,6 +13,7 @@ import test_contract
 import learning
 from seehear import api
 from seehear.answers import ANSWERS, score
+from seehear.learn.data.cache import DatasetCache
 
 SENSES = ("image",)
 
@@ -39,7 +40,7 @@ def count(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def test_it_passes_the_contract(count: str, tmp_path: Path) -> None:
-    def dataset(kind: str, senses: tuple[str, ...]) -> learning.DatasetCache:
+    def dataset(kind: str, senses: tuple[str, ...]) -> DatasetCache:
         return learning.dataset_of(learning.recipe_for(kind, senses), tmp_path / "+".join(senses))
 
     test_contract.test_a_sample_column_for_every_answer(count)

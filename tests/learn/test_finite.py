@@ -28,7 +28,7 @@ from seehear.senses import SENSES
 from seehear.senses.hearing.plan import MODEL_SIZES as HEARING_SIZES
 from seehear.senses.lips.plan import MODEL_SIZES as LIPS_SIZES
 from seehear.senses.sight.plan import MODEL_SIZES as SIGHT_SIZES
-from seehear.senses.sight.plan import _stages
+from seehear.senses.sight.plan import _stage_channels
 
 TILE = 32  # of oneDNN's bfloat16 products
 
@@ -191,7 +191,10 @@ def test_failing_kernels_are_found_before_training(tmp_path: Path, monkeypatch: 
 
 
 def specs_of_all_sizes() -> list[tuple[str, Any]]:
-    sight = [SPECS["image"].model_copy(update={"stages": _stages(last), "depth": depth}) for last, depth in SIGHT_SIZES]
+    sight = [
+        SPECS["image"].model_copy(update={"stages": _stage_channels(last), "depth": depth})
+        for last, depth in SIGHT_SIZES
+    ]
     hearing = [SPECS["audio"].model_copy(update={"stages": s, "width": w, "mels": 64}) for s, w in HEARING_SIZES]
     lips = [
         SPECS["lips"].model_copy(update={"height": h, "width_px": px, "stages": stages, "width": w})

@@ -96,7 +96,7 @@ def read_recipe(_: str, folder: Path, chance: random.Random) -> None:
     told = tiny.recipe("image", "audio").model_dump(mode="json", exclude_none=True)
     path = folder / "r.toml"
     path.write_bytes(spoilt(tomli_w.dumps(told).encode(), chance, text=True))
-    api._recipe(path)
+    api._read_recipe(path)
 
 
 ASKED: dict[str, tuple[Ask, int]] = {
