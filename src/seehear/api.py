@@ -68,7 +68,7 @@ class Recogniser:
         senses to these. A file object is read whole, from its start if it can seek. The keywords:
 
         senses          use only these; None for all that the recogniser has
-        wrong_at_most   accept so few answers that no more than this share of them is wrong; None for the recipe's share
+        wrong_at_most   accept answers so that at most this share of them is wrong; None for the recipe's share
         hotwords        words and phrases to expect in a transcript
         tiles           answer an image larger than the training images tile by tile
 
@@ -236,7 +236,7 @@ def plan(  # noqa: PLR0913 - the options of train
 
 
 def _read_pretrained(start: str | Path | None, recipe: str | Path | Recipe | None) -> Pretrained | None:
-    """The model file to start from. Raises UsageError where a recipe is given too, which the model has of its own."""
+    """The model file to start from. Raises UsageError if a recipe is given too: the model brings its own."""
     from seehear.learn.model.pretrained import Pretrained
 
     if start is None:

@@ -129,7 +129,7 @@ def _remove_leftover(folder: Path) -> None:
 
 
 def _is_own(folder: Path) -> bool:
-    """Whether this user owns it. Windows gives each user a folder for temporary files, so there all are their own."""
+    """Whether this user owns it. On Windows, where each user has their own folder for temporary files, always true."""
     return ON_WINDOWS or folder.lstat().st_uid == os.geteuid()
 
 

@@ -43,7 +43,7 @@ def gather(
 ) -> Iterator[Found]:
     """Yield each example: a path, a mapping of senses to paths or excerpts, or the error for what cannot be opened.
 
-    A folder yields its files and those of its subfolders, ordered by name; files for none of the senses go to
+    A folder yields its files and those of its subfolders, ordered by name; files that no sense reads go to
     `left_out`. A table yields its rows, with excerpts if they have times. With more than one sense, neighbouring files
     that differ only in their extension (seven.png, seven.wav) are one example. The folder `written` to meanwhile is
     skipped. Raises UsageError for a table that cannot be read.
@@ -59,9 +59,7 @@ def gather(
 def _check_name(source: str | Path) -> Path:
     """Raises UsageError for an empty name, which would mean the current folder."""
     if source == "":
-        raise UsageError(
-            "an empty name", allowed="a file, a folder or a table", hint="is a variable of your shell empty?"
-        )
+        raise UsageError("an empty name", allowed="a file, a folder or a table", hint="is a shell variable empty?")
     return Path(source)
 
 
@@ -118,7 +116,7 @@ def _group_key(found: Found) -> object:
 
 
 def _one_example(neighbours: Sequence[Found], senses: Sequence[str]) -> Iterator[Found]:
-    """Neighbours of one name: one example if each is for a different sense, otherwise one each."""
+    """Neighbours with the same name: one example if each is for a different sense, otherwise one each."""
     alone = {
         own[0]: path for path in neighbours if isinstance(path, Path) and len(own := _senses_of(path, senses)) == 1
     }
@@ -175,7 +173,7 @@ def _by_layout(place: Path, senses: Sequence[str]) -> Iterator[Found]:
 
 
 def _named_elsewhere(folder: Path, senses: Sequence[str]) -> Iterator[Found]:
-    """The rows of a folder that has no media files itself but names them, such as one of Kaldi or of manifests."""
+    """The rows of a folder that has no media files itself but names them, such as a Kaldi folder or NeMo manifests."""
     try:
         yield from _by_layout(folder, senses)
     except UsageError:
@@ -205,7 +203,7 @@ def _row_inputs(folder: Path, row: Row, senses: Sequence[str]) -> dict[str, Inpu
 
 
 def _input(file: Path, row: Row, span: SpanColumns | None) -> Input:
-    """A file, or the excerpt of it with the row's times; a reader refuses times that are no excerpt."""
+    """A file, or the excerpt of it with the row's times; the reader refuses invalid times."""
     if span is None or medium_of(file.name) == "picture":
         return file
     start, end = row[span.start], row[span.end]

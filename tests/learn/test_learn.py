@@ -187,7 +187,7 @@ def test_a_text_too_long_for_its_recording_is_named_and_the_others_are_kept(tmp_
         opened(data, tmp_path), recipe_for("text", ("audio",)), tmp_path / "dataset", listen=ignore_events
     )
     assert len(dataset) == EXAMPLES - 1
-    assert [problem.what for problem in dataset.problems] == ["79 letters in 0.3 seconds: nobody speaks so fast"]
+    assert [problem.what for problem in dataset.problems] == ["79 letters in 0.3 seconds: nobody speaks that fast"]
 
 
 @pytest.mark.parametrize(

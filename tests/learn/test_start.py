@@ -82,7 +82,9 @@ def test_weights_of_another_shape_are_refused(model: Pretrained) -> None:
 
 def test_a_model_of_another_kind_is_refused(model: Pretrained, tmp_path: Path) -> None:
     data = digits_table(tmp_path / "data", {"score": [str(i) for i in range(12)]}, ("image",))
-    with pytest.raises(UsageError, match=r"the model to start from answers label by image. Allowed: score by image"):
+    with pytest.raises(
+        UsageError, match=r"the model to start from answers label from image. Allowed: score from image"
+    ):
         continue_recipe(model.recipe, opened(data, tmp_path), TrainOptions())
 
 

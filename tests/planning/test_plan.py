@@ -89,7 +89,7 @@ def test_batches_of_long_recordings_are_small(duration_s: float) -> None:
 
 def test_an_unsupported_sense_is_refused_with_the_flag_that_leaves_it_out(tmp_path: Path) -> None:
     data = digits_table(tmp_path / "data", {"text": ANSWER_CELLS["text"]}, ("image", "audio"))
-    with pytest.raises(UsageError, match=r"text by image \+ audio is not supported.*--senses audio"):
+    with pytest.raises(UsageError, match=r"text from image \+ audio is not supported.*--senses audio"):
         api.plan(data, minutes=1)
 
 

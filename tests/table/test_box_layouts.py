@@ -585,8 +585,8 @@ def test_repeated_names_of_pictures_and_masks_are_reported(tmp_path: Path) -> No
     ]
     hint = "rename or remove one of them"
     assert table.problems == (
-        RowProblem("images/a.png", "images/a.jpg is of this name too: left out", hint),
-        RowProblem("masks/a_mask.png", "masks/a.png is of this name too: left out", hint),
+        RowProblem("images/a.png", "images/a.jpg has this name too: left out", hint),
+        RowProblem("masks/a_mask.png", "masks/a.png has this name too: left out", hint),
         RowProblem("images/b_gt.jpg", "no mask of this name"),
     )
 

@@ -27,7 +27,7 @@ def split_words(heading: str) -> list[str]:
 
 
 def means_classes(heading: str) -> bool:
-    """Whether a heading is one of classes: class_id, species_no, target_class, primary_label."""
+    """Whether a heading names classes: class_id, species_no, target_class, primary_label."""
     parts = split_words(heading)
     if not parts or parts[0] in _COUNT_BEGINNINGS:
         return False

@@ -45,7 +45,7 @@ class Answer(Protocol):
     def to_json(self) -> dict[str, Any]: ...
 
     def to_cell(self) -> str:
-        """A table cell that is read as the same truth, so that a reviewed answer can be learned from."""
+        """A table cell that is read as the same truth, so that a reviewed answer can be trained on."""
 
     def files(self) -> Mapping[str, bytes]:
         """The usual file formats of such an answer, by extension: subtitles, a picture; {} if one line says it all."""
@@ -242,7 +242,7 @@ class AnswerKind(ABC, Generic[SpecT, AnswerT]):
     def plan(self, cells: Iterable[str], column: str, auxiliary: Sequence[str] | None = None) -> SpecT:
         """The Spec of a column. `auxiliary`: the cells of the auxiliary column, if any.
 
-        Raises DataError if nothing can be learned from it.
+        Raises DataError if it cannot be trained on.
         """
 
     @abstractmethod
@@ -275,11 +275,11 @@ class AnswerKind(ABC, Generic[SpecT, AnswerT]):
     def target(self, answer: AnswerT, spec: SpecT, geometry: Geometry | None) -> dict[str, Array]:
         """What the head's loss compares with: one example, no batch axis. Batches are padded with zeros.
 
-        Raises InputError if the truth cannot be one of the example that `geometry` describes.
+        Raises InputError if the truth cannot belong to the example that `geometry` describes.
         """
 
     def check(self, answer: AnswerT, truth: AnswerT, duration_s: float) -> None:
-        """Raises InputError for a truth that cannot be one of the same example, which lasts `duration_s` seconds."""
+        """Raises InputError for a truth that cannot belong to its example, which lasts `duration_s` seconds."""
 
     # From the head's arrays to an answer
 
@@ -355,7 +355,7 @@ class AnswerKind(ABC, Generic[SpecT, AnswerT]):
 
     @property
     def item(self) -> str:
-        """What of an answer is accepted by itself: box, word, pixel; "" if only the whole answer is."""
+        """What is accepted individually within an answer: box, word, pixel; "" if only the whole answer is."""
         return self.items.noun if self.items else ""
 
     def count_items(self, cell: str) -> float:
@@ -371,13 +371,13 @@ class AnswerKind(ABC, Generic[SpecT, AnswerT]):
         return self.auxiliary.columns if self.auxiliary else ()
 
     def require_decoding(self, what: str) -> Decoding[SpecT, AnswerT]:
-        """Raises UsageError for kinds that are not decoded; `what` was asked for."""
+        """Raises UsageError for kinds that are not decoded; `what` names the request."""
         if self.decoding is None:
             raise UsageError(f"{what} for an answer of the kind {self.name!r}, which is not made of words")
         return self.decoding
 
     def require_spatial(self, what: str) -> Spatial[SpecT, AnswerT]:
-        """Raises UsageError for kinds that do not locate things; `what` was asked for."""
+        """Raises UsageError for kinds that do not locate things; `what` names the request."""
         if self.spatial is None:
             raise UsageError(f"{what} for an answer of the kind {self.name!r}, which does not say what is where")
         return self.spatial

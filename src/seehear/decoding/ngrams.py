@@ -33,7 +33,7 @@ _HEADER = 3  # numbers: vocabulary, order, nodes
 class NGramCounts:
     """Counts of n-grams up to `order` tokens, as a trie. Node 0 is the empty n-gram; its count is the total.
 
-    parent, token, count (N,): an n-gram is that of its parent and one more token. Nodes are in breadth-first order, by
+    parent, token, count (N,): an n-gram is its parent's plus one more token. Nodes are in breadth-first order, by
     parent and token, which `levels` and `pack` rely on. No n-gram has a higher count than its parent.
     """
 

@@ -1,4 +1,4 @@
-"""Which optimiser moves which parameter of a module."""
+"""Which optimiser updates which parameter of a module."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def hidden_parameters(module: nn.Module, embeddings: Collection[Tensor] = ()) ->
 
 
 def head_parameters(module: nn.Module) -> ParameterGroups:
-    """For heads: their matrices write the output, whose scale matters, so AdamW moves them."""
+    """For heads: their matrices write the output, whose scale matters, so AdamW updates them."""
     groups = ParameterGroups([], [], [])
     for weight in _trainable(module):
         (groups.kernels if weight.ndim > 2 else groups.other).append(weight)

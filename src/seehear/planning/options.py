@@ -1,4 +1,4 @@
-"""What the user asked of a training."""
+"""The settings that a user gives for training."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ SPATIAL_BATCH_RANGE, BATCH_VALUES = (
 )  # for answers that give positions: each part of a picture is an example
 LEARNING_RATE = 0.004
 USUAL_GIGAFLOPS = 72.0  # of two cores in float32
-REACHED = 0.5  # of the speed of a small network, by most networks, with everything else in a step
+REACHED = 0.5  # share of the speed of a small network that most networks reach in a whole training step
 MOST_TIMED = 3  # networks, to find one that fits the time
 HELD_OUT = (0.1, 5000)  # share of the examples held out, and the number that is enough
 MARGIN, MOST_HELD_OUT = 1.1, 0.25  # for small tables: times the number needed for the guarantee, and the largest share
@@ -51,7 +51,7 @@ class Machine:
 
 
 def plan_recipe(table: Table, options: TrainOptions, machine: Machine) -> Recipe:
-    """Inspect some examples and derive a recipe. Raises DataError for data that cannot be learned from."""
+    """Inspect some examples and derive a recipe. Raises DataError for data that cannot be trained on."""
     kind = _supported_kind(table)
     answer = kind.plan(table.answers(), table.answer_column or kind.name, table.auxiliary())
     samples = inspect_inputs(table, options.seed or 0)
@@ -167,13 +167,13 @@ def _width(senses: Mapping[str, Any]) -> int:
 
 
 def _supported_kind(table: Table) -> AnyKind:
-    """The kind of the table's answers. Raises UsageError if it cannot be learned from the table's senses."""
+    """The kind of the table's answers. Raises UsageError if it cannot be predicted from the table's senses."""
     kind, wanted = ANSWERS[table.kind or ""], frozenset(table.senses)
     if wanted not in kind.senses:
-        pairs = "; ".join(f"{name} by {_list_senses(senses)}" for name, k in ANSWERS.items() for senses in k.senses)
+        pairs = "; ".join(f"{name} from {_list_senses(senses)}" for name, k in ANSWERS.items() for senses in k.senses)
         fewer = max((senses for senses in kind.senses if senses < wanted), key=len, default=None)
         hint = f"--senses {','.join(sorted(fewer, key=list(SENSES).index))}" if fewer else ""
-        raise UsageError(f"{kind.name} by {_list_senses(wanted)} is not supported", allowed=pairs, hint=hint)
+        raise UsageError(f"{kind.name} from {_list_senses(wanted)} is not supported", allowed=pairs, hint=hint)
     return kind
 
 

@@ -65,7 +65,7 @@ def continue_recipe(model: Recipe, table: Table, options: TrainOptions) -> Recip
 
 
 def same_answer(one: Recipe, other: Recipe) -> bool:
-    """Whether a head of one recipe can go on answering for the other."""
+    """Whether the head of one recipe can be reused for the other."""
     hidden = opaque(one.answer)
     return one.kind == other.kind and one.answer.model_dump(exclude=hidden) == other.answer.model_dump(exclude=hidden)
 
@@ -89,9 +89,9 @@ def _plan_answer(table: Table) -> BaseModel:
 def _check_fits(recipe: Recipe, table: Table, what: str) -> None:
     if recipe.kind != table.kind or not set(recipe.senses) <= set(table.senses):
         raise UsageError(
-            f"{what} answers {recipe.kind} by {' + '.join(recipe.senses)}",
+            f"{what} answers {recipe.kind} from {' + '.join(recipe.senses)}",
             where=str(table.root),
-            allowed=f"{table.kind} by {' + '.join(table.senses)}, as in the table",
+            allowed=f"{table.kind} from {' + '.join(table.senses)}, as in the table",
             hint="make a recipe for the table with `seehear plan`",
         )
     kind = ANSWERS[recipe.kind]
@@ -99,5 +99,5 @@ def _check_fits(recipe: Recipe, table: Table, what: str) -> None:
         raise UsageError(
             f"{what} is trained with a column such as {kind.auxiliary.columns[0]!r}, which the table lacks",
             where=str(table.root),
-            hint="add it, or make a recipe for the table as it is with `seehear plan`",
+            hint="add it, or make a recipe for this table with `seehear plan`",
         )

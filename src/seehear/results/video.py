@@ -49,7 +49,7 @@ class FrameByFrame:
     def predict(
         self, recogniser: SupportsWatch, inputs: Iterable[Found], options: Mapping[str, Any]
     ) -> Iterator[Prediction]:
-        """One prediction for each input, but one for each frame of a video if the recogniser's answers have places.
+        """One prediction for each input, but one for each frame of a video if the recogniser's answers have positions.
 
         Raises UsageError for `every_s` if they have none.
         """

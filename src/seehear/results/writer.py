@@ -28,7 +28,7 @@ COLUMNS = ("input", "time_s", "answer", "confidence", "accepted", "reason", "use
 
 
 class OutputNames:
-    """Names the output files of each input after it, in the same subfolder as in the folder that was given.
+    """Names an input's output files after it, in the same subfolder as in the folder that was given.
 
     If two inputs would get the same name, the later one gets a number: seven, seven-2.
     """

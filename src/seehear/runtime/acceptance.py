@@ -20,7 +20,7 @@ from seehear.senses import Array
 class Verdict(NamedTuple):
     """Whether anything in an answer is accepted, whether all of it is, and if nothing is, why.
 
-    The answer is the one that was judged; if the input is unlike the training data, none of its items is accepted.
+    The answer is the one that was checked; if the input is unlike the training data, none of its items is accepted.
     """
 
     answer: Any
@@ -31,7 +31,7 @@ class Verdict(NamedTuple):
 
 @dataclass(frozen=True)
 class Acceptance:
-    """The accept-or-reject rules of one recipe. `used` are the senses that an answer rests on."""
+    """The accept-or-reject rules of one recipe. `used` are the senses that an answer is based on."""
 
     recipe: Recipe
     kind: AnyKind

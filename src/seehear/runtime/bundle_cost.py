@@ -17,7 +17,7 @@ ASKED = 64  # along each axis of a decoder's inputs that may have any length: ce
 def check_bundle_cost(bundle: Bundle, nothing: Mapping[str, Array]) -> None:
     """`nothing` is the graph's input for an empty example.
 
-    Raises BundleError for a graph that does not take it, or that costs more than any graph of seehear's own.
+    Raises BundleError for a graph that does not take it, or that costs more than any that seehear exports.
     """
     least = {name: (array.shape, array.dtype) for name, array in nothing.items()}
     _check(MODEL, bundle.model, least, {**least, **_longest(bundle.recipe, nothing)})

@@ -22,7 +22,7 @@ Preprocessed = tuple[Array, Geometry]
 
 @dataclass(frozen=True)
 class LoadedExample:
-    """One example, preprocessed: by sense its array, and where the original lies in that, or why it cannot be read."""
+    """One example, preprocessed: by sense its array, and how the original maps to it, or why it cannot be read."""
 
     source: ExampleSource
     arrays: dict[str, Array]
@@ -55,7 +55,7 @@ def load_example(
     """Read and preprocess the wanted senses of one example. Never raises: errors are part of the result.
 
     specs    the recipe's senses
-    source   what to call the example, if it is a part of another; else its own name
+    source   what to call the example if it is part of another; otherwise its own name is used
     """
     source = source or source_of(example)
     if isinstance(example, TableExample) and example.error:
@@ -109,7 +109,7 @@ def _paths(sources: Sequence[Source]) -> Iterator[Path]:
 def _load_every_sense(
     source: Source, specs: Mapping[str, Any], wanted: Sequence[str]
 ) -> Mapping[str, Preprocessed | SeehearError]:
-    """A video has something for several senses, an image or a recording for one: whatever reads is taken.
+    """A video serves several senses, an image or a recording only one: each sense that can read the source gets it.
 
     A file may serve several senses. An array in memory is one thing: the first sense that can read it gets it.
     """

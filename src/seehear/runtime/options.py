@@ -24,7 +24,7 @@ class PredictOptions:
     """How to answer.
 
     senses          use only these; None for all that the recogniser has
-    wrong_at_most   accept so few answers that no more than this share of them is wrong; None for the recipe's share
+    wrong_at_most   accept answers so that at most this share of them is wrong; None for the recipe's share
     hotwords        words and phrases to expect in a transcript
     tiles           answer an image larger than the training images tile by tile
 

@@ -40,7 +40,7 @@ class Prediction:
     accepted         False if nothing in the answer should be trusted; `reason` says why. An answer made of boxes, words
                      or pixels is accepted as soon as one of them is: each says so for itself, and `items` counts them
     whole_accepted   the answer is accepted as a whole, with nothing missing
-    used             the senses that the answer rests on
+    used             the senses that the answer is based on
     errors           why the input could not be read: all of it, and then there is no answer, or one of its senses
     duration_s       the input's length in seconds; 0 for an image
     hint             how to get a better answer, if there is a way

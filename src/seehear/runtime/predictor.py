@@ -75,7 +75,7 @@ class Predictor:
         return self._predict_stream(examples, request)
 
     def error_limit(self, options: PredictOptions = DEFAULT) -> float:
-        """The share of accepted answers that may be wrong: the caller's, or what the recipe promises."""
+        """The share of accepted answers that may be wrong: the caller's, or the recipe's."""
         return self._acceptance.error_limit(options.select_senses(self.recipe), options.wrong_at_most)
 
     def nothing_accepted(self, options: PredictOptions = DEFAULT) -> str:

@@ -17,7 +17,7 @@ from seehear.runtime.loading import LoadedExample
 from seehear.runtime.model_runner import ModelRunner, Outputs
 from seehear.senses import SENSES, Array
 
-FEW_TILES = 4  # an image of no more tiles is answered well enough as a whole
+FEW_TILES = 4  # an image of at most this many tiles is answered well enough as a whole
 HINT = "much larger than the training images; --tiles (in Python, tiles=True) finds small objects too"
 
 

@@ -299,7 +299,7 @@ def _find_answer(
     if len(fitting) == 1:
         return *fitting[0], []
     if unknown and kinds and not is_group(unknown[0]):
-        hint = f"say it with --answer {unknown[0]!r}, or call it {kinds[0].columns[0]!r}"
+        hint = f"choose it with --answer {unknown[0]!r}, or rename it {kinds[0].columns[0]!r}"
         raise DataError(f"which column is the answer? Perhaps {_list_names(unknown)}", hint=hint)
     return None, None, []
 
@@ -339,7 +339,7 @@ def _infer_kind(cells: pa.Table, heading: str, kinds: Sequence[KindLike]) -> str
     named = [kind for kind in kinds if _headings_of_kind([heading], kind)]
     kind = named[0] if named else _first_fitting(cells, heading, kinds)
     if kind is None:
-        hint = f"say it with --answer {kinds[0].name}:{heading}" if kinds else ""
+        hint = f"choose one with --answer {kinds[0].name}:{heading}" if kinds else ""
         raise DataError(f"column {heading!r} fits no kind of answer", hint=hint)
     return kind.name
 

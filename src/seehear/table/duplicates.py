@@ -89,7 +89,7 @@ class Overlap:
     overlaps: dict[str, tuple[tuple[str, ...], int]]
 
     def describe(self, one: str, other: str) -> list[str]:
-        """A sentence for each kind of thing that both have; `one` and `other` name the tables."""
+        """A sentence for each kind of thing that both share; `one` and `other` name the tables."""
         return [
             f"{len(names):,} of the {of:,} {noun} of {other} are in {one} too ({summarise_names(names)}): "
             f"figures measured on {other} will be better than on new {noun}"

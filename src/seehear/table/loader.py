@@ -143,7 +143,7 @@ def _answer_column(raw: RawTable, roles: ColumnRoles) -> pa.ChunkedArray | None:
 
 
 def _relative_to_root(cells: pa.ChunkedArray, file: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Make files relative to the root, which are relative to the table file that names them."""
+    """Make file paths relative to the root instead of to the table file that names them."""
     cells = pc.replace_substring(cells, "\\", "/")
     folder = pc.replace_substring_regex(file, r"[^/]*$", "")
     if not pc.any(pc.not_equal(folder, "")).as_py():
@@ -190,7 +190,7 @@ def _read_file_metadata(
 ) -> tuple[dict[str, pa.Array], list[str]]:
     """(columns of metadata found inside files, notes), such as the patient of a DICOM file.
 
-    Left out is what the table has a column for already.
+    Metadata that the table already has a column for is left out.
     """
     cells: dict[str, list[str | None]] = {}
     rows = len(columns.key)

@@ -1,4 +1,4 @@
-"""Which medium the cells of a column name, judged by file extension."""
+"""Which medium the cells of a column name, by file extension."""
 
 from __future__ import annotations
 

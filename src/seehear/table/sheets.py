@@ -36,7 +36,7 @@ _CHUNK = 65_536  # rows held as Python objects at once
 _MOST_COLUMNS = 4096
 csv.field_size_limit(1 << 26)  # characters in a cell, which may hold all outlines of a picture; 1 << 17 by default
 EXTENSIONS = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", *workbooks.EXTENSIONS)
-JSON_LINES = (".jsonl", ".ndjson", ".json")  # .json only if asked for: the extension alone does not make it a table
+JSON_LINES = (".jsonl", ".ndjson", ".json")  # .json only on request: the extension alone does not make it a table
 _LARGEST_ARRAY_BYTES = 1 << 27
 
 
@@ -296,7 +296,7 @@ def _json_objects(lines: Iterable[str], builder: _SheetBuilder) -> Iterator[tupl
             yield number, example
         else:
             builder.add_problem(
-                number, f"not a JSON object: {line.strip()[:60]}", 'one {"image": ..., "label": ...} a line'
+                number, f"not a JSON object: {line.strip()[:60]}", 'one {"image": ..., "label": ...} per line'
             )
 
 

@@ -19,7 +19,7 @@ Mask = NDArray[np.bool_]
 
 _TRIES = 64  # random orders tried, if there are few groups
 _MOST_GROUPS_RETRIED = 500
-_MOST_HELD_OUT = 0.45  # a share; beyond it too little is left to learn from
+_MOST_HELD_OUT = 0.45  # a share; beyond it too little is left to train on
 _FILES = "files"
 _MOST_NAMED = 4  # groups named in the notes
 

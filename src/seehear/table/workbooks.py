@@ -1,6 +1,6 @@
 """Read the rows of a spreadsheet (xlsx, ods) as text, one at a time, safely for untrusted files.
 
-Of several sheets, the first that names pictures, recordings or videos is read.
+If there are several sheets, the first that names pictures, recordings or videos is read.
 """
 
 from __future__ import annotations

@@ -56,7 +56,7 @@ def test_a_text_too_long_for_the_recording_is_refused() -> None:
     here, spec = Geometry(Warp((1.0,), (0.0,)), SAMPLES, SAMPLES), plan_spec()
     assert TEXT.target(Text.from_string("one two three" * 9), spec, here)["length"] == 117
     with pytest.raises(
-        InputError, match=r"130 letters in 2 seconds: nobody speaks so fast\. Next: check that the text"
+        InputError, match=r"130 letters in 2 seconds: nobody speaks that fast\. Next: check that the text"
     ):
         TEXT.target(Text.from_string("one two three" * 10), spec, here)
     TEXT.check(Text(()), Text.from_string("one two three" * 9), 2.0)
@@ -70,7 +70,7 @@ def test_evaluation_skips_a_text_too_long_for_the_recording(tmp_path: Path) -> N
     judged = Recogniser(scribe.bundle()).evaluate(tmp_path / "t.csv")
     assert (judged.n, judged.metrics["wrong"]) == (1, 0.0)
     (problem,) = judged.skipped
-    assert problem.what == "79 letters in 1 second: nobody speaks so fast"
+    assert problem.what == "79 letters in 1 second: nobody speaks that fast"
 
 
 def test_plan_finds_letters_and_counts_words() -> None:

@@ -68,7 +68,9 @@ def test_a_sense_with_a_missing_dependency_is_skipped_or_an_error(videos: Path) 
 
 def test_pictures_cannot_give_text(tmp_path: Path) -> None:
     data = digits_table(tmp_path, {"text": ["a b", "b a"] * 8}, ("lips",))
-    with pytest.raises(UsageError, match=r"text by image is not supported.*text by audio; text by lips; text by audio"):
+    with pytest.raises(
+        UsageError, match=r"text from image is not supported.*text from audio; text from lips; text from audio"
+    ):
         api.plan(data, minutes=1, senses=["image"])
 
 

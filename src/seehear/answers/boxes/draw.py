@@ -26,7 +26,7 @@ def draw(compared: Mapping[str, Array], spec: BoxesSpec) -> Image.Image:
     objects = compared["objects"].sum(0)
     shown = [label for label in np.argsort(-objects, kind="stable")[:MAX_CURVES].tolist() if objects[label]]
     for place, label in enumerate(shown):
-        color = COLOURS[label if len(spec.classes) <= MAX_CURVES else place]  # that of its boxes where possible
+        color = COLOURS[label if len(spec.classes) <= MAX_CURVES else place]  # the colour of its boxes where possible
         precision, recall = (each[:, 0] for each in curve(compared, label))
         if len(precision):
             envelope = np.maximum.accumulate(precision[::-1])[::-1]

@@ -37,7 +37,7 @@ class Head(nn.Module):
     """Cells with finer ones -> {"corners": (B, N, 4) px, "logits": (B, N, C), "cells": (B, N, 3) centre and pitch, px}.
 
     A feature pyramid (Lin 2017, arXiv:1612.03144), then a classification and a regression tower. All grids share the
-    towers' weights, because an object looks alike on each.
+    towers' weights, because an object looks the same on each.
     """
 
     def __init__(self, spec: BoxesSpec, widths: Sequence[int]) -> None:

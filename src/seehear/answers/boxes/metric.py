@@ -93,7 +93,7 @@ def f1_scores(compared: Mapping[str, Array]) -> Array:
 def metrics(compared: Mapping[str, Array], spec: BoxesSpec) -> dict[str, float]:
     """map50 and map: mean average precision over classes at IoU 0.5, and averaged over IoU 0.5 to 0.95 (COCO).
 
-    precision, recall and ece (expected calibration error, 15 bins) are those of the reported boxes at IoU 0.5.
+    precision, recall and ece (expected calibration error, 15 bins) are measured on the reported boxes at IoU 0.5.
     map50:CLASS is the average precision of each class, if there are not too many.
     """
     by_class = np.array([average_precision(compared, label) for label in range(len(spec.classes))])  # (C, 10)

@@ -35,7 +35,7 @@ def box_area(boxes: Array) -> Array:
 
 
 def suppress(boxes: Array, scores: Array, classes: Array, max_iou: float) -> Array:
-    """Indices of the boxes to keep, best first: of boxes of a class with more IoU, only the best.
+    """Indices of the boxes to keep, best first: among boxes of a class with a larger IoU, only the best.
 
     Greedy non-maximum suppression (Felzenszwalb et al. 2010, section 7.2); boxes (n, 4), scores and classes (n,).
     """
@@ -50,7 +50,7 @@ def suppress(boxes: Array, scores: Array, classes: Array, max_iou: float) -> Arr
 
 
 def _overlapping_pairs(boxes: Array, classes: Array, max_iou: float) -> tuple[Array, Array]:
-    """All pairs of a class with more IoU: indices (pairs,) of the earlier boxes, ascending, and of the later.
+    """All pairs of boxes of one class with a larger IoU: indices (pairs,) of the earlier, ascending, and of the later.
 
     Sweeps from left to right, a block at a time, and compares each block only with boxes that begin before it ends:
     few, among the many small boxes of a large picture.

@@ -102,8 +102,8 @@ def plan(cells: Iterable[str], column: str, auxiliary: Sequence[str] | None = No
         raise DataError(
             f"{len(classes):,} different answers in {rows:,} rows are not classes: {_quoted(list(classes)[:3])}, …",
             where=where,
-            allowed="classes that come back, each at least twice",
-            hint="numbers to be measured are a score: name the column so; or choose another answer column",
+            allowed="classes that recur, each at least twice",
+            hint="if these are measurements, name the column 'score'; otherwise choose another answer column",
         )
     only = next(iter(classes), "")
     if len(classes) < 2 and (not several or classes[only] in (0, rows)):
@@ -137,7 +137,7 @@ def fits(cells: Sequence[str], heading: str) -> bool:
 
 
 def means(heading: str) -> bool:
-    """Whether a heading outside `columns` is one of classes: class_id, target_class."""
+    """Whether a heading outside `columns` names classes: class_id, target_class."""
     return means_classes(heading)
 
 

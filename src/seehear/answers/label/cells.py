@@ -60,7 +60,7 @@ def listed(cell: str) -> list[str] | None:
 
 
 def _divides(pattern: re.Pattern[str], distinct: set[str], heading: str) -> bool:
-    """Whether most cells with this separator consist of labels that occur elsewhere; for spaces, in a cell alone.
+    """Whether most cells with this separator consist of labels that occur elsewhere; for spaces, alone in a cell.
 
     In a column of tags it is enough that they recur.
     """

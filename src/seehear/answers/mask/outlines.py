@@ -191,7 +191,7 @@ def fill_polygon(xy: Array, shape: tuple[int, int]) -> Array:
 def decode_rle(rle: str | Sequence[int], shape: tuple[int, int]) -> Array:
     """COCO's run lengths (pixels outside, inside, outside, …, down the columns) -> (H, W) bool.
 
-    Raises InputError if they are not those of a picture of this shape.
+    Raises InputError if they do not fit a picture of this shape.
     """
     return _fill_columns(_checked_lengths(rle, shape), shape[0])
 

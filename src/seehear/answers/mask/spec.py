@@ -47,7 +47,7 @@ class MaskSpec(BaseModel):
         if len(lengths) > 1 or len(set(self.classes)) < len(self.classes) or len(set(self.numbers)) < len(self.numbers):
             raise ValueError("each class needs a name and a number of its own, a share and a colour")
         if not known <= set(range(256)) or set(self.numbers) & set(self.unknown):
-            raise ValueError("numbers must be from 0 to 255, and not both of a class and unknown")
+            raise ValueError("numbers must be from 0 to 255, and none may be both a class and unknown")
         if any(len(color) != 7 or not _is_hex(color[1:]) or color[0] != "#" for color in self.colors):
             raise ValueError("colours must be like #1f77b4")
         return self
@@ -94,8 +94,8 @@ class MaskSpec(BaseModel):
 def plan(cells: Iterable[str], column: str, auxiliary: Sequence[str] | None = None) -> MaskSpec:
     """Read the classes of a column of masks. Raises DataError if there are fewer than two.
 
-    Classes of mask files are named in a classes.txt near them, or else by their numbers. Those of outlines have the
-    outlines' labels, numbered in alphabetical order after the background.
+    Classes of mask files are named in a classes.txt near them, or else by their numbers. Those of outlines are named by
+    the outlines' labels and numbered in alphabetical order after the background.
     """
     where, masks = f"column '{column}'", list(cells)
     if not masks:

@@ -96,7 +96,7 @@ class Score:
 def plan(cells: Iterable[str], column: str, auxiliary: Sequence[str] | None = None) -> ScoreSpec:
     """The distribution of the numbers, with unit and direction from the heading. Cells without a number are left out.
 
-    Raises DataError if most are, or if all numbers are the same.
+    Raises DataError if most have none, or if all numbers are the same.
     """
     where = f"column '{column}'"
     numbers, strange = _numbers(cells)
@@ -136,7 +136,7 @@ def plan(cells: Iterable[str], column: str, auxiliary: Sequence[str] | None = No
 
 
 def fits(cells: Sequence[str], heading: str) -> bool:
-    """Nearly all cells are numbers, no identifiers, and too many distinct ones to be classes."""
+    """Nearly all cells are numbers, not identifiers, and too many distinct ones to be classes."""
     cells = cells[:: max(1, len(cells) // SAMPLE)]
     cells = [cell for cell in cells if cell.strip().casefold() not in MISSING]
     if are_identifiers(heading, cells):

@@ -36,7 +36,7 @@ def compare(answers: Sequence[Score], truths: Sequence[Score], spec: ScoreSpec) 
 
 
 def right(compared: Mapping[str, Array], spec: ScoreSpec) -> Array:
-    """Those within the Spec's tolerance."""
+    """The answers within the Spec's tolerance."""
     near: Array = np.abs(compared["answer"] - compared["truth"]) <= spec.tolerance
     return near
 

@@ -144,7 +144,7 @@ def _check_speed(text: str, duration_s: float) -> None:
     """Raises InputError for a text that must belong to another, or a longer, recording."""
     if len(text) > MAX_LETTERS_PER_S * duration_s:
         raise InputError(
-            f"{len(text):,} letters in {format_duration(duration_s)}: nobody speaks so fast",
+            f"{len(text):,} letters in {format_duration(duration_s)}: nobody speaks that fast",
             hint="check that the text belongs to this recording, and that the recording is complete",
         )
 

@@ -29,7 +29,7 @@ class TextSpec(BaseModel):
     ngrams: str = Field(default="", repr=False)  # packed NGramCounts, for the language model
     texts: int = Field(ge=0)  # number of texts it was planned from
     words: int = Field(ge=0)  # number of different words in them
-    hotwords: tuple[str, ...] = ()  # those of the present input; a model file has none
+    hotwords: tuple[str, ...] = ()  # for the current input; a model file has none
     translated: bool = False  # into another language than the one spoken, so that words have no times
     auxiliary_tokens: tuple[str, ...] = Field(default=(), max_length=MAX_TOKENS)  # of the source language, for CTC
     decoder: bool = False  # whether there is an autoregressive decoder beside CTC

@@ -58,7 +58,7 @@ def calibrate_network(network: Network, dataset: DatasetCache, rows: NDArray[np.
     thresholds = {name: value for name, value in thresholds.items() if np.isfinite(value)}  # infinite: too few scores
     selective, results = {}, {}
     for used, calibrator in calibrators.items():
-        if len(calibrator.rows) >= FEWEST:  # otherwise no answer by these senses will be accepted
+        if len(calibrator.rows) >= FEWEST:  # otherwise no answer from these senses will be accepted
             selective[used], results[used] = calibrator.calibrate(recipe.wrong_at_most)
     recipe = recipe.model_copy(update={"selective": selective, "ood_threshold": thresholds, "results": results})
     if (every := used_key(recipe.senses)) in selective:
@@ -86,7 +86,7 @@ class Calibrator:
             self.decode()
 
     def tune(self) -> dict[str, float]:
-        """Choose the settings of decoding by the examples so far. The first call decides."""
+        """Choose the settings of decoding from the examples so far. The first call decides."""
         if self._tuned is None:
             truths, geometries = self._truths(), [self.dataset.geometry(row) for row in self.rows]
             self._tuned = self.kind.tune(self._raws, _warped(truths, geometries), self.spec)

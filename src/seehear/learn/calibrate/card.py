@@ -58,7 +58,7 @@ def _table(recipe: Recipe) -> list[str]:
 
 
 def describe_risk(recipe: Recipe, used: str) -> str:
-    """The guarantee on answers accepted by a set of senses, and what a stricter one would take if it is a weak one."""
+    """The guarantee on answers accepted by a set of senses, and what a stricter one would take if this one is weak."""
     selective, accepted = recipe.selective[used], recipe.results[used]["metrics"]["coverage"]
     items = pluralise(ANSWERS[recipe.kind].item or "answer")
     coverage = f"{format_percent(accepted)} are accepted" if accepted else "none is accepted, as too many were wrong"

@@ -214,7 +214,7 @@ def _decode(row: Row, recipe: Recipe) -> Decoded:
     except InputError as error:
         return Decoded({}, RowProblem.of(error, row.key))
     if not found:
-        return Decoded({}, RowProblem(row.key, f"has none of the senses asked for: {', '.join(recipe.senses)}"))
+        return Decoded({}, RowProblem(row.key, f"has none of the requested senses: {', '.join(recipe.senses)}"))
     arrays = {name: array for name, (array, _) in found.items()}
     return Decoded(arrays, geometry=geometry, target=_packed(target)) if kind.spatial else Decoded(arrays)
 

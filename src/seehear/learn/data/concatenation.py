@@ -17,7 +17,7 @@ from seehear.senses import SENSES
 
 MOST = 4  # examples in one
 FEWEST = 2  # examples in a batch, of which one may be replaced
-LONGEST_S = 8.0  # of a result: longer examples hold enough in sequence by themselves
+LONGEST_S = 8.0  # of a result: longer examples are long enough sequences already
 PAUSE_CELLS = 8  # longest pause between two
 
 
@@ -43,7 +43,7 @@ def concatenate(examples: Sequence[Example], recipe: Recipe, random: np.random.G
 
 
 def _can_concatenate(examples: Sequence[Example]) -> bool:
-    """Whether there are enough examples, all with the same senses, all of them in time."""
+    """Whether there are enough examples, all with the same senses, each of which has a time axis."""
     if len(examples) < FEWEST:
         return False
     names = examples[0].arrays.keys()

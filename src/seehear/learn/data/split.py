@@ -24,7 +24,7 @@ FEWEST = 2  # examples to train on, held out, and with each sense
 
 @dataclass(frozen=True)
 class DataSplit:
-    """Rows to train on, and rows held out: of the same dataset or of one of their own."""
+    """Rows to train on, and rows held out: from the same dataset or from a separate one."""
 
     train: DatasetCache
     train_rows: NDArray[np.int64]

@@ -45,7 +45,7 @@ def usable_precisions(device: torch.device) -> list[Precision]:
 def measure_training_speed(device: torch.device) -> tuple[float, Precision]:
     """GFLOP/s of training a small convolutional network, and the precision that reached them.
 
-    Not the speed of matrix products alone: bfloat16 can make those nine times as fast, and nothing between them. On a
+    Not the speed of matrix products alone: bfloat16 can make those nine times as fast, but nothing in between. On a
     CPU it is derived from the CPU time of one thread, so that other programs change it little.
     """
     rates = {precision: _training_gigaflops(device, precision) for precision in usable_precisions(device)}

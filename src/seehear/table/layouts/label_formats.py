@@ -21,8 +21,8 @@ class LabelFormat(StrEnum):
     SELECTIONS = "a selection table, as Raven and BirdNET write it"  # a line of headings with a begin and an end time
     TEXTGRID = "a Praat TextGrid"
     SUBTITLES = "subtitles"  # WebVTT or SubRip
-    SAMPLES = "labels with times in samples, as of TIMIT or HTK"  # start end label, in whole numbers
-    NIST = "labels as of NIST (RTTM, CTM, STM)"  # file channel start duration word, in seconds
+    SAMPLES = "labels with times in samples, as in TIMIT or HTK"  # start end label, in whole numbers
+    NIST = "NIST labels (RTTM, CTM, STM)"  # file channel start duration word, in seconds
     TIMED_LINES = "lines that begin with a time"
     JSON = "JSON"
     MARKUP = "markup (XML, HTML or RTF)"

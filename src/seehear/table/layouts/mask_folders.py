@@ -73,7 +73,7 @@ def pair_masks(
 ) -> Iterator[tuple[str, str | None]]:
     """Each picture with its mask, None without one, matched by name below `folders`.
 
-    Masks without a picture, and all but the first file of a name, become problems.
+    Masks without a picture, and all but the first file of each name, become problems.
     """
     pictures_by_stem = _by_stem(pictures, folders[0], problems)
     masks_by_stem = _by_stem(masks, folders[1], problems, pictures_by_stem)
@@ -85,7 +85,7 @@ def pair_masks(
 def _by_stem(
     names: Iterable[str], folder: str, problems: list[RowProblem], pictures: Mapping[str, str] | None = None
 ) -> dict[str, str]:
-    """Files by path below a folder, without extension. All but the first file of a name become problems.
+    """Files by path below a folder, without extension. All but the first file of each name become problems.
 
     For masks, `pictures` are given, and mask endings are removed where needed.
     """
@@ -95,5 +95,5 @@ def _by_stem(
         if pictures is not None and stem not in pictures:
             stem = strip_mask_suffix(stem)
         if (first := files.setdefault(stem, name)) != name:
-            problems.append(RowProblem(name, f"{first} is of this name too: left out", "rename or remove one of them"))
+            problems.append(RowProblem(name, f"{first} has this name too: left out", "rename or remove one of them"))
     return files

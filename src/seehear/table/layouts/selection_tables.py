@@ -26,7 +26,7 @@ _LABELS = (
     *("annotation", "annotations", "label", "labels", "class", "common name", "species", "species code"),
     *("scientific name", "call type", "type", "tags", "category", "event", "text", "transcript"),
 )
-_HINT = "export it again; its first line is such as Begin Time (s), End Time (s), Annotation, between tabs"
+_HINT = "export it again, with headings such as Begin Time (s), End Time (s), Annotation, separated by tabs"
 _UNIT = re.compile(r"[\[(]?(ms|s|sec|seconds)[\])]?")
 
 
