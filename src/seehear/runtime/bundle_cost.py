@@ -46,6 +46,6 @@ def _longest(recipe: Recipe, nothing: Mapping[str, Array]) -> InputTypes:
         if SENSES[name].pitch_s is not None:
             array = nothing[name]
             seconds: float = spec.longest_s  # type: ignore[attr-defined]  # all that are in time have it
-            infer_shapes = round(seconds / SENSES[name].grid(array[0]).pitch)
-            longest[name] = (1, max(infer_shapes, array.shape[1]), *array.shape[2:]), array.dtype
+            steps = round(seconds / SENSES[name].grid(array[0]).pitch)
+            longest[name] = (1, max(steps, array.shape[1]), *array.shape[2:]), array.dtype
     return longest

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from seehear.errors import BundleError
-from seehear.runtime import shape_inference as shape_inference
+from seehear.runtime import shape_inference
 from seehear.runtime.graph import DTYPES, MAX_AXES, Node, Shape
 from seehear.runtime.tensor_info import OperatorInputs, OutputTypes, TensorInfo
 from seehear.senses import Array
@@ -118,11 +118,11 @@ def _divide(a: Array, b: Array) -> Array:
     return a / b if a.dtype.kind == "f" else np.abs(a) // b * np.sign(a)
 
 
-def _slice(x: Array, starts: Array, ends: Array, axes: Array | None = None, infer_shapes: Array | None = None) -> Array:
+def _slice(x: Array, starts: Array, ends: Array, axes: Array | None = None, steps: Array | None = None) -> Array:
     axes = np.arange(len(starts)) if axes is None else axes
-    infer_shapes = np.ones(len(starts), int) if infer_shapes is None else infer_shapes
+    steps = np.ones(len(starts), int) if steps is None else steps
     places: list[slice] = [slice(None)] * x.ndim
-    for axis, start, end, step in zip(axes, starts, ends, infer_shapes, strict=True):
+    for axis, start, end, step in zip(axes, starts, ends, steps, strict=True):
         places[axis] = slice(start, end, step)
     return x[tuple(places)]
 

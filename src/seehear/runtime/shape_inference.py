@@ -191,17 +191,17 @@ def matmul_work(given: OperatorInputs, made: OutputTypes) -> int:
 
 
 def gru(given: OperatorInputs) -> OutputTypes:
-    (infer_shapes, batch, width), hidden = given[0].shape, given.attributes["hidden_size"]
+    (steps, batch, width), hidden = given[0].shape, given.attributes["hidden_size"]
     wanted = [(1, 3 * hidden, width), (1, 3 * hidden, hidden), (1, 6 * hidden)]
     if [given[i].shape for i in (1, 2, 3)] != wanted or given.has(4) or given[5].shape != (1, batch, hidden):
         raise BundleError("has weights of another shape")
-    return [((infer_shapes, 1, batch, hidden), given[0].dtype), ((1, batch, hidden), given[0].dtype)]
+    return [((steps, 1, batch, hidden), given[0].dtype), ((1, batch, hidden), given[0].dtype)]
 
 
 def gru_work(given: OperatorInputs, made: OutputTypes) -> int:
-    infer_shapes, batch, width = given[0].shape
+    steps, batch, width = given[0].shape
     hidden = int(given.attributes["hidden_size"])
-    return infer_shapes * batch * 3 * hidden * (width + hidden)
+    return steps * batch * 3 * hidden * (width + hidden)
 
 
 def layer_norm(given: OperatorInputs) -> OutputTypes:
@@ -262,8 +262,8 @@ def slice_axes(given: OperatorInputs) -> OutputTypes:
     shape = list(given[0].shape)
     starts, ends = given.integers(1), given.integers(2)
     axes = _axes(given.integers(3) if given.has(3) else range(len(starts)), len(shape))
-    infer_shapes = given.integers(4) if given.has(4) else [1] * len(starts)
-    for axis, start, end, step in zip(axes, starts, ends, infer_shapes, strict=True):
+    steps = given.integers(4) if given.has(4) else [1] * len(starts)
+    for axis, start, end, step in zip(axes, starts, ends, steps, strict=True):
         shape[axis] = len(range(*slice(start, end, step).indices(shape[axis])))
     return [(tuple(shape), given[0].dtype)]
 

@@ -231,7 +231,7 @@ def test_a_hostile_decoder_graph_is_refused(
 ) -> None:
     path = tmp_path / "m.seehear"
     with monkeypatch.context() as unchecked:
-        unchecked.setattr("seehear.runtime.bundle._bundle", lambda members: None)
+        unchecked.setattr("seehear.runtime.bundle._check_members", lambda members: None)
         write_bundle(path, scribe.bundle(decoder=decoder()))
     with pytest.raises(BundleError, match=f"decoder.onnx is refused: .*{reason}|decoder.onnx is refused"):
         read_bundle(path)
@@ -239,9 +239,9 @@ def test_a_hostile_decoder_graph_is_refused(
 
 def test_recipe_and_model_file_must_agree_on_the_decoder(tmp_path: Path) -> None:
     complete, plain = scribe.bundle(), scribe.SPEC.replace(translated=False, decoder=False)
-    with pytest.raises(BundleError, match=r"decoder\.onnx is not there, otherwise than the recipe says"):
+    with pytest.raises(BundleError, match=r"decoder\.onnx is not there, contrary to the recipe"):
         write_bundle(tmp_path / "m.seehear", replace(complete, decoder=None))
-    with pytest.raises(BundleError, match=r"decoder\.onnx is there, otherwise"):
+    with pytest.raises(BundleError, match=r"decoder\.onnx is there, contrary"):
         write_bundle(tmp_path / "m.seehear", replace(complete, recipe=scribe.recipe(plain)))
 
 
