@@ -1,4 +1,4 @@
-"""How good recognisers are after so many standard minutes: right answers, honesty, and "I don't know".
+"""Accuracy, calibration and selective prediction after a fixed number of standard minutes.
 
 python -m benchmarks.accuracy [NAMES] [--data ../shared/data] [--seed 0]
 """
@@ -36,9 +36,9 @@ SHARES = (
     *("miou", "pixel_accuracy"),
 )
 TARGET_ECE = 0.03
-TARGET_COVERAGE = 0.6  # of boxes, pixels and words, at what is promised
-TARGET_SHARE_OF_ERROR = 0.5  # with both senses, of the better single one's
-TARGET_POINTS = 2.0  # that a sense alone may be behind a recogniser that was taught by it alone
+TARGET_COVERAGE = 0.6  # of boxes, pixels and words, at the promised error limit
+TARGET_SHARE_OF_ERROR = 0.5  # error with both senses, relative to the better single sense
+TARGET_POINTS = 2.0  # how far one sense may fall behind a recogniser trained on it alone
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Task:
     prepare: Callable[..., Examples]  # of a Store
     standard_minutes: float
     senses: tuple[str, ...]
-    own: str  # the set that it is made of
+    own: str  # the data set it comes from
     accuracy: float | None = None
     auroc: float | None = None
     ece: float | None = None
@@ -86,11 +86,11 @@ TASKS = {
 def taught(
     examples: Examples, budget: Budget, senses: Sequence[str], *, out: Path, recipe: Recipe | None = None
 ) -> Recogniser:
-    """Train one recogniser as anyone would, into the model file `out`."""
+    """Train one recogniser through the public API, into the model file `out`."""
     started_s = time.monotonic()
     resume = budget.resume and Path(f"{out}.run").exists()
     wishes: dict[str, Any] = {"minutes": budget.minutes, "steps": budget.steps, "seed": budget.seed, "recipe": recipe}
-    own = {} if resume else wishes  # a run that goes on keeps those that it began with
+    own = {} if resume else wishes  # a resumed run keeps those it started with
     model = train(
         examples.train,
         out,
@@ -104,7 +104,7 @@ def taught(
     for name, spec in model.recipe.senses.items():
         print(f"  {name}: {spec}")
     taken = (time.monotonic() - started_s) / 60
-    print(f"  taught by {' + '.join(senses)} in {taken:.1f} of {budget.minutes:.1f} minutes", flush=True)
+    print(f"  trained on {' + '.join(senses)} in {taken:.1f} of {budget.minutes:.1f} minutes", flush=True)
     return model
 
 
@@ -174,7 +174,7 @@ def _figures(evaluation: Evaluation, task: Task) -> Iterator[Figure]:
 def _each_sense(
     both: Recogniser, examples: Examples, budget: Budget, with_both: Evaluation, store: Store
 ) -> Iterator[Figure]:
-    """With one sense withheld, beside recognisers that were taught by the other alone, in the same minutes."""
+    """With one sense withheld, compared with recognisers trained on the other alone, with the same budget."""
     test = next(iter(examples.tests.values()))
     errors = []
     for sense, word in SENSE_WORDS.items():
@@ -192,7 +192,7 @@ def _each_sense(
 
 
 class Log:
-    """A listener for a log: sentences, and how far each task is from time to time."""
+    """A listener for a log: messages, and the progress of each task now and then."""
 
     def __init__(self) -> None:
         self.told_s = time.monotonic()

@@ -1,4 +1,4 @@
-"""What a benchmark of learning is asked for: which sets, how long, on what, from which chance."""
+"""The command line and the budget of training benchmarks: data sets, time, device and seed."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from benchmarks.results import Figure, record
 
 @dataclass(frozen=True)
 class Budget:
-    """`minutes` of this machine's clock; `steps`, if given, instead of them, to try a benchmark out.
+    """Training time in `minutes` on this machine; `steps`, if given, replace it, to try a benchmark out.
 
-    resume  whether a run that was cut off goes on, with what is left of its own minutes
-    device  on which is learned
+    resume  whether to continue an interrupted run, with the rest of its own minutes
+    device  where it is trained
     """
 
     minutes: float
@@ -38,7 +38,7 @@ class Sitting:
 
     @classmethod
     def begun(cls, name: str, standard_minutes: float, options: argparse.Namespace) -> Sitting:
-        """Convert standard minutes to minutes on this machine, or take the minutes that were asked for."""
+        """Convert standard minutes to minutes on this machine, or take the requested minutes."""
         before = pace(device=options.device)
         standard = standard_minutes * options.minutes_scale
         minutes = before.minutes(standard) if options.minutes is None else options.minutes
@@ -48,7 +48,7 @@ class Sitting:
         return cls(name, budget, budget_note, before)
 
     def record(self, evaluated_on: str, figures: Sequence[Figure]) -> None:
-        """Store the figures. A run on another device than the CPU is stored beside the CPU run."""
+        """Store the figures. A run on a device other than the CPU is stored under a name of its own."""
         device = self.budget.device
         record(
             self.name if device == CPU else f"{self.name}-{device}",
@@ -69,7 +69,7 @@ def asked(
     *,
     compare_with: Sequence[str] = (),
 ) -> argparse.Namespace:
-    """The command line of a benchmark over `names`, all by default, and `others`, of which only those named.
+    """The command line of a benchmark over `names`, all by default, and over `others` only if named.
 
     compare_with  other recognisers that can be measured after ours
     """
@@ -100,7 +100,7 @@ def asked(
 
 
 def for_each(options: argparse.Namespace, measure: Callable[[str, Store], None]) -> None:
-    """Measure every set that was asked for, and say of which there is no data."""
+    """Measure every requested data set; print those whose data is missing."""
     store = Store(options.data)
     for name in options.names:
         try:

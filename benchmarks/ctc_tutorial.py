@@ -1,8 +1,8 @@
-"""Speech recognition as tutorials write it, trained for so many seconds: what ours is measured beside.
+"""Speech recognition as in tutorials, trained for a given time, to compare ours with.
 
-Log-mel bands, two convolutions of stride 2, three LSTM layers both ways (Graves, Mohamed and Hinton 2013) and CTC; Adam
-at its usual rate, whole batches of a DataLoader in random order, and of every frame the likeliest letter. As in
-https://keras.io/examples/audio/ctc_asr/, with fewer and smaller recurrent layers, which learn more in minutes.
+Log-mel bands, two convolutions of stride 2, three bidirectional LSTM layers (Graves, Mohamed and Hinton 2013) and CTC;
+Adam at its default rate, random batches from a DataLoader, greedy decoding. Follows
+https://keras.io/examples/audio/ctc_asr/, with fewer and smaller recurrent layers, which learn more in a few minutes.
 """
 
 from __future__ import annotations
@@ -55,9 +55,9 @@ class Network(nn.Module):
 def tutorial(
     train: Sequence[Spoken], test: Sequence[Spoken], seconds: float, *, steps: int | None = None, seed: int = 0
 ) -> list[list[str]]:
-    """What it writes of `test` after each epoch, last of all when the time, or so many steps, are over.
+    """Its texts for `test` after each epoch, and at the end of the time or of the steps.
 
-    Neither the spectrograms nor the tests are part of the time.
+    Computing spectrograms and testing do not count towards the time.
     """
     torch.manual_seed(seed)
     letters = sorted(set("".join(each.text for each in train)))
@@ -83,7 +83,7 @@ def _until(end_s: float) -> Callable[[], bool]:
 def _epoch(
     network: Network, adam: torch.optim.Adam, examples: list[Example], in_time: Callable[[], bool], most: int
 ) -> int:
-    """Once through the examples, or until the time or `most` steps are over -> steps taken."""
+    """One epoch, or less if the time or `most` steps are over -> the number of steps."""
     network.train()
     taken = 0
     loader: DataLoader[Example] = DataLoader(examples, BATCH, shuffle=True, collate_fn=_collate)  # type: ignore[arg-type]
@@ -117,7 +117,7 @@ def listen(network: Network, spectra: Sequence[Tensor], letters: Sequence[str]) 
 
 
 def spelt(frames: Sequence[int], letters: Sequence[str]) -> str:
-    """The likeliest of each frame, without repetitions, then without blanks (0)."""
+    """Greedy decoding: the likeliest symbol of each frame, without repeats, then without blanks (0)."""
     return "".join(letters[number - 1] for number, _ in groupby(frames) if number)
 
 

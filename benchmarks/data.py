@@ -1,6 +1,6 @@
-"""The sets of examples: unpacked once into a cache, with a part that no training sees.
+"""The data sets, unpacked once into a cache, each with a part held out for testing.
 
-Archives are read from a folder that is not the project's; where one is absent, `AbsentError` says so.
+Archives are read from a folder outside the project. A missing archive raises `AbsentError`.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from seehear.folders import claim_folder, empty_folder, unmark_folder
 DATA = Path("../shared/data")
 CACHE = Path(".cache/benchmarks")
 SEED = 0
-FEW = 50  # pictures a class
+FEW = 50  # pictures per class
 HELD_SHARE = 0.1
 SPEAKERS = ("theo", "jackson", "lucas", "nicolas", "yweweler")
 WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
 
 class AbsentError(Exception):
-    """A set that is not on this machine."""
+    """The data set is not on this machine."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Examples:
 
 @dataclass(frozen=True)
 class Store:
-    """`data` holds NAME.tar.xz; `cache` gets everything that is made of them."""
+    """`data` holds NAME.tar.xz; `cache` receives everything made from them."""
 
     data: Path = DATA
     cache: Path = CACHE
@@ -71,11 +71,11 @@ class Store:
         return self.made(name, unpack)
 
     def made(self, name: str, make: Callable[[Path], None]) -> Path:
-        """A folder of the cache: as an earlier run made it, or made now, whole or not at all."""
+        """A folder in the cache, made by an earlier run or now; it is never left incomplete."""
         folder = self.cache / name
         if not folder.exists():
             part = folder.with_name(f"{name}.part")
-            with claim_folder(part):  # else a second run would take it for what a killed one left
+            with claim_folder(part):  # otherwise a second run would mistake it for the leftovers of a killed one
                 empty_folder(part)
                 make(part)
                 unmark_folder(part)
@@ -83,7 +83,7 @@ class Store:
         return folder
 
     def environment(self, name: str, *wanted: str) -> Path:
-        """The Python of a virtual environment that has nothing of ours, but what pip is told to install."""
+        """The Python of a virtual environment without seehear, with these pip arguments installed."""
 
         def make(folder: Path) -> None:
             subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
@@ -140,7 +140,7 @@ def fsdd(store: Store, speaker: str = SPEAKERS[0]) -> Examples:
 def digits(store: Store, speaker: str = SPEAKERS[0]) -> Examples:
     """Handwriting, faint and grainy, each with a recording of the same digit in white noise as loud as the voice.
 
-    Other people wrote the pictures of the test, and a speaker unseen in training says them.
+    In the test set, both the writers and the speaker are unseen in training.
     """
     from sklearn.datasets import load_digits
 
@@ -183,7 +183,7 @@ def _pairs(
 
 
 def _by_label(rows: list[dict[str, str]], random: np.random.Generator) -> dict[str, Iterator[dict[str, str]]]:
-    """The rows of each label in random order, from the beginning again when there are no more."""
+    """The rows of each label in random order, repeated endlessly."""
     grouped: dict[str, list[dict[str, str]]] = defaultdict(list)
     for number in random.permutation(len(rows)):
         grouped[rows[number]["label"]].append(rows[number])
@@ -208,7 +208,7 @@ def write_table(path: Path, rows: list[dict[str, str]]) -> None:
 
 
 def _classes(folder: Path) -> Iterator[tuple[str, list[Path]]]:
-    """Each class and its files in an order of chance that is the same every time."""
+    """Each class with its files, in a random order that is the same every time."""
     random = np.random.default_rng(SEED)
     for label in sorted(path for path in folder.iterdir() if path.is_dir()):
         files = sorted(label.iterdir())

@@ -1,4 +1,4 @@
-"""What seehear costs to have: time to import, disk of an installation that only predicts, memory."""
+"""The footprint of seehear: import time, disk space of a runtime-only installation, and memory."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ print("torch" in sys.modules)
 
 
 def importing() -> list[Figure]:
-    """The door alone, and with what answers behind it, in fresh processes: medians."""
-    doors, rooms, torch = zip(*(_python("-c", IMPORT).split() for _ in range(IMPORTS)), strict=True)
+    """Median import time in fresh processes: `import seehear` alone, and with everything that predicting needs."""
+    alone, complete, torch = zip(*(_python("-c", IMPORT).split() for _ in range(IMPORTS)), strict=True)
     return [
-        Figure("import seehear", statistics.median(map(float, doors)), "s", at_most=TARGET_IMPORT_S),
-        Figure("import seehear and everything that predicting needs", statistics.median(map(float, rooms)), "s"),
+        Figure("import seehear", statistics.median(map(float, alone)), "s", at_most=TARGET_IMPORT_S),
+        Figure("import seehear and everything that predicting needs", statistics.median(map(float, complete)), "s"),
         Figure(f"imports out of {IMPORTS} that loaded torch", torch.count("True"), at_most=0),
     ]
 
 
 def installing(store: Store) -> list[Figure]:
-    """A fresh environment with seehear and what it needs to predict; without pip itself."""
+    """The size of a fresh environment with seehear and what it needs to predict, without pip itself."""
     folder = store.cache / "install"
     shutil.rmtree(folder, ignore_errors=True)
     _python("-m", "venv", "--without-pip", str(folder))
@@ -51,23 +51,23 @@ def installing(store: Store) -> list[Figure]:
 
 
 def memory_of_training(examples: Examples, minutes: float, steps: int) -> list[Figure]:
-    told = json.loads(_python("-m", "benchmarks.memory", "train", str(examples.train), str(minutes), str(steps)))
-    what = f"peak memory: training on {told['examples']:,} small pictures, {steps} steps"
-    return [Figure(what, told["peak_mb"], "MB", at_most=TARGET_TRAINING_MB)]
+    measured = json.loads(_python("-m", "benchmarks.memory", "train", str(examples.train), str(minutes), str(steps)))
+    what = f"peak memory: training on {measured['examples']:,} small pictures, {steps} steps"
+    return [Figure(what, measured["peak_mb"], "MB", at_most=TARGET_TRAINING_MB)]
 
 
 def memory_of_predicting(saved: Path, pictures: Sequence[Path], store: Store, files: int) -> list[Figure]:
     folder = _many(pictures[:LINKED], files, store)
-    told = json.loads(_python("-m", "benchmarks.memory", "predict", str(saved), str(folder)))
+    measured = json.loads(_python("-m", "benchmarks.memory", "predict", str(saved), str(folder)))
     shares = {"a tenth": 0.1, "half": 0.5, "all": 1.0}
-    at_mb = dict(zip(shares, told["mb"], strict=True))
+    at_mb = dict(zip(shares, measured["mb"], strict=True))
     figures = [Figure(f"memory: predicting {files:,} files, after {share}", mb, "MB") for share, mb in at_mb.items()]
     growth = at_mb["all"] / at_mb["a tenth"]
     return [*figures, Figure("memory: growth from a tenth to all", growth, "times", at_most=TARGET_GROWTH)]
 
 
 def _many(pictures: Sequence[Path], files: int, store: Store) -> Path:
-    """A folder of so many files, each a link to one of a few."""
+    """A folder with this many files, each a link to one of a few pictures."""
 
     def make(folder: Path) -> None:
         for number in range(files):

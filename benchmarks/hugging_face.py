@@ -1,8 +1,8 @@
-"""Beside networks of Hugging Face's transformers: the same pictures, as many seconds, and our own measures of both.
+"""Compare with networks of Hugging Face's transformers: the same pictures, time budget and metrics.
 
-They begin with random weights, as ours does, and learn from all of the train part, of which ours keeps a tenth to
-calibrate by. Their seconds are for learning alone; ours hold all, from reading files to the written model.
-transformers gets a virtual environment of its own, made here when there is none, with the versions that ours has.
+They start from random weights, as ours does, and train on the whole train part, of which ours holds out a tenth for
+calibration. Their budget is for training alone; ours includes everything from reading files to writing the model.
+transformers runs in a separate virtual environment, created on first use, with our versions of its dependencies.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ NAMES = {"yolos": "YOLOS", "d-fine": "D-FINE", "segformer": "SegFormer"}
 def compare_with(
     network: str, ours: Evaluation, recipe: Recipe, examples: Examples, budget: Budget, store: Store
 ) -> Iterator[Figure]:
-    """The headline metric of one of NAMES after the same budget, and the margin of ours."""
+    """The headline metric of one of NAMES after the same budget, and our margin over it."""
     who, kind = NAMES[network], ANSWERS[recipe.kind]
     headline = kind.headline(recipe.answer).metric
     with tempfile.TemporaryDirectory(prefix="hugging-face-") as temporary:
@@ -92,7 +92,7 @@ def _rows(place: Path, recipe: Recipe) -> Iterator[tuple[str, Answer]]:
 
 
 def _drawn(truth: Any, spec: Any, file: Path) -> Any:
-    """[class, x1, y1, x2, y2] of each box that is to be found; of a mask the file of its classes."""
+    """[class, x1, y1, x2, y2] of each box that counts; for a mask, the file of its classes."""
     if isinstance(truth, Boxes):
         wanted = (box for box in truth.boxes if not (box.crowd or box.difficult))
         return [(spec.index[box.label], *box.xyxy) for box in wanted]
@@ -101,7 +101,7 @@ def _drawn(truth: Any, spec: Any, file: Path) -> Any:
 
 
 def understood(folder: Path, answer: Any, spec: Any) -> Answer:
-    """As ours are: of boxes, the surest first, those that are likelier there than not; a mask from its file."""
+    """An answer like ours: the boxes of at least MIN_CONFIDENCE, most confident first; a mask from its file."""
     if isinstance(answer, str):
         return Mask.from_pixels(np.asarray(Image.open(folder / answer)), spec)
     boxes = [Box(spec.classes[int(label)], (x1, y1, x2, y2), score) for label, x1, y1, x2, y2, score in answer]

@@ -1,11 +1,11 @@
-"""A network of Hugging Face's transformers, trained from random weights for so many seconds. Runs where that is.
+"""Train a network of Hugging Face's transformers from random weights for a given time. Runs without seehear.
 
-python hugging_face_tutorial.py FOLDER; reads its job.json, writes its told.json and of every mask a png.
+python hugging_face_tutorial.py FOLDER; reads job.json from it, and writes told.json and a PNG for each mask to it.
 
-As its tutorials do it, https://huggingface.co/docs/transformers/tasks/object_detection and semantic_segmentation:
-pictures of 480 px, normalised as ImageNet's; half of them mirrored, their brightness and contrast changed by up to a
-quarter; AdamW at a rate that falls to nothing when the time is up. The tutorials begin with what others have learned:
-from random weights, the rate is the one that a network's authors train with, and grows at first.
+Follows the tutorials at https://huggingface.co/docs/transformers/tasks/object_detection and semantic_segmentation:
+pictures of 480 px, normalised as for ImageNet, half of them mirrored, brightness and contrast changed by up to a
+quarter; AdamW with a learning rate that falls to zero at the end. The tutorials start from pretrained weights. For
+random weights, the learning rate is the one that a network's authors use for training, after a warm-up.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from torch import Tensor, nn
 LONGEST_PX, MULTIPLE_PX = 480, 32
 MEAN, DEVIATION = (torch.tensor(each).view(3, 1, 1) for each in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
 JITTER = 0.25
-BATCH = 4  # of detection it is 8, of segmentation 2
+BATCH = 4  # the tutorials use 8 for detection and 2 for segmentation
 WEIGHT_DECAY = 1e-4
-WARM = 0.05  # of the time, in which the rate grows
-MOST = 100  # boxes of a picture, as COCO counts them
+WARM = 0.05  # share of the time for the warm-up of the learning rate
+MOST = 100  # boxes per picture, as in COCO's metrics
 
 Size = tuple[int, int]  # height, width
 Job = dict[str, Any]  # network, classes, train, test, seconds, steps, precision, seed
@@ -38,12 +38,12 @@ Drawn = dict[str, Tensor]
 
 @dataclass(frozen=True)
 class Boxes:
-    """What is where. `nothing` says whether the last class of the network is that of nothing, as DETR has it."""
+    """Object detection. `nothing` says whether the network's last class means "no object", as in DETR."""
 
     nothing: bool
 
     def target(self, given: Sequence[Sequence[float]], picture: Size, prepared: Size) -> Drawn:
-        """[class, x1, y1, x2, y2] each, in pixels -> class_labels (M,), boxes (M, 4) middle and sides, 0 to 1."""
+        """[class, x1, y1, x2, y2] of each, in pixels -> class_labels (M,), boxes (M, 4): centre and sides, 0 to 1."""
         drawn = torch.tensor(given, dtype=torch.float32).reshape(-1, 5)
         low, high = (drawn[:, 1:] / _corners(picture)).chunk(2, 1)
         return {"class_labels": drawn[:, 0].long(), "boxes": torch.cat([(low + high) / 2, high - low], 1)}
@@ -56,7 +56,7 @@ class Boxes:
         return targets
 
     def answer(self, said: Any, picture: Size) -> list[list[float]]:
-        """The MOST surest, [class, x1, y1, x2, y2, score] each, in pixels."""
+        """The MOST most confident boxes: [class, x1, y1, x2, y2, score] of each, in pixels."""
         scores = said.logits[0].softmax(1)[:, :-1] if self.nothing else said.logits[0].sigmoid()  # (N, C)
         surest, best = scores.flatten().topk(min(MOST, scores.numel()))
         middle, sides = said.pred_boxes[0][best // scores.shape[1]].chunk(2, 1)
@@ -67,10 +67,10 @@ class Boxes:
 
 @dataclass(frozen=True)
 class Mask:
-    """The class of every pixel, whose file is a grey png."""
+    """Semantic segmentation, with masks in grey PNG files."""
 
     def target(self, given: str, picture: Size, prepared: Size) -> Tensor:
-        """-> (H, W) of the prepared picture; 255 stands for pixels that nobody named, here as in transformers."""
+        """-> (H, W) in the prepared size; 255 marks unlabelled pixels, as in transformers."""
         nearest = Image.open(given).resize(prepared[::-1], Image.Resampling.NEAREST)
         return torch.from_numpy(np.array(nearest)).long()
 
@@ -86,7 +86,7 @@ class Mask:
 
 
 def yolos(classes: int, prepared: Size) -> nn.Module:
-    """Its tiny size, of 7 million weights (Fang et al. 2021): attention between patches of 16 px, and nothing else."""
+    """YOLOS tiny, 7 million weights (Fang et al. 2021): a plain Transformer over patches of 16 px."""
     from transformers import YolosConfig, YolosForObjectDetection  # type: ignore[import-not-found, unused-ignore]
 
     sizes = {"hidden_size": 192, "num_attention_heads": 3, "intermediate_size": 768}
@@ -95,9 +95,9 @@ def yolos(classes: int, prepared: Size) -> nn.Module:
 
 
 def d_fine(classes: int, prepared: Size) -> nn.Module:
-    """Its nano size, of 4 million weights (Peng et al. 2024): https://github.com/Peterande/D-FINE, dfine_hgnetv2_n.
+    """D-FINE nano, 4 million weights (Peng et al. 2024): https://github.com/Peterande/D-FINE, dfine_hgnetv2_n.
 
-    transformers freezes the normalisation of what others have learned; here nobody has.
+    transformers freezes batch normalisation, which only suits pretrained weights; here it is trained.
     """
     from transformers import DFineConfig, DFineForObjectDetection, HGNetV2Config
 
@@ -135,7 +135,7 @@ def d_fine(classes: int, prepared: Size) -> nn.Module:
 
 
 def segformer(classes: int, prepared: Size) -> nn.Module:
-    """Its smallest, MiT-b0, of 4 million weights (Xie et al. 2021), which is what its configuration is by default."""
+    """SegFormer MiT-b0, the smallest and the default, 4 million weights (Xie et al. 2021)."""
     from transformers import SegformerConfig, SegformerForSemanticSegmentation
 
     network: nn.Module = SegformerForSemanticSegmentation(SegformerConfig(num_labels=classes))
@@ -147,19 +147,19 @@ class Tutorial:
     network: Callable[[int, Size], nn.Module]
     question: Boxes | Mask
     rate: float
-    longest_gradient: float = 0.1  # DETR's, and of all that came after it
+    longest_gradient: float = 0.1  # as in DETR and its successors
 
 
 TUTORIALS = {
-    "yolos": Tutorial(yolos, Boxes(nothing=True), rate=1e-4),  # DETR's, and YOLOS' own for its tiny size
+    "yolos": Tutorial(yolos, Boxes(nothing=True), rate=1e-4),  # as in DETR, and in YOLOS for the tiny size
     "d-fine": Tutorial(d_fine, Boxes(nothing=False), rate=2e-4),  # 8e-4 for batches of 128
-    # What its authors give the part that begins with random weights, ten times the rest; and the Trainer's bound.
+    # The authors' rate for randomly initialised layers, ten times that of the others; gradients clipped as in Trainer.
     "segformer": Tutorial(segformer, Mask(), rate=6e-4, longest_gradient=1.0),
 }
 
 
 def learn(network: nn.Module, examples: Sequence[tuple[Tensor, Any]], tutorial: Tutorial, job: Job) -> float:
-    """For the job's seconds, or its steps -> how many times each picture was seen."""
+    """Train for the job's seconds or steps -> the number of epochs."""
     adam = torch.optim.AdamW(network.parameters(), tutorial.rate, weight_decay=WEIGHT_DECAY)
     network.train()
     seen, begun_s = 0, time.monotonic()
@@ -181,14 +181,14 @@ def learn(network: nn.Module, examples: Sequence[tuple[Tensor, Any]], tutorial: 
 
 
 def _batches(count: int) -> Iterator[list[int]]:
-    """All examples in random order, again and again."""
+    """Batches of all examples in random order, epoch after epoch."""
     while True:
         order = torch.randperm(count).tolist()
         yield from (order[i : i + BATCH] for i in range(0, count, BATCH))
 
 
 def _augmented(picture: Tensor, target: Any, question: Any) -> tuple[Tensor, Any]:
-    """picture (3, H, W) uint8 -> what the network takes of it, and the target that goes with it."""
+    """picture (3, H, W) uint8 -> the network's augmented input, and its target."""
     if torch.rand(()) < 0.5:
         picture, target = picture.flip(-1), question.mirrored(target)
     contrast, brightness = (1 + JITTER * (2 * torch.rand(2) - 1)).tolist()
@@ -198,7 +198,7 @@ def _augmented(picture: Tensor, target: Any, question: Any) -> tuple[Tensor, Any
 
 @torch.inference_mode()
 def answers(network: nn.Module, question: Any, paths: Sequence[str], prepared: Size) -> Iterator[Any]:
-    """From a file to the answer, one picture after the other."""
+    """Read and answer the pictures one by one."""
     network.eval()
     for path in paths:
         picture, size = _read(path, prepared)
@@ -206,7 +206,7 @@ def answers(network: nn.Module, question: Any, paths: Sequence[str], prepared: S
 
 
 def _written(answer: Any, file: Path) -> Any:
-    """Boxes as they are; of a mask the name of its file."""
+    """Boxes unchanged; a mask is written to the file, and replaced by the file's name."""
     if isinstance(answer, list):
         return answer
     answer.save(file)
@@ -219,14 +219,14 @@ def _normalised(x: Tensor) -> Tensor:
 
 
 def _read(path: str, prepared: Size) -> tuple[Tensor, Size]:
-    """A picture of the prepared size (3, H, W) uint8, and its own size."""
+    """A picture in the prepared size (3, H, W) uint8, and its original size."""
     with Image.open(path) as picture:
         resized = np.array(picture.convert("RGB").resize(prepared[::-1], Image.Resampling.BILINEAR))
     return torch.from_numpy(resized).permute(2, 0, 1), (picture.height, picture.width)
 
 
 def prepared_size(path: str) -> Size:
-    """As large as a picture is where its longer side is LONGEST_PX; so that networks can halve it five times."""
+    """The size with a longer side of about LONGEST_PX, in multiples that networks can halve five times."""
     with Image.open(path) as picture:
         sides = picture.height, picture.width
     height, width = (max(1, round(side * LONGEST_PX / max(sides) / MULTIPLE_PX)) * MULTIPLE_PX for side in sides)

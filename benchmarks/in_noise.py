@@ -1,4 +1,4 @@
-"""What lips are worth where sound is drowned: sentences in noise, by sound and lips, and by sound alone.
+"""Lip reading in noise: noisy sentences transcribed from sound and lips, and from sound alone.
 
 python -m benchmarks.in_noise [--data ../shared/data] [--seed 0]
 """
@@ -19,7 +19,7 @@ from seehear.measure.evaluate import Evaluation
 
 NAME, STANDARD_MINUTES = "grid-noise", 60
 SENSES = ("audio", "lips")
-TARGET_SHARE_OF_ERROR = 0.5  # with lips too, of the better one by sound alone
+TARGET_SHARE_OF_ERROR = 0.5  # error with lips, relative to the better result with sound only
 
 
 def measure(store: Store, options: argparse.Namespace) -> None:

@@ -1,7 +1,7 @@
-"""Beside the convolutional network of Keras' tutorial: the same pictures, the same minutes of the same clock.
+"""Compare with the convolutional network of Keras' tutorial: the same pictures and the same training time.
 
 python -m benchmarks.keras_cnn [--budgets 1 3 8] [--data ../shared/data]
-TensorFlow gets a virtual environment of its own, made here when there is none.
+TensorFlow runs in a separate virtual environment, created on first use.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ BUDGETS = (1.0, 3.0, 8.0)  # standard minutes
 
 
 def compare(standard_minutes: float, examples: Examples, store: Store, *, tried_s: float | None = None) -> None:
-    """Ours, and right after it theirs. Our minutes hold all, from reading files to the written model; theirs the fit.
+    """Ours, then theirs. Our budget includes everything from reading files to writing the model; theirs only the fit.
 
-    tried_s  to try it out: so many seconds of theirs after a few steps of ours, and nothing recorded
+    tried_s  for a quick try: seconds of theirs after a few steps of ours; nothing is stored
     """
     before = pace()
     minutes = before.minutes(standard_minutes)
@@ -49,7 +49,7 @@ def compare(standard_minutes: float, examples: Examples, store: Store, *, tried_
 
 
 def pictures(examples: Examples, store: Store) -> Path:
-    """Both parts decoded into one file, so that theirs has nothing to decode."""
+    """Both parts decoded into one file, so that theirs need not decode anything."""
 
     def make(folder: Path) -> None:
         (train_images, train_labels), (test_images, test_labels) = map(_decoded, (examples.train, test))
@@ -74,7 +74,7 @@ def _decoded(place: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
 
 
 def tutorial(python: Path, npz: Path, seconds: float) -> list[float]:
-    """Test accuracies after each epoch, the last one at the end of the time."""
+    """Test accuracies after each epoch, and at the end of the time."""
     script = Path(__file__).with_name("keras_tutorial.py")
     quiet = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": ""}
     done = subprocess.run([python, script, npz, str(seconds)], env=quiet, stdout=subprocess.PIPE, text=True, check=True)
@@ -86,7 +86,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.keras_cnn", description=__doc__)
     parser.add_argument("--budgets", type=float, nargs="+", default=BUDGETS, help="standard minutes")
     parser.add_argument("--data", type=Path, default=DATA, help="the folder of the archives")
-    parser.add_argument("--tried-s", type=float, help="so many seconds, to try it out: nothing is recorded")
+    parser.add_argument("--tried-s", type=float, help="seconds of training, for a quick try: nothing is stored")
     options = parser.parse_args()
     store = Store(options.data)
     try:

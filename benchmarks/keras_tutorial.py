@@ -1,4 +1,4 @@
-"""The convolutional network of Keras' tutorial for CIFAR-10, trained for so many seconds. Runs where TensorFlow is.
+"""The convolutional network of Keras' tutorial for CIFAR-10, trained for a given time. Runs without seehear.
 
 https://www.tensorflow.org/tutorials/images/cnn: its layers, optimiser, loss and batches; epochs until the time is up.
 python keras_tutorial.py PICTURES.npz SECONDS; prints one line of JSON.
@@ -18,7 +18,7 @@ keras, layers = tf.keras, tf.keras.layers
 
 
 class UntilTimeIsUp(tf.keras.callbacks.Callback):  # type: ignore[misc]
-    """Stops in the middle of an epoch; the accuracy after each whole one is kept."""
+    """Stops within an epoch when the time is up; keeps the accuracy after each complete epoch."""
 
     def __init__(self, seconds: float, test: tuple[Any, Any]) -> None:
         super().__init__()
@@ -30,7 +30,7 @@ class UntilTimeIsUp(tf.keras.callbacks.Callback):  # type: ignore[misc]
             self.model.stop_training = True
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Its test is not part of the time."""
+        """Testing does not count towards the time."""
         started_s = time.monotonic()
         self.accuracies.append(float(self.model.evaluate(*self.test, batch_size=256, verbose=0)[1]))
         self.end_s += time.monotonic() - started_s

@@ -1,8 +1,8 @@
-"""How well, how soon and how cheaply speech is written down while it goes on, on one core.
+"""Live transcription on one core: word error rate, latency and real-time factor.
 
 python -m benchmarks.live [NAMES] [--data ../shared/data] [--seed 0]
-The test recordings, with pauses between them, arrive in portions as from a microphone. The model is
-the one that `benchmarks.transcripts` taught, or is taught first.
+The test recordings, with pauses between them, arrive in chunks as from a microphone. Uses the model that
+`benchmarks.transcripts` trained, or trains it first.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from seehear.senses.hearing.plan import RATE_HZ
 NAMES = ("strings", "grid")
 PORTION_S = (0.02, 0.1)
 BETWEEN_S = (0.8, 1.6)
-QUIETEST_S = 0.02  # of each recording, which tells how loud its room is
+QUIETEST_S = 0.02  # frame length for estimating the background noise of a recording
 FAINTEST = 10 ** (-70 / 20)
 TARGET_FACTOR, TARGET_DELAY_S, TARGET_WER_RATIO = 0.1, 0.5, 1.1
 
@@ -42,7 +42,7 @@ Samples = NDArray[np.float32]
 
 
 class Told(NamedTuple):
-    """What was answered, and when by the clock of whoever speaks."""
+    """An answer, and the time it came at on the clock of the sound."""
 
     heard: SegmentPrediction
     at_s: float
@@ -50,7 +50,7 @@ class Told(NamedTuple):
 
 @dataclass
 class Microphone:
-    """A sound that comes in portions, each not before it has sounded; later, where answering takes longer than that."""
+    """Yields a sound in chunks, each when its sound has ended, or later if answering has taken longer."""
 
     samples: Samples
     random: np.random.Generator
@@ -69,7 +69,7 @@ class Microphone:
             start = end
 
     def tell(self) -> float:
-        """The time, computing since it was last told included."""
+        """Advance the clock by the computing time since the last call, and return it."""
         now_s = time.perf_counter()
         self.computed_s += now_s - self._since_s
         self.now_s += now_s - self._since_s
@@ -82,9 +82,9 @@ def listened(model: Recogniser, microphone: Microphone) -> list[Told]:
 
 
 def running(spoken: Sequence[Spoken], random: np.random.Generator) -> tuple[Samples, list[float]]:
-    """One sound of all recordings, and the middles of the pauses before each but the first, in seconds.
+    """All recordings joined into one, and the middle of each pause between them, in seconds.
 
-    Pauses are as loud as the recording before them is where it is quietest.
+    A pause is as loud as the quietest part of the recording before it.
     """
     pieces: list[Samples] = []
     middles_s: list[float] = []
@@ -104,7 +104,7 @@ def _room(samples: Samples) -> float:
 
 
 def by_recording(told: Sequence[Told], middles_s: Sequence[float]) -> list[str]:
-    """What was written of each recording in the end: the words whose middle lies between its pauses'."""
+    """The final text of each recording: the words whose middle lies between the pauses around it."""
     texts: list[list[str]] = [[] for _ in range(len(middles_s) + 1)]
     for word in (word for each in told if each.heard.final for word in _words(each.heard)):
         texts[int(np.searchsorted(middles_s, (word.start_s + word.end_s) / 2))].append(word.text)
@@ -112,18 +112,18 @@ def by_recording(told: Sequence[Told], middles_s: Sequence[float]) -> list[str]:
 
 
 def delays_s(told: Sequence[Told]) -> list[float]:
-    """For each word of the final texts: from its end, as the final text has it, until it and all before it stood."""
+    """For each word of the final texts: the time from its end until it and all words before it stop changing."""
     delays = []
-    stretch: list[tuple[list[str], float]] = []
+    segment: list[tuple[list[str], float]] = []
     for heard, at_s in told:
-        stretch.append(([word.text for word in _words(heard)], at_s))
+        segment.append(([word.text for word in _words(heard)], at_s))
         if heard.final:
             words = _words(heard)
-            final = stretch[-1][0]
+            final = segment[-1][0]
             for n, word in enumerate(words, 1):
-                stood_s = next(at_s for guess, at_s in stretch if guess[:n] == final[:n])
-                delays.append(stood_s - word.end_s)
-            stretch = []
+                stable_s = next(at_s for guess, at_s in segment if guess[:n] == final[:n])
+                delays.append(stable_s - word.end_s)
+            segment = []
     return delays
 
 
@@ -133,7 +133,7 @@ def _words(heard: SegmentPrediction) -> tuple[Word, ...]:
 
 @contextmanager
 def one_core() -> Iterator[None]:
-    """What this thread begins meanwhile has one core."""
+    """Within the block, this thread and those it starts run on one core."""
     cores = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {min(cores)})
     try:
@@ -145,7 +145,7 @@ def one_core() -> Iterator[None]:
 def measure(name: str, store: Store, options: argparse.Namespace) -> None:
     examples, random = TASKS[name].prepare(store), np.random.default_rng(SEED)
     path = _model(name, examples, store, options)
-    (judge, test), *_ = examples.tests.items()
+    (test_name, test), *_ = examples.tests.items()
     spoken = recordings(test)
     samples, middles_s = running(spoken, random)
     microphone = Microphone(samples, random)
@@ -173,7 +173,7 @@ def measure(name: str, store: Store, options: argparse.Namespace) -> None:
         Figure("ratio of the two", live_wer / max(batch_wer, one_word), "times", at_most=TARGET_WER_RATIO),
         Figure("guesses and answers per minute of sound", 60 * len(told) / seconds),
     ]
-    note = f"{len(spoken):,} recordings in {seconds / 60:.0f} minutes of sound, one core: {judge}; {path.name}"
+    note = f"{len(spoken):,} recordings in {seconds / 60:.0f} minutes of sound, one core: {test_name}; {path.name}"
     record(f"live-{name}", note, figures, before=before, after=pace(), keep=options.steps is None)
 
 

@@ -25,13 +25,13 @@ MEASURED_S = 3.0
 
 @dataclass(frozen=True)
 class Pace:
-    """GFLOP/s of matrix products at one moment, in the precision that the machine is fastest in."""
+    """GFLOP/s of matrix products at one moment, in the faster precision."""
 
     gigaflops: float
     precision: str
 
     def minutes(self, standard_minutes: float) -> float:
-        """Minutes on this machine that are worth so many standard ones."""
+        """Minutes on this machine that equal this many standard minutes."""
         return standard_minutes * STANDARD_GIGAFLOPS / self.gigaflops
 
     def __str__(self) -> str:
@@ -39,7 +39,7 @@ class Pace:
 
 
 def pace(measured_s: float = MEASURED_S, device: str = CPU) -> Pace:
-    """In the faster precision; the median over some seconds: what there is to be had where the machine is shared."""
+    """In the faster precision; the median over some seconds, because the machine may be shared."""
     precisions = usable_precisions(torch.device(device))
     paces = [_pace(measured_s / len(precisions), device, precision) for precision in precisions]
     return max(paces, key=lambda each: each.gigaflops)

@@ -1,4 +1,4 @@
-"""A child process that tells how much memory it takes, as one line of JSON.
+"""A child process that prints how much memory it uses, as one line of JSON.
 
 python -m benchmarks.memory train DATA MINUTES STEPS | predict MODEL FOLDER
 """
@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 
 
 def train(data: str, minutes: str, steps: str) -> dict[str, float]:
-    """The network that so many minutes would buy, for so many steps, from reading to the written file."""
+    """Train the network planned for these minutes, for these steps, from reading files to writing the model."""
     import seehear
 
     with TemporaryDirectory(dir=".cache") as folder:
@@ -21,7 +21,7 @@ def train(data: str, minutes: str, steps: str) -> dict[str, float]:
 
 
 def predict(model: str, folder: str) -> dict[str, list[float]]:
-    """Resident after a tenth, half and all of the files."""
+    """Resident memory after a tenth, half and all of the files."""
     import seehear
 
     files = sum(1 for _ in Path(folder).iterdir())
@@ -31,7 +31,7 @@ def predict(model: str, folder: str) -> dict[str, list[float]]:
 
 
 def _resident_mb(field: str) -> float:
-    """VmRSS is now; VmHWM the most so far, which a process does not inherit as it does getrusage's."""
+    """VmRSS is current, VmHWM the peak. Unlike the peak of getrusage, a process does not inherit it."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith(f"{field}:")) * 1024 / 1e6
 

@@ -1,4 +1,4 @@
-"""Asking: seehear's predict beside a bare loop of Pillow and onnxruntime, and the time that one picture takes."""
+"""Prediction speed: `predict` compared with a bare loop of Pillow and onnxruntime, and the time for one picture."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from seehear.runtime.session import threads
 
 BATCH = 32
 FILES = 2000
-ALONE = 300  # pictures asked one by one
+ALONE = 300  # pictures predicted one by one
 TARGET_RATIO = 0.85
 TARGET_MS = 5.0
 
 
 def predicting_speed(model: Recogniser, saved: Path, files: Sequence[Path], *, rounds: int) -> list[Figure]:
-    """Ours and the bare loop in turns; then one picture after another, from its path to its answer."""
+    """Ours and the bare loop in turns; then pictures one by one, from path to answer."""
     files = files[:FILES]
     session = onnxruntime.InferenceSession(read_bundle(saved).model, providers=["CPUExecutionProvider"])
     turns = []

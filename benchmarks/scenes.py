@@ -38,8 +38,8 @@ class Task:
     prepare: Callable[[Store], Examples]
     standard_minutes: float
     figures: Callable[[Evaluation], Iterator[Figure]]
-    pictures: str  # where those are that are timed
-    compare_with: tuple[str, ...]  # networks of others
+    pictures: str  # the folder of the pictures that are timed
+    compare_with: tuple[str, ...]  # other networks
     per_s: float | None = None
     shift_metric: str = "map50"
     kept: float | None = None

@@ -1,4 +1,4 @@
-"""How fast, how large, how hungry: ratios within one run, since machines differ and are shared.
+"""Speed, size and memory, as ratios within one run, because machines differ and are shared.
 
 python -m benchmarks.speed [PARTS] [--data ../shared/data]
 """
@@ -30,7 +30,7 @@ class Extent:
 
     rounds: int = 5
     seconds: float = 12.0
-    steps: int = 180  # of training, for its memory: about once over the 45,000 pictures that are left to learn from
+    steps: int = 180  # of training, to measure its memory: about one epoch of the 45,000 training pictures
     files: int = 100_000
 
 
@@ -54,7 +54,7 @@ class Subject:
 
     @cached_property
     def saved(self) -> Path:
-        """The network as a model file, hardly trained: that does not change its speed."""
+        """The network as a model file, trained for two steps: its speed does not depend on its weights."""
         path = self.store.cache / "speed.seehear"
         train(cifar10_few(self.store).train, path, recipe=self.recipe, steps=2)
         return path

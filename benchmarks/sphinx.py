@@ -1,6 +1,6 @@
 """Compare with PocketSphinx, an English recogniser trained on a thousand hours of other speech.
 
-Where sentences follow a pattern it runs twice: without a grammar, and with a grammar of that pattern.
+If sentences follow a pattern, it runs twice: without a grammar, and with a grammar for that pattern.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Heard(NamedTuple):
 
 
 def sphinx(python: Path, recordings: Sequence[Spoken], grammar: str | None = None) -> Heard:
-    """What it hears in each, and in how many seconds of a core."""
+    """Its text for each recording, and the seconds it took on one core."""
     with tempfile.TemporaryDirectory(prefix="sphinx-") as temporary:
         folder = Path(temporary)
         for number, spoken in enumerate(recordings):

@@ -1,7 +1,7 @@
-"""What PocketSphinx hears, with the English model that it brings. Runs where PocketSphinx is.
+"""Transcribe with PocketSphinx and its own English model. Runs without seehear.
 
-python sphinx_listens.py FOLDER [GRAMMAR.jsgf]; wav files of 16 kHz, in the order of their names; prints one line of
-JSON. With a grammar (JSGF) only its sentences are heard, without one anything of its 130,000 words.
+python sphinx_listens.py FOLDER [GRAMMAR.jsgf]; reads wav files of 16 kHz in the order of their names, and prints
+one line of JSON. A grammar (JSGF) restricts it to its sentences; without one, it recognises any of its 130,000 words.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The sets of transcribed speech: speakers, or sentences, that no training hears."""
+"""The data sets of transcribed speech, tested on speakers or sentences held out of training."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ from seehear.senses.hearing import HEARING
 from seehear.senses.hearing.plan import RATE_HZ as HEARD_HZ
 from seehear.table import open_table
 
-STRING = (3, 7)  # digits said one after the other
+STRING = (3, 7)  # fewest and most digits in a string
 STRINGS = (2000, 300)  # training, test
 PAUSE_S = (0.02, 0.25)
 RATE_HZ = 8_000
-GRID_HELD = 10  # one sentence in this many is for testing, another for calibration
-HELD_SPEAKERS = 6  # one speaker of so many
+GRID_HELD = 10  # one sentence in this many is held out for testing, another for calibration
+HELD_SPEAKERS = 6  # one speaker in this many is held out
 GROWN_UP_YEARS = 18
-SPOKEN = "source_text"  # the column of what is said itself, where another language stands under text
-NOISE_DB = 5.0  # by which noise is louder than the voice
-BABBLING = 6  # voices over each other
+SPOKEN = "source_text"  # the column of the spoken words, if `text` is a translation
+NOISE_DB = 5.0  # how much louder the noise is than the voice
+BABBLING = 6  # overlapping voices
 
 
 @dataclass(frozen=True)
 class Spoken:
-    """A recording as seehear reads it, (T,) at 16 kHz, and what counts of the text that is said in it."""
+    """A recording as seehear reads it, (T,) at 16 kHz, and its normalised text."""
 
     samples: NDArray[np.float32]
     text: str
 
 
 def recordings(table: Path) -> list[Spoken]:
-    """All of a table, for recognisers that are not ours."""
+    """All recordings of a table, for other recognisers."""
     with tempfile.TemporaryDirectory() as workspace:
         rows = open_table(table, senses_known=(HEARING,), kinds=(), workspace=Path(workspace))
         texts = rows.metadata_column("text")
@@ -80,9 +80,9 @@ def grid(store: Store) -> Examples:
 
 
 def grid_in_noise(store: Store) -> Examples:
-    """The sentences held out of `grid`, as they were recorded, and drowned in white noise and in babble.
+    """The held-out sentences of `grid`: as recorded, in white noise, and in babble.
 
-    What is seen stays as it was. Others of the sentences that are learned from babble.
+    The picture is unchanged. The babble consists of training sentences.
     """
     clean = grid(store)
     rows, others = _table(clean.tests["sentences held out"]), _table(clean.train)
@@ -112,7 +112,7 @@ def _read_voice(path: Path) -> NDArray[np.float32]:
 
 
 def _babble(voices: Sequence[NDArray[np.float32]], length: int, random: np.random.Generator) -> NDArray[np.float64]:
-    """BABBLING of the voices, as loud as each other, each begun anywhere and repeated."""
+    """The sum of BABBLING voices at equal power, each from a random position on, repeated to this length."""
     chosen = [voices[i] for i in random.choice(len(voices), BABBLING, replace=False)]
     even = [voice / np.sqrt(np.square(voice).mean()) for voice in chosen]
     babble: NDArray[np.float64] = np.sum(
@@ -122,19 +122,19 @@ def _babble(voices: Sequence[NDArray[np.float32]], length: int, random: np.rando
 
 
 def _drowned(voice: NDArray[np.float32], noise: NDArray[np.float64]) -> NDArray[np.float64]:
-    """A voice in noise that is NOISE_DB louder, as loud as fits."""
+    """A voice in noise that is NOISE_DB louder, scaled down if it would clip."""
     loudness = np.sqrt(np.square(voice).mean() / np.square(noise).mean()) * 10 ** (NOISE_DB / 20)
     heard: NDArray[np.float64] = voice + noise * loudness
     return heard / max(1.0, float(np.abs(heard).max()))
 
 
 def speechocean(store: Store) -> Examples:
-    """Keep only whether a speaker is an adult."""
+    """English by Mandarin speakers. Of their age, only whether they are adults is kept."""
     return _without_speakers(store, "speechocean", "text")
 
 
 def mboshi(store: Store, column: str = SPOKEN) -> Examples:
-    """Mboshi, written as it is spoken, or in French (text) beside which stands the former."""
+    """Mboshi: the transcript, or with the column `text` its French translation, with the transcript as SPOKEN."""
     return _without_speakers(store, "mboshi", column)
 
 
@@ -158,7 +158,7 @@ def _without_speakers(store: Store, name: str, column: str) -> Examples:
 
 
 def _told(row: dict[str, str], name: str, column: str) -> dict[str, str]:
-    """A row as it is learned from."""
+    """A row with the columns used for training."""
     told = {"audio": f"../{name}/{row['audio']}", "text": row[column], "speaker": row["speaker"]}
     if column != SPOKEN and SPOKEN in row:
         told |= {SPOKEN: row[SPOKEN]}

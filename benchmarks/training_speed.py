@@ -1,4 +1,4 @@
-"""Training: pictures a second of seehear's loop beside a plain PyTorch loop, and its share of the machine's rate."""
+"""Training speed: pictures per second compared with a plain PyTorch loop, and the share of the machine's rate used."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ from seehear.table import open_table
 
 TARGET_RATIO = {"bfloat16": 2.0, "float32": 1.3}  # by the precision in which the machine multiplies fastest
 TARGET_SHARE = 0.5
-WORKERS = (0, 2)  # of the DataLoader: the better counts
+WORKERS = (0, 2)  # of the DataLoader: the faster counts
 BORDER_PX = 4
 PACE_S = 1.0
 
 
 @dataclass(frozen=True)
 class Round:
-    """Pictures a second, and the machine's rate at the time."""
+    """Pictures per second, and the machine's rate at the time."""
 
     ours: float
     plain: float
@@ -44,7 +44,7 @@ class Round:
 
 
 def training_speed(recipe: Recipe, examples: Examples, store: Store, *, rounds: int, seconds: float) -> list[Figure]:
-    """Ours and the plain loop in turns of `seconds`, so that what else the machine does falls on both."""
+    """Ours and the plain loop in turns of `seconds`, so that other load on the machine affects both."""
     pictures = next(iter(examples.tests.values()))  # 5,000 are enough to read at speed
     dataset = _dataset(pictures, recipe, store)
     ours = our_loop(recipe, dataset, store)
@@ -71,7 +71,7 @@ def training_speed(recipe: Recipe, examples: Examples, store: Store, *, rounds: 
 
 
 def our_loop(recipe: Recipe, dataset: DatasetCache, store: Store) -> Iterator[int]:
-    """Trains for ever; yields how many pictures each step took in, from when the fastest precision is known."""
+    """Trains endlessly; yields the number of pictures in each step, once the fastest precision is known."""
     torch.manual_seed(0)
     network = Network(recipe).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     clock = Clock(recipe.training.model_copy(update={"steps": None}), seconds=1e6)
@@ -127,7 +127,7 @@ class Folder(Dataset[tuple[Tensor, int]]):
 
 
 def gigaflop_per_picture(network: Network, dataset: DatasetCache) -> float:
-    """2 FLOP a multiply-add of every convolution and linear map: forward, and backward for weights and for inputs."""
+    """2 FLOP per multiply-add of every convolution and linear map: forward, and backward for weights and for inputs."""
     total = 0.0
 
     def count(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
@@ -145,7 +145,7 @@ def gigaflop_per_picture(network: Network, dataset: DatasetCache) -> float:
 
 
 def _speed(loop: Iterator[int], seconds: float) -> float:
-    """Pictures a second, after one step that does not count."""
+    """Pictures per second, after one step that does not count."""
     next(loop)
     pictures, started_s = 0, time.perf_counter()
     while time.perf_counter() - started_s < seconds:

@@ -1,7 +1,7 @@
 """Speech recognition (WER) and translation (BLEU) after a fixed budget, on unseen speakers or sentences.
 
 python -m benchmarks.transcripts [NAMES] [--compare-with ctc sphinx] [--data ../shared/data] [--seed 0]
-After ours, on the same recordings: what a tutorial's network learns in as many minutes, and what PocketSphinx hears.
+After ours, on the same recordings: a tutorial's network trained for the same time, and PocketSphinx.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ CTC, SPHINX = BESIDE = ("ctc", "sphinx")
 
 @dataclass(frozen=True)
 class Task:
-    """A set, its budget, and what is wished of it: the most errors per word (or per letter), or the least BLEU, and the
+    """A data set, its budget, and its targets: the most errors per word (or per letter), or the least BLEU, and the
     least share of words accepted."""
 
     prepare: Callable[[Store], Examples]
@@ -92,7 +92,7 @@ def _figures(evaluation: Evaluation, task: Task) -> Iterator[Figure]:
 def _tutorial(
     train: Sequence[Spoken], test_set: Sequence[Spoken], budget: Budget, ours: Evaluation
 ) -> Iterator[Figure]:
-    """Its minutes are for learning alone, and the best of its epochs for the test counts."""
+    """Its budget is for training alone, and its best epoch on the test set counts."""
     written = tutorial(train, test_set, budget.minutes * 60, steps=budget.steps, seed=budget.seed)
     epochs = [evaluate_texts(texts, test_set) for texts in written]
     best = min(epochs, key=lambda epoch: epoch.metrics["wer"])

@@ -1,7 +1,7 @@
-"""Every regular expression of the source, and texts that make a pattern backtrack.
+"""Finds every regular expression in the source, and texts that make it backtrack.
 
-Run as a program it searches hostile texts with each pattern, the way the source uses it, and prints one line of JSON a
-pattern: before it begins and when it is done. Whoever watches knows which pattern never ended.
+Run as a program, it applies each pattern to hostile texts, with the methods that the source uses, and prints a line of
+JSON before and after each. So its caller knows which pattern did not finish.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ import seehear
 SOURCE = Path(seehear.__file__).parent
 FUNCTIONS = ("match", "search", "fullmatch", "sub", "subn", "split", "findall", "finditer")
 SCREENED, SHORT, LONG = 2_000, 12_500, 100_000  # letters
-MOST_TEXTS = 4_000  # screened for one pattern
-WORST = 4  # of which are tried at full length
-LIMIT_S = 0.5  # of processor time for one text
-SUSPECT_S = 0.02  # for SCREENED letters, of which a linear pattern takes a thousandth of it
+MOST_TEXTS = 4_000  # screened for each pattern
+WORST = 4  # how many of the slowest are tried at full length
+LIMIT_S = 0.5  # CPU time for one text
+SUSPECT_S = 0.02  # for SCREENED letters; a linear pattern takes a thousandth of this
 PROCESS_S = 120
 
-Node = Any  # what re's own parser gives
+Node = Any  # of re's own parser
 
 
 class Pattern(NamedTuple):
-    """A pattern, where it is written, and the functions that the source calls it with."""
+    """A pattern, its place in the source, and the functions it is used with."""
 
     place: str
     pattern: str | bytes
@@ -49,12 +49,12 @@ class Pattern(NamedTuple):
 
     @property
     def linear_by_engine(self) -> bool:
-        """Arrow's patterns are run by RE2, which does not backtrack; they are tried all the same."""
+        """Arrow's patterns are run by RE2, which does not backtrack; they are tried anyway."""
         return self.uses[0].endswith("_regex")
 
 
 class Unresolved(NamedTuple):
-    """A pattern that is made from what only a run knows."""
+    """A pattern that is only known at run time."""
 
     place: str
     engine: str
@@ -69,7 +69,7 @@ def patterns() -> Iterator[Pattern | Unresolved]:
                 try:
                     names = vars(importlib.import_module(_module(path)))
                     pattern, number = (
-                        eval(ast.unparse(each), names)  # the source's own words
+                        eval(ast.unparse(each), names)  # as in the source
                         for each in (given, flags)
                     )
                 except NameError:
@@ -87,7 +87,7 @@ def _trees() -> dict[Path, ast.Module]:
 
 @cache
 def _methods() -> set[tuple[str, str]]:
-    """(name, method) of all that is called like a method of a pattern."""
+    """(name, method) of every attribute named like a method of a pattern."""
     return {
         (node.value.id, node.attr)
         for tree in _trees().values()
@@ -101,7 +101,7 @@ def _module(path: Path) -> str:
 
 
 def _called(node: ast.Call) -> tuple[str, str, ast.expr, ast.expr] | None:
-    """(engine, function, pattern, flags) of a call that takes a pattern."""
+    """(engine, function, pattern, flags) of a call that takes a pattern; None for other calls."""
     function = node.func
     if not isinstance(function, ast.Attribute) or not isinstance(function.value, ast.Name):
         return None
@@ -117,7 +117,7 @@ def _called(node: ast.Call) -> tuple[str, str, ast.expr, ast.expr] | None:
 
 
 def _uses(tree: ast.Module, made: ast.Call) -> tuple[str, ...]:
-    """The methods that are called of a compiled pattern, here or where it is imported; all where none is seen."""
+    """The methods called on a compiled pattern in any module; if none is found, some of each sort."""
     names = {
         target.id
         for node in ast.walk(tree)
@@ -130,7 +130,7 @@ def _uses(tree: ast.Module, made: ast.Call) -> tuple[str, ...]:
 
 
 def _letters(node: Node) -> list[str]:
-    """Letters that a pattern mentions: its literals, the ends of its ranges, and one of each class."""
+    """The letters in a pattern: its literals, the ends of its ranges, and one of each class."""
     found: dict[str, None] = {}
     for op, value in node:
         if op in (code.LITERAL, code.NOT_LITERAL):
@@ -168,7 +168,7 @@ def _inner(op: Node, value: Node) -> list[Node]:
 
 
 def _example(node: Node, times: int, branch: int) -> str:
-    """A text that the pattern matches, each repetition taken so many times if it may be."""
+    """A text that the pattern matches, with `times` repetitions where the pattern allows as many."""
     return "".join(_part(op, value, times, branch) for op, value in node)
 
 
@@ -192,7 +192,7 @@ def _part(op: Node, value: Node, times: int, branch: int) -> str:
 
 
 def _bodies(node: Node) -> Iterator[Node]:
-    """What is repeated, at any depth."""
+    """The repeated parts of a pattern, at any depth."""
     for op, value in node:
         inner = _inner(op, value)
         if op in (code.MAX_REPEAT, code.MIN_REPEAT):
@@ -202,7 +202,7 @@ def _bodies(node: Node) -> Iterator[Node]:
 
 
 def hostile(pattern: str | bytes, flags: int) -> list[tuple[str, str, str]]:
-    """(beginning, what is repeated, ending) of near-matches that may make a pattern backtrack."""
+    """(beginning, repeated part, ending) of near-matches that may make a pattern backtrack."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         tree = parser.parse(pattern, flags & ~re.DEBUG)
@@ -238,7 +238,7 @@ def _callable(pattern: Pattern, use: str) -> Callable[[str], Any]:
 
 
 def _seconds(function: Callable[[str], Any], given: str) -> float:
-    """Of processor time; LIMIT_S where it takes longer. re looks for signals while it backtracks."""
+    """CPU time of a call; LIMIT_S if it takes longer. re checks for signals while it backtracks."""
     signal.setitimer(signal.ITIMER_VIRTUAL, LIMIT_S)
     begun_s = time.process_time()
     try:
@@ -255,7 +255,7 @@ def _give_up(*_: object) -> None:
 
 
 class Slowest(NamedTuple):
-    """How long the slowest text took, of SHORT and of LONG letters, and what it was made of."""
+    """The times of the slowest text, with SHORT and with LONG letters, and its parts."""
 
     use: str
     short_s: float
@@ -264,7 +264,7 @@ class Slowest(NamedTuple):
 
 
 def slowest(pattern: Pattern) -> Slowest:
-    """Of all uses and texts. Many short texts are tried, and the worst of them at full length."""
+    """The slowest of all uses and texts: many short texts are tried, and the slowest of them at full length."""
     found: list[Slowest] = []
     texts = hostile(pattern.pattern, pattern.flags)
     for use in pattern.uses:
@@ -278,9 +278,9 @@ def slowest(pattern: Pattern) -> Slowest:
 
 
 def _screened(function: Callable[[str], Any], texts: list[tuple[str, str, str]]) -> list[tuple[str, str, str]]:
-    """The texts that take longest when they are short; the first that is suspect ends the search.
+    """The texts that are slowest at SCREENED letters; the first suspicious one ends the search.
 
-    By the clock on the wall: that of the process ticks only every 4 ms on some machines.
+    Sorted by wall-clock time, because CPU time has a resolution of only 4 ms on some machines.
     """
     taken: list[tuple[float, int]] = []
     for number, parts in enumerate(texts):
