@@ -1,7 +1,7 @@
-"""Choose what to accept: how many answers the model may give by itself for a share of mistakes that you set.
+"""Choose what to accept: how many answers the model can give at a share of mistakes that you set.
 
-Also what noise, blur and other light cost. The pictures are scikit-learn's copy of the UCI handwritten digits,
-made faint and grainy, so that some cannot be read.
+Also measures robustness to noise, blur and other light. The pictures are scikit-learn's copy of the UCI handwritten
+digits, made faint and grainy, so that some cannot be read.
 
     python examples/choose_what_to_accept.py
 """
@@ -46,8 +46,8 @@ def main() -> None:
                   f"{metrics['accepted_error']:.1%} of those are wrong")  # fmt: skip
 
         robustness = model.evaluate(test, robustness=True).robustness
-        assert robustness is not None  # since it was asked for
-        print(f"Of the accuracy, {robustness.retained('accuracy'):.0%} is kept under noise, blur and the like.")
+        assert robustness is not None  # because it was requested
+        print(f"{robustness.retained('accuracy'):.0%} of the accuracy is kept under noise, blur and the like")
 
 
 if __name__ == "__main__":

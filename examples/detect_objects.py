@@ -1,4 +1,4 @@
-"""Detect objects: learn from pictures with boxes, then find, count and draw what is in a new one.
+"""Detect objects: train on pictures with boxes, then find, count and draw what is in a new one.
 
 Each picture is a page on which handwritten 0s, 1s and 4s (scikit-learn's copy of the UCI data) are scattered.
 
@@ -19,7 +19,7 @@ from sklearn.datasets import load_digits
 import seehear
 
 WIDTH_PX, HEIGHT_PX, CELL_PX, DIGIT_PX = 240, 120, 40, 32
-PAGES, WRITTEN = 200, (0, 1, 4)  # pages to learn from; the digits on them
+PAGES, WRITTEN = 200, (0, 1, 4)  # training pages; the digits on them
 
 
 def make_page(random: np.random.Generator) -> tuple[Image.Image, list[dict[str, object]]]:

@@ -28,7 +28,7 @@ def main() -> None:
         for files in ({"image": first.with_suffix(".png"), "audio": first.with_suffix(".wav")},
                       {"image": first.with_suffix(".png")}):  # fmt: skip
             prediction = model.predict(files)
-            print(f"by {' and '.join(prediction.used)}: {prediction.answer} ({prediction.confidence:.0%})")
+            print(f"from {' and '.join(prediction.used)}: {prediction.answer} ({prediction.confidence:.0%})")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Transcribe speech: learn from recordings with their words, then write down new ones, with the time of each word.
+"""Transcribe speech: train on recordings with their words, then transcribe new ones, with the time of each word.
 
 espeak-ng speaks the digits (the extra `demo`), so nothing is downloaded.
 
