@@ -1,4 +1,4 @@
-"""The benchmarks' own words and records; what they measure takes hours and is not tested here."""
+"""The output and records of the benchmarks; what they measure takes hours and is not tested here."""
 
 from __future__ import annotations
 
@@ -155,7 +155,7 @@ def test_recordings_are_read_as_ours_reads_them(tmp_path: Path) -> None:
 
 
 def told(at_s: float, *words: tuple[str, float], final: bool = False) -> Told:
-    """Words that end so many seconds into the sound, each half a second long."""
+    """Words that end at these seconds of the sound, each half a second long."""
     text = Text(tuple(Word(word, end_s - 0.5, end_s) for word, end_s in words))
     return Told(SegmentPrediction(Prediction(ExampleSource(""), text, 1.0, True), 0.0, at_s, final), at_s)
 

@@ -1,4 +1,4 @@
-"""The scripts in examples/ run as they stand, and say what the documentation shows."""
+"""The scripts in examples/ run unchanged, and print what the documentation shows."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ KEPT = b"years of work"
 
 
 def plain(folder: Path) -> Path:
-    """A folder of somebody's own."""
+    """A folder that belongs to the user."""
     folder.mkdir()
     (folder / "thesis.txt").write_bytes(KEPT)
     return folder / "thesis.txt"
@@ -49,7 +49,7 @@ def file(folder: Path) -> Path:
 
 
 def linked_mark(folder: Path) -> Path:
-    """The mark must be a file: not one that leads to another folder's."""
+    """The marker must be a file, not a link to that of another folder."""
     kept = plain(folder)
     (folder.parent / "mark").write_bytes(MARKER_TEXT)
     (folder / MARKER).symlink_to(folder.parent / "mark")
@@ -265,7 +265,7 @@ assert not list(Path().iterdir())
 
 
 def test_files_and_folders_need_no_fcntl(tmp_path: Path) -> None:
-    """What runs on Windows, with its lock made of ours."""
+    """The code for Windows, with its lock emulated by ours."""
     environment = {**os.environ, "PYTHONPATH": str(Path(files.__file__).parents[1]), "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run(
         [sys.executable, "-c", WITHOUT_FCNTL],

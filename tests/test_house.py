@@ -22,7 +22,7 @@ MODULES = {
 }
 
 FLOOR = {"errors", "geometry", "media", "amounts", "escaping", "strict_json"}
-LEFT = FLOOR | {"files", "folders", "senses", "answers", "recipe"}  # what serving stands on
+LEFT = FLOOR | {"files", "folders", "senses", "answers", "recipe"}  # what serving depends on
 MAY_IMPORT = {
     "errors": set(),
     "amounts": set(),
@@ -34,7 +34,7 @@ MAY_IMPORT = {
     "layers": {"geometry"},
     "files": {"errors"},
     "folders": {"errors", "files"},
-    "inputs": {"errors", "media", "senses", "strict_json", "table"},  # the last only where it is installed
+    "inputs": {"errors", "media", "senses", "strict_json", "table"},  # the last only if installed
     "table": FLOOR | {"files"},
     "senses": FLOOR | {"layers"},
     "decoding": {"errors"},
@@ -94,7 +94,7 @@ MOST_LINES, MOST_FUNCTION_LINES = 400, 60
 
 class Import(NamedTuple):
     module: str  # the importing one
-    target: str  # the imported one, as exactly as the statement says
+    target: str  # the imported one, as precisely as the statement gives it
     line: int
     typing_only: bool
 

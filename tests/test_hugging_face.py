@@ -1,4 +1,4 @@
-"""What networks of others are given, and what is understood of their answers; what they learn takes minutes."""
+"""The inputs for networks of transformers, and how their answers are read; training them takes minutes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ EXACT = Boxes(nothing=False)
 
 
 class Knowing(nn.Module):
-    """Learns nothing, and answers one picture after the other with what it was told."""
+    """Trains nothing, and gives prepared answers to one picture after another."""
 
     def __init__(self, *answers: Any) -> None:
         super().__init__()
@@ -43,7 +43,7 @@ class Knowing(nn.Module):
 
 
 def said_of(target: Any, classes: int) -> Any:
-    """What a network that is sure of a target says of it."""
+    """The output of a network that is certain of a target."""
     if isinstance(target, torch.Tensor):
         return SimpleNamespace(logits=SURE * nn.functional.one_hot(target, classes).permute(2, 0, 1)[None].float())
     of_class = nn.functional.one_hot(target["class_labels"], classes)[None]
@@ -52,7 +52,7 @@ def said_of(target: Any, classes: int) -> Any:
 
 @st.composite
 def boxes(draw: st.DrawFn) -> list[float]:
-    """A class of three, and corners within PICTURE."""
+    """One of three classes, and corners within PICTURE."""
     x1, y1 = draw(st.integers(0, 38)), draw(st.integers(0, 28))
     return [draw(st.integers(0, 2)), x1, y1, draw(st.integers(x1 + 1, 40)), draw(st.integers(y1 + 1, 30))]
 

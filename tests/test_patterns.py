@@ -1,4 +1,4 @@
-"""No regular expression of the source may be made to backtrack by a text that somebody else wrote."""
+"""No regular expression in the source backtracks on hostile text."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ import pytest
 import patterns as corpus
 import seehear
 
-MOST_S = 0.1  # of processor time for 100,000 letters; a linear pattern takes a fiftieth of it
+MOST_S = 0.1  # CPU time for 100,000 letters; a linear pattern takes a fiftieth of it
 LINEAR = 8 * 2.5  # how much longer it may take for 8 times the letters; the square would be 64
-TICK_S = 0.004  # of the processor's clock on some machines
+TICK_S = 0.004  # resolution of CPU time on some machines
 HUNG_S = 300
 
 
 def is_slow(slowest: corpus.Slowest) -> bool:
-    """Not by one timing alone, which neighbours disturb: too slow, and slower by more than the letters are more."""
+    """Two conditions, because other programs disturb timings: too slow, and slower than linear."""
     grown = slowest.long_s / max(slowest.short_s, TICK_S)
     return slowest.long_s > MOST_S and (grown > LINEAR or slowest.long_s > 10 * MOST_S)
 

@@ -1,4 +1,4 @@
-"""Killed at any moment, a training leaves the old or the new file, whole, and goes on to the same weights."""
+"""Killed at any moment, a training leaves the complete old or new file, and resumes to the same weights."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ from seehear.senses.hearing import HEARING
 from seehear.table import open_table
 
 LABELS = {"label": [("odd", "even")[i % 2] for i in range(64)]}
-# What a run is at, in order; within how many seconds it is killed there, and how often in one life.
+# The phases of a run in order; within how many seconds it is killed in each, and how often in one life.
 PHASES = {
     "opening": (0.02, 1),
     "reading": (0.04, 4),
@@ -50,7 +50,7 @@ PHASES = {
     "exporting": (1.5, 3),
     "writing": (0.004, 1),
 }
-MOST_STEPS = 3  # of training that are waited for before
+MOST_STEPS = 3  # most training steps to wait for before the kill
 LIVES = 2
 REWRITES = 15
 PATIENCE_S = 300.0
@@ -58,7 +58,7 @@ PATIENCE_S = 300.0
 
 @pytest.fixture(scope="module")
 def nursery() -> Iterator[Any]:
-    """Processes forked from one that is warm, of one thread each and without a GPU, which no fork survives."""
+    """Processes forked from a warm one, with one thread each and without a GPU, which does not survive a fork."""
     folders = [str(Path(mortal.__file__).parent), str(Path(seehear.__file__).parents[1])]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", os.pathsep.join(folders))
@@ -78,7 +78,7 @@ def born(nursery: Any, task: Callable[..., None], *arguments: object) -> tuple[B
 
 
 def stopped(data: Path, out: Path, patch: pytest.MonkeyPatch, **wishes: Any) -> list[Event]:
-    """Train until all is read, and interrupt it there -> what it said."""
+    """Train until all data is read, and interrupt it there -> its output."""
 
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
@@ -297,7 +297,7 @@ def test_a_training_killed_at_any_moment_resumes_to_the_same_weights(nursery: An
 
 
 def _end_in(phase: str, nursery: Any, data: Path, out: Path, after_s: float) -> None:
-    """Train, going on where the last one was killed, up to the phase and a while into it; then kill."""
+    """Train, resuming where the last run was killed, until some time into the phase; then kill it."""
     process, said = born(nursery, mortal.train, data, out, _resumable(out))
     _wait_for(phase, said, out)
     time.sleep(after_s)
@@ -307,7 +307,7 @@ def _end_in(phase: str, nursery: Any, data: Path, out: Path, after_s: float) -> 
 
 
 def _wait_for(phase: str, said: Connection, out: Path) -> None:
-    """Until it is in the phase, or in one that follows because this one is behind it."""
+    """Wait until the run is in this phase or a later one."""
     order = list(PHASES)
     now = "opening"
     while order.index(now) < order.index(phase):
@@ -321,7 +321,7 @@ def _wait_for(phase: str, said: Connection, out: Path) -> None:
 
 
 def _heard(said: Connection) -> str:
-    """The phase that a process says it is in."""
+    """The phase that a process reports."""
     assert said.poll(PATIENCE_S), "nothing was heard for long"
     what, task = said.recv()
     return "exporting" if (what, task) == ("Finished", "calibrating") else str(task)
@@ -336,7 +336,7 @@ def _resumable(out: Path) -> bool:
 
 
 def _steps(out: Path) -> int:
-    """How far the checkpoint is; 0 without one."""
+    """The step of the checkpoint; 0 without one."""
     path = _work(out) / "checkpoint.safetensors"
     if not path.exists():
         return 0
@@ -346,7 +346,7 @@ def _steps(out: Path) -> int:
 
 
 def _heeds_signals() -> None:
-    """As a program in the foreground does. What runs in the background or by nohup ignores some, as do its children."""
+    """As in the foreground. A process in the background or under nohup ignores some signals, and so do its children."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
 

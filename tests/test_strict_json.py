@@ -1,4 +1,4 @@
-"""JSON of strangers: what would not fit a float or is not text is found where it is read, not where it is used."""
+"""Untrusted JSON: numbers too large for a float and invalid text are found on reading, not on use."""
 
 from __future__ import annotations
 

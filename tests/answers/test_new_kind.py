@@ -1,4 +1,4 @@
-"""A new kind of answer, made as CONTRIBUTING says: a copy of `score/` under another name and one line in the table."""
+"""A new kind of answer, made as in CONTRIBUTING.md: a copy of `score/` under another name and one line in the table."""
 
 from __future__ import annotations
 

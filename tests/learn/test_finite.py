@@ -206,7 +206,7 @@ def specs_of_all_sizes() -> list[tuple[str, Any]]:
 @pytest.mark.parametrize(("sense", "spec"), specs_of_all_sizes(), ids=lambda value: str(value)[:60])
 def test_no_network_has_layers_whose_kernels_are_known_to_fail(sense: str, spec: Any) -> None:
     """bfloat16 products of other inner sizes carry NaN from row to row (oneDNN 5717); float32 gradients of strided 1x1
-    convolutions of few channels write beyond their memory (6035); strides that differ read what nobody wrote."""
+    convolutions of few channels write beyond their memory (6035); unequal strides read unwritten memory."""
     kinds = [kind for kind in ANSWERS if {sense} in ANSWERS[kind].senses]
     for kind in kinds:
         recipe = Recipe(**{**dict(recipe_for(kind, (sense,))), "senses": {sense: spec}, "width": spec.cell_width})

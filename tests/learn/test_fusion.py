@@ -82,7 +82,7 @@ def test_drowned_sounds_have_noise_louder_than_the_voice() -> None:
     spec = SPECS["audio"].model_copy(update={"augmentation_strength": 0.0})
     tone = torch.sin(torch.arange(8000) / 3)
     inputs = {"audio": 0.1 * tone.repeat(32, 1), "audio_samples": torch.full((32,), 8000)}
-    inputs["audio"][16:] = 0  # others, of whom nothing is heard
+    inputs["audio"][16:] = 0  # others, of which nothing is heard
 
     def loudest_noise_db(heavy_noise: bool) -> float:
         torch.manual_seed(0)

@@ -1,4 +1,4 @@
-"""When new inputs are as a whole unlike those learned from, it is said in one sentence; otherwise nothing is."""
+"""If most new inputs differ from the training data in the same way, one sentence says so; otherwise none does."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Model files damaged at random, in their archive and in their graphs: each is refused in words, or answers."""
+"""Model files with random damage to the archive or the graphs: each is refused with a reason, or loads and predicts."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_no_damaged_model_file_hangs_crashes_or_takes_a_gigabyte(seed: int) -> N
 
 
 def tried_in_a_process(count: int, seed: int) -> tuple[list[str], int]:
-    """What each came to, and the most memory that was used. Fails naming the file that crashed or hung."""
+    """The outcome of each file and the peak memory. Fails with the name of a file that crashes or hangs."""
     folders = [Path(seehear.__file__).parents[1], Path(hostile_graphs.__file__).parent]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, folders)), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, hostile_graphs.__file__, str(count), str(seed)]

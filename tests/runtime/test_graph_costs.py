@@ -39,7 +39,7 @@ def constant(model: onnx.ModelProto, name: str, value: Any, dtype: Any = np.int6
 
 
 def adding(op: str, *inputs: Any, **attributes: Any) -> Change:
-    """An operator beside the network, whose inputs are constants of these values, or names."""
+    """An operator added to the network; its inputs are constants with these values, or names."""
 
     def change(model: onnx.ModelProto) -> None:
         names = [each if isinstance(each, str) else constant(model, f"c{i}", each) for i, each in enumerate(inputs)]
@@ -57,14 +57,14 @@ def doubling(model: onnx.ModelProto) -> None:
 
 
 def matrix(model: onnx.ModelProto) -> None:
-    """Constants of a megabyte whose product is one of a terabyte."""
+    """Constants of a megabyte whose product takes a terabyte."""
     tall = constant(model, "tall", np.zeros((1 << 18, 1)), np.float32)
     wide = constant(model, "wide", np.zeros((1, 1 << 18)), np.float32)
     model.graph.node.append(helper.make_node("MatMul", [tall, wide], ["product"]))
 
 
 def products(model: onnx.ModelProto) -> None:
-    """Little memory, and work without end."""
+    """Little memory, but endless work."""
     before, shape = "square", constant(model, "shape", [1 << 9, 1 << 9])
     model.graph.node.append(helper.make_node("Expand", ["mean", shape], [before]))
     for i in range(2_000):
@@ -79,7 +79,7 @@ def window(model: onnx.ModelProto) -> None:
 
 
 def gates(model: onnx.ModelProto) -> None:
-    """A recurrent layer over a constant that is as long as it says."""
+    """A recurrent layer over a constant of any declared length."""
     shape = constant(model, "shape", [1 << 30, 1, 1])
     weights = [constant(model, f"w{i}", np.zeros(size), np.float32) for i, size in enumerate(((1, 3, 1), (1, 3, 1)))]
     bias = constant(model, "bias", np.zeros((1, 6)), np.float32)
@@ -91,7 +91,7 @@ def gates(model: onnx.ModelProto) -> None:
 
 
 def by_itself(model: onnx.ModelProto) -> None:
-    """Nothing to speak of for short sounds; every sample beside every other one for the longest."""
+    """Cheap for short sounds; for the longest, every sample is compared with every other one."""
     first, second = constant(model, "one", [1]), constant(model, "two", [2])
     model.graph.node.append(helper.make_node("Unsqueeze", ["audio", second], ["tall"]))
     model.graph.node.append(helper.make_node("Unsqueeze", ["audio", first], ["wide"]))
@@ -176,7 +176,7 @@ def test_the_operators_allowed_are_exactly_those_that_are_exported() -> None:
 @pytest.mark.xdist_group("exports")  # which take minutes: once for all of them
 @pytest.mark.parametrize("lengths", LENGTHS, ids=["short", "long"])
 def test_shapes_types_and_contents_are_those_that_onnxruntime_gives(lengths: dict[str, int]) -> None:
-    """For every value within every graph: the slow obvious way judges the rules."""
+    """For every value in every graph: the rules agree with a slow, obvious implementation."""
     for title, content in exports().items():
         model = onnx.load_from_string(content)
         fed = feeds(model, lengths)
@@ -194,7 +194,7 @@ def test_shapes_types_and_contents_are_those_that_onnxruntime_gives(lengths: dic
 
 
 def _everything(model: onnx.ModelProto, fed: dict[str, Any]) -> dict[str, np.ndarray[Any, Any]]:
-    """All that is computed on the way, by onnxruntime as it comes, without its optimisations."""
+    """All intermediate values, computed by onnxruntime without optimisations."""
     names = [name for node in model.graph.node for name in node.output if name]
     del model.graph.output[:]
     model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names)
@@ -213,7 +213,7 @@ def test_what_is_exported_names_no_file_of_the_machine_that_made_it() -> None:
 
 
 def test_memory_is_counted_while_it_is_held_and_constants_for_good() -> None:
-    """Of a chain only two are held at once; what follows from constants stays."""
+    """A chain keeps only two values at once; values computed from constants stay."""
     nodes = [helper.make_node("Sqrt", ["x" if i == 0 else f"s{i}"], [f"s{i + 1}"]) for i in range(9)]
     nodes.append(helper.make_node("ConstantOfShape", ["shape"], ["zeros"]))
     graph = helper.make_graph(

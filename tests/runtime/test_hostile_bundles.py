@@ -58,7 +58,7 @@ def members() -> Members:
 
 
 def holding(**changes: bytes) -> bytes:
-    """A file that is right in form, manifest and sums included, with other contents."""
+    """A well-formed file, with a valid manifest and checksums, but other contents."""
     full = {"recipe": "recipe.json", "card": "card.md", "weights": "weights.safetensors", "model": "model.onnx"}
     changed = {name: content for name, content in members().items() if name != MANIFEST}
     changed |= {full[name]: content for name, content in changes.items()}
@@ -93,7 +93,7 @@ HEADERS = {
 @pytest.mark.parametrize("change", ["one more", "all bits"])
 @pytest.mark.parametrize(("header", "field"), [(h, f) for h, (_, fields, _) in HEADERS.items() for f in fields])
 def test_no_field_of_any_header_may_differ(tmp_path: Path, header: str, field: str, change: str) -> None:
-    """Encryption, descriptors, zip64, extra fields, comments, links, overlaps, gaps and lies about sizes are these."""
+    """These include encryption, descriptors, zip64, extra fields, comments, links, overlaps, gaps and false sizes."""
     layout, names, signature = HEADERS[header]
     at = whole().rindex(signature)
     fields = list(layout.unpack_from(whole(), at))
@@ -148,7 +148,7 @@ NAMES = [
 
 @pytest.mark.parametrize("name", NAMES)
 def test_another_name(tmp_path: Path, name: str) -> None:
-    """Right in every header, but not a name that a model file has at that place."""
+    """All headers are valid, but a model file has no such name at that place."""
     renamed = {name if was == "recipe.json" else was: content for was, content in members().items()}
     refused(tmp_path, b"".join(archive.pack(renamed)))
 

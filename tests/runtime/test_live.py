@@ -1,4 +1,4 @@
-"""Running sound: where its stretches begin and end, and what is said of them while they last."""
+"""Live sound: where segments begin and end, and their preliminary answers."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from seehear.senses.hearing.voice_activity import LONGEST_S, PAUSE_S, TAIL_S, Se
 
 
 def sound(*seconds: float, noise: float = 0.001, tone: float = 0.3) -> np.ndarray:
-    """Silence, tone, silence, tone, ..., each so long, all in faint noise."""
+    """Silence, tone, silence, tone, ..., of these durations, all in faint noise."""
     loud = np.concatenate([np.full(round(s * RATE_HZ), i % 2) for i, s in enumerate(seconds)])
     time_s = np.arange(len(loud)) / RATE_HZ
     noisy = noise * np.random.default_rng(0).standard_normal(len(loud))
@@ -94,7 +94,7 @@ def portions(samples: np.ndarray) -> list[np.ndarray]:
 
 
 def test_preliminary_answers_come_before_the_final_one() -> None:
-    """The tiny recogniser takes the loud for bright."""
+    """The tiny recogniser answers "bright" for loud sounds."""
     heard = list(live(Predictor(tiny.bundle("audio")), portions(sound(0.5, 2, 0.8, tone=0.9))))
     *guesses, last = heard
     assert [each.final for each in heard] == [False] * len(guesses) + [True]

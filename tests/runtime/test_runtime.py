@@ -1,4 +1,4 @@
-"""Asking a recogniser: answers and doubts, one or two senses, streams, and the silence of onnxruntime."""
+"""Prediction: accepted and rejected answers, one or two senses, streams, and a silent onnxruntime."""
 
 from __future__ import annotations
 
@@ -497,7 +497,7 @@ def test_a_graph_of_another_number_of_classes_is_refused(classes: str, several: 
 
 
 def test_a_graph_whose_number_of_classes_follows_the_input_fails_by_name() -> None:
-    """What is short gets two logits, also when it is loaded; a second of sound gets one more."""
+    """Short inputs, as on loading, get two logits; a second of sound gets one more."""
     graph = onnx.load_from_string(tiny.model("audio"))
     next(node for node in graph.graph.node if "logits" in node.output).output[0] = "two"
     for name, value in (("none", [0, 0, 0]), ("second", [16_000])):
@@ -557,7 +557,7 @@ def test_a_graph_that_onnxruntime_refuses_is_explained(capfd: Any) -> None:
 
 
 def test_loading_and_predicting_write_no_files(tmp_path: Path) -> None:
-    """onnxruntime's telemetry writes an identity into the home folder and a file into the temporary one."""
+    """onnxruntime's telemetry writes an identifier to the home folder and a file to the temporary folder."""
     home, temporary = tmp_path / "home", tmp_path / "tmp"
     home.mkdir()
     temporary.mkdir()

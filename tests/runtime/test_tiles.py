@@ -1,4 +1,4 @@
-"""Pictures that are asked about in tiles: how they are cut, and that the joined answer is the one of the whole."""
+"""Tiled prediction: how pictures are cut, and that the merged answer equals the answer to the whole."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from seehear.senses.sight.plan import SightSpec
 from seehear.senses.sight.tiles import LARGER_UNTILED, LEAST_SHARED, cut_tiles, split_axis
 
 BOXES, MASK = ANSWERS["boxes"], ANSWERS["mask"]
-EDGE_PX = 8  # prepared pixels that a head may be off at a tile's edge
+EDGE_PX = 8  # preprocessed pixels that a head may be off at a tile's edge
 SIDE = st.integers(1, 300)
 
 
@@ -114,7 +114,7 @@ SPEC = BoxesSpec(classes=("a", "b"), counts=(9, 9), pictures=9, max_boxes=9, sid
 
 
 def seen_of(things: np.ndarray, labels: np.ndarray, tile: Tile, scale: float) -> TileOutput:
-    """What a head would say of a tile: things, cut off at its edges, and then taken for one of the other class."""
+    """The output of a head for a tile: objects, cut off at its edges and then taken for the other class."""
     start, end = (np.tile(each[::-1], 2) for each in (tile.start, tile.end))
     visible = np.clip(things, start, end)
     there = (visible[:, 2:] > visible[:, :2]).all(1)
@@ -165,7 +165,7 @@ def test_an_object_larger_than_any_tile_is_found() -> None:
 
 
 def test_merging_many_boxes_needs_little_memory() -> None:
-    """Of one scale of a large picture; all with all would be half a gigabyte, several times."""
+    """IoU within one scale of a large picture; all pairs at once would take several times half a gigabyte."""
     random = np.random.default_rng(0)
     corner = np.stack(np.meshgrid(np.arange(0, 6000, 30), np.arange(0, 900, 30)), -1).reshape(-1, 2)
     boxes, scores = np.concatenate([corner, corner + 20], 1), random.random(len(corner))
@@ -173,7 +173,7 @@ def test_merging_many_boxes_needs_little_memory() -> None:
     stay = suppress(np.concatenate([boxes, boxes + 1]), np.concatenate([scores, scores / 2]), np.zeros(12_000), 0.6)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert np.array_equal(np.sort(stay), np.arange(6_000))  # what is a pixel off is the same thing
+    assert np.array_equal(np.sort(stay), np.arange(6_000))  # the same object if it is a pixel off
     assert peak < 20e6
 
 
@@ -203,7 +203,7 @@ MASKS = MaskSpec(
 @given(height=st.integers(20, 150), width=st.integers(20, 150), seed=st.integers(0, 1000))
 @settings(max_examples=20, deadline=None)
 def test_each_pixel_comes_from_a_tile_with_a_margin_around_it(height: int, width: int, seed: int) -> None:
-    """Near inner edges, where little is seen around, the head says anything."""
+    """Near inner edges, with little context, the output of the head is arbitrary."""
     random = np.random.default_rng(seed)
     truth = random.integers(0, 3, (height, width))
     parts = []
@@ -229,7 +229,7 @@ def test_each_pixel_comes_from_a_tile_with_a_margin_around_it(height: int, width
 
 
 def dividing() -> Bundle:
-    """Says of each pixel whether it is bright; unfamiliar is how far its pixels range, 0 to 1."""
+    """Classifies each pixel as bright or not; its OOD score is the range of the pixels, 0 to 1."""
     graph = onnx.parser.parse_model("""
         <ir_version: 10, opset_import: ["" : 20]>
         bright (uint8[B,8,8,1] image) => (float[B,2,8,8] logits, float[B] cell_px, float[B] ood_score_image)

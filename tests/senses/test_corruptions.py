@@ -11,7 +11,7 @@ from seehear.senses import SENSES
 from seehear.senses.corruption import SEVERITIES, make_generator
 from signals import USUAL, picture, sound
 
-IN_TIME = ("faster", "slower")  # changes the length, by which it is told how strong it is
+IN_TIME = ("faster", "slower")  # changes the length, which shows how strong it is
 EVERY = [(sense, name) for sense in SENSES for name in SENSES[sense].corruptions()]
 
 

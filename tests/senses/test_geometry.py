@@ -57,7 +57,7 @@ def test_pixels_move_as_the_warp_says(mirror: bool, strength: float, monkeypatch
         if ((expected > 6) & (expected < np.array([42, 26]))).all():  # all of it inside
             off.append(middle(image) - expected)
     assert len(off) > 20
-    assert np.abs(off).max() < 0.5  # what is a few pixels wide is not seen better
+    assert np.abs(off).max() < 0.5  # a few pixels cannot be located better
     assert np.abs(np.mean(off, axis=0)).max() < 0.1
     assert bool((warps.scale[:, 0] < 0).any()) == mirror
 

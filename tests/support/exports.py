@@ -1,4 +1,4 @@
-"""The graphs of every pair of answer and senses, as they are exported, and what each can be fed."""
+"""The exported graphs of every supported pair of answer and senses, with valid inputs for each."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NUMPY = {1: np.float32, 2: np.uint8, 7: np.int64, 9: np.bool_}
 
 
 def recipes() -> dict[str, Recipe]:
-    """One of each supported pair, and one that writes with a decoder."""
+    """A recogniser for each supported pair, and one with a decoder."""
     text = recipe_for("text", ("audio",))
     decoding = text.model_copy(update={"answer": text.answer.replace(decoder=True)})  # type: ignore[attr-defined]
     return {f"{kind} by {'+'.join(senses)}": recipe_for(kind, senses) for kind, senses in PAIRS} | {
@@ -30,7 +30,7 @@ def recipes() -> dict[str, Recipe]:
 
 @cache
 def exports() -> dict[str, bytes]:
-    """Every graph, by what it is of."""
+    """Every graph, by its title."""
     return {name: graph for title, recipe in recipes().items() for name, graph in _exported(title, recipe).items()}
 
 
@@ -44,7 +44,7 @@ def _exported(title: str, recipe: Recipe) -> dict[str, bytes]:
 
 
 def feeds(model: onnx.ModelProto, lengths: dict[str, int]) -> dict[str, np.ndarray[Any, Any]]:
-    """Ones, of which the axes that may have any length have those that `lengths` tells by name."""
+    """Arrays of ones; `lengths` gives the lengths of the dynamic axes by name."""
     fed = {}
     for value in model.graph.input:
         tensor = value.type.tensor_type

@@ -1,6 +1,6 @@
-"""Run as a program: damage model files in a thousand ways, load each, and ask those that are accepted.
+"""Run as a program: damage model files in a thousand ways, load each, and predict with those that load.
 
-Prints a line of JSON for each, before it is tried and after; the number of the first, of the last, and the seed.
+Prints a line of JSON before and after each. Arguments: the numbers of the first and the last, and the seed.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ HUGE = (-1, 0, 1, 2, 7, 1 << 16, 1 << 20, 1 << 31, 1 << 40, (1 << 63) - 1, -(1 <
 
 
 def another_number(model: onnx.ModelProto, chance: random.Random) -> None:
-    """Of a constant: the sizes, places and axes are among them."""
+    """Change a number of a constant; sizes, positions and axes are among them."""
     tensor = chance.choice(model.graph.initializer)
     array = numpy_helper.to_array(tensor).copy()
     if array.size:
@@ -41,7 +41,7 @@ def _fitting(number: int, dtype: np.dtype) -> float:
 
 
 def another_shape(model: onnx.ModelProto, chance: random.Random) -> None:
-    """Of a constant, of as many numbers or of more."""
+    """Change the shape of a constant, to as many numbers or more."""
     tensor = chance.choice(model.graph.initializer)
     array = numpy_helper.to_array(tensor)
     shape = [*array.shape, 1] if chance.random() < 0.5 else [chance.choice((1, 2, 300)), *array.shape]
@@ -53,7 +53,7 @@ def another_operator(model: onnx.ModelProto, chance: random.Random) -> None:
 
 
 def one_more(model: onnx.ModelProto, chance: random.Random) -> None:
-    """An operator that reads what there is, and whose result takes the place of something."""
+    """Add an operator that reads existing values, and whose output replaces one of them."""
     place = chance.randrange(len(model.graph.node))
     named = [*model.graph.initializer, *model.graph.input]
     names = [each.name for each in named] + [name for node in model.graph.node[:place] for name in node.output]
@@ -105,13 +105,13 @@ def flipped(content: bytes, chance: random.Random) -> bytes:
 
 
 def spliced(content: bytes, chance: random.Random) -> bytes:
-    """A stretch of it left out, or there twice."""
+    """Remove or repeat a range of bytes."""
     a, b = sorted(chance.randrange(len(content)) for _ in range(2))
     return content[:a] + content[b:] if chance.random() < 0.5 else content[:b] + content[a:]
 
 
 def files(count: int, seed: int) -> Iterator[tuple[str, bytes]]:
-    """Yield (what was done to it, the file). Manifests and headers are right where the contents were meant to be."""
+    """Yield (the damage, the file). Manifests and headers are valid if only the contents were damaged."""
     senses = (("image",), ("audio",), ("image", "audio"))
     for number in range(count):
         chance = random.Random(f"{seed} {number}")
@@ -136,7 +136,7 @@ def files(count: int, seed: int) -> Iterator[tuple[str, bytes]]:
 
 
 def outcome(path: Path) -> str:
-    """Why it was refused; otherwise what it answers, whose errors stay with the prediction."""
+    """Why the file was refused, or its prediction, which holds its own errors."""
     try:
         recogniser = Predictor(read_bundle(path))
     except BundleError as error:

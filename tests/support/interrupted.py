@@ -1,4 +1,4 @@
-"""Training in small steps, and training that is killed half way."""
+"""Training in small steps, and training that is killed halfway."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from seehear.learn.model.network import Network
 
 
 class Killed(BaseException):
-    """As good as SIGKILL for what is on disk: nothing after it runs."""
+    """Equivalent to SIGKILL for the files on disk: nothing runs after it."""
 
 
 def fit_weights(

@@ -1,4 +1,4 @@
-"""Small real data to learn from: scikit-learn's handwritten digits, tones whose pitch follows the digit, and drawn
+"""Small real data to train on: scikit-learn's handwritten digits, tones whose pitch follows the digit, and drawn
 faces whose mouths do."""
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ MASKS = TemporaryDirectory(prefix="seehear-masks-")
 
 @cache
 def ink_masks() -> list[str]:
-    """A file for each of the first digits: which of its 8 x 8 pixels are ink."""
+    """A mask file for each of the first digits: which of its 8 x 8 pixels are ink."""
     folder = Path(MASKS.name)
     for i, pixels in enumerate(load_digits().images[:EXAMPLES]):
         Image.fromarray((pixels > 7).astype(np.uint8)).save(folder / f"{i}.png")

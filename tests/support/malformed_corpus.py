@@ -1,7 +1,7 @@
-"""Files that are not what they should be: cut, bit-flipped, misnamed, and bombs, made from small whole ones.
+"""Malformed files: truncated, bit-flipped, misnamed, and decompression bombs, made from small valid ones.
 
-Run as a program it reads one such file after another, as `python malformed_corpus.py FIRST LAST EVERY`, and prints a
-line before and a line after each, so that whoever watches knows which one crashed or hung.
+Run as a program, it reads such files one by one, as `python malformed_corpus.py FIRST LAST EVERY`, and prints a
+line before and after each. So its caller knows which one crashed or hung.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def recorded(kind: str, subtype: str | None = None, rate_hz: int = 16_000) -> by
 def filmed(
     kind: str, audio: str | None, video: str | None, rate_hz: int = 48_000, samples: np.ndarray | None = None
 ) -> bytes:
-    """One second of 25 ever brighter frames, and of a tone where no other samples are given."""
+    """A video of one second: 25 ever brighter frames, and the samples given, or else a tone."""
     file = io.BytesIO()
     with av.open(file, "w", format=kind) as out:
         sound = out.add_stream(audio, rate=rate_hz, layout="mono") if audio else None
@@ -90,7 +90,7 @@ def filmed(
 
 
 def held_upright(film: bytes) -> bytes:
-    """The same mp4, to be turned: telephones store frames lying, and a matrix; ISO/IEC 14496-12, section 6.2.2."""
+    """The same mp4 with a rotation matrix, as phones store it: ISO/IEC 14496-12, section 6.2.2."""
     straight = bytes.fromhex("00010000 00000000 00000000 00000000 00010000".replace(" ", ""))
     clockwise = bytes.fromhex("00000000 00010000 00000000 ffff0000 00000000".replace(" ", ""))
     track = film.index(b"tkhd")
@@ -185,7 +185,7 @@ def cut(data: bytes, chance: random.Random) -> bytes:
 
 
 def flipped(data: bytes, chance: random.Random) -> bytes:
-    """One to 32 bits, half of them near the beginning, where headers are."""
+    """Flip 1 to 32 bits, half of them near the beginning, where headers are."""
     damaged = bytearray(data)
     for _ in range(2 ** chance.randrange(6)):
         reach = min(len(damaged), 200) if chance.random() < 0.5 else len(damaged)
@@ -194,7 +194,7 @@ def flipped(data: bytes, chance: random.Random) -> bytes:
 
 
 def spliced(data: bytes, chance: random.Random) -> bytes:
-    """A piece lost, repeated, or replaced by noise or zeros."""
+    """Remove or repeat a piece, or replace it by noise or zeros."""
     start = chance.randrange(len(data))
     piece = data[start : start + chance.randrange(1, 400)]
     swapped = chance.choice([b"", piece * 2, chance.randbytes(len(piece)), bytes(len(piece))])
@@ -202,7 +202,7 @@ def spliced(data: bytes, chance: random.Random) -> bytes:
 
 
 def sized(data: bytes, chance: random.Random) -> bytes:
-    """A number somewhere in the header becomes enormous: sizes, counts, offsets."""
+    """Make a number in the header enormous: a size, count or offset."""
     start = chance.randrange(4, min(len(data) - 4, 160))
     return (
         data[:start]
@@ -212,7 +212,7 @@ def sized(data: bytes, chance: random.Random) -> bytes:
 
 
 def misnamed(data: bytes, chance: random.Random) -> bytes:
-    """What is no picture and no recording at all, whatever its name says."""
+    """Contents that are neither a picture nor a recording, whatever the name says."""
     words = (
         b"<!doctype html><title>404</title>",
         b"seven,8\n",
@@ -240,7 +240,7 @@ def png_text_bomb() -> bytes:
 
 
 def jpeg_scan_bomb(scans: int = 2_000) -> bytes:
-    """A progressive picture of 65,500 by 1,500 pixels whose last, almost empty scan comes again and again."""
+    """A progressive picture of 65,500 by 1,500 pixels whose last, almost empty scan is repeated many times."""
     file = io.BytesIO()
     Image.new("L", (65_500, 1_500)).save(file, "JPEG", progressive=True)
     data = file.getvalue()
@@ -255,7 +255,7 @@ def patched(name: str, at: bytes, skip: int, value: bytes) -> bytes:
 
 
 def tiff_bomb(width: int, height: int, tile: int = 0) -> bytes:
-    """Deflated tiff whose tags promise more than it holds."""
+    """A deflated tiff whose tags claim more data than it holds."""
     tags = [(256, 4, width), (257, 4, height), (258, 3, 8), (259, 3, 8), (262, 3, 1), (277, 3, 1)]
     body = zlib.compress(bytes(100_000))
     strips = [(322, 4, tile), (323, 4, tile), (324, 4, 8), (325, 4, len(body))]
@@ -265,7 +265,7 @@ def tiff_bomb(width: int, height: int, tile: int = 0) -> bytes:
 
 
 def silent_flac(hours: float) -> bytes:
-    """Ten silent seconds whose header claims so many hours; 0 leaves the length open."""
+    """Ten seconds of silence whose header claims this many hours; 0 leaves the length open."""
     file = io.BytesIO()
     rate_hz = 48_000
     soundfile.write(file, np.zeros((int(rate_hz * 10), 2), np.float32), rate_hz, format="FLAC")
@@ -293,7 +293,7 @@ def wide_wav(channels: int, rate_hz: int = 16_000, data_bytes: int = 0) -> bytes
 
 
 def long_webm(minutes: int = 90) -> bytes:
-    """Silence in opus takes 3 bytes a packet; the header promises no length."""
+    """Silence in Opus takes 3 bytes per packet; the header states no length."""
     file = io.BytesIO()
     with av.open(file, "w", format="webm", options={"live": "1"}) as out:
         stream = out.add_stream("libopus", rate=48_000)
@@ -329,7 +329,7 @@ _ELAN = """<?xml version="1.0"?><ANNOTATION_DOCUMENT><TIME_ORDER><TIME_SLOT TIME
 </ANNOTATION_VALUE></ALIGNABLE_ANNOTATION></ANNOTATION><ANNOTATION><REF_ANNOTATION ANNOTATION_ID="a2"
 ANNOTATION_REF="a1"><ANNOTATION_VALUE>horn</ANNOTATION_VALUE></REF_ANNOTATION></ANNOTATION></TIER>
 </ANNOTATION_DOCUMENT>"""
-LABEL_FILES = {  # whole ones, by the name that each has beside a.wav
+LABEL_FILES = {  # valid ones, by the name that each has beside a.wav
     "a.txt": "0.500000\t2.250000\thorn\n\\\t120.0\t4000.0\n7,0\t8,5\tsiren\n9.0\t9.5\thorn\n",
     "a.TextGrid": _PRAAT + '0\n1.5\n"say ""yes"""\n1.5\n4\n"no"\n',
     "a.eaf": _ELAN,
@@ -341,7 +341,7 @@ LABEL_FILES = {  # whole ones, by the name that each has beside a.wav
 
 
 def damaged_labels(name: str, count: int) -> Iterator[bytes]:
-    """The label file so called, damaged in so many ways, half of them in UTF-16."""
+    """Damaged versions of the label file with this name, half of them in UTF-16."""
     ways = (cut, flipped, spliced, misnamed)
     for number in range(count):
         whole = LABEL_FILES[name].encode("utf-16" if number % 2 else "utf-8")
@@ -380,7 +380,7 @@ BOMBS: dict[str, tuple[tuple[str, ...], Callable[[], bytes]]] = {
 
 
 def malformed(count: int = COUNT) -> Iterator[tuple[str, tuple[str, ...], Callable[[], bytes]]]:
-    """Yield (name, senses that it is for, its bytes when called): every bomb, then each format damaged in turn."""
+    """Yield (name, senses, function that makes its bytes): every bomb, then each format damaged in turn."""
     yield from ((name, senses, make) for name, (senses, make) in BOMBS.items())
     ways = (cut, flipped, spliced, sized, flipped, misnamed)
     names = list(SEEDS)

@@ -1,4 +1,4 @@
-"""What the processes do that are about to be killed."""
+"""Programs for processes that will be killed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ STEPS = 16
 
 
 def train(data: Path, out: Path, resume: bool, said: Connection) -> None:
-    """Learn in one thread, save a checkpoint at every step, and say what begins, goes on and ends."""
+    """Train in one thread, save a checkpoint at every step, and print the events."""
     torch.set_num_threads(1)
     fit.SAVE_EVERY_S = fit.REPORT_EVERY_S = 0.0
 
@@ -31,7 +31,7 @@ def train(data: Path, out: Path, resume: bool, said: Connection) -> None:
 
 
 def rewrite(path: Path, sources: list[Path], said: Connection) -> None:
-    """Write one model over the other for as long as it lives."""
+    """Overwrite one model with another until killed."""
     bundles = [read_bundle(source) for source in sources]
     said.send("ready")
     for bundle in cycle(bundles):

@@ -1,4 +1,4 @@
-"""Ways to spoil a valid file or data set, by a given chance: the same number gives the same damage on every machine."""
+"""Damage valid files and data sets at random: the same seed gives the same damage on every machine."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 
 from malformed_corpus import cut, flipped, sized, spliced
 
-# What ordinary programs write now and then, and what a reader that trusts its input stumbles over.
+# What ordinary programs sometimes write, and what trips up a reader that trusts its input.
 WORDS = (
     *("", " ", "0", "-1", "1e400", "-0", "nan", "inf", "Infinity", "null", "true", "[]", "{}", "[[]]", '""', "1_000"),
     *(
@@ -71,7 +71,7 @@ def _word(chance: random.Random) -> bytes:
 
 
 def worded(data: bytes, chance: random.Random) -> bytes:
-    """Some numbers, words or signs become others."""
+    """Replace some numbers, words or symbols by others."""
     tokens = list(_TOKEN.finditer(data))
     if not tokens:
         return _word(chance)
@@ -81,7 +81,7 @@ def worded(data: bytes, chance: random.Random) -> bytes:
 
 
 def relined(data: bytes, chance: random.Random) -> bytes:
-    """A line is lost, comes twice or elsewhere, or is cut."""
+    """Remove, repeat, move or truncate a line."""
     lines = data.splitlines(keepends=True) or [b""]
     line = lines.pop(chance.randrange(len(lines)))
     put = chance.choice([[], [line, line], [line[: chance.randrange(len(line) + 1)]], [line] * 200])
@@ -99,7 +99,7 @@ TEXT = (worded, worded, worded, relined, flipped, spliced, cut, encoded_otherwis
 
 
 def spoilt(data: bytes, chance: random.Random, *, text: bool) -> bytes:
-    """One damage to the bytes of a file, sometimes two."""
+    """Damage the bytes of a file, sometimes twice."""
     for _ in range(chance.choice([1, 1, 1, 2])):
         ways = TEXT if text else (*BINARY, sized) if len(data) > 16 else BINARY
         data = chance.choice(ways)(data, chance) if data else _word(chance)
@@ -107,7 +107,7 @@ def spoilt(data: bytes, chance: random.Random, *, text: bool) -> bytes:
 
 
 def renamed(name: str, chance: random.Random) -> str:
-    """A file called as files are called that nobody thought of; never outside of its folder."""
+    """An unusual file name, never outside its folder."""
     folder, _, file = name.rpartition("/")
     stem, dot, ending = file.rpartition(".")
     word = chance.choice(WORDS).replace("/", "").replace("\0", "")[:80].strip(".") or "x"
@@ -116,7 +116,7 @@ def renamed(name: str, chance: random.Random) -> str:
 
 
 def spoilt_set(files: Mapping[str, bytes], chance: random.Random, texts: tuple[str, ...]) -> dict[str, bytes]:
-    """A data set of which one file is damaged, or called otherwise."""
+    """A data set with one file damaged or renamed."""
     spoilt_files = dict(files)
     readable = [name for name in files if name.endswith(texts)]
     name = chance.choice(readable if readable and chance.random() < 0.9 else list(files))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def most_resident_kib() -> int:
-    """Of this program alone: on Linux, `getrusage` counts the process that started it as well."""
+    """The memory of this program alone: on Linux, `getrusage` includes the process that started it."""
     status = Path("/proc/self/status")
     if not status.exists():
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -1,4 +1,4 @@
-"""A recogniser of text made without training, whose outputs can be worked out by hand; its decoder is a table."""
+"""A text recogniser made without training, with outputs that are known exactly; its decoder is a table."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def model(spec: TextSpec = SPEC) -> bytes:
 
 
 def writing(text: str, symbols: int = EDGE + 1, sure: float = 0.9) -> bytes:
-    """A decoder that predicts from the last token alone what follows it in `text`."""
+    """A decoder that predicts the next token of `text` from the last token alone."""
     tokens = [EDGE, *SPEC.encode(text), EDGE]
     table = np.full((EDGE + 1, symbols), (1 - sure) / symbols, np.float32)
     for last, following in pairwise(tokens):

@@ -12,7 +12,7 @@ from seehear.senses.hearing.plan import RATE_HZ
 
 
 def picture(height: int, width: int, mode: str = "RGB") -> np.ndarray:
-    """What sight reads of a smooth picture with some edges and grain, saved in that mode."""
+    """What sight reads from a smooth picture with some edges and grain, saved in this mode."""
     y, x = np.mgrid[0 : 1 : height * 1j, 0 : 1 : width * 1j] if min(height, width) > 1 else np.zeros((2, height, width))
     base = np.stack([0.5 + 0.3 * np.sin(9 * x + 3 * y + i) + 0.2 * (x > y) for i in range(3)], 2)
     grain = np.random.default_rng(1).normal(0, 0.05, base.shape)

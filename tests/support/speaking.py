@@ -1,4 +1,4 @@
-"""Drawn faces that speak, as videos: a face finder takes them for people."""
+"""Videos of drawn faces that speak, which a face detector accepts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ RATE_HZ = 16_000
 def face(
     opening: float, at: tuple[float, float] = (0.5, 0.5), size: float = 0.7, side_px: int = SIDE_PX
 ) -> Image.Image:
-    """A face seen from the front: its mouth open from 0 to 1, its centre and height in shares of the picture."""
+    """A face seen from the front: its mouth open from 0 to 1, its centre and height as shares of the picture."""
     picture = Image.new("L", (side_px, side_px), 90)
     pen = ImageDraw.Draw(picture)
     scale, x0, y0 = size * side_px, at[0] * side_px, at[1] * side_px
@@ -46,9 +46,9 @@ def film(
     sound: NDArray[np.float32] | None = None,
     shown_at: Sequence[int] | None = None,
 ) -> Path:
-    """A video of grey pictures, with samples (T,) at RATE_HZ where there is sound; its format by the path's ending.
+    """A video of grey pictures, with samples (T,) at RATE_HZ if it has sound; the extension gives its format.
 
-    shown_at: when each picture is shown, in ticks of 1 / rate_hz, where it is not one after the other.
+    shown_at: when each picture is shown, in ticks of 1 / rate_hz, if not at a constant rate.
     """
     with av.open(str(path), "w") as container:
         stream = container.add_stream("mpeg4", rate=rate_hz)

@@ -1,4 +1,4 @@
-"""Films of white squares on black, and a recogniser that finds them, worked out by hand."""
+"""Videos of white squares on black, and a handmade recogniser that finds them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def picture(squares: Sequence[At], size: tuple[int, int] = (SIDE_PX, SIDE_PX)) -
 
 
 def bundle(**changes: Any) -> Bundle:
-    """Of pictures of 64 by 64 px; surer than a half of what is whiter than 0.85."""
+    """For pictures of 64 by 64 px; more than 50 % confident in squares whiter than 0.85."""
     sight = {"height": SIDE_PX, "width": SIDE_PX, "channels": 1, "stages": (16,), "output_stride_px": 8}
     risk = RiskCoverageCurve(confidence=(0.9, 0.8), wrong=(0.01, 0.05))
     selective = {

@@ -47,7 +47,7 @@ class Sense:
     missing_dependency: str = ""
 
     def read_metadata(self, file: Path) -> dict[str, str]:
-        """A file whose content begins with `patient=` names one."""
+        """The patient of a file whose content begins with `patient=`."""
         told = file.read_bytes().decode("latin-1") if file.is_file() else ""
         return {"patient": told.removeprefix("patient=")} if told.startswith("patient=") else {}
 
@@ -62,7 +62,7 @@ def open_data(data: Path, workspace: Path | None = None, **wishes: Any) -> Table
 
 
 def make(folder: Path, files: Mapping[str, str | bytes] | Sequence[str]) -> Path:
-    """Files below a folder; of those without content, which the table does not read, the bytes are one letter."""
+    """Write files below a folder; those without content, which the table does not read, get a single letter."""
     for name in files:
         content = files[name] if isinstance(files, Mapping) else b"x"
         (folder / name).parent.mkdir(parents=True, exist_ok=True)

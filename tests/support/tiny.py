@@ -1,4 +1,4 @@
-"""Recognisers small enough to work out by hand, made without training: is a picture dark or bright, a sound loud?"""
+"""Handmade recognisers, without training: is a picture dark or bright, a sound loud?"""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def recipe(*senses: str, **changes: Any) -> Recipe:
 
 
 def model(*senses: str) -> bytes:
-    """logits = ±20 (x - 1/2), x the mean brightness; or the mean loudness, clipped to 1, where there is no picture.
+    """logits = ±20 (x - 1/2), x the mean brightness; or the mean loudness, clipped to 1, if there is no picture.
 
     Not finite for a picture that is black all over. ood_score_image is how far its pixels range, 0 to 1;
     ood_score_audio is always 0.

@@ -1,4 +1,4 @@
-"""A small recogniser of text and outputs that a network could give it, worked out by hand."""
+"""A small text recogniser, and handmade network outputs for it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def make_raw(text: str, spec: TextSpec, sure: float = 0.98, cells_per_letter: in
     path = [token for letter in spec.encode(text) for token in (*[letter] * cells_per_letter, len(spec.tokens))]
     logp = np.full((len(path) + 3, len(spec.tokens) + 1), (1 - sure) / len(spec.tokens))
     logp[np.arange(len(path)), path] = sure
-    logp[len(path) :] = 1 / logp.shape[1]  # padding, which nothing may read
+    logp[len(path) :] = 1 / logp.shape[1]  # padding, which must not be read
     return {"logp": np.log(logp), "cells": np.array(len(path)), "cell_s": np.array(CELL_S)}
 
 

@@ -1,4 +1,4 @@
-"""For a fork server to import once, so that all it forks have PyTorch loaded and its exporter warm."""
+"""Imported once by a fork server, so that its children have PyTorch loaded and its exporter warm."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ def _tar(path: Path, *members: tuple[str, dict[str, object]], mode: str = "w") -
 
 
 class _Member(zipfile.ZipInfo):
-    """Also one without a name, which zipfile itself would not write."""
+    """Also a member without a name, which zipfile itself would not write."""
 
     def is_dir(self) -> bool:
         return False

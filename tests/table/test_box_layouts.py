@@ -53,7 +53,7 @@ def annotation(*objects: tuple[Any, ...], size: tuple[int, int] = (WIDTH, HEIGHT
     return f"<annotation><filename>{file}</filename>{sides}{things}</annotation>"
 
 
-# A row a box
+# A row for each box
 
 
 TABLE = "image,label,x1,y1,x2,y2,site\na.png,cat,1,2,11,12.5,north\nb.png,,,,,,south\na.png,dog,0,0,40,30,north\n"

@@ -1,4 +1,4 @@
-"""Label files beside recordings are distinguished from transcripts, and never learned as text."""
+"""Label files beside recordings are distinguished from transcripts, and never used as text."""
 
 from __future__ import annotations
 

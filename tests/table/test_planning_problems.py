@@ -1,4 +1,4 @@
-"""Planning reports what cannot be learned, before hours of training do."""
+"""Planning reports unusable data, before hours of training do."""
 
 from __future__ import annotations
 

@@ -245,7 +245,7 @@ def test_surround_sound_is_averaged(layout: str, channels: int) -> None:
 
 
 SECONDS = 6
-SPOKEN = {  # how the recordings are made from which stretches are read
+SPOKEN = {  # how the recordings are made that excerpts are read from
     "wav": lambda wave: written(wave, 48_000),
     "flac": lambda wave: written(wave, 48_000, "FLAC"),
     "ogg": lambda wave: written(wave, 48_000, "OGG", "VORBIS"),
