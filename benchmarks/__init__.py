@@ -5,4 +5,4 @@
 
 # Imported before torch and onnxruntime: sets how torch's threads wait, and turns onnxruntime's telemetry off.
 import seehear.learn
-import seehear.runtime.session  # noqa: F401
+import seehear.runtime.onnx_session  # noqa: F401

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from seehear.learn.loop.machine import usable_precisions
-from seehear.runtime.session import threads
+from seehear.runtime.onnx_session import threads
 
 STANDARD_GIGAFLOPS = 400.0
 CPU = "cpu"

@@ -16,7 +16,7 @@ from PIL import Image
 from benchmarks.results import Figure
 from seehear.api import Recogniser
 from seehear.runtime.bundle import read_bundle
-from seehear.runtime.session import threads
+from seehear.runtime.onnx_session import threads
 
 BATCH = 32
 FILES = 2000

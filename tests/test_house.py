@@ -57,7 +57,7 @@ ONLY_IN = {
     "onnx": ("learn/",),
     "onnxscript": ("learn/",),
     "safetensors": ("learn/",),
-    "onnxruntime": ("runtime/session.py",),
+    "onnxruntime": ("runtime/onnx_session.py",),
     "pyarrow": ("table/",),
     "rapidfuzz": ("answers/text/",),
     "sklearn": ("measure/", "demo/"),

@@ -166,7 +166,7 @@ def train(  # noqa: PLR0913 - one argument for each option
     """Train on a folder or table of examples, and write the model to `out` if given.
 
     recipe  from `plan`, as a value or a TOML file; or a model file, to repeat its training
-    start   a model file to train further, with its network; the head starts anew if the data has other answers
+    start   a model file to train further, with its network; the head is re-initialised if the data has other answers
     text    more lines for the language model of transcripts
     cache   where decoded examples and checkpoints are kept; beside `out` by default
 

@@ -21,8 +21,8 @@ from seehear.strict_json import from_json
 
 Found = Path | Mapping[str, Input] | InputError  # the error stands for a folder or table that cannot be opened
 Row = Mapping[str, str]  # cells by heading
-TABLES = (".csv", ".tsv", ".jsonl")
-LAYOUTS = (
+PLAIN_TABLES = (".csv", ".tsv", ".jsonl")
+TABLE_EXTENSIONS = (
     ".ndjson",
     ".parquet",
     ".xlsx",
@@ -76,10 +76,10 @@ def _examples_of(
         files = _files_of(source, senses, left_out, frozenset(closed))
         first = next(files, None)
         yield from _named_elsewhere(source, senses) if first is None else chain([first], files)
-    elif source.suffix.lower() in TABLES and os.path.isfile(source):  # noqa: PTH113 - as above
+    elif source.suffix.lower() in PLAIN_TABLES and os.path.isfile(source):  # noqa: PTH113 - as above
         simple = _is_simple(source, (*senses, "video"))
         yield from _rows_of(source, senses) if simple else _by_layout(source, senses)
-    elif source.suffix.lower() in LAYOUTS and os.path.isfile(source):  # noqa: PTH113 - as above
+    elif source.suffix.lower() in TABLE_EXTENSIONS and os.path.isfile(source):  # noqa: PTH113 - as above
         try:
             yield from _by_layout(source, senses)
         except UsageError as error:  # it may not be a table: notes.json among images

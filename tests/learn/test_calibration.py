@@ -20,7 +20,7 @@ from seehear.learn.calibrate import calibration
 from seehear.learn.calibrate.card import describe_risk, render_model_card
 from seehear.learn.loop.fit import Clock, fit
 from seehear.learn.model.network import Network
-from seehear.measure.selective import to_risk_curve
+from seehear.measure.thresholds import to_risk_curve
 from seehear.recipe import SelectivePrediction
 
 TUNED = 6

@@ -125,5 +125,5 @@ def test_other_classes_keep_the_encoder_and_start_the_head_anew(tmp_path: Path) 
     cells = {"label": ["cat", "dog", "cow"] * 8}
     said: list[Event] = []
     model = api.train(digits_table(tmp_path / "other", cells, ("image",)), start=old, steps=1, listen=said.append)
-    assert any("so the head starts anew" in str(event) for event in said)
+    assert any("so the head is re-initialised" in str(event) for event in said)
     assert model.recipe.answer.classes == ("cat", "cow", "dog")  # type: ignore[attr-defined]

@@ -18,8 +18,8 @@ from seehear.errors import DataError
 from seehear.measure.evaluate import evaluate
 from seehear.measure.intervals import bootstrap, effective_sample_size, wilson
 from seehear.measure.scored_answers import ScoredAnswers, Share
-from seehear.measure.selective import fit_ood_threshold
 from seehear.measure.speed import Speed
+from seehear.measure.thresholds import fit_ood_threshold
 from seehear.table import RowProblem
 
 LABEL = ANSWERS["label"]

@@ -15,7 +15,7 @@ from seehear.errors import InputError
 from seehear.measure.evaluate import Evaluation
 from seehear.recipe import Recipe
 from seehear.runtime.bundle import write_bundle
-from seehear.runtime.distribution_shift import FEWEST, ShiftDetector
+from seehear.runtime.distribution_shift import MIN_INPUTS, ShiftDetector
 from seehear.runtime.prediction import ExampleSource, Prediction
 from seehear.runtime.predictor import Predictor
 from seehear.senses import SENSES
@@ -45,7 +45,7 @@ def image(brightness: float = 120.0, contrast: float = 30.0, sharpness: float = 
     ("predictions", "sentence"),
     [
         ([image()] * 9, ""),
-        ([image(60.0)] * (FEWEST - 1), ""),
+        ([image(60.0)] * (MIN_INPUTS - 1), ""),
         ([image(95.0)] * 9, ""),  # beyond the range, but by too little to matter
         ([image(60.0)] * 4 + [image()] * 5, ""),
         ([image(60.0)] * 5 + [image()] * 4, "5 of 9 pictures are darker than 98 % of the training data"),

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from seehear.answers.items import Items
 from seehear.answers.selective import bound_risk
-from seehear.measure.selective import to_risk_curve
+from seehear.measure.thresholds import to_risk_curve
 from seehear.recipe import RiskCoverageCurve
 
 Array = NDArray[Any]

@@ -276,7 +276,7 @@ def test_a_picture_without_a_json_is_reported(tmp_path: Path) -> None:
     files = {"a.json": written_labelme({"a.png": [("cat", (1, 2, 3, 4))]})["a.json"]}
     table = open_all_kinds(make(pictures(tmp_path / "d", "a.png", "b.png"), files))
     hint = "save it in labelme without a shape if there is nothing in it"
-    assert table.problems == (RowProblem("b.png", "no json of this name", hint),)
+    assert table.problems == (RowProblem("b.png", "no json with this name", hint),)
 
 
 def test_labelme_circles_and_shapes_without_an_area(tmp_path: Path) -> None:

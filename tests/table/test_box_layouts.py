@@ -268,8 +268,8 @@ def test_unmatched_files_in_pascal_voc_are_reported(tmp_path: Path) -> None:
     hint = "an annotation without an object says that there is none in it"
     assert table.problems == (
         RowProblem("Annotations/b.xml", "no picture 'x.jpg'", "put it beside, or into JPEGImages"),
-        RowProblem("JPEGImages/c.jpg", "no annotation of this name", hint),
-        RowProblem("ImageSets: d", "neither an annotation nor a picture of this name"),
+        RowProblem("JPEGImages/c.jpg", "no annotation with this name", hint),
+        RowProblem("ImageSets: d", "neither an annotation nor a picture with this name"),
         RowProblem("Annotations/a.xml object 1", "a box without four numbers: left out", "correct or remove it"),
     )
 
@@ -568,8 +568,8 @@ def test_pictures_beside_masks_in_parts(tmp_path: Path) -> None:
         ("val/images/c.jpg", "val/masks/c_mask.png", "val"),
     ]
     assert table.problems == (
-        RowProblem("val/masks/d.png", "no picture of this name"),
-        RowProblem("train/images/b.jpg", "no mask of this name"),
+        RowProblem("val/masks/d.png", "no picture with this name"),
+        RowProblem("train/images/b.jpg", "no mask with this name"),
     )
 
 
@@ -587,7 +587,7 @@ def test_repeated_names_of_pictures_and_masks_are_reported(tmp_path: Path) -> No
     assert table.problems == (
         RowProblem("images/a.png", "images/a.jpg has this name too: left out", hint),
         RowProblem("masks/a_mask.png", "masks/a.png has this name too: left out", hint),
-        RowProblem("images/b_gt.jpg", "no mask of this name"),
+        RowProblem("images/b_gt.jpg", "no mask with this name"),
     )
 
 
@@ -600,8 +600,8 @@ def test_masks_in_the_folder_of_their_pictures(tmp_path: Path, ending: str) -> N
     table = open_data(data, kinds=MASKED)
     assert [(row.key, row.answer) for row in table] == [("a.jpg", f"a{ending}.png"), ("b.png", f"b{ending}.png")]
     assert [(problem.where, problem.what) for problem in table.problems] == [
-        (f"e{ending}.png", "no picture of this name"),
-        ("c.jpg", "no mask of this name"),
+        (f"e{ending}.png", "no picture with this name"),
+        ("c.jpg", "no mask with this name"),
     ]
 
 

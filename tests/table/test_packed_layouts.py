@@ -139,7 +139,7 @@ def test_a_shard_is_a_table(tmp_path: Path) -> None:
     assert table[0].metadata == {"site": "north", "caption": "a cat"}
     assert [(problem.where, problem.what.partition(":")[0]) for problem in table.problems] == [
         ("4.json", "not JSON"),
-        ("2.jpg", "no file .cls of this name"),
+        ("2.jpg", "no file .cls with this name"),
     ]
 
 

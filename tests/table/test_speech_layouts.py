@@ -290,7 +290,7 @@ def test_recordings_beside_transcripts(tmp_path: Path) -> None:
         RowProblem("alone.wav", "no transcript beside it", "put alone.txt or alone.vtt beside it"),
         RowProblem("bad.txt", "not in UTF-8: byte 0xf6 in line 1", "save it again, in UTF-8"),
         RowProblem("empty.txt", "it is empty"),
-        RowProblem("readme.txt", "no recording of this name beside it"),
+        RowProblem("readme.txt", "no recording with this name beside it"),
     )
     assert {"not read: notes.pdf", "2 recordings with transcripts"} <= set(table.notes)
 
@@ -393,7 +393,7 @@ def test_subtitles_that_name_their_language(tmp_path: Path) -> None:
     several = "transcripts in 2 languages lie beside it: c.de.srt, c.en.srt"
     assert table.problems == (
         RowProblem("c.mp4", several, "keep one of them beside it"),
-        RowProblem("e.2nd draft.srt", "no recording of this name beside it"),
+        RowProblem("e.2nd draft.srt", "no recording with this name beside it"),
         RowProblem("e.mp4", "no transcript beside it", "put e.txt or e.vtt beside it"),
     )
     assert "not used, because subtitles take precedence: d.en.srt" in table.notes

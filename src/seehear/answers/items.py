@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
-ACCEPTED_FROM = "accepted_from"  # key in a calibration: the lowest confidence of an accepted item
+ACCEPT_THRESHOLD = "accepted_from"  # key in a calibration: the lowest confidence of an accepted item
 NEVER = 1.01  # above every confidence: nothing is accepted
 
 
@@ -62,4 +62,4 @@ class Items(NamedTuple):
 
 def accepted_from(calibration: Any) -> float:
     """The lowest confidence of an accepted item; NEVER without a calibration."""
-    return float(calibration.get(ACCEPTED_FROM, NEVER))
+    return float(calibration.get(ACCEPT_THRESHOLD, NEVER))

@@ -100,16 +100,16 @@ class Tracker(Protocol):
 class Decoder(Protocol):
     """A head's second network, which is run many times while one answer is decoded; part of the head's weights.
 
-    flexible: its inputs by name, in the order of `forward`, each with the axes whose length varies.
+    dynamic_axes: its inputs by name, in the order of `forward`, each with the axes whose length varies.
     outputs: the names of its outputs.
     """
 
-    flexible: Mapping[str, Mapping[int, str]]
+    dynamic_axes: Mapping[str, Mapping[int, str]]
     outputs: tuple[str, ...]
 
     def __call__(self, *inputs: Tensor) -> tuple[Tensor, ...]: ...
 
-    def questions(self, raw: Mapping[str, Tensor], target: Mapping[str, Tensor]) -> Iterator[dict[str, Tensor]]:
+    def example_inputs(self, raw: Mapping[str, Tensor], target: Mapping[str, Tensor]) -> Iterator[dict[str, Tensor]]:
         """Sample inputs of several shapes, longest first, from the head's output for real examples."""
 
 
@@ -293,7 +293,7 @@ class AnswerKind(ABC, Generic[SpecT, AnswerT]):
     ) -> AnswerT:
         """The answer to one example, in the coordinates of the original, or the preprocessed ones without `geometry`.
 
-        `calibration` holds what was fitted and, when serving, `items.ACCEPTED_FROM`, the least confidence of an
+        `calibration` holds what was fitted and, when serving, `items.ACCEPT_THRESHOLD`, the least confidence of an
         accepted item.
         """
 

@@ -24,7 +24,7 @@ from seehear.results.writer import OutputNames, prediction_writer
 if TYPE_CHECKING:
     from seehear.runtime.prediction import ExampleSource, Prediction
 
-MAX_NAME_WIDTH = 48  # longer names no longer push the answers to the right
+MAX_NAME_WIDTH = 48  # longer names do not widen the column
 
 
 def predict(  # noqa: PLR0913 - each flag is an argument

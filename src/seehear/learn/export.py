@@ -25,7 +25,7 @@ from seehear.learn.model.network import Network, Tensors
 from seehear.runtime.graph import OPSET
 from seehear.runtime.graph_safety import check_graph
 from seehear.runtime.model_runner import PRESENT
-from seehear.runtime.session import Session
+from seehear.runtime.onnx_session import Session
 
 BATCHES = (1, 3, 28)  # sizes of the batches compared, other than the traced one
 DECODED = 4  # examples on which decoders are compared
@@ -79,14 +79,14 @@ def trace_graphs(network: Network, dataset: DatasetCache, rows: NDArray[np.int64
     """
     network = network.cpu().eval()
     feeds, outputs = _feeds(network, dataset, rows[:2])
-    flexible = {name: axes for encoder in network.encoders.values() for name, axes in encoder.dynamic_axes.items()}  # type: ignore[operator, union-attr]
-    flexible = {name: {0: "batch", **flexible.get(name, {})} for name in feeds}
-    graph = _trace(ServingModule(network, list(feeds), list(outputs)), feeds, list(outputs), flexible)
+    dynamic_axes = {name: axes for encoder in network.encoders.values() for name, axes in encoder.dynamic_axes.items()}  # type: ignore[operator, union-attr]
+    dynamic_axes = {name: {0: "batch", **dynamic_axes.get(name, {})} for name in feeds}
+    graph = _trace(ServingModule(network, list(feeds), list(outputs)), feeds, list(outputs), dynamic_axes)
     _check_servable(_fill(graph, ServingModule(network, [], [])), NETWORK)
     if (decoder := network.decoder) is None:
         return Graphs(graph, None)
     inputs = next(_decoder_inputs(decoder, network, dataset, rows))
-    decoder_graph = _trace(decoder, inputs, decoder.outputs, decoder.flexible)
+    decoder_graph = _trace(decoder, inputs, decoder.outputs, decoder.dynamic_axes)
     _check_servable(_fill(decoder_graph, decoder), DECODER)
     return Graphs(graph, decoder_graph)
 
@@ -170,12 +170,12 @@ def _decoder_inputs(
 ) -> Iterator[Tensors]:
     """Inputs of the decoder for some of these rows, the longest first."""
     batch = dataset.batch(rows[:DECODED])
-    yield from decoder.questions(network(batch.inputs, torch.ones_like(batch.present)), batch.target)
+    yield from decoder.example_inputs(network(batch.inputs, torch.ones_like(batch.present)), batch.target)
 
 
-def _trace(module: Any, feeds: Tensors, outputs: Sequence[str], flexible: Mapping[str, Mapping[int, str]]) -> bytes:
-    """Export to ONNX. `flexible` gives the axes of each input that may have any length."""
-    shapes = tuple(dict(flexible[name]) for name in feeds)
+def _trace(module: Any, feeds: Tensors, outputs: Sequence[str], dynamic_axes: Mapping[str, Mapping[int, str]]) -> bytes:
+    """Export to ONNX. `dynamic_axes` gives the axes of each input that may have any length."""
+    shapes = tuple(dict(dynamic_axes[name]) for name in feeds)
     with _quiet():
         program = torch.onnx.export(
             module,

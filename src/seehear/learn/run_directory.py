@@ -22,7 +22,7 @@ from seehear.table import Table
 
 MANIFEST = "run.json"  # a directory with this file holds a run that `resume` can continue
 STATES_KEPT = 16  # of files: excerpts of one recording follow each other
-START_ANEW = "train without --resume to start anew"
+START_ANEW = "train without --resume to start over"
 
 
 class RunStart(Frozen):

@@ -84,7 +84,7 @@ def _trace(recipe: Recipe, split: DataSplit, folder: Path, listen: Listener) -> 
 def _describe_start(start: Pretrained, recipe: Recipe) -> str:
     if start.keeps_head(recipe):
         return f"starting from the weights of {start.name}"
-    return f"starting from the encoders of {start.name}; its answers differ, so the head starts anew"
+    return f"starting from the encoders of {start.name}; its answers differ, so the head is re-initialised"
 
 
 def _create_network(recipe: Recipe, device: torch.device) -> Network:

@@ -13,7 +13,7 @@ from seehear.amounts import format_count
 from seehear.answers import ANSWERS
 from seehear.errors import DataError, InputError
 from seehear.recipe import Recipe
-from seehear.runtime.session import threads
+from seehear.runtime.onnx_session import threads
 from seehear.senses import SENSES
 from seehear.table import Row, RowProblem, Table
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from seehear.amounts import format_exact_percent, format_probability
 from seehear.answers import AnyKind
-from seehear.answers.items import ACCEPTED_FROM, NEVER
+from seehear.answers.items import ACCEPT_THRESHOLD, NEVER
 from seehear.errors import BundleError
 from seehear.recipe import Recipe, SelectivePrediction, used_key
 from seehear.senses import Array
@@ -44,7 +44,7 @@ class Acceptance:
         """The fitted calibration, and the confidence from which an item is accepted."""
         selective = self._selective(used)
         threshold = selective.risk.threshold(self.error_limit(used, wrong_at_most))
-        return {**selective.calibration, ACCEPTED_FROM: threshold}
+        return {**selective.calibration, ACCEPT_THRESHOLD: threshold}
 
     def decide(
         self, answer: Any, ood_scores: Mapping[str, Array], used: Sequence[str], wrong_at_most: float | None

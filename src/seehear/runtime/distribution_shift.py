@@ -10,9 +10,11 @@ from seehear.recipe import Recipe
 from seehear.runtime.prediction import Prediction
 from seehear.senses import SENSES
 
-FEWEST = 5  # inputs below which nothing is reported
-MOST = 0.5  # the share of inputs outside the usual range above which a difference is reported
-USUAL = 0.96  # the share of training examples within `Recipe.input_statistics`; half of the rest lies beyond each end
+MIN_INPUTS = 5  # inputs below which nothing is reported
+SHIFT_SHARE = 0.5  # the share of inputs outside the usual range above which a difference is reported
+USUAL_SHARE = (
+    0.96  # the share of training examples within `Recipe.input_statistics`; half of the rest lies beyond each end
+)
 
 
 class ShiftDetector:
@@ -36,12 +38,12 @@ class ShiftDetector:
         return list(self._sentences())
 
     def _sentences(self) -> Iterator[str]:
-        most = format_probability((1 + USUAL) / 2)
+        most = format_probability((1 + USUAL_SHARE) / 2)
         for sense, inputs in self._inputs.items():
             found = {
                 (SENSES[sense].statistics[name].higher if higher else SENSES[sense].statistics[name].lower): beyond
                 for (own, name, higher), beyond in self._beyond.items()
-                if own == sense and inputs >= FEWEST and beyond > MOST * inputs
+                if own == sense and inputs >= MIN_INPUTS and beyond > SHIFT_SHARE * inputs
             }
             if found:
                 of = format_count(inputs, SENSES[sense].noun)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from seehear.errors import BundleError
-from seehear.runtime.protobuf import fields, integers
+from seehear.runtime.onnx_wire_format import fields, integers
 from seehear.senses import Array
 
 Shape = tuple[int, ...]

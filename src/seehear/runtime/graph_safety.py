@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 from seehear.errors import BundleError
 from seehear.runtime.graph import read_graph
+from seehear.runtime.onnx_wire_format import fields
 from seehear.runtime.operators import check_exported
-from seehear.runtime.protobuf import fields
 
 MAX_FIELDS = 200_000  # a network of thousands of nodes has some ten thousand; bounds the time of the walk
 LOOPS = "graphs in operators, such as loops, which may never end"

@@ -11,7 +11,7 @@ from seehear.answers import ANSWERS, AnyKind, Shape
 from seehear.errors import BundleError
 from seehear.runtime.bundle import Bundle
 from seehear.runtime.bundle_cost import check_bundle_cost
-from seehear.runtime.session import Session
+from seehear.runtime.onnx_session import Session
 from seehear.senses import SENSES, Array
 
 PRESENT = "present"  # bool (B, S), an input of graphs with several senses: which senses each example has

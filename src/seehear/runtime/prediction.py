@@ -64,7 +64,7 @@ class Prediction:
 
     @classmethod
     def failed(cls, source: ExampleSource, *errors: SeehearError) -> Prediction:
-        """No answer, and why. Errors that name no place are given the source's name."""
+        """No answer, and why. Errors without a location get the source's name."""
         named = tuple(error if error.where else error.at(source.name) for error in errors)
         return cls(source, None, 0.0, False, reason="it could not be answered", errors=named)
 

@@ -16,9 +16,9 @@ from seehear.runtime.batching import read_ahead, run_in_batches
 from seehear.runtime.bundle import Bundle
 from seehear.runtime.loading import Example, LoadedExample, load_example, read_file_objects, read_signal, source_of
 from seehear.runtime.model_runner import ModelRunner, Outputs
+from seehear.runtime.onnx_session import threads
 from seehear.runtime.options import DEFAULT, PredictOptions
 from seehear.runtime.prediction import Prediction
-from seehear.runtime.session import threads
 from seehear.runtime.tiling import answer_tiles, check_tiling, plan_tiles, tiling_hint
 from seehear.senses import SENSES
 from seehear.senses.input_file import Bytes, is_file_object

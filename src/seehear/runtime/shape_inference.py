@@ -220,7 +220,7 @@ def pad(given: OperatorInputs) -> OutputTypes:
 def count_range(given: OperatorInputs) -> OutputTypes:
     start, limit, step = (given[i].contents for i in range(3))
     if start is None or limit is None or step is None:
-        raise BundleError("has a size that cannot be known before it is run")
+        raise BundleError("has a size that is only known when it is run")
     return [((max(0, math.ceil((limit.item() - start.item()) / step.item())),), given[0].dtype)]
 
 

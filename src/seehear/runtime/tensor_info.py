@@ -52,7 +52,7 @@ class OperatorInputs:
         """The contents of an input that must follow from shapes and constants: axes, sizes, positions."""
         value = self[i]
         if value.contents is None or value.dtype.kind != "i" or len(value.shape) > 1:
-            raise BundleError("has a size that cannot be known before it is run")
+            raise BundleError("has a size that is only known when it is run")
         return [int(n) for n in value.contents.reshape(-1)]
 
     def integer(self, i: int) -> int:

@@ -159,7 +159,7 @@ class VideoWriter:
             self._out.mux(self._stream.encode(None))
 
     def add(self, picture: Image, time_s: float) -> None:
-        """Append a frame. Times must rise."""
+        """Append a frame. Times must be increasing."""
         import av
 
         if self._out is None:

@@ -23,7 +23,7 @@ from seehear.answers.boxes.exchange import from_supervision, to_coco, to_supervi
 from seehear.answers.boxes.matching import FALSE_POSITIVE, IGNORED, TRUE_POSITIVE, match_boxes
 from seehear.answers.boxes.metric import f1_scores
 from seehear.answers.boxes.overlap import box_iou, suppress
-from seehear.answers.items import ACCEPTED_FROM, ItemCount
+from seehear.answers.items import ACCEPT_THRESHOLD, ItemCount
 from seehear.answers.overlay import Captions
 from seehear.errors import DataError, InputError, UsageError
 from seehear.geometry import Geometry, Grid, Warp
@@ -252,7 +252,7 @@ def test_boxes_are_in_original_pixels() -> None:
         (0, 0, 5, 5, 3, -9),
         (60, 5, 80, 9, -1, -9),
     )
-    answer = BOXES.to_answer(seen, SPEC, {ACCEPTED_FROM: 0.95}, geometry)
+    answer = BOXES.to_answer(seen, SPEC, {ACCEPT_THRESHOLD: 0.95}, geometry)
     assert [(box.label, box.xyxy, box.accepted) for box in answer.boxes] == [
         ("cat", (0, 10, 40, 50), True),
         ("dog", (180, 60, 200, 100), False),
@@ -271,10 +271,10 @@ def test_only_reported_boxes_can_be_accepted() -> None:
     accepted = {
         limit: [box.accepted for box in (*answer.boxes, *answer.low_confidence)]
         for limit in (0.0, 0.8, 1.01)
-        for answer in [BOXES.to_answer(seen, SPEC, {ACCEPTED_FROM: limit}, None)]
+        for answer in [BOXES.to_answer(seen, SPEC, {ACCEPT_THRESHOLD: limit}, None)]
     }
     assert accepted == {0.0: [True, True, False], 0.8: [True, False, False], 1.01: [False, False, False]}
-    answer = BOXES.to_answer(seen, SPEC, {ACCEPTED_FROM: 0.8}, None)
+    answer = BOXES.to_answer(seen, SPEC, {ACCEPT_THRESHOLD: 0.8}, None)
     assert (answer.items, answer.reject_items().items) == (ItemCount("box", 1, 2), ItemCount("box", 0, 2))
     assert BOXES.to_answer(seen, SPEC, {}, None).items.accepted == 0
 

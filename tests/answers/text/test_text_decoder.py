@@ -31,8 +31,8 @@ from seehear.learn.export import export_graphs, trace_graphs
 from seehear.learn.model.network import Network
 from seehear.recipe import Recipe, Training
 from seehear.runtime.bundle import read_bundle, write_bundle
+from seehear.runtime.onnx_session import Session
 from seehear.runtime.predictor import Predictor
-from seehear.runtime.session import Session
 from seehear.senses.hearing.plan import HearingSpec
 from toy_language import write_toy_language
 from transcripts import TEXTS, make_ambiguous_raw, make_raw, tune_and_calibrate
@@ -315,7 +315,7 @@ def test_the_exported_decoder_equals_the_network_at_any_length(tmp_path: Path) -
     rows = np.arange(4)
     graphs = export_graphs(trace_graphs(Network(dataset.recipe), dataset, rows), network, dataset, rows)
     session, decoder = Session(graphs.decoder), network.decoder
-    assert session.inputs == tuple(ExportedDecoder.flexible) and session.outputs == ExportedDecoder.outputs
+    assert session.inputs == tuple(ExportedDecoder.dynamic_axes) and session.outputs == ExportedDecoder.outputs
     random = np.random.default_rng(0)
     for cells, texts, length in [(1, 1, 1), (40, 1, 7), (9, 8, 1), (23, 5, 30)]:
         inputs = {

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from seehear.answers.boxes.answer import IGNORE, OBJECT
-from seehear.answers.head import Smooth, map_of
+from seehear.answers.head_layers import Smooth, map_of
 from seehear.geometry import Cells, Warps
 from seehear.layers.linear import Float32Linear
 from seehear.layers.parameter_groups import ParameterGroups, head_parameters

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from seehear.answers.head import Smooth, map_of
+from seehear.answers.head_layers import Smooth, map_of
 from seehear.answers.mask.spec import UNKNOWN
 from seehear.geometry import Cells, Warps
 from seehear.layers.linear import Float32Linear

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from seehear.answers.head import Pool
+from seehear.answers.head_layers import Pool
 from seehear.geometry import Cells
 from seehear.layers.linear import Float32Linear
 from seehear.layers.parameter_groups import ParameterGroups, head_parameters

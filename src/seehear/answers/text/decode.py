@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from seehear.answers.kind import RunDecoder
 from seehear.answers.text.spec import TextSpec
 from seehear.decoding.autoregressive import ConditionedDecoder, DecodedSequence, rank_sequences, search_decoder
-from seehear.decoding.ctc import BEAMS, CTCBeamSearch, SearchWeights
+from seehear.decoding.ctc_beam_search import BEAMS, CTCBeamSearch, SearchWeights
 from seehear.decoding.hypothesis import Hypothesis
 
 Array = NDArray[Any]

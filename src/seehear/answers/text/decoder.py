@@ -74,7 +74,7 @@ class ExportedDecoder(nn.Module):
     memory (N, D), tokens (K, L), state (K, LAYERS, D) -> logp (K, L, V + 1), next_state (K, LAYERS, D).
     """
 
-    flexible = {"memory": {0: "cells"}, "tokens": {0: "texts", 1: "length"}, "state": {0: "texts"}}  # noqa: RUF012
+    dynamic_axes = {"memory": {0: "cells"}, "tokens": {0: "texts", 1: "length"}, "state": {0: "texts"}}  # noqa: RUF012
     outputs = ("logp", "next_state")
 
     def __init__(self, decoder: AttentionDecoder) -> None:
@@ -86,7 +86,7 @@ class ExportedDecoder(nn.Module):
         logp, next_state = self.decoder(memory[None], valid_mask, tokens, state)
         return logp, next_state
 
-    def questions(self, raw: dict[str, Tensor], target: dict[str, Tensor]) -> Iterator[dict[str, Tensor]]:
+    def example_inputs(self, raw: dict[str, Tensor], target: dict[str, Tensor]) -> Iterator[dict[str, Tensor]]:
         """Inputs of several shapes: for each example, all texts from the start, then one more token of one text."""
         edge = torch.full_like(target["tokens"][:, :1], self.decoder.edge)
         tokens = torch.cat([edge, target["tokens"]], 1)

@@ -23,7 +23,7 @@ from seehear.learn.model.ood import BANK
 from seehear.measure.clusters import Clusters, find_clusters
 from seehear.measure.evaluate import evaluate_scored
 from seehear.measure.scored_answers import ScoredAnswers
-from seehear.measure.selective import fit_ood_threshold, to_risk_curve
+from seehear.measure.thresholds import fit_ood_threshold, to_risk_curve
 from seehear.recipe import Recipe, RiskCoverageCurve, SelectivePrediction, used_key
 from seehear.table.groups import is_group
 
@@ -168,7 +168,7 @@ def make_decoder_function(decoder: Decoder, device: torch.device) -> RunDecoder:
 
     @torch.no_grad()
     def ask(feeds: Arrays) -> Arrays:
-        given = decoder(*(torch.from_numpy(feeds[name]).to(device) for name in decoder.flexible))
+        given = decoder(*(torch.from_numpy(feeds[name]).to(device) for name in decoder.dynamic_axes))
         return {name: value.cpu().numpy() for name, value in zip(decoder.outputs, given, strict=True)}
 
     return ask

@@ -24,7 +24,7 @@ from seehear.geometry import Geometry, Grid, Warp
 from seehear.learn.data.ragged import Ragged, RaggedWriter
 from seehear.recipe import Recipe
 from seehear.runtime.batching import read_ahead
-from seehear.runtime.session import threads
+from seehear.runtime.onnx_session import threads
 from seehear.senses import SENSES, load_signal
 from seehear.table import Row, RowProblem, Table, group_rows
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from seehear.learn.data.split import DataSplit
-from seehear.runtime.distribution_shift import USUAL
+from seehear.runtime.distribution_shift import USUAL_SHARE
 from seehear.senses import SENSES
 from seehear.table.group_counts import describe_groups_seen
 
@@ -37,4 +37,4 @@ def describe_groups(split: DataSplit) -> str:
 
 
 def _ends() -> tuple[float, float]:
-    return (1 - USUAL) / 2, (1 + USUAL) / 2
+    return (1 - USUAL_SHARE) / 2, (1 + USUAL_SHARE) / 2

@@ -204,7 +204,7 @@ def _group_by_recording(
         else:
             labels_by_stem.setdefault(stem, []).append(label)
     for file, count in unmatched.items():
-        what = f"no recording {file!r} beside it" if file else "no recording of this name beside it"
+        what = f"no recording {file!r} beside it" if file else "no recording with this name beside it"
         examples.problems.append(RowProblem(name, f"{what} ({format_count(count, 'label')} lost)"))
     return labels_by_stem
 

@@ -122,4 +122,4 @@ def _report_missing(place: Path, folders: list[str], images: AnnotatedImages) ->
         for name in list_visible(place / folder)[1]:
             if medium_of(name) == "picture" and is_valid_text(name) and folder + name not in used:
                 hint = "save it in labelme without a shape if there is nothing in it"
-                images.problems.append(RowProblem(folder + name, "no json of this name", hint))
+                images.problems.append(RowProblem(folder + name, "no json with this name", hint))

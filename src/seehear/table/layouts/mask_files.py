@@ -50,7 +50,7 @@ def read_mask_files(place: Path) -> RawTable | None:
         part=pa.chunked_array([pa.array([part for _, _, part in pairs], pa.large_string())]),
         problems=tuple(problems),
         notes=tuple(notes),
-        missing_answer="no mask of this name",
+        missing_answer="no mask with this name",
     )
 
 

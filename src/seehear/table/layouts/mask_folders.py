@@ -51,7 +51,7 @@ def read_mask_folders(place: Path) -> RawTable | None:
         part=pa.chunked_array([pa.array(parts, pa.large_string())]),
         problems=tuple(problems),
         notes=tuple(notes),
-        missing_answer="no mask of this name",
+        missing_answer="no mask with this name",
     )
 
 
@@ -79,7 +79,7 @@ def pair_masks(
     masks_by_stem = _by_stem(masks, folders[1], problems, pictures_by_stem)
     for stem, picture in pictures_by_stem.items():
         yield picture, masks_by_stem.pop(stem, None)
-    problems += (RowProblem(name, "no picture of this name") for name in masks_by_stem.values())
+    problems += (RowProblem(name, "no picture with this name") for name in masks_by_stem.values())
 
 
 def _by_stem(

@@ -181,10 +181,10 @@ def _report_missing(folder: _Folder, images: _Pictures) -> None:
     for stem, names in folder.pictures.items():
         if stem not in annotated and not used & set(names) and (not folder.parts or stem in folder.parts):
             hint = "an annotation without an object says that there is none in it"
-            images.problems.append(RowProblem(names[0], "no annotation of this name", hint))
+            images.problems.append(RowProblem(names[0], "no annotation with this name", hint))
     unmatched = (stem for stem in folder.parts if stem not in annotated and stem not in folder.pictures)
     images.problems += (
-        RowProblem(f"ImageSets: {stem}", "neither an annotation nor a picture of this name") for stem in unmatched
+        RowProblem(f"ImageSets: {stem}", "neither an annotation nor a picture with this name") for stem in unmatched
     )
 
 

@@ -189,7 +189,7 @@ def _speaker(folder: str, utterance: str) -> str:
 def _read_stem(place: Path, stem: _Stem, part: str, utterances: _Utterances) -> None:
     files = [*stem.recordings, *stem.videos]
     if not files:
-        problems = (RowProblem(name, "no recording of this name beside it") for name in stem.transcripts.values())
+        problems = (RowProblem(name, "no recording with this name beside it") for name in stem.transcripts.values())
         utterances.problems += problems
         return
     in_languages = sorted(name for transcripts in stem.by_language.values() for name in transcripts.values())

@@ -54,7 +54,7 @@ def read_webdataset(place: Path) -> RawTable | None:
         part=pa.chunked_array([pa.array(parts, pa.large_string())]),
         problems=tuple(problems),
         notes=tuple(notes),
-        missing_answer=f"no file .{_CLASS} of this name",
+        missing_answer=f"no file .{_CLASS} with this name",
     )
 
 

@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seehear.decoding import ctc, prefixes
-from seehear.decoding.ctc import CTCBeamSearch, SearchWeights
+from seehear.decoding import ctc_beam_search as ctc
+from seehear.decoding import prefixes
+from seehear.decoding.ctc_beam_search import CTCBeamSearch, SearchWeights
 from seehear.decoding.hotwords import Hotwords
 from seehear.decoding.hypothesis import Hypothesis, Token
 from seehear.decoding.language_model import LanguageModel
