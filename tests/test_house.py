@@ -53,7 +53,7 @@ MAY_IMPORT = {
 DOORS = {"cli", "__init__", "__main__"}  # each part of which loads what it needs
 
 ONLY_IN = {
-    "torch": ("layers/", "encoder.py", "augment.py", "head.py", "decoder.py", "learn/"),
+    "torch": ("layers/", "encoder.py", "augment.py", "head.py", "head_layers.py", "decoder.py", "learn/"),
     "onnx": ("learn/",),
     "onnxscript": ("learn/",),
     "safetensors": ("learn/",),
