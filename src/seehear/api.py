@@ -194,7 +194,7 @@ def train(  # noqa: PLR0913 - one argument for each option
             chosen = continue_recipe(model.recipe, table, options)
         else:
             chosen = plan_recipe(table, options, measure_machine(place))
-        if text is not None and (recipe is not None or before is None):  # a run that goes on knows it already
+        if text is not None and (recipe is not None or before is None):  # a resumed run already has it
             decoding = ANSWERS[chosen.kind].require_decoding("more text")
             chosen = chosen.model_copy(update={"answer": decoding.with_language_model(chosen.answer, text)})
         listen(Notice(_describe_run(chosen, len(table))))

@@ -16,7 +16,7 @@ from seehear.table.groups import is_group
 Array = NDArray[Any]
 MAX_NUMBERS = 6  # columns with more different numbers are binned
 QUARTILES = (0.25, 0.5, 0.75)  # edges of the bins before rounding
-WORDS_PER = 20  # a column is numeric if at most one of this many different cells is no number
+WORDS_PER = 20  # a column is numeric if at most one of this many different cells is not a number
 
 
 def group_rows(column: str, cells: Sequence[str]) -> dict[str, Array]:

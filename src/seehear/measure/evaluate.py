@@ -69,7 +69,7 @@ class Evaluation:
     distribution_shift: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values; None stands for what is undefined."""
+        """Plain values; undefined ones are None."""
         return {
             "answer": self.answer,
             "n": self.n,

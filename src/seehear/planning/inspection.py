@@ -26,7 +26,7 @@ Facts = Mapping[str, Any]  # what a sense says of one example: its size, its dur
 class SenseSample:
     """What was found in a sample of one sense. Both lists have one entry per example that could be read.
 
-    strata   the class of each example, "" where the answer has none
+    strata   the class of each example, "" if the answer has none
     """
 
     facts: list[Facts] = field(default_factory=list)
@@ -86,7 +86,7 @@ def _check_samples(samples: Mapping[str, SenseSample], rows: int, first_error: s
 
 
 def find_unreadable_answers(table: Table, recipe: Recipe) -> list[RowProblem]:
-    """The rows whose cell is no answer of the recipe's kind, such as "n/a" among scores.
+    """The rows whose cell is not an answer of the recipe's kind, such as "n/a" among scores.
 
     Each distinct cell is read once. Answers stored in files are not read: that would take as long as decoding them.
     """

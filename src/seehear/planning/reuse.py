@@ -71,7 +71,7 @@ def same_answer(one: Recipe, other: Recipe) -> bool:
 
 
 def _continue_answer(model: Recipe, table: Table) -> BaseModel:
-    """The model's answer, or one planned from the table if some of its cells are no answer of the model's."""
+    """The model's answer, or one planned from the table if some of its cells are not answers of the model's kind."""
     if not table.in_files and not find_unreadable_answers(table, model):
         return model.answer
     planned = _plan_answer(table)

@@ -49,7 +49,7 @@ class Acceptance:
     def decide(
         self, answer: Any, ood_scores: Mapping[str, Array], used: Sequence[str], wrong_at_most: float | None
     ) -> Verdict:
-        """Raises BundleError for a confidence that is no probability."""
+        """Raises BundleError for a confidence that is not a probability."""
         if not 0 <= answer.confidence <= 1:
             raise BundleError(f"the model returned a confidence of {answer.confidence}", allowed="0 to 1")
         selective, limit = self._selective(used), self.error_limit(used, wrong_at_most)

@@ -210,7 +210,7 @@ def _extract_zip(archive: Path, writer: _Writer) -> None:
 
 
 def _check_no_overlap(file: zipfile.ZipFile, writer: _Writer) -> None:
-    """Refuse members that share bytes, by which a small zip grows without limit (Fifield 2019, "A better zip bomb")."""
+    """Refuse members that share bytes: a small zip could grow without limit (Fifield 2019, "A better zip bomb")."""
     members = sorted(file.infolist(), key=lambda member: member.header_offset)
     ends = [member.header_offset + _SHORTEST_HEADER + member.compress_size for member in members]
     for end, after in zip(ends, members[1:], strict=False):

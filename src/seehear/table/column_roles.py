@@ -112,7 +112,7 @@ def has_media_column(cells: pa.Table) -> bool:
 
 
 def find_image_column(cells: pa.Table) -> str | None:
-    """The heading of the first column of pictures; None where there is none."""
+    """The heading of the first column of pictures; None if there is none."""
     return next((name for name, medium in _sense_columns(cells).items() if medium in ("picture", "mixed")), None)
 
 
@@ -312,7 +312,7 @@ def _has_no_digits(cells: pa.Table, name: str) -> bool:
 def _auxiliary_column(
     others: Sequence[str], kinds: Sequence[KindLike], kind: str | None, answer: str | None
 ) -> str | None:
-    """The first column that helps to learn the answer; none where the answer is such a column itself."""
+    """The first column that helps to learn the answer; none if the answer is such a column itself."""
     readable = [
         heading for each in kinds if each.name == kind for heading in _headings_among(others, each.auxiliary_columns)
     ]

@@ -50,7 +50,7 @@ def find_identical_files(paths: Sequence[Path]) -> Indices:
 
 
 def _group_equal(places: Iterable[int], key: Callable[[int], _Key | None]) -> list[tuple[_Key, list[int]]]:
-    """(key, places) of each key that two places or more share, in order. None is no key."""
+    """(key, places) of each key that two places or more share, in order. None is not a key."""
     groups: defaultdict[_Key, list[int]] = defaultdict(list)
     for place in places:
         if (value := key(place)) is not None:

@@ -1,7 +1,7 @@
 """Read a table file (csv, tsv, xlsx, ods, json, jsonl, parquet) into columns of text, with the row numbers people see.
 
 Cells are trimmed; an empty one becomes null. A row that cannot be read becomes a RowProblem, and reading continues. A
-file that is no table raises DataError.
+file that is not a table raises DataError.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def read_sheet(path: Path, name: str, most_rows: int | None = None, *, quoted: b
     most_rows  read only the first rows
     quoted     whether a quote (") in a csv or tsv encloses a cell; otherwise it is an ordinary character
 
-    Raises DataError for a file that is no table, has no rows, or repeats a heading.
+    Raises DataError for a file that is not a table, has no rows, or repeats a heading.
     """
     try:
         if path.suffix.lower() == ".parquet":

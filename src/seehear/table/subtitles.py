@@ -127,7 +127,7 @@ def _blocks(subtitles: str) -> Iterator[tuple[int, list[str]]]:
 
 
 def _parse_cue(block: list[str]) -> _DisplayedCue | str:
-    """A cue, what is wrong with it, or "" for a block that is no cue."""
+    """A cue, what is wrong with it, or "" for a block that is not a cue."""
     arrows = [place for place, line in enumerate(block) if _ARROW in line]
     if not arrows and _OTHER_BLOCK.match(block[0]):
         return ""

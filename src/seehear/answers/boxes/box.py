@@ -17,7 +17,7 @@ FORM = '[{"label": "cat", "xyxy": [12, 40, 210, 131]}]'
 class Box:
     """An object: x1, y1, x2, y2 in pixels from the upper left. A truth may be a crowd, or too difficult to count.
 
-    `track` numbers the object in all frames of a video; None where it was seen only once.
+    `track` numbers the object in all frames of a video; None if it was seen only once.
     """
 
     label: str

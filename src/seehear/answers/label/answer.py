@@ -71,7 +71,7 @@ class Label:
         return {"labels": list(self.names)} if self.several else {"label": self.names[0]}
 
     def to_cell(self) -> str:
-        """The class; a JSON list where an example may have several."""
+        """The class; a JSON list if an example may have several."""
         return json.dumps(self.names, ensure_ascii=False) if self.several else self.names[0]
 
     def files(self) -> dict[str, bytes]:
@@ -168,7 +168,7 @@ def stratum(cell: str) -> str:
 
 
 def target(answer: Label, spec: LabelSpec, geometry: Geometry | None) -> dict[str, Array]:
-    """{"classes": (C,) float32}: one-hot, or multi-hot where an example may have several classes."""
+    """{"classes": (C,) float32}: one-hot, or multi-hot if an example may have several classes."""
     has = np.zeros(len(spec.classes), np.float32)
     has[[spec.index[name] for name in answer.names]] = 1
     return {"classes": has}

@@ -81,7 +81,7 @@ def rank_translations(
 ) -> list[Hypothesis]:
     return rank_sequences(
         translations,
-        spec.language_model if weights["language"] else None,  # not built where it has no say
+        spec.language_model if weights["language"] else None,  # not built if its weight is 0
         language_weight=weights["language"],
         length_exponent=weights["length"],
     )

@@ -225,7 +225,7 @@ def _batches(dataset: DatasetCache, rows: NDArray[np.int64]) -> Iterator[NDArray
 
 @torch.no_grad()
 def select_calibration_rows(network: Network, dataset: DatasetCache, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The rows to calibrate on: fewer where the raw arrays of each are large."""
+    """The rows to calibrate on: fewer if the raw arrays of each are large."""
     batch = dataset.batch(rows[:1])
     cells = _encode(network, batch)
     raw = network.apply_head(cells, batch.present.to(cells[0].x.device))

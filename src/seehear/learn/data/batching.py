@@ -18,7 +18,7 @@ def make_batches(rows: Rows, lengths: NDArray[np.int64], size: int, seed: tuple[
     lengths   (n,) of all examples, by index
     size      of a batch; an even number, so that every batch has one
 
-    A batch has `size` examples, or half or a quarter of that where they are so long that it would need much more memory
+    A batch has `size` examples, or half or a quarter of that if they are so long that it would need much more memory
     and time than others. So there are few shapes: kernels are built for each one, and it is rare shapes that fail.
     """
     random = np.random.default_rng(seed)

@@ -39,7 +39,7 @@ class DataSplit:
 def load_split(table: Table, val: Table | None, recipe: Recipe, run: Path, listen: Listener) -> DataSplit:
     """Decode the examples and split them. Without `val`, a part of the table is held out.
 
-    Raises DataError where there are too few examples in total, or with one of the senses.
+    Raises DataError if there are too few examples in total, or with one of the senses.
     """
     train = DatasetCache.build(table, recipe, run / "train", listen=listen)
     if val is not None:
@@ -80,7 +80,7 @@ def _check_size(split: DataSplit, recipe: Recipe, where: str) -> None:
 
 
 def _warn_too_few(split: DataSplit, wrong_at_most: float) -> str:
-    """A warning before training where the held-out examples are too few to accept any answer; "" where they suffice."""
+    """A warning before training if the held-out examples are too few to accept any answer; "" if they suffice."""
     held_out = len(split.val_rows)
     cells = split.val.table.take(split.val_rows.tolist()).answers()
     effective = sum(effective_items(split.val.kind.count_items(cell)) for cell in cells)

@@ -63,7 +63,7 @@ def fit(
     """Train on these rows of the dataset -> the network with averaged weights, and its progress.
 
     Resumes from the checkpoint `saved` if it exists. Each step is seeded by its number, so a run with a given number
-    of steps gives the same weights again on the same machine, interrupted or not. Raises TrainingError where losses
+    of steps gives the same weights again on the same machine, interrupted or not. Raises TrainingError if losses
     are not finite.
     """
     run = Run.start(network, dataset, rows, clock, saved)

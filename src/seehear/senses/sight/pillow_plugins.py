@@ -1,4 +1,4 @@
-"""The classes by which Pillow opens picture files, by file type.
+"""Pillow's classes for opening picture files, by file type.
 
 The classes themselves, not `Image.open`, which warns about large pictures before we can refuse them.
 """
@@ -57,7 +57,7 @@ def check_pillow_heif() -> None:
 
 @cache
 def silence_libtiff() -> None:
-    """Remove the handlers by which libtiff writes about damaged files to stderr; Pillow has no option for it.
+    """Remove the handlers with which libtiff writes about damaged files to stderr; Pillow has no option for it.
 
     Pillow still reports the error. Works where Pillow carries libtiff as a separate library, as its wheels do, and
     once per process, because the handlers are global to libtiff.

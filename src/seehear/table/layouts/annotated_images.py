@@ -22,9 +22,9 @@ from seehear.table.rows import RowProblem
 
 @dataclass
 class AnnotatedImages:
-    """Columns as they grow, and what could not become an example.
+    """The columns so far, and what could not become an example.
 
-    size_px  width and height as the annotations give them, nan where they do not
+    size_px  width and height as the annotations give them, nan if they do not
     labels   labels of whole pictures, by row
     """
 

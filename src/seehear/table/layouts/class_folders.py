@@ -24,7 +24,7 @@ from seehear.table.media import is_valid_text
 from seehear.table.parts import parse_part
 from seehear.table.rows import RowProblem
 
-# If all folders have such names they are no classes: images/ and masks/ hold one kind of file each.
+# If all folders have such names they are not classes: images/ and masks/ hold one kind of file each.
 _CONTENT_FOLDERS = {
     *("image", "images", "img", "imgs", "pictures", "photos", "jpegimages", "audio", "sounds", "recordings", "wavs"),
     *("clips", "video", "videos", "data", "masks", "labels", "annotations", "imagesets", "segmentationclass"),
@@ -33,7 +33,7 @@ _CONTENT_FOLDERS = {
 
 @dataclass
 class _Examples:
-    """Columns as they grow, and what could not become an example."""
+    """The columns so far, and what could not become an example."""
 
     root: Path
     picture: list[str | None] = field(default_factory=list)

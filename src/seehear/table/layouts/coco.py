@@ -39,7 +39,7 @@ _SAMPLED = 20  # file names sampled to find the folder of the pictures
 
 @dataclass
 class _Pictures:
-    """Columns as they grow, and what could not become an example."""
+    """The columns so far, and what could not become an example."""
 
     image: list[str] = field(default_factory=list)
     part: list[str] = field(default_factory=list)

@@ -34,7 +34,7 @@ _LEAST_SHARE = 0.5  # of the ids in a column that have a file
 
 
 def resolve_file_ids(sheet: Sheet, table: Path) -> Sheet:
-    """Replace a column of file ids with one of paths; any other sheet is returned as it is.
+    """Replace a column of file ids with one of paths; any other sheet is returned unchanged.
 
     If files in several folders share an id, those in a folder named like the table count: train/ for train.csv. Raises
     DataError if an id remains ambiguous.

@@ -72,7 +72,7 @@ def _size_px(file: str) -> tuple[float, float]:
         ValueError,
         SyntaxError,
         Image.DecompressionBombError,
-    ):  # Pillow raises these for files that are no pictures
+    ):  # Pillow raises these for files that are not pictures
         return np.nan, np.nan
     return size if min(size) > 0 and max(size) <= _LONGEST_PX else (np.nan, np.nan)
 

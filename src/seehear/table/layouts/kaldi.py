@@ -48,7 +48,7 @@ class _Segment(NamedTuple):
 
 @dataclass
 class _Utterances:
-    """Columns as they grow, and what could not become an utterance."""
+    """The columns so far, and what could not become an utterance."""
 
     audio: list[str] = field(default_factory=list)
     start_s: list[str | None] = field(default_factory=list)

@@ -42,7 +42,7 @@ _END = re.compile(
 )
 _MARKUP = re.compile(r"<\?xml|<!doctype|<html|\{\\rtf|<([a-z][\w.:-]*)(\s[^<>]*)?>\s*<", re.IGNORECASE)
 _TIME = re.compile(r"\s*([\[(<]?)((?:\d{1,2}:)?\d{1,2}:\d{2})([.,]\d{1,3})?\s*(-->|[\])>]|\s|$)")
-_ENOUGH_TIMES = 3  # with this many lines of bare times such as 7:30, a text is no transcript
+_ENOUGH_TIMES = 3  # with this many lines of bare times such as 7:30, a text is not a transcript
 
 
 def detect_label_format(text: str) -> LabelFormat | None:

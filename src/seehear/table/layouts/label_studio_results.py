@@ -34,7 +34,7 @@ Cells = dict[str, str | None]
 
 @dataclass
 class Tasks:
-    """Rows as they grow. Answers are stored under (kind, control name) until all controls are known."""
+    """The rows so far. Answers are stored under (kind, control name) until all controls are known."""
 
     rows: list[Cells] = field(default_factory=list)
     answers: list[dict[tuple[str, str], list[str]]] = field(default_factory=list)

@@ -82,7 +82,7 @@ class _Labels(NamedTuple):
 
 @dataclass
 class _Examples:
-    """Rows as they grow, and what could not become one."""
+    """The rows so far, and what could not become one."""
 
     files: list[tuple[str | None, str | None]] = field(default_factory=list)
     labels: list[TimedLabel] = field(default_factory=list)

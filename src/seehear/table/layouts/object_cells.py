@@ -54,7 +54,7 @@ class _Objects(NamedTuple):
 
 
 def convert_objects(raw: RawTable) -> RawTable:
-    """Replace a column of objects with one of boxes; any other table is returned as it is."""
+    """Replace a column of objects with one of boxes; any other table is returned unchanged."""
     image, headings = find_image_column(raw.cells), _headings(raw.cells)
     if image is None or headings is None:
         return raw

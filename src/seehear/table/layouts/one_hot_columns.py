@@ -31,7 +31,7 @@ _TEXT = pa.large_string()
 
 
 def merge_one_hot_columns(raw: RawTable, kinds: Sequence[KindLike], answer: str | None) -> RawTable:
-    """Replace the columns of classes with one column of labels; any other table is returned as it is.
+    """Replace the columns of classes with one column of labels; any other table is returned unchanged.
 
     `answer` is the requested answer: a user who names one of the columns wants only that one.
     """

@@ -45,7 +45,7 @@ _CORNERS = ("xmin", "ymin", "xmax", "ymax")
 
 @dataclass
 class _Pictures:
-    """Columns as they grow, and what could not become an example."""
+    """The columns so far, and what could not become an example."""
 
     image: list[str] = field(default_factory=list)
     mask: list[str | None] = field(default_factory=list)
@@ -167,7 +167,7 @@ def _read(place: Path, name: str, folder: _Folder, part: str, images: _Pictures)
 
 
 def _parsed(file: Path, name: str) -> ElementTree.Element:
-    """The root element. Raises DataError if the file is no annotation, or unsafe."""
+    """The root element. Raises DataError if the file is not an annotation, or unsafe."""
     root = read_xml(file, name, _LARGEST_BYTES)
     if root.tag != "annotation":
         raise DataError(f"not an annotation but <{root.tag[:40]}>", where=name)

@@ -94,7 +94,7 @@ def make_text_table(columns: Mapping[str, Sequence[str | None]]) -> pa.Table:
 
 
 def make_text_array(cells: Sequence[str | None]) -> pa.Array:
-    """File names that are no valid text are escaped, and then reported as missing."""
+    """File names that are not valid text are escaped, and then reported as missing."""
     try:
         return pa.array(cells, pa.large_string())
     except UnicodeEncodeError:

@@ -86,7 +86,7 @@ class _Files:
                 self.stems[before].by_language[language] = self.stems.pop(name).transcripts
 
     def has_transcripts(self) -> bool:
-        """Whether most recordings have transcripts: notes beside a few are no layout."""
+        """Whether most recordings have transcripts: notes beside a few are not a layout."""
         with_media = [stem for stem in self.stems.values() if stem.recordings or stem.videos]
         return bool(self.lists and with_media) or 0 < len(with_media) <= 2 * sum(
             bool(stem.transcripts or stem.by_language) for stem in with_media
@@ -95,7 +95,7 @@ class _Files:
 
 @dataclass
 class _Utterances:
-    """Columns as they grow, and what could not become an utterance."""
+    """The columns so far, and what could not become an utterance."""
 
     audio: list[str | None] = field(default_factory=list)
     video: list[str | None] = field(default_factory=list)

@@ -105,7 +105,7 @@ def _in_csv(file: Path, name: str) -> Iterator[_Region]:
 
 
 def _object(cell: str) -> Any:
-    """The JSON object in a cell; the cell itself, which is no shape, if it holds none."""
+    """The JSON object in a cell; the cell itself, which is not a shape, if it holds none."""
     try:
         return from_json(cell)
     except ValueError:

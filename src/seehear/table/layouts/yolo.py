@@ -42,7 +42,7 @@ _SAMPLED = 20  # lines of a list sampled to find what its paths are relative to
 
 @dataclass
 class _Pictures:
-    """Columns as they grow, and what could not become an example."""
+    """The columns so far, and what could not become an example."""
 
     image: list[str] = field(default_factory=list)
     part: list[str] = field(default_factory=list)
