@@ -89,7 +89,7 @@ def test_a_page_shows_every_figure_and_what_was_missed(folder: Path) -> None:
 
 def test_the_published_page_is_that_of_the_results() -> None:
     published = table.PAGE.read_text(encoding="utf-8")
-    kept = [Result.read(path) for path in sorted(table.FOLDER.glob("*.json"))]
+    kept = [Result.read(path) for path in sorted(results.FOLDER.glob("*.json"))]
     assert table.page(kept, published.partition(table.MARK)[2]) == published
 
 
@@ -125,7 +125,7 @@ def test_a_gpu_needs_minutes(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
 
 def test_minutes_replace_standard_minutes(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(budget, "pace", lambda device: PACE)
-    for typed, told, minutes in ([[], "3 standard minutes", 6], [["--minutes", "5"], "5 minutes", 5]):
+    for typed, told, minutes in (([], "3 standard minutes", 6), (["--minutes", "5"], "5 minutes", 5)):
         monkeypatch.setattr(sys, "argv", ["benchmark.py", *typed])
         sitting = Sitting.begun("a", 3, asked("benchmark", "", ["a"]))
         assert sitting.budget.minutes == minutes

@@ -11,7 +11,7 @@ from PIL import Image
 from seehear.demo import digits, espeak
 from seehear.demo.digits import TEST_VOICES, TRAIN_VOICES, make_digits
 from seehear.errors import UsageError
-from seehear.events import Advanced, Finished, Started
+from seehear.events import Advanced, Event, Finished, Started
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +74,7 @@ def test_things_that_are_not_digits_come_in_pairs(made):
 
 
 def test_progress_is_reported(tmp_path):
-    events = []
+    events: list[Event] = []
     make_digits(tmp_path, limit=2, listen=events.append)
     task = "making train.csv"
     assert events[:4] == [

@@ -113,7 +113,7 @@ def imports(module: str) -> Iterator[Import]:
     }
     for node in ast.walk(parsed(module)):
         for target in _targets(node):
-            yield Import(module, target, node.lineno, id(node) in typing_only)
+            yield Import(module, target, getattr(node, "lineno", 0), id(node) in typing_only)
 
 
 def _targets(node: ast.AST) -> list[str]:

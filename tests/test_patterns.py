@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -60,7 +61,7 @@ def test_every_pattern_that_may_backtrack_can_be_tried() -> None:
 )
 def test_patterns_that_backtrack_are_found(pattern: str | bytes, use: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(corpus, "LIMIT_S", 0.15)
-    corpus.signal.signal(corpus.signal.SIGVTALRM, corpus._give_up)
+    signal.signal(signal.SIGVTALRM, corpus._give_up)
     slowest = corpus.slowest(corpus.Pattern("here:1", pattern, re.DOTALL, (use,)))
     assert slowest.long_s > MOST_S
 

@@ -47,7 +47,7 @@ def test_it_predicts_where_nothing_else_is_installed(wheel: Path, tmp_path: Path
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
 
     def run(*command: str) -> str:
-        whole = [programs / command[0], *command[1:]]
+        whole = [str(programs / command[0]), *command[1:]]
         return subprocess.run(whole, check=True, capture_output=True, text=True, cwd=tmp_path, env=environment).stdout
 
     assert run("seehear", "--version").strip().endswith(seehear.__version__)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import stats
+from scipy import stats  # type: ignore[import-untyped]
 from sklearn import metrics as judge
 
 from seehear.answers import ANSWERS
@@ -294,7 +294,7 @@ def test_plan_explains_why_scores_cannot_be_learned(cells, words):
 def test_the_target_is_what_the_raw_arrays_mean():
     spec = SCORE.plan(LENGTHS, "length [cm]")
     truth = SCORE.read("7.25", spec)
-    raw = {"mean": SCORE.target(truth, spec, None)["value"], "log_scale": np.float32(-1)}
+    raw = {"mean": SCORE.target(truth, spec, None)["value"], "log_scale": np.array(-1, np.float32)}
     answer = SCORE.to_answer(raw, spec, {"scale": 2.0}, None)
     deviation = spec.spread * 2 / math.e
     assert answer.value == pytest.approx(7.25)
@@ -312,7 +312,7 @@ def test_a_score_has_no_more_digits_than_its_interval_allows():
 @settings(max_examples=50, deadline=None)
 def test_any_score_can_be_formatted(value, log_scale):
     spec = ScoreSpec(mean=0, spread=1, low=-1, high=1, tolerance=0.5)
-    answer = SCORE.to_answer({"mean": np.float64(value), "log_scale": np.float64(log_scale)}, spec, {}, None)
+    answer = SCORE.to_answer({"mean": np.array(value), "log_scale": np.array(log_scale)}, spec, {}, None)
     assert 0 <= answer.confidence <= 1
     assert str(answer)
 
@@ -320,7 +320,7 @@ def test_any_score_can_be_formatted(value, log_scale):
 def test_a_score_that_is_not_finite_is_refused():
     spec = ScoreSpec(mean=0, spread=1, low=-1, high=1, tolerance=0.5)
     with pytest.raises(BundleError, match="give or take inf"):
-        SCORE.to_answer({"mean": np.float64(0), "log_scale": np.float64(1000)}, spec, {}, None)
+        SCORE.to_answer({"mean": np.array(0.0), "log_scale": np.array(1000.0)}, spec, {}, None)
 
 
 def test_correlation_with_a_constant_is_nan():
@@ -379,7 +379,8 @@ def test_at_most_one_kind_fits_a_column(cells, kind):
 def test_labels_are_drawn(classes, several):
     spec, raw, truths = labelled(40, classes=classes, several=several)
     picture = LABEL.draw(LABEL.compare(answered(LABEL, raw, spec), truths, spec), spec)
-    assert len(picture.getcolors(1 << 20)) > 20
+    colors = picture.getcolors(1 << 20)
+    assert colors is not None and len(colors) > 20
 
 
 def test_only_the_most_confused_of_many_classes_are_drawn():
@@ -395,7 +396,8 @@ def test_scores_are_drawn(n):
     spec = SCORE.plan(LENGTHS, "length [cm]")
     truth = np.linspace(0, 40, n)
     picture = SCORE.draw({"truth": truth, "answer": truth + np.sin(truth)}, spec)
-    assert len(picture.getcolors(1 << 20)) > 20
+    colors = picture.getcolors(1 << 20)
+    assert colors is not None and len(colors) > 20
 
 
 @pytest.mark.parametrize("word", ["①", "1²", "٣", "½", "Ⅷ", "9" * 5000, "1e400", "-", "é", "x" * 300, "0", "007"])

@@ -93,7 +93,7 @@ def test_every_parameter_gets_a_gradient(
         for weight in network.parameters():
             weight.add_(0.01 * torch.randn_like(weight))
     raw = network(batch.inputs, batch.present)
-    network.head.loss(raw, batch.target).mean().backward()
+    network.loss(raw, batch.target).mean().backward()
     still = [
         name
         for name, weight in network.named_parameters()
@@ -193,7 +193,7 @@ def test_augmentation_keeps_shapes_and_is_finite(
     batch = dataset.batch(range(8))
     network = Network(dataset.recipe)
     for name, spec in dataset.recipe.senses.items():
-        augment = SENSES[name].build_augmentation(
+        augment: Any = SENSES[name].build_augmentation(
             spec.model_copy(update={"augmentation_strength": 1.0, **_mirrored(spec)})
         )
         changed, warps = augment(

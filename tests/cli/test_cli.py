@@ -21,16 +21,20 @@ from PIL import Image
 
 import seehear
 import tiny
-from seehear import api, cli, folders
+from seehear import api, folders
 from seehear.amounts import format_count, format_duration
 from seehear.cli import interrupts, options, run
 from seehear.cli.display import INTERVAL_S, Bars, Display, Lines
+from seehear.cli.evaluate import evaluate
+from seehear.cli.predict import predict
+from seehear.cli.train import plan, train
 from seehear.errors import DataError
 from seehear.events import Advanced, Finished, Notice, Started
 from seehear.results.summary import summarise_metrics
 from seehear.runtime import bundle
 from seehear.runtime.bundle import write_bundle
 from seehear.runtime.options import PredictKeywords
+from seehear.runtime.predictor import Predictor
 
 
 @pytest.fixture
@@ -354,7 +358,7 @@ def test_metrics_are_summarised_in_one_line():
 
 
 def test_a_report_that_cannot_be_written_is_refused_before_the_work(table, capsys, monkeypatch):
-    monkeypatch.setattr(api.Predictor, "predict", lambda *_, **__: pytest.fail("the model was run"))
+    monkeypatch.setattr(Predictor, "predict", lambda *_, **__: pytest.fail("the model was run"))
     Path("report").touch()
     assert run(["evaluate", "dark.seehear", str(table), "--report", "report"]) == 3
     assert "report: File exists" in capsys.readouterr().err
@@ -388,10 +392,10 @@ def _flags(command: Any) -> set[str]:
 
 
 def test_every_flag_is_a_keyword_in_python_and_the_other_way_round():
-    assert _flags(cli.train) == _flags(api.train)
-    assert _flags(cli.plan) == _flags(api.plan)
-    assert _flags(cli.evaluate) == _flags(api.Recogniser.evaluate)
-    assert _flags(cli.predict) == _flags(api.Recogniser.predict) | {"out", "live", "every"}
+    assert _flags(train) == _flags(api.train)
+    assert _flags(plan) == _flags(api.plan)
+    assert _flags(evaluate) == _flags(api.Recogniser.evaluate)
+    assert _flags(predict) == _flags(api.Recogniser.predict) | {"out", "live", "every"}
 
 
 class FakeModel:
@@ -494,7 +498,7 @@ def test_a_dropped_interrupt_is_raised_again(monkeypatch, foreground):
     before = signal.signal(signal.SIGINT, signal.default_int_handler if foreground else signal.SIG_IGN)
     try:
         interrupts.install_handlers()
-        handler = signal.getsignal(signal.SIGINT)
+        handler: Any = signal.getsignal(signal.SIGINT)
         with suppress(KeyboardInterrupt, TypeError):  # as careless code does; SIG_IGN cannot be called
             handler(signal.SIGINT, None)
     finally:

@@ -22,6 +22,7 @@ from seehear.learn.loop.fit import Clock, fit
 from seehear.learn.model.network import Network
 from seehear.measure.thresholds import to_risk_curve
 from seehear.recipe import SelectivePrediction
+from seehear.senses.hearing.encoder import HearingEncoder
 
 TUNED = 6
 
@@ -46,7 +47,7 @@ def test_each_example_is_decoded_once_and_few_raw_arrays_are_kept(
             super().add(row, raw)
             waiting.append(len(self._raws))
 
-    counting.n_best = n_best
+    monkeypatch.setattr(counting, "n_best", n_best)
     monkeypatch.setattr(calibration, "TUNED", TUNED)
     monkeypatch.setattr(calibration, "Calibrator", Watched)
     monkeypatch.setitem(ANSWERS, kind, counting)
@@ -63,8 +64,8 @@ def test_each_example_is_decoded_once_and_few_raw_arrays_are_kept(
     compared = plain.compare(answers, truths, spec)
     right = plain.right(compared, spec)
     wholes = fit_risk_curve(np.array([answer.confidence for answer in answers]), right, dataset.groups)
-    items = plain.items and plain.items.score(compared, spec)
-    risks = (
+    items = None if plain.items is None else plain.items.score(compared, spec)
+    risks: dict[str, Any] = (
         {"risk": wholes}
         if items is None
         else {"risk": to_risk_curve(bound_risk(items, dataset.groups)), "whole_risk": wholes}
@@ -175,8 +176,10 @@ def test_only_examples_with_a_sense_initialise_its_encoder_and_its_ood_scorer(tm
     network = Network(dataset.recipe)
     training = dataset.recipe.training.model_copy(update={"steps": 1})
     fit(network, dataset, np.arange(EXAMPLES), Clock(training, 60.0), saved=tmp_path / "run", listen=ignore_events)
-    begun = Network(dataset.recipe).encoders["audio"]
+    begun, heard = Network(dataset.recipe).encoders["audio"], network.encoders["audio"]
+    assert isinstance(begun, HearingEncoder) and isinstance(heard, HearingEncoder)
     begun.fit_statistics(dataset.inputs("audio", [0, 1]))
-    torch.testing.assert_close(network.encoders["audio"].logmel.mean, begun.logmel.mean)
+    torch.testing.assert_close(heard.logmel.mean, begun.logmel.mean)
     calibration.fit_ood_scorers(network.eval(), dataset, np.arange(EXAMPLES))
-    assert network.ood["audio"].moments.isfinite().all()
+    moments = network.ood["audio"].moments
+    assert isinstance(moments, torch.Tensor) and moments.isfinite().all()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from learning import SPECS, recipe_for
+from present import present
 from seehear.answers import ANSWERS
 from seehear.learn.data.cache import Example
 from seehear.learn.data.concatenation import LONGEST_S, MOST, concatenate
@@ -16,12 +19,13 @@ from seehear.senses import SENSES
 
 TEXT = ANSWERS["text"]
 BOTH = recipe_for("text", ("audio", "lips"))
+SPEC: Any = BOTH.answer
 WORDS = ("a", "b a", "", "ab")
 
 
 def spoken(number: int, seconds: float, recipe: Recipe = BOTH) -> Example:
     """An example whose samples all equal its number, from 1 on, as do its pictures except the first."""
-    arrays = {
+    arrays: dict[str, np.ndarray] = {
         "audio": np.full(round(seconds * 16_000), number / 100, np.float32),
         "lips": np.full((int(seconds * 25) + 1, 16, 24), number, np.uint8),
     }
@@ -31,7 +35,7 @@ def spoken(number: int, seconds: float, recipe: Recipe = BOTH) -> Example:
 
 
 def text(examples: list[Example]) -> str:
-    return " ".join(BOTH.answer.decode(example.target["tokens"]) for example in examples).strip()
+    return " ".join(SPEC.decode(example.target["tokens"]) for example in examples).strip()
 
 
 @settings(max_examples=30, deadline=None)
@@ -111,7 +115,7 @@ def test_texts_are_joined_with_spaces() -> None:
     for words in (["a", "b a"], ["", "a"], ["a", ""], ["", ""], ["ab", "", "b"]):
         targets = [TEXT.target(TEXT.read(each, spec), spec, None) for each in words]
         whole = TEXT.target(TEXT.read(" ".join(words), spec), spec, None)
-        together = TEXT.concatenation.targets(targets, spec)
+        together = present(TEXT.concatenation).targets(targets, spec)
         assert together.keys() == whole.keys()
         assert all(np.array_equal(together[name], whole[name]) for name in whole)
         assert all(together[name].dtype == whole[name].dtype for name in whole)

@@ -71,7 +71,7 @@ def test_sixteen_examples_can_be_memorised(kind: str, senses: tuple[str, ...], t
 def _loss(network: Network, dataset: DatasetCache) -> float:
     batch = dataset.batch(range(EXAMPLES))
     with torch.no_grad():
-        return float(network.head.loss(network(batch.inputs, batch.present), batch.target).mean())
+        return float(network.loss(network(batch.inputs, batch.present), batch.target).mean())
 
 
 @pytest.mark.slow
@@ -79,7 +79,8 @@ def test_a_graph_that_differs_is_refused(tmp_path: Path) -> None:
     dataset = dataset_of(recipe_for("label", ("image", "audio")), tmp_path)
     network = Network(dataset.recipe).eval()
     with torch.no_grad():
-        network.head.classify.weight.normal_()
+        head: Any = network.head
+        head.classify.weight.normal_()
     rows = np.arange(EXAMPLES)
     graphs = export.export_graphs(export.trace_graphs(Network(dataset.recipe), dataset, rows), network, dataset, rows)
     assert graphs.decoder is None

@@ -16,6 +16,7 @@ from seehear.events import ignore_events
 from seehear.learn.calibrate import calibration, time_estimate
 from seehear.learn.data.split import DataSplit
 from seehear.learn.model.network import Network
+from seehear.measure.evaluate import evaluate_scored
 
 TUNED = 5
 TUNE_S, DECODE_S, FIT_S, EVALUATE_S = 10.0, 2.0, 0.5, 100.0
@@ -35,7 +36,7 @@ def test_a_few_examples_are_enough_to_estimate_the_time_for_all(
     dataset = dataset_of(recipe_for("text", ("audio",)), tmp_path)
     split = DataSplit(dataset, np.arange(0, EXAMPLES, 2), dataset, np.arange(1, EXAMPLES, 2))
     clock, plain = Clock(), ANSWERS["text"]
-    slow, fit_ood_scorers, evaluation = copy(plain), time_estimate.fit_ood_scorers, calibration.evaluate_scored
+    slow, fit_ood_scorers, evaluation = copy(plain), calibration.fit_ood_scorers, evaluate_scored
 
     def tune(raws: Sequence[Any], *told: Any) -> Mapping[str, float]:
         clock.now_s += TUNE_S * len(raws)
@@ -53,7 +54,8 @@ def test_a_few_examples_are_enough_to_estimate_the_time_for_all(
         clock.now_s += EVALUATE_S
         return evaluation(*told, **how)
 
-    slow.tune, slow.n_best = tune, n_best
+    monkeypatch.setattr(slow, "tune", tune)
+    monkeypatch.setattr(slow, "n_best", n_best)
     monkeypatch.setitem(ANSWERS, "text", slow)
     monkeypatch.setattr(time_estimate, "time", clock)
     monkeypatch.setattr(time_estimate, "fit_ood_scorers", slow_fit)

@@ -100,14 +100,14 @@ def test_senses_without_corruptions_are_refused_before_the_work(here, monkeypatc
         model.evaluate("rows.csv", robustness=True)
 
 
-def test_the_report_shows_one_example_under_every_corruption(here):
+def test_the_report_shows_one_example_under_every_corruption(here, monkeypatch):
     assert run(["evaluate", "both.seehear", "rows.csv", "--robustness", "--report", "report"]) == 0
     page = Path("report/index.html").read_text("utf-8")
     assert "<h2>Robustness</h2>" in page and "audio: babble" in page
     assert Path("report/corruptions.jpg").exists()
-    pictures = []
+    pictures: list[str] = []
     parser = HTMLParser()
-    parser.handle_starttag = lambda tag, _: pictures.append(tag)  # type: ignore[method-assign]
+    monkeypatch.setattr(parser, "handle_starttag", lambda tag, _: pictures.append(tag))
     parser.feed(page)
     assert pictures.count("img") == 4  # answers, two of confidence, corruptions; there are no mistakes
 
@@ -127,9 +127,9 @@ def test_means_ignore_what_is_undefined():
     severities = {"a": Severities(group(0.8), group(0.4)), "b": Severities(group(0.8), group(float("nan")))}
     robustness = Robustness.of(Headline("accuracy", True), group(0.8), severities)
     assert list(robustness.corruptions) == ["a", "b"]
-    assert robustness.mean("accuracy") == (pytest.approx(0.8), 0.4)
+    assert robustness.mean("accuracy") == pytest.approx((0.8, 0.4))
     assert robustness.retained("accuracy") == pytest.approx(0.75)
-    assert robustness.select(["b"]).mean("accuracy") == (0.8, pytest.approx(float("nan"), nan_ok=True))
+    assert robustness.select(["b"]).mean("accuracy") == pytest.approx((0.8, float("nan")), nan_ok=True)
     assert "unknown → unknown" in str(robustness)
     assert robustness.to_json()["mean"]["mild"]["accepted_error"] is None
 

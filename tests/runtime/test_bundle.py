@@ -6,8 +6,10 @@ import os
 import subprocess
 import sys
 import zipfile
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -45,7 +47,7 @@ def test_a_card_cannot_move_the_cursor_of_a_terminal(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("change", [{"model": b"not a graph"}, {"weights": b""}, {"card": "x" * (1 << 21)}])
-def test_a_bundle_that_could_not_be_read_is_not_written(tmp_path: Path, change: dict[str, object]) -> None:
+def test_a_bundle_that_could_not_be_read_is_not_written(tmp_path: Path, change: dict[str, Any]) -> None:
     with pytest.raises(BundleError, match=r"m\.seehear"):
         write_bundle(tmp_path / "m.seehear", replace(tiny.bundle(), **change))
     assert list(tmp_path.iterdir()) == []
@@ -75,7 +77,7 @@ def test_a_failure_halfway_keeps_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "f.bin"
     write_atomically(path, b"old")
 
-    def broken() -> object:
+    def broken() -> Iterator[bytes]:
         yield b"half"
         raise KeyboardInterrupt
 
@@ -112,7 +114,7 @@ write_atomically(Path(sys.argv[1]), chunks())
     assert path.read_bytes() == b"old"
     assert len(list(tmp_path.iterdir())) == 2, "the kill leaves a part, hidden, beside the old file"
 
-    def slow() -> object:
+    def slow() -> Iterator[bytes]:
         yield b"slow"
         write_atomically(path, b"quick")
         yield b"ly"

@@ -10,7 +10,7 @@ import pickle
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import fields, replace
 from io import BytesIO, StringIO
 from pathlib import Path
@@ -311,7 +311,8 @@ def test_a_pair_of_paths_is_two_inputs(tmp_path: Path, pack: Any) -> None:
 
 def test_samples_with_their_rate_and_bytes_of_any_kind_are_one_input(tmp_path: Path) -> None:
     model = api.Recogniser(tiny.bundle("image", "audio"))
-    assert model.predict((np.full(8_000, 0.9, np.float32), np.int64(16_000))).used == ("audio",)
+    samples_and_rate: Any = (np.full(8_000, 0.9, np.float32), np.int64(16_000))
+    assert model.predict(samples_and_rate).used == ("audio",)
     seen = save_picture(tmp_path / "day.png", 0.9).read_bytes()
     film = seed("mp4")
     for kind in (bytes, bytearray, memoryview):
@@ -422,6 +423,7 @@ def test_predict_reads_few_inputs_ahead_and_stops_when_closed(seeing: Predictor)
     for _ in range(200):
         next(stream)
     assert taken <= 200 + 2 * WINDOW + AHEAD * CHUNK * (os.cpu_count() or 1)
+    assert isinstance(stream, Generator)
     stream.close()
     assert threading.active_count() == threads_before
 

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import tiny
+from present import present
 from seehear import api
 from seehear.answers import ANSWERS, TileOutput
 from seehear.answers.boxes import Boxes, BoxesSpec
@@ -37,7 +38,14 @@ SIDE = st.integers(1, 300)
 
 
 def sight(usual: tuple[int, int] | None = None, **changes: Any) -> SightSpec:
-    values = {"height": 32, "width": 48, "channels": 1, "stages": (8, 8), "output_stride_px": 4, "training_px": usual}
+    values: dict[str, Any] = {
+        "height": 32,
+        "width": 48,
+        "channels": 1,
+        "stages": (8, 8),
+        "output_stride_px": 4,
+        "training_px": usual,
+    }
     return SightSpec(**values | changes)
 
 
@@ -145,7 +153,7 @@ def test_objects_on_seams_are_found_once_and_whole(height: int, width: int, scal
             things.append(thing)
     labels = np.array([label for *_, label in drawn], int)[: len(things)]
     corners = np.array(things).reshape(-1, 4).clip(0, [width, height, width, height])
-    answer = BOXES.spatial.merge_tiles((seen_of(corners, labels, tile, scale) for tile in tiles), SPEC, {})
+    answer = present(BOXES.spatial).merge_tiles((seen_of(corners, labels, tile, scale) for tile in tiles), SPEC, {})
     assert isinstance(answer, Boxes)
     told = sorted((*box.xyxy, box.label) for box in answer.boxes)
     assert len(told) == len(corners)
@@ -157,7 +165,7 @@ def test_objects_on_seams_are_found_once_and_whole(height: int, width: int, scal
 
 def test_an_object_larger_than_any_tile_is_found() -> None:
     tiles = tiles_of(64, 200, sight((64, 80)))
-    answer = BOXES.spatial.merge_tiles(
+    answer = present(BOXES.spatial).merge_tiles(
         (seen_of(np.array([[20.0, 10, 180, 50]]), np.array([1]), tile, 1.0) for tile in tiles), SPEC, {}
     )
     found = np.array([box.xyxy for box in answer.boxes])
@@ -217,7 +225,7 @@ def test_each_pixel_comes_from_a_tile_with_a_margin_around_it(height: int, width
         raw = {"logits": 5.0 * (said == np.arange(3)[:, None, None]), "cell_px": np.float32(1)}
         grid = Grid(tile.shape, 1.0, "px")
         parts.append(TileOutput(raw, tile, Geometry(Warp.identity(2), grid, grid)))
-    answer = MASK.spatial.merge_tiles(iter(parts), MASKS, {})
+    answer = present(MASK.spatial).merge_tiles(iter(parts), MASKS, {})
     assert isinstance(answer, Mask)
     assert (answer.pixels == truth).all()
     sure = np.exp(5) / (np.exp(5) + 2)

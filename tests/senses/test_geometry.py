@@ -21,7 +21,7 @@ DRAWN = Kind("drawn", ("mask", "drawing"), files=True)
 
 
 def spec(**changes: Any) -> SightSpec:
-    values = {
+    values: dict[str, Any] = {
         "height": 32,
         "width": 48,
         "channels": 1,

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ import malformed_corpus
 import seehear
 import tiny
 from malformed_corpus import SEEDS, dicom, seed
+from present import present
 from seehear.errors import InputError
 from seehear.media import Excerpt
 from seehear.runtime.batching import read_ahead
@@ -149,7 +150,7 @@ def test_a_worker_that_died_while_idle_is_replaced(fresh: isolated._DecoderPool)
 def test_kill_busy_frees_waiting_threads(fresh: isolated._DecoderPool) -> None:
     def interrupt() -> None:
         busy(fresh)
-        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+        signal.pthread_kill(present(threading.main_thread().ident), signal.SIGINT)
 
     data = slow_picture(40_000_000)
     begun_s = time.monotonic()
@@ -164,6 +165,7 @@ def test_closing_a_video_early_kills_its_worker(fresh: isolated._DecoderPool) ->
     shown = video.read_frames(seed("mp4"), 1_000_000)
     next(shown)
     process = busy(fresh)
+    assert isinstance(shown, Generator)
     shown.close()
     assert process._child.poll() is not None and not fresh._busy
     assert len(list(video.read_frames(seed("mp4"), 1_000_000))) == 25

@@ -45,7 +45,7 @@ def _exported(title: str, recipe: Recipe) -> dict[str, bytes]:
 
 def feeds(model: onnx.ModelProto, lengths: dict[str, int]) -> dict[str, np.ndarray[Any, Any]]:
     """Arrays of ones; `lengths` gives the lengths of the dynamic axes by name."""
-    fed = {}
+    fed: dict[str, np.ndarray[Any, Any]] = {}
     for value in model.graph.input:
         tensor = value.type.tensor_type
         shape = [axis.dim_value or lengths[axis.dim_param] for axis in tensor.shape.dim]

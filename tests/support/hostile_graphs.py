@@ -11,6 +11,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -122,7 +123,7 @@ def files(count: int, seed: int) -> Iterator[tuple[str, bytes]]:
             "weights.safetensors": bundle.weights,
             "model.onnx": bundle.model,
         }
-        way = chance.choice((*IN_GRAPHS, flipped, spliced, pack))
+        way: Any = chance.choice((*IN_GRAPHS, flipped, spliced, pack))
         if way in IN_GRAPHS:
             model = onnx.load_from_string(bundle.model)
             for _ in range(chance.choice((1, 1, 1, 2, 4))):
@@ -130,7 +131,7 @@ def files(count: int, seed: int) -> Iterator[tuple[str, bytes]]:
             members["model.onnx"] = model.SerializeToString()
         elif way is not pack:
             name = chance.choice([*members, "model.onnx", "model.onnx"])
-            members[name] = way(members[name], chance)  # type: ignore[call-arg, arg-type]
+            members[name] = way(members[name], chance)
         whole = b"".join(pack({"manifest.json": _make_manifest(members), **members}))
         yield way.__name__, chance.choice((flipped, spliced))(whole, chance) if way is pack else whole
 

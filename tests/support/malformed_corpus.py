@@ -19,6 +19,7 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
 
 import av
 import numpy as np
@@ -26,6 +27,9 @@ import soundfile
 from PIL import Image
 
 from resident import most_resident_kib
+
+if TYPE_CHECKING:
+    from seehear.senses import Sense
 
 COUNT = 1_000
 PICTURE, RECORDING, MOVIE = ("image",), ("audio",), ("image", "audio")
@@ -67,11 +71,11 @@ def filmed(
     """A video of one second: 25 ever brighter frames, and the samples given, or else a tone."""
     file = io.BytesIO()
     with av.open(file, "w", format=kind) as out:
-        sound = out.add_stream(audio, rate=rate_hz, layout="mono") if audio else None
+        sound: Any = out.add_stream(audio, rate=rate_hz, layout="mono") if audio else None
         if audio == "wmav2":  # which has no usual rate of bits, nor a size of frames before it is opened
             sound.bit_rate = 64_000
             sound.codec_context.open()
-        sight = out.add_stream(video, rate=25) if video else None
+        sight: Any = out.add_stream(video, rate=25) if video else None
         if sight:
             sight.width, sight.height, sight.pix_fmt = 64, 48, "yuv420p"
             for level in range(25):
@@ -393,7 +397,7 @@ def malformed(count: int = COUNT) -> Iterator[tuple[str, tuple[str, ...], Callab
         yield f"{number}.{way.__name__}.{name}", SEEDS[name][0], make
 
 
-def outcome(sense: object, path: Path) -> str:
+def outcome(sense: Sense, path: Path) -> str:
     """ "read" for a valid signal, the error's words for an InputError that names the file; all else is raised."""
     from seehear.errors import InputError
 

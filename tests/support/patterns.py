@@ -181,9 +181,9 @@ def _part(op: Node, value: Node, times: int, branch: int) -> str:
         members = _members(value)
         if value[0][0] is code.NEGATE:
             return next(letter for letter in "x 0-\0" if letter not in members)
-        return members[branch % len(members)]
+        return str(members[branch % len(members)])
     if op in (code.MAX_REPEAT, code.MIN_REPEAT, code.POSSESSIVE_REPEAT):
-        return _example(value[2], times, branch) * min(max(value[0], times), int(value[1]))
+        return _example(value[2], times, branch) * int(min(max(value[0], times), int(value[1])))
     if op is code.BRANCH:
         return _example(value[1][branch % len(value[1])], times, branch)
     if op is code.ASSERT_NOT:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -21,6 +21,9 @@ TOKENS = (" ", "a", "b")
 EDGE = len(TOKENS)
 NGRAMS = NGramCounts.count_sentences([[1, 0, 2], [2, 1]], EDGE).pack()
 SPEC = TextSpec(tokens=TOKENS, ngrams=NGRAMS, texts=2, words=3, translated=True, decoder=True)
+
+
+Input = tuple[int, Sequence[str | int]]  # the type of its elements, and its shape
 
 
 def recipe(spec: TextSpec = SPEC) -> Recipe:
@@ -50,7 +53,7 @@ def model(spec: TextSpec = SPEC) -> bytes:
     ]
     constants = {f"{name} of one": array for name, array in arrays.items()}
     constants |= {f"{name} shape": np.array(array.shape, np.int64) for name, array in arrays.items()}
-    inputs = {"audio": (TensorProto.FLOAT, ["B", "T"]), "audio_samples": (TensorProto.INT64, ["B"])}
+    inputs: dict[str, Input] = {"audio": (TensorProto.FLOAT, ["B", "T"]), "audio_samples": (TensorProto.INT64, ["B"])}
     return _graph(nodes, inputs, {name: ["B", *array.shape] for name, array in arrays.items()}, constants)
 
 
@@ -65,7 +68,7 @@ def writing(text: str, symbols: int = EDGE + 1, sure: float = 0.9) -> bytes:
         helper.make_node("Gather", ["table", "tokens"], ["logp"], axis=0),
         helper.make_node("Concat", ["state"], ["next_state"], axis=0),
     ]
-    inputs = {
+    inputs: dict[str, Input] = {
         "memory": (TensorProto.FLOAT, ["N", "D"]),
         "tokens": (TensorProto.INT64, ["K", "L"]),
         "state": (TensorProto.FLOAT, ["K", LAYERS, "D"]),
@@ -75,8 +78,8 @@ def writing(text: str, symbols: int = EDGE + 1, sure: float = 0.9) -> bytes:
 
 def _graph(
     nodes: Sequence[onnx.NodeProto],
-    inputs: dict[str, tuple[int, list[object]]],
-    outputs: dict[str, list[object]],
+    inputs: dict[str, Input],
+    outputs: Mapping[str, Sequence[str | int]],
     constants: dict[str, np.ndarray],
 ) -> bytes:
     graph = helper.make_graph(
@@ -88,4 +91,4 @@ def _graph(
     )
     made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
     onnx.checker.check_model(made)
-    return made.SerializeToString()
+    return bytes(made.SerializeToString())

@@ -25,7 +25,7 @@ def sound(seconds: float) -> np.ndarray:
     time_s = np.arange(max(1, int(seconds * RATE_HZ))) / RATE_HZ
     tones = sum(np.sin(2 * np.pi * hz * time_s) * np.exp(-3 * time_s) for hz in (150, 440, 1200, 3100, 6000))
     grain = np.random.default_rng(1).normal(0, 0.01, len(time_s))
-    return np.float32(0.15 * tones * (1 + np.sin(2 * np.pi * 4 * time_s)) / 2 + grain)
+    return np.asarray(0.15 * tones * (1 + np.sin(2 * np.pi * 4 * time_s)) / 2 + grain, np.float32)
 
 
 USUAL = {"image": picture(48, 64), "audio": sound(1.0)}

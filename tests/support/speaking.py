@@ -57,7 +57,7 @@ def film(
         stream.bit_rate = 2_000_000
         track = None if sound is None else container.add_stream("aac", rate=RATE_HZ, layout="mono")
         for number, picture in enumerate(pictures):
-            frame = av.VideoFrame.from_image(picture.convert("RGB"))
+            frame = av.VideoFrame.from_ndarray(np.asarray(picture.convert("RGB")), format="rgb24")
             frame.pts = number if shown_at is None else shown_at[number]
             frame.time_base = Fraction(1, rate_hz)
             container.mux(stream.encode(frame))

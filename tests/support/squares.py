@@ -11,14 +11,27 @@ from onnx import TensorProto, helper, numpy_helper
 from PIL import Image, ImageDraw
 
 import tiny
+from seehear.answers.boxes import Box, Boxes
 from seehear.recipe import RiskCoverageCurve, SelectivePrediction
 from seehear.runtime.bundle import Bundle
+from seehear.runtime.prediction import Prediction
 
 SIDE_PX, SQUARE_PX = 64, 8
 PLACES = SIDE_PX - SQUARE_PX + 1  # of the square's corner, down and across
-SPEC = {"classes": ("square",), "counts": (9,), "pictures": 9, "max_boxes": 9, "sides_px": (8.0, 8.0, 8.0)}
+SPEC: dict[str, Any] = {
+    "classes": ("square",),
+    "counts": (9,),
+    "pictures": 9,
+    "max_boxes": 9,
+    "sides_px": (8.0, 8.0, 8.0),
+}
 
 At = tuple[float, float]  # upper left corner of a square
+
+
+def boxes_of(prediction: Prediction) -> tuple[Box, ...]:
+    assert isinstance(prediction.answer, Boxes)
+    return prediction.answer.boxes
 
 
 def picture(squares: Sequence[At], size: tuple[int, int] = (SIDE_PX, SIDE_PX)) -> Image.Image:
@@ -67,7 +80,12 @@ def _model() -> bytes:
         helper.make_node("Add", ["nothing", "every_cell"], ["cells"]),
         helper.make_node("ReduceMax", ["nothing", "all"], ["ood_score_image"], keepdims=0),
     ]
-    shapes = {"logits": ["B", "N", 1], "corners": ["B", "N", 4], "cells": ["B", "N", 3], "ood_score_image": ["B"]}
+    shapes: dict[str, list[str | int | None]] = {
+        "logits": ["B", "N", 1],
+        "corners": ["B", "N", 4],
+        "cells": ["B", "N", 3],
+        "ood_score_image": ["B"],
+    }
     graph = helper.make_graph(
         nodes,
         "squares",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seehear.table import Table, open_table
+from seehear.table import Row, Table, open_table
 
 
 def _number(cell: str) -> bool:
@@ -57,11 +57,21 @@ KINDS = (Kind("label", ("label", "class", "target")), Kind("score", ("score", "r
 
 
 def open_data(data: Path, workspace: Path | None = None, **wishes: Any) -> Table:
-    wishes = {"senses_known": SENSES, "kinds": KINDS, "workspace": workspace or data.parent / "ws"} | wishes
-    return open_table(data, **wishes)
+    told: dict[str, Any] = {
+        "senses_known": SENSES,
+        "kinds": KINDS,
+        "workspace": workspace or data.parent / "ws",
+    } | wishes
+    return open_table(data, **told)
 
 
-def make(folder: Path, files: Mapping[str, str | bytes] | Sequence[str]) -> Path:
+def path_of(row: Row, sense: str) -> Path:
+    path = row.inputs[sense]
+    assert isinstance(path, Path)
+    return path
+
+
+def make(folder: Path, files: Mapping[str, str] | Mapping[str, str | bytes] | Sequence[str]) -> Path:
     """Write files below a folder; those without content, which the table does not read, get a single letter."""
     for name in files:
         content = files[name] if isinstance(files, Mapping) else b"x"

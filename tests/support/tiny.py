@@ -43,7 +43,7 @@ def model(*senses: str) -> bytes:
     ood_score_audio is always 0.
     """
     senses = senses or ("image",)
-    return _model(senses).SerializeToString()
+    return bytes(_model(senses).SerializeToString())
 
 
 def _model(senses: tuple[str, ...]) -> onnx.ModelProto:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from learning import RATE_HZ
+from seehear.senses.hearing.plan import RATE_HZ
 
 TONES_HZ = {"ba": 400, "ke": 900, "zo": 1800}  # the words of the language, and their translations
 MEANING = {"ba": "one", "ke": "two", "zo": "three"}

@@ -14,15 +14,14 @@ import pytest
 
 from seehear.errors import DataError
 from seehear.table import archive as archives
-from seehear.table import directories
 from seehear.table.archive import unpack
 from seehear.table.layouts import image_sizes
-from table_kinds import KINDS, Kind, make, open_data
+from table_kinds import KINDS, Kind, make, open_data, path_of
 
 FILES = ["top/a/1.png", "top/a/2.png", "top/b/3.png", "__MACOSX/a/._1.png"]
 
 
-def _tar(path: Path, *members: tuple[str, dict[str, object]], mode: str = "w") -> Path:
+def _tar(path: Path, *members: tuple[str, dict[str, Any]], mode: str = "w") -> Path:
     with tarfile.open(path, mode) as tar:  # type: ignore[call-overload]
         for name, fields in members:
             info = tarfile.TarInfo(name)
@@ -57,8 +56,9 @@ def test_every_kind_of_archive(tmp_path: Path, name: str) -> None:
         _tar(tmp_path / name, *((member, {}) for member in FILES), mode=kind)
     table = open_data(tmp_path / name)
     assert [(row.key, row.answer) for row in table] == [("a/1.png", "a"), ("a/2.png", "a"), ("b/3.png", "b")]
-    assert all(row.inputs["image"].is_relative_to(tmp_path / "ws") for row in table)
-    assert table[0].inputs["image"].read_bytes() == b"x"
+    paths = [path_of(row, "image") for row in table]
+    assert all(path.is_relative_to(tmp_path / "ws") for path in paths)
+    assert paths[0].read_bytes() == b"x"
 
 
 def test_a_table_in_an_archive_may_not_point_out_of_it(tmp_path: Path) -> None:
@@ -96,7 +96,7 @@ def test_yolo_in_an_archive_looks_at_nothing_outside_it(
         return scandir(folder)
 
     monkeypatch.setattr(image_sizes, "open", open_and_note, raising=False)
-    monkeypatch.setattr(directories.os, "scandir", list_and_note)
+    monkeypatch.setattr(os, "scandir", list_and_note)
     table = open_data(tmp_path / "d.zip", kinds=(*KINDS, Kind("boxes", ("boxes",))))
     assert "points outside the archive" in table.problems[0].what
     assert {row.key for row in table} <= {"images/1.png", "images/1.png#2"}
@@ -104,13 +104,13 @@ def test_yolo_in_an_archive_looks_at_nothing_outside_it(
 
 
 def test_links_to_members_are_followed(tmp_path: Path) -> None:
-    links = [
+    links: list[tuple[str, dict[str, Any]]] = [
         ("a/2.png", {"type": tarfile.LNKTYPE, "linkname": "a/1.png"}),
         ("b/3.png", {"type": tarfile.SYMTYPE, "linkname": "../a/1.png"}),
     ]
     table = open_data(_tar(tmp_path / "d.tar", ("a/1.png", {}), *links))
     assert [row.key for row in table] == ["a/1.png", "a/2.png", "b/3.png"]
-    assert not table[2].inputs["image"].is_symlink()
+    assert not path_of(table[2], "image").is_symlink()
 
 
 @pytest.mark.parametrize(

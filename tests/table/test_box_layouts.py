@@ -164,7 +164,9 @@ def test_boxes_round_trip(
     import csv
 
     folder = tmp_path_factory.mktemp("d")
-    expected = {f"{i}.png": [(label, x, y, x + 1.5, y + 2) for label, x, y in each] for i, each in enumerate(drawn)}
+    expected: dict[str, list[tuple[Any, ...]]] = {
+        f"{i}.png": [(label, x, y, x + 1.5, y + 2) for label, x, y in each] for i, each in enumerate(drawn)
+    }
     with (folder / "t.csv").open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["image", "label", "x1", "y1", "x2", "y2"])
@@ -373,7 +375,7 @@ def test_coco_pictures_of_another_size_are_counted(tmp_path: Path) -> None:
 
 
 def test_ambiguous_ids_in_coco_are_reported(tmp_path: Path) -> None:
-    ids = [{"id": 7}, {"id": 7}, {"id": [9]}, {}, {"id": 9}]
+    ids: list[dict[str, Any]] = [{"id": 7}, {"id": 7}, {"id": [9]}, {}, {"id": 9}]
     images = [{"file_name": f"{name}.jpg", **told} for name, told in zip("abcde", ids, strict=True)]
     data = make(tmp_path / "d", {"t.json": instances(images=images)})
     table = open_boxes(pictures(data, *(f"{name}.jpg" for name in "abcde")))
@@ -504,7 +506,7 @@ def test_classes_of_yolo_keep_their_numbers_and_words(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", [b"0 .5 .5 .2 .2 # caf\xe9", "0 .5 .5 .2 .2".encode("utf-16-le")])
 def test_a_picture_with_an_unreadable_label_file_is_not_empty(tmp_path: Path, content: bytes) -> None:
-    files = {"classes.txt": "cat\n", "labels/a.txt": content, "labels/b.txt": "0 .5 .5 .5 .5\n"}
+    files: dict[str, str | bytes] = {"classes.txt": "cat\n", "labels/a.txt": content, "labels/b.txt": "0 .5 .5 .5 .5\n"}
     found = open_boxes(pictures(make(tmp_path / "d", files), "images/a.jpg", "images/b.jpg"))
     assert boxes(found) == {"images/b.jpg": [("cat", 10, 7.5, 30, 22.5)]}
     assert [problem.where for problem in found.problems] == ["labels/a.txt"]
@@ -641,7 +643,8 @@ def test_sizes_equal_those_from_pillow(tmp_path: Path, ending: str, mode: str, t
     wished = {"jpg": {"L", "RGB", "CMYK"}, "png": {"L", "RGB", "P"}, "webp": {"RGB"}, "bmp": {"L", "RGB", "P"}}
     if mode not in wished[ending]:
         pytest.skip("such pictures are not written")
-    for name, more in (("a", {}), ("b", {"progressive": True, "icc_profile": b"IDAT" * 2000, "comment": b"x" * 900})):
+    large: dict[str, Any] = {"progressive": True, "icc_profile": b"IDAT" * 2000, "comment": b"x" * 900}
+    for name, more in (("a", {}), ("b", large)):
         Image.new(mode, (300, 70)).save(tmp_path / f"{name}.{ending}", exif=exif, **more)
     for name in ("a", "b"):
         with Image.open(tmp_path / f"{name}.{ending}") as picture:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -13,10 +14,11 @@ from seehear.events import ignore_events
 from seehear.learn.calibrate.card import render_model_card
 from seehear.learn.data.split import DataSplit, load_split
 from seehear.learn.data.statistics import FEWEST, describe_groups, measure_input_statistics
+from seehear.table import Table
 from seehear.table.group_counts import count_groups, describe_groups_seen
 
 
-def table(**metadata):
+def table(**metadata: Sequence[str | None]) -> Table:
     return _table(None, **metadata)
 
 
@@ -63,11 +65,13 @@ def table(**metadata):
         ),
     ],
 )
-def test_group_counts_and_overlap_with_training(learned, judging, sentence):
+def test_group_counts_and_overlap_with_training(
+    learned: dict[str, list[str]], judging: dict[str, list[str]], sentence: str
+) -> None:
     assert describe_groups_seen(table(**learned), table(**judging)) == sentence
 
 
-def test_count_groups():
+def test_count_groups() -> None:
     assert (
         count_groups(table(speaker=["a", "b", "a"], site=["x", "x", "x"], age=["1", "2", "3"])) == "2 speakers, 1 site"
     )
@@ -88,7 +92,7 @@ def split(tmp_path: Path) -> DataSplit:
     return load_split(table, None, recipe_for("label", ("image",)), tmp_path / "run", ignore_events)
 
 
-def test_input_statistics_and_groups_are_on_the_model_card(split):
+def test_input_statistics_and_groups_are_on_the_model_card(split: DataSplit) -> None:
     ranges = measure_input_statistics(split)
     assert ranges.keys() == {"image"}
     low, high = ranges["image"]["brightness"]
@@ -103,7 +107,7 @@ def test_input_statistics_and_groups_are_on_the_model_card(split):
     assert (again.input_statistics, again.groups_seen) == (ranges, said)
 
 
-def test_few_examples_give_no_input_statistics(split):
+def test_few_examples_give_no_input_statistics(split: DataSplit) -> None:
     few = DataSplit(split.train, split.train_rows[: FEWEST - 1], split.val, split.val_rows)
     assert measure_input_statistics(few) == {}
     assert len(ANSWER_CELLS["label"]) < FEWEST

@@ -20,7 +20,9 @@ from table_kinds import make
 
 WIDTH, HEIGHT = 40, 30
 SQUARE = [4, 5, 14, 5, 14, 15, 4, 15]
-PICTURES = [{"id": number, "file_name": f"{number}.png", "width": WIDTH, "height": HEIGHT} for number in (1, 2)]
+PICTURES: list[dict[str, Any]] = [
+    {"id": number, "file_name": f"{number}.png", "width": WIDTH, "height": HEIGHT} for number in (1, 2)
+]
 CLASSES = [{"id": 3, "name": "cat"}, {"id": 5, "name": "dog"}]
 
 

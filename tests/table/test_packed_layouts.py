@@ -18,7 +18,7 @@ from malformed_corpus import dicom
 from seehear.errors import DataError
 from seehear.senses import SENSES
 from seehear.table import Table
-from table_kinds import make, open_data
+from table_kinds import make, open_data, path_of
 
 # Arrays
 
@@ -33,7 +33,7 @@ def npz(folder: Path, **arrays: Any) -> Path:
 
 
 def pixels(table: Table) -> list[np.ndarray]:
-    return [np.asarray(Image.open(row.inputs["image"])) for row in table]
+    return [np.asarray(Image.open(path_of(row, "image"))) for row in table]
 
 
 @pytest.mark.parametrize("names", [("images", "labels"), ("x", "y"), ("X", "Y"), ("data", "target")])
@@ -45,7 +45,7 @@ def test_arrays_of_pictures_and_labels(tmp_path: Path, names: tuple[str, str]) -
 
 @pytest.mark.parametrize("names", ["{}_images {}_labels", "x_{} y_{}", "images_{} labels_{}"])
 def test_arrays_for_each_part(tmp_path: Path, names: str) -> None:
-    arrays = {}
+    arrays: dict[str, np.ndarray] = {}
     for part in ("train", "val", "test"):
         picture, label = names.replace("{}", part).split()
         arrays |= {picture: GREY, label: LABELS}

@@ -10,11 +10,10 @@ from PIL import Image
 
 from learning import digits_table
 from seehear import api
-from seehear.events import Event, Skipped
-from seehear.table import RowProblem
+from seehear.events import Event, Skipped, SkippedItem
 
 
-def _left_out(data: Path) -> list[RowProblem]:
+def _left_out(data: Path) -> list[SkippedItem]:
     events: list[Event] = []
     api.plan(data, steps=5, listen=events.append)
     return [problem for event in events if isinstance(event, Skipped) for problem in event.problems]

@@ -255,9 +255,9 @@ def test_nemo_manifests(tmp_path: Path) -> None:
     second = nemo_line(audio_filepath="wav/b.wav", text="two", duration=3)
     data = make(tmp_path / "d", {"train_manifest.json": first + second, "wav/a.wav": "x", "wav/b.wav": "x"})
     keys = ["wav/a.wav [0.50 s to 2.00 s]", "wav/b.wav"]
-    for place, part in (data / "train_manifest.json", ""), (data, "train"):
-        table = open_speech(place)
-        assert told(table) == [(keys[0], "one", part), (keys[1], "two", part)]
+    assert told(open_speech(data / "train_manifest.json")) == [(keys[0], "one", ""), (keys[1], "two", "")]
+    table = open_speech(data)
+    assert told(table) == [(keys[0], "one", "train"), (keys[1], "two", "train")]
     assert table[0].inputs == {"audio": Excerpt(data / "wav/a.wav", 0.5, 2)}
     assert table[1].inputs == {"audio": data / "wav/b.wav"}
     assert table[0].metadata == {"recording": "wav/a.wav", "speaker": "ann"}
@@ -268,7 +268,7 @@ def test_nemo_manifests(tmp_path: Path) -> None:
         open_speech(data)
 
 
-BESIDE = {
+BESIDE: dict[str, str | bytes] = {
     "a.wav": "x",
     "a.txt": "good\n morning \n",
     "deep/b.flac": "x",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -12,7 +13,7 @@ import pytest
 
 from seehear.errors import DataError, UsageError
 from seehear.table import Row, RowProblem
-from table_kinds import KINDS, make, open_data
+from table_kinds import KINDS, make, open_data, path_of
 
 PICTURES = ["a/1.png", "a/2.JPG", "b/3.webp", "b/deep/4.dcm"]
 
@@ -92,7 +93,7 @@ def test_files_of_one_stem_are_one_example(tmp_path: Path) -> None:
         ["image"],
         ["audio", "image"],
     ]
-    assert table[0].inputs["audio"].name == "1.wav"
+    assert path_of(table[0], "audio").name == "1.wav"
     assert "1 pair with one name among them" in table.notes[0]
 
 
@@ -288,7 +289,7 @@ def test_backslashes_and_absolute_paths(tmp_path: Path) -> None:
     data = make(tmp_path / "d", ["img/1.png"])
     far = make(tmp_path / "far", ["2.png"]) / "2.png"
     make(data, {"train/metadata.csv": f"file_name,label\n..\\img\\1.png,x\n{far},y\n"})
-    assert [row.inputs["image"].resolve() for row in open_data(data)] == [data / "img/1.png", far]
+    assert [path_of(row, "image").resolve() for row in open_data(data)] == [data / "img/1.png", far]
 
 
 @pytest.mark.parametrize(
@@ -344,7 +345,7 @@ def test_an_answer_is_inferred_from_its_cells(tmp_path: Path) -> None:
     ],
 )
 def test_roles_that_cannot_be_inferred(
-    tmp_path: Path, headings: str, wishes: dict[str, object], error: type[Exception], words: str
+    tmp_path: Path, headings: str, wishes: dict[str, Any], error: type[Exception], words: str
 ) -> None:
     cells = "1.png" if "image" in headings else "1"
     data = make(tmp_path / "d", {"t.csv": f"{headings}\n{cells},one\n{cells},two\n", "1.png": "x"})

@@ -23,7 +23,7 @@ HEAD = (
     'xmlns:text="urn:oasis:names:tc:opendocument:xmlns:text:1.0"><office:body><office:spreadsheet>'
 )
 TAIL = "</office:spreadsheet></office:body></office:document-content>"
-ROWS = [["image", "label", "age", "note"], ["a.png", "cat", 7, None], ["b.png", "dog", 8.5, "x"]]
+ROWS: list[list[Any]] = [["image", "label", "age", "note"], ["a.png", "cat", 7, None], ["b.png", "dog", 8.5, "x"]]
 
 
 def cell(value: Any) -> str:
@@ -35,7 +35,10 @@ def cell(value: Any) -> str:
     return f"<table:table-cell><text:p>{value}</text:p></table:table-cell>"
 
 
-def ods(path: Path, sheets: dict[str, list[list[Any]]]) -> Path:
+Sheets = dict[str, list[list[Any]]]
+
+
+def ods(path: Path, sheets: Sheets) -> Path:
     """With the empty cells and rows that LibreOffice writes up to the edge of a sheet."""
     edge = '<table:table-cell table:number-columns-repeated="16380"/>'
     bottom = '<table:table-row table:number-rows-repeated="1048500"><table:table-cell/></table:table-row>'
@@ -55,7 +58,7 @@ def packed(path: Path, name: str, content: str) -> Path:
     return path
 
 
-def xlsx(path: Path, sheets: dict[str, list[list[Any]]]) -> Path:
+def xlsx(path: Path, sheets: Sheets) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     book = Workbook()
     book.remove(book.worksheets[0])
@@ -81,7 +84,7 @@ def test_a_spreadsheet_is_a_table(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize("name", WRITERS)
 def test_the_sheet_that_names_files_is_read(tmp_path: Path, name: str) -> None:
-    sheets = {"Notes": [["who", "when"], ["ann", "today"]], "Empty": [], "Pictures": [[], *ROWS]}
+    sheets: Sheets = {"Notes": [["who", "when"], ["ann", "today"]], "Empty": [], "Pictures": [[], *ROWS]}
     sheet = read_sheet(WRITERS[name](tmp_path / name, sheets), name)
     assert sheet.cells["label"].to_pylist() == ["cat", "dog"]
     assert (sheet.row.tolist(), sheet.notes) == (
@@ -92,7 +95,7 @@ def test_the_sheet_that_names_files_is_read(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize("name", WRITERS)
 def test_a_row_longer_than_the_headings_is_reported(tmp_path: Path, name: str) -> None:
-    rows = [["image", "label"], ["a.png", "cat"], ["b.png", "dog", "x"], [], ["c.png"]]
+    rows: list[list[Any]] = [["image", "label"], ["a.png", "cat"], ["b.png", "dog", "x"], [], ["c.png"]]
     sheet = read_sheet(WRITERS[name](tmp_path / name, {"S": rows}), name)
     assert sheet.cells.to_pydict() == {"image": ["a.png", "c.png"], "label": ["cat", None]}
     assert sheet.problems == (RowProblem(f"{name} row 3", "3 cells under 2 headings"),)
@@ -100,7 +103,7 @@ def test_a_row_longer_than_the_headings_is_reported(tmp_path: Path, name: str) -
 
 
 def test_dates_and_booleans_of_a_spreadsheet(tmp_path: Path) -> None:
-    rows = [["image", "day", "ill"], ["a.png", date(2026, 11, 28), True]]
+    rows: list[list[Any]] = [["image", "day", "ill"], ["a.png", date(2026, 11, 28), True]]
     sheet = read_sheet(xlsx(tmp_path / "t.xlsx", {"S": rows}), "t.xlsx")
     assert sheet.cells.to_pydict() == {"image": ["a.png"], "day": ["2026-11-28T00:00:00"], "ill": ["True"]}
 

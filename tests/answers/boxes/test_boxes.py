@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from present import present
 from seehear.answers import ANSWERS
 from seehear.answers.boxes import Box, Boxes, BoxesSpec
 from seehear.answers.boxes.answer import expected_f1, match_class
@@ -43,7 +44,9 @@ def scene(random: np.random.Generator, classes: int = 3) -> tuple[Boxes, Boxes]:
     corners = random.uniform(0, 200, (random.integers(0, 9), 2))
     truth = [
         Box(
-            labels[random.integers(classes)], tuple(map(float, (x, y, x + w, y + h))), crowd=bool(random.random() < 0.1)
+            labels[random.integers(classes)],
+            (float(x), float(y), float(x + w), float(y + h)),
+            crowd=bool(random.random() < 0.1),
         )
         for (x, y), (w, h) in zip(corners, random.uniform(5, 60, (len(corners), 2)), strict=True)
     ]
@@ -285,7 +288,7 @@ def test_items_are_reported_boxes_without_ignored_ones() -> None:
         (Box("cat", (0, 0, 10, 10), 0.9), Box("dog", (6, 6, 20, 20), 0.8), Box("cat", (50, 50, 60, 60), 0.7, False)),
         low_confidence=(Box("cat", (70, 70, 80, 80), 0.2, False),),
     )
-    items = BOXES.items.score(BOXES.compare([answer, Boxes(())], [truth, truth], SPEC), SPEC)
+    items = present(BOXES.items).score(BOXES.compare([answer, Boxes(())], [truth, truth], SPEC), SPEC)
     number, accepted = items.counts()
     assert (number.tolist(), accepted.tolist(), items.mistakes().tolist()) == ([2, 0], [1, 0], [0, 0])
     assert items.wrong.sum() == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from seehear.answers.boxes.overlap import box_iou
 from seehear.events import Listener, ignore_events
 from seehear.recipe import Recipe, Training
 from seehear.senses.sight.plan import SightSpec
+from squares import boxes_of
 
 SIDE_PX = 64
 STEPS = 250
@@ -33,7 +35,7 @@ def scenes(folder: Path, n: int, seed: int, side_px: int = SIDE_PX) -> Path:
         table.writerow(["image", "label", "x1", "y1", "x2", "y2"])
         for number in range(n):
             pixels = random.normal(60, 15, (side_px, side_px))
-            objects = []
+            objects: list[tuple[Any, ...]] = []
             for _ in range(random.integers(0, 5) * (side_px // SIDE_PX) ** 2):
                 width, height = random.integers(12, 25, 2).tolist()
                 x, y = random.integers(0, side_px - width), random.integers(0, side_px - height)
@@ -102,9 +104,9 @@ def test_tiles_of_a_mosaic_are_answered_like_its_parts(model: api.Recogniser, tm
     folder = scenes(tmp_path / "small", 16, 3).parent
     small = [np.asarray(Image.open(folder / f"{number}.png")) for number in range(16)]
     large = np.concatenate([np.concatenate(small[row : row + 4], axis=1) for row in range(0, 16, 4)])
-    together = to_corners(model.predict(large, tiles=True).answer.boxes)
+    together = to_corners(boxes_of(model.predict(large, tiles=True)))
     alone = [
-        to_corners(prediction.answer.boxes) + np.tile([number % 4, number // 4], 2) * SIDE_PX
+        to_corners(boxes_of(prediction)) + np.tile([number % 4, number // 4], 2) * SIDE_PX
         for number, prediction in enumerate(model.predict(small))
     ]
     iou = box_iou(np.concatenate(alone), together)

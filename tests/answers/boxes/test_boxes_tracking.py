@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from present import present
 from seehear.answers.boxes import Box, Boxes
 from seehear.answers.boxes.tracking import LOWEST_CONFIDENCE, MAX_HIDDEN_S, BoxTracker, greedy_pairs
 
@@ -24,7 +25,7 @@ def box(x: float, y: float, label: str = "car", confidence: float = 0.9) -> Box:
 
 def track(frames: Sequence[tuple[float, Boxes | None]]) -> tuple[list[Boxes], BoxTracker]:
     tracker = BoxTracker()
-    return list(tracker.track(frames)), tracker
+    return [present(answer) for answer in tracker.track(frames)], tracker
 
 
 def film(objects: Sequence[tuple[str, Path]], seconds: float, rate_hz: float = RATE_HZ) -> list[tuple[float, Boxes]]:

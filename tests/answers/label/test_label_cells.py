@@ -39,7 +39,7 @@ def _opened(folder: Path, headings: str, rows: Sequence[str], **wishes: str) -> 
         senses_known=tuple(SENSES.values()),
         kinds=tuple(ANSWERS.values()),
         workspace=folder / "ws",
-        **wishes,  # type: ignore[arg-type]
+        **wishes,
     )
 
 

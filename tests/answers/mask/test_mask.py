@@ -16,6 +16,7 @@ from PIL import Image
 from sklearn.metrics import jaccard_score
 
 from learning import recipe_for
+from present import present
 from seehear.answers import ANSWERS
 from seehear.answers.figure import FAINT
 from seehear.answers.items import NEVER, ItemCount
@@ -66,7 +67,7 @@ def raw_of(pixels: np.ndarray, cell_px: int, *, logit: float = 8.0) -> dict[str,
     """The output of a head that classifies the centre pixel of each cell correctly."""
     cells = pixels[cell_px // 2 :: cell_px, cell_px // 2 :: cell_px]
     logits = logit * (cells == np.arange(len(SPEC.classes))[:, None, None])
-    return {"logits": logits.astype(np.float32), "cell_px": np.float32(cell_px)}
+    return {"logits": logits.astype(np.float32), "cell_px": np.array(cell_px, np.float32)}
 
 
 # Columns and files
@@ -125,7 +126,7 @@ def test_palettes_are_kept(tmp_path: Path) -> None:
     assert spec.colors == ("#090909", "#ff0080")
     again = Image.open(BytesIO(MASK.read(cell, spec).files()["png"]))
     assert (again.mode, np.asarray(again).tolist()) == ("P", [[0, 3, 3], [0, 0, 3]])
-    assert again.getpalette()[9:12] == [255, 0, 128]
+    assert present(again.getpalette())[9:12] == [255, 0, 128]
 
 
 TABLES = {
@@ -277,14 +278,20 @@ def test_answers_are_in_original_pixels(shape: tuple[int, int]) -> None:
 
 
 def test_the_block_size_does_not_change_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    raw = {"logits": np.random.default_rng(0).normal(size=(3, 7, 9)).astype(np.float32), "cell_px": np.float32(4)}
+    raw = {
+        "logits": np.random.default_rng(0).normal(size=(3, 7, 9)).astype(np.float32),
+        "cell_px": np.array(4, np.float32),
+    }
     whole = MASK.to_answer(raw, SPEC, {}, None)
     monkeypatch.setattr("seehear.answers.mask.answer.BLOCK", 200)
     assert MASK.to_answer(raw, SPEC, {}, None).compressed_pixels == whole.compressed_pixels
 
 
 def test_interpolation_equals_torch() -> None:
-    raw = {"logits": np.random.default_rng(1).normal(size=(3, 6, 8)).astype(np.float32), "cell_px": np.float32(4)}
+    raw = {
+        "logits": np.random.default_rng(1).normal(size=(3, 6, 8)).astype(np.float32),
+        "cell_px": np.array(4, np.float32),
+    }
     smooth = torch.nn.functional.interpolate(
         torch.from_numpy(raw["logits"])[None].softmax(1), scale_factor=4.0, mode="bilinear"
     )[0]
@@ -347,7 +354,7 @@ def test_calibrated_confidence_is_the_frequency_of_right_answers() -> None:
         cells = np.repeat(np.repeat(random.integers(0, 3, (3, 4)), 2, 0), 2, 1)
         seen = 2.0 * (cells == np.arange(3)[:, None, None]) + noise * random.normal(size=(3, 6, 8))
         logits = (3 * 2 * seen / noise**2).astype(np.float32)  # three times the log odds
-        raws.append({"logits": logits, "cell_px": np.float32(4)})
+        raws.append({"logits": logits, "cell_px": np.array(4, np.float32)})
         truths.append(Mask.from_pixels(np.repeat(np.repeat(cells, 4, 0), 4, 1).astype(np.uint8), SPEC))
     spec = SPEC.model_copy(update={"min_accuracy": 0.75})
     calibration = MASK.calibrate(raws[:120], truths[:120], spec)
@@ -423,7 +430,7 @@ def test_items_are_pixels_with_a_known_class() -> None:
     truth[39] = 2
     levels = np.where(np.arange(40)[:, None] < 35, np.uint8(90), np.uint8(20)).repeat(60, 1)
     answer = Mask.from_pixels(said, SPEC, compressed_levels=compress(levels), accepted_from=50)
-    items = MASK.items.score(MASK.compare([answer], [Mask.from_pixels(truth, SPEC)], SPEC), SPEC)
+    items = present(MASK.items).score(MASK.compare([answer], [Mask.from_pixels(truth, SPEC)], SPEC), SPEC)
     number, accepted = items.counts()
     assert (number.tolist(), accepted.tolist(), items.mistakes().tolist()) == ([1800], [1500], [0])
     assert items.wrong.sum() == (said[39] != 2).sum()
@@ -441,13 +448,14 @@ def test_the_legend_names_present_classes_in_their_colours() -> None:
 
 def test_a_legend_too_long_for_its_picture_says_so() -> None:
     names = tuple(map(str, range(60)))
-    many = MaskSpec(classes=names, numbers=range(60), shares=(1 / 60,) * 60, colors=("#123456",) * 60)
+    many = MaskSpec(classes=names, numbers=tuple(range(60)), shares=(1 / 60,) * 60, colors=("#123456",) * 60)
     overlay = Mask.from_pixels(np.arange(60, dtype=np.uint8).reshape(6, 10), many).draw_on(Image.new("L", (10, 6)))
-    assert FAINT in {"#{:02x}{:02x}{:02x}".format(*overlay.getpixel((1, y))) for y in range(overlay.height)}
+    shown = np.asarray(overlay)[:, 1]
+    assert FAINT in {"#{:02x}{:02x}{:02x}".format(*color) for color in shown.tolist()}
 
 
 def test_tracking_averages_the_area_of_each_class() -> None:
-    tracker = MASK.spatial.tracker()
+    tracker = present(MASK.spatial).tracker()
     ground = Mask.from_pixels(np.zeros((40, 60), np.uint8), SPEC)
     tracked = list(tracker.track([(0.0, Mask.from_pixels(scene(), SPEC)), (0.5, None), (1.0, ground)]))
     assert tracked[1] is None and tracked[2] is ground

@@ -6,12 +6,14 @@ import csv
 import json
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 from pycocotools import mask as coco
 
+from present import present
 from seehear import api
 from seehear.answers import ANSWERS
 from seehear.answers.mask import MaskSpec
@@ -90,7 +92,8 @@ def test_outlines_train_as_well_as_masks(tmp_path: Path) -> None:
     (unseen.parent / "classes.txt").write_text(CLASSES.replace("ground", "background"))
     cells = api._open(data, "mask", None, tmp_path / "ws").answers()
     model = api.train(data, answer="mask", recipe=small_recipe(ANSWERS["mask"].plan(cells, "mask")))
-    assert model.recipe.answer.classes == ("background", "disc", "square")
+    answer: Any = model.recipe.answer
+    assert answer.classes == ("background", "disc", "square")
     by_outlines, by_masks = model.evaluate(unseen), model.evaluate(unseen.parent / "examples.csv")
     assert by_outlines.metrics["miou"] > 0.7, by_outlines
     assert by_masks.metrics["miou"] == pytest.approx(by_outlines.metrics["miou"], abs=0.05)
@@ -137,7 +140,8 @@ def test_a_mask_of_another_size_is_skipped_and_reported(tmp_path: Path) -> None:
     assert again.geometry(0) == dataset.geometry(0) is not None
     assert (again.batch([0]).target["classes"] == dataset.batch([0]).target["classes"]).all()
     assert np.array_equal(
-        dataset.truth(0).transform(dataset.geometry(0).warp).resample(16, 16), dataset.batch([0]).target["classes"][0]
+        dataset.truth(0).transform(present(dataset.geometry(0)).warp).resample(16, 16),
+        dataset.batch([0]).target["classes"][0],
     )
 
 
@@ -164,10 +168,11 @@ def test_the_plan_chooses_large_pictures_and_small_batches(tmp_path: Path) -> No
 
     table = opened(shapes(tmp_path / "data", 12, 0), tmp_path)
     recipe = plan_recipe(table, TrainOptions(minutes=1.0), Machine(60.0))
-    sight = recipe.senses["image"]
+    sight, answer = recipe.senses["image"], recipe.answer
+    assert isinstance(sight, SightSpec) and isinstance(answer, MaskSpec)
     assert (sight.output_stride_px, sight.stem_stride, sight.mirror) == (4, 2, True)
     assert recipe.training.batch == 32
-    assert recipe.answer.classes == ("ground", "disc", "square")
+    assert answer.classes == ("ground", "disc", "square")
     assert Recipe.from_json(recipe.to_json()) == recipe
 
 

@@ -23,6 +23,8 @@ CORNER = st.tuples(st.floats(-5, 15), st.floats(-5, 12))
 POLYGON = st.lists(CORNER, min_size=3, max_size=8).map(lambda corners: np.round(np.array(corners), 2))
 CONVEX = st.lists(st.floats(0, 2 * np.pi), min_size=3, max_size=9, unique=True)
 
+NUMBERS: dict[str | None, int] = {"cat": 1}
+
 
 def cell(
     *regions: dict[str, Any], background: str | None = "background", size: tuple[int, int] = (HEIGHT, WIDTH)
@@ -34,11 +36,11 @@ def rectangle(label: str | None, x1: float, y1: float, x2: float, y2: float) -> 
     return {"label": label, "polygons": [[x1, y1, x2, y1, x2, y2, x1, y2]]}
 
 
-def rasterise(text: str) -> list[list[str]]:
+def rasterise(text: str) -> list[str]:
     """The first letter of each pixel's label, row by row; ? where it is unknown."""
     outlines = parse_outlines(text)
     names = ["?", *sorted({*outlines.labels, outlines.background or "?"} - {"?"})]
-    numbers = {None: 0} | {name: place for place, name in enumerate(names)}
+    numbers: dict[str | None, int] = {None: 0} | {name: place for place, name in enumerate(names)}
     pixels = outlines.rasterise(numbers.__getitem__, numbers[outlines.background])
     return ["".join(names[number][0] for number in row) for row in pixels]
 
@@ -139,7 +141,7 @@ def test_many_large_outlines_need_little_memory() -> None:
     side = 1_000
     text = cell(*(rectangle("cat", 0, 0, side, side - i) for i in range(60)), size=(side, side))
     tracemalloc.start()
-    pixels = parse_outlines(text).rasterise({"cat": 1}.__getitem__, 0)
+    pixels = parse_outlines(text).rasterise(NUMBERS.__getitem__, 0)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert pixels.all() and peak < 20 * side**2
@@ -150,7 +152,7 @@ def test_too_many_large_outlines_are_rejected(region: dict[str, Any]) -> None:
     with pytest.raises(
         InputError, match=r"20 outlines in a picture of 9000 x 9000 px are too many to draw\. Allowed: 1,0"
     ):
-        parse_outlines(cell(*[region] * 20, size=(9_000, 9_000))).rasterise({"cat": 1}.__getitem__, 0)
+        parse_outlines(cell(*[region] * 20, size=(9_000, 9_000))).rasterise(NUMBERS.__getitem__, 0)
 
 
 def test_unlabelled_regions_are_unknown() -> None:

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import scribe
+from present import present
 from seehear.answers import ANSWERS
 from seehear.answers.platt_scaling import apply_platt, fit_platt
 from seehear.answers.text import Text, Word, plan
@@ -24,6 +25,7 @@ from seehear.senses.hearing.plan import RATE_HZ
 from transcripts import CELL_S, TEXTS, make_ambiguous_raw, make_raw, plan_spec, tune_and_calibrate
 
 TEXT = ANSWERS["text"]
+DECODING = present(TEXT.decoding)
 SAMPLES = Grid((32_000,), 1 / 16_000, "s")
 
 
@@ -87,7 +89,7 @@ def test_plan_keeps_the_most_frequent_letters(monkeypatch: pytest.MonkeyPatch) -
 
 def test_lines_in_unknown_letters_do_not_change_the_language_model() -> None:
     spec = plan_spec()
-    assert TEXT.decoding.with_language_model(spec, ["привет", "да нет"] * 50).ngrams == spec.ngrams
+    assert DECODING.with_language_model(spec, ["привет", "да нет"] * 50).ngrams == spec.ngrams
     assert spec.encode("one привет two") == spec.encode("one two")
 
 
@@ -213,7 +215,7 @@ def test_word_errors_are_drawn() -> None:
 def test_a_hotword_wins_where_the_outputs_are_ambiguous() -> None:
     spec = plan_spec()
     raw = make_ambiguous_raw("one two", "one roo", spec, share=0.2)
-    expecting = TEXT.decoding.with_hotwords(spec, ["Roo!", "wren"])
+    expecting = DECODING.with_hotwords(spec, ["Roo!", "wren"])
     assert str(TEXT.to_answer(raw, spec, {}, None)) == "one two"
     assert str(TEXT.to_answer(raw, expecting, {}, None)) == "one roo"
 
@@ -221,7 +223,7 @@ def test_a_hotword_wins_where_the_outputs_are_ambiguous() -> None:
 def test_a_hotword_the_language_model_knows_does_not_replace_another_word() -> None:
     spec = plan_spec()
     raw = make_ambiguous_raw("two one", "two two", spec, share=0.8)
-    expecting = TEXT.decoding.with_hotwords(spec, ["two"])
+    expecting = DECODING.with_hotwords(spec, ["two"])
     assert str(TEXT.to_answer(raw, spec, {}, None)) == "two one"
     assert str(TEXT.to_answer(raw, expecting, {}, None)) == "two one"
 
@@ -231,19 +233,19 @@ def test_hotwords_that_do_not_occur_change_nothing(text: str) -> None:
     spec = plan_spec()
     raw = make_raw(text, spec, sure=0.8)
     without = TEXT.to_answer(raw, spec, {}, None)
-    assert TEXT.to_answer(raw, TEXT.decoding.with_hotwords(spec, ["wren", "hero net"]), {}, None).words == without.words
+    assert TEXT.to_answer(raw, DECODING.with_hotwords(spec, ["wren", "hero net"]), {}, None).words == without.words
 
 
 def test_a_hotword_in_unknown_letters_is_refused() -> None:
     with pytest.raises(UsageError, match="the hotword 'größe' has 'gßö'"):
-        TEXT.decoding.with_hotwords(plan_spec(), ["Größe"])
+        DECODING.with_hotwords(plan_spec(), ["Größe"])
 
 
 def test_text_added_to_the_language_model_makes_its_words_likelier() -> None:
     spec = plan_spec()
     raw, with_language_model = (
         make_ambiguous_raw("two", "roo", spec),
-        TEXT.decoding.with_language_model(spec, ["roo", "one roo", "roo roo"] * 30),
+        DECODING.with_language_model(spec, ["roo", "one roo", "roo roo"] * 30),
     )
     assert str(TEXT.to_answer(raw, spec, {}, None)) == "two"
     assert str(TEXT.to_answer(raw, with_language_model, {}, None)) == "roo"

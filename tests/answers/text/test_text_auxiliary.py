@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from torch.nn import functional as F
 
 from learning import ANSWER_CELLS, digits_table, opened, recipe_for
+from present import present
 from seehear.answers import ANSWERS
 from seehear.answers.text import TextSpec
 from seehear.answers.text.head import Head
@@ -31,6 +32,7 @@ from seehear.senses.hearing.plan import HearingSpec
 from toy_language import write_toy_language
 
 TEXT = ANSWERS["text"]
+COLUMN = present(TEXT.auxiliary)
 TRANSLATIONS = ["one two", "two three", "three one two", "one", "two two three"]
 SOURCE_TEXTS = ["Ke ba!", "zo ke", "ke ba zo", "ba", "zo ke ke"]
 
@@ -44,8 +46,8 @@ def plan_spec(auxiliary: list[str] | None = None) -> TextSpec:
 
 
 def test_translations_do_not_support_concatenation() -> None:
-    assert not TEXT.concatenation.supports(plan_spec())
-    assert TEXT.concatenation.supports(TEXT.plan(TRANSLATIONS * 4, "text"))
+    assert not present(TEXT.concatenation).supports(plan_spec())
+    assert present(TEXT.concatenation).supports(TEXT.plan(TRANSLATIONS * 4, "text"))
 
 
 def test_ctc_uses_the_source_letters_and_the_decoder_the_target_letters() -> None:
@@ -77,16 +79,16 @@ def test_a_sparse_auxiliary_column_is_ignored(auxiliary: list[str], expected: bo
 @given(st.lists(st.sampled_from(["ba", "ke", "zo"]), max_size=6))
 def test_the_auxiliary_target_uses_the_source_letters(words: list[str]) -> None:
     spec = plan_spec()
-    arrays = TEXT.auxiliary.target(" ".join(words).upper() + " !", spec)
+    arrays = COLUMN.target(" ".join(words).upper() + " !", spec)
     assert arrays["auxiliary_length"] == len(arrays["auxiliary_tokens"])
     assert "".join(spec.auxiliary_tokens[token] for token in arrays["auxiliary_tokens"]) == " ".join(words)
 
 
 def test_the_auxiliary_target_of_unknown_letters_and_empty_cells() -> None:
     spec = plan_spec()
-    assert TEXT.auxiliary.target("qa", spec)["auxiliary_tokens"].tolist() == [1]
-    assert TEXT.auxiliary.target("", spec)["auxiliary_length"] == 0
-    assert TEXT.auxiliary.target("ke ba", spec.replace(auxiliary_tokens=())) == {}
+    assert COLUMN.target("qa", spec)["auxiliary_tokens"].tolist() == [1]
+    assert COLUMN.target("", spec)["auxiliary_length"] == 0
+    assert COLUMN.target("ke ba", spec.replace(auxiliary_tokens=())) == {}
 
 
 def test_without_auxiliary_tokens_ctc_uses_the_text_tokens() -> None:
@@ -115,7 +117,7 @@ WIDTH, CELLS = 16, 24
 def make_targets(spec: TextSpec, auxiliary_columns: list[str]) -> dict[str, torch.Tensor]:
     """A batch of the first examples, padded with zeros."""
     fields = [
-        TEXT.target(TEXT.read(cell, spec), spec, None) | TEXT.auxiliary.target(auxiliary, spec)
+        TEXT.target(TEXT.read(cell, spec), spec, None) | COLUMN.target(auxiliary, spec)
         for cell, auxiliary in zip(TRANSLATIONS, auxiliary_columns, strict=False)
     ]
     rows = {name: [torch.from_numpy(each[name]) for each in fields] for name in fields[0]}
@@ -151,7 +153,7 @@ def test_the_loss_mixes_ctc_on_the_source_with_the_decoder_on_the_translation() 
         )
         tokens = torch.tensor([spec.encode(translation)])
         memory, valid_mask = raw["memory"][i : i + 1, :own], torch.ones(1, own, dtype=torch.bool)
-        by_decoder = head.attention_decoder.loss(memory, valid_mask, tokens, torch.tensor([tokens.shape[1]]))
+        by_decoder = present(head.attention_decoder).loss(memory, valid_mask, tokens, torch.tensor([tokens.shape[1]]))
         assert loss[i].item() == pytest.approx((0.3 * by_ctc + 0.7 * by_decoder).item(), abs=1e-4)
 
 
@@ -161,13 +163,14 @@ def test_an_empty_auxiliary_cell_leaves_only_the_decoder_loss() -> None:
     complete, some = make_targets(spec, SOURCE_TEXTS[:3]), make_targets(spec, [SOURCE_TEXTS[0], "", SOURCE_TEXTS[2]])
     raw = head(cells)
     valid_mask = torch.arange(CELLS) < raw["cells"][:, None]
-    by_decoder = head.attention_decoder.loss(raw["memory"], valid_mask, some["tokens"], some["length"])
+    by_decoder = present(head.attention_decoder).loss(raw["memory"], valid_mask, some["tokens"], some["length"])
     loss, before = head.loss(raw, some), head.loss(raw, complete)
     assert loss[1].item() == pytest.approx(0.7 * by_decoder[1].item(), abs=1e-5)
     assert torch.allclose(loss[[0, 2]], before[[0, 2]], atol=1e-5)
     loss[1].backward()
-    assert not head.classify.weight.grad.any()
-    assert all(weight.grad.any() for weight in head.attention_decoder.classify.parameters())
+    assert not present(head.classify.weight.grad).any()
+    decoder = present(head.attention_decoder)
+    assert all(present(weight.grad).any() for weight in decoder.classify.parameters())
 
 
 def test_a_batch_without_auxiliary_texts() -> None:
@@ -209,8 +212,10 @@ def test_a_recipe_with_auxiliary_tokens_requires_the_column(tmp_path: Path) -> N
     with pytest.raises(UsageError, match=message):
         follow_recipe(dataset.recipe, plain, TrainOptions())
     assert follow_recipe(dataset.recipe, dataset.table, TrainOptions()).answer == dataset.recipe.answer
+    assert isinstance(dataset.recipe.answer, TextSpec)
     without = dataset.recipe.model_copy(update={"answer": dataset.recipe.answer.replace(auxiliary_tokens=())})
-    assert follow_recipe(without, plain, TrainOptions()).answer.auxiliary_tokens == ()
+    followed = follow_recipe(without, plain, TrainOptions()).answer
+    assert isinstance(followed, TextSpec) and followed.auxiliary_tokens == ()
 
 
 def test_a_run_detects_a_changed_auxiliary_column(tmp_path: Path) -> None:
@@ -261,7 +266,8 @@ def measure_loss(dataset: DatasetCache, saved: Path) -> float:
     with torch.no_grad():
         raw = network(batch.inputs, batch.present)
         valid_mask = torch.arange(raw["memory"].shape[1]) < raw["cells"][:, None]
-        loss = network.head.attention_decoder.loss(
+        assert isinstance(network.head, Head)
+        loss = present(network.head.attention_decoder).loss(
             raw["memory"], valid_mask, batch.target["tokens"], batch.target["length"]
         )
     return float(loss.mean())

@@ -12,16 +12,18 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from sacrebleu.metrics import BLEU, CHRF
+from sacrebleu.metrics import BLEU, CHRF  # type: ignore[attr-defined]
 
 import scribe
 from interrupted import Killed, fit_weights
-from learning import RATE_HZ, dataset_of, recipe_for
+from learning import dataset_of, recipe_for
+from present import present
 from random_decoder import WIDTH, make_decoder_network, make_memory
 from seehear import api
 from seehear.answers import ANSWERS
 from seehear.answers.text import Text, TextSpec
 from seehear.answers.text.decoder import AttentionDecoder, ExportedDecoder
+from seehear.answers.text.head import Head
 from seehear.answers.text.similarity import compute_bleu, compute_chrf, count_bleu, count_chrf
 from seehear.decoding.autoregressive import LAYERS, ConditionedDecoder
 from seehear.decoding.ngrams import NGramCounts
@@ -33,11 +35,12 @@ from seehear.recipe import Recipe, Training
 from seehear.runtime.bundle import read_bundle, write_bundle
 from seehear.runtime.onnx_session import Session
 from seehear.runtime.predictor import Predictor
-from seehear.senses.hearing.plan import HearingSpec
+from seehear.senses.hearing.plan import RATE_HZ, HearingSpec
 from toy_language import write_toy_language
 from transcripts import TEXTS, make_ambiguous_raw, make_raw, tune_and_calibrate
 
 TEXT = ANSWERS["text"]
+DECODING = present(TEXT.decoding)
 SOURCE_TEXTS = ["Ke ba!", "zo ke", "ke ba zo", "ba", "zo ke ke"]  # the same in a language of three words
 Array = np.ndarray[Any, Any]
 
@@ -71,7 +74,7 @@ def make_decoder_of_one_text(spec: TextSpec, text: str, sure: float = 0.99) -> C
 def test_the_decoder_decides_between_texts_that_sound_alike() -> None:
     spec = plan_transcripts()
     raw = add_memory(make_ambiguous_raw("one two", "one roo", spec, share=0.6))
-    kind = TEXT.decoding.with_network(make_decoder_of_one_text(spec, "one roo"))
+    kind = DECODING.with_network(make_decoder_of_one_text(spec, "one roo"))
     assert str(kind.to_answer(raw, spec, {"decoder": 0.0}, None)) == "one two"
     assert str(kind.to_answer(raw, spec, {"decoder": 1.0}, None)) == "one roo"
 
@@ -84,7 +87,7 @@ def make_examples(spec: TextSpec, sure: Sequence[float] = (0.8,)) -> tuple[list[
 def test_a_useless_decoder_gets_no_weight() -> None:
     spec = plan_transcripts()
     raws, truths = make_examples(spec)
-    kind = TEXT.decoding.with_network(make_decoder_network(0, len(spec.tokens)))
+    kind = DECODING.with_network(make_decoder_network(0, len(spec.tokens)))
     calibration = tune_and_calibrate(kind, raws, truths, spec)
     assert calibration["decoder"] == 0.0
 
@@ -92,7 +95,7 @@ def test_a_useless_decoder_gets_no_weight() -> None:
 def test_a_useful_decoder_gets_a_weight() -> None:
     spec = plan_transcripts()
     one = add_memory(make_ambiguous_raw("one two", "one roo", spec, share=0.6))
-    kind = TEXT.decoding.with_network(make_decoder_of_one_text(spec, "one roo"))
+    kind = DECODING.with_network(make_decoder_of_one_text(spec, "one roo"))
     calibration = tune_and_calibrate(kind, [one] * 4, [Text.from_string("one roo")] * 4, spec)
     assert calibration["decoder"] > 0
     assert str(kind.to_answer(one, spec, calibration, None)) == "one roo"
@@ -103,6 +106,7 @@ def test_a_useful_decoder_gets_a_weight() -> None:
 
 def test_words_of_a_translation_have_confidences_but_no_times() -> None:
     answer = Predictor(scribe.bundle()).predict_one((np.zeros(8000, np.float32), RATE_HZ)).answer
+    assert isinstance(answer, Text)
     assert str(answer) == "a b"
     assert [word.timed for word in answer.words] == [False, False]
     assert all(0.5 < word.confidence < 1 for word in answer.words)
@@ -115,9 +119,9 @@ def test_hotwords_work_for_translations() -> None:
     ngrams = NGramCounts.count_sentences([scribe.SPEC.encode("a b")] * 200, scribe.EDGE).pack()
     spec = scribe.SPEC.replace(ngrams=ngrams)
     raw = {"memory": make_memory(scribe.CELLS), "cells": np.array(scribe.CELLS), "cell_s": np.array(0.04)}
-    kind = TEXT.decoding.with_network(Session(scribe.writing("a b", sure=0.6)).run)
+    kind = DECODING.with_network(Session(scribe.writing("a b", sure=0.6)).run)
     assert str(kind.to_answer(raw, spec, {}, None)) == "a b"
-    assert "ba" in str(kind.to_answer(raw, TEXT.decoding.with_hotwords(spec, ["ba"]), {}, None)).split()
+    assert "ba" in str(kind.to_answer(raw, DECODING.with_hotwords(spec, ["ba"]), {}, None)).split()
 
 
 @pytest.mark.parametrize(
@@ -265,6 +269,7 @@ def test_a_decoder_of_another_vocabulary_is_refused_at_loading() -> None:
 
 def make_network_and_dataset(folder: Path, **fields: Any) -> tuple[Network, Any]:
     recipe = recipe_for("text", ("audio",))
+    assert isinstance(recipe.answer, TextSpec)
     recipe = recipe.model_copy(update={"answer": recipe.answer.replace(decoder=True, **fields)})
     torch.manual_seed(0)
     dataset = dataset_of(recipe, folder)
@@ -292,19 +297,20 @@ def test_all_decoder_weights_learn_and_scoring_equals_the_network(tmp_path: Path
     network.loss(raw, batch.target).mean().backward()
     assert [name for name, weight in network.head.named_parameters() if weight.grad is None] == []
     network.eval()
+    head = network.head
+    assert isinstance(head, Head)
+    attention = present(head.attention_decoder)
     raw = {name: value.detach() for name, value in network(batch.inputs, batch.present).items()}
     texts = [tuple(batch.target["tokens"][i, : batch.target["length"][i]].tolist()) for i in range(6)]
     for i in range(2):
         own = raw["memory"][i, : int(raw["cells"][i])].numpy()
         decoder = ConditionedDecoder(
-            make_decoder_function(network.decoder, torch.device("cpu")), own, network.head.blank
+            make_decoder_function(present(network.decoder), torch.device("cpu")), own, head.blank
         )
         valid_mask = (torch.arange(raw["memory"].shape[1]) < raw["cells"][i])[None]
         for text, total in zip(texts, decoder.score(texts), strict=True):
             tokens = torch.tensor([[decoder.edge, *text]])
-            logp, _ = network.head.attention_decoder(
-                raw["memory"][i : i + 1], valid_mask, tokens, network.head.attention_decoder.start(1, raw["memory"])
-            )
+            logp, _ = attention(raw["memory"][i : i + 1], valid_mask, tokens, attention.start(1, raw["memory"]))
             wanted = torch.tensor([[*text, decoder.edge]])
             assert total == pytest.approx(logp.gather(2, wanted[..., None]).sum().item(), abs=1e-3)
 
@@ -314,11 +320,12 @@ def test_the_exported_decoder_equals_the_network_at_any_length(tmp_path: Path) -
     network, dataset = make_network_and_dataset(tmp_path)
     rows = np.arange(4)
     graphs = export_graphs(trace_graphs(Network(dataset.recipe), dataset, rows), network, dataset, rows)
-    session, decoder = Session(graphs.decoder), network.decoder
+    session, decoder = Session(present(graphs.decoder)), present(network.decoder)
+    assert isinstance(network.head, Head)
     assert session.inputs == tuple(ExportedDecoder.dynamic_axes) and session.outputs == ExportedDecoder.outputs
     random = np.random.default_rng(0)
     for cells, texts, length in [(1, 1, 1), (40, 1, 7), (9, 8, 1), (23, 5, 30)]:
-        inputs = {
+        inputs: dict[str, Array] = {
             "memory": random.normal(size=(cells, 16)).astype(np.float32),
             "tokens": random.integers(0, network.head.blank + 1, (texts, length)),
             "state": random.normal(size=(texts, LAYERS, 16)).astype(np.float32),

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from present import present
 from seehear.answers.text import Text, Word
 from seehear.answers.text.subtitles import MAX_CUE_S, MAX_LINE, split_cues
 from seehear.runtime.prediction import ExampleSource, Prediction
@@ -34,7 +35,7 @@ def read_subtitles(subtitles: str) -> list[tuple[int, int, list[str]]]:
     found = []
     for block in subtitles.removeprefix("WEBVTT\n").strip("\n").split("\n\n"):
         if block:
-            *numbers, lines = CUE.fullmatch(block).groups()
+            *numbers, lines = present(CUE.fullmatch(block)).groups()
             h, m, s, ms, h2, m2, s2, ms2 = map(int, numbers)
             found.append(
                 (((h * 60 + m) * 60 + s) * 1000 + ms, ((h2 * 60 + m2) * 60 + s2) * 1000 + ms2, lines.split("\n"))

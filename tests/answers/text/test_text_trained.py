@@ -9,10 +9,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from learning import RATE_HZ
 from seehear import api
 from seehear.recipe import Recipe, Training
-from seehear.senses.hearing.plan import HearingSpec
+from seehear.senses.hearing.plan import RATE_HZ, HearingSpec
 
 TONES_HZ = {"ba": 400, "ke": 900, "zo": 1800}
 WORD_S, PAUSE_S = 0.2, (0.0, 0.2)

@@ -15,6 +15,8 @@ from seehear.errors import DataError, UsageError
 from seehear.inputs import gather
 from seehear.runtime.loading import load_example
 from seehear.senses import SENSES
+from seehear.senses.hearing.plan import HearingSpec
+from seehear.senses.lips.plan import LipsSpec
 from seehear.table import Table, open_table
 from speaking import RATE_HZ, face, film
 
@@ -37,6 +39,9 @@ class Lacking:
     noun: str = "speaking mouth"
     media: tuple[str, ...] = ("video",)
     missing_dependency: str = "reading lips needs something: pip install it"
+
+    def read_metadata(self, file: Path) -> dict[str, str]:
+        raise AssertionError(file)
 
 
 def opened(path: Path, senses: tuple[str, ...] | None = None, *, lacking: bool = False) -> Table:
@@ -85,8 +90,10 @@ def test_a_plan_for_both_senses_uses_heavy_noise_and_equal_widths(tmp_path: Path
     data = digits_table(tmp_path, {"text": ["a b", "b a"] * 8}, ("audio", "lips"))
     both, alone = api.plan(data, minutes=1), api.plan(data, minutes=1, senses=["audio"])
     assert list(both.senses) == ["audio", "lips"]
-    assert both.senses["audio"].heavy_noise and not alone.senses["audio"].heavy_noise
-    assert both.width == max(spec.cell_width for spec in both.senses.values())
+    noisy, usual, lips = both.senses["audio"], alone.senses["audio"], both.senses["lips"]
+    assert isinstance(noisy, HearingSpec) and isinstance(usual, HearingSpec) and isinstance(lips, LipsSpec)
+    assert noisy.heavy_noise and not usual.heavy_noise
+    assert both.width == max(noisy.cell_width, lips.cell_width)
 
 
 def test_a_recording_and_a_video_in_one_row(tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ def test_fit_statistics_bounds_memory(monkeypatch: pytest.MonkeyPatch) -> None:
         return patches
 
     monkeypatch.setattr(encoder, "MOST_PATCH_NUMBERS", 1_000_000)
-    monkeypatch.setattr(encoder.F, "unfold", counted)
+    monkeypatch.setattr(F, "unfold", counted)
     stem = encoder.Stem(3, 4)
     stem.fit_statistics(planes)
     assert 500_000 < numbers[0] <= 1_000_000

@@ -24,7 +24,13 @@ from seehear.senses.sight.read import AT_ONCE
 from seehear.table.layouts.image_sizes import read_sizes_px
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL")  # pytest puts aside the filter of the module
-LOSSLESS = {"PNG": {}, "TIFF": {"compression": "tiff_lzw"}, "BMP": {}, "WEBP": {"lossless": True}, "PPM": {}}
+LOSSLESS: dict[str, dict[str, Any]] = {
+    "PNG": {},
+    "TIFF": {"compression": "tiff_lzw"},
+    "BMP": {},
+    "WEBP": {"lossless": True},
+    "PPM": {},
+}
 PICTURES = [name for name, (senses, _) in SEEDS.items() if senses == ("image",)]
 
 
