@@ -147,6 +147,15 @@ def test_a_worker_that_died_while_idle_is_replaced(fresh: isolated._DecoderPool)
     assert fresh._idle != [idle]
 
 
+@pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    """SIGINT raises KeyboardInterrupt, also in tests that a shell runs in the background, where it is ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c")
 def test_kill_busy_frees_waiting_threads(fresh: isolated._DecoderPool) -> None:
     def interrupt() -> None:
         busy(fresh)
