@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks.budget import Budget, Sitting, asked, for_each
+from benchmarks.budget import Budget, Sitting, for_each, parse_arguments
 from benchmarks.data import SPEAKERS, Examples, Store, cifar10, cifar10_few, digits, fsdd, pneumonia
 from benchmarks.out_of_distribution import ood_figures
 from benchmarks.results import Figure
@@ -27,7 +27,7 @@ from seehear.measure.evaluate import Evaluation
 from seehear.recipe import Recipe
 from seehear.senses.sight.corruptions import COMMON
 
-TOLD_EVERY_S = 60.0
+SHOW_EVERY_S = 60.0
 SENSE_WORDS = {"image": "sight", "audio": "hearing"}
 SHARES = (
     *("accuracy", "wrong", "coverage", "accepted_error", "whole_coverage", "whole_error"),
@@ -83,7 +83,7 @@ TASKS = {
 }
 
 
-def taught(
+def train_model(
     examples: Examples, budget: Budget, senses: Sequence[str], *, out: Path, recipe: Recipe | None = None
 ) -> Recogniser:
     """Train one recogniser through the public API, into the model file `out`."""
@@ -108,7 +108,7 @@ def taught(
     return model
 
 
-def evaluated(model: Recogniser, examples: Path, **how: Any) -> Evaluation:
+def evaluate_model(model: Recogniser, examples: Path, **how: Any) -> Evaluation:
     """Evaluate through the public API, and print which examples were left out."""
     evaluation = model.evaluate(examples, listen=Log(), **how)
     if evaluation.skipped:
@@ -119,9 +119,9 @@ def evaluated(model: Recogniser, examples: Path, **how: Any) -> Evaluation:
 def measure(name: str, task: Task, store: Store, options: argparse.Namespace) -> None:
     examples = task.prepare(store)
     sitting = Sitting.begun(name, task.standard_minutes, options)
-    model = taught(examples, sitting.budget, task.senses, out=store.cache / f"{name}.seehear")
+    model = train_model(examples, sitting.budget, task.senses, out=store.cache / f"{name}.seehear")
     (test_name, test), *others = examples.tests.items()
-    evaluation = evaluated(model, test, robustness=True)
+    evaluation = evaluate_model(model, test, robustness=True)
     figures = list(_figures(evaluation, task))
     figures += robustness_figures(
         evaluation,
@@ -131,7 +131,7 @@ def measure(name: str, task: Task, store: Store, options: argparse.Namespace) ->
         among=COMMON if task.common else None,
     )
     for other, place in others:
-        again = evaluated(model, place)
+        again = evaluate_model(model, place)
         figures += [figure(again, metric, f"{metric} on {other}") for metric in ("accuracy", "auroc")]
     if len(task.senses) > 1:
         figures += _each_sense(model, examples, sitting.budget, evaluation, store)
@@ -178,8 +178,8 @@ def _each_sense(
     test = next(iter(examples.tests.values()))
     errors = []
     for sense, word in SENSE_WORDS.items():
-        alone = evaluated(both, test, senses=[sense])
-        specialist = evaluated(taught(examples, budget, (sense,), out=store.cache / f"{sense}.seehear"), test)
+        alone = evaluate_model(both, test, senses=[sense])
+        specialist = evaluate_model(train_model(examples, budget, (sense,), out=store.cache / f"{sense}.seehear"), test)
         yield figure(alone, "accuracy", f"accuracy with {word} only")
         yield figure(specialist, "accuracy", f"accuracy of a recogniser trained on {word} only")
         behind = 100 * (specialist.metrics["accuracy"] - alone.metrics["accuracy"])
@@ -195,13 +195,13 @@ class Log:
     """A listener for a log: messages, and the progress of each task now and then."""
 
     def __init__(self) -> None:
-        self.told_s = time.monotonic()
+        self.shown_s = time.monotonic()
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, Notice):
             print(f"  {event.text}", file=sys.stderr, flush=True)
-        elif isinstance(event, Advanced) and time.monotonic() - self.told_s > TOLD_EVERY_S:
-            self.told_s = time.monotonic()
+        elif isinstance(event, Advanced) and time.monotonic() - self.shown_s > SHOW_EVERY_S:
+            self.shown_s = time.monotonic()
             print(f"  {event.task}: {event.done:,.0f} {event.note}", file=sys.stderr, flush=True)
 
 
@@ -215,7 +215,7 @@ def task_named(name: str) -> Task:
 
 def main() -> None:
     others = [f"{name}-{speaker}" for name in ("fsdd", "digits") for speaker in SPEAKERS[1:]]
-    options = asked("benchmarks.accuracy", __doc__, list(TASKS), others)
+    options = parse_arguments("benchmarks.accuracy", __doc__, list(TASKS), others)
     for_each(options, lambda name, store: measure(name, task_named(name), store, options))
 
 

@@ -61,7 +61,7 @@ class Sitting:
         )
 
 
-def asked(
+def parse_arguments(
     program: str,
     about: str | None,
     names: Sequence[str],

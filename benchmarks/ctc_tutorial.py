@@ -112,11 +112,11 @@ def listen(network: Network, spectra: Sequence[Tensor], letters: Sequence[str]) 
     texts = []
     for spectrum in spectra:
         logp, _ = network(spectrum[None], torch.tensor([len(spectrum)]))
-        texts.append(spelt(logp[0].argmax(-1).tolist(), letters))
+        texts.append(collapse_ctc(logp[0].argmax(-1).tolist(), letters))
     return texts
 
 
-def spelt(frames: Sequence[int], letters: Sequence[str]) -> str:
+def collapse_ctc(frames: Sequence[int], letters: Sequence[str]) -> str:
     """Greedy decoding: the likeliest symbol of each frame, without repeats, then without blanks (0)."""
     return "".join(letters[number - 1] for number, _ in groupby(frames) if number)
 

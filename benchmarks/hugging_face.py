@@ -47,15 +47,15 @@ def compare_with(
         folder = Path(temporary)
         truths = give(folder, network, recipe, examples, budget)
         _run(store.environment("transformers", "-c", str(VERSIONS), *PACKAGES), folder)
-        told = json.loads((folder / "told.json").read_text(encoding="utf-8"))
-        answers = [understood(folder, answer, recipe.answer) for answer in told["answers"]]
+        result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+        answers = [to_answer(folder, answer, recipe.answer) for answer in result["answers"]]
     theirs = evaluate(kind, recipe.answer, answers, truths, accepted=[False] * len(answers))
     yield figure(theirs, headline, f"{headline} of {who}, randomly initialised")
     yield Figure(
         "margin of seehear over that", 100 * (ours.metrics[headline] - theirs.metrics[headline]), "points", at_least=0
     )
-    yield Figure(f"epochs of {who}", told["epochs"])
-    yield Figure(f"pictures per second, {who}", told["per_s"])
+    yield Figure(f"epochs of {who}", result["epochs"])
+    yield Figure(f"pictures per second, {who}", result["per_s"])
 
 
 def _run(python: Path, folder: Path) -> None:
@@ -100,7 +100,7 @@ def _drawn(truth: Any, spec: Any, file: Path) -> Any:
     return str(file)
 
 
-def understood(folder: Path, answer: Any, spec: Any) -> Answer:
+def to_answer(folder: Path, answer: Any, spec: Any) -> Answer:
     """An answer like ours: the boxes of at least MIN_CONFIDENCE, most confident first; a mask from its file."""
     if isinstance(answer, str):
         return Mask.from_pixels(np.asarray(Image.open(folder / answer)), spec)

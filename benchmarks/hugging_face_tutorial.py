@@ -1,6 +1,6 @@
 """Train a network of Hugging Face's transformers from random weights for a given time. Runs without seehear.
 
-python hugging_face_tutorial.py FOLDER; reads job.json from it, and writes told.json and a PNG for each mask to it.
+python hugging_face_tutorial.py FOLDER; reads job.json from it, and writes result.json and a PNG for each mask to it.
 
 Follows the tutorials at https://huggingface.co/docs/transformers/tasks/object_detection and semantic_segmentation:
 pictures of 480 px, normalised as for ImageNet, half of them mirrored, brightness and contrast changed by up to a
@@ -253,8 +253,8 @@ def main(folder: Path) -> None:
     said = list(answers(network, tutorial.question, job["test"], prepared))
     per_s = len(said) / (time.monotonic() - begun_s)
     written = [_written(answer, folder / f"{number:06d}.png") for number, answer in enumerate(said)]
-    told = {"answers": written, "epochs": epochs, "per_s": per_s}
-    (folder / "told.json").write_text(json.dumps(told), encoding="utf-8")
+    result = {"answers": written, "epochs": epochs, "per_s": per_s}
+    (folder / "result.json").write_text(json.dumps(result), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -9,8 +9,8 @@ import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks.accuracy import evaluated, figure, taught
-from benchmarks.budget import Budget, Sitting, asked
+from benchmarks.accuracy import evaluate_model, figure, train_model
+from benchmarks.budget import Budget, Sitting, parse_arguments
 from benchmarks.data import AbsentError, Examples, Store
 from benchmarks.results import Figure
 from benchmarks.spoken import grid_in_noise
@@ -25,9 +25,9 @@ TARGET_SHARE_OF_ERROR = 0.5  # error with lips, relative to the better result wi
 def measure(store: Store, options: argparse.Namespace) -> None:
     examples = grid_in_noise(store)
     sitting = Sitting.begun(NAME, STANDARD_MINUTES, options)
-    model = taught(examples, sitting.budget, SENSES, out=store.cache / f"{NAME}.seehear")
+    model = train_model(examples, sitting.budget, SENSES, out=store.cache / f"{NAME}.seehear")
     alone = _train_on_sound_only(examples, sitting.budget, store)
-    with_both = {condition: evaluated(model, test) for condition, test in examples.tests.items()}
+    with_both = {condition: evaluate_model(model, test) for condition, test in examples.tests.items()}
     figures = [
         each
         for condition, test in examples.tests.items()
@@ -49,17 +49,17 @@ def _train_on_sound_only(examples: Examples, given: Budget, store: Store) -> Rec
     )
     audio = recipe.senses["audio"].model_copy(update={"heavy_noise": True})
     recipe = recipe.model_copy(update={"senses": {"audio": audio}})
-    return taught(examples, given, ("audio",), out=store.cache / f"{NAME}-audio.seehear", recipe=recipe)
+    return train_model(examples, given, ("audio",), out=store.cache / f"{NAME}-audio.seehear", recipe=recipe)
 
 
 def _figures(
     condition: str, with_both: Evaluation, both: Recogniser, alone: Recogniser, test: Path
 ) -> Iterator[Figure]:
-    without_lips, specialist = evaluated(both, test, senses=["audio"]), evaluated(alone, test)
+    without_lips, specialist = evaluate_model(both, test, senses=["audio"]), evaluate_model(alone, test)
     yield figure(with_both, "wer", f"word error rate, {condition}: sound and lips")
     yield figure(without_lips, "wer", f"word error rate, {condition}: lips withheld")
     yield figure(specialist, "wer", f"word error rate, {condition}: a recogniser trained on sound only")
-    yield figure(evaluated(both, test, senses=["lips"]), "wer", f"word error rate, {condition}: lips only")
+    yield figure(evaluate_model(both, test, senses=["lips"]), "wer", f"word error rate, {condition}: lips only")
     better = max(min(without_lips.metrics["wer"], specialist.metrics["wer"]), 1e-9)
     share = with_both.metrics["wer"] / better
     target = TARGET_SHARE_OF_ERROR if condition != "as recorded" else None
@@ -67,7 +67,7 @@ def _figures(
 
 
 def main() -> None:
-    options = asked("benchmarks.in_noise", __doc__, [NAME])
+    options = parse_arguments("benchmarks.in_noise", __doc__, [NAME])
     try:
         measure(Store(options.data), options)
     except AbsentError as absent:

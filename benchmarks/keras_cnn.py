@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from benchmarks.accuracy import evaluated, taught
+from benchmarks.accuracy import evaluate_model, train_model
 from benchmarks.budget import Budget
 from benchmarks.data import DATA, AbsentError, Examples, Store, cifar10
 from benchmarks.machine import pace
@@ -34,7 +34,7 @@ def compare(standard_minutes: float, examples: Examples, store: Store, *, tried_
     minutes = before.minutes(standard_minutes)
     budget = Budget(minutes, steps=None if tried_s is None else 2)
     (test_name, test), *_ = examples.tests.items()
-    ours = evaluated(taught(examples, budget, ("image",), out=store.cache / "beside-keras.seehear"), test)
+    ours = evaluate_model(train_model(examples, budget, ("image",), out=store.cache / "beside-keras.seehear"), test)
     theirs = tutorial(store.environment("keras", "tensorflow-cpu"), pictures(examples, store), tried_s or minutes * 60)
     accuracy, best = ours.metrics["accuracy"], max(theirs)
     figures = [

@@ -19,8 +19,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.accuracy import taught
-from benchmarks.budget import Sitting, asked, for_each
+from benchmarks.accuracy import train_model
+from benchmarks.budget import Sitting, for_each, parse_arguments
 from benchmarks.data import SEED, Examples, Store
 from benchmarks.machine import pace
 from benchmarks.results import Figure, record
@@ -41,7 +41,7 @@ TARGET_FACTOR, TARGET_DELAY_S, TARGET_WER_RATIO = 0.1, 0.5, 1.1
 Samples = NDArray[np.float32]
 
 
-class Told(NamedTuple):
+class TimedSegment(NamedTuple):
     """An answer, and the time it came at on the clock of the sound."""
 
     heard: SegmentPrediction
@@ -77,11 +77,11 @@ class Microphone:
         return self.now_s
 
 
-def listened(model: Recogniser, microphone: Microphone) -> list[Told]:
-    return [Told(heard, microphone.tell()) for heard in model.live(microphone.portions())]
+def listen_live(model: Recogniser, microphone: Microphone) -> list[TimedSegment]:
+    return [TimedSegment(heard, microphone.tell()) for heard in model.live(microphone.portions())]
 
 
-def running(spoken: Sequence[Spoken], random: np.random.Generator) -> tuple[Samples, list[float]]:
+def join_recordings(spoken: Sequence[Spoken], random: np.random.Generator) -> tuple[Samples, list[float]]:
     """All recordings joined into one, and the middle of each pause between them, in seconds.
 
     A pause is as loud as the quietest part of the recording before it.
@@ -103,19 +103,19 @@ def _room(samples: Samples) -> float:
     return max(float(np.quantile(frames.std(1), 0.1)), FAINTEST)
 
 
-def by_recording(told: Sequence[Told], middles_s: Sequence[float]) -> list[str]:
+def split_by_recording(segments: Sequence[TimedSegment], middles_s: Sequence[float]) -> list[str]:
     """The final text of each recording: the words whose middle lies between the pauses around it."""
     texts: list[list[str]] = [[] for _ in range(len(middles_s) + 1)]
-    for word in (word for each in told if each.heard.final for word in _words(each.heard)):
+    for word in (word for each in segments if each.heard.final for word in _words(each.heard)):
         texts[int(np.searchsorted(middles_s, (word.start_s + word.end_s) / 2))].append(word.text)
     return [" ".join(words) for words in texts]
 
 
-def delays_s(told: Sequence[Told]) -> list[float]:
+def measure_delays_s(segments: Sequence[TimedSegment]) -> list[float]:
     """For each word of the final texts: the time from its end until it and all words before it stop changing."""
     delays = []
     segment: list[tuple[list[str], float]] = []
-    for heard, at_s in told:
+    for heard, at_s in segments:
         segment.append(([word.text for word in _words(heard)], at_s))
         if heard.final:
             words = _words(heard)
@@ -147,15 +147,17 @@ def measure(name: str, store: Store, options: argparse.Namespace) -> None:
     path = _model(name, examples, store, options)
     (test_name, test), *_ = examples.tests.items()
     spoken = recordings(test)
-    samples, middles_s = running(spoken, random)
+    samples, middles_s = join_recordings(spoken, random)
     microphone = Microphone(samples, random)
     before = pace()
     with one_core():
         model = load(path)
-        told = listened(model, microphone)
+        segments = listen_live(model, microphone)
         batch = [str(said.answer or "") for said in model.predict([each.samples for each in spoken])]
-    live_wer, batch_wer = (evaluate_texts(t, spoken).metrics["wer"] for t in (by_recording(told, middles_s), batch))
-    waited_s, seconds = np.array(delays_s(told)), len(samples) / RATE_HZ
+    live_wer, batch_wer = (
+        evaluate_texts(t, spoken).metrics["wer"] for t in (split_by_recording(segments, middles_s), batch)
+    )
+    waited_s, seconds = np.array(measure_delays_s(segments)), len(samples) / RATE_HZ
     one_word = 1 / sum(len(each.text.split()) for each in spoken)
     figures = [
         Figure("real-time factor", microphone.computed_s / seconds, at_most=TARGET_FACTOR),
@@ -171,7 +173,7 @@ def measure(name: str, store: Store, options: argparse.Namespace) -> None:
         Figure("word error rate (wer), live", live_wer, "%"),
         Figure("word error rate (wer), one recording at a time", batch_wer, "%"),
         Figure("ratio of the two", live_wer / max(batch_wer, one_word), "times", at_most=TARGET_WER_RATIO),
-        Figure("guesses and answers per minute of sound", 60 * len(told) / seconds),
+        Figure("guesses and answers per minute of sound", 60 * len(segments) / seconds),
     ]
     note = f"{len(spoken):,} recordings in {seconds / 60:.0f} minutes of sound, one core: {test_name}; {path.name}"
     record(f"live-{name}", note, figures, before=before, after=pace(), keep=options.steps is None)
@@ -181,12 +183,12 @@ def _model(name: str, examples: Examples, store: Store, options: argparse.Namesp
     path = store.cache / f"{name}.seehear"
     if not path.exists():
         sitting = Sitting.begun(name, TASKS[name].standard_minutes, options)
-        taught(examples, sitting.budget, ("audio",), out=path)
+        train_model(examples, sitting.budget, ("audio",), out=path)
     return path
 
 
 def main() -> None:
-    options = asked("benchmarks.live", __doc__, NAMES)
+    options = parse_arguments("benchmarks.live", __doc__, NAMES)
     for_each(options, lambda name, store: measure(name, store, options))
 
 

@@ -38,8 +38,8 @@ def ood_figures(
     own       the data set it was trained on, which is not out of distribution
     in_noise  whether its training sounds were noisy; the others then get the same noise
     """
-    familiar = list(gather([test], (sense,)))
-    near = _scores(model, sense, familiar[:: max(1, len(familiar) // IN_DISTRIBUTION)])
+    in_distribution = list(gather([test], (sense,)))
+    near = _scores(model, sense, in_distribution[:: max(1, len(in_distribution) // IN_DISTRIBUTION)])
     kinds = _pictures(store, model.recipe.senses[sense], own) if sense == "image" else _sounds(store, in_noise)
     found, answered = [], []
     for kind, make in kinds.items():
@@ -115,7 +115,7 @@ def _handwriting() -> list[NDArray[np.uint8]]:
 def _sounds(store: Store, in_noise: bool) -> dict[str, Make]:
     random = np.random.default_rng(0)
 
-    def like_the_taught(samples: NDArray[np.float64]) -> tuple[NDArray[np.float64], int]:
+    def like_training_data(samples: NDArray[np.float64]) -> tuple[NDArray[np.float64], int]:
         return add_noise(samples, RATE_HZ, random) if in_noise else (samples, RATE_HZ)
 
     def length() -> int:
@@ -123,8 +123,8 @@ def _sounds(store: Store, in_noise: bool) -> dict[str, Make]:
 
     return {
         **_wordless(random, length),
-        "music (synthesised chords)": lambda: [like_the_taught(_chord(length(), random)) for _ in range(PER_KIND)],
-        "other words (speechocean762)": lambda: [like_the_taught(word) for word in _words(store, length)],
+        "music (synthesised chords)": lambda: [like_training_data(_chord(length(), random)) for _ in range(PER_KIND)],
+        "other words (speechocean762)": lambda: [like_training_data(word) for word in _words(store, length)],
     }
 
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from benchmarks.accuracy import TARGET_COVERAGE, evaluated, figure, promise_figures, taught
-from benchmarks.budget import Sitting, asked, for_each
+from benchmarks.accuracy import TARGET_COVERAGE, evaluate_model, figure, promise_figures, train_model
+from benchmarks.budget import Sitting, for_each, parse_arguments
 from benchmarks.data import Examples, Store, write_table
 from benchmarks.hugging_face import NAMES, compare_with
 from benchmarks.results import Figure
@@ -87,9 +87,9 @@ def bccd(store: Store) -> Examples:
 def measure(name: str, task: Task, store: Store, options: argparse.Namespace) -> None:
     examples = task.prepare(store)
     sitting = Sitting.begun(name, task.standard_minutes, options)
-    model = taught(examples, sitting.budget, ("image",), out=store.cache / f"{name}.seehear")
+    model = train_model(examples, sitting.budget, ("image",), out=store.cache / f"{name}.seehear")
     (test_name, test), *_ = examples.tests.items()
-    evaluation = evaluated(model, test, robustness=True)
+    evaluation = evaluate_model(model, test, robustness=True)
     figures = list(task.figures(evaluation))
     figures += promise_figures(evaluation, TARGET_COVERAGE)
     figures += robustness_figures(evaluation, task.shift_metric, kept=task.kept, among=SHIFTS)
@@ -150,7 +150,7 @@ def _speed(model: Recogniser, folder: Path, task: Task) -> Figure:
 
 
 def main() -> None:
-    options = asked("benchmarks.scenes", __doc__, list(TASKS), compare_with=list(NAMES))
+    options = parse_arguments("benchmarks.scenes", __doc__, list(TASKS), compare_with=list(NAMES))
     for_each(options, lambda name, store: measure(name, TASKS[name], store, options))
 
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import argparse
 
-from benchmarks.accuracy import TASKS, evaluated, figure, task_named, taught
-from benchmarks.budget import Sitting, asked, for_each
+from benchmarks.accuracy import TASKS, evaluate_model, figure, task_named, train_model
+from benchmarks.budget import Sitting, for_each, parse_arguments
 from benchmarks.data import SPEAKERS, Store
 from benchmarks.results import Figure
 from benchmarks.shifts import accepted_error
@@ -28,8 +28,8 @@ def measure(name: str, store: Store, options: argparse.Namespace) -> None:
     mild = []
     for speaker in SPEAKERS:
         examples = task_named("fsdd" if speaker == SPEAKERS[0] else f"fsdd-{speaker}").prepare(store)
-        model = taught(examples, sitting.budget, task.senses, out=store.cache / f"{name}-{speaker}.seehear")
-        evaluation = evaluated(model, next(iter(examples.tests.values())), robustness=True)
+        model = train_model(examples, sitting.budget, task.senses, out=store.cache / f"{name}-{speaker}.seehear")
+        evaluation = evaluate_model(model, next(iter(examples.tests.values())), robustness=True)
         own.append(figure(evaluation, "accuracy", f"accuracy on the unseen speaker {speaker}"))
         coverage.append(evaluation.metrics["coverage"])
         if evaluation.robustness is not None:
@@ -46,7 +46,7 @@ def measure(name: str, store: Store, options: argparse.Namespace) -> None:
 
 
 def main() -> None:
-    options = asked("benchmarks.speakers", __doc__, [NAME])
+    options = parse_arguments("benchmarks.speakers", __doc__, [NAME])
     for_each(options, lambda name, store: measure(name, store, options))
 
 

@@ -141,7 +141,7 @@ def mboshi(store: Store, column: str = SPOKEN) -> Examples:
 def _without_speakers(store: Store, name: str, column: str) -> Examples:
     """The test set is one speaker of HELD_SPEAKERS, or one utterance where training needs all speakers."""
     given = store.unpacked(name)
-    rows = [_told(row, name, column) for row in _table(given / "train.csv")]
+    rows = [_describe_row(row, name, column) for row in _table(given / "train.csv")]
     speakers = sorted({row["speaker"] for row in rows})
     held = set(speakers[::HELD_SPEAKERS]) if len(speakers) > 2 * HELD_SPEAKERS else set()
 
@@ -153,18 +153,18 @@ def _without_speakers(store: Store, name: str, column: str) -> Examples:
             chosen = [row for number, row in enumerate(rows) if is_test(number, row) == wanted]
             write_table(folder / f"{part}.csv", chosen)
 
-    made = store.made(f"{name}-{column}-told", make)
+    made = store.made(f"{name}-{column}-cells", make)
     return Examples(made / "train.csv", None, {"unseen speakers" if held else "utterances held out": made / "test.csv"})
 
 
-def _told(row: dict[str, str], name: str, column: str) -> dict[str, str]:
+def _describe_row(row: dict[str, str], name: str, column: str) -> dict[str, str]:
     """A row with the columns used for training."""
-    told = {"audio": f"../{name}/{row['audio']}", "text": row[column], "speaker": row["speaker"]}
+    cells = {"audio": f"../{name}/{row['audio']}", "text": row[column], "speaker": row["speaker"]}
     if column != SPOKEN and SPOKEN in row:
-        told |= {SPOKEN: row[SPOKEN]}
+        cells |= {SPOKEN: row[SPOKEN]}
     if "age" in row:
-        told |= {"gender": row["gender"], "age": "adults" if int(row["age"]) >= GROWN_UP_YEARS else "children"}
-    return told
+        cells |= {"gender": row["gender"], "age": "adults" if int(row["age"]) >= GROWN_UP_YEARS else "children"}
+    return cells
 
 
 def _strings(

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from benchmarks.accuracy import TARGET_COVERAGE, evaluated, figure, promise_figures, taught
-from benchmarks.budget import Budget, Sitting, asked, for_each
+from benchmarks.accuracy import TARGET_COVERAGE, evaluate_model, figure, promise_figures, train_model
+from benchmarks.budget import Budget, Sitting, for_each, parse_arguments
 from benchmarks.ctc_tutorial import tutorial
 from benchmarks.data import Examples, Store
 from benchmarks.out_of_distribution import hallucination_figure
@@ -55,9 +55,9 @@ TASKS = {
 def measure(name: str, task: Task, store: Store, options: argparse.Namespace) -> None:
     examples = task.prepare(store)
     sitting = Sitting.begun(name, task.standard_minutes, options)
-    model = taught(examples, sitting.budget, task.senses, out=store.cache / f"{name}.seehear")
+    model = train_model(examples, sitting.budget, task.senses, out=store.cache / f"{name}.seehear")
     (test_name, test), *_ = examples.tests.items()
-    evaluation = evaluated(model, test)
+    evaluation = evaluate_model(model, test)
     figures = list(_figures(evaluation, task))
     figures.append(hallucination_figure(model))
     if options.compare_with:
@@ -122,7 +122,7 @@ def evaluate_texts(texts: Sequence[str], test_set: Sequence[Spoken]) -> Evaluati
 
 
 def main() -> None:
-    options = asked("benchmarks.transcripts", __doc__, list(TASKS), compare_with=BESIDE)
+    options = parse_arguments("benchmarks.transcripts", __doc__, list(TASKS), compare_with=BESIDE)
     for_each(options, lambda name, store: measure(name, TASKS[name], store, options))
 
 

@@ -14,9 +14,9 @@ import soundfile
 from benchmarks import accuracy, budget, results, scenes, table
 from benchmarks.__main__ import COMMANDS
 from benchmarks.accuracy import TASKS, task_named
-from benchmarks.budget import Sitting, asked
-from benchmarks.ctc_tutorial import spelt, tutorial
-from benchmarks.live import Microphone, Told, by_recording, delays_s, running
+from benchmarks.budget import Sitting, parse_arguments
+from benchmarks.ctc_tutorial import collapse_ctc, tutorial
+from benchmarks.live import Microphone, TimedSegment, join_recordings, measure_delays_s, split_by_recording
 from benchmarks.machine import Pace
 from benchmarks.results import Figure, Result, record
 from benchmarks.shifts import robustness_figures
@@ -111,30 +111,32 @@ def test_other_recognisers_are_measured_unless_turned_off(
     monkeypatch: pytest.MonkeyPatch, typed: list[str], compare_with: list[str]
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["benchmark", *typed])
-    assert list(asked("benchmark", "", ["a", "b"], compare_with=["ctc", "sphinx"]).compare_with) == compare_with
+    assert (
+        list(parse_arguments("benchmark", "", ["a", "b"], compare_with=["ctc", "sphinx"]).compare_with) == compare_with
+    )
 
 
 def test_a_gpu_needs_minutes(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(sys, "argv", ["benchmark", "--device", "cuda"])
     with pytest.raises(SystemExit):
-        asked("benchmark", "", ["a"])
+        parse_arguments("benchmark", "", ["a"])
     assert "set --minutes for cuda" in capsys.readouterr().err
     monkeypatch.setattr(sys, "argv", ["benchmark", "--device", "cuda", "--minutes", "5"])
-    assert asked("benchmark", "", ["a"]).minutes == 5
+    assert parse_arguments("benchmark", "", ["a"]).minutes == 5
 
 
 def test_minutes_replace_standard_minutes(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(budget, "pace", lambda device: PACE)
     for typed, told, minutes in (([], "3 standard minutes", 6), (["--minutes", "5"], "5 minutes", 5)):
         monkeypatch.setattr(sys, "argv", ["benchmark.py", *typed])
-        sitting = Sitting.begun("a", 3, asked("benchmark", "", ["a"]))
+        sitting = Sitting.begun("a", 3, parse_arguments("benchmark", "", ["a"]))
         assert sitting.budget.minutes == minutes
         sitting.record("evaluated on b", [])
         assert Result.read(folder / "a.json").note == f"{told}; evaluated on b; seed 0"
 
 
 def test_frames_are_spelt_without_repetitions_and_blanks() -> None:
-    assert spelt([0, 3, 3, 0, 3, 1, 0, 0, 2, 2], "ab ") == "  ab"
+    assert collapse_ctc([0, 3, 3, 0, 3, 1, 0, 0, 2, 2], "ab ") == "  ab"
 
 
 @pytest.mark.slow
@@ -154,10 +156,10 @@ def test_recordings_are_read_as_ours_reads_them(tmp_path: Path) -> None:
     assert len(spoken.samples) == 8_000
 
 
-def told(at_s: float, *words: tuple[str, float], final: bool = False) -> Told:
+def told(at_s: float, *words: tuple[str, float], final: bool = False) -> TimedSegment:
     """Words that end at these seconds of the sound, each half a second long."""
     text = Text(tuple(Word(word, end_s - 0.5, end_s) for word, end_s in words))
-    return Told(SegmentPrediction(Prediction(ExampleSource(""), text, 1.0, True), 0.0, at_s, final), at_s)
+    return TimedSegment(SegmentPrediction(Prediction(ExampleSource(""), text, 1.0, True), 0.0, at_s, final), at_s)
 
 
 def test_a_word_stands_when_it_and_all_before_it_are_as_in_the_end() -> None:
@@ -167,14 +169,16 @@ def test_a_word_stands_when_it_and_all_before_it_are_as_in_the_end() -> None:
         told(2.1, ("one", 1.0), ("two", 1.5), final=True),
         told(5.0, ("six", 4.5), final=True),
     ]
-    assert delays_s(heard) == pytest.approx([0.2, 0.6, 0.5])
-    assert by_recording(heard, [1.4, 3.0]) == ["one two", "", "six"], "two begins before the pause and is half over"
-    assert by_recording(heard, [1.1, 3.0]) == ["one", "two", "six"]
+    assert measure_delays_s(heard) == pytest.approx([0.2, 0.6, 0.5])
+    assert split_by_recording(heard, [1.4, 3.0]) == ["one two", "", "six"], (
+        "two begins before the pause and is half over"
+    )
+    assert split_by_recording(heard, [1.1, 3.0]) == ["one", "two", "six"]
 
 
 def test_recordings_run_into_one_sound_with_pauses_between() -> None:
     spoken = [Spoken(np.full(RATE_HZ, level, np.float32), "a") for level in (0.1, 0.2, 0.3)]
-    samples, middles_s = running(spoken, np.random.default_rng(0))
+    samples, middles_s = join_recordings(spoken, np.random.default_rng(0))
     assert len(middles_s) == 2
     for level, start_s, end_s in zip((0.1, 0.2, 0.3), (0, *middles_s), (*middles_s, None), strict=True):
         end = None if end_s is None else round(end_s * RATE_HZ)
