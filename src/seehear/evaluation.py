@@ -78,11 +78,13 @@ def evaluate_table(
         distribution_shift=predicted.distribution_shift,
         groups_seen=count_groups(table),
     )
-    examples = predicted.answered_examples(table, truths)
+    corrupted: Mapping[str, Image] = {}
     if robustness:
+        examples = predicted.answered_examples(table, truths)
         result = replace(result, robustness=measure_robustness(predictor, examples, options, listen))
+        if report is not None:
+            corrupted = draw_corruptions(predictor, examples[0][0], options.senses)
     if report is not None:
-        corrupted = draw_corruptions(predictor, examples[0][0], options.senses) if robustness else {}
         _write_report(report, result, predictor, table, predicted, truths, corrupted)
     return result
 
