@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import math
 from collections import Counter
@@ -20,6 +19,7 @@ from seehear.answers.boxes.box import Box, parse_boxes
 from seehear.answers.boxes.exchange import to_coco, to_csv
 from seehear.answers.boxes.matching import match_boxes
 from seehear.answers.boxes.overlap import suppress
+from seehear.answers.class_names import make_unknown_class_error
 from seehear.answers.items import ItemCount, accepted_from
 from seehear.answers.kind import TileOutput
 from seehear.answers.platt_scaling import apply_platt
@@ -187,13 +187,7 @@ def read(cell: str, spec: BoxesSpec) -> Boxes:
     boxes = parse_boxes(cell)
     for box in boxes:
         if box.label not in spec.index:
-            close = difflib.get_close_matches(box.label.casefold(), [c.casefold() for c in spec.classes], n=1)
-            meant = [c for c in spec.classes if c.casefold() in close]
-            raise InputError(
-                f"'{box.label}' is not one of the {len(spec.classes):,} classes",
-                allowed=", ".join(spec.classes[:10]) + (", …" if len(spec.classes) > 10 else ""),
-                hint=f"did you mean '{meant[0]}'?" if meant else "",
-            )
+            raise make_unknown_class_error(box.label, spec.classes)
     return Boxes(tuple(boxes), classes=spec.classes)
 
 

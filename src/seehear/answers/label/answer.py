@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 from collections import Counter
@@ -16,9 +15,10 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from seehear.amounts import format_count
+from seehear.answers.class_names import make_unknown_class_error
 from seehear.answers.heading import are_identifiers, means_classes
 from seehear.answers.label.cells import among, divided, separator
-from seehear.errors import DataError, InputError
+from seehear.errors import DataError
 from seehear.geometry import Geometry, Warp
 
 MAX_NUMERIC_CLASSES = 20  # more distinct numbers are measurements, not classes
@@ -152,13 +152,7 @@ def read(cell: str, spec: LabelSpec) -> Label:
     names = among(cell.strip(), spec.index) if spec.several else [cell.strip()]
     for name in names:
         if name not in spec.index:
-            near = difflib.get_close_matches(name.casefold(), [c.casefold() for c in spec.classes], n=1)
-            meant = [c for c in spec.classes if c.casefold() in near]
-            raise InputError(
-                f"'{name}' is not one of the {len(spec.classes):,} classes",
-                allowed=", ".join(spec.classes[:10]) + (", …" if len(spec.classes) > 10 else ""),
-                hint=f"did you mean '{meant[0]}'?" if meant else "",
-            )
+            raise make_unknown_class_error(name, spec.classes)
     return Label(tuple(sorted(names, key=spec.index.__getitem__)), spec.several)
 
 
