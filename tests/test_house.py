@@ -21,12 +21,13 @@ MODULES = {
     for path in sorted((SOURCE / "seehear").rglob("*.py"))
 }
 
-FLOOR = {"errors", "geometry", "media", "amounts", "escaping", "strict_json"}
+FLOOR = {"errors", "geometry", "media", "amounts", "escaping", "sampling", "strict_json"}
 LEFT = FLOOR | {"files", "folders", "senses", "answers", "recipe"}  # what serving depends on
 MAY_IMPORT = {
     "errors": set(),
     "amounts": set(),
     "escaping": set(),
+    "sampling": set(),
     "strict_json": set(),
     "geometry": set(),
     "events": set(),

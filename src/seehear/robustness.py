@@ -16,6 +16,7 @@ from seehear.measure.scored_answers import ScoredAnswers, compute_metrics
 from seehear.media import Input
 from seehear.runtime.options import PredictOptions
 from seehear.runtime.predictor import Predictor
+from seehear.sampling import take_evenly
 from seehear.senses import SENSES
 from seehear.senses.corruption import MILD, STRONG, Corruption, make_generator
 
@@ -57,7 +58,7 @@ def measure_robustness(
     All inputs must be readable.
     """
     corruptions = find_corruptions(predictor, options.senses)
-    some = [examples[i] for i in spaced_indices(len(examples), MAX_EXAMPLES)]
+    some = [examples[i] for i in take_evenly(np.arange(len(examples)), MAX_EXAMPLES)]
     listen(Started(TASK, 2 * len(corruptions), "corruptions"))
     clean = _measure(predictor, some, options, [inputs for inputs, _ in some])
     severities: dict[str, Severities] = {}
@@ -87,11 +88,6 @@ def draw_corruptions(
         pictures.setdefault(f"{sense}: {UNCORRUPTED}", SENSES[sense].draw(signal))
         pictures[name] = SENSES[sense].draw(corruption(signal, STRONG, make_generator(SEED, 0, name)))
     return pictures
-
-
-def spaced_indices(length: int, count: int) -> list[int]:
-    """Up to `count` indices, evenly spaced over a length."""
-    return sorted({int(index) for index in np.linspace(0, length - 1, min(length, count)).round()})
 
 
 def _corrupt(

@@ -18,9 +18,10 @@ from seehear.cli import run
 from seehear.errors import UsageError
 from seehear.measure.groups import Group
 from seehear.measure.robustness import Robustness, Severities
-from seehear.robustness import MAX_EXAMPLES, find_corruptions, spaced_indices
+from seehear.robustness import MAX_EXAMPLES, find_corruptions
 from seehear.runtime.bundle import write_bundle
 from seehear.runtime.predictor import Predictor
+from seehear.sampling import take_evenly
 from seehear.senses import SENSES
 from seehear.senses.corruption import Corruption
 
@@ -114,7 +115,7 @@ def test_the_report_shows_one_example_under_every_corruption(here, monkeypatch):
 
 @pytest.mark.parametrize("n", [1, 2, MAX_EXAMPLES, 3 * MAX_EXAMPLES + 1])
 def test_the_examples_are_spread_over_the_table(n):
-    indices = spaced_indices(n, MAX_EXAMPLES)
+    indices = take_evenly(np.arange(n), MAX_EXAMPLES).tolist()
     assert len(indices) == min(n, MAX_EXAMPLES) == len(set(indices))
     assert indices[0] == 0 and indices[-1] == n - 1
 

@@ -25,6 +25,7 @@ from seehear.measure.evaluate import evaluate_scored
 from seehear.measure.scored_answers import ScoredAnswers
 from seehear.measure.thresholds import fit_ood_threshold, to_risk_curve
 from seehear.recipe import Recipe, RiskCoverageCurve, SelectivePrediction, used_key
+from seehear.sampling import take_evenly
 from seehear.table.groups import is_group
 
 Array = NDArray[Any]
@@ -231,9 +232,3 @@ def select_calibration_rows(network: Network, dataset: DatasetCache, rows: NDArr
     raw = network.apply_head(cells, batch.present.to(cells[0].x.device))
     numbers = sum(array.numel() for array in raw.values())
     return rows[:: -(-len(rows) // int(np.clip(MOST_NUMBERS // numbers, 1, MOST_HELD_OUT)))]
-
-
-def take_evenly(rows: NDArray[np.int64], most: int) -> NDArray[np.int64]:
-    """Up to this many of the rows, evenly spaced."""
-    chosen: NDArray[np.int64] = rows[np.linspace(0, len(rows) - 1, min(len(rows), most)).round().astype(int)]
-    return chosen

@@ -14,11 +14,11 @@ from seehear.learn.calibrate.calibration import (
     fit_ood_scorers,
     predict_held_out,
     select_calibration_rows,
-    take_evenly,
 )
 from seehear.learn.data.split import DataSplit
 from seehear.learn.model.network import Network
 from seehear.learn.model.ood import BANK
+from seehear.sampling import take_evenly
 
 TASK = "estimating time"
 EXAMPLES = 8

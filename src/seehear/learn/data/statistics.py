@@ -6,6 +6,7 @@ import numpy as np
 
 from seehear.learn.data.split import DataSplit
 from seehear.runtime.distribution_shift import USUAL_SHARE
+from seehear.sampling import take_evenly
 from seehear.senses import SENSES
 from seehear.table.group_counts import describe_groups_seen
 
@@ -22,8 +23,10 @@ def measure_input_statistics(split: DataSplit) -> Ranges:
         rows = split.train_rows[split.train.has_sense(sense)[split.train_rows]]
         if len(rows) < FEWEST:
             continue
-        sample = rows[np.linspace(0, len(rows) - 1, min(len(rows), MOST_MEASURED)).round().astype(int)]
-        measured = [SENSES[sense].compute_statistics(split.train.preprocessed(sense, int(row))) for row in sample]
+        measured = [
+            SENSES[sense].compute_statistics(split.train.preprocessed(sense, int(row)))
+            for row in take_evenly(rows, MOST_MEASURED)
+        ]
         if names := SENSES[sense].statistics:
             ends = {name: np.quantile([each[name] for each in measured], _ends()) for name in names}
             ranges[sense] = {name: (round(float(low), 3), round(float(high), 3)) for name, (low, high) in ends.items()}
