@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from seehear.errors import UsageError
 from seehear.recipe import SEEDS
+from seehear.runtime.options import check_wrong_at_most
 
 LONGEST_MIN = 60 * 24 * 30
 
@@ -29,7 +30,4 @@ class TrainOptions:
             raise UsageError(f"--steps {self.steps}", allowed="1 or more")
         if self.seed is not None and not 0 <= self.seed < SEEDS:
             raise UsageError(f"--seed {self.seed}", allowed=f"0 to {SEEDS - 1}")
-        if self.wrong_at_most is not None and not 0 < self.wrong_at_most < 1:
-            raise UsageError(
-                f"wrong_at_most is {self.wrong_at_most:g}", allowed="more than 0, less than 1: 0.02 is 2 %"
-            )
+        check_wrong_at_most(self.wrong_at_most)

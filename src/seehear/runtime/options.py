@@ -10,6 +10,12 @@ from seehear.errors import UsageError
 from seehear.recipe import Recipe
 
 
+def check_wrong_at_most(wrong_at_most: float | None) -> None:
+    """Raises UsageError for a share that is not between 0 and 1."""
+    if wrong_at_most is not None and not 0 < wrong_at_most < 1:
+        raise UsageError(f"wrong_at_most is {wrong_at_most}", allowed="more than 0 and less than 1: 0.02 is 2 %")
+
+
 class PredictKeywords(TypedDict, total=False):
     """The fields of PredictOptions, as keywords of `Recogniser.predict`, `evaluate` and `watch`."""
 
@@ -37,10 +43,7 @@ class PredictOptions:
     tiles: bool = False
 
     def __post_init__(self) -> None:
-        if self.wrong_at_most is not None and not 0 < self.wrong_at_most < 1:
-            raise UsageError(
-                f"wrong_at_most is {self.wrong_at_most}", allowed="more than 0 and less than 1: 0.02 is 2 %"
-            )
+        check_wrong_at_most(self.wrong_at_most)
 
     def select_senses(self, recipe: Recipe) -> tuple[str, ...]:
         """The senses to use, in the recipe's order. Raises UsageError for one that the recogniser does not have."""
