@@ -16,7 +16,7 @@ from seehear.learn.data.split import DataSplit, load_split
 from seehear.learn.data.statistics import describe_groups, measure_input_statistics
 from seehear.learn.export import Graphs, export_graphs, to_safetensors, trace_graphs
 from seehear.learn.loop.fit import Clock, fit
-from seehear.learn.model.network import Network
+from seehear.learn.model.network import Network, create_network
 from seehear.learn.model.pretrained import Pretrained
 from seehear.learn.run_directory import record_start
 from seehear.recipe import Recipe
@@ -51,10 +51,10 @@ def train(
     traced = _trace(recipe, split, run / "graphs", listen)
     exporting_s = EXPORTING * (time.monotonic() - decoded_s)
     estimated = recipe.training.steps is None and not saved.exists()  # a resumed run keeps its time budget
-    calibrating_s = estimate_seconds(_create_network(recipe, device).eval(), split, listen) if estimated else 0.0
+    calibrating_s = estimate_seconds(create_network(recipe, device).eval(), split, listen) if estimated else 0.0
     clock = Clock(recipe.training, _seconds_left(recipe, started_s, calibrating_s + exporting_s))
     torch.manual_seed(recipe.training.seed)
-    network = _create_network(recipe, device)
+    network = create_network(recipe, device)
     if start is not None and not saved.exists():
         start.load_into(network)
         listen(Notice(_describe_start(start, recipe)))
@@ -85,11 +85,6 @@ def _describe_start(start: Pretrained, recipe: Recipe) -> str:
     if start.keeps_head(recipe):
         return f"starting from the weights of {start.name}"
     return f"starting from the encoders of {start.name}; its answers differ, so the head is re-initialised"
-
-
-def _create_network(recipe: Recipe, device: torch.device) -> Network:
-    network: Network = Network(recipe).to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return network
 
 
 def _seconds_left(recipe: Recipe, started_s: float, after_s: float) -> float:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class SupportsWatch(Protocol):
-    """What this module needs of the Python door's Recogniser."""
+    """What this module needs of `seehear.Recogniser`."""
 
     recipe: Recipe
 

@@ -108,7 +108,7 @@ def _unpack(source: Path, workspace: Path) -> Unpacked:
 
 
 def _build_columns(raw: RawTable, roles: ColumnRoles, reads: Mapping[str, Sequence[str]]) -> Columns:
-    """The columns by role, with files relative to found.root. The keys are the first file of each row."""
+    """The columns by role, with files relative to raw.root. The keys are the first file of each row."""
     senses = {sense: _file_column(raw, reads[sense], headings) for sense, headings in roles.senses.items()}
     key = pc.fill_null(pc.coalesce(*senses.values()), "")
     metadata = {name: raw.cells[name] for name in roles.metadata}

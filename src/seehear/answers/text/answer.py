@@ -17,10 +17,7 @@ from seehear.answers.kind import RunDecoder
 from seehear.answers.platt_scaling import apply_platt
 from seehear.answers.text.decode import decode_n_best
 from seehear.answers.text.normalisation import normalise
-from seehear.answers.text.plan import plan as plan
 from seehear.answers.text.spec import SPACE, TextSpec
-from seehear.answers.text.spec import with_hotwords as with_hotwords
-from seehear.answers.text.spec import with_language_model as with_language_model
 from seehear.answers.text.subtitles import format_srt, format_vtt
 from seehear.answers.text.word import Word, mark_words
 from seehear.decoding.hypothesis import Hypothesis

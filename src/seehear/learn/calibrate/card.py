@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from seehear.amounts import format_count, format_duration, pluralise
+from seehear.amounts import format_count, format_duration, format_exact_percent, pluralise
 from seehear.answers import ANSWERS
 from seehear.answers.selective import DEFAULT_RISK
 from seehear.measure.formatting import format_percent
@@ -62,7 +62,7 @@ def describe_risk(recipe: Recipe, used: str) -> str:
     selective, accepted = recipe.selective[used], recipe.results[used]["metrics"]["coverage"]
     items = pluralise(ANSWERS[recipe.kind].item or "answer")
     coverage = f"{format_percent(accepted)} are accepted" if accepted else "none is accepted, as too many were wrong"
-    risk = f"at most {_percent(selective.wrong_at_most)} of accepted {items} are wrong; {coverage}"
+    risk = f"at most {format_exact_percent(selective.wrong_at_most)} of accepted {items} are wrong; {coverage}"
     if selective.wrong_at_most <= DEFAULT_RISK or recipe.wrong_at_most is not None:
         return risk
     if selective.few_groups:
@@ -72,13 +72,9 @@ def describe_risk(recipe: Recipe, used: str) -> str:
         )
     if selective.more_held_out is not None:
         more = format_count(selective.more_held_out, "more held-out example")
-        return f"{risk}; {more} would allow {_percent(DEFAULT_RISK)}"
-    too_many = f"{risk}; too many were wrong to guarantee {_percent(DEFAULT_RISK)} and still accept most"
+        return f"{risk}; {more} would allow {format_exact_percent(DEFAULT_RISK)}"
+    too_many = f"{risk}; too many were wrong to guarantee {format_exact_percent(DEFAULT_RISK)} and still accept most"
     return too_many if accepted else risk
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.3g} %"
 
 
 def _by(used: str) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
+from seehear.amounts import format_count
 from seehear.learn.loop.machine import usable_precisions
 from seehear.recipe import Precision, Training
 
@@ -29,7 +30,7 @@ class Execution:
     threads: int
 
     def __str__(self) -> str:
-        return f"{self.precision} on {self.threads} thread{'s' if self.threads > 1 else ''}"
+        return f"{self.precision} on {format_count(self.threads, 'thread')}"
 
 
 @contextmanager

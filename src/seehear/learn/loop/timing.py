@@ -15,7 +15,7 @@ from seehear.learn.data.cache import DatasetCache
 from seehear.learn.loop.execution import Autotuner, Execution
 from seehear.learn.loop.fit import Clock, Run
 from seehear.learn.loop.machine import measure_seconds, measure_training_speed
-from seehear.learn.model.network import Network
+from seehear.learn.model.network import create_network
 from seehear.planning.plan import Machine
 from seehear.recipe import Precision, Recipe
 from seehear.table import Table
@@ -34,7 +34,7 @@ def measure_step_seconds(recipe: Recipe, table: Table, *, device: torch.device, 
     sample = table.take(np.linspace(0, len(table) - 1, min(len(table), EXAMPLES)).astype(np.int64))
     with TemporaryDirectory(prefix="seehear-") as folder:
         dataset = DatasetCache.build(sample, recipe, Path(folder), listen=ignore_events)
-        network: Network = Network(recipe).to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        network = create_network(recipe, device)
         clock = Clock(recipe.training, seconds=1e9)  # so far from the end that the learning rate stays constant
         run = Run.start(network, dataset, np.arange(len(dataset)), clock, Path(folder, "no-checkpoint"))
         batch = dataset.batch(np.resize(np.arange(len(dataset)), recipe.training.batch))

@@ -87,6 +87,12 @@ class Network(nn.Module):
                 yield single.expand(batch, senses)
 
 
+def create_network(recipe: Recipe, device: torch.device) -> Network:
+    """With random weights, on the device, convolutions in the memory layout that is fastest for them."""
+    network: Network = Network(recipe).to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return network
+
+
 def mask_absent(cells: list[Cells], present: Tensor) -> list[Cells]:
     """Mask the cells of senses that are not present. A single sense always is."""
     if len(cells) == 1:

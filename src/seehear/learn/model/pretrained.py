@@ -41,11 +41,9 @@ class Pretrained:
 
         Raises UsageError if encoders or fusion have other shapes.
         """
-        stored = safetensors.torch.load(self.weights)
-        if not self.keeps_head(network.recipe):
-            stored = {name: tensor for name, tensor in stored.items() if not name.startswith(HEAD)}
+        stored, keeps_head = safetensors.torch.load(self.weights), self.keeps_head(network.recipe)
         for name, own in network.state_dict().items():
-            if name.startswith(HEAD) and not self.keeps_head(network.recipe):
+            if name.startswith(HEAD) and not keeps_head:
                 continue
             found = stored.get(name)
             if found is None or found.shape != own.shape:
