@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 import seehear
+from subprocesses import source_environment
 
 HEAVY = ("torch", "sklearn", "scipy", "pyarrow", "pandas", "onnx", "onnxscript", "safetensors", "matplotlib")
 SERVING = ("onnxruntime", "av", "soundfile", "PIL", "pydantic", "rich", "typer", "numpy")
@@ -20,7 +19,7 @@ def loaded_by(statement: str) -> set[str]:
     program = f"{statement}\nimport sys\nprint('loaded', *{{name.split('.')[0] for name in sys.modules}})"
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", program],
-        env=dict(os.environ, PYTHONPATH=str(Path(seehear.__file__).parent.parent)),
+        env=source_environment(),
         capture_output=True,
         text=True,
         check=False,

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-import seehear
+from subprocesses import source_environment
 
 EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("*.py"))
 
 
 def run(script: Path, *arguments: str) -> str:
-    environment = os.environ | {"PYTHONPATH": str(Path(seehear.__file__).parents[1])}
+    environment = source_environment()
     command = [sys.executable, str(script), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False, timeout=600)
     assert done.returncode == 0, done.stderr

@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from learning import digits_table
-from seehear import api, files
+from seehear import api
 from seehear.errors import UsageError
 from seehear.files import check_writable, write_atomically
 from seehear.folders import MARKER, MARKER_TEXT, claim_folder, delete, empty_folder, remove_folder
+from subprocesses import source_environment
 
 KEPT = b"years of work"
 
@@ -266,7 +267,7 @@ assert not list(Path().iterdir())
 
 def test_files_and_folders_need_no_fcntl(tmp_path: Path) -> None:
     """The code for Windows, with its lock emulated by ours."""
-    environment = {**os.environ, "PYTHONPATH": str(Path(files.__file__).parents[1]), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = source_environment(PYTHONDONTWRITEBYTECODE="1")
     done = subprocess.run(
         [sys.executable, "-c", WITHOUT_FCNTL],
         cwd=tmp_path,

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
 import patterns as corpus
-import seehear
+from subprocesses import run_script
 
 MOST_S = 0.1  # CPU time for 100,000 letters; a linear pattern takes a fiftieth of it
 LINEAR = 8 * 2.5  # how much longer it may take for 8 times the letters; the square would be 64
@@ -28,14 +24,8 @@ def is_slow(slowest: corpus.Slowest) -> bool:
 
 
 def test_no_pattern_of_the_source_backtracks_on_hostile_texts() -> None:
-    environment = {**os.environ, "PYTHONPATH": str(Path(seehear.__file__).parents[1]), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, corpus.__file__]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=HUNG_S, check=False)
-    except subprocess.TimeoutExpired as expired:
-        pytest.fail(f"hung at {(expired.stdout or b'').splitlines()[-1:]}")
+    done = run_script(corpus.__file__, timeout_s=HUNG_S)
     notes = [json.loads(line) for line in done.stdout.splitlines()]
-    assert done.returncode == 0, f"ended with {done.returncode} at {notes[-1:]}: {done.stderr}"
     tried = list(zip(notes[::2], (corpus.Slowest(**each["slowest"]) for each in notes[1::2]), strict=True))
     assert len(tried) == sum(isinstance(each, corpus.Pattern) for each in corpus.patterns()) > 30
     slow = [f"{pattern['place']} {pattern['pattern']!r}: {slowest}" for pattern, slowest in tried if is_slow(slowest)]

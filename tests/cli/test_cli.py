@@ -35,6 +35,7 @@ from seehear.runtime import bundle
 from seehear.runtime.bundle import write_bundle
 from seehear.runtime.options import PredictKeywords
 from seehear.runtime.predictor import Predictor
+from subprocesses import source_environment
 
 
 @pytest.fixture
@@ -533,7 +534,7 @@ def _reset_signals() -> None:
 
 def _start_waiting(tmp_path: Path) -> tuple[subprocess.Popen[str], Path]:
     """A running command, and the folder that it unpacks to."""
-    environment = {**os.environ, "PYTHONPATH": str(Path(seehear.__file__).parents[1]), "TMPDIR": str(tmp_path)}
+    environment = source_environment(TMPDIR=str(tmp_path))
     process = subprocess.Popen(
         [sys.executable, "-c", WAITING],
         env=environment,
@@ -630,8 +631,7 @@ def test_durations_are_readable(seconds, words):
 
 
 def _program(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
-    source = str(Path(seehear.__file__).parents[1])
-    environment = {**os.environ, "PYTHONPATH": source, "NO_COLOR": "1"}
+    environment = source_environment(NO_COLOR="1")
     command = [sys.executable, "-m", "seehear", *arguments]
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, **options)
 
@@ -644,10 +644,9 @@ def test_a_closed_pipe_prints_no_error_and_names_may_hold_any_bytes(here):
     name = os.fsdecode(b"things/\xff.png")
     Path("things/a.png").rename(name)
     command = f"ls things/*.png | {sys.executable} -m seehear predict dark.seehear - --json | head -1"
-    source = str(Path(seehear.__file__).parents[1])
     done = subprocess.run(
         ["bash", "-c", f"set -o pipefail; {command}"],
-        env={**os.environ, "PYTHONPATH": source, "LC_ALL": "C.UTF-8"},
+        env=source_environment(LC_ALL="C.UTF-8"),
         capture_output=True,
         text=True,
         timeout=60,

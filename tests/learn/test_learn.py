@@ -14,7 +14,17 @@ from hypothesis import strategies as st
 from onnx import numpy_helper
 
 from interrupted import Killed, fit_weights
-from learning import ANSWER_CELLS, ENDINGS, EXAMPLES, PAIRS, PARITY, dataset_of, digits_table, opened, recipe_for
+from learning import (
+    ANSWER_CELLS,
+    ENDINGS,
+    EXAMPLES,
+    PAIRS,
+    PARITY,
+    dataset_of,
+    digits_table,
+    open_all_kinds,
+    recipe_for,
+)
 from seehear import api
 from seehear.errors import TrainingError, UsageError
 from seehear.events import ignore_events
@@ -176,7 +186,7 @@ def test_unreadable_examples_are_named_and_the_others_are_kept(tmp_path: Path) -
     cells = {"label": [("odd", "even")[i % 2] for i in range(24)]}
     data = digits_table(tmp_path / "data", cells, ("image",))
     (data.parent / "3.png").write_bytes((data.parent / "3.png").read_bytes()[:40])
-    table = opened(data, tmp_path)
+    table = open_all_kinds(data, workspace=tmp_path)
     dataset = DatasetCache.build(table, recipe_for("label", ("image",)), tmp_path / "dataset", listen=ignore_events)
     assert len(dataset) == 23
     assert [Path(problem.where).name for problem in dataset.problems] == ["3.png"]
@@ -185,7 +195,10 @@ def test_unreadable_examples_are_named_and_the_others_are_kept(tmp_path: Path) -
 def test_a_text_too_long_for_its_recording_is_named_and_the_others_are_kept(tmp_path: Path) -> None:
     data = digits_table(tmp_path / "data", {"text": [*ANSWER_CELLS["text"][1:], "a b " * 20]}, ("audio",))
     dataset = DatasetCache.build(
-        opened(data, tmp_path), recipe_for("text", ("audio",)), tmp_path / "dataset", listen=ignore_events
+        open_all_kinds(data, workspace=tmp_path),
+        recipe_for("text", ("audio",)),
+        tmp_path / "dataset",
+        listen=ignore_events,
     )
     assert len(dataset) == EXAMPLES - 1
     assert [problem.what for problem in dataset.problems] == ["79 letters in 0.3 seconds: nobody speaks that fast"]
@@ -208,7 +221,9 @@ def test_options_out_of_range_are_refused(options: dict[str, Any], words: str, t
 
 def test_too_few_held_out_examples_are_announced_before_training(tmp_path: Path) -> None:
     recipe, said = recipe_for("label", ("image",)).model_copy(update={"wrong_at_most": 0.05}), list[Any]()
-    table = opened(digits_table(tmp_path / "data", {"label": ANSWER_CELLS["label"]}, ("image",)), tmp_path)
+    table = open_all_kinds(
+        digits_table(tmp_path / "data", {"label": ANSWER_CELLS["label"]}, ("image",)), workspace=tmp_path
+    )
     load_split(table, None, recipe, tmp_path / "run", said.append)
     assert said[-1].text == (
         '4 held-out examples are too few to guarantee at most 5 % wrong, so every answer is "I don\'t know". '

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-import seehear
 from seehear.learn.loop import memory
 from seehear.learn.loop.memory import keep_freed_memory
+from subprocesses import SUPPORT, source_environment
 
 resource = pytest.importorskip("resource")
 glibc = pytest.mark.skipif(sys.platform != "linux" or memory._glibc() is None, reason="needs glibc")
@@ -58,7 +56,7 @@ CHECKS = {
 @pytest.mark.parametrize("name", CHECKS)
 def test_in_a_process_of_its_own(name: str) -> None:
     """In its own process: after a failed malloc, as in tests of hostile files, glibc switches arenas and keeps less."""
-    environment = os.environ | {"PYTHONPATH": str(Path(seehear.__file__).parents[1])}
+    environment = source_environment(SUPPORT)
     done = subprocess.run(
         [sys.executable, __file__, name], capture_output=True, text=True, env=environment, check=False
     )

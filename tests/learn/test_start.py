@@ -12,7 +12,7 @@ import safetensors.numpy
 import torch
 from sklearn.datasets import load_digits
 
-from learning import PARITY, dataset_of, digits_table, opened, recipe_for
+from learning import PARITY, dataset_of, digits_table, open_all_kinds, recipe_for
 from seehear import api
 from seehear.errors import UsageError
 from seehear.events import Event
@@ -38,7 +38,9 @@ def model() -> Pretrained:
 
 @pytest.fixture
 def table_of(tmp_path: Path) -> TableOf:
-    return lambda cells: opened(digits_table(tmp_path / "data", {"label": cells}, ("image",)), tmp_path)
+    return lambda cells: open_all_kinds(
+        digits_table(tmp_path / "data", {"label": cells}, ("image",)), workspace=tmp_path
+    )
 
 
 def weights_after(model: Pretrained, recipe: Recipe) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
@@ -85,7 +87,7 @@ def test_a_model_of_another_kind_is_refused(model: Pretrained, tmp_path: Path) -
     with pytest.raises(
         UsageError, match=r"the model to start from answers label from image. Allowed: score from image"
     ):
-        continue_recipe(model.recipe, opened(data, tmp_path), TrainOptions())
+        continue_recipe(model.recipe, open_all_kinds(data, workspace=tmp_path), TrainOptions())
 
 
 def test_a_recipe_and_a_model_to_start_from_are_refused_together(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from learning import ANSWER_CELLS, PARITY, digits_table, opened
+from learning import ANSWER_CELLS, PARITY, digits_table, open_all_kinds
 from seehear import api, cli
 from seehear.answers import ANSWERS
 from seehear.errors import DataError, UsageError
@@ -101,13 +101,13 @@ def test_a_text_recipe_shows_what_people_edit_and_the_table_gives_the_rest(
     toml = capsys.readouterr().out
     assert "tokens = " in toml
     assert "language" not in toml
-    recipe = follow_recipe(Recipe.from_toml(toml), opened(data, tmp_path), TrainOptions())
+    recipe = follow_recipe(Recipe.from_toml(toml), open_all_kinds(data, workspace=tmp_path), TrainOptions())
     assert recipe.answer == api.plan(data, steps=1).answer
 
 
 def test_the_plan_takes_the_network_whose_steps_fit_the_time(tmp_path: Path) -> None:
     """However slow everything beside its convolutions is."""
-    table = opened(digits_table(tmp_path / "data", PARITY, ("image", "audio")), tmp_path)
+    table = open_all_kinds(digits_table(tmp_path / "data", PARITY, ("image", "audio")), workspace=tmp_path)
     timed: list[Recipe] = []
 
     def step_s(recipe: Recipe, _: Any, overhead_s: float) -> float:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from itertools import pairwise
@@ -16,7 +15,6 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import seehear
 import tiny
 from seehear.errors import InputError, UsageError
 from seehear.runtime.bundle import write_bundle
@@ -25,6 +23,7 @@ from seehear.runtime.options import PredictOptions
 from seehear.runtime.predictor import Predictor
 from seehear.senses.hearing.plan import RATE_HZ
 from seehear.senses.hearing.voice_activity import LONGEST_S, PAUSE_S, TAIL_S, Segment, VoiceActivityDetector
+from subprocesses import source_environment
 
 
 def sound(*seconds: float, noise: float = 0.001, tone: float = 0.3) -> np.ndarray:
@@ -170,7 +169,7 @@ def test_the_command_line_answers_raw_sound_from_stdin(tmp_path: Path) -> None:
     samples = (sound(0.5, 2, 0.8, tone=0.9) * 32767).astype("<i2")
     raw = samples.tobytes()
     command = [sys.executable, "-m", "seehear", "predict", str(tmp_path / "loud.seehear")]
-    environment = dict(os.environ, PYTHONPATH=str(Path(seehear.__file__).parent.parent))
+    environment = source_environment()
     done = subprocess.run(
         [*command, "--live", "--json", "-"], input=raw, env=environment, capture_output=True, check=True
     )

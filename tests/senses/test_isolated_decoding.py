@@ -19,7 +19,6 @@ import pytest
 from PIL import Image
 
 import malformed_corpus
-import seehear
 import tiny
 from malformed_corpus import SEEDS, dicom, seed
 from present import present
@@ -33,6 +32,7 @@ from seehear.senses import isolated_decoding as isolated
 from seehear.senses.decoder_process import DecoderProcess, WorkerDiedError
 from seehear.senses.sight import SIGHT
 from seehear.senses.sight.read import decode
+from subprocesses import source_environment
 
 
 def slow_picture(pixels: int = 30_000_000) -> bytes:
@@ -258,6 +258,6 @@ if child := os.fork():
     assert os.waitpid(child, 0)[1] == 0
 assert SIGHT.read(data).shape == (48, 64, 3)
 """
-    environment = {**os.environ, "PYTHONPATH": str(Path(seehear.__file__).parents[1])}
+    environment = source_environment()
     here = str(Path(malformed_corpus.__file__).parent)
     subprocess.run([sys.executable, "-c", script, here], env=environment, check=True, timeout=60)

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 import malformed_corpus
-import seehear
 import table_kinds
 from seehear.errors import SeehearError
+from subprocesses import run_corpus
 from table_kinds import make, open_data
 
 KINDS = (*table_kinds.KINDS, table_kinds.Kind("text", ("text", "words")))
@@ -22,23 +18,13 @@ HUNG_S = 60  # far beyond what the whole sample takes, on a slow machine too
 MOST_RESIDENT_KIB = 1_500_000
 
 
-def read_in_a_process(first: int, last: int, every: int, patience_s: float) -> tuple[list[str], int]:
-    """The outcome of each file and the peak memory. Fails with the name of a file that crashes or hangs."""
-    environment = {**os.environ, "PYTHONPATH": str(Path(seehear.__file__).parents[1]), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, malformed_corpus.__file__, str(first), str(last), str(every)]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=patience_s, check=False)
-    except subprocess.TimeoutExpired as expired:
-        pytest.fail(f"hung at {(expired.stdout or b'').splitlines()[-1:]}")
-    lines = done.stdout.splitlines()
-    assert done.returncode == 0, f"ended with {done.returncode} at {lines[-1:]}: {done.stderr}"
-    assert done.stderr == ""
-    said = [json.loads(line) for line in lines]
-    return [line["outcome"] for line in said if "outcome" in line], said[-1]["resident_kib"]
+def read_corpus(every: int, timeout_s: float) -> tuple[list[str], int]:
+    """The outcome of every so many of the files, and the peak memory in KiB."""
+    return run_corpus(malformed_corpus.__file__, "0", str(malformed_corpus.COUNT), str(every), timeout_s=timeout_s)
 
 
 def test_a_sample_of_malformed_files() -> None:
-    outcomes, resident_kib = read_in_a_process(0, malformed_corpus.COUNT, 7, HUNG_S)
+    outcomes, resident_kib = read_corpus(7, HUNG_S)
     assert len(outcomes) > malformed_corpus.COUNT / 7
     assert sum(words != "read" for words in outcomes) > len(outcomes) / 2
     assert resident_kib < MOST_RESIDENT_KIB
@@ -46,7 +32,7 @@ def test_a_sample_of_malformed_files() -> None:
 
 @pytest.mark.slow
 def test_all_malformed_files() -> None:
-    outcomes, resident_kib = read_in_a_process(0, malformed_corpus.COUNT, 1, 10 * HUNG_S)
+    outcomes, resident_kib = read_corpus(1, 10 * HUNG_S)
     assert len(outcomes) > malformed_corpus.COUNT
     assert resident_kib < MOST_RESIDENT_KIB
 

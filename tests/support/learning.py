@@ -112,25 +112,20 @@ def _spoken(digit: int, pictures: int) -> bytes:
 def dataset_of(recipe: Recipe, folder: Path) -> DatasetCache:
     senses = tuple(recipe.senses)
     path = digits_table(folder / "data", {recipe.kind: ANSWER_CELLS[recipe.kind]}, senses)
-    return DatasetCache.build(opened(path, folder, senses), recipe, folder / "dataset", listen=ignore_events)
-
-
-def opened(path: Path, folder: Path, senses: tuple[str, ...] | None = None) -> Table:
-    return open_table(
-        path,
-        senses_known=tuple(SENSES.values()),
-        kinds=tuple(ANSWERS.values()),
-        senses=senses,
-        workspace=folder,
+    return DatasetCache.build(
+        open_all_kinds(path, workspace=folder, senses=senses), recipe, folder / "dataset", listen=ignore_events
     )
 
 
-def open_all_kinds(data: Path, answer: str | None = None) -> Table:
+def open_all_kinds(
+    data: Path, answer: str | None = None, *, senses: tuple[str, ...] | None = None, workspace: Path | None = None
+) -> Table:
     """A table as the program opens it, with every sense and answer."""
     return open_table(
         data,
         senses_known=tuple(SENSES.values()),
         kinds=tuple(ANSWERS.values()),
         answer=answer,
-        workspace=data.parent / "ws",
+        senses=senses,
+        workspace=workspace or data.parent / "ws",
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from test_split import _table
 
-from learning import ANSWER_CELLS, digits_table, opened, recipe_for
+from learning import ANSWER_CELLS, digits_table, open_all_kinds, recipe_for
 from seehear.events import ignore_events
 from seehear.learn.calibrate.card import render_model_card
 from seehear.learn.data.split import DataSplit, load_split
@@ -88,7 +88,7 @@ def split(tmp_path: Path) -> DataSplit:
         writer = csv.DictWriter(file, [*rows[0], "speaker"])
         writer.writeheader()
         writer.writerows(row | {"speaker": f"person {i // 2 % 4}"} for i, row in enumerate(rows))
-    table = opened(path, tmp_path, ("image",))
+    table = open_all_kinds(path, workspace=tmp_path, senses=("image",))
     return load_split(table, None, recipe_for("label", ("image",)), tmp_path / "run", ignore_events)
 
 

@@ -122,13 +122,13 @@ def test_unseen_shapes_are_segmented(tmp_path: Path) -> None:
 
 
 def test_a_mask_of_another_size_is_skipped_and_reported(tmp_path: Path) -> None:
-    from learning import opened, recipe_for
+    from learning import open_all_kinds, recipe_for
     from seehear.events import ignore_events
     from seehear.learn.data.cache import DatasetCache
 
     data = shapes(tmp_path / "data", 6, 0)
     Image.fromarray(np.eye(40, dtype=np.uint8)).save(data.parent / "masks/3.png")
-    table = opened(data, tmp_path)
+    table = open_all_kinds(data, workspace=tmp_path)
     recipe = recipe_for("mask", ("image",))
     recipe = recipe.model_copy(update={"answer": ANSWERS["mask"].plan(table.answers(), "mask")})
     dataset = DatasetCache.build(table, recipe, tmp_path / "dataset", listen=ignore_events)
@@ -162,11 +162,11 @@ def test_outlines_of_another_size_are_skipped(tmp_path: Path) -> None:
 
 
 def test_the_plan_chooses_large_pictures_and_small_batches(tmp_path: Path) -> None:
-    from learning import opened
+    from learning import open_all_kinds
     from seehear.planning.options import TrainOptions
     from seehear.planning.plan import Machine
 
-    table = opened(shapes(tmp_path / "data", 12, 0), tmp_path)
+    table = open_all_kinds(shapes(tmp_path / "data", 12, 0), workspace=tmp_path)
     recipe = plan_recipe(table, TrainOptions(minutes=1.0), Machine(60.0))
     sight, answer = recipe.senses["image"], recipe.answer
     assert isinstance(sight, SightSpec) and isinstance(answer, MaskSpec)

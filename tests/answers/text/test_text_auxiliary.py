@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from learning import ANSWER_CELLS, digits_table, opened, recipe_for
+from learning import ANSWER_CELLS, digits_table, open_all_kinds, recipe_for
 from present import present
 from seehear.answers import ANSWERS
 from seehear.answers.text import TextSpec
@@ -190,7 +190,7 @@ AUXILIARY = ["a", "", "a o", "o", "", "o a o", "a", "o o"] * 2
 def make_dataset(folder: Path, auxiliary: list[str] = AUXILIARY, **changes: Any) -> DatasetCache:
     """The short texts of the contract tests as translations of an auxiliary column, parts of which are empty."""
     cells = {"text": ANSWER_CELLS["text"], "source_text": auxiliary}
-    table = opened(digits_table(folder / "data", cells, ("audio",)), folder)
+    table = open_all_kinds(digits_table(folder / "data", cells, ("audio",)), workspace=folder)
     recipe = recipe_for("text", ("audio",))
     answer = TEXT.plan(table.answers(), "text", table.auxiliary()).replace(**changes)
     return DatasetCache.build(
@@ -207,7 +207,9 @@ def test_batches_contain_the_auxiliary_target(tmp_path: Path) -> None:
 
 def test_a_recipe_with_auxiliary_tokens_requires_the_column(tmp_path: Path) -> None:
     dataset = make_dataset(tmp_path)
-    plain = opened(digits_table(tmp_path / "plain", {"text": ANSWER_CELLS["text"]}, ("audio",)), tmp_path)
+    plain = open_all_kinds(
+        digits_table(tmp_path / "plain", {"text": ANSWER_CELLS["text"]}, ("audio",)), workspace=tmp_path
+    )
     message = "the recipe is trained with a column such as 'source_text', which the table lacks"
     with pytest.raises(UsageError, match=message):
         follow_recipe(dataset.recipe, plain, TrainOptions())
@@ -224,7 +226,7 @@ def test_a_run_detects_a_changed_auxiliary_column(tmp_path: Path) -> None:
     record_start(tmp_path / "run", dataset.recipe, dataset.table, None)
     record_start(tmp_path / "run", dataset.recipe, dataset.table, None)
     cells = {"text": ANSWER_CELLS["text"], "source_text": [*AUXILIARY[1:], "a"]}
-    other = opened(digits_table(tmp_path / "data", cells, ("audio",)), tmp_path)
+    other = open_all_kinds(digits_table(tmp_path / "data", cells, ("audio",)), workspace=tmp_path)
     with pytest.raises(UsageError, match="these are not the examples that the run started with"):
         record_start(tmp_path / "run", dataset.recipe, other, None)
 
@@ -244,7 +246,7 @@ EXAMPLES, STEPS = 200, 75
 
 @pytest.mark.slow
 def test_auxiliary_texts_speed_up_learning(tmp_path: Path) -> None:
-    table = opened(write_toy_language(tmp_path, EXAMPLES + 40, with_auxiliary=True), tmp_path)
+    table = open_all_kinds(write_toy_language(tmp_path, EXAMPLES + 40, with_auxiliary=True), workspace=tmp_path)
     losses = {}
     for auxiliary_columns in (None, table.auxiliary()):
         spec = TEXT.plan(table.answers(), "translation", auxiliary_columns)
