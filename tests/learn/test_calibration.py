@@ -22,7 +22,7 @@ from seehear.learn.loop.fit import Clock, fit
 from seehear.learn.model.network import Network
 from seehear.measure.thresholds import to_risk_curve
 from seehear.recipe import SelectivePrediction
-from seehear.senses.hearing.encoder import HearingEncoder
+from seehear.senses.hearing.encoder import ConvRecurrentEncoder
 
 TUNED = 6
 
@@ -177,7 +177,7 @@ def test_only_examples_with_a_sense_initialise_its_encoder_and_its_ood_scorer(tm
     training = dataset.recipe.training.model_copy(update={"steps": 1})
     fit(network, dataset, np.arange(EXAMPLES), Clock(training, 60.0), saved=tmp_path / "run", listen=ignore_events)
     begun, heard = Network(dataset.recipe).encoders["audio"], network.encoders["audio"]
-    assert isinstance(begun, HearingEncoder) and isinstance(heard, HearingEncoder)
+    assert isinstance(begun, ConvRecurrentEncoder) and isinstance(heard, ConvRecurrentEncoder)
     begun.fit_statistics(dataset.inputs("audio", [0, 1]))
     torch.testing.assert_close(heard.logmel.mean, begun.logmel.mean)
     calibration.fit_ood_scorers(network.eval(), dataset, np.arange(EXAMPLES))

@@ -117,7 +117,7 @@ def test_the_plan_takes_the_network_whose_steps_fit_the_time(tmp_path: Path) -> 
 
     fast = plan_recipe(table, TrainOptions(minutes=1.0), Machine(100.0, partial(step_s, overhead_s=0.0)))
     slow = plan_recipe(table, TrainOptions(minutes=1.0), Machine(100.0, partial(step_s, overhead_s=5.0)))
-    assert slow.senses["audio"].width < fast.senses["audio"].width  # type: ignore[attr-defined]
+    assert slow.senses["audio"].cell_width < fast.senses["audio"].cell_width  # type: ignore[attr-defined]
     assert len(timed) <= 2 * MOST_TIMED
     with_steps = plan_recipe(table, TrainOptions(steps=5), Machine(1e6, partial(step_s, overhead_s=0.0)))
     assert with_steps == plan_recipe(table, TrainOptions(steps=5), Machine(1.0))

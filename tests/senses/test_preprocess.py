@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from seehear.errors import InputError
 from seehear.senses import SENSES
 from seehear.senses.hearing import HEARING
-from seehear.senses.hearing.plan import RATE_HZ, HearingSpec
+from seehear.senses.hearing.plan import RATE_HZ, ConvRecurrent, HearingSpec
 from seehear.senses.sight import SIGHT
 from seehear.senses.sight.plan import SightSpec
 
@@ -20,7 +20,8 @@ def sight_spec(height: int, width: int, channels: int) -> SightSpec:
 
 
 def hearing_spec(longest_s: float = 1.0, shortest_s: float = 0.25) -> HearingSpec:
-    return HearingSpec(longest_s=longest_s, shortest_s=shortest_s, top_hz=8_000, stages=(16, 32, 48), width=64)
+    encoder = ConvRecurrent(top_hz=8_000, stages=(16, 32, 48), width=64)
+    return HearingSpec(longest_s=longest_s, shortest_s=shortest_s, encoder=encoder)
 
 
 def test_every_sense_implements_the_protocol() -> None:

@@ -20,7 +20,7 @@ from seehear.events import ignore_events
 from seehear.learn.data.cache import DatasetCache
 from seehear.recipe import Recipe, Training
 from seehear.senses import SENSES
-from seehear.senses.hearing.plan import RATE_HZ, HearingSpec
+from seehear.senses.hearing.plan import RATE_HZ, ConvRecurrent, HearingSpec
 from seehear.senses.lips.plan import LipsSpec
 from seehear.senses.sight.plan import SightSpec
 from seehear.table import Table, open_table
@@ -57,7 +57,11 @@ SPECS: dict[str, Any] = {
     "image": SightSpec(
         height=16, width=16, channels=1, stages=(8, 8, 16), depth=2, mirror=True, augmentation_strength=0.0
     ),
-    "audio": HearingSpec(longest_s=1.0, top_hz=4000, mels=16, stages=(8, 8, 8), width=16, augmentation_strength=0.0),
+    "audio": HearingSpec(
+        longest_s=1.0,
+        encoder=ConvRecurrent(top_hz=4000, mels=16, stages=(8, 8, 8), width=16),
+        augmentation_strength=0.0,
+    ),
     "lips": LipsSpec(longest_s=2.0, height=16, width_px=24, stages=(8, 8, 8), width=16, augmentation_strength=0.0),
 }
 

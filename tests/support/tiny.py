@@ -14,7 +14,7 @@ from seehear.runtime.bundle import Bundle
 
 CLASSES = ("dark", "bright")
 SIGHT = {"height": 8, "width": 8, "channels": 1, "stages": (16,)}
-HEARING = {"longest_s": 2.0, "top_hz": 8000.0, "stages": (16, 16, 16), "width": 16}
+HEARING = {"longest_s": 2.0, "encoder": {"top_hz": 8000.0, "stages": (16, 16, 16), "width": 16}}
 
 
 def recipe(*senses: str, **changes: Any) -> Recipe:

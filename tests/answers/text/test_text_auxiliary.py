@@ -28,7 +28,7 @@ from seehear.learn.run_directory import record_start
 from seehear.planning.options import TrainOptions
 from seehear.planning.reuse import follow_recipe
 from seehear.recipe import Recipe, Training
-from seehear.senses.hearing.plan import HearingSpec
+from seehear.senses.hearing.plan import ConvRecurrent, HearingSpec
 from toy_language import write_toy_language
 
 TEXT = ANSWERS["text"]
@@ -240,7 +240,11 @@ def test_graphs_equal_a_network_with_auxiliary_tokens(tmp_path: Path) -> None:
     assert all(export_graphs(trace_graphs(Network(dataset.recipe), dataset, rows), network, dataset, rows))
 
 
-HEARING = HearingSpec(longest_s=1.0, top_hz=4000, mels=16, stages=(8, 8, 16), width=32, augmentation_strength=0.0)
+HEARING = HearingSpec(
+    longest_s=1.0,
+    encoder=ConvRecurrent(top_hz=4000, mels=16, stages=(8, 8, 16), width=32),
+    augmentation_strength=0.0,
+)
 EXAMPLES, STEPS = 200, 75
 
 

@@ -35,7 +35,7 @@ from seehear.recipe import Recipe, Training
 from seehear.runtime.bundle import read_bundle, write_bundle
 from seehear.runtime.onnx_session import Session
 from seehear.runtime.predictor import Predictor
-from seehear.senses.hearing.plan import RATE_HZ, HearingSpec
+from seehear.senses.hearing.plan import RATE_HZ, ConvRecurrent, HearingSpec
 from toy_language import write_toy_language
 from transcripts import TEXTS, make_ambiguous_raw, make_raw, tune_and_calibrate
 
@@ -353,7 +353,11 @@ def test_a_killed_run_with_a_decoder_resumes_to_the_same_weights(tmp_path: Path)
 def test_a_toy_language_is_translated_without_errors(tmp_path: Path) -> None:
     """CTC alone cannot write words in reversed order."""
     data = write_toy_language(tmp_path, 240)
-    hearing = HearingSpec(longest_s=1.0, top_hz=4000, mels=16, stages=(8, 8, 16), width=32, augmentation_strength=0.0)
+    hearing = HearingSpec(
+        longest_s=1.0,
+        encoder=ConvRecurrent(top_hz=4000, mels=16, stages=(8, 8, 16), width=32),
+        augmentation_strength=0.0,
+    )
     settings = Training(minutes=3, steps=600, batch=16, learning_rate=0.004)
     spec = api.plan(data, steps=1).answer
     recipe = Recipe(senses={"audio": hearing}, kind="text", answer=spec, width=32, training=settings)

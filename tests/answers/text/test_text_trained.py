@@ -11,7 +11,7 @@ import soundfile
 
 from seehear import api
 from seehear.recipe import Recipe, Training
-from seehear.senses.hearing.plan import RATE_HZ, HearingSpec
+from seehear.senses.hearing.plan import RATE_HZ, ConvRecurrent, HearingSpec
 
 TONES_HZ = {"ba": 400, "ke": 900, "zo": 1800}
 WORD_S, PAUSE_S = 0.2, (0.0, 0.2)
@@ -24,10 +24,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> api.Recogniser:
     data = write_recordings(folder, TRAINED, (1, 1))
     hearing = HearingSpec(
         longest_s=60,
-        top_hz=4000,
-        mels=16,
-        stages=(8, 8, 16),
-        width=32,
+        encoder=ConvRecurrent(top_hz=4000, mels=16, stages=(8, 8, 16), width=32),
         requires_full_input=True,
         augmentation_strength=0.2,
     )

@@ -16,7 +16,7 @@ from seehear.errors import InputError
 from seehear.geometry import TimeStretch
 from seehear.media import Excerpt
 from seehear.senses.hearing.augment import AugmentHearing
-from seehear.senses.hearing.plan import HearingSpec
+from seehear.senses.hearing.plan import ConvRecurrent, HearingSpec
 from seehear.senses.lips import LIPS
 from seehear.senses.lips import face as face_detection
 from seehear.senses.lips.augment import AugmentLips
@@ -181,7 +181,11 @@ def test_time_stretch_keeps_lips_and_sound_in_sync(speed: float, lead_s: float) 
     audio[:, at * per_cell : (at + 1) * per_cell] = 0.5
     stretch = TimeStretch(torch.tensor([speed, 1.0]), torch.tensor([lead_s, 0.0]))
     hearing = AugmentHearing(
-        HearingSpec(longest_s=2.0, top_hz=8000, stages=(8, 8, 8), width=16, augmentation_strength=0.0)
+        HearingSpec(
+            longest_s=2.0,
+            encoder=ConvRecurrent(top_hz=8000, stages=(8, 8, 8), width=16),
+            augmentation_strength=0.0,
+        )
     )
     torch.manual_seed(3)
     seen, _ = AugmentLips(SPEC)({"lips": lips, "lips_frames": torch.tensor([cells, cells])}, stretch)

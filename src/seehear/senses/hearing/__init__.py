@@ -72,9 +72,9 @@ class Hearing:
         return collate(preprocessed, spec)
 
     def build_encoder(self, spec: HearingSpec) -> nn.Module:
-        from seehear.senses.hearing.encoder import HearingEncoder
+        from seehear.senses.hearing.encoder import ConvRecurrentEncoder
 
-        return HearingEncoder(spec)
+        return ConvRecurrentEncoder(spec.encoder, spec.augmentation_strength)
 
     def build_augmentation(self, spec: HearingSpec) -> nn.Module:
         from seehear.senses.hearing.augment import AugmentHearing

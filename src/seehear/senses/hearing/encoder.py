@@ -1,4 +1,4 @@
-"""The hearing encoder, a CRNN: waveform -> log-mel spectrogram -> convolutions -> bidirectional GRU.
+"""A CRNN that learns hearing from random weights: waveform -> log-mel spectrogram -> convolutions -> GRU.
 
 The log-mel spectrogram is computed inside the graph (the Fourier transform as a fixed convolution), so that training
 and serving agree. Every layer masks padding, so that a recording gets the same cells alone or in a batch.
@@ -23,7 +23,7 @@ from seehear.senses.hearing.plan import (
     LOWEST_HZ,
     RATE_HZ,
     WINDOW_SAMPLES,
-    HearingSpec,
+    ConvRecurrent,
 )
 
 FFT_SAMPLES = 512
@@ -37,21 +37,21 @@ LEVELLING = 0.8  # share of the level difference in dB that is removed
 LOG_OFFSET = 1e-7  # added before the logarithm: about 70 dB below the peak of a full-scale tone
 
 
-class HearingEncoder(nn.Module):
+class ConvRecurrentEncoder(nn.Module):
     """audio (B, T) at RATE_HZ, audio_samples (B,) -> Cells of CELL_S each."""
 
-    def __init__(self, spec: HearingSpec) -> None:
+    def __init__(self, size: ConvRecurrent, augmentation_strength: float) -> None:
         super().__init__()
-        self.spec = spec
-        self.widths = (spec.width,)  # channels of each level of cells
+        self.augmentation_strength = augmentation_strength
+        self.widths = (size.width,)  # channels of each level of cells
         self.dynamic_axes = {"audio": {1: "samples"}}  # variable axes besides the batch
-        self.logmel = LogMel(spec.mels, spec.top_hz)
-        before = (1, *spec.stages[:-1])
+        self.logmel = LogMel(size.mels, size.top_hz)
+        before = (1, *size.stages[:-1])
         halving = (True, True, False)  # whether the stage halves time
-        self.stages = nn.ModuleList(MaskedStage(*shape) for shape in zip(before, spec.stages, halving, strict=True))
-        self.project = nn.Linear(spec.stages[-1] * (spec.mels // 8), spec.width)
-        self.norm = nn.LayerNorm(spec.width)
-        self.recurrent = BidirectionalGRU(spec.width)
+        self.stages = nn.ModuleList(MaskedStage(*shape) for shape in zip(before, size.stages, halving, strict=True))
+        self.project = nn.Linear(size.stages[-1] * (size.mels // 8), size.width)
+        self.norm = nn.LayerNorm(size.width)
+        self.recurrent = BidirectionalGRU(size.width)
 
     def parameter_groups(self) -> ParameterGroups:
         return hidden_parameters(self)
@@ -65,7 +65,7 @@ class HearingEncoder(nn.Module):
         x = self.logmel(normalise_level(audio))  # (B, M, F)
         frames = _ceil_divide(audio_samples, HOP_SAMPLES)  # (B,)
         if self.training:
-            x = mask_spectrogram(x, self.spec.augmentation_strength)
+            x = mask_spectrogram(x, self.augmentation_strength)
         x = x[:, None] * _valid_mask(frames, x.shape[-1], 4)
         for stage in self.stages:
             x, frames = stage(x, frames)
