@@ -27,6 +27,7 @@ from seehear.recipe import Recipe
 from seehear.senses import SENSES
 from seehear.senses.hearing.plan import MODEL_SIZES as HEARING_SIZES
 from seehear.senses.lips.plan import MODEL_SIZES as LIPS_SIZES
+from seehear.senses.sight.architectures import FeaturePyramid
 from seehear.senses.sight.plan import MODEL_SIZES as SIGHT_SIZES
 from seehear.senses.sight.plan import _stage_channels
 
@@ -192,7 +193,7 @@ def test_failing_kernels_are_found_before_training(tmp_path: Path, monkeypatch: 
 
 def specs_of_all_sizes() -> list[tuple[str, Any]]:
     sight = [
-        SPECS["image"].model_copy(update={"stages": _stage_channels(last), "depth": depth})
+        SPECS["image"].model_copy(update={"encoder": FeaturePyramid(stages=_stage_channels(last), depth=depth)})
         for last, depth in SIGHT_SIZES
     ]
     hearing = [SPECS["audio"].model_copy(update={"stages": s, "width": w, "mels": 64}) for s, w in HEARING_SIZES]

@@ -29,6 +29,7 @@ from seehear.recipe import RiskCoverageCurve, SelectivePrediction
 from seehear.runtime.bundle import Bundle, write_bundle
 from seehear.runtime.options import PredictOptions
 from seehear.runtime.predictor import Predictor
+from seehear.senses.sight.architectures import FeaturePyramid
 from seehear.senses.sight.plan import SightSpec
 from seehear.senses.sight.tiles import LARGER_UNTILED, LEAST_SHARED, cut_tiles, split_axis
 
@@ -42,7 +43,7 @@ def sight(usual: tuple[int, int] | None = None, **changes: Any) -> SightSpec:
         "height": 32,
         "width": 48,
         "channels": 1,
-        "stages": (8, 8),
+        "encoder": FeaturePyramid(stages=(8, 8)),
         "output_stride_px": 4,
         "training_px": usual,
     }

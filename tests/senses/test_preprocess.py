@@ -10,13 +10,14 @@ from seehear.senses import SENSES
 from seehear.senses.hearing import HEARING
 from seehear.senses.hearing.plan import RATE_HZ, ConvRecurrent, HearingSpec
 from seehear.senses.sight import SIGHT
+from seehear.senses.sight.architectures import FeaturePyramid
 from seehear.senses.sight.plan import SightSpec
 
 SIDE = st.integers(8, 90)
 
 
 def sight_spec(height: int, width: int, channels: int) -> SightSpec:
-    return SightSpec(height=height, width=width, channels=channels, stages=(16, 32, 64))
+    return SightSpec(height=height, width=width, channels=channels, encoder=FeaturePyramid(stages=(16, 32, 64)))
 
 
 def hearing_spec(longest_s: float = 1.0, shortest_s: float = 0.25) -> HearingSpec:

@@ -22,6 +22,7 @@ from seehear.recipe import Recipe, Training
 from seehear.senses import SENSES
 from seehear.senses.hearing.plan import RATE_HZ, ConvRecurrent, HearingSpec
 from seehear.senses.lips.plan import LipsSpec
+from seehear.senses.sight.architectures import FeaturePyramid
 from seehear.senses.sight.plan import SightSpec
 from seehear.table import Table, open_table
 from speaking import face, film
@@ -55,7 +56,12 @@ PARITY = {"label": [("odd", "even")[i % 2] for i in range(24)]}
 PAIRS = [(kind, senses) for kind in sorted(ANSWERS) for senses in SETS_OF_SENSES if {*senses} in ANSWERS[kind].senses]
 SPECS: dict[str, Any] = {
     "image": SightSpec(
-        height=16, width=16, channels=1, stages=(8, 8, 16), depth=2, mirror=True, augmentation_strength=0.0
+        height=16,
+        width=16,
+        channels=1,
+        encoder=FeaturePyramid(stages=(8, 8, 16)),
+        mirror=True,
+        augmentation_strength=0.0,
     ),
     "audio": HearingSpec(
         longest_s=1.0,

@@ -43,7 +43,13 @@ def picture(squares: Sequence[At], size: tuple[int, int] = (SIDE_PX, SIDE_PX)) -
 
 def bundle(**changes: Any) -> Bundle:
     """For pictures of 64 by 64 px; more than 50 % confident in squares whiter than 0.85."""
-    sight = {"height": SIDE_PX, "width": SIDE_PX, "channels": 1, "stages": (16,), "output_stride_px": 8}
+    sight = {
+        "height": SIDE_PX,
+        "width": SIDE_PX,
+        "channels": 1,
+        "encoder": tiny.SIGHT["encoder"],
+        "output_stride_px": 8,
+    }
     risk = RiskCoverageCurve(confidence=(0.9, 0.8), wrong=(0.01, 0.05))
     selective = {
         "image": SelectivePrediction(risk=risk, whole_risk=RiskCoverageCurve(confidence=(0.95,), wrong=(0.04,)))

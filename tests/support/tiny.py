@@ -13,7 +13,12 @@ from seehear.recipe import Recipe, RiskCoverageCurve, SelectivePrediction, Train
 from seehear.runtime.bundle import Bundle
 
 CLASSES = ("dark", "bright")
-SIGHT = {"height": 8, "width": 8, "channels": 1, "stages": (16,)}
+SIGHT: dict[str, Any] = {
+    "height": 8,
+    "width": 8,
+    "channels": 1,
+    "encoder": {"kind": "feature-pyramid", "stages": (16,)},
+}
 HEARING = {"longest_s": 2.0, "encoder": {"top_hz": 8000.0, "stages": (16, 16, 16), "width": 16}}
 
 

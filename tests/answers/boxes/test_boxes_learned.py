@@ -18,6 +18,7 @@ from seehear.answers.boxes.answer import to_corners
 from seehear.answers.boxes.overlap import box_iou
 from seehear.events import Listener, ignore_events
 from seehear.recipe import Recipe, Training
+from seehear.senses.sight.architectures import FeaturePyramid
 from seehear.senses.sight.plan import SightSpec
 from squares import boxes_of
 
@@ -58,7 +59,7 @@ def train(folder: Path, steps: int, listen: Listener = ignore_events) -> api.Rec
         height=SIDE_PX,
         width=SIDE_PX,
         channels=1,
-        stages=(16, 32, 64),
+        encoder=FeaturePyramid(stages=(16, 32, 64)),
         mirror=False,
         augmentation_strength=0.3,
         output_stride_px=8,

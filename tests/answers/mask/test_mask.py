@@ -29,6 +29,7 @@ from seehear.answers.mask.spec import UNKNOWN
 from seehear.errors import DataError, InputError
 from seehear.geometry import Cells, Geometry, Grid, Warp, Warps
 from seehear.senses.sight import SIGHT
+from seehear.senses.sight.architectures import FeaturePyramid
 from seehear.senses.sight.plan import SightSpec
 
 MASK = ANSWERS["mask"]
@@ -253,7 +254,7 @@ def test_a_decompression_bomb_is_rejected_before_decoding(tmp_path: Path) -> Non
 @given(st.integers(8, 300), st.integers(8, 300), st.booleans())
 def test_resampling_takes_the_pixel_at_the_same_place(height: int, width: int, mirrored: bool) -> None:
     """The border of the letterbox is unknown."""
-    spec = SightSpec(height=64, width=96, channels=1, stages=(8,), output_stride_px=4)
+    spec = SightSpec(height=64, width=96, channels=1, encoder=FeaturePyramid(stages=(8,)), output_stride_px=4)
     geometry = geometry_of((height, width), spec)
     warp = geometry.warp.then(Warp((-1.0, 1.0), (96.0, 0.0))) if mirrored else geometry.warp
     pixels = np.random.default_rng(height * width).integers(0, 3, (height, width)).astype(np.uint8)
@@ -267,7 +268,7 @@ def test_resampling_takes_the_pixel_at_the_same_place(height: int, width: int, m
 @pytest.mark.parametrize("shape", [(40, 60), (60, 40), (80, 240)])
 def test_answers_are_in_original_pixels(shape: tuple[int, int]) -> None:
     """Through letterboxing and back, to within a cell."""
-    spec = SightSpec(height=160, width=240, channels=1, stages=(8,), output_stride_px=4)
+    spec = SightSpec(height=160, width=240, channels=1, encoder=FeaturePyramid(stages=(8,)), output_stride_px=4)
     geometry, pixels = geometry_of(shape, spec), scene(*shape)
     preprocessed = Mask.from_pixels(pixels, SPEC).transform(geometry.warp).resample(160, 240)
     answer = MASK.to_answer(raw_of(preprocessed, 4), SPEC, {}, geometry)
@@ -314,7 +315,7 @@ def test_targets_are_warped_like_pictures(tmp_path: Path) -> None:
 
 
 def test_a_mask_of_another_size_than_its_picture_is_rejected(tmp_path: Path) -> None:
-    spec = SightSpec(height=64, width=96, channels=1, stages=(8,), output_stride_px=4)
+    spec = SightSpec(height=64, width=96, channels=1, encoder=FeaturePyramid(stages=(8,)), output_stride_px=4)
     truth = Mask.from_pixels(scene(), SPEC, where="m.png")
     with pytest.raises(InputError, match=r"m\.png: a mask of 60 by 40 pixels for a picture of 30 by 20"):
         MASK.target(truth, SPEC, geometry_of((20, 30), spec))

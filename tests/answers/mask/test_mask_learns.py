@@ -19,6 +19,7 @@ from seehear.answers import ANSWERS
 from seehear.answers.mask import MaskSpec
 from seehear.planning.plan import plan_recipe
 from seehear.recipe import Recipe, Training
+from seehear.senses.sight.architectures import FeaturePyramid
 from seehear.senses.sight.plan import SightSpec
 
 CLASSES = "ground\ndisc\nsquare\n"
@@ -55,8 +56,7 @@ def small_recipe(answer: MaskSpec) -> Recipe:
         height=64,
         width=96,
         channels=1,
-        stages=(16, 32, 64),
-        depth=2,
+        encoder=FeaturePyramid(stages=(16, 32, 64), depth=2),
         mirror=True,
         augmentation_strength=0.3,
         output_stride_px=4,
@@ -170,7 +170,7 @@ def test_the_plan_chooses_large_pictures_and_small_batches(tmp_path: Path) -> No
     recipe = plan_recipe(table, TrainOptions(minutes=1.0), Machine(60.0))
     sight, answer = recipe.senses["image"], recipe.answer
     assert isinstance(sight, SightSpec) and isinstance(answer, MaskSpec)
-    assert (sight.output_stride_px, sight.stem_stride, sight.mirror) == (4, 2, True)
+    assert (sight.output_stride_px, sight.encoder.stem_stride(sight.input_size), sight.mirror) == (4, 2, True)
     assert recipe.training.batch == 32
     assert answer.classes == ("ground", "disc", "square")
     assert Recipe.from_json(recipe.to_json()) == recipe

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from seehear.senses.sight import augment
+from seehear.senses.sight.architectures import FeaturePyramid
 from seehear.senses.sight.augment import AugmentSight, _vary_photometry
 from seehear.senses.sight.plan import SightSpec
 
@@ -61,7 +62,9 @@ def test_blurring_and_sharpening_are_balanced():
 
 @pytest.mark.parametrize("strength", [0.0, 1.0])
 def test_inputs_are_not_modified(strength):
-    spec = SightSpec(height=16, width=16, channels=1, stages=(8, 8), augmentation_strength=strength)
+    spec = SightSpec(
+        height=16, width=16, channels=1, encoder=FeaturePyramid(stages=(8, 8)), augmentation_strength=strength
+    )
     image = pictures(8, 16, 1).permute(0, 2, 3, 1).to(torch.uint8).contiguous()
     before = image.clone()
     AugmentSight(spec)({"image": image}, None)

@@ -9,6 +9,7 @@ import torch
 from torch.nn import functional as F
 
 from seehear.senses.sight import encoder
+from seehear.senses.sight.architectures import FeaturePyramid
 from seehear.senses.sight.encoder import SightEncoder
 from seehear.senses.sight.plan import SightSpec
 
@@ -18,7 +19,7 @@ PICTURES = torch.randint(0, 256, (3, 24, 32, 3), dtype=torch.uint8, generator=to
 def levels(mirror: bool, pictures: torch.Tensor) -> list[torch.Tensor]:
     """The cells of every level, on their grids (B, rows, columns, D)."""
     torch.manual_seed(0)
-    spec = SightSpec(height=24, width=32, channels=3, stages=(8, 16), mirror=mirror)
+    spec = SightSpec(height=24, width=32, channels=3, encoder=FeaturePyramid(stages=(8, 16)), mirror=mirror)
     with torch.no_grad():
         cells = SightEncoder(spec).eval()(pictures)
     return [level.x.unflatten(1, level.grid.shape) for level in (*cells.finer, cells)]

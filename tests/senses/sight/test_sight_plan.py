@@ -42,8 +42,8 @@ def planned(height: int, width: int, *, gigaflop: float, output_stride_px: int |
 @pytest.mark.parametrize(("height", "width"), [(360, 480), (3000, 4000), (8, 8), (28, 28), (70, 90), (400, 120)])
 def test_dense_answers_get_larger_pictures_with_nested_maps(height: int, width: int) -> None:
     spec = planned(height, width, gigaflop=1e6, output_stride_px=4)
-    coarsest_px = spec.stem_stride * 2 ** len(spec.stages)
-    assert 2 * spec.stem_stride <= 4
+    coarsest_px = spec.encoder.coarsest_px(spec.input_size)
+    assert 2 * spec.encoder.stem_stride(spec.input_size) <= 4
     assert spec.height % coarsest_px == spec.width % coarsest_px == 0
     assert max(spec.height, spec.width) <= 480
     assert spec.mirror
@@ -61,7 +61,7 @@ def test_small_datasets_get_more_steps_before_a_larger_network() -> None:
     def widest(examples: int, batch: int) -> int:
         """For as much work per picture."""
         evidence = SizingInputs(facts, [""] * 4, examples, 10.0 * examples, steps_per_epoch=examples // batch)
-        return plan_sight(evidence).stages[-1]
+        return plan_sight(evidence).cell_width
 
     assert widest(1_000, 32) < widest(50_000, 256) == 384
 
@@ -76,4 +76,5 @@ def test_the_training_size_is_stored(height: int, width: int) -> None:
 
 def test_labels_of_large_pictures_use_the_largest_size() -> None:
     spec = planned(360, 480, gigaflop=1e6, output_stride_px=None)
-    assert (spec.height, spec.width, spec.stem_stride, len(spec.stages)) == (192, 256, 4, 3)
+    assert (spec.height, spec.width, len(spec.encoder.stages)) == (192, 256, 3)
+    assert spec.encoder.stem_stride(spec.input_size) == 4

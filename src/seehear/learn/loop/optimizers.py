@@ -14,6 +14,8 @@ from seehear.layers.parameter_groups import ParameterGroups
 from seehear.recipe import Training
 
 MATRIX_RATE, KERNEL_RATE = 10.0, 30.0  # Muon's learning rates, as multiples of AdamW's
+PRETRAINED_RATE = 0.1  # that of the last block of a pretrained encoder, as a multiple of AdamW's
+DECAY = 0.8  # the rate of each block of a pretrained encoder, relative to that of the next (Howard & Ruder 2018)
 WEIGHT_DECAY = 0.02
 QUINTIC = (3.4445, -4.7750, 2.0315)  # Jordan 2024: pushes singular values towards 1 fast, if not exactly
 ITERATIONS = 3
@@ -23,16 +25,23 @@ TILE = 32  # oneDNN's bfloat16 products are only safe where inner sizes are mult
 def make_optimizers(parameters: ParameterGroups, training: Training) -> tuple[Muon, torch.optim.AdamW]:
     """Muon for kernels and matrices, AdamW for everything else.
 
-    Kernels take larger steps than matrices: a normalisation follows each of them, so their scale has no effect.
+    Kernels take larger steps than matrices: a normalisation follows each of them, so their scale has no effect. What is
+    pretrained takes smaller steps the farther it is from the output, since its first blocks need the least change.
     """
     rate = training.learning_rate
     groups = [
         {"params": parameters.kernels, "lr": KERNEL_RATE * rate},
         {"params": parameters.matrices, "lr": MATRIX_RATE * rate},
     ]
+    by_depth: dict[int, list[Tensor]] = {}
+    for weight, depth in parameters.pretrained:
+        by_depth.setdefault(depth, []).append(weight)
+    others: list[dict[str, Any]] = [{"params": parameters.other}]
+    for depth, weights in sorted(by_depth.items()):
+        others.append({"params": weights, "lr": PRETRAINED_RATE * DECAY**depth * rate})
     return (
-        Muon([group for group in groups if group["params"]], lr=rate, weight_decay=WEIGHT_DECAY),
-        torch.optim.AdamW(parameters.other, lr=rate, betas=(0.9, 0.95), weight_decay=WEIGHT_DECAY),
+        Muon(groups, lr=rate, weight_decay=WEIGHT_DECAY),
+        torch.optim.AdamW(others, lr=rate, betas=(0.9, 0.95), weight_decay=WEIGHT_DECAY),
     )
 
 

@@ -27,12 +27,13 @@ class SightEncoder(nn.Module):
     def __init__(self, spec: SightSpec) -> None:
         super().__init__()
         self.spec = spec
-        self.widths = spec.stages  # channels of each level of cells, finest first
+        self.widths = spec.encoder.widths(spec.input_size)
         self.dynamic_axes: dict[str, dict[int, str]] = {}  # variable axes besides the batch
-        self.stem = Stem(spec.channels, spec.stem_stride)
-        widths = (self.stem.width, *spec.stages)
+        self.stem_stride = spec.encoder.stem_stride(spec.input_size)
+        self.stem = Stem(spec.channels, self.stem_stride)
+        widths = (self.stem.width, *self.widths)
         self.stages = nn.ModuleList(
-            PooledStage(before, after, spec.depth) for before, after in zip(widths, spec.stages, strict=False)
+            PooledStage(before, after, spec.encoder.depth) for before, after in zip(widths, self.widths, strict=False)
         )
 
     def parameter_groups(self) -> ParameterGroups:
@@ -56,7 +57,7 @@ class SightEncoder(nn.Module):
         for i, stage in enumerate(self.stages):
             x = stage(x)  # (B, D, H, W), halved
             seen = _average_flip(x) if average_flip else x
-            levels.append(_to_cells(seen, self.spec.stem_stride * 2.0 ** (i + 1)))
+            levels.append(_to_cells(seen, self.stem_stride * 2.0 ** (i + 1)))
         coarsest = levels.pop()
         return Cells(coarsest.x, coarsest.valid_mask, coarsest.grid, finer=tuple(levels))
 

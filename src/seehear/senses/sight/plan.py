@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from seehear.senses.model_sizing import EpochTargets, SizingInputs
+from seehear.senses.sight.architectures import FeaturePyramid, InputSize
 
 SMALLEST_PX, LARGEST_PX = 16, 224
 LONGEST_EXTRA = 3.0  # largest aspect ratio; more extreme pictures are letterboxed
@@ -35,15 +36,14 @@ Side = Annotated[int, Field(ge=1)]
 
 
 class SightSpec(BaseModel):
-    """Pictures are (height, width, channels) uint8; `stages` are the channels after each halving."""
+    """Pictures are (height, width, channels) uint8."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     height: int = Field(ge=8, le=1024)
     width: int = Field(ge=8, le=1024)
     channels: int = Field(ge=1, le=3)
-    stages: tuple[int, ...] = Field(min_length=1, max_length=6)
-    depth: int = Field(default=2, ge=1, le=8)
+    encoder: FeaturePyramid
     mirror: bool = False  # whether a mirrored picture has the same answer
     augmentation_strength: float = Field(default=0.5, ge=0, le=1)
     output_stride_px: int | None = Field(default=None, ge=2, le=64)  # at most; None: by size
@@ -51,12 +51,11 @@ class SightSpec(BaseModel):
 
     def __str__(self) -> str:
         colour = "grey" if self.channels == 1 else "colour"
-        stages = ", ".join(map(str, self.stages))
-        return f"{self.width} x {self.height} px in {colour}, {self.depth} convolutions each of {stages} channels"
+        return f"{self.width} x {self.height} px in {colour}, {self.encoder}"
 
     @property
     def cell_width(self) -> int:
-        return self.stages[-1]
+        return self.encoder.widths(self.input_size)[-1]
 
     @property
     def training_shape(self) -> tuple[int, int]:
@@ -64,28 +63,12 @@ class SightSpec(BaseModel):
         return self.training_px or (self.height, self.width)
 
     @property
-    def stem_stride(self) -> int:
-        """Stride of the stem: 1 below 64 px, above that what keeps the first map 32 to 63 cells wide.
-
-        Half of output_stride_px at most, since the first stage halves the map.
-        """
-        usual = int(2 ** max(0, math.floor(math.log2(min(self.height, self.width) / 32))))
-        return usual if self.output_stride_px is None else min(usual, self.output_stride_px // 2)
-
-    @property
-    def grid(self) -> tuple[int, int]:
-        """Rows and columns of the coarsest feature map."""
-        step = self.stem_stride * 2 ** len(self.stages)
-        return max(1, self.height // step), max(1, self.width // step)
+    def input_size(self) -> InputSize:
+        return InputSize(self.height, self.width, self.output_stride_px)
 
     def step_gigaflop(self, seconds: float = 0.0) -> float:
-        """GFLOP to train on one picture once: 2 FLOP per multiply-add, the backward pass counted twice."""
-        area = (self.height // self.stem_stride) * (self.width // self.stem_stride)
-        before, total = 24, 0.0  # input channels of the first stage
-        for channels in self.stages:
-            total += 9 * before * channels * area + 9 * channels * channels * (self.depth - 1) * area / 4
-            before, area = channels, area // 4
-        return 6 * total / 1e9
+        """GFLOP to train on one picture once."""
+        return self.encoder.step_gigaflop(self.input_size)
 
 
 def plan_sight(inputs: SizingInputs) -> SightSpec:
@@ -105,7 +88,12 @@ def plan_sight(inputs: SizingInputs) -> SightSpec:
 def _image_sizes(inputs: SizingInputs, channels: int) -> list[SightSpec]:
     height, width = _common_size(inputs.summaries)
     return [
-        SightSpec(height=height, width=width, channels=channels, stages=_stage_channels(last), depth=depth)
+        SightSpec(
+            height=height,
+            width=width,
+            channels=channels,
+            encoder=FeaturePyramid(stages=_stage_channels(last), depth=depth),
+        )
         for last, depth in MODEL_SIZES
     ]
 
@@ -120,12 +108,11 @@ def _dense_sizes(inputs: SizingInputs, channels: int) -> list[SightSpec]:
             height=_round_side(side / math.sqrt(aspect)),
             width=_round_side(side * math.sqrt(aspect)),
             channels=channels,
-            stages=(max(16, last // 8), last // 4, last // 2, last),
-            depth=depth,
+            encoder=FeaturePyramid(stages=(max(16, last // 8), last // 4, last // 2, last), depth=depth),
             output_stride_px=inputs.output_stride_px,
             training_px=(max(1, round(math.sqrt(area / aspect))), max(1, round(math.sqrt(area * aspect)))),
         )
-        step = size.stem_stride * 2 ** len(size.stages)  # sides are multiples of it, so that all maps nest
+        step = size.encoder.coarsest_px(size.input_size)
         sides = {name: max(step, round(getattr(size, name) / step) * step) for name in ("height", "width")}
         sizes.append(size.model_copy(update=sides))
     return sizes
