@@ -26,6 +26,7 @@ from seehear.learn.model.network import Network
 from seehear.recipe import Recipe
 from seehear.senses import SENSES
 from seehear.senses.hearing.plan import MODEL_SIZES as HEARING_SIZES
+from seehear.senses.hearing.plan import ConvRecurrent
 from seehear.senses.lips.plan import MODEL_SIZES as LIPS_SIZES
 from seehear.senses.sight.architectures import FeaturePyramid
 from seehear.senses.sight.plan import MODEL_SIZES as SIGHT_SIZES
@@ -196,7 +197,10 @@ def specs_of_all_sizes() -> list[tuple[str, Any]]:
         SPECS["image"].model_copy(update={"encoder": FeaturePyramid(stages=_stage_channels(last), depth=depth)})
         for last, depth in SIGHT_SIZES
     ]
-    hearing = [SPECS["audio"].model_copy(update={"stages": s, "width": w, "mels": 64}) for s, w in HEARING_SIZES]
+    hearing = [
+        SPECS["audio"].model_copy(update={"encoder": ConvRecurrent(top_hz=4000, stages=stages, width=width)})
+        for stages, width in HEARING_SIZES
+    ]
     lips = [
         SPECS["lips"].model_copy(update={"height": h, "width_px": px, "stages": stages, "width": w})
         for (h, px), stages, w in LIPS_SIZES
