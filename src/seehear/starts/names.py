@@ -1,0 +1,158 @@
+"""From the tensor names of a published layout to those of our encoders, which are the names of the first publication.
+
+EfficientNet-Lite: as in efficientnet_lite_pytorch, without the classifier. Whisper: as in openai/whisper.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seehear.errors import BundleError
+
+Arrays = dict[str, NDArray[Any]]
+
+
+def to_our_names(tensors: Arrays) -> Arrays:
+    """Recognise the layout by a name that only it has. Raises BundleError if there is none."""
+    for landmark, convert in _LAYOUTS.items():
+        if landmark in tensors:
+            return convert(tensors)
+    some = ", ".join(sorted(tensors)[:3])
+    raise BundleError(
+        f"the weights are refused: {len(tensors)} tensors ({some}, ...) of an unknown layout",
+        allowed="EfficientNet-Lite as published or in timm; Whisper of OpenAI, Hugging Face or CTranslate2",
+    )
+
+
+def _from_efficientnet(tensors: Arrays) -> Arrays:
+    return {name: array for name, array in tensors.items() if not name.startswith("_fc.") and not _is_count(name)}
+
+
+def _from_timm_efficientnet(tensors: Arrays) -> Arrays:
+    """timm counts blocks within stages, and numbers the convolutions and normalisations of a block in order."""
+    places = sorted({(int(n[1]), int(n[2])) for name in tensors if (n := re.match(r"blocks\.(\d+)\.(\d+)\.", name))})
+    found: Arrays = {}
+    for name, array in tensors.items():
+        if name.startswith("classifier.") or _is_count(name):
+            continue
+        block = re.fullmatch(r"blocks\.(\d+)\.(\d+)\.(.+)", name)
+        if block is None:
+            found[_rename(name, _TIMM_OUTSIDE)] = array
+            continue
+        expands = f"blocks.{block[1]}.{block[2]}.conv_pwl.weight" in tensors
+        layer = _rename(block[3], _TIMM_EXPANDING if expands else _TIMM_SEPARABLE)
+        found[f"_blocks.{places.index((int(block[1]), int(block[2])))}.{layer}"] = array
+    return found
+
+
+_TIMM_OUTSIDE = {"conv_stem": "_conv_stem", "bn1": "_bn0", "conv_head": "_conv_head", "bn2": "_bn1"}
+_TIMM_SEPARABLE = {"conv_dw": "_depthwise_conv", "bn1": "_bn1", "conv_pw": "_project_conv", "bn2": "_bn2"}
+_TIMM_EXPANDING = {
+    "conv_pw": "_expand_conv",
+    "bn1": "_bn0",
+    "conv_dw": "_depthwise_conv",
+    "bn2": "_bn1",
+    "conv_pwl": "_project_conv",
+    "bn3": "_bn2",
+}
+
+
+def _from_openai_whisper(tensors: Arrays) -> Arrays:
+    return dict(tensors)
+
+
+def _from_hugging_face_whisper(tensors: Arrays) -> Arrays:
+    found: Arrays = {}
+    for name, array in tensors.items():
+        if name == "proj_out.weight":  # the same as the embedding of tokens
+            continue
+        name = name.removeprefix("model.").replace("embed_positions.weight", "positional_embedding")
+        last = {"layer_norm": "ln_post" if name.startswith("encoder.") else "ln"}
+        found[_rename(name, _HUGGING_FACE | last)] = array
+    return found
+
+
+_HUGGING_FACE = {
+    "layers": "blocks",
+    "embed_tokens": "token_embedding",
+    "self_attn": "attn",
+    "self_attn_layer_norm": "attn_ln",
+    "encoder_attn": "cross_attn",
+    "encoder_attn_layer_norm": "cross_attn_ln",
+    "q_proj": "query",
+    "k_proj": "key",
+    "v_proj": "value",
+    "out_proj": "out",
+    "fc1": "mlp.0",
+    "fc2": "mlp.2",
+    "final_layer_norm": "mlp_ln",
+}
+
+
+def _from_ctranslate2_whisper(tensors: Arrays) -> Arrays:
+    """CTranslate2 keeps the query, key and value of self-attention in one matrix, and key and value of the other."""
+    found: Arrays = {}
+    for name, array in tensors.items():
+        if array.ndim == 0 or name in ("decoder/alignment_heads", "decoder/alignment_layer"):
+            continue  # settings, not weights
+        place, _, kind = name.rpartition("/")
+        layer = re.fullmatch(r"(encoder|decoder)/layer_(\d+)/(.+)", place)
+        where = f"{layer[1]}.blocks.{layer[2]}." if layer else ""
+        names = _CTRANSLATE2_LAYER.get(layer[3]) if layer else _CTRANSLATE2_OUTSIDE.get(place)
+        if names is None or array.shape[0] % len(names):
+            raise BundleError(f"the weights are refused: Whisper has no tensor {name!r} of shape {array.shape}")
+        kind = {"gamma": "weight", "beta": "bias"}.get(kind, kind)
+        for target, part in zip(names, np.split(array, len(names)), strict=True):
+            if target.endswith(".key") and kind == "bias":  # OpenAI's has none; here it is zeros
+                if part.any():
+                    raise BundleError(f"the weights are refused: {name!r} gives keys a bias, which Whisper has not")
+                continue
+            found[f"{where}{target}" if kind == "encodings" else f"{where}{target}.{kind}"] = part
+    return found
+
+
+_CTRANSLATE2_OUTSIDE = {
+    "encoder/conv1": ["encoder.conv1"],
+    "encoder/conv2": ["encoder.conv2"],
+    "encoder/position_encodings": ["encoder.positional_embedding"],
+    "encoder/layer_norm": ["encoder.ln_post"],
+    "decoder/embeddings": ["decoder.token_embedding"],
+    "decoder/position_encodings": ["decoder.positional_embedding"],
+    "decoder/layer_norm": ["decoder.ln"],
+}
+_CTRANSLATE2_LAYER = {
+    "self_attention/layer_norm": ["attn_ln"],
+    "self_attention/linear_0": ["attn.query", "attn.key", "attn.value"],
+    "self_attention/linear_1": ["attn.out"],
+    "attention/layer_norm": ["cross_attn_ln"],
+    "attention/linear_0": ["cross_attn.query"],
+    "attention/linear_1": ["cross_attn.key", "cross_attn.value"],
+    "attention/linear_2": ["cross_attn.out"],
+    "ffn/layer_norm": ["mlp_ln"],
+    "ffn/linear_0": ["mlp.0"],
+    "ffn/linear_1": ["mlp.2"],
+}
+
+
+def _rename(name: str, words: dict[str, str]) -> str:
+    """Replace whole words between dots."""
+    return ".".join(words.get(word, word) for word in name.split("."))
+
+
+def _is_count(name: str) -> bool:
+    """How many batches a normalisation saw in training, which changes nothing."""
+    return name.endswith(".num_batches_tracked")
+
+
+_LAYOUTS: dict[str, Callable[[Arrays], Arrays]] = {
+    "_conv_stem.weight": _from_efficientnet,
+    "conv_stem.weight": _from_timm_efficientnet,
+    "encoder.positional_embedding": _from_openai_whisper,
+    "model.encoder.embed_positions.weight": _from_hugging_face_whisper,
+    "encoder/position_encodings/encodings": _from_ctranslate2_whisper,
+}

@@ -1,0 +1,41 @@
+"""From the bytes of a file of weights, in any format, to tensors with our names; and whether they are right."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numpy.typing import NDArray
+
+from seehear.errors import BundleError
+from seehear.starts.ctranslate2 import read_ctranslate2
+from seehear.starts.definition import Start
+from seehear.starts.digest import Tensors, compute_digest, to_precision
+from seehear.starts.names import to_our_names
+from seehear.starts.state_dict import read_state_dict
+
+
+def read_tensors(content: bytes) -> dict[str, NDArray[Any]]:
+    """The format is told from the first bytes: an archive or a pickle, a JSON header, or CTranslate2's version."""
+    if content[:4] == b"PK\x03\x04" or content[:1] == b"\x80":
+        return to_our_names(read_state_dict(content))
+    if content[8:9] == b"{":
+        return to_our_names(_read_safetensors(content))
+    return to_our_names(read_ctranslate2(content))
+
+
+def check_digest(tensors: Tensors, start: Start) -> dict[str, NDArray[Any]]:
+    """The tensors in the start's precision. Raises BundleError unless they are the start's."""
+    exact = to_precision(tensors, start.precision)
+    if compute_digest(exact) != start.digest:
+        raise BundleError(f"the weights are not those of {start.name}: other names, shapes or numbers")
+    return exact
+
+
+def _read_safetensors(content: bytes) -> dict[str, NDArray[Any]]:
+    import safetensors
+    import safetensors.numpy
+
+    try:
+        return dict(safetensors.numpy.load(content))
+    except (KeyError, ValueError, safetensors.SafetensorError) as error:
+        raise BundleError(f"the weights are refused: safetensors cannot read them ({error})") from None

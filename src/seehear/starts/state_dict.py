@@ -1,0 +1,45 @@
+"""Reads the tensors of a PyTorch state dict. The only module of this room that needs torch."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seehear.errors import BundleError, SeehearError
+
+_NESTED = ("model_state_dict", "state_dict")  # under which checkpoints keep the tensors
+
+
+def read_state_dict(content: bytes) -> dict[str, NDArray[Any]]:
+    """Every tensor by name, those of floats as float32. Nothing but tensors and plain containers is unpickled.
+
+    Raises BundleError if it is damaged or holds anything else, SeehearError if torch is not installed.
+    """
+    try:
+        import torch
+    except ModuleNotFoundError:
+        raise SeehearError("a state dict needs torch", hint="pip install 'seehear[train]'") from None
+    try:
+        loaded = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    except Exception as error:  # a damaged file raises whatever its parsers do
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        raise _refuse(f"torch cannot read it ({reason[0]})") from None
+    for key in _NESTED:
+        loaded = loaded.get(key, loaded) if isinstance(loaded, dict) else loaded
+    if not isinstance(loaded, dict) or not all(isinstance(name, str) for name in loaded):
+        raise _refuse(f"it holds a {type(loaded).__name__} instead of tensors by name")
+    if not loaded or not all(isinstance(tensor, torch.Tensor) for tensor in loaded.values()):
+        raise _refuse("it holds other things than tensors")
+    return {name: _to_array(tensor) for name, tensor in loaded.items()}
+
+
+def _to_array(tensor: Any) -> NDArray[Any]:
+    plain = tensor.detach().to_dense() if tensor.layout.__str__() != "torch.strided" else tensor.detach()
+    return np.asarray(plain.float().numpy() if plain.is_floating_point() else plain.numpy())
+
+
+def _refuse(reason: str) -> BundleError:
+    return BundleError(f"the weights are refused: {reason}", hint="give a state dict, as torch.save writes it")

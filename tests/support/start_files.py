@@ -1,0 +1,95 @@
+"""Writes small files of weights in each format that a start may come in."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Arrays = dict[str, NDArray[Any]]
+_CODES = {"float32": 0, "int8": 1, "int16": 2, "int32": 3, "float16": 4}
+
+
+def write_ctranslate2(tensors: Mapping[str, NDArray[Any]], version: int = 6, kind: str = "WhisperSpec") -> bytes:
+    parts = [struct.pack("<I", version), _name(kind), struct.pack("<II", 3, len(tensors))]
+    for name, array in tensors.items():
+        head = struct.pack(f"<B{array.ndim}I", array.ndim, *array.shape)
+        parts += [_name(name), head, struct.pack("<BI", _CODES[array.dtype.name], array.nbytes), array.tobytes()]
+    aliases = [("decoder/projection/weight", "decoder/embeddings/weight")]
+    parts += [struct.pack("<I", len(aliases)), *(_name(end) for alias in aliases for end in alias)]
+    return b"".join(parts)
+
+
+def _name(text: str) -> bytes:
+    raw = text.encode() + b"\0"
+    return struct.pack("<H", len(raw)) + raw
+
+
+def make_whisper(width: int = 4, layers: int = 2, seed: int = 0) -> Arrays:
+    """Tensors under OpenAI's names, of numbers that float16 holds exactly."""
+    shapes: dict[str, tuple[int, ...]] = {
+        "encoder.conv1.weight": (width, 80, 3),
+        "encoder.conv1.bias": (width,),
+        "encoder.conv2.weight": (width, width, 3),
+        "encoder.conv2.bias": (width,),
+        "encoder.positional_embedding": (6, width),
+        "decoder.positional_embedding": (5, width),
+        "decoder.token_embedding.weight": (7, width),
+        **_linear("encoder.ln_post", width),
+        **_linear("decoder.ln", width),
+    }
+    for block in (f"{half}.blocks.{n}." for half in ("encoder", "decoder") for n in range(layers)):
+        for attention in ("attn", "cross_attn") if block.startswith("decoder") else ("attn",):
+            for part in ("query", "key", "value", "out"):
+                shapes |= _linear(f"{block}{attention}.{part}", width, width)
+            del shapes[f"{block}{attention}.key.bias"]
+            shapes |= _linear(f"{block}{attention}_ln", width)
+        shapes |= _linear(f"{block}mlp.0", 4 * width, width) | _linear(f"{block}mlp.2", width, 4 * width)
+        shapes |= _linear(f"{block}mlp_ln", width)
+    random = np.random.default_rng(seed)
+    return {name: random.integers(-64, 64, shape).astype(np.float16) / np.float16(64) for name, shape in shapes.items()}
+
+
+def _linear(name: str, *shape: int) -> dict[str, tuple[int, ...]]:
+    return {f"{name}.weight": shape, f"{name}.bias": shape[:1]}
+
+
+def to_ctranslate2(whisper: Arrays) -> Arrays:
+    """The same numbers under the names, and in the matrices, that CTranslate2 keeps."""
+    found: Arrays = {
+        "encoder/num_heads": np.array(2, np.int16),
+        "decoder/alignment_heads": np.array([1, 0], np.int16),
+        "decoder/embeddings/weight": whisper["decoder.token_embedding.weight"],
+    }
+    for half, last in (("encoder", "ln_post"), ("decoder", "ln")):
+        found[f"{half}/position_encodings/encodings"] = whisper[f"{half}.positional_embedding"]
+        found |= _norm(f"{half}/layer_norm", f"{half}.{last}", whisper)
+        for n in range(sum(name.startswith(f"{half}.blocks.") and name.endswith("mlp_ln.bias") for name in whisper)):
+            ours, theirs = f"{half}.blocks.{n}.", f"{half}/layer_{n}/"
+            found |= _joined(f"{theirs}self_attention/linear_0", ours + "attn.", ("query", "key", "value"), whisper)
+            found |= _joined(f"{theirs}self_attention/linear_1", ours + "attn.", ("out",), whisper)
+            found |= _norm(f"{theirs}self_attention/layer_norm", f"{ours}attn_ln", whisper)
+            if half == "decoder":
+                found |= _joined(f"{theirs}attention/linear_0", ours + "cross_attn.", ("query",), whisper)
+                found |= _joined(f"{theirs}attention/linear_1", ours + "cross_attn.", ("key", "value"), whisper)
+                found |= _joined(f"{theirs}attention/linear_2", ours + "cross_attn.", ("out",), whisper)
+                found |= _norm(f"{theirs}attention/layer_norm", f"{ours}cross_attn_ln", whisper)
+            found |= _joined(f"{theirs}ffn/linear_0", ours + "mlp.", ("0",), whisper)
+            found |= _joined(f"{theirs}ffn/linear_1", ours + "mlp.", ("2",), whisper)
+            found |= _norm(f"{theirs}ffn/layer_norm", f"{ours}mlp_ln", whisper)
+    for conv in ("conv1", "conv2"):
+        found |= _joined(f"encoder/{conv}", "encoder.", (conv,), whisper)
+    return found
+
+
+def _joined(theirs: str, ours: str, parts: tuple[str, ...], whisper: Arrays) -> Arrays:
+    weights = [whisper[f"{ours}{part}.weight"] for part in parts]
+    biases = [whisper.get(f"{ours}{part}.bias", np.zeros(len(weights[0]), np.float16)) for part in parts]
+    return {f"{theirs}/weight": np.concatenate(weights), f"{theirs}/bias": np.concatenate(biases)}
+
+
+def _norm(theirs: str, ours: str, whisper: Arrays) -> Arrays:
+    return {f"{theirs}/gamma": whisper[f"{ours}.weight"], f"{theirs}/beta": whisper[f"{ours}.bias"]}
