@@ -71,7 +71,7 @@ ONLY_IN = {
     "onnxruntime": ("runtime/onnx_session.py",),
     "pyarrow": ("table/",),
     "rapidfuzz": ("answers/text/",),
-    "sklearn": ("measure/", "demo/"),
+    "sklearn": ("measure/", "demo/", "answers/linear_probe.py"),
     "scipy": ("measure/", "answers/selective.py", "answers/platt_scaling.py", "answers/label/metric.py"),
     "typer": ("cli/",),
     "rich": ("cli/",),

@@ -22,11 +22,13 @@ from seehear.runtime.predictor import Predictor
 from seehear.senses.input_file import Bytes, is_file_object
 
 if TYPE_CHECKING:
+    import torch
     from numpy.typing import NDArray
     from PIL.Image import Image
 
     from seehear.learn.model.pretrained import Pretrained
     from seehear.measure.evaluate import Evaluation
+    from seehear.planning.options import TrainOptions
     from seehear.runtime.live import SegmentPrediction
     from seehear.runtime.prediction import Prediction
     from seehear.runtime.video import VideoPredictions
@@ -34,6 +36,9 @@ if TYPE_CHECKING:
 
     One = Excerpt | Bytes | BinaryIO | Mapping[str, Any] | NDArray[Any] | tuple[NDArray[Any], float] | Image
     Many = Sequence[Any] | Iterator[Any]
+
+
+MODEL_SUFFIX = ".seehear"
 
 
 class Recogniser:
@@ -166,7 +171,9 @@ def train(  # noqa: PLR0913 - one argument for each option
     """Train on a folder or table of examples, and write the model to `out` if given.
 
     recipe  from `plan`, as a value or a TOML file; or a model file, to repeat its training
-    start   a model file to train further, with its network; the head is re-initialised if the data has other answers
+    start   what training starts from: "auto" for a pretrained encoder if one is installed and suits the data, "none"
+            for random weights, names of pretrained encoders joined with commas (see `seehear starts`), or a model file
+            to train further, with its network; its head is re-initialised if the data has other answers
     text    more lines for the language model of transcripts
     cache   where decoded examples and checkpoints are kept; beside `out` by default
 
@@ -175,25 +182,18 @@ def train(  # noqa: PLR0913 - one argument for each option
     """
     from seehear.answers import ANSWERS
     from seehear.learn.loop.machine import choose_device
-    from seehear.learn.loop.timing import measure_machine
     from seehear.learn.run_directory import read_recipe
     from seehear.learn.train import train as learn
     from seehear.planning.options import TrainOptions
-    from seehear.planning.plan import plan_recipe
-    from seehear.planning.reuse import continue_recipe, follow_recipe
 
-    place, options = choose_device(device), TrainOptions(minutes, steps, seed, wrong_at_most)
     model = _read_pretrained(start, recipe)
+    wanted = None if start is None or model else str(start)
+    place, options = choose_device(device), TrainOptions(minutes, steps, seed, wrong_at_most, wanted)
     with _open_run_directory(out, cache, resume, listen) as run:
         table, held_out, dropped = _open_tables(data, val, answer, senses, run, listen)
         before = read_recipe(run)
         base = _read_recipe(recipe) if recipe else before
-        if base is not None:
-            chosen = follow_recipe(base, table, options)
-        elif model is not None:
-            chosen = continue_recipe(model.recipe, table, options)
-        else:
-            chosen = plan_recipe(table, options, measure_machine(place))
+        chosen = _choose_recipe(base, model, table, options, place, listen)
         if text is not None and (recipe is not None or before is None):  # a resumed run already has it
             decoding = ANSWERS[chosen.kind].require_decoding("more text")
             chosen = chosen.model_copy(update={"answer": decoding.with_language_model(chosen.answer, text)})
@@ -215,34 +215,59 @@ def plan(  # noqa: PLR0913 - the options of train
     answer: str | None = None,
     senses: Sequence[str] | None = None,
     wrong_at_most: float | None = None,
+    start: str | None = None,
     listen: Listener = ignore_events,
 ) -> Recipe:
     """The recipe that `train` would use for this data."""
     from seehear.learn.loop.machine import choose_device
-    from seehear.learn.loop.timing import measure_machine
     from seehear.planning.inspection import find_unreadable_answers
     from seehear.planning.options import TrainOptions
-    from seehear.planning.plan import plan_recipe
 
-    place, options = choose_device(device), TrainOptions(minutes, steps, seed, wrong_at_most)
+    place, options = choose_device(device), TrainOptions(minutes, steps, seed, wrong_at_most, start)
     with temporary_folder() as workspace:
         table, held_out, dropped = _open_tables(data, val, answer, senses, workspace, listen)
         listen(Skipped(dropped))
-        recipe = plan_recipe(table, options, measure_machine(place))
+        recipe = _choose_recipe(None, None, table, options, place, listen)
         for each in filter(None, (table, held_out)):
             if strange := find_unreadable_answers(each, recipe):
                 listen(Skipped(strange))
         return recipe
 
 
+def _choose_recipe(
+    base: Recipe | None,
+    model: Pretrained | None,
+    table: Table,
+    options: TrainOptions,
+    place: torch.device,
+    listen: Listener,
+) -> Recipe:
+    """The recipe to train with: one to follow, that of a model to train further, or a new plan."""
+    from seehear.learn.loop.timing import measure_machine
+    from seehear.planning.plan import plan_recipe
+    from seehear.planning.reuse import continue_recipe, follow_recipe
+    from seehear.planning.starts import describe_starts
+
+    if base is not None:
+        return follow_recipe(base, table, options)
+    if model is not None:
+        return continue_recipe(model.recipe, table, options)
+    planned = plan_recipe(table, options, measure_machine(place))
+    listen(Notice(describe_starts(planned, options)))
+    return planned
+
+
 def _read_pretrained(start: str | Path | None, recipe: str | Path | Recipe | None) -> Pretrained | None:
-    """The model file to start from. Raises UsageError if a recipe is given too: the model brings its own."""
+    """The model file to start from, if it is one. Raises UsageError if a recipe is given too: it says what to start
+    from."""
     from seehear.learn.model.pretrained import Pretrained
 
     if start is None:
         return None
     if recipe is not None:
-        raise UsageError("both a recipe and a model to start from", hint="leave out one: a model has its own recipe")
+        raise UsageError("both a recipe and a start", hint="leave out one: a recipe says what to start from")
+    if Path(start).suffix != MODEL_SUFFIX:
+        return None
     bundle = read_bundle(Path(start))
     return Pretrained(bundle.recipe, bundle.weights, str(start))
 
@@ -250,7 +275,7 @@ def _read_pretrained(start: str | Path | None, recipe: str | Path | Recipe | Non
 def _read_recipe(recipe: str | Path | Recipe) -> Recipe:
     if isinstance(recipe, Recipe):
         return recipe
-    if Path(recipe).suffix == ".seehear":
+    if Path(recipe).suffix == MODEL_SUFFIX:
         return read_bundle(Path(recipe)).recipe
     try:
         return Recipe.from_toml(Path(recipe).read_text(encoding="utf-8"))

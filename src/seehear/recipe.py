@@ -93,6 +93,7 @@ class Recipe(Frozen):
     answer: SerializeAsAny[BaseModel]
     width: int = Field(gt=0)  # D, channels of the cells where senses meet
     training: Training
+    starts: dict[str, str] = Field(default={}, max_length=MAX_SETS)  # by sense: the pretrained encoder it starts from
     wrong_at_most: float | None = Field(default=None, gt=0, lt=1)  # given by the user; None: chosen in training
     # By senses in use, joined with "+": "image+audio", "image", "audio".
     selective: dict[str, SelectivePrediction] = Field(default={}, max_length=MAX_SETS)

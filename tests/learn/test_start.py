@@ -92,7 +92,7 @@ def test_a_model_of_another_kind_is_refused(model: Pretrained, tmp_path: Path) -
 
 def test_a_recipe_and_a_model_to_start_from_are_refused_together(tmp_path: Path) -> None:
     data = digits_table(tmp_path / "data", {"label": ["a", "b"] * 4}, ("image",))
-    with pytest.raises(UsageError, match="both a recipe and a model to start from"):
+    with pytest.raises(UsageError, match="both a recipe and a start"):
         api.train(data, recipe=recipe_for("label", ("image",)), start=tmp_path / "m.seehear")
 
 

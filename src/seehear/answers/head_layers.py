@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
+from seehear.answers.linear_probe import LinearProbe
 from seehear.geometry import Cells
 from seehear.layers.linear import Float32Linear
 
@@ -32,6 +34,19 @@ class Pool(nn.Module):
         gathered = torch.einsum("bnv,bnvd->bvd", weights, x.unflatten(2, (ATTENTION_HEADS, -1))).flatten(1)
         maximum = x.masked_fill(padded, -1e4).amax(1)
         return torch.cat([maximum, gathered], 1)
+
+
+@torch.no_grad()
+def load_probe(probe: LinearProbe, norm: nn.LayerNorm, linear: nn.Linear) -> None:
+    """Give two layers the weights of a probe that was fitted to the output of an untrained `norm`.
+
+    Outputs of `linear` beyond those of the probe keep their weights.
+    """
+    mean, std, weight, bias = (torch.from_numpy(np.asarray(array, np.float32)) for array in probe[:4])
+    norm.weight.copy_(1 / std)
+    norm.bias.copy_(-mean / std)
+    linear.weight[: len(weight)] = weight.to(linear.weight)
+    linear.bias[: len(bias)] = bias.to(linear.bias)
 
 
 class Smooth(nn.Sequential):

@@ -66,6 +66,13 @@ def require_model(path: Path, *inputs: str) -> Path:
     return require_existing(path)
 
 
+def require_existing_start(start: str | None) -> str | None:
+    """What training starts from. Raises UsageError if it names a file or a folder that does not exist."""
+    if start is not None and (start.endswith(SUFFIX) or Path(start).parent != Path()):
+        require_existing(Path(start))
+    return start
+
+
 def suggest_neighbour(path: Path) -> str:
     """The question "Did you mean ...?" with a file of a similar name; "" if there is none."""
     if not path.parent.is_dir():
@@ -129,6 +136,14 @@ Validation = Annotated[
 RecipeFile = Annotated[
     Path | None,
     typer.Option("--recipe", metavar="FILE", help="A recipe printed by `plan`, or a model file whose recipe to use."),
+]
+Start = Annotated[
+    str | None,
+    typer.Option(
+        metavar="START",
+        help="What training starts from: auto, none, a pretrained encoder (see `seehear starts`), or a model file to "
+        "train further. Unless given, auto.",
+    ),
 ]
 Seed = Annotated[int | None, typer.Option(help="Random seed.")]
 Device = Annotated[str | None, typer.Option(metavar="NAME", help="cpu or cuda. The fastest available unless given.")]

@@ -28,10 +28,7 @@ def train(  # noqa: PLR0913 - each flag is an argument
     steps: options.Steps = None,
     val: options.Validation = None,
     recipe: options.RecipeFile = None,
-    start: Annotated[
-        Path | None,
-        typer.Option("--start", metavar="MODEL", help="Continue training from the weights of this model file."),
-    ] = None,
+    start: options.Start = None,
     seed: options.Seed = None,
     device: options.Device = None,
     resume: Annotated[
@@ -65,7 +62,7 @@ def train(  # noqa: PLR0913 - each flag is an argument
                 steps=steps,
                 val=val and options.require_existing(val),
                 recipe=recipe and options.require_existing(recipe),
-                start=start and options.require_existing(start),
+                start=options.require_existing_start(start),
                 seed=seed,
                 device=device,
                 answer=answer,
@@ -90,6 +87,7 @@ def plan(  # noqa: PLR0913 - each flag is an argument
     answer: options.Answer = None,
     senses: options.Senses = None,
     wrong_at_most: options.WrongAtMost = None,
+    start: options.Start = None,
 ) -> None:
     """Print the recipe that train would use.
 
@@ -112,6 +110,7 @@ def plan(  # noqa: PLR0913 - each flag is an argument
                 answer=answer,
                 senses=options.split_names(senses),
                 wrong_at_most=wrong_at_most,
+                start=start,
             ),
         )
     # Fields that only training fills in are empty; nobody should edit them.

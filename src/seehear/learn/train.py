@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
+from copy import deepcopy
 from pathlib import Path
 
+import safetensors.torch
 import torch
 
 from seehear.amounts import format_count
 from seehear.events import Finished, Listener, Notice, Started
+from seehear.files import write_atomically
 from seehear.learn.calibrate.calibration import calibrate_network, fit_ood_scorers
 from seehear.learn.calibrate.card import render_model_card
 from seehear.learn.calibrate.time_estimate import estimate_seconds
@@ -16,8 +19,10 @@ from seehear.learn.data.split import DataSplit, load_split
 from seehear.learn.data.statistics import describe_groups, measure_input_statistics
 from seehear.learn.export import Graphs, export_graphs, to_safetensors, trace_graphs
 from seehear.learn.loop.fit import Clock, fit
+from seehear.learn.loop.probe import fit_head
+from seehear.learn.loop.selection import select_weights
 from seehear.learn.model.network import Network, create_network
-from seehear.learn.model.pretrained import Pretrained
+from seehear.learn.model.pretrained import Pretrained, load_starts
 from seehear.learn.run_directory import record_start
 from seehear.recipe import Recipe
 from seehear.runtime.bundle import Bundle
@@ -52,13 +57,14 @@ def train(
     exporting_s = EXPORTING * (time.monotonic() - decoded_s)
     estimated = recipe.training.steps is None and not saved.exists()  # a resumed run keeps its time budget
     calibrating_s = estimate_seconds(create_network(recipe, device).eval(), split, listen) if estimated else 0.0
-    clock = Clock(recipe.training, _seconds_left(recipe, started_s, calibrating_s + exporting_s))
     torch.manual_seed(recipe.training.seed)
     network = create_network(recipe, device)
-    if start is not None and not saved.exists():
-        start.load_into(network)
-        listen(Notice(_describe_start(start, recipe)))
+    fitted = _load_start(network, start, split, run / "start.safetensors", listen)
+    before = deepcopy(network) if fitted else None
+    clock = Clock(recipe.training, _seconds_left(recipe, started_s, calibrating_s + exporting_s))
     network, progress = fit(network, split.train, split.train_rows, clock, saved=saved, listen=listen)
+    if before is not None:
+        network = select_weights(before, network, split.val, split.val_rows, listen)
     fit_ood_scorers(network, split.train, split.train_rows)
     recipe = calibrate_network(network, split.val, split.val_rows, listen=listen)
     training = recipe.training.model_copy(update={"steps": progress.step, "precision": progress.precision})
@@ -81,6 +87,28 @@ def _trace(recipe: Recipe, split: DataSplit, folder: Path, listen: Listener) -> 
     return graphs
 
 
+def _load_start(network: Network, start: Pretrained | None, split: DataSplit, saved: Path, listen: Listener) -> bool:
+    """Load the weights of the model to start from, or else of the recipe's pretrained encoders.
+
+    Returns whether the head was fitted to a pretrained encoder, in this run or before it was resumed: then the weights
+    are in the file `saved`.
+    """
+    if saved.exists():
+        network.load_state_dict(safetensors.torch.load(saved.read_bytes()))
+        return True
+    if start is not None:
+        start.load_into(network)
+        listen(Notice(_describe_start(start, network.recipe)))
+        return False
+    load_starts(network)
+    if len(network.recipe.senses) > 1 or not network.recipe.starts:
+        return False
+    fitted = fit_head(network, split.train, split.train_rows, listen)
+    if fitted:
+        write_atomically(saved, to_safetensors(network))
+    return fitted
+
+
 def _describe_start(start: Pretrained, recipe: Recipe) -> str:
     if start.keeps_head(recipe):
         return f"starting from the weights of {start.name}"
@@ -88,6 +116,10 @@ def _describe_start(start: Pretrained, recipe: Recipe) -> str:
 
 
 def _seconds_left(recipe: Recipe, started_s: float, after_s: float) -> float:
-    """For the fit: the rest of the budget, less the time needed after it."""
+    """For the fit: the rest of the budget, less the time needed after it.
+
+    At least half of the budget if weights are random; a pretrained network with a fitted head is useful without.
+    """
     budget_s = recipe.training.minutes * 60
-    return max(budget_s / 2, budget_s - (time.monotonic() - started_s) - after_s)
+    least_s = 0.0 if recipe.starts else budget_s / 2
+    return max(least_s, budget_s - (time.monotonic() - started_s) - after_s)

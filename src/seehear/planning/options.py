@@ -22,6 +22,7 @@ class TrainOptions:
     steps: int | None = None
     seed: int | None = None
     wrong_at_most: float | None = None
+    start: str | None = None  # pretrained encoders: auto, none, or their names
 
     def __post_init__(self) -> None:
         if self.minutes is not None and not 0 < self.minutes < LONGEST_MIN:

@@ -14,6 +14,7 @@ from seehear.answers.selective import DEFAULT_RISK, effective_items, held_out_ne
 from seehear.errors import UsageError
 from seehear.planning.inspection import SenseSample, inspect_inputs
 from seehear.planning.options import TrainOptions
+from seehear.planning.starts import StartChoice, choose_starts
 from seehear.recipe import Recipe, Training
 from seehear.senses import SENSES, time_aligned
 from seehear.senses.model_sizing import SizingInputs
@@ -27,7 +28,7 @@ SPATIAL_BATCH_RANGE, BATCH_VALUES = (
     (4, 32),
     5e6,
 )  # for answers that give positions: each part of a picture is an example
-LEARNING_RATE = 0.004
+LEARNING_RATE, PRETRAINED_LEARNING_RATE = 0.004, 0.001
 USUAL_GIGAFLOPS = 72.0  # of two cores in float32
 REACHED = 0.5  # share of the speed of a small network that most networks reach in a whole training step
 MOST_TIMED = 3  # networks, to find one that fits the time
@@ -53,6 +54,7 @@ class Machine:
 def plan_recipe(table: Table, options: TrainOptions, machine: Machine) -> Recipe:
     """Inspect some examples and derive a recipe. Raises DataError for data that cannot be trained on."""
     kind = _supported_kind(table)
+    choice = choose_starts(options.start, table.senses, kind)
     answer = kind.plan(table.answers(), table.answer_column or kind.name, table.auxiliary())
     samples = inspect_inputs(table, options.seed or 0)
     minutes = options.minutes or choose_minutes(len(table))
@@ -60,7 +62,7 @@ def plan_recipe(table: Table, options: TrainOptions, machine: Machine) -> Recipe
 
     def plan_for(gigaflops: float) -> Recipe:
         """The recipe for networks that train at this speed."""
-        senses = _plan_senses(table, samples, minutes * 60 * gigaflops / len(table.senses))
+        senses, starts = _plan_senses(table, samples, minutes * 60 * gigaflops / len(table.senses), choice)
         batch = _batch(len(table), _longest_mean_s(samples)) if kind.spatial is None else _spatial_batch(senses)
         return Recipe(
             senses=senses,
@@ -72,9 +74,10 @@ def plan_recipe(table: Table, options: TrainOptions, machine: Machine) -> Recipe
                 steps=options.steps,
                 seed=options.seed or 0,
                 batch=batch,
-                learning_rate=LEARNING_RATE,
+                learning_rate=PRETRAINED_LEARNING_RATE if starts else LEARNING_RATE,
                 held_out=held_out,
             ),
+            starts=starts,
             wrong_at_most=options.wrong_at_most,
         )
 
@@ -84,12 +87,15 @@ def plan_recipe(table: Table, options: TrainOptions, machine: Machine) -> Recipe
     return recipe if machine.step_s is None else _fit_to_time(recipe, table, samples, machine.step_s, plan_for)
 
 
-def _plan_senses(table: Table, samples: Mapping[str, SenseSample], gigaflop: float) -> dict[str, Any]:
-    """A Spec for each sense, each with this much work for the whole training."""
+def _plan_senses(
+    table: Table, samples: Mapping[str, SenseSample], gigaflop: float, choice: StartChoice
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """A Spec for each sense, each with this much work for the whole training, and the names of their starts."""
     kind = ANSWERS[table.kind or ""]
     steps_per_epoch = 0 if kind.spatial else len(table) // _batch(len(table), _longest_mean_s(samples))
-    return {
-        name: SENSES[name].plan(
+    planned = {
+        name: choice.plan(
+            name,
             SizingInputs(
                 sample.facts,
                 sample.strata,
@@ -99,10 +105,12 @@ def _plan_senses(table: Table, samples: Mapping[str, SenseSample], gigaflop: flo
                 output_stride_px=kind.output_stride_px,
                 has_aligned_sense=time_aligned(table.senses),
                 steps_per_epoch=steps_per_epoch,
-            )
+            ),
         )
         for name, sample in samples.items()
     }
+    specs = {name: spec for name, (spec, _) in planned.items()}
+    return specs, {name: start.name for name, (_, start) in planned.items() if start is not None}
 
 
 def _fit_to_time(

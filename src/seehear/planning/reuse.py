@@ -59,6 +59,7 @@ def continue_recipe(model: Recipe, table: Table, options: TrainOptions) -> Recip
         kind=model.kind,
         answer=_continue_answer(model, table),
         width=model.width,
+        starts=model.starts,
         training=training,
         wrong_at_most=wrong_at_most,
     )

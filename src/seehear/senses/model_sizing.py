@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+import numpy as np
+
 Spec = TypeVar("Spec")
 
 
@@ -44,6 +46,7 @@ class SizingInputs:
     output_stride_px     pitch of the finest cells that the answer reads, if it has positions; otherwise None
     has_aligned_sense    whether another sense covers the same moments and can help where this one fails
     steps_per_epoch      training steps per epoch; 0 if they depend on the network
+    pretrained           the architecture of a pretrained encoder that must be used, as in a recipe; None: any
     """
 
     summaries: Sequence[Mapping[str, Any]]
@@ -54,6 +57,12 @@ class SizingInputs:
     output_stride_px: int | None = None
     has_aligned_sense: bool = False
     steps_per_epoch: int = 0
+    pretrained: Mapping[str, Any] | None = None
+
+    def epochs(self, spec: Any) -> float:
+        """How many epochs of training the budget allows for a Spec."""
+        mean_s = float(np.mean([summary.get("seconds", 0.0) for summary in self.summaries]))
+        return float(self.gigaflop / (spec.step_gigaflop(mean_s) * self.examples))
 
     def choose_size(self, sizes: Sequence[Spec], cost: Callable[[Spec], float], epochs: float) -> tuple[Spec, float]:
         """The largest of `sizes`, cheapest first, that can be trained for `epochs`; and how many epochs it gets.

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from seehear.answers.head_layers import Pool
+from seehear.answers.head_layers import Pool, load_probe
+from seehear.answers.linear_probe import fit_class_sets, fit_classes
 from seehear.geometry import Cells
 from seehear.layers.linear import Float32Linear
 from seehear.layers.parameter_groups import ParameterGroups, head_parameters
 
 if TYPE_CHECKING:
     from seehear.answers.label import LabelSpec
+
+Array = NDArray[Any]
 
 SMOOTHING = 0.1  # label smoothing (Szegedy 2016)
 
@@ -34,7 +38,22 @@ class Head(nn.Module):
         return head_parameters(self)
 
     def forward(self, cells: Cells) -> dict[str, Tensor]:
-        return {"logits": self.classify(self.norm(self.pool(cells)))}
+        return {"logits": self.classify(self.read(cells))}
+
+    def read(self, cells: Cells) -> Tensor:
+        """The features (B, F) that the last layer reads."""
+        features: Tensor = self.norm(self.pool(cells))
+        return features
+
+    def fit_probe(self, features: Tensor, target: dict[str, Tensor], groups: Array) -> dict[str, Array] | None:
+        """Fit the last layers to `read` features (n, F) of an untrained head, by logistic regression.
+
+        Returns the logits (n, C) of each example when it was held out; None with too few examples.
+        """
+        fit = fit_class_sets if self.several else fit_classes
+        probe = fit(features.double().numpy(), target["classes"].double().numpy(), groups)
+        load_probe(probe, self.norm, self.classify)
+        return None if probe.out_of_fold is None else {"logits": probe.out_of_fold}
 
     def loss(self, raw: dict[str, Tensor], target: dict[str, Tensor]) -> Tensor:
         """Cross-entropy (B,): categorical for one label, binary and summed over classes for several."""

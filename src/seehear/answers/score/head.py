@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from seehear.answers.head_layers import Pool
+from seehear.answers.head_layers import Pool, load_probe
+from seehear.answers.linear_probe import fit_numbers
 from seehear.geometry import Cells
 from seehear.layers.linear import Float32Linear
 from seehear.layers.parameter_groups import ParameterGroups, head_parameters
 
 if TYPE_CHECKING:
     from seehear.answers.score import ScoreSpec
+
+Array = NDArray[Any]
 
 LOG_SCALE_RANGE = (-4.0, 2.0)  # in standard deviations of the training answers: 2 % to 7 times
 
@@ -33,9 +38,33 @@ class Head(nn.Module):
         return head_parameters(self)
 
     def forward(self, cells: Cells) -> dict[str, Tensor]:
-        mean, log_scale = self.regress(self.norm(self.pool(cells))).unbind(1)
+        mean, log_scale = self.regress(self.read(cells)).unbind(1)
         low, high = LOG_SCALE_RANGE
         return {"mean": mean, "log_scale": low + (high - low) * torch.sigmoid(log_scale)}
+
+    def read(self, cells: Cells) -> Tensor:
+        """The features (B, F) that the last layer reads."""
+        features: Tensor = self.norm(self.pool(cells))
+        return features
+
+    def fit_probe(self, features: Tensor, target: dict[str, Tensor], groups: Array) -> dict[str, Array] | None:
+        """Fit the last layers to `read` features (n, F) of an untrained head, by ridge regression.
+
+        All examples get the same spread. Returns the mean and log_scale (n,) of each example when it was held out; None
+        with too few examples.
+        """
+        probe = fit_numbers(features.double().numpy(), target["value"].double().numpy(), groups)
+        load_probe(probe, self.norm, self.regress)
+        if probe.out_of_fold is None:
+            return None
+        mean = probe.out_of_fold[:, 0]
+        low, high = LOG_SCALE_RANGE
+        log_scale = np.log(np.std(mean - target["value"].numpy()) + 1e-6)
+        share = np.clip((log_scale - low) / (high - low), 0.01, 0.99)
+        with torch.no_grad():
+            self.regress.weight[1] = 0.0
+            self.regress.bias[1] = float(np.log(share / (1 - share)))
+        return {"mean": mean, "log_scale": np.full_like(mean, low + (high - low) * share)}
 
     def loss(self, raw: dict[str, Tensor], target: dict[str, Tensor]) -> Tensor:
         """beta-NLL with beta = 1/2 (Seitzer 2022, arXiv:2203.09168, equation 5), (B,).

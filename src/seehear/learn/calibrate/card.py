@@ -10,6 +10,7 @@ from seehear.answers import ANSWERS
 from seehear.answers.selective import DEFAULT_RISK
 from seehear.measure.formatting import format_percent
 from seehear.recipe import Recipe
+from seehear.starts import STARTS, Start
 
 
 def render_model_card(recipe: Recipe) -> str:
@@ -41,8 +42,18 @@ def render_model_card(recipe: Recipe) -> str:
         f"{recipe.training.steps:,} steps of {format_count(recipe.training.batch, 'example')} in a budget of "
         f"{format_duration(60 * recipe.training.minutes)}, seed {recipe.training.seed}, {recipe.training.precision}.",
         "",
+        *(line for sense, name in recipe.starts.items() for line in _describe_start(sense, STARTS[name])),
     ]
     return "\n".join(lines)
+
+
+def _describe_start(sense: str, start: Start) -> list[str]:
+    lines = [
+        f"Its {sense} encoder started from {start.name}, trained on {start.trained_on}; licence {start.licence}.",
+        f"Limits of that encoder: {start.limits}.",
+        *([start.notice] if start.notice else []),
+    ]
+    return [" ".join(lines), ""]
 
 
 def _table(recipe: Recipe) -> list[str]:

@@ -54,7 +54,7 @@ class Clock:
     def fraction_done(self, progress: TrainingProgress) -> float:
         if self.training.steps is not None:
             return progress.step / self.training.steps
-        return progress.elapsed_s / self.seconds
+        return progress.elapsed_s / self.seconds if self.seconds > 0 else 1.0
 
 
 def fit(

@@ -53,8 +53,13 @@ class Network(nn.Module):
     def encode(self, inputs: Tensors) -> list[Cells]:
         return [encoder(**self.select_inputs(name, inputs)) for name, encoder in self.encoders.items()]
 
+    def fuse(self, cells: list[Cells], present: Tensor) -> Cells:
+        """The cells that the head reads."""
+        fused: Cells = self.fusion(mask_absent(cells, present))
+        return fused
+
     def apply_head(self, cells: list[Cells], present: Tensor) -> Tensors:
-        raw: Tensors = self.head(self.fusion(mask_absent(cells, present)))
+        raw: Tensors = self.head(self.fuse(cells, present))
         return raw
 
     def loss(self, raw: Tensors, target: Tensors) -> Tensor:

@@ -1,4 +1,4 @@
-"""Weights of a trained model, as the start of another training."""
+"""Weights that training starts from: a trained model, or the pretrained encoders that the recipe names."""
 
 from __future__ import annotations
 
@@ -12,8 +12,15 @@ from seehear.errors import UsageError
 from seehear.learn.model.network import Network
 from seehear.planning.reuse import same_answer
 from seehear.recipe import Recipe
+from seehear.starts import find_start, load_tensors
 
 HEAD = "head."
+
+
+def load_starts(network: Network) -> None:
+    """Load the pretrained encoders that the recipe names. Raises UsageError if one is not installed."""
+    for sense, name in network.recipe.starts.items():
+        network.encoders[sense].load_pretrained(load_tensors(find_start(name)))  # type: ignore[operator]
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,78 @@
+"""The first stage of training on a pretrained encoder: fit the head to its frozen features, in seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from seehear.answers import ANSWERS
+from seehear.events import Advanced, Finished, Listener, Started
+from seehear.geometry import Cells
+from seehear.learn.data.cache import DatasetCache
+from seehear.learn.model.network import Network, Tensors
+
+TASK = "fitting the head"
+BATCH = 64  # at most
+
+Array = NDArray[Any]
+
+
+@runtime_checkable
+class ProbedHead(Protocol):
+    """A head that is linear in some features of the cells, and can be fitted to them by itself."""
+
+    def read(self, cells: Cells) -> Tensor:
+        """(B, F), the features."""
+
+    def fit_probe(self, features: Tensor, target: Tensors, groups: Array) -> Mapping[str, Array] | None:
+        """Fit to the features (n, F) of an untrained head.
+
+        Returns the head's outputs (n, ...) for each example when it was held out; None with too few examples.
+        """
+
+
+def fit_head(network: Network, dataset: DatasetCache, rows: NDArray[np.int64], listen: Listener) -> bool:
+    """Fit the head to the features of these rows. False if it cannot be fitted by itself."""
+    head = network.head
+    if not isinstance(head, ProbedHead):
+        return False
+    listen(Started(TASK, len(rows), "examples"))
+    features, target = _compute_features(network, head, dataset, rows, listen)
+    out_of_fold = head.fit_probe(features, target, dataset.groups[rows])
+    listen(Finished(TASK, "" if out_of_fold is None else _describe(network, dataset, rows, out_of_fold)))
+    return True
+
+
+@torch.no_grad()
+def _compute_features(
+    network: Network, head: ProbedHead, dataset: DatasetCache, rows: NDArray[np.int64], listen: Listener
+) -> tuple[Tensor, Tensors]:
+    """(n, F) and the targets, of the examples as they are."""
+    network.eval()
+    device = next(network.parameters()).device
+    features: list[Tensor] = []
+    targets: list[Tensors] = []
+    size = dataset.batch_limit(BATCH)
+    for start in range(0, len(rows), size):
+        batch = dataset.batch(rows[start : start + size])
+        cells = network.encode({name: tensor.to(device) for name, tensor in batch.inputs.items()})
+        features.append(head.read(network.fuse(cells, batch.present.to(device))).cpu())
+        targets.append(batch.target)
+        listen(Advanced(TASK, min(start + size, len(rows))))
+    return torch.cat(features), {name: torch.cat([each[name] for each in targets]) for name in targets[0]}
+
+
+def _describe(network: Network, dataset: DatasetCache, rows: NDArray[np.int64], raw: Mapping[str, Array]) -> str:
+    """The headline metric of the head in cross-validation."""
+    kind, spec = ANSWERS[network.recipe.kind], network.recipe.answer
+    answers = [
+        kind.to_answer({name: values[row] for name, values in raw.items()}, spec, {}, None) for row in range(len(rows))
+    ]
+    compared = kind.compare(answers, [dataset.truth(int(row)) for row in rows], spec)
+    headline = kind.headline(spec).metric
+    return f"{headline} {kind.metrics(compared, spec)[headline]:.3g} in cross-validation, before fine-tuning"

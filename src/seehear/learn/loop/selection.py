@@ -1,0 +1,58 @@
+"""After fine-tuning: keep the weights that do best on held-out examples."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from seehear.events import Listener, Notice
+from seehear.learn.data.cache import DatasetCache
+from seehear.learn.model.network import Network
+
+BATCH = 64  # at most
+
+
+def select_weights(
+    before: Network, after: Network, dataset: DatasetCache, rows: NDArray[np.int64], listen: Listener
+) -> Network:
+    """The network before or after fine-tuning, or the mean of both, whichever has the lowest loss on these rows.
+
+    The mean often keeps what was known and has what was learned (Wortsman et al. 2022, arXiv:2109.01903).
+    """
+    candidates = {"before": before, "mean": _average(before, after), "after": after}
+    losses = {name: compute_loss(network, dataset, rows) for name, network in candidates.items()}
+    best = min(losses, key=lambda name: losses[name])
+    change = f"the loss on held-out examples from {losses['before']:.3g} to {losses[best]:.3g}"
+    if best == "before":
+        listen(Notice("fine-tuning did not help: the encoder stays as it was pretrained, with the head fitted to it"))
+    elif best == "mean":
+        listen(Notice(f"fine-tuning lowered {change}, with the mean of the weights before and after"))
+    else:
+        listen(Notice(f"fine-tuning lowered {change}"))
+    return candidates[best]
+
+
+@torch.no_grad()
+def compute_loss(network: Network, dataset: DatasetCache, rows: NDArray[np.int64]) -> float:
+    """The mean loss of the network on these rows, with all senses that they have."""
+    network.eval()
+    device, total = next(network.parameters()).device, 0.0
+    size = dataset.batch_limit(BATCH)
+    for start in range(0, len(rows), size):
+        batch = dataset.batch(rows[start : start + size])
+        cells = network.encode({name: tensor.to(device) for name, tensor in batch.inputs.items()})
+        raw = network.apply_head(cells, batch.present.to(device))
+        target = {name: tensor.to(device) for name, tensor in batch.target.items()}
+        total += float(network.loss(raw, target).sum())
+    return total / len(rows)
+
+
+@torch.no_grad()
+def _average(one: Network, other: Network) -> Network:
+    mean = deepcopy(one)
+    for own, tensor in zip(mean.state_dict().values(), other.state_dict().values(), strict=True):
+        own.lerp_(tensor, 0.5) if own.is_floating_point() else own.copy_(tensor)
+    return mean

@@ -1,0 +1,96 @@
+"""Which pretrained encoder the training of each sense starts from."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from seehear.answers import ANSWERS, AnyKind
+from seehear.errors import UsageError
+from seehear.planning.options import TrainOptions
+from seehear.recipe import Recipe
+from seehear.senses import SENSES
+from seehear.senses.model_sizing import SizingInputs
+from seehear.starts import STARTS, Start, find_start, is_available
+
+AUTO, NONE = "auto", "none"
+ENVIRONMENT = "SEEHEAR_START"  # the default of --start
+RECOMMENDED = ("efficientnet-lite2", "efficientnet-lite0", "whisper-tiny.en")  # the best of each sense first
+RECOMMENDED_SPATIAL = ("efficientnet-lite0",)  # for answers with positions, whose pictures are larger
+FEWEST_EPOCHS = 3.0  # of fine-tuning; if there is time for less, a small network is trained from random weights
+
+
+@dataclass(frozen=True)
+class StartChoice:
+    """The starts to choose from, the best of each sense first.
+
+    required   whether the user named them, so that they are used whatever the budget
+    """
+
+    candidates: tuple[Start, ...] = ()
+    required: bool = False
+
+    def plan(self, name: str, inputs: SizingInputs) -> tuple[Any, Start | None]:
+        """The Spec of a sense, and the start of its encoder; None for random weights."""
+        sense = SENSES[name]
+        for start in self.candidates:
+            if start.sense != name:
+                continue
+            spec = sense.plan(replace(inputs, pretrained=start.encoder))
+            if self.required or inputs.epochs(spec) >= FEWEST_EPOCHS:
+                return spec, start
+        return sense.plan(inputs), None
+
+
+def choose_starts(wanted: str | None, senses: Collection[str], kind: AnyKind) -> StartChoice:
+    """The choice that `wanted` leaves: auto, none, or names of starts, joined with commas.
+
+    Raises UsageError for a name that is unknown, not installed, or of a sense that is not used.
+    """
+    wanted = _wanted(wanted)
+    if wanted == NONE:
+        return StartChoice()
+    if wanted == AUTO:
+        return StartChoice(tuple(start for start in _recommend(kind) if is_available(start)))
+    named = tuple(find_start(name.strip()) for name in wanted.split(","))
+    for start in named:
+        if start.sense not in senses:
+            raise UsageError(
+                f"--start {start.name}: it starts {start.sense}, which is not used here",
+                allowed=f"starts of {' and '.join(senses)}",
+                hint="see `seehear starts`",
+            )
+    return StartChoice(named, required=True)
+
+
+def find_missing_extras(senses: Collection[str], kind: AnyKind) -> list[str]:
+    """The extras to install so that "auto" has a start for each sense; [] if it has."""
+    recommended = _recommend(kind)
+    covered = {start.sense for start in recommended if is_available(start)}
+    return sorted({start.extra for start in recommended if start.sense in set(senses) - covered})
+
+
+def _wanted(start: str | None) -> str:
+    return start or os.environ.get(ENVIRONMENT) or AUTO
+
+
+def _recommend(kind: AnyKind) -> Sequence[Start]:
+    """What "auto" considers for a kind of answer."""
+    if kind.decoding is not None:
+        return ()
+    return [STARTS[name] for name in (RECOMMENDED if kind.spatial is None else RECOMMENDED_SPATIAL)]
+
+
+def describe_starts(recipe: Recipe, options: TrainOptions) -> str:
+    """What training starts from, or how to get a pretrained encoder if none is installed; "" for nothing to say."""
+    if recipe.starts:
+        named = ", ".join(f"{name} ({STARTS[name].trained_on})" for name in recipe.starts.values())
+        return f"starting from {named}"
+    kind = ANSWERS[recipe.kind]
+    extras = find_missing_extras(recipe.senses, kind) if _wanted(options.start) == AUTO else []
+    if not extras:
+        return ""
+    packages = " ".join(f"'seehear[{extra}]'" for extra in extras)
+    return f"starting from random weights; pretrained encoders need far fewer examples: pip install {packages}"
