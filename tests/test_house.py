@@ -68,6 +68,7 @@ ONLY_IN = {
     "onnx": ("learn/",),
     "onnxscript": ("learn/",),
     "safetensors": ("learn/", "starts/"),
+    "huggingface_hub": ("starts/hub.py",),
     "onnxruntime": ("runtime/onnx_session.py",),
     "pyarrow": ("table/",),
     "rapidfuzz": ("answers/text/",),

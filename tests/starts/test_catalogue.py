@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -15,12 +14,6 @@ from subprocesses import source_environment
 
 EVERY = pytest.mark.parametrize("start", STARTS.values(), ids=list(STARTS))
 LARGE = 100_000_000  # bytes
-
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("SEEHEAR_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache"
 
 
 def test_an_unknown_name_lists_the_known_ones() -> None:

@@ -93,3 +93,67 @@ def _joined(theirs: str, ours: str, parts: tuple[str, ...], whisper: Arrays) -> 
 
 def _norm(theirs: str, ours: str, whisper: Arrays) -> Arrays:
     return {f"{theirs}/gamma": whisper[f"{ours}.weight"], f"{theirs}/beta": whisper[f"{ours}.bias"]}
+
+
+def to_hugging_face(whisper: Arrays) -> Arrays:
+    """The same numbers under the names of transformers, in which the output shares the embedding's."""
+    found: Arrays = {"proj_out.weight": whisper["decoder.token_embedding.weight"]}
+    for name, array in whisper.items():
+        for ours, theirs in _HUGGING_FACE.items():
+            name = name.replace(ours, theirs)
+        found[f"model.{name}"] = array
+    return found
+
+
+_HUGGING_FACE = {
+    "blocks": "layers",
+    "positional_embedding": "embed_positions.weight",
+    "token_embedding": "embed_tokens",
+    "cross_attn_ln": "encoder_attn_layer_norm",
+    ".attn_ln": ".self_attn_layer_norm",
+    "cross_attn.": "encoder_attn.",
+    ".attn.": ".self_attn.",
+    ".query.": ".q_proj.",
+    ".key.": ".k_proj.",
+    ".value.": ".v_proj.",
+    "attn.out.": "attn.out_proj.",
+    "mlp.0.": "fc1.",
+    "mlp.2.": "fc2.",
+    "mlp_ln": "final_layer_norm",
+    "ln_post": "layer_norm",
+    "decoder.ln.": "decoder.layer_norm.",
+}
+
+
+def make_efficientnet(width: int = 2, blocks: int = 12, seed: int = 0) -> Arrays:
+    """Tensors under the published names, with a classifier; every convolution has the same few channels."""
+    names = {"_conv_stem": "_bn0", "_conv_head": "_bn1"}
+    for block in (f"_blocks.{n}." for n in range(blocks)):
+        names |= {} if block == "_blocks.0." else {f"{block}_expand_conv": f"{block}_bn0"}
+        names |= {f"{block}_depthwise_conv": f"{block}_bn1", f"{block}_project_conv": f"{block}_bn2"}
+    random = np.random.default_rng(seed)
+    found: Arrays = {"_fc.weight": np.ones((3, width), np.float32), "_fc.bias": np.ones(3, np.float32)}
+    for convolution, norm in names.items():
+        found[f"{convolution}.weight"] = random.normal(size=(width, width, 1, 1)).astype(np.float32)
+        for kind in ("weight", "bias", "running_mean", "running_var"):
+            found[f"{norm}.{kind}"] = random.random(width).astype(np.float32)
+        found[f"{norm}.num_batches_tracked"] = np.array(7)
+    return found
+
+
+def to_timm(efficientnet: Arrays) -> Arrays:
+    """The same numbers under the names of timm: the first block in a stage of its own, then two in each."""
+    outside = {"_conv_stem": "conv_stem", "_bn0": "bn1", "_conv_head": "conv_head", "_bn1": "bn2", "_fc": "classifier"}
+    separable = {"_depthwise_conv": "conv_dw", "_bn1": "bn1", "_project_conv": "conv_pw", "_bn2": "bn2"}
+    expanding = {"_expand_conv": "conv_pw", "_bn0": "bn1", "_depthwise_conv": "conv_dw", "_bn1": "bn2"}
+    expanding |= {"_project_conv": "conv_pwl", "_bn2": "bn3"}
+    found: Arrays = {}
+    for name, array in efficientnet.items():
+        if not name.startswith("_blocks."):
+            layer, kind = name.split(".")
+            found[f"{outside[layer]}.{kind}"] = array
+            continue
+        _, number, layer, kind = name.split(".")
+        stage, block = ((int(number) + 1) // 2, (int(number) + 1) % 2 if int(number) else 0)
+        found[f"blocks.{stage}.{block}.{(expanding if int(number) else separable)[layer]}.{kind}"] = array
+    return found

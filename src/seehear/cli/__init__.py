@@ -22,6 +22,7 @@ from seehear.cli.demo import demo
 from seehear.cli.evaluate import evaluate
 from seehear.cli.predict import predict
 from seehear.cli.show import show
+from seehear.cli.starts import starts
 from seehear.cli.train import plan, train
 from seehear.errors import SeehearError
 from seehear.escaping import escape_unprintable
@@ -36,6 +37,7 @@ app = typer.Typer(
 )
 for command in (train, plan, predict, evaluate, show, demo):
     app.command()(command)
+app.add_typer(starts, name="starts")
 
 
 def _print_version(wanted: bool) -> None:

@@ -16,10 +16,11 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from seehear.errors import SeehearError
+from seehear.errors import BundleError, SeehearError
 from seehear.files import write_atomically
 from seehear.starts.definition import Start
 from seehear.starts.digest import compute_digest
+from seehear.starts.safetensors_file import read_safetensors, write_safetensors
 
 WEIGHTS = "weights.safetensors"
 NOTICE = "NOTICE.txt"
@@ -43,12 +44,9 @@ def folder_of(start: Start) -> Path:
 
 def read_stored(folder: Path, start: Start) -> dict[str, NDArray[Any]] | None:
     """The tensors in a folder as `store` writes it; None if they are not there, or not those of the start."""
-    import safetensors
-    import safetensors.numpy
-
     try:
-        tensors = safetensors.numpy.load_file(folder / WEIGHTS)
-    except (OSError, KeyError, ValueError, safetensors.SafetensorError):
+        tensors = read_safetensors((folder / WEIGHTS).read_bytes())
+    except (OSError, BundleError):
         return None
     return tensors if compute_digest(tensors) == start.digest else None
 
@@ -64,8 +62,6 @@ def read_stored_file(folder: Path, start: Start, name: str) -> bytes | None:
 
 def store(folder: Path, start: Start, tensors: Mapping[str, NDArray[Any]], files: Mapping[str, bytes]) -> None:
     """Write the tensors, the other files and the notice. Raises SeehearError if the disk refuses."""
-    import safetensors.numpy
-
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -73,4 +69,4 @@ def store(folder: Path, start: Start, tensors: Mapping[str, NDArray[Any]], files
     for name, content in files.items():
         write_atomically(folder / name, content)
     write_atomically(folder / NOTICE, f"{start.notice}\n".encode())
-    write_atomically(folder / WEIGHTS, safetensors.numpy.save(dict(tensors)))
+    write_atomically(folder / WEIGHTS, write_safetensors(tensors))

@@ -11,6 +11,7 @@ from seehear.starts.ctranslate2 import read_ctranslate2
 from seehear.starts.definition import Start
 from seehear.starts.digest import Tensors, compute_digest, to_precision
 from seehear.starts.names import to_our_names
+from seehear.starts.safetensors_file import read_safetensors
 from seehear.starts.state_dict import read_state_dict
 
 
@@ -19,7 +20,7 @@ def read_tensors(content: bytes) -> dict[str, NDArray[Any]]:
     if content[:4] == b"PK\x03\x04" or content[:1] == b"\x80":
         return to_our_names(read_state_dict(content))
     if content[8:9] == b"{":
-        return to_our_names(_read_safetensors(content))
+        return to_our_names(read_safetensors(content))
     return to_our_names(read_ctranslate2(content))
 
 
@@ -29,13 +30,3 @@ def check_digest(tensors: Tensors, start: Start) -> dict[str, NDArray[Any]]:
     if compute_digest(exact) != start.digest:
         raise BundleError(f"the weights are not those of {start.name}: other names, shapes or numbers")
     return exact
-
-
-def _read_safetensors(content: bytes) -> dict[str, NDArray[Any]]:
-    import safetensors
-    import safetensors.numpy
-
-    try:
-        return dict(safetensors.numpy.load(content))
-    except (KeyError, ValueError, safetensors.SafetensorError) as error:
-        raise BundleError(f"the weights are refused: safetensors cannot read them ({error})") from None

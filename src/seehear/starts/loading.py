@@ -1,0 +1,56 @@
+"""Finds a start on this machine: in the cache, or in the package that carries it."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seehear.errors import SeehearError
+from seehear.starts import cache
+from seehear.starts.definition import Start
+from seehear.starts.packages import is_installed, read_package, read_packaged_file
+from seehear.starts.reading import check_digest, read_tensors
+
+
+def find_place(start: Start) -> str | None:
+    """Where it is, in words: the folder in the cache, or the packages. None if it is nowhere. Reads no weights."""
+    folder = cache.folder_of(start)
+    if all((folder / name).is_file() for name in (cache.WEIGHTS, *start.files)):
+        return f"in {folder}"
+    if is_installed(start):
+        return f"in the installed {' and '.join(start.package.distributions)}"
+    return None
+
+
+def is_available(start: Start) -> bool:
+    """Whether `load_tensors` would find it. Quick: looks for files, and reads none."""
+    return find_place(start) is not None
+
+
+def load_tensors(start: Start) -> dict[str, NDArray[np.float32]]:
+    """Its tensors by our encoder's names, as float32, from the cache or from the installed package.
+
+    They are compared with the start's digest each time. Raises SeehearError if they are nowhere, BundleError if they
+    are not the right ones.
+    """
+    return {name: np.asarray(array, np.float32) for name, array in find_tensors(start).items()}
+
+
+def find_tensors(start: Start) -> dict[str, NDArray[Any]]:
+    """Its tensors in the precision of the start, and kept in the cache from now on."""
+    tensors = cache.read_stored(cache.folder_of(start), start)
+    if tensors is None:
+        tensors = check_digest(read_tensors(read_package(start)), start)
+        files = {name: read_packaged_file(file, start) for name, file in start.package.files.items()}
+        with contextlib.suppress(SeehearError):  # without a cache it is converted each time, which takes seconds
+            cache.store(cache.folder_of(start), start, tensors, files)
+    return tensors
+
+
+def load_file(start: Start, name: str) -> bytes:
+    """Another file of the start, such as the "tokenizer.json" of Whisper. Raises as `load_tensors` does."""
+    stored = cache.read_stored_file(cache.folder_of(start), start, name)
+    return read_packaged_file(start.package.files[name], start) if stored is None else stored
