@@ -66,6 +66,7 @@ def test_commands_need_no_network_and_write_only_where_told(tmp_path):
         "PYTHONDONTWRITEBYTECODE": "1",
         "OMP_NUM_THREADS": "1",
         "AUDIT": str(tmp_path),
+        "SEEHEAR_CACHE": str(tmp_path / "cache"),
     }
 
     def python(*arguments: str) -> subprocess.CompletedProcess[str]:
