@@ -27,6 +27,7 @@ def test_a_definition_says_all_that_must_be_known(start: Start) -> None:
     for text in (start.licence, start.trained_on, start.limits, start.compared):
         assert text == text.strip() and not text.endswith(".")
     assert len(start.digest) == 64
+    assert start.package is not None
     assert start.files.keys() == start.package.files.keys()
     assert all(start.package.files[name].sha256 == sha256 for name, sha256 in start.files.items())
 

@@ -93,7 +93,7 @@ def test_the_other_files_may_come_from_the_package(start: Start, tmp_path: Path)
     ("source", "reason"),
     [
         ("nowhere", r"nowhere: there is no such file or folder. Allowed: package, a file, a folder, hf, hf:OWNER"),
-        (".", r"holds no weights of whisper-base. Allowed: weights.safetensors, model.safetensors"),
+        (".", r"holds no weights. Allowed: weights.safetensors, model.safetensors"),
         ("hf:openai/whisper-base", "is named with the commit it is taken at.*Allowed: hf:OWNER/NAME@COMMIT"),
         ("hf:openai/whisper-base@main", "is named with the commit"),
         (f"hf:../..@{REVISION}x", "is named with the commit"),

@@ -86,7 +86,7 @@ def _recommend(kind: AnyKind) -> Sequence[Start]:
 def describe_starts(recipe: Recipe, options: TrainOptions) -> str:
     """What training starts from, or how to get a pretrained encoder if none is installed; "" for nothing to say."""
     if recipe.starts:
-        named = ", ".join(f"{name} ({STARTS[name].trained_on})" for name in recipe.starts.values())
+        named = ", ".join(f"{name} ({find_start(name).trained_on})" for name in recipe.starts.values())
         return f"starting from {named}"
     kind = ANSWERS[recipe.kind]
     extras = find_missing_extras(recipe.senses, kind) if _wanted(options.start) == AUTO else []

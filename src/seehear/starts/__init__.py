@@ -7,10 +7,13 @@ Nothing is downloaded unless a person names a repository. A source is trusted on
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from seehear.errors import UsageError
 from seehear.starts.catalogue import STARTS
 from seehear.starts.definition import Start
 from seehear.starts.loading import find_place, is_available, load_file, load_tensors
+from seehear.starts.local import define_local
 from seehear.starts.transfer import export_starts, get_start
 
 __all__ = [
@@ -27,7 +30,12 @@ __all__ = [
 
 
 def find_start(name: str) -> Start:
-    """Raises UsageError for an unknown name."""
-    if name not in STARTS:
-        raise UsageError(f"there is no start {name!r}", allowed=", ".join(STARTS), hint="seehear starts lists them")
-    return STARTS[name]
+    """The start of this name, or that of a file or folder of the user's own.
+
+    Raises UsageError for an unknown name, BundleError for weights that none of our encoders can begin from.
+    """
+    if name in STARTS:
+        return STARTS[name]
+    if Path(name).parent != Path() or Path(name).exists():
+        return define_local(name)
+    raise UsageError(f"there is no start {name!r}", allowed=", ".join(STARTS), hint="seehear starts lists them")

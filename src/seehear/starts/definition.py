@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 
@@ -53,9 +54,10 @@ class Start:
     trained_on  the data they were taught on
     limits      what they are not good for
     compared    what the packaged weights were compared with, and what not
-    extra       of seehear, which installs the packages
     precision   of the numbers as published: a source that stores them as wider floats gives the same tensors
     digest      of the tensors: see `seehear.starts.digest`
+    extra       of seehear, which installs the package
+    path        the file, if it is one of the user's own: then nothing is known but what is in it
     files       other files that belong to it, by name, with their SHA-256
     """
 
@@ -67,15 +69,16 @@ class Start:
     trained_on: str
     limits: str
     compared: str
-    extra: str
     precision: Literal["float16", "float32"]
     size: int  # bytes of the tensors
     digest: str
-    package: Package
+    extra: str = ""
+    package: Package | None = None
     repository: Repository | None = None
+    path: Path | None = None
     files: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def install(self) -> str:
-        """The command that installs its packages."""
-        return f"pip install 'seehear[{self.extra}]'"
+        """The command that installs its package; "" if there is none."""
+        return f"pip install 'seehear[{self.extra}]'" if self.extra else ""

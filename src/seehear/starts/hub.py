@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -25,6 +26,7 @@ def download(source: str, weights: Iterable[str], others: Iterable[str]) -> Path
     if match is None:
         what = "a repository on the hub is named with the commit it is taken at, so that it is always the same"
         raise UsageError(what, where=source, allowed=ALLOWED)
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # before the import, which reads it
     try:
         import huggingface_hub
     except ModuleNotFoundError:

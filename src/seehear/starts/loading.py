@@ -11,16 +11,18 @@ from numpy.typing import NDArray
 from seehear.errors import SeehearError
 from seehear.starts import cache
 from seehear.starts.definition import Start
-from seehear.starts.packages import is_installed, read_package, read_packaged_file
+from seehear.starts.packages import is_installed, read_package, read_package_files
 from seehear.starts.reading import check_digest, read_tensors
 
 
 def find_place(start: Start) -> str | None:
     """Where it is, in words: the folder in the cache, or the packages. None if it is nowhere. Reads no weights."""
+    if start.path is not None:
+        return f"in {start.path}"
     folder = cache.folder_of(start)
     if all((folder / name).is_file() for name in (cache.WEIGHTS, *start.files)):
         return f"in {folder}"
-    if is_installed(start):
+    if start.package is not None and is_installed(start):
         return f"in the installed {' and '.join(start.package.distributions)}"
     return None
 
@@ -41,10 +43,12 @@ def load_tensors(start: Start) -> dict[str, NDArray[np.float32]]:
 
 def find_tensors(start: Start) -> dict[str, NDArray[Any]]:
     """Its tensors in the precision of the start, and kept in the cache from now on."""
+    if start.path is not None:
+        return check_digest(read_tensors(start.path.read_bytes()), start)
     tensors = cache.read_stored(cache.folder_of(start), start)
     if tensors is None:
         tensors = check_digest(read_tensors(read_package(start)), start)
-        files = {name: read_packaged_file(file, start) for name, file in start.package.files.items()}
+        files = read_package_files(start)
         with contextlib.suppress(SeehearError):  # without a cache it is converted each time, which takes seconds
             cache.store(cache.folder_of(start), start, tensors, files)
     return tensors
@@ -52,5 +56,8 @@ def find_tensors(start: Start) -> dict[str, NDArray[Any]]:
 
 def load_file(start: Start, name: str) -> bytes:
     """Another file of the start, such as the "tokenizer.json" of Whisper. Raises as `load_tensors` does."""
-    stored = cache.read_stored_file(cache.folder_of(start), start, name)
-    return read_packaged_file(start.package.files[name], start) if stored is None else stored
+    if name not in start.files:
+        raise SeehearError(f"has no {name} beside the weights", where=start.name, hint=f"copy the {name} there")
+    folder = cache.folder_of(start) if start.path is None else start.path.parent
+    stored = cache.read_stored_file(folder, start, name)
+    return read_package_files(start)[name] if stored is None else stored

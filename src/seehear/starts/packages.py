@@ -12,16 +12,25 @@ from seehear.starts.definition import PackagedFile, Start
 
 def is_installed(start: Start) -> bool:
     """Whether every file is there, by its size; contents are checked when they are read."""
+    if start.package is None:
+        return False
     needed = (*start.package.parts, *start.package.files.values())
     return all((path := _locate(file)) is not None and path.stat().st_size == file.size for file in needed)
 
 
 def read_package(start: Start) -> bytes:
     """The file of weights, joined if several packages carry it. Raises SeehearError if one is missing or changed."""
-    return b"".join(read_packaged_file(part, start) for part in start.package.parts)
+    parts = start.package.parts if start.package else ()
+    return b"".join(_read(part, start) for part in parts)
 
 
-def read_packaged_file(file: PackagedFile, start: Start) -> bytes:
+def read_package_files(start: Start) -> dict[str, bytes]:
+    """Its other files. Raises as `read_package` does."""
+    files = start.package.files if start.package else {}
+    return {name: _read(file, start) for name, file in files.items()}
+
+
+def _read(file: PackagedFile, start: Start) -> bytes:
     """One file, after its size and SHA-256 were compared with the definition."""
     path = _locate(file)
     if path is None:

@@ -10,11 +10,10 @@ from seehear.starts import cache
 from seehear.starts.definition import Start
 from seehear.starts.hub import download, is_hub
 from seehear.starts.loading import find_tensors, load_file
+from seehear.starts.local import WEIGHTS, find_weights
 from seehear.starts.packages import read_package
 from seehear.starts.reading import check_digest, read_tensors
 
-WEIGHTS = (cache.WEIGHTS, "model.safetensors", "model.bin", "pytorch_model.bin")  # names that publishers use
-_STATE_DICTS = ("*.pth", "*.pt")
 PACKAGE = "package"
 
 
@@ -29,7 +28,7 @@ def get_start(start: Start, source: str) -> Path:
     if source == PACKAGE:
         content, folder = read_package(start), None
     else:
-        path = _find_weights(_locate(start, source), start)
+        path = find_weights(_locate(start, source), start.name)
         content, folder = path.read_bytes(), path.parent
     try:
         tensors = check_digest(read_tensors(content), start)
@@ -67,18 +66,6 @@ def _locate(start: Start, source: str) -> Path:
         allowed = "package, a file, a folder, hf, hf:OWNER/NAME@COMMIT"
         raise UsageError("there is no such file or folder", where=source, allowed=allowed)
     return path
-
-
-def _find_weights(path: Path, start: Start) -> Path:
-    """The file of weights in a folder, or in its folder with the start's name, as `export_starts` writes it."""
-    if path.is_file():
-        return path
-    for folder in (path / start.name, path):
-        for name in (*WEIGHTS, *_STATE_DICTS):
-            if found := sorted(folder.glob(name)):
-                return found[0]
-    allowed = ", ".join((*WEIGHTS, *_STATE_DICTS))
-    raise UsageError(f"holds no weights of {start.name}", where=str(path), allowed=allowed)
 
 
 def _find_file(start: Start, name: str, folder: Path | None) -> bytes:

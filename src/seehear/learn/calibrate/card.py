@@ -10,7 +10,7 @@ from seehear.answers import ANSWERS
 from seehear.answers.selective import DEFAULT_RISK
 from seehear.measure.formatting import format_percent
 from seehear.recipe import Recipe
-from seehear.starts import STARTS, Start
+from seehear.starts import Start, find_start
 
 
 def render_model_card(recipe: Recipe) -> str:
@@ -42,7 +42,7 @@ def render_model_card(recipe: Recipe) -> str:
         f"{recipe.training.steps:,} steps of {format_count(recipe.training.batch, 'example')} in a budget of "
         f"{format_duration(60 * recipe.training.minutes)}, seed {recipe.training.seed}, {recipe.training.precision}.",
         "",
-        *(line for sense, name in recipe.starts.items() for line in _describe_start(sense, STARTS[name])),
+        *(line for sense, name in recipe.starts.items() for line in _describe_start(sense, find_start(name))),
     ]
     return "\n".join(lines)
 

@@ -1,0 +1,81 @@
+"""Weights of the user's own: any published layout of an architecture that our encoders have."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import safetensors.numpy
+
+from installed import TOKENIZER
+from seehear.errors import BundleError, SeehearError, UsageError
+from seehear.starts import find_place, find_start, is_available, load_file, load_tensors
+from start_files import Arrays, make_efficientnet, make_whisper, to_hugging_face, to_timm
+
+
+def _like_tiny_en() -> Arrays:
+    """Of its shapes where they tell the size."""
+    return {**make_whisper(), "decoder.token_embedding.weight": np.zeros((51864, 384), np.float16)}
+
+
+def _like_lite(blocks: int, width: int) -> Arrays:
+    return {**make_efficientnet(blocks=blocks), "_conv_head.weight": np.ones((2, width, 1, 1), np.float32)}
+
+
+@pytest.mark.parametrize(("blocks", "width", "size"), [(16, 320, 0), (21, 320, 1), (21, 352, 2)])
+@pytest.mark.parametrize("in_layout", [dict, to_timm], ids=["published", "timm"])
+def test_a_file_of_efficientnet_is_a_start(tmp_path: Path, in_layout, blocks: int, width: int, size: int) -> None:
+    path = tmp_path / "mine.safetensors"
+    path.write_bytes(safetensors.numpy.save(in_layout(_like_lite(blocks, width))))
+    start = find_start(str(path))
+    assert (start.name, start.sense) == (str(path), "image")
+    assert start.encoder == {"kind": "efficientnet-lite", "size": size}
+    assert is_available(start)
+    assert find_place(start) == f"in {path}"
+    assert load_tensors(start)["_conv_head.weight"].shape == (2, width, 1, 1)
+
+
+def test_a_folder_of_a_fine_tuned_whisper_is_a_start(tmp_path: Path, cache: Path) -> None:
+    (tmp_path / "model.safetensors").write_bytes(safetensors.numpy.save(to_hugging_face(_like_tiny_en())))
+    (tmp_path / "tokenizer.json").write_bytes(TOKENIZER)
+    start = find_start(str(tmp_path))
+    assert start.encoder == {"kind": "whisper", "size": "tiny.en"}
+    np.testing.assert_array_equal(load_tensors(start)["encoder.conv1.weight"], make_whisper()["encoder.conv1.weight"])
+    assert load_file(start, "tokenizer.json") == TOKENIZER
+    assert not cache.exists()  # a file of one's own is not copied
+    assert "of your own" in start.licence
+
+
+def test_a_file_that_changes_is_another_start(tmp_path: Path) -> None:
+    path = tmp_path / "mine.safetensors"
+    path.write_bytes(safetensors.numpy.save(_like_lite(16, 320)))
+    before = find_start(str(path))
+    path.write_bytes(safetensors.numpy.save(_like_lite(21, 320)))
+    assert find_start(str(path)).digest != before.digest
+    with pytest.raises(BundleError, match="the weights are not those of"):
+        load_tensors(before)
+
+
+def test_what_our_encoders_cannot_begin_from_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "mine.safetensors"
+    with pytest.raises(UsageError, match=r"mine.safetensors: there is no such file or folder"):
+        find_start(str(path))
+    with pytest.raises(UsageError, match=r"holds no weights. Allowed: weights.safetensors"):
+        find_start(str(tmp_path))
+    path.write_bytes(safetensors.numpy.save(make_whisper()))
+    with pytest.raises(BundleError, match=r"no encoder .* \(tokens, width: 7 x 4\). Allowed: 51864 x 384 \(size tiny"):
+        find_start(str(path))
+    path.write_bytes(safetensors.numpy.save(_like_lite(16, 352)))
+    with pytest.raises(BundleError, match=r"mine.safetensors: .*bottlenecks, their last width: 16 x 352\)"):
+        find_start(str(path))
+    path.write_bytes(safetensors.numpy.save({"_conv_stem.weight": np.ones(1)}))
+    with pytest.raises(BundleError, match=r"last width: 0\)"):
+        find_start(str(path))
+
+
+def test_a_vocabulary_that_is_missing_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(safetensors.numpy.save(_like_tiny_en()))
+    with pytest.raises(SeehearError, match=r"has no tokenizer\.json beside the weights"):
+        load_file(find_start(str(path)), "tokenizer.json")
