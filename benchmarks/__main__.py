@@ -7,17 +7,19 @@ import subprocess
 import sys
 from pathlib import Path
 
-from benchmarks import accuracy, scenes, transcripts
+from benchmarks import accuracy, scenes, starts, transcripts
 from benchmarks.data import DATA
 
+RANDOM = ("--start", "none")  # these compare with other networks of random weights
 COMMANDS = (
-    {name: ("benchmarks.accuracy", name) for name in accuracy.TASKS}
-    | {name: ("benchmarks.transcripts", name) for name in transcripts.TASKS}
-    | {name: ("benchmarks.scenes", name) for name in scenes.TASKS}
+    {name: ("benchmarks.accuracy", name, *RANDOM) for name in accuracy.TASKS}
+    | {name: ("benchmarks.transcripts", name, *RANDOM) for name in transcripts.TASKS}
+    | {name: ("benchmarks.scenes", name, *RANDOM) for name in scenes.TASKS}
+    | {f"starts-{name}": ("benchmarks.starts", name) for name in starts.TASKS}
     | {
-        "fsdd-speakers": ("benchmarks.speakers",),
-        "live": ("benchmarks.live",),
-        "grid-noise": ("benchmarks.in_noise",),
+        "fsdd-speakers": ("benchmarks.speakers", *RANDOM),
+        "live": ("benchmarks.live", *RANDOM),
+        "grid-noise": ("benchmarks.in_noise", *RANDOM),
         "keras": ("benchmarks.keras_cnn",),
         "speed": ("benchmarks.speed",),
     }

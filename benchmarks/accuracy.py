@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks.budget import Budget, Sitting, for_each, parse_arguments
+from benchmarks.budget import Budget, Sitting, for_each, name_starts, parse_arguments
 from benchmarks.data import SPEAKERS, Examples, Store, cifar10, cifar10_few, digits, fsdd, pneumonia
 from benchmarks.out_of_distribution import ood_figures
 from benchmarks.results import Figure
@@ -89,7 +89,8 @@ def train_model(
     """Train one recogniser through the public API, into the model file `out`."""
     started_s = time.monotonic()
     resume = budget.resume and Path(f"{out}.run").exists()
-    wishes: dict[str, Any] = {"minutes": budget.minutes, "steps": budget.steps, "seed": budget.seed, "recipe": recipe}
+    origin: dict[str, Any] = {"start": budget.start} if recipe is None else {"recipe": recipe}
+    wishes = {"minutes": budget.minutes, "steps": budget.steps, "seed": budget.seed, **origin}
     own = {} if resume else wishes  # a resumed run keeps those it started with
     model = train(
         examples.train,
@@ -104,7 +105,8 @@ def train_model(
     for name, spec in model.recipe.senses.items():
         print(f"  {name}: {spec}")
     taken = (time.monotonic() - started_s) / 60
-    print(f"  trained on {' + '.join(senses)} in {taken:.1f} of {budget.minutes:.1f} minutes", flush=True)
+    trained = f"trained on {' + '.join(senses)} from {name_starts(model.recipe)}"
+    print(f"  {trained} in {taken:.1f} of {budget.minutes:.1f} minutes", flush=True)
     return model
 
 
@@ -122,7 +124,7 @@ def measure(name: str, task: Task, store: Store, options: argparse.Namespace) ->
     model = train_model(examples, sitting.budget, task.senses, out=store.cache / f"{name}.seehear")
     (test_name, test), *others = examples.tests.items()
     evaluation = evaluate_model(model, test, robustness=True)
-    figures = list(_figures(evaluation, task))
+    figures = list(label_figures(evaluation, accuracy=task.accuracy, auroc=task.auroc, ece=task.ece))
     figures += robustness_figures(
         evaluation,
         task.shift_metric,
@@ -137,7 +139,7 @@ def measure(name: str, task: Task, store: Store, options: argparse.Namespace) ->
         figures += _each_sense(model, examples, sitting.budget, evaluation, store)
     for sense in task.senses:
         figures += ood_figures(model, sense, test, store, own=task.own, in_noise=task.in_noise)
-    sitting.record(f"evaluated on {evaluation.n:,} examples: {test_name}", figures)
+    sitting.record(f"evaluated on {evaluation.n:,} examples: {test_name}", figures, model.recipe)
 
 
 def figure(
@@ -162,13 +164,21 @@ def promise_figures(evaluation: Evaluation, at_least: float | None = None) -> It
         yield figure(evaluation, "accepted_error", f"error among accepted {things}", at_most=promised)
 
 
-def _figures(evaluation: Evaluation, task: Task) -> Iterator[Figure]:
-    yield figure(evaluation, "accuracy", at_least=task.accuracy)
+def label_figures(
+    evaluation: Evaluation,
+    *,
+    accuracy: float | None = None,
+    auroc: float | None = None,
+    ece: float | None = None,
+    coverage: float | None = None,
+) -> Iterator[Figure]:
+    """The figures of labels, with their targets; `coverage` is the least share accepted at the promised limit."""
+    yield figure(evaluation, "accuracy", at_least=accuracy)
     yield figure(evaluation, "macro_f1")
-    yield figure(evaluation, "auroc", at_least=task.auroc)
+    yield figure(evaluation, "auroc", at_least=auroc)
     yield figure(evaluation, "log_loss")
-    yield figure(evaluation, "ece", "calibration error (ece)", at_most=task.ece)
-    yield from promise_figures(evaluation)
+    yield figure(evaluation, "ece", "calibration error (ece)", at_most=ece)
+    yield from promise_figures(evaluation, coverage)
 
 
 def _each_sense(

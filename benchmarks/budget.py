@@ -10,6 +10,8 @@ from pathlib import Path
 from benchmarks.data import DATA, AbsentError, Store
 from benchmarks.machine import CPU, Pace, pace
 from benchmarks.results import Figure, record
+from seehear.planning.starts import AUTO, NONE
+from seehear.recipe import Recipe
 
 
 @dataclass(frozen=True)
@@ -18,6 +20,7 @@ class Budget:
 
     resume  whether to continue an interrupted run, with the rest of its own minutes
     device  where it is trained
+    start   what it starts from: AUTO for the pretrained encoder that suits the data, NONE for random weights, or a name
     """
 
     minutes: float
@@ -25,6 +28,7 @@ class Budget:
     seed: int = 0
     resume: bool = False
     device: str = CPU
+    start: str = NONE
 
 
 @dataclass(frozen=True)
@@ -43,22 +47,39 @@ class Sitting:
         standard = standard_minutes * options.minutes_scale
         minutes = before.minutes(standard) if options.minutes is None else options.minutes
         budget_note = f"{standard:g} standard minutes" if options.minutes is None else f"{minutes:g} minutes"
-        budget = Budget(minutes, options.steps, options.seed, options.resume, options.device)
+        budget = Budget(minutes, options.steps, options.seed, options.resume, options.device, options.start)
         print(f"\n{name}: {budget_note}, {minutes:.1f} here, at {before}", flush=True)
         return cls(name, budget, budget_note, before)
 
-    def record(self, evaluated_on: str, figures: Sequence[Figure]) -> None:
-        """Store the figures. A run on a device other than the CPU is stored under a name of its own."""
+    def record(self, evaluated_on: str, figures: Sequence[Figure], recipe: Recipe) -> None:
+        """Store the figures of a recogniser."""
+        note = f"{self.budget_note} from {name_starts(recipe)}; {evaluated_on}"
+        self.store(name_result(self.name, recipe), note, figures)
+
+    def store(self, name: str, note: str, figures: Sequence[Figure], *, start: str = "", seen: str = "") -> None:
+        """Store figures; those of a run on a device other than the CPU under a name of their own."""
         device = self.budget.device
         record(
-            self.name if device == CPU else f"{self.name}-{device}",
-            f"{self.budget_note}; {evaluated_on}; seed {self.budget.seed}",
+            name if device == CPU else f"{name}-{device}",
+            f"{note}; seed {self.budget.seed}",
             figures,
             before=self.before,
             after=pace(device=device),
             device=device,
             keep=self.budget.steps is None,
+            start=start,
+            seen=seen,
         )
+
+
+def name_result(name: str, recipe: Recipe) -> str:
+    """The name of a benchmark's result: another one if training started from a pretrained encoder."""
+    return f"{name}-pretrained" if recipe.starts else name
+
+
+def name_starts(recipe: Recipe) -> str:
+    """The pretrained encoders that training started from, or "random weights"."""
+    return " and ".join(Path(name).name for name in recipe.starts.values()) or "random weights"
 
 
 def parse_arguments(
@@ -84,6 +105,11 @@ def parse_arguments(
         "--steps", type=int, help="training steps instead of minutes, for a quick try: nothing is stored"
     )
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--start",
+        default=AUTO,
+        help="what training starts from: auto (default), none for random weights, or a pretrained encoder",
+    )
     parser.add_argument("--resume", action="store_true", help="resume interrupted runs")
     if compare_with:
         help_compare = f"also measure these after ours: {', '.join(compare_with)} (default: all; without names: none)"

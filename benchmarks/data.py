@@ -11,9 +11,10 @@ import subprocess
 import sys
 import tarfile
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile
@@ -27,6 +28,7 @@ DATA = Path("../shared/data")
 CACHE = Path(".cache/benchmarks")
 SEED = 0
 FEW = 50  # pictures per class
+UNKNOWN_EVERY = 3  # one class in this many is unknown
 HELD_SHARE = 0.1
 SPEAKERS = ("theo", "jackson", "lucas", "nicolas", "yweweler")
 WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
@@ -112,29 +114,70 @@ def cifar10(store: Store) -> Examples:
     return Examples(given / "train", None, {"half of the official test part": given / "test"})
 
 
-def cifar10_few(store: Store) -> Examples:
-    """FEW pictures of each class, drawn from the train part."""
+def cifar10_few(store: Store, count: int = FEW) -> Examples:
+    """So many pictures of each class, drawn from the train part."""
     given = store.unpacked("cifar10")
 
     def make(folder: Path) -> None:
         for label, files in _classes(given / "train"):
-            _link(files[:FEW], folder / label)
+            _link(files[:count], folder / label)
 
-    return Examples(store.made(f"cifar10-{FEW}", make), None, {"half of the official test part": given / "test"})
+    return Examples(store.made(f"cifar10-{count}", make), None, {"half of the official test part": given / "test"})
 
 
-def fsdd(store: Store, speaker: str = SPEAKERS[0]) -> Examples:
-    """Leave one speaker out as the test set."""
+def cifar10_near(store: Store) -> Examples:
+    """FEW pictures of each of six classes. The second test set: pictures of the other four, which are alike.
+
+    Six known and four unknown classes is the usual division (Neal et al. 2018); here every third is unknown.
+    """
+    given = store.unpacked("cifar10")
+
+    def make(folder: Path) -> None:
+        for number, (label, files) in enumerate(_classes(given / "train")):
+            if number % UNKNOWN_EVERY:
+                _link(files[:FEW], folder / "train" / label)
+        for number, (label, files) in enumerate(_classes(given / "test")):
+            _link(files, folder / ("known" if number % UNKNOWN_EVERY else "unknown") / label)
+
+    made = store.made("cifar10-near", make)
+    return Examples(made / "train", None, {"known classes": made / "known", "unknown classes": made / "unknown"})
+
+
+def fsdd(store: Store, speaker: str = SPEAKERS[0], count: int | None = None) -> Examples:
+    """Leave one speaker out as the test set. `count` clips of each digit are trained on, None for all.
+
+    The few are drawn from the other speakers in turn.
+    """
     rows = fsdd_rows(store)
 
     def make(folder: Path) -> None:
-        for name, mine in (("train", False), ("test", True)):
-            chosen = [row for row in rows if (row["speaker"] == speaker) == mine]
-            columns = [{**row, "audio": f"../fsdd/{row['audio']}"} for row in chosen]
-            write_table(folder / f"{name}.csv", columns)
+        others = [row for row in rows if row["speaker"] != speaker]
+        chosen = {
+            "train": others if count is None else list(_draw_clips(others, count)),
+            "test": [row for row in rows if row["speaker"] == speaker],
+        }
+        for name, mine in chosen.items():
+            write_table(folder / f"{name}.csv", [{**row, "audio": f"../fsdd/{row['audio']}"} for row in mine])
 
-    made = store.made(f"fsdd-without-{speaker}", make)
+    few = "" if count is None else f"-{count}"
+    made = store.made(f"fsdd{few}-without-{speaker}", make)
     return Examples(made / "train.csv", None, {f"{speaker}, unseen": made / "test.csv"})
+
+
+def _draw_clips(rows: Sequence[dict[str, str]], count: int) -> Iterator[dict[str, str]]:
+    """So many random clips of each word, of one speaker after the other; the first is another one for each word."""
+    random = np.random.default_rng(SEED)
+    speakers = sorted({row["speaker"] for row in rows})
+    for first, word in enumerate(WORDS):
+        clips = [_by_speaker(rows, word, speakers[(first + n) % len(speakers)]) for n in range(len(speakers))]
+        drawn = [random.permutation(len(own)) for own in clips]
+        for number in range(count):
+            turn, place = number % len(speakers), number // len(speakers)
+            yield clips[turn][drawn[turn][place]]
+
+
+def _by_speaker(rows: Sequence[dict[str, str]], word: str, speaker: str) -> list[dict[str, str]]:
+    return [row for row in rows if row["label"] == word and row["speaker"] == speaker]
 
 
 def digits(store: Store, speaker: str = SPEAKERS[0]) -> Examples:
@@ -193,6 +236,11 @@ def _by_label(rows: list[dict[str, str]], random: np.random.Generator) -> dict[s
             yield from mine
 
     return {label: endless(mine) for label, mine in grouped.items()}
+
+
+def draw(items: Sequence[Any], count: int | None) -> list[Any]:
+    """So many of them, drawn at random but the same every time; None for all."""
+    return [items[i] for i in sorted(np.random.default_rng(SEED).permutation(len(items))[:count])]
 
 
 def fsdd_rows(store: Store) -> list[dict[str, str]]:

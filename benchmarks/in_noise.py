@@ -34,7 +34,8 @@ def measure(store: Store, options: argparse.Namespace) -> None:
         for each in _figures(condition, with_both[condition], model, alone, test)
     ]
     sentences = next(iter(with_both.values())).n
-    sitting.record(f"the same budget for each recogniser; evaluated on {sentences:,} sentences", figures)
+    note = f"the same budget for each recogniser; evaluated on {sentences:,} sentences"
+    sitting.record(note, figures, model.recipe)
 
 
 def _train_on_sound_only(examples: Examples, given: Budget, store: Store) -> Recogniser:
@@ -46,6 +47,7 @@ def _train_on_sound_only(examples: Examples, given: Budget, store: Store) -> Rec
         senses=["audio"],
         seed=given.seed,
         device=given.device,
+        start=given.start,
     )
     audio = recipe.senses["audio"].model_copy(update={"heavy_noise": True})
     recipe = recipe.model_copy(update={"senses": {"audio": audio}})

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.accuracy import train_model
-from benchmarks.budget import Sitting, for_each, parse_arguments
+from benchmarks.budget import Sitting, for_each, name_result, name_starts, parse_arguments
 from benchmarks.data import SEED, Examples, Store
 from benchmarks.machine import pace
 from benchmarks.results import Figure, record
@@ -176,7 +176,15 @@ def measure(name: str, store: Store, options: argparse.Namespace) -> None:
         Figure("guesses and answers per minute of sound", 60 * len(segments) / seconds),
     ]
     note = f"{len(spoken):,} recordings in {seconds / 60:.0f} minutes of sound, one core: {test_name}; {path.name}"
-    record(f"live-{name}", note, figures, before=before, after=pace(), keep=options.steps is None)
+    note += f" from {name_starts(model.recipe)}"
+    record(
+        name_result(f"live-{name}", model.recipe),
+        note,
+        figures,
+        before=before,
+        after=pace(),
+        keep=options.steps is None,
+    )
 
 
 def _model(name: str, examples: Examples, store: Store, options: argparse.Namespace) -> Path:

@@ -12,11 +12,12 @@ from tempfile import TemporaryDirectory
 
 
 def train(data: str, minutes: str, steps: str) -> dict[str, float]:
-    """Train the network planned for these minutes, for these steps, from reading files to writing the model."""
+    """Train the network that these minutes allow from random weights, for these steps: files to model."""
     import seehear
 
     with TemporaryDirectory(dir=".cache") as folder:
-        seehear.train(data, Path(folder, "model.seehear"), minutes=float(minutes), steps=int(steps))
+        out = Path(folder, "model.seehear")
+        seehear.train(data, out, minutes=float(minutes), steps=int(steps), start="none")
     return {"examples": sum(1 for _ in Path(data).glob("*/*")), "peak_mb": _resident_mb("VmHWM")}
 
 

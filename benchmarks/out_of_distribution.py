@@ -39,7 +39,7 @@ def ood_figures(
     in_noise  whether its training sounds were noisy; the others then get the same noise
     """
     in_distribution = list(gather([test], (sense,)))
-    near = _scores(model, sense, in_distribution[:: max(1, len(in_distribution) // IN_DISTRIBUTION)])
+    known = _scores(model, sense, in_distribution[:: max(1, len(in_distribution) // IN_DISTRIBUTION)])
     kinds = _pictures(store, model.recipe.senses[sense], own) if sense == "image" else _sounds(store, in_noise)
     found, answered = [], []
     for kind, make in kinds.items():
@@ -48,13 +48,22 @@ def ood_figures(
         except AbsentError as absent:
             print(absent)
             continue
-        far = _scores(model, sense, unseen)
-        found.append(float(roc_auc_score([0] * len(near) + [1] * len(far), np.concatenate([near, far]))))
+        found.append(_auroc(known, _scores(model, sense, unseen)))
         answered += [prediction.accepted for prediction in model.predict(unseen, senses=[sense])]
         yield Figure(f"out-of-distribution by {sense} (AUROC): {kind}", found[-1])
     mean = float(np.mean(found))
     yield Figure(f"out-of-distribution by {sense} (AUROC): mean of {len(found)} kinds", mean, at_least=TARGET_AUROC)
     yield Figure(f"out-of-distribution by {sense}: accepted anyway", float(np.mean(answered)), "%")
+
+
+def near_figure(model: Recogniser, sense: str, known: Path, unknown: Path, at_least: float) -> Figure:
+    """AUROC for classes like those trained on, but unknown, against the known ones."""
+    scores = [_scores(model, sense, list(gather([folder], (sense,)))) for folder in (known, unknown)]
+    return Figure("unknown classes against known ones, by OOD score (AUROC)", _auroc(*scores), at_least=at_least)
+
+
+def _auroc(known: NDArray[np.float64], unknown: NDArray[np.float64]) -> float:
+    return float(roc_auc_score([0] * len(known) + [1] * len(unknown), np.concatenate([known, unknown])))
 
 
 def hallucination_figure(model: Recogniser) -> Figure:

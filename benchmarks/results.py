@@ -18,7 +18,10 @@ FOLDER = Path(__file__).parent / "results"
 
 @dataclass(frozen=True)
 class Figure:
-    """One measured value in a unit ("" for a plain number, "%" for a share), and its target."""
+    """One measured value in a unit ("" for a plain number, "%" for a share), and its target.
+
+    from_random  the same of a network trained from random weights in the same time, where the other is pretrained
+    """
 
     what: str
     value: float
@@ -27,6 +30,7 @@ class Figure:
     high: float | None = None
     at_least: float | None = None
     at_most: float | None = None
+    from_random: float | None = None
 
     @property
     def target(self) -> str:
@@ -53,7 +57,11 @@ class Figure:
 
 @dataclass(frozen=True)
 class Result:
-    """The figures of one benchmark. `note` names the test data; the rest: where, when and how it was measured."""
+    """The figures of one benchmark. `note` names the test data; the rest: where, when and how it was measured.
+
+    start  the pretrained encoders, if it compares them with random weights
+    seen   what those encoders have already seen of this kind of data
+    """
 
     name: str
     note: str
@@ -64,6 +72,8 @@ class Result:
     gigaflops: tuple[float, float]  # before and after
     precision: str
     machine: dict[str, Any]
+    start: str = ""
+    seen: str = ""
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -82,6 +92,8 @@ def record(
     after: Pace,
     device: str = CPU,
     keep: bool = True,
+    start: str = "",
+    seen: str = "",
 ) -> None:
     """Print a result and, if `keep`, write it to results/NAME.json, replacing an earlier one."""
     result = Result(
@@ -94,6 +106,8 @@ def record(
         gigaflops=(round(before.gigaflops, 1), round(after.gigaflops, 1)),
         precision=before.precision,
         machine=describe(device),
+        start=start,
+        seen=seen,
     )
     if keep:
         FOLDER.mkdir(exist_ok=True)
@@ -101,7 +115,8 @@ def record(
     print(f"\n{name}: {note}\n  matrix products at {before} before and {after} after")
     for figure in figures:
         missed = "" if figure.met else "  NOT MET"
-        print(f"  {figure.what:<60} {figure.measured:<32} {figure.target}{missed}", flush=True)
+        beside = "" if figure.from_random is None else f"  from random weights: {figure.written(figure.from_random)}"
+        print(f"  {figure.what:<60} {figure.measured:<32} {figure.target}{missed}{beside}", flush=True)
 
 
 def _command() -> str:

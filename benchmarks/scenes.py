@@ -1,7 +1,7 @@
 """Semantic segmentation (mIoU) and object detection (mAP) after a fixed number of standard minutes.
 
 python -m benchmarks.scenes [NAMES] [--compare-with d-fine segformer] [--data ../shared/data] [--seed 0]
-Then, on the same pictures and budget, transformer networks that also start from random weights.
+Then, with --start none, transformer networks that also start from random weights, on the same pictures and budget.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 
 from benchmarks.accuracy import TARGET_COVERAGE, evaluate_model, figure, promise_figures, train_model
 from benchmarks.budget import Sitting, for_each, parse_arguments
-from benchmarks.data import Examples, Store, write_table
+from benchmarks.data import Examples, Store, draw, write_table
 from benchmarks.hugging_face import NAMES, compare_with
 from benchmarks.results import Figure
 from benchmarks.shifts import robustness_figures
@@ -45,42 +45,42 @@ class Task:
     kept: float | None = None
 
 
-def camvid(store: Store) -> Examples:
-    """Train split: training, a tenth held out for calibration. Val split: evaluation.
+def camvid(store: Store, count: int | None = None) -> Examples:
+    """Train split, or `count` pictures of it: training, a tenth held out for calibration. Val split: evaluation.
 
     The official test split is not used, so figures are not comparable with published ones.
     """
     given = store.unpacked("camvid")
 
     def make(folder: Path) -> None:
-        for part in ("train", "val"):
-            pictures = sorted((given / part / "images").iterdir())
+        for part, wanted in (("train", count), ("val", None)):
+            pictures = draw(sorted((given / part / "images").iterdir()), wanted)
             place = f"../camvid/{part}"
             rows = [
                 {"image": f"{place}/images/{path.name}", "mask": f"{place}/masks/{path.stem}.png"} for path in pictures
             ]
             write_table(folder / f"{part}.csv", rows)
 
-    made = store.made("camvid-tables", make)
+    made = store.made("camvid-tables" if count is None else f"camvid-{count}-tables", make)
     return Examples(made / "train.csv", None, {"the val part, never learned from": made / "val.csv"})
 
 
-def bccd(store: Store) -> Examples:
-    """Blood cells. Train split: training, a tenth held out for calibration. Val split: evaluation.
+def bccd(store: Store, count: int | None = None) -> Examples:
+    """Blood cells. Train split, or `count` of it: training, a tenth held out for calibration. Val split: evaluation.
 
     The test split is not used, so figures are not comparable with published ones.
     """
     given = store.unpacked("bccd")
 
     def make(folder: Path) -> None:
-        for part in ("train", "val"):
-            names = (given / f"ImageSets/Main/{part}.txt").read_text(encoding="utf-8").split()
+        for part, wanted in (("train", count), ("val", None)):
+            names = draw((given / f"ImageSets/Main/{part}.txt").read_text(encoding="utf-8").split(), wanted)
             for kind, extension in (("Annotations", "xml"), ("JPEGImages", "jpg")):
                 (folder / part / kind).mkdir(parents=True)
                 for name in names:
                     os.link(given / kind / f"{name}.{extension}", folder / part / kind / f"{name}.{extension}")
 
-    made = store.made("bccd-parts", make)
+    made = store.made("bccd-parts" if count is None else f"bccd-{count}-parts", make)
     return Examples(made / "train", None, {"the val part, never learned from": made / "val"})
 
 
@@ -94,12 +94,13 @@ def measure(name: str, task: Task, store: Store, options: argparse.Namespace) ->
     figures += promise_figures(evaluation, TARGET_COVERAGE)
     figures += robustness_figures(evaluation, task.shift_metric, kept=task.kept, among=SHIFTS)
     figures.append(_speed(model, store.unpacked(name) / task.pictures, task))
-    for network in (each for each in task.compare_with if each in options.compare_with):
-        figures += compare_with(network, evaluation, model.recipe, examples, sitting.budget, store)
-    sitting.record(f"evaluated on {evaluation.n:,} pictures: {test_name}", figures)
+    if not model.recipe.starts:  # the others have random weights
+        for network in (each for each in task.compare_with if each in options.compare_with):
+            figures += compare_with(network, evaluation, model.recipe, examples, sitting.budget, store)
+    sitting.record(f"evaluated on {evaluation.n:,} pictures: {test_name}", figures, model.recipe)
 
 
-def _of_masks(evaluation: Evaluation, *, miou: float) -> Iterator[Figure]:
+def mask_figures(evaluation: Evaluation, *, miou: float) -> Iterator[Figure]:
     yield figure(evaluation, "miou", "mean IoU (miou)", at_least=miou)
     yield figure(evaluation, "pixel_accuracy", "pixel accuracy")
     yield from _of_classes(evaluation, "iou:", "IoU of ")
@@ -114,7 +115,7 @@ def _of_classes(evaluation: Evaluation, prefix: str, what: str) -> Iterator[Figu
             yield figure(evaluation, metric, metric.replace(prefix, what, 1))
 
 
-def _of_boxes(evaluation: Evaluation, *, map50: float) -> Iterator[Figure]:
+def box_figures(evaluation: Evaluation, *, map50: float) -> Iterator[Figure]:
     yield figure(evaluation, "map50", "mAP at IoU 0.5 (map50)", at_least=map50)
     yield figure(evaluation, "map", "mAP at IoU 0.5 to 0.95 (map)")
     yield from _of_classes(evaluation, "map50:", "map50 of ")
@@ -129,14 +130,14 @@ TASKS = {
     "camvid": Task(
         camvid,
         30,
-        partial(_of_masks, miou=0.48),
+        partial(mask_figures, miou=0.48),
         "val/images",
         ("segformer",),
         per_s=10.0,
         shift_metric="miou",
         kept=0.85,
     ),
-    "bccd": Task(bccd, 15, partial(_of_boxes, map50=0.80), "JPEGImages", ("yolos", "d-fine"), per_s=15.0),
+    "bccd": Task(bccd, 15, partial(box_figures, map50=0.80), "JPEGImages", ("yolos", "d-fine"), per_s=15.0),
 }
 
 

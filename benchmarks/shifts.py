@@ -17,14 +17,16 @@ def robustness_figures(
     metric: str,
     *,
     kept: float | None = None,
+    strong_at_least: float | None = None,
     wrong_at_most: float | None = None,
     among: Collection[str] | None = None,
 ) -> Iterator[Figure]:
     """A metric on clean, mildly and strongly corrupted examples, then acceptance and errors among accepted answers.
 
-    kept           target for the metric relative to clean
-    wrong_at_most  target for errors among accepted answers under mild corruptions
-    among          the corruptions to include; None for all
+    kept             target for the metric relative to clean
+    strong_at_least  target for its mean over strong corruptions
+    wrong_at_most    target for errors among accepted answers under mild corruptions
+    among            the corruptions to include; None for all
     """
     if evaluation.robustness is None:
         raise ValueError("evaluated without robustness=True")
@@ -35,7 +37,7 @@ def robustness_figures(
     clean = robustness.clean.metrics[metric]
     yield Figure(f"{metric} on {robustness.clean.n:,} uncorrupted examples", clean, unit)
     yield Figure(f"{metric}, mean {of}, mild", mild, unit)
-    yield Figure(f"{metric}, mean {of}, strong", strong, unit)
+    yield Figure(f"{metric}, mean {of}, strong", strong, unit, at_least=strong_at_least)
     yield Figure(f"{metric}, corrupted relative to clean", robustness.retained(metric), "%", at_least=kept)
     worst, levels = next(iter(robustness.corruptions.items()))
     yield Figure(f"{metric} under the worst strong corruption: {worst}", levels.strong.metrics[metric], unit)

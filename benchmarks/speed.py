@@ -18,6 +18,7 @@ from benchmarks.predicting_speed import predicting_speed
 from benchmarks.results import Figure, record
 from benchmarks.training_speed import training_speed
 from seehear.api import load, plan, train
+from seehear.planning.starts import NONE
 from seehear.recipe import Recipe
 
 STANDARD_MINUTES = 8.0
@@ -50,7 +51,7 @@ class Subject:
 
     @cached_property
     def recipe(self) -> Recipe:
-        return plan(self.examples.train, minutes=self.minutes)
+        return plan(self.examples.train, minutes=self.minutes, start=NONE)
 
     @cached_property
     def saved(self) -> Path:

@@ -1,7 +1,8 @@
 """Speech recognition (WER) and translation (BLEU) after a fixed budget, on unseen speakers or sentences.
 
 python -m benchmarks.transcripts [NAMES] [--compare-with ctc sphinx] [--data ../shared/data] [--seed 0]
-After ours, on the same recordings: a tutorial's network trained for the same time, and PocketSphinx.
+After ours, on the same recordings: PocketSphinx, and with --start none a tutorial's network trained for the same time
+from random weights.
 """
 
 from __future__ import annotations
@@ -62,11 +63,11 @@ def measure(name: str, task: Task, store: Store, options: argparse.Namespace) ->
     figures.append(hallucination_figure(model))
     if options.compare_with:
         test_set = recordings(test)
-        if CTC in options.compare_with:
+        if CTC in options.compare_with and not model.recipe.starts:
             figures += _tutorial(recordings(examples.train), test_set, sitting.budget, evaluation)
         if SPHINX in options.compare_with and task.english:
             figures += _sphinx(name, test_set, store)
-    sitting.record(f"evaluated on {evaluation.n:,} recordings: {test_name}", figures)
+    sitting.record(f"evaluated on {evaluation.n:,} recordings: {test_name}", figures, model.recipe)
 
 
 def _figures(evaluation: Evaluation, task: Task) -> Iterator[Figure]:

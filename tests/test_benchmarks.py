@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import sys
+from collections import Counter
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,11 +13,13 @@ import numpy as np
 import pytest
 import soundfile
 
-from benchmarks import accuracy, budget, results, scenes, table
+import tiny
+from benchmarks import accuracy, budget, results, scenes, starts, table
 from benchmarks.__main__ import COMMANDS
 from benchmarks.accuracy import TASKS, task_named
 from benchmarks.budget import Sitting, parse_arguments
 from benchmarks.ctc_tutorial import collapse_ctc, tutorial
+from benchmarks.data import SPEAKERS, WORDS, AbsentError, Store, fsdd, write_table
 from benchmarks.live import Microphone, TimedSegment, join_recordings, measure_delays_s, split_by_recording
 from benchmarks.machine import Pace
 from benchmarks.results import Figure, Result, record
@@ -33,6 +37,7 @@ from seehear.senses.hearing.plan import RATE_HZ
 from seehear.senses.sight.corruptions import COMMON
 
 PACE = Pace(200.0, "float32")
+PRETRAINED = tiny.recipe("image", starts={"image": "efficientnet-lite0"})
 
 
 @pytest.fixture
@@ -131,8 +136,68 @@ def test_minutes_replace_standard_minutes(folder: Path, monkeypatch: pytest.Monk
         monkeypatch.setattr(sys, "argv", ["benchmark.py", *typed])
         sitting = Sitting.begun("a", 3, parse_arguments("benchmark", "", ["a"]))
         assert sitting.budget.minutes == minutes
-        sitting.record("evaluated on b", [])
-        assert Result.read(folder / "a.json").note == f"{told}; evaluated on b; seed 0"
+        sitting.record("evaluated on b", [], tiny.recipe("image"))
+        assert Result.read(folder / "a.json").note == f"{told} from random weights; evaluated on b; seed 0"
+
+
+def test_a_result_from_a_pretrained_encoder_does_not_replace_the_one_from_random_weights(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(budget, "pace", lambda device: PACE)
+    monkeypatch.setattr(sys, "argv", ["benchmark.py"])
+    sitting = Sitting.begun("a", 3, parse_arguments("benchmark", "", ["a"]))
+    for recipe in (tiny.recipe("image"), PRETRAINED):
+        sitting.record("evaluated on b", [], recipe)
+    assert sorted(path.name for path in folder.iterdir()) == ["a-pretrained.json", "a.json"]
+    assert "from efficientnet-lite0; evaluated" in Result.read(folder / "a-pretrained.json").note
+
+
+def test_both_starts_are_recorded_side_by_side(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def measure(run: starts.Run) -> starts.Measured:
+        if run.budget.start == "none":
+            return starts.Measured([Figure("accuracy", 0.5, "%", at_least=0.7)], tiny.recipe("image"))
+        figures = [Figure("accuracy", 0.8, "%", at_least=0.7), Figure("error among accepted answers", 0.04, "%")]
+        return starts.Measured(figures, PRETRAINED)
+
+    monkeypatch.setattr(budget, "pace", lambda device: PACE)
+    monkeypatch.setattr(starts, "is_available", lambda start: True)
+    monkeypatch.setattr(sys, "argv", ["benchmark.py"])
+    options = parse_arguments("benchmark", "", ["few"])
+    starts.measure("few", starts.Task(measure, 3, "none of its classes"), Store(folder, folder), options)
+    result = Result.read(folder / "starts-few.json")
+    assert [figure.from_random for figure in result.figures] == [0.5, None]
+    assert (result.start, result.seen.split("; ")[-1]) == ("efficientnet-lite0", "none of its classes")
+    page = table.page([result], "")
+    assert "| [starts-few](#starts-few) | accuracy | 80.0 % | 50.0 % | ≥ 70.0 % | met |" in page
+    assert "| [starts-few](#starts-few) | efficientnet-lite0 | ImageNet" in page
+    assert "| error among accepted answers | 4.0 % |  |  |  |" in page
+
+
+def test_without_a_pretrained_encoder_nothing_is_compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(starts, "is_available", lambda start: False)
+    monkeypatch.setattr(sys, "argv", ["benchmark.py"])
+    options = parse_arguments("benchmark", "", ["cifar10-50"])
+    with pytest.raises(AbsentError, match=r"seehear\[start\]"):
+        starts.measure("cifar10-50", starts.TASKS["cifar10-50"], Store(tmp_path, tmp_path), options)
+
+
+def test_few_clips_come_from_all_speakers_in_turn(tmp_path: Path) -> None:
+    (tmp_path / "fsdd").mkdir()
+    rows = [
+        {"audio": f"{speaker}-{word}-{n}.wav", "label": word, "speaker": speaker}
+        for speaker in SPEAKERS
+        for word in WORDS
+        for n in range(3)
+    ]
+    write_table(tmp_path / "fsdd/examples.csv", rows)
+    examples = fsdd(Store(tmp_path, tmp_path), "theo", count=5)
+    with examples.train.open(encoding="utf-8", newline="") as lines:
+        drawn = list(csv.DictReader(lines))
+    assert len({row["audio"] for row in drawn}) == 5 * len(WORDS)
+    assert set(Counter(row["label"] for row in drawn).values()) == {5}
+    spoken = Counter(row["speaker"] for row in drawn)
+    assert set(spoken) == {*SPEAKERS} - {"theo"}
+    assert set(spoken.values()) == {12, 13}
 
 
 def test_frames_are_spelt_without_repetitions_and_blanks() -> None:

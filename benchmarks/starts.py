@@ -1,0 +1,190 @@
+"""Pretrained encoders beside random weights: the same few examples, the same standard minutes, the same test examples.
+
+python -m benchmarks.starts [NAMES] [--start auto] [--data ../shared/data] [--seed 0]
+Each benchmark trains twice: from --start, for which the targets are, and from random weights.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+from benchmarks.accuracy import evaluate_model, figure, label_figures, train_model
+from benchmarks.budget import Budget, Sitting, for_each, name_starts, parse_arguments
+from benchmarks.data import SPEAKERS, AbsentError, Examples, Store, cifar10_few, cifar10_near, fsdd, pneumonia
+from benchmarks.out_of_distribution import near_figure
+from benchmarks.results import Figure
+from benchmarks.scenes import bccd, box_figures, camvid, mask_figures
+from benchmarks.shifts import robustness_figures
+from benchmarks.speakers import leave_each_out
+from seehear.api import Recogniser, load
+from seehear.measure.evaluate import Evaluation
+from seehear.planning.starts import NONE
+from seehear.recipe import Recipe
+from seehear.starts import STARTS, find_start, is_available
+
+ERROR_LIMIT = 0.05  # at which the share of accepted answers is measured
+CLIPS = 5  # of each digit, by all speakers together
+REPEATS = 3
+
+
+class Measured(NamedTuple):
+    figures: list[Figure]
+    recipe: Recipe
+
+
+@dataclass(frozen=True)
+class Run:
+    """One of the two sides of a benchmark. What it starts from is in its budget."""
+
+    budget: Budget
+    store: Store
+    out: Path  # the model file without its suffix
+
+    def train(self, examples: Examples) -> Recogniser:
+        return train_model(examples, self.budget, ("image",), out=self.out.with_name(f"{self.out.name}.seehear"))
+
+
+@dataclass(frozen=True)
+class Task:
+    """How to measure one side; its budget; and what there was of such data in what its encoders were trained on."""
+
+    measure: Callable[[Run], Measured]
+    standard_minutes: float
+    overlap: str
+    sense: str = "image"
+
+
+def measure(name: str, task: Task, store: Store, options: argparse.Namespace) -> None:
+    if not any(is_available(start) for start in STARTS.values() if start.sense == task.sense):
+        extras = dict.fromkeys(start.extra for start in STARTS.values() if start.sense == task.sense)
+        raise AbsentError(f"no pretrained encoder for {task.sense}: pip install 'seehear[{next(iter(extras))}]'")
+    sitting = Sitting.begun(f"starts-{name}", task.standard_minutes, options)
+    ours, random = (
+        task.measure(Run(replace(sitting.budget, start=start), store, store.cache / f"{sitting.name}-{start}"))
+        for start in (options.start, NONE)
+    )
+    before = {each.what: each.value for each in random.figures}
+    figures = [replace(each, from_random=before.get(each.what)) for each in ours.figures]
+    start = name_starts(ours.recipe)
+    trained_on = [find_start(name).trained_on for name in ours.recipe.starts.values()]
+    seen = "; ".join([*trained_on, task.overlap]) if trained_on else ""
+    note = f"{sitting.budget_note} each from {start} and from random weights"
+    sitting.store(sitting.name, note, figures, start=start, seen=seen)
+
+
+def _measure_labels(
+    run: Run,
+    prepare: Callable[[Store], Examples],
+    *,
+    accuracy: float | None = None,
+    auroc: float | None = None,
+    coverage: float | None = None,
+    strong: float | None = None,
+) -> Measured:
+    """The numbers are targets. Without `strong`, the one for AUROC under strong corruptions, these are not measured."""
+    examples = prepare(run.store)
+    model = run.train(examples)
+    test = next(iter(examples.tests.values()))
+    evaluation = evaluate_model(model, test, wrong_at_most=ERROR_LIMIT, robustness=strong is not None)
+    figures = list(label_figures(evaluation, accuracy=accuracy, auroc=auroc, coverage=coverage))
+    if strong is not None:
+        figures += robustness_figures(evaluation, "auroc", strong_at_least=strong)
+    return Measured(figures, model.recipe)
+
+
+def _measure_positions(
+    run: Run, prepare: Callable[[Store], Examples], figures: Callable[[Evaluation], Iterator[Figure]]
+) -> Measured:
+    """Boxes or masks, whose figures say their targets."""
+    examples = prepare(run.store)
+    model = run.train(examples)
+    return Measured(list(figures(evaluate_model(model, next(iter(examples.tests.values()))))), model.recipe)
+
+
+def _measure_near(run: Run, *, auroc: float) -> Measured:
+    examples = cifar10_near(run.store)
+    model = run.train(examples)
+    known, unknown = examples.tests.values()
+    accuracy = figure(evaluate_model(model, known), "accuracy", "accuracy on the known classes")
+    return Measured([near_figure(model, "image", known, unknown, auroc), accuracy], model.recipe)
+
+
+def _measure_speakers(run: Run, *, mean: float, worst: float) -> Measured:
+    examples = {speaker: fsdd(run.store, speaker, CLIPS) for speaker in SPEAKERS}
+    left_out = leave_each_out(examples, run.budget, run.out)
+    return Measured(left_out.figures(mean, worst), left_out.recipe)
+
+
+def _measure_first(run: Run, *, seconds: float) -> Measured:
+    """The command line, from its start to its end, with the model file saved; several times."""
+    examples = cifar10_few(run.store)
+    out = run.out.with_name(f"{run.out.name}.seehear")
+    command = [sys.executable, "-m", "seehear", "train", str(examples.train), "--out", str(out)]
+    command += ["--start", run.budget.start, "--seed", str(run.budget.seed), "--device", run.budget.device]
+    extent = {"minutes": run.budget.minutes} if run.budget.steps is None else {"steps": run.budget.steps}
+    for name, value in extent.items():
+        command += [f"--{name}", f"{value:g}"]
+    taken_s = [_time_command_s(command, out) for _ in range(REPEATS)]
+    model = load(out)
+    accuracy = figure(evaluate_model(model, next(iter(examples.tests.values()))), "accuracy")
+    timed = [
+        Figure(
+            f"from the command to a saved file, median of {REPEATS}", statistics.median(taken_s), "s", at_most=seconds
+        ),
+        Figure("from the command to a saved file, the slowest", max(taken_s), "s"),
+    ]
+    return Measured([*timed, accuracy], model.recipe)
+
+
+def _time_command_s(command: list[str], out: Path) -> float:
+    out.unlink(missing_ok=True)
+    started_s = time.perf_counter()
+    subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
+    return time.perf_counter() - started_s
+
+
+_PHOTOS = "CIFAR-10's classes are among them, most as several finer ones; only deer are not"
+_X_RAYS = "no X-rays among them"
+_CELLS = "no blood cells among them"
+_SCENES = "cars, traffic lights and street signs among them, but no pixels of street scenes"
+_SPEECH = "spoken English digits are common in it"
+
+TASKS = {
+    "cifar10-50": Task(partial(_measure_labels, prepare=cifar10_few, accuracy=0.77, coverage=0.35), 3, _PHOTOS),
+    "cifar10-10": Task(partial(_measure_labels, prepare=partial(cifar10_few, count=10), accuracy=0.63), 1, _PHOTOS),
+    "cifar10-near": Task(partial(_measure_near, auroc=0.85), 3, _PHOTOS),
+    "first-recogniser": Task(partial(_measure_first, seconds=15.0), 0.1, _PHOTOS),
+    "pneumonia": Task(partial(_measure_labels, prepare=pneumonia, auroc=0.99, strong=0.96), 3, _X_RAYS),
+    "bccd-30": Task(
+        partial(_measure_positions, prepare=partial(bccd, count=30), figures=partial(box_figures, map50=0.85)),
+        5,
+        _CELLS,
+    ),
+    "camvid-60": Task(
+        partial(_measure_positions, prepare=partial(camvid, count=60), figures=partial(mask_figures, miou=0.60)),
+        10,
+        _SCENES,
+    ),
+    "camvid": Task(partial(_measure_positions, prepare=camvid, figures=partial(mask_figures, miou=0.72)), 18, _SCENES),
+    "fsdd-speakers-5": Task(partial(_measure_speakers, mean=0.94, worst=0.88), 1, _SPEECH, "audio"),
+}
+
+
+def main() -> None:
+    options = parse_arguments("benchmarks.starts", __doc__, list(TASKS))
+    if options.start == NONE:
+        sys.exit("--start none is what they are compared with: leave it out, or name a pretrained encoder")
+    for_each(options, lambda name, store: measure(name, TASKS[name], store, options))
+
+
+if __name__ == "__main__":
+    main()
