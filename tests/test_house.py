@@ -85,7 +85,7 @@ ONLY_IN = {
     "espeakng_loader": ("demo/",),
     "openpyxl": ("table/",),
     "pillow_heif": ("senses/sight/", "table/layouts/image_sizes.py"),
-    "zipfile": ("table/",),
+    "zipfile": ("table/", "starts/state_dict.py"),
     "xml": ("table/",),
     "yaml": ("table/",),
     "pycocotools": (),

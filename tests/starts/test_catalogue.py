@@ -13,7 +13,7 @@ from seehear.starts.packages import is_installed
 from subprocesses import source_environment
 
 EVERY = pytest.mark.parametrize("start", STARTS.values(), ids=list(STARTS))
-LARGE = 100_000_000  # bytes
+LARGE = 50_000_000  # bytes
 
 
 def test_an_unknown_name_lists_the_known_ones() -> None:

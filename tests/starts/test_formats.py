@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import pickle
 import struct
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,14 @@ CTRANSLATE2 = write_ctranslate2(to_ctranslate2(WHISPER))
 def _write_state_dict(tensors: Any) -> bytes:
     buffer = io.BytesIO()
     torch.save(tensors, buffer)
+    return buffer.getvalue()
+
+
+def _compress(archive: bytes) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(archive)) as plain, zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as packed:
+        for name in plain.namelist():
+            packed.writestr(name, plain.read(name))
     return buffer.getvalue()
 
 
@@ -151,6 +160,11 @@ class Malicious:
         (b"PK\x03\x04 and nothing more", "torch cannot read it"),
         (_write_state_dict([torch.ones(2)]), "it holds a list instead of tensors by name"),
         (_write_state_dict({"a": 1}), "it holds other things than tensors"),
+        (_write_state_dict({"a": torch.ones(2, dtype=torch.complex64)}), "other things than tensors of numbers"),
+        (_write_state_dict({"a": torch.ones(2, 2).to_sparse()}), "other things than tensors of numbers"),
+        (_write_state_dict({"a": torch.ones(2, device="meta")}), "other things than tensors of numbers"),
+        (_write_state_dict({"a": torch.ones(1).expand(1 << 40)}), "it claims 1,099,511,627,776 numbers in"),
+        (_compress(_write_state_dict({"a": torch.zeros(10_000)})), "it is compressed, as torch.save never does"),
         (_write_state_dict({}), "it holds other things than tensors"),
         (safetensors.numpy.save(WHISPER)[:-1], "safetensors cannot read them"),
         (struct.pack("<Q", 2**60) + b'{"a": 1}', "safetensors cannot read them"),

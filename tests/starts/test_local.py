@@ -10,13 +10,15 @@ import safetensors.numpy
 
 from installed import TOKENIZER
 from seehear.errors import BundleError, SeehearError, UsageError
-from seehear.starts import find_place, find_start, is_available, load_file, load_tensors
+from seehear.starts import find_place, find_start, is_available, load_file, load_tensors, local
 from start_files import Arrays, make_efficientnet, make_whisper, to_hugging_face, to_timm
 
 
-def _like_tiny_en() -> Arrays:
-    """Of its shapes where they tell the size."""
-    return {**make_whisper(), "decoder.token_embedding.weight": np.zeros((51864, 384), np.float16)}
+@pytest.fixture
+def tiny(monkeypatch: pytest.MonkeyPatch) -> Arrays:
+    """Of a size that counts as tiny.en, whose own embedding is 40 MB."""
+    monkeypatch.setitem(local._WHISPER, make_whisper()["decoder.token_embedding.weight"].shape, "tiny.en")
+    return make_whisper()
 
 
 def _like_lite(blocks: int, width: int) -> Arrays:
@@ -36,12 +38,12 @@ def test_a_file_of_efficientnet_is_a_start(tmp_path: Path, in_layout, blocks: in
     assert load_tensors(start)["_conv_head.weight"].shape == (2, width, 1, 1)
 
 
-def test_a_folder_of_a_fine_tuned_whisper_is_a_start(tmp_path: Path, cache: Path) -> None:
-    (tmp_path / "model.safetensors").write_bytes(safetensors.numpy.save(to_hugging_face(_like_tiny_en())))
+def test_a_folder_of_a_fine_tuned_whisper_is_a_start(tiny: Arrays, tmp_path: Path, cache: Path) -> None:
+    (tmp_path / "model.safetensors").write_bytes(safetensors.numpy.save(to_hugging_face(tiny)))
     (tmp_path / "tokenizer.json").write_bytes(TOKENIZER)
     start = find_start(str(tmp_path))
     assert start.encoder == {"kind": "whisper", "size": "tiny.en"}
-    np.testing.assert_array_equal(load_tensors(start)["encoder.conv1.weight"], make_whisper()["encoder.conv1.weight"])
+    np.testing.assert_array_equal(load_tensors(start)["encoder.conv1.weight"], tiny["encoder.conv1.weight"])
     assert load_file(start, "tokenizer.json") == TOKENIZER
     assert not cache.exists()  # a file of one's own is not copied
     assert "of your own" in start.licence
@@ -74,8 +76,8 @@ def test_what_our_encoders_cannot_begin_from_is_refused(tmp_path: Path) -> None:
         find_start(str(path))
 
 
-def test_a_vocabulary_that_is_missing_is_named(tmp_path: Path) -> None:
+def test_a_vocabulary_that_is_missing_is_named(tiny: Arrays, tmp_path: Path) -> None:
     path = tmp_path / "model.safetensors"
-    path.write_bytes(safetensors.numpy.save(_like_tiny_en()))
+    path.write_bytes(safetensors.numpy.save(tiny))
     with pytest.raises(SeehearError, match=r"has no tokenizer\.json beside the weights"):
         load_file(find_start(str(path)), "tokenizer.json")

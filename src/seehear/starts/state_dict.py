@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zipfile
 from typing import Any
 
 import numpy as np
@@ -10,20 +11,25 @@ from numpy.typing import NDArray
 
 from seehear.errors import BundleError, SeehearError
 
+MOST_NUMBERS_PER_BYTE = 2  # tensors may share memory, but few do
 _NESTED = ("model_state_dict", "state_dict")  # under which checkpoints keep the tensors
 
 
 def read_state_dict(content: bytes) -> dict[str, NDArray[Any]]:
     """Every tensor by name, those of floats as float32. Nothing but tensors and plain containers is unpickled.
 
-    Raises BundleError if it is damaged or holds anything else, SeehearError if torch is not installed.
+    Raises BundleError if it is damaged, holds anything else or would take far more memory than the file, SeehearError
+    if torch is not installed.
     """
     try:
         import torch
     except ModuleNotFoundError:
         raise SeehearError("a state dict needs torch", hint="pip install 'seehear[train]'") from None
     try:
+        _check_archive(content)
         loaded = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    except BundleError:
+        raise
     except Exception as error:  # a damaged file raises whatever its parsers do
         reason = str(error).strip().splitlines() or [type(error).__name__]
         raise _refuse(f"torch cannot read it ({reason[0]})") from None
@@ -31,13 +37,35 @@ def read_state_dict(content: bytes) -> dict[str, NDArray[Any]]:
         loaded = loaded.get(key, loaded) if isinstance(loaded, dict) else loaded
     if not isinstance(loaded, dict) or not all(isinstance(name, str) for name in loaded):
         raise _refuse(f"it holds a {type(loaded).__name__} instead of tensors by name")
-    if not loaded or not all(isinstance(tensor, torch.Tensor) for tensor in loaded.values()):
-        raise _refuse("it holds other things than tensors")
+    if not loaded or not all(map(_is_plain, loaded.values())):
+        raise _refuse("it holds other things than tensors of numbers")
+    numbers = sum(tensor.numel() for tensor in loaded.values())
+    if numbers > MOST_NUMBERS_PER_BYTE * len(content):
+        raise _refuse(f"it claims {numbers:,} numbers in {len(content):,} bytes")
     return {name: _to_array(tensor) for name, tensor in loaded.items()}
 
 
+def _check_archive(content: bytes) -> None:
+    """A file of torch.save is an archive without compression, so a small one does not become large."""
+    if content.startswith(b"PK"):
+        members = zipfile.ZipFile(io.BytesIO(content)).infolist()
+        if any(member.compress_type != zipfile.ZIP_STORED for member in members):
+            raise _refuse("it is compressed, as torch.save never does")
+
+
+def _is_plain(tensor: Any) -> bool:
+    import torch
+
+    return (
+        isinstance(tensor, torch.Tensor)
+        and tensor.layout is torch.strided
+        and tensor.device.type == "cpu"
+        and not (tensor.is_quantized or tensor.is_complex())
+    )
+
+
 def _to_array(tensor: Any) -> NDArray[Any]:
-    plain = tensor.detach().to_dense() if tensor.layout.__str__() != "torch.strided" else tensor.detach()
+    plain = tensor.detach()
     return np.asarray(plain.float().numpy() if plain.is_floating_point() else plain.numpy())
 
 
