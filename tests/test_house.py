@@ -48,8 +48,10 @@ MAY_IMPORT = {
     "planning": LEFT | {"table", "runtime", "starts"},
     "learn": LEFT | {"layers", "table", "measure", "runtime", "events", "planning", "starts"},
     "robustness": LEFT | {"measure", "runtime", "events"},
+    "similarity": LEFT | {"runtime", "events"},
     "evaluation": LEFT | {"table", "measure", "results", "runtime", "events", "robustness"},
-    "api": LEFT | {"table", "measure", "runtime", "events", "inputs", "learn", "planning", "evaluation", "starts"},
+    "api": LEFT
+    | {"table", "measure", "runtime", "events", "inputs", "learn", "planning", "evaluation", "starts", "similarity"},
     "demo": FLOOR | {"files", "events"},
 }
 DOORS = {"cli", "__init__", "__main__"}  # each part of which loads what it needs

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from seehear.runtime.live import SegmentPrediction
     from seehear.runtime.prediction import Prediction
     from seehear.runtime.video import VideoPredictions
+    from seehear.similarity import Similar
     from seehear.table import RowProblem, Table
 
     One = Excerpt | Bytes | BinaryIO | Mapping[str, Any] | NDArray[Any] | tuple[NDArray[Any], float] | Image
@@ -131,6 +132,18 @@ class Recogniser:
             table = _open(data, answer or self.recipe.kind, None, workspace)
             folder = None if report is None else Path(report)
             return evaluate_table(self._predictor, table, chosen, report=folder, robustness=robustness, listen=listen)
+
+    def similar(
+        self, query: Any, inputs: str | Path | Iterable[Any], *, top: int = 10, listen: Listener = ignore_events
+    ) -> list[Similar]:
+        """The `top` inputs that are most like the query, best first, then those that cannot be read.
+
+        The query is one input as for `predict`; the inputs are a folder, or many of them. The query itself is left out.
+        """
+        from seehear.similarity import find_similar
+
+        found = gather([inputs], tuple(self.recipe.senses)) if isinstance(inputs, str | Path) else inputs
+        return find_similar(self._predictor, query, found, top, listen)
 
     def card(self) -> str:
         """The model card in Markdown: what it answers, how well, and its limits."""

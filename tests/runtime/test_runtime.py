@@ -486,7 +486,7 @@ def test_a_graph_of_other_senses_is_refused() -> None:
 
 def test_a_graph_of_another_answer_is_refused() -> None:
     number = {"mean": 0.0, "spread": 1.0, "low": -1.0, "high": 1.0, "tolerance": 0.5}
-    with pytest.raises(BundleError, match=r"outputs are logits, ood_score_image. Allowed: mean, log_scale, ood"):
+    with pytest.raises(BundleError, match=r"outputs are logits, embedding, ood_score_image. Allowed: mean, log"):
         Predictor(tiny.bundle(kind="score", answer=number))
 
 
@@ -545,7 +545,7 @@ def test_a_graph_with_several_ood_scores_for_an_example_is_refused() -> None:
     graph = onnx.load_from_string(tiny.model())
     next(node for node in graph.graph.node if node.output[0] == "ood_score_image").output[0] = "doubt"
     graph.graph.node.append(onnx.helper.make_node("Unsqueeze", ["doubt", "t"], ["ood_score_image"]))
-    graph.graph.output[1].type.tensor_type.ClearField("shape")
+    graph.graph.output[2].type.tensor_type.ClearField("shape")
     with pytest.raises(BundleError, match=r"ood_score_image of shape \(1, 1\) for a batch of 1. Allowed: \(1,\)"):
         Predictor(replace(tiny.bundle(), model=graph.SerializeToString()))
 

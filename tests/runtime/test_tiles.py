@@ -241,8 +241,11 @@ def dividing() -> Bundle:
     """Classifies each pixel as bright or not; its OOD score is the range of the pixels, 0 to 1."""
     graph = onnx.parser.parse_model("""
         <ir_version: 10, opset_import: ["" : 20]>
-        bright (uint8[B,8,8,1] image) => (float[B,2,8,8] logits, float[B] cell_px, float[B] ood_score_image)
-        <float white = {255.0}, float half = {0.5}, int64[3] hwc = {1, 2, 3}, float zero = {0.0}, float one = {1.0}>
+        bright (uint8[B,8,8,1] image) => (
+            float[B,2,8,8] logits, float[B] cell_px, float[B] ood_score_image, float[B,1] embedding
+        )
+        <float white = {255.0}, float half = {0.5}, int64[3] hwc = {1, 2, 3}, float zero = {0.0}, float one = {1.0},
+            int64[1] c = {1}>
         {
             pixels = Cast<to = 1>(image)
             scaled = Div(pixels, white)
@@ -257,6 +260,7 @@ def dividing() -> Bundle:
             ood_score_image = Sub(range, one)
             nothing = Mul(most, zero)
             cell_px = Add(nothing, one)
+            embedding = Unsqueeze(cell_px, c)
         }""")
     for constant in graph.graph.initializer:  # as raw bytes, as exports have them
         constant.CopyFrom(onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(constant), constant.name))

@@ -37,7 +37,7 @@ def bundle(spec: TextSpec = SPEC, decoder: bytes | None = None) -> Bundle:
 def model(spec: TextSpec = SPEC) -> bytes:
     """For any sound, CELLS cells of 0.04 s in which all symbols are equally likely, and a memory of zeros."""
     logp = np.full((CELLS, EDGE + 1), -np.log(EDGE + 1), np.float32)
-    values = {"logp": logp, "cells": CELLS, "cell_s": 0.04, "ood_score_audio": 0}
+    values = {"logp": logp, "cells": CELLS, "cell_s": 0.04, "ood_score_audio": 0, "embedding": np.ones(1)}
     values |= {"memory": np.zeros((CELLS, WIDTH))} if spec.decoder else {}
     arrays = {name: np.asarray(value, np.float32) for name, value in values.items()}
     nodes = [

@@ -71,6 +71,7 @@ def _model() -> bytes:
         "steep": np.float32(60),
         "none": np.float32(0),
         "all": np.array([1, 2]),
+        "places": np.array([1]),
         "every_corner": corners,
         "every_cell": cells,
     }
@@ -85,12 +86,14 @@ def _model() -> bytes:
         helper.make_node("Add", ["nothing", "every_corner"], ["corners"]),
         helper.make_node("Add", ["nothing", "every_cell"], ["cells"]),
         helper.make_node("ReduceMax", ["nothing", "all"], ["ood_score_image"], keepdims=0),
+        helper.make_node("ReduceMax", ["logits", "places"], ["embedding"], keepdims=0),
     ]
     shapes: dict[str, list[str | int | None]] = {
         "logits": ["B", "N", 1],
         "corners": ["B", "N", 4],
         "cells": ["B", "N", 3],
         "ood_score_image": ["B"],
+        "embedding": ["B", 1],
     }
     graph = helper.make_graph(
         nodes,

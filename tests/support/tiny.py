@@ -44,15 +44,15 @@ def recipe(*senses: str, **changes: Any) -> Recipe:
 def model(*senses: str) -> bytes:
     """logits = ±20 (x - 1/2), x the mean brightness; or the mean loudness, clipped to 1, if there is no picture.
 
-    Not finite for a picture that is black all over. ood_score_image is how far its pixels range, 0 to 1;
-    ood_score_audio is always 0.
+    Not finite for a picture that is black all over. The embedding is (x, sqrt(1 - x^2)). ood_score_image is how far
+    the pixels of a picture range, 0 to 1; ood_score_audio is always 0.
     """
     senses = senses or ("image",)
     return bytes(_model(senses).SerializeToString())
 
 
 def _model(senses: tuple[str, ...]) -> onnx.ModelProto:
-    nodes, inputs, outputs, x = [], [], ["logits"], {}
+    nodes, inputs, outputs, x = [], [], ["logits", "embedding"], {}
     if "image" in senses:
         inputs.append(helper.make_tensor_value_info("image", TensorProto.UINT8, ["B", 8, 8, 1]))
         outputs.append("ood_score_image")
@@ -89,8 +89,15 @@ def _model(senses: tuple[str, ...]) -> onnx.ModelProto:
             helper.make_node("Gather", ["present", "first"], ["seen"], axis=1),
             helper.make_node("Where", ["seen", "brightness", "loudness"], ["x"]),
         ]
+    seen = "x" if len(senses) > 1 else x[senses[0]]
     nodes += [
-        helper.make_node("Sub", ["x" if len(senses) > 1 else x[senses[0]], "half"], ["offset"]),
+        helper.make_node("Mul", [seen, seen], ["x squared"]),
+        helper.make_node("Sub", ["whole", "x squared"], ["rest"]),
+        helper.make_node("Sqrt", ["rest"], ["other"]),
+        helper.make_node("Unsqueeze", [seen, "t"], ["first column"]),
+        helper.make_node("Unsqueeze", ["other", "t"], ["second column"]),
+        helper.make_node("Concat", ["first column", "second column"], ["embedding"], axis=1),
+        helper.make_node("Sub", [seen, "half"], ["offset"]),
         helper.make_node("Unsqueeze", ["offset", "t"], ["column"]),
         helper.make_node("MatMul", ["column", "weight"], ["logits"]),
     ]
@@ -98,6 +105,7 @@ def _model(senses: tuple[str, ...]) -> onnx.ModelProto:
         "white": np.float32(255),
         "zero": np.float32(0),
         "one": np.float32(1),
+        "whole": np.float32(1),
         "half": np.float32(0.5),
         "hwc": np.array([1, 2, 3]),
         "t": np.array([1]),
@@ -110,7 +118,9 @@ def _model(senses: tuple[str, ...]) -> onnx.ModelProto:
         "tiny",
         inputs,
         [
-            helper.make_tensor_value_info(name, TensorProto.FLOAT, ["B", 2] if name == "logits" else ["B"])
+            helper.make_tensor_value_info(
+                name, TensorProto.FLOAT, ["B", 2] if name in ("logits", "embedding") else ["B"]
+            )
             for name in outputs
         ],
         [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items() if name in used],

@@ -22,6 +22,7 @@ from seehear.cli.demo import demo
 from seehear.cli.evaluate import evaluate
 from seehear.cli.predict import predict
 from seehear.cli.show import show
+from seehear.cli.similar import similar
 from seehear.cli.starts import starts
 from seehear.cli.train import plan, train
 from seehear.errors import SeehearError
@@ -35,7 +36,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (train, plan, predict, evaluate, show, demo):
+for command in (train, plan, predict, evaluate, similar, show, demo):
     app.command()(command)
 app.add_typer(starts, name="starts")
 

@@ -15,21 +15,26 @@ from seehear.runtime.onnx_session import Session
 from seehear.senses import SENSES, Array
 
 PRESENT = "present"  # bool (B, S), an input of graphs with several senses: which senses each example has
+EMBEDDING = "embedding"  # float (B, F) of length 1, an output: alike for examples that are alike
 OOD_SCORE = "ood_score_"  # + sense: float (B,), an output: the out-of-distribution score of each example
 
 
 class Outputs(NamedTuple):
-    """What the graph returned for one example, without the batch axis: the head's arrays, and a score by sense."""
+    """What the graph returned for one example, without the batch axis.
+
+    The head's arrays, an embedding (F,), and an out-of-distribution score for each sense.
+    """
 
     raw: dict[str, Array]
+    embedding: Array
     ood_scores: dict[str, Array]
 
     def select(self, senses: Sequence[str]) -> Outputs:
         """The outputs of an example that has only these senses. Raises BundleError for values that are not finite."""
-        selected = Outputs(self.raw, {sense: self.ood_scores[sense] for sense in senses})
-        if not all(np.isfinite(array).all() for arrays in selected for array in arrays.values()):
+        scores = {sense: self.ood_scores[sense] for sense in senses}
+        if not all(np.isfinite(array).all() for array in (*self.raw.values(), self.embedding, *scores.values())):
             raise BundleError("the graph returned values that are not finite")
-        return selected
+        return self._replace(ood_scores=scores)
 
 
 class ModelRunner:
@@ -62,6 +67,7 @@ class ModelRunner:
         return [
             Outputs(
                 raw={name: arrays[name][i] for name in self._raw_shapes},
+                embedding=arrays[EMBEDDING][i],
                 ood_scores={sense: arrays[OOD_SCORE + sense][i] for sense in self._recipe.senses},
             )
             for i in range(len(batch))
@@ -69,7 +75,8 @@ class ModelRunner:
 
     def _shapes(self) -> dict[str, Shape]:
         """The shape of each output that is read, without the batch axis."""
-        return {**self._raw_shapes, **{OOD_SCORE + sense: () for sense in self._recipe.senses}}
+        scores: dict[str, Shape] = {OOD_SCORE + sense: () for sense in self._recipe.senses}
+        return {**self._raw_shapes, EMBEDDING: ("F",), **scores}
 
     def _feeds(self, batch: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
         """The graph's inputs by name, for a batch."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from seehear.answers import AnyKind, TileOutput
 from seehear.errors import BundleError, SeehearError, UsageError
@@ -18,10 +18,21 @@ from seehear.runtime.loading import Example, LoadedExample, load_example, read_f
 from seehear.runtime.model_runner import ModelRunner, Outputs
 from seehear.runtime.onnx_session import threads
 from seehear.runtime.options import DEFAULT, PredictOptions
-from seehear.runtime.prediction import Prediction
+from seehear.runtime.prediction import ExampleSource, Prediction
 from seehear.runtime.tiling import answer_tiles, check_tiling, plan_tiles, tiling_hint
-from seehear.senses import SENSES
+from seehear.senses import SENSES, Array
 from seehear.senses.input_file import Bytes, is_file_object
+
+T = TypeVar("T")
+Errors = tuple[SeehearError, ...]
+
+
+class Embedding(NamedTuple):
+    """The embedding (F,) of one example, of length 1; None, and why, for an example that cannot be read."""
+
+    source: ExampleSource
+    vector: Array | None
+    errors: Errors = ()
 
 
 class Request(NamedTuple):
@@ -72,7 +83,14 @@ class Predictor:
         if request.tiles:
             # One at a time, and none read ahead: each may be hundreds of megabytes.
             return (self._predict_tiled(example, request) for example in examples)
-        return self._predict_stream(examples, request)
+        return self._stream(examples, request.senses, partial(self._predict_batch, request=request))
+
+    def embed(self, examples: Iterable[Example]) -> Iterator[Embedding]:
+        """The embeddings of many examples in order, as they come, by all senses that they have.
+
+        Raises nothing for an example, as `predict`.
+        """
+        return self._stream(map(read_file_objects, examples), tuple(self.recipe.senses), self._embed_batch)
 
     def error_limit(self, options: PredictOptions = DEFAULT) -> float:
         """The share of accepted answers that may be wrong: the caller's, or the recipe's."""
@@ -89,31 +107,43 @@ class Predictor:
             check_tiling(self.recipe)
         return Request(options.select_senses(self.recipe), options.wrong_at_most, spec, options.tiles)
 
-    def _predict_stream(self, examples: Iterable[Example], request: Request) -> Iterator[Prediction]:
-        load = partial(load_example, specs=self.recipe.senses, wanted=request.senses)
+    def _stream(
+        self, examples: Iterable[Example], senses: Sequence[str], run: Callable[[Sequence[LoadedExample]], Sequence[T]]
+    ) -> Iterator[T]:
+        load = partial(load_example, specs=self.recipe.senses, wanted=senses)
         with closing(read_ahead(load, examples, threads=threads())) as loaded:
-            yield from run_in_batches(partial(self._predict_batch, request=request), loaded)
+            yield from run_in_batches(run, loaded)
 
     def _predict_batch(self, batch: Sequence[LoadedExample], request: Request) -> list[Prediction]:
-        """A Prediction for each example. If the graph fails on a batch, its examples are run one by one."""
+        return [
+            self._predict(example, outputs, request)
+            if isinstance(outputs, Outputs)
+            else Prediction.failed(example.source, *outputs)
+            for example, outputs in zip(batch, self._run_batch(batch), strict=True)
+        ]
+
+    def _embed_batch(self, batch: Sequence[LoadedExample]) -> list[Embedding]:
+        return [
+            _embedding(example, outputs) if isinstance(outputs, Outputs) else Embedding(example.source, None, outputs)
+            for example, outputs in zip(batch, self._run_batch(batch), strict=True)
+        ]
+
+    def _run_batch(self, batch: Sequence[LoadedExample]) -> list[Outputs | Errors]:
+        """What the graph returns for each example, or why nothing. If it fails on a batch, they are run one by one."""
         readable = [example for example in batch if example.arrays]
         try:
-            outputs = self._runner.run([example.arrays for example in readable]) if readable else []
+            outputs = iter(self._runner.run([example.arrays for example in readable]) if readable else [])
         except BundleError as error:
             if len(batch) == 1:
-                return [Prediction.failed(batch[0].source, error)]
-            return [prediction for example in batch for prediction in self._predict_batch([example], request)]
-        predictions = iter(self._predict(*each, request) for each in zip(readable, outputs, strict=True))
-        return [
-            next(predictions) if example.arrays else Prediction.failed(example.source, *example.errors.values())
-            for example in batch
-        ]
+                return [(error,)]
+            return [each for example in batch for each in self._run_batch([example])]
+        return [next(outputs) if example.arrays else tuple(example.errors.values()) for example in batch]
 
     def _predict(self, example: LoadedExample, outputs: Outputs, request: Request) -> Prediction:
         used = tuple(sense for sense in self.recipe.senses if sense in example.arrays)
         geometry = example.geometry[used[0]]
         try:
-            raw, ood_scores = outputs.select(used)
+            raw, _, ood_scores = outputs.select(used)
             calibration = self._acceptance.calibration(used, request.wrong_at_most)
             answer = self._kind.to_answer(raw, request.spec, calibration, geometry)
             verdict = self._acceptance.decide(answer, ood_scores, used, request.wrong_at_most)
@@ -170,6 +200,14 @@ def _prediction(verdict: Verdict, **rest: Any) -> Prediction:
         reason=verdict.reason,
         **rest,
     )
+
+
+def _embedding(example: LoadedExample, outputs: Outputs) -> Embedding:
+    try:
+        selected = outputs.select(tuple(example.arrays))
+    except BundleError as error:
+        return Embedding(example.source, None, (error,))
+    return Embedding(example.source, selected.embedding, tuple(example.errors.values()))
 
 
 def _with_hotwords(kind: AnyKind, spec: Any, hotwords: tuple[str, ...]) -> Any:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from seehear.answers import ANSWERS, Decoder
 from seehear.geometry import Cells, Warps
@@ -14,14 +15,15 @@ from seehear.layers.parameter_groups import ParameterGroups, join_groups
 from seehear.learn.model.fusion import make_fusion
 from seehear.learn.model.ood import OodScorer
 from seehear.recipe import Recipe
-from seehear.runtime.model_runner import OOD_SCORE
+from seehear.runtime.model_runner import EMBEDDING, OOD_SCORE
 from seehear.senses import SENSES
 
 Tensors = dict[str, Tensor]
 
 
 class Network(nn.Module):
-    """Inputs by name, and which senses are present (B, S) -> the head's raw arrays and an OOD score for each sense.
+    """Inputs by name, and which senses are present (B, S) -> the head's raw arrays, an embedding, and an OOD score for
+    each sense.
 
     initialised   whether statistics of the training examples are set: by `fit_statistics`, or with loaded weights
     """
@@ -62,6 +64,15 @@ class Network(nn.Module):
         raw: Tensors = self.head(self.fuse(cells, present))
         return raw
 
+    def read(self, fused: Cells) -> Tensor:
+        """(B, F): what the last layer of the head reads of a whole example; for other heads the mean of its cells."""
+        if (read := getattr(self.head, "read", None)) is not None:
+            features: Tensor = read(fused)
+            return features
+        valid = fused.valid_mask[:, :, None].to(fused.x.dtype)
+        mean: Tensor = (fused.x * valid).sum(1) / valid.sum(1).clamp_min(1)
+        return mean
+
     def loss(self, raw: Tensors, target: Tensors) -> Tensor:
         """(B,), as the head defines it."""
         value: Tensor = self.head.loss(raw, target)  # type: ignore[operator]
@@ -81,7 +92,9 @@ class Network(nn.Module):
     def forward(self, inputs: Tensors, present: Tensor) -> Tensors:
         cells = self.encode(inputs)
         scores = {OOD_SCORE + name: self.ood[name](own) for name, own in zip(self.encoders, cells, strict=True)}
-        return self.apply_head(cells, present) | scores
+        fused = self.fuse(cells, present)
+        raw: Tensors = self.head(fused)
+        return raw | {EMBEDDING: F.normalize(self.read(fused), dim=1)} | scores
 
     def sense_subsets(self, batch: int) -> Iterator[Tensor]:
         """The sets of senses that the network is trained for, as `present` (B, S): all of them, then each alone."""
