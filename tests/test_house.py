@@ -64,6 +64,7 @@ ONLY_IN = {
         "head.py",
         "head_layers.py",
         "decoder.py",
+        "whisper_decoder.py",
         "learn/",
         "starts/state_dict.py",
     ),

@@ -77,6 +77,8 @@ class Recogniser:
         wrong_at_most   accept answers so that at most this share of them is wrong; None for the recipe's share
         hotwords        words and phrases to expect in a transcript
         tiles           answer an image larger than the training images tile by tile
+        language        the language that is spoken, such as "de", for a start such as whisper-base; None to find it out
+        translate       write what is said in English, likewise
 
         Raises UsageError for a wrong keyword. An input that cannot be read gives a Prediction with its `error`.
         """

@@ -12,6 +12,7 @@ import onnx
 import torch
 
 from learning import EXAMPLES, PAIRS, dataset_of, recipe_for
+from seehear.answers.text.spec import AttentionSpec
 from seehear.learn.export import export_graphs, trace_graphs
 from seehear.learn.model.network import Network
 from seehear.recipe import Recipe
@@ -22,7 +23,7 @@ NUMPY = {1: np.float32, 2: np.uint8, 7: np.int64, 9: np.bool_}
 def recipes() -> dict[str, Recipe]:
     """A recogniser for each supported pair, and one with a decoder."""
     text = recipe_for("text", ("audio",))
-    decoding = text.model_copy(update={"answer": text.answer.replace(decoder=True)})  # type: ignore[attr-defined]
+    decoding = text.model_copy(update={"answer": text.answer.replace(decoder=AttentionSpec())})  # type: ignore[attr-defined]
     return {f"{kind} by {'+'.join(senses)}": recipe_for(kind, senses) for kind, senses in PAIRS} | {
         "text by audio, decoded": decoding
     }

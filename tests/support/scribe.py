@@ -11,6 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 import tiny
 from seehear.answers.text import TextSpec
+from seehear.answers.text.spec import AttentionSpec
 from seehear.decoding.autoregressive import LAYERS
 from seehear.decoding.ngrams import NGramCounts
 from seehear.recipe import Recipe
@@ -20,7 +21,7 @@ CELLS, WIDTH = 6, 4
 TOKENS = (" ", "a", "b")
 EDGE = len(TOKENS)
 NGRAMS = NGramCounts.count_sentences([[1, 0, 2], [2, 1]], EDGE).pack()
-SPEC = TextSpec(tokens=TOKENS, ngrams=NGRAMS, texts=2, words=3, translated=True, decoder=True)
+SPEC = TextSpec(tokens=TOKENS, ngrams=NGRAMS, texts=2, words=3, translated=True, decoder=AttentionSpec())
 
 
 Input = tuple[int, Sequence[str | int]]  # the type of its elements, and its shape

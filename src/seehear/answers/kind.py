@@ -180,12 +180,19 @@ class Decoding(Generic[SpecT, AnswerT]):
     with_language_model   (spec, lines) -> the Spec with a language model that has also read these lines
     uses_network          (spec) -> whether the head has a `decoder`, a Decoder
     with_network          (run) -> this kind, with a decoder network to run
+    with_task             (spec, language, translate) -> the Spec for this spoken language, None to find it out, and
+                          whether to translate into English
+    hears_windows         (spec) -> whether a recording is answered in windows with speech, cut at pauses
+    join                  (answers) -> the answer to a recording from those to its windows
     """
 
     with_hotwords: Callable[[SpecT, Sequence[str]], SpecT]
     with_language_model: Callable[[SpecT, Iterable[str]], SpecT]
     uses_network: Callable[[SpecT], bool]
     with_network: Callable[[RunDecoder], AnswerKind[SpecT, AnswerT]]
+    with_task: Callable[[SpecT, str | None, bool], SpecT]
+    hears_windows: Callable[[SpecT], bool]
+    join: Callable[[Sequence[AnswerT]], AnswerT]
 
 
 @dataclass(frozen=True)

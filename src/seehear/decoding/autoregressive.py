@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,28 @@ RunDecoder = Callable[[Mapping[str, Array]], Mapping[str, Array]]  # inputs by n
 
 LAYERS = 2  # of the decoder network, each with a state
 BEAMS = 8
+
+
+StateT = TypeVar("StateT", bound="State")
+
+
+class State(Protocol):
+    """What a decoder knows of K sequences; rows can be selected."""
+
+    def __getitem__(self: StateT, rows: Any, /) -> StateT: ...
+
+
+class SequenceDecoder(Protocol):
+    """What `search_decoder` asks of a decoder; see `ConditionedDecoder`. `cells` limits the length of a sequence."""
+
+    edge: int
+
+    @property
+    def cells(self) -> int: ...
+
+    def start(self, sequences: int) -> Any: ...
+
+    def step(self, tokens: Ints, state: Any) -> tuple[Floats, Any]: ...
 
 
 class ConditionedDecoder:
@@ -90,14 +112,14 @@ class _Beams:
     logp: Floats  # (K, L - 1) of each token but the edge
     score: Floats  # (K,) sum of logp and hotword bonus
     hotword_state: NDArray[Any]  # (K,)
-    state: NDArray[Any]  # (K, ...) of the decoder
+    state: State  # of the decoder
 
     def select(self, index: Ints) -> _Beams:
         return _Beams(*(getattr(self, field.name)[index] for field in fields(self)))
 
 
 def search_decoder(
-    decoder: ConditionedDecoder, hotwords: Hotwords | None, hotword_weight: float, *, beams: int = BEAMS
+    decoder: SequenceDecoder, hotwords: Hotwords | None, hotword_weight: float, *, beams: int = BEAMS
 ) -> list[DecodedSequence]:
     """Complete sequences, unordered. Each step extends all beams by one token and keeps the best `beams`.
 
@@ -114,7 +136,7 @@ def search_decoder(
     for _ in range(decoder.cells + 1):
         logp, state = decoder.step(active.tokens[:, -1:], active.state)
         score = active.score[:, None] + logp[:, 0] + bonus[active.hotword_state]  # (K, V + 1)
-        best = np.argsort(-score.ravel(), kind="stable")[: beams - len(finished)]
+        best = _find_best(score.ravel(), beams - len(finished))
         beam, token = best // (edge + 1), best % (edge + 1)
         extended = active.select(beam)
         extended.tokens = np.hstack([extended.tokens, token[:, None]])
@@ -152,6 +174,12 @@ def rank_sequences(
         return logp / penalty + sequence.hotword_bonus
 
     return [sequence.to_hypothesis() for sequence in sorted(sequences, key=rank, reverse=True)]
+
+
+def _find_best(scores: Floats, n: int) -> Ints:
+    """The places of the n highest scores, best first."""
+    best = np.sort(np.argpartition(-scores, n - 1)[:n]) if n < len(scores) else np.arange(len(scores))
+    return best[np.argsort(-scores[best], kind="stable")]
 
 
 def _finish(beams: _Beams) -> list[DecodedSequence]:

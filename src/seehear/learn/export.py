@@ -6,6 +6,7 @@ import logging
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from inspect import signature
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -81,13 +82,13 @@ def trace_graphs(network: Network, dataset: DatasetCache, rows: NDArray[np.int64
     feeds, outputs = _feeds(network, dataset, rows[:2])
     dynamic_axes = {name: axes for encoder in network.encoders.values() for name, axes in encoder.dynamic_axes.items()}  # type: ignore[operator, union-attr]
     dynamic_axes = {name: {0: "batch", **dynamic_axes.get(name, {})} for name in feeds}
-    graph = _trace(ServingModule(network, list(feeds), list(outputs)), feeds, list(outputs), dynamic_axes)
-    _check_servable(_fill(graph, ServingModule(network, [], [])), NETWORK)
+    graph = trace_module(ServingModule(network, list(feeds), list(outputs)), feeds, list(outputs), dynamic_axes)
+    _check_servable(fill_graph(graph, ServingModule(network, [], [])), NETWORK)
     if (decoder := network.decoder) is None:
         return Graphs(graph, None)
     inputs = next(_decoder_inputs(decoder, network, dataset, rows))
-    decoder_graph = _trace(decoder, inputs, decoder.outputs, decoder.dynamic_axes)
-    _check_servable(_fill(decoder_graph, decoder), DECODER)
+    decoder_graph = trace_module(decoder, inputs, decoder.outputs, decoder.dynamic_axes)
+    _check_servable(fill_graph(decoder_graph, decoder), DECODER)
     return Graphs(graph, decoder_graph)
 
 
@@ -103,11 +104,11 @@ def _check_servable(graph: bytes, name: str) -> None:
 def export_graphs(traced: Graphs, network: Network, dataset: DatasetCache, rows: NDArray[np.int64]) -> Graphs:
     """Fill the traced graphs with the network's weights. Raises TrainingError if their outputs on these rows differ."""
     network = network.cpu().eval()
-    graph = _fill(traced.network, ServingModule(network, [], []))  # gives weights the names they have in the graph
+    graph = fill_graph(traced.network, ServingModule(network, [], []))  # gives weights the names they have in the graph
     check_parity(network, graph, dataset, rows)
     if traced.decoder is None or (decoder := network.decoder) is None:
         return Graphs(graph, None)
-    decoder_graph = _fill(traced.decoder, decoder)
+    decoder_graph = fill_graph(traced.decoder, decoder)
     _check_decoder(decoder, decoder_graph, _decoder_inputs(decoder, network, dataset, rows))
     return Graphs(graph, decoder_graph)
 
@@ -132,7 +133,7 @@ def check_parity(network: Network, content: bytes, dataset: DatasetCache, rows: 
             fed = inputs | ({PRESENT: present} if PRESENT in feeds else {})
             served = session.run({name: tensor.numpy() for name, tensor in fed.items()})
             for name, value in network(inputs, present).items():
-                _compare(name, value.numpy(), served[name])
+                compare_outputs(name, value.numpy(), served[name])
 
 
 @torch.no_grad()
@@ -141,10 +142,10 @@ def _check_decoder(decoder: Decoder, content: bytes, inputs: Iterable[Tensors]) 
     for feeds in inputs:
         served = session.run({name: tensor.numpy() for name, tensor in feeds.items()})
         for name, value in zip(decoder.outputs, decoder(*feeds.values()), strict=True):
-            _compare(name, value.numpy(), served[name])
+            compare_outputs(name, value.numpy(), served[name])
 
 
-def _compare(name: str, ours: NDArray[np.float32], served: NDArray[np.float32]) -> None:
+def compare_outputs(name: str, ours: NDArray[np.float32], served: NDArray[np.float32]) -> None:
     difference = float((np.abs(ours - served) / np.maximum(1, np.abs(ours))).max())
     if ours.shape != served.shape or not difference <= TOLERANCE:
         raise TrainingError(
@@ -173,18 +174,19 @@ def _decoder_inputs(
     yield from decoder.example_inputs(network(batch.inputs, torch.ones_like(batch.present)), batch.target)
 
 
-def _trace(module: Any, feeds: Tensors, outputs: Sequence[str], dynamic_axes: Mapping[str, Mapping[int, str]]) -> bytes:
+def trace_module(
+    module: Any, feeds: Tensors, outputs: Sequence[str], dynamic_axes: Mapping[str, Mapping[int, str]]
+) -> bytes:
     """Export to ONNX. `dynamic_axes` gives the axes of each input that may have any length."""
     shapes = tuple(dict(dynamic_axes[name]) for name in feeds)
+    takes_any = any(each.kind is each.VAR_POSITIONAL for each in signature(module.forward).parameters.values())
     with _quiet():
         program = torch.onnx.export(
             module,
             tuple(feeds.values()),
             input_names=list(feeds),
             output_names=list(outputs),
-            dynamic_shapes=(shapes,)
-            if isinstance(module, ServingModule)
-            else shapes,  # it takes *tensors: one argument
+            dynamic_shapes=(shapes,) if takes_any else shapes,  # *tensors are one argument
             opset_version=OPSET,
             dynamo=True,
             optimize=False,  # it would fold weights into new ones under other names
@@ -194,7 +196,7 @@ def _trace(module: Any, feeds: Tensors, outputs: Sequence[str], dynamic_axes: Ma
     return content
 
 
-def _fill(traced: bytes, module: Any) -> bytes:
+def fill_graph(traced: bytes, module: Any) -> bytes:
     """The graph with the module's weights, optimised."""
     from onnxscript import optimizer  # slow to import
 

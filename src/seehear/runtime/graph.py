@@ -24,6 +24,7 @@ Attribute = float | bytes | Shape  # the value of an attribute
 DTYPES: dict[int, np.dtype[Any]] = {  # TensorProto.DataType
     1: np.dtype("<f4"),
     2: np.dtype("u1"),
+    3: np.dtype("i1"),
     6: np.dtype("<i4"),
     7: np.dtype("<i8"),
     9: np.dtype("?"),

@@ -45,13 +45,13 @@ class ModelRunner:
     """
 
     def __init__(self, bundle: Bundle) -> None:
-        self._recipe = bundle.recipe
+        self.recipe = bundle.recipe
         check_bundle_cost(bundle, self._feeds([{}]))
         self._session = Session(bundle.model)
-        self.kind: AnyKind = ANSWERS[self._recipe.kind]
+        self.kind: AnyKind = ANSWERS[self.recipe.kind]
         if bundle.decoder is not None:
             self.kind = self.kind.require_decoding("a decoder").with_network(Session(bundle.decoder).run)
-        self._raw_shapes = self.kind.raw_shapes(self._recipe.answer)
+        self._raw_shapes = self.kind.raw_shapes(self.recipe.answer)
         self._check_fit()
 
     def run(self, batch: Sequence[Mapping[str, Array]]) -> list[Outputs]:
@@ -68,23 +68,23 @@ class ModelRunner:
             Outputs(
                 raw={name: arrays[name][i] for name in self._raw_shapes},
                 embedding=arrays[EMBEDDING][i],
-                ood_scores={sense: arrays[OOD_SCORE + sense][i] for sense in self._recipe.senses},
+                ood_scores={sense: arrays[OOD_SCORE + sense][i] for sense in self.recipe.senses},
             )
             for i in range(len(batch))
         ]
 
     def _shapes(self) -> dict[str, Shape]:
         """The shape of each output that is read, without the batch axis."""
-        scores: dict[str, Shape] = {OOD_SCORE + sense: () for sense in self._recipe.senses}
+        scores: dict[str, Shape] = {OOD_SCORE + sense: () for sense in self.recipe.senses}
         return {**self._raw_shapes, EMBEDDING: ("F",), **scores}
 
     def _feeds(self, batch: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
         """The graph's inputs by name, for a batch."""
         feeds: dict[str, Array] = {}
-        for sense, spec in self._recipe.senses.items():
+        for sense, spec in self.recipe.senses.items():
             feeds |= SENSES[sense].collate([arrays.get(sense) for arrays in batch], spec)
-        if len(self._recipe.senses) > 1:
-            feeds[PRESENT] = np.array([[sense in arrays for sense in self._recipe.senses] for arrays in batch])
+        if len(self.recipe.senses) > 1:
+            feeds[PRESENT] = np.array([[sense in arrays for sense in self.recipe.senses] for arrays in batch])
         return feeds
 
     def _check_fit(self) -> None:
@@ -93,8 +93,8 @@ class ModelRunner:
         if not set(wanted) <= set(self._session.outputs):
             raise BundleError(f"the graph's outputs are {', '.join(self._session.outputs)}", allowed=", ".join(wanted))
         (outputs,) = self.run([{}])
-        if self.kind.decoding and self.kind.decoding.uses_network(self._recipe.answer):
-            self.kind.to_answer(outputs.raw, self._recipe.answer, {}, None)
+        if self.kind.decoding and self.kind.decoding.uses_network(self.recipe.answer):
+            self.kind.to_answer(outputs.raw, self.recipe.answer, {}, None)
 
 
 def _has_shape(array: Array, shape: Shape, lengths: dict[str, int]) -> bool:

@@ -23,6 +23,8 @@ class PredictKeywords(TypedDict, total=False):
     wrong_at_most: float | None
     hotwords: Sequence[str] | None
     tiles: bool
+    language: str | None
+    translate: bool
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,8 @@ class PredictOptions:
     wrong_at_most   accept answers so that at most this share of them is wrong; None for the recipe's share
     hotwords        words and phrases to expect in a transcript
     tiles           answer an image larger than the training images tile by tile
+    language        the language that is spoken, such as "de"; None to find it out
+    translate       write what is said in English
 
     Raises UsageError for a `wrong_at_most` that is not between 0 and 1.
     """
@@ -41,6 +45,8 @@ class PredictOptions:
     wrong_at_most: float | None = None
     hotwords: Sequence[str] | None = None
     tiles: bool = False
+    language: str | None = None
+    translate: bool = False
 
     def __post_init__(self) -> None:
         check_wrong_at_most(self.wrong_at_most)

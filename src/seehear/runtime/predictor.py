@@ -19,6 +19,7 @@ from seehear.runtime.model_runner import ModelRunner, Outputs
 from seehear.runtime.onnx_session import threads
 from seehear.runtime.options import DEFAULT, PredictOptions
 from seehear.runtime.prediction import ExampleSource, Prediction
+from seehear.runtime.speech_windows import answer_windows, hears_windows
 from seehear.runtime.tiling import answer_tiles, check_tiling, plan_tiles, tiling_hint
 from seehear.senses import SENSES, Array
 from seehear.senses.input_file import Bytes, is_file_object
@@ -36,12 +37,15 @@ class Embedding(NamedTuple):
 
 
 class Request(NamedTuple):
-    """PredictOptions, resolved for one recogniser: `spec` is the answer's, with the caller's hotwords."""
+    """PredictOptions, resolved for one recogniser: `spec` is the answer's, with the caller's hotwords and task.
+
+    parts   whether an example is answered in several parts: a picture in tiles, a recording in windows
+    """
 
     senses: tuple[str, ...]
     wrong_at_most: float | None
     spec: Any
-    tiles: bool
+    parts: bool
 
 
 class Predictor:
@@ -68,8 +72,8 @@ class Predictor:
         Raises UsageError for the options only: an example that cannot be read gives a Prediction with its error.
         """
         request, example = self._resolve(options), read_file_objects(example)
-        if request.tiles:
-            return self._predict_tiled(example, request)
+        if request.parts:
+            return self._predict_parts(example, request)
         return self._predict_batch([load_example(example, self.recipe.senses, request.senses)], request)[0]
 
     def predict(self, examples: Iterable[Example], options: PredictOptions = DEFAULT) -> Iterator[Prediction]:
@@ -80,9 +84,9 @@ class Predictor:
         if isinstance(examples, str | Bytes | Path | Mapping) or is_file_object(examples):
             raise UsageError("one example where many are expected", hint="call predict_one, or pass a list")
         request, examples = self._resolve(options), map(read_file_objects, examples)
-        if request.tiles:
+        if request.parts:
             # One at a time, and none read ahead: each may be hundreds of megabytes.
-            return (self._predict_tiled(example, request) for example in examples)
+            return (self._predict_parts(example, request) for example in examples)
         return self._stream(examples, request.senses, partial(self._predict_batch, request=request))
 
     def embed(self, examples: Iterable[Example]) -> Iterator[Embedding]:
@@ -103,9 +107,31 @@ class Predictor:
     def _resolve(self, options: PredictOptions) -> Request:
         hotwords = options.hotwords
         spec = self.recipe.answer if hotwords is None else self._with_hotwords(tuple(hotwords))
+        if options.language is not None or options.translate:
+            spec = self._kind.require_decoding("a language").with_task(spec, options.language, options.translate)
         if options.tiles:
             check_tiling(self.recipe)
-        return Request(options.select_senses(self.recipe), options.wrong_at_most, spec, options.tiles)
+        parts = options.tiles or hears_windows(self._kind, spec)
+        return Request(options.select_senses(self.recipe), options.wrong_at_most, spec, parts)
+
+    def _predict_parts(self, example: Example, request: Request) -> Prediction:
+        if hears_windows(self._kind, request.spec):
+            return self._predict_windows(example, request)
+        return self._predict_tiled(example, request)
+
+    def _predict_windows(self, example: Example, request: Request) -> Prediction:
+        """One answer for all speech in a recording."""
+        (sense,), source = request.senses, source_of(example)
+        try:
+            signal = read_signal(example, sense)
+            calibration = self._acceptance.calibration(request.senses, request.wrong_at_most)
+            heard = answer_windows(self._runner, signal, request.spec, calibration)
+            verdict = self._acceptance.decide(heard, {}, request.senses, request.wrong_at_most)
+        except SeehearError as error:
+            return Prediction.failed(source, error)
+        return _prediction(
+            verdict, source=source, used=request.senses, duration_s=SENSES[sense].grid(signal).duration_s
+        )
 
     def _stream(
         self, examples: Iterable[Example], senses: Sequence[str], run: Callable[[Sequence[LoadedExample]], Sequence[T]]

@@ -16,6 +16,7 @@ from seehear.runtime.graph import DTYPES, MAX_AXES, Shape
 from seehear.runtime.tensor_info import OperatorInputs, OutputTypes
 
 BOOL, INT64 = np.dtype("?"), np.dtype("<i8")
+UINT8, INT32, FLOAT32 = np.dtype("u1"), np.dtype("<i4"), np.dtype("<f4")
 MAX_KERNEL = 4096  # positions; our widest is the 400 samples of a spectrogram's window
 
 
@@ -184,6 +185,20 @@ def matmul(given: OperatorInputs) -> OutputTypes:
     if min(len(left), len(right)) < 2 or left[-1] != right[-2]:
         raise BundleError("multiplies matrices of other shapes")
     return [((*np.broadcast_shapes(left[:-2], right[:-2]), left[-2], right[-1]), given[0].dtype)]
+
+
+def matmul_integer(given: OperatorInputs) -> OutputTypes:
+    """Of bytes; the zero of each factor is one number."""
+    if any(given.has(i) and given[i].shape != () for i in (2, 3)) or any(given[i].dtype.itemsize != 1 for i in (0, 1)):
+        raise BundleError("has factors or zeros of another type or shape")
+    return [(matmul(given)[0][0], INT32)]
+
+
+def quantise(given: OperatorInputs) -> OutputTypes:
+    """Bytes, their scale and their zero."""
+    if given[0].dtype != FLOAT32:
+        raise BundleError("reads another type than floats")
+    return [(given[0].shape, UINT8), ((), FLOAT32), ((), UINT8)]
 
 
 def matmul_work(given: OperatorInputs, made: OutputTypes) -> int:

@@ -25,6 +25,7 @@ from seehear.answers.text import Text, TextSpec
 from seehear.answers.text.decoder import AttentionDecoder, ExportedDecoder
 from seehear.answers.text.head import Head
 from seehear.answers.text.similarity import compute_bleu, compute_chrf, count_bleu, count_chrf
+from seehear.answers.text.spec import AttentionSpec
 from seehear.decoding.autoregressive import LAYERS, ConditionedDecoder
 from seehear.decoding.ngrams import NGramCounts
 from seehear.errors import BundleError
@@ -50,7 +51,7 @@ Array = np.ndarray[Any, Any]
 
 def plan_transcripts() -> TextSpec:
     spec: TextSpec = TEXT.plan([*TEXTS * 4, "one roo", "roo"], "text")
-    return spec.replace(decoder=True)
+    return spec.replace(decoder=AttentionSpec())
 
 
 def add_memory(raw: dict[str, Array]) -> dict[str, Array]:
@@ -139,7 +140,7 @@ def test_a_heading_or_an_auxiliary_column_makes_a_translation(
     column: str, auxiliary: Sequence[str] | None, translated: bool
 ) -> None:
     spec = TEXT.plan(TEXTS * 4, column, auxiliary)
-    assert (spec.translated, spec.decoder) == (translated, translated)
+    assert (spec.translated, spec.decoder is not None) == (translated, translated)
     assert str(spec).startswith("translation in 8 letters" if translated else "text in 8 letters")
     assert TEXT.headline(spec).metric == ("bleu" if translated else "wer")
 
@@ -151,7 +152,7 @@ def test_many_transcripts_get_a_decoder() -> None:
 
 def test_a_translation_needs_a_decoder() -> None:
     with pytest.raises(ValueError, match="a decoder writes translations"):
-        plan_transcripts().replace(translated=True, decoder=False)
+        plan_transcripts().replace(translated=True, decoder=None)
 
 
 WORDS = ["le", "chat", "la", "mer", "une", "des", "voit", "12", "l'eau"]
@@ -242,7 +243,7 @@ def test_a_hostile_decoder_graph_is_refused(
 
 
 def test_recipe_and_model_file_must_agree_on_the_decoder(tmp_path: Path) -> None:
-    complete, plain = scribe.bundle(), scribe.SPEC.replace(translated=False, decoder=False)
+    complete, plain = scribe.bundle(), scribe.SPEC.replace(translated=False, decoder=None)
     with pytest.raises(BundleError, match=r"decoder\.onnx is not there, contrary to the recipe"):
         write_bundle(tmp_path / "m.seehear", replace(complete, decoder=None))
     with pytest.raises(BundleError, match=r"decoder\.onnx is there, contrary"):
@@ -270,7 +271,7 @@ def test_a_decoder_of_another_vocabulary_is_refused_at_loading() -> None:
 def make_network_and_dataset(folder: Path, **fields: Any) -> tuple[Network, Any]:
     recipe = recipe_for("text", ("audio",))
     assert isinstance(recipe.answer, TextSpec)
-    recipe = recipe.model_copy(update={"answer": recipe.answer.replace(decoder=True, **fields)})
+    recipe = recipe.model_copy(update={"answer": recipe.answer.replace(decoder=AttentionSpec(), **fields)})
     torch.manual_seed(0)
     dataset = dataset_of(recipe, folder)
     return Network(recipe), dataset

@@ -47,6 +47,9 @@ class TextKind(AnswerKind[TextSpec, Text]):
             with_language_model=spec.with_language_model,
             uses_network=answer.has_decoder,
             with_network=TextKind,
+            with_task=spec.with_task,
+            hears_windows=answer.hears_windows,
+            join=answer.join,
         )
 
     plan = staticmethod(plan.plan)

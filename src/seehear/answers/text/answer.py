@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -19,7 +20,8 @@ from seehear.answers.text.decode import decode_n_best
 from seehear.answers.text.normalisation import normalise
 from seehear.answers.text.spec import SPACE, TextSpec
 from seehear.answers.text.subtitles import format_srt, format_vtt
-from seehear.answers.text.word import Word, mark_words
+from seehear.answers.text.whisper import split_bytes
+from seehear.answers.text.word import DecodedWord, Word, mark_words
 from seehear.decoding.hypothesis import Hypothesis
 from seehear.errors import InputError
 from seehear.geometry import Geometry, Warp
@@ -32,21 +34,16 @@ MAX_LETTERS_PER_S = 60  # fast speech has 25; its translation may be longer
 MAX_TAIL_CELLS = 4  # from the peak of a word's last letter to the end of the word
 
 
-class DecodedWord(NamedTuple):
-    """A word of a hypothesis, from cell `start` up to but not including `end`."""
-
-    text: str
-    start: int
-    end: int
-    confidence: float  # geometric mean of the probabilities of its tokens
-
-
 class NBest(NamedTuple):
-    """The hypotheses for one example, best first; its number of cells and the seconds of each cell."""
+    """The hypotheses for one example, best first; its number of cells and the seconds of each cell.
+
+    language  that was heard, if the decoder finds that out
+    """
 
     hypotheses: list[Hypothesis]
     cells: int
     cell_s: float
+    language: str = ""
 
 
 @dataclass(frozen=True)
@@ -57,6 +54,7 @@ class Text:
     words: tuple[Word, ...]
     confidence: float = 1.0
     alternatives: tuple[tuple[str, float], ...] = ()
+    language: str = ""  # code of the language that was heard, if the recogniser finds that out
 
     @classmethod
     def from_string(cls, text: str) -> Text:
@@ -83,7 +81,8 @@ class Text:
         return replace(self, words=tuple(words))
 
     def to_json(self) -> dict[str, Any]:
-        return {"text": str(self), "words": [word.to_json() for word in self.words]}
+        language = {"language": self.language} if self.language else {}
+        return {"text": str(self), **language, "words": [word.to_json() for word in self.words]}
 
     def to_marked_text(self) -> str:
         """One line for people, with words that are not accepted in brackets."""
@@ -169,13 +168,37 @@ def concatenate_targets(targets: Sequence[Mapping[str, Array]], spec: TextSpec) 
 
 def raw_shapes(spec: TextSpec) -> dict[str, tuple[int | str, ...]]:
     """logp: log probabilities of the CTC tokens and the blank. cells: how many are not padding. cell_s: seconds each.
-    memory: what the decoder attends to."""
-    memory: dict[str, tuple[int | str, ...]] = {"memory": ("N", "D")} if spec.decoder else {}
-    return {"logp": ("N", len(spec.ctc_tokens) + 1), "cells": (), "cell_s": (), **memory}
+    memory, or several arrays: what the decoder attends to."""
+    shapes: dict[str, tuple[int | str, ...]] = {"cells": (), "cell_s": ()}
+    if spec.whisper is not None:
+        return shapes | spec.whisper.cross_shapes
+    memory: dict[str, tuple[int | str, ...]] = {} if spec.decoder is None else {"memory": ("N", "D")}
+    return {"logp": ("N", len(spec.ctc_tokens) + 1), **shapes, **memory}
 
 
 def has_decoder(spec: TextSpec) -> bool:
-    return spec.decoder
+    return spec.decoder is not None
+
+
+def hears_windows(spec: TextSpec) -> bool:
+    """Whisper's decoder invents words where nobody speaks, and was taught on windows."""
+    return spec.whisper is not None
+
+
+def join(texts: Sequence[Text]) -> Text:
+    """The texts of consecutive windows of one recording, whose times are already those of the recording.
+
+    Its confidence is that of its words on average, its language the one of the most words.
+    """
+    heard = [text for text in texts if text.words]
+    if not heard:
+        return Text(())
+    counts = Counter({text.language: 0 for text in heard})
+    for text in heard:
+        counts[text.language] += len(text.words)
+    words = sum(counts.values())
+    confidence = sum(text.confidence * len(text.words) for text in heard) / words
+    return Text(tuple(word for text in heard for word in text.words), confidence, language=counts.most_common(1)[0][0])
 
 
 def to_answer(
@@ -193,7 +216,8 @@ def n_best(
     raw: Mapping[str, Array], spec: TextSpec, calibration: Mapping[str, float], run_decoder: RunDecoder | None = None
 ) -> NBest:
     """With the weights in `calibration`."""
-    return NBest(decode_n_best(raw, spec, calibration, run_decoder), int(raw["cells"]), float(raw["cell_s"]))
+    hypotheses, language = decode_n_best(raw, spec, calibration, run_decoder)
+    return NBest(hypotheses, int(raw["cells"]), float(raw["cell_s"]), language)
 
 
 def select(n_best: NBest, spec: TextSpec, calibration: Mapping[str, float], geometry: Geometry | None) -> Text:
@@ -211,10 +235,17 @@ def build_text(n_best: NBest, spec: TextSpec, calibration: Mapping[str, float]) 
     others.sort(key=lambda other: -other.score)
     scores = np.array([best.score, *(other.score for other in others)])
     odds = np.exp(scores - scores.max())  # translations are ranked by more than the score, so the best may have less
-    confidence = apply_platt(float(odds[0] / odds.sum()), calibration, "text")
+    share = odds[0] / odds.sum() if spec.whisper is None else _typical_probability(best)
+    confidence = apply_platt(float(share), calibration, "text")
     shares = (1 - confidence) * odds[1:] / max(odds[1:].sum(), odds[0])
     alternatives = zip(others[:ALTERNATIVES], shares.tolist(), strict=False)
-    return Text(words, confidence, tuple((spec.decode(other.token_ids), share) for other, share in alternatives))
+    texts = tuple((spec.decode(other.token_ids), share) for other, share in alternatives)
+    return Text(words, confidence, texts, n_best.language)
+
+
+def _typical_probability(hypothesis: Hypothesis) -> float:
+    """The geometric mean of the probabilities of its tokens and its end; 1 for silence."""
+    return math.exp(hypothesis.score / (len(hypothesis.tokens) + 1))
 
 
 def _drop_equal_texts(hypotheses: Sequence[Hypothesis], spec: TextSpec) -> list[Hypothesis]:
@@ -235,6 +266,8 @@ def _build_word(word: DecodedWord, cell_s: float, spec: TextSpec, calibration: M
 
 def split_words(hypothesis: Hypothesis, spec: TextSpec, cells: int) -> list[DecodedWord]:
     """A word ends MAX_TAIL_CELLS after the peak of its last letter, or before, where the next word or the end comes."""
+    if spec.whisper is not None:
+        return split_bytes(hypothesis, spec.whisper.tokeniser, cells)
     space = spec.token_ids[SPACE]
     words = [list(run) for is_space, run in groupby(hypothesis.tokens, lambda token: token.id == space) if not is_space]
     starts = [word[0].frame for word in words]

@@ -1,4 +1,7 @@
-"""From the network's outputs to the n best texts: CTC beam search for transcripts, the decoder for translations."""
+"""From the network's outputs to the n best texts: CTC beam search for transcripts, the decoder for translations.
+
+Whisper's decoder has a search of its own, in `whisper`.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from numpy.typing import NDArray
 
 from seehear.answers.kind import RunDecoder
 from seehear.answers.text.spec import TextSpec
+from seehear.answers.text.whisper import transcribe
 from seehear.decoding.autoregressive import ConditionedDecoder, DecodedSequence, rank_sequences, search_decoder
 from seehear.decoding.ctc_beam_search import BEAMS, CTCBeamSearch, SearchWeights
 from seehear.decoding.hypothesis import Hypothesis
@@ -24,13 +28,24 @@ TRANSLATION_WEIGHTS = {"language": 0.0, "length": 1.0}
 
 def decode_n_best(
     raw: Mapping[str, Array], spec: TextSpec, calibration: Mapping[str, float], run_decoder: RunDecoder | None
+) -> tuple[list[Hypothesis], str]:
+    """-> the hypotheses, and the language that was heard if that is found out.
+
+    raw: logp (N, V + 1) and, if there is a decoder, memory (N, D), of which the first `cells` () are not padding.
+    """
+    if spec.whisper is not None:
+        return transcribe(raw, spec.whisper, _require(run_decoder))
+    return _decode_learned(raw, spec, calibration, run_decoder), ""
+
+
+def _decode_learned(
+    raw: Mapping[str, Array], spec: TextSpec, calibration: Mapping[str, float], run_decoder: RunDecoder | None
 ) -> list[Hypothesis]:
-    """raw: logp (N, V + 1) and, if there is a decoder, memory (N, D), of which the first `cells` () are not padding."""
     weights = get_weights(spec, calibration)
     if spec.translated:
         return rank_translations(search_translations(raw, spec, run_decoder), spec, weights)
     hypotheses = search_transcripts(raw, spec, calibration)
-    if not spec.decoder or not weights["decoder"]:
+    if spec.decoder is None or not weights["decoder"]:
         return hypotheses
     return rescore(hypotheses, score_with_decoder(hypotheses, raw, spec, run_decoder), weights["decoder"])
 
@@ -88,7 +103,11 @@ def rank_translations(
 
 
 def _make_decoder(raw: Mapping[str, Array], spec: TextSpec, run_decoder: RunDecoder | None) -> ConditionedDecoder:
+    cells = max(int(raw["cells"]), 1)  # the decoder needs a cell to attend to, even if only of padding
+    return ConditionedDecoder(_require(run_decoder), raw["memory"][:cells], len(spec.tokens))
+
+
+def _require(run_decoder: RunDecoder | None) -> RunDecoder:
     if run_decoder is None:
         raise ValueError("Expected run_decoder, as the spec has a decoder")
-    cells = max(int(raw["cells"]), 1)  # the decoder needs a cell to attend to, even if only of padding
-    return ConditionedDecoder(run_decoder, raw["memory"][:cells], len(spec.tokens))
+    return run_decoder

@@ -43,7 +43,7 @@ class Head(nn.Module):
         self.drop = nn.Dropout(DROPOUT)
         self.norm = nn.LayerNorm(width)
         self.classify = Float32Linear(width, self.blank + 1)
-        self.attention_decoder = AttentionDecoder(len(spec.tokens), width) if spec.decoder else None
+        self.attention_decoder = AttentionDecoder(len(spec.tokens), width) if spec.decoder is not None else None
         self.decoder_loss_weight = DECODER_LOSS_WEIGHT[spec.translated]
 
     def parameter_groups(self) -> ParameterGroups:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from seehear.answers.text.normalisation import normalise
-from seehear.answers.text.spec import MAX_TOKENS, SPACE, TextSpec
+from seehear.answers.text.spec import MAX_TOKENS, SPACE, AttentionSpec, TextSpec
 from seehear.decoding.bpe import MAX_SUBWORDS, learn_bpe
 from seehear.decoding.ngrams import NGramCounts
 from seehear.errors import DataError
@@ -39,7 +39,7 @@ def plan(cells: Iterable[str], column: str, auxiliary: Sequence[str] | None = No
         words=len(words),
         translated=translated,
         auxiliary_tokens=_plan_auxiliary(auxiliary or (), len(texts)),
-        decoder=translated or len(non_empty) >= MIN_TEXTS_FOR_DECODER,
+        decoder=AttentionSpec() if translated or len(non_empty) >= MIN_TEXTS_FOR_DECODER else None,
     )
     return spec.replace(ngrams=NGramCounts.count_sentences(spec.encode_texts(non_empty), len(tokens)).pack())
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
-from typing import Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from seehear.amounts import format_count
 from seehear.answers.text.normalisation import normalise
+from seehear.answers.text.whisper_spec import WhisperSpec
 from seehear.decoding.bpe import Tokeniser
 from seehear.decoding.hotwords import Hotwords
 from seehear.decoding.language_model import LanguageModel
@@ -20,19 +21,28 @@ SPACE = " "
 MAX_TOKENS = 5000
 
 
-class TextSpec(BaseModel):
-    """`tokens` are a space, letters and subwords."""
+class AttentionSpec(BaseModel):
+    """A recurrent decoder with attention, learned from the examples, which writes the same tokens."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    tokens: tuple[str, ...] = Field(min_length=2, max_length=MAX_TOKENS)
+    kind: Literal["attention"] = "attention"
+
+
+class TextSpec(BaseModel):
+    """`tokens` are a space, letters and subwords; () if only a decoder with tokens of its own writes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    tokens: tuple[str, ...] = Field(max_length=MAX_TOKENS)
     ngrams: str = Field(default="", repr=False)  # packed NGramCounts, for the language model
     texts: int = Field(ge=0)  # number of texts it was planned from
     words: int = Field(ge=0)  # number of different words in them
     hotwords: tuple[str, ...] = ()  # for the current input; a model file has none
     translated: bool = False  # into another language than the one spoken, so that words have no times
     auxiliary_tokens: tuple[str, ...] = Field(default=(), max_length=MAX_TOKENS)  # of the source language, for CTC
-    decoder: bool = False  # whether there is an autoregressive decoder beside CTC
+    # An autoregressive decoder: beside CTC, if there are tokens for that.
+    decoder: Annotated[AttentionSpec | WhisperSpec, Field(discriminator="kind")] | None = None
 
     @field_validator("tokens", "auxiliary_tokens")
     @classmethod
@@ -44,10 +54,12 @@ class TextSpec(BaseModel):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
+        if len(self.tokens) < 2 and self.whisper is None:
+            raise ValueError("there must be at least 2 tokens")
         if self.ngrams and NGramCounts.unpack(self.ngrams).vocabulary != len(self.tokens):
             raise ValueError(f"ngrams were counted with another number of tokens than {len(self.tokens)}")
-        if self.translated and not self.decoder:
-            raise ValueError("a decoder writes translations: decoder must be true")
+        if self.translated and self.decoder is None:
+            raise ValueError("a decoder writes translations: decoder must be given")
         if self.auxiliary_tokens and not self.translated:
             raise ValueError(
                 "auxiliary_tokens are for translations: translated must be true, or auxiliary_tokens empty"
@@ -55,6 +67,8 @@ class TextSpec(BaseModel):
         return self
 
     def __str__(self) -> str:
+        if self.whisper is not None:
+            return str(self.whisper)
         letters = [token for token in self.tokens if len(token) == 1]
         joined = "".join(letters).strip()
         shown = joined if len(joined) <= 60 else joined[:60] + "…"
@@ -67,6 +81,11 @@ class TextSpec(BaseModel):
         auxiliary = len(self.auxiliary_tokens)
         source = f"; also learns the words spoken, in {auxiliary} letters" if auxiliary else ""
         return f"{name} in {spelling}; {size}{source}"
+
+    @property
+    def whisper(self) -> WhisperSpec | None:
+        """The decoder with tokens of its own, if there is one."""
+        return self.decoder if isinstance(self.decoder, WhisperSpec) else None
 
     @property
     def ctc_tokens(self) -> tuple[str, ...]:
@@ -110,11 +129,15 @@ class TextSpec(BaseModel):
 
     def decode(self, tokens: Iterable[int]) -> str:
         """The text of tokens, with single spaces between its words."""
+        if self.whisper is not None:
+            return " ".join(self.whisper.tokeniser.decode(tokens).split())
         return " ".join("".join(self.tokens[token] for token in tokens).split())
 
 
 def with_hotwords(spec: TextSpec, hotwords: Sequence[str]) -> TextSpec:
     """Raises UsageError for a hotword with a letter that was never learned, and for too many hotwords."""
+    if spec.whisper is not None:
+        raise UsageError("hotwords for a recogniser that was not trained on your recordings", hint="leave them out")
     normalised = tuple(dict.fromkeys(filter(None, map(normalise, hotwords))))
     for hotword in normalised:
         if unknown := sorted(set(hotword) - set(spec.tokens)):
@@ -133,3 +156,20 @@ def with_language_model(spec: TextSpec, lines: Iterable[str]) -> TextSpec:
     """The spec with the lines added to its language model, as if they had been among the examples."""
     counts = NGramCounts.count_sentences(spec.encode_texts(map(normalise, lines)), len(spec.tokens), min_count=1)
     return spec.replace(ngrams=(NGramCounts.unpack(spec.ngrams) + counts).pack())
+
+
+def with_task(spec: TextSpec, language: str | None, translate: bool) -> TextSpec:
+    """The spec for recordings in a language, or to translate them into English.
+
+    Raises UsageError unless Whisper's decoder writes, and for a language that it does not know.
+    """
+    whisper = spec.whisper
+    if whisper is None:
+        what = "a translation" if translate else f"the language {language!r}"
+        raise UsageError(f"{what} of a recogniser that writes what it was trained to write", hint="leave it out")
+    known = whisper.languages if whisper.multilingual else ("en",)
+    if language is not None and language not in known:
+        raise UsageError(f"the language {language!r}", allowed=", ".join(sorted(known)))
+    if translate and not whisper.multilingual:
+        raise UsageError("a translation by a recogniser that knows only English", hint="use whisper-base")
+    return spec.replace(decoder=whisper.model_copy(update={"language": language or "", "translate": translate}))

@@ -48,7 +48,7 @@ def tune_weights(
 
     defaults = {name: TRANSCRIPT_WEIGHTS[name] for name in TRANSCRIPT_GRID}
     weights = _search_grid(defaults, TRANSCRIPT_GRID, count_errors)
-    return weights | (_tune_decoder(examples, truths, spec, run_decoder, weights) if spec.decoder else {})
+    return weights | (_tune_decoder(examples, truths, spec, run_decoder, weights) if spec.decoder is not None else {})
 
 
 def _tune_decoder(

@@ -6,7 +6,16 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
+
+
+class DecodedWord(NamedTuple):
+    """A word of a hypothesis, from cell `start` up to but not including `end`."""
+
+    text: str
+    start: int
+    end: int
+    confidence: float  # geometric mean of the probabilities of its tokens
 
 
 @dataclass(frozen=True)

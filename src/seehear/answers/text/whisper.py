@@ -1,0 +1,83 @@
+"""Texts by Whisper's decoder: from what it attends to, to hypotheses with times and to words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seehear.answers.text.whisper_spec import WhisperSpec
+from seehear.answers.text.word import DecodedWord
+from seehear.decoding.autoregressive import DecodedSequence, RunDecoder, search_decoder
+from seehear.decoding.byte_vocabulary import ByteVocabulary
+from seehear.decoding.hypothesis import Hypothesis, Token
+from seehear.decoding.whisper import WhisperRunner, find_loop
+
+Array = NDArray[Any]
+
+BEAMS = 1
+
+
+def transcribe(raw: Mapping[str, Array], spec: WhisperSpec, run_decoder: RunDecoder) -> tuple[list[Hypothesis], str]:
+    """-> hypotheses, best first, and the code of the language that was heard."""
+    runner = WhisperRunner(
+        run_decoder,
+        {name: raw[name] for name in spec.cross_shapes},
+        max(int(raw["cells"]), 1),
+        spec.special,
+        language=spec.language,
+        translate=spec.translate,
+    )
+    sequences = search_decoder(runner, None, 0.0, beams=BEAMS)
+    sequences.sort(key=lambda each: -sum(each.logp) / len(each.logp))
+    best, *others = map(_cut_loop, sequences)
+    hypotheses = [_place(best, runner), *(each.to_hypothesis() for each in others)]
+    return hypotheses, runner.language
+
+
+def split_bytes(hypothesis: Hypothesis, vocabulary: ByteVocabulary, cells: int) -> list[DecodedWord]:
+    """A word begins with a token that begins with a space. Each ends where the next begins."""
+    groups = list(_group(hypothesis.tokens, vocabulary))
+    starts = [group[0].frame for group in groups]
+    words = [
+        DecodedWord(
+            text=vocabulary.decode(token.id for token in group).strip(),
+            start=start,
+            end=max(end, start + 1),
+            confidence=math.prod(token.probability for token in group) ** (1 / len(group)),
+        )
+        for group, start, end in zip(groups, starts, [*starts[1:], cells][: len(starts)], strict=True)
+    ]
+    return [word for word in words if word.text]
+
+
+def _group(tokens: Sequence[Token], vocabulary: ByteVocabulary) -> Iterator[list[Token]]:
+    group: list[Token] = []
+    for token in tokens:
+        if group and vocabulary.tokens[token.id].startswith(b" "):
+            yield group
+            group = []
+        group.append(token)
+    if group:
+        yield group
+
+
+def _cut_loop(sequence: DecodedSequence) -> DecodedSequence:
+    """Without the repetitions at its end."""
+    cut = find_loop(sequence.token_ids)
+    if not cut:
+        return sequence
+    kept = len(sequence.token_ids) - cut
+    return DecodedSequence(
+        sequence.token_ids[:kept], (*sequence.logp[:kept], sequence.logp[-1]), sequence.hotword_bonus
+    )
+
+
+def _place(sequence: DecodedSequence, runner: WhisperRunner) -> Hypothesis:
+    """With the frame where each token was heard."""
+    frames = runner.align(sequence.token_ids).tolist()
+    tokens = zip(sequence.token_ids, frames, np.exp(sequence.logp).tolist(), strict=False)
+    return Hypothesis(tuple(Token(*each) for each in tokens), sum(sequence.logp))

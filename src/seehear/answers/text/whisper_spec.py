@@ -1,0 +1,63 @@
+"""What Whisper's decoder can write: its vocabulary, its languages and the size of its network."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from seehear.decoding.byte_vocabulary import ByteVocabulary
+from seehear.decoding.whisper import SpecialTokens, cross_names
+
+MAX_LAYERS, MAX_LANGUAGES = 32, 200
+
+
+class WhisperSpec(BaseModel):
+    """Sizes are those of the published networks. `language` and `translate` are for the current input."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["whisper"] = "whisper"
+    width: int = Field(ge=8, le=2048)
+    heads: int = Field(ge=1, le=64)
+    layers: int = Field(ge=1, le=MAX_LAYERS)
+    longest: int = Field(default=448, ge=16, le=448)  # tokens of a text with its prompt
+    vocabulary: str = Field(repr=False)  # a packed ByteVocabulary, of the tokens that stand for text
+    languages: tuple[str, ...] = Field(min_length=1, max_length=MAX_LANGUAGES)  # in the order of their tokens
+    multilingual: bool
+    alignment_heads: tuple[tuple[int, int], ...] = Field(min_length=1, max_length=MAX_LAYERS * 64)  # (layer, head)
+    language: str = ""  # that is spoken; "": found out
+    translate: bool = False  # into English
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if any(not (0 <= layer < self.layers and 0 <= head < self.heads) for layer, head in self.alignment_heads):
+            raise ValueError("alignment_heads must be heads of the decoder's layers")
+        if self.language and self.language not in self.languages:
+            raise ValueError(f"language must be one of {', '.join(self.languages)}")
+        return self
+
+    @property
+    def tokens(self) -> int:
+        """V: of text, and all others."""
+        return self.special.total
+
+    def __str__(self) -> str:
+        languages = f"{len(self.languages)} languages" if self.multilingual else "English"
+        return f"text in {languages}"
+
+    @property
+    def cross_shapes(self) -> dict[str, tuple[int | str, ...]]:
+        """What the network gives the decoder to attend to: keys and values of each block."""
+        size = self.width // self.heads
+        shapes = ((self.heads, size, "N"), (self.heads, "N", size))
+        return {name: shapes[i % 2] for i, name in enumerate(cross_names(self.layers))}
+
+    @cached_property
+    def tokeniser(self) -> ByteVocabulary:
+        return ByteVocabulary.unpack(self.vocabulary)
+
+    @cached_property
+    def special(self) -> SpecialTokens:
+        return SpecialTokens(self.tokeniser, self.languages, self.multilingual)

@@ -1,0 +1,80 @@
+"""A vocabulary of byte strings, as byte-level BPE has it (Radford et al. 2019): its tokens joined are UTF-8."""
+
+from __future__ import annotations
+
+import base64
+import struct
+import zlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from seehear.errors import DataError
+
+MAX_TOKENS = 1 << 17
+MAX_TOKEN_BYTES = 255
+MAX_PACKED_LENGTH = 1 << 21  # characters; longer strings are not even unpacked
+_MAX_BYTES = MAX_TOKENS * 32
+
+
+@dataclass(frozen=True)
+class ByteVocabulary:
+    """`tokens` by number; a token need not be a whole letter."""
+
+    tokens: tuple[bytes, ...]
+
+    @cached_property
+    def numbers(self) -> dict[bytes, int]:
+        return {token: number for number, token in enumerate(self.tokens)}
+
+    @classmethod
+    def from_letters(cls, numbers: Mapping[str, int]) -> ByteVocabulary:
+        """From the `model.vocab` of a tokenizer.json, where each byte is written as one printable letter.
+
+        Raises DataError unless the tokens are numbered from 0 on without gaps.
+        """
+        to_byte = {letter: byte for byte, letter in enumerate(_letters_of_bytes())}
+        by_number = sorted(numbers.items(), key=lambda item: item[1])
+        if [number for _, number in by_number] != list(range(len(by_number))):
+            raise DataError("the tokens of a vocabulary are not numbered from 0 on without gaps")
+        try:
+            return cls(tuple(bytes(to_byte[letter] for letter in token) for token, _ in by_number))
+        except KeyError as error:
+            raise DataError(f"the letter {error.args[0]!r} of a vocabulary stands for no byte") from None
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """The text of tokens; what is not UTF-8 becomes U+FFFD."""
+        return b"".join(self.tokens[token] for token in ids).decode("utf-8", "replace")
+
+    def pack(self) -> str:
+        """As base64. Equal vocabularies give equal strings."""
+        lengths = bytes(map(len, self.tokens))
+        content = struct.pack("<I", len(self.tokens)) + lengths + b"".join(self.tokens)
+        return base64.b64encode(zlib.compress(content, 9)).decode("ascii")
+
+    @classmethod
+    def unpack(cls, packed: str) -> ByteVocabulary:
+        """Raises DataError for a string that `pack` could not have written. Memory is bounded."""
+        if len(packed) > MAX_PACKED_LENGTH:
+            raise DataError(f"a vocabulary of {len(packed):,} characters", allowed=f"up to {MAX_PACKED_LENGTH:,}")
+        unpacker = zlib.decompressobj()
+        try:
+            content = unpacker.decompress(base64.b64decode(packed, validate=True), _MAX_BYTES)
+            (count,) = struct.unpack_from("<I", content)
+        except (ValueError, zlib.error, struct.error) as error:
+            raise DataError(f"a vocabulary cannot be unpacked ({error})") from None
+        lengths, joined = content[4 : 4 + count], content[4 + count :]
+        if count > MAX_TOKENS or len(lengths) != count or sum(lengths) != len(joined) or not unpacker.eof:
+            raise DataError("a vocabulary does not have the bytes of its tokens")
+        tokens, start = [], 0
+        for length in lengths:
+            tokens.append(joined[start : start + length])
+            start += length
+        return cls(tuple(tokens))
+
+
+def _letters_of_bytes() -> list[str]:
+    """The letter that byte-level BPE writes for each byte: itself if it is printable, else the next from U+0100 on."""
+    printable = {*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)}
+    spare = iter(range(0x100, 0x200))
+    return [chr(byte if byte in printable else next(spare)) for byte in range(0x100)]

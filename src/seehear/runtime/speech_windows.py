@@ -1,0 +1,62 @@
+"""Recordings of any length in windows with speech, for recognisers that hear no more than a window at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from seehear.answers import AnyKind
+from seehear.geometry import Warp
+from seehear.runtime.loading import load_example
+from seehear.runtime.model_runner import ModelRunner
+from seehear.senses import Array
+from seehear.senses.hearing import HEARING
+from seehear.senses.hearing.plan import RATE_HZ
+from seehear.senses.hearing.voice_activity import VoiceActivityDetector
+
+PORTION_SAMPLES = 60 * RATE_HZ  # fed to the detector at once
+LONGEST_PAUSE_S = 3.0  # within a window; each window costs the same, however short
+
+
+def hears_windows(kind: AnyKind, spec: Any) -> bool:
+    return kind.decoding is not None and kind.decoding.hears_windows(spec)
+
+
+def answer_windows(runner: ModelRunner, signal: Array, spec: Any, calibration: Mapping[str, float]) -> Any:
+    """signal (T,) -> one answer, with its times in the recording. Raises SeehearError."""
+    kind, senses = runner.kind, runner.recipe.senses
+    longest_s: float = senses[HEARING.name].longest_s  # type: ignore[attr-defined]
+    answers = []
+    for start_s, end_s in find_windows(signal, longest_s):
+        window = signal[round(start_s * RATE_HZ) : round(end_s * RATE_HZ)]
+        loaded = load_example({HEARING.name: (window, RATE_HZ)}, senses, (HEARING.name,))
+        for error in loaded.errors.values():
+            raise error
+        (outputs,) = runner.run([loaded.arrays])
+        raw = outputs.select((HEARING.name,)).raw
+        answer = kind.to_answer(raw, spec, calibration, loaded.geometry[HEARING.name])
+        answers.append(answer.transform(Warp((1.0,), (start_s,))))
+    return kind.require_decoding("windows").join(answers)
+
+
+def find_windows(signal: Array, longest_s: float) -> Iterator[tuple[float, float]]:
+    """Start and end, in seconds, of windows that hold all speech and are at most longest_s long."""
+    window: tuple[float, float] | None = None
+    for start_s, end_s in _find_speech(signal):
+        if window and start_s - window[1] <= LONGEST_PAUSE_S and end_s - window[0] <= longest_s:
+            window = window[0], end_s
+            continue
+        if window:
+            yield window
+        window = start_s, end_s
+    if window:
+        yield window
+
+
+def _find_speech(signal: Array) -> Iterator[tuple[float, float]]:
+    detector = VoiceActivityDetector()
+    for start in range(0, len(signal), PORTION_SAMPLES):
+        for segment in detector.feed(signal[start : start + PORTION_SAMPLES]):
+            yield segment.start_s, segment.end_s
+    for segment in detector.finish():
+        yield segment.start_s, segment.end_s
