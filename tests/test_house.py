@@ -60,6 +60,7 @@ ONLY_IN = {
     "torch": (
         "layers/",
         "encoder.py",
+        "efficientnet_lite.py",
         "augment.py",
         "head.py",
         "head_layers.py",

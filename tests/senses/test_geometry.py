@@ -13,6 +13,7 @@ from seehear.geometry import Warp, Warps
 from seehear.layers.warping import warp_batch
 from seehear.learn.data.time_stretch import sample_time_stretch
 from seehear.senses import load_signal
+from seehear.senses.sight import SIGHT
 from seehear.senses.sight.architectures import FeaturePyramid
 from seehear.senses.sight.augment import AugmentSight
 from seehear.senses.sight.plan import SightSpec
@@ -98,11 +99,9 @@ def test_answer_files_resolve_like_inputs(tmp_path: Path) -> None:
 
 
 def test_the_stem_respects_output_stride() -> None:
-    from seehear.senses.sight.encoder import SightEncoder
-
     large = spec(height=192, width=256, encoder=FeaturePyramid(stages=(8, 8, 8, 8)))
     with torch.no_grad():
-        cells = SightEncoder(large).eval()(torch.zeros(1, 192, 256, 1, dtype=torch.uint8))
+        cells = SIGHT.build_encoder(large).eval()(torch.zeros(1, 192, 256, 1, dtype=torch.uint8))
     assert [(level.grid.shape, level.grid.pitch) for level in (*cells.finer, cells)] == [
         ((48, 64), 4.0),
         ((24, 32), 8.0),

@@ -9,6 +9,8 @@ from torch import Tensor, nn
 from torch.amp import custom_bwd, custom_fwd
 from torch.nn import functional as F
 
+from seehear.layers.exporting import is_exporting
+
 
 class BidirectionalGRU(nn.Module):
     """A bidirectional GRU: x (B, N, D), lengths (B,) -> (B, N, D).
@@ -39,7 +41,7 @@ class GRU(nn.GRU):
             return _run_steps((self,), (x,), start)[0]
         batch, steps, _ = x.shape
         before = x.new_zeros(1, batch, self.hidden_size) if start is None else start[None].contiguous()
-        if not _is_exporting():
+        if not is_exporting():
             return super().forward(x, before)[0]
         weight_input, weight_hidden, *biases = (_update_first(weight) for weight in self.all_weights[0])
         bias = torch.cat(biases)[None]
@@ -68,13 +70,9 @@ def reverse_sequences(x: Tensor, lengths: Tensor) -> Tensor:
     return x.gather(1, index[:, :, None].expand(-1, -1, x.shape[2]))
 
 
-def _is_exporting() -> bool:
-    return torch.compiler.is_exporting() or torch.onnx.is_in_onnx_export()
-
-
 def _use_own_steps(x: Tensor) -> bool:
     """Whether to use GRUFunction: on GPUs, cuDNN runs all steps in one kernel."""
-    return x.device.type == "cpu" and not _is_exporting()
+    return x.device.type == "cpu" and not is_exporting()
 
 
 def _run_steps(layers: tuple[GRU, ...], inputs: tuple[Tensor, ...], start: Tensor | None) -> tuple[Tensor, ...]:

@@ -6,6 +6,7 @@ import logging
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from inspect import signature
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -82,8 +83,9 @@ def trace_graphs(network: Network, dataset: DatasetCache, rows: NDArray[np.int64
     feeds, outputs = _feeds(network, dataset, rows[:2])
     dynamic_axes = {name: axes for encoder in network.encoders.values() for name, axes in encoder.dynamic_axes.items()}  # type: ignore[operator, union-attr]
     dynamic_axes = {name: {0: "batch", **dynamic_axes.get(name, {})} for name in feeds}
-    graph = trace_module(ServingModule(network, list(feeds), list(outputs)), feeds, list(outputs), dynamic_axes)
-    _check_servable(fill_graph(graph, ServingModule(network, [], [])), NETWORK)
+    serving = ServingModule(_fold(network), list(feeds), list(outputs))
+    graph = trace_module(serving, feeds, list(outputs), dynamic_axes)
+    _check_servable(fill_graph(graph, serving), NETWORK)
     if (decoder := network.decoder) is None:
         return Graphs(graph, None)
     inputs = next(_decoder_inputs(decoder, network, dataset, rows))
@@ -104,13 +106,24 @@ def _check_servable(graph: bytes, name: str) -> None:
 def export_graphs(traced: Graphs, network: Network, dataset: DatasetCache, rows: NDArray[np.int64]) -> Graphs:
     """Fill the traced graphs with the network's weights. Raises TrainingError if their outputs on these rows differ."""
     network = network.cpu().eval()
-    graph = fill_graph(traced.network, ServingModule(network, [], []))  # gives weights the names they have in the graph
+    graph = fill_graph(traced.network, ServingModule(_fold(network), [], []))  # weights have their names in the graph
     check_parity(network, graph, dataset, rows)
     if traced.decoder is None or (decoder := network.decoder) is None:
         return Graphs(graph, None)
     decoder_graph = fill_graph(traced.decoder, decoder)
     _check_decoder(decoder, decoder_graph, _decoder_inputs(decoder, network, dataset, rows))
     return Graphs(graph, decoder_graph)
+
+
+def _fold(network: Network) -> Network:
+    """The network, or a copy in which normalisations are folded into weights: fewer operators to trace and to run."""
+    if not any(hasattr(encoder, "fold") for encoder in network.encoders.values()):
+        return network
+    folded = deepcopy(network)
+    for encoder in folded.encoders.values():
+        if hasattr(encoder, "fold"):
+            encoder.fold()  # type: ignore[operator]
+    return folded
 
 
 def to_safetensors(network: Network) -> bytes:

@@ -143,7 +143,7 @@ OPERATORS: Mapping[str, Operator] = {
         contents=_compute_with(lambda *arrays, axis: np.concatenate(arrays, axis)),
     ),
     "ConstantOfShape": Operator(shape_inference.fill, contents=_compute_with(np.zeros)),
-    "Conv": Operator(shape_inference.convolve, {"group": 1, **_WINDOW}, shape_inference.conv_work),
+    "Conv": Operator(shape_inference.convolve, {"group": int, **_WINDOW}, shape_inference.conv_work),
     "Cos": Operator(shape_inference.keep_shape),
     "Div": Operator(shape_inference.divide, contents=_compute_with(_divide)),
     "DynamicQuantizeLinear": Operator(shape_inference.quantise),

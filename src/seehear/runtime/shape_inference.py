@@ -99,8 +99,10 @@ def _window_positions(given: OperatorInputs, kernel: Sequence[int]) -> Shape:
 
 def convolve(given: OperatorInputs) -> OutputTypes:
     (batch, channels), weight = given[0].shape[:2], given[1].shape
-    kernel = weight[2:]
-    if weight[1] != channels or given.attributes.get("kernel_shape", kernel) != kernel:
+    kernel, groups = weight[2:], given.attributes.get("group", 1)
+    if groups < 1 or weight[0] % groups:
+        raise BundleError(f"has {groups} groups")
+    if weight[1] * groups != channels or given.attributes.get("kernel_shape", kernel) != kernel:
         raise BundleError("has weights of another shape")
     if given.has(2) and given[2].shape != weight[:1]:
         raise BundleError("has a bias of another shape")

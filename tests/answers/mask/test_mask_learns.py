@@ -170,6 +170,7 @@ def test_the_plan_chooses_large_pictures_and_small_batches(tmp_path: Path) -> No
     recipe = plan_recipe(table, TrainOptions(minutes=1.0), Machine(60.0))
     sight, answer = recipe.senses["image"], recipe.answer
     assert isinstance(sight, SightSpec) and isinstance(answer, MaskSpec)
+    assert isinstance(sight.encoder, FeaturePyramid)
     assert (sight.output_stride_px, sight.encoder.stem_stride(sight.input_size), sight.mirror) == (4, 2, True)
     assert recipe.training.batch == 32
     assert answer.classes == ("ground", "disc", "square")

@@ -8,9 +8,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from seehear.senses.sight import encoder
+from seehear.senses.sight import SIGHT, encoder
 from seehear.senses.sight.architectures import FeaturePyramid
-from seehear.senses.sight.encoder import SightEncoder
 from seehear.senses.sight.plan import SightSpec
 
 PICTURES = torch.randint(0, 256, (3, 24, 32, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
@@ -21,7 +20,7 @@ def levels(mirror: bool, pictures: torch.Tensor) -> list[torch.Tensor]:
     torch.manual_seed(0)
     spec = SightSpec(height=24, width=32, channels=3, encoder=FeaturePyramid(stages=(8, 16)), mirror=mirror)
     with torch.no_grad():
-        cells = SightEncoder(spec).eval()(pictures)
+        cells = SIGHT.build_encoder(spec).eval()(pictures)
     return [level.x.unflatten(1, level.grid.shape) for level in (*cells.finer, cells)]
 
 

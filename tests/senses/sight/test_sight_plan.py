@@ -7,6 +7,7 @@ import pytest
 from sklearn.datasets import load_digits
 
 from seehear.senses.model_sizing import SizingInputs
+from seehear.senses.sight.architectures import EfficientNetLite, FeaturePyramid
 from seehear.senses.sight.plan import SightSpec, mirror_keeps_class, plan_sight
 
 
@@ -42,7 +43,8 @@ def planned(height: int, width: int, *, gigaflop: float, output_stride_px: int |
 @pytest.mark.parametrize(("height", "width"), [(360, 480), (3000, 4000), (8, 8), (28, 28), (70, 90), (400, 120)])
 def test_dense_answers_get_larger_pictures_with_nested_maps(height: int, width: int) -> None:
     spec = planned(height, width, gigaflop=1e6, output_stride_px=4)
-    coarsest_px = spec.encoder.coarsest_px(spec.input_size)
+    assert isinstance(spec.encoder, FeaturePyramid)
+    coarsest_px = spec.encoder.pitches_px(spec.input_size)[-1]
     assert 2 * spec.encoder.stem_stride(spec.input_size) <= 4
     assert spec.height % coarsest_px == spec.width % coarsest_px == 0
     assert max(spec.height, spec.width) <= 480
@@ -76,5 +78,45 @@ def test_the_training_size_is_stored(height: int, width: int) -> None:
 
 def test_labels_of_large_pictures_use_the_largest_size() -> None:
     spec = planned(360, 480, gigaflop=1e6, output_stride_px=None)
+    assert isinstance(spec.encoder, FeaturePyramid)
     assert (spec.height, spec.width, len(spec.encoder.stages)) == (192, 256, 3)
     assert spec.encoder.stem_stride(spec.input_size) == 4
+
+
+# --- Pretrained encoders ---------------------------------------------------------------------------------------------
+
+
+def planned_pretrained(
+    height: int, width: int, *, gigaflop: float = 1e6, output_stride_px: int | None = None
+) -> SightSpec:
+    facts = [{"height": height, "width": width, "channels": 1, "thumbnail": np.zeros((16, 16), np.float32)}] * 4
+    pretrained = {"kind": "efficientnet-lite", "size": 0}
+    return plan_sight(
+        SizingInputs(facts, [""] * 4, 300, gigaflop, output_stride_px=output_stride_px, pretrained=pretrained)
+    )
+
+
+def test_a_pretrained_encoder_is_used_whatever_the_budget() -> None:
+    sizes = [planned_pretrained(32, 32, gigaflop=gigaflop) for gigaflop in (1.0, 4e3, 1e6)]
+    assert {spec.encoder for spec in sizes} == {EfficientNetLite(size=0)}
+    assert [(spec.height, spec.width) for spec in sizes] == [(96, 96), (128, 128), (160, 160)]
+    assert SightSpec.model_validate_json(sizes[0].model_dump_json()) == sizes[0]
+
+
+@pytest.mark.parametrize(
+    ("size", "wanted"),
+    [((8, 8), (160, 160)), ((360, 480), (192, 256)), ((3000, 1000), (384, 128)), ((90, 70), (192, 128))],
+)
+def test_small_pictures_are_enlarged_for_a_pretrained_encoder(size: tuple[int, int], wanted: tuple[int, int]) -> None:
+    spec = planned_pretrained(*size)
+    assert (spec.height, spec.width) == wanted
+
+
+@pytest.mark.parametrize(("height", "width"), [(360, 480), (8, 8), (400, 120)])
+@pytest.mark.parametrize("output_stride_px", [4, 8])
+def test_maps_of_a_pretrained_encoder_nest(height: int, width: int, output_stride_px: int) -> None:
+    spec = planned_pretrained(height, width, output_stride_px=output_stride_px)
+    pitches = spec.encoder.pitches_px(spec.input_size)
+    assert pitches == (4, 8, 16, 32)[-len(pitches) :] and pitches[0] == output_stride_px
+    assert spec.height % 32 == spec.width % 32 == 0 and max(spec.height, spec.width) <= 480
+    assert len(spec.encoder.widths(spec.input_size)) == len(pitches) and spec.cell_width == 1280

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from seehear.geometry import Grid, Tile, Warp
 from seehear.senses.corruption import Corruption
 from seehear.senses.model_sizing import SizingInputs
+from seehear.senses.sight.architectures import EfficientNetLite
 from seehear.senses.sight.dicom import may_be_dicom, read_patient_code
 from seehear.senses.sight.plan import SightSpec, plan_sight
 from seehear.senses.sight.preprocess import collate, preprocess
@@ -86,9 +87,13 @@ class Sight:
         return collate(preprocessed, spec)
 
     def build_encoder(self, spec: SightSpec) -> nn.Module:
-        from seehear.senses.sight.encoder import SightEncoder
+        if isinstance(spec.encoder, EfficientNetLite):
+            from seehear.senses.sight.efficientnet_lite import EfficientNetLiteEncoder
 
-        return SightEncoder(spec)
+            return EfficientNetLiteEncoder(spec, spec.encoder)
+        from seehear.senses.sight.encoder import PyramidEncoder
+
+        return PyramidEncoder(spec, spec.encoder)
 
     def build_augmentation(self, spec: SightSpec) -> nn.Module:
         from seehear.senses.sight.augment import AugmentSight

@@ -8,12 +8,17 @@ an answer with positions needs a finer one.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from seehear.geometry import Cells, Grid
 from seehear.layers.parameter_groups import ParameterGroups, hidden_parameters
+from seehear.senses.sight.architectures import FeaturePyramid
 from seehear.senses.sight.plan import SightSpec
 
 STEM_DIRECTIONS = 12  # leading principal components of the patches; each is used with both signs
@@ -22,27 +27,21 @@ WHITENING_FLOOR = 5e-4  # added to patch variances: keeps the stem from amplifyi
 
 
 class SightEncoder(nn.Module):
-    """image (B, H, W, C) uint8 -> Cells of the coarsest map, with all finer maps in `finer`."""
+    """image (B, H, W, C) uint8 -> Cells of the coarsest map, with all finer maps in `finer`.
+
+    What all encoders of pictures share; each gives its `maps`.
+    """
 
     def __init__(self, spec: SightSpec) -> None:
         super().__init__()
         self.spec = spec
-        self.widths = spec.encoder.widths(spec.input_size)
+        self.widths = spec.encoder.widths(spec.input_size)  # channels of each level of cells, finest first
+        self.pitches_px = spec.encoder.pitches_px(spec.input_size)
         self.dynamic_axes: dict[str, dict[int, str]] = {}  # variable axes besides the batch
-        self.stem_stride = spec.encoder.stem_stride(spec.input_size)
-        self.stem = Stem(spec.channels, self.stem_stride)
-        widths = (self.stem.width, *self.widths)
-        self.stages = nn.ModuleList(
-            PooledStage(before, after, spec.encoder.depth) for before, after in zip(widths, self.widths, strict=False)
-        )
 
-    def parameter_groups(self) -> ParameterGroups:
-        return hidden_parameters(self)
-
-    @torch.no_grad()
-    def fit_statistics(self, inputs: dict[str, Tensor]) -> None:
-        """Fit normalisation and whitening to training pictures, before the first step."""
-        self.stem.fit_statistics(_to_planes(inputs["image"]))
+    def maps(self, planes: Tensor) -> Iterator[Tensor]:
+        """planes (B, C, H, W), 0 to 255 -> the map of each level (B, D, H / pitch, W / pitch), finest first."""
+        raise NotImplementedError
 
     def forward(self, image: Tensor) -> Cells:
         """Test-time augmentation: if `mirror`, average the features of a picture and its mirror image.
@@ -52,14 +51,36 @@ class SightEncoder(nn.Module):
         """
         average_flip = self.spec.mirror and not self.training and self.spec.output_stride_px is None
         planes = _to_planes(image)
-        x = self.stem(torch.cat([planes, planes.flip(3)]) if average_flip else planes)  # (B, D, H/stride, W/stride)
-        levels = []
-        for i, stage in enumerate(self.stages):
-            x = stage(x)  # (B, D, H, W), halved
-            seen = _average_flip(x) if average_flip else x
-            levels.append(_to_cells(seen, self.stem_stride * 2.0 ** (i + 1)))
-        coarsest = levels.pop()
-        return Cells(coarsest.x, coarsest.valid_mask, coarsest.grid, finer=tuple(levels))
+        maps = self.maps(torch.cat([planes, planes.flip(3)]) if average_flip else planes)
+        *finer, coarsest = (
+            _to_cells(_average_flip(x) if average_flip else x, pitch_px)
+            for x, pitch_px in zip(maps, self.pitches_px, strict=True)
+        )
+        return replace(coarsest, finer=tuple(finer))
+
+
+class PyramidEncoder(SightEncoder):
+    """A stem that is fitted to the training pictures, and stages of convolutions; see `FeaturePyramid`."""
+
+    def __init__(self, spec: SightSpec, architecture: FeaturePyramid) -> None:
+        super().__init__(spec)
+        self.stem = Stem(spec.channels, architecture.stem_stride(spec.input_size))
+        widths = (self.stem.width, *self.widths)
+        self.stages = nn.ModuleList(PooledStage(*each, architecture.depth) for each in pairwise(widths))
+
+    def parameter_groups(self) -> ParameterGroups:
+        return hidden_parameters(self)
+
+    @torch.no_grad()
+    def fit_statistics(self, inputs: dict[str, Tensor]) -> None:
+        """Fit normalisation and whitening to training pictures, before the first step."""
+        self.stem.fit_statistics(_to_planes(inputs["image"]) / 255)
+
+    def maps(self, planes: Tensor) -> Iterator[Tensor]:
+        x = self.stem(planes / 255)
+        for stage in self.stages:
+            x = stage(x)  # halved
+            yield x
 
 
 class Stem(nn.Module):
@@ -133,11 +154,11 @@ def _average_flip(x: Tensor) -> Tensor:
 
 
 def _to_planes(image: Tensor) -> Tensor:
-    """(B, H, W, C) uint8 or float 0..255 -> (B, C, H, W) float 0..1, laid out channels last in memory."""
-    return image.permute(0, 3, 1, 2).float() / 255
+    """(B, H, W, C) uint8 or float 0..255 -> (B, C, H, W) float 0..255, laid out channels last in memory."""
+    return image.permute(0, 3, 1, 2).float()
 
 
-def _to_cells(x: Tensor, pitch_px: float) -> Cells:
+def _to_cells(x: Tensor, pitch_px: int) -> Cells:
     batch, _, height, width = x.shape
     valid_mask = torch.ones(batch, height * width, dtype=torch.bool, device=x.device)
-    return Cells(x.flatten(2).transpose(1, 2), valid_mask, Grid((height, width), pitch_px, "px"))
+    return Cells(x.flatten(2).transpose(1, 2), valid_mask, Grid((height, width), float(pitch_px), "px"))

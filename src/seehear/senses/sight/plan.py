@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from seehear.senses.model_sizing import EpochTargets, SizingInputs
-from seehear.senses.sight.architectures import FeaturePyramid, InputSize
+from seehear.senses.sight.architectures import FeaturePyramid, InputSize, SightEncoderSpec
 
 SMALLEST_PX, LARGEST_PX = 16, 224
 LONGEST_EXTRA = 3.0  # largest aspect ratio; more extreme pictures are letterboxed
@@ -27,9 +27,15 @@ DENSE_MODEL_SIZES = (
     *((160, 96, 2), (224, 128, 2), (320, 128, 2)),
     *((480, 128, 2), (480, 192, 2), (480, 256, 2), (480, 320, 3), (480, 384, 3), (480, 480, 3)),
 )
+# For pretrained encoders: the side in pixels of a square picture. Small pictures are enlarged, as these encoders were
+# taught on large ones: photos of 32 px gain two points from 128 to 160 px, and none beyond.
+PRETRAINED_SIDES_PX, MOST_ENLARGED_PX = (96, 128, 160, 192, 224), 160
+PRETRAINED_DENSE_SIDES_PX = (160, 224, 320, 480)  # longest side, for answers with positions
 MOST_ONE_WAY = 0.6  # up to this share of pictures nearer to their class than their mirror images, mirroring is allowed
 FEWEST_STEPS = 500  # fewest training steps before a larger network is better
 IMAGE_EPOCHS = EpochTargets(wanted=6.5, plain=16.0, varied=128.0)
+PRETRAINED_EPOCHS = EpochTargets(wanted=15.0, plain=2.0, varied=64.0)  # fewer steps lead far, and few examples vary
+PRETRAINED_DENSE_EPOCHS = EpochTargets(wanted=25.0, plain=16.0, varied=128.0)
 DENSE_EPOCHS = EpochTargets(wanted=60.0, plain=16.0, varied=128.0)  # small data sets, strong augmentation
 
 Side = Annotated[int, Field(ge=1)]
@@ -43,7 +49,7 @@ class SightSpec(BaseModel):
     height: int = Field(ge=8, le=1024)
     width: int = Field(ge=8, le=1024)
     channels: int = Field(ge=1, le=3)
-    encoder: FeaturePyramid
+    encoder: SightEncoderSpec
     mirror: bool = False  # whether a mirrored picture has the same answer
     augmentation_strength: float = Field(default=0.5, ge=0, le=1)
     output_stride_px: int | None = Field(default=None, ge=2, le=64)  # at most; None: by size
@@ -72,50 +78,69 @@ class SightSpec(BaseModel):
 
 
 def plan_sight(inputs: SizingInputs) -> SightSpec:
-    """The largest of MODEL_SIZES that the budget can train for enough epochs, at the median picture size."""
+    """The largest of MODEL_SIZES that the budget can train for enough epochs, at the median picture size.
+
+    With a pretrained encoder, the largest pictures instead.
+    """
     channels = 3 if any(fact["channels"] > 1 for fact in inputs.summaries) else 1
     if inputs.output_stride_px is None:
-        sizes, targets = _image_sizes(inputs, channels), IMAGE_EPOCHS
-        wanted = max(targets.wanted, FEWEST_STEPS / inputs.steps_per_epoch if inputs.steps_per_epoch else 0.0)
+        sizes, targets = _image_sizes(inputs, channels), PRETRAINED_EPOCHS if inputs.pretrained else IMAGE_EPOCHS
+        wanted = targets.wanted
+        if inputs.steps_per_epoch and not inputs.pretrained:
+            wanted = max(wanted, FEWEST_STEPS / inputs.steps_per_epoch)
         mirror = mirror_keeps_class(np.stack([fact["thumbnail"] for fact in inputs.summaries]), inputs.strata)
     else:
-        sizes, targets, mirror = _dense_sizes(inputs, channels), DENSE_EPOCHS, True  # the answer is mirrored as well
-        wanted = targets.wanted
+        targets = PRETRAINED_DENSE_EPOCHS if inputs.pretrained else DENSE_EPOCHS
+        sizes, wanted, mirror = _dense_sizes(inputs, channels), targets.wanted, True  # the answer is mirrored as well
     spec, passes = inputs.choose_size(sizes, SightSpec.step_gigaflop, wanted)
     return spec.model_copy(update={"augmentation_strength": targets.augmentation_strength(passes), "mirror": mirror})
 
 
 def _image_sizes(inputs: SizingInputs, channels: int) -> list[SightSpec]:
-    height, width = _common_size(inputs.summaries)
-    return [
-        SightSpec(
-            height=height,
-            width=width,
-            channels=channels,
-            encoder=FeaturePyramid(stages=_stage_channels(last), depth=depth),
-        )
-        for last, depth in MODEL_SIZES
-    ]
+    """For answers without positions: networks for pictures of one size, or a pretrained network for several sizes."""
+    if inputs.pretrained is None:
+        height, width = _common_size(inputs.summaries)
+        encoders = [FeaturePyramid(stages=_stage_channels(last), depth=depth) for last, depth in MODEL_SIZES]
+        return [SightSpec(height=height, width=width, channels=channels, encoder=encoder) for encoder in encoders]
+    area, aspect = _median_size(inputs.summaries)
+    largest_px = max(MOST_ENLARGED_PX, math.sqrt(area))
+    sides = [side for side in PRETRAINED_SIDES_PX if side <= largest_px]
+    return [_nest(_scale(side, aspect, channels=channels, encoder=inputs.pretrained)) for side in sides]
 
 
 def _dense_sizes(inputs: SizingInputs, channels: int) -> list[SightSpec]:
-    """Pictures of the median size, up to the longest side of each model size, with four stages."""
+    """For answers with positions: pictures of the median size, up to the longest side of each model size."""
     area, aspect = _median_size(inputs.summaries)
-    sizes = []
-    for longest_px, last, depth in DENSE_MODEL_SIZES:
-        side = max(SMALLEST_PX, min(math.sqrt(area), longest_px / math.sqrt(max(aspect, 1 / aspect))))
-        size = SightSpec(
-            height=_round_side(side / math.sqrt(aspect)),
-            width=_round_side(side * math.sqrt(aspect)),
-            channels=channels,
-            encoder=FeaturePyramid(stages=(max(16, last // 8), last // 4, last // 2, last), depth=depth),
-            output_stride_px=inputs.output_stride_px,
-            training_px=(max(1, round(math.sqrt(area / aspect))), max(1, round(math.sqrt(area * aspect)))),
-        )
-        step = size.encoder.coarsest_px(size.input_size)
-        sides = {name: max(step, round(getattr(size, name) / step) * step) for name in ("height", "width")}
-        sizes.append(size.model_copy(update=sides))
-    return sizes
+    sizes: list[tuple[int, Any]] = [(px, inputs.pretrained) for px in PRETRAINED_DENSE_SIDES_PX]
+    if inputs.pretrained is None:
+        sizes = [(longest_px, _dense_pyramid(last, depth)) for longest_px, last, depth in DENSE_MODEL_SIZES]
+    values = {
+        "channels": channels,
+        "output_stride_px": inputs.output_stride_px,
+        "training_px": (max(1, round(math.sqrt(area / aspect))), max(1, round(math.sqrt(area * aspect)))),
+    }
+    return [
+        _nest(_scale(min(math.sqrt(area), px / math.sqrt(max(aspect, 1 / aspect))), aspect, encoder=encoder, **values))
+        for px, encoder in sizes
+    ]
+
+
+def _scale(side: float, aspect: float, **values: Any) -> SightSpec:
+    """A Spec for pictures of this aspect ratio, as large as a square of this side."""
+    side = max(SMALLEST_PX, side)
+    height, width = _round_side(side / math.sqrt(aspect)), _round_side(side * math.sqrt(aspect))
+    return SightSpec(height=height, width=width, **values)
+
+
+def _nest(spec: SightSpec) -> SightSpec:
+    """The Spec with sides that are multiples of the coarsest cells, so that all maps nest."""
+    step = spec.encoder.pitches_px(spec.input_size)[-1]
+    sides = {name: max(step, round(getattr(spec, name) / step) * step) for name in ("height", "width")}
+    return spec.model_copy(update=sides)
+
+
+def _dense_pyramid(last: int, depth: int) -> FeaturePyramid:
+    return FeaturePyramid(stages=(max(16, last // 8), last // 4, last // 2, last), depth=depth)
 
 
 def mirror_keeps_class(thumbnails: NDArray[np.float32], strata: Sequence[str]) -> bool:
