@@ -61,6 +61,7 @@ ONLY_IN = {
         "layers/",
         "encoder.py",
         "efficientnet_lite.py",
+        "senses/hearing/whisper.py",
         "augment.py",
         "head.py",
         "head_layers.py",

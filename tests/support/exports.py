@@ -16,17 +16,27 @@ from seehear.answers.text.spec import AttentionSpec
 from seehear.learn.export import export_graphs, trace_graphs
 from seehear.learn.model.network import Network
 from seehear.recipe import Recipe
+from seehear.senses.hearing.plan import Whisper
 
 NUMPY = {1: np.float32, 2: np.uint8, 7: np.int64, 9: np.bool_}
 
 
 def recipes() -> dict[str, Recipe]:
-    """A recogniser for each supported pair, and one with a decoder."""
+    """A recogniser for each supported pair, one with a decoder, and one with a pretrained encoder."""
     text = recipe_for("text", ("audio",))
     decoding = text.model_copy(update={"answer": text.answer.replace(decoder=AttentionSpec())})  # type: ignore[attr-defined]
     return {f"{kind} by {'+'.join(senses)}": recipe_for(kind, senses) for kind, senses in PAIRS} | {
-        "text by audio, decoded": decoding
+        "text by audio, decoded": decoding,
+        "label by audio, pretrained": pretrained_recipe("label"),
     }
+
+
+def pretrained_recipe(kind: str) -> Recipe:
+    """A recogniser whose encoder is the first layer of Whisper's."""
+    recipe = recipe_for(kind, ("audio",))
+    encoder = Whisper(size="tiny.en", layers=(1,))
+    spec = recipe.senses["audio"].model_copy(update={"encoder": encoder})
+    return recipe.model_copy(update={"senses": {"audio": spec}, "width": encoder.cell_width})
 
 
 @cache

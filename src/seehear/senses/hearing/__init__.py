@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from seehear.geometry import Grid, Tile, Warp
 from seehear.senses.corruption import Corruption
-from seehear.senses.hearing.plan import CELL_S, RATE_HZ, HearingSpec, plan_hearing
+from seehear.senses.hearing.plan import CELL_S, RATE_HZ, HearingSpec, Whisper, plan_hearing
 from seehear.senses.hearing.preprocess import collate, preprocess
 from seehear.senses.hearing.read import read
 from seehear.senses.hearing.spectrum import draw, top_hz
@@ -72,6 +72,10 @@ class Hearing:
         return collate(preprocessed, spec)
 
     def build_encoder(self, spec: HearingSpec) -> nn.Module:
+        if isinstance(spec.encoder, Whisper):
+            from seehear.senses.hearing.whisper import WhisperEncoder
+
+            return WhisperEncoder(spec.encoder, spec.augmentation_strength)
         from seehear.senses.hearing.encoder import ConvRecurrentEncoder
 
         return ConvRecurrentEncoder(spec.encoder, spec.augmentation_strength)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from seehear.senses.model_sizing import TEMPORAL_EPOCHS, SizingInputs
 
@@ -24,6 +25,11 @@ MELS = 64
 # about 0.11, 0.38, 0.75 and 1.5 GFLOP.
 MODEL_SIZES = (((16, 32, 48), 96), ((24, 64, 96), 160), ((32, 96, 128), 224), ((48, 128, 192), 320))
 
+WHISPER_SIZES = {"tiny.en": (384, 4), "base": (512, 6)}  # width, layers
+WHISPER_LAYERS = {"tiny.en": (1, 3, 4), "base": (1, 4, 6)}  # read for one answer about a whole recording
+WHISPER_MELS = 80
+TAIL_S = 0.5  # silence after a recording, as Whisper is used to: without it, its last states are poor
+
 
 class ConvRecurrent(BaseModel):
     """Log-mel spectrogram, three convolution stages, a bidirectional GRU; trained from random weights.
@@ -38,6 +44,10 @@ class ConvRecurrent(BaseModel):
     mels: int = Field(default=MELS, ge=16, le=128)
     stages: tuple[int, int, int]
     width: int = Field(ge=16)
+
+    @property
+    def cell_width(self) -> int:
+        return self.width
 
     def __str__(self) -> str:
         return (
@@ -58,6 +68,55 @@ class ConvRecurrent(BaseModel):
         return 6 * total / 1e9
 
 
+class Whisper(BaseModel):
+    """The encoder of Whisper (Radford et al. 2022, arXiv:2212.04356), up to the highest layer that is read.
+
+    size    as published: "tiny.en" was taught English, "base" 99 languages
+    layers  those whose states are the channels of a cell, side by side; the first is 1
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["whisper"] = "whisper"
+    size: Literal["tiny.en", "base"]
+    layers: tuple[int, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _check_layers(self) -> Self:
+        if list(self.layers) != sorted({*self.layers}) or not 1 <= self.layers[0] <= self.layers[-1] <= self.depth:
+            raise ValueError(f"layers of {self.size} are numbers from 1 to {self.depth}, in ascending order")
+        return self
+
+    def __str__(self) -> str:
+        layers = f"layer {self.layers[0]}" if len(self.layers) == 1 else f"layers {', '.join(map(str, self.layers))}"
+        return f"{layers} of Whisper {self.size}"
+
+    @property
+    def width(self) -> int:
+        """Channels of its states."""
+        return WHISPER_SIZES[self.size][0]
+
+    @property
+    def depth(self) -> int:
+        """The number of published layers."""
+        return WHISPER_SIZES[self.size][1]
+
+    @property
+    def highest_layer(self) -> int:
+        return self.layers[-1]
+
+    @property
+    def cell_width(self) -> int:
+        return self.width * len(self.layers)
+
+    def step_gigaflop(self, seconds: float) -> float:
+        """GFLOP to train all of it on this much sound once, counted as those of ConvRecurrent."""
+        states = (seconds + TAIL_S) * 2 / CELL_S
+        convolutions = (2 * 3 * WHISPER_MELS + 3 * self.width) * self.width
+        layer = 12 * self.width**2 + 2 * states * self.width
+        return 6 * states * (convolutions + self.highest_layer * layer) / 1e9
+
+
 class HearingSpec(BaseModel):
     """One recording is (T,) float32 at RATE_HZ, shortest_s to longest_s long."""
 
@@ -65,7 +124,7 @@ class HearingSpec(BaseModel):
 
     longest_s: float = Field(gt=0, le=LONGEST_S)
     shortest_s: float = Field(default=SHORTEST_S, gt=0, le=LONGEST_S)
-    encoder: ConvRecurrent
+    encoder: ConvRecurrent | Whisper = Field(discriminator="kind")
     augmentation_strength: float = Field(default=0.5, ge=0, le=1)
     requires_full_input: bool = False  # reject recordings longer than longest_s instead of cutting them
     heavy_noise: bool = False  # augment with much louder noise, because another sense can help
@@ -75,7 +134,7 @@ class HearingSpec(BaseModel):
 
     @property
     def cell_width(self) -> int:
-        return self.encoder.width
+        return self.encoder.cell_width
 
     def step_gigaflop(self, seconds: float) -> float:
         """GFLOP to train on one recording of this length once."""
@@ -83,22 +142,35 @@ class HearingSpec(BaseModel):
 
 
 def plan_hearing(inputs: SizingInputs) -> HearingSpec:
-    """The largest of MODEL_SIZES that the budget can train for enough epochs.
+    """The pretrained encoder, or else the largest of MODEL_SIZES that the budget can train for enough epochs.
 
     longest_s follows from the 98th percentile of lengths, or is LONGEST_S if the answer requires the full input.
     """
     seconds = np.array([fact["seconds"] for fact in inputs.summaries])
     usual_s = LONGEST_S if inputs.requires_full_input else np.quantile(seconds, 0.98) * 1.25
-    longest_s = float(np.clip(usual_s, 2 * SHORTEST_S, LONGEST_S))
-    top_hz = float(np.clip(np.median([fact["top_hz"] for fact in inputs.summaries]), 2_000, RATE_HZ / 2))
-    sizes = [ConvRecurrent(top_hz=round(top_hz, -2), stages=stages, width=width) for stages, width in MODEL_SIZES]
+    sizes = _sizes(inputs) if inputs.pretrained is None else [_pretrained(inputs.pretrained, inputs)]
     encoder, passes = inputs.choose_size(
         sizes, lambda size: size.step_gigaflop(float(seconds.mean())), TEMPORAL_EPOCHS.wanted
     )
     return HearingSpec(
-        longest_s=round(longest_s, 2),
+        longest_s=round(float(np.clip(usual_s, 2 * SHORTEST_S, LONGEST_S)), 2),
         encoder=encoder,
         augmentation_strength=TEMPORAL_EPOCHS.augmentation_strength(passes),
         requires_full_input=inputs.requires_full_input,
         heavy_noise=inputs.has_aligned_sense,
     )
+
+
+def _sizes(inputs: SizingInputs) -> list[ConvRecurrent | Whisper]:
+    top_hz = float(np.clip(np.median([fact["top_hz"] for fact in inputs.summaries]), 2_000, RATE_HZ / 2))
+    return [ConvRecurrent(top_hz=round(top_hz, -2), stages=stages, width=width) for stages, width in MODEL_SIZES]
+
+
+def _pretrained(published: Mapping[str, Any], inputs: SizingInputs) -> Whisper:
+    """Its last layer, which knows words best, for an answer that requires the full input; otherwise several.
+
+    The head of one answer for a whole recording chooses among channels: those of the first layer tell who speaks, those
+    of the middle are best for other sounds. For words of unseen speakers, three layers were as good as the last alone.
+    """
+    layers = WHISPER_LAYERS[published["size"]]
+    return Whisper.model_validate({"layers": layers[-1:] if inputs.requires_full_input else layers, **published})

@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from seehear.layers.exporting import is_exporting
 from seehear.layers.frozen_norm import FrozenBatchNorm
 from seehear.layers.parameter_groups import ParameterGroups, pretrained_parameters
+from seehear.layers.pretrained import load_weights
 from seehear.senses.sight.architectures import LITE_HEAD, LITE_STEM, STEM_STRIDE, Bottleneck, EfficientNetLite
 from seehear.senses.sight.encoder import SightEncoder
 from seehear.senses.sight.plan import SightSpec
@@ -40,15 +41,8 @@ class EfficientNetLiteEncoder(SightEncoder):
         stem, head = nn.ModuleList([self._conv_stem, self._bn0]), nn.ModuleList([self._conv_head, self._bn1])
         return pretrained_parameters([stem, *self._blocks, head])
 
-    @torch.no_grad()
     def load_pretrained(self, tensors: Mapping[str, NDArray[Any]]) -> None:
-        """Raises ValueError if a tensor is missing or has another shape."""
-        for name, own in self.state_dict().items():
-            found = tensors.get(name)
-            if found is None or found.shape != tuple(own.shape):
-                came = "which is missing" if found is None else f"not {found.shape}"
-                raise ValueError(f"{self.spec.encoder} needs {name} of shape {tuple(own.shape)}, {came}")
-            own.copy_(torch.from_numpy(found))
+        load_weights(self, tensors, str(self.spec.encoder))
 
     @torch.no_grad()
     def fold(self) -> None:

@@ -1,0 +1,225 @@
+"""Whisper's encoder (Radford 2022, arXiv:2212.04356): log-mel spectrogram -> convolutions -> Transformer layers.
+
+Tensors are named and shaped as published. Whisper was taught on recordings padded to 30 s with silence.
+Here it hears the recording and a short silence after it. A longer recording is heard in windows of 30 s.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from seehear.geometry import Cells, Grid
+from seehear.layers.parameter_groups import ParameterGroups, pretrained_parameters
+from seehear.layers.pretrained import load_weights
+from seehear.senses.hearing.augment import mask_spectrogram
+from seehear.senses.hearing.plan import (
+    CELL_S,
+    CELL_SAMPLES,
+    HOP_SAMPLES,
+    RATE_HZ,
+    TAIL_S,
+    WHISPER_MELS,
+    WINDOW_SAMPLES,
+    Whisper,
+)
+
+BINS = WINDOW_SAMPLES // 2 + 1
+STATE_SAMPLES = CELL_SAMPLES // 2  # 20 ms
+WINDOW_STATES = 1500  # 30 s
+TAIL_SAMPLES = int(TAIL_S * RATE_HZ)
+SPREAD = 0.5  # typical standard deviation of the log-mel, which augmentation scales with
+MAX_PERIOD = 10_000.0  # of the positions' sines, in states divided by 2 pi
+FAINTEST, RANGE = 1e-10, 8.0  # power; and range below the loudest value, in powers of ten
+HEAD_CHANNELS = 64
+MLP_FACTOR = 4
+
+
+class WhisperEncoder(nn.Module):
+    """audio (B, T) at RATE_HZ, audio_samples (B,) -> Cells of CELL_S each: the mean of two states of 20 ms."""
+
+    def __init__(self, size: Whisper, augmentation_strength: float) -> None:
+        super().__init__()
+        self.size, self.layers = size.size, size.layers
+        self.augmentation_strength = augmentation_strength
+        self.widths = (size.cell_width,)  # channels of each level of cells
+        self.dynamic_axes = {"audio": {1: "samples"}}  # variable axes besides the batch
+        self.logmel = WhisperLogMel()
+        self.encoder = AudioTransformer(size)
+
+    def load_pretrained(self, tensors: Mapping[str, NDArray[Any]]) -> None:
+        load_weights(self, tensors, f"Whisper {self.size}")
+
+    def parameter_groups(self) -> ParameterGroups:
+        return pretrained_parameters(self.encoder.stages())
+
+    def fit_statistics(self, inputs: dict[str, Tensor]) -> None:
+        """Nothing to set: it was taught with the normalisation of `WhisperLogMel`."""
+
+    def forward(self, audio: Tensor, audio_samples: Tensor) -> Cells:
+        x = self.logmel(F.pad(audio, (0, TAIL_SAMPLES)))
+        if self.training:
+            middle = x.mean((1, 2), keepdim=True)
+            x = middle + SPREAD * mask_spectrogram((x - middle) / SPREAD, self.augmentation_strength)
+        states, _ = self.encoder(x, _ceil_divide(audio_samples + TAIL_SAMPLES, HOP_SAMPLES))
+        chosen = [F.layer_norm(states[layer - 1], states[layer - 1].shape[2:]) for layer in self.layers]
+        cells = (audio.shape[1] + CELL_SAMPLES - 1) // CELL_SAMPLES
+        return _average_pairs(torch.cat(chosen, 2)[:, : 2 * cells], _ceil_divide(audio_samples, STATE_SAMPLES))
+
+
+class AudioTransformer(nn.Module):
+    """Log-mel (B, WHISPER_MELS, F), frames (B,) -> states after each layer, valid mask (B, N); N is F / 2.
+
+    States are (B, N, D); those after the last published layer are normalised.
+    """
+
+    positional_embedding: Tensor
+
+    def __init__(self, size: Whisper) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv1d(WHISPER_MELS, size.width, 3, padding=1)
+        self.conv2 = nn.Conv1d(size.width, size.width, 3, stride=2, padding=1)
+        self.register_buffer("positional_embedding", torch.from_numpy(sinusoids(WINDOW_STATES, size.width)))
+        self.blocks = nn.ModuleList(EncoderBlock(size.width) for _ in range(size.highest_layer))
+        self.ln_post = nn.LayerNorm(size.width) if size.highest_layer == size.depth else None
+
+    def stages(self) -> list[nn.Module]:
+        """Its layers from input to output, the last one with its normalisation."""
+        *lower, last = self.blocks
+        end = [last] if self.ln_post is None else [last, self.ln_post]
+        return [nn.ModuleList([self.conv1, self.conv2]), *lower, nn.ModuleList(end)]
+
+    def forward(self, x: Tensor, frames: Tensor) -> tuple[list[Tensor], Tensor]:
+        x = F.gelu(self.conv1(_mask(x, frames)))
+        x = F.gelu(self.conv2(_mask(x, frames))).transpose(1, 2)  # (B, N, D)
+        valid = torch.arange(x.shape[1], device=x.device) < _ceil_divide(frames, 2)[:, None]
+        window = torch.sym_min(x.shape[1], WINDOW_STATES)  # type: ignore[no-untyped-call]
+        windows = _cut(x, window) + self.positional_embedding[:window]
+        keys = _cut(valid[:, :, None], window)[:, :, 0]
+        states = []
+        for block in self.blocks:
+            windows = block(windows, keys)
+            states.append(windows)
+        if self.ln_post is not None:
+            states[-1] = self.ln_post(windows)
+        return [each.reshape(x.shape[0], -1, x.shape[2])[:, : x.shape[1]] for each in states], valid
+
+
+class EncoderBlock(nn.Module):
+    """One pre-norm Transformer layer over (B, N, D), keys (B, N): True where a state may be attended to."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.attn, self.attn_ln = SelfAttention(width), nn.LayerNorm(width)
+        self.mlp = nn.Sequential(nn.Linear(width, MLP_FACTOR * width), nn.GELU(), nn.Linear(MLP_FACTOR * width, width))
+        self.mlp_ln = nn.LayerNorm(width)
+
+    def forward(self, x: Tensor, keys: Tensor) -> Tensor:
+        x = x + self.attn(self.attn_ln(x), keys)
+        hidden: Tensor = self.mlp(self.mlp_ln(x))
+        return x + hidden
+
+
+class SelfAttention(nn.Module):
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.query, self.key = nn.Linear(width, width), nn.Linear(width, width, bias=False)
+        self.value, self.out = nn.Linear(width, width), nn.Linear(width, width)
+
+    def forward(self, x: Tensor, keys: Tensor) -> Tensor:
+        query, key, value = (
+            layer(x).unflatten(2, (-1, HEAD_CHANNELS)).transpose(1, 2) for layer in (self.query, self.key, self.value)
+        )  # (B, heads, N, HEAD_CHANNELS)
+        # Plain products: the bfloat16 gradient of torch's fused kernel makes thousands of tiny ones.
+        scores = query @ key.transpose(2, 3) / math.sqrt(HEAD_CHANNELS)  # (B, heads, N, N)
+        attended = scores.masked_fill(~keys[:, None, None], -1e4).softmax(3) @ value
+        mixed: Tensor = self.out(attended.transpose(1, 2).flatten(2))
+        return mixed
+
+
+class WhisperLogMel(nn.Module):
+    """audio (B, T) -> log-mel power (B, WHISPER_MELS, F) as Whisper computes it, always in float32.
+
+    Powers of ten, cut at RANGE below the loudest of the recording, divided by 4 and moved by 1.
+    """
+
+    fourier: Tensor
+    filters: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("fourier", torch.from_numpy(_fourier_kernels())[:, None], persistent=False)
+        self.register_buffer("filters", torch.from_numpy(slaney_filters()), persistent=False)
+
+    def forward(self, audio: Tensor) -> Tensor:
+        half = WINDOW_SAMPLES // 2
+        with torch.autocast(audio.device.type, enabled=False):
+            audio = audio.float()
+            before = audio[:, 1 : half + 1].flip(1)  # the beginning is mirrored, and silence follows the end
+            padded = F.pad(torch.cat([before, audio], 1), (0, half - 1))
+            real, imaginary = F.conv1d(padded[:, None], self.fourier, stride=HOP_SAMPLES).chunk(2, 1)
+            power = self.filters @ (real.square() + imaginary.square())
+            log = power.clamp_min(FAINTEST).log() / math.log(10)
+            loudest = log.amax((1, 2), keepdim=True)
+            return (torch.maximum(log, loudest - RANGE) + 4) / 4
+
+
+def slaney_filters() -> NDArray[np.float32]:
+    """(M, BINS) triangular filters of equal area on Slaney's mel scale: linear to 1 kHz, then logarithmic."""
+    per_step_hz, knee_hz, log_step = 200 / 3, 1000.0, math.log(6.4) / 27
+    knee = knee_hz / per_step_hz
+    highest = knee + math.log(RATE_HZ / 2 / knee_hz) / log_step
+    mels = np.linspace(0, highest, WHISPER_MELS + 2)
+    corners_hz = np.where(mels < knee, mels * per_step_hz, knee_hz * np.exp((mels - knee) * log_step))
+    bins_hz = np.linspace(0, RATE_HZ / 2, BINS)
+    left, centre, right = corners_hz[:-2, None], corners_hz[1:-1, None], corners_hz[2:, None]
+    rising, falling = (bins_hz - left) / (centre - left), (right - bins_hz) / (right - centre)
+    filters = np.maximum(0, np.minimum(rising, falling)) * 2 / (right - left)
+    return np.asarray(filters, np.float32)
+
+
+def sinusoids(positions: int, width: int) -> NDArray[np.float32]:
+    """(positions, width): sines, then cosines, of periods from 2 pi to 2 pi MAX_PERIOD."""
+    steps = np.exp(-math.log(MAX_PERIOD) / (width // 2 - 1) * np.arange(width // 2))
+    angle = np.arange(positions)[:, None] * steps
+    return np.asarray(np.concatenate([np.sin(angle), np.cos(angle)], 1), np.float32)
+
+
+def _fourier_kernels() -> NDArray[np.float32]:
+    """(2 * BINS, WINDOW_SAMPLES): windowed cosines, then sines."""
+    window = np.hanning(WINDOW_SAMPLES + 1)[:-1]
+    phase = 2 * np.pi * np.outer(np.arange(BINS), np.arange(WINDOW_SAMPLES)) / WINDOW_SAMPLES
+    return np.asarray(np.concatenate([np.cos(phase), -np.sin(phase)]) * window, np.float32)
+
+
+def _mask(x: Tensor, lengths: Tensor) -> Tensor:
+    """x (B, D, N), zero from each length on."""
+    valid = torch.arange(x.shape[2], device=x.device) < lengths[:, None]
+    return x * valid[:, None].to(x)
+
+
+def _average_pairs(states: Tensor, valid_states: Tensor) -> Cells:
+    """States (B, 2 N, D), of which so many (B,) are valid -> N cells, the mean of the valid states of each pair."""
+    valid = (torch.arange(states.shape[1], device=states.device) < valid_states[:, None]).to(states)
+    weights = valid.reshape(valid.shape[0], -1, 2)  # (B, N, 2)
+    count = weights.sum(2)
+    pairs = states.reshape(states.shape[0], -1, 2, states.shape[2])
+    mean = (pairs * weights[:, :, :, None]).sum(2) / count.clamp_min(1)[:, :, None]
+    return Cells(mean, count > 0, Grid((mean.shape[1],), CELL_S, "s"))
+
+
+def _cut(x: Tensor, window: int) -> Tensor:
+    """(B, N, D) -> (B * windows, window, D), the last window of each example padded with zeros."""
+    windows = (x.shape[1] + window - 1) // window
+    return F.pad(x, (0, 0, 0, windows * window - x.shape[1])).reshape(-1, window, x.shape[2])
+
+
+def _ceil_divide(x: Tensor, by: int) -> Tensor:
+    return (x + by - 1) // by
