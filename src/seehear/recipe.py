@@ -76,7 +76,7 @@ class Training(Frozen):
     """
 
     minutes: float = Field(gt=0)
-    steps: int | None = Field(default=None, gt=0)
+    steps: int | None = Field(default=None, ge=0)  # 0: a pretrained encoder with a fitted head
     seed: int = Field(default=0, ge=0, lt=SEEDS)
     batch: int = Field(gt=0)
     learning_rate: float = Field(gt=0)

@@ -52,10 +52,13 @@ def fit_numbers(features: Array, values: Array, groups: Array) -> LinearProbe:
 
 
 def _fit(features: Array, targets: Array, groups: Array, fit: Fit, loss: Loss) -> LinearProbe:
+    from threadpoolctl import threadpool_limits
+
     mean, std = features.mean(0), features.std(0) + EPSILON
-    coordinates, directions = _rotate((features - mean) / std)
-    penalty, out_of_fold = _choose_penalty(coordinates, targets, groups, fit, loss)
-    weight, bias = fit(coordinates, targets, penalty)
+    with threadpool_limits(1):  # the products are small: on several threads, most of the time goes into waiting
+        coordinates, directions = _rotate((features - mean) / std)
+        penalty, out_of_fold = _choose_penalty(coordinates, targets, groups, fit, loss)
+        weight, bias = fit(coordinates, targets, penalty)
     return LinearProbe(mean, std, weight @ directions, bias, out_of_fold)
 
 

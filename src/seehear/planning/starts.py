@@ -20,6 +20,8 @@ ENVIRONMENT = "SEEHEAR_START"  # the default of --start
 RECOMMENDED = ("efficientnet-lite2", "efficientnet-lite0", "whisper-tiny.en")  # the best of each sense first
 RECOMMENDED_SPATIAL = ("efficientnet-lite0",)  # for answers with positions, whose pictures are larger
 FEWEST_EPOCHS = 3.0  # of fine-tuning; if there is time for less, a small network is trained from random weights
+FEW = 5_000  # up to this many examples, pretrained features are better than that even without fine-tuning ...
+FEWEST_EPOCHS_OF_FEW = 0.5  # ... and this is the time to compute them
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,8 @@ class StartChoice:
             if start.sense != name:
                 continue
             spec = sense.plan(replace(inputs, pretrained=start.encoder))
-            if self.required or inputs.epochs(spec) >= FEWEST_EPOCHS:
+            enough = FEWEST_EPOCHS if inputs.examples > FEW else FEWEST_EPOCHS_OF_FEW
+            if self.required or inputs.epochs(spec) >= enough:
                 return spec, start
         return sense.plan(inputs), None
 

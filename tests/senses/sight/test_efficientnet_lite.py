@@ -21,7 +21,7 @@ from seehear.learn.loop.fit import Clock, Run
 from seehear.learn.model.network import Network
 from seehear.recipe import Recipe
 from seehear.senses.sight import SIGHT
-from seehear.senses.sight.architectures import EfficientNetLite
+from seehear.senses.sight.architectures import EfficientNetLite, InputSize
 from seehear.senses.sight.efficientnet_lite import Convolution, EfficientNetLiteEncoder
 from seehear.senses.sight.plan import SightSpec
 
@@ -182,3 +182,14 @@ def test_training_is_finite_in_both_precisions(precision: Any, tmp_path: Path) -
             run.step(dataset.batch(range(size)))
     assert run.progress.skipped == 0
     assert are_finite(network.parameters())
+
+
+def test_frozen_bottlenecks_keep_their_weights_and_cost_less() -> None:
+    size = InputSize(64, 64, None)
+    whole, half = EfficientNetLite(size=0), EfficientNetLite(size=0).freeze(0.5)
+    assert half.frozen == 8 and half.step_gigaflop(size) < 0.8 * whole.step_gigaflop(size)
+    spec = SightSpec(height=64, width=64, channels=3, encoder=half)
+    encoder = EfficientNetLiteEncoder(spec, half)
+    trained = {name for name, weight in encoder.named_parameters() if weight.requires_grad}
+    assert "_conv_head.weight" in trained and "_blocks.8._expand_conv.weight" in trained
+    assert not any(name.startswith(("_conv_stem", "_bn0", "_blocks.7.")) for name in trained)

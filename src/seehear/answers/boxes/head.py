@@ -63,7 +63,7 @@ class Head(nn.Module):
         distance = F.softplus(self.regress(self.regression_tower(maps))) * pitch  # (B, N, 4) left, top, right, bottom
         corners = torch.cat([centre - distance[:, :, :2], centre + distance[:, :, 2:]], 2)
         logits = self.classify(self.classification_tower(maps))
-        return {"corners": corners, "logits": logits, "cells": positions.expand(len(corners), -1, -1)}
+        return {"corners": corners, "logits": logits, "cells": positions.expand(corners.shape[0], -1, -1)}
 
     def _pyramid(self, levels: Sequence[Cells]) -> list[Tensor]:
         """(B, D, h, w) of each level, finest first."""

@@ -28,13 +28,12 @@ from seehear.learn.loop.checkpoint import TrainingProgress
 from seehear.learn.loop.execution import Autotuner, Execution, candidate_executions, use_execution
 from seehear.learn.loop.finite import Statistics, are_finite, describe_non_finite, get_trained_tensors, poison_memory
 from seehear.learn.loop.memory import keep_freed_memory
-from seehear.learn.loop.optimizers import make_optimizers
+from seehear.learn.loop.optimizers import make_optimizers, scale_rate
 from seehear.learn.model.network import Network, Tensors
 from seehear.recipe import Training
 from seehear.senses import SENSES
 
 TASK = "training"
-WARM_UP = 0.05  # share of the run in which the learning rate rises
 MAX_GRADIENT_NORM = 1.0
 AVERAGED = 0.06  # share of the steps so far over which weights are averaged
 MIXUP = 0.5  # probability of mixup for a batch, at full augmentation
@@ -52,9 +51,9 @@ class Clock:
     seconds: float
 
     def fraction_done(self, progress: TrainingProgress) -> float:
-        if self.training.steps is not None:
-            return progress.step / self.training.steps
-        return progress.elapsed_s / self.seconds if self.seconds > 0 else 1.0
+        steps = self.training.steps
+        done, total = (progress.elapsed_s, self.seconds) if steps is None else (progress.step, steps)
+        return done / total if total > 0 else 1.0
 
 
 def fit(
@@ -253,12 +252,10 @@ class Run:
         return torch.stack(losses).mean()
 
     def _set_rates(self) -> None:
-        """Linear warm-up over WARM_UP, then linear decay to zero at the end of the run."""
         done = self.clock.fraction_done(self.progress)
-        scale = min((done + 1e-3) / WARM_UP, (1 - done) / (1 - WARM_UP))
         groups = (group for optimizer in self.optimizers for group in optimizer.param_groups)
         for group, rate in zip(groups, self.rates, strict=True):
-            group["lr"] = rate * max(0.0, scale)
+            group["lr"] = rate * scale_rate(done, group["warm_up"])
 
     @torch.no_grad()
     def _average(self) -> None:

@@ -33,6 +33,9 @@ class EfficientNetLiteEncoder(SightEncoder):
         self._blocks = nn.ModuleList(map(InvertedBottleneck, self._shapes))
         self._conv_head = Convolution(self._shapes[-1].after, LITE_HEAD, 1, clip=True)
         self._bn1 = FrozenBatchNorm(LITE_HEAD, EPSILON)
+        if architecture.frozen:
+            for module in (self._conv_stem, self._bn0, *self._blocks[: architecture.frozen]):
+                module.requires_grad_(False)
 
     def fit_statistics(self, inputs: dict[str, Tensor]) -> None:
         """Nothing: its statistics are those of its first training."""
