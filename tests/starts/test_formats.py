@@ -20,6 +20,7 @@ from seehear.starts.reading import read_tensors
 from start_files import (
     Arrays,
     make_efficientnet,
+    make_resnet,
     make_whisper,
     to_ctranslate2,
     to_hugging_face,
@@ -75,6 +76,19 @@ def test_every_layout_of_efficientnet_gives_the_same_tensors(in_layout: Any) -> 
     tensors = make_efficientnet()
     without_classifier = {name: array for name, array in tensors.items() if "_fc" not in name and "num_" not in name}
     _assert_same(read_tensors(_write_state_dict(_to_torch(in_layout(tensors)))), without_classifier)
+
+
+def test_resnets_have_the_names_of_torchvision() -> None:
+    tensors = make_resnet((1, 2, 1, 1), bottleneck=True, inner=(8, 8, 4, 4))
+    without_classifier = {name: array for name, array in tensors.items() if "fc." not in name and "num_" not in name}
+    _assert_same(read_tensors(_write_state_dict(_to_torch(tensors))), without_classifier)
+
+
+def test_safetensors_are_not_taken_for_a_pickle_whatever_the_length_of_their_header() -> None:
+    for spaces in range(256):
+        name = "layer1.0.conv1.weight" + "." * spaces
+        content = safetensors.numpy.save({"layer1.0.conv1.weight": np.ones(1), name: np.ones(1)})
+        assert read_tensors(content)[name] == 1
 
 
 def test_weights_in_half_precision_and_bfloat16_are_read_from_state_dicts() -> None:
@@ -154,10 +168,10 @@ class Malicious:
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (_write_state_dict({"a": Malicious()}), "torch cannot read it"),
-        (pickle.dumps(Malicious(), protocol=2), "torch cannot read it"),
-        (_write_state_dict(_to_torch(WHISPER))[:5000], "torch cannot read it"),
-        (b"PK\x03\x04 and nothing more", "torch cannot read it"),
+        (_write_state_dict({"a": Malicious()}), "it is damaged or holds more than tensors"),
+        (pickle.dumps(Malicious(), protocol=2), "it is damaged or holds more than tensors"),
+        (_write_state_dict(_to_torch(WHISPER))[:5000], "it is damaged or holds more than tensors"),
+        (b"PK\x03\x04 and nothing more", "it is damaged or holds more than tensors"),
         (_write_state_dict([torch.ones(2)]), "it holds a list instead of tensors by name"),
         (_write_state_dict({"a": 1}), "it holds other things than tensors"),
         (_write_state_dict({"a": torch.ones(2, dtype=torch.complex64)}), "other things than tensors of numbers"),
@@ -167,7 +181,8 @@ class Malicious:
         (_compress(_write_state_dict({"a": torch.zeros(10_000)})), "it is compressed, as torch.save never does"),
         (_write_state_dict({}), "it holds other things than tensors"),
         (safetensors.numpy.save(WHISPER)[:-1], "safetensors cannot read them"),
-        (struct.pack("<Q", 2**60) + b'{"a": 1}', "safetensors cannot read them"),
+        (struct.pack("<Q", 9) + b'{"a": 1}}', "safetensors cannot read them"),
+        (struct.pack("<Q", 2**60) + b'{"a": 1}', "its format version is 0"),
         (
             safetensors.numpy.save({"conv": np.ones(2)}),
             r"1 tensors \(conv, \.\.\.\) of an unknown layout. Allowed: Eff",

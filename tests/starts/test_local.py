@@ -10,14 +10,22 @@ import safetensors.numpy
 
 from installed import TOKENIZER
 from seehear.errors import BundleError, SeehearError, UsageError
-from seehear.starts import find_place, find_start, is_available, load_file, load_tensors, local
-from start_files import Arrays, make_efficientnet, make_whisper, to_hugging_face, to_timm
+from seehear.starts import architectures, find_place, find_start, is_available, load_file, load_tensors
+from start_files import (
+    Arrays,
+    make_efficientnet,
+    make_resnet,
+    make_vision_transformer,
+    make_whisper,
+    to_hugging_face,
+    to_timm,
+)
 
 
 @pytest.fixture
 def tiny(monkeypatch: pytest.MonkeyPatch) -> Arrays:
     """Of a size that counts as tiny.en, whose own embedding is 40 MB."""
-    monkeypatch.setitem(local._WHISPER, make_whisper()["decoder.token_embedding.weight"].shape, "tiny.en")
+    monkeypatch.setitem(architectures._WHISPER, make_whisper()["decoder.token_embedding.weight"].shape, "tiny.en")
     return make_whisper()
 
 
@@ -36,6 +44,50 @@ def test_a_file_of_efficientnet_is_a_start(tmp_path: Path, in_layout, blocks: in
     assert is_available(start)
     assert find_place(start) == f"in {path}"
     assert load_tensors(start)["_conv_head.weight"].shape == (2, width, 1, 1)
+
+
+@pytest.mark.parametrize("bottleneck", [False, True])
+def test_a_file_of_a_resnet_is_a_start(tmp_path: Path, bottleneck: bool) -> None:
+    path = tmp_path / "mine.safetensors"
+    tensors = make_resnet((1, 2, 1, 1), bottleneck, inner=(64, 8, 4, 4))
+    path.write_bytes(safetensors.numpy.save(tensors))
+    start = find_start(str(path))
+    assert start.encoder == {"kind": "resnet", "blocks": [1, 2, 1, 1], "bottleneck": bottleneck}
+    assert "fc.weight" not in load_tensors(start)
+    wide = {**tensors, "layer1.0.conv2.weight": np.ones((128, 64, 3, 3), np.float32)}
+    path.write_bytes(safetensors.numpy.save(wide))
+    with pytest.raises(BundleError, match=r"the shape \(128, 64, 3, 3\). Allowed: four stages"):
+        find_start(str(path))
+
+
+@pytest.mark.parametrize("layer_scale", [False, True])
+def test_a_file_of_a_vision_transformer_is_a_start(tmp_path: Path, layer_scale: bool) -> None:
+    path, tensors = tmp_path / "mine.safetensors", make_vision_transformer(layer_scale=layer_scale)
+    path.write_bytes(safetensors.numpy.save(tensors))
+    start = find_start(str(path))
+    sizes = {"width": 64, "depth": 2, "patch_px": 4, "layer_scale": layer_scale}
+    assert start.encoder == {"kind": "vision-transformer", **sizes}
+    assert load_tensors(start).keys() == tensors.keys() - {"head.weight", "head.bias", "mask_token"}
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"reg_token": (1, 4, 64)}, "a Vision Transformer that also has reg_token. Allowed: such as vit_small"),
+        ({"blocks.2.attn.qkv.weight": (192, 64)}, "a Vision Transformer that lacks blocks.2.attn.proj.bias"),
+        ({"pos_embed": (1, 9, 64)}, "of 64 channels, 256 within blocks and 9 positions"),
+        ({"pos_embed": (1, 10, 65)}, "of 65 channels"),
+        ({"pos_embed": (10, 64)}, "shapes that no encoder has"),
+        ({"patch_embed.proj.weight": (64, 3)}, "shapes that no encoder has"),
+        ({"blocks.0.mlp.fc1.weight": (128, 64)}, "128 within blocks"),
+    ],
+)
+def test_other_transformers_are_refused(tmp_path: Path, change: dict[str, tuple[int, ...]], reason: str) -> None:
+    path = tmp_path / "mine.safetensors"
+    changed = {name: np.ones(shape, np.float32) for name, shape in change.items()}
+    path.write_bytes(safetensors.numpy.save({**make_vision_transformer(), **changed}))
+    with pytest.raises(BundleError, match=reason):
+        find_start(str(path))
 
 
 def test_a_folder_of_a_fine_tuned_whisper_is_a_start(tiny: Arrays, tmp_path: Path, cache: Path) -> None:

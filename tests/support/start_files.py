@@ -141,6 +141,48 @@ def make_efficientnet(width: int = 2, blocks: int = 12, seed: int = 0) -> Arrays
     return found
 
 
+def make_resnet(blocks: tuple[int, ...], bottleneck: bool, inner: tuple[int, ...] = (64, 128, 256, 512)) -> Arrays:
+    """Tensors under torchvision's names, with a classifier; `inner` are the channels of its 3x3 convolutions."""
+    random = np.random.default_rng(0)
+    found: Arrays = {"fc.weight": np.ones((3, 2), np.float32), "fc.bias": np.ones(3, np.float32)}
+
+    def add(convolution: str, norm: str, *shape: int) -> None:
+        spread = np.sqrt(2 / np.prod(shape[1:]))
+        found[f"{convolution}.weight"] = random.normal(0, spread, shape).astype(np.float32)
+        for kind in ("weight", "bias", "running_mean", "running_var"):
+            found[f"{norm}.{kind}"] = random.uniform(0.5, 1, shape[0]).astype(np.float32)
+        found[f"{norm}.num_batches_tracked"] = np.array(7)
+
+    add("conv1", "bn1", 64, 3, 7, 7)
+    before = 64
+    for stage, (count, wide) in enumerate(zip(blocks, inner, strict=True)):
+        after = 4 * wide if bottleneck else wide
+        for block in (f"layer{stage + 1}.{i}." for i in range(count)):
+            shapes = [(wide, before, 1), (wide, wide, 3), (after, wide, 1)] if bottleneck else []
+            for i, (to, of, kernel) in enumerate(shapes or [(wide, before, 3), (wide, wide, 3)], start=1):
+                add(f"{block}conv{i}", f"{block}bn{i}", to, of, kernel, kernel)
+            if before != after:
+                add(f"{block}downsample.0", f"{block}downsample.1", after, before, 1, 1)
+            before = after
+    return found
+
+
+def make_vision_transformer(width: int = 64, depth: int = 2, side: int = 3, layer_scale: bool = False) -> Arrays:
+    """Tensors under timm's names, with a classifier; taught on pictures of `side` patches of 4 px each way."""
+    layers = {"norm1": (), "attn.qkv": (3 * width, width), "attn.proj": (width, width), "norm2": ()}
+    layers |= {"mlp.fc1": (4 * width, width), "mlp.fc2": (width, 4 * width)}
+    shapes: dict[str, tuple[int, ...]] = {"cls_token": (1, 1, width), "pos_embed": (1, 1 + side * side, width)}
+    ends: dict[str, tuple[int, ...]] = {"patch_embed.proj": (width, 3, 4, 4), "norm": (), "head": (2, width)}
+    ends |= {f"blocks.{n}.{layer}": shape for n in range(depth) for layer, shape in layers.items()}
+    for name, shape in ends.items():
+        shapes |= {f"{name}.weight": shape or (width,), f"{name}.bias": shape[:1] or (width,)}
+    if layer_scale:
+        shapes |= {f"blocks.{n}.ls{half}.gamma": (width,) for n in range(depth) for half in (1, 2)}
+        shapes["mask_token"] = (1, width)
+    random = np.random.default_rng(0)
+    return {name: random.normal(0, 0.2, shape).astype(np.float32) for name, shape in shapes.items()}
+
+
 def to_timm(efficientnet: Arrays) -> Arrays:
     """The same numbers under the names of timm: the first block in a stage of its own, then two in each."""
     outside = {"_conv_stem": "conv_stem", "_bn0": "bn1", "_conv_head": "conv_head", "_bn1": "bn2", "_fc": "classifier"}

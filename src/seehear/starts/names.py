@@ -1,6 +1,7 @@
 """From the tensor names of a published layout to those of our encoders, which are the names of the first publication.
 
-EfficientNet-Lite: as in efficientnet_lite_pytorch, without the classifier. Whisper: as in openai/whisper.
+EfficientNet-Lite: as in efficientnet_lite_pytorch, ResNet: as in torchvision, Vision Transformer: as in timm; all
+without the classifier. Whisper: as in openai/whisper.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ def to_our_names(tensors: Arrays) -> Arrays:
     some = ", ".join(sorted(tensors)[:3])
     raise BundleError(
         f"the weights are refused: {len(tensors)} tensors ({some}, ...) of an unknown layout",
-        allowed="EfficientNet-Lite as published or in timm; Whisper of OpenAI, Hugging Face or CTranslate2",
+        allowed="EfficientNet-Lite as published or in timm; ResNet of torchvision or timm; Vision "
+        "Transformer and DINOv2 of timm; Whisper of OpenAI, Hugging Face or CTranslate2",
     )
 
 
@@ -60,6 +62,15 @@ _TIMM_EXPANDING = {
     "conv_pwl": "_project_conv",
     "bn3": "_bn2",
 }
+
+
+def _from_resnet(tensors: Arrays) -> Arrays:
+    return {name: array for name, array in tensors.items() if not name.startswith("fc.") and not _is_count(name)}
+
+
+def _from_vision_transformer(tensors: Arrays) -> Arrays:
+    """`mask_token` stands for patches that DINOv2 hides in its own training."""
+    return {name: array for name, array in tensors.items() if not name.startswith("head.") and name != "mask_token"}
 
 
 def _from_openai_whisper(tensors: Arrays) -> Arrays:
@@ -152,6 +163,8 @@ def _is_count(name: str) -> bool:
 _LAYOUTS: dict[str, Callable[[Arrays], Arrays]] = {
     "_conv_stem.weight": _from_efficientnet,
     "conv_stem.weight": _from_timm_efficientnet,
+    "layer1.0.conv1.weight": _from_resnet,
+    "blocks.0.attn.qkv.weight": _from_vision_transformer,
     "encoder.positional_embedding": _from_openai_whisper,
     "model.encoder.embed_positions.weight": _from_hugging_face_whisper,
     "encoder/position_encodings/encodings": _from_ctranslate2_whisper,

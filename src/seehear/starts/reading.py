@@ -16,11 +16,11 @@ from seehear.starts.state_dict import read_state_dict
 
 
 def read_tensors(content: bytes) -> dict[str, NDArray[Any]]:
-    """The format is told from the first bytes: an archive or a pickle, a JSON header, or CTranslate2's version."""
+    """The format is told from the first bytes: a JSON header and its length, an archive or a pickle, or a version."""
+    if content[8:9] == b"{" and int.from_bytes(content[:8], "little") <= len(content):
+        return to_our_names(read_safetensors(content))
     if content[:4] == b"PK\x03\x04" or content[:1] == b"\x80":
         return to_our_names(read_state_dict(content))
-    if content[8:9] == b"{":
-        return to_our_names(read_safetensors(content))
     return to_our_names(read_ctranslate2(content))
 
 

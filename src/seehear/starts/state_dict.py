@@ -30,9 +30,8 @@ def read_state_dict(content: bytes) -> dict[str, NDArray[Any]]:
         loaded = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except BundleError:
         raise
-    except Exception as error:  # a damaged file raises whatever its parsers do
-        reason = str(error).strip().splitlines() or [type(error).__name__]
-        raise _refuse(f"torch cannot read it ({reason[0]})") from None
+    except Exception as error:  # a damaged file raises whatever its parsers do; torch's advice is to run its code
+        raise _refuse(f"it is damaged or holds more than tensors ({type(error).__name__})") from None
     for key in _NESTED:
         loaded = loaded.get(key, loaded) if isinstance(loaded, dict) else loaded
     if not isinstance(loaded, dict) or not all(isinstance(name, str) for name in loaded):

@@ -18,9 +18,16 @@ HEAD = "head."
 
 
 def load_starts(network: Network) -> None:
-    """Load the pretrained encoders that the recipe names. Raises UsageError if one is not installed."""
+    """Load the pretrained encoders that the recipe names.
+
+    Raises SeehearError if one is not installed, UsageError if the weights of a file do not fit their architecture.
+    """
     for sense, name in network.recipe.starts.items():
-        network.encoders[sense].load_pretrained(load_tensors(find_start(name)))  # type: ignore[operator]
+        tensors = load_tensors(find_start(name))
+        try:
+            network.encoders[sense].load_pretrained(tensors)  # type: ignore[operator]
+        except ValueError as error:
+            raise UsageError(f"the weights do not fit: {error}", where=name) from None
 
 
 @dataclass(frozen=True)
