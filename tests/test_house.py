@@ -61,6 +61,8 @@ ONLY_IN = {
         "layers/",
         "encoder.py",
         "efficientnet_lite.py",
+        "resnet.py",
+        "vision_transformer.py",
         "senses/hearing/whisper.py",
         "augment.py",
         "head.py",

@@ -192,6 +192,7 @@ OPERATORS: Mapping[str, Operator] = {
     "ReduceSum": Operator(
         shape_inference.reduce_axes, {"keepdims": int, "noop_with_empty_axes": 0}, shape_inference.input_work
     ),
+    "Relu": Operator(shape_inference.keep_shape),
     "Reshape": Operator(shape_inference.reshape, {"allowzero": int}, contents=_reshape_contents),
     "Resize": Operator(
         shape_inference.resize,

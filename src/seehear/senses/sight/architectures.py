@@ -8,8 +8,14 @@ from typing import Annotated, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
+IMAGENET_MEAN, IMAGENET_SCALE = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)  # of red, green, blue; 0 to 255
+RESNET_STEM = 64  # channels of a ResNet's first convolution
+VIT_HEAD = 64  # channels of a head of a Vision Transformer
 STEM_CHANNELS = 24  # what the first stage of a FeaturePyramid reads
 FINEST_PX = 8  # of the cells of an EfficientNetLite, for answers without positions
+
+
+Blocks = Annotated[int, Field(ge=1, le=64)]
 
 
 class InputSize(NamedTuple):
@@ -148,6 +154,98 @@ class EfficientNetLite(BaseModel):
         return total + trained * after * LITE_HEAD * area
 
 
+class ResNet(BaseModel):
+    """Residual network (He et al. 2015, arXiv:1512.03385), stride in the 3x3 convolutions as torchvision has it.
+
+    blocks      of each stage: 2, 2, 2, 2 in ResNet18; 3, 4, 6, 3 in ResNet34 and ResNet50
+    bottleneck  whether blocks are three convolutions instead of two, as from ResNet50 on
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["resnet"] = "resnet"
+    blocks: tuple[Blocks, Blocks, Blocks, Blocks]
+    bottleneck: bool = False
+
+    def __str__(self) -> str:
+        return f"ResNet{2 + (3 if self.bottleneck else 2) * sum(self.blocks)}"
+
+    @property
+    def expansion(self) -> int:
+        """How many times as many channels a block gives as its 3x3 convolution has."""
+        return 4 if self.bottleneck else 1
+
+    def stages(self) -> list[tuple[int, int]]:
+        """Blocks, and channels of their 3x3 convolutions."""
+        return [(blocks, RESNET_STEM << i) for i, blocks in enumerate(self.blocks)]
+
+    def widths(self, size: InputSize) -> tuple[int, ...]:
+        """Channels of each level of cells, finest first."""
+        return tuple(width for width, _ in self._levels(size))
+
+    def pitches_px(self, size: InputSize) -> tuple[int, ...]:
+        """Pitch of each level of cells. Pictures whose sides are multiples of the last have maps that nest."""
+        return tuple(pitch for _, pitch in self._levels(size))
+
+    def _levels(self, size: InputSize) -> list[tuple[int, int]]:
+        """Channels and pitch of each level: of the stem, then of each stage."""
+        stages = [(inner * self.expansion, 4 << i) for i, (_, inner) in enumerate(self.stages())]
+        finest = size.output_stride_px or FINEST_PX
+        return [(width, pitch) for width, pitch in [(RESNET_STEM, 2), *stages] if pitch >= min(finest, stages[-1][1])]
+
+    def step_gigaflop(self, size: InputSize) -> float:
+        """GFLOP to train on one picture once: 2 FLOP per multiply-add, the backward pass counted twice."""
+        area = size.height * size.width / 4
+        total, before = 49 * 3 * RESNET_STEM * area, RESNET_STEM
+        for blocks, inner in self.stages():
+            area, after = area / 4, inner * self.expansion
+            first = before * after if before != after else 0
+            each = (9 * inner + 2 * after) * inner if self.bottleneck else 18 * inner * inner
+            total += (first + blocks * each) * area
+            before = after
+        return 6 * total / 1e9
+
+
+class VisionTransformer(BaseModel):
+    """Transformer over patches (Dosovitskiy et al. 2020, arXiv:2010.11929), as timm has it.
+
+    width        channels; VIT_HEAD of them in each head
+    layer_scale  whether each branch ends in a gain for each channel, as in DINOv2, which was also taught on pictures
+                 normalised otherwise
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["vision-transformer"] = "vision-transformer"
+    width: int = Field(ge=VIT_HEAD, le=1536, multiple_of=VIT_HEAD)
+    depth: int = Field(ge=1, le=48)
+    patch_px: int = Field(ge=4, le=32)
+    layer_scale: bool = False
+
+    def __str__(self) -> str:
+        name = "DINOv2" if self.layer_scale else "Vision Transformer"
+        return f"{name} of {self.depth} layers of {self.width} channels on patches of {self.patch_px} px"
+
+    @property
+    def normalisation(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """Mean and scale of the pixels of each colour, 0 to 255, that it was taught on."""
+        return (IMAGENET_MEAN, IMAGENET_SCALE) if self.layer_scale else ((127.5,) * 3, (127.5,) * 3)
+
+    def widths(self, size: InputSize) -> tuple[int, ...]:
+        """Channels of its cells: those of the patch and those of the whole picture."""
+        return (2 * self.width,)
+
+    def pitches_px(self, size: InputSize) -> tuple[int, ...]:
+        """Pitch of its cells. It has none that are finer."""
+        return (self.patch_px,)
+
+    def step_gigaflop(self, size: InputSize) -> float:
+        """GFLOP to train on one picture once: 2 FLOP per multiply-add, the backward pass counted twice."""
+        patches = size.height * size.width / self.patch_px**2
+        layer = 12 * self.width**2 * patches + 2 * self.width * patches**2
+        return 6 * (self.depth * layer + 3 * self.patch_px**2 * self.width * patches) / 1e9
+
+
 STEM_STRIDE, LITE_STEM, LITE_HEAD = 2, 32, 1280  # channels of the first and of the last convolution
 STAGES = (
     BottleneckStage(1, 3, 1, 1, 16),
@@ -161,7 +259,9 @@ STAGES = (
 SCALING = ((1.0, 1.0), (1.0, 1.1), (1.1, 1.2))  # of channels and of repeats, by size
 DIVISOR = 8  # of channels
 
-SightEncoderSpec = Annotated[FeaturePyramid | EfficientNetLite, Field(discriminator="kind")]
+SightEncoderSpec = Annotated[
+    FeaturePyramid | EfficientNetLite | ResNet | VisionTransformer, Field(discriminator="kind")
+]
 
 
 def _round_channels(wanted: float) -> int:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
+from seehear.errors import UsageError
 from seehear.senses.model_sizing import EpochTargets, SizingInputs
 from seehear.senses.sight.architectures import EfficientNetLite, FeaturePyramid, InputSize, SightEncoderSpec
 
@@ -121,10 +122,18 @@ def _dense_sizes(inputs: SizingInputs, channels: int) -> list[SightSpec]:
         "output_stride_px": inputs.output_stride_px,
         "training_px": (max(1, round(math.sqrt(area / aspect))), max(1, round(math.sqrt(area * aspect)))),
     }
-    return [
+    specs = [
         _nest(_scale(min(math.sqrt(area), px / math.sqrt(max(aspect, 1 / aspect))), aspect, encoder=encoder, **values))
         for px, encoder in sizes
     ]
+    finest, wanted = specs[0].encoder.pitches_px(specs[0].input_size)[0], inputs.output_stride_px
+    if wanted is not None and finest > wanted:
+        raise UsageError(
+            f"the cells of {specs[0].encoder} are too coarse for answers with positions: {finest} px",
+            allowed=f"an encoder with cells of {wanted} px, such as efficientnet-lite0",
+            hint="--start auto chooses one",
+        )
+    return specs
 
 
 def _scale(side: float, aspect: float, **values: Any) -> SightSpec:

@@ -1,0 +1,119 @@
+"""ResNet as a sight encoder, with the names of the weights that torchvision and timm publish."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from seehear.layers.frozen_norm import FrozenBatchNorm
+from seehear.layers.parameter_groups import ParameterGroups, pretrained_parameters
+from seehear.layers.pretrained import load_weights
+from seehear.senses.sight.architectures import IMAGENET_MEAN, IMAGENET_SCALE, RESNET_STEM, ResNet
+from seehear.senses.sight.encoder import SightEncoder
+from seehear.senses.sight.plan import SightSpec
+
+EPSILON = 1e-5
+
+
+class ResNetEncoder(SightEncoder):
+    """See `SightEncoder`. Each stage gives a level of cells; the finest may be the stem's."""
+
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(self, spec: SightSpec, architecture: ResNet) -> None:
+        super().__init__(spec)
+        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN)[:, None, None], persistent=False)
+        self.register_buffer("scale", torch.tensor(IMAGENET_SCALE)[:, None, None], persistent=False)
+        self.conv1, self.bn1 = nn.Conv2d(3, RESNET_STEM, 7, 2, 3, bias=False), FrozenBatchNorm(RESNET_STEM, EPSILON)
+        before = RESNET_STEM
+        for number, (blocks, inner) in enumerate(architecture.stages(), start=1):
+            stage = nn.Sequential()
+            for i in range(blocks):
+                stride = 2 if number > 1 and i == 0 else 1
+                stage.append(ResidualBlock(before, inner, inner * architecture.expansion, stride))
+                before = inner * architecture.expansion
+            self.add_module(f"layer{number}", stage)
+
+    def load_pretrained(self, tensors: Mapping[str, NDArray[Any]]) -> None:
+        load_weights(self, tensors, str(self.spec.encoder))
+
+    def fit_statistics(self, inputs: dict[str, Tensor]) -> None:
+        """Nothing: its statistics are those of its first training."""
+
+    def parameter_groups(self) -> ParameterGroups:
+        return pretrained_parameters([nn.ModuleList([self.conv1, self.bn1]), *self._blocks()])
+
+    def maps(self, planes: Tensor) -> Iterator[Tensor]:
+        x = planes.expand(-1, 3, -1, -1)  # grey ones too
+        x = F.relu(_convolve((x - self.mean) / self.scale, self.conv1, self.bn1))
+        if 2 in self.pitches_px:
+            yield x
+        x = F.max_pool2d(x, 3, 2, 1)
+        for stage, pitch in zip(self._stages(), (4, 8, 16, 32), strict=True):
+            x = stage(x)
+            if pitch in self.pitches_px:
+                yield x
+
+    @torch.no_grad()
+    def fold(self) -> None:
+        """Fold all normalisations into the convolutions, for export."""
+        pairs = [(self.conv1, self.bn1)]
+        for block in self._blocks():
+            pairs += block.pairs()
+        for convolution, norm in pairs:
+            kernel, bias = norm.fold(convolution.weight)
+            convolution.weight, convolution.bias = nn.Parameter(kernel), nn.Parameter(bias)
+
+    def _stages(self) -> list[nn.Sequential]:
+        return [self.get_submodule(f"layer{number}") for number in (1, 2, 3, 4)]  # type: ignore[misc]
+
+    def _blocks(self) -> list[ResidualBlock]:
+        return [block for stage in self._stages() for block in stage]  # type: ignore[misc]
+
+
+class ResidualBlock(nn.Module):
+    """(B, before, H, W) -> (B, after, H/stride, W/stride): two 3x3 convolutions, or one between two of 1x1."""
+
+    def __init__(self, before: int, inner: int, after: int, stride: int) -> None:
+        super().__init__()
+        shapes = [(before, inner, 3, stride), (inner, inner, 3, 1)]
+        if after != inner:
+            shapes = [(before, inner, 1, 1), (inner, inner, 3, stride), (inner, after, 1, 1)]
+        self.layers = len(shapes)
+        for number, (channels, wider, kernel, step) in enumerate(shapes, start=1):
+            self.add_module(f"conv{number}", nn.Conv2d(channels, wider, kernel, step, kernel // 2, bias=False))
+            self.add_module(f"bn{number}", FrozenBatchNorm(wider, EPSILON))
+        self.downsample = None
+        if stride > 1 or before != after:
+            projection = nn.Conv2d(before, after, 1, stride, bias=False)
+            self.downsample = nn.ModuleList([projection, FrozenBatchNorm(after, EPSILON)])
+
+    def pairs(self) -> list[tuple[nn.Conv2d, FrozenBatchNorm]]:
+        """Each convolution and the normalisation after it, in order, that of the skip connection last."""
+        names = [(f"conv{number}", f"bn{number}") for number in range(1, self.layers + 1)]
+        names += [("downsample.0", "downsample.1")] if self.downsample is not None else []
+        return [(self.get_submodule(a), self.get_submodule(b)) for a, b in names]  # type: ignore[misc]
+
+    def forward(self, x: Tensor) -> Tensor:
+        pairs, skip = self.pairs(), x
+        if self.downsample is not None:
+            skip = _convolve(x, *pairs[-1])
+        for number, pair in enumerate(pairs[: self.layers], start=1):
+            x = _convolve(x, *pair)
+            x = F.relu(x + skip if number == self.layers else x)
+        return x
+
+
+def _convolve(x: Tensor, convolution: nn.Conv2d, norm: FrozenBatchNorm) -> Tensor:
+    """The normalisation is folded into the convolution, which saves a pass over the activations."""
+    if convolution.bias is not None:  # folded for good
+        folded: Tensor = convolution(x)
+        return folded
+    kernel, bias = norm.fold(convolution.weight)
+    return F.conv2d(x, kernel, bias, convolution.stride, convolution.padding)
