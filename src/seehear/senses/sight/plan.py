@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from seehear.errors import UsageError
 from seehear.senses.model_sizing import EpochTargets, SizingInputs
@@ -107,7 +107,9 @@ def _image_sizes(inputs: SizingInputs, channels: int) -> list[SightSpec]:
     area, aspect = _median_size(inputs.summaries)
     largest_px = max(MOST_ENLARGED_PX, math.sqrt(area))
     sides = [side for side in PRETRAINED_SIDES_PX if side <= largest_px]
-    encoder = EfficientNetLite.model_validate(inputs.pretrained).freeze(FROZEN_SHARE)
+    encoder = TypeAdapter(SightEncoderSpec).validate_python(inputs.pretrained)
+    if isinstance(encoder, EfficientNetLite):
+        encoder = encoder.freeze(FROZEN_SHARE)
     return [_nest(_scale(side, aspect, channels=channels, encoder=encoder)) for side in sides]
 
 
