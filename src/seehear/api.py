@@ -20,6 +20,7 @@ from seehear.runtime.bundle import Bundle, read_bundle, write_bundle
 from seehear.runtime.options import PredictKeywords, PredictOptions
 from seehear.runtime.predictor import Predictor
 from seehear.senses.input_file import Bytes, is_file_object
+from seehear.starts.catalogue import STARTS
 
 if TYPE_CHECKING:
     import torch
@@ -155,11 +156,14 @@ class Recogniser:
         write_bundle(Path(path), self._bundle)
 
 
-def load(path: str | Path) -> Recogniser:
-    """Load a model file. Raises BundleError, with the reason, for one that is damaged or not a model file."""
-    bundle = read_bundle(Path(path))
+def load(path: str | Path, *, listen: Listener = ignore_events) -> Recogniser:
+    """Load a model file, or whisper-base or whisper-tiny.en. Raises BundleError for one that is damaged or neither."""
     try:
-        return Recogniser(bundle)
+        if str(path) in STARTS:
+            from seehear.learn.transcriber import load_transcriber
+
+            return Recogniser(load_transcriber(STARTS[str(path)], listen))
+        return Recogniser(read_bundle(Path(path)))
     except BundleError as error:
         raise error.at(str(path)) from None
 

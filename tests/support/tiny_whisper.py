@@ -60,6 +60,7 @@ class Dictation:
 
     def __init__(self, token_ids: tuple[int, ...], frames: int, spec: WhisperSpec = SPEC, language: str = "de") -> None:
         self._spec, self._frames, self._language = spec, frames, language
+        self.hears_speech = True
         self._prompt = spec.special.prompt(language, False)
         self._tokens = (*self._prompt, *token_ids, spec.special.text)
 
@@ -75,6 +76,8 @@ class Dictation:
             if place == 0:
                 following = self._spec.special.start + 1 + self._spec.languages.index(self._language)
             logits[:, i, following] = 20
+            if place == 0 and not self.hears_speech:
+                logits[:, i, self._spec.special.no_speech] = 30
             word = max(0, place - len(self._prompt) + 1)
             attention[:, :, i, word * self._frames // spoken : (word + 1) * self._frames // spoken] = 1
         past = np.zeros((texts, self._spec.heads, before + length, size), np.float32)

@@ -60,10 +60,12 @@ def require_existing(path: Path) -> Path:
 
 def require_model(path: Path, *inputs: str) -> Path:
     """The path of a model. Raises UsageError if it does not exist, or if model and inputs are in the wrong order."""
+    from seehear.starts.catalogue import STARTS
+
     models = [name for name in inputs if name.endswith(SUFFIX)]
     if path.suffix != SUFFIX and models:
         raise UsageError("not a seehear model file", where=str(path), hint=f"name the model first: {models[0]} {path}")
-    return require_existing(path)
+    return path if str(path) in STARTS else require_existing(path)
 
 
 def require_existing_start(start: str | None) -> str | None:
@@ -95,7 +97,13 @@ Data = Annotated[
         "either.",
     ),
 ]
-Model = Annotated[Path, typer.Argument(metavar="MODEL", help="A model file, such as pets.seehear.")]
+Model = Annotated[
+    Path,
+    typer.Argument(
+        metavar="MODEL",
+        help="A model file, such as pets.seehear; or whisper-base or whisper-tiny.en, to transcribe without training.",
+    ),
+]
 Senses = Annotated[
     str | None, typer.Option(metavar="NAMES", help="Use only these senses: image, audio, lips, or image,audio.")
 ]
@@ -125,6 +133,13 @@ Tiles = Annotated[
         "--tiles", help="Cut pictures larger than the training pictures into overlapping tiles (boxes and mask only)."
     ),
 ]
+Language = Annotated[
+    str | None,
+    typer.Option(
+        metavar="CODE", help="The language that is spoken, such as de, for whisper-base. Found out unless given."
+    ),
+]
+Translate = Annotated[bool, typer.Option("--translate", help="Write what is said in English (whisper-base only).")]
 Minutes = Annotated[float | None, typer.Option(help="Training time. Chosen from the data unless given.")]
 Steps = Annotated[
     int | None, typer.Option(help="Train for this many steps instead of minutes, which makes a run reproducible.")

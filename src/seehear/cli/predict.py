@@ -42,6 +42,8 @@ def predict(  # noqa: PLR0913 - each flag is an argument
     wrong_at_most: options.WrongAtMost = None,
     hotwords: options.Hotwords = None,
     tiles: options.Tiles = False,
+    language: options.Language = None,
+    translate: options.Translate = False,
     live: Annotated[
         bool,
         typer.Option(
@@ -57,18 +59,21 @@ def predict(  # noqa: PLR0913 - each flag is an argument
     from seehear import api
     from seehear.inputs import gather
 
-    recogniser = api.load(options.require_model(model, *inputs))
-    if live:
-        _check_live(inputs, out=out, senses=senses, wrong_at_most=wrong_at_most, tiles=tiles or None, every=every)
-        predict_live(recogniser, inputs[0], json=json, hotwords=options.read_lines(hotwords))
-        return
-    line, names, summary = LineFormatter(), OutputNames(), PredictionSummary(recogniser.recipe)
+    with Display() as display:
+        recogniser = api.load(options.require_model(model, *inputs), listen=display)
     flags = options.drop_unset(
         senses=options.split_names(senses),
         wrong_at_most=wrong_at_most,
         hotwords=options.read_lines(hotwords),
-        tiles=tiles,
+        tiles=tiles or None,
+        language=language,
+        translate=translate or None,
     )
+    if live:
+        _check_live(inputs, **flags | {"hotwords": None, "out": out, "every": every})
+        predict_live(recogniser, inputs[0], json=json, hotwords=flags.get("hotwords"))
+        return
+    line, names, summary = LineFormatter(), OutputNames(), PredictionSummary(recogniser.recipe)
     with Display() as display, prediction_writer(out, names) as write:
         progress = ProgressReporter(display)
         sources = names.remember_folders(_sources(inputs))

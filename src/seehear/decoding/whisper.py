@@ -19,7 +19,6 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 NEXT = "next_"  # before the name of an input of the past: the output that replaces it
-FRAME_S = 0.02  # seconds of each state of the encoder
 TIMES = 1501  # tokens for points in time, which are not written
 MIN_LENGTH, TOKENS_PER_FRAME = 16, 0.4  # a text may have this many tokens, and 20 for each second: more is a runaway
 MIN_LOOP_TOKENS, MIN_REPEATS = 12, 3  # a loop is at least this many tokens, and at least this many times the same

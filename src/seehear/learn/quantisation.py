@@ -79,7 +79,7 @@ class _Quantiser:
     def _multiply(self, node: onnx.NodeProto, integers: str, scale: str) -> None:
         x, out = node.input[0], node.output[0]
         if x not in self._inputs:
-            self._inputs[x] = tuple(f"{x}.{part}" for part in ("integers", "scale", "zero"))
+            self._inputs[x] = tuple(f"{x}.quantised{part}" for part in ("", "_scale", "_zero"))
             self._nodes.append(helper.make_node("DynamicQuantizeLinear", [x], self._inputs[x]))
         own, own_scale, zero = self._inputs[x]
         self._add("MatMulInteger", [own, integers, zero], f"{out}.sum")

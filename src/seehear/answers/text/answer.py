@@ -61,6 +61,11 @@ class Text:
         """A text without times, such as a truth."""
         return cls(tuple(map(Word, normalise(text).split())))
 
+    def normalise(self) -> Text:
+        """With words as in a truth: in lower case, without punctuation. A word without letters is left out."""
+        words = (replace(word, text=text) for word in self.words for text in normalise(word.text).split())
+        return replace(self, words=tuple(words))
+
     @property
     def items(self) -> ItemCount:
         return ItemCount(self.item, sum(word.accepted for word in self.words), len(self.words))

@@ -59,6 +59,7 @@ def compare(answers: Sequence[Text], truths: Sequence[Text], spec: TextSpec) -> 
     answer, padded with nan and False: word_confidence, word_correct, word_accepted (n, K). Translations also have the
     counts bleu (n, 10) and chrf (n, 6, 3).
     """
+    answers = [answer.normalise() for answer in answers]
     pairs = [(str(truth), str(answer)) for truth, answer in zip(truths, answers, strict=True)]
     tags = [[edit.tag for edit in find_edits(truth.split(), text.split())] for truth, text in pairs]
     replaced, inserted, deleted = (np.array([each.count(tag) for each in tags]) for tag in EDITS)

@@ -19,6 +19,7 @@ from seehear.decoding.whisper import WhisperRunner, find_loop
 Array = NDArray[Any]
 
 BEAMS = 1
+NO_SPEECH, UNSURE_LOGP = 0.6, -1.0  # it probably hears no speech, and what it writes is unlikely (Radford et al. 2022)
 
 
 def transcribe(raw: Mapping[str, Array], spec: WhisperSpec, run_decoder: RunDecoder) -> tuple[list[Hypothesis], str]:
@@ -32,6 +33,8 @@ def transcribe(raw: Mapping[str, Array], spec: WhisperSpec, run_decoder: RunDeco
         translate=spec.translate,
     )
     sequences = search_decoder(runner, None, 0.0, beams=BEAMS)
+    if runner.no_speech > NO_SPEECH and max(sum(each.logp) / len(each.logp) for each in sequences) < UNSURE_LOGP:
+        return [Hypothesis((), 0.0)], runner.language
     sequences.sort(key=lambda each: -sum(each.logp) / len(each.logp))
     best, *others = map(_cut_loop, sequences)
     hypotheses = [_place(best, runner), *(each.to_hypothesis() for each in others)]

@@ -6,18 +6,18 @@ Its tensors have the published names, from `token_embedding.weight` to `ln.bias`
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from seehear.decoding.whisper import NEXT, cross_names, past_names
+from seehear.layers.pretrained import load_weights
 
 if TYPE_CHECKING:
     from seehear.answers.text.whisper_spec import WhisperSpec
-
-PREFIX = "decoder."  # of the published names
 
 
 class WhisperDecoder(nn.Module):
@@ -55,10 +55,9 @@ class WhisperDecoder(nn.Module):
             attention += [weights[:, head] for layer, head in self.spec.alignment_heads if layer == i]
         return F.linear(self.ln(x), self.token_embedding.weight), torch.stack(attention, 1), after
 
-    def load_pretrained(self, tensors: Mapping[str, Tensor]) -> None:
-        """Take the published tensors of the decoder; others are left out. Raises RuntimeError if one is missing."""
-        own = {name.removeprefix(PREFIX): each for name, each in tensors.items() if name.startswith(PREFIX)}
-        self.load_state_dict(own)
+    def load_pretrained(self, tensors: Mapping[str, NDArray[Any]]) -> None:
+        """Take the published tensors, whose names begin with `decoder.`. Raises ValueError if one is missing."""
+        load_weights(nn.ModuleDict({"decoder": self}), tensors, "Whisper")
 
 
 class ExportedWhisperDecoder(nn.Module):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import cached_property
 from typing import Literal, Self
 
@@ -9,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from seehear.decoding.byte_vocabulary import ByteVocabulary
 from seehear.decoding.whisper import SpecialTokens, cross_names
+from seehear.errors import BundleError, DataError
 
 MAX_LAYERS, MAX_LANGUAGES = 32, 200
 
@@ -61,3 +63,20 @@ class WhisperSpec(BaseModel):
     @cached_property
     def special(self) -> SpecialTokens:
         return SpecialTokens(self.tokeniser, self.languages, self.multilingual)
+
+
+def read_tokenizer(content: bytes) -> tuple[str, tuple[str, ...]]:
+    """A tokenizer.json of Whisper -> the packed vocabulary of text, and the languages in the order of their tokens.
+
+    Raises BundleError for another file.
+    """
+    try:
+        tokenizer = json.loads(content)
+        added = {token["content"]: token["id"] for token in tokenizer["added_tokens"]}
+        end, first, last = (added[f"<|{name}|>"] for name in ("endoftext", "startoftranscript", "translate"))
+        numbers = {text: number for text, number in tokenizer["model"]["vocab"].items() if number < end}
+        vocabulary = ByteVocabulary.from_letters(numbers)
+    except (DataError, KeyError, TypeError, ValueError) as error:
+        raise BundleError(f"not a tokenizer of Whisper: {type(error).__name__} {error}") from None
+    by_number = sorted(added, key=added.__getitem__)
+    return vocabulary.pack(), tuple(name[2:-2] for name in by_number if first < added[name] < last)

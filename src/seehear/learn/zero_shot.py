@@ -1,0 +1,166 @@
+"""A transcriber that was never trained: Whisper's encoder and decoder, as a model file like any other.
+
+Recordings are padded to the 30 seconds that its decoder was taught with. Weights of products are 8-bit integers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from seehear.answers.text import TextKind, TextSpec
+from seehear.answers.text.whisper_decoder import ExportedWhisperDecoder, WhisperDecoder
+from seehear.answers.text.whisper_spec import WhisperSpec, read_tokenizer
+from seehear.errors import BundleError
+from seehear.learn.export import compare_outputs, fill_graph, trace_module
+from seehear.learn.quantisation import quantise
+from seehear.recipe import Recipe, RiskCoverageCurve, SelectivePrediction, Training
+from seehear.runtime.bundle import Bundle
+from seehear.runtime.model_runner import EMBEDDING, OOD_SCORE
+from seehear.runtime.onnx_session import Session
+from seehear.senses.hearing import HEARING
+from seehear.senses.hearing.plan import HOP_SAMPLES, RATE_HZ, HearingSpec, Whisper
+from seehear.senses.hearing.whisper import STATE_SAMPLES, WhisperEncoder
+from seehear.starts import Start, load_file, load_tensors
+
+WINDOW_SAMPLES = 30 * RATE_HZ
+HEAD_CHANNELS = 64
+LEAST_CONFIDENCE, ASSUMED_WRONG = 0.5, 0.5
+# Of the published decoders: the heads (layer, head) whose attention follows the sound.
+ALIGNMENT_HEADS = {
+    "tiny.en": ((1, 0), (2, 0), (2, 5), (3, 0), (3, 1), (3, 2), (3, 3), (3, 4)),
+    "base": ((3, 1), (4, 2), (4, 3), (4, 7), (5, 1), (5, 2), (5, 4), (5, 6)),
+}
+NO_WEIGHTS = b"\x02\0\0\0\0\0\0\0{}"  # safetensors without tensors: to train further, begin from the start
+UNTRAINED = Training(minutes=1, batch=1, learning_rate=1e-9)  # says nothing: a recipe must have one
+# Words from this confidence on are accepted; how many of them are wrong is not known for anybody's recordings.
+ACCEPT_ALL = SelectivePrediction(
+    risk=RiskCoverageCurve(confidence=(LEAST_CONFIDENCE,), wrong=(ASSUMED_WRONG,)),
+    whole_risk=RiskCoverageCurve(confidence=(LEAST_CONFIDENCE,), wrong=(ASSUMED_WRONG,)),
+    wrong_at_most=ASSUMED_WRONG,
+)
+Tensors = Mapping[str, NDArray[np.float32]]
+PARITY_S = (0.5, 4.0)  # seconds of noise on which graph and network are compared
+
+
+def build_transcriber(start: Start) -> Bundle:
+    """The model file of a start that hears speech. Takes a minute; raises SeehearError if the start is not there."""
+    tensors = load_tensors(start)
+    size: str = start.encoder["size"]
+    spec = plan_decoder(tensors, load_file(start, "tokenizer.json"), size)
+    encoder = Whisper(size=size, layers=(count_blocks(tensors, "encoder."),))  # type: ignore[arg-type]
+    hearing = HearingSpec(longest_s=WINDOW_SAMPLES / RATE_HZ, encoder=encoder)
+    network = Transcriber(encoder, spec)
+    network.load_pretrained(tensors)
+    recipe = Recipe(
+        senses={HEARING.name: hearing},
+        kind=TextKind.name,
+        answer=TextSpec(tokens=(), texts=0, words=0, decoder=spec),
+        width=spec.width,
+        training=UNTRAINED,
+        starts={HEARING.name: start.name},
+        selective={HEARING.name: ACCEPT_ALL},
+    )
+    model, decoder = export(network)
+    return Bundle(recipe, model, NO_WEIGHTS, render_card(start, recipe), decoder)
+
+
+def plan_decoder(tensors: Tensors, tokenizer: bytes, size: str) -> WhisperSpec:
+    """`tokenizer` is a tokenizer.json. Raises BundleError if it does not have the tokens of the tensors."""
+    tokens, width = tensors["decoder.token_embedding.weight"].shape
+    vocabulary, languages = read_tokenizer(tokenizer)
+    spec = WhisperSpec(
+        width=width,
+        heads=width // HEAD_CHANNELS,
+        layers=count_blocks(tensors, "decoder."),
+        longest=len(tensors["decoder.positional_embedding"]),
+        vocabulary=vocabulary,
+        languages=languages,
+        multilingual=not size.endswith(".en"),
+        alignment_heads=ALIGNMENT_HEADS[size],
+    )
+    if spec.tokens != tokens:
+        raise BundleError(f"the tokenizer has {spec.tokens:,} tokens", allowed=f"{tokens:,}, as the decoder has")
+    return spec
+
+
+def count_blocks(tensors: Tensors, part: str) -> int:
+    """The number of Transformer blocks of the encoder or the decoder."""
+    return sum(name.startswith(part) and name.endswith(".mlp_ln.weight") for name in tensors)
+
+
+class Transcriber(nn.Module):
+    """audio (B, T) at RATE_HZ up to 30 s, audio_samples (B,) -> what the runtime asks of a graph, in `outputs`.
+
+    What the decoder attends to, by block; cells (B,) that are not padding; seconds of each; no unfamiliarity.
+    """
+
+    def __init__(self, hearing: Whisper, spec: WhisperSpec) -> None:
+        super().__init__()
+        self.hearing, self.decoder = WhisperEncoder(hearing, 0.0), WhisperDecoder(spec)
+        self.outputs = (*spec.cross_shapes, "cells", "cell_s", EMBEDDING, OOD_SCORE + HEARING.name)
+
+    def load_pretrained(self, tensors: Tensors) -> None:
+        """Raises ValueError if a tensor is missing or misshapen."""
+        self.hearing.load_pretrained(tensors)
+        self.decoder.load_pretrained(tensors)
+
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        audio, samples = inputs
+        padded = F.pad(audio, (0, WINDOW_SAMPLES - audio.shape[1]))
+        frames = torch.full_like(samples, WINDOW_SAMPLES // HOP_SAMPLES)
+        states, _ = self.hearing.encoder(self.hearing.logmel(padded), frames)
+        cells = ((samples + STATE_SAMPLES - 1) // STATE_SAMPLES).to(audio)
+        embedding = F.normalize(states[-1].mean(1), dim=1)
+        made = cells, torch.full_like(cells, STATE_SAMPLES / RATE_HZ), embedding, torch.zeros_like(cells)
+        return *self.decoder.attend_to(states[-1]), *made
+
+
+@torch.no_grad()
+def export(network: Transcriber) -> tuple[bytes, bytes]:
+    """The graphs of network and decoder, in 8-bit integers.
+
+    Raises TrainingError if the graphs, before that, do not give what the network gives.
+    """
+    network = network.eval().requires_grad_(False)
+    generator = torch.Generator().manual_seed(0)
+    noises = [torch.randn(2, int(seconds * RATE_HZ), generator=generator) * 0.05 for seconds in PARITY_S]
+    batches = [{"audio": noise, "audio_samples": torch.tensor([noise.shape[1], 8000])} for noise in noises]
+    axes = {"audio": {0: "batch", 1: "samples"}, "audio_samples": {0: "batch"}}
+    graph = fill_graph(trace_module(network, batches[-1], network.outputs, axes), network)
+    for batch in batches:
+        _compare(network, network.outputs, graph, batch)
+    decoder = ExportedWhisperDecoder(network.decoder).eval()
+    raw = dict(zip(network.outputs, network(*batches[-1].values()), strict=True))
+    examples = list(decoder.example_inputs(raw, {}))
+    decoder_graph = fill_graph(trace_module(decoder, examples[0], decoder.outputs, decoder.dynamic_axes), decoder)
+    for inputs in examples:
+        _compare(decoder, decoder.outputs, decoder_graph, inputs)
+    return quantise(graph), quantise(decoder_graph)
+
+
+def _compare(module: nn.Module, outputs: Sequence[str], graph: bytes, inputs: Mapping[str, Tensor]) -> None:
+    served = Session(graph).run({name: tensor.numpy() for name, tensor in inputs.items()})
+    for name, value in zip(outputs, module(*inputs.values()), strict=True):
+        compare_outputs(name, value.numpy(), served[name])
+
+
+def render_card(start: Start, recipe: Recipe) -> str:
+    """The model card: nothing was measured on anybody's own recordings."""
+    return f"""# {start.name}
+
+Writes down what is said, as {recipe.answer}. It was not trained on recordings of yours, and how often it is right on
+them was never measured.
+
+- Taught on: {start.trained_on}
+- Limits: {start.limits}
+- Origin: {start.compared}
+- Licence: {start.licence}
+
+{start.notice}
+"""

@@ -1,0 +1,143 @@
+"""Texts that Whisper's decoder writes: words with times, languages, and recordings in windows."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from seehear.answers import ANSWERS
+from seehear.answers.text import Text, TextSpec, Word
+from seehear.answers.text.whisper_spec import read_tokenizer
+from seehear.decoding.byte_vocabulary import ByteVocabulary
+from seehear.errors import BundleError, UsageError
+from seehear.runtime.speech_windows import answer_windows, find_windows
+from seehear.senses.hearing.plan import RATE_HZ, ConvRecurrent, HearingSpec
+from tiny_whisper import ONE, SPEC, Dictation
+
+TEXT = ANSWERS["text"]
+ZERO_SHOT = TextSpec(tokens=(), texts=0, words=0, decoder=SPEC)
+
+
+def transcribe(network: Dictation, spec: TextSpec = ZERO_SHOT) -> Text:
+    kind = TEXT.require_decoding("a decoder").with_network(network)
+    answer: Text = kind.to_answer(network.memory(), spec, {}, None)
+    return answer
+
+
+def test_words_have_times_confidences_and_a_language() -> None:
+    text = transcribe(Dictation((ONE, ONE + 1, ONE + 2), frames=80))
+    assert str(text) == "one two three"
+    assert text.language == "de"
+    assert text.confidence > 0.99
+    assert [word.confidence for word in text.words] == pytest.approx([1, 1, 1], abs=0.01)
+    assert [word.start_s for word in text.words] == pytest.approx([0, 0.4, 0.8], abs=0.07)
+    assert text.to_json()["language"] == "de"
+    assert b"-->" in text.files()["srt"]
+
+
+def test_letters_of_several_tokens_are_put_together() -> None:
+    text = transcribe(Dictation((ONE, *"ü".encode(), ord("?")), frames=60))
+    assert str(text) == "oneü?"
+
+
+def test_a_loop_is_said_once() -> None:
+    assert str(transcribe(Dictation((ONE, *(ONE + 1, ONE + 2) * 50), frames=400))) == "one two three"
+
+
+def test_nothing_said_is_an_empty_text() -> None:
+    network = Dictation((), frames=10)
+    network.hears_speech = False
+    assert str(transcribe(network)) == ""
+
+
+def test_the_spec_survives_the_recipe() -> None:
+    assert TextSpec.model_validate_json(ZERO_SHOT.model_dump_json()) == ZERO_SHOT
+    with pytest.raises(ValueError, match="at least 2 tokens"):
+        TextSpec(tokens=(), texts=0, words=0)
+    with pytest.raises(ValueError, match="alignment_heads"):
+        SPEC.model_validate(SPEC.model_dump() | {"alignment_heads": [[2, 0]]})
+
+
+def test_language_and_task_are_checked() -> None:
+    choose = TEXT.require_decoding("a language").with_task
+    chosen = choose(ZERO_SHOT, "fr", True)
+    assert (chosen.decoder.language, chosen.decoder.translate) == ("fr", True)
+    with pytest.raises(UsageError, match="Allowed: de, en, fr"):
+        choose(ZERO_SHOT, "xx", False)
+    english = ZERO_SHOT.replace(decoder=SPEC.model_copy(update={"multilingual": False}))
+    with pytest.raises(UsageError, match="knows only English"):
+        choose(english, None, True)
+    learned = TEXT.plan(["one two", "two one"] * 9, "text")
+    with pytest.raises(UsageError, match="trained to write"):
+        choose(learned, "de", False)
+
+
+def test_a_measured_answer_is_compared_without_case_and_punctuation() -> None:
+    answer = Text((Word("Well,"), Word("--"), Word("It's"), Word("2,5")))
+    assert str(answer.normalise()) == "well it's 2 5"
+    compared = TEXT.compare([answer], [Text.from_string("well it's 2 5")], ZERO_SHOT)
+    assert TEXT.metrics(compared, ZERO_SHOT)["wer"] == 0
+
+
+def test_the_language_of_a_recording_is_that_of_most_words() -> None:
+    join = TEXT.require_decoding("windows").join
+    texts = [Text((Word("a"),), 0.4, language="de"), Text(()), Text((Word("b"), Word("c")), 0.7, language="en")]
+    joined = join(texts)
+    assert (str(joined), joined.language, joined.confidence) == ("a b c", "en", pytest.approx(0.6))
+    assert join([Text(())]) == Text(())
+
+
+def hum(seconds: float) -> np.ndarray[Any, np.dtype[np.float32]]:
+    """A sound like a vowel, loud and soft in turn as speech is."""
+    t = np.arange(int(seconds * RATE_HZ)) / RATE_HZ
+    wave = sum(np.sin(2 * np.pi * hz * t) for hz in (150, 300, 450, 700, 1100))
+    return np.asarray(0.05 * wave * (1 + np.sin(2 * np.pi * 4 * t)), np.float32)
+
+
+def silence(seconds: float) -> np.ndarray[Any, np.dtype[np.float32]]:
+    return np.zeros(int(seconds * RATE_HZ), np.float32)
+
+
+def test_windows_hold_all_speech_and_no_long_pause() -> None:
+    signal = np.concatenate([silence(2), hum(3), silence(1), hum(2), silence(8), hum(4), silence(2)])
+    windows = list(find_windows(signal, 30.0))
+    assert [end - start for start, end in windows] == pytest.approx([6.3, 4.3], abs=0.3)
+    assert windows[0][0] == pytest.approx(1.9, abs=0.25)
+    assert list(find_windows(silence(5), 30.0)) == []
+
+
+def test_a_long_recording_is_answered_window_by_window() -> None:
+    network = Dictation((ONE, ONE + 1), frames=100)
+    runs: list[int] = []
+
+    def run(batch: Any) -> Any:
+        runs.append(len(batch[0]["audio"]))
+        return [SimpleNamespace(select=lambda senses: SimpleNamespace(raw=network.memory()))]
+
+    spec = HearingSpec(longest_s=10.0, encoder=ConvRecurrent(top_hz=8000, stages=(8, 8, 8), width=16))
+    runner: Any = SimpleNamespace(
+        kind=TEXT.require_decoding("a decoder").with_network(network),
+        recipe=SimpleNamespace(senses={"audio": spec}),
+        run=run,
+    )
+    signal = np.concatenate([silence(5), hum(3), silence(10), hum(3), silence(5)])
+    text = answer_windows(runner, signal, ZERO_SHOT, {})
+    assert str(text) == "one two one two"
+    assert len(runs) == 2
+    assert [word.start_s for word in text.words] == pytest.approx([4.8, 5.5, 17.8, 18.5], abs=0.5)
+    assert str(answer_windows(runner, silence(3), ZERO_SHOT, {})) == ""
+
+
+def test_a_tokenizer_gives_vocabulary_and_languages() -> None:
+    special = ("endoftext", "startoftranscript", "en", "de", "translate", "transcribe")
+    added = [{"content": f"<|{name}|>", "id": 2 + i} for i, name in enumerate(special)]
+    content = {"model": {"vocab": {"a": 0, "Ġb": 1, "<|endoftext|>": 2}}, "added_tokens": added}
+    vocabulary, languages = read_tokenizer(json.dumps(content).encode())
+    assert ByteVocabulary.unpack(vocabulary).tokens == (b"a", b" b")
+    assert languages == ("en", "de")
+    with pytest.raises(BundleError, match="not a tokenizer of Whisper"):
+        read_tokenizer(b'{"added_tokens": []}')
