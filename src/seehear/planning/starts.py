@@ -56,7 +56,7 @@ def choose_starts(wanted: str | None, senses: Collection[str], kind: AnyKind) ->
     if wanted == NONE:
         return StartChoice()
     if wanted == AUTO:
-        return StartChoice(tuple(start for start in _recommend(kind) if is_available(start)))
+        return StartChoice(tuple(start for start in _recommend(senses, kind) if is_available(start)))
     named = tuple(find_start(name.strip()) for name in wanted.split(","))
     for start in named:
         if start.sense not in senses:
@@ -65,12 +65,14 @@ def choose_starts(wanted: str | None, senses: Collection[str], kind: AnyKind) ->
                 allowed=f"starts of {' and '.join(senses)}",
                 hint="see `seehear starts`",
             )
+        if not is_available(start):
+            raise UsageError(f"--start {start.name}: it is not installed", hint=start.install)
     return StartChoice(named, required=True)
 
 
 def find_missing_extras(senses: Collection[str], kind: AnyKind) -> list[str]:
     """The extras to install so that "auto" has a start for each sense; [] if it has."""
-    recommended = _recommend(kind)
+    recommended = _recommend(senses, kind)
     covered = {start.sense for start in recommended if is_available(start)}
     return sorted({start.extra for start in recommended if start.sense in set(senses) - covered})
 
@@ -79,9 +81,9 @@ def _wanted(start: str | None) -> str:
     return start or os.environ.get(ENVIRONMENT) or AUTO
 
 
-def _recommend(kind: AnyKind) -> Sequence[Start]:
-    """What "auto" considers for a kind of answer."""
-    if kind.decoding is not None:
+def _recommend(senses: Collection[str], kind: AnyKind) -> Sequence[Start]:
+    """What "auto" considers for a kind of answer from these senses: nothing where it has not been shown to help."""
+    if kind.decoding is not None or len(senses) > 1:
         return ()
     return [STARTS[name] for name in (RECOMMENDED if kind.spatial is None else RECOMMENDED_SPATIAL)]
 
