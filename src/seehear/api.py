@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Unpack, overload
 
 from seehear.amounts import format_count, format_duration
-from seehear.errors import BundleError, DataError, UsageError
+from seehear.errors import BundleError, UsageError
 from seehear.events import Listener, Notice, Skipped, ignore_events
 from seehear.files import check_writable
 from seehear.folders import delete, temporary_folder
-from seehear.inputs import gather, is_folder
+from seehear.inputs import gather, is_folder, is_single_input
 from seehear.media import Excerpt
 from seehear.recipe import Recipe
 from seehear.runtime.bundle import Bundle, read_bundle, write_bundle
 from seehear.runtime.options import PredictKeywords, PredictOptions
 from seehear.runtime.predictor import Predictor
-from seehear.senses.input_file import Bytes, is_file_object
+from seehear.senses.input_file import Bytes
 from seehear.starts.catalogue import STARTS
 
 if TYPE_CHECKING:
@@ -86,7 +85,7 @@ class Recogniser:
         chosen = PredictOptions(**options)
         if isinstance(inputs, str | Path) and is_folder(inputs):
             return self._predictor.predict(gather([inputs], tuple(self.recipe.senses)), chosen)
-        if isinstance(inputs, Iterable) and not _is_single_input(inputs):
+        if isinstance(inputs, Iterable) and not is_single_input(inputs):
             return self._predictor.predict(inputs, chosen)
         return self._predictor.predict_one(inputs, chosen)
 
@@ -147,6 +146,20 @@ class Recogniser:
 
         found = gather([inputs], tuple(self.recipe.senses)) if isinstance(inputs, str | Path) else inputs
         return find_similar(self._predictor, query, found, top, listen)
+
+    def add(self, data: str | Path, *, listen: Listener = ignore_events) -> Recogniser:
+        """A recogniser with more classes, each learned from a few examples (5 are enough, 2 the least).
+
+        data    a folder with the examples of one class, which has the folder's name; or a folder of classes, or a table
+
+        The network stays as it is; its last layer gets an output for each new class. Raises UsageError for a recogniser
+        that does not answer with one of several classes from a single sense, and DataError, with the examples to give,
+        if a new class would make it forget another: lose more than 2 points of its recall on held-out examples.
+        """
+        from seehear.learn.add import add_classes
+
+        with temporary_folder() as workspace:
+            return Recogniser(*add_classes(self._bundle, Path(data), workspace, listen))
 
     def card(self) -> str:
         """The model card in Markdown: what it answers, how well, and its limits."""
@@ -312,6 +325,7 @@ def _open_tables(
 ) -> tuple[Table, Table | None, tuple[RowProblem, ...]]:
     """The training table, the held-out table if the data has a part `val` or `val` is given, and unusable rows."""
     from seehear.table import describe_part_overlap, find_overlap
+    from seehear.table.rows import no_training_part
 
     for leftover in ("unpacked", "unpacked-val"):
         delete(workspace / leftover)  # of an interrupted run
@@ -328,23 +342,11 @@ def _open_tables(
         listen(Notice("training on the part 'train'" + (", validating on 'val'" if held_out is not None else "")))
         table = table.part("train")
     elif table.parts:
-        raise _no_training_part(table, str(data))
+        raise no_training_part(table).at(str(data))
     if val is not None and held_out is not None:
         for sentence in find_overlap(table, held_out).describe(repr(str(data)), repr(str(val))):
             listen(Notice(sentence))
     return table, held_out, dropped
-
-
-def _no_training_part(table: Table, data: str) -> DataError:
-    """The error for a table in parts without a part `train`: its held-out parts are not trained on."""
-    only = " and ".join(map(repr, table.parts))
-    first = f"; the first problem: {table.problems[0]}" if table.problems else ""
-    return DataError(
-        f"nothing to train on: it has only the part {only}{first}",
-        where=data,
-        allowed="a part 'train', or no parts at all",
-        hint="name or unpack the part 'train', or give the folder of the part to train on",
-    )
 
 
 def _open(data: str | Path, answer: str | None, senses: Sequence[str] | None, workspace: Path) -> Table:
@@ -387,10 +389,3 @@ def _open_run_directory(out: str | Path | None, cache: Path | None, resume: bool
         raise UsageError("there is no run to resume without out or cache", hint="give the same out or cache as before")
     with temporary_folder() as folder:
         yield folder
-
-
-def _is_single_input(value: Iterable[Any]) -> bool:
-    """Whether an iterable is one input: a path, bytes, a file object, an array, a mapping, or (samples, rate)."""
-    if isinstance(value, tuple):
-        return len(value) == 2 and isinstance(value[1], Real)
-    return isinstance(value, str | Bytes | Mapping) or hasattr(value, "__array_interface__") or is_file_object(value)

@@ -11,12 +11,14 @@ import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, groupby, islice
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
 from seehear.errors import DataError, InputError, UsageError
 from seehear.media import Excerpt, Input, SpanColumns, TableExample, medium_of, medium_of_file, span_columns
 from seehear.senses import SENSES
+from seehear.senses.input_file import Bytes, is_file_object
 from seehear.strict_json import from_json
 
 Found = Path | Mapping[str, Input] | InputError  # the error stands for a folder or table that cannot be opened
@@ -66,6 +68,13 @@ def _check_name(source: str | Path) -> Path:
 def is_folder(source: str | Path) -> bool:
     """Also False for a name that no file can have, such as one too long: the reader refuses it."""
     return os.path.isdir(source)  # noqa: PTH112 - Path's raises
+
+
+def is_single_input(value: Iterable[Any]) -> bool:
+    """Whether an iterable is one input: a path, bytes, a file object, an array, a mapping, or (samples, rate)."""
+    if isinstance(value, tuple):
+        return len(value) == 2 and isinstance(value[1], Real)
+    return isinstance(value, str | Bytes | Mapping) or hasattr(value, "__array_interface__") or is_file_object(value)
 
 
 def _examples_of(

@@ -1,13 +1,45 @@
-"""Names of classes in cells."""
+"""Names of classes: in cells, and added to a trained model."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
 
-from seehear.errors import InputError
+from seehear.errors import InputError, UsageError
 
 MAX_LISTED = 10
+
+
+class Extensible(Protocol):
+    """A kind of answer."""
+
+    name: str
+    extension: ClassExtension | None
+
+
+@dataclass(frozen=True)
+class ClassExtension:
+    """Answers to which classes can be added after training, each with an output of the head's last layer, `classify`.
+
+    supports   (spec) -> whether every example has exactly one class, so that a new one takes from the others
+    names      (spec) -> the classes, in the order of the outputs
+    extend     (spec, counts) -> the Spec with these classes, by name, after its own
+    raw        (logits (C,)) -> the head's arrays for one example
+    """
+
+    supports: Callable[[Any], bool]
+    names: Callable[[Any], Sequence[str]]
+    extend: Callable[[Any, Mapping[str, int]], Any]
+    raw: Callable[[Any], dict[str, Any]]
+
+
+def require_extension(kind: Extensible) -> ClassExtension:
+    """Raises UsageError for a kind of answer to which no class can be added."""
+    if kind.extension is None:
+        raise UsageError(f"classes cannot be added to an answer of the kind {kind.name!r}")
+    return kind.extension
 
 
 def make_unknown_class_error(name: str, classes: Sequence[str]) -> InputError:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
+from seehear.answers.class_names import ClassExtension
 from seehear.answers.items import ItemCount, Items
 from seehear.decoding.autoregressive import RunDecoder as RunDecoder
 from seehear.errors import UsageError
@@ -242,6 +243,7 @@ class AnswerKind(ABC, Generic[SpecT, AnswerT]):
     decoding: Decoding[SpecT, AnswerT] | None = None
     auxiliary: Auxiliary[SpecT] | None = None
     concatenation: Concatenation[SpecT] | None = None
+    extension: ClassExtension | None = None
 
     # From a column of a table to a Spec
 

@@ -18,6 +18,7 @@ from seehear.learn.calibrate.time_estimate import estimate_seconds
 from seehear.learn.data.split import DataSplit, load_split
 from seehear.learn.data.statistics import describe_groups, measure_input_statistics
 from seehear.learn.export import Graphs, export_graphs, to_safetensors, trace_graphs
+from seehear.learn.kept_features import keep_features
 from seehear.learn.loop.fit import Clock, fit
 from seehear.learn.loop.probe import fit_head
 from seehear.learn.loop.selection import select_weights
@@ -70,10 +71,10 @@ def train(
     training = recipe.training.model_copy(update={"steps": progress.step, "precision": progress.precision})
     statistics = {"input_statistics": measure_input_statistics(split), "groups_seen": describe_groups(split)}
     recipe = recipe.model_copy(update=statistics | {"training": training})
+    kept = keep_features(network, split)
     graphs = export_graphs(traced, network, split.val, split.val_rows)
-    return Bundle(
-        recipe, graphs.network, to_safetensors(network), render_model_card(recipe), graphs.decoder
-    ), split.problems
+    card = render_model_card(recipe)
+    return Bundle(recipe, graphs.network, to_safetensors(network), card, graphs.decoder, kept), split.problems
 
 
 def _trace(recipe: Recipe, split: DataSplit, folder: Path, listen: Listener) -> Graphs:

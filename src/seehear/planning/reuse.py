@@ -33,6 +33,7 @@ def follow_recipe(recipe: Recipe, table: Table, options: TrainOptions) -> Recipe
             "training": recipe.training.model_copy(update=changes),
             "answer": answer,
             "wrong_at_most": options.wrong_at_most or recipe.wrong_at_most,
+            "added": {},
         }
     )
 

@@ -55,10 +55,8 @@ def pack(members: Mapping[str, bytes]) -> Iterator[bytes]:
     yield END.pack(*_end_fields(list(members), offset))
 
 
-def unpack(path: Path, limits: Mapping[str, int], most_bytes: int, *, optional: str) -> dict[str, bytes]:
-    """The members named by `limits`, in that order and no others, each at most that many bytes.
-
-    The last one, `optional`, may be absent.
+def unpack(path: Path, limits: Mapping[str, int], most_bytes: int, *, optional: Mapping[str, int]) -> dict[str, bytes]:
+    """The members named by `limits`, in that order, each at most that many bytes; after them at most one of `optional`.
 
     Raises BundleError, with the reason, before any member is read into memory.
     """
@@ -69,9 +67,8 @@ def unpack(path: Path, limits: Mapping[str, int], most_bytes: int, *, optional: 
             if not BEGINNING.startswith(file.read(len(BEGINNING))):  # a file that is cut short is damaged
                 raise BundleError("not a seehear model file", hint="name a file that `seehear train` wrote")
             length = fstat(file.fileno()).st_size
-            if not _has_member(file, length, optional):
-                limits = {name: limit for name, limit in limits.items() if name != optional}
-            sizes = _check_headers(file, length, limits, most_bytes)
+            last = {name: limit for name, limit in optional.items() if _ends_with(file, length, name)}
+            sizes = _check_headers(file, length, {**limits, **last}, most_bytes)
             return dict(_read_contents(file, sizes))
     except OSError as error:
         raise BundleError(f"cannot be read: {error.strerror or error}") from None
@@ -91,7 +88,7 @@ def _end_fields(names: list[str], offset: int) -> Fields:
     return (b"PK\5\6", 0, 0, len(names), len(names), size, offset, 0)
 
 
-def _has_member(file: BinaryIO, length: int, name: str) -> bool:
+def _ends_with(file: BinaryIO, length: int, name: str) -> bool:
     """Whether the directory's last record, which ends with a name, is for this member."""
     file.seek(max(0, length - END.size - len(name)))
     return file.read(len(name)) == name.encode()

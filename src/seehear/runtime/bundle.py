@@ -15,7 +15,7 @@ from seehear.files import write_atomically
 from seehear.recipe import FORMAT, UPGRADE, Recipe, newer
 from seehear.runtime.archive import pack, unpack
 from seehear.runtime.graph_safety import check_graph
-from seehear.runtime.weights import check_weights
+from seehear.runtime.weights import check_tensors
 
 MANIFEST = "manifest.json"
 MODEL = "model.onnx"
@@ -28,6 +28,8 @@ LIMITS = {  # in the order of the file: small members first, so that their fault
     MODEL: MAX_BYTES,
 }
 DECODER = "decoder.onnx"  # the last member, in files of recognisers with a decoder network
+FEATURES = "features.safetensors"  # the last member, in files of recognisers to which classes can be added
+OPTIONAL = {DECODER: MAX_BYTES, FEATURES: 64 << 20}  # no file has both
 CONTROL_CHARACTERS = {
     code: "\N{REPLACEMENT CHARACTER}" for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"
 }
@@ -44,6 +46,7 @@ class Bundle:
     weights   its weights as safetensors, to train it further
     card      the model card, in Markdown
     decoder   a second ONNX graph that decodes answers, for kinds of answer that need one
+    features  what the last layer reads of some of the examples, as safetensors, to add classes
     """
 
     recipe: Recipe
@@ -51,6 +54,7 @@ class Bundle:
     weights: bytes
     card: str
     decoder: bytes | None = None
+    features: bytes | None = None
 
 
 def write_bundle(path: Path, bundle: Bundle) -> None:
@@ -61,10 +65,11 @@ def write_bundle(path: Path, bundle: Bundle) -> None:
         "weights.safetensors": bundle.weights,
         MODEL: bundle.model,
         **({} if bundle.decoder is None else {DECODER: bundle.decoder}),
+        **({} if bundle.features is None else {FEATURES: bundle.features}),
     }
     try:
         for name, content in members.items():
-            if len(content) > (most := LIMITS.get(name, MAX_BYTES)):
+            if len(content) > (most := {**LIMITS, **OPTIONAL}[name]):
                 raise BundleError(f"{name} is {len(content):,} bytes long", allowed=f"at most {most:,}")
         _check_members(members)
     except BundleError as error:
@@ -75,7 +80,7 @@ def write_bundle(path: Path, bundle: Bundle) -> None:
 def read_bundle(path: Path) -> Bundle:
     """Raises BundleError, with the reason, for a file that write_bundle could not have written."""
     try:
-        members = unpack(path, {**LIMITS, DECODER: MAX_BYTES}, MAX_BYTES, optional=DECODER)
+        members = unpack(path, LIMITS, MAX_BYTES, optional=OPTIONAL)
         _check_manifest(members.pop(MANIFEST), members)
         return _check_members(members)
     except BundleError as error:
@@ -104,9 +109,12 @@ def _read_format(path: Path) -> int:
 def _check_members(members: Mapping[str, bytes]) -> Bundle:
     for name in members.keys() & {MODEL, DECODER}:
         check_graph(members[name], name)
-    check_weights(members["weights.safetensors"])
+    for name in members.keys() & {"weights.safetensors", FEATURES}:
+        check_tensors(members[name], name)
     recipe = _read_recipe(members["recipe.json"])
-    decoding = ANSWERS[recipe.kind].decoding
+    decoding, extension = ANSWERS[recipe.kind].decoding, ANSWERS[recipe.kind].extension
+    if FEATURES in members and (extension is None or not extension.supports(recipe.answer)):
+        raise BundleError(f"{FEATURES} is there, contrary to the recipe")
     if (DECODER in members) != (decoding is not None and decoding.uses_network(recipe.answer)):
         raise BundleError(f"{DECODER} is {'' if DECODER in members else 'not '}there, contrary to the recipe")
     return Bundle(
@@ -115,6 +123,7 @@ def _check_members(members: Mapping[str, bytes]) -> Bundle:
         weights=members["weights.safetensors"],
         card=_read_card(members["card.md"]),
         decoder=members.get(DECODER),
+        features=members.get(FEATURES),
     )
 
 

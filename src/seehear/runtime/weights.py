@@ -1,4 +1,4 @@
-"""Checks the header of weights.safetensors: names, types, shapes and offsets.
+"""Checks the header of a safetensors file: names, types, shapes and offsets.
 
 Format: https://huggingface.co/docs/safetensors, an 8-byte length, a JSON header, then the tensors without gaps.
 """
@@ -20,31 +20,41 @@ BITS = {
 }  # fmt: skip
 
 
-def check_weights(weights: bytes) -> None:
-    """Raises BundleError unless the tensors fill the file exactly, each with the bytes of its shape."""
-    header, end = _read_header(weights)
+def check_tensors(content: bytes, member: str) -> None:
+    """`member` is what errors call it.
+
+    Raises BundleError unless the tensors fill the file exactly, each with the bytes of its shape.
+    """
+    try:
+        _check(content)
+    except BundleError as error:
+        raise BundleError(f"{member} is refused: {error.what}") from None
+
+
+def _check(content: bytes) -> None:
+    header, end = _read_header(content)
     spans = sorted(_read_span(name, tensor) for name, tensor in header.items() if name != "__metadata__")
     at = 0
     for begin, stop, name in spans:
         if begin != at:
-            raise _refuse(f"tensor {name!r} begins at byte {begin:,}, where {at:,} is next")
+            raise BundleError(f"tensor {name!r} begins at byte {begin:,}, where {at:,} is next")
         at = stop
     if at != end:
-        raise _refuse(f"its tensors fill {at:,} of {end:,} bytes")
+        raise BundleError(f"its tensors fill {at:,} of {end:,} bytes")
 
 
-def _read_header(weights: bytes) -> tuple[dict[str, Any], int]:
+def _read_header(content: bytes) -> tuple[dict[str, Any], int]:
     """The parsed header, and the number of bytes after it."""
-    length = struct.unpack("<Q", weights[:8])[0] if len(weights) >= 8 else 0
-    if not 2 <= length <= min(MAX_HEADER_BYTES, len(weights) - 8):
-        raise _refuse(f"its header claims {length:,} bytes of a file of {len(weights):,}")
+    length = struct.unpack("<Q", content[:8])[0] if len(content) >= 8 else 0
+    if not 2 <= length <= min(MAX_HEADER_BYTES, len(content) - 8):
+        raise BundleError(f"its header claims {length:,} bytes of a file of {len(content):,}")
     try:
-        header = json.loads(weights[8 : 8 + length], object_pairs_hook=_reject_duplicates)
+        header = json.loads(content[8 : 8 + length], object_pairs_hook=_reject_duplicates)
     except (ValueError, RecursionError) as error:
-        raise _refuse(f"its header is not JSON ({error})") from None
+        raise BundleError(f"its header is not JSON ({error})") from None
     if not isinstance(header, dict):
-        raise _refuse("its header is not a JSON object")
-    return header, len(weights) - 8 - length
+        raise BundleError("its header is not a JSON object")
+    return header, len(content) - 8 - length
 
 
 def _reject_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -63,8 +73,4 @@ def _read_span(name: str, tensor: Any) -> tuple[int, int, str]:
             return begin, end, name
     except (KeyError, TypeError, ValueError):
         pass
-    raise _refuse(f"tensor {name!r} has a type, shape or offsets that do not agree")
-
-
-def _refuse(reason: str) -> BundleError:
-    return BundleError(f"weights.safetensors is refused: {reason}")
+    raise BundleError(f"tensor {name!r} has a type, shape or offsets that do not agree")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,17 @@ def no_answers() -> SeehearError:
     return DataError(
         "there are no answers",
         hint="make a folder for each class, or a table with a column 'label'; docs/reference/data.md has all layouts",
+    )
+
+
+def no_training_part(table: Table) -> SeehearError:
+    """The error for a table in parts without a part `train`: its held-out parts are not trained on."""
+    only = " and ".join(map(repr, table.parts))
+    first = f"; the first problem: {table.problems[0]}" if table.problems else ""
+    return DataError(
+        f"nothing to train on: it has only the part {only}{first}",
+        allowed="a part 'train', or no parts at all",
+        hint="name or unpack the part 'train', or give the folder of the part to train on",
     )
 
 
@@ -147,6 +158,17 @@ class Table:
                 f"no part {name!r}", where=str(self.root), allowed=", ".join(self.parts) or "no parts at all"
             )
         return self.take(np.flatnonzero(pc.equal(self._columns.part, name).to_numpy()))
+
+    def with_answer(self, kind: str, answer: str) -> Table:
+        """The same rows, each with this answer."""
+        return Table(
+            replace(self._columns, answer=pa.chunked_array([pa.array([answer] * len(self), pa.large_string())])),
+            root=self.root,
+            kind=kind,
+            answer_column=kind,
+            notes=self.notes,
+            problems=self.problems,
+        )
 
     def take(self, indices: Sequence[int] | NDArray[Any]) -> Table:
         """The rows at these indices, in their order; indices may repeat."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from seehear.answers.class_names import ClassExtension
 from seehear.answers.kind import AnswerKind
 from seehear.answers.label import answer, metric
 from seehear.answers.label.answer import Label as Label
@@ -17,6 +18,12 @@ class LabelKind(AnswerKind[LabelSpec, Label]):
     senses = (frozenset({"image"}), frozenset({"audio"}), frozenset({"image", "audio"}))
     Spec = LabelSpec
     supports_mixup = True
+    extension = ClassExtension(
+        supports=lambda spec: not spec.several,
+        names=lambda spec: spec.classes,
+        extend=answer.extend,
+        raw=lambda logits: {"logits": logits},
+    )
 
     plan = staticmethod(answer.plan)
     fits = staticmethod(answer.fits)

@@ -125,6 +125,11 @@ def plan(cells: Iterable[str], column: str, auxiliary: Sequence[str] | None = No
     return LabelSpec(classes=tuple(order), several=several, counts=tuple(classes[name] for name in order))
 
 
+def extend(spec: LabelSpec, counts: Mapping[str, int]) -> LabelSpec:
+    """The Spec with further classes after its own, with their counts."""
+    return LabelSpec(classes=(*spec.classes, *counts), several=spec.several, counts=(*spec.counts, *counts.values()))
+
+
 def fits(cells: Sequence[str], heading: str) -> bool:
     """Few distinct cells that recur; not many distinct numbers, which are measurements, unless they are identifiers."""
     distinct = set(cells)

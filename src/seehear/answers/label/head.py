@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -44,6 +45,14 @@ class Head(nn.Module):
         """The features (B, F) that the last layer reads."""
         features: Tensor = self.norm(self.pool(cells))
         return features
+
+    @torch.no_grad()
+    def add_classes(self, weight: Tensor, bias: Tensor) -> None:
+        """Add an output of the last layer for each row of `weight` (k, F) and `bias` (k,)."""
+        grown = Float32Linear(self.pool.width, len(self.classify.bias) + len(bias))
+        grown.weight.copy_(torch.cat([self.classify.weight, weight]))
+        grown.bias.copy_(torch.cat([self.classify.bias, bias]))
+        self.classify = grown
 
     def fit_probe(self, features: Tensor, target: dict[str, Tensor], groups: Array) -> dict[str, Array] | None:
         """Fit the last layers to `read` features (n, F) of an untrained head, by logistic regression.

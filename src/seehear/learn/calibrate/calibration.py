@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -20,13 +20,12 @@ from seehear.learn.calibrate.card import describe_risk
 from seehear.learn.data.cache import Batch, DatasetCache
 from seehear.learn.model.network import Network
 from seehear.learn.model.ood import BANK
-from seehear.measure.clusters import Clusters, find_clusters
+from seehear.measure.clusters import Clusters
 from seehear.measure.evaluate import evaluate_scored
 from seehear.measure.scored_answers import ScoredAnswers
 from seehear.measure.thresholds import fit_ood_threshold, to_risk_curve
 from seehear.recipe import Recipe, RiskCoverageCurve, SelectivePrediction, used_key
 from seehear.sampling import take_evenly
-from seehear.table.groups import is_group
 
 Array = NDArray[Any]
 TASK = "calibrating"
@@ -41,14 +40,20 @@ MOST_NUMBERS = 1e8  # values in raw arrays
 @torch.no_grad()
 def fit_ood_scorers(network: Network, dataset: DatasetCache, rows: NDArray[np.int64], most: int = BANK) -> None:
     """Fit the scorer of each sense to up to `most` of its training examples."""
-    device = next(network.parameters()).device
-    for name, encoder in network.encoders.items():
+    for name in network.encoders:
         chosen = take_evenly(rows[dataset.has_sense(name)[rows]], most)
-        features: list[torch.Tensor] = []
-        for batch in _batches(dataset, chosen):
-            cells = encoder(**{key: tensor.to(device) for key, tensor in dataset.inputs(name, batch).items()})
-            features.append(network.ood[name].features(cells))  # type: ignore[operator]
-        network.ood[name].fit(torch.cat(features))  # type: ignore[operator]
+        network.ood[name].fit(compute_ood_features(network, name, dataset, chosen))  # type: ignore[operator]
+
+
+@torch.no_grad()
+def compute_ood_features(network: Network, sense: str, dataset: DatasetCache, rows: NDArray[np.int64]) -> torch.Tensor:
+    """(n, ...) what the scorer of a sense compares."""
+    features: list[torch.Tensor] = []
+    device = next(network.parameters()).device
+    for batch in _batches(dataset, rows):
+        inputs = {key: tensor.to(device) for key, tensor in dataset.inputs(sense, batch).items()}
+        features.append(network.ood[sense].features(network.encoders[sense](**inputs)))  # type: ignore[operator]
+    return torch.cat(features)
 
 
 def calibrate_network(network: Network, dataset: DatasetCache, rows: NDArray[np.int64], *, listen: Listener) -> Recipe:
@@ -67,13 +72,25 @@ def calibrate_network(network: Network, dataset: DatasetCache, rows: NDArray[np.
     return recipe
 
 
+class HeldOut(Protocol):
+    """What calibration asks of held-out examples, by row; as in DatasetCache."""
+
+    @property
+    def recipe(self) -> Recipe: ...
+    @property
+    def groups(self) -> NDArray[np.int64]: ...
+    def truth(self, row: int) -> Any: ...
+    def geometry(self, row: int) -> Geometry | None: ...
+    def clusters(self, rows: Sequence[int]) -> Clusters: ...
+
+
 class Calibrator:
     """Collects the outputs for one set of senses, and calibrates them.
 
     Raw arrays are decoded and dropped early: for long examples they are much larger than the decoded answers.
     """
 
-    def __init__(self, kind: AnyKind, dataset: DatasetCache) -> None:
+    def __init__(self, kind: AnyKind, dataset: HeldOut) -> None:
         self.kind, self.spec, self.dataset = kind, dataset.recipe.answer, dataset
         self.rows: list[int] = []
         self._raws: list[Arrays] = []  # not yet decoded; the first TUNED wait until there are enough to tune decoding
@@ -113,15 +130,8 @@ class Calibrator:
         selective = self._selective(calibration, scored, wrong_at_most)
         item, whole = (risk.threshold(selective.wrong_at_most) for risk in (selective.risk, selective.whole_risk))
         scored = scored.accept_from(item, whole if self.kind.item else item)
-        evaluation = evaluate_scored(self.kind, self.spec, scored, clusters=self._units())
+        evaluation = evaluate_scored(self.kind, self.spec, scored, clusters=self.dataset.clusters(self.rows))
         return selective, replace(evaluation, wrong_at_most=selective.wrong_at_most).to_json()
-
-    def _units(self) -> Clusters:
-        """The units of resampling for confidence intervals."""
-        table = self.dataset.table.take(self.rows)
-        return find_clusters(
-            len(table), {name: table.metadata_column(name) for name in table.metadata if is_group(name)}
-        )
 
     def _selective(
         self, calibration: dict[str, float], scored: ScoredAnswers, wrong_at_most: float | None

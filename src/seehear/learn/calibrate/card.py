@@ -42,9 +42,17 @@ def render_model_card(recipe: Recipe) -> str:
         f"{recipe.training.steps:,} steps of {format_count(recipe.training.batch, 'example')} in a budget of "
         f"{format_duration(60 * recipe.training.minutes)}, seed {recipe.training.seed}, {recipe.training.precision}.",
         "",
+        *_describe_added(recipe),
         *(line for sense, name in recipe.starts.items() for line in _describe_start(sense, find_start(name))),
     ]
     return "\n".join(lines)
+
+
+def _describe_added(recipe: Recipe) -> list[str]:
+    if not recipe.added:
+        return []
+    classes = ", ".join(f"{name} ({count:,})" for name, count in recipe.added.items())
+    return [f"Added to the trained network, from so many examples each: {classes}.", ""]
 
 
 def _describe_start(sense: str, start: Start) -> list[str]:

@@ -16,6 +16,7 @@ from seehear.learn.calibrate.calibration import (
     select_calibration_rows,
 )
 from seehear.learn.data.split import DataSplit
+from seehear.learn.kept_features import MOST, supports_new_classes
 from seehear.learn.model.network import Network
 from seehear.learn.model.ood import BANK
 from seehear.sampling import take_evenly
@@ -35,7 +36,7 @@ class Timings(NamedTuple):
 
 
 def estimate_seconds(network: Network, split: DataSplit, listen: Listener) -> float:
-    """Seconds that `fit_ood_scorers` and `calibrate_network` will take.
+    """Seconds that `fit_ood_scorers`, `calibrate_network` and `keep_features` will take.
 
     An untrained network is enough to time them: uncertain outputs take as long to decode as confident ones, or longer.
     """
@@ -46,7 +47,9 @@ def estimate_seconds(network: Network, split: DataSplit, listen: Listener) -> fl
     scored = min(len(split.train_rows), BANK)
     held_out = len(select_calibration_rows(network, split.val, split.val_rows))
     held_out_s = (timings.predict_s + timings.decode_s) * held_out + timings.tune_s * min(held_out, TUNED)
-    return timings.ood_s * scored + held_out_s + timings.calibrate_s
+    kept = sum(min(len(rows), MOST) for rows in (split.train_rows, split.val_rows))
+    kept_s = timings.ood_s * kept * supports_new_classes(network.recipe)  # most of both is running the encoder
+    return timings.ood_s * scored + held_out_s + timings.calibrate_s + kept_s
 
 
 def _time_calibration(network: Network, split: DataSplit, most: int) -> Timings:

@@ -22,11 +22,13 @@ from seehear.events import Advanced, Finished, Listener, Started
 from seehear.files import write_atomically
 from seehear.geometry import Geometry, Grid, Warp
 from seehear.learn.data.ragged import Ragged, RaggedWriter
+from seehear.measure.clusters import Clusters, find_clusters
 from seehear.recipe import Recipe
 from seehear.runtime.batching import read_ahead
 from seehear.runtime.onnx_session import threads
 from seehear.senses import SENSES, load_signal
 from seehear.table import Row, RowProblem, Table, group_rows
+from seehear.table.groups import is_group
 
 Array = NDArray[Any]
 TASK = "reading"
@@ -105,6 +107,12 @@ class DatasetCache:
     def groups(self) -> NDArray[np.int64]:
         """(n,) the group of each example, such as its speaker."""
         return group_rows(self.table)
+
+    def clusters(self, rows: Sequence[int]) -> Clusters:
+        """The units of resampling for confidence intervals, for these examples."""
+        table = self.table.take(rows)
+        columns = {name: table.metadata_column(name) for name in table.metadata if is_group(name)}
+        return find_clusters(len(table), columns)
 
     def has_sense(self, sense: str) -> NDArray[np.bool_]:
         """(n,) whether each example has this sense."""

@@ -42,15 +42,15 @@ def fit_head(network: Network, dataset: DatasetCache, rows: NDArray[np.int64], l
     if not isinstance(head, ProbedHead):
         return False
     listen(Started(TASK, len(rows), "examples"))
-    features, target = _compute_features(network, head, dataset, rows, listen)
+    features, target = compute_features(network, dataset, rows, listen)
     out_of_fold = head.fit_probe(features, target, dataset.groups[rows])
     listen(Finished(TASK, "" if out_of_fold is None else _describe(network, dataset, rows, out_of_fold)))
     return True
 
 
 @torch.no_grad()
-def _compute_features(
-    network: Network, head: ProbedHead, dataset: DatasetCache, rows: NDArray[np.int64], listen: Listener
+def compute_features(
+    network: Network, dataset: DatasetCache, rows: NDArray[np.int64], listen: Listener
 ) -> tuple[Tensor, Tensors]:
     """(n, F) and the targets, of the examples as they are."""
     network.eval()
@@ -61,7 +61,7 @@ def _compute_features(
     for start in range(0, len(rows), size):
         batch = dataset.batch(rows[start : start + size])
         cells = network.encode({name: tensor.to(device) for name, tensor in batch.inputs.items()})
-        features.append(head.read(network.fuse(cells, batch.present.to(device))).cpu())
+        features.append(network.read(network.fuse(cells, batch.present.to(device))).cpu())
         targets.append(batch.target)
         listen(Advanced(TASK, min(start + size, len(rows))))
     return torch.cat(features), {name: torch.cat([each[name] for each in targets]) for name in targets[0]}

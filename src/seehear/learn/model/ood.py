@@ -69,6 +69,19 @@ class OodScorer(nn.Module):
         self.distance_mean.copy_(distances.mean(0))
         self.distance_std.copy_(distances.std(0) + EPSILON)
 
+    @torch.no_grad()
+    def extend(self, features: Tensor, most: int, seed: int) -> None:
+        """Put the features (n, ...) of new examples in the place of up to `most` others, chosen at random.
+
+        Each is put there NEIGHBOURS times, for there may be no more than one of its kind.
+        """
+        moments, maxima = features.tensor_split([len(self.centre)], 1)
+        number = min(most, NEIGHBOURS * len(features))
+        given = torch.arange(number) % len(features)
+        replaced = torch.randperm(BANK, generator=torch.Generator().manual_seed(seed))[:number]
+        self.moments[replaced] = self._standardise(moments)[given]
+        self.maxima[replaced] = maxima[given]
+
     def forward(self, cells: Cells) -> Tensor:
         moments, maxima = self.features(cells).tensor_split([len(self.centre)], 1)
         distance = _distance(self._standardise(moments), self.moments, NEIGHBOURS)

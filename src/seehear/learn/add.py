@@ -1,0 +1,227 @@
+"""Adds classes to a trained recogniser, from a few examples, without forgetting the others."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from seehear.amounts import format_count
+from seehear.answers import ANSWERS
+from seehear.answers.class_names import require_extension
+from seehear.errors import DataError, UsageError
+from seehear.events import Finished, Listener, Notice, Started, ignore_events
+from seehear.geometry import Geometry
+from seehear.learn.calibrate.calibration import Calibrator, compute_ood_features
+from seehear.learn.calibrate.card import describe_risk, render_model_card
+from seehear.learn.data.cache import DatasetCache
+from seehear.learn.export import export_graphs, to_safetensors, trace_graphs
+from seehear.learn.kept_features import (
+    ClassExamples,
+    ExtensibleHead,
+    KeptFeatures,
+    read_examples,
+    supports_new_classes,
+)
+from seehear.learn.model.network import Network, create_network
+from seehear.learn.model.ood import BANK
+from seehear.learn.model.pretrained import Pretrained
+from seehear.learn.new_classes import MOST_LOST, KnownExamples, NewOutputs, fit_new_outputs, measure_recall
+from seehear.measure.clusters import Clusters
+from seehear.media import medium_of_file
+from seehear.recipe import Recipe, used_key
+from seehear.runtime.bundle import FEATURES, Bundle
+from seehear.senses import SENSES
+from seehear.table import RowProblem, Table, open_table
+from seehear.table.directories import list_visible
+
+FITTING, EXPORTING = "fitting the new classes", "exporting"
+FEWEST = 2  # examples of a new class
+LEAST_RECALL = 0.5  # of a new class; with less, it would hardly ever be found
+
+
+def add_classes(bundle: Bundle, data: Path, workspace: Path, listen: Listener) -> tuple[Bundle, tuple[RowProblem, ...]]:
+    """The recogniser with the classes of `data` added, and the rows that could not be used.
+
+    data    a folder with the examples of one class, which has the folder's name; or any table or folder of classes.
+            Examples of classes that are there already help to tell these from the new ones.
+
+    Raises UsageError for a recogniser to which no class can be added, and DataError if there are too few examples, or
+    if a new class cannot be recognised unless one that was there loses more than MOST_LOST of its recall.
+    """
+    network, head, kept = _load(bundle)
+    table = open_new_classes(data, bundle.recipe, workspace)
+    dataset, recipe = _decode(table, bundle.recipe, workspace / "examples", listen)
+    rows = np.arange(len(dataset))
+    listen(Started(FITTING, None, "examples"))
+    with torch.no_grad():
+        train, held_out, given = (_score(head, part) for part in (*kept, read_examples(network, dataset, rows)))
+    known = train.logits.shape[1]
+    is_new = given.examples.classes >= known
+    new, more = given.take(is_new), given.take(~is_new)
+    train = KnownExamples(train.examples.join(more.examples), torch.cat([train.logits, more.logits]))
+    outputs = fit_new_outputs(train, held_out, new, known)
+    listen(Finished(FITTING, format_count(len(new.logits), "example")))
+    listen(Notice(_check(outputs, held_out, new, recipe, str(data))))
+    head.add_classes(outputs.weight, outputs.bias)
+    _extend_ood_scorer(network, dataset, rows[is_new.numpy()], known)
+    network.recipe = recipe = _calibrate(recipe, outputs, held_out.examples.join(new.examples))
+    listen(Notice(describe_risk(recipe, used_key(recipe.senses))))
+    listen(Started(EXPORTING, None, "graphs"))
+    graphs = export_graphs(trace_graphs(network, dataset, rows), network, dataset, rows)
+    listen(Finished(EXPORTING, "1 graph"))
+    # An added class counts among the held-out ones when the next is added, so that it is not forgotten either.
+    now_kept = KeptFeatures(train.examples.join(new.examples), held_out.examples.join(new.examples)).to_safetensors()
+    card, weights = render_model_card(recipe), to_safetensors(network)
+    return Bundle(recipe, graphs.network, weights, card, features=now_kept), (*table.problems, *dataset.problems)
+
+
+def open_new_classes(data: Path, recipe: Recipe, workspace: Path) -> Table:
+    """A folder of files is one class with its name; anything else is read as for training."""
+    known, senses = tuple(SENSES.values()), tuple(recipe.senses)
+    if not _holds_one_class(data):
+        kinds = tuple(ANSWERS.values())
+        return open_table(data, senses_known=known, kinds=kinds, answer=recipe.kind, senses=senses, workspace=workspace)
+    table = open_table(data, senses_known=known, kinds=(), senses=senses, workspace=workspace)
+    return table.with_answer(recipe.kind, data.resolve().name)
+
+
+def _holds_one_class(data: Path) -> bool:
+    if not data.is_dir():
+        return False
+    folders, files = list_visible(data)
+    return bool(files) and not folders and all(medium_of_file(data / file) for file in files)
+
+
+def _load(bundle: Bundle) -> tuple[Network, Any, KeptFeatures]:
+    """The network, its head, and the features that are kept of its examples."""
+    recipe = bundle.recipe
+    if not supports_new_classes(recipe):
+        raise UsageError(
+            f"classes cannot be added to a model that answers '{recipe.kind}' from {' and '.join(recipe.senses)}",
+            allowed="a model that answers with one of several classes, from a single sense",
+            hint="train it again with all classes",
+        )
+    if bundle.features is None:
+        raise UsageError(f"the model file has no {FEATURES}, so no class can be added", hint="train the model again")
+    network = create_network(recipe, torch.device("cpu"))
+    Pretrained(recipe, bundle.weights, "the model").load_into(network)
+    head: Any = network.eval().head
+    if not isinstance(head, ExtensibleHead):
+        raise TypeError(f"{type(head).__name__} takes no more classes")
+    width: Any = head.classify.in_features
+    classes = require_extension(ANSWERS[recipe.kind]).names(recipe.answer)
+    return network, head, KeptFeatures.from_safetensors(bundle.features, width, len(classes))
+
+
+def _decode(table: Table, recipe: Recipe, folder: Path, listen: Listener) -> tuple[DatasetCache, Recipe]:
+    """The examples, and the recipe with the new classes. Raises DataError for too few of one, or no new one."""
+    extension = require_extension(ANSWERS[recipe.kind])
+    names, found = extension.names(recipe.answer), Counter(cell.strip() for cell in table.answers())
+    new = {name: count for name, count in found.items() if name not in names}
+    if not new:
+        raise DataError(
+            f"there is no new class: the model knows {' and '.join(sorted(found))}",
+            where=str(table.root),
+            allowed="at least one class that it does not know",
+            hint="to teach it more examples of a class, train with --start and all examples",
+        )
+    planned = recipe.model_copy(update={"answer": extension.extend(recipe.answer, new)})
+    dataset = DatasetCache.build(table, planned, folder, listen=listen)
+    read = Counter(dataset.truth(row).to_cell() for row in range(len(dataset)))
+    for name in new:
+        if read[name] < FEWEST:
+            raise DataError(
+                f"{format_count(read[name], 'example')} of '{name}' can be used",
+                where=str(table.root),
+                allowed=f"at least {FEWEST}, better 5",
+                hint="add examples",
+            )
+    counts = {name: read[name] for name in new}
+    answer = extension.extend(recipe.answer, counts)
+    recipe = recipe.model_copy(update={"answer": answer, "added": {**recipe.added, **counts}})
+    return DatasetCache.build(table, recipe, folder, listen=ignore_events), recipe
+
+
+def _score(head: ExtensibleHead, examples: ClassExamples) -> KnownExamples:
+    return KnownExamples(examples, head.classify(examples.features))
+
+
+def _check(outputs: NewOutputs, held_out: KnownExamples, new: KnownExamples, recipe: Recipe, where: str) -> str:
+    """What to say of the new classes. Raises DataError if one would hardly be found unless others were forgotten."""
+    names = require_extension(ANSWERS[recipe.kind]).names(recipe.answer)
+    classes, found = new.examples.classes, outputs.new.argmax(1)
+    said = []
+    for each, share in measure_recall(outputs.new, classes).items():
+        own = classes == each
+        count = f"{round(share * int(own.sum())):,} of {format_count(int(own.sum()), 'example')}"
+        if share < LEAST_RECALL:
+            taken = Counter(found[own & (found != each)].tolist()).most_common(3)
+            others = [f"'{names[i]}'" for i, _ in taken]
+            raise DataError(
+                f"'{names[each]}' cannot be added without forgetting: if no other class may lose more than "
+                f"{100 * MOST_LOST:g} points of recall, {count} are recognised when left out, the others taken for "
+                f"{' or '.join(others)}",
+                where=where,
+                hint=f"give more examples of '{names[each]}', and some of {' and '.join(others)} too, in a folder for "
+                "each class; or train again with all examples",
+            )
+        said.append(f"'{names[each]}': {count} recognised when left out")
+    points, examples = 100 * _recall_lost(outputs, held_out), format_count(len(held_out.logits), "held-out example")
+    return f"{'; '.join(said)}. On {examples}, no other class loses more than {points:.2g} points of recall"
+
+
+def _recall_lost(outputs: NewOutputs, held_out: KnownExamples) -> float:
+    """The largest loss of recall of a class that was there, on held-out examples."""
+    classes = held_out.examples.classes
+    before, after = (measure_recall(logits, classes) for logits in (held_out.logits, outputs.held_out))
+    return max(0.0, *(before[each] - after[each] for each in before))
+
+
+def _extend_ood_scorer(network: Network, dataset: DatasetCache, rows: NDArray[np.int64], known: int) -> None:
+    """Inputs like those of the new classes are no longer unlike the training data."""
+    (sense,) = network.encoders
+    new = len(dataset.recipe.added) - len(network.recipe.added)
+    features = compute_ood_features(network, sense, dataset, rows)
+    network.ood[sense].extend(features, most=BANK * new // (known + new), seed=known)  # type: ignore[operator]
+
+
+@dataclass(frozen=True)
+class _HeldOutClasses:
+    """Held-out examples of which only the class is known, for calibration."""
+
+    recipe: Recipe
+    examples: ClassExamples
+
+    @property
+    def groups(self) -> NDArray[np.int64]:
+        groups: NDArray[np.int64] = self.examples.groups.numpy()
+        return groups
+
+    def truth(self, row: int) -> Any:
+        kind, spec = ANSWERS[self.recipe.kind], self.recipe.answer
+        return kind.read(require_extension(kind).names(spec)[int(self.examples.classes[row])], spec)
+
+    def geometry(self, row: int) -> Geometry | None:
+        return None
+
+    def clusters(self, rows: Sequence[int]) -> Clusters:
+        codes = np.unique(self.groups[list(rows)], return_inverse=True)[1]
+        number = int(codes.max()) + 1
+        return Clusters(codes, format_count(number, "example" if number == len(rows) else "group"))
+
+
+def _calibrate(recipe: Recipe, outputs: NewOutputs, examples: ClassExamples) -> Recipe:
+    """The recipe with selective prediction and results, from held-out examples and new ones left out of the fit."""
+    kind, used = ANSWERS[recipe.kind], used_key(recipe.senses)
+    calibrator = Calibrator(kind, _HeldOutClasses(recipe, examples))
+    for row, logits in enumerate(torch.cat([outputs.held_out, outputs.new]).numpy()):
+        calibrator.add(row, require_extension(kind).raw(logits))
+    selective, results = calibrator.calibrate(recipe.wrong_at_most)
+    return recipe.model_copy(update={"selective": {used: selective}, "results": {used: results}})

@@ -1,0 +1,126 @@
+"""What a model file keeps of its examples, so that classes can be added later: features, classes and groups.
+
+Not the examples themselves: docs/reference/model-file.md says what features reveal.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol, runtime_checkable
+
+import numpy as np
+import safetensors.torch
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from seehear.answers import ANSWERS
+from seehear.answers.class_names import require_extension
+from seehear.errors import BundleError
+from seehear.events import ignore_events
+from seehear.learn.data.cache import DatasetCache
+from seehear.learn.data.split import DataSplit
+from seehear.learn.loop.probe import compute_features
+from seehear.learn.model.network import Network
+from seehear.recipe import Recipe
+from seehear.sampling import take_evenly
+
+MOST = 1000  # examples kept of those trained on, and of those held out
+LARGEST = 65504.0  # in half precision
+
+
+@runtime_checkable
+class ExtensibleHead(Protocol):
+    """A head whose last layer has an output for each class, and takes more."""
+
+    classify: nn.Module
+
+    def add_classes(self, weight: Tensor, bias: Tensor) -> None:
+        """Add an output for each row of `weight` (k, F) and `bias` (k,)."""
+
+
+class ClassExamples(NamedTuple):
+    """Examples as the last layer reads them: features (n, F) float32, classes (n,) and groups (n,) such as speakers."""
+
+    features: Tensor
+    classes: Tensor
+    groups: Tensor
+
+    def join(self, other: ClassExamples) -> ClassExamples:
+        """Both, with groups of their own."""
+        apart = other.groups + (int(self.groups.max()) + 1 if len(self.groups) else 0)
+        return ClassExamples(
+            torch.cat([self.features, other.features]),
+            torch.cat([self.classes, other.classes]),
+            torch.cat([self.groups, apart]),
+        )
+
+    def take(self, chosen: Tensor) -> ClassExamples:
+        """The examples of a mask or of indices."""
+        return ClassExamples(*(values[chosen] for values in self))
+
+
+class KeptFeatures(NamedTuple):
+    """Examples that were trained on, and held-out ones."""
+
+    train: ClassExamples
+    held_out: ClassExamples
+
+    def to_safetensors(self) -> bytes:
+        """At most MOST examples of each, the features in half precision."""
+        tensors: dict[str, Tensor] = {}
+        for part, examples in self._asdict().items():
+            kept = examples.take(torch.from_numpy(take_evenly(np.arange(len(examples.classes)), MOST)))
+            tensors[f"{part}.features"] = kept.features.clamp(-LARGEST, LARGEST).half()
+            tensors[f"{part}.classes"], tensors[f"{part}.groups"] = kept.classes.int(), kept.groups.int()
+        return safetensors.torch.save(tensors)
+
+    @classmethod
+    def from_safetensors(cls, content: bytes, width: int, classes: int) -> KeptFeatures:
+        """Raises BundleError for other tensors, shapes or values than those of a network of this width."""
+        tensors = safetensors.torch.load(content)
+        parts = []
+        for part in cls._fields:
+            found = [tensors.pop(f"{part}.{name}", None) for name in ClassExamples._fields]
+            features, labels, groups = found
+            if features is None or labels is None or groups is None:
+                raise _refuse(f"the tensors of the part {part!r} are not complete")
+            n = len(labels) if labels.ndim == 1 else -1
+            if features.shape != (n, width) or groups.shape != (n,) or not 0 < n <= MOST:
+                shapes = " and ".join(str(tuple(tensor.shape)) for tensor in (features, labels, groups))
+                raise _refuse(f"the tensors of the part {part!r} have the shapes {shapes}")
+            if (features.dtype, labels.dtype, groups.dtype) != (torch.half, torch.int, torch.int):
+                raise _refuse(f"the part {part!r} has other types of numbers")
+            if not (int(labels.min()) >= 0 and int(labels.max()) < classes and bool(features.isfinite().all())):
+                raise _refuse(f"the part {part!r} has values that the recipe does not allow")
+            parts.append(ClassExamples(features.float(), labels.long(), groups.long()))
+        if tensors:
+            raise _refuse(f"it has a tensor too many, {next(iter(tensors))[:40]!r}")
+        return cls(*parts)
+
+
+def _refuse(reason: str) -> BundleError:
+    return BundleError(f"features.safetensors is refused: {reason}")
+
+
+def supports_new_classes(recipe: Recipe) -> bool:
+    """Whether classes can be added to such a recogniser: one sense, one of several classes for each example."""
+    extension = ANSWERS[recipe.kind].extension
+    return len(recipe.senses) == 1 and extension is not None and extension.supports(recipe.answer)
+
+
+def keep_features(network: Network, split: DataSplit) -> bytes | None:
+    """The features of up to MOST examples of each part; None for answers that take no more classes."""
+    if not supports_new_classes(network.recipe):
+        return None
+    train = read_examples(network, split.train, take_evenly(split.train_rows, MOST))
+    return KeptFeatures(train, read_examples(network, split.val, take_evenly(split.val_rows, MOST))).to_safetensors()
+
+
+def read_examples(network: Network, dataset: DatasetCache, rows: NDArray[np.int64]) -> ClassExamples:
+    """These rows as the last layer reads them."""
+    extension = require_extension(ANSWERS[network.recipe.kind])
+    names = list(extension.names(dataset.recipe.answer))
+    features, _ = compute_features(network, dataset, rows, ignore_events)
+    classes = [names.index(dataset.truth(int(row)).to_cell()) for row in rows]
+    groups = np.unique(dataset.groups[rows], return_inverse=True)[1]
+    return ClassExamples(features.float(), torch.tensor(classes), torch.from_numpy(groups))
