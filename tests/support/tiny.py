@@ -19,7 +19,10 @@ SIGHT: dict[str, Any] = {
     "channels": 1,
     "encoder": {"kind": "feature-pyramid", "stages": (16,)},
 }
-HEARING = {"longest_s": 2.0, "encoder": {"top_hz": 8000.0, "stages": (16, 16, 16), "width": 16}}
+HEARING: dict[str, Any] = {
+    "longest_s": 2.0,
+    "encoder": {"kind": "conv-recurrent", "top_hz": 8000.0, "stages": (16, 16, 16), "width": 16},
+}
 
 
 def recipe(*senses: str, **changes: Any) -> Recipe:
