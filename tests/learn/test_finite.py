@@ -28,7 +28,7 @@ from seehear.senses import SENSES
 from seehear.senses.hearing.plan import MODEL_SIZES as HEARING_SIZES
 from seehear.senses.hearing.plan import ConvRecurrent
 from seehear.senses.lips.plan import MODEL_SIZES as LIPS_SIZES
-from seehear.senses.sight.architectures import FeaturePyramid
+from seehear.senses.sight.architectures import EfficientNetLite, FeaturePyramid
 from seehear.senses.sight.plan import MODEL_SIZES as SIGHT_SIZES
 from seehear.senses.sight.plan import _stage_channels
 
@@ -197,6 +197,7 @@ def specs_of_all_sizes() -> list[tuple[str, Any]]:
         SPECS["image"].model_copy(update={"encoder": FeaturePyramid(stages=_stage_channels(last), depth=depth)})
         for last, depth in SIGHT_SIZES
     ]
+    sight.append(SPECS["image"].model_copy(update={"encoder": EfficientNetLite(size=0), "height": 32, "width": 32}))
     hearing = [
         SPECS["audio"].model_copy(update={"encoder": ConvRecurrent(top_hz=4000, stages=stages, width=width)})
         for stages, width in HEARING_SIZES

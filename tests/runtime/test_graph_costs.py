@@ -122,6 +122,15 @@ COSTLY: dict[str, tuple[Change, str]] = {
     "an unknown setting": (adding("Gelu", "mean", approximate="tanh"), "Gelu has approximate=b'tanh'"),
     "a size that is seen": (adding("ConstantOfShape", "seen"), "reads 'seen' before it is defined"),
     "a division by nothing": (adding("Mod", [1], [0]), "Mod divides integers by values that may be 0"),
+    "no groups": (adding("Conv", np.zeros((1, 4, 2, 2)), np.zeros((4, 2, 1, 1)), group=0), "Conv has 0 groups"),
+    "groups that do not divide": (
+        adding("Conv", np.zeros((1, 4, 2, 2)), np.zeros((4, 2, 1, 1)), group=3),
+        "Conv has 3 groups",
+    ),
+    "groups of other channels": (
+        adding("Conv", np.zeros((1, 4, 2, 2)), np.zeros((4, 4, 1, 1)), group=2),
+        "Conv has weights of another shape",
+    ),
     "many operators": (many, f"more than {MAX_NODES:,} operators"),
 }
 

@@ -73,7 +73,8 @@ def _resnet(tensors: Arrays, pictures: Tensor, bottleneck: bool) -> list[Tensor]
 def test_a_resnet_computes_what_torchvisions_does(bottleneck: bool) -> None:
     blocks = (1, 2, 1, 1) if bottleneck else (2, 1, 1, 1)
     tensors = make_resnet(blocks, bottleneck)
-    spec = SightSpec(height=64, width=96, channels=3, encoder=ResNet(blocks=blocks, bottleneck=bottleneck))
+    encoder = ResNet(blocks=blocks, bottleneck=bottleneck)
+    spec = SightSpec(height=64, width=96, channels=3, encoder=encoder, output_stride_px=8)
     cells = _encode(spec, tensors, PICTURES)
     for level, expected in zip((*cells.finer, cells), _resnet(tensors, PICTURES, bottleneck)[2:], strict=True):
         assert level.grid.shape == tuple(expected.shape[2:])
