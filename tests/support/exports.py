@@ -17,17 +17,19 @@ from seehear.learn.export import export_graphs, trace_graphs
 from seehear.learn.model.network import Network
 from seehear.recipe import Recipe
 from seehear.senses.hearing.plan import Whisper
+from seehear.senses.sight.architectures import ResNet
 
 NUMPY = {1: np.float32, 2: np.uint8, 7: np.int64, 9: np.bool_}
 
 
 def recipes() -> dict[str, Recipe]:
-    """A recogniser for each supported pair, one with a decoder, and one with a pretrained encoder."""
+    """A recogniser for each supported pair, one with a decoder, and some with encoders of published layouts."""
     text = recipe_for("text", ("audio",))
     decoding = text.model_copy(update={"answer": text.answer.replace(decoder=AttentionSpec())})  # type: ignore[attr-defined]
     return {f"{kind} by {'+'.join(senses)}": recipe_for(kind, senses) for kind, senses in PAIRS} | {
         "text by audio, decoded": decoding,
         "label by audio, pretrained": pretrained_recipe("label"),
+        "label by image, ResNet": _resnet_recipe(),
     }
 
 
@@ -37,6 +39,12 @@ def pretrained_recipe(kind: str) -> Recipe:
     encoder = Whisper(size="tiny.en", layers=(1,))
     spec = recipe.senses["audio"].model_copy(update={"encoder": encoder})
     return recipe.model_copy(update={"senses": {"audio": spec}, "width": encoder.cell_width})
+
+
+def _resnet_recipe() -> Recipe:
+    recipe = recipe_for("label", ("image",))
+    spec = recipe.senses["image"].model_copy(update={"encoder": ResNet(blocks=(1, 1, 1, 1)), "height": 32, "width": 32})
+    return recipe.model_copy(update={"senses": {"image": spec}})
 
 
 @cache
