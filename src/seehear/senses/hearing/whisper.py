@@ -53,6 +53,7 @@ class WhisperEncoder(nn.Module):
         self.dynamic_axes = {"audio": {1: "samples"}}  # variable axes besides the batch
         self.logmel = WhisperLogMel()
         self.encoder = AudioTransformer(size)
+        self.norm = Standardise(size.width)
 
     def load_pretrained(self, tensors: Mapping[str, NDArray[Any]]) -> None:
         load_weights(self, tensors, f"Whisper {self.size}")
@@ -69,7 +70,7 @@ class WhisperEncoder(nn.Module):
             middle = x.mean((1, 2), keepdim=True)
             x = middle + SPREAD * mask_spectrogram((x - middle) / SPREAD, self.augmentation_strength)
         states, _ = self.encoder(x, _ceil_divide(audio_samples + TAIL_SAMPLES, HOP_SAMPLES))
-        chosen = [F.layer_norm(states[layer - 1], states[layer - 1].shape[2:]) for layer in self.layers]
+        chosen = [self.norm(states[layer - 1]) for layer in self.layers]
         cells = (audio.shape[1] + CELL_SAMPLES - 1) // CELL_SAMPLES
         return _average_pairs(torch.cat(chosen, 2)[:, : 2 * cells], _ceil_divide(audio_samples, STATE_SAMPLES))
 
@@ -142,6 +143,21 @@ class SelfAttention(nn.Module):
         attended = scores.masked_fill(~keys[:, None, None], -1e4).softmax(3) @ value
         mixed: Tensor = self.out(attended.transpose(1, 2).flatten(2))
         return mixed
+
+
+class Standardise(nn.Module):
+    """Each of x (..., D) with mean 0 and variance 1. The graph's operator wants a gain, so it gets ones."""
+
+    gain: Tensor
+    bias: Tensor
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.register_buffer("gain", torch.ones(width), persistent=False)
+        self.register_buffer("bias", torch.zeros(width), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.layer_norm(x, self.gain.shape, self.gain.to(x), self.bias.to(x))
 
 
 class WhisperLogMel(nn.Module):
