@@ -43,7 +43,8 @@ from seehear.table.directories import list_visible
 
 FITTING, EXPORTING = "fitting the new classes", "exporting"
 FEWEST = 2  # examples of a new class
-LEAST_RECALL = 0.5  # of a new class; with less, it would hardly ever be found
+LEAST_RECALL = 0.2  # of a new class; with less, it would hardly ever be found
+GOOD_RECALL = 0.5  # with less, more examples are asked for
 
 
 def add_classes(bundle: Bundle, data: Path, workspace: Path, listen: Listener) -> tuple[Bundle, tuple[RowProblem, ...]]:
@@ -161,18 +162,18 @@ def _check(outputs: NewOutputs, held_out: KnownExamples, new: KnownExamples, rec
     for each, share in measure_recall(outputs.new, classes).items():
         own = classes == each
         count = f"{round(share * int(own.sum())):,} of {format_count(int(own.sum()), 'example')}"
+        others = [f"'{names[i]}'" for i, _ in Counter(found[own & (found != each)].tolist()).most_common(3)]
+        more = f"give more examples of '{names[each]}', and some of {' and '.join(others)} too"
         if share < LEAST_RECALL:
-            taken = Counter(found[own & (found != each)].tolist()).most_common(3)
-            others = [f"'{names[i]}'" for i, _ in taken]
             raise DataError(
                 f"'{names[each]}' cannot be added without forgetting: if no other class may lose more than "
                 f"{100 * MOST_LOST:g} points of recall, {count} are recognised when left out, the others taken for "
                 f"{' or '.join(others)}",
                 where=where,
-                hint=f"give more examples of '{names[each]}', and some of {' and '.join(others)} too, in a folder for "
-                "each class; or train again with all examples",
+                hint=f"{more}, in a folder for each class; or train again with all examples",
             )
-        said.append(f"'{names[each]}': {count} recognised when left out")
+        advice = f" ({more}, to find it more often)" if share < GOOD_RECALL else ""
+        said.append(f"'{names[each]}': {count} recognised when left out{advice}")
     points, examples = 100 * _recall_lost(outputs, held_out), format_count(len(held_out.logits), "held-out example")
     return f"{'; '.join(said)}. On {examples}, no other class loses more than {points:.2g} points of recall"
 
