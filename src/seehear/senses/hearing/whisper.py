@@ -98,7 +98,8 @@ class AudioTransformer(nn.Module):
         return [nn.ModuleList([self.conv1, self.conv2]), *lower, nn.ModuleList(end)]
 
     def forward(self, x: Tensor, frames: Tensor) -> tuple[list[Tensor], Tensor]:
-        x = F.gelu(self.conv1(_mask(x, frames)))
+        with torch.autocast(x.device.type, enabled=False):  # 80 bands: oneDNN's bfloat16 wants multiples of 32
+            x = F.gelu(self.conv1(_mask(x, frames)))
         x = F.gelu(self.conv2(_mask(x, frames))).transpose(1, 2)  # (B, N, D)
         valid = torch.arange(x.shape[1], device=x.device) < _ceil_divide(frames, 2)[:, None]
         window = torch.sym_min(x.shape[1], WINDOW_STATES)  # type: ignore[no-untyped-call]

@@ -33,6 +33,7 @@ DENSE_MODEL_SIZES = (
 PRETRAINED_SIDES_PX, MOST_ENLARGED_PX = (96, 128, 160, 192, 224), 160
 PRETRAINED_DENSE_SIDES_PX = (160, 224, 320, 480)  # longest side, for answers with positions
 FROZEN_SHARE = 0.4  # of a pretrained network, for answers without positions: 1.5 times as many steps, as good or better
+PRETRAINED_STRENGTH = 0.4  # of augmentation at most, for answers without positions: stronger costs 1 to 2 points
 MOST_ONE_WAY = 0.6  # up to this share of pictures nearer to their class than their mirror images, mirroring is allowed
 FEWEST_STEPS = 500  # fewest training steps before a larger network is better
 IMAGE_EPOCHS = EpochTargets(wanted=6.5, plain=16.0, varied=128.0)
@@ -95,7 +96,10 @@ def plan_sight(inputs: SizingInputs) -> SightSpec:
         targets = PRETRAINED_DENSE_EPOCHS if inputs.pretrained else DENSE_EPOCHS
         sizes, wanted, mirror = _dense_sizes(inputs, channels), targets.wanted, True  # the answer is mirrored as well
     spec, passes = inputs.choose_size(sizes, SightSpec.step_gigaflop, wanted)
-    return spec.model_copy(update={"augmentation_strength": targets.augmentation_strength(passes), "mirror": mirror})
+    strength = targets.augmentation_strength(passes)
+    if inputs.pretrained and inputs.output_stride_px is None:
+        strength = min(strength, PRETRAINED_STRENGTH)
+    return spec.model_copy(update={"augmentation_strength": strength, "mirror": mirror})
 
 
 def _image_sizes(inputs: SizingInputs, channels: int) -> list[SightSpec]:
