@@ -164,11 +164,11 @@ import ctypes, sys
 from seehear import api, cli
 load = api.load
 
-def load_with_output(path):
+def load_with_output(path, listen):
     libc = ctypes.CDLL(None)
     libc.puts(b"native words")
     libc.fflush(None)
-    return load(path)
+    return load(path, listen=listen)
 
 api.load = load_with_output
 cli.main()

@@ -41,7 +41,7 @@ class NameReader:
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(api, "load", lambda _: NameReader())
+    monkeypatch.setattr(api, "load", lambda _, listen: NameReader())
     Path("m.seehear").touch()
     for name in (
         "rec/1.wav",

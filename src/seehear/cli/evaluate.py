@@ -24,6 +24,8 @@ def evaluate(  # noqa: PLR0913 - each flag is an argument
     wrong_at_most: options.WrongAtMost = None,
     hotwords: options.Hotwords = None,
     tiles: options.Tiles = False,
+    language: options.Language = None,
+    translate: options.Translate = False,
     robustness: Annotated[
         bool,
         typer.Option(
@@ -34,8 +36,8 @@ def evaluate(  # noqa: PLR0913 - each flag is an argument
     """Evaluate a model on examples that it has not seen."""
     from seehear import api
 
-    recogniser = api.load(options.require_model(model, str(data)))
     with Display() as display:
+        recogniser = api.load(options.require_model(model, str(data)), listen=display)
         evaluation = recogniser.evaluate(
             options.require_existing(data),
             listen=display,
@@ -46,6 +48,8 @@ def evaluate(  # noqa: PLR0913 - each flag is an argument
                 wrong_at_most=wrong_at_most,
                 hotwords=options.read_lines(hotwords),
                 tiles=tiles,
+                language=language,
+                translate=translate or None,
                 robustness=robustness,
             ),
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from functools import cached_property
 from typing import Literal, Self
 
@@ -11,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from seehear.decoding.byte_vocabulary import ByteVocabulary
 from seehear.decoding.whisper import SpecialTokens, cross_names
 from seehear.errors import BundleError, DataError
+from seehear.strict_json import from_json
 
 MAX_LAYERS, MAX_LANGUAGES = 32, 200
 
@@ -71,7 +71,7 @@ def read_tokenizer(content: bytes) -> tuple[str, tuple[str, ...]]:
     Raises BundleError for another file.
     """
     try:
-        tokenizer = json.loads(content)
+        tokenizer = from_json(content)
         added = {token["content"]: token["id"] for token in tokenizer["added_tokens"]}
         end, first, last = (added[f"<|{name}|>"] for name in ("endoftext", "startoftranscript", "translate"))
         numbers = {text: number for text, number in tokenizer["model"]["vocab"].items() if number < end}
