@@ -77,8 +77,8 @@ class Recogniser:
         wrong_at_most   accept answers so that at most this share of them is wrong; None for the recipe's share
         hotwords        words and phrases to expect in a transcript
         tiles           answer an image larger than the training images tile by tile
-        language        the language that is spoken, such as "de", for a start such as whisper-base; None to find it out
-        translate       write what is said in English, likewise
+        language        the spoken language, such as "de", for whisper-base; None to detect it
+        translate       translate into English, for whisper-base
 
         Raises UsageError for a wrong keyword. An input that cannot be read gives a Prediction with its `error`.
         """
@@ -138,9 +138,9 @@ class Recogniser:
     def similar(
         self, query: Any, inputs: str | Path | Iterable[Any], *, top: int = 10, listen: Listener = ignore_events
     ) -> list[Similar]:
-        """The `top` inputs that are most like the query, best first, then those that cannot be read.
+        """The `top` inputs that are most similar to the query, best first, then those that cannot be read.
 
-        The query is one input as for `predict`; the inputs are a folder, or many of them. The query itself is left out.
+        The query is one input as for `predict`; the inputs are a file, a folder or an iterable. The query is left out.
         """
         from seehear.similarity import find_similar
 
@@ -148,13 +148,14 @@ class Recogniser:
         return find_similar(self._predictor, query, found, top, listen)
 
     def add(self, data: str | Path, *, listen: Listener = ignore_events) -> Recogniser:
-        """A recogniser with more classes, each learned from a few examples (5 are enough, 2 the least).
+        """A recogniser with more classes, each learned from a few examples (5 are enough, 2 the minimum).
 
-        data    a folder with the examples of one class, which has the folder's name; or a folder of classes, or a table
+        data    a folder with the examples of one class, named like the class; or a folder of classes, or a table
 
-        The network stays as it is; its last layer gets an output for each new class. Raises UsageError for a recogniser
-        that does not answer with one of several classes from a single sense, and DataError, with the examples to give,
-        if a new class would make it forget another: lose more than 2 points of its recall on held-out examples.
+        The last layer gets an output for each new class; nothing else in the network changes. No known class loses more
+        than 2 percentage points of recall on held-out examples. Raises UsageError for a recogniser that does not answer
+        with one of several classes from a single sense, and DataError, with the examples to add, if a new class would
+        then hardly ever be recognised.
         """
         from seehear.learn.add import add_classes
 
@@ -290,8 +291,7 @@ def _choose_recipe(
 
 
 def _read_pretrained(start: str | Path | None, recipe: str | Path | Recipe | None) -> Pretrained | None:
-    """The model file to start from, if it is one. Raises UsageError if a recipe is given too: it says what to start
-    from."""
+    """The model file to start from, if it is one. Raises UsageError if a recipe is given too, as it names its start."""
     from seehear.learn.model.pretrained import Pretrained
 
     if start is None:

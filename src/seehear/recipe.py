@@ -101,7 +101,7 @@ class Recipe(Frozen):
     ood_threshold: dict[str, float] = Field(default={}, max_length=MAX_SETS)
     # By sense and statistic: the range that contains 96 % of the training examples.
     input_statistics: dict[str, dict[str, tuple[float, float]]] = Field(default={}, max_length=MAX_SETS)
-    # Classes added to the trained recogniser, with the number of their examples.
+    # Classes added after training, with their number of examples.
     added: dict[str, int] = Field(default={}, max_length=10_000)
     groups_seen: str = ""  # the groups, such as speakers, that the results were measured on
     # By senses in use: metrics on the held-out examples.

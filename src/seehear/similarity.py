@@ -1,4 +1,4 @@
-"""Finds what is alike: inputs ordered by the cosine between their embedding and that of a query."""
+"""Finds similar inputs: orders them by the cosine similarity of their embedding to a query's."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ PROGRESS_EVERY = 16  # inputs
 
 @dataclass(frozen=True)
 class Similar:
-    """An input, and how alike it is to the query.
+    """An input and its similarity to the query.
 
     similarity   cosine, -1 to 1; None for an input that cannot be read
-    errors       why it cannot be read, or one of its senses
+    errors       why the input, or one of its senses, cannot be read
     """
 
     source: ExampleSource
@@ -52,9 +52,9 @@ class Similar:
 def find_similar(
     predictor: Predictor, query: Example, inputs: Iterable[Example], top: int, listen: Listener
 ) -> list[Similar]:
-    """The `top` inputs that are most like the query, best first, then those that cannot be read.
+    """The `top` inputs that are most similar to the query, best first, then those that cannot be read.
 
-    The query itself is left out. Raises UsageError if `top` is less than 1, and the error of a query that cannot be
+    The query itself is left out. Raises UsageError if `top` is less than 1, and its own error if the query cannot be
     read.
     """
     if top < 1:
@@ -77,7 +77,7 @@ def _compare(
     failed: list[Similar],
     listen: Listener,
 ) -> Iterator[Similar]:
-    """Each input that can be read; the others are added to `failed`."""
+    """Yields each input that can be read; appends the others to `failed`."""
     own, number = _files(query), 0
     listen(Started(TASK, None, "inputs"))
     for number, found in enumerate(predictor.embed(inputs), 1):
@@ -91,6 +91,6 @@ def _compare(
 
 
 def _files(example: Embedding) -> tuple[object, ...]:
-    """What makes it the same input: its files, and the part that was read of them; () for one in memory."""
+    """The files of an input and the part that was read; () for an input in memory."""
     files = tuple(Path(path).resolve() for path in example.source.paths)
     return (*files, example.source.span_s) if files else ()

@@ -31,7 +31,7 @@ WIDTH = 8
 
 
 def blobs(classes: list[int], each: int, *, spread: float = 0.3, seed: int = 0) -> ClassExamples:
-    """Class c lies about the unit vector c."""
+    """Examples of class c lie around the unit vector c."""
     labels = torch.tensor(classes).repeat_interleave(each)
     random = torch.Generator().manual_seed(seed)
     features = 2 * torch.eye(WIDTH)[labels] + spread * torch.randn(len(labels), WIDTH, generator=random)
@@ -53,7 +53,7 @@ def test_a_new_class_is_found_and_the_others_stay() -> None:
 
 
 def test_no_class_loses_more_than_two_points_however_alike_the_new_one() -> None:
-    """The new class is the old class 0 once more."""
+    """The new class is a copy of class 0."""
     train, held_out = known(blobs([0, 1], 40, seed=1), 2), known(blobs([0, 1], 100, seed=2), 2)
     twin = blobs([0], 6, seed=3)
     new = known(twin._replace(classes=torch.full((6,), 2)), 2)
@@ -73,9 +73,9 @@ def test_kept_features_are_bounded_and_read_strictly() -> None:
     for width, classes, reason in ((5, 2, "shapes"), (4, 1, "values that the recipe does not allow")):
         with pytest.raises(BundleError, match=reason):
             KeptFeatures.from_safetensors(content, width, classes)
-    with pytest.raises(BundleError, match="a tensor too many, 'more'"):
+    with pytest.raises(BundleError, match="an unexpected tensor, 'more'"):
         KeptFeatures.from_safetensors(_with(content, more=torch.ones(1)), 4, 2)
-    with pytest.raises(BundleError, match="'held_out' are not complete"):
+    with pytest.raises(BundleError, match="'held_out' are incomplete"):
         tensors = safetensors.torch.load(content)
         tensors.pop("held_out.groups")
         KeptFeatures.from_safetensors(safetensors.torch.save(tensors), 4, 2)
@@ -144,7 +144,7 @@ def test_a_class_is_added_from_a_folder(bundle: Bundle, save: Save, tmp_path: Pa
     grown, problems = add_classes(bundle, save("white", 0.95, 5), tmp_path / "run", events.append)
     assert grown.recipe.answer.classes == ("dark", "grey", "white") and not problems  # type: ignore[attr-defined]
     assert grown.recipe.answer.counts == (24, 24, 5) and grown.recipe.added == {"white": 5}  # type: ignore[attr-defined]
-    assert "Added to the trained network, from so many examples each: white (5)." in grown.card
+    assert "Classes added after training, with the number of examples: white (5)." in grown.card
     assert any("'white': 5 of 5 examples recognised when left out" in str(each) for each in events)
     before, after = (safetensors.torch.load(each.weights) for each in (bundle, grown))
     assert after["head.classify.weight"][:2].equal(before["head.classify.weight"])
@@ -152,7 +152,7 @@ def test_a_class_is_added_from_a_folder(bundle: Bundle, save: Save, tmp_path: Pa
 
 
 def test_classes_are_added_to_a_model_that_has_some_added(bundle: Bundle, save: Save, tmp_path: Path) -> None:
-    """From a folder of classes, one of them there before."""
+    """From a folder of classes, one of them known already."""
     save("a/grey", 0.5, 2)
     grown, _ = add_classes(bundle, save("a/white", 0.95, 3).parent, tmp_path / "run a", ignore_events)
     twice, _ = add_classes(grown, save("dim", 0.3, 3), tmp_path / "run b", ignore_events)
@@ -171,7 +171,7 @@ def test_a_class_like_another_is_refused_with_what_to_give(bundle: Bundle, save:
 def test_too_few_examples_or_no_new_class_are_refused(bundle: Bundle, save: Save, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"1 example of 'white' can be used. Allowed: at least 2, better 5"):
         add_classes(bundle, save("white", 0.95, 1), tmp_path / "run a", ignore_events)
-    with pytest.raises(DataError, match="there is no new class: the model knows dark"):
+    with pytest.raises(DataError, match="there is no new class: the model already knows dark"):
         add_classes(bundle, save("dark", 0.1, 3), tmp_path / "run b", ignore_events)
 
 
@@ -196,7 +196,7 @@ def test_the_member_is_only_in_files_of_such_models(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_ninth_digit_is_added_from_five_examples(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Eight digits are taught, and nine are told apart."""
+    """A model trained on eight digits then recognises nine."""
     images, digits = load_digits().images, load_digits().target
     for digit in range(9):
         own = images[digits == digit]

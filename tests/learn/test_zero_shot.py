@@ -28,7 +28,7 @@ def _cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_start_that_sees_cannot_transcribe() -> None:
-    with pytest.raises(UsageError, match=r"answers nothing without training.*--start efficientnet-lite0"):
+    with pytest.raises(UsageError, match=r"cannot be used without training.*--start efficientnet-lite0"):
         load("efficientnet-lite0")
 
 
@@ -41,7 +41,7 @@ def test_a_start_that_is_nowhere_says_how_to_install_it(monkeypatch: pytest.Monk
 def test_without_torch_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("seehear.learn.transcriber.find_place", lambda start: "here")
     monkeypatch.setattr("seehear.learn.transcriber.find_spec", lambda name: None if name == "torch" else name)
-    with pytest.raises(UsageError, match=r"once, without torch.*seehear\[train\]"):
+    with pytest.raises(UsageError, match=r"once, which needs torch.*seehear\[train\]"):
         load("whisper-base")
 
 

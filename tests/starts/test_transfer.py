@@ -94,9 +94,9 @@ def test_the_other_files_may_come_from_the_package(start: Start, tmp_path: Path)
     [
         ("nowhere", r"nowhere: there is no such file or folder. Allowed: package, a file, a folder, hf, hf:OWNER"),
         (".", r"holds no weights. Allowed: weights.safetensors, model.safetensors"),
-        ("hf:openai/whisper-base", "is named with the commit it is taken at.*Allowed: hf:OWNER/NAME@COMMIT"),
-        ("hf:openai/whisper-base@main", "is named with the commit"),
-        (f"hf:../..@{REVISION}x", "is named with the commit"),
+        ("hf:openai/whisper-base", "on the hub needs a commit.*Allowed: hf:OWNER/NAME@COMMIT"),
+        ("hf:openai/whisper-base@main", "on the hub needs a commit"),
+        (f"hf:../..@{REVISION}x", "on the hub needs a commit"),
     ],
 )
 def test_a_source_that_cannot_be_one_is_refused(absent: Start, tmp_path, monkeypatch, source: str, reason: str) -> None:

@@ -1,4 +1,4 @@
-"""Names of classes: in cells, and added to a trained model."""
+"""Names of classes: errors for unknown ones, and the extension of a trained model by new ones."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ class Extensible(Protocol):
 
 @dataclass(frozen=True)
 class ClassExtension:
-    """Answers to which classes can be added after training, each with an output of the head's last layer, `classify`.
+    """For answers to which classes can be added after training, each an output of the head's last layer, `classify`.
 
-    supports   (spec) -> whether every example has exactly one class, so that a new one takes from the others
+    supports   (spec) -> whether every example has exactly one class
     names      (spec) -> the classes, in the order of the outputs
-    extend     (spec, counts) -> the Spec with these classes, by name, after its own
+    extend     (spec, counts) -> the Spec with these classes, by name, appended
     raw        (logits (C,)) -> the head's arrays for one example
     """
 
@@ -36,14 +36,14 @@ class ClassExtension:
 
 
 def require_extension(kind: Extensible) -> ClassExtension:
-    """Raises UsageError for a kind of answer to which no class can be added."""
+    """Raises UsageError for a kind of answer to which classes cannot be added."""
     if kind.extension is None:
         raise UsageError(f"classes cannot be added to an answer of the kind {kind.name!r}")
     return kind.extension
 
 
 def make_unknown_class_error(name: str, classes: Sequence[str]) -> InputError:
-    """For a name that is not one of the classes; suggests the class that is spelt most alike."""
+    """For a name that is not one of the classes; suggests the class with the most similar spelling."""
     close = difflib.get_close_matches(name.casefold(), [each.casefold() for each in classes], n=1)
     meant = [each for each in classes if each.casefold() in close]
     return InputError(

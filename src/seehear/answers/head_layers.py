@@ -38,7 +38,7 @@ class Pool(nn.Module):
 
 @torch.no_grad()
 def load_probe(probe: LinearProbe, norm: nn.LayerNorm, linear: nn.Linear) -> None:
-    """Give two layers the weights of a probe that was fitted to the output of an untrained `norm`.
+    """Copy a probe that was fitted to the output of an untrained `norm` into two layers.
 
     Outputs of `linear` beyond those of the probe keep their weights.
     """

@@ -181,9 +181,9 @@ class Decoding(Generic[SpecT, AnswerT]):
     with_language_model   (spec, lines) -> the Spec with a language model that has also read these lines
     uses_network          (spec) -> whether the head has a `decoder`, a Decoder
     with_network          (run) -> this kind, with a decoder network to run
-    with_task             (spec, language, translate) -> the Spec for this spoken language, None to find it out, and
+    with_task             (spec, language, translate) -> the Spec for this spoken language (None: detected), and
                           whether to translate into English
-    hears_windows         (spec) -> whether a recording is answered in windows with speech, cut at pauses
+    hears_windows         (spec) -> whether a recording is split at pauses into windows with speech
     join                  (answers) -> the answer to a recording from those to its windows
     """
 

@@ -1,4 +1,4 @@
-"""Linear models on fixed features: the first head on a pretrained encoder, fitted in seconds.
+"""Linear models on fixed features: the initial head on a pretrained encoder, fitted in seconds.
 
 The L2 penalty is chosen by cross-validation, which keeps groups such as speakers together.
 """
@@ -16,8 +16,8 @@ Fit = Callable[[Array, Array, float], tuple[Array, Array]]  # features, targets,
 Loss = Callable[[Array, Array], float]  # outputs, targets
 
 FOLDS = 5
-PENALTIES = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0)  # of the mean loss of standardised features
-USUAL_PENALTY = 1.0  # where there are too few examples to choose
+PENALTIES = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0)  # L2, relative to the mean loss on standardised features
+USUAL_PENALTY = 1.0  # with too few examples to choose
 EPSILON = 1e-3  # added to standard deviations, so that constant features do not dominate
 LOGISTIC_STEPS = 100
 ABSENT = -10.0  # logit of a class without examples
@@ -26,7 +26,7 @@ ABSENT = -10.0  # logit of a class without examples
 class LinearProbe(NamedTuple):
     """outputs = weight @ ((features - mean) / std) + bias, of shapes (C, F), (F,), (F,) and (C,).
 
-    out_of_fold   (n, C) the outputs for each example when it was held out; None with too few examples
+    out_of_fold   (n, C) the cross-validated outputs for each example; None with too few examples
     """
 
     mean: Array
@@ -42,7 +42,7 @@ def fit_classes(features: Array, classes: Array, groups: Array) -> LinearProbe:
 
 
 def fit_class_sets(features: Array, classes: Array, groups: Array) -> LinearProbe:
-    """Logistic regression for each class by itself: features (n, F), multi-hot classes (n, C), groups (n,)."""
+    """Logistic regression for each class separately: features (n, F), multi-hot classes (n, C), groups (n,)."""
     return _fit(features, classes, groups, _fit_sigmoids, _binary_cross_entropy)
 
 
@@ -55,7 +55,7 @@ def _fit(features: Array, targets: Array, groups: Array, fit: Fit, loss: Loss) -
     from threadpoolctl import threadpool_limits
 
     mean, std = features.mean(0), features.std(0) + EPSILON
-    with threadpool_limits(1):  # the products are small: on several threads, most of the time goes into waiting
+    with threadpool_limits(1):  # the products are small: several threads would mostly wait
         coordinates, directions = _rotate((features - mean) / std)
         penalty, out_of_fold = _choose_penalty(coordinates, targets, groups, fit, loss)
         weight, bias = fit(coordinates, targets, penalty)
@@ -65,7 +65,7 @@ def _fit(features: Array, targets: Array, groups: Array, fit: Fit, loss: Loss) -
 def _rotate(features: Array) -> tuple[Array, Array]:
     """(n, F) -> coordinates (n, m) and orthonormal directions (m, F) whose product they are, m = min(n, F).
 
-    With an L2 penalty, weights stay in the span of the examples. So a fit to the coordinates is exact, and faster.
+    With an L2 penalty, weights stay in the span of the examples, so a fit to the coordinates is exact, and faster.
     """
     if len(features) >= features.shape[1]:
         return features, np.eye(features.shape[1])
@@ -88,7 +88,7 @@ def _choose_penalty(features: Array, targets: Array, groups: Array, fit: Fit, lo
 
 
 def _make_folds(targets: Array, groups: Array) -> Iterator[tuple[Array, Array]]:
-    """Pairs of rows to fit to and rows held out, balanced by class if possible; none if there is only one group."""
+    """Pairs of training rows and held-out rows, balanced by class if possible; none if there is only one group."""
     from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
 
     classes = targets.argmax(1)

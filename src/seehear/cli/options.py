@@ -69,7 +69,7 @@ def require_model(path: Path, *inputs: str) -> Path:
 
 
 def require_existing_start(start: str | None) -> str | None:
-    """What training starts from. Raises UsageError if it names a file or a folder that does not exist."""
+    """The value of --start. Raises UsageError if it names a file or a folder that does not exist."""
     if start is not None and (start.endswith(SUFFIX) or Path(start).parent != Path()):
         require_existing(Path(start))
     return start
@@ -135,11 +135,9 @@ Tiles = Annotated[
 ]
 Language = Annotated[
     str | None,
-    typer.Option(
-        metavar="CODE", help="The language that is spoken, such as de, for whisper-base. Found out unless given."
-    ),
+    typer.Option(metavar="CODE", help="The spoken language, such as de, for whisper-base. Detected unless given."),
 ]
-Translate = Annotated[bool, typer.Option("--translate", help="Write what is said in English (whisper-base only).")]
+Translate = Annotated[bool, typer.Option("--translate", help="Translate into English (whisper-base only).")]
 Minutes = Annotated[float | None, typer.Option(help="Training time. Chosen from the data unless given.")]
 Steps = Annotated[
     int | None, typer.Option(help="Train for this many steps instead of minutes, which makes a run reproducible.")
@@ -156,8 +154,8 @@ Start = Annotated[
     str | None,
     typer.Option(
         metavar="START",
-        help="What training starts from: auto, none, a pretrained encoder (see `seehear starts`), or a model file to "
-        "train further. Unless given, auto.",
+        help="What training starts from: auto, none, a pretrained encoder (see `seehear starts`), a file or folder of "
+        "its weights, or a model file to train further. Unless given, auto.",
     ),
 ]
 Seed = Annotated[int | None, typer.Option(help="Random seed.")]

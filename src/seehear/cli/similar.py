@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 def similar(
     model: options.Model,
     query: Annotated[Path, typer.Argument(metavar="QUERY", help="A picture or recording.")],
-    inputs: Annotated[list[str], typer.Argument(metavar="INPUT", help="Files, folders or tables to look through.")],
+    inputs: Annotated[list[str], typer.Argument(metavar="INPUT", help="Files, folders or tables to search.")],
     top: Annotated[int | None, typer.Option(metavar="NUMBER", help="How many to find. Unless given, 10.")] = None,
     json: options.Json = False,
 ) -> None:
-    """Find the pictures or recordings that are most like one of them, by what a model has learned."""
+    """Find the pictures or recordings that are most similar to one of them, by the model's embedding."""
     from seehear import api
     from seehear.inputs import gather
 

@@ -1,4 +1,4 @@
-"""`seehear starts`: the pretrained weights there are, and getting and carrying them."""
+"""`seehear starts`: list, get and export pretrained weights."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from seehear.escaping import to_json_line
 if TYPE_CHECKING:
     from seehear.starts import Start
 
-starts = typer.Typer(help="List the pretrained weights that training can begin from.")
+starts = typer.Typer(help="List the pretrained weights that training can start from.")
 
 
 @starts.callback(invoke_without_command=True)
 def list_starts(context: typer.Context, json: options.Json = False) -> None:
-    """List the pretrained weights that training can begin from, and where they are."""
+    """List the pretrained weights that training can start from, and where they are."""
     from seehear.starts import STARTS
 
     if context.invoked_subcommand is not None:
@@ -32,7 +32,7 @@ def list_starts(context: typer.Context, json: options.Json = False) -> None:
 
 @starts.command()
 def get(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="One of those that `seehear starts` lists.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A name that `seehear starts` lists.")],
     source: Annotated[
         str,
         typer.Option(
@@ -42,7 +42,7 @@ def get(
         ),
     ],
 ) -> None:
-    """Take pretrained weights from a source, check them, and keep them in the cache."""
+    """Get pretrained weights from a source, check them, and keep them in the cache."""
     from seehear.starts import find_start, get_start
 
     start = find_start(name)
@@ -51,23 +51,25 @@ def get(
 
 @starts.command()
 def export(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to write them: a folder for each.")],
-    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Otherwise all that are here.")] = None,
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder to write to; each start gets a subfolder.")],
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME]...", help="Unless given, all available ones.")
+    ] = None,
 ) -> None:
-    """Write pretrained weights to a folder, to carry them to a machine without network."""
+    """Write pretrained weights to a folder, to copy them to a machine without network."""
     from seehear.starts import STARTS, export_starts, find_start, is_available
 
     chosen = [find_start(name) for name in names] if names else [s for s in STARTS.values() if is_available(s)]
     for written in export_starts(chosen, folder):
         typer.echo(f"{written.name} is in {written}")
-    typer.echo(f"There: {options.program_name()} starts get NAME --from {folder}", err=True)
+    typer.echo(f"On the other machine: {options.program_name()} starts get NAME --from {folder}", err=True)
 
 
 def _format(start: Start) -> str:
     about = _describe(start)
     return f"""\
 {start.name}  ({start.sense}, {start.size / 1e6:.0f} MB, {start.licence})
-  here:        {f"yes, {about['place']}" if about["place"] else f"no; {start.install}"}
+  installed:   {f"yes, {about['place']}" if about["place"] else f"no; {start.install}"}
   trained on:  {start.trained_on}
   limits:      {start.limits}
   compared:    {start.compared}"""

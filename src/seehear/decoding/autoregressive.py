@@ -27,13 +27,13 @@ StateT = TypeVar("StateT", bound="State")
 
 
 class State(Protocol):
-    """What a decoder knows of K sequences; rows can be selected."""
+    """A decoder's state for K sequences; rows can be selected."""
 
     def __getitem__(self: StateT, rows: Any, /) -> StateT: ...
 
 
 class SequenceDecoder(Protocol):
-    """What `search_decoder` asks of a decoder; see `ConditionedDecoder`. `cells` limits the length of a sequence."""
+    """The interface that `search_decoder` needs; see `ConditionedDecoder`. `cells` limits the length of a sequence."""
 
     edge: int
 
@@ -177,7 +177,7 @@ def rank_sequences(
 
 
 def _find_best(scores: Floats, n: int) -> Ints:
-    """The places of the n highest scores, best first."""
+    """The indices of the n highest scores, best first."""
     best = np.sort(np.argpartition(-scores, n - 1)[:n]) if n < len(scores) else np.arange(len(scores))
     return best[np.argsort(-scores[best], kind="stable")]
 

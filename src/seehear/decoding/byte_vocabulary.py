@@ -1,4 +1,4 @@
-"""A vocabulary of byte strings, as byte-level BPE has it (Radford et al. 2019): its tokens joined are UTF-8."""
+"""The vocabulary of byte-level BPE (Radford et al. 2019): byte strings that form UTF-8 when joined."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from seehear.errors import DataError
 
 MAX_TOKENS = 1 << 17
 MAX_TOKEN_BYTES = 255
-MAX_PACKED_LENGTH = 1 << 21  # characters; longer strings are not even unpacked
+MAX_PACKED_LENGTH = 1 << 21  # characters; longer strings are refused before unpacking
 _MAX_BYTES = MAX_TOKENS * 32
 
 
 @dataclass(frozen=True)
 class ByteVocabulary:
-    """`tokens` by number; a token need not be a whole letter."""
+    """`tokens` by number; a token may be a part of a character."""
 
     tokens: tuple[bytes, ...]
 
@@ -29,7 +29,7 @@ class ByteVocabulary:
 
     @classmethod
     def from_letters(cls, numbers: Mapping[str, int]) -> ByteVocabulary:
-        """From the `model.vocab` of a tokenizer.json, where each byte is written as one printable letter.
+        """From the `model.vocab` of a tokenizer.json, where each byte is written as one printable character.
 
         Raises DataError unless the tokens are numbered from 0 on without gaps.
         """
@@ -40,21 +40,21 @@ class ByteVocabulary:
         try:
             return cls(tuple(bytes(to_byte[letter] for letter in token) for token, _ in by_number))
         except KeyError as error:
-            raise DataError(f"the letter {error.args[0]!r} of a vocabulary stands for no byte") from None
+            raise DataError(f"the letter {error.args[0]!r} of a vocabulary does not stand for a byte") from None
 
     def decode(self, ids: Iterable[int]) -> str:
-        """The text of tokens; what is not UTF-8 becomes U+FFFD."""
+        """The text of tokens; invalid UTF-8 becomes U+FFFD."""
         return b"".join(self.tokens[token] for token in ids).decode("utf-8", "replace")
 
     def pack(self) -> str:
-        """As base64. Equal vocabularies give equal strings."""
+        """Encode as base64. Equal vocabularies give equal strings."""
         lengths = bytes(map(len, self.tokens))
         content = struct.pack("<I", len(self.tokens)) + lengths + b"".join(self.tokens)
         return base64.b64encode(zlib.compress(content, 9)).decode("ascii")
 
     @classmethod
     def unpack(cls, packed: str) -> ByteVocabulary:
-        """Raises DataError for a string that `pack` could not have written. Memory is bounded."""
+        """Decode what `pack` wrote. Raises DataError for any other string. Memory is bounded."""
         if len(packed) > MAX_PACKED_LENGTH:
             raise DataError(f"a vocabulary of {len(packed):,} characters", allowed=f"up to {MAX_PACKED_LENGTH:,}")
         unpacker = zlib.decompressobj()
@@ -74,7 +74,7 @@ class ByteVocabulary:
 
 
 def _letters_of_bytes() -> list[str]:
-    """The letter that byte-level BPE writes for each byte: itself if it is printable, else the next from U+0100 on."""
+    """The character that byte-level BPE writes for each byte: itself if printable, else the next from U+0100 on."""
     printable = {*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)}
     spare = iter(range(0x100, 0x200))
     return [chr(byte if byte in printable else next(spare)) for byte in range(0x100)]

@@ -1,4 +1,4 @@
-"""Runs Whisper's decoder (Radford et al. 2022, arXiv:2212.04356) on the sound of one window, for `search_decoder`."""
+"""Runs Whisper's decoder (Radford et al. 2022, arXiv:2212.04356) on one window of sound, for `search_decoder`."""
 
 from __future__ import annotations
 
@@ -19,9 +19,12 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 NEXT = "next_"  # before the name of an input of the past: the output that replaces it
-TIMES = 1501  # tokens for points in time, which are not written
-MIN_LENGTH, TOKENS_PER_FRAME = 16, 0.4  # a text may have this many tokens, and 20 for each second: more is a runaway
-MIN_LOOP_TOKENS, MIN_REPEATS = 12, 3  # a loop is at least this many tokens, and at least this many times the same
+TIMES = 1501  # tokens for points in time, which are never generated
+MIN_LENGTH, TOKENS_PER_FRAME = (
+    16,
+    0.4,
+)  # a text has at most this many tokens, plus 20 per second: more would be an endless loop
+MIN_LOOP_TOKENS, MIN_REPEATS = 12, 3  # a loop has at least this many tokens and repetitions
 
 NOTES = tuple("♩♪♫♬♭♮♯")
 UNSPOKEN = (
@@ -29,25 +32,25 @@ UNSPOKEN = (
     *("<<", ">>", "<<<", ">>>", "--", "---", "-(", "-[", "('", '("', "((", "))", "(((", ")))", "[[", "]]", "{{", "}}"),
     *("♪♪", "♪♪♪"),
 )
-WITHIN_WORDS = ("-", "'")  # may be written, but not after a space
+WITHIN_WORDS = ("-", "'")  # allowed, but not after a space
 
 
 def past_names(blocks: int) -> tuple[str, ...]:
-    """Inputs of the decoder: keys and values of the tokens before, by block."""
+    """Names of the decoder's inputs for the keys and values of the earlier tokens, by block."""
     return tuple(f"past_{what}_{i}" for i in range(blocks) for what in ("key", "value"))
 
 
 def cross_names(blocks: int) -> tuple[str, ...]:
-    """Inputs of the decoder: keys and values of the encoder's states, by block."""
+    """Names of the decoder's inputs for the keys and values of the encoder's states, by block."""
     return tuple(f"cross_{what}_{i}" for i in range(blocks) for what in ("key", "value"))
 
 
 @dataclass(frozen=True)
 class SpecialTokens:
-    """Numbers of the tokens that stand for no text. They follow those of the vocabulary in a fixed order.
+    """Numbers of the special tokens. They follow those of the vocabulary in a fixed order.
 
     languages     codes of the languages, such as "de", in the order of their tokens
-    multilingual  whether the prompt names a language and a task; otherwise all is English
+    multilingual  whether the prompt names a language and a task; otherwise everything is English
     """
 
     vocabulary: ByteVocabulary
@@ -56,7 +59,7 @@ class SpecialTokens:
 
     @property
     def text(self) -> int:
-        """How many tokens of text there are; the number of the end."""
+        """The number of text tokens, which is also the number of the end token."""
         return len(self.vocabulary.tokens)
 
     @property
@@ -72,14 +75,14 @@ class SpecialTokens:
         return self.no_speech + 2 + TIMES
 
     def prompt(self, language: str, translate: bool) -> tuple[int, ...]:
-        """What stands before a text without times."""
+        """The tokens before a text without times."""
         after = self.start + 1 + len(self.languages)
         task = (self.start + 1 + self.languages.index(language), after if translate else after + 1)
         return (self.start, *(task if self.multilingual else ()), self.no_speech + 1)
 
     @cached_property
     def forbidden(self) -> NDArray[np.float64]:
-        """(2, text + 1): -inf for tokens that may not be written, in the first row at the beginning."""
+        """(2, text + 1): -inf for forbidden tokens; the first row is for the first token of a text."""
         bias = np.zeros((2, self.text + 1))
         bias[:, list(_find_unspoken(self.vocabulary))] = -np.inf
         bias[0, [self.vocabulary.numbers.get(b" ", self.text), self.text]] = -np.inf
@@ -100,9 +103,9 @@ class _Past:
 
 
 class WhisperRunner:
-    """The decoder network and what it attends to in one window, of which `frames` are sound and the rest padding.
+    """The decoder network on one window, of which the first `frames` are sound and the rest is padding.
 
-    Token `edge` ends a text. The prompt stands before it, with the likeliest language unless one is given.
+    Token `edge` ends a text. A prompt precedes the text, with the most likely language unless one is given.
     """
 
     def __init__(
@@ -131,14 +134,14 @@ class WhisperRunner:
 
     @property
     def cells(self) -> int:
-        """The most tokens of a text."""
+        """The maximum number of tokens of a text."""
         return min(MIN_LENGTH + int(TOKENS_PER_FRAME * self.frames), 224)
 
     def start(self, sequences: int) -> _Past:
         return self._begun[np.zeros(sequences, np.int64)]
 
     def step(self, tokens: Ints, state: _Past) -> tuple[Floats, _Past]:
-        """tokens (K, 1), of which the first of a text is the edge -> log probabilities (K, 1, text + 1), new state."""
+        """tokens (K, 1), where the first of a text is the edge -> log probabilities (K, 1, text + 1), new state."""
         first = state.tokens.shape[1] == 1
         if first:
             tokens = np.tile(np.array(self._prompt[1:], np.int64), (len(tokens), 1))
@@ -152,20 +155,20 @@ class WhisperRunner:
         return logp[:, None], state
 
     def align(self, token_ids: Sequence[int]) -> Ints:
-        """(L + 1,): the frame where each token begins, and the end of the last.
+        """The frame where each token begins, and the end of the last (L + 1,).
 
-        From the attention of the heads that follow the sound (as in Whisper's own word times): normalised over tokens,
-        smoothed over frames, and then the monotonic path with the most attention.
+        As for Whisper's own word times, the attention of the alignment heads is normalised over tokens and smoothed
+        over frames; then follows the monotonic path with the most attention.
         """
         tokens = np.array([[*self._prompt[1:], *token_ids]], np.int64)
         _, attention, _ = self._feed(tokens, self._begun)
         own = attention[0, :, len(self._prompt) - 2 :, : self.frames].astype(np.float64)  # (A, L + 1, N)
         own = (own - own.mean(1, keepdims=True)) / (own.std(1, keepdims=True) + 1e-9)
-        matrix = _smooth(own).mean(0)  # row i: where the network looked for token i; the last for the end
+        matrix = _smooth(own).mean(0)  # row i: the attention for token i; the last row for the end
         return _find_path(matrix)
 
     def _feed(self, tokens: Ints, past: _Past) -> tuple[Array, Array, _Past]:
-        """-> logits (K, L, V), attention (K, A, L, N), the past with these tokens. Raises BundleError."""
+        """Logits (K, L, V), attention (K, A, L, N), and the past including these tokens. Raises BundleError."""
         outputs = self._run({"tokens": tokens, **dict(zip(self._names, past.arrays, strict=True)), **self._cross})
         after = tuple(outputs[NEXT + name] for name in self._names)
         together = np.hstack([past.tokens, tokens])
@@ -176,7 +179,7 @@ class WhisperRunner:
                 allowed=f"{(*tokens.shape, self._special.total)}, finite numbers",
             )
         if any(array.shape[2:3] != together.shape[1:] for array in after):
-            raise BundleError("the decoder gives a past of another length than its tokens")
+            raise BundleError("the decoder's past has another length than its tokens")
         return logits, attention, _Past(together, after)
 
     def _languages(self, probabilities: Floats) -> dict[str, float]:
@@ -189,7 +192,7 @@ class WhisperRunner:
 
 
 def find_loop(tokens: Sequence[int]) -> int:
-    """How many tokens at the end of a text say the same again and again, beyond the first time; 0 for no loop."""
+    """The number of tokens at the end of a text that repeat what precedes them; 0 if there is no loop."""
     for length in range(1, len(tokens) // MIN_REPEATS + 1):
         repeats = max(MIN_REPEATS, -(-MIN_LOOP_TOKENS // length))
         if list(tokens[-length * repeats :]) == list(tokens[-length:]) * repeats:
@@ -201,11 +204,11 @@ def find_loop(tokens: Sequence[int]) -> int:
 
 
 def _find_unspoken(vocabulary: ByteVocabulary) -> Iterator[int]:
-    """Tokens of symbols that nobody says, as Whisper leaves them out: brackets around noises, notes for music."""
+    """Tokens of symbols that nobody says and that Whisper suppresses too: brackets around noises, notes for music."""
     numbers = vocabulary.numbers
     for symbol in UNSPOKEN:
         for space, written in enumerate((symbol.encode(), f" {symbol}".encode())):
-            if symbol in NOTES:  # whichever bytes of it are a token
+            if symbol in NOTES:  # the longest prefix of its bytes that is a token
                 written = next((written[:n] for n in range(len(written), space, -1) if written[:n] in numbers), written)
             if written in numbers:
                 yield numbers[written]
@@ -229,7 +232,7 @@ def _smooth(x: Floats) -> Floats:
 def _find_path(matrix: Floats) -> Ints:
     """matrix (L, N) of scores -> (L,): the frame where each row begins, on the path with the highest sum.
 
-    From one frame to the next the path stays in its row or goes on to the next row.
+    From one frame to the next, the path stays in its row or moves to the next one.
     """
     rows, frames = matrix.shape
     if rows > frames:

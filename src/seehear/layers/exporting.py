@@ -1,4 +1,4 @@
-"""Whether a module is being traced for export, when it may write operators of ONNX itself."""
+"""Tells whether a module is being traced for export, when it may emit ONNX operators directly."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Batch normalisation by fixed statistics."""
+"""Batch normalisation with fixed statistics."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 
 class FrozenBatchNorm(nn.Module):
-    """Batch normalisation by the statistics of an earlier training; gain and bias can be trained.
+    """Batch normalisation with the statistics of the pretraining; gain and bias can be trained.
 
     It is linear, so it is folded into the convolution before it, which saves a pass over the activations.
     """
@@ -23,6 +23,6 @@ class FrozenBatchNorm(nn.Module):
         self.register_buffer("running_var", torch.ones(channels))
 
     def fold(self, kernel: Tensor) -> tuple[Tensor, Tensor]:
-        """kernel (D, ...) of a convolution without bias -> kernel and bias of both together."""
+        """kernel (D, ...) of a convolution without bias -> kernel and bias with the normalisation folded in."""
         scale = self.weight * (self.running_var + self.epsilon).rsqrt()  # (D,)
         return kernel * scale[:, None, None, None], self.bias - self.running_mean * scale

@@ -14,7 +14,7 @@ class ParameterGroups(NamedTuple):
 
     kernels      of convolutions, each followed by a normalisation: Muon, at the higher rate
     matrices     of linear and recurrent layers: Muon
-    other        gains, biases, embeddings and what a head writes its output with: AdamW
+    other        gains, biases, embeddings and the output layer of a head: AdamW
     pretrained   weights of a pretrained encoder, each with the number of blocks between it and the output: AdamW, at a
                  rate that falls with that number
     """

@@ -1,4 +1,4 @@
-"""Put pretrained weights into a module."""
+"""Loads pretrained weights into a module."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import nn
 
 @torch.no_grad()
 def load_weights(module: nn.Module, tensors: Mapping[str, NDArray[Any]], architecture: str) -> None:
-    """Copy each tensor of the module's state from the one of the same name. Others, such as further layers, are unused.
+    """Copy the tensors into the module's state by name. Those that it lacks, such as further layers, are ignored.
 
     Raises ValueError if a tensor is missing or has another shape.
     """

@@ -1,4 +1,4 @@
-"""Adds classes to a trained recogniser, from a few examples, without forgetting the others."""
+"""Adds classes to a trained recogniser from a few examples, without forgetting the others."""
 
 from __future__ import annotations
 
@@ -43,18 +43,18 @@ from seehear.table.directories import list_visible
 
 FITTING, EXPORTING = "fitting the new classes", "exporting"
 FEWEST = 2  # examples of a new class
-LEAST_RECALL = 0.2  # of a new class; with less, it would hardly ever be found
-GOOD_RECALL = 0.5  # with less, more examples are asked for
+LEAST_RECALL = 0.2  # of a new class; below this, it would hardly ever be recognised
+GOOD_RECALL = 0.5  # below this, `add` asks for more examples
 
 
 def add_classes(bundle: Bundle, data: Path, workspace: Path, listen: Listener) -> tuple[Bundle, tuple[RowProblem, ...]]:
     """The recogniser with the classes of `data` added, and the rows that could not be used.
 
-    data    a folder with the examples of one class, which has the folder's name; or any table or folder of classes.
-            Examples of classes that are there already help to tell these from the new ones.
+    data    a folder with the examples of one class, named like the class; or any table or folder of classes.
+            Examples of known classes help to tell these from the new ones.
 
-    Raises UsageError for a recogniser to which no class can be added, and DataError if there are too few examples, or
-    if a new class cannot be recognised unless one that was there loses more than MOST_LOST of its recall.
+    Raises UsageError if no class can be added to the recogniser, and DataError if there are too few examples, or if a
+    new class cannot be recognised unless a known one loses more than MOST_LOST of its recall.
     """
     network, head, kept = _load(bundle)
     table = open_new_classes(data, bundle.recipe, workspace)
@@ -77,14 +77,14 @@ def add_classes(bundle: Bundle, data: Path, workspace: Path, listen: Listener) -
     listen(Started(EXPORTING, None, "graphs"))
     graphs = export_graphs(trace_graphs(network, dataset, rows), network, dataset, rows)
     listen(Finished(EXPORTING, "1 graph"))
-    # An added class counts among the held-out ones when the next is added, so that it is not forgotten either.
+    # Keep the new examples as held-out ones too, so that adding another class cannot make the model forget this one.
     now_kept = KeptFeatures(train.examples.join(new.examples), held_out.examples.join(new.examples)).to_safetensors()
     card, weights = render_model_card(recipe), to_safetensors(network)
     return Bundle(recipe, graphs.network, weights, card, features=now_kept), (*table.problems, *dataset.problems)
 
 
 def open_new_classes(data: Path, recipe: Recipe, workspace: Path) -> Table:
-    """A folder of files is one class with its name; anything else is read as for training."""
+    """Read a folder of files as one class with the folder's name, anything else as for training."""
     known, senses = tuple(SENSES.values()), tuple(recipe.senses)
     if not _holds_one_class(data):
         kinds = tuple(ANSWERS.values())
@@ -101,7 +101,7 @@ def _holds_one_class(data: Path) -> bool:
 
 
 def _load(bundle: Bundle) -> tuple[Network, Any, KeptFeatures]:
-    """The network, its head, and the features that are kept of its examples."""
+    """The network, its head, and the stored features of its examples."""
     recipe = bundle.recipe
     if not supports_new_classes(recipe):
         raise UsageError(
@@ -115,23 +115,23 @@ def _load(bundle: Bundle) -> tuple[Network, Any, KeptFeatures]:
     Pretrained(recipe, bundle.weights, "the model").load_into(network)
     head: Any = network.eval().head
     if not isinstance(head, ExtensibleHead):
-        raise TypeError(f"{type(head).__name__} takes no more classes")
+        raise TypeError(f"{type(head).__name__} cannot take more classes")
     width: Any = head.classify.in_features
     classes = require_extension(ANSWERS[recipe.kind]).names(recipe.answer)
     return network, head, KeptFeatures.from_safetensors(bundle.features, width, len(classes))
 
 
 def _decode(table: Table, recipe: Recipe, folder: Path, listen: Listener) -> tuple[DatasetCache, Recipe]:
-    """The examples, and the recipe with the new classes. Raises DataError for too few of one, or no new one."""
+    """The examples, and the recipe with the new classes. Raises DataError for too few examples or no new class."""
     extension = require_extension(ANSWERS[recipe.kind])
     names, found = extension.names(recipe.answer), Counter(cell.strip() for cell in table.answers())
     new = {name: count for name, count in found.items() if name not in names}
     if not new:
         raise DataError(
-            f"there is no new class: the model knows {' and '.join(sorted(found))}",
+            f"there is no new class: the model already knows {' and '.join(sorted(found))}",
             where=str(table.root),
             allowed="at least one class that it does not know",
-            hint="to teach it more examples of a class, train with --start and all examples",
+            hint="to train on more examples of a class, run `seehear train` with --start and all examples",
         )
     planned = recipe.model_copy(update={"answer": extension.extend(recipe.answer, new)})
     dataset = DatasetCache.build(table, planned, folder, listen=listen)
@@ -155,7 +155,7 @@ def _score(head: ExtensibleHead, examples: ClassExamples) -> KnownExamples:
 
 
 def _check(outputs: NewOutputs, held_out: KnownExamples, new: KnownExamples, recipe: Recipe, where: str) -> str:
-    """What to say of the new classes. Raises DataError if one would hardly be found unless others were forgotten."""
+    """Describe the new classes. Raises DataError if one would hardly ever be recognised without forgetting others."""
     names = require_extension(ANSWERS[recipe.kind]).names(recipe.answer)
     classes, found = new.examples.classes, outputs.new.argmax(1)
     said = []
@@ -172,21 +172,21 @@ def _check(outputs: NewOutputs, held_out: KnownExamples, new: KnownExamples, rec
                 where=where,
                 hint=f"{more}, in a folder for each class; or train again with all examples",
             )
-        advice = f" ({more}, to find it more often)" if share < GOOD_RECALL else ""
+        advice = f" ({more}, to recognise it more often)" if share < GOOD_RECALL else ""
         said.append(f"'{names[each]}': {count} recognised when left out{advice}")
     points, examples = 100 * _recall_lost(outputs, held_out), format_count(len(held_out.logits), "held-out example")
     return f"{'; '.join(said)}. On {examples}, no other class loses more than {points:.2g} points of recall"
 
 
 def _recall_lost(outputs: NewOutputs, held_out: KnownExamples) -> float:
-    """The largest loss of recall of a class that was there, on held-out examples."""
+    """The largest loss of recall of a known class, on held-out examples."""
     classes = held_out.examples.classes
     before, after = (measure_recall(logits, classes) for logits in (held_out.logits, outputs.held_out))
     return max(0.0, *(before[each] - after[each] for each in before))
 
 
 def _extend_ood_scorer(network: Network, dataset: DatasetCache, rows: NDArray[np.int64], known: int) -> None:
-    """Inputs like those of the new classes are no longer unlike the training data."""
+    """Make inputs of the new classes count as like the training data."""
     (sense,) = network.encoders
     new = len(dataset.recipe.added) - len(network.recipe.added)
     features = compute_ood_features(network, sense, dataset, rows)
@@ -195,7 +195,7 @@ def _extend_ood_scorer(network: Network, dataset: DatasetCache, rows: NDArray[np
 
 @dataclass(frozen=True)
 class _HeldOutClasses:
-    """Held-out examples of which only the class is known, for calibration."""
+    """Held-out examples with only their classes, for calibration."""
 
     recipe: Recipe
     examples: ClassExamples
@@ -219,7 +219,7 @@ class _HeldOutClasses:
 
 
 def _calibrate(recipe: Recipe, outputs: NewOutputs, examples: ClassExamples) -> Recipe:
-    """The recipe with selective prediction and results, from held-out examples and new ones left out of the fit."""
+    """The recipe with selective prediction and results, from examples that were held out or left out of the fit."""
     kind, used = ANSWERS[recipe.kind], used_key(recipe.senses)
     calibrator = Calibrator(kind, _HeldOutClasses(recipe, examples))
     for row, logits in enumerate(torch.cat([outputs.held_out, outputs.new]).numpy()):

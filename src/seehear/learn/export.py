@@ -116,7 +116,7 @@ def export_graphs(traced: Graphs, network: Network, dataset: DatasetCache, rows:
 
 
 def _fold(network: Network) -> Network:
-    """The network, or a copy in which normalisations are folded into weights: fewer operators to trace and to run."""
+    """The network, or a copy with normalisations folded into weights, which has fewer operators to trace and run."""
     if not any(hasattr(encoder, "fold") for encoder in network.encoders.values()):
         return network
     folded = deepcopy(network)

@@ -1,6 +1,6 @@
-"""What a model file keeps of its examples, so that classes can be added later: features, classes and groups.
+"""The features, classes and groups of examples that a model file stores so that classes can be added later.
 
-Not the examples themselves: docs/reference/model-file.md says what features reveal.
+The examples themselves are not stored. docs/reference/model-file.md says what features reveal.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from seehear.learn.model.network import Network
 from seehear.recipe import Recipe
 from seehear.sampling import take_evenly
 
-MOST = 1000  # examples kept of those trained on, and of those held out
+MOST = 1000  # training examples stored, and as many held-out ones at most
 LARGEST = 65504.0  # in half precision
 
 
 @runtime_checkable
 class ExtensibleHead(Protocol):
-    """A head whose last layer has an output for each class, and takes more."""
+    """A head whose last layer has an output for each class, and can be extended."""
 
     classify: nn.Module
 
@@ -39,14 +39,14 @@ class ExtensibleHead(Protocol):
 
 
 class ClassExamples(NamedTuple):
-    """Examples as the last layer reads them: features (n, F) float32, classes (n,) and groups (n,) such as speakers."""
+    """The last layer's inputs: features (n, F) float32, with classes (n,) and groups (n,) such as speakers."""
 
     features: Tensor
     classes: Tensor
     groups: Tensor
 
     def join(self, other: ClassExamples) -> ClassExamples:
-        """Both, with groups of their own."""
+        """Concatenate two sets, whose groups are distinct."""
         apart = other.groups + (int(self.groups.max()) + 1 if len(self.groups) else 0)
         return ClassExamples(
             torch.cat([self.features, other.features]),
@@ -55,12 +55,12 @@ class ClassExamples(NamedTuple):
         )
 
     def take(self, chosen: Tensor) -> ClassExamples:
-        """The examples of a mask or of indices."""
+        """The examples that a mask or indices select."""
         return ClassExamples(*(values[chosen] for values in self))
 
 
 class KeptFeatures(NamedTuple):
-    """Examples that were trained on, and held-out ones."""
+    """Training examples and held-out ones."""
 
     train: ClassExamples
     held_out: ClassExamples
@@ -83,7 +83,7 @@ class KeptFeatures(NamedTuple):
             found = [tensors.pop(f"{part}.{name}", None) for name in ClassExamples._fields]
             features, labels, groups = found
             if features is None or labels is None or groups is None:
-                raise _refuse(f"the tensors of the part {part!r} are not complete")
+                raise _refuse(f"the tensors of the part {part!r} are incomplete")
             n = len(labels) if labels.ndim == 1 else -1
             if features.shape != (n, width) or groups.shape != (n,) or not 0 < n <= MOST:
                 shapes = " and ".join(str(tuple(tensor.shape)) for tensor in (features, labels, groups))
@@ -94,7 +94,7 @@ class KeptFeatures(NamedTuple):
                 raise _refuse(f"the part {part!r} has values that the recipe does not allow")
             parts.append(ClassExamples(features.float(), labels.long(), groups.long()))
         if tensors:
-            raise _refuse(f"it has a tensor too many, {next(iter(tensors))[:40]!r}")
+            raise _refuse(f"it has an unexpected tensor, {next(iter(tensors))[:40]!r}")
         return cls(*parts)
 
 
@@ -103,13 +103,13 @@ def _refuse(reason: str) -> BundleError:
 
 
 def supports_new_classes(recipe: Recipe) -> bool:
-    """Whether classes can be added to such a recogniser: one sense, one of several classes for each example."""
+    """Whether classes can be added: the recogniser has one sense and gives each example one of several classes."""
     extension = ANSWERS[recipe.kind].extension
     return len(recipe.senses) == 1 and extension is not None and extension.supports(recipe.answer)
 
 
 def keep_features(network: Network, split: DataSplit) -> bytes | None:
-    """The features of up to MOST examples of each part; None for answers that take no more classes."""
+    """The features of up to MOST examples of each part; None if classes cannot be added."""
     if not supports_new_classes(network.recipe):
         return None
     train = read_examples(network, split.train, take_evenly(split.train_rows, MOST))
@@ -117,7 +117,7 @@ def keep_features(network: Network, split: DataSplit) -> bytes | None:
 
 
 def read_examples(network: Network, dataset: DatasetCache, rows: NDArray[np.int64]) -> ClassExamples:
-    """These rows as the last layer reads them."""
+    """The last layer's inputs for these rows."""
     extension = require_extension(ANSWERS[network.recipe.kind])
     names = list(extension.names(dataset.recipe.answer))
     features, _ = compute_features(network, dataset, rows, ignore_events)

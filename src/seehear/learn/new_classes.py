@@ -1,4 +1,4 @@
-"""Outputs for new classes beside those of a trained classifier, which stay as they are."""
+"""Fits outputs for new classes beside those of a trained classifier, which do not change."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ from seehear.answers.linear_probe import EPSILON, PENALTIES
 from seehear.learn.kept_features import ClassExamples
 
 FOLDS = 5
-TRIED = sorted(PENALTIES, reverse=True)[::2]  # every second penalty is near enough to the best
+TRIED = sorted(PENALTIES, reverse=True)[::2]  # every second penalty is close enough to the best
 STEPS = 20  # of L-BFGS, at most; each fit starts from the one with the next larger penalty
 PRECISION = 1e-4  # of a gradient
-MOST_LOST = 0.02  # of the recall of a class that was there before
-MARGIN = 1e-3  # of logits, so that rounding does not decide
+MOST_LOST = 0.02  # of the recall of a known class
+MARGIN = 1e-3  # of logits, against rounding
 
 
 class KnownExamples(NamedTuple):
-    """Examples with the logits (n, C) of the classes that were there before."""
+    """Examples with the logits (n, C) of the known classes."""
 
     examples: ClassExamples
     logits: Tensor
 
     def take(self, chosen: Tensor) -> KnownExamples:
-        """The examples of a mask."""
+        """The examples that a mask selects."""
         return KnownExamples(self.examples.take(chosen), self.logits[chosen])
 
 
 class NewOutputs(NamedTuple):
     """logits = features @ weight.T + bias, weight (k, F), bias (k,).
 
-    held_out, new   (m, C + k), (n, C + k) the logits of these examples by outputs that were fitted without them
+    held_out, new   (m, C + k), (n, C + k) the logits of these examples, from outputs fitted without them
     """
 
     weight: Tensor
@@ -46,12 +46,11 @@ class NewOutputs(NamedTuple):
 
 
 def fit_new_outputs(train: KnownExamples, held_out: KnownExamples, new: KnownExamples, known: int) -> NewOutputs:
-    """Outputs for the classes from `known` on, of which the `new` examples are.
+    """Fit outputs for the classes from `known` on, whose examples are `new`.
 
-    The other outputs do not change, so the classes that were there can lose only to new ones. How much they lose is
-    seen on examples that were held out in training: as far as needed, the new outputs are lowered until none loses more
-    than MOST_LOST of its recall there. The L2 penalty, and the logits of held-out and new examples, come from
-    cross-validation over both.
+    The other outputs do not change, so known classes can lose examples only to new ones. Examples that were held out in
+    training show how many: the new outputs are lowered until no class loses more than MOST_LOST of its recall there.
+    The L2 penalty, and the logits of held-out and new examples, come from cross-validation over both.
     """
     parts = (train, held_out, new)
     features = torch.cat([part.examples.features for part in parts])
@@ -75,7 +74,7 @@ def fit_new_outputs(train: KnownExamples, held_out: KnownExamples, new: KnownExa
 
 
 def measure_recall(logits: Tensor, classes: Tensor) -> dict[int, float]:
-    """By class, the share of its examples for which its logit is the largest."""
+    """For each class, the share of its examples whose largest logit is its own."""
     right = logits.argmax(1) == classes
     return {each: float(right[classes == each].double().mean()) for each in _present(classes)}
 
@@ -86,10 +85,10 @@ def _present(classes: Tensor) -> list[int]:
 
 
 class _Regression(NamedTuple):
-    """Multinomial logistic regression in which only the new outputs are free.
+    """Multinomial logistic regression that fits only the new outputs.
 
     features (n, F) standardised; base (n,): the log of the summed exponentials of all other logits; target (n,): 0 for
-    one of the other classes, 1 + j for the new class j; weight (n,); classes: how many are new.
+    a known class, 1 + j for the new class j; weight (n,); classes: the number of new ones.
     """
 
     features: Tensor
@@ -99,7 +98,7 @@ class _Regression(NamedTuple):
     classes: int
 
     def fit(self, without: Tensor | None = None) -> Iterator[tuple[float, tuple[Tensor, Tensor]]]:
-        """Weights (k, F) and biases (k,) for each penalty, the largest first, by all examples but those of a mask."""
+        """Weights (k, F) and biases (k,) for each penalty, the largest first, from all examples but those of a mask."""
         chosen = slice(None) if without is None else ~without
         features = self.features[chosen]
         weight = torch.zeros(self.classes, features.shape[1], requires_grad=True)
@@ -130,9 +129,9 @@ class _Regression(NamedTuple):
 def _make_regression(
     train: KnownExamples, held_out: KnownExamples, new: KnownExamples, known: int, features: Tensor
 ) -> _Regression:
-    """Every new class weighs as much as one that was there, and all held-out examples as much as those trained on.
+    """A new class weighs as much as a known one, and all held-out examples as much as all training examples.
 
-    The network is surer of examples that it was trained on, so alone they would be too easy to tell apart.
+    The network is overconfident on its training examples, so these alone would be too easy to separate.
     """
     own = new.examples.classes - known
     counts = torch.bincount(own)
@@ -148,9 +147,9 @@ def _make_regression(
 
 
 def _make_folds(examples: ClassExamples) -> Tensor:
-    """(n,) a fold from 0 to FOLDS - 1: groups stay together, and those of a class are dealt out in turn.
+    """The fold (n,) of each example, 0 to FOLDS - 1. The groups of each class are distributed evenly and stay together.
 
-    If a class is from a single group, its examples are dealt out, or nothing would be left to fit to.
+    If a class has a single group, its examples are distributed instead; otherwise none would be left to fit to.
     """
     folds = torch.zeros(len(examples.classes), dtype=torch.long)
     for each in _present(examples.classes):
@@ -161,7 +160,7 @@ def _make_folds(examples: ClassExamples) -> Tensor:
 
 
 def _cross_validate(regression: _Regression, folds: Tensor) -> dict[float, Tensor]:
-    """By penalty, the scores (n, k) of each example by outputs fitted without its fold; 0 in fold -1, always there."""
+    """For each penalty, scores (n, k) from outputs fitted without the example's fold; 0 for fold -1."""
     scores = {penalty: torch.zeros(len(folds), regression.classes) for penalty in TRIED}
     for held_out in _masks(folds):
         for penalty, (weight, bias) in regression.fit(without=held_out):
@@ -176,7 +175,7 @@ def _masks(folds: Tensor) -> Iterator[Tensor]:
 
 
 def _choose_shift(held_out: KnownExamples, scores: Tensor) -> float:
-    """How far to lower the new outputs, so that no class loses more of its recall than it may."""
+    """How far to lower the new outputs so that no class loses more than MOST_LOST of its recall."""
     shift = 0.0
     classes, right = held_out.examples.classes, held_out.logits.argmax(1) == held_out.examples.classes
     excess = scores.max(1).values - held_out.logits.max(1).values

@@ -1,9 +1,9 @@
-"""Weights of matrix products as 8-bit integers, which makes a graph four times smaller and products two to four times
-faster on one core.
+"""Quantises the weights of matrix products to 8-bit integers: graphs get four times smaller and products two to four
+times faster on one core.
 
-Inputs are quantised as they come, with a scale of their own for each product: no calibration data is needed (Jacob et
-al. 2018, arXiv:1712.05877). Weights have a scale for each column. They use seven bits: with eight, processors without
-VNNI add two products in 16 bits and overflow.
+Inputs are quantised dynamically, with one scale per product, so no calibration data is needed (Jacob et al. 2018,
+arXiv:1712.05877). Weights have one scale per column and use seven bits: with eight, processors without VNNI add two
+products in 16 bits and overflow.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 LARGEST = 63  # of a quantised weight
-MIN_WEIGHTS = 1 << 12  # smaller products gain nothing
+MIN_WEIGHTS = 1 << 12  # smaller products do not get faster
 
 
 def quantise(model: bytes) -> bytes:
-    """The graph with its products by constant matrices in integers."""
+    """The graph with integer products wherever a factor is a constant matrix."""
     graph = onnx.load_from_string(model)
     _Quantiser(graph.graph).run()
     content: bytes = graph.SerializeToString()
@@ -66,7 +66,7 @@ class _Quantiser:
         return node.op_type == "Transpose" and self._is_matrix(node.input[0])
 
     def _quantise(self, name: str, *, transpose: bool = False) -> tuple[str, str]:
-        """The names of the integers (in, out) of a weight and of the scale (out,) of each of its columns."""
+        """The names of a weight's integers (in, out) and of its column scales (out,)."""
         if name not in self._made:
             weight = numpy_helper.to_array(self._constants[name])
             integers, scale = quantise_columns(weight.T if transpose else weight)
@@ -88,7 +88,7 @@ class _Quantiser:
         self._add("Mul", [f"{out}.float", f"{out}.scale"], out)
 
     def _look_up(self, node: onnx.NodeProto, integers: str, scale: str) -> None:
-        """Rows of a weight (rows, D) whose integers are kept transposed; the indices have two axes."""
+        """Look up rows of a weight (rows, D) whose integers are stored transposed; the indices have two axes."""
         indices, out = node.input[1], node.output[0]
         self._add("Gather", [integers, indices], f"{out}.columns", axis=1)  # (D, K, L)
         self._add("Transpose", [f"{out}.columns"], f"{out}.rows", perm=[1, 2, 0])
@@ -103,6 +103,6 @@ class _Quantiser:
 
 
 def quantise_columns(weight: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
-    """weight (in, out) -> integers (in, out) and the scale (out,) of each column; weight is about their product."""
+    """weight (in, out) -> integers (in, out) and column scales (out,), whose product approximates the weight."""
     scale = np.maximum(np.abs(weight).max(0), 1e-12).astype(np.float32) / LARGEST
     return np.rint(weight / scale).astype(np.int8), scale

@@ -91,8 +91,8 @@ def _trace(recipe: Recipe, split: DataSplit, folder: Path, listen: Listener) -> 
 def _load_start(network: Network, start: Pretrained | None, split: DataSplit, saved: Path, listen: Listener) -> bool:
     """Load the weights of the model to start from, or else of the recipe's pretrained encoders.
 
-    Returns whether the head was fitted to a pretrained encoder, in this run or before it was resumed: then the weights
-    are in the file `saved`.
+    Returns whether the head was fitted to a pretrained encoder, in this run or before it was resumed. The weights are
+    then in the file `saved`.
     """
     if saved.exists():
         network.load_state_dict(safetensors.torch.load(saved.read_bytes()))
@@ -119,7 +119,7 @@ def _describe_start(start: Pretrained, recipe: Recipe) -> str:
 def _seconds_left(recipe: Recipe, started_s: float, after_s: float) -> float:
     """For the fit: the rest of the budget, less the time needed after it.
 
-    At least half of the budget if weights are random; a pretrained network with a fitted head is useful without.
+    At least half of the budget if weights are random; a pretrained network with a fitted head works without.
     """
     budget_s = recipe.training.minutes * 60
     least_s = 0.0 if recipe.starts else budget_s / 2

@@ -1,4 +1,4 @@
-"""The model file of a start that transcribes without training: built once, then kept in the cache folder."""
+"""Loads a start as a transcriber that needs no training. Its model file is built once and kept in the cache folder."""
 
 from __future__ import annotations
 
@@ -12,32 +12,32 @@ from seehear.senses.hearing import HEARING
 from seehear.starts import Start, find_place
 from seehear.starts.cache import cache_folder
 
-BUILD = 1  # increased when `zero_shot` makes other files
+BUILD = 1  # increased when `zero_shot` builds different files
 NEEDED = ("torch", "onnx", "onnxscript", "safetensors")
 
 
 def load_transcriber(start: Start, listen: Listener) -> Bundle:
-    """Needs torch only the first time. Raises UsageError for a start that hears nothing, or that is nowhere."""
+    """Needs torch only the first time. Raises UsageError for a start that is not for sound, or is not installed."""
     if start.sense != HEARING.name:
         raise UsageError(
-            f"{start.name} answers nothing without training",
+            f"{start.name} cannot be used without training",
             hint=f"train with it: seehear train DATA --start {start.name}",
         )
     place = cache_folder() / "transcribers" / f"{start.name}-{BUILD}.seehear"
     with suppress(BundleError):
         return read_bundle(place)
     if find_place(start) is None:
-        raise UsageError(f"{start.name} is not on this machine", hint=start.install)
+        raise UsageError(f"{start.name} is not installed", hint=start.install)
     if missing := [name for name in NEEDED if find_spec(name) is None]:
         raise UsageError(
-            f"{start.name} must be built into a model file once, without {', '.join(missing)}",
+            f"{start.name} must be converted to a model file once, which needs {', '.join(missing)}",
             hint="pip install 'seehear[train]', or copy the file from a machine where it was built, from " + str(place),
         )
     listen(Notice(f"building a model file from {start.name}, once: this takes about a minute"))
     from seehear.learn.zero_shot import build_transcriber
 
     bundle = build_transcriber(start)
-    with suppress(OSError, SeehearError):  # without a cache it is built each time
+    with suppress(OSError, SeehearError):  # without a cache, each load builds it again
         place.parent.mkdir(parents=True, exist_ok=True)
         write_bundle(place, bundle)
     return bundle

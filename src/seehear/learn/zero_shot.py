@@ -1,6 +1,6 @@
-"""A transcriber that was never trained: Whisper's encoder and decoder, as a model file like any other.
+"""Builds a model file from the published weights of Whisper's encoder and decoder, without training.
 
-Recordings are padded to the 30 seconds that its decoder was taught with. Weights of products are 8-bit integers.
+Recordings are padded to 30 seconds, as in the decoder's training. Weights of products are 8-bit integers.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ from seehear.starts import Start, load_file, load_tensors
 WINDOW_SAMPLES = 30 * RATE_HZ
 HEAD_CHANNELS = 64
 LEAST_CONFIDENCE, ASSUMED_WRONG = 0.5, 0.5
-# Of the published decoders: the heads (layer, head) whose attention follows the sound.
+# Heads (layer, head) of the published decoders whose attention follows the sound.
 ALIGNMENT_HEADS = {
     "tiny.en": ((1, 0), (2, 0), (2, 5), (3, 0), (3, 1), (3, 2), (3, 3), (3, 4)),
     "base": ((3, 1), (4, 2), (4, 3), (4, 7), (5, 1), (5, 2), (5, 4), (5, 6)),
 }
-NO_WEIGHTS = b"\x02\0\0\0\0\0\0\0{}"  # safetensors without tensors: to train further, begin from the start
-UNTRAINED = Training(minutes=1, batch=1, learning_rate=1e-9)  # says nothing: a recipe must have one
-# Words from this confidence on are accepted; how many of them are wrong is not known for anybody's recordings.
+NO_WEIGHTS = b"\x02\0\0\0\0\0\0\0{}"  # safetensors without tensors: training starts from the published weights instead
+UNTRAINED = Training(minutes=1, batch=1, learning_rate=1e-9)  # placeholder: a recipe must have one
+# Words of at least this confidence are accepted. The share of wrong ones is assumed, as nothing was measured.
 ACCEPT_ALL = SelectivePrediction(
     risk=RiskCoverageCurve(confidence=(LEAST_CONFIDENCE,), wrong=(ASSUMED_WRONG,)),
     whole_risk=RiskCoverageCurve(confidence=(LEAST_CONFIDENCE,), wrong=(ASSUMED_WRONG,)),
@@ -49,7 +49,7 @@ PARITY_S = (0.5, 4.0)  # seconds of noise on which graph and network are compare
 
 
 def build_transcriber(start: Start) -> Bundle:
-    """The model file of a start that hears speech. Takes a minute; raises SeehearError if the start is not there."""
+    """The model file of a start for speech. Takes about a minute. Raises SeehearError if the start is not installed."""
     tensors = load_tensors(start)
     size: str = start.encoder["size"]
     spec = plan_decoder(tensors, load_file(start, "tokenizer.json"), size)
@@ -71,7 +71,7 @@ def build_transcriber(start: Start) -> Bundle:
 
 
 def plan_decoder(tensors: Tensors, tokenizer: bytes, size: str) -> WhisperSpec:
-    """`tokenizer` is a tokenizer.json. Raises BundleError if it does not have the tokens of the tensors."""
+    """`tokenizer` is a tokenizer.json. Raises BundleError if its number of tokens does not match the tensors."""
     tokens, width = tensors["decoder.token_embedding.weight"].shape
     vocabulary, languages = read_tokenizer(tokenizer)
     spec = WhisperSpec(
@@ -95,9 +95,10 @@ def count_blocks(tensors: Tensors, part: str) -> int:
 
 
 class Transcriber(nn.Module):
-    """audio (B, T) at RATE_HZ up to 30 s, audio_samples (B,) -> what the runtime asks of a graph, in `outputs`.
+    """audio (B, T) at RATE_HZ up to 30 s, audio_samples (B,) -> what the runtime reads from a graph, by `outputs`.
 
-    What the decoder attends to, by block; cells (B,) that are not padding; seconds of each; no unfamiliarity.
+    Keys and values for each block of the decoder; the number of cells (B,) that are not padding; the seconds of a cell;
+    an embedding; an out-of-distribution score of 0.
     """
 
     def __init__(self, hearing: Whisper, spec: WhisperSpec) -> None:
@@ -125,7 +126,7 @@ class Transcriber(nn.Module):
 def export(network: Transcriber) -> tuple[bytes, bytes]:
     """The graphs of network and decoder, in 8-bit integers.
 
-    Raises TrainingError if the graphs, before that, do not give what the network gives.
+    Raises TrainingError if their outputs before quantisation differ from the network's.
     """
     network = network.eval().requires_grad_(False)
     generator = torch.Generator().manual_seed(0)
@@ -151,13 +152,13 @@ def _compare(module: nn.Module, outputs: Sequence[str], graph: bytes, inputs: Ma
 
 
 def render_card(start: Start, recipe: Recipe) -> str:
-    """The model card: nothing was measured on anybody's own recordings."""
+    """The model card, which says that nothing was measured on the user's recordings."""
     return f"""# {start.name}
 
-Writes down what is said, as {recipe.answer}. It was not trained on recordings of yours, and how often it is right on
-them was never measured.
+Transcribes speech: {recipe.answer}. It was not trained on your recordings, and its errors on them were never
+measured.
 
-- Taught on: {start.trained_on}
+- Trained on: {start.trained_on}
 - Limits: {start.limits}
 - Origin: {start.compared}
 - Licence: {start.licence}

@@ -1,4 +1,4 @@
-"""Which pretrained encoder the training of each sense starts from."""
+"""Chooses the pretrained encoder that training starts from, for each sense."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ AUTO, NONE = "auto", "none"
 ENVIRONMENT = "SEEHEAR_START"  # the default of --start
 RECOMMENDED = ("efficientnet-lite2", "efficientnet-lite0", "whisper-tiny.en")  # the best of each sense first
 RECOMMENDED_SPATIAL = ("efficientnet-lite0",)  # for answers with positions, whose pictures are larger
-FEWEST_EPOCHS = 3.0  # of fine-tuning; if there is time for less, a small network is trained from random weights
-FEW = 5_000  # up to this many examples, pretrained features are better than that even without fine-tuning ...
-FEWEST_EPOCHS_OF_FEW = 0.5  # ... and this is the time to compute them
+FEWEST_EPOCHS = 3.0  # of fine-tuning; with less time, a small network is trained from random weights
+FEW = 5_000  # examples; up to here, pretrained features win even without fine-tuning ...
+FEWEST_EPOCHS_OF_FEW = 0.5  # ... and this much time suffices to compute them
 
 
 @dataclass(frozen=True)
 class StartChoice:
     """The starts to choose from, the best of each sense first.
 
-    required   whether the user named them, so that they are used whatever the budget
+    required   whether the user named them, so that they are used with any budget
     """
 
     candidates: tuple[Start, ...] = ()
@@ -48,7 +48,7 @@ class StartChoice:
 
 
 def choose_starts(wanted: str | None, senses: Collection[str], kind: AnyKind) -> StartChoice:
-    """The choice that `wanted` leaves: auto, none, or names of starts, joined with commas.
+    """`wanted` is auto, none, or names of starts, joined with commas.
 
     Raises UsageError for a name that is unknown, not installed, or of a sense that is not used.
     """
@@ -61,7 +61,7 @@ def choose_starts(wanted: str | None, senses: Collection[str], kind: AnyKind) ->
     for start in named:
         if start.sense not in senses:
             raise UsageError(
-                f"--start {start.name}: it starts {start.sense}, which is not used here",
+                f"--start {start.name}: it is for {start.sense}, which is not used here",
                 allowed=f"starts of {' and '.join(senses)}",
                 hint="see `seehear starts`",
             )
@@ -71,7 +71,7 @@ def choose_starts(wanted: str | None, senses: Collection[str], kind: AnyKind) ->
 
 
 def find_missing_extras(senses: Collection[str], kind: AnyKind) -> list[str]:
-    """The extras to install so that "auto" has a start for each sense; [] if it has."""
+    """The extras to install so that "auto" finds a start for each sense."""
     recommended = _recommend(senses, kind)
     covered = {start.sense for start in recommended if is_available(start)}
     return sorted({start.extra for start in recommended if start.sense in set(senses) - covered})
@@ -82,14 +82,14 @@ def _wanted(start: str | None) -> str:
 
 
 def _recommend(senses: Collection[str], kind: AnyKind) -> Sequence[Start]:
-    """What "auto" considers for a kind of answer from these senses: nothing where it has not been shown to help."""
+    """The starts that "auto" considers: none for kinds of answers and senses where they have not been shown to help."""
     if kind.decoding is not None or len(senses) > 1:
         return ()
     return [STARTS[name] for name in (RECOMMENDED if kind.spatial is None else RECOMMENDED_SPATIAL)]
 
 
 def describe_starts(recipe: Recipe, options: TrainOptions) -> str:
-    """What training starts from, or how to get a pretrained encoder if none is installed; "" for nothing to say."""
+    """What training starts from, or how to install a pretrained encoder; "" if there is nothing to say."""
     if recipe.starts:
         named = ", ".join(f"{name} ({find_start(name).trained_on})" for name in recipe.starts.values())
         return f"starting from {named}"

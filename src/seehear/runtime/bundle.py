@@ -28,7 +28,7 @@ LIMITS = {  # in the order of the file: small members first, so that their fault
     MODEL: MAX_BYTES,
 }
 DECODER = "decoder.onnx"  # the last member, in files of recognisers with a decoder network
-FEATURES = "features.safetensors"  # the last member, in files of recognisers to which classes can be added
+FEATURES = "features.safetensors"  # the last member, if classes can be added to the recogniser
 OPTIONAL = {DECODER: MAX_BYTES, FEATURES: 64 << 20}  # no file has both
 CONTROL_CHARACTERS = {
     code: "\N{REPLACEMENT CHARACTER}" for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"
@@ -46,7 +46,7 @@ class Bundle:
     weights   its weights as safetensors, to train it further
     card      the model card, in Markdown
     decoder   a second ONNX graph that decodes answers, for kinds of answer that need one
-    features  what the last layer reads of some of the examples, as safetensors, to add classes
+    features  the last layer's inputs for some examples, as safetensors, for adding classes
     """
 
     recipe: Recipe

@@ -15,7 +15,7 @@ from seehear.runtime.onnx_session import Session
 from seehear.senses import SENSES, Array
 
 PRESENT = "present"  # bool (B, S), an input of graphs with several senses: which senses each example has
-EMBEDDING = "embedding"  # float (B, F) of length 1, an output: alike for examples that are alike
+EMBEDDING = "embedding"  # float (B, F) of length 1, an output: similar for similar examples
 OOD_SCORE = "ood_score_"  # + sense: float (B,), an output: the out-of-distribution score of each example
 
 

@@ -35,8 +35,8 @@ class PredictOptions:
     wrong_at_most   accept answers so that at most this share of them is wrong; None for the recipe's share
     hotwords        words and phrases to expect in a transcript
     tiles           answer an image larger than the training images tile by tile
-    language        the language that is spoken, such as "de"; None to find it out
-    translate       write what is said in English
+    language        the spoken language, such as "de"; None to detect it
+    translate       translate into English
 
     Raises UsageError for a `wrong_at_most` that is not between 0 and 1.
     """

@@ -29,7 +29,7 @@ Errors = tuple[SeehearError, ...]
 
 
 class Embedding(NamedTuple):
-    """The embedding (F,) of one example, of length 1; None, and why, for an example that cannot be read."""
+    """The embedding (F,) of one example, of length 1; None and the errors for an example that cannot be read."""
 
     source: ExampleSource
     vector: Array | None
@@ -90,7 +90,7 @@ class Predictor:
         return self._stream(examples, request.senses, partial(self._predict_batch, request=request))
 
     def embed(self, examples: Iterable[Example]) -> Iterator[Embedding]:
-        """The embeddings of many examples in order, as they come, by all senses that they have.
+        """The embeddings of many examples in order, as they come, from all their senses.
 
         Raises nothing for an example, as `predict`.
         """
@@ -155,7 +155,7 @@ class Predictor:
         ]
 
     def _run_batch(self, batch: Sequence[LoadedExample]) -> list[Outputs | Errors]:
-        """What the graph returns for each example, or why nothing. If it fails on a batch, they are run one by one."""
+        """The graph's outputs for each example, or its errors. If a batch fails, its examples are run one by one."""
         readable = [example for example in batch if example.arrays]
         try:
             outputs = iter(self._runner.run([example.arrays for example in readable]) if readable else [])

@@ -190,16 +190,16 @@ def matmul(given: OperatorInputs) -> OutputTypes:
 
 
 def matmul_integer(given: OperatorInputs) -> OutputTypes:
-    """Of bytes; the zero of each factor is one number."""
+    """Factors are bytes, each with a single zero point."""
     if any(given.has(i) and given[i].shape != () for i in (2, 3)) or any(given[i].dtype.itemsize != 1 for i in (0, 1)):
-        raise BundleError("has factors or zeros of another type or shape")
+        raise BundleError("has factors or zero points of another type or shape")
     return [(matmul(given)[0][0], INT32)]
 
 
 def quantise(given: OperatorInputs) -> OutputTypes:
-    """Bytes, their scale and their zero."""
+    """Bytes, their scale and their zero point."""
     if given[0].dtype != FLOAT32:
-        raise BundleError("reads another type than floats")
+        raise BundleError("has an input of another type than float")
     return [(given[0].shape, UINT8), ((), FLOAT32), ((), UINT8)]
 
 

@@ -1,4 +1,4 @@
-"""Recordings of any length in windows with speech, for recognisers that hear no more than a window at a time."""
+"""Splits long recordings into windows with speech, for recognisers with a limited input length."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from seehear.senses.hearing import HEARING
 from seehear.senses.hearing.plan import RATE_HZ
 from seehear.senses.hearing.voice_activity import VoiceActivityDetector
 
-PORTION_SAMPLES = 60 * RATE_HZ  # fed to the detector at once
-LONGEST_PAUSE_S = 3.0  # within a window; each window costs the same, however short
+PORTION_SAMPLES = 60 * RATE_HZ  # passed to the detector at once
+LONGEST_PAUSE_S = 3.0  # within a window; short windows cost as much as long ones
 
 
 def hears_windows(kind: AnyKind, spec: Any) -> bool:
@@ -23,7 +23,7 @@ def hears_windows(kind: AnyKind, spec: Any) -> bool:
 
 
 def answer_windows(runner: ModelRunner, signal: Array, spec: Any, calibration: Mapping[str, float]) -> Any:
-    """signal (T,) -> one answer, with its times in the recording. Raises SeehearError."""
+    """signal (T,) -> one answer, with times relative to the recording. Raises SeehearError."""
     kind, senses = runner.kind, runner.recipe.senses
     longest_s: float = senses[HEARING.name].longest_s  # type: ignore[attr-defined]
     answers = []
@@ -40,7 +40,7 @@ def answer_windows(runner: ModelRunner, signal: Array, spec: Any, calibration: M
 
 
 def find_windows(signal: Array, longest_s: float) -> Iterator[tuple[float, float]]:
-    """Start and end, in seconds, of windows that hold all speech and are at most longest_s long."""
+    """Start and end, in seconds, of windows that contain all speech and are at most longest_s long."""
     window: tuple[float, float] | None = None
     for start_s, end_s in _find_speech(signal):
         if window and start_s - window[1] <= LONGEST_PAUSE_S and end_s - window[0] <= longest_s:

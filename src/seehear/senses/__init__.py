@@ -81,7 +81,7 @@ class Sense(Protocol):
 
         `widths` are the channels of each level of cells, finest first; `dynamic_axes` the variable axes of each
         input besides the batch; `fit_statistics(inputs)` sets normalisation constants before the first step. Encoders
-        of pretrained weights have `load_pretrained(tensors)`, and may have `fold()`, called on the copy to export.
+        with pretrained weights have `load_pretrained(tensors)`, and may have `fold()`, called on the copy to export.
         """
 
     def build_augmentation(self, spec: Any) -> nn.Module:

@@ -46,7 +46,7 @@ class SizingInputs:
     output_stride_px     pitch of the finest cells that the answer reads, if it has positions; otherwise None
     has_aligned_sense    whether another sense covers the same moments and can help where this one fails
     steps_per_epoch      training steps per epoch; 0 if they depend on the network
-    pretrained           the architecture of a pretrained encoder that must be used, as in a recipe; None: any
+    pretrained           the architecture of a pretrained encoder to use, as in a recipe; None for random weights
     """
 
     summaries: Sequence[Mapping[str, Any]]

@@ -1,8 +1,8 @@
-"""Starts: pretrained weights that encoders begin from, where they come from and how they are checked.
+"""Starts: pretrained weights for encoders, where they come from and how they are checked.
 
-    load_tensors(find_start("efficientnet-lite0"))     from the cache, or from the package that carries them
+    load_tensors(find_start("efficientnet-lite0"))     from the cache, or from the installed package
 
-Nothing is downloaded unless a person names a repository. A source is trusted only as far as its digest.
+Nothing is downloaded unless the user names a repository. No source is trusted: a digest decides.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ __all__ = [
 
 
 def find_start(name: str) -> Start:
-    """The start of this name, or that of a file or folder of the user's own.
+    """The start with this name, or one for a file or folder of the user's own.
 
-    Raises UsageError for an unknown name, BundleError for weights that none of our encoders can begin from.
+    Raises UsageError for an unknown name, BundleError for weights that fit none of our encoders.
     """
     if name in STARTS:
         return STARTS[name]

@@ -1,4 +1,4 @@
-"""Which of our encoders has the architecture of given tensors: told by their names and shapes."""
+"""Recognises the architecture of tensors by their names and shapes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from seehear.starts.digest import Tensors
 
 
 def recognise_architecture(tensors: Tensors) -> tuple[Literal["image", "audio"], Mapping[str, Any]]:
-    """The sense, and the specification of the encoder. Raises BundleError if there is none for the tensors."""
+    """The sense and the specification of the encoder. Raises BundleError if no encoder fits the tensors."""
     if "_conv_stem.weight" in tensors:
         last = 1 + max((int(name.split(".")[1]) for name in tensors if name.startswith("_blocks.")), default=-1)
         measure = (last, *tensors["_conv_head.weight"].shape[1:2]) if "_conv_head.weight" in tensors else (last,)
@@ -27,7 +27,7 @@ def recognise_architecture(tensors: Tensors) -> tuple[Literal["image", "audio"],
 
 
 def _recognise_resnet(tensors: Tensors) -> Mapping[str, Any]:
-    """Of any depth, but neither wider nor with groups."""
+    """ResNets of any depth, but no wide ResNet and no ResNeXt."""
     places = {tuple(map(int, match.groups())) for name in tensors if (match := _RESNET_BLOCK.match(name))}
     blocks = [sum(stage == number for stage, _ in places) for number in (1, 2, 3, 4)]
     bottleneck = "layer1.0.conv3.weight" in tensors
@@ -41,7 +41,7 @@ def _recognise_resnet(tensors: Tensors) -> Mapping[str, Any]:
 
 
 def _recognise_vision_transformer(tensors: Tensors) -> Mapping[str, Any]:
-    """As timm's usual ones: one token for the whole picture, no registers, a multilayer perceptron in each block."""
+    """The layout of timm: a class token, no registers, a multilayer perceptron in each block."""
     depth = sum(name.endswith(".attn.qkv.weight") for name in tensors)
     layer_scale = "blocks.0.ls1.gamma" in tensors
     parts = [f"{layer}.{kind}" for layer in _VIT_LAYERS for kind in ("weight", "bias")]

@@ -1,7 +1,7 @@
-"""The user's cache folder, and what of a start is kept in it: its tensors as safetensors, and its other files.
+"""The user's cache folder, which keeps the tensors of each start as safetensors, and its other files.
 
-Everything read from it is checked again, so a damaged file counts as absent. Writes are atomic, and each process that
-finds nothing writes the same, so processes share the folder without waiting for each other.
+Everything read from it is checked again, so a damaged file counts as absent. Writes are atomic, and all processes write
+the same contents, so they can share the folder without locks.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ NOTICE = "NOTICE.txt"
 
 
 def cache_folder() -> Path:
-    """SEEHEAR_CACHE if set, otherwise where the system keeps a user's caches."""
+    """SEEHEAR_CACHE if set, otherwise the system's folder for the user's caches."""
     if own := os.environ.get("SEEHEAR_CACHE"):
         return Path(own).expanduser()
     if sys.platform == "win32":
@@ -43,7 +43,7 @@ def folder_of(start: Start) -> Path:
 
 
 def read_stored(folder: Path, start: Start) -> dict[str, NDArray[Any]] | None:
-    """The tensors in a folder as `store` writes it; None if they are not there, or not those of the start."""
+    """The tensors in a folder that `store` wrote; None if they are missing or their digest differs."""
     try:
         tensors = read_safetensors((folder / WEIGHTS).read_bytes())
     except (OSError, BundleError):
@@ -52,7 +52,7 @@ def read_stored(folder: Path, start: Start) -> dict[str, NDArray[Any]] | None:
 
 
 def read_stored_file(folder: Path, start: Start, name: str) -> bytes | None:
-    """Another file of the start; None if it is not there, or has other contents."""
+    """Another file of the start; None if it is missing or has other contents."""
     with contextlib.suppress(OSError):
         content = (folder / name).read_bytes()
         if hashlib.sha256(content).hexdigest() == start.files[name]:
@@ -61,7 +61,7 @@ def read_stored_file(folder: Path, start: Start, name: str) -> bytes | None:
 
 
 def store(folder: Path, start: Start, tensors: Mapping[str, NDArray[Any]], files: Mapping[str, bytes]) -> None:
-    """Write the tensors, the other files and the notice. Raises SeehearError if the disk refuses."""
+    """Write the tensors, the other files and the notice. Raises SeehearError if the disk is full or read-only."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""The starts there are. Their packages are mirrors by third parties: each file is known by its SHA-256."""
+"""Defines all starts. Their packages are mirrors by third parties, so each file is checked by its SHA-256."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from typing import Literal
 
 from seehear.starts.definition import Package, PackagedFile, Repository, Start
 
-_IMAGENET = "ImageNet-1k: 1.28 million photos of 1,000 kinds of things and animals (ILSVRC 2012)"
+_IMAGENET = "ImageNet-1k: 1.28 million photos of 1,000 kinds of objects and animals (ILSVRC 2012)"
 _PHOTO_LIMITS = (
-    "Taught on photos from the web, mostly of North America and Europe. It knows ImageNet's 1,000 classes: results on "
+    "Trained on photos from the web, mostly from North America and Europe, of ImageNet's 1,000 classes: results on "
     "photos of those are better than on other pictures"
 )
 _EFFICIENTNET_NOTICE = (
@@ -16,8 +16,8 @@ _EFFICIENTNET_NOTICE = (
     "Apache License 2.0, https://www.apache.org/licenses/LICENSE-2.0"
 )
 _NOT_COMPARED = (
-    "The file is the one that ML Illustrated published. It could not be compared with the TensorFlow checkpoint it was "
-    "converted from"
+    "The file is the one that ML Illustrated published. It could not be compared with the TensorFlow checkpoint from "
+    "which it was converted"
 )
 _WHISPER_NOTICE = """\
 Whisper: MIT License, Copyright (c) 2022 OpenAI
@@ -91,7 +91,7 @@ TINY_EN = Start(
     trained_on="438,000 hours of English speech from the web, with transcripts (of 680,000 hours in all languages)",
     limits=(
         "English only. Weaker on accents, dialects and voices that are rare on the web. May write words that nobody "
-        "said where there is noise or silence"
+        "said during noise or silence"
     ),
     compared=_WHISPER_COMPARED.format(repository="Systran/faster-whisper-tiny.en"),
     extra="start",
@@ -126,10 +126,10 @@ BASE = Start(
     encoder={"kind": "whisper", "size": "base"},
     licence="MIT",
     notice=_WHISPER_NOTICE,
-    trained_on="680,000 hours of speech in 99 languages from the web with its transcripts, two thirds in English",
+    trained_on="680,000 hours of speech in 99 languages from the web, with transcripts, two thirds of it in English",
     limits=(
-        "Far better in English and other languages of which the web has much speech than in the rest. May write words "
-        "that nobody said where there is noise or silence, and names the language wrongly now and then"
+        "Far better in English and other languages that are common on the web than in the rest. May write words that "
+        "nobody said during noise or silence, and sometimes detects the wrong language"
     ),
     compared=_WHISPER_COMPARED.format(repository="Systran/faster-whisper-base"),
     extra="start-multilingual",

@@ -1,8 +1,8 @@
 """Reads the tensors of a CTranslate2 model, `model.bin`.
 
-Little-endian: uint32 format version; the name of the specification; uint32 its revision; uint32 how many variables; for
-each its name, uint8 rank, a uint32 for each axis, uint8 type, uint32 how many bytes, the bytes; uint32 how many
-aliases; for each two names. A name is a uint16 length, which counts the closing NUL, and that many bytes.
+Little-endian: uint32 format version; the name of the specification; uint32 its revision; uint32 number of variables;
+for each its name, uint8 rank, a uint32 for each axis, uint8 type, uint32 number of bytes, the bytes; uint32 number of
+aliases; for each two names. A name is a uint16 length, which includes the closing NUL, and the bytes.
 Source: python/ctranslate2/specs/model_spec.py of https://github.com/OpenNMT/CTranslate2, format version 6.
 """
 
@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 
 from seehear.errors import BundleError
 
-VERSIONS = range(4, 7)  # since 4 the type of a variable is written
+VERSIONS = range(4, 7)  # from 4 on, variables have a type
 MAX_AXES = 8
 _TYPES = {0: "<f4", 1: "<i1", 2: "<i2", 3: "<i4", 4: "<f2"}
 
 
 def read_ctranslate2(content: bytes) -> dict[str, NDArray[Any]]:
-    """Every variable by name; quantised ones as float32. Raises BundleError if it is damaged or of another kind."""
+    """Every variable by name; quantised ones as float32. Raises BundleError if it is damaged or another format."""
     cursor = _Cursor(content)
     version = cursor.number("<I")
     if version not in VERSIONS:
@@ -34,7 +34,7 @@ def read_ctranslate2(content: bytes) -> dict[str, NDArray[Any]]:
     for _ in range(cursor.number("<I")):
         name = cursor.name()
         if name in variables:
-            raise _refuse(f"the variable {name!r} comes twice")
+            raise _refuse(f"the variable {name!r} appears twice")
         variables[name] = _read_variable(cursor, name)
     for _ in range(cursor.number("<I")):
         cursor.name()
@@ -53,9 +53,7 @@ class _Cursor:
     def take(self, count: int) -> memoryview:
         begin, self.at = self.at, self.at + count
         if self.at > len(self._content):
-            raise _refuse(
-                f"it ends at byte {len(self._content):,}, where {count:,} bytes from {begin:,} were announced"
-            )
+            raise _refuse(f"it ends at byte {len(self._content):,}, but {count:,} bytes should follow byte {begin:,}")
         return memoryview(self._content)[begin : self.at]
 
     def number(self, form: str) -> int:
@@ -84,7 +82,7 @@ def _read_variable(cursor: _Cursor, name: str) -> NDArray[Any]:
 
 
 def _dequantise(variables: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    """An integer weight times its scale is stored: one scale for each row (int8), or one for all (int16)."""
+    """Stored integers are weight times scale: one scale for each row (int8), or one for all (int16)."""
     scales = {name.removesuffix("_scale"): array for name, array in variables.items() if name.endswith("_scale")}
     found = {name: array for name, array in variables.items() if not name.endswith("_scale")}
     for name, scale in scales.items():
@@ -96,5 +94,5 @@ def _dequantise(variables: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
 
 
 def _refuse(reason: str) -> BundleError:
-    hint = "get the file again: it is damaged, or no model.bin of CTranslate2"
+    hint = "get the file again: it is damaged, or not a model.bin of CTranslate2"
     return BundleError(f"the weights are refused: {reason}", hint=hint)

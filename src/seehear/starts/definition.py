@@ -1,4 +1,4 @@
-"""What a start is: the definition of pretrained weights, wherever they come from."""
+"""The definition of a start: pretrained weights, independent of their source."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class PackagedFile:
 
 @dataclass(frozen=True)
 class Package:
-    """The weights as one or several distributions carry them: their files, joined."""
+    """The weights in one or several distributions, whose files are concatenated."""
 
     parts: tuple[PackagedFile, ...]
     files: Mapping[str, PackagedFile] = field(default_factory=dict)
@@ -32,7 +32,7 @@ class Package:
 
 @dataclass(frozen=True)
 class Repository:
-    """A repository on the Hugging Face hub. Asked only if a person names it."""
+    """A repository on the Hugging Face hub. Contacted only if the user names it."""
 
     name: str  # owner/name
     revision: str  # the commit
@@ -47,17 +47,17 @@ class Start:
     """Pretrained weights under one name. Every source must give the same tensors.
 
     name        for --start
-    sense       the sense whose encoder they fill
+    sense       the sense whose encoder they belong to
     encoder     the specification of that encoder, as in a recipe, without what planning chooses
     licence     SPDX identifier
-    notice      must be given to whoever gets the weights, or a model made from them
-    trained_on  the data they were taught on
+    notice      must accompany the weights, and every model made from them
+    trained_on  the training data
     limits      what they are not good for
-    compared    what the packaged weights were compared with, and what not
-    precision   of the numbers as published: a source that stores them as wider floats gives the same tensors
+    compared    what the packaged weights were compared with, and what they could not be compared with
+    precision   of the published numbers: a source that stores them as wider floats gives the same tensors
     digest      of the tensors: see `seehear.starts.digest`
-    extra       of seehear, which installs the package
-    path        the file, if it is one of the user's own: then nothing is known but what is in it
+    extra       the extra of seehear that installs the package
+    path        a file of the user's own, about which nothing else is known
     files       other files that belong to it, by name, with their SHA-256
     """
 

@@ -1,4 +1,4 @@
-"""The digest of tensors: the same for the same numbers, whatever file format they came in."""
+"""The digest of tensors: the same for the same numbers in any file format."""
 
 from __future__ import annotations
 

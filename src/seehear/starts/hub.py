@@ -1,4 +1,4 @@
-"""Files from the Hugging Face hub, at one revision, through its own client. Only when a person names the repository."""
+"""Downloads files from the Hugging Face hub, at one commit, with its own client, if the user names the repository."""
 
 from __future__ import annotations
 
@@ -24,19 +24,21 @@ def download(source: str, weights: Iterable[str], others: Iterable[str]) -> Path
     """
     match = _SOURCE.fullmatch(source)
     if match is None:
-        what = "a repository on the hub is named with the commit it is taken at, so that it is always the same"
+        what = "a repository on the hub needs a commit, so that its files cannot change"
         raise UsageError(what, where=source, allowed=ALLOWED)
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # before the import, which reads it
     try:
         import huggingface_hub
     except ModuleNotFoundError:
-        raise SeehearError("the hub needs its client", where=source, hint="pip install 'seehear[hub]'") from None
+        raise SeehearError(
+            "downloading from the hub needs its client", where=source, hint="pip install 'seehear[hub]'"
+        ) from None
     place = {"repo_id": match["name"], "revision": match["revision"]}
     try:
         there = huggingface_hub.list_repo_files(**place)
         wanted = [name for name in weights if name in there][:1] + [name for name in others if name in there]
         paths = [Path(huggingface_hub.hf_hub_download(filename=name, **place)) for name in wanted]
-    except Exception as error:  # whatever its HTTP client raises
+    except Exception as error:  # anything that its HTTP client raises
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise SeehearError(f"cannot be downloaded: {reason}", where=source, hint="check the name and network") from None
     if not paths:

@@ -1,4 +1,4 @@
-"""Finds a start on this machine: in the cache, or in the package that carries it."""
+"""Loads a start from the cache or from an installed package."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from seehear.starts.reading import check_digest, read_tensors
 
 
 def find_place(start: Start) -> str | None:
-    """Where it is, in words: the folder in the cache, or the packages. None if it is nowhere. Reads no weights."""
+    """Where it is, in words: the cache folder or the packages. None if it is not installed. Reads no weights."""
     if start.path is not None:
         return f"in {start.path}"
     folder = cache.folder_of(start)
@@ -28,28 +28,28 @@ def find_place(start: Start) -> str | None:
 
 
 def is_available(start: Start) -> bool:
-    """Whether `load_tensors` would find it. Quick: looks for files, and reads none."""
+    """Whether `load_tensors` would find it. Quick: reads no files."""
     return find_place(start) is not None
 
 
 def load_tensors(start: Start) -> dict[str, NDArray[np.float32]]:
-    """Its tensors by our encoder's names, as float32, from the cache or from the installed package.
+    """Its tensors with our encoder's names, as float32, from the cache or from the installed package.
 
-    They are compared with the start's digest each time. Raises SeehearError if they are nowhere, BundleError if they
-    are not the right ones.
+    The digest is checked each time. Raises SeehearError if the start is not installed, BundleError if the digest
+    differs.
     """
     return {name: np.asarray(array, np.float32) for name, array in find_tensors(start).items()}
 
 
 def find_tensors(start: Start) -> dict[str, NDArray[Any]]:
-    """Its tensors in the precision of the start, and kept in the cache from now on."""
+    """Its tensors in the precision of the start. Adds those of a package to the cache."""
     if start.path is not None:
         return check_digest(read_tensors(start.path.read_bytes()), start)
     tensors = cache.read_stored(cache.folder_of(start), start)
     if tensors is None:
         tensors = check_digest(read_tensors(read_package(start)), start)
         files = read_package_files(start)
-        with contextlib.suppress(SeehearError):  # without a cache it is converted each time, which takes seconds
+        with contextlib.suppress(SeehearError):  # without a cache, each load converts again, which takes seconds
             cache.store(cache.folder_of(start), start, tensors, files)
     return tensors
 

@@ -1,4 +1,4 @@
-"""Weights of the user's own, in a file or folder: a start that is defined by what is in it."""
+"""Defines a start from weights of the user's own, in a file or folder."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _UNKNOWN = "unknown: the weights are a file of your own"
 
 
 def find_weights(path: Path, *subfolders: str) -> Path:
-    """The file itself, or the first of `WEIGHTS` in a folder or its `subfolders`, which go first.
+    """The file itself, or the first of `WEIGHTS` in the `subfolders` and then the folder.
 
     Raises UsageError if there is none.
     """
@@ -34,8 +34,7 @@ def find_weights(path: Path, *subfolders: str) -> Path:
 
 
 def define_local(path: str) -> Start:
-    """The start of a file or folder. Raises UsageError if there are no weights, BundleError if none of our encoders
-    has their architecture."""
+    """The start of a file or folder. Raises UsageError if it has no weights, BundleError if they fit no encoder."""
     found = find_weights(Path(path).expanduser())
     about = found.stat()
     return _define(path, found, (about.st_size, about.st_mtime_ns))
@@ -48,7 +47,7 @@ def _define(name: str, path: Path, _version: tuple[int, int]) -> Start:
         sense, encoder = recognise_architecture(tensors)
     except BundleError as error:
         raise error.at(name) from None
-    except (LookupError, ValueError) as error:  # of a shape with fewer axes than any encoder's
+    except (LookupError, ValueError) as error:  # a shape with fewer axes than any encoder has
         raise BundleError(f"the weights are refused: shapes that no encoder has ({error})", where=name) from None
     vocabulary = path.with_name(VOCABULARY)
     return Start(

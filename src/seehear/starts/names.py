@@ -1,7 +1,7 @@
-"""From the tensor names of a published layout to those of our encoders, which are the names of the first publication.
+"""Renames the tensors of a published layout to our encoders' names, which are those of the first publication.
 
-EfficientNet-Lite: as in efficientnet_lite_pytorch, ResNet: as in torchvision, Vision Transformer: as in timm; all
-without the classifier. Whisper: as in openai/whisper.
+EfficientNet-Lite as in efficientnet_lite_pytorch, ResNet as in torchvision, Vision Transformer as in timm, all without
+the classifier; Whisper as in openai/whisper.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ Arrays = dict[str, NDArray[Any]]
 
 
 def to_our_names(tensors: Arrays) -> Arrays:
-    """Recognise the layout by a name that only it has. Raises BundleError if there is none."""
+    """Recognises the layout by a name that only it has. Raises BundleError for an unknown layout."""
     for landmark, convert in _LAYOUTS.items():
         if landmark in tensors:
             return convert(tensors)
     some = ", ".join(sorted(tensors)[:3])
     raise BundleError(
-        f"the weights are refused: {len(tensors)} tensors ({some}, ...) of an unknown layout",
+        f"the weights are refused: {len(tensors)} tensors ({some}, ...) in an unknown layout",
         allowed="EfficientNet-Lite as published or in timm; ResNet of torchvision or timm; Vision "
         "Transformer and DINOv2 of timm; Whisper of OpenAI, Hugging Face or CTranslate2",
     )
@@ -36,7 +36,7 @@ def _from_efficientnet(tensors: Arrays) -> Arrays:
 
 
 def _from_timm_efficientnet(tensors: Arrays) -> Arrays:
-    """timm counts blocks within stages, and numbers the convolutions and normalisations of a block in order."""
+    """timm numbers blocks within stages, and the convolutions and normalisations within a block."""
     places = sorted({(int(n[1]), int(n[2])) for name in tensors if (n := re.match(r"blocks\.(\d+)\.(\d+)\.", name))})
     found: Arrays = {}
     for name, array in tensors.items():
@@ -69,7 +69,7 @@ def _from_resnet(tensors: Arrays) -> Arrays:
 
 
 def _from_vision_transformer(tensors: Arrays) -> Arrays:
-    """`mask_token` stands for patches that DINOv2 hides in its own training."""
+    """`mask_token` is only used in the training of DINOv2."""
     return {name: array for name, array in tensors.items() if not name.startswith("head.") and name != "mask_token"}
 
 
@@ -80,7 +80,7 @@ def _from_openai_whisper(tensors: Arrays) -> Arrays:
 def _from_hugging_face_whisper(tensors: Arrays) -> Arrays:
     found: Arrays = {}
     for name, array in tensors.items():
-        if name == "proj_out.weight":  # the same as the embedding of tokens
+        if name == "proj_out.weight":  # tied to the token embedding
             continue
         name = name.removeprefix("model.").replace("embed_positions.weight", "positional_embedding")
         last = {"layer_norm": "ln_post" if name.startswith("encoder.") else "ln"}
@@ -106,7 +106,7 @@ _HUGGING_FACE = {
 
 
 def _from_ctranslate2_whisper(tensors: Arrays) -> Arrays:
-    """CTranslate2 keeps the query, key and value of self-attention in one matrix, and key and value of the other."""
+    """CTranslate2 stores query, key and value of self-attention in one matrix, and key and value of cross-attention."""
     found: Arrays = {}
     for name, array in tensors.items():
         if array.ndim == 0 or name in ("decoder/alignment_heads", "decoder/alignment_layer"):
@@ -119,9 +119,11 @@ def _from_ctranslate2_whisper(tensors: Arrays) -> Arrays:
             raise BundleError(f"the weights are refused: Whisper has no tensor {name!r} of shape {array.shape}")
         kind = {"gamma": "weight", "beta": "bias"}.get(kind, kind)
         for target, part in zip(names, np.split(array, len(names)), strict=True):
-            if target.endswith(".key") and kind == "bias":  # OpenAI's has none; here it is zeros
+            if target.endswith(".key") and kind == "bias":  # zeros; OpenAI's model has no such bias
                 if part.any():
-                    raise BundleError(f"the weights are refused: {name!r} gives keys a bias, which Whisper has not")
+                    raise BundleError(
+                        f"the weights are refused: {name!r} gives the keys a bias, which Whisper does not have"
+                    )
                 continue
             found[f"{where}{target}" if kind == "encodings" else f"{where}{target}.{kind}"] = part
     return found
@@ -156,7 +158,7 @@ def _rename(name: str, words: dict[str, str]) -> str:
 
 
 def _is_count(name: str) -> bool:
-    """How many batches a normalisation saw in training, which changes nothing."""
+    """The number of batches that a normalisation saw in training, which has no effect."""
     return name.endswith(".num_batches_tracked")
 
 

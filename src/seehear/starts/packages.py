@@ -1,4 +1,4 @@
-"""Weights inside installed packages: found by metadata, and only data files are read. No package ever runs."""
+"""Reads weights from installed packages: finds them by metadata and reads only data files. Never imports a package."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from seehear.starts.definition import PackagedFile, Start
 
 
 def is_installed(start: Start) -> bool:
-    """Whether every file is there, by its size; contents are checked when they are read."""
+    """Whether every file exists with the right size. Contents are checked on reading."""
     if start.package is None:
         return False
     needed = (*start.package.parts, *start.package.files.values())
@@ -19,7 +19,7 @@ def is_installed(start: Start) -> bool:
 
 
 def read_package(start: Start) -> bytes:
-    """The file of weights, joined if several packages carry it. Raises SeehearError if one is missing or changed."""
+    """The weights file, concatenated from all packages. Raises SeehearError if a part is missing or changed."""
     parts = start.package.parts if start.package else ()
     return b"".join(_read(part, start) for part in parts)
 
@@ -31,7 +31,7 @@ def read_package_files(start: Start) -> dict[str, bytes]:
 
 
 def _read(file: PackagedFile, start: Start) -> bytes:
-    """One file, after its size and SHA-256 were compared with the definition."""
+    """One file, checked by its size and SHA-256."""
     path = _locate(file)
     if path is None:
         raise SeehearError(f"the package {file.distribution} is not installed", where=start.name, hint=start.install)
@@ -39,9 +39,9 @@ def _read(file: PackagedFile, start: Start) -> bytes:
         content = opened.read(file.size + 1)
     if len(content) != file.size or hashlib.sha256(content).hexdigest() != file.sha256:
         raise BundleError(
-            "has other contents than the version that seehear knows, and is not read",
+            "differs from the version that seehear knows, and is not read",
             where=str(path),
-            hint=f"{start.install} --force-reinstall --no-deps, or take it from another source: seehear starts get",
+            hint=f"{start.install} --force-reinstall --no-deps, or use another source: seehear starts get",
         )
     return content
 

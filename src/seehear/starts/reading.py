@@ -1,4 +1,4 @@
-"""From the bytes of a file of weights, in any format, to tensors with our names; and whether they are right."""
+"""Reads a weights file of any format into tensors with our names, and checks their digest."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from seehear.starts.state_dict import read_state_dict
 
 
 def read_tensors(content: bytes) -> dict[str, NDArray[Any]]:
-    """The format is told from the first bytes: a JSON header and its length, an archive or a pickle, or a version."""
+    """The first bytes tell the format: the length of a JSON header, an archive or a pickle, or a version number."""
     if content[8:9] == b"{" and int.from_bytes(content[:8], "little") <= len(content):
         return to_our_names(read_safetensors(content))
     if content[:4] == b"PK\x03\x04" or content[:1] == b"\x80":
@@ -25,7 +25,7 @@ def read_tensors(content: bytes) -> dict[str, NDArray[Any]]:
 
 
 def check_digest(tensors: Tensors, start: Start) -> dict[str, NDArray[Any]]:
-    """The tensors in the start's precision. Raises BundleError unless they are the start's."""
+    """The tensors in the start's precision. Raises BundleError if the digest differs."""
     exact = to_precision(tensors, start.precision)
     if compute_digest(exact) != start.digest:
         raise BundleError(f"the weights are not those of {start.name}: other names, shapes or numbers")

@@ -1,4 +1,4 @@
-"""Reads and writes tensors in the format of safetensors: numbers only, so nothing in a file can run."""
+"""Reads and writes safetensors, a format of numbers only, so reading a file runs no code."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ def read_safetensors(content: bytes) -> dict[str, NDArray[Any]]:
     """Every tensor by name. Raises BundleError if the file is damaged."""
     try:
         return dict(_library().load(content))
-    except Exception as error:  # its own error, and whatever numpy raises for a type that it lacks
-        hint = "get the file again: it is damaged, or no safetensors"
+    except Exception as error:  # its own error, or numpy's for a type that it lacks
+        hint = "get the file again: it is damaged, or not in the safetensors format"
         raise BundleError(f"the weights are refused: safetensors cannot read them ({error})", hint=hint) from None
 
 

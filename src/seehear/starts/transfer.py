@@ -1,4 +1,4 @@
-"""Gets a start from a source into the cache, and carries starts to other machines."""
+"""Copies a start from a source into the cache, and exports starts for other machines."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ PACKAGE = "package"
 
 
 def get_start(start: Start, source: str) -> Path:
-    """Take a start from a source, compare its tensors with the digest, and keep it in the cache. Returns the folder.
+    """Get a start from a source, check its digest, and keep it in the cache. Returns the folder.
 
     source  "package", the installed package; a file or folder; "hf:OWNER/NAME@COMMIT", which downloads; or "hf", the
             repository that the definition names
 
-    Raises UsageError for a source that cannot be one, BundleError if its tensors are others.
+    Raises UsageError for an invalid source, BundleError if the digest differs.
     """
     if source == PACKAGE:
         content, folder = read_package(start), None
@@ -40,9 +40,9 @@ def get_start(start: Start, source: str) -> Path:
 
 
 def export_starts(starts: Iterable[Start], folder: Path) -> list[Path]:
-    """Write starts to folder/NAME, with their licences' notices. `get_start(start, folder)` takes them from there.
+    """Write starts to folder/NAME, with their licence notices. `get_start(start, folder)` reads them from there.
 
-    Raises SeehearError if one is nowhere, or the disk refuses.
+    Raises SeehearError if one is not installed, or the disk is full or read-only.
     """
     written = []
     for start in starts:
@@ -53,7 +53,7 @@ def export_starts(starts: Iterable[Start], folder: Path) -> list[Path]:
 
 
 def _locate(start: Start, source: str) -> Path:
-    """The file or folder, downloaded if the source is on the hub."""
+    """The file or folder; downloads from the hub."""
     if source == "hf":
         if start.repository is None:
             what, hint = f"no repository is known for {start.name}", "name one: hf:OWNER/NAME@COMMIT"
@@ -69,7 +69,7 @@ def _locate(start: Start, source: str) -> Path:
 
 
 def _find_file(start: Start, name: str, folder: Path | None) -> bytes:
-    """Beside the weights; otherwise from the cache or the package, since its contents are known."""
+    """From the folder of the weights, otherwise from the cache or the package: the SHA-256 is the same."""
     if folder is not None and (content := cache.read_stored_file(folder, start, name)) is not None:
         return content
     try:

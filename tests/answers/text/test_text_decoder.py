@@ -151,7 +151,7 @@ def test_many_transcripts_get_a_decoder() -> None:
 
 
 def test_a_translation_needs_a_decoder() -> None:
-    with pytest.raises(ValueError, match="a decoder writes translations"):
+    with pytest.raises(ValueError, match="translations need a decoder"):
         plan_transcripts().replace(translated=True, decoder=None)
 
 

@@ -42,7 +42,7 @@ class Head(nn.Module):
         return {"logits": self.classify(self.read(cells))}
 
     def read(self, cells: Cells) -> Tensor:
-        """The features (B, F) that the last layer reads."""
+        """The inputs (B, F) of the last layer."""
         features: Tensor = self.norm(self.pool(cells))
         return features
 
@@ -57,7 +57,7 @@ class Head(nn.Module):
     def fit_probe(self, features: Tensor, target: dict[str, Tensor], groups: Array) -> dict[str, Array] | None:
         """Fit the last layers to `read` features (n, F) of an untrained head, by logistic regression.
 
-        Returns the logits (n, C) of each example when it was held out; None with too few examples.
+        Returns the cross-validated logits (n, C) of each example; None with too few examples.
         """
         fit = fit_class_sets if self.several else fit_classes
         probe = fit(features.double().numpy(), target["classes"].double().numpy(), groups)

@@ -43,15 +43,15 @@ class Head(nn.Module):
         return {"mean": mean, "log_scale": low + (high - low) * torch.sigmoid(log_scale)}
 
     def read(self, cells: Cells) -> Tensor:
-        """The features (B, F) that the last layer reads."""
+        """The inputs (B, F) of the last layer."""
         features: Tensor = self.norm(self.pool(cells))
         return features
 
     def fit_probe(self, features: Tensor, target: dict[str, Tensor], groups: Array) -> dict[str, Array] | None:
         """Fit the last layers to `read` features (n, F) of an untrained head, by ridge regression.
 
-        All examples get the same spread. Returns the mean and log_scale (n,) of each example when it was held out; None
-        with too few examples.
+        All examples get the same spread. Returns the cross-validated mean and log_scale (n,) of each example; None with
+        too few examples.
         """
         probe = fit_numbers(features.double().numpy(), target["value"].double().numpy(), groups)
         load_probe(probe, self.norm, self.regress)

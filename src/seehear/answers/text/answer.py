@@ -37,7 +37,7 @@ MAX_TAIL_CELLS = 4  # from the peak of a word's last letter to the end of the wo
 class NBest(NamedTuple):
     """The hypotheses for one example, best first; its number of cells and the seconds of each cell.
 
-    language  that was heard, if the decoder finds that out
+    language  the detected language, if the decoder detects it
     """
 
     hypotheses: list[Hypothesis]
@@ -54,7 +54,7 @@ class Text:
     words: tuple[Word, ...]
     confidence: float = 1.0
     alternatives: tuple[tuple[str, float], ...] = ()
-    language: str = ""  # code of the language that was heard, if the recogniser finds that out
+    language: str = ""  # code of the detected language, if the recogniser detects it
 
     @classmethod
     def from_string(cls, text: str) -> Text:
@@ -62,7 +62,7 @@ class Text:
         return cls(tuple(map(Word, normalise(text).split())))
 
     def normalise(self) -> Text:
-        """With words as in a truth: in lower case, without punctuation. A word without letters is left out."""
+        """Convert words to the form of a truth: in lower case, without punctuation. Drop words without letters."""
         words = (replace(word, text=text) for word in self.words for text in normalise(word.text).split())
         return replace(self, words=tuple(words))
 
@@ -186,14 +186,14 @@ def has_decoder(spec: TextSpec) -> bool:
 
 
 def hears_windows(spec: TextSpec) -> bool:
-    """Whisper's decoder invents words where nobody speaks, and was taught on windows."""
+    """Whether recordings are split: Whisper's decoder invents words in silence, and was trained on windows."""
     return spec.whisper is not None
 
 
 def join(texts: Sequence[Text]) -> Text:
-    """The texts of consecutive windows of one recording, whose times are already those of the recording.
+    """Join the texts of consecutive windows, whose times are already relative to the recording.
 
-    Its confidence is that of its words on average, its language the one of the most words.
+    The confidence is the mean over words, the language the one of most words.
     """
     heard = [text for text in texts if text.words]
     if not heard:

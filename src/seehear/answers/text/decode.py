@@ -1,6 +1,6 @@
 """From the network's outputs to the n best texts: CTC beam search for transcripts, the decoder for translations.
 
-Whisper's decoder has a search of its own, in `whisper`.
+For Whisper's decoder, see `whisper`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ TRANSLATION_WEIGHTS = {"language": 0.0, "length": 1.0}
 def decode_n_best(
     raw: Mapping[str, Array], spec: TextSpec, calibration: Mapping[str, float], run_decoder: RunDecoder | None
 ) -> tuple[list[Hypothesis], str]:
-    """-> the hypotheses, and the language that was heard if that is found out.
+    """The hypotheses, and the detected language, or "" if none is detected.
 
     raw: logp (N, V + 1) and, if there is a decoder, memory (N, D), of which the first `cells` () are not padding.
     """

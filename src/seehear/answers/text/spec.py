@@ -22,7 +22,7 @@ MAX_TOKENS = 5000
 
 
 class AttentionSpec(BaseModel):
-    """A recurrent decoder with attention, learned from the examples, which writes the same tokens."""
+    """A recurrent decoder with attention, trained on the examples, with the tokens of CTC."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -30,7 +30,7 @@ class AttentionSpec(BaseModel):
 
 
 class TextSpec(BaseModel):
-    """`tokens` are a space, letters and subwords; () if only a decoder with tokens of its own writes."""
+    """`tokens` are a space, letters and subwords; () if only a decoder with its own vocabulary is used."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -41,7 +41,7 @@ class TextSpec(BaseModel):
     hotwords: tuple[str, ...] = ()  # for the current input; a model file has none
     translated: bool = False  # into another language than the one spoken, so that words have no times
     auxiliary_tokens: tuple[str, ...] = Field(default=(), max_length=MAX_TOKENS)  # of the source language, for CTC
-    # An autoregressive decoder: beside CTC, if there are tokens for that.
+    # An autoregressive decoder, beside CTC if `tokens` are given.
     decoder: Annotated[AttentionSpec | WhisperSpec, Field(discriminator="kind")] | None = None
 
     @field_validator("tokens", "auxiliary_tokens")
@@ -59,7 +59,7 @@ class TextSpec(BaseModel):
         if self.ngrams and NGramCounts.unpack(self.ngrams).vocabulary != len(self.tokens):
             raise ValueError(f"ngrams were counted with another number of tokens than {len(self.tokens)}")
         if self.translated and self.decoder is None:
-            raise ValueError("a decoder writes translations: decoder must be given")
+            raise ValueError("translations need a decoder")
         if self.auxiliary_tokens and not self.translated:
             raise ValueError(
                 "auxiliary_tokens are for translations: translated must be true, or auxiliary_tokens empty"
@@ -84,7 +84,7 @@ class TextSpec(BaseModel):
 
     @property
     def whisper(self) -> WhisperSpec | None:
-        """The decoder with tokens of its own, if there is one."""
+        """Whisper's decoder, if that is the one."""
         return self.decoder if isinstance(self.decoder, WhisperSpec) else None
 
     @property
@@ -137,7 +137,7 @@ class TextSpec(BaseModel):
 def with_hotwords(spec: TextSpec, hotwords: Sequence[str]) -> TextSpec:
     """Raises UsageError for a hotword with a letter that was never learned, and for too many hotwords."""
     if spec.whisper is not None:
-        raise UsageError("hotwords for a recogniser that was not trained on your recordings", hint="leave them out")
+        raise UsageError("hotwords cannot be used with Whisper's decoder", hint="leave them out")
     normalised = tuple(dict.fromkeys(filter(None, map(normalise, hotwords))))
     for hotword in normalised:
         if unknown := sorted(set(hotword) - set(spec.tokens)):
@@ -159,17 +159,17 @@ def with_language_model(spec: TextSpec, lines: Iterable[str]) -> TextSpec:
 
 
 def with_task(spec: TextSpec, language: str | None, translate: bool) -> TextSpec:
-    """The spec for recordings in a language, or to translate them into English.
+    """The Spec for recordings in a language, or to translate them into English.
 
-    Raises UsageError unless Whisper's decoder writes, and for a language that it does not know.
+    Raises UsageError without Whisper's decoder, and for a language that it does not know.
     """
     whisper = spec.whisper
     if whisper is None:
         what = "a translation" if translate else f"the language {language!r}"
-        raise UsageError(f"{what} of a recogniser that writes what it was trained to write", hint="leave it out")
+        raise UsageError(f"{what} for a recogniser that writes only what it was trained to write", hint="leave it out")
     known = whisper.languages if whisper.multilingual else ("en",)
     if language is not None and language not in known:
         raise UsageError(f"the language {language!r}", allowed=", ".join(sorted(known)))
     if translate and not whisper.multilingual:
-        raise UsageError("a translation by a recogniser that knows only English", hint="use whisper-base")
+        raise UsageError("a translation is not possible: this recogniser knows only English", hint="use whisper-base")
     return spec.replace(decoder=whisper.model_copy(update={"language": language or "", "translate": translate}))

@@ -1,4 +1,4 @@
-"""Texts by Whisper's decoder: from what it attends to, to hypotheses with times and to words."""
+"""Transcribes with Whisper's decoder: from the encoder's keys and values to hypotheses with times and words."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from seehear.decoding.whisper import WhisperRunner, find_loop
 Array = NDArray[Any]
 
 BEAMS = 5  # 45 % word errors on learners' English instead of 52 % with one, for a tenth more time
-NO_SPEECH, UNSURE_LOGP = 0.6, -1.0  # it probably hears no speech, and what it writes is unlikely (Radford et al. 2022)
+NO_SPEECH, UNSURE_LOGP = 0.6, -1.0  # no speech: above the first and below the second (Radford et al. 2022)
 
 
 def transcribe(raw: Mapping[str, Array], spec: WhisperSpec, run_decoder: RunDecoder) -> tuple[list[Hypothesis], str]:
-    """-> hypotheses, best first, and the code of the language that was heard."""
+    """The hypotheses, best first, and the code of the detected language."""
     runner = WhisperRunner(
         run_decoder,
         {name: raw[name] for name in spec.cross_shapes},
@@ -41,7 +41,7 @@ def transcribe(raw: Mapping[str, Array], spec: WhisperSpec, run_decoder: RunDeco
 
 
 def split_bytes(hypothesis: Hypothesis, vocabulary: ByteVocabulary, cells: int) -> list[DecodedWord]:
-    """A word begins with a token that begins with a space. Each ends where the next begins."""
+    """Split tokens into words: a word begins at a token with a leading space, and ends where the next begins."""
     groups = list(_group(hypothesis.tokens, vocabulary))
     starts = [group[0].frame for group in groups]
     words = [
@@ -68,7 +68,7 @@ def _group(tokens: Sequence[Token], vocabulary: ByteVocabulary) -> Iterator[list
 
 
 def _cut_loop(sequence: DecodedSequence) -> DecodedSequence:
-    """Without the repetitions at its end."""
+    """The sequence without the repetitions at its end."""
     cut = find_loop(sequence.token_ids)
     if not cut:
         return sequence
@@ -79,7 +79,7 @@ def _cut_loop(sequence: DecodedSequence) -> DecodedSequence:
 
 
 def _place(sequence: DecodedSequence, runner: WhisperRunner) -> Hypothesis:
-    """With the frame where each token was heard."""
+    """The hypothesis with the frame where each token begins."""
     frames = runner.align(sequence.token_ids).tolist()
     tokens = zip(sequence.token_ids, frames, np.exp(sequence.logp).tolist(), strict=False)
     return Hypothesis(tuple(Token(*each) for each in tokens), sum(sequence.logp))

@@ -1,4 +1,4 @@
-"""Whisper's decoder (Radford et al. 2022, arXiv:2212.04356): a Transformer that writes a text token by token.
+"""Whisper's decoder (Radford et al. 2022, arXiv:2212.04356): a Transformer that generates text token by token.
 
 Its tensors have the published names, from `token_embedding.weight` to `ln.bias`.
 """
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 
 class WhisperDecoder(nn.Module):
-    """tokens (K, L), after a past of P tokens, and what it attends to -> logits (K, L, V) of the token after each.
+    """tokens (K, L), after P earlier ones, and the encoder's keys and values -> logits (K, L, V) of each next token.
 
-    past    for each block, keys and values (K, heads, P, D / heads) of the tokens before
+    past    for each block, keys and values (K, heads, P, D / heads) of the earlier tokens
     cross   for each block, keys (1 or K, heads, D / heads, N) and values (1 or K, heads, N, D / heads), from
             `attend_to`
     """
@@ -43,7 +43,7 @@ class WhisperDecoder(nn.Module):
     def forward(
         self, tokens: Tensor, past: Sequence[Tensor], cross: Sequence[Tensor]
     ) -> tuple[Tensor, Tensor, list[Tensor]]:
-        """-> logits (K, L, V), attention (K, A, L, N) of the heads that align, the past with these tokens."""
+        """Logits (K, L, V), attention (K, A, L, N) of the alignment heads, and the past including these tokens."""
         before, length = past[0].shape[2], tokens.shape[1]
         place = torch.arange(length, device=tokens.device) + before
         x = self.token_embedding(tokens) + F.embedding(place, self.positional_embedding)
@@ -56,7 +56,7 @@ class WhisperDecoder(nn.Module):
         return F.linear(self.ln(x), self.token_embedding.weight), torch.stack(attention, 1), after
 
     def load_pretrained(self, tensors: Mapping[str, NDArray[Any]]) -> None:
-        """Take the published tensors, whose names begin with `decoder.`. Raises ValueError if one is missing."""
+        """Load the published tensors, whose names begin with `decoder.`. Raises ValueError if one is missing."""
         load_weights(nn.ModuleDict({"decoder": self}), tensors, "Whisper")
 
 
@@ -85,7 +85,7 @@ class ExportedWhisperDecoder(nn.Module):
         return logits, attention, *after
 
     def example_inputs(self, raw: Mapping[str, Tensor], target: Mapping[str, Tensor]) -> Iterator[dict[str, Tensor]]:
-        """Inputs of several shapes for each example: all of a text's tokens after some others, then one more."""
+        """Inputs of two shapes for each example: several tokens after a past, then one more token."""
         spec, examples = self.decoder.spec, len(raw[self.cross[0]])
         for example in range(examples):
             cross = {name: raw[name][example] for name in self.cross}

@@ -1,4 +1,4 @@
-"""What Whisper's decoder can write: its vocabulary, its languages and the size of its network."""
+"""The specification of Whisper's decoder: its vocabulary, its languages and the size of its network."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MAX_LAYERS, MAX_LANGUAGES = 32, 200
 
 
 class WhisperSpec(BaseModel):
-    """Sizes are those of the published networks. `language` and `translate` are for the current input."""
+    """Sizes of a published network. `language` and `translate` apply to the current input."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -29,7 +29,7 @@ class WhisperSpec(BaseModel):
     languages: tuple[str, ...] = Field(min_length=1, max_length=MAX_LANGUAGES)  # in the order of their tokens
     multilingual: bool
     alignment_heads: tuple[tuple[int, int], ...] = Field(min_length=1, max_length=MAX_LAYERS * 64)  # (layer, head)
-    language: str = ""  # that is spoken; "": found out
+    language: str = ""  # the spoken one; "": detected
     translate: bool = False  # into English
 
     @model_validator(mode="after")
@@ -42,7 +42,7 @@ class WhisperSpec(BaseModel):
 
     @property
     def tokens(self) -> int:
-        """V: of text, and all others."""
+        """V, the number of all tokens."""
         return self.special.total
 
     def __str__(self) -> str:
@@ -51,7 +51,7 @@ class WhisperSpec(BaseModel):
 
     @property
     def cross_shapes(self) -> dict[str, tuple[int | str, ...]]:
-        """What the network gives the decoder to attend to: keys and values of each block."""
+        """Shapes of the keys and values for each block, which the network passes to the decoder."""
         size = self.width // self.heads
         shapes = ((self.heads, size, "N"), (self.heads, "N", size))
         return {name: shapes[i % 2] for i, name in enumerate(cross_names(self.layers))}
@@ -68,7 +68,7 @@ class WhisperSpec(BaseModel):
 def read_tokenizer(content: bytes) -> tuple[str, tuple[str, ...]]:
     """A tokenizer.json of Whisper -> the packed vocabulary of text, and the languages in the order of their tokens.
 
-    Raises BundleError for another file.
+    Raises BundleError for any other file.
     """
     try:
         tokenizer = from_json(content)

@@ -47,7 +47,7 @@ def fit_ood_scorers(network: Network, dataset: DatasetCache, rows: NDArray[np.in
 
 @torch.no_grad()
 def compute_ood_features(network: Network, sense: str, dataset: DatasetCache, rows: NDArray[np.int64]) -> torch.Tensor:
-    """(n, ...) what the scorer of a sense compares."""
+    """The features (n, ...) that the scorer of a sense compares."""
     features: list[torch.Tensor] = []
     device = next(network.parameters()).device
     for batch in _batches(dataset, rows):
@@ -73,7 +73,7 @@ def calibrate_network(network: Network, dataset: DatasetCache, rows: NDArray[np.
 
 
 class HeldOut(Protocol):
-    """What calibration asks of held-out examples, by row; as in DatasetCache."""
+    """What calibration needs to know about held-out examples, by row; DatasetCache has it."""
 
     @property
     def recipe(self) -> Recipe: ...

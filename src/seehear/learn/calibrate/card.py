@@ -52,7 +52,7 @@ def _describe_added(recipe: Recipe) -> list[str]:
     if not recipe.added:
         return []
     classes = ", ".join(f"{name} ({count:,})" for name, count in recipe.added.items())
-    return [f"Added to the trained network, from so many examples each: {classes}.", ""]
+    return [f"Classes added after training, with the number of examples: {classes}.", ""]
 
 
 def _describe_start(sense: str, start: Start) -> list[str]:

@@ -26,8 +26,8 @@ TILE = 32  # oneDNN's bfloat16 products are only safe where inner sizes are mult
 def make_optimizers(parameters: ParameterGroups, training: Training) -> tuple[Muon, torch.optim.AdamW]:
     """Muon for kernels and matrices, AdamW for everything else.
 
-    Kernels take larger steps than matrices: a normalisation follows each of them, so their scale has no effect. What is
-    pretrained takes smaller steps the farther it is from the output, since its first blocks need the least change.
+    Kernels take larger steps than matrices: a normalisation follows each of them, so their scale has no effect.
+    Pretrained weights take smaller steps the farther they are from the output: the first blocks need the least change.
     """
     rate = training.learning_rate
     groups = [
@@ -48,7 +48,7 @@ def make_optimizers(parameters: ParameterGroups, training: Training) -> tuple[Mu
 
 
 def scale_rate(done: float, warm_up: float) -> float:
-    """The factor of a learning rate when this share of a run is done: it rises over `warm_up`, then falls to 0."""
+    """The factor of a learning rate after the share `done` of a run: it rises during `warm_up`, then falls to 0."""
     return max(0.0, min((done + 1e-3) / warm_up, (1 - done) / (1 - warm_up)))
 
 

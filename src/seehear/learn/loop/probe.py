@@ -24,20 +24,20 @@ Array = NDArray[Any]
 
 @runtime_checkable
 class ProbedHead(Protocol):
-    """A head that is linear in some features of the cells, and can be fitted to them by itself."""
+    """A head that is linear in features of the cells, and can be fitted to them without gradient steps."""
 
     def read(self, cells: Cells) -> Tensor:
-        """(B, F), the features."""
+        """The features (B, F)."""
 
     def fit_probe(self, features: Tensor, target: Tensors, groups: Array) -> Mapping[str, Array] | None:
         """Fit to the features (n, F) of an untrained head.
 
-        Returns the head's outputs (n, ...) for each example when it was held out; None with too few examples.
+        Returns the head's cross-validated outputs (n, ...) for each example; None with too few examples.
         """
 
 
 def fit_head(network: Network, dataset: DatasetCache, rows: NDArray[np.int64], listen: Listener) -> bool:
-    """Fit the head to the features of these rows. False if it cannot be fitted by itself."""
+    """Fit the head to the features of these rows. False if it is not linear."""
     head = network.head
     if not isinstance(head, ProbedHead):
         return False
@@ -52,7 +52,7 @@ def fit_head(network: Network, dataset: DatasetCache, rows: NDArray[np.int64], l
 def compute_features(
     network: Network, dataset: DatasetCache, rows: NDArray[np.int64], listen: Listener
 ) -> tuple[Tensor, Tensors]:
-    """(n, F) and the targets, of the examples as they are."""
+    """Features (n, F) and targets of the examples, without augmentation."""
     network.eval()
     device = next(network.parameters()).device
     features: list[Tensor] = []

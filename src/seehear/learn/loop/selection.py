@@ -1,4 +1,4 @@
-"""After fine-tuning: keep the weights that do best on held-out examples."""
+"""Selects the weights with the lowest loss on held-out examples, after fine-tuning."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ def select_weights(
 ) -> Network:
     """The network before or after fine-tuning, or the mean of both, whichever has the lowest loss on these rows.
 
-    The mean often keeps what was known and has what was learned (Wortsman et al. 2022, arXiv:2109.01903).
+    The mean often combines the strengths of both (Wortsman et al. 2022, arXiv:2109.01903).
     """
     candidates = {"before": before, "mean": _average(before, after), "after": after}
     losses = {name: compute_loss(network, dataset, rows) for name, network in candidates.items()}
     best = min(losses, key=lambda name: losses[name])
     change = f"the loss on held-out examples from {losses['before']:.3g} to {losses[best]:.3g}"
     if best == "before":
-        listen(Notice("fine-tuning did not help: the encoder stays as it was pretrained, with the head fitted to it"))
+        listen(Notice("fine-tuning did not help: the encoder keeps its pretrained weights, with the head fitted to it"))
     elif best == "mean":
-        listen(Notice(f"fine-tuning lowered {change}, with the mean of the weights before and after"))
+        listen(Notice(f"fine-tuning lowered {change}, using the mean of the weights before and after"))
     else:
         listen(Notice(f"fine-tuning lowered {change}"))
     return candidates[best]
@@ -37,7 +37,7 @@ def select_weights(
 
 @torch.no_grad()
 def compute_loss(network: Network, dataset: DatasetCache, rows: NDArray[np.int64]) -> float:
-    """The mean loss of the network on these rows, with all senses that they have."""
+    """The mean loss of the network on these rows, with all their senses."""
     network.eval()
     device, total = next(network.parameters()).device, 0.0
     size = dataset.batch_limit(BATCH)

@@ -65,7 +65,7 @@ class Network(nn.Module):
         return raw
 
     def read(self, fused: Cells) -> Tensor:
-        """(B, F): what the last layer of the head reads of a whole example; for other heads the mean of its cells."""
+        """The inputs (B, F) of the head's last layer; for heads without such features, the mean of the cells."""
         if (read := getattr(self.head, "read", None)) is not None:
             features: Tensor = read(fused)
             return features
@@ -106,7 +106,7 @@ class Network(nn.Module):
 
 
 def create_network(recipe: Recipe, device: torch.device) -> Network:
-    """With random weights, on the device, convolutions in the memory layout that is fastest for them."""
+    """A network with random weights on the device, in the memory layout that is fastest for convolutions."""
     network: Network = Network(recipe).to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return network
 

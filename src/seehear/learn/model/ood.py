@@ -71,9 +71,9 @@ class OodScorer(nn.Module):
 
     @torch.no_grad()
     def extend(self, features: Tensor, most: int, seed: int) -> None:
-        """Put the features (n, ...) of new examples in the place of up to `most` others, chosen at random.
+        """Replace up to `most` stored features, chosen at random, by those of new examples (n, ...).
 
-        Each is put there NEIGHBOURS times, for there may be no more than one of its kind.
+        Each is stored NEIGHBOURS times, as there may be only one example of its kind.
         """
         moments, maxima = features.tensor_split([len(self.centre)], 1)
         number = min(most, NEIGHBOURS * len(features))

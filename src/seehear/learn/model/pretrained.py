@@ -1,4 +1,4 @@
-"""Weights that training starts from: a trained model, or the pretrained encoders that the recipe names."""
+"""Loads the weights that training starts from: a trained model, or the pretrained encoders named in the recipe."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A CRNN that learns hearing from random weights: waveform -> log-mel spectrogram -> convolutions -> GRU.
+"""A CRNN that is trained from random weights: waveform -> log-mel spectrogram -> convolutions -> GRU.
 
 The log-mel spectrogram is computed inside the graph (the Fourier transform as a fixed convolution), so that training
 and serving agree. Every layer masks padding, so that a recording gets the same cells alone or in a batch.

@@ -26,9 +26,9 @@ MELS = 64
 MODEL_SIZES = (((16, 32, 48), 96), ((24, 64, 96), 160), ((32, 96, 128), 224), ((48, 128, 192), 320))
 
 WHISPER_SIZES = {"tiny.en": (384, 4), "base": (512, 6)}  # width, layers
-WHISPER_LAYERS = {"tiny.en": (1, 3, 4), "base": (1, 4, 6)}  # read for one answer about a whole recording
+WHISPER_LAYERS = {"tiny.en": (1, 3, 4), "base": (1, 4, 6)}  # read if the answer is for a whole recording
 WHISPER_MELS = 80
-TAIL_S = 0.5  # silence after a recording, as Whisper is used to: without it, its last states are poor
+TAIL_S = 0.5  # silence added after a recording, as in Whisper's training: without it, the last states are poor
 
 
 class ConvRecurrent(BaseModel):
@@ -71,8 +71,8 @@ class ConvRecurrent(BaseModel):
 class Whisper(BaseModel):
     """The encoder of Whisper (Radford et al. 2022, arXiv:2212.04356), up to the highest layer that is read.
 
-    size    as published: "tiny.en" was taught English, "base" 99 languages
-    layers  those whose states are the channels of a cell, side by side; the first is 1
+    size    as published: "tiny.en" was trained on English, "base" on 99 languages
+    layers  those whose states are concatenated into the channels of a cell; the first is 1
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -110,7 +110,7 @@ class Whisper(BaseModel):
         return self.width * len(self.layers)
 
     def step_gigaflop(self, seconds: float) -> float:
-        """GFLOP to train all of it on this much sound once, counted as those of ConvRecurrent."""
+        """GFLOP to train all of it on this much sound once, counted as for ConvRecurrent."""
         states = (seconds + TAIL_S) * 2 / CELL_S
         convolutions = (2 * 3 * WHISPER_MELS + 3 * self.width) * self.width
         layer = 12 * self.width**2 + 2 * states * self.width
@@ -167,10 +167,10 @@ def _sizes(inputs: SizingInputs) -> list[ConvRecurrent | Whisper]:
 
 
 def _pretrained(published: Mapping[str, Any], inputs: SizingInputs) -> Whisper:
-    """Its last layer, which knows words best, for an answer that requires the full input; otherwise several.
+    """Reads the last layer, which is best for words, if the answer requires the full input; otherwise several.
 
-    The head of one answer for a whole recording chooses among channels: those of the first layer tell who speaks, those
-    of the middle are best for other sounds. For words of unseen speakers, three layers were as good as the last alone.
+    The head for a whole recording can then choose channels: those of the first layer identify the speaker, those of the
+    middle are best for other sounds. For words of unseen speakers, three layers were as good as the last alone.
     """
     layers = WHISPER_LAYERS[published["size"]]
     return Whisper.model_validate({"layers": layers[-1:] if inputs.requires_full_input else layers, **published})

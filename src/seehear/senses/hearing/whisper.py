@@ -1,7 +1,7 @@
 """Whisper's encoder (Radford 2022, arXiv:2212.04356): log-mel spectrogram -> convolutions -> Transformer layers.
 
-Tensors are named and shaped as published. Whisper was taught on recordings padded to 30 s with silence.
-Here it hears the recording and a short silence after it. A longer recording is heard in windows of 30 s.
+Tensors have the published names and shapes. Whisper was trained on recordings padded to 30 s with silence. Here a
+recording is padded with a short silence only, and a longer one is split into windows of 30 s.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ BINS = WINDOW_SAMPLES // 2 + 1
 STATE_SAMPLES = CELL_SAMPLES // 2  # 20 ms
 WINDOW_STATES = 1500  # 30 s
 TAIL_SAMPLES = int(TAIL_S * RATE_HZ)
-SPREAD = 0.5  # typical standard deviation of the log-mel, which augmentation scales with
+SPREAD = 0.5  # typical standard deviation of the log-mel, the scale of augmentation
 MAX_PERIOD = 10_000.0  # of the positions' sines, in states divided by 2 pi
-FAINTEST, RANGE = 1e-10, 8.0  # power; and range below the loudest value, in powers of ten
+FAINTEST, RANGE = 1e-10, 8.0  # lowest power; range below the loudest value, in powers of ten
 HEAD_CHANNELS = 64
 MLP_FACTOR = 4
 
@@ -62,7 +62,7 @@ class WhisperEncoder(nn.Module):
         return pretrained_parameters(self.encoder.stages())
 
     def fit_statistics(self, inputs: dict[str, Tensor]) -> None:
-        """Nothing to set: it was taught with the normalisation of `WhisperLogMel`."""
+        """Nothing to set: it was trained with the normalisation of `WhisperLogMel`."""
 
     def forward(self, audio: Tensor, audio_samples: Tensor) -> Cells:
         x = self.logmel(F.pad(audio, (0, TAIL_SAMPLES)))
@@ -98,7 +98,7 @@ class AudioTransformer(nn.Module):
         return [nn.ModuleList([self.conv1, self.conv2]), *lower, nn.ModuleList(end)]
 
     def forward(self, x: Tensor, frames: Tensor) -> tuple[list[Tensor], Tensor]:
-        with torch.autocast(x.device.type, enabled=False):  # 80 bands: oneDNN's bfloat16 wants multiples of 32
+        with torch.autocast(x.device.type, enabled=False):  # 80 bands: oneDNN's bfloat16 needs multiples of 32
             x = F.gelu(self.conv1(_mask(x, frames)))
         x = F.gelu(self.conv2(_mask(x, frames))).transpose(1, 2)  # (B, N, D)
         valid = torch.arange(x.shape[1], device=x.device) < _ceil_divide(frames, 2)[:, None]
@@ -147,7 +147,7 @@ class SelfAttention(nn.Module):
 
 
 class Standardise(nn.Module):
-    """Each of x (..., D) with mean 0 and variance 1. The graph's operator wants a gain, so it gets ones."""
+    """Scales x (..., D) to mean 0 and variance 1. The graph's operator requires a gain, so it gets ones."""
 
     gain: Tensor
     bias: Tensor
@@ -164,7 +164,7 @@ class Standardise(nn.Module):
 class WhisperLogMel(nn.Module):
     """audio (B, T) -> log-mel power (B, WHISPER_MELS, F) as Whisper computes it, always in float32.
 
-    Powers of ten, cut at RANGE below the loudest of the recording, divided by 4 and moved by 1.
+    (x + 4) / 4, where x is the decimal logarithm, clipped at RANGE below the loudest value of the recording.
     """
 
     fourier: Tensor
@@ -179,7 +179,7 @@ class WhisperLogMel(nn.Module):
         half = WINDOW_SAMPLES // 2
         with torch.autocast(audio.device.type, enabled=False):
             audio = audio.float()
-            before = audio[:, 1 : half + 1].flip(1)  # the beginning is mirrored, and silence follows the end
+            before = audio[:, 1 : half + 1].flip(1)  # the beginning is mirrored, the end is padded with silence
             padded = F.pad(torch.cat([before, audio], 1), (0, half - 1))
             real, imaginary = F.conv1d(padded[:, None], self.fourier, stride=HOP_SAMPLES).chunk(2, 1)
             power = self.filters @ (real.square() + imaginary.square())
@@ -223,7 +223,7 @@ def _mask(x: Tensor, lengths: Tensor) -> Tensor:
 
 
 def _average_pairs(states: Tensor, valid_states: Tensor) -> Cells:
-    """States (B, 2 N, D), of which so many (B,) are valid -> N cells, the mean of the valid states of each pair."""
+    """States (B, 2 N, D), the first valid_states (B,) of them valid -> N cells, the mean of each pair's valid states."""
     valid = (torch.arange(states.shape[1], device=states.device) < valid_states[:, None]).to(states)
     weights = valid.reshape(valid.shape[0], -1, 2)  # (B, N, 2)
     count = weights.sum(2)
@@ -233,7 +233,7 @@ def _average_pairs(states: Tensor, valid_states: Tensor) -> Cells:
 
 
 def _cut(x: Tensor, window: int) -> Tensor:
-    """(B, N, D) -> (B * windows, window, D), the last window of each example padded with zeros."""
+    """Split (B, N, D) into (B * windows, window, D), the last window of each example padded with zeros."""
     windows = (x.shape[1] + window - 1) // window
     return F.pad(x, (0, 0, 0, windows * window - x.shape[1])).reshape(-1, window, x.shape[2])
 

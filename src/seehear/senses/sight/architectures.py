@@ -1,4 +1,4 @@
-"""The architectures of sight encoders: what a recipe says of them, without torch."""
+"""The architectures of sight encoders as recipes specify them, without torch."""
 
 from __future__ import annotations
 
@@ -11,19 +11,17 @@ from pydantic import BaseModel, ConfigDict, Field
 IMAGENET_MEAN, IMAGENET_SCALE = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)  # of red, green, blue; 0 to 255
 RESNET_STEM = 64  # channels of a ResNet's first convolution
 VIT_HEAD = 64  # channels of a head of a Vision Transformer
-STEM_CHANNELS = 24  # what the first stage of a FeaturePyramid reads
-FINEST_PX = (
-    16  # of the cells of a pretrained network, for answers without positions: finer ones did not help OOD scores
-)
+STEM_CHANNELS = 24  # input channels of the first stage of a FeaturePyramid
+FINEST_PX = 16  # cell size in pretrained networks, for answers without positions: finer cells did not help OOD scores
 
 
 Blocks = Annotated[int, Field(ge=1, le=64)]
 
 
 class InputSize(NamedTuple):
-    """Height and width of preprocessed pictures, and the stride of the finest cells that the answer needs.
+    """Height and width of preprocessed pictures, and the largest stride that the answer allows for the finest cells.
 
-    output_stride_px  at most; None without positions, where the encoder chooses
+    output_stride_px  None for answers without positions: the encoder chooses
     """
 
     height: int
@@ -32,7 +30,7 @@ class InputSize(NamedTuple):
 
 
 class FeaturePyramid(BaseModel):
-    """Stages of 3x3 convolutions, taught from nothing; `stages` are the channels after each halving."""
+    """Stages of 3x3 convolutions, trained from random weights; `stages` are the channels after each halving."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -48,7 +46,7 @@ class FeaturePyramid(BaseModel):
         return self.stages
 
     def stem_stride(self, size: InputSize) -> int:
-        """Stride of the stem: 1 below 64 px, above that what keeps the first map 32 to 63 cells wide.
+        """Stride of the stem: 1 below 64 px, above that the stride that keeps the first map 32 to 63 cells wide.
 
         Half of output_stride_px at most, since the first stage halves the map.
         """
@@ -81,7 +79,7 @@ class Bottleneck(NamedTuple):
 
 
 class BottleneckStage(NamedTuple):
-    """Bottlenecks of the same shape, but for the stride, which only the first has; of EfficientNet-Lite0."""
+    """A stage of EfficientNet-Lite0: bottlenecks of the same shape, but only the first has the stride."""
 
     repeats: int
     kernel: int
@@ -94,7 +92,7 @@ class EfficientNetLite(BaseModel):
     """EfficientNet without squeeze-and-excitation, with ReLU6 (Tan & Le 2019, arXiv:1905.11946; Liu 2020,
     blog.tensorflow.org/2020/03/higher-accuracy-on-vision-models-with-efficientnet-lite.html).
 
-    frozen   how many bottlenecks, from the input, keep their weights in training
+    frozen   the number of bottlenecks, from the input, whose weights are frozen in training
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -108,7 +106,7 @@ class EfficientNetLite(BaseModel):
         return f"EfficientNet-Lite{self.size}{trained}"
 
     def freeze(self, share: float) -> EfficientNetLite:
-        """The same, with this share of its bottlenecks frozen."""
+        """A copy with this share of its bottlenecks frozen."""
         return self.model_copy(update={"frozen": round(share * len(list(self.bottlenecks())))})
 
     def widths(self, size: InputSize) -> tuple[int, ...]:
@@ -130,7 +128,7 @@ class EfficientNetLite(BaseModel):
         return [(width, own) for own, width in last_of.items() if own >= finest or own == pitch]
 
     def bottlenecks(self) -> Iterator[Bottleneck]:
-        """From input to output. Larger sizes repeat more and have wider stages, but for the first and the last."""
+        """From input to output. Larger sizes have more repeats and wider stages, except the first and the last."""
         wider, deeper = SCALING[self.size]
         before = LITE_STEM
         for stage in STAGES:
@@ -143,7 +141,7 @@ class EfficientNetLite(BaseModel):
     def step_gigaflop(self, size: InputSize) -> float:
         """GFLOP to train on one picture once: 2 FLOP per multiply-add, the backward pass counted twice.
 
-        What is frozen has no backward pass.
+        Frozen layers have no backward pass.
         """
         forward, trained = 2 / 1e9, 6 / 1e9
         area = size.height * size.width / STEM_STRIDE**2
@@ -157,7 +155,7 @@ class EfficientNetLite(BaseModel):
 
 
 class ResNet(BaseModel):
-    """Residual network (He et al. 2015, arXiv:1512.03385), stride in the 3x3 convolutions as torchvision has it.
+    """Residual network (He et al. 2015, arXiv:1512.03385), with the stride in the 3x3 convolution, as in torchvision.
 
     blocks      of each stage: 2, 2, 2, 2 in ResNet18; 3, 4, 6, 3 in ResNet34 and ResNet50
     bottleneck  whether blocks are three convolutions instead of two, as from ResNet50 on
@@ -174,7 +172,7 @@ class ResNet(BaseModel):
 
     @property
     def expansion(self) -> int:
-        """How many times as many channels a block gives as its 3x3 convolution has."""
+        """Output channels of a block, as a multiple of those of its 3x3 convolution."""
         return 4 if self.bottleneck else 1
 
     def stages(self) -> list[tuple[int, int]]:
@@ -209,11 +207,11 @@ class ResNet(BaseModel):
 
 
 class VisionTransformer(BaseModel):
-    """Transformer over patches (Dosovitskiy et al. 2020, arXiv:2010.11929), as timm has it.
+    """Transformer over patches (Dosovitskiy et al. 2020, arXiv:2010.11929), as in timm.
 
     width        channels; VIT_HEAD of them in each head
-    layer_scale  whether each branch ends in a gain for each channel, as in DINOv2, which was also taught on pictures
-                 normalised otherwise
+    layer_scale  whether each branch ends in a gain for each channel, as in DINOv2, which was also trained with
+                 another normalisation of pictures
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -230,15 +228,15 @@ class VisionTransformer(BaseModel):
 
     @property
     def normalisation(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
-        """Mean and scale of the pixels of each colour, 0 to 255, that it was taught on."""
+        """Mean and scale of the pixels of each colour, 0 to 255, in its training."""
         return (IMAGENET_MEAN, IMAGENET_SCALE) if self.layer_scale else ((127.5,) * 3, (127.5,) * 3)
 
     def widths(self, size: InputSize) -> tuple[int, ...]:
-        """Channels of its cells: those of the patch and those of the whole picture."""
+        """Channels of its cells: those of the patch and those of the class token."""
         return (2 * self.width,)
 
     def pitches_px(self, size: InputSize) -> tuple[int, ...]:
-        """Pitch of its cells. It has none that are finer."""
+        """Pitch of its cells, which have a single level."""
         return (self.patch_px,)
 
     def step_gigaflop(self, size: InputSize) -> float:

@@ -18,12 +18,12 @@ from seehear.senses.sight.architectures import LITE_HEAD, LITE_STEM, STEM_STRIDE
 from seehear.senses.sight.encoder import SightEncoder
 from seehear.senses.sight.plan import SightSpec
 
-MEAN, SCALE = 127.0, 128.0  # of the pixels it was taught on
+MEAN, SCALE = 127.0, 128.0  # of the pixels in its training
 EPSILON = 1e-3
 
 
 class EfficientNetLiteEncoder(SightEncoder):
-    """See `SightEncoder`. The finest cells are those of the last bottleneck of a pitch, the coarsest of the head."""
+    """See `SightEncoder`. Cells come from the last bottleneck of each pitch, the coarsest from the head."""
 
     def __init__(self, spec: SightSpec, architecture: EfficientNetLite) -> None:
         super().__init__(spec)
@@ -38,7 +38,7 @@ class EfficientNetLiteEncoder(SightEncoder):
                 module.requires_grad_(False)
 
     def fit_statistics(self, inputs: dict[str, Tensor]) -> None:
-        """Nothing: its statistics are those of its first training."""
+        """Nothing to set: it keeps the statistics of its pretraining."""
 
     def parameter_groups(self) -> ParameterGroups:
         stem, head = nn.ModuleList([self._conv_stem, self._bn0]), nn.ModuleList([self._conv_head, self._bn1])
@@ -112,7 +112,7 @@ class Convolution(nn.Conv2d):
         nn.init.kaiming_normal_(self.weight, mode="fan_out" if groups == 1 else "fan_in", nonlinearity="relu")
 
     def absorb(self, norm: FrozenBatchNorm) -> None:
-        """From now on, compute the normalisation as well, without it."""
+        """Fold the normalisation into this layer for good."""
         kernel, bias = norm.fold(self.weight)
         self.weight, self.bias = nn.Parameter(kernel), nn.Parameter(bias)
 
@@ -128,13 +128,13 @@ class Convolution(nn.Conv2d):
         return F.relu6(x, inplace=True) if self.clip else x
 
     def _padding(self, side: int) -> tuple[int, int]:
-        """Before and after: where the number of zeros is odd, one more after."""
+        """Zeros before and after; if their number is odd, one more after."""
         outputs = -(-side // self.stride[0])
         missing = max(0, (outputs - 1) * self.stride[0] + self.kernel_size[0] - side)
         return missing // 2, missing - missing // 2
 
     def _export(self, x: Tensor, kernel: Tensor, bias: Tensor, pads: tuple[int, int, int, int]) -> Tensor:
-        """As operators of ONNX: torch takes 0.1 s to find out the shape of each by itself."""
+        """Emit ONNX operators: torch would take 0.1 s to infer the shape of each."""
         shape = (x.shape[0], len(kernel), *(-(-side // self.stride[0]) for side in x.shape[2:]))
         x = torch.onnx.ops.symbolic(
             "Conv",

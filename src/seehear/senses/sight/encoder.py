@@ -29,7 +29,7 @@ WHITENING_FLOOR = 5e-4  # added to patch variances: keeps the stem from amplifyi
 class SightEncoder(nn.Module):
     """image (B, H, W, C) uint8 -> Cells of the coarsest map, with all finer maps in `finer`.
 
-    What all encoders of pictures share; each gives its `maps`.
+    The base class of all encoders of pictures, which implement `maps`.
     """
 
     def __init__(self, spec: SightSpec) -> None:
@@ -60,7 +60,7 @@ class SightEncoder(nn.Module):
 
 
 class PyramidEncoder(SightEncoder):
-    """A stem that is fitted to the training pictures, and stages of convolutions; see `FeaturePyramid`."""
+    """A stem that is fitted to the training pictures, and stages of convolutions: see `FeaturePyramid`."""
 
     def __init__(self, spec: SightSpec, architecture: FeaturePyramid) -> None:
         super().__init__(spec)

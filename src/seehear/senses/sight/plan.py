@@ -29,7 +29,7 @@ DENSE_MODEL_SIZES = (
     *((480, 128, 2), (480, 192, 2), (480, 256, 2), (480, 320, 3), (480, 384, 3), (480, 480, 3)),
 )
 # For pretrained encoders: the side in pixels of a square picture. Small pictures are enlarged, as these encoders were
-# taught on large ones: photos of 32 px gain two points from 128 to 160 px, and none beyond.
+# trained on large ones: photos of 32 px gain two points from 128 to 160 px, and none beyond.
 PRETRAINED_SIDES_PX, MOST_ENLARGED_PX = (96, 128, 160, 192, 224), 160
 PRETRAINED_DENSE_SIDES_PX = (160, 224, 320, 480)  # longest side, for answers with positions
 FROZEN_SHARE = 0.4  # of a pretrained network, for answers without positions: 1.5 times as many steps, as good or better
@@ -37,7 +37,9 @@ PRETRAINED_STRENGTH = 0.4  # of augmentation at most, for answers without positi
 MOST_ONE_WAY = 0.6  # up to this share of pictures nearer to their class than their mirror images, mirroring is allowed
 FEWEST_STEPS = 500  # fewest training steps before a larger network is better
 IMAGE_EPOCHS = EpochTargets(wanted=6.5, plain=16.0, varied=128.0)
-PRETRAINED_EPOCHS = EpochTargets(wanted=15.0, plain=2.0, varied=64.0)  # fewer steps lead far, and few examples vary
+PRETRAINED_EPOCHS = EpochTargets(
+    wanted=15.0, plain=2.0, varied=64.0
+)  # they need fewer epochs, and few examples need augmentation
 PRETRAINED_DENSE_EPOCHS = EpochTargets(wanted=25.0, plain=16.0, varied=128.0)
 DENSE_EPOCHS = EpochTargets(wanted=60.0, plain=16.0, varied=128.0)  # small data sets, strong augmentation
 

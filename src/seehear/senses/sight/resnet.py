@@ -44,7 +44,7 @@ class ResNetEncoder(SightEncoder):
         load_weights(self, tensors, str(self.spec.encoder))
 
     def fit_statistics(self, inputs: dict[str, Tensor]) -> None:
-        """Nothing: its statistics are those of its first training."""
+        """Nothing to set: it keeps the statistics of its pretraining."""
 
     def parameter_groups(self) -> ParameterGroups:
         return pretrained_parameters([nn.ModuleList([self.conv1, self.bn1]), *self._blocks()])
@@ -95,7 +95,7 @@ class ResidualBlock(nn.Module):
             self.downsample = nn.ModuleList([projection, FrozenBatchNorm(after, EPSILON)])
 
     def pairs(self) -> list[tuple[nn.Conv2d, FrozenBatchNorm]]:
-        """Each convolution and the normalisation after it, in order, that of the skip connection last."""
+        """Each convolution with the normalisation after it, in order; the skip connection comes last."""
         names = [(f"conv{number}", f"bn{number}") for number in range(1, self.layers + 1)]
         names += [("downsample.0", "downsample.1")] if self.downsample is not None else []
         return [(self.get_submodule(a), self.get_submodule(b)) for a, b in names]  # type: ignore[misc]

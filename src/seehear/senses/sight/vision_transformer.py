@@ -1,4 +1,4 @@
-"""The Vision Transformer (Dosovitskiy et al. 2020, arXiv:2010.11929) as a sight encoder, also as DINOv2 trains it
+"""The Vision Transformer (Dosovitskiy et al. 2020, arXiv:2010.11929) as a sight encoder, including DINOv2
 (Oquab et al. 2023, arXiv:2304.07193), with the names of the weights that timm publishes."""
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ MLP_FACTOR = 4
 
 
 class VisionTransformerEncoder(SightEncoder):
-    """See `SightEncoder`. A cell is what comes out for a patch, and what comes out for the picture as a whole."""
+    """See `SightEncoder`. A cell concatenates the outputs for its patch and for the class token."""
 
     mean: Tensor
     scale: Tensor
@@ -42,12 +42,12 @@ class VisionTransformerEncoder(SightEncoder):
         self.norm = nn.LayerNorm(width, EPSILON)
 
     def load_pretrained(self, tensors: Mapping[str, NDArray[Any]]) -> None:
-        """Positions are interpolated from the grid of the pictures it was taught on to that of ours."""
+        """Interpolates position embeddings from the grid of its training to the grid of our pictures."""
         positions = interpolate_positions(tensors["pos_embed"], self.grid)
         load_weights(self, {**tensors, "pos_embed": positions}, str(self.spec.encoder))
 
     def fit_statistics(self, inputs: dict[str, Tensor]) -> None:
-        """Nothing: pictures are normalised as in its first training."""
+        """Nothing to set: pictures are normalised as in its pretraining."""
 
     def parameter_groups(self) -> ParameterGroups:
         *lower, last = self.blocks
@@ -112,7 +112,7 @@ class LayerScale(nn.Module):
 
 
 def interpolate_positions(positions: NDArray[Any], grid: tuple[int, int]) -> NDArray[np.float32]:
-    """(1, 1 + n * n, D): the whole picture's, then those of a square of patches -> (1, 1 + rows * columns, D)."""
+    """(1, 1 + n * n, D), for the class token and then a square of patches -> (1, 1 + rows * columns, D)."""
     whole, patches = np.split(np.asarray(positions, np.float32), [1], 1)
     side = math.isqrt(patches.shape[1])
     square = torch.from_numpy(patches).transpose(1, 2).unflatten(2, (side, side))  # type: ignore[no-untyped-call]
