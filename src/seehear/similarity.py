@@ -78,19 +78,19 @@ def _compare(
     listen: Listener,
 ) -> Iterator[Similar]:
     """Yields each input that can be read; appends the others to `failed`."""
-    own, number = _files(query), 0
+    own, number = _identify(query), 0
     listen(Started(TASK, None, "inputs"))
     for number, found in enumerate(predictor.embed(inputs), 1):
         if found.vector is None:
             failed.append(Similar(found.source, None, found.errors))
-        elif not own or _files(found) != own:
+        elif not own or _identify(found) != own:
             yield Similar(found.source, float(found.vector @ vector), found.errors)
         if number % PROGRESS_EVERY == 0:
             listen(Advanced(TASK, number))
     listen(Finished(TASK, format_count(number, "input")))
 
 
-def _files(example: Embedding) -> tuple[object, ...]:
+def _identify(example: Embedding) -> tuple[object, ...]:
     """The files of an input and the part that was read; () for an input in memory."""
     files = tuple(Path(path).resolve() for path in example.source.paths)
     return (*files, example.source.span_s) if files else ()

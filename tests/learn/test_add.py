@@ -132,7 +132,9 @@ def bundle(monkeypatch: pytest.MonkeyPatch) -> Bundle:
 @torch.no_grad()
 def read(network: Network, *names: str, each: int) -> torch.Tensor:
     inputs = torch.from_numpy(np.concatenate([pictures(BRIGHTNESS[name], each) for name in names]))
-    return network.read(network.fuse(network.encode({"image": inputs}), torch.ones(len(inputs), 1, dtype=torch.bool)))
+    return network.extract_features(
+        network.fuse(network.encode({"image": inputs}), torch.ones(len(inputs), 1, dtype=torch.bool))
+    )
 
 
 def labels(each: int) -> tuple[torch.Tensor, torch.Tensor]:

@@ -13,7 +13,7 @@ import pytest
 from installed import TOKENIZER
 from seehear.errors import BundleError, SeehearError
 from seehear.starts import Start, find_place, is_available, load_file, load_tensors
-from seehear.starts.cache import cache_folder, folder_of
+from seehear.starts.cache import locate_cache, locate_start
 from seehear.starts.digest import Tensors, compute_digest, to_precision
 from start_files import make_whisper
 from subprocesses import source_environment
@@ -25,13 +25,13 @@ def test_the_tensors_come_from_the_packages_and_then_from_the_cache(start: Start
     for name, array in make_whisper().items():
         assert tensors[name].dtype == np.float32
         np.testing.assert_array_equal(tensors[name], array)
-    assert find_place(start) == f"in {folder_of(start)}"
+    assert find_place(start) == f"in {locate_start(start)}"
     (site / "whisper_part1/model.bin.part1").unlink()
     (site / "whisper_part1/tokenizer.json").unlink()
     assert is_available(start)
     assert load_tensors(start).keys() == tensors.keys()
     assert load_file(start, "tokenizer.json") == TOKENIZER
-    assert "Copyright (c) 2022 OpenAI" in (folder_of(start) / "NOTICE.txt").read_text()
+    assert "Copyright (c) 2022 OpenAI" in (locate_start(start) / "NOTICE.txt").read_text()
 
 
 def test_a_package_that_is_missing_or_half_there_names_the_command(start: Start, site: Path) -> None:
@@ -57,7 +57,7 @@ def test_tensors_with_another_digest_are_refused(start: Start, cache: Path) -> N
 
 def test_a_damaged_cache_is_made_anew(start: Start) -> None:
     load_tensors(start)
-    weights, tokenizer = folder_of(start) / "weights.safetensors", folder_of(start) / "tokenizer.json"
+    weights, tokenizer = locate_start(start) / "weights.safetensors", locate_start(start) / "tokenizer.json"
     whole = weights.read_bytes()
     for damaged in (whole[:-1] + b"!", whole[:100], b""):
         weights.write_bytes(damaged)
@@ -89,7 +89,7 @@ for _ in range(5):
     for process in running:
         _, error = process.communicate(timeout=60)
         assert process.returncode == 0, error
-    written = {path.name for path in folder_of(start).iterdir()}
+    written = {path.name for path in locate_start(start).iterdir()}
     assert written == {"weights.safetensors", "tokenizer.json", "NOTICE.txt"}
 
 
@@ -110,7 +110,7 @@ def test_the_digest_depends_on_names_shapes_and_numbers_but_not_on_order_or_prec
 
 
 def test_the_cache_is_where_the_system_keeps_caches(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert cache_folder().name == "cache"
+    assert locate_cache().name == "cache"
     monkeypatch.delenv("SEEHEAR_CACHE")
     monkeypatch.setenv("HOME", "/home/someone")
     monkeypatch.setenv("LOCALAPPDATA", "/local")
@@ -118,4 +118,4 @@ def test_the_cache_is_where_the_system_keeps_caches(monkeypatch: pytest.MonkeyPa
     places = {"linux": "/home/someone/.cache/seehear", "darwin": "/home/someone/Library/Caches/seehear"}
     for system, place in {**places, "win32": "/local/seehear/Cache"}.items():
         monkeypatch.setattr("sys.platform", system)
-        assert str(cache_folder()) == place
+        assert str(locate_cache()) == place

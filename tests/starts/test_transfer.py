@@ -16,7 +16,7 @@ from installed import TOKENIZER
 from seehear.cli import run
 from seehear.errors import BundleError, SeehearError, UsageError
 from seehear.starts import Start, export_starts, find_place, get_start, load_file, load_tensors
-from seehear.starts.cache import folder_of
+from seehear.starts.cache import locate_start
 from start_files import make_whisper, to_ctranslate2, to_hugging_face, write_ctranslate2
 
 REVISION = "0123456789abcdef0123456789abcdef01234567"
@@ -48,7 +48,7 @@ def test_an_export_is_taken_on_another_machine(start: Start, site: Path, tmp_pat
     for source in (tmp_path / "stick", tmp_path / "stick/whisper-base"):
         cache.rename(tmp_path / f"old-{source.name}")
         assert find_place(start) is None
-        assert get_start(start, str(source)) == folder_of(start)
+        assert get_start(start, str(source)) == locate_start(start)
         assert load_tensors(start).keys() == make_whisper().keys()
         assert load_file(start, "tokenizer.json") == TOKENIZER
 
@@ -86,7 +86,7 @@ def test_the_other_files_may_come_from_the_package(start: Start, tmp_path: Path)
     folder = _write_folder(tmp_path / "bare", "model.safetensors", safetensors.numpy.save(make_whisper()))
     (folder / "tokenizer.json").unlink()
     get_start(start, str(folder))
-    assert (folder_of(start) / "tokenizer.json").read_bytes() == TOKENIZER
+    assert (locate_start(start) / "tokenizer.json").read_bytes() == TOKENIZER
 
 
 @pytest.mark.parametrize(
@@ -165,6 +165,6 @@ def test_the_command_lists_gets_and_exports(start: Start, tmp_path: Path, capsys
     assert captured.out == f"whisper-base is in {tmp_path}/stick/whisper-base\n"
     assert captured.err.endswith(f"starts get NAME --from {tmp_path}/stick\n")
     assert run(["starts", "get", "whisper-base", "--from", str(tmp_path / "stick")]) == 0
-    assert capsys.readouterr().out == f"whisper-base is in {folder_of(start)}\n"
+    assert capsys.readouterr().out == f"whisper-base is in {locate_start(start)}\n"
     assert run(["starts", "get", "whisper-huge", "--from", "hf"]) == 2
     assert "there is no start 'whisper-huge'. Allowed: whisper-base" in capsys.readouterr().err

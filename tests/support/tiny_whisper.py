@@ -13,7 +13,7 @@ from seehear.answers.text.whisper_decoder import ExportedWhisperDecoder, Whisper
 from seehear.answers.text.whisper_spec import WhisperSpec
 from seehear.decoding.autoregressive import RunDecoder
 from seehear.decoding.byte_vocabulary import ByteVocabulary
-from seehear.decoding.whisper import cross_names
+from seehear.decoding.whisper import list_cross_names
 
 WORDS = (b" one", b" two", b" three", b" four")
 VOCABULARY = ByteVocabulary((*(bytes([byte]) for byte in range(256)), *WORDS))
@@ -51,7 +51,7 @@ def make_run(decoder: WhisperDecoder) -> RunDecoder:
 def make_memory(decoder: WhisperDecoder, frames: int = 50) -> dict[str, NDArray[np.float32]]:
     """What the decoder attends to, for random states."""
     states = torch.randn(1, frames, decoder.spec.width, generator=torch.Generator().manual_seed(1))
-    names = cross_names(decoder.spec.layers)
+    names = list_cross_names(decoder.spec.layers)
     return {name: each[0].numpy() for name, each in zip(names, decoder.attend_to(states), strict=True)}
 
 

@@ -183,7 +183,7 @@ class Decoding(Generic[SpecT, AnswerT]):
     with_network          (run) -> this kind, with a decoder network to run
     with_task             (spec, language, translate) -> the Spec for this spoken language (None: detected), and
                           whether to translate into English
-    hears_windows         (spec) -> whether a recording is split at pauses into windows with speech
+    needs_windows         (spec) -> whether a recording is split at pauses into windows with speech
     join                  (answers) -> the answer to a recording from those to its windows
     """
 
@@ -192,7 +192,7 @@ class Decoding(Generic[SpecT, AnswerT]):
     uses_network: Callable[[SpecT], bool]
     with_network: Callable[[RunDecoder], AnswerKind[SpecT, AnswerT]]
     with_task: Callable[[SpecT, str | None, bool], SpecT]
-    hears_windows: Callable[[SpecT], bool]
+    needs_windows: Callable[[SpecT], bool]
     join: Callable[[Sequence[AnswerT]], AnswerT]
 
 

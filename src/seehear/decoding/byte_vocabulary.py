@@ -33,7 +33,7 @@ class ByteVocabulary:
 
         Raises DataError unless the tokens are numbered from 0 on without gaps.
         """
-        to_byte = {letter: byte for byte, letter in enumerate(_letters_of_bytes())}
+        to_byte = {letter: byte for byte, letter in enumerate(_list_byte_characters())}
         by_number = sorted(numbers.items(), key=lambda item: item[1])
         if [number for _, number in by_number] != list(range(len(by_number))):
             raise DataError("the tokens of a vocabulary are not numbered from 0 on without gaps")
@@ -73,7 +73,7 @@ class ByteVocabulary:
         return cls(tuple(tokens))
 
 
-def _letters_of_bytes() -> list[str]:
+def _list_byte_characters() -> list[str]:
     """The character that byte-level BPE writes for each byte: itself if printable, else the next from U+0100 on."""
     printable = {*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)}
     spare = iter(range(0x100, 0x200))

@@ -35,12 +35,12 @@ UNSPOKEN = (
 WITHIN_WORDS = ("-", "'")  # allowed, but not after a space
 
 
-def past_names(blocks: int) -> tuple[str, ...]:
+def list_past_names(blocks: int) -> tuple[str, ...]:
     """Names of the decoder's inputs for the keys and values of the earlier tokens, by block."""
     return tuple(f"past_{what}_{i}" for i in range(blocks) for what in ("key", "value"))
 
 
-def cross_names(blocks: int) -> tuple[str, ...]:
+def list_cross_names(blocks: int) -> tuple[str, ...]:
     """Names of the decoder's inputs for the keys and values of the encoder's states, by block."""
     return tuple(f"cross_{what}_{i}" for i in range(blocks) for what in ("key", "value"))
 
@@ -121,14 +121,14 @@ class WhisperRunner:
         self.edge, self.frames = special.text, frames
         self._run, self._special = run, special
         self._cross = {name: np.ascontiguousarray(array, np.float32) for name, array in cross.items()}
-        heads, size, _ = self._cross[cross_names(1)[0]].shape
+        heads, size, _ = self._cross[list_cross_names(1)[0]].shape
         nothing = np.zeros((1, heads, 0, size), np.float32)
-        self._names = past_names(len(cross) // 2)
+        self._names = list_past_names(len(cross) // 2)
         begun = _Past(np.zeros((1, 0), np.int64), (nothing,) * len(self._names))
         logits, _, self._begun = self._feed(np.array([[special.start]]), begun)
         probabilities = np.exp(_log_softmax(logits[0, -1]))
         self.no_speech = float(probabilities[special.no_speech])
-        self.languages = self._languages(probabilities)
+        self.languages = self._rank_languages(probabilities)
         self.language = language or max(self.languages, key=self.languages.__getitem__)
         self._prompt = special.prompt(self.language, translate)
 
@@ -182,7 +182,7 @@ class WhisperRunner:
             raise BundleError("the decoder's past has another length than its tokens")
         return logits, attention, _Past(together, after)
 
-    def _languages(self, probabilities: Floats) -> dict[str, float]:
+    def _rank_languages(self, probabilities: Floats) -> dict[str, float]:
         """The probability of each language."""
         if not self._special.multilingual:
             return {"en": 1.0}

@@ -32,7 +32,7 @@ from seehear.learn.kept_features import (
 from seehear.learn.model.network import Network, create_network
 from seehear.learn.model.ood import BANK
 from seehear.learn.model.pretrained import Pretrained
-from seehear.learn.new_classes import MOST_LOST, KnownExamples, NewOutputs, fit_new_outputs, measure_recall
+from seehear.learn.new_classes import MAX_RECALL_LOSS, KnownExamples, NewOutputs, fit_new_outputs, measure_recall
 from seehear.measure.clusters import Clusters
 from seehear.media import medium_of_file
 from seehear.recipe import Recipe, used_key
@@ -42,8 +42,8 @@ from seehear.table import RowProblem, Table, open_table
 from seehear.table.directories import list_visible
 
 FITTING, EXPORTING = "fitting the new classes", "exporting"
-FEWEST = 2  # examples of a new class
-LEAST_RECALL = 0.2  # of a new class; below this, it would hardly ever be recognised
+MIN_EXAMPLES = 2  # examples of a new class
+MIN_RECALL = 0.2  # of a new class; below this, it would hardly ever be recognised
 GOOD_RECALL = 0.5  # below this, `add` asks for more examples
 
 
@@ -54,7 +54,7 @@ def add_classes(bundle: Bundle, data: Path, workspace: Path, listen: Listener) -
             Examples of known classes help to tell these from the new ones.
 
     Raises UsageError if no class can be added to the recogniser, and DataError if there are too few examples, or if a
-    new class cannot be recognised unless a known one loses more than MOST_LOST of its recall.
+    new class cannot be recognised unless a known one loses more than MAX_RECALL_LOSS of its recall.
     """
     network, head, kept = _load(bundle)
     table = open_new_classes(data, bundle.recipe, workspace)
@@ -137,11 +137,11 @@ def _decode(table: Table, recipe: Recipe, folder: Path, listen: Listener) -> tup
     dataset = DatasetCache.build(table, planned, folder, listen=listen)
     read = Counter(dataset.truth(row).to_cell() for row in range(len(dataset)))
     for name in new:
-        if read[name] < FEWEST:
+        if read[name] < MIN_EXAMPLES:
             raise DataError(
                 f"{format_count(read[name], 'example')} of '{name}' can be used",
                 where=str(table.root),
-                allowed=f"at least {FEWEST}, better 5",
+                allowed=f"at least {MIN_EXAMPLES}, better 5",
                 hint="add examples",
             )
     counts = {name: read[name] for name in new}
@@ -164,21 +164,22 @@ def _check(outputs: NewOutputs, held_out: KnownExamples, new: KnownExamples, rec
         count = f"{round(share * int(own.sum())):,} of {format_count(int(own.sum()), 'example')}"
         others = [f"'{names[i]}'" for i, _ in Counter(found[own & (found != each)].tolist()).most_common(3)]
         more = f"give more examples of '{names[each]}', and some of {' and '.join(others)} too"
-        if share < LEAST_RECALL:
+        if share < MIN_RECALL:
             raise DataError(
                 f"'{names[each]}' cannot be added without forgetting: if no other class may lose more than "
-                f"{100 * MOST_LOST:g} points of recall, {count} are recognised when left out, the others taken for "
-                f"{' or '.join(others)}",
+                f"{100 * MAX_RECALL_LOSS:g} points of recall, {count} are recognised when left out, the others taken "
+                f"for {' or '.join(others)}",
                 where=where,
                 hint=f"{more}, in a folder for each class; or train again with all examples",
             )
         advice = f" ({more}, to recognise it more often)" if share < GOOD_RECALL else ""
         said.append(f"'{names[each]}': {count} recognised when left out{advice}")
-    points, examples = 100 * _recall_lost(outputs, held_out), format_count(len(held_out.logits), "held-out example")
+    points = 100 * _measure_recall_loss(outputs, held_out)
+    examples = format_count(len(held_out.logits), "held-out example")
     return f"{'; '.join(said)}. On {examples}, no other class loses more than {points:.2g} points of recall"
 
 
-def _recall_lost(outputs: NewOutputs, held_out: KnownExamples) -> float:
+def _measure_recall_loss(outputs: NewOutputs, held_out: KnownExamples) -> float:
     """The largest loss of recall of a known class, on held-out examples."""
     classes = held_out.examples.classes
     before, after = (measure_recall(logits, classes) for logits in (held_out.logits, outputs.held_out))

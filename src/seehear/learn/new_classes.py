@@ -15,10 +15,10 @@ from seehear.answers.linear_probe import EPSILON, PENALTIES
 from seehear.learn.kept_features import ClassExamples
 
 FOLDS = 5
-TRIED = sorted(PENALTIES, reverse=True)[::2]  # every second penalty is close enough to the best
+SEARCHED_PENALTIES = sorted(PENALTIES, reverse=True)[::2]  # every second penalty is close enough to the best
 STEPS = 20  # of L-BFGS, at most; each fit starts from the one with the next larger penalty
 PRECISION = 1e-4  # of a gradient
-MOST_LOST = 0.02  # of the recall of a known class
+MAX_RECALL_LOSS = 0.02  # of the recall of a known class
 MARGIN = 1e-3  # of logits, against rounding
 
 
@@ -49,8 +49,8 @@ def fit_new_outputs(train: KnownExamples, held_out: KnownExamples, new: KnownExa
     """Fit outputs for the classes from `known` on, whose examples are `new`.
 
     The other outputs do not change, so known classes can lose examples only to new ones. Examples that were held out in
-    training show how many: the new outputs are lowered until no class loses more than MOST_LOST of its recall there.
-    The L2 penalty, and the logits of held-out and new examples, come from cross-validation over both.
+    training show how many: the new outputs are lowered until no class loses more than MAX_RECALL_LOSS of its recall
+    there. The L2 penalty, and the logits of held-out and new examples, come from cross-validation over both.
     """
     parts = (train, held_out, new)
     features = torch.cat([part.examples.features for part in parts])
@@ -58,13 +58,13 @@ def fit_new_outputs(train: KnownExamples, held_out: KnownExamples, new: KnownExa
     regression = _make_regression(train, held_out, new, known, (features - mean) / std)
     always = torch.full((len(train.logits),), -1)
     folds = torch.cat([always, *(_make_folds(part.examples) for part in (held_out, new))])
-    tried = _cross_validate(regression, folds)
-    penalty = min(TRIED, key=lambda each: float(regression.loss(tried[each], folds >= 0)))
+    scores_by_penalty = _cross_validate(regression, folds)
+    penalty = min(SEARCHED_PENALTIES, key=lambda each: float(regression.loss(scores_by_penalty[each], folds >= 0)))
     weight, bias = dict(regression.fit())[penalty]
     first, end = len(train.logits), len(train.logits) + len(held_out.logits)
     final = regression.features @ weight.T + bias
-    shift = max(_choose_shift(held_out, scores[first:end]) for scores in (tried[penalty], final))
-    scores, weight = tried[penalty] - shift, weight / std
+    shift = max(_choose_shift(held_out, scores[first:end]) for scores in (scores_by_penalty[penalty], final))
+    scores, weight = scores_by_penalty[penalty] - shift, weight / std
     return NewOutputs(
         weight,
         bias - weight @ mean - shift,
@@ -76,10 +76,10 @@ def fit_new_outputs(train: KnownExamples, held_out: KnownExamples, new: KnownExa
 def measure_recall(logits: Tensor, classes: Tensor) -> dict[int, float]:
     """For each class, the share of its examples whose largest logit is its own."""
     right = logits.argmax(1) == classes
-    return {each: float(right[classes == each].double().mean()) for each in _present(classes)}
+    return {each: float(right[classes == each].double().mean()) for each in _list_classes(classes)}
 
 
-def _present(classes: Tensor) -> list[int]:
+def _list_classes(classes: Tensor) -> list[int]:
     present: list[int] = np.unique(classes.numpy()).tolist()
     return present
 
@@ -112,7 +112,7 @@ class _Regression(NamedTuple):
             loss.backward()  # type: ignore[no-untyped-call]
             return loss
 
-        for penalty in TRIED:
+        for penalty in SEARCHED_PENALTIES:
             optimizer = torch.optim.LBFGS(
                 [weight, bias], max_iter=STEPS, tolerance_grad=PRECISION, line_search_fn="strong_wolfe"
             )
@@ -152,7 +152,7 @@ def _make_folds(examples: ClassExamples) -> Tensor:
     If a class has a single group, its examples are distributed instead; otherwise none would be left to fit to.
     """
     folds = torch.zeros(len(examples.classes), dtype=torch.long)
-    for each in _present(examples.classes):
+    for each in _list_classes(examples.classes):
         own = examples.classes == each
         codes = torch.from_numpy(np.unique(examples.groups[own].numpy(), return_inverse=True)[1])
         folds[own] = (codes if int(codes.max()) else torch.arange(int(own.sum()))) % FOLDS
@@ -161,27 +161,27 @@ def _make_folds(examples: ClassExamples) -> Tensor:
 
 def _cross_validate(regression: _Regression, folds: Tensor) -> dict[float, Tensor]:
     """For each penalty, scores (n, k) from outputs fitted without the example's fold; 0 for fold -1."""
-    scores = {penalty: torch.zeros(len(folds), regression.classes) for penalty in TRIED}
-    for held_out in _masks(folds):
+    scores = {penalty: torch.zeros(len(folds), regression.classes) for penalty in SEARCHED_PENALTIES}
+    for held_out in _list_fold_masks(folds):
         for penalty, (weight, bias) in regression.fit(without=held_out):
             scores[penalty][held_out] = regression.features[held_out] @ weight.T + bias
     return scores
 
 
-def _masks(folds: Tensor) -> Iterator[Tensor]:
+def _list_fold_masks(folds: Tensor) -> Iterator[Tensor]:
     for fold in range(FOLDS):
         if bool((mask := folds == fold).any()):
             yield mask
 
 
 def _choose_shift(held_out: KnownExamples, scores: Tensor) -> float:
-    """How far to lower the new outputs so that no class loses more than MOST_LOST of its recall."""
+    """How far to lower the new outputs so that no class loses more than MAX_RECALL_LOSS of its recall."""
     shift = 0.0
     classes, right = held_out.examples.classes, held_out.logits.argmax(1) == held_out.examples.classes
     excess = scores.max(1).values - held_out.logits.max(1).values
-    for each in _present(classes):
+    for each in _list_classes(classes):
         own = classes == each
         lost = excess[own & right].sort(descending=True).values
-        if len(lost) > (may := int(MOST_LOST * int(own.sum()) + 1e-9)):
+        if len(lost) > (may := int(MAX_RECALL_LOSS * int(own.sum()) + 1e-9)):
             shift = max(shift, float(lost[may]) + MARGIN)
     return shift

@@ -10,7 +10,7 @@ from seehear.events import Listener, Notice
 from seehear.runtime.bundle import Bundle, read_bundle, write_bundle
 from seehear.senses.hearing import HEARING
 from seehear.starts import Start, find_place
-from seehear.starts.cache import cache_folder
+from seehear.starts.cache import locate_cache
 
 BUILD = 1  # increased when `zero_shot` builds different files
 NEEDED = ("torch", "onnx", "onnxscript", "safetensors")
@@ -23,7 +23,7 @@ def load_transcriber(start: Start, listen: Listener) -> Bundle:
             f"{start.name} cannot be used without training",
             hint=f"train with it: seehear train DATA --start {start.name}",
         )
-    place = cache_folder() / "transcribers" / f"{start.name}-{BUILD}.seehear"
+    place = locate_cache() / "transcribers" / f"{start.name}-{BUILD}.seehear"
     with suppress(BundleError):
         return read_bundle(place)
     if find_place(start) is None:

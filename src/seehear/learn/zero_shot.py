@@ -30,7 +30,7 @@ from seehear.starts import Start, load_file, load_tensors
 
 WINDOW_SAMPLES = 30 * RATE_HZ
 HEAD_CHANNELS = 64
-LEAST_CONFIDENCE, ASSUMED_WRONG = 0.5, 0.5
+MIN_CONFIDENCE, ASSUMED_WRONG = 0.5, 0.5
 # Heads (layer, head) of the published decoders whose attention follows the sound.
 ALIGNMENT_HEADS = {
     "tiny.en": ((1, 0), (2, 0), (2, 5), (3, 0), (3, 1), (3, 2), (3, 3), (3, 4)),
@@ -39,9 +39,9 @@ ALIGNMENT_HEADS = {
 NO_WEIGHTS = b"\x02\0\0\0\0\0\0\0{}"  # safetensors without tensors: training starts from the published weights instead
 UNTRAINED = Training(minutes=1, batch=1, learning_rate=1e-9)  # placeholder: a recipe must have one
 # Words of at least this confidence are accepted. The share of wrong ones is assumed, as nothing was measured.
-ACCEPT_ALL = SelectivePrediction(
-    risk=RiskCoverageCurve(confidence=(LEAST_CONFIDENCE,), wrong=(ASSUMED_WRONG,)),
-    whole_risk=RiskCoverageCurve(confidence=(LEAST_CONFIDENCE,), wrong=(ASSUMED_WRONG,)),
+UNMEASURED = SelectivePrediction(
+    risk=RiskCoverageCurve(confidence=(MIN_CONFIDENCE,), wrong=(ASSUMED_WRONG,)),
+    whole_risk=RiskCoverageCurve(confidence=(MIN_CONFIDENCE,), wrong=(ASSUMED_WRONG,)),
     wrong_at_most=ASSUMED_WRONG,
 )
 Tensors = Mapping[str, NDArray[np.float32]]
@@ -64,7 +64,7 @@ def build_transcriber(start: Start) -> Bundle:
         width=spec.width,
         training=UNTRAINED,
         starts={HEARING.name: start.name},
-        selective={HEARING.name: ACCEPT_ALL},
+        selective={HEARING.name: UNMEASURED},
     )
     model, decoder = export(network)
     return Bundle(recipe, model, NO_WEIGHTS, render_card(start, recipe), decoder)

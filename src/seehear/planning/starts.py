@@ -19,9 +19,9 @@ AUTO, NONE = "auto", "none"
 ENVIRONMENT = "SEEHEAR_START"  # the default of --start
 RECOMMENDED = ("efficientnet-lite2", "efficientnet-lite0", "whisper-tiny.en")  # the best of each sense first
 RECOMMENDED_SPATIAL = ("efficientnet-lite0",)  # for answers with positions, whose pictures are larger
-FEWEST_EPOCHS = 3.0  # of fine-tuning; with less time, a small network is trained from random weights
-FEW = 5_000  # examples; up to here, pretrained features win even without fine-tuning ...
-FEWEST_EPOCHS_OF_FEW = 0.5  # ... and this much time suffices to compute them
+MIN_EPOCHS = 3.0  # of fine-tuning; with less time, a small network is trained from random weights
+SMALL_DATASET = 5_000  # examples; up to here, pretrained features win even without fine-tuning ...
+MIN_EPOCHS_SMALL_DATASET = 0.5  # ... and this much time suffices to compute them
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class StartChoice:
             if start.sense != name:
                 continue
             spec = sense.plan(replace(inputs, pretrained=start.encoder))
-            enough = FEWEST_EPOCHS if inputs.examples > FEW else FEWEST_EPOCHS_OF_FEW
+            enough = MIN_EPOCHS if inputs.examples > SMALL_DATASET else MIN_EPOCHS_SMALL_DATASET
             if self.required or inputs.epochs(spec) >= enough:
                 return spec, start
         return sense.plan(inputs), None
@@ -52,7 +52,7 @@ def choose_starts(wanted: str | None, senses: Collection[str], kind: AnyKind) ->
 
     Raises UsageError for a name that is unknown, not installed, or of a sense that is not used.
     """
-    wanted = _wanted(wanted)
+    wanted = _resolve_start(wanted)
     if wanted == NONE:
         return StartChoice()
     if wanted == AUTO:
@@ -77,7 +77,7 @@ def find_missing_extras(senses: Collection[str], kind: AnyKind) -> list[str]:
     return sorted({start.extra for start in recommended if start.sense in set(senses) - covered})
 
 
-def _wanted(start: str | None) -> str:
+def _resolve_start(start: str | None) -> str:
     return start or os.environ.get(ENVIRONMENT) or AUTO
 
 
@@ -94,7 +94,7 @@ def describe_starts(recipe: Recipe, options: TrainOptions) -> str:
         named = ", ".join(f"{name} ({find_start(name).trained_on})" for name in recipe.starts.values())
         return f"starting from {named}"
     kind = ANSWERS[recipe.kind]
-    extras = find_missing_extras(recipe.senses, kind) if _wanted(options.start) == AUTO else []
+    extras = find_missing_extras(recipe.senses, kind) if _resolve_start(options.start) == AUTO else []
     if not extras:
         return ""
     packages = " ".join(f"'seehear[{extra}]'" for extra in extras)

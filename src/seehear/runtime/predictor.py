@@ -19,7 +19,7 @@ from seehear.runtime.model_runner import ModelRunner, Outputs
 from seehear.runtime.onnx_session import threads
 from seehear.runtime.options import DEFAULT, PredictOptions
 from seehear.runtime.prediction import ExampleSource, Prediction
-from seehear.runtime.speech_windows import answer_windows, hears_windows
+from seehear.runtime.speech_windows import answer_windows, needs_windows
 from seehear.runtime.tiling import answer_tiles, check_tiling, plan_tiles, tiling_hint
 from seehear.senses import SENSES, Array
 from seehear.senses.input_file import Bytes, is_file_object
@@ -111,11 +111,11 @@ class Predictor:
             spec = self._kind.require_decoding("a language").with_task(spec, options.language, options.translate)
         if options.tiles:
             check_tiling(self.recipe)
-        parts = options.tiles or hears_windows(self._kind, spec)
+        parts = options.tiles or needs_windows(self._kind, spec)
         return Request(options.select_senses(self.recipe), options.wrong_at_most, spec, parts)
 
     def _predict_parts(self, example: Example, request: Request) -> Prediction:
-        if hears_windows(self._kind, request.spec):
+        if needs_windows(self._kind, request.spec):
             return self._predict_windows(example, request)
         return self._predict_tiled(example, request)
 

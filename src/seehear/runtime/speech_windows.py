@@ -14,12 +14,12 @@ from seehear.senses.hearing import HEARING
 from seehear.senses.hearing.plan import RATE_HZ
 from seehear.senses.hearing.voice_activity import VoiceActivityDetector
 
-PORTION_SAMPLES = 60 * RATE_HZ  # passed to the detector at once
+CHUNK_SAMPLES = 60 * RATE_HZ  # passed to the detector at once
 LONGEST_PAUSE_S = 3.0  # within a window; short windows cost as much as long ones
 
 
-def hears_windows(kind: AnyKind, spec: Any) -> bool:
-    return kind.decoding is not None and kind.decoding.hears_windows(spec)
+def needs_windows(kind: AnyKind, spec: Any) -> bool:
+    return kind.decoding is not None and kind.decoding.needs_windows(spec)
 
 
 def answer_windows(runner: ModelRunner, signal: Array, spec: Any, calibration: Mapping[str, float]) -> Any:
@@ -55,8 +55,8 @@ def find_windows(signal: Array, longest_s: float) -> Iterator[tuple[float, float
 
 def _find_speech(signal: Array) -> Iterator[tuple[float, float]]:
     detector = VoiceActivityDetector()
-    for start in range(0, len(signal), PORTION_SAMPLES):
-        for segment in detector.feed(signal[start : start + PORTION_SAMPLES]):
+    for start in range(0, len(signal), CHUNK_SAMPLES):
+        for segment in detector.feed(signal[start : start + CHUNK_SAMPLES]):
             yield segment.start_s, segment.end_s
     for segment in detector.finish():
         yield segment.start_s, segment.end_s

@@ -26,7 +26,7 @@ WEIGHTS = "weights.safetensors"
 NOTICE = "NOTICE.txt"
 
 
-def cache_folder() -> Path:
+def locate_cache() -> Path:
     """SEEHEAR_CACHE if set, otherwise the system's folder for the user's caches."""
     if own := os.environ.get("SEEHEAR_CACHE"):
         return Path(own).expanduser()
@@ -38,8 +38,8 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "seehear"
 
 
-def folder_of(start: Start) -> Path:
-    return cache_folder() / "starts" / start.name
+def locate_start(start: Start) -> Path:
+    return locate_cache() / "starts" / start.name
 
 
 def read_stored(folder: Path, start: Start) -> dict[str, NDArray[Any]] | None:

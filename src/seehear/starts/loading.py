@@ -19,7 +19,7 @@ def find_place(start: Start) -> str | None:
     """Where it is, in words: the cache folder or the packages. None if it is not installed. Reads no weights."""
     if start.path is not None:
         return f"in {start.path}"
-    folder = cache.folder_of(start)
+    folder = cache.locate_start(start)
     if all((folder / name).is_file() for name in (cache.WEIGHTS, *start.files)):
         return f"in {folder}"
     if start.package is not None and is_installed(start):
@@ -45,12 +45,12 @@ def find_tensors(start: Start) -> dict[str, NDArray[Any]]:
     """Its tensors in the precision of the start. Adds those of a package to the cache."""
     if start.path is not None:
         return check_digest(read_tensors(start.path.read_bytes()), start)
-    tensors = cache.read_stored(cache.folder_of(start), start)
+    tensors = cache.read_stored(cache.locate_start(start), start)
     if tensors is None:
         tensors = check_digest(read_tensors(read_package(start)), start)
         files = read_package_files(start)
         with contextlib.suppress(SeehearError):  # without a cache, each load converts again, which takes seconds
-            cache.store(cache.folder_of(start), start, tensors, files)
+            cache.store(cache.locate_start(start), start, tensors, files)
     return tensors
 
 
@@ -58,6 +58,6 @@ def load_file(start: Start, name: str) -> bytes:
     """Another file of the start, such as the "tokenizer.json" of Whisper. Raises as `load_tensors` does."""
     if name not in start.files:
         raise SeehearError(f"has no {name} beside the weights", where=start.name, hint=f"copy the {name} there")
-    folder = cache.folder_of(start) if start.path is None else start.path.parent
+    folder = cache.locate_start(start) if start.path is None else start.path.parent
     stored = cache.read_stored_file(folder, start, name)
     return read_package_files(start)[name] if stored is None else stored

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from seehear.errors import BundleError, SeehearError
 
-MOST_NUMBERS_PER_BYTE = 2  # tensors may share memory, but few do
+MAX_NUMBERS_PER_BYTE = 2  # tensors may share memory, but few do
 _NESTED = ("model_state_dict", "state_dict")  # keys under which checkpoints keep the tensors
 
 
@@ -39,7 +39,7 @@ def read_state_dict(content: bytes) -> dict[str, NDArray[Any]]:
     if not loaded or not all(map(_is_plain, loaded.values())):
         raise _refuse("it holds something other than numeric tensors")
     numbers = sum(tensor.numel() for tensor in loaded.values())
-    if numbers > MOST_NUMBERS_PER_BYTE * len(content):
+    if numbers > MAX_NUMBERS_PER_BYTE * len(content):
         raise _refuse(f"it declares {numbers:,} numbers in {len(content):,} bytes")
     return {name: _to_array(tensor) for name, tensor in loaded.items()}
 

@@ -35,8 +35,8 @@ def get_start(start: Start, source: str) -> Path:
     except BundleError as error:
         raise error.at(source) from None
     files = {name: _find_file(start, name, folder) for name in start.files}
-    cache.store(cache.folder_of(start), start, tensors, files)
-    return cache.folder_of(start)
+    cache.store(cache.locate_start(start), start, tensors, files)
+    return cache.locate_start(start)
 
 
 def export_starts(starts: Iterable[Start], folder: Path) -> list[Path]:

@@ -19,8 +19,8 @@ from seehear.senses.hearing.whisper import (
     EncoderBlock,
     WhisperEncoder,
     WhisperLogMel,
-    sinusoids,
-    slaney_filters,
+    compute_sinusoids,
+    compute_slaney_filters,
 )
 from seehear.senses.model_sizing import SizingInputs
 
@@ -34,11 +34,11 @@ def encoder() -> WhisperEncoder:
 
 
 def test_filters_and_positions_are_the_published_ones() -> None:
-    filters = slaney_filters()
+    filters = compute_slaney_filters()
     assert filters.shape == (80, 201)
     assert filters.sum() == pytest.approx(1.9990242, abs=1e-6)
     assert filters.max(1)[[0, 40, 79]] == pytest.approx([0.02486259, 0.01473557, 0.00316471], abs=1e-7)
-    positions = sinusoids(1500, 384)
+    positions = compute_sinusoids(1500, 384)
     assert positions[0].tolist() == [0.0] * 192 + [1.0] * 192
     assert positions[100, [0, 191, 383]] == pytest.approx([np.sin(100), 0.01, 0.99995], abs=1e-5)
 

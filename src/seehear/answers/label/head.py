@@ -39,9 +39,9 @@ class Head(nn.Module):
         return head_parameters(self)
 
     def forward(self, cells: Cells) -> dict[str, Tensor]:
-        return {"logits": self.classify(self.read(cells))}
+        return {"logits": self.classify(self.extract_features(cells))}
 
-    def read(self, cells: Cells) -> Tensor:
+    def extract_features(self, cells: Cells) -> Tensor:
         """The inputs (B, F) of the last layer."""
         features: Tensor = self.norm(self.pool(cells))
         return features
@@ -55,7 +55,7 @@ class Head(nn.Module):
         self.classify = grown
 
     def fit_probe(self, features: Tensor, target: dict[str, Tensor], groups: Array) -> dict[str, Array] | None:
-        """Fit the last layers to `read` features (n, F) of an untrained head, by logistic regression.
+        """Fit the last layers to the features (n, F) of an untrained head, by logistic regression.
 
         Returns the cross-validated logits (n, C) of each example; None with too few examples.
         """

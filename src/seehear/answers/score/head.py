@@ -38,17 +38,17 @@ class Head(nn.Module):
         return head_parameters(self)
 
     def forward(self, cells: Cells) -> dict[str, Tensor]:
-        mean, log_scale = self.regress(self.read(cells)).unbind(1)
+        mean, log_scale = self.regress(self.extract_features(cells)).unbind(1)
         low, high = LOG_SCALE_RANGE
         return {"mean": mean, "log_scale": low + (high - low) * torch.sigmoid(log_scale)}
 
-    def read(self, cells: Cells) -> Tensor:
+    def extract_features(self, cells: Cells) -> Tensor:
         """The inputs (B, F) of the last layer."""
         features: Tensor = self.norm(self.pool(cells))
         return features
 
     def fit_probe(self, features: Tensor, target: dict[str, Tensor], groups: Array) -> dict[str, Array] | None:
-        """Fit the last layers to `read` features (n, F) of an untrained head, by ridge regression.
+        """Fit the last layers to the features (n, F) of an untrained head, by ridge regression.
 
         All examples get the same spread. Returns the cross-validated mean and log_scale (n,) of each example; None with
         too few examples.

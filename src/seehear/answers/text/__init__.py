@@ -48,7 +48,7 @@ class TextKind(AnswerKind[TextSpec, Text]):
             uses_network=answer.has_decoder,
             with_network=TextKind,
             with_task=spec.with_task,
-            hears_windows=answer.hears_windows,
+            needs_windows=answer.needs_windows,
             join=answer.join,
         )
 

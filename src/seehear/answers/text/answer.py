@@ -185,7 +185,7 @@ def has_decoder(spec: TextSpec) -> bool:
     return spec.decoder is not None
 
 
-def hears_windows(spec: TextSpec) -> bool:
+def needs_windows(spec: TextSpec) -> bool:
     """Whether recordings are split: Whisper's decoder invents words in silence, and was trained on windows."""
     return spec.whisper is not None
 
@@ -240,7 +240,7 @@ def build_text(n_best: NBest, spec: TextSpec, calibration: Mapping[str, float]) 
     others.sort(key=lambda other: -other.score)
     scores = np.array([best.score, *(other.score for other in others)])
     odds = np.exp(scores - scores.max())  # translations are ranked by more than the score, so the best may have less
-    share = odds[0] / odds.sum() if spec.whisper is None else _typical_probability(best)
+    share = odds[0] / odds.sum() if spec.whisper is None else _compute_typical_probability(best)
     confidence = apply_platt(float(share), calibration, "text")
     shares = (1 - confidence) * odds[1:] / max(odds[1:].sum(), odds[0])
     alternatives = zip(others[:ALTERNATIVES], shares.tolist(), strict=False)
@@ -248,7 +248,7 @@ def build_text(n_best: NBest, spec: TextSpec, calibration: Mapping[str, float]) 
     return Text(words, confidence, texts, n_best.language)
 
 
-def _typical_probability(hypothesis: Hypothesis) -> float:
+def _compute_typical_probability(hypothesis: Hypothesis) -> float:
     """The geometric mean of the probabilities of its tokens and its end; 1 for silence."""
     return math.exp(hypothesis.score / (len(hypothesis.tokens) + 1))
 

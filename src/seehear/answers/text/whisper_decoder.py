@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from seehear.decoding.whisper import NEXT, cross_names, past_names
+from seehear.decoding.whisper import NEXT, list_cross_names, list_past_names
 from seehear.layers.pretrained import load_weights
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class ExportedWhisperDecoder(nn.Module):
         super().__init__()
         self.decoder = decoder
         blocks = len(decoder.blocks)
-        self.past, self.cross = past_names(blocks), cross_names(blocks)
+        self.past, self.cross = list_past_names(blocks), list_cross_names(blocks)
         self.outputs = ("logits", "attention", *(f"{NEXT}{name}" for name in self.past))
         self.dynamic_axes: dict[str, dict[int, str]] = {
             "tokens": {0: "texts", 1: "length"},

@@ -8,7 +8,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from seehear.decoding.byte_vocabulary import ByteVocabulary
-from seehear.decoding.whisper import SpecialTokens, cross_names
+from seehear.decoding.whisper import SpecialTokens, list_cross_names
 from seehear.errors import BundleError, DataError
 from seehear.strict_json import from_json
 
@@ -54,7 +54,7 @@ class WhisperSpec(BaseModel):
         """Shapes of the keys and values for each block, which the network passes to the decoder."""
         size = self.width // self.heads
         shapes = ((self.heads, size, "N"), (self.heads, "N", size))
-        return {name: shapes[i % 2] for i, name in enumerate(cross_names(self.layers))}
+        return {name: shapes[i % 2] for i, name in enumerate(list_cross_names(self.layers))}
 
     @cached_property
     def tokeniser(self) -> ByteVocabulary:

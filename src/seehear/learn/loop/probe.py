@@ -23,10 +23,10 @@ Array = NDArray[Any]
 
 
 @runtime_checkable
-class ProbedHead(Protocol):
+class LinearHead(Protocol):
     """A head that is linear in features of the cells, and can be fitted to them without gradient steps."""
 
-    def read(self, cells: Cells) -> Tensor:
+    def extract_features(self, cells: Cells) -> Tensor:
         """The features (B, F)."""
 
     def fit_probe(self, features: Tensor, target: Tensors, groups: Array) -> Mapping[str, Array] | None:
@@ -39,7 +39,7 @@ class ProbedHead(Protocol):
 def fit_head(network: Network, dataset: DatasetCache, rows: NDArray[np.int64], listen: Listener) -> bool:
     """Fit the head to the features of these rows. False if it is not linear."""
     head = network.head
-    if not isinstance(head, ProbedHead):
+    if not isinstance(head, LinearHead):
         return False
     listen(Started(TASK, len(rows), "examples"))
     features, target = compute_features(network, dataset, rows, listen)
@@ -61,7 +61,7 @@ def compute_features(
     for start in range(0, len(rows), size):
         batch = dataset.batch(rows[start : start + size])
         cells = network.encode({name: tensor.to(device) for name, tensor in batch.inputs.items()})
-        features.append(network.read(network.fuse(cells, batch.present.to(device))).cpu())
+        features.append(network.extract_features(network.fuse(cells, batch.present.to(device))).cpu())
         targets.append(batch.target)
         listen(Advanced(TASK, min(start + size, len(rows))))
     return torch.cat(features), {name: torch.cat([each[name] for each in targets]) for name in targets[0]}

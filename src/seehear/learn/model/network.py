@@ -64,10 +64,10 @@ class Network(nn.Module):
         raw: Tensors = self.head(self.fuse(cells, present))
         return raw
 
-    def read(self, fused: Cells) -> Tensor:
+    def extract_features(self, fused: Cells) -> Tensor:
         """The inputs (B, F) of the head's last layer; for heads without such features, the mean of the cells."""
-        if (read := getattr(self.head, "read", None)) is not None:
-            features: Tensor = read(fused)
+        if (extract := getattr(self.head, "extract_features", None)) is not None:
+            features: Tensor = extract(fused)
             return features
         valid = fused.valid_mask[:, :, None].to(fused.x.dtype)
         mean: Tensor = (fused.x * valid).sum(1) / valid.sum(1).clamp_min(1)
@@ -94,7 +94,7 @@ class Network(nn.Module):
         scores = {OOD_SCORE + name: self.ood[name](own) for name, own in zip(self.encoders, cells, strict=True)}
         fused = self.fuse(cells, present)
         raw: Tensors = self.head(fused)
-        return raw | {EMBEDDING: F.normalize(self.read(fused), dim=1)} | scores
+        return raw | {EMBEDDING: F.normalize(self.extract_features(fused), dim=1)} | scores
 
     def sense_subsets(self, batch: int) -> Iterator[Tensor]:
         """The sets of senses that the network is trained for, as `present` (B, S): all of them, then each alone."""

@@ -148,7 +148,7 @@ def plan_hearing(inputs: SizingInputs) -> HearingSpec:
     """
     seconds = np.array([fact["seconds"] for fact in inputs.summaries])
     usual_s = LONGEST_S if inputs.requires_full_input else np.quantile(seconds, 0.98) * 1.25
-    sizes = _sizes(inputs) if inputs.pretrained is None else [_pretrained(inputs.pretrained, inputs)]
+    sizes = _list_sizes(inputs) if inputs.pretrained is None else [_plan_pretrained(inputs.pretrained, inputs)]
     encoder, passes = inputs.choose_size(
         sizes, lambda size: size.step_gigaflop(float(seconds.mean())), TEMPORAL_EPOCHS.wanted
     )
@@ -161,12 +161,12 @@ def plan_hearing(inputs: SizingInputs) -> HearingSpec:
     )
 
 
-def _sizes(inputs: SizingInputs) -> list[ConvRecurrent | Whisper]:
+def _list_sizes(inputs: SizingInputs) -> list[ConvRecurrent | Whisper]:
     top_hz = float(np.clip(np.median([fact["top_hz"] for fact in inputs.summaries]), 2_000, RATE_HZ / 2))
     return [ConvRecurrent(top_hz=round(top_hz, -2), stages=stages, width=width) for stages, width in MODEL_SIZES]
 
 
-def _pretrained(published: Mapping[str, Any], inputs: SizingInputs) -> Whisper:
+def _plan_pretrained(published: Mapping[str, Any], inputs: SizingInputs) -> Whisper:
     """Reads the last layer, which is best for words, if the answer requires the full input; otherwise several.
 
     The head for a whole recording can then choose channels: those of the first layer identify the speaker, those of the

@@ -87,7 +87,7 @@ class AudioTransformer(nn.Module):
         super().__init__()
         self.conv1 = nn.Conv1d(WHISPER_MELS, size.width, 3, padding=1)
         self.conv2 = nn.Conv1d(size.width, size.width, 3, stride=2, padding=1)
-        self.register_buffer("positional_embedding", torch.from_numpy(sinusoids(WINDOW_STATES, size.width)))
+        self.register_buffer("positional_embedding", torch.from_numpy(compute_sinusoids(WINDOW_STATES, size.width)))
         self.blocks = nn.ModuleList(EncoderBlock(size.width) for _ in range(size.highest_layer))
         self.ln_post = nn.LayerNorm(size.width) if size.highest_layer == size.depth else None
 
@@ -172,8 +172,8 @@ class WhisperLogMel(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.register_buffer("fourier", torch.from_numpy(_fourier_kernels())[:, None], persistent=False)
-        self.register_buffer("filters", torch.from_numpy(slaney_filters()), persistent=False)
+        self.register_buffer("fourier", torch.from_numpy(_compute_fourier_kernels())[:, None], persistent=False)
+        self.register_buffer("filters", torch.from_numpy(compute_slaney_filters()), persistent=False)
 
     def forward(self, audio: Tensor) -> Tensor:
         half = WINDOW_SAMPLES // 2
@@ -188,7 +188,7 @@ class WhisperLogMel(nn.Module):
             return (torch.maximum(log, loudest - RANGE) + 4) / 4
 
 
-def slaney_filters() -> NDArray[np.float32]:
+def compute_slaney_filters() -> NDArray[np.float32]:
     """(M, BINS) triangular filters of equal area on Slaney's mel scale: linear to 1 kHz, then logarithmic."""
     per_step_hz, knee_hz, log_step = 200 / 3, 1000.0, math.log(6.4) / 27
     knee = knee_hz / per_step_hz
@@ -202,14 +202,14 @@ def slaney_filters() -> NDArray[np.float32]:
     return np.asarray(filters, np.float32)
 
 
-def sinusoids(positions: int, width: int) -> NDArray[np.float32]:
+def compute_sinusoids(positions: int, width: int) -> NDArray[np.float32]:
     """(positions, width): sines, then cosines, of periods from 2 pi to 2 pi MAX_PERIOD."""
     steps = np.exp(-math.log(MAX_PERIOD) / (width // 2 - 1) * np.arange(width // 2))
     angle = np.arange(positions)[:, None] * steps
     return np.asarray(np.concatenate([np.sin(angle), np.cos(angle)], 1), np.float32)
 
 
-def _fourier_kernels() -> NDArray[np.float32]:
+def _compute_fourier_kernels() -> NDArray[np.float32]:
     """(2 * BINS, WINDOW_SAMPLES): windowed cosines, then sines."""
     window = np.hanning(WINDOW_SAMPLES + 1)[:-1]
     phase = 2 * np.pi * np.outer(np.arange(BINS), np.arange(WINDOW_SAMPLES)) / WINDOW_SAMPLES
@@ -223,7 +223,7 @@ def _mask(x: Tensor, lengths: Tensor) -> Tensor:
 
 
 def _average_pairs(states: Tensor, valid_states: Tensor) -> Cells:
-    """States (B, 2 N, D), the first valid_states (B,) of them valid -> N cells, the mean of each pair's valid states."""
+    """States (B, 2 N, D), the first valid_states (B,) valid -> N cells, the mean of each pair's valid states."""
     valid = (torch.arange(states.shape[1], device=states.device) < valid_states[:, None]).to(states)
     weights = valid.reshape(valid.shape[0], -1, 2)  # (B, N, 2)
     count = weights.sum(2)

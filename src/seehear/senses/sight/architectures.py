@@ -12,7 +12,7 @@ IMAGENET_MEAN, IMAGENET_SCALE = (123.675, 116.28, 103.53), (58.395, 57.12, 57.37
 RESNET_STEM = 64  # channels of a ResNet's first convolution
 VIT_HEAD = 64  # channels of a head of a Vision Transformer
 STEM_CHANNELS = 24  # input channels of the first stage of a FeaturePyramid
-FINEST_PX = 16  # cell size in pretrained networks, for answers without positions: finer cells did not help OOD scores
+DEFAULT_STRIDE_PX = 16  # of the finest cells without positions: finer ones did not help the OOD score
 
 
 Blocks = Annotated[int, Field(ge=1, le=64)]
@@ -119,7 +119,7 @@ class EfficientNetLite(BaseModel):
 
     def _levels(self, size: InputSize) -> list[tuple[int, int]]:
         """Channels and pitch of each level: the last bottleneck of each pitch, then the head."""
-        finest, pitch = size.output_stride_px or FINEST_PX, STEM_STRIDE
+        finest, pitch = size.output_stride_px or DEFAULT_STRIDE_PX, STEM_STRIDE
         last_of = {pitch: LITE_STEM}
         for bottleneck in self.bottlenecks():
             pitch *= bottleneck.stride
@@ -190,7 +190,7 @@ class ResNet(BaseModel):
     def _levels(self, size: InputSize) -> list[tuple[int, int]]:
         """Channels and pitch of each level: of the stem, then of each stage."""
         stages = [(inner * self.expansion, 4 << i) for i, (_, inner) in enumerate(self.stages())]
-        finest = size.output_stride_px or FINEST_PX
+        finest = size.output_stride_px or DEFAULT_STRIDE_PX
         return [(width, pitch) for width, pitch in [(RESNET_STEM, 2), *stages] if pitch >= min(finest, stages[-1][1])]
 
     def step_gigaflop(self, size: InputSize) -> float:

@@ -63,12 +63,12 @@ class EfficientNetLiteEncoder(SightEncoder):
         pitch = STEM_STRIDE
         for block, shape in zip(self._blocks, self._shapes, strict=True):
             if shape.stride > 1:
-                yield from self._wanted(x, pitch)
+                yield from self._select_level(x, pitch)
                 pitch *= shape.stride
             x = block(x)
         yield self._conv_head(x, self._bn1)
 
-    def _wanted(self, x: Tensor, pitch: int) -> Sequence[Tensor]:
+    def _select_level(self, x: Tensor, pitch: int) -> Sequence[Tensor]:
         return [x] if pitch in self.pitches_px else []
 
 
