@@ -10,7 +10,7 @@ from pathlib import Path
 from benchmarks import accuracy, scenes, starts, transcripts
 from benchmarks.data import DATA
 
-RANDOM = ("--start", "none")  # these compare with other networks of random weights
+RANDOM = ("--start", "none")  # these are compared with other networks with random weights
 COMMANDS = (
     {name: ("benchmarks.accuracy", name, *RANDOM) for name in accuracy.TASKS}
     | {name: ("benchmarks.transcripts", name, *RANDOM) for name in transcripts.TASKS}

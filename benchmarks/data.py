@@ -115,7 +115,7 @@ def cifar10(store: Store) -> Examples:
 
 
 def cifar10_few(store: Store, count: int = FEW) -> Examples:
-    """So many pictures of each class, drawn from the train part."""
+    """`count` pictures of each class, from the train part."""
     given = store.unpacked("cifar10")
 
     def make(folder: Path) -> None:
@@ -126,7 +126,7 @@ def cifar10_few(store: Store, count: int = FEW) -> Examples:
 
 
 def cifar10_near(store: Store) -> Examples:
-    """FEW pictures of each of six classes. The second test set: pictures of the other four, which are alike.
+    """FEW pictures of each of six classes. The second test set: pictures of the other four, which are similar.
 
     Six known and four unknown classes is the usual division (Neal et al. 2018); here every third is unknown.
     """
@@ -146,7 +146,7 @@ def cifar10_near(store: Store) -> Examples:
 def fsdd(store: Store, speaker: str = SPEAKERS[0], count: int | None = None) -> Examples:
     """Leave one speaker out as the test set. `count` clips of each digit are trained on, None for all.
 
-    The few are drawn from the other speakers in turn.
+    If few, they come from the other speakers in turn.
     """
     rows = fsdd_rows(store)
 
@@ -165,7 +165,7 @@ def fsdd(store: Store, speaker: str = SPEAKERS[0], count: int | None = None) -> 
 
 
 def _draw_clips(rows: Sequence[dict[str, str]], count: int) -> Iterator[dict[str, str]]:
-    """So many random clips of each word, of one speaker after the other; the first is another one for each word."""
+    """`count` random clips of each word, from the speakers in turn, beginning with another speaker for each word."""
     random = np.random.default_rng(SEED)
     speakers = sorted({row["speaker"] for row in rows})
     for first, word in enumerate(WORDS):
@@ -239,7 +239,7 @@ def _by_label(rows: list[dict[str, str]], random: np.random.Generator) -> dict[s
 
 
 def draw(items: Sequence[Any], count: int | None) -> list[Any]:
-    """So many of them, drawn at random but the same every time; None for all."""
+    """`count` random items, the same every time; None for all."""
     return [items[i] for i in sorted(np.random.default_rng(SEED).permutation(len(items))[:count])]
 
 

@@ -41,9 +41,8 @@ def importing() -> list[Figure]:
 
 
 def installing(store: Store) -> list[Figure]:
-    """The size of a fresh environment with seehear and what it needs to predict, without pip itself.
-
-    Then what the packages of pretrained encoders add.
+    """The size of a fresh environment with seehear and what it needs to predict, without pip itself, and the size that
+    the packages of pretrained encoders add.
     """
     folder = store.cache / "install"
     shutil.rmtree(folder, ignore_errors=True)

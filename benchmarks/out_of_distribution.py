@@ -57,7 +57,7 @@ def ood_figures(
 
 
 def near_figure(model: Recogniser, sense: str, known: Path, unknown: Path, at_least: float) -> Figure:
-    """AUROC for classes like those trained on, but unknown, against the known ones."""
+    """AUROC of unknown classes, similar to the known ones, against the known ones."""
     scores = [_scores(model, sense, list(gather([folder], (sense,)))) for folder in (known, unknown)]
     return Figure("unknown classes against known ones, by OOD score (AUROC)", _auroc(*scores), at_least=at_least)
 

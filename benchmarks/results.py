@@ -20,7 +20,7 @@ FOLDER = Path(__file__).parent / "results"
 class Figure:
     """One measured value in a unit ("" for a plain number, "%" for a share), and its target.
 
-    from_random  the same of a network trained from random weights in the same time, where the other is pretrained
+    from_random  the value for a network trained from random weights in the same time, if this one is pretrained
     """
 
     what: str
@@ -60,7 +60,7 @@ class Result:
     """The figures of one benchmark. `note` names the test data; the rest: where, when and how it was measured.
 
     start  the pretrained encoders, if it compares them with random weights
-    seen   what those encoders have already seen of this kind of data
+    seen   the encoders' training data, and its overlap with this benchmark's
     """
 
     name: str

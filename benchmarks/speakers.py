@@ -55,7 +55,7 @@ class LeftOut:
 
 
 def leave_each_out(examples: Mapping[str, Examples], budget: Budget, out: Path, *, robustness: bool = False) -> LeftOut:
-    """Train without each speaker in turn, each time for the whole budget. `out` is what model files are called."""
+    """Train without each speaker in turn, each time for the whole budget. `out` begins the names of model files."""
     models, evaluations = {}, {}
     for speaker, own in examples.items():
         path = out.with_name(f"{out.name}-{speaker}.seehear")

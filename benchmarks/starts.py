@@ -1,7 +1,7 @@
 """Pretrained encoders beside random weights: the same few examples, the same standard minutes, the same test examples.
 
 python -m benchmarks.starts [NAMES] [--start auto] [--data ../shared/data] [--seed 0]
-Each benchmark trains twice: from --start, for which the targets are, and from random weights.
+Each benchmark trains twice: from --start, to which the targets apply, and from random weights.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Measured(NamedTuple):
 
 @dataclass(frozen=True)
 class Run:
-    """One of the two sides of a benchmark. What it starts from is in its budget."""
+    """One of the two trainings of a benchmark. Its budget says what it starts from."""
 
     budget: Budget
     store: Store
@@ -55,7 +55,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Task:
-    """How to measure one side; its budget; and what there was of such data in what its encoders were trained on."""
+    """How to measure one training, its budget, and the overlap of its data with the encoders' training data."""
 
     measure: Callable[[Run], Measured]
     standard_minutes: float
@@ -90,7 +90,7 @@ def _measure_labels(
     coverage: float | None = None,
     strong: float | None = None,
 ) -> Measured:
-    """The numbers are targets. Without `strong`, the one for AUROC under strong corruptions, these are not measured."""
+    """The numbers are targets. `strong` is for AUROC under strong corruptions; if None, not measured."""
     examples = prepare(run.store)
     model = run.train(examples)
     test = next(iter(examples.tests.values()))
@@ -104,7 +104,7 @@ def _measure_labels(
 def _measure_positions(
     run: Run, prepare: Callable[[Store], Examples], figures: Callable[[Evaluation], Iterator[Figure]]
 ) -> Measured:
-    """Boxes or masks, whose figures say their targets."""
+    """Boxes or masks; `figures` include the targets."""
     examples = prepare(run.store)
     model = run.train(examples)
     return Measured(list(figures(evaluate_model(model, next(iter(examples.tests.values()))))), model.recipe)
@@ -125,7 +125,7 @@ def _measure_speakers(run: Run, *, mean: float, worst: float) -> Measured:
 
 
 def _measure_first(run: Run, *, seconds: float) -> Measured:
-    """The command line, from its start to its end, with the model file saved; several times."""
+    """The time of the command, from its start to its end with a saved model file; several times."""
     examples = cifar10_few(run.store)
     out = run.out.with_name(f"{run.out.name}.seehear")
     command = [sys.executable, "-m", "seehear", "train", str(examples.train), "--out", str(out)]
@@ -152,11 +152,11 @@ def _time_command_s(command: list[str], out: Path) -> float:
     return time.perf_counter() - started_s
 
 
-_PHOTOS = "CIFAR-10's classes are among them, most as several finer ones; only deer are not"
-_X_RAYS = "no X-rays among them"
-_CELLS = "no blood cells among them"
-_SCENES = "cars, traffic lights and street signs among them, but no pixels of street scenes"
-_SPEECH = "spoken English digits are common in it"
+_PHOTOS = "includes CIFAR-10's classes, most of them as several finer classes; only deer are missing"
+_X_RAYS = "no X-rays"
+_CELLS = "no blood cells"
+_SCENES = "includes cars, traffic lights and street signs, but no labelled pixels of street scenes"
+_SPEECH = "includes many spoken English digits"
 
 TASKS = {
     "cifar10-50": Task(partial(_measure_labels, prepare=cifar10_few, accuracy=0.77, coverage=0.35), 3, _PHOTOS),
@@ -182,7 +182,7 @@ TASKS = {
 def main() -> None:
     options = parse_arguments("benchmarks.starts", __doc__, list(TASKS))
     if options.start == NONE:
-        sys.exit("--start none is what they are compared with: leave it out, or name a pretrained encoder")
+        sys.exit("--start none is the comparison itself: leave it out, or name a pretrained encoder")
     for_each(options, lambda name, store: measure(name, TASKS[name], store, options))
 
 

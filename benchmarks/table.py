@@ -49,7 +49,7 @@ def _overview(results: Sequence[Result]) -> Iterator[str]:
 
 
 def _pretrained(results: Sequence[Result]) -> Iterator[str]:
-    """Figures with a target, beside those of training from random weights; then what the encoders had seen before."""
+    """Figures with a target, beside those from random weights; then the overlap with the encoders' training data."""
     if not results:
         return
     yield from ("## From pretrained encoders", "")
@@ -70,7 +70,7 @@ def _pretrained(results: Sequence[Result]) -> Iterator[str]:
         ],
     )
     yield from _table(
-        ("benchmark", "pretrained encoder", "what it had seen of such data"),
+        ("benchmark", "pretrained encoder", "overlap with its training data"),
         [(f"[{result.name}](#{result.name})", result.start, result.seen) for result in results],
     )
 

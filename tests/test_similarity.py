@@ -1,4 +1,4 @@
-"""What is alike, by the embedding of a handmade model: the cosine between pictures of like brightness is high."""
+"""Similar inputs by the embedding of a handmade model: pictures of similar brightness have a high cosine."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def folder(tmp_path: Path) -> Path:
     return folder
 
 
-def test_the_most_alike_come_first_and_what_cannot_be_read_last(model: Path, folder: Path) -> None:
+def test_the_most_similar_come_first_and_unreadable_inputs_last(model: Path, folder: Path) -> None:
     events: list[Event] = []
     found = api.load(model).similar(tiny.picture(0.8), folder, top=3, listen=events.append)
     assert [Path(each.input).stem for each in found] == ["c", "a", "b", "torn"]
@@ -64,7 +64,7 @@ def test_a_query_whose_embedding_is_not_finite_is_an_error(model: Path) -> None:
         api.load(model).similar(np.zeros((8, 8, 1), np.uint8), [tiny.picture(0.2)])
 
 
-def test_on_the_command_line(model: Path, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_similar_on_the_command_line(model: Path, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["similar", str(model), str(folder / "c.png"), str(folder), "--top", "1"]) == 1
     printed = capsys.readouterr()
     assert printed.out == f" 0.981  {folder / 'a.png'}\n"

@@ -69,7 +69,7 @@ def test_all_examples_of_one_group_are_fitted_without_cross_validation() -> None
     assert (outputs(probe, features).argmax(1) == classes).mean() > 0.95
 
 
-def test_each_of_several_classes_is_recognised_by_itself() -> None:
+def test_each_of_several_classes_is_recognised_separately() -> None:
     random = np.random.default_rng(3)
     features = random.normal(size=(200, 6))
     targets = np.stack([features[:, 0] > 0, features[:, 1] > 0.5, np.ones(200), np.zeros(200)], 1).astype(float)

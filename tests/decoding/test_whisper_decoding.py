@@ -24,7 +24,7 @@ def test_a_vocabulary_is_packed_and_unpacked() -> None:
     "packed",
     ["", "?", "AAAA", base64.b64encode(zlib.compress(b"\xff\xff\xff\xff\x01a")).decode(), VOCABULARY.pack()[:-8]],
 )
-def test_what_is_no_vocabulary_is_refused(packed: str) -> None:
+def test_an_invalid_vocabulary_is_refused(packed: str) -> None:
     with pytest.raises(DataError, match="vocabulary"):
         ByteVocabulary.unpack(packed)
 
@@ -51,8 +51,8 @@ def test_only_the_end_and_text_that_is_said_may_be_written() -> None:
     assert np.isfinite(later[[ord(" "), SPEC.special.text, ord("a"), ord("-"), ord("'")]]).all()
 
 
-def test_the_past_changes_nothing() -> None:
-    """Token by token, with keys and values of the past, as all at once."""
+def test_the_cached_past_changes_nothing() -> None:
+    """Decoding token by token, with keys and values of the past, equals decoding all at once."""
     decoder = make_decoder()
     memory, special = make_memory(decoder), SPEC.special
     runner = WhisperRunner(make_run(decoder), memory, 50, special, language="fr")
@@ -81,12 +81,12 @@ def test_the_search_writes_what_the_network_writes(beams: int) -> None:
     assert runner.languages["de"] > 0.99
 
 
-def test_a_given_language_is_believed() -> None:
+def test_a_given_language_is_used() -> None:
     network = Dictation((ONE,), frames=10)
     assert WhisperRunner(network, _cross(network), 10, SPEC.special, language="en").language == "en"
 
 
-def test_words_are_placed_where_the_network_looked() -> None:
+def test_words_are_aligned_by_attention() -> None:
     network = Dictation((ONE, ONE + 1, ONE + 2), frames=80)
     runner = WhisperRunner(network, _cross(network), 80, SPEC.special)
     np.testing.assert_allclose(runner.align((ONE, ONE + 1, ONE + 2)), [0, 20, 40, 60], atol=3)
@@ -105,7 +105,7 @@ def test_loops_are_found(tokens: list[int], cut: int) -> None:
     assert find_loop(tokens) == cut
 
 
-def test_a_runaway_ends() -> None:
+def test_an_endless_text_is_cut() -> None:
     network = Dictation((ONE,) * 300, frames=200)
     runner = WhisperRunner(network, _cross(network), 200, SPEC.special)
     (sequence,) = search_decoder(runner, None, 0.0, beams=1)

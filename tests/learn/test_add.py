@@ -42,7 +42,7 @@ def known(examples: ClassExamples, classes: int) -> KnownExamples:
     return KnownExamples(examples, 4 * examples.features[:, :classes])
 
 
-def test_a_new_class_is_found_and_the_others_stay() -> None:
+def test_a_new_class_is_recognised_and_the_others_do_not_change() -> None:
     train, held_out, new = (known(blobs(*args), 3) for args in (([0, 1, 2], 40), ([0, 1, 2], 20), ([3, 4], 5)))
     outputs = fit_new_outputs(train, held_out, new, 3)
     fresh = blobs([0, 1, 2, 3, 4], 50, seed=9)
@@ -52,7 +52,7 @@ def test_a_new_class_is_found_and_the_others_stay() -> None:
     assert min(measure_recall(outputs.new, new.examples.classes).values()) >= 0.8
 
 
-def test_no_class_loses_more_than_two_points_however_alike_the_new_one() -> None:
+def test_no_class_loses_more_than_two_points_however_similar_the_new_one_is() -> None:
     """The new class is a copy of class 0."""
     train, held_out = known(blobs([0, 1], 40, seed=1), 2), known(blobs([0, 1], 100, seed=2), 2)
     twin = blobs([0], 6, seed=3)
@@ -65,7 +65,7 @@ def test_no_class_loses_more_than_two_points_however_alike_the_new_one() -> None
     assert measure_recall(outputs.new, new.examples.classes)[2] < 0.5
 
 
-def test_kept_features_are_bounded_and_read_strictly() -> None:
+def test_stored_features_are_bounded_and_validated() -> None:
     many = ClassExamples(torch.full((3000, 4), 1e6), torch.arange(3000) % 2, torch.arange(3000))
     content = KeptFeatures(many, many).to_safetensors()
     read = KeptFeatures.from_safetensors(content, 4, 2)
@@ -95,7 +95,7 @@ BRIGHTNESS = {"dark": 0.1, "grey": 0.5}
 
 @pytest.fixture
 def save(tmp_path: Path) -> Save:
-    """Writes pictures of a brightness into a folder."""
+    """Writes pictures of one brightness into a folder."""
 
     def write(name: str, brightness: float, count: int) -> Path:
         (folder := tmp_path / name).mkdir(parents=True)
@@ -113,7 +113,7 @@ def pictures(brightness: float, count: int) -> np.ndarray:
 
 @pytest.fixture
 def bundle(monkeypatch: pytest.MonkeyPatch) -> Bundle:
-    """The last layer of the network is set by hand: features about the mean of each class."""
+    """Set the last layer of the network by hand, from the mean features of each class."""
     monkeypatch.setattr("seehear.learn.add.trace_graphs", lambda *_: None)
     monkeypatch.setattr("seehear.learn.add.export_graphs", lambda *_: Graphs(b"", None))
     torch.manual_seed(0)
@@ -153,7 +153,7 @@ def test_a_class_is_added_from_a_folder(bundle: Bundle, save: Save, tmp_path: Pa
     assert grown.recipe.results["image"]["n"] == 24 + 5
 
 
-def test_classes_are_added_to_a_model_that_has_some_added(bundle: Bundle, save: Save, tmp_path: Path) -> None:
+def test_classes_are_added_to_a_model_with_added_classes(bundle: Bundle, save: Save, tmp_path: Path) -> None:
     """From a folder of classes, one of them known already."""
     save("a/grey", 0.5, 2)
     grown, _ = add_classes(bundle, save("a/white", 0.95, 3).parent, tmp_path / "run a", ignore_events)
@@ -162,7 +162,7 @@ def test_classes_are_added_to_a_model_that_has_some_added(bundle: Bundle, save: 
     assert twice.recipe.results["image"]["n"] == 24 + 3 + 3
 
 
-def test_a_class_like_another_is_refused_with_what_to_give(bundle: Bundle, save: Save, tmp_path: Path) -> None:
+def test_a_class_like_another_is_refused_with_advice(bundle: Bundle, save: Save, tmp_path: Path) -> None:
     with pytest.raises(DataError) as caught:
         add_classes(bundle, save("gray", 0.5, 6), tmp_path / "run", ignore_events)
     assert "gray: 'gray' cannot be added without forgetting" in str(caught.value)
@@ -177,14 +177,14 @@ def test_too_few_examples_or_no_new_class_are_refused(bundle: Bundle, save: Save
         add_classes(bundle, save("dark", 0.1, 3), tmp_path / "run b", ignore_events)
 
 
-def test_other_models_take_no_classes(save: Save) -> None:
+def test_classes_cannot_be_added_to_other_models(save: Save) -> None:
     with pytest.raises(UsageError, match="cannot be added to a model that answers 'label' from image and audio"):
         api.Recogniser(tiny.bundle("image", "audio")).add(save("white", 0.95, 2))
     with pytest.raises(UsageError, match=r"has no features.safetensors"):
         api.Recogniser(tiny.bundle()).add(save("light", 0.95, 2))
 
 
-def test_the_member_is_only_in_files_of_such_models(tmp_path: Path) -> None:
+def test_features_are_refused_in_other_model_files(tmp_path: Path) -> None:
     features = KeptFeatures(blobs([0, 1], 4), blobs([0, 1], 4)).to_safetensors()
     bundle = replace(tiny.bundle(), features=features)
     write_bundle(tmp_path / "m.seehear", bundle)
@@ -202,13 +202,13 @@ def test_a_ninth_digit_is_added_from_five_examples(tmp_path: Path, capsys: pytes
     images, digits = load_digits().images, load_digits().target
     for digit in range(9):
         own = images[digits == digit]
-        parts = {"taught": own[:100], "new": own[:5], "fresh": own[100:]}
-        for part in ("taught" if digit < 8 else "new", "fresh"):
+        parts = {"known": own[:100], "new": own[:5], "fresh": own[100:]}
+        for part in ("known" if digit < 8 else "new", "fresh"):
             (folder := tmp_path / part / f"digit {digit}").mkdir(parents=True)
             for i, pixels in enumerate(parts[part]):
                 Image.fromarray((pixels * 15.9).astype(np.uint8)).save(folder / f"{i}.png")
     old, new, fresh = tmp_path / "old.seehear", tmp_path / "new.seehear", tmp_path / "fresh"
-    before = api.train(tmp_path / "taught", old, minutes=0.5, start="none", seed=0)
+    before = api.train(tmp_path / "known", old, minutes=0.5, start="none", seed=0)
     assert run(["add", str(old), str(tmp_path / "new" / "digit 8"), "-o", str(new)]) == 0
     assert "'digit 8'" in capsys.readouterr().err
     after = api.load(new)

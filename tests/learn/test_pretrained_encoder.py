@@ -1,4 +1,4 @@
-"""Training that starts from a pretrained encoder: here one of the published shape with random weights."""
+"""Training that starts from a pretrained encoder; here it has the published shape and random weights."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_steps_fine_tune_and_the_better_weights_are_kept(
     assert kept[min(seen)] in said(events)
 
 
-def test_auto_starts_from_what_is_installed_if_time_allows(start: Start, colours: Path) -> None:
+def test_auto_starts_from_an_installed_encoder_if_time_allows(start: Start, colours: Path) -> None:
     assert api.plan(colours, start="auto", minutes=5).starts == {"image": NAME}
     assert api.plan(colours, start="none", minutes=5).starts == {}
     with_little_time = api.plan(colours, start="auto", minutes=1e-6)
@@ -107,13 +107,13 @@ def test_without_a_package_training_says_how_to_get_one(colours: Path, monkeypat
 
 
 @pytest.mark.parametrize("wanted", ["efficientnet-lite9", "whisper-tiny.en", f"{NAME},whisper-tiny.en"])
-def test_a_start_that_does_not_fit_is_refused(start: Start, colours: Path, wanted: str) -> None:
+def test_an_unsuitable_start_is_refused(start: Start, colours: Path, wanted: str) -> None:
     with pytest.raises(UsageError):
         api.plan(colours, start=wanted, minutes=0.1)
 
 
 @pytest.mark.slow
-def test_a_recipe_repeats_what_it_started_from(start: Start, colours: Path) -> None:
+def test_a_recipe_repeats_its_start(start: Start, colours: Path) -> None:
     planned = api.plan(colours, start=NAME, steps=1)
     again = Recipe.from_json(planned.to_json())
     assert again == planned

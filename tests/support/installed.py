@@ -1,4 +1,4 @@
-"""Puts a package that carries weights where Python finds packages. Importing it fails the test."""
+"""Installs a package with weights where Python finds packages. Importing it fails the test."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def install_package(site: Path, name: str, files: Mapping[str, bytes]) -> None:
 
 
 def install_whisper(site: Path, monkeypatch: pytest.MonkeyPatch) -> Start:
-    """A small whisper-base of random numbers, in two packages, as the real one is. It is the only start there is."""
+    """A small whisper-base of random numbers, in two packages, as the real one is. It is the only start."""
     content = write_ctranslate2(to_ctranslate2(make_whisper()))
     half = len(content) // 2
     install_package(site, "whisper_part1", {"model.bin.part1": content[:half], "tokenizer.json": TOKENIZER})

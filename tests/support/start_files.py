@@ -1,4 +1,4 @@
-"""Writes small files of weights in each format that a start may come in."""
+"""Writes small weights files in each format of a start."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _name(text: str) -> bytes:
 
 
 def make_whisper(width: int = 4, layers: int = 2, seed: int = 0) -> Arrays:
-    """Tensors under OpenAI's names, of numbers that float16 holds exactly."""
+    """Tensors under OpenAI's names, with numbers that are exact in float16."""
     shapes: dict[str, tuple[int, ...]] = {
         "encoder.conv1.weight": (width, 80, 3),
         "encoder.conv1.bias": (width,),
@@ -168,7 +168,7 @@ def make_resnet(blocks: tuple[int, ...], bottleneck: bool, inner: tuple[int, ...
 
 
 def make_vision_transformer(width: int = 64, depth: int = 2, side: int = 3, layer_scale: bool = False) -> Arrays:
-    """Tensors under timm's names, with a classifier; taught on pictures of `side` patches of 4 px each way."""
+    """Tensors under timm's names, with a classifier; for pictures of `side` patches of 4 px each way."""
     layers = {"norm1": (), "attn.qkv": (3 * width, width), "attn.proj": (width, width), "norm2": ()}
     layers |= {"mlp.fc1": (4 * width, width), "mlp.fc2": (width, 4 * width)}
     shapes: dict[str, tuple[int, ...]] = {"cls_token": (1, 1, width), "pos_embed": (1, 1 + side * side, width)}

@@ -1,4 +1,4 @@
-"""Python processes of their own, for tests of what may crash, hang or take all memory."""
+"""Runs separate Python processes, for tests that may crash, hang or use all memory."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SOURCE, SUPPORT = Path(seehear.__file__).parents[1], Path(__file__).parent
 
 
 def source_environment(*folders: Path, **variables: str) -> dict[str, str]:
-    """This process's variables and more; the package under test and then `folders` can be imported."""
+    """The variables of this process and more; the package under test and then `folders` can be imported."""
     return {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (SOURCE, *folders))), **variables}
 
 

@@ -1,4 +1,4 @@
-"""A Whisper decoder with random weights and a vocabulary of single bytes and a few words, as small as can be."""
+"""A Whisper decoder with random weights and a vocabulary of single bytes and a few words, as small as possible."""
 
 from __future__ import annotations
 
@@ -49,14 +49,14 @@ def make_run(decoder: WhisperDecoder) -> RunDecoder:
 
 
 def make_memory(decoder: WhisperDecoder, frames: int = 50) -> dict[str, NDArray[np.float32]]:
-    """What the decoder attends to, for random states."""
+    """Keys and values for the decoder, from random states."""
     states = torch.randn(1, frames, decoder.spec.width, generator=torch.Generator().manual_seed(1))
     names = list_cross_names(decoder.spec.layers)
     return {name: each[0].numpy() for name, each in zip(names, decoder.attend_to(states), strict=True)}
 
 
 class Dictation:
-    """Stands for a decoder network that writes given tokens, sure of each, and attends to `frames` in turn."""
+    """Stands for a decoder network that writes given tokens with certainty, and attends to `frames` in turn."""
 
     def __init__(self, token_ids: tuple[int, ...], frames: int, spec: WhisperSpec = SPEC, language: str = "de") -> None:
         self._spec, self._frames, self._language = spec, frames, language

@@ -1,4 +1,4 @@
-"""Texts that Whisper's decoder writes: words with times, languages, and recordings in windows."""
+"""Transcripts by Whisper's decoder: words with times, languages, and recordings split into windows."""
 
 from __future__ import annotations
 
@@ -39,16 +39,16 @@ def test_words_have_times_confidences_and_a_language() -> None:
     assert b"-->" in text.files()["srt"]
 
 
-def test_letters_of_several_tokens_are_put_together() -> None:
+def test_characters_split_over_tokens_are_joined() -> None:
     text = transcribe(Dictation((ONE, *"ü".encode(), ord("?")), frames=60))
     assert str(text) == "oneü?"
 
 
-def test_a_loop_is_said_once() -> None:
+def test_a_loop_is_kept_once() -> None:
     assert str(transcribe(Dictation((ONE, *(ONE + 1, ONE + 2) * 50), frames=400))) == "one two three"
 
 
-def test_nothing_said_is_an_empty_text() -> None:
+def test_silence_is_an_empty_text() -> None:
     network = Dictation((), frames=10)
     network.hears_speech = False
     assert str(transcribe(network)) == ""
@@ -76,7 +76,7 @@ def test_language_and_task_are_checked() -> None:
         choose(learned, "de", False)
 
 
-def test_a_measured_answer_is_compared_without_case_and_punctuation() -> None:
+def test_answers_are_compared_without_case_and_punctuation() -> None:
     answer = Text((Word("Well,"), Word("--"), Word("It's"), Word("2,5")))
     assert str(answer.normalise()) == "well it's 2 5"
     compared = TEXT.compare([answer], [Text.from_string("well it's 2 5")], ZERO_SHOT)
@@ -92,7 +92,7 @@ def test_the_language_of_a_recording_is_that_of_most_words() -> None:
 
 
 def hum(seconds: float) -> np.ndarray[Any, np.dtype[np.float32]]:
-    """A sound like a vowel, loud and soft in turn as speech is."""
+    """A sound like a vowel whose loudness changes as in speech."""
     t = np.arange(int(seconds * RATE_HZ)) / RATE_HZ
     wave = sum(np.sin(2 * np.pi * hz * t) for hz in (150, 300, 450, 700, 1100))
     return np.asarray(0.05 * wave * (1 + np.sin(2 * np.pi * 4 * t)), np.float32)
@@ -102,7 +102,7 @@ def silence(seconds: float) -> np.ndarray[Any, np.dtype[np.float32]]:
     return np.zeros(int(seconds * RATE_HZ), np.float32)
 
 
-def test_windows_hold_all_speech_and_no_long_pause() -> None:
+def test_windows_contain_all_speech_and_no_long_pause() -> None:
     signal = np.concatenate([silence(2), hum(3), silence(1), hum(2), silence(8), hum(4), silence(2)])
     windows = list(find_windows(signal, 30.0))
     assert [end - start for start, end in windows] == pytest.approx([6.3, 4.3], abs=0.3)

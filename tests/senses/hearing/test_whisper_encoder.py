@@ -52,7 +52,7 @@ def test_log_mel_spans_eight_powers_of_ten_below_the_loudest() -> None:
     assert int(log[:, 20].argmax()) == 26  # the band around 1 kHz
 
 
-def test_a_block_is_a_transformer_layer() -> None:
+def test_a_block_equals_a_transformer_layer_of_torch() -> None:
     torch.manual_seed(0)
     own, width = EncoderBlock(128), 128
     theirs = nn.TransformerEncoderLayer(
@@ -81,8 +81,8 @@ def test_cells_are_the_same_alone_and_in_a_batch(encoder: WhisperEncoder, sample
 
 
 @torch.no_grad()
-def test_long_recordings_are_heard_in_windows(encoder: WhisperEncoder, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each like a recording of its own, but for what the convolutions see of its neighbours."""
+def test_long_recordings_are_split_into_windows(encoder: WhisperEncoder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each gives the same cells as a separate recording, except where convolutions cross its edges."""
     monkeypatch.setattr("seehear.senses.hearing.whisper.WINDOW_STATES", 20)
     x = torch.randn(1, 80, 2 * 50)
     (whole, _), valid = encoder.encoder(x, torch.tensor([2 * 50]))
@@ -124,13 +124,13 @@ def test_training_hides_parts_of_the_spectrum(encoder: WhisperEncoder) -> None:
 
 
 @pytest.mark.parametrize("layers", [(0,), (2, 1), (1, 1), (5,)])
-def test_layers_that_do_not_exist(layers: tuple[int, ...]) -> None:
+def test_layers_that_do_not_exist_are_refused(layers: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match=r"layers of tiny\.en are numbers from 1 to 4, in ascending order"):
         Whisper(size="tiny.en", layers=layers)
 
 
 @pytest.mark.parametrize(("whole", "layers"), [(True, (4,)), (False, (1, 3, 4))])
-def test_the_plan_reads_the_layers_that_the_answer_needs(whole: bool, layers: tuple[int, ...]) -> None:
+def test_the_plan_chooses_the_layers_that_the_answer_needs(whole: bool, layers: tuple[int, ...]) -> None:
     summaries = [{"seconds": 2.0, "top_hz": 4000.0}] * 3
     inputs = SizingInputs(summaries, ["", "", ""], 100, 1e6, whole, pretrained={"kind": "whisper", "size": "tiny.en"})
     spec = plan_hearing(inputs)

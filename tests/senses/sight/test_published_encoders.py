@@ -1,4 +1,4 @@
-"""Encoders of published layouts: the same numbers as a plain implementation gives, and a graph without torch."""
+"""Encoders of published layouts give the same numbers as a plain implementation, and can be exported."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_a_resnet_computes_what_torchvisions_does(bottleneck: bool) -> None:
         torch.testing.assert_close(ours, expected, rtol=1e-3, atol=1e-3 * float(expected.abs().max()))
 
 
-def test_a_resnet_gives_the_finest_cells_that_an_answer_asks_for() -> None:
+def test_a_resnet_gives_the_finest_cells_that_an_answer_needs() -> None:
     spec = SightSpec(height=64, width=96, channels=3, encoder=ResNet(blocks=(1, 1, 1, 1)), output_stride_px=2)
     encoder = _build(spec)
     assert encoder.pitches_px == (2, 4, 8, 16, 32)
@@ -92,7 +92,7 @@ def test_a_resnet_gives_the_finest_cells_that_an_answer_asks_for() -> None:
     assert [level.x.shape[2] for level in (*cells.finer, cells)] == list(encoder.widths) == [64, 64, 128, 256, 512]
 
 
-def test_costs_are_those_that_are_published() -> None:
+def test_costs_match_the_published_ones() -> None:
     """GFLOP of a forward pass over 224 px."""
     for encoder, gigaflop in (
         (ResNet(blocks=(2, 2, 2, 2)), 3.6),
@@ -104,7 +104,7 @@ def test_costs_are_those_that_are_published() -> None:
 
 
 def _transformer(tensors: Arrays, pictures: Tensor, layer_scale: bool) -> Tensor:
-    """What comes out for the whole picture and for each patch, (B, 1 + N, D), for the grid it was taught on."""
+    """The outputs for the class token and each patch, (B, 1 + N, D), on the grid of its training."""
     weights = {name: torch.from_numpy(array) for name, array in tensors.items()}
     centre, spread = IMAGENET if layer_scale else torch.tensor([[0.5] * 3, [0.5] * 3])
     x = (pictures.permute(0, 3, 1, 2) / 255 - centre[:, None, None]) / spread[:, None, None]
@@ -157,7 +157,7 @@ def test_positions_are_interpolated_to_the_grid_of_the_pictures() -> None:
     "encoder",
     [ResNet(blocks=(1, 1, 1, 1)), VisionTransformer(width=64, depth=1, patch_px=8, layer_scale=True)],
 )
-def test_a_network_with_them_is_exported_and_gives_the_same(encoder, tmp_path: Path) -> None:
+def test_an_exported_network_gives_the_same_outputs(encoder, tmp_path: Path) -> None:
     plain = recipe_for("label", ("image",))
     spec = plain.senses["image"].model_copy(update={"encoder": encoder, "height": 32, "width": 32})
     recipe = plain.model_copy(update={"senses": {"image": spec}})
@@ -171,7 +171,7 @@ def test_a_network_with_them_is_exported_and_gives_the_same(encoder, tmp_path: P
 @pytest.mark.parametrize(
     "encoder", [ResNet(blocks=(1, 1, 1, 1)), VisionTransformer(width=64, depth=1, patch_px=8, layer_scale=True)]
 )
-def test_grey_pictures_are_seen_and_mirroring_is_averaged(encoder, channels: int) -> None:
+def test_grey_pictures_are_accepted_and_mirroring_is_averaged(encoder, channels: int) -> None:
     spec = SightSpec(height=64, width=96, channels=channels, encoder=encoder, mirror=True)
     built = _build(spec).eval()
     pictures = PICTURES[..., :channels]
