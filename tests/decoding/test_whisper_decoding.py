@@ -39,8 +39,8 @@ def test_a_vocabulary_is_read_from_the_letters_of_a_tokenizer() -> None:
 
 def test_the_prompt_names_language_and_task() -> None:
     special = SPEC.special  # 260 tokens of text, then the end, the start, and 3 languages
-    assert special.prompt("de", translate=False) == (261, 263, 266, 270)
-    assert special.prompt("de", translate=True) == (261, 263, 265, 270)
+    assert special.build_prompt("de", translate=False) == (261, 263, 266, 270)
+    assert special.build_prompt("de", translate=True) == (261, 263, 265, 270)
     assert SPEC.tokens == 271 + 1501
 
 
@@ -61,7 +61,7 @@ def test_the_cached_past_changes_nothing() -> None:
     for column in np.array(tokens).T:
         logp, state = runner.step(column[:, None], state)
         stepped.append(logp[:, 0])
-    whole = torch.tensor([[*special.prompt("fr", False), *row[1:]] for row in tokens])
+    whole = torch.tensor([[*special.build_prompt("fr", False), *row[1:]] for row in tokens])
     past = [torch.zeros(2, SPEC.heads, 0, 8)] * 4
     cross = [torch.from_numpy(each)[None] for each in memory.values()]
     logits, attention, _ = decoder(whole, past, cross)

@@ -52,7 +52,7 @@ def make_memory(decoder: WhisperDecoder, frames: int = 50) -> dict[str, NDArray[
     """Keys and values for the decoder, from random states."""
     states = torch.randn(1, frames, decoder.spec.width, generator=torch.Generator().manual_seed(1))
     names = list_cross_names(decoder.spec.layers)
-    return {name: each[0].numpy() for name, each in zip(names, decoder.attend_to(states), strict=True)}
+    return {name: each[0].numpy() for name, each in zip(names, decoder.project_states(states), strict=True)}
 
 
 class Dictation:
@@ -61,7 +61,7 @@ class Dictation:
     def __init__(self, token_ids: tuple[int, ...], frames: int, spec: WhisperSpec = SPEC, language: str = "de") -> None:
         self._spec, self._frames, self._language = spec, frames, language
         self.hears_speech = True
-        self._prompt = spec.special.prompt(language, False)
+        self._prompt = spec.special.build_prompt(language, False)
         self._tokens = (*self._prompt, *token_ids, spec.special.text)
 
     def __call__(self, feeds: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:

@@ -74,7 +74,7 @@ class SpecialTokens:
     def total(self) -> int:
         return self.no_speech + 2 + TIMES
 
-    def prompt(self, language: str, translate: bool) -> tuple[int, ...]:
+    def build_prompt(self, language: str, translate: bool) -> tuple[int, ...]:
         """The tokens before a text without times."""
         after = self.start + 1 + len(self.languages)
         task = (self.start + 1 + self.languages.index(language), after if translate else after + 1)
@@ -130,7 +130,7 @@ class WhisperRunner:
         self.no_speech = float(probabilities[special.no_speech])
         self.languages = self._rank_languages(probabilities)
         self.language = language or max(self.languages, key=self.languages.__getitem__)
-        self._prompt = special.prompt(self.language, translate)
+        self._prompt = special.build_prompt(self.language, translate)
 
     @property
     def cells(self) -> int:

@@ -119,7 +119,7 @@ class Transcriber(nn.Module):
         cells = ((samples + STATE_SAMPLES - 1) // STATE_SAMPLES).to(audio)
         embedding = F.normalize(states[-1].mean(1), dim=1)
         made = cells, torch.full_like(cells, STATE_SAMPLES / RATE_HZ), embedding, torch.zeros_like(cells)
-        return *self.decoder.attend_to(states[-1]), *made
+        return *self.decoder.project_states(states[-1]), *made
 
 
 @torch.no_grad()

@@ -25,7 +25,7 @@ class WhisperDecoder(nn.Module):
 
     past    for each block, keys and values (K, heads, P, D / heads) of the earlier tokens
     cross   for each block, keys (1 or K, heads, D / heads, N) and values (1 or K, heads, N, D / heads), from
-            `attend_to`
+            `project_states`
     """
 
     def __init__(self, spec: WhisperSpec) -> None:
@@ -36,9 +36,9 @@ class WhisperDecoder(nn.Module):
         self.blocks = nn.ModuleList(_Block(spec.width, spec.heads) for _ in range(spec.layers))
         self.ln = nn.LayerNorm(spec.width)
 
-    def attend_to(self, states: Tensor) -> list[Tensor]:
+    def project_states(self, states: Tensor) -> list[Tensor]:
         """states (B, N, D) of the encoder -> the keys and values of each block in turn."""
-        return [each for block in self.blocks for each in block.cross_attn.attend_to(states)]  # type: ignore[operator, union-attr]
+        return [each for block in self.blocks for each in block.cross_attn.project_states(states)]  # type: ignore[operator, union-attr]
 
     def forward(
         self, tokens: Tensor, past: Sequence[Tensor], cross: Sequence[Tensor]
@@ -135,7 +135,7 @@ class _Attention(nn.Module):
         batch, length, width = x.shape
         return x.reshape(batch, length, self.heads, width // self.heads).transpose(1, 2)
 
-    def attend_to(self, states: Tensor) -> tuple[Tensor, Tensor]:
+    def project_states(self, states: Tensor) -> tuple[Tensor, Tensor]:
         """states (B, N, D) -> keys (B, heads, d, N), values (B, heads, N, d)."""
         return self.split(self.key(states)).transpose(2, 3), self.split(self.value(states))
 

@@ -55,7 +55,7 @@ class EfficientNetLiteEncoder(SightEncoder):
             block.fold()  # type: ignore[operator]
         self._conv_head.absorb(self._bn1)
 
-    def maps(self, planes: Tensor) -> Iterator[Tensor]:
+    def compute_maps(self, planes: Tensor) -> Iterator[Tensor]:
         x = (planes - MEAN) / SCALE
         if x.shape[1] == 1:
             x = torch.cat([x, x, x], 1)

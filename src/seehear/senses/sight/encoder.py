@@ -29,7 +29,7 @@ WHITENING_FLOOR = 5e-4  # added to patch variances: keeps the stem from amplifyi
 class SightEncoder(nn.Module):
     """image (B, H, W, C) uint8 -> Cells of the coarsest map, with all finer maps in `finer`.
 
-    The base class of all encoders of pictures, which implement `maps`.
+    The base class of all encoders of pictures, which implement `compute_maps`.
     """
 
     def __init__(self, spec: SightSpec) -> None:
@@ -39,7 +39,7 @@ class SightEncoder(nn.Module):
         self.pitches_px = spec.encoder.pitches_px(spec.input_size)
         self.dynamic_axes: dict[str, dict[int, str]] = {}  # variable axes besides the batch
 
-    def maps(self, planes: Tensor) -> Iterator[Tensor]:
+    def compute_maps(self, planes: Tensor) -> Iterator[Tensor]:
         """planes (B, C, H, W), 0 to 255 -> the map of each level (B, D, H / pitch, W / pitch), finest first."""
         raise NotImplementedError
 
@@ -51,7 +51,7 @@ class SightEncoder(nn.Module):
         """
         average_flip = self.spec.mirror and not self.training and self.spec.output_stride_px is None
         planes = _to_planes(image)
-        maps = self.maps(torch.cat([planes, planes.flip(3)]) if average_flip else planes)
+        maps = self.compute_maps(torch.cat([planes, planes.flip(3)]) if average_flip else planes)
         *finer, coarsest = (
             _to_cells(_average_flip(x) if average_flip else x, pitch_px)
             for x, pitch_px in zip(maps, self.pitches_px, strict=True)
@@ -76,7 +76,7 @@ class PyramidEncoder(SightEncoder):
         """Fit normalisation and whitening to training pictures, before the first step."""
         self.stem.fit_statistics(_to_planes(inputs["image"]) / 255)
 
-    def maps(self, planes: Tensor) -> Iterator[Tensor]:
+    def compute_maps(self, planes: Tensor) -> Iterator[Tensor]:
         x = self.stem(planes / 255)
         for stage in self.stages:
             x = stage(x)  # halved

@@ -49,7 +49,7 @@ class ResNetEncoder(SightEncoder):
     def parameter_groups(self) -> ParameterGroups:
         return pretrained_parameters([nn.ModuleList([self.conv1, self.bn1]), *self._blocks()])
 
-    def maps(self, planes: Tensor) -> Iterator[Tensor]:
+    def compute_maps(self, planes: Tensor) -> Iterator[Tensor]:
         x = planes.expand(-1, 3, -1, -1)  # grey ones too
         x = F.relu(_convolve((x - self.mean) / self.scale, self.conv1, self.bn1))
         if 2 in self.pitches_px:

@@ -55,7 +55,7 @@ class VisionTransformerEncoder(SightEncoder):
         groups.pretrained.extend((weight, len(self.blocks)) for weight in (self.cls_token, self.pos_embed))
         return groups
 
-    def maps(self, planes: Tensor) -> Iterator[Tensor]:
+    def compute_maps(self, planes: Tensor) -> Iterator[Tensor]:
         x = planes.expand(-1, 3, -1, -1)  # grey ones too
         x = self.patch_embed["proj"]((x - self.mean) / self.scale).flatten(2).transpose(1, 2)  # (B, N, D)
         x = torch.cat([self.cls_token.expand(x.shape[0], -1, -1), x], 1) + self.pos_embed
