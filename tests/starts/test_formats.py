@@ -185,7 +185,7 @@ class Malicious:
         (struct.pack("<Q", 2**60) + b'{"a": 1}', "its format version is 0"),
         (
             safetensors.numpy.save({"conv": np.ones(2)}),
-            r"1 tensors \(conv, \.\.\.\) of an unknown layout. Allowed: Eff",
+            r"1 tensors \(conv, \.\.\.\) in an unknown layout. Allowed: Eff",
         ),
     ],
 )

@@ -156,7 +156,7 @@ def test_the_command_lists_gets_and_exports(start: Start, tmp_path: Path, capsys
     assert run(["starts"]) == 0
     listed = capsys.readouterr().out
     assert listed.startswith("whisper-base  (audio, ")
-    assert "here:        yes, in the installed whisper_part1 and whisper_part2\n" in listed
+    assert "available:   yes, in the installed whisper_part1 and whisper_part2\n" in listed
     assert "compared:    The file is byte for byte the one in Systran/faster-whisper-base" in listed
     assert run(["starts", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["licence"] == "MIT"

@@ -69,7 +69,7 @@ def _format(start: Start) -> str:
     about = _describe(start)
     return f"""\
 {start.name}  ({start.sense}, {start.size / 1e6:.0f} MB, {start.licence})
-  installed:   {f"yes, {about['place']}" if about["place"] else f"no; {start.install}"}
+  available:   {f"yes, {about['place']}" if about["place"] else f"no; {start.install}"}
   trained on:  {start.trained_on}
   limits:      {start.limits}
   compared:    {start.compared}"""
