@@ -64,7 +64,7 @@ def train(
     before = deepcopy(network) if fitted else None
     clock = Clock(recipe.training, _seconds_left(recipe, started_s, calibrating_s + exporting_s))
     network, progress = fit(network, split.train, split.train_rows, clock, saved=saved, listen=listen)
-    if before is not None:
+    if before is not None and progress.step > 0:
         network = select_weights(before, network, split.val, split.val_rows, listen)
     fit_ood_scorers(network, split.train, split.train_rows)
     recipe = calibrate_network(network, split.val, split.val_rows, listen=listen)
