@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Unpack, overload
 from seehear.amounts import format_count, format_duration
 from seehear.errors import BundleError, UsageError
 from seehear.events import Listener, Notice, Skipped, ignore_events
-from seehear.files import check_writable
+from seehear.files import MODEL_SUFFIX, check_writable
 from seehear.folders import delete, temporary_folder
 from seehear.inputs import gather, is_folder, is_single_input
 from seehear.media import Excerpt
@@ -37,9 +37,6 @@ if TYPE_CHECKING:
 
     One = Excerpt | Bytes | BinaryIO | Mapping[str, Any] | NDArray[Any] | tuple[NDArray[Any], float] | Image
     Many = Sequence[Any] | Iterator[Any]
-
-
-MODEL_SUFFIX = ".seehear"
 
 
 class Recogniser:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from seehear.errors import SeehearError, UsageError
 
+MODEL_SUFFIX = ".seehear"
 PART_SUFFIX = ".part"
 HINT = "choose a folder that exists, may be written to and has room"
 ON_WINDOWS = sys.platform == "win32"

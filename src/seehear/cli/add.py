@@ -10,6 +10,7 @@ import typer
 from seehear.cli import options
 from seehear.cli.display import Display
 from seehear.errors import UsageError
+from seehear.files import MODEL_SUFFIX
 
 
 def add(
@@ -24,7 +25,7 @@ def add(
     out: Annotated[Path, typer.Option("--out", "-o", metavar="MODEL", help="The model file to write.")],
 ) -> None:
     """Add classes to a model from a few examples each, without forgetting the others."""
-    if out.suffix != options.SUFFIX:
+    if out.suffix != MODEL_SUFFIX:
         raise UsageError("the name of a model file ends in .seehear", where=f"-o {out}")
     from seehear import api
     from seehear.files import check_writable

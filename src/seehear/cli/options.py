@@ -14,8 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from seehear.errors import UsageError
-
-SUFFIX = ".seehear"
+from seehear.files import MODEL_SUFFIX
 
 
 def parse_share(text: str) -> float:
@@ -62,15 +61,15 @@ def require_model(path: Path, *inputs: str) -> Path:
     """The path of a model. Raises UsageError if it does not exist, or if model and inputs are in the wrong order."""
     from seehear.starts.catalogue import STARTS
 
-    models = [name for name in inputs if name.endswith(SUFFIX)]
-    if path.suffix != SUFFIX and models:
+    models = [name for name in inputs if name.endswith(MODEL_SUFFIX)]
+    if path.suffix != MODEL_SUFFIX and models:
         raise UsageError("not a seehear model file", where=str(path), hint=f"name the model first: {models[0]} {path}")
     return path if str(path) in STARTS else require_existing(path)
 
 
 def require_existing_start(start: str | None) -> str | None:
     """The value of --start. Raises UsageError if it names a file or a folder that does not exist."""
-    if start is not None and (start.endswith(SUFFIX) or Path(start).parent != Path()):
+    if start is not None and (start.endswith(MODEL_SUFFIX) or Path(start).parent != Path()):
         require_existing(Path(start))
     return start
 

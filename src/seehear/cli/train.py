@@ -13,6 +13,7 @@ from seehear.cli import options
 from seehear.cli.display import Display
 from seehear.errors import UsageError
 from seehear.escaping import escape_toml
+from seehear.files import MODEL_SUFFIX
 from seehear.results.summary import summarise_metrics
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def train(  # noqa: PLR0913 - each flag is an argument
     ] = None,
 ) -> None:
     """Train a model on examples and write a model file."""
-    if out.suffix != options.SUFFIX:
+    if out.suffix != MODEL_SUFFIX:
         raise UsageError("the name of a model file ends in .seehear", where=f"-o {out}")
     from seehear import api
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from copy import deepcopy
 from inspect import signature
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import onnx
@@ -49,6 +49,14 @@ class ServingModule(nn.Module):
             present = torch.ones(tensors[0].shape[0], 1, dtype=torch.bool, device=tensors[0].device)
         raw = self.network(named, present)
         return tuple(raw[name] for name in self.outputs)
+
+
+class Servable(Protocol):
+    """A module that takes its inputs in order, as a graph does, and names its outputs."""
+
+    outputs: tuple[str, ...]
+
+    def __call__(self, *inputs: Tensor) -> tuple[Tensor, ...]: ...
 
 
 class Graphs(NamedTuple):
@@ -111,7 +119,7 @@ def export_graphs(traced: Graphs, network: Network, dataset: DatasetCache, rows:
     if traced.decoder is None or (decoder := network.decoder) is None:
         return Graphs(graph, None)
     decoder_graph = fill_graph(traced.decoder, decoder)
-    _check_decoder(decoder, decoder_graph, _decoder_inputs(decoder, network, dataset, rows))
+    check_outputs(decoder, decoder_graph, _decoder_inputs(decoder, network, dataset, rows))
     return Graphs(graph, decoder_graph)
 
 
@@ -146,19 +154,20 @@ def check_parity(network: Network, content: bytes, dataset: DatasetCache, rows: 
             fed = inputs | ({PRESENT: present} if PRESENT in feeds else {})
             served = session.run({name: tensor.numpy() for name, tensor in fed.items()})
             for name, value in network(inputs, present).items():
-                compare_outputs(name, value.numpy(), served[name])
+                _compare(name, value.numpy(), served[name])
 
 
 @torch.no_grad()
-def _check_decoder(decoder: Decoder, content: bytes, inputs: Iterable[Tensors]) -> None:
+def check_outputs(module: Servable, content: bytes, inputs: Iterable[Mapping[str, Tensor]]) -> None:
+    """Compare a module that takes its inputs in order with its graph. Raises TrainingError if outputs differ."""
     session = Session(content)
     for feeds in inputs:
         served = session.run({name: tensor.numpy() for name, tensor in feeds.items()})
-        for name, value in zip(decoder.outputs, decoder(*feeds.values()), strict=True):
-            compare_outputs(name, value.numpy(), served[name])
+        for name, value in zip(module.outputs, module(*feeds.values()), strict=True):
+            _compare(name, value.numpy(), served[name])
 
 
-def compare_outputs(name: str, ours: NDArray[np.float32], served: NDArray[np.float32]) -> None:
+def _compare(name: str, ours: NDArray[np.float32], served: NDArray[np.float32]) -> None:
     difference = float((np.abs(ours - served) / np.maximum(1, np.abs(ours))).max())
     if ours.shape != served.shape or not difference <= TOLERANCE:
         raise TrainingError(

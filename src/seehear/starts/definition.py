@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+TOKENIZER = "tokenizer.json"  # the file of a speech model that holds its vocabulary
+
 
 @dataclass(frozen=True)
 class PackagedFile:

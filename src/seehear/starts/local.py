@@ -8,12 +8,11 @@ from pathlib import Path
 
 from seehear.errors import BundleError, UsageError
 from seehear.starts.architectures import recognise_architecture
-from seehear.starts.definition import Start
+from seehear.starts.definition import TOKENIZER, Start
 from seehear.starts.digest import compute_digest, to_precision
 from seehear.starts.reading import read_tensors
 
 WEIGHTS = ("weights.safetensors", "model.safetensors", "model.bin", "pytorch_model.bin", "*.pth", "*.pt")
-VOCABULARY = "tokenizer.json"
 _UNKNOWN = "unknown: the weights are a file of your own"
 
 
@@ -49,7 +48,7 @@ def _define(name: str, path: Path, _version: tuple[int, int]) -> Start:
         raise error.at(name) from None
     except (LookupError, ValueError) as error:  # a shape with fewer axes than any encoder has
         raise BundleError(f"the weights are refused: shapes that no encoder has ({error})", where=name) from None
-    vocabulary = path.with_name(VOCABULARY)
+    vocabulary = path.with_name(TOKENIZER)
     return Start(
         name=name,
         sense=sense,
@@ -63,5 +62,5 @@ def _define(name: str, path: Path, _version: tuple[int, int]) -> Start:
         size=sum(array.nbytes for array in tensors.values()),
         digest=compute_digest(tensors),
         path=path,
-        files={VOCABULARY: hashlib.sha256(vocabulary.read_bytes()).hexdigest()} if vocabulary.is_file() else {},
+        files={TOKENIZER: hashlib.sha256(vocabulary.read_bytes()).hexdigest()} if vocabulary.is_file() else {},
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -17,7 +17,7 @@ from seehear.answers.selective import DEFAULT_RISK, RiskBounds, bound_risk, choo
 from seehear.events import Advanced, Finished, Listener, Notice, Started
 from seehear.geometry import Geometry
 from seehear.learn.calibrate.card import describe_risk
-from seehear.learn.data.cache import Batch, DatasetCache
+from seehear.learn.data.cache import Batch, DatasetCache, move
 from seehear.learn.model.network import Network
 from seehear.learn.model.ood import BANK
 from seehear.measure.clusters import Clusters
@@ -50,8 +50,8 @@ def compute_ood_features(network: Network, sense: str, dataset: DatasetCache, ro
     """The features (n, ...) that the scorer of a sense compares."""
     features: list[torch.Tensor] = []
     device = next(network.parameters()).device
-    for batch in _batches(dataset, rows):
-        inputs = {key: tensor.to(device) for key, tensor in dataset.inputs(sense, batch).items()}
+    for batch in dataset.split_rows(rows, BATCH):
+        inputs = move(dataset.inputs(sense, batch), device)
         features.append(network.ood[sense].features(network.encoders[sense](**inputs)))  # type: ignore[operator]
     return torch.cat(features)
 
@@ -195,7 +195,7 @@ def predict_held_out(
     scores: dict[str, list[Array]] = {name: [] for name in network.encoders}
     listen(Started(TASK, len(rows), "examples"))
     done = 0
-    for chosen in _batches(dataset, rows):
+    for chosen in dataset.split_rows(rows, BATCH):
         batch = dataset.batch(chosen)
         cells = _encode(network, batch)
         for i, (name, own) in enumerate(zip(network.encoders, cells, strict=True)):
@@ -223,15 +223,7 @@ def _kind(network: Network) -> AnyKind:
 
 
 def _encode(network: Network, batch: Batch) -> Any:
-    device = next(network.parameters()).device
-    return network.encode({name: tensor.to(device) for name, tensor in batch.inputs.items()})
-
-
-def _batches(dataset: DatasetCache, rows: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
-    """The rows in batches that fit into memory."""
-    size = dataset.batch_limit(BATCH)
-    for start in range(0, len(rows), size):
-        yield rows[start : start + size]
+    return network.encode(move(batch.inputs, next(network.parameters()).device))
 
 
 @torch.no_grad()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property, partial
 from io import BytesIO
@@ -39,11 +39,14 @@ TARGETS = "targets"
 
 @dataclass(frozen=True)
 class Batch:
-    """inputs and targets by name; present (B, S), which senses each example has; all on the CPU."""
+    """inputs and targets by name; present (B, S), which senses each example has; all on the CPU until moved."""
 
     inputs: dict[str, Tensor]
     present: Tensor
     target: dict[str, Tensor]
+
+    def to(self, device: torch.device) -> Batch:
+        return Batch(move(self.inputs, device), self.present.to(device), move(self.target, device))
 
 
 @dataclass(frozen=True)
@@ -152,6 +155,12 @@ class DatasetCache:
         """How the preprocessed example maps to its original; None unless the answers give positions."""
         return self._geometry[row] if self._geometry else None
 
+    def split_rows(self, rows: NDArray[np.int64], most: int) -> Iterator[NDArray[np.int64]]:
+        """The rows in batches of at most this many that fit into memory."""
+        size = self.batch_limit(most)
+        for start in range(0, len(rows), size):
+            yield rows[start : start + size]
+
     def batch_limit(self, most: int) -> int:
         """The batch size that fits into memory, at most this."""
         return int(np.clip(BATCH_VALUES // max(int(self.lengths.max(initial=1)), 1), 1, most))
@@ -176,6 +185,11 @@ def pad_and_stack(arrays: Sequence[Array]) -> Array:
     for place, array in zip(stack, arrays, strict=True):
         place[tuple(map(slice, array.shape))] = array
     return stack
+
+
+def move(tensors: Mapping[str, Tensor], device: torch.device) -> dict[str, Tensor]:
+    """The tensors on the device."""
+    return {name: tensor.to(device, non_blocking=True) for name, tensor in tensors.items()}
 
 
 def _tensors(arrays: Mapping[str, Array]) -> dict[str, Tensor]:

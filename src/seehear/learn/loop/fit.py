@@ -20,7 +20,7 @@ from seehear.answers import ANSWERS
 from seehear.errors import TrainingError
 from seehear.events import Advanced, Finished, Listener, Notice, Started
 from seehear.learn.data.batching import make_batches
-from seehear.learn.data.cache import Batch, DatasetCache
+from seehear.learn.data.cache import Batch, DatasetCache, move
 from seehear.learn.data.concatenation import concatenate
 from seehear.learn.data.time_stretch import sample_time_stretch
 from seehear.learn.loop import checkpoint
@@ -227,12 +227,12 @@ class Run:
     def _loss(self, batch: Batch) -> Tensor:
         """Mean loss over the batch and over the sets of senses: modality dropout, with all cases in every step."""
         inputs: Tensors = {}
-        target, present = _to(self.device, batch.target), batch.present.to(self.device)
+        target, present = move(batch.target, self.device), batch.present.to(self.device)
         partner = torch.randperm(len(present)) if torch.rand(()) < self.mixup else None
         share = torch.rand(()) if partner is not None else torch.ones(())
         stretch = sample_time_stretch(len(present), self.network.recipe.senses, self.device)
         for name, augment in self.augments.items():
-            own, warps = augment(_to(self.device, self.network.select_inputs(name, batch.inputs)), stretch)
+            own, warps = augment(move(self.network.select_inputs(name, batch.inputs), self.device), stretch)
             if warps is not None:
                 target = self.network.warp_target(target, warps)
             if partner is not None:
@@ -269,8 +269,4 @@ def _fit_statistics(network: Network, dataset: DatasetCache, rows: NDArray[np.in
     random = np.random.default_rng(seed)
     for sense in network.encoders:
         chosen = random.permutation(rows[dataset.has_sense(sense)[rows]])[: dataset.batch_limit(STATISTICS_EXAMPLES)]
-        network.fit_statistics(sense, _to(device, dataset.inputs(sense, chosen)))
-
-
-def _to(device: torch.device, tensors: Tensors) -> Tensors:
-    return {name: tensor.to(device, non_blocking=True) for name, tensor in tensors.items()}
+        network.fit_statistics(sense, move(dataset.inputs(sense, chosen), device))

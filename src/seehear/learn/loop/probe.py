@@ -13,7 +13,7 @@ from torch import Tensor
 from seehear.answers import ANSWERS
 from seehear.events import Advanced, Finished, Listener, Started
 from seehear.geometry import Cells
-from seehear.learn.data.cache import DatasetCache
+from seehear.learn.data.cache import DatasetCache, move
 from seehear.learn.model.network import Network, Tensors
 
 TASK = "fitting the head"
@@ -57,13 +57,14 @@ def compute_features(
     device = next(network.parameters()).device
     features: list[Tensor] = []
     targets: list[Tensors] = []
-    size = dataset.batch_limit(BATCH)
-    for start in range(0, len(rows), size):
-        batch = dataset.batch(rows[start : start + size])
-        cells = network.encode({name: tensor.to(device) for name, tensor in batch.inputs.items()})
+    done = 0
+    for chosen in dataset.split_rows(rows, BATCH):
+        batch = dataset.batch(chosen)
+        cells = network.encode(move(batch.inputs, device))
         features.append(network.extract_features(network.fuse(cells, batch.present.to(device))).cpu())
         targets.append(batch.target)
-        listen(Advanced(TASK, min(start + size, len(rows))))
+        done += len(chosen)
+        listen(Advanced(TASK, done))
     return torch.cat(features), {name: torch.cat([each[name] for each in targets]) for name in targets[0]}
 
 

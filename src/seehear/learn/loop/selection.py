@@ -40,13 +40,10 @@ def compute_loss(network: Network, dataset: DatasetCache, rows: NDArray[np.int64
     """The mean loss of the network on these rows, with all their senses."""
     network.eval()
     device, total = next(network.parameters()).device, 0.0
-    size = dataset.batch_limit(BATCH)
-    for start in range(0, len(rows), size):
-        batch = dataset.batch(rows[start : start + size])
-        cells = network.encode({name: tensor.to(device) for name, tensor in batch.inputs.items()})
-        raw = network.apply_head(cells, batch.present.to(device))
-        target = {name: tensor.to(device) for name, tensor in batch.target.items()}
-        total += float(network.loss(raw, target).sum())
+    for chosen in dataset.split_rows(rows, BATCH):
+        batch = dataset.batch(chosen).to(device)
+        raw = network.apply_head(network.encode(batch.inputs), batch.present)
+        total += float(network.loss(raw, batch.target).sum())
     return total / len(rows)
 
 

@@ -149,9 +149,7 @@ def plan_hearing(inputs: SizingInputs) -> HearingSpec:
     seconds = np.array([fact["seconds"] for fact in inputs.summaries])
     usual_s = LONGEST_S if inputs.requires_full_input else np.quantile(seconds, 0.98) * 1.25
     sizes = _list_sizes(inputs) if inputs.pretrained is None else [_plan_pretrained(inputs.pretrained, inputs)]
-    encoder, passes = inputs.choose_size(
-        sizes, lambda size: size.step_gigaflop(float(seconds.mean())), TEMPORAL_EPOCHS.wanted
-    )
+    encoder, passes = inputs.choose_size(sizes, TEMPORAL_EPOCHS.wanted)
     return HearingSpec(
         longest_s=round(float(np.clip(usual_s, 2 * SHORTEST_S, LONGEST_S)), 2),
         encoder=encoder,

@@ -88,7 +88,5 @@ def plan_lips(inputs: SizingInputs) -> LipsSpec:
         )
         for (height, width_px), stages, width in MODEL_SIZES
     ]
-    spec, passes = inputs.choose_size(
-        sizes, lambda size: size.step_gigaflop(float(seconds.mean())), TEMPORAL_EPOCHS.wanted
-    )
+    spec, passes = inputs.choose_size(sizes, TEMPORAL_EPOCHS.wanted)
     return spec.model_copy(update={"augmentation_strength": TEMPORAL_EPOCHS.augmentation_strength(passes)})

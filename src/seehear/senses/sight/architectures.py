@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -29,10 +30,37 @@ class InputSize(NamedTuple):
     output_stride_px: int | None
 
 
-class FeaturePyramid(BaseModel):
-    """Stages of 3x3 convolutions, trained from random weights; `stages` are the channels after each halving."""
+class Level(NamedTuple):
+    """Channels and pitch, in pixels, of the cells of one level."""
+
+    width: int
+    pitch_px: int
+
+
+class Architecture(BaseModel, ABC):
+    """What the encoder of every architecture has."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @abstractmethod
+    def levels(self, size: InputSize) -> Sequence[Level]:
+        """Its levels of cells, finest first."""
+
+    @abstractmethod
+    def step_gigaflop(self, size: InputSize) -> float:
+        """GFLOP to train on one picture once: 2 FLOP per multiply-add, the backward pass counted twice."""
+
+    def widths(self, size: InputSize) -> tuple[int, ...]:
+        """Channels of each level of cells, finest first."""
+        return tuple(level.width for level in self.levels(size))
+
+    def pitches_px(self, size: InputSize) -> tuple[int, ...]:
+        """Pitch of each level of cells. Pictures whose sides are multiples of the last have maps that nest."""
+        return tuple(level.pitch_px for level in self.levels(size))
+
+
+class FeaturePyramid(Architecture):
+    """Stages of 3x3 convolutions, trained from random weights; `stages` are the channels after each halving."""
 
     kind: Literal["feature-pyramid"] = "feature-pyramid"
     stages: tuple[int, ...] = Field(min_length=1, max_length=6)
@@ -40,10 +68,6 @@ class FeaturePyramid(BaseModel):
 
     def __str__(self) -> str:
         return f"{self.depth} convolutions each of {', '.join(map(str, self.stages))} channels"
-
-    def widths(self, size: InputSize) -> tuple[int, ...]:
-        """Channels of each level of cells, finest first."""
-        return self.stages
 
     def stem_stride(self, size: InputSize) -> int:
         """Stride of the stem: 1 below 64 px, above that the stride that keeps the first map 32 to 63 cells wide.
@@ -53,9 +77,9 @@ class FeaturePyramid(BaseModel):
         usual = int(2 ** max(0, math.floor(math.log2(min(size.height, size.width) / 32))))
         return usual if size.output_stride_px is None else min(usual, size.output_stride_px // 2)
 
-    def pitches_px(self, size: InputSize) -> tuple[int, ...]:
-        """Pitch of each level of cells. Pictures whose sides are multiples of the last have maps that nest."""
-        return tuple(self.stem_stride(size) << i for i in range(1, len(self.stages) + 1))
+    def levels(self, size: InputSize) -> list[Level]:
+        """One for each stage."""
+        return [Level(width, self.stem_stride(size) << i) for i, width in enumerate(self.stages, start=1)]
 
     def step_gigaflop(self, size: InputSize) -> float:
         """GFLOP to train on one picture once: 2 FLOP per multiply-add, the backward pass counted twice."""
@@ -88,14 +112,12 @@ class BottleneckStage(NamedTuple):
     channels: int
 
 
-class EfficientNetLite(BaseModel):
+class EfficientNetLite(Architecture):
     """EfficientNet without squeeze-and-excitation, with ReLU6 (Tan & Le 2019, arXiv:1905.11946; Liu 2020,
     blog.tensorflow.org/2020/03/higher-accuracy-on-vision-models-with-efficientnet-lite.html).
 
     frozen   the number of bottlenecks, from the input, whose weights are frozen in training
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Literal["efficientnet-lite"] = "efficientnet-lite"
     size: Literal[0, 1, 2]
@@ -109,23 +131,15 @@ class EfficientNetLite(BaseModel):
         """A copy with this share of its bottlenecks frozen."""
         return self.model_copy(update={"frozen": round(share * len(list(self.bottlenecks())))})
 
-    def widths(self, size: InputSize) -> tuple[int, ...]:
-        """Channels of each level of cells, finest first."""
-        return tuple(width for width, _ in self._levels(size))
-
-    def pitches_px(self, size: InputSize) -> tuple[int, ...]:
-        """Pitch of each level of cells. Pictures whose sides are multiples of the last have maps that nest."""
-        return tuple(pitch for _, pitch in self._levels(size))
-
-    def _levels(self, size: InputSize) -> list[tuple[int, int]]:
-        """Channels and pitch of each level: the last bottleneck of each pitch, then the head."""
+    def levels(self, size: InputSize) -> list[Level]:
+        """The last bottleneck of each pitch, then the head."""
         finest, pitch = size.output_stride_px or DEFAULT_STRIDE_PX, STEM_STRIDE
         last_of = {pitch: LITE_STEM}
         for bottleneck in self.bottlenecks():
             pitch *= bottleneck.stride
             last_of[pitch] = bottleneck.after
         last_of[pitch] = LITE_HEAD
-        return [(width, own) for own, width in last_of.items() if own >= finest or own == pitch]
+        return [Level(width, own) for own, width in last_of.items() if own >= finest or own == pitch]
 
     def bottlenecks(self) -> Iterator[Bottleneck]:
         """From input to output. Larger sizes have more repeats and wider stages, except the first and the last."""
@@ -154,14 +168,12 @@ class EfficientNetLite(BaseModel):
         return total + trained * after * LITE_HEAD * area
 
 
-class ResNet(BaseModel):
+class ResNet(Architecture):
     """Residual network (He et al. 2015, arXiv:1512.03385), with the stride in the 3x3 convolution, as in torchvision.
 
     blocks      of each stage: 2, 2, 2, 2 in ResNet18; 3, 4, 6, 3 in ResNet34 and ResNet50
     bottleneck  whether blocks are three convolutions instead of two, as from ResNet50 on
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Literal["resnet"] = "resnet"
     blocks: tuple[Blocks, Blocks, Blocks, Blocks]
@@ -179,19 +191,11 @@ class ResNet(BaseModel):
         """Blocks, and channels of their 3x3 convolutions."""
         return [(blocks, RESNET_STEM << i) for i, blocks in enumerate(self.blocks)]
 
-    def widths(self, size: InputSize) -> tuple[int, ...]:
-        """Channels of each level of cells, finest first."""
-        return tuple(width for width, _ in self._levels(size))
-
-    def pitches_px(self, size: InputSize) -> tuple[int, ...]:
-        """Pitch of each level of cells. Pictures whose sides are multiples of the last have maps that nest."""
-        return tuple(pitch for _, pitch in self._levels(size))
-
-    def _levels(self, size: InputSize) -> list[tuple[int, int]]:
-        """Channels and pitch of each level: of the stem, then of each stage."""
-        stages = [(inner * self.expansion, 4 << i) for i, (_, inner) in enumerate(self.stages())]
-        finest = size.output_stride_px or DEFAULT_STRIDE_PX
-        return [(width, pitch) for width, pitch in [(RESNET_STEM, 2), *stages] if pitch >= min(finest, stages[-1][1])]
+    def levels(self, size: InputSize) -> list[Level]:
+        """The stem, then each stage."""
+        stages = [Level(inner * self.expansion, 4 << i) for i, (_, inner) in enumerate(self.stages())]
+        finest = min(size.output_stride_px or DEFAULT_STRIDE_PX, stages[-1].pitch_px)
+        return [level for level in [Level(RESNET_STEM, 2), *stages] if level.pitch_px >= finest]
 
     def step_gigaflop(self, size: InputSize) -> float:
         """GFLOP to train on one picture once: 2 FLOP per multiply-add, the backward pass counted twice."""
@@ -206,15 +210,13 @@ class ResNet(BaseModel):
         return 6 * total / 1e9
 
 
-class VisionTransformer(BaseModel):
+class VisionTransformer(Architecture):
     """Transformer over patches (Dosovitskiy et al. 2020, arXiv:2010.11929), as in timm.
 
     width        channels; VIT_HEAD of them in each head
     layer_scale  whether each branch ends in a gain for each channel, as in DINOv2, which was also trained with
                  another normalisation of pictures
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Literal["vision-transformer"] = "vision-transformer"
     width: int = Field(ge=VIT_HEAD, le=1536, multiple_of=VIT_HEAD)
@@ -231,13 +233,9 @@ class VisionTransformer(BaseModel):
         """Mean and scale of the pixels of each colour, 0 to 255, in its training."""
         return (IMAGENET_MEAN, IMAGENET_SCALE) if self.layer_scale else ((127.5,) * 3, (127.5,) * 3)
 
-    def widths(self, size: InputSize) -> tuple[int, ...]:
-        """Channels of its cells: those of the patch and those of the class token."""
-        return (2 * self.width,)
-
-    def pitches_px(self, size: InputSize) -> tuple[int, ...]:
-        """Pitch of its cells, which have a single level."""
-        return (self.patch_px,)
+    def levels(self, size: InputSize) -> list[Level]:
+        """A single one, with the channels of the patch and those of the class token."""
+        return [Level(2 * self.width, self.patch_px)]
 
     def step_gigaflop(self, size: InputSize) -> float:
         """GFLOP to train on one picture once: 2 FLOP per multiply-add, the backward pass counted twice."""

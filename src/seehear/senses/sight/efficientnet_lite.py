@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from seehear.layers.exporting import is_exporting
 from seehear.layers.frozen_norm import FrozenBatchNorm
 from seehear.layers.parameter_groups import ParameterGroups, pretrained_parameters
-from seehear.layers.pretrained import load_weights
 from seehear.senses.sight.architectures import LITE_HEAD, LITE_STEM, STEM_STRIDE, Bottleneck, EfficientNetLite
-from seehear.senses.sight.encoder import SightEncoder
+from seehear.senses.sight.encoder import PretrainedSightEncoder
 from seehear.senses.sight.plan import SightSpec
 
 MEAN, SCALE = 127.0, 128.0  # of the pixels in its training
 EPSILON = 1e-3
 
 
-class EfficientNetLiteEncoder(SightEncoder):
+class EfficientNetLiteEncoder(PretrainedSightEncoder):
     """See `SightEncoder`. Cells come from the last bottleneck of each pitch, the coarsest from the head."""
 
     def __init__(self, spec: SightSpec, architecture: EfficientNetLite) -> None:
@@ -37,15 +34,9 @@ class EfficientNetLiteEncoder(SightEncoder):
             for module in (self._conv_stem, self._bn0, *self._blocks[: architecture.frozen]):
                 module.requires_grad_(False)
 
-    def fit_statistics(self, inputs: dict[str, Tensor]) -> None:
-        """Nothing to set: it keeps the statistics of its pretraining."""
-
     def parameter_groups(self) -> ParameterGroups:
         stem, head = nn.ModuleList([self._conv_stem, self._bn0]), nn.ModuleList([self._conv_head, self._bn1])
         return pretrained_parameters([stem, *self._blocks, head])
-
-    def load_pretrained(self, tensors: Mapping[str, NDArray[Any]]) -> None:
-        load_weights(self, tensors, str(self.spec.encoder))
 
     @torch.no_grad()
     def fold(self) -> None:

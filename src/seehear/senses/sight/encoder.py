@@ -8,16 +8,19 @@ an answer with positions needs a finer one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from seehear.geometry import Cells, Grid
 from seehear.layers.parameter_groups import ParameterGroups, hidden_parameters
+from seehear.layers.pretrained import load_weights
 from seehear.senses.sight.architectures import FeaturePyramid
 from seehear.senses.sight.plan import SightSpec
 
@@ -57,6 +60,17 @@ class SightEncoder(nn.Module):
             for x, pitch_px in zip(maps, self.pitches_px, strict=True)
         )
         return replace(coarsest, finer=tuple(finer))
+
+
+class PretrainedSightEncoder(SightEncoder):
+    """An encoder whose tensors have the names of published weights."""
+
+    def load_pretrained(self, tensors: Mapping[str, NDArray[Any]]) -> None:
+        """Raises ValueError if a tensor is missing or has another shape."""
+        load_weights(self, tensors, str(self.spec.encoder))
+
+    def fit_statistics(self, inputs: dict[str, Tensor]) -> None:
+        """Nothing to set: pictures are normalised as in its pretraining."""
 
 
 class PyramidEncoder(SightEncoder):

@@ -97,7 +97,7 @@ def plan_sight(inputs: SizingInputs) -> SightSpec:
     else:
         targets = PRETRAINED_DENSE_EPOCHS if inputs.pretrained else DENSE_EPOCHS
         sizes, wanted, mirror = _dense_sizes(inputs, channels), targets.wanted, True  # the answer is mirrored as well
-    spec, passes = inputs.choose_size(sizes, SightSpec.step_gigaflop, wanted)
+    spec, passes = inputs.choose_size(sizes, wanted)
     strength = targets.augmentation_strength(passes)
     if inputs.pretrained and inputs.output_stride_px is None:
         strength = min(strength, PRETRAINED_STRENGTH)

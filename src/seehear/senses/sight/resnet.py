@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from seehear.layers.frozen_norm import FrozenBatchNorm
 from seehear.layers.parameter_groups import ParameterGroups, pretrained_parameters
-from seehear.layers.pretrained import load_weights
 from seehear.senses.sight.architectures import IMAGENET_MEAN, IMAGENET_SCALE, RESNET_STEM, ResNet
-from seehear.senses.sight.encoder import SightEncoder
+from seehear.senses.sight.encoder import PretrainedSightEncoder
 from seehear.senses.sight.plan import SightSpec
 
 EPSILON = 1e-5
 
 
-class ResNetEncoder(SightEncoder):
+class ResNetEncoder(PretrainedSightEncoder):
     """See `SightEncoder`. Each stage gives a level of cells; the finest may be the stem's."""
 
     mean: Tensor
@@ -39,12 +36,6 @@ class ResNetEncoder(SightEncoder):
                 stage.append(ResidualBlock(before, inner, inner * architecture.expansion, stride))
                 before = inner * architecture.expansion
             self.add_module(f"layer{number}", stage)
-
-    def load_pretrained(self, tensors: Mapping[str, NDArray[Any]]) -> None:
-        load_weights(self, tensors, str(self.spec.encoder))
-
-    def fit_statistics(self, inputs: dict[str, Tensor]) -> None:
-        """Nothing to set: it keeps the statistics of its pretraining."""
 
     def parameter_groups(self) -> ParameterGroups:
         return pretrained_parameters([nn.ModuleList([self.conv1, self.bn1]), *self._blocks()])

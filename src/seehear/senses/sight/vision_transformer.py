@@ -14,16 +14,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from seehear.layers.parameter_groups import ParameterGroups, pretrained_parameters
-from seehear.layers.pretrained import load_weights
 from seehear.senses.sight.architectures import VIT_HEAD, VisionTransformer
-from seehear.senses.sight.encoder import SightEncoder
+from seehear.senses.sight.encoder import PretrainedSightEncoder
 from seehear.senses.sight.plan import SightSpec
 
 EPSILON = 1e-6
 MLP_FACTOR = 4
 
 
-class VisionTransformerEncoder(SightEncoder):
+class VisionTransformerEncoder(PretrainedSightEncoder):
     """See `SightEncoder`. A cell concatenates the outputs for its patch and for the class token."""
 
     mean: Tensor
@@ -44,10 +43,7 @@ class VisionTransformerEncoder(SightEncoder):
     def load_pretrained(self, tensors: Mapping[str, NDArray[Any]]) -> None:
         """Interpolates position embeddings from the grid of its training to the grid of our pictures."""
         positions = interpolate_positions(tensors["pos_embed"], self.grid)
-        load_weights(self, {**tensors, "pos_embed": positions}, str(self.spec.encoder))
-
-    def fit_statistics(self, inputs: dict[str, Tensor]) -> None:
-        """Nothing to set: pictures are normalised as in its pretraining."""
+        super().load_pretrained({**tensors, "pos_embed": positions})
 
     def parameter_groups(self) -> ParameterGroups:
         *lower, last = self.blocks
