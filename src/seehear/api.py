@@ -170,13 +170,18 @@ class Recogniser:
 def load(path: str | Path, *, listen: Listener = ignore_events) -> Recogniser:
     """Load a model file, or whisper-base or whisper-tiny.en. Raises BundleError for one that is damaged or neither."""
     try:
-        if str(path) in STARTS:
-            from seehear.learn.transcriber import load_transcriber
-
-            return Recogniser(load_transcriber(STARTS[str(path)], listen))
-        return Recogniser(read_bundle(Path(path)))
+        return Recogniser(read_model(path, listen=listen))
     except BundleError as error:
         raise error.at(str(path)) from None
+
+
+def read_model(path: str | Path, *, listen: Listener = ignore_events) -> Bundle:
+    """What `load` loads, without preparing it for prediction, which takes longer."""
+    if str(path) in STARTS:
+        from seehear.learn.transcriber import load_transcriber
+
+        return load_transcriber(STARTS[str(path)], listen)
+    return read_bundle(Path(path))
 
 
 def train(  # noqa: PLR0913 - one argument for each option

@@ -31,7 +31,6 @@ from seehear.cli.train import plan, train
 from seehear.errors import DataError
 from seehear.events import Advanced, Finished, Notice, Started
 from seehear.results.summary import summarise_metrics
-from seehear.runtime import bundle
 from seehear.runtime.bundle import write_bundle
 from seehear.runtime.options import PredictKeywords
 from seehear.runtime.predictor import Predictor
@@ -387,6 +386,14 @@ def test_show_prints_the_card_or_the_recipe(here, capsys):
     assert json.loads(capsys.readouterr().out)["kind"] == "label"
 
 
+def test_show_prints_the_card_of_a_pretrained_transcriber(here, capsys, monkeypatch):
+    monkeypatch.setattr("seehear.learn.transcriber.read_bundle", lambda place: tiny.bundle())
+    assert run(["show", "whisper-base"]) == 0
+    assert capsys.readouterr().out == tiny.bundle().card + "\n"
+    assert run(["show", "efficientnet-lite0"]) == 2
+    assert "cannot be used without training" in capsys.readouterr().err
+
+
 def _flags(command: Any) -> set[str]:
     names = set(inspect.signature(command).parameters) - {"json", "model", "inputs", "listen", "self"}
     return names - {"options"} | set(PredictKeywords.__annotations__) if "options" in names else names
@@ -484,10 +491,10 @@ def test_errors_print_no_traceback(here, capsys, monkeypatch, raised, code, line
 
 
 def test_debug_shows_the_traceback(here, monkeypatch):
-    def read_bundle(*_: Any) -> None:
+    def fail(*_: Any, **__: Any) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(bundle, "read_bundle", read_bundle)
+    monkeypatch.setattr(api, "read_model", fail)
     monkeypatch.setenv("SEEHEAR_DEBUG", "1")
     with pytest.raises(ZeroDivisionError):
         run(["show", "dark.seehear"])
