@@ -32,6 +32,7 @@ LEARNING_RATE, PRETRAINED_LEARNING_RATE = 0.004, 0.001
 USUAL_GIGAFLOPS = 72.0  # of two cores in float32
 REACHED = 0.5  # share of the speed of a small network that most networks reach in a whole training step
 MOST_TIMED = 3  # networks, to find one that fits the time
+MIN_TIMED_MINUTES = 0.5  # with less time for all of the training, timing networks would take too much of it
 HELD_OUT = (0.1, 5000)  # share of the examples held out, and the number that is enough
 MARGIN, MOST_HELD_OUT = 1.1, 0.25  # for small tables: times the number needed for the guarantee, and the largest share
 HELD_OUT_SAMPLE = 600  # cells, to estimate the items in an answer
@@ -84,7 +85,9 @@ def plan_recipe(table: Table, options: TrainOptions, machine: Machine) -> Recipe
     if options.steps is not None:  # such a run must repeat exactly, so it is planned for the same machine every time
         return plan_for(USUAL_GIGAFLOPS)
     recipe = plan_for(machine.gigaflops * REACHED)
-    return recipe if machine.step_s is None else _fit_to_time(recipe, table, samples, machine.step_s, plan_for)
+    if machine.step_s is None or minutes < MIN_TIMED_MINUTES:
+        return recipe
+    return _fit_to_time(recipe, table, samples, machine.step_s, plan_for)
 
 
 def _plan_senses(
