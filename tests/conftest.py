@@ -6,3 +6,7 @@ import os
 
 # Tests train small networks from random weights, whichever pretrained encoders are installed.
 os.environ["SEEHEAR_START"] = "none"
+# Each core has a test to run, and networks this small gain nothing from more threads. Threads that spin while they wait
+# take most of the time, where a test asks for more of them than there are idle cores.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
