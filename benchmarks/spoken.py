@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -128,9 +128,22 @@ def _drowned(voice: NDArray[np.float32], noise: NDArray[np.float64]) -> NDArray[
     return heard / max(1.0, float(np.abs(heard).max()))
 
 
-def speechocean(store: Store) -> Examples:
-    """English by Mandarin speakers. Of their age, only whether they are adults is kept."""
-    return _without_speakers(store, "speechocean", "text")
+def speechocean(store: Store, count: int | None = None) -> Examples:
+    """English by Mandarin speakers. Of their age, only whether they are adults is kept.
+
+    With `count`, only so many sentences are trained on, chosen at random.
+    """
+    examples = _without_speakers(store, "speechocean", "text")
+    if count is None:
+        return examples
+
+    def make(folder: Path) -> None:
+        rows = _table(examples.train)
+        chosen = np.random.default_rng(0).permutation(len(rows))[:count]
+        write_table(folder / "train.csv", [rows[place] for place in chosen.tolist()])
+
+    made = store.made(f"speechocean-{count}-cells", make)
+    return replace(examples, train=made / "train.csv")
 
 
 def mboshi(store: Store, column: str = SPOKEN) -> Examples:

@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.accuracy import evaluate_model, figure, label_figures, train_model
+from benchmarks.accuracy import evaluate_model, figure, label_figures, promise_figures, train_model
 from benchmarks.budget import Budget, Sitting, for_each, name_starts, parse_arguments
 from benchmarks.data import SPEAKERS, AbsentError, Examples, Store, cifar10_few, cifar10_near, fsdd, pneumonia
 from benchmarks.out_of_distribution import near_figure
@@ -25,6 +25,7 @@ from benchmarks.results import Figure
 from benchmarks.scenes import bccd, box_figures, camvid, mask_figures
 from benchmarks.shifts import robustness_figures
 from benchmarks.speakers import leave_each_out
+from benchmarks.spoken import speechocean
 from seehear.api import Recogniser, load
 from seehear.measure.evaluate import Evaluation
 from seehear.planning.starts import NONE
@@ -124,6 +125,29 @@ def _measure_speakers(run: Run, *, mean: float, worst: float) -> Measured:
     return Measured(left_out.figures(mean, worst), left_out.recipe)
 
 
+def _measure_transcripts(
+    run: Run, prepare: Callable[[Store], Examples], *, errors: Callable[[Evaluation], Iterator[Figure]], fewer: float
+) -> Measured:
+    """Beside the published recogniser without training, on the same recordings: the share of its errors that are gone
+    is at least `fewer`."""
+    examples = prepare(run.store)
+    model = train_model(examples, run.budget, ("audio",), out=run.out.with_name(f"{run.out.name}.seehear"))
+    test = next(iter(examples.tests.values()))
+    evaluation = evaluate_model(model, test)
+    figures = [*errors(evaluation), *promise_figures(evaluation)]
+    for name in model.recipe.starts.values():
+        untrained = evaluate_model(load(name), test)
+        figures.append(figure(untrained, "wer", f"{name} without training: word error rate"))
+        gone = 1 - evaluation.metrics["wer"] / untrained.metrics["wer"]
+        figures.append(Figure("errors of that which are gone", gone, "%", at_least=fewer))
+    return Measured(figures, model.recipe)
+
+
+def _error_figures(evaluation: Evaluation, *, wer: float | None = None) -> Iterator[Figure]:
+    yield figure(evaluation, "wer", "word error rate (wer)", at_most=wer)
+    yield figure(evaluation, "cer", "character error rate (cer)")
+
+
 def _measure_first(run: Run, *, seconds: float) -> Measured:
     """The time of the command, from its start to its end with a saved model file; several times."""
     examples = cifar10_few(run.store)
@@ -157,6 +181,7 @@ _X_RAYS = "no X-rays"
 _CELLS = "no blood cells"
 _SCENES = "includes cars, traffic lights and street signs, but no labelled pixels of street scenes"
 _SPEECH = "includes many spoken English digits"
+_LEARNERS = "includes speakers with accents from all over the web"
 
 TASKS = {
     "cifar10-50": Task(partial(_measure_labels, prepare=cifar10_few, accuracy=0.77, coverage=0.35), 3, _PHOTOS),
@@ -176,6 +201,20 @@ TASKS = {
     ),
     "camvid": Task(partial(_measure_positions, prepare=camvid, figures=partial(mask_figures, miou=0.72)), 18, _SCENES),
     "fsdd-speakers-5": Task(partial(_measure_speakers, mean=0.94, worst=0.88), 1, _SPEECH, "audio"),
+    "speechocean": Task(
+        partial(_measure_transcripts, prepare=speechocean, errors=partial(_error_figures, wer=0.32), fewer=0.35),
+        30,
+        _LEARNERS,
+        "audio",
+    ),
+    "speechocean-100": Task(
+        partial(
+            _measure_transcripts, prepare=partial(speechocean, count=100), errors=partial(_error_figures), fewer=0.15
+        ),
+        5,
+        _LEARNERS,
+        "audio",
+    ),
 }
 
 

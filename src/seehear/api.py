@@ -278,6 +278,7 @@ def _choose_recipe(
     listen: Listener,
 ) -> Recipe:
     """The recipe to train with: one to follow, that of a model to train further, or a new plan."""
+    from seehear.learn.known_language import choose_decoder
     from seehear.learn.loop.timing import measure_machine
     from seehear.planning.plan import plan_recipe
     from seehear.planning.reuse import continue_recipe, follow_recipe
@@ -287,7 +288,7 @@ def _choose_recipe(
         return follow_recipe(base, table, options)
     if model is not None:
         return continue_recipe(model.recipe, table, options)
-    planned = plan_recipe(table, options, measure_machine(place))
+    planned = plan_recipe(table, options, measure_machine(place), choose_decoder)
     listen(Notice(describe_starts(planned, options)))
     return planned
 

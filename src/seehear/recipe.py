@@ -84,6 +84,15 @@ class Training(Frozen):
     held_out: float = Field(default=0.1, gt=0, lt=1)
 
 
+class StartComparison(Frozen):
+    """What training added to a start that answers without training: a metric before and after, on held-out examples."""
+
+    metric: str
+    untrained: float
+    trained: float
+    examples: int = Field(ge=1)
+
+
 class Recipe(Frozen):
     """A recogniser's shape, complete before its weights: senses, answer, training, later when to accept."""
 
@@ -106,6 +115,7 @@ class Recipe(Frozen):
     groups_seen: str = ""  # the groups, such as speakers, that the results were measured on
     # By senses in use: metrics on the held-out examples.
     results: dict[str, dict[str, Any]] = Field(default={}, max_length=MAX_SETS)
+    comparison: StartComparison | None = None
 
     @field_validator("format", mode="before")
     @classmethod

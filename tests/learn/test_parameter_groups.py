@@ -6,8 +6,14 @@ import pytest
 from torch import nn
 
 from learning import PAIRS, recipe_for
-from seehear.layers.parameter_groups import head_parameters, join_groups, pretrained_parameters
-from seehear.learn.loop.optimizers import DECAY, PRETRAINED_RATE, make_optimizers
+from seehear.layers.parameter_groups import (
+    DECAY,
+    PRETRAINED_RATE,
+    head_parameters,
+    join_groups,
+    pretrained_parameters,
+)
+from seehear.learn.loop.optimizers import make_optimizers
 from seehear.learn.model.network import Network
 
 

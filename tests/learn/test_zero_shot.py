@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +15,7 @@ from seehear.learn.transcriber import BUILD, load_transcriber
 from seehear.runtime.bundle import write_bundle
 from seehear.senses.hearing.plan import WHISPER_SIZES
 from seehear.starts import STARTS
-from start_files import make_whisper
-
-WIDTH, LAYERS = 64, 2
-TOKENS = "decoder.token_embedding.weight"
+from whisper_start import LAYERS, WIDTH, make_tensors, make_tokenizer
 
 
 @pytest.fixture(autouse=True)
@@ -76,18 +72,3 @@ def test_a_transcriber_is_built_from_a_start(monkeypatch: pytest.MonkeyPatch) ->
     again: list[Event] = []
     assert load("whisper-base", listen=again.append).recipe == model.recipe
     assert not again
-
-
-def make_tokenizer() -> bytes:
-    special = ("endoftext", "startoftranscript", "en", "de", "translate", "transcribe")
-    added = [{"content": f"<|{name}|>", "id": 26 + i} for i, name in enumerate(special)]
-    letters = {chr(ord("a") + i): i for i in range(26)}
-    return json.dumps({"model": {"vocab": letters}, "added_tokens": added}).encode()
-
-
-def make_tensors() -> dict[str, np.ndarray]:
-    """Random numbers under the published names, for the tokens of `make_tokenizer`."""
-    tensors = {name: np.float32(0.1) * array for name, array in make_whisper(WIDTH, LAYERS).items()}
-    rows = {"encoder.positional_embedding": 1500, "decoder.positional_embedding": 448, TOKENS: 1537}
-    random = np.random.default_rng(0)
-    return tensors | {name: random.normal(size=(n, WIDTH)).astype(np.float32) for name, n in rows.items()}

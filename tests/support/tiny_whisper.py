@@ -89,4 +89,5 @@ class Dictation:
         size, heads = self._spec.width // self._spec.heads, self._spec.heads
         shapes = ((heads, size, self._frames), (heads, self._frames, size))
         cross = {name: np.zeros(shapes[i % 2], np.float32) for i, name in enumerate(self._spec.cross_shapes)}
-        return {**cross, "cells": np.array(self._frames, np.float32), "cell_s": np.array(0.02, np.float32)}
+        frames = np.array(self._frames, np.float32)
+        return {**cross, "states": frames, "cells": frames, "cell_s": np.array(0.02, np.float32)}

@@ -103,10 +103,12 @@ class Decoder(Protocol):
 
     dynamic_axes: its inputs by name, in the order of `forward`, each with the axes whose length varies.
     outputs: the names of its outputs.
+    quantised: whether its products are exported in 8-bit integers.
     """
 
     dynamic_axes: Mapping[str, Mapping[int, str]]
     outputs: tuple[str, ...]
+    quantised: bool
 
     def __call__(self, *inputs: Tensor) -> tuple[Tensor, ...]: ...
 
@@ -184,6 +186,7 @@ class Decoding(Generic[SpecT, AnswerT]):
     with_task             (spec, language, translate) -> the Spec for this spoken language (None: detected), and
                           whether to translate into English
     needs_windows         (spec) -> whether a recording is split at pauses into windows with speech
+    recognises_silence    (spec) -> whether only recordings that are too long are split, as it was trained on silence
     join                  (answers) -> the answer to a recording from those to its windows
     """
 
@@ -193,6 +196,7 @@ class Decoding(Generic[SpecT, AnswerT]):
     with_network: Callable[[RunDecoder], AnswerKind[SpecT, AnswerT]]
     with_task: Callable[[SpecT, str | None, bool], SpecT]
     needs_windows: Callable[[SpecT], bool]
+    recognises_silence: Callable[[SpecT], bool]
     join: Callable[[Sequence[AnswerT]], AnswerT]
 
 

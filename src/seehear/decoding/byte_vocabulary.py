@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
+import re
 import struct
 import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 from seehear.errors import DataError
 
@@ -15,6 +17,8 @@ MAX_TOKENS = 1 << 17
 MAX_TOKEN_BYTES = 255
 MAX_PACKED_LENGTH = 1 << 21  # characters; longer strings are refused before unpacking
 _MAX_BYTES = MAX_TOKENS * 32
+# Merges stay within a piece: a word, a number or punctuation, each with the space before it; an English ending; spaces.
+_PIECE = re.compile(r"'(?:[stmd]|re|ve|ll)| ?[^\W\d_]+| ?\d+| ?(?:[^\s\w]|_)+|\s+(?!\S)|\s+")
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,25 @@ class ByteVocabulary:
             return cls(tuple(bytes(to_byte[letter] for letter in token) for token, _ in by_number))
         except KeyError as error:
             raise DataError(f"the letter {error.args[0]!r} of a vocabulary does not stand for a byte") from None
+
+    def encode(self, text: str) -> list[int]:
+        """The tokens of a text: within each piece, the neighbours with the lowest token are merged first.
+
+        Raises DataError for a byte without a token; published vocabularies have all of them.
+        """
+        return [token for piece in _PIECE.findall(text) for token in self._merge(piece.encode())]
+
+    def _merge(self, piece: bytes) -> list[int]:
+        parts, none = [piece[i : i + 1] for i in range(len(piece))], len(self.tokens)
+        while len(parts) > 1:
+            merged = [self.numbers.get(left + right, none) for left, right in pairwise(parts)]
+            place = min(range(len(merged)), key=merged.__getitem__)
+            if merged[place] == none:
+                break
+            parts[place : place + 2] = [parts[place] + parts[place + 1]]
+        if missing := [part for part in parts if part not in self.numbers]:
+            raise DataError(f"the vocabulary has no token for the byte {missing[0][0]:#04x}", where=f"{piece!r}")
+        return [self.numbers[part] for part in parts]
 
     def decode(self, ids: Iterable[int]) -> str:
         """The text of tokens; invalid UTF-8 becomes U+FFFD."""

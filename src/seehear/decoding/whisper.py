@@ -19,6 +19,7 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 NEXT = "next_"  # before the name of an input of the past: the output that replaces it
+FRAME_S = 0.02  # duration of a state of the encoder
 TIMES = 1501  # tokens for points in time, which are never generated
 MIN_LENGTH, TOKENS_PER_FRAME = (
     16,

@@ -8,6 +8,10 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
+PRETRAINED_RATE = 0.5  # that of the last block of a pretrained encoder, as a multiple of that of new layers
+WHISPER_RATE = 0.1  # of Whisper's encoder and decoder together: what they know of each other is soon lost
+DECAY = 0.9  # the rate of each block of a pretrained module, relative to that of the next
+
 
 class ParameterGroups(NamedTuple):
     """The trainable parameters of a module.
@@ -15,14 +19,13 @@ class ParameterGroups(NamedTuple):
     kernels      of convolutions, each followed by a normalisation: Muon, at the higher rate
     matrices     of linear and recurrent layers: Muon
     other        gains, biases, embeddings and the output layer of a head: AdamW
-    pretrained   weights of a pretrained encoder, each with the number of blocks between it and the output: AdamW, at a
-                 rate that falls with that number
+    pretrained   weights of a pretrained module, each with its rate as a multiple of that of `other`: AdamW
     """
 
     kernels: list[Tensor]
     matrices: list[Tensor]
     other: list[Tensor]
-    pretrained: list[tuple[Tensor, int]]
+    pretrained: list[tuple[Tensor, float]]
 
     @classmethod
     def empty(cls) -> ParameterGroups:
@@ -46,11 +49,14 @@ def head_parameters(module: nn.Module) -> ParameterGroups:
     return groups
 
 
-def pretrained_parameters(blocks: Sequence[nn.Module]) -> ParameterGroups:
-    """For pretrained encoders: their blocks, from input to output."""
+def pretrained_parameters(blocks: Sequence[nn.Module], rate: float = PRETRAINED_RATE) -> ParameterGroups:
+    """For pretrained modules: their blocks, from input to output, and the rate of the last block.
+
+    Rates fall from block to block towards the input: the first blocks need the least change (Howard & Ruder 2018).
+    """
     groups = ParameterGroups.empty()
     for depth, block in enumerate(reversed(blocks)):
-        groups.pretrained.extend((weight, depth) for weight in _trainable(block))
+        groups.pretrained.extend((weight, rate * DECAY**depth) for weight in _trainable(block))
     return groups
 
 

@@ -24,10 +24,12 @@ from seehear.errors import BundleError, TrainingError
 from seehear.files import write_atomically
 from seehear.learn.data.cache import DatasetCache
 from seehear.learn.model.network import Network, Tensors
+from seehear.learn.quantisation import quantise
 from seehear.runtime.graph import OPSET
 from seehear.runtime.graph_safety import check_graph
 from seehear.runtime.model_runner import PRESENT
 from seehear.runtime.onnx_session import Session
+from seehear.starts import find_start
 
 BATCHES = (1, 3, 28)  # sizes of the batches compared, other than the traced one
 DECODED = 4  # examples on which decoders are compared
@@ -120,7 +122,7 @@ def export_graphs(traced: Graphs, network: Network, dataset: DatasetCache, rows:
         return Graphs(graph, None)
     decoder_graph = fill_graph(traced.decoder, decoder)
     check_outputs(decoder, decoder_graph, _decoder_inputs(decoder, network, dataset, rows))
-    return Graphs(graph, decoder_graph)
+    return Graphs(graph, quantise(decoder_graph) if decoder.quantised else decoder_graph)
 
 
 def _fold(network: Network) -> Network:
@@ -135,7 +137,13 @@ def _fold(network: Network) -> Network:
 
 
 def to_safetensors(network: Network) -> bytes:
-    return safetensors.torch.save({name: tensor.contiguous() for name, tensor in network.state_dict().items()})
+    """Its weights; matrices in half precision if those of a start are published in it."""
+    half = any(find_start(name).precision == "float16" for name in network.recipe.starts.values())
+    stored = {
+        name: tensor.half() if half and tensor.ndim > 1 and tensor.is_floating_point() else tensor
+        for name, tensor in network.state_dict().items()
+    }
+    return safetensors.torch.save({name: tensor.contiguous() for name, tensor in stored.items()})
 
 
 @torch.no_grad()

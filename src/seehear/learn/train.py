@@ -15,6 +15,7 @@ from seehear.files import write_atomically
 from seehear.learn.calibrate.calibration import calibrate_network, fit_ood_scorers
 from seehear.learn.calibrate.card import render_model_card
 from seehear.learn.calibrate.time_estimate import estimate_seconds
+from seehear.learn.calibrate.untrained import measure_untrained
 from seehear.learn.data.split import DataSplit, load_split
 from seehear.learn.data.statistics import describe_groups, measure_input_statistics
 from seehear.learn.export import Graphs, export_graphs, to_safetensors, trace_graphs
@@ -62,7 +63,9 @@ def train(
     network = create_network(recipe, device)
     fitted = _load_start(network, start, split, run / "start.safetensors", listen)
     before = deepcopy(network) if fitted else None
-    clock = Clock(recipe.training, _seconds_left(recipe, started_s, calibrating_s + exporting_s))
+    untrained = None if start is not None else measure_untrained(split.val, split.val_rows, listen)
+    after_s = calibrating_s + exporting_s + (untrained.seconds if untrained else 0.0)  # the comparison takes as long
+    clock = Clock(recipe.training, _seconds_left(recipe, started_s, after_s))
     network, progress = fit(network, split.train, split.train_rows, clock, saved=saved, listen=listen)
     if before is not None and progress.step > 0:
         network = select_weights(before, network, split.val, split.val_rows, listen)
@@ -73,6 +76,8 @@ def train(
     recipe = recipe.model_copy(update=statistics | {"training": training})
     kept = keep_features(network, split)
     graphs = export_graphs(traced, network, split.val, split.val_rows)
+    if untrained is not None:
+        recipe = recipe.model_copy(update={"comparison": untrained.compare(network, recipe, listen)})
     card = render_model_card(recipe)
     return Bundle(recipe, graphs.network, to_safetensors(network), card, graphs.decoder, kept), split.problems
 

@@ -24,7 +24,7 @@ from seehear.runtime.bundle import Bundle
 from seehear.runtime.model_runner import EMBEDDING, OOD_SCORE
 from seehear.senses.hearing import HEARING
 from seehear.senses.hearing.plan import HOP_SAMPLES, RATE_HZ, HearingSpec, Whisper
-from seehear.senses.hearing.whisper import HEAD_CHANNELS, STATE_SAMPLES, WhisperEncoder
+from seehear.senses.hearing.whisper import HEAD_CHANNELS, STATE_SAMPLES, WINDOW_STATES, WhisperEncoder
 from seehear.starts import Start, load_file, load_tensors
 from seehear.starts.definition import TOKENIZER
 
@@ -96,14 +96,14 @@ def count_blocks(tensors: Tensors, part: str) -> int:
 class Transcriber(nn.Module):
     """audio (B, T) at RATE_HZ up to 30 s, audio_samples (B,) -> what the runtime reads from a graph, by `outputs`.
 
-    Keys and values for each block of the decoder; the number of cells (B,) that are not padding; the seconds of a cell;
-    an embedding; an out-of-distribution score of 0.
+    Keys and values for each block of the decoder; how many states it attends to (B,); the number of cells (B,) that
+    are not padding; the seconds of a cell; an embedding; an out-of-distribution score of 0.
     """
 
     def __init__(self, hearing: Whisper, spec: WhisperSpec) -> None:
         super().__init__()
         self.hearing, self.decoder = WhisperEncoder(hearing, 0.0), WhisperDecoder(spec)
-        self.outputs = (*spec.cross_shapes, "cells", "cell_s", EMBEDDING, OOD_SCORE + HEARING.name)
+        self.outputs = (*spec.cross_shapes, "states", "cells", "cell_s", EMBEDDING, OOD_SCORE + HEARING.name)
 
     def load_pretrained(self, tensors: Tensors) -> None:
         """Raises ValueError if a tensor is missing or misshapen."""
@@ -117,7 +117,8 @@ class Transcriber(nn.Module):
         states, _ = self.hearing.encoder(self.hearing.logmel(padded), frames)
         cells = ((samples + STATE_SAMPLES - 1) // STATE_SAMPLES).to(audio)
         embedding = F.normalize(states[-1].mean(1), dim=1)
-        made = cells, torch.full_like(cells, STATE_SAMPLES / RATE_HZ), embedding, torch.zeros_like(cells)
+        every = torch.full_like(cells, WINDOW_STATES)  # the decoder was trained to attend to the padding too
+        made = every, cells, torch.full_like(cells, STATE_SAMPLES / RATE_HZ), embedding, torch.zeros_like(cells)
         return *self.decoder.project_states(states[-1]), *made
 
 

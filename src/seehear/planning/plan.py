@@ -14,6 +14,7 @@ from seehear.answers.selective import DEFAULT_RISK, effective_items, held_out_ne
 from seehear.errors import UsageError
 from seehear.planning.inspection import SenseSample, inspect_inputs
 from seehear.planning.options import TrainOptions
+from seehear.planning.speech import ChooseDecoder, SpeechPlanner
 from seehear.planning.starts import StartChoice, choose_starts
 from seehear.recipe import Recipe, Training
 from seehear.senses import SENSES, time_aligned
@@ -24,6 +25,7 @@ BATCHES_WANTED = 24  # in an epoch, before batches grow
 BATCH_RANGE = (32, 256)
 BATCH_S = 240.0  # total duration of the inputs in time: the largest network needs 4 GB for it in float32
 BATCH_STEP, FEWEST_TOGETHER = 8, 4  # examples; half and a quarter of a batch are even numbers, too
+BATCH_WITH_DECODER = 16  # with Whisper's decoder, whose 50,000 tokens fill memory; many small steps suit it
 SPATIAL_BATCH_RANGE, BATCH_VALUES = (
     (4, 32),
     5e6,
@@ -52,7 +54,12 @@ class Machine:
     step_s: Callable[[Recipe, Table], float] | None = None
 
 
-def plan_recipe(table: Table, options: TrainOptions, machine: Machine) -> Recipe:
+def plan_recipe(
+    table: Table,
+    options: TrainOptions,
+    machine: Machine,
+    choose_decoder: ChooseDecoder = lambda start, table: None,
+) -> Recipe:
     """Inspect some examples and derive a recipe. Raises DataError for data that cannot be trained on."""
     kind = _supported_kind(table)
     choice = choose_starts(options.start, table.senses, kind)
@@ -60,15 +67,19 @@ def plan_recipe(table: Table, options: TrainOptions, machine: Machine) -> Recipe
     samples = inspect_inputs(table, options.seed or 0)
     minutes = options.minutes or choose_minutes(len(table))
     held_out = choose_held_out_share(table.answers(), kind, options.wrong_at_most)
+    speech = SpeechPlanner(table, choose_decoder)
+    choice = choice if kind.decoding is None else speech.drop_unsuitable(choice)
 
     def plan_for(gigaflops: float) -> Recipe:
         """The recipe for networks that train at this speed."""
         senses, starts = _plan_senses(table, samples, minutes * 60 * gigaflops / len(table.senses), choice)
+        spec, senses = speech.add_decoder(answer, senses, starts)
         batch = _batch(len(table), _longest_mean_s(samples)) if kind.spatial is None else _spatial_batch(senses)
+        batch = min(batch, BATCH_WITH_DECODER) if spec is not answer else batch
         return Recipe(
             senses=senses,
             kind=kind.name,
-            answer=answer,
+            answer=spec,
             width=_width(senses),
             training=Training(
                 minutes=minutes,

@@ -18,6 +18,7 @@ from seehear.starts import STARTS, Start, find_start, is_available
 AUTO, NONE = "auto", "none"
 ENVIRONMENT = "SEEHEAR_START"  # the default of --start
 RECOMMENDED = ("efficientnet-lite2", "efficientnet-lite0", "whisper-tiny.en")  # the best of each sense first
+RECOMMENDED_SPEECH = ("whisper-base", "whisper-tiny.en")  # for transcripts
 RECOMMENDED_SPATIAL = ("efficientnet-lite0",)  # for answers with positions, whose pictures are larger
 MIN_EPOCHS = 3.0  # of fine-tuning; with less time, a small network is trained from random weights
 SMALL_DATASET = 5_000  # examples; up to here, pretrained features win even without fine-tuning ...
@@ -83,9 +84,10 @@ def _resolve_start(start: str | None) -> str:
 
 def _recommend(senses: Collection[str], kind: AnyKind) -> Sequence[Start]:
     """The starts that "auto" considers: none for kinds of answers and senses where they have not been shown to help."""
-    if kind.decoding is not None or len(senses) > 1:
+    if len(senses) > 1:
         return ()
-    return [STARTS[name] for name in (RECOMMENDED if kind.spatial is None else RECOMMENDED_SPATIAL)]
+    spatial = RECOMMENDED if kind.spatial is None else RECOMMENDED_SPATIAL
+    return [STARTS[name] for name in (spatial if kind.decoding is None else RECOMMENDED_SPEECH)]
 
 
 def describe_starts(recipe: Recipe, options: TrainOptions) -> str:

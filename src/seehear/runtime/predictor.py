@@ -19,7 +19,7 @@ from seehear.runtime.model_runner import ModelRunner, Outputs
 from seehear.runtime.onnx_session import threads
 from seehear.runtime.options import DEFAULT, PredictOptions
 from seehear.runtime.prediction import ExampleSource, Prediction
-from seehear.runtime.speech_windows import answer_windows, needs_windows
+from seehear.runtime.speech_windows import answer_windows, fits_one_window, load_window, needs_windows
 from seehear.runtime.tiling import answer_tiles, check_tiling, plan_tiles, tiling_hint
 from seehear.senses import SENSES, Array
 from seehear.senses.input_file import Bytes, is_file_object
@@ -124,6 +124,8 @@ class Predictor:
         (sense,), source = request.senses, source_of(example)
         try:
             signal = read_signal(example, sense)
+            if fits_one_window(self._runner, signal, request.spec):
+                return self._predict_batch([load_window(self._runner, signal, source)], request)[0]
             calibration = self._acceptance.calibration(request.senses, request.wrong_at_most)
             heard = answer_windows(self._runner, signal, request.spec, calibration)
             verdict = self._acceptance.decide(heard, {}, request.senses, request.wrong_at_most)

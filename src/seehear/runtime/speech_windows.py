@@ -7,8 +7,9 @@ from typing import Any
 
 from seehear.answers import AnyKind
 from seehear.geometry import Warp
-from seehear.runtime.loading import load_example
+from seehear.runtime.loading import LoadedExample, load_example
 from seehear.runtime.model_runner import ModelRunner
+from seehear.runtime.prediction import ExampleSource
 from seehear.senses import Array
 from seehear.senses.hearing import HEARING
 from seehear.senses.hearing.plan import RATE_HZ
@@ -22,14 +23,23 @@ def needs_windows(kind: AnyKind, spec: Any) -> bool:
     return kind.decoding is not None and kind.decoding.needs_windows(spec)
 
 
+def fits_one_window(runner: ModelRunner, signal: Array, spec: Any) -> bool:
+    """Whether a recording is answered as a whole, with its silence."""
+    is_short = len(signal) <= _get_longest_s(runner) * RATE_HZ
+    return is_short and runner.kind.require_decoding("windows").recognises_silence(spec)
+
+
+def load_window(runner: ModelRunner, samples: Array, source: ExampleSource | None = None) -> LoadedExample:
+    """Samples (T,) at RATE_HZ as an example. Never raises, as `load_example`."""
+    return load_example({HEARING.name: (samples, RATE_HZ)}, runner.recipe.senses, (HEARING.name,), source)
+
+
 def answer_windows(runner: ModelRunner, signal: Array, spec: Any, calibration: Mapping[str, float]) -> Any:
     """signal (T,) -> one answer, with times relative to the recording. Raises SeehearError."""
-    kind, senses = runner.kind, runner.recipe.senses
-    longest_s: float = senses[HEARING.name].longest_s  # type: ignore[attr-defined]
-    answers = []
-    for start_s, end_s in find_windows(signal, longest_s):
+    kind, answers = runner.kind, []
+    for start_s, end_s in find_windows(signal, _get_longest_s(runner)):
         window = signal[round(start_s * RATE_HZ) : round(end_s * RATE_HZ)]
-        loaded = load_example({HEARING.name: (window, RATE_HZ)}, senses, (HEARING.name,))
+        loaded = load_window(runner, window)
         for error in loaded.errors.values():
             raise error
         (outputs,) = runner.run([loaded.arrays])
@@ -37,6 +47,11 @@ def answer_windows(runner: ModelRunner, signal: Array, spec: Any, calibration: M
         answer = kind.to_answer(raw, spec, calibration, loaded.geometry[HEARING.name])
         answers.append(answer.transform(Warp((1.0,), (start_s,))))
     return kind.require_decoding("windows").join(answers)
+
+
+def _get_longest_s(runner: ModelRunner) -> float:
+    longest_s: float = runner.recipe.senses[HEARING.name].longest_s  # type: ignore[attr-defined]
+    return longest_s
 
 
 def find_windows(signal: Array, longest_s: float) -> Iterator[tuple[float, float]]:

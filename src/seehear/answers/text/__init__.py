@@ -49,6 +49,7 @@ class TextKind(AnswerKind[TextSpec, Text]):
             with_network=TextKind,
             with_task=spec.with_task,
             needs_windows=answer.needs_windows,
+            recognises_silence=answer.recognises_silence,
             join=answer.join,
         )
 

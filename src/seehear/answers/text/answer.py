@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from seehear.amounts import format_duration
 from seehear.answers.items import ItemCount, accepted_from
-from seehear.answers.kind import RunDecoder
+from seehear.answers.kind import RunDecoder, Shape
 from seehear.answers.platt_scaling import apply_platt
 from seehear.answers.text.decode import decode_n_best
 from seehear.answers.text.normalisation import normalise
@@ -23,6 +23,7 @@ from seehear.answers.text.subtitles import format_srt, format_vtt
 from seehear.answers.text.whisper import split_bytes
 from seehear.answers.text.word import DecodedWord, Word, mark_words
 from seehear.decoding.hypothesis import Hypothesis
+from seehear.decoding.whisper import FRAME_S
 from seehear.errors import InputError
 from seehear.geometry import Geometry, Warp
 
@@ -129,11 +130,22 @@ def stratum(cell: str) -> str:
 
 
 def target(answer: Text, spec: TextSpec, geometry: Geometry | None) -> dict[str, Array]:
-    """tokens (L,) int64 and their number, length (). Raises InputError for a text too long for the recording."""
+    """tokens (L,) int64 and their number, length (); for Whisper's decoder also decoder_tokens (K,), decoder_length ().
+
+    Raises InputError for a text too long for the recording.
+    """
     if geometry is not None:
         _check_speed(str(answer), geometry.original.duration_s)
-    tokens = np.array(spec.encode(str(answer)), np.int64)
-    return {"tokens": tokens, "length": np.array(len(tokens), np.int64)}
+    tokens = {"tokens": spec.encode(str(answer))}
+    if spec.whisper is not None:
+        tokens["decoder_tokens"] = spec.whisper.encode(str(answer))
+    return _with_lengths({name: np.array(each, np.int64) for name, each in tokens.items()})
+
+
+def _with_lengths(tokens: Mapping[str, Array]) -> dict[str, Array]:
+    """With the number of each kind of tokens: "length" of "tokens", "decoder_length" of "decoder_tokens"."""
+    lengths = {name.replace("tokens", "length"): np.array(len(each), np.int64) for name, each in tokens.items()}
+    return {**tokens, **lengths}
 
 
 def check(answer: Text, truth: Text, duration_s: float) -> None:
@@ -167,18 +179,23 @@ def concatenate_targets(targets: Sequence[Mapping[str, Array]], spec: TextSpec) 
     """The texts one after the other, with a space between."""
     space = np.array([spec.token_ids[SPACE]])
     parts = [part for target in targets if len(target["tokens"]) for part in (space, target["tokens"])]
-    tokens = np.concatenate(parts[1:]) if parts else space[:0]
-    return {"tokens": tokens, "length": np.array(len(tokens), np.int64)}
+    tokens = {"tokens": np.concatenate(parts[1:]) if parts else space[:0]}
+    if spec.whisper is not None:  # each of its texts begins with a space
+        tokens["decoder_tokens"] = np.concatenate([space[:0], *(target["decoder_tokens"] for target in targets)])
+    return _with_lengths(tokens)
 
 
-def raw_shapes(spec: TextSpec) -> dict[str, tuple[int | str, ...]]:
+def raw_shapes(spec: TextSpec) -> dict[str, Shape]:
     """logp: log probabilities of the CTC tokens and the blank. cells: how many are not padding. cell_s: seconds each.
-    memory, or several arrays: what the decoder attends to."""
-    shapes: dict[str, tuple[int | str, ...]] = {"cells": (), "cell_s": ()}
+
+    What the decoder attends to: memory, or Whisper's keys and values for `states` states of 20 ms.
+    """
+    shapes: dict[str, Shape] = {"cells": (), "cell_s": ()}
+    if spec.tokens:
+        shapes["logp"] = ("N", len(spec.ctc_tokens) + 1)
     if spec.whisper is not None:
-        return shapes | spec.whisper.cross_shapes
-    memory: dict[str, tuple[int | str, ...]] = {} if spec.decoder is None else {"memory": ("N", "D")}
-    return {"logp": ("N", len(spec.ctc_tokens) + 1), **shapes, **memory}
+        return shapes | {"states": (), **spec.whisper.cross_shapes}
+    return shapes if spec.decoder is None else shapes | {"memory": ("N", "D")}
 
 
 def has_decoder(spec: TextSpec) -> bool:
@@ -188,6 +205,11 @@ def has_decoder(spec: TextSpec) -> bool:
 def needs_windows(spec: TextSpec) -> bool:
     """Whether recordings are split: Whisper's decoder invents words in silence, and was trained on windows."""
     return spec.whisper is not None
+
+
+def recognises_silence(spec: TextSpec) -> bool:
+    """Whether it has a CTC output, which is trained on silence."""
+    return bool(spec.tokens)
 
 
 def join(texts: Sequence[Text]) -> Text:
@@ -222,7 +244,10 @@ def n_best(
 ) -> NBest:
     """With the weights in `calibration`."""
     hypotheses, language = decode_n_best(raw, spec, calibration, run_decoder)
-    return NBest(hypotheses, int(raw["cells"]), float(raw["cell_s"]), language)
+    cells, cell_s = int(raw["cells"]), float(raw["cell_s"])
+    if spec.whisper is not None:  # the tokens have frames of the decoder
+        cells, cell_s = round(cells * cell_s / FRAME_S), FRAME_S
+    return NBest(hypotheses, cells, cell_s, language)
 
 
 def select(n_best: NBest, spec: TextSpec, calibration: Mapping[str, float], geometry: Geometry | None) -> Text:

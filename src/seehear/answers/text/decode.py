@@ -1,6 +1,6 @@
 """From the network's outputs to the n best texts: CTC beam search for transcripts, the decoder for translations.
 
-For Whisper's decoder, see `whisper`.
+For Whisper's decoder, see `whisper`, and `joint` for the two together.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from seehear.answers.kind import RunDecoder
+from seehear.answers.text.joint import JOINT_WEIGHTS, transcribe_jointly
 from seehear.answers.text.spec import TextSpec
 from seehear.answers.text.whisper import transcribe
 from seehear.decoding.autoregressive import ConditionedDecoder, DecodedSequence, rank_sequences, search_decoder
@@ -33,8 +34,11 @@ def decode_n_best(
 
     raw: logp (N, V + 1) and, if there is a decoder, memory (N, D), of which the first `cells` () are not padding.
     """
-    if spec.whisper is not None:
+    if spec.whisper is not None and not spec.tokens:
         return transcribe(raw, spec.whisper, _require(run_decoder))
+    if spec.whisper is not None:
+        weights = get_weights(spec, calibration)
+        return transcribe_jointly(raw, spec, weights, _require(run_decoder)), spec.whisper.language
     return _decode_learned(raw, spec, calibration, run_decoder), ""
 
 
@@ -52,7 +56,8 @@ def _decode_learned(
 
 def get_weights(spec: TextSpec, calibration: Mapping[str, float]) -> dict[str, float]:
     """The weights tuned on held-out examples, or else the defaults."""
-    defaults = TRANSLATION_WEIGHTS if spec.translated else TRANSCRIPT_WEIGHTS
+    usual = TRANSLATION_WEIGHTS if spec.translated else TRANSCRIPT_WEIGHTS
+    defaults = usual if spec.whisper is None else JOINT_WEIGHTS
     return {name: calibration.get(name, value) for name, value in defaults.items()}
 
 

@@ -76,6 +76,7 @@ class ExportedDecoder(nn.Module):
 
     dynamic_axes = {"memory": {0: "cells"}, "tokens": {0: "texts", 1: "length"}, "state": {0: "texts"}}  # noqa: RUF012
     outputs = ("logp", "next_state")
+    quantised = False
 
     def __init__(self, decoder: AttentionDecoder) -> None:
         super().__init__()

@@ -18,6 +18,7 @@ from seehear.answers.text.decode import (
     search_transcripts,
     search_translations,
 )
+from seehear.answers.text.joint import JOINT_WEIGHTS, propose
 from seehear.answers.text.similarity import compute_bleu, count_bleu, find_edits
 from seehear.answers.text.spec import TextSpec
 
@@ -25,6 +26,11 @@ Array = NDArray[Any]
 Examples = Sequence[Mapping[str, Array]]
 TRANSCRIPT_GRID = {"language": (0.0, 0.2, 0.4, 0.7, 1.0, 1.4), "insertion": (-0.5, 0.0, 0.6, 1.2, 2.0)}
 DECODER_GRID = (0.0, 0.1, 0.2, 0.4, 0.7, 1.0, 1.5)
+JOINT_GRID = {
+    "ctc": (0.0, 0.1, 0.2, 0.3, 0.5, 0.8),
+    "language": (0.0, 0.05, 0.1, 0.2, 0.4),
+    "insertion": (0.0, 0.25, 0.5, 1.0, 1.5),
+}
 TRANSLATION_GRID = {"length": (0.0, 0.5, 1.0, 1.5), "language": (0.0, 0.2, 0.5)}
 MAX_TUNING_S = 600.0  # of sound, as each value costs a search through all of it
 
@@ -39,6 +45,8 @@ def tune_weights(
     end_s = np.cumsum([float(example["cells"] * example["cell_s"]) for example in examples])
     used = max(1, int(np.searchsorted(end_s, MAX_TUNING_S, side="right")))
     examples, truths = examples[:used], truths[:used]
+    if spec.whisper is not None:
+        return _tune_joint(examples, truths, spec, run_decoder)
     if spec.translated:
         return _tune_translations(examples, truths, spec, run_decoder)
 
@@ -83,6 +91,20 @@ def _tune_translations(
     return _search_grid(TRANSLATION_WEIGHTS, TRANSLATION_GRID, loss)
 
 
+def _tune_joint(
+    examples: Examples, truths: Sequence[str], spec: TextSpec, run_decoder: RunDecoder | None
+) -> dict[str, float]:
+    if run_decoder is None:
+        raise ValueError("Expected run_decoder, as the spec has a decoder")
+    proposals = [propose(example, spec, run_decoder) for example in examples]
+
+    def count_errors(weights: dict[str, float]) -> float:
+        ranked = (proposal.rank(weights) for proposal in proposals)
+        return _count_edits((each[0].text if each else "" for each in ranked), truths)
+
+    return _search_grid(JOINT_WEIGHTS, JOINT_GRID, count_errors)
+
+
 def _search_grid(
     defaults: Mapping[str, float], grid: Mapping[str, Sequence[float]], loss: Callable[[dict[str, float]], float]
 ) -> dict[str, float]:
@@ -95,5 +117,9 @@ def _search_grid(
 
 
 def _count_word_errors(token_ids: Iterable[Sequence[int]], truths: Sequence[str], spec: TextSpec) -> float:
-    pairs = zip(truths, map(spec.decode, token_ids), strict=True)
+    return _count_edits(map(spec.decode, token_ids), truths)
+
+
+def _count_edits(texts: Iterable[str], truths: Sequence[str]) -> float:
+    pairs = zip(truths, texts, strict=True)
     return float(np.sum([len(find_edits(truth.split(), text.split())) for truth, text in pairs]))

@@ -14,7 +14,7 @@ from seehear.answers.text.word import DecodedWord
 from seehear.decoding.autoregressive import DecodedSequence, RunDecoder, search_decoder
 from seehear.decoding.byte_vocabulary import ByteVocabulary
 from seehear.decoding.hypothesis import Hypothesis, Token
-from seehear.decoding.whisper import WhisperRunner, find_loop
+from seehear.decoding.whisper import FRAME_S, WhisperRunner, find_loop
 
 Array = NDArray[Any]
 
@@ -24,20 +24,22 @@ NO_SPEECH, UNSURE_LOGP = 0.6, -1.0  # no speech: above the first and below the s
 
 def transcribe(raw: Mapping[str, Array], spec: WhisperSpec, run_decoder: RunDecoder) -> tuple[list[Hypothesis], str]:
     """The hypotheses, best first, and the code of the detected language."""
-    runner = WhisperRunner(
-        run_decoder,
-        {name: raw[name] for name in spec.cross_shapes},
-        max(int(raw["cells"]), 1),
-        spec.special,
-        language=spec.language,
-        translate=spec.translate,
-    )
-    sequences = search_decoder(runner, None, 0.0, beams=BEAMS)
+    runner, sequences = search_transcripts(raw, spec, run_decoder)
     if runner.no_speech > NO_SPEECH and max(sum(each.logp) / len(each.logp) for each in sequences) < UNSURE_LOGP:
         return [Hypothesis((), 0.0)], runner.language
-    best, *others = sorted(map(_cut_loop, sequences), key=lambda each: -sum(each.logp) / len(each.logp))
-    hypotheses = [_place(best, runner), *(each.to_hypothesis() for each in others)]
-    return hypotheses, runner.language
+    best, *others = sorted(sequences, key=lambda each: -sum(each.logp) / len(each.logp))
+    return [place_tokens(best, runner), *(each.to_hypothesis() for each in others)], runner.language
+
+
+def search_transcripts(
+    raw: Mapping[str, Array], spec: WhisperSpec, run_decoder: RunDecoder
+) -> tuple[WhisperRunner, list[DecodedSequence]]:
+    """The decoder with its input, and the most probable transcripts, unordered, without loops."""
+    states = max(int(raw["states"]), 1)
+    cross = {name: raw[name][..., :states] if "key" in name else raw[name][:, :states] for name in spec.cross_shapes}
+    frames = max(round(float(raw["cells"] * raw["cell_s"]) / FRAME_S), 1)
+    runner = WhisperRunner(run_decoder, cross, frames, spec.special, language=spec.language, translate=spec.translate)
+    return runner, list(map(_cut_loop, search_decoder(runner, None, 0.0, beams=BEAMS)))
 
 
 def split_bytes(hypothesis: Hypothesis, vocabulary: ByteVocabulary, cells: int) -> list[DecodedWord]:
@@ -78,7 +80,7 @@ def _cut_loop(sequence: DecodedSequence) -> DecodedSequence:
     )
 
 
-def _place(sequence: DecodedSequence, runner: WhisperRunner) -> Hypothesis:
+def place_tokens(sequence: DecodedSequence, runner: WhisperRunner) -> Hypothesis:
     """The hypothesis with the frame where each token begins."""
     frames = runner.align(sequence.token_ids).tolist()
     tokens = zip(sequence.token_ids, frames, np.exp(sequence.logp).tolist(), strict=False)

@@ -14,10 +14,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from seehear.decoding.whisper import NEXT, list_cross_names, list_past_names
+from seehear.layers.parameter_groups import WHISPER_RATE, ParameterGroups, pretrained_parameters
 from seehear.layers.pretrained import load_weights
 
 if TYPE_CHECKING:
     from seehear.answers.text.whisper_spec import WhisperSpec
+
+LABEL_SMOOTHING = 0.1  # Szegedy et al. 2016
 
 
 class WhisperDecoder(nn.Module):
@@ -31,8 +34,8 @@ class WhisperDecoder(nn.Module):
     def __init__(self, spec: WhisperSpec) -> None:
         super().__init__()
         self.spec = spec
-        self.token_embedding = nn.Embedding(spec.tokens, spec.width)
-        self.positional_embedding = nn.Parameter(torch.zeros(spec.longest, spec.width))
+        self.token_embedding = nn.Embedding(spec.tokens, spec.width).requires_grad_(False)
+        self.positional_embedding = nn.Parameter(torch.zeros(spec.longest, spec.width), requires_grad=False)
         self.blocks = nn.ModuleList(_Block(spec.width, spec.heads) for _ in range(spec.layers))
         self.ln = nn.LayerNorm(spec.width)
 
@@ -41,19 +44,47 @@ class WhisperDecoder(nn.Module):
         return [each for block in self.blocks for each in block.cross_attn.project_states(states)]  # type: ignore[operator, union-attr]
 
     def forward(
-        self, tokens: Tensor, past: Sequence[Tensor], cross: Sequence[Tensor]
+        self, tokens: Tensor, past: Sequence[Tensor], cross: Sequence[Tensor], valid_mask: Tensor | None = None
     ) -> tuple[Tensor, Tensor, list[Tensor]]:
-        """Logits (K, L, V), attention (K, A, L, N) of the alignment heads, and the past including these tokens."""
+        """Logits (K, L, V), attention (K, A, L, N) of the alignment heads, and the past including these tokens.
+
+        valid_mask (K, N) is False for states that are padding; None if there is none.
+        """
         before, length = past[0].shape[2], tokens.shape[1]
         place = torch.arange(length, device=tokens.device) + before
         x = self.token_embedding(tokens) + F.embedding(place, self.positional_embedding)
         allowed = place[:, None] >= torch.arange(before + length, device=tokens.device)  # (L, P + L)
         attention, after = [], []
         for i, block in enumerate(self.blocks):
-            x, weights, own = block(x, allowed, past[2 * i : 2 * i + 2], cross[2 * i : 2 * i + 2])
+            x, weights, own = block(x, allowed, past[2 * i : 2 * i + 2], cross[2 * i : 2 * i + 2], valid_mask)
             after += own
             attention += [weights[:, head] for layer, head in self.spec.alignment_heads if layer == i]
         return F.linear(self.ln(x), self.token_embedding.weight), torch.stack(attention, 1), after
+
+    def predict_next(self, tokens: Tensor, cross: Sequence[Tensor], valid_mask: Tensor | None = None) -> Tensor:
+        """tokens (B, L) from the first on -> logits (B, L, V) of the token after each."""
+        nothing = cross[0].new_zeros(len(tokens), self.spec.heads, 0, self.spec.width // self.spec.heads)
+        logits: Tensor
+        logits, _, _ = self(tokens, [nothing] * (2 * len(self.blocks)), cross, valid_mask)
+        return logits
+
+    def loss(self, cross: Sequence[Tensor], valid_mask: Tensor, tokens: Tensor, length: Tensor) -> Tensor:
+        """(B,): cross entropy per token, the end included. Of tokens (B, L), the first `length` (B,) count."""
+        (batch, longest), special = tokens.shape, self.spec.special
+        place = torch.arange(longest + 1, device=tokens.device)
+        padded = torch.where(place[:-1] < length[:, None], tokens, special.text)
+        end = torch.full_like(length, special.text)[:, None]  # (B, 1)
+        prompt = tokens.new_tensor(special.build_prompt(self.spec.language, self.spec.translate)).expand(batch, -1)
+        logits = self.predict_next(torch.cat([prompt, padded], 1), cross, valid_mask)
+        following = logits[:, prompt.shape[1] - 1 :]  # (B, L + 1, V)
+        target = torch.cat([padded, end], 1)
+        each = F.cross_entropy(following.transpose(1, 2), target, reduction="none", label_smoothing=LABEL_SMOOTHING)
+        return (each * (place <= length[:, None])).sum(1) / (length + 1)
+
+    def parameter_groups(self) -> ParameterGroups:
+        """The blocks; embeddings stay as they are, since a few examples have only a few of the tokens."""
+        *lower, last = self.blocks
+        return pretrained_parameters([*lower, nn.ModuleList([last, self.ln])], rate=WHISPER_RATE)
 
     def load_pretrained(self, tensors: Mapping[str, NDArray[Any]]) -> None:
         """Load the published tensors, whose names begin with `decoder.`. Raises ValueError if one is missing."""
@@ -66,13 +97,15 @@ class ExportedWhisperDecoder(nn.Module):
     tokens (K, L), then the past and the cross inputs of each block -> logits, attention, then the new past.
     """
 
+    quantised = True  # it is large, and runs for one example at a time, so that no example changes another's answer
+
     def __init__(self, decoder: WhisperDecoder) -> None:
         super().__init__()
         self.decoder = decoder
         blocks = len(decoder.blocks)
         self.past, self.cross = list_past_names(blocks), list_cross_names(blocks)
         self.outputs = ("logits", "attention", *(f"{NEXT}{name}" for name in self.past))
-        self.dynamic_axes: dict[str, dict[int, str]] = {
+        self.dynamic_axes: Mapping[str, Mapping[int, str]] = {
             "tokens": {0: "texts", 1: "length"},
             **{name: {0: "texts", 2: "past"} for name in self.past},
             **{name: {1 + (i + 1) % 2: "frames"} for i, name in enumerate(self.cross)},  # keys, values in turn
@@ -109,20 +142,27 @@ class _Block(nn.Module):
         self.mlp_ln = nn.LayerNorm(width)
 
     def forward(
-        self, x: Tensor, allowed: Tensor, past: Sequence[Tensor], cross: Sequence[Tensor]
+        self,
+        x: Tensor,
+        allowed: Tensor,
+        past: Sequence[Tensor],
+        cross: Sequence[Tensor],
+        valid_mask: Tensor | None,
     ) -> tuple[Tensor, Tensor, list[Tensor]]:
         y = self.attn_ln(x)
         keys = torch.cat([past[0], self.attn.split(self.attn.key(y))], 2)
         values = torch.cat([past[1], self.attn.split(self.attn.value(y))], 2)
         attended, _ = self.attn(y, keys.transpose(2, 3), values, allowed)
         x = x + attended
-        attended, weights = self.cross_attn(self.cross_attn_ln(x), cross[0], cross[1], None)
+        states = None if valid_mask is None else valid_mask[:, None, None]
+        attended, weights = self.cross_attn(self.cross_attn_ln(x), cross[0], cross[1], states)
         x = x + attended
         return x + self.mlp(self.mlp_ln(x)), weights, [keys, values]
 
 
 class _Attention(nn.Module):
-    """x (K, L, D), keys (K, heads, d, N), values (K, heads, N, d), allowed (L, N) or None -> (K, L, D), weights."""
+    """x (K, L, D), keys (K, heads, d, N), values (K, heads, N, d), allowed (..., L, N) or None -> (K, L, D), and the
+    weights (K, heads, L, N)."""
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()

@@ -53,8 +53,12 @@ class WhisperSpec(BaseModel):
     def cross_shapes(self) -> dict[str, tuple[int | str, ...]]:
         """Shapes of the keys and values for each block, which the network passes to the decoder."""
         size = self.width // self.heads
-        shapes = ((self.heads, size, "N"), (self.heads, "N", size))
+        shapes = ((self.heads, size, "M"), (self.heads, "M", size))
         return {name: shapes[i % 2] for i, name in enumerate(list_cross_names(self.layers))}
+
+    def encode(self, text: str) -> list[int]:
+        """The tokens of a text, which begins with a space as in Whisper's training."""
+        return self.tokeniser.encode(f" {text}") if text else []
 
     @cached_property
     def tokeniser(self) -> ByteVocabulary:

@@ -190,7 +190,7 @@ def predict_held_out(
     network: Network, dataset: DatasetCache, rows: NDArray[np.int64], listen: Listener
 ) -> tuple[dict[str, Calibrator], dict[str, Array]]:
     """Run the network on these rows -> a calibrator for each set of senses, and OOD scores by sense."""
-    kind = _kind(network)
+    kind = bind_decoder(network)
     calibrators: dict[str, Calibrator] = {}
     scores: dict[str, list[Array]] = {name: [] for name in network.encoders}
     listen(Started(TASK, len(rows), "examples"))
@@ -213,7 +213,7 @@ def predict_held_out(
     return calibrators, {name: np.concatenate(own) for name, own in scores.items()}
 
 
-def _kind(network: Network) -> AnyKind:
+def bind_decoder(network: Network) -> AnyKind:
     """The network's kind of answer, with its decoder if it has one."""
     kind = ANSWERS[network.recipe.kind]
     if network.decoder is None:
@@ -228,7 +228,9 @@ def _encode(network: Network, batch: Batch) -> Any:
 
 @torch.no_grad()
 def select_calibration_rows(network: Network, dataset: DatasetCache, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The rows to calibrate on: fewer if the raw arrays of each are large."""
+    """The rows to calibrate on: fewer if the raw arrays of each are large and are not decoded early."""
+    if bind_decoder(network).decoding is not None:
+        return rows[:: -(-len(rows) // MOST_HELD_OUT)]
     batch = dataset.batch(rows[:1])
     cells = _encode(network, batch)
     raw = network.apply_head(cells, batch.present.to(cells[0].x.device))

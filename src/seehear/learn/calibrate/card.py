@@ -29,6 +29,7 @@ def render_model_card(recipe: Recipe) -> str:
         *_table(recipe),
         "",
         *([f"Measured on {recipe.groups_seen}.", ""] if recipe.groups_seen else []),
+        *_describe_comparison(recipe),
         "## Limits",
         "",
         *[f"- {_by(used)}: {describe_risk(recipe, used)}." for used in recipe.selective],
@@ -46,6 +47,17 @@ def render_model_card(recipe: Recipe) -> str:
         *(line for sense, name in recipe.starts.items() for line in _describe_start(sense, find_start(name))),
     ]
     return "\n".join(lines)
+
+
+def _describe_comparison(recipe: Recipe) -> list[str]:
+    if (found := recipe.comparison) is None:
+        return []
+    starts = " and ".join(recipe.starts.values())
+    return [
+        f"Without training, {starts} has a {found.metric} of {found.untrained:.3g} on "
+        f"{format_count(found.examples, 'held-out example')}; this recogniser has {found.trained:.3g} on the same.",
+        "",
+    ]
 
 
 def _describe_added(recipe: Recipe) -> list[str]:

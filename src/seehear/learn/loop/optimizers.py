@@ -14,8 +14,6 @@ from seehear.layers.parameter_groups import ParameterGroups
 from seehear.recipe import Training
 
 MATRIX_RATE, KERNEL_RATE = 10.0, 30.0  # Muon's learning rates, as multiples of AdamW's
-PRETRAINED_RATE = 0.5  # that of the last block of a pretrained encoder, as a multiple of AdamW's
-DECAY = 0.9  # the rate of each block of a pretrained encoder, relative to that of the next (Howard & Ruder 2018)
 WARM_UP, PRETRAINED_WARM_UP = 0.05, 0.2  # shares of the run in which rates rise; new layers adapt first
 WEIGHT_DECAY = 0.02
 QUINTIC = (3.4445, -4.7750, 2.0315)  # Jordan 2024: pushes singular values towards 1 fast, if not exactly
@@ -27,20 +25,18 @@ def make_optimizers(parameters: ParameterGroups, training: Training) -> tuple[Mu
     """Muon for kernels and matrices, AdamW for everything else.
 
     Kernels take larger steps than matrices: a normalisation follows each of them, so their scale has no effect.
-    Pretrained weights take smaller steps the farther they are from the output: the first blocks need the least change.
     """
     rate = training.learning_rate
     groups = [
         {"params": parameters.kernels, "lr": KERNEL_RATE * rate, "warm_up": WARM_UP},
         {"params": parameters.matrices, "lr": MATRIX_RATE * rate, "warm_up": WARM_UP},
     ]
-    by_depth: dict[int, list[Tensor]] = {}
-    for weight, depth in parameters.pretrained:
-        by_depth.setdefault(depth, []).append(weight)
+    by_rate: dict[float, list[Tensor]] = {}
+    for weight, relative in parameters.pretrained:
+        by_rate.setdefault(relative, []).append(weight)
     others: list[dict[str, Any]] = [{"params": parameters.other, "warm_up": WARM_UP}]
-    for depth, weights in sorted(by_depth.items()):
-        slower = PRETRAINED_RATE * DECAY**depth * rate
-        others.append({"params": weights, "lr": slower, "warm_up": PRETRAINED_WARM_UP})
+    for relative, weights in sorted(by_rate.items(), reverse=True):
+        others.append({"params": weights, "lr": relative * rate, "warm_up": PRETRAINED_WARM_UP})
     return (
         Muon(groups, lr=rate, weight_decay=WEIGHT_DECAY),
         torch.optim.AdamW(others, lr=rate, betas=(0.9, 0.95), weight_decay=WEIGHT_DECAY),

@@ -26,6 +26,8 @@ def load_starts(network: Network) -> None:
         tensors = load_tensors(find_start(name))
         try:
             network.encoders[sense].load_pretrained(tensors)  # type: ignore[operator]
+            if (load := getattr(network.head, "load_pretrained", None)) is not None:  # a decoder of the same start
+                load(tensors)
         except ValueError as error:
             raise UsageError(f"the weights do not fit: {error}", where=name) from None
 

@@ -73,6 +73,8 @@ class Whisper(BaseModel):
 
     size    as published: "tiny.en" was trained on English, "base" on 99 languages
     layers  those whose states are concatenated into the channels of a cell; the first is 1
+    frozen       how many of its stages keep their published weights: the convolutions, then its layers
+    with_states  whether the states of the last layer are a finer level of cells, for Whisper's decoder
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -80,6 +82,8 @@ class Whisper(BaseModel):
     kind: Literal["whisper"] = "whisper"
     size: Literal["tiny.en", "base"]
     layers: tuple[int, ...] = Field(min_length=1)
+    frozen: int = Field(default=0, ge=0)
+    with_states: bool = False
 
     @model_validator(mode="after")
     def _check_layers(self) -> Self:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from seehear.geometry import Cells, Grid
-from seehear.layers.parameter_groups import ParameterGroups, pretrained_parameters
+from seehear.layers.parameter_groups import PRETRAINED_RATE, WHISPER_RATE, ParameterGroups, pretrained_parameters
 from seehear.layers.pretrained import load_weights
 from seehear.senses.hearing.augment import mask_spectrogram
 from seehear.senses.hearing.plan import (
@@ -43,23 +44,29 @@ MLP_FACTOR = 4
 
 
 class WhisperEncoder(nn.Module):
-    """audio (B, T) at RATE_HZ, audio_samples (B,) -> Cells of CELL_S each: the mean of two states of 20 ms."""
+    """audio (B, T) at RATE_HZ, audio_samples (B,) -> Cells of CELL_S each: the mean of two states of 20 ms.
+
+    With `with_states`, the states of the last layer are a finer level of cells, which includes TAIL_S of silence.
+    """
 
     def __init__(self, size: Whisper, augmentation_strength: float) -> None:
         super().__init__()
-        self.size, self.layers = size.size, size.layers
+        self.size, self.layers, self.with_states = size.size, size.layers, size.with_states
         self.augmentation_strength = augmentation_strength
-        self.widths = (size.cell_width,)  # channels of each level of cells
+        self.widths = (size.width, size.cell_width) if size.with_states else (size.cell_width,)  # of each level
         self.dynamic_axes = {"audio": {1: "samples"}}  # variable axes besides the batch
         self.logmel = WhisperLogMel()
         self.encoder = AudioTransformer(size)
         self.norm = Standardise(size.width)
+        for stage in self.encoder.stages()[: size.frozen]:
+            stage.requires_grad_(False)
 
     def load_pretrained(self, tensors: Mapping[str, NDArray[Any]]) -> None:
         load_weights(self, tensors, f"Whisper {self.size}")
 
     def parameter_groups(self) -> ParameterGroups:
-        return pretrained_parameters(self.encoder.stages())
+        rate = WHISPER_RATE if self.with_states else PRETRAINED_RATE
+        return pretrained_parameters(self.encoder.stages(), rate)
 
     def fit_statistics(self, inputs: dict[str, Tensor]) -> None:
         """Nothing to set: it was trained with the normalisation of `WhisperLogMel`."""
@@ -69,10 +76,14 @@ class WhisperEncoder(nn.Module):
         if self.training:
             middle = x.mean((1, 2), keepdim=True)
             x = middle + SPREAD * mask_spectrogram((x - middle) / SPREAD, self.augmentation_strength)
-        states, _ = self.encoder(x, _ceil_divide(audio_samples + TAIL_SAMPLES, HOP_SAMPLES))
+        states, valid = self.encoder(x, _ceil_divide(audio_samples + TAIL_SAMPLES, HOP_SAMPLES))
         chosen = [self.norm(states[layer - 1]) for layer in self.layers]
         cells = (audio.shape[1] + CELL_SAMPLES - 1) // CELL_SAMPLES
-        return _average_pairs(torch.cat(chosen, 2)[:, : 2 * cells], _ceil_divide(audio_samples, STATE_SAMPLES))
+        averaged = _average_pairs(torch.cat(chosen, 2)[:, : 2 * cells], _ceil_divide(audio_samples, STATE_SAMPLES))
+        if not self.with_states:
+            return averaged
+        last = Cells(states[-1], valid, Grid((states[-1].shape[1],), STATE_SAMPLES / RATE_HZ, "s"))
+        return replace(averaged, finer=(last,))
 
 
 class AudioTransformer(nn.Module):

@@ -1,0 +1,92 @@
+"""How good the published decoder is without training, on some of the held-out recordings."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from seehear.amounts import format_count
+from seehear.answers import ANSWERS
+from seehear.answers.text import TextSpec
+from seehear.answers.text.whisper_decoder import ExportedWhisperDecoder
+from seehear.events import Finished, Listener, Notice, Started
+from seehear.learn.calibrate.calibration import bind_decoder, make_decoder_function
+from seehear.learn.data.cache import DatasetCache
+from seehear.learn.model.network import Network
+from seehear.learn.zero_shot import Transcriber
+from seehear.measure.formatting import format_percent
+from seehear.recipe import Recipe, StartComparison, used_key
+from seehear.sampling import take_evenly
+from seehear.senses.hearing import HEARING
+from seehear.senses.hearing.plan import Whisper
+from seehear.starts import find_start, load_tensors
+
+TASK = "transcribing before training"
+PER_MINUTE, MOST = 2.0, 50  # examples for each minute of the budget, and at most
+METRIC = "wer"
+
+
+@dataclass(frozen=True)
+class Untrained:
+    """The word error rate of the published network on these rows of a dataset, and the seconds it took to find."""
+
+    dataset: DatasetCache
+    rows: NDArray[np.int64]
+    error_rate: float
+    seconds: float
+
+    @torch.no_grad()
+    def compare(self, network: Network, recipe: Recipe, listen: Listener) -> StartComparison:
+        """With the trained network, on the CPU, and its calibrated recipe; on the same rows."""
+        calibration = recipe.selective[used_key(recipe.senses)].calibration if recipe.selective else {}
+        kind = bind_decoder(network)
+        answers = []
+        for row in self.rows:
+            batch = self.dataset.batch([row])
+            raw = network.apply_head(network.encode(batch.inputs), batch.present)
+            own = {name: each[0].float().numpy() for name, each in raw.items()}
+            answers.append(kind.to_answer(own, recipe.answer, calibration, None))
+        error_rate = _measure(self.dataset, self.rows, answers)
+        listen(
+            Notice(
+                f"word errors on {format_count(len(self.rows), 'held-out recording')}: "
+                f"{format_percent(self.error_rate)} without training, {format_percent(error_rate)} with it"
+            )
+        )
+        return StartComparison(metric=METRIC, untrained=self.error_rate, trained=error_rate, examples=len(self.rows))
+
+
+@torch.no_grad()
+def measure_untrained(dataset: DatasetCache, rows: NDArray[np.int64], listen: Listener) -> Untrained | None:
+    """None for a recogniser without a published decoder. Raises SeehearError if its start cannot be loaded."""
+    recipe = dataset.recipe
+    if not isinstance(recipe.answer, TextSpec) or (decoder := recipe.answer.whisper) is None:
+        return None
+    started_s = time.monotonic()
+    start = find_start(recipe.starts[HEARING.name])
+    encoder: Whisper = recipe.senses[HEARING.name].encoder  # type: ignore[attr-defined]
+    network = Transcriber(encoder.model_copy(update={"with_states": False}), decoder).eval()
+    network.load_pretrained(load_tensors(start))
+    spec = TextSpec(tokens=(), texts=0, words=0, decoder=decoder)
+    run = make_decoder_function(ExportedWhisperDecoder(network.decoder), torch.device("cpu"))
+    kind = ANSWERS[recipe.kind].require_decoding("a decoder").with_network(run)
+    chosen = take_evenly(rows, int(np.clip(PER_MINUTE * recipe.training.minutes, 1, MOST)))
+    listen(Started(TASK, len(chosen), "recordings"))
+    answers = []
+    for row in chosen:
+        outputs = network(*dataset.inputs(HEARING.name, [row]).values())
+        raw = {name: each[0].numpy() for name, each in zip(network.outputs, outputs, strict=True)}
+        answers.append(kind.to_answer(raw, spec, {}, None))
+    error_rate = _measure(dataset, chosen, answers)
+    listen(Finished(TASK, f"{format_percent(error_rate)} word errors by {start.name} without training"))
+    return Untrained(dataset, chosen, error_rate, time.monotonic() - started_s)
+
+
+def _measure(dataset: DatasetCache, rows: NDArray[np.int64], answers: list[object]) -> float:
+    kind, spec = dataset.kind, dataset.recipe.answer
+    compared = kind.compare(answers, [dataset.truth(int(row)) for row in rows], spec)
+    return kind.metrics(compared, spec)[METRIC]
