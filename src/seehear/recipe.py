@@ -21,6 +21,7 @@ UPGRADE = "upgrade with pip install -U seehear"
 MAX_SETS = 1 << len(SENSES)  # of senses in use
 SEEDS = 1 << 32  # seeds are below
 Precision = Literal["float32", "bfloat16"]
+Folds = Literal[0, 2, 3, 4, 5]
 
 
 class Frozen(BaseModel):
@@ -73,6 +74,7 @@ class Training(Frozen):
     batch       examples
     precision   "auto" takes the faster one, timed during training; float32 with `steps`, so that a run repeats exactly
     held_out    share of the examples that are held out for calibration and evaluation
+    folds       parts of the training examples for cross-fitting; 0: only the held-out examples calibrate
     """
 
     minutes: float = Field(gt=0)
@@ -82,6 +84,7 @@ class Training(Frozen):
     learning_rate: float = Field(gt=0)
     precision: Literal["auto"] | Precision = "auto"
     held_out: float = Field(default=0.1, gt=0, lt=1)
+    folds: Folds = 0
 
 
 class StartComparison(Frozen):
@@ -113,8 +116,10 @@ class Recipe(Frozen):
     # Classes added after training, with their number of examples.
     added: dict[str, int] = Field(default={}, max_length=10_000)
     groups_seen: str = ""  # the groups, such as speakers, that the results were measured on
-    # By senses in use: metrics on the held-out examples.
+    # By senses in use: metrics on the held-out examples, and on the cross-fitted ones.
     results: dict[str, dict[str, Any]] = Field(default={}, max_length=MAX_SETS)
+    # How many of these are training examples, answered by networks that were trained without them.
+    cross_fitted: int = Field(default=0, ge=0)
     comparison: StartComparison | None = None
 
     @field_validator("format", mode="before")

@@ -88,14 +88,23 @@ def _choose_penalty(features: Array, targets: Array, groups: Array, fit: Fit, lo
 
 
 def _make_folds(targets: Array, groups: Array) -> Iterator[tuple[Array, Array]]:
-    """Pairs of training rows and held-out rows, balanced by class if possible; none if there is only one group."""
-    from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
-
+    """Pairs of training rows and held-out rows; none if there is only one group."""
     classes = targets.argmax(1)
     smallest = int(np.unique(classes, return_counts=True)[1].min()) if targets.shape[1] > 1 else 1
     folds = min(FOLDS, len(np.unique(groups)), max(2, smallest))
     if folds >= 2:
-        yield from (StratifiedGroupKFold if smallest >= folds else GroupKFold)(folds).split(targets, classes, groups)
+        yield from split_folds(classes, groups, folds)
+
+
+def split_folds(classes: Array, groups: Array, folds: int) -> Iterator[tuple[Array, Array]]:
+    """Pairs of training rows and held-out rows, for classes (n,) and groups (n,), of which there are at least `folds`.
+
+    Groups stay together; classes are balanced if each has an example for every fold.
+    """
+    from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
+
+    balanced = np.unique(classes, return_counts=True)[1].min() >= folds
+    yield from (StratifiedGroupKFold if balanced else GroupKFold)(folds).split(classes, classes, groups)
 
 
 def _fit_softmax(features: Array, classes: Array, penalty: float) -> tuple[Array, Array]:

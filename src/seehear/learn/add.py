@@ -226,4 +226,5 @@ def _calibrate(recipe: Recipe, outputs: NewOutputs, examples: ClassExamples) -> 
     for row, logits in enumerate(torch.cat([outputs.held_out, outputs.new]).numpy()):
         calibrator.add(row, require_extension(kind).raw(logits))
     selective, results = calibrator.calibrate(recipe.wrong_at_most)
-    return recipe.model_copy(update={"selective": {used: selective}, "results": {used: results}})
+    fitted = {"selective": {used: selective}, "results": {used: results}}
+    return recipe.model_copy(update=fitted | {"cross_fitted": 0})

@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import time
-from copy import deepcopy
 from pathlib import Path
 
-import safetensors.torch
 import torch
 
 from seehear.amounts import format_count
 from seehear.events import Finished, Listener, Notice, Started
-from seehear.files import write_atomically
 from seehear.learn.calibrate.calibration import calibrate_network, fit_ood_scorers
 from seehear.learn.calibrate.card import render_model_card
 from seehear.learn.calibrate.time_estimate import estimate_seconds
 from seehear.learn.calibrate.untrained import measure_untrained
+from seehear.learn.cross_fit import FineTuning
 from seehear.learn.data.split import DataSplit, load_split
 from seehear.learn.data.statistics import describe_groups, measure_input_statistics
 from seehear.learn.export import Graphs, export_graphs, to_safetensors, trace_graphs
 from seehear.learn.kept_features import keep_features
 from seehear.learn.loop.fit import Clock, fit
-from seehear.learn.loop.probe import fit_head
-from seehear.learn.loop.selection import select_weights
+from seehear.learn.loop.probe import FrozenFeatures, fit_head
 from seehear.learn.model.network import Network, create_network
 from seehear.learn.model.pretrained import Pretrained, load_starts
 from seehear.learn.run_directory import record_start
@@ -61,16 +58,17 @@ def train(
     calibrating_s = estimate_seconds(create_network(recipe, device).eval(), split, listen) if estimated else 0.0
     torch.manual_seed(recipe.training.seed)
     network = create_network(recipe, device)
-    fitted = _load_start(network, start, split, run / "start.safetensors", listen)
-    before = deepcopy(network) if fitted else None
+    frozen = _load_start(network, start, split, listen)
     untrained = None if start is not None else measure_untrained(split.val, split.val_rows, listen)
     after_s = calibrating_s + exporting_s + (untrained.seconds if untrained else 0.0)  # the comparison takes as long
     clock = Clock(recipe.training, _seconds_left(recipe, started_s, after_s))
-    network, progress = fit(network, split.train, split.train_rows, clock, saved=saved, listen=listen)
-    if before is not None and progress.step > 0:
-        network = select_weights(before, network, split.val, split.val_rows, listen)
+    if frozen is None:
+        network, progress = fit(network, split.train, split.train_rows, clock, saved=saved, listen=listen)
+        out_of_fold = None
+    else:
+        network, progress, out_of_fold = FineTuning(network, frozen, split, saved, listen).run(clock)
     fit_ood_scorers(network, split.train, split.train_rows)
-    recipe = calibrate_network(network, split.val, split.val_rows, listen=listen)
+    recipe = calibrate_network(network, split.val, split.val_rows, out_of_fold, listen=listen)
     training = recipe.training.model_copy(update={"steps": progress.step, "precision": progress.precision})
     statistics = {"input_statistics": measure_input_statistics(split), "groups_seen": describe_groups(split)}
     recipe = recipe.model_copy(update=statistics | {"training": training})
@@ -93,26 +91,21 @@ def _trace(recipe: Recipe, split: DataSplit, folder: Path, listen: Listener) -> 
     return graphs
 
 
-def _load_start(network: Network, start: Pretrained | None, split: DataSplit, saved: Path, listen: Listener) -> bool:
+def _load_start(
+    network: Network, start: Pretrained | None, split: DataSplit, listen: Listener
+) -> FrozenFeatures | None:
     """Load the weights of the model to start from, or else of the recipe's pretrained encoders.
 
-    Returns whether the head was fitted to a pretrained encoder, in this run or before it was resumed. The weights are
-    then in the file `saved`.
+    Returns the features that the head was fitted to, if it was.
     """
-    if saved.exists():
-        network.load_state_dict(safetensors.torch.load(saved.read_bytes()))
-        return True
     if start is not None:
         start.load_into(network)
         listen(Notice(_describe_start(start, network.recipe)))
-        return False
+        return None
     load_starts(network)
     if len(network.recipe.senses) > 1 or not network.recipe.starts:
-        return False
-    fitted = fit_head(network, split.train, split.train_rows, listen)
-    if fitted:
-        write_atomically(saved, to_safetensors(network))
-    return fitted
+        return None
+    return fit_head(network, split.train, split.train_rows, listen)
 
 
 def _describe_start(start: Pretrained, recipe: Recipe) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ from seehear.planning.inspection import SenseSample, inspect_inputs
 from seehear.planning.options import TrainOptions
 from seehear.planning.speech import ChooseDecoder, SpeechPlanner
 from seehear.planning.starts import StartChoice, choose_starts
-from seehear.recipe import Recipe, Training
+from seehear.recipe import Folds, Recipe, Training
 from seehear.senses import SENSES, time_aligned
 from seehear.senses.model_sizing import SizingInputs
 from seehear.table import Table
@@ -37,6 +37,9 @@ MOST_TIMED = 3  # networks, to find one that fits the time
 MIN_TIMED_MINUTES = 0.5  # with less time for all of the training, timing networks would take too much of it
 HELD_OUT = (0.1, 5000)  # share of the examples held out, and the number that is enough
 MARGIN, MOST_HELD_OUT = 1.1, 0.25  # for small tables: times the number needed for the guarantee, and the largest share
+FOLDS: Folds = 3  # for cross-fitting
+FOLD_STEPS = 60  # the fewest steps for which each of its networks must have time
+CROSS_FITTED = (200, 2000)  # examples: from fewer, each network would learn too little; of more, enough are held out
 HELD_OUT_SAMPLE = 600  # cells, to estimate the items in an answer
 FUSED_WIDTH = 160  # channels, if cells of several senses attend to each other
 SHORTEST_MIN, LONGEST_MIN = 2.0, 60.0
@@ -76,6 +79,8 @@ def plan_recipe(
         spec, senses = speech.add_decoder(answer, senses, starts)
         batch = _batch(len(table), _longest_mean_s(samples)) if kind.spatial is None else _spatial_batch(senses)
         batch = min(batch, BATCH_WITH_DECODER) if spec is not answer else batch
+        steps = minutes * 60 * gigaflops / (_step_gigaflop(senses, samples) * batch)
+        steps_each = options.steps or steps / (1 + FOLDS)
         return Recipe(
             senses=senses,
             kind=kind.name,
@@ -88,6 +93,7 @@ def plan_recipe(
                 batch=batch,
                 learning_rate=PRETRAINED_LEARNING_RATE if starts else LEARNING_RATE,
                 held_out=held_out,
+                folds=choose_folds(len(table), kind, senses, starts, steps_each),
             ),
             starts=starts,
             wrong_at_most=options.wrong_at_most,
@@ -142,9 +148,21 @@ def _fit_to_time(
     timed: list[list[str]] = []
     while (sizes := [str(spec) for spec in recipe.senses.values()]) not in timed and len(timed) < MOST_TIMED:
         timed.append(sizes)
-        work = sum(spec.step_gigaflop(samples[name].mean_s) for name, spec in recipe.senses.items())  # type: ignore[attr-defined]
-        recipe = plan_for(work * recipe.training.batch / step_s(recipe, table))
+        work = _step_gigaflop(recipe.senses, samples) * recipe.training.batch
+        recipe = plan_for(work / step_s(recipe, table))
     return recipe
+
+
+def _step_gigaflop(senses: Mapping[str, Any], samples: Mapping[str, SenseSample]) -> float:
+    """GFLOP to train on one example once."""
+    return float(sum(spec.step_gigaflop(samples[name].mean_s) for name, spec in senses.items()))
+
+
+def choose_folds(examples: int, kind: AnyKind, senses: Collection[str], starts: Collection[str], steps: float) -> Folds:
+    """FOLDS if a few hundred examples fine-tune a pretrained encoder, and each network has enough steps; or else 0."""
+    few = CROSS_FITTED[0] <= examples < CROSS_FITTED[1]
+    suitable = kind.spatial is None and kind.decoding is None and bool(starts) and len(senses) == 1
+    return FOLDS if few and suitable and steps >= FOLD_STEPS else 0
 
 
 def choose_minutes(examples: int) -> float:

@@ -17,6 +17,7 @@ from seehear.answers.selective import DEFAULT_RISK, RiskBounds, bound_risk, choo
 from seehear.events import Advanced, Finished, Listener, Notice, Started
 from seehear.geometry import Geometry
 from seehear.learn.calibrate.card import describe_risk
+from seehear.learn.cross_fit import OutOfFold
 from seehear.learn.data.cache import Batch, DatasetCache, move
 from seehear.learn.model.network import Network
 from seehear.learn.model.ood import BANK
@@ -56,20 +57,39 @@ def compute_ood_features(network: Network, sense: str, dataset: DatasetCache, ro
     return torch.cat(features)
 
 
-def calibrate_network(network: Network, dataset: DatasetCache, rows: NDArray[np.int64], *, listen: Listener) -> Recipe:
-    """The recipe with selective prediction, OOD thresholds and results from held-out rows."""
+def calibrate_network(
+    network: Network,
+    dataset: DatasetCache,
+    rows: NDArray[np.int64],
+    out_of_fold: OutOfFold | None = None,
+    *,
+    listen: Listener,
+) -> Recipe:
+    """The recipe with selective prediction, OOD thresholds and results from held-out rows.
+
+    out_of_fold   the outputs for further rows of the dataset, by networks that have not seen them, for all senses
+    """
     recipe = network.recipe
     calibrators, scores = predict_held_out(network, dataset, select_calibration_rows(network, dataset, rows), listen)
+    if out_of_fold is not None:
+        _add_outputs(calibrators[used_key(recipe.senses)], out_of_fold)
     thresholds = {name: fit_ood_threshold(own) for name, own in scores.items()}
     thresholds = {name: value for name, value in thresholds.items() if np.isfinite(value)}  # infinite: too few scores
     selective, results = {}, {}
     for used, calibrator in calibrators.items():
         if len(calibrator.rows) >= FEWEST:  # otherwise no answer from these senses will be accepted
             selective[used], results[used] = calibrator.calibrate(recipe.wrong_at_most)
-    recipe = recipe.model_copy(update={"selective": selective, "ood_threshold": thresholds, "results": results})
+    fitted = {"selective": selective, "ood_threshold": thresholds, "results": results}
+    cross_fitted = 0 if out_of_fold is None else len(out_of_fold.rows)
+    recipe = recipe.model_copy(update=fitted | {"cross_fitted": cross_fitted})
     if (every := used_key(recipe.senses)) in selective:
         listen(Notice(describe_risk(recipe, every)))
     return recipe
+
+
+def _add_outputs(calibrator: Calibrator, out_of_fold: OutOfFold) -> None:
+    for place, row in enumerate(out_of_fold.rows.tolist()):
+        calibrator.add(row, {name: values[place] for name, values in out_of_fold.outputs.items()})
 
 
 class HeldOut(Protocol):

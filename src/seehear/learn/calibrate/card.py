@@ -23,12 +23,12 @@ def render_model_card(recipe: Recipe) -> str:
         "",
         "## Results",
         "",
-        "On held-out examples, with 95 % confidence intervals. Calibration and thresholds were fitted on the same",
-        "examples, so expect slightly worse results on new ones.",
+        f"On {_describe_examples(recipe)}, with 95 % confidence intervals. Calibration and thresholds",
+        "were fitted on the same examples, so expect slightly worse results on new ones.",
         "",
         *_table(recipe),
         "",
-        *([f"Measured on {recipe.groups_seen}.", ""] if recipe.groups_seen else []),
+        *_describe_groups(recipe),
         *_describe_comparison(recipe),
         "## Limits",
         "",
@@ -58,6 +58,19 @@ def _describe_comparison(recipe: Recipe) -> list[str]:
         f"{format_count(found.examples, 'held-out example')}; this recogniser has {found.trained:.3g} on the same.",
         "",
     ]
+
+
+def _describe_examples(recipe: Recipe) -> str:
+    if not recipe.cross_fitted:
+        return "held-out examples"
+    crossed = format_count(recipe.cross_fitted, "training example")
+    return f"held-out examples and {crossed} answered by networks that were trained without them (cross-validated)"
+
+
+def _describe_groups(recipe: Recipe) -> list[str]:
+    if not recipe.groups_seen:
+        return []
+    return [f"{'Of these' if recipe.cross_fitted else 'Measured on'} {recipe.groups_seen}.", ""]
 
 
 def _describe_added(recipe: Recipe) -> list[str]:
@@ -102,7 +115,8 @@ def describe_risk(recipe: Recipe, used: str) -> str:
             f"{risk}; the held-out examples come from {groups}, such as speakers: with more, fewer could be guaranteed"
         )
     if selective.more_held_out is not None:
-        more = format_count(selective.more_held_out, "more held-out example")
+        noun = "more example" if recipe.cross_fitted else "more held-out example"
+        more = format_count(selective.more_held_out, noun)
         return f"{risk}; {more} would allow {format_exact_percent(DEFAULT_RISK)}"
     too_many = f"{risk}; too many were wrong to guarantee {format_exact_percent(DEFAULT_RISK)} and still accept most"
     return too_many if accepted else risk

@@ -36,7 +36,7 @@ class Timings(NamedTuple):
 
 
 def estimate_seconds(network: Network, split: DataSplit, listen: Listener) -> float:
-    """Seconds that `fit_ood_scorers`, `calibrate_network` and `keep_features` will take.
+    """Seconds that cross-fitted answers, `fit_ood_scorers`, `calibrate_network` and `keep_features` will take.
 
     An untrained network is enough to time them: uncertain outputs take as long to decode as confident ones, or longer.
     """
@@ -46,10 +46,12 @@ def estimate_seconds(network: Network, split: DataSplit, listen: Listener) -> fl
     listen(Finished(TASK, format_count(min(EXAMPLES, len(split.val_rows)), "example")))
     scored = min(len(split.train_rows), BANK)
     held_out = len(select_calibration_rows(network, split.val, split.val_rows))
-    held_out_s = (timings.predict_s + timings.decode_s) * held_out + timings.tune_s * min(held_out, TUNED)
+    cross_fitted = len(split.train_rows) if network.recipe.training.folds else 0
+    answering_s = (timings.predict_s + timings.decode_s) * (held_out + cross_fitted)
+    answering_s += timings.tune_s * min(held_out, TUNED)
     kept = sum(min(len(rows), MOST) for rows in (split.train_rows, split.val_rows))
     kept_s = timings.ood_s * kept * supports_new_classes(network.recipe)  # most of both is running the encoder
-    return timings.ood_s * scored + held_out_s + timings.calibrate_s + kept_s
+    return timings.ood_s * scored + answering_s + timings.calibrate_s + kept_s
 
 
 def _time_calibration(network: Network, split: DataSplit, most: int) -> Timings:

@@ -81,15 +81,18 @@ def _check_size(split: DataSplit, recipe: Recipe, where: str) -> None:
 
 def _warn_too_few(split: DataSplit, wrong_at_most: float) -> str:
     """A warning before training if the held-out examples are too few to accept any answer; "" if they suffice."""
-    held_out = len(split.val_rows)
-    cells = split.val.table.take(split.val_rows.tolist()).answers()
+    rows, noun = split.val_rows, "held-out examples"
+    if split.val is split.train and split.train.recipe.training.folds:
+        rows, noun = np.concatenate([split.train_rows, rows]), "examples"  # cross-fitting uses all of them
+    held_out = len(rows)
+    cells = split.val.table.take(rows.tolist()).answers()
     effective = sum(effective_items(split.val.kind.count_items(cell)) for cell in cells)
     if effective >= held_out_needed(wrong_at_most):
         return ""
     achievable = format_probability(achievable_risk(effective), math.ceil)
     needed = math.ceil(held_out_needed(wrong_at_most) * held_out / max(effective, 1))
     return (
-        f"{held_out:,} held-out examples are too few to guarantee at most {format_exact_percent(wrong_at_most)} wrong, "
+        f"{held_out:,} {noun} are too few to guarantee at most {format_exact_percent(wrong_at_most)} wrong, "
         f'so every answer is "I don\'t know". That takes {needed:,}. With {held_out:,}, {achievable} is achievable: '
         f"--wrong-at-most {achievable.replace(' ', '')}, or leave the flag out to get the lowest achievable share"
     )

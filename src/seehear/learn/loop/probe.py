@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -36,16 +36,36 @@ class LinearHead(Protocol):
         """
 
 
-def fit_head(network: Network, dataset: DatasetCache, rows: NDArray[np.int64], listen: Listener) -> bool:
-    """Fit the head to the features of these rows. False if it is not linear."""
+class FrozenFeatures(NamedTuple):
+    """What a head was fitted to: features (n, F), targets and groups (n,) of the training examples.
+
+    outputs   the cross-validated outputs (n, ...) of the fitted head by name; None with too few examples
+    """
+
+    features: Tensor
+    target: Tensors
+    groups: Array
+    outputs: Mapping[str, Array] | None = None
+
+    def refit(self, network: Network, chosen: Array) -> None:
+        """Fit the head of a network with the same encoder to some of these examples."""
+        head: Any = network.head
+        target = {name: values[chosen] for name, values in self.target.items()}
+        head.fit_probe(self.features[chosen], target, self.groups[chosen])
+
+
+def fit_head(
+    network: Network, dataset: DatasetCache, rows: NDArray[np.int64], listen: Listener
+) -> FrozenFeatures | None:
+    """Fit the head to the features of these rows, and give them. None if it is not linear."""
     head = network.head
     if not isinstance(head, LinearHead):
-        return False
+        return None
     listen(Started(TASK, len(rows), "examples"))
-    features, target = compute_features(network, dataset, rows, listen)
-    out_of_fold = head.fit_probe(features, target, dataset.groups[rows])
-    listen(Finished(TASK, "" if out_of_fold is None else _describe(network, dataset, rows, out_of_fold)))
-    return True
+    frozen = FrozenFeatures(*compute_features(network, dataset, rows, listen), dataset.groups[rows])
+    outputs = head.fit_probe(frozen.features, frozen.target, frozen.groups)
+    listen(Finished(TASK, "" if outputs is None else _describe(network, dataset, rows, outputs)))
+    return frozen._replace(outputs=outputs)
 
 
 @torch.no_grad()

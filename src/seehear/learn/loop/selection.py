@@ -1,8 +1,9 @@
-"""Selects the weights with the lowest loss on held-out examples, after fine-tuning."""
+"""Chooses the weights with the lowest loss on held-out examples, after fine-tuning."""
 
 from __future__ import annotations
 
 from copy import deepcopy
+from typing import Literal
 
 import numpy as np
 import torch
@@ -14,17 +15,16 @@ from seehear.learn.model.network import Network
 
 BATCH = 64  # at most
 
+Weights = Literal["before", "mean", "after"]
+WEIGHTS: tuple[Weights, ...] = ("before", "mean", "after")
 
-def select_weights(
+
+def choose_weights(
     before: Network, after: Network, dataset: DatasetCache, rows: NDArray[np.int64], listen: Listener
-) -> Network:
-    """The network before or after fine-tuning, or the mean of both, whichever has the lowest loss on these rows.
-
-    The mean often combines the strengths of both (Wortsman et al. 2022, arXiv:2109.01903).
-    """
-    candidates = {"before": before, "mean": _average(before, after), "after": after}
-    losses = {name: compute_loss(network, dataset, rows) for name, network in candidates.items()}
-    best = min(losses, key=lambda name: losses[name])
+) -> Weights:
+    """Those before or after fine-tuning, or the mean of both, whichever has the lowest loss on these rows."""
+    losses = {each: compute_loss(take_weights(each, before, after), dataset, rows) for each in WEIGHTS}
+    best = min(losses, key=lambda each: losses[each])
     change = f"the loss on held-out examples from {losses['before']:.3g} to {losses[best]:.3g}"
     if best == "before":
         listen(Notice("fine-tuning did not help: the encoder keeps its pretrained weights, with the head fitted to it"))
@@ -32,7 +32,17 @@ def select_weights(
         listen(Notice(f"fine-tuning lowered {change}, using the mean of the weights before and after"))
     else:
         listen(Notice(f"fine-tuning lowered {change}"))
-    return candidates[best]
+    return best
+
+
+def take_weights(chosen: Weights, before: Network, after: Network) -> Network:
+    """The network with these weights.
+
+    The mean often combines the strengths of both (Wortsman et al. 2022, arXiv:2109.01903).
+    """
+    if chosen == "mean":
+        return _average(before, after)
+    return before if chosen == "before" else after
 
 
 @torch.no_grad()

@@ -1,0 +1,124 @@
+"""Fine-tuning after the head was fitted, with cross-fitting: networks answer training examples that they have not seen.
+
+Of a few hundred examples, too few can be held out to show that only few answers are wrong. So the training examples
+are divided into folds. For each fold, a network is trained like the final one, but without the fold, and answers the
+examples in it. See docs/decisions/033-cross-fitting.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from seehear.answers import ANSWERS
+from seehear.answers.linear_probe import split_folds
+from seehear.events import Listener, Notice
+from seehear.learn.data.cache import DatasetCache
+from seehear.learn.data.split import DataSplit
+from seehear.learn.loop.checkpoint import TrainingProgress
+from seehear.learn.loop.fit import Clock, fit
+from seehear.learn.loop.probe import FrozenFeatures
+from seehear.learn.loop.selection import Weights, choose_weights, take_weights
+from seehear.learn.model.network import Network
+
+BATCH = 64  # at most
+
+Array = NDArray[Any]
+
+
+class OutOfFold(NamedTuple):
+    """Rows (n,), and for each the outputs (n, ...) by name of a head that was fitted without the row and its group."""
+
+    rows: NDArray[np.int64]
+    outputs: Mapping[str, Array]
+
+
+class Fold(NamedTuple):
+    """Indices of training examples: those to train on, and those to answer."""
+
+    train: Array
+    held_out: Array
+
+
+@dataclass(frozen=True)
+class FineTuning:
+    """Fine-tunes a network whose head was fitted to frozen features.
+
+    saved   the checkpoint; those of the folds are beside it
+    """
+
+    fitted: Network
+    frozen: FrozenFeatures
+    split: DataSplit
+    saved: Path
+    listen: Listener
+
+    def run(self, clock: Clock) -> tuple[Network, TrainingProgress, OutOfFold | None]:
+        """The network with the best of its weights, and outputs for its training examples by networks without them.
+
+        All networks get the same time. If fine-tuning does not help, or there is no time for it, these are the
+        cross-validated outputs of the head. There are none for separate held-out data.
+        """
+        folds = self._make_folds(clock.training.folds)
+        clock = replace(clock, seconds=clock.seconds / (1 + len(folds)))
+        after, progress = self._fit(self.fitted, self.split.train_rows, clock, self.saved)
+        weights: Weights = "before"
+        if progress.step > 0:
+            weights = choose_weights(self.fitted, after, self.split.val, self.split.val_rows, self.listen)
+        outputs: Mapping[str, Array] | None = None
+        if weights == "before":
+            outputs = self.frozen.outputs if self.split.val is self.split.train else None
+        elif folds:
+            outputs = self._cross_fit(folds, replace(clock, seconds=progress.allowed_s), weights)
+        out_of_fold = None if outputs is None else OutOfFold(self.split.train_rows, outputs)
+        return take_weights(weights, self.fitted, after), progress, out_of_fold
+
+    def _make_folds(self, number: int) -> list[Fold]:
+        """None for separate held-out data, and if there are too few groups."""
+        dataset, rows = self.split.train, self.split.train_rows
+        groups = dataset.groups[rows]
+        if not number or self.split.val is not dataset or len(np.unique(groups)) < number:
+            return []
+        strata = [ANSWERS[dataset.recipe.kind].stratum(cell) for cell in dataset.table.take(rows.tolist()).answers()]
+        return [Fold(*pair) for pair in split_folds(np.unique(strata, return_inverse=True)[1], groups, number)]
+
+    def _cross_fit(self, folds: list[Fold], clock: Clock, weights: Weights) -> dict[str, Array]:
+        """The outputs (n, ...) for all training examples, by name."""
+        self.listen(Notice(f"cross-fitting: training {len(folds)} more networks, each without a part of the examples"))
+        rows = self.split.train_rows
+        answered = []
+        for number, fold in enumerate(folds):
+            before = deepcopy(self.fitted)
+            self.frozen.refit(before, fold.train)
+            saved = self.saved.with_name(f"fold-{number}.safetensors")
+            after, _ = self._fit(before, rows[fold.train], clock, saved)
+            answered.append(
+                _compute_outputs(take_weights(weights, before, after), self.split.train, rows[fold.held_out])
+            )
+        order = np.argsort(np.concatenate([fold.held_out for fold in folds]))
+        return {name: np.concatenate([each[name] for each in answered])[order] for name in answered[0]}
+
+    def _fit(
+        self, fitted: Network, rows: NDArray[np.int64], clock: Clock, saved: Path
+    ) -> tuple[Network, TrainingProgress]:
+        return fit(deepcopy(fitted), self.split.train, rows, clock, saved=saved, listen=self.listen)
+
+
+@torch.no_grad()
+def _compute_outputs(network: Network, dataset: DatasetCache, rows: NDArray[np.int64]) -> dict[str, Array]:
+    """The head's outputs (n, ...) for these rows, by name."""
+    network.eval()
+    device = next(network.parameters()).device
+    computed = []
+    for chosen in dataset.split_rows(rows, BATCH):
+        batch = dataset.batch(chosen).to(device)
+        raw = network.apply_head(network.encode(batch.inputs), batch.present)
+        computed.append({name: value.float().cpu().numpy() for name, value in raw.items()})
+    return {name: np.concatenate([each[name] for each in computed]) for name in computed[0]}

@@ -1,0 +1,180 @@
+"""Cross-fitting: training examples are answered by networks that have not seen them or their group."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from learning import EXAMPLES, dataset_of, recipe_for
+from seehear.answers import ANSWERS
+from seehear.events import Event, Started, ignore_events
+from seehear.learn import cross_fit
+from seehear.learn.calibrate.calibration import calibrate_network
+from seehear.learn.calibrate.card import describe_risk, render_model_card
+from seehear.learn.cross_fit import FineTuning, OutOfFold
+from seehear.learn.data.split import DataSplit
+from seehear.learn.loop.checkpoint import TrainingProgress
+from seehear.learn.loop.fit import Clock, fit
+from seehear.learn.loop.probe import fit_head
+from seehear.learn.model.network import Network, create_network
+from seehear.planning.plan import FOLDS, choose_folds
+
+CPU = torch.device("cpu")
+HELD_OUT = 4  # of the examples
+
+
+def tuning_of(folder: Path, kind: str = "label", **training: Any) -> tuple[FineTuning, Clock]:
+    """A network whose head is fitted to its features, ready to be fine-tuned for two steps."""
+    dataset = dataset_of(recipe_for(kind, ("image",), **({"folds": 3, "steps": 2} | training)), folder)
+    split = DataSplit(dataset, np.arange(HELD_OUT, EXAMPLES), dataset, np.arange(HELD_OUT))
+    torch.manual_seed(0)
+    network = create_network(dataset.recipe, CPU)
+    frozen = fit_head(network, dataset, split.train_rows, ignore_events)
+    assert frozen is not None
+    tuning = FineTuning(network, frozen, split, folder / "checkpoint.safetensors", ignore_events)
+    return tuning, Clock(dataset.recipe.training, 100.0)
+
+
+@pytest.fixture
+def trained(monkeypatch: pytest.MonkeyPatch) -> list[np.ndarray]:
+    """The rows of each training. It takes no steps; the head's bias becomes the number of the training."""
+    rows_of_each: list[np.ndarray] = []
+
+    def record(network: Network, dataset: Any, rows: np.ndarray, clock: Clock, **_: Any) -> Any:
+        torch.nn.init.constant_(network.head.classify.bias, len(rows_of_each))  # type: ignore[union-attr,arg-type]
+        torch.nn.init.zeros_(network.head.classify.weight)  # type: ignore[union-attr,arg-type]
+        rows_of_each.append(rows)
+        return network.eval(), TrainingProgress(step=1, allowed_s=clock.seconds)
+
+    monkeypatch.setattr(cross_fit, "fit", record)
+    monkeypatch.setattr(cross_fit, "choose_weights", lambda *_: "after")
+    return rows_of_each
+
+
+def test_each_example_is_answered_by_a_network_that_was_trained_without_its_group(
+    trained: list[np.ndarray], tmp_path: Path
+) -> None:
+    tuning, clock = tuning_of(tmp_path)
+    groups = np.arange(EXAMPLES) // 3
+    tuning.split.train.__dict__["groups"] = groups
+    network, _, out_of_fold = tuning.run(clock)
+    assert network.head.classify.bias.unique().tolist() == [0.0]  # type: ignore[union-attr,operator]
+    final, *folds = trained
+    assert final.tolist() == tuning.split.train_rows.tolist() and len(folds) == 3
+    assert out_of_fold is not None and out_of_fold.rows.tolist() == final.tolist()
+    for row, logits in zip(final, out_of_fold.outputs["logits"], strict=True):
+        number = int(logits[0])
+        assert number > 0
+        assert groups[row] not in groups[trained[number]]
+
+
+def test_all_networks_get_the_same_time(
+    trained: list[np.ndarray], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tuning, clock = tuning_of(tmp_path)
+    seconds: list[float] = []
+    record = cross_fit.fit
+
+    def watch(*of: Any, **how: Any) -> Any:
+        seconds.append(of[3].seconds)
+        return record(*of, **how)
+
+    monkeypatch.setattr(cross_fit, "fit", watch)
+    tuning.run(clock)
+    assert seconds == [clock.seconds / 4] * 4
+
+
+@pytest.mark.parametrize("kind", ["label", "score"])
+def test_if_fine_tuning_does_not_help_the_head_is_cross_validated(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cross_fit, "choose_weights", lambda *_: "before")
+    tuning, clock = tuning_of(tmp_path, kind)
+    _, _, out_of_fold = tuning.run(clock)
+    assert out_of_fold is not None and out_of_fold.outputs is tuning.frozen.outputs
+    assert out_of_fold.outputs.keys() == ANSWERS[kind].raw_shapes(tuning.split.train.recipe.answer).keys()
+    assert not list(tmp_path.glob("fold-*"))
+
+
+def test_held_out_data_of_its_own_is_enough(trained: list[np.ndarray], tmp_path: Path) -> None:
+    tuning, clock = tuning_of(tmp_path)
+    other = dataset_of(tuning.split.train.recipe, tmp_path / "other")
+    apart = replace(tuning, split=replace(tuning.split, val=other, val_rows=np.arange(HELD_OUT)))
+    assert apart.run(clock)[2] is None
+    assert len(trained) == 1
+
+
+def test_too_few_groups_are_not_divided(trained: list[np.ndarray], tmp_path: Path) -> None:
+    tuning, clock = tuning_of(tmp_path)
+    tuning.split.train.__dict__["groups"] = np.arange(EXAMPLES) % 2
+    assert tuning.run(clock)[2] is None
+
+
+def test_an_interrupted_run_gives_the_same_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cross_fit, "choose_weights", lambda *_: "mean")
+    tuning, clock = tuning_of(tmp_path / "a")
+    expected = tuning.run(clock)[2]
+    tuning, clock = tuning_of(tmp_path / "b")
+    started: list[Event] = []
+
+    def interrupt(event: Event) -> None:
+        started.extend([event] * isinstance(event, Started))
+        if len(started) == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        replace(tuning, listen=interrupt).run(clock)
+    begun: list[int] = []
+
+    def watch(*of: Any, **how: Any) -> Any:
+        found = fit(*of, **how)
+        begun.append(how["saved"].exists())
+        return found
+
+    monkeypatch.setattr(cross_fit, "fit", watch)
+    found = tuning.run(clock)[2]
+    assert expected is not None and found is not None and len(begun) == 4
+    np.testing.assert_array_equal(found.outputs["logits"], expected.outputs["logits"])
+
+
+def test_both_kinds_of_examples_calibrate_and_the_card_says_so(tmp_path: Path) -> None:
+    tuning, _ = tuning_of(tmp_path)
+    rows = tuning.split.train_rows
+    right = [tuning.split.train.truth(row).names[0] for row in rows]
+    classes = tuning.split.train.recipe.answer.classes  # type: ignore[attr-defined]
+    given = OutOfFold(rows, {"logits": np.array([[9.0 * (name == each) for each in classes] for name in right])})
+    alone, both = (
+        calibrate_network(tuning.fitted.eval(), tuning.split.val, tuning.split.val_rows, *more, listen=ignore_events)
+        for more in ((), (given,))
+    )
+    assert both.results["image"]["metrics"]["accuracy"] >= len(rows) / EXAMPLES
+    assert (alone.cross_fitted, both.cross_fitted) == (0, len(rows))
+    assert (alone.results["image"]["n"], both.results["image"]["n"]) == (HELD_OUT, EXAMPLES)
+    assert "12 training examples answered by networks that were trained without them" in render_model_card(both)
+    assert "cross-validated" not in render_model_card(alone)
+    assert "more held-out example" not in describe_risk(both, "image")
+
+
+@pytest.mark.parametrize(
+    ("examples", "kind", "senses", "starts", "steps", "folds"),
+    [
+        (500, "label", ["image"], ["image"], 60, FOLDS),
+        (500, "score", ["image"], ["image"], 60, FOLDS),
+        (500, "label", ["image"], ["image"], 59, 0),
+        (500, "label", ["image"], [], 60, 0),
+        (500, "label", ["image", "audio"], ["image"], 60, 0),
+        (500, "mask", ["image"], ["image"], 60, 0),
+        (500, "text", ["audio"], ["audio"], 60, 0),
+        (199, "label", ["image"], ["image"], 60, 0),
+        (2000, "label", ["image"], ["image"], 60, 0),
+    ],
+)
+def test_a_few_hundred_examples_are_cross_fitted_if_there_is_time(
+    examples: int, kind: str, senses: list[str], starts: list[str], steps: float, folds: int
+) -> None:
+    assert choose_folds(examples, ANSWERS[kind], senses, starts, steps) == folds
