@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from learning import EXAMPLES, dataset_of, recipe_for
 from seehear.answers import ANSWERS
@@ -23,6 +24,8 @@ from seehear.learn.loop.fit import Clock, fit
 from seehear.learn.loop.probe import fit_head
 from seehear.learn.model.network import Network, create_network
 from seehear.planning.plan import FOLDS, choose_folds
+
+Array = NDArray[Any]
 
 CPU = torch.device("cpu")
 HELD_OUT = 4  # of the examples
@@ -40,53 +43,48 @@ def tuning_of(folder: Path, kind: str = "label", **training: Any) -> tuple[FineT
     return tuning, Clock(dataset.recipe.training, 100.0)
 
 
-@pytest.fixture
-def trained(monkeypatch: pytest.MonkeyPatch) -> list[np.ndarray]:
-    """The rows of each training. It takes no steps; the head's bias becomes the number of the training."""
-    rows_of_each: list[np.ndarray] = []
+class Training(NamedTuple):
+    rows: Array
+    seconds: float
 
-    def record(network: Network, dataset: Any, rows: np.ndarray, clock: Clock, **_: Any) -> Any:
-        torch.nn.init.constant_(network.head.classify.bias, len(rows_of_each))  # type: ignore[union-attr,arg-type]
+
+@pytest.fixture
+def trained(monkeypatch: pytest.MonkeyPatch) -> list[Training]:
+    """Each training. It takes no steps; the head's bias becomes the number of the training."""
+    trainings: list[Training] = []
+
+    def record(network: Network, dataset: Any, rows: Array, clock: Clock, **_: Any) -> Any:
+        torch.nn.init.constant_(network.head.classify.bias, len(trainings))  # type: ignore[union-attr,arg-type]
         torch.nn.init.zeros_(network.head.classify.weight)  # type: ignore[union-attr,arg-type]
-        rows_of_each.append(rows)
+        trainings.append(Training(rows, clock.seconds))
         return network.eval(), TrainingProgress(step=1, allowed_s=clock.seconds)
 
     monkeypatch.setattr(cross_fit, "fit", record)
     monkeypatch.setattr(cross_fit, "choose_weights", lambda *_: "after")
-    return rows_of_each
+    return trainings
 
 
 def test_each_example_is_answered_by_a_network_that_was_trained_without_its_group(
-    trained: list[np.ndarray], tmp_path: Path
+    trained: list[Training], tmp_path: Path
 ) -> None:
     tuning, clock = tuning_of(tmp_path)
     groups = np.arange(EXAMPLES) // 3
     tuning.split.train.__dict__["groups"] = groups
     network, _, out_of_fold = tuning.run(clock)
     assert network.head.classify.bias.unique().tolist() == [0.0]  # type: ignore[union-attr,operator]
-    final, *folds = trained
+    final, *folds = [each.rows for each in trained]
     assert final.tolist() == tuning.split.train_rows.tolist() and len(folds) == 3
     assert out_of_fold is not None and out_of_fold.rows.tolist() == final.tolist()
     for row, logits in zip(final, out_of_fold.outputs["logits"], strict=True):
         number = int(logits[0])
         assert number > 0
-        assert groups[row] not in groups[trained[number]]
+        assert groups[row] not in groups[trained[number].rows]
 
 
-def test_all_networks_get_the_same_time(
-    trained: list[np.ndarray], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_all_networks_get_the_same_time(trained: list[Training], tmp_path: Path) -> None:
     tuning, clock = tuning_of(tmp_path)
-    seconds: list[float] = []
-    record = cross_fit.fit
-
-    def watch(*of: Any, **how: Any) -> Any:
-        seconds.append(of[3].seconds)
-        return record(*of, **how)
-
-    monkeypatch.setattr(cross_fit, "fit", watch)
     tuning.run(clock)
-    assert seconds == [clock.seconds / 4] * 4
+    assert [each.seconds for each in trained] == [clock.seconds / 4] * 4
 
 
 @pytest.mark.parametrize("kind", ["label", "score"])
@@ -101,7 +99,7 @@ def test_if_fine_tuning_does_not_help_the_head_is_cross_validated(
     assert not list(tmp_path.glob("fold-*"))
 
 
-def test_held_out_data_of_its_own_is_enough(trained: list[np.ndarray], tmp_path: Path) -> None:
+def test_held_out_data_of_its_own_is_enough(trained: list[Training], tmp_path: Path) -> None:
     tuning, clock = tuning_of(tmp_path)
     other = dataset_of(tuning.split.train.recipe, tmp_path / "other")
     apart = replace(tuning, split=replace(tuning.split, val=other, val_rows=np.arange(HELD_OUT)))
@@ -109,7 +107,7 @@ def test_held_out_data_of_its_own_is_enough(trained: list[np.ndarray], tmp_path:
     assert len(trained) == 1
 
 
-def test_too_few_groups_are_not_divided(trained: list[np.ndarray], tmp_path: Path) -> None:
+def test_too_few_groups_are_not_divided(trained: list[Training], tmp_path: Path) -> None:
     tuning, clock = tuning_of(tmp_path)
     tuning.split.train.__dict__["groups"] = np.arange(EXAMPLES) % 2
     assert tuning.run(clock)[2] is None
