@@ -101,6 +101,7 @@ def test_a_text_recipe_shows_what_people_edit_and_the_table_gives_the_rest(
     toml = capsys.readouterr().out
     assert "tokens = " in toml
     assert "language" not in toml
+    assert "folds = 0" in toml and "cross_fitted" not in toml and "groups_seen" not in toml
     recipe = follow_recipe(Recipe.from_toml(toml), open_all_kinds(data, workspace=tmp_path), TrainOptions())
     assert recipe.answer == api.plan(data, steps=1).answer
 

@@ -141,6 +141,9 @@ def test_an_unreachable_error_limit_states_the_achievable_one() -> None:
     assert few.nothing_accepted(PredictOptions(wrong_at_most=0.0012)) == reason
     assert few.predict_one(tiny.picture(0.9), PredictOptions(wrong_at_most=0.0012)).reason == reason
     assert few.nothing_accepted() == ""
+    crossed = Predictor(tiny.bundle(results={"image": {"n": 230}}, cross_fitted=180))
+    reason = "230 cross-validated examples guarantee at most 1 % wrong, not 0.12 %"
+    assert crossed.nothing_accepted(PredictOptions(wrong_at_most=0.0012)) == reason
 
 
 PROMISED = {"image+audio": 0.01, "image": 0.05, "audio": 0.07}

@@ -114,8 +114,9 @@ def plan(  # noqa: PLR0913 - each flag is an argument
                 start=start,
             ),
         )
-    # Fields that only training fills in are empty; nobody should edit them.
-    readable = recipe.model_dump(mode="json", exclude_none=True, exclude={"answer": opaque(recipe.answer)})
+    # Nobody should edit what only training fills in. Most of those fields are empty mappings.
+    hidden = {"answer": opaque(recipe.answer), "groups_seen": True, "cross_fitted": True}
+    readable = recipe.model_dump(mode="json", exclude_none=True, exclude=hidden)
     planned = {name: value for name, value in readable.items() if value != {}}
     sys.stdout.write(escape_toml(tomli_w.dumps(planned)))
     if display.left_out:
@@ -131,7 +132,8 @@ def _report(display: Display, model: Recogniser, out: Path) -> None:
     for used, result in model.recipe.results.items():
         senses, metrics = used.replace("+", " and "), result["metrics"]
         first = "" if metrics[headline] is None else f"{headline} {metrics[headline]:.3g}; "
-        examples = format_count(result["n"], "held-out example")
+        noun = "cross-validated example" if model.recipe.cross_fitted else "held-out example"
+        examples = format_count(result["n"], noun)
         display.say(f"With {senses}, on {examples}: {first}{summarise_metrics(metrics, kind.item)}.")
     display.say("")
     display.say(f"Saved {out} ({out.stat().st_size / 1e6:.1f} MB). Next:")

@@ -53,6 +53,7 @@ def continue_recipe(model: Recipe, table: Table, options: TrainOptions) -> Recip
             "seed": options.seed or 0,
             "precision": "auto",
             "held_out": choose_held_out_share(table.answers(), ANSWERS[model.kind], wrong_at_most),
+            "folds": 0,  # the model has seen examples that nobody knows, which may be among these
         }
     )
     return Recipe(

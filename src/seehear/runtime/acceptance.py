@@ -73,8 +73,9 @@ class Acceptance:
         if min(wrong) <= limit:
             return ""
         n = self.recipe.results.get(used_key(used), {}).get("n", "the")
+        noun = "cross-validated examples" if self.recipe.cross_fitted else "held-out examples"
         achievable = format_probability(min(wrong), math.ceil)
-        return f"{n} held-out examples guarantee at most {achievable} wrong, not {format_exact_percent(limit)}"
+        return f"{n} {noun} guarantee at most {achievable} wrong, not {format_exact_percent(limit)}"
 
     def _selective(self, used: Sequence[str]) -> SelectivePrediction:
         return self.recipe.selective.get(used_key(used)) or SelectivePrediction()
