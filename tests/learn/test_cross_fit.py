@@ -153,8 +153,8 @@ def test_both_kinds_of_examples_calibrate_and_the_card_says_so(tmp_path: Path) -
     assert both.results["image"]["metrics"]["accuracy"] >= len(rows) / EXAMPLES
     assert (alone.cross_fitted, both.cross_fitted) == (0, len(rows))
     assert (alone.results["image"]["n"], both.results["image"]["n"]) == (HELD_OUT, EXAMPLES)
-    assert "12 training examples answered by networks that were trained without them" in render_model_card(both)
-    assert "cross-validated" not in render_model_card(alone)
+    assert "Cross-validated: on held-out examples and 12 training examples" in render_model_card(both)
+    assert "Cross-validated" not in render_model_card(alone)
     assert "more held-out example" not in describe_risk(both, "image")
 
 

@@ -115,8 +115,11 @@ def plan(  # noqa: PLR0913 - each flag is an argument
             ),
         )
     # Nobody should edit what only training fills in. Most of those fields are empty mappings.
-    hidden = {"answer": opaque(recipe.answer), "groups_seen": True, "cross_fitted": True}
-    readable = recipe.model_dump(mode="json", exclude_none=True, exclude=hidden)
+    readable = recipe.model_dump(
+        mode="json",
+        exclude_none=True,
+        exclude={"answer": opaque(recipe.answer), "groups_seen": True, "cross_fitted": True},
+    )
     planned = {name: value for name, value in readable.items() if value != {}}
     sys.stdout.write(escape_toml(tomli_w.dumps(planned)))
     if display.left_out:

@@ -23,8 +23,7 @@ def render_model_card(recipe: Recipe) -> str:
         "",
         "## Results",
         "",
-        f"On {_describe_examples(recipe)}, with 95 % confidence intervals. Calibration and thresholds",
-        "were fitted on the same examples, so expect slightly worse results on new ones.",
+        *_describe_examples(recipe),
         "",
         *_table(recipe),
         "",
@@ -60,17 +59,23 @@ def _describe_comparison(recipe: Recipe) -> list[str]:
     ]
 
 
-def _describe_examples(recipe: Recipe) -> str:
+def _describe_examples(recipe: Recipe) -> list[str]:
     if not recipe.cross_fitted:
-        return "held-out examples"
-    crossed = format_count(recipe.cross_fitted, "training example")
-    return f"held-out examples and {crossed} answered by networks that were trained without them (cross-validated)"
+        return [
+            "On held-out examples, with 95 % confidence intervals. Calibration and thresholds were fitted on the same",
+            "examples, so expect slightly worse results on new ones.",
+        ]
+    return [
+        f"Cross-validated: on held-out examples and {format_count(recipe.cross_fitted, 'training example')},",
+        "answered by networks that were trained without them, with 95 % confidence intervals. Calibration and",
+        "thresholds were fitted on the same examples.",
+    ]
 
 
 def _describe_groups(recipe: Recipe) -> list[str]:
     if not recipe.groups_seen:
         return []
-    return [f"{'Of these' if recipe.cross_fitted else 'Measured on'} {recipe.groups_seen}.", ""]
+    return [f"{'Of these,' if recipe.cross_fitted else 'Measured on'} {recipe.groups_seen}.", ""]
 
 
 def _describe_added(recipe: Recipe) -> list[str]:
