@@ -185,6 +185,8 @@ class Decoding(Generic[SpecT, AnswerT]):
     with_network          (run) -> this kind, with a decoder network to run
     with_task             (spec, language, translate) -> the Spec for this spoken language (None: detected), and
                           whether to translate into English
+    with_language         (raws, spec) -> the Spec with the language detected in these windows of one recording,
+                          unless it names one
     needs_windows         (spec) -> whether a recording is split at pauses into windows with speech
     recognises_silence    (spec) -> whether only recordings that are too long are split, as it was trained on silence
     join                  (answers) -> the answer to a recording from those to its windows
@@ -195,6 +197,7 @@ class Decoding(Generic[SpecT, AnswerT]):
     uses_network: Callable[[SpecT], bool]
     with_network: Callable[[RunDecoder], AnswerKind[SpecT, AnswerT]]
     with_task: Callable[[SpecT, str | None, bool], SpecT]
+    with_language: Callable[[Sequence[Arrays], SpecT], SpecT]
     needs_windows: Callable[[SpecT], bool]
     recognises_silence: Callable[[SpecT], bool]
     join: Callable[[Sequence[AnswerT]], AnswerT]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from itertools import chain, islice
+from typing import Any, NamedTuple
 
 from seehear.answers import AnyKind
-from seehear.geometry import Warp
+from seehear.geometry import Geometry, Warp
 from seehear.runtime.loading import LoadedExample, load_example
 from seehear.runtime.model_runner import ModelRunner
 from seehear.runtime.prediction import ExampleSource
@@ -16,6 +17,7 @@ from seehear.senses.hearing.plan import RATE_HZ
 from seehear.senses.hearing.voice_activity import VoiceActivityDetector
 
 CHUNK_SAMPLES = 60 * RATE_HZ  # passed to the detector at once
+DETECTION_WINDOWS = 3  # in which the language of a recording is detected; kept in memory meanwhile
 LONGEST_PAUSE_S = 3.0  # within a window; short windows cost as much as long ones
 
 
@@ -36,17 +38,32 @@ def load_window(runner: ModelRunner, samples: Array, source: ExampleSource | Non
 
 def answer_windows(runner: ModelRunner, signal: Array, spec: Any, calibration: Mapping[str, float]) -> Any:
     """signal (T,) -> one answer, with times relative to the recording. Raises SeehearError."""
-    kind, answers = runner.kind, []
+    decoding, windows = runner.kind.require_decoding("windows"), _run_windows(runner, signal)
+    first = list(islice(windows, DETECTION_WINDOWS))
+    spec = decoding.with_language([window.raw for window in first], spec)
+    answers = [
+        runner.kind.to_answer(window.raw, spec, calibration, window.geometry).transform(Warp((1.0,), (window.start_s,)))
+        for window in chain(first, windows)
+    ]
+    return decoding.join(answers)
+
+
+class _Window(NamedTuple):
+    """The graph's arrays for one window, which begins at start_s in the recording."""
+
+    raw: Mapping[str, Array]
+    geometry: Geometry
+    start_s: float
+
+
+def _run_windows(runner: ModelRunner, signal: Array) -> Iterator[_Window]:
+    """Raises SeehearError."""
     for start_s, end_s in find_windows(signal, _get_longest_s(runner)):
-        window = signal[round(start_s * RATE_HZ) : round(end_s * RATE_HZ)]
-        loaded = load_window(runner, window)
+        loaded = load_window(runner, signal[round(start_s * RATE_HZ) : round(end_s * RATE_HZ)])
         for error in loaded.errors.values():
             raise error
         (outputs,) = runner.run([loaded.arrays])
-        raw = outputs.select((HEARING.name,)).raw
-        answer = kind.to_answer(raw, spec, calibration, loaded.geometry[HEARING.name])
-        answers.append(answer.transform(Warp((1.0,), (start_s,))))
-    return kind.require_decoding("windows").join(answers)
+        yield _Window(outputs.select((HEARING.name,)).raw, loaded.geometry[HEARING.name], start_s)
 
 
 def _get_longest_s(runner: ModelRunner) -> float:

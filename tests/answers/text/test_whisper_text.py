@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Mapping
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from seehear.answers import ANSWERS
 from seehear.answers.text import Text, TextSpec, Word
@@ -83,9 +85,39 @@ def test_answers_are_compared_without_case_and_punctuation() -> None:
     assert TEXT.metrics(compared, ZERO_SHOT)["wer"] == 0
 
 
-def test_the_language_of_a_recording_is_that_of_most_words() -> None:
+class Polyglot(Dictation):
+    """Hears German with the log odds in the keys of a window, else French."""
+
+    def __call__(self, feeds: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        outputs = super().__call__(feeds)
+        if feeds["past_key_0"].shape[2] == 0:
+            _, german, french = range(SPEC.special.start + 1, SPEC.special.start + 4)
+            outputs["logits"][:, 0, german] = outputs["logits"][:, 0, french] + feeds["cross_key_0"][0, 0, 0]
+        return outputs
+
+    def hear(self, odds: float) -> dict[str, NDArray[Any]]:
+        memory = self.memory()
+        memory["cross_key_0"][...] = odds
+        return memory
+
+
+def test_a_recording_has_one_language_which_its_windows_choose_by_mean_log_probability() -> None:
+    network = Polyglot((ONE,), frames=20, language="fr")
+    choose = TEXT.require_decoding("a decoder").with_network(network).require_decoding("windows").with_language
+
+    def detect(odds: tuple[float, ...], spec: TextSpec = ZERO_SHOT) -> str:
+        chosen: str = choose([network.hear(each) for each in odds], spec).decoder.language
+        return chosen
+
+    assert (detect((3.0,)), detect((-3.0,))) == ("de", "fr")
+    assert (detect((3.0, -1.0, -1.0)), detect((1.0, -3.0, 1.0))) == ("de", "fr")
+    assert detect((3.0,), ZERO_SHOT.replace(decoder=SPEC.model_copy(update={"language": "en"}))) == "en"
+    assert detect(()) == ""
+
+
+def test_texts_of_windows_are_joined() -> None:
     join = TEXT.require_decoding("windows").join
-    texts = [Text((Word("a"),), 0.4, language="de"), Text(()), Text((Word("b"), Word("c")), 0.7, language="en")]
+    texts = [Text((Word("a"),), 0.4, language="en"), Text(()), Text((Word("b"), Word("c")), 0.7, language="en")]
     joined = join(texts)
     assert (str(joined), joined.language, joined.confidence) == ("a b c", "en", pytest.approx(0.6))
     assert join([Text(())]) == Text(())
@@ -110,26 +142,34 @@ def test_windows_contain_all_speech_and_no_long_pause() -> None:
     assert list(find_windows(silence(5), 30.0)) == []
 
 
-def test_a_long_recording_is_answered_window_by_window() -> None:
-    network = Dictation((ONE, ONE + 1), frames=100)
-    runs: list[int] = []
+def make_runner(network: Dictation, memories: Iterable[dict[str, NDArray[Any]]]) -> Any:
+    """Stands for a ModelRunner whose graph gives these memories in turn."""
+    given = iter(memories)
 
     def run(batch: Any) -> Any:
-        runs.append(len(batch[0]["audio"]))
-        return [SimpleNamespace(select=lambda senses: SimpleNamespace(raw=network.memory()))]
+        raw = next(given)
+        return [SimpleNamespace(select=lambda senses: SimpleNamespace(raw=raw))]
 
     spec = HearingSpec(longest_s=10.0, encoder=ConvRecurrent(top_hz=8000, stages=(8, 8, 8), width=16))
-    runner: Any = SimpleNamespace(
-        kind=TEXT.require_decoding("a decoder").with_network(network),
-        recipe=SimpleNamespace(senses={"audio": spec}),
-        run=run,
-    )
+    kind = TEXT.require_decoding("a decoder").with_network(network)
+    return SimpleNamespace(kind=kind, recipe=SimpleNamespace(senses={"audio": spec}), run=run)
+
+
+def test_a_long_recording_is_answered_window_by_window() -> None:
+    network = Dictation((ONE, ONE + 1), frames=100)
     signal = np.concatenate([silence(5), hum(3), silence(10), hum(3), silence(5)])
-    text = answer_windows(runner, signal, ZERO_SHOT, {})
+    text = answer_windows(make_runner(network, [network.memory()] * 2), signal, ZERO_SHOT, {})
     assert str(text) == "one two one two"
-    assert len(runs) == 2
     assert [word.start_s for word in text.words] == pytest.approx([4.8, 5.5, 17.8, 18.5], abs=0.5)
-    assert str(answer_windows(runner, silence(3), ZERO_SHOT, {})) == ""
+    assert str(answer_windows(make_runner(network, []), silence(3), ZERO_SHOT, {})) == ""
+
+
+def test_the_first_windows_choose_the_language_of_all() -> None:
+    network = Polyglot((ONE,), frames=20, language="fr")
+    memories = [network.hear(odds) for odds in (-1.0, 9.0, -1.0, -9.0, -9.0)]
+    signal = np.concatenate([silence(2), *[hum(3), silence(5)] * len(memories)])
+    text = answer_windows(make_runner(network, memories), signal, ZERO_SHOT, {})
+    assert (text.language, len(text.words)) == ("de", len(memories))
 
 
 def test_a_tokenizer_gives_vocabulary_and_languages() -> None:

@@ -48,10 +48,14 @@ class TextKind(AnswerKind[TextSpec, Text]):
             uses_network=answer.has_decoder,
             with_network=TextKind,
             with_task=spec.with_task,
+            with_language=self._with_language,
             needs_windows=answer.needs_windows,
             recognises_silence=answer.recognises_silence,
             join=answer.join,
         )
+
+    def _with_language(self, raws: Sequence[Arrays], spec: TextSpec) -> TextSpec:
+        return answer.with_language(raws, spec, self._run_decoder)
 
     plan = staticmethod(plan.plan)
     fits = staticmethod(answer.fits)

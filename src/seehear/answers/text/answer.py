@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -20,7 +19,7 @@ from seehear.answers.text.decode import decode_n_best
 from seehear.answers.text.normalisation import normalise
 from seehear.answers.text.spec import SPACE, TextSpec
 from seehear.answers.text.subtitles import format_srt, format_vtt
-from seehear.answers.text.whisper import split_bytes
+from seehear.answers.text.whisper import detect_language, split_bytes
 from seehear.answers.text.word import DecodedWord, Word, mark_words
 from seehear.decoding.hypothesis import Hypothesis
 from seehear.decoding.whisper import FRAME_S
@@ -212,20 +211,26 @@ def recognises_silence(spec: TextSpec) -> bool:
     return bool(spec.tokens)
 
 
+def with_language(raws: Sequence[Mapping[str, Array]], spec: TextSpec, run_decoder: RunDecoder | None) -> TextSpec:
+    """The Spec for a recording with these windows: in the language that they agree on, unless the Spec names one."""
+    whisper = spec.whisper
+    if whisper is None or run_decoder is None or whisper.language or not raws:
+        return spec
+    language = detect_language(raws, whisper, run_decoder)
+    return spec.replace(decoder=whisper.model_copy(update={"language": language}))
+
+
 def join(texts: Sequence[Text]) -> Text:
     """Join the texts of consecutive windows, whose times are already relative to the recording.
 
-    The confidence is the mean over words, the language the one of most words.
+    The confidence is the mean over words. All windows have the same language.
     """
     heard = [text for text in texts if text.words]
     if not heard:
         return Text(())
-    counts = Counter({text.language: 0 for text in heard})
-    for text in heard:
-        counts[text.language] += len(text.words)
-    words = sum(counts.values())
-    confidence = sum(text.confidence * len(text.words) for text in heard) / words
-    return Text(tuple(word for text in heard for word in text.words), confidence, language=counts.most_common(1)[0][0])
+    words = tuple(word for text in heard for word in text.words)
+    confidence = sum(text.confidence * len(text.words) for text in heard) / len(words)
+    return Text(words, confidence, language=heard[0].language)
 
 
 def to_answer(

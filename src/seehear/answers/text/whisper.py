@@ -19,6 +19,7 @@ from seehear.decoding.whisper import FRAME_S, WhisperRunner, find_loop
 Array = NDArray[Any]
 
 BEAMS = 5  # 45 % word errors on learners' English instead of 52 % with one, for a tenth more time
+MIN_PROBABILITY = 1e-6  # of a language in a window, so that one window cannot rule it out
 NO_SPEECH, UNSURE_LOGP = 0.6, -1.0  # no speech: above the first and below the second (Radford et al. 2022)
 
 
@@ -35,11 +36,21 @@ def search_transcripts(
     raw: Mapping[str, Array], spec: WhisperSpec, run_decoder: RunDecoder
 ) -> tuple[WhisperRunner, list[DecodedSequence]]:
     """The decoder with its input, and the most probable transcripts, unordered, without loops."""
+    runner = _start(raw, spec, run_decoder)
+    return runner, list(map(_cut_loop, search_decoder(runner, None, 0.0, beams=BEAMS)))
+
+
+def detect_language(raws: Sequence[Mapping[str, Array]], spec: WhisperSpec, run_decoder: RunDecoder) -> str:
+    """The code of the language with the highest mean log probability over windows of one recording."""
+    windows = [_start(raw, spec, run_decoder).languages for raw in raws]
+    return max(windows[0], key=lambda code: sum(math.log(max(each[code], MIN_PROBABILITY)) for each in windows))
+
+
+def _start(raw: Mapping[str, Array], spec: WhisperSpec, run_decoder: RunDecoder) -> WhisperRunner:
     states = max(int(raw["states"]), 1)
     cross = {name: raw[name][..., :states] if "key" in name else raw[name][:, :states] for name in spec.cross_shapes}
     frames = max(round(float(raw["cells"] * raw["cell_s"]) / FRAME_S), 1)
-    runner = WhisperRunner(run_decoder, cross, frames, spec.special, language=spec.language, translate=spec.translate)
-    return runner, list(map(_cut_loop, search_decoder(runner, None, 0.0, beams=BEAMS)))
+    return WhisperRunner(run_decoder, cross, frames, spec.special, language=spec.language, translate=spec.translate)
 
 
 def split_bytes(hypothesis: Hypothesis, vocabulary: ByteVocabulary, cells: int) -> list[DecodedWord]:
