@@ -183,10 +183,8 @@ class Decoding(Generic[SpecT, AnswerT]):
     with_language_model   (spec, lines) -> the Spec with a language model that has also read these lines
     uses_network          (spec) -> whether the head has a `decoder`, a Decoder
     with_network          (run) -> this kind, with a decoder network to run
-    with_task             (spec, language, translate) -> the Spec for this spoken language (None: detected), and
-                          whether to translate into English
-    with_language         (raws, spec) -> the Spec with the language detected in these windows of one recording,
-                          unless it names one
+    with_task             (spec, language, translate) -> the Spec for a spoken language (None: any), or to translate it
+    with_language         (raws, spec) -> the Spec in the language of a recording, from its first windows
     needs_windows         (spec) -> whether a recording is split at pauses into windows with speech
     recognises_silence    (spec) -> whether only recordings that are too long are split, as it was trained on silence
     join                  (answers) -> the answer to a recording from those to its windows
