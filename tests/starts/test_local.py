@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from start_files import (
     make_efficientnet,
     make_resnet,
     make_vision_transformer,
+    make_wav2vec2,
     make_whisper,
     to_hugging_face,
     to_timm,
@@ -133,3 +135,72 @@ def test_a_vocabulary_that_is_missing_is_named(tiny: Arrays, tmp_path: Path) -> 
     path.write_bytes(safetensors.numpy.save(tiny))
     with pytest.raises(SeehearError, match=r"has no tokenizer\.json beside the weights"):
         load_file(find_start(str(path)), "tokenizer.json")
+
+
+def _write_wav2vec2(folder: Path, tensors: Arrays, **config: object) -> str:
+    (folder / "model.safetensors").write_bytes(safetensors.numpy.save(tensors))
+    (folder / "config.json").write_text(json.dumps({"num_attention_heads": 4, **config}))
+    return str(folder)
+
+
+@pytest.mark.parametrize("new_names", [False, True])
+@pytest.mark.parametrize("prefix", ["", "wav2vec2.", "hubert."])
+def test_a_folder_of_wav2vec2_or_hubert_is_a_start(tmp_path: Path, new_names: bool, prefix: str) -> None:
+    tensors = {name.replace("wav2vec2.", prefix): array for name, array in make_wav2vec2(new_names=new_names).items()}
+    start = find_start(_write_wav2vec2(tmp_path, tensors))
+    assert start.sense == "audio"
+    assert start.encoder == {
+        "kind": "wav2vec2",
+        "channels": 8,
+        "width": 32,
+        "heads": 4,
+        "inner": 48,
+        "position_kernel": 6,
+        "position_groups": 4,
+        "group_norm": True,
+        "pre_norm": False,
+        "convolution_bias": False,
+        "scale_input": True,
+        "published_layers": 2,
+    }
+    loaded = load_tensors(start)
+    assert loaded["encoder.pos_conv_embed.conv.weight"].shape == (32, 8, 6)
+    assert not any(name.startswith(("lm_head", "masked_spec")) for name in loaded)
+
+
+def test_the_settings_beside_the_weights_decide(tmp_path: Path) -> None:
+    tensors = make_wav2vec2(group_norm=False, convolution_bias=True)
+    folder = _write_wav2vec2(tmp_path, tensors)
+    assert not find_start(folder).encoder["pre_norm"]
+    _write_wav2vec2(tmp_path, tensors, do_stable_layer_norm=True)
+    (tmp_path / "preprocessor_config.json").write_text('{"do_normalize": false}')
+    found = {name: find_start(folder).encoder[name] for name in ("pre_norm", "group_norm", "scale_input")}
+    assert found == {"pre_norm": True, "group_norm": False, "scale_input": False}
+
+
+@pytest.mark.parametrize(
+    ("config", "change", "reason"),
+    [
+        ({"conv_stride": [5, 2, 2, 2, 2, 2, 1]}, {}, r"conv_stride in config.json is \[5.*Allowed: \[5, 2, 2"),
+        ({"num_attention_heads": 5}, {}, "num_attention_heads in config.json is 5, with 32 channels"),
+        ({"num_attention_heads": "4"}, {}, "num_attention_heads in config.json is '4'"),
+        ({}, {"wav2vec2.encoder.layers.0.attention.rel_attn_embed.weight": (2, 2)}, "also has encoder.layers.0.attent"),
+        ({}, {"wav2vec2.encoder.layers.2.attention.q_proj.weight": (32, 32)}, "lacks encoder.layers.2.attention.k_pr"),
+        ({}, {"wav2vec2.encoder.pos_conv_embed.conv.weight_v": (32, 5, 6)}, "32 channels in groups of 5"),
+    ],
+)
+def test_other_wav2vec2s_are_refused(tmp_path: Path, config: dict[str, object], change, reason: str) -> None:
+    changed = {name: np.ones(shape, np.float32) for name, shape in change.items()}
+    with pytest.raises(BundleError, match=reason):
+        find_start(_write_wav2vec2(tmp_path, {**make_wav2vec2(), **changed}, **config))
+
+
+def test_wav2vec2_without_valid_settings_is_refused(tmp_path: Path) -> None:
+    folder = _write_wav2vec2(tmp_path, make_wav2vec2())
+    for text, reason in (("[]", "holds no settings by name"), ("{", "config.json is no JSON")):
+        (tmp_path / "config.json").write_text(text)
+        with pytest.raises(BundleError, match=reason):
+            find_start(folder)
+    (tmp_path / "config.json").unlink()
+    with pytest.raises(BundleError, match=r"wav2vec 2.0 needs its config.json. Next: copy it"):
+        find_start(folder)

@@ -199,3 +199,29 @@ def to_timm(efficientnet: Arrays) -> Arrays:
         stage, block = ((int(number) + 1) // 2, (int(number) + 1) % 2 if int(number) else 0)
         found[f"blocks.{stage}.{block}.{(expanding if int(number) else separable)[layer]}.{kind}"] = array
     return found
+
+
+def make_wav2vec2(group_norm: bool = True, convolution_bias: bool = False, new_names: bool = False) -> Arrays:
+    """Tensors under transformers' names, with an output for CTC: two layers of 32 channels, 8 of the convolutions."""
+    shapes: dict[str, tuple[int, ...]] = {"wav2vec2.masked_spec_embed": (32,), **_linear("lm_head", 5, 32)}
+    for i, kernel in enumerate((10, 3, 3, 3, 3, 2, 2)):
+        layer = f"wav2vec2.feature_extractor.conv_layers.{i}"
+        shapes[f"{layer}.conv.weight"] = (8, 8 if i else 1, kernel)
+        shapes |= {f"{layer}.conv.bias": (8,)} if convolution_bias else {}
+        shapes |= _linear(f"{layer}.layer_norm", 8) if i == 0 or not group_norm else {}
+    shapes |= _linear("wav2vec2.feature_projection.layer_norm", 8)
+    shapes |= _linear("wav2vec2.feature_projection.projection", 32, 8)
+    gain, direction = "weight_g", "weight_v"
+    if new_names:
+        gain, direction = "parametrizations.weight.original0", "parametrizations.weight.original1"
+    positions = "wav2vec2.encoder.pos_conv_embed.conv"
+    shapes |= {f"{positions}.bias": (32,), f"{positions}.{gain}": (1, 1, 6), f"{positions}.{direction}": (32, 8, 6)}
+    shapes |= _linear("wav2vec2.encoder.layer_norm", 32)
+    for layer in (f"wav2vec2.encoder.layers.{n}" for n in range(2)):
+        for part in ("q_proj", "k_proj", "v_proj", "out_proj"):
+            shapes |= _linear(f"{layer}.attention.{part}", 32, 32)
+        shapes |= _linear(f"{layer}.layer_norm", 32) | _linear(f"{layer}.final_layer_norm", 32)
+        shapes |= _linear(f"{layer}.feed_forward.intermediate_dense", 48, 32)
+        shapes |= _linear(f"{layer}.feed_forward.output_dense", 32, 48)
+    random = np.random.default_rng(0)
+    return {name: random.normal(0.1, 0.3, shape).astype(np.float32) for name, shape in shapes.items()}

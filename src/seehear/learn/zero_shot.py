@@ -24,7 +24,8 @@ from seehear.runtime.bundle import Bundle
 from seehear.runtime.model_runner import EMBEDDING, OOD_SCORE
 from seehear.senses.hearing import HEARING
 from seehear.senses.hearing.plan import HOP_SAMPLES, RATE_HZ, HearingSpec, Whisper
-from seehear.senses.hearing.whisper import HEAD_CHANNELS, STATE_SAMPLES, WINDOW_STATES, WhisperEncoder
+from seehear.senses.hearing.states import STATE_SAMPLES
+from seehear.senses.hearing.whisper import HEAD_CHANNELS, WINDOW_STATES, WhisperEncoder
 from seehear.starts import Start, load_file, load_tensors
 from seehear.starts.definition import TOKENIZER
 

@@ -44,8 +44,8 @@ class SpeechPlanner:
         is_transcript = isinstance(answer, TextSpec) and not answer.translated
         if start is None or not is_transcript or not isinstance(hearing, HearingSpec):
             return answer, dict(senses)
-        encoder, decoder = hearing.encoder, self._find_decoder(start)
-        if decoder is None or not isinstance(encoder, Whisper):
+        encoder = hearing.encoder
+        if not isinstance(encoder, Whisper) or (decoder := self._find_decoder(start)) is None:
             return answer, dict(senses)
         return answer.replace(decoder=decoder), {**senses, HEARING.name: _pass_states(hearing, encoder)}
 

@@ -5,14 +5,19 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Literal
 
 from seehear.errors import BundleError
 from seehear.starts.digest import Tensors
+from seehear.starts.wav2vec2 import PROJECTION, recognise_wav2vec2
 
 
-def recognise_architecture(tensors: Tensors) -> tuple[Literal["image", "audio"], Mapping[str, Any]]:
-    """The sense and the specification of the encoder. Raises BundleError if no encoder fits the tensors."""
+def recognise_architecture(tensors: Tensors, folder: Path) -> tuple[Literal["image", "audio"], Mapping[str, Any]]:
+    """The sense and the specification of the encoder; `folder` may hold settings that the shapes do not tell.
+
+    Raises BundleError if no encoder fits the tensors.
+    """
     if "_conv_stem.weight" in tensors:
         last = 1 + max((int(name.split(".")[1]) for name in tensors if name.startswith("_blocks.")), default=-1)
         measure = (last, *tensors["_conv_head.weight"].shape[1:2]) if "_conv_head.weight" in tensors else (last,)
@@ -21,6 +26,8 @@ def recognise_architecture(tensors: Tensors) -> tuple[Literal["image", "audio"],
         return "image", _recognise_resnet(tensors)
     if "blocks.0.attn.qkv.weight" in tensors:
         return "image", _recognise_vision_transformer(tensors)
+    if PROJECTION in tensors:
+        return "audio", recognise_wav2vec2(tensors, folder)
     embedding = tensors.get("decoder.token_embedding.weight")
     measure = (0, 0) if embedding is None or embedding.ndim != 2 else embedding.shape
     return "audio", {"kind": "whisper", "size": _choose(_WHISPER, measure, "tokens, width")}

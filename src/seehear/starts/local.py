@@ -11,6 +11,7 @@ from seehear.starts.architectures import recognise_architecture
 from seehear.starts.definition import TOKENIZER, Start
 from seehear.starts.digest import compute_digest, to_precision
 from seehear.starts.reading import read_tensors
+from seehear.starts.wav2vec2 import SETTINGS
 
 WEIGHTS = ("weights.safetensors", "model.safetensors", "model.bin", "pytorch_model.bin", "*.pth", "*.pt")
 _UNKNOWN = "unknown: the weights are a file of your own"
@@ -35,15 +36,22 @@ def find_weights(path: Path, *subfolders: str) -> Path:
 def define_local(path: str) -> Start:
     """The start of a file or folder. Raises UsageError if it has no weights, BundleError if they fit no encoder."""
     found = find_weights(Path(path).expanduser())
-    about = found.stat()
-    return _define(path, found, (about.st_size, about.st_mtime_ns))
+    return _define(path, found, tuple(map(_describe_version, (found, *(found.with_name(name) for name in SETTINGS)))))
+
+
+def _describe_version(path: Path) -> tuple[int, int]:
+    """Changes whenever the file does."""
+    if not path.is_file():
+        return 0, 0
+    about = path.stat()
+    return about.st_size, about.st_mtime_ns
 
 
 @lru_cache(maxsize=4)
-def _define(name: str, path: Path, _version: tuple[int, int]) -> Start:
+def _define(name: str, path: Path, _versions: tuple[tuple[int, int], ...]) -> Start:
     try:
         tensors = to_precision(read_tensors(path.read_bytes()), "float32")
-        sense, encoder = recognise_architecture(tensors)
+        sense, encoder = recognise_architecture(tensors, path.parent)
     except BundleError as error:
         raise error.at(name) from None
     except (LookupError, ValueError) as error:  # a shape with fewer axes than any encoder has

@@ -1,7 +1,8 @@
 """Renames the tensors of a published layout to our encoders' names, which are those of the first publication.
 
 EfficientNet-Lite as in efficientnet_lite_pytorch, ResNet as in torchvision, Vision Transformer as in timm, all without
-the classifier; Whisper as in openai/whisper.
+the classifier; Whisper as in openai/whisper; wav2vec 2.0 and HuBERT as in transformers, without what comes after the
+encoder.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seehear.errors import BundleError
+from seehear.starts.wav2vec2 import PREFIXES, PROJECTION, from_hugging_face_wav2vec2
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -27,7 +29,8 @@ def to_our_names(tensors: Arrays) -> Arrays:
     raise BundleError(
         f"the weights are refused: {len(tensors)} tensors ({some}, ...) in an unknown layout",
         allowed="EfficientNet-Lite as published or in timm; ResNet of torchvision or timm; Vision "
-        "Transformer and DINOv2 of timm; Whisper of OpenAI, Hugging Face or CTranslate2",
+        "Transformer and DINOv2 of timm; Whisper of OpenAI, Hugging Face or CTranslate2; wav2vec 2.0 and HuBERT of "
+        "Hugging Face",
     )
 
 
@@ -170,4 +173,5 @@ _LAYOUTS: dict[str, Callable[[Arrays], Arrays]] = {
     "encoder.positional_embedding": _from_openai_whisper,
     "model.encoder.embed_positions.weight": _from_hugging_face_whisper,
     "encoder/position_encodings/encodings": _from_ctranslate2_whisper,
+    **dict.fromkeys((f"{prefix}{PROJECTION}" for prefix in PREFIXES), from_hugging_face_wav2vec2),
 }

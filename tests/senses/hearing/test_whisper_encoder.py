@@ -11,6 +11,7 @@ from torch import nn
 
 from exports import pretrained_recipe
 from learning import EXAMPLES, dataset_of
+from seehear.layers.parameter_groups import DECAY, PRETRAINED_RATE
 from seehear.learn.export import export_graphs, trace_graphs
 from seehear.learn.model.network import Network
 from seehear.senses.hearing.plan import CELL_SAMPLES, RATE_HZ, HearingSpec, Whisper, plan_hearing
@@ -106,12 +107,13 @@ def test_published_weights_are_loaded_by_name(encoder: WhisperEncoder) -> None:
         fresh.load_pretrained(published)
 
 
-def test_lower_layers_are_farther_from_the_output() -> None:
+def test_lower_layers_learn_more_slowly() -> None:
     encoder = WhisperEncoder(Whisper(size="tiny.en", layers=(4,)), augmentation_strength=0.0)
-    depths = {id(weight): depth for weight, depth in encoder.parameter_groups().pretrained}
-    assert len(depths) == len(list(encoder.parameters()))
-    assert [depths[id(next(stage.parameters()))] for stage in encoder.encoder.stages()] == [4, 3, 2, 1, 0]
-    assert depths[id(encoder.encoder.ln_post.weight)] == 0  # type: ignore[union-attr]
+    rates = {id(weight): rate for weight, rate in encoder.parameter_groups().pretrained}
+    assert len(rates) == len(list(encoder.parameters()))
+    falling = [PRETRAINED_RATE * DECAY**depth for depth in (4, 3, 2, 1, 0)]
+    assert [rates[id(next(stage.parameters()))] for stage in encoder.encoder.stages()] == falling
+    assert rates[id(encoder.encoder.ln_post.weight)] == PRETRAINED_RATE  # type: ignore[union-attr]
 
 
 def test_training_hides_parts_of_the_spectrum(encoder: WhisperEncoder) -> None:

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from seehear.geometry import Grid, Tile, Warp
 from seehear.senses.corruption import Corruption
-from seehear.senses.hearing.plan import CELL_S, RATE_HZ, HearingSpec, Whisper, plan_hearing
+from seehear.senses.hearing.plan import CELL_S, RATE_HZ, HearingSpec, Wav2Vec2, Whisper, plan_hearing
 from seehear.senses.hearing.preprocess import collate, preprocess
 from seehear.senses.hearing.read import read
 from seehear.senses.hearing.spectrum import draw, top_hz
@@ -76,6 +76,10 @@ class Hearing:
             from seehear.senses.hearing.whisper import WhisperEncoder
 
             return WhisperEncoder(spec.encoder, spec.augmentation_strength)
+        if isinstance(spec.encoder, Wav2Vec2):
+            from seehear.senses.hearing.wav2vec2 import Wav2Vec2Encoder
+
+            return Wav2Vec2Encoder(spec.encoder, spec.augmentation_strength)
         from seehear.senses.hearing.encoder import ConvRecurrentEncoder
 
         return ConvRecurrentEncoder(spec.encoder, spec.augmentation_strength)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
 from seehear.senses.model_sizing import TEMPORAL_EPOCHS, SizingInputs
 
@@ -28,7 +28,11 @@ MODEL_SIZES = (((16, 32, 48), 96), ((24, 64, 96), 160), ((32, 96, 128), 224), ((
 WHISPER_SIZES = {"tiny.en": (384, 4), "base": (512, 6)}  # width, layers
 WHISPER_LAYERS = {"tiny.en": (1, 3, 4), "base": (1, 4, 6)}  # read if the answer is for a whole recording
 WHISPER_MELS = 80
+# Side of the kernel and stride of each convolution of wav2vec 2.0: a state every 20 ms, each from 25 ms of sound.
+WAV2VEC2_CONVOLUTIONS = ((10, 5), (3, 2), (3, 2), (3, 2), (3, 2), (2, 2), (2, 2))
 TAIL_S = 0.5  # silence added after a recording, as in Whisper's training: without it, the last states are poor
+
+Layers = Annotated[tuple[int, ...], Field(min_length=1)]
 
 
 class ConvRecurrent(BaseModel):
@@ -81,19 +85,17 @@ class Whisper(BaseModel):
 
     kind: Literal["whisper"] = "whisper"
     size: Literal["tiny.en", "base"]
-    layers: tuple[int, ...] = Field(min_length=1)
+    layers: Layers
     frozen: int = Field(default=0, ge=0)
     with_states: bool = False
 
     @model_validator(mode="after")
-    def _check_layers(self) -> Self:
-        if list(self.layers) != sorted({*self.layers}) or not 1 <= self.layers[0] <= self.layers[-1] <= self.depth:
-            raise ValueError(f"layers of {self.size} are numbers from 1 to {self.depth}, in ascending order")
+    def _check_depth(self) -> Self:
+        _check_layers(self.layers, self.depth, self.size)
         return self
 
     def __str__(self) -> str:
-        layers = f"layer {self.layers[0]}" if len(self.layers) == 1 else f"layers {', '.join(map(str, self.layers))}"
-        return f"{layers} of Whisper {self.size}"
+        return f"{_name_layers(self.layers)} of Whisper {self.size}"
 
     @property
     def width(self) -> int:
@@ -121,6 +123,68 @@ class Whisper(BaseModel):
         return 6 * states * (convolutions + self.highest_layer * layer) / 1e9
 
 
+class Wav2Vec2(BaseModel):
+    """The encoder of wav2vec 2.0 (Baevski et al. 2020, arXiv:2006.11477) and HuBERT (Hsu et al. 2021, 2106.07447).
+
+    channels         of the convolutions
+    width            channels of the states
+    heads, inner     of a Transformer layer: attention heads, and channels of its feed-forward part
+    position_kernel, position_groups   of the convolution over states that tells positions
+    group_norm       whether the first convolution is normalised over time, instead of each one over its channels
+    pre_norm         whether a layer normalises its inputs, instead of its sums
+    convolution_bias whether convolutions have a bias
+    scale_input      whether recordings are scaled to mean 0 and variance 1
+    published_layers its Transformer layers, of which `layers` are read, as for Whisper
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["wav2vec2"] = "wav2vec2"
+    channels: int = Field(ge=1, le=1024)
+    width: int = Field(ge=1, le=2048)
+    heads: int = Field(ge=1, le=64)
+    inner: int = Field(ge=1, le=8192)
+    position_kernel: int = Field(ge=1, le=512)
+    position_groups: int = Field(ge=1, le=256)
+    group_norm: bool
+    pre_norm: bool
+    convolution_bias: bool
+    scale_input: bool
+    published_layers: int = Field(ge=1, le=48)
+    layers: Layers
+
+    @model_validator(mode="after")
+    def _check_sizes(self) -> Self:
+        _check_layers(self.layers, self.published_layers, "wav2vec 2.0")
+        if self.width % self.heads or self.width % self.position_groups:
+            raise ValueError(
+                f"{self.width} channels cannot be divided into {self.heads} heads and {self.position_groups} groups"
+            )
+        return self
+
+    def __str__(self) -> str:
+        return f"{_name_layers(self.layers)} of wav2vec 2.0 of width {self.width}"
+
+    @property
+    def cell_width(self) -> int:
+        return self.width * len(self.layers)
+
+    def step_gigaflop(self, seconds: float) -> float:
+        """GFLOP to train on this much sound once, counted as for ConvRecurrent; its convolutions are frozen."""
+        steps, before, frozen = seconds * RATE_HZ, 1, 0.0
+        for kernel, stride in WAV2VEC2_CONVOLUTIONS:
+            steps /= stride
+            frozen += kernel * before * self.channels * steps
+            before = self.channels
+        positions = self.position_kernel * self.width**2 / self.position_groups
+        layer = (4 * self.width + 2 * self.inner + 2 * steps) * self.width
+        trained = steps * (self.channels * self.width + positions + self.layers[-1] * layer)
+        return (2 * frozen + 6 * trained) / 1e9
+
+
+HearingEncoderSpec = Annotated[ConvRecurrent | Whisper | Wav2Vec2, Field(discriminator="kind")]
+
+
 class HearingSpec(BaseModel):
     """One recording is (T,) float32 at RATE_HZ, shortest_s to longest_s long."""
 
@@ -128,7 +192,7 @@ class HearingSpec(BaseModel):
 
     longest_s: float = Field(gt=0, le=LONGEST_S)
     shortest_s: float = Field(default=SHORTEST_S, gt=0, le=LONGEST_S)
-    encoder: ConvRecurrent | Whisper = Field(discriminator="kind")
+    encoder: HearingEncoderSpec
     augmentation_strength: float = Field(default=0.5, ge=0, le=1)
     requires_full_input: bool = False  # reject recordings longer than longest_s instead of cutting them
     heavy_noise: bool = False  # augment with much louder noise, because another sense can help
@@ -163,16 +227,31 @@ def plan_hearing(inputs: SizingInputs) -> HearingSpec:
     )
 
 
-def _list_sizes(inputs: SizingInputs) -> list[ConvRecurrent | Whisper]:
+def _list_sizes(inputs: SizingInputs) -> list[HearingEncoderSpec]:
     top_hz = float(np.clip(np.median([fact["top_hz"] for fact in inputs.summaries]), 2_000, RATE_HZ / 2))
     return [ConvRecurrent(top_hz=round(top_hz, -2), stages=stages, width=width) for stages, width in MODEL_SIZES]
 
 
-def _plan_pretrained(published: Mapping[str, Any], inputs: SizingInputs) -> Whisper:
+def _plan_pretrained(published: Mapping[str, Any], inputs: SizingInputs) -> HearingEncoderSpec:
     """Reads the last layer, which is best for words, if the answer requires the full input; otherwise several.
 
     The head for a whole recording can then choose channels: those of the first layer identify the speaker, those of the
     middle are best for other sounds. For words of unseen speakers, three layers were as good as the last alone.
     """
-    layers = WHISPER_LAYERS[published["size"]]
-    return Whisper.model_validate({"layers": layers[-1:] if inputs.requires_full_input else layers, **published})
+    if published["kind"] == "whisper":
+        layers = WHISPER_LAYERS[published["size"]]
+    else:
+        depth = published["published_layers"]
+        layers = tuple(sorted({1, -(-2 * depth // 3), depth}))
+    chosen = layers[-1:] if inputs.requires_full_input else layers
+    spec: HearingEncoderSpec = TypeAdapter(HearingEncoderSpec).validate_python({"layers": chosen, **published})
+    return spec
+
+
+def _check_layers(layers: tuple[int, ...], depth: int, name: str) -> None:
+    if list(layers) != sorted({*layers}) or not 1 <= layers[0] <= layers[-1] <= depth:
+        raise ValueError(f"layers of {name} are numbers from 1 to {depth}, in ascending order")
+
+
+def _name_layers(layers: tuple[int, ...]) -> str:
+    return f"layer {layers[0]}" if len(layers) == 1 else f"layers {', '.join(map(str, layers))}"

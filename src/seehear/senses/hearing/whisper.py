@@ -22,7 +22,6 @@ from seehear.layers.parameter_groups import PRETRAINED_RATE, WHISPER_RATE, Param
 from seehear.layers.pretrained import load_weights
 from seehear.senses.hearing.augment import mask_spectrogram
 from seehear.senses.hearing.plan import (
-    CELL_S,
     CELL_SAMPLES,
     HOP_SAMPLES,
     RATE_HZ,
@@ -31,9 +30,16 @@ from seehear.senses.hearing.plan import (
     WINDOW_SAMPLES,
     Whisper,
 )
+from seehear.senses.hearing.states import (
+    STATE_SAMPLES,
+    Standardise,
+    attend,
+    average_pairs,
+    ceil_divide,
+    cut_windows,
+)
 
 BINS = WINDOW_SAMPLES // 2 + 1
-STATE_SAMPLES = CELL_SAMPLES // 2  # 20 ms
 WINDOW_STATES = 1500  # 30 s
 TAIL_SAMPLES = int(TAIL_S * RATE_HZ)
 SPREAD = 0.5  # typical standard deviation of the log-mel, the scale of augmentation
@@ -76,10 +82,10 @@ class WhisperEncoder(nn.Module):
         if self.training:
             middle = x.mean((1, 2), keepdim=True)
             x = middle + SPREAD * mask_spectrogram((x - middle) / SPREAD, self.augmentation_strength)
-        states, valid = self.encoder(x, _ceil_divide(audio_samples + TAIL_SAMPLES, HOP_SAMPLES))
+        states, valid = self.encoder(x, ceil_divide(audio_samples + TAIL_SAMPLES, HOP_SAMPLES))
         chosen = [self.norm(states[layer - 1]) for layer in self.layers]
         cells = (audio.shape[1] + CELL_SAMPLES - 1) // CELL_SAMPLES
-        averaged = _average_pairs(torch.cat(chosen, 2)[:, : 2 * cells], _ceil_divide(audio_samples, STATE_SAMPLES))
+        averaged = average_pairs(torch.cat(chosen, 2)[:, : 2 * cells], ceil_divide(audio_samples, STATE_SAMPLES))
         if not self.with_states:
             return averaged
         last = Cells(states[-1], valid, Grid((states[-1].shape[1],), STATE_SAMPLES / RATE_HZ, "s"))
@@ -112,10 +118,10 @@ class AudioTransformer(nn.Module):
         with torch.autocast(x.device.type, enabled=False):  # 80 bands: oneDNN's bfloat16 needs multiples of 32
             x = F.gelu(self.conv1(_mask(x, frames)))
         x = F.gelu(self.conv2(_mask(x, frames))).transpose(1, 2)  # (B, N, D)
-        valid = torch.arange(x.shape[1], device=x.device) < _ceil_divide(frames, 2)[:, None]
+        valid = torch.arange(x.shape[1], device=x.device) < ceil_divide(frames, 2)[:, None]
         window = torch.sym_min(x.shape[1], WINDOW_STATES)  # type: ignore[no-untyped-call]
-        windows = _cut(x, window) + self.positional_embedding[:window]
-        keys = _cut(valid[:, :, None], window)[:, :, 0]
+        windows = cut_windows(x, window) + self.positional_embedding[:window]
+        keys = cut_windows(valid[:, :, None], window)[:, :, 0]
         states = []
         for block in self.blocks:
             windows = block(windows, keys)
@@ -147,29 +153,8 @@ class SelfAttention(nn.Module):
         self.value, self.out = nn.Linear(width, width), nn.Linear(width, width)
 
     def forward(self, x: Tensor, keys: Tensor) -> Tensor:
-        query, key, value = (
-            layer(x).unflatten(2, (-1, HEAD_CHANNELS)).transpose(1, 2) for layer in (self.query, self.key, self.value)
-        )  # (B, heads, N, HEAD_CHANNELS)
-        # Plain products: the bfloat16 gradient of torch's fused kernel makes thousands of tiny ones.
-        scores = query @ key.transpose(2, 3) / math.sqrt(HEAD_CHANNELS)  # (B, heads, N, N)
-        attended = scores.masked_fill(~keys[:, None, None], -1e4).softmax(3) @ value
-        mixed: Tensor = self.out(attended.transpose(1, 2).flatten(2))
+        mixed: Tensor = self.out(attend(self.query(x), self.key(x), self.value(x), keys, HEAD_CHANNELS))
         return mixed
-
-
-class Standardise(nn.Module):
-    """Scales x (..., D) to mean 0 and variance 1. The graph's operator requires a gain, so it gets ones."""
-
-    gain: Tensor
-    bias: Tensor
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.register_buffer("gain", torch.ones(width), persistent=False)
-        self.register_buffer("bias", torch.zeros(width), persistent=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.layer_norm(x, self.gain.shape, self.gain.to(x), self.bias.to(x))
 
 
 class WhisperLogMel(nn.Module):
@@ -231,23 +216,3 @@ def _mask(x: Tensor, lengths: Tensor) -> Tensor:
     """x (B, D, N), zero from each length on."""
     valid = torch.arange(x.shape[2], device=x.device) < lengths[:, None]
     return x * valid[:, None].to(x)
-
-
-def _average_pairs(states: Tensor, valid_states: Tensor) -> Cells:
-    """States (B, 2 N, D), the first valid_states (B,) valid -> N cells, the mean of each pair's valid states."""
-    valid = (torch.arange(states.shape[1], device=states.device) < valid_states[:, None]).to(states)
-    weights = valid.reshape(valid.shape[0], -1, 2)  # (B, N, 2)
-    count = weights.sum(2)
-    pairs = states.reshape(states.shape[0], -1, 2, states.shape[2])
-    mean = (pairs * weights[:, :, :, None]).sum(2) / count.clamp_min(1)[:, :, None]
-    return Cells(mean, count > 0, Grid((mean.shape[1],), CELL_S, "s"))
-
-
-def _cut(x: Tensor, window: int) -> Tensor:
-    """Split (B, N, D) into (B * windows, window, D), the last window of each example padded with zeros."""
-    windows = (x.shape[1] + window - 1) // window
-    return F.pad(x, (0, 0, 0, windows * window - x.shape[1])).reshape(-1, window, x.shape[2])
-
-
-def _ceil_divide(x: Tensor, by: int) -> Tensor:
-    return (x + by - 1) // by
