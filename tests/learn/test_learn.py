@@ -230,6 +230,9 @@ def test_too_few_held_out_examples_are_announced_before_training(tmp_path: Path)
         "That takes 45. With 4, 44 % is achievable: --wrong-at-most 44%, or leave the flag out to get the lowest "
         "achievable share"
     )
+    crossed = recipe.model_copy(update={"training": recipe.training.model_copy(update={"folds": 3})})
+    load_split(table, None, crossed, tmp_path / "crossed", said.append)
+    assert said[-1].text.startswith("16 examples are too few to guarantee at most 5 % wrong")
     for again, asked in enumerate((0.44, None)):
         enough = recipe.model_copy(update={"wrong_at_most": asked})
         load_split(table, None, enough, tmp_path / f"again-{again}", said.append)
