@@ -289,7 +289,8 @@ def _choose_recipe(
     if model is not None:
         return continue_recipe(model.recipe, table, options)
     planned = plan_recipe(table, options, measure_machine(place), choose_decoder)
-    listen(Notice(describe_starts(planned, options)))
+    if described := describe_starts(planned, options):
+        listen(Notice(described))
     return planned
 
 

@@ -38,10 +38,10 @@ def test_a_vocabulary_is_read_from_the_letters_of_a_tokenizer() -> None:
 
 
 def test_the_prompt_names_language_and_task() -> None:
-    special = SPEC.special  # 260 tokens of text, then the end, the start, and 3 languages
-    assert special.build_prompt("de", translate=False) == (261, 263, 266, 270)
-    assert special.build_prompt("de", translate=True) == (261, 263, 265, 270)
-    assert SPEC.tokens == 271 + 1501
+    special = SPEC.special  # 270 tokens of text, then the end, the start, and 3 languages
+    assert special.build_prompt("de", translate=False) == (271, 273, 276, 280)
+    assert special.build_prompt("de", translate=True) == (271, 273, 275, 280)
+    assert SPEC.tokens == 281 + 1501
 
 
 def test_only_the_end_and_text_that_is_said_may_be_written() -> None:

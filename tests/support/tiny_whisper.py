@@ -16,7 +16,8 @@ from seehear.decoding.byte_vocabulary import ByteVocabulary
 from seehear.decoding.whisper import list_cross_names
 
 WORDS = (b" one", b" two", b" three", b" four")
-VOCABULARY = ByteVocabulary((*(bytes([byte]) for byte in range(256)), *WORDS))
+MERGES = (b" o", b" on", b" t", b" tw", b" th", b" thr", b" thre", b" f", b" fo", b" fou")  # to spell the words with
+VOCABULARY = ByteVocabulary((*(bytes([byte]) for byte in range(256)), *WORDS, *MERGES))
 ONE = 256  # the number of the first word
 SPEC = WhisperSpec(
     width=16,

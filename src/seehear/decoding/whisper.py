@@ -72,6 +72,11 @@ class SpecialTokens:
         return self.start + len(self.languages) + 5
 
     @property
+    def previous(self) -> int:
+        """Precedes the text of the window before."""
+        return self.no_speech - 1
+
+    @property
     def total(self) -> int:
         return self.no_speech + 2 + TIMES
 
@@ -106,7 +111,8 @@ class _Past:
 class WhisperRunner:
     """The decoder network on one window, of which the first `frames` are sound and the rest is padding.
 
-    Token `edge` ends a text. A prompt precedes the text, with the most likely language unless one is given.
+    Token `edge` ends a text. A prompt precedes the text, with the most likely language unless one is given. Before the
+    prompt may come `previous`, tokens that the decoder takes for the text of an earlier window.
     """
 
     def __init__(
@@ -118,6 +124,7 @@ class WhisperRunner:
         *,
         language: str = "",
         translate: bool = False,
+        previous: Sequence[int] = (),
     ) -> None:
         self.edge, self.frames = special.text, frames
         self._run, self._special = run, special
@@ -126,7 +133,8 @@ class WhisperRunner:
         nothing = np.zeros((1, heads, 0, size), np.float32)
         self._names = list_past_names(len(cross) // 2)
         begun = _Past(np.zeros((1, 0), np.int64), (nothing,) * len(self._names))
-        logits, _, self._begun = self._feed(np.array([[special.start]]), begun)
+        beginning = [special.previous, *previous, special.start] if previous else [special.start]
+        logits, _, self._begun = self._feed(np.array([beginning]), begun)
         probabilities = np.exp(_log_softmax(logits[0, -1]))
         self.no_speech = float(probabilities[special.no_speech])
         self.languages = self._rank_languages(probabilities)
@@ -143,12 +151,12 @@ class WhisperRunner:
 
     def step(self, tokens: Ints, state: _Past) -> tuple[Floats, _Past]:
         """tokens (K, 1), where the first of a text is the edge -> log probabilities (K, 1, text + 1), new state."""
-        first = state.tokens.shape[1] == 1
+        first = state.tokens.shape[1] == self._begun.tokens.shape[1]
         if first:
             tokens = np.tile(np.array(self._prompt[1:], np.int64), (len(tokens), 1))
         logits, _, state = self._feed(tokens, state)
         logp = _log_softmax(logits[:, -1, : self.edge + 1] + self._special.forbidden[0 if first else 1])
-        written = len(self._prompt)
+        written = self._begun.tokens.shape[1] + len(self._prompt) - 1
         for row, own in zip(logp, state.tokens[:, written:].tolist(), strict=True):
             if find_loop(own):
                 row[:-1] = -np.inf

@@ -18,7 +18,7 @@ from seehear.decoding.byte_vocabulary import ByteVocabulary
 from seehear.errors import BundleError, UsageError
 from seehear.runtime.speech_windows import answer_windows, find_windows
 from seehear.senses.hearing.plan import RATE_HZ, ConvRecurrent, HearingSpec
-from tiny_whisper import ONE, SPEC, Dictation
+from tiny_whisper import ONE, SPEC, WORDS, Dictation
 
 TEXT = ANSWERS["text"]
 ZERO_SHOT = TextSpec(tokens=(), texts=0, words=0, decoder=SPEC)
@@ -76,6 +76,41 @@ def test_language_and_task_are_checked() -> None:
     learned = TEXT.plan(["one two", "two one"] * 9, "text")
     with pytest.raises(UsageError, match="trained to write"):
         choose(learned, "de", False)
+
+
+class Reminded(Dictation):
+    """Writes the words in the text before, if there is one."""
+
+    def __call__(self, feeds: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        tokens = feeds["tokens"][0].tolist()
+        if tokens[0] == SPEC.special.previous:
+            words = tuple(token for token in tokens if ONE <= token < ONE + len(WORDS))
+            self._tokens = (*tokens[:-1], *self._prompt, *words, SPEC.special.text)
+        return super().__call__(feeds)
+
+
+def test_hotwords_are_shown_to_the_decoder_as_the_text_before() -> None:
+    expect = TEXT.require_decoding("hotwords").with_hotwords
+    assert str(transcribe(Reminded((ONE,), frames=40))) == "one"
+    text = transcribe(Reminded((ONE,), frames=40), expect(ZERO_SHOT, ["two", " two "]))
+    assert str(text) == "two"
+    assert 0 <= text.words[0].start_s < text.words[0].end_s <= 0.8
+
+
+def test_hotwords_keep_their_capitals_where_the_decoder_writes_them() -> None:
+    expect = TEXT.require_decoding("hotwords").with_hotwords
+    assert expect(ZERO_SHOT, [" Ångström "]).whisper.hotwords == ("Ångström",)
+    trained = TEXT.plan(["one two", "two one"] * 9, "text").replace(decoder=SPEC)
+    assert expect(trained, ["Two"]).whisper.hotwords == ("two",)
+    with pytest.raises(UsageError, match="Allowed: 223"):
+        expect(ZERO_SHOT, ["word"] + [f"word{i}" for i in range(100)])
+
+
+def test_a_trained_recogniser_keeps_its_language() -> None:
+    trained = TEXT.plan(["one two", "two one"] * 9, "text").replace(decoder=SPEC)
+    with pytest.raises(UsageError, match="trained to write"):
+        TEXT.require_decoding("a language").with_task(trained, "fr", False)
+    assert "Whisper's decoder" in str(trained) and "2 different words" in str(trained)
 
 
 def test_answers_are_compared_without_case_and_punctuation() -> None:

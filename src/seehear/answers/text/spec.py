@@ -19,6 +19,7 @@ from seehear.errors import UsageError
 
 SPACE = " "
 MAX_TOKENS = 5000
+MAX_PROMPT = 223  # tokens before a text, as in Whisper's training
 
 
 class AttentionSpec(BaseModel):
@@ -67,7 +68,7 @@ class TextSpec(BaseModel):
         return self
 
     def __str__(self) -> str:
-        if self.whisper is not None:
+        if self.whisper is not None and not self.tokens:
             return str(self.whisper)
         letters = [token for token in self.tokens if len(token) == 1]
         joined = "".join(letters).strip()
@@ -80,7 +81,8 @@ class TextSpec(BaseModel):
         size = f"{format_count(self.words, 'different word')} in {format_count(self.texts, 'text')}"
         auxiliary = len(self.auxiliary_tokens)
         source = f"; also learns the words spoken, in {auxiliary} letters" if auxiliary else ""
-        return f"{name} in {spelling}; {size}{source}"
+        decoder = f"; written by Whisper's decoder ({self.whisper.language})" if self.whisper is not None else ""
+        return f"{name} in {spelling}; {size}{source}{decoder}"
 
     @property
     def whisper(self) -> WhisperSpec | None:
@@ -137,7 +139,7 @@ class TextSpec(BaseModel):
 def with_hotwords(spec: TextSpec, hotwords: Sequence[str]) -> TextSpec:
     """Raises UsageError for a hotword with a letter that was never learned, and for too many hotwords."""
     if spec.whisper is not None:
-        raise UsageError("hotwords cannot be used with Whisper's decoder", hint="leave them out")
+        return spec.replace(decoder=_with_prompt(spec.whisper, hotwords, normalised=bool(spec.tokens)))
     normalised = tuple(dict.fromkeys(filter(None, map(normalise, hotwords))))
     for hotword in normalised:
         if unknown := sorted(set(hotword) - set(spec.tokens)):
@@ -149,6 +151,17 @@ def with_hotwords(spec: TextSpec, hotwords: Sequence[str]) -> TextSpec:
             )
     expecting = spec.replace(hotwords=normalised)
     _ = expecting.compiled_hotwords  # compiled here, so that too many are refused before an input is read
+    return expecting
+
+
+def _with_prompt(whisper: WhisperSpec, hotwords: Sequence[str], *, normalised: bool) -> WhisperSpec:
+    """`normalised`: whether the decoder was trained further, on texts without capitals and punctuation."""
+    forms = (normalise(hotword) if normalised else hotword.strip() for hotword in hotwords)
+    expecting = whisper.model_copy(update={"hotwords": tuple(dict.fromkeys(filter(None, forms)))})
+    if (tokens := len(expecting.hotword_tokens)) > MAX_PROMPT:
+        raise UsageError(
+            f"the hotwords have {tokens:,} tokens", allowed=f"{MAX_PROMPT}, about a hundred words", hint="give fewer"
+        )
     return expecting
 
 
@@ -164,7 +177,7 @@ def with_task(spec: TextSpec, language: str | None, translate: bool) -> TextSpec
     Raises UsageError without Whisper's decoder, and for a language that it does not know.
     """
     whisper = spec.whisper
-    if whisper is None:
+    if whisper is None or spec.tokens:
         what = "a translation" if translate else f"the language {language!r}"
         raise UsageError(f"{what} for a recogniser that writes only what it was trained to write", hint="leave it out")
     known = whisper.languages if whisper.multilingual else ("en",)

@@ -50,7 +50,15 @@ def _start(raw: Mapping[str, Array], spec: WhisperSpec, run_decoder: RunDecoder)
     states = max(int(raw["states"]), 1)
     cross = {name: raw[name][..., :states] if "key" in name else raw[name][:, :states] for name in spec.cross_shapes}
     frames = max(round(float(raw["cells"] * raw["cell_s"]) / FRAME_S), 1)
-    return WhisperRunner(run_decoder, cross, frames, spec.special, language=spec.language, translate=spec.translate)
+    return WhisperRunner(
+        run_decoder,
+        cross,
+        frames,
+        spec.special,
+        language=spec.language,
+        translate=spec.translate,
+        previous=spec.hotword_tokens,
+    )
 
 
 def split_bytes(hypothesis: Hypothesis, vocabulary: ByteVocabulary, cells: int) -> list[DecodedWord]:

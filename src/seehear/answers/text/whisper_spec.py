@@ -16,7 +16,7 @@ MAX_LAYERS, MAX_LANGUAGES = 32, 200
 
 
 class WhisperSpec(BaseModel):
-    """Sizes of a published network. `language` and `translate` apply to the current input."""
+    """Sizes of a published network. `language`, `translate` and `hotwords` apply to the current input."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -31,6 +31,7 @@ class WhisperSpec(BaseModel):
     alignment_heads: tuple[tuple[int, int], ...] = Field(min_length=1, max_length=MAX_LAYERS * 64)  # (layer, head)
     language: str = ""  # the spoken one; "": detected
     translate: bool = False  # into English
+    hotwords: tuple[str, ...] = ()
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -59,6 +60,11 @@ class WhisperSpec(BaseModel):
     def encode(self, text: str) -> list[int]:
         """The tokens of a text, which begins with a space as in Whisper's training."""
         return self.tokeniser.encode(f" {text}") if text else []
+
+    @property
+    def hotword_tokens(self) -> list[int]:
+        """A list of the hotwords. The decoder takes it for what was said before, and spells the same words alike."""
+        return self.encode(f"{', '.join(self.hotwords)}.") if self.hotwords else []
 
     @cached_property
     def tokeniser(self) -> ByteVocabulary:
