@@ -56,6 +56,41 @@ def test_silence_is_an_empty_text() -> None:
     assert str(transcribe(network)) == ""
 
 
+class Doubtful(Dictation):
+    """Writes its text with a log probability of -0.9 per token, and takes its sound for silence at some odds."""
+
+    silence_logit = 0.0
+
+    def __call__(self, feeds: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        outputs = super().__call__(feeds)
+        logits, special = outputs["logits"], SPEC.special
+        if feeds["past_key_0"].shape[2] == 0:
+            logits[:, 0, special.no_speech] = self.silence_logit
+        else:
+            logits[..., special.text + 1 :] = 0
+            others = np.log(np.exp(0.9) - 1) - np.log(special.text)
+            logits[..., : special.text + 1] = np.where(logits[..., : special.text + 1] == 20, 0, others)
+        return outputs
+
+
+@pytest.mark.parametrize(("silence_logit", "text"), [(18.0, "one two"), (20.0, "")])
+def test_an_unsure_text_is_dropped_where_silence_is_likely(silence_logit: float, text: str) -> None:
+    network = Doubtful((ONE, ONE + 1), frames=40)
+    network.silence_logit = silence_logit
+    assert str(transcribe(network)) == text
+
+
+def test_a_sure_text_is_kept_where_silence_is_likely() -> None:
+    network = Dictation((ONE,), frames=40)
+    network.hears_speech = False
+    assert str(transcribe(network)) == "one"
+
+
+def test_a_text_without_letters_is_silence() -> None:
+    network = Dictation(tuple(b"..."), frames=40)
+    assert str(transcribe(network)) == ""
+
+
 def test_the_spec_survives_the_recipe() -> None:
     assert TextSpec.model_validate_json(ZERO_SHOT.model_dump_json()) == ZERO_SHOT
     with pytest.raises(ValueError, match="at least 2 tokens"):

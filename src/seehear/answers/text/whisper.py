@@ -20,16 +20,21 @@ Array = NDArray[Any]
 
 BEAMS = 5  # 45 % word errors on learners' English instead of 52 % with one, for a tenth more time
 MIN_PROBABILITY = 1e-6  # of a language in a window, so that one window cannot rule it out
-NO_SPEECH, UNSURE_LOGP = 0.6, -1.0  # no speech: above the first and below the second (Radford et al. 2022)
+NO_SPEECH, UNSURE_LOGP = 0.3, -0.8  # no speech: above the first, and below the second on average per token
 
 
 def transcribe(raw: Mapping[str, Array], spec: WhisperSpec, run_decoder: RunDecoder) -> tuple[list[Hypothesis], str]:
     """The hypotheses, best first, and the code of the detected language."""
     runner, sequences = search_transcripts(raw, spec, run_decoder)
-    if runner.no_speech > NO_SPEECH and max(sum(each.logp) / len(each.logp) for each in sequences) < UNSURE_LOGP:
+    best, *others = sorted(sequences, key=_average_logp, reverse=True)
+    unsure = runner.no_speech > NO_SPEECH and _average_logp(best) < UNSURE_LOGP
+    if unsure or not any(map(str.isalnum, spec.tokeniser.decode(best.token_ids))):
         return [Hypothesis((), 0.0)], runner.language
-    best, *others = sorted(sequences, key=lambda each: -sum(each.logp) / len(each.logp))
     return [place_tokens(best, runner), *(each.to_hypothesis() for each in others)], runner.language
+
+
+def _average_logp(sequence: DecodedSequence) -> float:
+    return sum(sequence.logp) / len(sequence.logp)
 
 
 def search_transcripts(
