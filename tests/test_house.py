@@ -62,6 +62,7 @@ ONLY_IN = {
         "encoder.py",
         "efficientnet_lite.py",
         "resnet.py",
+        "senses/sight/convolution.py",
         "vision_transformer.py",
         "senses/hearing/whisper.py",
         "senses/hearing/wav2vec2.py",

@@ -19,7 +19,7 @@ from seehear.learn.loop import selection
 from seehear.planning import starts as planning_starts
 from seehear.recipe import Recipe
 from seehear.senses.sight.architectures import EfficientNetLite
-from seehear.senses.sight.efficientnet_lite import EfficientNetLiteEncoder
+from seehear.senses.sight.efficientnet_lite import BottleneckEncoder
 from seehear.senses.sight.plan import SightSpec
 from seehear.starts import STARTS, Start
 
@@ -32,7 +32,7 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
     """The start of that name, with random weights, as if its package were installed."""
     torch.manual_seed(0)
     spec = SightSpec(height=SIDE_PX, width=SIDE_PX, channels=3, encoder=EfficientNetLite(size=0))
-    encoder = EfficientNetLiteEncoder(spec, EfficientNetLite(size=0))
+    encoder = BottleneckEncoder(spec, EfficientNetLite(size=0))
     tensors = {name: tensor.numpy() for name, tensor in encoder.state_dict().items()}
     monkeypatch.setattr("seehear.learn.model.pretrained.load_tensors", lambda start: tensors)
     monkeypatch.setattr(planning_starts, "is_available", lambda start: start.name == NAME)

@@ -15,6 +15,7 @@ from seehear.starts import architectures, find_place, find_start, is_available, 
 from start_files import (
     Arrays,
     make_efficientnet,
+    make_mobilenet_v2,
     make_resnet,
     make_vision_transformer,
     make_wav2vec2,
@@ -60,6 +61,16 @@ def test_a_file_of_a_resnet_is_a_start(tmp_path: Path, bottleneck: bool) -> None
     path.write_bytes(safetensors.numpy.save(wide))
     with pytest.raises(BundleError, match=r"the shape \(128, 64, 3, 3\). Allowed: four stages"):
         find_start(str(path))
+
+
+def test_a_file_of_mobilenet_v2_is_a_start(tmp_path: Path) -> None:
+    path, tensors = tmp_path / "mine.safetensors", make_mobilenet_v2()
+    path.write_bytes(safetensors.numpy.save(tensors))
+    start = find_start(str(path))
+    assert (start.sense, start.encoder) == ("image", {"kind": "mobilenet-v2"})
+    loaded = load_tensors(start)
+    assert len(loaded) == sum(not name.endswith("tracked") and "classifier" not in name for name in tensors)
+    assert {"_conv_stem.weight", "_blocks.0._project_conv.weight", "_blocks.16._bn2.bias", "_bn1.bias"} <= {*loaded}
 
 
 @pytest.mark.parametrize("layer_scale", [False, True])

@@ -225,3 +225,29 @@ def make_wav2vec2(group_norm: bool = True, convolution_bias: bool = False, new_n
         shapes |= _linear(f"{layer}.feed_forward.output_dense", 32, 48)
     random = np.random.default_rng(0)
     return {name: random.normal(0.1, 0.3, shape).astype(np.float32) for name, shape in shapes.items()}
+
+
+def make_mobilenet_v2() -> Arrays:
+    """Tensors under torchvision's names, with a classifier, of the published shapes."""
+    random = np.random.default_rng(0)
+    found: Arrays = {"classifier.1.weight": np.ones((3, 1280), np.float32), "classifier.1.bias": np.ones(3, np.float32)}
+
+    def add(convolution: str, norm: str, *shape: int) -> None:
+        spread = np.sqrt(2 / np.prod(shape[1:]))
+        found[f"{convolution}.weight"] = random.normal(0, spread, shape).astype(np.float32)
+        for kind in ("weight", "bias", "running_mean", "running_var"):
+            found[f"{norm}.{kind}"] = random.uniform(0.5, 1, shape[0]).astype(np.float32)
+        found[f"{norm}.num_batches_tracked"] = np.array(7)
+
+    add("features.0.0", "features.0.1", 32, 3, 3, 3)
+    before, number = 32, 1
+    for after, repeats in ((16, 1), (24, 2), (32, 3), (64, 4), (96, 3), (160, 3), (320, 1)):
+        for _ in range(repeats):
+            block, inner, first = f"features.{number}.conv.", 6 * before if number > 1 else before, int(number > 1)
+            if number > 1:
+                add(f"{block}0.0", f"{block}0.1", inner, before, 1, 1)
+            add(f"{block}{first}.0", f"{block}{first}.1", inner, 1, 3, 3)
+            add(f"{block}{first + 1}", f"{block}{first + 2}", after, inner, 1, 1)
+            before, number = after, number + 1
+    add("features.18.0", "features.18.1", 1280, 320, 1, 1)
+    return found

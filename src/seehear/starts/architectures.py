@@ -21,6 +21,8 @@ def recognise_architecture(tensors: Tensors, folder: Path) -> tuple[Literal["ima
     if "_conv_stem.weight" in tensors:
         last = 1 + max((int(name.split(".")[1]) for name in tensors if name.startswith("_blocks.")), default=-1)
         measure = (last, *tensors["_conv_head.weight"].shape[1:2]) if "_conv_head.weight" in tensors else (last,)
+        if measure == _MOBILENET:
+            return "image", {"kind": "mobilenet-v2"}
         return "image", {"kind": "efficientnet-lite", "size": _choose(_LITE, measure, "bottlenecks, their last width")}
     if "layer1.0.conv1.weight" in tensors:
         return "image", _recognise_resnet(tensors)
@@ -77,6 +79,7 @@ _VIT_LAYERS = ("norm1", "attn.qkv", "attn.proj", "norm2", "mlp.fc1", "mlp.fc2")
 _VIT_ENDS = ("patch_embed.proj", "norm")
 _RESNET_BLOCK = re.compile(r"layer(\d)\.(\d+)\.")
 _LITE: dict[tuple[int, ...], int] = {(16, 320): 0, (21, 320): 1, (21, 352): 2}
+_MOBILENET = (17, 320)
 _WHISPER: dict[tuple[int, ...], str] = {(51864, 384): "tiny.en", (51865, 512): "base"}
 
 

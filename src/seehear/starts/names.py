@@ -1,8 +1,8 @@
 """Renames the tensors of a published layout to our encoders' names, which are those of the first publication.
 
-EfficientNet-Lite as in efficientnet_lite_pytorch, ResNet as in torchvision, Vision Transformer as in timm, all without
-the classifier; Whisper as in openai/whisper; wav2vec 2.0 and HuBERT as in transformers, without what comes after the
-encoder.
+EfficientNet-Lite as in efficientnet_lite_pytorch, MobileNetV2 with the same names, ResNet as in torchvision, Vision
+Transformer as in timm, all without the classifier; Whisper as in openai/whisper; wav2vec 2.0 and HuBERT as in
+transformers, without what comes after the encoder.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ def to_our_names(tensors: Arrays) -> Arrays:
     some = ", ".join(sorted(tensors)[:3])
     raise BundleError(
         f"the weights are refused: {len(tensors)} tensors ({some}, ...) in an unknown layout",
-        allowed="EfficientNet-Lite as published or in timm; ResNet of torchvision or timm; Vision "
-        "Transformer and DINOv2 of timm; Whisper of OpenAI, Hugging Face or CTranslate2; wav2vec 2.0 and HuBERT of "
-        "Hugging Face",
+        allowed="EfficientNet-Lite as published or in timm; MobileNetV2 of torchvision; ResNet of torchvision or "
+        "timm; Vision Transformer and DINOv2 of timm; Whisper of OpenAI, Hugging Face or CTranslate2; "
+        "wav2vec 2.0 and HuBERT of Hugging Face",
     )
 
 
@@ -64,6 +64,37 @@ _TIMM_EXPANDING = {
     "bn2": "_bn1",
     "conv_pwl": "_project_conv",
     "bn3": "_bn2",
+}
+
+
+def _from_mobilenet(tensors: Arrays) -> Arrays:
+    """torchvision numbers the convolutions at both ends and the blocks between them, and the layers within a block."""
+    last = max(int(name.split(".")[1]) for name in tensors if re.match(r"features\.\d+\.", name))
+    found: Arrays = {}
+    for name, array in tensors.items():
+        if name.startswith("classifier.") or _is_count(name):
+            continue
+        _, number, *layer, kind = name.split(".")
+        place = ".".join(layer).removeprefix("conv.")
+        if number in ("0", str(last)):
+            ours = (_MOBILENET_STEM if number == "0" else _MOBILENET_HEAD).get(place, place)
+        else:
+            expands = f"features.{number}.conv.3.weight" in tensors
+            own = (_MOBILENET_EXPANDING if expands else _MOBILENET_SEPARABLE).get(place, place)
+            ours = f"_blocks.{int(number) - 1}.{own}"
+        found[f"{ours}.{kind}"] = array
+    return found
+
+
+_MOBILENET_STEM, _MOBILENET_HEAD = {"0": "_conv_stem", "1": "_bn0"}, {"0": "_conv_head", "1": "_bn1"}
+_MOBILENET_SEPARABLE = {"0.0": "_depthwise_conv", "0.1": "_bn1", "1": "_project_conv", "2": "_bn2"}
+_MOBILENET_EXPANDING = {
+    "0.0": "_expand_conv",
+    "0.1": "_bn0",
+    "1.0": "_depthwise_conv",
+    "1.1": "_bn1",
+    "2": "_project_conv",
+    "3": "_bn2",
 }
 
 
@@ -168,6 +199,7 @@ def _is_count(name: str) -> bool:
 _LAYOUTS: dict[str, Callable[[Arrays], Arrays]] = {
     "_conv_stem.weight": _from_efficientnet,
     "conv_stem.weight": _from_timm_efficientnet,
+    "features.1.conv.0.0.weight": _from_mobilenet,
     "layer1.0.conv1.weight": _from_resnet,
     "blocks.0.attn.qkv.weight": _from_vision_transformer,
     "encoder.positional_embedding": _from_openai_whisper,

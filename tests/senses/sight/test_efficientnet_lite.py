@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from learning import EXAMPLES, PAIRS, dataset_of, recipe_for
 from seehear.answers import ANSWERS
 from seehear.layers.frozen_norm import FrozenBatchNorm
+from seehear.layers.parameter_groups import DECAY, PRETRAINED_RATE
 from seehear.learn.export import export_graphs, trace_graphs
 from seehear.learn.loop.execution import Autotuner, Execution
 from seehear.learn.loop.finite import are_finite, poison_memory
@@ -22,7 +23,8 @@ from seehear.learn.model.network import Network
 from seehear.recipe import Recipe
 from seehear.senses.sight import SIGHT
 from seehear.senses.sight.architectures import EfficientNetLite, InputSize
-from seehear.senses.sight.efficientnet_lite import Convolution, EfficientNetLiteEncoder
+from seehear.senses.sight.convolution import Convolution
+from seehear.senses.sight.efficientnet_lite import BottleneckEncoder
 from seehear.senses.sight.plan import SightSpec
 
 KINDS = [kind for kind, senses in PAIRS if senses == ("image",)]
@@ -33,10 +35,10 @@ def spec_of(**changes: Any) -> SightSpec:
     return SightSpec(**(values | changes))
 
 
-def encoder_of(**changes: Any) -> EfficientNetLiteEncoder:
+def encoder_of(**changes: Any) -> BottleneckEncoder:
     torch.manual_seed(0)
     encoder = SIGHT.build_encoder(spec_of(**changes))
-    assert isinstance(encoder, EfficientNetLiteEncoder)
+    assert isinstance(encoder, BottleneckEncoder)
     return encoder.eval()
 
 
@@ -125,13 +127,13 @@ def test_statistics_stay_fixed_while_training() -> None:
     assert all(torch.equal(state[name], own) for name, own in encoder.state_dict().items())
 
 
-def test_every_parameter_is_pretrained_and_deeper_ones_come_first() -> None:
+def test_every_parameter_is_pretrained_and_lower_ones_learn_more_slowly() -> None:
     encoder = encoder_of()
-    depth = {id(weight): depth for weight, depth in encoder.parameter_groups().pretrained}
-    assert depth.keys() == {id(weight) for weight in encoder.parameters()}
-    assert [depth[id(weight)] for weight in encoder._conv_head.parameters()] == [0]
-    assert [depth[id(weight)] for weight in encoder._blocks[15].parameters()] == [1] * 9
-    assert [depth[id(weight)] for weight in encoder._conv_stem.parameters()] == [17]
+    rates = {id(weight): rate for weight, rate in encoder.parameter_groups().pretrained}
+    assert rates.keys() == {id(weight) for weight in encoder.parameters()}
+    assert [rates[id(weight)] for weight in encoder._conv_head.parameters()] == [PRETRAINED_RATE]
+    assert [rates[id(weight)] for weight in encoder._blocks[15].parameters()] == [PRETRAINED_RATE * DECAY] * 9
+    assert [rates[id(weight)] for weight in encoder._conv_stem.parameters()] == [PRETRAINED_RATE * DECAY**17]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -189,7 +191,7 @@ def test_frozen_bottlenecks_keep_their_weights_and_cost_less() -> None:
     whole, half = EfficientNetLite(size=0), EfficientNetLite(size=0).freeze(0.5)
     assert half.frozen == 8 and half.step_gigaflop(size) < 0.8 * whole.step_gigaflop(size)
     spec = SightSpec(height=64, width=64, channels=3, encoder=half)
-    encoder = EfficientNetLiteEncoder(spec, half)
+    encoder = BottleneckEncoder(spec, half)
     trained = {name for name, weight in encoder.named_parameters() if weight.requires_grad}
     assert "_conv_head.weight" in trained and "_blocks.8._expand_conv.weight" in trained
     assert not any(name.startswith(("_conv_stem", "_bn0", "_blocks.7.")) for name in trained)

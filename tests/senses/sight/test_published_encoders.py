@@ -15,15 +15,16 @@ from torch.nn import functional as F
 from learning import EXAMPLES, dataset_of, recipe_for
 from seehear.errors import UsageError
 from seehear.geometry import Cells
+from seehear.layers.parameter_groups import PRETRAINED_RATE
 from seehear.learn.export import export_graphs, trace_graphs
 from seehear.learn.model.network import Network
 from seehear.senses.model_sizing import SizingInputs
 from seehear.senses.sight import SIGHT
-from seehear.senses.sight.architectures import ResNet, VisionTransformer
+from seehear.senses.sight.architectures import MobileNetV2, ResNet, VisionTransformer
 from seehear.senses.sight.plan import SightSpec, plan_sight
 from seehear.senses.sight.vision_transformer import interpolate_positions
 from seehear.starts.names import to_our_names
-from start_files import Arrays, make_resnet, make_vision_transformer
+from start_files import Arrays, make_mobilenet_v2, make_resnet, make_vision_transformer
 
 PICTURES = torch.randint(0, 256, (2, 64, 96, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 NORM = ("running_mean", "running_var", "weight", "bias")
@@ -92,9 +93,44 @@ def test_a_resnet_gives_the_finest_cells_that_an_answer_needs() -> None:
     assert [level.x.shape[2] for level in (*cells.finer, cells)] == list(encoder.widths) == [64, 64, 128, 256, 512]
 
 
+def _mobilenet(tensors: Arrays, pictures: Tensor) -> list[Tensor]:
+    """The map of the last block of each pitch from 4 px on, and of the head."""
+    weights = {name: torch.from_numpy(array) for name, array in tensors.items()}
+
+    def layer(x: Tensor, convolution: str, norm: str, stride: int = 1) -> Tensor:
+        kernel = weights[f"{convolution}.weight"]
+        x = F.conv2d(x, kernel, stride=stride, padding=kernel.shape[2] // 2, groups=x.shape[1] // kernel.shape[1])
+        mean, variance, gain, bias = (weights[f"{norm}.{part}"] for part in NORM)
+        return F.batch_norm(x, mean, variance, gain, bias, eps=1e-5)
+
+    x = (pictures.permute(0, 3, 1, 2) / 255 - IMAGENET[0, :, None, None]) / IMAGENET[1, :, None, None]
+    x, maps = F.relu6(layer(x, "features.0.0", "features.0.1", 2)), []
+    for number in range(1, 18):
+        name, stride, y = f"features.{number}.conv.", 2 if number in (2, 4, 7, 14) else 1, x
+        maps += [x] if number in (4, 7, 14) else []
+        first = int(number > 1)
+        if number > 1:
+            y = F.relu6(layer(y, f"{name}0.0", f"{name}0.1"))
+        y = F.relu6(layer(y, f"{name}{first}.0", f"{name}{first}.1", stride))
+        y = layer(y, f"{name}{first + 1}", f"{name}{first + 2}")
+        x = x + y if number in (3, 5, 6, 8, 9, 10, 12, 13, 15, 16) else y
+    return [*maps, F.relu6(layer(x, "features.18.0", "features.18.1"))]
+
+
+def test_a_mobilenet_computes_what_torchvisions_does() -> None:
+    tensors = make_mobilenet_v2()
+    spec = SightSpec(height=64, width=96, channels=3, encoder=MobileNetV2(), output_stride_px=4)
+    cells = _encode(spec, tensors, PICTURES)
+    for level, expected in zip((*cells.finer, cells), _mobilenet(tensors, PICTURES), strict=True):
+        assert level.grid.shape == tuple(expected.shape[2:])
+        ours = level.x.transpose(1, 2).reshape(expected.shape)
+        torch.testing.assert_close(ours, expected, rtol=1e-3, atol=1e-3 * float(expected.abs().max()))
+
+
 def test_costs_match_the_published_ones() -> None:
     """GFLOP of a forward pass over 224 px."""
     for encoder, gigaflop in (
+        (MobileNetV2(), 0.6),
         (ResNet(blocks=(2, 2, 2, 2)), 3.6),
         (ResNet(blocks=(3, 4, 6, 3), bottleneck=True), 8.2),
         (VisionTransformer(width=384, depth=12, patch_px=16), 9.2),
@@ -155,7 +191,7 @@ def test_positions_are_interpolated_to_the_grid_of_the_pictures() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "encoder",
-    [ResNet(blocks=(1, 1, 1, 1)), VisionTransformer(width=64, depth=1, patch_px=8, layer_scale=True)],
+    [MobileNetV2(), ResNet(blocks=(1, 1, 1, 1)), VisionTransformer(width=64, depth=1, patch_px=8, layer_scale=True)],
 )
 def test_an_exported_network_gives_the_same_outputs(encoder, tmp_path: Path) -> None:
     plain = recipe_for("label", ("image",))
@@ -185,14 +221,14 @@ def test_grey_pictures_are_accepted_and_mirroring_is_averaged(encoder, channels:
 @pytest.mark.parametrize(
     "encoder", [ResNet(blocks=(2, 1, 1, 1)), VisionTransformer(width=64, depth=3, patch_px=8, layer_scale=True)]
 )
-def test_every_parameter_has_a_depth(encoder) -> None:
+def test_every_parameter_has_a_rate(encoder) -> None:
     built = _build(SightSpec(height=64, width=96, channels=3, encoder=encoder))
     groups = built.parameter_groups()
     assert sorted(id(weight) for weight, _ in groups.pretrained) == sorted(map(id, built.parameters()))
-    depths = [depth for _, depth in groups.pretrained]
-    assert min(depths) == 0
+    rates = [rate for _, rate in groups.pretrained]
+    assert max(rates) == PRETRAINED_RATE
     assert not groups.kernels and not groups.matrices and not groups.other
-    assert len(set(depths)) > 3
+    assert len(set(rates)) > 3
 
 
 def test_a_vision_transformer_is_refused_for_answers_with_positions() -> None:

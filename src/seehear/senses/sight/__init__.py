@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from seehear.geometry import Grid, Tile, Warp
 from seehear.senses.corruption import Corruption
 from seehear.senses.model_sizing import SizingInputs
-from seehear.senses.sight.architectures import EfficientNetLite, ResNet, VisionTransformer
+from seehear.senses.sight.architectures import BottleneckNetwork, ResNet, VisionTransformer
 from seehear.senses.sight.dicom import may_be_dicom, read_patient_code
 from seehear.senses.sight.plan import SightSpec, plan_sight
 from seehear.senses.sight.preprocess import collate, preprocess
@@ -87,10 +87,10 @@ class Sight:
         return collate(preprocessed, spec)
 
     def build_encoder(self, spec: SightSpec) -> nn.Module:
-        if isinstance(spec.encoder, EfficientNetLite):
-            from seehear.senses.sight.efficientnet_lite import EfficientNetLiteEncoder
+        if isinstance(spec.encoder, BottleneckNetwork):
+            from seehear.senses.sight.efficientnet_lite import BottleneckEncoder
 
-            return EfficientNetLiteEncoder(spec, spec.encoder)
+            return BottleneckEncoder(spec, spec.encoder)
         if isinstance(spec.encoder, ResNet):
             from seehear.senses.sight.resnet import ResNetEncoder
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, ClassVar, Literal, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -103,7 +103,7 @@ class Bottleneck(NamedTuple):
 
 
 class BottleneckStage(NamedTuple):
-    """A stage of EfficientNet-Lite0: bottlenecks of the same shape, but only the first has the stride."""
+    """Bottlenecks of the same shape, but only the first has the stride."""
 
     repeats: int
     kernel: int
@@ -111,23 +111,30 @@ class BottleneckStage(NamedTuple):
     expansion: int
     channels: int
 
+    def bottlenecks(self, before: int) -> Iterator[Bottleneck]:
+        for i in range(self.repeats):
+            stride = self.stride if i == 0 else 1
+            yield Bottleneck(before, self.channels, self.kernel, stride, self.expansion)
+            before = self.channels
 
-class EfficientNetLite(Architecture):
-    """EfficientNet without squeeze-and-excitation, with ReLU6 (Tan & Le 2019, arXiv:1905.11946; Liu 2020,
-    blog.tensorflow.org/2020/03/higher-accuracy-on-vision-models-with-efficientnet-lite.html).
+
+class BottleneckNetwork(Architecture):
+    """A network of inverted bottlenecks with ReLU6, between two convolutions (Sandler et al. 2018, arXiv:1801.04381).
 
     frozen   the number of bottlenecks, from the input, whose weights are frozen in training
     """
 
-    kind: Literal["efficientnet-lite"] = "efficientnet-lite"
-    size: Literal[0, 1, 2]
     frozen: int = Field(default=0, ge=0)
 
-    def __str__(self) -> str:
-        trained = f", trained from bottleneck {self.frozen + 1} on" if self.frozen else ""
-        return f"EfficientNet-Lite{self.size}{trained}"
+    epsilon: ClassVar[float]  # of normalisations
+    symmetric: ClassVar[bool]  # whether convolutions have as many zeros before as after their inputs
+    normalisation: ClassVar[tuple[tuple[float, ...], tuple[float, ...]]]  # mean and scale of pixels in its training
 
-    def freeze(self, share: float) -> EfficientNetLite:
+    @abstractmethod
+    def bottlenecks(self) -> Iterator[Bottleneck]:
+        """From input to output."""
+
+    def freeze(self, share: float) -> Self:
         """A copy with this share of its bottlenecks frozen."""
         return self.model_copy(update={"frozen": round(share * len(list(self.bottlenecks())))})
 
@@ -140,17 +147,6 @@ class EfficientNetLite(Architecture):
             last_of[pitch] = bottleneck.after
         last_of[pitch] = LITE_HEAD
         return [Level(width, own) for own, width in last_of.items() if own >= finest or own == pitch]
-
-    def bottlenecks(self) -> Iterator[Bottleneck]:
-        """From input to output. Larger sizes have more repeats and wider stages, except the first and the last."""
-        wider, deeper = SCALING[self.size]
-        before = LITE_STEM
-        for stage in STAGES:
-            fixed = stage in (STAGES[0], STAGES[-1])
-            after = _round_channels(stage.channels * wider)
-            for i in range(stage.repeats if fixed else math.ceil(stage.repeats * deeper)):
-                yield Bottleneck(before, after, stage.kernel, stage.stride if i == 0 else 1, stage.expansion)
-                before = after
 
     def step_gigaflop(self, size: InputSize) -> float:
         """GFLOP to train on one picture once: 2 FLOP per multiply-add, the backward pass counted twice.
@@ -166,6 +162,51 @@ class EfficientNetLite(Architecture):
             area /= stride**2
             total += passes * (kernel**2 + after) * inner * area
         return total + trained * after * LITE_HEAD * area
+
+    def _describe_frozen(self) -> str:
+        return f", trained from bottleneck {self.frozen + 1} on" if self.frozen else ""
+
+
+class EfficientNetLite(BottleneckNetwork):
+    """EfficientNet without squeeze-and-excitation, with ReLU6 (Tan & Le 2019, arXiv:1905.11946; Liu 2020,
+    blog.tensorflow.org/2020/03/higher-accuracy-on-vision-models-with-efficientnet-lite.html).
+    """
+
+    kind: Literal["efficientnet-lite"] = "efficientnet-lite"
+    size: Literal[0, 1, 2]
+
+    epsilon, symmetric, normalisation = 1e-3, False, ((127.0,) * 3, (128.0,) * 3)
+
+    def __str__(self) -> str:
+        return f"EfficientNet-Lite{self.size}{self._describe_frozen()}"
+
+    def bottlenecks(self) -> Iterator[Bottleneck]:
+        """From input to output. Larger sizes have more repeats and wider stages, except the first and the last."""
+        wider, deeper = SCALING[self.size]
+        before = LITE_STEM
+        for stage in LITE_STAGES:
+            fixed = stage in (LITE_STAGES[0], LITE_STAGES[-1])
+            after = _round_channels(stage.channels * wider)
+            repeats = stage.repeats if fixed else math.ceil(stage.repeats * deeper)
+            yield from stage._replace(repeats=repeats, channels=after).bottlenecks(before)
+            before = after
+
+
+class MobileNetV2(BottleneckNetwork):
+    """MobileNetV2 of width 1, as in torchvision."""
+
+    kind: Literal["mobilenet-v2"] = "mobilenet-v2"
+
+    epsilon, symmetric, normalisation = 1e-5, True, (IMAGENET_MEAN, IMAGENET_SCALE)
+
+    def __str__(self) -> str:
+        return f"MobileNetV2{self._describe_frozen()}"
+
+    def bottlenecks(self) -> Iterator[Bottleneck]:
+        before = LITE_STEM
+        for stage in MOBILENET_STAGES:
+            yield from stage.bottlenecks(before)
+            before = stage.channels
 
 
 class ResNet(Architecture):
@@ -245,7 +286,7 @@ class VisionTransformer(Architecture):
 
 
 STEM_STRIDE, LITE_STEM, LITE_HEAD = 2, 32, 1280  # channels of the first and of the last convolution
-STAGES = (
+LITE_STAGES = (  # of EfficientNet-Lite0
     BottleneckStage(1, 3, 1, 1, 16),
     BottleneckStage(2, 3, 2, 6, 24),
     BottleneckStage(2, 5, 2, 6, 40),
@@ -254,11 +295,20 @@ STAGES = (
     BottleneckStage(4, 5, 2, 6, 192),
     BottleneckStage(1, 3, 1, 6, 320),
 )
+MOBILENET_STAGES = (
+    BottleneckStage(1, 3, 1, 1, 16),
+    BottleneckStage(2, 3, 2, 6, 24),
+    BottleneckStage(3, 3, 2, 6, 32),
+    BottleneckStage(4, 3, 2, 6, 64),
+    BottleneckStage(3, 3, 1, 6, 96),
+    BottleneckStage(3, 3, 2, 6, 160),
+    BottleneckStage(1, 3, 1, 6, 320),
+)
 SCALING = ((1.0, 1.0), (1.0, 1.1), (1.1, 1.2))  # of channels and of repeats, by size
 DIVISOR = 8  # of channels
 
 SightEncoderSpec = Annotated[
-    FeaturePyramid | EfficientNetLite | ResNet | VisionTransformer, Field(discriminator="kind")
+    FeaturePyramid | EfficientNetLite | MobileNetV2 | ResNet | VisionTransformer, Field(discriminator="kind")
 ]
 
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from seehear.errors import UsageError
 from seehear.senses.model_sizing import EpochTargets, SizingInputs
-from seehear.senses.sight.architectures import EfficientNetLite, FeaturePyramid, InputSize, SightEncoderSpec
+from seehear.senses.sight.architectures import BottleneckNetwork, FeaturePyramid, InputSize, SightEncoderSpec
 
 SMALLEST_PX, LARGEST_PX = 16, 224
 LONGEST_EXTRA = 3.0  # largest aspect ratio; more extreme pictures are letterboxed
@@ -114,7 +114,7 @@ def _image_sizes(inputs: SizingInputs, channels: int) -> list[SightSpec]:
     largest_px = max(MOST_ENLARGED_PX, math.sqrt(area))
     sides = [side for side in PRETRAINED_SIDES_PX if side <= largest_px]
     encoder = TypeAdapter(SightEncoderSpec).validate_python(inputs.pretrained)
-    if isinstance(encoder, EfficientNetLite):
+    if isinstance(encoder, BottleneckNetwork):
         encoder = encoder.freeze(FROZEN_SHARE)
     return [_nest(_scale(side, aspect, channels=channels, encoder=encoder)) for side in sides]
 

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from seehear.layers.frozen_norm import FrozenBatchNorm
 from seehear.layers.parameter_groups import ParameterGroups, pretrained_parameters
 from seehear.senses.sight.architectures import IMAGENET_MEAN, IMAGENET_SCALE, RESNET_STEM, ResNet
+from seehear.senses.sight.convolution import Convolution
 from seehear.senses.sight.encoder import PretrainedSightEncoder
 from seehear.senses.sight.plan import SightSpec
 
@@ -27,7 +28,7 @@ class ResNetEncoder(PretrainedSightEncoder):
         super().__init__(spec)
         self.register_buffer("mean", torch.tensor(IMAGENET_MEAN)[:, None, None], persistent=False)
         self.register_buffer("scale", torch.tensor(IMAGENET_SCALE)[:, None, None], persistent=False)
-        self.conv1, self.bn1 = nn.Conv2d(3, RESNET_STEM, 7, 2, 3, bias=False), FrozenBatchNorm(RESNET_STEM, EPSILON)
+        self.conv1, self.bn1 = Convolution(3, RESNET_STEM, 7, 2, symmetric=True), FrozenBatchNorm(RESNET_STEM, EPSILON)
         before = RESNET_STEM
         for number, (blocks, inner) in enumerate(architecture.stages(), start=1):
             stage = nn.Sequential()
@@ -42,7 +43,7 @@ class ResNetEncoder(PretrainedSightEncoder):
 
     def compute_maps(self, planes: Tensor) -> Iterator[Tensor]:
         x = planes.expand(-1, 3, -1, -1)  # grey ones too
-        x = F.relu(_convolve((x - self.mean) / self.scale, self.conv1, self.bn1))
+        x = F.relu(self.conv1((x - self.mean) / self.scale, self.bn1))
         if 2 in self.pitches_px:
             yield x
         x = F.max_pool2d(x, 3, 2, 1)
@@ -54,12 +55,10 @@ class ResNetEncoder(PretrainedSightEncoder):
     @torch.no_grad()
     def fold(self) -> None:
         """Fold all normalisations into the convolutions, for export."""
-        pairs = [(self.conv1, self.bn1)]
+        self.conv1.absorb(self.bn1)
         for block in self._blocks():
-            pairs += block.pairs()
-        for convolution, norm in pairs:
-            kernel, bias = norm.fold(convolution.weight)
-            convolution.weight, convolution.bias = nn.Parameter(kernel), nn.Parameter(bias)
+            for convolution, norm in block.pairs():
+                convolution.absorb(norm)
 
     def _stages(self) -> list[nn.Sequential]:
         return [self.get_submodule(f"layer{number}") for number in (1, 2, 3, 4)]  # type: ignore[misc]
@@ -78,14 +77,14 @@ class ResidualBlock(nn.Module):
             shapes = [(before, inner, 1, 1), (inner, inner, 3, stride), (inner, after, 1, 1)]
         self.layers = len(shapes)
         for number, (channels, wider, kernel, step) in enumerate(shapes, start=1):
-            self.add_module(f"conv{number}", nn.Conv2d(channels, wider, kernel, step, kernel // 2, bias=False))
+            self.add_module(f"conv{number}", Convolution(channels, wider, kernel, step, symmetric=True))
             self.add_module(f"bn{number}", FrozenBatchNorm(wider, EPSILON))
         self.downsample = None
         if stride > 1 or before != after:
-            projection = nn.Conv2d(before, after, 1, stride, bias=False)
+            projection = Convolution(before, after, 1, stride, symmetric=True)
             self.downsample = nn.ModuleList([projection, FrozenBatchNorm(after, EPSILON)])
 
-    def pairs(self) -> list[tuple[nn.Conv2d, FrozenBatchNorm]]:
+    def pairs(self) -> list[tuple[Convolution, FrozenBatchNorm]]:
         """Each convolution with the normalisation after it, in order; the skip connection comes last."""
         names = [(f"conv{number}", f"bn{number}") for number in range(1, self.layers + 1)]
         names += [("downsample.0", "downsample.1")] if self.downsample is not None else []
@@ -94,17 +93,9 @@ class ResidualBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         pairs, skip = self.pairs(), x
         if self.downsample is not None:
-            skip = _convolve(x, *pairs[-1])
-        for number, pair in enumerate(pairs[: self.layers], start=1):
-            x = _convolve(x, *pair)
+            projection, norm = pairs[-1]
+            skip = projection(x, norm)
+        for number, (convolution, norm) in enumerate(pairs[: self.layers], start=1):
+            x = convolution(x, norm)
             x = F.relu(x + skip if number == self.layers else x)
         return x
-
-
-def _convolve(x: Tensor, convolution: nn.Conv2d, norm: FrozenBatchNorm) -> Tensor:
-    """The normalisation is folded into the convolution, which saves a pass over the activations."""
-    if convolution.bias is not None:  # folded for good
-        folded: Tensor = convolution(x)
-        return folded
-    kernel, bias = norm.fold(convolution.weight)
-    return F.conv2d(x, kernel, bias, convolution.stride, convolution.padding)

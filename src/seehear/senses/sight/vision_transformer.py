@@ -47,9 +47,9 @@ class VisionTransformerEncoder(PretrainedSightEncoder):
 
     def parameter_groups(self) -> ParameterGroups:
         *lower, last = self.blocks
-        groups = pretrained_parameters([self.patch_embed, *lower, nn.ModuleList([last, self.norm])])
-        groups.pretrained.extend((weight, len(self.blocks)) for weight in (self.cls_token, self.pos_embed))
-        return groups
+        embeddings = nn.ParameterList([self.cls_token, self.pos_embed])
+        first, top = nn.ModuleList([self.patch_embed, embeddings]), nn.ModuleList([last, self.norm])
+        return pretrained_parameters([first, *lower, top])
 
     def compute_maps(self, planes: Tensor) -> Iterator[Tensor]:
         x = planes.expand(-1, 3, -1, -1)  # grey ones too
