@@ -15,9 +15,9 @@ import torch
 from installed import TOKENIZER
 from seehear.cli import run
 from seehear.errors import BundleError, SeehearError, UsageError
-from seehear.starts import Start, export_starts, find_place, get_start, load_file, load_tensors
+from seehear.starts import Start, export_starts, find_place, find_start, get_start, load_file, load_tensors
 from seehear.starts.cache import locate_start
-from start_files import make_whisper, to_ctranslate2, to_hugging_face, write_ctranslate2
+from start_files import make_wav2vec2, make_whisper, to_ctranslate2, to_hugging_face, write_ctranslate2
 
 REVISION = "0123456789abcdef0123456789abcdef01234567"
 
@@ -131,6 +131,19 @@ def test_the_hub_is_asked_for_one_file_of_weights_at_a_commit(absent: Start, tmp
     hub.asked.clear()
     get_start(absent, "hf")
     assert f"hf:{hub.asked[0]}" == str(absent.repository)
+
+
+def test_a_repository_is_a_start_by_its_commit(tmp_path: Path, monkeypatch) -> None:
+    (tmp_path / "model.safetensors").write_bytes(safetensors.numpy.save(make_wav2vec2()))
+    (tmp_path / "config.json").write_text('{"num_attention_heads": 4, "do_stable_layer_norm": true}')
+    hub, name = Hub(tmp_path), f"hf:someone/wav2vec2-small@{REVISION}"
+    monkeypatch.setitem(sys.modules, "huggingface_hub", hub)
+    start = find_start(name)
+    assert (start.name, start.sense, start.encoder["pre_norm"]) == (name, "audio", True)
+    assert load_tensors(find_start(name)).keys() == load_tensors(start).keys()
+    assert hub.asked == [f"someone/wav2vec2-small@{REVISION}", "model.safetensors", "config.json"], "asked once"
+    with pytest.raises(UsageError, match=r"hf:someone/other: a repository on the hub needs a commit"):
+        find_start("hf:someone/other")
 
 
 def test_a_hub_that_fails_or_is_not_installed_says_so(absent: Start, tmp_path: Path, monkeypatch) -> None:

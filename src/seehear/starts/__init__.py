@@ -12,8 +12,9 @@ from pathlib import Path
 from seehear.errors import UsageError
 from seehear.starts.catalogue import STARTS
 from seehear.starts.definition import Start
+from seehear.starts.hub import is_hub
 from seehear.starts.loading import find_place, is_available, load_file, load_tensors
-from seehear.starts.local import define_local
+from seehear.starts.local import define_hub, define_local
 from seehear.starts.transfer import export_starts, get_start
 
 __all__ = [
@@ -30,12 +31,15 @@ __all__ = [
 
 
 def find_start(name: str) -> Start:
-    """The start with this name, or one for a file or folder of the user's own.
+    """The start with this name, or one for a file or folder of the user's own, or for a repository on the hub.
 
-    Raises UsageError for an unknown name, BundleError for weights that fit none of our encoders.
+    The last, "hf:OWNER/NAME@COMMIT", is downloaded. Raises UsageError for an unknown name, BundleError for weights that
+    fit none of our encoders.
     """
     if name in STARTS:
         return STARTS[name]
+    if is_hub(name):
+        return define_hub(name)
     if Path(name).parent != Path() or Path(name).exists():
         return define_local(name)
     raise UsageError(f"there is no start {name!r}", allowed=", ".join(STARTS), hint="seehear starts lists them")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from seehear.errors import BundleError, UsageError
 from seehear.starts.architectures import recognise_architecture
 from seehear.starts.definition import TOKENIZER, Start
 from seehear.starts.digest import compute_digest, to_precision
+from seehear.starts.hub import download
 from seehear.starts.reading import read_tensors
 from seehear.starts.wav2vec2 import SETTINGS
 
@@ -37,6 +39,16 @@ def define_local(path: str) -> Start:
     """The start of a file or folder. Raises UsageError if it has no weights, BundleError if they fit no encoder."""
     found = find_weights(Path(path).expanduser())
     return _define(path, found, tuple(map(_describe_version, (found, *(found.with_name(name) for name in SETTINGS)))))
+
+
+def define_hub(source: str) -> Start:
+    """The start of hf:OWNER/NAME@COMMIT. Raises as `define_local` does, and as `hub.download`."""
+    return replace(define_local(str(_download(source))), name=source)
+
+
+@lru_cache(maxsize=4)
+def _download(source: str) -> Path:
+    return download(source, WEIGHTS, (TOKENIZER, *SETTINGS))
 
 
 def _describe_version(path: Path) -> tuple[int, int]:
