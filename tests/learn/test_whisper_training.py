@@ -108,3 +108,11 @@ def test_both_are_trained_exported_and_trained_further(
     assert str(again.answer) == str(prediction.answer)
     further = api.train(recordings, start=tmp_path / "m.seehear", steps=1)
     assert further.recipe.answer.decoder == model.recipe.answer.decoder  # type: ignore[attr-defined]
+
+
+@pytest.mark.slow
+def test_however_little_time_there_is_something_is_learned(recordings: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(known_language, "KNOWN", np.inf)
+    model = api.train(recordings, start=NAME, minutes=0.05)
+    assert (model.recipe.training.steps or 0) > 0
+    assert model.recipe.comparison is not None and model.recipe.comparison.examples >= 1

@@ -61,7 +61,7 @@ def train(
     frozen = _load_start(network, start, split, listen)
     untrained = None if start is not None else measure_untrained(split.val, split.val_rows, listen)
     after_s = calibrating_s + exporting_s + (untrained.seconds if untrained else 0.0)  # the comparison takes as long
-    clock = Clock(recipe.training, _seconds_left(recipe, started_s, after_s))
+    clock = Clock(recipe.training, _seconds_left(recipe, started_s, after_s, head_fitted=frozen is not None))
     if frozen is None:
         network, progress = fit(network, split.train, split.train_rows, clock, saved=saved, listen=listen)
         out_of_fold = None
@@ -114,11 +114,11 @@ def _describe_start(start: Pretrained, recipe: Recipe) -> str:
     return f"starting from the encoders of {start.name}; its answers differ, so the head is re-initialised"
 
 
-def _seconds_left(recipe: Recipe, started_s: float, after_s: float) -> float:
+def _seconds_left(recipe: Recipe, started_s: float, after_s: float, *, head_fitted: bool) -> float:
     """For the fit: the rest of the budget, less the time needed after it.
 
-    At least half of the budget if weights are random; a pretrained network with a fitted head works without.
+    At least half of the budget if the head is random; a pretrained network with a fitted head works without.
     """
     budget_s = recipe.training.minutes * 60
-    least_s = 0.0 if recipe.starts else budget_s / 2
+    least_s = 0.0 if head_fitted else budget_s / 2
     return max(least_s, budget_s - (time.monotonic() - started_s) - after_s)

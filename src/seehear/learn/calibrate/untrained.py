@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass
 
@@ -20,13 +21,13 @@ from seehear.learn.model.network import Network
 from seehear.learn.zero_shot import Transcriber
 from seehear.measure.formatting import format_percent
 from seehear.recipe import Recipe, StartComparison, used_key
-from seehear.sampling import take_evenly
 from seehear.senses.hearing import HEARING
 from seehear.senses.hearing.plan import Whisper
 from seehear.starts import find_start, load_tensors
 
 TASK = "transcribing before training"
-PER_MINUTE, MOST = 2.0, 50  # examples for each minute of the budget, and at most
+MOST, FEWEST = 50, 4  # examples
+SHARE = 0.05  # of the budget; if that is spent, no more than FEWEST
 METRIC = "wer"
 
 
@@ -74,13 +75,17 @@ def measure_untrained(dataset: DatasetCache, rows: NDArray[np.int64], listen: Li
     spec = TextSpec(tokens=(), texts=0, words=0, decoder=decoder)
     run = make_decoder_function(ExportedWhisperDecoder(network.decoder), torch.device("cpu"))
     kind = ANSWERS[recipe.kind].require_decoding("a decoder").with_network(run)
-    chosen = take_evenly(rows, int(np.clip(PER_MINUTE * recipe.training.minutes, 1, MOST)))
+    chosen = np.random.default_rng(recipe.training.seed).permutation(rows)[:MOST]
+    budget_s = SHARE * 60 * recipe.training.minutes if recipe.training.steps is None else math.inf
     listen(Started(TASK, len(chosen), "recordings"))
-    answers = []
+    answers: list[object] = []
     for row in chosen:
+        if len(answers) >= FEWEST and time.monotonic() - started_s > budget_s:
+            break
         outputs = network(*dataset.inputs(HEARING.name, [row]).values())
         raw = {name: each[0].numpy() for name, each in zip(network.outputs, outputs, strict=True)}
         answers.append(kind.to_answer(raw, spec, {}, None))
+    chosen = chosen[: len(answers)]
     error_rate = _measure(dataset, chosen, answers)
     listen(Finished(TASK, f"{format_percent(error_rate)} word errors by {start.name} without training"))
     return Untrained(dataset, chosen, error_rate, time.monotonic() - started_s)
