@@ -20,6 +20,7 @@ COMMANDS = (
         "fsdd-speakers": ("benchmarks.speakers", *RANDOM),
         "live": ("benchmarks.live", *RANDOM),
         "grid-noise": ("benchmarks.in_noise", *RANDOM),
+        "zero-shot": ("benchmarks.zero_shot",),
         "keras": ("benchmarks.keras_cnn",),
         "speed": ("benchmarks.speed",),
     }

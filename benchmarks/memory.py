@@ -1,14 +1,19 @@
 """A child process that prints how much memory it uses, as one line of JSON.
 
-python -m benchmarks.memory train DATA MINUTES STEPS | predict MODEL FOLDER
+python -m benchmarks.memory train DATA MINUTES STEPS | predict MODEL FOLDER |
+    transcribe START LISTING OUT
 """
 
 from __future__ import annotations
 
 import json
 import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 
 def train(data: str, minutes: str, steps: str) -> dict[str, float]:
@@ -31,6 +36,35 @@ def predict(model: str, folder: str) -> dict[str, list[float]]:
     return {"mb": [_resident_mb("VmRSS") for number, _ in enumerate(answers, 1) if number in marks]}
 
 
+def transcribe(name: str, listing: str, out: str) -> dict[str, float]:
+    """Append the transcript of each sentence in a listing, by a start without training and without its calibration."""
+    from seehear.answers.text import Text
+    from seehear.learn.transcriber import load_transcriber
+    from seehear.runtime.predictor import Predictor
+    from seehear.starts import STARTS
+
+    bundle = load_transcriber(STARTS[name], print)
+    predictor = Predictor(replace(bundle, recipe=bundle.recipe.model_copy(update={"selective": {}})))
+    with Path(out).open("a", encoding="utf-8") as lines:
+        for row in map(json.loads, Path(listing).read_text(encoding="utf-8").splitlines()):
+            begun_s = time.process_time()
+            heard = predictor.predict_one(row["audio"])
+            if not isinstance(heard.answer, Text):
+                raise ValueError(f"{row['audio']}: {heard.error}")
+            transcript = {
+                "speaker": row["speaker"],
+                "truth": row["text"],
+                "words": [(word.text, word.confidence) for word in heard.answer.words],
+                "confidence": heard.confidence,
+                "cpu_s": time.process_time() - begun_s,
+                "duration_s": heard.duration_s,
+                "peak_mb": _resident_mb("VmHWM"),
+            }
+            lines.write(json.dumps(transcript) + "\n")
+            lines.flush()
+    return {"peak_mb": _resident_mb("VmHWM")}
+
+
 def _resident_mb(field: str) -> float:
     """VmRSS is current, VmHWM the peak. Unlike the peak of getrusage, a process does not inherit it."""
     lines = Path("/proc/self/status").read_text().splitlines()
@@ -38,4 +72,5 @@ def _resident_mb(field: str) -> float:
 
 
 if __name__ == "__main__":
-    print(json.dumps(train(*sys.argv[2:]) if sys.argv[1] == "train" else predict(*sys.argv[2:])))
+    commands: dict[str, Callable[..., Any]] = {"train": train, "predict": predict, "transcribe": transcribe}
+    print(json.dumps(commands[sys.argv[1]](*sys.argv[2:])))

@@ -26,6 +26,7 @@ from benchmarks.results import Figure, Result, record
 from benchmarks.shifts import robustness_figures
 from benchmarks.spoken import Spoken, recordings
 from benchmarks.transcripts import evaluate_texts
+from benchmarks.zero_shot import Transcript, figures, fit
 from seehear.answers.kind import Headline
 from seehear.answers.text import Text, Word
 from seehear.measure.groups import Group
@@ -286,3 +287,32 @@ def test_what_is_believed_under_shift_is_counted_over_all_corruptions_together()
 
 def test_the_corruptions_that_count_are_known() -> None:
     assert {*scenes.SHIFTS, *COMMON} <= SENSES["image"].corruptions().keys()
+
+
+def test_confidences_without_training_are_fitted_on_some_speakers_and_tested_on_others() -> None:
+    def transcribe(speaker: str, seed: int) -> list[Transcript]:
+        """Sentences of six words, of which the unsure ones are mostly wrong."""
+        random = np.random.default_rng(seed)
+        sure = random.uniform(0.05, 0.95, (60, 6))
+        right = random.random((60, 6)) < sure**2
+        return [
+            Transcript(
+                speaker=f"{speaker}{number}",
+                truth="a b c d e f",
+                words=[(word if yes else "x", each) for word, yes, each in zip("abcdef", *own, strict=True)],
+                confidence=0.5,
+                cpu_s=1.0,
+                duration_s=4.0,
+                peak_mb=600.0,
+            )
+            for number, own in enumerate(zip(right.tolist(), sure.tolist(), strict=True))
+        ]
+
+    fitted = fit(transcribe("a", 0))
+    assert fitted.measured_on.startswith("60 sentences read by 60 speakers")
+    assert fitted.calibration["word_offset"] < -0.3, "the decoder was too sure"
+    assert min(wrong for _, wrong in fitted.risk) < fitted.wrong_at_most
+    found = {each.what: each.value for each in figures(transcribe("b", 1), fitted)}
+    assert found["calibration error of the words (ece)"] < found["the same with the decoder's own confidences"]
+    assert found["error among accepted words"] < found["word error rate (wer)"]
+    assert (found["computing time as a share of real time, one core"], found["peak memory"]) == (0.25, 600)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +14,11 @@ from seehear.api import load
 from seehear.errors import UsageError
 from seehear.events import Event, Notice
 from seehear.learn.transcriber import BUILD, load_transcriber
+from seehear.learn.zero_shot import plan_acceptance, render_card
 from seehear.runtime.bundle import write_bundle
 from seehear.senses.hearing.plan import WHISPER_SIZES
 from seehear.starts import STARTS
+from seehear.starts.definition import Confidences
 from whisper_start import LAYERS, WIDTH, make_tensors, make_tokenizer
 
 
@@ -48,6 +52,44 @@ def test_a_file_that_was_built_is_used_again(tmp_path: Path) -> None:
     heard: list[Event] = []
     assert load_transcriber(STARTS["whisper-base"], heard.append).recipe == scribe.recipe()
     assert not heard
+
+
+MEASURED = Confidences(
+    measured_on="40 sentences of a test",
+    calibration={"word_slope": 1.5, "word_offset": -0.5},
+    risk=((0.9, 0.05), (0.6, 0.2), (0.1, 0.4)),
+    whole_risk=((1.0, 0.1),),
+    wrong_at_most=0.25,
+)
+
+
+def test_words_are_accepted_by_what_was_measured() -> None:
+    measured = replace(STARTS["whisper-base"], confidences=MEASURED)
+    acceptance = plan_acceptance(measured)
+    assert acceptance.risk.threshold(acceptance.wrong_at_most) == 0.6
+    assert acceptance.whole_risk.threshold(acceptance.wrong_at_most) == 1.0
+    assert acceptance.calibration == MEASURED.calibration
+    card = render_card(measured, scribe.recipe())
+    assert "fitted on 40 sentences of a test. There, at most 25 % of the accepted words were wrong" in card
+
+
+def test_without_measurements_nothing_is_accepted() -> None:
+    unknown = replace(STARTS["whisper-base"], confidences=None)
+    acceptance = plan_acceptance(unknown)
+    assert acceptance.risk.threshold(0.99) > 1
+    assert "No word is accepted" in render_card(unknown, scribe.recipe())
+
+
+@pytest.mark.parametrize("name", ["whisper-tiny.en", "whisper-base"])
+def test_confidences_of_the_catalogue_are_consistent(name: str) -> None:
+    measured = STARTS[name].confidences
+    assert measured is not None
+    for curve in (measured.risk, measured.whole_risk):
+        for (surer, less), (sure, more) in pairwise(curve):
+            assert 1 >= surer > sure >= 0
+            assert 0 < less <= more <= 1
+    assert min(wrong for _, wrong in measured.risk) <= measured.wrong_at_most < 1
+    assert {"word_slope", "word_offset", "text_slope", "text_offset"} == set(measured.calibration)
 
 
 @pytest.mark.slow

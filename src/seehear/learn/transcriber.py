@@ -12,7 +12,7 @@ from seehear.senses.hearing import HEARING
 from seehear.starts import Start, find_place
 from seehear.starts.cache import locate_cache
 
-BUILD = 2  # increased when `zero_shot` builds different files
+BUILD = 3  # increased when `zero_shot` builds different files
 NEEDED = ("torch", "onnx", "onnxscript", "safetensors")
 
 

@@ -19,6 +19,7 @@ from seehear.answers.text.whisper_spec import WhisperSpec, read_tokenizer
 from seehear.errors import BundleError
 from seehear.learn.export import check_outputs, fill_graph, trace_module
 from seehear.learn.quantisation import quantise
+from seehear.measure.formatting import format_percent
 from seehear.recipe import Recipe, RiskCoverageCurve, SelectivePrediction, Training
 from seehear.runtime.bundle import Bundle
 from seehear.runtime.model_runner import EMBEDDING, OOD_SCORE
@@ -30,7 +31,6 @@ from seehear.starts import Start, load_file, load_tensors
 from seehear.starts.definition import TOKENIZER
 
 WINDOW_SAMPLES = 30 * RATE_HZ
-MIN_CONFIDENCE, ASSUMED_WRONG = 0.5, 0.5
 # Heads (layer, head) of the published decoders whose attention follows the sound.
 ALIGNMENT_HEADS = {
     "tiny.en": ((1, 0), (2, 0), (2, 5), (3, 0), (3, 1), (3, 2), (3, 3), (3, 4)),
@@ -38,12 +38,6 @@ ALIGNMENT_HEADS = {
 }
 NO_WEIGHTS = b"\x02\0\0\0\0\0\0\0{}"  # safetensors without tensors: training starts from the published weights instead
 UNTRAINED = Training(minutes=1, batch=1, learning_rate=1e-9)  # placeholder: a recipe must have one
-# Words of at least this confidence are accepted. The share of wrong ones is assumed, as nothing was measured.
-UNMEASURED = SelectivePrediction(
-    risk=RiskCoverageCurve(confidence=(MIN_CONFIDENCE,), wrong=(ASSUMED_WRONG,)),
-    whole_risk=RiskCoverageCurve(confidence=(MIN_CONFIDENCE,), wrong=(ASSUMED_WRONG,)),
-    wrong_at_most=ASSUMED_WRONG,
-)
 Tensors = Mapping[str, NDArray[np.float32]]
 PARITY_S = (0.5, 4.0)  # seconds of noise on which graph and network are compared
 
@@ -64,10 +58,26 @@ def build_transcriber(start: Start) -> Bundle:
         width=spec.width,
         training=UNTRAINED,
         starts={HEARING.name: start.name},
-        selective={HEARING.name: UNMEASURED},
+        selective={HEARING.name: plan_acceptance(start)},
     )
     model, decoder = export(network)
     return Bundle(recipe, model, NO_WEIGHTS, render_card(start, recipe), decoder)
+
+
+def plan_acceptance(start: Start) -> SelectivePrediction:
+    """From the confidences that were measured for this start; without them nothing is accepted."""
+    if (measured := start.confidences) is None:
+        return SelectivePrediction()
+    risk, whole_risk = (
+        RiskCoverageCurve(confidence=tuple(sure for sure, _ in curve), wrong=tuple(wrong for _, wrong in curve))
+        for curve in (measured.risk, measured.whole_risk)
+    )
+    return SelectivePrediction(
+        calibration=dict(measured.calibration),
+        risk=risk,
+        whole_risk=whole_risk,
+        wrong_at_most=measured.wrong_at_most,
+    )
 
 
 def plan_decoder(tensors: Tensors, tokenizer: bytes, size: str) -> WhisperSpec:
@@ -149,7 +159,7 @@ def render_card(start: Start, recipe: Recipe) -> str:
     return f"""# {start.name}
 
 Transcribes speech: {recipe.answer}. It was not trained on your recordings, and its errors on them were never
-measured.
+measured. {_describe_confidences(start)}
 
 - Trained on: {start.trained_on}
 - Limits: {start.limits}
@@ -158,3 +168,14 @@ measured.
 
 {start.notice}
 """
+
+
+def _describe_confidences(start: Start) -> str:
+    measured = start.confidences
+    if measured is None:
+        return "No word is accepted, because nobody measured how often it is right."
+    share = format_percent(measured.wrong_at_most)
+    return (
+        f"Confidences were fitted on {measured.measured_on}. There, at most {share} of the accepted words were wrong; "
+        "on your recordings it may be more or less."
+    )

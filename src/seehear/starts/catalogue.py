@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from seehear.starts.definition import TOKENIZER, Package, PackagedFile, Repository, Start
+from seehear.starts.definition import TOKENIZER, Confidences, Package, PackagedFile, Repository, Start
 
 _IMAGENET = "ImageNet-1k: 1.28 million photos of 1,000 kinds of objects and animals (ILSVRC 2012)"
 _PHOTO_LIMITS = (
@@ -69,6 +69,7 @@ def _whisper(  # noqa: PLR0913 - what differs between the two
     weights: tuple[PackagedFile, ...],
     tokenizer: PackagedFile,
     commit: str,
+    confidences: Confidences,
 ) -> Start:
     repository = Repository(f"Systran/faster-whisper-{size}", commit, "model.bin")
     return Start(
@@ -87,6 +88,7 @@ def _whisper(  # noqa: PLR0913 - what differs between the two
         files={TOKENIZER: tokenizer.sha256},
         package=Package(weights, {TOKENIZER: tokenizer}),
         repository=repository,
+        confidences=confidences,
     )
 
 
@@ -139,6 +141,24 @@ TINY_EN = _whisper(
         "929c5252409436dce1b38a75d1abbcb5e132d170d8e324e4e04ed915fa2d22df",
     ),
     commit="0d3d19a32d3338f10357c0889762bd8d64bbdeba",
+    confidences=Confidences(
+        measured_on="50 sentences read by 40 speakers of Mandarin, many of them children (speechocean762)",
+        calibration={"word_slope": 0.753, "word_offset": -0.126, "text_slope": 1.531, "text_offset": -2.2},
+        risk=(
+            (0.97, 0.088),
+            (0.95, 0.088),
+            (0.88, 0.115),
+            (0.79, 0.168),
+            (0.7, 0.191),
+            (0.61, 0.212),
+            (0.53, 0.257),
+            (0.44, 0.293),
+            (0.29, 0.358),
+            (0.08, 0.405),
+        ),
+        whole_risk=((1.0, 0.045), (0.75, 0.457), (0.63, 0.457), (0.52, 0.474)),
+        wrong_at_most=0.25,
+    ),
 )
 
 BASE = _whisper(
@@ -172,6 +192,24 @@ BASE = _whisper(
         "fb7b63191e9bb045082c79fd742a3106a12c99513ab30df4a0d47fa6cb6fd0ab",
     ),
     commit="ebe41f70d5b6dfa9166e2c581c45c9c0cfc57b66",
+    confidences=Confidences(
+        measured_on="56 sentences read by 44 speakers of Mandarin, many of them children (speechocean762)",
+        calibration={"word_slope": 0.731, "word_offset": 0.32, "text_slope": 1.492, "text_offset": -2.044},
+        risk=(
+            (0.99, 0.089),
+            (0.97, 0.089),
+            (0.93, 0.089),
+            (0.87, 0.108),
+            (0.8, 0.115),
+            (0.7, 0.147),
+            (0.65, 0.177),
+            (0.58, 0.218),
+            (0.46, 0.268),
+            (0.17, 0.311),
+        ),
+        whole_risk=((1.0, 0.04), (0.75, 0.307), (0.66, 0.307), (0.62, 0.483), (0.45, 0.483)),
+        wrong_at_most=0.18,
+    ),
 )
 
 STARTS = {start.name: start for start in (LITE0, LITE2, TINY_EN, BASE)}

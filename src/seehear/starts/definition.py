@@ -45,6 +45,24 @@ class Repository:
 
 
 @dataclass(frozen=True)
+class Confidences:
+    """How often the words of a transcriber are wrong without training, as `benchmarks.zero_shot` measured it.
+
+    measured_on     the recordings
+    calibration     Platt scaling of the confidence of words and of whole texts
+    risk            (confidence, upper bound on the share of errors among words of at least that), confidence descending
+    whole_risk      the same for whole texts
+    wrong_at_most   the share of accepted words that may be wrong, unless the user names one
+    """
+
+    measured_on: str
+    calibration: Mapping[str, float]
+    risk: tuple[tuple[float, float], ...]
+    whole_risk: tuple[tuple[float, float], ...]
+    wrong_at_most: float
+
+
+@dataclass(frozen=True)
 class Start:
     """Pretrained weights under one name. Every source must give the same tensors.
 
@@ -61,6 +79,7 @@ class Start:
     extra       the extra of seehear that installs the package
     path        a file of the user's own, about which nothing else is known
     files       other files that belong to it, by name, with their SHA-256
+    confidences   of its words without training; None if they were never measured
     """
 
     name: str
@@ -79,6 +98,7 @@ class Start:
     repository: Repository | None = None
     path: Path | None = None
     files: Mapping[str, str] = field(default_factory=dict)
+    confidences: Confidences | None = None
 
     @property
     def install(self) -> str:
