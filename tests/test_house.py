@@ -60,7 +60,7 @@ ONLY_IN = {
     "torch": (
         "layers/",
         "encoder.py",
-        "efficientnet_lite.py",
+        "inverted_bottlenecks.py",
         "resnet.py",
         "senses/sight/convolution.py",
         "vision_transformer.py",

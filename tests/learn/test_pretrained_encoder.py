@@ -19,7 +19,7 @@ from seehear.learn.loop import selection
 from seehear.planning import starts as planning_starts
 from seehear.recipe import Recipe
 from seehear.senses.sight.architectures import EfficientNetLite
-from seehear.senses.sight.efficientnet_lite import BottleneckEncoder
+from seehear.senses.sight.inverted_bottlenecks import BottleneckEncoder
 from seehear.senses.sight.plan import SightSpec
 from seehear.starts import STARTS, Start
 

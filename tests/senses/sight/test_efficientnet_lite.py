@@ -24,7 +24,7 @@ from seehear.recipe import Recipe
 from seehear.senses.sight import SIGHT
 from seehear.senses.sight.architectures import EfficientNetLite, InputSize
 from seehear.senses.sight.convolution import Convolution
-from seehear.senses.sight.efficientnet_lite import BottleneckEncoder
+from seehear.senses.sight.inverted_bottlenecks import BottleneckEncoder
 from seehear.senses.sight.plan import SightSpec
 
 KINDS = [kind for kind, senses in PAIRS if senses == ("image",)]

@@ -88,7 +88,7 @@ class Sight:
 
     def build_encoder(self, spec: SightSpec) -> nn.Module:
         if isinstance(spec.encoder, BottleneckNetwork):
-            from seehear.senses.sight.efficientnet_lite import BottleneckEncoder
+            from seehear.senses.sight.inverted_bottlenecks import BottleneckEncoder
 
             return BottleneckEncoder(spec, spec.encoder)
         if isinstance(spec.encoder, ResNet):

@@ -8,7 +8,7 @@ an answer with positions needs a finer one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -63,7 +63,22 @@ class SightEncoder(nn.Module):
 
 
 class PretrainedSightEncoder(SightEncoder):
-    """An encoder whose tensors have the names of published weights."""
+    """An encoder whose tensors have the names of published weights.
+
+    normalisation   mean and scale of the pixels of each colour, 0 to 255, in its pretraining
+    """
+
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(self, spec: SightSpec, normalisation: Sequence[Sequence[float]]) -> None:
+        super().__init__(spec)
+        for name, values in zip(("mean", "scale"), normalisation, strict=True):
+            self.register_buffer(name, torch.tensor(values)[:, None, None], persistent=False)
+
+    def normalise(self, planes: Tensor) -> Tensor:
+        """planes (B, 1 or 3, H, W), 0 to 255 -> (B, 3, H, W)."""
+        return (planes.expand(-1, 3, -1, -1) - self.mean) / self.scale
 
     def load_pretrained(self, tensors: Mapping[str, NDArray[Any]]) -> None:
         """Raises ValueError if a tensor is missing or has another shape."""

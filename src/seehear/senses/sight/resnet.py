@@ -21,13 +21,8 @@ EPSILON = 1e-5
 class ResNetEncoder(PretrainedSightEncoder):
     """See `SightEncoder`. Each stage gives a level of cells; the finest may be the stem's."""
 
-    mean: Tensor
-    scale: Tensor
-
     def __init__(self, spec: SightSpec, architecture: ResNet) -> None:
-        super().__init__(spec)
-        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN)[:, None, None], persistent=False)
-        self.register_buffer("scale", torch.tensor(IMAGENET_SCALE)[:, None, None], persistent=False)
+        super().__init__(spec, (IMAGENET_MEAN, IMAGENET_SCALE))
         self.conv1, self.bn1 = Convolution(3, RESNET_STEM, 7, 2, symmetric=True), FrozenBatchNorm(RESNET_STEM, EPSILON)
         before = RESNET_STEM
         for number, (blocks, inner) in enumerate(architecture.stages(), start=1):
@@ -42,8 +37,7 @@ class ResNetEncoder(PretrainedSightEncoder):
         return pretrained_parameters([nn.ModuleList([self.conv1, self.bn1]), *self._blocks()])
 
     def compute_maps(self, planes: Tensor) -> Iterator[Tensor]:
-        x = planes.expand(-1, 3, -1, -1)  # grey ones too
-        x = F.relu(self.conv1((x - self.mean) / self.scale, self.bn1))
+        x = F.relu(self.conv1(self.normalise(planes), self.bn1))
         if 2 in self.pitches_px:
             yield x
         x = F.max_pool2d(x, 3, 2, 1)

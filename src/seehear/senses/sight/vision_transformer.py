@@ -25,15 +25,10 @@ MLP_FACTOR = 4
 class VisionTransformerEncoder(PretrainedSightEncoder):
     """See `SightEncoder`. A cell concatenates the outputs for its patch and for the class token."""
 
-    mean: Tensor
-    scale: Tensor
-
     def __init__(self, spec: SightSpec, architecture: VisionTransformer) -> None:
-        super().__init__(spec)
+        super().__init__(spec, architecture.normalisation)
         width, patch = architecture.width, architecture.patch_px
         self.grid = (spec.height // patch, spec.width // patch)
-        for name, values in zip(("mean", "scale"), architecture.normalisation, strict=True):
-            self.register_buffer(name, torch.tensor(values)[:, None, None], persistent=False)
         self.patch_embed = nn.ModuleDict({"proj": nn.Conv2d(3, width, patch, patch)})
         self.cls_token = nn.Parameter(torch.zeros(1, 1, width))
         self.pos_embed = nn.Parameter(torch.zeros(1, 1 + math.prod(self.grid), width))
@@ -52,8 +47,7 @@ class VisionTransformerEncoder(PretrainedSightEncoder):
         return pretrained_parameters([first, *lower, top])
 
     def compute_maps(self, planes: Tensor) -> Iterator[Tensor]:
-        x = planes.expand(-1, 3, -1, -1)  # grey ones too
-        x = self.patch_embed["proj"]((x - self.mean) / self.scale).flatten(2).transpose(1, 2)  # (B, N, D)
+        x = self.patch_embed["proj"](self.normalise(planes)).flatten(2).transpose(1, 2)  # (B, N, D)
         x = torch.cat([self.cls_token.expand(x.shape[0], -1, -1), x], 1) + self.pos_embed
         for block in self.blocks:
             x = block(x)

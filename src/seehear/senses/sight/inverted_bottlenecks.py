@@ -18,13 +18,8 @@ from seehear.senses.sight.plan import SightSpec
 class BottleneckEncoder(PretrainedSightEncoder):
     """See `SightEncoder`. Cells come from the last bottleneck of each pitch, the coarsest from the head."""
 
-    mean: Tensor
-    scale: Tensor
-
     def __init__(self, spec: SightSpec, architecture: BottleneckNetwork) -> None:
-        super().__init__(spec)
-        for name, values in zip(("mean", "scale"), architecture.normalisation, strict=True):
-            self.register_buffer(name, torch.tensor(values)[:, None, None], persistent=False)
+        super().__init__(spec, architecture.normalisation)
         symmetric, epsilon = architecture.symmetric, architecture.epsilon
         self._conv_stem = Convolution(3, LITE_STEM, 3, STEM_STRIDE, clip=True, symmetric=symmetric)
         self._bn0 = FrozenBatchNorm(LITE_STEM, epsilon)
@@ -49,8 +44,7 @@ class BottleneckEncoder(PretrainedSightEncoder):
         self._conv_head.absorb(self._bn1)
 
     def compute_maps(self, planes: Tensor) -> Iterator[Tensor]:
-        x = planes.expand(-1, 3, -1, -1)  # grey ones too
-        x = self._conv_stem((x - self.mean) / self.scale, self._bn0)
+        x = self._conv_stem(self.normalise(planes), self._bn0)
         pitch = STEM_STRIDE
         for block, shape in zip(self._blocks, self._shapes, strict=True):
             if shape.stride > 1:
