@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -141,18 +142,19 @@ def make_efficientnet(width: int = 2, blocks: int = 12, seed: int = 0) -> Arrays
     return found
 
 
+def _add_convolution(found: Arrays, random: np.random.Generator, convolution: str, norm: str, *shape: int) -> None:
+    """Add the weights of a convolution and of the normalisation after it."""
+    spread = np.sqrt(2 / np.prod(shape[1:]))
+    found[f"{convolution}.weight"] = random.normal(0, spread, shape).astype(np.float32)
+    for kind in ("weight", "bias", "running_mean", "running_var"):
+        found[f"{norm}.{kind}"] = random.uniform(0.5, 1, shape[0]).astype(np.float32)
+    found[f"{norm}.num_batches_tracked"] = np.array(7)
+
+
 def make_resnet(blocks: tuple[int, ...], bottleneck: bool, inner: tuple[int, ...] = (64, 128, 256, 512)) -> Arrays:
     """Tensors under torchvision's names, with a classifier; `inner` are the channels of its 3x3 convolutions."""
-    random = np.random.default_rng(0)
     found: Arrays = {"fc.weight": np.ones((3, 2), np.float32), "fc.bias": np.ones(3, np.float32)}
-
-    def add(convolution: str, norm: str, *shape: int) -> None:
-        spread = np.sqrt(2 / np.prod(shape[1:]))
-        found[f"{convolution}.weight"] = random.normal(0, spread, shape).astype(np.float32)
-        for kind in ("weight", "bias", "running_mean", "running_var"):
-            found[f"{norm}.{kind}"] = random.uniform(0.5, 1, shape[0]).astype(np.float32)
-        found[f"{norm}.num_batches_tracked"] = np.array(7)
-
+    add = partial(_add_convolution, found, np.random.default_rng(0))
     add("conv1", "bn1", 64, 3, 7, 7)
     before = 64
     for stage, (count, wide) in enumerate(zip(blocks, inner, strict=True)):
@@ -229,16 +231,8 @@ def make_wav2vec2(group_norm: bool = True, convolution_bias: bool = False, new_n
 
 def make_mobilenet_v2() -> Arrays:
     """Tensors under torchvision's names, with a classifier, of the published shapes."""
-    random = np.random.default_rng(0)
     found: Arrays = {"classifier.1.weight": np.ones((3, 1280), np.float32), "classifier.1.bias": np.ones(3, np.float32)}
-
-    def add(convolution: str, norm: str, *shape: int) -> None:
-        spread = np.sqrt(2 / np.prod(shape[1:]))
-        found[f"{convolution}.weight"] = random.normal(0, spread, shape).astype(np.float32)
-        for kind in ("weight", "bias", "running_mean", "running_var"):
-            found[f"{norm}.{kind}"] = random.uniform(0.5, 1, shape[0]).astype(np.float32)
-        found[f"{norm}.num_batches_tracked"] = np.array(7)
-
+    add = partial(_add_convolution, found, np.random.default_rng(0))
     add("features.0.0", "features.0.1", 32, 3, 3, 3)
     before, number = 32, 1
     for after, repeats in ((16, 1), (24, 2), (32, 3), (64, 4), (96, 3), (160, 3), (320, 1)):

@@ -100,7 +100,7 @@ class FineTuning:
             saved = self.saved.with_name(f"fold-{number}.safetensors")
             after, _ = self._fit(before, rows[fold.train], clock, saved)
             answered.append(
-                _compute_outputs(take_weights(weights, before, after), self.split.train, rows[fold.held_out])
+                compute_outputs(take_weights(weights, before, after), self.split.train, rows[fold.held_out])
             )
         order = np.argsort(np.concatenate([fold.held_out for fold in folds]))
         return {name: np.concatenate([each[name] for each in answered])[order] for name in answered[0]}
@@ -112,7 +112,7 @@ class FineTuning:
 
 
 @torch.no_grad()
-def _compute_outputs(network: Network, dataset: DatasetCache, rows: NDArray[np.int64]) -> dict[str, Array]:
+def compute_outputs(network: Network, dataset: DatasetCache, rows: NDArray[np.int64]) -> dict[str, Array]:
     """The head's outputs (n, ...) for these rows, by name."""
     network.eval()
     device = next(network.parameters()).device

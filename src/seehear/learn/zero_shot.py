@@ -24,13 +24,13 @@ from seehear.recipe import Recipe, RiskCoverageCurve, SelectivePrediction, Train
 from seehear.runtime.bundle import Bundle
 from seehear.runtime.model_runner import EMBEDDING, OOD_SCORE
 from seehear.senses.hearing import HEARING
-from seehear.senses.hearing.plan import HOP_SAMPLES, RATE_HZ, HearingSpec, Whisper
-from seehear.senses.hearing.states import STATE_SAMPLES
-from seehear.senses.hearing.whisper import HEAD_CHANNELS, WINDOW_STATES, WhisperEncoder
+from seehear.senses.hearing.plan import HOP_SAMPLES, RATE_HZ, WINDOW_S, HearingSpec, Whisper
+from seehear.senses.hearing.states import STATE_SAMPLES, WINDOW_STATES
+from seehear.senses.hearing.whisper import HEAD_CHANNELS, WhisperEncoder
 from seehear.starts import Start, load_file, load_tensors
 from seehear.starts.definition import TOKENIZER
 
-WINDOW_SAMPLES = 30 * RATE_HZ
+WINDOW_SAMPLES = int(WINDOW_S * RATE_HZ)
 # Heads (layer, head) of the published decoders whose attention follows the sound.
 ALIGNMENT_HEADS = {
     "tiny.en": ((1, 0), (2, 0), (2, 5), (3, 0), (3, 1), (3, 2), (3, 3), (3, 4)),
@@ -48,7 +48,7 @@ def build_transcriber(start: Start) -> Bundle:
     size: str = start.encoder["size"]
     spec = plan_decoder(tensors, load_file(start, TOKENIZER), size)
     encoder = Whisper(size=size, layers=(count_blocks(tensors, "encoder."),))  # type: ignore[arg-type]
-    hearing = HearingSpec(longest_s=WINDOW_SAMPLES / RATE_HZ, encoder=encoder)
+    hearing = HearingSpec(longest_s=WINDOW_S, encoder=encoder)
     network = Transcriber(encoder, spec)
     network.load_pretrained(tensors)
     recipe = Recipe(

@@ -14,7 +14,7 @@ from seehear.answers.selective import DEFAULT_RISK, effective_items, held_out_ne
 from seehear.errors import UsageError
 from seehear.planning.inspection import SenseSample, inspect_inputs
 from seehear.planning.options import TrainOptions
-from seehear.planning.speech import ChooseDecoder, SpeechPlanner
+from seehear.planning.speech import ChooseDecoder, SpeechPlanner, limit_batch
 from seehear.planning.starts import StartChoice, choose_starts
 from seehear.recipe import Folds, Recipe, Training
 from seehear.senses import SENSES, time_aligned
@@ -25,7 +25,6 @@ BATCHES_WANTED = 24  # in an epoch, before batches grow
 BATCH_RANGE = (32, 256)
 BATCH_S = 240.0  # total duration of the inputs in time: the largest network needs 4 GB for it in float32
 BATCH_STEP, FEWEST_TOGETHER = 8, 4  # examples; half and a quarter of a batch are even numbers, too
-BATCH_WITH_DECODER = 16  # with Whisper's decoder, whose 50,000 tokens fill memory; many small steps suit it
 SPATIAL_BATCH_RANGE, BATCH_VALUES = (
     (4, 32),
     5e6,
@@ -78,7 +77,7 @@ def plan_recipe(
         senses, starts = _plan_senses(table, samples, minutes * 60 * gigaflops / len(table.senses), choice)
         spec, senses = speech.add_decoder(answer, senses, starts)
         batch = _batch(len(table), _longest_mean_s(samples)) if kind.spatial is None else _spatial_batch(senses)
-        batch = min(batch, BATCH_WITH_DECODER) if spec is not answer else batch
+        batch = limit_batch(batch, spec)
         steps = minutes * 60 * gigaflops / (_step_gigaflop(senses, samples) * batch)
         steps_each = options.steps or steps / (1 + FOLDS)
         return Recipe(

@@ -11,13 +11,13 @@ from seehear.answers.text import TextSpec
 from seehear.answers.text.whisper_spec import WhisperSpec
 from seehear.planning.starts import StartChoice
 from seehear.senses.hearing import HEARING
-from seehear.senses.hearing.plan import HearingSpec, Whisper
+from seehear.senses.hearing.plan import WINDOW_S, HearingSpec, Whisper
 from seehear.starts import Start, find_start
 from seehear.table import Table
 
 ChooseDecoder = Callable[[Start, Table], WhisperSpec | None]  # None if its decoder does not know the language
 
-LONGEST_S = 30.0  # as in Whisper's training
+BATCH = 16  # at most, with Whisper's decoder, whose 50,000 tokens fill memory; many small steps suit it
 
 
 class SpeechPlanner:
@@ -50,7 +50,12 @@ class SpeechPlanner:
         return answer.replace(decoder=decoder), {**senses, HEARING.name: _pass_states(hearing, encoder)}
 
 
+def limit_batch(batch: int, answer: Any) -> int:
+    """The batch size for an answer: a small one if Whisper's decoder writes it."""
+    return min(batch, BATCH) if isinstance(answer, TextSpec) and answer.whisper is not None else batch
+
+
 def _pass_states(hearing: HearingSpec, encoder: Whisper) -> HearingSpec:
     """With an encoder that passes its states to the decoder; its lower half keeps its published weights."""
     encoder = encoder.model_copy(update={"with_states": True, "frozen": encoder.depth // 2})
-    return hearing.model_copy(update={"encoder": encoder, "longest_s": min(hearing.longest_s, LONGEST_S)})
+    return hearing.model_copy(update={"encoder": encoder, "longest_s": min(hearing.longest_s, WINDOW_S)})

@@ -86,8 +86,12 @@ def _recommend(senses: Collection[str], kind: AnyKind) -> Sequence[Start]:
     """The starts that "auto" considers: none for kinds of answers and senses where they have not been shown to help."""
     if len(senses) > 1:
         return ()
-    spatial = RECOMMENDED if kind.spatial is None else RECOMMENDED_SPATIAL
-    return [STARTS[name] for name in (spatial if kind.decoding is None else RECOMMENDED_SPEECH)]
+    names: Sequence[str] = RECOMMENDED
+    if kind.decoding is not None:
+        names = RECOMMENDED_SPEECH
+    elif kind.spatial is not None:
+        names = RECOMMENDED_SPATIAL
+    return [STARTS[name] for name in names]
 
 
 def describe_starts(recipe: Recipe, options: TrainOptions) -> str:

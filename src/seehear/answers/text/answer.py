@@ -190,7 +190,7 @@ def raw_shapes(spec: TextSpec) -> dict[str, Shape]:
     What the decoder attends to: memory, or Whisper's keys and values for `states` states of 20 ms.
     """
     shapes: dict[str, Shape] = {"cells": (), "cell_s": ()}
-    if spec.tokens:
+    if spec.has_ctc:
         shapes["logp"] = ("N", len(spec.ctc_tokens) + 1)
     if spec.whisper is not None:
         return shapes | {"states": (), **spec.whisper.cross_shapes}
@@ -208,7 +208,7 @@ def needs_windows(spec: TextSpec) -> bool:
 
 def recognises_silence(spec: TextSpec) -> bool:
     """Whether it has a CTC output, which is trained on silence."""
-    return bool(spec.tokens)
+    return spec.has_ctc
 
 
 def with_language(raws: Sequence[Mapping[str, Array]], spec: TextSpec, run_decoder: RunDecoder | None) -> TextSpec:

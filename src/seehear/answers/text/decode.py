@@ -34,12 +34,12 @@ def decode_n_best(
 
     raw: logp (N, V + 1) and, if there is a decoder, memory (N, D), of which the first `cells` () are not padding.
     """
-    if spec.whisper is not None and not spec.tokens:
-        return transcribe(raw, spec.whisper, _require(run_decoder))
-    if spec.whisper is not None:
-        weights = get_weights(spec, calibration)
-        return transcribe_jointly(raw, spec, weights, _require(run_decoder)), spec.whisper.language
-    return _decode_learned(raw, spec, calibration, run_decoder), ""
+    if (whisper := spec.whisper) is None:
+        return _decode_learned(raw, spec, calibration, run_decoder), ""
+    if not spec.has_ctc:
+        return transcribe(raw, whisper, _require(run_decoder))
+    weights = get_weights(spec, calibration)
+    return transcribe_jointly(raw, spec, weights, _require(run_decoder)), whisper.language
 
 
 def _decode_learned(

@@ -11,15 +11,14 @@ from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from seehear.decoding.autoregressive import LAYERS
 from seehear.layers.linear import Float32Linear
 from seehear.layers.recurrence import GRU
+from seehear.layers.token_loss import compute_token_loss, end_texts
 
 CHANNELS_PER_HEAD = 32  # a size for which bfloat16 kernels are fast
 DROPOUT = 0.15
-LABEL_SMOOTHING = 0.1  # Szegedy et al. 2016
 MAX_WAVELENGTH = 1e4  # cells
 
 
@@ -58,14 +57,10 @@ class AttentionDecoder(nn.Module):
 
     def loss(self, memory: Tensor, valid_mask: Tensor, tokens: Tensor, length: Tensor) -> Tensor:
         """(B,): cross entropy per token, the end included. Of tokens (B, L), the first `length` (B,) count."""
-        batch, max_length = tokens.shape
-        place = torch.arange(max_length + 1, device=tokens.device)
-        padded = torch.where(place[:-1] < length[:, None], tokens, self.edge)
+        ended = end_texts(tokens, length, self.edge)
         edge = torch.full_like(length, self.edge)[:, None]  # (B, 1)
-        logp, _ = self(memory, valid_mask, torch.cat([edge, padded], 1), self.start(batch, memory))
-        target = torch.cat([padded, edge], 1)
-        each = F.cross_entropy(logp.transpose(1, 2), target, reduction="none", label_smoothing=LABEL_SMOOTHING)
-        return (each * (place <= length[:, None])).sum(1) / (length + 1)  # each: (B, L + 1)
+        logp, _ = self(memory, valid_mask, torch.cat([edge, ended[:, :-1]], 1), self.start(len(tokens), memory))
+        return compute_token_loss(logp, ended, length)
 
 
 class ExportedDecoder(nn.Module):

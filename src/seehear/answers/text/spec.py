@@ -68,7 +68,7 @@ class TextSpec(BaseModel):
         return self
 
     def __str__(self) -> str:
-        if self.whisper is not None and not self.tokens:
+        if self.whisper is not None and not self.has_ctc:
             return str(self.whisper)
         letters = [token for token in self.tokens if len(token) == 1]
         joined = "".join(letters).strip()
@@ -88,6 +88,11 @@ class TextSpec(BaseModel):
     def whisper(self) -> WhisperSpec | None:
         """Whisper's decoder, if that is the one."""
         return self.decoder if isinstance(self.decoder, WhisperSpec) else None
+
+    @property
+    def has_ctc(self) -> bool:
+        """Whether there is a CTC output: always, unless a published decoder is used without training."""
+        return bool(self.tokens)
 
     @property
     def ctc_tokens(self) -> tuple[str, ...]:
@@ -139,7 +144,7 @@ class TextSpec(BaseModel):
 def with_hotwords(spec: TextSpec, hotwords: Sequence[str]) -> TextSpec:
     """Raises UsageError for a hotword with a letter that was never learned, and for too many hotwords."""
     if spec.whisper is not None:
-        return spec.replace(decoder=_with_prompt(spec.whisper, hotwords, normalised=bool(spec.tokens)))
+        return spec.replace(decoder=_with_prompt(spec.whisper, hotwords, normalised=spec.has_ctc))
     normalised = tuple(dict.fromkeys(filter(None, map(normalise, hotwords))))
     for hotword in normalised:
         if unknown := sorted(set(hotword) - set(spec.tokens)):
@@ -177,7 +182,7 @@ def with_task(spec: TextSpec, language: str | None, translate: bool) -> TextSpec
     Raises UsageError without Whisper's decoder, and for a language that it does not know.
     """
     whisper = spec.whisper
-    if whisper is None or spec.tokens:
+    if whisper is None or spec.has_ctc:
         what = "a translation" if translate else f"the language {language!r}"
         raise UsageError(f"{what} for a recogniser that writes only what it was trained to write", hint="leave it out")
     known = whisper.languages if whisper.multilingual else ("en",)

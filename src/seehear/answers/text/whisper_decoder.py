@@ -16,11 +16,10 @@ from torch.nn import functional as F
 from seehear.decoding.whisper import NEXT, list_cross_names, list_past_names
 from seehear.layers.parameter_groups import WHISPER_RATE, ParameterGroups, pretrained_parameters
 from seehear.layers.pretrained import load_weights
+from seehear.layers.token_loss import compute_token_loss, end_texts
 
 if TYPE_CHECKING:
     from seehear.answers.text.whisper_spec import WhisperSpec
-
-LABEL_SMOOTHING = 0.1  # Szegedy et al. 2016
 
 
 class WhisperDecoder(nn.Module):
@@ -70,16 +69,12 @@ class WhisperDecoder(nn.Module):
 
     def loss(self, cross: Sequence[Tensor], valid_mask: Tensor, tokens: Tensor, length: Tensor) -> Tensor:
         """(B,): cross entropy per token, the end included. Of tokens (B, L), the first `length` (B,) count."""
-        (batch, longest), special = tokens.shape, self.spec.special
-        place = torch.arange(longest + 1, device=tokens.device)
-        padded = torch.where(place[:-1] < length[:, None], tokens, special.text)
-        end = torch.full_like(length, special.text)[:, None]  # (B, 1)
-        prompt = tokens.new_tensor(special.build_prompt(self.spec.language, self.spec.translate)).expand(batch, -1)
-        logits = self.predict_next(torch.cat([prompt, padded], 1), cross, valid_mask)
-        following = logits[:, prompt.shape[1] - 1 :]  # (B, L + 1, V)
-        target = torch.cat([padded, end], 1)
-        each = F.cross_entropy(following.transpose(1, 2), target, reduction="none", label_smoothing=LABEL_SMOOTHING)
-        return (each * (place <= length[:, None])).sum(1) / (length + 1)
+        special = self.spec.special
+        ended = end_texts(tokens, length, special.text)
+        prompt = tokens.new_tensor(special.build_prompt(self.spec.language, self.spec.translate))
+        given = torch.cat([prompt.expand(len(tokens), -1), ended[:, :-1]], 1)
+        logits = self.predict_next(given, cross, valid_mask)[:, len(prompt) - 1 :]  # (B, L + 1, V)
+        return compute_token_loss(logits, ended, length)
 
     def parameter_groups(self) -> ParameterGroups:
         """The blocks; embeddings stay as they are, since a few examples have only a few of the tokens."""

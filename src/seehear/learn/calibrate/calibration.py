@@ -249,7 +249,7 @@ def _encode(network: Network, batch: Batch) -> Any:
 @torch.no_grad()
 def select_calibration_rows(network: Network, dataset: DatasetCache, rows: NDArray[np.int64]) -> NDArray[np.int64]:
     """The rows to calibrate on: fewer if the raw arrays of each are large and are not decoded early."""
-    if bind_decoder(network).decoding is not None:
+    if ANSWERS[network.recipe.kind].decoding is not None:
         return rows[:: -(-len(rows) // MOST_HELD_OUT)]
     batch = dataset.batch(rows[:1])
     cells = _encode(network, batch)

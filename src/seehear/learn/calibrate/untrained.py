@@ -16,6 +16,7 @@ from seehear.answers.text import TextSpec
 from seehear.answers.text.whisper_decoder import ExportedWhisperDecoder
 from seehear.events import Finished, Listener, Notice, Started
 from seehear.learn.calibrate.calibration import bind_decoder, make_decoder_function
+from seehear.learn.cross_fit import compute_outputs
 from seehear.learn.data.cache import DatasetCache
 from seehear.learn.model.network import Network
 from seehear.learn.zero_shot import Transcriber
@@ -40,17 +41,15 @@ class Untrained:
     error_rate: float
     seconds: float
 
-    @torch.no_grad()
     def compare(self, network: Network, recipe: Recipe, listen: Listener) -> StartComparison:
-        """With the trained network, on the CPU, and its calibrated recipe; on the same rows."""
+        """With the trained network and its calibrated recipe, on the same rows."""
         calibration = recipe.selective[used_key(recipe.senses)].calibration if recipe.selective else {}
         kind = bind_decoder(network)
         answers = []
         for row in self.rows:
-            batch = self.dataset.batch([row])
-            raw = network.apply_head(network.encode(batch.inputs), batch.present)
-            own = {name: each[0].float().numpy() for name, each in raw.items()}
-            answers.append(kind.to_answer(own, recipe.answer, calibration, None))
+            outputs = compute_outputs(network, self.dataset, np.array([row]))
+            raw = {name: values[0] for name, values in outputs.items()}
+            answers.append(kind.to_answer(raw, recipe.answer, calibration, None))
         error_rate = _measure(self.dataset, self.rows, answers)
         listen(
             Notice(

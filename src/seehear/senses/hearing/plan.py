@@ -30,6 +30,7 @@ WHISPER_LAYERS = {"tiny.en": (1, 3, 4), "base": (1, 4, 6)}  # read if the answer
 WHISPER_MELS = 80
 # Side of the kernel and stride of each convolution of wav2vec 2.0: a state every 20 ms, each from 25 ms of sound.
 WAV2VEC2_CONVOLUTIONS = ((10, 5), (3, 2), (3, 2), (3, 2), (3, 2), (2, 2), (2, 2))
+WINDOW_S = 30.0  # of sound at most for which pretrained states attend to each other, as in Whisper's training
 TAIL_S = 0.5  # silence added after a recording, as in Whisper's training: without it, the last states are poor
 
 Layers = Annotated[tuple[int, ...], Field(min_length=1)]
@@ -75,8 +76,8 @@ class ConvRecurrent(BaseModel):
 class Whisper(BaseModel):
     """The encoder of Whisper (Radford et al. 2022, arXiv:2212.04356), up to the highest layer that is read.
 
-    size    as published: "tiny.en" was trained on English, "base" on 99 languages
-    layers  those whose states are concatenated into the channels of a cell; the first is 1
+    size         as published: "tiny.en" was trained on English, "base" on 99 languages
+    layers       those whose states are concatenated into the channels of a cell; the first is 1
     frozen       how many of its stages keep their published weights: the convolutions, then its layers
     with_states  whether the states of the last layer are a finer level of cells, for Whisper's decoder
     """

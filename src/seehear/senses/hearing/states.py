@@ -9,9 +9,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from seehear.geometry import Cells, Grid
-from seehear.senses.hearing.plan import CELL_S, CELL_SAMPLES
+from seehear.senses.hearing.plan import CELL_S, CELL_SAMPLES, RATE_HZ, WINDOW_S
 
 STATE_SAMPLES = CELL_SAMPLES // 2  # 20 ms
+WINDOW_STATES = int(WINDOW_S * RATE_HZ) // STATE_SAMPLES  # attention to all of a longer recording needs too much memory
 
 
 def attend(query: Tensor, key: Tensor, value: Tensor, keys: Tensor, head_channels: int) -> Tensor:

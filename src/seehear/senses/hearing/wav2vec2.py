@@ -21,6 +21,7 @@ from seehear.senses.hearing.augment import mask_spectrogram
 from seehear.senses.hearing.plan import CELL_SAMPLES, WAV2VEC2_CONVOLUTIONS, Wav2Vec2
 from seehear.senses.hearing.states import (
     STATE_SAMPLES,
+    WINDOW_STATES,
     Standardise,
     attend,
     average_pairs,
@@ -30,7 +31,6 @@ from seehear.senses.hearing.states import (
 
 FIELD_SAMPLES = 400  # of sound in one state
 TAIL_SAMPLES = FIELD_SAMPLES - 1 + STATE_SAMPLES  # the states of N samples are then those of N / 320, rounded up, and 1
-WINDOW_STATES = 1500  # 30 s: attention to all states of a longer recording needs too much memory
 EPSILON, SCALING_EPSILON = 1e-5, 1e-7
 
 

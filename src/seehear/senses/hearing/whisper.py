@@ -32,6 +32,7 @@ from seehear.senses.hearing.plan import (
 )
 from seehear.senses.hearing.states import (
     STATE_SAMPLES,
+    WINDOW_STATES,
     Standardise,
     attend,
     average_pairs,
@@ -40,7 +41,6 @@ from seehear.senses.hearing.states import (
 )
 
 BINS = WINDOW_SAMPLES // 2 + 1
-WINDOW_STATES = 1500  # 30 s
 TAIL_SAMPLES = int(TAIL_S * RATE_HZ)
 SPREAD = 0.5  # typical standard deviation of the log-mel, the scale of augmentation
 MAX_PERIOD = 10_000.0  # of the positions' sines, in states divided by 2 pi
