@@ -45,7 +45,7 @@ from seehear import Label, Prediction, Recogniser, Score, SeehearError, load
     assert not loaded_by(serving) & set(HEAVY)
 
 
-def test_help_loads_neither_training_nor_runtime() -> None:
+def test_help_loads_neither_training_nor_runtime_nor_answers() -> None:
     ask = """
 import sys
 from seehear.cli import main
@@ -54,6 +54,7 @@ try:
     main()
 except SystemExit:
     pass
+assert not {"seehear.recipe", "seehear.answers"} & sys.modules.keys()
 """
     assert not loaded_by(ask) & {*HEAVY, "onnxruntime", "av", "soundfile"}
 

@@ -7,10 +7,9 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from seehear.amounts import pluralise
-from seehear.recipe import Recipe
-from seehear.runtime.distribution_shift import ShiftDetector
 
 if TYPE_CHECKING:
+    from seehear.recipe import Recipe
     from seehear.runtime.prediction import Prediction
 
 
@@ -18,6 +17,8 @@ class PredictionSummary:
     """Counts predictions as they come: answered, "I don't know", unreadable, and accepted boxes, words or pixels."""
 
     def __init__(self, recipe: Recipe) -> None:
+        from seehear.runtime.distribution_shift import ShiftDetector  # which loads every answer and sense
+
         self.inputs = self.accepted = self.unreadable = self.failed = 0
         self._items: Counter[str] = Counter()  # by their noun, such as "box"
         self._accepted_items: Counter[str] = Counter()
