@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Unpack, overload
 
@@ -288,7 +289,7 @@ def _choose_recipe(
         return follow_recipe(base, table, options)
     if model is not None:
         return continue_recipe(model.recipe, table, options)
-    planned = plan_recipe(table, options, measure_machine(place), choose_decoder)
+    planned = plan_recipe(table, options, partial(measure_machine, place), choose_decoder)
     if described := describe_starts(planned, options):
         listen(Notice(described))
     return planned

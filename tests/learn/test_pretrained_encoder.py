@@ -92,8 +92,8 @@ def test_steps_fine_tune_and_the_better_weights_are_kept(
 
 
 def test_auto_starts_from_an_installed_encoder_if_time_allows(start: Start, colours: Path) -> None:
-    assert api.plan(colours, start="auto", minutes=5).starts == {"image": NAME}
-    assert api.plan(colours, start="none", minutes=5).starts == {}
+    assert api.plan(colours, start="auto", steps=1).starts == {"image": NAME}
+    assert api.plan(colours, start="none", steps=1).starts == {}
     with_little_time = api.plan(colours, start="auto", minutes=1e-6)
     assert with_little_time.starts == {}
 

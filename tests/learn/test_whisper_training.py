@@ -77,14 +77,14 @@ def test_a_language_that_it_knows_is_learned_with_its_decoder(
 def test_auto_leaves_an_english_start_out_that_does_not_know_the_language(
     recordings: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert api.plan(recordings, start="auto", minutes=5).starts == {"audio": NAME}
+    assert api.plan(recordings, start="auto", steps=1).starts == {"audio": NAME}
     monkeypatch.setitem(WHISPER_SIZES, "tiny.en", (WIDTH, LAYERS))
     monkeypatch.setitem(WHISPER_LAYERS, "tiny.en", (1, LAYERS))
     monkeypatch.setattr("seehear.learn.zero_shot.ALIGNMENT_HEADS", {"tiny.en": ((1, 0),)})
     monkeypatch.setattr(planning_starts, "is_available", lambda start: start.name == "whisper-tiny.en")
-    assert api.plan(recordings, start="auto", minutes=5).starts == {}
+    assert api.plan(recordings, start="auto", steps=1).starts == {}
     monkeypatch.setattr(known_language, "KNOWN", np.inf)
-    assert api.plan(recordings, start="auto", minutes=5).starts == {"audio": "whisper-tiny.en"}
+    assert api.plan(recordings, start="auto", steps=1).starts == {"audio": "whisper-tiny.en"}
 
 
 def test_recordings_that_cannot_be_read_do_not_stop_the_plan(recordings: Path) -> None:

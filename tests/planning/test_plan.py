@@ -16,7 +16,15 @@ from seehear import api, cli
 from seehear.answers import ANSWERS
 from seehear.errors import DataError, UsageError
 from seehear.planning.options import TrainOptions
-from seehear.planning.plan import BATCH_S, MOST_TIMED, Machine, _batch, choose_held_out_share, plan_recipe
+from seehear.planning.plan import (
+    BATCH_S,
+    MOST_TIMED,
+    Machine,
+    _batch,
+    choose_held_out_share,
+    choose_minutes,
+    plan_recipe,
+)
 from seehear.planning.reuse import follow_recipe
 from seehear.recipe import Recipe
 
@@ -116,9 +124,17 @@ def test_the_plan_takes_the_network_whose_steps_fit_the_time(tmp_path: Path) -> 
         work = sum(spec.step_gigaflop(0.4) for spec in recipe.senses.values())  # type: ignore[attr-defined]
         return overhead_s + work * recipe.training.batch / 100
 
-    fast = plan_recipe(table, TrainOptions(minutes=1.0), Machine(100.0, partial(step_s, overhead_s=0.0)))
-    slow = plan_recipe(table, TrainOptions(minutes=1.0), Machine(100.0, partial(step_s, overhead_s=5.0)))
+    def machine(overhead_s: float) -> Machine:
+        return Machine(100.0, partial(step_s, overhead_s=overhead_s))
+
+    fast = plan_recipe(table, TrainOptions(minutes=1.0), partial(machine, 0.0))
+    slow = plan_recipe(table, TrainOptions(minutes=1.0), partial(machine, 5.0))
     assert slow.senses["audio"].cell_width < fast.senses["audio"].cell_width  # type: ignore[attr-defined]
     assert len(timed) <= 2 * MOST_TIMED
-    with_steps = plan_recipe(table, TrainOptions(steps=5), Machine(1e6, partial(step_s, overhead_s=0.0)))
-    assert with_steps == plan_recipe(table, TrainOptions(steps=5), Machine(1.0))
+
+
+def test_steps_give_the_same_plan_on_every_machine(tmp_path: Path) -> None:
+    """And no time is spent on measuring this one."""
+    table = open_all_kinds(digits_table(tmp_path / "data", PARITY, ("image",)), workspace=tmp_path)
+    recipe = plan_recipe(table, TrainOptions(steps=5), lambda: pytest.fail("measured"))
+    assert (recipe.training.steps, recipe.training.minutes) == (5, choose_minutes(len(table)))

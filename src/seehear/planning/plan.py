@@ -59,10 +59,13 @@ class Machine:
 def plan_recipe(
     table: Table,
     options: TrainOptions,
-    machine: Machine,
+    measure_machine: Callable[[], Machine],
     choose_decoder: ChooseDecoder = lambda start, table: None,
 ) -> Recipe:
-    """Inspect some examples and derive a recipe. Raises DataError for data that cannot be trained on."""
+    """Inspect some examples and derive a recipe. Raises DataError for data that cannot be trained on.
+
+    measure_machine  called only if the plan depends on it, and after the data was found suitable
+    """
     kind = _supported_kind(table)
     choice = choose_starts(options.start, table.senses, kind)
     answer = kind.plan(table.answers(), table.answer_column or kind.name, table.auxiliary())
@@ -100,6 +103,7 @@ def plan_recipe(
 
     if options.steps is not None:  # such a run must repeat exactly, so it is planned for the same machine every time
         return plan_for(USUAL_GIGAFLOPS)
+    machine = measure_machine()
     recipe = plan_for(machine.gigaflops * REACHED)
     if machine.step_s is None or minutes < MIN_TIMED_MINUTES:
         return recipe

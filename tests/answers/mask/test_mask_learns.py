@@ -167,7 +167,7 @@ def test_the_plan_chooses_large_pictures_and_small_batches(tmp_path: Path) -> No
     from seehear.planning.plan import Machine
 
     table = open_all_kinds(shapes(tmp_path / "data", 12, 0), workspace=tmp_path)
-    recipe = plan_recipe(table, TrainOptions(minutes=1.0), Machine(60.0))
+    recipe = plan_recipe(table, TrainOptions(minutes=1.0), lambda: Machine(60.0))
     sight, answer = recipe.senses["image"], recipe.answer
     assert isinstance(sight, SightSpec) and isinstance(answer, MaskSpec)
     assert isinstance(sight.encoder, FeaturePyramid)

@@ -83,12 +83,12 @@ def test_videos_without_sound_name_the_flag(tmp_path: Path) -> None:
     data = digits_table(tmp_path, {"text": ["a b", "b a"] * 8}, ("lips",))
     with pytest.raises(DataError, match=r"no audio among 16 examples can be read.*without sound.*--senses lips"):
         api.plan(data, minutes=1)
-    assert list(api.plan(data, minutes=1, senses=["lips"]).senses) == ["lips"]
+    assert list(api.plan(data, steps=1, senses=["lips"]).senses) == ["lips"]
 
 
 def test_a_plan_for_both_senses_uses_heavy_noise_and_equal_widths(tmp_path: Path) -> None:
     data = digits_table(tmp_path, {"text": ["a b", "b a"] * 8}, ("audio", "lips"))
-    both, alone = api.plan(data, minutes=1), api.plan(data, minutes=1, senses=["audio"])
+    both, alone = api.plan(data, steps=1), api.plan(data, steps=1, senses=["audio"])
     assert list(both.senses) == ["audio", "lips"]
     noisy, usual, lips = both.senses["audio"], alone.senses["audio"], both.senses["lips"]
     assert isinstance(noisy, HearingSpec) and isinstance(usual, HearingSpec) and isinstance(lips, LipsSpec)
