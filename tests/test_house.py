@@ -46,12 +46,14 @@ MAY_IMPORT = {
     "runtime": LEFT,
     "starts": {"errors", "files", "amounts", "strict_json"},
     "planning": LEFT | {"table", "runtime", "starts"},
-    "learn": LEFT | {"layers", "table", "measure", "runtime", "events", "planning", "starts"},
+    "learn": LEFT | {"layers", "table", "datasets", "measure", "runtime", "events", "planning", "starts"},
     "robustness": LEFT | {"measure", "runtime", "events"},
     "similarity": LEFT | {"runtime", "events"},
+    "datasets": LEFT | {"table", "events"},
     "evaluation": LEFT | {"table", "measure", "results", "runtime", "events", "robustness"},
     "api": LEFT
-    | {"table", "measure", "runtime", "events", "inputs", "learn", "planning", "evaluation", "starts", "similarity"},
+    | {"table", "datasets", "measure", "runtime", "events", "inputs", "learn", "planning", "evaluation", "starts"}
+    | {"similarity"},
     "demo": FLOOR | {"files", "events"},
 }
 DOORS = {"cli", "__init__", "__main__"}  # each part of which loads what it needs

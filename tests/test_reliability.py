@@ -31,6 +31,7 @@ import tiny
 from learning import ANSWER_CELLS, digits_table, recipe_for
 from seehear import api
 from seehear.answers import ANSWERS
+from seehear.datasets import TrainingData
 from seehear.errors import DataError, TrainingError, UsageError
 from seehear.events import Event, Notice, Started
 from seehear.folders import claim_folder
@@ -210,7 +211,7 @@ def test_a_table_with_other_excerpts_is_other_data(tmp_path: Path) -> None:
     def begun_with(end_s: str) -> None:
         table.write_text(f"audio,start,end,label\na.wav,1,{end_s},odd\n")
         examples = open_table(table, senses_known=(HEARING,), kinds=tuple(ANSWERS.values()), workspace=tmp_path)
-        record_start(tmp_path, recipe, examples, None)
+        record_start(tmp_path, recipe, TrainingData(examples))
 
     begun_with("2.001")
     begun_with("2.001")

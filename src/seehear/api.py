@@ -12,7 +12,7 @@ from seehear.amounts import format_count, format_duration
 from seehear.errors import BundleError, UsageError
 from seehear.events import Listener, Notice, Skipped, ignore_events
 from seehear.files import MODEL_SUFFIX, check_writable
-from seehear.folders import delete, temporary_folder
+from seehear.folders import temporary_folder
 from seehear.inputs import gather, is_folder, is_single_input
 from seehear.media import Excerpt
 from seehear.recipe import Recipe
@@ -125,11 +125,12 @@ class Recogniser:
         examples: noise, blur, other lighting, other rooms. `report` is a folder for a page with the worst mistakes.
         The other keywords are those of `predict`.
         """
+        from seehear.datasets import open_labelled
         from seehear.evaluation import evaluate_table
 
         chosen = PredictOptions(**options)
         with temporary_folder() as workspace:
-            table = _open(data, answer or self.recipe.kind, None, workspace)
+            table = open_labelled(data, answer or self.recipe.kind, None, workspace / "unpacked")
             folder = None if report is None else Path(report)
             return evaluate_table(self._predictor, table, chosen, report=folder, robustness=robustness, listen=listen)
 
@@ -192,6 +193,7 @@ def train(  # noqa: PLR0913 - one argument for each option
     minutes: float | None = None,
     steps: int | None = None,
     val: str | Path | None = None,
+    unlabelled: str | Path | None = None,
     recipe: str | Path | Recipe | None = None,
     start: str | Path | None = None,
     seed: int | None = None,
@@ -206,38 +208,44 @@ def train(  # noqa: PLR0913 - one argument for each option
 ) -> Recogniser:
     """Train on a folder or table of examples, and write the model to `out` if given.
 
-    recipe  from `plan`, as a value or a TOML file; or a model file, to repeat its training
-    start   what training starts from: "auto" for a pretrained encoder if one is installed and suits the data, "none"
-            for random weights, names of pretrained encoders joined with commas (see `seehear starts`), or a model file
-            to train further, with its network; its head is re-initialised if the data has other answers
-    text    more lines for the language model of transcripts
-    cache   where decoded examples and checkpoints are kept; beside `out` by default
+    unlabelled  a folder or table of more examples, whose labels are not known; the model learns from them if that
+                lowers the loss on held-out examples
+    recipe      from `plan`, as a value or a TOML file; or a model file, to repeat its training
+    start       what training starts from: "auto" for a pretrained encoder if one is installed and suits the data,
+                "none" for random weights, names of pretrained encoders joined with commas (see `seehear starts`), or a
+                model file to train further, with its network; its head is re-initialised if the data has other answers
+    text        more lines for the language model of transcripts
+    cache       where decoded examples and checkpoints are kept; beside `out` by default
 
     The cache is deleted when the model is written, and kept when the run is interrupted: `resume` continues it with
     the recipe that it started with. Raises UsageError if options or data differ from those it started with.
     """
     from seehear.answers import ANSWERS
+    from seehear.datasets import open_training_data
     from seehear.learn.loop.machine import choose_device
     from seehear.learn.run_directory import read_recipe
     from seehear.learn.train import train as learn
+    from seehear.learn.unlabelled import find_soft_target
     from seehear.planning.options import TrainOptions
 
     model = _read_pretrained(start, recipe)
     wanted = None if start is None or model else str(start)
     place, options = choose_device(device), TrainOptions(minutes, steps, seed, wrong_at_most, wanted)
     with _open_run_directory(out, cache, resume, listen) as run:
-        table, held_out, dropped = _open_tables(data, val, answer, senses, run, listen)
+        given = open_training_data(data, val, unlabelled, answer, senses, run, listen)
+        table = given.examples
         before = read_recipe(run)
-        base = _read_recipe(recipe) if recipe else before
-        chosen = _choose_recipe(base, model, table, options, place, listen)
+        chosen = _choose_recipe(_read_recipe(recipe) if recipe else before, model, table, options, place, listen)
         if text is not None and (recipe is not None or before is None):  # a resumed run already has it
             decoding = ANSWERS[chosen.kind].require_decoding("more text")
             chosen = chosen.model_copy(update={"answer": decoding.with_language_model(chosen.answer, text)})
+        if unlabelled is not None:
+            find_soft_target(chosen.kind)
         listen(Notice(_describe_run(chosen, len(table))))
-        bundle, problems = learn(table, chosen, val=held_out, start=model, run=run, device=place, listen=listen)
+        bundle, problems = learn(given, chosen, start=model, run=run, device=place, listen=listen)
         if out is not None:
             write_bundle(Path(out), bundle)
-    return Recogniser(bundle, (*dropped, *problems))
+    return Recogniser(bundle, (*given.problems, *problems))
 
 
 def plan(  # noqa: PLR0913 - the options of train
@@ -255,16 +263,17 @@ def plan(  # noqa: PLR0913 - the options of train
     listen: Listener = ignore_events,
 ) -> Recipe:
     """The recipe that `train` would use for this data."""
+    from seehear.datasets import open_training_data
     from seehear.learn.loop.machine import choose_device
     from seehear.planning.inspection import find_unreadable_answers
     from seehear.planning.options import TrainOptions
 
     place, options = choose_device(device), TrainOptions(minutes, steps, seed, wrong_at_most, start)
     with temporary_folder() as workspace:
-        table, held_out, dropped = _open_tables(data, val, answer, senses, workspace, listen)
-        listen(Skipped(dropped))
-        recipe = _choose_recipe(None, None, table, options, place, listen)
-        for each in filter(None, (table, held_out)):
+        given = open_training_data(data, val, None, answer, senses, workspace, listen)
+        listen(Skipped(given.problems))
+        recipe = _choose_recipe(None, None, given.examples, options, place, listen)
+        for each in filter(None, (given.examples, given.val)):
             if strange := find_unreadable_answers(each, recipe):
                 listen(Skipped(strange))
         return recipe
@@ -318,56 +327,6 @@ def _read_recipe(recipe: str | Path | Recipe) -> Recipe:
         return Recipe.from_toml(Path(recipe).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"cannot be read: {error}", where=str(recipe), hint="make one with `seehear plan`") from None
-
-
-def _open_tables(
-    data: str | Path,
-    val: str | Path | None,
-    answer: str | None,
-    senses: Sequence[str] | None,
-    workspace: Path,
-    listen: Listener,
-) -> tuple[Table, Table | None, tuple[RowProblem, ...]]:
-    """The training table, the held-out table if the data has a part `val` or `val` is given, and unusable rows."""
-    from seehear.table import describe_part_overlap, find_overlap
-    from seehear.table.rows import no_training_part
-
-    for leftover in ("unpacked", "unpacked-val"):
-        delete(workspace / leftover)  # of an interrupted run
-    table = _open(data, answer, senses, workspace / "unpacked")
-    for sentence in (*table.notes, *describe_part_overlap(table)):
-        listen(Notice(sentence))
-    held_out, dropped = None, table.problems
-    if val is not None:
-        held_out = _open(val, answer or table.kind, table.senses, workspace / "unpacked-val")
-        dropped += held_out.problems
-    elif "val" in table.parts and "train" in table.parts:
-        held_out = table.part("val")
-    if "train" in table.parts:
-        listen(Notice("training on the part 'train'" + (", validating on 'val'" if held_out is not None else "")))
-        table = table.part("train")
-    elif table.parts:
-        raise no_training_part(table).at(str(data))
-    if val is not None and held_out is not None:
-        for sentence in find_overlap(table, held_out).describe(repr(str(data)), repr(str(val))):
-            listen(Notice(sentence))
-    return table, held_out, dropped
-
-
-def _open(data: str | Path, answer: str | None, senses: Sequence[str] | None, workspace: Path) -> Table:
-    from seehear.answers import ANSWERS
-    from seehear.senses import SENSES
-    from seehear.table import open_table
-
-    workspace.mkdir(parents=True, exist_ok=True)
-    return open_table(
-        data,
-        senses_known=tuple(SENSES.values()),
-        kinds=tuple(ANSWERS.values()),
-        answer=answer,
-        senses=senses,
-        workspace=workspace,
-    )
 
 
 def _describe_run(recipe: Recipe, examples: int) -> str:

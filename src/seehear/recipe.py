@@ -96,6 +96,20 @@ class StartComparison(Frozen):
     examples: int = Field(ge=1)
 
 
+class UnlabelledUse(Frozen):
+    """What unlabelled examples added: a metric on held-out examples without and with them.
+
+    helped   whether the network that learned from them is the one that was kept
+    """
+
+    examples: int = Field(ge=0)
+    helped: bool
+    metric: str
+    without: float
+    used: float
+    held_out: int = Field(ge=1)
+
+
 class Recipe(Frozen):
     """A recogniser's shape, complete before its weights: senses, answer, training, later when to accept."""
 
@@ -121,6 +135,7 @@ class Recipe(Frozen):
     # How many of these are training examples, answered by networks that were trained without them.
     cross_fitted: int = Field(default=0, ge=0)
     comparison: StartComparison | None = None
+    unlabelled: UnlabelledUse | None = None
 
     @field_validator("format", mode="before")
     @classmethod

@@ -61,7 +61,7 @@ def run_of(dataset: DatasetCache, execution: Execution, folder: Path) -> Run:
 def steps(run: Run, sizes: list[int]) -> dict[str, Tensor]:
     """The weights after a step on each of these numbers of examples, of different lengths."""
     for number, size in enumerate(sizes):
-        run.step(run.dataset.batch(np.roll(run.rows, -number)[:size]))
+        run.step(run.dataset.collate(run.dataset.examples(np.roll(run.rows, -number)[:size])))
     return {name: weight.detach().clone() for name, weight in run.network.named_parameters()}
 
 

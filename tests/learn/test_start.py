@@ -14,6 +14,7 @@ from sklearn.datasets import load_digits
 
 from learning import PARITY, dataset_of, digits_table, open_all_kinds, recipe_for
 from seehear import api
+from seehear.datasets import TrainingData
 from seehear.errors import UsageError
 from seehear.events import Event
 from seehear.learn.export import to_safetensors
@@ -99,10 +100,10 @@ def test_a_recipe_and_a_model_to_start_from_are_refused_together(tmp_path: Path)
 def test_a_run_is_resumed_only_from_the_same_model(model: Pretrained, table_of: TableOf, tmp_path: Path) -> None:
     table, run = table_of(["odd", "even"] * 6), tmp_path / "run"
     run.mkdir()
-    record_start(run, model.recipe, table, None, model)
-    record_start(run, model.recipe, table, None, model)
+    record_start(run, model.recipe, TrainingData(table), model)
+    record_start(run, model.recipe, TrainingData(table), model)
     with pytest.raises(UsageError, match=r"the run started from another model. Next: give the same --start"):
-        record_start(run, model.recipe, table, None, replace(model, weights=b"others"))
+        record_start(run, model.recipe, TrainingData(table), replace(model, weights=b"others"))
 
 
 @pytest.mark.slow

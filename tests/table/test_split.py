@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seehear.table import Split, Table, split
-from seehear.table.duplicates import find_identical_files, find_overlap
+from seehear.table.duplicates import find_identical_files, find_overlap, find_shared_rows
 from seehear.table.groups import is_group, plural
 from seehear.table.rows import Columns
 from table_kinds import make, open_data
@@ -271,3 +271,11 @@ def test_overlap_between_parts_is_reported(tmp_path: Path) -> None:
     ), "the same bytes under two names"
     apart = find_overlap(table.take([1]), table.part("test"))
     assert apart.describe("'train'", "'test'") == []
+
+
+def test_rows_that_share_a_file_or_a_group_are_found(tmp_path: Path) -> None:
+    rows = b"image,patient\n1.png,ann\n2.png,\n"
+    known = open_data(make(tmp_path / "a", {"1.png": b"1", "2.png": b"2", "t.csv": rows}))
+    rows = b"image,patient\nsame.png,bob\nother.png,ann\nnew.png,cid\nnameless.png,\n"
+    files = {"same.png": b"1", "other.png": b"3", "new.png": b"4", "nameless.png": b"5", "t.csv": rows}
+    assert find_shared_rows(known, open_data(make(tmp_path / "b", files))).tolist() == [True, True, False, False]

@@ -77,10 +77,7 @@ class SpatialAnswer(Answer, Protocol):
 
 
 class Tracker(Protocol):
-    """Follows objects through one video, frame by frame.
-
-    Its `str` and `to_json` sum up the video so far.
-    """
+    """Follows objects through one video, frame by frame. Its `str` and `to_json` sum up the video so far."""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -157,9 +154,8 @@ class ItemScoring(Generic[SpecT]):
 
 @dataclass(frozen=True)
 class Spatial(Generic[SpecT, AnswerT]):
-    """Answers that locate things in a picture. They are `SpatialAnswer`s.
-
-    Their `target` is warped by `geometry`, and their head has warp_target(target, Warps) -> the warped target.
+    """Answers that locate things in a picture: `SpatialAnswer`s, whose `target` is warped by `geometry`. Their head has
+    warp_target(target, Warps) -> the warped target.
 
     output_stride_px    pixels between the finest cells that the head reads
     largest_object_px   (spec) -> the size up to which an object should be whole in some tile, in training pixels
@@ -234,6 +230,7 @@ class AnswerKind(ABC, Generic[SpecT, AnswerT]):
     Spec                  what `plan` learns about a column: classes, unit; saved in the recipe
     supports_mixup        whether two blended examples have a blend of both targets
     requires_full_input   whether the answer depends on all of an example, so that none of it may be cut off
+    soft_target           (answer) -> a training target with its probabilities, for an answer that may be wrong
     """
 
     name: str
@@ -249,6 +246,7 @@ class AnswerKind(ABC, Generic[SpecT, AnswerT]):
     auxiliary: Auxiliary[SpecT] | None = None
     concatenation: Concatenation[SpecT] | None = None
     extension: ClassExtension | None = None
+    soft_target: Callable[[AnswerT], dict[str, Array]] | None = None
 
     # From a column of a table to a Spec
 

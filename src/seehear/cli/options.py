@@ -145,6 +145,13 @@ Validation = Annotated[
     Path | None,
     typer.Option("--val", metavar="DATA", help="Held-out examples. Unless given, a part of DATA is held out."),
 ]
+Unlabelled = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DATA",
+        help="More examples, without labels. Training learns from them if that lowers the loss on held-out examples.",
+    ),
+]
 RecipeFile = Annotated[
     Path | None,
     typer.Option("--recipe", metavar="FILE", help="A recipe printed by `plan`, or a model file whose recipe to use."),

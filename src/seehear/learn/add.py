@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from seehear.amounts import format_count
 from seehear.answers import ANSWERS
 from seehear.answers.class_names import require_extension
+from seehear.datasets import open_labelled, open_unlabelled
 from seehear.errors import DataError, UsageError
 from seehear.events import Finished, Listener, Notice, Started, ignore_events
 from seehear.geometry import Geometry
@@ -37,8 +38,7 @@ from seehear.measure.clusters import Clusters
 from seehear.media import medium_of_file
 from seehear.recipe import Recipe, used_key
 from seehear.runtime.bundle import FEATURES, Bundle
-from seehear.senses import SENSES
-from seehear.table import RowProblem, Table, open_table
+from seehear.table import RowProblem, Table
 from seehear.table.directories import list_visible
 
 FITTING, EXPORTING = "fitting the new classes", "exporting"
@@ -85,11 +85,10 @@ def add_classes(bundle: Bundle, data: Path, workspace: Path, listen: Listener) -
 
 def open_new_classes(data: Path, recipe: Recipe, workspace: Path) -> Table:
     """Read a folder of files as one class with the folder's name, anything else as for training."""
-    known, senses = tuple(SENSES.values()), tuple(recipe.senses)
+    senses, unpacked = tuple(recipe.senses), workspace / "unpacked"
     if not _holds_one_class(data):
-        kinds = tuple(ANSWERS.values())
-        return open_table(data, senses_known=known, kinds=kinds, answer=recipe.kind, senses=senses, workspace=workspace)
-    table = open_table(data, senses_known=known, kinds=(), senses=senses, workspace=workspace)
+        return open_labelled(data, recipe.kind, senses, unpacked)
+    table = open_unlabelled(data, senses, unpacked)
     return table.with_answer(recipe.kind, data.resolve().name)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from seehear.datasets import TrainingData
 from seehear.errors import UsageError
 from seehear.events import Listener, Notice
 from seehear.files import write_atomically
@@ -21,17 +22,19 @@ from seehear.recipe import Frozen, Recipe
 from seehear.table import Table
 
 MANIFEST = "run.json"  # a directory with this file holds a run that `resume` can continue
+FINGERPRINTED = {"examples": "examples", "val": "held-out examples", "unlabelled": "unlabelled examples"}
 STATES_KEPT = 16  # of files: excerpts of one recording follow each other
 START_ANEW = "train without --resume to start over"
 
 
 class RunStart(Frozen):
-    """The recipe of a run, and fingerprints of its training and held-out examples and of the model it started from."""
+    """The recipe of a run, and fingerprints of its examples of all kinds and of the model it started from."""
 
     recipe: Recipe
     examples: str
     val: str | None
     start: str | None = None
+    unlabelled: str | None = None
 
 
 @contextmanager
@@ -57,15 +60,14 @@ def run_directory(folder: Path, *, resume: bool, listen: Listener) -> Iterator[N
         _remove(folder)
 
 
-def record_start(
-    folder: Path, recipe: Recipe, table: Table, val: Table | None, start: Pretrained | None = None
-) -> None:
+def record_start(folder: Path, recipe: Recipe, data: TrainingData, start: Pretrained | None = None) -> None:
     """Record what a new run starts with. Raises UsageError if a resumed run started with something else."""
     now = RunStart(
         recipe=recipe,
-        examples=_fingerprint(table, folder),
-        val=None if val is None else _fingerprint(val, folder),
+        examples=_fingerprint(data.examples, folder),
+        val=None if data.val is None else _fingerprint(data.val, folder),
         start=None if start is None else start.fingerprint(),
+        unlabelled=None if data.unlabelled is None else _fingerprint(data.unlabelled, folder),
     )
     if not (folder / MANIFEST).exists():
         write_atomically(folder / MANIFEST, now.model_dump_json(indent=2).encode())
@@ -75,10 +77,14 @@ def record_start(
     if then.start != now.start:
         what = "without --start" if then.start is None else "from another model"
         raise UsageError(f"the run started {what}", where=str(folder), hint=f"give the same --start, or {START_ANEW}")
-    if (then.examples, then.val) != (now.examples, now.val):
-        which = "examples" if then.examples != now.examples else "held-out examples"
-        hint = f"give the same data, --val, --answer and --senses, with unchanged files, or {START_ANEW}"
-        raise UsageError(f"these are not the {which} that the run started with", where=str(table.root), hint=hint)
+    for name, which in FINGERPRINTED.items():
+        if getattr(then, name) != getattr(now, name):
+            same = "data, --val, --unlabelled, --answer and --senses, with unchanged files"
+            raise UsageError(
+                f"these are not the {which} that the run started with",
+                where=str(data.examples.root),
+                hint=f"give the same {same}, or {START_ANEW}",
+            )
 
 
 def _check_same(then: Recipe, now: Recipe, folder: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from seehear.amounts import format_count
+from seehear.datasets import TrainingData
 from seehear.events import Finished, Listener, Notice, Started
 from seehear.learn.calibrate.calibration import calibrate_network, fit_ood_scorers
 from seehear.learn.calibrate.card import render_model_card
@@ -23,19 +24,19 @@ from seehear.learn.loop.probe import FrozenFeatures, fit_head
 from seehear.learn.model.network import Network, create_network
 from seehear.learn.model.pretrained import Pretrained, load_starts
 from seehear.learn.run_directory import record_start
+from seehear.learn.unlabelled import TEACHER_SHARE, Fitted, learn_unlabelled, load_unlabelled
 from seehear.recipe import Recipe
 from seehear.runtime.bundle import Bundle
-from seehear.table import RowProblem, Table
+from seehear.table import RowProblem
 
 TRACING = "preparing the export"
 EXPORTING = 0.35  # duration of the export, relative to that of tracing
 
 
 def train(
-    table: Table,
+    data: TrainingData,
     recipe: Recipe,
     *,
-    val: Table | None,
     start: Pretrained | None = None,
     run: Path,
     device: torch.device,
@@ -48,9 +49,10 @@ def train(
     run in the directory started differently or `start` does not fit.
     """
     started_s = time.monotonic()
-    record_start(run, recipe, table, val, start)
+    record_start(run, recipe, data, start)
     saved = run / "checkpoint.safetensors"
-    split = load_split(table, val, recipe, run, listen)
+    split = load_split(data.examples, data.val, recipe, run, listen)
+    more = None if data.unlabelled is None else load_unlabelled(data.unlabelled, split, run, listen)
     decoded_s = time.monotonic()
     traced = _trace(recipe, split, run / "graphs", listen)
     exporting_s = EXPORTING * (time.monotonic() - decoded_s)
@@ -62,22 +64,30 @@ def train(
     untrained = None if start is not None else measure_untrained(split.val, split.val_rows, listen)
     after_s = calibrating_s + exporting_s + (untrained.seconds if untrained else 0.0)  # the comparison takes as long
     clock = Clock(recipe.training, _seconds_left(recipe, started_s, after_s, head_fitted=frozen is not None))
-    if frozen is None:
-        network, progress = fit(network, split.train, split.train_rows, clock, saved=saved, listen=listen)
-        out_of_fold = None
-    else:
-        network, progress, out_of_fold = FineTuning(network, frozen, split, saved, listen).run(clock)
+    fitted = _fit(network, frozen, split, clock if more is None else clock.share(TEACHER_SHARE), saved, listen)
+    if more is not None:
+        fitted = learn_unlabelled(fitted, split, more, clock.share(1 - TEACHER_SHARE), run, listen)
+    network, progress, out_of_fold, use = fitted
     fit_ood_scorers(network, split.train, split.train_rows)
     recipe = calibrate_network(network, split.val, split.val_rows, out_of_fold, listen=listen)
     training = recipe.training.model_copy(update={"steps": progress.step, "precision": progress.precision})
     statistics = {"input_statistics": measure_input_statistics(split), "groups_seen": describe_groups(split)}
-    recipe = recipe.model_copy(update=statistics | {"training": training})
+    recipe = recipe.model_copy(update=statistics | {"training": training, "unlabelled": use})
     kept = keep_features(network, split)
     graphs = export_graphs(traced, network, split.val, split.val_rows)
     if untrained is not None:
         recipe = recipe.model_copy(update={"comparison": untrained.compare(network, recipe, listen)})
     card = render_model_card(recipe)
-    return Bundle(recipe, graphs.network, to_safetensors(network), card, graphs.decoder, kept), split.problems
+    problems = (*split.problems, *(more.problems if more else ()))
+    return Bundle(recipe, graphs.network, to_safetensors(network), card, graphs.decoder, kept), problems
+
+
+def _fit(
+    network: Network, frozen: FrozenFeatures | None, split: DataSplit, clock: Clock, saved: Path, listen: Listener
+) -> Fitted:
+    if frozen is not None:
+        return Fitted(*FineTuning(network, frozen, split, saved, listen).run(clock))
+    return Fitted(*fit(network, split.train, split.train_rows, clock, saved=saved, listen=listen))
 
 
 def _trace(recipe: Recipe, split: DataSplit, folder: Path, listen: Listener) -> Graphs:

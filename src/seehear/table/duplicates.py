@@ -100,9 +100,20 @@ class Overlap:
 
 def find_overlap(one: Table, other: Table) -> Overlap:
     """Find what `other`, the test data, shares with `one`, the training data."""
-    columns = [name for name in one.metadata if name in other.metadata and is_group(name) and name != RECORDING]
-    values = {plural(name): _values(one, other, name) for name in columns}
+    values = {plural(name): _values(one, other, name) for name in _find_shared_columns(one, other)}
     return Overlap({plural("file"): _files(one, other)} | values)
+
+
+def find_shared_rows(one: Table, other: Table) -> NDArray[np.bool_]:
+    """(rows of `other`,) whether a row has a file, or a group such as a speaker, that `one` has too."""
+    shared = np.zeros(len(other), np.bool_)
+    for sense in _find_shared_senses(one, other):
+        codes, _ = other.encode_files(sense)
+        shared |= np.append(_compare_files(one, other, sense), False)[codes]
+    for name in _find_shared_columns(one, other):
+        known = set(_values(one, other, name)[0])
+        shared |= np.array([value in known for value in other.metadata_column(name)])
+    return shared
 
 
 def describe_part_overlap(table: Table) -> list[str]:
@@ -114,14 +125,28 @@ def describe_part_overlap(table: Table) -> list[str]:
     ]
 
 
+def _find_shared_senses(one: Table, other: Table) -> list[str]:
+    return [sense for sense in one.senses if sense in other.senses]
+
+
+def _find_shared_columns(one: Table, other: Table) -> list[str]:
+    """Those that name groups."""
+    return [name for name in one.metadata if name in other.metadata and is_group(name) and name != RECORDING]
+
+
 def _files(one: Table, other: Table) -> tuple[tuple[str, ...], int]:
     both: dict[str, bool] = {}
-    for sense in (sense for sense in one.senses if sense in other.senses):
-        (_, trained), (_, tested) = one.encode_files(sense), other.encode_files(sense)
-        same = find_identical_files([*(one.root / name for name in trained), *(other.root / name for name in tested)])
-        shared = np.isin(same[len(trained) :], same[: len(trained)]).tolist()
-        both |= dict(zip(tested, shared, strict=True))
+    for sense in _find_shared_senses(one, other):
+        both |= dict(zip(other.encode_files(sense)[1], _compare_files(one, other, sense).tolist(), strict=True))
     return tuple(name for name, shared in both.items() if shared), len(both)
+
+
+def _compare_files(one: Table, other: Table, sense: str) -> NDArray[np.bool_]:
+    """(different files of `other`,) whether `one` has the same file, under any name."""
+    (_, known), (_, files) = one.encode_files(sense), other.encode_files(sense)
+    same = find_identical_files([*(one.root / name for name in known), *(other.root / name for name in files)])
+    shared: NDArray[np.bool_] = np.isin(same[len(known) :], same[: len(known)])
+    return shared
 
 
 def _values(one: Table, other: Table, column: str) -> tuple[tuple[str, ...], int]:

@@ -17,6 +17,7 @@ from present import present
 from seehear import api
 from seehear.answers import ANSWERS
 from seehear.answers.mask import MaskSpec
+from seehear.datasets import open_labelled
 from seehear.planning.plan import plan_recipe
 from seehear.recipe import Recipe, Training
 from seehear.senses.sight.architectures import FeaturePyramid
@@ -90,7 +91,7 @@ def test_outlines_train_as_well_as_masks(tmp_path: Path) -> None:
     """Trained on outlines, and evaluated on outlines and on mask files of the same classes."""
     data, unseen = coco_shapes(tmp_path / "train", 120, 0), coco_shapes(tmp_path / "test", 40, 1)
     (unseen.parent / "classes.txt").write_text(CLASSES.replace("ground", "background"))
-    cells = api._open(data, "mask", None, tmp_path / "ws").answers()
+    cells = open_labelled(data, "mask", None, tmp_path / "ws").answers()
     model = api.train(data, answer="mask", recipe=small_recipe(ANSWERS["mask"].plan(cells, "mask")))
     answer: Any = model.recipe.answer
     assert answer.classes == ("background", "disc", "square")
@@ -152,7 +153,7 @@ def test_outlines_of_another_size_are_skipped(tmp_path: Path) -> None:
 
     data = coco_shapes(tmp_path / "data", 6, 0)
     Image.new("L", (30, 20)).save(data.parent / "3.png")
-    table = api._open(data, "mask", None, tmp_path / "ws")
+    table = open_labelled(data, "mask", None, tmp_path / "ws")
     recipe = recipe_for("mask", ("image",))
     recipe = recipe.model_copy(update={"answer": ANSWERS["mask"].plan(table.answers(), "mask")})
     dataset = DatasetCache.build(table, recipe, tmp_path / "dataset", listen=ignore_events)

@@ -17,6 +17,7 @@ from present import present
 from seehear.answers import ANSWERS
 from seehear.answers.text import TextSpec
 from seehear.answers.text.head import Head
+from seehear.datasets import TrainingData
 from seehear.errors import UsageError
 from seehear.events import ignore_events
 from seehear.geometry import Cells, Grid
@@ -223,12 +224,12 @@ def test_a_recipe_with_auxiliary_tokens_requires_the_column(tmp_path: Path) -> N
 def test_a_run_detects_a_changed_auxiliary_column(tmp_path: Path) -> None:
     dataset = make_dataset(tmp_path)
     (tmp_path / "run").mkdir()
-    record_start(tmp_path / "run", dataset.recipe, dataset.table, None)
-    record_start(tmp_path / "run", dataset.recipe, dataset.table, None)
+    record_start(tmp_path / "run", dataset.recipe, TrainingData(dataset.table))
+    record_start(tmp_path / "run", dataset.recipe, TrainingData(dataset.table))
     cells = {"text": ANSWER_CELLS["text"], "source_text": [*AUXILIARY[1:], "a"]}
     other = open_all_kinds(digits_table(tmp_path / "data", cells, ("audio",)), workspace=tmp_path)
     with pytest.raises(UsageError, match="these are not the examples that the run started with"):
-        record_start(tmp_path / "run", dataset.recipe, other, None)
+        record_start(tmp_path / "run", dataset.recipe, TrainingData(other))
 
 
 @pytest.mark.slow

@@ -32,6 +32,7 @@ class LabelKind(AnswerKind[LabelSpec, Label]):
     read = staticmethod(answer.read)
     stratum = staticmethod(answer.stratum)
     target = staticmethod(answer.target)
+    soft_target = staticmethod(answer.soft_target)
     raw_shapes = staticmethod(answer.raw_shapes)
     to_answer = staticmethod(answer.to_answer)
     calibrate = staticmethod(metric.calibrate)

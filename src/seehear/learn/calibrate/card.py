@@ -9,7 +9,7 @@ from seehear.amounts import format_count, format_duration, format_exact_percent,
 from seehear.answers import ANSWERS
 from seehear.answers.selective import DEFAULT_RISK
 from seehear.measure.formatting import format_percent
-from seehear.recipe import Recipe
+from seehear.recipe import Recipe, UnlabelledUse
 from seehear.starts import Start, find_start
 
 
@@ -42,6 +42,7 @@ def render_model_card(recipe: Recipe) -> str:
         f"{recipe.training.steps:,} steps of {format_count(recipe.training.batch, 'example')} in a budget of "
         f"{format_duration(60 * recipe.training.minutes)}, seed {recipe.training.seed}, {recipe.training.precision}.",
         "",
+        *([f"{describe_unlabelled(recipe.unlabelled)}.", ""] if recipe.unlabelled else []),
         *_describe_added(recipe),
         *(line for sense, name in recipe.starts.items() for line in _describe_start(sense, find_start(name))),
     ]
@@ -104,6 +105,14 @@ def _table(recipe: Recipe) -> list[str]:
         figures.append(_figure(result, "accepted_error") if result["metrics"]["coverage"] else "nothing accepted")
         rows.append(f"| {used.replace('+', ' + ')} | {result['n']:,} | {' | '.join(figures)} |")
     return rows
+
+
+def describe_unlabelled(use: UnlabelledUse) -> str:
+    """What unlabelled examples added, in one sentence without its full stop."""
+    examples = format_count(use.examples, "unlabelled example")
+    change = f"{use.metric} {use.without:.3g} without and {use.used:.3g} with them"
+    held_out = format_count(use.held_out, "held-out example")
+    return f"{examples} {'helped' if use.helped else 'did not help and were not used'}: {change}, on {held_out}"
 
 
 def describe_risk(recipe: Recipe, used: str) -> str:

@@ -71,7 +71,7 @@ class Decoded:
 
 
 class DatasetCache:
-    """Preprocessed examples by index.
+    """Preprocessed examples by index. Those of a table without answers have no targets.
 
     kept      the rows of the table that could be used; the others are in `problems`
     lengths   (n,) values stored for each example, for batches of similar length
@@ -84,7 +84,7 @@ class DatasetCache:
         self.kept: Array = np.array(index["kept"], np.int64)
         self.problems = tuple(RowProblem(**problem) for problem in index["problems"])
         self.table = table.take(self.kept)
-        self._answers = self.table.answers()
+        self._answers = self.table.answers() if self.table.kind else []
         self._auxiliary = self.table.auxiliary() or [""] * len(self.table)
         self._preprocessed = {name: Ragged(folder / f"{name}.bin") for name in recipe.senses}
         self.lengths: Array = np.sum([preprocessed.lengths for preprocessed in self._preprocessed.values()], axis=0)
@@ -163,18 +163,25 @@ class DatasetCache:
 
     def batch_limit(self, most: int) -> int:
         """The batch size that fits into memory, at most this."""
-        return int(np.clip(BATCH_VALUES // max(int(self.lengths.max(initial=1)), 1), 1, most))
+        return limit_batch(self.lengths, most)
 
     def _example(self, row: int) -> Example:
         arrays = {name: array for name, own in self._preprocessed.items() if (array := own[row]) is not None}
         return Example(arrays, self._target(row))
 
     def _target(self, row: int) -> dict[str, Array]:
+        if self.table.kind is None:
+            return {}
         kept = self._targets[row] if self._targets else None
         own = self.kind.target(self.truth(row), self.recipe.answer, None) if kept is None else _unpacked(kept)
         if self.kind.auxiliary is None:
             return own
         return own | self.kind.auxiliary.target(self._auxiliary[row], self.recipe.answer)
+
+
+def limit_batch(lengths: NDArray[np.int64], most: int) -> int:
+    """The size of a batch of the longest examples that fits into memory, at most this."""
+    return int(np.clip(BATCH_VALUES // max(int(lengths.max(initial=1)), 1), 1, most))
 
 
 def pad_and_stack(arrays: Sequence[Array]) -> Array:
@@ -202,7 +209,8 @@ def _decode_all(table: Table, recipe: Recipe, folder: Path, listen: Listener) ->
     places: list[dict[str, Any]] = []
     writers = {name: RaggedWriter(folder / f"{name}.bin") for name in (*recipe.senses, TARGETS)}
     listen(Started(TASK, len(table), "examples"))
-    for number, decoded in enumerate(read_ahead(partial(_decode, recipe=recipe), table, threads=threads())):
+    decode = partial(_decode, recipe=recipe, answered=table.kind is not None)
+    for number, decoded in enumerate(read_ahead(decode, table, threads=threads())):
         if decoded.problem is not None:
             problems.append(decoded.problem)
         else:
@@ -223,16 +231,16 @@ def _decode_all(table: Table, recipe: Recipe, folder: Path, listen: Listener) ->
     return {"kept": kept, "problems": [problem.to_json() for problem in problems], "geometry": places}
 
 
-def _decode(row: Row, recipe: Recipe) -> Decoded:
+def _decode(row: Row, recipe: Recipe, answered: bool) -> Decoded:
     """Read all senses of one row. If one cannot be read, the whole row is left out, with the reason."""
     kind, found = ANSWERS[recipe.kind], {}
     try:
-        truth = kind.read(row.answer or "", recipe.answer)
+        truth = kind.read(row.answer or "", recipe.answer) if answered else None
         for name, spec in recipe.senses.items():
             if name in row.inputs:
                 found[name] = load_signal(name, row.inputs[name], spec)
         geometry = next((place for _, place in found.values()), None)
-        target = kind.target(truth, recipe.answer, geometry)
+        target = kind.target(truth, recipe.answer, geometry) if answered else {}
     except InputError as error:
         return Decoded({}, RowProblem.of(error, row.key))
     if not found:

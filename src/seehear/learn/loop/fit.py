@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from itertools import count, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -20,7 +20,7 @@ from seehear.answers import ANSWERS
 from seehear.errors import TrainingError
 from seehear.events import Advanced, Finished, Listener, Notice, Started
 from seehear.learn.data.batching import make_batches
-from seehear.learn.data.cache import Batch, DatasetCache, move
+from seehear.learn.data.cache import Batch, Example, move
 from seehear.learn.data.concatenation import concatenate
 from seehear.learn.data.time_stretch import sample_time_stretch
 from seehear.learn.loop import checkpoint
@@ -50,14 +50,31 @@ class Clock:
     training: Training
     seconds: float
 
+    def share(self, fraction: float) -> Clock:
+        """A clock with this fraction of the budget."""
+        steps = self.training.steps
+        training = self.training.model_copy(update={"steps": steps and round(fraction * steps)})
+        return Clock(training, fraction * self.seconds)
+
     def fraction_done(self, progress: TrainingProgress) -> float:
         steps = self.training.steps
         done, total = (progress.elapsed_s, self.seconds) if steps is None else (progress.step, steps)
         return done / total if total > 0 else 1.0
 
 
+class TrainingExamples(Protocol):
+    """What training needs of a dataset; DatasetCache has it."""
+
+    lengths: NDArray[np.int64]
+
+    def has_sense(self, sense: str) -> NDArray[np.bool_]: ...
+    def examples(self, rows: Sequence[int] | NDArray[np.int64]) -> list[Example]: ...
+    def collate(self, examples: Sequence[Example]) -> Batch: ...
+    def batch_limit(self, most: int) -> int: ...
+
+
 def fit(
-    network: Network, dataset: DatasetCache, rows: NDArray[np.int64], clock: Clock, *, saved: Path, listen: Listener
+    network: Network, dataset: TrainingExamples, rows: NDArray[np.int64], clock: Clock, *, saved: Path, listen: Listener
 ) -> tuple[Network, TrainingProgress]:
     """Train on these rows of the dataset -> the network with averaged weights, and its progress.
 
@@ -95,7 +112,7 @@ def fit(
 class Run:
     """The state of a training: what changes from step to step."""
 
-    def __init__(self, network: Network, dataset: DatasetCache, rows: NDArray[np.int64], clock: Clock) -> None:
+    def __init__(self, network: Network, dataset: TrainingExamples, rows: NDArray[np.int64], clock: Clock) -> None:
         self.network, self.dataset, self.rows, self.clock = network.train(), dataset, rows, clock
         self.training = clock.training
         self.device = next(network.parameters()).device
@@ -113,7 +130,9 @@ class Run:
         self._statistics = Statistics(network)
 
     @classmethod
-    def start(cls, network: Network, dataset: DatasetCache, rows: NDArray[np.int64], clock: Clock, saved: Path) -> Run:
+    def start(
+        cls, network: Network, dataset: TrainingExamples, rows: NDArray[np.int64], clock: Clock, saved: Path
+    ) -> Run:
         """A new run, or the one whose checkpoint exists."""
         if not saved.exists() and not network.initialised:
             _fit_statistics(network, dataset, rows, clock.training.seed)
@@ -263,10 +282,11 @@ class Run:
         torch._foreach_lerp_(*self._average_and_current, 1 / (1 + AVERAGED * self.progress.step))
 
 
-def _fit_statistics(network: Network, dataset: DatasetCache, rows: NDArray[np.int64], seed: int) -> None:
+def _fit_statistics(network: Network, dataset: TrainingExamples, rows: NDArray[np.int64], seed: int) -> None:
     """Fit the input statistics of each encoder to random examples that have its sense."""
     device = next(network.parameters()).device
     random = np.random.default_rng(seed)
     for sense in network.encoders:
         chosen = random.permutation(rows[dataset.has_sense(sense)[rows]])[: dataset.batch_limit(STATISTICS_EXAMPLES)]
-        network.fit_statistics(sense, move(dataset.inputs(sense, chosen), device))
+        inputs = network.select_inputs(sense, dataset.collate(dataset.examples(chosen)).inputs)
+        network.fit_statistics(sense, move(inputs, device))

@@ -10,7 +10,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from seehear.answers import ANSWERS
 from seehear.events import Advanced, Finished, Listener, Started
 from seehear.geometry import Cells
 from seehear.learn.data.cache import DatasetCache, move
@@ -64,7 +63,7 @@ def fit_head(
     listen(Started(TASK, len(rows), "examples"))
     frozen = FrozenFeatures(*compute_features(network, dataset, rows, listen), dataset.groups[rows])
     outputs = head.fit_probe(frozen.features, frozen.target, frozen.groups)
-    listen(Finished(TASK, "" if outputs is None else _describe(network, dataset, rows, outputs)))
+    listen(Finished(TASK, "" if outputs is None else _describe(dataset, rows, outputs)))
     return frozen._replace(outputs=outputs)
 
 
@@ -88,12 +87,19 @@ def compute_features(
     return torch.cat(features), {name: torch.cat([each[name] for each in targets]) for name in targets[0]}
 
 
-def _describe(network: Network, dataset: DatasetCache, rows: NDArray[np.int64], raw: Mapping[str, Array]) -> str:
+def _describe(dataset: DatasetCache, rows: NDArray[np.int64], raw: Mapping[str, Array]) -> str:
     """The headline metric of the head in cross-validation."""
-    kind, spec = ANSWERS[network.recipe.kind], network.recipe.answer
+    headline, value = measure_headline(dataset, rows, raw)
+    return f"{headline} {value:.3g} in cross-validation, before fine-tuning"
+
+
+def measure_headline(dataset: DatasetCache, rows: NDArray[np.int64], raw: Mapping[str, Array]) -> tuple[str, float]:
+    """The name and the value of the headline metric, for the head's outputs (n, ...) for these rows."""
+    kind, spec = dataset.kind, dataset.recipe.answer
     answers = [
-        kind.to_answer({name: values[row] for name, values in raw.items()}, spec, {}, None) for row in range(len(rows))
+        kind.to_answer({name: values[place] for name, values in raw.items()}, spec, {}, None)
+        for place in range(len(rows))
     ]
     compared = kind.compare(answers, [dataset.truth(int(row)) for row in rows], spec)
     headline = kind.headline(spec).metric
-    return f"{headline} {kind.metrics(compared, spec)[headline]:.3g} in cross-validation, before fine-tuning"
+    return headline, kind.metrics(compared, spec)[headline]

@@ -1,0 +1,83 @@
+"""Opens the data of a training or an evaluation as tables, with every sense and kind of answer there is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from seehear.answers import ANSWERS
+from seehear.events import Listener, Notice
+from seehear.folders import delete
+from seehear.senses import SENSES
+from seehear.table import KindLike, RowProblem, Table, describe_part_overlap, find_overlap, open_table
+from seehear.table.rows import no_training_part
+
+Folder = str | Path
+
+
+class TrainingData(NamedTuple):
+    """The tables of a training; problems are the rows of all of them that cannot be used.
+
+    val          held-out examples; None if some of `examples` are to be held out
+    unlabelled   a table without answers
+    """
+
+    examples: Table
+    val: Table | None = None
+    unlabelled: Table | None = None
+    problems: tuple[RowProblem, ...] = ()
+
+
+def open_training_data(
+    data: Folder,
+    val: Folder | None,
+    unlabelled: Folder | None,
+    answer: str | None,
+    senses: Sequence[str] | None,
+    workspace: Path,
+    listen: Listener,
+) -> TrainingData:
+    """The part `train` of the data if it has parts; the held-out table is `val`, or else the part `val`."""
+    table = open_labelled(data, answer, senses, workspace / "unpacked")
+    for sentence in (*table.notes, *describe_part_overlap(table)):
+        listen(Notice(sentence))
+    held_out, dropped = None, table.problems
+    if val is not None:
+        held_out = open_labelled(val, answer or table.kind, table.senses, workspace / "unpacked-val")
+        dropped += held_out.problems
+    elif "val" in table.parts and "train" in table.parts:
+        held_out = table.part("val")
+    if "train" in table.parts:
+        listen(Notice("training on the part 'train'" + (", validating on 'val'" if held_out is not None else "")))
+        table = table.part("train")
+    elif table.parts:
+        raise no_training_part(table).at(str(data))
+    if val is not None and held_out is not None:
+        for sentence in find_overlap(table, held_out).describe(repr(str(data)), repr(str(val))):
+            listen(Notice(sentence))
+    more = None
+    if unlabelled is not None:
+        more = open_unlabelled(unlabelled, table.senses, workspace / "unpacked-unlabelled")
+        dropped += more.problems
+    return TrainingData(table, held_out, more, dropped)
+
+
+def open_labelled(data: Folder, answer: str | None, senses: Sequence[str] | None, workspace: Path) -> Table:
+    """A table with answers. `answer` and `senses` override what would be inferred."""
+    return _open(data, tuple(ANSWERS.values()), answer, senses, workspace)
+
+
+def open_unlabelled(data: Folder, senses: Sequence[str], workspace: Path) -> Table:
+    """A table whose answers, if it has any, are ignored."""
+    return _open(data, (), None, senses, workspace)
+
+
+def _open(
+    data: Folder, kinds: Sequence[KindLike], answer: str | None, senses: Sequence[str] | None, workspace: Path
+) -> Table:
+    """Archives are unpacked into the workspace, which is emptied before."""
+    delete(workspace)  # what an interrupted run has left
+    workspace.mkdir(parents=True)
+    known = tuple(SENSES.values())
+    return open_table(data, senses_known=known, kinds=kinds, answer=answer, senses=senses, workspace=workspace)
