@@ -1,4 +1,4 @@
-"""The exported graphs of every supported pair of answer and senses, with valid inputs for each."""
+"""The exported graphs of every supported pair of answer and senses, and an encoder of the user's own, with inputs."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ import onnx
 import torch
 
 from learning import EXAMPLES, PAIRS, dataset_of, recipe_for
+from onnx_encoders import make_varied_encoder
 from seehear.answers.text.spec import AttentionSpec
 from seehear.learn.export import export_graphs, trace_graphs
 from seehear.learn.model.network import Network
 from seehear.recipe import Recipe
 from seehear.senses.hearing.plan import Whisper
 from seehear.senses.sight.architectures import ResNet
+from seehear.starts.onnx_encoder import convert_graph
 
 NUMPY = {1: np.float32, 2: np.uint8, 7: np.int64, 9: np.bool_}
 
@@ -50,7 +52,10 @@ def _resnet_recipe() -> Recipe:
 @cache
 def exports() -> dict[str, bytes]:
     """Every graph, by its title."""
-    return {name: graph for title, recipe in recipes().items() for name, graph in _exported(title, recipe).items()}
+    found = {"an encoder of the user's own": convert_graph(make_varied_encoder().SerializeToString())}
+    for title, recipe in recipes().items():
+        found |= _exported(title, recipe)
+    return found
 
 
 def _exported(title: str, recipe: Recipe) -> dict[str, bytes]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -10,7 +12,7 @@ from seehear.answers.linear_probe import LinearProbe
 from seehear.geometry import Cells
 from seehear.layers.linear import Float32Linear
 
-ATTENTION_HEADS = 4  # each weighs the cells for its own share of the channels
+ATTENTION_HEADS = 4  # at most; each weighs the cells for its own share of the channels
 
 
 class Pool(nn.Module):
@@ -22,16 +24,15 @@ class Pool(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        if width % ATTENTION_HEADS:
-            raise ValueError(f"Expected a width that {ATTENTION_HEADS} divides, got {width}")
         self.width = 2 * width
-        self.score = Float32Linear(width, ATTENTION_HEADS)
+        self.heads = math.gcd(width, ATTENTION_HEADS)
+        self.score = Float32Linear(width, self.heads)
         nn.init.zeros_(self.score.weight)
 
     def forward(self, cells: Cells) -> Tensor:
         x, padded = cells.x, ~cells.valid_mask[:, :, None]
-        weights = self.score(x).masked_fill(padded, -1e4).softmax(1)  # (B, N, ATTENTION_HEADS)
-        gathered = torch.einsum("bnv,bnvd->bvd", weights, x.unflatten(2, (ATTENTION_HEADS, -1))).flatten(1)
+        weights = self.score(x).masked_fill(padded, -1e4).softmax(1)  # (B, N, heads)
+        gathered = torch.einsum("bnv,bnvd->bvd", weights, x.unflatten(2, (self.heads, -1))).flatten(1)
         maximum = x.masked_fill(padded, -1e4).amax(1)
         return torch.cat([maximum, gathered], 1)
 

@@ -23,13 +23,14 @@ from seehear.answers import Decoder
 from seehear.errors import BundleError, TrainingError
 from seehear.files import write_atomically
 from seehear.learn.data.cache import DatasetCache
+from seehear.learn.inserted_encoders import insert_encoders
 from seehear.learn.model.network import Network, Tensors
 from seehear.learn.quantisation import quantise
 from seehear.runtime.graph import OPSET
 from seehear.runtime.graph_safety import check_graph
 from seehear.runtime.model_runner import PRESENT
 from seehear.runtime.onnx_session import Session
-from seehear.starts import find_start
+from seehear.starts import STARTS
 
 BATCHES = (1, 3, 28)  # sizes of the batches compared, other than the traced one
 DECODED = 4  # examples on which decoders are compared
@@ -138,7 +139,7 @@ def _fold(network: Network) -> Network:
 
 def to_safetensors(network: Network) -> bytes:
     """Its weights; matrices in half precision if those of a start are published in it."""
-    half = any(find_start(name).precision == "float16" for name in network.recipe.starts.values())
+    half = any(STARTS[name].precision == "float16" for name in STARTS.keys() & {*network.recipe.starts.values()})
     stored = {
         name: tensor.half() if half and tensor.ndim > 1 and tensor.is_floating_point() else tensor
         for name, tensor in network.state_dict().items()
@@ -235,6 +236,7 @@ def fill_graph(traced: bytes, module: Any) -> bytes:
     for tensor in graph.graph.initializer:
         if tensor.name in weights:
             tensor.CopyFrom(numpy_helper.from_array(weights[tensor.name].numpy(), tensor.name))
+    insert_encoders(graph.graph)
     with _quiet():
         graph = optimizer.optimize(graph)
     _strip(graph.graph)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -53,14 +55,15 @@ def train(
     saved = run / "checkpoint.safetensors"
     split = load_split(data.examples, data.val, recipe, run, listen)
     more = None if data.unlabelled is None else load_unlabelled(data.unlabelled, split, run, listen)
-    decoded_s = time.monotonic()
-    traced = _trace(recipe, split, run / "graphs", listen)
-    exporting_s = EXPORTING * (time.monotonic() - decoded_s)
-    estimated = recipe.training.steps is None and not saved.exists()  # a resumed run keeps its time budget
-    calibrating_s = estimate_seconds(create_network(recipe, device).eval(), split, listen) if estimated else 0.0
     torch.manual_seed(recipe.training.seed)
     network = create_network(recipe, device)
-    frozen = _load_start(network, start, split, listen)
+    _load_weights(network, start, listen)
+    loaded_s = time.monotonic()
+    traced = _trace(network, split, run / "graphs", listen)
+    exporting_s = EXPORTING * (time.monotonic() - loaded_s)
+    estimated = recipe.training.steps is None and not saved.exists()  # a resumed run keeps its time budget
+    calibrating_s = estimate_seconds(deepcopy(network).eval(), split, listen) if estimated else 0.0
+    frozen = _fit_head(network, start, split, listen)
     untrained = None if start is not None else measure_untrained(split.val, split.val_rows, listen)
     after_s = calibrating_s + exporting_s + (untrained.seconds if untrained else 0.0)  # the comparison takes as long
     clock = Clock(recipe.training, _seconds_left(recipe, started_s, after_s, head_fitted=frozen is not None))
@@ -86,34 +89,35 @@ def _fit(
     network: Network, frozen: FrozenFeatures | None, split: DataSplit, clock: Clock, saved: Path, listen: Listener
 ) -> Fitted:
     if frozen is not None:
+        if not network.trains_encoders:
+            clock = replace(clock, seconds=0.0)  # there is no better head for features that do not change
         return Fitted(*FineTuning(network, frozen, split, saved, listen).run(clock))
     return Fitted(*fit(network, split.train, split.train_rows, clock, saved=saved, listen=listen))
 
 
-def _trace(recipe: Recipe, split: DataSplit, folder: Path, listen: Listener) -> Graphs:
+def _trace(network: Network, split: DataSplit, folder: Path, listen: Listener) -> Graphs:
     """The traced graphs, made once for a run, however often it is interrupted."""
     if (saved := Graphs.load(folder)) is not None:
         return saved
     listen(Started(TRACING, None, "graphs"))
-    graphs = trace_graphs(Network(recipe), split.val, split.val_rows)
+    graphs = trace_graphs(deepcopy(network), split.val, split.val_rows)
     graphs.save(folder)
     listen(Finished(TRACING, format_count(sum(graph is not None for graph in graphs), "graph")))
     return graphs
 
 
-def _load_start(
-    network: Network, start: Pretrained | None, split: DataSplit, listen: Listener
-) -> FrozenFeatures | None:
-    """Load the weights of the model to start from, or else of the recipe's pretrained encoders.
-
-    Returns the features that the head was fitted to, if it was.
-    """
-    if start is not None:
+def _load_weights(network: Network, start: Pretrained | None, listen: Listener) -> None:
+    """Load the weights of the model to start from, or else of the recipe's pretrained encoders."""
+    if start is None:
+        load_starts(network)
+    else:
         start.load_into(network)
         listen(Notice(_describe_start(start, network.recipe)))
-        return None
-    load_starts(network)
-    if len(network.recipe.senses) > 1 or not network.recipe.starts:
+
+
+def _fit_head(network: Network, start: Pretrained | None, split: DataSplit, listen: Listener) -> FrozenFeatures | None:
+    """Fit the head to the features of a single pretrained encoder, and return them."""
+    if start is not None or len(network.recipe.senses) > 1 or not network.recipe.starts:
         return None
     return fit_head(network, split.train, split.train_rows, listen)
 

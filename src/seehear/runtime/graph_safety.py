@@ -64,14 +64,15 @@ NODE_DOMAIN, TENSOR_LOCATION = ("NodeProto", 7), ("TensorProto", 14)
 def check_graph(model: bytes, name: str) -> None:
     """Raises BundleError, naming the member, for a graph that seehear could not have written."""
     try:
-        _walk(model)
+        check_self_contained(model)
         for node in read_graph(model).nodes:
             check_exported(node)
     except BundleError as error:
         raise BundleError(f"{name} is refused: {error.what}") from None
 
 
-def _walk(model: bytes) -> None:
+def check_self_contained(model: bytes) -> None:
+    """Raises BundleError for a graph that needs other files or foreign code, or that may never end."""
     if model[4:8] == b"ORTM":
         raise _refuse("it is in onnxruntime's own format")
     waiting = [("ModelProto", memoryview(model))]

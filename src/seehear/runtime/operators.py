@@ -1,4 +1,4 @@
-"""The ONNX operators that seehear exports; a graph with any other is refused."""
+"""The ONNX operators that seehear exports, and those of the user's own encoders; a graph with any other is refused."""
 
 from __future__ import annotations
 
@@ -133,8 +133,10 @@ _POOL = {"ceil_mode": 0, **_WINDOW}
 OPERATORS: Mapping[str, Operator] = {
     "Add": Operator(shape_inference.broadcast, contents=_compute_with(np.add)),
     "And": Operator(shape_inference.compare, contents=_compute_with(np.logical_and)),
-    "AveragePool": Operator(shape_inference.pool, {"count_include_pad": 1, **_POOL}, shape_inference.pool_work),
-    "BatchNormalization": Operator(shape_inference.normalise, {"epsilon": float, "momentum": float}),
+    "AveragePool": Operator(shape_inference.pool, {"count_include_pad": int, **_POOL}, shape_inference.pool_work),
+    "BatchNormalization": Operator(
+        shape_inference.normalise, {"epsilon": float, "momentum": float, "training_mode": 0}
+    ),
     "Cast": Operator(shape_inference.cast, {"to": int}, contents=_compute_with(lambda x, to: x.astype(DTYPES[to]))),
     "Clip": Operator(shape_inference.keep_shape),
     "Concat": Operator(
@@ -148,7 +150,10 @@ OPERATORS: Mapping[str, Operator] = {
     "Div": Operator(shape_inference.divide, contents=_compute_with(_divide)),
     "DynamicQuantizeLinear": Operator(shape_inference.quantise),
     "Einsum": Operator(shape_inference.einsum, {"equation": bytes}, shape_inference.einsum_work),
+    "Elu": Operator(shape_inference.keep_shape, {"alpha": float}),
     "Equal": Operator(shape_inference.compare, contents=_compute_with(np.equal)),
+    "Erf": Operator(shape_inference.keep_shape),
+    "Exp": Operator(shape_inference.keep_shape),
     "Expand": Operator(shape_inference.expand, contents=_expand_contents),
     "GRU": Operator(shape_inference.gru, {"hidden_size": int, "linear_before_reset": 1}, shape_inference.gru_work),
     "Gather": Operator(
@@ -157,11 +162,15 @@ OPERATORS: Mapping[str, Operator] = {
     "GatherElements": Operator(shape_inference.gather_elements, {"axis": int}),
     "Gelu": Operator(shape_inference.keep_shape, {"approximate": b"none"}),
     "Gemm": Operator(
-        shape_inference.gemm, {"alpha": 1.0, "beta": 1.0, "transA": 0, "transB": 1}, shape_inference.matmul_work
+        shape_inference.gemm, {"alpha": 1.0, "beta": 1.0, "transA": 0, "transB": int}, shape_inference.matmul_work
     ),
+    "GlobalAveragePool": Operator(shape_inference.pool_globally, {}, shape_inference.input_work),
     "Greater": Operator(shape_inference.compare, contents=_compute_with(np.greater)),
     "GreaterOrEqual": Operator(shape_inference.compare, contents=_compute_with(np.greater_equal)),
+    "HardSigmoid": Operator(shape_inference.keep_shape, {"alpha": float, "beta": float}),
+    "HardSwish": Operator(shape_inference.keep_shape),
     "LayerNormalization": Operator(shape_inference.layer_norm, {"axis": -1, "epsilon": float, "stash_type": 1}),
+    "LeakyRelu": Operator(shape_inference.keep_shape, {"alpha": float}),
     "Less": Operator(shape_inference.compare, contents=_compute_with(np.less)),
     "Log": Operator(shape_inference.keep_shape),
     "LogSoftmax": Operator(shape_inference.keep_shape, {"axis": int}),
@@ -172,8 +181,10 @@ OPERATORS: Mapping[str, Operator] = {
     "Min": Operator(shape_inference.broadcast, contents=_compute_with(lambda *arrays: reduce(np.minimum, arrays))),
     "Mod": Operator(shape_inference.divide, {"fmod": 0}, contents=_compute_with(lambda a, b, fmod=0: np.mod(a, b))),
     "Mul": Operator(shape_inference.broadcast, contents=_compute_with(np.multiply)),
+    "Neg": Operator(shape_inference.keep_shape, contents=_compute_with(np.negative)),
     "Not": Operator(shape_inference.keep_shape, contents=_compute_with(np.logical_not)),
     "Pad": Operator(shape_inference.pad, {"mode": b"constant"}),
+    "PRelu": Operator(shape_inference.keep_shape_by_channel),
     "Pow": Operator(shape_inference.broadcast),
     "Range": Operator(
         shape_inference.count_range,
@@ -213,6 +224,8 @@ OPERATORS: Mapping[str, Operator] = {
     "Sqrt": Operator(shape_inference.keep_shape),
     "Squeeze": Operator(shape_inference.squeeze, contents=_reshape_contents),
     "Sub": Operator(shape_inference.broadcast, contents=_compute_with(np.subtract)),
+    "Sum": Operator(shape_inference.broadcast),
+    "Tanh": Operator(shape_inference.keep_shape),
     "TopK": Operator(shape_inference.top_k, {"axis": int, "largest": int, "sorted": 1}, shape_inference.top_k_work),
     "Transpose": Operator(shape_inference.transpose, {"perm": tuple}),
     "Unsqueeze": Operator(shape_inference.unsqueeze, contents=_reshape_contents),

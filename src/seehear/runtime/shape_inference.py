@@ -29,6 +29,14 @@ def broadcast(given: OperatorInputs) -> OutputTypes:
     return [(shape, given[0].dtype)]
 
 
+def keep_shape_by_channel(given: OperatorInputs) -> OutputTypes:
+    """The second input has a number for each channel, the second axis of the first; or one for all."""
+    shape, slope = given[0].shape, given[1].shape
+    if np.broadcast_shapes(shape[1:], slope) != shape[1:]:
+        raise BundleError("has slopes of another shape")
+    return keep_shape(given)
+
+
 def compare(given: OperatorInputs) -> OutputTypes:
     return [(broadcast(given)[0][0], BOOL)]
 
@@ -120,6 +128,14 @@ def pool(given: OperatorInputs) -> OutputTypes:
     return [((*given[0].shape[:2], *_window_positions(given, kernel)), given[0].dtype)]
 
 
+def pool_globally(given: OperatorInputs) -> OutputTypes:
+    """Every axis after the first two becomes 1."""
+    shape = given[0].shape
+    if len(shape) < 3:
+        raise BundleError(f"has no axes to pool in {shape}")
+    return [((*shape[:2], *(1 for _ in shape[2:])), given[0].dtype)]
+
+
 def pool_work(given: OperatorInputs, made: OutputTypes) -> int:
     return math.prod((*made[0][0], *given.attributes["kernel_shape"]))
 
@@ -176,8 +192,10 @@ def gather_elements(given: OperatorInputs) -> OutputTypes:
 
 
 def gemm(given: OperatorInputs) -> OutputTypes:
-    (rows, inner), (columns, other) = given[0].shape, given[1].shape
-    if inner != other or np.broadcast_shapes(given[2].shape, (rows, columns)) != (rows, columns):
+    (rows, inner), weight = given[0].shape, given[1].shape
+    other, columns = reversed(weight) if given.attributes.get("transB", 0) else weight
+    bias = given[2].shape if given.has(2) else ()
+    if inner != other or np.broadcast_shapes(bias, (rows, columns)) != (rows, columns):
         raise BundleError("multiplies matrices of other shapes")
     return [((rows, columns), given[0].dtype)]
 

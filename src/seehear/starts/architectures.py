@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from seehear.errors import BundleError
 from seehear.starts.digest import Tensors
+from seehear.starts.onnx_encoder import FILE, describe_encoder
 from seehear.starts.wav2vec2 import PROJECTION, recognise_wav2vec2
 
 
@@ -18,6 +19,8 @@ def recognise_architecture(tensors: Tensors, folder: Path) -> tuple[Literal["ima
 
     Raises BundleError if no encoder fits the tensors.
     """
+    if FILE in tensors:
+        return "image", describe_encoder(tensors[FILE].tobytes())
     if "_conv_stem.weight" in tensors:
         last = 1 + max((int(name.split(".")[1]) for name in tensors if name.startswith("_blocks.")), default=-1)
         measure = (last, *tensors["_conv_head.weight"].shape[1:2]) if "_conv_head.weight" in tensors else (last,)

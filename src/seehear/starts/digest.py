@@ -13,9 +13,15 @@ Tensors = Mapping[str, NDArray[Any]]
 
 
 def to_precision(tensors: Tensors, precision: str) -> dict[str, NDArray[Any]]:
-    """The tensors as "float16" or "float32", little-endian and contiguous, in order of their names."""
+    """The tensors as "float16" or "float32", little-endian and contiguous, in order of their names.
+
+    Bytes stay bytes.
+    """
     kind = np.dtype(precision).newbyteorder("<")
-    return {name: np.ascontiguousarray(tensors[name], kind) for name in sorted(tensors)}
+    return {
+        name: np.ascontiguousarray(tensors[name], None if tensors[name].dtype == np.uint8 else kind)
+        for name in sorted(tensors)
+    }
 
 
 def compute_digest(tensors: Tensors) -> str:

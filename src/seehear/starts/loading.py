@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from seehear.errors import SeehearError
 from seehear.starts import cache
 from seehear.starts.definition import Start
+from seehear.starts.digest import to_precision
 from seehear.starts.packages import is_installed, read_package, read_package_files
 from seehear.starts.reading import check_digest, read_tensors
 
@@ -32,13 +32,13 @@ def is_available(start: Start) -> bool:
     return find_place(start) is not None
 
 
-def load_tensors(start: Start) -> dict[str, NDArray[np.float32]]:
-    """Its tensors with our encoder's names, as float32, from the cache or from the installed package.
+def load_tensors(start: Start) -> dict[str, NDArray[Any]]:
+    """Its tensors with our encoder's names, numbers as float32, from the cache or from the installed package.
 
     The digest is checked each time. Raises SeehearError if the start is not installed, BundleError if the digest
     differs.
     """
-    return {name: np.asarray(array, np.float32) for name, array in find_tensors(start).items()}
+    return to_precision(find_tensors(start), "float32")
 
 
 def find_tensors(start: Start) -> dict[str, NDArray[Any]]:

@@ -15,7 +15,7 @@ from seehear.starts.hub import download
 from seehear.starts.reading import read_tensors
 from seehear.starts.wav2vec2 import SETTINGS
 
-WEIGHTS = ("weights.safetensors", "model.safetensors", "model.bin", "pytorch_model.bin", "*.pth", "*.pt")
+WEIGHTS = ("weights.safetensors", "model.safetensors", "model.bin", "pytorch_model.bin", "*.pth", "*.pt", "*.onnx")
 _UNKNOWN = "unknown: the weights are a file of your own"
 
 

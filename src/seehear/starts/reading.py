@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from seehear.errors import BundleError
@@ -11,16 +12,22 @@ from seehear.starts.ctranslate2 import read_ctranslate2
 from seehear.starts.definition import Start
 from seehear.starts.digest import Tensors, compute_digest, to_precision
 from seehear.starts.names import to_our_names
+from seehear.starts.onnx_encoder import FILE, is_onnx
 from seehear.starts.safetensors_file import read_safetensors
 from seehear.starts.state_dict import read_state_dict
 
 
 def read_tensors(content: bytes) -> dict[str, NDArray[Any]]:
-    """The first bytes tell the format: the length of a JSON header, an archive or a pickle, or a version number."""
+    """The first bytes tell the format: the length of a JSON header, an archive or a pickle, or a version number.
+
+    The graph of an ONNX encoder is as much a part of it as the weights, so its one tensor is the file.
+    """
     if content[8:9] == b"{" and int.from_bytes(content[:8], "little") <= len(content):
         return to_our_names(read_safetensors(content))
     if content[:4] == b"PK\x03\x04" or content[:1] == b"\x80":
         return to_our_names(read_state_dict(content))
+    if is_onnx(content):
+        return {FILE: np.frombuffer(bytearray(content), np.uint8)}  # may be written to, as torch wants
     return to_our_names(read_ctranslate2(content))
 
 

@@ -10,7 +10,7 @@ from seehear.answers import ANSWERS
 from seehear.answers.selective import DEFAULT_RISK
 from seehear.measure.formatting import format_percent
 from seehear.recipe import Recipe, UnlabelledUse
-from seehear.starts import Start, find_start
+from seehear.starts import STARTS
 
 
 def render_model_card(recipe: Recipe) -> str:
@@ -44,7 +44,7 @@ def render_model_card(recipe: Recipe) -> str:
         "",
         *([f"{describe_unlabelled(recipe.unlabelled)}.", ""] if recipe.unlabelled else []),
         *_describe_added(recipe),
-        *(line for sense, name in recipe.starts.items() for line in _describe_start(sense, find_start(name))),
+        *(line for sense, name in recipe.starts.items() for line in _describe_start(recipe, sense, name)),
     ]
     return "\n".join(lines)
 
@@ -86,9 +86,14 @@ def _describe_added(recipe: Recipe) -> list[str]:
     return [f"Classes added after training, with the number of examples: {classes}.", ""]
 
 
-def _describe_start(sense: str, start: Start) -> list[str]:
+def _describe_start(recipe: Recipe, sense: str, name: str) -> list[str]:
+    start = STARTS.get(name)
+    if start is None:
+        sha256 = getattr(getattr(recipe.senses[sense], "encoder", None), "sha256", "")
+        file = f"{name} (SHA-256 {sha256})" if sha256 else name
+        return [f"Its {sense} encoder started from {file}. Its training data, licence and limits are unknown.", ""]
     lines = [
-        f"Its {sense} encoder started from {start.name}, trained on {start.trained_on}; licence {start.licence}.",
+        f"Its {sense} encoder started from {name}, trained on {start.trained_on}; licence {start.licence}.",
         f"Limits of that encoder: {start.limits}.",
         *([start.notice] if start.notice else []),
     ]

@@ -63,7 +63,7 @@ def fit_head(
     listen(Started(TASK, len(rows), "examples"))
     frozen = FrozenFeatures(*compute_features(network, dataset, rows, listen), dataset.groups[rows])
     outputs = head.fit_probe(frozen.features, frozen.target, frozen.groups)
-    listen(Finished(TASK, "" if outputs is None else _describe(dataset, rows, outputs)))
+    listen(Finished(TASK, "" if outputs is None else _describe(network, dataset, rows, outputs)))
     return frozen._replace(outputs=outputs)
 
 
@@ -87,10 +87,11 @@ def compute_features(
     return torch.cat(features), {name: torch.cat([each[name] for each in targets]) for name in targets[0]}
 
 
-def _describe(dataset: DatasetCache, rows: NDArray[np.int64], raw: Mapping[str, Array]) -> str:
+def _describe(network: Network, dataset: DatasetCache, rows: NDArray[np.int64], raw: Mapping[str, Array]) -> str:
     """The headline metric of the head in cross-validation."""
     headline, value = measure_headline(dataset, rows, raw)
-    return f"{headline} {value:.3g} in cross-validation, before fine-tuning"
+    before = ", before fine-tuning" if network.trains_encoders else ""
+    return f"{headline} {value:.3g} in cross-validation{before}"
 
 
 def measure_headline(dataset: DatasetCache, rows: NDArray[np.int64], raw: Mapping[str, Array]) -> tuple[str, float]:

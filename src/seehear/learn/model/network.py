@@ -84,6 +84,11 @@ class Network(nn.Module):
         return warped
 
     @property
+    def trains_encoders(self) -> bool:
+        """Whether an encoder has weights that training changes."""
+        return any(weight.requires_grad for weight in self.encoders.parameters())
+
+    @property
     def decoder(self) -> Decoder | None:
         """The head's autoregressive decoder, if it has one."""
         found: Decoder | None = getattr(self.head, "decoder", None)

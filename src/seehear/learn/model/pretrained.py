@@ -3,18 +3,37 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
+import numpy as np
 import safetensors.torch
 import torch
+from numpy.typing import NDArray
+from pydantic import BaseModel
+from torch import Tensor
 
-from seehear.errors import UsageError
+from seehear.errors import BundleError, UsageError
 from seehear.learn.model.network import Network
 from seehear.planning.reuse import same_answer
 from seehear.recipe import Recipe
+from seehear.runtime.onnx_session import Session
 from seehear.starts import find_start, load_tensors
+from seehear.starts.onnx_encoder import convert_graph, describe_encoder
 
 HEAD = "head."
+
+Array = NDArray[np.float32]
+
+
+@runtime_checkable
+class GraphEncoder(Protocol):
+    """An encoder that is an ONNX graph: the file, as bytes, and what runs it."""
+
+    architecture: BaseModel
+    file: Tensor
+    run: Callable[[Array], Array] | None
 
 
 def load_starts(network: Network) -> None:
@@ -28,6 +47,7 @@ def load_starts(network: Network) -> None:
             network.encoders[sense].load_pretrained(tensors)  # type: ignore[operator]
             if (load := getattr(network.head, "load_pretrained", None)) is not None:  # a decoder of the same start
                 load(tensors)
+            open_graphs(network)
         except ValueError as error:
             raise UsageError(f"the weights do not fit: {error}", where=name) from None
 
@@ -71,4 +91,30 @@ class Pretrained:
                     hint="start from a model file that this version of seehear has written, or without --start",
                 )
             own.copy_(found)
+        open_graphs(network)
         network.initialised = True
+
+
+def open_graphs(network: Network) -> None:
+    """Make encoders that are ONNX graphs run the files among their weights.
+
+    Raises BundleError for a file that the runtime would refuse, or that is not the one that the recipe describes.
+    """
+    for name, encoder in network.encoders.items():
+        if not isinstance(encoder, GraphEncoder):
+            continue
+        content = encoder.file.numpy(force=True).tobytes()
+        described = type(encoder.architecture).model_validate(describe_encoder(content))
+        if described != encoder.architecture:
+            raise BundleError(f"the ONNX graph of the {name} encoder is another one than the recipe describes")
+        encoder.run = _make_runner(Session(convert_graph(content)))
+
+
+def _make_runner(session: Session) -> Callable[[Array], Array]:
+    """A function, because networks are copied, and sessions cannot be."""
+    (name,) = session.inputs
+
+    def run(pictures: Array) -> Array:
+        return session.run({name: pictures})[session.outputs[0]]
+
+    return run

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from seehear.geometry import Grid, Tile, Warp
 from seehear.senses.corruption import Corruption
 from seehear.senses.model_sizing import SizingInputs
-from seehear.senses.sight.architectures import BottleneckNetwork, ResNet, VisionTransformer
+from seehear.senses.sight.architectures import BottleneckNetwork, OnnxEncoder, ResNet, VisionTransformer
 from seehear.senses.sight.dicom import may_be_dicom, read_patient_code
 from seehear.senses.sight.plan import SightSpec, plan_sight
 from seehear.senses.sight.preprocess import collate, preprocess
@@ -99,6 +99,10 @@ class Sight:
             from seehear.senses.sight.vision_transformer import VisionTransformerEncoder
 
             return VisionTransformerEncoder(spec, spec.encoder)
+        if isinstance(spec.encoder, OnnxEncoder):
+            from seehear.senses.sight.onnx_encoder import OnnxSightEncoder
+
+            return OnnxSightEncoder(spec, spec.encoder)
         from seehear.senses.sight.encoder import PyramidEncoder
 
         return PyramidEncoder(spec, spec.encoder)

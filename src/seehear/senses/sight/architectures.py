@@ -13,6 +13,7 @@ IMAGENET_MEAN, IMAGENET_SCALE = (123.675, 116.28, 103.53), (58.395, 57.12, 57.37
 RESNET_STEM = 64  # channels of a ResNet's first convolution
 VIT_HEAD = 64  # channels of a head of a Vision Transformer
 STEM_CHANNELS = 24  # input channels of the first stage of a FeaturePyramid
+ONNX_PLACEHOLDER = "seehear::Encoder"  # stands for an OnnxEncoder in traced graphs
 DEFAULT_STRIDE_PX = 16  # of the finest cells without positions: finer ones did not help the OOD score
 
 
@@ -285,6 +286,48 @@ class VisionTransformer(Architecture):
         return 6 * (self.depth * layer + 3 * self.patch_px**2 * self.width * patches) / 1e9
 
 
+class OnnxEncoder(Architecture):
+    """A graph of the user's own, which training does not change.
+
+    sha256, size   of the file, whose bytes are kept with the weights
+    height, width  in pixels, of the pictures that it takes
+    output         shape for one picture: (D,), (N, D) or (D, rows, columns)
+    mean, std      of the pixels of each colour, 0 to 1, in its training
+    gigaflop       GFLOP for one picture
+    """
+
+    kind: Literal["onnx"] = "onnx"
+    sha256: str = Field(pattern="[0-9a-f]{64}")
+    size: int = Field(ge=1, le=1 << 30)
+    height: int = Field(ge=8, le=1024)
+    width: int = Field(ge=8, le=1024)
+    output: tuple[Annotated[int, Field(ge=1)], ...] = Field(min_length=1, max_length=3)
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    gigaflop: float = Field(gt=0)
+
+    def __str__(self) -> str:
+        return f"a frozen ONNX encoder of {self.channels} channels"
+
+    @property
+    def normalisation(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """Mean and scale of the pixels of each colour, 0 to 255, in its training."""
+        return tuple(255 * x for x in self.mean), tuple(255 * x for x in self.std)
+
+    @property
+    def channels(self) -> int:
+        return self.output[1] if len(self.output) == 2 else self.output[0]
+
+    def levels(self, size: InputSize) -> list[Level]:
+        """A single one."""
+        cells = math.prod(self.output) // self.channels
+        return [Level(self.channels, max(1, math.isqrt(self.height * self.width // cells)))]
+
+    def step_gigaflop(self, size: InputSize) -> float:
+        """GFLOP to train on one picture once: there is no backward pass through the graph."""
+        return self.gigaflop
+
+
 STEM_STRIDE, LITE_STEM, LITE_HEAD = 2, 32, 1280  # channels of the first and of the last convolution
 LITE_STAGES = (  # of EfficientNet-Lite0
     BottleneckStage(1, 3, 1, 1, 16),
@@ -308,7 +351,8 @@ SCALING = ((1.0, 1.0), (1.0, 1.1), (1.1, 1.2))  # of channels and of repeats, by
 DIVISOR = 8  # of channels
 
 SightEncoderSpec = Annotated[
-    FeaturePyramid | EfficientNetLite | MobileNetV2 | ResNet | VisionTransformer, Field(discriminator="kind")
+    FeaturePyramid | EfficientNetLite | MobileNetV2 | ResNet | VisionTransformer | OnnxEncoder,
+    Field(discriminator="kind"),
 ]
 
 

@@ -12,7 +12,13 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from seehear.errors import UsageError
 from seehear.senses.model_sizing import EpochTargets, SizingInputs
-from seehear.senses.sight.architectures import BottleneckNetwork, FeaturePyramid, InputSize, SightEncoderSpec
+from seehear.senses.sight.architectures import (
+    BottleneckNetwork,
+    FeaturePyramid,
+    InputSize,
+    OnnxEncoder,
+    SightEncoderSpec,
+)
 
 SMALLEST_PX, LARGEST_PX = 16, 224
 LONGEST_EXTRA = 3.0  # largest aspect ratio; more extreme pictures are letterboxed
@@ -110,10 +116,12 @@ def _image_sizes(inputs: SizingInputs, channels: int) -> list[SightSpec]:
         height, width = _common_size(inputs.summaries)
         encoders = [FeaturePyramid(stages=_stage_channels(last), depth=depth) for last, depth in MODEL_SIZES]
         return [SightSpec(height=height, width=width, channels=channels, encoder=encoder) for encoder in encoders]
+    encoder = TypeAdapter(SightEncoderSpec).validate_python(inputs.pretrained)
+    if isinstance(encoder, OnnxEncoder):
+        return [SightSpec(height=encoder.height, width=encoder.width, channels=channels, encoder=encoder)]
     area, aspect = _median_size(inputs.summaries)
     largest_px = max(MOST_ENLARGED_PX, math.sqrt(area))
     sides = [side for side in PRETRAINED_SIDES_PX if side <= largest_px]
-    encoder = TypeAdapter(SightEncoderSpec).validate_python(inputs.pretrained)
     if isinstance(encoder, BottleneckNetwork):
         encoder = encoder.freeze(FROZEN_SHARE)
     return [_nest(_scale(side, aspect, channels=channels, encoder=encoder)) for side in sides]
@@ -121,6 +129,12 @@ def _image_sizes(inputs: SizingInputs, channels: int) -> list[SightSpec]:
 
 def _dense_sizes(inputs: SizingInputs, channels: int) -> list[SightSpec]:
     """For answers with positions: pictures of the median size, up to the longest side of each model size."""
+    if inputs.pretrained is not None and inputs.pretrained["kind"] == "onnx":
+        raise UsageError(
+            "an ONNX encoder has cells of one size; answers with positions need finer ones as well",
+            allowed="an encoder with cells of several sizes, such as efficientnet-lite0",
+            hint="--start auto chooses one",
+        )
     area, aspect = _median_size(inputs.summaries)
     sizes: list[tuple[int, Any]] = [(px, inputs.pretrained) for px in PRETRAINED_DENSE_SIDES_PX]
     if inputs.pretrained is None:
