@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from seehear.geometry import Cells, Grid
-from seehear.learn.model.ood import OodScorer
+from seehear.learn.model.ood import BANK, NEIGHBOURS, OodScorer
 
 WIDTHS = (6, 10)
 CELLS = (16, 4)
@@ -53,3 +53,32 @@ def test_examples_of_another_distribution_score_higher(scorer: OodScorer, change
 def test_a_few_examples_are_enough_to_fit(scorer: OodScorer) -> None:
     scorer.fit(scorer.features(cells(in_distribution(3, seed=0))))
     assert torch.isfinite(scorer(cells(in_distribution(5, seed=1)))).all()
+
+
+@pytest.mark.parametrize(("examples", "kept"), [(1500, BANK), (600, 600), (2, NEIGHBOURS)])
+def test_no_more_examples_are_kept_than_there_are(examples: int, kept: int, scorer: OodScorer) -> None:
+    scorer.fit(scorer.features(cells(in_distribution(examples, seed=0))))
+    assert len(scorer.moments) == len(scorer.maxima) == kept
+
+
+@pytest.mark.parametrize(("examples", "kept"), [(600, 610), (BANK, BANK)])
+def test_new_examples_take_the_place_of_others_only_if_the_bank_is_full(
+    examples: int, kept: int, scorer: OodScorer
+) -> None:
+    louder = cells([3 * x for x in in_distribution(5, seed=1)])
+    scorer.fit(scorer.features(cells(in_distribution(examples, seed=0))))
+    before, usual = scorer(louder), scorer(cells(in_distribution(100, seed=2)))
+    scorer.extend(scorer.features(louder), most=100, seed=0)
+    assert len(scorer.moments) == len(scorer.maxima) == kept
+    assert (scorer(louder) < before - 5).all()
+    torch.testing.assert_close(scorer(cells(in_distribution(100, seed=2))), usual, atol=0.5, rtol=0)
+
+
+def test_half_precision_hardly_changes_the_score(scorer: OodScorer) -> None:
+    queries = cells(in_distribution(100, seed=1))
+    rounded = scorer(queries)
+    features = scorer.features(cells(in_distribution(600, seed=0)))
+    moments, scorer.maxima = features.tensor_split([len(scorer.centre)], 1)
+    scorer.moments = scorer._standardise(moments)
+    exact = scorer(queries)
+    assert 0 < float((rounded - exact).abs().max()) < 0.1 * float(exact.std())

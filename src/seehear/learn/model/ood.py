@@ -10,8 +10,8 @@ from torch.nn import functional as F
 
 from seehear.geometry import Cells
 
-BANK = 1024  # training examples kept
-NEIGHBOURS = 5
+BANK = 1024  # training examples kept, at most
+NEIGHBOURS = 2
 NEAREST, FARTHEST = 0.1, 20.0  # standard deviations; distances are clamped to this range
 EPSILON = 1e-3  # added to standard deviations, so that constant features do not dominate
 
@@ -19,8 +19,8 @@ EPSILON = 1e-3  # added to standard deviations, so that constant features do not
 class OodScorer(nn.Module):
     """Cells -> (B,): the distance to the training examples, relative to their distances to each other.
 
-    The sum of two distances to the NEIGHBOURS-th nearest of BANK training examples (Sun 2022, arXiv:2204.06507), each
-    standardised by its distribution among training examples:
+    The sum of two distances to the NEIGHBOURS-th nearest of up to BANK training examples (Sun 2022, arXiv:2204.06507),
+    which are kept in half precision. Each is standardised by its distribution among training examples:
 
     - the Euclidean distance between moments: the mean and log standard deviation of each channel, standardised;
     - the angle between maxima: the maximum of each channel.
@@ -41,8 +41,8 @@ class OodScorer(nn.Module):
         size = sum(widths)
         self.register_buffer("centre", torch.zeros(2 * size))
         self.register_buffer("scale", torch.ones(2 * size))
-        self.register_buffer("moments", torch.zeros(BANK, 2 * size))
-        self.register_buffer("maxima", torch.zeros(BANK, size))
+        self.register_buffer("moments", torch.zeros(NEIGHBOURS, 2 * size, dtype=torch.half))
+        self.register_buffer("maxima", torch.zeros(NEIGHBOURS, size, dtype=torch.half))
         self.register_buffer("distance_mean", torch.zeros(2))  # of both distances, among training examples
         self.register_buffer("distance_std", torch.ones(2))
 
@@ -52,14 +52,20 @@ class OodScorer(nn.Module):
         levels = (*cells.finer, cells)
         return torch.cat([*map(_moments, levels), *(_maxima(level) / len(levels) ** 0.5 for level in levels)], 1)
 
+    def allocate(self, examples: int) -> None:
+        """Make room for this many examples, and at least NEIGHBOURS."""
+        rows = max(examples, NEIGHBOURS)
+        self.moments, self.maxima = (bank.new_zeros(rows, bank.shape[1]) for bank in (self.moments, self.maxima))
+
     @torch.no_grad()
     def fit(self, features: Tensor) -> None:
-        """Fill the bank with the features (n, ...) of training examples, repeated where n < BANK."""
+        """Fill the bank with the features (n, ...) of training examples, repeated where n < NEIGHBOURS."""
         moments, maxima = features.tensor_split([len(self.centre)], 1)
         self.centre.copy_(moments.mean(0))
         self.scale.copy_(self._weights(moments) / (moments.std(0) + EPSILON))
         moments = self._standardise(moments)
-        chosen = torch.linspace(0, len(features) - 1, BANK).round().long()
+        self.allocate(min(len(features), BANK))
+        chosen = torch.linspace(0, len(features) - 1, len(self.moments)).round().long()
         self.moments.copy_(moments[chosen])
         self.maxima.copy_(maxima[chosen])
         neighbours = min(NEIGHBOURS + 1, len(features))  # the nearest is the example itself
@@ -71,21 +77,21 @@ class OodScorer(nn.Module):
 
     @torch.no_grad()
     def extend(self, features: Tensor, most: int, seed: int) -> None:
-        """Replace up to `most` stored features, chosen at random, by those of new examples (n, ...).
+        """Add up to `most` features of new examples (n, ...), in the place of others, chosen at random, if it is full.
 
         Each is stored NEIGHBOURS times, as there may be only one example of its kind.
         """
         moments, maxima = features.tensor_split([len(self.centre)], 1)
-        number = min(most, NEIGHBOURS * len(features))
-        given = torch.arange(number) % len(features)
-        replaced = torch.randperm(BANK, generator=torch.Generator().manual_seed(seed))[:number]
-        self.moments[replaced] = self._standardise(moments)[given]
-        self.maxima[replaced] = maxima[given]
+        given = torch.arange(min(most, NEIGHBOURS * len(features))) % len(features)
+        order = torch.randperm(len(self.moments), generator=torch.Generator().manual_seed(seed))
+        kept = order[: BANK - len(given)].sort().values
+        self.moments = torch.cat([self.moments[kept], self._standardise(moments)[given].half()])
+        self.maxima = torch.cat([self.maxima[kept], maxima[given].half()])
 
     def forward(self, cells: Cells) -> Tensor:
         moments, maxima = self.features(cells).tensor_split([len(self.centre)], 1)
-        distance = _distance(self._standardise(moments), self.moments, NEIGHBOURS)
-        angle = _angle(maxima, self.maxima, NEIGHBOURS)
+        distance = _distance(self._standardise(moments), self.moments.float(), NEIGHBOURS)
+        angle = _angle(maxima, self.maxima.float(), NEIGHBOURS)
         return ((torch.stack([distance, angle], 1) - self.distance_mean) / self.distance_std).sum(1)
 
     def _standardise(self, moments: Tensor) -> Tensor:

@@ -78,6 +78,8 @@ class Pretrained:
         Raises UsageError if encoders or fusion have other shapes.
         """
         stored, keeps_head = safetensors.torch.load(self.weights), self.keeps_head(network.recipe)
+        for sense, scorer in network.ood.items():
+            scorer.allocate(_count_rows(stored.get(f"ood.{sense}.moments")))  # type: ignore[operator]
         for name, own in network.state_dict().items():
             if name.startswith(HEAD) and not keeps_head:
                 continue
@@ -93,6 +95,10 @@ class Pretrained:
             own.copy_(found)
         open_graphs(network)
         network.initialised = True
+
+
+def _count_rows(tensor: torch.Tensor | None) -> int:
+    return len(tensor) if tensor is not None and tensor.ndim else 0
 
 
 def open_graphs(network: Network) -> None:
