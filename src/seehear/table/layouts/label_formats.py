@@ -83,17 +83,17 @@ def _is_subtitles(text: str, lines: Sequence[str]) -> bool:
 
 def _is_audacity(text: str, lines: Sequence[str]) -> bool:
     labels = [line for line in lines if not _FREQUENCIES.fullmatch(line)]
-    return any(_have_rising_times(pattern, labels) for pattern in (_TABBED, _SPACED))
+    return any(_have_rising_times(match, labels) for match in (_TABBED.fullmatch, _SPACED.fullmatch))
 
 
 def _is_samples(text: str, lines: Sequence[str]) -> bool:
     last = _COUNTS.fullmatch(lines[-1])
-    return last is not None and int(last[2][:20]) >= _FEWEST_SAMPLES and _have_rising_times(_COUNTS, lines)
+    return last is not None and int(last[2][:20]) >= _FEWEST_SAMPLES and _have_rising_times(_COUNTS.fullmatch, lines)
 
 
-def _have_rising_times(pattern: re.Pattern[str], lines: Sequence[str]) -> bool:
+def _have_rising_times(match: Callable[[str], re.Match[str] | None], lines: Sequence[str]) -> bool:
     """Whether every line begins with a start and an end that is not before it."""
-    matches = [pattern.fullmatch(line) for line in lines]
+    matches = [match(line) for line in lines]
     times = [[float(time.replace(",", ".")) for time in each.groups()] for each in matches if each]
     return 0 < len(lines) == len(times) and all(start <= end for start, end in times)
 
