@@ -217,6 +217,14 @@ def test_workers_import_nothing_from_the_current_folder(
     assert SIGHT.read(seed("lzw.tiff")).shape == (48, 64, 3)
 
 
+@pytest.fixture(scope="module")
+def unheard() -> Iterator[DecoderProcess]:
+    """A worker instead of whose messages others are read."""
+    process = DecoderProcess()
+    yield process
+    process.end()
+
+
 @pytest.mark.parametrize(
     "message",
     [
@@ -231,18 +239,14 @@ def test_workers_import_nothing_from_the_current_folder(
         struct.pack("<IQ", 3, 0) + b"\xff\xfe\xfd",
     ],
 )
-def test_invalid_messages_are_rejected(message: bytes) -> None:
-    process = DecoderProcess()
-    try:
-        there, here = os.pipe()
-        os.write(here, message + b"12345")
-        os.close(here)
-        os.dup2(there, process._pipes[1])
-        os.close(there)
-        with pytest.raises(WorkerDiedError):
-            process.next_item(1)
-    finally:
-        process.end()
+def test_invalid_messages_are_rejected(unheard: DecoderProcess, message: bytes) -> None:
+    there, here = os.pipe()
+    os.write(here, message + b"12345")
+    os.close(here)
+    os.dup2(there, unheard._pipes[1])
+    os.close(there)
+    with pytest.raises(WorkerDiedError):
+        unheard.next_item(1)
 
 
 def test_a_fork_starts_its_own_workers(fresh: isolated._DecoderPool) -> None:
