@@ -208,7 +208,7 @@ def test_a_ninth_digit_is_added_from_five_examples(tmp_path: Path, capsys: pytes
             for i, pixels in enumerate(parts[part]):
                 Image.fromarray((pixels * 15.9).astype(np.uint8)).save(folder / f"{i}.png")
     old, new, fresh = tmp_path / "old.seehear", tmp_path / "new.seehear", tmp_path / "fresh"
-    before = api.train(tmp_path / "known", old, minutes=0.5, steps=300, start="none", seed=0)
+    before = api.train(tmp_path / "known", old, minutes=0.1, steps=150, start="none", seed=0)
     assert run(["add", str(old), str(tmp_path / "new" / "digit 8"), "-o", str(new)]) == 0
     assert "'digit 8'" in capsys.readouterr().err
     after = api.load(new)

@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+import safetensors.torch
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from onnx import numpy_helper
 
+from exports import trained
 from interrupted import Killed, fit_weights
 from learning import (
     ANSWER_CELLS,
@@ -85,16 +87,15 @@ def _loss(network: Network, dataset: DatasetCache) -> float:
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("exports")
 def test_a_graph_that_differs_is_refused(tmp_path: Path) -> None:
-    dataset = dataset_of(recipe_for("label", ("image", "audio")), tmp_path)
-    network = Network(dataset.recipe).eval()
-    with torch.no_grad():
-        head: Any = network.head
-        head.classify.weight.normal_()
-    rows = np.arange(EXAMPLES)
-    graphs = export.export_graphs(export.trace_graphs(Network(dataset.recipe), dataset, rows), network, dataset, rows)
-    assert graphs.decoder is None
-    graph = onnx.load_from_string(graphs.network)
+    bundle = trained("label", ("image", "audio"))._bundle
+    network = Network(bundle.recipe).eval()
+    network.load_state_dict(safetensors.torch.load(bundle.weights))
+    dataset, rows = dataset_of(bundle.recipe, tmp_path), np.arange(EXAMPLES)
+    export.check_parity(network, bundle.model, dataset, rows)
+    assert bundle.decoder is None
+    graph = onnx.load_from_string(bundle.model)
     for tensor in graph.graph.initializer:
         if tensor.name.endswith("head.classify.bias"):
             tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor) + 0.5, tensor.name))
@@ -139,33 +140,27 @@ def test_orthogonalising_keeps_singular_vectors_and_evens_singular_values() -> N
 
 
 @pytest.mark.slow
-def test_train_predict_evaluate_and_load(tmp_path: Path) -> None:
+def test_train_predict_evaluate_load_and_repeat(tmp_path: Path) -> None:
     data = digits_table(tmp_path / "data", PARITY, ("image",))
-    out = tmp_path / "m.seehear"
-    trained = api.train(data, out, steps=4, minutes=0.05)
-    assert trained.recipe.training.steps == 4
+    out, repeated = tmp_path / "m.seehear", tmp_path / "again.seehear"
+    first = api.train(data, out, steps=4, minutes=0.05)
+    assert first.recipe.training.steps == 4
     model = api.load(out)
     assert set(model.predict(data.parent / "0.png").to_json()["answer"]) == {"label"}
     assert len(list(model.predict([data.parent / "0.png", data.parent / "1.png"]))) == 2
     figures = model.evaluate(data, report=tmp_path / "report").to_json()
     assert figures["n"] == 24 and figures["answer"] == "label" and "coverage" in figures["metrics"]
     assert (tmp_path / "report" / "index.html").exists()
+    api.train(data, repeated, recipe=out)
+    assert read_bundle(repeated).weights == read_bundle(out).weights
     assert [path.name for path in tmp_path.iterdir() if path.name.endswith(".run")] == []
 
 
 @pytest.mark.slow
-def test_steps_repeat_a_run_exactly_and_a_model_is_a_recipe(tmp_path: Path) -> None:
-    data = digits_table(tmp_path / "data", PARITY, ("image",))
-    first, second = tmp_path / "first.seehear", tmp_path / "second.seehear"
-    api.train(data, first, steps=3)
-    api.train(data, second, recipe=first)
-    assert read_bundle(second).weights == read_bundle(first).weights
-
-
-@pytest.mark.slow
+@pytest.mark.xdist_group("exports")
 def test_two_senses_serve_together_and_each_alone(tmp_path: Path) -> None:
     data = digits_table(tmp_path / "data", PARITY, ("image", "audio"))
-    model = api.train(data, steps=4, minutes=0.05)
+    model = trained("label", ("image", "audio"))
     assert set(model.recipe.selective) == {"image+audio", "image", "audio"}
     picture, sound = data.parent / "0.png", data.parent / "0.wav"
     assert model.predict({"image": picture, "audio": sound}).used == ("image", "audio")
@@ -175,10 +170,12 @@ def test_two_senses_serve_together_and_each_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("exports")
 @pytest.mark.parametrize(("kind", "senses"), PAIRS, ids=str)
 def test_every_pair_trains_and_answers(kind: str, senses: tuple[str, ...], tmp_path: Path) -> None:
-    data = digits_table(tmp_path / "data", {kind: (ANSWER_CELLS[kind] * 2)[:24]}, senses)
-    model = api.train(data, steps=4, minutes=0.05, senses=senses)
+    data = digits_table(tmp_path / "data", {kind: ANSWER_CELLS[kind]}, senses)
+    model = trained(kind, senses)
+    assert (model.recipe.kind, tuple(model.recipe.senses)) == (kind, senses)
     assert model.predict({name: data.parent / f"0.{ENDINGS[name]}" for name in senses}).answer is not None
 
 

@@ -61,14 +61,20 @@ def said(events: list[Event]) -> str:
     return "\n".join(str(event) for event in events if isinstance(event, Notice | Finished))
 
 
-def test_a_recogniser_is_useful_without_any_fine_tuning(start: Start, colours: Path) -> None:
+@pytest.mark.slow
+def test_a_recogniser_is_useful_without_fine_tuning_and_can_be_trained_further(
+    start: Start, colours: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     events: list[Event] = []
-    model = train(colours, events, start=NAME)
+    model = train(colours, events, start=NAME, out=tmp_path / "first.seehear")
     assert model.recipe.starts == {"image": NAME}
     assert model.recipe.training.steps == 0
     assert model.evaluate(colours).metrics["accuracy"] > 0.9
     assert "in cross-validation, before fine-tuning" in said(events)
     assert start.licence in model.card() and start.trained_on in model.card() and start.notice in model.card()
+    monkeypatch.setattr("seehear.learn.model.pretrained.load_tensors", lambda start: pytest.fail("not needed"))
+    further = train(colours, start=tmp_path / "first.seehear", steps=1, minutes=None)
+    assert further.recipe.starts == {"image": NAME}
 
 
 @pytest.mark.slow
@@ -84,8 +90,10 @@ def test_steps_fine_tune_and_the_better_weights_are_kept(
 
     monkeypatch.setattr(selection, "compute_loss", record)
     events: list[Event] = []
-    model = train(colours, events, start=NAME, steps=3, minutes=None)
-    assert model.recipe.training.steps == 3
+    planned = api.plan(colours, start=NAME, steps=3)
+    assert Recipe.from_json(planned.to_json()) == planned
+    model = train(colours, events, recipe=planned, minutes=None)
+    assert (model.recipe.starts, model.recipe.training.steps) == ({"image": NAME}, 3)
     before, mean, after = seen
     kept = {before: "did not help", mean: "the mean of the weights", after: "fine-tuning lowered the loss"}
     assert kept[min(seen)] in said(events)
@@ -110,28 +118,6 @@ def test_without_a_package_training_says_how_to_get_one(colours: Path, monkeypat
 def test_an_unsuitable_start_is_refused(start: Start, colours: Path, wanted: str) -> None:
     with pytest.raises(UsageError):
         api.plan(colours, start=wanted, minutes=0.1)
-
-
-@pytest.mark.slow
-def test_a_recipe_repeats_its_start(start: Start, colours: Path) -> None:
-    planned = api.plan(colours, start=NAME, steps=1)
-    again = Recipe.from_json(planned.to_json())
-    assert again == planned
-    assert train(colours, recipe=replace_steps(planned, 1), minutes=None).recipe.starts == {"image": NAME}
-
-
-def replace_steps(recipe: Recipe, steps: int) -> Recipe:
-    return recipe.model_copy(update={"training": recipe.training.model_copy(update={"steps": steps})})
-
-
-@pytest.mark.slow
-def test_its_model_can_be_trained_further_without_the_package(
-    start: Start, colours: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    train(colours, start=NAME, out=tmp_path / "first.seehear")
-    monkeypatch.setattr("seehear.learn.model.pretrained.load_tensors", lambda start: pytest.fail("not needed"))
-    further = train(colours, start=tmp_path / "first.seehear", steps=1, minutes=None)
-    assert further.recipe.starts == {"image": NAME}
 
 
 @pytest.mark.slow

@@ -12,7 +12,7 @@ import safetensors.numpy
 import torch
 from sklearn.datasets import load_digits
 
-from learning import PARITY, dataset_of, digits_table, open_all_kinds, recipe_for
+from learning import dataset_of, digits_table, open_all_kinds, recipe_for
 from seehear import api
 from seehear.datasets import TrainingData
 from seehear.errors import UsageError
@@ -106,12 +106,24 @@ def test_a_run_is_resumed_only_from_the_same_model(model: Pretrained, table_of: 
         record_start(run, model.recipe, TrainingData(table), replace(model, weights=b"others"))
 
 
+@pytest.fixture(scope="module")
+def old(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model that tells odd digits from even ones."""
+    folder = tmp_path_factory.mktemp("old")
+    recipe = recipe_for("label", ("image",), steps=200)
+    api.train(write_digits(folder / "data"), folder / "old.seehear", recipe=recipe)
+    return folder / "old.seehear"
+
+
+def write_digits(folder: Path) -> Path:
+    cells = {"label": [("odd", "even")[digit % 2] for digit in load_digits().target[:300]]}
+    return digits_table(folder, cells, ("image",))
+
+
 @pytest.mark.slow
-def test_a_few_more_steps_beat_the_same_steps_from_scratch(tmp_path: Path) -> None:
-    many = {"label": [("odd", "even")[digit % 2] for digit in load_digits().target[:300]]}
-    data = digits_table(tmp_path / "data", many, ("image",))
-    recipe, old = recipe_for("label", ("image",), steps=200), tmp_path / "old.seehear"
-    api.train(data, old, recipe=recipe)
+@pytest.mark.xdist_group("start")
+def test_a_few_more_steps_beat_the_same_steps_from_scratch(old: Path, tmp_path: Path) -> None:
+    data, recipe = write_digits(tmp_path / "data"), api.load(old).recipe
     said: list[Event] = []
     continued = api.train(data, start=old, steps=5, listen=said.append)
     from_scratch = api.train(data, recipe=recipe, steps=5)
@@ -122,9 +134,8 @@ def test_a_few_more_steps_beat_the_same_steps_from_scratch(tmp_path: Path) -> No
 
 
 @pytest.mark.slow
-def test_other_classes_keep_the_encoder_and_start_the_head_anew(tmp_path: Path) -> None:
-    recipe, old = recipe_for("label", ("image",), steps=3), tmp_path / "old.seehear"
-    api.train(digits_table(tmp_path / "data", PARITY, ("image",)), old, recipe=recipe)
+@pytest.mark.xdist_group("start")
+def test_other_classes_keep_the_encoder_and_start_the_head_anew(old: Path, tmp_path: Path) -> None:
     cells = {"label": ["cat", "dog", "cow"] * 8}
     said: list[Event] = []
     model = api.train(digits_table(tmp_path / "other", cells, ("image",)), start=old, steps=1, listen=said.append)

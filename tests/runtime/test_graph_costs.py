@@ -219,8 +219,16 @@ def _everything(model: onnx.ModelProto, fed: dict[str, Any]) -> dict[str, np.nda
 @pytest.mark.slow
 @pytest.mark.xdist_group("exports")  # which take minutes: once for all of them
 def test_what_is_exported_names_no_file_of_the_machine_that_made_it() -> None:
-    for graph in exports().values():
+    for graph in map(_drop_weights, exports().values()):
         assert b".py" not in graph and str(Path(onnx.__file__).parents[3]).encode() not in graph
+
+
+def _drop_weights(graph: bytes) -> bytes:
+    """Without the numbers, which may contain any bytes."""
+    model = onnx.load_from_string(graph)
+    for tensor in model.graph.initializer:
+        tensor.ClearField("raw_data")
+    return model.SerializeToString()
 
 
 def test_memory_is_counted_while_it_is_held_and_constants_for_good() -> None:

@@ -79,6 +79,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> api.Recogniser:
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("boxes")
 def test_objects_are_detected_with_calibrated_confidence(model: api.Recogniser, tmp_path: Path) -> None:
     evaluation = model.evaluate(scenes(tmp_path / "test", 100, 1), report=tmp_path / "report")
     assert evaluation.metrics["map50"] > 0.9
@@ -91,6 +92,7 @@ def test_objects_are_detected_with_calibrated_confidence(model: api.Recogniser, 
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("boxes")
 def test_tiles_find_objects_in_pictures_four_times_as_large(model: api.Recogniser, tmp_path: Path) -> None:
     large = scenes(tmp_path / "large", 8, 2, 4 * SIDE_PX)
     whole, tiled = (model.evaluate(large, tiles=tiles) for tiles in (False, True))
@@ -101,6 +103,7 @@ def test_tiles_find_objects_in_pictures_four_times_as_large(model: api.Recognise
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("boxes")
 def test_tiles_of_a_mosaic_are_answered_like_its_parts(model: api.Recogniser, tmp_path: Path) -> None:
     folder = scenes(tmp_path / "small", 16, 3).parent
     small = [np.asarray(Image.open(folder / f"{number}.png")) for number in range(16)]

@@ -58,6 +58,7 @@ def synthesise(words: Sequence[str], random: np.random.Generator) -> np.ndarray:
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("words")
 @pytest.mark.parametrize(("words", "most_wrong"), [((1, 1), 0.05), ((4, 6), 0.2)], ids=str)
 def test_training_on_single_words_is_enough_for_several(
     model: api.Recogniser, words: tuple[int, int], most_wrong: float, tmp_path: Path
@@ -66,6 +67,7 @@ def test_training_on_single_words_is_enough_for_several(
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("words")
 @pytest.mark.parametrize("seconds", [0.3, 2.0, 8.0])
 def test_no_words_without_speech(model: api.Recogniser, seconds: float) -> None:
     time_s = np.arange(round(seconds * RATE_HZ)) / RATE_HZ
@@ -84,6 +86,7 @@ def test_no_words_without_speech(model: api.Recogniser, seconds: float) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("words")
 def test_loud_noise_is_not_accepted(model: api.Recogniser) -> None:
     random = np.random.default_rng(0)
     for loudness in (0.01, 0.1):
