@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import warnings
+from copy import deepcopy
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -79,10 +80,16 @@ def answer(model: MLPClassifier, digits: Digits) -> Answers:
     return Answers(logits, digits.classes, digits.writers)
 
 
-def cross_fit(digits: Digits, seed: int) -> list[Answers]:
-    """Answers to all digits, by networks trained without them and their writers."""
-    folds = split_folds(digits.classes, digits.writers, FOLDS)
-    return [answer(train(digits.take(learned), seed), digits.take(held_out)) for learned, held_out in folds]
+def cross_fit(digits: Digits, seed: int) -> tuple[MLPClassifier, list[Answers]]:
+    """The mean of the networks of the folds, and answers to all digits by networks trained without them and their
+    writers. The networks can be averaged as they have the same weights before training."""
+    folds = list(split_folds(digits.classes, digits.writers, FOLDS))
+    networks = [train(digits.take(learned), seed) for learned, _ in folds]
+    mean = deepcopy(networks[0])
+    mean.coefs_ = [np.mean(layer, axis=0) for layer in zip(*(each.coefs_ for each in networks), strict=True)]
+    mean.intercepts_ = [np.mean(layer, axis=0) for layer in zip(*(each.intercepts_ for each in networks), strict=True)]
+    answers = [answer(each, digits.take(held_out)) for each, (_, held_out) in zip(networks, folds, strict=True)]
+    return mean, answers
 
 
 def measure(calibrating: list[Answers], test: Answers) -> tuple[float, float]:
@@ -109,9 +116,8 @@ def run(seed: int, *, writers_differ: bool) -> tuple[float, dict[str, tuple[floa
     """The accuracy of the final network, and (accepted, wrong) by way of calibration."""
     digits, test = draw_digits(np.random.default_rng(seed), writers_differ=writers_differ)
     held_out, learned = digits.take(np.arange(HELD_OUT)), digits.take(np.arange(HELD_OUT, EXAMPLES))
-    final = train(learned, seed)
+    final, crossed = cross_fit(learned, seed)
     alone, tested = answer(final, held_out), answer(final, test)
-    crossed = cross_fit(learned, seed)
     new, rest = (Answers(*(array[part] for array in tested)) for part in (slice(EXAMPLES), slice(EXAMPLES, None)))
     ways = {
         "held-out": [alone],

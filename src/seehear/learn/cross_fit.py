@@ -1,8 +1,8 @@
 """Fine-tuning after the head was fitted, with cross-fitting: networks answer training examples that they have not seen.
 
 Of a few hundred examples, too few can be held out to show that only few answers are wrong. So the training examples
-are divided into folds. For each fold, a network is trained like the final one, but without the fold, and answers the
-examples in it. See docs/decisions/033-cross-fitting.md.
+are divided into folds. For each fold, a network is trained without it and answers the examples in it. The mean of
+their weights is the network that is kept. See docs/decisions/033-cross-fitting.md.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from seehear.learn.data.split import DataSplit
 from seehear.learn.loop.checkpoint import TrainingProgress
 from seehear.learn.loop.fit import Clock, fit
 from seehear.learn.loop.probe import FrozenFeatures
-from seehear.learn.loop.selection import Weights, choose_weights, take_weights
+from seehear.learn.loop.selection import Weights, average_weights, choose_weights, take_weights
 from seehear.learn.model.network import Network
 
 BATCH = 64  # at most
@@ -47,11 +47,18 @@ class Fold(NamedTuple):
     held_out: Array
 
 
+class FineTuned(NamedTuple):
+    """A network before and after fine-tuning."""
+
+    before: Network
+    after: Network
+
+
 @dataclass(frozen=True)
 class FineTuning:
     """Fine-tunes a network whose head was fitted to frozen features.
 
-    saved   the checkpoint; those of the folds are beside it
+    saved   the checkpoint; with folds, that of the first, and those of the others are beside it
     """
 
     fitted: Network
@@ -63,12 +70,13 @@ class FineTuning:
     def run(self, clock: Clock) -> tuple[Network, TrainingProgress, OutOfFold | None]:
         """The network with the best of its weights, and outputs for its training examples by networks without them.
 
-        All networks get the same time. If fine-tuning does not help, or there is no time for it, these are the
-        cross-validated outputs of the head. There are none for separate held-out data.
+        With folds, "after fine-tuning" is the mean of their networks, which all get the same time. If fine-tuning does
+        not help, or there is no time for it, the outputs are the cross-validated ones of the head. There are none for
+        separate held-out data.
         """
         folds = self._make_folds(clock.training.folds)
-        clock = replace(clock, seconds=clock.seconds / (1 + len(folds)))
-        after, progress = self._fit(self.fitted, self.split.train_rows, clock, self.saved)
+        tuned, progress = self._fine_tune(folds, clock)
+        after = average_weights([network.after for network in tuned])
         weights: Weights = "before"
         if progress.step > 0:
             weights = choose_weights(self.fitted, after, self.split.val, self.split.val_rows, self.listen)
@@ -76,7 +84,7 @@ class FineTuning:
         if weights == "before":
             outputs = self.frozen.outputs if self.split.val is self.split.train else None
         elif folds:
-            outputs = self._cross_fit(folds, replace(clock, seconds=progress.allowed_s), weights)
+            outputs = self._answer_held_out(folds, [take_weights(weights, *network) for network in tuned])
         out_of_fold = None if outputs is None else OutOfFold(self.split.train_rows, outputs)
         return take_weights(weights, self.fitted, after), progress, out_of_fold
 
@@ -89,26 +97,37 @@ class FineTuning:
         strata = [ANSWERS[dataset.recipe.kind].stratum(cell) for cell in dataset.table.take(rows.tolist()).answers()]
         return [Fold(*pair) for pair in split_folds(np.unique(strata, return_inverse=True)[1], groups, number)]
 
-    def _cross_fit(self, folds: list[Fold], clock: Clock, weights: Weights) -> dict[str, Array]:
-        """The outputs (n, ...) for all training examples, by name."""
-        self.listen(Notice(f"cross-fitting: training {len(folds)} more networks, each without a part of the examples"))
+    def _fine_tune(self, folds: list[Fold], clock: Clock) -> tuple[list[FineTuned], TrainingProgress]:
+        """A network for each fold, or one for all examples if there are none; and the progress of the last."""
         rows = self.split.train_rows
-        answered = []
+        if not folds:
+            after, progress = self._fit(self.fitted, rows, clock, self.saved)
+            return [FineTuned(self.fitted, after)], progress
+        self.listen(Notice(f"cross-fitting: training {len(folds)} networks, each without a part of the examples"))
+        clock, tuned = replace(clock, seconds=clock.seconds / len(folds)), []
         for number, fold in enumerate(folds):
             before = deepcopy(self.fitted)
             self.frozen.refit(before, fold.train)
-            saved = self.saved.with_name(f"fold-{number}.safetensors")
-            after, _ = self._fit(before, rows[fold.train], clock, saved)
-            answered.append(
-                compute_outputs(take_weights(weights, before, after), self.split.train, rows[fold.held_out])
-            )
-        order = np.argsort(np.concatenate([fold.held_out for fold in folds]))
-        return {name: np.concatenate([each[name] for each in answered])[order] for name in answered[0]}
+            saved = self.saved.with_stem(f"{self.saved.stem}-{number}") if number else self.saved
+            after, progress = self._fit(before, rows[fold.train], clock, saved)
+            tuned.append(FineTuned(before, after))
+            clock = replace(clock, seconds=progress.allowed_s)  # of the first, if the run was resumed
+        return tuned, progress
 
     def _fit(
         self, fitted: Network, rows: NDArray[np.int64], clock: Clock, saved: Path
     ) -> tuple[Network, TrainingProgress]:
         return fit(deepcopy(fitted), self.split.train, rows, clock, saved=saved, listen=self.listen)
+
+    def _answer_held_out(self, folds: list[Fold], networks: list[Network]) -> dict[str, Array]:
+        """The outputs (n, ...) for all training examples, by name."""
+        dataset, rows = self.split.train, self.split.train_rows
+        answered = [
+            compute_outputs(network, dataset, rows[fold.held_out])
+            for fold, network in zip(folds, networks, strict=True)
+        ]
+        order = np.argsort(np.concatenate([fold.held_out for fold in folds]))
+        return {name: np.concatenate([each[name] for each in answered])[order] for name in answered[0]}
 
 
 @torch.no_grad()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from copy import deepcopy
 from typing import Literal
 
@@ -41,7 +42,7 @@ def take_weights(chosen: Weights, before: Network, after: Network) -> Network:
     The mean often combines the strengths of both (Wortsman et al. 2022, arXiv:2109.01903).
     """
     if chosen == "mean":
-        return _average(before, after)
+        return average_weights([before, after])
     return before if chosen == "before" else after
 
 
@@ -58,8 +59,10 @@ def compute_loss(network: Network, dataset: DatasetCache, rows: NDArray[np.int64
 
 
 @torch.no_grad()
-def _average(one: Network, other: Network) -> Network:
-    mean = deepcopy(one)
-    for own, tensor in zip(mean.state_dict().values(), other.state_dict().values(), strict=True):
-        own.lerp_(tensor, 0.5) if own.is_floating_point() else own.copy_(tensor)
+def average_weights(networks: Sequence[Network]) -> Network:
+    """A network with the mean of these networks' weights. Counters are those of the last."""
+    mean = deepcopy(networks[0])
+    for number, network in enumerate(networks[1:], 2):
+        for own, tensor in zip(mean.state_dict().values(), network.state_dict().values(), strict=True):
+            own.lerp_(tensor, 1 / number) if own.is_floating_point() else own.copy_(tensor)
     return mean
