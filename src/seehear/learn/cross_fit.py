@@ -104,14 +104,15 @@ class FineTuning:
             after, progress = self._fit(self.fitted, rows, clock, self.saved)
             return [FineTuned(self.fitted, after)], progress
         self.listen(Notice(f"cross-fitting: training {len(folds)} networks, each without a part of the examples"))
-        clock, tuned = replace(clock, seconds=clock.seconds / len(folds)), []
+        tuned, progress = [], TrainingProgress(allowed_s=clock.seconds / len(folds))
         for number, fold in enumerate(folds):
             before = deepcopy(self.fitted)
             self.frozen.refit(before, fold.train)
             saved = self.saved.with_stem(f"{self.saved.stem}-{number}") if number else self.saved
+            # A resumed run keeps the time that its first network got.
+            clock = replace(clock, seconds=progress.allowed_s)
             after, progress = self._fit(before, rows[fold.train], clock, saved)
             tuned.append(FineTuned(before, after))
-            clock = replace(clock, seconds=progress.allowed_s)  # of the first, if the run was resumed
         return tuned, progress
 
     def _fit(
