@@ -66,6 +66,22 @@ def test_the_converted_graph_computes_the_same(opset: int, raw: bool) -> None:
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("sizes", [[1, -1], [1, CHANNELS]])
+def test_a_shape_that_begins_with_the_fixed_batch_is_freed(sizes: list[int]) -> None:
+    model = make_encoder(picture=(1, 3, 32, 32))
+    reshape_last(model, sizes)
+    assert described(model)["output"] == (CHANNELS,)
+
+
+def test_a_constant_of_any_value_is_taken() -> None:
+    model = make_encoder("map")
+    value = numpy_helper.from_array(np.array([0.5], np.float32))
+    model.graph.node[2].CopyFrom(helper.make_node("Shape", ["map"], ["sizes"]))
+    model.graph.node.append(helper.make_node("ConstantOfShape", ["sizes"], ["halves"], value=value))
+    model.graph.node.append(helper.make_node("Add", ["map", "halves"], ["encoded"]))
+    assert described(model)["output"] == (CHANNELS, 16, 16)
+
+
 def test_operators_of_usual_encoders_are_taken() -> None:
     assert described(make_varied_encoder())["output"] == (CHANNELS, 1, 1)
 
@@ -103,13 +119,17 @@ def other_file(model: onnx.ModelProto) -> None:
 
 
 def fixed_batch(model: onnx.ModelProto) -> None:
-    model.graph.initializer.append(numpy_helper.from_array(np.array([1, CHANNELS]), "sizes"))
-    model.graph.node[3].CopyFrom(helper.make_node("Reshape", ["pooled", "sizes"], ["encoded"]))
+    model.graph.input[0].type.tensor_type.shape.dim[0].dim_value = 1
+    reshape_last(model, [CHANNELS])
 
 
 def merged_batch(model: onnx.ModelProto) -> None:
-    model.graph.initializer.append(numpy_helper.from_array(np.array([1, -1]), "sizes"))
-    model.graph.node[3].CopyFrom(helper.make_node("Reshape", ["pooled", "sizes"], ["encoded"]))
+    reshape_last(model, [1, -1])
+
+
+def reshape_last(model: onnx.ModelProto, sizes: list[int]) -> None:
+    model.graph.initializer.append(numpy_helper.from_array(np.array(sizes), "sizes"))
+    model.graph.node[3].CopyFrom(helper.make_node("Reshape", ["pooled", "sizes"], ["encoded"], allowzero=1))
 
 
 def mixed_batch(model: onnx.ModelProto) -> None:

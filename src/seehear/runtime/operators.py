@@ -184,7 +184,7 @@ OPERATORS: Mapping[str, Operator] = {
     "Neg": Operator(shape_inference.keep_shape, contents=_compute_with(np.negative)),
     "Not": Operator(shape_inference.keep_shape, contents=_compute_with(np.logical_not)),
     "Pad": Operator(shape_inference.pad, {"mode": b"constant"}),
-    "PRelu": Operator(shape_inference.keep_shape_by_channel),
+    "PRelu": Operator(shape_inference.keep_first_shape),
     "Pow": Operator(shape_inference.broadcast),
     "Range": Operator(
         shape_inference.count_range,

@@ -29,10 +29,9 @@ def broadcast(given: OperatorInputs) -> OutputTypes:
     return [(shape, given[0].dtype)]
 
 
-def keep_shape_by_channel(given: OperatorInputs) -> OutputTypes:
-    """The second input has a number for each channel, the second axis of the first; or one for all."""
-    shape, slope = given[0].shape, given[1].shape
-    if np.broadcast_shapes(shape[1:], slope) != shape[1:]:
+def keep_first_shape(given: OperatorInputs) -> OutputTypes:
+    """The second input is broadcast to the first: it has a number for each channel, or one for all."""
+    if broadcast(given)[0][0] != given[0].shape:
         raise BundleError("has slopes of another shape")
     return keep_shape(given)
 

@@ -34,6 +34,7 @@ INPUT = "one input of type float and shape (batch, 3, height, width)"
 OUTPUT = "float, and (batch, channels), (batch, cells, channels) or (batch, channels, rows, columns)"
 EXPORT = "export it with a batch of any size: torch.onnx.export(..., dynamic_shapes=({0: 'batch'},), opset_version=20)"
 SELF_CONTAINED = "a single file with ONNX's own operators: onnx.save(onnx.load(path), path) joins separate weights"
+FIRST_IR = 4  # of ONNX's format in which constants need not be inputs as well
 TOLERANCE = 1e-3  # relative, or absolute for values below 1
 
 Array = NDArray[Any]
@@ -109,28 +110,66 @@ def _convert(content: bytes) -> Any:
     with _quiet():
         try:
             model = onnx.load_from_string(content)
-            _free_batch(model.graph)
+            model.ir_version = max(model.ir_version, FIRST_IR)
+            batch = _free_batch(model.graph)
             model = optimizer.optimize(version_converter.convert_version(model, OPSET))
+            _free_reshapes(model.graph, batch)
+            _expand_constants(model.graph)
             for tensor in model.graph.initializer:
                 tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor), tensor.name))
         except Exception as error:  # protobuf's, the converter's and the optimiser's have no common base
-            reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rsplit(": ", 1)[-1][:200]
             raise _refuse(f"it cannot be converted to operator set {OPSET}: {reason}", hint=EXPORT) from None
     del model.graph.value_info[:]
     return model
 
 
-def _free_batch(graph: Any) -> None:
-    """Also forget the shapes that follow from a fixed batch. In old files, constants are listed as inputs as well."""
+def _free_batch(graph: Any) -> int:
+    """Let the batch be of any size, and forget the shapes that follow from a fixed one. Returns that, 0 if any.
+
+    In old files, constants are listed as inputs as well.
+    """
     constants = {tensor.name for tensor in graph.initializer}
     inputs = [value for value in graph.input if value.name not in constants]
     del graph.input[:], graph.output[1:], graph.value_info[:]
     graph.input.extend(inputs)
-    for value in (*graph.input, *graph.output):
+    fixed = 0
+    for value in graph.input:
         if value.type.tensor_type.shape.dim:
+            fixed = value.type.tensor_type.shape.dim[0].dim_value
             value.type.tensor_type.shape.dim[0].dim_param = "batch"
     for value in graph.output:
         value.type.tensor_type.ClearField("shape")
+    return fixed
+
+
+def _free_reshapes(graph: Any, batch: int) -> None:
+    """Where a constant shape begins with the fixed batch, leave that open: it follows from the size of the input, or is
+    the first axis of the input."""
+    import onnx
+
+    constants = {tensor.name: tensor for tensor in graph.initializer}
+    for node in graph.node:
+        if node.op_type != "Reshape" or node.input[1] not in constants:
+            continue
+        sizes = onnx.numpy_helper.to_array(constants[node.input[1]])
+        if batch and sizes[:1] == batch and 0 not in sizes:
+            freed = np.array([0 if -1 in sizes else -1, *sizes[1:]], np.int64)
+            graph.initializer.append(onnx.numpy_helper.from_array(freed, f"{node.output[0]}/sizes"))
+            node.input[1] = f"{node.output[0]}/sizes"
+            del node.attribute[:]  # allowzero: whether a 0 in sizes is a size
+
+
+def _expand_constants(graph: Any) -> None:
+    """Replace ConstantOfShape with a value, a tensor in an attribute, by Expand, which gives the same."""
+    import onnx
+
+    for node in graph.node:
+        if node.op_type == "ConstantOfShape" and node.attribute:
+            value = onnx.numpy_helper.to_array(node.attribute[0].t).reshape(())
+            constant = onnx.numpy_helper.from_array(value, f"{node.output[0]}/value")
+            graph.initializer.append(constant)
+            node.CopyFrom(onnx.helper.make_node("Expand", [constant.name, *node.input], node.output, node.name))
 
 
 def _get_input(graph: Graph) -> tuple[str, tuple[Shape, np.dtype[Any]]]:
