@@ -90,8 +90,8 @@ def train_model(
     started_s = time.monotonic()
     resume = budget.resume and Path(f"{out}.run").exists()
     origin: dict[str, Any] = {"start": budget.start} if recipe is None else {"recipe": recipe}
-    wishes = {"minutes": budget.minutes, "steps": budget.steps, "seed": budget.seed, **origin}
-    own = {} if resume else wishes  # a resumed run keeps those it started with
+    wanted = {"minutes": budget.minutes, "steps": budget.steps, "seed": budget.seed, **origin}
+    own = {} if resume else wanted  # a resumed run keeps those it started with
     model = train(
         examples.train,
         out,

@@ -11,8 +11,8 @@ import pytest
 import patterns as corpus
 from subprocesses import run_script
 
-MOST_S = 0.1  # CPU time for 100,000 letters; a linear pattern takes a fiftieth of it
-LINEAR = 8 * 2.5  # how much longer it may take for 8 times the letters; the square would be 64
+MOST_S = 0.1  # CPU time for 100,000 characters; a linear pattern takes a fiftieth of it
+LINEAR = 8 * 2.5  # how much longer it may take for 8 times the characters; the square would be 64
 TICK_S = 0.004  # resolution of CPU time on some machines
 HUNG_S = 300
 

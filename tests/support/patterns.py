@@ -29,11 +29,11 @@ import seehear
 
 SOURCE = Path(seehear.__file__).parent
 FUNCTIONS = ("match", "search", "fullmatch", "sub", "subn", "split", "findall", "finditer")
-SCREENED, SHORT, LONG = 2_000, 12_500, 100_000  # letters
+SCREENED, SHORT, LONG = 2_000, 12_500, 100_000  # characters
 MOST_TEXTS = 4_000  # screened for each pattern
 WORST = 4  # how many of the slowest are tried at full length
 LIMIT_S = 0.5  # CPU time for one text
-SUSPECT_S = 0.02  # for SCREENED letters; a linear pattern takes a thousandth of this
+SUSPECT_S = 0.02  # for SCREENED characters; a linear pattern takes a thousandth of this
 PROCESS_S = 120
 
 Node = Any  # of re's own parser
@@ -129,8 +129,8 @@ def _uses(tree: ast.Module, made: ast.Call) -> tuple[str, ...]:
     return tuple(sorted(called)) or ("fullmatch", "search", "sub")
 
 
-def _letters(node: Node) -> list[str]:
-    """The letters in a pattern: its literals, the ends of its ranges, and one of each class."""
+def _characters(node: Node) -> list[str]:
+    """The characters in a pattern: its literals, the ends of its ranges, and one of each class."""
     found: dict[str, None] = {}
     for op, value in node:
         if op in (code.LITERAL, code.NOT_LITERAL):
@@ -138,7 +138,7 @@ def _letters(node: Node) -> list[str]:
         elif op is code.IN:
             found.update(dict.fromkeys(_members(value)))
         for inner in _inner(op, value):
-            found.update(dict.fromkeys(_letters(inner)))
+            found.update(dict.fromkeys(_characters(inner)))
     return list(found)
 
 
@@ -180,7 +180,7 @@ def _part(op: Node, value: Node, times: int, branch: int) -> str:
     if op is code.IN:
         members = _members(value)
         if value[0][0] is code.NEGATE:
-            return next(letter for letter in "x 0-\0" if letter not in members)
+            return next(character for character in "x 0-\0" if character not in members)
         return str(members[branch % len(members)])
     if op in (code.MAX_REPEAT, code.MIN_REPEAT, code.POSSESSIVE_REPEAT):
         return _example(value[2], times, branch) * int(min(max(value[0], times), int(value[1])))
@@ -202,23 +202,23 @@ def _bodies(node: Node) -> Iterator[Node]:
 
 
 def hostile(pattern: str | bytes, flags: int) -> list[tuple[str, str, str]]:
-    """(beginning, repeated part, ending) of near-matches that may make a pattern backtrack."""
+    """(prefix, repeated part, suffix) of near-matches that may make a pattern backtrack."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         tree = parser.parse(pattern, flags & ~re.DEBUG)
-    letters = [*_letters(tree), "\n", "~"][:16]
+    characters = [*_characters(tree), "\n", "~"][:16]
     examples = dict.fromkeys(_example(tree, times, branch) for branch in range(4) for times in (1, 0, 2))
     bodies = [_example(body, times, branch) for body in _bodies(tree) for times in (1, 2) for branch in range(3)]
-    pumps = dict.fromkeys([*bodies, *examples, *letters, *map("".join, product(letters[:6], repeat=2))])
-    beginnings = dict.fromkeys(each[:end] for each in examples for end in range(len(each) + 1))
-    endings = ["~", "", "\n"]
-    every = ((b, pump, end) for end in endings for pump in filter(None, pumps) for b in beginnings)
+    pumps = dict.fromkeys([*bodies, *examples, *characters, *map("".join, product(characters[:6], repeat=2))])
+    prefixes = dict.fromkeys(each[:end] for each in examples for end in range(len(each) + 1))
+    suffixes = ["~", "", "\n"]
+    every = ((prefix, pump, suffix) for suffix in suffixes for pump in filter(None, pumps) for prefix in prefixes)
     return list(islice(every, MOST_TEXTS))
 
 
 def text(parts: tuple[str, str, str], length: int) -> str:
-    beginning, pump, ending = parts
-    return beginning + pump * (max(0, length - len(beginning)) // len(pump)) + ending
+    prefix, pump, suffix = parts
+    return prefix + pump * (max(0, length - len(prefix)) // len(pump)) + suffix
 
 
 @cache
@@ -255,7 +255,7 @@ def _give_up(*_: object) -> None:
 
 
 class Slowest(NamedTuple):
-    """The times of the slowest text, with SHORT and with LONG letters, and its parts."""
+    """The times of the slowest text, with SHORT and with LONG characters, and its parts."""
 
     use: str
     short_s: float
@@ -278,7 +278,7 @@ def slowest(pattern: Pattern) -> Slowest:
 
 
 def _screened(function: Callable[[str], Any], texts: list[tuple[str, str, str]]) -> list[tuple[str, str, str]]:
-    """The texts that are slowest at SCREENED letters; the first suspicious one ends the search.
+    """The texts that are slowest at SCREENED characters; the first suspicious one ends the search.
 
     Sorted by wall-clock time, because CPU time has a resolution of only 4 ms on some machines.
     """

@@ -48,21 +48,21 @@ class Sense:
 
     def read_metadata(self, file: Path) -> dict[str, str]:
         """The patient of a file whose content begins with `patient=`."""
-        told = file.read_bytes().decode("latin-1") if file.is_file() else ""
-        return {"patient": told.removeprefix("patient=")} if told.startswith("patient=") else {}
+        content = file.read_bytes().decode("latin-1") if file.is_file() else ""
+        return {"patient": content.removeprefix("patient=")} if content.startswith("patient=") else {}
 
 
 SENSES = (Sense("image", "picture", ("picture", "video")), Sense("audio", "recording", ("recording", "video")))
 KINDS = (Kind("label", ("label", "class", "target")), Kind("score", ("score", "rating")))
 
 
-def open_data(data: Path, workspace: Path | None = None, **wishes: Any) -> Table:
-    told: dict[str, Any] = {
+def open_data(data: Path, workspace: Path | None = None, **options: Any) -> Table:
+    arguments: dict[str, Any] = {
         "senses_known": SENSES,
         "kinds": KINDS,
         "workspace": workspace or data.parent / "ws",
-    } | wishes
-    return open_table(data, **told)
+    } | options
+    return open_table(data, **arguments)
 
 
 def path_of(row: Row, sense: str) -> Path:

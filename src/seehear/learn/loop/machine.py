@@ -19,15 +19,15 @@ EMULATED = 3.0  # times the duration in float32; below it, bfloat16 may be faste
 PARALLEL = 0.9  # speed of each of several cores, relative to one core alone
 
 
-def choose_device(wish: str) -> torch.device:
+def choose_device(name: str) -> torch.device:
     """auto, cpu, cuda or cuda:1. Raises UsageError for a device that this machine does not have."""
-    if wish == "auto":
+    if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
-        device = torch.device(wish)
+        device = torch.device(name)
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError):
-        raise UsageError(f"no device {wish!r} on this machine", allowed="auto, cpu, cuda") from None
+        raise UsageError(f"no device {name!r} on this machine", allowed="auto, cpu, cuda") from None
     return device
 
 
