@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-import safetensors.torch
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -37,6 +36,7 @@ from seehear.learn.data.split import load_split
 from seehear.learn.loop.fit import Clock, fit
 from seehear.learn.loop.optimizers import orthogonalize
 from seehear.learn.model.network import Network
+from seehear.learn.model.pretrained import Pretrained
 from seehear.runtime.bundle import read_bundle
 
 
@@ -91,7 +91,7 @@ def _loss(network: Network, dataset: DatasetCache) -> float:
 def test_a_graph_that_differs_is_refused(tmp_path: Path) -> None:
     bundle = trained("label", ("image", "audio"))._bundle
     network = Network(bundle.recipe).eval()
-    network.load_state_dict(safetensors.torch.load(bundle.weights))
+    Pretrained(bundle.recipe, bundle.weights, "it").load_into(network)
     dataset, rows = dataset_of(bundle.recipe, tmp_path), np.arange(EXAMPLES)
     export.check_parity(network, bundle.model, dataset, rows)
     assert bundle.decoder is None

@@ -16,10 +16,9 @@ from torch import Tensor, nn
 from seehear.answers import ANSWERS
 from seehear.answers.class_names import require_extension
 from seehear.errors import BundleError
-from seehear.events import ignore_events
 from seehear.learn.data.cache import DatasetCache
 from seehear.learn.data.split import DataSplit
-from seehear.learn.loop.probe import compute_features
+from seehear.learn.loop.probe import EncodedExamples, PoolingHead, encode_examples, normalise
 from seehear.learn.model.network import Network
 from seehear.recipe import Recipe
 from seehear.sampling import take_evenly
@@ -29,7 +28,7 @@ LARGEST = 65504.0  # in half precision
 
 
 @runtime_checkable
-class ExtensibleHead(Protocol):
+class ExtensibleHead(PoolingHead, Protocol):
     """A head whose last layer has an output for each class, and can be extended."""
 
     classify: nn.Module
@@ -108,19 +107,24 @@ def supports_new_classes(recipe: Recipe) -> bool:
     return len(recipe.senses) == 1 and extension is not None and extension.supports(recipe.answer)
 
 
-def keep_features(network: Network, split: DataSplit) -> bytes | None:
-    """The features of up to MOST examples of each part; None if classes cannot be added."""
-    if not supports_new_classes(network.recipe):
-        return None
-    train = read_examples(network, split.train, take_evenly(split.train_rows, MOST))
+def keep_features(network: Network, split: DataSplit, encoded: EncodedExamples) -> bytes:
+    """The features of up to MOST examples of each part. The training examples are encoded already."""
+    places = take_evenly(np.arange(len(encoded.rows)), MOST)
+    train = _describe_examples(network, split.train, encoded.rows[places], encoded.pooled[places])
     return KeptFeatures(train, read_examples(network, split.val, take_evenly(split.val_rows, MOST))).to_safetensors()
 
 
 def read_examples(network: Network, dataset: DatasetCache, rows: NDArray[np.int64]) -> ClassExamples:
     """The last layer's inputs for these rows."""
+    return _describe_examples(network, dataset, rows, encode_examples(network, dataset, rows).pooled)
+
+
+def _describe_examples(
+    network: Network, dataset: DatasetCache, rows: NDArray[np.int64], pooled: Tensor
+) -> ClassExamples:
     extension = require_extension(ANSWERS[network.recipe.kind])
     names = list(extension.names(dataset.recipe.answer))
-    features, _ = compute_features(network, dataset, rows, ignore_events)
     classes = [names.index(dataset.truth(int(row)).to_cell()) for row in rows]
     groups = np.unique(dataset.groups[rows], return_inverse=True)[1]
-    return ClassExamples(features.float(), torch.tensor(classes), torch.from_numpy(groups))
+    features = normalise(network.head, pooled)  # type: ignore[arg-type]
+    return ClassExamples(features, torch.tensor(classes), torch.from_numpy(groups))

@@ -20,15 +20,17 @@ from seehear.learn.cross_fit import FineTuning
 from seehear.learn.data.split import DataSplit, load_split
 from seehear.learn.data.statistics import describe_groups, measure_input_statistics
 from seehear.learn.export import Graphs, export_graphs, to_safetensors, trace_graphs
-from seehear.learn.kept_features import keep_features
+from seehear.learn.kept_features import keep_features, supports_new_classes
 from seehear.learn.loop.fit import Clock, fit
-from seehear.learn.loop.probe import FrozenFeatures, fit_head
+from seehear.learn.loop.probe import EncodedExamples, FrozenFeatures, encode_examples, fit_head
 from seehear.learn.model.network import Network, create_network
+from seehear.learn.model.ood import BANK
 from seehear.learn.model.pretrained import Pretrained, load_starts
 from seehear.learn.run_directory import record_start
 from seehear.learn.unlabelled import TEACHER_SHARE, Fitted, learn_unlabelled, load_unlabelled
 from seehear.recipe import Recipe
 from seehear.runtime.bundle import Bundle
+from seehear.sampling import take_evenly
 from seehear.table import RowProblem
 
 TRACING = "preparing the export"
@@ -70,13 +72,13 @@ def train(
     fitted = _fit(network, frozen, split, clock if more is None else clock.share(TEACHER_SHARE), saved, listen)
     if more is not None:
         fitted = learn_unlabelled(fitted, split, more, clock.share(1 - TEACHER_SHARE), run, listen)
+    encoded = frozen.encoded if frozen is not None and fitted.network is network else None
     network, progress, out_of_fold, use = fitted
-    fit_ood_scorers(network, split.train, split.train_rows)
+    kept = _store_examples(network, encoded, split)
     recipe = calibrate_network(network, split.val, split.val_rows, out_of_fold, listen=listen)
     training = recipe.training.model_copy(update={"steps": progress.step, "precision": progress.precision})
     statistics = {"input_statistics": measure_input_statistics(split), "groups_seen": describe_groups(split)}
     recipe = recipe.model_copy(update=statistics | {"training": training, "unlabelled": use})
-    kept = keep_features(network, split)
     graphs = export_graphs(traced, network, split.val, split.val_rows)
     if untrained is not None:
         recipe = recipe.model_copy(update={"comparison": untrained.compare(network, recipe, listen)})
@@ -120,6 +122,22 @@ def _fit_head(network: Network, start: Pretrained | None, split: DataSplit, list
     if start is not None or len(network.recipe.senses) > 1 or not network.recipe.starts:
         return None
     return fit_head(network, split.train, split.train_rows, listen)
+
+
+def _store_examples(network: Network, encoded: EncodedExamples | None, split: DataSplit) -> bytes | None:
+    """Store what the out-of-distribution scorers compare in the network -> the features for adding classes.
+
+    encoded   the training examples, if the network's encoder is the one that they were encoded with
+    """
+    keeps = supports_new_classes(network.recipe)
+    if encoded is None and keeps:
+        encoded = encode_examples(network, split.train, take_evenly(split.train_rows, BANK))
+    if encoded is None:
+        fit_ood_scorers(network, split.train, split.train_rows)
+        return None
+    (scorer,) = network.ood.values()
+    scorer.fit(encoded.ood_features)  # type: ignore[operator]
+    return keep_features(network, split, encoded) if keeps else None
 
 
 def _describe_start(start: Pretrained, recipe: Recipe) -> str:

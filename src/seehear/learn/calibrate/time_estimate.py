@@ -38,7 +38,8 @@ class Timings(NamedTuple):
 def estimate_seconds(network: Network, split: DataSplit, listen: Listener) -> float:
     """Seconds that cross-fitted answers, `fit_ood_scorers`, `calibrate_network` and `keep_features` will take.
 
-    An untrained network is enough to time them: uncertain outputs take as long to decode as confident ones, or longer.
+    Training examples are encoded once for two of them. An untrained network is enough to time them: uncertain outputs
+    take as long to decode as confident ones, or longer.
     """
     listen(Started(TASK, None, "examples"))
     _time_calibration(network, split, FEWEST)  # the first call is slow
@@ -49,8 +50,8 @@ def estimate_seconds(network: Network, split: DataSplit, listen: Listener) -> fl
     cross_fitted = len(split.train_rows) if network.recipe.training.folds else 0
     answering_s = (timings.predict_s + timings.decode_s) * (held_out + cross_fitted)
     answering_s += timings.tune_s * min(held_out, TUNED)
-    kept = sum(min(len(rows), MOST) for rows in (split.train_rows, split.val_rows))
-    kept_s = timings.ood_s * kept * supports_new_classes(network.recipe)  # most of both is running the encoder
+    kept = min(len(split.val_rows), MOST) * supports_new_classes(network.recipe)
+    kept_s = timings.ood_s * kept  # most of both is running the encoder
     return timings.ood_s * scored + answering_s + timings.calibrate_s + kept_s
 
 

@@ -8,12 +8,13 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
-from seehear.events import Advanced, Finished, Listener, Started
-from seehear.geometry import Cells
+from seehear.events import Advanced, Finished, Listener, Started, ignore_events
 from seehear.learn.data.cache import DatasetCache, move
 from seehear.learn.model.network import Network, Tensors
+from seehear.learn.model.ood import BANK
+from seehear.sampling import take_evenly
 
 TASK = "fitting the head"
 BATCH = 64  # at most
@@ -22,11 +23,17 @@ Array = NDArray[Any]
 
 
 @runtime_checkable
-class LinearHead(Protocol):
-    """A head that is linear in features of the cells, and can be fitted to them without gradient steps."""
+class PoolingHead(Protocol):
+    """A head whose last layer reads norm(pool(cells))."""
 
-    def extract_features(self, cells: Cells) -> Tensor:
-        """The features (B, F)."""
+    pool: nn.Module
+    norm: nn.Module
+
+
+@runtime_checkable
+class LinearHead(PoolingHead, Protocol):
+    """A head that is linear in what it pools, and can be fitted to it without gradient steps. This changes only `norm`
+    and the last layer."""
 
     def fit_probe(self, features: Tensor, target: Tensors, groups: Array) -> Mapping[str, Array] | None:
         """Fit to the features (n, F) of an untrained head.
@@ -35,15 +42,32 @@ class LinearHead(Protocol):
         """
 
 
+class EncodedExamples(NamedTuple):
+    """Training examples as an encoder gives them, without augmentation.
+
+    rows           (n,) in the dataset
+    pooled         (n, F), what the head pools from their cells
+    target         by name, (n, ...)
+    ood_features   (m, ...), what the out-of-distribution scorer compares, of up to BANK of them, evenly spaced
+    """
+
+    rows: NDArray[np.int64]
+    pooled: Tensor
+    target: Tensors
+    ood_features: Tensor
+
+
 class FrozenFeatures(NamedTuple):
     """What a head was fitted to: features (n, F), targets and groups (n,) of the training examples.
 
+    encoded   the same examples before the head's last layers
     outputs   the cross-validated outputs (n, ...) of the fitted head by name; None with too few examples
     """
 
     features: Tensor
     target: Tensors
     groups: Array
+    encoded: EncodedExamples
     outputs: Mapping[str, Array] | None = None
 
     def refit(self, network: Network, chosen: Array) -> None:
@@ -61,30 +85,44 @@ def fit_head(
     if not isinstance(head, LinearHead):
         return None
     listen(Started(TASK, len(rows), "examples"))
-    frozen = FrozenFeatures(*compute_features(network, dataset, rows, listen), dataset.groups[rows])
+    encoded = encode_examples(network, dataset, rows, listen)
+    frozen = FrozenFeatures(normalise(head, encoded.pooled), encoded.target, dataset.groups[rows], encoded)
     outputs = head.fit_probe(frozen.features, frozen.target, frozen.groups)
     listen(Finished(TASK, "" if outputs is None else _describe(network, dataset, rows, outputs)))
     return frozen._replace(outputs=outputs)
 
 
 @torch.no_grad()
-def compute_features(
-    network: Network, dataset: DatasetCache, rows: NDArray[np.int64], listen: Listener
-) -> tuple[Tensor, Tensors]:
-    """Features (n, F) and targets of the examples, without augmentation."""
+def encode_examples(
+    network: Network, dataset: DatasetCache, rows: NDArray[np.int64], listen: Listener = ignore_events
+) -> EncodedExamples:
+    """Run the encoder of a network with one sense and a head that pools on these rows."""
     network.eval()
     device = next(network.parameters()).device
-    features: list[Tensor] = []
-    targets: list[Tensors] = []
+    head: Any = network.head
+    (scorer,) = network.ood.values()
+    compared = take_evenly(rows, BANK)
+    pooled, targets, ood_features = [], [], []
     done = 0
     for chosen in dataset.split_rows(rows, BATCH):
         batch = dataset.batch(chosen)
         cells = network.encode(move(batch.inputs, device))
-        features.append(network.extract_features(network.fuse(cells, batch.present.to(device))).cpu())
+        pooled.append(head.pool(network.fuse(cells, batch.present.to(device))).float().cpu())
         targets.append(batch.target)
+        of_compared = torch.from_numpy(np.isin(chosen, compared)).to(device)
+        ood_features.append(scorer.features(cells[0])[of_compared].cpu())  # type: ignore[operator]
         done += len(chosen)
         listen(Advanced(TASK, done))
-    return torch.cat(features), {name: torch.cat([each[name] for each in targets]) for name in targets[0]}
+    target = {name: torch.cat([each[name] for each in targets]) for name in targets[0]}
+    return EncodedExamples(rows, torch.cat(pooled), target, torch.cat(ood_features))
+
+
+@torch.no_grad()
+def normalise(head: PoolingHead, pooled: Tensor) -> Tensor:
+    """The inputs (n, F) of the last layer, from what the head pooled (n, F)."""
+    device = next(head.norm.parameters()).device
+    features: Tensor = head.norm(pooled.to(device)).cpu()
+    return features
 
 
 def _describe(network: Network, dataset: DatasetCache, rows: NDArray[np.int64], raw: Mapping[str, Array]) -> str:
