@@ -41,7 +41,7 @@ from seehear.senses.hearing import HEARING
 from seehear.table import open_table
 
 LABELS = {"label": [("odd", "even")[i % 2] for i in range(64)]}
-# The phases of a run in order; within how many seconds it is killed in each, and how often in one life.
+# The phases of a run in order; within how many seconds it is killed in each, and how often.
 PHASES = {
     "opening": (0.02, 1),
     "reading": (0.04, 4),
@@ -52,7 +52,6 @@ PHASES = {
     "writing": (0.004, 1),
 }
 MOST_STEPS = 3  # most training steps to wait for before the kill
-LIVES = 2
 REWRITES = 15
 PATIENCE_S = 300.0
 
@@ -276,25 +275,22 @@ def test_a_training_killed_at_any_moment_resumes_to_the_same_weights(nursery: An
     assert process.exitcode == 0
     weights = read_bundle(reference).weights
 
-    for life in range(LIVES):
-        folder = tmp_path / f"life-{life}"
-        folder.mkdir()
-        out = folder / "m.seehear"
-        write_bundle(out, tiny.bundle())
-        old, steps = out.read_bytes(), 0
-        for phase, (longest_s, times) in PHASES.items():
-            for _ in range(times):
-                _end_in(phase, nursery, data, out, random.uniform(0, longest_s))
-                if out.read_bytes() != old:
-                    assert read_bundle(out).weights == weights, phase
-                    break
-                steps, before = _steps(out), steps
-                assert steps >= before, f"killed while {phase}: a checkpoint was lost"
-        process, _said = born(nursery, mortal.train, data, out, _resumable(out))
-        process.join(PATIENCE_S)
-        assert process.exitcode == 0
-        assert read_bundle(out).weights == weights
-        assert list(folder.iterdir()) == [out]
+    (folder := tmp_path / "killed").mkdir()
+    write_bundle(out := folder / "m.seehear", tiny.bundle())
+    old, steps = out.read_bytes(), 0
+    for phase, (longest_s, times) in PHASES.items():
+        for _ in range(times):
+            _end_in(phase, nursery, data, out, random.uniform(0, longest_s))
+            if out.read_bytes() != old:
+                assert read_bundle(out).weights == weights, phase
+                break
+            steps, before = _steps(out), steps
+            assert steps >= before, f"killed while {phase}: a checkpoint was lost"
+    process, _said = born(nursery, mortal.train, data, out, _resumable(out))
+    process.join(PATIENCE_S)
+    assert process.exitcode == 0
+    assert read_bundle(out).weights == weights
+    assert list(folder.iterdir()) == [out]
 
 
 def _end_in(phase: str, nursery: Any, data: Path, out: Path, after_s: float) -> None:

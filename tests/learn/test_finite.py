@@ -95,7 +95,7 @@ def test_the_content_of_free_memory_changes_nothing(
     kind: str, senses: tuple[str, ...], precision: Any, tmp_path: Path
 ) -> None:
     dataset = dataset_of(recipe_for(kind, senses), tmp_path)
-    sizes = [8, 7, 3, 2, 16, 5] * 3
+    sizes = [8, 7, 3, 2, 16, 5]
     clean = steps(run_of(dataset, Execution(precision, 2), tmp_path), sizes)
     run = run_of(dataset, Execution(precision, 2), tmp_path)
     with poison_memory(run.network, largest=1 << 14):  # no block of these networks is larger
