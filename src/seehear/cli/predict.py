@@ -6,22 +6,20 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from seehear.amounts import format_count
 from seehear.cli import options
 from seehear.cli.display import Display
-from seehear.cli.live import predict_live
 from seehear.errors import UsageError
 from seehear.escaping import escape_unprintable, to_json_line
 from seehear.events import Advanced, Started
 from seehear.results.summary import PredictionSummary
-from seehear.results.video import FrameByFrame
-from seehear.results.writer import OutputNames, prediction_writer
 
 if TYPE_CHECKING:
+    from seehear.api import Recogniser
     from seehear.runtime.prediction import ExampleSource, Prediction
 
 MAX_NAME_WIDTH = 48  # longer names do not widen the column
@@ -57,7 +55,7 @@ def predict(  # noqa: PLR0913 - each flag is an argument
 ) -> None:
     """Run a model on pictures, recordings or videos."""
     from seehear import api
-    from seehear.inputs import gather
+    from seehear.cli.live import predict_live
 
     with Display() as display:
         recogniser = api.load(options.require_model(model, *inputs), listen=display)
@@ -73,19 +71,30 @@ def predict(  # noqa: PLR0913 - each flag is an argument
         _check_live(inputs, **flags | {"hotwords": None, "out": out, "every": every})
         predict_live(recogniser, inputs[0], json=json, hotwords=flags.get("hotwords"))
         return
+    if _predict_all(recogniser, inputs, flags, every_s=every, out=out, json=json).failed:
+        raise typer.Exit(1)
+
+
+def _predict_all(
+    recogniser: Recogniser, inputs: Sequence[str], flags: Any, *, every_s: float | None, out: Path | None, json: bool
+) -> PredictionSummary:
+    """Print an answer for each input, and write them to the folder `out` too if it is given."""
+    from seehear.inputs import gather
+    from seehear.results.video import FrameByFrame
+    from seehear.results.writer import OutputNames, prediction_writer
+
     line, names, summary = LineFormatter(), OutputNames(), PredictionSummary(recogniser.recipe)
     with Display() as display, prediction_writer(out, names) as write:
         progress = ProgressReporter(display)
         sources = names.remember_folders(_sources(inputs))
         found = gather(sources, tuple(recogniser.recipe.senses), left_out=progress.skip, written=out)
-        for prediction in FrameByFrame(every, out, names, display.say).predict(recogniser, found, flags):
+        for prediction in FrameByFrame(every_s, out, names, display.say).predict(recogniser, found, flags):
             print(to_json_line(prediction.to_json()) if json else line.format(prediction), flush=True)
             write(prediction)
             summary.add(prediction)
             progress.advance(prediction)
         progress.finish(summary, out)
-    if summary.failed:
-        raise typer.Exit(1)
+    return summary
 
 
 def _check_live(inputs: Sequence[str], **others: object) -> None:
