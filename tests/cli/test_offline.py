@@ -12,7 +12,7 @@ import pytest
 
 import seehear
 
-MINUTES = "0.3"
+MINUTES = "0.1"
 # No network, and only one writable folder.
 ISOLATED = ["unshare", "--net", "--mount", "--map-root-user", "sh", "-c"]
 ISOLATED += ['mount --bind "$0" "$0" && mount -o remount,bind,ro / && cd "$PWD" && exec "$@"']
