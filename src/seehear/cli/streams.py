@@ -24,4 +24,4 @@ def _reserve_stdout() -> None:
     descriptor, encoding = sys.stdout.fileno(), sys.stdout.encoding
     own = os.dup(descriptor)
     os.dup2(sys.stderr.fileno(), descriptor)
-    sys.stdout = io.TextIOWrapper(os.fdopen(own, "wb"), encoding=encoding, line_buffering=os.isatty(own))
+    sys.stdout = io.TextIOWrapper(os.fdopen(own, "wb", closefd=False), encoding=encoding, line_buffering=os.isatty(own))
