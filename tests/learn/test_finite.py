@@ -28,7 +28,8 @@ from seehear.senses import SENSES
 from seehear.senses.hearing.plan import MODEL_SIZES as HEARING_SIZES
 from seehear.senses.hearing.plan import ConvRecurrent
 from seehear.senses.lips.plan import MODEL_SIZES as LIPS_SIZES
-from seehear.senses.sight.architectures import EfficientNetLite, FeaturePyramid
+from seehear.senses.sight.architectures import FeaturePyramid
+from seehear.senses.sight.bottleneck_architectures import EfficientNetLite
 from seehear.senses.sight.plan import MODEL_SIZES as SIGHT_SIZES
 from seehear.senses.sight.plan import _stage_channels
 

@@ -18,7 +18,7 @@ from seehear.events import Event, Finished, Notice
 from seehear.learn.loop import selection
 from seehear.planning import starts as planning_starts
 from seehear.recipe import Recipe
-from seehear.senses.sight.architectures import EfficientNetLite
+from seehear.senses.sight.bottleneck_architectures import EfficientNetLite
 from seehear.senses.sight.inverted_bottlenecks import BottleneckEncoder
 from seehear.senses.sight.plan import SightSpec
 from seehear.starts import STARTS, Start

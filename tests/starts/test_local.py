@@ -16,6 +16,7 @@ from start_files import (
     Arrays,
     make_efficientnet,
     make_mobilenet_v2,
+    make_mobilenet_v3,
     make_resnet,
     make_vision_transformer,
     make_wav2vec2,
@@ -71,6 +72,19 @@ def test_a_file_of_mobilenet_v2_is_a_start(tmp_path: Path) -> None:
     loaded = load_tensors(start)
     assert len(loaded) == sum(not name.endswith("tracked") and "classifier" not in name for name in tensors)
     assert {"_conv_stem.weight", "_blocks.0._project_conv.weight", "_blocks.16._bn2.bias", "_bn1.bias"} <= {*loaded}
+
+
+@pytest.mark.parametrize("size", ["small", "large"])
+def test_a_file_of_mobilenet_v3_is_a_start(tmp_path: Path, size: str) -> None:
+    path, tensors = tmp_path / "mine.safetensors", make_mobilenet_v3(size)
+    path.write_bytes(safetensors.numpy.save(tensors))
+    start = find_start(str(path))
+    assert (start.sense, start.encoder) == ("image", {"kind": "mobilenet-v3", "size": size})
+    loaded = load_tensors(start)
+    assert len(loaded) == sum(not name.endswith("tracked") and "classifier" not in name for name in tensors)
+    assert {"_blocks.3._se_reduce.bias", "_blocks.3._project_conv.weight", "_blocks.0._depthwise_conv.weight"} <= {
+        *loaded
+    }
 
 
 @pytest.mark.parametrize("layer_scale", [False, True])

@@ -245,3 +245,40 @@ def make_mobilenet_v2() -> Arrays:
             before, number = after, number + 1
     add("features.18.0", "features.18.1", 1280, 320, 1, 1)
     return found
+
+
+def make_mobilenet_v3(size: str) -> Arrays:
+    """Tensors under torchvision's names, with a classifier, of the published shapes."""
+    found: Arrays = {"classifier.0.weight": np.ones((3, 2), np.float32), "classifier.0.bias": np.ones(3, np.float32)}
+    random = np.random.default_rng(0)
+    add = partial(_add_convolution, found, random)
+    add("features.0.0", "features.0.1", 16, 3, 3, 3)
+    before = 16
+    for number, (inner, after, kernel, squeezed) in enumerate(MOBILENET_V3[size], start=1):
+        block, place = f"features.{number}.block.", 0
+        if inner != before:
+            add(f"{block}0.0", f"{block}0.1", inner, before, 1, 1)
+            place = 1
+        add(f"{block}{place}.0", f"{block}{place}.1", inner, 1, kernel, kernel)
+        if squeezed:
+            place += 1
+            for layer, shape in (("fc1", (squeezed, inner)), ("fc2", (inner, squeezed))):
+                found[f"{block}{place}.{layer}.weight"] = random.normal(0, 0.1, (*shape, 1, 1)).astype(np.float32)
+                found[f"{block}{place}.{layer}.bias"] = random.normal(0, 0.1, shape[:1]).astype(np.float32)
+        add(f"{block}{place + 1}.0", f"{block}{place + 1}.1", after, inner, 1, 1)
+        before = after
+    add(f"features.{number + 1}.0", f"features.{number + 1}.1", 6 * before, before, 1, 1)
+    return found
+
+
+MOBILENET_V3 = {  # channels within and after a block, side of the kernel, channels of the squeeze
+    "small": [
+        *((16, 16, 3, 8), (72, 24, 3, 0), (88, 24, 3, 0), (96, 40, 5, 24), (240, 40, 5, 64), (240, 40, 5, 64)),
+        *((120, 48, 5, 32), (144, 48, 5, 40), (288, 96, 5, 72), (576, 96, 5, 144), (576, 96, 5, 144)),
+    ],
+    "large": [
+        *((16, 16, 3, 0), (64, 24, 3, 0), (72, 24, 3, 0), (72, 40, 5, 24), (120, 40, 5, 32), (120, 40, 5, 32)),
+        *((240, 80, 3, 0), (200, 80, 3, 0), (184, 80, 3, 0), (184, 80, 3, 0), (480, 112, 3, 120), (672, 112, 3, 168)),
+        *((672, 160, 5, 168), (960, 160, 5, 240), (960, 160, 5, 240)),
+    ],
+}

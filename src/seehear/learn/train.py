@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from copy import deepcopy
-from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -91,8 +90,8 @@ def _fit(
     network: Network, frozen: FrozenFeatures | None, split: DataSplit, clock: Clock, saved: Path, listen: Listener
 ) -> Fitted:
     if frozen is not None:
-        if not network.trains_encoders:
-            clock = replace(clock, seconds=0.0)  # there is no better head for features that do not change
+        if not network.trains_encoders:  # there is no better head for features that do not change
+            clock = Clock(clock.training.model_copy(update={"steps": None, "folds": 0}), seconds=0.0)
         return Fitted(*FineTuning(network, frozen, split, saved, listen).run(clock))
     return Fitted(*fit(network, split.train, split.train_rows, clock, saved=saved, listen=listen))
 

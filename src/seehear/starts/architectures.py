@@ -26,6 +26,8 @@ def recognise_architecture(tensors: Tensors, folder: Path) -> tuple[Literal["ima
         measure = (last, *tensors["_conv_head.weight"].shape[1:2]) if "_conv_head.weight" in tensors else (last,)
         if measure == _MOBILENET:
             return "image", {"kind": "mobilenet-v2"}
+        if measure in _MOBILENET_V3:
+            return "image", {"kind": "mobilenet-v3", "size": _MOBILENET_V3[measure]}
         return "image", {"kind": "efficientnet-lite", "size": _choose(_LITE, measure, "bottlenecks, their last width")}
     if "layer1.0.conv1.weight" in tensors:
         return "image", _recognise_resnet(tensors)
@@ -83,6 +85,7 @@ _VIT_ENDS = ("patch_embed.proj", "norm")
 _RESNET_BLOCK = re.compile(r"layer(\d)\.(\d+)\.")
 _LITE: dict[tuple[int, ...], int] = {(16, 320): 0, (21, 320): 1, (21, 352): 2}
 _MOBILENET = (17, 320)
+_MOBILENET_V3: dict[tuple[int, ...], str] = {(11, 96): "small", (15, 160): "large"}
 _WHISPER: dict[tuple[int, ...], str] = {(51864, 384): "tiny.en", (51865, 512): "base"}
 
 

@@ -1,6 +1,6 @@
 """Renames the tensors of a published layout to our encoders' names, which are those of the first publication.
 
-EfficientNet-Lite as in efficientnet_lite_pytorch, MobileNetV2 with the same names, ResNet as in torchvision, Vision
+EfficientNet-Lite as in efficientnet_lite_pytorch, MobileNet with the same names, ResNet as in torchvision, Vision
 Transformer as in timm, all without the classifier; Whisper as in openai/whisper; wav2vec 2.0 and HuBERT as in
 transformers, without what comes after the encoder.
 """
@@ -28,8 +28,8 @@ def to_our_names(tensors: Arrays) -> Arrays:
     some = ", ".join(sorted(tensors)[:3])
     raise BundleError(
         f"the weights are refused: {len(tensors)} tensors ({some}, ...) in an unknown layout",
-        allowed="EfficientNet-Lite as published or in timm; MobileNetV2 of torchvision; ResNet of torchvision or "
-        "timm; Vision Transformer and DINOv2 of timm; Whisper of OpenAI, Hugging Face or CTranslate2; "
+        allowed="EfficientNet-Lite as published or in timm; MobileNetV2 and V3 of torchvision; ResNet of torchvision "
+        "or timm; Vision Transformer and DINOv2 of timm; Whisper of OpenAI, Hugging Face or CTranslate2; "
         "wav2vec 2.0 and HuBERT of Hugging Face",
     )
 
@@ -67,9 +67,9 @@ _TIMM_EXPANDING = {
 }
 
 
-def _from_mobilenet(tensors: Arrays) -> Arrays:
+def _from_mobilenet_v2(tensors: Arrays) -> Arrays:
     """torchvision numbers the convolutions at both ends and the blocks between them, and the layers within a block."""
-    last = max(int(name.split(".")[1]) for name in tensors if re.match(r"features\.\d+\.", name))
+    last = _find_last(tensors)
     found: Arrays = {}
     for name, array in tensors.items():
         if name.startswith("classifier.") or _is_count(name):
@@ -96,6 +96,36 @@ _MOBILENET_EXPANDING = {
     "2": "_project_conv",
     "3": "_bn2",
 }
+
+
+def _from_mobilenet_v3(tensors: Arrays) -> Arrays:
+    """torchvision numbers the layers within a block; the first is the expansion, unless there is none."""
+    last = _find_last(tensors)
+    found: Arrays = {}
+    for name, array in tensors.items():
+        if name.startswith("classifier.") or _is_count(name):
+            continue
+        _, number, *layer, kind = name.split(".")
+        place = ".".join(layer).removeprefix("block.")
+        if number in ("0", str(last)):
+            ours = (_MOBILENET_STEM if number == "0" else _MOBILENET_HEAD).get(place, place)
+        else:
+            block = f"features.{number}.block."
+            expands = tensors[f"{block}0.0.weight"].shape[1] != 1  # the depthwise convolution has one input channel
+            squeezes = f"{block}{1 + expands}.fc1.weight" in tensors
+            names = {f"{int(expands)}.0": "_depthwise_conv", f"{int(expands)}.1": "_bn1"}
+            names |= {"0.0": "_expand_conv", "0.1": "_bn0"} if expands else {}
+            names |= {f"{1 + expands}.fc1": "_se_reduce", f"{1 + expands}.fc2": "_se_expand"} if squeezes else {}
+            end = 1 + expands + squeezes
+            names |= {f"{end}.0": "_project_conv", f"{end}.1": "_bn2"}
+            ours = f"_blocks.{int(number) - 1}.{names.get(place, place)}"
+        found[f"{ours}.{kind}"] = array
+    return found
+
+
+def _find_last(tensors: Arrays) -> int:
+    """The number of the last of torchvision's layers."""
+    return max(int(name.split(".")[1]) for name in tensors if re.match(r"features\.\d+\.", name))
 
 
 def _from_resnet(tensors: Arrays) -> Arrays:
@@ -199,7 +229,8 @@ def _is_count(name: str) -> bool:
 _LAYOUTS: dict[str, Callable[[Arrays], Arrays]] = {
     "_conv_stem.weight": _from_efficientnet,
     "conv_stem.weight": _from_timm_efficientnet,
-    "features.1.conv.0.0.weight": _from_mobilenet,
+    "features.1.conv.0.0.weight": _from_mobilenet_v2,
+    "features.1.block.0.0.weight": _from_mobilenet_v3,
     "layer1.0.conv1.weight": _from_resnet,
     "blocks.0.attn.qkv.weight": _from_vision_transformer,
     "encoder.positional_embedding": _from_openai_whisper,

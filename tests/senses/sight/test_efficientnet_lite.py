@@ -22,7 +22,8 @@ from seehear.learn.loop.fit import Clock, Run
 from seehear.learn.model.network import Network
 from seehear.recipe import Recipe
 from seehear.senses.sight import SIGHT
-from seehear.senses.sight.architectures import EfficientNetLite, InputSize
+from seehear.senses.sight.architectures import InputSize
+from seehear.senses.sight.bottleneck_architectures import EfficientNetLite
 from seehear.senses.sight.convolution import Convolution
 from seehear.senses.sight.inverted_bottlenecks import BottleneckEncoder
 from seehear.senses.sight.plan import SightSpec
@@ -72,7 +73,7 @@ def test_the_state_dict_has_the_published_names_and_shapes(size: Any, blocks: in
     ("kernel", "stride", "side"), [(3, 2, 8), (5, 2, 8), (3, 2, 9), (5, 1, 7), (1, 1, 4), (5, 2, 1)]
 )
 def test_a_convolution_normalises_and_pads_as_published(kernel: int, stride: int, side: int) -> None:
-    convolution, norm = Convolution(4, 6, kernel, stride, clip=True), FrozenBatchNorm(6, 1e-3)
+    convolution, norm = Convolution(4, 6, kernel, stride, activation="relu6"), FrozenBatchNorm(6, 1e-3)
     with torch.no_grad():
         for tensor in norm.state_dict().values():
             tensor.uniform_(0.5, 2)

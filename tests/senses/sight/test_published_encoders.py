@@ -20,11 +20,12 @@ from seehear.learn.export import export_graphs, trace_graphs
 from seehear.learn.model.network import Network
 from seehear.senses.model_sizing import SizingInputs
 from seehear.senses.sight import SIGHT
-from seehear.senses.sight.architectures import MobileNetV2, ResNet, VisionTransformer
+from seehear.senses.sight.architectures import ResNet, VisionTransformer
+from seehear.senses.sight.bottleneck_architectures import MobileNetV2, MobileNetV3
 from seehear.senses.sight.plan import SightSpec, plan_sight
 from seehear.senses.sight.vision_transformer import interpolate_positions
 from seehear.starts.names import to_our_names
-from start_files import Arrays, make_mobilenet_v2, make_resnet, make_vision_transformer
+from start_files import Arrays, make_mobilenet_v2, make_mobilenet_v3, make_resnet, make_vision_transformer
 
 PICTURES = torch.randint(0, 256, (2, 64, 96, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 NORM = ("running_mean", "running_var", "weight", "bias")
@@ -127,10 +128,71 @@ def test_a_mobilenet_computes_what_torchvisions_does() -> None:
         torch.testing.assert_close(ours, expected, rtol=1e-3, atol=1e-3 * float(expected.abs().max()))
 
 
+def _mobilenet_v3(tensors: Arrays, pictures: Tensor, strided: set[int], rectified: int) -> Tensor:
+    """The map of the head. `strided` blocks halve the map, those up to `rectified` have ReLU instead of hardswish."""
+    weights = {name: torch.from_numpy(array) for name, array in tensors.items()}
+
+    def layer(x: Tensor, name: str, stride: int = 1) -> Tensor:
+        kernel = weights[f"{name}.0.weight"]
+        x = F.conv2d(x, kernel, stride=stride, padding=kernel.shape[2] // 2, groups=x.shape[1] // kernel.shape[1])
+        mean, variance, gain, bias = (weights[f"{name}.1.{part}"] for part in NORM)
+        return F.batch_norm(x, mean, variance, gain, bias, eps=1e-3)
+
+    x = (pictures.permute(0, 3, 1, 2) / 255 - IMAGENET[0, :, None, None]) / IMAGENET[1, :, None, None]
+    x, number = F.hardswish(layer(x, "features.0", 2)), 1
+    while f"features.{number}.block.0.0.weight" in weights:
+        name, y, place = f"features.{number}.block.", x, 0
+        activate = F.relu if number <= rectified else F.hardswish
+        if weights[f"{name}0.0.weight"].shape[1] != 1:
+            y, place = activate(layer(y, f"{name}0")), 1
+        y = activate(layer(y, f"{name}{place}", 2 if number in strided else 1))
+        place += 1
+        if f"{name}{place}.fc1.weight" in weights:
+            scale = F.adaptive_avg_pool2d(y, 1)
+            for fc, activation in (("fc1", F.relu), ("fc2", F.hardsigmoid)):
+                kernel, bias = (weights[f"{name}{place}.{fc}.{part}"] for part in ("weight", "bias"))
+                scale = activation(F.conv2d(scale, kernel, bias))
+            y = y * scale
+            place += 1
+        y = layer(y, f"{name}{place}")
+        x, number = (x + y if y.shape == x.shape else y), number + 1
+    return F.hardswish(layer(x, f"features.{number}"))
+
+
+@pytest.mark.parametrize(
+    ("size", "strided", "rectified", "parameters"),
+    [("small", {1, 2, 4, 9}, 3, 927_008), ("large", {2, 4, 7, 13}, 6, 2_971_952)],
+)
+def test_a_mobilenet_v3_computes_what_torchvisions_does(
+    size: Any, strided: set[int], rectified: int, parameters: int
+) -> None:
+    """It has as many parameters as torchvision's has without its classifier."""
+    tensors = make_mobilenet_v3(size)
+    spec = SightSpec(height=64, width=96, channels=3, encoder=MobileNetV3(size=size))
+    assert sum(weight.numel() for weight in _build(spec).parameters()) == parameters
+    cells = _encode(spec, tensors, PICTURES)
+    expected = _mobilenet_v3(tensors, PICTURES, strided, rectified)
+    assert cells.grid.shape == tuple(expected.shape[2:]) == (2, 3)
+    ours = cells.x.transpose(1, 2).reshape(expected.shape)
+    torch.testing.assert_close(ours, expected, rtol=1e-3, atol=1e-3 * float(expected.abs().max()))
+
+
+def test_a_mobilenet_v3_gives_the_finest_cells_that_an_answer_needs() -> None:
+    sizes: dict[Any, tuple[int, ...]] = {"small": (16, 24, 48, 576), "large": (24, 40, 112, 960)}
+    for size, widths in sizes.items():
+        spec = SightSpec(height=64, width=96, channels=3, encoder=MobileNetV3(size=size), output_stride_px=4)
+        with torch.no_grad():
+            cells = _build(spec).eval()(PICTURES)
+        assert [level.grid.shape for level in (*cells.finer, cells)] == [(16, 24), (8, 12), (4, 6), (2, 3)]
+        assert tuple(level.x.shape[2] for level in (*cells.finer, cells)) == widths
+
+
 def test_costs_match_the_published_ones() -> None:
     """GFLOP of a forward pass over 224 px."""
     for encoder, gigaflop in (
         (MobileNetV2(), 0.6),
+        (MobileNetV3(size="small"), 0.11),
+        (MobileNetV3(size="large"), 0.44),
         (ResNet(blocks=(2, 2, 2, 2)), 3.6),
         (ResNet(blocks=(3, 4, 6, 3), bottleneck=True), 8.2),
         (VisionTransformer(width=384, depth=12, patch_px=16), 9.2),
@@ -191,7 +253,11 @@ def test_positions_are_interpolated_to_the_grid_of_the_pictures() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "encoder",
-    [MobileNetV2(), ResNet(blocks=(1, 1, 1, 1)), VisionTransformer(width=64, depth=1, patch_px=8, layer_scale=True)],
+    [
+        MobileNetV3(size="small"),
+        ResNet(blocks=(1, 1, 1, 1)),
+        VisionTransformer(width=64, depth=1, patch_px=8, layer_scale=True),
+    ],
 )
 def test_an_exported_network_gives_the_same_outputs(encoder, tmp_path: Path) -> None:
     plain = recipe_for("label", ("image",))

@@ -7,7 +7,8 @@ import pytest
 from sklearn.datasets import load_digits
 
 from seehear.senses.model_sizing import SizingInputs
-from seehear.senses.sight.architectures import EfficientNetLite, FeaturePyramid
+from seehear.senses.sight.architectures import FeaturePyramid
+from seehear.senses.sight.bottleneck_architectures import EfficientNetLite
 from seehear.senses.sight.plan import SightSpec, mirror_keeps_class, plan_sight
 
 

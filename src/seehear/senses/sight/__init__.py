@@ -14,7 +14,8 @@ from pydantic import BaseModel
 from seehear.geometry import Grid, Tile, Warp
 from seehear.senses.corruption import Corruption
 from seehear.senses.model_sizing import SizingInputs
-from seehear.senses.sight.architectures import BottleneckNetwork, OnnxEncoder, ResNet, VisionTransformer
+from seehear.senses.sight.architectures import OnnxEncoder, ResNet, VisionTransformer
+from seehear.senses.sight.bottleneck_architectures import BottleneckNetwork
 from seehear.senses.sight.dicom import may_be_dicom, read_patient_code
 from seehear.senses.sight.plan import SightSpec, plan_sight
 from seehear.senses.sight.preprocess import collate, preprocess

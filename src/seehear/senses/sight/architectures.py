@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
-from typing import Annotated, ClassVar, Literal, NamedTuple, Self
+from collections.abc import Sequence
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -91,123 +91,6 @@ class FeaturePyramid(Architecture):
             total += 9 * before * channels * area + 9 * channels * channels * (self.depth - 1) * area / 4
             before, area = channels, area // 4
         return 6 * total / 1e9
-
-
-class Bottleneck(NamedTuple):
-    """The shape of one inverted bottleneck: channels before and after, side of the kernel, stride, expansion."""
-
-    before: int
-    after: int
-    kernel: int
-    stride: int
-    expansion: int
-
-
-class BottleneckStage(NamedTuple):
-    """Bottlenecks of the same shape, but only the first has the stride."""
-
-    repeats: int
-    kernel: int
-    stride: int
-    expansion: int
-    channels: int
-
-    def bottlenecks(self, before: int) -> Iterator[Bottleneck]:
-        for i in range(self.repeats):
-            stride = self.stride if i == 0 else 1
-            yield Bottleneck(before, self.channels, self.kernel, stride, self.expansion)
-            before = self.channels
-
-
-class BottleneckNetwork(Architecture):
-    """A network of inverted bottlenecks with ReLU6, between two convolutions (Sandler et al. 2018, arXiv:1801.04381).
-
-    frozen   the number of bottlenecks, from the input, whose weights are frozen in training
-    """
-
-    frozen: int = Field(default=0, ge=0)
-
-    epsilon: ClassVar[float]  # of normalisations
-    symmetric: ClassVar[bool]  # whether convolutions have as many zeros before as after their inputs
-    normalisation: ClassVar[tuple[tuple[float, ...], tuple[float, ...]]]  # mean and scale of pixels in its training
-
-    @abstractmethod
-    def bottlenecks(self) -> Iterator[Bottleneck]:
-        """From input to output."""
-
-    def freeze(self, share: float) -> Self:
-        """A copy with this share of its bottlenecks frozen."""
-        return self.model_copy(update={"frozen": round(share * len(list(self.bottlenecks())))})
-
-    def levels(self, size: InputSize) -> list[Level]:
-        """The last bottleneck of each pitch, then the head."""
-        finest, pitch = size.output_stride_px or DEFAULT_STRIDE_PX, STEM_STRIDE
-        last_of = {pitch: LITE_STEM}
-        for bottleneck in self.bottlenecks():
-            pitch *= bottleneck.stride
-            last_of[pitch] = bottleneck.after
-        last_of[pitch] = LITE_HEAD
-        return [Level(width, own) for own, width in last_of.items() if own >= finest or own == pitch]
-
-    def step_gigaflop(self, size: InputSize) -> float:
-        """GFLOP to train on one picture once: 2 FLOP per multiply-add, the backward pass counted twice.
-
-        Frozen layers have no backward pass.
-        """
-        forward, trained = 2 / 1e9, 6 / 1e9
-        area = size.height * size.width / STEM_STRIDE**2
-        total, after = (forward if self.frozen else trained) * 9 * 3 * LITE_STEM * area, LITE_STEM
-        for i, (before, after, kernel, stride, expansion) in enumerate(self.bottlenecks()):
-            inner, passes = before * expansion, forward if i < self.frozen else trained
-            total += passes * before * inner * area * (expansion > 1)
-            area /= stride**2
-            total += passes * (kernel**2 + after) * inner * area
-        return total + trained * after * LITE_HEAD * area
-
-    def _describe_frozen(self) -> str:
-        return f", trained from bottleneck {self.frozen + 1} on" if self.frozen else ""
-
-
-class EfficientNetLite(BottleneckNetwork):
-    """EfficientNet without squeeze-and-excitation, with ReLU6 (Tan & Le 2019, arXiv:1905.11946; Liu 2020,
-    blog.tensorflow.org/2020/03/higher-accuracy-on-vision-models-with-efficientnet-lite.html).
-    """
-
-    kind: Literal["efficientnet-lite"] = "efficientnet-lite"
-    size: Literal[0, 1, 2]
-
-    epsilon, symmetric, normalisation = 1e-3, False, ((127.0,) * 3, (128.0,) * 3)
-
-    def __str__(self) -> str:
-        return f"EfficientNet-Lite{self.size}{self._describe_frozen()}"
-
-    def bottlenecks(self) -> Iterator[Bottleneck]:
-        """From input to output. Larger sizes have more repeats and wider stages, except the first and the last."""
-        wider, deeper = SCALING[self.size]
-        before = LITE_STEM
-        for stage in LITE_STAGES:
-            fixed = stage in (LITE_STAGES[0], LITE_STAGES[-1])
-            after = _round_channels(stage.channels * wider)
-            repeats = stage.repeats if fixed else math.ceil(stage.repeats * deeper)
-            yield from stage._replace(repeats=repeats, channels=after).bottlenecks(before)
-            before = after
-
-
-class MobileNetV2(BottleneckNetwork):
-    """MobileNetV2 of width 1, as in torchvision."""
-
-    kind: Literal["mobilenet-v2"] = "mobilenet-v2"
-
-    epsilon, symmetric, normalisation = 1e-5, True, (IMAGENET_MEAN, IMAGENET_SCALE)
-
-    def __str__(self) -> str:
-        return f"MobileNetV2{self._describe_frozen()}"
-
-    def bottlenecks(self) -> Iterator[Bottleneck]:
-        before = LITE_STEM
-        for stage in MOBILENET_STAGES:
-            yield from stage.bottlenecks(before)
-            before = stage.channels
 
 
 class ResNet(Architecture):
@@ -326,37 +209,3 @@ class OnnxEncoder(Architecture):
     def step_gigaflop(self, size: InputSize) -> float:
         """GFLOP to train on one picture once: there is no backward pass through the graph."""
         return self.gigaflop
-
-
-STEM_STRIDE, LITE_STEM, LITE_HEAD = 2, 32, 1280  # channels of the first and of the last convolution
-LITE_STAGES = (  # of EfficientNet-Lite0
-    BottleneckStage(1, 3, 1, 1, 16),
-    BottleneckStage(2, 3, 2, 6, 24),
-    BottleneckStage(2, 5, 2, 6, 40),
-    BottleneckStage(3, 3, 2, 6, 80),
-    BottleneckStage(3, 5, 1, 6, 112),
-    BottleneckStage(4, 5, 2, 6, 192),
-    BottleneckStage(1, 3, 1, 6, 320),
-)
-MOBILENET_STAGES = (
-    BottleneckStage(1, 3, 1, 1, 16),
-    BottleneckStage(2, 3, 2, 6, 24),
-    BottleneckStage(3, 3, 2, 6, 32),
-    BottleneckStage(4, 3, 2, 6, 64),
-    BottleneckStage(3, 3, 1, 6, 96),
-    BottleneckStage(3, 3, 2, 6, 160),
-    BottleneckStage(1, 3, 1, 6, 320),
-)
-SCALING = ((1.0, 1.0), (1.0, 1.1), (1.1, 1.2))  # of channels and of repeats, by size
-DIVISOR = 8  # of channels
-
-SightEncoderSpec = Annotated[
-    FeaturePyramid | EfficientNetLite | MobileNetV2 | ResNet | VisionTransformer | OnnxEncoder,
-    Field(discriminator="kind"),
-]
-
-
-def _round_channels(wanted: float) -> int:
-    """To a multiple of DIVISOR, at most a tenth below what is wanted."""
-    rounded = max(DIVISOR, int(wanted + DIVISOR / 2) // DIVISOR * DIVISOR)
-    return rounded if rounded >= 0.9 * wanted else rounded + DIVISOR

@@ -8,10 +8,14 @@ from torch.nn import functional as F
 
 from seehear.layers.exporting import is_exporting
 from seehear.layers.frozen_norm import FrozenBatchNorm
+from seehear.senses.sight.bottleneck_architectures import Activation
+
+ACTIVATIONS = {"relu": F.relu, "relu6": F.relu6, "hardswish": F.hardswish}
+OPERATORS = {"relu": "Relu", "relu6": "Clip", "hardswish": "HardSwish"}  # of ONNX
 
 
 class Convolution(nn.Conv2d):
-    """A convolution without bias, the normalisation after it, and ReLU6 if `clip`.
+    """A convolution without bias, the normalisation after it, and an activation if given.
 
     Zeros around x make its outputs H / stride by W / stride, rounded up. Those that a side of 8 needs for a kernel of 3
     with stride 2, one, come after it; with `symmetric`, as in PyTorch's own models, there is one on either side.
@@ -25,11 +29,11 @@ class Convolution(nn.Conv2d):
         stride: int = 1,
         *,
         groups: int = 1,
-        clip: bool = False,
+        activation: Activation | None = None,
         symmetric: bool = False,
     ) -> None:
         super().__init__(before, after, kernel, stride, groups=groups, bias=False)
-        self.clip, self.symmetric = clip, symmetric
+        self.activation, self.symmetric = activation, symmetric
         nn.init.kaiming_normal_(self.weight, mode="fan_out" if groups == 1 else "fan_in", nonlinearity="relu")
 
     def absorb(self, norm: FrozenBatchNorm) -> None:
@@ -46,7 +50,7 @@ class Convolution(nn.Conv2d):
             x = F.conv2d(x, kernel, bias, self.stride, (top, left), groups=self.groups)
         else:
             x = F.conv2d(F.pad(x, (left, right, top, bottom)), kernel, bias, self.stride, groups=self.groups)
-        return F.relu6(x, inplace=True) if self.clip else x
+        return x if self.activation is None else ACTIVATIONS[self.activation](x, inplace=True)
 
     def _padding(self, side: int) -> tuple[int, int]:
         """Zeros before and after; without `symmetric`, one more after if their number is odd."""
@@ -66,7 +70,7 @@ class Convolution(nn.Conv2d):
             dtype=x.dtype,
             shape=shape,
         )
-        if not self.clip:
+        if self.activation is None:
             return x
-        limits = (torch.zeros(()), torch.full((), 6.0))
-        return torch.onnx.ops.symbolic("Clip", (x, *limits), dtype=x.dtype, shape=shape)
+        limits = (torch.zeros(()), torch.full((), 6.0)) if self.activation == "relu6" else ()
+        return torch.onnx.ops.symbolic(OPERATORS[self.activation], (x, *limits), dtype=x.dtype, shape=shape)

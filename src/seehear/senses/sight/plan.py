@@ -12,13 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from seehear.errors import UsageError
 from seehear.senses.model_sizing import EpochTargets, SizingInputs
-from seehear.senses.sight.architectures import (
-    BottleneckNetwork,
-    FeaturePyramid,
-    InputSize,
-    OnnxEncoder,
-    SightEncoderSpec,
-)
+from seehear.senses.sight.architectures import FeaturePyramid, InputSize, OnnxEncoder, ResNet, VisionTransformer
+from seehear.senses.sight.bottleneck_architectures import BottleneckNetwork, EfficientNetLite, MobileNetV2, MobileNetV3
 
 SMALLEST_PX, LARGEST_PX = 16, 224
 LONGEST_EXTRA = 3.0  # largest aspect ratio; more extreme pictures are letterboxed
@@ -50,6 +45,10 @@ PRETRAINED_DENSE_EPOCHS = EpochTargets(wanted=25.0, plain=16.0, varied=128.0)
 DENSE_EPOCHS = EpochTargets(wanted=60.0, plain=16.0, varied=128.0)  # small data sets, strong augmentation
 
 Side = Annotated[int, Field(ge=1)]
+SightEncoderSpec = Annotated[
+    FeaturePyramid | EfficientNetLite | MobileNetV2 | MobileNetV3 | ResNet | VisionTransformer | OnnxEncoder,
+    Field(discriminator="kind"),
+]
 
 
 class SightSpec(BaseModel):
