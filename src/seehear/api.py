@@ -222,9 +222,9 @@ def train(  # noqa: PLR0913 - one argument for each option
     """
     from seehear.answers import ANSWERS
     from seehear.datasets import open_training_data
+    from seehear.learn.alternative import train_best
     from seehear.learn.loop.machine import choose_device
     from seehear.learn.run_directory import read_recipe
-    from seehear.learn.train import train as learn
     from seehear.learn.unlabelled import find_soft_target
     from seehear.planning.options import TrainOptions
 
@@ -242,7 +242,7 @@ def train(  # noqa: PLR0913 - one argument for each option
         if unlabelled is not None:
             find_soft_target(chosen.kind)
         listen(Notice(_describe_run(chosen, len(table))))
-        bundle, problems = learn(given, chosen, start=model, run=run, device=place, listen=listen)
+        bundle, problems = train_best(given, chosen, start=model, run=run, device=place, listen=listen)
         if out is not None:
             write_bundle(Path(out), bundle)
     return Recogniser(bundle, (*given.problems, *problems))
@@ -334,6 +334,8 @@ def _describe_run(recipe: Recipe, examples: int) -> str:
     amount = format_count(steps, "step") if steps else format_duration(60 * minutes)
     sizes = "; ".join(f"{name}: {spec}" for name, spec in recipe.senses.items())
     training = f"training '{recipe.kind}' on {format_count(examples, 'example')} will take {amount}"
+    if recipe.alternative is not None:
+        training += ", a part of it from random weights, to compare"
     return f"{training}. {sizes}; answering with {recipe.answer}"
 
 

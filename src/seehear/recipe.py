@@ -19,6 +19,7 @@ FORMAT: Final = 1  # version of recipes and of model files; increased when older
 MOST_VALUES = 500_000  # in a JSON or TOML file, so that reading one takes less than a second
 UPGRADE = "upgrade with pip install -U seehear"
 MAX_SETS = 1 << len(SENSES)  # of senses in use
+RANDOM_SHARE = 1 / 3  # of the time, for the alternative with random weights
 SEEDS = 1 << 32  # seeds are below
 Precision = Literal["float32", "bfloat16"]
 Folds = Literal[0, 2, 3, 4, 5]
@@ -87,12 +88,30 @@ class Training(Frozen):
     folds: Folds = 0
 
 
-class StartComparison(Frozen):
-    """What training added to a start that answers without training: a metric before and after, on held-out examples."""
+class Alternative(Frozen):
+    """A network with random weights that is trained too, for RANDOM_SHARE of the time. The better one is kept."""
+
+    senses: dict[str, SerializeAsAny[BaseModel]]
+    width: int = Field(gt=0)
+    batch: int = Field(gt=0)
+    learning_rate: float = Field(gt=0)
+
+    @field_validator("senses", mode="before")
+    @classmethod
+    def _senses(cls, value: Any) -> dict[str, BaseModel]:
+        return _read_senses(value)
+
+
+class Comparison(Frozen):
+    """A metric of this recogniser and of another one, on the same held-out examples.
+
+    other   for example "whisper-base without training"
+    """
 
     metric: str
-    untrained: float
-    trained: float
+    other: str
+    of_other: float
+    of_this: float
     examples: int = Field(ge=1)
 
 
@@ -134,7 +153,8 @@ class Recipe(Frozen):
     results: dict[str, dict[str, Any]] = Field(default={}, max_length=MAX_SETS)
     # How many of these are training examples, answered by networks that were trained without them.
     cross_fitted: int = Field(default=0, ge=0)
-    comparison: StartComparison | None = None
+    comparison: Comparison | None = None
+    alternative: Alternative | None = None
     unlabelled: UnlabelledUse | None = None
 
     @field_validator("format", mode="before")
@@ -147,9 +167,7 @@ class Recipe(Frozen):
     @field_validator("senses", mode="before")
     @classmethod
     def _senses(cls, value: Any) -> dict[str, BaseModel]:
-        if not isinstance(value, dict) or not value or not value.keys() <= SENSES.keys():
-            raise ValueError(f"needs one or more of {', '.join(SENSES)}")
-        return {name: SENSES[name].Spec.model_validate(_plain(spec)) for name, spec in value.items()}
+        return _read_senses(value)
 
     @field_validator("answer", mode="before")
     @classmethod
@@ -210,6 +228,12 @@ def _first(error: ValidationError) -> str:
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
     field = ".".join(str(part) for part in first["loc"])
     return f"{field}: {first['msg']}" if field else first["msg"]
+
+
+def _read_senses(value: Any) -> dict[str, BaseModel]:
+    if not isinstance(value, dict) or not value or not value.keys() <= SENSES.keys():
+        raise ValueError(f"needs one or more of {', '.join(SENSES)}")
+    return {name: SENSES[name].Spec.model_validate(_plain(spec)) for name, spec in value.items()}
 
 
 def _plain(spec: Any) -> Any:

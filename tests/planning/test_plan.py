@@ -9,12 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import tomli_w
 from PIL import Image
 
 from learning import ANSWER_CELLS, PARITY, digits_table, open_all_kinds
 from seehear import api, cli
 from seehear.answers import ANSWERS
 from seehear.errors import DataError, UsageError
+from seehear.planning import plan as planning
+from seehear.planning import starts
 from seehear.planning.options import TrainOptions
 from seehear.planning.plan import (
     BATCH_S,
@@ -131,6 +134,33 @@ def test_the_plan_takes_the_network_whose_steps_fit_the_time(tmp_path: Path) -> 
     slow = plan_recipe(table, TrainOptions(minutes=1.0), partial(machine, 5.0))
     assert slow.senses["audio"].cell_width < fast.senses["audio"].cell_width  # type: ignore[attr-defined]
     assert len(timed) <= 2 * MOST_TIMED
+
+
+@pytest.mark.parametrize(
+    ("options", "many", "compared"),
+    [
+        (TrainOptions(minutes=2.0, start="auto"), 24, True),
+        (TrainOptions(minutes=2.0, start="auto"), 25, False),
+        (TrainOptions(minutes=1.0, start="auto"), 24, False),
+        (TrainOptions(steps=100, start="auto"), 24, False),
+        (TrainOptions(minutes=2.0, start="efficientnet-lite2"), 24, False),
+        (TrainOptions(minutes=2.0, start="none"), 24, False),
+    ],
+)
+def test_with_many_examples_and_enough_time_a_start_is_compared_with_random_weights(
+    options: TrainOptions, many: int, compared: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(planning, "MANY", many)
+    monkeypatch.setattr(starts, "is_available", lambda start: True)
+    table = open_all_kinds(digits_table(tmp_path / "data", PARITY, ("image",)), workspace=tmp_path)
+    recipe = plan_recipe(table, options, lambda: Machine(1000.0))
+    assert bool(recipe.starts) == (options.start != "none")
+    assert (recipe.alternative is not None) == compared
+    if recipe.alternative is not None:
+        assert recipe.alternative.senses != recipe.senses
+        assert recipe.alternative.learning_rate > recipe.training.learning_rate
+        assert recipe.training.minutes == options.minutes  # of both together
+        assert Recipe.from_toml(tomli_w.dumps(recipe.model_dump(mode="json", exclude_none=True))) == recipe
 
 
 def test_steps_give_the_same_plan_on_every_machine(tmp_path: Path) -> None:

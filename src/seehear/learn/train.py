@@ -25,7 +25,6 @@ from seehear.learn.loop.probe import EncodedExamples, FrozenFeatures, encode_exa
 from seehear.learn.model.network import Network, create_network
 from seehear.learn.model.ood import BANK
 from seehear.learn.model.pretrained import Pretrained, load_starts
-from seehear.learn.run_directory import record_start
 from seehear.learn.unlabelled import TEACHER_SHARE, Fitted, learn_unlabelled, load_unlabelled
 from seehear.recipe import Recipe
 from seehear.runtime.bundle import Bundle
@@ -48,11 +47,10 @@ def train(
     """Decode, trace the graphs, fit, calibrate, export -> the bundle, and the rows that could not be used.
 
     Weights are initialised at random, or with those of `start`. The directory `run` keeps what an interrupted run needs
-    to resume. Raises DataError for too few examples, TrainingError if training or export fails, and UsageError if the
-    run in the directory started differently or `start` does not fit.
+    to resume. Raises DataError for too few examples, TrainingError if training or export fails, and UsageError if
+    `start` does not fit.
     """
     started_s = time.monotonic()
-    record_start(run, recipe, data, start)
     saved = run / "checkpoint.safetensors"
     split = load_split(data.examples, data.val, recipe, run, listen)
     more = None if data.unlabelled is None else load_unlabelled(data.unlabelled, split, run, listen)

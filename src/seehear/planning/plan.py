@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,8 @@ from seehear.errors import UsageError
 from seehear.planning.inspection import SenseSample, inspect_inputs
 from seehear.planning.options import TrainOptions
 from seehear.planning.speech import ChooseDecoder, SpeechPlanner, limit_batch
-from seehear.planning.starts import StartChoice, choose_starts
-from seehear.recipe import Folds, Recipe, Training
+from seehear.planning.starts import NONE, StartChoice, choose_starts, is_automatic
+from seehear.recipe import RANDOM_SHARE, Alternative, Folds, Recipe, Training
 from seehear.senses import SENSES, time_aligned
 from seehear.senses.model_sizing import SizingInputs
 from seehear.table import Table
@@ -39,6 +40,7 @@ MARGIN, MOST_HELD_OUT = 1.1, 0.25  # for small tables: times the number needed f
 FOLDS: Folds = 3  # for cross-fitting
 FOLD_STEPS = 60  # the fewest steps for which each of its networks must have time
 CROSS_FITTED = (200, 2000)  # examples: from fewer, each network would learn too little; of more, enough are held out
+MANY = 2000  # examples, from which on a network with random weights may be better than a pretrained one
 HELD_OUT_SAMPLE = 600  # cells, to estimate the items in an answer
 FUSED_WIDTH = 160  # channels, if cells of several senses attend to each other
 SHORTEST_MIN, LONGEST_MIN = 2.0, 60.0
@@ -64,13 +66,44 @@ def plan_recipe(
 ) -> Recipe:
     """Inspect some examples and derive a recipe. Raises DataError for data that cannot be trained on.
 
+    With many examples, random weights may be better than a pretrained encoder; the recipe then has an alternative.
+
     measure_machine  called only if the plan depends on it, and after the data was found suitable
     """
+    minutes, measure_machine = options.minutes or choose_minutes(len(table)), cache(measure_machine)
+    recipe = _plan_network(table, options, minutes, measure_machine, choose_decoder)
+    if not _is_compared(recipe, options, len(table)):
+        return recipe
+    random = _plan_network(table, replace(options, start=NONE), minutes * RANDOM_SHARE, measure_machine, choose_decoder)
+    alternative = Alternative(
+        senses=random.senses,
+        width=random.width,
+        batch=random.training.batch,
+        learning_rate=random.training.learning_rate,
+    )
+    return recipe.model_copy(update={"alternative": alternative})
+
+
+def _is_compared(recipe: Recipe, options: TrainOptions, examples: int) -> bool:
+    """Whether random weights may be better than the chosen start, and there is time to find out."""
+    kind = ANSWERS[recipe.kind]
+    suitable = kind.spatial is None and kind.decoding is None and is_automatic(options.start)
+    enough = examples >= MANY and recipe.training.minutes * RANDOM_SHARE >= MIN_TIMED_MINUTES
+    return bool(recipe.starts) and suitable and enough and options.steps is None
+
+
+def _plan_network(
+    table: Table,
+    options: TrainOptions,
+    minutes: float,
+    measure_machine: Callable[[], Machine],
+    choose_decoder: ChooseDecoder,
+) -> Recipe:
+    """A recipe without an alternative, for this many minutes."""
     kind = _supported_kind(table)
     choice = choose_starts(options.start, table.senses, kind)
     answer = kind.plan(table.answers(), table.answer_column or kind.name, table.auxiliary())
     samples = inspect_inputs(table, options.seed or 0)
-    minutes = options.minutes or choose_minutes(len(table))
     held_out = choose_held_out_share(table.answers(), kind, options.wrong_at_most)
     speech = SpeechPlanner(table, choose_decoder)
     choice = choice if kind.decoding is None else speech.drop_unsuitable(choice)
@@ -82,7 +115,7 @@ def plan_recipe(
         batch = _batch(len(table), _longest_mean_s(samples)) if kind.spatial is None else _spatial_batch(senses)
         batch = limit_batch(batch, spec)
         steps = minutes * 60 * gigaflops / (_step_gigaflop(senses, samples) * batch)
-        steps_each = options.steps or steps / (1 + FOLDS)
+        steps_each = options.steps or steps / FOLDS
         return Recipe(
             senses=senses,
             kind=kind.name,

@@ -78,6 +78,11 @@ def find_missing_extras(senses: Collection[str], kind: AnyKind) -> list[str]:
     return sorted({start.extra for start in recommended if start.sense in set(senses) - covered})
 
 
+def is_automatic(start: str | None) -> bool:
+    """Whether the start is chosen for the data."""
+    return _resolve_start(start) == AUTO
+
+
 def _resolve_start(start: str | None) -> str:
     return start or os.environ.get(ENVIRONMENT) or AUTO
 
@@ -100,7 +105,7 @@ def describe_starts(recipe: Recipe, options: TrainOptions) -> str:
         named = ", ".join(f"{name} ({find_start(name).trained_on})" for name in recipe.starts.values())
         return f"starting from {named}"
     kind = ANSWERS[recipe.kind]
-    extras = find_missing_extras(recipe.senses, kind) if _resolve_start(options.start) == AUTO else []
+    extras = find_missing_extras(recipe.senses, kind) if is_automatic(options.start) else []
     if not extras:
         return ""
     packages = " ".join(f"'seehear[{extra}]'" for extra in extras)

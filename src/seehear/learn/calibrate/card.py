@@ -52,10 +52,9 @@ def render_model_card(recipe: Recipe) -> str:
 def _describe_comparison(recipe: Recipe) -> list[str]:
     if (found := recipe.comparison) is None:
         return []
-    starts = " and ".join(recipe.starts.values())
     return [
-        f"Without training, {starts} has a {found.metric} of {found.untrained:.3g} on "
-        f"{format_count(found.examples, 'held-out example')}; this recogniser has {found.trained:.3g} on the same.",
+        f"On the same {format_count(found.examples, 'held-out example')}, the {found.metric} of {found.other} is "
+        f"{found.of_other:.3g}; that of this recogniser is {found.of_this:.3g}.",
         "",
     ]
 

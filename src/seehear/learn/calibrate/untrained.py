@@ -21,7 +21,7 @@ from seehear.learn.data.cache import DatasetCache
 from seehear.learn.model.network import Network
 from seehear.learn.zero_shot import Transcriber
 from seehear.measure.formatting import format_percent
-from seehear.recipe import Recipe, StartComparison, used_key
+from seehear.recipe import Comparison, Recipe, used_key
 from seehear.senses.hearing import HEARING
 from seehear.senses.hearing.plan import Whisper
 from seehear.starts import find_start, load_tensors
@@ -41,7 +41,7 @@ class Untrained:
     error_rate: float
     seconds: float
 
-    def compare(self, network: Network, recipe: Recipe, listen: Listener) -> StartComparison:
+    def compare(self, network: Network, recipe: Recipe, listen: Listener) -> Comparison:
         """With the trained network and its calibrated recipe, on the same rows."""
         calibration = recipe.selective[used_key(recipe.senses)].calibration if recipe.selective else {}
         kind = bind_decoder(network)
@@ -57,7 +57,13 @@ class Untrained:
                 f"{format_percent(self.error_rate)} without training, {format_percent(error_rate)} with it"
             )
         )
-        return StartComparison(metric=METRIC, untrained=self.error_rate, trained=error_rate, examples=len(self.rows))
+        return Comparison(
+            metric=METRIC,
+            other=f"{recipe.starts[HEARING.name]} without training",
+            of_other=self.error_rate,
+            of_this=error_rate,
+            examples=len(self.rows),
+        )
 
 
 @torch.no_grad()
