@@ -23,6 +23,7 @@ from seehear.runtime.bundle import Bundle
 from seehear.table import RowProblem
 
 FOLDER = "random-weights"  # in the run directory, for the alternative
+COMPARING = "training from random weights, to compare"
 
 
 def train_best(
@@ -43,7 +44,7 @@ def train_best(
         return train(data, recipe, start=start, run=run, device=device, listen=listen)
     share = 1 - RANDOM_SHARE
     bundle, problems = train(data, _shorten(recipe, share), start=start, run=run, device=device, listen=listen)
-    listen(Notice("training from random weights, to compare"))
+    listen(Notice(COMPARING))
     random = _shorten(_build_random(recipe, recipe.alternative), RANDOM_SHARE)
     other, _ = train(data, random, run=run / FOLDER, device=device, listen=listen)
     return choose_bundle(bundle, other, listen), problems
