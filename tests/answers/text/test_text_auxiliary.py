@@ -16,11 +16,14 @@ from learning import ANSWER_CELLS, digits_table, open_all_kinds, recipe_for
 from present import present
 from seehear.answers import ANSWERS
 from seehear.answers.text import TextSpec
+from seehear.answers.text.decoder import ExportedDecoder
 from seehear.answers.text.head import Head
 from seehear.datasets import TrainingData
+from seehear.decoding.autoregressive import LAYERS
 from seehear.errors import UsageError
 from seehear.events import ignore_events
 from seehear.geometry import Cells, Grid
+from seehear.learn.calibrate.calibration import make_decoder_function
 from seehear.learn.data.cache import DatasetCache
 from seehear.learn.export import export_graphs, trace_graphs
 from seehear.learn.loop.fit import Clock, fit
@@ -29,6 +32,7 @@ from seehear.learn.run_directory import record_start
 from seehear.planning.options import TrainOptions
 from seehear.planning.reuse import follow_recipe
 from seehear.recipe import Recipe, Training
+from seehear.runtime.onnx_session import Session
 from seehear.senses.hearing.plan import ConvRecurrent, HearingSpec
 from toy_language import write_toy_language
 
@@ -233,12 +237,25 @@ def test_a_run_detects_a_changed_auxiliary_column(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_graphs_equal_a_network_with_auxiliary_tokens(tmp_path: Path) -> None:
+def test_graphs_equal_a_network_with_auxiliary_tokens_and_its_decoder_at_any_length(tmp_path: Path) -> None:
     dataset = make_dataset(tmp_path)
     torch.manual_seed(0)
-    network = Network(dataset.recipe)
-    rows = np.arange(8)
-    assert all(export_graphs(trace_graphs(Network(dataset.recipe), dataset, rows), network, dataset, rows))
+    network, rows = Network(dataset.recipe), np.arange(8)
+    graphs = export_graphs(trace_graphs(Network(dataset.recipe), dataset, rows), network, dataset, rows)
+    session, decoder = Session(present(graphs.decoder)), present(network.decoder)
+    assert isinstance(network.head, Head)
+    assert session.inputs == tuple(ExportedDecoder.dynamic_axes) and session.outputs == ExportedDecoder.outputs
+    random = np.random.default_rng(0)
+    for cells, texts, length in [(1, 1, 1), (40, 1, 7), (9, 8, 1), (23, 5, 30)]:
+        inputs: dict[str, Any] = {
+            "memory": random.normal(size=(cells, 16)).astype(np.float32),
+            "tokens": random.integers(0, network.head.blank + 1, (texts, length)),
+            "state": random.normal(size=(texts, LAYERS, 16)).astype(np.float32),
+        }
+        served, ours = session.run(inputs), make_decoder_function(decoder, torch.device("cpu"))(inputs)
+        for name, value in ours.items():
+            assert served[name].shape == value.shape
+            assert np.abs(served[name] - value).max() < 1e-4
 
 
 HEARING = HearingSpec(

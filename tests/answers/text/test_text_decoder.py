@@ -22,15 +22,14 @@ from random_decoder import WIDTH, make_decoder_network, make_memory
 from seehear import api
 from seehear.answers import ANSWERS
 from seehear.answers.text import Text, TextSpec
-from seehear.answers.text.decoder import AttentionDecoder, ExportedDecoder
+from seehear.answers.text.decoder import AttentionDecoder
 from seehear.answers.text.head import Head
 from seehear.answers.text.similarity import compute_bleu, compute_chrf, count_bleu, count_chrf
 from seehear.answers.text.spec import AttentionSpec
-from seehear.decoding.autoregressive import LAYERS, ConditionedDecoder
+from seehear.decoding.autoregressive import ConditionedDecoder
 from seehear.decoding.ngrams import NGramCounts
 from seehear.errors import BundleError
 from seehear.learn.calibrate.calibration import make_decoder_function
-from seehear.learn.export import export_graphs, trace_graphs
 from seehear.learn.model.network import Network
 from seehear.recipe import Recipe, Training
 from seehear.runtime.bundle import read_bundle, write_bundle
@@ -314,27 +313,6 @@ def test_all_decoder_weights_learn_and_scoring_equals_the_network(tmp_path: Path
             logp, _ = attention(raw["memory"][i : i + 1], valid_mask, tokens, attention.start(1, raw["memory"]))
             wanted = torch.tensor([[*text, decoder.edge]])
             assert total == pytest.approx(logp.gather(2, wanted[..., None]).sum().item(), abs=1e-3)
-
-
-@pytest.mark.slow
-def test_the_exported_decoder_equals_the_network_at_any_length(tmp_path: Path) -> None:
-    network, dataset = make_network_and_dataset(tmp_path)
-    rows = np.arange(4)
-    graphs = export_graphs(trace_graphs(Network(dataset.recipe), dataset, rows), network, dataset, rows)
-    session, decoder = Session(present(graphs.decoder)), present(network.decoder)
-    assert isinstance(network.head, Head)
-    assert session.inputs == tuple(ExportedDecoder.dynamic_axes) and session.outputs == ExportedDecoder.outputs
-    random = np.random.default_rng(0)
-    for cells, texts, length in [(1, 1, 1), (40, 1, 7), (9, 8, 1), (23, 5, 30)]:
-        inputs: dict[str, Array] = {
-            "memory": random.normal(size=(cells, 16)).astype(np.float32),
-            "tokens": random.integers(0, network.head.blank + 1, (texts, length)),
-            "state": random.normal(size=(texts, LAYERS, 16)).astype(np.float32),
-        }
-        served, ours = session.run(inputs), make_decoder_function(decoder, torch.device("cpu"))(inputs)
-        for name, value in ours.items():
-            assert served[name].shape == value.shape
-            assert np.abs(served[name] - value).max() < 1e-4
 
 
 def test_without_a_decoder_the_network_exports_none() -> None:
