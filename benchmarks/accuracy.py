@@ -96,6 +96,7 @@ def train_model(
         examples.train,
         out,
         val=examples.val,
+        unlabelled=examples.unlabelled,
         senses=senses,
         device=budget.device,
         resume=resume,

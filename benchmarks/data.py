@@ -12,7 +12,7 @@ import sys
 import tarfile
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,7 @@ class AbsentError(Exception):
 
 @dataclass(frozen=True)
 class Examples:
-    """Training data; calibration data (None: training holds out its own); test sets by name.
+    """Training data; calibration data (None: training holds out its own); test sets by name; more without labels.
 
     The first of `tests` is the main test set.
     """
@@ -48,6 +48,7 @@ class Examples:
     train: Path
     val: Path | None
     tests: Mapping[str, Path]
+    unlabelled: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -123,6 +124,18 @@ def cifar10_few(store: Store, count: int = FEW) -> Examples:
             _link(files[:count], folder / label)
 
     return Examples(store.made(f"cifar10-{count}", make), None, {"half of the official test part": given / "test"})
+
+
+def cifar10_unlabelled(store: Store, count: int, more: int) -> Examples:
+    """`count` pictures of each class with labels, and `more` others without, from the train part."""
+    few = cifar10_few(store, count)
+
+    def make(folder: Path) -> None:
+        for label, files in _classes(store.unpacked("cifar10") / "train"):
+            for number, file in enumerate(files[count : count + more]):
+                os.link(file, folder / f"{label}-{number}{file.suffix}")
+
+    return replace(few, unlabelled=store.made(f"cifar10-unlabelled-{count}-{more}", make))
 
 
 def cifar10_near(store: Store) -> Examples:

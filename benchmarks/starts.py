@@ -19,7 +19,17 @@ from typing import NamedTuple
 
 from benchmarks.accuracy import evaluate_model, figure, label_figures, promise_figures, train_model
 from benchmarks.budget import Budget, Sitting, for_each, name_starts, parse_arguments
-from benchmarks.data import SPEAKERS, AbsentError, Examples, Store, cifar10_few, cifar10_near, fsdd, pneumonia
+from benchmarks.data import (
+    SPEAKERS,
+    AbsentError,
+    Examples,
+    Store,
+    cifar10_few,
+    cifar10_near,
+    cifar10_unlabelled,
+    fsdd,
+    pneumonia,
+)
 from benchmarks.out_of_distribution import near_figure
 from benchmarks.results import Figure
 from benchmarks.scenes import bccd, box_figures, camvid, mask_figures
@@ -186,6 +196,9 @@ _LEARNERS = "includes speakers with accents from all over the web"
 TASKS = {
     "cifar10-50": Task(partial(_measure_labels, prepare=cifar10_few, accuracy=0.77, coverage=0.35), 3, _PHOTOS),
     "cifar10-10": Task(partial(_measure_labels, prepare=partial(cifar10_few, count=10), accuracy=0.63), 1, _PHOTOS),
+    "cifar10-10-unlabelled": Task(
+        partial(_measure_labels, prepare=partial(cifar10_unlabelled, count=10, more=100)), 1, _PHOTOS
+    ),
     "cifar10-near": Task(partial(_measure_near, auroc=0.85), 3, _PHOTOS),
     "first-recogniser": Task(partial(_measure_first, seconds=15.0), 0.1, _PHOTOS),
     "pneumonia": Task(partial(_measure_labels, prepare=pneumonia, auroc=0.99, strong=0.96), 3, _X_RAYS),

@@ -225,7 +225,7 @@ def train(  # noqa: PLR0913 - one argument for each option
     from seehear.learn.alternative import train_best
     from seehear.learn.loop.machine import choose_device
     from seehear.learn.run_directory import read_recipe
-    from seehear.learn.unlabelled import find_soft_target
+    from seehear.learn.unlabelled import check_supported
     from seehear.planning.options import TrainOptions
 
     model = _read_pretrained(start, recipe)
@@ -240,7 +240,7 @@ def train(  # noqa: PLR0913 - one argument for each option
             decoding = ANSWERS[chosen.kind].require_decoding("more text")
             chosen = chosen.model_copy(update={"answer": decoding.with_language_model(chosen.answer, text)})
         if unlabelled is not None:
-            find_soft_target(chosen.kind)
+            check_supported(chosen.kind)
         listen(Notice(_describe_run(chosen, len(table))))
         bundle, problems = train_best(given, chosen, start=model, run=run, device=place, listen=listen)
         if out is not None:

@@ -70,7 +70,7 @@ def test_each_example_is_answered_by_a_network_that_was_trained_without_its_grou
     tuning, clock = tuning_of(tmp_path)
     groups = np.arange(EXAMPLES) // 3
     tuning.split.train.__dict__["groups"] = groups
-    _, _, out_of_fold = tuning.run(clock)
+    out_of_fold = tuning.run(clock).out_of_fold
     rows = tuning.split.train_rows
     assert len(trained) == 3
     assert out_of_fold is not None and out_of_fold.rows.tolist() == rows.tolist()
@@ -80,7 +80,7 @@ def test_each_example_is_answered_by_a_network_that_was_trained_without_its_grou
 
 def test_the_network_is_the_mean_of_those_of_the_folds(trained: list[Training], tmp_path: Path) -> None:
     tuning, clock = tuning_of(tmp_path)
-    network, _, _ = tuning.run(clock)
+    network = tuning.run(clock).network
     assert network.head.classify.bias.unique().tolist() == [(0 + 1 + 2) / 3]  # type: ignore[union-attr,operator]
 
 
@@ -96,7 +96,7 @@ def test_if_fine_tuning_does_not_help_the_head_is_cross_validated(
 ) -> None:
     monkeypatch.setattr(cross_fit, "choose_weights", lambda *_: "before")
     tuning, clock = tuning_of(tmp_path, kind)
-    _, _, out_of_fold = tuning.run(clock)
+    out_of_fold = tuning.run(clock).out_of_fold
     assert out_of_fold is not None and out_of_fold.outputs is tuning.frozen.outputs
     assert out_of_fold.outputs.keys() == ANSWERS[kind].raw_shapes(tuning.split.train.recipe.answer).keys()
 
@@ -105,20 +105,20 @@ def test_held_out_data_of_its_own_is_enough(trained: list[Training], tmp_path: P
     tuning, clock = tuning_of(tmp_path)
     other = dataset_of(tuning.split.train.recipe, tmp_path / "other")
     apart = replace(tuning, split=replace(tuning.split, val=other, val_rows=np.arange(HELD_OUT)))
-    assert apart.run(clock)[2] is None
+    assert apart.run(clock).out_of_fold is None
     assert len(trained) == 1
 
 
 def test_too_few_groups_are_not_divided(trained: list[Training], tmp_path: Path) -> None:
     tuning, clock = tuning_of(tmp_path)
     tuning.split.train.__dict__["groups"] = np.arange(EXAMPLES) % 2
-    assert tuning.run(clock)[2] is None
+    assert tuning.run(clock).out_of_fold is None
 
 
 def test_an_interrupted_run_gives_the_same_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cross_fit, "choose_weights", lambda *_: "mean")
     tuning, clock = tuning_of(tmp_path / "a")
-    expected = tuning.run(clock)[2]
+    expected = tuning.run(clock).out_of_fold
     tuning, clock = tuning_of(tmp_path / "b")
     started: list[Event] = []
 
@@ -137,7 +137,7 @@ def test_an_interrupted_run_gives_the_same_answers(tmp_path: Path, monkeypatch: 
         return found
 
     monkeypatch.setattr(cross_fit, "fit", watch)
-    found = tuning.run(clock)[2]
+    found = tuning.run(clock).out_of_fold
     assert expected is not None and found is not None and len(begun) == 3
     np.testing.assert_array_equal(found.outputs["logits"], expected.outputs["logits"])
 

@@ -16,20 +16,22 @@ from PIL import Image
 
 from learning import ANSWER_CELLS, EXAMPLES, PARITY, dataset_of, digits_table, recipe_for
 from seehear import api
+from seehear.answers.label import LabelKind
 from seehear.datasets import TrainingData, open_unlabelled
 from seehear.errors import DataError, UsageError
 from seehear.events import Event, Notice, ignore_events
 from seehear.learn import unlabelled
 from seehear.learn.calibrate.card import describe_unlabelled, render_model_card
-from seehear.learn.cross_fit import OutOfFold
+from seehear.learn.cross_fit import Fitted, Member, OutOfFold
 from seehear.learn.data.cache import DatasetCache
 from seehear.learn.data.joined import JoinedExamples
 from seehear.learn.data.split import DataSplit
 from seehear.learn.loop.checkpoint import TrainingProgress
 from seehear.learn.loop.fit import Clock
+from seehear.learn.loop.selection import average_weights
 from seehear.learn.model.network import Network
 from seehear.learn.run_directory import record_start
-from seehear.learn.unlabelled import Fitted, learn_unlabelled, load_unlabelled
+from seehear.learn.unlabelled import SelfTraining, load_unlabelled
 from seehear.recipe import UnlabelledUse
 from seehear.table import Table
 
@@ -69,6 +71,14 @@ def network_of(split: DataSplit) -> Network:
     return network.eval()
 
 
+def fitted_of(split: DataSplit, *networks: Network) -> Fitted:
+    """Networks that were trained on all but every n-th example; on all if there is one."""
+    rows, folds = split.train_rows, len(networks)
+    parts = [rows[number::folds] if folds > 1 else rows[:0] for number in range(folds)]
+    members = [Member(each, np.setdiff1d(rows, part), part) for each, part in zip(networks, parts, strict=True)]
+    return Fitted(average_weights(networks), TrainingProgress(step=2), members)
+
+
 def train_by(change: Callable[[Network], Any], seen: list[Any]) -> Any:
     """A training that only changes the network like this."""
 
@@ -85,6 +95,14 @@ def find_everything_familiar(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(unlabelled, "_find_familiar", lambda *given: np.ones(len(given[-1]), np.bool_))
 
 
+def sum_head(network: Network) -> float:
+    return sum(float(tensor.abs().sum()) for tensor in network.head.state_dict().values())
+
+
+def copy_head(network: Network, head: dict[str, torch.Tensor]) -> None:
+    network.head.load_state_dict(head)
+
+
 def change_nothing(network: Network) -> None:
     pass
 
@@ -95,16 +113,14 @@ def test_a_table_without_answers_is_decoded_without_targets(split: DataSplit, tm
     assert batch.target == {} and batch.inputs["image"].shape[0] == 2
 
 
-def test_joined_examples_have_the_targets_of_both(split: DataSplit, tmp_path: Path) -> None:
+def test_joined_examples_have_the_answers_of_both(split: DataSplit, tmp_path: Path) -> None:
     more = more_of(split, tmp_path / "more")
-    predicted = np.linspace(0, 1, 12, dtype=np.float32).reshape(6, 2)
-    joined = JoinedExamples(split.train, more, {"classes": predicted})
-    batch = joined.collate(joined.examples([1, EXAMPLES + 5]))
-    known = split.train.batch([1])
-    targets = torch.cat([known.target["classes"], torch.tensor(predicted[5:])])
-    torch.testing.assert_close(batch.target["classes"], targets)
-    pictures = torch.cat([known.inputs["image"], more.batch([5]).inputs["image"]])
-    torch.testing.assert_close(batch.inputs["image"], pictures)
+    answers = [split.train.truth(i) for i in range(6)]
+    joined = JoinedExamples(split.train, more, answers)
+    batch = joined.collate(joined.examples([0, EXAMPLES + 5]))
+    own, other = split.train.batch([0, 5]), more.batch([5])
+    torch.testing.assert_close(batch.target["classes"], own.target["classes"])
+    torch.testing.assert_close(batch.inputs["image"], torch.cat([own.inputs["image"][:1], other.inputs["image"]]))
     assert len(joined.lengths) == len(joined.has_sense("image")) == EXAMPLES + 6
 
 
@@ -145,67 +161,94 @@ def test_a_network_that_answers_held_out_examples_better_is_kept(
     split: DataSplit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     find_everything_familiar(monkeypatch)
+    monkeypatch.setattr(unlabelled, "CONFIDENT", 0.0)
     seen: list[Any] = []
     worse, better = network_of(split), network_of(split)
     torch.nn.init.zeros_(better.head.classify.weight)  # type: ignore[union-attr,arg-type]
     for given, trained, helped in ((worse, better, True), (better, worse, False)):
-        weights = {name: tensor for name, tensor in trained.state_dict().items() if not name.startswith("ood.")}
-        become_trained = partial(Network.load_state_dict, state_dict=deepcopy(weights), strict=False)
+        become_trained = partial(copy_head, head=deepcopy(trained.head.state_dict()))
         monkeypatch.setattr(unlabelled, "fit", train_by(become_trained, seen))
         out_of_fold = OutOfFold(split.train_rows, {})
-        fitted = Fitted(deepcopy(given), TrainingProgress(step=2), out_of_fold)
+        fitted = fitted_of(split, given)._replace(out_of_fold=out_of_fold)
         more = more_of(split, tmp_path / f"more-{helped}")
-        found = learn_unlabelled(fitted, split, more, CLOCK, tmp_path, ignore_events)
-        assert found.use is not None and found.use.helped is helped and found.use.held_out == HELD_OUT
+        found, use = SelfTraining(split, more, tmp_path / "saved", ignore_events).run(fitted, CLOCK)
+        assert use.helped is helped and use.held_out == HELD_OUT
         assert found.progress.step == (5 if helped else 2)
         assert found.out_of_fold is (None if helped else out_of_fold)
         kept = found.network.state_dict()["head.classify.weight"]
         torch.testing.assert_close(kept, better.state_dict()["head.classify.weight"])
 
 
-def test_it_learns_calibrated_probabilities_and_labelled_examples_as_often(
+def test_it_learns_confident_answers_and_labelled_examples_as_often(
     split: DataSplit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen: list[Any] = []
     find_everything_familiar(monkeypatch)
+    seen: list[Any] = []
     monkeypatch.setattr(unlabelled, "fit", train_by(change_nothing, seen))
-    more, network = more_of(split, tmp_path / "more", 24), network_of(split)
-    found = learn_unlabelled(Fitted(network, TrainingProgress()), split, more, CLOCK, tmp_path, ignore_events)
-    assert found.use is not None and (found.use.examples, found.use.helped) == (24, False)
+    more, network = more_of(split, tmp_path / "more", 40), network_of(split)
+    with torch.no_grad():
+        logits = network(more.batch(range(40)).inputs, torch.ones(40, 1, dtype=torch.bool))["logits"]
+    monkeypatch.setattr(LabelKind, "calibrate", staticmethod(lambda *_: {"temperature": 2.0}))
+    confidence = (logits / 2).softmax(1).amax(1)
+    monkeypatch.setattr(unlabelled, "CONFIDENT", float(confidence.sort().values[14:16].mean()))
+    _, use = SelfTraining(split, more, tmp_path / "saved", ignore_events).run(fitted_of(split, network), CLOCK)
+    assert (use.examples, use.helped) == (25, False)
     ((joined, rows, clock),) = seen
     assert 0 <= clock.seconds < CLOCK.seconds
+    confident = [EXAMPLES + row for row in np.flatnonzero(confidence > unlabelled.CONFIDENT)]
     counts = dict(zip(*np.unique(rows, return_counts=True), strict=True))
-    assert counts == dict.fromkeys(split.train_rows, 2) | {EXAMPLES + row: 1 for row in range(24)}
-    targets = joined.collate(joined.examples(range(EXAMPLES, EXAMPLES + 24))).target["classes"]
-    torch.testing.assert_close(targets.sum(1), torch.ones(24))
-    with torch.no_grad():
-        logits = network(more.batch(range(24)).inputs, torch.ones(24, 1, dtype=torch.bool))["logits"]
-    odds, probabilities = logits[:, 0] - logits[:, 1], targets
-    temperature = odds / (probabilities[:, 0] / probabilities[:, 1]).log()
-    assert temperature.std() < 1e-2 < abs(temperature.mean() - 1)
+    assert counts == dict.fromkeys(split.train_rows, 2) | dict.fromkeys(confident, 1)
+    targets = joined.collate(joined.examples(range(EXAMPLES, EXAMPLES + 40))).target["classes"]
+    assert torch.equal(targets.argmax(1), logits.argmax(1)) and torch.equal(targets.amax(1), targets.sum(1))
 
 
 def test_examples_unlike_the_labelled_ones_are_not_learned(
     split: DataSplit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(unlabelled, "CONFIDENT", 0.0)
     seen: list[Any] = []
     monkeypatch.setattr(unlabelled, "fit", train_by(change_nothing, seen))
     folder = noise_of(tmp_path / "more", 2)
     (folder / "digit.png").write_bytes((tmp_path / "data" / "9.png").read_bytes())
     more = DatasetCache.build(open_more(folder), split.train.recipe, tmp_path / "cache", listen=ignore_events)
-    fitted = Fitted(network_of(split), TrainingProgress())
-    found = learn_unlabelled(fitted, split, more, CLOCK, tmp_path, ignore_events)
-    assert found.use is not None and found.use.examples == 1
+    fitted = fitted_of(split, network_of(split))
+    _, use = SelfTraining(split, more, tmp_path / "saved", ignore_events).run(fitted, CLOCK)
+    assert use.examples == 1
     assert {row for row in seen[0][1] if row >= EXAMPLES} == {EXAMPLES + 2}
     strangers = DatasetCache.build(
         open_more(noise_of(tmp_path / "noise", 2)), split.train.recipe, tmp_path / "other", listen=ignore_events
     )
-    found = learn_unlabelled(fitted, split, strangers, CLOCK, tmp_path, ignore_events)
-    assert found.use is not None and (found.use.examples, found.use.helped) == (0, False)
+    found, use = SelfTraining(split, strangers, tmp_path / "saved", ignore_events).run(fitted, CLOCK)
+    assert (use.examples, use.helped) == (0, False) and found is fitted
     assert len(seen) == 1, "there is nothing to learn"
 
 
-def test_answers_without_probabilities_are_refused(tmp_path: Path) -> None:
+def test_with_cross_fitting_each_network_has_a_student(
+    split: DataSplit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A student does not learn from what its network will answer, not even without the label."""
+    monkeypatch.setattr(unlabelled, "CONFIDENT", 0.0)
+    find_everything_familiar(monkeypatch)
+    seen: list[Any] = []
+    silent = {name: torch.zeros_like(tensor) for name, tensor in network_of(split).head.state_dict().items()}
+    monkeypatch.setattr(unlabelled, "fit", train_by(partial(copy_head, head=silent), seen))
+    monkeypatch.setattr(unlabelled, "compute_loss", lambda network, *_: sum_head(network))
+    fitted = fitted_of(split, network_of(split), network_of(split))
+    folder = noise_of(tmp_path / "more", 2)
+    for row in split.train_rows[:2]:
+        (folder / f"again-{row}.png").write_bytes((tmp_path / "data" / f"{row}.png").read_bytes())
+    more = DatasetCache.build(open_more(folder), split.train.recipe, tmp_path / "cache", listen=ignore_events)
+    found, use = SelfTraining(split, more, tmp_path / "saved", ignore_events).run(fitted, CLOCK)
+    assert use.helped and use.examples == 4 and len(seen) == 2
+    for (_, rows, clock), member, again in zip(seen, fitted.members, (3, 2), strict=True):
+        assert clock.seconds < CLOCK.seconds / 2
+        assert set(rows) == {*member.train, *(EXAMPLES + each for each in (0, 1, again))}
+    assert sum_head(found.network) == 0
+    assert found.out_of_fold is not None and found.out_of_fold.rows.tolist() == split.train_rows.tolist()
+    assert not found.out_of_fold.outputs["logits"].any(), "the students answer"
+
+
+def test_other_answers_are_refused(tmp_path: Path) -> None:
     data = digits_table(tmp_path / "data", {"score": ANSWER_CELLS["score"]}, ("image",))
     with pytest.raises(UsageError, match=r"unlabelled examples for the answer 'score'. Allowed: label. Next: leave"):
         api.train(data, unlabelled=tmp_path / "data", recipe=recipe_for("score", ("image",), steps=1))

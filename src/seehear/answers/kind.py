@@ -230,7 +230,7 @@ class AnswerKind(ABC, Generic[SpecT, AnswerT]):
     Spec                  what `plan` learns about a column: classes, unit; saved in the recipe
     supports_mixup        whether two blended examples have a blend of both targets
     requires_full_input   whether the answer depends on all of an example, so that none of it may be cut off
-    soft_target           (answer) -> a training target with its probabilities, for an answer that may be wrong
+    supports_pseudo_labels  whether confident answers to unlabelled examples may be trained on
     """
 
     name: str
@@ -239,6 +239,7 @@ class AnswerKind(ABC, Generic[SpecT, AnswerT]):
     Spec: type[SpecT]
     supports_mixup: bool = False
     requires_full_input: bool = False
+    supports_pseudo_labels: bool = False
 
     items: ItemScoring[SpecT] | None = None
     spatial: Spatial[SpecT, AnswerT] | None = None
@@ -246,7 +247,6 @@ class AnswerKind(ABC, Generic[SpecT, AnswerT]):
     auxiliary: Auxiliary[SpecT] | None = None
     concatenation: Concatenation[SpecT] | None = None
     extension: ClassExtension | None = None
-    soft_target: Callable[[AnswerT], dict[str, Array]] | None = None
 
     # From a column of a table to a Spec
 

@@ -7,7 +7,7 @@ their weights is the network that is kept. See docs/decisions/033-cross-fitting.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -47,6 +47,24 @@ class Fold(NamedTuple):
     held_out: Array
 
 
+class Member(NamedTuple):
+    """One of the networks whose mean is kept, the rows that it was trained on, and those that it answers instead."""
+
+    network: Network
+    train: NDArray[np.int64]
+    held_out: NDArray[np.int64]
+
+
+class Fitted(NamedTuple):
+    """A trained network, the progress of its training, the networks of which it is the mean, and outputs for its
+    training examples by networks that have not seen them."""
+
+    network: Network
+    progress: TrainingProgress
+    members: Sequence[Member]
+    out_of_fold: OutOfFold | None = None
+
+
 class FineTuned(NamedTuple):
     """A network before and after fine-tuning."""
 
@@ -67,7 +85,7 @@ class FineTuning:
     saved: Path
     listen: Listener
 
-    def run(self, clock: Clock) -> tuple[Network, TrainingProgress, OutOfFold | None]:
+    def run(self, clock: Clock) -> Fitted:
         """The network with the best of its weights, and outputs for its training examples by networks without them.
 
         With folds, "after fine-tuning" is the mean of their networks, which all get the same time. If fine-tuning does
@@ -80,13 +98,13 @@ class FineTuning:
         weights: Weights = "before"
         if progress.step > 0:
             weights = choose_weights(self.fitted, after, self.split.val, self.split.val_rows, self.listen)
-        outputs: Mapping[str, Array] | None = None
-        if weights == "before":
-            outputs = self.frozen.outputs if self.split.val is self.split.train else None
-        elif folds:
-            outputs = self._answer_held_out(folds, [take_weights(weights, *network) for network in tuned])
-        out_of_fold = None if outputs is None else OutOfFold(self.split.train_rows, outputs)
-        return take_weights(weights, self.fitted, after), progress, out_of_fold
+        members = self._list_members(folds, [take_weights(weights, *network) for network in tuned])
+        out_of_fold: OutOfFold | None = None
+        if weights != "before":
+            out_of_fold = answer_held_out(members, self.split.train)
+        elif self.frozen.outputs is not None and self.split.val is self.split.train:
+            out_of_fold = OutOfFold(self.split.train_rows, self.frozen.outputs)
+        return Fitted(take_weights(weights, self.fitted, after), progress, members, out_of_fold)
 
     def _make_folds(self, number: int) -> list[Fold]:
         """None for separate held-out data, and if there are too few groups."""
@@ -120,15 +138,25 @@ class FineTuning:
     ) -> tuple[Network, TrainingProgress]:
         return fit(deepcopy(fitted), self.split.train, rows, clock, saved=saved, listen=self.listen)
 
-    def _answer_held_out(self, folds: list[Fold], networks: list[Network]) -> dict[str, Array]:
-        """The outputs (n, ...) for all training examples, by name."""
-        dataset, rows = self.split.train, self.split.train_rows
-        answered = [
-            compute_outputs(network, dataset, rows[fold.held_out])
+    def _list_members(self, folds: list[Fold], networks: list[Network]) -> list[Member]:
+        rows = self.split.train_rows
+        if not folds:
+            return [Member(networks[0], rows, rows[:0])]
+        return [
+            Member(network, rows[fold.train], rows[fold.held_out])
             for fold, network in zip(folds, networks, strict=True)
         ]
-        order = np.argsort(np.concatenate([fold.held_out for fold in folds]))
-        return {name: np.concatenate([each[name] for each in answered])[order] for name in answered[0]}
+
+
+def answer_held_out(members: Sequence[Member], dataset: DatasetCache) -> OutOfFold | None:
+    """The outputs of each network for the rows that it was not trained on; None if it was trained on all of them."""
+    rows = np.concatenate([member.held_out for member in members])
+    if not len(rows):
+        return None
+    answered = [compute_outputs(member.network, dataset, member.held_out) for member in members]
+    order = np.argsort(rows)
+    outputs = {name: np.concatenate([each[name] for each in answered])[order] for name in answered[0]}
+    return OutOfFold(rows[order], outputs)
 
 
 @torch.no_grad()

@@ -15,7 +15,8 @@ from seehear.learn.calibrate.calibration import calibrate_network, fit_ood_score
 from seehear.learn.calibrate.card import render_model_card
 from seehear.learn.calibrate.time_estimate import estimate_seconds
 from seehear.learn.calibrate.untrained import measure_untrained
-from seehear.learn.cross_fit import FineTuning
+from seehear.learn.cross_fit import FineTuning, Fitted, Member
+from seehear.learn.data.cache import DatasetCache
 from seehear.learn.data.split import DataSplit, load_split
 from seehear.learn.data.statistics import describe_groups, measure_input_statistics
 from seehear.learn.export import Graphs, export_graphs, to_safetensors, trace_graphs
@@ -25,12 +26,13 @@ from seehear.learn.loop.probe import EncodedExamples, FrozenFeatures, encode_exa
 from seehear.learn.model.network import Network, create_network
 from seehear.learn.model.ood import BANK
 from seehear.learn.model.pretrained import Pretrained, load_starts
-from seehear.learn.unlabelled import TEACHER_SHARE, Fitted, learn_unlabelled, load_unlabelled
-from seehear.recipe import Recipe
+from seehear.learn.unlabelled import TEACHER_SHARE, SelfTraining, load_unlabelled
+from seehear.recipe import Recipe, UnlabelledUse
 from seehear.runtime.bundle import Bundle
 from seehear.sampling import take_evenly
 from seehear.table import RowProblem
 
+CHECKPOINT = "checkpoint.safetensors"
 TRACING = "preparing the export"
 EXPORTING = 0.35  # duration of the export, relative to that of tracing
 
@@ -51,7 +53,6 @@ def train(
     `start` does not fit.
     """
     started_s = time.monotonic()
-    saved = run / "checkpoint.safetensors"
     split = load_split(data.examples, data.val, recipe, run, listen)
     more = None if data.unlabelled is None else load_unlabelled(data.unlabelled, split, run, listen)
     torch.manual_seed(recipe.training.seed)
@@ -60,17 +61,15 @@ def train(
     loaded_s = time.monotonic()
     traced = _trace(network, split, run / "graphs", listen)
     exporting_s = EXPORTING * (time.monotonic() - loaded_s)
-    estimated = recipe.training.steps is None and not saved.exists()  # a resumed run keeps its time budget
+    estimated = recipe.training.steps is None and not (run / CHECKPOINT).exists()  # a resumed run keeps its time budget
     calibrating_s = estimate_seconds(deepcopy(network).eval(), split, listen) if estimated else 0.0
     frozen = _fit_head(network, start, split, listen)
     untrained = None if start is not None else measure_untrained(split.val, split.val_rows, listen)
     after_s = calibrating_s + exporting_s + (untrained.seconds if untrained else 0.0)  # the comparison takes as long
     clock = Clock(recipe.training, _seconds_left(recipe, started_s, after_s, head_fitted=frozen is not None))
-    fitted = _fit(network, frozen, split, clock if more is None else clock.share(TEACHER_SHARE), saved, listen)
-    if more is not None:
-        fitted = learn_unlabelled(fitted, split, more, clock.share(1 - TEACHER_SHARE), run, listen)
+    fitted, use = _learn(network, frozen, split, more, clock, run, listen)
     encoded = frozen.encoded if frozen is not None and fitted.network is network else None
-    network, progress, out_of_fold, use = fitted
+    network, progress, out_of_fold = fitted.network, fitted.progress, fitted.out_of_fold
     kept = _store_examples(network, encoded, split)
     recipe = calibrate_network(network, split.val, split.val_rows, out_of_fold, listen=listen)
     training = recipe.training.model_copy(update={"steps": progress.step, "precision": progress.precision})
@@ -84,14 +83,34 @@ def train(
     return Bundle(recipe, graphs.network, to_safetensors(network), card, graphs.decoder, kept), problems
 
 
+def _learn(
+    network: Network,
+    frozen: FrozenFeatures | None,
+    split: DataSplit,
+    more: DatasetCache | None,
+    clock: Clock,
+    run: Path,
+    listen: Listener,
+) -> tuple[Fitted, UnlabelledUse | None]:
+    """Train on the labelled examples, and then on unlabelled ones, too, if there are `more`."""
+    saved = run / CHECKPOINT
+    if more is None:
+        return _fit(network, frozen, split, clock, saved, listen), None
+    alone = _fit(network, frozen, split, clock.share(TEACHER_SHARE), saved, listen)
+    further = SelfTraining(split, more, run / "unlabelled.safetensors", listen)
+    return further.run(alone, clock.share(1 - TEACHER_SHARE))
+
+
 def _fit(
     network: Network, frozen: FrozenFeatures | None, split: DataSplit, clock: Clock, saved: Path, listen: Listener
 ) -> Fitted:
     if frozen is not None:
         if not network.trains_encoders:  # there is no better head for features that do not change
             clock = Clock(clock.training.model_copy(update={"steps": None, "folds": 0}), seconds=0.0)
-        return Fitted(*FineTuning(network, frozen, split, saved, listen).run(clock))
-    return Fitted(*fit(network, split.train, split.train_rows, clock, saved=saved, listen=listen))
+        return FineTuning(network, frozen, split, saved, listen).run(clock)
+    rows = split.train_rows
+    network, progress = fit(network, split.train, rows, clock, saved=saved, listen=listen)
+    return Fitted(network, progress, [Member(network, rows, rows[:0])])
 
 
 def _trace(network: Network, split: DataSplit, folder: Path, listen: Listener) -> Graphs:

@@ -1,16 +1,15 @@
 """Learning from unlabelled examples too: a trained network answers them, and is trained further on its own answers.
 
-It answers the examples as they are, and learns them augmented (Xie et al. 2020, arXiv:1911.04252). Its targets are
-calibrated probabilities, so that an answer it is not sure of teaches little. Examples unlike the labelled ones are left
-out. The held-out examples decide whether this helped. See docs/decisions/034-unlabelled.md.
+It answers the examples as they are, and learns its confident answers to them augmented (Xie et al. 2020,
+arXiv:1911.04252; Sohn et al. 2020, arXiv:2001.07685). Examples unlike the labelled ones are left out. The held-out
+examples decide whether this helped. See docs/decisions/034-unlabelled.md.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from copy import deepcopy
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,14 +23,14 @@ from seehear.errors import DataError, UsageError
 from seehear.events import Finished, Listener, Notice, Started
 from seehear.learn.calibrate.calibration import fit_ood_scorers
 from seehear.learn.calibrate.card import describe_unlabelled
-from seehear.learn.cross_fit import OutOfFold
+from seehear.learn.cross_fit import Fitted, Member, answer_held_out, compute_outputs
 from seehear.learn.data.cache import DatasetCache
 from seehear.learn.data.joined import JoinedExamples
 from seehear.learn.data.split import DataSplit
 from seehear.learn.loop.checkpoint import TrainingProgress
 from seehear.learn.loop.fit import Clock, fit
 from seehear.learn.loop.probe import measure_headline
-from seehear.learn.loop.selection import compute_loss
+from seehear.learn.loop.selection import average_weights, compute_loss
 from seehear.learn.model.network import Network
 from seehear.recipe import UnlabelledUse
 from seehear.runtime.model_runner import OOD_SCORE
@@ -39,31 +38,20 @@ from seehear.sampling import take_evenly
 from seehear.table import Table, find_shared_rows
 
 TASK = "answering unlabelled examples"
-CHECKPOINT = "unlabelled.safetensors"
 TEACHER_SHARE = 0.5  # of the time, for training on the labelled examples alone
+CONFIDENT = 0.8  # the least calibrated confidence of an answer that is learned
 FAMILIAR = 0.9  # the share of held-out examples that count as like the training data
-PER_MINUTE = 1000  # examples for each minute of the budget: reading and answering more would leave little for training
+PER_MINUTE = 1000  # examples that are read and answered for each minute of the budget, by all networks together
 BATCH = 64  # at most
 
 Array = NDArray[Any]
 
 
-class Fitted(NamedTuple):
-    """A trained network, its progress, outputs for its training examples by networks that have not seen them, and what
-    unlabelled examples added."""
-
-    network: Network
-    progress: TrainingProgress
-    out_of_fold: OutOfFold | None = None
-    use: UnlabelledUse | None = None
-
-
-def find_soft_target(kind: str) -> Callable[[Any], dict[str, Array]]:
-    """From an answer to a target with its probabilities. Raises UsageError for kinds that have none."""
-    if (found := ANSWERS[kind].soft_target) is None:
-        able = ", ".join(name for name, each in ANSWERS.items() if each.soft_target is not None)
+def check_supported(kind: str) -> None:
+    """Raises UsageError for kinds of answer that are not learned from unlabelled examples."""
+    if not ANSWERS[kind].supports_pseudo_labels:
+        able = ", ".join(name for name, each in ANSWERS.items() if each.supports_pseudo_labels)
         raise UsageError(f"unlabelled examples for the answer {kind!r}", allowed=able, hint="leave out --unlabelled")
-    return found
 
 
 def load_unlabelled(table: Table, split: DataSplit, run: Path, listen: Listener) -> DatasetCache:
@@ -79,45 +67,84 @@ def load_unlabelled(table: Table, split: DataSplit, run: Path, listen: Listener)
     rows = np.flatnonzero(~shared)
     if not len(rows):
         raise DataError("all unlabelled examples are held-out examples, too", where=str(table.root), hint="give others")
-    most = max(1, int(PER_MINUTE * recipe.training.minutes))
+    most = max(1, int(PER_MINUTE * recipe.training.minutes) // max(1, recipe.training.folds))
     if len(rows) > most:
         listen(Notice(f"there is time for {most:,} of {format_count(len(rows), 'unlabelled example')}"))
     return DatasetCache.build(table.take(take_evenly(rows, most)), recipe, run / "unlabelled", listen=listen)
 
 
-def learn_unlabelled(
-    fitted: Fitted, split: DataSplit, unlabelled: DatasetCache, clock: Clock, run: Path, listen: Listener
-) -> Fitted:
-    """Train a copy of the network on its answers to the unlabelled examples, and on the labelled ones -> the better.
+class Student(NamedTuple):
+    """A network that learned from unlabelled examples, the progress of that, and the examples (n,)."""
+
+    network: Network
+    progress: TrainingProgress
+    learned: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class SelfTraining:
+    """Trains networks further, on their answers to the unlabelled examples and on the labelled examples.
 
     Predicted answers are only trained on: nothing is calibrated or measured with them.
+
+    saved   the checkpoint; with cross-fitting, that of the first network, and those of the others are beside it
     """
-    started_s, teacher = time.monotonic(), fitted.network
-    listen(Started(TASK, len(unlabelled), "examples"))
-    fit_ood_scorers(teacher, split.train, split.train_rows)
-    held_out, given = _run(teacher, split.val, split.val_rows), _run(teacher, unlabelled, np.arange(len(unlabelled)))
-    familiar = np.flatnonzero(_find_familiar(held_out, given, split, unlabelled))
-    joined = JoinedExamples(split.train, unlabelled, _predict_targets(held_out, given, split))
-    listen(Finished(TASK, f"{len(familiar):,} are like the labelled ones"))
-    clock = replace(clock, seconds=max(0.0, clock.seconds - (time.monotonic() - started_s)))
-    student, progress = teacher, fitted.progress
-    if len(familiar):
-        rows = _repeat(split.train_rows, len(split.train) + familiar)
-        student, progress = fit(deepcopy(teacher), joined, rows, clock, saved=run / CHECKPOINT, listen=listen)
-    before, after = (compute_loss(each, split.val, split.val_rows) for each in (teacher, student))
-    metric, value = measure_headline(split.val, split.val_rows, held_out)
-    use = UnlabelledUse(
-        examples=len(familiar),
-        helped=after < before,
-        metric=metric,
-        without=value,
-        used=measure_headline(split.val, split.val_rows, _run(student, split.val, split.val_rows))[1],
-        held_out=len(split.val_rows),
-    )
-    listen(Notice(describe_unlabelled(use)))
-    if not use.helped:
-        return fitted._replace(use=use)
-    return Fitted(student, replace(progress, step=fitted.progress.step + progress.step), use=use)
+
+    split: DataSplit
+    unlabelled: DatasetCache
+    saved: Path
+    listen: Listener
+
+    def run(self, teacher: Fitted, clock: Clock) -> tuple[Fitted, UnlabelledUse]:
+        """The better of the network and its student, and how both compare.
+
+        If the network is a mean, its members have a student each, and the mean of the students is compared.
+        """
+        clock = replace(clock, seconds=clock.seconds / len(teacher.members))
+        taught = [self._teach(member, clock, number) for number, member in enumerate(teacher.members)]
+        student = average_weights([each.network for each in taught])
+        split = self.split
+        before, after = (compute_loss(each, split.val, split.val_rows) for each in (teacher.network, student))
+        metric, value = self._measure(teacher.network)
+        use = UnlabelledUse(
+            examples=len(np.unique(np.concatenate([each.learned for each in taught]))),
+            helped=after < before and any(each.progress.step for each in taught),
+            metric=metric,
+            without=value,
+            used=self._measure(student)[1],
+            held_out=len(split.val_rows),
+        )
+        self.listen(Notice(describe_unlabelled(use)))
+        if not use.helped:
+            return teacher, use
+        progress = replace(teacher.progress, step=teacher.progress.step + taught[-1].progress.step)
+        members = [member._replace(network=each.network) for member, each in zip(teacher.members, taught, strict=True)]
+        return Fitted(student, progress, members, answer_held_out(members, split.train)), use
+
+    def _teach(self, teacher: Member, clock: Clock, number: int) -> Student:
+        """A student of this network, which learns from what the network was trained on, too."""
+        started_s, split, more = time.monotonic(), self.split, self.unlabelled
+        self.listen(Started(TASK, len(more), "examples"))
+        scoring = deepcopy(teacher.network)  # the sizes of fitted scorers differ, so their mean could not be taken
+        fit_ood_scorers(scoring, split.train, teacher.train)
+        held_out, given = _run(scoring, split.val, split.val_rows), _run(scoring, more, np.arange(len(more)))
+        answers = _answer(held_out, given, split)
+        confident = np.array([answer.confidence >= CONFIDENT for answer in answers])
+        known = find_shared_rows(split.train.table.take(teacher.held_out), more.table)  # it will answer them
+        learned = np.flatnonzero(confident & ~known & _find_familiar(held_out, given, split, more))
+        self.listen(Finished(TASK, f"{len(learned):,} with enough confidence"))
+        if not len(learned):
+            return Student(teacher.network, TrainingProgress(), learned)
+        clock = replace(clock, seconds=max(0.0, clock.seconds - (time.monotonic() - started_s)))
+        rows = _repeat(teacher.train, len(split.train) + learned)
+        saved = self.saved.with_stem(f"{self.saved.stem}-{number}") if number else self.saved
+        joined = JoinedExamples(split.train, more, answers)
+        return Student(*fit(deepcopy(teacher.network), joined, rows, clock, saved=saved, listen=self.listen), learned)
+
+    def _measure(self, network: Network) -> tuple[str, float]:
+        """The name and the value of the headline metric on the held-out examples."""
+        split = self.split
+        return measure_headline(split.val, split.val_rows, compute_outputs(network, split.val, split.val_rows))
 
 
 @torch.no_grad()
@@ -149,14 +176,12 @@ def _find_familiar(
     return familiar
 
 
-def _predict_targets(held_out: dict[str, Array], given: dict[str, Array], split: DataSplit) -> dict[str, Array]:
-    """The targets (n, ...) by name, with confidences calibrated on the held-out examples."""
+def _answer(held_out: dict[str, Array], given: dict[str, Array], split: DataSplit) -> list[Any]:
+    """An answer to each unlabelled example, with a confidence that is calibrated on the held-out examples."""
     kind, spec = split.val.kind, split.val.recipe.answer
     seen = [kind.n_best(raw, spec, {}) for raw in _unstack(held_out)]
     calibration = kind.calibrate(seen, [split.val.truth(int(row)) for row in split.val_rows], spec)
-    to_target = find_soft_target(split.val.recipe.kind)
-    targets = [to_target(kind.to_answer(raw, spec, calibration, None)) for raw in _unstack(given)]
-    return {name: np.stack([each[name] for each in targets]) for name in targets[0]}
+    return [kind.to_answer(raw, spec, calibration, None) for raw in _unstack(given)]
 
 
 def _unstack(outputs: dict[str, Array]) -> list[dict[str, Array]]:

@@ -18,6 +18,7 @@ class LabelKind(AnswerKind[LabelSpec, Label]):
     senses = (frozenset({"image"}), frozenset({"audio"}), frozenset({"image", "audio"}))
     Spec = LabelSpec
     supports_mixup = True
+    supports_pseudo_labels = True
     extension = ClassExtension(
         supports=lambda spec: not spec.several,
         names=lambda spec: spec.classes,
@@ -32,7 +33,6 @@ class LabelKind(AnswerKind[LabelSpec, Label]):
     read = staticmethod(answer.read)
     stratum = staticmethod(answer.stratum)
     target = staticmethod(answer.target)
-    soft_target = staticmethod(answer.soft_target)
     raw_shapes = staticmethod(answer.raw_shapes)
     to_answer = staticmethod(answer.to_answer)
     calibrate = staticmethod(metric.calibrate)

@@ -173,11 +173,6 @@ def target(answer: Label, spec: LabelSpec, geometry: Geometry | None) -> dict[st
     return {"classes": has}
 
 
-def soft_target(answer: Label) -> dict[str, Array]:
-    """{"classes": (C,) float32}: the probability of each class."""
-    return {"classes": np.array(answer.probabilities, np.float32)}
-
-
 def raw_shapes(spec: LabelSpec) -> dict[str, tuple[int, ...]]:
     """One logit for each class."""
     return {"logits": (len(spec.classes),)}

@@ -1,27 +1,28 @@
-"""Labelled examples together with unlabelled ones, whose targets were predicted."""
+"""Labelled examples together with unlabelled ones, whose answers were predicted."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from seehear.answers import ANSWERS
 from seehear.learn.data.cache import Batch, DatasetCache, Example, limit_batch
-
-Array = NDArray[Any]
 
 
 class JoinedExamples:
     """The examples of two datasets of one recipe, to train on: the rows of the second follow those of the first.
 
-    targets   (n, ...) by name, for the n examples of the second dataset
+    answers   for each example of the second dataset
     """
 
-    def __init__(self, labelled: DatasetCache, unlabelled: DatasetCache, targets: Mapping[str, Array]) -> None:
-        self._labelled, self._unlabelled, self._targets = labelled, unlabelled, targets
+    def __init__(self, labelled: DatasetCache, unlabelled: DatasetCache, answers: Sequence[Any]) -> None:
+        recipe = labelled.recipe
+        self._targets = [ANSWERS[recipe.kind].target(answer, recipe.answer, None) for answer in answers]
+        self._labelled, self._unlabelled = labelled, unlabelled
         self.lengths: NDArray[np.int64] = np.concatenate([labelled.lengths, unlabelled.lengths])
 
     def has_sense(self, sense: str) -> NDArray[np.bool_]:
@@ -40,5 +41,4 @@ class JoinedExamples:
         place = row - len(self._labelled)
         if place < 0:
             return self._labelled.examples([row])[0]
-        target = {name: values[place] for name, values in self._targets.items()}
-        return replace(self._unlabelled.examples([place])[0], target=target)
+        return replace(self._unlabelled.examples([place])[0], target=self._targets[place])
