@@ -58,6 +58,8 @@ def trained(place: Path) -> tuple[Path, str]:
     return place / "m.seehear", "\n".join(map(str, events))
 
 
+@pytest.mark.slow
+@pytest.mark.xdist_group("onnx")
 def test_only_the_head_is_fitted(place: Path, trained: tuple[Path, str]) -> None:
     model = api.load(trained[0])
     assert "in cross-validation'" in trained[1] and "before fine-tuning" not in trained[1]
@@ -65,6 +67,8 @@ def test_only_the_head_is_fitted(place: Path, trained: tuple[Path, str]) -> None
     assert model.evaluate(place / "data").metrics["accuracy"] > 0.9
 
 
+@pytest.mark.slow
+@pytest.mark.xdist_group("onnx")
 def test_recipe_and_card_name_the_file_and_its_digest(place: Path, trained: tuple[Path, str]) -> None:
     bundle = read_bundle(trained[0])
     path = str(place / "encoder.onnx")
@@ -74,6 +78,8 @@ def test_recipe_and_card_name_the_file_and_its_digest(place: Path, trained: tupl
     assert f"started from {path} (SHA-256 {sha256}). Its training data, licence and limits are unknown." in bundle.card
 
 
+@pytest.mark.slow
+@pytest.mark.xdist_group("onnx")
 def test_the_model_file_contains_the_graph(place: Path, trained: tuple[Path, str]) -> None:
     """Its embedding is the encoder's output, twice: the maximum and the mean of a single cell, standardised."""
     bundle = read_bundle(trained[0])
@@ -109,6 +115,8 @@ def _put_back(place: Path) -> Any:
         (place / "elsewhere.onnx").rename(place / "encoder.onnx")
 
 
+@pytest.mark.slow
+@pytest.mark.xdist_group("onnx")
 def test_a_class_can_be_added_without_the_file(place: Path, moved: Path, tmp_path: Path) -> None:
     bundle, _ = add_classes(read_bundle(moved), place / "green", tmp_path / "work", lambda event: None)
     write_bundle(tmp_path / "more.seehear", bundle)
@@ -119,12 +127,15 @@ def test_a_class_can_be_added_without_the_file(place: Path, moved: Path, tmp_pat
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("onnx")
 def test_it_can_be_trained_further_without_the_file(place: Path, moved: Path) -> None:
     further = api.train(place / "data", start=moved, steps=2, minutes=None)
     assert further.recipe.starts == {"image": str(place / "encoder.onnx")}
     assert further.evaluate(place / "data").metrics["accuracy"] > 0.9
 
 
+@pytest.mark.slow
+@pytest.mark.xdist_group("onnx")
 def test_another_file_among_the_weights_is_refused(moved: Path, place: Path, tmp_path: Path) -> None:
     bundle = read_bundle(moved)
     weights = safetensors.numpy.load(bundle.weights)
@@ -151,4 +162,4 @@ def test_answers_with_positions_need_finer_cells(place: Path) -> None:
     rows = [f"data/red/{i}.png,{cell}" for i in range(8)]
     (place / "boxes.csv").write_text("\n".join(["image,boxes", *rows]))
     with pytest.raises(UsageError, match="an ONNX encoder has cells of one size; answers with positions need finer"):
-        api.plan(place / "boxes.csv", start=str(place / "encoder.onnx"), minutes=1)
+        api.plan(place / "boxes.csv", start=str(place / "encoder.onnx"), steps=1)
