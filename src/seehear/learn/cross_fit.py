@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from seehear.answers import ANSWERS
@@ -27,8 +26,7 @@ from seehear.learn.loop.fit import Clock, fit
 from seehear.learn.loop.probe import FrozenFeatures
 from seehear.learn.loop.selection import Weights, average_weights, choose_weights, take_weights
 from seehear.learn.model.network import Network
-
-BATCH = 64  # at most
+from seehear.learn.outputs import compute_outputs
 
 Array = NDArray[Any]
 
@@ -157,16 +155,3 @@ def answer_held_out(members: Sequence[Member], dataset: DatasetCache) -> OutOfFo
     order = np.argsort(rows)
     outputs = {name: np.concatenate([each[name] for each in answered])[order] for name in answered[0]}
     return OutOfFold(rows[order], outputs)
-
-
-@torch.no_grad()
-def compute_outputs(network: Network, dataset: DatasetCache, rows: NDArray[np.int64]) -> dict[str, Array]:
-    """The head's outputs (n, ...) for these rows, by name."""
-    network.eval()
-    device = next(network.parameters()).device
-    computed = []
-    for chosen in dataset.split_rows(rows, BATCH):
-        batch = dataset.batch(chosen).to(device)
-        raw = network.apply_head(network.encode(batch.inputs), batch.present)
-        computed.append({name: value.float().cpu().numpy() for name, value in raw.items()})
-    return {name: np.concatenate([each[name] for each in computed]) for name in computed[0]}

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from seehear.amounts import format_count
@@ -23,7 +22,7 @@ from seehear.errors import DataError, UsageError
 from seehear.events import Finished, Listener, Notice, Started
 from seehear.learn.calibrate.calibration import fit_ood_scorers
 from seehear.learn.calibrate.card import describe_unlabelled
-from seehear.learn.cross_fit import Fitted, Member, answer_held_out, compute_outputs
+from seehear.learn.cross_fit import Fitted, Member, answer_held_out
 from seehear.learn.data.cache import DatasetCache
 from seehear.learn.data.joined import JoinedExamples
 from seehear.learn.data.split import DataSplit
@@ -32,6 +31,7 @@ from seehear.learn.loop.fit import Clock, fit
 from seehear.learn.loop.probe import measure_headline
 from seehear.learn.loop.selection import average_weights, compute_loss
 from seehear.learn.model.network import Network
+from seehear.learn.outputs import compute_outputs, compute_scored_outputs
 from seehear.recipe import UnlabelledUse
 from seehear.runtime.model_runner import OOD_SCORE
 from seehear.sampling import take_evenly
@@ -42,7 +42,6 @@ TEACHER_SHARE = 0.5  # of the time, for training on the labelled examples alone
 CONFIDENT = 0.8  # the least calibrated confidence of an answer that is learned
 FAMILIAR = 0.9  # the share of held-out examples that count as like the training data
 PER_MINUTE = 1000  # examples that are read and answered for each minute of the budget, by all networks together
-BATCH = 64  # at most
 
 Array = NDArray[Any]
 
@@ -127,7 +126,8 @@ class SelfTraining:
         self.listen(Started(TASK, len(more), "examples"))
         scoring = deepcopy(teacher.network)  # the sizes of fitted scorers differ, so their mean could not be taken
         fit_ood_scorers(scoring, split.train, teacher.train)
-        held_out, given = _run(scoring, split.val, split.val_rows), _run(scoring, more, np.arange(len(more)))
+        held_out = compute_scored_outputs(scoring, split.val, split.val_rows)
+        given = compute_scored_outputs(scoring, more, np.arange(len(more)))
         answers = _answer(held_out, given, split)
         confident = np.array([answer.confidence >= CONFIDENT for answer in answers])
         known = find_shared_rows(split.train.table.take(teacher.held_out), more.table)  # it will answer them
@@ -145,19 +145,6 @@ class SelfTraining:
         """The name and the value of the headline metric on the held-out examples."""
         split = self.split
         return measure_headline(split.val, split.val_rows, compute_outputs(network, split.val, split.val_rows))
-
-
-@torch.no_grad()
-def _run(network: Network, dataset: DatasetCache, rows: NDArray[np.int64]) -> dict[str, Array]:
-    """The network's outputs (n, ...) by name, with out-of-distribution scores, without augmentation."""
-    network.eval()
-    device = next(network.parameters()).device
-    computed = []
-    for chosen in dataset.split_rows(rows, BATCH):
-        batch = dataset.batch(chosen).to(device)
-        outputs = network(batch.inputs, batch.present)
-        computed.append({name: value.float().cpu().numpy() for name, value in outputs.items()})
-    return {name: np.concatenate([each[name] for each in computed]) for name in computed[0]}
 
 
 def _find_familiar(

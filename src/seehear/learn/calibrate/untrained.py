@@ -16,9 +16,9 @@ from seehear.answers.text import TextSpec
 from seehear.answers.text.whisper_decoder import ExportedWhisperDecoder
 from seehear.events import Finished, Listener, Notice, Started
 from seehear.learn.calibrate.calibration import bind_decoder, make_decoder_function
-from seehear.learn.cross_fit import compute_outputs
 from seehear.learn.data.cache import DatasetCache
 from seehear.learn.model.network import Network
+from seehear.learn.outputs import compute_outputs
 from seehear.learn.zero_shot import Transcriber
 from seehear.measure.formatting import format_percent
 from seehear.recipe import Comparison, Recipe, used_key
