@@ -208,8 +208,8 @@ def train(  # noqa: PLR0913 - one argument for each option
 ) -> Recogniser:
     """Train on a folder or table of examples, and write the model to `out` if given.
 
-    unlabelled  a folder or table of more examples, whose labels are not known; the model learns from them if that
-                lowers the loss on held-out examples
+    unlabelled  a folder or table of more examples, without labels; the model learns from them if that lowers the
+                loss on held-out examples
     recipe      from `plan`, as a value or a TOML file; or a model file, to repeat its training
     start       what training starts from: "auto" for a pretrained encoder if one is installed and suits the data,
                 "none" for random weights, names of pretrained encoders joined with commas (see `seehear starts`), or a
@@ -335,7 +335,7 @@ def _describe_run(recipe: Recipe, examples: int) -> str:
     sizes = "; ".join(f"{name}: {spec}" for name, spec in recipe.senses.items())
     training = f"training '{recipe.kind}' on {format_count(examples, 'example')} will take {amount}"
     if recipe.alternative is not None:
-        training += ", a part of it from random weights, to compare"
+        training += ", part of it on a second network with random weights, to compare"
     return f"{training}. {sizes}; answering with {recipe.answer}"
 
 

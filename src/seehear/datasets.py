@@ -1,4 +1,4 @@
-"""Opens the data of a training or an evaluation as tables, with every sense and kind of answer there is."""
+"""Opens the data for training or evaluation as tables, with all senses and kinds of answers."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ from seehear.senses import SENSES
 from seehear.table import KindLike, RowProblem, Table, describe_part_overlap, find_overlap, open_table
 from seehear.table.rows import no_training_part
 
-Folder = str | Path
+Location = str | Path  # of a folder, a table or an archive
 
 
 class TrainingData(NamedTuple):
-    """The tables of a training; problems are the rows of all of them that cannot be used.
+    """Tables to train on.
 
     val          held-out examples; None if some of `examples` are to be held out
     unlabelled   a table without answers
+    problems     the rows of all tables that cannot be used
     """
 
     examples: Table
@@ -30,15 +31,15 @@ class TrainingData(NamedTuple):
 
 
 def open_training_data(
-    data: Folder,
-    val: Folder | None,
-    unlabelled: Folder | None,
+    data: Location,
+    val: Location | None,
+    unlabelled: Location | None,
     answer: str | None,
     senses: Sequence[str] | None,
     workspace: Path,
     listen: Listener,
 ) -> TrainingData:
-    """The part `train` of the data if it has parts; the held-out table is `val`, or else the part `val`."""
+    """Read the part `train` of the data if it has parts. Held out is `val`, or else the part `val` of the data."""
     table = open_labelled(data, answer, senses, workspace / "unpacked")
     for sentence in (*table.notes, *describe_part_overlap(table)):
         listen(Notice(sentence))
@@ -63,20 +64,20 @@ def open_training_data(
     return TrainingData(table, held_out, more, dropped)
 
 
-def open_labelled(data: Folder, answer: str | None, senses: Sequence[str] | None, workspace: Path) -> Table:
-    """A table with answers. `answer` and `senses` override what would be inferred."""
+def open_labelled(data: Location, answer: str | None, senses: Sequence[str] | None, workspace: Path) -> Table:
+    """Open a table with answers. `answer` and `senses` override what would be inferred."""
     return _open(data, tuple(ANSWERS.values()), answer, senses, workspace)
 
 
-def open_unlabelled(data: Folder, senses: Sequence[str], workspace: Path) -> Table:
-    """A table whose answers, if it has any, are ignored."""
+def open_unlabelled(data: Location, senses: Sequence[str], workspace: Path) -> Table:
+    """Open a table, and ignore its answers if it has any."""
     return _open(data, (), None, senses, workspace)
 
 
 def _open(
-    data: Folder, kinds: Sequence[KindLike], answer: str | None, senses: Sequence[str] | None, workspace: Path
+    data: Location, kinds: Sequence[KindLike], answer: str | None, senses: Sequence[str] | None, workspace: Path
 ) -> Table:
-    """Archives are unpacked into the workspace, which is emptied before."""
+    """Archives are unpacked into the workspace, which is emptied first."""
     delete(workspace)  # what an interrupted run has left
     workspace.mkdir(parents=True)
     known = tuple(SENSES.values())

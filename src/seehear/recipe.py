@@ -110,13 +110,13 @@ class Comparison(Frozen):
 
     metric: str
     other: str
-    of_other: float
-    of_this: float
+    other_value: float
+    own_value: float
     examples: int = Field(ge=1)
 
 
 class UnlabelledUse(Frozen):
-    """What unlabelled examples added: a metric on held-out examples without and with them.
+    """What unlabelled examples changed: a metric on held-out examples without and with them.
 
     helped   whether the network that learned from them is the one that was kept
     """
@@ -125,7 +125,7 @@ class UnlabelledUse(Frozen):
     helped: bool
     metric: str
     without: float
-    used: float
+    with_them: float
     held_out: int = Field(ge=1)
 
 

@@ -142,11 +142,14 @@ def test_more_examples_than_there_is_time_for_are_left_out(split: DataSplit, tmp
     assert Notice("there is time for 10 of 30 unlabelled examples") in events
 
 
-def test_only_held_out_examples_are_refused(split: DataSplit, tmp_path: Path) -> None:
+def test_unlabelled_examples_that_are_all_held_out_are_refused(split: DataSplit, tmp_path: Path) -> None:
     folder = tmp_path / "more"
     folder.mkdir()
     (folder / "0.png").write_bytes((tmp_path / "data" / "0.png").read_bytes())
-    with pytest.raises(DataError, match=r"more: all unlabelled examples are held-out examples, too. Next: give others"):
+    with pytest.raises(
+        DataError,
+        match=r"more: all unlabelled examples share a file or a group with held-out examples. Next: give others",
+    ):
         load_unlabelled(open_more(folder), split, tmp_path / "run", ignore_events)
 
 
@@ -250,7 +253,10 @@ def test_with_cross_fitting_each_network_has_a_student(
 
 def test_other_answers_are_refused(tmp_path: Path) -> None:
     data = digits_table(tmp_path / "data", {"score": ANSWER_CELLS["score"]}, ("image",))
-    with pytest.raises(UsageError, match=r"unlabelled examples for the answer 'score'. Allowed: label. Next: leave"):
+    with pytest.raises(
+        UsageError,
+        match=r"answers of the kind 'score' cannot be learned from unlabelled examples. Allowed: label. Next",
+    ):
         api.train(data, unlabelled=tmp_path / "data", recipe=recipe_for("score", ("image",), steps=1))
 
 
@@ -262,7 +268,7 @@ def test_other_answers_are_refused(tmp_path: Path) -> None:
     ],
 )
 def test_the_card_says_what_they_added(helped: bool, said: str, split: DataSplit) -> None:
-    use = UnlabelledUse(examples=900, helped=helped, metric="accuracy", without=0.71, used=0.74, held_out=50)
+    use = UnlabelledUse(examples=900, helped=helped, metric="accuracy", without=0.71, with_them=0.74, held_out=50)
     assert describe_unlabelled(use).startswith(said)
     recipe = recipe_for("label", ("image",), steps=1)
     assert f"\n{said}" in render_model_card(recipe.model_copy(update={"unlabelled": use}))

@@ -149,7 +149,7 @@ Unlabelled = Annotated[
     Path | None,
     typer.Option(
         metavar="DATA",
-        help="More examples, without labels. Training learns from them if that lowers the loss on held-out examples.",
+        help="More examples, without labels. The model learns from them if that lowers the loss on held-out examples.",
     ),
 ]
 RecipeFile = Annotated[

@@ -1,6 +1,6 @@
 """Trains a recipe, and its alternative from random weights if it has one, and keeps the better recogniser.
 
-With many examples, a network that was made for them can be better than a pretrained one. See
+With many examples, a network that was planned for them can be better than a pretrained one. See
 docs/decisions/039-random-weights.md.
 """
 
@@ -45,7 +45,7 @@ def train_best(
     share = 1 - RANDOM_SHARE
     bundle, problems = train(data, _shorten(recipe, share), start=start, run=run, device=device, listen=listen)
     listen(Notice(COMPARING))
-    random = _shorten(_build_random(recipe, recipe.alternative), RANDOM_SHARE)
+    random = _shorten(_make_random(recipe, recipe.alternative), RANDOM_SHARE)
     other, _ = train(data, random, run=run / FOLDER, device=device, listen=listen)
     return choose_bundle(bundle, other, listen), problems
 
@@ -53,7 +53,7 @@ def train_best(
 def choose_bundle(one: Bundle, other: Bundle, listen: Listener) -> Bundle:
     """The one with the better headline metric on the held-out examples, which are the same for both; the first if they
     are equal. Its card says how good the other one is."""
-    kept, rejected = (one, other) if _quality(one.recipe) >= _quality(other.recipe) else (other, one)
+    kept, rejected = (one, other) if _rate(one.recipe) >= _rate(other.recipe) else (other, one)
     listen(Notice(f"{_describe(kept.recipe)} is kept, {_describe(rejected.recipe)} is not"))
     recipe = kept.recipe.model_copy(update={"comparison": _compare(kept.recipe, rejected.recipe)})
     return replace(kept, recipe=recipe, card=render_model_card(recipe))
@@ -65,7 +65,7 @@ def _shorten(recipe: Recipe, share: float) -> Recipe:
     return recipe.model_copy(update={"training": training, "alternative": None})
 
 
-def _build_random(recipe: Recipe, alternative: Alternative) -> Recipe:
+def _make_random(recipe: Recipe, alternative: Alternative) -> Recipe:
     training = recipe.training.model_copy(
         update={"batch": alternative.batch, "learning_rate": alternative.learning_rate, "folds": 0}
     )
@@ -73,28 +73,29 @@ def _build_random(recipe: Recipe, alternative: Alternative) -> Recipe:
     return recipe.model_copy(update={**network, "training": training})
 
 
-def _quality(recipe: Recipe) -> float:
-    """The headline metric, turned so that higher is better."""
+def _rate(recipe: Recipe) -> float:
+    """The headline metric, with its sign changed if lower is better."""
     headline = ANSWERS[recipe.kind].headline(recipe.answer)
-    return _headline(recipe) * (1 if headline.higher_is_better else -1)
+    return _get_headline(recipe) * (1 if headline.higher_is_better else -1)
 
 
-def _headline(recipe: Recipe) -> float:
+def _get_headline(recipe: Recipe) -> float:
     metric = ANSWERS[recipe.kind].headline(recipe.answer).metric
     return float(recipe.results[used_key(recipe.senses)]["metrics"][metric])
 
 
 def _describe(recipe: Recipe) -> str:
     metric = ANSWERS[recipe.kind].headline(recipe.answer).metric
-    return f"the recogniser that started from {_name_start(recipe)} ({metric} {_headline(recipe):.3g} on held-out data)"
+    measured = f"{metric} {_get_headline(recipe):.3g} on held-out data"
+    return f"the recogniser that started from {_name_start(recipe)} ({measured})"
 
 
 def _compare(kept: Recipe, rejected: Recipe) -> Comparison:
     return Comparison(
         metric=ANSWERS[kept.kind].headline(kept.answer).metric,
         other=f"a recogniser that started from {_name_start(rejected)}",
-        of_other=_headline(rejected),
-        of_this=_headline(kept),
+        other_value=_get_headline(rejected),
+        own_value=_get_headline(kept),
         examples=kept.results[used_key(kept.senses)]["n"],
     )
 

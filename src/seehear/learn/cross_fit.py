@@ -46,7 +46,7 @@ class Fold(NamedTuple):
 
 
 class Member(NamedTuple):
-    """One of the networks whose mean is kept, the rows that it was trained on, and those that it answers instead."""
+    """One of the networks whose mean is kept, the rows that it was trained on, and the other rows, which it answers."""
 
     network: Network
     train: NDArray[np.int64]

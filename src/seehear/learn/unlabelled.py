@@ -1,8 +1,8 @@
-"""Learning from unlabelled examples too: a trained network answers them, and is trained further on its own answers.
+"""Learns from unlabelled examples too: a trained network answers them, and is trained further on its own answers.
 
-It answers the examples as they are, and learns its confident answers to them augmented (Xie et al. 2020,
-arXiv:1911.04252; Sohn et al. 2020, arXiv:2001.07685). Examples unlike the labelled ones are left out. The held-out
-examples decide whether this helped. See docs/decisions/034-unlabelled.md.
+It answers the examples without augmentation, and is trained on its confident answers with augmentation (Xie et al.
+2020, arXiv:1911.04252; Sohn et al. 2020, arXiv:2001.07685). Examples unlike the labelled ones are left out. The
+held-out examples decide whether this helped. See docs/decisions/034-unlabelled.md.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from seehear.table import Table, find_shared_rows
 
 TASK = "answering unlabelled examples"
 TEACHER_SHARE = 0.5  # of the time, for training on the labelled examples alone
-CONFIDENT = 0.8  # the least calibrated confidence of an answer that is learned
+CONFIDENT = 0.8  # the lowest calibrated confidence of an answer that is learned
 FAMILIAR = 0.9  # the share of held-out examples that count as like the training data
 PER_MINUTE = 1000  # examples that are read and answered for each minute of the budget, by all networks together
 
@@ -50,11 +50,15 @@ def check_supported(kind: str) -> None:
     """Raises UsageError for kinds of answer that are not learned from unlabelled examples."""
     if not ANSWERS[kind].supports_pseudo_labels:
         able = ", ".join(name for name, each in ANSWERS.items() if each.supports_pseudo_labels)
-        raise UsageError(f"unlabelled examples for the answer {kind!r}", allowed=able, hint="leave out --unlabelled")
+        raise UsageError(
+            f"answers of the kind {kind!r} cannot be learned from unlabelled examples",
+            allowed=able,
+            hint="leave out --unlabelled",
+        )
 
 
 def load_unlabelled(table: Table, split: DataSplit, run: Path, listen: Listener) -> DatasetCache:
-    """Read unlabelled examples, but none that share a file or a group with held-out examples, nor too many.
+    """Read the unlabelled examples that share no file or group with held-out ones, at most what there is time for.
 
     Raises DataError if none is left.
     """
@@ -65,7 +69,8 @@ def load_unlabelled(table: Table, split: DataSplit, run: Path, listen: Listener)
         listen(Notice(f"{what} left out: held-out examples have the same file, or group such as a speaker"))
     rows = np.flatnonzero(~shared)
     if not len(rows):
-        raise DataError("all unlabelled examples are held-out examples, too", where=str(table.root), hint="give others")
+        what = "all unlabelled examples share a file or a group with held-out examples"
+        raise DataError(what, where=str(table.root), hint="give others")
     most = max(1, int(PER_MINUTE * recipe.training.minutes) // max(1, recipe.training.folds))
     if len(rows) > most:
         listen(Notice(f"there is time for {most:,} of {format_count(len(rows), 'unlabelled example')}"))
@@ -73,7 +78,7 @@ def load_unlabelled(table: Table, split: DataSplit, run: Path, listen: Listener)
 
 
 class Student(NamedTuple):
-    """A network that learned from unlabelled examples, the progress of that, and the examples (n,)."""
+    """A network that learned from unlabelled examples, its progress, and the rows (n,) of these examples."""
 
     network: Network
     progress: TrainingProgress
@@ -110,7 +115,7 @@ class SelfTraining:
             helped=after < before and any(each.progress.step for each in taught),
             metric=metric,
             without=value,
-            used=self._measure(student)[1],
+            with_them=self._measure(student)[1],
             held_out=len(split.val_rows),
         )
         self.listen(Notice(describe_unlabelled(use)))
@@ -121,7 +126,7 @@ class SelfTraining:
         return Fitted(student, progress, members, answer_held_out(members, split.train)), use
 
     def _teach(self, teacher: Member, clock: Clock, number: int) -> Student:
-        """A student of this network, which learns from what the network was trained on, too."""
+        """Train a student of this network, also on what the network itself was trained on."""
         started_s, split, more = time.monotonic(), self.split, self.unlabelled
         self.listen(Started(TASK, len(more), "examples"))
         scoring = deepcopy(teacher.network)  # the sizes of fitted scorers differ, so their mean could not be taken
@@ -130,7 +135,7 @@ class SelfTraining:
         given = compute_scored_outputs(scoring, more, np.arange(len(more)))
         answers = _answer(held_out, given, split)
         confident = np.array([answer.confidence >= CONFIDENT for answer in answers])
-        known = find_shared_rows(split.train.table.take(teacher.held_out), more.table)  # it will answer them
+        known = find_shared_rows(split.train.table.take(teacher.held_out), more.table)  # the student will answer these
         learned = np.flatnonzero(confident & ~known & _find_familiar(held_out, given, split, more))
         self.listen(Finished(TASK, f"{len(learned):,} with enough confidence"))
         if not len(learned):

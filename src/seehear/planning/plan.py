@@ -40,7 +40,7 @@ MARGIN, MOST_HELD_OUT = 1.1, 0.25  # for small tables: times the number needed f
 FOLDS: Folds = 3  # for cross-fitting
 FOLD_STEPS = 60  # the fewest steps for which each of its networks must have time
 CROSS_FITTED = (200, 2000)  # examples: from fewer, each network would learn too little; of more, enough are held out
-MANY = 2000  # examples, from which on a network with random weights may be better than a pretrained one
+MANY = 2000  # examples; with so many, a network with random weights may be better than a pretrained one
 HELD_OUT_SAMPLE = 600  # cells, to estimate the items in an answer
 FUSED_WIDTH = 160  # channels, if cells of several senses attend to each other
 SHORTEST_MIN, LONGEST_MIN = 2.0, 60.0
@@ -68,7 +68,7 @@ def plan_recipe(
 
     With many examples, random weights may be better than a pretrained encoder; the recipe then has an alternative.
 
-    measure_machine  called only if the plan depends on it, and after the data was found suitable
+    measure_machine  called only if the plan depends on it, and after the data has been found suitable
     """
     minutes, measure_machine = options.minutes or choose_minutes(len(table)), cache(measure_machine)
     recipe = _plan_network(table, options, minutes, measure_machine, choose_decoder)

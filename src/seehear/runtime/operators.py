@@ -1,4 +1,4 @@
-"""The ONNX operators that seehear exports, and those of the user's own encoders; a graph with any other is refused."""
+"""The ONNX operators that seehear exports, and those that users' own encoders need; all others are refused."""
 
 from __future__ import annotations
 

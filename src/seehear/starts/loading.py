@@ -33,7 +33,7 @@ def is_available(start: Start) -> bool:
 
 
 def load_tensors(start: Start) -> dict[str, NDArray[Any]]:
-    """Its tensors with our encoder's names, numbers as float32, from the cache or from the installed package.
+    """Its tensors with our encoder's names, as float32 except bytes, from the cache or from the installed package.
 
     The digest is checked each time. Raises SeehearError if the start is not installed, BundleError if the digest
     differs.

@@ -1,4 +1,4 @@
-"""Reads an ONNX encoder of pictures, which the user made: describes it, and converts its graph to the runtime's form.
+"""Reads an ONNX encoder of pictures that the user supplies: describes it, and converts its graph to the runtime's form.
 
 It needs the onnx package, which only training has.
 """
@@ -28,11 +28,11 @@ FILE = "file"  # the name under which the bytes are kept among tensors
 MAX_BYTES = 1 << 30
 USUAL_PX = 224  # for graphs that take pictures of any size
 SMALLEST_PX, LARGEST_PX = 8, 1024
-MEAN, STD = "mean", "std"  # keys of the metadata: pixels of each colour, 0 to 1, in its training
+MEAN, STD = "mean", "std"  # keys of the metadata: of the pixels that it was trained on, from 0 to 1, for each colour
 IMAGENET = {MEAN: (0.485, 0.456, 0.406), STD: (0.229, 0.224, 0.225)}
 INPUT = "one input of type float and shape (batch, 3, height, width)"
 OUTPUT = "float, and (batch, channels), (batch, cells, channels) or (batch, channels, rows, columns)"
-EXPORT = "export it with a batch of any size: torch.onnx.export(..., dynamic_shapes=({0: 'batch'},), opset_version=20)"
+EXPORT = "export it with a dynamic batch size: torch.onnx.export(..., dynamic_shapes=({0: 'batch'},), opset_version=20)"
 SELF_CONTAINED = "a single file with ONNX's own operators: onnx.save(onnx.load(path), path) joins separate weights"
 FIRST_IR = 4  # of ONNX's format in which constants need not be inputs as well
 TOLERANCE = 1e-3  # relative, or absolute for values below 1
@@ -78,7 +78,7 @@ def describe_encoder(content: bytes) -> Mapping[str, Any]:
 
 @lru_cache(maxsize=2)
 def convert_graph(content: bytes) -> bytes:
-    """The graph in the form that the runtime reads: its operator set, raw constants, a batch of any size.
+    """The graph in the form that the runtime reads: its operator set, raw constants, a dynamic batch size.
 
     Raises BundleError if that is impossible, SeehearError if onnx is not installed.
     """
@@ -100,7 +100,7 @@ def convert_graph(content: bytes) -> bytes:
 
 
 def _convert(content: bytes) -> Any:
-    """The model with our operator set, all constants as bytes, a batch of any size and only the first output."""
+    """The model with our operator set, all constants as bytes, a dynamic batch size and only the first output."""
     try:
         import onnx
         from onnx import numpy_helper, version_converter
@@ -111,9 +111,9 @@ def _convert(content: bytes) -> Any:
         try:
             model = onnx.load_from_string(content)
             model.ir_version = max(model.ir_version, FIRST_IR)
-            batch = _free_batch(model.graph)
+            batch = _make_batch_dynamic(model.graph)
             model = optimizer.optimize(version_converter.convert_version(model, OPSET))
-            _free_reshapes(model.graph, batch)
+            _make_reshapes_dynamic(model.graph, batch)
             _expand_constants(model.graph)
             for tensor in model.graph.initializer:
                 tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor), tensor.name))
@@ -124,8 +124,8 @@ def _convert(content: bytes) -> Any:
     return model
 
 
-def _free_batch(graph: Any) -> int:
-    """Let the batch be of any size, and forget the shapes that follow from a fixed one. Returns that, 0 if any.
+def _make_batch_dynamic(graph: Any) -> int:
+    """Make the batch size dynamic, and remove the shapes that follow from a fixed one. Returns the fixed one, or 0.
 
     In old files, constants are listed as inputs as well.
     """
@@ -143,9 +143,9 @@ def _free_batch(graph: Any) -> int:
     return fixed
 
 
-def _free_reshapes(graph: Any, batch: int) -> None:
-    """Where a constant shape begins with the fixed batch, leave that open: it follows from the size of the input, or is
-    the first axis of the input."""
+def _make_reshapes_dynamic(graph: Any, batch: int) -> None:
+    """Where a constant shape begins with the fixed batch size, replace this by -1, which follows from the size of the
+    input, or by 0, which is the first axis of the input, if the shape has a -1 already."""
     import onnx
 
     constants = {tensor.name: tensor for tensor in graph.initializer}
@@ -154,8 +154,8 @@ def _free_reshapes(graph: Any, batch: int) -> None:
             continue
         sizes = onnx.numpy_helper.to_array(constants[node.input[1]])
         if batch and sizes[:1] == batch and 0 not in sizes:
-            freed = np.array([0 if -1 in sizes else -1, *sizes[1:]], np.int64)
-            graph.initializer.append(onnx.numpy_helper.from_array(freed, f"{node.output[0]}/sizes"))
+            dynamic = np.array([0 if -1 in sizes else -1, *sizes[1:]], np.int64)
+            graph.initializer.append(onnx.numpy_helper.from_array(dynamic, f"{node.output[0]}/sizes"))
             node.input[1] = f"{node.output[0]}/sizes"
             del node.attribute[:]  # allowzero: whether a 0 in sizes is a size
 
@@ -186,7 +186,7 @@ def _get_input(graph: Graph) -> tuple[str, tuple[Shape, np.dtype[Any]]]:
 
 
 def _infer_output(graph: Graph, name: str, shape: Shape) -> tuple[Shape, int]:
-    """The shape of the output for two pictures, and the multiply-adds. Raises BundleError unless it encodes each."""
+    """The shape of the output for two pictures, and the multiply-adds. Raises BundleError unless each is encoded."""
     made: dict[str, TensorInfo] = {}
     multiply_adds = 0
     try:
@@ -200,7 +200,7 @@ def _infer_output(graph: Graph, name: str, shape: Shape) -> tuple[Shape, int]:
         about = "no output that is computed" if found is None else f"an output of type {found.dtype}, {found.shape}"
         raise _refuse(f"for two pictures, it has {about}", allowed=OUTPUT)
     if found.shape[0] != 2:
-        raise _refuse(f"for two pictures, its output has the shape {found.shape}: its batch is fixed", hint=EXPORT)
+        raise _refuse(f"for two pictures, its output has the shape {found.shape}: its batch size is fixed", hint=EXPORT)
     return found.shape, multiply_adds
 
 

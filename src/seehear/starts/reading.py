@@ -20,14 +20,14 @@ from seehear.starts.state_dict import read_state_dict
 def read_tensors(content: bytes) -> dict[str, NDArray[Any]]:
     """The first bytes tell the format: the length of a JSON header, an archive or a pickle, or a version number.
 
-    The graph of an ONNX encoder is as much a part of it as the weights, so its one tensor is the file.
+    An ONNX file has a graph as well as weights, so the file as a whole becomes the one tensor.
     """
     if content[8:9] == b"{" and int.from_bytes(content[:8], "little") <= len(content):
         return to_our_names(read_safetensors(content))
     if content[:4] == b"PK\x03\x04" or content[:1] == b"\x80":
         return to_our_names(read_state_dict(content))
     if is_onnx(content):
-        return {FILE: np.frombuffer(bytearray(content), np.uint8)}  # may be written to, as torch wants
+        return {FILE: np.frombuffer(bytearray(content), np.uint8)}  # writable, as torch expects
     return to_our_names(read_ctranslate2(content))
 
 

@@ -54,7 +54,7 @@ def _describe_comparison(recipe: Recipe) -> list[str]:
         return []
     return [
         f"On the same {format_count(found.examples, 'held-out example')}, the {found.metric} of {found.other} is "
-        f"{found.of_other:.3g}; that of this recogniser is {found.of_this:.3g}.",
+        f"{found.other_value:.3g}; that of this recogniser is {found.own_value:.3g}.",
         "",
     ]
 
@@ -112,9 +112,9 @@ def _table(recipe: Recipe) -> list[str]:
 
 
 def describe_unlabelled(use: UnlabelledUse) -> str:
-    """What unlabelled examples added, in one sentence without its full stop."""
+    """What unlabelled examples changed, in one sentence without its full stop."""
     examples = format_count(use.examples, "unlabelled example")
-    change = f"{use.metric} {use.without:.3g} without and {use.used:.3g} with them"
+    change = f"{use.metric} {use.without:.3g} without and {use.with_them:.3g} with them"
     held_out = format_count(use.held_out, "held-out example")
     return f"{examples} {'helped' if use.helped else 'did not help and were not used'}: {change}, on {held_out}"
 

@@ -38,8 +38,8 @@ class Timings(NamedTuple):
 def estimate_seconds(network: Network, split: DataSplit, listen: Listener) -> float:
     """Seconds that cross-fitted answers, `fit_ood_scorers`, `calibrate_network` and `keep_features` will take.
 
-    Training examples are encoded once for two of them. An untrained network is enough to time them: uncertain outputs
-    take as long to decode as confident ones, or longer.
+    `fit_ood_scorers` and `keep_features` share one encoding of the training examples. An untrained network is
+    enough to time them: uncertain outputs take as long to decode as confident ones, or longer.
     """
     listen(Started(TASK, None, "examples"))
     _time_calibration(network, split, FEWEST)  # the first call is slow

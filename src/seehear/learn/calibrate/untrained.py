@@ -60,8 +60,8 @@ class Untrained:
         return Comparison(
             metric=METRIC,
             other=f"{recipe.starts[HEARING.name]} without training",
-            of_other=self.error_rate,
-            of_this=error_rate,
+            other_value=self.error_rate,
+            own_value=error_rate,
             examples=len(self.rows),
         )
 

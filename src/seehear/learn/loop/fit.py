@@ -63,7 +63,7 @@ class Clock:
 
 
 class TrainingExamples(Protocol):
-    """What training needs of a dataset; DatasetCache has it."""
+    """What training needs of a dataset, such as DatasetCache."""
 
     lengths: NDArray[np.int64]
 

@@ -32,8 +32,8 @@ class PoolingHead(Protocol):
 
 @runtime_checkable
 class LinearHead(PoolingHead, Protocol):
-    """A head that is linear in what it pools, and can be fitted to it without gradient steps. This changes only `norm`
-    and the last layer."""
+    """A head that is linear in what it pools, and can be fitted to it without gradient steps. Fitting changes only
+    `norm` and the last layer."""
 
     def fit_probe(self, features: Tensor, target: Tensors, groups: Array) -> Mapping[str, Array] | None:
         """Fit to the features (n, F) of an untrained head.
@@ -43,12 +43,12 @@ class LinearHead(PoolingHead, Protocol):
 
 
 class EncodedExamples(NamedTuple):
-    """Training examples as an encoder gives them, without augmentation.
+    """Training examples after the encoder, without augmentation.
 
     rows           (n,) in the dataset
     pooled         (n, F), what the head pools from their cells
-    target         by name, (n, ...)
-    ood_features   (m, ...), what the out-of-distribution scorer compares, of up to BANK of them, evenly spaced
+    target         (n, ...) by name
+    ood_features   (m, ...), what the out-of-distribution scorer compares, for up to BANK of them, evenly spaced
     """
 
     rows: NDArray[np.int64]
@@ -96,7 +96,7 @@ def fit_head(
 def encode_examples(
     network: Network, dataset: DatasetCache, rows: NDArray[np.int64], listen: Listener = ignore_events
 ) -> EncodedExamples:
-    """Run the encoder of a network with one sense and a head that pools on these rows."""
+    """Run the encoder on these rows. The network must have one sense, and a head that pools."""
     network.eval()
     device = next(network.parameters()).device
     head: Any = network.head
@@ -109,8 +109,8 @@ def encode_examples(
         cells = network.encode(move(batch.inputs, device))
         pooled.append(head.pool(network.fuse(cells, batch.present.to(device))).float().cpu())
         targets.append(batch.target)
-        of_compared = torch.from_numpy(np.isin(chosen, compared)).to(device)
-        ood_features.append(scorer.features(cells[0])[of_compared].cpu())  # type: ignore[operator]
+        is_compared = torch.from_numpy(np.isin(chosen, compared)).to(device)
+        ood_features.append(scorer.features(cells[0])[is_compared].cpu())  # type: ignore[operator]
         done += len(chosen)
         listen(Advanced(TASK, done))
     target = {name: torch.cat([each[name] for each in targets]) for name in targets[0]}

@@ -77,7 +77,7 @@ class OodScorer(nn.Module):
 
     @torch.no_grad()
     def extend(self, features: Tensor, most: int, seed: int) -> None:
-        """Add up to `most` features of new examples (n, ...), in the place of others, chosen at random, if it is full.
+        """Add up to `most` features of new examples (n, ...). If the bank is full, they replace others at random.
 
         Each is stored NEIGHBOURS times, as there may be only one example of its kind.
         """

@@ -112,7 +112,7 @@ def open_graphs(network: Network) -> None:
         content = encoder.file.numpy(force=True).tobytes()
         described = type(encoder.architecture).model_validate(describe_encoder(content))
         if described != encoder.architecture:
-            raise BundleError(f"the ONNX graph of the {name} encoder is another one than the recipe describes")
+            raise BundleError(f"the ONNX graph of the {name} encoder is not the one that the recipe describes")
         encoder.run = _make_runner(Session(convert_graph(content)))
 
 

@@ -155,7 +155,7 @@ class VisionTransformer(Architecture):
 
     @property
     def normalisation(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
-        """Mean and scale of the pixels of each colour, 0 to 255, in its training."""
+        """Mean and scale of the pixels that it was trained on, from 0 to 255, for each colour."""
         return (IMAGENET_MEAN, IMAGENET_SCALE) if self.layer_scale else ((127.5,) * 3, (127.5,) * 3)
 
     def levels(self, size: InputSize) -> list[Level]:
@@ -175,7 +175,7 @@ class OnnxEncoder(Architecture):
     sha256, size   of the file, whose bytes are kept with the weights
     height, width  in pixels, of the pictures that it takes
     output         shape for one picture: (D,), (N, D) or (D, rows, columns)
-    mean, std      of the pixels of each colour, 0 to 1, in its training
+    mean, std      of the pixels that it was trained on, from 0 to 1, for each colour
     gigaflop       GFLOP for one picture
     """
 
@@ -190,11 +190,11 @@ class OnnxEncoder(Architecture):
     gigaflop: float = Field(gt=0)
 
     def __str__(self) -> str:
-        return f"a frozen ONNX encoder of {self.channels} channels"
+        return f"a frozen ONNX encoder with {self.channels} channels"
 
     @property
     def normalisation(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
-        """Mean and scale of the pixels of each colour, 0 to 255, in its training."""
+        """Mean and scale of the pixels that it was trained on, from 0 to 255, for each colour."""
         return tuple(255 * x for x in self.mean), tuple(255 * x for x in self.std)
 
     @property

@@ -21,8 +21,8 @@ from seehear.senses.sight.plan import SightSpec
 class OnnxSightEncoder(PretrainedSightEncoder):
     """See `SightEncoder`. Its only tensor is the file, as bytes, so that a model file contains it.
 
-    run   pictures (B, 3, H, W) float32 -> (B, *output) float32, by the graph in the file; None before one is loaded,
-          when all cells are 0
+    run   pictures (B, 3, H, W) float32 -> (B, *output) float32, by the graph in the file. It is None until a file is
+          loaded, and all cells are 0
     """
 
     file: Tensor
