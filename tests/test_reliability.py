@@ -77,17 +77,17 @@ def born(nursery: Any, task: Callable[..., None], *arguments: object) -> tuple[B
     return process, here
 
 
-def stopped(data: Path, out: Path, patch: pytest.MonkeyPatch, **wishes: Any) -> list[Event]:
+def stopped(data: Path, out: Path, patch: pytest.MonkeyPatch, **options: Any) -> list[Event]:
     """Train until all data is read, and interrupt it there -> its output."""
 
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     heard: list[Event] = []
-    recipe = None if wishes.get("resume") else recipe_for("label", ("image",), steps=mortal.STEPS)
+    recipe = None if options.get("resume") else recipe_for("label", ("image",), steps=mortal.STEPS)
     with patch.context() as inner, pytest.raises(KeyboardInterrupt):
         inner.setattr("seehear.learn.train._trace", interrupt)
-        api.train(data, out, **({"recipe": recipe} | wishes), listen=heard.append)
+        api.train(data, out, **({"recipe": recipe} | options), listen=heard.append)
     return heard
 
 
@@ -159,7 +159,7 @@ def test_a_run_is_not_resumed_with_other_validation_data(
 
 
 @pytest.mark.parametrize(
-    ("wishes", "words"),
+    ("options", "words"),
     [
         ({"minutes": 3.0}, "minutes 1.0, not 3.0"),
         ({"steps": 17}, "steps 16, not 17"),
@@ -169,13 +169,13 @@ def test_a_run_is_not_resumed_with_other_validation_data(
     ],
 )
 def test_a_run_is_not_resumed_with_other_options(
-    wishes: dict[str, Any], words: str, data: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+    options: dict[str, Any], words: str, data: Path, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stopped(data, out, monkeypatch)
     with pytest.raises(
         UsageError, match=f"the run started with .*{words}.* Next: do not give these settings again, or train with"
     ):
-        api.train(data, out, resume=True, **wishes)
+        api.train(data, out, resume=True, **options)
 
 
 @pytest.mark.parametrize("by_recipe", [False, True], ids=["planned", "by a recipe"])
@@ -184,10 +184,10 @@ def test_a_run_with_more_text_resumes_with_the_same_command(
 ) -> None:
     data = digits_table(tmp_path / "data", {"text": ANSWER_CELLS["text"]}, ("audio",))
     recipe = recipe_for("text", ("audio",), steps=mortal.STEPS) if by_recipe else None
-    wishes = {"recipe": recipe, "text": ["ab ab", "a b"], "steps": mortal.STEPS}
-    stopped(data, out, monkeypatch, **wishes)
+    options = {"recipe": recipe, "text": ["ab ab", "a b"], "steps": mortal.STEPS}
+    stopped(data, out, monkeypatch, **options)
     began = json.loads((_work(out) / "run.json").read_text())
-    stopped(data, out, monkeypatch, resume=True, **wishes)
+    stopped(data, out, monkeypatch, resume=True, **options)
     assert json.loads((_work(out) / "run.json").read_text()) == began
 
 

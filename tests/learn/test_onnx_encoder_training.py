@@ -26,7 +26,7 @@ COLOURS = {"red": (200, 60, 60), "blue": (60, 60, 200), "green": (60, 200, 60)}
 
 
 def make_pictures(folder: Path, number: int) -> None:
-    """Noisy pictures of one colour, which even random features tell apart."""
+    """Noisy pictures of one colour, so that even random features tell them apart."""
     random = np.random.default_rng(number)
     folder.mkdir(parents=True)
     for i in range(number):
@@ -46,12 +46,12 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def trained(place: Path) -> tuple[Path, str]:
-    """The model file, and what training said."""
+    """The model file, and the events of its training."""
     events: list[Event] = []
     api.train(
         place / "data",
         start=str(place / "encoder.onnx"),
-        steps=5,  # which it has no use for
+        steps=5,  # ignored, as there is nothing to fine-tune
         out=place / "m.seehear",
         listen=lambda event: events.append(event) if isinstance(event, Notice | Finished) else None,
     )

@@ -27,7 +27,7 @@ def network() -> Network:
     return Network(recipe_for("label", ("image",))).eval()
 
 
-def test_encoded_before_the_head_was_fitted_examples_give_the_same_as_after(network: Network, tmp_path: Path) -> None:
+def test_examples_encoded_before_fitting_the_head_give_the_same_as_after(network: Network, tmp_path: Path) -> None:
     dataset = dataset_of(network.recipe, tmp_path)
     split = DataSplit(dataset, ROWS, dataset, ROWS[:3])
     head: Any = network.head

@@ -218,8 +218,8 @@ def test_workers_import_nothing_from_the_current_folder(
 
 
 @pytest.fixture(scope="module")
-def unheard() -> Iterator[DecoderProcess]:
-    """A worker instead of whose messages others are read."""
+def replaced_worker() -> Iterator[DecoderProcess]:
+    """A worker whose own messages are replaced by others."""
     process = DecoderProcess()
     yield process
     process.end()
@@ -239,14 +239,14 @@ def unheard() -> Iterator[DecoderProcess]:
         struct.pack("<IQ", 3, 0) + b"\xff\xfe\xfd",
     ],
 )
-def test_invalid_messages_are_rejected(unheard: DecoderProcess, message: bytes) -> None:
+def test_invalid_messages_are_rejected(replaced_worker: DecoderProcess, message: bytes) -> None:
     there, here = os.pipe()
     os.write(here, message + b"12345")
     os.close(here)
-    os.dup2(there, unheard._pipes[1])
+    os.dup2(there, replaced_worker._pipes[1])
     os.close(there)
     with pytest.raises(WorkerDiedError):
-        unheard.next_item(1)
+        replaced_worker.next_item(1)
 
 
 def test_a_fork_starts_its_own_workers(fresh: isolated._DecoderPool) -> None:

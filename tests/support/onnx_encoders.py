@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-CHANNELS = 6  # which the usual number of attention heads does not divide
+CHANNELS = 6  # not divisible by the usual number of attention heads
 OTHERS = ("Elu", "Erf", "Exp", "HardSigmoid", "HardSwish", "LeakyRelu", "Neg", "Tanh")  # that seehear does not export
 
 
@@ -57,7 +57,7 @@ def _make_output(output: str) -> list[onnx.NodeProto]:
 
 
 def make_varied_encoder() -> onnx.ModelProto:
-    """An encoder with each operator that only encoders of other people have."""
+    """An encoder with all the operators that seehear accepts but does not export."""
     model = make_encoder("map")
     slopes = numpy_helper.from_array(np.full((CHANNELS, 1, 1), 0.1, np.float32), "slopes")
     model.graph.initializer.append(slopes)

@@ -22,8 +22,8 @@ DRAWN = (*KINDS, Kind("boxes", ("boxes",)))
 WIDTH, HEIGHT = 40, 30
 
 
-def open_boxes(data: Path, **wishes: Any) -> Table:
-    return open_data(data, kinds=DRAWN, **wishes)
+def open_boxes(data: Path, **arguments: Any) -> Table:
+    return open_data(data, kinds=DRAWN, **arguments)
 
 
 def pictures(folder: Path, *names: str) -> Path:

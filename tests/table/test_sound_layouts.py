@@ -22,8 +22,8 @@ from table_kinds import KINDS, Kind, make, open_data
 SOUNDS = (*KINDS, Kind("text", ("text", "transcript", "words")))
 
 
-def open_sounds(data: Path, **wishes: Any) -> Table:
-    return open_data(data, kinds=SOUNDS, **wishes)
+def open_sounds(data: Path, **arguments: Any) -> Table:
+    return open_data(data, kinds=SOUNDS, **arguments)
 
 
 def pairs(table: Table) -> list[tuple[str, str | None]]:

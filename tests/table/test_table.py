@@ -323,7 +323,7 @@ def test_an_answer_is_inferred_from_its_cells(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("headings", "wishes", "error", "words"),
+    ("headings", "arguments", "error", "words"),
     [
         ("image,remark", {}, DataError, r"which column is the answer\? Perhaps 'remark'\. Next: .*--answer 'remark'"),
         (
@@ -345,12 +345,12 @@ def test_an_answer_is_inferred_from_its_cells(tmp_path: Path) -> None:
     ],
 )
 def test_roles_that_cannot_be_inferred(
-    tmp_path: Path, headings: str, wishes: dict[str, Any], error: type[Exception], words: str
+    tmp_path: Path, headings: str, arguments: dict[str, Any], error: type[Exception], words: str
 ) -> None:
     cells = "1.png" if "image" in headings else "1"
     data = make(tmp_path / "d", {"t.csv": f"{headings}\n{cells},one\n{cells},two\n", "1.png": "x"})
     with pytest.raises(error, match=words) as caught:
-        open_data(data / "t.csv", **wishes)
+        open_data(data / "t.csv", **arguments)
     assert str(data / "t.csv") in str(caught.value)
 
 

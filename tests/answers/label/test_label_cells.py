@@ -30,7 +30,7 @@ MEASURES = [
 ]
 
 
-def _opened(folder: Path, headings: str, rows: Sequence[str], **wishes: str) -> Table:
+def _opened(folder: Path, headings: str, rows: Sequence[str], **arguments: str) -> Table:
     pictures = [f"{i}.png" for i in range(len(rows))]
     table = "\n".join([f"image,{headings}", *(f"{name},{row}" for name, row in zip(pictures, rows, strict=True))])
     data = make(make(folder, pictures), {"t.csv": table})
@@ -39,7 +39,7 @@ def _opened(folder: Path, headings: str, rows: Sequence[str], **wishes: str) -> 
         senses_known=tuple(SENSES.values()),
         kinds=tuple(ANSWERS.values()),
         workspace=folder / "ws",
-        **wishes,
+        **arguments,
     )
 
 
