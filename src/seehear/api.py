@@ -212,8 +212,8 @@ def train(  # noqa: PLR0913 - one argument for each option
                 loss on held-out examples
     recipe      from `plan`, as a value or a TOML file; or a model file, to repeat its training
     start       what training starts from: "auto" for a pretrained encoder if one is installed and suits the data,
-                "none" for random weights, names of pretrained encoders joined with commas (see `seehear starts`), or a
-                model file to train further, with its network; its head is re-initialised if the data has other answers
+                "none" for random weights, names of pretrained encoders joined with commas (see `seehear starts`),
+                a file of weights, an ONNX encoder of pictures, or a model file; its head is kept for the same answers
     text        more lines for the language model of transcripts
     cache       where decoded examples and checkpoints are kept; beside `out` by default
 

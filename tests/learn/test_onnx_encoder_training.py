@@ -11,15 +11,21 @@ import numpy as np
 import onnx
 import pytest
 import safetensors.numpy
+import torch
 from PIL import Image
 
+from learning import dataset_of, recipe_for
 from onnx_encoders import make_encoder
 from seehear import api
 from seehear.errors import BundleError, UsageError
 from seehear.events import Event, Finished, Notice
 from seehear.learn.add import add_classes
+from seehear.learn.model.network import Network
+from seehear.learn.model.pretrained import open_graphs
 from seehear.runtime.bundle import read_bundle, write_bundle
 from seehear.runtime.onnx_session import Session
+from seehear.senses.sight.architectures import OnnxEncoder
+from seehear.starts.onnx_encoder import describe_encoder
 
 SIDE_PX = 32
 COLOURS = {"red": (200, 60, 60), "blue": (60, 60, 200), "green": (60, 200, 60)}
@@ -132,6 +138,22 @@ def test_it_can_be_trained_further_without_the_file(place: Path, moved: Path) ->
     further = api.train(place / "data", start=moved, steps=2, minutes=None)
     assert further.recipe.starts == {"image": str(place / "encoder.onnx")}
     assert further.evaluate(place / "data").metrics["accuracy"] > 0.9
+
+
+def test_with_another_sense_the_rest_of_the_network_is_trained(tmp_path: Path) -> None:
+    content = make_encoder("tokens").SerializeToString()
+    recipe = recipe_for("label", ("image", "audio"))
+    encoder = OnnxEncoder.model_validate(describe_encoder(content))
+    spec = recipe.senses["image"].model_copy(update={"encoder": encoder, "height": SIDE_PX, "width": SIDE_PX})
+    recipe = recipe.model_copy(update={"senses": {**recipe.senses, "image": spec}})
+    network: Any = Network(recipe)
+    network.encoders["image"].load_pretrained({"file": np.frombuffer(bytearray(content), np.uint8)})
+    open_graphs(network)
+    torch.nn.init.ones_(network.head.classify.weight[0])  # they are 0 at first, and pass no gradient on
+    batch = dataset_of(recipe, tmp_path).batch(np.arange(4))
+    network.loss(network.train()(batch.inputs, batch.present), batch.target).mean().backward()
+    gradients = [weight.grad for weight in network.fusion.project[0].parameters()]
+    assert all(gradient is not None and bool(gradient.any()) for gradient in gradients)
 
 
 @pytest.mark.slow

@@ -161,7 +161,7 @@ Start = Annotated[
     typer.Option(
         metavar="START",
         help="What training starts from: auto, none, a pretrained encoder (see `seehear starts`), a file or folder of "
-        "its weights, or a model file to train further. Unless given, auto.",
+        "its weights, an ONNX encoder of pictures, or a model file to train further. Unless given, auto.",
     ),
 ]
 Seed = Annotated[int | None, typer.Option(help="Random seed.")]
