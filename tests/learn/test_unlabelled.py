@@ -48,7 +48,7 @@ def split(tmp_path: Path) -> DataSplit:
 
 
 def noise_of(folder: Path, number: int, seed: int = 0) -> Path:
-    """A folder of pictures that are no digits."""
+    """A folder of pictures of noise."""
     folder.mkdir()
     for i, pixels in enumerate(np.random.default_rng(seed).integers(0, 256, (number, 8, 8), np.uint8)):
         Image.fromarray(pixels).save(folder / f"{i}.png")
@@ -80,7 +80,7 @@ def fitted_of(split: DataSplit, *networks: Network) -> Fitted:
 
 
 def train_by(change: Callable[[Network], Any], seen: list[Any]) -> Any:
-    """A training that only changes the network like this."""
+    """A replacement for `fit` that only changes the network like this."""
 
     def fit(network: Network, dataset: Any, rows: Array, clock: Clock, **_: Any) -> Any:
         seen.append((dataset, rows, clock))
@@ -182,7 +182,7 @@ def test_a_network_that_answers_held_out_examples_better_is_kept(
         torch.testing.assert_close(kept, better.state_dict()["head.classify.weight"])
 
 
-def test_it_learns_confident_answers_and_labelled_examples_as_often(
+def test_it_learns_confident_answers_and_labelled_examples_equally_often(
     split: DataSplit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     find_everything_familiar(monkeypatch)
@@ -229,7 +229,7 @@ def test_examples_unlike_the_labelled_ones_are_not_learned(
 def test_with_cross_fitting_each_network_has_a_student(
     split: DataSplit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A student does not learn from what its network will answer, not even without the label."""
+    """A student does not learn from the examples that it will answer, not even without their labels."""
     monkeypatch.setattr(unlabelled, "CONFIDENT", 0.0)
     find_everything_familiar(monkeypatch)
     seen: list[Any] = []
@@ -267,7 +267,7 @@ def test_other_answers_are_refused(tmp_path: Path) -> None:
         (False, "900 unlabelled examples did not help and were not used: accuracy 0.71 without and 0.74 with them, on"),
     ],
 )
-def test_the_card_says_what_they_added(helped: bool, said: str, split: DataSplit) -> None:
+def test_the_card_says_whether_they_helped(helped: bool, said: str, split: DataSplit) -> None:
     use = UnlabelledUse(examples=900, helped=helped, metric="accuracy", without=0.71, with_them=0.74, held_out=50)
     assert describe_unlabelled(use).startswith(said)
     recipe = recipe_for("label", ("image",), steps=1)

@@ -1,4 +1,4 @@
-"""ONNX encoders of the user's own: what is taken, what is refused, and why."""
+"""ONNX encoders of the user's own: what is accepted, what is refused, and why."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_cells_may_be_one_a_list_or_a_map(output: str, shape: tuple[int, ...]) -
 
 
 @pytest.mark.parametrize("picture", [("batch", 3, 32, 48), (1, 3, 32, 48), ("n", "c", "h", "w"), (1, 3, "h", "w")])
-def test_the_batch_may_be_fixed_and_sides_may_be_free(picture: tuple[Any, ...]) -> None:
+def test_the_batch_size_may_be_fixed_and_the_sides_dynamic(picture: tuple[Any, ...]) -> None:
     about = described(make_encoder(picture=picture))
     assert (about["height"], about["width"]) == ((32, 48) if picture[2] == 32 else (224, 224))
     assert about["output"] == (CHANNELS,)
@@ -67,13 +67,13 @@ def test_the_converted_graph_computes_the_same(opset: int, raw: bool) -> None:
 
 
 @pytest.mark.parametrize("sizes", [[1, -1], [1, CHANNELS]])
-def test_a_shape_that_begins_with_the_fixed_batch_is_freed(sizes: list[int]) -> None:
+def test_a_shape_that_begins_with_the_fixed_batch_size_becomes_dynamic(sizes: list[int]) -> None:
     model = make_encoder(picture=(1, 3, 32, 32))
     reshape_last(model, sizes)
     assert described(model)["output"] == (CHANNELS,)
 
 
-def test_a_constant_of_any_value_is_taken() -> None:
+def test_a_constant_of_any_value_is_accepted() -> None:
     model = make_encoder("map")
     value = numpy_helper.from_array(np.array([0.5], np.float32))
     model.graph.node[2].CopyFrom(helper.make_node("Shape", ["map"], ["sizes"]))
@@ -82,7 +82,7 @@ def test_a_constant_of_any_value_is_taken() -> None:
     assert described(model)["output"] == (CHANNELS, 16, 16)
 
 
-def test_operators_of_usual_encoders_are_taken() -> None:
+def test_operators_of_usual_encoders_are_accepted() -> None:
     assert described(make_varied_encoder())["output"] == (CHANNELS, 1, 1)
 
 
@@ -133,7 +133,7 @@ def reshape_last(model: onnx.ModelProto, sizes: list[int]) -> None:
 
 
 def mixed_batch(model: onnx.ModelProto) -> None:
-    """The mean over the batch is taken from each example."""
+    """The mean over the batch is subtracted from each example."""
     model.graph.initializer.append(numpy_helper.from_array(np.array([0]), "axes"))
     model.graph.node[3].CopyFrom(helper.make_node("ReduceMean", ["pooled", "axes"], ["mean"], keepdims=1))
     model.graph.node.append(helper.make_node("Sub", ["pooled", "mean"], ["encoded"]))

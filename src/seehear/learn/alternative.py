@@ -35,7 +35,7 @@ def train_best(
     device: torch.device,
     listen: Listener,
 ) -> tuple[Bundle, tuple[RowProblem, ...]]:
-    """The better bundle, and the rows that could not be used.
+    """Train the recipe and its alternative -> the better bundle, and the rows that could not be used.
 
     Raises UsageError if the run in the directory started differently, and the errors of `train`.
     """
@@ -54,7 +54,7 @@ def choose_bundle(one: Bundle, other: Bundle, listen: Listener) -> Bundle:
     """The one with the better headline metric on the held-out examples, which are the same for both; the first if they
     are equal. Its card says how good the other one is."""
     kept, rejected = (one, other) if _rate(one.recipe) >= _rate(other.recipe) else (other, one)
-    listen(Notice(f"{_describe(kept.recipe)} is kept, {_describe(rejected.recipe)} is not"))
+    listen(Notice(f"{_describe(kept.recipe)} is kept, and {_describe(rejected.recipe)} is not"))
     recipe = kept.recipe.model_copy(update={"comparison": _compare(kept.recipe, rejected.recipe)})
     return replace(kept, recipe=recipe, card=render_model_card(recipe))
 

@@ -1,4 +1,4 @@
-"""What a network in training answers: its outputs for many examples, in batches and without augmentation."""
+"""Computes the outputs of a network for many examples, in batches and without augmentation."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def compute_outputs(network: Network, dataset: DatasetCache, rows: NDArray[np.in
 
 
 def compute_scored_outputs(network: Network, dataset: DatasetCache, rows: NDArray[np.int64]) -> dict[str, Array]:
-    """The same, with the embedding and the out-of-distribution scores."""
+    """The outputs (n, ...) of the head for these rows, the embeddings and the out-of-distribution scores, by name."""
     return _compute(network, dataset, rows, lambda batch: network(batch.inputs, batch.present))
 
 
