@@ -20,7 +20,7 @@ from seehear.answers.label import LabelKind
 from seehear.datasets import TrainingData, open_unlabelled
 from seehear.errors import DataError, UsageError
 from seehear.events import Event, Notice, ignore_events
-from seehear.learn import unlabelled
+from seehear.learn import outputs, unlabelled
 from seehear.learn.calibrate.card import describe_unlabelled, render_model_card
 from seehear.learn.cross_fit import Fitted, Member, OutOfFold
 from seehear.learn.data.cache import DatasetCache
@@ -116,7 +116,7 @@ def test_a_table_without_answers_is_decoded_without_targets(split: DataSplit, tm
 def test_joined_examples_have_the_answers_of_both(split: DataSplit, tmp_path: Path) -> None:
     more = more_of(split, tmp_path / "more")
     answers = [split.train.truth(i) for i in range(6)]
-    joined = JoinedExamples(split.train, more, answers)
+    joined = JoinedExamples(split.train, more, dict(enumerate(answers)))
     batch = joined.collate(joined.examples([0, EXAMPLES + 5]))
     own, other = split.train.batch([0, 5]), more.batch([5])
     torch.testing.assert_close(batch.target["classes"], own.target["classes"])
@@ -285,8 +285,27 @@ def test_a_run_is_resumed_only_with_the_same_unlabelled_examples(split: DataSpli
         record_start(run, split.train.recipe, TrainingData(table))
 
 
+def test_answering_ends_with_its_share_of_the_time(
+    split: DataSplit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    find_everything_familiar(monkeypatch)
+    monkeypatch.setattr(unlabelled, "CONFIDENT", 0.0)
+    monkeypatch.setattr(outputs, "BATCH", 4)
+    monkeypatch.setattr(unlabelled, "ANSWERING_SHARE", 0.0)
+    seen: list[Any] = []
+    monkeypatch.setattr(unlabelled, "fit", train_by(change_nothing, seen))
+    more, fitted = more_of(split, tmp_path / "more", 12), fitted_of(split, network_of(split))
+    timed = CLOCK.training.model_copy(update={"steps": None})
+    learner = SelfTraining(split, more, tmp_path / "saved", ignore_events)
+    assert [learner.run(fitted, clock)[1].examples for clock in (CLOCK, Clock(timed, 10.0), Clock(timed, 0.0))] == [
+        *(12, 4, 0)
+    ]
+    assert len(seen) == 2
+
+
 @pytest.mark.slow
-def test_training_from_the_command_to_the_card(tmp_path: Path) -> None:
+def test_training_from_the_command_to_the_card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unlabelled, "CONFIDENT", 0.0)
     data = digits_table(tmp_path / "data", PARITY, ("image",))
     digits_table(tmp_path / "more", {"label": ["?"] * 40}, ("image",))
     (tmp_path / "more" / "examples.csv").unlink()

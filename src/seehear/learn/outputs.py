@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -24,14 +26,23 @@ def compute_outputs(network: Network, dataset: DatasetCache, rows: NDArray[np.in
     )
 
 
-def compute_scored_outputs(network: Network, dataset: DatasetCache, rows: NDArray[np.int64]) -> dict[str, Array]:
-    """The outputs (n, ...) of the head for these rows, the embeddings and the out-of-distribution scores, by name."""
-    return _compute(network, dataset, rows, lambda batch: network(batch.inputs, batch.present))
+def compute_scored_outputs(
+    network: Network, dataset: DatasetCache, rows: NDArray[np.int64], until_s: float = math.inf
+) -> dict[str, Array]:
+    """The outputs (n, ...) of the head for these rows, the embeddings and the out-of-distribution scores, by name.
+
+    If `time.monotonic()` reaches `until_s` before, only of the rows until then, which is at least one batch.
+    """
+    return _compute(network, dataset, rows, lambda batch: network(batch.inputs, batch.present), until_s)
 
 
 @torch.no_grad()
 def _compute(
-    network: Network, dataset: DatasetCache, rows: NDArray[np.int64], answer: Callable[[Batch], Tensors]
+    network: Network,
+    dataset: DatasetCache,
+    rows: NDArray[np.int64],
+    answer: Callable[[Batch], Tensors],
+    until_s: float = math.inf,
 ) -> dict[str, Array]:
     network.eval()
     device = next(network.parameters()).device
@@ -39,4 +50,6 @@ def _compute(
     for chosen in dataset.split_rows(rows, BATCH):
         outputs = answer(dataset.batch(chosen).to(device))
         computed.append({name: value.float().cpu().numpy() for name, value in outputs.items()})
+        if time.monotonic() >= until_s:
+            break
     return {name: np.concatenate([each[name] for each in computed]) for name in computed[0]}

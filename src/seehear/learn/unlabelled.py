@@ -7,6 +7,7 @@ held-out examples decide whether this helped. See docs/decisions/034-unlabelled.
 
 from __future__ import annotations
 
+import math
 import time
 from copy import deepcopy
 from dataclasses import dataclass, replace
@@ -42,6 +43,8 @@ TEACHER_SHARE = 0.5  # of the time, for training on the labelled examples alone
 CONFIDENT = 0.8  # the lowest calibrated confidence of an answer that is learned
 FAMILIAR = 0.9  # the share of held-out examples that count as like the training data
 PER_MINUTE = 1000  # examples that are read and answered for each minute of the budget, by all networks together
+ANSWERING_SHARE = 0.3  # of the rest of the time, at most
+COMPARED = 512  # labelled examples, at most, that unlabelled ones are compared with
 
 Array = NDArray[Any]
 
@@ -128,23 +131,34 @@ class SelfTraining:
     def _teach(self, teacher: Member, clock: Clock, number: int) -> Student:
         """Train a student of this network, also on what the network itself was trained on."""
         started_s, split, more = time.monotonic(), self.split, self.unlabelled
+        timed = clock.training.steps is None
+        if timed and not clock.seconds:
+            return Student(teacher.network, TrainingProgress(), split.train_rows[:0])
         self.listen(Started(TASK, len(more), "examples"))
         scoring = deepcopy(teacher.network)  # the sizes of fitted scorers differ, so their mean could not be taken
-        fit_ood_scorers(scoring, split.train, teacher.train)
-        held_out = compute_scored_outputs(scoring, split.val, split.val_rows)
-        given = compute_scored_outputs(scoring, more, np.arange(len(more)))
-        answers = _answer(held_out, given, split)
+        fit_ood_scorers(scoring, split.train, teacher.train, COMPARED)
+        known_rows = take_evenly(split.val_rows, COMPARED)
+        held_out = compute_scored_outputs(scoring, split.val, known_rows)
+        order = np.random.default_rng(clock.training.seed).permutation(len(more))
+        until_s = started_s + ANSWERING_SHARE * clock.seconds if timed else math.inf
+        given = compute_scored_outputs(scoring, more, order, until_s)
+        rows = order[: len(next(iter(given.values())))]
+        answers = _answer(held_out, given, split.val, known_rows)
         confident = np.array([answer.confidence >= CONFIDENT for answer in answers])
-        known = find_shared_rows(split.train.table.take(teacher.held_out), more.table)  # the student will answer these
-        learned = np.flatnonzero(confident & ~known & _find_familiar(held_out, given, split, more))
-        self.listen(Finished(TASK, f"{len(learned):,} with enough confidence"))
-        if not len(learned):
-            return Student(teacher.network, TrainingProgress(), learned)
+        familiar = _find_familiar(held_out, given, split.val, known_rows, more, rows)
+        shared = find_shared_rows(split.train.table.take(teacher.held_out), more.table)[
+            rows
+        ]  # the student will answer these
+        chosen = confident & familiar & ~shared
+        self.listen(Finished(TASK, f"{chosen.sum():,} of {len(rows):,} with enough confidence"))
+        if not chosen.any():
+            return Student(teacher.network, TrainingProgress(), rows[:0])
         clock = replace(clock, seconds=max(0.0, clock.seconds - (time.monotonic() - started_s)))
-        rows = _repeat(teacher.train, len(split.train) + learned)
+        joined = JoinedExamples(split.train, more, dict(zip(rows.tolist(), answers, strict=True)))
+        epoch = _repeat(teacher.train, len(split.train) + rows[chosen])
         saved = self.saved.with_stem(f"{self.saved.stem}-{number}") if number else self.saved
-        joined = JoinedExamples(split.train, more, answers)
-        return Student(*fit(deepcopy(teacher.network), joined, rows, clock, saved=saved, listen=self.listen), learned)
+        student, progress = fit(deepcopy(teacher.network), joined, epoch, clock, saved=saved, listen=self.listen)
+        return Student(student, progress, rows[chosen])
 
     def _measure(self, network: Network) -> tuple[str, float]:
         """The name and the value of the headline metric on the held-out examples."""
@@ -153,26 +167,33 @@ class SelfTraining:
 
 
 def _find_familiar(
-    held_out: dict[str, Array], given: dict[str, Array], split: DataSplit, unlabelled: DatasetCache
+    held_out: dict[str, Array],
+    given: dict[str, Array],
+    labelled: DatasetCache,
+    known: NDArray[np.int64],
+    unlabelled: DatasetCache,
+    rows: NDArray[np.int64],
 ) -> NDArray[np.bool_]:
     """(n,) whether each sense of an unlabelled example is as much like the training data as most held-out examples.
 
     Stricter than what is accepted later: an example that is left out costs less than one with a wrong target.
     """
-    familiar = np.ones(len(unlabelled), np.bool_)
+    familiar = np.ones(len(rows), np.bool_)
     for sense in unlabelled.recipe.senses:
-        known = held_out[OOD_SCORE + sense][split.val.has_sense(sense)[split.val_rows]]
-        if len(known):
-            strange = given[OOD_SCORE + sense] > np.quantile(known, FAMILIAR)
-            familiar &= ~(strange & unlabelled.has_sense(sense))
+        scores = held_out[OOD_SCORE + sense][labelled.has_sense(sense)[known]]
+        if len(scores):
+            strange = given[OOD_SCORE + sense] > np.quantile(scores, FAMILIAR)
+            familiar &= ~(strange & unlabelled.has_sense(sense)[rows])
     return familiar
 
 
-def _answer(held_out: dict[str, Array], given: dict[str, Array], split: DataSplit) -> list[Any]:
+def _answer(
+    held_out: dict[str, Array], given: dict[str, Array], labelled: DatasetCache, known: NDArray[np.int64]
+) -> list[Any]:
     """An answer to each unlabelled example, with a confidence that is calibrated on the held-out examples."""
-    kind, spec = split.val.kind, split.val.recipe.answer
+    kind, spec = labelled.kind, labelled.recipe.answer
     seen = [kind.n_best(raw, spec, {}) for raw in _unstack(held_out)]
-    calibration = kind.calibrate(seen, [split.val.truth(int(row)) for row in split.val_rows], spec)
+    calibration = kind.calibrate(seen, [labelled.truth(int(row)) for row in known], spec)
     return [kind.to_answer(raw, spec, calibration, None) for raw in _unstack(given)]
 
 

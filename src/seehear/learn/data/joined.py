@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,12 +16,13 @@ from seehear.learn.data.cache import Batch, DatasetCache, Example, limit_batch
 class JoinedExamples:
     """The examples of two datasets of one recipe, to train on: the rows of the second follow those of the first.
 
-    answers   for each example of the second dataset
+    answers   by row of the second dataset; rows without one are not used
     """
 
-    def __init__(self, labelled: DatasetCache, unlabelled: DatasetCache, answers: Sequence[Any]) -> None:
+    def __init__(self, labelled: DatasetCache, unlabelled: DatasetCache, answers: Mapping[int, Any]) -> None:
         recipe = labelled.recipe
-        self._targets = [ANSWERS[recipe.kind].target(answer, recipe.answer, None) for answer in answers]
+        kind = ANSWERS[recipe.kind]
+        self._targets = {row: kind.target(answer, recipe.answer, None) for row, answer in answers.items()}
         self._labelled, self._unlabelled = labelled, unlabelled
         self.lengths: NDArray[np.int64] = np.concatenate([labelled.lengths, unlabelled.lengths])
 
