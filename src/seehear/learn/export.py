@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from inspect import signature
-from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -21,7 +20,6 @@ from torch import Tensor, nn
 
 from seehear.answers import Decoder
 from seehear.errors import BundleError, TrainingError
-from seehear.files import write_atomically
 from seehear.learn.data.cache import DatasetCache
 from seehear.learn.inserted_encoders import insert_encoders
 from seehear.learn.model.network import Network, Tensors
@@ -34,7 +32,7 @@ from seehear.starts import STARTS
 
 BATCHES = (1, 3, 28)  # sizes of the batches compared, other than the traced one
 DECODED = 4  # examples on which decoders are compared
-NETWORK, DECODER = "network.onnx", "decoder.onnx"  # traced graphs in the run directory
+NETWORK, DECODER = "network.onnx", "decoder.onnx"  # in messages
 TOLERANCE = 1e-3  # relative, or absolute for values below 1
 
 
@@ -68,22 +66,9 @@ class Graphs(NamedTuple):
     network: bytes
     decoder: bytes | None
 
-    def save(self, folder: Path) -> None:
-        folder.mkdir(exist_ok=True)
-        if self.decoder is not None:
-            write_atomically(folder / DECODER, self.decoder)
-        write_atomically(folder / NETWORK, self.network)  # last: if it is there, both are
-
-    @classmethod
-    def load(cls, folder: Path) -> Graphs | None:
-        if not (folder / NETWORK).exists():
-            return None
-        decoder = folder / DECODER
-        return cls((folder / NETWORK).read_bytes(), decoder.read_bytes() if decoder.exists() else None)
-
 
 def trace_graphs(network: Network, dataset: DatasetCache, rows: NDArray[np.int64]) -> Graphs:
-    """Trace the network and its decoder, without folding constants.
+    """Trace the network and its decoder, without their weights.
 
     Tracing takes most of the time of an export and does not depend on the weights. Done before training, it leaves all
     remaining time to training, and shows early whether the network can be exported and served.
@@ -220,27 +205,39 @@ def trace_module(
             dynamic_shapes=(shapes,) if takes_any else shapes,  # *tensors are one argument
             opset_version=OPSET,
             dynamo=True,
-            optimize=False,  # it would fold weights into new ones under other names
+            optimize=False,  # it would fold weights, see _optimise
             verbose=False,
         )
-    content: bytes = program.model_proto.SerializeToString()  # type: ignore[union-attr]
-    return content
+    return _optimise(program.model_proto, module)  # type: ignore[union-attr]
 
 
-def fill_graph(traced: bytes, module: Any) -> bytes:
-    """The graph with the module's weights, optimised."""
+def _optimise(graph: onnx.ModelProto, module: Any) -> bytes:
+    """Optimise the graph once for all weights: they become inputs, so that none is folded into another."""
     from onnxscript import optimizer  # slow to import
 
-    weights = module.state_dict()
-    graph = onnx.load_from_string(traced)
-    for tensor in graph.graph.initializer:
-        if tensor.name in weights:
-            tensor.CopyFrom(numpy_helper.from_array(weights[tensor.name].numpy(), tensor.name))
-    insert_encoders(graph.graph)
+    weights = {tensor.name: tensor for tensor in graph.graph.initializer if tensor.name in module.state_dict()}
+    for name, tensor in weights.items():
+        graph.graph.input.append(onnx.helper.make_tensor_value_info(name, tensor.data_type, tensor.dims))
+        graph.graph.initializer.remove(tensor)
     with _quiet():
         graph = optimizer.optimize(graph)
     _strip(graph.graph)
     content: bytes = graph.SerializeToString()
+    return content
+
+
+def fill_graph(traced: bytes, module: Any) -> bytes:
+    """The graph with the module's weights."""
+    weights = module.state_dict()
+    model = onnx.load_from_string(traced)
+    graph = model.graph
+    for value in [value for value in graph.input if value.name in weights]:
+        graph.input.remove(value)
+        graph.initializer.append(numpy_helper.from_array(weights[value.name].numpy(), value.name))
+    insert_encoders(graph)
+    del model.opset_import[:]
+    model.opset_import.append(onnx.helper.make_opsetid("", OPSET))
+    content: bytes = model.SerializeToString()
     return content
 
 

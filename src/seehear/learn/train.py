@@ -8,9 +8,8 @@ from pathlib import Path
 
 import torch
 
-from seehear.amounts import format_count
 from seehear.datasets import TrainingData
-from seehear.events import Finished, Listener, Notice, Started
+from seehear.events import Listener, Notice
 from seehear.learn.calibrate.calibration import calibrate_network, fit_ood_scorers
 from seehear.learn.calibrate.card import render_model_card
 from seehear.learn.calibrate.time_estimate import estimate_seconds
@@ -19,13 +18,15 @@ from seehear.learn.cross_fit import FineTuning, Fitted, Member
 from seehear.learn.data.cache import DatasetCache
 from seehear.learn.data.split import DataSplit, load_split
 from seehear.learn.data.statistics import describe_groups, measure_input_statistics
-from seehear.learn.export import Graphs, export_graphs, to_safetensors, trace_graphs
+from seehear.learn.export import export_graphs, to_safetensors
 from seehear.learn.kept_features import keep_features, supports_new_classes
 from seehear.learn.loop.fit import Clock, fit
 from seehear.learn.loop.probe import EncodedExamples, FrozenFeatures, encode_examples, fit_head
 from seehear.learn.model.network import Network, create_network
 from seehear.learn.model.ood import BANK
 from seehear.learn.model.pretrained import Pretrained, load_starts
+from seehear.learn.run_directory import record_start
+from seehear.learn.traced_graphs import trace_once
 from seehear.learn.unlabelled import TEACHER_SHARE, SelfTraining, load_unlabelled
 from seehear.recipe import Recipe, UnlabelledUse
 from seehear.runtime.bundle import Bundle
@@ -33,7 +34,6 @@ from seehear.sampling import take_evenly
 from seehear.table import RowProblem
 
 CHECKPOINT = "checkpoint.safetensors"
-TRACING = "preparing the export"
 EXPORTING = 0.35  # duration of the export, relative to that of tracing
 
 
@@ -58,14 +58,14 @@ def train(
     torch.manual_seed(recipe.training.seed)
     network = create_network(recipe, device)
     _load_weights(network, start, listen)
-    loaded_s = time.monotonic()
-    traced = _trace(network, split, run / "graphs", listen)
-    exporting_s = EXPORTING * (time.monotonic() - loaded_s)
+    traced = trace_once(deepcopy(network), split.val, split.val_rows, listen)
     estimated = recipe.training.steps is None and not (run / CHECKPOINT).exists()  # a resumed run keeps its time budget
     calibrating_s = estimate_seconds(deepcopy(network).eval(), split, listen) if estimated else 0.0
     frozen = _fit_head(network, start, split, listen)
     untrained = None if start is not None else measure_untrained(split.val, split.val_rows, listen)
-    after_s = calibrating_s + exporting_s + (untrained.seconds if untrained else 0.0)  # the comparison takes as long
+    after_s = (
+        calibrating_s + EXPORTING * traced.seconds + (untrained.seconds if untrained else 0.0)
+    )  # the comparison takes as long
     clock = Clock(recipe.training, _seconds_left(recipe, started_s, after_s, head_fitted=frozen is not None))
     fitted, use = _learn(network, frozen, split, more, clock, run, listen)
     encoded = frozen.encoded if frozen is not None and fitted.network is network else None
@@ -75,7 +75,7 @@ def train(
     training = recipe.training.model_copy(update={"steps": progress.step, "precision": progress.precision})
     statistics = {"input_statistics": measure_input_statistics(split), "groups_seen": describe_groups(split)}
     recipe = recipe.model_copy(update=statistics | {"training": training, "unlabelled": use})
-    graphs = export_graphs(traced, network, split.val, split.val_rows)
+    graphs = export_graphs(traced.graphs, network, split.val, split.val_rows)
     if untrained is not None:
         recipe = recipe.model_copy(update={"comparison": untrained.compare(network, recipe, listen)})
     card = render_model_card(recipe)
@@ -111,17 +111,6 @@ def _fit(
     rows = split.train_rows
     network, progress = fit(network, split.train, rows, clock, saved=saved, listen=listen)
     return Fitted(network, progress, [Member(network, rows, rows[:0])])
-
-
-def _trace(network: Network, split: DataSplit, folder: Path, listen: Listener) -> Graphs:
-    """The traced graphs, made once for a run, however often it is interrupted."""
-    if (saved := Graphs.load(folder)) is not None:
-        return saved
-    listen(Started(TRACING, None, "graphs"))
-    graphs = trace_graphs(deepcopy(network), split.val, split.val_rows)
-    graphs.save(folder)
-    listen(Finished(TRACING, format_count(sum(graph is not None for graph in graphs), "graph")))
-    return graphs
 
 
 def _load_weights(network: Network, start: Pretrained | None, listen: Listener) -> None:

@@ -21,6 +21,9 @@ class Convolution(nn.Conv2d):
     with stride 2, one, come after it; with `symmetric`, as in PyTorch's own models, there is one on either side.
     """
 
+    lowest: Tensor
+    highest: Tensor
+
     def __init__(
         self,
         before: int,
@@ -34,6 +37,9 @@ class Convolution(nn.Conv2d):
     ) -> None:
         super().__init__(before, after, kernel, stride, groups=groups, bias=False)
         self.activation, self.symmetric = activation, symmetric
+        if activation == "relu6":
+            self.register_buffer("lowest", torch.zeros(()), persistent=False)
+            self.register_buffer("highest", torch.full((), 6.0), persistent=False)
         nn.init.kaiming_normal_(self.weight, mode="fan_out" if groups == 1 else "fan_in", nonlinearity="relu")
 
     def absorb(self, norm: FrozenBatchNorm) -> None:
@@ -72,5 +78,6 @@ class Convolution(nn.Conv2d):
         )
         if self.activation is None:
             return x
-        limits = (torch.zeros(()), torch.full((), 6.0)) if self.activation == "relu6" else ()
+        # Buffers, as operators that make them would be traced.
+        limits = (self.lowest, self.highest) if self.activation == "relu6" else ()
         return torch.onnx.ops.symbolic(OPERATORS[self.activation], (x, *limits), dtype=x.dtype, shape=shape)
