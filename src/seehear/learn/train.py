@@ -25,7 +25,6 @@ from seehear.learn.loop.probe import EncodedExamples, FrozenFeatures, encode_exa
 from seehear.learn.model.network import Network, create_network
 from seehear.learn.model.ood import BANK
 from seehear.learn.model.pretrained import Pretrained, load_starts
-from seehear.learn.run_directory import record_start
 from seehear.learn.traced_graphs import trace_once
 from seehear.learn.unlabelled import TEACHER_SHARE, SelfTraining, load_unlabelled
 from seehear.recipe import Recipe, UnlabelledUse
@@ -59,13 +58,14 @@ def train(
     network = create_network(recipe, device)
     _load_weights(network, start, listen)
     traced = trace_once(deepcopy(network), split.val, split.val_rows, listen)
-    estimated = recipe.training.steps is None and not (run / CHECKPOINT).exists()  # a resumed run keeps its time budget
-    calibrating_s = estimate_seconds(deepcopy(network).eval(), split, listen) if estimated else 0.0
     frozen = _fit_head(network, start, split, listen)
+    spent = frozen is not None and time.monotonic() - started_s > recipe.training.minutes * 60
+    resumed = (run / CHECKPOINT).exists()  # it keeps its time budget
+    estimated = recipe.training.steps is None and not resumed and not spent
+    calibrating_s = estimate_seconds(deepcopy(network).eval(), split, listen) if estimated else 0.0
     untrained = None if start is not None else measure_untrained(split.val, split.val_rows, listen)
-    after_s = (
-        calibrating_s + EXPORTING * traced.seconds + (untrained.seconds if untrained else 0.0)
-    )  # the comparison takes as long
+    comparing_s = untrained.seconds if untrained else 0.0  # as long as measuring
+    after_s = calibrating_s + EXPORTING * traced.seconds + comparing_s
     clock = Clock(recipe.training, _seconds_left(recipe, started_s, after_s, head_fitted=frozen is not None))
     fitted, use = _learn(network, frozen, split, more, clock, run, listen)
     encoded = frozen.encoded if frozen is not None and fitted.network is network else None
