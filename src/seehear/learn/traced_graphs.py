@@ -19,7 +19,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-import seehear
 from seehear.amounts import format_count
 from seehear.errors import SeehearError
 from seehear.events import Finished, Listener, Started
@@ -68,7 +67,7 @@ def _compute_key(recipe: Recipe, dataset: DatasetCache, rows: NDArray[np.int64])
 
 @cache
 def _describe_code() -> tuple[str, ...]:
-    folder = Path(seehear.__file__).parent
+    folder = Path(__file__).parents[1]  # the whole package
     sources = hashlib.sha256()
     for path in sorted(folder.rglob("*.py")):
         sources.update(f"{path.relative_to(folder)}\0".encode() + path.read_bytes() + b"\0")
