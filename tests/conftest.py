@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
+from tempfile import TemporaryDirectory
 
+if "SEEHEAR_CACHE" not in os.environ:  # one for all worker processes, instead of the user's
+    CACHE = TemporaryDirectory(prefix="seehear-cache-")
+    os.environ["SEEHEAR_CACHE"] = CACHE.name
 # Tests train small networks from random weights, whichever pretrained encoders are installed.
 os.environ["SEEHEAR_START"] = "none"
 # Each core has a test to run, and networks this small gain nothing from more threads. Threads that spin while they wait

@@ -86,6 +86,15 @@ def test_without_a_cache_folder_it_is_traced_each_time(
     assert trace(tmp_path, recipe) != trace(tmp_path, recipe) and len(traced) == 2
 
 
+def test_only_the_newest_are_kept(tmp_path: Path, traced: list[Recipe], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(traced_graphs, "MOST_KEPT", 2)
+    recipes = [recipe_for("label", ("image",)).model_copy(update={"width": width}) for width in (16, 24, 32)]
+    for number, recipe in enumerate([*recipes, recipes[2], recipes[0]]):
+        trace(tmp_path / str(number), recipe)
+    assert traced == [*recipes, recipes[0]]
+    assert len(list((tmp_path / "cache" / "graphs").iterdir())) == 2
+
+
 def test_the_time_of_tracing_is_kept(tmp_path: Path) -> None:
     recipe, events = recipe_for("label", ("image",)), list[Event]()
     dataset = dataset_of(recipe, tmp_path)

@@ -31,6 +31,7 @@ from seehear.starts.cache import locate_cache
 
 TASK = "preparing the export"
 EXPORTERS = ("torch", "onnx", "onnx-ir", "onnxscript")  # packages whose version can change a graph
+MOST_KEPT = 100  # files of up to some hundred kilobytes
 NETWORK_FIELDS = {"senses", "kind", "answer", "width"}  # of the recipe: those that determine the network
 
 
@@ -53,8 +54,15 @@ def trace_once(network: Network, dataset: DatasetCache, rows: NDArray[np.int64],
     with suppress(OSError, SeehearError):  # without a cache, each training traces again
         place.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(place, _to_bytes(traced))
+        _remove_oldest(place.parent)
     listen(Finished(TASK, format_count(sum(graph is not None for graph in graphs), "graph")))
     return traced
+
+
+def _remove_oldest(folder: Path) -> None:
+    by_age = sorted(folder.iterdir(), key=lambda path: path.stat().st_mtime)
+    for path in by_age[:-MOST_KEPT]:
+        path.unlink(missing_ok=True)
 
 
 def _compute_key(recipe: Recipe, dataset: DatasetCache, rows: NDArray[np.int64]) -> str:

@@ -33,7 +33,7 @@ from seehear.sampling import take_evenly
 from seehear.table import RowProblem
 
 CHECKPOINT = "checkpoint.safetensors"
-EXPORTING = 0.35  # duration of the export, relative to that of tracing
+EXPORTING = 0.15  # duration of the export, relative to that of tracing
 
 
 def train(
