@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Unpack, overload
 
 from seehear.amounts import format_count, format_duration
-from seehear.errors import BundleError, UsageError
+from seehear.errors import BundleError, DataError, UsageError
 from seehear.events import Listener, Notice, Skipped, ignore_events
 from seehear.files import MODEL_SUFFIX, check_writable
 from seehear.folders import temporary_folder
@@ -325,6 +325,8 @@ def _read_recipe(recipe: str | Path | Recipe) -> Recipe:
         return read_bundle(Path(recipe)).recipe
     try:
         return Recipe.from_toml(Path(recipe).read_text(encoding="utf-8"))
+    except DataError as error:
+        raise error.at(str(recipe)) from None
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"cannot be read: {error}", where=str(recipe), hint="make one with `seehear plan`") from None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,9 @@ from seehear import api
 from seehear.datasets import TrainingData
 from seehear.events import Event, Notice, ignore_events
 from seehear.learn import alternative
-from seehear.learn.alternative import COMPARING, FOLDER, choose_bundle, train_best
+from seehear.learn.alternative import COMPARING, FOLDER, Candidate, choose_bundle, train_best
+from seehear.learn.train import Trained
 from seehear.recipe import RANDOM_SHARE, Alternative, Recipe
-from seehear.runtime.bundle import Bundle
 
 CPU = torch.device("cpu")
 START = {"image": "efficientnet-lite2"}
@@ -24,26 +25,35 @@ RANDOM = recipe_for("label", ("image",))
 ALTERNATIVE = Alternative(senses=RANDOM.senses, width=RANDOM.width, batch=16, learning_rate=0.004)
 
 
-def bundle_of(accuracy: float, starts: dict[str, str]) -> Bundle:
-    results = {"image": {"n": 40, "metrics": {"accuracy": accuracy, "coverage": 0.0}, "intervals": {}}}
-    training = RANDOM.training.model_copy(update={"steps": 1})
-    return tiny.bundle(results=results, starts=starts, training=training)
+def candidate(value: float, starts: dict[str, str], kind: str = "label") -> Candidate:
+    recipe = recipe_for(kind, ("image",), steps=1)
+    return Candidate(replace(tiny.bundle(), recipe=recipe.model_copy(update={"starts": starts})), value, 40)
 
 
 @pytest.mark.parametrize(
-    ("pretrained", "random", "kept"), [(0.9, 0.8, START), (0.9, 0.9, START), (0.8, 0.9, {})], ids=str
+    ("kind", "pretrained", "random", "kept"),
+    [
+        ("label", 0.9, 0.8, START),
+        ("label", 0.9, 0.9, START),
+        ("label", 0.8, 0.9, {}),
+        ("score", 1.5, 1.6, START),
+        ("score", 1.6, 1.5, {}),
+    ],
+    ids=str,
 )
 def test_the_better_on_held_out_examples_is_kept_and_its_card_says_so(
-    pretrained: float, random: float, kept: dict[str, str]
+    kind: str, pretrained: float, random: float, kept: dict[str, str]
 ) -> None:
     heard: list[Event] = []
-    best = choose_bundle(bundle_of(pretrained, START), bundle_of(random, {}), heard.append)
+    best = choose_bundle(candidate(pretrained, START, kind), candidate(random, {}, kind), heard.append)
     assert best.recipe.starts == kept
     own, other = (pretrained, random) if kept else (random, pretrained)
     names = ["efficientnet-lite2", "random weights"][:: 1 if kept else -1]
-    assert f"the accuracy of a recogniser that started from {names[1]} is {other:.3g}" in best.card
-    assert f"that of this recogniser is {own:.3g}" in best.card
-    assert [names[0] in event.text.split("is kept")[0] for event in heard if isinstance(event, Notice)] == [True]
+    metric = "accuracy" if kind == "label" else "mae"
+    assert f"On the same 40 held-out examples, the {metric} of a recogniser that started from {names[1]}" in best.card
+    assert f" is {other:.3g}; that of this recogniser is {own:.3g}" in best.card
+    [notice] = [event.text for event in heard if isinstance(event, Notice)]
+    assert notice.startswith(f"from {names[0]}: {metric} {own:.3g}, from {names[1]}: {metric} {other:.3g}")
 
 
 def test_both_share_the_time_and_have_folders_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -51,9 +61,11 @@ def test_both_share_the_time_and_have_folders_of_their_own(tmp_path: Path, monke
 
     def record(data: Any, recipe: Recipe, *, run: Path, **_: Any) -> Any:
         trainings.append((recipe, run))
-        return bundle_of(0.9, recipe.starts), ()
+        return Trained(tiny.bundle(), (), None, None)  # type: ignore[arg-type]
 
     monkeypatch.setattr(alternative, "train", record)
+    monkeypatch.setattr(alternative, "measure", lambda trained: Candidate(trained.bundle, 0.9, 40))
+    monkeypatch.setattr(alternative, "choose_bundle", lambda own, other, listen: own.bundle)
     data = TrainingData(open_all_kinds(digits_table(tmp_path / "data", PARITY, ("image",)), workspace=tmp_path))
     recipe = recipe_for("label", ("image",), minutes=3.0, folds=3)
     recipe = recipe.model_copy(update={"starts": START, "alternative": ALTERNATIVE})
@@ -83,5 +95,6 @@ def test_an_interrupted_comparison_is_resumed(tmp_path: Path) -> None:
         api.train(data, tmp_path / "b.seehear", recipe=recipe, listen=interrupt)
     resumed = api.train(data, tmp_path / "b.seehear", resume=True)
     assert resumed.recipe.comparison is not None
+    assert resumed.recipe.comparison.examples == resumed.recipe.results["image"]["n"]
     assert resumed.recipe.comparison == expected.recipe.comparison
     assert resumed.recipe.results == expected.recipe.results

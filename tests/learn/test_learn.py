@@ -66,6 +66,15 @@ def test_a_checkpoint_of_another_network_is_refused(tmp_path: Path) -> None:
         fit_weights(hearing, tmp_path / "run", steps=8)
 
 
+def test_a_run_without_steps_resumes(tmp_path: Path) -> None:
+    """As when its time was over before the first: the optimisers have no state yet."""
+    sight = dataset_of(recipe_for("label", ("image",)), tmp_path)
+    before = fit_weights(sight, tmp_path / "run", steps=0)
+    after = fit_weights(sight, tmp_path / "run", steps=0)
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    assert fit_weights(sight, tmp_path / "run", steps=2).keys() == before.keys()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("kind", "senses"), PAIRS, ids=str)
 def test_sixteen_examples_can_be_memorised(kind: str, senses: tuple[str, ...], tmp_path: Path) -> None:

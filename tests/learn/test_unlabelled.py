@@ -270,6 +270,8 @@ def test_other_answers_are_refused(tmp_path: Path) -> None:
 def test_the_card_says_whether_they_helped(helped: bool, said: str, split: DataSplit) -> None:
     use = UnlabelledUse(examples=900, helped=helped, metric="accuracy", without=0.71, with_them=0.74, held_out=50)
     assert describe_unlabelled(use).startswith(said)
+    none = use.model_copy(update={"examples": 0})
+    assert describe_unlabelled(none).startswith("nothing was learned from unlabelled examples: there was no time")
     recipe = recipe_for("label", ("image",), steps=1)
     assert f"\n{said}" in render_model_card(recipe.model_copy(update={"unlabelled": use}))
     assert "unlabelled" not in render_model_card(recipe)
@@ -281,8 +283,11 @@ def test_a_run_is_resumed_only_with_the_same_unlabelled_examples(split: DataSpli
     more = TrainingData(table, unlabelled=open_more(noise_of(tmp_path / "more", 2)))
     record_start(run, split.train.recipe, more)
     record_start(run, split.train.recipe, more)
-    with pytest.raises(UsageError, match="these are not the unlabelled examples that the run started with"):
+    with pytest.raises(UsageError, match="the run started with unlabelled examples"):
         record_start(run, split.train.recipe, TrainingData(table))
+    others = TrainingData(table, unlabelled=open_more(noise_of(tmp_path / "others", 3)))
+    with pytest.raises(UsageError, match="others: these are not the unlabelled examples that the run started with"):
+        record_start(run, split.train.recipe, others)
 
 
 def test_answering_ends_with_its_share_of_the_time(

@@ -13,7 +13,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from onnx_encoders import CHANNELS, make_encoder, make_varied_encoder
-from seehear.errors import BundleError
+from seehear.errors import BundleError, UsageError
 from seehear.runtime.cost import MAX
 from seehear.runtime.graph_safety import check_graph
 from seehear.runtime.onnx_session import Session
@@ -51,6 +51,34 @@ def test_the_batch_size_may_be_fixed_and_the_sides_dynamic(picture: tuple[Any, .
     about = described(make_encoder(picture=picture))
     assert (about["height"], about["width"]) == ((32, 48) if picture[2] == 32 else (224, 224))
     assert about["output"] == (CHANNELS,)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "the file is empty"),
+        (b"<html>404</html>", "this is not an ONNX file"),
+        (b"\x00\xff" * 50, "not an ONNX file"),
+    ],
+)
+def test_a_file_that_is_not_an_encoder_is_named(content: bytes, words: str, tmp_path: Path) -> None:
+    (tmp_path / "mine.onnx").write_bytes(content)
+    with pytest.raises(BundleError, match=rf"mine\.onnx: .*{words}"):
+        find_start(str(tmp_path / "mine.onnx"))
+
+
+@pytest.mark.parametrize("name", ["gone.onnx", "gone.safetensors", "gone.pth"])
+def test_a_file_that_does_not_exist_is_named(name: str) -> None:
+    with pytest.raises(UsageError, match=f"{name}: there is no such file or folder"):
+        find_start(name)
+
+
+def test_weights_that_are_not_finite_are_refused() -> None:
+    model = make_encoder()
+    kernel = next(each for each in model.graph.initializer if each.name == "kernel")
+    kernel.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(kernel) * np.nan, "kernel"))
+    with pytest.raises(BundleError, match="its outputs are not finite numbers"):
+        described(model)
 
 
 @pytest.mark.parametrize("opset", [11, 13, 17, 20])
@@ -93,7 +121,9 @@ def test_metadata_gives_the_normalisation() -> None:
     assert (own["mean"], own["std"]) == ((0.5, 0.4, 0.3), (1.0, 1.0, 0.5))
     for value in ("0.5", "a,b,c", "1,1,0", "1,1,nan"):
         with pytest.raises(BundleError, match=r"its metadata has std = .* Allowed: such as 0.485"):
-            described(make_encoder(metadata={"std": value}))
+            described(make_encoder(metadata={"mean": "0.5,0.4,0.3", "std": value}))
+    with pytest.raises(BundleError, match=r"only one of mean and std. Allowed: both"):
+        described(make_encoder(metadata={"mean": "0.5,0.4,0.3"}))
 
 
 # --- What is refused -------------------------------------------------------------------------------------------------

@@ -226,4 +226,4 @@ def _calibrate(recipe: Recipe, outputs: NewOutputs, examples: ClassExamples) -> 
         calibrator.add(row, require_extension(kind).raw(logits))
     selective, results = calibrator.calibrate(recipe.wrong_at_most)
     fitted = {"selective": {used: selective}, "results": {used: results}}
-    return recipe.model_copy(update=fitted | {"cross_fitted": 0})
+    return recipe.model_copy(update=fitted | {"cross_fitted": 0, "comparison": None})

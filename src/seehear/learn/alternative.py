@@ -8,20 +8,26 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 
+from seehear.amounts import format_count
 from seehear.answers import ANSWERS
 from seehear.datasets import TrainingData
 from seehear.events import Listener, Notice
 from seehear.learn.calibrate.card import render_model_card
+from seehear.learn.loop.probe import measure_headline
 from seehear.learn.model.pretrained import Pretrained
+from seehear.learn.outputs import compute_outputs
 from seehear.learn.run_directory import record_start
-from seehear.learn.train import train
-from seehear.recipe import RANDOM_SHARE, Alternative, Comparison, Recipe, used_key
+from seehear.learn.train import Trained, train
+from seehear.recipe import RANDOM_SHARE, Alternative, Comparison, Recipe
 from seehear.runtime.bundle import Bundle
+from seehear.sampling import take_evenly
 from seehear.table import RowProblem
 
+MOST = 1000  # held-out examples that are compared
 FOLDER = "random-weights"  # in the run directory, for the alternative
 COMPARING = "training from random weights, to compare"
 
@@ -41,22 +47,52 @@ def train_best(
     """
     record_start(run, recipe, data, start)
     if recipe.alternative is None:
-        return train(data, recipe, start=start, run=run, device=device, listen=listen)
-    share = 1 - RANDOM_SHARE
-    bundle, problems = train(data, _shorten(recipe, share), start=start, run=run, device=device, listen=listen)
+        trained = train(data, recipe, start=start, run=run, device=device, listen=listen)
+        return trained.bundle, trained.problems
+    own = train(data, _shorten(recipe, 1 - RANDOM_SHARE), start=start, run=run, device=device, listen=listen)
     listen(Notice(COMPARING))
     random = _shorten(_make_random(recipe, recipe.alternative), RANDOM_SHARE)
-    other, _ = train(data, random, run=run / FOLDER, device=device, listen=listen)
-    return choose_bundle(bundle, other, listen), problems
+    other = train(data, random, run=run / FOLDER, device=device, listen=listen)
+    return choose_bundle(measure(own), measure(other), listen), own.problems
 
 
-def choose_bundle(one: Bundle, other: Bundle, listen: Listener) -> Bundle:
-    """The one with the better headline metric on the held-out examples, which are the same for both; the first if they
-    are equal. Its card says how good the other one is."""
-    kept, rejected = (one, other) if _rate(one.recipe) >= _rate(other.recipe) else (other, one)
-    listen(Notice(f"{_describe(kept.recipe)} is kept, and {_describe(rejected.recipe)} is not"))
-    recipe = kept.recipe.model_copy(update={"comparison": _compare(kept.recipe, rejected.recipe)})
-    return replace(kept, recipe=recipe, card=render_model_card(recipe))
+class Candidate(NamedTuple):
+    """A bundle, and its headline metric on this many held-out examples."""
+
+    bundle: Bundle
+    value: float
+    examples: int
+
+
+def measure(trained: Trained) -> Candidate:
+    """On held-out examples, which are the same for networks that are trained on the same data."""
+    dataset, rows = trained.split.val, take_evenly(trained.split.val_rows, MOST)
+    _, value = measure_headline(dataset, rows, compute_outputs(trained.network, dataset, rows))
+    return Candidate(trained.bundle, value, len(rows))
+
+
+def choose_bundle(one: Candidate, other: Candidate, listen: Listener) -> Bundle:
+    """The better one; the first if they are equal. Its card says how good the other one is."""
+    recipe = one.bundle.recipe
+    headline = ANSWERS[recipe.kind].headline(recipe.answer)
+    other_is_better = other.value > one.value if headline.higher_is_better else other.value < one.value
+    kept, rejected = (other, one) if other_is_better else (one, other)
+    described = [f"from {_name_start(each)}: {headline.metric} {each.value:.3g}" for each in (kept, rejected)]
+    examples = format_count(kept.examples, "held-out example")
+    listen(Notice(f"{described[0]}, {described[1]}, on the same {examples}; the first is kept"))
+    comparison = Comparison(
+        metric=headline.metric,
+        other=f"a recogniser that started from {_name_start(rejected)}",
+        other_value=rejected.value,
+        own_value=kept.value,
+        examples=kept.examples,
+    )
+    recipe = kept.bundle.recipe.model_copy(update={"comparison": comparison})
+    return replace(kept.bundle, recipe=recipe, card=render_model_card(recipe))
+
+
+def _name_start(candidate: Candidate) -> str:
+    return " and ".join(candidate.bundle.recipe.starts.values()) or "random weights"
 
 
 def _shorten(recipe: Recipe, share: float) -> Recipe:
@@ -71,34 +107,3 @@ def _make_random(recipe: Recipe, alternative: Alternative) -> Recipe:
     )
     network = {"senses": alternative.senses, "width": alternative.width, "starts": {}}
     return recipe.model_copy(update={**network, "training": training})
-
-
-def _rate(recipe: Recipe) -> float:
-    """The headline metric, with its sign changed if lower is better."""
-    headline = ANSWERS[recipe.kind].headline(recipe.answer)
-    return _get_headline(recipe) * (1 if headline.higher_is_better else -1)
-
-
-def _get_headline(recipe: Recipe) -> float:
-    metric = ANSWERS[recipe.kind].headline(recipe.answer).metric
-    return float(recipe.results[used_key(recipe.senses)]["metrics"][metric])
-
-
-def _describe(recipe: Recipe) -> str:
-    metric = ANSWERS[recipe.kind].headline(recipe.answer).metric
-    measured = f"{metric} {_get_headline(recipe):.3g} on held-out data"
-    return f"the recogniser that started from {_name_start(recipe)} ({measured})"
-
-
-def _compare(kept: Recipe, rejected: Recipe) -> Comparison:
-    return Comparison(
-        metric=ANSWERS[kept.kind].headline(kept.answer).metric,
-        other=f"a recogniser that started from {_name_start(rejected)}",
-        other_value=_get_headline(rejected),
-        own_value=_get_headline(kept),
-        examples=kept.results[used_key(kept.senses)]["n"],
-    )
-
-
-def _name_start(recipe: Recipe) -> str:
-    return " and ".join(recipe.starts.values()) or "random weights"

@@ -78,11 +78,15 @@ def record_start(folder: Path, recipe: Recipe, data: TrainingData, start: Pretra
         what = "without --start" if then.start is None else "from another model"
         raise UsageError(f"the run started {what}", where=str(folder), hint=f"give the same --start, or {START_ANEW}")
     for name, which in FINGERPRINTED.items():
-        if getattr(then, name) != getattr(now, name):
+        before, given = getattr(then, name), getattr(data, name)
+        if before != getattr(now, name):
+            what = f"these are not the {which} that the run started with"
+            if before is None or given is None:
+                what = f"the run started {'without' if before is None else 'with'} {which}"
             same = "data, --val, --unlabelled, --answer and --senses, with unchanged files"
             raise UsageError(
-                f"these are not the {which} that the run started with",
-                where=str(data.examples.root),
+                what,
+                where=str((given or data.examples).root),
                 hint=f"give the same {same}, or {START_ANEW}",
             )
 

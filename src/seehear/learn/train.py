@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from copy import deepcopy
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 
@@ -36,6 +37,15 @@ CHECKPOINT = "checkpoint.safetensors"
 EXPORTING = 0.15  # duration of the export, relative to that of tracing
 
 
+class Trained(NamedTuple):
+    """A model file's contents, the rows that could not be used, the network, and the examples of its training."""
+
+    bundle: Bundle
+    problems: tuple[RowProblem, ...]
+    network: Network
+    split: DataSplit
+
+
 def train(
     data: TrainingData,
     recipe: Recipe,
@@ -44,8 +54,8 @@ def train(
     run: Path,
     device: torch.device,
     listen: Listener,
-) -> tuple[Bundle, tuple[RowProblem, ...]]:
-    """Decode, trace the graphs, fit, calibrate, export -> the bundle, and the rows that could not be used.
+) -> Trained:
+    """Decode, trace the graphs, fit, calibrate and export.
 
     Weights are initialised at random, or with those of `start`. The directory `run` keeps what an interrupted run needs
     to resume. Raises DataError for too few examples, TrainingError if training or export fails, and UsageError if
@@ -80,7 +90,8 @@ def train(
         recipe = recipe.model_copy(update={"comparison": untrained.compare(network, recipe, listen)})
     card = render_model_card(recipe)
     problems = (*split.problems, *(more.problems if more else ()))
-    return Bundle(recipe, graphs.network, to_safetensors(network), card, graphs.decoder, kept), problems
+    bundle = Bundle(recipe, graphs.network, to_safetensors(network), card, graphs.decoder, kept)
+    return Trained(bundle, problems, network, split)
 
 
 def _learn(

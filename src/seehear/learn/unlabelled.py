@@ -146,9 +146,8 @@ class SelfTraining:
         answers = _answer(held_out, given, split.val, known_rows)
         confident = np.array([answer.confidence >= CONFIDENT for answer in answers])
         familiar = _find_familiar(held_out, given, split.val, known_rows, more, rows)
-        shared = find_shared_rows(split.train.table.take(teacher.held_out), more.table)[
-            rows
-        ]  # the student will answer these
+        will_answer = split.train.table.take(teacher.held_out)
+        shared = find_shared_rows(will_answer, more.table)[rows]
         chosen = confident & familiar & ~shared
         self.listen(Finished(TASK, f"{chosen.sum():,} of {len(rows):,} with enough confidence"))
         if not chosen.any():
@@ -158,7 +157,7 @@ class SelfTraining:
         epoch = _repeat(teacher.train, len(split.train) + rows[chosen])
         saved = self.saved.with_stem(f"{self.saved.stem}-{number}") if number else self.saved
         student, progress = fit(deepcopy(teacher.network), joined, epoch, clock, saved=saved, listen=self.listen)
-        return Student(student, progress, rows[chosen])
+        return Student(student, progress, rows[chosen] if progress.step else rows[:0])
 
     def _measure(self, network: Network) -> tuple[str, float]:
         """The name and the value of the headline metric on the held-out examples."""

@@ -34,6 +34,7 @@ def follow_recipe(recipe: Recipe, table: Table, options: TrainOptions) -> Recipe
             "answer": answer,
             "wrong_at_most": options.wrong_at_most or recipe.wrong_at_most,
             "added": {},
+            "comparison": None,
             "unlabelled": None,
         }
     )

@@ -14,7 +14,7 @@ from seehear.starts.catalogue import STARTS
 from seehear.starts.definition import Start
 from seehear.starts.hub import is_hub
 from seehear.starts.loading import find_place, is_available, load_file, load_tensors
-from seehear.starts.local import define_hub, define_local
+from seehear.starts.local import WEIGHTS_SUFFIXES, define_hub, define_local
 from seehear.starts.transfer import export_starts, get_start
 
 __all__ = [
@@ -40,6 +40,8 @@ def find_start(name: str) -> Start:
         return STARTS[name]
     if is_hub(name):
         return define_hub(name)
-    if Path(name).parent != Path() or Path(name).exists():
+    path = Path(name)
+    if path.parent != Path() or path.suffix in WEIGHTS_SUFFIXES or path.exists():
         return define_local(name)
-    raise UsageError(f"there is no start {name!r}", allowed=", ".join(STARTS), hint="seehear starts lists them")
+    known = f"{', '.join(STARTS)}, or a file or folder"
+    raise UsageError(f"there is no start {name!r}", allowed=known, hint="seehear starts lists them")

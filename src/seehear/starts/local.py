@@ -12,10 +12,12 @@ from seehear.starts.architectures import recognise_architecture
 from seehear.starts.definition import TOKENIZER, Start
 from seehear.starts.digest import compute_digest, to_precision
 from seehear.starts.hub import download
+from seehear.starts.onnx_encoder import is_onnx
 from seehear.starts.reading import read_tensors
 from seehear.starts.wav2vec2 import SETTINGS
 
 WEIGHTS = ("weights.safetensors", "model.safetensors", "model.bin", "pytorch_model.bin", "*.pth", "*.pt", "*.onnx")
+WEIGHTS_SUFFIXES = {Path(name).suffix for name in WEIGHTS}
 _UNKNOWN = "unknown: the weights are a file of your own"
 
 
@@ -62,7 +64,7 @@ def _describe_version(path: Path) -> tuple[int, int]:
 @lru_cache(maxsize=4)
 def _define(name: str, path: Path, _versions: tuple[tuple[int, int], ...]) -> Start:
     try:
-        tensors = to_precision(read_tensors(path.read_bytes()), "float32")
+        tensors = to_precision(read_tensors(_read(path)), "float32")
         sense, encoder = recognise_architecture(tensors, path.parent)
     except BundleError as error:
         raise error.at(name) from None
@@ -84,3 +86,12 @@ def _define(name: str, path: Path, _versions: tuple[tuple[int, int], ...]) -> St
         path=path,
         files={TOKENIZER: hashlib.sha256(vocabulary.read_bytes()).hexdigest()} if vocabulary.is_file() else {},
     )
+
+
+def _read(path: Path) -> bytes:
+    content = path.read_bytes()
+    if not content:
+        raise BundleError("the file is empty")
+    if path.suffix == ".onnx" and not is_onnx(content):
+        raise BundleError("this is not an ONNX file", hint="export it again, or download it again")
+    return content

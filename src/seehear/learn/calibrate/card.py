@@ -113,6 +113,8 @@ def _table(recipe: Recipe) -> list[str]:
 
 def describe_unlabelled(use: UnlabelledUse) -> str:
     """What unlabelled examples changed, in one sentence without its full stop."""
+    if not use.examples:
+        return "nothing was learned from unlabelled examples: there was no time, or none had a confident answer"
     examples = format_count(use.examples, "unlabelled example")
     change = f"{use.metric} {use.without:.3g} without and {use.with_them:.3g} with them"
     held_out = format_count(use.held_out, "held-out example")

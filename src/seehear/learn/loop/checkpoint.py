@@ -17,6 +17,8 @@ from seehear.errors import TrainingError
 from seehear.files import write_atomically
 from seehear.learn.run_directory import START_ANEW
 
+OPTIMIZER = "optimizer."  # begins the names of an optimiser's tensors
+
 
 @dataclass
 class TrainingProgress:
@@ -51,8 +53,12 @@ def restore(path: Path, network: nn.Module, average: nn.Module, optimizers: Sequ
             found = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
     except (safetensors.SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
         raise TrainingError(f"the checkpoint cannot be read: {error}", where=str(path), hint=START_ANEW) from None
+    started = any(name.startswith(OPTIMIZER) for name in found)  # not if it was saved before the first step
     for optimizer in optimizers:
-        _create_state(optimizer)
+        if started:
+            _create_state(optimizer)
+        else:
+            optimizer.state.clear()
     tensors = _named(network, average, optimizers)
     if _shapes(tensors) != _shapes(found):
         raise TrainingError("the checkpoint belongs to another network", where=str(path), hint=START_ANEW)
@@ -73,7 +79,7 @@ def _named(network: nn.Module, average: nn.Module, optimizers: Sequence[Optimize
     for i, optimizer in enumerate(optimizers):
         weights = [weight for group in optimizer.param_groups for weight in group["params"]]
         for j, weight in enumerate(weights):
-            tensors |= {f"optimizer.{i}.{j}.{key}": value for key, value in optimizer.state[weight].items()}
+            tensors |= {f"{OPTIMIZER}{i}.{j}.{key}": value for key, value in optimizer.state[weight].items()}
     return tensors
 
 
