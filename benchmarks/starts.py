@@ -87,7 +87,7 @@ def measure(name: str, task: Task, store: Store, options: argparse.Namespace) ->
     )
     before = {each.what: each.value for each in random.figures}
     figures = [replace(each, from_random=before.get(each.what)) for each in ours.figures]
-    start = name_starts(ours.recipe)
+    start = name_starts(ours.recipe) if ours.recipe.starts else f"random weights (kept by --start {options.start})"
     trained_on = [find_start(name).trained_on for name in ours.recipe.starts.values()]
     seen = "; ".join([*trained_on, task.overlap]) if trained_on else ""
     note = f"{sitting.budget_note} each from {start} and from random weights"
