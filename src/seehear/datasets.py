@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from seehear.answers import ANSWERS
+from seehear.errors import SeehearError
 from seehear.events import Listener, Notice
 from seehear.folders import delete
 from seehear.senses import SENSES
@@ -71,7 +72,10 @@ def open_labelled(data: Location, answer: str | None, senses: Sequence[str] | No
 
 def open_unlabelled(data: Location, senses: Sequence[str], workspace: Path) -> Table:
     """Open a table, and ignore its answers if it has any."""
-    return _open(data, (), None, senses, workspace)
+    try:
+        return _open(data, (), None, senses, workspace)
+    except SeehearError as error:
+        raise error.at(f"unlabelled examples, {error.where}") from None
 
 
 def _open(

@@ -18,7 +18,7 @@ from learning import ANSWER_CELLS, EXAMPLES, PARITY, dataset_of, digits_table, r
 from seehear import api
 from seehear.answers.label import LabelKind
 from seehear.datasets import TrainingData, open_unlabelled
-from seehear.errors import DataError, UsageError
+from seehear.errors import DataError, SeehearError, UsageError
 from seehear.events import Event, Notice, ignore_events
 from seehear.learn import outputs, unlabelled
 from seehear.learn.calibrate.card import describe_unlabelled, render_model_card
@@ -288,6 +288,12 @@ def test_a_run_is_resumed_only_with_the_same_unlabelled_examples(split: DataSpli
     others = TrainingData(table, unlabelled=open_more(noise_of(tmp_path / "others", 3)))
     with pytest.raises(UsageError, match="others: these are not the unlabelled examples that the run started with"):
         record_start(run, split.train.recipe, others)
+
+
+def test_an_error_says_that_it_is_about_the_unlabelled_examples(tmp_path: Path) -> None:
+    (tmp_path / "more").mkdir()
+    with pytest.raises(SeehearError, match=r"^unlabelled examples, .*more: "):
+        open_unlabelled(tmp_path / "more", ("image",), tmp_path / "unpacked")
 
 
 def test_answering_ends_with_its_share_of_the_time(
