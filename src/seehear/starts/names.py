@@ -8,7 +8,7 @@ transformers, without what comes after the encoder.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -68,22 +68,37 @@ _TIMM_EXPANDING = {
 
 
 def _from_mobilenet_v2(tensors: Arrays) -> Arrays:
-    """torchvision numbers the convolutions at both ends and the blocks between them, and the layers within a block."""
+    return _from_mobilenet(tensors, "conv.", _name_mobilenet_v2_layers)
+
+
+def _from_mobilenet_v3(tensors: Arrays) -> Arrays:
+    return _from_mobilenet(tensors, "block.", _name_mobilenet_v3_layers)
+
+
+def _from_mobilenet(tensors: Arrays, inner: str, name_layers: Callable[[Arrays, str], Mapping[str, str]]) -> Arrays:
+    """torchvision numbers the convolutions at both ends and the blocks between them, and the layers within a block.
+
+    inner         begins the name of a layer within a block
+    name_layers   (tensors, how the names of a block begin) -> our names of its layers
+    """
     last = _find_last(tensors)
     found: Arrays = {}
     for name, array in tensors.items():
         if name.startswith("classifier.") or _is_count(name):
             continue
         _, number, *layer, kind = name.split(".")
-        place = ".".join(layer).removeprefix("conv.")
+        place = ".".join(layer).removeprefix(inner)
         if number in ("0", str(last)):
             ours = (_MOBILENET_STEM if number == "0" else _MOBILENET_HEAD).get(place, place)
         else:
-            expands = f"features.{number}.conv.3.weight" in tensors
-            own = (_MOBILENET_EXPANDING if expands else _MOBILENET_SEPARABLE).get(place, place)
+            own = name_layers(tensors, f"features.{number}.{inner}").get(place, place)
             ours = f"_blocks.{int(number) - 1}.{own}"
         found[f"{ours}.{kind}"] = array
     return found
+
+
+def _name_mobilenet_v2_layers(tensors: Arrays, block: str) -> Mapping[str, str]:
+    return _MOBILENET_EXPANDING if f"{block}3.weight" in tensors else _MOBILENET_SEPARABLE
 
 
 _MOBILENET_STEM, _MOBILENET_HEAD = {"0": "_conv_stem", "1": "_bn0"}, {"0": "_conv_head", "1": "_bn1"}
@@ -98,29 +113,15 @@ _MOBILENET_EXPANDING = {
 }
 
 
-def _from_mobilenet_v3(tensors: Arrays) -> Arrays:
-    """torchvision numbers the layers within a block; the first is the expansion, unless there is none."""
-    last = _find_last(tensors)
-    found: Arrays = {}
-    for name, array in tensors.items():
-        if name.startswith("classifier.") or _is_count(name):
-            continue
-        _, number, *layer, kind = name.split(".")
-        place = ".".join(layer).removeprefix("block.")
-        if number in ("0", str(last)):
-            ours = (_MOBILENET_STEM if number == "0" else _MOBILENET_HEAD).get(place, place)
-        else:
-            block = f"features.{number}.block."
-            expands = tensors[f"{block}0.0.weight"].shape[1] != 1  # the depthwise convolution has one input channel
-            squeezes = f"{block}{1 + expands}.fc1.weight" in tensors
-            names = {f"{int(expands)}.0": "_depthwise_conv", f"{int(expands)}.1": "_bn1"}
-            names |= {"0.0": "_expand_conv", "0.1": "_bn0"} if expands else {}
-            names |= {f"{1 + expands}.fc1": "_se_reduce", f"{1 + expands}.fc2": "_se_expand"} if squeezes else {}
-            end = 1 + expands + squeezes
-            names |= {f"{end}.0": "_project_conv", f"{end}.1": "_bn2"}
-            ours = f"_blocks.{int(number) - 1}.{names.get(place, place)}"
-        found[f"{ours}.{kind}"] = array
-    return found
+def _name_mobilenet_v3_layers(tensors: Arrays, block: str) -> Mapping[str, str]:
+    """The first layer is the expansion, unless there is none."""
+    expands = tensors[f"{block}0.0.weight"].shape[1] != 1  # the depthwise convolution has one input channel
+    squeezes = f"{block}{1 + expands}.fc1.weight" in tensors
+    names = {f"{int(expands)}.0": "_depthwise_conv", f"{int(expands)}.1": "_bn1"}
+    names |= {"0.0": "_expand_conv", "0.1": "_bn0"} if expands else {}
+    names |= {f"{1 + expands}.fc1": "_se_reduce", f"{1 + expands}.fc2": "_se_expand"} if squeezes else {}
+    end = 1 + expands + squeezes
+    return names | {f"{end}.0": "_project_conv", f"{end}.1": "_bn2"}
 
 
 def _find_last(tensors: Arrays) -> int:
