@@ -21,7 +21,7 @@ from seehear.answers.linear_probe import split_folds
 from seehear.events import Listener, Notice
 from seehear.learn.data.cache import DatasetCache
 from seehear.learn.data.split import DataSplit
-from seehear.learn.loop.checkpoint import TrainingProgress
+from seehear.learn.loop.checkpoint import TrainingProgress, number_checkpoint
 from seehear.learn.loop.fit import Clock, fit
 from seehear.learn.loop.probe import FrozenFeatures
 from seehear.learn.loop.selection import Weights, average_weights, choose_weights, take_weights
@@ -124,10 +124,9 @@ class FineTuning:
         for number, fold in enumerate(folds):
             before = deepcopy(self.fitted)
             self.frozen.refit(before, fold.train)
-            saved = self.saved.with_stem(f"{self.saved.stem}-{number}") if number else self.saved
             # A resumed run keeps the time that its first network got.
             clock = replace(clock, seconds=progress.allowed_s)
-            after, progress = self._fit(before, rows[fold.train], clock, saved)
+            after, progress = self._fit(before, rows[fold.train], clock, number_checkpoint(self.saved, number))
             tuned.append(FineTuned(before, after))
         return tuned, progress
 

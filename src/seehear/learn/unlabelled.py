@@ -27,7 +27,7 @@ from seehear.learn.cross_fit import Fitted, Member, answer_held_out
 from seehear.learn.data.cache import DatasetCache
 from seehear.learn.data.joined import JoinedExamples
 from seehear.learn.data.split import DataSplit
-from seehear.learn.loop.checkpoint import TrainingProgress
+from seehear.learn.loop.checkpoint import TrainingProgress, number_checkpoint
 from seehear.learn.loop.fit import Clock, fit
 from seehear.learn.loop.probe import measure_headline
 from seehear.learn.loop.selection import average_weights, compute_loss
@@ -155,7 +155,7 @@ class SelfTraining:
         clock = replace(clock, seconds=max(0.0, clock.seconds - (time.monotonic() - started_s)))
         joined = JoinedExamples(split.train, more, dict(zip(rows.tolist(), answers, strict=True)))
         epoch = _repeat(teacher.train, len(split.train) + rows[chosen])
-        saved = self.saved.with_stem(f"{self.saved.stem}-{number}") if number else self.saved
+        saved = number_checkpoint(self.saved, number)
         student, progress = fit(deepcopy(teacher.network), joined, epoch, clock, saved=saved, listen=self.listen)
         return Student(student, progress, rows[chosen] if progress.step else rows[:0])
 

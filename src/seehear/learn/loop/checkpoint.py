@@ -34,6 +34,11 @@ class TrainingProgress:
     bfloat16_failed: bool = False
 
 
+def number_checkpoint(first: Path, number: int) -> Path:
+    """The checkpoint of one of several networks, beside that of the first, whose number is 0."""
+    return first.with_stem(f"{first.stem}-{number}") if number else first
+
+
 def save(
     path: Path, progress: TrainingProgress, network: nn.Module, average: nn.Module, optimizers: Sequence[Optimizer]
 ) -> None:
