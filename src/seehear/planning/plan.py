@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cache
+from dataclasses import dataclass
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from seehear.errors import UsageError
 from seehear.planning.inspection import SenseSample, inspect_inputs
 from seehear.planning.options import TrainOptions
 from seehear.planning.speech import ChooseDecoder, SpeechPlanner, limit_batch
-from seehear.planning.starts import NONE, StartChoice, choose_starts, is_automatic
+from seehear.planning.starts import StartChoice, choose_starts, is_automatic
 from seehear.recipe import RANDOM_SHARE, Alternative, Folds, Recipe, Training
 from seehear.senses import SENSES, time_aligned
 from seehear.senses.model_sizing import SizingInputs
@@ -70,11 +70,23 @@ def plan_recipe(
 
     measure_machine  called only if the plan depends on it, and after the data has been found suitable
     """
-    minutes, measure_machine = options.minutes or choose_minutes(len(table)), cache(measure_machine)
-    recipe = _plan_network(table, options, minutes, measure_machine, choose_decoder)
+    kind = _supported_kind(table)
+    choice = choose_starts(options.start, table.senses, kind)
+    speech = SpeechPlanner(table, choose_decoder)
+    planner = _NetworkPlanner(
+        table,
+        options,
+        answer=kind.plan(table.answers(), table.answer_column or kind.name, table.auxiliary()),
+        samples=inspect_inputs(table, options.seed or 0),
+        held_out=choose_held_out_share(table.answers(), kind, options.wrong_at_most),
+        speech=speech,
+        measure_machine=cache(measure_machine),
+    )
+    minutes = options.minutes or choose_minutes(len(table))
+    recipe = planner.plan(minutes, choice if kind.decoding is None else speech.drop_unsuitable(choice))
     if not _is_compared(recipe, options, len(table)):
         return recipe
-    random = _plan_network(table, replace(options, start=NONE), minutes * RANDOM_SHARE, measure_machine, choose_decoder)
+    random = planner.plan(minutes * RANDOM_SHARE, StartChoice())
     alternative = Alternative(
         senses=random.senses,
         width=random.width,
@@ -92,26 +104,35 @@ def _is_compared(recipe: Recipe, options: TrainOptions, examples: int) -> bool:
     return bool(recipe.starts) and suitable and enough and options.steps is None
 
 
-def _plan_network(
-    table: Table,
-    options: TrainOptions,
-    minutes: float,
-    measure_machine: Callable[[], Machine],
-    choose_decoder: ChooseDecoder,
-) -> Recipe:
-    """A recipe without an alternative, for this many minutes."""
-    kind = _supported_kind(table)
-    choice = choose_starts(options.start, table.senses, kind)
-    answer = kind.plan(table.answers(), table.answer_column or kind.name, table.auxiliary())
-    samples = inspect_inputs(table, options.seed or 0)
-    held_out = choose_held_out_share(table.answers(), kind, options.wrong_at_most)
-    speech = SpeechPlanner(table, choose_decoder)
-    choice = choice if kind.decoding is None else speech.drop_unsuitable(choice)
+@dataclass(frozen=True)
+class _NetworkPlanner:
+    """Plans networks for a table whose inputs and answers were inspected."""
 
-    def plan_for(gigaflops: float) -> Recipe:
+    table: Table
+    options: TrainOptions
+    answer: Any
+    samples: Mapping[str, SenseSample]
+    held_out: float
+    speech: SpeechPlanner
+    measure_machine: Callable[[], Machine]
+
+    def plan(self, minutes: float, choice: StartChoice) -> Recipe:
+        """A recipe for this many minutes, without an alternative."""
+        plan_for = partial(self._plan_for, minutes, choice)
+        if self.options.steps is not None:  # such a run must repeat exactly, so it is planned for the same machine
+            return plan_for(USUAL_GIGAFLOPS)
+        machine = self.measure_machine()
+        recipe = plan_for(machine.gigaflops * REACHED)
+        if machine.step_s is None or minutes < MIN_TIMED_MINUTES:
+            return recipe
+        return _fit_to_time(recipe, self.table, self.samples, machine.step_s, plan_for)
+
+    def _plan_for(self, minutes: float, choice: StartChoice, gigaflops: float) -> Recipe:
         """The recipe for networks that train at this speed."""
+        table, samples, options = self.table, self.samples, self.options
+        kind = ANSWERS[table.kind or ""]
         senses, starts = _plan_senses(table, samples, minutes * 60 * gigaflops / len(table.senses), choice)
-        spec, senses = speech.add_decoder(answer, senses, starts)
+        spec, senses = self.speech.add_decoder(self.answer, senses, starts)
         batch = _batch(len(table), _longest_mean_s(samples)) if kind.spatial is None else _spatial_batch(senses)
         batch = limit_batch(batch, spec)
         steps = minutes * 60 * gigaflops / (_step_gigaflop(senses, samples) * batch)
@@ -127,20 +148,12 @@ def _plan_network(
                 seed=options.seed or 0,
                 batch=batch,
                 learning_rate=PRETRAINED_LEARNING_RATE if starts else LEARNING_RATE,
-                held_out=held_out,
+                held_out=self.held_out,
                 folds=choose_folds(len(table), kind, senses, starts, steps_each),
             ),
             starts=starts,
             wrong_at_most=options.wrong_at_most,
         )
-
-    if options.steps is not None:  # such a run must repeat exactly, so it is planned for the same machine every time
-        return plan_for(USUAL_GIGAFLOPS)
-    machine = measure_machine()
-    recipe = plan_for(machine.gigaflops * REACHED)
-    if machine.step_s is None or minutes < MIN_TIMED_MINUTES:
-        return recipe
-    return _fit_to_time(recipe, table, samples, machine.step_s, plan_for)
 
 
 def _plan_senses(
