@@ -51,9 +51,10 @@ MAY_IMPORT = {
     "similarity": LEFT | {"runtime", "events"},
     "datasets": LEFT | {"table", "events"},
     "evaluation": LEFT | {"table", "measure", "results", "runtime", "events", "robustness"},
+    "paired_evaluation": LEFT | {"table", "measure", "runtime", "events", "evaluation"},
     "api": LEFT
     | {"table", "datasets", "measure", "runtime", "events", "inputs", "learn", "planning", "evaluation", "starts"}
-    | {"similarity"},
+    | {"similarity", "paired_evaluation"},
     "demo": FLOOR | {"files", "events"},
 }
 DOORS = {"cli", "__init__", "__main__"}  # each part of which loads what it needs

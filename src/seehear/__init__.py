@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from seehear.answers.mask import Mask
     from seehear.answers.score import Score
     from seehear.answers.text import Text
-    from seehear.api import Recogniser, load, train
+    from seehear.api import Recogniser, compare, load, train
     from seehear.errors import SeehearError
     from seehear.runtime.prediction import Prediction
 
@@ -32,6 +32,7 @@ _MODULES = {
     "Score": "seehear.answers.score",
     "SeehearError": "seehear.errors",
     "Text": "seehear.answers.text",
+    "compare": "seehear.api",
     "load": "seehear.api",
     "train": "seehear.api",
 }
@@ -46,6 +47,7 @@ __all__ = [
     "SeehearError",
     "Text",
     "__version__",
+    "compare",
     "load",
     "train",
 ]

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from seehear.learn.model.pretrained import Pretrained
+    from seehear.measure.comparison import PairedComparison
     from seehear.measure.evaluate import Evaluation
     from seehear.planning.options import TrainOptions
     from seehear.runtime.live import SegmentPrediction
@@ -277,6 +278,44 @@ def plan(  # noqa: PLR0913 - the options of train
             if strange := find_unreadable_answers(each, recipe):
                 listen(Skipped(strange))
         return recipe
+
+
+def compare(
+    first: str | Path | Recogniser,
+    second: str | Path | Recogniser,
+    data: str | Path,
+    *,
+    trained_on: Iterable[str | Path] = (),
+    answer: str | None = None,
+    listen: Listener = ignore_events,
+) -> PairedComparison:
+    """Compare two recognisers on the same examples: is the second better, worse or not distinguishable?
+
+    data        examples that neither learned from: the part `test` of a table, or else `val`, or else all of it
+    trained_on  the training data of either: rows with one of its files are not compared. Model files do not say what
+                they learned from
+
+    Shares of right answers are compared by McNemar's exact test, other metrics by a paired bootstrap. Where the table
+    names people or places, whole groups are resampled. Raises UsageError if the answers differ in kind.
+    """
+    from seehear.datasets import open_labelled, open_unlabelled
+    from seehear.paired_evaluation import check_comparable, compare_on_table
+
+    one, other = (load(each, listen=listen) if isinstance(each, str | Path) else each for each in (first, second))
+    models = one._predictor, other._predictor
+    names = _name(first, "the first"), _name(second, "the second")
+    check_comparable(models, names)
+    with temporary_folder() as workspace:
+        table = open_labelled(data, answer or one.recipe.kind, None, workspace / "unpacked")
+        learned = [
+            open_unlabelled(each, table.senses, workspace / f"unpacked-{number}")
+            for number, each in enumerate(trained_on)
+        ]
+        return compare_on_table(models, names, table, learned, listen)
+
+
+def _name(model: str | Path | Recogniser, otherwise: str) -> str:
+    return otherwise if isinstance(model, Recogniser) else str(model)
 
 
 def _choose_recipe(

@@ -53,14 +53,14 @@ def evaluate_table(
     recipe = predictor.recipe
     if robustness:
         find_corruptions(predictor, options.senses)  # raises before the work instead of after it
-    table = _select_part(table, listen)
-    truths, problems, rows = _read_truths(table, recipe)
+    table = select_part(table, listen)
+    truths, problems, rows = read_truths(table, recipe)
     if not rows:
         raise DataError("no row has a usable answer", where=str(table.root), hint=str(problems[0]) if problems else "")
     table = table.take(rows)
     if report is not None:
         report.mkdir(parents=True, exist_ok=True)  # raises before the work instead of after it
-    predicted = _predict_table(predictor, table, truths, options, listen)
+    predicted = predict_table(predictor, table, truths, options, listen)
     result = evaluate(
         ANSWERS[recipe.kind],
         recipe.answer,
@@ -112,7 +112,7 @@ class TableAnswers:
         ]
 
 
-def _predict_table(
+def predict_table(
     predictor: Predictor, table: Table, truths: Sequence[Any], options: PredictOptions, listen: Listener
 ) -> TableAnswers:
     recipe = predictor.recipe
@@ -140,7 +140,7 @@ def _predict_table(
     return TableAnswers(answers, accepted, used, problems, speed, tuple(detector.describe()))
 
 
-def _select_part(table: Table, listen: Listener) -> Table:
+def select_part(table: Table, listen: Listener) -> Table:
     """The part 'test', or else 'val', or else all; reports what it has in common with the part 'train'."""
     for part, note in (("test", ""), ("val", ", which may have calibrated the model")):
         if part in table.parts:
@@ -174,7 +174,7 @@ def _select_inputs(row: Row, recipe: Recipe) -> dict[str, Input]:
     return {name: source for name, source in row.inputs.items() if name in recipe.senses}
 
 
-def _read_truths(table: Table, recipe: Recipe) -> tuple[list[Any], list[RowProblem], list[int]]:
+def read_truths(table: Table, recipe: Recipe) -> tuple[list[Any], list[RowProblem], list[int]]:
     """The truths that can be read, the problems of the others, and the rows of the former."""
     kind = ANSWERS[recipe.kind]
     truths, problems, rows = [], [], []

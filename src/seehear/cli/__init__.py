@@ -19,6 +19,7 @@ import typer
 from seehear import __version__
 from seehear.cli import interrupts, streams
 from seehear.cli.add import add
+from seehear.cli.compare import compare
 from seehear.cli.demo import demo
 from seehear.cli.evaluate import evaluate
 from seehear.cli.predict import predict
@@ -37,7 +38,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (train, plan, predict, evaluate, add, similar, show, demo):
+for command in (train, plan, predict, evaluate, compare, add, similar, show, demo):
     app.command()(command)
 app.add_typer(starts, name="starts")
 

@@ -1,7 +1,7 @@
 """The table of examples: one row for each, read from the usual dataset layouts, and split without leakage."""
 
 from seehear.table.column_roles import KindLike
-from seehear.table.duplicates import describe_part_overlap, find_overlap, find_shared_rows
+from seehear.table.duplicates import describe_part_overlap, find_overlap, find_rows_with_shared_files, find_shared_rows
 from seehear.table.loader import open_table
 from seehear.table.rows import Row, RowProblem, Table
 from seehear.table.split import Split, group_rows, split
@@ -14,6 +14,7 @@ __all__ = [
     "Table",
     "describe_part_overlap",
     "find_overlap",
+    "find_rows_with_shared_files",
     "find_shared_rows",
     "group_rows",
     "open_table",

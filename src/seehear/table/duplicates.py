@@ -106,13 +106,19 @@ def find_overlap(one: Table, other: Table) -> Overlap:
 
 def find_shared_rows(one: Table, other: Table) -> NDArray[np.bool_]:
     """(rows of `other`,) whether a row has a file, or a group such as a speaker, that `one` has too."""
+    shared = find_rows_with_shared_files(one, other)
+    for name in _find_shared_columns(one, other):
+        known = set(_values(one, other, name)[0])
+        shared |= np.array([value in known for value in other.metadata_column(name)])
+    return shared
+
+
+def find_rows_with_shared_files(one: Table, other: Table) -> NDArray[np.bool_]:
+    """(rows of `other`,) whether a row has a file that `one` has too, under any name."""
     shared = np.zeros(len(other), np.bool_)
     for sense in _find_shared_senses(one, other):
         codes, _ = other.encode_files(sense)
         shared |= np.append(_compare_files(one, other, sense), False)[codes]
-    for name in _find_shared_columns(one, other):
-        known = set(_values(one, other, name)[0])
-        shared |= np.array([value in known for value in other.metadata_column(name)])
     return shared
 
 

@@ -1,0 +1,51 @@
+"""`seehear compare`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from seehear.cli import options
+from seehear.cli.display import Display
+from seehear.escaping import escape_unprintable, to_json_line
+
+
+def compare(
+    first: Annotated[Path, typer.Argument(metavar="MODEL", help="A model file.")],
+    second: Annotated[Path, typer.Argument(metavar="MODEL", help="The model file to compare with it.")],
+    data: options.Data,
+    trained_on: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="DATA",
+            help="What one of the models was trained on: its examples are left out. May be given several times.",
+        ),
+    ] = None,
+    answer: options.Answer = None,
+    json: options.Json = False,
+) -> None:
+    """Compare two models on the same examples, and say whether the second is better.
+
+    Neither should have seen the examples: of data in parts, only the part 'test' is used, or else 'val'."""
+    from seehear import api
+
+    options.require_model(first, str(second), str(data))
+    options.require_model(second, str(data))
+    with Display() as display:
+        comparison = api.compare(
+            first,
+            second,
+            options.require_existing(data),
+            listen=display,
+            **options.drop_unset(
+                trained_on=trained_on and [options.require_existing(each) for each in trained_on], answer=answer
+            ),
+        )
+    if json:
+        typer.echo(to_json_line(comparison.to_json()))
+    else:
+        typer.echo("\n".join(map(escape_unprintable, str(comparison).split("\n"))))
+    if display.left_out:
+        raise typer.Exit(1)

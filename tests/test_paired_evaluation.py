@@ -1,0 +1,114 @@
+"""Comparing two handmade models on a folder: one answers rightly, one the opposite."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from PIL import Image
+
+import seehear
+import tiny
+from seehear.cli import run
+from seehear.errors import DataError, UsageError
+from seehear.events import Event, Notice
+from seehear.measure import comparison
+from seehear.paired_evaluation import check_comparable
+from seehear.runtime.bundle import write_bundle
+
+ANSWER = {"several": False, "counts": (10, 10)}
+
+
+@pytest.fixture(autouse=True)
+def few_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(comparison, "choose_resamples", lambda _scored: 20)
+
+
+@pytest.fixture
+def models(tmp_path: Path) -> tuple[Path, Path]:
+    """The first confuses bright and dark, the second does not."""
+    confused = tiny.bundle(answer={"classes": tiny.CLASSES[::-1], **ANSWER})
+    for name, bundle in (("confused", confused), ("right", tiny.bundle())):
+        write_bundle(tmp_path / f"{name}.seehear", bundle)
+    return tmp_path / "confused.seehear", tmp_path / "right.seehear"
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    return draw_pictures(tmp_path / "data", 8)
+
+
+def draw_pictures(folder: Path, each: int) -> Path:
+    for name, brightness in (("dark", 0.1), ("bright", 0.8)):
+        (folder / name).mkdir(parents=True)
+        for number in range(each):
+            Image.fromarray(tiny.picture(brightness + number / 100)[:, :, 0]).save(folder / name / f"{number}.png")
+    return folder
+
+
+def test_the_better_model_is_found(models: tuple[Path, Path], data: Path) -> None:
+    events: list[Event] = []
+    found = seehear.compare(*models, data, listen=events.append)
+    assert (found.verdict, found.n, found.names) == ("better", 16, (str(models[0]), str(models[1])))
+    assert found.difference.value == 1 and len(found.flips) == 16
+    assert any("--trained-on" in event.text for event in events if isinstance(event, Notice))
+    assert seehear.compare(*models[::-1], data).verdict == "worse"
+
+
+def test_recognisers_in_memory_are_compared_without_names(models: tuple[Path, Path], data: Path) -> None:
+    one = seehear.load(models[1])
+    found = seehear.compare(one, one, data)
+    assert str(found).startswith("the second is not distinguishable from the first\n")
+
+
+def test_examples_that_a_model_learned_from_do_not_count(models: tuple[Path, Path], data: Path, tmp_path: Path) -> None:
+    (learned := tmp_path / "learned").mkdir()
+    shutil.copy(data / "dark" / "3.png", learned / "under-another-name.png")
+    found = seehear.compare(*models, data, trained_on=[learned])
+    assert found.n == 15
+    assert found.left_out == ("Left out: 1 example with a file that a model learned from.",)
+    with pytest.raises(DataError, match=r"nothing to compare on. Next: Left out: 16 examples with a file"):
+        seehear.compare(*models, data, trained_on=[data])
+
+
+def test_of_data_in_parts_the_part_that_was_trained_on_does_not_count(
+    models: tuple[Path, Path], data: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "parts").mkdir()
+    data.rename(tmp_path / "parts" / "train")
+    test = draw_pictures(tmp_path / "parts" / "test", 9)
+    assert (test / "dark" / "8.png").exists()
+    assert seehear.compare(*models, tmp_path / "parts").n == 2
+
+
+def test_examples_with_an_answer_that_one_model_does_not_know_are_left_out(tmp_path: Path, data: Path) -> None:
+    write_bundle(tmp_path / "old.seehear", tiny.bundle())
+    write_bundle(tmp_path / "new.seehear", tiny.bundle(answer={"classes": ("dark", "dazzling"), **ANSWER}))
+    (data / "bright").rename(data / "dazzling")
+    found = seehear.compare(tmp_path / "old.seehear", tmp_path / "new.seehear", data)
+    assert found.n == 8 and "8 examples whose answer one of the models does not know" in str(found)
+
+
+def test_models_with_other_kinds_of_answers_are_refused() -> None:
+    score = tiny.recipe(kind="score", answer={"mean": 0, "spread": 1, "low": -1, "high": 1, "tolerance": 1})
+    models: Any = [SimpleNamespace(recipe=recipe) for recipe in (tiny.recipe(), score)]
+    with pytest.raises(UsageError, match=r"cannot be compared: a answers with label, b with score"):
+        check_comparable(models, ("a", "b"))
+
+
+def test_compare_on_the_command_line(models: tuple[Path, Path], data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    one, other = map(str, models)
+    assert run(["compare", one, other, str(data), "--json"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["verdict"] == "better" and printed["p_value"] < 0.001
+    (data / "bright" / "torn.png").write_bytes(b"\x89PNG\r\n")
+    assert run(["compare", one, other, str(data)]) == 1
+    printed_text = capsys.readouterr()
+    assert printed_text.out.startswith(f"{other} is better than {one}\n16 examples")
+    assert "torn.png" in printed_text.err
+    assert run(["compare", one, str(data), other]) == 2
+    assert "name the model first" in capsys.readouterr().err
