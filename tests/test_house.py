@@ -21,7 +21,7 @@ MODULES = {
     for path in sorted((SOURCE / "seehear").rglob("*.py"))
 }
 
-FLOOR = {"errors", "geometry", "media", "amounts", "escaping", "sampling", "strict_json"}
+FLOOR = {"errors", "geometry", "media", "amounts", "escaping", "sampling", "strict_json", "problems"}
 LEFT = FLOOR | {"files", "folders", "senses", "answers", "recipe"}  # what serving depends on
 MAY_IMPORT = {
     "errors": set(),
@@ -30,6 +30,7 @@ MAY_IMPORT = {
     "sampling": set(),
     "strict_json": set(),
     "geometry": set(),
+    "problems": {"errors"},
     "events": set(),
     "media": {"errors"},
     "layers": {"geometry"},
@@ -54,6 +55,9 @@ MAY_IMPORT = {
     "paired_evaluation": LEFT | {"table", "measure", "runtime", "events", "evaluation"},
     "api": LEFT
     | {"table", "datasets", "measure", "runtime", "events", "inputs", "learn", "planning", "evaluation", "starts"}
+    | {"similarity", "paired_evaluation"},
+    "projects": LEFT
+    | {"api", "table", "datasets", "measure", "runtime", "events", "inputs", "planning", "evaluation", "results"}
     | {"similarity", "paired_evaluation"},
     "demo": FLOOR | {"files", "events"},
 }
@@ -91,6 +95,9 @@ ONLY_IN = {
     "typer": ("cli/",),
     "rich": ("cli/",),
     "jinja2": ("results/report/",),
+    "sqlalchemy": ("projects/",),
+    "alembic": ("projects/",),
+    "psycopg": (),  # by way of SQLAlchemy
     "pydicom": ("senses/sight/",),
     "cv2": ("senses/lips/",),
     "soundfile": ("senses/", "demo/"),

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from seehear.answers.text import Text
     from seehear.api import Recogniser, compare, load, train
     from seehear.errors import SeehearError
+    from seehear.projects import Project
     from seehear.runtime.prediction import Prediction
 
 __version__ = "0.2.0"
@@ -28,6 +29,7 @@ _MODULES = {
     "Label": "seehear.answers.label",
     "Mask": "seehear.answers.mask",
     "Prediction": "seehear.runtime.prediction",
+    "Project": "seehear.projects",
     "Recogniser": "seehear.api",
     "Score": "seehear.answers.score",
     "SeehearError": "seehear.errors",
@@ -42,6 +44,7 @@ __all__ = [
     "Label",
     "Mask",
     "Prediction",
+    "Project",
     "Recogniser",
     "Score",
     "SeehearError",

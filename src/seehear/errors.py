@@ -2,6 +2,7 @@
 
     SeehearError
     ├── UsageError     a wrong flag, argument or combination               exit 2
+    ├── ConflictError  somebody else has changed it meanwhile              exit 3
     ├── InputError     one input cannot be used; the others are processed  exit 1
     ├── DataError      the table as a whole cannot be trained on           exit 3
     ├── BundleError    a model file is refused                             exit 3
@@ -40,6 +41,10 @@ def _rebuild(kind: type[SeehearError], what: str, keywords: dict[str, str]) -> S
 
 class UsageError(SeehearError):
     exit_code = 2
+
+
+class ConflictError(SeehearError):
+    exit_code = 3
 
 
 class InputError(SeehearError):

@@ -106,7 +106,7 @@ def _write_and_rename(path: Path, chunks: Iterable[bytes]) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    _flush_folder(path.parent)
+    flush_folder(path.parent)
 
 
 def _prefix(path: Path) -> str:
@@ -114,7 +114,8 @@ def _prefix(path: Path) -> str:
     return f".{path.name[:48]}."
 
 
-def _flush_folder(folder: Path) -> None:
+def flush_folder(folder: Path) -> None:
+    """Make what was created and renamed in a folder survive a power cut."""
     if ON_WINDOWS:  # where folders cannot be opened
         return
     descriptor = os.open(folder, os.O_RDONLY)

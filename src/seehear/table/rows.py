@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from seehear.amounts import format_count
 from seehear.errors import DataError, SeehearError, UsageError
 from seehear.media import Excerpt, Input, medium_of
+from seehear.problems import RowProblem as RowProblem
 
 _BATCH = 4096  # rows converted to Python objects at once
 _NO_SPAN = [math.nan, math.nan]
@@ -37,27 +38,6 @@ def no_training_part(table: Table) -> SeehearError:
         allowed="a part 'train', or no parts at all",
         hint="name or unpack the part 'train', or give the folder of the part to train on",
     )
-
-
-@dataclass(frozen=True, slots=True)
-class RowProblem:
-    """A row or file that cannot be used: where it is, what is wrong, and what to do."""
-
-    where: str
-    what: str
-    hint: str = ""
-
-    @classmethod
-    def of(cls, error: SeehearError, where: str) -> RowProblem:
-        """From an error, at the place that it names or else at `where`."""
-        allowed = f"allowed: {error.allowed}" if error.allowed else ""
-        return cls(error.where or where, error.what, ". ".join(filter(None, (allowed, error.hint))))
-
-    def to_json(self) -> dict[str, str]:
-        return {"where": self.where, "what": self.what} | ({"hint": self.hint} if self.hint else {})
-
-    def __str__(self) -> str:
-        return f"{self.where}: {self.what}" + (f" ({self.hint})" if self.hint else "")
 
 
 @dataclass(frozen=True, slots=True)

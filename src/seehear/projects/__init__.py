@@ -1,0 +1,15 @@
+"""Projects: the examples that people collect, on a database with a history. See `Project`."""
+
+from seehear.errors import UsageError
+
+try:
+    from seehear.projects.content_store import StoredFile
+    from seehear.projects.examples import Added, Counts, Example, NewExample, Query
+    from seehear.projects.history import Change
+    from seehear.projects.project import Project, ProjectEntry
+except ModuleNotFoundError as missing:
+    if str(missing.name).partition(".")[0] != "sqlalchemy":
+        raise
+    raise UsageError("projects need a database library", hint="pip install 'seehear[serve]'") from None
+
+__all__ = ["Added", "Change", "Counts", "Example", "NewExample", "Project", "ProjectEntry", "Query", "StoredFile"]

@@ -1,0 +1,49 @@
+"""Adding examples whose files are staged: files, classes, examples and their answers, as one change."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from sqlalchemy.engine import Connection
+
+from seehear.amounts import format_count
+from seehear.projects.columns import find_answer_column
+from seehear.projects.content_store import ContentStore, Staging
+from seehear.projects.editing import check_class, check_text
+from seehear.projects.examples import Added, NewExample, add_examples, edit_new_classes, save_files
+from seehear.projects.history import begin_change, describe_change, discard_if_empty, make_edits
+from seehear.senses import SENSES
+
+
+def add_staged(
+    connection: Connection, store: ContentStore, staging: Staging, new: Sequence[NewExample], who: str, whence: str
+) -> Added:
+    """Move staged files into the project and add examples of them. `whence` ends the sentence for the history."""
+    change = begin_change(connection, who, "")
+    known = save_files(connection, (file for each in new for file in each.inputs.values()))
+    store.publish(staging, known.values())
+    column = find_answer_column(connection)
+    strata = [column.stratum(each.answers[column.heading]) for each in new if column and column.heading in each.answers]
+    done = make_edits(connection, change, edit_new_classes(connection, map(check_class, strata)))
+    stored = [
+        replace(
+            each,
+            name=check_text(each.name),
+            group=check_text(each.group),
+            inputs={sense: known[file.sha256] for sense, file in each.inputs.items()},
+        )
+        for each in new
+    ]
+    added = add_examples(connection, change, stored, done)
+    count = (
+        format_count(len(added.ids), "example") if added.ids else f"again {format_count(len(added.known), 'example')}"
+    )
+    describe_change(connection, change, f"added {count} {whence}".strip())
+    discard_if_empty(connection, change)
+    return added
+
+
+def find_sense(medium: str, wanted: Sequence[str]) -> str | None:
+    """The sense for a file of a medium: the first of the project's, or of all, that reads it; None if none does."""
+    return next((name for name in wanted or SENSES if medium in SENSES[name].media), None)

@@ -1,0 +1,56 @@
+"""Which answer a project is about: the column of its table, and the kind of answer in it."""
+
+from __future__ import annotations
+
+import json
+from typing import NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from seehear.answers import ANSWERS, AnyKind
+from seehear.errors import UsageError
+from seehear.projects.schema import settings
+
+ANSWER, SENSES = "answer", "senses"  # settings
+
+
+class AnswerColumn(NamedTuple):
+    """The heading of a column, and the name of its kind of answer."""
+
+    heading: str
+    kind_name: str
+
+    @property
+    def kind(self) -> AnyKind:
+        return ANSWERS[self.kind_name]
+
+    def stratum(self, cell: str) -> str:
+        """The class that a cell gives; "" for kinds without."""
+        return self.kind.stratum(cell)
+
+    def to_setting(self) -> str:
+        return json.dumps({"heading": self.heading, "kind": self.kind_name})
+
+
+def parse_answer_column(answer: str) -> AnswerColumn:
+    """From a kind, or kind:heading. Raises UsageError for another kind."""
+    kind, _, heading = answer.partition(":")
+    if kind not in ANSWERS:
+        raise UsageError(f"no kind of answer {kind!r}", allowed=", ".join(ANSWERS))
+    return AnswerColumn(heading or ANSWERS[kind].columns[0], kind)
+
+
+def read_setting(connection: Connection, name: str) -> str | None:
+    """A setting's JSON; None if it was never set."""
+    found: str | None = connection.execute(sa.select(settings.c.value).where(settings.c.name == name)).scalar()
+    return found
+
+
+def find_answer_column(connection: Connection) -> AnswerColumn | None:
+    """None while nobody has said what the project is about."""
+    stored = read_setting(connection, ANSWER)
+    if stored is None:
+        return None
+    parsed = json.loads(stored)
+    return AnswerColumn(parsed["heading"], parsed["kind"])

@@ -1,0 +1,167 @@
+"""What people change about examples, classes and settings: each function is one change of the history."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+from sqlalchemy.engine import Connection
+
+from seehear.amounts import format_count
+from seehear.errors import UsageError
+from seehear.projects.columns import AnswerColumn, read_setting
+from seehear.projects.examples import Query, edit_new_classes, list_classes, list_ids
+from seehear.projects.fields import FIELDS, PRESENT, Edit
+from seehear.projects.history import begin_change, discard_if_empty, make_edits
+from seehear.projects.schema import LONGEST_CLASS
+
+PARTS = ("train", "val", "test", "")
+MOST_CELL_LETTERS = 4_000_000
+_LONGEST_SHOWN = 40
+Expected = Mapping[int, str | None]
+
+
+def label(
+    connection: Connection, who: str, column: AnswerColumn, ids: Sequence[int], answer: str | None, expected: Expected
+) -> int | None:
+    """Set the answer of examples; None takes it away. See `Project.label`."""
+    cell = None if answer is None else check_cell(answer)
+    stratum = "" if cell is None else check_class(column.stratum(cell))
+    count = format_count(len(set(ids)), "example")
+    if cell is None:
+        what = f"took the answer from {count}"
+    else:
+        what = f"put {count} into {shorten(stratum)}" if stratum else f"answered {count}"
+    change = begin_change(connection, who, what)
+    done = make_edits(connection, change, edit_new_classes(connection, [stratum]))
+    return _set(connection, change, ("answer", column.heading), ids, cell, expected, done)
+
+
+def set_presence(connection: Connection, who: str, ids: Sequence[int], *, present: bool) -> int | None:
+    change = begin_change(connection, who, f"{'restored' if present else 'removed'} {_count(ids)}")
+    return _set(connection, change, ("present", ""), ids, PRESENT if present else None)
+
+
+def set_part(connection: Connection, who: str, ids: Sequence[int], part: str) -> int | None:
+    check_part(part)
+    change = begin_change(connection, who, f"put {_count(ids)} into the part {part!r}")
+    return _set(connection, change, ("part", ""), ids, part)
+
+
+def set_group(connection: Connection, who: str, ids: Sequence[int], group: str) -> int | None:
+    change = begin_change(connection, who, f"gave {_count(ids)} the group {shorten(check_text(group))}")
+    return _set(connection, change, ("group", ""), ids, group)
+
+
+def add_class(connection: Connection, who: str, name: str) -> int | None:
+    """Raises UsageError for a name that is taken or cannot be a class."""
+    new = edit_new_classes(connection, [check_class(check_cell(name))])
+    if not new:
+        raise UsageError(f"there is a class {name!r} already")
+    change = begin_change(connection, who, f"made the class {shorten(name)}")
+    make_edits(connection, change, new)
+    return change
+
+
+def rename_class(connection: Connection, who: str, column: AnswerColumn, name: str, new: str) -> int | None:
+    """See `Project.rename_class`. Examples that were removed are renamed too."""
+    new = check_class(check_cell(new))
+    known = list_classes(connection)
+    if name == new:
+        return None
+    if name not in known:
+        raise UsageError(f"there is no class {name!r}", allowed=", ".join(known[:20]))
+    join = new in known
+    verb, to = ("joined", "with") if join else ("renamed", "to")
+    change = begin_change(connection, who, f"{verb} the class {shorten(name)} {to} {shorten(new)}")
+    position = FIELDS["class"].read(connection, [Edit("class", None, name, None, None)])[None, name]
+    edits = [Edit("class", None, name, position, None)]
+    edits += [] if join else [Edit("class", None, new, None, position)]
+    done = make_edits(connection, change, edits)
+    ids = [
+        number
+        for removed in (False, True)
+        for number in list_ids(connection, column.heading, Query(stratum=name, removed=removed), None)
+    ]
+    return _set(connection, change, ("answer", column.heading), ids, new, done=done)
+
+
+def set_setting(connection: Connection, who: str, name: str, value: Any) -> int | None:
+    stored = None if value is None else json.dumps(value, ensure_ascii=False)
+    change = begin_change(connection, who, f"set {name} to {shorten(stored or 'nothing')}")
+    make_edits(connection, change, [Edit("setting", None, name, read_setting(connection, name), stored)])
+    return discard_if_empty(connection, change)
+
+
+def require_column(column: AnswerColumn | None) -> AnswerColumn:
+    """Raises UsageError while nobody has said what the project is about."""
+    if column is None:
+        hint = "say what the project is about: seehear project new NAME --answer KIND, or add a table with answers"
+        raise UsageError("the project has no answer column yet", hint=hint)
+    return column
+
+
+def check_cell(cell: str) -> str:
+    """A cell as the table would read it: trimmed, not empty. Raises UsageError for anything else."""
+    cell = cell.strip()
+    if not cell:
+        raise UsageError("an empty answer", hint="take the answer away instead")
+    if len(cell) > MOST_CELL_LETTERS:
+        raise UsageError(f"an answer of {len(cell):,} characters", allowed=f"{MOST_CELL_LETTERS:,}")
+    check_text(cell)
+    return cell
+
+
+def check_text(text: str) -> str:
+    """Raises UsageError for what no database can store: a NUL, or half of a surrogate pair."""
+    if "\0" in text or any("\ud800" <= letter <= "\udfff" for letter in text):
+        raise UsageError(f"not valid text: {text[:_LONGEST_SHOWN]!r}")
+    return text
+
+
+def check_class(name: str) -> str:
+    """Raises UsageError for a name that is too long for a class."""
+    if len(name) > LONGEST_CLASS:
+        raise UsageError(f"a class with {len(name):,} characters: {shorten(name)}", allowed=f"{LONGEST_CLASS}")
+    return name
+
+
+def check_part(part: str) -> str:
+    if part not in PARTS:
+        raise UsageError(f"no part {part!r}", allowed='train, val, test, or "" for undecided')
+    return part
+
+
+def shorten(text: str) -> str:
+    """A value in quotes for a sentence."""
+    return repr(text) if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]!r}…"
+
+
+def _count(ids: Sequence[int]) -> str:
+    return format_count(len(set(ids)), "example")
+
+
+def _set(
+    connection: Connection,
+    change: int,
+    place: tuple[str, str],
+    ids: Sequence[int],
+    value: str | None,
+    expected: Expected = MappingProxyType({}),
+    done: int = 0,
+) -> int | None:
+    """Set what is at the place (field, key) of examples to a value.
+
+    Returns the change, or None if nothing was different. Raises UsageError for an example that does not exist.
+    """
+    field, key = place
+    distinct = list(dict.fromkeys(ids))
+    there = FIELDS["present"].read(connection, [Edit("present", number, "", None, None) for number in distinct])
+    if unknown := [number for number in distinct if (number, "") not in there]:
+        raise UsageError(f"there is no example {unknown[0]}")
+    now = FIELDS[field].read(connection, [Edit(field, number, key, None, None) for number in distinct])
+    seen = {number: expected.get(number, now.get((number, key))) for number in distinct}
+    make_edits(connection, change, [Edit(field, number, key, seen[number], value) for number in distinct], done)
+    return discard_if_empty(connection, change)

@@ -1,0 +1,365 @@
+"""A project: the examples that people collect, their answers, who changed what, and the models trained on them."""
+
+from __future__ import annotations
+
+import getpass
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.engine import Connection
+
+from seehear.errors import InputError, SeehearError, UsageError
+from seehear.folders import delete
+from seehear.problems import RowProblem
+from seehear.projects import editing, history, places
+from seehear.projects import examples as example_tables
+from seehear.projects.adding import add_staged, find_sense
+from seehear.projects.columns import ANSWER, SENSES, AnswerColumn, find_answer_column, parse_answer_column, read_setting
+from seehear.projects.content_store import ContentStore, Staging, StoredFile
+from seehear.projects.database import Database, open_database, parse_url, sqlite_url
+from seehear.projects.editing import check_cell, check_part, check_text, require_column
+from seehear.projects.examples import Added, Counts, Example, NewExample, Query
+from seehear.projects.fields import Edit
+from seehear.projects.history import Change
+from seehear.projects.places import Place
+from seehear.senses import SENSES as KNOWN_SENSES
+
+PAGE = 120  # examples
+ALL = Query()
+_LONGEST_PERSON = 100  # characters
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectEntry:
+    """A project in the list of a home. `problem` says why it cannot be opened; "" if it can."""
+
+    slug: str
+    name: str
+    folder: Path
+    problem: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        return {"slug": self.slug, "name": self.name, "folder": str(self.folder), "problem": self.problem}
+
+
+class Project:
+    """An open project. Every method is one transaction: when it returns, what it did is on the disk.
+
+    It may be used from several threads, and the same project may be open in several processes.
+
+    name    as people call it
+    slug    as commands and addresses call it: the name of its folder
+    who     the person whose name the history gives to changes
+    """
+
+    def __init__(self, place: Place, description: places.Description, database: Database, who: str) -> None:
+        self.place, self.name, self.slug = place, description.name, place.slug
+        self.database = database
+        self.store = ContentStore(place.files)
+        self.who = who
+
+    @classmethod
+    def create(
+        cls,
+        name: str,
+        *,
+        answer: str | None = None,
+        senses: Sequence[str] | None = None,
+        home: str | Path = places.HOME,
+        database: str | None = None,
+        who: str | None = None,
+    ) -> Project:
+        """Make a project.
+
+        answer    the kind of answer, or kind:heading; taken from the first data unless given
+        senses    the senses to use; taken from the first data unless given
+        home      the folder for all projects
+        database  the URL of a PostgreSQL database that a team shares, without a password; by default SQLite
+
+        Raises UsageError for a name that is taken and other wrong arguments.
+        """
+        column = None if answer is None else parse_answer_column(answer)
+        _check_senses(senses or ())
+        url = None if database is None else str(parse_url(database))
+        place, description = places.make_place(Path(home), name, url)
+        try:
+            with closing(_open_database(place, description)) as opened, opened.writing() as connection:
+                person = _check_person(who)
+                change = history.begin_change(connection, person, f"made the project {name!r}")
+                edits = [] if column is None else [Edit("setting", None, ANSWER, None, column.to_setting())]
+                edits += [] if senses is None else [Edit("setting", None, SENSES, None, json.dumps(list(senses)))]
+                history.make_edits(connection, change, edits)
+            place = places.publish(place, description)
+        except BaseException:
+            delete(place.folder)
+            raise
+        return cls(place, description, _open_database(place, description), person)
+
+    @classmethod
+    def open(cls, name: str | Path, *, home: str | Path = places.HOME, who: str | None = None) -> Project:
+        """Open a project by its name, or by its folder if `name` is a Path.
+
+        Raises UsageError if there is none, DataError if it is damaged or of a newer version.
+        """
+        place = Place(name) if isinstance(name, Path) else places.find_place(Path(home), name)
+        description = place.read()
+        return cls(place, description, _open_database(place, description), _check_person(who))
+
+    @classmethod
+    def list(cls, home: str | Path = places.HOME) -> tuple[ProjectEntry, ...]:
+        """All projects of a home. One that cannot be opened says why, and does not hide the others."""
+        return tuple(map(_describe, places.find_places(Path(home))))
+
+    def close(self) -> None:
+        self.database.close()
+
+    def __enter__(self) -> Project:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
+
+    def as_person(self, who: str) -> Project:
+        """The same open project, for another person's changes."""
+        other = object.__new__(type(self))
+        other.__dict__ |= self.__dict__ | {"who": _check_person(who)}
+        return other
+
+    # Reading
+
+    def counts(self) -> Counts:
+        with self.database.reading() as connection:
+            return example_tables.count_examples(connection, _heading(connection))
+
+    def examples(self, query: Query = ALL, *, limit: int | None = PAGE) -> Sequence[Example]:
+        """One page of examples; for the next one, give the last id as `query.after`. `limit=None` for all."""
+        with self.database.reading() as connection:
+            ids = example_tables.list_ids(connection, _heading(connection), query, limit)
+            return example_tables.read_examples(connection, ids)
+
+    def find(self, query: Query = ALL) -> Sequence[int]:
+        """The ids of all examples that a query finds."""
+        with self.database.reading() as connection:
+            return example_tables.list_ids(connection, _heading(connection), query, None)
+
+    def example(self, number: int) -> Example:
+        """One example, also a removed one. Raises UsageError if there never was one with this id."""
+        with self.database.reading() as connection:
+            found = example_tables.read_examples(connection, [number])
+        if not found:
+            raise UsageError(f"there is no example {number}", where=self.slug)
+        return found[0]
+
+    def path(self, file: StoredFile) -> Path:
+        """Where a file of the project lies. It must not be changed."""
+        return self.store.path(file)
+
+    def classes(self) -> Sequence[str]:
+        """The classes in an order that does not change, also those without examples."""
+        with self.database.reading() as connection:
+            return example_tables.list_classes(connection)
+
+    def answer_column(self) -> AnswerColumn | None:
+        """What the project is about; None while it has no answer and no data."""
+        with self.database.reading() as connection:
+            return find_answer_column(connection)
+
+    # Adding
+
+    def add(
+        self,
+        files: Iterable[str | Path],
+        answer: str | None = None,
+        *,
+        group: str = "",
+        part: str = "",
+    ) -> Added:
+        """Add files, each as one example, with the same answer if one is given. All of them, or none upon an error.
+
+        Files that cannot be read are left out, as `problems`. For folders, tables and archives see `take_in`.
+        """
+        with self.store.staging() as staging:
+            found: list[tuple[str, StoredFile]] = []
+            problems: list[RowProblem] = []
+            for path in map(Path, files):
+                try:
+                    found.append((path.name, staging.add(path)))
+                except InputError as error:
+                    problems.append(RowProblem.of(error, str(path)))
+            return self._add_staged(staging, found, problems, answer, group, part)
+
+    def add_upload(
+        self,
+        blocks: Iterable[bytes],
+        name: str,
+        answer: str | None = None,
+        *,
+        group: str = "",
+        part: str = "",
+    ) -> Added:
+        """Add one file whose content comes in blocks, under the name that it came with."""
+        with self.store.staging() as staging:
+            file = staging.write(blocks, name)
+            return self._add_staged(staging, [(name, file)], [], answer, group, part)
+
+    def add_examples(self, staging: Staging, new: Sequence[NewExample], whence: str = "") -> Added:
+        """Add examples whose files were staged in `self.store.staging()`, as one change.
+
+        whence  the end of its sentence in the history: "added 3 examples " + whence
+        """
+        with self.database.writing() as connection:
+            return self.add_within(connection, staging, new, whence)
+
+    def add_within(self, connection: Connection, staging: Staging, new: Sequence[NewExample], whence: str) -> Added:
+        """As `add_examples`, in a transaction of `self.database.writing()` that does more."""
+        return add_staged(connection, self.store, staging, new, self.who, whence)
+
+    def _add_staged(
+        self,
+        staging: Staging,
+        found: Sequence[tuple[str, StoredFile]],
+        problems: Sequence[RowProblem],
+        answer: str | None,
+        group: str,
+        part: str,
+    ) -> Added:
+        with self.database.writing() as connection:
+            column = find_answer_column(connection)
+            cells = {} if answer is None else {require_column(column).heading: check_cell(answer)}
+            senses = json.loads(read_setting(connection, SENSES) or "[]")
+            new = []
+            left_out = list(problems)
+            for name, file in found:
+                sense = find_sense(file.medium, senses)
+                if sense is None:
+                    left_out.append(RowProblem(name, "is neither a picture nor a recording that is read here"))
+                else:
+                    new.append(NewExample(name, {sense: file}, answers=cells, group=group, part=check_part(part)))
+            whence = "" if answer is None else f"to {editing.shorten(answer)}"
+            added = self.add_within(connection, staging, new, whence) if new else Added([])
+        return Added(added.ids, added.known, (*left_out, *added.problems))
+
+    # Changing
+
+    def label(
+        self, ids: Iterable[int], answer: str | None, *, expected: Mapping[int, str | None] | None = None
+    ) -> int | None:
+        """Give examples an answer, as a cell of the table, or take it away (None).
+
+        Returns the id of the change; None if nothing was different, as all that change something here do.
+
+        expected  the answers that the person saw, by example; those not named are not checked
+
+        Raises ConflictError, with who did what, if an example has another answer than expected.
+        """
+        with self.database.writing() as connection:
+            column = require_column(find_answer_column(connection))
+            return editing.label(connection, self.who, column, list(ids), answer, expected or {})
+
+    def remove(self, ids: Iterable[int]) -> int | None:
+        """Remove examples; they stay in the history, and can be restored. Returns the id of the change."""
+        with self.database.writing() as connection:
+            return editing.set_presence(connection, self.who, list(ids), present=False)
+
+    def restore(self, ids: Iterable[int]) -> int | None:
+        with self.database.writing() as connection:
+            return editing.set_presence(connection, self.who, list(ids), present=True)
+
+    def set_part(self, ids: Iterable[int], part: str) -> int | None:
+        """Put examples into a part: train, val, test, or "" for undecided. Returns the id of the change."""
+        with self.database.writing() as connection:
+            return editing.set_part(connection, self.who, list(ids), part)
+
+    def set_group(self, ids: Iterable[int], group: str) -> int | None:
+        """Say which patient, speaker or place examples belong to; "" for none. Returns the id of the change."""
+        with self.database.writing() as connection:
+            return editing.set_group(connection, self.who, list(ids), group)
+
+    def add_class(self, name: str) -> int | None:
+        """Make a class that has no examples yet. Returns the id of the change."""
+        with self.database.writing() as connection:
+            return editing.add_class(connection, self.who, name)
+
+    def rename_class(self, name: str, new: str) -> int | None:
+        """Rename a class, or join it with the one that has the new name already. Returns the id of the change."""
+        with self.database.writing() as connection:
+            column = require_column(find_answer_column(connection))
+            return editing.rename_class(connection, self.who, column, name, new)
+
+    # History and settings
+
+    def history(self, *, example: int | None = None, before: int | None = None, limit: int = 50) -> Sequence[Change]:
+        """What was changed, newest first: in all or to one example, and only what is older than the change `before`."""
+        with self.database.reading() as connection:
+            return history.list_changes(connection, example_id=example, before=before, limit=limit)
+
+    def edits(self, change: int, *, example: int | None = None, limit: int = 1000) -> Sequence[Edit]:
+        """What a change set, with the values before and after."""
+        with self.database.reading() as connection:
+            return history.read_edits(connection, change, example_id=example, limit=limit)
+
+    def undo(self, change: int | None = None) -> int:
+        """Take a change back; by default this person's last one. Returns the id of the change that does so.
+
+        Undoing that brings back what was undone. Raises UsageError if there is nothing to undo, ConflictError if
+        somebody has changed the same since.
+        """
+        with self.database.writing() as connection:
+            return history.undo(
+                connection, self.who, history.find_last(connection, self.who) if change is None else change
+            )
+
+    def setting(self, name: str, default: Any = None) -> Any:
+        with self.database.reading() as connection:
+            stored = read_setting(connection, name)
+        return default if stored is None else json.loads(stored)
+
+    def set_setting(self, name: str, value: Any) -> int | None:
+        """Change a setting, which can be any JSON; None forgets it. Returns the id of the change."""
+        with self.database.writing() as connection:
+            return editing.set_setting(connection, self.who, name, value)
+
+
+def _open_database(place: Place, description: places.Description) -> Database:
+    if description.database is None:
+        return open_database(sqlite_url(place.database), schema="", where=str(place.database))
+    url = parse_url(description.database)
+    return open_database(url, schema=description.schema, where=f"{url}, schema {description.schema}")
+
+
+def _describe(place: Place) -> ProjectEntry:
+    name = place.slug
+    try:
+        description = place.read()
+        name = description.name
+        with closing(_open_database(place, description)) as database, database.reading() as connection:
+            find_answer_column(connection)
+    except SeehearError as error:
+        return ProjectEntry(place.slug, name, place.folder, str(error))
+    return ProjectEntry(place.slug, name, place.folder)
+
+
+def _heading(connection: Connection) -> str | None:
+    column = find_answer_column(connection)
+    return None if column is None else column.heading
+
+
+def _check_person(who: str | None) -> str:
+    """The name for the history: the account's, unless one is given."""
+    if who is None:
+        try:
+            who = getpass.getuser()
+        except (OSError, KeyError):  # an account without a name, as in some containers
+            who = "somebody"
+    if not who.strip() or len(who) > _LONGEST_PERSON:
+        raise UsageError(f"not a name for a person: {who!r}", allowed=f"1 to {_LONGEST_PERSON} characters")
+    return check_text(who.strip())
+
+
+def _check_senses(senses: Sequence[str]) -> None:
+    if unknown := [name for name in senses if name not in KNOWN_SENSES]:
+        raise UsageError(f"no sense {unknown[0]!r}", allowed=", ".join(KNOWN_SENSES))

@@ -1,0 +1,33 @@
+"""Projects for tests: quick to make, with small distinct files."""
+
+from __future__ import annotations
+
+import shutil
+from functools import cache
+from pathlib import Path
+from tempfile import mkdtemp
+
+from seehear.projects import Project
+
+
+@cache
+def _template() -> Path:
+    """A home with an empty project, made once: its migrations take most of the time."""
+    home = Path(mkdtemp(prefix="project-template-"))
+    Project.create("Boards", answer="label", home=home, who="anna").close()
+    return home / "boards"
+
+
+def make_project(home: Path) -> Project:
+    """An empty project of labels, open as anna."""
+    shutil.copytree(_template(), home / "boards")
+    return Project.open("boards", home=home, who="anna")
+
+
+def write_pictures(folder: Path, count: int, first: int = 0) -> list[Path]:
+    """Files that differ and are named as pictures; nothing here decodes them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [folder / f"{number:05}.png" for number in range(first, first + count)]
+    for path in paths:
+        path.write_bytes(b"\x89PNG " + path.name.encode())
+    return paths
