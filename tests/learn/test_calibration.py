@@ -45,13 +45,13 @@ def test_each_example_is_decoded_once_and_few_raw_arrays_are_kept(
     class Watched(calibration.Calibrator):
         def add(self, row: int, raw: Mapping[str, Any]) -> None:
             super().add(row, raw)
-            waiting.append(len(self._raws))
+            waiting.append(len(self._searched))
 
     monkeypatch.setattr(counting, "n_best", n_best)
     monkeypatch.setattr(calibration, "TUNED", TUNED)
     monkeypatch.setattr(calibration, "Calibrator", Watched)
     monkeypatch.setitem(ANSWERS, kind, counting)
-    recipe = calibration.calibrate_network(network, dataset, np.arange(EXAMPLES), listen=ignore_events)
+    recipe = calibration.calibrate_network(network, dataset, np.arange(EXAMPLES), listen=ignore_events).recipe
     assert len(decoded) == EXAMPLES
     assert max(waiting) < TUNED and waiting[-1] == 0
 
@@ -94,13 +94,13 @@ def test_few_groups_weaken_the_guarantee(groups: np.ndarray, few: int, tmp_path:
     dataset.__dict__["groups"] = groups
     selective = calibration.calibrate_network(
         Network(dataset.recipe).eval(), dataset, np.arange(EXAMPLES), listen=ignore_events
-    ).selective["image"]
+    ).recipe.selective["image"]
     assert selective.few_groups == few
     alone = dataset_of(dataset.recipe, tmp_path / "alone")
     alone.__dict__["groups"] = np.arange(EXAMPLES)
     others = calibration.calibrate_network(
         Network(dataset.recipe).eval(), alone, np.arange(EXAMPLES), listen=ignore_events
-    ).selective["image"]
+    ).recipe.selective["image"]
     assert selective.wrong_at_most >= others.wrong_at_most
 
 
@@ -110,7 +110,7 @@ def test_the_guarantee_is_stated_once(tmp_path: Path) -> None:
     said: list[Any] = []
     recipe = calibration.calibrate_network(
         Network(dataset.recipe).eval(), dataset, np.arange(EXAMPLES), listen=said.append
-    )
+    ).recipe
     recipe = recipe.model_copy(update={"training": recipe.training.model_copy(update={"steps": 1})})
     promises = [event.text for event in said if isinstance(event, Notice)]
     assert promises == [describe_risk(recipe, "image+audio")]
@@ -159,7 +159,7 @@ def test_sets_of_senses_are_calibrated_on_the_examples_that_have_them(tmp_path: 
     dataset = dataset_of(recipe_for("label", ("image", "audio")), tmp_path)
     network = Network(dataset.recipe).eval()
     dataset._preprocessed["image"]._ends[-3:] = dataset._preprocessed["image"]._ends[-4]  # the last have no picture
-    recipe = calibration.calibrate_network(network, dataset, np.arange(EXAMPLES), listen=ignore_events)
+    recipe = calibration.calibrate_network(network, dataset, np.arange(EXAMPLES), listen=ignore_events).recipe
     assert {used: result["n"] for used, result in recipe.results.items()} == {
         "image+audio": EXAMPLES - 3,
         "image": EXAMPLES - 3,

@@ -149,7 +149,9 @@ def test_both_kinds_of_examples_calibrate_and_the_card_says_so(tmp_path: Path) -
     classes = tuning.split.train.recipe.answer.classes  # type: ignore[attr-defined]
     given = OutOfFold(rows, {"logits": np.array([[9.0 * (name == each) for each in classes] for name in right])})
     alone, both = (
-        calibrate_network(tuning.fitted.eval(), tuning.split.val, tuning.split.val_rows, *more, listen=ignore_events)
+        calibrate_network(
+            tuning.fitted.eval(), tuning.split.val, tuning.split.val_rows, *more, listen=ignore_events
+        ).recipe
         for more in ((), (given,))
     )
     assert both.results["image"]["metrics"]["accuracy"] >= len(rows) / EXAMPLES

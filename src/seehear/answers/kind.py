@@ -309,28 +309,29 @@ class AnswerKind(ABC, Generic[SpecT, AnswerT]):
         accepted item.
         """
 
-    def tune(self, raws: Sequence[Arrays], truths: Sequence[AnswerT], spec: SpecT) -> dict[str, float]:
-        """Fit what `n_best` depends on, such as the weights of a search, on the head's arrays for held-out examples."""
+    def search(self, raw: Arrays, spec: SpecT) -> Any:
+        """The first third of `to_answer`, which does not depend on anything fitted; by default nothing."""
+        return raw
+
+    def tune(self, searched: Sequence[Any], truths: Sequence[AnswerT], spec: SpecT) -> dict[str, float]:
+        """Fit what `n_best` depends on, such as weights, on the outputs of `search` for held-out examples."""
         return {}
 
-    def n_best(self, raw: Arrays, spec: SpecT, calibration: Mapping[str, float]) -> Any:
-        """The costly half of `to_answer`, which does not depend on calibrated confidences; by default nothing."""
-        return raw
+    def n_best(self, searched: Any, spec: SpecT, calibration: Mapping[str, float], /) -> Any:
+        """The second third, from the output of `search`; it does not depend on calibrated confidences."""
+        return searched
 
     def select(
         self, n_best: Any, spec: SpecT, calibration: Mapping[str, float], geometry: Geometry | None, /
     ) -> AnswerT:
-        """The other half of `to_answer`: the answer from the output of `n_best`."""
+        """The last third: the answer from the output of `n_best`."""
         return self.to_answer(n_best, spec, calibration, geometry)
 
     # Calibration and metrics
 
     @abstractmethod
     def calibrate(self, n_best: Sequence[Any], truths: Sequence[AnswerT], spec: SpecT, /) -> dict[str, float]:
-        """Fit what calibrates confidences, on the outputs of `n_best` for held-out examples.
-
-        Truths are in preprocessed coordinates.
-        """
+        """Fit calibration to the outputs of `n_best` for held-out examples; truths are in preprocessed coordinates."""
 
     @abstractmethod
     def compare(self, answers: Sequence[AnswerT], truths: Sequence[AnswerT], spec: SpecT) -> dict[str, Array]:

@@ -224,6 +224,6 @@ def _calibrate(recipe: Recipe, outputs: NewOutputs, examples: ClassExamples) -> 
     calibrator = Calibrator(kind, _HeldOutClasses(recipe, examples))
     for row, logits in enumerate(torch.cat([outputs.held_out, outputs.new]).numpy()):
         calibrator.add(row, require_extension(kind).raw(logits))
-    selective, results = calibrator.calibrate(recipe.wrong_at_most)
+    selective, results, _ = calibrator.calibrate(recipe.wrong_at_most)
     fitted = {"selective": {used: selective}, "results": {used: results}}
     return recipe.model_copy(update=fitted | {"cross_fitted": 0, "comparison": None})

@@ -11,7 +11,7 @@ import torch
 
 from seehear.datasets import TrainingData
 from seehear.events import Listener, Notice
-from seehear.learn.calibrate.calibration import calibrate_network, fit_ood_scorers
+from seehear.learn.calibrate.calibration import calibrate_network, fit_ood_scorers, select_calibration_rows
 from seehear.learn.calibrate.card import render_model_card
 from seehear.learn.calibrate.time_estimate import estimate_seconds
 from seehear.learn.calibrate.untrained import measure_untrained
@@ -73,21 +73,21 @@ def train(
     resumed = (run / CHECKPOINT).exists()  # it keeps its time budget
     estimated = recipe.training.steps is None and not resumed and not spent
     calibrating_s = estimate_seconds(deepcopy(network).eval(), split, listen) if estimated else 0.0
-    untrained = None if start is not None else measure_untrained(split.val, split.val_rows, listen)
-    comparing_s = untrained.seconds if untrained else 0.0  # as long as measuring
-    after_s = calibrating_s + EXPORTING * traced.seconds + comparing_s
+    answered = select_calibration_rows(network, split.val, split.val_rows)
+    untrained = None if start is not None else measure_untrained(split.val, answered, listen)
+    after_s = calibrating_s + EXPORTING * traced.seconds
     clock = Clock(recipe.training, _seconds_left(recipe, started_s, after_s, head_fitted=frozen is not None))
     fitted, use = _learn(network, frozen, split, more, clock, run, listen)
     encoded = frozen.encoded if frozen is not None and fitted.network is network else None
     network, progress, out_of_fold = fitted.network, fitted.progress, fitted.out_of_fold
     kept = _store_examples(network, encoded, split)
-    recipe = calibrate_network(network, split.val, split.val_rows, out_of_fold, listen=listen)
+    calibrated = calibrate_network(network, split.val, split.val_rows, out_of_fold, listen=listen)
     training = recipe.training.model_copy(update={"steps": progress.step, "precision": progress.precision})
     statistics = {"input_statistics": measure_input_statistics(split), "groups_seen": describe_groups(split)}
-    recipe = recipe.model_copy(update=statistics | {"training": training, "unlabelled": use})
+    recipe = calibrated.recipe.model_copy(update=statistics | {"training": training, "unlabelled": use})
     graphs = export_graphs(traced.graphs, network, split.val, split.val_rows)
     if untrained is not None:
-        recipe = recipe.model_copy(update={"comparison": untrained.compare(network, recipe, listen)})
+        recipe = recipe.model_copy(update={"comparison": untrained.compare(calibrated, listen)})
     card = render_model_card(recipe)
     problems = (*split.problems, *(more.problems if more else ()))
     bundle = Bundle(recipe, graphs.network, to_safetensors(network), card, graphs.decoder, kept)

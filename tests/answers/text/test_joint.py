@@ -66,7 +66,8 @@ def test_weights_are_tuned_to_trust_ctc_only_where_it_helps() -> None:
     truths = [Text.from_string("one two")] * 3
     for recognised, trusted in (("", False), ("one two", True)):
         raw, network = hear(recognised)
-        tuned = kind.require_decoding("a decoder").with_network(network).tune([raw] * 3, truths, SPOKEN)
+        writing = kind.require_decoding("a decoder").with_network(network)
+        tuned = writing.tune([writing.search(raw, SPOKEN)] * 3, truths, SPOKEN)
         assert set(tuned) == set(JOINT_WEIGHTS)
         assert (tuned["ctc"] > 0) == trusted
 

@@ -13,9 +13,10 @@ from seehear.answers.kind import (
     ItemScoring,
     RunDecoder,
 )
-from seehear.answers.text import answer, metric, plan, spec
+from seehear.answers.text import answer, decode, metric, plan, spec
 from seehear.answers.text.answer import NBest
 from seehear.answers.text.answer import Text as Text
+from seehear.answers.text.decode import Searched
 from seehear.answers.text.spec import TextSpec as TextSpec
 from seehear.answers.text.word import Word as Word
 from seehear.geometry import Geometry
@@ -71,13 +72,16 @@ class TextKind(AnswerKind[TextSpec, Text]):
     metrics = staticmethod(metric.metrics)
     headline = staticmethod(metric.headline)
 
-    def tune(self, raws: Sequence[Arrays], truths: Sequence[Text], spec: TextSpec) -> dict[str, float]:
-        return metric.tune(raws, truths, spec, self._run_decoder)
+    def search(self, raw: Arrays, spec: TextSpec) -> Searched:
+        return decode.search(raw, spec, self._run_decoder)
+
+    def tune(self, searched: Sequence[Searched], truths: Sequence[Text], spec: TextSpec) -> dict[str, float]:
+        return metric.tune(searched, truths, spec, self._run_decoder)
 
     def to_answer(
         self, raw: Arrays, spec: TextSpec, calibration: Mapping[str, float], geometry: Geometry | None
     ) -> Text:
         return answer.to_answer(raw, spec, calibration, geometry, self._run_decoder)
 
-    def n_best(self, raw: Arrays, spec: TextSpec, calibration: Mapping[str, float]) -> NBest:
-        return answer.n_best(raw, spec, calibration, self._run_decoder)
+    def n_best(self, searched: Searched, spec: TextSpec, calibration: Mapping[str, float]) -> NBest:
+        return answer.n_best(searched, spec, calibration, self._run_decoder)

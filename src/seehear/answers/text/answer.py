@@ -15,7 +15,8 @@ from seehear.amounts import format_duration
 from seehear.answers.items import ItemCount, accepted_from
 from seehear.answers.kind import RunDecoder, Shape
 from seehear.answers.platt_scaling import apply_platt
-from seehear.answers.text.decode import decode_n_best
+from seehear.answers.text.decode import Searched, decode_n_best, get_weights, search
+from seehear.answers.text.joint import Proposal
 from seehear.answers.text.normalisation import normalise
 from seehear.answers.text.spec import SPACE, TextSpec
 from seehear.answers.text.subtitles import format_srt, format_vtt
@@ -241,13 +242,17 @@ def to_answer(
     run_decoder: RunDecoder | None = None,
 ) -> Text:
     """raw: see `raw_shapes`."""
-    return select(n_best(raw, spec, calibration, run_decoder), spec, calibration, geometry)
+    return select(n_best(search(raw, spec, run_decoder), spec, calibration, run_decoder), spec, calibration, geometry)
 
 
 def n_best(
-    raw: Mapping[str, Array], spec: TextSpec, calibration: Mapping[str, float], run_decoder: RunDecoder | None = None
+    searched: Searched, spec: TextSpec, calibration: Mapping[str, float], run_decoder: RunDecoder | None = None
 ) -> NBest:
     """With the weights in `calibration`."""
+    if isinstance(searched, Proposal):
+        runner = searched.runner
+        return NBest(searched.choose(get_weights(spec, calibration)), runner.frames, FRAME_S, runner.language)
+    raw = searched
     hypotheses, language = decode_n_best(raw, spec, calibration, run_decoder)
     cells, cell_s = int(raw["cells"]), float(raw["cell_s"])
     if spec.whisper is not None:  # the tokens have frames of the decoder

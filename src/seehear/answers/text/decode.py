@@ -12,7 +12,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from seehear.answers.kind import RunDecoder
-from seehear.answers.text.joint import JOINT_WEIGHTS, transcribe_jointly
+from seehear.answers.text.joint import JOINT_WEIGHTS, Proposal, propose
 from seehear.answers.text.spec import TextSpec
 from seehear.answers.text.whisper import transcribe
 from seehear.decoding.autoregressive import ConditionedDecoder, DecodedSequence, rank_sequences, search_decoder
@@ -20,6 +20,7 @@ from seehear.decoding.ctc_beam_search import BEAMS, CTCBeamSearch, SearchWeights
 from seehear.decoding.hypothesis import Hypothesis
 
 Array = NDArray[Any]
+Searched = Mapping[str, Array] | Proposal
 
 HOTWORD_WEIGHT = 2.0  # log odds for each token of a hotword that the language model does not know
 # Weights of log probabilities (language, decoder) and of the number of tokens; the exponent of the length penalty.
@@ -27,19 +28,22 @@ TRANSCRIPT_WEIGHTS = {"language": 0.4, "insertion": 0.6, "decoder": 0.3}
 TRANSLATION_WEIGHTS = {"language": 0.0, "length": 1.0}
 
 
+def search(raw: Mapping[str, Array], spec: TextSpec, run_decoder: RunDecoder | None) -> Searched:
+    """What does not depend on tuned weights: the texts that Whisper's decoder proposes beside CTC, otherwise `raw`."""
+    return propose(raw, spec, _require(run_decoder)) if spec.whisper is not None and spec.has_ctc else raw
+
+
 def decode_n_best(
     raw: Mapping[str, Array], spec: TextSpec, calibration: Mapping[str, float], run_decoder: RunDecoder | None
 ) -> tuple[list[Hypothesis], str]:
     """The hypotheses, and the detected language, or "" if none is detected.
 
-    raw: logp (N, V + 1) and, if there is a decoder, memory (N, D), of which the first `cells` () are not padding.
+    raw: logp (N, V + 1) and, if there is a decoder, memory (N, D), of which the first `cells` () are not padding; or
+    for Whisper's decoder alone, what `transcribe` reads.
     """
-    if (whisper := spec.whisper) is None:
-        return _decode_learned(raw, spec, calibration, run_decoder), ""
-    if not spec.has_ctc:
-        return transcribe(raw, whisper, _require(run_decoder))
-    weights = get_weights(spec, calibration)
-    return transcribe_jointly(raw, spec, weights, _require(run_decoder)), whisper.language
+    if spec.whisper is not None:
+        return transcribe(raw, spec.whisper, _require(run_decoder))
+    return _decode_learned(raw, spec, calibration, run_decoder), ""
 
 
 def _decode_learned(

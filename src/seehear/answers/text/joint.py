@@ -43,6 +43,14 @@ class Proposal:
             return []
         return sorted(self.candidates, key=lambda each: -each.score(weights))
 
+    def choose(self, weights: Mapping[str, float]) -> list[Hypothesis]:
+        """The hypotheses, best first. Only the tokens of the best have times."""
+        if not (ranked := self.rank(weights)):
+            return [Hypothesis((), 0.0)]
+        best, *others = ranked
+        hypotheses = [place_tokens(best.sequence, self.runner), *(each.sequence.to_hypothesis() for each in others)]
+        return [replace(each, score=own.score(weights)) for each, own in zip(hypotheses, ranked, strict=True)]
+
 
 @dataclass(frozen=True)
 class Candidate:
@@ -56,18 +64,6 @@ class Candidate:
     def score(self, weights: Mapping[str, float]) -> float:
         decoder = sum(self.sequence.logp) + weights["insertion"] * len(self.sequence.token_ids)
         return decoder + weights["ctc"] * self.ctc + weights["language"] * self.language
-
-
-def transcribe_jointly(
-    raw: Mapping[str, Array], spec: TextSpec, weights: Mapping[str, float], run_decoder: RunDecoder
-) -> list[Hypothesis]:
-    """The hypotheses, best first."""
-    proposal = propose(raw, spec, run_decoder)
-    if not (ranked := proposal.rank(weights)):
-        return [Hypothesis((), 0.0)]
-    best, *others = ranked
-    hypotheses = [place_tokens(best.sequence, proposal.runner), *(each.sequence.to_hypothesis() for each in others)]
-    return [replace(each, score=own.score(weights)) for each, own in zip(hypotheses, ranked, strict=True)]
 
 
 def propose(raw: Mapping[str, Array], spec: TextSpec, run_decoder: RunDecoder) -> Proposal:

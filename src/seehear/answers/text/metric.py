@@ -12,6 +12,7 @@ from seehear.answers.items import Items
 from seehear.answers.kind import Headline, RunDecoder
 from seehear.answers.platt_scaling import fit_platt
 from seehear.answers.text.answer import NBest, Text, build_text, split_words
+from seehear.answers.text.decode import Searched
 from seehear.answers.text.similarity import compute_bleu, compute_chrf, count_bleu, count_chrf, find_edits
 from seehear.answers.text.spec import TextSpec
 from seehear.answers.text.tuning import tune_weights
@@ -26,10 +27,10 @@ def headline(spec: TextSpec) -> Headline:
 
 
 def tune(
-    raws: Sequence[Mapping[str, Array]], truths: Sequence[Text], spec: TextSpec, run_decoder: RunDecoder | None = None
+    searched: Sequence[Searched], truths: Sequence[Text], spec: TextSpec, run_decoder: RunDecoder | None = None
 ) -> dict[str, float]:
     """The weights of language model, token count, decoder and length penalty."""
-    return tune_weights(raws, [str(truth) for truth in truths], spec, run_decoder)
+    return tune_weights(searched, [str(truth) for truth in truths], spec, run_decoder)
 
 
 def calibrate(n_bests: Sequence[NBest], truths: Sequence[Text], spec: TextSpec) -> dict[str, float]:

@@ -12,15 +12,17 @@ from seehear.answers.kind import RunDecoder
 from seehear.answers.text.decode import (
     TRANSCRIPT_WEIGHTS,
     TRANSLATION_WEIGHTS,
+    Searched,
     rank_translations,
     rescore,
     score_with_decoder,
     search_transcripts,
     search_translations,
 )
-from seehear.answers.text.joint import JOINT_WEIGHTS, propose
+from seehear.answers.text.joint import JOINT_WEIGHTS, Proposal
 from seehear.answers.text.similarity import compute_bleu, count_bleu, find_edits
 from seehear.answers.text.spec import TextSpec
+from seehear.decoding.whisper import FRAME_S
 
 Array = NDArray[Any]
 Examples = Sequence[Mapping[str, Array]]
@@ -36,27 +38,35 @@ MAX_TUNING_S = 600.0  # of sound, as each value costs a search through all of it
 
 
 def tune_weights(
-    examples: Examples, truths: Sequence[str], spec: TextSpec, run_decoder: RunDecoder | None
+    examples: Sequence[Searched], truths: Sequence[str], spec: TextSpec, run_decoder: RunDecoder | None
 ) -> dict[str, float]:
     """Minimise word errors or, for translations, maximise BLEU; one weight after the other.
 
     Uses the first of the examples, up to MAX_TUNING_S of sound.
     """
-    end_s = np.cumsum([float(example["cells"] * example["cell_s"]) for example in examples])
+    end_s = np.cumsum([_measure_s(example) for example in examples])
     used = max(1, int(np.searchsorted(end_s, MAX_TUNING_S, side="right")))
     examples, truths = examples[:used], truths[:used]
-    if spec.whisper is not None:
-        return _tune_joint(examples, truths, spec, run_decoder)
+    if proposals := [each for each in examples if isinstance(each, Proposal)]:
+        return _tune_joint(proposals, truths)
+    raws = [each for each in examples if not isinstance(each, Proposal)]
     if spec.translated:
-        return _tune_translations(examples, truths, spec, run_decoder)
+        return _tune_translations(raws, truths, spec, run_decoder)
 
     def count_errors(weights: Mapping[str, float]) -> float:
-        best = (search_transcripts(example, spec, weights)[0].token_ids for example in examples)
+        best = (search_transcripts(example, spec, weights)[0].token_ids for example in raws)
         return _count_word_errors(best, truths, spec)
 
     defaults = {name: TRANSCRIPT_WEIGHTS[name] for name in TRANSCRIPT_GRID}
     weights = _search_grid(defaults, TRANSCRIPT_GRID, count_errors)
-    return weights | (_tune_decoder(examples, truths, spec, run_decoder, weights) if spec.decoder is not None else {})
+    return weights | (_tune_decoder(raws, truths, spec, run_decoder, weights) if spec.decoder is not None else {})
+
+
+def _measure_s(example: Searched) -> float:
+    """The duration of an example in seconds."""
+    if isinstance(example, Proposal):
+        return example.runner.frames * FRAME_S
+    return float(example["cells"] * example["cell_s"])
 
 
 def _tune_decoder(
@@ -91,13 +101,7 @@ def _tune_translations(
     return _search_grid(TRANSLATION_WEIGHTS, TRANSLATION_GRID, loss)
 
 
-def _tune_joint(
-    examples: Examples, truths: Sequence[str], spec: TextSpec, run_decoder: RunDecoder | None
-) -> dict[str, float]:
-    if run_decoder is None:
-        raise ValueError("Expected run_decoder, as the spec has a decoder")
-    proposals = [propose(example, spec, run_decoder) for example in examples]
-
+def _tune_joint(proposals: Sequence[Proposal], truths: Sequence[str]) -> dict[str, float]:
     def count_errors(weights: dict[str, float]) -> float:
         ranked = (proposal.rank(weights) for proposal in proposals)
         return _count_edits((each[0].text if each else "" for each in ranked), truths)

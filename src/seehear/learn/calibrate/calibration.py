@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -38,6 +38,21 @@ TUNED = 64  # examples used to tune decoding
 MOST_NUMBERS = 1e8  # values in raw arrays
 
 
+class CalibratedSenses(NamedTuple):
+    """What calibration finds for one set of senses: also the results of an evaluation, and the answers by row."""
+
+    selective: SelectivePrediction
+    results: dict[str, Any]
+    answers: dict[int, Any]
+
+
+class Calibrated(NamedTuple):
+    """The recipe with selective prediction, OOD thresholds and results, and the answers from all senses by row."""
+
+    recipe: Recipe
+    answers: dict[int, Any]
+
+
 @torch.no_grad()
 def fit_ood_scorers(network: Network, dataset: DatasetCache, rows: NDArray[np.int64], most: int = BANK) -> None:
     """Fit the scorer of each sense to up to `most` of its training examples."""
@@ -64,8 +79,8 @@ def calibrate_network(
     out_of_fold: OutOfFold | None = None,
     *,
     listen: Listener,
-) -> Recipe:
-    """The recipe with selective prediction, OOD thresholds and results from held-out rows.
+) -> Calibrated:
+    """Fit selective prediction and OOD thresholds to held-out rows, and evaluate on them.
 
     out_of_fold   the outputs for further rows of the dataset, by networks that have not seen them, for all senses
     """
@@ -75,16 +90,20 @@ def calibrate_network(
         _add_outputs(calibrators[used_key(recipe.senses)], out_of_fold)
     thresholds = {name: fit_ood_threshold(own) for name, own in scores.items()}
     thresholds = {name: value for name, value in thresholds.items() if np.isfinite(value)}  # infinite: too few scores
-    selective, results = {}, {}
-    for used, calibrator in calibrators.items():
-        if len(calibrator.rows) >= FEWEST:  # otherwise no answer from these senses will be accepted
-            selective[used], results[used] = calibrator.calibrate(recipe.wrong_at_most)
-    fitted = {"selective": selective, "ood_threshold": thresholds, "results": results}
+    calibrated = {
+        used: calibrator.calibrate(recipe.wrong_at_most)
+        for used, calibrator in calibrators.items()
+        if len(calibrator.rows) >= FEWEST  # otherwise no answer from these senses will be accepted
+    }
+    fitted: dict[str, Any] = {"ood_threshold": thresholds}
+    fitted["selective"] = {used: each.selective for used, each in calibrated.items()}
+    fitted["results"] = {used: each.results for used, each in calibrated.items()}
     cross_fitted = 0 if out_of_fold is None else len(out_of_fold.rows)
     recipe = recipe.model_copy(update=fitted | {"cross_fitted": cross_fitted})
-    if (every := used_key(recipe.senses)) in selective:
-        listen(Notice(describe_risk(recipe, every)))
-    return recipe
+    if (every := used_key(recipe.senses)) not in calibrated:
+        return Calibrated(recipe, {})
+    listen(Notice(describe_risk(recipe, every)))
+    return Calibrated(recipe, calibrated[every].answers)
 
 
 def _add_outputs(calibrator: Calibrator, out_of_fold: OutOfFold) -> None:
@@ -113,32 +132,32 @@ class Calibrator:
     def __init__(self, kind: AnyKind, dataset: HeldOut) -> None:
         self.kind, self.spec, self.dataset = kind, dataset.recipe.answer, dataset
         self.rows: list[int] = []
-        self._raws: list[Arrays] = []  # not yet decoded; the first TUNED wait until there are enough to tune decoding
+        self._searched: list[Any] = []  # not yet decoded; the first TUNED wait until there are enough to tune decoding
         self._tuned: dict[str, float] | None = None
         self._decoded: list[Any] = []
 
     def add(self, row: int, raw: Arrays) -> None:
         self.rows.append(row)
-        self._raws.append(raw)
-        if self._tuned is not None or len(self._raws) == TUNED:
+        self._searched.append(self.kind.search(raw, self.spec))
+        if self._tuned is not None or len(self._searched) == TUNED:
             self.decode()
 
     def tune(self) -> dict[str, float]:
         """Choose the settings of decoding from the examples so far. The first call decides."""
         if self._tuned is None:
             truths, geometries = self._truths(), [self.dataset.geometry(row) for row in self.rows]
-            self._tuned = self.kind.tune(self._raws, _warped(truths, geometries), self.spec)
+            self._tuned = self.kind.tune(self._searched, _warped(truths, geometries), self.spec)
         return self._tuned
 
     def decode(self) -> dict[str, float]:
-        """Decode all arrays that wait -> the settings of decoding."""
+        """Decode all examples that wait -> the settings of decoding."""
         tuned = self.tune()
-        self._decoded += [self.kind.n_best(raw, self.spec, tuned) for raw in self._raws]
-        self._raws.clear()
+        self._decoded += [self.kind.n_best(each, self.spec, tuned) for each in self._searched]
+        self._searched.clear()
         return tuned
 
-    def calibrate(self, wrong_at_most: float | None) -> tuple[SelectivePrediction, dict[str, Any]]:
-        """Selective prediction and the results of an evaluation. `wrong_at_most` is the user's, if they gave one."""
+    def calibrate(self, wrong_at_most: float | None) -> CalibratedSenses:
+        """`wrong_at_most` is the user's, if they gave one."""
         tuned = self.decode()
         truths, geometries = self._truths(), [self.dataset.geometry(row) for row in self.rows]
         calibration = tuned | self.kind.calibrate(self._decoded, _warped(truths, geometries), self.spec)
@@ -151,7 +170,8 @@ class Calibrator:
         item, whole = (risk.threshold(selective.wrong_at_most) for risk in (selective.risk, selective.whole_risk))
         scored = scored.accept_from(item, whole if self.kind.item else item)
         evaluation = evaluate_scored(self.kind, self.spec, scored, clusters=self.dataset.clusters(self.rows))
-        return selective, replace(evaluation, wrong_at_most=selective.wrong_at_most).to_json()
+        results = replace(evaluation, wrong_at_most=selective.wrong_at_most).to_json()
+        return CalibratedSenses(selective, results, dict(zip(self.rows, answers, strict=True)))
 
     def _selective(
         self, calibration: dict[str, float], scored: ScoredAnswers, wrong_at_most: float | None

@@ -15,13 +15,11 @@ from seehear.answers import ANSWERS
 from seehear.answers.text import TextSpec
 from seehear.answers.text.whisper_decoder import ExportedWhisperDecoder
 from seehear.events import Finished, Listener, Notice, Started
-from seehear.learn.calibrate.calibration import bind_decoder, make_decoder_function
+from seehear.learn.calibrate.calibration import Calibrated, make_decoder_function
 from seehear.learn.data.cache import DatasetCache
-from seehear.learn.model.network import Network
-from seehear.learn.outputs import compute_outputs
 from seehear.learn.zero_shot import Transcriber
 from seehear.measure.formatting import format_percent
-from seehear.recipe import Comparison, Recipe, used_key
+from seehear.recipe import Comparison
 from seehear.senses.hearing import HEARING
 from seehear.senses.hearing.plan import Whisper
 from seehear.starts import find_start, load_tensors
@@ -34,23 +32,15 @@ METRIC = "wer"
 
 @dataclass(frozen=True)
 class Untrained:
-    """The word error rate of the published network on these rows of a dataset, and the seconds it took to find."""
+    """The word error rate of the published network on these rows of a dataset."""
 
     dataset: DatasetCache
     rows: NDArray[np.int64]
     error_rate: float
-    seconds: float
 
-    def compare(self, network: Network, recipe: Recipe, listen: Listener) -> Comparison:
-        """With the trained network and its calibrated recipe, on the same rows."""
-        calibration = recipe.selective[used_key(recipe.senses)].calibration if recipe.selective else {}
-        kind = bind_decoder(network)
-        answers = []
-        for row in self.rows:
-            outputs = compute_outputs(network, self.dataset, np.array([row]))
-            raw = {name: values[0] for name, values in outputs.items()}
-            answers.append(kind.to_answer(raw, recipe.answer, calibration, None))
-        error_rate = _measure(self.dataset, self.rows, answers)
+    def compare(self, calibrated: Calibrated, listen: Listener) -> Comparison:
+        """With the trained network's answers to the same rows."""
+        error_rate = _measure(self.dataset, self.rows, [calibrated.answers[row] for row in self.rows.tolist()])
         listen(
             Notice(
                 f"word errors on {format_count(len(self.rows), 'held-out recording')}: "
@@ -59,7 +49,7 @@ class Untrained:
         )
         return Comparison(
             metric=METRIC,
-            other=f"{recipe.starts[HEARING.name]} without training",
+            other=f"{calibrated.recipe.starts[HEARING.name]} without training",
             other_value=self.error_rate,
             own_value=error_rate,
             examples=len(self.rows),
@@ -93,7 +83,7 @@ def measure_untrained(dataset: DatasetCache, rows: NDArray[np.int64], listen: Li
     chosen = chosen[: len(answers)]
     error_rate = _measure(dataset, chosen, answers)
     listen(Finished(TASK, f"{format_percent(error_rate)} word errors by {start.name} without training"))
-    return Untrained(dataset, chosen, error_rate, time.monotonic() - started_s)
+    return Untrained(dataset, chosen, error_rate)
 
 
 def _measure(dataset: DatasetCache, rows: NDArray[np.int64], answers: list[object]) -> float:
