@@ -60,6 +60,7 @@ MAY_IMPORT = {
     | {"api", "table", "datasets", "measure", "runtime", "events", "inputs", "planning", "evaluation", "results"}
     | {"similarity", "paired_evaluation"},
     "demo": FLOOR | {"files", "events"},
+    "serve": LEFT | {"__init__", "api", "runtime", "results", "inputs", "events", "starts", "similarity", "projects"},
 }
 DOORS = {"cli", "__init__", "__main__"}  # each part of which loads what it needs
 
@@ -94,10 +95,15 @@ ONLY_IN = {
     "scipy": ("measure/", "answers/selective.py", "answers/platt_scaling.py", "answers/label/metric.py"),
     "typer": ("cli/",),
     "rich": ("cli/",),
-    "jinja2": ("results/report/",),
     "sqlalchemy": ("projects/",),
     "alembic": ("projects/",),
     "psycopg": (),  # by way of SQLAlchemy
+    "jinja2": ("results/report/", "serve/"),
+    "fastapi": ("serve/",),
+    "starlette": ("serve/",),
+    "uvicorn": ("serve/server.py", "serve/connections.py"),
+    "cryptography": ("serve/lan.py",),
+    "prometheus_client": ("serve/metrics.py",),
     "pydicom": ("senses/sight/",),
     "cv2": ("senses/lips/",),
     "soundfile": ("senses/", "demo/"),
@@ -119,7 +125,7 @@ ONLY_IN = {
     "requests": (),
     "urllib": (),
     "http": (),
-    "socket": (),
+    "socket": ("serve/server.py", "serve/lan.py"),
 }
 VAGUE = {"utils", "util", "helpers", "helper", "common", "misc", "core", "base", "tools", "stuff"}
 MOST_LINES, MOST_FUNCTION_LINES = 400, 60

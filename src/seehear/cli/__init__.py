@@ -23,6 +23,7 @@ from seehear.cli.compare import compare
 from seehear.cli.demo import demo
 from seehear.cli.evaluate import evaluate
 from seehear.cli.predict import predict
+from seehear.cli.serve import serve
 from seehear.cli.show import show
 from seehear.cli.similar import similar
 from seehear.cli.starts import starts
@@ -38,7 +39,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (train, plan, predict, evaluate, compare, add, similar, show, demo):
+for command in (train, plan, predict, evaluate, compare, add, similar, show, serve, demo):
     app.command()(command)
 app.add_typer(starts, name="starts")
 

@@ -1,0 +1,196 @@
+"""Answers requests in a few threads: those that wait for the same model are answered together, in one batch.
+
+What waits is bounded. Long recordings and tiled pictures have a thread of their own, so that a picture never waits for
+an hour of speech.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from threading import Condition, Thread
+from typing import Any
+
+from seehear.answers import ANSWERS
+from seehear.errors import SeehearError
+from seehear.runtime.onnx_session import threads
+from seehear.runtime.options import PredictOptions
+from seehear.runtime.prediction import Prediction
+from seehear.runtime.speech_windows import needs_windows
+from seehear.serve.models import ServedModel
+
+MOST_IN_BATCH = 16
+LONG_BYTES = 4 << 20  # a file from this size on is answered where it keeps nobody waiting
+LONG_WAITING = 8  # requests for the thread of long ones
+SMOOTHING = 0.1  # weight of the newest request in the mean time that an answer takes
+
+
+class BusyError(Exception):
+    """Too many requests wait. `retry_after_s` is when there should be room again, in whole seconds."""
+
+    def __init__(self, retry_after_s: int) -> None:
+        super().__init__("too many requests are waiting")
+        self.retry_after_s = retry_after_s
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What was asked and answered, for those who listen: metrics, and a project that keeps answers.
+
+    waited_s   in the queue
+    took_s     the batch, from its beginning
+    batch      how many requests were answered together
+    """
+
+    model: ServedModel
+    example: Any
+    prediction: Prediction
+    waited_s: float
+    took_s: float
+    batch: int
+
+
+@dataclass(eq=False)
+class _Job:
+    model: ServedModel
+    example: Any
+    options: PredictOptions
+    answer: Future[Prediction] = field(default_factory=Future)
+    since_s: float = field(default_factory=time.perf_counter)
+
+    def fits(self, other: _Job) -> bool:
+        return self.model is other.model and self.options == other.options
+
+
+class Answerer:
+    """Answers examples with served models. Its threads end with `close`.
+
+    listeners   called with every Answered, in the thread that answered it; they must be quick
+    """
+
+    def __init__(self, waiting: int, workers: int | None = None) -> None:
+        self.listeners: list[Callable[[Answered], None]] = []
+        self._quick = _Lane("quick", workers or threads(), waiting, self._tell)
+        self._long = _Lane("long", 1, LONG_WAITING, self._tell)
+
+    async def answer(
+        self, model: ServedModel, example: Any, options: PredictOptions | None = None, *, size: int = 0
+    ) -> Prediction:
+        """One prediction, as `Recogniser.predict`.
+
+        size    of the file in bytes
+        Raises UsageError for the options, and BusyError if too many requests wait.
+        """
+        options = options or PredictOptions()
+        lane = self._long if is_long(model, options, size) else self._quick
+        return await asyncio.wrap_future(lane.put(_Job(model, example, options)))
+
+    def check_room(self) -> None:
+        """Raises BusyError if a request for a quick answer would be refused now."""
+        self._quick.check_room()
+
+    @property
+    def waiting(self) -> Mapping[str, int]:
+        """How many requests wait, by the name of the lane."""
+        return {lane.name: lane.waiting for lane in (self._quick, self._long)}
+
+    def close(self) -> None:
+        """End the threads, after what they are answering now. Requests that wait are cancelled."""
+        for lane in (self._quick, self._long):
+            lane.close()
+
+    def _tell(self, answered: Answered) -> None:
+        for listener in self.listeners:
+            listener(answered)
+
+
+def is_long(model: ServedModel, options: PredictOptions, size: int) -> bool:
+    """Whether an answer may take many seconds: it is put together from windows or tiles, or its file is large."""
+    recipe = model.recogniser.recipe
+    return options.tiles or size > LONG_BYTES or needs_windows(ANSWERS[recipe.kind], recipe.answer)
+
+
+class _Lane:
+    """Threads that take jobs from one queue."""
+
+    def __init__(self, name: str, workers: int, most: int, tell: Callable[[Answered], None]) -> None:
+        self.name = name
+        self._most, self._tell, self._workers = most, tell, workers
+        self._jobs: deque[_Job] = deque()
+        self._changed = Condition()
+        self._closed = False
+        self._mean_s = 0.0
+        self._threads = [Thread(target=self._work, name=f"seehear-{name}-{i}", daemon=True) for i in range(workers)]
+        for thread in self._threads:
+            thread.start()
+
+    @property
+    def waiting(self) -> int:
+        return len(self._jobs)
+
+    def check_room(self) -> None:
+        if len(self._jobs) >= self._most:
+            raise BusyError(max(1, round(self._mean_s * self._most / self._workers)))
+
+    def put(self, job: _Job) -> Future[Prediction]:
+        self.check_room()
+        with self._changed:
+            self._jobs.append(job)
+            self._changed.notify()
+        return job.answer
+
+    def close(self) -> None:
+        with self._changed:
+            self._closed = True
+            for job in self._jobs:
+                job.answer.cancel()
+            self._jobs.clear()
+            self._changed.notify_all()
+        for thread in self._threads:
+            thread.join(timeout=5)
+
+    def _work(self) -> None:
+        while batch := self._take():
+            began_s = time.perf_counter()
+            outcomes = _answer(batch)
+            took_s = time.perf_counter() - began_s
+            self._mean_s += SMOOTHING * (took_s / len(batch) - self._mean_s)
+            for job, outcome in zip(batch, outcomes, strict=True):
+                if isinstance(outcome, BaseException):
+                    job.answer.set_exception(outcome)
+                    continue
+                job.answer.set_result(outcome)
+                self._tell(Answered(job.model, job.example, outcome, began_s - job.since_s, took_s, len(batch)))
+
+    def _take(self) -> list[_Job]:
+        """The job that has waited longest, with those that can be answered together with it; [] at the end."""
+        with self._changed:
+            while True:
+                while not self._jobs and not self._closed:
+                    self._changed.wait()
+                if self._closed:
+                    return []
+                first = self._jobs.popleft()
+                together = [job for job in self._jobs if job.fits(first)][: MOST_IN_BATCH - 1]
+                for job in together:
+                    self._jobs.remove(job)
+                # A caller who has gone away has cancelled: nobody waits for that answer.
+                if batch := [job for job in (first, *together) if job.answer.set_running_or_notify_cancel()]:
+                    return batch
+
+
+def _answer(batch: Sequence[_Job]) -> Sequence[Prediction | BaseException]:
+    """The prediction for each job, or what was raised. The wrong options of one are those of all."""
+    model, options = batch[0].model.recogniser, vars(batch[0].options)
+    try:
+        if len(batch) == 1:
+            return [model.predict(batch[0].example, **options)]
+        return list(model.predict([job.example for job in batch], **options))
+    except SeehearError as error:
+        return [error] * len(batch)
+    except Exception as error:  # a fault of ours must not end the thread
+        return [error] * len(batch)

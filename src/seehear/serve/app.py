@@ -1,0 +1,60 @@
+"""Puts the server together: what is served, what answers, and what every request passes first."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+import seehear
+from seehear.serve import health, predict, sign_in
+from seehear.serve.access import AccessPolicy
+from seehear.serve.answering import Answerer
+from seehear.serve.metrics import Metrics, RequestMetrics
+from seehear.serve.middleware import BodyLimits, Guard, SecurityHeaders
+from seehear.serve.models import ModelRegistry
+from seehear.serve.refusals import add_error_handlers
+from seehear.serve.settings import ServeSettings
+
+
+def create_app(settings: ServeSettings, models: ModelRegistry | None = None) -> FastAPI:
+    """The ASGI application. Its threads end with its lifespan.
+
+    models   what is served; unless given, the models of the settings, loaded now
+
+    `app.state` has what handlers use: settings, models (a ModelRegistry), answerer (an Answerer), metrics, access (an
+    AccessPolicy). `request.state` has `person`, the name of who asks, and `csp_nonce`, for inline styles.
+    Raises SeehearError for a model that is refused.
+    """
+    models = models or ModelRegistry(settings.models, settings.aliases)
+    answerer = Answerer(settings.waiting, settings.workers)
+    metrics = Metrics(models, answerer)
+    answerer.listeners.append(metrics.count)
+    access = AccessPolicy(settings)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        answerer.close()
+
+    app = FastAPI(
+        title="seehear",
+        version=seehear.__version__,
+        description="Models that see and hear, on this machine.",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/openapi.json",
+    )
+    app.state.settings, app.state.models, app.state.answerer = settings, models, answerer
+    app.state.metrics, app.state.access = metrics, access
+    add_error_handlers(app)
+    for each in (health, predict, sign_in):
+        app.include_router(each.router)
+    # The last that is added is the first that a request passes.
+    app.add_middleware(BodyLimits, settings=settings)
+    app.add_middleware(Guard, policy=access)
+    app.add_middleware(RequestMetrics, metrics=metrics)
+    app.add_middleware(SecurityHeaders)
+    return app
