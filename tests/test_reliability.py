@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -87,7 +88,7 @@ def stopped(data: Path, out: Path, patch: pytest.MonkeyPatch, **options: Any) ->
     heard: list[Event] = []
     recipe = None if options.get("resume") else recipe_for("label", ("image",), steps=mortal.STEPS)
     with patch.context() as inner, pytest.raises(KeyboardInterrupt):
-        inner.setattr("seehear.learn.train.trace_once", interrupt)
+        inner.setattr("seehear.learn.train.trace_meanwhile", interrupt)
         api.train(data, out, **({"recipe": recipe} | options), listen=heard.append)
     return heard
 
@@ -234,7 +235,8 @@ def test_unusable_data_leaves_no_files(tmp_path: Path, out: Path) -> None:
 
 def test_a_damaged_checkpoint_is_explained(data: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stopped(data, out, monkeypatch)
-    monkeypatch.setattr("seehear.learn.train.trace_once", lambda *_: SimpleNamespace(graphs=None, seconds=0.0))
+    traced = SimpleNamespace(graphs=None, seconds=0.0)
+    monkeypatch.setattr("seehear.learn.train.trace_meanwhile", lambda *_: nullcontext(lambda: traced))
     file = _work(out) / "checkpoint.safetensors"
     nameless = safetensors.torch.save({"w": torch.zeros(1)})
     for content in (b"\xff" * 100, nameless, safetensors.torch.save({"w": torch.zeros(1)}, {"progress": "{"})):

@@ -215,7 +215,8 @@ def _optimise(graph: onnx.ModelProto, module: Any) -> bytes:
     """Optimise the graph once for all weights: they become inputs, so that none is folded into another."""
     from onnxscript import optimizer  # slow to import
 
-    weights = {tensor.name: tensor for tensor in graph.graph.initializer if tensor.name in module.state_dict()}
+    names = module.state_dict().keys()
+    weights = {tensor.name: tensor for tensor in graph.graph.initializer if tensor.name in names}
     for name, tensor in weights.items():
         graph.graph.input.append(onnx.helper.make_tensor_value_info(name, tensor.data_type, tensor.dims))
         graph.graph.initializer.remove(tensor)

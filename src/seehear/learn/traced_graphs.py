@@ -41,10 +41,18 @@ class Traced(NamedTuple):
     graphs: Graphs
     seconds: float
 
+    def describe(self) -> str:
+        return format_count(sum(graph is not None for graph in self.graphs), "graph")
+
+
+def is_traced(network: Network, dataset: DatasetCache, rows: NDArray[np.int64]) -> bool:
+    """Whether the cache folder has the graphs of this network."""
+    return _read(_find_place(network, dataset, rows)) is not None
+
 
 def trace_once(network: Network, dataset: DatasetCache, rows: NDArray[np.int64], listen: Listener) -> Traced:
     """The traced graphs of a network, from the cache folder if it has them. `trace_graphs` says what it raises."""
-    place = locate_cache() / "graphs" / _compute_key(network.recipe, dataset, rows)
+    place = _find_place(network, dataset, rows)
     if (stored := _read(place)) is not None:
         return stored
     listen(Started(TASK, None, "graphs"))
@@ -53,10 +61,14 @@ def trace_once(network: Network, dataset: DatasetCache, rows: NDArray[np.int64],
     traced = Traced(graphs, time.monotonic() - began_s)
     with suppress(OSError, SeehearError):  # without a cache, each training traces again
         place.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(place, _to_bytes(traced))
+        write_atomically(place, to_bytes(traced))
         _remove_oldest(place.parent)
-    listen(Finished(TASK, format_count(sum(graph is not None for graph in graphs), "graph")))
+    listen(Finished(TASK, traced.describe()))
     return traced
+
+
+def _find_place(network: Network, dataset: DatasetCache, rows: NDArray[np.int64]) -> Path:
+    return locate_cache() / "graphs" / _compute_key(network.recipe, dataset, rows)
 
 
 def _remove_oldest(folder: Path) -> None:
@@ -88,7 +100,7 @@ def _describe_examples(dataset: DatasetCache, rows: NDArray[np.int64]) -> Iterat
         yield f"{name} {tuple(tensor.shape)} {tensor.dtype}"
 
 
-def _to_bytes(traced: Traced) -> bytes:
+def to_bytes(traced: Traced) -> bytes:
     network, decoder = traced.graphs.network, traced.graphs.decoder or b""
     content = network + decoder
     header = {
@@ -99,14 +111,22 @@ def _to_bytes(traced: Traced) -> bytes:
     return json.dumps(header).encode() + b"\n" + content
 
 
-def _read(place: Path) -> Traced | None:
-    """None if the file is missing or damaged."""
+def parse_traced(stored: bytes) -> Traced | None:
+    """The inverse of `to_bytes`; None for damaged bytes."""
+    line, _, content = stored.partition(b"\n")
     try:
-        line, _, content = place.read_bytes().partition(b"\n")
         header = json.loads(line)
         end, seconds = int(header["network_bytes"]), float(header["seconds"])
         if hashlib.sha256(content).hexdigest() != header["sha256"]:
             return None
-    except (OSError, ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError):
         return None
     return Traced(Graphs(content[:end], content[end:] or None), seconds)
+
+
+def _read(place: Path) -> Traced | None:
+    """None if the file is missing or damaged."""
+    try:
+        return parse_traced(place.read_bytes())
+    except OSError:
+        return None

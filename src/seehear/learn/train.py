@@ -26,7 +26,7 @@ from seehear.learn.loop.probe import EncodedExamples, FrozenFeatures, encode_exa
 from seehear.learn.model.network import Network, create_network
 from seehear.learn.model.ood import BANK
 from seehear.learn.model.pretrained import Pretrained, load_starts
-from seehear.learn.traced_graphs import trace_once
+from seehear.learn.tracing_process import trace_meanwhile
 from seehear.learn.unlabelled import TEACHER_SHARE, SelfTraining, load_unlabelled
 from seehear.recipe import Recipe, UnlabelledUse
 from seehear.runtime.bundle import Bundle
@@ -67,17 +67,19 @@ def train(
     torch.manual_seed(recipe.training.seed)
     network = create_network(recipe, device)
     _load_weights(network, start, listen)
-    traced = trace_once(deepcopy(network), split.val, split.val_rows, listen)
-    frozen = _fit_head(network, start, split, listen)
-    spent = frozen is not None and time.monotonic() - started_s > recipe.training.minutes * 60
-    resumed = (run / CHECKPOINT).exists()  # it keeps its time budget
-    estimated = recipe.training.steps is None and not resumed and not spent
-    calibrating_s = estimate_seconds(deepcopy(network).eval(), split, listen) if estimated else 0.0
-    answered = select_calibration_rows(network, split.val, split.val_rows)
-    untrained = None if start is not None else measure_untrained(split.val, answered, listen)
-    after_s = calibrating_s + EXPORTING * traced.seconds
-    clock = Clock(recipe.training, _seconds_left(recipe, started_s, after_s, head_fitted=frozen is not None))
-    fitted, use = _learn(network, frozen, split, more, clock, run, listen)
+    with trace_meanwhile(network, split.val, split.val_rows, listen) as wait_for_graphs:
+        frozen = _fit_head(network, start, split, listen)
+        spent = frozen is not None and time.monotonic() - started_s > recipe.training.minutes * 60
+        resumed = (run / CHECKPOINT).exists()  # it keeps its time budget
+        estimated = recipe.training.steps is None and not resumed and not spent
+        tracing_s = 0.0 if spent else wait_for_graphs().seconds
+        calibrating_s = estimate_seconds(deepcopy(network).eval(), split, listen) if estimated else 0.0
+        answered = select_calibration_rows(network, split.val, split.val_rows)
+        untrained = None if start is not None else measure_untrained(split.val, answered, listen)
+        after_s = calibrating_s + EXPORTING * tracing_s
+        clock = Clock(recipe.training, _seconds_left(recipe, started_s, after_s, head_fitted=frozen is not None))
+        fitted, use = _learn(network, frozen, split, more, clock, run, listen)
+        traced = wait_for_graphs()  # the scorers get other shapes below
     encoded = frozen.encoded if frozen is not None and fitted.network is network else None
     network, progress, out_of_fold = fitted.network, fitted.progress, fitted.out_of_fold
     kept = _store_examples(network, encoded, split)
