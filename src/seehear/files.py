@@ -114,6 +114,15 @@ def _prefix(path: Path) -> str:
     return f".{path.name[:48]}."
 
 
+def flush_file(path: Path) -> None:
+    """Make the content of a file that was written survive a power cut."""
+    descriptor = os.open(path, os.O_RDWR | getattr(os, "O_BINARY", 0))
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def flush_folder(folder: Path) -> None:
     """Make what was created and renamed in a folder survive a power cut."""
     if ON_WINDOWS:  # where folders cannot be opened

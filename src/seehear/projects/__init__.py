@@ -6,10 +6,23 @@ try:
     from seehear.projects.content_store import StoredFile
     from seehear.projects.examples import Added, Counts, Example, NewExample, Query
     from seehear.projects.history import Change
-    from seehear.projects.project import Project, ProjectEntry
+    from seehear.projects.opening import ProjectEntry
+    from seehear.projects.project import Project
+    from seehear.projects.take_in import Inspection
 except ModuleNotFoundError as missing:
     if str(missing.name).partition(".")[0] != "sqlalchemy":
         raise
     raise UsageError("projects need a database library", hint="pip install 'seehear[serve]'") from None
 
-__all__ = ["Added", "Change", "Counts", "Example", "NewExample", "Project", "ProjectEntry", "Query", "StoredFile"]
+__all__ = [
+    "Added",
+    "Change",
+    "Counts",
+    "Example",
+    "Inspection",
+    "NewExample",
+    "Project",
+    "ProjectEntry",
+    "Query",
+    "StoredFile",
+]

@@ -12,20 +12,29 @@ from seehear.projects.columns import find_answer_column
 from seehear.projects.content_store import ContentStore, Staging
 from seehear.projects.editing import check_class, check_text
 from seehear.projects.examples import Added, NewExample, add_examples, edit_new_classes, save_files
-from seehear.projects.history import begin_change, describe_change, discard_if_empty, make_edits
+from seehear.projects.history import describe_change, discard_if_empty, make_edits
 from seehear.senses import SENSES
 
 
 def add_staged(
-    connection: Connection, store: ContentStore, staging: Staging, new: Sequence[NewExample], who: str, whence: str
+    connection: Connection,
+    store: ContentStore,
+    staging: Staging,
+    new: Sequence[NewExample],
+    begun: tuple[int, int],
+    whence: str,
 ) -> Added:
-    """Move staged files into the project and add examples of them. `whence` ends the sentence for the history."""
-    change = begin_change(connection, who, "")
+    """Move staged files into the project and add examples of them.
+
+    begun   the change, and the number of edits that it has already
+    whence  ends the sentence for the history
+    """
+    change, done = begun
     known = save_files(connection, (file for each in new for file in each.inputs.values()))
     store.publish(staging, known.values())
     column = find_answer_column(connection)
     strata = [column.stratum(each.answers[column.heading]) for each in new if column and column.heading in each.answers]
-    done = make_edits(connection, change, edit_new_classes(connection, map(check_class, strata)))
+    done = make_edits(connection, change, edit_new_classes(connection, map(check_class, strata)), done)
     stored = [
         replace(
             each,

@@ -15,12 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seehear.errors import InputError, SeehearError, UsageError
-from seehear.files import HINT, flush_folder
+from seehear.files import HINT, flush_file, flush_folder
 from seehear.folders import claim_folder, delete, remove_folder
 from seehear.media import medium_of, medium_of_file
 
 _BLOCK = 1 << 20
 _STAGING = "staging-"
+_MANY = 16  # files, from which flushing all of the disk at once is quicker
 MOST_BYTES = 4 << 30  # of one file
 
 
@@ -44,7 +45,7 @@ class Staging:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._staged: dict[str, StoredFile] = {}
+        self._unflushed: set[str] = set()
 
     def add(self, path: Path) -> StoredFile:
         """Copy a file. Raises InputError if it cannot be read, is empty or is too large."""
@@ -70,20 +71,24 @@ class Staging:
                 _write_all(descriptor, block)
             if not size:
                 raise InputError("the file is empty", where=name, hint="copy it again")
-            os.fsync(descriptor)
         medium = medium_of(name) if medium is None else medium
         suffix = Path(name).suffix.lower() if medium_of(name) else ""
         file = StoredFile(digest.hexdigest(), suffix, size, medium)
-        file = self._staged.setdefault(file.sha256, file)
         unfinished.replace(self._folder / file.sha256)
+        self._unflushed.add(file.sha256)
         return file
 
-    def path(self, file: StoredFile) -> Path:
-        """Where a staged file lies until it is published."""
-        return self._folder / file.sha256
+    def flush(self) -> None:
+        """Make what was staged survive a power cut. It takes long; call it before the database is locked."""
+        if len(self._unflushed) > _MANY and hasattr(os, "sync"):
+            os.sync()  # all at once; then the single ones, for certainty, have nothing left to do
+        for sha256 in self._unflushed:
+            flush_file(self._folder / sha256)
+        self._unflushed.clear()
 
     def publish(self, files: Iterable[StoredFile], destination: Path) -> None:
         """Move files to their places. Call it while the database is locked for writing, before the commit."""
+        self.flush()
         folders = set()
         for file in files:
             place = destination / file.place

@@ -2,48 +2,31 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy.engine import Connection
 
-from seehear.errors import InputError, SeehearError, UsageError
-from seehear.folders import delete
+from seehear.errors import InputError, UsageError
+from seehear.events import Listener, ignore_events
 from seehear.problems import RowProblem
-from seehear.projects import editing, history, places
+from seehear.projects import editing, history, opening, places, take_in
 from seehear.projects import examples as example_tables
 from seehear.projects.adding import add_staged, find_sense
-from seehear.projects.columns import ANSWER, SENSES, AnswerColumn, find_answer_column, parse_answer_column, read_setting
+from seehear.projects.columns import SENSES, AnswerColumn, find_answer_column, read_setting
 from seehear.projects.content_store import ContentStore, Staging, StoredFile
-from seehear.projects.database import Database, open_database, parse_url, sqlite_url
-from seehear.projects.editing import check_cell, check_part, check_text, require_column
+from seehear.projects.editing import check_cell, check_part, require_column
 from seehear.projects.examples import Added, Counts, Example, NewExample, Query
 from seehear.projects.fields import Edit
 from seehear.projects.history import Change
+from seehear.projects.opening import Opened, ProjectEntry
 from seehear.projects.places import Place
-from seehear.senses import SENSES as KNOWN_SENSES
+from seehear.projects.take_in import Inspection
 
 PAGE = 120  # examples
 ALL = Query()
-_LONGEST_PERSON = 100  # characters
-
-
-@dataclass(frozen=True, slots=True)
-class ProjectEntry:
-    """A project in the list of a home. `problem` says why it cannot be opened; "" if it can."""
-
-    slug: str
-    name: str
-    folder: Path
-    problem: str = ""
-
-    def to_json(self) -> dict[str, Any]:
-        return {"slug": self.slug, "name": self.name, "folder": str(self.folder), "problem": self.problem}
 
 
 class Project:
@@ -56,11 +39,10 @@ class Project:
     who     the person whose name the history gives to changes
     """
 
-    def __init__(self, place: Place, description: places.Description, database: Database, who: str) -> None:
-        self.place, self.name, self.slug = place, description.name, place.slug
-        self.database = database
-        self.store = ContentStore(place.files)
-        self.who = who
+    def __init__(self, opened: Opened) -> None:
+        self.place, self.name, self.database, self.who = opened
+        self.slug = opened.place.slug
+        self.store = ContentStore(opened.place.files)
 
     @classmethod
     def create(
@@ -79,25 +61,11 @@ class Project:
         senses    the senses to use; taken from the first data unless given
         home      the folder for all projects
         database  the URL of a PostgreSQL database that a team shares, without a password; by default SQLite
+        who       the name for the history; by default the account's
 
         Raises UsageError for a name that is taken and other wrong arguments.
         """
-        column = None if answer is None else parse_answer_column(answer)
-        _check_senses(senses or ())
-        url = None if database is None else str(parse_url(database))
-        place, description = places.make_place(Path(home), name, url)
-        try:
-            with closing(_open_database(place, description)) as opened, opened.writing() as connection:
-                person = _check_person(who)
-                change = history.begin_change(connection, person, f"made the project {name!r}")
-                edits = [] if column is None else [Edit("setting", None, ANSWER, None, column.to_setting())]
-                edits += [] if senses is None else [Edit("setting", None, SENSES, None, json.dumps(list(senses)))]
-                history.make_edits(connection, change, edits)
-            place = places.publish(place, description)
-        except BaseException:
-            delete(place.folder)
-            raise
-        return cls(place, description, _open_database(place, description), person)
+        return cls(opening.create(Path(home), name, answer=answer, senses=senses, database=database, who=who))
 
     @classmethod
     def open(cls, name: str | Path, *, home: str | Path = places.HOME, who: str | None = None) -> Project:
@@ -106,13 +74,12 @@ class Project:
         Raises UsageError if there is none, DataError if it is damaged or of a newer version.
         """
         place = Place(name) if isinstance(name, Path) else places.find_place(Path(home), name)
-        description = place.read()
-        return cls(place, description, _open_database(place, description), _check_person(who))
+        return cls(opening.open_place(place, who))
 
     @classmethod
-    def list(cls, home: str | Path = places.HOME) -> tuple[ProjectEntry, ...]:
+    def list(cls, home: str | Path = places.HOME) -> Sequence[ProjectEntry]:
         """All projects of a home. One that cannot be opened says why, and does not hide the others."""
-        return tuple(map(_describe, places.find_places(Path(home))))
+        return tuple(map(opening.describe, places.find_places(Path(home))))
 
     def close(self) -> None:
         self.database.close()
@@ -126,7 +93,7 @@ class Project:
     def as_person(self, who: str) -> Project:
         """The same open project, for another person's changes."""
         other = object.__new__(type(self))
-        other.__dict__ |= self.__dict__ | {"who": _check_person(who)}
+        other.__dict__ |= self.__dict__ | {"who": opening.check_person(who)}
         return other
 
     # Reading
@@ -192,6 +159,31 @@ class Project:
                     problems.append(RowProblem.of(error, str(path)))
             return self._add_staged(staging, found, problems, answer, group, part)
 
+    def inspect(
+        self, data: str | Path, *, answer: str | None = None, senses: Sequence[str] | None = None
+    ) -> Inspection:
+        """What `take_in` would take in, of a folder, a table or an archive in any layout that training reads.
+
+        answer  a heading, a kind, or kind:heading, to override what would be inferred
+        senses  the senses to use; by default those of the project
+
+        Raises DataError if none of it can be used, UsageError if its answers are of another kind than the project's.
+        """
+        return take_in.inspect(self, data, answer=answer, senses=senses)
+
+    def take_in(
+        self,
+        data: str | Path,
+        *,
+        answer: str | None = None,
+        senses: Sequence[str] | None = None,
+        listen: Listener = ignore_events,
+    ) -> Added:
+        """Add all examples of a folder, a table or an archive, as one change: all that can be read, or nothing if it
+        is interrupted. The arguments and errors are those of `inspect`.
+        """
+        return take_in.take_in(self, data, answer=answer, senses=senses, listen=listen)
+
     def add_upload(
         self,
         blocks: Iterable[bytes],
@@ -214,9 +206,19 @@ class Project:
         with self.database.writing() as connection:
             return self.add_within(connection, staging, new, whence)
 
-    def add_within(self, connection: Connection, staging: Staging, new: Sequence[NewExample], whence: str) -> Added:
-        """As `add_examples`, in a transaction of `self.database.writing()` that does more."""
-        return add_staged(connection, self.store, staging, new, self.who, whence)
+    def add_within(
+        self,
+        connection: Connection,
+        staging: Staging,
+        new: Sequence[NewExample],
+        whence: str,
+        edits: Sequence[Edit] = (),
+    ) -> Added:
+        """As `add_examples`, in a transaction of `self.database.writing()` that does more. `edits` come first in the
+        same change."""
+        change = history.begin_change(connection, self.who, "")
+        done = history.make_edits(connection, change, edits)
+        return add_staged(connection, self.store, staging, new, (change, done), whence)
 
     def _add_staged(
         self,
@@ -227,6 +229,7 @@ class Project:
         group: str,
         part: str,
     ) -> Added:
+        staging.flush()
         with self.database.writing() as connection:
             column = find_answer_column(connection)
             cells = {} if answer is None else {require_column(column).heading: check_cell(answer)}
@@ -324,42 +327,6 @@ class Project:
             return editing.set_setting(connection, self.who, name, value)
 
 
-def _open_database(place: Place, description: places.Description) -> Database:
-    if description.database is None:
-        return open_database(sqlite_url(place.database), schema="", where=str(place.database))
-    url = parse_url(description.database)
-    return open_database(url, schema=description.schema, where=f"{url}, schema {description.schema}")
-
-
-def _describe(place: Place) -> ProjectEntry:
-    name = place.slug
-    try:
-        description = place.read()
-        name = description.name
-        with closing(_open_database(place, description)) as database, database.reading() as connection:
-            find_answer_column(connection)
-    except SeehearError as error:
-        return ProjectEntry(place.slug, name, place.folder, str(error))
-    return ProjectEntry(place.slug, name, place.folder)
-
-
 def _heading(connection: Connection) -> str | None:
     column = find_answer_column(connection)
     return None if column is None else column.heading
-
-
-def _check_person(who: str | None) -> str:
-    """The name for the history: the account's, unless one is given."""
-    if who is None:
-        try:
-            who = getpass.getuser()
-        except (OSError, KeyError):  # an account without a name, as in some containers
-            who = "somebody"
-    if not who.strip() or len(who) > _LONGEST_PERSON:
-        raise UsageError(f"not a name for a person: {who!r}", allowed=f"1 to {_LONGEST_PERSON} characters")
-    return check_text(who.strip())
-
-
-def _check_senses(senses: Sequence[str]) -> None:
-    if unknown := [name for name in senses if name not in KNOWN_SENSES]:
-        raise UsageError(f"no sense {unknown[0]!r}", allowed=", ".join(KNOWN_SENSES))

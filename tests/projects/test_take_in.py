@@ -1,0 +1,151 @@
+"""Taking in data in the layouts that training reads."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from made_projects import make_project, write_pictures
+from seehear.answers import ANSWERS
+from seehear.errors import DataError, UsageError
+from seehear.events import Advanced, Event, Finished, Skipped, Started
+from seehear.projects import Project, Query
+
+
+@pytest.fixture
+def project(tmp_path: Path):
+    with make_project(tmp_path / "home") as made:
+        yield made
+
+
+@pytest.fixture
+def undecided(tmp_path: Path):
+    """A project that is about nothing yet."""
+    with Project.create("New", home=tmp_path / "home") as made:
+        yield made
+
+
+def make_folders(folder: Path, **counts: int) -> Path:
+    for first, (name, count) in enumerate(counts.items()):
+        write_pictures(folder / name, count, first=1000 * first)
+    return folder
+
+
+def test_folders_become_classes_after_they_were_inspected(undecided: Project, tmp_path: Path) -> None:
+    data = make_folders(tmp_path / "boards", knot=3, crack=2)
+    (data / "notes.md").touch()
+    seen = undecided.inspect(data)
+    assert (seen.examples, seen.classes, seen.senses) == (5, {"knot": 3, "crack": 2}, ("image",))
+    assert seen.column is not None
+    assert seen.column.kind_name in ANSWERS
+    assert not undecided.counts().examples
+    events: list[Event] = []
+    added = undecided.take_in(data, listen=events.append)
+    assert len(added.ids) == 5
+    assert undecided.counts().classes == {"crack": 2, "knot": 3}
+    assert undecided.answer_column() == seen.column
+    assert undecided.history(limit=1)[0].what == "added 5 examples from boards"
+    assert [type(event) for event in events if not isinstance(event, Advanced | Skipped)] == [Started, Finished]
+    undecided.undo()
+    assert undecided.counts().examples == 0
+    assert undecided.answer_column() is None
+    assert undecided.classes() == []
+
+
+def test_what_is_taken_in_again_is_known(project: Project, tmp_path: Path) -> None:
+    data = make_folders(tmp_path / "boards", knot=2, crack=2)
+    first = project.take_in(data)
+    write_pictures(data / "knot", 1, first=7)
+    again = project.take_in(data)
+    assert sorted(again.known) == sorted(first.ids)
+    assert len(again.ids) == 1
+
+
+def test_parts_groups_and_other_columns_are_kept(undecided: Project, tmp_path: Path) -> None:
+    write_pictures(tmp_path, 4)
+    lines = ["image,label,split,patient,site_note"]
+    lines += [
+        f"{i:05}.png,{'knot' if i % 2 else 'crack'},{'val' if i > 1 else 'train'},p{i // 2},north" for i in range(4)
+    ]
+    (tmp_path / "table.csv").write_text("\n".join([*lines, "none.png,knot,train,p9,south"]))
+    added = undecided.take_in(tmp_path / "table.csv")
+    assert len(added.ids) == 4
+    assert [problem.where for problem in added.problems] == ["table.csv row 6"]
+    last = undecided.examples()[-1]
+    assert (last.part, last.group, last.metadata) == ("val", "p1", {"site_note": "north"})
+    assert undecided.setting("group") == "patient"
+    assert undecided.counts().parts == {"train": 2, "val": 2}
+
+
+def test_segments_of_one_recording_share_its_file(undecided: Project, tmp_path: Path) -> None:
+    (tmp_path / "dawn.wav").write_bytes(b"RIFF dawn")
+    (tmp_path / "table.csv").write_text("audio,start,end,label\ndawn.wav,0,1.5,wren\ndawn.wav,2,3,robin\n")
+    undecided.take_in(tmp_path / "table.csv")
+    examples = undecided.examples()
+    assert [each.span_s for each in examples] == [(0.0, 1.5), (2.0, 3.0)]
+    assert len({each.inputs["audio"].sha256 for each in examples}) == 1
+    assert not any(each.metadata for each in examples)
+
+
+def test_masks_become_cells_that_name_no_file(undecided: Project, tmp_path: Path) -> None:
+    for name in ("images", "masks"):
+        (tmp_path / name).mkdir()
+    for number in range(2):
+        pixels = np.zeros((8, 6), np.uint8)
+        pixels[number : number + 3, 1:4] = 1
+        Image.fromarray(pixels).save(tmp_path / "masks" / f"{number}.png")
+        Image.fromarray(np.full((8, 6, 3), 90 + number, np.uint8)).save(tmp_path / "images" / f"{number}.png")
+    (tmp_path / "masks" / "classes.txt").write_text("ground\nroad\n")
+    undecided.take_in(tmp_path)
+    column = undecided.answer_column()
+    assert column is not None
+    cells = [each.answers[column.heading] for each in undecided.examples()]
+    spec = column.kind.plan(cells, column.heading)
+    assert spec.classes == ("ground", "road")
+    assert [column.kind.read(cell, spec).areas["road"] for cell in cells] == [9, 9]
+
+
+def test_pictures_without_answers_can_join_a_project_of_labels(project: Project, tmp_path: Path) -> None:
+    write_pictures(tmp_path / "more", 3)
+    project.take_in(tmp_path / "more")
+    assert len(project.find(Query(answered=False))) == 3
+
+
+def test_answers_of_another_kind_are_refused(project: Project, tmp_path: Path) -> None:
+    write_pictures(tmp_path, 2)
+    boxes = json.dumps([{"label": "cell", "xyxy": [0, 0, 4, 4]}])
+    rows = [{"image": f"{i:05}.png", "boxes": boxes} for i in range(2)]
+    (tmp_path / "table.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    for act in (project.inspect, project.take_in):
+        with pytest.raises(UsageError):
+            act(tmp_path / "table.jsonl")
+    assert project.counts().examples == 0
+
+
+def test_an_archive_is_taken_in_whole_or_not_at_all(project: Project, tmp_path: Path) -> None:
+    data = make_folders(tmp_path / "boards", knot=3, crack=3)
+    packed = tmp_path / "boards.zip"
+    with zipfile.ZipFile(packed, "w") as archive:
+        for path in sorted(data.rglob("*.png")):
+            archive.write(path, path.relative_to(data))
+    whole = packed.read_bytes()
+    packed.write_bytes(whole[:-200])
+    with pytest.raises(DataError, match=r"boards\.zip: damaged"):
+        project.take_in(packed)
+    assert project.counts().examples == 0
+    packed.write_bytes(whole)
+
+    def interrupt(event: Event) -> None:
+        if isinstance(event, Advanced) and event.done == 4:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        project.take_in(packed, listen=interrupt)
+    assert project.counts().examples == 0
+    assert not list(project.place.files.iterdir())
+    assert len(project.take_in(packed).ids) == 6
