@@ -34,7 +34,15 @@ def test_it_holds_the_package_and_its_licence_and_nothing_else(wheel: Path) -> N
     assert "seehear/py.typed" in names
     assert f"{metadata}licenses/LICENSE" in names
     assert all(name.startswith(("seehear/", metadata)) for name in names)
-    assert {Path(name).suffix for name in names if name.startswith("seehear/")} <= {".py", ".typed", ".html", ".jinja"}
+    assert {Path(name).suffix for name in names if name.startswith("seehear/") and "/static/" not in name} <= {
+        ".py",
+        ".typed",
+        ".html",
+        ".jinja",
+    }
+    static = {name for name in names if "/static/" in name}
+    assert all(name.startswith("seehear/serve/pages/static/") for name in static)
+    assert {Path(name).suffix for name in static} <= {".css", ".js", ".svg", ".txt", ".json"}
 
 
 @pytest.mark.slow

@@ -14,6 +14,7 @@ from seehear.serve.answering import Answerer
 from seehear.serve.metrics import Metrics, RequestMetrics
 from seehear.serve.middleware import BodyLimits, Guard, SecurityHeaders
 from seehear.serve.models import ModelRegistry
+from seehear.serve.pages import add_pages
 from seehear.serve.refusals import add_error_handlers
 from seehear.serve.settings import ServeSettings
 
@@ -37,6 +38,7 @@ def create_app(settings: ServeSettings, models: ModelRegistry | None = None) -> 
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
         answerer.close()
+        app.state.projects.close()
 
     app = FastAPI(
         title="seehear",
@@ -52,6 +54,7 @@ def create_app(settings: ServeSettings, models: ModelRegistry | None = None) -> 
     add_error_handlers(app)
     for each in (health, predict, sign_in):
         app.include_router(each.router)
+    add_pages(app, settings)
     # The last that is added is the first that a request passes.
     app.add_middleware(BodyLimits, settings=settings)
     app.add_middleware(Guard, policy=access)

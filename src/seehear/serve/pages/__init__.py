@@ -1,0 +1,18 @@
+"""The pages that `seehear serve` shows in a browser: HTML made by the server, with scripts that make it faster."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+
+from seehear.serve.pages import creating, home, model, teaching, trying
+from seehear.serve.pages.open_projects import OpenProjects
+from seehear.serve.pages.previews import Previews
+from seehear.serve.settings import ServeSettings
+
+
+def add_pages(app: FastAPI, settings: ServeSettings) -> None:
+    """Add the pages to an application whose state has `models`, `answerer` and `settings`."""
+    app.state.previews = Previews()
+    app.state.projects = OpenProjects(settings.projects)
+    for each in (home, creating, teaching, trying, model):
+        app.include_router(each.router)

@@ -1,0 +1,41 @@
+"""A new project: its name, and what it is about."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+
+from fastapi import Request
+from starlette.responses import RedirectResponse, Response
+
+from seehear.errors import UsageError
+from seehear.projects import Project
+from seehear.serve.pages.fields import read_fields
+from seehear.serve.pages.open_projects import OpenProjects, project_address
+from seehear.serve.pages.rendering import render
+from seehear.serve.pages.routing import page_router
+
+router = page_router()
+
+
+@router.get("/new")
+async def show(request: Request, answer: str = "", senses: str = "") -> Response:
+    return render(request, "new.html", answer=answer, senses=senses, name="", error=None)
+
+
+@router.post("/new")
+async def create(request: Request) -> Response:
+    """Form fields: name, answer (a kind), senses (with commas)."""
+    fields = await read_fields(request)
+    name, answer, senses = map(fields.last, ("name", "answer", "senses"))
+    projects: OpenProjects = request.app.state.projects
+    person = getattr(request.state, "person", "") or None
+    wanted = [sense for sense in senses.split(",") if sense]
+    make = partial(Project.create, name, answer=answer or None, senses=wanted or None, home=projects.home, who=person)
+    try:
+        project = await asyncio.to_thread(make)
+    except UsageError as error:
+        return render(request, "new.html", 400, answer=answer, senses=senses, name=name, error=error)
+    slug = project.slug
+    project.close()
+    return RedirectResponse(f"{project_address(slug)}/teach", 303)

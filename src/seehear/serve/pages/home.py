@@ -1,0 +1,79 @@
+"""Home, help, licences, and how the pages look."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from fastapi import Request
+from starlette.responses import RedirectResponse, Response
+
+from seehear.errors import SeehearError, UsageError
+from seehear.projects import ProjectEntry
+from seehear.projects.examples import Counts, Example
+from seehear.serve.pages.fields import read_fields
+from seehear.serve.pages.open_projects import OpenProjects, project_address
+from seehear.serve.pages.rendering import KEYS_COOKIE, THEME_COOKIE, THEMES, render
+from seehear.serve.pages.routing import page_router
+from seehear.serve.pages.static_files import serve_static, vendored
+
+router = page_router()
+router.add_route("/static/{version}/{path:path}", serve_static)
+PICTURES = 4  # of each project
+ONE_YEAR_S = 365 * 24 * 3600
+
+
+class ProjectLine(NamedTuple):
+    """One project in the list. `problem`: why it cannot be opened; then there are no counts and no pictures."""
+
+    entry: ProjectEntry
+    address: str
+    counts: Counts | None = None
+    pictures: Sequence[Example] = ()
+    problem: str = ""
+
+
+@router.get("/")
+def home(request: Request) -> Response:
+    projects: OpenProjects = request.app.state.projects
+    lines = [_describe(projects, entry) for entry in projects.list()]
+    return render(request, "home.html", models=request.app.state.models.list(), projects=lines, home=projects.home)
+
+
+@router.get("/help/keys")
+async def keys(request: Request) -> Response:
+    return render(request, "keys.html")
+
+
+@router.get("/licences")
+async def licences(request: Request) -> Response:
+    return render(request, "licences.html", packages=vendored())
+
+
+@router.get("/settings")
+async def settings(request: Request) -> Response:
+    return render(request, "settings.html", settings=request.app.state.settings)
+
+
+@router.post("/settings/looks")
+async def change_looks(request: Request) -> Response:
+    """The form fields theme (light, dark or empty) and keys (on or off) become cookies. Raises UsageError."""
+    fields = await read_fields(request)
+    theme, keys = fields.last("theme"), fields.last("keys")
+    if theme not in ("", *THEMES) or keys not in ("on", "off"):
+        raise UsageError(f"the theme {theme!r} with keys {keys!r}", allowed="light, dark or nothing; on or off")
+    response = RedirectResponse("/settings#looks", 303)
+    for cookie, value in ((THEME_COOKIE, theme), (KEYS_COOKIE, keys)):
+        response.set_cookie(cookie, value, max_age=ONE_YEAR_S, httponly=True, samesite="strict")
+    return response
+
+
+def _describe(projects: OpenProjects, entry: ProjectEntry) -> ProjectLine:
+    address = project_address(entry.slug)
+    if entry.problem:
+        return ProjectLine(entry, address, problem=entry.problem)
+    try:
+        project = projects.get(entry.slug)
+        return ProjectLine(entry, address, project.counts(), project.examples(limit=PICTURES))
+    except SeehearError as error:
+        return ProjectLine(entry, address, problem=str(error))

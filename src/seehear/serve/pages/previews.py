@@ -1,0 +1,86 @@
+"""What was just tried, so that the page can show it beside the answer. It is in memory only, and soon forgotten."""
+
+from __future__ import annotations
+
+import secrets
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from io import BytesIO
+from threading import Lock
+from typing import Any
+
+from PIL import Image
+
+from seehear.errors import InputError
+from seehear.media import medium_of
+from seehear.senses import SENSES
+
+MOST_BYTES = 64 << 20
+LONGEST_SIDE_PX = 1024
+JPEG_QUALITY = 85
+SOUND_TYPES = {
+    "wav": "audio/wav", "wave": "audio/wav", "flac": "audio/flac", "ogg": "audio/ogg", "oga": "audio/ogg",
+    "opus": "audio/ogg", "mp3": "audio/mpeg", "m4a": "audio/mp4", "weba": "audio/webm",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Preview:
+    content: bytes
+    media_type: str
+
+
+class Previews:
+    """The newest previews by a key that nobody can guess, MOST_BYTES in all. Safe to use from several threads."""
+
+    def __init__(self, most_bytes: int = MOST_BYTES) -> None:
+        self._kept: OrderedDict[str, Preview] = OrderedDict()
+        self._lock, self._most_bytes, self._bytes = Lock(), most_bytes, 0
+
+    def keep(self, preview: Preview) -> str:
+        """Returns its key."""
+        key = secrets.token_urlsafe(12)
+        with self._lock:
+            self._kept[key] = preview
+            self._bytes += len(preview.content)
+            while self._bytes > self._most_bytes and len(self._kept) > 1:
+                self._bytes -= len(self._kept.popitem(last=False)[1].content)
+        return key
+
+    def find(self, key: str) -> Preview | None:
+        return self._kept.get(key)
+
+
+def draw_preview(sense: str, source: Any, answer: Any = None) -> Preview:
+    """A JPEG of one input: the picture, or the spectrogram of a sound; with the answer drawn on it if it has positions.
+
+    Raises InputError for what cannot be read.
+    """
+    picture: Image.Image = SENSES[sense].draw(SENSES[sense].read(source))
+    if hasattr(answer, "draw_on"):
+        picture = answer.draw_on(picture)
+    return Preview(to_jpeg(picture, LONGEST_SIDE_PX), "image/jpeg")
+
+
+def to_jpeg(picture: Image.Image, longest_side_px: int) -> bytes:
+    picture = picture.convert("RGB")
+    picture.thumbnail((longest_side_px, longest_side_px), Image.Resampling.BILINEAR, reducing_gap=2.0)
+    file = BytesIO()
+    picture.save(file, "JPEG", quality=JPEG_QUALITY)
+    return file.getvalue()
+
+
+def make_previews(inputs: Mapping[str, tuple[str, Any]], answer: Any) -> list[Preview]:
+    """Of each input, by sense its name and source: something to look at, and sound that a browser can play."""
+    made = []
+    for sense, (name, source) in inputs.items():
+        try:
+            made.append(draw_preview(sense, source, answer))
+        except InputError:  # the answer says why
+            continue
+        if medium_of(name) == "recording" and (kind := SOUND_TYPES.get(name.rpartition(".")[2].lower())):
+            content = source if isinstance(source, bytes) else source.read_bytes()
+            if len(content) <= MOST_BYTES // 4:
+                made.append(Preview(bytes(content), kind))
+    return made

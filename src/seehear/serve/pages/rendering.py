@@ -1,0 +1,134 @@
+"""Renders templates: what every page needs, and how numbers and names are written."""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime
+from functools import cache
+from typing import Any, NamedTuple
+
+import jinja2
+from jinja2.utils import url_quote
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+import seehear
+from seehear.amounts import format_count
+from seehear.projects.examples import Example
+from seehear.serve.pages.static_files import read_static_files
+from seehear.serve.settings import ServeSettings, is_loopback
+
+THEME_COOKIE, KEYS_COOKIE = "seehear-theme", "seehear-keys"
+THEMES = ("light", "dark")
+
+
+class Frame(NamedTuple):
+    """What is around every page.
+
+    theme             light or dark; "" for that of the computer
+    single_keys       whether letters and numbers act without Ctrl
+    others_may_ask    whether the server can be reached from other machines
+    """
+
+    theme: str
+    single_keys: bool
+    others_may_ask: bool
+    version: str = seehear.__version__
+
+
+def render(request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
+    """A page, or a fragment of one, from a template in `templates/`."""
+    page = environment().get_template(template)
+    return HTMLResponse(page.render(frame=_frame(request), **values), status)
+
+
+def render_fragment(template: str, **values: Any) -> str:
+    """HTML without the frame of a page."""
+    return environment().get_template(template).render(**values)
+
+
+def wants_fragment(request: Request) -> bool:
+    """Whether a script asks, which replaces only a part of the page that is open."""
+    return "hx-request" in request.headers
+
+
+@cache
+def environment() -> jinja2.Environment:
+    made = jinja2.Environment(
+        loader=jinja2.PackageLoader(__package__),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters |= {"shorten": shorten, "of_100": of_100, "of_100_up": of_100_up, "counted": format_count}
+    made.filters |= {
+        "sentence": to_sentence,
+        "article": with_article,
+        "moment": to_moment,
+        "thumbnail_version": thumbnail_version,
+    }
+    made.globals |= {"static": read_static_files().address, "model_address": model_address}
+    return made
+
+
+def shorten(text: str, most: int) -> str:
+    """Cut out the middle of a long name: the end often says more than the middle."""
+    if len(text) <= most:
+        return text
+    end = most // 3
+    return f"{text[: most - end - 1]}…{text[-end:]}"
+
+
+def to_sentence(text: str) -> str:
+    """With a capital letter and a full stop."""
+    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith(('.', '!', '?')) else '.'}"
+
+
+def thumbnail_version(example: Example) -> str:
+    """For the address of a picture of an example: never the same for two different pictures."""
+    return next(iter(example.inputs.values())).sha256[:16]
+
+
+def to_moment(at: datetime) -> str:
+    """14 November 2026 09:12, in the time zone of this machine."""
+    local = at.astimezone()
+    return f"{local.day} {local:%B %Y %H:%M}"
+
+
+def with_article(noun: str) -> str:
+    """a picture, an image."""
+    return f"{'an' if noun[:1] in 'aeiou' else 'a'} {noun}"
+
+
+def to_path_segment(name: str) -> str:
+    """A name as one part of an address: a slash in it does not divide."""
+    return url_quote(name).replace("/", "%2F")
+
+
+def model_address(name: str) -> str:
+    """Where the pages of a served model are."""
+    return f"/models/{to_path_segment(name)}"
+
+
+def of_100(share: float) -> str:
+    """A confidence that was reached, rounded down: 96; "under 1" and "over 99" rather than 0 and 100."""
+    number = math.floor(100 * share + 1e-9)
+    if number >= 100:
+        return "over 99"
+    return str(number) if number or not share else "under 1"
+
+
+def of_100_up(share: float) -> str:
+    """A confidence that is required, rounded up."""
+    return str(math.ceil(100 * share - 1e-9))
+
+
+def _frame(request: Request) -> Frame:
+    settings: ServeSettings = request.app.state.settings
+    theme = request.cookies.get(THEME_COOKIE, "")
+    return Frame(
+        theme=theme if theme in THEMES else "",
+        single_keys=request.cookies.get(KEYS_COOKIE) != "off",
+        others_may_ask=not is_loopback(settings.host),
+    )

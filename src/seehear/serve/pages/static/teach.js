@@ -1,0 +1,139 @@
+// <sh-kinds>: examples are dragged from one kind to another, and files are dropped onto a kind.
+// <sh-files>: files are sent one after another, so that thousands of them take little memory and can be stopped.
+// Without this script both work by their forms.
+
+class Kinds extends HTMLElement {
+  connectedCallback() {
+    this.addEventListener("dragstart", (event) => this.lift(event));
+    this.addEventListener("dragover", (event) => this.hover(event));
+    this.addEventListener("dragleave", (event) => event.target.closest?.("[data-kind]")?.classList.remove("over"));
+    this.addEventListener("drop", (event) => this.drop(event));
+    this.addEventListener("keydown", (event) => this.step(event));
+    this.addEventListener("change", () => this.tell());
+    this.addEventListener("submit", (event) => this.check(event), true);
+    this.tell();
+  }
+
+  get chosen() {
+    return [...this.querySelectorAll("input[name=example]:checked")];
+  }
+
+  // What is dragged is chosen; if it was not yet, it alone is.
+  lift(event) {
+    const box = event.target.closest(".thumb")?.querySelector("input[name=example]");
+    if (!box) return;
+    if (!box.checked) {
+      for (const each of this.chosen) each.checked = false;
+      box.checked = true;
+    }
+    event.dataTransfer.setData("text/x-seehear", "chosen");
+    event.dataTransfer.effectAllowed = "move";
+    this.tell();
+  }
+
+  hover(event) {
+    const kind = event.target.closest("[data-kind]");
+    if (!kind) return;
+    event.preventDefault();
+    kind.classList.add("over");
+  }
+
+  drop(event) {
+    const kind = event.target.closest("[data-kind]");
+    if (!kind) return;
+    event.preventDefault();
+    event.stopPropagation();
+    kind.classList.remove("over");
+    if (event.dataTransfer.files.length) {
+      document.querySelector("sh-files").send([...event.dataTransfer.files], kind.dataset.kind);
+      return;
+    }
+    const put = [...this.querySelectorAll("button[name=put]")].find((each) => each.value === kind.dataset.kind);
+    put?.click();
+  }
+
+  // Arrows move between examples, in reading order.
+  step(event) {
+    const box = event.target.closest("input[name=example]");
+    const by = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+    if (!box || !by) return;
+    event.preventDefault();
+    const boxes = [...this.querySelectorAll("input[name=example]")];
+    const next = boxes[boxes.indexOf(box) + by];
+    if (!next) return;
+    next.focus();
+    if (event.shiftKey) {
+      next.checked = true;
+      this.tell();
+    }
+  }
+
+  check(event) {
+    if (this.chosen.length) return;
+    event.preventDefault();
+    event.stopPropagation();
+    this.words.textContent = "Choose some first; then";
+  }
+
+  tell() {
+    const number = this.chosen.length;
+    if (this.words) this.words.textContent = number ? `Put the ${number} chosen into` : "Put the chosen into";
+  }
+
+  get words() {
+    return this.querySelector("#placing-words");
+  }
+}
+
+class Files extends HTMLElement {
+  connectedCallback() {
+    this.form = this.querySelector("form");
+    this.words = this.querySelector("[data-words]");
+    this.form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.send([...this.form.elements.file.files], this.form.elements.put.value);
+    });
+  }
+
+  async send(files, kind) {
+    if (this.busy || !files.length) return;
+    this.busy = true;
+    const problems = [];
+    let [added, known] = [0, 0];
+    for (const [i, file] of files.entries()) {
+      this.words.textContent = `Adding: ${i + 1} of ${files.length}`;
+      const body = new FormData();
+      body.append("put", kind);
+      body.append("file", file);
+      const result = await this.post(body);
+      if (!result) return this.stop(i, files.length);
+      added += result.added;
+      known += result.known;
+      problems.push(...result.problems);
+    }
+    this.busy = false;
+    if (problems.length) {
+      this.words.textContent = `${added} added, ${known} were here already. Left out: ${problems.slice(0, 20).join(" · ")}`;
+    } else {
+      location.reload();
+    }
+  }
+
+  async post(body) {
+    try {
+      const response = await fetch(this.form.action, { method: "POST", body, headers: { Accept: "application/json" } });
+      return response.ok ? await response.json() : null;
+    } catch {
+      return null;
+    }
+  }
+
+  stop(done, all) {
+    this.busy = false;
+    this.words.textContent =
+      `seehear does not answer. ${done} of ${all} files are in; add all of them again, and it goes on after these.`;
+  }
+}
+
+customElements.define("sh-kinds", Kinds);
+customElements.define("sh-files", Files);

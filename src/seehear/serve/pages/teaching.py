@@ -1,0 +1,186 @@
+"""Teach: the examples of a project by kind; adding, moving and removing them, and taking changes back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import Request
+from starlette.datastructures import URL
+from starlette.responses import JSONResponse, RedirectResponse, Response
+
+from seehear.errors import UsageError
+from seehear.projects import Project
+from seehear.projects.examples import Example, Query
+from seehear.projects.history import Change
+from seehear.projects.project import PAGE
+from seehear.serve.pages.chapters import render_chapter
+from seehear.serve.pages.fields import Fields, read_fields
+from seehear.serve.pages.open_projects import find_project, project_address
+from seehear.serve.pages.routing import page_router
+from seehear.serve.pages.static_files import FOREVER
+from seehear.serve.pages.thumbnails import SIDES_PX, find_thumbnail
+
+router = page_router()
+SHOWN = 9  # examples of each kind before "Show all"
+KEYS = 9  # kinds that have a number key
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One column of the page. `key` is the number that puts examples into it; "" from the tenth on."""
+
+    name: str
+    key: str
+    count: int
+    examples: Sequence[Example]
+
+
+@router.get("/p/{slug}/teach")
+def show(
+    request: Request, slug: str, kind: str | None = None, unplaced: bool = False, after: int = 0, done: int = 0
+) -> Response:
+    """All kinds with the first examples of each; or one page of one kind, or of what is in none."""
+    project = find_project(request, slug)
+    counts = project.counts()
+    narrowed = kind is not None or unplaced
+    query = Query(stratum=kind, answered=False if unplaced else None, after=after)
+    page = project.examples(query) if narrowed else []
+    kinds = [
+        Kind(name, str(i) if i <= KEYS else "", count, [] if narrowed else _first(project, name))
+        for i, (name, count) in enumerate(counts.classes.items(), 1)
+    ]
+    return render_chapter(
+        request,
+        "teach_one.html" if narrowed else "teach.html",
+        project,
+        "teach",
+        counts=counts,
+        kinds=kinds,
+        kind=kind,
+        page=page,
+        more=page[-1].id if len(page) == PAGE else None,
+        unplaced=[] if narrowed else project.examples(Query(answered=False), limit=SHOWN),
+        heading=_heading(project),
+        most=max((kind.count for kind in kinds), default=0),
+        done=find_change(project, done),
+    )
+
+
+@router.post("/p/{slug}/teach/label")
+async def label(request: Request, slug: str) -> Response:
+    """Form fields: example (ids), put (a kind), new (a kind, which wins over `put`), from (the kind that was seen).
+
+    Without a kind, the examples are taken out of theirs. Raises ConflictError if somebody moved one meanwhile.
+    """
+    fields = await read_fields(request)
+    ids = _ids(fields)
+    kind = fields.last("new").strip() or fields.last("put")
+    project = find_project(request, slug)
+    seen = {number: fields.last(f"seen-{number}") or None for number in ids}
+    change = await asyncio.to_thread(project.label, ids, kind or None, expected=seen)
+    return _back(request, fields, slug, change)
+
+
+@router.post("/p/{slug}/teach/remove")
+async def remove(request: Request, slug: str) -> Response:
+    fields = await read_fields(request)
+    change = await asyncio.to_thread(find_project(request, slug).remove, _ids(fields))
+    return _back(request, fields, slug, change)
+
+
+@router.post("/p/{slug}/teach/kind")
+async def add_kind(request: Request, slug: str) -> Response:
+    """Form field: name."""
+    fields = await read_fields(request)
+    change = await asyncio.to_thread(find_project(request, slug).add_class, fields.last("name"))
+    return _back(request, fields, slug, change)
+
+
+@router.post("/p/{slug}/teach/files")
+async def add_files(request: Request, slug: str) -> Response:
+    """Form fields: file (any number), put (the kind they belong to; "" for none). One change for each file."""
+    project = find_project(request, slug)
+    problems: list[str] = []
+    added = known = 0
+    async with request.form(max_files=1000, max_fields=100) as form:
+        kind = str(form.get("put", "")) or None
+        for upload in form.getlist("file"):
+            if isinstance(upload, str) or not upload.filename:
+                continue
+            blocks = iter(lambda file=upload.file: file.read(1 << 20), b"")
+            result = await asyncio.to_thread(project.add_upload, blocks, upload.filename, kind)
+            added, known = added + len(result.ids), known + len(result.known)
+            problems += [str(each) for each in result.problems]
+    if not added and not known and not problems:
+        raise UsageError("no file", hint="choose some, or drop them on the page")
+    if "application/json" in request.headers.get("accept", ""):
+        return JSONResponse({"added": added, "known": known, "problems": problems})
+    return render_chapter(
+        request, "added.html", project, "teach", added=added, known=known, problems=problems, kind=kind
+    )
+
+
+@router.post("/p/{slug}/undo")
+async def undo(request: Request, slug: str) -> Response:
+    """Form field: change. Raises ConflictError if somebody changed the same since."""
+    fields = await read_fields(request)
+    number = fields.last("change")
+    if not number.isdigit():
+        raise UsageError(f"the change {number!r}", allowed="the number of a change")
+    change = await asyncio.to_thread(find_project(request, slug).undo, int(number))
+    return _back(request, fields, slug, change)
+
+
+@router.get("/p/{slug}/history")
+def history(request: Request, slug: str, before: int | None = None, done: int = 0) -> Response:
+    project = find_project(request, slug)
+    changes = project.history(before=before)
+    return render_chapter(
+        request, "history.html", project, "history", changes=changes, done=find_change(project, done), before=before
+    )
+
+
+@router.get("/p/{slug}/pictures/{number}/{version}/{size}.jpg")
+def picture(request: Request, slug: str, number: int, version: str, size: str) -> Response:
+    """`version` only makes the address of each picture its own."""
+    if size not in SIDES_PX:
+        raise UsageError(f"the size {size!r}", allowed=", ".join(SIDES_PX))
+    project = find_project(request, slug)
+    content = find_thumbnail(project, project.example(number), size)
+    return Response(content, headers={"Cache-Control": FOREVER.replace("public", "private")}, media_type="image/jpeg")
+
+
+def find_change(project: Project, number: int) -> Change | None:
+    """A change that was just made, to tell about it; None for 0 or a number that nothing has."""
+    found = project.history(before=number + 1, limit=1) if number > 0 else []
+    return found[0] if found and found[0].id == number else None
+
+
+def _heading(project: Project) -> str:
+    column = project.answer_column()
+    return "" if column is None else column.heading
+
+
+def _first(project: Project, kind: str) -> Sequence[Example]:
+    return project.examples(Query(stratum=kind), limit=SHOWN)
+
+
+def _ids(fields: Fields) -> list[int]:
+    """Raises UsageError if none is chosen."""
+    given = fields.all("example")
+    if not given or not all(each.isdigit() for each in given):
+        raise UsageError("no example is chosen", hint="choose some, then say what they are")
+    return [int(each) for each in given]
+
+
+def _back(request: Request, fields: Fields, slug: str, change: int | None) -> Response:
+    """To the page that the form was on, which tells what was done and offers to undo it."""
+    page = "history" if fields.last("page") == "history" else "teach"
+    given = {name: fields.last(f"view-{name}") for name in ("kind", "unplaced")}
+    view: dict[str, Any] = {name: value for name, value in given.items() if value}
+    if change is not None:
+        view["done"] = change
+    return RedirectResponse(URL(f"{project_address(slug)}/{page}").include_query_params(**view), 303)

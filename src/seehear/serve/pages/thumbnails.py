@@ -1,0 +1,52 @@
+"""Small pictures of the examples of a project, made when they are first asked for and kept in its folder."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from PIL import Image, ImageDraw
+
+from seehear.errors import InputError
+from seehear.files import write_atomically
+from seehear.media import Excerpt
+from seehear.projects import Project
+from seehear.projects.examples import Example
+from seehear.senses import SENSES
+from seehear.serve.pages.previews import to_jpeg
+
+SIDES_PX = {"small": 200, "large": 1024}
+FOLDER = "thumbnails"
+
+
+def find_thumbnail(project: Project, example: Example, size: str) -> bytes:
+    """A JPEG of the example's first input; a crossed-out square if that cannot be read any more.
+
+    size    a key of SIDES_PX
+    """
+    sense = next(iter(example.inputs))
+    file = _file(project.place.folder, example, sense, size)
+    try:
+        return file.read_bytes()
+    except FileNotFoundError:
+        content = to_jpeg(_draw(project, example, sense), SIDES_PX[size])
+    file.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(file, content)
+    return content
+
+
+def _file(folder: Path, example: Example, sense: str, size: str) -> Path:
+    what = f"{example.inputs[sense].sha256} {sense} {example.span_s} {size}"
+    name = hashlib.sha256(what.encode()).hexdigest()
+    return folder / FOLDER / name[:2] / f"{name[2:]}.jpg"
+
+
+def _draw(project: Project, example: Example, sense: str) -> Image.Image:
+    path = project.path(example.inputs[sense])
+    source = path if example.span_s is None else Excerpt(path, *example.span_s)
+    try:
+        picture: Image.Image = SENSES[sense].draw(SENSES[sense].read(source))
+    except InputError:
+        picture = Image.new("L", (120, 120), 235)
+        ImageDraw.Draw(picture).line((20, 20, 100, 100), fill=120, width=3)
+    return picture

@@ -1,0 +1,131 @@
+"""Try: one file is answered and shown with its answer. Nothing of it is kept."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import Request
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from seehear.answers import ANSWERS
+from seehear.answers.items import ACCEPT_THRESHOLD, NEVER
+from seehear.media import EXTENSIONS, medium_of
+from seehear.runtime.acceptance import Acceptance
+from seehear.runtime.options import PredictOptions
+from seehear.runtime.prediction import Prediction
+from seehear.senses import SENSES
+from seehear.serve.models import ServedModel
+from seehear.serve.pages.previews import Previews, make_previews
+from seehear.serve.pages.rendering import render, wants_fragment
+from seehear.serve.pages.routing import page_router
+from seehear.serve.predict import answer_form
+from seehear.serve.uploads import Form, read_form
+
+router = page_router()
+SANDBOX = "default-src 'none'; sandbox"  # for files of strangers
+
+
+@dataclass(frozen=True)
+class ShownAnswer:
+    """One answer as the page shows it.
+
+    candidates   what it may be and how sure the model is, likeliest first; one alone for kinds without alternatives
+    needed       the confidence from which an answer is accepted; None if none ever is, or if parts are accepted
+    previews     addresses and media types
+    took_ms      from the arrival of the file
+    """
+
+    prediction: Prediction
+    candidates: Sequence[tuple[str, float]]
+    needed: float | None
+    previews: Sequence[tuple[str, str]]
+    took_ms: int
+
+
+@router.get("/models/{name}/try")
+async def show(request: Request, name: str) -> Response:
+    return _page(request, request.app.state.models.get(name), None)
+
+
+@router.post("/models/{name}/try")
+async def answer(request: Request, name: str) -> Response:
+    """A form with a file, or with one for each sense. A script gets the answer alone."""
+    model: ServedModel = request.app.state.models.get(name)
+    async with read_form(request) as form:
+        shown = await answer_and_show(request, model, form)
+    if wants_fragment(request):
+        return render(request, "answer.html", shown=shown)
+    return _page(request, model, shown)
+
+
+@router.get("/shown/{key}")
+async def preview(request: Request, key: str) -> Response:
+    previews: Previews = request.app.state.previews
+    found = previews.find(key)
+    if found is None:
+        raise HTTPException(404, "this was shown a while ago, and is no longer in memory")
+    headers = {"Content-Security-Policy": SANDBOX, "Cache-Control": "private, max-age=3600"}
+    return Response(found.content, headers=headers, media_type=found.media_type)
+
+
+async def answer_and_show(request: Request, model: ServedModel, form: Form) -> ShownAnswer:
+    """Raises UsageError, BusyError."""
+    began_s = time.perf_counter()
+    answered = await answer_form(request.app.state.answerer, model, form, PredictOptions())
+    took_ms = round(1000 * (time.perf_counter() - began_s))
+    inputs = _inputs_by_sense(model, form)
+    made = await asyncio.to_thread(make_previews, inputs, answered.answer)
+    previews: Previews = request.app.state.previews
+    shown = [(f"/shown/{previews.keep(each)}", each.media_type) for each in made]
+    return ShownAnswer(answered, _candidates(answered), _needed(model, answered), shown, took_ms)
+
+
+def accepted_extensions(model: ServedModel) -> str:
+    """For the attribute `accept` of a field for files."""
+    return ",".join(f".{extension}" for medium in model.media for extension in EXTENSIONS[medium])
+
+
+def _page(request: Request, model: ServedModel, shown: ShownAnswer | None) -> Response:
+    return render(
+        request,
+        "try.html",
+        model=model,
+        nouns=[SENSES[sense].noun for sense in model.recogniser.recipe.senses],
+        accept=accepted_extensions(model),
+        shown=shown,
+    )
+
+
+def _inputs_by_sense(model: ServedModel, form: Form) -> dict[str, tuple[str, Any]]:
+    """By sense: the name of the file, and what to read. A single file is for each sense that reads such files."""
+    inputs = {}
+    for field, upload in form.files.items():
+        for sense in model.recogniser.recipe.senses:
+            if field == sense or (field not in SENSES and medium_of(upload.name) in ("", *SENSES[sense].media)):
+                inputs[sense] = (upload.name, upload.source)
+    return inputs
+
+
+def _candidates(prediction: Prediction) -> list[tuple[str, float]]:
+    if prediction.answer is None:
+        return []
+    others = [(_text(other), confidence) for other, confidence in prediction.alternatives]
+    return [(str(prediction.answer), prediction.confidence), *others]
+
+
+def _text(alternative: Any) -> str:
+    return ", ".join(alternative) or "none of these" if isinstance(alternative, list) else str(alternative)
+
+
+def _needed(model: ServedModel, prediction: Prediction) -> float | None:
+    recipe = model.recogniser.recipe
+    kind = ANSWERS[recipe.kind]
+    if kind.items is not None or not prediction.used:
+        return None
+    threshold = Acceptance(recipe, kind).calibration(prediction.used, None)[ACCEPT_THRESHOLD]
+    return None if threshold >= NEVER else threshold
