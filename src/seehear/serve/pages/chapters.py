@@ -20,7 +20,7 @@ class Chapter(NamedTuple):
     title: str
     address: str
     current: bool
-    count: int = 0
+    waiting: int = 0
 
 
 def render_chapter(request: Request, template: str, project: Project, current: str, **values: Any) -> Response:
@@ -31,5 +31,5 @@ def render_chapter(request: Request, template: str, project: Project, current: s
         for number, (key, title) in enumerate(CHAPTERS.items(), 1)
     ]
     number = next((each.number for each in chapters if each.current), 0)
-    frame = {"project": project, "address": address, "chapters": chapters, "chapter_number": number, "done": None}
+    frame: dict[str, Any] = {"project": project, "address": address, "chapters": chapters, "chapter_number": number, "done": None}
     return render(request, template, **frame | values)

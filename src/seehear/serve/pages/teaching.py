@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from fastapi import Request
@@ -25,6 +26,7 @@ from seehear.serve.pages.thumbnails import SIDES_PX, find_thumbnail
 
 router = page_router()
 SHOWN = 9  # examples of each kind before "Show all"
+BLOCK = 1 << 20  # bytes of an upload at a time
 KEYS = 9  # kinds that have a number key
 
 
@@ -110,7 +112,7 @@ async def add_files(request: Request, slug: str) -> Response:
         for upload in form.getlist("file"):
             if isinstance(upload, str) or not upload.filename:
                 continue
-            blocks = iter(lambda file=upload.file: file.read(1 << 20), b"")
+            blocks = iter(partial(upload.file.read, BLOCK), b"")
             result = await asyncio.to_thread(project.add_upload, blocks, upload.filename, kind)
             added, known = added + len(result.ids), known + len(result.known)
             problems += [str(each) for each in result.problems]

@@ -1,0 +1,158 @@
+"""The pages of a project: making one, adding and moving examples, and taking changes back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from reading_html import Element, find_inline, read_html
+from seehear.projects import Project, Query
+from serving import client, picture_file
+
+HOSTILE = "<img src=x onerror=alert(1)>"
+LEVELS = {"dark": (0.1, 0.2), "bright": (0.8, 0.9)}
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return tmp_path / "projects"
+
+
+@pytest.fixture
+def served(home: Path) -> Iterator[TestClient]:
+    """A server with a project of two kinds with two pictures each."""
+    with client(projects=home) as opened:
+        post(opened, "/new", name="Boards", answer="label", senses="image")
+        for kind, levels in LEVELS.items():
+            post(opened, "/p/boards/teach/kind", name=kind)
+            files = [("file", (f"{kind}-{level}.png", picture_file(level))) for level in levels]
+            assert opened.post("/p/boards/teach/files", data={"put": kind}, files=files).status_code == 200
+        yield opened
+
+
+def post(served: TestClient, address: str, **fields: str | list[str]) -> Element:
+    answered = served.post(address, data=fields)
+    assert answered.status_code == 200, answered.text
+    return read_html(answered.text)
+
+
+def get(served: TestClient, address: str) -> Element:
+    answered = served.get(address)
+    assert answered.status_code == 200, answered.text
+    return read_html(answered.text)
+
+
+def counts(page: Element) -> dict[str, str]:
+    return {each.attributes["data-kind"]: each.all("b")[0].text for each in page.all("section") if each.all("b")}
+
+
+def chosen(page: Element, kind: str) -> list[str]:
+    (section,) = [each for each in page.all("section") if each.attributes.get("data-kind") == kind]
+    return [each.attributes["value"] for each in section.all("input", name="example")]
+
+
+def test_a_project_shows_its_kinds_with_counts_and_pictures(served: TestClient) -> None:
+    page = get(served, "/p/boards/teach")
+    assert counts(page) == {"dark": "2", "bright": "2"}
+    assert not find_inline(page)
+    pictures = [each.attributes["src"] for each in page.all("img")]
+    assert len(pictures) == 4
+    answered = served.get(pictures[0])
+    assert answered.headers["content-type"] == "image/jpeg"
+    assert "immutable" in answered.headers["cache-control"]
+    assert served.get(pictures[0]).content == answered.content
+
+
+def test_examples_are_moved_and_moved_back(served: TestClient) -> None:
+    ids = chosen(get(served, "/p/boards/teach"), "dark")
+    seen = {f"seen-{number}": "dark" for number in ids}
+    page = post(served, "/p/boards/teach/label", example=ids, put="bright", **seen)
+    assert counts(page) == {"dark": "0", "bright": "4"}
+    (toast,) = page.all("form", role="status")
+    assert "put 2 examples into 'bright'" in toast.text
+    (change,) = toast.all("input", name="change")
+    page = post(served, "/p/boards/undo", change=change.attributes["value"])
+    assert counts(page) == {"dark": "2", "bright": "2"}
+    assert "undid" in get(served, "/p/boards/history").text
+
+
+def test_examples_go_out_of_all_kinds_and_into_a_new_one(served: TestClient) -> None:
+    (first, second) = chosen(get(served, "/p/boards/teach"), "dark")
+    page = post(served, "/p/boards/teach/label", example=[first], put="", **{f"seen-{first}": "dark"})
+    assert chosen(page, "") == [first]
+    assert "Not in any kind yet: 1" in page.text
+    page = post(served, "/p/boards/teach/remove", example=[second])
+    assert counts(page)["dark"] == "0"
+    assert "3 examples" in page.text
+
+
+def test_what_somebody_else_changed_meanwhile_is_refused(served: TestClient, home: Path) -> None:
+    (first, _) = chosen(get(served, "/p/boards/teach"), "dark")
+    with Project.open("boards", home=home, who="Anna") as project:
+        project.label([int(first)], "bright")
+    answered = served.post("/p/boards/teach/label", data={"example": first, f"seen-{first}": "dark", "put": ""})
+    assert answered.status_code >= 400
+    assert "Anna" in read_html(answered.text).text
+    with Project.open("boards", home=home) as project:
+        assert len(project.find(Query(stratum="bright"))) == 3
+
+
+def test_names_of_kinds_and_files_are_text(served: TestClient) -> None:
+    post(served, "/p/boards/teach/kind", name=HOSTILE)
+    files = {"file": (f"{HOSTILE}.png", picture_file(0.5))}
+    served.post("/p/boards/teach/files", data={"put": HOSTILE}, files=files)
+    for address in ("/p/boards/teach", "/p/boards/history", "/"):
+        page = get(served, address)
+        assert all("onerror" not in each.attributes for each in page.all())
+    assert HOSTILE in get(served, "/p/boards/teach").text
+    assert (
+        "1 example"
+        in get(served, str(served.base_url.join("/p/boards/teach").copy_with(params={"kind": HOSTILE}))).text
+    )
+
+
+def test_files_that_are_nothing_are_named_and_the_others_are_in(served: TestClient) -> None:
+    files = [("file", ("a.png", picture_file(0.3))), ("file", ("b.txt", b"hello"))]
+    answered = served.post("/p/boards/teach/files", data={"put": "dark"}, files=files)
+    page = read_html(answered.text)
+    assert "1 example added" in page.text
+    assert "b.txt" in page.all("div", role="alert")[0].text
+    again = served.post(
+        "/p/boards/teach/files", data={"put": "dark"}, files=files[:1], headers={"Accept": "application/json"}
+    )
+    assert again.json() == {"added": 0, "known": 1, "problems": []}
+
+
+def test_a_damaged_project_does_not_hide_the_others(served: TestClient, home: Path) -> None:
+    Project.create("Other", home=home).close()
+    (home / "other" / "project.db").write_bytes(b"no database" * 1000)
+    page = get(served, "/")
+    assert "Boards" in page.text and "It cannot be opened." in page.text
+
+
+def test_an_empty_home_says_what_to_do(tmp_path: Path) -> None:
+    from seehear.serve.models import ModelRegistry
+
+    with client(ModelRegistry(), projects=tmp_path) as opened:
+        page = get(opened, "/")
+        assert page.all("h1")[0].text == "Teach this computer to see and hear."
+        assert not find_inline(page)
+
+
+@pytest.mark.parametrize("name", ("", "   ", "../..", "con"))
+def test_a_project_that_cannot_be_named_so_says_why(served: TestClient, name: str) -> None:
+    answered = served.post("/new", data={"name": name, "answer": "label", "senses": "image"})
+    assert answered.status_code == 400
+    assert read_html(answered.text).all("div", role="alert")
+
+
+@pytest.mark.parametrize(
+    "fields", ({"put": "dark"}, {"example": "x", "put": "dark"}, {"example": "999", "put": "dark"})
+)
+def test_nothing_chosen_is_a_sentence(served: TestClient, fields: dict[str, str]) -> None:
+    answered = served.post("/p/boards/teach/label", data=fields)
+    assert 400 <= answered.status_code < 500
+    assert read_html(answered.text).all("h1")
