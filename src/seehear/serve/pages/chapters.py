@@ -31,5 +31,5 @@ def render_chapter(request: Request, template: str, project: Project, current: s
         for number, (key, title) in enumerate(CHAPTERS.items(), 1)
     ]
     number = next((each.number for each in chapters if each.current), 0)
-    frame: dict[str, Any] = {"project": project, "address": address, "chapters": chapters, "chapter_number": number, "done": None}
-    return render(request, template, **frame | values)
+    shown: dict[str, Any] = {"project": project, "address": address, "chapters": chapters, "chapter_number": number}
+    return render(request, template, **{**shown, "done": None, **values})
