@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
 
 if "SEEHEAR_CACHE" not in os.environ:  # one for all worker processes, instead of the user's
     CACHE = TemporaryDirectory(prefix="seehear-cache-")
@@ -14,3 +17,19 @@ os.environ["SEEHEAR_START"] = "none"
 # take most of the time, where a test asks for more of them than there are idle cores.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+
+@pytest.fixture(autouse=True)
+def few_resamples(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Intervals of metrics from 40 resamples instead of 1,000, in fast tests: most tests that evaluate check something
+    else. Those of the bootstrap itself call it directly."""
+    if request.node.get_closest_marker("slow"):
+        return
+    from seehear.measure import scored_answers
+
+    draw = scored_answers.bootstrap
+
+    def bootstrap(*compared: Any, resamples: int, **how: Any) -> Any:
+        return draw(*compared, resamples=min(resamples, 40), **how)
+
+    monkeypatch.setattr(scored_answers, "bootstrap", bootstrap)
