@@ -3,6 +3,7 @@
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
+export PYTHONDONTWRITEBYTECODE :=  # tests start many processes, each of which would compile every module again
 
 .PHONY: demo test test-slow coverage lint docs bench clean
 
