@@ -6,12 +6,14 @@ from __future__ import annotations
 import csv
 import json
 from functools import cache
+from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import soundfile
+from numpy.typing import NDArray
 from PIL import Image
 from sklearn.datasets import load_digits
 
@@ -35,10 +37,17 @@ MASKS = TemporaryDirectory(prefix="seehear-masks-")
 
 
 @cache
+def digits() -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Pictures (examples, 8, 8) of ink from 0 to 16, and which digit each is."""
+    scans = load_digits()
+    return scans.images, scans.target
+
+
+@cache
 def ink_masks() -> list[str]:
     """A mask file for each of the first digits: which of its 8 x 8 pixels are ink."""
     folder = Path(MASKS.name)
-    for i, pixels in enumerate(load_digits().images[:EXAMPLES]):
+    for i, pixels in enumerate(digits()[0][:EXAMPLES]):
         Image.fromarray((pixels > 7).astype(np.uint8)).save(folder / f"{i}.png")
     return [str(folder / f"{i}.png") for i in range(EXAMPLES)]
 
@@ -90,16 +99,10 @@ def _spec(sense: str, output_stride_px: int | None) -> Any:
 def digits_table(folder: Path, cells: dict[str, list[str]], senses: tuple[str, ...]) -> Path:
     """examples.csv with what each sense reads in each row; sounds and videos of several lengths."""
     folder.mkdir(parents=True, exist_ok=True)
-    pictures, digits = load_digits(return_X_y=True)
     rows = []
     for i in range(len(next(iter(cells.values())))):
-        if "image" in senses:
-            Image.fromarray((pictures[i].reshape(8, 8) * 15.9).astype(np.uint8)).save(folder / f"{i}.png")
-        if "audio" in senses:
-            seconds = np.arange(int(RATE_HZ * (0.3 + 0.05 * (i % 5)))) / RATE_HZ
-            soundfile.write(folder / f"{i}.wav", 0.3 * np.sin(2 * np.pi * 250 * (1 + digits[i]) * seconds), RATE_HZ)
-        if "lips" in senses:
-            (folder / f"{i}.mp4").write_bytes(_spoken(int(digits[i]), 7 + i % 5))
+        for name in senses:
+            (folder / f"{i}.{ENDINGS[name]}").write_bytes(_file(name, i))
         rows.append(
             {COLUMNS[name]: f"{i}.{ENDINGS[name]}" for name in senses}
             | {name: column[i] for name, column in cells.items()}
@@ -112,8 +115,24 @@ def digits_table(folder: Path, cells: dict[str, list[str]], senses: tuple[str, .
 
 
 @cache
+def _file(sense: str, i: int) -> bytes:
+    """A picture of a digit, a tone as high as the digit, or a video of a mouth that moves as fast."""
+    pictures, names = digits()
+    digit, length = int(names[i]), i % 5
+    content = BytesIO()
+    if sense == "image":
+        Image.fromarray((pictures[i] * 15.9).astype(np.uint8)).save(content, "png")
+    elif sense == "audio":
+        seconds = np.arange(int(RATE_HZ * (0.3 + 0.05 * length))) / RATE_HZ
+        tone = 0.3 * np.sin(2 * np.pi * 250 * (1 + digit) * seconds)
+        soundfile.write(content, tone, RATE_HZ, format="wav")
+    else:
+        return _spoken(digit, 7 + length)
+    return content.getvalue()
+
+
+@cache
 def _spoken(digit: int, pictures: int) -> bytes:
-    """A video of a mouth that moves as fast as the digit is high."""
     beat = np.arange(pictures) * (1 + digit) / 4
     with TemporaryDirectory() as folder:
         return film(Path(folder) / "a.mp4", [face(opening) for opening in (1 + np.sin(beat)) / 2]).read_bytes()
