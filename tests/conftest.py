@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -19,17 +20,20 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 
+def pytest_collection_finish() -> None:
+    """Modules and tests live until the end: the garbage collector need not look at them again and again."""
+    gc.freeze()
+
+
 @pytest.fixture(autouse=True)
 def few_resamples(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Intervals of metrics from 40 resamples instead of 1,000, in fast tests: most tests that evaluate check something
     else. Those of the bootstrap itself call it directly."""
     if request.node.get_closest_marker("slow"):
         return
-    from seehear.measure import scored_answers
+    from seehear.measure.intervals import bootstrap
 
-    draw = scored_answers.bootstrap
+    def draw_few(*compared: Any, resamples: int, **how: Any) -> Any:
+        return bootstrap(*compared, resamples=min(resamples, 40), **how)
 
-    def bootstrap(*compared: Any, resamples: int, **how: Any) -> Any:
-        return draw(*compared, resamples=min(resamples, 40), **how)
-
-    monkeypatch.setattr(scored_answers, "bootstrap", bootstrap)
+    monkeypatch.setattr("seehear.measure.scored_answers.bootstrap", draw_few)
