@@ -11,7 +11,7 @@ import torch
 
 from seehear.datasets import TrainingData
 from seehear.events import Listener, Notice
-from seehear.learn.calibrate.calibration import calibrate_network, fit_ood_scorers, select_calibration_rows
+from seehear.learn.calibrate.calibration import calibrate_network, fit_ood_scorers
 from seehear.learn.calibrate.card import render_model_card
 from seehear.learn.calibrate.time_estimate import estimate_seconds
 from seehear.learn.calibrate.untrained import measure_untrained
@@ -72,10 +72,9 @@ def train(
         spent = frozen is not None and time.monotonic() - started_s > recipe.training.minutes * 60
         resumed = (run / CHECKPOINT).exists()  # it keeps its time budget
         estimated = recipe.training.steps is None and not resumed and not spent
+        untrained = None if start is not None else measure_untrained(network, split.val, split.val_rows, listen)
         tracing_s = 0.0 if spent else wait_for_graphs().seconds
         calibrating_s = estimate_seconds(deepcopy(network).eval(), split, listen) if estimated else 0.0
-        answered = select_calibration_rows(network, split.val, split.val_rows)
-        untrained = None if start is not None else measure_untrained(split.val, answered, listen)
         after_s = calibrating_s + EXPORTING * tracing_s
         clock = Clock(recipe.training, _seconds_left(recipe, started_s, after_s, head_fitted=frozen is not None))
         fitted, use = _learn(network, frozen, split, more, clock, run, listen)

@@ -15,8 +15,9 @@ from seehear.answers import ANSWERS
 from seehear.answers.text import TextSpec
 from seehear.answers.text.whisper_decoder import ExportedWhisperDecoder
 from seehear.events import Finished, Listener, Notice, Started
-from seehear.learn.calibrate.calibration import Calibrated, make_decoder_function
+from seehear.learn.calibrate.calibration import Calibrated, make_decoder_function, select_calibration_rows
 from seehear.learn.data.cache import DatasetCache
+from seehear.learn.model.network import Network
 from seehear.learn.zero_shot import Transcriber
 from seehear.measure.formatting import format_percent
 from seehear.recipe import Comparison
@@ -57,8 +58,13 @@ class Untrained:
 
 
 @torch.no_grad()
-def measure_untrained(dataset: DatasetCache, rows: NDArray[np.int64], listen: Listener) -> Untrained | None:
-    """None for a recogniser without a published decoder. Raises SeehearError if its start cannot be loaded."""
+def measure_untrained(
+    trained: Network, dataset: DatasetCache, rows: NDArray[np.int64], listen: Listener
+) -> Untrained | None:
+    """On rows that `trained` will be calibrated on.
+
+    None for a recogniser without a published decoder. Raises SeehearError if its start cannot be loaded.
+    """
     recipe = dataset.recipe
     if not isinstance(recipe.answer, TextSpec) or (decoder := recipe.answer.whisper) is None:
         return None
@@ -70,7 +76,8 @@ def measure_untrained(dataset: DatasetCache, rows: NDArray[np.int64], listen: Li
     spec = TextSpec(tokens=(), texts=0, words=0, decoder=decoder)
     run = make_decoder_function(ExportedWhisperDecoder(network.decoder), torch.device("cpu"))
     kind = ANSWERS[recipe.kind].require_decoding("a decoder").with_network(run)
-    chosen = np.random.default_rng(recipe.training.seed).permutation(rows)[:MOST]
+    answered = select_calibration_rows(trained, dataset, rows)
+    chosen = np.random.default_rng(recipe.training.seed).permutation(answered)[:MOST]
     budget_s = SHARE * 60 * recipe.training.minutes if recipe.training.steps is None else math.inf
     listen(Started(TASK, len(chosen), "recordings"))
     answers: list[object] = []
