@@ -250,7 +250,7 @@ def test_each_framework_has_its_place(package: str) -> None:
 def test_only_its_own_folder_names_an_answer(kind: str) -> None:
     """Except for the command line, the demo, headings and formats, code uses the protocol, not the name."""
     cells = ("answers/heading.py", "answers/boxes/box.py", "answers/boxes/exchange.py", "answers/mask/outlines.py")
-    formats = ("table/layouts/", "senses/file_type.py", *cells)
+    formats = ("table/layouts/", "senses/file_type.py", "serve/openai_audio/", *cells)
     for_people = ("cli/", "demo/", *formats, f"answers/{kind}/")
     wrong = [
         f"{place(module)}:{node.lineno}"

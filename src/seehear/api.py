@@ -88,14 +88,16 @@ class Recogniser:
             return self._predictor.predict(inputs, chosen)
         return self._predictor.predict_one(inputs, chosen)
 
-    def live(self, sound: Iterable[Any], *, hotwords: Sequence[str] | None = None) -> Iterator[SegmentPrediction]:
+    def live(
+        self, sound: Iterable[Any], *, hotwords: Sequence[str] | None = None, language: str | None = None
+    ) -> Iterator[SegmentPrediction]:
         """Answer sound while it comes in: chunks (T,) of samples at 16 kHz, of any length.
 
         Each segment between pauses gets preliminary answers while it lasts, and a `final` one at its end.
         """
         from seehear.runtime.live import live
 
-        return live(self._predictor, sound, hotwords=hotwords)
+        return live(self._predictor, sound, hotwords=hotwords, language=language)
 
     def watch(
         self, video: Any, *, every_s: float | None = None, **options: Unpack[PredictKeywords]

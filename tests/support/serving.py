@@ -12,6 +12,7 @@ import soundfile
 from PIL import Image
 from starlette.testclient import TestClient
 
+import scribe
 import tiny
 from seehear.api import Recogniser
 from seehear.serve.app import create_app
@@ -22,10 +23,12 @@ ADDRESS = "http://127.0.0.1:8765"
 
 
 def registry(**models: tuple[str, ...]) -> ModelRegistry:
-    """Served models by name, each with these senses; `bright` unless any are given."""
+    """Served models by name, each with these senses; `bright` unless any are given. `notes` writes "a b"."""
     served = ModelRegistry()
     for name, senses in (models or {"bright": ("image",)}).items():
-        served.promote_loaded(name, f"{name}.seehear", Recogniser(tiny.bundle(*senses)))
+        served.promote_loaded(
+            name, f"{name}.seehear", Recogniser(scribe.bundle() if name == "notes" else tiny.bundle(*senses))
+        )
     return served
 
 

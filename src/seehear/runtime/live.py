@@ -43,7 +43,11 @@ class SegmentPrediction:
 
 
 def live(
-    predictor: Predictor, sound: Iterable[Samples], *, hotwords: Sequence[str] | None = None
+    predictor: Predictor,
+    sound: Iterable[Samples],
+    *,
+    hotwords: Sequence[str] | None = None,
+    language: str | None = None,
 ) -> Iterator[SegmentPrediction]:
     """Answer live sound, given as chunks at RATE_HZ of any length. Memory does not grow with it.
 
@@ -53,7 +57,7 @@ def live(
     """
     if HEARING.name not in predictor.recipe.senses:
         raise UsageError("live sound for a recogniser that does not hear", allowed=f"recognisers with {HEARING.name}")
-    options = PredictOptions(senses=(HEARING.name,), hotwords=hotwords)
+    options = PredictOptions(senses=(HEARING.name,), hotwords=hotwords, language=language)
     detector = VoiceActivityDetector()
     last: SegmentPrediction | None = None
     for chunk in sound:

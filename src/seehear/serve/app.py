@@ -14,6 +14,7 @@ from seehear.serve.answering import Answerer
 from seehear.serve.metrics import Metrics, RequestMetrics
 from seehear.serve.middleware import BodyLimits, Guard, SecurityHeaders
 from seehear.serve.models import ModelRegistry
+from seehear.serve.openai_audio import realtime, transcriptions
 from seehear.serve.pages import add_pages
 from seehear.serve.refusals import add_error_handlers
 from seehear.serve.settings import ServeSettings
@@ -51,8 +52,9 @@ def create_app(settings: ServeSettings, models: ModelRegistry | None = None) -> 
     )
     app.state.settings, app.state.models, app.state.answerer = settings, models, answerer
     app.state.metrics, app.state.access = metrics, access
+    app.state.live_sessions = set()
     add_error_handlers(app)
-    for each in (health, predict, sign_in):
+    for each in (health, predict, sign_in, transcriptions, realtime):
         app.include_router(each.router)
     add_pages(app, settings)
     # The last that is added is the first that a request passes.

@@ -13,6 +13,8 @@ from seehear import api
 from seehear.api import Recogniser
 from seehear.errors import UsageError
 from seehear.senses import SENSES
+from seehear.senses.hearing import HEARING
+from seehear.starts.catalogue import STARTS
 
 
 class UnknownModelError(UsageError):
@@ -53,7 +55,7 @@ class ModelRegistry:
         self._served: dict[str, ServedModel] = {}
         self._before: dict[str, list[ServedModel]] = {}
         self._versions: Counter[str] = Counter()
-        self._changing = Lock()
+        self._changing, self._loading = Lock(), Lock()
         for name, path in (models or {}).items():
             self.promote(name, path)
 
@@ -102,6 +104,19 @@ class ModelRegistry:
         if found is None:
             raise UnknownModelError(f"no model is called {name!r}", allowed=self._describe_names())
         return found
+
+    def get_or_load(self, name: str) -> ServedModel:
+        """As `get`; a pretrained model that needs no training, such as whisper-base, is loaded if it is asked for.
+
+        Raises UnknownModelError, and UsageError if that model is not installed.
+        """
+        try:
+            return self.get(name)
+        except UnknownModelError:
+            if name not in STARTS or STARTS[name].sense != HEARING.name:
+                raise
+        with self._loading:  # two requests at once load it once
+            return self._served.get(name) or self.promote(name, name)
 
     def list(self) -> Sequence[ServedModel]:
         """What is served now, in the order in which it was added."""

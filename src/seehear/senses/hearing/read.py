@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -63,6 +64,14 @@ def read_portion(samples: Any) -> Samples:
     if block.shape[1] == 2:
         correlation.add(block)
     return _check_finite(subtract_channels(block) if correlation.opposite else average_channels(block))
+
+
+def make_resampler(rate_hz: int) -> Callable[[Samples], Samples]:
+    """A function from the next portion (T,) of live sound at `rate_hz` to what it adds at RATE_HZ."""
+    import soxr  # takes 0.1 s to import
+
+    resample: Callable[[Samples], Samples] = soxr.ResampleStream(rate_hz, RATE_HZ, 1, dtype="float32").resample_chunk
+    return resample
 
 
 def _to_mono(sound: Sound) -> Samples:
