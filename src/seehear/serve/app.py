@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 import seehear
-from seehear.serve import health, predict, sign_in
+from seehear.serve import health, inference_protocol, predict, sign_in
 from seehear.serve.access import AccessPolicy
 from seehear.serve.answering import Answerer
 from seehear.serve.metrics import Metrics, RequestMetrics
@@ -54,7 +54,7 @@ def create_app(settings: ServeSettings, models: ModelRegistry | None = None) -> 
     app.state.metrics, app.state.access = metrics, access
     app.state.live_sessions = set()
     add_error_handlers(app)
-    for each in (health, predict, sign_in, transcriptions, realtime):
+    for each in (health, predict, sign_in, transcriptions, realtime, inference_protocol):
         app.include_router(each.router)
     add_pages(app, settings)
     # The last that is added is the first that a request passes.

@@ -13,6 +13,7 @@ from typing import IO
 
 from fastapi import Request
 from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
 
 from seehear.errors import InputError, UsageError
 from seehear.senses.input_file import FileBytes
@@ -66,6 +67,17 @@ async def read_form(request: Request) -> AsyncIterator[Form]:
     finally:
         for path in on_disk:
             path.unlink(missing_ok=True)
+
+
+async def read_body(request: Request, most_bytes: int) -> bytes:
+    """The body of a request, in memory. Raises HTTPException (413) for one that is larger."""
+    chunks, size = [], 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > most_bytes:
+            raise HTTPException(413, f"the request is larger than {most_bytes:,} bytes")
+        chunks.append(chunk)
+    return b"".join(chunks)
 
 
 async def _read_parts(request: Request, form: Form, on_disk: list[Path]) -> None:
