@@ -219,12 +219,12 @@ def _split_blob(blob: bytes, name: str) -> Iterator[bytes]:
     """Elements of BYTES: each is its length, in four bytes, and its content."""
     position = 0
     while position < len(blob):
-        end = position + 4
-        length = struct.unpack("<I", blob[position:end])[0] if end <= len(blob) else math.inf
-        if end + length > len(blob):
+        start = position + 4
+        end = start + int.from_bytes(blob[position:start], "little")
+        if start > len(blob) or end > len(blob):
             raise UsageError("the binary data are cut off", where=name)
-        yield blob[end : end + length]
-        position = end + length
+        yield blob[start:end]
+        position = end
 
 
 def _respond(asked: _InferRequest, name: str, model: ServedModel, answers: Sequence[Prediction]) -> Response:
@@ -236,9 +236,9 @@ def _respond(asked: _InferRequest, name: str, model: ServedModel, answers: Seque
     }
     default = bool(asked.parameters.get("binary_data_output", False))
     wanted = asked.outputs or [_Wanted(name=output) for output in OUTPUTS]
-    outputs, blobs = [], b""
+    outputs, blobs = list[dict[str, Any]](), b""
     for each in wanted:
-        output = {"name": each.name, "datatype": OUTPUTS[each.name], "shape": [len(answers)]}
+        output: dict[str, Any] = {"name": each.name, "datatype": OUTPUTS[each.name], "shape": [len(answers)]}
         if each.parameters.get("binary_data", default):
             blob = _to_blob(OUTPUTS[each.name], columns[each.name])
             outputs.append(output | {"parameters": {"binary_data_size": len(blob)}})
