@@ -43,10 +43,10 @@ from seehear.runtime.bundle import read_bundle
 @pytest.mark.parametrize(("kind", "senses"), [("label", ("image", "audio")), ("text", ("audio", "lips"))], ids=str)
 def test_a_killed_run_resumes_to_the_same_weights(kind: str, senses: tuple[str, ...], tmp_path: Path) -> None:
     dataset = dataset_of(recipe_for(kind, senses), tmp_path)
-    whole = fit_weights(dataset, tmp_path / "whole", steps=8)
+    whole = fit_weights(dataset, tmp_path / "whole", steps=4)
     with pytest.raises(Killed):
-        fit_weights(dataset, tmp_path / "cut", steps=8, kill_after=3)
-    resumed = fit_weights(dataset, tmp_path / "cut", steps=8)
+        fit_weights(dataset, tmp_path / "cut", steps=4, kill_after=2)
+    resumed = fit_weights(dataset, tmp_path / "cut", steps=4)
     assert [name for name in whole if not torch.equal(whole[name], resumed[name])] == []
 
 

@@ -113,6 +113,7 @@ class Served:
         return (self.module(*inputs),)
 
 
+@pytest.mark.slow
 def test_a_traced_graph_has_no_weights_and_takes_those_of_any_module_of_its_kind() -> None:
     modules = [nn.Sequential(nn.Linear(5, 300), nn.GELU(), nn.Linear(300, 4)).eval() for _ in range(2)]
     x = {"x": torch.randn(3, 5)}

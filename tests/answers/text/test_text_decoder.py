@@ -321,10 +321,10 @@ def test_without_a_decoder_the_network_exports_none() -> None:
 
 def test_a_killed_run_with_a_decoder_resumes_to_the_same_weights(tmp_path: Path) -> None:
     _, dataset = make_network_and_dataset(tmp_path, translated=True)
-    complete = fit_weights(dataset, tmp_path / "complete", steps=5)
+    complete = fit_weights(dataset, tmp_path / "complete", steps=3)
     with pytest.raises(Killed):
-        fit_weights(dataset, tmp_path / "cut", steps=5, kill_after=2)
-    resumed = fit_weights(dataset, tmp_path / "cut", steps=5)
+        fit_weights(dataset, tmp_path / "cut", steps=3, kill_after=1)
+    resumed = fit_weights(dataset, tmp_path / "cut", steps=3)
     assert [name for name in complete if not torch.equal(complete[name], resumed[name])] == []
 
 
