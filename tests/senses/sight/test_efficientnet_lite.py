@@ -137,6 +137,7 @@ def test_every_parameter_is_pretrained_and_lower_ones_learn_more_slowly() -> Non
     assert [rates[id(weight)] for weight in encoder._conv_stem.parameters()] == [PRETRAINED_RATE * DECAY**17]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_answer_learns_from_it(kind: str, tmp_path: Path) -> None:
     """A training step changes every weight, and nothing is skipped."""
