@@ -11,7 +11,7 @@ demo: .venv/ready
 	$(BIN)/seehear demo
 
 test: .venv/ready
-	$(BIN)/pytest -n 2 -m "not slow"
+	$(BIN)/pytest -n 2 --dist worksteal -m "not slow"
 
 test-slow: .venv/ready
 	$(BIN)/pytest -n 2 --dist loadgroup -m slow
