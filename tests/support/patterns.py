@@ -29,11 +29,12 @@ import seehear
 
 SOURCE = Path(seehear.__file__).parent
 FUNCTIONS = ("match", "search", "fullmatch", "sub", "subn", "split", "findall", "finditer")
-SCREENED, SHORT, LONG = 2_000, 12_500, 100_000  # characters
 MOST_TEXTS = 4_000  # screened for each pattern
-WORST = 4  # how many of the slowest are tried at full length
+ROUNDS = ((500, 40), (2_000, 4))  # of screening: characters, and how many of the slowest texts go on
+SHORT, LONG = 12_500, 100_000  # characters of the texts that were screened
+MAY_HOLD = re.compile(rf"\bre\.|_regex\(|\.(?:{'|'.join(FUNCTIONS)})\(")  # a module with a pattern, or a use of one
 LIMIT_S = 0.5  # CPU time for one text
-SUSPECT_S = 0.02  # for SCREENED characters; a linear pattern takes a thousandth of this
+SUSPECT_S = 0.02  # while screening; a linear pattern takes a thousandth of this
 PROCESS_S = 120
 
 Node = Any  # of re's own parser
@@ -82,7 +83,8 @@ def patterns() -> Iterator[Pattern | Unresolved]:
 
 @cache
 def _trees() -> dict[Path, ast.Module]:
-    return {path: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(SOURCE.rglob("*.py"))}
+    texts = {path: path.read_text(encoding="utf-8") for path in sorted(SOURCE.rglob("*.py"))}
+    return {path: ast.parse(text) for path, text in texts.items() if MAY_HOLD.search(text)}
 
 
 @cache
@@ -278,19 +280,22 @@ def slowest(pattern: Pattern) -> Slowest:
 
 
 def _screened(function: Callable[[str], Any], texts: list[tuple[str, str, str]]) -> list[tuple[str, str, str]]:
-    """The texts that are slowest at SCREENED characters; the first suspicious one ends the search.
+    """The slowest texts after all ROUNDS; the first suspicious one ends the search.
 
-    Sorted by wall-clock time, because CPU time has a resolution of only 4 ms on some machines.
+    Sorted by wall-clock time, because CPU time has a resolution of only 4 ms on some machines. Other programs disturb it,
+    so more texts than one go on to the next round.
     """
-    taken: list[tuple[float, int]] = []
-    for number, parts in enumerate(texts):
-        given = text(parts, SCREENED)
-        begun_s = time.perf_counter()
-        processor_s = _seconds(function, given)
-        taken.append((time.perf_counter() - begun_s, number))
-        if processor_s > SUSPECT_S:
-            return [parts]
-    return [texts[number] for _, number in sorted(taken, reverse=True)[:WORST]]
+    for length, kept in ROUNDS:
+        taken: list[tuple[float, int]] = []
+        for number, parts in enumerate(texts):
+            given = text(parts, length)
+            begun_s = time.perf_counter()
+            processor_s = _seconds(function, given)
+            taken.append((time.perf_counter() - begun_s, number))
+            if processor_s > SUSPECT_S:
+                return [parts]
+        texts = [texts[number] for _, number in sorted(taken, reverse=True)[:kept]]
+    return texts
 
 
 def main() -> None:
