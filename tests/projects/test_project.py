@@ -154,6 +154,26 @@ def test_an_answer_that_cannot_be_stored_is_refused(project: Project, tmp_path: 
         project.add_class(answer)
 
 
+@pytest.mark.parametrize(
+    ("kind", "right", "wrong"),
+    [
+        ("label", "knot", None),
+        ("text", "two words", None),
+        ("score", "2.5", "two"),
+        ("boxes", '[{"label": "cell", "xyxy": [0, 0, 4, 4]}]', "[4]"),
+        ("mask", '{"size": [4, 4], "outlines": [{"label": "road", "rle": [0, 16]}]}', "mask.png"),
+    ],
+)
+def test_answers_are_cells_of_the_kind_of_the_project(tmp_path: Path, kind: str, right: str, wrong: str | None) -> None:
+    with Project.create("New", answer=kind, home=tmp_path) as project:
+        ids = project.add(write_pictures(tmp_path, 1)).ids
+        project.label(ids, right)
+        if wrong is not None:
+            with pytest.raises(UsageError):
+                project.label(ids, wrong)
+        assert list(project.example(ids[0]).answers.values()) == [right]
+
+
 def test_unknown_examples_parts_and_people_are_refused(project: Project) -> None:
     with pytest.raises(UsageError, match="there is no example 7"):
         project.label([7], "knot")

@@ -252,10 +252,7 @@ class AnswerKind(ABC, Generic[SpecT, AnswerT]):
 
     @abstractmethod
     def plan(self, cells: Iterable[str], column: str, auxiliary: Sequence[str] | None = None) -> SpecT:
-        """The Spec of a column. `auxiliary`: the cells of the auxiliary column, if any.
-
-        Raises DataError if it cannot be trained on.
-        """
+        """The Spec of a column. `auxiliary`: the cells of a second one. Raises DataError if it cannot be trained on."""
 
     @abstractmethod
     def fits(self, cells: Sequence[str], heading: str) -> bool:
@@ -274,6 +271,9 @@ class AnswerKind(ABC, Generic[SpecT, AnswerT]):
         return False
 
     # From a cell to a truth and a training target
+
+    def check_cell(self, cell: str) -> None:
+        """Raises InputError for a cell that is no truth of this kind, whatever the Spec."""
 
     @abstractmethod
     def read(self, cell: str, spec: SpecT) -> AnswerT:

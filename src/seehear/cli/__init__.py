@@ -23,6 +23,7 @@ from seehear.cli.compare import compare
 from seehear.cli.demo import demo
 from seehear.cli.evaluate import evaluate
 from seehear.cli.predict import predict
+from seehear.cli.project import project
 from seehear.cli.serve import serve
 from seehear.cli.show import show
 from seehear.cli.similar import similar
@@ -41,6 +42,7 @@ app = typer.Typer(
 )
 for command in (train, plan, predict, evaluate, compare, add, similar, show, serve, demo):
     app.command()(command)
+app.add_typer(project, name="project")
 app.add_typer(starts, name="starts")
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy.engine import Connection
 
 from seehear.amounts import format_count
-from seehear.errors import UsageError
+from seehear.errors import InputError, UsageError
 from seehear.projects.columns import AnswerColumn, read_setting
 from seehear.projects.examples import Query, edit_new_classes, list_classes, list_ids
 from seehear.projects.fields import FIELDS, PRESENT, Edit
@@ -27,7 +27,7 @@ def label(
     connection: Connection, who: str, column: AnswerColumn, ids: Sequence[int], answer: str | None, expected: Expected
 ) -> int | None:
     """Set the answer of examples; None takes it away. See `Project.label`."""
-    cell = None if answer is None else check_cell(answer)
+    cell = None if answer is None else check_answer(column, answer)
     stratum = "" if cell is None else check_class(column.stratum(cell))
     count = format_count(len(set(ids)), "example")
     if cell is None:
@@ -101,6 +101,16 @@ def require_column(column: AnswerColumn | None) -> AnswerColumn:
         hint = "say what the project is about: seehear project new NAME --answer KIND, or add a table with answers"
         raise UsageError("the project has no answer column yet", hint=hint)
     return column
+
+
+def check_answer(column: AnswerColumn, answer: str) -> str:
+    """The cell of an answer. Raises UsageError for one that is not of the project's kind."""
+    cell = check_cell(answer)
+    try:
+        column.kind.check_cell(cell)
+    except InputError as error:
+        raise UsageError(error.what, where=error.where, allowed=error.allowed, hint=error.hint) from None
+    return cell
 
 
 def check_cell(cell: str) -> str:

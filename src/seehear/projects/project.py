@@ -17,7 +17,7 @@ from seehear.projects import examples as example_tables
 from seehear.projects.adding import add_staged, find_sense
 from seehear.projects.columns import SENSES, AnswerColumn, find_answer_column, read_setting
 from seehear.projects.content_store import ContentStore, Staging, StoredFile
-from seehear.projects.editing import check_cell, check_part, require_column
+from seehear.projects.editing import check_answer, check_part, require_column
 from seehear.projects.examples import Added, Counts, Example, NewExample, Query
 from seehear.projects.fields import Edit
 from seehear.projects.history import Change
@@ -232,7 +232,7 @@ class Project:
         staging.flush()
         with self.database.writing() as connection:
             column = find_answer_column(connection)
-            cells = {} if answer is None else {require_column(column).heading: check_cell(answer)}
+            cells = {} if answer is None else {(known := require_column(column)).heading: check_answer(known, answer)}
             senses = json.loads(read_setting(connection, SENSES) or "[]")
             new = []
             left_out = list(problems)

@@ -27,6 +27,7 @@ class BoxesKind(AnswerKind[BoxesSpec, Boxes]):
 
     plan = staticmethod(answer.plan)
     fits = staticmethod(answer.fits)
+    check_cell = staticmethod(answer.check_cell)
     read = staticmethod(answer.read)
     stratum = staticmethod(answer.stratum)
     target = staticmethod(answer.target)

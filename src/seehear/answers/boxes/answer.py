@@ -183,6 +183,10 @@ def fits(cells: Sequence[str], heading: str) -> bool:
     return any(numbers)
 
 
+def check_cell(cell: str) -> None:
+    parse_boxes(cell)
+
+
 def read(cell: str, spec: BoxesSpec) -> Boxes:
     boxes = parse_boxes(cell)
     for box in boxes:

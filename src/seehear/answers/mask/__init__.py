@@ -26,6 +26,7 @@ class MaskKind(AnswerKind[MaskSpec, Mask]):
     plan = staticmethod(spec.plan)
     fits = staticmethod(answer.fits)
     in_files = staticmethod(answer.in_files)
+    check_cell = staticmethod(answer.check_cell)
     read = staticmethod(answer.read)
     stratum = staticmethod(answer.stratum)
     target = staticmethod(answer.target)

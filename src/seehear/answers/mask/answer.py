@@ -199,6 +199,11 @@ def in_files(cells: Sequence[str]) -> bool:
     return not all(map(is_outlines, cells))
 
 
+def check_cell(cell: str) -> None:
+    """Outlines only: a file may not be there any more when the cell is read."""
+    parse_outlines(cell).rasterise(lambda _: 0, 0)
+
+
 def read(cell: str, spec: MaskSpec) -> Mask:
     """Read a file or outlines. Raises InputError for a pixel or an outline without a class."""
     if is_outlines(cell):

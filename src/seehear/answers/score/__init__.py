@@ -17,6 +17,7 @@ class ScoreKind(AnswerKind[ScoreSpec, Score]):
 
     plan = staticmethod(answer.plan)
     fits = staticmethod(answer.fits)
+    check_cell = staticmethod(answer.check_cell)
     read = staticmethod(answer.read)
     stratum = staticmethod(answer.stratum)
     target = staticmethod(answer.target)

@@ -145,6 +145,10 @@ def fits(cells: Sequence[str], heading: str) -> bool:
     return len(strange) * 20 <= len(cells) and len(set(numbers)) > min(MAX_NUMERIC_CLASSES, len(cells) / 2)
 
 
+def check_cell(cell: str) -> None:
+    _number(cell)
+
+
 def read(cell: str, spec: ScoreSpec) -> Score:
     value = _number(cell)
     return Score(value, spec.unit, low=value, high=value)

@@ -82,7 +82,7 @@ def _create_examples_and_versions() -> None:
         sa.Column("part", sa.String(length=8), nullable=False),
         sa.Column("group_name", sa.Text(), nullable=False),
         sa.Column("metadata", sa.Text(), nullable=False),
-        sa.Column("removed", sa.Boolean(), server_default=sa.text("0"), nullable=False),
+        sa.Column("removed", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("change_id", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(["change_id"], ["changes.id"], name=op.f("fk_examples_change_id")),
         sa.PrimaryKeyConstraint("id"),

@@ -1,0 +1,252 @@
+"""`seehear project`: make, fill, change and export projects."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from seehear.amounts import format_count
+from seehear.cli import options
+from seehear.cli.display import Display
+from seehear.errors import UsageError
+from seehear.escaping import escape_unprintable, to_json_line
+
+if TYPE_CHECKING:
+    from seehear.projects import Added, Change, Example, Inspection, Project
+
+project = typer.Typer(help="Collect examples in a project, correct their answers, and see who changed what.")
+
+_HOME = "seehear-projects"
+
+Name = Annotated[str, typer.Argument(metavar="PROJECT", help="A project, as `seehear project list` names it.")]
+Home = Annotated[
+    Path, typer.Option("--home", metavar="DIR", envvar="SEEHEAR_PROJECTS", help="The folder that holds the projects.")
+]
+Who = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Your name for the history. Unless given, the account's.")
+]
+Ids = Annotated[list[int], typer.Argument(metavar="EXAMPLE", help="The numbers of examples, from `project show`.")]
+
+
+def open_project(name: str, home: Path, who: str | None = None) -> Project:
+    """The project that the arguments of a command name."""
+    from seehear.projects import Project
+
+    return Project.open(name, home=home, who=who)
+
+
+@project.command()
+def new(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What to call it.")],
+    answer: options.Answer = None,
+    senses: options.Senses = None,
+    database: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="A database that a team shares: postgresql+psycopg://HOST/DATABASE."),
+    ] = None,
+    home: Home = Path(_HOME),
+    who: Who = None,
+    json: options.Json = False,
+) -> None:
+    """Make a project. Unless given, the answer and the senses are those of the first data."""
+    from seehear.projects import Project
+
+    with Project.create(
+        name, answer=answer, senses=options.split_names(senses), home=home, database=database, who=who
+    ) as made:
+        described = {"slug": made.slug, "name": made.name, "folder": str(made.place.folder)}
+    typer.echo(to_json_line(described) if json else f"{made.slug} is in {made.place.folder}")
+
+
+@project.command("list")
+def list_projects(home: Home = Path(_HOME), json: options.Json = False) -> None:
+    """List the projects; one that cannot be opened says why."""
+    from seehear.projects import Project
+
+    entries = Project.list(home)
+    for entry in entries:
+        line = f"{entry.slug}: {entry.problem}" if entry.problem else entry.slug
+        typer.echo(to_json_line(entry.to_json()) if json else escape_unprintable(line))
+    if not entries and not json:
+        typer.echo(f"No projects in {home}. Make one: {options.program_name()} project new NAME", err=True)
+    if any(entry.problem for entry in entries):
+        raise typer.Exit(1)
+
+
+@project.command()
+def show(  # noqa: PLR0913 - one argument for each flag
+    name: Name,
+    stratum: Annotated[str | None, typer.Option("--class", metavar="CLASS", help="List this class.")] = None,
+    part: Annotated[str | None, typer.Option(metavar="PART", help="List this part: train, val or test.")] = None,
+    search: Annotated[
+        str | None, typer.Option(metavar="WORDS", help="List examples whose name or answer contains this.")
+    ] = None,
+    unanswered: Annotated[bool, typer.Option("--unanswered", help="List examples without an answer.")] = False,
+    removed: Annotated[bool, typer.Option("--removed", help="List examples that were removed.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="List all examples.")] = False,
+    home: Home = Path(_HOME),
+    json: options.Json = False,
+) -> None:
+    """Count the examples of a project, or list some of them."""
+    from seehear.projects import Query
+
+    query = Query(stratum, False if unanswered else None, part, search, removed)
+    with open_project(name, home) as opened:
+        if query == Query() and not every:
+            counts = opened.counts()
+            described = {"slug": opened.slug, "name": opened.name} | counts.to_json()
+            column = opened.answer_column()
+            typer.echo(to_json_line(described) if json else _format_counts(opened, described))
+            if column is None and not json:
+                typer.echo("Nothing says yet what it answers: add a table or folders of classes.", err=True)
+            return
+        while page := opened.examples(query):
+            for each in page:
+                typer.echo(to_json_line(each.to_json()) if json else _format_example(each))
+            query = query._replace(after=page[-1].id)
+
+
+@project.command()
+def add(  # noqa: PLR0913 - one argument for each flag
+    name: Name,
+    data: Annotated[
+        list[Path], typer.Argument(metavar="DATA", help="Pictures, recordings, folders, tables, or a tar or zip.")
+    ],
+    answer: options.Answer = None,
+    senses: options.Senses = None,
+    label: Annotated[
+        str | None, typer.Option("--as", metavar="ANSWER", help="The answer of pictures and recordings given singly.")
+    ] = None,
+    inspect: Annotated[bool, typer.Option("--inspect", help="Only print what was understood.")] = False,
+    home: Home = Path(_HOME),
+    who: Who = None,
+    json: options.Json = False,
+) -> None:
+    """Add examples to a project, of any data that `train` reads. Each folder, table or archive is one change."""
+    from seehear.media import medium_of_file
+
+    found = [options.require_existing(each) for each in data]
+    single = [each for each in found if each.is_file() and medium_of_file(each)]
+    whole = [each for each in found if each not in single]
+    if label is not None and whole:
+        raise UsageError("--as is for single pictures and recordings", where=str(whole[0]), hint="leave it out")
+    read = options.drop_unset(answer=answer, senses=options.split_names(senses))
+    with Display() as display, open_project(name, home, who) as opened:
+        if inspect:
+            for each in whole:
+                seen = opened.inspect(each, **read)
+                display.show_problems(seen.problems)
+                typer.echo(to_json_line(seen.to_json()) if json else _format_inspection(seen))
+        else:
+            added = [opened.take_in(each, listen=display, **read) for each in whole]
+            if single:
+                added.append(opened.add(single, label))
+                display.show_problems(added[-1].problems)
+            _print_added(opened, added, json)
+    if display.left_out:
+        raise typer.Exit(1)
+
+
+@project.command()
+def label(
+    name: Name,
+    answer: Annotated[str, typer.Argument(metavar="ANSWER", help='A cell of the table; "" takes the answer away.')],
+    examples: Ids,
+    home: Home = Path(_HOME),
+    who: Who = None,
+    json: options.Json = False,
+) -> None:
+    """Give examples an answer."""
+    with open_project(name, home, who) as opened:
+        _print_change(opened, opened.label(examples, answer or None), json)
+
+
+@project.command()
+def remove(name: Name, examples: Ids, home: Home = Path(_HOME), who: Who = None, json: options.Json = False) -> None:
+    """Remove examples. `project undo` brings them back."""
+    with open_project(name, home, who) as opened:
+        _print_change(opened, opened.remove(examples), json)
+
+
+@project.command()
+def log(
+    name: Name,
+    example: Annotated[int | None, typer.Option(metavar="NUMBER", help="Only what changed this example.")] = None,
+    last: Annotated[int, typer.Option(metavar="NUMBER", help="How many changes, newest first.")] = 50,
+    home: Home = Path(_HOME),
+    json: options.Json = False,
+) -> None:
+    """Print who changed what and when, newest first."""
+    with open_project(name, home) as opened:
+        for change in opened.history(example=example, limit=last):
+            typer.echo(to_json_line(change.to_json()) if json else _format_change(change))
+
+
+@project.command()
+def undo(
+    name: Name,
+    change: Annotated[
+        int | None, typer.Argument(metavar="CHANGE", help="A number from `project log`. Unless given, your last one.")
+    ] = None,
+    home: Home = Path(_HOME),
+    who: Who = None,
+    json: options.Json = False,
+) -> None:
+    """Take a change back. Undoing that brings it back."""
+    with open_project(name, home, who) as opened:
+        _print_change(opened, opened.undo(change), json)
+
+
+def _print_added(opened: Project, added: Sequence[Added], json: bool) -> None:
+    ids = [number for each in added for number in each.ids]
+    known = [number for each in added for number in each.known]
+    if json:
+        typer.echo(to_json_line({"added": ids, "known": known}))
+        return
+    text = f"Added {format_count(len(ids), 'example')} to {opened.slug}"
+    there = f"; {len(known):,} {'was' if len(known) == 1 else 'were'} there already" if known else ""
+    typer.echo(text + there)
+
+
+def _print_change(opened: Project, change: int | None, json: bool) -> None:
+    if change is None:
+        typer.echo(to_json_line({"id": None}) if json else "Nothing is different: it was so already")
+        return
+    made = next(each for each in opened.history(limit=10) if each.id == change)
+    typer.echo(to_json_line(made.to_json()) if json else _format_change(made))
+
+
+def _format_change(change: Change) -> str:
+    undone = " (undone)" if change.undone else ""
+    return escape_unprintable(f"{change.id:5}  {change.at:%Y-%m-%d %H:%M} UTC  {change.who}: {change.what}{undone}")
+
+
+def _format_example(example: Example) -> str:
+    span = "" if example.span_s is None else f" [{example.span_s[0]:.2f} s to {example.span_s[1]:.2f} s]"
+    told = ", ".join(f"{heading}: {_shorten(cell)}" for heading, cell in example.answers.items())
+    marks = ", ".join(filter(None, (told or "no answer", example.part, example.group)))
+    return escape_unprintable(f"{example.id:5}  {example.name}{span}  {marks}")
+
+
+def _format_counts(opened: Project, described: dict[str, Any]) -> str:
+    lines = [
+        f"{opened.name}: {format_count(described['examples'], 'example')}, {described['answered']:,} with an answer"
+    ]
+    lines += [f"  {count:6,}  {name}" for name, count in described["classes"].items()]
+    parts = [f"{part} {count:,}" for part, count in described["parts"].items() if part]
+    lines += [f"parts: {', '.join(parts)}"] if parts else []
+    return "\n".join(map(escape_unprintable, lines))
+
+
+def _format_inspection(seen: Inspection) -> str:
+    about = "without answers" if seen.column is None else f"answer {seen.column.heading!r} ({seen.column.kind_name})"
+    lines = [f"{format_count(seen.examples, 'example')} of {'+'.join(seen.senses)}, {about}"]
+    lines += [f"  {count:6,}  {name}" for name, count in seen.classes.items()]
+    return "\n".join(map(escape_unprintable, (*lines, *seen.notes)))
+
+
+def _shorten(text: str) -> str:
+    return text if len(text) <= 60 else f"{text[:60]}…"

@@ -1,0 +1,96 @@
+"""Kills a process that writes to a project, again and again, and checks that nothing that was answered is lost."""
+
+from __future__ import annotations
+
+import hashlib
+import multiprocessing
+import os
+import random
+from collections.abc import Iterator
+from itertools import count
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import NamedTuple
+
+from seehear.projects import Project
+
+LONGEST_S = 0.3  # between the first answer to a writer and its death
+PATIENCE_S = 120.0  # for its first answer
+_CONTEXT = multiprocessing.get_context("forkserver")  # which loads the modules only once
+
+
+class Told(NamedTuple):
+    """What a writer was answered: this example has this answer. `then` is the answer that it is about to get."""
+
+    example: int
+    answer: str
+    then: str
+
+
+def kill_writers(home: Path, pictures: Path, kills: int, seed: int) -> Iterator[int]:
+    """Start a writer and kill it at a random moment, `kills` times; yields how many changes each was answered.
+
+    Raises AssertionError if one of them is not there afterwards, or the database or a file is damaged.
+    """
+    _CONTEXT.set_forkserver_preload(["seehear.projects.project"])
+    chance = random.Random(seed)
+    possible: dict[int, set[str]] = {}  # answers by example
+    for _ in range(kills):
+        ours, theirs = _CONTEXT.Pipe(duplex=False)
+        writer = _CONTEXT.Process(target=_write, args=(home, pictures, theirs), daemon=True)
+        writer.start()
+        theirs.close()
+        assert ours.poll(PATIENCE_S), "the writer did not begin"
+        writer.join(chance.uniform(0, LONGEST_S))
+        writer.kill()
+        writer.join()
+        told = list(_receive(ours))
+        possible |= {each.example: {each.answer} for each in told}
+        possible |= {each.example: {each.answer, each.then} for each in told[-1:]}
+        _check_database(home, possible)
+        yield len(told)
+    _check_files(home)
+
+
+def _write(home: Path, pictures: Path, answers: Connection) -> None:
+    with Project.open("boards", home=home, who="writer") as project:
+        for number in count():
+            path = pictures / f"{os.getpid()}-{number}.png"
+            path.write_bytes(os.urandom(2000))
+            answer = f"class {number % 5}"
+            [example] = project.add([path], answer).ids
+            answers.send(Told(example, answer, "corrected"))
+            project.label([example], "corrected")
+            answers.send(Told(example, "corrected", answer))
+            if number % 2:
+                project.undo()
+                answers.send(Told(example, answer, answer))
+
+
+def _receive(answers: Connection) -> Iterator[Told]:
+    """What was sent whole."""
+    try:
+        while True:
+            yield answers.recv()
+    except (EOFError, OSError):
+        return
+
+
+def _check_database(home: Path, possible: dict[int, set[str]]) -> None:
+    with Project.open("boards", home=home) as project:
+        with project.database.reading() as connection:
+            assert connection.exec_driver_sql("PRAGMA integrity_check").scalar() == "ok"
+            assert connection.exec_driver_sql("PRAGMA foreign_key_check").all() == []
+        found = {each.id: each.answers.get("label") for each in project.examples(limit=None)}
+    lost = {number: answers for number, answers in possible.items() if found.get(number) not in answers}
+    assert not lost, f"answered but not there: {lost}"
+
+
+def _check_files(home: Path) -> None:
+    with Project.open("boards", home=home) as project:
+        for each in project.examples(limit=None):
+            [file] = each.inputs.values()
+            assert hashlib.sha256(project.path(file).read_bytes()).hexdigest() == file.sha256
+        with project.store.staging():  # deletes what the killed left
+            pass
+        assert len(list(project.place.files.glob("staging-*"))) == 0
