@@ -163,6 +163,22 @@ def test_with_many_examples_and_enough_time_a_start_is_compared_with_random_weig
         assert Recipe.from_toml(tomli_w.dumps(recipe.model_dump(mode="json", exclude_none=True))) == recipe
 
 
+def test_a_head_for_positions_learns_as_fast_on_a_pretrained_encoder_as_on_random_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(starts, "is_available", lambda start: True)
+    rates: dict[tuple[str, str], float] = {}
+    for kind in ("boxes", "label"):
+        table = open_all_kinds(
+            digits_table(tmp_path / kind, {kind: ANSWER_CELLS[kind]}, ("image",)), workspace=tmp_path
+        )
+        for start in ("auto", "none"):
+            recipe = plan_recipe(table, TrainOptions(steps=100, start=start), lambda: pytest.fail("measured"))
+            assert bool(recipe.starts) == (start == "auto")
+            rates[kind, start] = recipe.training.learning_rate
+    assert rates["boxes", "auto"] == rates["boxes", "none"] == rates["label", "none"] > rates["label", "auto"]
+
+
 def test_steps_give_the_same_plan_on_every_machine(tmp_path: Path) -> None:
     """And no time is spent on measuring this one."""
     table = open_all_kinds(digits_table(tmp_path / "data", PARITY, ("image",)), workspace=tmp_path)

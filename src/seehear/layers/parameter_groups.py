@@ -9,6 +9,7 @@ from typing import NamedTuple
 from torch import Tensor, nn
 
 PRETRAINED_RATE = 0.5  # that of the last block of a pretrained encoder, as a multiple of that of new layers
+PRETRAINED_DENSE_RATE = 0.125  # the same under a head for positions: it starts at random, so it learns 4 times as fast
 WHISPER_RATE = 0.1  # of Whisper's encoder and decoder together: what they know of each other is soon lost
 DECAY = 0.9  # the rate of each block of a pretrained module, relative to that of the next
 

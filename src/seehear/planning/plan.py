@@ -147,7 +147,7 @@ class _NetworkPlanner:
                 steps=options.steps,
                 seed=options.seed or 0,
                 batch=batch,
-                learning_rate=PRETRAINED_LEARNING_RATE if starts else LEARNING_RATE,
+                learning_rate=PRETRAINED_LEARNING_RATE if starts and kind.spatial is None else LEARNING_RATE,
                 held_out=self.held_out,
                 folds=choose_folds(len(table), kind, senses, starts, steps_each),
             ),

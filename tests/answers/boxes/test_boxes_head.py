@@ -83,6 +83,20 @@ def test_objects_are_assigned_to_the_cells_that_predict_them_best() -> None:
     assert assigned.weights[0, ~ignored].all()
 
 
+@pytest.mark.parametrize(("counts", "weights"), [((9, 1), (5 / 6, 5 / 2)), ((5, 5), (1, 1)), ((10**6, 0), (1, 10))])
+def test_scores_of_rare_classes_weigh_more(counts: tuple[int, int], weights: tuple[float, float]) -> None:
+    spec = SPEC.model_copy(update={"counts": counts})
+    head = Head(spec, (16, 16)).eval()
+    assert head.class_weights.tolist() == pytest.approx(weights, rel=0.1)
+    raw = {name: array[:1] for name, array in head(cells()).items()}
+    nothing, losses = target(), []
+    for label in range(2):  # a false detection of each class
+        logits = torch.full_like(raw["logits"], -20.0)
+        logits[:, 0, label] = 5.0
+        losses.append(head.loss({**raw, "logits": logits}, nothing)[0].item())
+    assert losses[1] / losses[0] == pytest.approx(float(head.class_weights[1] / head.class_weights[0]), rel=1e-3)
+
+
 def test_the_loss_is_lower_for_correct_boxes() -> None:
     truth = target(Box("dog", (16, 16, 48, 48)))
     head = Head(SPEC, (16, 16)).eval()

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from learning import EXAMPLES, PAIRS, dataset_of, recipe_for
 from seehear.answers import ANSWERS
 from seehear.layers.frozen_norm import FrozenBatchNorm
-from seehear.layers.parameter_groups import DECAY, PRETRAINED_RATE
+from seehear.layers.parameter_groups import DECAY, PRETRAINED_DENSE_RATE, PRETRAINED_RATE
 from seehear.learn.export import export_graphs, trace_graphs
 from seehear.learn.loop.execution import Autotuner, Execution
 from seehear.learn.loop.finite import are_finite, poison_memory
@@ -135,6 +135,8 @@ def test_every_parameter_is_pretrained_and_lower_ones_learn_more_slowly() -> Non
     assert [rates[id(weight)] for weight in encoder._conv_head.parameters()] == [PRETRAINED_RATE]
     assert [rates[id(weight)] for weight in encoder._blocks[15].parameters()] == [PRETRAINED_RATE * DECAY] * 9
     assert [rates[id(weight)] for weight in encoder._conv_stem.parameters()] == [PRETRAINED_RATE * DECAY**17]
+    dense = encoder_of(output_stride_px=8).parameter_groups()
+    assert max(rate for _, rate in dense.pretrained) == PRETRAINED_DENSE_RATE
 
 
 @pytest.mark.slow

@@ -121,3 +121,4 @@ def test_maps_of_a_pretrained_encoder_nest(height: int, width: int, output_strid
     assert pitches == (4, 8, 16, 32)[-len(pitches) :] and pitches[0] == output_stride_px
     assert spec.height % 32 == spec.width % 32 == 0 and max(spec.height, spec.width) <= 480
     assert len(spec.encoder.widths(spec.input_size)) == len(pitches) and spec.cell_width == 1280
+    assert spec.encoder == EfficientNetLite(size=0, frozen=6)

@@ -30,6 +30,7 @@ INITIAL_DISTANCE = 2.0  # cells from the centre to a side, before training
 IOU_POWER, CELLS_PER_OBJECT = 6, 10  # TOOD's beta, and the number of cells assigned to an object
 MIN_HALF_SIDE = 0.75  # cells: smaller objects are taken to be this large, so that some centre lies inside
 BOX_WEIGHT = 2.0
+LEAST_SHARE = 0.01  # of the most frequent class: rarer classes weigh no more
 MIN_VISIBLE = 0.3  # share of an object left in the picture, below which it is ignored
 
 
@@ -39,6 +40,8 @@ class Head(nn.Module):
     A feature pyramid (Lin 2017, arXiv:1612.03144), then a classification and a regression tower. All grids share the
     towers' weights, because an object looks the same on each.
     """
+
+    class_weights: Tensor  # (C,) of the scores, in proportion to 1 / sqrt(objects), with a mean over all objects of 1
 
     def __init__(self, spec: BoxesSpec, widths: Sequence[int]) -> None:
         super().__init__()
@@ -51,6 +54,9 @@ class Head(nn.Module):
         for last, bias in ((self.classify, prior_logit), (self.regress, INITIAL_DISTANCE)):
             nn.init.zeros_(last.weight)
             nn.init.constant_(last.bias, bias)
+        counts = torch.tensor(spec.counts, dtype=torch.float32)
+        counts = counts.clamp_min(LEAST_SHARE * float(counts.max()))
+        self.register_buffer("class_weights", counts.rsqrt() * counts.sum() / counts.sqrt().sum(), persistent=False)
 
     def parameter_groups(self) -> ParameterGroups:
         return head_parameters(self)
@@ -74,7 +80,8 @@ class Head(nn.Module):
         return maps[::-1]
 
     def loss(self, raw: dict[str, Tensor], target: dict[str, Tensor]) -> Tensor:
-        """(B,): binary cross-entropy of the scores with their assigned quality, and generalised IoU loss of the boxes.
+        """(B,): binary cross-entropy of the scores with their assigned quality, weighted by class, and generalised IoU
+        loss of the boxes.
 
         Both are summed over cells and divided by the mean total quality per example of the batch (GIoU: Rezatofighi
         2019, arXiv:1902.09630).
@@ -83,7 +90,8 @@ class Head(nn.Module):
         target = _at_least_one(target)
         with torch.no_grad():
             assigned = assign(corners, logits, cells, target)
-        entropy = F.binary_cross_entropy_with_logits(logits, assigned.scores, reduction="none").sum(2)  # (B, N)
+        entropies = F.binary_cross_entropy_with_logits(logits, assigned.scores, reduction="none")  # (B, N, C)
+        entropy = (entropies * self.class_weights).sum(2)  # (B, N)
         quality = assigned.scores.sum(2)  # (B, N)
         truth = target["corners"].gather(1, assigned.box_index[:, :, None].expand(-1, -1, 4))  # (B, N, 4)
         giou_loss = 1 - generalised_iou(corners, truth)

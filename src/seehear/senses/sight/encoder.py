@@ -19,7 +19,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from seehear.geometry import Cells, Grid
-from seehear.layers.parameter_groups import ParameterGroups, hidden_parameters
+from seehear.layers.parameter_groups import (
+    PRETRAINED_DENSE_RATE,
+    PRETRAINED_RATE,
+    ParameterGroups,
+    hidden_parameters,
+    pretrained_parameters,
+)
 from seehear.layers.pretrained import load_weights
 from seehear.senses.sight.architectures import FeaturePyramid
 from seehear.senses.sight.plan import SightSpec
@@ -86,6 +92,11 @@ class PretrainedSightEncoder(SightEncoder):
 
     def fit_statistics(self, inputs: dict[str, Tensor]) -> None:
         """Nothing to set: pictures are normalised as in its pretraining."""
+
+    def group_blocks(self, blocks: Sequence[nn.Module]) -> ParameterGroups:
+        """The parameters of its blocks, from input to output."""
+        dense = self.spec.output_stride_px is not None
+        return pretrained_parameters(blocks, PRETRAINED_DENSE_RATE if dense else PRETRAINED_RATE)
 
 
 class PyramidEncoder(SightEncoder):

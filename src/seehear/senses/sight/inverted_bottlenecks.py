@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from seehear.layers.frozen_norm import FrozenBatchNorm
-from seehear.layers.parameter_groups import ParameterGroups, pretrained_parameters
+from seehear.layers.parameter_groups import ParameterGroups
 from seehear.senses.sight.bottleneck_architectures import STEM_STRIDE, Bottleneck, BottleneckNetwork
 from seehear.senses.sight.convolution import Convolution
 from seehear.senses.sight.encoder import PretrainedSightEncoder
@@ -35,7 +35,7 @@ class BottleneckEncoder(PretrainedSightEncoder):
 
     def parameter_groups(self) -> ParameterGroups:
         stem, head = nn.ModuleList([self._conv_stem, self._bn0]), nn.ModuleList([self._conv_head, self._bn1])
-        return pretrained_parameters([stem, *self._blocks, head])
+        return self.group_blocks([stem, *self._blocks, head])
 
     @torch.no_grad()
     def fold(self) -> None:

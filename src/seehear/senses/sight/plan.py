@@ -33,7 +33,7 @@ DENSE_MODEL_SIZES = (
 # trained on large ones: photos of 32 px gain two points from 128 to 160 px, and none beyond.
 PRETRAINED_SIDES_PX, MOST_ENLARGED_PX = (96, 128, 160, 192, 224), 160
 PRETRAINED_DENSE_SIDES_PX = (160, 224, 320, 480)  # longest side, for answers with positions
-FROZEN_SHARE = 0.4  # of a pretrained network, for answers without positions: 1.5 times as many steps, as good or better
+FROZEN_SHARE = 0.4  # of a pretrained network: 1.5 times as many steps, as good or better
 PRETRAINED_STRENGTH = 0.4  # of augmentation at most, for answers without positions: stronger costs 1 to 2 points
 MOST_ONE_WAY = 0.6  # up to this share of pictures nearer to their class than their mirror images, mirroring is allowed
 FEWEST_STEPS = 500  # fewest training steps before a larger network is better
@@ -115,15 +115,19 @@ def _image_sizes(inputs: SizingInputs, channels: int) -> list[SightSpec]:
         height, width = _common_size(inputs.summaries)
         encoders = [FeaturePyramid(stages=_stage_channels(last), depth=depth) for last, depth in MODEL_SIZES]
         return [SightSpec(height=height, width=width, channels=channels, encoder=encoder) for encoder in encoders]
-    encoder = TypeAdapter(SightEncoderSpec).validate_python(inputs.pretrained)
+    encoder = _freeze_lower(inputs.pretrained)
     if isinstance(encoder, OnnxEncoder):
         return [SightSpec(height=encoder.height, width=encoder.width, channels=channels, encoder=encoder)]
     area, aspect = _median_size(inputs.summaries)
     largest_px = max(MOST_ENLARGED_PX, math.sqrt(area))
     sides = [side for side in PRETRAINED_SIDES_PX if side <= largest_px]
-    if isinstance(encoder, BottleneckNetwork):
-        encoder = encoder.freeze(FROZEN_SHARE)
     return [_nest(_scale(side, aspect, channels=channels, encoder=encoder)) for side in sides]
+
+
+def _freeze_lower(pretrained: Mapping[str, Any]) -> SightEncoderSpec:
+    """The architecture of a pretrained encoder, with its lower bottlenecks frozen if it has bottlenecks."""
+    encoder: SightEncoderSpec = TypeAdapter(SightEncoderSpec).validate_python(pretrained)
+    return encoder.freeze(FROZEN_SHARE) if isinstance(encoder, BottleneckNetwork) else encoder
 
 
 def _dense_sizes(inputs: SizingInputs, channels: int) -> list[SightSpec]:
@@ -135,9 +139,11 @@ def _dense_sizes(inputs: SizingInputs, channels: int) -> list[SightSpec]:
             hint="--start auto chooses one",
         )
     area, aspect = _median_size(inputs.summaries)
-    sizes: list[tuple[int, Any]] = [(px, inputs.pretrained) for px in PRETRAINED_DENSE_SIDES_PX]
     if inputs.pretrained is None:
-        sizes = [(longest_px, _dense_pyramid(last, depth)) for longest_px, last, depth in DENSE_MODEL_SIZES]
+        sizes: list[tuple[int, Any]] = [(px, _dense_pyramid(last, depth)) for px, last, depth in DENSE_MODEL_SIZES]
+    else:
+        encoder = _freeze_lower(inputs.pretrained)
+        sizes = [(px, encoder) for px in PRETRAINED_DENSE_SIDES_PX]
     values = {
         "channels": channels,
         "output_stride_px": inputs.output_stride_px,

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from seehear.layers.frozen_norm import FrozenBatchNorm
-from seehear.layers.parameter_groups import ParameterGroups, pretrained_parameters
+from seehear.layers.parameter_groups import ParameterGroups
 from seehear.senses.sight.architectures import IMAGENET_MEAN, IMAGENET_SCALE, RESNET_STEM, ResNet
 from seehear.senses.sight.convolution import Convolution
 from seehear.senses.sight.encoder import PretrainedSightEncoder
@@ -34,7 +34,7 @@ class ResNetEncoder(PretrainedSightEncoder):
             self.add_module(f"layer{number}", stage)
 
     def parameter_groups(self) -> ParameterGroups:
-        return pretrained_parameters([nn.ModuleList([self.conv1, self.bn1]), *self._blocks()])
+        return self.group_blocks([nn.ModuleList([self.conv1, self.bn1]), *self._blocks()])
 
     def compute_maps(self, planes: Tensor) -> Iterator[Tensor]:
         x = F.relu(self.conv1(self.normalise(planes), self.bn1))

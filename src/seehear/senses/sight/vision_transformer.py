@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from seehear.layers.parameter_groups import ParameterGroups, pretrained_parameters
+from seehear.layers.parameter_groups import ParameterGroups
 from seehear.senses.sight.architectures import VIT_HEAD, VisionTransformer
 from seehear.senses.sight.encoder import PretrainedSightEncoder
 from seehear.senses.sight.plan import SightSpec
@@ -44,7 +44,7 @@ class VisionTransformerEncoder(PretrainedSightEncoder):
         *lower, last = self.blocks
         embeddings = nn.ParameterList([self.cls_token, self.pos_embed])
         first, top = nn.ModuleList([self.patch_embed, embeddings]), nn.ModuleList([last, self.norm])
-        return pretrained_parameters([first, *lower, top])
+        return self.group_blocks([first, *lower, top])
 
     def compute_maps(self, planes: Tensor) -> Iterator[Tensor]:
         x = self.patch_embed["proj"](self.normalise(planes)).flatten(2).transpose(1, 2)  # (B, N, D)
