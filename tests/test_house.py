@@ -32,6 +32,7 @@ MAY_IMPORT = {
     "geometry": set(),
     "problems": {"errors"},
     "events": set(),
+    "interrupts": set(),
     "media": {"errors"},
     "layers": {"geometry"},
     "files": {"errors"},
@@ -58,7 +59,7 @@ MAY_IMPORT = {
     | {"similarity", "paired_evaluation"},
     "projects": LEFT
     | {"api", "table", "datasets", "measure", "runtime", "events", "inputs", "planning", "evaluation", "results"}
-    | {"similarity", "paired_evaluation"},
+    | {"similarity", "paired_evaluation", "interrupts"},
     "demo": FLOOR | {"files", "events"},
     "serve": LEFT | {"__init__", "api", "runtime", "results", "inputs", "events", "starts", "similarity", "projects"},
 }

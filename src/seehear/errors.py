@@ -39,6 +39,16 @@ def _rebuild(kind: type[SeehearError], what: str, keywords: dict[str, str]) -> S
     return kind(what, **keywords)
 
 
+def describe_error(error: Exception) -> str:
+    """Any error in one line for a person: what was raised on purpose as it is, and what was not, as unexpected."""
+    if isinstance(error, SeehearError):
+        return str(error)
+    if isinstance(error, OSError):
+        return f"{error.filename or 'the system'}: {error.strerror or error}"
+    what = f"{type(error).__name__}: {error}".strip().splitlines()[0]
+    return f"unexpected {what}. Next: set SEEHEAR_DEBUG=1 to see the traceback, and please report it."
+
+
 class UsageError(SeehearError):
     exit_code = 2
 

@@ -24,12 +24,12 @@ Names = tuple[str, str]
 
 
 def compare_on_table(
-    models: Models, names: Names, table: Table, learned: Sequence[Table], listen: Listener
+    models: Models, names: Names, table: Table, learned: Sequence[Table] | None, listen: Listener
 ) -> PairedComparison:
     """Compare on the part 'test' of a table, or else on 'val', or else on all of it.
 
     learned   what the models learned from: rows with one of its files are left out, as are those with a file of the
-              table's own part 'train'
+              table's own part 'train'; None if the table is known to have no such rows
 
     The models must have passed `check_comparable`. Raises DataError if no row is left.
     """
@@ -73,15 +73,15 @@ def check_comparable(models: Models, names: Names) -> None:
         )
 
 
-def _leave_out_learned(table: Table, learned: Sequence[Table], listen: Listener) -> tuple[Table, list[str]]:
+def _leave_out_learned(table: Table, learned: Sequence[Table] | None, listen: Listener) -> tuple[Table, list[str]]:
     """The rows to compare on, and a sentence on those with files that a model learned from."""
     selected = select_part(table, listen)
     if "train" in table.parts and selected is not table:
-        learned = [table.part("train"), *learned]
-    elif not learned:
+        learned = [table.part("train"), *(learned or ())]
+    elif learned is not None and not learned:
         listen(Notice("model files do not say which examples they learned from: name these with --trained-on"))
     seen = np.zeros(len(selected), np.bool_)
-    for each in learned:
+    for each in learned or ():
         seen |= find_rows_with_shared_files(each, selected)
         for sentence in find_overlap(each, selected).describe(
             "what a model learned from", "the examples to compare on"

@@ -21,9 +21,9 @@ from PIL import Image
 
 import seehear
 import tiny
-from seehear import api, folders
+from seehear import api, folders, interrupts
 from seehear.amounts import format_count, format_duration
-from seehear.cli import interrupts, options, run
+from seehear.cli import options, run
 from seehear.cli.display import INTERVAL_S, Bars, Display, Lines
 from seehear.cli.evaluate import evaluate
 from seehear.cli.predict import predict

@@ -16,8 +16,8 @@ from typing import Annotated
 
 import typer
 
-from seehear import __version__
-from seehear.cli import interrupts, streams
+from seehear import __version__, interrupts
+from seehear.cli import streams
 from seehear.cli.add import add
 from seehear.cli.compare import compare
 from seehear.cli.demo import demo
@@ -29,7 +29,7 @@ from seehear.cli.show import show
 from seehear.cli.similar import similar
 from seehear.cli.starts import starts
 from seehear.cli.train import plan, train
-from seehear.errors import SeehearError
+from seehear.errors import SeehearError, describe_error
 from seehear.escaping import escape_unprintable
 
 SIGNAL_BASE = 128  # exit codes above this are 128 plus the number of a signal
@@ -88,7 +88,7 @@ def run(arguments: Sequence[str]) -> int:
     except typer.Exit as leaving:
         return leaving.exit_code
     except SeehearError as error:
-        return _fail(str(error), error.exit_code)
+        return _fail(describe_error(error), error.exit_code)
     except typer.TyperException as error:
         return _fail(_format_usage_error(error), 2)
     except KeyboardInterrupt as error:
@@ -98,12 +98,11 @@ def run(arguments: Sequence[str]) -> int:
         # The reader of our output closed it; without this, Python complains when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
-        return _fail(f"{error.filename or 'the system'}: {error.strerror or error}", 3)
+        return _fail(describe_error(error), 3)
     except Exception as error:
         if os.environ.get("SEEHEAR_DEBUG"):
             raise
-        what = f"{type(error).__name__}: {error}".strip().splitlines()[0]
-        return _fail(f"unexpected {what}. Next: set SEEHEAR_DEBUG=1 to see the traceback, and please report it.", 3)
+        return _fail(describe_error(error), 3)
     return 0
 
 

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, Protocol
 
+from seehear import interrupts
 from seehear.amounts import format_duration
-from seehear.cli import interrupts
 from seehear.escaping import escape_unprintable
 from seehear.events import Advanced, Event, Finished, Notice, Skipped, SkippedItem, Started
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from seehear.cli import options
-from seehear.cli.interrupts import Interrupted
 from seehear.errors import UsageError
 from seehear.escaping import escape_unprintable
+from seehear.interrupts import Interrupted
 
 if TYPE_CHECKING:
     from seehear.serve.lan import LanIdentity

@@ -21,9 +21,11 @@ from seehear.projects.editing import check_answer, check_part, require_column
 from seehear.projects.examples import Added, Counts, Example, NewExample, Query
 from seehear.projects.fields import Edit
 from seehear.projects.history import Change
+from seehear.projects.jobs import Jobs
 from seehear.projects.opening import Opened, ProjectEntry
 from seehear.projects.places import Place
 from seehear.projects.take_in import Inspection
+from seehear.projects.versions import Versions
 
 PAGE = 120  # examples
 ALL = Query()
@@ -95,6 +97,16 @@ class Project:
         other = object.__new__(type(self))
         other.__dict__ |= self.__dict__ | {"who": opening.check_person(who)}
         return other
+
+    @property
+    def jobs(self) -> Jobs:
+        """The trainings that were asked for."""
+        return Jobs(self)
+
+    @property
+    def versions(self) -> Versions:
+        """The models that were trained, and which of them answers."""
+        return Versions(self)
 
     # Reading
 

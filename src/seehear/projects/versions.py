@@ -1,0 +1,297 @@
+"""The versions of a project: trained models with their cards and figures, and which of them answers."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from seehear.amounts import format_count
+from seehear.errors import BundleError, DataError, UsageError
+from seehear.events import Listener, ignore_events
+from seehear.folders import temporary_folder
+from seehear.projects.columns import read_setting
+from seehear.projects.examples import Query, read_examples
+from seehear.projects.fields import Edit, chunks
+from seehear.projects.history import begin_change, describe_change, make_edits, undo
+from seehear.projects.schema import changes, edits, inputs, version_examples, versions
+from seehear.projects.training_data import TRAIN, open_table, write_table
+
+if TYPE_CHECKING:
+    from seehear.api import Recogniser
+    from seehear.measure.comparison import PairedComparison
+    from seehear.projects.project import Project
+    from seehear.recipe import Recipe
+
+PROGRAM = "seehear"  # in the history, what nobody did by hand
+SERVED = "served"  # a setting: the number of the version that answers
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A trained model.
+
+    path      its model file
+    sha256    of that file
+    figures   on held-out examples: n, metric (the headline's name), value, interval, coverage, accepted_error, wrong,
+              wrong_at_most
+    card      for people, in Markdown
+    served    whether it answers
+    learned   how many examples it learned from; `held_out` were kept apart
+    """
+
+    number: int
+    job: int | None
+    made_at: datetime
+    made_by: str
+    path: Path
+    sha256: str
+    figures: Mapping[str, Any]
+    card: str
+    notes: str
+    served: bool
+    learned: int
+    held_out: int
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "number": self.number,
+            "job": self.job,
+            "made_at": self.made_at.isoformat(),
+            "made_by": self.made_by,
+            "file": str(self.path),
+            "sha256": self.sha256,
+            "figures": dict(self.figures),
+            "notes": self.notes,
+            "served": self.served,
+            "learned": self.learned,
+            "held_out": self.held_out,
+        }
+
+
+class Versions:
+    """The versions of a project, as `project.versions`."""
+
+    def __init__(self, project: Project) -> None:
+        self._project = project
+
+    def list(self) -> Sequence[Version]:
+        """The newest first."""
+        return self._read()
+
+    def get(self, number: int) -> Version:
+        """Raises UsageError if there is no such version."""
+        found = self._read(versions.c.number == number)
+        if not found:
+            raise self._missing(number)
+        return found[0]
+
+    def served(self) -> Version | None:
+        """The version that answers; None while there is none. One query, so a server may ask before each answer."""
+        number = self._project.setting(SERVED)
+        return None if number is None else self.get(number)
+
+    def load(self, number: int) -> Recogniser:
+        """The model of a version. Raises BundleError for a file that is not the one that was trained."""
+        from seehear import api
+
+        return api.load(self.check_file(number))
+
+    def check_file(self, number: int) -> Path:
+        """The model file of a version. Raises BundleError if it is not the one that was trained."""
+        version = self.get(number)
+        try:
+            content = version.path.read_bytes()
+        except OSError as error:
+            raise BundleError(f"cannot be read: {error.strerror}", where=str(version.path)) from None
+        if hashlib.sha256(content).hexdigest() != version.sha256:
+            hint = "restore it from a backup, or promote another version"
+            raise BundleError("was changed since it was trained", where=str(version.path), hint=hint)
+        return version.path
+
+    def promote(self, number: int) -> int | None:
+        """Let a version answer from now on. Returns the id of the change; None if it answers already.
+
+        Raises BundleError if its file is damaged: the version that answered goes on doing so.
+        """
+        self.check_file(number)
+        with self._project.database.writing() as connection:
+            before = read_setting(connection, SERVED)
+            if before == str(number):
+                return None
+            change = begin_change(connection, self._project.who, f"promoted version {number}")
+            make_edits(connection, change, [Edit("setting", None, SERVED, before, str(number))])
+            return change
+
+    def roll_back(self) -> Version:
+        """Take the last promotion back, so that the version before it answers again; again for the one before that.
+
+        Raises UsageError if no version answered before.
+        """
+        with self._project.database.writing() as connection:
+            last = _find_promotion(connection)
+            if last is None or last.before is None:
+                raise UsageError("no version answered before this one", where=self._project.slug)
+            change = undo(connection, self._project.who, last.change_id)
+            describe_change(connection, change, f"rolled back from version {last.after} to version {last.before}")
+        return self.get(int(last.before))
+
+    def set_notes(self, number: int, notes: str) -> None:
+        with self._project.database.writing() as connection:
+            where = versions.c.number == number
+            if not connection.execute(versions.update().where(where).values(notes=notes)).rowcount:
+                raise self._missing(number)
+
+    def compare(self, first: int, second: int, *, listen: Listener = ignore_events) -> PairedComparison:
+        """Compare two versions on all examples of the project that neither learned from.
+
+        Raises UsageError if their answers differ in kind, DataError if there is no such example.
+        """
+        from seehear.paired_evaluation import check_comparable, compare_on_table
+        from seehear.runtime.bundle import read_bundle
+        from seehear.runtime.predictor import Predictor
+
+        names = f"version {first}", f"version {second}"
+        one, other = (Predictor(read_bundle(self.check_file(number))) for number in (first, second))
+        models = one, other
+        check_comparable(models, names)
+        with self._project.database.reading() as connection:
+            ids = list(self._project.find(Query(answered=True)))
+            ids = _drop_learned(connection, ids, (first, second))
+            examples = read_examples(connection, ids)
+            gone = _count_gone(connection, ids, (first, second))
+        if not examples:
+            what = f"there is no example that neither {names[0]} nor {names[1]} learned from"
+            raise DataError(what, where=self._project.slug, hint="add examples, and train again: some are held out")
+        with temporary_folder() as folder:
+            write_table(self._project, examples, dict.fromkeys(ids, ""), folder / "examples.csv")
+            table = open_table(self._project, folder / "examples.csv", folder / "unpacked")
+            found = compare_on_table(models, names, table, None, listen)
+            shown = dict(zip(ids, (each.name for each in examples), strict=True))
+            keys = [shown[int(number)] for number in table.metadata_column("example")]
+        flips = tuple(flip._replace(key=keys[flip.row]) for flip in found.flips)
+        held_out = format_count(gone, "held-out example")
+        left_out = [f"Left out: {held_out} of a version that the project has no longer."] if gone else []
+        return replace(found, flips=flips, left_out=(*found.left_out, *left_out))
+
+    def _read(self, *conditions: sa.ColumnElement[bool]) -> Sequence[Version]:
+        part, number = version_examples.c.part, version_examples.c.number
+        learned = sa.func.sum(sa.case((part == TRAIN, 1), else_=0)).label("learned")
+        counted = sa.select(number, learned, sa.func.count().label("every")).group_by(number).subquery()
+        select = (
+            sa.select(versions, counted.c.learned, counted.c.every)
+            .select_from(versions.outerjoin(counted, counted.c.number == versions.c.number))
+            .where(*conditions)
+            .order_by(versions.c.number.desc())
+        )
+        with self._project.database.reading() as connection:
+            served = read_setting(connection, SERVED)
+            rows = connection.execute(select).all()
+        return [self._to_version(row, served == str(row.number)) for row in rows]
+
+    def _to_version(self, row: Any, served: bool) -> Version:
+        return Version(
+            number=row.number,
+            job=row.job_id,
+            made_at=datetime.fromtimestamp(row.made_at_s, UTC),
+            made_by=row.made_by,
+            path=self._project.place.models / row.file,
+            sha256=row.sha256,
+            figures=json.loads(row.figures),
+            card=row.card,
+            notes=row.notes,
+            served=served,
+            learned=row.learned or 0,
+            held_out=(row.every or 0) - (row.learned or 0),
+        )
+
+    def _missing(self, number: int) -> UsageError:
+        known = ", ".join(str(each.number) for each in self.list()[:20])
+        return UsageError(f"there is no version {number}", where=self._project.slug, allowed=known)
+
+
+def publish_version(
+    connection: Connection, who: str, job: int, model: Path, recipe: Recipe, card: str, parts: Mapping[int, str]
+) -> int:
+    """Make a version of a model file, which is in its place; the first one answers at once. Returns its number.
+
+    parts   the part of each example, by id, when it was trained
+    """
+    number = (connection.execute(sa.select(sa.func.max(versions.c.number))).scalar() or 0) + 1
+    row = {
+        "number": number,
+        "job_id": job,
+        "made_at_s": time.time(),
+        "made_by": who,
+        "file": model.name,
+        "sha256": hashlib.sha256(model.read_bytes()).hexdigest(),
+        "figures": json.dumps(summarise(recipe)),
+        "card": card,
+        "notes": "",
+    }
+    connection.execute(versions.insert().values(row))
+    rows = [{"number": number, "example_id": example, "part": part} for example, part in parts.items()]
+    connection.execute(version_examples.insert(), rows)
+    if read_setting(connection, SERVED) is None:
+        change = begin_change(connection, PROGRAM, f"promoted version {number}, as there is no other")
+        make_edits(connection, change, [Edit("setting", None, SERVED, None, str(number))])
+    return number
+
+
+def summarise(recipe: Recipe) -> dict[str, Any]:
+    """The figures of a version, from what was measured on held-out examples with all of its senses."""
+    from seehear.answers import ANSWERS
+
+    headline = ANSWERS[recipe.kind].headline(recipe.answer)
+    result = max(recipe.results.items(), key=lambda item: item[0].count("+"))[1]
+    metrics, intervals = result["metrics"], result["intervals"]
+    return {
+        "n": result["n"],
+        "metric": headline.metric,
+        "higher_is_better": headline.higher_is_better,
+        "value": metrics[headline.metric],
+        "interval": intervals.get(headline.metric),
+        **{name: metrics[name] for name in ("wrong", "coverage", "accepted_error")},
+        "wrong_at_most": result.get("wrong_at_most"),
+    }
+
+
+def _find_promotion(connection: Connection) -> Any:
+    """The last change that promoted a version and was not taken back; None if there is none."""
+    return connection.execute(
+        sa.select(edits.c.change_id, edits.c.before, edits.c.after)
+        .join(changes, changes.c.id == edits.c.change_id)
+        .where(edits.c.field == "setting", edits.c.key == SERVED)
+        .where(changes.c.undone_by.is_(None), changes.c.undoes.is_(None))
+        .order_by(edits.c.change_id.desc())
+        .limit(1)
+    ).one_or_none()
+
+
+def _drop_learned(connection: Connection, ids: Sequence[int], numbers: Sequence[int]) -> list[int]:
+    """Those of the examples that have no file of an example that one of the versions learned from."""
+    learned = (
+        sa.select(inputs.c.sha256)
+        .join(version_examples, version_examples.c.example_id == inputs.c.example_id)
+        .where(version_examples.c.number.in_(numbers), version_examples.c.part == TRAIN)
+    )
+    seen: set[int] = set()
+    for some in chunks(ids):
+        where = inputs.c.example_id.in_(some), inputs.c.sha256.in_(learned)
+        seen |= set(connection.execute(sa.select(inputs.c.example_id).where(*where)).scalars())
+    return [number for number in ids if number not in seen]
+
+
+def _count_gone(connection: Connection, ids: Sequence[int], numbers: Sequence[int]) -> int:
+    """How many examples that were held out for one of the versions are not compared on: they were removed since."""
+    where = version_examples.c.number.in_(numbers), version_examples.c.part != TRAIN
+    held_out = set(connection.execute(sa.select(version_examples.c.example_id).where(*where)).scalars())
+    return len(held_out - set(ids))

@@ -1,0 +1,281 @@
+"""Training jobs without training: the queue, what survives a crash at any point, and the versions that come out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+import tiny
+from made_projects import make_project
+from seehear import api
+from seehear.errors import BundleError, DataError, UsageError
+from seehear.events import Advanced, Notice, Started
+from seehear.measure import comparison
+from seehear.projects import Project, job_process, jobs, versions
+from seehear.projects.job_locks import holding
+from seehear.projects.job_process import run_job
+from seehear.projects.training_data import choose_parts, read_parts
+from seehear.runtime.bundle import write_bundle
+
+RESULT = {
+    "n": 4,
+    "metrics": {"accuracy": 0.75, "wrong": 0.25, "coverage": 0.5, "accepted_error": None},
+    "intervals": {"accuracy": [0.3, 0.95]},
+}
+
+
+class Killed(BaseException):
+    """As SIGKILL for the files and the database: nothing runs after it."""
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
+    """16 pictures, dark or bright, and jobs that get no process."""
+
+    class Process:
+        def __init__(self, _project: Path, place: jobs.JobPlace) -> None:
+            spawned.append(place.folder.name)
+
+        def poll(self) -> int:
+            return 0
+
+    monkeypatch.setattr(jobs, "_spawn", Process)
+    spawned.clear()
+    with make_project(tmp_path / "home") as made:
+        for name, brightness in (("dark", 0.1), ("bright", 0.8)):
+            paths = [tmp_path / f"{name}-{number}.png" for number in range(8)]
+            for number, path in enumerate(paths):
+                Image.fromarray(tiny.picture(brightness + number / 100)[:, :, 0]).save(path)
+            made.add(paths, name)
+        yield made
+
+
+spawned: list[str] = []
+
+
+def train_at_once(
+    monkeypatch: pytest.MonkeyPatch, classes: tuple[str, str] = tiny.CLASSES
+) -> list[tuple[dict[str, str], bool]]:
+    """Replace training by a handmade model; the list gets the parts and whether it resumed, of each training."""
+    calls = []
+
+    def train(data: Path, out: Path, *, resume: bool, listen: Any, **_options: Any) -> None:
+        calls.append((read_parts(data), resume))
+        listen(Started("training", 4, "steps"))
+        listen(Advanced("training", 2, "loss 0.5"))
+        listen(Notice("trained"))
+        answer = {"classes": classes, "several": False, "counts": (10, 10)}
+        write_bundle(out, tiny.bundle(answer=answer, results={"image": RESULT}))
+
+    monkeypatch.setattr(api, "train", train)
+    return calls  # type: ignore[return-value]
+
+
+def test_a_job_makes_a_version_and_the_first_one_answers(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    train_at_once(monkeypatch)
+    job = project.jobs.start(steps=4)
+    assert (job.state, job.options, job.asked_by, spawned) == ("waiting", {"steps": 4}, "anna", ["job-1"])
+    run_job(project, job.id)
+    job = project.jobs.get(job.id)
+    assert job.error == ""
+    (version,) = project.versions.list()
+    assert (job.state, job.version, job.finished) == ("done", 1, True)
+    assert version.served and project.versions.served() == version
+    assert (version.learned, version.held_out) == (12, 4)
+    assert version.figures["value"] == 0.75 and version.figures["metric"] == "accuracy"
+    assert version.card == "# Dark or bright?\n" and version.made_by == "anna"
+    assert str(project.versions.load(1).predict(tiny.picture(0.9)).answer) == "bright"
+    train_at_once(monkeypatch)
+    run_job(project, project.jobs.start(steps=4).id)
+    assert project.versions.served() == version
+
+
+def test_what_was_held_out_stays_so_and_new_examples_are_shared_out(project: Project, tmp_path: Path) -> None:
+    parts = choose_parts(project, None)
+    held_out = [number for number, part in parts.items() if part == "val"]
+    assert len(parts) == 16 and len(held_out) == 4
+    project.set_part(held_out, "val")
+    project.set_part([number for number in parts if number not in held_out], "train")
+    assert not choose_parts(project, None)
+    paths = [tmp_path / f"new-{number}.png" for number in range(8)]
+    for number, path in enumerate(paths):
+        Image.fromarray(tiny.picture(0.5 + number / 100)[:, :, 0]).save(path)
+    new = project.add(paths, "bright").ids
+    assert sorted(choose_parts(project, None).values()) == ["train"] * 6 + ["val"] * 2
+    assert choose_parts(project, None).keys() == {*new}
+
+
+def test_examples_of_one_group_stay_on_one_side(project: Project) -> None:
+    every = project.find()
+    project.set_group(every[:3], "Ida")
+    project.set_part(every[:1], "val")
+    parts = choose_parts(project, None)
+    assert [parts[number] for number in every[1:3]] == ["val", "val"]
+
+
+def test_a_process_that_was_killed_before_its_version_was_written_loses_nothing(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = train_at_once(monkeypatch)
+    publish = versions.publish_version
+
+    def killed(*_arguments: Any) -> int:
+        raise Killed
+
+    job = project.jobs.start(steps=4)
+    monkeypatch.setattr(job_process, "publish_version", killed)
+    with pytest.raises(Killed):
+        run_job(project, job.id)
+    assert project.jobs.get(job.id).state == "running" and not project.versions.list()
+    project.jobs.restart()
+    assert spawned == ["job-1", "job-1"]
+    monkeypatch.setattr(job_process, "publish_version", publish)
+    run_job(project, job.id)
+    assert len(calls) == 1  # the model file was complete
+    assert project.jobs.get(job.id).version == 1
+
+
+def test_a_run_that_was_interrupted_goes_on_with_the_same_examples(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = train_at_once(monkeypatch)
+    train = api.train
+
+    def interrupted(data: Path, out: Path, **options: Any) -> None:
+        (run := Path(f"{out}.run")).mkdir()
+        (run / "run.json").write_text("{}")
+        raise KeyboardInterrupt
+
+    job = project.jobs.start(steps=4)
+    monkeypatch.setattr(api, "train", interrupted)
+    run_job(project, job.id)
+    assert project.jobs.get(job.id).state == "running"
+    project.remove(project.find()[:2])
+    monkeypatch.setattr(api, "train", train)
+    run_job(project, job.id)
+    ((parts, resumed),) = calls
+    assert resumed and len(parts) == 16
+
+
+def test_a_job_that_fails_says_why_in_the_words_of_the_command_line(tmp_path: Path, project: Project) -> None:
+    project.remove(project.find())
+    job = project.jobs.start(steps=4)
+    run_job(project, job.id)
+    job = project.jobs.get(job.id)
+    assert job.state == "failed" and job.error.startswith("boards: there is nothing to learn from yet. Next: add")
+    *_, (last, _) = project.jobs.watch(job.id)
+    assert last["job"]["error"] == job.error
+    assert project.jobs.resume(job.id).state == "waiting"
+
+
+def test_jobs_that_die_again_and_again_fail(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    def die(*_arguments: Any) -> int:
+        raise Killed
+
+    job = project.jobs.start(steps=4)
+    monkeypatch.setattr(job_process, "_train", die)
+    for _ in range(6):
+        with pytest.raises(Killed):
+            run_job(project, job.id)
+    run_job(project, job.id)
+    assert "it was ended 6 times from outside, perhaps as the memory was not enough" in project.jobs.get(job.id).error
+
+
+def test_jobs_take_turns_and_a_dead_one_does_not_block(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    train_at_once(monkeypatch)
+    monkeypatch.setattr(job_process, "TURN_S", 0.01)
+    first, second = project.jobs.start(steps=1), project.jobs.start(steps=2)
+
+    def cancel_second(_s: float) -> None:
+        project.jobs.cancel(second.id)
+
+    project.jobs.place(first.id).folder.mkdir()
+    with holding(project.jobs.place(first.id).lock), monkeypatch.context() as patched:
+        assert project.jobs.get(first.id).alive
+        patched.setattr("seehear.projects.job_process.time.sleep", cancel_second)  # it would wait for the first one
+        run_job(project, second.id)
+    assert project.jobs.get(second.id).state == "cancelled"
+    third = project.jobs.start(steps=3)
+    run_job(project, third.id)  # the first one has no process
+    assert project.jobs.get(third.id).state == "done"
+    assert [job.id for job in project.jobs.unfinished()] == [first.id]
+
+
+def test_progress_can_be_read_by_any_process(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    train_at_once(monkeypatch)
+    job = project.jobs.start(steps=4)
+    place = project.jobs.place(job.id)
+    place.folder.mkdir()
+    place.progress.write_text('{"event": "notice", "te')  # of a process that was killed
+    run_job(project, job.id)
+    records = [record for record, _ in project.jobs.watch(job.id)]
+    assert [record["event"] for record in records] == [
+        *("running", "started", "advanced", "notice", "version", "state"),
+    ]
+    assert (records[2]["done"], records[2]["note"]) == (2, "loss 0.5")
+    _, position = list(project.jobs.watch(job.id))[2]
+    assert [record["event"] for record, _ in project.jobs.watch(job.id, position)] == ["notice", "version", "state"]
+    json.dumps(project.jobs.get(job.id).to_json(), allow_nan=False)
+
+
+def test_wrong_options_are_refused_at_once(project: Project) -> None:
+    with pytest.raises(UsageError, match=r"no option 'epochs' for a training. Allowed: minutes, steps"):
+        project.jobs.start(epochs=3)
+    with pytest.raises(UsageError, match="--minutes -1"):
+        project.jobs.start(minutes=-1)
+    with pytest.raises(UsageError, match="there is no job 7"):
+        project.jobs.get(7)
+    for _ in range(jobs.MOST_WAITING):
+        project.jobs.start()
+    with pytest.raises(UsageError, match="20 trainings are waiting"):
+        project.jobs.start()
+
+
+def test_promoting_and_rolling_back(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    train_at_once(monkeypatch)
+    for _ in range(3):
+        run_job(project, project.jobs.start(steps=4).id)
+    made = project.versions
+    made.promote(2)
+    made.promote(3)
+    assert [each.served for each in made.list()] == [True, False, False]
+    assert (made.roll_back().number, made.roll_back().number) == (2, 1)
+    with pytest.raises(UsageError, match="no version answered before this one"):
+        made.roll_back()
+    assert project.history()[0].what == "rolled back from version 2 to version 1"
+    made.promote(3)
+    project.undo()  # by the same person
+    assert made.served() == made.get(1)
+    made.get(2).path.write_bytes(b"damaged")
+    with pytest.raises(BundleError, match=r"job-2.seehear: was changed since it was trained"):
+        made.promote(2)
+    assert made.served() == made.get(1)
+    with pytest.raises(UsageError, match=r"there is no version 9. Allowed: 3, 2, 1"):
+        made.promote(9)
+
+
+def test_versions_are_compared_on_what_neither_learned_from(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(comparison, "choose_resamples", lambda _scored: 20)
+    train_at_once(monkeypatch, tiny.CLASSES[::-1])
+    run_job(project, project.jobs.start(steps=4).id)
+    train_at_once(monkeypatch)
+    run_job(project, project.jobs.start(steps=4).id)
+    found = project.versions.compare(1, 2)
+    assert (found.n, found.difference.value, found.verdict) == (4, 1.0, "not distinguishable")
+    assert found.names == ("version 1", "version 2")
+    assert {flip.key.split("-")[0] for flip in found.flips} == {"dark", "bright"}
+    held_out = [each.id for each in project.examples(limit=None) if each.part == "val"]
+    project.remove(held_out[:1])
+    assert project.versions.compare(1, 2).left_out == (
+        "Left out: 1 held-out example of a version that the project has no longer.",
+    )
+    project.remove(held_out)
+    with pytest.raises(DataError, match="no example that neither version 1 nor version 2 learned from"):
+        project.versions.compare(1, 2)
