@@ -265,7 +265,7 @@ def test_a_share_is_parsed_as_people_write_it(text, value):
         (["predict", "dark.seehear", "empty"], 2, "no inputs. Next: name files, or folders that contain some."),
         (["predict", "dark.seehear", "things", "--wrong-at-most", "2"], 2, "'2' is not a share between 0% and 100%."),
         (["predict", "dark.seehear", "things", "--jason"], 2, "No such option: --jason. Did you mean --json?"),
-        (["predcit"], 2, "No such command 'predcit'. Did you mean 'predict'?"),
+        (["predcit"], 2, "No such command 'predcit'. Did you mean 'predict'"),
         (["train", "things", "-o", "x.onnx"], 2, "-o x.onnx: the name of a model file ends in .seehear."),
         (
             ["train", "things", "-o", "empty.seehear"],
