@@ -148,7 +148,7 @@ def test_every_answer_has_the_headers_for_browsers(locked: TestClient) -> None:
     for path in ("/health/live", "/nothing", "/predict"):
         headers = locked.get(path).headers
         assert headers["x-content-type-options"] == "nosniff"
-        assert headers["referrer-policy"] == "no-referrer"
+        assert headers["referrer-policy"] == "same-origin"
         assert "default-src 'none'; script-src 'self'; style-src 'self' 'nonce-" in headers["content-security-policy"]
         assert "frame-ancestors 'none'" in headers["content-security-policy"]
         assert headers["cache-control"] == "no-store"

@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 
 from reading_html import Element, find_inline, read_html
 from seehear.projects import Project, Query
-from serving import client, picture_file
+from serving import client, picture_file, sound_file
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 LEVELS = {"dark": (0.1, 0.2), "bright": (0.8, 0.9)}
@@ -156,3 +156,55 @@ def test_nothing_chosen_is_a_sentence(served: TestClient, fields: dict[str, str]
     answered = served.post("/p/boards/teach/label", data=fields)
     assert 400 <= answered.status_code < 500
     assert read_html(answered.text).all("h1")
+
+
+def test_a_folder_is_understood_before_it_is_taken_in(served: TestClient, home: Path) -> None:
+    begun = served.post("/p/boards/arriving", data={}, headers={"Accept": "application/json"})
+    address = begun.json()["address"]
+    for name, brightness in (("dark/c.png", 0.3), ("dark/d.png", 0.35), ("grey/e.png", 0.5), ("grey/f.png", 0.55)):
+        files = {"file": ("x.png", picture_file(brightness))}
+        assert served.post(f"{address}/file", data={"path": f"new/{name}"}, files=files).status_code == 200
+    page = get(served, address)
+    assert "4 examples of 2 kinds" in page.text
+    assert "Nothing is in the project yet." in page.text
+    assert counts(get(served, "/p/boards/teach")) == {"dark": "2", "bright": "2"}
+    assert "4 examples added" in post(served, address).text
+    assert counts(get(served, "/p/boards/teach")) == {"dark": "4", "bright": "2", "grey": "2"}
+    assert served.get(address).status_code == 404
+    assert not list((home / "boards" / "arriving").iterdir())
+
+
+@pytest.mark.parametrize("path", ("../a.png", "a/../../b.png", "/", "C:/a.png", "a" * 300, "x/" * 30 + "a.png", "a\0b"))
+def test_no_file_is_written_outside_of_its_folder(served: TestClient, path: str) -> None:
+    address = served.post("/p/boards/arriving", data={}, headers={"Accept": "application/json"}).json()["address"]
+    answered = served.post(f"{address}/file", data={"path": path}, files={"file": ("a.png", picture_file())})
+    assert answered.status_code == 400
+
+
+def test_what_cannot_be_understood_says_why_and_can_be_left(served: TestClient) -> None:
+    page = read_html(served.post("/p/boards/arriving", files={"file": ("a.zip", b"PK no zip")}).text)
+    assert "This could not be understood" in page.text
+    (form,) = page.all("form")
+    assert "Show it some of each kind" in post(served, form.attributes["action"]).text
+
+
+def test_transcripts_are_written_beside_the_player(served: TestClient, home: Path) -> None:
+    post(served, "/new", name="Notes", answer="text", senses="audio")
+    files = [("file", (f"{name}.wav", sound_file(loudness))) for name, loudness in (("a", 0.1), ("b", 0.2))]
+    served.post("/p/notes/teach/files", files=files)
+    with Project.open("notes", home=home) as project:
+        first, second = project.find()
+    page = get(served, f"/p/notes/teach/{first}")
+    (sound,) = page.all("audio")
+    answered = served.get(sound.attributes["src"], headers={"Range": "bytes=0-3"})
+    assert (answered.status_code, answered.content) == (206, b"RIFF")
+    page = post(served, f"/p/notes/teach/{first}", answer="take two tablets", seen="", next=str(second))
+    assert page.all("form", role="status")
+    assert "take two tablets" in get(served, "/p/notes/teach").text
+    stale = served.post(f"/p/notes/teach/{first}", data={"answer": "x", "seen": ""})
+    assert stale.status_code >= 400
+
+
+def test_a_project_without_answers_asks_for_data(served: TestClient) -> None:
+    page = post(served, "/new", name="Other", answer="", senses="")
+    assert "What it is about is understood from it." in page.text

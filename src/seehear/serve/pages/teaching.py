@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from seehear.errors import UsageError
 from seehear.projects import Project
+from seehear.projects.columns import AnswerColumn
 from seehear.projects.examples import Example, Query
 from seehear.projects.history import Change
 from seehear.projects.project import PAGE
@@ -47,6 +48,9 @@ def show(
     """All kinds with the first examples of each; or one page of one kind, or of what is in none."""
     project = find_project(request, slug)
     counts = project.counts()
+    column = project.answer_column()
+    if column is None or column.kind.extension is None:  # its answers are not classes
+        return _list(request, project, column, after, find_change(project, done))
     narrowed = kind is not None or unplaced
     query = Query(stratum=kind, answered=False if unplaced else None, after=after)
     page = project.examples(query) if narrowed else []
@@ -65,7 +69,7 @@ def show(
         page=page,
         more=page[-1].id if len(page) == PAGE else None,
         unplaced=[] if narrowed else project.examples(Query(answered=False), limit=SHOWN),
-        heading=_heading(project),
+        heading=column.heading,
         most=max((kind.count for kind in kinds), default=0),
         done=find_change(project, done),
     )
@@ -161,9 +165,21 @@ def find_change(project: Project, number: int) -> Change | None:
     return found[0] if found and found[0].id == number else None
 
 
-def _heading(project: Project) -> str:
-    column = project.answer_column()
-    return "" if column is None else column.heading
+def _list(request: Request, project: Project, column: AnswerColumn | None, after: int, done: Change | None) -> Response:
+    page = project.examples(Query(after=after))
+    return render_chapter(
+        request,
+        "teach_list.html",
+        project,
+        "teach",
+        counts=project.counts(),
+        page=page,
+        more=page[-1].id if len(page) == PAGE else None,
+        column=column,
+        words=column is not None and column.kind.decoding is not None,
+        kinds=[],
+        done=done,
+    )
 
 
 def _first(project: Project, kind: str) -> Sequence[Example]:

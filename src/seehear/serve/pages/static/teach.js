@@ -91,7 +91,7 @@ class Files extends HTMLElement {
     this.words = this.querySelector("[data-words]");
     this.form.addEventListener("submit", (event) => {
       event.preventDefault();
-      this.send([...this.form.elements.file.files], this.form.elements.put.value);
+      this.send([...this.form.elements.file.files], this.form.elements.put?.value ?? "");
     });
   }
 
@@ -135,5 +135,64 @@ class Files extends HTMLElement {
   }
 }
 
+// <sh-arriving>: a folder that is dropped is sent file by file, with the path of each; then the server says what it is.
+class Arriving extends HTMLElement {
+  connectedCallback() {
+    this.words = this.querySelector("[data-words]");
+    this.addEventListener("dragover", (event) => {
+      event.preventDefault();
+      this.firstElementChild.classList.add("over");
+    });
+    this.addEventListener("dragleave", () => this.firstElementChild.classList.remove("over"));
+    this.addEventListener("drop", (event) => {
+      event.preventDefault();
+      this.firstElementChild.classList.remove("over");
+      const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry()).filter(Boolean);
+      this.send(entries);
+    });
+  }
+
+  async send(entries) {
+    const files = [];
+    for (const entry of entries) await collect(entry, "", files);
+    if (!files.length) return;
+    try {
+      const made = await fetch(`${this.dataset.address}/arriving`, {
+        method: "POST",
+        body: new FormData(),
+        headers: { Accept: "application/json" },
+      });
+      const { address } = await made.json();
+      for (const [i, [path, file]] of files.entries()) {
+        this.words.textContent = `Sending: ${i + 1} of ${files.length}`;
+        const body = new FormData();
+        body.append("path", path);
+        body.append("file", file);
+        const response = await fetch(`${address}/file`, { method: "POST", body });
+        if (!response.ok) throw new Error(response.statusText);
+      }
+      location.assign(address);
+    } catch {
+      this.words.textContent = "Not all files arrived, and nothing of them was taken in. Drop the folder once more.";
+    }
+  }
+}
+
+// All files below a dropped file or folder, as [path, file].
+async function collect(entry, folder, files) {
+  const path = folder + entry.name;
+  if (entry.isFile) {
+    files.push([path, await new Promise((resolve, reject) => entry.file(resolve, reject))]);
+    return;
+  }
+  const reader = entry.createReader();
+  for (;;) {
+    const some = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
+    if (!some.length) return;
+    for (const each of some) await collect(each, `${path}/`, files);
+  }
+}
+
+customElements.define("sh-arriving", Arriving);
 customElements.define("sh-kinds", Kinds);
 customElements.define("sh-files", Files);

@@ -1,0 +1,66 @@
+"""One example of a project: what it looks or sounds like, its answer, and who changed what."""
+
+from __future__ import annotations
+
+import asyncio
+
+from fastapi import Request
+from starlette.exceptions import HTTPException
+from starlette.responses import FileResponse, RedirectResponse, Response
+
+from seehear.projects.examples import Query
+from seehear.serve.pages.chapters import render_chapter
+from seehear.serve.pages.fields import read_fields
+from seehear.serve.pages.open_projects import find_project, project_address
+from seehear.serve.pages.previews import SOUND_TYPES
+from seehear.serve.pages.routing import page_router
+from seehear.serve.pages.teaching import find_change
+from seehear.serve.pages.trying import SANDBOX
+
+router = page_router()
+
+
+@router.get("/p/{slug}/teach/{number}")
+def show(request: Request, slug: str, number: int, done: int = 0) -> Response:
+    project = find_project(request, slug)
+    example = project.example(number)
+    column = project.answer_column()
+    heading = "" if column is None else column.heading
+    following = project.examples(Query(after=number, answered=False), limit=1)
+    return render_chapter(
+        request,
+        "example.html",
+        project,
+        "teach",
+        example=example,
+        cell=example.answers.get(heading, ""),
+        words=column is not None and column.kind.decoding is not None,
+        writable=column is not None and column.kind.spatial is None,
+        following=following[0].id if following else None,
+        changes=project.history(example=number, limit=20),
+        sounds=[sense for sense, file in example.inputs.items() if file.suffix.lstrip(".") in SOUND_TYPES],
+        done=find_change(project, done),
+    )
+
+
+@router.post("/p/{slug}/teach/{number}")
+async def answer(request: Request, slug: str, number: int) -> Response:
+    """Form fields: answer (empty: none), seen (what it was), next (where to go on)."""
+    fields = await read_fields(request)
+    given, seen, following = fields.last("answer").strip(), fields.last("seen"), fields.last("next")
+    project = find_project(request, slug)
+    change = await asyncio.to_thread(project.label, [number], given or None, expected={number: seen or None})
+    goal = following if following.isdigit() else str(number)
+    return RedirectResponse(f"{project_address(slug)}/teach/{goal}?done={change or 0}", 303)
+
+
+@router.get("/p/{slug}/files/{number}/{sense}")
+def file(request: Request, slug: str, number: int, sense: str) -> Response:
+    """A recording as it was added, for the browser's player. Parts of it may be asked for."""
+    project = find_project(request, slug)
+    stored = project.example(number).inputs.get(sense)
+    kind = None if stored is None else SOUND_TYPES.get(stored.suffix.lstrip("."))
+    if stored is None or kind is None:
+        raise HTTPException(404, "there is no such recording")
+    headers = {"Content-Security-Policy": SANDBOX, "Cache-Control": "private, max-age=3600"}
+    return FileResponse(project.path(stored), media_type=kind, headers=headers)

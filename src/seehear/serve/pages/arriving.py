@@ -1,0 +1,133 @@
+"""Folders, archives and tables on their way into a project: first what was understood, then all of it or nothing.
+
+Files that were sent lie in a folder of their own below the project until somebody decides.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import secrets
+import time
+from pathlib import Path, PurePosixPath
+
+from fastapi import Request
+from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, RedirectResponse, Response
+
+from seehear.errors import SeehearError, UsageError
+from seehear.folders import delete
+from seehear.projects import Project
+from seehear.serve.pages.chapters import render_chapter
+from seehear.serve.pages.open_projects import find_project, project_address
+from seehear.serve.pages.routing import page_router
+
+router = page_router()
+FOLDER = "arriving"
+MOST_AGE_S = 24 * 3600
+MOST_PATH_LETTERS, MOST_DEPTH = 1000, 20
+BLOCK = 1 << 20
+
+
+@router.post("/p/{slug}/arriving")
+async def begin(request: Request, slug: str) -> Response:
+    """Make a place for files. Form field: file, an archive or a table, if that is all. A script gets the address."""
+    project = find_project(request, slug)
+    await asyncio.to_thread(_forget_old, project)
+    key = secrets.token_urlsafe(12)
+    async with request.form(max_files=1, max_fields=10) as form:
+        file = form.get("file")
+        if isinstance(file, UploadFile) and file.filename:
+            await asyncio.to_thread(_write, file, _place(project, key), file.filename)
+    address = f"{project_address(slug)}/arriving/{key}"
+    if "application/json" in request.headers.get("accept", ""):
+        return JSONResponse({"address": address})
+    return RedirectResponse(address, 303)
+
+
+@router.post("/p/{slug}/arriving/{key}/file")
+async def receive(request: Request, slug: str, key: str) -> Response:
+    """Form fields: file, and path, where it lay in the folder that was dropped."""
+    place = _place(find_project(request, slug), key)
+    async with request.form(max_files=1, max_fields=10) as form:
+        file, path = form.get("file"), str(form.get("path", ""))
+        if not isinstance(file, UploadFile):
+            raise UsageError("no file", allowed="a form with file and path")
+        await asyncio.to_thread(_write, file, place, path or file.filename or "")
+    return JSONResponse({})
+
+
+@router.get("/p/{slug}/arriving/{key}")
+def show(request: Request, slug: str, key: str) -> Response:
+    """What was understood. Nothing of it is in the project yet."""
+    project = find_project(request, slug)
+    place = _place(project, key)
+    problem, found = "", None
+    try:
+        found = project.inspect(_data(place))
+    except SeehearError as error:
+        problem = str(error)
+    return render_chapter(request, "arriving.html", project, "teach", found=found, problem=problem, key=key)
+
+
+@router.post("/p/{slug}/arriving/{key}")
+async def take_in(request: Request, slug: str, key: str) -> Response:
+    project = find_project(request, slug)
+    place = _place(project, key)
+    added = await asyncio.to_thread(lambda: project.take_in(_data(place)))
+    await asyncio.to_thread(delete, place)
+    return render_chapter(
+        request,
+        "added.html",
+        project,
+        "teach",
+        added=len(added.ids),
+        known=len(added.known),
+        problems=[str(each) for each in added.problems],
+    )
+
+
+@router.post("/p/{slug}/arriving/{key}/discard")
+async def discard(request: Request, slug: str, key: str) -> Response:
+    project = find_project(request, slug)
+    await asyncio.to_thread(delete, _place(project, key))
+    return RedirectResponse(f"{project_address(slug)}/teach", 303)
+
+
+def safe_path(path: str) -> PurePosixPath:
+    """Where a file lies below its folder. Raises UsageError for a path that leads out of it, or that is none."""
+    parts = [part for part in re.split(r"[\\/]+", path) if part not in ("", ".")]
+    wrong = not parts or ".." in parts or len(path) > MOST_PATH_LETTERS or len(parts) > MOST_DEPTH
+    if wrong or any("\0" in part or ":" in part or len(part.encode()) > 255 for part in parts):
+        raise UsageError(f"the path {path[:100]!r}", allowed="a path below the folder that was dropped")
+    return PurePosixPath(*parts)
+
+
+def _place(project: Project, key: str) -> Path:
+    if not re.fullmatch(r"[A-Za-z0-9_-]{16}", key):
+        raise HTTPException(404, "nothing arrives under this address")
+    return project.place.folder / FOLDER / key
+
+
+def _data(place: Path) -> Path:
+    """What to take in: the one folder, archive or table that was sent, or all files. Raises HTTPException for none."""
+    if not place.is_dir():
+        raise HTTPException(404, "this was taken in already, or it was forgotten after a day; send it again")
+    inside = list(place.iterdir())
+    return inside[0] if len(inside) == 1 else place
+
+
+def _write(file: UploadFile, place: Path, path: str) -> None:
+    target = place / safe_path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with target.open("wb") as written:
+        while block := file.file.read(BLOCK):
+            written.write(block)
+
+
+def _forget_old(project: Project) -> None:
+    folder = project.place.folder / FOLDER
+    for place in folder.iterdir() if folder.is_dir() else ():
+        if time.time() - place.stat().st_mtime > MOST_AGE_S:
+            delete(place)
