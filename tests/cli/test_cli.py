@@ -62,7 +62,7 @@ def test_a_folder_is_predicted_in_order_and_other_files_are_reported(here, capsy
     assert code == 0
     assert [each["input"] for each in answers] == ["things/a.png", "things/b.png", "things/deep/c.png"]
     assert [each["answer"]["label"] for each in answers if each["accepted"]] == ["dark", "bright"]
-    assert "Skipped 4 files that this model cannot read, first things/a.wav" in err
+    assert "Skipped 4 files that this model cannot read, such as things/a.wav" in err
     assert err.endswith('3 inputs: 2 answered, 1 "I don\'t know"\n')
 
 

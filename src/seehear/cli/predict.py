@@ -154,7 +154,7 @@ class ProgressReporter:
         """Raises UsageError if there were no inputs."""
         if self._skipped:
             files = format_count(self._skipped, "file")
-            self._display.say(f"Skipped {files} that this model cannot read, first {self._first_skipped}")
+            self._display.say(f"Skipped {files} that this model cannot read, such as {self._first_skipped}")
         if not summary.inputs:
             raise UsageError("no inputs", hint="name files, or folders that contain some")
         for sentence in summary.advice():
