@@ -214,7 +214,7 @@ def test_the_tutorial_writes_after_each_epoch_until_its_steps_are_over() -> None
     assert set("".join(written[-1])) <= set("ab ")
 
 
-def test_recordings_are_read_as_ours_reads_them(tmp_path: Path) -> None:
+def test_recordings_are_read_as_by_seehear(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "a.wav", np.full(4_000, 0.25), 8_000)
     (tmp_path / "said.csv").write_text('audio,text,speaker\na.wav,"Hello, World!",ann\n', encoding="utf-8")
     (spoken,) = recordings(tmp_path / "said.csv")

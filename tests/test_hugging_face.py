@@ -82,12 +82,12 @@ def test_a_picture_without_things_has_a_target() -> None:
     assert {name: tuple(value.shape) for name, value in target.items()} == {"class_labels": (0,), "boxes": (0, 4)}
 
 
-def test_a_class_of_nothing_is_never_told() -> None:
+def test_the_class_of_nothing_is_never_an_answer() -> None:
     said = SimpleNamespace(logits=torch.tensor([[[0.0, 0.0, SURE]]]), pred_boxes=torch.full((1, 1, 4), 0.5))
     assert max(score for *_, score in Boxes(nothing=True).answer(said, PICTURE)) < 1e-6
 
 
-def test_no_more_boxes_are_told_than_coco_counts() -> None:
+def test_no_more_boxes_are_given_than_coco_counts() -> None:
     said = SimpleNamespace(logits=torch.randn(1, 300, 3), pred_boxes=torch.rand(1, 300, 4))
     scores = [score for *_, score in EXACT.answer(said, PICTURE)]
     assert scores == sorted(scores, reverse=True)
@@ -116,7 +116,7 @@ def test_learning_ends_with_its_time_or_its_steps() -> None:
 
 
 @pytest.mark.parametrize(("kind", "network", "metric"), [("boxes", "d-fine", "map50"), ("mask", "segformer", "miou")])
-def test_whoever_knows_all_is_told_to_have_all_right(
+def test_perfect_answers_have_perfect_metrics(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, network: str, metric: str
 ) -> None:
     table = digits_table(tmp_path, {kind: ANSWER_CELLS[kind][:6]}, ("image",))
@@ -143,7 +143,7 @@ def test_whoever_knows_all_is_told_to_have_all_right(
     assert speed.value > 0
 
 
-def test_whoever_stands_beside_ours_has_a_tutorial() -> None:
+def test_every_network_to_compare_with_has_a_tutorial() -> None:
     assert (
         {network for task in scenes.TASKS.values() for network in task.compare_with} == NAMES.keys() == TUTORIALS.keys()
     )

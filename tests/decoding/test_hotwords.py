@@ -110,7 +110,7 @@ def test_only_whole_words_count(sentence: str, expected: float) -> None:
     assert sum_bonus(compiled, spell(sentence)) == expected
 
 
-def test_a_term_is_favoured_while_it_is_being_spell() -> None:
+def test_a_hotword_gets_its_bonus_while_it_is_being_spelt() -> None:
     compiled = Hotwords.compile([spell("ann lee")], len(LETTERS), SPACE)
     bonuses = [sum_bonus(compiled, spell("so ann led"[:end]), finished=False) for end in range(11)]
     assert bonuses == [0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 0]

@@ -72,7 +72,7 @@ ERRORS = {
 
 @pytest.mark.parametrize("name", ERRORS)
 @pytest.mark.parametrize("n", [60, 300, 2000])
-def test_accepted_answers_are_wrong_no_more_often_than_wished(name, n):
+def test_accepted_answers_are_wrong_no_more_often_than_promised(name, n):
     draw, error = ERRORS[name]
     random = np.random.default_rng(0)
     new = np.sort(draw(random, 100_000))[::-1]

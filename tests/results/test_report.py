@@ -120,7 +120,7 @@ def test_letters_are_those_of_the_first_font_that_has_them_all():
     assert text == ("Katzchen" if fonts._available_fonts() == (fonts.PILLOW_FONT,) else "Kätzchen")
 
 
-def test_letters_that_no_font_has_are_told_by_the_nearest(monkeypatch):
+def test_letters_that_no_font_has_are_replaced_by_the_nearest(monkeypatch):
     monkeypatch.setattr(fonts, "_available_fonts", lambda: (fonts.PILLOW_FONT,))
     assert fonts.choose_font("Kätzchen", 12)[1] == "Katzchen"
     assert fonts.choose_font("a\u2192b \u732b\x00\udce4", 12)[1] == "a?b ???"

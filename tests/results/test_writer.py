@@ -119,7 +119,7 @@ def test_output_of_an_earlier_run_is_not_an_input(here):
         assert not list(Path("rec/out").rglob("*.overlay.srt"))
 
 
-def test_without_out_nothing_is_list_files(here):
+def test_without_out_no_files_are_written(here):
     before = sorted(here.rglob("*"))
     assert run(["predict", "m.seehear", "more"]) == 0
     assert sorted(here.rglob("*")) == before

@@ -62,7 +62,7 @@ def test_most_must_lie_beyond_the_usual_by_more_than_a_little(predictions, sente
     assert found == ([f"{sentence}: expect more errors than were measured"] if sentence else [])
 
 
-def test_each_sense_is_told_by_itself():
+def test_each_sense_is_reported_separately():
     ranges = RANGES | {"audio": {"level_db": (-40.0, -20.0)}}
     recipe = tiny.recipe("image", "audio", input_statistics=ranges)
     quiet = predicted(audio={"level_db": -60.0})
@@ -101,7 +101,7 @@ def test_statistics_are_finite_for_whatever_an_encoder_may_get(sense):
         ("audio", "low-pass filter", "top_hz", False),
     ],
 )
-def test_a_corruption_moves_the_statistic_that_it_is_told_by(sense, corruption, statistic, higher):
+def test_a_corruption_moves_its_statistic(sense, corruption, statistic, higher):
     signal = USUAL[sense]
     worse = SENSES[sense].corruptions()[corruption](signal, 5, make_generator(0, 0, corruption))
     before, after = (SENSES[sense].compute_statistics(each)[statistic] for each in (signal, worse))
@@ -130,7 +130,7 @@ def test_predict_says_it_at_the_end(here, capsys):
     assert "Unlike" not in heard.out
 
 
-def test_evaluate_says_it_and_of_whom_the_examples_are(here, capsys):
+def test_evaluate_reports_the_shift_and_the_groups_seen(here, capsys):
     assert run(["evaluate", "dark.seehear", "rows.csv", "--report", "report"]) == 0
     heard = capsys.readouterr().out
     assert heard.startswith("6 examples from 2 patients: 0 %")

@@ -163,7 +163,7 @@ def test_a_graph_without_limits_is_refused_before_it_is_loaded(case: str, tmp_pa
 
 
 @pytest.mark.usefixtures("_no_session")
-def test_a_graph_that_explodes_on_what_is_long_is_refused_before_it_is_loaded(tmp_path: Path) -> None:
+def test_a_graph_that_explodes_on_long_inputs_is_refused_before_it_is_loaded(tmp_path: Path) -> None:
     refused(tmp_path, made_with(by_itself, "audio"), "bytes for one example", "audio")
 
 

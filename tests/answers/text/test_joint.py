@@ -44,7 +44,7 @@ def test_words_have_times_in_seconds_of_the_recording() -> None:
     assert max(word.end_s for word in text.words) <= FRAMES * 0.02
 
 
-def test_where_ctc_hears_nothing_the_decoder_is_not_believed() -> None:
+def test_where_ctc_has_no_words_the_decoder_is_ignored() -> None:
     raw, network = hear("")
     assert str(transcribe(raw, network)) == ""
     assert str(transcribe(raw, network, {"ctc": 0.0})) == "one two"  # a CTC output that has not learned yet

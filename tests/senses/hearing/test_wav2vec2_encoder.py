@@ -168,7 +168,7 @@ def test_the_plan_chooses_the_layers_that_the_answer_needs(whole: bool, layers: 
     assert str(spec).endswith("of wav2vec 2.0 of width 32")
 
 
-def test_its_cost_is_that_of_its_products() -> None:
+def test_the_cost_of_an_encoder_is_that_of_its_products() -> None:
     """Of the base size, for a second of sound: convolutions forward only, the rest forward and backward."""
     sizes = {"channels": 512, "width": 768, "heads": 12, "inner": 3072, "position_kernel": 128, "position_groups": 16}
     base = SIZE.model_copy(update={**sizes, "published_layers": 12, "layers": (12,)})
