@@ -282,8 +282,8 @@ def slowest(pattern: Pattern) -> Slowest:
 def _screened(function: Callable[[str], Any], texts: list[tuple[str, str, str]]) -> list[tuple[str, str, str]]:
     """The slowest texts after all ROUNDS; the first suspicious one ends the search.
 
-    Sorted by wall-clock time, because CPU time has a resolution of only 4 ms on some machines. Other programs disturb it,
-    so more texts than one go on to the next round.
+    Sorted by wall-clock time, because CPU time has a resolution of only 4 ms on some machines. Other programs disturb
+    it, so more texts than one go on to the next round.
     """
     for length, kept in ROUNDS:
         taken: list[tuple[float, int]] = []
