@@ -41,7 +41,9 @@ def similar(
             if each.errors:
                 display.say(each.error)
         if skipped:
-            display.say(f"Skipped {format_count(len(skipped), 'file')} that this model cannot read, first {skipped[0]}")
+            display.say(
+                f"Skipped {format_count(len(skipped), 'file')} that this model cannot read, such as {skipped[0]}"
+            )
     if not found:
         raise UsageError("nothing to compare with", hint="name files, or folders that contain some")
     for each in found:
