@@ -53,6 +53,21 @@ PACKAGES = (
         {"dist/htmx.min.js": "htmx.min.js", "LICENSE": "htmx.LICENSE.txt"},
     ),
     Package(
+        "swagger-ui-dist",
+        "5.35.0",
+        "Apache-2.0",
+        "https://github.com/swagger-api/swagger-ui",
+        "sha512-U06rpMtW9V3XPGOBeamTUSr0Z09jMX4IJuANpE/EZbAhw0G8CgwrzU4YmXkn/h0wCDNsXdGarTNNHC3sU8yVUQ==",
+        PAGES,
+        {
+            "swagger-ui-bundle.js": "swagger-ui-bundle.js",
+            "swagger-ui.css": "swagger-ui.css",
+            "LICENSE": "swagger-ui.LICENSE.txt",
+            "NOTICE": "swagger-ui.NOTICE.txt",
+            "swagger-ui-bundle.js.LICENSE.txt": "swagger-ui-bundle.LICENSE.txt",
+        },
+    ),
+    Package(
         "axe-core",
         "4.14.1",
         "MPL-2.0",
