@@ -5,7 +5,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 export PYTHONDONTWRITEBYTECODE :=  # tests start many processes, each of which would compile every module again
 
-.PHONY: demo test test-slow coverage lint docs bench clean
+.PHONY: demo test test-slow coverage lint docs bench clients clean
 
 demo: .venv/ready
 	$(BIN)/seehear demo
@@ -30,8 +30,16 @@ lint: .venv/ready
 bench: .venv/ready
 	$(BIN)/python -m benchmarks $(NAMES)
 
+# The programs that people ask a server with. They do not go with the versions that training needs.
+clients: .venv-clients/ready
+
+.venv-clients/ready: tests/serve/clients/requirements.txt
+	test -x .venv-clients/bin/python || $(PYTHON) -m venv .venv-clients
+	.venv-clients/bin/python -m pip install --quiet -r $<
+	touch $@
+
 clean:
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .cache demo dist build
+	rm -rf .venv .venv-clients .pytest_cache .mypy_cache .ruff_cache .hypothesis .cache demo dist build
 
 .venv/ready: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
