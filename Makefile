@@ -43,5 +43,5 @@ clean:
 
 .venv/ready: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[train,start,lips,dicom,heic,demo,serve,postgres,docs,dev]'
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[train,start,lips,dicom,heic,demo,serve,mcp,postgres,docs,dev]'
 	touch $@

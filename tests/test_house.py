@@ -100,6 +100,8 @@ ONLY_IN = {
     "alembic": ("projects/",),
     "psycopg": (),  # by way of SQLAlchemy
     "jinja2": ("results/report/", "serve/"),
+    "mcp": ("serve/assistants.py",),
+    "mcp_types": ("serve/assistants.py",),
     "fastapi": ("serve/",),
     "starlette": ("serve/",),
     "uvicorn": ("serve/server.py", "serve/connections.py"),

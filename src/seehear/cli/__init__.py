@@ -22,6 +22,7 @@ from seehear.cli.add import add
 from seehear.cli.compare import compare
 from seehear.cli.demo import demo
 from seehear.cli.evaluate import evaluate
+from seehear.cli.mcp import mcp
 from seehear.cli.predict import predict
 from seehear.cli.project import project
 from seehear.cli.serve import serve
@@ -40,7 +41,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (train, plan, predict, evaluate, compare, add, similar, show, serve, demo):
+for command in (train, plan, predict, evaluate, compare, add, similar, show, serve, mcp, demo):
     app.command()(command)
 app.add_typer(project, name="project")
 app.add_typer(starts, name="starts")
