@@ -55,6 +55,18 @@ def test_files_that_cannot_be_read_are_named_and_the_others_added(project: Proje
     assert not list(project.place.files.glob("staging-*"))
 
 
+def test_only_files_that_nothing_uses_are_deleted(project: Project, tmp_path: Path) -> None:
+    ids = project.add(write_pictures(tmp_path, 2), "knot").ids
+    project.remove(ids[1:])
+    left = project.place.files / "ab" / f"{'0' * 62}.png"
+    left.parent.mkdir(exist_ok=True)
+    left.write_bytes(b"of a process that was killed")
+    assert project.delete_unused_files() == 1
+    assert not left.exists()
+    project.undo()
+    assert all(project.path(each.inputs["image"]).exists() for each in project.examples())
+
+
 def test_pages_follow_each_other_and_queries_narrow_them(project: Project, tmp_path: Path) -> None:
     paths = write_pictures(tmp_path, 7)
     project.add(paths[:3], "knot")

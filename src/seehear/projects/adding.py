@@ -1,18 +1,22 @@
-"""Adding examples whose files are staged: files, classes, examples and their answers, as one change."""
+"""Adding examples whose files are staged: files, classes, examples and their answers, as one change; and deleting
+files that are not used."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
 
+import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from seehear.amounts import format_count
 from seehear.projects.columns import find_answer_column
 from seehear.projects.content_store import ContentStore, Staging
+from seehear.projects.database import Database
 from seehear.projects.editing import check_class, check_text
 from seehear.projects.examples import Added, NewExample, add_examples, edit_new_classes, save_files
 from seehear.projects.history import describe_change, discard_if_empty, make_edits
+from seehear.projects.schema import files, inputs, prediction_inputs
 from seehear.senses import SENSES
 
 
@@ -51,6 +55,18 @@ def add_staged(
     describe_change(connection, change, f"added {count} {whence}".strip())
     discard_if_empty(connection, change)
     return added
+
+
+def delete_unused_files(database: Database, store: ContentStore) -> int:
+    """Delete the files that no example and no kept answer has; returns how many.
+
+    The rows go first, in their own transaction: after a crash there may be a file without a row, never the opposite.
+    """
+    used = sa.union(sa.select(inputs.c.sha256), sa.select(prediction_inputs.c.sha256))
+    with database.writing() as connection:
+        connection.execute(files.delete().where(files.c.sha256.not_in(used)))
+    with database.writing() as connection:
+        return store.delete_others(set(connection.execute(sa.select(files.c.sha256)).scalars()))
 
 
 def find_sense(medium: str, wanted: Sequence[str]) -> str | None:

@@ -129,12 +129,12 @@ class ContentStore:
         except OSError as error:
             raise SeehearError(f"cannot be written: {error.strerror}", where=str(self.folder), hint=HINT) from error
 
-    def delete_unreferenced(self, referenced: Collection[str]) -> int:
+    def delete_others(self, known: Collection[str]) -> int:
         """Delete the files whose SHA-256 is not among these; returns how many. Call it while writing is locked."""
         count = 0
         for folder in self.folder.glob("[0-9a-f][0-9a-f]"):
             for path in folder.iterdir():
-                if folder.name + path.stem not in referenced:
+                if folder.name + path.stem not in known:
                     path.unlink()
                     count += 1
         return count

@@ -14,7 +14,7 @@ from seehear.events import Listener, ignore_events
 from seehear.problems import RowProblem
 from seehear.projects import editing, history, opening, places, take_in
 from seehear.projects import examples as example_tables
-from seehear.projects.adding import add_staged, find_sense
+from seehear.projects.adding import add_staged, delete_unused_files, find_sense
 from seehear.projects.columns import SENSES, AnswerColumn, find_answer_column, read_setting
 from seehear.projects.content_store import ContentStore, Staging, StoredFile
 from seehear.projects.editing import check_answer, check_part, require_column
@@ -257,6 +257,13 @@ class Project:
             whence = "" if answer is None else f"to {editing.shorten(answer)}"
             added = self.add_within(connection, staging, new, whence) if new else Added([])
         return Added(added.ids, added.known, (*left_out, *added.problems))
+
+    def delete_unused_files(self) -> int:
+        """Delete the files that no example and no kept answer has, such as those of answers that were deleted.
+
+        Examples that were removed keep theirs, as they can be restored. Returns the number of files.
+        """
+        return delete_unused_files(self.database, self.store)
 
     # Changing
 
