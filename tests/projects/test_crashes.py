@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from made_projects import make_project
-from project_kills import kill_writers
+from benchmarks.project_kills import kill_writers
 
 KILLS = 60
 
