@@ -40,7 +40,7 @@ def kill_writers(home: Path, pictures: Path, kills: int, seed: int) -> Iterator[
         writer = _CONTEXT.Process(target=_write, args=(home, pictures, theirs), daemon=True)
         writer.start()
         theirs.close()
-        assert ours.poll(PATIENCE_S), "the writer did not begin"
+        _require(ours.poll(PATIENCE_S), "the writer did not begin")
         writer.join(chance.uniform(0, LONGEST_S))
         writer.kill()
         writer.join()
@@ -79,18 +79,24 @@ def _receive(answers: Connection) -> Iterator[Told]:
 def _check_database(home: Path, possible: dict[int, set[str]]) -> None:
     with Project.open("boards", home=home) as project:
         with project.database.reading() as connection:
-            assert connection.exec_driver_sql("PRAGMA integrity_check").scalar() == "ok"
-            assert connection.exec_driver_sql("PRAGMA foreign_key_check").all() == []
+            _require(connection.exec_driver_sql("PRAGMA integrity_check").scalar() == "ok", "the database is damaged")
+            _require(not connection.exec_driver_sql("PRAGMA foreign_key_check").all(), "a row names one that is gone")
         found = {each.id: each.answers.get("label") for each in project.examples(limit=None)}
     lost = {number: answers for number, answers in possible.items() if found.get(number) not in answers}
-    assert not lost, f"answered but not there: {lost}"
+    _require(not lost, f"answered but not there: {lost}")
 
 
 def _check_files(home: Path) -> None:
     with Project.open("boards", home=home) as project:
         for each in project.examples(limit=None):
             [file] = each.inputs.values()
-            assert hashlib.sha256(project.path(file).read_bytes()).hexdigest() == file.sha256
+            digest = hashlib.sha256(project.path(file).read_bytes()).hexdigest()
+            _require(digest == file.sha256, f"{file.place} is damaged")
         with project.store.staging():  # deletes what the killed left
             pass
-        assert len(list(project.place.files.glob("staging-*"))) == 0
+        _require(not list(project.place.files.glob("staging-*")), "files of killed processes are left")
+
+
+def _require(holds: bool, otherwise: str) -> None:
+    if not holds:
+        raise AssertionError(otherwise)

@@ -13,6 +13,7 @@ import resource
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -39,8 +40,8 @@ def _take_in_and_query(folder: Path) -> None:
         for part in ("first", "second"):
             data = _write_pictures(folder / part)
             before_mb = _peak_mb()
-            _say(f"inspect {PICTURES:,} pictures", _timed(lambda data=data: project.inspect(data)), "s")
-            seconds = _timed(lambda data=data: project.take_in(data))
+            _say(f"inspect {PICTURES:,} pictures", _timed(partial(project.inspect, data)), "s")
+            seconds = _timed(partial(project.take_in, data))
             _say(f"take in {PICTURES:,} pictures of {BYTES / 1000:.0f} kB", seconds, "s")
             _say("  pictures a second", PICTURES / seconds, "")
             _say("  more memory at the peak", _peak_mb() - before_mb, "MB")
@@ -49,7 +50,9 @@ def _take_in_and_query(folder: Path) -> None:
         queries: dict[str, Callable[[], object]] = {
             "counts by class and part": project.counts,
             "first 120 of a class": lambda: project.examples(Query(stratum="class 3")),
-            "120 in the middle of a class": lambda: project.examples(Query(stratum="class 3", after=ids[len(ids) // 2])),
+            "120 in the middle of a class": lambda: project.examples(
+                Query(stratum="class 3", after=ids[len(ids) // 2])
+            ),
             "first 120 without an answer": lambda: project.examples(Query(answered=False)),
             "search a name": lambda: project.examples(Query(search="00777")),
             "search for nothing": lambda: project.examples(Query(search="no such thing")),

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from made_projects import make_project
 from benchmarks.project_kills import kill_writers
+from made_projects import make_project
 
 KILLS = 60
 

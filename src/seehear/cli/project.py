@@ -200,6 +200,24 @@ def undo(
         _print_change(opened, opened.undo(change), json)
 
 
+@project.command()
+def export(
+    name: Name,
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new folder.")],
+    home: Home = Path(_HOME),
+    json: options.Json = False,
+) -> None:
+    """Write the examples with answers to a folder: a table and their files, which `train` reads."""
+    with Display() as display, open_project(name, home) as opened:
+        count = opened.export(folder, listen=display)
+        column = opened.answer_column()
+    if json:
+        typer.echo(to_json_line({"examples": count, "folder": str(folder)}))
+    elif column is not None:
+        answer = f"{column.kind_name}:{column.heading}"
+        typer.echo(f"{options.program_name()} train {folder} --answer {answer} -o {name}.seehear")
+
+
 def _print_added(opened: Project, added: Sequence[Added], json: bool) -> None:
     ids = [number for each in added for number in each.ids]
     known = [number for each in added for number in each.known]

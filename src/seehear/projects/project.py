@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection
 from seehear.errors import InputError, UsageError
 from seehear.events import Listener, ignore_events
 from seehear.problems import RowProblem
-from seehear.projects import editing, history, opening, places, take_in
+from seehear.projects import editing, export, history, opening, places, take_in
 from seehear.projects import examples as example_tables
 from seehear.projects.adding import add_staged, delete_unused_files, find_sense
 from seehear.projects.columns import SENSES, AnswerColumn, find_answer_column, read_setting
@@ -195,6 +195,13 @@ class Project:
         is interrupted. The arguments and errors are those of `inspect`.
         """
         return take_in.take_in(self, data, answer=answer, senses=senses, listen=listen)
+
+    def export(self, folder: str | Path, *, listen: Listener = ignore_events) -> int:
+        """Write the examples with answers to a new folder: `examples.csv` and `files/`, which `train` reads.
+
+        What is held out is in the part val. Returns the number of examples. Raises UsageError if the folder exists.
+        """
+        return export.export(self, Path(folder), listen)
 
     def add_upload(
         self,

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seehear.errors import DataError
 from seehear.folders import temporary_folder
+from seehear.projects.content_store import StoredFile
 from seehear.projects.examples import Example, Query
 
 if TYPE_CHECKING:
@@ -42,19 +43,27 @@ def choose_parts(project: Project, wrong_at_most: float | None) -> dict[int, str
     return followed | _hold_out(project, [e for e in undecided if e.id not in followed], examples, wrong_at_most)
 
 
-def write_table(project: Project, examples: Sequence[Example], parts: Mapping[int, str], path: Path) -> None:
-    """Write a csv file with the examples, their answers and parts; the files stay in the project.
+def write_table(
+    project: Project,
+    examples: Sequence[Example],
+    parts: Mapping[int, str],
+    path: Path,
+    locate: Callable[[StoredFile], str] | None = None,
+) -> None:
+    """Write a csv file with the examples, their answers and parts.
 
     parts   by id, where it differs from the example's own
+    locate  how the table names a file, relative to itself; by default where it lies in the project
     """
+
+    def in_project(file: StoredFile) -> str:
+        return os.path.relpath(project.path(file).resolve(), path.parent.resolve())
+
     headings: dict[str, None] = {}
     group_heading = project.setting("group") or GROUP  # that of the table that the examples came from
     rows = []
     for each in examples:
-        files = {
-            _COLUMNS[file.medium]: os.path.relpath(project.path(file).resolve(), path.parent.resolve())
-            for file in each.inputs.values()
-        }
+        files = {_COLUMNS[file.medium]: (locate or in_project)(file) for file in each.inputs.values()}
         span = {} if each.span_s is None else dict(zip(_SPAN, map(repr, each.span_s), strict=True))
         group = {group_heading: each.group} if each.group else {}
         part = {PART: parts.get(each.id, each.part)}
