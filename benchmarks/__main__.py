@@ -23,6 +23,7 @@ COMMANDS = (
         "zero-shot": ("benchmarks.zero_shot",),
         "keras": ("benchmarks.keras_cnn",),
         "speed": ("benchmarks.speed",),
+        "server": ("benchmarks.server",),
     }
 )
 

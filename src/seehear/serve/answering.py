@@ -1,4 +1,4 @@
-"""Answers requests in a few threads: those that wait for the same model are answered together, in one batch.
+"""Answers requests in a few threads, one at a time in each, first come, first served.
 
 What waits is bounded. Long recordings and tiled pictures have a thread of their own, so that a picture never waits for
 an hour of speech.
@@ -9,21 +9,19 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from threading import Condition, Thread
 from typing import Any
 
 from seehear.answers import ANSWERS
-from seehear.errors import SeehearError
 from seehear.runtime.onnx_session import threads
 from seehear.runtime.options import PredictOptions
 from seehear.runtime.prediction import Prediction
 from seehear.runtime.speech_windows import needs_windows
 from seehear.serve.models import ServedModel
 
-MOST_IN_BATCH = 16
 LONG_BYTES = 4 << 20  # a file from this size on is answered where it keeps nobody waiting
 LONG_WAITING = 8  # requests for the thread of long ones
 SMOOTHING = 0.1  # weight of the newest request in the mean time that an answer takes
@@ -42,8 +40,7 @@ class Answered:
     """What was asked and answered, for those who listen: metrics, and a project that keeps answers.
 
     waited_s   in the queue
-    took_s     the batch, from its beginning
-    batch      how many requests were answered together
+    took_s     to answer
     """
 
     model: ServedModel
@@ -51,7 +48,6 @@ class Answered:
     prediction: Prediction
     waited_s: float
     took_s: float
-    batch: int
 
 
 @dataclass(eq=False)
@@ -61,9 +57,6 @@ class _Job:
     options: PredictOptions
     answer: Future[Prediction] = field(default_factory=Future)
     since_s: float = field(default_factory=time.perf_counter)
-
-    def fits(self, other: _Job) -> bool:
-        return self.model is other.model and self.options == other.options
 
 
 class Answerer:
@@ -154,43 +147,35 @@ class _Lane:
             thread.join(timeout=5)
 
     def _work(self) -> None:
-        while batch := self._take():
+        while (job := self._take()) is not None:
             began_s = time.perf_counter()
-            outcomes = _answer(batch)
+            outcome = _answer(job)
             took_s = time.perf_counter() - began_s
-            self._mean_s += SMOOTHING * (took_s / len(batch) - self._mean_s)
-            for job, outcome in zip(batch, outcomes, strict=True):
-                if isinstance(outcome, BaseException):
-                    job.answer.set_exception(outcome)
-                    continue
+            self._mean_s += SMOOTHING * (took_s - self._mean_s)
+            if isinstance(outcome, BaseException):
+                job.answer.set_exception(outcome)
+            else:
                 job.answer.set_result(outcome)
-                self._tell(Answered(job.model, job.example, outcome, began_s - job.since_s, took_s, len(batch)))
+                self._tell(Answered(job.model, job.example, outcome, began_s - job.since_s, took_s))
 
-    def _take(self) -> list[_Job]:
-        """The job that has waited longest, with those that can be answered together with it; [] at the end."""
+    def _take(self) -> _Job | None:
+        """The job that has waited longest; None at the end."""
         with self._changed:
             while True:
                 while not self._jobs and not self._closed:
                     self._changed.wait()
                 if self._closed:
-                    return []
-                first = self._jobs.popleft()
-                together = [job for job in self._jobs if job.fits(first)][: MOST_IN_BATCH - 1]
-                for job in together:
-                    self._jobs.remove(job)
+                    return None
+                job = self._jobs.popleft()
                 # A caller who has gone away has cancelled: nobody waits for that answer.
-                if batch := [job for job in (first, *together) if job.answer.set_running_or_notify_cancel()]:
-                    return batch
+                if job.answer.set_running_or_notify_cancel():
+                    return job
 
 
-def _answer(batch: Sequence[_Job]) -> Sequence[Prediction | BaseException]:
-    """The prediction for each job, or what was raised. The wrong options of one are those of all."""
-    model, options = batch[0].model.recogniser, vars(batch[0].options)
+def _answer(job: _Job) -> Prediction | BaseException:
+    """The prediction, or what was raised."""
     try:
-        if len(batch) == 1:
-            return [model.predict(batch[0].example, **options)]
-        return list(model.predict([job.example for job in batch], **options))
-    except SeehearError as error:
-        return [error] * len(batch)
-    except Exception as error:  # a fault of ours must not end the thread
-        return [error] * len(batch)
+        answer: Prediction = job.model.recogniser.predict(job.example, **vars(job.options))
+        return answer
+    except Exception as error:  # not even a fault of ours may end the thread
+        return error

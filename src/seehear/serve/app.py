@@ -12,7 +12,7 @@ from seehear.serve import health, inference_protocol, predict, sign_in
 from seehear.serve.access import AccessPolicy
 from seehear.serve.answering import Answerer
 from seehear.serve.metrics import Metrics, RequestMetrics
-from seehear.serve.middleware import BodyLimits, Guard, SecurityHeaders
+from seehear.serve.middleware import BodyLimits, Guard, SecurityHeaders, Shedding
 from seehear.serve.models import ModelRegistry
 from seehear.serve.openai_audio import realtime, transcriptions
 from seehear.serve.pages import add_pages
@@ -62,4 +62,5 @@ def create_app(settings: ServeSettings, models: ModelRegistry | None = None) -> 
     app.add_middleware(Guard, policy=access)
     app.add_middleware(RequestMetrics, metrics=metrics)
     app.add_middleware(SecurityHeaders)
+    app.add_middleware(Shedding, answerer=answerer, count=metrics.count_shed)
     return app

@@ -112,7 +112,6 @@ async def infer(request: Request, name: str, version: str | None = None) -> Resp
     text; `confidence`; `accepted`. The request's parameters are the options of `/predict`."""
     model = _find(request, name, version)
     answerer: Answerer = request.app.state.answerer
-    answerer.check_room()
     body = await read_body(request, MOST_BODY_BYTES)
     asked, examples = await asyncio.to_thread(_read, body, request.headers.get(HEADER_LENGTH), model)
     options = _read_options(asked.parameters).options()

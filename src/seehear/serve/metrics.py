@@ -19,7 +19,6 @@ from seehear.serve.models import ModelRegistry
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 10, 30, 60, 300)
 SHARES = tuple(i / 10 for i in range(1, 11))
-BATCHES = (1, 2, 4, 8, 16)
 RECENT = 200  # answers whose mean confidence is compared with that of the first as many
 
 
@@ -39,13 +38,10 @@ class Metrics:
             registry=registry,
         )  # fmt: skip
         self._answer_s = Histogram(
-            "seehear_answer_duration_seconds", "Time to answer a batch.", ["model"], buckets=SECONDS, registry=registry
+            "seehear_answer_duration_seconds", "Time to answer.", ["model"], buckets=SECONDS, registry=registry
         )
         self._queue_s = Histogram(
             "seehear_queue_duration_seconds", "Time before that.", ["model"], buckets=SECONDS, registry=registry
-        )
-        self._batch = Histogram(
-            "seehear_batch_size", "Requests answered together.", ["model"], buckets=BATCHES, registry=registry
         )
         self._confidence = Histogram(
             "seehear_confidence_ratio", "Confidence of answers.", ["model"], buckets=SHARES, registry=registry
@@ -69,12 +65,15 @@ class Metrics:
         self._answers.labels(name, outcome).inc()
         self._answer_s.labels(name).observe(answered.took_s)
         self._queue_s.labels(name).observe(answered.waited_s)
-        self._batch.labels(name).observe(answered.batch)
         if prediction.answer is not None:
             self._confidence.labels(name).observe(prediction.confidence)
             with self._counting:
                 drift = self._confidences[name, answered.model.version].add(prediction.confidence)
             self._drift.labels(name).set(drift)
+
+    def count_shed(self) -> None:
+        """A request that was told to come back later, before its route was looked for."""
+        self.requests.labels("shed", "503").inc()
 
     def render(self) -> bytes:
         """All of them in the text format of Prometheus."""

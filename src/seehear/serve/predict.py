@@ -89,7 +89,6 @@ async def predict(request: Request) -> Response:
     state = request.app.state
     registry: ModelRegistry = state.models
     answerer: Answerer = state.answerer
-    answerer.check_room()
     async with read_form(request) as form:
         fields = read_fields(form.values)
         model = registry.get(fields.model)

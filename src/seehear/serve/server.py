@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -14,6 +15,7 @@ from seehear.serve.app import create_app
 from seehear.serve.connections import timed_protocol
 from seehear.serve.settings import ServeSettings
 
+SWITCH_S = 0.0005  # for which a thread that answers may keep Python's lock while requests wait to be read
 BACKLOG = 2048
 MOST_CONNECTIONS = 4000
 KEEP_ALIVE_S = 30
@@ -28,6 +30,7 @@ def serve(settings: ServeSettings, report: Callable[[str], None]) -> None:
     report    called with the address, once it can be opened
     Raises UsageError for an address that cannot be used, and SeehearError for a model that is refused.
     """
+    sys.setswitchinterval(SWITCH_S)
     with _listen(settings) as listener:
         app = create_app(settings)
         config = uvicorn.Config(

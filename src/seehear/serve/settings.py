@@ -44,7 +44,7 @@ class ServeSettings:
     allowed_hosts: tuple[str, ...] = ()
     projects: Path = Path("seehear-projects")
     max_upload_bytes: int = 512 * MIB
-    waiting: int = 32
+    waiting: int = 16
     workers: int | None = None
     head_s: float = 10.0
     stall_s: float = 20.0
