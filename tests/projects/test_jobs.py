@@ -223,6 +223,21 @@ def test_progress_can_be_read_by_any_process(project: Project, monkeypatch: pyte
     json.dumps(project.jobs.get(job.id).to_json(), allow_nan=False)
 
 
+def test_a_plan_says_what_a_training_would_do_and_writes_nothing(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planned = []
+
+    def plan(data: Path, **options: Any) -> Any:
+        planned.append((len(read_parts(data)), options["minutes"], options["answer"]))
+        return tiny.recipe()
+
+    monkeypatch.setattr(api, "plan", plan)
+    found = project.jobs.plan(minutes=3)
+    assert (found.learned, found.held_out, planned) == (12, 4, [(16, 3, "label:label")])
+    assert project.counts().parts == {"": 16} and not project.jobs.list()
+
+
 def test_wrong_options_are_refused_at_once(project: Project) -> None:
     with pytest.raises(UsageError, match=r"no option 'epochs' for a training. Allowed: minutes, steps"):
         project.jobs.start(epochs=3)
@@ -268,6 +283,9 @@ def test_versions_are_compared_on_what_neither_learned_from(
     train_at_once(monkeypatch)
     run_job(project, project.jobs.start(steps=4).id)
     found = project.versions.compare(1, 2)
+    compared = project.versions.get(2).figures["compared"]  # with the one that answered
+    assert (compared["with"], compared["difference"], compared["reviewed"]) == (1, 1.0, 0)
+    assert "compared" not in project.versions.get(1).figures
     assert (found.n, found.difference.value, found.verdict) == (4, 1.0, "not distinguishable")
     assert found.names == ("version 1", "version 2")
     assert {flip.key.split("-")[0] for flip in found.flips} == {"dark", "bright"}

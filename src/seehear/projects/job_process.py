@@ -18,17 +18,16 @@ from pathlib import Path
 from typing import Any
 
 from seehear import interrupts
-from seehear.errors import DataError, SeehearError, TrainingError, describe_error
+from seehear.errors import SeehearError, TrainingError, describe_error
 from seehear.events import Event
 from seehear.folders import claim_folder, remove_folder
-from seehear.projects.examples import Query
 from seehear.projects.fields import Edit
 from seehear.projects.history import begin_change, discard_if_empty, make_edits
 from seehear.projects.job_locks import holding
 from seehear.projects.job_progress import ProgressWriter, Record
 from seehear.projects.jobs import AT_ONCE, DONE, FAILED, RUNNING, WAITING, Job, JobPlace, update_job
 from seehear.projects.project import Project
-from seehear.projects.training_data import choose_parts, read_parts, table_options, write_table
+from seehear.projects.training_data import choose_parts, read_parts, read_training_examples, table_options, write_table
 from seehear.projects.versions import PROGRAM, publish_version
 
 TURN_S = 0.5  # between two looks at whose turn it is
@@ -140,21 +139,21 @@ def _train(project: Project, job: Job, place: JobPlace, writer: ProgressWriter) 
             interrupts.raise_pending()
 
         api.train(place.table, place.model, **options, **table_options(project), resume=resume, listen=listen)
-    bundle = read_bundle(place.model)
+    bundle, served = read_bundle(place.model), project.versions.served()
     with project.database.writing() as connection:
         parts = read_parts(place.table)
         version = publish_version(connection, project.who, job.id, place.model, bundle.recipe, bundle.card, parts)
         update_job(connection, job.id, state=DONE, error=None, finished_at_s=time.time())
+    if served is not None:
+        with suppress(SeehearError):  # it may answer with something else
+            project.versions.record_comparison(served.number, version)
     return version
 
 
 def _write_examples(project: Project, job: Job, place: JobPlace) -> None:
     """Write down what the job learns from, and hold out examples whose part is undecided."""
     parts = choose_parts(project, job.options.get("wrong_at_most"))
-    chosen = [each for each in project.examples(Query(answered=True), limit=None) if each.part != "test"]
-    if not chosen:
-        hint = "add examples of each class; 20 of each are a good beginning"
-        raise DataError("there is nothing to learn from yet", where=project.slug, hint=hint)
+    chosen = read_training_examples(project)
     before = {each.id: each.part for each in chosen}
     with project.database.writing() as connection:
         change = begin_change(

@@ -24,11 +24,13 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from seehear.errors import UsageError
+from seehear.events import Listener, ignore_events
 from seehear.files import ON_WINDOWS
 from seehear.folders import delete
 from seehear.projects.job_locks import is_held
 from seehear.projects.job_progress import Record, read_progress
 from seehear.projects.schema import jobs, versions
+from seehear.projects.training_data import TrainingPlan, plan_training
 
 if TYPE_CHECKING:
     from seehear.projects.project import Project
@@ -134,6 +136,10 @@ class Jobs:
             number = int(connection.execute(jobs.insert().values(row).returning(jobs.c.id)).scalar_one())
         self.restart()
         return self.get(number)
+
+    def plan(self, *, listen: Listener = ignore_events, **options: Any) -> TrainingPlan:
+        """What `start` would do with these options, which are keywords of `seehear.plan`. Takes some seconds."""
+        return plan_training(self._project, options, listen)
 
     def list(self, limit: int = 50) -> Sequence[Job]:
         """The newest first."""

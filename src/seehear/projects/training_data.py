@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,9 @@ from seehear.projects.content_store import StoredFile
 from seehear.projects.examples import Example, Query
 
 if TYPE_CHECKING:
+    from seehear.events import Listener
     from seehear.projects.project import Project
+    from seehear.recipe import Recipe
     from seehear.table import Table
 
 ID, GROUP, PART = "example", "subject", "split"  # headings, beside those of files, the answer and other columns
@@ -25,6 +28,40 @@ TRAIN, VAL = "train", "val"
 MOST_HELD_OUT = 0.5  # of the examples that are undecided
 _COLUMNS = {"picture": "image", "recording": "audio", "video": "video"}  # headings by medium
 _SPAN = ("start_s", "end_s")
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingPlan:
+    """What a training would do: from how many examples it would learn, how many would be held out, and its recipe."""
+
+    learned: int
+    held_out: int
+    recipe: Recipe
+
+
+def plan_training(project: Project, options: Mapping[str, Any], listen: Listener) -> TrainingPlan:
+    """Plan a training without starting it, with keywords of `seehear.plan`. Nothing is written.
+
+    Raises DataError for examples that cannot be trained on.
+    """
+    from seehear import api
+
+    parts = choose_parts(project, options.get("wrong_at_most"))
+    examples = read_training_examples(project)
+    with temporary_folder() as folder:
+        write_table(project, examples, parts, folder / "examples.csv")
+        recipe = api.plan(folder / "examples.csv", **options, **table_options(project), listen=listen)
+    held_out = sum(parts.get(each.id, each.part) == VAL for each in examples)
+    return TrainingPlan(len(examples) - held_out, held_out, recipe)
+
+
+def read_training_examples(project: Project) -> Sequence[Example]:
+    """The examples with an answer, but for the part test. Raises DataError if there are none."""
+    chosen = [each for each in project.examples(Query(answered=True), limit=None) if each.part != "test"]
+    if not chosen:
+        hint = "add examples of each class; 20 of each are a good beginning"
+        raise DataError("there is nothing to learn from yet", where=project.slug, hint=hint)
+    return chosen
 
 
 def choose_parts(project: Project, wrong_at_most: float | None) -> dict[int, str]:

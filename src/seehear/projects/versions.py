@@ -22,7 +22,7 @@ from seehear.projects.columns import read_setting
 from seehear.projects.examples import Query, read_examples
 from seehear.projects.fields import Edit, chunks
 from seehear.projects.history import begin_change, describe_change, make_edits, undo
-from seehear.projects.schema import changes, edits, inputs, version_examples, versions
+from seehear.projects.schema import changes, edits, inputs, predictions, version_examples, versions
 from seehear.projects.training_data import TRAIN, open_table, write_table
 
 if TYPE_CHECKING:
@@ -42,7 +42,8 @@ class Version:
     path      its model file
     sha256    of that file
     figures   on held-out examples: n, metric (the headline's name), value, interval, coverage, accepted_error, wrong,
-              wrong_at_most
+              wrong_at_most; and `compared`, with the version that answered when this one was trained: with, verdict,
+              n, difference, interval, and how many reviewed answers only this one learned from (reviewed)
     card      for people, in Markdown
     served    whether it answers
     learned   how many examples it learned from; `held_out` were kept apart
@@ -182,6 +183,30 @@ class Versions:
         left_out = [f"Left out: {held_out} of a version that the project has no longer."] if gone else []
         return replace(found, flips=flips, left_out=(*found.left_out, *left_out))
 
+    def record_comparison(self, before: int, number: int) -> None:
+        """Compare a new version with one before it, and keep the result in `figures["compared"]`.
+
+        It says how many reviewed answers the new one has learned from that the other has not.
+        """
+        found = self.compare(before, number)
+        compared = {
+            "with": before,
+            "verdict": found.verdict,
+            "n": found.n,
+            "difference": found.difference.value,
+            "interval": found.to_json()["interval"],
+        }
+        with self._project.database.writing() as connection:
+            compared["reviewed"] = _count_reviewed(connection, before, number)
+            figures = dict(self._figures(connection, number)) | {"compared": compared}
+            where = versions.c.number == number
+            connection.execute(versions.update().where(where).values(figures=json.dumps(figures)))
+
+    def _figures(self, connection: Connection, number: int) -> Mapping[str, Any]:
+        stored = connection.execute(sa.select(versions.c.figures).where(versions.c.number == number)).scalar_one()
+        figures: Mapping[str, Any] = json.loads(stored)
+        return figures
+
     def _read(self, *conditions: sa.ColumnElement[bool]) -> Sequence[Version]:
         part, number = version_examples.c.part, version_examples.c.number
         learned = sa.func.sum(sa.case((part == TRAIN, 1), else_=0)).label("learned")
@@ -288,6 +313,15 @@ def _drop_learned(connection: Connection, ids: Sequence[int], numbers: Sequence[
         where = inputs.c.example_id.in_(some), inputs.c.sha256.in_(learned)
         seen |= set(connection.execute(sa.select(inputs.c.example_id).where(*where)).scalars())
     return [number for number in ids if number not in seen]
+
+
+def _count_reviewed(connection: Connection, before: int, number: int) -> int:
+    """How many reviewed answers a version learned from that another one had not learned from."""
+    example, learned = version_examples.c.example_id, version_examples.c.part == TRAIN
+    old = sa.select(example).where(version_examples.c.number == before, learned)
+    reviewed = sa.select(predictions.c.example_id).where(predictions.c.example_id.is_not(None))
+    where = version_examples.c.number == number, learned, example.in_(reviewed), example.not_in(old)
+    return int(connection.execute(sa.select(sa.func.count()).select_from(version_examples).where(*where)).scalar_one())
 
 
 def _count_gone(connection: Connection, ids: Sequence[int], numbers: Sequence[int]) -> int:
