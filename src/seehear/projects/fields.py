@@ -7,6 +7,7 @@ group     an example        ""               the patient, speaker or place; "" f
 answer    an example        column heading   the cell
 class     the project       name             its position
 setting   the project       name             JSON
+review    a kept answer     its id           waiting, accepted, corrected, none or skipped
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from seehear.projects.columns import find_answer_column
-from seehear.projects.schema import LONGEST_CLASS, answers, classes, examples, settings
+from seehear.projects.schema import LONGEST_CLASS, answers, changes, classes, examples, predictions, settings
 
 PRESENT = "yes"
 _CHUNK = 500  # values in one statement: databases have limits from about 1,000
@@ -121,6 +122,22 @@ def _of_project(table: sa.Table, store: Callable[[str], Any]) -> Field:
     return Field(read, write)
 
 
+def _read_reviews(connection: Connection, edits: Sequence[Edit]) -> Values:
+    values: dict[Key, str | None] = {}
+    for some in chunks([int(edit.key) for edit in edits]):
+        found = connection.execute(sa.select(predictions.c.id, predictions.c.state).where(predictions.c.id.in_(some)))
+        values |= {(None, str(number)): state for number, state in found}
+    return values
+
+
+def _write_reviews(connection: Connection, change_id: int, edits: Sequence[Edit]) -> None:
+    made = sa.select(changes.c.who, changes.c.at_s).where(changes.c.id == change_id)
+    who, at_s = connection.execute(made).one()
+    update = predictions.update().where(predictions.c.id == sa.bindparam("at"))
+    values = update.values(state=sa.bindparam("after"), reviewed_by=who, reviewed_at_s=at_s)
+    connection.execute(values, [{"at": int(edit.key), "after": edit.after} for edit in edits])
+
+
 FIELDS: Mapping[str, Field] = {
     "present": _of_examples("removed", lambda gone: None if gone else PRESENT, lambda value: value is None),
     "part": _of_examples("part", str, str),
@@ -128,4 +145,5 @@ FIELDS: Mapping[str, Field] = {
     "answer": Field(_read_answers, _write_answers),
     "class": _of_project(classes, int),
     "setting": _of_project(settings, str),
+    "review": Field(_read_reviews, _write_reviews),
 }

@@ -24,6 +24,7 @@ from seehear.projects.history import Change
 from seehear.projects.jobs import Jobs
 from seehear.projects.opening import Opened, ProjectEntry
 from seehear.projects.places import Place
+from seehear.projects.review import Review
 from seehear.projects.take_in import Inspection
 from seehear.projects.versions import Versions
 
@@ -107,6 +108,11 @@ class Project:
     def versions(self) -> Versions:
         """The models that were trained, and which of them answers."""
         return Versions(self)
+
+    @property
+    def review(self) -> Review:
+        """The answers that are kept, to be corrected."""
+        return Review(self)
 
     # Reading
 

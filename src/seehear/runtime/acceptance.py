@@ -18,7 +18,8 @@ from seehear.senses import Array
 
 
 class Verdict(NamedTuple):
-    """Whether anything in an answer is accepted, whether all of it is, and if nothing is, why.
+    """Whether anything in an answer is accepted, whether all of it is, and if nothing is, why; and whether the input is
+    unlike the training data.
 
     The answer is the one that was checked; if the input is unlike the training data, none of its items is accepted.
     """
@@ -27,6 +28,7 @@ class Verdict(NamedTuple):
     accepted: bool
     whole_accepted: bool
     reason: str
+    unfamiliar: bool
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ class Acceptance:
             reasons.append(self._not_confident(answer, used, limit))
         if has_items and not in_distribution:
             answer = answer.reject_items()
-        return Verdict(answer, not reasons, confident and in_distribution, "; ".join(reasons))
+        return Verdict(answer, not reasons, confident and in_distribution, "; ".join(reasons), not in_distribution)
 
     def nothing_accepted(self, used: Sequence[str], wrong_at_most: float | None) -> str:
         """Why no answer can be accepted, however confident; "" if some can."""

@@ -40,6 +40,7 @@ class Prediction:
     accepted         False if nothing in the answer should be trusted; `reason` says why. An answer made of boxes, words
                      or pixels is accepted as soon as one of them is: each says so for itself, and `items` counts them
     whole_accepted   the answer is accepted as a whole, with nothing missing
+    unfamiliar       the input is unlike the training data, which is then among the reasons
     used             the senses that the answer is based on
     errors           why the input could not be read: all of it, and then there is no answer, or one of its senses
     duration_s       the input's length in seconds; 0 for an image
@@ -61,6 +62,7 @@ class Prediction:
     measured: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     time_s: float | None = None
     whole_accepted: bool = False
+    unfamiliar: bool = False
 
     @classmethod
     def failed(cls, source: ExampleSource, *errors: SeehearError) -> Prediction:

@@ -226,6 +226,7 @@ def _prediction(verdict: Verdict, **rest: Any) -> Prediction:
         whole_accepted=verdict.whole_accepted,
         alternatives=tuple(answer.alternatives),
         reason=verdict.reason,
+        unfamiliar=verdict.unfamiliar,
         **rest,
     )
 

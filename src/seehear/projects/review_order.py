@@ -1,0 +1,43 @@
+"""In which order to review kept answers: what helps most, and not forty of a kind."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+UNFAMILIAR, DISAGREEMENT = 0.5, 0.5  # as much as half the range of confidence
+LEAST_DISTANCE = 0.02  # between answers that look the same, so that they are last rather than never
+
+
+def usefulness(confidence: float, *, unfamiliar: bool, disagreement: bool) -> float:
+    """How much it helps to review an answer, 0 to 2: it is unsure, unlike the training data, or two versions differ."""
+    return 1 - confidence + UNFAMILIAR * unfamiliar + DISAGREEMENT * disagreement
+
+
+def order_diverse(useful: Sequence[float], embeddings: Sequence[NDArray[np.float32] | None], most: int) -> list[int]:
+    """The indices of at most so many answers, each the one with the most usefulness times distance to those before.
+
+    Farthest-first traversal (Gonzalez 1985), weighted. Distances are those of cosines, at most 1; answers without an
+    embedding, or whose embedding has another length, count as far from all others.
+    """
+    weight = np.asarray(useful, np.float64)
+    distance = np.ones(len(weight))
+    lengths = {len(vector) for vector in embeddings if vector is not None}
+    stacked = {
+        length: [row for row, vector in enumerate(embeddings) if vector is not None and len(vector) == length]
+        for length in lengths
+    }
+    matrices = {length: np.stack([embeddings[row] for row in rows]) for length, rows in stacked.items()}
+    chosen: list[int] = []
+    left = np.ones(len(weight), bool)
+    while left.any() and len(chosen) < most:
+        best = int(np.argmax(np.where(left, weight * distance, -1.0)))
+        chosen.append(best)
+        left[best] = False
+        if (vector := embeddings[best]) is not None:
+            rows = stacked[len(vector)]
+            away = np.clip(1 - matrices[len(vector)] @ vector, LEAST_DISTANCE, 1)
+            distance[rows] = np.minimum(distance[rows], away)
+    return chosen

@@ -1,0 +1,183 @@
+"""Kept answers: what is kept, in which order it is reviewed, and what becomes of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import tiny
+from made_projects import make_project
+from seehear.errors import ConflictError, UsageError
+from seehear.media import Excerpt
+from seehear.projects import Project
+from seehear.projects import review as review_module
+from seehear.projects.review_order import order_diverse, usefulness
+from seehear.projects.schema import versions
+from seehear.runtime.bundle import write_bundle
+from seehear.runtime.predictor import Predictor
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Iterator[Project]:
+    with make_project(tmp_path / "home") as made:
+        for name, brightness in (("dark", 0.1), ("bright", 0.8)):
+            made.add([draw(tmp_path / f"{name}.png", brightness)], name)
+        made.review.keep(30)
+        yield made
+
+
+def draw(path: Path, brightness: float, stripes: float = 0.0) -> Path:
+    picture = tiny.picture(brightness)[:, :, 0].astype(float)
+    picture[::2] += 255 * stripes
+    picture[1::2] -= 255 * stripes
+    Image.fromarray(picture.clip(0, 255).astype(np.uint8)).save(path)
+    return path
+
+
+def add_version(
+    project: Project, number: int, classes: tuple[str, str] = tiny.CLASSES, figures: Mapping[str, Any] | None = None
+) -> None:
+    path = project.place.models / f"{number}.seehear"
+    write_bundle(path, tiny.bundle(answer={"classes": classes, "several": False, "counts": (10, 10)}))
+    row = {"number": number, "made_at_s": time.time(), "made_by": "anna", "file": path.name}
+    row |= {"figures": json.dumps(figures or {})}
+    row |= {"sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "card": "", "notes": ""}
+    with project.database.writing() as connection:
+        connection.execute(versions.insert().values(row))
+
+
+def ask(project: Project, path: Path, version: int | None = None) -> int:
+    """Answer a picture, and keep the answer."""
+    prediction = Predictor(tiny.bundle()).predict_one(path)
+    number = project.review.record(prediction, {"image": path}, version=version, source="api")
+    assert number is not None
+    return number
+
+
+def test_nothing_is_kept_by_default(tmp_path: Path) -> None:
+    with make_project(tmp_path / "home") as project:
+        path = draw(tmp_path / "a.png", 0.5)
+        prediction = Predictor(tiny.bundle()).predict_one(path)
+        assert project.review.record(prediction, {"image": path}, version=None, source="api") is None
+        assert not [each for each in project.place.files.rglob("*") if each.is_file()]
+        with pytest.raises(UsageError, match="answers kept for -1 days"):
+            project.review.keep(-1)
+
+
+def test_an_accepted_answer_becomes_an_example_to_learn_from(project: Project, tmp_path: Path) -> None:
+    number = ask(project, draw(tmp_path / "new.png", 0.9))
+    (tmp_path / "new.png").unlink()
+    (kept,) = project.review.queue()
+    assert (kept.id, kept.name, kept.cell, kept.state) == (number, "new.png", "bright", "waiting")
+    project.review.accept(number)
+    kept = project.review.get(number)
+    example = project.example(kept.example or 0)
+    assert (kept.state, example.answers, example.part) == ("accepted", {"label": "bright"}, "train")
+    assert project.history()[0].what == "accepted the answer to 'new.png'"
+    assert not project.review.queue()
+    with pytest.raises(ConflictError, match="it was changed meanwhile: anna accepted the answer"):
+        project.review.skip(number)
+
+
+def test_a_correction_can_be_undone(project: Project, tmp_path: Path) -> None:
+    number = ask(project, draw(tmp_path / "new.png", 0.9))
+    project.review.correct(number, "dazzling")
+    assert project.review.get(number).state == "corrected"
+    assert project.classes() == ["dark", "bright", "dazzling"]
+    project.undo()
+    assert project.review.get(number).state == "waiting" and project.classes() == ["dark", "bright"]
+    assert project.counts().examples == 2
+    project.review.correct(number, "dazzling")
+    assert project.counts().classes["dazzling"] == 1
+
+
+def test_none_of_these_is_an_example_without_an_answer(project: Project, tmp_path: Path) -> None:
+    number = ask(project, draw(tmp_path / "hand.png", 0.5))
+    project.review.none_of_these(number)
+    example = project.example(project.review.get(number).example or 0)
+    assert not example.answers and example.metadata == {"none_of_these": "yes"}
+
+
+def test_an_answer_to_what_is_already_an_example_with_another_answer_is_refused(
+    project: Project, tmp_path: Path
+) -> None:
+    number = ask(project, tmp_path / "dark.png")
+    with pytest.raises(UsageError, match="already here as example 1, with the label 'dark', not 'bright'"):
+        project.review.correct(number, "bright")
+    assert project.review.get(number).state == "waiting"
+    project.review.accept(number)
+    assert project.counts().examples == 2
+
+
+def test_what_helps_most_comes_first(project: Project, tmp_path: Path) -> None:
+    sure, unsure = ask(project, draw(tmp_path / "a.png", 0.95)), ask(project, draw(tmp_path / "b.png", 0.51))
+    unlike = ask(project, draw(tmp_path / "c.png", 0.4, stripes=0.35))
+    assert [kept.id for kept in project.review.queue()] == [unlike, unsure, sure]
+    assert project.review.get(unlike).unfamiliar and not project.review.get(unsure).unfamiliar
+
+
+def test_answers_that_another_version_disputes_come_first_and_like_ones_are_spread(
+    project: Project, tmp_path: Path
+) -> None:
+    add_version(project, 1)
+    add_version(project, 2, tiny.CLASSES[::-1])
+    likes = [ask(project, draw(tmp_path / f"{i}.png", 0.9 + i / 255), 1) for i in range(3)]
+    other = ask(project, draw(tmp_path / "other.png", 0.05), 1)
+    assert project.review.examine() == 4
+    queue = project.review.queue()
+    assert {kept.id for kept in queue[:2]} == {likes[0], other}  # rather than two that look the same
+    assert queue[0].usefulness == pytest.approx(usefulness(queue[0].confidence, unfamiliar=False, disagreement=True))
+    assert project.review.examine() == 0
+
+
+def test_order_takes_one_of_each_kind_before_the_second_of_one() -> None:
+    vectors = [np.array(each, np.float32) for each in ([1, 0], [1, 0], [0, 1], [0, 1])]
+    assert order_diverse([0.9, 0.8, 0.5, 0.4], vectors, 4) == [0, 2, 1, 3]
+    assert order_diverse([0.9, 0.8, 0.5], [None, None, None], 2) == [0, 1]
+    assert order_diverse([], [], 5) == []
+
+
+@pytest.mark.parametrize(("verdict", "expected"), [("better", 0.04), ("not distinguishable", None)])
+def test_the_help_of_a_review_is_told_where_it_was_measured(
+    project: Project, tmp_path: Path, verdict: str, expected: float | None
+) -> None:
+    assert project.review.help() is None
+    compared = {"with": 1, "verdict": verdict, "n": 50, "difference": 0.16, "interval": [0.02, 0.2], "reviewed": 8}
+    add_version(project, 2, figures={"metric": "accuracy", "compared": compared})
+    add_version(project, 3, figures={"metric": "accuracy", "compared": compared | {"reviewed": 0}})
+    for number in range(2):
+        ask(project, draw(tmp_path / f"{number}.png", 0.3 + number / 10))
+    found = project.review.help()
+    assert found is not None and (found.reviewed, found.difference) == (8, 0.16)
+    assert found.expected == (None if expected is None else pytest.approx(expected))
+
+
+def test_kept_answers_are_deleted_with_their_files(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    skipped, reviewed, new = (ask(project, draw(tmp_path / f"{i}.png", 0.3 + i / 10)) for i in range(3))
+    project.review.skip(skipped)
+    project.review.accept(reviewed)
+    assert project.review.delete_kept(expired=True) == 0
+    monkeypatch.setattr(review_module.time, "time", lambda: time.monotonic() + 1e11)  # type: ignore[attr-defined]
+    assert project.review.delete_kept(expired=True) == 2
+    with pytest.raises(UsageError, match=f"there is no kept answer {new}"):
+        project.review.get(new)
+    files = [path for path in project.place.files.rglob("*") if path.is_file()]
+    assert len(files) == 3  # those of the examples
+    assert project.path(project.example(project.review.get(reviewed).example or 0).inputs["image"]) in files
+
+
+def test_excerpts_of_recordings_are_kept_as_such(project: Project, tmp_path: Path) -> None:
+    path = draw(tmp_path / "long.png", 0.7)
+    prediction = Predictor(tiny.bundle()).predict_one(path)
+    number = project.review.record(prediction, {"image": Excerpt(path, 1.0, 2.5)}, version=None, source="page")
+    assert number is not None and project.review.get(number).span_s == (1.0, 2.5)
