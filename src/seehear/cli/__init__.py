@@ -24,7 +24,7 @@ from seehear.cli.demo import demo
 from seehear.cli.evaluate import evaluate
 from seehear.cli.mcp import mcp
 from seehear.cli.predict import predict
-from seehear.cli.project import project
+from seehear.cli.project_training import project
 from seehear.cli.serve import serve
 from seehear.cli.show import show
 from seehear.cli.similar import similar
@@ -43,8 +43,8 @@ app = typer.Typer(
 )
 for command in (train, plan, predict, evaluate, compare, add, similar, show, serve, mcp, demo):
     app.command()(command)
-app.add_typer(project, name="project")
 app.add_typer(starts, name="starts")
+app.add_typer(project, name="project")
 
 
 def _print_version(wanted: bool) -> None:

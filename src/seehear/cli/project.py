@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 project = typer.Typer(help="Collect examples in a project, correct their answers, and see who changed what.")
 
-_HOME = "seehear-projects"
+HOME = "seehear-projects"
 
 Name = Annotated[str, typer.Argument(metavar="PROJECT", help="A project, as `seehear project list` names it.")]
 Home = Annotated[
@@ -47,7 +47,7 @@ def new(
         str | None,
         typer.Option(metavar="URL", help="A database that a team shares: postgresql+psycopg://HOST/DATABASE."),
     ] = None,
-    home: Home = Path(_HOME),
+    home: Home = Path(HOME),
     who: Who = None,
     json: options.Json = False,
 ) -> None:
@@ -62,7 +62,7 @@ def new(
 
 
 @project.command("list")
-def list_projects(home: Home = Path(_HOME), json: options.Json = False) -> None:
+def list_projects(home: Home = Path(HOME), json: options.Json = False) -> None:
     """List the projects; one that cannot be opened says why."""
     from seehear.projects import Project
 
@@ -87,7 +87,7 @@ def show(  # noqa: PLR0913 - one argument for each flag
     unanswered: Annotated[bool, typer.Option("--unanswered", help="List examples without an answer.")] = False,
     removed: Annotated[bool, typer.Option("--removed", help="List examples that were removed.")] = False,
     every: Annotated[bool, typer.Option("--all", help="List all examples.")] = False,
-    home: Home = Path(_HOME),
+    home: Home = Path(HOME),
     json: options.Json = False,
 ) -> None:
     """Count the examples of a project, or list some of them."""
@@ -121,7 +121,7 @@ def add(  # noqa: PLR0913 - one argument for each flag
         str | None, typer.Option("--as", metavar="ANSWER", help="The answer of pictures and recordings given singly.")
     ] = None,
     inspect: Annotated[bool, typer.Option("--inspect", help="Only print what was understood.")] = False,
-    home: Home = Path(_HOME),
+    home: Home = Path(HOME),
     who: Who = None,
     json: options.Json = False,
 ) -> None:
@@ -155,7 +155,7 @@ def label(
     name: Name,
     answer: Annotated[str, typer.Argument(metavar="ANSWER", help='A cell of the table; "" takes the answer away.')],
     examples: Ids,
-    home: Home = Path(_HOME),
+    home: Home = Path(HOME),
     who: Who = None,
     json: options.Json = False,
 ) -> None:
@@ -165,7 +165,7 @@ def label(
 
 
 @project.command()
-def remove(name: Name, examples: Ids, home: Home = Path(_HOME), who: Who = None, json: options.Json = False) -> None:
+def remove(name: Name, examples: Ids, home: Home = Path(HOME), who: Who = None, json: options.Json = False) -> None:
     """Remove examples. `project undo` brings them back."""
     with open_project(name, home, who) as opened:
         _print_change(opened, opened.remove(examples), json)
@@ -176,7 +176,7 @@ def log(
     name: Name,
     example: Annotated[int | None, typer.Option(metavar="NUMBER", help="Only what changed this example.")] = None,
     last: Annotated[int, typer.Option(metavar="NUMBER", help="How many changes, newest first.")] = 50,
-    home: Home = Path(_HOME),
+    home: Home = Path(HOME),
     json: options.Json = False,
 ) -> None:
     """Print who changed what and when, newest first."""
@@ -191,7 +191,7 @@ def undo(
     change: Annotated[
         int | None, typer.Argument(metavar="CHANGE", help="A number from `project log`. Unless given, your last one.")
     ] = None,
-    home: Home = Path(_HOME),
+    home: Home = Path(HOME),
     who: Who = None,
     json: options.Json = False,
 ) -> None:
@@ -204,7 +204,7 @@ def undo(
 def export(
     name: Name,
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new folder.")],
-    home: Home = Path(_HOME),
+    home: Home = Path(HOME),
     json: options.Json = False,
 ) -> None:
     """Write the examples with answers to a folder: a table and their files, which `train` reads."""

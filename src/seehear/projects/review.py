@@ -170,7 +170,7 @@ class Review:
 
         Returns how many.
         """
-        where = [predictions.c.state.in_((WAITING, SKIPPED))]
+        where: list[sa.ColumnElement[bool]] = [predictions.c.state.in_((WAITING, SKIPPED))]
         if expired:
             days = self._project.setting(KEEP)
             where += [predictions.c.at_s < time.time() - DAY_S * (days or 0)]

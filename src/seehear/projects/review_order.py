@@ -24,20 +24,19 @@ def order_diverse(useful: Sequence[float], embeddings: Sequence[NDArray[np.float
     """
     weight = np.asarray(useful, np.float64)
     distance = np.ones(len(weight))
-    lengths = {len(vector) for vector in embeddings if vector is not None}
-    stacked = {
-        length: [row for row, vector in enumerate(embeddings) if vector is not None and len(vector) == length]
-        for length in lengths
-    }
-    matrices = {length: np.stack([embeddings[row] for row in rows]) for length, rows in stacked.items()}
+    known = {row: vector for row, vector in enumerate(embeddings) if vector is not None}
+    stacked: dict[int, list[int]] = {}
+    for row, vector in known.items():
+        stacked.setdefault(len(vector), []).append(row)
+    matrices = {length: np.stack([known[row] for row in rows]) for length, rows in stacked.items()}
     chosen: list[int] = []
     left = np.ones(len(weight), bool)
     while left.any() and len(chosen) < most:
         best = int(np.argmax(np.where(left, weight * distance, -1.0)))
         chosen.append(best)
         left[best] = False
-        if (vector := embeddings[best]) is not None:
-            rows = stacked[len(vector)]
-            away = np.clip(1 - matrices[len(vector)] @ vector, LEAST_DISTANCE, 1)
+        if best in known:
+            rows = stacked[len(known[best])]
+            away = np.clip(1 - matrices[len(known[best])] @ known[best], LEAST_DISTANCE, 1)
             distance[rows] = np.minimum(distance[rows], away)
     return chosen

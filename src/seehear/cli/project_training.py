@@ -1,0 +1,248 @@
+"""`seehear project train|jobs|watch|cancel|resume|versions|promote|rollback|compare|review|keep`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from seehear.amounts import format_count, format_duration
+from seehear.cli import options
+from seehear.cli.display import Display
+from seehear.cli.project import HOME, Home, Name, Who, open_project
+from seehear.cli.project import project as project
+from seehear.errors import UsageError
+from seehear.escaping import escape_unprintable, to_json_line
+
+if TYPE_CHECKING:
+    from seehear.projects.jobs import Job
+    from seehear.projects.project import Project
+    from seehear.projects.review import KeptAnswer
+    from seehear.projects.versions import Version
+
+JobNumber = Annotated[int, typer.Argument(metavar="JOB", help="The number of a job, as `project jobs` lists it.")]
+VersionNumber = Annotated[int, typer.Argument(metavar="VERSION", help="The number of a version.")]
+
+
+@project.command()
+def train(  # noqa: PLR0913 - each flag is an argument
+    name: Name,
+    minutes: options.Minutes = None,
+    steps: options.Steps = None,
+    start: options.Start = None,
+    seed: options.Seed = None,
+    device: options.Device = None,
+    wrong_at_most: options.WrongAtMost = None,
+    wait: Annotated[
+        bool, typer.Option("--wait/--no-wait", help="Show progress until the training is done, or return at once.")
+    ] = True,
+    home: Home = Path(HOME),
+    who: Who = None,
+    json: options.Json = False,
+) -> None:
+    """Train on a project's examples, in a process of its own, and make a version of the model.
+
+    Ctrl-C stops watching; the training goes on."""
+    flags = options.drop_unset(
+        minutes=minutes,
+        steps=steps,
+        start=options.require_existing_start(start),
+        seed=seed,
+        device=device,
+        wrong_at_most=wrong_at_most,
+    )
+    with open_project(name, home, who) as opened:
+        job = opened.jobs.start(**flags)
+        if wait:
+            job = _watch(opened, job.id)
+        _print(json, job.to_json(), lambda: _describe_job(job))
+        if job.error:
+            raise typer.Exit(3)
+
+
+@project.command()
+def jobs(name: Name, home: Home = Path(HOME), json: options.Json = False) -> None:
+    """List a project's trainings, the newest first. Those whose process is gone are restarted."""
+    with open_project(name, home) as opened:
+        opened.jobs.restart()
+        found = opened.jobs.list()
+        _print(json, [each.to_json() for each in found], lambda: "\n".join(map(_describe_job, found)))
+
+
+@project.command()
+def watch(name: Name, job: JobNumber, home: Home = Path(HOME), json: options.Json = False) -> None:
+    """Show the progress of a training until it is done."""
+    with open_project(name, home) as opened:
+        ended = _watch(opened, job)
+        _print(json, ended.to_json(), lambda: _describe_job(ended))
+
+
+@project.command()
+def cancel(name: Name, job: JobNumber, home: Home = Path(HOME), json: options.Json = False) -> None:
+    """Stop a training, or take it out of the queue. What it has learned is kept."""
+    with open_project(name, home) as opened:
+        ended = opened.jobs.cancel(job)
+        _print(json, ended.to_json(), lambda: _describe_job(ended))
+
+
+@project.command()
+def resume(name: Name, job: JobNumber, home: Home = Path(HOME), json: options.Json = False) -> None:
+    """Go on with a training that was cancelled or has failed."""
+    with open_project(name, home) as opened:
+        found = opened.jobs.resume(job)
+        _print(json, found.to_json(), lambda: _describe_job(found))
+
+
+@project.command()
+def versions(name: Name, home: Home = Path(HOME), json: options.Json = False) -> None:
+    """List a project's versions, the newest first."""
+    with open_project(name, home) as opened:
+        found = opened.versions.list()
+        _print(json, [each.to_json() for each in found], lambda: "\n".join(map(_describe_version, found)))
+
+
+@project.command()
+def promote(
+    name: Name, version: VersionNumber, home: Home = Path(HOME), who: Who = None, json: options.Json = False
+) -> None:
+    """Let a version answer from now on."""
+    with open_project(name, home, who) as opened:
+        opened.versions.promote(version)
+        found = opened.versions.get(version)
+        _print(json, found.to_json(), lambda: _describe_version(found))
+
+
+@project.command()
+def rollback(name: Name, home: Home = Path(HOME), who: Who = None, json: options.Json = False) -> None:
+    """Take the last promotion back: the version before it answers again."""
+    with open_project(name, home, who) as opened:
+        found = opened.versions.roll_back()
+        _print(json, found.to_json(), lambda: _describe_version(found))
+
+
+@project.command()
+def compare(
+    name: Name,
+    first: Annotated[int, typer.Argument(metavar="VERSION", help="The number of a version.")],
+    second: Annotated[int, typer.Argument(metavar="VERSION", help="The version to compare with it.")],
+    home: Home = Path(HOME),
+    json: options.Json = False,
+) -> None:
+    """Compare two versions on the examples that neither learned from."""
+    with open_project(name, home) as opened, Display() as display:
+        found = opened.versions.compare(first, second, listen=display)
+        _print(json, found.to_json(), lambda: str(found))
+
+
+@project.command()
+def review(  # noqa: PLR0913 - each flag is an argument
+    name: Name,
+    answer: Annotated[int | None, typer.Argument(metavar="ANSWER", help="The number of a kept answer.")] = None,
+    accept: Annotated[bool, typer.Option("--accept", help="The answer is right.")] = False,
+    correct: Annotated[str | None, typer.Option("--correct", metavar="CELL", help="The right answer.")] = None,
+    none: Annotated[bool, typer.Option("--none", help="It is none of the classes.")] = False,
+    skip: Annotated[bool, typer.Option("--skip", help="Leave it undecided.")] = False,
+    top: Annotated[int, typer.Option(metavar="NUMBER", help="How many to list.")] = 20,
+    home: Home = Path(HOME),
+    who: Who = None,
+    json: options.Json = False,
+) -> None:
+    """List the kept answers that help most to review, or review one of them."""
+    with open_project(name, home, who) as opened:
+        found = opened.review
+        if answer is None:
+            with Display() as display:
+                found.examine(listen=display)
+            queue = found.queue(top)
+            _print(json, [each.to_json() for each in queue], lambda: "\n".join(map(_describe_kept, queue)))
+            return
+        chosen: Mapping[str, Callable[[], Any]] = {
+            **({"accept": lambda: found.accept(answer)} if accept else {}),
+            **({"correct": lambda: found.correct(answer, correct or "")} if correct is not None else {}),
+            **({"none": lambda: found.none_of_these(answer)} if none else {}),
+            **({"skip": lambda: found.skip(answer)} if skip else {}),
+        }
+        if len(chosen) > 1:
+            raise UsageError(f"both --{' and --'.join(chosen)}", hint="give one of them")
+        for decide in chosen.values():
+            decide()
+        kept = found.get(answer)
+        _print(json, kept.to_json(), lambda: _describe_kept(kept))
+
+
+@project.command()
+def keep(
+    name: Name,
+    days: Annotated[float | None, typer.Option(metavar="DAYS", help="Keep answers for so long.")] = None,
+    off: Annotated[bool, typer.Option("--off", help="Keep no more answers.")] = False,
+    delete: Annotated[bool, typer.Option("--delete-now", help="Delete all that nobody has reviewed.")] = False,
+    home: Home = Path(HOME),
+    who: Who = None,
+    json: options.Json = False,
+) -> None:
+    """Keep the answers that are asked for, so that they can be reviewed; or delete them. Nothing is kept by default."""
+    if days is not None and off:
+        raise UsageError("both --days and --off", hint="give one of them")
+    with open_project(name, home, who) as opened:
+        if days is not None or off:
+            opened.review.keep(days)
+        deleted = opened.review.delete_kept(expired=not delete)
+        state = {"days": opened.setting("keep"), "waiting": opened.review.count_waiting(), "deleted": deleted}
+
+        def describe() -> str:
+            kept = "nothing is kept" if state["days"] is None else f"answers are kept for {state['days']:g} days"
+            return f"{kept}; {format_count(state['waiting'], 'answer')} to review, {deleted:,} deleted"
+
+        _print(json, state, describe)
+
+
+def _print(json: bool, value: Any, describe: Callable[[], str]) -> None:
+    """One line of JSON, or text for people."""
+    if text := to_json_line(value) if json else describe():
+        typer.echo(text)
+
+
+def _watch(opened: Project, number: int) -> Job:
+    """Show progress until the job is done. An interrupt ends the watching only."""
+    from seehear.projects.job_progress import to_event
+
+    with Display() as display:
+        try:
+            for record, _ in opened.jobs.watch(number):
+                if event := to_event(record):
+                    display(event)
+        except KeyboardInterrupt:
+            seehear = options.program_name()
+            display.say(f"The training goes on. {seehear} project watch {opened.slug} {number} shows it,")
+            display.say(f"  {seehear} project cancel {opened.slug} {number} stops it.")
+            raise
+    return opened.jobs.get(number)
+
+
+def _describe_job(job: Job) -> str:
+    parts = [f"job {job.id}: {job.state}"]
+    parts += [f"version {job.version}"] if job.version is not None else []
+    parts += [job.error] if job.error else []
+    if not job.finished and (left_s := job.progress.get("seconds_left")):
+        parts += [f"{job.progress['task']}, about {format_duration(left_s)} left"]
+    return escape_unprintable(", ".join(parts))
+
+
+def _describe_version(version: Version) -> str:
+    from seehear.measure.formatting import format_interval, format_number
+
+    figures = version.figures
+    value, interval = figures["value"], figures["interval"]
+    shown = "unknown" if value is None else format_number(value)
+    if interval and None not in interval:
+        shown += f" ({format_interval((interval[0], interval[1]))})"
+    held_out = format_count(version.held_out, "held-out example")
+    line = f"version {version.number}: {figures['metric']} {shown}, on {held_out}; learned from {version.learned:,}"
+    return escape_unprintable(line + ("; answers now" if version.served else ""))
+
+
+def _describe_kept(kept: KeptAnswer) -> str:
+    doubt = "unlike the training data" if kept.unfamiliar else f"{kept.confidence:.0%} sure"
+    return escape_unprintable(f"{kept.id}: {kept.name}: {kept.cell} ({doubt}), {kept.state}")
