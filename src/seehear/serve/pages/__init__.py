@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
-from seehear.serve.pages import addresses, answering_examples, arriving, creating, home, model, teaching, trying
+from seehear.serve.pages import (
+    addresses,
+    answering_examples,
+    arriving,
+    creating,
+    home,
+    model,
+    teaching,
+    training,
+    trying,
+    versions,
+)
 from seehear.serve.pages.open_projects import OpenProjects
 from seehear.serve.pages.previews import Previews
 from seehear.serve.settings import ServeSettings
@@ -13,6 +24,6 @@ from seehear.serve.settings import ServeSettings
 def add_pages(app: FastAPI, settings: ServeSettings) -> None:
     """Add the pages to an application whose state has `models`, `answerer` and `settings`."""
     app.state.previews = Previews()
-    app.state.projects = OpenProjects(settings.projects)
-    for each in (addresses, home, creating, teaching, arriving, answering_examples, trying, model):
+    app.state.projects = OpenProjects(settings.projects, app.state.models)
+    for each in (addresses, home, creating, teaching, arriving, answering_examples, training, trying, versions, model):
         app.include_router(each.router)

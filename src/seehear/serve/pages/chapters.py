@@ -11,7 +11,7 @@ from seehear.projects import Project
 from seehear.serve.pages.open_projects import project_address
 from seehear.serve.pages.rendering import render
 
-CHAPTERS = {"teach": "Teach"}
+CHAPTERS = {"teach": "Teach", "train": "Train", "try": "Try", "versions": "Versions"}
 
 
 class Chapter(NamedTuple):

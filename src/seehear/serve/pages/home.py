@@ -24,12 +24,18 @@ ONE_YEAR_S = 365 * 24 * 3600
 
 
 class ProjectLine(NamedTuple):
-    """One project in the list. `problem`: why it cannot be opened; then there are no counts and no pictures."""
+    """One project in the list.
+
+    version    the one that answers
+    problem    why it cannot be opened; then there are no counts and no pictures
+    """
 
     entry: ProjectEntry
     address: str
     counts: Counts | None = None
     pictures: Sequence[Example] = ()
+    version: int | None = None
+    learning: bool = False
     problem: str = ""
 
 
@@ -37,7 +43,9 @@ class ProjectLine(NamedTuple):
 def home(request: Request) -> Response:
     projects: OpenProjects = request.app.state.projects
     lines = [_describe(projects, entry) for entry in projects.list()]
-    return render(request, "home.html", models=request.app.state.models.list(), projects=lines, home=projects.home)
+    slugs = {line.entry.slug for line in lines}
+    models = request.app.state.models.list()
+    return render(request, "home.html", models=models, projects=lines, slugs=slugs, home=projects.home)
 
 
 @router.get("/help/keys")
@@ -74,6 +82,8 @@ def _describe(projects: OpenProjects, entry: ProjectEntry) -> ProjectLine:
         return ProjectLine(entry, address, problem=entry.problem)
     try:
         project = projects.get(entry.slug)
-        return ProjectLine(entry, address, project.counts(), project.examples(limit=PICTURES))
+        served, pictures = project.versions.served(), project.examples(limit=PICTURES)
+        number = None if served is None else served.number
+        return ProjectLine(entry, address, project.counts(), pictures, number, bool(project.jobs.unfinished()))
     except SeehearError as error:
         return ProjectLine(entry, address, problem=str(error))

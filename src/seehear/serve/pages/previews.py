@@ -27,8 +27,11 @@ SOUND_TYPES = {
 
 @dataclass(frozen=True)
 class Preview:
+    """What a browser can show; or a file as it was sent, with its `name`, which is not shown."""
+
     content: bytes
     media_type: str
+    name: str = ""
 
 
 class Previews:

@@ -5,28 +5,33 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from fastapi import Request
 from starlette.exceptions import HTTPException
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from seehear.answers import ANSWERS
 from seehear.answers.items import ACCEPT_THRESHOLD, NEVER
 from seehear.media import EXTENSIONS, medium_of
+from seehear.projects import Project
 from seehear.runtime.acceptance import Acceptance
 from seehear.runtime.options import PredictOptions
 from seehear.runtime.prediction import Prediction
 from seehear.senses import SENSES
 from seehear.serve.models import ServedModel
-from seehear.serve.pages.previews import Previews, make_previews
+from seehear.serve.pages.chapters import render_chapter
+from seehear.serve.pages.fields import read_fields
+from seehear.serve.pages.open_projects import find_project, find_served, project_address
+from seehear.serve.pages.previews import Preview, Previews, make_previews
 from seehear.serve.pages.rendering import render, wants_fragment
 from seehear.serve.pages.routing import page_router
 from seehear.serve.predict import answer_form
 from seehear.serve.uploads import Form, read_form
 
 router = page_router()
+MOST_KEPT_BYTES = 16 << 20  # of a file that was tried, to learn from it
 SANDBOX = "default-src 'none'; sandbox"  # for files of strangers
 
 
@@ -38,6 +43,7 @@ class ShownAnswer:
     needed       the confidence from which an answer is accepted; None if none ever is, or if parts are accepted
     previews     addresses and media types
     took_ms      from the arrival of the file
+    kept         the key of the file as it was sent, if the project may learn from it; "" if not
     """
 
     prediction: Prediction
@@ -45,6 +51,7 @@ class ShownAnswer:
     needed: float | None
     previews: Sequence[tuple[str, str]]
     took_ms: int
+    kept: str = ""
 
 
 @router.get("/models/{name}/try")
@@ -59,15 +66,50 @@ async def answer(request: Request, name: str) -> Response:
     async with read_form(request) as form:
         shown = await answer_and_show(request, model, form)
     if wants_fragment(request):
-        return render(request, "answer.html", shown=shown)
+        return render(request, "answer.html", shown=shown, classes=())
     return _page(request, model, shown)
+
+
+@router.get("/p/{slug}/try")
+def show_project(request: Request, slug: str) -> Response:
+    project = find_project(request, slug)
+    served = find_served(request, project) if project.versions.served() else None
+    return _project_page(request, project, served, None)
+
+
+@router.post("/p/{slug}/try")
+async def answer_project(request: Request, slug: str) -> Response:
+    """As for a model; the version that answers is asked."""
+    project = find_project(request, slug)
+    served = await asyncio.to_thread(find_served, request, project)
+    async with read_form(request) as form:
+        shown = replace(await answer_and_show(request, served, form), kept=_keep(request, form))
+    if wants_fragment(request):
+        teaching = {"address": project_address(slug), "classes": await asyncio.to_thread(project.classes)}
+        return render(request, "answer.html", shown=shown, **teaching)
+    return await asyncio.to_thread(_project_page, request, project, served, shown)
+
+
+@router.post("/p/{slug}/try/teach")
+async def teach(request: Request, slug: str) -> Response:
+    """Form fields: file (what was tried), put (its kind). It becomes an example."""
+    fields = await read_fields(request)
+    project, previews = find_project(request, slug), request.app.state.previews
+    tried = previews.find(fields.last("file"))
+    if tried is None or not tried.name:
+        raise HTTPException(404, "this was tried a while ago, and is no longer in memory; try it again")
+    kind = fields.last("put")
+    added = await asyncio.to_thread(project.add_upload, [tried.content], tried.name, kind)
+    if wants_fragment(request):
+        return render(request, "taught.html", address=project_address(slug), kind=kind, added=added)
+    return RedirectResponse(f"{project_address(slug)}/teach", 303)
 
 
 @router.get("/shown/{key}")
 async def preview(request: Request, key: str) -> Response:
     previews: Previews = request.app.state.previews
     found = previews.find(key)
-    if found is None:
+    if found is None or found.name:
         raise HTTPException(404, "this was shown a while ago, and is no longer in memory")
     headers = {"Content-Security-Policy": SANDBOX, "Cache-Control": "private, max-age=3600"}
     return Response(found.content, headers=headers, media_type=found.media_type)
@@ -91,14 +133,34 @@ def accepted_extensions(model: ServedModel) -> str:
 
 
 def _page(request: Request, model: ServedModel, shown: ShownAnswer | None) -> Response:
-    return render(
-        request,
-        "try.html",
-        model=model,
-        nouns=[SENSES[sense].noun for sense in model.recogniser.recipe.senses],
-        accept=accepted_extensions(model),
-        shown=shown,
+    return render(request, "try.html", model=model, shown=shown, classes=(), **_describe(model))
+
+
+def _project_page(
+    request: Request, project: Project, served: ServedModel | None, shown: ShownAnswer | None
+) -> Response:
+    values = {} if served is None else _describe(served)
+    version = project.versions.served()
+    classes = project.classes()
+    return render_chapter(
+        request, "try_version.html", project, "try", version=version, shown=shown, classes=classes, **values
     )
+
+
+def _describe(model: ServedModel) -> dict[str, Any]:
+    nouns = [SENSES[sense].noun for sense in model.recogniser.recipe.senses]
+    return {"nouns": nouns, "accept": accepted_extensions(model)}
+
+
+def _keep(request: Request, form: Form) -> str:
+    """The key of a single file that is small enough to be remembered for a while; "" for any other."""
+    uploads = list(form.files.values())
+    if len(uploads) != 1 or uploads[0].size > MOST_KEPT_BYTES:
+        return ""
+    source = uploads[0].source
+    content = source if isinstance(source, bytes) else source.read_bytes()
+    previews: Previews = request.app.state.previews
+    return previews.keep(Preview(bytes(content), "", uploads[0].name))
 
 
 def _inputs_by_sense(model: ServedModel, form: Form) -> dict[str, tuple[str, Any]]:

@@ -58,7 +58,9 @@ class Drop extends HTMLElement {
       const response = await fetch(this.form.action, { method: "POST", body, headers: { "HX-Request": "true" } });
       const part = document.createElement("template");
       part.innerHTML = await response.text();
-      answers.prepend(part.content);
+      const shown = [...part.content.children];
+      answers.prepend(...shown);
+      for (const each of shown) window.htmx?.process(each);
     } catch {
       this.say("seehear does not answer. Start it again with `seehear serve`, then try once more.");
     }

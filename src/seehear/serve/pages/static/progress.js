@@ -1,0 +1,29 @@
+// <sh-progress>: replaces what is inside whenever the server says how far a training is. A browser opens only a few
+// connections to one server, for all tabs together, so a tab that nobody sees listens to nothing.
+
+class Progress extends HTMLElement {
+  connectedCallback() {
+    this.listen();
+    document.addEventListener("visibilitychange", () => (document.hidden ? this.close() : this.listen()));
+    addEventListener("pagehide", () => this.close());
+  }
+
+  listen() {
+    if (this.events) return;
+    this.events = new EventSource(this.dataset.source);
+    this.events.addEventListener("progress", (event) => {
+      this.innerHTML = event.data; // made by the server's template, which escapes
+    });
+    this.events.addEventListener("done", () => {
+      this.close();
+      location.reload();
+    });
+  }
+
+  close() {
+    this.events?.close();
+    this.events = null;
+  }
+}
+
+customElements.define("sh-progress", Progress);

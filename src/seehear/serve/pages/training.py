@@ -1,0 +1,169 @@
+"""Train: what is asked for before, and how far it is while it runs, which goes on when the page is closed."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import re
+from collections.abc import AsyncIterator, Sequence
+from importlib.util import find_spec
+from typing import NamedTuple
+
+from fastapi import Request
+from starlette.responses import RedirectResponse, Response, StreamingResponse
+
+from seehear.amounts import format_duration
+from seehear.answers.selective import held_out_needed
+from seehear.errors import UsageError
+from seehear.projects import Project
+from seehear.projects.job_progress import read_progress
+from seehear.projects.jobs import Job
+from seehear.serve.pages.chapters import render_chapter
+from seehear.serve.pages.fields import read_fields
+from seehear.serve.pages.open_projects import find_project, project_address
+from seehear.serve.pages.rendering import render_fragment
+from seehear.serve.pages.routing import page_router
+
+router = page_router()
+WRONG = (1, 2, 5, 10, 20)  # of 100, to choose from
+MINUTES = (1, 3, 10, 30)
+LOOK_EVERY_S = 1.0
+MOST_POINTS = 200  # of the curve
+
+
+class Choice(NamedTuple):
+    """A promise that can be asked for, and how many examples must be put aside before it can be kept."""
+
+    wrong: int
+    put_aside: int
+
+
+class Curve(NamedTuple):
+    """The loss while it learned, as the points of an SVG line in a box of 100 by 40, and its ends as text."""
+
+    points: str
+    first: float
+    last: float
+
+
+@router.get("/p/{slug}/train")
+def show(request: Request, slug: str) -> Response:
+    project = find_project(request, slug)
+    unfinished = project.jobs.unfinished()
+    past = [job for job in project.jobs.list(10) if job.id not in {each.id for each in unfinished}]
+    if unfinished:
+        first, *waiting = unfinished
+        return render_chapter(
+            request, "training.html", project, "train", waiting=waiting, past=past, **_describe(project, first)
+        )
+    return render_chapter(
+        request,
+        "train.html",
+        project,
+        "train",
+        counts=project.counts(),
+        choices=[Choice(wrong, held_out_needed(wrong / 100)) for wrong in WRONG],
+        minutes=MINUTES,
+        can_learn=find_spec("torch") is not None,
+        past=past,
+    )
+
+
+@router.post("/p/{slug}/train")
+async def start(request: Request, slug: str) -> Response:
+    """Form fields: minutes and wrong, both may be empty: then they are chosen by the number of examples."""
+    fields = await read_fields(request)
+    minutes, wrong = (_number(fields.last(name), name) for name in ("minutes", "wrong"))
+    options = {"minutes": minutes, "wrong_at_most": None if wrong is None else wrong / 100}
+    project = find_project(request, slug)
+    await asyncio.to_thread(lambda: project.jobs.start(**options))
+    return _to_train(slug)
+
+
+@router.post("/p/{slug}/train/{number}/cancel")
+async def cancel(request: Request, slug: str, number: int) -> Response:
+    await asyncio.to_thread(find_project(request, slug).jobs.cancel, number)
+    return _to_train(slug)
+
+
+@router.post("/p/{slug}/train/{number}/resume")
+async def resume(request: Request, slug: str, number: int) -> Response:
+    await asyncio.to_thread(find_project(request, slug).jobs.resume, number)
+    return _to_train(slug)
+
+
+@router.get("/p/{slug}/train/{number}/progress")
+async def progress(request: Request, slug: str, number: int) -> Response:
+    """Server-sent events: `progress` with HTML whenever it changes, and `done` at the end."""
+    project = find_project(request, slug)
+    await asyncio.to_thread(project.jobs.get, number)  # an unknown job is an error, not an empty stream
+    return StreamingResponse(_watch(project, number), media_type="text/event-stream")
+
+
+async def _watch(project: Project, number: int) -> AsyncIterator[str]:
+    before = ""
+    while True:
+        job = await asyncio.to_thread(project.jobs.get, number)
+        if job.finished:
+            yield "event: done\ndata: \n\n"
+            return
+        if not job.alive:
+            await asyncio.to_thread(project.jobs.restart)
+        values = await asyncio.to_thread(_describe, project, job)
+        shown = render_fragment("progress.html", **values)
+        if shown != before:
+            before = shown
+            yield "event: progress\n" + "".join(f"data: {line}\n" for line in shown.splitlines()) + "\n"
+        await asyncio.sleep(LOOK_EVERY_S)
+
+
+def _describe(project: Project, job: Job) -> dict[str, object]:
+    """What the template shows of a job."""
+    figures = job.progress
+    done, total = figures.get("done") or 0.0, figures.get("total")
+    left_s = figures.get("seconds_left")
+    return {
+        "job": job,
+        "task": str(figures.get("task") or "starting"),
+        "share": min(1.0, done / total) if total else None,
+        "left": None if left_s is None else format_duration(math.ceil(left_s)),
+        "note": str(figures.get("note") or ""),
+        "curve": draw_curve(_losses(project, job)),
+    }
+
+
+def _losses(project: Project, job: Job) -> list[tuple[float, float]]:
+    """(what was done, the loss) of all steps that were reported."""
+    found = []
+    for record, _ in read_progress(project.jobs.place(job.id).progress):
+        note = re.fullmatch(r"loss ([0-9.]+)", str(record.get("note", "")))
+        if record.get("event") == "advanced" and note:
+            found.append((float(record["done"]), float(note[1])))
+    return found
+
+
+def draw_curve(points: Sequence[tuple[float, float]]) -> Curve | None:
+    """None for fewer than two points."""
+    some = list(points[:: max(1, len(points) // MOST_POINTS)])
+    if len(some) < 2:
+        return None
+    right, top = max(x for x, _ in some) or 1.0, max(y for _, y in some) or 1.0
+    line = " ".join(f"{100 * x / right:.1f},{40 - 40 * y / top:.1f}" for x, y in some)
+    return Curve(line, some[0][1], some[-1][1])
+
+
+def _number(text: str, name: str) -> float | None:
+    """None for an empty field. Raises UsageError."""
+    if not text:
+        return None
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 < number < 100_000:
+        raise UsageError(f"{name}: {text!r}", allowed="a number above 0")
+    return number
+
+
+def _to_train(slug: str) -> Response:
+    return RedirectResponse(f"{project_address(slug)}/train", 303)

@@ -1,0 +1,104 @@
+"""Versions: each training is one; two are compared on the same examples, and one answers."""
+
+from __future__ import annotations
+
+import asyncio
+
+from fastapi import Request
+from starlette.responses import FileResponse, RedirectResponse, Response
+
+from seehear.files import MODEL_SUFFIX
+from seehear.projects.versions import Version
+from seehear.serve.pages.chapters import render_chapter
+from seehear.serve.pages.fields import read_fields
+from seehear.serve.pages.hundred import Hundred, find_hundred
+from seehear.serve.pages.open_projects import find_project, project_address
+from seehear.serve.pages.routing import page_router
+from seehear.serve.pages.teaching import find_change
+
+router = page_router()
+
+
+@router.get("/p/{slug}/versions")
+def show(request: Request, slug: str, done: int = 0) -> Response:
+    project = find_project(request, slug)
+    found = project.versions.list()
+    return render_chapter(
+        request,
+        "versions.html",
+        project,
+        "versions",
+        versions=[(version, hundred_of(version)) for version in found],
+        pair=_usual_pair(found),
+        done=find_change(project, done),
+    )
+
+
+@router.get("/p/{slug}/versions/compare")
+def compare(request: Request, slug: str, first: int, second: int) -> Response:
+    """Both versions answer the same examples, which takes a while with many."""
+    project = find_project(request, slug)
+    versions = project.versions.get(first), project.versions.get(second)
+    compared = project.versions.compare(first, second)
+    hundreds = [find_hundred({"metrics": metrics.values}) for metrics in compared.metrics]
+    return render_chapter(
+        request, "compare.html", project, "versions", versions=versions, compared=compared, hundreds=hundreds
+    )
+
+
+@router.post("/p/{slug}/versions/promote")
+async def promote(request: Request, slug: str) -> Response:
+    """Form field: version. It answers from the next request on."""
+    fields = await read_fields(request)
+    number = int(fields.last("version")) if fields.last("version").isdigit() else 0
+    project = find_project(request, slug)
+    change = await asyncio.to_thread(project.versions.promote, number)
+    await asyncio.to_thread(request.app.state.projects.serve, project)
+    return _to_versions(slug, change)
+
+
+@router.post("/p/{slug}/versions/roll-back")
+async def roll_back(request: Request, slug: str) -> Response:
+    project = find_project(request, slug)
+    await asyncio.to_thread(project.versions.roll_back)
+    await asyncio.to_thread(request.app.state.projects.serve, project)
+    (change,) = await asyncio.to_thread(lambda: project.history(limit=1))
+    return _to_versions(slug, change.id)
+
+
+@router.get("/p/{slug}/model/{number}")
+def card(request: Request, slug: str, number: int) -> Response:
+    project = find_project(request, slug)
+    version = project.versions.get(number)
+    return render_chapter(
+        request,
+        "version.html",
+        project,
+        "versions",
+        version=version,
+        hundred=hundred_of(version),
+        host=request.url.netloc,
+    )
+
+
+@router.get("/p/{slug}/model/{number}/file")
+def file(request: Request, slug: str, number: int) -> Response:
+    """The model file, to keep or to give to somebody. Raises BundleError if it is damaged."""
+    project = find_project(request, slug)
+    path = project.versions.check_file(number)
+    return FileResponse(path, filename=f"{project.slug}-{number}{MODEL_SUFFIX}", media_type="application/octet-stream")
+
+
+def hundred_of(version: Version) -> Hundred | None:
+    return find_hundred({"metrics": version.figures})
+
+
+def _usual_pair(found: list[Version]) -> tuple[int, int] | None:
+    """The version that answers, and the newest other one."""
+    served = next((each for each in found if each.served), None)
+    other = next((each for each in found if not each.served), None)
+    return (served.number, other.number) if served and other else None
+
+
+def _to_versions(slug: str, change: int | None) -> Response:
+    return RedirectResponse(f"{project_address(slug)}/versions?done={change or 0}", 303)

@@ -1,0 +1,103 @@
+"""The pages in a real browser: the whole story of a project, by its buttons and keys, without the network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from selenium.webdriver.common.action_chains import ActionChains
+
+from browsing import Browser, browsing
+from pretended_training import pretend_training
+from seehear.serve.app import create_app
+from seehear.serve.models import ModelRegistry
+from seehear.serve.settings import ServeSettings
+from serving import picture_file
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("browser")]
+STEPS = 6
+
+
+@pytest.fixture
+def browser(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Browser]:
+    pretend_training(monkeypatch, threads=True)
+    app = create_app(ServeSettings(projects=tmp_path / "projects"), ModelRegistry())
+    with browsing(app, tmp_path) as opened:
+        yield opened
+
+
+def write_pictures(folder: Path, name: str, first: float) -> str:
+    """Paths as a field for files takes them."""
+    paths = [folder / f"{name}-{number}.png" for number in range(STEPS)]
+    for number, path in enumerate(paths):
+        path.write_bytes(picture_file(first + number / 100))
+    return "\n".join(map(str, paths))
+
+
+def check(browser: Browser) -> None:
+    """The page is accessible in both themes and does not scroll sideways from 390 pixels on."""
+    for width, theme in ((390, "dark"), (1280, "light")):
+        browser.resize(width, theme)
+        assert not browser.inaccessible(), (width, theme, browser.driver.current_url)
+        assert not browser.overflows(), (width, browser.driver.current_url)
+
+
+def make_project(browser: Browser, tmp_path: Path) -> None:
+    browser.open("/")
+    check(browser)
+    browser.press("Begin with pictures of different kinds")
+    browser.find("#name").send_keys("Boards")
+    browser.press("Begin")
+    for name in ("dark", "bright"):
+        browser.find("#kind-name").send_keys(name)
+        browser.press("Make it")
+        browser.wait_for(f"made the class '{name}'")
+    for name, first in (("dark", 0.1), ("bright", 0.8)):
+        browser.find("#files").send_keys(write_pictures(tmp_path, name, first))
+        browser.find(f"#files-put option:nth-child({2 if name == 'dark' else 3})").click()
+        browser.press("Add them")
+        browser.find(f".kind[data-kind={name}] .thumb img")
+
+
+def test_from_the_first_picture_to_a_version_that_is_taken_back(browser: Browser, tmp_path: Path) -> None:
+    make_project(browser, tmp_path)
+    check(browser)
+    keys = ActionChains(browser.driver)
+    browser.driver.execute_script("arguments[0].focus()", browser.find(".kind[data-kind=dark] input[name=example]"))
+    keys.send_keys(" ").send_keys("2").perform()
+    browser.wait_for("put 1 example into 'bright'")
+    ActionChains(browser.driver).send_keys("z").perform()
+    browser.wait_for("undid")
+    for number in (1, 2):
+        browser.press("Train →") if number == 1 else browser.open("/p/boards/train")
+        check(browser)
+        browser.press("Train")
+        browser.open("/p/boards/train")
+        browser.wait_for(f"Version {number}")
+        browser.open("/p/boards/teach")
+    browser.open("/p/boards/try")
+    (tmp_path / "new.png").write_bytes(picture_file(0.95))
+    browser.find("input[type=file]").send_keys(str(tmp_path / "new.png"))
+    browser.wait_for("accepted from 80 on")
+    assert browser.find(".says-big").text == "bright"
+    check(browser)
+    browser.open("/p/boards/versions")
+    check(browser)
+    browser.press("Compare 1 with 2")
+    browser.wait_for("not distinguishable")
+    check(browser)
+    browser.press("Promote version 2")
+    browser.wait_for("promoted version 2")
+    browser.press("Go back to the version before")
+    browser.wait_for("rolled back")
+    assert not browser.violations()
+    assert not browser.foreign_requests()
+
+
+@pytest.mark.parametrize("address", ("/help/keys", "/licences", "/settings"))
+def test_other_pages_are_accessible(browser: Browser, address: str) -> None:
+    browser.open(address)
+    check(browser)
+    assert not browser.violations()
+    assert not browser.foreign_requests()

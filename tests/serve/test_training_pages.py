@@ -1,0 +1,143 @@
+"""Train, Try and Versions of a project, without training: the plan, progress, what answers, and comparing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from starlette.testclient import TestClient
+
+import tiny
+from made_projects import make_project
+from pretended_training import pretend_training
+from reading_html import Element, find_inline, read_html
+from seehear.projects import Project
+from seehear.projects.job_process import run_job
+from seehear.serve.models import ModelRegistry
+from seehear.serve.pages.training import draw_curve
+from serving import client, picture_file
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
+    """16 pictures, dark or bright; a training is run by `run_job`."""
+    pretend_training(monkeypatch)
+    with make_project(tmp_path / "home") as made:
+        for name, brightness in (("dark", 0.1), ("bright", 0.8)):
+            paths = [tmp_path / f"{name}-{number}.png" for number in range(8)]
+            for number, path in enumerate(paths):
+                Image.fromarray(tiny.picture(brightness + number / 100)[:, :, 0]).save(path)
+            made.add(paths, name)
+        yield made
+
+
+@pytest.fixture
+def served(project: Project) -> Iterator[TestClient]:
+    with client(ModelRegistry(), projects=project.place.folder.parent) as opened:
+        yield opened
+
+
+def get(served: TestClient, address: str) -> Element:
+    answered = served.get(address)
+    assert answered.status_code == 200, answered.text
+    page = read_html(answered.text)
+    assert not find_inline(page)
+    return page
+
+
+def post(served: TestClient, address: str, **fields: str) -> Element:
+    answered = served.post(address, data=fields)
+    assert answered.status_code == 200, answered.text
+    return read_html(answered.text)
+
+
+def train(served: TestClient, project: Project) -> None:
+    post(served, "/p/boards/train", minutes="", wrong="10")
+    run_job(project, project.jobs.list()[0].id)
+
+
+def test_before_the_first_version_the_pages_say_what_is_missing(served: TestClient) -> None:
+    assert "There is no version yet" in get(served, "/p/boards/try").text
+    assert "There is no version yet" in get(served, "/p/boards/versions").text
+    page = get(served, "/p/boards/train")
+    assert "It learns from 16 examples of 2 kinds." in page.text
+    assert "needs 45 aside" in page.text
+
+
+def test_a_training_is_shown_until_it_is_done(served: TestClient, project: Project) -> None:
+    page = post(served, "/p/boards/train", minutes="3", wrong="")
+    assert "It waits for its turn." in page.text
+    assert project.jobs.list()[0].options == {"minutes": 3.0}
+    assert "Learning." in get(served, "/").text
+    run_job(project, 1)
+    events = served.get("/p/boards/train/1/progress").text
+    assert "event: done" in events
+    assert "Version 1" in get(served, "/p/boards/train").text
+
+
+def test_a_training_can_be_stopped_and_go_on(served: TestClient, project: Project) -> None:
+    post(served, "/p/boards/train", minutes="", wrong="")
+    assert "Cancelled." in post(served, "/p/boards/train/1/cancel").text
+    assert "It waits for its turn." in post(served, "/p/boards/train/1/resume").text
+
+
+@pytest.mark.parametrize(("minutes", "wrong"), (("x", ""), ("-1", ""), ("nan", ""), ("", "1e9")))
+def test_numbers_that_are_none_are_refused_in_words(served: TestClient, minutes: str, wrong: str) -> None:
+    answered = served.post("/p/boards/train", data={"minutes": minutes, "wrong": wrong})
+    assert answered.status_code == 400
+    assert read_html(answered.text).all("h1")
+
+
+def test_the_first_version_answers_on_the_page_and_to_programs(served: TestClient, project: Project) -> None:
+    train(served, project)
+    files = {"file": ("a.png", picture_file(0.9))}
+    answered = served.post("/p/boards/try", files=files)
+    assert "It says bright" in read_html(answered.text).text
+    assert served.post("/predict", files=files).json()["answer"] == {"label": "bright"}
+    page = get(served, "/p/boards/model/1")
+    assert "Of 100 new examples it answers about 50 itself" in page.text
+    saved = served.get("/p/boards/model/1/file")
+    assert saved.content == project.versions.get(1).path.read_bytes()
+    assert "boards-1.seehear" in saved.headers["content-disposition"]
+
+
+def test_what_was_tried_becomes_an_example(served: TestClient, project: Project) -> None:
+    train(served, project)
+    answered = read_html(served.post("/p/boards/try", files={"file": ("new.png", picture_file(0.55))}).text)
+    (form,) = answered.all("form", **{"class": "teaches"})
+    assert [each.text for each in form.all("button")] == ["dark", "bright"]
+    (kept,) = form.all("input", name="file")
+    assert served.get(f"/shown/{kept.attributes['value']}").status_code == 404
+    post(served, "/p/boards/try/teach", file=kept.attributes["value"], put="dark")
+    assert project.counts().classes == {"dark": 9, "bright": 8}
+    assert project.example(project.find()[-1]).name == "new.png"
+    assert served.post("/p/boards/try/teach", data={"file": "forgotten", "put": "dark"}).status_code == 404
+
+
+def test_versions_are_compared_promoted_and_taken_back(served: TestClient, project: Project) -> None:
+    train(served, project)
+    train(served, project)
+    page = get(served, "/p/boards/versions/compare?first=1&second=2")
+    assert "Version 2 is not distinguishable from version 1" in page.text
+    assert "Promote version 2 all the same" in page.text
+    assert "promoted version 2" in post(served, "/p/boards/versions/promote", version="2").text
+    model = served.app.state.models.get("boards")
+    assert model.path == project.versions.get(2).path
+    assert "rolled back" in post(served, "/p/boards/versions/roll-back").text
+    assert served.app.state.models.get("boards").path == project.versions.get(1).path
+
+
+def test_what_answers_is_served_again_after_a_restart(served: TestClient, project: Project) -> None:
+    train(served, project)
+    with client(ModelRegistry(), projects=project.place.folder.parent) as again:
+        assert again.get("/health/ready").json()["models"] == ["boards"]
+
+
+def test_a_curve_has_its_ends_and_stays_small() -> None:
+    curve = draw_curve([(step, 2.0 - step / 1000) for step in range(1000)])
+    assert curve is not None
+    assert (curve.first, round(curve.last, 1)) == (2.0, 1.0)
+    assert len(curve.points.split()) <= 201
+    assert draw_curve([(1.0, 1.0)]) is None

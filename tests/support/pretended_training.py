@@ -1,0 +1,52 @@
+"""Trainings that take no time: the model is handmade, everything around it is real."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import tiny
+from seehear import api
+from seehear.events import Advanced, Started
+from seehear.projects import Project, jobs
+from seehear.projects.job_process import run_job
+from seehear.runtime.bundle import write_bundle
+
+RESULT = {
+    "n": 4,
+    "metrics": {"accuracy": 0.75, "wrong": 0.25, "coverage": 0.5, "accepted_error": None},
+    "intervals": {"accuracy": [0.3, 0.95]},
+}
+
+
+def pretend_training(monkeypatch: pytest.MonkeyPatch, *, threads: bool = False) -> None:
+    """Replace `api.train` by a handmade model that tells dark from bright.
+
+    threads   run each job in a thread, as a process would; without, jobs wait for `run_job`
+    """
+
+    class Process:
+        def __init__(self, project: Path, place: jobs.JobPlace) -> None:
+            self._thread = threading.Thread(target=_run, args=(project, int(place.folder.name[4:])))
+            if threads:
+                self._thread.start()
+
+        def poll(self) -> int | None:
+            return None if self._thread.is_alive() else 0
+
+    def train(data: Path, out: Path, *, listen: Any, **_options: Any) -> None:
+        listen(Started("training", 4, "steps"))
+        listen(Advanced("training", 2, "loss 0.5"))
+        answer = {"classes": tiny.CLASSES, "several": False, "counts": (10, 10)}
+        write_bundle(out, tiny.bundle(answer=answer, results={"image": RESULT}))
+
+    monkeypatch.setattr(jobs, "_spawn", Process)
+    monkeypatch.setattr(api, "train", train)
+
+
+def _run(project: Path, number: int) -> None:
+    with Project.open(project) as opened:
+        run_job(opened, number)
