@@ -34,8 +34,13 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project
 
 
 @pytest.fixture
-def served(project: Project) -> Iterator[TestClient]:
-    with client(ModelRegistry(), projects=project.place.folder.parent) as opened:
+def models() -> ModelRegistry:
+    return ModelRegistry()
+
+
+@pytest.fixture
+def served(project: Project, models: ModelRegistry) -> Iterator[TestClient]:
+    with client(models, projects=project.place.folder.parent) as opened:
         yield opened
 
 
@@ -116,17 +121,18 @@ def test_what_was_tried_becomes_an_example(served: TestClient, project: Project)
     assert served.post("/p/boards/try/teach", data={"file": "forgotten", "put": "dark"}).status_code == 404
 
 
-def test_versions_are_compared_promoted_and_taken_back(served: TestClient, project: Project) -> None:
+def test_versions_are_compared_promoted_and_taken_back(
+    served: TestClient, project: Project, models: ModelRegistry
+) -> None:
     train(served, project)
     train(served, project)
     page = get(served, "/p/boards/versions/compare?first=1&second=2")
     assert "Version 2 is not distinguishable from version 1" in page.text
     assert "Promote version 2 all the same" in page.text
     assert "promoted version 2" in post(served, "/p/boards/versions/promote", version="2").text
-    model = served.app.state.models.get("boards")
-    assert model.path == project.versions.get(2).path
+    assert models.get("boards").path == project.versions.get(2).path
     assert "rolled back" in post(served, "/p/boards/versions/roll-back").text
-    assert served.app.state.models.get("boards").path == project.versions.get(1).path
+    assert models.get("boards").path == project.versions.get(1).path
 
 
 def test_what_answers_is_served_again_after_a_restart(served: TestClient, project: Project) -> None:

@@ -85,8 +85,8 @@ async def answer_project(request: Request, slug: str) -> Response:
     async with read_form(request) as form:
         shown = replace(await answer_and_show(request, served, form), kept=_keep(request, form))
     if wants_fragment(request):
-        teaching = {"address": project_address(slug), "classes": await asyncio.to_thread(project.classes)}
-        return render(request, "answer.html", shown=shown, **teaching)
+        classes = await asyncio.to_thread(project.classes)
+        return render(request, "answer.html", shown=shown, address=project_address(slug), classes=classes)
     return await asyncio.to_thread(_project_page, request, project, served, shown)
 
 

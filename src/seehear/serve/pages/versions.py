@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 from fastapi import Request
 from starlette.responses import FileResponse, RedirectResponse, Response
@@ -93,7 +94,7 @@ def hundred_of(version: Version) -> Hundred | None:
     return find_hundred({"metrics": version.figures})
 
 
-def _usual_pair(found: list[Version]) -> tuple[int, int] | None:
+def _usual_pair(found: Sequence[Version]) -> tuple[int, int] | None:
     """The version that answers, and the newest other one."""
     served = next((each for each in found if each.served), None)
     other = next((each for each in found if not each.served), None)
