@@ -15,8 +15,9 @@ import torch
 from installed import TOKENIZER
 from seehear.cli import run
 from seehear.errors import BundleError, SeehearError, UsageError
-from seehear.starts import Start, export_starts, find_place, find_start, get_start, load_file, load_tensors
-from seehear.starts.cache import locate_start
+from seehear.starts import Start, export_starts, find_place, find_start, get_start, load_file, load_tensors, local
+from seehear.starts.cache import locate_cache, locate_start
+from seehear.starts.hub import download
 from start_files import make_wav2vec2, make_whisper, to_ctranslate2, to_hugging_face, write_ctranslate2
 
 REVISION = "0123456789abcdef0123456789abcdef01234567"
@@ -107,10 +108,10 @@ def test_an_invalid_source_is_refused(absent: Start, tmp_path, monkeypatch, sour
 
 
 class Hub(SimpleNamespace):
-    """Stands for huggingface_hub: a folder of files, and what was asked for."""
+    """Stands for huggingface_hub: a folder of files, what was asked for, and what is in its cache."""
 
     def __init__(self, folder: Path) -> None:
-        super().__init__(folder=folder, asked=[])
+        super().__init__(folder=folder, asked=[], cached=set())
 
     def list_repo_files(self, repo_id: str, revision: str) -> list[str]:
         self.asked.append(f"{repo_id}@{revision}")
@@ -118,7 +119,11 @@ class Hub(SimpleNamespace):
 
     def hf_hub_download(self, repo_id: str, filename: str, revision: str) -> str:
         self.asked.append(filename)
+        self.cached.add((repo_id, revision, filename))
         return str(self.folder / filename)
+
+    def try_to_load_from_cache(self, repo_id: str, filename: str, revision: str) -> str | None:
+        return str(self.folder / filename) if (repo_id, revision, filename) in self.cached else None
 
 
 def test_the_hub_is_asked_for_one_file_of_weights_at_a_commit(absent: Start, tmp_path: Path, monkeypatch) -> None:
@@ -144,6 +149,41 @@ def test_a_repository_is_a_start_by_its_commit(tmp_path: Path, monkeypatch) -> N
     assert hub.asked == [f"someone/wav2vec2-small@{REVISION}", "model.safetensors", "config.json"], "asked once"
     with pytest.raises(UsageError, match=r"hf:someone/other: a repository on the hub needs a commit"):
         find_start("hf:someone/other")
+
+
+def test_what_was_downloaded_is_found_without_asking_the_hub(tmp_path: Path, monkeypatch) -> None:
+    (tmp_path / "model.safetensors").write_bytes(safetensors.numpy.save(make_wav2vec2()))
+    (tmp_path / "config.json").write_text('{"num_attention_heads": 4, "do_stable_layer_norm": true}')
+    hub, name = Hub(tmp_path), f"hf:someone/wav2vec2-offline@{REVISION}"
+    monkeypatch.setitem(sys.modules, "huggingface_hub", hub)
+    first = find_start(name)
+    for restore, asked in ((None, []), ("config.json", ["config.json"])):
+        hub.asked.clear()
+        hub.cached.discard(restore and ("someone/wav2vec2-offline", REVISION, restore))
+        forget_downloads()
+        assert find_start(name) == first and hub.asked == asked
+    (index,) = (locate_cache() / "hub").iterdir()
+    for damage in (b"", b"{}", b"[1]", b"[]"):
+        index.write_bytes(damage)
+        forget_downloads()
+        assert find_start(name) == first, "the hub is asked again"
+
+
+def forget_downloads() -> None:
+    """As in a new process."""
+    local._download.cache_clear()
+
+
+@pytest.mark.parametrize("name", ["net.pth", "net.pt", "encoder.onnx"])
+def test_weights_with_a_name_of_their_own_are_downloaded(name: str, tmp_path: Path, monkeypatch) -> None:
+    for each in (name, "README.md", "optimizer/state.pt"):
+        (tmp_path / each).parent.mkdir(exist_ok=True)
+        (tmp_path / each).write_bytes(b"")
+    hub = Hub(tmp_path)
+    hub.list_repo_files = lambda **_: ["README.md", "optimizer/state.pt", name]
+    monkeypatch.setitem(sys.modules, "huggingface_hub", hub)
+    download(f"hf:someone/{name}@{REVISION}", local.WEIGHTS, ())
+    assert hub.asked == [name]
 
 
 def test_a_hub_that_fails_or_is_not_installed_says_so(absent: Start, tmp_path: Path, monkeypatch) -> None:
