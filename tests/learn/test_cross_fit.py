@@ -22,6 +22,7 @@ from seehear.learn.data.split import DataSplit
 from seehear.learn.loop.checkpoint import TrainingProgress
 from seehear.learn.loop.fit import Clock, fit
 from seehear.learn.loop.probe import fit_head
+from seehear.learn.loop.selection import Selected, Weights, take_weights
 from seehear.learn.model.network import Network, create_network
 from seehear.planning.plan import FOLDS, choose_folds
 
@@ -48,6 +49,15 @@ class Training(NamedTuple):
     seconds: float
 
 
+def choose(patch: pytest.MonkeyPatch, weights: Weights) -> None:
+    """Have these weights chosen, whatever their loss."""
+
+    def chosen(before: Network, after: Network, *_: Any) -> Selected:
+        return Selected(weights, take_weights(weights, before, after))
+
+    patch.setattr(cross_fit, "choose_weights", chosen)
+
+
 @pytest.fixture
 def trained(monkeypatch: pytest.MonkeyPatch) -> list[Training]:
     """Each training. It takes no steps; the head's bias becomes the number of the training."""
@@ -60,7 +70,7 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[Training]:
         return network.eval(), TrainingProgress(step=1, allowed_s=clock.seconds)
 
     monkeypatch.setattr(cross_fit, "fit", record)
-    monkeypatch.setattr(cross_fit, "choose_weights", lambda *_: "after")
+    choose(monkeypatch, "after")
     return trainings
 
 
@@ -94,7 +104,7 @@ def test_all_networks_get_the_same_time(trained: list[Training], tmp_path: Path)
 def test_if_fine_tuning_does_not_help_the_head_is_cross_validated(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cross_fit, "choose_weights", lambda *_: "before")
+    choose(monkeypatch, "before")
     tuning, clock = tuning_of(tmp_path, kind)
     out_of_fold = tuning.run(clock).out_of_fold
     assert out_of_fold is not None and out_of_fold.outputs is tuning.frozen.outputs
@@ -116,7 +126,7 @@ def test_too_few_groups_are_not_divided(trained: list[Training], tmp_path: Path)
 
 
 def test_an_interrupted_run_gives_the_same_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cross_fit, "choose_weights", lambda *_: "mean")
+    choose(monkeypatch, "mean")
     tuning, clock = tuning_of(tmp_path / "a")
     expected = tuning.run(clock).out_of_fold
     tuning, clock = tuning_of(tmp_path / "b")

@@ -24,7 +24,7 @@ from seehear.learn.data.split import DataSplit
 from seehear.learn.loop.checkpoint import TrainingProgress, number_checkpoint
 from seehear.learn.loop.fit import Clock, fit
 from seehear.learn.loop.probe import FrozenFeatures
-from seehear.learn.loop.selection import Weights, average_weights, choose_weights, take_weights
+from seehear.learn.loop.selection import Selected, average_weights, choose_weights, take_weights
 from seehear.learn.model.network import Network
 from seehear.learn.outputs import compute_outputs
 
@@ -92,17 +92,18 @@ class FineTuning:
         """
         folds = self._make_folds(clock.training.folds)
         tuned, progress = self._fine_tune(folds, clock)
-        after = average_weights([network.after for network in tuned])
-        weights: Weights = "before"
+        after = average_weights([each.after for each in tuned])
+        weights, network = Selected("before", self.fitted)
         if progress.step > 0:
-            weights = choose_weights(self.fitted, after, self.split.val, self.split.val_rows, self.listen)
-        members = self._list_members(folds, [take_weights(weights, *network) for network in tuned])
+            weights, network = choose_weights(self.fitted, after, self.split.val, self.split.val_rows, self.listen)
+        alone = [network] if not folds else [take_weights(weights, *each) for each in tuned]
+        members = self._list_members(folds, alone)
         out_of_fold: OutOfFold | None = None
         if weights != "before":
             out_of_fold = answer_held_out(members, self.split.train)
         elif self.frozen.outputs is not None and self.split.val is self.split.train:
             out_of_fold = OutOfFold(self.split.train_rows, self.frozen.outputs)
-        return Fitted(take_weights(weights, self.fitted, after), progress, members, out_of_fold)
+        return Fitted(network, progress, members, out_of_fold)
 
     def _make_folds(self, number: int) -> list[Fold]:
         """None for separate held-out data, and if there are too few groups."""

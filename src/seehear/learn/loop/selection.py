@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from copy import deepcopy
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -20,11 +20,19 @@ Weights = Literal["before", "mean", "after"]
 WEIGHTS: tuple[Weights, ...] = ("before", "mean", "after")
 
 
+class Selected(NamedTuple):
+    """Which weights have the lowest loss, and the network with them."""
+
+    weights: Weights
+    network: Network
+
+
 def choose_weights(
     before: Network, after: Network, dataset: DatasetCache, rows: NDArray[np.int64], listen: Listener
-) -> Weights:
+) -> Selected:
     """Those before or after fine-tuning, or the mean of both, whichever has the lowest loss on these rows."""
-    losses = {each: compute_loss(take_weights(each, before, after), dataset, rows) for each in WEIGHTS}
+    networks = {each: take_weights(each, before, after) for each in WEIGHTS}
+    losses = {each: compute_loss(network, dataset, rows) for each, network in networks.items()}
     best = min(losses, key=lambda each: losses[each])
     change = f"the loss on held-out examples from {losses['before']:.3g} to {losses[best]:.3g}"
     if best == "before":
@@ -33,7 +41,7 @@ def choose_weights(
         listen(Notice(f"fine-tuning lowered {change}, using the mean of the weights before and after"))
     else:
         listen(Notice(f"fine-tuning lowered {change}"))
-    return best
+    return Selected(best, networks[best])
 
 
 def take_weights(chosen: Weights, before: Network, after: Network) -> Network:

@@ -19,7 +19,7 @@ from seehear.learn.model.network import Network
 from seehear.planning.reuse import same_answer
 from seehear.recipe import Recipe
 from seehear.runtime.onnx_session import Session
-from seehear.starts import find_start, load_tensors
+from seehear.starts import Start, find_start, load_tensors
 from seehear.starts.onnx_encoder import convert_graph, describe_encoder
 
 HEAD = "head."
@@ -42,7 +42,7 @@ def load_starts(network: Network) -> None:
     Raises SeehearError if one is not installed, UsageError if the weights of a file do not fit their architecture.
     """
     for sense, name in network.recipe.starts.items():
-        tensors = load_tensors(find_start(name))
+        tensors = load_tensors(_find_start(name))
         try:
             network.encoders[sense].load_pretrained(tensors)  # type: ignore[operator]
             if (load := getattr(network.head, "load_pretrained", None)) is not None:  # a decoder of the same start
@@ -50,6 +50,18 @@ def load_starts(network: Network) -> None:
             open_graphs(network)
         except ValueError as error:
             raise UsageError(f"the weights do not fit: {error}", where=name) from None
+
+
+def _find_start(name: str) -> Start:
+    try:
+        return find_start(name)
+    except UsageError as error:  # the user has named a recipe, not this
+        raise UsageError(
+            f"the recipe starts from it, but {error.what}",
+            where=name,
+            allowed=error.allowed,
+            hint="put the file there again, or train a model file further with --start, which needs no other file",
+        ) from None
 
 
 @dataclass(frozen=True)
