@@ -177,6 +177,9 @@ def test_a_recipe_is_not_followed_with_another_file(place: Path, tmp_path: Path)
     path.write_bytes(other.SerializeToString())
     with pytest.raises(UsageError, match=r"mine.onnx: the weights do not fit: the SHA-256 is .*, in the recipe"):
         api.train(place / "data", recipe=planned)
+    path.unlink()
+    with pytest.raises(UsageError, match=r"mine.onnx: the recipe starts from it, but there is no such file .*--start"):
+        api.train(place / "data", recipe=planned)
 
 
 def test_answers_with_positions_need_finer_cells(place: Path) -> None:

@@ -32,11 +32,17 @@ def choose_device(name: str) -> torch.device:
 
 
 def usable_precisions(device: torch.device) -> list[Precision]:
-    """The precisions worth timing: without hardware support bfloat16 is emulated, a hundred times slower."""
+    """The precisions worth timing: without hardware support bfloat16 is emulated, a hundred times slower.
+
+    Several threads would hide that on a busy machine, where they wait longer for each other than they compute.
+    """
     x = torch.randn(PROBE, PROBE, SIDE, SIDE, device=device)
     weight = torch.randn(PROBE, PROBE, 3, 3, device=device)
     in_float32_s, in_bfloat16_s = (
-        min(_elapsed_s(partial(nn.functional.conv2d, x.to(dtype), weight.to(dtype), padding=1)) for _ in range(4))
+        min(
+            measure_seconds(partial(nn.functional.conv2d, x.to(dtype), weight.to(dtype), padding=1), device)
+            for _ in range(4)
+        )
         for dtype in (torch.float32, torch.bfloat16)
     )
     return ["float32", "bfloat16"] if in_bfloat16_s < EMULATED * in_float32_s else ["float32"]
