@@ -28,7 +28,6 @@ from seehear.runtime.graph import OPSET
 from seehear.runtime.graph_safety import check_graph
 from seehear.runtime.model_runner import PRESENT
 from seehear.runtime.onnx_session import Session
-from seehear.starts import STARTS
 
 BATCHES = (1, 3, 28)  # sizes of the batches compared, other than the traced one
 DECODED = 4  # examples on which decoders are compared
@@ -123,8 +122,8 @@ def _fold(network: Network) -> Network:
 
 
 def to_safetensors(network: Network) -> bytes:
-    """Its weights; matrices in half precision if those of a start are published in it."""
-    half = any(STARTS[name].precision == "float16" for name in STARTS.keys() & {*network.recipe.starts.values()})
+    """Its weights; matrices in half precision if it began from a pretrained encoder, whose weights are most of them."""
+    half = bool(network.recipe.starts)
     stored = {
         name: tensor.half() if half and tensor.ndim > 1 and tensor.is_floating_point() else tensor
         for name, tensor in network.state_dict().items()
