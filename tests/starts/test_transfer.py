@@ -180,7 +180,7 @@ def test_weights_with_a_name_of_their_own_are_downloaded(name: str, tmp_path: Pa
         (tmp_path / each).parent.mkdir(exist_ok=True)
         (tmp_path / each).write_bytes(b"")
     hub = Hub(tmp_path)
-    hub.list_repo_files = lambda **_: ["README.md", "optimizer/state.pt", name]
+    monkeypatch.setattr(hub, "list_repo_files", lambda **_: ["README.md", "optimizer/state.pt", name])
     monkeypatch.setitem(sys.modules, "huggingface_hub", hub)
     download(f"hf:someone/{name}@{REVISION}", local.WEIGHTS, ())
     assert hub.asked == [name]
