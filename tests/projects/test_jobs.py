@@ -95,6 +95,24 @@ def test_a_job_makes_a_version_and_the_first_one_answers(project: Project, monke
     assert project.versions.served() == version
 
 
+def test_a_job_whose_process_is_starting_gets_no_second_one(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Starting:
+        def __init__(self, _project: Path, place: jobs.JobPlace) -> None:
+            spawned.append(place.folder.name)
+
+        def poll(self) -> int | None:
+            return 0 if "ended" in spawned else None
+
+    monkeypatch.setattr(jobs, "_spawn", Starting)
+    project.jobs.start(steps=4)
+    for _ in range(3):
+        project.jobs.restart()  # as `watch` does, before the process holds its lock
+    assert spawned == ["job-1"]
+    spawned.append("ended")
+    project.jobs.restart()
+    assert spawned == ["job-1", "ended", "job-1"]
+
+
 def test_what_was_held_out_stays_so_and_new_examples_are_shared_out(project: Project, tmp_path: Path) -> None:
     parts = choose_parts(project, None)
     held_out = [number for number, part in parts.items() if part == "val"]

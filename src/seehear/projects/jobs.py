@@ -40,7 +40,7 @@ OPTIONS = ("minutes", "steps", "seed", "wrong_at_most", "start", "device")  # ke
 AT_ONCE = "trainings_at_once"  # a setting: how many jobs of all projects of a home may run together
 MOST_WAITING = 20
 WATCH_S = 0.2
-_children: list[subprocess.Popen[bytes]] = []  # kept, so that those that have ended are reaped
+_children: dict[Path, subprocess.Popen[bytes]] = {}  # by lock: a new process takes a while until it holds its lock
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,13 +167,15 @@ class Jobs:
 
         A shared database may have jobs of other machines; they are left alone. Returns the ids.
         """
-        _children[:] = [child for child in _children if child.poll() is None]
+        for lock in [lock for lock, child in _children.items() if child.poll() is not None]:
+            del _children[lock]
         started = []
         for job in self.unfinished():
             with self._project.database.reading() as connection:
                 host = connection.execute(sa.select(jobs.c.host).where(jobs.c.id == job.id)).scalar()
-            if not job.alive and host in (None, platform.node()):
-                _children.append(_spawn(self._project.place.folder, self.place(job.id)))
+            place = self.place(job.id)
+            if not job.alive and place.lock not in _children and host in (None, platform.node()):
+                _children[place.lock] = _spawn(self._project.place.folder, place)
                 started.append(job.id)
         return started
 
