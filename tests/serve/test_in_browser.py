@@ -72,7 +72,7 @@ def test_from_the_first_picture_to_a_version_that_is_taken_back(browser: Browser
     for number in (1, 2):
         browser.press("Train →") if number == 1 else browser.open("/p/boards/train")
         check(browser)
-        browser.press("Train")
+        browser.find(".band button").click()
         browser.open("/p/boards/train")
         browser.wait_for(f"Version {number}")
         browser.open("/p/boards/teach")
