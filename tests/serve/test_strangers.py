@@ -19,7 +19,7 @@ from serving import picture_file, registry
 pytestmark = pytest.mark.slow
 TOKEN = "a-token-of-some-length"
 OWN = "127.0.0.1:8765"
-METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY")
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "QUERY")
 SHOWN = {"authorization": f"Bearer {TOKEN}"}
 STRANGERS: tuple[dict[str, str], ...] = (
     {"host": OWN},
@@ -53,9 +53,12 @@ def paths(routes: list[BaseRoute]) -> Iterator[str]:
             yield path.replace("{", "").replace("}", "").replace(":path", "")
 
 
-def test_no_stranger_is_answered(tmp_path: Path) -> None:
+@pytest.mark.parametrize("token", [TOKEN, None])
+def test_no_stranger_is_answered(tmp_path: Path, token: str | None) -> None:
+    """Without a token, those who come from a page or under a name of their own are still strangers."""
+    strangers = STRANGERS if token else tuple(heads for heads in STRANGERS if heads.items() >= SHOWN.items())
     models = registry()
-    app = create_app(ServeSettings(token=TOKEN, projects=tmp_path / "projects"), models)
+    app = create_app(ServeSettings(token=token, projects=tmp_path / "projects"), models)
     answered: list[Any] = []
     app.state.answerer.listeners.append(answered.append)
     before = models.list(), sorted(tmp_path.rglob("*"))
@@ -76,12 +79,12 @@ def test_no_stranger_is_answered(tmp_path: Path) -> None:
         await app(scope | {"http_version": "1.1", "asgi": {"version": "3.0"}}, receive, send)
 
     async def ask_all() -> None:
-        for path, method, heads in product(sorted(set(paths(app.routes))), METHODS, STRANGERS):
+        for path, method, heads in product(sorted(set(paths(app.routes))), METHODS, strangers):
             await ask(path, method, heads)
 
     asyncio.run(ask_all())
     app.state.answerer.close()
-    assert len(statuses) >= 3000
+    assert len(statuses) >= 4000
     assert set(statuses) <= {401, 403, 421}
     assert not answered
     assert (models.list(), sorted(tmp_path.rglob("*"))) == before
