@@ -87,7 +87,9 @@ class Browser:
             message = json.loads(line["message"])["message"]
             if message["method"] == "Network.requestWillBeSent":
                 asked.append(message["params"]["request"]["url"])
-        return [url for url in asked if not url.startswith((f"{self.origin}/", "data:", "blob:", "about:"))]
+        # The browser's own pages, such as the empty tab that it opens with, come from its installation: "chrome:".
+        own = (f"{self.origin}/", "data:", "blob:", "about:", "chrome:")
+        return [url for url in asked if not url.startswith(own)]
 
     def inaccessible(self) -> list[str]:
         """What axe finds that is serious or critical."""

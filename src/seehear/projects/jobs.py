@@ -167,8 +167,9 @@ class Jobs:
 
         A shared database may have jobs of other machines; they are left alone. Returns the ids.
         """
-        for lock in [lock for lock, child in _children.items() if child.poll() is not None]:
-            del _children[lock]
+        for lock, child in list(_children.items()):
+            if child.poll() is not None:
+                _children.pop(lock, None)  # another thread may have been quicker
         started = []
         for job in self.unfinished():
             with self._project.database.reading() as connection:
