@@ -66,7 +66,7 @@ def test_every_link_leads_somewhere_on_this_server(served: TestClient, address: 
 def test_an_answer_is_shown_with_its_confidence_and_the_others(served: TestClient) -> None:
     (answer,) = ask(served, picture_file(0.9), "a.png").all("article")
     assert "It says bright" in answer.text
-    assert "of 100 sure" in answer.text and "accepted from 80 on" in answer.text
+    assert "of 100 sure" in answer.text and "accepted from 80" in answer.text
     assert [each.text for each in answer.all("th")] == ["bright", "dark"]
     (picture,) = answer.all("img")
     assert served.get(picture.attributes["src"]).headers["content-type"] == "image/jpeg"

@@ -166,7 +166,7 @@ def test_a_folder_is_understood_before_it_is_taken_in(served: TestClient, home: 
         assert served.post(f"{address}/file", data={"path": f"new/{name}"}, files=files).status_code == 200
     page = get(served, address)
     assert "4 examples of 2 kinds" in page.text
-    assert "Nothing is in the project yet." in page.text
+    assert "Nothing has been added to the project yet." in page.text
     assert counts(get(served, "/p/boards/teach")) == {"dark": "2", "bright": "2"}
     assert "4 examples added" in post(served, address).text
     assert counts(get(served, "/p/boards/teach")) == {"dark": "4", "bright": "2", "grey": "2"}
@@ -207,4 +207,4 @@ def test_transcripts_are_written_beside_the_player(served: TestClient, home: Pat
 
 def test_a_project_without_answers_asks_for_data(served: TestClient) -> None:
     page = post(served, "/new", name="Other", answer="", senses="")
-    assert "What it is about is understood from it." in page.text
+    assert "The project takes its kind of answer from it." in page.text

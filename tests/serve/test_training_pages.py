@@ -75,7 +75,7 @@ def test_a_training_is_shown_until_it_is_done(served: TestClient, project: Proje
     page = post(served, "/p/boards/train", minutes="3", wrong="")
     assert "It waits for its turn." in page.text
     assert project.jobs.list()[0].options == {"minutes": 3.0}
-    assert "Learning." in get(served, "/").text
+    assert "Training." in get(served, "/").text
     run_job(project, 1)
     events = served.get("/p/boards/train/1/progress").text
     assert "event: done" in events
@@ -102,7 +102,7 @@ def test_the_first_version_answers_on_the_page_and_to_programs(served: TestClien
     assert "It says bright" in read_html(answered.text).text
     assert served.post("/predict", files=files).json()["answer"] == {"label": "bright"}
     page = get(served, "/p/boards/model/1")
-    assert "Of 100 new examples it answers about 50 itself" in page.text
+    assert "Of 100 new examples it answers about 50" in page.text
     saved = served.get("/p/boards/model/1/file")
     assert saved.content == project.versions.get(1).path.read_bytes()
     assert "boards-1.seehear" in saved.headers["content-disposition"]

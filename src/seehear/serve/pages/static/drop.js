@@ -1,5 +1,5 @@
-// <sh-drop>: files that are dropped anywhere on the page, chosen, or pasted go into the form inside, one after another.
-// Without this script the form works by its button.
+// <sh-drop>: files that are dropped anywhere on the page, chosen, or pasted are sent by the form inside, one after another.
+// Without this script, the form works with its button.
 
 class Drop extends HTMLElement {
   connectedCallback() {
@@ -38,7 +38,7 @@ class Drop extends HTMLElement {
     let done = 0;
     while (this.waiting.length) {
       const all = done + this.waiting.length;
-      const late = setTimeout(() => this.say(all > 1 ? `Looking: ${done + 1} of ${all}` : "Looking…"), 300);
+      const late = setTimeout(() => this.say(all > 1 ? `Answering: ${done + 1} of ${all}` : "Answering…"), 300);
       await this.ask(this.waiting[0]);
       clearTimeout(late);
       this.waiting.shift();
@@ -48,7 +48,7 @@ class Drop extends HTMLElement {
     this.say(done > 1 ? `${done} files are answered.` : "");
   }
 
-  // The request is made here rather than by the form, because a field cannot hold the files one after another.
+  // The request is made here rather than by the form, because a file field cannot be filled with one file after another.
   async ask(file) {
     const body = new FormData(this.form);
     for (const name of [...body.keys()]) if (body.get(name) instanceof File) body.delete(name);

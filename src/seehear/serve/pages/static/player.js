@@ -1,4 +1,4 @@
-// <sh-player>: keys for the recording while one writes, and a stretch of it that is played again and again.
+// <sh-player>: keys that control the recording while you write, and playing one part of it in a loop.
 
 class Player extends HTMLElement {
   connectedCallback() {

@@ -1,5 +1,5 @@
-// <sh-progress>: replaces what is inside whenever the server says how far a training is. A browser opens only a few
-// connections to one server, for all tabs together, so a tab that nobody sees listens to nothing.
+// <sh-progress>: replaces its content whenever the server reports progress. A browser opens only a few
+// connections to one server, for all tabs together, so a hidden tab closes its own.
 
 class Progress extends HTMLElement {
   connectedCallback() {

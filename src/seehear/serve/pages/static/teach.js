@@ -1,6 +1,6 @@
 // <sh-kinds>: examples are dragged from one kind to another, and files are dropped onto a kind.
-// <sh-files>: files are sent one after another, so that thousands of them take little memory and can be stopped.
-// Without this script both work by their forms.
+// <sh-files>: files are sent one after another, so that sending thousands takes little memory and can be stopped.
+// Without this script, both work as plain forms.
 
 class Kinds extends HTMLElement {
   connectedCallback() {
@@ -18,7 +18,7 @@ class Kinds extends HTMLElement {
     return [...this.querySelectorAll("input[name=example]:checked")];
   }
 
-  // What is dragged is chosen; if it was not yet, it alone is.
+  // Dragging an example that is not selected selects it alone.
   lift(event) {
     const box = event.target.closest(".thumb")?.querySelector("input[name=example]");
     if (!box) return;
@@ -72,12 +72,12 @@ class Kinds extends HTMLElement {
     if (this.chosen.length) return;
     event.preventDefault();
     event.stopPropagation();
-    this.words.textContent = "Choose some first; then";
+    this.words.textContent = "Select some first; then move them to";
   }
 
   tell() {
     const number = this.chosen.length;
-    if (this.words) this.words.textContent = number ? `Put the ${number} chosen into` : "Put the chosen into";
+    if (this.words) this.words.textContent = number ? `Move the ${number} selected to` : "Move selected to";
   }
 
   get words() {
@@ -135,7 +135,7 @@ class Files extends HTMLElement {
   }
 }
 
-// <sh-arriving>: a folder that is dropped is sent file by file, with the path of each; then the server says what it is.
+// <sh-arriving>: a dropped folder is sent file by file, each with its path; then the server says what it understood.
 class Arriving extends HTMLElement {
   connectedCallback() {
     this.words = this.querySelector("[data-words]");
@@ -173,7 +173,7 @@ class Arriving extends HTMLElement {
       }
       location.assign(address);
     } catch {
-      this.words.textContent = "Not all files arrived, and nothing of them was taken in. Drop the folder once more.";
+      this.words.textContent = "Some files did not arrive, so nothing was added. Drop the folder again.";
     }
   }
 }
