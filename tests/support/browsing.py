@@ -88,7 +88,7 @@ class Browser:
             if message["method"] == "Network.requestWillBeSent":
                 asked.append(message["params"]["request"]["url"])
         # The browser's own pages, such as the empty tab that it opens with, come from its installation: "chrome:".
-        own = (f"{self.origin}/", "data:", "blob:", "about:", "chrome:")
+        own = (f"{self.origin}/", "data:", "blob:", "about:", "chrome:", "chrome-untrusted:")
         return [url for url in asked if not url.startswith(own)]
 
     def inaccessible(self) -> list[str]:
