@@ -32,7 +32,7 @@ def test_a_project_is_filled_corrected_and_undone(home: Path, capsys) -> None:
     assert "5 examples of image, answer 'label'" in out
     assert _run(capsys, "add", "boards", "boards")[:2] == (0, "Added 5 examples to boards\n")
     assert _run(capsys, "add", "boards", "boards/knot/00000.png", "--as", "knot")[1].endswith(
-        "Added 0 examples to boards; 1 was there already\n"
+        "Added 0 examples to boards; 1 was already there\n"
     )
     code, out, _ = _run(capsys, "label", "boards", "clear", "1", "2", "--who", "ben")
     assert "ben: put 2 examples into 'clear'" in out

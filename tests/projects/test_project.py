@@ -122,7 +122,7 @@ def test_undo_says_why_it_cannot(project: Project, tmp_path: Path) -> None:
         project.undo(change)
     with pytest.raises(UsageError, match="there is no change 99"):
         project.undo(99)
-    with pytest.raises(UsageError, match="nothing of 'cleo' to undo"):
+    with pytest.raises(UsageError, match="'cleo' has no change to undo"):
         project.as_person("cleo").undo()
     undone = project.history(limit=1)[0].id
     project.undo(undone)

@@ -75,7 +75,7 @@ def test_a_stream_of_events(served: TestClient) -> None:
         ({"model": "bright"}, 400, "bright does not transcribe speech"),
         ({"response_format": "diarized_json"}, 400, "response_format 'diarized_json'. Allowed: json, text, srt"),
         ({"timestamp_granularities[]": "letter"}, 400, "timestamp_granularities letter"),
-        ({"known_speaker_names[]": "Eve"}, 400, "speakers are not told apart"),
+        ({"known_speaker_names[]": "Eve"}, 400, "speakers are not separated"),
         ({"language": "de"}, 400, "language"),
     ],
 )

@@ -28,7 +28,7 @@ def compare(
 ) -> None:
     """Compare two models on the same examples, and say whether the second is better.
 
-    Neither should have seen the examples: of data in parts, only the part 'test' is used, or else 'val'."""
+    Neither should have learned from the examples: if the data has parts, only 'test' is used, or else 'val'."""
     from seehear import api
 
     options.require_model(first, str(second), str(data))

@@ -16,10 +16,12 @@ def mcp(
     models: Annotated[list[str], typer.Argument(metavar="MODEL...", help="Model files, or NAME=MODEL.")],
     folder: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Only files in here can be asked about. The current one unless given."),
+        typer.Option(
+            metavar="DIR", help="The only folder whose files the assistant can use; by default the current one."
+        ),
     ] = None,
 ) -> None:
-    """Let an assistant on this machine ask models, by the Model Context Protocol over stdin and stdout."""
+    """Let an AI assistant on this machine use models, by the Model Context Protocol over stdin and stdout."""
     try:
         assistants = import_module("seehear.serve.assistants")
     except ImportError as error:

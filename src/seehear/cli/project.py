@@ -26,13 +26,13 @@ Home = Annotated[
     Path, typer.Option("--home", metavar="DIR", envvar="SEEHEAR_PROJECTS", help="The folder that holds the projects.")
 ]
 Who = Annotated[
-    str | None, typer.Option(metavar="NAME", help="Your name for the history. Unless given, the account's.")
+    str | None, typer.Option(metavar="NAME", help="Your name in the history; by default that of your account.")
 ]
 Ids = Annotated[list[int], typer.Argument(metavar="EXAMPLE", help="The numbers of examples, from `project show`.")]
 
 
 def open_project(name: str, home: Path, who: str | None = None) -> Project:
-    """The project that the arguments of a command name."""
+    """The project that a command's arguments name."""
     from seehear.projects import Project
 
     return Project.open(name, home=home, who=who)
@@ -40,7 +40,7 @@ def open_project(name: str, home: Path, who: str | None = None) -> Project:
 
 @project.command()
 def new(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="What to call it.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The name of the project.")],
     answer: options.Answer = None,
     senses: options.Senses = None,
     database: Annotated[
@@ -51,7 +51,7 @@ def new(
     who: Who = None,
     json: options.Json = False,
 ) -> None:
-    """Make a project. Unless given, the answer and the senses are those of the first data."""
+    """Make a project. By default, the answer and the senses are those of the first data."""
     from seehear.projects import Project
 
     with Project.create(
@@ -63,7 +63,7 @@ def new(
 
 @project.command("list")
 def list_projects(home: Home = Path(HOME), json: options.Json = False) -> None:
-    """List the projects; one that cannot be opened says why."""
+    """List the projects. For one that cannot be opened, say why."""
     from seehear.projects import Project
 
     entries = Project.list(home)
@@ -101,7 +101,7 @@ def show(  # noqa: PLR0913 - one argument for each flag
             column = opened.answer_column()
             typer.echo(to_json_line(described) if json else _format_counts(opened, described))
             if column is None and not json:
-                typer.echo("Nothing says yet what it answers: add a table or folders of classes.", err=True)
+                typer.echo("It has no kind of answer yet: add a table, or folders of classes.", err=True)
             return
         while page := opened.examples(query):
             for each in page:
@@ -118,14 +118,14 @@ def add(  # noqa: PLR0913 - one argument for each flag
     answer: options.Answer = None,
     senses: options.Senses = None,
     label: Annotated[
-        str | None, typer.Option("--as", metavar="ANSWER", help="The answer of pictures and recordings given singly.")
+        str | None, typer.Option("--as", metavar="ANSWER", help="The answer of single pictures and recordings.")
     ] = None,
     inspect: Annotated[bool, typer.Option("--inspect", help="Only print what was understood.")] = False,
     home: Home = Path(HOME),
     who: Who = None,
     json: options.Json = False,
 ) -> None:
-    """Add examples to a project, of any data that `train` reads. Each folder, table or archive is one change."""
+    """Add examples to a project from any data that `train` reads. Each folder, table or archive is one change."""
     from seehear.media import medium_of_file
 
     found = [options.require_existing(each) for each in data]
@@ -189,13 +189,13 @@ def log(
 def undo(
     name: Name,
     change: Annotated[
-        int | None, typer.Argument(metavar="CHANGE", help="A number from `project log`. Unless given, your last one.")
+        int | None, typer.Argument(metavar="CHANGE", help="A number from `project log`; by default your last change.")
     ] = None,
     home: Home = Path(HOME),
     who: Who = None,
     json: options.Json = False,
 ) -> None:
-    """Take a change back. Undoing that brings it back."""
+    """Undo a change. Undoing the undo redoes it."""
     with open_project(name, home, who) as opened:
         _print_change(opened, opened.undo(change), json)
 
@@ -225,13 +225,13 @@ def _print_added(opened: Project, added: Sequence[Added], json: bool) -> None:
         typer.echo(to_json_line({"added": ids, "known": known}))
         return
     text = f"Added {format_count(len(ids), 'example')} to {opened.slug}"
-    there = f"; {len(known):,} {'was' if len(known) == 1 else 'were'} there already" if known else ""
+    there = f"; {len(known):,} {'was' if len(known) == 1 else 'were'} already there" if known else ""
     typer.echo(text + there)
 
 
 def _print_change(opened: Project, change: int | None, json: bool) -> None:
     if change is None:
-        typer.echo(to_json_line({"id": None}) if json else "Nothing is different: it was so already")
+        typer.echo(to_json_line({"id": None}) if json else "Nothing changed: it was like this already")
         return
     made = next(each for each in opened.history(limit=10) if each.id == change)
     typer.echo(to_json_line(made.to_json()) if json else _format_change(made))

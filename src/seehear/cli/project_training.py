@@ -42,7 +42,7 @@ def train(  # noqa: PLR0913 - each flag is an argument
     who: Who = None,
     json: options.Json = False,
 ) -> None:
-    """Train on a project's examples, in a process of its own, and make a version of the model.
+    """Train a new version of the model on a project's examples, in a process of its own.
 
     Ctrl-C stops watching; the training goes on."""
     flags = options.drop_unset(
@@ -64,7 +64,7 @@ def train(  # noqa: PLR0913 - each flag is an argument
 
 @project.command()
 def jobs(name: Name, home: Home = Path(HOME), json: options.Json = False) -> None:
-    """List a project's trainings, the newest first. Those whose process is gone are restarted."""
+    """List a project's trainings, newest first. Those whose process is gone are restarted."""
     with open_project(name, home) as opened:
         opened.jobs.restart()
         found = opened.jobs.list()
@@ -89,7 +89,7 @@ def cancel(name: Name, job: JobNumber, home: Home = Path(HOME), json: options.Js
 
 @project.command()
 def resume(name: Name, job: JobNumber, home: Home = Path(HOME), json: options.Json = False) -> None:
-    """Go on with a training that was cancelled or has failed."""
+    """Resume a training that was cancelled or has failed."""
     with open_project(name, home) as opened:
         found = opened.jobs.resume(job)
         _print(json, found.to_json(), lambda: _describe_job(found))
@@ -97,7 +97,7 @@ def resume(name: Name, job: JobNumber, home: Home = Path(HOME), json: options.Js
 
 @project.command()
 def versions(name: Name, home: Home = Path(HOME), json: options.Json = False) -> None:
-    """List a project's versions, the newest first."""
+    """List a project's versions, newest first."""
     with open_project(name, home) as opened:
         found = opened.versions.list()
         _print(json, [each.to_json() for each in found], lambda: "\n".join(map(_describe_version, found)))
@@ -116,7 +116,7 @@ def promote(
 
 @project.command()
 def rollback(name: Name, home: Home = Path(HOME), who: Who = None, json: options.Json = False) -> None:
-    """Take the last promotion back: the version before it answers again."""
+    """Undo the last promotion: the version before it answers again."""
     with open_project(name, home, who) as opened:
         found = opened.versions.roll_back()
         _print(json, found.to_json(), lambda: _describe_version(found))
@@ -149,7 +149,7 @@ def review(  # noqa: PLR0913 - each flag is an argument
     who: Who = None,
     json: options.Json = False,
 ) -> None:
-    """List the kept answers that help most to review, or review one of them."""
+    """List the kept answers that are most useful to review, or review one of them."""
     with open_project(name, home, who) as opened:
         found = opened.review
         if answer is None:
@@ -175,14 +175,14 @@ def review(  # noqa: PLR0913 - each flag is an argument
 @project.command()
 def keep(
     name: Name,
-    days: Annotated[float | None, typer.Option(metavar="DAYS", help="Keep answers for so long.")] = None,
+    days: Annotated[float | None, typer.Option(metavar="DAYS", help="Keep answers for this long.")] = None,
     off: Annotated[bool, typer.Option("--off", help="Keep no more answers.")] = False,
     delete: Annotated[bool, typer.Option("--delete-now", help="Delete all that nobody has reviewed.")] = False,
     home: Home = Path(HOME),
     who: Who = None,
     json: options.Json = False,
 ) -> None:
-    """Keep the answers that are asked for, so that they can be reviewed; or delete them. Nothing is kept by default."""
+    """Keep the model's answers, so that they can be reviewed; or delete them. Nothing is kept by default."""
     if days is not None and off:
         raise UsageError("both --days and --off", hint="give one of them")
     with open_project(name, home, who) as opened:
@@ -205,7 +205,7 @@ def _print(json: bool, value: Any, describe: Callable[[], str]) -> None:
 
 
 def _watch(opened: Project, number: int) -> Job:
-    """Show progress until the job is done. An interrupt ends the watching only."""
+    """Show progress until the job is done. An interrupt only stops watching."""
     from seehear.projects.job_progress import to_event
 
     with Display() as display:

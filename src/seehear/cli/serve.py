@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from seehear.serve.lan import LanIdentity
     from seehear.serve.settings import ServeSettings
 
-LAN_FOLDER = ".server"  # in the folder of the projects
+LAN_FOLDER = ".server"  # in the folder that holds the projects
 
 
 def serve(  # noqa: PLR0913 - each flag is an argument
@@ -27,38 +27,40 @@ def serve(  # noqa: PLR0913 - each flag is an argument
         list[str] | None,
         typer.Argument(
             metavar="[MODEL...]",
-            help="Model files; their names in requests are those of the files, or NAME in NAME=MODEL.",
+            help="Model files. Requests name a model by its file's name, or by NAME for NAME=MODEL.",
         ),
     ] = None,
-    port: Annotated[int | None, typer.Option(help="8765 unless given; 0 for any that is free.")] = None,
+    port: Annotated[int | None, typer.Option(help="The port; 8765 by default, 0 for any free one.")] = None,
     host: Annotated[
-        str | None, typer.Option(help="The address to listen at. Only this machine can reach it unless given.")
+        str | None, typer.Option(help="The address to listen on; by default only this machine can reach it.")
     ] = None,
     token: Annotated[
-        str | None, typer.Option(envvar="SEEHEAR_TOKEN", help="What callers must show. Others can see it in `ps`.")
+        str | None,
+        typer.Option(envvar="SEEHEAR_TOKEN", help="The token that clients must send. Other users can see it in `ps`."),
     ] = None,
     token_file: Annotated[Path | None, typer.Option(metavar="FILE", help="A file with the token.")] = None,
     lan: Annotated[
         bool,
         typer.Option(
             "--lan",
-            help="Serve the house: HTTPS with a certificate of its own, a token, and a name for each person.",
+            help="Serve the local network: HTTPS with a self-signed certificate, a token, a name for each person.",
         ),
     ] = False,
     allow_host: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="Another name under which browsers may reach the server.")
+        list[str] | None, typer.Option(metavar="NAME", help="Another host name that browsers may use for the server.")
     ] = None,
     alias: Annotated[
         list[str] | None, typer.Option(metavar="ALIAS=NAME", help="Another name for a model, such as whisper-1=notes.")
     ] = None,
     projects: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="The folder of the projects: ./seehear-projects unless given.")
+        Path | None,
+        typer.Option(metavar="DIR", help="The folder that holds the projects; ./seehear-projects by default."),
     ] = None,
     max_upload: Annotated[
-        int | None, typer.Option(metavar="MIB", help="The most that one request may send. 512 MiB unless given.")
+        int | None, typer.Option(metavar="MIB", help="The largest request body; 512 MiB by default.")
     ] = None,
 ) -> None:
-    """Serve models to browsers and programs on this machine."""
+    """Serve models and projects to browsers and programs, by default only on this machine."""
     _check_installed()
     from seehear.serve.settings import MIB, ServeSettings, name_models
 
@@ -89,7 +91,7 @@ def _check_installed() -> None:
 
 
 def _run(settings: ServeSettings, identity: LanIdentity | None) -> None:
-    """Serve until it is interrupted, and say where."""
+    """Serve until interrupted, and print the address."""
     from seehear.serve.server import serve as run
     from seehear.serve.settings import is_loopback
 
@@ -97,10 +99,10 @@ def _run(settings: ServeSettings, identity: LanIdentity | None) -> None:
         print(f"seehear is at {address}", flush=True)
         _say(f"Serving {escape_unprintable(', '.join(settings.models)) or 'no model yet'}. Stop with Ctrl+C.")
         if identity is not None:
-            _say(f"Others in the house sign in there with the token {settings.token}")
-            _say(f"Their browser warns of an unknown certificate. Its SHA-256 must be {identity.fingerprint}")
+            _say(f"Others on this network sign in there with the token {settings.token}")
+            _say(f"Their browser warns about an unknown certificate. Its SHA-256 must be {identity.fingerprint}")
         elif not is_loopback(settings.host):
-            _say("Without TLS, anybody on the way can read the token and the answers; --lan serves HTTPS.")
+            _say("Without TLS, anybody on the network path can read the token and the answers; --lan serves HTTPS.")
 
     try:
         run(settings, report)
@@ -109,7 +111,7 @@ def _run(settings: ServeSettings, identity: LanIdentity | None) -> None:
 
 
 def _prepare_lan(given: dict[str, Any]) -> LanIdentity:
-    """The certificate and the token for the house, which are added to the settings that were given."""
+    """Make the certificate and the token for the local network, and add them to the given settings."""
     from seehear.serve.lan import own_names, prepare_lan
     from seehear.serve.settings import ServeSettings
 

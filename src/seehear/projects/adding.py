@@ -26,12 +26,12 @@ def add_staged(
     staging: Staging,
     new: Sequence[NewExample],
     begun: tuple[int, int],
-    whence: str,
+    detail: str,
 ) -> Added:
     """Move staged files into the project and add examples of them.
 
     begun   the change, and the number of edits that it has already
-    whence  ends the sentence for the history
+    detail  ends the sentence for the history
     """
     change, done = begun
     known = save_files(connection, (file for each in new for file in each.inputs.values()))
@@ -52,7 +52,7 @@ def add_staged(
     count = (
         format_count(len(added.ids), "example") if added.ids else f"again {format_count(len(added.known), 'example')}"
     )
-    describe_change(connection, change, f"added {count} {whence}".strip())
+    describe_change(connection, change, f"added {count} {detail}".strip())
     discard_if_empty(connection, change)
     return added
 

@@ -1,4 +1,4 @@
-"""Which answer a project is about: the column of its table, and the kind of answer in it."""
+"""The answers of a project: the column of its table, and the kind of answer in it."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def read_setting(connection: Connection, name: str) -> str | None:
 
 
 def find_answer_column(connection: Connection) -> AnswerColumn | None:
-    """None while nobody has said what the project is about."""
+    """None while the project has no kind of answer yet."""
     stored = read_setting(connection, ANSWER)
     if stored is None:
         return None

@@ -79,9 +79,9 @@ class Staging:
         return file
 
     def flush(self) -> None:
-        """Make what was staged survive a power cut. It takes long; call it before the database is locked."""
+        """Make what was staged survive a power cut. This is slow; call it before the database is locked."""
         if len(self._unflushed) > _MANY and hasattr(os, "sync"):
-            os.sync()  # all at once; then the single ones, for certainty, have nothing left to do
+            os.sync()  # flushes everything; flushing each file after that is only to be sure
         for sha256 in self._unflushed:
             flush_file(self._folder / sha256)
         self._unflushed.clear()
@@ -113,7 +113,7 @@ class ContentStore:
 
     @contextmanager
     def staging(self) -> Iterator[Staging]:
-        """A folder to prepare files in; what is not published is deleted, also what killed processes left."""
+        """A folder to prepare files in. What is not published is deleted, and so is what killed processes left."""
         self._delete_leftovers()
         folder = self.folder / f"{_STAGING}{secrets.token_hex(6)}"
         with claim_folder(folder):

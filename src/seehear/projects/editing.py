@@ -96,9 +96,9 @@ def set_setting(connection: Connection, who: str, name: str, value: Any) -> int 
 
 
 def require_column(column: AnswerColumn | None) -> AnswerColumn:
-    """Raises UsageError while nobody has said what the project is about."""
+    """Raises UsageError while the project has no kind of answer."""
     if column is None:
-        hint = "say what the project is about: seehear project new NAME --answer KIND, or add a table with answers"
+        hint = "choose a kind of answer: seehear project new NAME --answer KIND, or add a table with answers"
         raise UsageError("the project has no answer column yet", hint=hint)
     return column
 

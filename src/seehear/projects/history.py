@@ -1,7 +1,7 @@
 """Everything that people change goes through here: a change is a list of edits, and undoing it is a change too.
 
 An edit sets one field from one value to another. It is refused if the field no longer has the value that the person
-saw, so that nobody overwrites what somebody else did meanwhile.
+saw, so that nobody overwrites what somebody else did in the meantime.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ class Change:
 
     what      a sentence without a subject, such as "put 3 examples into 'knot'"
     examples  how many examples it touched
-    undoes    the id of the change that it takes back
-    undone    whether it has been taken back
+    undoes    the id of the change that it undoes
+    undone    whether it has been undone
     """
 
     id: int
@@ -95,7 +95,7 @@ def record_edits(connection: Connection, change_id: int, made: Sequence[Edit], f
 
 
 def undo(connection: Connection, who: str, change_id: int) -> int:
-    """Take one change back; returns the id of the change that does so, which can be undone too.
+    """Undo one change; returns the id of the change that does so, which can be undone too.
 
     Raises UsageError if there is no such change or it is undone already, ConflictError if what it set was set again.
     """
@@ -124,7 +124,7 @@ def find_last(connection: Connection, who: str) -> int:
         sa.select(changes.c.id).where(*mine).order_by(changes.c.id.desc()).limit(1)
     ).scalar()
     if found is None:
-        raise UsageError(f"there is nothing of {who!r} to undo", hint="seehear project log lists what others did")
+        raise UsageError(f"{who!r} has no change to undo", hint="seehear project log lists what others did")
     return found
 
 
@@ -160,7 +160,7 @@ def read_edits(connection: Connection, change_id: int, *, example_id: int | None
 
 
 def _check_unchanged(connection: Connection, wanted: Sequence[Edit]) -> None:
-    """Raises ConflictError for the first edit whose field has not the value that it should have."""
+    """Raises ConflictError for the first edit whose field does not have the value that it should have."""
     now = FIELDS[wanted[0].field].read(connection, wanted)
     for edit in wanted:
         current = now.get((edit.example_id, edit.key))

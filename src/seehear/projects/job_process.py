@@ -30,8 +30,8 @@ from seehear.projects.project import Project
 from seehear.projects.training_data import choose_parts, read_parts, read_training_examples, table_options, write_table
 from seehear.projects.versions import PROGRAM, publish_version
 
-TURN_S = 0.5  # between two looks at whose turn it is
-MOST_DEATHS = 5  # of processes in a row that came no further
+TURN_S = 0.5  # between two checks of whose turn it is
+MOST_DEATHS = 5  # of processes in a row that made no progress
 CHECKPOINT = "checkpoint.safetensors"
 
 
@@ -110,9 +110,7 @@ def _begin(project: Project, job: Job, place: JobPlace, writer: ProgressWriter) 
     writer.write({"event": "running", "process": os.getpid()})
     if deaths > MOST_DEATHS:
         hint = "close other programs, or train on smaller files"
-        raise TrainingError(
-            f"it was ended {deaths} times from outside, perhaps as the memory was not enough", hint=hint
-        )
+        raise TrainingError(f"its process was killed {deaths} times, perhaps for lack of memory", hint=hint)
 
 
 def _save(project: Project, number: int, figures: Record) -> None:

@@ -1,6 +1,6 @@
-"""Training jobs: a training is a process of its own, which goes on when those who asked for it are gone.
+"""Training jobs: each training is a process of its own, which goes on when whoever requested it is gone.
 
-The job's row says what was asked and how far it is; its lock says whether its process lives. Whoever opens the project
+The job's row has its options and its progress; its lock says whether its process is alive. Whoever opens the project
 restarts jobs whose process is gone: they resume.
 """
 
@@ -45,7 +45,7 @@ _children: dict[Path, subprocess.Popen[bytes]] = {}  # by lock: a new process ta
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A training that was asked for.
+    """A training that was requested.
 
     state     waiting, running, done, failed or cancelled
     options   the keywords of `seehear.train`
@@ -112,7 +112,7 @@ class Jobs:
         self._project = project
 
     def start(self, **options: Any) -> Job:
-        """Ask for a training, which begins when it is its turn. The options are keywords of `seehear.train`.
+        """Request a training, which begins when it is its turn. The options are keywords of `seehear.train`.
 
         Raises UsageError for other options, and if too many jobs are waiting.
         """
@@ -163,7 +163,7 @@ class Jobs:
         return [self._to_job(row) for row in rows]
 
     def restart(self) -> Sequence[int]:
-        """Start a process for every job that has none but should: new ones, and those whose process is gone.
+        """Start a process for every job that should have one: new jobs, and those whose process is gone.
 
         A shared database may have jobs of other machines; they are left alone. Returns the ids.
         """
@@ -197,7 +197,7 @@ class Jobs:
         return job
 
     def resume(self, number: int) -> Job:
-        """Go on with a job that was cancelled or failed."""
+        """Resume a job that was cancelled or failed."""
         with self._project.database.writing() as connection:
             changed = connection.execute(
                 jobs.update()

@@ -1,4 +1,4 @@
-"""Where projects lie: a home with a folder for each, and in it `project.json`, the database, `files/` and `models/`."""
+"""Where projects are stored: a home with a folder for each: `project.json`, the database, `files/` and `models/`."""
 
 from __future__ import annotations
 

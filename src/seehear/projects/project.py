@@ -101,12 +101,12 @@ class Project:
 
     @property
     def jobs(self) -> Jobs:
-        """The trainings that were asked for."""
+        """The training jobs."""
         return Jobs(self)
 
     @property
     def versions(self) -> Versions:
-        """The models that were trained, and which of them answers."""
+        """The trained models, and which of them answers."""
         return Versions(self)
 
     @property
@@ -149,7 +149,7 @@ class Project:
             return example_tables.list_classes(connection)
 
     def answer_column(self) -> AnswerColumn | None:
-        """What the project is about; None while it has no answer and no data."""
+        """The column and kind of its answers; None while it has no answer and no data."""
         with self.database.reading() as connection:
             return find_answer_column(connection)
 
@@ -223,27 +223,27 @@ class Project:
             file = staging.write(blocks, name)
             return self._add_staged(staging, [(name, file)], [], answer, group, part)
 
-    def add_examples(self, staging: Staging, new: Sequence[NewExample], whence: str = "") -> Added:
+    def add_examples(self, staging: Staging, new: Sequence[NewExample], detail: str = "") -> Added:
         """Add examples whose files were staged in `self.store.staging()`, as one change.
 
-        whence  the end of its sentence in the history: "added 3 examples " + whence
+        detail  the end of its sentence in the history: "added 3 examples " + detail
         """
         with self.database.writing() as connection:
-            return self.add_within(connection, staging, new, whence)
+            return self.add_within(connection, staging, new, detail)
 
     def add_within(
         self,
         connection: Connection,
         staging: Staging,
         new: Sequence[NewExample],
-        whence: str,
+        detail: str,
         edits: Sequence[Edit] = (),
     ) -> Added:
         """As `add_examples`, in a transaction of `self.database.writing()` that does more. `edits` come first in the
         same change."""
         change = history.begin_change(connection, self.who, "")
         done = history.make_edits(connection, change, edits)
-        return add_staged(connection, self.store, staging, new, (change, done), whence)
+        return add_staged(connection, self.store, staging, new, (change, done), detail)
 
     def _add_staged(
         self,
@@ -267,8 +267,8 @@ class Project:
                     left_out.append(RowProblem(name, "is neither a picture nor a recording that is read here"))
                 else:
                     new.append(NewExample(name, {sense: file}, answers=cells, group=group, part=check_part(part)))
-            whence = "" if answer is None else f"to {editing.shorten(answer)}"
-            added = self.add_within(connection, staging, new, whence) if new else Added([])
+            detail = "" if answer is None else f"to {editing.shorten(answer)}"
+            added = self.add_within(connection, staging, new, detail) if new else Added([])
         return Added(added.ids, added.known, (*left_out, *added.problems))
 
     def delete_unused_files(self) -> int:
@@ -285,7 +285,7 @@ class Project:
     ) -> int | None:
         """Give examples an answer, as a cell of the table, or take it away (None).
 
-        Returns the id of the change; None if nothing was different, as all that change something here do.
+        Like every method here that changes something, it returns the id of the change, or None if nothing changed.
 
         expected  the answers that the person saw, by example; those not named are not checked
 
@@ -328,7 +328,7 @@ class Project:
     # History and settings
 
     def history(self, *, example: int | None = None, before: int | None = None, limit: int = 50) -> Sequence[Change]:
-        """What was changed, newest first: in all or to one example, and only what is older than the change `before`."""
+        """The changes, newest first: all or those of one example; with `before`, only those older than that change."""
         with self.database.reading() as connection:
             return history.list_changes(connection, example_id=example, before=before, limit=limit)
 
@@ -338,10 +338,10 @@ class Project:
             return history.read_edits(connection, change, example_id=example, limit=limit)
 
     def undo(self, change: int | None = None) -> int:
-        """Take a change back; by default this person's last one. Returns the id of the change that does so.
+        """Undo a change; by default this person's last one. Returns the id of the change that does so.
 
-        Undoing that brings back what was undone. Raises UsageError if there is nothing to undo, ConflictError if
-        somebody has changed the same since.
+        That change can be undone too. Raises UsageError if there is nothing to undo, ConflictError if somebody has
+        changed the same fields since.
         """
         with self.database.writing() as connection:
             return history.undo(

@@ -117,7 +117,7 @@ class Review:
     # Keeping
 
     def keep(self, days: float | None) -> int | None:
-        """Keep answers for so many days from now on; None to keep no more. Returns the id of the change."""
+        """Keep answers for this many days from now on; None to keep no more. Returns the id of the change."""
         if days is not None and not 0 < days <= 3650:
             raise UsageError(f"answers kept for {days:g} days", allowed="more than 0, at most 3650")
         return self._project.set_setting(KEEP, days)
@@ -188,7 +188,7 @@ class Review:
             return int(connection.execute(select).scalar_one())
 
     def queue(self, limit: int = 200) -> Sequence[KeptAnswer]:
-        """The answers that help most: unsure, unlike the training data, or answered otherwise by another version.
+        """The most useful answers to review: unsure, unlike the training data, or different from another version's.
 
         Each differs from those before it as much as possible, where `examine` has compared them.
         """
@@ -293,7 +293,7 @@ class Review:
         return self._decide(number, NONE, None)
 
     def skip(self, number: int) -> int:
-        """Leave it undecided, and out of the queue. Returns the id of the change."""
+        """Leave it undecided, and take it out of the queue. Returns the id of the change."""
         kept = self.get(number)
         with self._project.database.writing() as connection:
             change = begin_change(connection, self._project.who, f"skipped the answer to {shorten(kept.name)}")

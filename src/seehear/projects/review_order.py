@@ -1,4 +1,4 @@
-"""In which order to review kept answers: what helps most, and not forty of a kind."""
+"""The order in which to review kept answers: the most useful first, but not forty similar ones in a row."""
 
 from __future__ import annotations
 

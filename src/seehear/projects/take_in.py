@@ -1,4 +1,4 @@
-"""Taking in data in any layout that training reads: first what was understood, then all of it or nothing."""
+"""Imports data in any layout that training reads: first what was understood, then all of it or nothing."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _SHOWN = 6  # names of examples
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """What was understood of some data, before anything of it is in the project.
+    """What was understood of some data, before any of it is added to the project.
 
     column    what it answers; None without answers
     senses    the senses that its examples have
@@ -113,7 +113,7 @@ def take_in(
         }
         with project.database.writing() as connection:
             if (meanwhile := find_answer_column(connection)) not in (None, column):
-                raise UsageError(f"the project is about {meanwhile.heading!r} now", hint="do it again")
+                raise UsageError(f"the project's answers are now {meanwhile.heading!r}", hint="try again")
             unset = [name for name, value in wanted.items() if value and read_setting(connection, name) is None]
             edits = [Edit("setting", None, name, None, wanted[name]) for name in unset]
             added = project.add_within(connection, staging, new, f"from {Path(data).name}", edits)

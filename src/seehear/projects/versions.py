@@ -85,7 +85,7 @@ class Versions:
         self._project = project
 
     def list(self) -> Sequence[Version]:
-        """The newest first."""
+        """All versions, newest first."""
         return self._read()
 
     def get(self, number: int) -> Version:
@@ -133,7 +133,7 @@ class Versions:
             return change
 
     def roll_back(self) -> Version:
-        """Take the last promotion back, so that the version before it answers again; again for the one before that.
+        """Undo the last promotion, so that the version before it answers again. Repeat it to go back further.
 
         Raises UsageError if no version answered before.
         """
@@ -290,7 +290,7 @@ def summarise(recipe: Recipe) -> dict[str, Any]:
 
 
 def _find_promotion(connection: Connection) -> Any:
-    """The last change that promoted a version and was not taken back; None if there is none."""
+    """The last change that promoted a version and was not undone; None if there is none."""
     return connection.execute(
         sa.select(edits.c.change_id, edits.c.before, edits.c.after)
         .join(changes, changes.c.id == edits.c.change_id)

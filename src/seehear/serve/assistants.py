@@ -1,4 +1,4 @@
-"""Models for an assistant on this machine, by the Model Context Protocol. It can ask them, and change nothing."""
+"""Models for an AI assistant on this machine, by the Model Context Protocol. It can use them, but change nothing."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def make_server(models: ModelRegistry, folder: Path) -> MCPServer[Any]:
         ]
 
     def read_card(model: str) -> str:
-        """The card of a model: what it was taught, how good it was on examples that were held out, and its limits."""
+        """The card of a model: what it learned from, how good it was on examples that were held out, and its limits."""
         return _find(models, model).recogniser.card()
 
     def predict(model: str, file: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""uvicorn's HTTP protocol, with the time limits that it lacks: to send the head of a request, and to take an answer."""
+"""uvicorn's HTTP protocol, with two time limits that it lacks: to send the head of a request, and to read an answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What serving the house needs: a certificate and a token, made once and kept in a folder that only its owner reads."""
+"""What serving a local network needs: a certificate and a token, made once, in a folder only its owner can read."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ TOKEN_BYTES = 18
 
 @dataclass(frozen=True)
 class LanIdentity:
-    """What others in the house need to know, and what the server shows them.
+    """What others on the network need to know, and what the server shows them.
 
     certificate   a file with the certificate and its key
     fingerprint   SHA-256 of the certificate, as browsers show it
@@ -54,7 +54,7 @@ def prepare_lan(folder: Path, names: Sequence[str]) -> LanIdentity:
 
 
 def own_names() -> tuple[str, ...]:
-    """The addresses and names under which others in the house reach this machine, best first."""
+    """The addresses and names under which others on the network reach this machine, best first."""
     name = socket.gethostname().lower()
     dotted = (name if "." in name else f"{name}.local",)
     return tuple(dict.fromkeys((*_own_addresses(), name, *dotted)))

@@ -72,7 +72,7 @@ class Metrics:
             self._drift.labels(name).set(drift)
 
     def count_shed(self) -> None:
-        """A request that was told to come back later, before its route was looked for."""
+        """Count a request that was refused because too many wait, before it was routed."""
         self.requests.labels("shed", "503").inc()
 
     def render(self) -> bytes:

@@ -62,10 +62,10 @@ class SecurityHeaders:
 
 
 class Shedding:
-    """Tells those who ask for an answer to come back later while too many wait, at as little cost as possible.
+    """Refuses requests for an answer with 503 while too many wait, at as little cost as possible.
 
-    It comes first, because a flood of requests would otherwise take the cores from the answers. What is told is the
-    same for everybody, so nobody has to be known.
+    It comes first, because a flood of requests would otherwise take the cores from the answers. The refusal is the
+    same for everybody, so nobody has to be authenticated.
 
     count    called for each of them
     """

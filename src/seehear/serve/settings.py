@@ -1,4 +1,4 @@
-"""What a server is told when it starts: the one place for defaults, checks and their messages."""
+"""The settings of a server: the one place for defaults, checks and their messages."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ class ServeSettings:
     models            by name: a model file, or whisper-base or whisper-tiny.en
     aliases           more names, each for the name of a model
     host, port        where to listen; port 0 for any that is free
-    token             what callers must show; None only on loopback, where all callers are on this machine
+    token             what clients must send; None only on loopback, where all clients are on this machine
     certificate       a PEM file with a certificate and its key, to serve HTTPS; None for HTTP
     allowed_hosts     more names under which browsers may reach this server
     projects          the folder of the projects
     max_upload_bytes  of one request
-    waiting           requests that may wait for an answer; more are told to come back later
+    waiting           requests that may wait for an answer; more are refused with 503
     workers           threads that answer; None for one per core
     head_s            seconds in which a client must send the head of its request
     stall_s           seconds without any progress after which a client is cut off

@@ -1,4 +1,4 @@
-"""`/sign-in`: a person shows the token once and says their name; a cookie remembers both."""
+"""`/sign-in`: a person enters the token and a name once; a cookie remembers both."""
 
 from __future__ import annotations
 

@@ -218,7 +218,7 @@ class _Connection:
         await self._send("input_audio_buffer.cleared")
 
     async def _finish_live(self) -> None:
-        """End the current segment, and tell everything about it."""
+        """End the current segment, and send all of its events."""
         if self._live is not None and self._telling is not None:
             await self._live.end()
             await self._telling

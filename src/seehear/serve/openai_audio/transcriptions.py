@@ -83,7 +83,7 @@ async def get_model(request: Request, name: str) -> dict[str, Any]:
 
 @router.post("/audio/transcriptions", openapi_extra=FORM, summary="Transcribe a recording")
 async def transcribe(request: Request) -> Response:
-    """As OpenAI's, with `keywords` as hotwords. `prompt`, `temperature` and `chunking_strategy` change nothing."""
+    """As OpenAI's, with `keywords` as hotwords. `prompt`, `temperature` and `chunking_strategy` have no effect."""
     return await _answer(request, translate=False)
 
 
@@ -140,7 +140,7 @@ async def _read(models: ModelRegistry, form: Form, translate: bool) -> _Asked:
     if "model" not in single:
         raise UsageError("no model", allowed="the name of one, as `model`")
     if wrong := [name for name in UNSUPPORTED if name in given]:
-        raise UsageError(f"{wrong[0]}: speakers are not told apart", hint="leave it out")
+        raise UsageError(f"{wrong[0]}: speakers are not separated", hint="leave it out")
     shape = single.get("response_format", "json")
     if shape not in FORMATS:
         raise UsageError(f"response_format {shape!r}", allowed=", ".join(FORMATS))

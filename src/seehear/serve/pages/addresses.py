@@ -1,4 +1,4 @@
-"""`/docs`: the addresses of the server, to read and to try out, by Swagger UI, which comes with this package."""
+"""`/docs`: the endpoints of the server, to read and to try, in Swagger UI, which comes with this package."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PAGE = """<!doctype html>
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Addresses – seehear</title>
+<title>API – seehear</title>
 <link rel="stylesheet" href="{style}">
 </head>
 <body>

@@ -1,6 +1,6 @@
-"""Folders, archives and tables on their way into a project: first what was understood, then all of it or nothing.
+"""Uploads of folders, archives and tables: first show what was understood, then add all of it or nothing.
 
-Files that were sent lie in a folder of their own below the project until somebody decides.
+Uploaded files stay in a folder of their own below the project until somebody decides.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ def _place(project: Project, key: str) -> Path:
 def _data(place: Path) -> Path:
     """What to take in: the one folder, archive or table that was sent, or all files. Raises HTTPException for none."""
     if not place.is_dir():
-        raise HTTPException(404, "this was taken in already, or it was forgotten after a day; send it again")
+        raise HTTPException(404, "this was added already, or deleted after a day; send it again")
     inside = list(place.iterdir())
     return inside[0] if len(inside) == 1 else place
 

@@ -1,4 +1,4 @@
-"""The chapters of a project: what one does with it, in order."""
+"""The chapters of a project: the steps of working on it, in order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A new project: its name, and what it is about."""
+"""A new project: its name, its kind of answer and its senses."""
 
 from __future__ import annotations
 

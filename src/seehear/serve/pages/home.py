@@ -1,4 +1,4 @@
-"""Home, help, licences, and how the pages look."""
+"""Home, help, licences and settings."""
 
 from __future__ import annotations
 

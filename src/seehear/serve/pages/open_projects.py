@@ -45,7 +45,7 @@ class OpenProjects:
         return project.as_person(person) if person else project
 
     def start(self) -> None:
-        """Serve what answers, and go on with trainings whose process is gone. A damaged project is left out."""
+        """Serve the versions that answer, and restart trainings whose process is gone. Damaged projects are skipped."""
         for entry in self.list():
             with suppress(SeehearError):  # the list of projects shows it
                 project = self.get(entry.slug)

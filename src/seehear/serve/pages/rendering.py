@@ -23,10 +23,10 @@ THEMES = ("light", "dark")
 
 
 class Frame(NamedTuple):
-    """What is around every page.
+    """What the frame of every page needs.
 
-    theme             light or dark; "" for that of the computer
-    single_keys       whether letters and numbers act without Ctrl
+    theme             light or dark; "" for that of the system
+    single_keys       whether letters and numbers work without Ctrl
     others_may_ask    whether the server can be reached from other machines
     """
 

@@ -1,4 +1,4 @@
-"""Routes of pages: what goes wrong is told as a page, or as the part of one that a script asked for."""
+"""Routes of pages: errors are shown as a page, or as the part of one that a script asked for."""
 
 from __future__ import annotations
 
@@ -53,5 +53,5 @@ _TITLES = {
     404: "There is no such page.",
     408: "The file arrived too slowly.",
     413: "This file is too large.",
-    503: "Too many questions at once. Try again in a few seconds.",
+    503: "Too many requests at once. Try again in a few seconds.",
 }

@@ -1,4 +1,4 @@
-"""The style sheets and scripts of the pages. Their addresses contain a hash, so browsers may keep them for ever."""
+"""The style sheets and scripts of the pages. Their addresses contain a hash, so browsers may cache them for ever."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def read_static_files() -> StaticFiles:
 
 
 def vendored() -> list[dict[str, Any]]:
-    """What others made: name, version, licence, source, and files with their SHA-256."""
+    """The vendored libraries: name, version, licence, source, and files with their SHA-256."""
     entries: list[dict[str, Any]] = json.loads(read_static_files().files["vendor/manifest.json"])
     return entries
 

@@ -1,4 +1,4 @@
-"""Teach: the examples of a project by kind; adding, moving and removing them, and taking changes back."""
+"""Teach: the examples of a project by kind; adding, moving and removing them, and undoing changes."""
 
 from __future__ import annotations
 
@@ -160,7 +160,7 @@ def picture(request: Request, slug: str, number: int, version: str, size: str) -
 
 
 def find_change(project: Project, number: int) -> Change | None:
-    """A change that was just made, to tell about it; None for 0 or a number that nothing has."""
+    """A change that was just made, to show it; None for 0 or an unknown number."""
     found = project.history(before=number + 1, limit=1) if number > 0 else []
     return found[0] if found and found[0].id == number else None
 
@@ -195,7 +195,7 @@ def _ids(fields: Fields) -> list[int]:
 
 
 def _back(request: Request, fields: Fields, slug: str, change: int | None) -> Response:
-    """To the page that the form was on, which tells what was done and offers to undo it."""
+    """Redirect to the page that the form was on, which says what was done and offers to undo it."""
     page = "history" if fields.last("page") == "history" else "teach"
     given = {name: fields.last(f"view-{name}") for name in ("kind", "unplaced")}
     view: dict[str, Any] = {name: value for name, value in given.items() if value}

@@ -1,4 +1,4 @@
-"""Train: what is asked for before, and how far it is while it runs, which goes on when the page is closed."""
+"""Train: the options before a training, and its progress. It goes on when the page is closed."""
 
 from __future__ import annotations
 

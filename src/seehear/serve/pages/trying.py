@@ -32,7 +32,7 @@ from seehear.serve.uploads import Form, read_form
 
 router = page_router()
 MOST_KEPT_BYTES = 16 << 20  # of a file that was tried, to learn from it
-SANDBOX = "default-src 'none'; sandbox"  # for files of strangers
+SANDBOX = "default-src 'none'; sandbox"  # for untrusted files
 
 
 @dataclass(frozen=True)
