@@ -208,3 +208,26 @@ def test_transcripts_are_written_beside_the_player(served: TestClient, home: Pat
 def test_a_project_without_answers_asks_for_data(served: TestClient) -> None:
     page = post(served, "/new", name="Other", answer="", senses="")
     assert "The project takes its kind of answer from it." in page.text
+
+
+@pytest.mark.parametrize("number", ["²", "-1", "9" * 25, str(2**63 - 1), "nonsense"])
+def test_a_number_that_nothing_has_is_refused_on_a_page(served: TestClient, number: str) -> None:
+    for address in ("teach/{}", "teach?done={}", "history?before={}", "model/{}/file", "train/{}/progress"):
+        answered = served.get(f"/p/boards/{address.format(number)}")
+        assert answered.status_code < 500, address
+        assert answered.headers["content-type"].startswith("text/html"), address
+    for address, name in (("teach/remove", "example"), ("undo", "change"), ("versions/promote", "version")):
+        answered = served.post(f"/p/boards/{address}", data={name: number})
+        assert 400 <= answered.status_code < 500, address
+
+
+def test_an_example_that_somebody_else_moved_is_a_conflict(served: TestClient) -> None:
+    answered = served.post("/p/boards/teach/label", data={"example": "1", "put": "bright", "seen-1": "bright"})
+    assert answered.status_code == 409
+    assert "look at it as it is now" in answered.text
+
+
+def test_a_browser_is_told_of_an_unknown_address_on_a_page_and_a_program_as_json(served: TestClient) -> None:
+    shown = served.get("/nope", headers={"Accept": "text/html"})
+    assert (shown.status_code, read_html(shown.text).all("h1")[0].text) == (404, "There is no such page.")
+    assert served.get("/nope").json() == {"error": "Not Found"}

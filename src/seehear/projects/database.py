@@ -78,6 +78,10 @@ class Database:
             yield
         except SQLAlchemyError as error:
             raise explain(error, self.where) from error
+        except OverflowError as error:  # from SQLite's driver, which SQLAlchemy lets pass
+            if "SQLite INTEGER" not in str(error):
+                raise
+            raise _unknown_number() from error
 
 
 def open_database(url: URL, *, schema: str, where: str) -> Database:
@@ -131,6 +135,8 @@ def parse_url(url: str) -> URL:
 def explain(error: SQLAlchemyError, where: str) -> SeehearError:
     """The error to raise for an error of the database."""
     said = str(error.orig if isinstance(error, DBAPIError) else error).strip().splitlines()[0]
+    if "integer out of range" in said or "bigint out of range" in said:
+        return _unknown_number()
     if "locked" in said or "busy" in said:
         return _busy(where)
     if "not a database" in said or "malformed" in said:
@@ -141,6 +147,10 @@ def explain(error: SQLAlchemyError, where: str) -> SeehearError:
     if isinstance(error, OperationalError):
         return SeehearError(f"its database cannot be opened: {said}", where=where, hint="is it there, and running?")
     return DataError(f"its database refused: {said}", where=where, hint="restore it from a backup")
+
+
+def _unknown_number() -> UsageError:
+    return UsageError("a number that nothing in a project can have", hint="see the examples, versions or the history")
 
 
 def _busy(where: str) -> SeehearError:

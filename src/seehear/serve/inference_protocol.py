@@ -12,6 +12,7 @@ import base64
 import binascii
 import json
 import math
+import re
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any
@@ -138,7 +139,7 @@ def _read_options(parameters: Mapping[str, Any]) -> PredictFields:
 
 def _read(body: bytes, header_bytes: str | None, model: ServedModel) -> tuple[_InferRequest, list[Mapping[str, Any]]]:
     """The request, and its examples: by sense, a file or a decoded input. Raises UsageError."""
-    length = int(header_bytes) if header_bytes is not None and header_bytes.isdigit() else len(body)
+    length = int(header_bytes) if header_bytes and re.fullmatch("[0-9]{1,18}", header_bytes) else len(body)
     try:
         asked = _InferRequest.model_validate(from_json(body[:length]))
     except ValidationError as error:

@@ -10,13 +10,14 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
-from seehear.errors import InputError, SeehearError, UsageError
+from seehear.errors import ConflictError, InputError, SeehearError, UsageError
 from seehear.serve.answering import BusyError
 from seehear.serve.models import UnknownModelError
 
 STATUSES: tuple[tuple[type[SeehearError], int], ...] = (  # the first that fits
     (UnknownModelError, 404),
     (UsageError, 400),
+    (ConflictError, 409),
     (InputError, 422),
     (SeehearError, 500),
 )
@@ -58,13 +59,17 @@ def add_error_handlers(app: FastAPI) -> None:
         return refuse(request.url.path, 422, describe_problems(error.errors()))
 
     async def unexpected(request: Request, error: Exception) -> Response:
-        return refuse(request.url.path, 500, f"unexpected {type(error).__name__}; the server's log says more")
+        return refuse(request.url.path, 500, describe_unexpected(error))
 
     app.add_exception_handler(SeehearError, known)
     app.add_exception_handler(BusyError, known)
     app.add_exception_handler(HTTPException, protocol)
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(Exception, unexpected)
+
+
+def describe_unexpected(error: Exception) -> str:
+    return f"unexpected {type(error).__name__}; the server's log says more"
 
 
 def describe_problems(problems: Any) -> str:

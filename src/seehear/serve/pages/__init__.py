@@ -18,6 +18,7 @@ from seehear.serve.pages import (
 )
 from seehear.serve.pages.open_projects import OpenProjects
 from seehear.serve.pages.previews import Previews
+from seehear.serve.pages.routing import add_page_errors
 from seehear.serve.settings import ServeSettings
 
 
@@ -27,3 +28,4 @@ def add_pages(app: FastAPI, settings: ServeSettings) -> None:
     app.state.projects = OpenProjects(settings.projects, app.state.models)
     for each in (addresses, home, creating, teaching, arriving, answering_examples, training, trying, versions, model):
         app.include_router(each.router)
+    add_page_errors(app)

@@ -47,11 +47,10 @@ def show(request: Request, slug: str, number: int, done: int = 0) -> Response:
 async def answer(request: Request, slug: str, number: int) -> Response:
     """Form fields: answer (empty: none), seen (what it was), next (where to go on)."""
     fields = await read_fields(request)
-    given, seen, following = fields.last("answer").strip(), fields.last("seen"), fields.last("next")
+    given, seen = fields.last("answer").strip(), fields.last("seen")
     project = find_project(request, slug)
     change = await asyncio.to_thread(project.label, [number], given or None, expected={number: seen or None})
-    goal = following if following.isdigit() else str(number)
-    return RedirectResponse(f"{project_address(slug)}/teach/{goal}?done={change or 0}", 303)
+    return RedirectResponse(f"{project_address(slug)}/teach/{fields.number('next') or number}?done={change or 0}", 303)
 
 
 @router.get("/p/{slug}/files/{number}/{sense}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from fastapi import Request
@@ -19,8 +20,17 @@ class Fields:
         """The last value of a field; "" if it was not sent."""
         return self._values.get(name, [""])[-1]
 
+    def number(self, name: str) -> int | None:
+        """The number of an example, a change or a version; None for anything else."""
+        return parse_number(self.last(name))
+
     def all(self, name: str) -> Sequence[str]:
         return self._values.get(name, [])
+
+
+def parse_number(text: str) -> int | None:
+    """A number as databases can store it; None for anything else, such as "²", which is a digit but no number."""
+    return int(text) if re.fullmatch("[0-9]{1,18}", text) else None
 
 
 async def read_fields(request: Request) -> Fields:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -13,9 +14,10 @@ from starlette.responses import Response
 from seehear.errors import SeehearError
 from seehear.serve.answering import BusyError
 from seehear.serve.pages.rendering import render, wants_fragment
-from seehear.serve.refusals import refuse_error
+from seehear.serve.refusals import describe_problems, describe_unexpected, refuse_error
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+ErrorHandler = Callable[[Request, Any], Response | Awaitable[Response]]
 
 
 class PageRoute(APIRoute):
@@ -30,6 +32,8 @@ class PageRoute(APIRoute):
             except (SeehearError, BusyError) as error:
                 told = refuse_error(request.url.path, error)
                 return _tell(request, told.status_code, str(error), dict(told.headers))
+            except RequestValidationError as error:
+                return _tell(request, 422, describe_problems(error.errors()), {})
             except HTTPException as error:
                 return _tell(request, error.status_code, str(error.detail), dict(error.headers or {}))
 
@@ -38,6 +42,24 @@ class PageRoute(APIRoute):
 
 def page_router() -> APIRouter:
     return APIRouter(route_class=PageRoute, include_in_schema=False)
+
+
+def add_page_errors(app: FastAPI) -> None:
+    """Tell browsers of errors outside the routes of pages as a page too, such as an address that nothing has."""
+    for kind in (HTTPException, Exception):
+        app.add_exception_handler(kind, _for_browsers(app.exception_handlers[kind]))
+
+
+def _for_browsers(answer: ErrorHandler) -> ErrorHandler:
+    async def answer_or_tell(request: Request, error: Exception) -> Response:
+        if request.method != "GET" or "text/html" not in request.headers.get("accept", ""):
+            answered = answer(request, error)
+            return answered if isinstance(answered, Response) else await answered
+        if isinstance(error, HTTPException):
+            return _tell(request, error.status_code, str(error.detail), dict(error.headers or {}))
+        return _tell(request, 500, describe_unexpected(error), {})
+
+    return answer_or_tell
 
 
 def _tell(request: Request, status: int, error: str, headers: dict[str, str]) -> Response:
@@ -52,6 +74,7 @@ def _tell(request: Request, status: int, error: str, headers: dict[str, str]) ->
 _TITLES = {
     404: "There is no such page.",
     408: "The file arrived too slowly.",
+    409: "This has been changed meanwhile.",
     413: "This file is too large.",
     503: "Too many requests at once. Try again in a few seconds.",
 }

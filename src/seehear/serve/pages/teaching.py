@@ -19,7 +19,7 @@ from seehear.projects.examples import Example, Query
 from seehear.projects.history import Change
 from seehear.projects.project import PAGE
 from seehear.serve.pages.chapters import render_chapter
-from seehear.serve.pages.fields import Fields, read_fields
+from seehear.serve.pages.fields import Fields, parse_number, read_fields
 from seehear.serve.pages.open_projects import find_project, project_address
 from seehear.serve.pages.routing import page_router
 from seehear.serve.pages.static_files import FOREVER
@@ -133,10 +133,10 @@ async def add_files(request: Request, slug: str) -> Response:
 async def undo(request: Request, slug: str) -> Response:
     """Form field: change. Raises ConflictError if somebody changed the same since."""
     fields = await read_fields(request)
-    number = fields.last("change")
-    if not number.isdigit():
-        raise UsageError(f"the change {number!r}", allowed="the number of a change")
-    change = await asyncio.to_thread(find_project(request, slug).undo, int(number))
+    number = fields.number("change")
+    if number is None:
+        raise UsageError(f"the change {fields.last('change')[:100]!r}", allowed="the number of a change")
+    change = await asyncio.to_thread(find_project(request, slug).undo, number)
     return _back(request, fields, slug, change)
 
 
@@ -188,10 +188,11 @@ def _first(project: Project, kind: str) -> Sequence[Example]:
 
 def _ids(fields: Fields) -> list[int]:
     """Raises UsageError if none is chosen."""
-    given = fields.all("example")
-    if not given or not all(each.isdigit() for each in given):
+    given = [parse_number(each) for each in fields.all("example")]
+    numbers = [number for number in given if number is not None]
+    if not given or len(numbers) < len(given):
         raise UsageError("no example is chosen", hint="choose some, then say what they are")
-    return [int(each) for each in given]
+    return numbers
 
 
 def _back(request: Request, fields: Fields, slug: str, change: int | None) -> Response:

@@ -51,7 +51,7 @@ def compare(request: Request, slug: str, first: int, second: int) -> Response:
 async def promote(request: Request, slug: str) -> Response:
     """Form field: version. It answers from the next request on."""
     fields = await read_fields(request)
-    number = int(fields.last("version")) if fields.last("version").isdigit() else 0
+    number = fields.number("version") or 0
     project = find_project(request, slug)
     change = await asyncio.to_thread(project.versions.promote, number)
     await asyncio.to_thread(request.app.state.projects.serve, project)
