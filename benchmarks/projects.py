@@ -1,4 +1,4 @@
-"""Projects: taking in 20,000 pictures, what a page asks for, and processes that are killed while they write.
+"""Projects: importing 20,000 pictures, what a page asks for, and processes that are killed while they write.
 
     python -m benchmarks.projects [--kills 300] [--folder DIR]
 
@@ -30,19 +30,19 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=None, help="where to make the projects; temporary by default")
     options = parser.parse_args()
     with TemporaryDirectory(dir=options.folder) as folder:
-        _take_in_and_query(Path(folder))
+        _import_and_query(Path(folder))
         if options.kills:
             _kill(Path(folder), options.kills)
 
 
-def _take_in_and_query(folder: Path) -> None:
+def _import_and_query(folder: Path) -> None:
     with Project.create("Many", home=folder / "home", who="anna") as project:
         for part in ("first", "second"):
             data = _write_pictures(folder / part)
             before_mb = _peak_mb()
             _say(f"inspect {PICTURES:,} pictures", _timed(partial(project.inspect, data)), "s")
-            seconds = _timed(partial(project.take_in, data))
-            _say(f"take in {PICTURES:,} pictures of {BYTES / 1000:.0f} kB", seconds, "s")
+            seconds = _timed(partial(project.import_data, data))
+            _say(f"import {PICTURES:,} pictures of {BYTES / 1000:.0f} kB", seconds, "s")
             _say("  pictures a second", PICTURES / seconds, "")
             _say("  more memory at the peak", _peak_mb() - before_mb, "MB")
         ids = project.find()

@@ -1,4 +1,4 @@
-"""An exported project is read as it was taken in."""
+"""An exported project is read as it was imported."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ def test_what_is_exported_is_taken_in_as_the_same(kind: str, tmp_path: Path) -> 
     heading = next(name for name in TABLES[kind][0])
     home = tmp_path / "home"
     with Project.create("First", home=home) as first, Project.create("Second", home=home) as second:
-        first.take_in(tmp_path / "table.jsonl", answer=f"{kind}:{heading}")
+        first.import_data(tmp_path / "table.jsonl", answer=f"{kind}:{heading}")
         assert first.export(tmp_path / "out") == 2
-        second.take_in(tmp_path / "out", answer=f"{kind}:{heading}")
+        second.import_data(tmp_path / "out", answer=f"{kind}:{heading}")
         before, after = first.examples(), second.examples()
     assert [each.answers for each in after] == [each.answers for each in before]
     assert [each.inputs for each in after] == [each.inputs for each in before]

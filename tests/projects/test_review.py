@@ -83,7 +83,7 @@ def test_an_accepted_answer_becomes_an_example_to_learn_from(project: Project, t
     assert (kept.state, example.answers, example.part) == ("accepted", {"label": "bright"}, "train")
     assert project.history()[0].what == "accepted the answer to 'new.png'"
     assert not project.review.queue()
-    with pytest.raises(ConflictError, match="it was changed meanwhile: anna accepted the answer"):
+    with pytest.raises(ConflictError, match="it was changed in the meantime: anna accepted the answer"):
         project.review.skip(number)
 
 

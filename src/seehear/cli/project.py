@@ -141,7 +141,7 @@ def add(  # noqa: PLR0913 - one argument for each flag
                 display.show_problems(seen.problems)
                 typer.echo(to_json_line(seen.to_json()) if json else _format_inspection(seen))
         else:
-            added = [opened.take_in(each, listen=display, **read) for each in whole]
+            added = [opened.import_data(each, listen=display, **read) for each in whole]
             if single:
                 added.append(opened.add(single, label))
                 display.show_problems(added[-1].problems)

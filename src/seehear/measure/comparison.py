@@ -48,7 +48,7 @@ class Difference(NamedTuple):
 
 
 class Flip(NamedTuple):
-    """An example that one model answers rightly and the other wrongly; `row` is its position among all examples."""
+    """An example that one model gets right and the other wrong; `row` is its position among all examples."""
 
     row: int
     key: str
@@ -75,7 +75,7 @@ class PairedComparison:
     names      of the models
     metrics    of each model on these examples, with intervals
     resampled  what the bootstrap draws, or what McNemar's test counts: examples, or whole speakers, patients or sites
-    flips      the examples that only one of them answers rightly
+    flips      the examples that only one of them gets right
     left_out   what is not compared and why, in sentences
     """
 
@@ -115,7 +115,7 @@ class PairedComparison:
         }
 
     def count(self, *, became_right: bool) -> int:
-        """How many examples only the second, or only the first, answers rightly."""
+        """How many examples only the second, or only the first, gets right."""
         return sum(flip.became_right is became_right for flip in self.flips)
 
     def __str__(self) -> str:
@@ -207,7 +207,7 @@ def find_flips(
     truths: Sequence[object],
     answers: tuple[Sequence[object], Sequence[object]],
 ) -> tuple[Flip, ...]:
-    """The examples that only one of the two answers rightly, those that became wrong first.
+    """The examples that only one of the two gets right, those that became wrong first.
 
     keys, truths, answers   of all examples, answered or not
     """

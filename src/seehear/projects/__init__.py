@@ -6,9 +6,9 @@ try:
     from seehear.projects.content_store import StoredFile
     from seehear.projects.examples import Added, Counts, Example, NewExample, Query
     from seehear.projects.history import Change
+    from seehear.projects.importing import Inspection
     from seehear.projects.opening import ProjectEntry
     from seehear.projects.project import Project
-    from seehear.projects.take_in import Inspection
 except ModuleNotFoundError as missing:
     if str(missing.name).partition(".")[0] != "sqlalchemy":
         raise

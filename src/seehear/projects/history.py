@@ -179,7 +179,7 @@ def _conflict(connection: Connection, edit: Edit, current: str | None) -> Confli
     by = "" if last is None else f": {last.who} {last.what}, {_at(last.at_s):%Y-%m-%d %H:%M} UTC"
     where = f"example {edit.example_id}" if edit.example_id is not None else ""
     return ConflictError(
-        f"it was changed meanwhile{by}; it is {_shown(current)} now, not {_shown(edit.before)}",
+        f"it was changed in the meantime{by}; it is {_shown(current)} now, not {_shown(edit.before)}",
         where=where,
         hint="look at it as it is now, and decide again",
     )

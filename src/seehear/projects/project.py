@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection
 from seehear.errors import InputError, UsageError
 from seehear.events import Listener, ignore_events
 from seehear.problems import RowProblem
-from seehear.projects import editing, export, history, opening, places, take_in
+from seehear.projects import editing, export, history, importing, opening, places
 from seehear.projects import examples as example_tables
 from seehear.projects.adding import add_staged, delete_unused_files, find_sense
 from seehear.projects.columns import SENSES, AnswerColumn, find_answer_column, read_setting
@@ -21,11 +21,11 @@ from seehear.projects.editing import check_answer, check_part, require_column
 from seehear.projects.examples import Added, Counts, Example, NewExample, Query
 from seehear.projects.fields import Edit
 from seehear.projects.history import Change
+from seehear.projects.importing import Inspection
 from seehear.projects.jobs import Jobs
 from seehear.projects.opening import Opened, ProjectEntry
 from seehear.projects.places import Place
 from seehear.projects.review import Review
-from seehear.projects.take_in import Inspection
 from seehear.projects.versions import Versions
 
 PAGE = 120  # examples
@@ -165,7 +165,7 @@ class Project:
     ) -> Added:
         """Add files, each as one example, with the same answer if one is given. All of them, or none upon an error.
 
-        Files that cannot be read are left out, as `problems`. For folders, tables and archives see `take_in`.
+        Files that cannot be read are left out, as `problems`. For folders, tables and archives see `import_data`.
         """
         with self.store.staging() as staging:
             found: list[tuple[str, StoredFile]] = []
@@ -180,16 +180,16 @@ class Project:
     def inspect(
         self, data: str | Path, *, answer: str | None = None, senses: Sequence[str] | None = None
     ) -> Inspection:
-        """What `take_in` would take in, of a folder, a table or an archive in any layout that training reads.
+        """What `import_data` would add, from a folder, a table or an archive in any layout that training reads.
 
         answer  a heading, a kind, or kind:heading, to override what would be inferred
         senses  the senses to use; by default those of the project
 
         Raises DataError if none of it can be used, UsageError if its answers are of another kind than the project's.
         """
-        return take_in.inspect(self, data, answer=answer, senses=senses)
+        return importing.inspect(self, data, answer=answer, senses=senses)
 
-    def take_in(
+    def import_data(
         self,
         data: str | Path,
         *,
@@ -200,7 +200,7 @@ class Project:
         """Add all examples of a folder, a table or an archive, as one change: all that can be read, or nothing if it
         is interrupted. The arguments and errors are those of `inspect`.
         """
-        return take_in.take_in(self, data, answer=answer, senses=senses, listen=listen)
+        return importing.import_data(self, data, answer=answer, senses=senses, listen=listen)
 
     def export(self, folder: str | Path, *, listen: Listener = ignore_events) -> int:
         """Write the examples with answers to a new folder: `examples.csv` and `files/`, which `train` reads.

@@ -72,10 +72,10 @@ def show(request: Request, slug: str, key: str) -> Response:
 
 
 @router.post("/p/{slug}/arriving/{key}")
-async def take_in(request: Request, slug: str, key: str) -> Response:
+async def import_data(request: Request, slug: str, key: str) -> Response:
     project = find_project(request, slug)
     place = _place(project, key)
-    added = await asyncio.to_thread(lambda: project.take_in(_data(place)))
+    added = await asyncio.to_thread(lambda: project.import_data(_data(place)))
     await asyncio.to_thread(delete, place)
     return render_chapter(
         request,
@@ -111,7 +111,7 @@ def _place(project: Project, key: str) -> Path:
 
 
 def _data(place: Path) -> Path:
-    """What to take in: the one folder, archive or table that was sent, or all files. Raises HTTPException for none."""
+    """What to add: the one folder, archive or table that was sent, or all files. Raises HTTPException for none."""
     if not place.is_dir():
         raise HTTPException(404, "this was added already, or deleted after a day; send it again")
     inside = list(place.iterdir())

@@ -45,7 +45,7 @@ def test_folders_become_classes_after_they_were_inspected(undecided: Project, tm
     assert seen.column.kind_name in ANSWERS
     assert not undecided.counts().examples
     events: list[Event] = []
-    added = undecided.take_in(data, listen=events.append)
+    added = undecided.import_data(data, listen=events.append)
     assert len(added.ids) == 5
     assert undecided.counts().classes == {"crack": 2, "knot": 3}
     assert undecided.answer_column() == seen.column
@@ -59,9 +59,9 @@ def test_folders_become_classes_after_they_were_inspected(undecided: Project, tm
 
 def test_what_is_taken_in_again_is_known(project: Project, tmp_path: Path) -> None:
     data = make_folders(tmp_path / "boards", knot=2, crack=2)
-    first = project.take_in(data)
+    first = project.import_data(data)
     write_pictures(data / "knot", 1, first=7)
-    again = project.take_in(data)
+    again = project.import_data(data)
     assert sorted(again.known) == sorted(first.ids)
     assert len(again.ids) == 1
 
@@ -73,7 +73,7 @@ def test_parts_groups_and_other_columns_are_kept(undecided: Project, tmp_path: P
         f"{i:05}.png,{'knot' if i % 2 else 'crack'},{'val' if i > 1 else 'train'},p{i // 2},north" for i in range(4)
     ]
     (tmp_path / "table.csv").write_text("\n".join([*lines, "none.png,knot,train,p9,south"]))
-    added = undecided.take_in(tmp_path / "table.csv")
+    added = undecided.import_data(tmp_path / "table.csv")
     assert len(added.ids) == 4
     assert [problem.where for problem in added.problems] == ["table.csv row 6"]
     last = undecided.examples()[-1]
@@ -85,7 +85,7 @@ def test_parts_groups_and_other_columns_are_kept(undecided: Project, tmp_path: P
 def test_segments_of_one_recording_share_its_file(undecided: Project, tmp_path: Path) -> None:
     (tmp_path / "dawn.wav").write_bytes(b"RIFF dawn")
     (tmp_path / "table.csv").write_text("audio,start,end,label\ndawn.wav,0,1.5,wren\ndawn.wav,2,3,robin\n")
-    undecided.take_in(tmp_path / "table.csv")
+    undecided.import_data(tmp_path / "table.csv")
     examples = undecided.examples()
     assert [each.span_s for each in examples] == [(0.0, 1.5), (2.0, 3.0)]
     assert len({each.inputs["audio"].sha256 for each in examples}) == 1
@@ -101,7 +101,7 @@ def test_masks_become_cells_that_name_no_file(undecided: Project, tmp_path: Path
         Image.fromarray(pixels).save(tmp_path / "masks" / f"{number}.png")
         Image.fromarray(np.full((8, 6, 3), 90 + number, np.uint8)).save(tmp_path / "images" / f"{number}.png")
     (tmp_path / "masks" / "classes.txt").write_text("ground\nroad\n")
-    undecided.take_in(tmp_path)
+    undecided.import_data(tmp_path)
     column = undecided.answer_column()
     assert column is not None
     cells = [each.answers[column.heading] for each in undecided.examples()]
@@ -112,7 +112,7 @@ def test_masks_become_cells_that_name_no_file(undecided: Project, tmp_path: Path
 
 def test_pictures_without_answers_can_join_a_project_of_labels(project: Project, tmp_path: Path) -> None:
     write_pictures(tmp_path / "more", 3)
-    project.take_in(tmp_path / "more")
+    project.import_data(tmp_path / "more")
     assert len(project.find(Query(answered=False))) == 3
 
 
@@ -121,7 +121,7 @@ def test_answers_of_another_kind_are_refused(project: Project, tmp_path: Path) -
     boxes = json.dumps([{"label": "cell", "xyxy": [0, 0, 4, 4]}])
     rows = [{"image": f"{i:05}.png", "boxes": boxes} for i in range(2)]
     (tmp_path / "table.jsonl").write_text("\n".join(map(json.dumps, rows)))
-    for act in (project.inspect, project.take_in):
+    for act in (project.inspect, project.import_data):
         with pytest.raises(UsageError):
             act(tmp_path / "table.jsonl")
     assert project.counts().examples == 0
@@ -136,7 +136,7 @@ def test_an_archive_is_taken_in_whole_or_not_at_all(project: Project, tmp_path: 
     whole = packed.read_bytes()
     packed.write_bytes(whole[:-200])
     with pytest.raises(DataError, match=r"boards\.zip: damaged"):
-        project.take_in(packed)
+        project.import_data(packed)
     assert project.counts().examples == 0
     packed.write_bytes(whole)
 
@@ -145,7 +145,7 @@ def test_an_archive_is_taken_in_whole_or_not_at_all(project: Project, tmp_path: 
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        project.take_in(packed, listen=interrupt)
+        project.import_data(packed, listen=interrupt)
     assert project.counts().examples == 0
     assert not list(project.place.files.iterdir())
-    assert len(project.take_in(packed).ids) == 6
+    assert len(project.import_data(packed).ids) == 6

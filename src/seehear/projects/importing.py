@@ -90,7 +90,7 @@ def inspect(
         )
 
 
-def take_in(
+def import_data(
     project: Project,
     data: str | Path,
     *,
@@ -98,7 +98,7 @@ def take_in(
     senses: Sequence[str] | None = None,
     listen: Listener,
 ) -> Added:
-    """See `Project.take_in`."""
+    """See `Project.import_data`."""
     with _open(project, data, answer, senses) as table, project.store.staging() as staging:
         listen(Skipped(table.problems))
         found, group = _column_of(table), _group_heading(table)
