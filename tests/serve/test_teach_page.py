@@ -231,3 +231,11 @@ def test_a_browser_is_told_of_an_unknown_address_on_a_page_and_a_program_as_json
     shown = served.get("/nope", headers={"Accept": "text/html"})
     assert (shown.status_code, read_html(shown.text).all("h1")[0].text) == (404, "There is no such page.")
     assert served.get("/nope").json() == {"error": "Not Found"}
+
+
+@pytest.mark.parametrize("page", ["teach", "teach/1", "train", "try", "versions", "history"])
+def test_every_link_on_the_pages_of_a_project_leads_somewhere(served: TestClient, page: str) -> None:
+    links = {each.attributes["href"] for each in get(served, f"/p/boards/{page}").all("a")}
+    assert "/p/boards" in links
+    for link in links:
+        assert served.get(link).status_code == 200, link

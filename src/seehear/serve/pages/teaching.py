@@ -41,6 +41,13 @@ class Kind:
     examples: Sequence[Example]
 
 
+@router.get("/p/{slug}")
+def open_project(request: Request, slug: str) -> Response:
+    """Where the name of a project leads, on each of its pages."""
+    find_project(request, slug)
+    return RedirectResponse(f"{project_address(slug)}/teach", 303)
+
+
 @router.get("/p/{slug}/teach")
 def show(
     request: Request, slug: str, kind: str | None = None, unplaced: bool = False, after: int = 0, done: int = 0
