@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 ANSWERED = 200
-BACK_OFF_S = 0.01  # of a client in a closed loop that was told to come back later
+BACK_OFF_S = 0.01  # of a client in a closed loop after a 503
 
 
 @dataclass

@@ -44,11 +44,11 @@ def kill_writers(home: Path, pictures: Path, kills: int, seed: int) -> Iterator[
         writer.join(chance.uniform(0, LONGEST_S))
         writer.kill()
         writer.join()
-        told = list(_receive(ours))
-        possible |= {each.example: {each.answer} for each in told}
-        possible |= {each.example: {each.answer, each.then} for each in told[-1:]}
+        confirmed = list(_receive(ours))
+        possible |= {each.example: {each.answer} for each in confirmed}
+        possible |= {each.example: {each.answer, each.then} for each in confirmed[-1:]}
         _check_database(home, possible)
-        yield len(told)
+        yield len(confirmed)
     _check_files(home)
 
 

@@ -88,7 +88,7 @@ def stopped(data: Path, out: Path, patch: pytest.MonkeyPatch, **options: Any) ->
     heard: list[Event] = []
     recipe = None if options.get("resume") else recipe_for("label", ("image",), steps=mortal.STEPS)
     with patch.context() as inner, pytest.raises(KeyboardInterrupt):
-        inner.setattr("seehear.learn.train.trace_meanwhile", interrupt)
+        inner.setattr("seehear.learn.train.trace_in_background", interrupt)
         api.train(data, out, **({"recipe": recipe} | options), listen=heard.append)
     return heard
 
@@ -236,7 +236,7 @@ def test_unusable_data_leaves_no_files(tmp_path: Path, out: Path) -> None:
 def test_a_damaged_checkpoint_is_explained(data: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stopped(data, out, monkeypatch)
     traced = SimpleNamespace(graphs=None, seconds=0.0)
-    monkeypatch.setattr("seehear.learn.train.trace_meanwhile", lambda *_: nullcontext(lambda: traced))
+    monkeypatch.setattr("seehear.learn.train.trace_in_background", lambda *_: nullcontext(lambda: traced))
     file = _work(out) / "checkpoint.safetensors"
     nameless = safetensors.torch.save({"w": torch.zeros(1)})
     for content in (b"\xff" * 100, nameless, safetensors.torch.save({"w": torch.zeros(1)}, {"progress": "{"})):

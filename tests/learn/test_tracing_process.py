@@ -20,7 +20,7 @@ from seehear.learn import traced_graphs, tracing_process
 from seehear.learn.export import Graphs
 from seehear.learn.model.network import Network
 from seehear.learn.traced_graphs import Traced
-from seehear.learn.tracing_process import trace_meanwhile
+from seehear.learn.tracing_process import trace_in_background
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only there it forks")
 ROWS = np.arange(EXAMPLES)
@@ -38,7 +38,7 @@ def traced_by(trace: Callable[..., Graphs], folder: Path, patch: pytest.MonkeyPa
     heard: list[Event] = []
     patch.setattr(traced_graphs, "trace_graphs", trace)
     recipe = recipe_for("label", ("image",))
-    with trace_meanwhile(Network(recipe), dataset_of(recipe, folder), ROWS, heard.append) as wait:
+    with trace_in_background(Network(recipe), dataset_of(recipe, folder), ROWS, heard.append) as wait:
         first = wait()
         assert wait() is first
     return first, heard
@@ -115,7 +115,7 @@ def test_no_process_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     recipe = recipe_for("label", ("image",))
     with (
         pytest.raises(KeyboardInterrupt),
-        trace_meanwhile(Network(recipe), dataset_of(recipe, tmp_path), ROWS, lambda _: None),
+        trace_in_background(Network(recipe), dataset_of(recipe, tmp_path), ROWS, lambda _: None),
     ):
         raise KeyboardInterrupt
     with pytest.raises(ProcessLookupError):

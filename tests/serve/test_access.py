@@ -114,7 +114,7 @@ OTHERS = st.dictionaries(
 
 @given(st.sampled_from(sorted(HOSTILE)), st.data(), st.sampled_from(METHODS), st.text(max_size=12), OTHERS)
 @settings(max_examples=60, deadline=None)
-def test_no_combination_lets_a_stranger_in(
+def test_no_combination_lets_an_unauthorised_request_in(
     wrong: str, data: st.DataObject, method: str, path: str, others: dict[str, str]
 ) -> None:
     heads: dict[str, str | None] = {"host": OWN, "authorization": f"Bearer {TOKEN}", **others}
@@ -133,7 +133,7 @@ def locked() -> Iterator[TestClient]:
         yield served
 
 
-def test_a_stranger_is_refused_before_anything_is_read(locked: TestClient) -> None:
+def test_an_unauthorised_request_is_refused_before_anything_is_read(locked: TestClient) -> None:
     files = {"file": picture_file()}
     refused = locked.post("/predict", files=files)
     assert refused.status_code == 401

@@ -51,7 +51,7 @@ def make_project(browser: Browser, tmp_path: Path) -> None:
     browser.press("Begin")
     for name in ("dark", "bright"):
         browser.find("#kind-name").send_keys(name)
-        browser.press("Make it")
+        browser.press("Create")
         browser.wait_for(f"made the class '{name}'")
     for name, first in (("dark", 0.1), ("bright", 0.8)):
         browser.find("#files").send_keys(write_pictures(tmp_path, name, first))
@@ -79,7 +79,7 @@ def test_from_the_first_picture_to_a_version_that_is_taken_back(browser: Browser
     browser.open("/p/boards/try")
     (tmp_path / "new.png").write_bytes(picture_file(0.95))
     browser.find("input[type=file]").send_keys(str(tmp_path / "new.png"))
-    browser.wait_for("accepted from 80 on")
+    browser.wait_for("accepted from 80")
     assert browser.find(".says-big").text == "bright"
     check(browser)
     browser.open("/p/boards/versions")

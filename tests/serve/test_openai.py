@@ -199,7 +199,7 @@ def test_wrong_events_are_errors_and_the_session_goes_on(served: TestClient, eve
         assert socket.receive_json()["type"] == "session.updated"
 
 
-def test_strangers_and_too_many_sessions_are_refused(served: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unauthorised_and_too_many_sessions_are_refused(served: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     with (
         pytest.raises(WebSocketDisconnect),
         served.websocket_connect("ws://127.0.0.1:8765/v1/realtime", headers={"origin": "http://evil.example"}),

@@ -17,7 +17,7 @@ from seehear.escaping import escape_unprintable, to_json_line
 if TYPE_CHECKING:
     from seehear.projects import Added, Change, Example, Inspection, Project
 
-project = typer.Typer(help="Collect examples in a project, correct their answers, and see who changed what.")
+project = typer.Typer(help="Collect examples in a project, correct their answers, train, and see who changed what.")
 
 HOME = "seehear-projects"
 
@@ -244,8 +244,8 @@ def _format_change(change: Change) -> str:
 
 def _format_example(example: Example) -> str:
     span = "" if example.span_s is None else f" [{example.span_s[0]:.2f} s to {example.span_s[1]:.2f} s]"
-    told = ", ".join(f"{heading}: {_shorten(cell)}" for heading, cell in example.answers.items())
-    marks = ", ".join(filter(None, (told or "no answer", example.part, example.group)))
+    answers = ", ".join(f"{heading}: {_shorten(cell)}" for heading, cell in example.answers.items())
+    marks = ", ".join(filter(None, (answers or "no answer", example.part, example.group)))
     return escape_unprintable(f"{example.id:5}  {example.name}{span}  {marks}")
 
 

@@ -32,7 +32,7 @@ CHUNK_BYTES = 1 << 20
 
 
 @contextmanager
-def trace_meanwhile(
+def trace_in_background(
     network: Network, dataset: DatasetCache, rows: NDArray[np.int64], listen: Listener
 ) -> Iterator[Callable[[], Traced]]:
     """Start tracing, and give a function that waits for the graphs. `trace_graphs` says what it raises.

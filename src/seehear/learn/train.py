@@ -26,7 +26,7 @@ from seehear.learn.loop.probe import EncodedExamples, FrozenFeatures, encode_exa
 from seehear.learn.model.network import Network, create_network
 from seehear.learn.model.ood import BANK
 from seehear.learn.model.pretrained import Pretrained, load_starts
-from seehear.learn.tracing_process import trace_meanwhile
+from seehear.learn.tracing_process import trace_in_background
 from seehear.learn.unlabelled import TEACHER_SHARE, SelfTraining, load_unlabelled
 from seehear.recipe import Recipe, UnlabelledUse
 from seehear.runtime.bundle import Bundle
@@ -67,7 +67,7 @@ def train(
     torch.manual_seed(recipe.training.seed)
     network = create_network(recipe, device)
     _load_weights(network, start, listen)
-    with trace_meanwhile(network, split.val, split.val_rows, listen) as wait_for_graphs:
+    with trace_in_background(network, split.val, split.val_rows, listen) as wait_for_graphs:
         frozen = _fit_head(network, start, split, listen)
         spent = frozen is not None and time.monotonic() - started_s > recipe.training.minutes * 60
         resumed = (run / CHECKPOINT).exists()  # it keeps its time budget

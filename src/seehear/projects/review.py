@@ -332,8 +332,8 @@ class Review:
 
 def _estimate_help(metric: str, compared: Mapping[str, Any], waiting: int) -> ReviewHelp:
     reviewed, difference = compared["reviewed"], compared["difference"]
-    told = compared["verdict"] != NOT_DISTINGUISHABLE and waiting > 0
-    expected = difference * min(waiting, reviewed) / reviewed if told else None  # more answers help less and less
+    measurable = compared["verdict"] != NOT_DISTINGUISHABLE and waiting > 0
+    expected = difference * min(waiting, reviewed) / reviewed if measurable else None  # more answers help less and less
     return ReviewHelp(reviewed, metric, difference, compared["interval"], compared["verdict"], expected)
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from fastapi import FastAPI
 
 from seehear.serve.pages import (
-    addresses,
     answering_examples,
+    api_docs,
     arriving,
     creating,
     home,
@@ -26,6 +26,6 @@ def add_pages(app: FastAPI, settings: ServeSettings) -> None:
     """Add the pages to an application whose state has `models`, `answerer` and `settings`."""
     app.state.previews = Previews()
     app.state.projects = OpenProjects(settings.projects, app.state.models)
-    for each in (addresses, home, creating, teaching, arriving, answering_examples, training, trying, versions, model):
+    for each in (api_docs, home, creating, teaching, arriving, answering_examples, training, trying, versions, model):
         app.include_router(each.router)
     add_page_errors(app)

@@ -30,12 +30,12 @@ class PageRoute(APIRoute):
             try:
                 return await handle(request)
             except (SeehearError, BusyError) as error:
-                told = refuse_error(request.url.path, error)
-                return _tell(request, told.status_code, str(error), dict(told.headers))
+                refused = refuse_error(request.url.path, error)
+                return _show_error(request, refused.status_code, str(error), dict(refused.headers))
             except RequestValidationError as error:
-                return _tell(request, 422, describe_problems(error.errors()), {})
+                return _show_error(request, 422, describe_problems(error.errors()), {})
             except HTTPException as error:
-                return _tell(request, error.status_code, str(error.detail), dict(error.headers or {}))
+                return _show_error(request, error.status_code, str(error.detail), dict(error.headers or {}))
 
         return handle_with_errors
 
@@ -45,24 +45,24 @@ def page_router() -> APIRouter:
 
 
 def add_page_errors(app: FastAPI) -> None:
-    """Tell browsers of errors outside the routes of pages as a page too, such as an address that nothing has."""
+    """Show browsers errors outside the routes of pages as a page too, such as an unknown address."""
     for kind in (HTTPException, Exception):
         app.add_exception_handler(kind, _for_browsers(app.exception_handlers[kind]))
 
 
 def _for_browsers(answer: ErrorHandler) -> ErrorHandler:
-    async def answer_or_tell(request: Request, error: Exception) -> Response:
+    async def answer_or_show(request: Request, error: Exception) -> Response:
         if request.method != "GET" or "text/html" not in request.headers.get("accept", ""):
             answered = answer(request, error)
             return answered if isinstance(answered, Response) else await answered
         if isinstance(error, HTTPException):
-            return _tell(request, error.status_code, str(error.detail), dict(error.headers or {}))
-        return _tell(request, 500, describe_unexpected(error), {})
+            return _show_error(request, error.status_code, str(error.detail), dict(error.headers or {}))
+        return _show_error(request, 500, describe_unexpected(error), {})
 
-    return answer_or_tell
+    return answer_or_show
 
 
-def _tell(request: Request, status: int, error: str, headers: dict[str, str]) -> Response:
+def _show_error(request: Request, status: int, error: str, headers: dict[str, str]) -> Response:
     title = _TITLES.get(status, "That did not work.")
     template = "problem_fragment.html" if wants_fragment(request) else "problem.html"
     response = render(request, template, status, heading=title, error=error)

@@ -17,7 +17,7 @@ PAGE = """<!doctype html>
 <link rel="stylesheet" href="{style}">
 </head>
 <body>
-<div id="addresses"></div>
+<div id="api-docs"></div>
 <script src="{library}"></script>
 <script src="{start}"></script>
 </body>
@@ -30,11 +30,11 @@ POLICY = (
 
 
 @router.get("/docs")
-async def addresses() -> Response:
+async def api_docs() -> Response:
     address = read_static_files().address
     page = PAGE.format(
         style=address("vendor/swagger-ui.css"),
         library=address("vendor/swagger-ui-bundle.js"),
-        start=address("addresses.js"),
+        start=address("api_docs.js"),
     )
     return HTMLResponse(page, headers={"Content-Security-Policy": POLICY})

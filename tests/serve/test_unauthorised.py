@@ -1,4 +1,4 @@
-"""No stranger reaches a handler: every route, method and way to be a stranger, through the whole server."""
+"""No unauthorised request reaches a handler: every route and method, through the whole server."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TOKEN = "a-token-of-some-length"
 OWN = "127.0.0.1:8765"
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "QUERY")
 SHOWN = {"authorization": f"Bearer {TOKEN}"}
-STRANGERS: tuple[dict[str, str], ...] = (
+UNAUTHORISED: tuple[dict[str, str], ...] = (
     {"host": OWN},
     {"host": OWN, "authorization": "Bearer "},
     {"host": OWN, "authorization": f"Bearer {TOKEN[:-1]}"},
@@ -54,9 +54,9 @@ def paths(routes: list[BaseRoute]) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("token", [TOKEN, None])
-def test_no_stranger_is_answered(tmp_path: Path, token: str | None) -> None:
-    """Without a token, those who come from a page or under a name of their own are still strangers."""
-    strangers = STRANGERS if token else tuple(heads for heads in STRANGERS if heads.items() >= SHOWN.items())
+def test_no_unauthorised_request_is_answered(tmp_path: Path, token: str | None) -> None:
+    """Without a token, requests from pages of other sites or under other host names are still refused."""
+    refused = UNAUTHORISED if token else tuple(heads for heads in UNAUTHORISED if heads.items() >= SHOWN.items())
     models = registry()
     app = create_app(ServeSettings(token=token, projects=tmp_path / "projects"), models)
     answered: list[Any] = []
@@ -79,7 +79,7 @@ def test_no_stranger_is_answered(tmp_path: Path, token: str | None) -> None:
         await app(scope | {"http_version": "1.1", "asgi": {"version": "3.0"}}, receive, send)
 
     async def ask_all() -> None:
-        for path, method, heads in product(sorted(set(paths(app.routes))), METHODS, strangers):
+        for path, method, heads in product(sorted(set(paths(app.routes))), METHODS, refused):
             await ask(path, method, heads)
 
     asyncio.run(ask_all())
