@@ -239,3 +239,12 @@ def test_every_link_on_the_pages_of_a_project_leads_somewhere(served: TestClient
     assert "/p/boards" in links
     for link in links:
         assert served.get(link).status_code == 200, link
+
+
+def test_a_path_that_names_a_file_and_a_folder_is_refused(served: TestClient) -> None:
+    address = served.post("/p/boards/arriving", data={}, headers={"Accept": "application/json"}).json()["address"]
+    statuses = [
+        served.post(f"{address}/file", data={"path": path}, files={"file": ("a.png", b"x")}).status_code
+        for path in ("a", "a/b.png", "c/d.png", "c")
+    ]
+    assert statuses == [200, 400, 200, 400]

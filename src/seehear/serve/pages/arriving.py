@@ -119,11 +119,18 @@ def _data(place: Path) -> Path:
 
 
 def _write(file: UploadFile, place: Path, path: str) -> None:
+    """Raises UsageError for a path that is no use, SeehearError if the disk refuses the file."""
     target = place / safe_path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with target.open("wb") as written:
-        while block := file.file.read(BLOCK):
-            written.write(block)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with target.open("wb") as written:
+            while block := file.file.read(BLOCK):
+                written.write(block)
+    except (FileExistsError, NotADirectoryError, IsADirectoryError):
+        raise UsageError(f"the path {path[:100]!r} names a file and a folder", hint="send each path once") from None
+    except OSError as error:
+        what = f"{path[:100]!r} cannot be written: {error.strerror}"
+        raise SeehearError(what, hint="make room, or check the permissions of the project's folder") from error
 
 
 def _forget_old(project: Project) -> None:
