@@ -155,8 +155,9 @@ class _Lane:
             if isinstance(outcome, BaseException):
                 job.answer.set_exception(outcome)
             else:
-                job.answer.set_result(outcome)
+                # Listeners come first: whoever has an answer finds it counted.
                 self._tell(Answered(job.model, job.example, outcome, began_s - job.since_s, took_s))
+                job.answer.set_result(outcome)
 
     def _take(self) -> _Job | None:
         """The job that has waited longest; None at the end."""
