@@ -103,7 +103,7 @@ def test_a_separator_may_be_part_of_a_name():
 @pytest.mark.parametrize(
     ("cells", "words"),
     [
-        ([], "column 'label': holds no answers"),
+        ([], "column 'label': contains no answers"),
         (["cat"] * 9, "every row has the same answer, 'cat'.*class 'other'"),
         (["[]", "[]"], "every row has the same answer"),
         (["cat", "cat", "dog", "owl"], "2 classes with one example: 'dog', 'owl'.*at least 2 examples.*merge"),
@@ -279,7 +279,7 @@ def test_any_cell_is_a_finite_number_or_an_input_error(cell):
 @pytest.mark.parametrize(
     ("cells", "words"),
     [
-        ([], "column 'score': holds no answers"),
+        ([], "column 'score': contains no answers"),
         (["3"] * 5, "every answer is 3"),
         (["cat", "dog", "1"], "2 of 3 answers are not numbers, such as 'cat'"),
         (["1e-200", "2e-200"], "numbers from 1e-200 to 2e-200 cannot be told apart"),

@@ -148,7 +148,8 @@ def test_unlabelled_examples_that_are_all_held_out_are_refused(split: DataSplit,
     (folder / "0.png").write_bytes((tmp_path / "data" / "0.png").read_bytes())
     with pytest.raises(
         DataError,
-        match=r"more: all unlabelled examples share a file or a group with held-out examples. Next: give others",
+        match=r"more: all unlabelled examples share a file or a group with held-out examples. "
+        "Next: add examples from other files and groups",
     ):
         load_unlabelled(open_more(folder), split, tmp_path / "run", ignore_events)
 

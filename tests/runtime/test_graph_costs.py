@@ -130,7 +130,7 @@ COSTLY: dict[str, tuple[Change, str]] = {
     ),
     "groups of other channels": (
         adding("Conv", np.zeros((1, 4, 2, 2)), np.zeros((4, 4, 1, 1)), group=2),
-        "Conv has weights of another shape",
+        "Conv has weights of a different shape",
     ),
     "many operators": (many, f"more than {MAX_NODES:,} operators"),
 }

@@ -20,15 +20,15 @@ OWN = "127.0.0.1:8765"
 PAGE = {"accept": "text/html"}
 
 
-def judge(host: str = OWN, method: str = "POST", path: str = "/predict", given_to: Any = None, **headers: str) -> Any:
+def check(host: str = OWN, method: str = "POST", path: str = "/predict", given_to: Any = None, **headers: str) -> Any:
     policy = given_to or AccessPolicy(ServeSettings())
     named = {"host": host} | {name.replace("_", "-"): value for name, value in headers.items()}
-    return policy.judge("http", method, path, [(k.encode(), v.encode("latin-1")) for k, v in named.items()])
+    return policy.check("http", method, path, [(k.encode(), v.encode("latin-1")) for k, v in named.items()])
 
 
 @pytest.mark.parametrize("host", [OWN, "localhost:8765", "LOCALHOST", "[::1]:8765", "127.0.0.1", "localhost.:9000"])
 def test_this_machine_under_its_names(host: str) -> None:
-    assert judge(host) == Caller()
+    assert check(host) == Caller()
 
 
 @pytest.mark.parametrize(
@@ -37,12 +37,12 @@ def test_this_machine_under_its_names(host: str) -> None:
      "[::1", "localhost:80:80", "a@127.0.0.1", "127.1", "2130706433", "[::1]x", "localhost\x00"],
 )  # fmt: skip
 def test_a_rebound_name_is_refused(host: str) -> None:
-    assert judge(host).status == 421
+    assert check(host).status == 421
 
 
 def test_two_host_headers_are_refused() -> None:
     twice = [(b"host", OWN.encode()), (b"host", b"evil.example")]
-    assert AccessPolicy(ServeSettings()).judge("http", "GET", "/", twice).status == 421  # type: ignore[union-attr]
+    assert AccessPolicy(ServeSettings()).check("http", "GET", "/", twice).status == 421  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_two_host_headers_are_refused() -> None:
 )  # fmt: skip
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE", "WEBSOCKET", "OPTIONS"])
 def test_another_origin_is_refused(origin: str, method: str) -> None:
-    assert judge(method=method, origin=origin).status == 403
+    assert check(method=method, origin=origin).status == 403
 
 
 @pytest.mark.parametrize(
@@ -66,23 +66,23 @@ def test_another_origin_is_refused(origin: str, method: str) -> None:
     ],
 )
 def test_a_link_may_lead_here_but_nothing_else(method: str, fetch: dict[str, str], allowed: bool) -> None:
-    assert isinstance(judge(method=method, **fetch), Caller) == allowed
+    assert isinstance(check(method=method, **fetch), Caller) == allowed
 
 
 def test_the_token_or_a_session_made_with_it() -> None:
     policy = AccessPolicy(ServeSettings(token=TOKEN))
-    assert judge(given_to=policy).status == 401
-    assert judge(given_to=policy, authorization=f"Bearer {TOKEN}") == Caller()
-    assert judge(given_to=policy, authorization=f"bearer {TOKEN}x").status == 401
-    assert judge(given_to=policy, authorization=f"Basic {TOKEN}").status == 401
+    assert check(given_to=policy).status == 401
+    assert check(given_to=policy, authorization=f"Bearer {TOKEN}") == Caller()
+    assert check(given_to=policy, authorization=f"bearer {TOKEN}x").status == 401
+    assert check(given_to=policy, authorization=f"Basic {TOKEN}").status == 401
     session = policy.make_session("Zoë")
-    assert judge(given_to=policy, cookie=f"a=b; {SESSION_COOKIE}={session}") == Caller("Zoë")
+    assert check(given_to=policy, cookie=f"a=b; {SESSION_COOKIE}={session}") == Caller("Zoë")
     other = AccessPolicy(ServeSettings(token=TOKEN + "x"))
-    assert judge(given_to=other, cookie=f"{SESSION_COOKIE}={session}").status == 401
+    assert check(given_to=other, cookie=f"{SESSION_COOKIE}={session}").status == 401
     forged = session.replace(session.partition(".")[0], policy.make_session("Eve").partition(".")[0])
-    assert judge(given_to=policy, cookie=f"{SESSION_COOKIE}={forged}").status == 401
-    assert judge(given_to=policy, path="/health/live") == Caller()
-    assert judge(given_to=policy, path="/health/live", host="evil.example").status == 421
+    assert check(given_to=policy, cookie=f"{SESSION_COOKIE}={forged}").status == 401
+    assert check(given_to=policy, path="/health/live") == Caller()
+    assert check(given_to=policy, path="/health/live", host="evil.example").status == 421
 
 
 def test_other_hosts_need_a_token_and_know_their_names() -> None:
@@ -92,9 +92,9 @@ def test_other_hosts_need_a_token_and_know_their_names() -> None:
         ServeSettings(host="0.0.0.0", token="short")
     policy = AccessPolicy(ServeSettings(host="0.0.0.0", token=TOKEN, allowed_hosts=("workshop.local",)))
     shown = {"authorization": f"Bearer {TOKEN}"}
-    assert judge("workshop.local:8765", given_to=policy, **shown) == Caller()
-    assert judge("192.168.1.5:8765", given_to=policy, **shown) == Caller()
-    assert judge("evil.example", given_to=policy, **shown).status == 421
+    assert check("workshop.local:8765", given_to=policy, **shown) == Caller()
+    assert check("192.168.1.5:8765", given_to=policy, **shown) == Caller()
+    assert check("evil.example", given_to=policy, **shown).status == 421
 
 
 LOCKED = AccessPolicy(ServeSettings(token=TOKEN))
@@ -124,7 +124,7 @@ def test_no_combination_lets_an_unauthorised_request_in(
     else:
         heads[wrong] = bad
     headers = [(k.encode(), v.encode("latin-1")) for k, v in heads.items() if v is not None]
-    assert isinstance(LOCKED.judge("http", method, f"/{path}", headers), Refusal)
+    assert isinstance(LOCKED.check("http", method, f"/{path}", headers), Refusal)
 
 
 @pytest.fixture(scope="module")

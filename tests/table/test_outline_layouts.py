@@ -150,7 +150,7 @@ def test_outlines_for_another_picture_size_are_not_drawn(tmp_path: Path) -> None
     huge = annotation(2, [[0, 0, 9_999, 0, 9_999, 9_999]], image_id=2)
     table = open_all_kinds(instances(tmp_path / "d", annotation(1, [SQUARE]), huge, images=told), "mask")
     assert [row.key for row in table] == ["1.png"]
-    what = "its outlines cannot be drawn: its size is unknown, or not the one they were drawn on"
+    what = "its outlines cannot be drawn: the picture's size is unknown or differs from the one they were drawn on"
     assert [(problem.where, problem.what) for problem in table.problems] == [("2.png", what)]
 
 

@@ -310,7 +310,7 @@ class AnswerKind(ABC, Generic[SpecT, AnswerT]):
         """
 
     def search(self, raw: Arrays, spec: SpecT) -> Any:
-        """The first third of `to_answer`, which does not depend on anything fitted; by default nothing."""
+        """The first of three steps of `to_answer`; it depends on nothing fitted. By default it does nothing."""
         return raw
 
     def tune(self, searched: Sequence[Any], truths: Sequence[AnswerT], spec: SpecT) -> dict[str, float]:
@@ -318,13 +318,13 @@ class AnswerKind(ABC, Generic[SpecT, AnswerT]):
         return {}
 
     def n_best(self, searched: Any, spec: SpecT, calibration: Mapping[str, float], /) -> Any:
-        """The second third, from the output of `search`; it does not depend on calibrated confidences."""
+        """The second step, from the output of `search`; it does not depend on calibrated confidences."""
         return searched
 
     def select(
         self, n_best: Any, spec: SpecT, calibration: Mapping[str, float], geometry: Geometry | None, /
     ) -> AnswerT:
-        """The last third: the answer from the output of `n_best`."""
+        """The last step: the answer from the output of `n_best`."""
         return self.to_answer(n_best, spec, calibration, geometry)
 
     # Calibration and metrics

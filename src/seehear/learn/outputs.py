@@ -31,7 +31,7 @@ def compute_scored_outputs(
 ) -> dict[str, Array]:
     """The outputs (n, ...) of the head for these rows, the embeddings and the out-of-distribution scores, by name.
 
-    If `time.monotonic()` reaches `until_s` before, only of the rows until then, which is at least one batch.
+    Stops when `time.monotonic()` reaches `until_s`, after at least one batch, and returns only the rows done by then.
     """
     return _compute(network, dataset, rows, lambda batch: network(batch.inputs, batch.present), until_s)
 

@@ -73,7 +73,7 @@ def load_unlabelled(table: Table, split: DataSplit, run: Path, listen: Listener)
     rows = np.flatnonzero(~shared)
     if not len(rows):
         what = "all unlabelled examples share a file or a group with held-out examples"
-        raise DataError(what, where=str(table.root), hint="give others")
+        raise DataError(what, where=str(table.root), hint="add examples from other files and groups")
     most = max(1, int(PER_MINUTE * recipe.training.minutes) // max(1, recipe.training.folds))
     if len(rows) > most:
         listen(Notice(f"there is time for {most:,} of {format_count(len(rows), 'unlabelled example')}"))

@@ -92,7 +92,7 @@ class Predictor:
     def embed(self, examples: Iterable[Example]) -> Iterator[Embedding]:
         """The embeddings of many examples in order, as they come, from all their senses.
 
-        Raises nothing for an example, as `predict`.
+        Like `predict`, it never raises for a single example.
         """
         return self._stream(map(read_file_objects, examples), tuple(self.recipe.senses), self._embed_batch)
 

@@ -32,7 +32,7 @@ def broadcast(given: OperatorInputs) -> OutputTypes:
 def keep_first_shape(given: OperatorInputs) -> OutputTypes:
     """The second input is broadcast to the first: it has a number for each channel, or one for all."""
     if broadcast(given)[0][0] != given[0].shape:
-        raise BundleError("has slopes of another shape")
+        raise BundleError("has slopes of a different shape")
     return keep_shape(given)
 
 
@@ -110,9 +110,9 @@ def convolve(given: OperatorInputs) -> OutputTypes:
     if groups < 1 or weight[0] % groups:
         raise BundleError(f"has {groups} groups")
     if weight[1] * groups != channels or given.attributes.get("kernel_shape", kernel) != kernel:
-        raise BundleError("has weights of another shape")
+        raise BundleError("has weights of a different shape")
     if given.has(2) and given[2].shape != weight[:1]:
-        raise BundleError("has a bias of another shape")
+        raise BundleError("has a bias of a different shape")
     return [((batch, weight[0], *_window_positions(given, kernel)), given[0].dtype)]
 
 
@@ -186,7 +186,7 @@ def gather_elements(given: OperatorInputs) -> OutputTypes:
     shape, places = given[0].shape, given[1].shape
     axis = _axis(given.attributes.get("axis", 0), len(shape))
     if len(places) != len(shape) or any(p > n for i, (p, n) in enumerate(zip(places, shape)) if i != axis):  # noqa: B905
-        raise BundleError("has indices of another shape")
+        raise BundleError("has indices of a different shape")
     return [(places, given[0].dtype)]
 
 
@@ -228,7 +228,7 @@ def gru(given: OperatorInputs) -> OutputTypes:
     (steps, batch, width), hidden = given[0].shape, given.attributes["hidden_size"]
     wanted = [(1, 3 * hidden, width), (1, 3 * hidden, hidden), (1, 6 * hidden)]
     if [given[i].shape for i in (1, 2, 3)] != wanted or given.has(4) or given[5].shape != (1, batch, hidden):
-        raise BundleError("has weights of another shape")
+        raise BundleError("has weights of a different shape")
     return [((steps, 1, batch, hidden), given[0].dtype), ((1, batch, hidden), given[0].dtype)]
 
 
@@ -240,7 +240,7 @@ def gru_work(given: OperatorInputs, made: OutputTypes) -> int:
 
 def layer_norm(given: OperatorInputs) -> OutputTypes:
     if any(given[i].shape != given[0].shape[-1:] for i in (1, 2)):
-        raise BundleError("has weights of another shape")
+        raise BundleError("has weights of a different shape")
     return keep_shape(given)
 
 

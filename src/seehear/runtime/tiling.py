@@ -77,7 +77,7 @@ def answer_tiles(
     def parts() -> Iterator[TileOutput]:
         for tile, (example, outputs) in zip(tiles, run_in_batches(run, examples), strict=True):
             if example.errors:
-                raise InputError(f"one of its tiles: {example.errors[sense].what}")
+                raise InputError(f"a tile cannot be read: {example.errors[sense].what}")
             selected = outputs.select((sense,))
             scores.append(selected.ood_scores[sense])
             yield TileOutput(selected.raw, tile, example.geometry[sense])

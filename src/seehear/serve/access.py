@@ -50,7 +50,7 @@ class AccessPolicy:
         names = {"localhost", *settings.allowed_hosts} if self._loopback else set(settings.allowed_hosts)
         self._names = {name.lower().rstrip(".") for name in names | ({settings.host} - {"0.0.0.0", "::"})}
 
-    def judge(self, scheme: str, method: str, path: str, headers: Headers) -> Caller | Refusal:
+    def check(self, scheme: str, method: str, path: str, headers: Headers) -> Caller | Refusal:
         """scheme is that of this server: http, https, ws or wss. Header names are in lower case."""
         found = _Head(headers)
         if (host := found.only("host")) is None or not self._serves(_without_port(host)):

@@ -95,14 +95,14 @@ class Guard:
             await self._app(scope, receive, send)
             return
         method = scope.get("method", "WEBSOCKET")
-        judged = self._policy.judge(scope["scheme"], method, scope["path"], scope["headers"])
-        if not isinstance(judged, Refusal):
-            scope.setdefault("state", {})["person"] = judged.name
+        checked = self._policy.check(scope["scheme"], method, scope["path"], scope["headers"])
+        if not isinstance(checked, Refusal):
+            scope.setdefault("state", {})["person"] = checked.name
             await self._app(scope, receive, send)
         elif scope["type"] == "websocket":
-            await send({"type": "websocket.close", "code": 1008, "reason": judged.reason})
+            await send({"type": "websocket.close", "code": 1008, "reason": checked.reason})
         else:
-            await _answer(scope, judged)(scope, receive, send)
+            await _answer(scope, checked)(scope, receive, send)
 
 
 def _answer(scope: Scope, refusal: Refusal) -> Response:

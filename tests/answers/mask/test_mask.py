@@ -230,7 +230,7 @@ def test_invalid_masks_are_rejected_with_their_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("pixels", "words"),
     [
-        ([], "holds no answers"),
+        ([], "contains no answers"),
         ([[7, 7]], "all pixels of its masks have the same class, '7'"),
         (None, "none of its masks can be"),
     ],

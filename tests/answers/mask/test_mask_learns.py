@@ -147,7 +147,7 @@ def test_outlines_of_another_size_are_skipped(tmp_path: Path) -> None:
     dataset = DatasetCache.build(table, recipe, tmp_path / "dataset", listen=ignore_events)
     assert len(dataset) == 5
     (problem,) = table.problems + dataset.problems
-    assert "its size is unknown, or not the one they were drawn on" in problem.what
+    assert "the picture's size is unknown or differs from the one they were drawn on" in problem.what
 
 
 def test_the_plan_chooses_large_pictures_and_small_batches(tmp_path: Path) -> None:

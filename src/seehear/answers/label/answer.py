@@ -92,7 +92,7 @@ def plan(cells: Iterable[str], column: str, auxiliary: Sequence[str] | None = No
     counts_by_cell = Counter(cell.strip() for cell in cells)
     where, rows = f"column '{column}'", counts_by_cell.total()
     if not rows:
-        raise DataError("holds no answers", where=where, hint="give every example its class")
+        raise DataError("contains no answers", where=where, hint="give every example its class")
     between = separator(counts_by_cell, column)
     several = between is not None
     classes: Counter[str] = Counter()

@@ -99,7 +99,7 @@ def plan(cells: Iterable[str], column: str, auxiliary: Sequence[str] | None = No
     """
     where, masks = f"column '{column}'", list(cells)
     if not masks:
-        raise DataError("holds no answers", where=where, hint="give each picture a mask")
+        raise DataError("contains no answers", where=where, hint="give each picture a mask")
     outlined = all(map(is_outlines, masks))
     names = _outline_names(masks, where) if outlined else _read_names(Path(masks[0]))
     counts, first, error = _count_pixels(masks, _outline_loader(names) if outlined else load_mask)

@@ -101,7 +101,7 @@ def plan(cells: Iterable[str], column: str, auxiliary: Sequence[str] | None = No
     where = f"column '{column}'"
     numbers, strange = _numbers(cells)
     if not numbers and not strange:
-        raise DataError("holds no answers", where=where, hint="give every example its number")
+        raise DataError("contains no answers", where=where, hint="give every example its number")
     if len(strange) > len(numbers):
         raise DataError(
             f"{len(strange):,} of {len(strange) + len(numbers):,} answers are not numbers, such as '{strange[0]}'",

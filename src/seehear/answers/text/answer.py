@@ -149,7 +149,7 @@ def _with_lengths(tokens: Mapping[str, Array]) -> dict[str, Array]:
 
 
 def check(answer: Text, truth: Text, duration_s: float) -> None:
-    """Raises InputError for a truth that nobody can say in that time."""
+    """Raises InputError for a transcript too long to be spoken in that time."""
     _check_speed(str(truth), duration_s)
 
 

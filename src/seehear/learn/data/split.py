@@ -66,7 +66,7 @@ def _check_size(split: DataSplit, recipe: Recipe, where: str) -> None:
         raise DataError(
             f"too few examples: {rows:,} to train on and {held_out:,} held out",
             where=where,
-            allowed=f"at least {FEWEST} of each; some tens are better",
+            allowed=f"at least {FEWEST} of each; a few dozen are better",
             hint="add examples",
         )
     for sense in recipe.senses:
@@ -74,7 +74,7 @@ def _check_size(split: DataSplit, recipe: Recipe, where: str) -> None:
             raise DataError(
                 f"only {having} of {rows:,} training examples have {sense}",
                 where=where,
-                allowed=f"at least {FEWEST}; some tens are better",
+                allowed=f"at least {FEWEST}; a few dozen are better",
                 hint=f"add some, or leave {sense} out with --senses",
             )
 

@@ -17,8 +17,8 @@ OPERATORS = {"relu": "Relu", "relu6": "Clip", "hardswish": "HardSwish"}  # of ON
 class Convolution(nn.Conv2d):
     """A convolution without bias, the normalisation after it, and an activation if given.
 
-    Zeros around x make its outputs H / stride by W / stride, rounded up. Those that a side of 8 needs for a kernel of 3
-    with stride 2, one, come after it; with `symmetric`, as in PyTorch's own models, there is one on either side.
+    x is padded with zeros so that its outputs are H / stride by W / stride, rounded up. For a side of 8, a kernel of 3
+    and stride 2, the one zero needed comes at the end; with `symmetric`, as in PyTorch's own models, each end gets one.
     """
 
     lowest: Tensor

@@ -38,7 +38,7 @@ _NOT_SHAPES = ("attribute", "tag")
 
 
 def read_cvat(place: Path) -> RawTable | None:
-    """Read such a file, or a folder with one or with one for each part; None for others."""
+    """Read a CVAT file, or a folder with one file or one per part; None for another layout."""
     notes: list[str] = []
     files = find_annotation_files(place, _is_cvat, notes)
     if not files:

@@ -175,7 +175,7 @@ def _is_command(recording: _Entry) -> bool:
 
 
 def _find_base(folder: Path, recordings: Mapping[str, _Entry]) -> str:
-    """The folder, relative to a data folder, that its file names are relative to: the first in which one exists."""
+    """The base folder of the file names, relative to the data folder: the first candidate that contains one of them."""
     for entry in recordings.values():
         for base in _BASES:
             if not _is_command(entry) and is_file(folder / base / entry.notes):

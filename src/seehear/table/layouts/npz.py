@@ -80,7 +80,7 @@ def _write(arrays: Any, folder: Path) -> None:
         classes = ["label"] if width == 1 else [str(number) for number in range(width)]
         line_headings = ",".join(["file_name", *classes] + ["split"] * divided)
         if headings and line_headings != headings:
-            raise DataError(f"{pair.labels} has another number of classes")
+            raise DataError(f"{pair.labels} has a different number of classes from the other parts")
         headings = line_headings
         (folder / (pair.part or "all")).mkdir()
         for number, picture in enumerate(pictures):

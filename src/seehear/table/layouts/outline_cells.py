@@ -27,7 +27,7 @@ from seehear.table.layouts.raw_table import AnswerColumn
 from seehear.table.rows import RowProblem
 
 HEADING = "mask"
-CANNOT_DRAW = "its outlines cannot be drawn: its size is unknown, or not the one they were drawn on"
+CANNOT_DRAW = "its outlines cannot be drawn: the picture's size is unknown or differs from the one they were drawn on"
 BACKGROUND = "background"  # unless the file has a class of this name
 _FEWEST = 6  # numbers of a polygon: three corners
 _CLIPPED = "clipped at the edge of their picture"
