@@ -10,7 +10,7 @@ import pytest
 import tiny
 from seehear.errors import BundleError, UsageError
 from seehear.runtime.bundle import write_bundle
-from seehear.serve.models import ModelRegistry, UnknownModelError
+from seehear.serve.models import MOST_KEPT, ModelRegistry, UnknownModelError
 from seehear.serve.settings import name_models
 from serving import client, picture_file, registry
 
@@ -30,6 +30,12 @@ def test_promote_and_roll_back(file: Path) -> None:
     assert models.promote("birds", file).version == 3, "a version is never a second one's"
     models.roll_back("birds")
     with pytest.raises(UsageError, match="no model was served as 'birds' before this one"):
+        models.roll_back("birds")
+    for _ in range(MOST_KEPT + 2):
+        models.promote("birds", file)
+    for _ in range(MOST_KEPT):
+        models.roll_back("birds")
+    with pytest.raises(UsageError, match="before this one"):
         models.roll_back("birds")
     models.remove("birds")
     with pytest.raises(UnknownModelError, match=r"no model is called 'birds'\. Allowed: nothing is served"):

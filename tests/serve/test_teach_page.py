@@ -182,8 +182,11 @@ def test_no_file_is_written_outside_of_its_folder(served: TestClient, path: str)
 
 
 def test_what_cannot_be_understood_says_why_and_can_be_left(served: TestClient) -> None:
-    page = read_html(served.post("/p/boards/arriving", files={"file": ("a.zip", b"PK no zip")}).text)
+    answered = served.post("/p/boards/arriving", files={"file": ("a.zip", b"PK no zip")})
+    page = read_html(answered.text)
     assert "This could not be understood" in page.text
+    refused = served.post(str(answered.url.path))
+    assert refused.status_code == 422 and "a.zip" in refused.text
     (form,) = page.all("form")
     assert "Show it some of each kind" in post(served, form.attributes["action"]).text
 

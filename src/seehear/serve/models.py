@@ -42,6 +42,9 @@ class ServedModel:
         return tuple(dict.fromkeys(m for sense in self.recogniser.recipe.senses for m in SENSES[sense].media))
 
 
+MOST_KEPT = 3  # models of one name to go back to; each stays in memory
+
+
 class ModelRegistry:
     """Models by name. Safe to use from several threads.
 
@@ -73,6 +76,7 @@ class ModelRegistry:
             history = self._before.setdefault(name, [])
             if before is not None:
                 history.append(before)
+                del history[:-MOST_KEPT]
             self._versions[name] += 1
             served = self._served[name] = ServedModel(name, self._versions[name], path, recogniser)
         return served

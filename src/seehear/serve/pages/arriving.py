@@ -16,7 +16,7 @@ from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from seehear.errors import SeehearError, UsageError
+from seehear.errors import DataError, SeehearError, UsageError
 from seehear.folders import delete
 from seehear.projects import Project
 from seehear.serve.pages.chapters import render_chapter
@@ -75,7 +75,10 @@ def show(request: Request, slug: str, key: str) -> Response:
 async def import_data(request: Request, slug: str, key: str) -> Response:
     project = find_project(request, slug)
     place = _place(project, key)
-    added = await asyncio.to_thread(lambda: project.import_data(_data(place)))
+    try:
+        added = await asyncio.to_thread(lambda: project.import_data(_data(place)))
+    except DataError as error:  # what was sent is at fault, and none of it was added
+        raise HTTPException(422, str(error)) from None
     await asyncio.to_thread(delete, place)
     return render_chapter(
         request,
