@@ -57,7 +57,7 @@ def test_signing_in(monkeypatch: pytest.MonkeyPatch) -> None:
         assert SESSION_COOKIE in served.cookies
         assert served.get("/health/ready").status_code == 200
         policy = AccessPolicy(ServeSettings(token=TOKEN))
-        caller = policy.judge("http", "GET", "/", [(b"host", b"127.0.0.1"), (b"cookie", _cookie(served))])
+        caller = policy.check("http", "GET", "/", [(b"host", b"127.0.0.1"), (b"cookie", _cookie(served))])
         assert caller == Caller("Zoë Müller")
 
 
