@@ -54,7 +54,7 @@ def evaluate_table(
     if robustness:
         find_corruptions(predictor, options.senses)  # raises before the work instead of after it
     table = select_part(table, listen)
-    truths, problems, rows = read_truths(table, recipe)
+    truths, problems, rows = _read_truths(table, recipe)
     if not rows:
         raise DataError("no row has a usable answer", where=str(table.root), hint=str(problems[0]) if problems else "")
     table = table.take(rows)
@@ -174,7 +174,7 @@ def _select_inputs(row: Row, recipe: Recipe) -> dict[str, Input]:
     return {name: source for name, source in row.inputs.items() if name in recipe.senses}
 
 
-def read_truths(table: Table, recipe: Recipe) -> tuple[list[Any], list[RowProblem], list[int]]:
+def _read_truths(table: Table, recipe: Recipe) -> tuple[list[Any], list[RowProblem], list[int]]:
     """The truths that can be read, the problems of the others, and the rows of the former."""
     kind = ANSWERS[recipe.kind]
     truths, problems, rows = [], [], []

@@ -13,6 +13,7 @@ from pathlib import Path
 from seehear.errors import SeehearError, UsageError
 
 MODEL_SUFFIX = ".seehear"
+PROJECTS_FOLDER = "seehear-projects"  # in the current folder, unless another is named
 PART_SUFFIX = ".part"
 HINT = "choose a folder that exists, may be written to and has room"
 ON_WINDOWS = sys.platform == "win32"

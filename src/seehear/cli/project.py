@@ -13,13 +13,12 @@ from seehear.cli import options
 from seehear.cli.display import Display
 from seehear.errors import UsageError
 from seehear.escaping import escape_unprintable, to_json_line
+from seehear.files import PROJECTS_FOLDER
 
 if TYPE_CHECKING:
     from seehear.projects import Added, Change, Example, Inspection, Project
 
 project = typer.Typer(help="Collect examples in a project, correct their answers, train, and see who changed what.")
-
-HOME = "seehear-projects"
 
 Name = Annotated[str, typer.Argument(metavar="PROJECT", help="A project, as `seehear project list` names it.")]
 Home = Annotated[
@@ -47,7 +46,7 @@ def new(
         str | None,
         typer.Option(metavar="URL", help="A database that a team shares: postgresql+psycopg://HOST/DATABASE."),
     ] = None,
-    home: Home = Path(HOME),
+    home: Home = Path(PROJECTS_FOLDER),
     who: Who = None,
     json: options.Json = False,
 ) -> None:
@@ -62,7 +61,7 @@ def new(
 
 
 @project.command("list")
-def list_projects(home: Home = Path(HOME), json: options.Json = False) -> None:
+def list_projects(home: Home = Path(PROJECTS_FOLDER), json: options.Json = False) -> None:
     """List the projects. For one that cannot be opened, say why."""
     from seehear.projects import Project
 
@@ -87,7 +86,7 @@ def show(  # noqa: PLR0913 - one argument for each flag
     unanswered: Annotated[bool, typer.Option("--unanswered", help="List examples without an answer.")] = False,
     removed: Annotated[bool, typer.Option("--removed", help="List examples that were removed.")] = False,
     every: Annotated[bool, typer.Option("--all", help="List all examples.")] = False,
-    home: Home = Path(HOME),
+    home: Home = Path(PROJECTS_FOLDER),
     json: options.Json = False,
 ) -> None:
     """Count the examples of a project, or list some of them."""
@@ -121,7 +120,7 @@ def add(  # noqa: PLR0913 - one argument for each flag
         str | None, typer.Option("--as", metavar="ANSWER", help="The answer of single pictures and recordings.")
     ] = None,
     inspect: Annotated[bool, typer.Option("--inspect", help="Only print what was understood.")] = False,
-    home: Home = Path(HOME),
+    home: Home = Path(PROJECTS_FOLDER),
     who: Who = None,
     json: options.Json = False,
 ) -> None:
@@ -155,7 +154,7 @@ def label(
     name: Name,
     answer: Annotated[str, typer.Argument(metavar="ANSWER", help='A cell of the table; "" takes the answer away.')],
     examples: Ids,
-    home: Home = Path(HOME),
+    home: Home = Path(PROJECTS_FOLDER),
     who: Who = None,
     json: options.Json = False,
 ) -> None:
@@ -165,7 +164,9 @@ def label(
 
 
 @project.command()
-def remove(name: Name, examples: Ids, home: Home = Path(HOME), who: Who = None, json: options.Json = False) -> None:
+def remove(
+    name: Name, examples: Ids, home: Home = Path(PROJECTS_FOLDER), who: Who = None, json: options.Json = False
+) -> None:
     """Remove examples. `project undo` brings them back."""
     with open_project(name, home, who) as opened:
         _print_change(opened, opened.remove(examples), json)
@@ -176,7 +177,7 @@ def log(
     name: Name,
     example: Annotated[int | None, typer.Option(metavar="NUMBER", help="Only what changed this example.")] = None,
     last: Annotated[int, typer.Option(metavar="NUMBER", help="How many changes, newest first.")] = 50,
-    home: Home = Path(HOME),
+    home: Home = Path(PROJECTS_FOLDER),
     json: options.Json = False,
 ) -> None:
     """Print who changed what and when, newest first."""
@@ -191,7 +192,7 @@ def undo(
     change: Annotated[
         int | None, typer.Argument(metavar="CHANGE", help="A number from `project log`; by default your last change.")
     ] = None,
-    home: Home = Path(HOME),
+    home: Home = Path(PROJECTS_FOLDER),
     who: Who = None,
     json: options.Json = False,
 ) -> None:
@@ -204,7 +205,7 @@ def undo(
 def export(
     name: Name,
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new folder.")],
-    home: Home = Path(HOME),
+    home: Home = Path(PROJECTS_FOLDER),
     json: options.Json = False,
 ) -> None:
     """Write the examples with answers to a folder: a table and their files, which `train` reads."""
@@ -230,10 +231,10 @@ def _print_added(opened: Project, added: Sequence[Added], json: bool) -> None:
 
 
 def _print_change(opened: Project, change: int | None, json: bool) -> None:
-    if change is None:
+    made = None if change is None else opened.change(change)
+    if made is None:
         typer.echo(to_json_line({"id": None}) if json else "Nothing changed: it was like this already")
         return
-    made = next(each for each in opened.history(limit=10) if each.id == change)
     typer.echo(to_json_line(made.to_json()) if json else _format_change(made))
 
 

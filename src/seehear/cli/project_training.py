@@ -11,10 +11,11 @@ import typer
 from seehear.amounts import format_count, format_duration
 from seehear.cli import options
 from seehear.cli.display import Display
-from seehear.cli.project import HOME, Home, Name, Who, open_project
+from seehear.cli.project import Home, Name, Who, open_project
 from seehear.cli.project import project as project
 from seehear.errors import UsageError
 from seehear.escaping import escape_unprintable, to_json_line
+from seehear.files import PROJECTS_FOLDER
 
 if TYPE_CHECKING:
     from seehear.projects.jobs import Job
@@ -38,7 +39,7 @@ def train(  # noqa: PLR0913 - each flag is an argument
     wait: Annotated[
         bool, typer.Option("--wait/--no-wait", help="Show progress until the training is done, or return at once.")
     ] = True,
-    home: Home = Path(HOME),
+    home: Home = Path(PROJECTS_FOLDER),
     who: Who = None,
     json: options.Json = False,
 ) -> None:
@@ -63,7 +64,7 @@ def train(  # noqa: PLR0913 - each flag is an argument
 
 
 @project.command()
-def jobs(name: Name, home: Home = Path(HOME), json: options.Json = False) -> None:
+def jobs(name: Name, home: Home = Path(PROJECTS_FOLDER), json: options.Json = False) -> None:
     """List a project's trainings, newest first. Those whose process is gone are restarted."""
     with open_project(name, home) as opened:
         opened.jobs.restart()
@@ -72,7 +73,7 @@ def jobs(name: Name, home: Home = Path(HOME), json: options.Json = False) -> Non
 
 
 @project.command()
-def watch(name: Name, job: JobNumber, home: Home = Path(HOME), json: options.Json = False) -> None:
+def watch(name: Name, job: JobNumber, home: Home = Path(PROJECTS_FOLDER), json: options.Json = False) -> None:
     """Show the progress of a training until it is done."""
     with open_project(name, home) as opened:
         ended = _watch(opened, job)
@@ -80,7 +81,7 @@ def watch(name: Name, job: JobNumber, home: Home = Path(HOME), json: options.Jso
 
 
 @project.command()
-def cancel(name: Name, job: JobNumber, home: Home = Path(HOME), json: options.Json = False) -> None:
+def cancel(name: Name, job: JobNumber, home: Home = Path(PROJECTS_FOLDER), json: options.Json = False) -> None:
     """Stop a training, or take it out of the queue. What it has learned is kept."""
     with open_project(name, home) as opened:
         ended = opened.jobs.cancel(job)
@@ -88,7 +89,7 @@ def cancel(name: Name, job: JobNumber, home: Home = Path(HOME), json: options.Js
 
 
 @project.command()
-def resume(name: Name, job: JobNumber, home: Home = Path(HOME), json: options.Json = False) -> None:
+def resume(name: Name, job: JobNumber, home: Home = Path(PROJECTS_FOLDER), json: options.Json = False) -> None:
     """Resume a training that was cancelled or has failed."""
     with open_project(name, home) as opened:
         found = opened.jobs.resume(job)
@@ -96,7 +97,7 @@ def resume(name: Name, job: JobNumber, home: Home = Path(HOME), json: options.Js
 
 
 @project.command()
-def versions(name: Name, home: Home = Path(HOME), json: options.Json = False) -> None:
+def versions(name: Name, home: Home = Path(PROJECTS_FOLDER), json: options.Json = False) -> None:
     """List a project's versions, newest first."""
     with open_project(name, home) as opened:
         found = opened.versions.list()
@@ -105,7 +106,7 @@ def versions(name: Name, home: Home = Path(HOME), json: options.Json = False) ->
 
 @project.command()
 def promote(
-    name: Name, version: VersionNumber, home: Home = Path(HOME), who: Who = None, json: options.Json = False
+    name: Name, version: VersionNumber, home: Home = Path(PROJECTS_FOLDER), who: Who = None, json: options.Json = False
 ) -> None:
     """Let a version answer from now on."""
     with open_project(name, home, who) as opened:
@@ -115,7 +116,7 @@ def promote(
 
 
 @project.command()
-def rollback(name: Name, home: Home = Path(HOME), who: Who = None, json: options.Json = False) -> None:
+def rollback(name: Name, home: Home = Path(PROJECTS_FOLDER), who: Who = None, json: options.Json = False) -> None:
     """Undo the last promotion: the version before it answers again."""
     with open_project(name, home, who) as opened:
         found = opened.versions.roll_back()
@@ -127,7 +128,7 @@ def compare(
     name: Name,
     first: Annotated[int, typer.Argument(metavar="VERSION", help="The number of a version.")],
     second: Annotated[int, typer.Argument(metavar="VERSION", help="The version to compare with it.")],
-    home: Home = Path(HOME),
+    home: Home = Path(PROJECTS_FOLDER),
     json: options.Json = False,
 ) -> None:
     """Compare two versions on the examples that neither learned from."""
@@ -145,7 +146,7 @@ def review(  # noqa: PLR0913 - each flag is an argument
     none: Annotated[bool, typer.Option("--none", help="It is none of the classes.")] = False,
     skip: Annotated[bool, typer.Option("--skip", help="Leave it undecided.")] = False,
     top: Annotated[int, typer.Option(metavar="NUMBER", help="How many to list.")] = 20,
-    home: Home = Path(HOME),
+    home: Home = Path(PROJECTS_FOLDER),
     who: Who = None,
     json: options.Json = False,
 ) -> None:
@@ -178,7 +179,7 @@ def keep(
     days: Annotated[float | None, typer.Option(metavar="DAYS", help="Keep answers for this long.")] = None,
     off: Annotated[bool, typer.Option("--off", help="Keep no more answers.")] = False,
     delete: Annotated[bool, typer.Option("--delete-now", help="Delete all that nobody has reviewed.")] = False,
-    home: Home = Path(HOME),
+    home: Home = Path(PROJECTS_FOLDER),
     who: Who = None,
     json: options.Json = False,
 ) -> None:

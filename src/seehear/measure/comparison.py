@@ -124,7 +124,7 @@ class PairedComparison:
             f"{self.names[1]} {self.describe_verdict()}",
             f"{format_count(self.n, 'example')} that both answered:",
             *align_columns([*self._rows()]),
-            f"{self._describe_difference()}",
+            self._describe_difference(),
             f"{format_count(gained, 'answer')} became right, {lost:,} became wrong",
             *self._list_flips(),
             *self.left_out,

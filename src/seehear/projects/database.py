@@ -7,7 +7,6 @@ turns, on PostgreSQL too, so that what a change saw cannot be changed by another
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -204,8 +203,3 @@ def _migrate(engine: Engine, before: str | None, where: str) -> None:
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(0)))
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
-
-
-def now_s() -> float:
-    """Unix seconds."""
-    return time.time()

@@ -14,12 +14,11 @@ from seehear.errors import InputError, UsageError
 from seehear.projects.columns import AnswerColumn, read_setting
 from seehear.projects.examples import Query, edit_new_classes, list_classes, list_ids
 from seehear.projects.fields import FIELDS, PRESENT, Edit
-from seehear.projects.history import begin_change, discard_if_empty, make_edits
+from seehear.projects.history import LONGEST_SHOWN, begin_change, discard_if_empty, make_edits, shorten
 from seehear.projects.schema import LONGEST_CLASS
 
 PARTS = ("train", "val", "test", "")
 MOST_CELL_LETTERS = 4_000_000
-_LONGEST_SHOWN = 40
 Expected = Mapping[int, str | None]
 
 
@@ -127,7 +126,7 @@ def check_cell(cell: str) -> str:
 def check_text(text: str) -> str:
     """Raises UsageError for what no database can store: a NUL, or half of a surrogate pair."""
     if "\0" in text or any("\ud800" <= letter <= "\udfff" for letter in text):
-        raise UsageError(f"not valid text: {text[:_LONGEST_SHOWN]!r}")
+        raise UsageError(f"not valid text: {text[:LONGEST_SHOWN]!r}")
     return text
 
 
@@ -142,11 +141,6 @@ def check_part(part: str) -> str:
     if part not in PARTS:
         raise UsageError(f"no part {part!r}", allowed='train, val, test, or "" for undecided')
     return part
-
-
-def shorten(text: str) -> str:
-    """A value in quotes for a sentence."""
-    return repr(text) if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]!r}…"
 
 
 def _count(ids: Sequence[int]) -> str:

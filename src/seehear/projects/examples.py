@@ -200,10 +200,7 @@ def read_examples(connection: Connection, ids: Sequence[int]) -> list[Example]:
     """Examples by their ids, in this order; what is not there is left out."""
     found: dict[int, Example] = {}
     for some in chunks(ids):
-        senses: dict[int, dict[str, StoredFile]] = {}
-        joined = sa.select(inputs.c.example_id, inputs.c.sense, *files.c).join_from(inputs, files)
-        for number, sense, *file in connection.execute(joined.where(inputs.c.example_id.in_(some))):
-            senses.setdefault(number, {})[sense] = StoredFile(*file)
+        senses = read_inputs(connection, inputs.c.example_id, some)
         cells = _read_answers(connection, some)
         rows = connection.execute(
             sa.select(examples, changes.c.at_s, changes.c.who)
@@ -212,6 +209,15 @@ def read_examples(connection: Connection, ids: Sequence[int]) -> list[Example]:
         )
         found |= {row.id: _to_example(row, senses.get(row.id, {}), cells.get(row.id, {})) for row in rows}
     return [found[number] for number in ids if number in found]
+
+
+def read_inputs(connection: Connection, owner: sa.Column[int], ids: Sequence[int]) -> dict[int, dict[str, StoredFile]]:
+    """The file of each sense, by the id of what it belongs to: `owner` is that column of a table of inputs."""
+    found: dict[int, dict[str, StoredFile]] = {}
+    select = sa.select(owner, owner.table.c.sense, *files.c).join_from(owner.table, files).where(owner.in_(ids))
+    for number, sense, *file in connection.execute(select):
+        found.setdefault(number, {})[sense] = StoredFile(*file)
+    return found
 
 
 def list_ids(connection: Connection, heading: str | None, query: Query, limit: int | None) -> list[int]:

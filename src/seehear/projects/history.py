@@ -19,7 +19,7 @@ from seehear.errors import ConflictError, UsageError
 from seehear.projects.fields import FIELDS, Edit
 from seehear.projects.schema import changes, edits
 
-_LONGEST_SHOWN = 60  # characters of a value in a message
+LONGEST_SHOWN, _LONGEST_IN_CONFLICT = 40, 60  # characters of a value in a sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +117,11 @@ def undo(connection: Connection, who: str, change_id: int) -> int:
     return new
 
 
+def shorten(text: str, most: int = LONGEST_SHOWN) -> str:
+    """A value in quotes for a sentence."""
+    return repr(text) if len(text) <= most else f"{text[:most]!r}…"
+
+
 def find_last(connection: Connection, who: str) -> int:
     """The last change of a person that can be undone. Raises UsageError if there is none."""
     mine = changes.c.who == who, changes.c.undone_by.is_(None), changes.c.undoes.is_(None)
@@ -201,4 +206,4 @@ def _at(at_s: float) -> datetime:
 def _shown(value: str | None) -> str:
     if value is None:
         return "not there"
-    return repr(value) if len(value) <= _LONGEST_SHOWN else f"{value[:_LONGEST_SHOWN]!r}…"
+    return shorten(value, _LONGEST_IN_CONFLICT)

@@ -14,7 +14,6 @@ from typing import Any
 from seehear.events import Advanced, Event, Finished, Notice, Skipped, Started
 
 ROW_EVERY_S, LINE_EVERY_S = 2.0, 0.5
-TRAINING = "training"  # the task whose seconds or steps are the budget
 MOST_PROBLEMS = 20  # listed of the examples that are left out
 
 Record = dict[str, Any]

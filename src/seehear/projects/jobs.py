@@ -170,12 +170,14 @@ class Jobs:
         for lock, child in list(_children.items()):
             if child.poll() is not None:
                 _children.pop(lock, None)  # another thread may have been quicker
+        unfinished = self.unfinished()
+        with self._project.database.reading() as connection:
+            select = sa.select(jobs.c.id, jobs.c.host).where(jobs.c.id.in_([job.id for job in unfinished]))
+            hosts = {row.id: row.host for row in connection.execute(select)}
         started = []
-        for job in self.unfinished():
-            with self._project.database.reading() as connection:
-                host = connection.execute(sa.select(jobs.c.host).where(jobs.c.id == job.id)).scalar()
+        for job in unfinished:
             place = self.place(job.id)
-            if not job.alive and place.lock not in _children and host in (None, platform.node()):
+            if not job.alive and place.lock not in _children and hosts[job.id] in (None, platform.node()):
                 _children[place.lock] = _spawn(self._project.place.folder, place)
                 started.append(job.id)
         return started

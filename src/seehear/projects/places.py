@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from seehear.errors import DataError, SeehearError, UsageError
-from seehear.files import write_atomically
+from seehear.files import PROJECTS_FOLDER, write_atomically
 from seehear.folders import delete
 from seehear.strict_json import from_json
 
-HOME = Path("seehear-projects")  # below the current folder
+HOME = Path(PROJECTS_FOLDER)
 DESCRIPTION, DATABASE = "project.json", "project.db"
 FILES, MODELS = "files", "models"
 _FORMAT = 1

@@ -267,7 +267,7 @@ class Project:
                     left_out.append(RowProblem(name, "is neither a picture nor a recording that is read here"))
                 else:
                     new.append(NewExample(name, {sense: file}, answers=cells, group=group, part=check_part(part)))
-            detail = "" if answer is None else f"to {editing.shorten(answer)}"
+            detail = "" if answer is None else f"to {history.shorten(answer)}"
             added = self.add_within(connection, staging, new, detail) if new else Added([])
         return Added(added.ids, added.known, (*left_out, *added.problems))
 
@@ -331,6 +331,11 @@ class Project:
         """The changes, newest first: all or those of one example; with `before`, only those older than that change."""
         with self.database.reading() as connection:
             return history.list_changes(connection, example_id=example, before=before, limit=limit)
+
+    def change(self, number: int) -> Change | None:
+        """One change; None if there never was one with this id."""
+        found = self.history(before=number + 1, limit=1)
+        return found[0] if found and found[0].id == number else None
 
     def edits(self, change: int, *, example: int | None = None, limit: int = 1000) -> Sequence[Edit]:
         """What a change set, with the values before and after."""

@@ -24,12 +24,12 @@ from seehear.measure.comparison import NOT_DISTINGUISHABLE
 from seehear.media import Excerpt, Input
 from seehear.projects.columns import find_answer_column
 from seehear.projects.content_store import StoredFile
-from seehear.projects.editing import check_cell, check_class, require_column, shorten
-from seehear.projects.examples import NewExample, Span, add_examples, edit_new_classes, save_files
+from seehear.projects.editing import check_cell, check_class, require_column
+from seehear.projects.examples import NewExample, Span, add_examples, edit_new_classes, read_inputs, save_files
 from seehear.projects.fields import Edit, chunks
-from seehear.projects.history import begin_change, make_edits
+from seehear.projects.history import begin_change, make_edits, shorten
 from seehear.projects.review_order import order_diverse, usefulness
-from seehear.projects.schema import files, prediction_inputs, predictions
+from seehear.projects.schema import prediction_inputs, predictions
 from seehear.projects.training_data import TRAIN
 
 if TYPE_CHECKING:
@@ -341,11 +341,7 @@ def _read(connection: Connection, ids: Sequence[int]) -> list[KeptAnswer]:
     """Kept answers by their ids, in this order."""
     found: dict[int, KeptAnswer] = {}
     for some in chunks(ids):
-        senses: dict[int, dict[str, StoredFile]] = {}
-        link = prediction_inputs.c
-        joined = sa.select(link.prediction_id, link.sense, *files.c).join_from(prediction_inputs, files)
-        for number, sense, *file in connection.execute(joined.where(link.prediction_id.in_(some))):
-            senses.setdefault(number, {})[sense] = StoredFile(*file)
+        senses = read_inputs(connection, prediction_inputs.c.prediction_id, some)
         for row in connection.execute(sa.select(predictions).where(predictions.c.id.in_(some))):
             found[row.id] = KeptAnswer(
                 id=row.id,

@@ -31,8 +31,8 @@ def _id() -> Column[int]:
     return Column("id", Integer, primary_key=True, autoincrement=True)
 
 
-def _sha256(*, key: bool = False) -> Column[str]:
-    return Column("sha256", String(SHA256_LETTERS), ForeignKey("files.sha256"), nullable=False, primary_key=key)
+def _sha256() -> Column[str]:
+    return Column("sha256", String(SHA256_LETTERS), ForeignKey("files.sha256"), nullable=False)
 
 
 # Every file of the project, stored once. `suffix` begins with a dot, or is "".

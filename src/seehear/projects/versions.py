@@ -96,7 +96,7 @@ class Versions:
         return found[0]
 
     def served(self) -> Version | None:
-        """The version that answers; None while there is none. One query, so a server may ask before each answer."""
+        """The version that answers; None while there is none."""
         number = self._project.setting(SERVED)
         return None if number is None else self.get(number)
 
@@ -144,12 +144,6 @@ class Versions:
             change = undo(connection, self._project.who, last.change_id)
             describe_change(connection, change, f"rolled back from version {last.after} to version {last.before}")
         return self.get(int(last.before))
-
-    def set_notes(self, number: int, notes: str) -> None:
-        with self._project.database.writing() as connection:
-            where = versions.c.number == number
-            if not connection.execute(versions.update().where(where).values(notes=notes)).rowcount:
-                raise self._missing(number)
 
     def compare(self, first: int, second: int, *, listen: Listener = ignore_events) -> PairedComparison:
         """Compare two versions on all examples of the project that neither learned from.

@@ -8,7 +8,7 @@ from ipaddress import ip_address
 from pathlib import Path
 
 from seehear.errors import UsageError
-from seehear.files import MODEL_SUFFIX
+from seehear.files import MODEL_SUFFIX, PROJECTS_FOLDER
 
 PORT = 8765
 LOOPBACK = "127.0.0.1"
@@ -42,7 +42,7 @@ class ServeSettings:
     token: str | None = None
     certificate: Path | None = None
     allowed_hosts: tuple[str, ...] = ()
-    projects: Path = Path("seehear-projects")
+    projects: Path = Path(PROJECTS_FOLDER)
     max_upload_bytes: int = 512 * MIB
     waiting: int = 16
     workers: int | None = None

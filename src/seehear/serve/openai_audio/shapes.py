@@ -54,7 +54,7 @@ def to_verbose(prediction: Prediction, text: Text, *, task: str, language: str, 
         "task": task,
         "language": language or text.language or UNKNOWN,
         "duration": round(prediction.duration_s, 3),
-        "segments": _to_segments(text, prediction.duration_s) if timed else [],
+        "segments": _to_segments(text) if timed else [],
     }
     return body | ({"words": [_to_word(word) for word in text.words]} if words and timed else {})
 
@@ -64,7 +64,7 @@ def _to_word(word: Word) -> dict[str, Any]:
     return {"word": word.text, **times, "confidence": round(word.confidence, 4), "accepted": word.accepted}
 
 
-def _to_segments(text: Text, duration_s: float) -> list[Mapping[str, Any]]:
+def _to_segments(text: Text) -> list[Mapping[str, Any]]:
     """The cues of its subtitles."""
     return [_to_segment(number, cue) for number, cue in enumerate(split_cues(text.words))]
 

@@ -14,7 +14,6 @@ from seehear.serve.pages.fields import read_fields
 from seehear.serve.pages.open_projects import find_project, project_address
 from seehear.serve.pages.previews import SOUND_TYPES
 from seehear.serve.pages.routing import page_router
-from seehear.serve.pages.teaching import find_change
 from seehear.serve.pages.trying import SANDBOX
 
 router = page_router()
@@ -39,7 +38,7 @@ def show(request: Request, slug: str, number: int, done: int = 0) -> Response:
         following=following[0].id if following else None,
         changes=project.history(example=number, limit=20),
         sounds=[sense for sense, file in example.inputs.items() if file.suffix.lstrip(".") in SOUND_TYPES],
-        done=find_change(project, done),
+        done=project.change(done),
     )
 
 

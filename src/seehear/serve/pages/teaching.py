@@ -57,7 +57,7 @@ def show(
     counts = project.counts()
     column = project.answer_column()
     if column is None or column.kind.extension is None:  # its answers are not classes
-        return _list(request, project, column, after, find_change(project, done))
+        return _list(request, project, column, after, project.change(done))
     narrowed = kind is not None or unplaced
     query = Query(stratum=kind, answered=False if unplaced else None, after=after)
     page = project.examples(query) if narrowed else []
@@ -78,7 +78,7 @@ def show(
         unplaced=[] if narrowed else project.examples(Query(answered=False), limit=SHOWN),
         heading=column.heading,
         most=max((kind.count for kind in kinds), default=0),
-        done=find_change(project, done),
+        done=project.change(done),
     )
 
 
@@ -152,7 +152,7 @@ def history(request: Request, slug: str, before: int | None = None, done: int = 
     project = find_project(request, slug)
     changes = project.history(before=before)
     return render_chapter(
-        request, "history.html", project, "history", changes=changes, done=find_change(project, done), before=before
+        request, "history.html", project, "history", changes=changes, done=project.change(done), before=before
     )
 
 
@@ -164,12 +164,6 @@ def picture(request: Request, slug: str, number: int, version: str, size: str) -
     project = find_project(request, slug)
     content = find_thumbnail(project, project.example(number), size)
     return Response(content, headers={"Cache-Control": FOREVER.replace("public", "private")}, media_type="image/jpeg")
-
-
-def find_change(project: Project, number: int) -> Change | None:
-    """A change that was just made, to show it; None for 0 or an unknown number."""
-    found = project.history(before=number + 1, limit=1) if number > 0 else []
-    return found[0] if found and found[0].id == number else None
 
 
 def _list(request: Request, project: Project, column: AnswerColumn | None, after: int, done: Change | None) -> Response:

@@ -15,7 +15,6 @@ from seehear.serve.pages.fields import read_fields
 from seehear.serve.pages.hundred import Hundred, find_hundred
 from seehear.serve.pages.open_projects import find_project, project_address
 from seehear.serve.pages.routing import page_router
-from seehear.serve.pages.teaching import find_change
 
 router = page_router()
 
@@ -31,7 +30,7 @@ def show(request: Request, slug: str, done: int = 0) -> Response:
         "versions",
         versions=[(version, hundred_of(version)) for version in found],
         pair=_usual_pair(found),
-        done=find_change(project, done),
+        done=project.change(done),
     )
 
 
