@@ -8,21 +8,15 @@ from pathlib import Path
 import pytest
 
 from made_projects import make_project
+from pretended_training import hold_jobs
 from seehear.cli import run
-from seehear.projects import Project, jobs
+from seehear.projects import Project
 
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """A home with the project boards, whose jobs get no process."""
-
-    class Process:
-        def __init__(self, _project: Path, _place: jobs.JobPlace) -> None: ...
-
-        def poll(self) -> int:
-            return 0
-
-    monkeypatch.setattr(jobs, "_spawn", Process)
+    hold_jobs(monkeypatch)
     make_project(tmp_path / "home").close()
     return str(tmp_path / "home")
 

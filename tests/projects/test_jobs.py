@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 
 import tiny
-from made_projects import make_project
+from made_projects import add_dark_and_bright, make_project
+from pretended_training import RESULT, hold_jobs
 from seehear import api
 from seehear.errors import BundleError, DataError, UsageError
 from seehear.events import Advanced, Notice, Started
@@ -22,40 +23,23 @@ from seehear.projects.job_process import run_job
 from seehear.projects.training_data import choose_parts, read_parts
 from seehear.runtime.bundle import write_bundle
 
-RESULT = {
-    "n": 4,
-    "metrics": {"accuracy": 0.75, "wrong": 0.25, "coverage": 0.5, "accepted_error": None},
-    "intervals": {"accuracy": [0.3, 0.95]},
-}
-
 
 class Killed(BaseException):
     """As SIGKILL for the files and the database: nothing runs after it."""
 
 
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
+def spawned(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The jobs that would have got a process."""
+    return hold_jobs(monkeypatch)
+
+
+@pytest.fixture
+def project(tmp_path: Path, spawned: list[str]) -> Iterator[Project]:
     """16 pictures, dark or bright, and jobs that get no process."""
-
-    class Process:
-        def __init__(self, _project: Path, place: jobs.JobPlace) -> None:
-            spawned.append(place.folder.name)
-
-        def poll(self) -> int:
-            return 0
-
-    monkeypatch.setattr(jobs, "_spawn", Process)
-    spawned.clear()
     with make_project(tmp_path / "home") as made:
-        for name, brightness in (("dark", 0.1), ("bright", 0.8)):
-            paths = [tmp_path / f"{name}-{number}.png" for number in range(8)]
-            for number, path in enumerate(paths):
-                Image.fromarray(tiny.picture(brightness + number / 100)[:, :, 0]).save(path)
-            made.add(paths, name)
+        add_dark_and_bright(made, tmp_path)
         yield made
-
-
-spawned: list[str] = []
 
 
 def train_at_once(
@@ -76,7 +60,9 @@ def train_at_once(
     return calls  # type: ignore[return-value]
 
 
-def test_a_job_makes_a_version_and_the_first_one_answers(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_job_makes_a_version_and_the_first_one_answers(
+    project: Project, spawned: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     train_at_once(monkeypatch)
     job = project.jobs.start(steps=4)
     assert (job.state, job.options, job.asked_by, spawned) == ("waiting", {"steps": 4}, "anna", ["job-1"])
@@ -95,7 +81,9 @@ def test_a_job_makes_a_version_and_the_first_one_answers(project: Project, monke
     assert project.versions.served() == version
 
 
-def test_a_job_whose_process_is_starting_gets_no_second_one(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_job_whose_process_is_starting_gets_no_second_one(
+    project: Project, spawned: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     class Starting:
         def __init__(self, _project: Path, place: jobs.JobPlace) -> None:
             spawned.append(place.folder.name)
@@ -137,7 +125,7 @@ def test_examples_of_one_group_stay_on_one_side(project: Project) -> None:
 
 
 def test_a_process_that_was_killed_before_its_version_was_written_loses_nothing(
-    project: Project, monkeypatch: pytest.MonkeyPatch
+    project: Project, spawned: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls = train_at_once(monkeypatch)
     publish = versions.publish_version

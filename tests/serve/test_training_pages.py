@@ -6,11 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from PIL import Image
 from starlette.testclient import TestClient
 
-import tiny
-from made_projects import make_project
+from made_projects import add_dark_and_bright, make_project
 from pretended_training import pretend_training
 from reading_html import Element, find_inline, read_html
 from seehear.projects import Project
@@ -25,11 +23,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project
     """16 pictures, dark or bright; a training is run by `run_job`."""
     pretend_training(monkeypatch)
     with make_project(tmp_path / "home") as made:
-        for name, brightness in (("dark", 0.1), ("bright", 0.8)):
-            paths = [tmp_path / f"{name}-{number}.png" for number in range(8)]
-            for number, path in enumerate(paths):
-                Image.fromarray(tiny.picture(brightness + number / 100)[:, :, 0]).save(path)
-            made.add(paths, name)
+        add_dark_and_bright(made, tmp_path)
         yield made
 
 

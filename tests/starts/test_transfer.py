@@ -138,11 +138,17 @@ def test_the_hub_is_asked_for_one_file_of_weights_at_a_commit(absent: Start, tmp
     assert f"hf:{hub.asked[0]}" == str(absent.repository)
 
 
-def test_a_repository_is_a_start_by_its_commit(tmp_path: Path, monkeypatch) -> None:
-    (tmp_path / "model.safetensors").write_bytes(safetensors.numpy.save(make_wav2vec2()))
-    (tmp_path / "config.json").write_text('{"num_attention_heads": 4, "do_stable_layer_norm": true}')
-    hub, name = Hub(tmp_path), f"hf:someone/wav2vec2-small@{REVISION}"
+def publish_wav2vec2(folder: Path, monkeypatch) -> Hub:
+    """A hub whose repositories all hold one small network."""
+    (folder / "model.safetensors").write_bytes(safetensors.numpy.save(make_wav2vec2()))
+    (folder / "config.json").write_text('{"num_attention_heads": 4, "do_stable_layer_norm": true}')
+    hub = Hub(folder)
     monkeypatch.setitem(sys.modules, "huggingface_hub", hub)
+    return hub
+
+
+def test_a_repository_is_a_start_by_its_commit(tmp_path: Path, monkeypatch) -> None:
+    hub, name = publish_wav2vec2(tmp_path, monkeypatch), f"hf:someone/wav2vec2-small@{REVISION}"
     start = find_start(name)
     assert (start.name, start.sense, start.encoder["pre_norm"]) == (name, "audio", True)
     assert load_tensors(find_start(name)).keys() == load_tensors(start).keys()
@@ -152,10 +158,7 @@ def test_a_repository_is_a_start_by_its_commit(tmp_path: Path, monkeypatch) -> N
 
 
 def test_what_was_downloaded_is_found_without_asking_the_hub(tmp_path: Path, monkeypatch) -> None:
-    (tmp_path / "model.safetensors").write_bytes(safetensors.numpy.save(make_wav2vec2()))
-    (tmp_path / "config.json").write_text('{"num_attention_heads": 4, "do_stable_layer_norm": true}')
-    hub, name = Hub(tmp_path), f"hf:someone/wav2vec2-offline@{REVISION}"
-    monkeypatch.setitem(sys.modules, "huggingface_hub", hub)
+    hub, name = publish_wav2vec2(tmp_path, monkeypatch), f"hf:someone/wav2vec2-offline@{REVISION}"
     first = find_start(name)
     for restore, asked in ((None, []), ("config.json", ["config.json"])):
         hub.asked.clear()

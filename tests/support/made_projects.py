@@ -7,6 +7,9 @@ from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
 
+from PIL import Image
+
+import tiny
 from seehear.projects import Project
 
 
@@ -22,6 +25,15 @@ def make_project(home: Path) -> Project:
     """An empty project of labels, open as anna."""
     shutil.copytree(_template(), home / "boards")
     return Project.open("boards", home=home, who="anna")
+
+
+def add_dark_and_bright(project: Project, folder: Path) -> None:
+    """Add 8 dark pictures and 8 bright ones, as two classes."""
+    for name, brightness in (("dark", 0.1), ("bright", 0.8)):
+        paths = [folder / f"{name}-{number}.png" for number in range(8)]
+        for number, path in enumerate(paths):
+            Image.fromarray(tiny.picture(brightness + number / 100)[:, :, 0]).save(path)
+        project.add(paths, name)
 
 
 def write_pictures(folder: Path, count: int, first: int = 0) -> list[Path]:

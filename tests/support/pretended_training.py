@@ -22,6 +22,21 @@ RESULT = {
 }
 
 
+def hold_jobs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Give jobs no process. Returns the names of those that would have got one, in a list that grows."""
+    started: list[str] = []
+
+    class Process:
+        def __init__(self, _project: Path, place: jobs.JobPlace) -> None:
+            started.append(place.folder.name)
+
+        def poll(self) -> int:
+            return 0
+
+    monkeypatch.setattr(jobs, "_spawn", Process)
+    return started
+
+
 def pretend_training(monkeypatch: pytest.MonkeyPatch, *, threads: bool = False) -> None:
     """Replace `api.train` by a handmade model that tells dark from bright.
 

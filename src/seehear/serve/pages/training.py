@@ -46,6 +46,37 @@ class Curve(NamedTuple):
     last: float
 
 
+class Progress:
+    """What the template shows of a job. What is in its file is read once, however often it is shown."""
+
+    def __init__(self, project: Project) -> None:
+        self._project = project
+        self._losses: list[tuple[float, float]] = []  # (what was done, the loss) of all steps that were reported
+        self._position = 0  # in the file
+
+    def describe(self, job: Job) -> dict[str, object]:
+        figures = job.progress
+        done, total = figures.get("done") or 0.0, figures.get("total")
+        left_s = figures.get("seconds_left")
+        self._read_losses(job)
+        return {
+            "job": job,
+            "task": str(figures.get("task") or "starting"),
+            "share": min(1.0, done / total) if total else None,
+            "left": None if left_s is None else format_duration(math.ceil(left_s)),
+            "note": str(figures.get("note") or ""),
+            "curve": draw_curve(self._losses),
+        }
+
+    def _read_losses(self, job: Job) -> None:
+        path = self._project.jobs.place(job.id).progress
+        for record, position in read_progress(path, self._position):
+            self._position = position
+            note = re.fullmatch(r"loss ([0-9.]+)", str(record.get("note", "")))
+            if record.get("event") == "advanced" and note:
+                self._losses.append((float(record["done"]), float(note[1])))
+
+
 @router.get("/p/{slug}/train")
 def show(request: Request, slug: str) -> Response:
     project = find_project(request, slug)
@@ -54,7 +85,7 @@ def show(request: Request, slug: str) -> Response:
     if unfinished:
         first, *waiting = unfinished
         return render_chapter(
-            request, "training.html", project, "train", waiting=waiting, past=past, **_describe(project, first)
+            request, "training.html", project, "train", waiting=waiting, past=past, **Progress(project).describe(first)
         )
     return render_chapter(
         request,
@@ -101,7 +132,7 @@ async def progress(request: Request, slug: str, number: int) -> Response:
 
 
 async def _watch(project: Project, number: int) -> AsyncIterator[str]:
-    before = ""
+    before, reading = "", Progress(project)
     while True:
         job = await asyncio.to_thread(project.jobs.get, number)
         if job.finished:
@@ -109,37 +140,12 @@ async def _watch(project: Project, number: int) -> AsyncIterator[str]:
             return
         if not job.alive:
             await asyncio.to_thread(project.jobs.restart)
-        values = await asyncio.to_thread(_describe, project, job)
+        values = await asyncio.to_thread(reading.describe, job)
         shown = render_fragment("progress.html", **values)
         if shown != before:
             before = shown
             yield "event: progress\n" + "".join(f"data: {line}\n" for line in shown.splitlines()) + "\n"
         await asyncio.sleep(LOOK_EVERY_S)
-
-
-def _describe(project: Project, job: Job) -> dict[str, object]:
-    """What the template shows of a job."""
-    figures = job.progress
-    done, total = figures.get("done") or 0.0, figures.get("total")
-    left_s = figures.get("seconds_left")
-    return {
-        "job": job,
-        "task": str(figures.get("task") or "starting"),
-        "share": min(1.0, done / total) if total else None,
-        "left": None if left_s is None else format_duration(math.ceil(left_s)),
-        "note": str(figures.get("note") or ""),
-        "curve": draw_curve(_losses(project, job)),
-    }
-
-
-def _losses(project: Project, job: Job) -> list[tuple[float, float]]:
-    """(what was done, the loss) of all steps that were reported."""
-    found = []
-    for record, _ in read_progress(project.jobs.place(job.id).progress):
-        note = re.fullmatch(r"loss ([0-9.]+)", str(record.get("note", "")))
-        if record.get("event") == "advanced" and note:
-            found.append((float(record["done"]), float(note[1])))
-    return found
 
 
 def draw_curve(points: Sequence[tuple[float, float]]) -> Curve | None:
