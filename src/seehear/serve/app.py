@@ -12,6 +12,7 @@ import seehear
 from seehear.serve import health, inference_protocol, predict, sign_in
 from seehear.serve.access import AccessPolicy
 from seehear.serve.answering import Answerer
+from seehear.serve.methods import HeadRequests, answer_other_method
 from seehear.serve.metrics import Metrics, RequestMetrics
 from seehear.serve.middleware import BodyLimits, Guard, SecurityHeaders, Shedding
 from seehear.serve.models import ModelRegistry
@@ -56,6 +57,7 @@ def create_app(settings: ServeSettings, models: ModelRegistry | None = None) -> 
     app.state.metrics, app.state.access = metrics, access
     app.state.live_sessions = set()
     add_error_handlers(app)
+    app.add_exception_handler(405, answer_other_method)
     for each in (health, predict, sign_in, transcriptions, realtime, inference_protocol):
         app.include_router(each.router)
     add_pages(app, settings)
@@ -63,6 +65,7 @@ def create_app(settings: ServeSettings, models: ModelRegistry | None = None) -> 
     app.add_middleware(BodyLimits, settings=settings)
     app.add_middleware(Guard, policy=access)
     app.add_middleware(RequestMetrics, metrics=metrics)
+    app.add_middleware(HeadRequests)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(Shedding, answerer=answerer, count=metrics.count_shed)
     return app

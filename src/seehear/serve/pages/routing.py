@@ -18,6 +18,7 @@ from seehear.serve.refusals import describe_problems, describe_unexpected, refus
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 ErrorHandler = Callable[[Request, Any], Response | Awaitable[Response]]
+SHOWN_HEADERS = {"retry-after", "allow"}  # of the answer to a program
 
 
 class PageRoute(APIRoute):
@@ -46,17 +47,18 @@ def page_router() -> APIRouter:
 
 def add_page_errors(app: FastAPI) -> None:
     """Show browsers errors outside the routes of pages as a page too, such as an unknown address."""
-    for kind in (HTTPException, Exception):
+    for kind in (HTTPException, 405, Exception):
         app.add_exception_handler(kind, _for_browsers(app.exception_handlers[kind]))
 
 
 def _for_browsers(answer: ErrorHandler) -> ErrorHandler:
     async def answer_or_show(request: Request, error: Exception) -> Response:
+        given = answer(request, error)
+        answered = given if isinstance(given, Response) else await given
         if request.method != "GET" or "text/html" not in request.headers.get("accept", ""):
-            answered = answer(request, error)
-            return answered if isinstance(answered, Response) else await answered
+            return answered
         if isinstance(error, HTTPException):
-            return _show_error(request, error.status_code, str(error.detail), dict(error.headers or {}))
+            return _show_error(request, error.status_code, str(error.detail), dict(answered.headers))
         return _show_error(request, 500, describe_unexpected(error), {})
 
     return answer_or_show
@@ -66,8 +68,8 @@ def _show_error(request: Request, status: int, error: str, headers: dict[str, st
     title = _TITLES.get(status, "That did not work.")
     template = "problem_fragment.html" if wants_fragment(request) else "problem.html"
     response = render(request, template, status, heading=title, error=error)
-    if "retry-after" in headers:
-        response.headers["Retry-After"] = headers["retry-after"]
+    for name in SHOWN_HEADERS & headers.keys():
+        response.headers[name] = headers[name]
     return response
 
 
