@@ -33,6 +33,7 @@ MAY_IMPORT = {
     "problems": {"errors"},
     "events": set(),
     "interrupts": set(),
+    "run_files": set(),
     "media": {"errors"},
     "layers": {"geometry"},
     "files": {"errors"},
@@ -48,7 +49,9 @@ MAY_IMPORT = {
     "runtime": LEFT,
     "starts": {"errors", "files", "amounts", "strict_json", "runtime"},
     "planning": LEFT | {"table", "runtime", "starts"},
-    "learn": LEFT | {"layers", "table", "datasets", "measure", "runtime", "events", "planning", "starts"},
+    "learn": LEFT
+    | {"layers", "table", "datasets", "measure", "runtime", "events", "planning", "starts"}
+    | {"run_files"},
     "robustness": LEFT | {"measure", "runtime", "events"},
     "similarity": LEFT | {"runtime", "events"},
     "datasets": LEFT | {"table", "events"},
@@ -59,7 +62,7 @@ MAY_IMPORT = {
     | {"similarity", "paired_evaluation"},
     "projects": LEFT
     | {"api", "table", "datasets", "measure", "runtime", "events", "inputs", "planning", "evaluation", "results"}
-    | {"similarity", "paired_evaluation", "interrupts"},
+    | {"similarity", "paired_evaluation", "interrupts", "run_files"},
     "demo": FLOOR | {"files", "events"},
     "serve": LEFT | {"__init__", "api", "runtime", "results", "inputs", "events", "starts", "similarity", "projects"},
 }

@@ -95,6 +95,11 @@ class TableExample(Mapping[str, "Input"]):
 Input = Path | Excerpt  # of one sense: a whole file, or part of one
 
 
+def take_span(path: Path, span_s: tuple[float, float] | None) -> Input:
+    """The part of a file from the start to the end of the span; all of it if that is None."""
+    return path if span_s is None else Excerpt(path, *span_s)
+
+
 def format_span(start_s: float, end_s: float) -> str:
     """An excerpt's times, as they follow the name of its file."""
     return f"[{start_s:.2f} s to {end_s:.2f} s]"

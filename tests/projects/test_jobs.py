@@ -265,7 +265,7 @@ def test_promoting_and_rolling_back(project: Project, monkeypatch: pytest.Monkey
     made.promote(2)
     made.promote(3)
     assert [each.served for each in made.list()] == [True, False, False]
-    assert (made.roll_back().number, made.roll_back().number) == (2, 1)
+    assert (made.roll_back().version.number, made.roll_back().version.number) == (2, 1)
     with pytest.raises(UsageError, match="no version answered before this one"):
         made.roll_back()
     assert project.history()[0].what == "rolled back from version 2 to version 1"

@@ -126,6 +126,13 @@ def test_files_that_are_nothing_are_named_and_the_others_are_in(served: TestClie
     assert again.json() == {"added": 0, "known": 1, "problems": []}
 
 
+def test_files_of_one_request_are_one_change(served: TestClient, home: Path) -> None:
+    files = [("file", (f"{level}.png", picture_file(level))) for level in (0.3, 0.4, 0.5)]
+    assert served.post("/p/boards/teach/files", data={"put": "dark"}, files=files).status_code == 200
+    with Project.open("boards", home=home) as project:
+        assert [change.what for change in project.history(limit=1)] == ["added 3 examples to 'dark'"]
+
+
 def test_a_damaged_project_does_not_hide_the_others(served: TestClient, home: Path) -> None:
     Project.create("Other", home=home).close()
     (home / "other" / "project.db").write_bytes(b"no database" * 1000)

@@ -119,7 +119,7 @@ def promote(
 def rollback(name: Name, home: Home = Path(PROJECTS_FOLDER), who: Who = None, json: options.Json = False) -> None:
     """Undo the last promotion: the version before it answers again."""
     with open_project(name, home, who) as opened:
-        found = opened.versions.roll_back()
+        found = opened.versions.roll_back().version
         _print(json, found.to_json(), lambda: _describe_version(found))
 
 

@@ -19,9 +19,9 @@ from seehear.folders import claim_folder, empty_folder, remove_folder
 from seehear.learn.model.pretrained import Pretrained
 from seehear.media import Excerpt
 from seehear.recipe import Frozen, Recipe
+from seehear.run_files import MANIFEST
 from seehear.table import Table
 
-MANIFEST = "run.json"  # a directory with this file holds a run that `resume` can continue
 FINGERPRINTED = {"examples": "examples", "val": "held-out examples", "unlabelled": "unlabelled examples"}
 STATES_KEPT = 16  # of files: excerpts of one recording follow each other
 START_ANEW = "train without --resume to start over"

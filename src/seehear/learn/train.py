@@ -29,11 +29,11 @@ from seehear.learn.model.pretrained import Pretrained, load_starts
 from seehear.learn.tracing_process import trace_in_background
 from seehear.learn.unlabelled import TEACHER_SHARE, SelfTraining, load_unlabelled
 from seehear.recipe import Recipe, UnlabelledUse
+from seehear.run_files import CHECKPOINT
 from seehear.runtime.bundle import Bundle
 from seehear.sampling import take_evenly
 from seehear.table import RowProblem
 
-CHECKPOINT = "checkpoint.safetensors"
 EXPORTING = 0.15  # duration of the export, relative to that of tracing
 
 

@@ -29,10 +29,10 @@ from seehear.projects.jobs import AT_ONCE, DONE, FAILED, RUNNING, WAITING, Job, 
 from seehear.projects.project import Project
 from seehear.projects.training_data import choose_parts, read_parts, read_training_examples, table_options, write_table
 from seehear.projects.versions import PROGRAM, publish_version
+from seehear.run_files import CHECKPOINT, MANIFEST
 
 TURN_S = 0.5  # between two checks of whose turn it is
 MOST_DEATHS = 5  # of processes in a row that made no progress
-CHECKPOINT = "checkpoint.safetensors"
 
 
 def main() -> None:
@@ -128,7 +128,7 @@ def _train(project: Project, job: Job, place: JobPlace, writer: ProgressWriter) 
         _remove_run(place)
     else:
         options = dict(job.options)
-        resume = (place.run / "run.json").exists()
+        resume = (place.run / MANIFEST).exists()
         if resume:  # the run knows them
             options = {name: value for name, value in options.items() if name == "device"}
 

@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection
 
 from seehear.errors import InputError, UsageError
 from seehear.events import Listener, ignore_events
+from seehear.media import Input, take_span
 from seehear.problems import RowProblem
 from seehear.projects import editing, export, history, importing, opening, places
 from seehear.projects import examples as example_tables
@@ -25,7 +26,7 @@ from seehear.projects.importing import Inspection
 from seehear.projects.jobs import Jobs
 from seehear.projects.opening import Opened, ProjectEntry
 from seehear.projects.places import Place
-from seehear.projects.review import Review
+from seehear.projects.review import KeptAnswer, Review
 from seehear.projects.versions import Versions
 
 PAGE = 120  # examples
@@ -143,6 +144,10 @@ class Project:
         """Where a file of the project lies. It must not be changed."""
         return self.store.path(file)
 
+    def sources(self, example: Example | KeptAnswer) -> dict[str, Input]:
+        """What to read for each sense: a file of the project, or the part of it that the example is."""
+        return {sense: take_span(self.path(file), example.span_s) for sense, file in example.inputs.items()}
+
     def classes(self) -> Sequence[str]:
         """The classes in an order that does not change, also those without examples."""
         with self.database.reading() as connection:
@@ -209,19 +214,24 @@ class Project:
         """
         return export.export(self, Path(folder), listen)
 
-    def add_upload(
+    def add_uploads(
         self,
-        blocks: Iterable[bytes],
-        name: str,
+        uploads: Iterable[tuple[str, Iterable[bytes]]],
         answer: str | None = None,
         *,
         group: str = "",
         part: str = "",
     ) -> Added:
-        """Add one file whose content comes in blocks, under the name that it came with."""
+        """As `add`, for files that come as a name and the blocks of their content."""
         with self.store.staging() as staging:
-            file = staging.write(blocks, name)
-            return self._add_staged(staging, [(name, file)], [], answer, group, part)
+            found: list[tuple[str, StoredFile]] = []
+            problems: list[RowProblem] = []
+            for name, blocks in uploads:
+                try:
+                    found.append((name, staging.write(blocks, name)))
+                except InputError as error:
+                    problems.append(RowProblem.of(error, name))
+            return self._add_staged(staging, found, problems, answer, group, part)
 
     def add_examples(self, staging: Staging, new: Sequence[NewExample], detail: str = "") -> Added:
         """Add examples whose files were staged in `self.store.staging()`, as one change.

@@ -251,7 +251,7 @@ class Review:
         from seehear.runtime.predictor import Predictor
 
         versions = self._project.versions
-        examples = [self._to_example(each) for each in kept]
+        examples = [self._project.sources(each) for each in kept]
         vectors = Predictor(read_bundle(versions.check_file(version))).embed(examples)
         others = [each.number for each in versions.list() if each.number != version]
         cells: Any = (None for _ in kept)
@@ -260,13 +260,6 @@ class Review:
             cells = (None if each.answer is None else each.answer.to_cell() for each in other)
         for each, embedding, cell in zip(kept, vectors, cells, strict=False):
             yield each, embedding.vector, cell
-
-    def _to_example(self, kept: KeptAnswer) -> dict[str, Input]:
-        found: dict[str, Input] = {}
-        for sense, file in kept.inputs.items():
-            path = self._project.path(file)
-            found[sense] = path if kept.span_s is None else Excerpt(path, *kept.span_s)
-        return found
 
     def _save_examined(self, kept: KeptAnswer, vector: Any, cell: str | None) -> None:
         differs = cell is not None and cell != kept.cell

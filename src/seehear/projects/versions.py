@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -78,6 +78,13 @@ class Version:
         }
 
 
+class RolledBack(NamedTuple):
+    """The id of the change, and the version that answers since."""
+
+    change: int
+    version: Version
+
+
 class Versions:
     """The versions of a project, as `project.versions`."""
 
@@ -132,7 +139,7 @@ class Versions:
             make_edits(connection, change, [Edit("setting", None, SERVED, before, str(number))])
             return change
 
-    def roll_back(self) -> Version:
+    def roll_back(self) -> RolledBack:
         """Undo the last promotion, so that the version before it answers again. Repeat it to go back further.
 
         Raises UsageError if no version answered before.
@@ -143,7 +150,7 @@ class Versions:
                 raise UsageError("no version answered before this one", where=self._project.slug)
             change = undo(connection, self._project.who, last.change_id)
             describe_change(connection, change, f"rolled back from version {last.after} to version {last.before}")
-        return self.get(int(last.before))
+        return RolledBack(change, self.get(int(last.before)))
 
     def compare(self, first: int, second: int, *, listen: Listener = ignore_events) -> PairedComparison:
         """Compare two versions on all examples of the project that neither learned from.

@@ -33,6 +33,10 @@ class Upload:
     source: FileBytes | Path
     size: int
 
+    def read_bytes(self) -> bytes:
+        """The whole file, in memory."""
+        return self.source.read_bytes() if isinstance(self.source, Path) else bytes(self.source)
+
     def own_error(self, error: InputError) -> InputError:
         """An error with the file's own name instead of that of the file on disk."""
         renamed = error.at(self.name) if error.where == str(self.source) else error

@@ -15,6 +15,7 @@ from PIL import Image
 from seehear.errors import InputError
 from seehear.media import medium_of
 from seehear.senses import SENSES
+from seehear.serve.uploads import Upload
 
 MOST_BYTES = 64 << 20
 LONGEST_SIDE_PX = 1024
@@ -74,16 +75,15 @@ def to_jpeg(picture: Image.Image, longest_side_px: int) -> bytes:
     return file.getvalue()
 
 
-def make_previews(inputs: Mapping[str, tuple[str, Any]], answer: Any) -> list[Preview]:
-    """Of each input, by sense its name and source: something to look at, and sound that a browser can play."""
+def make_previews(inputs: Mapping[str, Upload], answer: Any) -> list[Preview]:
+    """Of each input, by sense: something to look at, and sound that a browser can play."""
     made = []
-    for sense, (name, source) in inputs.items():
+    for sense, upload in inputs.items():
         try:
-            made.append(draw_preview(sense, source, answer))
+            made.append(draw_preview(sense, upload.source, answer))
         except InputError:  # the answer says why
             continue
-        if medium_of(name) == "recording" and (kind := SOUND_TYPES.get(name.rpartition(".")[2].lower())):
-            content = source if isinstance(source, bytes) else source.read_bytes()
-            if len(content) <= MOST_BYTES // 4:
-                made.append(Preview(bytes(content), kind))
+        kind = SOUND_TYPES.get(upload.name.rpartition(".")[2].lower())
+        if medium_of(upload.name) == "recording" and kind and upload.size <= MOST_BYTES // 4:
+            made.append(Preview(upload.read_bytes(), kind))
     return made

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from fastapi import Request
-from starlette.datastructures import URL
+from starlette.datastructures import URL, UploadFile
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from seehear.errors import UsageError
@@ -114,21 +114,16 @@ async def add_kind(request: Request, slug: str) -> Response:
 
 @router.post("/p/{slug}/teach/files")
 async def add_files(request: Request, slug: str) -> Response:
-    """Form fields: file (any number), put (the kind they belong to; "" for none). One change for each file."""
+    """Form fields: file (any number), put (the kind they belong to; "" for none). All of them are one change."""
     project = find_project(request, slug)
-    problems: list[str] = []
-    added = known = 0
     async with request.form(max_files=1000, max_fields=100) as form:
         kind = str(form.get("put", "")) or None
-        for upload in form.getlist("file"):
-            if isinstance(upload, str) or not upload.filename:
-                continue
-            blocks = iter(partial(upload.file.read, BLOCK), b"")
-            result = await asyncio.to_thread(project.add_upload, blocks, upload.filename, kind)
-            added, known = added + len(result.ids), known + len(result.known)
-            problems += [str(each) for each in result.problems]
-    if not added and not known and not problems:
-        raise UsageError("no file", hint="choose some, or drop them on the page")
+        sent = [each for each in form.getlist("file") if isinstance(each, UploadFile) and each.filename]
+        if not sent:
+            raise UsageError("no file", hint="choose some, or drop them on the page")
+        uploads = [(each.filename or "", iter(partial(each.file.read, BLOCK), b"")) for each in sent]
+        result = await asyncio.to_thread(project.add_uploads, uploads, kind)
+    added, known, problems = len(result.ids), len(result.known), [str(each) for each in result.problems]
     if "application/json" in request.headers.get("accept", ""):
         return JSONResponse({"added": added, "known": known, "problems": problems})
     return render_chapter(

@@ -9,7 +9,6 @@ from PIL import Image, ImageDraw
 
 from seehear.errors import InputError
 from seehear.files import write_atomically
-from seehear.media import Excerpt
 from seehear.projects import Project
 from seehear.projects.examples import Example
 from seehear.senses import SENSES
@@ -42,10 +41,8 @@ def _file(folder: Path, example: Example, sense: str, size: str) -> Path:
 
 
 def _draw(project: Project, example: Example, sense: str) -> Image.Image:
-    path = project.path(example.inputs[sense])
-    source = path if example.span_s is None else Excerpt(path, *example.span_s)
     try:
-        picture: Image.Image = SENSES[sense].draw(SENSES[sense].read(source))
+        picture: Image.Image = SENSES[sense].draw(SENSES[sense].read(project.sources(example)[sense]))
     except InputError:
         picture = Image.new("L", (120, 120), 235)
         ImageDraw.Draw(picture).line((20, 20, 100, 100), fill=120, width=3)

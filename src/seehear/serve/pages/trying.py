@@ -28,7 +28,7 @@ from seehear.serve.pages.previews import Preview, Previews, make_previews
 from seehear.serve.pages.rendering import render, wants_fragment
 from seehear.serve.pages.routing import page_router
 from seehear.serve.predict import answer_form
-from seehear.serve.uploads import Form, read_form
+from seehear.serve.uploads import Form, Upload, read_form
 
 router = page_router()
 MOST_KEPT_BYTES = 16 << 20  # of a file that was tried, to learn from it
@@ -99,7 +99,7 @@ async def teach(request: Request, slug: str) -> Response:
     if tried is None or not tried.name:
         raise HTTPException(404, "this was tried a while ago, and is no longer in memory; try it again")
     kind = fields.last("put")
-    added = await asyncio.to_thread(project.add_upload, [tried.content], tried.name, kind)
+    added = await asyncio.to_thread(project.add_uploads, [(tried.name, [tried.content])], kind)
     if wants_fragment(request):
         return render(request, "taught.html", address=project_address(slug), kind=kind, added=added)
     return RedirectResponse(f"{project_address(slug)}/teach", 303)
@@ -157,19 +157,17 @@ def _keep(request: Request, form: Form) -> str:
     uploads = list(form.files.values())
     if len(uploads) != 1 or uploads[0].size > MOST_KEPT_BYTES:
         return ""
-    source = uploads[0].source
-    content = source if isinstance(source, bytes) else source.read_bytes()
     previews: Previews = request.app.state.previews
-    return previews.keep(Preview(bytes(content), "", uploads[0].name))
+    return previews.keep(Preview(uploads[0].read_bytes(), "", uploads[0].name))
 
 
-def _inputs_by_sense(model: ServedModel, form: Form) -> dict[str, tuple[str, Any]]:
-    """By sense: the name of the file, and what to read. A single file is for each sense that reads such files."""
+def _inputs_by_sense(model: ServedModel, form: Form) -> dict[str, Upload]:
+    """A single file is for each sense that reads such files."""
     inputs = {}
     for field, upload in form.files.items():
         for sense in model.recogniser.recipe.senses:
             if field == sense or (field not in SENSES and medium_of(upload.name) in ("", *SENSES[sense].media)):
-                inputs[sense] = (upload.name, upload.source)
+                inputs[sense] = upload
     return inputs
 
 

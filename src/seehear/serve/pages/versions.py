@@ -60,10 +60,9 @@ async def promote(request: Request, slug: str) -> Response:
 @router.post("/p/{slug}/versions/roll-back")
 async def roll_back(request: Request, slug: str) -> Response:
     project = find_project(request, slug)
-    await asyncio.to_thread(project.versions.roll_back)
+    done = await asyncio.to_thread(project.versions.roll_back)
     await asyncio.to_thread(request.app.state.projects.serve, project)
-    (change,) = await asyncio.to_thread(lambda: project.history(limit=1))
-    return _to_versions(slug, change.id)
+    return _to_versions(slug, done.change)
 
 
 @router.get("/p/{slug}/model/{number}")

@@ -1,5 +1,5 @@
 // <sh-kinds>: examples are dragged from one kind to another, and files are dropped onto a kind.
-// <sh-files>: files are sent one after another, so that sending thousands takes little memory and can be stopped.
+// <sh-files>: files are sent some at a time, so that sending thousands takes little memory and can be stopped.
 // Without this script, both work as plain forms.
 
 class Kinds extends HTMLElement {
@@ -85,6 +85,21 @@ class Kinds extends HTMLElement {
   }
 }
 
+// The next files of one request, which the server adds as one change: few enough that their progress is seen.
+function takeSome(files, first) {
+  const [mostFiles, mostBytes] = [20, 16 << 20];
+  let bytes = files[first].size;
+  let end = first + 1;
+  while (end < files.length && end - first < mostFiles && bytes + files[end].size <= mostBytes) bytes += files[end++].size;
+  return files.slice(first, end);
+}
+
+function readText(html) {
+  const part = document.createElement("template");
+  part.innerHTML = html;
+  return part.content.textContent.trim().replace(/\s+/g, " ");
+}
+
 class Files extends HTMLElement {
   connectedCallback() {
     this.form = this.querySelector("form");
@@ -100,13 +115,16 @@ class Files extends HTMLElement {
     this.busy = true;
     const problems = [];
     let [added, known] = [0, 0];
-    for (const [i, file] of files.entries()) {
-      this.words.textContent = `Adding: ${i + 1} of ${files.length}`;
+    let sent = 0;
+    while (sent < files.length) {
+      this.words.textContent = `Adding: ${sent + 1} of ${files.length}`;
+      const some = takeSome(files, sent);
       const body = new FormData();
       body.append("put", kind);
-      body.append("file", file);
+      for (const file of some) body.append("file", file);
       const result = await this.post(body);
-      if (!result) return this.stop(i, files.length);
+      if (result.refused) return this.stop(result.refused, sent, files.length);
+      sent += some.length;
       added += result.added;
       known += result.known;
       problems.push(...result.problems);
@@ -121,17 +139,17 @@ class Files extends HTMLElement {
 
   async post(body) {
     try {
-      const response = await fetch(this.form.action, { method: "POST", body, headers: { Accept: "application/json" } });
-      return response.ok ? await response.json() : null;
+      const headers = { Accept: "application/json", "HX-Request": "true" }; // an error is a part of a page
+      const response = await fetch(this.form.action, { method: "POST", body, headers });
+      return response.ok ? await response.json() : { refused: readText(await response.text()) };
     } catch {
-      return null;
+      return { refused: "seehear does not answer." };
     }
   }
 
-  stop(done, all) {
+  stop(refused, done, all) {
     this.busy = false;
-    this.words.textContent =
-      `seehear does not answer. ${done} of ${all} files are in; add all of them again, and it goes on after these.`;
+    this.words.textContent = `${refused} ${done} of ${all} files are in. You can add all of them again: none gets in twice.`;
   }
 }
 
