@@ -62,7 +62,7 @@ MAY_IMPORT = {
     | {"similarity", "paired_evaluation"},
     "projects": LEFT
     | {"api", "table", "datasets", "measure", "runtime", "events", "inputs", "planning", "evaluation", "results"}
-    | {"similarity", "paired_evaluation", "interrupts", "run_files"},
+    | {"similarity", "paired_evaluation", "interrupts", "run_files", "demo"},
     "demo": FLOOR | {"files", "events"},
     "serve": LEFT | {"__init__", "api", "runtime", "results", "inputs", "events", "starts", "similarity", "projects"},
 }

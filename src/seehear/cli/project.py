@@ -60,6 +60,17 @@ def new(
     typer.echo(to_json_line(described) if json else f"{made.slug} is in {made.place.folder}")
 
 
+@project.command()
+def demo(home: Home = Path(PROJECTS_FOLDER), who: Who = None, json: options.Json = False) -> None:
+    """Make a project with 240 demo pictures, handwritten digits, to try things out. Nothing is downloaded."""
+    from seehear.projects import create_demo
+
+    with Display() as display, create_demo(home, who=who, listen=display) as made:
+        described = {"slug": made.slug, "name": made.name, "folder": str(made.place.folder)}
+    train = f"{options.program_name()} project train {made.slug} --minutes 1"
+    typer.echo(to_json_line(described) if json else f"{made.slug} is in {made.place.folder}. Train: {train}")
+
+
 @project.command("list")
 def list_projects(home: Home = Path(PROJECTS_FOLDER), json: options.Json = False) -> None:
     """List the projects. For one that cannot be opened, say why."""

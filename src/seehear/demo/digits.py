@@ -93,7 +93,7 @@ def _write_table(
             speaker = int(random.integers(len(voices)))
             voice = f"{ACCENTS[speaker % len(ACCENTS)]}+{voices[speaker]}"
             image, audio = f"{part}/{number:04d}.png", f"{part}/{number:04d}.wav"
-            _write_picture(folder / image, fade(picture, random))
+            write_picture(folder / image, fade(picture, random))
             _write_sound(folder / audio, *add_noise(*utter(WORDS[digit], voice, random), random))
             rows.row((image, audio, digit, voice))
             listen(Advanced(task, number))
@@ -165,12 +165,12 @@ def _write_pairs(folder: Path, make: MakePair, numbers: range) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     for number in numbers:
         picture, sound = make(number, np.random.default_rng(number))
-        _write_picture(folder / f"{number:02d}.png", picture)
+        write_picture(folder / f"{number:02d}.png", picture)
         _write_sound(folder / f"{number:02d}.wav", *sound)
     return folder
 
 
-def _write_picture(path: Path, picture: Picture) -> None:
+def write_picture(path: Path, picture: Picture) -> None:
     """Ink is dark. Small pictures are enlarged for people to see."""
     pixels = Image.fromarray(np.uint8(255 * (1 - picture)))
     pixels.resize((SIDE_PX, SIDE_PX), Image.Resampling.BICUBIC).save(path)

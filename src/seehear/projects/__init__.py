@@ -4,6 +4,7 @@ from seehear.errors import UsageError
 
 try:
     from seehear.projects.content_store import StoredFile
+    from seehear.projects.demonstration import create_demo
     from seehear.projects.examples import Added, Counts, Example, NewExample, Query
     from seehear.projects.history import Change
     from seehear.projects.importing import Inspection
@@ -25,4 +26,5 @@ __all__ = [
     "ProjectEntry",
     "Query",
     "StoredFile",
+    "create_demo",
 ]

@@ -9,6 +9,7 @@ from seehear.serve.pages import (
     api_docs,
     arriving,
     creating,
+    demonstrating,
     home,
     model,
     teaching,
@@ -26,6 +27,8 @@ def add_pages(app: FastAPI, settings: ServeSettings) -> None:
     """Add the pages to an application whose state has `models`, `answerer` and `settings`."""
     app.state.previews = Previews()
     app.state.projects = OpenProjects(settings.projects, app.state.models)
-    for each in (api_docs, home, creating, teaching, arriving, answering_examples, training, trying, versions, model):
+    for each in (api_docs, home, creating, demonstrating, teaching, arriving, answering_examples, training, trying):
+        app.include_router(each.router)
+    for each in (versions, model):
         app.include_router(each.router)
     add_page_errors(app)

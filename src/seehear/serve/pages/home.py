@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib.util import find_spec
 from typing import NamedTuple
 
 from fastapi import Request
@@ -45,7 +46,10 @@ def home(request: Request) -> Response:
     lines = [_describe(projects, entry) for entry in projects.list()]
     slugs = {line.entry.slug for line in lines}
     models = request.app.state.models.list()
-    return render(request, "home.html", models=models, projects=lines, slugs=slugs, home=projects.home)
+    can_learn = find_spec("torch") is not None
+    return render(
+        request, "home.html", models=models, projects=lines, slugs=slugs, home=projects.home, can_learn=can_learn
+    )
 
 
 @router.get("/help/keys")

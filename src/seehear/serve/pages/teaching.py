@@ -15,6 +15,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from seehear.errors import UsageError
 from seehear.projects import Project
 from seehear.projects.columns import AnswerColumn
+from seehear.projects.demonstration import find_unseen
 from seehear.projects.examples import Example, Query
 from seehear.projects.history import Change
 from seehear.projects.project import PAGE
@@ -79,6 +80,7 @@ def show(
         heading=column.heading,
         most=max((kind.count for kind in kinds), default=0),
         done=project.change(done),
+        demo=bool(find_unseen(project)),
     )
 
 

@@ -16,10 +16,12 @@ from seehear.amounts import format_duration
 from seehear.answers.selective import held_out_needed
 from seehear.errors import UsageError
 from seehear.projects import Project
+from seehear.projects.demonstration import find_unseen
 from seehear.projects.job_progress import read_progress
 from seehear.projects.jobs import Job
 from seehear.serve.pages.chapters import render_chapter
 from seehear.serve.pages.fields import read_fields
+from seehear.serve.pages.hundred import find_hundred
 from seehear.serve.pages.open_projects import find_project, project_address
 from seehear.serve.pages.rendering import render_fragment
 from seehear.serve.pages.routing import page_router
@@ -27,6 +29,7 @@ from seehear.serve.pages.routing import page_router
 router = page_router()
 WRONG = (1, 2, 5, 10, 20)  # of 100, to choose from
 MINUTES = (1, 3, 10, 30)
+DEMO_MINUTES = 1
 LOOK_EVERY_S = 1.0
 MOST_POINTS = 200  # of the curve
 
@@ -87,6 +90,7 @@ def show(request: Request, slug: str) -> Response:
         return render_chapter(
             request, "training.html", project, "train", waiting=waiting, past=past, **Progress(project).describe(first)
         )
+    learned = project.versions.get(past[0].version) if past and past[0].version else None
     return render_chapter(
         request,
         "train.html",
@@ -95,8 +99,11 @@ def show(request: Request, slug: str) -> Response:
         counts=project.counts(),
         choices=[Choice(wrong, held_out_needed(wrong / 100)) for wrong in WRONG],
         minutes=MINUTES,
+        usual_minutes=DEMO_MINUTES if find_unseen(project) else None,
         can_learn=find_spec("torch") is not None,
         past=past,
+        learned=learned,
+        hundred=None if learned is None else find_hundred({"metrics": learned.figures}),
     )
 
 

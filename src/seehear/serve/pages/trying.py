@@ -16,12 +16,14 @@ from seehear.answers import ANSWERS
 from seehear.answers.items import ACCEPT_THRESHOLD, NEVER
 from seehear.media import EXTENSIONS, medium_of
 from seehear.projects import Project
+from seehear.projects.demonstration import find_unseen
 from seehear.runtime.acceptance import Acceptance
 from seehear.runtime.options import PredictOptions
 from seehear.runtime.prediction import Prediction
 from seehear.senses import SENSES
 from seehear.serve.models import ServedModel
 from seehear.serve.pages.chapters import render_chapter
+from seehear.serve.pages.demonstrating import add_unseen
 from seehear.serve.pages.fields import read_fields
 from seehear.serve.pages.open_projects import find_project, find_served, project_address
 from seehear.serve.pages.previews import Preview, Previews, make_previews
@@ -83,6 +85,7 @@ async def answer_project(request: Request, slug: str) -> Response:
     project = find_project(request, slug)
     served = await asyncio.to_thread(find_served, request, project)
     async with read_form(request) as form:
+        add_unseen(project, form)
         shown = replace(await answer_and_show(request, served, form), kept=_keep(request, form))
     if wants_fragment(request):
         classes = await asyncio.to_thread(project.classes)
@@ -139,9 +142,10 @@ def _page(request: Request, model: ServedModel, shown: ShownAnswer | None) -> Re
 def _project_page(
     request: Request, project: Project, served: ServedModel | None, shown: ShownAnswer | None
 ) -> Response:
-    values = {} if served is None else _describe(served)
+    values: dict[str, Any] = {} if served is None else _describe(served)
     version = project.versions.served()
     classes = project.classes()
+    values["unseen"] = [path.name for path in find_unseen(project)]
     return render_chapter(
         request, "try_version.html", project, "try", version=version, shown=shown, classes=classes, **values
     )
