@@ -12,6 +12,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import NamedTuple
 
+from PIL import Image
+
 from seehear.projects import Project
 
 LONGEST_S = 0.3  # between the first answer to a writer and its death
@@ -56,7 +58,7 @@ def _write(home: Path, pictures: Path, answers: Connection) -> None:
     with Project.open("boards", home=home, who="writer") as project:
         for number in count():
             path = pictures / f"{os.getpid()}-{number}.png"
-            path.write_bytes(os.urandom(2000))
+            Image.frombytes("L", (40, 50), os.urandom(2000)).save(path)
             answer = f"class {number % 5}"
             [example] = project.add([path], answer).ids
             answers.send(Told(example, answer, "corrected"))

@@ -8,19 +8,25 @@ Prints one line per figure. The disk matters: every answer waits until it is flu
 from __future__ import annotations
 
 import argparse
-import os
 import resource
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from unittest.mock import patch
+
+import numpy as np
+from PIL import Image
 
 from benchmarks.project_kills import kill_writers
 from seehear.projects import Project, Query
+from seehear.senses import SENSES
 
-PICTURES, BYTES, CLASSES = 10_000, 20_000, 10  # in each of two folders
+PICTURES, CLASSES = 10_000, 10  # in each of two folders
+WIDTH, HEIGHT = 320, 240
 REPEATS = 7
 
 
@@ -31,6 +37,7 @@ def main() -> None:
     options = parser.parse_args()
     with TemporaryDirectory(dir=options.folder) as folder:
         _import_and_query(Path(folder))
+        _compare_decoding(Path(folder))
         if options.kills:
             _kill(Path(folder), options.kills)
 
@@ -42,7 +49,7 @@ def _import_and_query(folder: Path) -> None:
             before_mb = _peak_mb()
             _say(f"inspect {PICTURES:,} pictures", _timed(partial(project.inspect, data)), "s")
             seconds = _timed(partial(project.import_data, data))
-            _say(f"import {PICTURES:,} pictures of {BYTES / 1000:.0f} kB", seconds, "s")
+            _say(f"import {PICTURES:,} pictures of {WIDTH} x {HEIGHT} pixels", seconds, "s")
             _say("  pictures a second", PICTURES / seconds, "")
             _say("  more memory at the peak", _peak_mb() - before_mb, "MB")
         ids = project.find()
@@ -69,6 +76,17 @@ def _import_and_query(folder: Path) -> None:
             print(f"  {name:32} {statistics.median(times_ms):9.1f} ms {max(times_ms):9.1f} ms", flush=True)
 
 
+def _compare_decoding(folder: Path) -> None:
+    """The same pictures into new projects, in turn with and without decoding them."""
+    for turn in range(2):
+        for what, context in (("decoded", nullcontext()), ("only copied", _unchecked())):
+            name = f"{what} {turn}"
+            with Project.create(name, home=folder / "compared", who="anna") as project, context:
+                _say(
+                    f"import {PICTURES:,} pictures, {what}", _timed(partial(project.import_data, folder / "first")), "s"
+                )
+
+
 def _kill(folder: Path, kills: int) -> None:
     Project.create("Boards", answer="label", home=folder / "kills").close()
     (folder / "pictures").mkdir()
@@ -77,12 +95,21 @@ def _kill(folder: Path, kills: int) -> None:
 
 
 def _write_pictures(folder: Path) -> Path:
-    """Folders of classes, with files that differ; nothing here decodes them."""
+    """Folders of classes, with photographs of noise that differ."""
+    random = np.random.default_rng()
     for number in range(PICTURES):
         place = folder / f"class {number % CLASSES}"
         place.mkdir(parents=True, exist_ok=True)
-        (place / f"{number:05}.png").write_bytes(os.urandom(BYTES))
+        coarse = Image.fromarray(random.integers(0, 256, (HEIGHT // 8, WIDTH // 8, 3), np.uint8))
+        coarse.resize((WIDTH, HEIGHT), Image.Resampling.BICUBIC).save(place / f"{number:05}.jpg", quality=90)
     return folder
+
+
+@contextmanager
+def _unchecked() -> Iterator[None]:
+    """Files are only copied, to see what decoding them costs."""
+    with patch.object(type(SENSES["image"]), "check", lambda _sense, _source: None):
+        yield
 
 
 def _timed(act: Callable[[], object]) -> float:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 from PIL import Image
 
 from made_projects import make_project, write_pictures
@@ -83,7 +84,7 @@ def test_parts_groups_and_other_columns_are_kept(undecided: Project, tmp_path: P
 
 
 def test_segments_of_one_recording_share_its_file(undecided: Project, tmp_path: Path) -> None:
-    (tmp_path / "dawn.wav").write_bytes(b"RIFF dawn")
+    soundfile.write(tmp_path / "dawn.wav", np.zeros(3 * 16000), 16000)
     (tmp_path / "table.csv").write_text("audio,start,end,label\ndawn.wav,0,1.5,wren\ndawn.wav,2,3,robin\n")
     undecided.import_data(tmp_path / "table.csv")
     examples = undecided.examples()
@@ -149,3 +150,40 @@ def test_an_archive_is_taken_in_whole_or_not_at_all(project: Project, tmp_path: 
     assert project.counts().examples == 0
     assert not list(project.place.files.iterdir())
     assert len(project.import_data(packed).ids) == 6
+
+
+def test_what_cannot_be_read_is_named_and_the_rest_goes_in(undecided: Project, tmp_path: Path) -> None:
+    data = make_folders(tmp_path / "boards", knot=3, crack=3)
+    (data / "knot" / "text.png").write_text("this is no picture")
+    cut = (data / "crack" / "01000.png").read_bytes()
+    (data / "crack" / "01000.png").write_bytes(cut[:-40])
+    soundfile.write(data / "crack" / "note.wav", np.zeros(1600), 16000)
+    added = undecided.import_data(data, senses=["image"])
+    assert len(added.ids) == 5
+    said = {problem.where: problem.what for problem in added.problems}
+    assert said["knot/text.png"] == "not a picture but text"
+    assert said["crack/01000.png"].startswith("damaged: the picture cannot be decoded")
+
+
+def test_an_archive_of_empty_files_is_told_by_their_names_and_decides_nothing(
+    undecided: Project, tmp_path: Path
+) -> None:
+    packed = tmp_path / "boards.zip"
+    with zipfile.ZipFile(packed, "w") as archive:
+        for number in range(300):
+            archive.writestr(f"{'knot' if number % 2 else 'crack'}/{number:03}.png", b"")
+    added = undecided.import_data(packed)
+    assert (added.ids, added.known) == ([], ())
+    assert [problem.where for problem in added.problems[:3]] == ["crack/000.png", "crack/002.png", "crack/004.png"]
+    assert {problem.what for problem in added.problems} == {"the file is empty"}
+    assert len(added.problems) == 300
+    assert undecided.answer_column() is None
+    assert not any("added" in change.what for change in undecided.history())
+
+
+def test_parts_of_a_recording_that_reach_beyond_its_end_are_left_out(undecided: Project, tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "dawn.wav", np.zeros(2 * 16000), 16000)
+    (tmp_path / "table.csv").write_text("audio,start,end,label\ndawn.wav,0,1.5,wren\ndawn.wav,2,30,robin\n")
+    added = undecided.import_data(tmp_path / "table.csv")
+    assert len(added.ids) == 1
+    assert "the excerpt ends at 30.00 s, the recording at 2.00 s" in added.problems[0].what

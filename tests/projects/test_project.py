@@ -51,7 +51,7 @@ def test_files_that_cannot_be_read_are_named_and_the_others_added(project: Proje
     (tmp_path / "notes.txt").write_text("no picture")
     added = project.add([tmp_path / "none.png", tmp_path / "empty.png", tmp_path / "notes.txt", good])
     assert len(added.ids) == 1
-    assert [Path(problem.where).name for problem in added.problems] == ["none.png", "empty.png", "notes.txt"]
+    assert {Path(problem.where).name for problem in added.problems} == {"none.png", "empty.png", "notes.txt"}
     assert not list(project.place.files.glob("staging-*"))
 
 

@@ -413,6 +413,20 @@ def outcome(sense: Sense, path: Path) -> str:
     return "read"
 
 
+def check_agrees(sense: Sense, path: Path, words: str) -> None:
+    """Raises ValueError if `check` finds what `read` does not, or the other way round; but it lets long files pass."""
+    from seehear.errors import InputError
+
+    try:
+        sense.check(path)
+    except InputError as error:
+        if words == "read":
+            raise ValueError(f"only check refuses {path}: {error}") from error
+    else:
+        if words != "read" and "too long" not in words:
+            raise ValueError(f"check lets {path} pass: {words}")
+
+
 def read_all(first: int, last: int, every: int) -> None:
     from seehear.senses import SENSES
 
@@ -427,6 +441,7 @@ def read_all(first: int, last: int, every: int) -> None:
                 begun_s = time.monotonic()
                 words = outcome(SENSES[sense], path)
                 print(json.dumps({"outcome": words, "seconds": time.monotonic() - begun_s}), flush=True)
+                check_agrees(SENSES[sense], path, words)
             path.unlink()
     print(json.dumps({"resident_kib": most_resident_kib()}), flush=True)
 

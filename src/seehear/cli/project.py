@@ -153,7 +153,7 @@ def add(  # noqa: PLR0913 - one argument for each flag
         else:
             added = [opened.import_data(each, listen=display, **read) for each in whole]
             if single:
-                added.append(opened.add(single, label))
+                added.append(opened.add(single, label, listen=display))
                 display.show_problems(added[-1].problems)
             _print_added(opened, added, json)
     if display.left_out:

@@ -74,9 +74,13 @@ class Staging:
         medium = medium_of(name) if medium is None else medium
         suffix = Path(name).suffix.lower() if medium_of(name) else ""
         file = StoredFile(digest.hexdigest(), suffix, size, medium)
-        unfinished.replace(self._folder / file.sha256)
+        unfinished.replace(self.path(file))
         self._unflushed.add(file.sha256)
         return file
+
+    def path(self, file: StoredFile) -> Path:
+        """Where a file lies until it is published."""
+        return self._folder / file.sha256
 
     def flush(self) -> None:
         """Make what was staged survive a power cut. This is slow; call it before the database is locked."""
@@ -96,7 +100,7 @@ class Staging:
                 place.parent.mkdir(parents=True, exist_ok=True)
                 folders.add(destination)
             if not place.exists():
-                (self._folder / file.sha256).replace(place)
+                self.path(file).replace(place)
                 folders.add(place.parent)
         for folder in folders:
             flush_folder(folder)

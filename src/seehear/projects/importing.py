@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from seehear.events import Advanced, Finished, Listener, Skipped, Started
 from seehear.folders import temporary_folder
 from seehear.media import Excerpt
 from seehear.problems import RowProblem
+from seehear.projects.arrivals import READING, Arriving, stage_examples
 from seehear.projects.columns import ANSWER, SENSES, AnswerColumn, find_answer_column, read_setting
 from seehear.projects.content_store import Staging, StoredFile
 from seehear.projects.examples import Added, NewExample
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from seehear.table import Row, Table
 
 GROUP = "group"  # setting: the heading of the groups
-_COPYING = "copying"
-_THREADS, _AHEAD = 4, 64  # copies at once, and rows that are begun before the first of them is done
 _SHOWN = 6  # names of examples
 
 
@@ -105,6 +103,8 @@ def import_data(
         column = project.answer_column() or found
         new, problems = _stage(table, column, group, staging, listen)
         listen(Skipped(problems))
+        if not new:
+            return Added([], (), (*table.problems, *problems))
         staging.flush()
         wanted = {
             ANSWER: column and column.to_setting(),
@@ -182,43 +182,21 @@ def _stage(
     table: Table, column: AnswerColumn | None, group: str, staging: Staging, listen: Listener
 ) -> tuple[list[NewExample], list[RowProblem]]:
     """(the examples of a table, with their files staged; problems of those that cannot be read)."""
-    total = len(table)
-    listen(Started(_COPYING, total, "examples"))
+    listen(Started(READING, len(table), "examples"))
     new: list[NewExample] = []
     problems: list[RowProblem] = []
-    cells = _stand_alone(table)
-    for done, (row, cell, copies) in enumerate(_copy_ahead(zip(table, cells, strict=True), staging), 1):
-        try:
-            files = {sense: copy.result() for sense, copy in copies.items()}
-            if isinstance(cell, InputError):
-                raise cell
-            new.append(_to_example(row, cell, files, column, group))
-        except InputError as error:
+    rows = zip(table, _stand_alone(table), strict=True)
+    arriving = (Arriving((row, cell), row.key, row.inputs) for row, cell in rows)
+    for done, ((row, cell), files, error) in enumerate(stage_examples(staging, arriving), 1):
+        if error is not None:
             problems.append(RowProblem.of(error, row.key))
-        listen(Advanced(_COPYING, done))
-    listen(Finished(_COPYING, format_count(len(new), "example")))
+        elif isinstance(cell, InputError):
+            problems.append(RowProblem.of(cell, row.key))
+        else:
+            new.append(_to_example(row, cell, files, column, group))
+        listen(Advanced(READING, done))
+    listen(Finished(READING, format_count(len(new), "example")))
     return new, problems
-
-
-def _copy_ahead(
-    rows: Iterable[tuple[Row, str | InputError | None]], staging: Staging
-) -> Iterator[tuple[Row, str | InputError | None, dict[str, Future[StoredFile]]]]:
-    """Each row with its copies, of which some are made ahead, in threads: most of the time is waiting for the disk."""
-    copies: dict[Path, Future[StoredFile]] = {}
-    begun: deque[tuple[Row, str | InputError | None, dict[str, Future[StoredFile]]]] = deque()
-    with ThreadPoolExecutor(_THREADS) as pool:
-        try:
-            for row, cell in rows:
-                paths = {sense: _path_of(source) for sense, source in row.inputs.items()}
-                for path in paths.values():
-                    if path not in copies:
-                        copies[path] = pool.submit(staging.add, path)
-                begun.append((row, cell, {sense: copies[path] for sense, path in paths.items()}))
-                if len(begun) > _AHEAD:
-                    yield begun.popleft()
-            yield from begun
-        finally:
-            pool.shutdown(cancel_futures=True)
 
 
 def _path_of(source: Path | Excerpt) -> Path:

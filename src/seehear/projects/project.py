@@ -9,16 +9,15 @@ from typing import Any
 
 from sqlalchemy.engine import Connection
 
-from seehear.errors import InputError, UsageError
+from seehear.errors import UsageError
 from seehear.events import Listener, ignore_events
 from seehear.media import Input, take_span
-from seehear.problems import RowProblem
-from seehear.projects import editing, export, history, importing, opening, places
+from seehear.projects import editing, export, history, importing, opening, places, single_files
 from seehear.projects import examples as example_tables
-from seehear.projects.adding import add_staged, delete_unused_files, find_sense
-from seehear.projects.columns import SENSES, AnswerColumn, find_answer_column, read_setting
+from seehear.projects.adding import add_staged, delete_unused_files
+from seehear.projects.columns import AnswerColumn, find_answer_column, read_setting
 from seehear.projects.content_store import ContentStore, Staging, StoredFile
-from seehear.projects.editing import check_answer, check_part, require_column
+from seehear.projects.editing import require_column
 from seehear.projects.examples import Added, Counts, Example, NewExample, Query
 from seehear.projects.fields import Edit
 from seehear.projects.history import Change
@@ -27,6 +26,7 @@ from seehear.projects.jobs import Jobs
 from seehear.projects.opening import Opened, ProjectEntry
 from seehear.projects.places import Place
 from seehear.projects.review import KeptAnswer, Review
+from seehear.projects.single_files import Common
 from seehear.projects.versions import Versions
 
 PAGE = 120  # examples
@@ -167,20 +167,13 @@ class Project:
         *,
         group: str = "",
         part: str = "",
+        listen: Listener = ignore_events,
     ) -> Added:
         """Add files, each as one example, with the same answer if one is given. All of them, or none upon an error.
 
         Files that cannot be read are left out, as `problems`. For folders, tables and archives see `import_data`.
         """
-        with self.store.staging() as staging:
-            found: list[tuple[str, StoredFile]] = []
-            problems: list[RowProblem] = []
-            for path in map(Path, files):
-                try:
-                    found.append((path.name, staging.add(path)))
-                except InputError as error:
-                    problems.append(RowProblem.of(error, str(path)))
-            return self._add_staged(staging, found, problems, answer, group, part)
+        return single_files.add_files(self, files, Common(answer, group, part), listen)
 
     def inspect(
         self, data: str | Path, *, answer: str | None = None, senses: Sequence[str] | None = None
@@ -221,17 +214,10 @@ class Project:
         *,
         group: str = "",
         part: str = "",
+        listen: Listener = ignore_events,
     ) -> Added:
         """As `add`, for files that come as a name and the blocks of their content."""
-        with self.store.staging() as staging:
-            found: list[tuple[str, StoredFile]] = []
-            problems: list[RowProblem] = []
-            for name, blocks in uploads:
-                try:
-                    found.append((name, staging.write(blocks, name)))
-                except InputError as error:
-                    problems.append(RowProblem.of(error, name))
-            return self._add_staged(staging, found, problems, answer, group, part)
+        return single_files.add_uploads(self, uploads, Common(answer, group, part), listen)
 
     def add_examples(self, staging: Staging, new: Sequence[NewExample], detail: str = "") -> Added:
         """Add examples whose files were staged in `self.store.staging()`, as one change.
@@ -254,32 +240,6 @@ class Project:
         change = history.begin_change(connection, self.who, "")
         done = history.make_edits(connection, change, edits)
         return add_staged(connection, self.store, staging, new, (change, done), detail)
-
-    def _add_staged(
-        self,
-        staging: Staging,
-        found: Sequence[tuple[str, StoredFile]],
-        problems: Sequence[RowProblem],
-        answer: str | None,
-        group: str,
-        part: str,
-    ) -> Added:
-        staging.flush()
-        with self.database.writing() as connection:
-            column = find_answer_column(connection)
-            cells = {} if answer is None else {(known := require_column(column)).heading: check_answer(known, answer)}
-            senses = json.loads(read_setting(connection, SENSES) or "[]")
-            new = []
-            left_out = list(problems)
-            for name, file in found:
-                sense = find_sense(file.medium, senses)
-                if sense is None:
-                    left_out.append(RowProblem(name, "is neither a picture nor a recording that is read here"))
-                else:
-                    new.append(NewExample(name, {sense: file}, answers=cells, group=group, part=check_part(part)))
-            detail = "" if answer is None else f"to {history.shorten(answer)}"
-            added = self.add_within(connection, staging, new, detail) if new else Added([])
-        return Added(added.ids, added.known, (*left_out, *added.problems))
 
     def delete_unused_files(self) -> int:
         """Delete the files that no example and no kept answer has, such as those of answers that were deleted.

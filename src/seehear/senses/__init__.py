@@ -48,6 +48,12 @@ class Sense(Protocol):
     def read(self, source: Source) -> Array:
         """Decode one input. Time and memory are bounded. Raises InputError if it cannot be read."""
 
+    def check(self, source: Path | Excerpt) -> None:
+        """Decode one input as `read` does, to see whether it can, and with less work where that says the same.
+
+        Raises InputError like `read`. A recording that is too long to be read whole is only begun: parts of it can be.
+        """
+
     def read_metadata(self, file: Path) -> Mapping[str, str]:
         """Metadata stored in the file, by the name of its metadata column; {} if there is none."""
 

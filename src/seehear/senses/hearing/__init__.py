@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from seehear.geometry import Grid, Tile, Warp
+from seehear.media import Excerpt
 from seehear.senses.corruption import Corruption
 from seehear.senses.hearing.plan import CELL_S, RATE_HZ, HearingSpec, Wav2Vec2, Whisper, plan_hearing
 from seehear.senses.hearing.preprocess import collate, preprocess
-from seehear.senses.hearing.read import read
+from seehear.senses.hearing.read import check, read
 from seehear.senses.hearing.spectrum import draw, top_hz
 from seehear.senses.hearing.statistics import STATISTICS, compute_statistics
 from seehear.senses.model_sizing import SizingInputs
@@ -41,6 +42,9 @@ class Hearing:
 
     def read(self, source: Any) -> Samples:
         return read(source)
+
+    def check(self, source: Path | Excerpt) -> None:
+        check(source)
 
     def read_metadata(self, file: Path) -> dict[str, str]:
         return {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -41,6 +42,20 @@ def read(source: Any) -> Samples:
         return _read(source)
 
 
+def check(source: Path | Excerpt) -> None:
+    """Decode as `read` does, but keep nothing. What libsndfile reads may be longer than LONGEST_S: excerpts are not.
+
+    Raises InputError like `read`.
+    """
+    excerpt = source if isinstance(source, Excerpt) else None
+    with name_errors(source, "recording"), open_source(source) as file, open_with_sndfile(file, excerpt) as sound:
+        if sound is None:
+            decode_isolated("sound", file, source)
+        else:
+            _check_format(sound)
+            _check_complete(sum(len(_check_finite(block)) for block in sound.blocks), sound)
+
+
 def _read(source: Any) -> Samples:
     if isinstance(source, tuple) and len(source) == 2:
         return _to_mono(_from_array(np.asarray(source[0]), source[1]))
@@ -75,7 +90,8 @@ def make_resampler(rate_hz: int) -> Callable[[Samples], Samples]:
 
 
 def _to_mono(sound: Sound) -> Samples:
-    _check(sound)
+    _check_format(sound)
+    _check_length(sound.expected_frames, sound)
     import soxr  # takes 0.1 s to import
 
     downmixes = (average_channels, subtract_channels) if sound.channels == 2 else (average_channels,)
@@ -91,19 +107,18 @@ def _to_mono(sound: Sound) -> Samples:
         for downmix, resampler, own in zip(downmixes, to_rate, pieces, strict=True):
             mono = _check_finite(downmix(block) if block.shape[1] == 2 else average_channels(block))
             own.append(mono if sound.rate_hz == RATE_HZ else resampler.resample_chunk(mono))
-    if frames < sound.min_frames:
-        raise truncation_error(f"{frames / sound.rate_hz:.2f} s of {sound.min_frames / sound.rate_hz:.2f} s")
+    _check_complete(frames, sound)
     chosen = len(downmixes) - 1 if correlation.opposite else 0
     if sound.rate_hz != RATE_HZ:
         pieces[chosen].append(to_rate[chosen].resample_chunk(np.zeros(0, np.float32), last=True))
     samples = np.concatenate([np.zeros(0, np.float32), *pieces[chosen]], dtype=np.float32)
     if not len(samples):
-        raise InputError(f"an empty recording ({frames} samples)", hint="record it again")
+        raise _empty_error(frames)
     peak = float(np.abs(samples).max())
     return samples / np.float32(peak) if peak > 1 else samples
 
 
-def _check(sound: Sound) -> None:
+def _check_format(sound: Sound) -> None:
     if not LOWEST_RATE_HZ <= sound.rate_hz <= HIGHEST_RATE_HZ:
         raise InputError(f"a sample rate of {sound.rate_hz} Hz", allowed=f"{LOWEST_RATE_HZ} to {HIGHEST_RATE_HZ} Hz")
     if not 1 <= sound.channels <= MOST_CHANNELS:
@@ -112,7 +127,18 @@ def _check(sound: Sound) -> None:
             allowed=f"1 to {MOST_CHANNELS}",
             hint="an array is (samples, channels), not (channels, samples)",
         )
-    _check_length(sound.expected_frames, sound)
+
+
+def _check_complete(frames: int, sound: Sound) -> None:
+    """Raises InputError if fewer frames were decoded than there should be, or none."""
+    if frames < sound.min_frames:
+        raise truncation_error(f"{frames / sound.rate_hz:.2f} s of {sound.min_frames / sound.rate_hz:.2f} s")
+    if not frames:
+        raise _empty_error(frames)
+
+
+def _empty_error(frames: int) -> InputError:
+    return InputError(f"an empty recording ({frames} samples)", hint="record it again")
 
 
 def _check_length(frames: int, sound: Sound) -> None:

@@ -12,11 +12,12 @@ from PIL import Image
 from pydantic import BaseModel
 
 from seehear.geometry import Grid, Tile, Warp
+from seehear.media import Excerpt
 from seehear.senses.corruption import Corruption
 from seehear.senses.lips.face import missing_dependency
 from seehear.senses.lips.plan import CELL_S, RATE_HZ, LipsSpec, plan_lips
 from seehear.senses.lips.preprocess import collate, preprocess
-from seehear.senses.lips.read import read
+from seehear.senses.lips.read import check, read
 from seehear.senses.model_sizing import SizingInputs
 from seehear.senses.statistic import Statistic
 
@@ -45,6 +46,9 @@ class Lips:
 
     def read(self, source: Any) -> Clip:
         return read(source)
+
+    def check(self, source: Path | Excerpt) -> None:
+        check(source)
 
     def read_metadata(self, file: Path) -> dict[str, str]:
         return {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -39,6 +40,18 @@ def read(source: Any) -> Clip:
             check_libav(kind)
             check_opencv()
             return decode_isolated("lips", file, source)
+
+
+def check(source: Path | Excerpt) -> None:
+    """Decode the middle frame: looking for a face in all of them takes about as long as the video.
+
+    Raises InputError if it is not a video or damaged.
+    """
+    with name_errors(source, "video"), open_source(source) as file:
+        kind = _check_type(file)
+        check_not_truncated(file, kind)
+        check_libav(kind)
+        decode_isolated("picture", file, source)
 
 
 def decode(file: BinaryIO, excerpt: Excerpt | None = None) -> Clip:

@@ -12,6 +12,7 @@ from PIL import Image
 from pydantic import BaseModel
 
 from seehear.geometry import Grid, Tile, Warp
+from seehear.media import Excerpt
 from seehear.senses.corruption import Corruption
 from seehear.senses.model_sizing import SizingInputs
 from seehear.senses.sight.architectures import OnnxEncoder, ResNet, VisionTransformer
@@ -19,7 +20,7 @@ from seehear.senses.sight.bottleneck_architectures import BottleneckNetwork
 from seehear.senses.sight.dicom import may_be_dicom, read_patient_code
 from seehear.senses.sight.plan import SightSpec, plan_sight
 from seehear.senses.sight.preprocess import collate, preprocess
-from seehear.senses.sight.read import read
+from seehear.senses.sight.read import check, read
 from seehear.senses.sight.statistics import STATISTICS, compute_statistics
 from seehear.senses.sight.tiles import cut_tiles
 from seehear.senses.statistic import Statistic
@@ -47,6 +48,9 @@ class Sight:
 
     def read(self, source: Any) -> Pixels:
         return read(source)
+
+    def check(self, source: Path | Excerpt) -> None:
+        check(source)
 
     def read_metadata(self, file: Path) -> dict[str, str]:
         """The patient of a DICOM file, as a code in place of the patient ID."""

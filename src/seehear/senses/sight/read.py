@@ -10,6 +10,7 @@ import os
 import re
 import warnings
 from io import BytesIO
+from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -69,13 +70,32 @@ def read(source: Any) -> Pixels:
             return _read_file(file, source)
 
 
+def check(source: Path | Excerpt) -> None:
+    """Decode as `read` does. Of a jpeg all data is read, but only an eighth of the rows and columns are computed.
+
+    Raises InputError like `read`.
+    """
+    with name_errors(source, "picture"), open_source(source) as file:
+        picture = _open_trusted(file, source)
+        if picture is None:
+            decode_isolated("picture", file, source)
+        else:
+            picture.draft("L", (1, 1))
+            picture.load()
+
+
 def _read_file(file: BinaryIO, source: Any) -> Pixels:
-    """Decode in this process if the decoder is fast and trusted, otherwise in a worker process."""
+    picture = _open_trusted(file, source)
+    return decode_isolated("picture", file, source) if picture is None else _from_pil(picture)
+
+
+def _open_trusted(file: BinaryIO, source: Any) -> ImageFile.ImageFile | None:
+    """The opened picture if its decoder is fast and trusted; None if it is to be decoded in a worker process."""
     kind = _check_type(file, source)
     if kind in PLUGINS and kind not in _ISOLATED:
         picture = _open_picture(kind, _read_bytes(file))
         if _is_fast_to_decode(picture):
-            return _from_pil(picture)
+            return picture
     elif kind == "dicom":
         check_pydicom()
     elif kind == "heif":
@@ -83,7 +103,7 @@ def _read_file(file: BinaryIO, source: Any) -> Pixels:
     elif kind in MOVING:
         check_not_truncated(file, kind)
         check_libav(kind)
-    return decode_isolated("picture", file, source)
+    return None
 
 
 def decode(file: BinaryIO, excerpt: Excerpt | None = None) -> Pixels:
