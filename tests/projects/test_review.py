@@ -17,8 +17,7 @@ import tiny
 from made_projects import make_project
 from seehear.errors import ConflictError, UsageError
 from seehear.media import Excerpt
-from seehear.projects import Project
-from seehear.projects import review as review_module
+from seehear.projects import Project, kept_answers
 from seehear.projects.review_order import order_diverse, usefulness
 from seehear.projects.schema import versions
 from seehear.runtime.bundle import write_bundle
@@ -129,7 +128,7 @@ def test_answers_that_another_version_disputes_come_first_and_like_ones_are_spre
 ) -> None:
     add_version(project, 1)
     add_version(project, 2, tiny.CLASSES[::-1])
-    likes = [ask(project, draw(tmp_path / f"{i}.png", 0.9 + i / 255), 1) for i in range(3)]
+    likes = [ask(project, draw(tmp_path / f"{i}.png", 0.9 + i / 50), 1) for i in range(3)]
     other = ask(project, draw(tmp_path / "other.png", 0.05), 1)
     assert project.review.examine() == 4
     queue = project.review.queue()
@@ -167,7 +166,7 @@ def test_kept_answers_are_deleted_with_their_files(
     project.review.skip(skipped)
     project.review.accept(reviewed)
     assert project.review.delete_kept(expired=True) == 0
-    monkeypatch.setattr(review_module.time, "time", lambda: time.monotonic() + 1e11)  # type: ignore[attr-defined]
+    monkeypatch.setattr(kept_answers.time, "time", lambda: time.monotonic() + 1e11)  # type: ignore[attr-defined]
     assert project.review.delete_kept(expired=True) == 2
     with pytest.raises(UsageError, match=f"there is no kept answer {new}"):
         project.review.get(new)

@@ -19,8 +19,8 @@ from seehear.files import PROJECTS_FOLDER
 
 if TYPE_CHECKING:
     from seehear.projects.jobs import Job
+    from seehear.projects.kept_answers import KeptAnswer
     from seehear.projects.project import Project
-    from seehear.projects.review import KeptAnswer
     from seehear.projects.versions import Version
 
 JobNumber = Annotated[int, typer.Argument(metavar="JOB", help="The number of a job, as `project jobs` lists it.")]
@@ -145,6 +145,7 @@ def review(  # noqa: PLR0913 - each flag is an argument
     correct: Annotated[str | None, typer.Option("--correct", metavar="CELL", help="The right answer.")] = None,
     none: Annotated[bool, typer.Option("--none", help="It is none of the classes.")] = False,
     skip: Annotated[bool, typer.Option("--skip", help="Leave it undecided.")] = False,
+    dismiss: Annotated[bool, typer.Option("--dismiss", help="Never show it again.")] = False,
     top: Annotated[int, typer.Option(metavar="NUMBER", help="How many to list.")] = 20,
     home: Home = Path(PROJECTS_FOLDER),
     who: Who = None,
@@ -164,6 +165,7 @@ def review(  # noqa: PLR0913 - each flag is an argument
             **({"correct": lambda: found.correct(answer, correct or "")} if correct is not None else {}),
             **({"none": lambda: found.none_of_these(answer)} if none else {}),
             **({"skip": lambda: found.skip(answer)} if skip else {}),
+            **({"dismiss": lambda: found.dismiss(answer)} if dismiss else {}),
         }
         if len(chosen) > 1:
             raise UsageError(f"both --{' and --'.join(chosen)}", hint="give one of them")
@@ -174,9 +176,10 @@ def review(  # noqa: PLR0913 - each flag is an argument
 
 
 @project.command()
-def keep(
+def keep(  # noqa: PLR0913 - each flag is an argument
     name: Name,
     days: Annotated[float | None, typer.Option(metavar="DAYS", help="Keep answers for this long.")] = None,
+    unsure: Annotated[bool, typer.Option("--unsure", help="Keep only answers it is unsure of.")] = False,
     off: Annotated[bool, typer.Option("--off", help="Keep no more answers.")] = False,
     delete: Annotated[bool, typer.Option("--delete-now", help="Delete all that nobody has reviewed.")] = False,
     home: Home = Path(PROJECTS_FOLDER),
@@ -186,15 +189,23 @@ def keep(
     """Keep the model's answers, so that they can be reviewed; or delete them. Nothing is kept by default."""
     if days is not None and off:
         raise UsageError("both --days and --off", hint="give one of them")
+    if unsure and days is None:
+        raise UsageError("--unsure without --days", hint="say for how many days: --days 30 --unsure")
     with open_project(name, home, who) as opened:
         if days is not None or off:
-            opened.review.keep(days)
+            opened.review.keep(days, "unsure" if unsure else "everything")
         deleted = opened.review.delete_kept(expired=not delete)
-        state = {"days": opened.setting("keep"), "waiting": opened.review.count_waiting(), "deleted": deleted}
+        keeping, waiting = opened.review.keeping(), opened.review.count_waiting()
+        state = {
+            "days": None if keeping is None else keeping.days,
+            "what": "nothing" if keeping is None else keeping.what,
+            "waiting": waiting,
+            "deleted": deleted,
+        }
 
         def describe() -> str:
-            kept = "nothing is kept" if state["days"] is None else f"answers are kept for {state['days']:g} days"
-            return f"{kept}; {format_count(state['waiting'], 'answer')} to review, {deleted:,} deleted"
+            kept = "nothing is kept" if keeping is None else str(keeping)
+            return f"{kept}; {format_count(waiting, 'answer')} to review, {deleted:,} deleted"
 
         _print(json, state, describe)
 

@@ -47,12 +47,13 @@ class Staging:
         self._folder = folder
         self._unflushed: set[str] = set()
 
-    def add(self, path: Path) -> StoredFile:
-        """Copy a file. Raises InputError if it cannot be read, is empty or is too large."""
+    def add(self, path: Path, name: str | None = None) -> StoredFile:
+        """Copy a file, under its name or another one. Raises InputError if it cannot be read, is empty or too large."""
         try:
             with path.open("rb") as source:
                 blocks = iter(lambda: source.read(_BLOCK), b"")
-                return self.write(blocks, path.name, medium_of_file(path))
+                medium = medium_of(name or path.name) or medium_of_file(path)
+                return self.write(blocks, name or path.name, medium)
         except OSError as error:
             raise InputError(f"cannot be read: {error.strerror or error}", where=str(path)) from None
         except InputError as error:

@@ -19,7 +19,7 @@ from sqlalchemy.exc import DBAPIError, NoSuchModuleError, OperationalError, SQLA
 
 from seehear.errors import DataError, SeehearError, UsageError
 
-NEWEST = "0001"  # the newest migration
+NEWEST = "0002"  # the newest migration
 PATIENCE_S = 30.0  # to wait for another writer
 _WRITE = "seehear_write"
 _DIALECTS = ("sqlite", "postgresql")

@@ -88,9 +88,16 @@ def rename_class(connection: Connection, who: str, column: AnswerColumn, name: s
 
 
 def set_setting(connection: Connection, who: str, name: str, value: Any) -> int | None:
-    stored = None if value is None else json.dumps(value, ensure_ascii=False)
-    change = begin_change(connection, who, f"set {name} to {shorten(stored or 'nothing')}")
-    make_edits(connection, change, [Edit("setting", None, name, read_setting(connection, name), stored)])
+    shown = "nothing" if value is None else json.dumps(value, ensure_ascii=False)
+    return set_settings(connection, who, {name: value}, f"set {name} to {shorten(shown)}")
+
+
+def set_settings(connection: Connection, who: str, values: Mapping[str, Any], what: str) -> int | None:
+    """Change several settings as one change. `what`: its sentence in the history."""
+    stored = {name: None if value is None else json.dumps(value, ensure_ascii=False) for name, value in values.items()}
+    change = begin_change(connection, who, what)
+    edits = [Edit("setting", None, name, read_setting(connection, name), after) for name, after in stored.items()]
+    make_edits(connection, change, edits)
     return discard_if_empty(connection, change)
 
 

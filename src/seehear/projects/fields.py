@@ -7,7 +7,7 @@ group     an example        ""               the patient, speaker or place; "" f
 answer    an example        column heading   the cell
 class     the project       name             its position
 setting   the project       name             JSON
-review    a kept answer     its id           waiting, accepted, corrected, none or skipped
+review    a kept answer     its id           waiting, accepted, corrected, none, skipped or dismissed
 """
 
 from __future__ import annotations

@@ -23,9 +23,10 @@ from seehear.projects.fields import Edit
 from seehear.projects.history import Change
 from seehear.projects.importing import Inspection
 from seehear.projects.jobs import Jobs
+from seehear.projects.kept_answers import KeptAnswer
 from seehear.projects.opening import Opened, ProjectEntry
 from seehear.projects.places import Place
-from seehear.projects.review import KeptAnswer, Review
+from seehear.projects.review import Review
 from seehear.projects.single_files import Common
 from seehear.projects.versions import Versions
 

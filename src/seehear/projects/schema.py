@@ -174,8 +174,9 @@ version_examples = Table(
     Column("part", String(8), nullable=False),
 )
 
-# Answers of a model that are kept. `state`: waiting, accepted, corrected, none or skipped. `answer` is the JSON that
-# `predict --json` prints. `example_id`: the example that it was asked about, or that it became.
+# Answers of a model that are kept. `state`: waiting, accepted, corrected, none, skipped or dismissed. `answer` is the
+# JSON that `predict --json` prints. `example_id`: the example that it became. `other_number`, `other_cell`: a version
+# that answers differently, and what. `blind`: whether it was reviewed without seeing the answer.
 predictions = Table(
     "predictions",
     metadata,
@@ -197,6 +198,9 @@ predictions = Table(
     Column("reviewed_at_s", Double),
     Column("reviewed_by", Text),
     Column("example_id", Integer, ForeignKey("examples.id")),
+    Column("other_number", Integer),
+    Column("other_cell", Text),
+    Column("blind", Boolean, nullable=False, server_default=false()),
     Index("ix_predictions_state_usefulness", "state", "usefulness"),
     Index("ix_predictions_at_s", "at_s"),
     Index("ix_predictions_example_id", "example_id"),
