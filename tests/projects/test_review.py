@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
 import tiny
-from made_projects import make_project
+from made_projects import add_version, make_project
 from seehear.errors import ConflictError, UsageError
 from seehear.media import Excerpt
 from seehear.projects import Project, kept_answers
 from seehear.projects.review_order import order_diverse, usefulness
-from seehear.projects.schema import versions
-from seehear.runtime.bundle import write_bundle
 from seehear.runtime.predictor import Predictor
 
 
@@ -39,18 +34,6 @@ def draw(path: Path, brightness: float, stripes: float = 0.0) -> Path:
     picture[1::2] -= 255 * stripes
     Image.fromarray(picture.clip(0, 255).astype(np.uint8)).save(path)
     return path
-
-
-def add_version(
-    project: Project, number: int, classes: tuple[str, str] = tiny.CLASSES, figures: Mapping[str, Any] | None = None
-) -> None:
-    path = project.place.models / f"{number}.seehear"
-    write_bundle(path, tiny.bundle(answer={"classes": classes, "several": False, "counts": (10, 10)}))
-    row = {"number": number, "made_at_s": time.time(), "made_by": "anna", "file": path.name}
-    row |= {"figures": json.dumps(figures or {})}
-    row |= {"sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "card": "", "notes": ""}
-    with project.database.writing() as connection:
-        connection.execute(versions.insert().values(row))
 
 
 def ask(project: Project, path: Path, version: int | None = None) -> int:
@@ -127,7 +110,7 @@ def test_answers_that_another_version_disputes_come_first_and_like_ones_are_spre
     project: Project, tmp_path: Path
 ) -> None:
     add_version(project, 1)
-    add_version(project, 2, tiny.CLASSES[::-1])
+    add_version(project, 2, tiny.bundle(answer={"classes": tiny.CLASSES[::-1], "several": False, "counts": (10, 10)}))
     likes = [ask(project, draw(tmp_path / f"{i}.png", 0.9 + i / 50), 1) for i in range(3)]
     other = ask(project, draw(tmp_path / "other.png", 0.05), 1)
     assert project.review.examine() == 4

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
+import time
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
+from typing import Any
 
 from PIL import Image
 
 import tiny
 from seehear.projects import Project
+from seehear.projects.schema import versions
+from seehear.runtime.bundle import Bundle, write_bundle
 
 
 @cache
@@ -35,6 +41,20 @@ def add_dark_and_bright(project: Project, folder: Path) -> None:
         for number, path in enumerate(paths):
             Image.fromarray(tiny.picture(brightness + number / 100)[:, :, 0]).save(path)
         project.add(paths, name)
+
+
+def add_version(
+    project: Project, number: int, bundle: Bundle | None = None, figures: Mapping[str, Any] | None = None
+) -> None:
+    """Add a version that was not trained; by default one that tells dark from bright."""
+    path = project.place.models / f"{number}.seehear"
+    answer = {"classes": tiny.CLASSES, "several": False, "counts": (10, 10)}
+    write_bundle(path, bundle or tiny.bundle(answer=answer))
+    row = {"number": number, "made_at_s": time.time(), "made_by": "anna", "file": path.name}
+    row |= {"figures": json.dumps(figures or {})}
+    row |= {"sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "card": "", "notes": ""}
+    with project.database.writing() as connection:
+        connection.execute(versions.insert().values(row))
 
 
 def write_pictures(folder: Path, count: int, first: int = 0) -> list[Path]:

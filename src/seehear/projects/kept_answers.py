@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -21,6 +21,7 @@ from seehear.projects.examples import Span, read_inputs, save_files
 from seehear.projects.fields import chunks
 from seehear.projects.review_order import usefulness
 from seehear.projects.schema import prediction_inputs, predictions
+from seehear.senses import SENSES
 
 if TYPE_CHECKING:
     from seehear.answers import Answer
@@ -152,7 +153,7 @@ def record(
         return None
     row = _to_row(prediction, prediction.answer, read) | {"number": version, "source": source}
     with project.store.staging() as staging:
-        staged = {sense: _stage(staging, each) for sense, each in read.items()}
+        staged = {sense: _stage(staging, sense, each) for sense, each in read.items()}
         staging.flush()
         with project.database.writing() as connection:
             if known := _find_same(connection, row, staged):
@@ -237,12 +238,14 @@ def _to_row(prediction: Prediction, answer: Answer, read: Mapping[str, Source]) 
     }
 
 
-def _stage(staging: Staging, source: Source) -> StoredFile:
+def _stage(staging: Staging, sense: str, source: Source) -> StoredFile:
     if isinstance(source, NamedBytes):
-        return staging.write([source.content], source.name)
-    if isinstance(source, NamedFile):
-        return staging.add(source.path, source.name)
-    return staging.add(source.path if isinstance(source, Excerpt) else source)
+        file = staging.write([source.content], source.name)
+    elif isinstance(source, NamedFile):
+        file = staging.add(source.path, source.name)
+    else:
+        file = staging.add(source.path if isinstance(source, Excerpt) else source)
+    return file if file.medium else replace(file, medium=SENSES[sense].media[0])  # programs send files without names
 
 
 def _find_same(connection: Connection, row: Mapping[str, Any], staged: Mapping[str, StoredFile]) -> int | None:

@@ -104,8 +104,13 @@ class Versions:
 
     def served(self) -> Version | None:
         """The version that answers; None while there is none."""
-        number = self._project.setting(SERVED)
+        number = self.served_number()
         return None if number is None else self.get(number)
+
+    def served_number(self) -> int | None:
+        """The number of the version that answers, which is quicker to read than all about it."""
+        number: int | None = self._project.setting(SERVED)
+        return number
 
     def load(self, number: int) -> Recogniser:
         """The model of a version. Raises BundleError for a file that is not the one that was trained."""

@@ -12,10 +12,12 @@ import seehear
 from seehear.serve import health, inference_protocol, predict, sign_in
 from seehear.serve.access import AccessPolicy
 from seehear.serve.answering import Answerer
+from seehear.serve.keeping import Keeper, KeepingAfterwards
 from seehear.serve.methods import HeadRequests, answer_other_method
 from seehear.serve.metrics import Metrics, RequestMetrics
 from seehear.serve.middleware import BodyLimits, Guard, SecurityHeaders, Shedding
 from seehear.serve.models import ModelRegistry
+from seehear.serve.open_projects import OpenProjects
 from seehear.serve.openai_audio import realtime, transcriptions
 from seehear.serve.pages import add_pages
 from seehear.serve.refusals import add_error_handlers
@@ -40,8 +42,10 @@ def create_app(settings: ServeSettings, models: ModelRegistry | None = None) -> 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await asyncio.to_thread(app.state.projects.start)
+        app.state.keeper.start()
         yield
         answerer.close()
+        await asyncio.to_thread(app.state.keeper.close)
         app.state.projects.close()
 
     app = FastAPI(
@@ -60,8 +64,11 @@ def create_app(settings: ServeSettings, models: ModelRegistry | None = None) -> 
     app.add_exception_handler(405, answer_other_method)
     for each in (health, predict, sign_in, transcriptions, realtime, inference_protocol):
         app.include_router(each.router)
-    add_pages(app, settings)
+    app.state.projects = OpenProjects(settings.projects, models)
+    app.state.keeper = keeper = Keeper(app.state.projects, metrics.count_kept)
+    add_pages(app)
     # The last that is added is the first that a request passes.
+    app.add_middleware(KeepingAfterwards, keeper=keeper)
     app.add_middleware(BodyLimits, settings=settings)
     app.add_middleware(Guard, policy=access)
     app.add_middleware(RequestMetrics, metrics=metrics)

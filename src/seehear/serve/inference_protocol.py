@@ -31,10 +31,11 @@ from seehear.senses import SENSES
 from seehear.senses.hearing.plan import RATE_HZ
 from seehear.senses.input_file import FileBytes
 from seehear.serve.answering import Answerer
+from seehear.serve.keeping import keep_later
 from seehear.serve.models import ModelRegistry, ServedModel, UnknownModelError
-from seehear.serve.predict import PredictFields, read_fields
+from seehear.serve.predict import API, PredictFields, read_fields
 from seehear.serve.refusals import describe_problems
-from seehear.serve.uploads import read_body
+from seehear.serve.uploads import Upload, read_body
 from seehear.strict_json import from_json
 
 router = APIRouter(prefix="/v2", tags=["Open Inference Protocol"])
@@ -120,7 +121,15 @@ async def infer(request: Request, name: str, version: str | None = None) -> Resp
     for start in range(0, len(examples), TOGETHER):
         some = examples[start : start + TOGETHER]
         answers += await asyncio.gather(*(answerer.answer(model, each, options) for each in some))
+    for example, prediction in zip(examples, answers, strict=True):
+        files = {sense: Upload(each.name, each, len(each)) for sense, each in example.items() if _is_file(each)}
+        if len(files) == len(example):  # arrays are no files to learn from
+            keep_later(request, model, files, prediction, API)
     return _respond(asked, name, model, answers)
+
+
+def _is_file(source: Any) -> bool:
+    return isinstance(source, FileBytes)
 
 
 def _find(request: Request, name: str, version: str | None) -> ServedModel:

@@ -55,6 +55,10 @@ class Metrics:
         self._loaded = Gauge("seehear_model_loaded", "Models served now.", ["model", "version"], registry=registry)
         info = Gauge("seehear_build_info", "This program.", ["version"], registry=registry)
         info.labels(seehear.__version__).set(1)
+        self._kept = Counter(
+            "seehear_answers_kept", "Answers to be kept for review: kept, dropped (too many waited), failed.",
+            ["project", "outcome"], registry=registry,
+        )  # fmt: skip
         self._confidences: dict[tuple[str, int], _Confidences] = defaultdict(_Confidences)
         self._counting = Lock()
 
@@ -70,6 +74,10 @@ class Metrics:
             with self._counting:
                 drift = self._confidences[name, answered.model.version].add(prediction.confidence)
             self._drift.labels(name).set(drift)
+
+    def count_kept(self, project: str, outcome: str) -> None:
+        """Count what became of an answer that a project keeps."""
+        self._kept.labels(project, outcome).inc()
 
     def count_shed(self) -> None:
         """Count a request that was refused because too many wait, before it was routed."""

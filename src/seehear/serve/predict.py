@@ -12,15 +12,19 @@ from starlette.responses import Response
 
 from seehear.errors import InputError, UsageError
 from seehear.escaping import to_json_line
+from seehear.media import medium_of
 from seehear.runtime.options import PredictOptions
 from seehear.runtime.prediction import ExampleSource, Prediction
+from seehear.senses import SENSES
 from seehear.serve.answering import Answerer
+from seehear.serve.keeping import keep_later
 from seehear.serve.models import ModelRegistry, ServedModel
 from seehear.serve.refusals import describe_problems
 from seehear.serve.uploads import Form, Upload, read_form
 
 router = APIRouter()
 ONLY_FILE = "file"
+API = "api"  # where an answer was asked
 
 
 class PredictFields(BaseModel):
@@ -93,6 +97,8 @@ async def predict(request: Request) -> Response:
         fields = read_fields(form.values)
         model = registry.get(fields.model)
         prediction = await answer_form(answerer, model, form, fields.options())
+        if not fields.translate:  # a translation is no transcript to learn from
+            keep_later(request, model, uploads_by_sense(model, form), prediction, API)
     line = to_json_line(prediction.to_json())
     headers = {"Seehear-Model": f"{model.name.encode('ascii', 'replace').decode()}/{model.version}"}
     return Response(line, 422 if prediction.answer is None else 200, headers, "application/json")
@@ -120,6 +126,16 @@ async def answer_form(answerer: Answerer, model: ServedModel, form: Form, option
     example = {sense: upload.source for sense, upload in form.files.items()}
     prediction = await answerer.answer(model, example, options, size=sum(upload.size for upload in uploads))
     return _rename(prediction, *uploads)
+
+
+def uploads_by_sense(model: ServedModel, form: Form) -> dict[str, Upload]:
+    """A single file is for each sense that reads such files."""
+    inputs = {}
+    for field, upload in form.files.items():
+        for sense in model.recogniser.recipe.senses:
+            if field == sense or (field not in SENSES and medium_of(upload.name) in ("", *SENSES[sense].media)):
+                inputs[sense] = upload
+    return inputs
 
 
 async def answer_upload(

@@ -17,9 +17,10 @@ from seehear.errors import InputError, UsageError
 from seehear.runtime.options import PredictOptions
 from seehear.runtime.prediction import Prediction
 from seehear.senses.hearing import HEARING
+from seehear.serve.keeping import keep_later
 from seehear.serve.models import ModelRegistry, ServedModel
 from seehear.serve.openai_audio.shapes import to_error, to_model, to_transcription, to_usage, to_verbose
-from seehear.serve.predict import answer_upload
+from seehear.serve.predict import API, answer_upload
 from seehear.serve.refusals import SHAPES
 from seehear.serve.uploads import Form, read_form
 
@@ -98,6 +99,8 @@ async def _answer(request: Request, *, translate: bool) -> Response:
         if "file" not in form.files:
             raise UsageError("no file", allowed="a recording, as `file`")
         prediction = await answer_upload(request.app.state.answerer, asked.model, form.files["file"], asked.options)
+        if not translate:  # a translation is no transcript to learn from
+            keep_later(request, asked.model, {HEARING.name: form.files["file"]}, prediction, API)
     text = _require_text(prediction)
     if asked.stream:
         return StreamingResponse(_stream(prediction, text), media_type="text/event-stream")

@@ -17,16 +17,13 @@ from seehear.serve.pages import (
     trying,
     versions,
 )
-from seehear.serve.pages.open_projects import OpenProjects
 from seehear.serve.pages.previews import Previews
 from seehear.serve.pages.routing import add_page_errors
-from seehear.serve.settings import ServeSettings
 
 
-def add_pages(app: FastAPI, settings: ServeSettings) -> None:
-    """Add the pages to an application whose state has `models`, `answerer` and `settings`."""
+def add_pages(app: FastAPI) -> None:
+    """Add the pages to an application whose state has `models`, `answerer`, `settings`, `projects` and `keeper`."""
     app.state.previews = Previews()
-    app.state.projects = OpenProjects(settings.projects, app.state.models)
     for each in (api_docs, home, creating, demonstrating, teaching, arriving, answering_examples, training, trying):
         app.include_router(each.router)
     for each in (versions, model):

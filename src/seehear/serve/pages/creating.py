@@ -10,8 +10,9 @@ from starlette.responses import RedirectResponse, Response
 
 from seehear.errors import UsageError
 from seehear.projects import Project
+from seehear.serve.open_projects import OpenProjects
 from seehear.serve.pages.fields import read_fields
-from seehear.serve.pages.open_projects import OpenProjects, project_address
+from seehear.serve.pages.open_projects import project_address
 from seehear.serve.pages.rendering import render
 from seehear.serve.pages.routing import page_router
 

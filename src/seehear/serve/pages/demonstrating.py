@@ -12,7 +12,8 @@ from starlette.responses import FileResponse, RedirectResponse, Response
 from seehear.projects import Project, create_demo
 from seehear.projects.demonstration import find_unseen
 from seehear.senses.input_file import FileBytes
-from seehear.serve.pages.open_projects import OpenProjects, find_project, project_address
+from seehear.serve.open_projects import OpenProjects
+from seehear.serve.pages.open_projects import find_project, project_address
 from seehear.serve.pages.routing import page_router
 from seehear.serve.uploads import Form, Upload
 

@@ -12,8 +12,9 @@ from starlette.responses import RedirectResponse, Response
 from seehear.errors import SeehearError, UsageError
 from seehear.projects import ProjectEntry
 from seehear.projects.examples import Counts, Example
+from seehear.serve.open_projects import OpenProjects
 from seehear.serve.pages.fields import read_fields
-from seehear.serve.pages.open_projects import OpenProjects, project_address
+from seehear.serve.pages.open_projects import project_address
 from seehear.serve.pages.rendering import KEYS_COOKIE, THEME_COOKIE, THEMES, render
 from seehear.serve.pages.routing import page_router
 from seehear.serve.pages.static_files import serve_static, vendored

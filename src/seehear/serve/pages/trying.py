@@ -14,14 +14,16 @@ from starlette.responses import RedirectResponse, Response
 
 from seehear.answers import ANSWERS
 from seehear.answers.items import ACCEPT_THRESHOLD, NEVER
-from seehear.media import EXTENSIONS, medium_of
+from seehear.media import EXTENSIONS
 from seehear.projects import Project
 from seehear.projects.demonstration import find_unseen
 from seehear.runtime.acceptance import Acceptance
 from seehear.runtime.options import PredictOptions
 from seehear.runtime.prediction import Prediction
 from seehear.senses import SENSES
+from seehear.serve.keeping import keep_later
 from seehear.serve.models import ServedModel
+from seehear.serve.open_projects import OpenProjects
 from seehear.serve.pages.chapters import render_chapter
 from seehear.serve.pages.demonstrating import add_unseen
 from seehear.serve.pages.fields import read_fields
@@ -29,10 +31,11 @@ from seehear.serve.pages.open_projects import find_project, find_served, project
 from seehear.serve.pages.previews import Preview, Previews, make_previews
 from seehear.serve.pages.rendering import render, wants_fragment
 from seehear.serve.pages.routing import page_router
-from seehear.serve.predict import answer_form
-from seehear.serve.uploads import Form, Upload, read_form
+from seehear.serve.predict import answer_form, uploads_by_sense
+from seehear.serve.uploads import Form, read_form
 
 router = page_router()
+PAGE = "page"  # where an answer was asked
 MOST_KEPT_BYTES = 16 << 20  # of a file that was tried, to learn from it
 SANDBOX = "default-src 'none'; sandbox"  # for untrusted files
 
@@ -75,7 +78,7 @@ async def answer(request: Request, name: str) -> Response:
 @router.get("/p/{slug}/try")
 def show_project(request: Request, slug: str) -> Response:
     project = find_project(request, slug)
-    served = find_served(request, project) if project.versions.served() else None
+    served = find_served(request, project) if project.versions.served_number() else None
     return _project_page(request, project, served, None)
 
 
@@ -87,6 +90,7 @@ async def answer_project(request: Request, slug: str) -> Response:
     async with read_form(request) as form:
         add_unseen(project, form)
         shown = replace(await answer_and_show(request, served, form), kept=_keep(request, form))
+        keep_later(request, served, uploads_by_sense(served, form), shown.prediction, PAGE)
     if wants_fragment(request):
         classes = await asyncio.to_thread(project.classes)
         return render(request, "answer.html", shown=shown, address=project_address(slug), classes=classes)
@@ -123,7 +127,7 @@ async def answer_and_show(request: Request, model: ServedModel, form: Form) -> S
     began_s = time.perf_counter()
     answered = await answer_form(request.app.state.answerer, model, form, PredictOptions())
     took_ms = round(1000 * (time.perf_counter() - began_s))
-    inputs = _inputs_by_sense(model, form)
+    inputs = uploads_by_sense(model, form)
     made = await asyncio.to_thread(make_previews, inputs, answered.answer)
     previews: Previews = request.app.state.previews
     shown = [(f"/shown/{previews.keep(each)}", each.media_type) for each in made]
@@ -143,7 +147,8 @@ def _project_page(
     request: Request, project: Project, served: ServedModel | None, shown: ShownAnswer | None
 ) -> Response:
     values: dict[str, Any] = {} if served is None else _describe(served)
-    version = project.versions.served()
+    projects: OpenProjects = request.app.state.projects
+    _, version = (served and projects.version_of(served)) or ("", None)
     classes = project.classes()
     values["unseen"] = [path.name for path in find_unseen(project)]
     return render_chapter(
@@ -163,16 +168,6 @@ def _keep(request: Request, form: Form) -> str:
         return ""
     previews: Previews = request.app.state.previews
     return previews.keep(Preview(uploads[0].read_bytes(), "", uploads[0].name))
-
-
-def _inputs_by_sense(model: ServedModel, form: Form) -> dict[str, Upload]:
-    """A single file is for each sense that reads such files."""
-    inputs = {}
-    for field, upload in form.files.items():
-        for sense in model.recogniser.recipe.senses:
-            if field == sense or (field not in SENSES and medium_of(upload.name) in ("", *SENSES[sense].media)):
-                inputs[sense] = upload
-    return inputs
 
 
 def _candidates(prediction: Prediction) -> list[tuple[str, float]]:
