@@ -47,6 +47,18 @@ class Advanced:
 
 
 @dataclass(frozen=True)
+class Measured:
+    """How good a network is when its training has done `done`: a metric on this many examples that it has not seen."""
+
+    task: str
+    done: float
+    metric: str
+    value: float
+    higher_is_better: bool
+    examples: int
+
+
+@dataclass(frozen=True)
 class Finished:
     """A task ends; `done` is what it did, such as "62 examples"."""
 
@@ -61,7 +73,7 @@ class Skipped:
     problems: Sequence[SkippedItem]
 
 
-Event = Notice | Started | Advanced | Finished | Skipped
+Event = Notice | Started | Advanced | Measured | Finished | Skipped
 Listener = Callable[[Event], None]
 
 

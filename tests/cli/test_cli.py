@@ -29,7 +29,7 @@ from seehear.cli.evaluate import evaluate
 from seehear.cli.predict import predict
 from seehear.cli.train import plan, train
 from seehear.errors import DataError
-from seehear.events import Advanced, Finished, Notice, Started
+from seehear.events import Advanced, Finished, Measured, Notice, Started
 from seehear.results.summary import summarise_metrics
 from seehear.runtime.bundle import write_bundle
 from seehear.runtime.options import PredictKeywords
@@ -598,6 +598,19 @@ def test_a_log_shows_progress_now_and_then(capsys):
     err = capsys.readouterr().err.splitlines()
     assert len(err) == 60 // INTERVAL_S
     assert err[0] == "learning: 10 of 60 s, loss 0.10"
+
+
+def test_how_good_it_is_so_far_is_shown_with_the_progress(capsys):
+    now_s = 0.0
+    lines = Lines(clock=lambda: now_s)
+    for view in (lines, Bars()):
+        view.update(Started("learning", 60, "s"))
+        view.update(Measured("learning", 5, "accuracy", 0.8125, True, 48))
+        now_s = INTERVAL_S
+        view.update(Advanced("learning", 10, "loss 0.10"))
+        view.update(Finished("learning", "60 steps"))
+        view.close()
+    assert "learning: 10 of 60 s, loss 0.10, accuracy 0.812 on 48 held-out examples" in capsys.readouterr().err
 
 
 def test_on_a_terminal_a_line_replaces_the_bar_and_results_go_to_stdout(capsys, monkeypatch):

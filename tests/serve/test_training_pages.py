@@ -14,7 +14,8 @@ from reading_html import Element, find_inline, read_html
 from seehear.projects import Project
 from seehear.projects.job_process import run_job
 from seehear.serve.models import ModelRegistry
-from seehear.serve.pages.training import draw_curve
+from seehear.serve.pages.rendering import render_fragment
+from seehear.serve.pages.training import Progress, draw_curve
 from serving import client, picture_file
 
 
@@ -133,6 +134,23 @@ def test_what_answers_is_served_again_after_a_restart(served: TestClient, projec
     train(served, project)
     with client(ModelRegistry(), projects=project.place.folder.parent) as again:
         assert again.get("/health/ready").json()["models"] == ["boards"]
+
+
+def test_how_good_it_is_so_far_is_shown_as_a_number_of_100_and_a_curve(project: Project) -> None:
+    job = project.jobs.start(steps=4)
+    run_job(project, job.id)
+    job = project.jobs.get(job.id)
+    assert job.progress["quality"]["value"] == 0.75
+    shown = read_html(render_fragment("progress.html", **Progress(project).describe(job))).text
+    assert "75 of 100 answers are right so far, measured on 4 examples that it did not learn from" in shown
+    assert "from 50 to 75 of 100 answers are right." in shown
+
+
+def test_versions_and_trainings_say_how_good_they_are_with_an_interval(served: TestClient, project: Project) -> None:
+    train(served, project)
+    assert "If it has to guess every time, 75 of 100" in get(served, "/p/boards/train").text
+    for page in ("versions", "train", "model/1"):
+        assert "75 of 100 answers are right (30 to 95)" in get(served, f"/p/boards/{page}").text
 
 
 def test_a_curve_has_its_ends_and_stays_small() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 import tiny
 from seehear import api
-from seehear.events import Advanced, Started
+from seehear.events import Advanced, Measured, Started
 from seehear.projects import Project, jobs
 from seehear.projects.job_process import run_job
 from seehear.runtime.bundle import write_bundle
@@ -55,6 +55,8 @@ def pretend_training(monkeypatch: pytest.MonkeyPatch, *, threads: bool = False) 
     def train(data: Path, out: Path, *, listen: Any, **_options: Any) -> None:
         listen(Started("training", 4, "steps"))
         listen(Advanced("training", 2, "loss 0.5"))
+        listen(Measured("training", 2, "accuracy", 0.5, True, 4))
+        listen(Measured("training", 4, "accuracy", 0.75, True, 4))
         answer = {"classes": tiny.CLASSES, "several": False, "counts": (10, 10)}
         write_bundle(out, tiny.bundle(answer=answer, results={"image": RESULT}))
 

@@ -9,9 +9,9 @@ from types import TracebackType
 from typing import Any, Protocol
 
 from seehear import interrupts
-from seehear.amounts import format_duration
+from seehear.amounts import format_count, format_duration
 from seehear.escaping import escape_unprintable
-from seehear.events import Advanced, Event, Finished, Notice, Skipped, SkippedItem, Started
+from seehear.events import Advanced, Event, Finished, Measured, Notice, Skipped, SkippedItem, Started
 
 INTERVAL_S = 10.0  # between two lines of a task without a bar
 MAX_LISTED = 20  # problems; the rest is only counted
@@ -72,6 +72,7 @@ class Lines:
         self._clock = clock
         self._started: dict[str, Started] = {}
         self._shown_s: dict[str, float] = {}
+        self._measured = ""
 
     def update(self, event: Event) -> None:
         match event:
@@ -79,9 +80,14 @@ class Lines:
                 _to_stderr(escape_unprintable(text))
             case Started(task):
                 self._started[task], self._shown_s[task] = event, self._clock()
+            case Measured():
+                self._measured = _quality(event)
             case Advanced(task, done, note) if self._clock() - self._shown_s[task] >= INTERVAL_S:
                 self._shown_s[task] = self._clock()
-                _to_stderr(", ".join(filter(None, (f"{task}: {_amount(self._started[task], done)}", note))))
+                words = f"{task}: {_amount(self._started[task], done)}", note, self._measured
+                _to_stderr(", ".join(filter(None, words)))
+            case Finished():
+                self._measured = ""
             case _:
                 pass
 
@@ -102,7 +108,7 @@ class Bars:
             BarColumn(),
             TextColumn("{task.fields[amount]}", markup=False),
             TimeRemainingColumn(compact=True),
-            TextColumn("{task.fields[note]}", markup=False),
+            TextColumn("{task.fields[note]} {task.fields[measured]}", markup=False),
             console=self._console,
             transient=True,
             redirect_stdout=False,  # otherwise results would go to stderr
@@ -115,11 +121,13 @@ class Bars:
                 self._console.print(escape_unprintable(text), markup=False, soft_wrap=True)
             case Started(task, total, _):
                 self._progress.start()
-                bar = self._progress.add_task(task, total=total, amount="", note="")
+                bar = self._progress.add_task(task, total=total, amount="", note="", measured="")
                 self._tasks[task] = (event, bar)
             case Advanced(task, done, note):
                 started, bar = self._tasks[task]
                 self._progress.update(bar, completed=done, amount=_amount(started, done), note=note)
+            case Measured(task):
+                self._progress.update(self._tasks[task][1], measured=_quality(event))
             case Finished(task):
                 self._progress.remove_task(self._tasks.pop(task)[1])
                 if not self._tasks:
@@ -132,6 +140,10 @@ class Bars:
 def _amount(started: Started, done: float) -> str:
     total = "" if started.total is None else f" of {started.total:,.0f}"
     return f"{done:,.0f}{total} {started.unit}"
+
+
+def _quality(measured: Measured) -> str:
+    return f"{measured.metric} {measured.value:.3g} on {format_count(measured.examples, 'held-out example')}"
 
 
 def _to_stderr(text: str) -> None:

@@ -25,6 +25,7 @@ from seehear.learn.loop.checkpoint import TrainingProgress, number_checkpoint
 from seehear.learn.loop.fit import Clock, fit
 from seehear.learn.loop.probe import FrozenFeatures
 from seehear.learn.loop.selection import Selected, average_weights, choose_weights, take_weights
+from seehear.learn.loop.validation import Validation
 from seehear.learn.model.network import Network
 from seehear.learn.outputs import compute_outputs
 
@@ -134,7 +135,8 @@ class FineTuning:
     def _fit(
         self, fitted: Network, rows: NDArray[np.int64], clock: Clock, saved: Path
     ) -> tuple[Network, TrainingProgress]:
-        return fit(deepcopy(fitted), self.split.train, rows, clock, saved=saved, listen=self.listen)
+        validation, train = Validation(self.split, clock.seconds, self.listen), self.split.train
+        return fit(deepcopy(fitted), train, rows, clock, validation=validation, saved=saved, listen=self.listen)
 
     def _list_members(self, folds: list[Fold], networks: list[Network]) -> list[Member]:
         rows = self.split.train_rows

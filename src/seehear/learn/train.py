@@ -23,6 +23,7 @@ from seehear.learn.export import export_graphs, to_safetensors
 from seehear.learn.kept_features import keep_features, supports_new_classes
 from seehear.learn.loop.fit import Clock, fit
 from seehear.learn.loop.probe import EncodedExamples, FrozenFeatures, encode_examples, fit_head
+from seehear.learn.loop.validation import Validation
 from seehear.learn.model.network import Network, create_network
 from seehear.learn.model.ood import BANK
 from seehear.learn.model.pretrained import Pretrained, load_starts
@@ -121,7 +122,8 @@ def _fit(
             clock = Clock(clock.training.model_copy(update={"steps": None, "folds": 0}), seconds=0.0)
         return FineTuning(network, frozen, split, saved, listen).run(clock)
     rows = split.train_rows
-    network, progress = fit(network, split.train, rows, clock, saved=saved, listen=listen)
+    validation = Validation(split, clock.seconds, listen)
+    network, progress = fit(network, split.train, rows, clock, validation=validation, saved=saved, listen=listen)
     return Fitted(network, progress, [Member(network, rows, rows[:0])])
 
 

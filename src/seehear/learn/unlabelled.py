@@ -31,6 +31,7 @@ from seehear.learn.loop.checkpoint import TrainingProgress, number_checkpoint
 from seehear.learn.loop.fit import Clock, fit
 from seehear.learn.loop.probe import measure_headline
 from seehear.learn.loop.selection import average_weights, compute_loss
+from seehear.learn.loop.validation import Validation
 from seehear.learn.model.network import Network
 from seehear.learn.outputs import compute_outputs, compute_scored_outputs
 from seehear.recipe import UnlabelledUse
@@ -156,13 +157,16 @@ class SelfTraining:
         joined = JoinedExamples(split.train, more, dict(zip(rows.tolist(), answers, strict=True)))
         epoch = _repeat(teacher.train, len(split.train) + rows[chosen])
         saved = number_checkpoint(self.saved, number)
-        student, progress = fit(deepcopy(teacher.network), joined, epoch, clock, saved=saved, listen=self.listen)
+        validation, network = Validation(split, clock.seconds, self.listen), deepcopy(teacher.network)
+        student, progress = fit(network, joined, epoch, clock, validation=validation, saved=saved, listen=self.listen)
         return Student(student, progress, rows[chosen] if progress.step else rows[:0])
 
     def _measure(self, network: Network) -> tuple[str, float]:
         """The name and the value of the headline metric on the held-out examples."""
         split = self.split
-        return measure_headline(split.val, split.val_rows, compute_outputs(network, split.val, split.val_rows))
+        outputs = compute_outputs(network, split.val, split.val_rows)
+        headline, value = measure_headline(split.val, split.val_rows, outputs)
+        return headline.metric, value
 
 
 def _find_familiar(

@@ -8,10 +8,11 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
-from seehear.events import Advanced, Event, Finished, Notice, Skipped, Started
+from seehear.events import Advanced, Event, Finished, Measured, Notice, Skipped, Started
 
 ROW_EVERY_S, LINE_EVERY_S = 2.0, 0.5
 MOST_PROBLEMS = 20  # listed of the examples that are left out
@@ -50,6 +51,9 @@ class ProgressWriter:
                 figures = {"task": task, "done": done, "note": note, "seconds_left": self._seconds_left(event, now_s)}
                 self.newest |= figures
                 self.write({"event": "advanced", **figures})
+            case Measured():
+                self.newest["quality"] = asdict(event)
+                self.write({"event": "measured", **asdict(event)})
             case Finished(task, done):
                 self.write({"event": "finished", "task": task, "done": done})
             case Notice(text):
@@ -58,7 +62,7 @@ class ProgressWriter:
                 for problem in problems[:MOST_PROBLEMS]:
                     said = {"where": problem.where, "what": problem.what, "hint": problem.hint}
                     self.write({"event": "left out", **said})
-        if now_s - self._row_s >= ROW_EVERY_S:
+        if now_s - self._row_s >= ROW_EVERY_S or isinstance(event, Measured):
             self._row_s = now_s
             self._save(self.newest)
 
@@ -101,6 +105,8 @@ def to_event(record: Record) -> Event | None:
             return Started(record["task"], record["total"], record["unit"])
         case "advanced":
             return Advanced(record["task"], record["done"], record["note"])
+        case "measured":
+            return Measured(**{each.name: record[each.name] for each in fields(Measured)})
         case "finished":
             return Finished(record["task"], record["done"])
         case "notice":

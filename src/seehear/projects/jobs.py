@@ -49,7 +49,8 @@ class Job:
 
     state     waiting, running, done, failed or cancelled
     options   the keywords of `seehear.train`
-    progress  the newest figures: task, done, total, unit, note, such as the loss, and seconds_left of the task
+    progress  the newest figures: task, done, total, unit, note, such as the loss, and seconds_left of the task;
+              and `quality`, what was measured last: metric, value, higher_is_better, examples
     error     why it failed, as the command line would say it
     version   the number of the version that it made
     alive     whether its process lives; a running job without is restarted by whoever opens the project

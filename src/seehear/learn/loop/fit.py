@@ -29,6 +29,7 @@ from seehear.learn.loop.execution import Autotuner, Execution, candidate_executi
 from seehear.learn.loop.finite import Statistics, are_finite, describe_non_finite, get_trained_tensors, poison_memory
 from seehear.learn.loop.memory import keep_freed_memory
 from seehear.learn.loop.optimizers import make_optimizers, scale_rate
+from seehear.learn.loop.validation import Validation
 from seehear.learn.model.network import Network, Tensors
 from seehear.recipe import Training
 from seehear.senses import SENSES
@@ -74,9 +75,18 @@ class TrainingExamples(Protocol):
 
 
 def fit(
-    network: Network, dataset: TrainingExamples, rows: NDArray[np.int64], clock: Clock, *, saved: Path, listen: Listener
+    network: Network,
+    dataset: TrainingExamples,
+    rows: NDArray[np.int64],
+    clock: Clock,
+    *,
+    validation: Validation | None = None,
+    saved: Path,
+    listen: Listener,
 ) -> tuple[Network, TrainingProgress]:
     """Train on these rows of the dataset -> the network with averaged weights, and its progress.
+
+    The time that the validation takes counts as training time.
 
     Resumes from the checkpoint `saved` if it exists. Each step is seeded by its number, so a run with a given number
     of steps gives the same weights again on the same machine, interrupted or not. Raises TrainingError if losses
@@ -101,6 +111,8 @@ def fit(
                 done = run.progress.step if clock.training.steps else run.progress.elapsed_s
                 listen(Advanced(TASK, done, f"loss {run.progress.loss:.3f}"))
                 last_reported_s = now_s
+                if validation is not None:
+                    validation.measure_in_time(run.average, TASK, done)
     if run.is_finite():
         checkpoint.save(saved, run.progress, network, run.average, run.optimizers)
     else:

@@ -10,7 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from seehear.events import Advanced, Finished, Listener, Started, ignore_events
+from seehear.answers.kind import Headline
+from seehear.events import Advanced, Finished, Listener, Measured, Started, ignore_events
 from seehear.learn.data.cache import DatasetCache, move
 from seehear.learn.model.network import Network, Tensors
 from seehear.learn.model.ood import BANK
@@ -88,7 +89,8 @@ def fit_head(
     encoded = encode_examples(network, dataset, rows, listen)
     frozen = FrozenFeatures(normalise(head, encoded.pooled), encoded.target, dataset.groups[rows], encoded)
     outputs = head.fit_probe(frozen.features, frozen.target, frozen.groups)
-    listen(Finished(TASK, "" if outputs is None else _describe(network, dataset, rows, outputs)))
+    found = "" if outputs is None else _tell_measured(network, dataset, rows, outputs, listen)
+    listen(Finished(TASK, found))
     return frozen._replace(outputs=outputs)
 
 
@@ -125,20 +127,25 @@ def normalise(head: PoolingHead, pooled: Tensor) -> Tensor:
     return features
 
 
-def _describe(network: Network, dataset: DatasetCache, rows: NDArray[np.int64], raw: Mapping[str, Array]) -> str:
-    """The headline metric of the head in cross-validation."""
+def _tell_measured(
+    network: Network, dataset: DatasetCache, rows: NDArray[np.int64], raw: Mapping[str, Array], listen: Listener
+) -> str:
+    """Say how good the head is in cross-validation -> the same in words."""
     headline, value = measure_headline(dataset, rows, raw)
+    listen(Measured(TASK, len(rows), headline.metric, value, headline.higher_is_better, len(rows)))
     before = ", before fine-tuning" if network.trains_encoders else ""
-    return f"{headline} {value:.3g} in cross-validation{before}"
+    return f"{headline.metric} {value:.3g} in cross-validation{before}"
 
 
-def measure_headline(dataset: DatasetCache, rows: NDArray[np.int64], raw: Mapping[str, Array]) -> tuple[str, float]:
-    """The name and the value of the headline metric, for the head's outputs (n, ...) for these rows."""
+def measure_headline(
+    dataset: DatasetCache, rows: NDArray[np.int64], raw: Mapping[str, Array]
+) -> tuple[Headline, float]:
+    """The headline metric and its value, for the head's outputs (n, ...) for these rows."""
     kind, spec = dataset.kind, dataset.recipe.answer
     answers = [
         kind.to_answer({name: values[place] for name, values in raw.items()}, spec, {}, None)
         for place in range(len(rows))
     ]
     compared = kind.compare(answers, [dataset.truth(int(row)) for row in rows], spec)
-    headline = kind.headline(spec).metric
-    return headline, kind.metrics(compared, spec)[headline]
+    headline = kind.headline(spec)
+    return headline, kind.metrics(compared, spec)[headline.metric]

@@ -8,6 +8,7 @@ from starlette.responses import Response
 from seehear.recipe import used_key
 from seehear.serve.models import ServedModel
 from seehear.serve.pages.hundred import find_hundred
+from seehear.serve.pages.quality import quality_of_recipe
 from seehear.serve.pages.rendering import render
 from seehear.serve.pages.routing import page_router
 
@@ -24,6 +25,7 @@ async def card(request: Request, name: str) -> Response:
         "model.html",
         model=served,
         hundred=find_hundred(measured) if measured else None,
+        quality=quality_of_recipe(recipe, measured) if measured else None,
         examples=measured["n"] if measured else 0,
         card=served.recogniser.card(),
         host=request.url.netloc,

@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import AsyncIterator, Sequence
 from importlib.util import find_spec
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from fastapi import Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
@@ -23,6 +23,7 @@ from seehear.serve.pages.chapters import render_chapter
 from seehear.serve.pages.fields import read_fields
 from seehear.serve.pages.hundred import find_hundred
 from seehear.serve.pages.open_projects import find_project, project_address
+from seehear.serve.pages.quality import describe_quality, is_share, quality_of_figures
 from seehear.serve.pages.rendering import render_fragment
 from seehear.serve.pages.routing import page_router
 
@@ -31,7 +32,8 @@ WRONG = (1, 2, 5, 10, 20)  # of 100, to choose from
 MINUTES = (1, 3, 10, 30)
 DEMO_MINUTES = 1
 LOOK_EVERY_S = 1.0
-MOST_POINTS = 200  # of the curve
+MOST_POINTS = 200  # of a curve
+_LOSS = re.compile(r"loss ([0-9.]+)")
 
 
 class Choice(NamedTuple):
@@ -42,7 +44,7 @@ class Choice(NamedTuple):
 
 
 class Curve(NamedTuple):
-    """The loss while it learned, as the points of an SVG line in a box of 100 by 40, and its ends as text."""
+    """What was measured while it learned, as the points of an SVG line in a box of 100 by 40, and its ends."""
 
     points: str
     first: float
@@ -54,14 +56,16 @@ class Progress:
 
     def __init__(self, project: Project) -> None:
         self._project = project
-        self._losses: list[tuple[float, float]] = []  # (what was done, the loss) of all steps that were reported
+        self._losses: list[tuple[float, float]] = []  # (how much was done, the loss) of all steps that were reported
+        self._measured: list[tuple[float, dict[str, Any]]] = []  # (how much was done, what was measured)
+        self._before = self._done = 0.0  # done by the networks before this one, and with it
         self._position = 0  # in the file
 
     def describe(self, job: Job) -> dict[str, object]:
         figures = job.progress
         done, total = figures.get("done") or 0.0, figures.get("total")
         left_s = figures.get("seconds_left")
-        self._read_losses(job)
+        self._read(job)
         return {
             "job": job,
             "task": str(figures.get("task") or "starting"),
@@ -69,15 +73,32 @@ class Progress:
             "left": None if left_s is None else format_duration(math.ceil(left_s)),
             "note": str(figures.get("note") or ""),
             "curve": draw_curve(self._losses),
+            **self._describe_quality(),
         }
 
-    def _read_losses(self, job: Job) -> None:
+    def _describe_quality(self) -> dict[str, object]:
+        """How good it was at the last measurement, and the curve of all of the same metric."""
+        if not self._measured:
+            return {"quality": None, "quality_curve": None}
+        _, last = self._measured[-1]
+        values = [(done, each["value"]) for done, each in self._measured if each["metric"] == last["metric"]]
+        ends = [describe_quality(last["metric"], values[end][1]) for end in (0, -1)]
+        curve = draw_curve(values, top=1.0 if is_share(last["metric"]) else 0.0)
+        return {"quality": ends[1], "measured": last, "quality_ends": ends, "quality_curve": curve}
+
+    def _read(self, job: Job) -> None:
+        """Several networks may be trained one after another, each from 0 on."""
         path = self._project.jobs.place(job.id).progress
         for record, position in read_progress(path, self._position):
             self._position = position
-            note = re.fullmatch(r"loss ([0-9.]+)", str(record.get("note", "")))
-            if record.get("event") == "advanced" and note:
-                self._losses.append((float(record["done"]), float(note[1])))
+            match record:
+                case {"event": "started"}:
+                    self._before = self._done
+                case {"event": "advanced", "done": done, "note": str(note)} if found := _LOSS.fullmatch(note):
+                    self._done = self._before + done
+                    self._losses.append((self._done, float(found[1])))
+                case {"event": "measured", "done": done}:
+                    self._measured.append((self._before + done, record))
 
 
 @router.get("/p/{slug}/train")
@@ -85,10 +106,18 @@ def show(request: Request, slug: str) -> Response:
     project = find_project(request, slug)
     unfinished = project.jobs.unfinished()
     past = [job for job in project.jobs.list(10) if job.id not in {each.id for each in unfinished}]
+    qualities = {each.number: quality_of_figures(each.figures) for each in project.versions.list()}
     if unfinished:
         first, *waiting = unfinished
         return render_chapter(
-            request, "training.html", project, "train", waiting=waiting, past=past, **Progress(project).describe(first)
+            request,
+            "training.html",
+            project,
+            "train",
+            waiting=waiting,
+            past=past,
+            qualities=qualities,
+            **Progress(project).describe(first),
         )
     learned = project.versions.get(past[0].version) if past and past[0].version else None
     return render_chapter(
@@ -102,6 +131,7 @@ def show(request: Request, slug: str) -> Response:
         usual_minutes=DEMO_MINUTES if find_unseen(project) else None,
         can_learn=find_spec("torch") is not None,
         past=past,
+        qualities=qualities,
         learned=learned,
         hundred=None if learned is None else find_hundred({"metrics": learned.figures}),
     )
@@ -155,12 +185,12 @@ async def _watch(project: Project, number: int) -> AsyncIterator[str]:
         await asyncio.sleep(LOOK_EVERY_S)
 
 
-def draw_curve(points: Sequence[tuple[float, float]]) -> Curve | None:
-    """None for fewer than two points."""
+def draw_curve(points: Sequence[tuple[float, float]], top: float = 0.0) -> Curve | None:
+    """None for fewer than two points. The box reaches up to `top`, or to the largest value."""
     some = list(points[:: max(1, len(points) // MOST_POINTS)])
     if len(some) < 2:
         return None
-    right, top = max(x for x, _ in some) or 1.0, max(y for _, y in some) or 1.0
+    right, top = max(x for x, _ in some) or 1.0, max(top, *(y for _, y in some)) or 1.0
     line = " ".join(f"{100 * x / right:.1f},{40 - 40 * y / top:.1f}" for x, y in some)
     return Curve(line, some[0][1], some[-1][1])
 

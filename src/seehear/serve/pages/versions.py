@@ -14,6 +14,7 @@ from seehear.serve.pages.chapters import render_chapter
 from seehear.serve.pages.fields import read_fields
 from seehear.serve.pages.hundred import Hundred, find_hundred
 from seehear.serve.pages.open_projects import find_project, project_address
+from seehear.serve.pages.quality import quality_of_figures
 from seehear.serve.pages.routing import page_router
 
 router = page_router()
@@ -28,7 +29,7 @@ def show(request: Request, slug: str, done: int = 0) -> Response:
         "versions.html",
         project,
         "versions",
-        versions=[(version, hundred_of(version)) for version in found],
+        versions=[(version, hundred_of(version), quality_of_figures(version.figures)) for version in found],
         pair=_usual_pair(found),
         done=project.change(done),
     )
@@ -76,6 +77,7 @@ def card(request: Request, slug: str, number: int) -> Response:
         "versions",
         version=version,
         hundred=hundred_of(version),
+        quality=quality_of_figures(version.figures),
         host=request.url.netloc,
     )
 
